@@ -1,0 +1,70 @@
+/** Metric records as they stand in Kafka: one JSON document a series and flush. */
+
+/** One flush. `id` is `<agent id>-<flush number>`: with the index it makes `event.id`, which a resend does not change. */
+export interface Window {
+  /** Milliseconds since the epoch. */
+  start: number;
+  end: number;
+  id: string;
+}
+
+export interface MetricOrigin {
+  host: string;
+  /** `statsd`, `host`, or the check's name. */
+  dataset: string;
+  labels: Record<string, string>;
+}
+
+export type MetricType = 'sum' | 'gauge' | 'histogram' | 'set';
+
+/** `value`, or of a histogram count, sum, min, max, avg, p50 ... and `sketch` (base64). */
+export type MetricFields = Record<string, number | string>;
+
+/** Makes the documents of one flush; what all of them share is encoded once. */
+export class MetricRecords {
+  readonly #head: string;
+  readonly #window: string;
+  readonly #tail: string;
+  readonly #id: string;
+  #index = 0;
+
+  constructor(origin: MetricOrigin, window: Window) {
+    const start = new Date(window.start).toISOString();
+    this.#head = `{"@timestamp":"${new Date(window.end).toISOString()}"`;
+    this.#window = `,"start":"${start}","interval":${(window.end - window.start) / 1000},"name":`;
+    this.#id = window.id;
+    const labels = Object.keys(origin.labels).length > 0 ? `,"labels":${JSON.stringify(origin.labels)}` : '';
+    this.#tail = `","dataset":${JSON.stringify(origin.dataset)}}${labels}}`;
+    this.#host = `},"host":${JSON.stringify({ name: origin.host })},"event":{"id":"`;
+  }
+  readonly #host: string;
+
+  /** `name` and `attributes` are JSON text already, so that a long-lived series encodes them once: `"a.b"`, `"k":"v","l":"w"`. */
+  make(name: string, type: MetricType, fields: MetricFields, unit: string, attributes: string): string {
+    let text = `${this.#head}${this.#window}${name},"type":"${type}"`;
+    for (const key in fields) {
+      const value = fields[key]!;
+      text += typeof value === 'number' ? `,"${key}":${number(value)}` : `,"${key}":${JSON.stringify(value)}`;
+    }
+    if (unit !== '') text += `,"unit":${JSON.stringify(unit)}`;
+    return `${text},"attributes":{${attributes}${this.#host}${this.#id}-${this.#index++}${this.#tail}`;
+  }
+}
+
+/** JSON has no NaN and no infinity; a sum that overflowed becomes the largest number. */
+function number(value: number): string {
+  if (Number.isFinite(value)) return String(value);
+  return Number.isNaN(value) ? 'null' : String(value > 0 ? Number.MAX_VALUE : -Number.MAX_VALUE);
+}
+
+/** Attributes as the inner part of a JSON object; a tag without a value is "", a key sent twice has an array. */
+export function attributesJson(pairs: Iterable<readonly [string, string]>): string {
+  const merged = new Map<string, string | string[]>();
+  for (const [key, value] of pairs) {
+    const had = merged.get(key);
+    if (had === undefined) merged.set(key, value);
+    else if (Array.isArray(had)) had.push(value);
+    else merged.set(key, [had, value]);
+  }
+  return [...merged].map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',');
+}

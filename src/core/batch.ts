@@ -1,0 +1,57 @@
+/**
+ * A batch: lines of one stream in one slot of the pool, named by tables. No line ever becomes an object.
+ *
+ *   bytes  | GET /a\n | GET /b\n | POST /c\n |   free   |
+ *          ^ starts[0]  ^ starts[1]            ^ used
+ *
+ * Record i is memory[starts[i], ends[i]); it came from the source's bytes [from + source[i], + length[i]), terminator
+ * included. `starts` and `ends` are addresses in the pool's memory, not offsets into `bytes`.
+ * Invariant: records ascend, do not overlap, and lie in the slot. Dropping or joining records edits the tables.
+ */
+import type { Account } from './account.ts';
+import type { Envelope } from './envelope.ts';
+import type { Share, Slot } from './pool.ts';
+
+/** Bits of `flags[i]`, as the kernel reads them. */
+export const TRUNCATED = 1;
+export const MULTILINE = 2;
+
+/** Where records come from and where they go; shared by all batches of one file, so it costs nothing per line. */
+export interface Stream {
+  /** For people: a path, `statsd`, `host`. */
+  readonly name: string;
+  readonly topic: string;
+  /** The Kafka key: decides the partition. */
+  readonly key: string;
+  readonly account: Account;
+  /** What goes around each record; built when first needed, may be dropped to save memory. */
+  envelope(): Envelope;
+  /** Everything before `position` is safe (acknowledged by Kafka, or in the spool). Called in ascending order. */
+  settled?(position: number): void;
+  /** True: can be read again (a file), so it goes straight to Kafka. False: it goes to the spool first. */
+  readonly replayable: boolean;
+}
+
+export class Batch {
+  readonly slot: Slot;
+  readonly share: Share;
+  readonly stream: Stream;
+  /** Records named by the tables. */
+  count = 0;
+  /** Bytes of the slot that are in use. */
+  used = 0;
+  /** Position in the source that `source[]` is relative to. */
+  from = 0;
+  /** Position in the source up to which everything is in this batch, filtered, or was before it. */
+  end = 0;
+  /** Input items in this batch: what its account received. Metrics: samples, not series. */
+  weight = 0;
+  /** When it was read, milliseconds since the epoch. */
+  time = 0;
+
+  constructor(slot: Slot, share: Share, stream: Stream) {
+    this.slot = slot;
+    this.share = share;
+    this.stream = stream;
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * A block: the records section of one Kafka record batch, packed once and compressed. It is held in memory, written to
+ * the spool, and sent on the wire as it is; only the 61-byte header is made at send time.
+ */
+import type { Stream } from './batch.ts';
+
+/** Kafka's compression codecs; the index is the codec's number in the batch attributes. */
+export const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
+export type Codec = (typeof CODECS)[number];
+
+/** What of a stream a block carries: when the block is safe, the stream's position moves to `end`. */
+export interface Mark {
+  stream: Stream;
+  end: number;
+  /** Input items of the stream in this block. */
+  weight: number;
+}
+
+export interface Block {
+  readonly topic: string;
+  readonly key: string;
+  /** Records in the block. */
+  readonly count: number;
+  /** Bytes before compression. */
+  readonly rawBytes: number;
+  readonly codec: Codec;
+  /** The records section as it goes out. */
+  readonly body: Buffer;
+  /** When it was opened, milliseconds since the epoch: base and max timestamp of the batch. */
+  readonly time: number;
+  readonly marks: readonly Mark[];
+}
+
+/** Where a lane's blocks go: Kafka, or the spool. */
+export interface Outlet {
+  /**
+   * Takes a block; resolves when it has been accepted (there is room in the window, or it is written).
+   * `settled` is called once, in the order of the puts, when the block is safe.
+   */
+  put(block: Block, settled: () => void): Promise<void>;
+  /** Resolves when every block that was put is settled; rejects with the signal's reason when that comes first. */
+  drained(signal: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,225 @@
+/**
+ * The pool: all memory for data in flight, one shared WebAssembly.Memory of fixed size.
+ *
+ *   page 0..1   | slot 0             | slot 1             | ...
+ *   scratch     | tables | bytes | slack                  |
+ *
+ * Node reads files into it, the kernel works in it, sockets and codecs take views of it: nothing is copied.
+ * It never grows, so addresses and views stay good. Slots are reused last in, first out: untouched pages cost nothing.
+ *
+ * Who may hold a slot: a batch that a source fills, and a lane's open block (until it is compressed; without
+ * compression until it is acknowledged). Both count into the share of their topic. A share holds at most `limit` slots,
+ * and batches leave the last two of them to blocks, so a full share always can finish a block. A slot is given only
+ * while what remains covers the unfilled minimums of all other shares: a topic that is stuck starves nobody.
+ *
+ * Compressed bytes in flight count into the same shares, against a budget of their own (`admit` / `release`).
+ */
+import assert from 'node:assert';
+
+/** Records a batch's tables can name. */
+export const MAX_RECORDS = 8192;
+/** A Kafka block, packed and not compressed, is at most this many bytes (Kafka's default limit is 1,048,588). */
+export const MAX_BLOCK_BYTES = 1_000_000;
+/** Four tables of u32 and one of u8 a record. */
+const TABLE_BYTES = MAX_RECORDS * 17;
+/** The kernel may write up to this many bytes past the end of what it was asked to write. */
+const SLACK = 4096;
+/** Bytes that a slot holds, tables and slack apart. */
+export const SLOT_CAPACITY = 1 << 20;
+const SLOT_BYTES = TABLE_BYTES + SLOT_CAPACITY + SLACK;
+const PAGE = 65536;
+/** The kernel's own: parameters, templates, constants. */
+export const SCRATCH_BYTES = 2 * PAGE;
+/** Slots that every share can count on: one batch, one block being packed, one block being compressed. */
+export const SHARE_MINIMUM = 3;
+
+/** A stretch of the pool. `at` and the other addresses are byte offsets into `pool.memory`. */
+export class Slot {
+  readonly startsAt: number;
+  readonly endsAt: number;
+  readonly sourceAt: number;
+  readonly lengthAt: number;
+  readonly flagsAt: number;
+  readonly bytesAt: number;
+  /** SLOT_CAPACITY bytes. */
+  readonly bytes: Buffer;
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
+  readonly source: Uint32Array;
+  readonly length: Uint32Array;
+  readonly flags: Uint8Array;
+
+  constructor(memory: ArrayBufferLike, at: number) {
+    const table = MAX_RECORDS * 4;
+    this.startsAt = at;
+    this.endsAt = at + table;
+    this.sourceAt = at + 2 * table;
+    this.lengthAt = at + 3 * table;
+    this.flagsAt = at + 4 * table;
+    this.bytesAt = at + TABLE_BYTES;
+    this.bytes = Buffer.from(memory, this.bytesAt, SLOT_CAPACITY);
+    this.starts = new Uint32Array(memory, this.startsAt, MAX_RECORDS);
+    this.ends = new Uint32Array(memory, this.endsAt, MAX_RECORDS);
+    this.source = new Uint32Array(memory, this.sourceAt, MAX_RECORDS);
+    this.length = new Uint32Array(memory, this.lengthAt, MAX_RECORDS);
+    this.flags = new Uint8Array(memory, this.flagsAt, MAX_RECORDS);
+  }
+}
+
+type Use = 'batch' | 'block';
+interface Waiter {
+  share: Share;
+  use: Use;
+  resolve: (slot: Slot) => void;
+  reject: (reason: unknown) => void;
+}
+
+/** A topic's part of the pool. */
+export class Share {
+  readonly name: string;
+  /** Slots held, and of them those held by batches. */
+  slots = 0;
+  batches = 0;
+  /** Compressed bytes in flight. */
+  bytes = 0;
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+export class Pool {
+  readonly memory: WebAssembly.Memory;
+  readonly slotCount: number;
+  /** Slots that one share may hold at most. */
+  readonly limit: number;
+  /** Compressed bytes in flight, of all shares, at most. */
+  readonly byteBudget: number;
+  readonly #byteLimit: number;
+  readonly #free: Slot[] = [];
+  readonly #shares = new Map<string, Share>();
+  #waiters: Waiter[] = [];
+  #admissions: { share: Share; bytes: number; resolve: () => void }[] = [];
+  #bytes = 0;
+
+  /** `bufferMemory` in bytes: three quarters become slots, one quarter is the budget of compressed bytes. */
+  constructor(bufferMemory: number) {
+    this.slotCount = Math.max(SHARE_MINIMUM * 2, Math.floor((bufferMemory * 0.75 - SCRATCH_BYTES) / SLOT_BYTES));
+    this.byteBudget = Math.max(4 * MAX_BLOCK_BYTES, Math.floor(bufferMemory / 4));
+    const pages = Math.ceil((SCRATCH_BYTES + this.slotCount * SLOT_BYTES) / PAGE);
+    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    for (let i = this.slotCount - 1; i >= 0; i--) {
+      this.#free.push(new Slot(this.memory.buffer, SCRATCH_BYTES + i * SLOT_BYTES));
+    }
+    this.limit = Math.max(SHARE_MINIMUM + 1, Math.floor(this.slotCount / 3));
+    this.#byteLimit = Math.max(2 * MAX_BLOCK_BYTES, Math.floor(this.byteBudget / 3));
+  }
+
+  /** The smallest `buffer_memory` that gives every one of `topics` its minimum, in bytes. */
+  static minimumFor(topics: number): number {
+    return Math.ceil((SCRATCH_BYTES + SLOT_BYTES * SHARE_MINIMUM * Math.max(2, topics)) / 0.75);
+  }
+
+  share(name: string): Share {
+    let share = this.#shares.get(name);
+    if (!share) {
+      share = new Share(name);
+      this.#shares.set(name, share);
+    }
+    return share;
+  }
+
+  get free(): number {
+    return this.#free.length;
+  }
+
+  /** A slot, as soon as the share may have one. Rejects with the signal's reason when that aborts first. */
+  take(share: Share, use: Use, signal?: AbortSignal): Promise<Slot> {
+    signal?.throwIfAborted();
+    if (this.#mayTake(share, use)) return Promise.resolve(this.#give(share, use));
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = { share, use, resolve, reject };
+      const abort = () => {
+        this.#waiters = this.#waiters.filter((w) => w !== waiter);
+        reject(signal?.reason);
+      };
+      signal?.addEventListener('abort', abort, { once: true });
+      waiter.resolve = (slot) => {
+        signal?.removeEventListener('abort', abort);
+        resolve(slot);
+      };
+      this.#waiters.push(waiter);
+    });
+  }
+
+  give(share: Share, use: Use, slot: Slot): void {
+    share.slots--;
+    if (use === 'batch') share.batches--;
+    assert(share.slots >= 0 && share.batches >= 0, `slot of ${share.name} given back twice`);
+    this.#free.push(slot);
+    this.#wake();
+  }
+
+  /** Waits until `bytes` of compressed data fit into the share's part of the budget, and counts them. */
+  admit(share: Share, bytes: number): Promise<void> {
+    if (this.#mayAdmit(share, bytes)) {
+      this.#count(share, bytes);
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => this.#admissions.push({ share, bytes, resolve }));
+  }
+
+  release(share: Share, bytes: number): void {
+    this.#count(share, -bytes);
+    assert(share.bytes >= 0, `bytes of ${share.name} released twice`);
+    const waiting = this.#admissions;
+    this.#admissions = [];
+    for (const a of waiting) {
+      if (this.#mayAdmit(a.share, a.bytes)) {
+        this.#count(a.share, a.bytes);
+        a.resolve();
+      } else this.#admissions.push(a);
+    }
+  }
+
+  #count(share: Share, bytes: number): void {
+    share.bytes += bytes;
+    this.#bytes += bytes;
+  }
+
+  #mayAdmit(share: Share, bytes: number): boolean {
+    // An empty share always may have one block: progress does not depend on the others.
+    return share.bytes === 0 || (share.bytes + bytes <= this.#byteLimit && this.#bytes + bytes <= this.byteBudget);
+  }
+
+  #mayTake(share: Share, use: Use): boolean {
+    if (share.slots >= this.limit) return false;
+    if (use === 'batch' && share.batches >= this.limit - 2) return false;
+    if (share.slots < SHARE_MINIMUM && this.#free.length > 0) return true;
+    let reserved = 0;
+    for (const other of this.#shares.values()) {
+      if (other !== share) reserved += Math.max(0, SHARE_MINIMUM - other.slots);
+    }
+    return this.#free.length > reserved;
+  }
+
+  #give(share: Share, use: Use): Slot {
+    const slot = this.#free.pop();
+    assert(slot, 'the pool is empty although a slot may be taken');
+    share.slots++;
+    if (use === 'batch') share.batches++;
+    return slot;
+  }
+
+  #wake(): void {
+    const waiting = this.#waiters;
+    this.#waiters = [];
+    // Blocks first: they free slots.
+    for (const use of ['block', 'batch'] as const) {
+      for (const w of waiting) {
+        if (w.use !== use) continue;
+        if (this.#mayTake(w.share, use)) w.resolve(this.#give(w.share, use));
+        else this.#waiters.push(w);
+      }
+    }
+  }
+}
