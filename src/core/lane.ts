@@ -1,0 +1,224 @@
+/**
+ * A lane is one topic and partition. It packs batches, of one stream or many, into an open block, and seals the block
+ * when it is full or has lingered: a hundred quiet files make one block, not a hundred.
+ *
+ *   append(batch) -> open block -> seal -> compress (off the main thread) -> outlet.put -> settled -> positions move
+ *
+ * Invariants: blocks are put in the order they were sealed, and settle in that order; a stream's position moves over
+ * its settled prefix only. A block has one slot of the pool until it is compressed and admitted.
+ */
+import assert from 'node:assert';
+import type { Kernel } from '../kernel/kernel.ts';
+import { type Batch, MULTILINE, TRUNCATED } from './batch.ts';
+import type { Block, Codec, Mark, Outlet } from './block.ts';
+import { MAX_BLOCK_BYTES, type Pool, type Share, type Slot } from './pool.ts';
+
+export type Compress = (codec: Codec, level: number, data: Uint8Array) => Promise<Buffer>;
+
+export interface LaneOptions {
+  topic: string;
+  share: Share;
+  pool: Pool;
+  kernel: Kernel;
+  outlet: Outlet;
+  compress: Compress;
+  codec: Codec;
+  level: number;
+  /** How long a block may stay open, milliseconds. */
+  linger: number;
+  /** Size at which a block is sealed, packed and not compressed; at most MAX_BLOCK_BYTES. */
+  blockBytes: number;
+  /** True: a block holds records of one key only (the spool applies the partition when it is drained). */
+  singleKey: boolean;
+  /** True: settled means acknowledged by Kafka. False: settled means safe in the spool, which counts on from there. */
+  final: boolean;
+}
+
+interface OpenBlock {
+  slot: Slot;
+  key: string;
+  /** Address of the next record. */
+  at: number;
+  count: number;
+  time: number;
+  marks: Mark[];
+}
+
+/** A sealed block until it and all before it are safe. */
+interface Unsettled {
+  marks: readonly Mark[];
+  done: boolean;
+}
+
+export class Lane {
+  readonly topic: string;
+  readonly outlet: Outlet;
+  readonly #o: LaneOptions;
+  #open: OpenBlock | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #unsettled: Unsettled[] = [];
+  /** Appends run one after the other: each may wait for a slot. */
+  #appending: Promise<void> = Promise.resolve();
+  #putting: Promise<void> = Promise.resolve();
+
+  constructor(options: LaneOptions) {
+    assert(options.blockBytes <= MAX_BLOCK_BYTES, 'a block would be larger than Kafka takes');
+    this.topic = options.topic;
+    this.outlet = options.outlet;
+    this.#o = options;
+  }
+
+  /** Packs the batch's records. Resolves when all are packed; `batch.weight` falls to 0 meanwhile. */
+  append(batch: Batch): Promise<void> {
+    const appended = this.#appending.then(() => this.#append(batch));
+    // A failure belongs to the caller; the lane goes on.
+    this.#appending = appended.catch(() => undefined);
+    return appended;
+  }
+
+  async #append(batch: Batch): Promise<void> {
+    if (batch.count === 0) {
+      this.#mark(batch, batch.end, 0);
+      return;
+    }
+    let first = 0;
+    while (first < batch.count) {
+      if (this.#open && this.#o.singleKey && this.#open.key !== batch.stream.key) this.#seal();
+      const open = this.#open ?? (await this.#openBlock(batch));
+      const packed = this.#pack(open, batch, first);
+      if (packed === 0) {
+        assert(open.count > 0, 'the kernel refused a record that has a block of its own');
+        this.#seal();
+        continue;
+      }
+      first += packed;
+      const last = first - 1;
+      const end = first === batch.count ? batch.end : batch.from + batch.slot.source[last]! + batch.slot.length[last]!;
+      // Metrics weigh more than one item a record: what does not divide goes with the last part.
+      const weight =
+        first === batch.count ? batch.weight : Math.floor((batch.weight * packed) / (batch.count - first + packed));
+      batch.weight -= weight;
+      this.#mark(batch, end, weight);
+      if (open.at - open.slot.bytesAt >= this.#o.blockBytes) this.#seal();
+    }
+  }
+
+  #pack(open: OpenBlock, batch: Batch, first: number): number {
+    const { kernel } = this.#o;
+    const packed = kernel.pack(batch.slot, first, batch.count - first, {
+      envelope: batch.stream.envelope(),
+      time: batch.time,
+      position: batch.from,
+      delta: open.count,
+      outAt: open.at,
+      limitAt: open.slot.bytesAt + (open.count === 0 ? MAX_BLOCK_BYTES : this.#o.blockBytes),
+      empty: open.count === 0,
+    });
+    open.at = kernel.endAt;
+    open.count += packed;
+    batch.stream.account.replaced += kernel.replaced;
+    batch.stream.account.truncated += kernel.cut;
+    return packed;
+  }
+
+  async #openBlock(batch: Batch): Promise<OpenBlock> {
+    const slot = await this.#o.pool.take(this.#o.share, 'block');
+    const time = Date.now();
+    const open: OpenBlock = { slot, key: batch.stream.key, at: slot.bytesAt, count: 0, time, marks: [] };
+    this.#open = open;
+    this.#timer = setTimeout(() => {
+      if (this.#open === open && open.count > 0) this.#seal();
+    }, this.#o.linger);
+    return open;
+  }
+
+  /** Notes how far a stream is packed; without an open block the position waits for what is on its way. */
+  #mark(batch: Batch, end: number, weight: number): void {
+    const { stream } = batch;
+    const open = this.#open;
+    if (!open) {
+      this.#unsettled.push({ marks: [{ stream, end, weight }], done: true });
+      this.#settle();
+      return;
+    }
+    const last = open.marks.at(-1);
+    if (last && last.stream === stream) {
+      last.end = end;
+      last.weight += weight;
+    } else open.marks.push({ stream, end, weight });
+  }
+
+  #seal(): void {
+    const open = this.#open;
+    if (!open) return;
+    clearTimeout(this.#timer);
+    this.#open = null;
+    const { pool, share, codec, level } = this.#o;
+    const records = Buffer.from(pool.memory.buffer, open.slot.bytesAt, open.at - open.slot.bytesAt);
+    const entry: Unsettled = { marks: open.marks, done: false };
+    this.#unsettled.push(entry);
+    // Without compression the slot itself goes out, and is held until it is safe.
+    const compressed = codec === 'none' ? Promise.resolve(records) : this.#o.compress(codec, level, records);
+    // A rejection is handled below, in its turn.
+    compressed.catch(() => undefined);
+    this.#putting = this.#putting.then(async () => {
+      const body = await compressed;
+      const cost = codec === 'none' ? 0 : body.length;
+      if (cost > 0) {
+        await pool.admit(share, cost);
+        pool.give(share, 'block', open.slot);
+      }
+      const block: Block = {
+        topic: this.topic,
+        key: open.key,
+        count: open.count,
+        rawBytes: records.length,
+        codec,
+        body,
+        time: open.time,
+        marks: open.marks,
+      };
+      await this.#o.outlet.put(block, () => {
+        if (cost > 0) pool.release(share, cost);
+        else pool.give(share, 'block', open.slot);
+        entry.done = true;
+        this.#settle();
+      });
+    });
+  }
+
+  #settle(): void {
+    while (this.#unsettled[0]?.done) {
+      const { marks } = this.#unsettled.shift()!;
+      for (const { stream, end, weight } of marks) {
+        if (this.#o.final) stream.account.forwarded += weight;
+        stream.settled?.(end);
+      }
+    }
+  }
+
+  /** Items in this lane that are not settled, by account. */
+  *pending(): Iterable<Mark> {
+    for (const entry of this.#unsettled) yield* entry.marks;
+    if (this.#open) yield* this.#open.marks;
+  }
+
+  /** Seals what is open and waits until all of it is safe. Rejects with the signal's reason when that comes first. */
+  async drain(signal: AbortSignal): Promise<void> {
+    await this.#appending;
+    this.#seal();
+    const stopped = new Promise<never>((_, reject) => {
+      if (signal.aborted) reject(signal.reason);
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
+    await Promise.race([this.#putting.then(() => this.outlet.drained(signal)), stopped]);
+  }
+}
+
+/** Names of a record's flags, as they stand in `log.flags`. */
+export function flagNames(flags: number): string[] {
+  const names: string[] = [];
+  if (flags & TRUNCATED) names.push('truncated');
+  if (flags & MULTILINE) names.push('multiline');
+  return names;
+}

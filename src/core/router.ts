@@ -1,0 +1,55 @@
+/**
+ * The router stands between sources and lanes: it gives out batches and takes them back filled.
+ *
+ *   source -> take -> (fills) -> push -> tap -> lane.append
+ */
+import { Batch, type Stream } from './batch.ts';
+import type { Lane } from './lane.ts';
+import type { Output } from './pipeline.ts';
+import type { Pool } from './pool.ts';
+
+/** Sees every batch before it is packed; must not keep it. */
+export type Observer = (batch: Batch) => void;
+
+export interface RouterOptions {
+  pool: Pool;
+  /** The lane that a stream's records take; may have to wait until the topic's partitions are known. */
+  laneOf: (stream: Stream) => Lane | Promise<Lane>;
+  observe: Observer;
+}
+
+export class Router implements Output {
+  readonly #o: RouterOptions;
+  readonly #lanes = new WeakMap<Stream, Lane>();
+  readonly #pushing = new Set<Batch>();
+
+  constructor(options: RouterOptions) {
+    this.#o = options;
+  }
+
+  async take(stream: Stream, signal?: AbortSignal): Promise<Batch> {
+    if (!this.#lanes.has(stream)) this.#lanes.set(stream, await this.#o.laneOf(stream));
+    const share = this.#o.pool.share(stream.topic);
+    return new Batch(await this.#o.pool.take(share, 'batch', signal), share, stream);
+  }
+
+  async push(batch: Batch): Promise<void> {
+    this.#pushing.add(batch);
+    try {
+      this.#o.observe(batch);
+      await this.#lanes.get(batch.stream)!.append(batch);
+    } finally {
+      this.#pushing.delete(batch);
+      this.#o.pool.give(batch.share, 'batch', batch.slot);
+    }
+  }
+
+  discard(batch: Batch): void {
+    this.#o.pool.give(batch.share, 'batch', batch.slot);
+  }
+
+  /** Items that were pushed and wait to be packed, by input. */
+  *pending(): Iterable<{ stream: Stream; weight: number }> {
+    for (const batch of this.#pushing) yield batch;
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Who this agent is: `<data_dir>/agent.json`, one per data_dir.
+ *
+ *   {"format":1,"agent_id":"5f3a...","machine_id":"...","flush":3000}
+ *
+ * The id is random, and drawn anew when the machine's id differs (a cloned image). `flush` is the first flush number
+ * that has not been given out: numbers are reserved a thousand at a time, so they never repeat after a kill -9.
+ * A newer format is refused and nothing is changed.
+ */
+import { randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { log } from './log.ts';
+
+const FORMAT = 1;
+const RESERVE = 1000;
+
+interface Stored {
+  format: number;
+  agent_id: string;
+  machine_id: string;
+  flush: number;
+}
+
+export class Identity {
+  readonly agentId: string;
+  readonly #path: string;
+  readonly #machineId: string;
+  #flush: number;
+  #reserved: number;
+
+  private constructor(path: string, agentId: string, machineId: string, flush: number) {
+    this.#path = path;
+    this.agentId = agentId;
+    this.#machineId = machineId;
+    this.#flush = flush;
+    this.#reserved = flush;
+  }
+
+  /** Reads the identity or makes one. Throws when the directory cannot be written or is of a newer format. */
+  static open(dataDir: string): Identity {
+    mkdirSync(dataDir, { recursive: true, mode: 0o750 });
+    const path = join(dataDir, 'agent.json');
+    const machineId = readMachineId();
+    const stored = read(path);
+    if (stored && stored.format > FORMAT) {
+      throw new Error(
+        `${path} was written by a newer runnel (format ${stored.format}); this one reads up to ${FORMAT}`,
+      );
+    }
+    const same = stored !== null && stored.machine_id === machineId;
+    if (stored && !same) log.warn(`${path} comes from another machine (a cloned image?): this agent gets a new id`);
+    const id = same ? stored.agent_id : randomBytes(8).toString('hex');
+    const identity = new Identity(path, id, machineId, stored?.flush ?? 0);
+    identity.#write();
+    return identity;
+  }
+
+  /** `<agent id>-<flush number>`: with a record's index this is its `event.id`. */
+  nextWindowId(): string {
+    if (this.#flush >= this.#reserved) this.#write();
+    return `${this.agentId}-${this.#flush++}`;
+  }
+
+  #write(): void {
+    const reserved = this.#flush + RESERVE;
+    const stored: Stored = { format: FORMAT, agent_id: this.agentId, machine_id: this.#machineId, flush: reserved };
+    try {
+      writeAtomically(this.#path, `${JSON.stringify(stored)}\n`);
+    } catch (error) {
+      // At the start this is fatal: without it numbers would repeat. Later the disk may be full for a while.
+      if (this.#reserved === this.#flush && this.#flush === 0) throw error;
+      log.warnOnce('identity', `cannot store ${this.#path}: ${(error as Error).message}; it is tried again`);
+    }
+    this.#reserved = reserved;
+  }
+}
+
+function read(path: string): Stored | null {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw new Error(`cannot read ${path}: ${(error as Error).message}`);
+  }
+  try {
+    const stored = JSON.parse(text) as Stored;
+    if (Number.isInteger(stored.format) && typeof stored.agent_id === 'string' && Number.isInteger(stored.flush)) {
+      return stored;
+    }
+  } catch {
+    // Not JSON: said below with the other ways of being damaged.
+  }
+  log.warn(`${path} is damaged: this agent gets a new id`);
+  return null;
+}
+
+function readMachineId(): string {
+  for (const path of ['/etc/machine-id', '/var/lib/dbus/machine-id']) {
+    try {
+      return readFileSync(path, 'utf8').trim();
+    } catch {
+      // Containers and macOS have none: then the id simply stays.
+    }
+  }
+  return '';
+}
+
+/** After this the file holds the old text or the new one, whatever happens to the process or the machine. */
+export function writeAtomically(path: string, text: string): void {
+  const temporary = `${path}.new`;
+  const fd = openSync(temporary, 'w', 0o640);
+  try {
+    writeSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(temporary, path);
+}
