@@ -1,0 +1,74 @@
+/**
+ * Kafka's compression codecs, off the main thread: every call runs on libuv's thread pool and may read its input from
+ * shared memory, which must not change until the promise settles.
+ *
+ *   gzip    node:zlib
+ *   snappy  one raw block, no framing (Java and librdkafka tell it from the xerial framing by its first bytes);
+ *           what others wrote may be framed, so both are read
+ *   lz4     the LZ4 frame format
+ *   zstd    node:zlib
+ *
+ * The native packages are loaded when a codec is first used.
+ */
+import { promisify } from 'node:util';
+import zlib from 'node:zlib';
+import type { Codec } from '../core/block.ts';
+
+/** node:zlib's default of 16 KiB makes a block cost sixty rounds through the thread pool. */
+const CHUNK = 256 * 1024;
+const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
+const XERIAL_HEADER = 16;
+
+const gzip = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gzip);
+const gunzip = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gunzip);
+const zstdCompress = promisify<Uint8Array, zlib.ZstdOptions, Buffer>(zlib.zstdCompress);
+const zstdDecompress = promisify<Uint8Array, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress);
+
+/** `level` counts for gzip and zstd; snappy and lz4 have one. */
+export async function compress(codec: Codec, level: number, data: Uint8Array): Promise<Buffer> {
+  switch (codec) {
+    case 'none':
+      return asBuffer(data);
+    case 'gzip':
+      return gzip(data, { level, chunkSize: CHUNK });
+    case 'snappy':
+      return (await import('snappy')).compress(data);
+    case 'lz4':
+      return (await import('lz4-napi')).compressFrame(data);
+    case 'zstd':
+      return zstdCompress(data, { chunkSize: CHUNK, params: { [zlib.constants.ZSTD_c_compressionLevel]: level } });
+  }
+}
+
+export async function decompress(codec: Codec, data: Uint8Array): Promise<Buffer> {
+  switch (codec) {
+    case 'none':
+      return asBuffer(data);
+    case 'gzip':
+      return gunzip(data, { chunkSize: CHUNK });
+    case 'snappy':
+      return unsnappy(asBuffer(data));
+    case 'lz4':
+      return (await import('lz4-napi')).decompressFrame(data);
+    case 'zstd':
+      return zstdDecompress(data, { chunkSize: CHUNK });
+  }
+}
+
+/** A raw block, or xerial's framing: magic, two versions, then blocks that each have their length (i32) before them. */
+async function unsnappy(data: Buffer): Promise<Buffer> {
+  const { uncompress } = await import('snappy');
+  if (!data.subarray(0, XERIAL_MAGIC.length).equals(XERIAL_MAGIC)) return (await uncompress(data)) as Buffer;
+  const parts: Buffer[] = [];
+  for (let at = XERIAL_HEADER; at < data.length; ) {
+    const end = at + 4 + data.readInt32BE(at);
+    parts.push((await uncompress(data.subarray(at + 4, end))) as Buffer);
+    at = end;
+  }
+  return Buffer.concat(parts);
+}
+
+/** The same bytes as a Buffer, not copied. */
+function asBuffer(data: Uint8Array): Buffer {
+  return Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import snappy from 'snappy';
+import { CODECS } from '../../src/core/block.ts';
+import { compress, decompress } from '../../src/kafka/codecs.ts';
+
+const line = (i: number) =>
+  `10.0.${i % 256}.7 - - "GET /item/${i}?q=${(i * 2654435761) % 1e6} HTTP/1.1" 200 ${i * 37}\n`;
+const text = Buffer.from(Array.from({ length: 8000 }, (_, i) => line(i)).join(''));
+
+for (const codec of CODECS) {
+  test(`${codec} gives back what it was given, also from shared memory`, async () => {
+    const shared = Buffer.from(new SharedArrayBuffer(text.length + 100), 50, text.length);
+    text.copy(shared);
+    for (const data of [text, shared, new Uint8Array(shared.buffer, 50, 1000), Buffer.alloc(0), Buffer.from('x')]) {
+      const packed = await compress(codec, 1, data);
+      if (codec !== 'none' && data.length > 10_000) assert.ok(packed.length < data.length / 2);
+      assert.deepEqual(await decompress(codec, packed), Buffer.from(data));
+    }
+  });
+}
+
+test('snappy in the xerial framing is read', async () => {
+  const half = text.length >> 1;
+  const parts = [text.subarray(0, half), text.subarray(half)].map((part) => snappy.compressSync(part));
+  const head = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
+  const framed: Buffer[] = [head];
+  for (const part of parts) {
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(part.length);
+    framed.push(length, part);
+  }
+  assert.deepEqual(await decompress('snappy', Buffer.concat(framed)), text);
+});
+
+test('what is not of the codec is refused', async () => {
+  for (const codec of CODECS) {
+    if (codec !== 'none') await assert.rejects(decompress(codec, Buffer.from('this is no compressed data')), codec);
+  }
+});
