@@ -1,0 +1,20 @@
+# runnel as a sidecar or a DaemonSet. The host's logs are mounted read-only, the state is a volume.
+FROM node:26-bookworm-slim AS build
+WORKDIR /build
+COPY package.json package-lock.json ./
+COPY scripts scripts
+COPY src src
+COPY config config
+COPY systemd systemd
+COPY README.md CHANGELOG.md LICENSE tsconfig.json tsconfig.build.json ./
+RUN npm ci --no-audit --no-fund && npm pack && mkdir /out && npm install --global --prefix /out --omit=dev --no-audit --no-fund ./runnel-*.tgz
+
+FROM node:26-bookworm-slim
+COPY --from=build /out /usr/local
+RUN useradd --system --home-dir /var/lib/runnel --create-home runnel && mkdir -p /etc/runnel
+USER runnel
+VOLUME /var/lib/runnel
+EXPOSE 8125/udp 8687/tcp
+HEALTHCHECK CMD ["runnel", "status", "--json"]
+ENTRYPOINT ["runnel"]
+CMD ["run", "-c", "/etc/runnel/runnel.yaml"]
