@@ -9,6 +9,7 @@
  */
 import assert from 'node:assert';
 import type { Kernel } from '../kernel/kernel.ts';
+import { log } from '../log.ts';
 import { type Batch, MULTILINE, TRUNCATED } from './batch.ts';
 import type { Block, Codec, Mark, Outlet } from './block.ts';
 import { MAX_BLOCK_BYTES, type Pool, type Share, type Slot } from './pool.ts';
@@ -158,12 +159,19 @@ export class Lane {
     const entry: Unsettled = { marks: open.marks, done: false };
     this.#unsettled.push(entry);
     // Without compression the slot itself goes out, and is held until it is safe.
-    const compressed = codec === 'none' ? Promise.resolve(records) : this.#o.compress(codec, level, records);
-    // A rejection is handled below, in its turn.
-    compressed.catch(() => undefined);
+    const packed: Promise<{ codec: Codec; body: Buffer }> =
+      codec === 'none'
+        ? Promise.resolve({ codec, body: records })
+        : this.#o.compress(codec, level, records).then(
+            (body) => ({ codec, body }),
+            (error: Error) => {
+              log.warnOnce(`compress ${codec}`, `cannot compress with ${codec}: ${error.message}; sent uncompressed`);
+              return { codec: 'none', body: records };
+            },
+          );
     this.#putting = this.#putting.then(async () => {
-      const body = await compressed;
-      const cost = codec === 'none' ? 0 : body.length;
+      const { codec, body } = await packed;
+      const cost = body === records ? 0 : body.length;
       if (cost > 0) {
         await pool.admit(share, cost);
         pool.give(share, 'block', open.slot);
