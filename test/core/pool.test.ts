@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Pool, SHARE_MINIMUM, SLOT_CAPACITY } from '../../src/core/pool.ts';
+
+const MiB = 1 << 20;
+
+/** Whether a promise is settled already. */
+async function settled(promise: Promise<unknown>): Promise<boolean> {
+  return Promise.race([promise.then(() => true), new Promise<boolean>((r) => setImmediate(() => r(false)))]);
+}
+
+test('slots lie in the pool, apart from each other', async () => {
+  const pool = new Pool(16 * MiB);
+  const share = pool.share('a');
+  const one = await pool.take(share, 'batch');
+  const two = await pool.take(share, 'block');
+  assert.ok(Math.abs(one.bytesAt - two.bytesAt) >= SLOT_CAPACITY);
+  one.bytes.fill(7);
+  assert.equal(two.bytes.includes(7), false);
+  assert.equal(Buffer.from(pool.memory.buffer)[one.bytesAt], 7);
+});
+
+test('a slot given back is the next one out', async () => {
+  const pool = new Pool(16 * MiB);
+  const share = pool.share('a');
+  const slot = await pool.take(share, 'batch');
+  pool.give(share, 'batch', slot);
+  assert.equal(await pool.take(share, 'batch'), slot);
+});
+
+test('a share that takes all it may leaves the others their minimum', async () => {
+  const pool = new Pool(32 * MiB);
+  const greedy = pool.share('greedy');
+  const modest = pool.share('modest');
+  const third = pool.share('third');
+  for (let i = 0; i < pool.limit; i++) await pool.take(greedy, 'block');
+  assert.equal(await settled(pool.take(greedy, 'block')), false);
+  for (let i = 0; i < SHARE_MINIMUM; i++) {
+    assert.equal(await settled(pool.take(modest, 'block')), true);
+    assert.equal(await settled(pool.take(third, 'block')), true);
+  }
+});
+
+test('batches leave the last two slots of a share to blocks', async () => {
+  const pool = new Pool(32 * MiB);
+  const share = pool.share('a');
+  for (let i = 0; i < pool.limit - 2; i++) await pool.take(share, 'batch');
+  assert.equal(await settled(pool.take(share, 'batch')), false);
+  assert.equal(await settled(pool.take(share, 'block')), true);
+  assert.equal(await settled(pool.take(share, 'block')), true);
+});
+
+test('who waits for a slot gets it when one comes back, blocks before batches', async () => {
+  const pool = new Pool(32 * MiB);
+  const share = pool.share('a');
+  const held = [];
+  for (let i = 0; i < pool.limit; i++) held.push(await pool.take(share, i < 2 ? 'batch' : 'block'));
+  const batch = pool.take(share, 'batch');
+  const block = pool.take(share, 'block');
+  pool.give(share, 'block', held.pop()!);
+  assert.equal(await settled(block), true);
+  assert.equal(await settled(batch), false);
+  pool.give(share, 'block', held.pop()!);
+  assert.equal(await settled(batch), true);
+});
+
+test('a wait for a slot ends when its signal aborts', async () => {
+  const pool = new Pool(16 * MiB);
+  const share = pool.share('a');
+  for (let i = 0; i < pool.limit; i++) await pool.take(share, 'block');
+  const stop = new AbortController();
+  const waiting = pool.take(share, 'batch', stop.signal);
+  stop.abort(new Error('stopped'));
+  await assert.rejects(waiting, /stopped/);
+});
+
+test('compressed bytes of one share do not use up the budget of another', async () => {
+  const pool = new Pool(32 * MiB);
+  const greedy = pool.share('greedy');
+  const modest = pool.share('modest');
+  let admitted = 0;
+  while (await settled(pool.admit(greedy, MiB))) admitted++;
+  assert.ok(admitted >= 2 && admitted < 8, `${admitted} MiB admitted`);
+  assert.equal(await settled(pool.admit(modest, MiB)), true);
+  pool.release(greedy, MiB);
+});
