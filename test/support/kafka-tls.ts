@@ -1,0 +1,44 @@
+/**
+ * Certificates for a broker of the tests, made with openssl, as PEM files in `dir`:
+ *
+ *   ca.pem                    the authority
+ *   server-chain.pem          key and certificate of 127.0.0.1 and localhost, as Kafka wants it in one file
+ *   client.pem, client.key    a client's, CN=runnel-test
+ */
+import { execFile } from 'node:child_process';
+import { appendFile, readFile, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const KEY = ['-newkey', 'rsa:2048', '-nodes'];
+
+export async function makeCertificates(dir: string): Promise<void> {
+  const openssl = (...args: string[]) => run('openssl', args, { cwd: dir });
+  const caExtensions = ['-addext', 'basicConstraints=critical,CA:TRUE'];
+  await openssl(
+    'req',
+    '-x509',
+    ...KEY,
+    '-keyout',
+    'ca.key',
+    '-out',
+    'ca.pem',
+    '-days',
+    '2',
+    '-subj',
+    '/CN=runnel test CA',
+    ...caExtensions,
+  );
+  for (const [name, subject, extensions] of [
+    ['server', '/CN=localhost', 'subjectAltName=IP:127.0.0.1,DNS:localhost'],
+    ['client', '/CN=runnel-test', 'extendedKeyUsage=clientAuth'],
+  ] as const) {
+    await writeFile(path.join(dir, `${name}.ext`), `${extensions}\n`);
+    await openssl('req', ...KEY, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', subject);
+    const authority = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2'];
+    await openssl('x509', '-req', '-in', `${name}.csr`, ...authority, '-extfile', `${name}.ext`, '-out', `${name}.pem`);
+  }
+  await rename(path.join(dir, 'server.key'), path.join(dir, 'server-chain.pem'));
+  await appendFile(path.join(dir, 'server-chain.pem'), await readFile(path.join(dir, 'server.pem')));
+}

@@ -1,0 +1,325 @@
+/**
+ * A real Apache Kafka for tests: one node, broker and controller in one, on free ports of the loopback interface.
+ *
+ *   brokers         PLAINTEXT
+ *   proxied         PLAINTEXT behind the TCP proxy `proxy`: the broker advertises the proxy's port, so that a client
+ *                   that begins there stays there
+ *   saslBrokers     SASL_PLAINTEXT, with `sasl`: PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512 for USERS
+ *   tlsBrokers      SSL, with `tls`: the certificate is signed by `ca`
+ *   saslTlsBrokers  SASL_SSL, with both
+ *
+ *   await using kafka = await startKafka();
+ *
+ * The broker's process ends with the one that started it, whatever ends that.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { openSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
+import { javaArguments, noKafka, runJava } from './kafka-jars.ts';
+import { makeCertificates } from './kafka-tls.ts';
+import { TcpProxy } from './proxy.ts';
+
+export { noKafka };
+
+/** Names and passwords that the SASL listeners know. With `acls`, `admin` may do everything, `alice` nothing. */
+export const USERS = { admin: 'admin-secret', alice: 'alice-secret' } as const;
+
+export interface KafkaOptions {
+  sasl?: boolean;
+  tls?: boolean;
+  /** Checks ACLs: everything is denied but to `admin` and to whoever comes without a name (PLAINTEXT). */
+  acls?: boolean;
+  /** More of the broker's properties, or others. */
+  properties?: Record<string, string | number>;
+  heapMb?: number;
+}
+
+const START_TIMEOUT_MS = 90_000;
+const running = new Set<ChildProcess>();
+
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.once(signal, () => process.exit(code));
+}
+
+/** A broker of one's own. Takes about five seconds; what does not stop or restart it may use `sharedKafka`. */
+export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
+  if (noKafka) throw new Error(noKafka);
+  const kafka = await Kafka.format(options);
+  try {
+    await kafka.start();
+  } catch (error) {
+    await kafka.stop();
+    throw error;
+  }
+  return kafka;
+}
+
+/** The broker at $KAFKA_BROKERS (the test script starts one for the whole run), else one of one's own. */
+export async function sharedKafka(): Promise<{ brokers: string } & AsyncDisposable> {
+  const brokers = process.env.KAFKA_BROKERS;
+  return brokers ? { brokers, [Symbol.asyncDispose]: async () => {} } : startKafka();
+}
+
+export class Kafka {
+  readonly brokers: string;
+  readonly proxy: TcpProxy;
+  readonly saslBrokers: string;
+  readonly tlsBrokers: string;
+  readonly saslTlsBrokers: string;
+  /** Path of the certificate authority's PEM file; empty without `tls`. */
+  readonly ca: string;
+  /** Client certificate and key that the authority signed; the TLS listeners ask for one and insist on none. */
+  readonly clientCertificate: { cert: string; key: string };
+  readonly dir: string;
+  readonly #heapMb: number;
+  #child: ChildProcess | null = null;
+
+  private constructor(dir: string, ports: Ports, proxy: TcpProxy, heapMb: number) {
+    const at = (port: number | undefined) => (port === undefined ? '' : `127.0.0.1:${port}`);
+    this.dir = dir;
+    this.proxy = proxy;
+    this.brokers = at(ports.PLAINTEXT);
+    this.saslBrokers = at(ports.SASL);
+    this.tlsBrokers = at(ports.TLS);
+    this.saslTlsBrokers = at(ports.SASLTLS);
+    this.ca = ports.TLS ? path.join(dir, 'ca.pem') : '';
+    this.clientCertificate = { cert: path.join(dir, 'client.pem'), key: path.join(dir, 'client.key') };
+    this.#heapMb = heapMb;
+  }
+
+  /** Makes the broker's folder; `start` runs it. */
+  static async format(options: KafkaOptions): Promise<Kafka> {
+    const dir = await mkdtemp(path.join(tmpdir(), 'runnel-kafka-'));
+    try {
+      const { PROXY, ...ports } = await freePorts(options);
+      const proxy = await TcpProxy.start(ports.PROXIED!, PROXY);
+      if (options.tls) await makeCertificates(dir);
+      const file = path.join(dir, 'server.properties');
+      await writeFile(file, properties(dir, ports, proxy.port, options));
+      const id = randomBytes(16).toString('base64url').replace(/^-/, '_');
+      const scram = options.sasl
+        ? Object.entries(USERS).flatMap(([name, password]) =>
+            ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((m) => ['-S', `${m}=[name=${name},password=${password}]`]),
+          )
+        : [];
+      await runJava('kafka.tools.StorageTool', 'format', '-t', id, '-c', file, ...scram);
+      return new Kafka(dir, ports, proxy, options.heapMb ?? 384);
+    } catch (error) {
+      await rm(dir, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** Addresses to give to a client that shall go through the proxy. */
+  get proxied(): string {
+    return this.proxy.address;
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error('Kafka is not running');
+    return pid;
+  }
+
+  /** The broker's own folder of a partition: its segment files. */
+  partitionDir(topic: string, partition = 0): string {
+    return path.join(this.dir, 'data', `${topic}-${partition}`);
+  }
+
+  async start(): Promise<void> {
+    const java = await javaArguments('kafka.Kafka', [path.join(this.dir, 'server.properties')], this.#heapMb);
+    const log = openSync(path.join(this.dir, 'broker.log'), 'a');
+    const [program, ...args] = [...dieWithParent(), 'java', ...java];
+    const child = spawn(program!, args, { cwd: this.dir, stdio: ['ignore', log, log] });
+    this.#child = child;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
+    await this.#answering();
+  }
+
+  /** Ends the broker at once (SIGKILL); its data stay for `restart`. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    this.#child = null;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+
+  /** Starts it again, at the same addresses and with the same data; ends it first when it runs. */
+  async restart(): Promise<void> {
+    await this.kill();
+    await this.start();
+  }
+
+  /** Freezes the broker: connections stay open and are taken by the system, nothing is answered. */
+  pause(): void {
+    process.kill(this.pid, 'SIGSTOP');
+  }
+
+  resume(): void {
+    process.kill(this.pid, 'SIGCONT');
+  }
+
+  /** Ends it and removes all of it. */
+  async stop(): Promise<void> {
+    await this.kill();
+    await this.proxy.stop();
+    await rm(this.dir, { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #answering(): Promise<void> {
+    const child = this.#child!;
+    const deadline = Date.now() + START_TIMEOUT_MS;
+    for (;;) {
+      const answer = await withAdmin(this.brokers, (admin) => admin.describeCluster()).catch(() => null);
+      if (answer && answer.brokers.length > 0 && answer.controller !== null) return;
+      if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
+        const log = await readFile(path.join(this.dir, 'broker.log'), 'utf8');
+        throw new Error(`Kafka did not start:\n${log.slice(-4000)}`);
+      }
+      await sleep(100);
+    }
+  }
+}
+
+/** Runs `work` with an admin client of its own. */
+export async function withAdmin<T>(brokers: string, work: (admin: Admin) => Promise<T>): Promise<T> {
+  const client = new kafkajs.Kafka({
+    brokers: brokers.split(','),
+    logLevel: kafkajs.logLevel.NOTHING,
+    connectionTimeout: 5000,
+    requestTimeout: 10_000,
+    retry: { retries: 0 },
+  });
+  const admin = client.admin();
+  try {
+    await admin.connect();
+    return await work(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** Creates a topic and waits until its partitions have leaders. */
+export async function createTopic(
+  brokers: string,
+  topic: string,
+  { partitions = 1, ...config }: { partitions?: number } & Record<string, string | number> = {},
+): Promise<void> {
+  const configEntries = Object.entries(config).map(([name, value]) => ({ name, value: String(value) }));
+  const wanted: ITopicConfig = { topic, numPartitions: partitions, replicationFactor: 1, configEntries };
+  await withAdmin(brokers, (admin) => admin.createTopics({ topics: [wanted], waitForLeaders: true }));
+}
+
+/** The offset after the last record of each partition of `topic`. */
+export async function endOffsets(brokers: string, topic: string): Promise<number[]> {
+  const offsets = await withAdmin(brokers, (admin) => admin.fetchTopicOffsets(topic));
+  return offsets.sort((a, b) => a.partition - b.partition).map((o) => Number(o.high));
+}
+
+type Ports = Record<string, number | undefined>;
+
+/** One free port a listener, and one for the proxy: all held at once, so that they differ. */
+async function freePorts({ sasl, tls }: KafkaOptions): Promise<Ports> {
+  const names = ['PLAINTEXT', 'PROXIED', 'CONTROLLER', 'PROXY'];
+  if (sasl) names.push('SASL');
+  if (tls) names.push('TLS');
+  if (sasl && tls) names.push('SASLTLS');
+  const servers = names.map(() => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = names.map((name, i) => [name, (servers[i]!.address() as AddressInfo).port] as const);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return Object.fromEntries(ports);
+}
+
+function properties(dir: string, ports: Ports, proxyPort: number, options: KafkaOptions): string {
+  const advertised = { ...ports, PROXIED: proxyPort, CONTROLLER: undefined };
+  const list = (of: Ports) =>
+    Object.entries(of)
+      .filter(([, port]) => port !== undefined)
+      .map(([name, port]) => `${name}://127.0.0.1:${port}`)
+      .join(',');
+  const all: Record<string, string | number> = {
+    'process.roles': 'broker,controller',
+    'node.id': 1,
+    'controller.quorum.voters': `1@127.0.0.1:${ports.CONTROLLER}`,
+    listeners: list(ports),
+    'advertised.listeners': list(advertised),
+    'controller.listener.names': 'CONTROLLER',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'listener.security.protocol.map':
+      'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL,SASLTLS:SASL_SSL',
+    'log.dirs': path.join(dir, 'data'),
+    'num.partitions': 1,
+    'offsets.topic.replication.factor': 1,
+    'offsets.topic.num.partitions': 4,
+    'transaction.state.log.replication.factor': 1,
+    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.num.partitions': 4,
+    'share.coordinator.state.topic.replication.factor': 1,
+    'share.coordinator.state.topic.min.isr': 1,
+    'group.initial.rebalance.delay.ms': 0,
+    'auto.create.topics.enable': 'false',
+    // A killed broker may come back at once: its registration must not outlive it for the usual nine seconds.
+    'broker.heartbeat.interval.ms': 200,
+    'broker.session.timeout.ms': 1000,
+    ...(options.sasl ? saslProperties(options) : {}),
+    ...(options.tls ? tlsProperties(dir) : {}),
+    ...(options.acls
+      ? {
+          'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+          'super.users': 'User:ANONYMOUS;User:admin',
+        }
+      : {}),
+    ...options.properties,
+  };
+  return Object.entries(all)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('');
+}
+
+function saslProperties({ tls }: KafkaOptions): Record<string, string> {
+  const users = Object.entries(USERS).map(([name, password]) => `user_${name}="${password}"`);
+  const all: Record<string, string> = { 'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512' };
+  for (const listener of tls ? ['sasl', 'sasltls'] : ['sasl']) {
+    const jaas = (mechanism: string) => `listener.name.${listener}.${mechanism}.sasl.jaas.config`;
+    all[jaas('plain')] = `org.apache.kafka.common.security.plain.PlainLoginModule required ${users.join(' ')};`;
+    all[jaas('scram-sha-256')] = 'org.apache.kafka.common.security.scram.ScramLoginModule required;';
+    all[jaas('scram-sha-512')] = 'org.apache.kafka.common.security.scram.ScramLoginModule required;';
+  }
+  return all;
+}
+
+function tlsProperties(dir: string): Record<string, string> {
+  return {
+    'ssl.keystore.type': 'PEM',
+    'ssl.keystore.location': path.join(dir, 'server-chain.pem'),
+    'ssl.truststore.type': 'PEM',
+    'ssl.truststore.location': path.join(dir, 'ca.pem'),
+    'ssl.client.auth': 'requested',
+  };
+}
+
+/** Linux ends the broker with us even when we are killed, where util-linux is there to ask for it. */
+function dieWithParent(): string[] {
+  const has = process.platform === 'linux' && spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0;
+  return has ? ['setpriv', '--pdeathsig', 'KILL', '--'] : [];
+}
