@@ -1,0 +1,55 @@
+// Writing: each function writes at `out` and returns the address behind what it wrote.
+
+/** Copies in steps of 16: reads and writes up to 15 bytes beyond, and the stretches must not overlap. */
+@inline
+export function copy(out: usize, from: usize, bytes: usize): usize {
+  for (let i: usize = 0; i < bytes; i += 16) v128.store(out + i, v128.load(from + i));
+  return out + bytes;
+}
+
+/** Bytes that `varint` takes. */
+@inline
+export function varintBytes(value: u32): usize {
+  return value < 0x40 ? 1 : value < 0x2000 ? 2 : value < 0x100000 ? 3 : value < 0x8000000 ? 4 : 5;
+}
+
+/** A number that is not negative as zigzag varint: doubled, seven bits a byte, the low ones first. */
+@inline
+export function varint(out: usize, value: u32): usize {
+  let rest = <u64>value << 1;
+  while (rest > 0x7f) {
+    store<u8>(out++, <u8>rest | 0x80);
+    rest >>= 7;
+  }
+  store<u8>(out++, <u8>rest);
+  return out;
+}
+
+/** Decimal digits of a number, at least one. */
+@inline
+export function digits(value: u64): usize {
+  let count: usize = 1;
+  while (value >= 10000) {
+    value /= 10000;
+    count += 4;
+  }
+  const rest = <u32>value;
+  return count + usize(rest >= 10) + usize(rest >= 100) + usize(rest >= 1000);
+}
+
+/** A number as `count` = digits(value) decimal digits, written from the last to the first. */
+@inline
+export function decimal(out: usize, value: u64, count: usize): usize {
+  const end = out + count;
+  let at = end;
+  while (value > 0xffffffff) {
+    store<u8>(--at, 48 + <u8>(value % 10));
+    value /= 10;
+  }
+  let rest = <u32>value;
+  while (at > out) {
+    store<u8>(--at, 48 + <u8>(rest % 10));
+    rest /= 10;
+  }
+  return end;
+}

@@ -1,0 +1,112 @@
+// The inside of a JSON string. Sixteen bytes at a time are copied; only what JSON does not take as it is stops the
+// copying: `"`, `\`, controls below 0x20 (escaped) and bytes from 0x80 on (checked to be UTF-8).
+//
+// What is not UTF-8 becomes U+FFFD, one for each maximal subpart, as the WHATWG Encoding Standard decodes.
+import { sequence } from './utf8.as';
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const SPACE = 0x20;
+/** EF BF BD, the UTF-8 of U+FFFD, as a little-endian word. */
+const REPLACEMENT = 0xbdbfef;
+const REPLACEMENT_BYTES = 3;
+
+/** Sequences that became U+FFFD. */
+export let replaced: u32 = 0;
+
+export function resetReplaced(): void {
+  replaced = 0;
+}
+
+/** Writes memory [from, to) at `out`; returns the address behind. Writes up to 15 bytes beyond. */
+@inline
+export function escape(from: usize, to: usize, out: usize): usize {
+  while (from < to) {
+    const bytes = v128.load(from);
+    v128.store(out, bytes);
+    const plain = plainBytes(bytes, to - from);
+    from += plain;
+    out += plain;
+    if (plain == 16 || from == to) continue;
+    let byte = <u32>load<u8>(from);
+    if (byte < 0x80) {
+      out = escapeByte(out, byte);
+      from++;
+      continue;
+    }
+    do {
+      const found = sequence(from, to);
+      if (found > 0) {
+        store<u32>(out, load<u32>(from));
+        out += found;
+        from += found;
+      } else {
+        store<u32>(out, REPLACEMENT);
+        out += REPLACEMENT_BYTES;
+        from -= found;
+        replaced++;
+      }
+    } while (from < to && load<u8>(from) >= 0x80);
+  }
+  return out;
+}
+
+/** How much of memory [from, to) fits into `room` bytes when it is escaped: the address behind the last character. */
+export function fitting(from: usize, to: usize, room: usize): usize {
+  while (from < to) {
+    const plain = plainBytes(v128.load(from), to - from);
+    if (plain > room) return from + room;
+    from += plain;
+    room -= plain;
+    if (plain == 16 || from == to) continue;
+    const byte = <u32>load<u8>(from);
+    const found = byte < 0x80 ? 1 : sequence(from, to);
+    const bytes: usize = byte < 0x80 ? escapedBytes(byte) : found > 0 ? found : REPLACEMENT_BYTES;
+    if (bytes > room) return from;
+    from += abs(found);
+    room -= bytes;
+  }
+  return to;
+}
+
+/** How many of the first `left` (and 16) bytes are copied as they are. */
+@inline
+function plainBytes(bytes: v128, left: usize): usize {
+  // Signed, so that one comparison finds both the controls and what is not ASCII.
+  const low = i8x16.lt_s(bytes, i8x16.splat(<i8>SPACE));
+  const quotes = v128.or(i8x16.eq(bytes, i8x16.splat(<i8>QUOTE)), i8x16.eq(bytes, i8x16.splat(<i8>BACKSLASH)));
+  const end: u32 = left < 16 ? 1 << <u32>left : 0x10000;
+  return ctz(<u32>i8x16.bitmask(v128.or(low, quotes)) | end);
+}
+
+/** The letter of a short escape, or 0. */
+@inline
+function shortEscape(byte: u32): u32 {
+  if (byte == QUOTE || byte == BACKSLASH) return byte;
+  if (byte == 9) return 0x74; // \t
+  if (byte == 10) return 0x6e; // \n
+  if (byte == 13) return 0x72; // \r
+  if (byte == 8) return 0x62; // \b
+  if (byte == 12) return 0x66; // \f
+  return 0;
+}
+
+@inline
+function escapedBytes(byte: u32): usize {
+  return shortEscape(byte) ? 2 : 6;
+}
+
+/** `\"`, `\t`, ... or `\u001f`. */
+@inline
+function escapeByte(out: usize, byte: u32): usize {
+  const letter = shortEscape(byte);
+  if (letter) {
+    store<u16>(out, <u16>(BACKSLASH | (letter << 8)));
+    return out + 2;
+  }
+  store<u32>(out, 0x3030755c); // \u00
+  store<u8>(out + 4, <u8>(0x30 + (byte >> 4)));
+  const low = byte & 15;
+  store<u8>(out + 5, <u8>(low < 10 ? 0x30 + low : 0x57 + low));
+  return out + 6;
+}

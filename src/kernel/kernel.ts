@@ -1,0 +1,183 @@
+/**
+ * The kernel: loops over bytes, in WebAssembly with SIMD, on the pool's memory. This is its one door.
+ *
+ * The scratch at the beginning of the memory belongs to the kernel:
+ *
+ *   0      table of pieces: address and bytes of each (as/pieces.as.ts says what they are)
+ *   256    the pieces of the envelope in use, one behind the other
+ *
+ * State between calls is only there and in the kernel's globals: one instance a memory, used by one thread.
+ */
+import assert from 'node:assert';
+import { readFileSync } from 'node:fs';
+import { type Envelope, varint } from '../core/envelope.ts';
+import { MAX_RECORDS, SCRATCH_BYTES, type Slot } from '../core/pool.ts';
+
+const PIECES_AT = 256;
+/** Pieces are copied in steps of 16 bytes. */
+const OVERRUN = 16;
+const KINDS = { json: 0, raw: 1, value: 2 } as const;
+/** Indexes into the table of pieces; FLAGS + the bits of a record's flags. */
+const [KEY, HEAD, OFFSET, LENGTH, SKIPPED, AFTER, FLAGS] = [0, 1, 2, 3, 4, 5, 6] as const;
+const FLAG_WORDS = [[], ['truncated'], ['multiline'], ['truncated', 'multiline']] as const;
+
+const NOTHING = Buffer.alloc(0);
+const TIMESTAMP_BEFORE = '{"@timestamp":"';
+/** As `Date.prototype.toISOString` writes it. */
+const TIMESTAMP_BYTES = 24;
+const JSON_PIECES = {
+  head: Buffer.from(TIMESTAMP_BEFORE.padEnd(TIMESTAMP_BEFORE.length + TIMESTAMP_BYTES)),
+  length: Buffer.from(',"length":'),
+  skipped: Buffer.from(',"skipped":'),
+  flags: FLAG_WORDS.map((words) => Buffer.from(words.length > 0 ? `,"flags":${JSON.stringify(words)}` : '')),
+};
+const RAW_PIECES = {
+  offset: framed('offset'),
+  length: framed('length'),
+  skipped: framed('skipped'),
+  flags: FLAG_WORDS.map((words) =>
+    words.length > 0 ? Buffer.concat([framed('flags'), framed(words.join(','))]) : NOTHING,
+  ),
+};
+
+/** What `Kernel.pack` needs to know beside the records. */
+export interface PackJob {
+  envelope: Envelope;
+  /** When the records were read, milliseconds since the epoch. */
+  time: number;
+  /** Where in the source the batch begins: `batch.from`. */
+  position: number;
+  /** Offset delta of the first record in its block. */
+  delta: number;
+  /** Addresses in the pool's memory between which the records go. Up to 64 bytes from `limitAt` on may be overwritten. */
+  outAt: number;
+  limitAt: number;
+  /** Nothing stands before the first record in its block: where it does not fit, it is cut to fit. */
+  empty: boolean;
+}
+
+interface Exports {
+  useSlot(startsAt: number, endsAt: number, sourceAt: number, lengthAt: number, flagsAt: number): void;
+  findLines(fromAt: number, toAt: number, baseAt: number, first: number, max: number): number;
+  /** The arguments of `pack` in as/pack.as.ts. */
+  pack(kind: number, headers: number, first: number, count: number, ...job: (number | boolean)[]): number;
+  readonly consumedAt: WebAssembly.Global;
+  readonly endAt: WebAssembly.Global;
+  readonly cut: WebAssembly.Global;
+  readonly replaced: WebAssembly.Global;
+}
+
+let compiled: WebAssembly.Module | undefined;
+
+function compile(): WebAssembly.Module {
+  compiled ??= new WebAssembly.Module(readFileSync(new URL('./kernel.wasm', import.meta.url)));
+  return compiled;
+}
+
+export class Kernel {
+  readonly #exports: Exports;
+  readonly #scratch: Buffer;
+  /** Address and bytes of each piece. */
+  readonly #pieces: Uint32Array;
+  #envelope: Envelope | undefined;
+  #time = Number.NaN;
+  #freeAt = PIECES_AT;
+
+  constructor(memory: WebAssembly.Memory) {
+    this.#exports = new WebAssembly.Instance(compile(), { env: { memory } }).exports as unknown as Exports;
+    this.#scratch = Buffer.from(memory.buffer, 0, SCRATCH_BYTES);
+    this.#pieces = new Uint32Array(memory.buffer, 0, PIECES_AT / 4);
+  }
+
+  /** The address after the last terminator that `findLines` took; `fromAt` where it found none. */
+  get consumedAt(): number {
+    return this.#exports.consumedAt.value >>> 0;
+  }
+
+  /** The address behind the last record that `pack` wrote. */
+  get endAt(): number {
+    return this.#exports.endAt.value >>> 0;
+  }
+
+  /** Sequences that were not UTF-8 and that `pack` made U+FFFD. */
+  get replaced(): number {
+    return this.#exports.replaced.value;
+  }
+
+  /** Records that `pack` cut because even alone they exceed the limit. */
+  get cut(): number {
+    return this.#exports.cut.value;
+  }
+
+  /**
+   * Names the lines of memory [fromAt, toAt) that LF ends in the slot's tables from index `first`, `source` relative to
+   * `baseAt`; returns how many. LF and a CR before it are not part of a record, but of its length.
+   */
+  findLines(slot: Slot, fromAt: number, toAt: number, baseAt: number, first: number): number {
+    this.#use(slot);
+    return this.#exports.findLines(fromAt, toAt, baseAt, first, MAX_RECORDS);
+  }
+
+  /**
+   * Packs the slot's records [first, first + count) as Kafka records, in order; returns how many fitted. That is 0 for
+   * an empty block only when there is not even room for the envelope of the first.
+   */
+  pack(slot: Slot, first: number, count: number, job: PackJob): number {
+    assert(first + count <= MAX_RECORDS, 'records beyond the tables');
+    const { envelope, position, delta, outAt, limitAt, empty } = job;
+    this.#use(slot);
+    this.#place(envelope, job.time);
+    const headers = envelope.kind === 'raw' ? envelope.headerCount : 0;
+    return this.#exports.pack(KINDS[envelope.kind], headers, first, count, position, delta, outAt, limitAt, empty);
+  }
+
+  #use(slot: Slot): void {
+    this.#exports.useSlot(slot.startsAt, slot.endsAt, slot.sourceAt, slot.lengthAt, slot.flagsAt);
+  }
+
+  /** Brings the pieces of the envelope into the scratch, unless they are there from the call before. */
+  #place(envelope: Envelope, time: number): void {
+    if (envelope !== this.#envelope) {
+      this.#envelope = undefined;
+      this.#placePieces(envelope);
+      this.#envelope = envelope;
+      this.#time = Number.NaN;
+    }
+    if (envelope.kind === 'json' && time !== this.#time) {
+      const at = this.#pieces[HEAD * 2]! + TIMESTAMP_BEFORE.length;
+      this.#scratch.write(new Date(time).toISOString(), at, TIMESTAMP_BYTES, 'latin1');
+      this.#time = time;
+    }
+  }
+
+  #placePieces(envelope: Envelope): void {
+    const json = envelope.kind === 'json';
+    const texts = json ? JSON_PIECES : RAW_PIECES;
+    this.#freeAt = PIECES_AT;
+    this.#piece(KEY, varint(envelope.key.length), envelope.key);
+    if (json) this.#piece(HEAD, JSON_PIECES.head, envelope.before);
+    else this.#piece(HEAD, envelope.kind === 'raw' ? envelope.headers : NOTHING);
+    this.#piece(OFFSET, json ? envelope.offset : RAW_PIECES.offset);
+    this.#piece(LENGTH, texts.length);
+    this.#piece(SKIPPED, texts.skipped);
+    this.#piece(AFTER, json ? envelope.after : NOTHING);
+    for (const [bits, text] of texts.flags.entries()) this.#piece(FLAGS + bits, text);
+  }
+
+  #piece(index: number, ...parts: Buffer[]): void {
+    const at = this.#freeAt;
+    for (const part of parts) {
+      assert(this.#freeAt + part.length + OVERRUN <= SCRATCH_BYTES, 'the envelope is larger than the scratch');
+      part.copy(this.#scratch, this.#freeAt);
+      this.#freeAt += part.length;
+    }
+    this.#pieces[index * 2] = at;
+    this.#pieces[index * 2 + 1] = this.#freeAt - at;
+  }
+}
+
+/** Text with its length before it, as the names and values of Kafka's headers stand. */
+function framed(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  return Buffer.concat([varint(bytes.length), bytes]);
+}
