@@ -1,0 +1,19 @@
+/**
+ * A check measures one aspect of the host: it reads, parses, and tells a meter what it found. Reading and parsing are
+ * two functions, so that a test of the parser needs no machine. Names, units and attributes are OpenTelemetry's
+ * (semantic conventions 1.44, system.*), with `network.interface.name` throughout.
+ */
+export type Attributes = Readonly<Record<string, string | number>>;
+
+export interface Meter {
+  /** What is so now. Values that are not finite are left out. */
+  gauge(name: string, value: number, unit: string, attributes?: Attributes): void;
+  /**
+   * A counter as the kernel keeps it, since boot. What is reported is its increase since the last run, which is also
+   * returned; nothing on the first run, and nothing when it went down (the device was replaced, the counter wrapped).
+   */
+  monotonic(name: string, total: number, unit: string, attributes?: Attributes): number | undefined;
+}
+
+/** One measurement. It may throw after having reported a part: that part counts. The signal aborts at its deadline. */
+export type Check = (meter: Meter, signal: AbortSignal) => Promise<void>;

@@ -1,0 +1,148 @@
+/**
+ * The host source: runs the checks at every multiple of the interval and emits what they found as metric records.
+ *
+ *   |--- first window ---|------- window -------|------- window -------|
+ *   start             10:00:10               10:00:20               10:00:30
+ *   (baselines)       run, emit              run, emit              run, emit
+ *
+ * Windows follow on each other: a window that was missed (the machine slept, memory was full) makes the next one longer,
+ * and its sums are of the longer time. The wall clock only says where the next multiple is; how long a window was, and
+ * how long to wait, comes from the monotonic clock, so a step of the wall clock makes no rate negative and no loop busy.
+ */
+import { emit } from '../../aggregate/emit.ts';
+import { MetricRecords } from '../../aggregate/record.ts';
+import { availableChecks } from '../../checks/all.ts';
+import type { Point } from '../../checks/meter.ts';
+import { CheckRunner, type CheckStatus } from '../../checks/runner.ts';
+import type { Account } from '../../core/account.ts';
+import type { Stream } from '../../core/batch.ts';
+import { type Envelope, valueEnvelope } from '../../core/envelope.ts';
+import type { Output, Source } from '../../core/pipeline.ts';
+import { log } from '../../log.ts';
+
+const MAX_DEADLINE_MS = 5000;
+/** The first window is not shorter than this. */
+const SHORTEST_MS = 1000;
+
+export interface HostOptions {
+  config: {
+    /** Milliseconds. */
+    readonly interval: number;
+    /** Which checks; those it does not name are on. */
+    readonly host: false | Readonly<Record<string, boolean>>;
+  };
+  topic: string;
+  host: string;
+  tags: Record<string, string>;
+  account: Account;
+  /** `<agent id>-<flush number>`, a new one at each call. */
+  nextWindowId: () => string;
+}
+
+export interface HostSource extends Source {
+  status(): CheckStatus[];
+}
+
+/** Milliseconds to the next multiple of the interval that is at least `atLeast` away; never more than twice the interval. */
+export function untilNext(now: number, interval: number, atLeast: number): number {
+  const wait = interval - (now % interval);
+  return wait < atLeast ? wait + interval : wait;
+}
+
+/**
+ * The window that ends now. Its end is the multiple of the interval that is nearest; it is as long as was measured,
+ * or just the interval where that differs only by what a timer may be late.
+ */
+export function windowAt(now: number, elapsed: number, interval: number): { start: number; end: number } {
+  const multiple = Math.round(now / interval) * interval;
+  const end = Math.abs(now - multiple) < interval / 10 ? multiple : now;
+  const length = Math.abs(elapsed - interval) < interval / 10 ? interval : Math.max(1, Math.round(elapsed));
+  return { start: end - length, end };
+}
+
+export function hostSource(options: HostOptions): HostSource {
+  const { config, account, host, tags } = options;
+  const key = valueEnvelope(host);
+  const stream: Stream = {
+    name: 'host',
+    topic: options.topic,
+    key: host,
+    account,
+    replayable: false,
+    envelope: (): Envelope => key,
+  };
+  const runners: CheckRunner[] = [];
+  const deadline = Math.min(MAX_DEADLINE_MS, config.interval * 0.8);
+
+  async function measure(): Promise<Point[]> {
+    return (await Promise.all(runners.map((runner) => runner.run(deadline)))).flat();
+  }
+
+  /** Emits one window. What could not be handed over before the end is counted as lost. */
+  async function flush(output: Output, points: Point[], window: { start: number; end: number }, signal: AbortSignal) {
+    const records = new MetricRecords(
+      { host, dataset: 'host', labels: tags },
+      { ...window, id: options.nextWindowId() },
+    );
+    const documents = points.map((p) =>
+      records.make(JSON.stringify(p.name), p.type, { value: p.value }, p.unit, p.attributes),
+    );
+    account.received += documents.length;
+    let pushed = 0;
+    const counted: Output = {
+      take: (s, abort) => output.take(s, abort),
+      discard: (batch) => output.discard(batch),
+      push(batch) {
+        pushed += batch.weight;
+        return output.push(batch);
+      },
+    };
+    try {
+      await emit(counted, stream, documents, new Uint8Array(documents.length).fill(1), signal);
+    } catch (error) {
+      if (documents.length > pushed) account.drop('shutdown', documents.length - pushed);
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  return {
+    async run(output, signal) {
+      if (config.host === false || signal.aborted) return;
+      for (const [name, check] of await availableChecks()) {
+        if (config.host[name] !== false) runners.push(new CheckRunner(name, check));
+      }
+      let last = performance.now();
+      // The counters' first values; what they were before the agent started is in no window.
+      await measure();
+      let wait = untilNext(Date.now(), config.interval, Math.min(SHORTEST_MS, config.interval / 2));
+      while (await slept(wait, signal)) {
+        const now = performance.now();
+        const window = windowAt(Date.now(), now - last, config.interval);
+        const missed = Math.floor((now - last) / config.interval - 0.9);
+        if (missed > 0) {
+          for (const runner of runners) runner.status.skipped += missed;
+          log.warnOnce('host late', `host metrics came ${missed} intervals late: the next window is that much longer`);
+        }
+        last = now;
+        await flush(output, await measure(), window, signal);
+        wait = untilNext(Date.now(), config.interval, config.interval / 2);
+      }
+    },
+    status: () => runners.map((runner) => ({ ...runner.status })),
+  };
+}
+
+/** False when the signal aborted first. */
+function slept(wait: number, signal: AbortSignal): Promise<boolean> {
+  if (signal.aborted) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const done = (whole: boolean) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+      resolve(whole);
+    };
+    const abort = () => done(false);
+    const timer = setTimeout(done, wait, true);
+    signal.addEventListener('abort', abort, { once: true });
+  });
+}
