@@ -1,0 +1,29 @@
+/** `runnel validate`: checks a configuration and says everything that is wrong with it. */
+import { ConfigError, formatFault } from '../config/errors.ts';
+import { loadConfig } from '../config/load.ts';
+
+/** Faults go to stderr, with `json` to stdout. Returns the exit code: 0, or 2 when the agent would refuse to start. */
+export async function validate(file: string, { json = false }: { json?: boolean } = {}): Promise<number> {
+  try {
+    const { hash, warnings, files, config } = await loadConfig(file);
+    if (json) {
+      print({ valid: true, path: file, files, hash, warnings, errors: [] });
+    } else {
+      for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+      const beside = files.length > 1 ? ` and ${files.length - 1} in conf.d` : '';
+      const inputs = `${config.logs.length} log inputs, ${config.statsd.listen.length} StatsD listeners`;
+      const target = config.kafka.brokers.length > 0 ? config.kafka.brokers.join(', ') : 'the local log';
+      process.stdout.write(`${file}${beside}: valid; ${inputs}, to ${target}\n`);
+    }
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    if (json) print({ valid: false, path: file, warnings: [], errors: error.faults });
+    else process.stderr.write(`${error.faults.map(formatFault).join('\n')}\n`);
+    return 2;
+  }
+}
+
+function print(answer: unknown): void {
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}

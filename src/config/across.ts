@@ -1,0 +1,56 @@
+/** What must hold between options. */
+import { Pool } from '../core/pool.ts';
+import { type Config, topicsOf } from './config.ts';
+import type { Path } from './load.ts';
+import type { RawConfig } from './schema.ts';
+
+type Refuse = (path: Path, message: string) => void;
+
+export function checkAcross(config: Config, raw: RawConfig, refuse: Refuse): void {
+  checkLogs(config, raw, refuse);
+  checkKafka(config, refuse);
+  checkStatsd(config, refuse);
+  const needed = Pool.minimumFor(topicsOf(config).length);
+  if (config.buffer_memory < needed) {
+    const topics = topicsOf(config).length;
+    refuse(['buffer_memory'], `must be at least ${Math.ceil(needed / 2 ** 20)}MiB for ${topics} topics`);
+  }
+}
+
+function checkLogs(config: Config, raw: RawConfig, refuse: Refuse): void {
+  const seen = new Map<string, number>();
+  for (const [i, log] of config.logs.entries()) {
+    const before = seen.get(log.name);
+    if (before !== undefined)
+      refuse(['logs', i, 'name'], `${log.name} is the name of logs[${before}] too: names are unique`);
+    seen.set(log.name, i);
+    if (raw.logs[i]!.include.length === 0) refuse(['logs', i, 'include'], 'is empty: name at least one file or glob');
+  }
+}
+
+function checkKafka({ kafka }: Config, refuse: Refuse): void {
+  const { tls, sasl } = kafka;
+  if (tls?.cert_file !== undefined && tls.key_file === undefined) {
+    refuse(['kafka', 'tls', 'cert_file'], 'needs kafka.tls.key_file beside it');
+  }
+  if (tls?.key_file !== undefined && tls.cert_file === undefined) {
+    refuse(['kafka', 'tls', 'key_file'], 'needs kafka.tls.cert_file beside it');
+  }
+  if (tls?.insecure && tls.ca_file !== undefined) {
+    refuse(['kafka', 'tls', 'insecure'], 'contradicts kafka.tls.ca_file: nothing would be checked against it');
+  }
+  if (sasl && !sasl.username) refuse(['kafka', 'sasl'], 'needs username');
+  if (sasl && !sasl.password) refuse(['kafka', 'sasl'], 'needs password');
+  if (kafka.compression === 'gzip' && kafka.compression_level > 9) {
+    refuse(['kafka', 'compression_level'], 'must be from 1 to 9 for gzip');
+  }
+  if ((tls || sasl) && kafka.brokers.length === 0) {
+    refuse(['kafka', tls ? 'tls' : 'sasl'], 'is set, but kafka.brokers is empty');
+  }
+}
+
+function checkStatsd({ statsd }: Config, refuse: Refuse): void {
+  for (const [i, address] of statsd.listen.entries()) {
+    if (statsd.listen.indexOf(address) !== i) refuse(['statsd', 'listen', i], 'is listed twice');
+  }
+}

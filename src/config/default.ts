@@ -1,0 +1,26 @@
+/** The built-in configuration of `run --default`: this machine's metrics, StatsD and logs, into the local log. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Config, Env } from './config.ts';
+import { configFrom } from './load.ts';
+
+const SYSTEM_LOGS = [
+  '/var/log/*.log',
+  '/var/log/syslog',
+  '/var/log/messages',
+  '/var/log/secure',
+  '/var/log/maillog',
+  '/var/log/cron',
+];
+
+/** Without root, data goes under the user's state directory. */
+export function defaultConfig({ root, env = process.env }: { root: boolean; env?: Env }): Config {
+  const state = env.XDG_STATE_HOME?.startsWith('/') ? env.XDG_STATE_HOME : join(homedir(), '.local/state');
+  return configFrom(
+    {
+      data_dir: root ? '/var/lib/runnel' : join(state, 'runnel'),
+      logs: [{ name: 'system', include: SYSTEM_LOGS, start_at: 'end' }],
+    },
+    env,
+  );
+}

@@ -1,0 +1,100 @@
+/**
+ * Fits a file's tree to the shape of the schema, before files are merged: unknown keys are named with their nearest
+ * known one, a single value becomes a list where a list is wanted, a map where a list is wanted is refused, and so on.
+ * What comes out has the schema's shape; only the scalars are still to be read.
+ */
+import { type Fault, nearest } from './errors.ts';
+import type { Shape } from './shape.ts';
+import type { MapTree, Tree } from './tree.ts';
+
+export function fit(tree: Tree, shape: Shape, name: string, faults: Fault[]): Tree {
+  const empty: Tree = { kind: 'empty', place: tree.place };
+  const refuse = (message: string): Tree => {
+    faults.push({ ...tree.place, message: name === '' ? `the file ${message}` : `${name} ${message}` });
+    return empty;
+  };
+  if (tree.kind === 'empty') return tree;
+  switch (shape.kind) {
+    case 'leaf':
+      if (tree.kind === 'scalar') return tree;
+      return refuse(`must be a single value (${shape.info.label}), not a ${tree.kind}`);
+    case 'list': {
+      const items = tree.kind === 'list' ? tree.items : [tree];
+      if (tree.kind === 'map' && shape.item.kind !== 'map') return refuse('must be a list, not a map');
+      if (tree.kind === 'map')
+        return refuse(`must be a list of maps: put "- " before ${[...tree.entries.keys()][0] ?? 'it'}`);
+      const fitted: Tree[] = [];
+      for (const [i, item] of items.entries()) {
+        // An empty item would shift the ones behind it away from their places.
+        if (item.kind === 'empty') faults.push({ ...item.place, message: `${name}[${i}] is empty` });
+        else
+          fitted.push(
+            fit(item, shape.item, items === (tree as { items?: Tree[] }).items ? `${name}[${i}]` : name, faults),
+          );
+      }
+      return { kind: 'list', place: tree.place, items: fitted };
+    }
+    case 'dictionary':
+      if (tree.kind !== 'map') return refuse(`must be a map, for example {env: prod}, not ${article(tree)}`);
+      return fitEntries(tree, () => shape.value, name, faults);
+    case 'map':
+      if (shape.orFalse && tree.kind === 'scalar') return tree;
+      if (tree.kind !== 'map') {
+        const first = [...shape.fields.keys()][0];
+        return refuse(`must be a map with keys such as ${first}, not ${article(tree)}`);
+      }
+      return fitMap(tree, shape, name, faults);
+  }
+}
+
+function fitMap(tree: MapTree, shape: Shape & { kind: 'map' }, name: string, faults: Fault[]): Tree {
+  const fitted = fitEntries(
+    tree,
+    (key, place) => {
+      const field = shape.fields.get(key);
+      if (field) return field.shape;
+      faults.push({ ...place, message: unknownKey(key, name, [...shape.fields.keys()]) });
+      return null;
+    },
+    name,
+    faults,
+  );
+  for (const [key, field] of shape.fields) {
+    const entry = tree.entries.get(key);
+    if (field.required && !entry) {
+      faults.push({ ...tree.place, message: `${name} needs ${key}: ${field.text}` });
+    } else if (field.fallback === undefined && field.shape.kind === 'map' && entry?.value.kind === 'empty') {
+      faults.push({
+        ...entry.place,
+        message: `${name}.${key} is empty: write ${key}: {} for its defaults, or leave it out`,
+      });
+    }
+  }
+  return fitted;
+}
+
+function fitEntries(
+  tree: MapTree,
+  shapeFor: (key: string, place: MapTree['place']) => Shape | null,
+  name: string,
+  faults: Fault[],
+): MapTree {
+  const entries: MapTree['entries'] = new Map();
+  for (const [key, entry] of tree.entries) {
+    const shape = shapeFor(key, entry.place);
+    if (!shape) continue;
+    const path = name === '' ? key : `${name}.${key}`;
+    entries.set(key, { place: entry.place, value: fit(entry.value, shape, path, faults) });
+  }
+  return { kind: 'map', place: tree.place, entries };
+}
+
+function unknownKey(key: string, name: string, known: string[]): string {
+  const where = name === '' ? '' : ` in ${name.replace(/\[\d+\]$/, '')}`;
+  const near = nearest(key, known);
+  return `unknown key ${key}${where}: ${near ? `did you mean ${near}?` : `known keys are ${known.join(', ')}`}`;
+}
+
+function article(tree: Tree): string {
+  return tree.kind === 'scalar' ? 'a single value' : `a ${tree.kind}`;
+}

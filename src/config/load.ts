@@ -1,0 +1,144 @@
+/**
+ * Loads a configuration: FILE, then conf.d/*.yaml beside it in name order, then the checks; all faults in one go.
+ *
+ *   text -> tree (YAML, ${...}) -> fitted to the schema -> merged -> read by the schema -> checked across options
+ */
+import { createHash } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import * as v from 'valibot';
+import { checkAcross } from './across.ts';
+import { type Config, complete, type Env } from './config.ts';
+import { ConfigError, type Fault } from './errors.ts';
+import { fit } from './fit.ts';
+import { type RawConfig, schema } from './schema.ts';
+import { shapeOf } from './shape.ts';
+import { reasonOf } from './substitute.ts';
+import { type EmptyTree, isSet, mergeTrees, placeOf, plainValue, readTree, scalarAt, type Tree } from './tree.ts';
+import { refuseUnsupported } from './unsupported.ts';
+
+export type Path = (string | number)[];
+
+export interface Loaded {
+  config: Config;
+  /** Of the files as they stand on disk, without what `${...}` brings in. */
+  hash: string;
+  warnings: string[];
+  /** The files it was read from, in order. */
+  files: string[];
+  /** Whether a file sets this option (`statsd.listen`): a default may fail where a wish may not. */
+  isSet: (option: string) => boolean;
+}
+
+const MAX_CONFIG_BYTES = 4 << 20;
+
+/** Throws ConfigError with everything that is wrong. */
+export async function loadConfig(path: string, { env = process.env }: { env?: Env } = {}): Promise<Loaded> {
+  const faults: Fault[] = [];
+  const shape = shapeOf(schema);
+  const hash = createHash('sha256');
+  const yaml = await import('yaml');
+  const files = [path, ...(await dropIns(path, faults))];
+  let tree: Tree = { kind: 'empty', place: { file: path, line: 1, column: 1 } } satisfies EmptyTree;
+  for (const file of files) {
+    const text = await readText(file, faults);
+    if (text === null) continue;
+    hash.update(`${text.length}:${text}`);
+    const read = readTree(yaml, text, file, dirname(path), env, faults);
+    tree = mergeTrees(tree, fit(read, shape, '', faults), '', faults);
+  }
+  const config = interpret(tree, env, faults);
+  if (faults.length > 0 || config === null) throw new ConfigError(inOrder(faults, files));
+  return {
+    config,
+    hash: hash.digest('hex').slice(0, 16),
+    warnings: await warningsOf(config, tree, files),
+    files,
+    isSet: (option) => isSet(tree, option.split('.')),
+  };
+}
+
+/** Reads values as the schema wants them and checks them against each other. Null when they cannot be used. */
+function interpret(tree: Tree, env: Env, faults: Fault[]): Config | null {
+  refuseUnsupported(tree, faults);
+  const result = v.safeParse(schema, plainValue(tree));
+  for (const issue of result.issues ?? []) {
+    const path = (issue.path ?? []).map((item) => item.key as string | number);
+    // What is missing or has the wrong form was said when the tree was fitted.
+    if (issue.kind === 'schema') continue;
+    const scalar = scalarAt(tree, path);
+    const shown = scalar === null || scalar.secret ? 'what it is set to' : JSON.stringify(scalar.text.slice(0, 80));
+    faults.push({ ...placeOf(tree, path), message: `${nameOf(path)} ${issue.message.replaceAll('{}', () => shown)}` });
+  }
+  if (!result.success) return null;
+  const config = complete(result.output as RawConfig, env);
+  checkAcross(config, result.output as RawConfig, (path, message) => {
+    faults.push({ ...placeOf(tree, path), message: `${nameOf(path)} ${message}` });
+  });
+  return config;
+}
+
+/** The configuration that values, written as in a file, stand for; for built-in defaults and tests. */
+export function configFrom(values: Record<string, unknown>, env: Env = process.env): Config {
+  return complete(v.parse(schema, values) as RawConfig, env);
+}
+
+/** `logs[0].include[1]` */
+function nameOf(path: Path): string {
+  return path.map((step, i) => (typeof step === 'number' ? `[${step}]` : i === 0 ? step : `.${step}`)).join('');
+}
+
+async function dropIns(path: string, faults: Fault[]): Promise<string[]> {
+  const folder = join(dirname(path), 'conf.d');
+  try {
+    const names = await readdir(folder);
+    return names
+      .filter((name) => name.endsWith('.yaml') && !name.startsWith('.'))
+      .sort()
+      .map((name) => join(folder, name));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      faults.push({ file: folder, line: 1, column: 1, message: `cannot read the directory: ${reasonOf(error)}` });
+    }
+    return [];
+  }
+}
+
+async function readText(file: string, faults: Fault[]): Promise<string | null> {
+  const refuse = (message: string): null => {
+    faults.push({ file, line: 1, column: 1, message });
+    return null;
+  };
+  try {
+    const { size } = await stat(file);
+    if (size > MAX_CONFIG_BYTES) return refuse('is larger than 4 MiB: this is no configuration');
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+  } catch (error) {
+    if (error instanceof TypeError) return refuse('is not UTF-8 text');
+    return refuse(`cannot read the configuration: ${reasonOf(error)}`);
+  }
+}
+
+function inOrder(faults: Fault[], files: string[]): Fault[] {
+  const rank = (fault: Fault) => files.indexOf(fault.file);
+  return faults.sort((a, b) => rank(a) - rank(b) || a.line - b.line || a.column - b.column);
+}
+
+async function warningsOf(config: Config, tree: Tree, files: string[]): Promise<string[]> {
+  const warnings: string[] = [];
+  if (config.kafka.tls?.insecure) {
+    warnings.push(
+      "kafka.tls.insecure is on: the brokers' certificates are not checked, anyone between can read and change everything",
+    );
+  }
+  const password = scalarAt(tree, ['kafka', 'sasl', 'password']);
+  if (password && !password.secret && files.includes(password.place.file)) {
+    const { mode } = await stat(password.place.file);
+    if (mode & 0o004) {
+      warnings.push(
+        `${password.place.file} holds a password and every user of this machine can read it: chmod 640, or take it from \${file:...}`,
+      );
+    }
+  }
+  return warnings;
+}

@@ -1,0 +1,106 @@
+/**
+ * How an option is defined: once, as a valibot schema that carries its text.
+ *
+ *   linger: option(duration({ max: '1m' }), '50ms', 'How long a block waits for more records.')
+ *           ^ what it may be                ^ default, as a user would write it    ^ documentation
+ *
+ * Check, default, JSON Schema, sample and reference page are read from that. A leaf gets the text as it stands in the
+ * file: what it means is the option's business, not YAML's, so `version: 1.10` stays 1.10 and `no` is no boolean.
+ */
+import * as v from 'valibot';
+
+/** What a leaf says about itself to the documentation and the JSON Schema. */
+export interface LeafInfo {
+  /** `duration`, `size`, `true or false`, ... */
+  label: string;
+  json: Record<string, unknown>;
+  /** A value to show in the sample where there is no default. */
+  example?: string;
+}
+
+/** What is wrong with a value. `{}` in the text stands for the value; a secret is never put in its place. */
+export class Wrong extends Error {}
+
+/** A scalar as it may be written. */
+export type Written = string | number | boolean;
+export type Leaf<T> = v.GenericSchema<Written, T>;
+
+/** A scalar. `parse` takes the text and throws Wrong. */
+export function leaf<T>(info: LeafInfo, parse: (text: string) => T): Leaf<T> {
+  return v.pipe(
+    v.unknown(),
+    v.rawTransform<unknown, T>(({ dataset, addIssue, NEVER }) => {
+      try {
+        return parse(String(dataset.value));
+      } catch (error) {
+        if (!(error instanceof Wrong)) throw error;
+        addIssue({ message: error.message });
+        return NEVER;
+      }
+    }),
+    v.metadata({ info }),
+  ) as unknown as Leaf<T>;
+}
+
+export type Option<S extends v.GenericSchema> = v.OptionalSchema<S, v.InferInput<S>>;
+export type Optional<S extends v.GenericSchema> = v.OptionalSchema<S, undefined>;
+export type Fields = v.ObjectEntries;
+export type Section<E extends Fields> = v.ObjectSchema<E, undefined>;
+
+/** An option with a default, written as in the file. */
+export function option<S extends v.GenericSchema>(schema: S, fallback: v.InferInput<S>, text: string): Option<S> {
+  return v.pipe(v.optional(schema, fallback as never), v.description(text)) as unknown as Option<S>;
+}
+
+/** An option that may be left out and then is undefined. */
+export function optional<S extends v.GenericSchema>(schema: S, text: string): Optional<S> {
+  return v.pipe(v.optional(schema), v.description(text)) as unknown as Optional<S>;
+}
+
+/** An option that must be there. */
+export function required<S extends v.GenericSchema>(schema: S, text: string): S {
+  return v.pipe(schema, v.description(text)) as unknown as S;
+}
+
+/** A map with known keys. Unknown ones are found before valibot sees the map. */
+export function section<E extends Fields>(fields: E): Section<E> {
+  return v.object(fields);
+}
+
+export function list<S extends v.GenericSchema>(item: S): v.ArraySchema<S, undefined> {
+  return v.array(item);
+}
+
+/** A map whose keys the user chooses. */
+export function dictionary<S extends v.GenericSchema>(
+  value: S,
+): v.GenericSchema<Record<string, v.InferInput<S>>, Record<string, v.InferOutput<S>>> {
+  return v.record(v.string(), value) as unknown as v.GenericSchema<
+    Record<string, v.InferInput<S>>,
+    Record<string, v.InferOutput<S>>
+  >;
+}
+
+/** `false`, or a section; `true` is the section with its defaults. */
+export function orFalse<E extends Fields>(
+  fields: E,
+): v.GenericSchema<boolean | object, false | v.InferOutput<Section<E>>> {
+  const whole = section(fields);
+  const off = v.pipe(
+    v.unknown(),
+    v.transform(() => false as const),
+  );
+  const on = v.pipe(
+    v.unknown(),
+    v.transform(() => ({})),
+    whole as never,
+  );
+  const bad = leaf<never>({ label: '', json: {} }, () => {
+    throw new Wrong('must be false or a map, not {}');
+  });
+  return v.lazy((input) => {
+    if (input === false || input === 'false') return off as never;
+    if (input === true || input === 'true') return on as never;
+    return (typeof input === 'string' ? bad : whole) as never;
+  });
+}

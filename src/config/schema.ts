@@ -1,0 +1,84 @@
+/**
+ * Every option of the agent. `config/runnel.yaml`, the JSON Schema and the reference page are generated from here
+ * (`npm run generate`), in this order.
+ */
+import type * as v from 'valibot';
+import { dictionary, list, option, optional, section } from './option.ts';
+import { kafkaSection } from './schema/kafka.ts';
+import { logSection } from './schema/logs.ts';
+import { metricsSection } from './schema/metrics.ts';
+import { statsdSection } from './schema/statsd.ts';
+import { duration, durationOrNever, hostPort, name, oneOf, path, size, syncPolicy, text } from './types.ts';
+
+export const schema = section({
+  host: optional(
+    name('text', 'web-1'),
+    "This machine's name, on every record. Default: RUNNEL_HOST, NODE_NAME, else the machine's hostname.",
+  ),
+  data_dir: option(
+    path('/var/lib/runnel'),
+    '/var/lib/runnel',
+    'Positions, the local log and the lock live here; one agent per data_dir.',
+  ),
+  lock: option(
+    oneOf('flock', 'pid'),
+    'flock',
+    'How data_dir is locked. pid: a file with the process id, for systems where flock cannot be had.',
+  ),
+  tags: option(dictionary(text()), {}, 'Labels on every record, for example {env: prod}.'),
+  kafka: option(kafkaSection, {}, 'Where records go, and how.'),
+  logs: option(list(logSection), [], 'The files to tail.'),
+  metrics: option(metricsSection, {}, 'What the agent measures by itself.'),
+  statsd: option(statsdSection, {}, 'What applications send.'),
+  spool: option(
+    section({
+      max_size: option(size({ min: '16MiB' }), '1GiB', 'The local log takes at most this much disk.'),
+      when_full: option(
+        oneOf('drop_oldest', 'block'),
+        'drop_oldest',
+        'drop_oldest: the oldest records make room, and are counted. block: inputs wait.',
+      ),
+      sync: option(
+        syncPolicy(),
+        '1s',
+        'When what was written is forced to disk: always (each write), a duration, or never (the operating system decides; a power cut may then cost records).',
+      ),
+      max_age: option(durationOrNever({ min: '1m' }), 'never', 'Older records are dropped and counted.'),
+    }),
+    {},
+    'The local log: where records wait that cannot be read again, and where everything goes while there are no brokers.',
+  ),
+  admin: option(
+    section({
+      listen: option(
+        hostPort(null, '127.0.0.1:8687'),
+        '127.0.0.1:8687',
+        'Health, status, /metrics and the page: numbers only.',
+      ),
+      hosts: option(
+        list(name('host name', 'web-1.example.com')),
+        [],
+        'Names under which the page may be asked for, beside loopback, IP addresses and admin.listen.',
+      ),
+      socket: optional(
+        path('/run/runnel/runnel.sock'),
+        "Serves the same and what shows records (tap), to the owner and group only. Default: runnel.sock in the service's runtime directory, else in data_dir.",
+      ),
+    }),
+    {},
+    "The agent's own HTTP endpoint.",
+  ),
+  shutdown_timeout: option(
+    duration({ min: '1s', max: '10m' }),
+    '8s',
+    'How long SIGTERM waits for what is in flight. What is left then stays in its file or in the local log.',
+  ),
+  buffer_memory: option(
+    size({ min: '8MiB', max: '2GiB' }),
+    '32MiB',
+    'Everything in flight, compressed bytes included; the process is about 100 MB larger.',
+  ),
+});
+
+/** What the schema gives; `Config` (config.ts) is that with the defaults that depend on other options or the machine. */
+export type RawConfig = v.InferOutput<typeof schema>;

@@ -1,0 +1,80 @@
+/** `kafka`: where records go, and how. */
+import { list, option, optional, section } from '../option.ts';
+import { duration, hostPort, integer, name, oneOf, path, text, topic, yesNo } from '../types.ts';
+
+export const kafkaSection = section({
+  brokers: option(
+    list(hostPort(9092, 'kafka-1:9092')),
+    [],
+    'Brokers to ask first; port 9092 if none is given. Empty: everything goes to the local log only.',
+  ),
+  topic_prefix: option(
+    topic('runnel', 200),
+    'runnel',
+    'Topics are called <prefix>.logs, <prefix>.metrics, <prefix>.events and so on.',
+  ),
+  create_topics: option(
+    yesNo(),
+    'true',
+    "Creates a missing topic with the broker's default partitions and replicas. Where that is off or forbidden, only the topic's own data waits, and it resumes by itself.",
+  ),
+  compression: option(oneOf('none', 'gzip', 'snappy', 'lz4', 'zstd'), 'zstd', 'How blocks are compressed.'),
+  compression_level: option(
+    integer(1, 22),
+    '1',
+    'Higher is smaller and slower: gzip 1 to 9, zstd 1 to 22; lz4 and snappy have none.',
+  ),
+  partition_by: option(
+    oneOf('host', 'file'),
+    'host',
+    "What the key is, and with it the partition (murmur2, as Java's default partitioner): host: the host, so all its records keep their order. file: <host>:<path>, so a host's files spread over the partitions.",
+  ),
+  delivery: option(
+    oneOf('at_least_once', 'exactly_once'),
+    'at_least_once',
+    'at_least_once: idempotent; twice at most the unacknowledged window after a kill -9. exactly_once: transactions; nothing twice for readers with read_committed.',
+  ),
+  transaction_timeout: option(
+    duration({ min: '1s', max: '15m' }),
+    '10s',
+    'With exactly_once: when the broker aborts the transaction of an agent that died.',
+  ),
+  linger: option(
+    duration({ max: '1m' }),
+    '50ms',
+    'How long an open block waits for more records before it is sent. Longer: fewer, better compressed blocks.',
+  ),
+  client_id: option(name(), 'runnel', "The name in the broker's logs and quotas."),
+  tls: optional(
+    section({
+      ca_file: optional(path('/etc/runnel/ca.pem'), "Certificates to trust, as PEM. Without it: the system's."),
+      cert_file: optional(path('/etc/runnel/client.pem'), "The agent's own certificate, as PEM. Needs key_file."),
+      key_file: optional(path('/etc/runnel/client.key'), 'The key of cert_file, as PEM.'),
+      server_name: optional(
+        name('host name', 'kafka.example.com'),
+        "The name in the broker's certificate, where it is not the address.",
+      ),
+      insecure: option(
+        yesNo(),
+        'false',
+        "Does not check the broker's certificate. Anyone between can read and change everything.",
+      ),
+    }),
+    "Speaks TLS to the brokers. tls: {} uses the system's certificates.",
+  ),
+  sasl: optional(
+    section({
+      mechanism: option(
+        oneOf('plain', 'scram-sha-256', 'scram-sha-512'),
+        'scram-sha-512',
+        'How the agent proves who it is.',
+      ),
+      username: optional(text('text', 'runnel'), 'Required with sasl.'),
+      password: optional(
+        text('secret', '${KAFKA_PASSWORD}'),
+        'Required with sasl. Better from the environment, ${KAFKA_PASSWORD}, or a file, ${file:/run/secrets/kafka}, than written here.',
+      ),
+    }),
+    'Logs in to the brokers.',
+  ),
+});

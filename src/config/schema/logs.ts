@@ -1,0 +1,95 @@
+/** `logs`: the files to tail. */
+import { dictionary, list, option, optional, required, section } from '../option.ts';
+import {
+  duration,
+  durationOrNever,
+  excludeGlob,
+  glob,
+  integer,
+  name,
+  oneOf,
+  pattern,
+  size,
+  text,
+  topic,
+} from '../types.ts';
+
+export const logSection = section({
+  name: optional(
+    name('text', 'nginx'),
+    'The name in records (event.dataset), status and metrics; unique. Left out, it is taken from the first path. Renaming it re-reads nothing.',
+  ),
+  include: required(
+    list(glob('/var/log/nginx/*.log')),
+    'Files to read: absolute paths or globs (*, ?, [a-z], {a,b}, and ** for any depth).',
+  ),
+  exclude: option(
+    list(excludeGlob('*.gz')),
+    [],
+    'What include matches and is not read: globs of paths, or of names where there is no slash. Compressed files are read only where the include itself ends in .gz or .zst.',
+  ),
+  topic: optional(topic(), 'Where the lines go; taken literally. Default: <kafka.topic_prefix>.logs.'),
+  encoding: option(
+    oneOf('json', 'raw'),
+    'json',
+    "json: an ECS document a line. raw: the line's bytes as they are, the rest in record headers.",
+  ),
+  format: option(
+    oneOf('plain', 'cri', 'docker'),
+    'plain',
+    'How the file wraps its lines: not at all, or as container runtimes do.',
+  ),
+  encoding_in: option(oneOf('utf-8', 'utf-16le', 'utf-16be', 'latin1'), 'utf-8', "The file's character encoding."),
+  tags: option(
+    dictionary(text()),
+    {},
+    'Labels on these records, beside the tags of all records; the same name here wins.',
+  ),
+  start_at: option(
+    oneOf('beginning', 'end'),
+    'beginning',
+    'end: skips what existed at the first start on this data_dir, never what appears later.',
+  ),
+  ignore_older: option(
+    durationOrNever({ min: '1s' }),
+    'never',
+    'At first sight, files that were not written for longer than this are skipped, and counted.',
+  ),
+  max_line: option(size({ min: '256B', max: '900000B' }), '256KiB', 'Longer lines are cut, marked and counted.'),
+  multiline: optional(
+    section({
+      start: required(
+        pattern('^\\d{4}-'),
+        'A line that matches begins a record; those that do not belong to the one before.',
+      ),
+      max_lines: option(integer(2, 8000), '500', 'A record ends after this many lines.'),
+      max_bytes: option(size({ min: '256B', max: '900000B' }), '256KiB', 'A record ends before it would be longer.'),
+      timeout: option(
+        duration({ min: '100ms', max: '10m' }),
+        '2s',
+        'A record ends when its file was silent for this long.',
+      ),
+    }),
+    'Joins the lines of a stack trace and the like into one record.',
+  ),
+  rotate_wait: option(
+    duration({ min: '1s', max: '1d' }),
+    '60s',
+    'A renamed or deleted file is read to its end and let go after this long without a write.',
+  ),
+  hold_deleted: option(
+    size(),
+    '1GiB',
+    'While the output is away, deleted files are held open up to this many bytes; beyond it the oldest is let go and counted as rotated_away.',
+  ),
+  delete_after: option(
+    durationOrNever({ min: '1m' }),
+    'never',
+    'Deletes a file that was read to its end, acknowledged, and not written for this long.',
+  ),
+  forget_after: option(
+    durationOrNever({ min: '1h' }),
+    '7d',
+    'The position of a file that is gone is forgotten after this long.',
+  ),
+});

@@ -1,0 +1,33 @@
+/** `metrics`: what the agent measures by itself. */
+import { list, option, optional, orFalse, required, section } from '../option.ts';
+import { duration, name, topic, yesNo } from '../types.ts';
+
+const host = orFalse({
+  cpu: option(yesNo(), 'true', 'system.cpu.*'),
+  memory: option(yesNo(), 'true', 'system.memory.* and system.paging.*'),
+  load: option(yesNo(), 'true', 'system.cpu.load_average.*'),
+  disk: option(yesNo(), 'true', 'system.disk.*'),
+  filesystem: option(yesNo(), 'true', 'system.filesystem.*'),
+  network: option(yesNo(), 'true', 'system.network.*'),
+  uptime: option(yesNo(), 'true', 'system.uptime'),
+});
+
+export const metricsSection = section({
+  interval: option(duration({ min: '1s', max: '1h' }), '10s', 'How often everything is measured.'),
+  topic: optional(
+    topic('runnel.metrics'),
+    'Where metrics go, those of StatsD too. Default: <kafka.topic_prefix>.metrics.',
+  ),
+  host: option(host, {}, 'Metrics of this machine, under their OpenTelemetry names. false: none.'),
+  checks: option(
+    list(
+      section({
+        name: required(name('text', 'ntp'), 'Which check.'),
+        interval: optional(duration({ min: '1s', max: '1d' }), 'How often it runs. Default: metrics.interval.'),
+        timeout: option(duration({ min: '100ms', max: '1h' }), '10s', 'When it is given up.'),
+      }),
+    ),
+    [],
+    'Further checks.',
+  ),
+});

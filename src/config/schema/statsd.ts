@@ -1,0 +1,31 @@
+/** `statsd`: what applications send. */
+import { list, option, section } from '../option.ts';
+import { duration, fraction, integer, listener, size } from '../types.ts';
+
+export const statsdSection = section({
+  listen: option(
+    list(listener('udp://127.0.0.1:8125')),
+    ['udp://127.0.0.1:8125'],
+    'Addresses: udp://, tcp://, unixgram:///path (unix:// means the same), unixstream:///path. []: none. One written here that cannot be bound ends the start; the default one only warns.',
+  ),
+  receive_buffer: option(
+    size({ min: '64KiB', max: '1GiB' }),
+    '8MiB',
+    'What the kernel may hold of datagrams that were not read yet (SO_RCVBUF, forced where the agent may).',
+  ),
+  flush_interval: option(
+    duration({ min: '1s', max: '1h' }),
+    '10s',
+    'The length of a window, aligned to the wall clock; each series gives one record a window.',
+  ),
+  percentiles: option(
+    list(fraction()),
+    ['0.5', '0.95', '0.99'],
+    'Percentiles that histograms carry, as p50, p95, p99.',
+  ),
+  max_contexts: option(
+    integer(1, 2_000_000),
+    '100000',
+    'Series that may live in a window; the samples of more are dropped and counted. About 840 bytes each.',
+  ),
+});

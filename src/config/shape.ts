@@ -1,0 +1,52 @@
+/**
+ * A schema seen from outside, without valibot's wrappings: what the loader, the sample, the reference page and the
+ * JSON Schema walk over.
+ */
+import * as v from 'valibot';
+import type { LeafInfo } from './option.ts';
+
+export type Shape =
+  | { kind: 'leaf'; info: LeafInfo }
+  /** `orFalse`: may also be true or false. */
+  | { kind: 'map'; fields: Map<string, Field>; orFalse: boolean }
+  | { kind: 'dictionary'; value: Shape }
+  | { kind: 'list'; item: Shape };
+
+export interface Field {
+  shape: Shape;
+  text: string;
+  /** As written in a file; undefined where there is none. */
+  fallback: unknown;
+  required: boolean;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: valibot's schemas have no common type that shows their parts
+type Any = any;
+
+export function shapeOf(schema: unknown): Shape {
+  const s = schema as Any;
+  switch (s.type) {
+    case 'optional':
+      return shapeOf(s.wrapped);
+    case 'lazy':
+      return { ...(shapeOf(s.getter({})) as Shape & { kind: 'map' }), orFalse: true };
+    case 'array':
+      return { kind: 'list', item: shapeOf(s.item) };
+    case 'record':
+      return { kind: 'dictionary', value: shapeOf(s.value) };
+    case 'object': {
+      const fields = new Map<string, Field>();
+      for (const [key, entry] of Object.entries<Any>(s.entries)) {
+        fields.set(key, {
+          shape: shapeOf(entry),
+          text: v.getDescription(entry) ?? '',
+          fallback: entry.type === 'optional' ? entry.default : undefined,
+          required: entry.type !== 'optional',
+        });
+      }
+      return { kind: 'map', fields, orFalse: false };
+    }
+    default:
+      return { kind: 'leaf', info: (v.getMetadata(s) as { info: LeafInfo }).info };
+  }
+}

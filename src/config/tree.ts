@@ -1,0 +1,251 @@
+/**
+ * A configuration file as a tree of maps, lists and scalars in which everything knows its place.
+ *
+ * `readTree` turns YAML 1.2 into it: scalars stay text (what they mean is the option's business), `${...}` is replaced,
+ * aliases and `<<` are followed within bounds. `mergeTrees` lays conf.d over the main file.
+ */
+import type { Alias, Document, LineCounter, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
+import type { Env } from './config.ts';
+import { type Fault, formatPlace, type Place } from './errors.ts';
+import { Wrong } from './option.ts';
+import { substitute } from './substitute.ts';
+
+export interface ScalarTree {
+  kind: 'scalar';
+  place: Place;
+  text: string;
+  /** Came from the environment or a file: never shown. */
+  secret: boolean;
+}
+export interface ListTree {
+  kind: 'list';
+  place: Place;
+  items: Tree[];
+}
+export interface MapTree {
+  kind: 'map';
+  place: Place;
+  /** `place` is the key's. */
+  entries: Map<string, { place: Place; value: Tree }>;
+}
+/** `key:` with nothing behind it: the default. */
+export interface EmptyTree {
+  kind: 'empty';
+  place: Place;
+}
+export type Tree = ScalarTree | ListTree | MapTree | EmptyTree;
+
+const MAX_DEPTH = 20;
+const MAX_NODES = 200_000;
+
+type Yaml = typeof import('yaml');
+
+/** Reads one file's text. Faults are added to `faults`; what could be read is returned. */
+export function readTree(yaml: Yaml, text: string, file: string, folder: string, env: Env, faults: Fault[]): Tree {
+  const lines = new yaml.LineCounter();
+  const document = yaml.parseDocument(text, {
+    version: '1.2',
+    prettyErrors: false,
+    uniqueKeys: false,
+    lineCounter: lines,
+    merge: true,
+  });
+  const reader = new TreeReader(yaml, document as Document, lines, file, folder, env, faults);
+  const saidOf = new Set<number>();
+  for (const error of [...document.errors, ...document.warnings]) {
+    const place = reader.place(error.pos[0]);
+    // One mistake makes several errors on its line.
+    if (!saidOf.has(place.line)) reader.fault(place, syntaxMessage(error.code, error.message));
+    saidOf.add(place.line);
+  }
+  if (document.errors.length > 0) return { kind: 'empty', place: { file, line: 1, column: 1 } };
+  return reader.read(document.contents as Node | null, 0, 0);
+}
+
+/** YAML's own messages, without the pieces of the file that some of them quote. */
+function syntaxMessage(code: string, message: string): string {
+  switch (code) {
+    case 'MULTIPLE_DOCS':
+      return 'a second document begins here: one file holds one; put the rest into conf.d';
+    case 'TAB_AS_INDENT':
+      return 'a tab indents this line: YAML wants spaces';
+    case 'TAG_RESOLVE_FAILED':
+      return 'tags such as !name are not used here: a text that begins with ! needs quotes';
+    case 'BAD_ALIAS':
+      return 'a text that begins with * or & needs quotes';
+    default:
+      return `not valid YAML: ${message.replace(/: (?!between).*/s, '').replace(/ at line .*/s, '')}`;
+  }
+}
+
+class TreeReader {
+  readonly #yaml: Yaml;
+  readonly #document: Document;
+  readonly #lines: LineCounter;
+  readonly #file: string;
+  readonly #folder: string;
+  readonly #env: Env;
+  readonly #faults: Fault[];
+  #nodes = 0;
+
+  constructor(
+    yaml: Yaml,
+    document: Document,
+    lines: LineCounter,
+    file: string,
+    folder: string,
+    env: Env,
+    faults: Fault[],
+  ) {
+    this.#yaml = yaml;
+    this.#document = document;
+    this.#lines = lines;
+    this.#file = file;
+    this.#folder = folder;
+    this.#env = env;
+    this.#faults = faults;
+  }
+
+  place(offset: number): Place {
+    const { line, col } = this.#lines.linePos(offset);
+    return { file: this.#file, line: Math.max(1, line), column: Math.max(1, col) };
+  }
+
+  fault(place: Place, message: string): void {
+    this.#faults.push({ ...place, message });
+  }
+
+  /** `at` is where to point when the node has no place of its own. */
+  read(node: Node | null, at: number, depth: number): Tree {
+    const place = this.place(node?.range?.[0] ?? at);
+    if (node === null) return { kind: 'empty', place };
+    if (depth > MAX_DEPTH || ++this.#nodes > MAX_NODES) {
+      // Once, not for each of the nodes that a bomb of aliases would still give.
+      if (depth > MAX_DEPTH || this.#nodes === MAX_NODES + 1)
+        this.fault(place, 'is nested too deep, or grows too large through its aliases');
+      return { kind: 'empty', place };
+    }
+    if (this.#yaml.isAlias(node)) {
+      const target = (node as Alias).resolve(this.#document);
+      if (target) return this.read(target as Node, at, depth + 1);
+      this.fault(place, 'this alias has no anchor: a text that begins with * needs quotes');
+      return { kind: 'empty', place };
+    }
+    if (this.#yaml.isMap(node)) return this.#readMap(node as YAMLMap, place, depth);
+    if (this.#yaml.isSeq(node)) {
+      const items = (node as YAMLSeq).items.map((item) => this.read(item as Node, node.range?.[0] ?? at, depth + 1));
+      return { kind: 'list', place, items };
+    }
+    return this.#readScalar(node as Scalar, place);
+  }
+
+  #readScalar(node: Scalar, place: Place): Tree {
+    const plain = node.type === 'PLAIN' || node.type === undefined;
+    const source = plain && typeof node.source === 'string' ? node.source : String(node.value ?? '');
+    if (plain && node.value === null) return { kind: 'empty', place };
+    try {
+      const { text, secret } = substitute(source, this.#env, this.#folder);
+      if (plain && secret && text.trim() === '') return { kind: 'empty', place };
+      return { kind: 'scalar', place, text, secret };
+    } catch (error) {
+      if (!(error instanceof Wrong)) throw error;
+      this.fault(place, error.message);
+      return { kind: 'empty', place };
+    }
+  }
+
+  #readMap(node: YAMLMap, place: Place, depth: number): MapTree {
+    const entries: MapTree['entries'] = new Map();
+    const merged: Tree[] = [];
+    for (const pair of node.items as Pair<Node, Node | null>[]) {
+      const keyAt = pair.key?.range?.[0] ?? node.range?.[0] ?? 0;
+      const keyPlace = this.place(keyAt);
+      if (!this.#yaml.isScalar(pair.key)) {
+        this.fault(keyPlace, 'a key must be a word');
+        continue;
+      }
+      const key = typeof pair.key.source === 'string' ? pair.key.source : String(pair.key.value);
+      const value = this.read(pair.value, keyAt, depth + 1);
+      if (key === '<<' && pair.key.type === 'PLAIN') {
+        merged.push(...(value.kind === 'list' ? value.items : [value]));
+        continue;
+      }
+      const had = entries.get(key);
+      if (had) this.fault(keyPlace, `${key} is set twice: here and at ${formatPlace(had.place)}`);
+      else entries.set(key, { place: keyPlace, value });
+    }
+    // What the map says itself, and what was merged first, wins.
+    for (const tree of merged) {
+      if (tree.kind !== 'map') this.fault(tree.place, '<< needs a map, or a list of maps');
+      else for (const [key, entry] of tree.entries) if (!entries.has(key)) entries.set(key, entry);
+    }
+    return { kind: 'map', place, entries };
+  }
+}
+
+/** Lays `over` on `base`: maps merge, lists append, a scalar that both set is a fault. */
+export function mergeTrees(base: Tree, over: Tree, name: string, faults: Fault[]): Tree {
+  if (over.kind === 'empty') return base;
+  if (base.kind === 'empty') return over;
+  if (base.kind === 'map' && over.kind === 'map') {
+    const entries = new Map(base.entries);
+    for (const [key, entry] of over.entries) {
+      const had = entries.get(key);
+      const path = name === '' ? key : `${name}.${key}`;
+      entries.set(key, had ? { place: had.place, value: mergeTrees(had.value, entry.value, path, faults) } : entry);
+    }
+    return { kind: 'map', place: base.place, entries };
+  }
+  if (base.kind === 'list' && over.kind === 'list') {
+    return { kind: 'list', place: base.place, items: [...base.items, ...over.items] };
+  }
+  faults.push({ ...over.place, message: `${name} is set twice: here and at ${formatPlace(base.place)}` });
+  return base;
+}
+
+/** What stands at a path, or the nearest thing around it. */
+export function placeOf(tree: Tree, path: readonly (string | number)[]): Place {
+  let at = tree;
+  let place = tree.place;
+  for (const step of path) {
+    let next: Tree | undefined;
+    if (at.kind === 'list' && typeof step === 'number') next = at.items[step];
+    else if (at.kind === 'map') next = at.entries.get(String(step))?.value;
+    if (!next) break;
+    place = next.place;
+    at = next;
+  }
+  return place;
+}
+
+/** What stands at a path, undefined where nothing does. */
+function nodeAt(tree: Tree, path: readonly (string | number)[]): Tree | undefined {
+  let at: Tree | undefined = tree;
+  for (const step of path) {
+    if (at?.kind === 'list' && typeof step === 'number') at = at.items[step];
+    else if (at?.kind === 'map') at = at.entries.get(String(step))?.value;
+    else return undefined;
+  }
+  return at;
+}
+
+export function scalarAt(tree: Tree, path: readonly (string | number)[]): ScalarTree | null {
+  const at = nodeAt(tree, path);
+  return at?.kind === 'scalar' ? at : null;
+}
+
+export function isSet(tree: Tree, path: readonly (string | number)[]): boolean {
+  const at = nodeAt(tree, path);
+  return at !== undefined && at.kind !== 'empty';
+}
+
+/** Plain values for the schema; what is empty is left out. */
+export function plainValue(tree: Tree): unknown {
+  if (tree.kind === 'scalar') return tree.text;
+  if (tree.kind === 'list') return tree.items.filter((item) => item.kind !== 'empty').map(plainValue);
+  const value: Record<string, unknown> = Object.create(null);
+  if (tree.kind === 'map') {
+    for (const [key, entry] of tree.entries) if (entry.value.kind !== 'empty') value[key] = plainValue(entry.value);
+  }
+  return value;
+}

@@ -1,0 +1,285 @@
+/** What the scalars of a configuration may be: durations, sizes, names, addresses, patterns. Each parses its own text. */
+import { isIP } from 'node:net';
+import { either, nearest } from './errors.ts';
+import { type Leaf, leaf, Wrong } from './option.ts';
+
+const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const SIZE_UNITS: Record<string, number> = {
+  B: 1,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+  TiB: 1024 ** 4,
+  kB: 1000,
+  KB: 1000,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+};
+const DURATION_JSON = { type: 'string', pattern: '^\\d+(\\.\\d+)?(ms|s|m|h|d)$' };
+const SIZE_JSON = { type: 'string', pattern: '^\\d+(\\.\\d+)?(B|KiB|MiB|GiB|TiB|kB|KB|MB|GB|TB)$' };
+
+function quantity(text: string, units: Record<string, number>, what: string, example: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(text.trim());
+  if (!match) throw new Wrong(`must be a ${what}, for example ${example}, not {}`);
+  const [, digits = '', unit = ''] = match;
+  if (unit === '') {
+    throw new Wrong(
+      `needs a unit, for example ${digits.length < 7 ? digits + example.replace(/^[\d.]+/, '') : example}`,
+    );
+  }
+  const factor = units[unit];
+  if (factor === undefined) {
+    const known = Object.keys(units).filter((u) => what === 'duration' || u.endsWith('iB') || u === 'B');
+    const near = Object.keys(units).find((u) => u.toLowerCase() === unit.toLowerCase());
+    throw new Wrong(`has an unknown unit ${unit}: ${near ? `did you mean ${near}?` : `use ${either(known)}`}`);
+  }
+  return Math.round(Number(digits) * factor);
+}
+
+interface Range {
+  min?: string;
+  max?: string;
+}
+
+function ranged(value: number, range: Range, read: (text: string) => number): number {
+  if (range.min !== undefined && value < read(range.min)) throw new Wrong(`must be at least ${range.min}, not {}`);
+  if (range.max !== undefined && value > read(range.max)) throw new Wrong(`must be at most ${range.max}, not {}`);
+  return value;
+}
+
+const readDuration = (text: string) => quantity(text, DURATION_UNITS, 'duration', '50ms');
+const readSize = (text: string) => quantity(text, SIZE_UNITS, 'size', '64KiB');
+
+/** Milliseconds. */
+export function duration(range: Range = {}): Leaf<number> {
+  return leaf({ label: rangeLabel('duration', range), json: DURATION_JSON, example: '10s' }, (text) =>
+    ranged(readDuration(text), range, readDuration),
+  );
+}
+
+/** Milliseconds; `never` is null. */
+export function durationOrNever(range: Range = {}): Leaf<number | null> {
+  const json = { anyOf: [{ const: 'never' }, DURATION_JSON] };
+  return leaf({ label: rangeLabel('duration or never', range), json, example: '7d' }, (text) =>
+    text === 'never' ? null : ranged(readDuration(text), range, readDuration),
+  );
+}
+
+/** Bytes. */
+export function size(range: Range = {}): Leaf<number> {
+  return leaf({ label: rangeLabel('size', range), json: SIZE_JSON, example: '1MiB' }, (text) =>
+    ranged(readSize(text), range, readSize),
+  );
+}
+
+function rangeLabel(what: string, { min, max }: Range): string {
+  if (min !== undefined && max !== undefined) return `${what}, ${min} to ${max}`;
+  if (min !== undefined) return `${what}, at least ${min}`;
+  return max === undefined ? what : `${what}, at most ${max}`;
+}
+
+export function integer(min: number, max: number): Leaf<number> {
+  const json = { type: 'integer', minimum: min, maximum: max };
+  return leaf({ label: `whole number, ${min} to ${max}`, json }, (text) => {
+    if (!/^-?\d{1,15}$/.test(text.trim())) throw new Wrong(`must be a whole number from ${min} to ${max}, not {}`);
+    const value = Number(text);
+    if (value < min || value > max) throw new Wrong(`must be from ${min} to ${max}, not {}`);
+    return value;
+  });
+}
+
+/** A number between 0 and 1, both excluded. */
+export function fraction(): Leaf<number> {
+  const json = { type: 'number', exclusiveMinimum: 0, exclusiveMaximum: 1 };
+  return leaf({ label: 'number between 0 and 1', json }, (text) => {
+    const value = /^\d*\.?\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
+    if (Number.isNaN(value)) throw new Wrong('must be a number between 0 and 1, for example 0.95, not {}');
+    if (value <= 0 || value >= 1) {
+      const meant = value > 1 && value < 100 ? `: write ${value / 100} for the ${value}th percentile` : '';
+      throw new Wrong(`must lie between 0 and 1, both excluded${meant}`);
+    }
+    return value;
+  });
+}
+
+export function yesNo(): Leaf<boolean> {
+  return leaf({ label: 'true or false', json: { type: 'boolean' } }, (text) => {
+    if (text === 'true') return true;
+    if (text === 'false') return false;
+    throw new Wrong('must be true or false, not {}');
+  });
+}
+
+export function oneOf<const T extends string>(...words: T[]): Leaf<T> {
+  return leaf({ label: either(words), json: { enum: words } }, (text) => {
+    if (words.includes(text as T)) return text as T;
+    const near = nearest(text, words);
+    throw new Wrong(`must be ${either(words)}, not {}${near ? `; did you mean ${near}?` : ''}`);
+  });
+}
+
+export function text(label = 'text', example?: string): Leaf<string> {
+  const json = { type: ['string', 'number', 'boolean'] };
+  return leaf({ label, json, ...(example === undefined ? {} : { example }) }, (value) => value);
+}
+
+/** Text with at least one character and none that would break a header, a log line or a terminal. */
+export function name(label = 'text', example?: string): Leaf<string> {
+  const json = { type: ['string', 'number'], minLength: 1, maxLength: 255 };
+  return leaf({ label, json, ...(example === undefined ? {} : { example }) }, (value) => {
+    if (value.trim() === '') throw new Wrong('must not be empty');
+    if (value.length > 255) throw new Wrong('must have at most 255 characters');
+    if (/[\x00-\x1f\x7f]/.test(value)) throw new Wrong('must not hold control characters');
+    return value;
+  });
+}
+
+const TOPIC = /^[a-zA-Z0-9._-]{1,249}$/;
+
+export function topic(example = 'runnel.logs', longest = 249): Leaf<string> {
+  const json = { type: 'string', pattern: TOPIC.source, maxLength: longest };
+  return leaf({ label: 'topic name', json, example }, (value) => {
+    if (!TOPIC.test(value)) throw new Wrong("must be 1 to 249 letters, digits, '.', '_' or '-', not {}");
+    if (value === '.' || value === '..') throw new Wrong("must not be '.' or '..': Kafka refuses it");
+    if (value.length > longest) throw new Wrong(`must have at most ${longest} characters`);
+    return value;
+  });
+}
+
+/** A path that does not depend on the working directory. */
+export function path(example: string): Leaf<string> {
+  return leaf({ label: 'absolute path', json: { type: 'string', pattern: '^/' }, example }, (value) => {
+    if (!value.startsWith('/')) throw new Wrong('must be an absolute path, beginning with /, not {}');
+    if (value.includes('\0')) throw new Wrong('must not hold a NUL');
+    return value;
+  });
+}
+
+/** A glob over absolute paths: `*`, `?`, `**`, `[a-z]`, `{a,b}`. */
+export function glob(example: string): Leaf<string> {
+  return leaf({ label: 'glob', json: { type: 'string', pattern: '^/' }, example }, (value) => {
+    if (!value.startsWith('/')) throw new Wrong('must be an absolute path or glob, beginning with /, not {}');
+    checkGlob(value);
+    return value;
+  });
+}
+
+/** A glob over paths, or over names where it has no slash. */
+export function excludeGlob(example: string): Leaf<string> {
+  return leaf({ label: 'glob of names or paths', json: { type: 'string' }, example }, (value) => {
+    if (value === '') throw new Wrong('must not be empty');
+    checkGlob(value);
+    return value;
+  });
+}
+
+function checkGlob(value: string): void {
+  if (value.includes('\0')) throw new Wrong('must not hold a NUL');
+  let braces = 0;
+  let bracketed = false;
+  for (let i = 0; i < value.length; i++) {
+    const c = value[i];
+    if (c === '\\') i++;
+    else if (bracketed) bracketed = c !== ']';
+    else if (c === '[') bracketed = true;
+    else if (c === '{') braces++;
+    else if (c === '}' && --braces < 0) throw new Wrong('has a } without its {; a literal one is written \\}');
+  }
+  if (bracketed) throw new Wrong('has a [ that is not closed; a literal one is written \\[');
+  if (braces > 0) throw new Wrong('has a { that is not closed; a literal one is written \\{');
+  if (value.endsWith('\\') && !value.endsWith('\\\\')) throw new Wrong('ends in a lone \\');
+}
+
+export function pattern(example: string): Leaf<string> {
+  return leaf({ label: 'regular expression', json: { type: 'string' }, example }, (value) => {
+    try {
+      new RegExp(value, 'u');
+    } catch (error) {
+      const reason = String((error as Error).message)
+        .split(': ')
+        .at(-1);
+      throw new Wrong(`is no regular expression: ${reason}`);
+    }
+    return value;
+  });
+}
+
+/** `host:port`; the port may be left out where there is a default. The result always has one. */
+export function hostPort(defaultPort: number | null, example: string): Leaf<string> {
+  return leaf(
+    { label: defaultPort === null ? 'host:port' : 'host or host:port', json: { type: 'string' }, example },
+    (value) => {
+      const { host, port } = splitHostPort(value);
+      if (port === null && defaultPort === null) throw new Wrong(`needs a port, for example ${example}`);
+      return `${host.includes(':') ? `[${host}]` : host}:${port ?? defaultPort}`;
+    },
+  );
+}
+
+/** Splits `host`, `host:port`, `[::1]:port`; throws Wrong where it is none of them. */
+export function splitHostPort(value: string): { host: string; port: number | null } {
+  const scheme = /^([a-z+]+):\/\//i.exec(value);
+  if (scheme) throw new Wrong(`must be host:port without ${scheme[1]}://`);
+  if (isIP(value) === 6) return { host: value, port: null };
+  const match = /^(?:\[([^\]]+)\]|([^:[\]/\s]+))(?::(\d{1,5}))?$/.exec(value);
+  const host = match?.[1] ?? match?.[2];
+  if (!match || host === undefined || (match[1] !== undefined && isIP(match[1]) !== 6)) {
+    throw new Wrong('must be host:port, not {}');
+  }
+  const port = match[3] === undefined ? null : Number(match[3]);
+  if (port !== null && port > 65535) throw new Wrong('must have a port from 0 to 65535');
+  return { host, port };
+}
+
+/** Where something listens: `udp://127.0.0.1:8125`, `tcp://[::1]:8125`, `unixgram:///run/x.sock`, `unixstream:///run/x.sock`. */
+export type Listener =
+  | { kind: 'udp' | 'tcp'; host: string; port: number }
+  | { kind: 'unixgram' | 'unixstream'; path: string };
+
+const LISTENERS = ['udp', 'tcp', 'unixgram', 'unixstream'];
+
+/** Throws Wrong. `unix://` means `unixgram://`. */
+export function parseListener(address: string): Listener {
+  const match = /^([a-z]+):\/\/(.*)$/.exec(address);
+  if (!match)
+    throw new Wrong(
+      'must begin with udp://, tcp://, unixgram:// or unixstream://, for example udp://127.0.0.1:8125, not {}',
+    );
+  const kind = match[1] === 'unix' ? 'unixgram' : match[1]!;
+  const rest = match[2]!;
+  if (!LISTENERS.includes(kind)) {
+    const near = nearest(kind, LISTENERS);
+    throw new Wrong(
+      `has an unknown scheme ${kind}://: use udp, tcp, unixgram or unixstream${near ? `; did you mean ${near}?` : ''}`,
+    );
+  }
+  if (kind === 'unixgram' || kind === 'unixstream') {
+    if (!rest.startsWith('/'))
+      throw new Wrong(`must have an absolute path, for example ${kind}:///run/runnel/statsd.sock`);
+    if (Buffer.byteLength(rest) > 107)
+      throw new Wrong('has a path longer than the 107 bytes that a socket address holds');
+    return { kind, path: rest };
+  }
+  const { host, port } = splitHostPort(rest);
+  if (port === null) throw new Wrong(`needs a port, for example ${kind}://127.0.0.1:8125`);
+  return { kind: kind as 'udp' | 'tcp', host, port };
+}
+
+export function listener(example: string): Leaf<string> {
+  const json = { type: 'string', pattern: '^(udp|tcp|unix|unixgram|unixstream)://' };
+  return leaf({ label: 'listener address', json, example }, (value) => {
+    parseListener(value);
+    return value.replace(/^unix:/, 'unixgram:');
+  });
+}
+
+/** `always` is 0, `never` is null, else milliseconds. */
+export function syncPolicy(): Leaf<number | null> {
+  const json = { anyOf: [{ enum: ['always', 'never'] }, DURATION_JSON] };
+  return leaf({ label: 'always, never or a duration up to 1m', json }, (value) => {
+    if (value === 'always') return 0;
+    if (value === 'never') return null;
+    return ranged(readDuration(value), { min: '10ms', max: '1m' }, readDuration);
+  });
+}
