@@ -2,12 +2,11 @@
 import { Pool } from '../core/pool.ts';
 import { type Config, topicsOf } from './config.ts';
 import type { Path } from './load.ts';
-import type { RawConfig } from './schema.ts';
 
 type Refuse = (path: Path, message: string) => void;
 
-export function checkAcross(config: Config, raw: RawConfig, refuse: Refuse): void {
-  checkLogs(config, raw, refuse);
+export function checkAcross(config: Config, refuse: Refuse): void {
+  checkLogs(config, refuse);
   checkKafka(config, refuse);
   checkStatsd(config, refuse);
   const needed = Pool.minimumFor(topicsOf(config).length);
@@ -17,14 +16,14 @@ export function checkAcross(config: Config, raw: RawConfig, refuse: Refuse): voi
   }
 }
 
-function checkLogs(config: Config, raw: RawConfig, refuse: Refuse): void {
+function checkLogs(config: Config, refuse: Refuse): void {
   const seen = new Map<string, number>();
   for (const [i, log] of config.logs.entries()) {
     const before = seen.get(log.name);
     if (before !== undefined)
       refuse(['logs', i, 'name'], `${log.name} is the name of logs[${before}] too: names are unique`);
     seen.set(log.name, i);
-    if (raw.logs[i]!.include.length === 0) refuse(['logs', i, 'include'], 'is empty: name at least one file or glob');
+    if (log.include.length === 0) refuse(['logs', i, 'include'], 'is empty: name at least one file or glob');
   }
 }
 
@@ -39,8 +38,6 @@ function checkKafka({ kafka }: Config, refuse: Refuse): void {
   if (tls?.insecure && tls.ca_file !== undefined) {
     refuse(['kafka', 'tls', 'insecure'], 'contradicts kafka.tls.ca_file: nothing would be checked against it');
   }
-  if (sasl && !sasl.username) refuse(['kafka', 'sasl'], 'needs username');
-  if (sasl && !sasl.password) refuse(['kafka', 'sasl'], 'needs password');
   if (kafka.compression === 'gzip' && kafka.compression_level > 9) {
     refuse(['kafka', 'compression_level'], 'must be from 1 to 9 for gzip');
   }

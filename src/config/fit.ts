@@ -61,8 +61,10 @@ function fitMap(tree: MapTree, shape: Shape & { kind: 'map' }, name: string, fau
   );
   for (const [key, field] of shape.fields) {
     const entry = tree.entries.get(key);
-    if (field.required && !entry) {
-      faults.push({ ...tree.place, message: `${name} needs ${key}: ${field.text}` });
+    if (field.required && (!entry || entry.value.kind === 'empty')) {
+      // An empty one may be what a fault that was told already has left.
+      if (entry && isFaulty(entry.value, faults)) continue;
+      faults.push({ ...(entry?.place ?? tree.place), message: `${name} needs ${key}: ${field.text}` });
     } else if (field.fallback === undefined && field.shape.kind === 'map' && entry?.value.kind === 'empty') {
       faults.push({
         ...entry.place,
@@ -87,6 +89,10 @@ function fitEntries(
     entries.set(key, { place: entry.place, value: fit(entry.value, shape, path, faults) });
   }
   return { kind: 'map', place: tree.place, entries };
+}
+
+function isFaulty({ place }: Tree, faults: readonly Fault[]): boolean {
+  return faults.some((f) => f.file === place.file && f.line === place.line && f.column === place.column);
 }
 
 function unknownKey(key: string, name: string, known: string[]): string {

@@ -11,7 +11,7 @@ import { checkAcross } from './across.ts';
 import { type Config, complete, type Env } from './config.ts';
 import { ConfigError, type Fault } from './errors.ts';
 import { fit } from './fit.ts';
-import { type RawConfig, schema } from './schema.ts';
+import { schema } from './schema.ts';
 import { shapeOf } from './shape.ts';
 import { reasonOf } from './substitute.ts';
 import { type EmptyTree, isSet, mergeTrees, placeOf, plainValue, readTree, scalarAt, type Tree } from './tree.ts';
@@ -48,7 +48,9 @@ export async function loadConfig(path: string, { env = process.env }: { env?: En
     tree = mergeTrees(tree, fit(read, shape, '', faults), '', faults);
   }
   const config = interpret(tree, env, faults);
-  if (faults.length > 0 || config === null) throw new ConfigError(inOrder(faults, files));
+  if (config === null && faults.length === 0)
+    faults.push({ file: path, line: 1, column: 1, message: 'cannot be used' });
+  if (config === null || faults.length > 0) throw new ConfigError(inOrder(faults, files));
   return {
     config,
     hash: hash.digest('hex').slice(0, 16),
@@ -61,7 +63,8 @@ export async function loadConfig(path: string, { env = process.env }: { env?: En
 /** Reads values as the schema wants them and checks them against each other. Null when they cannot be used. */
 function interpret(tree: Tree, env: Env, faults: Fault[]): Config | null {
   refuseUnsupported(tree, faults);
-  const result = v.safeParse(schema, plainValue(tree));
+  const values = plainValue(tree);
+  let result = v.safeParse(schema, values);
   for (const issue of result.issues ?? []) {
     const path = (issue.path ?? []).map((item) => item.key as string | number);
     // What is missing or has the wrong form was said when the tree was fitted.
@@ -69,18 +72,29 @@ function interpret(tree: Tree, env: Env, faults: Fault[]): Config | null {
     const scalar = scalarAt(tree, path);
     const shown = scalar === null || scalar.secret ? 'what it is set to' : JSON.stringify(scalar.text.slice(0, 80));
     faults.push({ ...placeOf(tree, path), message: `${nameOf(path)} ${issue.message.replaceAll('{}', () => shown)}` });
+    remove(values, path);
   }
+  // Once more without what is wrong, so that the checks across options can speak in the same go.
+  if (!result.success) result = v.safeParse(schema, values);
   if (!result.success) return null;
-  const config = complete(result.output as RawConfig, env);
-  checkAcross(config, result.output as RawConfig, (path, message) => {
+  const config = complete(result.output, env);
+  checkAcross(config, (path, message) => {
     faults.push({ ...placeOf(tree, path), message: `${nameOf(path)} ${message}` });
   });
   return config;
 }
 
+/** Takes a value out; an item takes its whole list along, so that the places of the others stay right. */
+function remove(values: unknown, path: Path): void {
+  const keys = typeof path.at(-1) === 'number' ? path.slice(0, -1) : path;
+  let at = values as Record<string | number, unknown> | undefined;
+  for (const key of keys.slice(0, -1)) at = at?.[key] as typeof at;
+  if (at) delete at[keys.at(-1)!];
+}
+
 /** The configuration that values, written as in a file, stand for; for built-in defaults and tests. */
 export function configFrom(values: Record<string, unknown>, env: Env = process.env): Config {
-  return complete(v.parse(schema, values) as RawConfig, env);
+  return complete(v.parse(schema, values), env);
 }
 
 /** `logs[0].include[1]` */

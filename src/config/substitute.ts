@@ -5,7 +5,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Env } from './config.ts';
-import { nearest } from './errors.ts';
 import { Wrong } from './option.ts';
 
 const MAX_FILE_BYTES = 65_536;
@@ -47,28 +46,19 @@ function closing(text: string, from: number): number {
       i++;
     } else if (text[i] === '}' && --depth === 0) return i;
   }
-  throw new Wrong('has a ${ without its }; a literal ${ is written $${');
+  throw new Wrong('a ${ without its }: a literal ${ is written $${');
 }
 
 function replacement(inner: string, env: Env, folder: string): string {
   if (inner.startsWith('file:')) return fileContents(substitute(inner.slice(5), env, folder).text, folder);
   const match = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/.exec(inner);
   if (!match)
-    throw new Wrong(
-      'has a ${...} that is none of ${NAME}, ${NAME:-default}, ${file:PATH}; a literal ${ is written $${',
-    );
+    throw new Wrong('a ${...} that is none of ${NAME}, ${NAME:-default}, ${file:PATH}: a literal ${ is written $${');
   const name = match[1]!;
   const value = env[name];
   if (match[2] !== undefined) return value || substitute(match[2], env, folder).text;
   if (value !== undefined) return value;
-  const near = nearest(
-    name.toLowerCase(),
-    Object.keys(env).map((k) => k.toLowerCase()),
-  )?.toUpperCase();
-  const hint = near !== undefined && env[near] !== undefined ? `; did you mean ${near}?` : '';
-  throw new Wrong(
-    `needs the environment variable ${name}, which is not set${hint || `: set it, or write \${${name}:-default}`}`,
-  );
+  throw new Wrong(`the environment variable ${name} is not set: set it, or write \${${name}:-default}`);
 }
 
 function fileContents(path: string, folder: string): string {

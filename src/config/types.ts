@@ -274,12 +274,11 @@ export function listener(example: string): Leaf<string> {
   });
 }
 
-/** `always` is 0, `never` is null, else milliseconds. */
-export function syncPolicy(): Leaf<number | null> {
+/** Milliseconds, or one of the words. */
+export function syncPolicy(): Leaf<number | 'always' | 'never'> {
   const json = { anyOf: [{ enum: ['always', 'never'] }, DURATION_JSON] };
-  return leaf({ label: 'always, never or a duration up to 1m', json }, (value) => {
-    if (value === 'always') return 0;
-    if (value === 'never') return null;
+  return leaf({ label: 'always, never or a duration from 10ms to 1m', json }, (value) => {
+    if (value === 'always' || value === 'never') return value;
     return ranged(readDuration(value), { min: '10ms', max: '1m' }, readDuration);
   });
 }

@@ -1,6 +1,6 @@
 /** `kafka`: where records go, and how. */
-import { list, option, optional, section } from '../option.ts';
-import { duration, hostPort, integer, name, oneOf, path, text, topic, yesNo } from '../types.ts';
+import { list, option, optional, required, section } from '../option.ts';
+import { duration, hostPort, integer, name, oneOf, path, topic, yesNo } from '../types.ts';
 
 export const kafkaSection = section({
   brokers: option(
@@ -69,10 +69,10 @@ export const kafkaSection = section({
         'scram-sha-512',
         'How the agent proves who it is.',
       ),
-      username: optional(text('text', 'runnel'), 'Required with sasl.'),
-      password: optional(
-        text('secret', '${KAFKA_PASSWORD}'),
-        'Required with sasl. Better from the environment, ${KAFKA_PASSWORD}, or a file, ${file:/run/secrets/kafka}, than written here.',
+      username: required(name('text', 'runnel'), 'Who the agent is.'),
+      password: required(
+        name('secret', '${KAFKA_PASSWORD}'),
+        'Its password. Better from the environment, ${KAFKA_PASSWORD}, or a file, ${file:/run/secrets/kafka}, than written here.',
       ),
     }),
     'Logs in to the brokers.',

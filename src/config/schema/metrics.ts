@@ -4,12 +4,15 @@ import { duration, name, topic, yesNo } from '../types.ts';
 
 const host = orFalse({
   cpu: option(yesNo(), 'true', 'system.cpu.*'),
-  memory: option(yesNo(), 'true', 'system.memory.* and system.paging.*'),
+  memory: option(yesNo(), 'true', 'system.memory.*'),
   load: option(yesNo(), 'true', 'system.cpu.load_average.*'),
   disk: option(yesNo(), 'true', 'system.disk.*'),
   filesystem: option(yesNo(), 'true', 'system.filesystem.*'),
   network: option(yesNo(), 'true', 'system.network.*'),
   uptime: option(yesNo(), 'true', 'system.uptime'),
+  paging: option(yesNo(), 'true', 'system.paging.*'),
+  processes: option(yesNo(), 'true', 'system.processes.*'),
+  pressure: option(yesNo(), 'true', 'Pressure stall information, where the kernel has it.'),
 });
 
 export const metricsSection = section({
