@@ -1,0 +1,84 @@
+/**
+ * What a partition's directory holds when it is opened: its segments, its read state, what waits. Only the last segment
+ * is read to its end, because only there a crash can have left half a batch; that tail is cut off and counted. Damage
+ * elsewhere is found when it is read.
+ */
+import { readdir, rename, stat, truncate, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { log } from '../log.ts';
+import { ReadState } from './read-state.ts';
+import { baseOf, type Segment, scan, segmentAt } from './segment.ts';
+import { type BlockNote, noteLine, readNotes } from './sidecar.ts';
+import { Waiting } from './waiting.ts';
+
+export const STATE_FILE = 'read.state';
+
+export interface Found {
+  state: ReadState;
+  segments: Segment[];
+  next: number;
+  waiting: Waiting;
+}
+
+/** `onTorn` is told how many bytes were cut off. */
+export async function find(dir: string, onTorn: (bytes: number) => void): Promise<Found> {
+  const state = await ReadState.open(join(dir, STATE_FILE));
+  try {
+    const bases = (await readdir(dir)).map(baseOf).filter((base) => base !== null);
+    bases.sort((a, b) => a - b);
+    const segments: Segment[] = [];
+    const waiting = new Waiting();
+    for (const [i, base] of bases.entries()) {
+      const segment = segmentAt(dir, base);
+      const following = bases[i + 1];
+      if (following !== undefined) {
+        segment.next = following;
+        segment.size = (await stat(segment.log)).size;
+        if (segment.size === 0) {
+          await unlink(segment.log);
+          continue;
+        }
+      } else await measureLast(segment, onTorn);
+      await count(segment, state.acknowledged, waiting);
+      segments.push(segment);
+    }
+    const next = Math.max(segments.at(-1)?.next ?? 0, state.acknowledged, state.floor);
+    return { state, segments, next, waiting };
+  } catch (error) {
+    await state.close();
+    throw error;
+  }
+}
+
+async function measureLast(segment: Segment, onTorn: (bytes: number) => void): Promise<void> {
+  const { end, next, fileSize } = await scan(segment);
+  segment.next = next;
+  segment.size = end;
+  const notes = await readNotes(segment.weights);
+  const valid = notes.filter((note) => note.offset < next);
+  if (valid.length < notes.length) await rewriteNotes(segment.weights, valid);
+  if (fileSize === end) return;
+  log.warn(`spool: ${segment.log}: the last ${fileSize - end} bytes are no whole batch; cut off`);
+  onTorn(fileSize - end);
+  await truncate(segment.log, end);
+}
+
+/** Notes of blocks that never came must not be taken for those of later blocks. */
+async function rewriteNotes(path: string, notes: BlockNote[]): Promise<void> {
+  await writeFile(`${path}.new`, notes.map(noteLine).join(''), { mode: 0o640 });
+  await rename(`${path}.new`, path);
+}
+
+async function count(segment: Segment, acknowledged: number, waiting: Waiting): Promise<void> {
+  const notes = await readNotes(segment.weights);
+  const modified = (await stat(segment.log)).mtimeMs;
+  segment.firstTime = notes[0]?.time ?? modified;
+  segment.lastTime = notes.at(-1)?.time ?? modified;
+  if (segment.next <= acknowledged) return;
+  let bytes = segment.size;
+  for (const note of notes) {
+    if (note.offset >= acknowledged) waiting.add(0, 0, note.weights);
+    else bytes -= note.bytes;
+  }
+  waiting.add(segment.next - Math.max(segment.base, acknowledged), Math.max(0, bytes));
+}

@@ -1,0 +1,28 @@
+/** Where a lane's blocks go when they go to the spool: accepted when written, settled when synced. */
+import type { Block, Outlet } from '../core/block.ts';
+import type { SpoolPartition } from './partition.ts';
+
+export class SpoolOutlet implements Outlet {
+  readonly #partition: SpoolPartition;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(partition: SpoolPartition) {
+    this.#partition = partition;
+  }
+
+  async put(block: Block, settled: () => void): Promise<void> {
+    const next = await this.#partition.append(block, 'written');
+    this.#last = this.#partition.synced(next).then(settled);
+  }
+
+  /** Does not wait for the next sync of the policy: makes one. */
+  async drained(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
+    aborted.catch(() => undefined); // whoever waits below hears of it
+    await Promise.race([this.#partition.sync(), aborted]);
+    await Promise.race([this.#last, aborted]);
+  }
+}

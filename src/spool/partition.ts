@@ -1,0 +1,469 @@
+/**
+ * One topic's part of the spool: a directory `<topic>-0` of segments, appended to at one end, read and trimmed at the
+ * other. One reader at a time.
+ *
+ *   | removed | acknowledged ... | handed out | waiting ...            |
+ *             ^ first segment    ^ acknowledged ^ reader's place      ^ nextOffset
+ *
+ * Invariants: offsets are never given twice; `acknowledged` moves over blocks in the order in which they were handed
+ * out; a segment that holds a block that was handed out and is not acknowledged is never dropped; a segment's files go
+ * only after the state that makes them needless is written.
+ */
+import { mkdir, open, unlink } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Block } from '../core/block.ts';
+import { log } from '../log.ts';
+import { type Found, find } from './find.ts';
+import type { Identity, ReadState } from './read-state.ts';
+import { type Damage, type Entry, type Segment, SegmentReader, segmentAt } from './segment.ts';
+import { type BlockNote, readNotes, type Weights } from './sidecar.ts';
+import type { Waiting } from './waiting.ts';
+import { blockBytes, SegmentWriter, weightsOf } from './writer.ts';
+
+export type { Entry } from './segment.ts';
+
+/** What a partition needs of the spool that it is part of. */
+export interface Owner {
+  readonly sync: 'always' | number | 'never';
+  readonly segmentBytes: number;
+  /** Resolves when `bytes` more may be written, and counts them. */
+  admit(partition: SpoolPartition, bytes: number): Promise<void>;
+  release(bytes: number): void;
+  /** Somebody waits for room, so a segment that is acknowledged to its end should go although it is not full. */
+  readonly pressed: boolean;
+  onDrop(input: string, records: number, bytes: number, reason: string): void;
+}
+
+interface Handed {
+  segment: Segment;
+  next: number;
+  bytes: number;
+  note: BlockNote | undefined;
+  records: number;
+  time: number;
+}
+
+/** A broker remembers the last five batches of a producer: so many may be sent beyond the persisted position. */
+const WINDOW = 5;
+const RETRY_MS = 1000;
+
+export class SpoolPartition {
+  readonly topic: string;
+  /** What an earlier process left waiting here. */
+  readonly recovered: Weights;
+  readonly #dir: string;
+  readonly #owner: Owner;
+  readonly #state: ReadState;
+  #segments: Segment[];
+  readonly #waiting: Waiting;
+  #writer: SegmentWriter | null = null;
+  /** The segment that a block is being written to: must not be removed now. */
+  #busy: Segment | null = null;
+  #next: number;
+  /** Appends, one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #syncing: Promise<void> | null = null;
+  #unsynced: { next: number; resolve: () => void }[] = [];
+  #handed: Handed[] = [];
+  /** Ends of the blocks that were handed out since the persisted position. */
+  #window: number[] = [];
+  #readTo: number;
+  #wakers: (() => void)[] = [];
+  #closing = false;
+
+  private constructor(topic: string, dir: string, owner: Owner, found: Found) {
+    this.topic = topic;
+    this.#dir = dir;
+    this.#owner = owner;
+    this.#state = found.state;
+    this.#segments = found.segments;
+    this.#next = found.next;
+    this.#readTo = found.state.acknowledged;
+    this.#waiting = found.waiting;
+    this.recovered = new Map(this.#waiting.weights);
+  }
+
+  static async open(topic: string, dir: string, owner: Owner): Promise<SpoolPartition> {
+    await mkdir(dir, { recursive: true, mode: 0o750 });
+    return new SpoolPartition(
+      topic,
+      dir,
+      owner,
+      await find(dir, (bytes) => owner.onDrop('spool', 0, bytes, 'spool_torn')),
+    );
+  }
+
+  get nextOffset(): number {
+    return this.#next;
+  }
+
+  /** Everything before this offset is safe elsewhere. */
+  get acknowledged(): number {
+    return this.#state.acknowledged;
+  }
+
+  get identity(): Identity | null {
+    return this.#state.identity;
+  }
+
+  /** Bytes of its segments. */
+  get bytes(): number {
+    return this.#segments.reduce((sum, segment) => sum + segment.size, 0);
+  }
+
+  /** The first block that was handed out and is not acknowledged, or else the next one to be handed out. */
+  get oldestOffset(): number {
+    const first = this.#handed[0];
+    return first ? first.next - first.records : this.#readTo;
+  }
+
+  /** Writes an identity down before a block is sent under it. */
+  async setIdentity(identity: Identity | null): Promise<void> {
+    this.#state.identity = identity;
+    await this.#persist();
+  }
+
+  waiting(): { records: number; bytes: number; oldest_seconds: number; weights: Weights } {
+    const { records, bytes, weights } = this.#waiting;
+    const first = this.#segments.find((segment) => segment.next > this.acknowledged);
+    const time = this.#handed[0]?.time ?? Math.max(first?.firstTime ?? 0, this.#waiting.passedTime);
+    return { records, bytes, oldest_seconds: records > 0 ? Math.max(0, (Date.now() - time) / 1000) : 0, weights };
+  }
+
+  /**
+   * Appends a block and resolves with the offset after it: when it is written (it outlives the process), or, with
+   * `synced`, when it is as safe as the spool's policy makes things. A disk that is full or failing makes it wait.
+   */
+  async append(block: Block, until: 'written' | 'synced' = 'synced'): Promise<number> {
+    const written = this.#turn.then(() => this.#write(block));
+    this.#turn = written.catch(() => undefined); // whoever appended is told; the next one has its own luck
+    const next = await written;
+    if (until === 'synced') await this.synced(next);
+    return next;
+  }
+
+  /** Resolves when everything before `offset` is as safe as the policy makes things. */
+  synced(offset: number): Promise<void> {
+    if (this.#owner.sync === 'never' || offset <= this.#syncedTo) return Promise.resolve();
+    const done = new Promise<void>((resolve) => this.#unsynced.push({ next: offset, resolve }));
+    if (this.#owner.sync === 'always') void this.sync();
+    return done;
+  }
+
+  /** Brings what is written to the medium. A failure is reported and tried again at the next call. */
+  async sync(): Promise<void> {
+    if (this.#owner.sync === 'never') return;
+    if (this.#syncing) await this.#syncing;
+    const target = this.#next;
+    if (this.#syncedTo < target) {
+      this.#syncing ??= this.#syncOnce().finally(() => {
+        this.#syncing = null;
+      });
+      await this.#syncing;
+    }
+    this.#settleSynced();
+  }
+
+  /**
+   * Blocks from `from` on, in order, as they come; ends when the signal aborts or, with `follow: false`, at the end of
+   * what is there. A block that is handed out counts as in flight until it is acknowledged.
+   */
+  async *read(from: number, options: { signal?: AbortSignal; follow?: boolean } = {}): AsyncGenerator<Entry, void> {
+    const { signal, follow = true } = options;
+    this.#handed = [];
+    this.#window = [];
+    this.#readTo = from;
+    let reader: SegmentReader | null = null;
+    try {
+      while (!signal?.aborted) {
+        const segment = this.#segments.find((s) => s.next > this.#readTo);
+        if (!segment) {
+          this.#passDamage();
+          if (!follow) return;
+          await this.#grown(signal);
+          continue;
+        }
+        let entry: Entry | null;
+        try {
+          if (reader?.segment !== segment) {
+            await reader?.close();
+            reader = null;
+            reader = await SegmentReader.open(segment, (damage) => this.#damaged(damage));
+          }
+          entry = await reader.next(this.#readTo);
+        } catch (error) {
+          await this.#unreadable(segment, error as NodeJS.ErrnoException, signal);
+          continue;
+        }
+        if (segment.removed) continue;
+        if (!entry) {
+          const last = segment === this.#segments.at(-1);
+          this.#readTo = Math.max(this.#readTo, last ? reader.offset : segment.next);
+          continue;
+        }
+        const { nextOffset: next, bytes, note, count: records, time } = entry;
+        this.#handed.push({ segment, next, bytes, note, records, time });
+        this.#window.push(next);
+        this.#readTo = next;
+        yield entry;
+      }
+    } finally {
+      await reader?.close();
+    }
+  }
+
+  /** Waits until a block that was handed out may be sent: the persisted position is at most five blocks behind it. */
+  async mayBeSent(signal: AbortSignal): Promise<void> {
+    while (this.#window.length > WINDOW && !signal.aborted) await this.#grown(signal);
+  }
+
+  /** Everything handed out before `offset` is safe elsewhere. Resolves when that is written down. */
+  async acknowledge(offset: number): Promise<void> {
+    while (this.#handed[0] && this.#handed[0].next <= offset) {
+      const { records, bytes, note, time } = this.#handed.shift() as Handed;
+      this.#waiting.subtract(records, bytes, note?.weights);
+      this.#waiting.passedTime = time;
+    }
+    await this.#moveTo(this.#handed.length > 0 ? offset : Math.max(offset, this.#readTo));
+  }
+
+  /** Resolves when nothing waits any more; rejects with the signal's reason when that comes first. */
+  async emptied(signal: AbortSignal): Promise<void> {
+    while (this.acknowledged < this.#next) {
+      signal.throwIfAborted();
+      await this.#grown(signal);
+    }
+  }
+
+  /** The oldest segment that may be dropped: none of its blocks is in flight. */
+  get droppable(): Segment | null {
+    const held = (segment: Segment) => segment === this.#busy || this.#handed.some((h) => h.segment === segment);
+    return this.#segments.find((segment) => segment.size > 0 && !held(segment)) ?? null;
+  }
+
+  /** Removes a segment with what waits in it, counted as lost for `reason`. */
+  async drop(segment: Segment, reason: string): Promise<void> {
+    if (segment.removed) return;
+    const { acknowledged } = this;
+    const writer = this.#detach(segment);
+    let bytes = 0;
+    for (const note of await readNotes(segment.weights)) {
+      if (note.offset < acknowledged || note.offset >= segment.next) continue;
+      bytes += note.bytes;
+      reportLoss(this.#owner, note, reason);
+      this.#waiting.subtract(0, 0, note.weights);
+    }
+    this.#waiting.subtract(Math.max(0, segment.next - Math.max(segment.base, acknowledged)), bytes);
+    await this.#erase(segment, writer);
+  }
+
+  /** Drops what is older than `before`, milliseconds since the epoch. */
+  async expire(before: number): Promise<void> {
+    for (let s = this.droppable; s && s.lastTime < before; s = this.droppable) await this.drop(s, 'spool_expired');
+  }
+
+  /** Removes the segments that are acknowledged to their ends, the last one too. */
+  async retire(): Promise<void> {
+    const passed = this.#segments.filter((s) => s.size > 0 && s.next <= this.#state.persisted);
+    for (const segment of passed) await this.#remove(segment);
+  }
+
+  /** Syncs and closes. Blocks whose append waits for a disk are refused. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#turn;
+    await this.sync();
+    this.#state.closed = this.#owner.sync !== 'never';
+    await this.#state.write(true).catch((error) => this.#warn('cannot write the read position', error));
+    await this.#writer?.close();
+    await this.#state.close();
+    this.#wake();
+  }
+
+  async #write(block: Block): Promise<number> {
+    const bytes = blockBytes(block);
+    const weights = weightsOf(block);
+    await this.#owner.admit(this, bytes);
+    for (;;) {
+      try {
+        const writer = await this.#writerFor(bytes);
+        const note = await writer.write(block, weights);
+        this.#next = writer.segment.next;
+        this.#waiting.add(note.records, note.bytes, note.weights);
+        this.#wake();
+        return this.#next;
+      } catch (error) {
+        this.#warn('cannot write; what is collected waits in memory until it can', error);
+        if (this.#closing) {
+          this.#owner.release(bytes);
+          throw error;
+        }
+      } finally {
+        this.#busy = null;
+      }
+      await delay(RETRY_MS);
+    }
+  }
+
+  /** The writer of the segment that takes `bytes` more; marks that segment busy. */
+  async #writerFor(bytes: number): Promise<SegmentWriter> {
+    const writer = this.#writer;
+    if (writer && (writer.segment.size === 0 || writer.segment.size + bytes <= this.#owner.segmentBytes)) {
+      this.#busy = writer.segment;
+      return writer;
+    }
+    if (writer) await this.#closeWriter(writer);
+    const last = this.#segments.at(-1);
+    const fits = last?.next === this.#next && (last.size === 0 || last.size + bytes <= this.#owner.segmentBytes);
+    const segment = last && fits ? last : segmentAt(this.#dir, this.#next);
+    this.#busy = segment;
+    const opened = await SegmentWriter.open(segment);
+    if (segment !== last) this.#segments.push(segment);
+    this.#writer = opened;
+    if (this.#owner.sync !== 'never') await syncDirectory(this.#dir);
+    return opened;
+  }
+
+  async #closeWriter(writer: SegmentWriter): Promise<void> {
+    this.#busy = writer.segment;
+    await this.sync();
+    if (this.#owner.sync !== 'never' && writer.synced < writer.segment.next) throw new Error('the last sync failed');
+    this.#writer = null;
+    await writer.close();
+  }
+
+  get #syncedTo(): number {
+    return this.#writer ? this.#writer.synced : this.#next;
+  }
+
+  async #syncOnce(): Promise<void> {
+    try {
+      await this.#writer?.sync();
+    } catch (error) {
+      this.#warn('cannot sync', error);
+    }
+  }
+
+  #settleSynced(): void {
+    while (this.#unsynced[0] && this.#unsynced[0].next <= this.#syncedTo) this.#unsynced.shift()?.resolve();
+  }
+
+  async #moveTo(offset: number): Promise<void> {
+    if (offset <= this.acknowledged) return;
+    this.#state.acknowledged = offset;
+    if (offset >= this.#next) this.#waiting.clear();
+    await this.#persist();
+    this.#window = this.#window.filter((end) => end > this.#state.persisted);
+    this.#wake();
+    for (const segment of this.#segments.filter((s) => s.next <= this.#state.persisted)) {
+      if (segment !== this.#segments.at(-1) || this.#owner.pressed) await this.#remove(segment);
+    }
+  }
+
+  async #remove(segment: Segment): Promise<void> {
+    if (segment.removed || segment === this.#busy) return;
+    await this.#erase(segment, this.#detach(segment));
+  }
+
+  /** Takes a segment out of the list; from here on nobody reads or writes it. Gives back what has its files open. */
+  #detach(segment: Segment): SegmentWriter | null {
+    segment.removed = true;
+    this.#segments = this.#segments.filter((s) => s !== segment);
+    const writer = this.#writer?.segment === segment ? this.#writer : null;
+    if (writer) {
+      this.#writer = null;
+      this.#settleSynced();
+    }
+    this.#wake();
+    return writer;
+  }
+
+  async #erase(segment: Segment, writer: SegmentWriter | null): Promise<void> {
+    // The last segment's name says which offset comes next; without it the state must.
+    this.#state.floor = Math.max(this.#state.floor, segment.next);
+    if ((this.#segments.at(-1)?.next ?? 0) < segment.next) await this.#persist();
+    await writer?.close();
+    for (const path of [segment.log, segment.weights]) {
+      await unlink(path).catch((error) => {
+        if (error.code !== 'ENOENT') this.#warn('cannot remove a segment', error);
+      });
+    }
+    this.#owner.release(segment.size);
+  }
+
+  async #persist(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#state.write(this.#owner.sync === 'always');
+      } catch (error) {
+        this.#warn('cannot write the read position', error);
+        if (this.#closing) return;
+        await delay(RETRY_MS);
+      }
+    }
+  }
+
+  #damaged({ from, to, bytes, notes }: Damage): void {
+    this.#warn(`${bytes} damaged bytes skipped, offsets ${from} to ${to - 1}`);
+    for (const note of notes) reportLoss(this.#owner, note, 'spool_damaged');
+    if (notes.length === 0) this.#owner.onDrop('spool', 0, bytes, 'spool_damaged');
+    for (const note of notes) this.#waiting.subtract(0, 0, note.weights);
+    this.#waiting.subtract(to - from, bytes);
+  }
+
+  /** Damage at the end of what is there: nothing will ever be acknowledged beyond it. */
+  #passDamage(): void {
+    if (this.#handed.length === 0 && this.#readTo > this.acknowledged) void this.#moveTo(this.#readTo);
+  }
+
+  /** A segment that is gone is counted as lost; one that cannot be read is tried again. */
+  async #unreadable(segment: Segment, error: NodeJS.ErrnoException, signal: AbortSignal | undefined): Promise<void> {
+    if (segment.removed) return;
+    this.#warn('cannot read a segment', error);
+    if (error.code === 'ENOENT') await this.drop(segment, 'spool_damaged');
+    else await delay(RETRY_MS, undefined, signal ? { signal } : {}).catch(() => undefined); // aborted: the caller looks
+  }
+
+  /** Resolves when something happened: an append, an acknowledgement, a removal, the signal. */
+  #grown(signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        signal?.removeEventListener('abort', done);
+        resolve();
+      };
+      if (signal?.aborted) return resolve();
+      signal?.addEventListener('abort', done, { once: true });
+      this.#wakers.push(done);
+    });
+  }
+
+  #wake(): void {
+    const wakers = this.#wakers;
+    this.#wakers = [];
+    for (const wake of wakers) wake();
+  }
+
+  #warn(what: string, error?: unknown): void {
+    const reason = error instanceof Error ? `: ${error.message}` : '';
+    log.warnOnce(`spool ${this.topic} ${what}`, `spool of ${this.topic}: ${what}${reason}`);
+  }
+}
+
+/** A lost block, in each input's items; its bytes are shared out by them. */
+function reportLoss(owner: Owner, note: BlockNote, reason: string): void {
+  let total = 0;
+  for (const items of note.weights.values()) total += items;
+  for (const [input, items] of note.weights) {
+    owner.onDrop(input, items, Math.round((note.bytes * items) / total), reason);
+  }
+}
+
+/** A new file is there after a power cut only when its directory was synced too. */
+async function syncDirectory(dir: string): Promise<void> {
+  const handle = await open(dir, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

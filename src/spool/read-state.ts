@@ -1,0 +1,166 @@
+/**
+ * What a spool partition remembers over a restart: how far it is acknowledged, and under which producer id its blocks
+ * go out. Two slots of 64 bytes, 512 apart, written in turn, so that one of them is always whole:
+ *
+ *    0  "RNLS"
+ *    4  crc            u32    CRC32 of everything from 8 on
+ *    8  counter        u64    the slot with the higher one counts
+ *   16  acknowledged   i64    everything before this offset is safe elsewhere
+ *   24  floor          i64    no block ever gets an offset below this one again
+ *   32  firstOffset    i64    the block that had sequence 0; -1: no identity
+ *   40  producerId     i64
+ *   48  epoch          i16
+ *   50  closed         u16    1: the spool was synced and closed
+ *   52  boot           u32    which boot of the machine wrote this
+ *
+ * The sequence of a block is (its offset - firstOffset) mod 2^31, so after kill -9 the same blocks go out under the same
+ * numbers. After a power cut offsets may be given a second time (what was not synced is gone), and a broker would take
+ * new blocks for old ones: an identity of another boot holds only if the spool was closed.
+ */
+import { readFileSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
+
+export interface Identity {
+  producerId: bigint;
+  epoch: number;
+  /** The offset of the block whose sequence is 0. */
+  firstOffset: number;
+}
+
+const SLOT_BYTES = 64;
+const SLOT_DISTANCE = 512;
+const MAGIC = Buffer.from('RNLS');
+
+export class ReadState {
+  acknowledged = 0;
+  floor = 0;
+  identity: Identity | null = null;
+  closed = false;
+  /** What is on disk. */
+  persisted = 0;
+  readonly #file: FileHandle;
+  #counter = 0n;
+  #writing: Promise<void> | null = null;
+  #next: Promise<void> | null = null;
+
+  private constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  static async open(path: string): Promise<ReadState> {
+    const file = await openOrCreate(path);
+    const state = new ReadState(file);
+    const bytes = Buffer.alloc(SLOT_DISTANCE + SLOT_BYTES);
+    await file.read(bytes, 0, bytes.length, 0);
+    const slots = [readSlot(bytes, 0), readSlot(bytes, SLOT_DISTANCE)].filter((slot) => slot !== null);
+    slots.sort((a, b) => (a.counter < b.counter ? 1 : -1));
+    const latest = slots[0];
+    if (!latest) return state;
+    state.#counter = latest.counter;
+    state.acknowledged = latest.acknowledged;
+    state.persisted = latest.acknowledged;
+    state.floor = latest.floor;
+    if (latest.closed || latest.boot === thisBoot()) state.identity = latest.identity;
+    // From here on the spool is not closed: without this, a power cut before the next write would look like a close.
+    if (latest.closed) await state.write(true);
+    return state;
+  }
+
+  /** Resolves when the fields as they are now are written; calls that come while one is under way share the next. */
+  write(sync = false): Promise<void> {
+    if (!this.#writing) return this.#start(sync);
+    this.#next ??= this.#writing.then(
+      () => this.#start(sync),
+      () => this.#start(sync),
+    );
+    return this.#next;
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+
+  #start(sync: boolean): Promise<void> {
+    this.#next = null;
+    this.#writing = this.#put(sync).finally(() => {
+      this.#writing = null;
+    });
+    return this.#writing;
+  }
+
+  async #put(sync: boolean): Promise<void> {
+    const counter = this.#counter + 1n;
+    const acknowledged = this.acknowledged;
+    await this.#file.write(this.#slot(counter), 0, SLOT_BYTES, counter % 2n === 0n ? 0 : SLOT_DISTANCE);
+    if (sync) await this.#file.datasync();
+    this.#counter = counter;
+    this.persisted = acknowledged;
+  }
+
+  #slot(counter: bigint): Buffer {
+    const slot = Buffer.alloc(SLOT_BYTES);
+    MAGIC.copy(slot);
+    slot.writeBigUInt64BE(counter, 8);
+    slot.writeBigInt64BE(BigInt(this.acknowledged), 16);
+    slot.writeBigInt64BE(BigInt(this.floor), 24);
+    slot.writeBigInt64BE(BigInt(this.identity?.firstOffset ?? -1), 32);
+    slot.writeBigInt64BE(this.identity?.producerId ?? -1n, 40);
+    slot.writeInt16BE(this.identity?.epoch ?? -1, 48);
+    slot.writeUInt16BE(this.closed ? 1 : 0, 50);
+    slot.writeUInt32BE(thisBoot(), 52);
+    slot.writeUInt32BE(crc32(slot.subarray(8)), 4);
+    return slot;
+  }
+}
+
+/** How far a partition is acknowledged, for those who only look; 0 where nothing can be read. */
+export function acknowledgedIn(path: string): number {
+  try {
+    const bytes = readFileSync(path);
+    const found = [readSlot(bytes, 0), readSlot(bytes, SLOT_DISTANCE)].map((slot) => slot?.acknowledged ?? 0);
+    return Math.max(...found);
+  } catch {
+    // Not written yet: nothing is acknowledged.
+    return 0;
+  }
+}
+
+function readSlot(bytes: Buffer, at: number) {
+  if (bytes.length < at + SLOT_BYTES) return null;
+  const slot = bytes.subarray(at, at + SLOT_BYTES);
+  if (!slot.subarray(0, 4).equals(MAGIC) || crc32(slot.subarray(8)) !== slot.readUInt32BE(4)) return null;
+  const firstOffset = Number(slot.readBigInt64BE(32));
+  const identity: Identity | null =
+    firstOffset < 0 ? null : { firstOffset, producerId: slot.readBigInt64BE(40), epoch: slot.readInt16BE(48) };
+  return {
+    counter: slot.readBigUInt64BE(8),
+    acknowledged: Number(slot.readBigInt64BE(16)),
+    floor: Number(slot.readBigInt64BE(24)),
+    identity,
+    closed: slot.readUInt16BE(50) === 1,
+    boot: slot.readUInt32BE(52),
+  };
+}
+
+async function openOrCreate(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r+');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return open(path, 'w+', 0o640);
+  }
+}
+
+let boot: number | undefined;
+
+function thisBoot(): number {
+  if (boot !== undefined) return boot;
+  try {
+    boot = crc32(readFileSync('/proc/sys/kernel/random/boot_id'));
+  } catch {
+    // Not Linux: 0 equals every other boot, so identities are kept.
+    boot = 0;
+  }
+  return boot;
+}

@@ -1,0 +1,199 @@
+/**
+ * A segment: record batches one after the other, without gaps, in a file named after the first one's offset, as in the
+ * log directory of a Kafka broker.
+ *
+ *   00000000000000000042.log      | batch 42..49 | batch 50..50 | ...
+ *   00000000000000000042.weights  what the batches carry (sidecar.ts)
+ *
+ * A batch's checksum does not cover its offset, so the offset is not taken from the file where it can be counted: the
+ * batch after a good batch begins where that one ended.
+ */
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Codec } from '../core/block.ts';
+import { checkCrc, HEADER_BYTES, readHeader } from '../kafka/record-batch.ts';
+import { type BlockNote, NoteReader } from './sidecar.ts';
+
+export interface Segment {
+  readonly base: number;
+  readonly log: string;
+  readonly weights: string;
+  /** The offset after the last batch. */
+  next: number;
+  /** Bytes of whole batches. */
+  size: number;
+  firstTime: number;
+  lastTime: number;
+  /** Its files are gone, or about to be. */
+  removed: boolean;
+}
+
+/** A batch as it is read back. */
+export interface Entry {
+  baseOffset: number;
+  nextOffset: number;
+  header: Buffer;
+  body: Buffer;
+  count: number;
+  codec: Codec;
+  time: number;
+  /** Of header and body. */
+  bytes: number;
+  note: BlockNote | undefined;
+}
+
+/** Bytes of a segment that were no batch, and what should have been there. */
+export interface Damage {
+  from: number;
+  to: number;
+  bytes: number;
+  notes: BlockNote[];
+}
+
+const CHUNK = 256 * 1024;
+const NAME = /^(\d{20})\.log$/;
+/** No damage swallows more offsets than this: a batch that claims more has a damaged offset itself. */
+const MAX_GAP = 100_000_000;
+
+export function segmentAt(dir: string, base: number): Segment {
+  const stem = join(dir, String(base).padStart(20, '0'));
+  const now = Date.now();
+  return {
+    base,
+    log: `${stem}.log`,
+    weights: `${stem}.weights`,
+    next: base,
+    size: 0,
+    firstTime: now,
+    lastTime: now,
+    removed: false,
+  };
+}
+
+/** The base offset that a file's name says; null for other files. */
+export function baseOf(name: string): number | null {
+  const digits = NAME.exec(name)?.[1];
+  return digits === undefined ? null : Number(digits);
+}
+
+/** Where the next whole, undamaged batch begins at or after `at`, with an offset in [low, high); -1: nowhere. */
+export function findBatch(bytes: Buffer, at: number, low: number, high: number): number {
+  for (let i = at; i + HEADER_BYTES <= bytes.length; i++) {
+    if (bytes[i + 16] !== 2) continue;
+    const header = readHeader(bytes, i);
+    if (!header || header.count === 0 || header.lastOffsetDelta !== header.count - 1) continue;
+    if (header.baseOffset < low || header.baseOffset >= high) continue;
+    if (checkCrc(bytes, i)) return i;
+  }
+  return -1;
+}
+
+/** Walks the whole file: where its good batches end, in bytes and as an offset. */
+export async function scan(segment: Segment): Promise<{ end: number; next: number; fileSize: number }> {
+  const bytes = await readFile(segment.log);
+  let next = segment.base;
+  let end = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const header = readHeader(bytes, at);
+    if (header && header.count > 0 && checkCrc(bytes, at)) {
+      at += header.bytes;
+      next += header.count;
+      end = at;
+      continue;
+    }
+    const found = findBatch(bytes, at + 1, next, next + MAX_GAP);
+    if (found < 0) break;
+    next = Number(bytes.readBigInt64BE(found));
+    at = found;
+  }
+  return { end, next, fileSize: bytes.length };
+}
+
+/** Reads one segment from its start, also while it grows. */
+export class SegmentReader {
+  readonly segment: Segment;
+  readonly #file: FileHandle;
+  readonly #notes: NoteReader;
+  readonly #onDamage: (damage: Damage) => void;
+  #chunk: Buffer = Buffer.alloc(0);
+  #chunkAt = 0;
+  #at = 0;
+  /** The offset of the next batch. */
+  offset: number;
+
+  private constructor(segment: Segment, file: FileHandle, onDamage: (damage: Damage) => void) {
+    this.segment = segment;
+    this.#file = file;
+    this.#notes = new NoteReader(segment.weights);
+    this.#onDamage = onDamage;
+    this.offset = segment.base;
+  }
+
+  static async open(segment: Segment, onDamage: (damage: Damage) => void): Promise<SegmentReader> {
+    return new SegmentReader(segment, await open(segment.log, 'r'), onDamage);
+  }
+
+  /** The next good batch whose offset is at least `low`; null at the end of what is written. */
+  async next(low: number): Promise<Entry | null> {
+    while (this.#at < this.segment.size) {
+      const head = await this.#bytes(HEADER_BYTES);
+      const header = head && readHeader(head);
+      const batch = header && header.count > 0 ? await this.#bytes(header.bytes) : null;
+      if (!header || !batch || !checkCrc(batch)) {
+        await this.#skip(low);
+        continue;
+      }
+      const baseOffset = this.offset;
+      this.offset += header.count;
+      this.#at += header.bytes;
+      const note = await this.#notes.take(baseOffset);
+      if (baseOffset < low) continue;
+      return {
+        baseOffset,
+        nextOffset: this.offset,
+        header: batch.subarray(0, HEADER_BYTES),
+        body: batch.subarray(HEADER_BYTES),
+        count: header.count,
+        codec: header.codec,
+        time: header.time,
+        bytes: header.bytes,
+        note,
+      };
+    }
+    this.offset = this.segment.next;
+    return null;
+  }
+
+  async close(): Promise<void> {
+    await this.#notes.close();
+    await this.#file.close();
+  }
+
+  /** `length` bytes from where the reader stands; null where the segment has fewer. */
+  async #bytes(length: number): Promise<Buffer | null> {
+    const end = this.#at + length;
+    if (end > this.segment.size) return null;
+    if (this.#at < this.#chunkAt || end > this.#chunkAt + this.#chunk.length) {
+      // A new buffer each time: what was read before is still on its way.
+      const want = Math.max(length, Math.min(CHUNK, this.segment.size - this.#at));
+      const { buffer, bytesRead } = await this.#file.read(Buffer.allocUnsafe(want), 0, want, this.#at);
+      this.#chunk = buffer.subarray(0, bytesRead);
+      this.#chunkAt = this.#at;
+      if (bytesRead < length) return null;
+    }
+    return this.#chunk.subarray(this.#at - this.#chunkAt, end - this.#chunkAt);
+  }
+
+  async #skip(low: number): Promise<void> {
+    const { size, next } = this.segment;
+    const rest = Buffer.alloc(size - this.#at);
+    await this.#file.read(rest, 0, rest.length, this.#at);
+    const found = findBatch(rest, 1, this.offset, next);
+    const from = this.offset;
+    const bytes = found < 0 ? rest.length : found;
+    this.#at += bytes;
+    this.offset = found < 0 ? next : Number(rest.readBigInt64BE(found));
+    const notes = await this.#notes.takeRange(from, this.offset);
+    if (this.offset > low) this.#onDamage({ from, to: this.offset, bytes, notes });
+  }
+}

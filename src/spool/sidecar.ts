@@ -1,0 +1,120 @@
+/**
+ * What a segment's batches carry, beside the segment: `<20-digit base offset>.weights`, one line of JSON a block:
+ *
+ *   [offset, records, bytes, time, bytes before compression, "key", {"statsd": 1200}]
+ *
+ * A block's line is written before the block, so whatever batch stands in a segment has its weights here. A line
+ * without a batch (the process died between the two) or a damaged line means nothing: readers go by offset.
+ */
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+
+/** Input items by input, as the accounts name them. */
+export type Weights = ReadonlyMap<string, number>;
+
+export interface BlockNote {
+  offset: number;
+  records: number;
+  /** Of the whole batch on disk. */
+  bytes: number;
+  time: number;
+  rawBytes: number;
+  key: string;
+  weights: Weights;
+}
+
+export function noteLine(note: BlockNote): string {
+  const { offset, records, bytes, time, rawBytes, key, weights } = note;
+  return `${JSON.stringify([offset, records, bytes, time, rawBytes, key, Object.fromEntries(weights)])}\n`;
+}
+
+/** All notes of a sidecar, one an offset (a later line counts); a missing file has none. */
+export async function readNotes(path: string): Promise<BlockNote[]> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+  return [...new Map(parseNotes(text).map((note) => [note.offset, note])).values()];
+}
+
+/** Reads a sidecar alongside its segment, as it grows. */
+export class NoteReader {
+  readonly #path: string;
+  #file: FileHandle | null = null;
+  #at = 0;
+  readonly #notes = new Map<number, BlockNote>();
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** The note of the block at `offset`, if there is one. Forgets it: each is asked for once. */
+  async take(offset: number): Promise<BlockNote | undefined> {
+    if (!this.#notes.has(offset)) await this.#readOn();
+    const note = this.#notes.get(offset);
+    this.#notes.delete(offset);
+    return note;
+  }
+
+  /** The notes of blocks in [from, to). */
+  async takeRange(from: number, to: number): Promise<BlockNote[]> {
+    await this.#readOn();
+    const found = [...this.#notes.values()].filter((note) => note.offset >= from && note.offset < to);
+    for (const note of found) this.#notes.delete(note.offset);
+    return found;
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close();
+    this.#file = null;
+  }
+
+  async #readOn(): Promise<void> {
+    try {
+      this.#file ??= await open(this.#path, 'r');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw error;
+    }
+    const { size } = await this.#file.stat();
+    if (size <= this.#at) return;
+    const { buffer, bytesRead } = await this.#file.read(
+      Buffer.allocUnsafe(size - this.#at),
+      0,
+      size - this.#at,
+      this.#at,
+    );
+    const whole = buffer.subarray(0, bytesRead).lastIndexOf(0x0a) + 1;
+    this.#at += whole;
+    for (const note of parseNotes(buffer.toString('utf8', 0, whole))) this.#notes.set(note.offset, note);
+  }
+}
+
+function parseNotes(text: string): BlockNote[] {
+  const notes: BlockNote[] = [];
+  for (const line of text.split('\n')) {
+    const note = parseNote(line);
+    if (note) notes.push(note);
+  }
+  return notes;
+}
+
+function parseNote(line: string): BlockNote | null {
+  if (line === '') return null;
+  let fields: unknown;
+  try {
+    fields = JSON.parse(line);
+  } catch {
+    // A line that a crash cut short, or that the disk damaged: the batch is still good, only its weights are unknown.
+    return null;
+  }
+  if (!Array.isArray(fields) || fields.length !== 7) return null;
+  const [offset, records, bytes, time, rawBytes, key, weights] = fields;
+  const numbers = [offset, records, bytes, time, rawBytes];
+  if (!numbers.every((n) => Number.isSafeInteger(n) && n >= 0) || typeof key !== 'string') return null;
+  if (typeof weights !== 'object' || weights === null) return null;
+  const items = Object.entries(weights).filter((entry): entry is [string, number] => Number.isFinite(entry[1]));
+  return { offset, records, bytes, time, rawBytes, key, weights: new Map(items) };
+}

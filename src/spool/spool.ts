@@ -1,0 +1,204 @@
+/**
+ * The spool, also called the local log: what cannot be read again waits here until Kafka has it; without a Kafka it is
+ * where everything goes. Its files have the layout of a Kafka broker's log directory, always partition 0:
+ *
+ *   <dir>/<topic>-0/00000000000000000000.log      record batches, version 2
+ *                   00000000000000000000.weights  input items by block
+ *                   read.state                    how far it is acknowledged, producer id
+ *
+ * `max_size` bounds the segments of all topics together. Where it is reached, `drop_oldest` removes the oldest segment
+ * that has nothing in flight, counted as `spool_full`; `block` makes appends wait. If everything is in flight, a block
+ * goes beyond the limit rather than being refused.
+ */
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Owner, SpoolPartition } from './partition.ts';
+import type { Weights } from './sidecar.ts';
+
+export interface SpoolOptions {
+  /** Bytes. */
+  max_size: number;
+  when_full: 'drop_oldest' | 'block';
+  /** When written blocks are brought to the medium: with each append, every so many milliseconds, never. */
+  sync: 'always' | number | 'never';
+  /** Milliseconds; null: what waits does not expire. */
+  max_age?: number | null;
+}
+
+/** Input items that were lost; `bytes` of their packed form. With `records` 0: damaged bytes of unknown contents. */
+export type OnDrop = (input: string, records: number, bytes: number, reason: string) => void;
+
+const SEGMENT_BYTES = 16 * 1024 * 1024;
+const RETRY_SYNC_MS = 1000;
+const EXPIRE_EVERY_MS = 60_000;
+/** What Kafka allows in a topic's name; the directory adds the partition. */
+const TOPIC = /^[a-zA-Z0-9._-]{1,249}$/;
+
+export class Spool {
+  readonly #dir: string;
+  readonly #options: SpoolOptions;
+  readonly #owner: Owner;
+  readonly #partitions = new Map<string, SpoolPartition>();
+  readonly #opening = new Map<string, Promise<SpoolPartition>>();
+  readonly #timers: NodeJS.Timeout[] = [];
+  #bytes = 0;
+  #waiters: (() => void)[] = [];
+  #closing = false;
+
+  private constructor(dir: string, options: SpoolOptions, onDrop: OnDrop) {
+    this.#dir = dir;
+    this.#options = options;
+    const pressed = () => this.#waiters.length > 0;
+    this.#owner = {
+      sync: options.sync,
+      segmentBytes: Math.min(SEGMENT_BYTES, Math.ceil(options.max_size / 8)),
+      admit: (_partition, bytes) => this.#admit(bytes),
+      release: (bytes) => this.#release(bytes),
+      get pressed() {
+        return pressed();
+      },
+      onDrop,
+    };
+  }
+
+  /** Opens the spool with all topics that have something in `dir`. */
+  static async open(dir: string, options: SpoolOptions, onDrop: OnDrop): Promise<Spool> {
+    await mkdir(dir, { recursive: true, mode: 0o750 });
+    const spool = new Spool(dir, options, onDrop);
+    try {
+      for (const entry of await readdir(dir, { withFileTypes: true })) {
+        const topic = topicOf(entry.name);
+        if (entry.isDirectory() && topic !== null) await spool.partition(topic);
+      }
+      spool.#startTimers();
+      return spool;
+    } catch (error) {
+      await spool.close();
+      throw error;
+    }
+  }
+
+  topics(): string[] {
+    return [...this.#partitions.keys()];
+  }
+
+  /** The partition of a topic; created when there is none. */
+  partition(topic: string): Promise<SpoolPartition> {
+    let opening = this.#opening.get(topic);
+    if (!opening) {
+      opening = this.#openPartition(topic);
+      this.#opening.set(topic, opening);
+      opening.catch(() => this.#opening.delete(topic));
+    }
+    return opening;
+  }
+
+  /** Input items that an earlier process left waiting, by input. */
+  recovered(): Weights {
+    return sum([...this.#partitions.values()].map((partition) => partition.recovered));
+  }
+
+  /** All topics together; `size` is what the segments take on disk. */
+  waiting(): { records: number; bytes: number; oldest_seconds: number; weights: Weights; size: number } {
+    const each = [...this.#partitions.values()].map((partition) => partition.waiting());
+    return {
+      records: each.reduce((total, part) => total + part.records, 0),
+      bytes: each.reduce((total, part) => total + part.bytes, 0),
+      oldest_seconds: each.reduce((oldest, part) => Math.max(oldest, part.oldest_seconds), 0),
+      weights: sum(each.map((part) => part.weights)),
+      size: this.#bytes,
+    };
+  }
+
+  async sync(): Promise<void> {
+    await Promise.all([...this.#partitions.values()].map((partition) => partition.sync()));
+  }
+
+  /** Syncs and closes everything. Appends that wait for room are refused. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#wake();
+    await Promise.allSettled(this.#opening.values());
+    await Promise.all([...this.#partitions.values()].map((partition) => partition.close()));
+  }
+
+  async #openPartition(topic: string): Promise<SpoolPartition> {
+    if (!TOPIC.test(topic)) throw new Error(`cannot spool to topic "${topic}": not a name that Kafka allows`);
+    const partition = await SpoolPartition.open(topic, join(this.#dir, `${topic}-0`), this.#owner);
+    this.#partitions.set(topic, partition);
+    this.#bytes += partition.bytes;
+    return partition;
+  }
+
+  #startTimers(): void {
+    const { sync, max_age } = this.#options;
+    if (sync !== 'never') {
+      const every = sync === 'always' ? RETRY_SYNC_MS : sync;
+      this.#timers.push(setInterval(() => void this.sync(), every).unref());
+    }
+    if (max_age) {
+      const expire = () => {
+        for (const partition of this.#partitions.values()) void partition.expire(Date.now() - max_age);
+      };
+      this.#timers.push(setInterval(expire, Math.min(EXPIRE_EVERY_MS, max_age)).unref());
+      expire();
+    }
+  }
+
+  async #admit(bytes: number): Promise<void> {
+    if (this.#bytes + bytes > this.#options.max_size) await this.#makeRoom(bytes);
+    this.#bytes += bytes;
+  }
+
+  async #makeRoom(bytes: number): Promise<void> {
+    const fits = () => this.#bytes + bytes <= this.#options.max_size;
+    const partitions = () => [...this.#partitions.values()];
+    await Promise.all(partitions().map((partition) => partition.retire()));
+    while (!fits()) {
+      if (this.#options.when_full === 'drop_oldest') {
+        const oldest = this.#oldest();
+        if (!oldest) return;
+        await oldest.partition.drop(oldest.segment, 'spool_full');
+        continue;
+      }
+      if (this.#bytes === 0) return;
+      if (this.#closing) throw new Error('the spool is full and closing');
+      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    }
+  }
+
+  #oldest() {
+    const candidates = [...this.#partitions.values()].flatMap((partition) => {
+      const segment = partition.droppable;
+      return segment ? [{ partition, segment }] : [];
+    });
+    candidates.sort((a, b) => a.segment.lastTime - b.segment.lastTime);
+    return candidates[0];
+  }
+
+  #release(bytes: number): void {
+    this.#bytes -= bytes;
+    this.#wake();
+  }
+
+  #wake(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const wake of waiters) wake();
+  }
+}
+
+/** The topic that a directory of the spool belongs to; null for others. */
+export function topicOf(name: string): string | null {
+  const topic = name.endsWith('-0') ? name.slice(0, -2) : '';
+  return TOPIC.test(topic) ? topic : null;
+}
+
+function sum(all: Weights[]): Weights {
+  const total = new Map<string, number>();
+  for (const weights of all) {
+    for (const [input, items] of weights) total.set(input, (total.get(input) ?? 0) + items);
+  }
+  return total;
+}

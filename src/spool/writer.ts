@@ -1,0 +1,114 @@
+/**
+ * The open end of a spool partition: the segment that is written to, and which of its blocks are synced.
+ *
+ * A block's note goes into the sidecar first, then header and body into the segment. Both are written at positions that
+ * move only when all is written, so what a failed write left behind is overwritten by the next try.
+ */
+import { type FileHandle, open } from 'node:fs/promises';
+import type { Block } from '../core/block.ts';
+import { HEADER_BYTES, sealHeader, writeHeader } from '../kafka/record-batch.ts';
+import type { Segment } from './segment.ts';
+import { type BlockNote, noteLine, type Weights } from './sidecar.ts';
+
+export class SegmentWriter {
+  readonly segment: Segment;
+  /** Everything before this offset is on the medium. */
+  synced: number;
+  readonly #log: FileHandle;
+  readonly #weights: FileHandle;
+  #weightsAt: number;
+
+  private constructor(segment: Segment, log: FileHandle, weights: FileHandle, weightsAt: number) {
+    this.segment = segment;
+    this.#log = log;
+    this.#weights = weights;
+    this.#weightsAt = weightsAt;
+    this.synced = segment.next;
+  }
+
+  /** Opens the segment's files, or creates them; what lies behind the last good batch is cut off. */
+  static async open(segment: Segment): Promise<SegmentWriter> {
+    const log = await openOrCreate(segment.log);
+    try {
+      await log.truncate(segment.size);
+      const weights = await openOrCreate(segment.weights);
+      const { size } = await weights.stat();
+      // A line that was cut short must not swallow the next one.
+      await weights.write('\n', size);
+      return new SegmentWriter(segment, log, weights, size + 1);
+    } catch (error) {
+      await log.close();
+      throw error;
+    }
+  }
+
+  /** Writes a block at the segment's end. */
+  async write(block: Block, weights: Weights): Promise<BlockNote> {
+    const { segment } = this;
+    const { count, body, codec, time, rawBytes, key } = block;
+    const bytes = blockBytes(block);
+    const header = Buffer.alloc(HEADER_BYTES);
+    const fields = { recordsBytes: body.length, count, codec, time, producerId: -1n, epoch: -1, sequence: -1 };
+    writeHeader(header, { ...fields, baseOffset: BigInt(segment.next) });
+    sealHeader(header, body);
+    const note: BlockNote = { offset: segment.next, records: count, bytes, time, rawBytes, key, weights };
+    const line = Buffer.from(noteLine(note));
+    await writeAll(this.#weights, [line], this.#weightsAt);
+    await writeAll(this.#log, [header, body], segment.size);
+    this.#weightsAt += line.length;
+    if (segment.size === 0) segment.firstTime = time;
+    segment.lastTime = time;
+    segment.size += bytes;
+    segment.next += count;
+    return note;
+  }
+
+  async sync(): Promise<void> {
+    const target = this.segment.next;
+    await this.#log.datasync();
+    this.synced = Math.max(this.synced, target);
+  }
+
+  async close(): Promise<void> {
+    await this.#log.close();
+    await this.#weights.close();
+  }
+}
+
+export function blockBytes(block: Block): number {
+  return HEADER_BYTES + block.body.length;
+}
+
+export function weightsOf(block: Block): Weights {
+  const weights = new Map<string, number>();
+  for (const { stream, weight } of block.marks) {
+    if (weight === 0) continue;
+    const { input } = stream.account;
+    weights.set(input, (weights.get(input) ?? 0) + weight);
+  }
+  return weights;
+}
+
+async function writeAll(file: FileHandle, parts: Buffer[], at: number): Promise<void> {
+  let rest = parts;
+  for (;;) {
+    const { bytesWritten } = await file.writev(rest, at);
+    at += bytesWritten;
+    let skip = bytesWritten;
+    rest = rest.flatMap((part) => {
+      const done = Math.min(skip, part.length);
+      skip -= done;
+      return done < part.length ? [part.subarray(done)] : [];
+    });
+    if (rest.length === 0) return;
+  }
+}
+
+async function openOrCreate(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r+');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return open(path, 'w+', 0o640);
+  }
+}
