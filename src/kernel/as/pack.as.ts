@@ -81,7 +81,7 @@ function fit(i: u32, delta: u32, bits: u32, room: usize): usize {
   const from = start(i);
   const to = end(i);
   if (kind == JSON) return fitting(from, to, room - around);
-  return to - from <= room - around ? to : boundary(from, from + room - around);
+  return to - from <= room - around ? to : boundary(from, from + room - around, to);
 }
 
 /**
@@ -105,9 +105,10 @@ function record(out: usize, i: u32, from: usize, to: usize, bits: u32, delta: u3
 @inline
 function measure(at: usize, width: usize, end: usize): usize {
   const bytes = end - at - width;
-  const behind = varint(at, <u32>bytes);
-  if (behind != at + width) memory.copy(behind, at + width, bytes);
-  return behind + bytes;
+  const needed = varintBytes(<u32>bytes);
+  if (needed != width) memory.copy(at + needed, at + width, bytes);
+  varint(at, <u32>bytes);
+  return at + needed + bytes;
 }
 
 @inline

@@ -25,14 +25,13 @@ export function sequence(from: usize, to: usize): i32 {
   return bytes;
 }
 
-/** Where memory [from, to) can be cut so that no character is: `to`, or up to three bytes before it. */
-export function boundary(from: usize, to: usize): usize {
-  for (let back: usize = 1; back <= 3 && from + back <= to; back++) {
-    const byte = <u32>load<u8>(to - back);
-    if ((byte & 0xc0) == 0x80) continue;
-    return <usize>sequenceBytes(byte) > back ? to - back : to;
+/** Where memory [from, to) can be cut at or before `at` so that no character is: `at`, or up to three bytes before it. */
+export function boundary(from: usize, at: usize, to: usize): usize {
+  for (let lead = at - 1; lead >= from && at - lead <= 3; lead--) {
+    if ((load<u8>(lead) & 0xc0) == 0x80) continue;
+    return lead + abs(sequence(lead, to)) > at ? lead : at;
   }
-  return to;
+  return at;
 }
 
 /** Bytes of a sequence with this lead, 0 where there is none. */

@@ -1,0 +1,71 @@
+/** What the kernel costs a line, reading the file included: `node test/bench/kernel.ts [lines]`. Prints CPU time in us. */
+import { closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Envelope, jsonEnvelope, rawEnvelope, valueEnvelope } from '../../src/core/envelope.ts';
+import { MAX_BLOCK_BYTES, Pool, SLOT_CAPACITY, type Slot } from '../../src/core/pool.ts';
+import { Kernel } from '../../src/kernel/kernel.ts';
+import { writeAccessLog } from './access-log.ts';
+
+const ROUNDS = 3;
+const ORIGIN = {
+  host: 'web-1',
+  path: '/var/log/nginx/access.log',
+  id: 'fd00-12345-a1b2c3d4',
+  dataset: 'nginx',
+  labels: { env: 'prod' },
+  key: 'web-1',
+};
+
+const pool = new Pool(32 << 20);
+const share = pool.share('bench');
+const batch = await pool.take(share, 'batch');
+const block = await pool.take(share, 'block');
+const kernel = new Kernel(pool.memory);
+
+/** Reads the file batch by batch and packs each into blocks; without an envelope it only finds the lines. */
+function run(file: number, envelope?: Envelope): number {
+  let position = 0;
+  let lines = 0;
+  for (;;) {
+    const read = readSync(file, batch.bytes, 0, SLOT_CAPACITY, position);
+    const count = kernel.findLines(batch, batch.bytesAt, batch.bytesAt + read, batch.bytesAt, 0);
+    const consumed = kernel.consumedAt - batch.bytesAt;
+    if (count === 0) return lines;
+    if (envelope) packAll(batch, count, envelope, position);
+    position += consumed;
+    lines += count;
+  }
+}
+
+function packAll(slot: Slot, count: number, envelope: Envelope, position: number): void {
+  const [outAt, limitAt] = [block.bytesAt, block.bytesAt + MAX_BLOCK_BYTES];
+  const job = { envelope, time: Date.now(), position, delta: 0, outAt, limitAt, empty: true };
+  for (let first = 0; first < count; ) first += kernel.pack(slot, first, count - first, job);
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'runnel-bench-'));
+try {
+  const path = join(folder, 'access.log');
+  writeAccessLog(path, Number(process.argv[2] ?? 500_000));
+  const file = openSync(path, 'r');
+  const cases: [string, Envelope?][] = [
+    ['find'],
+    ['value', valueEnvelope('web-1')],
+    ['raw', rawEnvelope(ORIGIN)],
+    ['json', jsonEnvelope(ORIGIN)],
+  ];
+  for (const [name, envelope] of cases) {
+    const times: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      const before = process.cpuUsage();
+      const lines = run(file, envelope);
+      const used = process.cpuUsage(before);
+      times.push((used.user + used.system) / lines);
+    }
+    console.log(`${name.padEnd(6)}${Math.min(...times).toFixed(3)} us/line (best of ${ROUNDS})`);
+  }
+  closeSync(file);
+} finally {
+  rmSync(folder, { recursive: true });
+}
