@@ -6,12 +6,13 @@
  *   snappy  one raw block, no framing (Java and librdkafka tell it from the xerial framing by its first bytes);
  *           what others wrote may be framed, so both are read
  *   lz4     the LZ4 frame format
- *   zstd    node:zlib
+ *   zstd    @toondepauw/node-zstd: 3.0-4.4 ms of CPU per MB of log lines, where node:zlib takes 4.4-5.8; node:zlib reads
  *
  * The native packages are loaded when a codec is first used.
  */
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
+import type { Encoder } from '@toondepauw/node-zstd';
 import type { Codec } from '../core/block.ts';
 
 /** node:zlib's default of 16 KiB makes a block cost sixty rounds through the thread pool. */
@@ -21,8 +22,10 @@ const XERIAL_HEADER = 16;
 
 const gzip = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gzip);
 const gunzip = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gunzip);
-const zstdCompress = promisify<Uint8Array, zlib.ZstdOptions, Buffer>(zlib.zstdCompress);
 const zstdDecompress = promisify<Uint8Array, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress);
+
+/** zstd's encoders by level: each is only its level, and may run many times at once. */
+const encoders = new Map<number, Encoder>();
 
 /** `level` counts for gzip and zstd; snappy and lz4 have one. */
 export async function compress(codec: Codec, level: number, data: Uint8Array): Promise<Buffer> {
@@ -32,11 +35,12 @@ export async function compress(codec: Codec, level: number, data: Uint8Array): P
     case 'gzip':
       return gzip(data, { level, chunkSize: CHUNK });
     case 'snappy':
-      return (await import('snappy')).compress(data);
+      // Copied into memory of V8's, which is used again; the module's own is mapped and unmapped for every block.
+      return (await import('snappy')).compress(data, { copyOutputData: true });
     case 'lz4':
       return (await import('lz4-napi')).compressFrame(data);
     case 'zstd':
-      return zstdCompress(data, { chunkSize: CHUNK, params: { [zlib.constants.ZSTD_c_compressionLevel]: level } });
+      return (encoders.get(level) ?? (await zstdEncoder(level))).encode(asBuffer(data));
   }
 }
 
@@ -66,6 +70,13 @@ async function unsnappy(data: Buffer): Promise<Buffer> {
     at = end;
   }
   return Buffer.concat(parts);
+}
+
+async function zstdEncoder(level: number): Promise<Encoder> {
+  const { Encoder } = await import('@toondepauw/node-zstd');
+  const encoder = new Encoder(level);
+  encoders.set(level, encoder);
+  return encoder;
 }
 
 /** The same bytes as a Buffer, not copied. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import snappy from 'snappy';
 import { CODECS } from '../../src/core/block.ts';
@@ -17,6 +18,17 @@ for (const codec of CODECS) {
       if (codec !== 'none' && data.length > 10_000) assert.ok(packed.length < data.length / 2);
       assert.deepEqual(await decompress(codec, packed), Buffer.from(data));
     }
+  });
+}
+
+for (const codec of CODECS) {
+  test(`${codec} works on many blocks at once, of any content`, async () => {
+    const blocks = Array.from({ length: 12 }, (_, i) =>
+      i % 3 === 0 ? randomBytes(300_000) : text.subarray(i * 5000, i * 5000 + 250_000),
+    );
+    const packed = await Promise.all(blocks.map((block) => compress(codec, 1 + (blocks.indexOf(block) % 3), block)));
+    const unpacked = await Promise.all(packed.map((block) => decompress(codec, block)));
+    for (const [i, block] of blocks.entries()) assert.ok(unpacked[i]!.equals(block), `block ${i}`);
   });
 }
 

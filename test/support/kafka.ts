@@ -134,6 +134,11 @@ export class Kafka {
     return pid;
   }
 
+  /** The certificate authority of the TLS listeners, PEM. */
+  readCa(): Promise<string> {
+    return readFile(this.ca, 'utf8');
+  }
+
   /** The broker's own folder of a partition: its segment files. */
   partitionDir(topic: string, partition = 0): string {
     return path.join(this.dir, 'data', `${topic}-${partition}`);
