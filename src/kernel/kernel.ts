@@ -4,7 +4,8 @@
  * The scratch at the beginning of the memory belongs to the kernel:
  *
  *   0      table of pieces: address and bytes of each (as/pieces.as.ts says what they are)
- *   256    the pieces of the envelope in use, one behind the other
+ *   256    table for escaping (as/json.as.ts)
+ *   4352   the pieces of the envelope in use, one behind the other
  *
  * State between calls is only there and in the kernel's globals: one instance a memory, used by one thread.
  */
@@ -13,7 +14,8 @@ import { readFileSync } from 'node:fs';
 import { type Envelope, varint } from '../core/envelope.ts';
 import { MAX_RECORDS, SCRATCH_BYTES, type Slot } from '../core/pool.ts';
 
-const PIECES_AT = 256;
+const TABLE_BYTES = 256;
+const PIECES_AT = 4352;
 /** Pieces are copied in steps of 16 bytes. */
 const OVERRUN = 16;
 const KINDS = { json: 0, raw: 1, value: 2 } as const;
@@ -86,7 +88,7 @@ export class Kernel {
   constructor(memory: WebAssembly.Memory) {
     this.#exports = new WebAssembly.Instance(compile(), { env: { memory } }).exports as unknown as Exports;
     this.#scratch = Buffer.from(memory.buffer, 0, SCRATCH_BYTES);
-    this.#pieces = new Uint32Array(memory.buffer, 0, PIECES_AT / 4);
+    this.#pieces = new Uint32Array(memory.buffer, 0, TABLE_BYTES / 4);
   }
 
   /** The address after the last terminator that `findLines` took; `fromAt` where it found none. */
