@@ -1,5 +1,7 @@
 // Writing: each function writes at `out` and returns the address behind what it wrote.
 
+const ZERO: u32 = 0x30;
+
 /** Copies in steps of 16: reads and writes up to 15 bytes beyond, and the stretches must not overlap. */
 @inline
 export function copy(out: usize, from: usize, bytes: usize): usize {
@@ -43,13 +45,22 @@ export function decimal(out: usize, value: u64, count: usize): usize {
   const end = out + count;
   let at = end;
   while (value > 0xffffffff) {
-    store<u8>(--at, 48 + <u8>(value % 10));
-    value /= 10;
+    at = pair(at, <u32>(value % 100));
+    value /= 100;
   }
   let rest = <u32>value;
-  while (at > out) {
-    store<u8>(--at, 48 + <u8>(rest % 10));
-    rest /= 10;
+  while (rest >= 10) {
+    at = pair(at, rest % 100);
+    rest /= 100;
   }
+  if (at > out) store<u8>(out, <u8>(ZERO + rest));
   return end;
+}
+
+/** Two digits that end at `end`; returns where they begin. */
+@inline
+function pair(end: usize, value: u32): usize {
+  const tens = value / 10;
+  store<u16>(end - 2, <u16>(((ZERO + value - tens * 10) << 8) | (ZERO + tens)));
+  return end - 2;
 }

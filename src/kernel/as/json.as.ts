@@ -49,9 +49,14 @@ export function escape(from: usize, to: usize, out: usize): usize {
     const low = quotes & 0xff;
     v128.store(out, spread(v128.shuffle<u64>(bytes, backslashes, 0, 2), low));
     v128.store(out + 8 + popcnt(low), spread(v128.shuffle<u64>(bytes, backslashes, 1, 2), quotes >> 8));
-    from += plain;
     out += plain + popcnt(quotes);
-    if (plain == 16 || from == to) continue;
+    if (plain == 16) {
+      // Not `+= plain`: the next load need not wait for this comparison.
+      from += 16;
+      continue;
+    }
+    from += plain;
+    if (from == to) break;
     let byte = <u32>load<u8>(from);
     if (byte < 0x80) {
       out = escapeByte(out, byte);
