@@ -7,7 +7,7 @@ import { readdir, rename, stat, truncate, unlink, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import { log } from '../log.ts';
 import { ReadState } from './read-state.ts';
-import { baseOf, type Segment, scan, segmentAt } from './segment.ts';
+import { baseOf, measured, type Segment } from './segment.ts';
 import { type BlockNote, noteLine, readNotes } from './sidecar.ts';
 import { Waiting } from './waiting.ts';
 
@@ -20,6 +20,10 @@ export interface Found {
   waiting: Waiting;
 }
 
+export function nothing(dir: string): Found {
+  return { state: new ReadState(join(dir, STATE_FILE)), segments: [], next: 0, waiting: new Waiting() };
+}
+
 /** `onTorn` is told how many bytes were cut off. */
 export async function find(dir: string, onTorn: (bytes: number) => void): Promise<Found> {
   const state = await ReadState.open(join(dir, STATE_FILE));
@@ -29,16 +33,13 @@ export async function find(dir: string, onTorn: (bytes: number) => void): Promis
     const segments: Segment[] = [];
     const waiting = new Waiting();
     for (const [i, base] of bases.entries()) {
-      const segment = segmentAt(dir, base);
       const following = bases[i + 1];
-      if (following !== undefined) {
-        segment.next = following;
-        segment.size = (await stat(segment.log)).size;
-        if (segment.size === 0) {
-          await unlink(segment.log);
-          continue;
-        }
-      } else await measureLast(segment, onTorn);
+      const segment = await measured(dir, base, following);
+      if (following === undefined) await mendLast(segment, onTorn);
+      else if (segment.size === 0) {
+        await unlink(segment.log);
+        continue;
+      }
       await count(segment, state.acknowledged, waiting);
       segments.push(segment);
     }
@@ -50,17 +51,15 @@ export async function find(dir: string, onTorn: (bytes: number) => void): Promis
   }
 }
 
-async function measureLast(segment: Segment, onTorn: (bytes: number) => void): Promise<void> {
-  const { end, next, fileSize } = await scan(segment);
-  segment.next = next;
-  segment.size = end;
-  const notes = await readNotes(segment.weights);
+async function mendLast({ log: path, weights, size, next }: Segment, onTorn: (bytes: number) => void): Promise<void> {
+  const notes = await readNotes(weights);
   const valid = notes.filter((note) => note.offset < next);
-  if (valid.length < notes.length) await rewriteNotes(segment.weights, valid);
-  if (fileSize === end) return;
-  log.warn(`spool: ${segment.log}: the last ${fileSize - end} bytes are no whole batch; cut off`);
-  onTorn(fileSize - end);
-  await truncate(segment.log, end);
+  if (valid.length < notes.length) await rewriteNotes(weights, valid);
+  const torn = (await stat(path)).size - size;
+  if (torn === 0) return;
+  log.warn(`spool: ${path}: the last ${torn} bytes are no whole batch; cut off`);
+  onTorn(torn);
+  await truncate(path, size);
 }
 
 /** Notes of blocks that never came must not be taken for those of later blocks. */

@@ -13,7 +13,7 @@ import { mkdir, open, unlink } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Block } from '../core/block.ts';
 import { log } from '../log.ts';
-import { type Found, find } from './find.ts';
+import { type Found, find, nothing } from './find.ts';
 import type { Identity, ReadState } from './read-state.ts';
 import { type Damage, type Entry, type Segment, SegmentReader, segmentAt } from './segment.ts';
 import { type BlockNote, readNotes, type Weights } from './sidecar.ts';
@@ -27,7 +27,7 @@ export interface Owner {
   readonly sync: 'always' | number | 'never';
   readonly segmentBytes: number;
   /** Resolves when `bytes` more may be written, and counts them. */
-  admit(partition: SpoolPartition, bytes: number): Promise<void>;
+  admit(bytes: number): Promise<void>;
   release(bytes: number): void;
   /** Somebody waits for room, so a segment that is acknowledged to its end should go although it is not full. */
   readonly pressed: boolean;
@@ -83,8 +83,12 @@ export class SpoolPartition {
     this.recovered = new Map(this.#waiting.weights);
   }
 
+  /** A topic's first partition: its directory comes with the first block. */
+  static create(topic: string, dir: string, owner: Owner): SpoolPartition {
+    return new SpoolPartition(topic, dir, owner, nothing(dir));
+  }
+
   static async open(topic: string, dir: string, owner: Owner): Promise<SpoolPartition> {
-    await mkdir(dir, { recursive: true, mode: 0o750 });
     return new SpoolPartition(
       topic,
       dir,
@@ -178,7 +182,7 @@ export class SpoolPartition {
       while (!signal?.aborted) {
         const segment = this.#segments.find((s) => s.next > this.#readTo);
         if (!segment) {
-          this.#passDamage();
+          this.#passGone();
           if (!follow) return;
           await this.#grown(signal);
           continue;
@@ -229,7 +233,12 @@ export class SpoolPartition {
 
   /** Resolves when nothing waits any more; rejects with the signal's reason when that comes first. */
   async emptied(signal: AbortSignal): Promise<void> {
-    while (this.acknowledged < this.#next) {
+    while (this.acknowledged < this.#next) await this.passed(this.#next, signal);
+  }
+
+  /** Resolves when everything before `offset` is acknowledged or gone; rejects as `emptied` does. */
+  async passed(offset: number, signal: AbortSignal): Promise<void> {
+    while (this.acknowledged < offset) {
       signal.throwIfAborted();
       await this.#grown(signal);
     }
@@ -273,8 +282,10 @@ export class SpoolPartition {
     this.#closing = true;
     await this.#turn;
     await this.sync();
-    this.#state.closed = this.#owner.sync !== 'never';
-    await this.#state.write(true).catch((error) => this.#warn('cannot write the read position', error));
+    if (this.#next > 0) {
+      this.#state.closed = this.#owner.sync !== 'never';
+      await this.#state.write(true).catch((error) => this.#warn('cannot write the read position', error));
+    }
     await this.#writer?.close();
     await this.#state.close();
     this.#wake();
@@ -283,7 +294,7 @@ export class SpoolPartition {
   async #write(block: Block): Promise<number> {
     const bytes = blockBytes(block);
     const weights = weightsOf(block);
-    await this.#owner.admit(this, bytes);
+    await this.#owner.admit(bytes);
     for (;;) {
       try {
         const writer = await this.#writerFor(bytes);
@@ -317,6 +328,7 @@ export class SpoolPartition {
     const fits = last?.next === this.#next && (last.size === 0 || last.size + bytes <= this.#owner.segmentBytes);
     const segment = last && fits ? last : segmentAt(this.#dir, this.#next);
     this.#busy = segment;
+    await mkdir(this.#dir, { recursive: true, mode: 0o750 });
     const opened = await SegmentWriter.open(segment);
     if (segment !== last) this.#segments.push(segment);
     this.#writer = opened;
@@ -411,8 +423,9 @@ export class SpoolPartition {
     this.#waiting.subtract(to - from, bytes);
   }
 
-  /** Damage at the end of what is there: nothing will ever be acknowledged beyond it. */
-  #passDamage(): void {
+  /** The reader is at the end: whatever lies between its place and the end was damaged or dropped. */
+  #passGone(): void {
+    this.#readTo = Math.max(this.#readTo, this.#next);
     if (this.#handed.length === 0 && this.#readTo > this.acknowledged) void this.#moveTo(this.#readTo);
   }
 

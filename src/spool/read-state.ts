@@ -18,7 +18,7 @@
  * new blocks for old ones: an identity of another boot holds only if the spool was closed.
  */
 import { readFileSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 
 export interface Identity {
@@ -39,23 +39,20 @@ export class ReadState {
   closed = false;
   /** What is on disk. */
   persisted = 0;
-  readonly #file: FileHandle;
+  readonly #path: string;
+  #file: FileHandle | null = null;
   #counter = 0n;
   #writing: Promise<void> | null = null;
   #next: Promise<void> | null = null;
 
-  private constructor(file: FileHandle) {
-    this.#file = file;
+  /** Of a partition that is new: the file comes with the first write. */
+  constructor(path: string) {
+    this.#path = path;
   }
 
   static async open(path: string): Promise<ReadState> {
-    const file = await openOrCreate(path);
-    const state = new ReadState(file);
-    const bytes = Buffer.alloc(SLOT_DISTANCE + SLOT_BYTES);
-    await file.read(bytes, 0, bytes.length, 0);
-    const slots = [readSlot(bytes, 0), readSlot(bytes, SLOT_DISTANCE)].filter((slot) => slot !== null);
-    slots.sort((a, b) => (a.counter < b.counter ? 1 : -1));
-    const latest = slots[0];
+    const state = new ReadState(path);
+    const latest = await latestSlot(path);
     if (!latest) return state;
     state.#counter = latest.counter;
     state.acknowledged = latest.acknowledged;
@@ -78,7 +75,8 @@ export class ReadState {
   }
 
   async close(): Promise<void> {
-    await this.#file.close();
+    await this.#file?.close();
+    this.#file = null;
   }
 
   #start(sync: boolean): Promise<void> {
@@ -92,6 +90,7 @@ export class ReadState {
   async #put(sync: boolean): Promise<void> {
     const counter = this.#counter + 1n;
     const acknowledged = this.acknowledged;
+    this.#file ??= await openOrCreate(this.#path);
     await this.#file.write(this.#slot(counter), 0, SLOT_BYTES, counter % 2n === 0n ? 0 : SLOT_DISTANCE);
     if (sync) await this.#file.datasync();
     this.#counter = counter;
@@ -114,16 +113,18 @@ export class ReadState {
   }
 }
 
-/** How far a partition is acknowledged, for those who only look; 0 where nothing can be read. */
-export function acknowledgedIn(path: string): number {
-  try {
-    const bytes = readFileSync(path);
-    const found = [readSlot(bytes, 0), readSlot(bytes, SLOT_DISTANCE)].map((slot) => slot?.acknowledged ?? 0);
-    return Math.max(...found);
-  } catch {
-    // Not written yet: nothing is acknowledged.
-    return 0;
-  }
+/** How far a partition is acknowledged, for those who only look. */
+export async function acknowledgedIn(path: string): Promise<number> {
+  return (await latestSlot(path))?.acknowledged ?? 0;
+}
+
+async function latestSlot(path: string) {
+  const bytes = await readFile(path).catch((error) => {
+    if (error.code === 'ENOENT') return Buffer.alloc(0);
+    throw error;
+  });
+  const slots = [readSlot(bytes, 0), readSlot(bytes, SLOT_DISTANCE)].filter((slot) => slot !== null);
+  return slots.sort((a, b) => (a.counter < b.counter ? 1 : -1))[0];
 }
 
 function readSlot(bytes: Buffer, at: number) {

@@ -8,7 +8,7 @@
  * A batch's checksum does not cover its offset, so the offset is not taken from the file where it can be counted: the
  * batch after a good batch begins where that one ended.
  */
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Codec } from '../core/block.ts';
 import { checkCrc, HEADER_BYTES, readHeader } from '../kafka/record-batch.ts';
@@ -76,6 +76,16 @@ export function baseOf(name: string): number | null {
   return digits === undefined ? null : Number(digits);
 }
 
+/** A segment as its file is now; `following` is the base of the next one, if there is one. */
+export async function measured(dir: string, base: number, following: number | undefined): Promise<Segment> {
+  const segment = segmentAt(dir, base);
+  if (following === undefined) {
+    const { end, next } = await scan(segment);
+    return Object.assign(segment, { size: end, next });
+  }
+  return Object.assign(segment, { size: (await stat(segment.log)).size, next: following });
+}
+
 /** Where the next whole, undamaged batch begins at or after `at`, with an offset in [low, high); -1: nowhere. */
 export function findBatch(bytes: Buffer, at: number, low: number, high: number): number {
   for (let i = at; i + HEADER_BYTES <= bytes.length; i++) {
@@ -89,7 +99,7 @@ export function findBatch(bytes: Buffer, at: number, low: number, high: number):
 }
 
 /** Walks the whole file: where its good batches end, in bytes and as an offset. */
-export async function scan(segment: Segment): Promise<{ end: number; next: number; fileSize: number }> {
+export async function scan(segment: Segment): Promise<{ end: number; next: number }> {
   const bytes = await readFile(segment.log);
   let next = segment.base;
   let end = 0;
@@ -106,7 +116,7 @@ export async function scan(segment: Segment): Promise<{ end: number; next: numbe
     next = Number(bytes.readBigInt64BE(found));
     at = found;
   }
-  return { end, next, fileSize: bytes.length };
+  return { end, next };
 }
 
 /** Reads one segment from its start, also while it grows. */

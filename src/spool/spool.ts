@@ -39,7 +39,6 @@ export class Spool {
   readonly #options: SpoolOptions;
   readonly #owner: Owner;
   readonly #partitions = new Map<string, SpoolPartition>();
-  readonly #opening = new Map<string, Promise<SpoolPartition>>();
   readonly #timers: NodeJS.Timeout[] = [];
   #bytes = 0;
   #waiters: (() => void)[] = [];
@@ -52,7 +51,7 @@ export class Spool {
     this.#owner = {
       sync: options.sync,
       segmentBytes: Math.min(SEGMENT_BYTES, Math.ceil(options.max_size / 8)),
-      admit: (_partition, bytes) => this.#admit(bytes),
+      admit: (bytes) => this.#admit(bytes),
       release: (bytes) => this.#release(bytes),
       get pressed() {
         return pressed();
@@ -68,7 +67,7 @@ export class Spool {
     try {
       for (const entry of await readdir(dir, { withFileTypes: true })) {
         const topic = topicOf(entry.name);
-        if (entry.isDirectory() && topic !== null) await spool.partition(topic);
+        if (entry.isDirectory() && topic !== null) await spool.#open(topic);
       }
       spool.#startTimers();
       return spool;
@@ -82,15 +81,18 @@ export class Spool {
     return [...this.#partitions.keys()];
   }
 
-  /** The partition of a topic; created when there is none. */
-  partition(topic: string): Promise<SpoolPartition> {
-    let opening = this.#opening.get(topic);
-    if (!opening) {
-      opening = this.#openPartition(topic);
-      this.#opening.set(topic, opening);
-      opening.catch(() => this.#opening.delete(topic));
-    }
-    return opening;
+  partitions(): Iterable<SpoolPartition> {
+    return this.#partitions.values();
+  }
+
+  /** The partition of a topic; created when there is none. Throws for what Kafka would not allow as a topic's name. */
+  partition(topic: string): SpoolPartition {
+    const found = this.#partitions.get(topic);
+    if (found) return found;
+    if (!TOPIC.test(topic)) throw new Error(`cannot spool to topic "${topic}": Kafka allows no such name`);
+    const partition = SpoolPartition.create(topic, join(this.#dir, `${topic}-0`), this.#owner);
+    this.#partitions.set(topic, partition);
+    return partition;
   }
 
   /** Input items that an earlier process left waiting, by input. */
@@ -119,16 +121,13 @@ export class Spool {
     this.#closing = true;
     for (const timer of this.#timers) clearInterval(timer);
     this.#wake();
-    await Promise.allSettled(this.#opening.values());
     await Promise.all([...this.#partitions.values()].map((partition) => partition.close()));
   }
 
-  async #openPartition(topic: string): Promise<SpoolPartition> {
-    if (!TOPIC.test(topic)) throw new Error(`cannot spool to topic "${topic}": not a name that Kafka allows`);
+  async #open(topic: string): Promise<void> {
     const partition = await SpoolPartition.open(topic, join(this.#dir, `${topic}-0`), this.#owner);
     this.#partitions.set(topic, partition);
     this.#bytes += partition.bytes;
-    return partition;
   }
 
   #startTimers(): void {

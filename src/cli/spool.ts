@@ -1,0 +1,138 @@
+/**
+ * `runnel spool ls` and `runnel spool cat`: what the local log holds, read from its files alone, so it works beside a
+ * running agent and without one. Nothing is changed. What the agent removes meanwhile is passed over.
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { decompress } from '../kafka/codecs.ts';
+import { type BatchRecord, records } from '../kafka/record-batch.ts';
+import { STATE_FILE } from '../spool/find.ts';
+import { acknowledgedIn } from '../spool/read-state.ts';
+import { baseOf, type Entry, measured, SegmentReader } from '../spool/segment.ts';
+import { topicOf } from '../spool/spool.ts';
+
+interface TopicFacts {
+  topic: string;
+  records: number;
+  bytes: number;
+  first: string | null;
+  last: string | null;
+  /** Records that are not acknowledged by Kafka. */
+  waiting: number;
+  damaged_bytes: number;
+}
+
+/** Resolves with the exit code. */
+export async function spoolLs(dir: string, options: { json: boolean }): Promise<number> {
+  const topics = await topicsIn(dir);
+  if (!topics) return absent(dir);
+  const facts: TopicFacts[] = [];
+  for (const topic of topics) facts.push(await factsOf(dir, topic));
+  if (options.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
+  else process.stdout.write(table(facts));
+  return 0;
+}
+
+/** Prints each record's value on a line, or with `json` all of it. Resolves with the exit code. */
+export async function spoolCat(dir: string, topic: string, options: { json: boolean }): Promise<number> {
+  const topics = await topicsIn(dir);
+  if (!topics) return absent(dir);
+  if (!topics.includes(topic)) {
+    const known = topics.length > 0 ? `it has ${topics.join(', ')}` : 'it is empty';
+    process.stderr.write(`runnel: no topic ${topic} in ${dir}: ${known}\n`);
+    return 1;
+  }
+  let damaged = 0;
+  for await (const entry of entries(join(dir, `${topic}-0`), (bytes) => (damaged += bytes))) {
+    let lines = '';
+    for (const record of records(await decompress(entry.codec, entry.body))) {
+      lines += options.json ? `${JSON.stringify(recordJson(entry, record))}\n` : `${record.value?.toString() ?? ''}\n`;
+    }
+    if (!process.stdout.write(lines)) await written();
+  }
+  if (damaged === 0) return 0;
+  process.stderr.write(`runnel: ${damaged} damaged bytes in ${topic} were passed over\n`);
+  return 1;
+}
+
+function recordJson(entry: Entry, record: BatchRecord) {
+  return {
+    offset: entry.baseOffset + record.offsetDelta,
+    timestamp: new Date(entry.time + record.timestampDelta).toISOString(),
+    key: record.key?.toString() ?? null,
+    headers: Object.fromEntries(record.headers.map(([name, value]) => [name, value.toString()])),
+    value: record.value?.toString() ?? null,
+  };
+}
+
+async function topicsIn(dir: string): Promise<string[] | null> {
+  try {
+    const names = await readdir(dir);
+    return names.map(topicOf).filter((topic) => topic !== null);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+function absent(dir: string): number {
+  process.stderr.write(`runnel: no local log in ${dir}: nothing was collected there yet\n`);
+  return 1;
+}
+
+async function factsOf(dir: string, topic: string): Promise<TopicFacts> {
+  const at = join(dir, `${topic}-0`);
+  const acknowledged = await acknowledgedIn(join(at, STATE_FILE));
+  const facts: TopicFacts = { topic, records: 0, bytes: 0, first: null, last: null, waiting: 0, damaged_bytes: 0 };
+  const onDamage = (bytes: number) => {
+    facts.damaged_bytes += bytes;
+  };
+  for await (const { baseOffset, count, bytes, time } of entries(at, onDamage)) {
+    facts.records += count;
+    facts.bytes += bytes;
+    facts.first ??= new Date(time).toISOString();
+    facts.last = new Date(time).toISOString();
+    if (baseOffset >= acknowledged) facts.waiting += count;
+  }
+  return facts;
+}
+
+/** The batches of a partition's segments as they are now. */
+async function* entries(dir: string, onDamage: (bytes: number) => void): AsyncGenerator<Entry, void> {
+  const bases = (await readdir(dir)).map(baseOf).filter((base) => base !== null);
+  bases.sort((a, b) => a - b);
+  for (const [i, base] of bases.entries()) {
+    try {
+      const segment = await measured(dir, base, bases[i + 1]);
+      const reader = await SegmentReader.open(segment, ({ bytes }) => onDamage(bytes));
+      try {
+        for (let entry = await reader.next(0); entry; entry = await reader.next(0)) yield entry;
+      } finally {
+        await reader.close();
+      }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error; // else: trimmed by the agent meanwhile
+    }
+  }
+}
+
+function table(facts: TopicFacts[]): string {
+  const rows = [['TOPIC', 'RECORDS', 'BYTES', 'WAITING', 'FIRST', 'LAST']];
+  for (const f of facts) {
+    rows.push([f.topic, String(f.records), String(f.bytes), String(f.waiting), f.first ?? '-', f.last ?? '-']);
+  }
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column]!))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}
+
+function written(): Promise<void> {
+  return new Promise((resolve) => process.stdout.once('drain', resolve));
+}
