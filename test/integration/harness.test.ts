@@ -9,7 +9,17 @@ import { CODECS } from '../../src/core/block.ts';
 import { compress } from '../../src/kafka/codecs.ts';
 import { partitionFor } from '../../src/kafka/murmur2.ts';
 import { frameRecord, HEADER_BYTES, sealHeader, writeHeader } from '../../src/kafka/record-batch.ts';
-import { createTopic, endOffsets, noKafka, sharedKafka, startKafka, USERS, withAdmin } from '../support/kafka.ts';
+import {
+  createTopic,
+  endOffsets,
+  freshTopic,
+  noKafka,
+  sharedKafka,
+  startKafka,
+  USERS,
+  untilStored,
+  withAdmin,
+} from '../support/kafka.ts';
 import { dumpLogSegments, readRecords } from '../support/kcat.ts';
 
 const skip = noKafka;
@@ -45,8 +55,7 @@ test("Kafka's own tool reads the batches of every codec, checksums and all", { s
 
 test('records are read back with key, headers, nulls and any bytes', { skip }, async () => {
   await using kafka = await sharedKafka();
-  const topic = `harness-${process.pid}`;
-  await createTopic(kafka.brokers, topic, { partitions: 4, 'max.message.bytes': 2_000_000 });
+  const topic = await freshTopic(kafka.brokers, 'harness', { partitions: 4, 'max.message.bytes': 2_000_000 });
   const producer = client(kafka.brokers).producer();
   await producer.connect();
   const binary = Buffer.from([0, 10, 13, 0x1e, 0xff, 0x80, 10]);
@@ -60,6 +69,7 @@ test('records are read back with key, headers, nulls and any bytes', { skip }, a
     ],
   });
   await producer.disconnect();
+  await untilStored(kafka.brokers, topic, 4);
   const records = await readRecords(kafka.brokers, topic);
   assert.deepEqual(
     records.map((r) => [r.offset, r.key?.toString(), r.value, r.headers]),

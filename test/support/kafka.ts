@@ -42,10 +42,14 @@ export interface KafkaOptions {
 }
 
 const START_TIMEOUT_MS = 90_000;
-const running = new Set<ChildProcess>();
+const running = new Map<ChildProcess, string>();
 
 process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const [child, dir] of running) {
+    child.kill('SIGKILL');
+    // While it dies it may still write: then the rest of the folder is left to the system's cleaning.
+    spawnSync('rm', ['-rf', dir]);
+  }
 });
 for (const [signal, code] of [
   ['SIGINT', 130],
@@ -150,7 +154,7 @@ export class Kafka {
     const [program, ...args] = [...dieWithParent(), 'java', ...java];
     const child = spawn(program!, args, { cwd: this.dir, stdio: ['ignore', log, log] });
     this.#child = child;
-    running.add(child);
+    running.set(child, this.dir);
     child.once('exit', () => running.delete(child));
     await this.#answering();
   }
@@ -223,15 +227,39 @@ export async function withAdmin<T>(brokers: string, work: (admin: Admin) => Prom
   }
 }
 
+/** Besides the number of partitions: the topic's configuration, by Kafka's names. */
+export type TopicOptions = { partitions?: number } & Record<string, string | number>;
+
 /** Creates a topic and waits until its partitions have leaders. */
 export async function createTopic(
   brokers: string,
   topic: string,
-  { partitions = 1, ...config }: { partitions?: number } & Record<string, string | number> = {},
+  { partitions = 1, ...config }: TopicOptions = {},
 ): Promise<void> {
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value: String(value) }));
   const wanted: ITopicConfig = { topic, numPartitions: partitions, replicationFactor: 1, configEntries };
   await withAdmin(brokers, (admin) => admin.createTopics({ topics: [wanted], waitForLeaders: true }));
+}
+
+/** Creates a topic whose name begins with `name` and is no other's: for brokers that are shared. Gives the name. */
+export async function freshTopic(brokers: string, name: string, options: TopicOptions = {}): Promise<string> {
+  const topic = `${name}-${randomBytes(4).toString('hex')}`;
+  await createTopic(brokers, topic, options);
+  return topic;
+}
+
+/** Waits until the partitions of `topic` together have at least `count` offsets. */
+export async function untilStored(brokers: string, topic: string, count: number, limitMs = 60_000): Promise<void> {
+  const deadline = Date.now() + limitMs;
+  await withAdmin(brokers, async (admin) => {
+    for (;;) {
+      const offsets = await admin.fetchTopicOffsets(topic);
+      const stored = offsets.reduce((sum, partition) => sum + Number(partition.high), 0);
+      if (stored >= count) return;
+      if (Date.now() > deadline) throw new Error(`${topic} has ${stored} of ${count} records after ${limitMs} ms`);
+      await sleep(50);
+    }
+  });
 }
 
 /** The offset after the last record of each partition of `topic`. */
