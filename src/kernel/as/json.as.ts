@@ -41,23 +41,21 @@ function spread(halfAndBackslashes: v128, pattern: u32): v128 {
 /** Writes memory [from, to) at `out`; returns the address behind. Writes up to 32 bytes beyond. */
 @inline
 export function escape(from: usize, to: usize, out: usize): usize {
-  const backslashes = i8x16.splat(<i8>BACKSLASH);
   while (from < to) {
     const bytes = v128.load(from);
-    const plain = plainBytes(bytes, to - from);
-    const quotes = quoteBits(bytes) & ((1 << <u32>plain) - 1);
-    const low = quotes & 0xff;
-    v128.store(out, spread(v128.shuffle<u64>(bytes, backslashes, 0, 2), low));
-    v128.store(out + 8 + popcnt(low), spread(v128.shuffle<u64>(bytes, backslashes, 1, 2), quotes >> 8));
-    out += plain + popcnt(quotes);
-    if (plain == 16) {
-      // Not `+= plain`: the next load need not wait for this comparison.
+    const others = otherBits(bytes);
+    const left = to - from;
+    if (others == 0 && left >= 16) {
+      const quotes = quoteBits(bytes);
+      out = spreadAll(out, bytes, quotes, 16);
       from += 16;
       continue;
     }
+    const plain = ctz(others | (1 << <u32>min(left, 16)));
+    out = spreadAll(out, bytes, quoteBits(bytes) & ((1 << plain) - 1), plain);
     from += plain;
     if (from == to) break;
-    let byte = <u32>load<u8>(from);
+    const byte = <u32>load<u8>(from);
     if (byte < 0x80) {
       out = escapeByte(out, byte);
       from++;
@@ -80,11 +78,21 @@ export function escape(from: usize, to: usize, out: usize): usize {
   return out;
 }
 
+/** Writes the first `count` of the bytes, with a backslash before each whose bit is set. */
+@inline
+function spreadAll(out: usize, bytes: v128, quotes: u32, count: u32): usize {
+  const backslashes = i8x16.splat(<i8>BACKSLASH);
+  const low = quotes & 0xff;
+  v128.store(out, spread(v128.shuffle<u64>(bytes, backslashes, 0, 2), low));
+  v128.store(out + 8 + popcnt(low), spread(v128.shuffle<u64>(bytes, backslashes, 1, 2), quotes >> 8));
+  return out + count + popcnt(quotes);
+}
+
 /** How much of memory [from, to) fits into `room` bytes when it is escaped: the address behind the last character. */
 export function fitting(from: usize, to: usize, room: usize): usize {
   while (from < to) {
     const bytes = v128.load(from);
-    const plain = min(plainBytes(bytes, to - from), <usize>ctz(quoteBits(bytes) | 0x10000));
+    const plain = <usize>ctz(otherBits(bytes) | quoteBits(bytes) | (1 << <u32>min(to - from, 16)));
     if (plain > room) return from + room;
     from += plain;
     room -= plain;
@@ -99,12 +107,11 @@ export function fitting(from: usize, to: usize, room: usize): usize {
   return to;
 }
 
-/** How many of the first `left` (and 16) bytes are neither controls nor beyond ASCII. */
+/** A bit for each byte that is a control or beyond ASCII. */
 @inline
-function plainBytes(bytes: v128, left: usize): usize {
+function otherBits(bytes: v128): u32 {
   // Signed, so that one comparison finds both.
-  const others = <u32>i8x16.bitmask(i8x16.lt_s(bytes, i8x16.splat(<i8>SPACE)));
-  return ctz(others | (1 << <u32>min(left, 16)));
+  return i8x16.bitmask(i8x16.lt_s(bytes, i8x16.splat(<i8>SPACE)));
 }
 
 /** A bit for each byte that is `"` or `\`. */
