@@ -1,0 +1,491 @@
+/**
+ * The agent's view of a Kafka cluster: who leads which partition, and connections to it. Kafka being away is no error
+ * here: what needs it waits, with pauses that double to 10 s, until it is back or the caller's signal aborts.
+ *
+ *   topic -> metadata -> leader -> link (produce)       two links a broker: an acks=all Produce that waits for replicas
+ *   everything else    -> any node -> link (admin)      holds up whatever stands behind it on its connection
+ *
+ * Each topic has a state of its own: one that is missing or forbidden holds up nobody else, and is asked for again until
+ * it is there.
+ */
+import { log } from '../log.ts';
+import { abortable, Backoff } from './backoff.ts';
+import {
+  actionFor,
+  BrokerError,
+  CLUSTER_AUTHORIZATION_FAILED,
+  errorName,
+  LinkError,
+  TOPIC_AUTHORIZATION_FAILED,
+  UNKNOWN_TOPIC_OR_PARTITION,
+} from './errors.ts';
+import { Link } from './link.ts';
+import type { ProduceAnswer } from './produce-request.ts';
+import { type SaslConfig, type TlsConfig, tlsOptions } from './security.ts';
+
+const DEFAULT_PORT = 9092;
+const REQUEST_TIMEOUT = 30_000;
+const CONNECT_TIMEOUT = 10_000;
+/** In the request: how long the leader may wait for its replicas. */
+const PRODUCE_TIMEOUT = 10_000;
+const METADATA_MAX_AGE = 300_000;
+const CREATE_TIMEOUT = 10_000;
+const TOPIC_RESOURCE = 2;
+
+export interface KafkaClientOptions {
+  /** `host`, `host:port` or `[v6]:port`. */
+  brokers: readonly string[];
+  client_id: string;
+  create_topics: boolean;
+  tls?: TlsConfig | null | undefined;
+  sasl?: SaslConfig | null | undefined;
+  /** Milliseconds. */
+  request_timeout?: number;
+  connect_timeout?: number;
+  produce_timeout?: number;
+  metadata_max_age?: number;
+  /** The longest pause between two attempts, milliseconds. */
+  longest_pause?: number;
+}
+
+export interface Producer {
+  producerId: bigint;
+  epoch: number;
+}
+
+/** What stands in the way of a topic. `topic_unknown`: not asked yet. */
+export type TopicProblem =
+  | 'topic_unknown'
+  | 'topic_missing'
+  | 'topic_forbidden'
+  | 'no_leader'
+  | 'leader_unreachable'
+  | 'partition_missing';
+
+interface Topic {
+  readonly name: string;
+  /** Node by partition. */
+  leaders: Map<number, number>;
+  partitions: number;
+  problem: TopicProblem | null;
+  /** For people. */
+  detail: string;
+  stale: boolean;
+  asking: Promise<void> | null;
+}
+
+interface Metadata {
+  brokers: { nodeId: number; host: string; port: number }[];
+  controllerId: number;
+  topicMetadata: {
+    topicErrorCode: number;
+    topic: string;
+    partitionMetadata: { partitionId: number; leader: number }[];
+  }[];
+}
+
+interface Address {
+  host: string;
+  port: number;
+}
+
+type Purpose = 'produce' | 'admin';
+
+export class KafkaClient {
+  readonly #o: KafkaClientOptions;
+  readonly #bootstrap: Address[];
+  readonly #topics = new Map<string, Topic>();
+  readonly #nodes = new Map<number, Address>();
+  readonly #links = new Map<string, Promise<Link>>();
+  readonly #closing = new AbortController();
+  readonly #requestTimeout: number;
+  readonly #connectTimeout: number;
+  readonly #produceTimeout: number;
+  #controller = -1;
+  #connected = false;
+  #error: string | null = null;
+  #probing: Promise<void> | null = null;
+  #aging: NodeJS.Timeout | undefined;
+  #throttled = 0;
+
+  constructor(options: KafkaClientOptions) {
+    this.#o = options;
+    this.#bootstrap = options.brokers.map(parseAddress);
+    this.#requestTimeout = options.request_timeout ?? REQUEST_TIMEOUT;
+    this.#connectTimeout = options.connect_timeout ?? CONNECT_TIMEOUT;
+    this.#produceTimeout = options.produce_timeout ?? PRODUCE_TIMEOUT;
+  }
+
+  /** `connected` once a broker answered, until a connection breaks or cannot be made. */
+  get state(): 'connected' | 'connecting' {
+    return this.#connected ? 'connected' : 'connecting';
+  }
+
+  /** Why there is no connection. */
+  get error(): string | null {
+    return this.#connected ? null : this.#error;
+  }
+
+  /** How long the brokers asked to wait, in seconds. */
+  get throttledSeconds(): number {
+    return this.#throttled / 1000;
+  }
+
+  /** What stands in the way of the topic, or null. */
+  topicError(topic: string): { problem: TopicProblem; detail: string } | null {
+    const t = this.#topics.get(topic);
+    return t?.problem && t.problem !== 'topic_unknown' ? { problem: t.problem, detail: t.detail } : null;
+  }
+
+  /** Resolves when some broker answers. */
+  connect(signal?: AbortSignal): Promise<void> {
+    this.#probing ??= this.#until(this.#closing.signal, () => this.#ask([])).finally(() => {
+      this.#probing = null;
+    });
+    this.#probing.catch(() => undefined);
+    return abortable(this.#probing, this.#signal(signal));
+  }
+
+  /** How many partitions the topic has; waits until it is there, and creates it where that is allowed. */
+  partitions(topic: string, signal?: AbortSignal): Promise<number> {
+    return this.#until(this.#signal(signal), async (signal) => {
+      const t = await this.#topic(topic, signal);
+      if (t.problem !== null && t.partitions === 0) throw new TopicError(t);
+      return t.partitions;
+    });
+  }
+
+  /** The link to the partition's leader; waits until there is one. */
+  leader(topic: string, partition: number, signal?: AbortSignal): Promise<Link> {
+    return this.#until(this.#signal(signal), async (signal) => {
+      const t = await this.#topic(topic, signal);
+      if (t.problem !== null) throw new TopicError(t);
+      const address = this.#nodes.get(t.leaders.get(partition) ?? -1);
+      if (!address) {
+        const problem = partition < t.partitions ? 'no_leader' : 'partition_missing';
+        this.#problem(t, problem, `partition ${partition} of topic ${topic} has no leader`);
+        throw new TopicError(t);
+      }
+      try {
+        return await this.#link(address, 'produce', signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        // Others may lead other partitions: whether Kafka is there at all is seen when metadata is asked for again.
+        this.#problem(t, 'leader_unreachable', `cannot reach the leader of ${topic}: ${(error as Error).message}`);
+        throw new TopicError(t);
+      }
+    });
+  }
+
+  /** What is known of the topic's leaders is no longer true. */
+  invalidate(topic: string): void {
+    const t = this.#topics.get(topic);
+    if (t) t.stale = true;
+  }
+
+  /** Sends one sealed batch to the partition's leader. Rejects with a LinkError when the connection fails on the way. */
+  async produce(
+    topic: string,
+    partition: number,
+    batch: { header: Buffer; body: Buffer },
+    options: { transactionalId?: string; signal?: AbortSignal } = {},
+  ): Promise<ProduceAnswer> {
+    const link = await this.leader(topic, partition, options.signal);
+    return this.produceOn(link, topic, partition, batch, options.transactionalId);
+  }
+
+  async produceOn(
+    link: Link,
+    topic: string,
+    partition: number,
+    batch: { header: Buffer; body: Buffer },
+    transactionalId: string | null = null,
+  ): Promise<ProduceAnswer> {
+    const { header, body } = batch;
+    const answer = await link.produce({
+      topic,
+      partition,
+      header,
+      body,
+      transactionalId,
+      timeout: this.#produceTimeout,
+    });
+    this.#throttled += answer.throttleTime;
+    return answer;
+  }
+
+  /** A new producer id; waits for Kafka. Rejects with a BrokerError when the right to one is missing. */
+  initProducerId(signal?: AbortSignal): Promise<Producer> {
+    return this.#until(this.#signal(signal), async (signal) => {
+      const link = await this.#anyLink(signal);
+      const answer = await link.request<{ errorCode: number; producerId: string; producerEpoch: number }>(
+        'InitProducerId',
+        { transactionalId: null, transactionTimeout: 60_000 },
+      );
+      if (answer.errorCode === 0) return { producerId: BigInt(answer.producerId), epoch: answer.producerEpoch };
+      throw new BrokerError('cannot get a producer id', answer.errorCode);
+    });
+  }
+
+  /** Creates a topic with the brokers' default partitions and replicas, once. Rejects where that is refused. */
+  async createTopic(topic: string, signal?: AbortSignal): Promise<void> {
+    const s = this.#signal(signal);
+    const controller = this.#nodes.get(this.#controller);
+    const link = controller ? await this.#link(controller, 'admin', s) : await this.#anyLink(s);
+    const answer = await link.request<{ topicErrors: { errorCode: number; errorMessage: string | null }[] }>(
+      'CreateTopics',
+      { topics: [{ topic, numPartitions: -1, replicationFactor: -1 }], validateOnly: false, timeout: CREATE_TIMEOUT },
+    );
+    const { errorCode, errorMessage } = answer.topicErrors[0] ?? { errorCode: -1, errorMessage: null };
+    if (errorCode !== 0 && actionFor(errorCode) !== 'done') {
+      throw new BrokerError(`cannot create topic ${topic}`, errorCode, errorMessage);
+    }
+  }
+
+  /** `max.message.bytes` of the topic, or null where that cannot be learned. */
+  async maxMessageBytes(topic: string, signal?: AbortSignal): Promise<number | null> {
+    const link = await this.#anyLink(this.#signal(signal));
+    const answer = await link.request<{
+      resources: { configEntries: { configName: string; configValue: string }[] }[];
+    }>('DescribeConfigs', {
+      resources: [{ type: TOPIC_RESOURCE, name: topic, configNames: ['max.message.bytes'] }],
+      includeSynonyms: false,
+    });
+    const entry = answer.resources[0]?.configEntries.find((e) => e.configName === 'max.message.bytes');
+    return entry ? Number(entry.configValue) : null;
+  }
+
+  /** Ends every connection and every wait. */
+  close(): void {
+    clearTimeout(this.#aging);
+    this.#closing.abort(new Error('the Kafka client is closed'));
+    for (const link of this.#links.values()) {
+      link.then(
+        (l) => l.fail('closed'),
+        () => undefined,
+      );
+    }
+    this.#links.clear();
+  }
+
+  #signal(signal: AbortSignal | undefined): AbortSignal {
+    return signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
+  }
+
+  /** Tries until it works. What a broker refuses for good (a missing right) is thrown. */
+  async #until<T>(signal: AbortSignal, attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const backoff = new Backoff(this.#o.longest_pause);
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        return await attempt(signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof BrokerError && actionFor(error.code) === 'denied') throw error;
+        if (error instanceof LinkError) this.#broken(error);
+        else if (!(error instanceof TopicError)) this.#error = (error as Error).message;
+        log.debug(`kafka: ${(error as Error).message}`);
+      }
+      await backoff.wait(signal);
+    }
+  }
+
+  #broken(error: Error): void {
+    if (this.#closing.signal.aborted) return;
+    if (this.#connected) log.warn(`lost the connection to Kafka: ${error.message}; trying again until it is back`);
+    else if (this.#error === null) log.warn(`cannot reach Kafka: ${error.message}; trying again until it answers`);
+    this.#connected = false;
+    this.#error = error.message;
+  }
+
+  #answered(): void {
+    if (!this.#connected) log.info(`connected to Kafka at ${this.#o.brokers.join(', ')}`);
+    this.#connected = true;
+  }
+
+  /** The topic's state, asked for when it is not known, stale, or was not good. */
+  async #topic(name: string, signal: AbortSignal): Promise<Topic> {
+    let topic = this.#topics.get(name);
+    if (!topic) {
+      topic = {
+        name,
+        leaders: new Map(),
+        partitions: 0,
+        problem: 'topic_unknown',
+        detail: '',
+        stale: true,
+        asking: null,
+      };
+      this.#topics.set(name, topic);
+    }
+    if (topic.stale || topic.problem !== null) {
+      // Lanes of one topic ask together.
+      topic.asking ??= this.#ask([name]).finally(() => {
+        topic.asking = null;
+      });
+      await abortable(topic.asking, signal);
+    }
+    return topic;
+  }
+
+  /** Asks any broker for the nodes and for these topics, and creates those that are missing where that is allowed. */
+  async #ask(names: string[]): Promise<void> {
+    const signal = this.#closing.signal;
+    const link = await this.#anyLink(signal);
+    const metadata = await link.request<Metadata>('Metadata', { topics: names, allowAutoTopicCreation: false });
+    if (metadata.brokers.length > 0) this.#nodes.clear();
+    for (const { nodeId, host, port } of metadata.brokers) this.#nodes.set(nodeId, { host, port });
+    this.#controller = metadata.controllerId;
+    this.#answered();
+    this.#age();
+    for (const answer of metadata.topicMetadata) {
+      const topic = this.#topics.get(answer.topic);
+      if (!topic) continue;
+      topic.stale = false;
+      if (answer.topicErrorCode === UNKNOWN_TOPIC_OR_PARTITION) await this.#missing(topic);
+      else if (answer.topicErrorCode === TOPIC_AUTHORIZATION_FAILED) {
+        this.#problem(topic, 'topic_forbidden', `no right to topic ${topic.name}`);
+      } else if (answer.topicErrorCode !== 0) {
+        this.#problem(topic, 'no_leader', `topic ${topic.name}: ${errorName(answer.topicErrorCode)}`);
+      } else {
+        if (topic.problem === 'topic_missing' || topic.problem === 'topic_forbidden') {
+          log.info(`topic ${topic.name} is there now`);
+        }
+        topic.problem = null;
+        topic.partitions = answer.partitionMetadata.length;
+        topic.leaders = new Map(answer.partitionMetadata.map((p) => [p.partitionId, p.leader]));
+      }
+    }
+  }
+
+  async #missing(topic: Topic): Promise<void> {
+    if (!this.#o.create_topics) {
+      this.#problem(topic, 'topic_missing', `topic ${topic.name} does not exist, and create_topics is false`);
+      return;
+    }
+    try {
+      await this.createTopic(topic.name);
+      log.info(`created topic ${topic.name}`);
+      topic.problem = 'topic_unknown';
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      const denied = error.code === TOPIC_AUTHORIZATION_FAILED || error.code === CLUSTER_AUTHORIZATION_FAILED;
+      this.#problem(
+        topic,
+        'topic_missing',
+        denied ? `${error.message}: create it, or give the right to` : error.message,
+      );
+    }
+  }
+
+  #problem(topic: Topic, problem: TopicProblem, detail: string): void {
+    log.warnOnce(`topic ${topic.name} ${problem}`, `${detail}; its data waits`);
+    topic.problem = problem;
+    topic.detail = detail;
+  }
+
+  /** What is known grows old: partitions are added, leaders move. */
+  #age(): void {
+    clearTimeout(this.#aging);
+    this.#aging = setTimeout(() => {
+      this.#ask([...this.#topics.keys()]).catch((error: Error) => {
+        if (this.#closing.signal.aborted) return;
+        log.debug(`kafka: cannot refresh metadata: ${error.message}`);
+        this.#age();
+      });
+    }, this.#o.metadata_max_age ?? METADATA_MAX_AGE);
+    this.#aging.unref();
+  }
+
+  /** An admin link: one that is open, else to any node that is known, else to any broker of the configuration. */
+  async #anyLink(signal: AbortSignal): Promise<Link> {
+    const known = new Map<string, Address>();
+    for (const address of shuffled([...this.#nodes.values()])) known.set(key(address, 'admin'), address);
+    for (const address of shuffled(this.#bootstrap)) known.set(key(address, 'admin'), address);
+    const addresses = [...known].sort(([a], [b]) => Number(this.#links.has(b)) - Number(this.#links.has(a)));
+    let failure: unknown;
+    for (const [, address] of addresses) {
+      try {
+        return await this.#link(address, 'admin', signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  async #link(address: Address, purpose: Purpose, signal: AbortSignal): Promise<Link> {
+    const name = key(address, purpose);
+    const opening = this.#links.get(name);
+    if (opening) {
+      const link = await abortable(opening, signal);
+      if (!link.error && !link.expiring) return link;
+      if (this.#links.get(name) === opening) this.#links.delete(name);
+      // Its session ends soon: it finishes what it was asked, and the broker closes it.
+      if (link.asked === 0) link.fail('the session has ended');
+      return this.#link(address, purpose, signal);
+    }
+    const created = this.#open(address, name);
+    this.#links.set(name, created);
+    created.catch(() => {
+      if (this.#links.get(name) === created) this.#links.delete(name);
+    });
+    return abortable(created, signal);
+  }
+
+  async #open(address: Address, name: string): Promise<Link> {
+    const { tls, sasl, client_id } = this.#o;
+    return Link.open(
+      {
+        ...address,
+        clientId: client_id,
+        tls: tls ? await tlsOptions(tls) : null,
+        sasl: sasl ?? null,
+        connectTimeout: this.#connectTimeout,
+        requestTimeout: this.#requestTimeout,
+        failed: (link, error) => {
+          void this.#links.get(name)?.then(
+            (l) => l === link && this.#links.delete(name),
+            () => undefined,
+          );
+          this.#lost(error);
+        },
+      },
+      this.#closing.signal,
+    );
+  }
+
+  /** A connection ended by itself: find out at once whether Kafka is there, so that what we say of it is true. */
+  #lost(error: Error): void {
+    if (this.#closing.signal.aborted) return;
+    log.debug(`kafka: ${error.message}`);
+    for (const topic of this.#topics.values()) topic.stale = true;
+    this.connect().catch(() => undefined);
+  }
+}
+
+/** The topic is not fit for use yet: its state says why. */
+class TopicError extends Error {
+  constructor(topic: Topic) {
+    super(topic.detail || topic.problem || topic.name);
+  }
+}
+
+export function parseAddress(text: string): Address {
+  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(text);
+  // An IPv6 address without brackets has colons only.
+  if (!match) return { host: text, port: DEFAULT_PORT };
+  return { host: (match[1] ?? match[2])!, port: match[3] === undefined ? DEFAULT_PORT : Number(match[3]) };
+}
+
+function key(address: Address, purpose: Purpose): string {
+  return `${address.host}:${address.port}/${purpose}`;
+}
+
+function shuffled<T>(items: T[]): T[] {
+  return items
+    .map((item) => [Math.random(), item] as const)
+    .sort((a, b) => a[0] - b[0])
+    .map(([, item]) => item);
+}

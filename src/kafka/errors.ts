@@ -1,0 +1,92 @@
+/**
+ * Kafka's error codes as far as a producer meets them, and what to do about each. What is not listed is waited out:
+ * a block is never given up because of an answer that is not understood.
+ */
+
+/**
+ * - `done`      the broker has the block already: an acknowledgement
+ * - `retry`     passes by itself: send again after a pause
+ * - `refresh`   the leader is elsewhere: fetch metadata, then send again
+ * - `split`     the block is larger than the topic takes
+ * - `order`     a block before this one is missing at the broker
+ * - `identity`  the broker does not know (or no longer accepts) the producer id
+ * - `time`      the broker's clock and ours are too far apart
+ * - `denied`    a right is missing: wait, say so
+ * - `refused`   the broker's settings do not accept the block: wait, say so
+ */
+export type Action = 'done' | 'retry' | 'refresh' | 'split' | 'order' | 'identity' | 'time' | 'denied' | 'refused';
+
+const CODES: Readonly<Record<number, readonly [name: string, action: Action]>> = {
+  [-1]: ['UNKNOWN_SERVER_ERROR', 'retry'],
+  2: ['CORRUPT_MESSAGE', 'retry'],
+  3: ['UNKNOWN_TOPIC_OR_PARTITION', 'refresh'],
+  5: ['LEADER_NOT_AVAILABLE', 'refresh'],
+  6: ['NOT_LEADER_OR_FOLLOWER', 'refresh'],
+  7: ['REQUEST_TIMED_OUT', 'retry'],
+  8: ['BROKER_NOT_AVAILABLE', 'refresh'],
+  9: ['REPLICA_NOT_AVAILABLE', 'refresh'],
+  10: ['MESSAGE_TOO_LARGE', 'split'],
+  13: ['NETWORK_EXCEPTION', 'refresh'],
+  14: ['COORDINATOR_LOAD_IN_PROGRESS', 'retry'],
+  15: ['COORDINATOR_NOT_AVAILABLE', 'retry'],
+  16: ['NOT_COORDINATOR', 'refresh'],
+  17: ['INVALID_TOPIC_EXCEPTION', 'refused'],
+  18: ['RECORD_LIST_TOO_LARGE', 'split'],
+  19: ['NOT_ENOUGH_REPLICAS', 'retry'],
+  20: ['NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'retry'],
+  29: ['TOPIC_AUTHORIZATION_FAILED', 'denied'],
+  31: ['CLUSTER_AUTHORIZATION_FAILED', 'denied'],
+  32: ['INVALID_TIMESTAMP', 'time'],
+  35: ['UNSUPPORTED_VERSION', 'refused'],
+  36: ['TOPIC_ALREADY_EXISTS', 'done'],
+  37: ['INVALID_PARTITIONS', 'refused'],
+  38: ['INVALID_REPLICATION_FACTOR', 'refused'],
+  41: ['NOT_CONTROLLER', 'refresh'],
+  43: ['UNSUPPORTED_FOR_MESSAGE_FORMAT', 'refused'],
+  44: ['POLICY_VIOLATION', 'refused'],
+  45: ['OUT_OF_ORDER_SEQUENCE_NUMBER', 'order'],
+  46: ['DUPLICATE_SEQUENCE_NUMBER', 'done'],
+  47: ['INVALID_PRODUCER_EPOCH', 'identity'],
+  49: ['INVALID_PRODUCER_ID_MAPPING', 'identity'],
+  51: ['CONCURRENT_TRANSACTIONS', 'retry'],
+  53: ['TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'denied'],
+  56: ['KAFKA_STORAGE_ERROR', 'refresh'],
+  59: ['UNKNOWN_PRODUCER_ID', 'identity'],
+  74: ['FENCED_LEADER_EPOCH', 'refresh'],
+  75: ['UNKNOWN_LEADER_EPOCH', 'refresh'],
+  76: ['UNSUPPORTED_COMPRESSION_TYPE', 'refused'],
+  87: ['INVALID_RECORD', 'refused'],
+  89: ['THROTTLING_QUOTA_EXCEEDED', 'retry'],
+  90: ['PRODUCER_FENCED', 'identity'],
+};
+
+export const TOPIC_AUTHORIZATION_FAILED = 29;
+export const CLUSTER_AUTHORIZATION_FAILED = 31;
+export const UNKNOWN_TOPIC_OR_PARTITION = 3;
+
+export function errorName(code: number): string {
+  return CODES[code]?.[0] ?? `error code ${code}`;
+}
+
+export function actionFor(code: number): Action {
+  return CODES[code]?.[1] ?? 'retry';
+}
+
+/** A broker answered with an error code. */
+export class BrokerError extends Error {
+  readonly code: number;
+
+  constructor(what: string, code: number, detail: string | null = null) {
+    super(`${what}: ${errorName(code)}${detail ? `: ${detail}` : ''}`);
+    this.name = 'BrokerError';
+    this.code = code;
+  }
+}
+
+/** A connection could not be made, broke, or did not answer in time. */
+export class LinkError extends Error {
+  constructor(address: string, reason: string) {
+    super(`${address}: ${reason}`);
+    this.name = 'LinkError';
+  }
+}

@@ -1,0 +1,263 @@
+/**
+ * One connection to one broker. It is opened once, fails once, and is then thrown away: no state survives a
+ * connection, so nothing has to be repaired.
+ *
+ *   open -> (TCP, TLS, ApiVersions, SASL) -> requests, answered in order -> fail(reason)
+ *
+ * A broker that answers nothing for the request timeout while something is asked is taken for dead, and the socket is
+ * destroyed: a half-open connection would otherwise be written to for a quarter of an hour. While nothing is asked a
+ * link has no timer.
+ */
+import net from 'node:net';
+import tls from 'node:tls';
+import { abortable } from './backoff.ts';
+import { LinkError } from './errors.ts';
+import { type Api, type Broker, type Connection, kafkajs, quietLogger, type SocketFactory } from './kafkajs.ts';
+import {
+  PRODUCE_MAX_VERSION,
+  PRODUCE_MIN_VERSION,
+  type ProduceAnswer,
+  produceAnswer,
+  producePrefix,
+} from './produce-request.ts';
+import type { SaslConfig } from './security.ts';
+
+const PRODUCE = 0;
+const KEEP_ALIVE_MS = 30_000;
+
+export interface LinkOptions {
+  host: string;
+  port: number;
+  clientId: string;
+  tls: tls.ConnectionOptions | null;
+  sasl: SaslConfig | null;
+  /** For everything until the connection can be used, milliseconds. */
+  connectTimeout: number;
+  /** How long a broker may answer nothing, milliseconds. */
+  requestTimeout: number;
+  /** Called once, when the link has failed or was closed. */
+  failed: (link: Link, error: Error) => void;
+}
+
+export interface Produce {
+  topic: string;
+  partition: number;
+  /** A sealed batch header, and the records section. Both must not change until the answer or the link's failure. */
+  header: Buffer;
+  body: Buffer;
+  transactionalId: string | null;
+  /** How long the leader may wait for its replicas, milliseconds. */
+  timeout: number;
+}
+
+export class Link {
+  readonly address: string;
+  /** Why the link is of no more use. */
+  error: Error | null = null;
+  /** How long the broker asked to wait, added up, milliseconds. */
+  throttled = 0;
+  readonly #o: LinkOptions;
+  readonly #broker: Broker;
+  readonly #connection: Connection;
+  readonly #ended = Promise.withResolvers<never>();
+  #open = false;
+  #asked = 0;
+  #watchdog: NodeJS.Timeout | undefined;
+  #drain: Promise<void> | null = null;
+  #produceVersion = PRODUCE_MAX_VERSION;
+
+  private constructor(options: LinkOptions) {
+    const { Broker: KafkajsBroker, ConnectionPool } = kafkajs();
+    this.#o = options;
+    this.address = `${options.host}:${options.port}`;
+    this.#ended.promise.catch(() => undefined);
+    const connectionPool = new ConnectionPool({
+      host: options.host,
+      port: options.port,
+      rack: null,
+      ssl: options.tls,
+      // kafkajs keeps its authenticator in this object.
+      sasl: options.sasl && { ...options.sasl },
+      clientId: options.clientId,
+      socketFactory: this.#socket,
+      connectionTimeout: options.connectTimeout,
+      requestTimeout: options.requestTimeout,
+      enforceRequestTimeout: false,
+      maxInFlightRequests: null,
+      logger: quietLogger,
+    });
+    this.#broker = new KafkajsBroker({ connectionPool, logger: quietLogger, allowAutoTopicCreation: false });
+    this.#connection = this.#broker.connectionPool.pool[0]!;
+  }
+
+  /** A link that is ready for requests. Rejects with the reason, or the signal's when that aborts first. */
+  static async open(options: LinkOptions, signal: AbortSignal): Promise<Link> {
+    const link = new Link(options);
+    const seconds = options.connectTimeout / 1000;
+    const late = setTimeout(() => link.fail(`no connection within ${seconds} s`), options.connectTimeout);
+    try {
+      await abortable(Promise.race([link.#broker.connect(), link.#ended.promise]), signal);
+    } catch (error) {
+      link.fail(reason(error as Error));
+      signal.throwIfAborted();
+      throw link.error;
+    } finally {
+      clearTimeout(late);
+    }
+    link.#open = true;
+    const { maxVersion } = link.#broker.versions?.[PRODUCE] ?? { maxVersion: 0 };
+    link.#produceVersion = Math.min(PRODUCE_MAX_VERSION, maxVersion);
+    if (maxVersion < PRODUCE_MIN_VERSION) {
+      link.fail('the broker is older than Kafka 0.11');
+      throw link.error;
+    }
+    return link;
+  }
+
+  /** The link is of no more use: what was asked is rejected, the socket destroyed. Later calls do nothing. */
+  fail(why: string): void {
+    if (this.error) return;
+    const error = new LinkError(this.address, why);
+    this.error = error;
+    clearTimeout(this.#watchdog);
+    this.#connection.rejectRequests(error);
+    this.#connection.requestQueue.destroy();
+    // With an error: kafkajs clears its own timer when the socket reports one.
+    this.#connection.socket?.destroy(error);
+    this.#connection.connectionStatus = 'disconnected';
+    this.#ended.reject(error);
+    if (this.#open) this.#o.failed(this, error);
+  }
+
+  /** The SASL session ends soon: what is asked should be finished, and another link opened. */
+  get expiring(): boolean {
+    return this.#o.sasl !== null && !this.#connection.isAuthenticated();
+  }
+
+  /** Requests without an answer. */
+  get asked(): number {
+    return this.#asked;
+  }
+
+  /** One of kafkajs's requests; resolves with the decoded answer, whose error codes are not looked at. */
+  async request<T>(api: Api, body: object): Promise<T> {
+    if (this.error) throw this.error;
+    const { apiKeys, requests } = kafkajs();
+    const { request, response } = this.#broker.lookupRequest(apiKeys[api]!, requests[api])(body);
+    this.#ask();
+    try {
+      const sent = this.#connection.send({
+        request,
+        response: { decode: (payload) => response.decode(payload), parse: async (decoded) => decoded },
+        logResponseError: false,
+      });
+      return (await Promise.race([sent, this.#ended.promise])) as T;
+    } catch (error) {
+      this.fail(reason(error as Error));
+      throw this.error;
+    } finally {
+      this.#answered();
+    }
+  }
+
+  /** Sends a batch. Rejects only when the link fails. Calls go out in their order; see `writable` first. */
+  async produce(job: Produce): Promise<ProduceAnswer> {
+    if (this.error) throw this.error;
+    if (!this.#connection.isConnected()) this.fail('the broker closed the connection');
+    if (this.error) throw this.error;
+    const connection = this.#connection;
+    const version = this.#produceVersion;
+    const correlationId = connection.nextCorrelationId();
+    const prefix = producePrefix({
+      version,
+      correlationId,
+      clientId: connection.clientId,
+      transactionalId: job.transactionalId,
+      timeout: job.timeout,
+      topic: job.topic,
+      partition: job.partition,
+      bodyBytes: job.body.length,
+    });
+    const { promise, resolve, reject } = Promise.withResolvers<{ payload: Buffer }>();
+    this.#ask();
+    try {
+      connection.requestQueue.push({
+        entry: { apiKey: PRODUCE, apiName: 'Produce', apiVersion: version, correlationId, resolve, reject },
+        expectResponse: true,
+        requestTimeout: null,
+        sendRequest: () => {
+          const { socket } = connection;
+          socket.cork();
+          socket.write(prefix);
+          socket.write(job.header);
+          socket.write(job.body);
+          socket.uncork();
+        },
+      });
+      const { payload } = await promise;
+      const answer = produceAnswer(payload, version);
+      if (answer.throttleTime > 0) {
+        this.throttled += answer.throttleTime;
+        connection.requestQueue.maybeThrottle(answer.throttleTime);
+      }
+      return answer;
+    } catch (error) {
+      // kafkajs rejects what it has in hand just before the socket's own end is seen.
+      this.fail(reason(error as Error));
+      throw this.error;
+    } finally {
+      this.#answered();
+    }
+  }
+
+  /** Waits until the socket takes more; rejects when the link fails. Null when it does already. */
+  writable(): Promise<void> | null {
+    const { socket } = this.#connection;
+    if (!socket.writableNeedDrain) return null;
+    this.#drain ??= Promise.race([
+      new Promise<void>((resolve) => socket.once('drain', resolve)),
+      this.#ended.promise,
+    ]).finally(() => {
+      this.#drain = null;
+    });
+    return this.#drain;
+  }
+
+  #ask(): void {
+    this.#asked++;
+    if (this.#asked === 1) this.#watch();
+  }
+
+  #answered(): void {
+    this.#asked--;
+    clearTimeout(this.#watchdog);
+    if (this.#asked > 0 && !this.error) this.#watch();
+  }
+
+  /** Time counts from the last answer: what waits behind a slow network is no reason to start over. */
+  #watch(): void {
+    const throttle = Math.max(0, this.#connection.requestQueue.throttledUntil - Date.now());
+    this.#watchdog = setTimeout(
+      () => this.fail(`no answer within ${this.#o.requestTimeout / 1000} s`),
+      this.#o.requestTimeout + throttle,
+    );
+  }
+
+  readonly #socket: SocketFactory = ({ host, port, onConnect }) => {
+    const { tls: options } = this.#o;
+    const socket = options
+      ? tls.connect({ host, port, ...(net.isIP(host) ? {} : { servername: host }), ...options }, onConnect)
+      : net.connect({ host, port }, onConnect);
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    socket.on('error', (error) => this.fail(reason(error)));
+    socket.once('close', () => this.fail('the broker closed the connection'));
+    return socket;
+  };
+}
+
+/** The one sentence of an error; Node's own for several addresses has none. */
+function reason(error: Error & { code?: string }): string {
+  if (error instanceof LinkError) return error.message;
+  return error.message || error.code || error.name;
+}

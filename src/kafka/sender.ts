@@ -1,0 +1,478 @@
+/**
+ * Sends the blocks of one lane to Kafka: each once, in order, whatever happens to connections and brokers.
+ *
+ *   put ->  | packet | packet | packet | packet | packet |  packet  packet ...
+ *           ^ oldest without an acknowledgement           ^ not sent yet
+ *           '------------- at most five in flight --------'
+ *
+ * The broker remembers the last five batches of a producer id, so it can tell a repetition as long as nothing beyond the
+ * fifth after the oldest unacknowledged one was sent. That is the invariant: the window counts from the oldest. A packet
+ * gets its sequence number when it is first sent, and is sent again byte for byte.
+ *
+ * After any failure the sender waits until nothing is in flight, deals with what the *oldest* packet was answered, and
+ * sends again from there, in order, on one connection. What the others were answered follows from the oldest.
+ */
+import type { Block, Codec, Outlet } from '../core/block.ts';
+import { log } from '../log.ts';
+import { abortable, Backoff } from './backoff.ts';
+import type { KafkaClient, Producer } from './client.ts';
+import { actionFor, BrokerError, CLUSTER_AUTHORIZATION_FAILED, errorName } from './errors.ts';
+import type { Link } from './link.ts';
+import type { ProduceAnswer } from './produce-request.ts';
+import { HEADER_BYTES, sealHeader, writeHeader } from './record-batch.ts';
+import { split } from './split.ts';
+import { acceptableTime } from './timestamp.ts';
+
+/** Batches of a producer id that a broker remembers. */
+const WINDOW = 5;
+/** Blocks that may wait behind the window. */
+const QUEUE = 2;
+/** How long what was learned of a topic's limit and of the clocks is believed, milliseconds. */
+const BELIEF = 600_000;
+const NOT_IDEMPOTENT: Producer = { producerId: -1n, epoch: -1 };
+
+export interface SenderOptions {
+  topic: string;
+  partition: number;
+  /** The producer id to go on with, and the sequence number of the first record to come. */
+  identity?: Producer & { sequence: number };
+  /**
+   * A new producer id, whose sequence 0 is the record after `before` others that this sender got acknowledged.
+   * Nothing is sent under it until this resolves.
+   */
+  onIdentity?: (producer: Producer, before: number) => Promise<void>;
+  /** Records were cut because alone they were larger than the topic takes. */
+  onCut?: (records: number) => void;
+  /** The longest pause between two attempts, milliseconds. */
+  longest_pause?: number;
+}
+
+export interface SenderStatus {
+  /** Acknowledged. */
+  records: number;
+  bytes: number;
+  /** Records that were put and are not acknowledged. */
+  in_flight: number;
+  /** Batches that were sent again. */
+  retries: number;
+  /** Records that Kafka may have twice, because it forgot what it had. */
+  possible_duplicates: number;
+  /** Milliseconds since the epoch; null before the first. */
+  lastAck: number | null;
+  throttled_seconds: number;
+  /** What stands in the way now. */
+  error: string | null;
+}
+
+/** A block on its way to being settled. */
+interface Entry {
+  settled: () => void;
+  /** Packets without an acknowledgement. */
+  left: number;
+  accept: (() => void) | null;
+}
+
+/** One record batch; a block is one, unless it had to be split. */
+interface Packet {
+  readonly entry: Entry;
+  readonly codec: Codec;
+  readonly body: Buffer;
+  readonly count: number;
+  time: number;
+  /** -1 until first sent. */
+  sequence: number;
+  /** Null until sealed for its sequence number. */
+  header: Buffer | null;
+  tries: number;
+  acknowledged: boolean;
+  /** What it was answered, where that was no acknowledgement. */
+  answer: ProduceAnswer | null;
+  /** How often it was refused as out of order while it was the oldest. */
+  disordered: number;
+}
+
+export class Sender implements Outlet {
+  readonly #client: KafkaClient;
+  readonly #o: SenderOptions;
+  readonly #name: string;
+  readonly #stop = new AbortController();
+  readonly #backoff: Backoff;
+  #running: Promise<void> | null = null;
+  #entries: Entry[] = [];
+  #packets: Packet[] = [];
+  /** Packets from the oldest that were sent on the current link. */
+  #sent = 0;
+  #inFlight = 0;
+  #failed = false;
+  #producer: Producer | null;
+  #nextSequence: number;
+  #limit: { bytes: number; until: number } | null = null;
+  #skew: { ms: number; until: number } | null = null;
+  #wake: (() => void) | null = null;
+  #drained: (() => void)[] = [];
+  #error: string | null = null;
+  #records = 0;
+  #bytes = 0;
+  #pending = 0;
+  #retries = 0;
+  #possibleDuplicates = 0;
+  #lastAck: number | null = null;
+  #throttled = 0;
+
+  constructor(client: KafkaClient, options: SenderOptions) {
+    this.#client = client;
+    this.#o = options;
+    this.#name = `${options.topic}-${options.partition}`;
+    this.#backoff = new Backoff(options.longest_pause);
+    this.#producer = options.identity ?? null;
+    this.#nextSequence = options.identity?.sequence ?? 0;
+  }
+
+  /** After `stop` neither the promise nor `settled` is heard of again. */
+  put(block: Block, settled: () => void): Promise<void> {
+    const entry: Entry = { settled, left: 1, accept: null };
+    const { codec, body, count, time } = block;
+    this.#entries.push(entry);
+    this.#packets.push(newPacket({ codec, body, count }, entry, time, -1));
+    this.#pending += count;
+    this.#running ??= this.#run();
+    this.#wake?.();
+    if (this.#entries.length <= WINDOW + QUEUE) return Promise.resolve();
+    return new Promise((resolve) => {
+      entry.accept = resolve;
+    });
+  }
+
+  async drained(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#entries.length === 0) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    this.#drained.push(resolve);
+    await promise.finally(() => signal.removeEventListener('abort', abort));
+  }
+
+  /** Ends the work where it is. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error(`the sender of ${this.#name} is stopped`));
+    this.#wake?.();
+    await this.#running;
+  }
+
+  get status(): SenderStatus {
+    const topic = this.#client.topicError(this.#o.topic);
+    const waiting = this.#pending > 0 ? this.#client.error : null;
+    return {
+      records: this.#records,
+      bytes: this.#bytes,
+      in_flight: this.#pending,
+      retries: this.#retries,
+      possible_duplicates: this.#possibleDuplicates,
+      lastAck: this.#lastAck,
+      throttled_seconds: this.#throttled / 1000,
+      error: topic ? `${topic.problem}: ${topic.detail}` : (this.#error ?? waiting),
+    };
+  }
+
+  async #run(): Promise<void> {
+    const signal = this.#stop.signal;
+    while (!signal.aborted) {
+      try {
+        if (this.#packets.length === 0) {
+          await this.#woken();
+          continue;
+        }
+        await this.#identify(signal);
+        await this.#drive(await this.#client.leader(this.#o.topic, this.#o.partition, signal));
+      } catch (error) {
+        // Whatever it was, the blocks are still here: say it, and go on.
+        if (signal.aborted) return;
+        this.#say(error as Error);
+        await this.#pause();
+      }
+    }
+  }
+
+  /** A producer id, where there is none. */
+  async #identify(signal: AbortSignal): Promise<void> {
+    if (this.#producer) return;
+    try {
+      const producer = await this.#client.initProducerId(signal);
+      await this.#o.onIdentity?.(producer, this.#records);
+      this.#nextSequence = 0;
+      this.#producer = producer;
+    } catch (error) {
+      if (!(error instanceof BrokerError) || error.code !== CLUSTER_AUTHORIZATION_FAILED) throw error;
+      this.#withoutIdempotence();
+    }
+  }
+
+  #withoutIdempotence(): void {
+    log.warn(
+      `${this.#name}: no right to an idempotent producer (IdempotentWrite); records may come twice after failures`,
+    );
+    this.#forget(NOT_IDEMPOTENT);
+  }
+
+  /** All that is not acknowledged gets new sequence numbers. */
+  #forget(producer: Producer | null): void {
+    this.#producer = producer;
+    for (const packet of this.#packets) {
+      packet.sequence = -1;
+      packet.header = null;
+      packet.disordered = 0;
+    }
+  }
+
+  /** Sends from the oldest on, until all is acknowledged or something fails, and deals with that. */
+  async #drive(link: Link): Promise<void> {
+    this.#sent = 0;
+    this.#failed = false;
+    for (const packet of this.#packets) packet.answer = null;
+    const window = this.#producer === NOT_IDEMPOTENT ? 1 : WINDOW;
+    while (!this.#stop.signal.aborted) {
+      while (!this.#failed && this.#sent < Math.min(window, this.#packets.length)) {
+        const packet = this.#packets[this.#sent]!;
+        if (!packet.acknowledged) {
+          const full = link.writable();
+          if (full) {
+            await abortable(full, this.#stop.signal).catch((error: Error) => this.#fail(error));
+            continue;
+          }
+          if (link.expiring || this.#tooLarge(packet)) break;
+          this.#transmit(link, packet);
+        }
+        this.#sent++;
+      }
+      if (this.#inFlight > 0) {
+        await this.#woken();
+        continue;
+      }
+      const oldest = this.#packets[0];
+      if (!oldest || link.expiring) return;
+      if (oldest.answer) return await this.#amend(oldest, oldest.answer);
+      if (this.#failed) return await this.#pause();
+      const next = this.#packets[this.#sent];
+      if (next && this.#tooLarge(next)) await this.#split(next);
+    }
+  }
+
+  #transmit(link: Link, packet: Packet): void {
+    const { topic, partition } = this.#o;
+    const header = packet.header ?? this.#seal(packet);
+    if (packet.tries++ > 0) this.#retries++;
+    this.#inFlight++;
+    this.#client.produceOn(link, topic, partition, { header, body: packet.body }).then(
+      (answer) => this.#answered(packet, answer),
+      (error: Error) => {
+        this.#inFlight--;
+        this.#client.invalidate(topic);
+        this.#fail(error);
+        this.#wake?.();
+      },
+    );
+  }
+
+  #seal(packet: Packet): Buffer {
+    const { producerId, epoch } = this.#producer!;
+    const idempotent = producerId !== NOT_IDEMPOTENT.producerId;
+    if (packet.sequence < 0 && idempotent) {
+      packet.sequence = this.#nextSequence;
+      this.#nextSequence = (this.#nextSequence + packet.count) & 0x7fffffff;
+    }
+    if (this.#skew && Date.now() > this.#skew.until) this.#skew = null;
+    const header = Buffer.allocUnsafe(HEADER_BYTES);
+    const { codec, body, count, sequence } = packet;
+    const time = packet.time + (this.#skew?.ms ?? 0);
+    writeHeader(header, {
+      baseOffset: 0n,
+      recordsBytes: body.length,
+      count,
+      codec,
+      time,
+      producerId,
+      epoch,
+      sequence: idempotent ? sequence : -1,
+    });
+    sealHeader(header, body);
+    packet.header = header;
+    return header;
+  }
+
+  #answered(packet: Packet, answer: ProduceAnswer): void {
+    this.#inFlight--;
+    this.#throttled += answer.throttleTime;
+    if (this.#stop.signal.aborted) return;
+    if (answer.errorCode === 0 || actionFor(answer.errorCode) === 'done') this.#acknowledged(packet);
+    else {
+      packet.answer = answer;
+      this.#fail(new BrokerError(this.#name, answer.errorCode, answer.message));
+    }
+    this.#wake?.();
+  }
+
+  #acknowledged(packet: Packet): void {
+    packet.acknowledged = true;
+    packet.entry.left--;
+    this.#records += packet.count;
+    this.#bytes += HEADER_BYTES + packet.body.length;
+    this.#pending -= packet.count;
+    this.#lastAck = Date.now();
+    if (!this.#failed) this.#error = null;
+    this.#backoff.reset();
+    while (this.#packets[0]?.acknowledged) {
+      this.#packets.shift();
+      this.#sent--;
+    }
+    while (this.#entries[0]?.left === 0) {
+      const { settled } = this.#entries.shift()!;
+      this.#entries[WINDOW + QUEUE - 1]?.accept?.();
+      settled();
+    }
+    if (this.#entries.length === 0) for (const resolve of this.#drained.splice(0)) resolve();
+  }
+
+  /** Nothing more is sent until what is in flight has come back. */
+  #fail(error: Error): void {
+    if (!this.#failed) this.#say(error);
+    this.#failed = true;
+  }
+
+  #say(error: Error): void {
+    this.#error = error.message;
+    log.debug(`${this.#name}: ${error.message}`);
+  }
+
+  /** Nothing is in flight, and the oldest packet was refused. */
+  async #amend(oldest: Packet, { errorCode, message }: ProduceAnswer): Promise<void> {
+    const { topic } = this.#o;
+    const why = `${topic}: ${errorName(errorCode)}${message ? `: ${message}` : ''}`;
+    switch (actionFor(errorCode)) {
+      case 'order':
+        // While others were in flight before it this says nothing; alone at the head, after an ordered resend, it does.
+        if (++oldest.disordered > 1) return await this.#renew(why);
+        return;
+      case 'identity':
+        return await this.#renew(why);
+      case 'split':
+        return await this.#tooLargeFor(oldest, why);
+      case 'time':
+        return await this.#retime(oldest, message, why);
+      case 'denied':
+        if (errorCode === CLUSTER_AUTHORIZATION_FAILED && this.#producer !== NOT_IDEMPOTENT) {
+          return this.#withoutIdempotence();
+        }
+        this.#client.invalidate(topic);
+        log.warnOnce(`denied ${topic}`, `${why}: give the right to write; its data waits`);
+        return await this.#pause();
+      case 'refresh':
+        this.#client.invalidate(topic);
+        return await this.#pause();
+      case 'refused':
+        log.warnOnce(`refused ${topic}`, `${why}: Kafka does not take what ${topic} should get; its data waits`);
+        return await this.#pause();
+      default:
+        return await this.#pause();
+    }
+  }
+
+  /** The broker forgot what it had of this producer: a new id, and what was sent may come twice. */
+  async #renew(why: string): Promise<void> {
+    let unsure = 0;
+    for (const packet of this.#packets) if (packet.tries > 0 && !packet.acknowledged) unsure += packet.count;
+    this.#possibleDuplicates += unsure;
+    log.warn(`${why}; going on with a new producer id, ${unsure} records may be in ${this.#name} twice`);
+    this.#forget(null);
+    await this.#pause();
+  }
+
+  #tooLarge(packet: Packet): boolean {
+    if (!this.#limit) return false;
+    if (Date.now() > this.#limit.until) {
+      this.#limit = null;
+      return false;
+    }
+    // What cannot get smaller is sent, and refused by the broker, not by us.
+    return HEADER_BYTES + packet.body.length > this.#limit.bytes && packet.count > 1;
+  }
+
+  async #tooLargeFor(packet: Packet, why: string): Promise<void> {
+    const size = HEADER_BYTES + packet.body.length;
+    const { topic } = this.#o;
+    const known = await this.#client.maxMessageBytes(topic, this.#stop.signal).catch(() => null);
+    const bytes = known !== null && known < size ? known : Math.floor(size / 2);
+    log.warnOnce(`too large ${topic}`, `${why}: ${topic} takes batches of ${bytes} bytes, splitting what is larger`);
+    this.#limit = { bytes, until: Date.now() + BELIEF };
+    if (!(await this.#split(packet))) await this.#pause();
+  }
+
+  /** Replaces a packet by smaller ones with the same records, and the same sequence numbers. False: it cannot be. */
+  async #split(packet: Packet): Promise<boolean> {
+    const { sections, cut } = await split(packet, this.#limit!.bytes);
+    if (cut > 0) {
+      if (sections[0]!.body.length >= packet.body.length) return false;
+      this.#o.onCut?.(cut);
+      log.warnOnce(`cut ${this.#name}`, `${this.#name}: a record is larger than the topic takes, and was cut`);
+    }
+    let { sequence } = packet;
+    const packets = sections.map((section) => {
+      const part = newPacket(section, packet.entry, packet.time, sequence);
+      if (sequence >= 0) sequence = (sequence + section.count) & 0x7fffffff;
+      return part;
+    });
+    packet.entry.left += packets.length - 1;
+    this.#packets.splice(this.#packets.indexOf(packet), 1, ...packets);
+    return true;
+  }
+
+  /** Our clock and the broker's differ by more than the topic allows: the broker's counts. */
+  async #retime(packet: Packet, message: string | null, why: string): Promise<void> {
+    const now = Date.now();
+    const sent = packet.header!.readBigInt64BE(27);
+    const time = acceptableTime(Number(sent), message) ?? now;
+    if (time === Number(sent)) return await this.#pause();
+    log.warnOnce(`time ${this.#o.topic}`, `${why}: check the clocks; going on with the time that the broker takes`);
+    // A block that was made just now tells about the clock, one from the spool only about itself.
+    if (Math.abs(now - packet.time) < BELIEF) this.#skew = { ms: time - packet.time, until: now + BELIEF };
+    else packet.time = time - (this.#skew?.ms ?? 0);
+    for (const p of this.#packets) p.header = null;
+  }
+
+  async #pause(): Promise<void> {
+    // An abort ends the loop that asked for the pause; there is nothing to add to it.
+    await this.#backoff.wait(this.#stop.signal).catch(() => undefined);
+  }
+
+  #woken(): Promise<void> {
+    if (this.#stop.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#wake = null;
+        resolve();
+      };
+    });
+  }
+}
+
+function newPacket(
+  section: { codec: Codec; body: Buffer; count: number },
+  entry: Entry,
+  time: number,
+  sequence: number,
+): Packet {
+  const { codec, body, count } = section;
+  return {
+    entry,
+    codec,
+    body,
+    count,
+    time,
+    sequence,
+    header: null,
+    tries: 0,
+    acknowledged: false,
+    answer: null,
+    disordered: 0,
+  };
+}

@@ -1,0 +1,20 @@
+/**
+ * What timestamp to give a batch that was refused with INVALID_TIMESTAMP. The broker says which it takes:
+ * `Timestamp 1763900000000 of message with offset 0 is out of range. The timestamp should be within [1763..., 1763...]`
+ * where the bounds are its own time less `message.timestamp.before.max.ms` and plus `message.timestamp.after.max.ms`.
+ */
+
+/** The default of `message.timestamp.after.max.ms`: where it holds, the upper bound less this is the broker's time. */
+const HOUR = 3_600_000;
+/** The lower bound moves on while the batch is on its way. */
+const MINUTE = 60_000;
+
+/** The time nearest to the truth that the broker takes, in milliseconds; null where it did not say. */
+export function acceptableTime(sent: number, message: string | null): number | null {
+  const match = /\[(-?\d+), (-?\d+)\]/.exec(message ?? '');
+  if (!match) return null;
+  const low = Number(match[1]);
+  const high = Number(match[2]);
+  if (sent < low) return Math.min(low + MINUTE, high);
+  return high - HOUR >= low ? high - HOUR : high;
+}
