@@ -23,7 +23,6 @@ function checkLogs(config: Config, refuse: Refuse): void {
     if (before !== undefined)
       refuse(['logs', i, 'name'], `${log.name} is the name of logs[${before}] too: names are unique`);
     seen.set(log.name, i);
-    if (log.include.length === 0) refuse(['logs', i, 'include'], 'is empty: name at least one file or glob');
   }
 }
 

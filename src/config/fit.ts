@@ -61,10 +61,10 @@ function fitMap(tree: MapTree, shape: Shape & { kind: 'map' }, name: string, fau
   );
   for (const [key, field] of shape.fields) {
     const entry = tree.entries.get(key);
-    if (field.required && (!entry || entry.value.kind === 'empty')) {
+    if (field.required && (!entry || isEmpty(entry.value))) {
       // An empty one may be what a fault that was told already has left.
       if (entry && isFaulty(entry.value, faults)) continue;
-      faults.push({ ...(entry?.place ?? tree.place), message: `${name} needs ${key}: ${field.text}` });
+      faults.push({ ...(entry?.place ?? tree.place), message: `${name} needs ${key}: ${firstSentence(field.text)}` });
     } else if (field.fallback === undefined && field.shape.kind === 'map' && entry?.value.kind === 'empty') {
       faults.push({
         ...entry.place,
@@ -89,6 +89,15 @@ function fitEntries(
     entries.set(key, { place: entry.place, value: fit(entry.value, shape, path, faults) });
   }
   return { kind: 'map', place: tree.place, entries };
+}
+
+function isEmpty(tree: Tree): boolean {
+  return tree.kind === 'empty' || (tree.kind === 'list' && tree.items.length === 0);
+}
+
+function firstSentence(text: string): string {
+  const first = text.split('. ')[0]!.replace(/\.$/, '');
+  return first.charAt(0).toLowerCase() + first.slice(1);
 }
 
 function isFaulty({ place }: Tree, faults: readonly Fault[]): boolean {

@@ -75,7 +75,14 @@ function interpret(tree: Tree, env: Env, faults: Fault[]): Config | null {
     remove(values, path);
   }
   // Once more without what is wrong, so that the checks across options can speak in the same go.
-  if (!result.success) result = v.safeParse(schema, values);
+  if (!result.success) {
+    for (const issue of v.safeParse(schema, compact(values)).issues ?? []) {
+      // A section that lacks what it must have; an item that lacks something ends it here.
+      const parent = (issue.path ?? []).slice(0, -1).map((item) => item.key as string | number);
+      if (typeof parent.at(-1) === 'string') remove(values, parent);
+    }
+    result = v.safeParse(schema, values);
+  }
   if (!result.success) return null;
   const config = complete(result.output, env);
   checkAcross(config, (path, message) => {
@@ -84,12 +91,18 @@ function interpret(tree: Tree, env: Env, faults: Fault[]): Config | null {
   return config;
 }
 
-/** Takes a value out; an item takes its whole list along, so that the places of the others stay right. */
 function remove(values: unknown, path: Path): void {
-  const keys = typeof path.at(-1) === 'number' ? path.slice(0, -1) : path;
   let at = values as Record<string | number, unknown> | undefined;
-  for (const key of keys.slice(0, -1)) at = at?.[key] as typeof at;
-  if (at) delete at[keys.at(-1)!];
+  for (const key of path.slice(0, -1)) at = at?.[key] as typeof at;
+  if (at) at[path.at(-1)!] = undefined;
+}
+
+/** Takes what was removed out of lists; in maps undefined is as good as not there. */
+function compact(value: unknown): unknown {
+  if (Array.isArray(value)) return value.filter((item) => item !== undefined).map(compact);
+  if (typeof value !== 'object' || value === null) return value;
+  for (const [key, inner] of Object.entries(value)) (value as Record<string, unknown>)[key] = compact(inner);
+  return value;
 }
 
 /** The configuration that values, written as in a file, stand for; for built-in defaults and tests. */

@@ -15,6 +15,24 @@ export interface Substituted {
   secret: boolean;
 }
 
+/*
+ * In YAML's flow form, `{password: ${PASSWORD}}`, braces have a meaning of their own. So before YAML is parsed those of
+ * `${...}` are replaced by two characters that Unicode gives no meaning, one for one, so that places stay right.
+ */
+const OPEN = '\ufdd0';
+const CLOSE = '\ufdd1';
+
+/** Hides the braces of every `${...}` that closes on its line. */
+export function mask(text: string): string {
+  const hidden = text.replace(/\$\{([^{}\n]*)\}/g, `$$${OPEN}$1${CLOSE}`);
+  // From the inside out: what held another one can be hidden now.
+  return hidden === text ? text : mask(hidden);
+}
+
+export function unmask(text: string): string {
+  return text.replaceAll(OPEN, '{').replaceAll(CLOSE, '}');
+}
+
 /** Throws Wrong. `folder` is what a relative `${file:...}` starts from. */
 export function substitute(text: string, env: Env, folder: string): Substituted {
   if (!text.includes('${')) return { text, secret: false };

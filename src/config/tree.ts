@@ -8,7 +8,7 @@ import type { Alias, Document, LineCounter, Node, Pair, Scalar, YAMLMap, YAMLSeq
 import type { Env } from './config.ts';
 import { type Fault, formatPlace, type Place } from './errors.ts';
 import { Wrong } from './option.ts';
-import { substitute } from './substitute.ts';
+import { mask, substitute, unmask } from './substitute.ts';
 
 export interface ScalarTree {
   kind: 'scalar';
@@ -43,7 +43,7 @@ type Yaml = typeof import('yaml');
 /** Reads one file's text. Faults are added to `faults`; what could be read is returned. */
 export function readTree(yaml: Yaml, text: string, file: string, folder: string, env: Env, faults: Fault[]): Tree {
   const lines = new yaml.LineCounter();
-  const document = yaml.parseDocument(text, {
+  const document = yaml.parseDocument(mask(text), {
     version: '1.2',
     prettyErrors: false,
     uniqueKeys: false,
@@ -144,7 +144,7 @@ class TreeReader {
     const source = plain && typeof node.source === 'string' ? node.source : String(node.value ?? '');
     if (plain && node.value === null) return { kind: 'empty', place };
     try {
-      const { text, secret } = substitute(source, this.#env, this.#folder);
+      const { text, secret } = substitute(unmask(source), this.#env, this.#folder);
       if (plain && secret && text.trim() === '') return { kind: 'empty', place };
       return { kind: 'scalar', place, text, secret };
     } catch (error) {
@@ -164,7 +164,7 @@ class TreeReader {
         this.fault(keyPlace, 'a key must be a word');
         continue;
       }
-      const key = typeof pair.key.source === 'string' ? pair.key.source : String(pair.key.value);
+      const key = unmask(typeof pair.key.source === 'string' ? pair.key.source : String(pair.key.value));
       const value = this.read(pair.value, keyAt, depth + 1);
       if (key === '<<' && pair.key.type === 'PLAIN') {
         merged.push(...(value.kind === 'list' ? value.items : [value]));

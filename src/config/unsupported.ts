@@ -2,7 +2,7 @@
 import type { Fault } from './errors.ts';
 import { scalarAt, type Tree } from './tree.ts';
 
-interface Unsupported {
+export interface Unsupported {
   /** `*` stands for every item of a list. */
   path: string[];
   /** Which values; none given: all. */
@@ -10,7 +10,7 @@ interface Unsupported {
   what: string;
 }
 
-const UNSUPPORTED: Unsupported[] = [
+export const UNSUPPORTED: Unsupported[] = [
   { path: ['kafka', 'delivery'], values: /^exactly_once$/, what: 'exactly_once' },
   { path: ['logs', '*', 'format'], values: /^(cri|docker)$/, what: 'any format but plain' },
   { path: ['logs', '*', 'encoding_in'], values: /^(utf-16le|utf-16be|latin1)$/, what: 'any encoding but utf-8' },

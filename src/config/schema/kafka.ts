@@ -69,10 +69,10 @@ export const kafkaSection = section({
         'scram-sha-512',
         'How the agent proves who it is.',
       ),
-      username: required(name('text', 'runnel'), 'Who the agent is.'),
+      username: required(name('text', 'runnel'), 'Who the agent logs in as.'),
       password: required(
         name('secret', '${KAFKA_PASSWORD}'),
-        'Its password. Better from the environment, ${KAFKA_PASSWORD}, or a file, ${file:/run/secrets/kafka}, than written here.',
+        'The secret that goes with the name. Better from the environment, ${KAFKA_PASSWORD}, or a file, ${file:/run/secrets/kafka}, than written here.',
       ),
     }),
     'Logs in to the brokers.',

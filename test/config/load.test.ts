@@ -1,0 +1,409 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import type { Env } from '../../src/config/config.ts';
+import { ConfigError } from '../../src/config/errors.ts';
+import { type Loaded, loadConfig } from '../../src/config/load.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'runnel-config-'));
+after(() => rmSync(root, { recursive: true }));
+let count = 0;
+
+type Files = Record<string, string>;
+
+/** Writes the files (a string: the main one) and loads them; the environment is only what is given. */
+function load(files: string | Files, env: Env = {}): Promise<Loaded> {
+  return loadConfig(write(files), { env });
+}
+
+function write(files: string | Files): string {
+  const dir = join(root, String(++count));
+  for (const [name, text] of Object.entries(typeof files === 'string' ? { 'runnel.yaml': files } : files)) {
+    mkdirSync(dirname(join(dir, name)), { recursive: true });
+    writeFileSync(join(dir, name), text);
+  }
+  return join(dir, 'runnel.yaml');
+}
+
+/** The faults, without the directory. */
+async function faults(files: string | Files, env: Env = {}): Promise<string[]> {
+  try {
+    await load(files, env);
+  } catch (error) {
+    assert(error instanceof ConfigError, String(error));
+    return error.message.split('\n').map((line) => line.replaceAll(join(root, String(count), '/'), ''));
+  }
+  return [];
+}
+
+function check(what: string, files: string | Files, expected: string[], env: Env = {}): void {
+  test(what, async () => assert.deepEqual(await faults(files, env), expected));
+}
+
+describe('values', () => {
+  test('an empty file gives every default', async () => {
+    const { config, warnings } = await load('', { RUNNEL_HOST: 'h' });
+    assert.equal(config.host, 'h');
+    assert.equal(config.data_dir, '/var/lib/runnel');
+    assert.deepEqual(config.kafka.brokers, []);
+    assert.equal(config.kafka.linger, 50);
+    assert.deepEqual(config.statsd.listen, ['udp://127.0.0.1:8125']);
+    assert.deepEqual(config.statsd.percentiles, [0.5, 0.95, 0.99]);
+    assert.equal(config.spool.max_size, 2 ** 30);
+    assert.equal(config.spool.sync, 1000);
+    assert.equal(config.metrics.topic, 'runnel.metrics');
+    assert.notEqual(config.metrics.host, false);
+    assert.deepEqual(warnings, []);
+  });
+
+  test('keys with nothing behind them have their defaults', async () => {
+    const { config } = await load('kafka:\n  linger:\nlogs:\nstatsd:\n');
+    assert.equal(config.kafka.linger, 50);
+    assert.deepEqual(config.logs, []);
+  });
+
+  test('one value does where a list is wanted, and brokers get port 9092', async () => {
+    const { config } = await load('kafka: {brokers: "[::1]"}\nlogs: [{name: a, include: /x/*.log, exclude: "*.gz"}]');
+    assert.deepEqual(config.kafka.brokers, ['[::1]:9092']);
+    assert.deepEqual(config.logs[0]?.include, ['/x/*.log']);
+    assert.deepEqual(config.logs[0]?.exclude, ['*.gz']);
+  });
+
+  test('durations and sizes become milliseconds and bytes, never becomes null', async () => {
+    const { config } = await load(
+      'kafka: {linger: 1.5s}\nlogs: [{include: /x, ignore_older: never, max_line: 1KiB, rotate_wait: 2m}]\nshutdown_timeout: 9s',
+    );
+    assert.equal(config.kafka.linger, 1500);
+    assert.equal(config.shutdown_timeout, 9000);
+    const [log] = config.logs;
+    assert.deepEqual([log?.ignore_older, log?.max_line, log?.rotate_wait], [null, 1024, 120_000]);
+  });
+
+  test('text stays as it is written, whatever YAML would make of it', async () => {
+    const { config } = await load('host: 0123\ntags: {version: 1.10, on: no, date: 2026-01-02}');
+    assert.equal(config.host, '0123');
+    assert.deepEqual(config.tags, { version: '1.10', on: 'no', date: '2026-01-02' });
+  });
+
+  test('topics follow the prefix unless they are given', async () => {
+    const { config } = await load('kafka: {topic_prefix: acme}\nlogs: [{include: /a}, {include: /b, topic: t}]');
+    assert.deepEqual([...config.logs.map((l) => l.topic), config.metrics.topic], ['acme.logs', 't', 'acme.metrics']);
+  });
+
+  test('inputs without a name get one from their path, each another', async () => {
+    const { config } = await load(
+      'logs: [{include: /var/log/nginx/*.log}, {include: /v/nginx/x.d/*}, {include: /nginx}, {include: /nginx}]',
+    );
+    assert.deepEqual(
+      config.logs.map((l) => l.name),
+      ['nginx', 'x', 'nginx-2', 'nginx-3'],
+    );
+  });
+
+  test('metrics.host is false, true, or a map', async () => {
+    assert.equal((await load('metrics: {host: false}')).config.metrics.host, false);
+    assert.deepEqual((await load('metrics: {host: true}')).config.metrics.host, (await load('')).config.metrics.host);
+    const { host } = (await load('metrics: {host: {cpu: false}}')).config.metrics;
+    assert(host !== false && !host.cpu && host.memory);
+  });
+
+  test('the host comes from RUNNEL_HOST, then NODE_NAME', async () => {
+    assert.equal((await load('', { NODE_NAME: 'n' })).config.host, 'n');
+    assert.equal((await load('', { NODE_NAME: 'n', RUNNEL_HOST: 'r' })).config.host, 'r');
+    assert.equal((await load('host: c', { RUNNEL_HOST: 'r' })).config.host, 'c');
+  });
+
+  test('aliases and merge keys are followed', async () => {
+    const { config } = await load('logs:\n  - &a {name: a, include: /a, encoding: raw}\n  - {<<: *a, name: b}');
+    assert.deepEqual(
+      config.logs.map((l) => [l.name, l.encoding]),
+      [
+        ['a', 'raw'],
+        ['b', 'raw'],
+      ],
+    );
+  });
+});
+
+describe('several files', () => {
+  test('maps merge, lists append, in name order', async () => {
+    const { config, files } = await load({
+      'runnel.yaml': 'tags: {a: 1}\nlogs: [{name: one, include: /1}]\nkafka: {brokers: a}',
+      'conf.d/20.yaml': 'logs: [{name: three, include: /3}]',
+      'conf.d/10.yaml': 'tags: {b: 2}\nlogs: [{name: two, include: /2}]\nkafka: {brokers: [b]}',
+      'conf.d/ignored.yml': 'not: read',
+      'conf.d/.hidden.yaml': 'not: read',
+    });
+    assert.deepEqual(config.tags, { a: '1', b: '2' });
+    assert.deepEqual(
+      config.logs.map((l) => l.name),
+      ['one', 'two', 'three'],
+    );
+    assert.deepEqual(config.kafka.brokers, ['a:9092', 'b:9092']);
+    assert.equal(files.length, 3);
+  });
+
+  check(
+    'a value set twice names both places, and faults of all files are told at once',
+    { 'runnel.yaml': 'host: a\nkafka:\n  lingr: 1s\n', 'conf.d/a.yaml': 'host: b\nkafka: {linger: 5}\n' },
+    [
+      'runnel.yaml:3:3: unknown key lingr in kafka: did you mean linger?',
+      'conf.d/a.yaml:1:7: host is set twice: here and at runnel.yaml:1:7',
+      'conf.d/a.yaml:2:17: kafka.linger needs a unit, for example 5ms',
+    ],
+  );
+
+  check(
+    'a name that two files use is told where the second one stands',
+    { 'runnel.yaml': 'logs: [{name: a, include: /1}]', 'conf.d/x.yaml': 'logs:\n  - name: a\n    include: /2\n' },
+    ['conf.d/x.yaml:2:11: logs[1].name a is the name of logs[0] too: names are unique'],
+  );
+});
+
+describe('what is replaced', () => {
+  test('variables, defaults and files, also inside each other', async () => {
+    const path = write({
+      'runnel.yaml': [
+        'host: ${H}-${N:-1}',
+        'data_dir: ${UNSET:-${D}/x}',
+        'kafka: {brokers: [a], create_topics: ${B}, compression_level: ${L}, linger: "${L}ms"}',
+        'tags: {file: ${file:secret}, dir: "${file:${SUB}/s}", literal: $${H}, dollar: $H, empty: "${E:-e}"}',
+      ].join('\n'),
+      secret: 'line\n',
+      'sub/s': 'other\r\n',
+    });
+    const env = { H: 'web', D: '/data', B: 'false', L: '7', SUB: 'sub', E: '' };
+    const { config } = await loadConfig(path, { env });
+    assert.equal(config.host, 'web-1');
+    assert.equal(config.data_dir, '/data/x');
+    assert.equal(config.kafka.create_topics, false);
+    assert.equal(config.kafka.compression_level, 7);
+    assert.equal(config.kafka.linger, 7);
+    assert.deepEqual(config.tags, { file: 'line', dir: 'other', literal: '${H}', dollar: '$H', empty: 'e' });
+  });
+
+  test('a variable that holds YAML stays text', async () => {
+    const { config } = await load('host: ${X}', { X: 'a: b #c' });
+    assert.equal(config.host, 'a: b #c');
+  });
+
+  test('a plain value that becomes nothing is not set', async () => {
+    const { config } = await load('kafka: \n  linger: ${X:-}\n');
+    assert.equal(config.kafka.linger, 50);
+  });
+
+  check('what is unset is a fault', 'host: ${NOPE}', [
+    'runnel.yaml:1:7: the environment variable NOPE is not set: set it, or write ${NOPE:-default}',
+  ]);
+  check('a file that is not there is a fault', 'host: ${file:/nowhere/x}', [
+    'runnel.yaml:1:7: cannot read /nowhere/x: there is no such file',
+  ]);
+  check('a ${ that does not close is a fault', 'host: "a${B"', [
+    'runnel.yaml:1:7: a ${ without its }: a literal ${ is written $${',
+  ]);
+  check('a device is not read', 'host: ${file:/dev/zero}', [
+    'runnel.yaml:1:7: cannot read /dev/zero: it is no regular file',
+  ]);
+  check(
+    'what the environment holds is never printed',
+    'kafka:\n  compression: ${SECRET}\n',
+    ['runnel.yaml:2:16: kafka.compression must be none, gzip, snappy, lz4 or zstd, not what it is set to'],
+    { SECRET: 'hunter2' },
+  );
+});
+
+describe('faults of one value', () => {
+  const wrong = (yaml: string, message: string) => check(yaml.replaceAll('\n', ' '), yaml, [message]);
+
+  wrong('kafka:\n  linger: 50', 'runnel.yaml:2:11: kafka.linger needs a unit, for example 50ms');
+  wrong('kafka: {linger: soon}', 'runnel.yaml:1:17: kafka.linger must be a duration, for example 50ms, not "soon"');
+  wrong('kafka: {linger: 2m}', 'runnel.yaml:1:17: kafka.linger must be at most 1m, not "2m"');
+  wrong('kafka: {linger: 5sec}', 'runnel.yaml:1:17: kafka.linger has an unknown unit sec: use ms, s, m, h or d');
+  wrong('spool: {max_size: 20mib}', 'runnel.yaml:1:19: spool.max_size has an unknown unit mib: did you mean MiB?');
+  wrong('spool: {max_size: 1024}', 'runnel.yaml:1:19: spool.max_size needs a unit, for example 1024KiB');
+  wrong(
+    'statsd: {max_contexts: 1e5}',
+    'runnel.yaml:1:24: statsd.max_contexts must be a whole number from 1 to 2000000, not "1e5"',
+  );
+  wrong('statsd: {max_contexts: 0}', 'runnel.yaml:1:24: statsd.max_contexts must be from 1 to 2000000, not "0"');
+  wrong(
+    'statsd: {percentiles: 95}',
+    'runnel.yaml:1:23: statsd.percentiles[0] must lie between 0 and 1, both excluded: write 0.95 for the 95th percentile',
+  );
+  wrong(
+    'statsd: {listen: 127.0.0.1:8125}',
+    'runnel.yaml:1:18: statsd.listen[0] must begin with udp://, tcp://, unixgram:// or unixstream://, for example udp://127.0.0.1:8125, not "127.0.0.1:8125"',
+  );
+  wrong(
+    'statsd: {listen: [upd://a:1]}',
+    'runnel.yaml:1:19: statsd.listen[0] has an unknown scheme upd://: use udp, tcp, unixgram or unixstream; did you mean udp?',
+  );
+  wrong(
+    'statsd: {listen: [udp://0.0.0.0]}',
+    'runnel.yaml:1:19: statsd.listen[0] needs a port, for example udp://127.0.0.1:8125',
+  );
+  wrong('admin: {listen: 127.0.0.1}', 'runnel.yaml:1:17: admin.listen needs a port, for example 127.0.0.1:8687');
+  wrong('kafka: {brokers: [a:99999]}', 'runnel.yaml:1:19: kafka.brokers[0] must have a port from 0 to 65535');
+  wrong('kafka: {brokers: ["kafka://a"]}', 'runnel.yaml:1:19: kafka.brokers[0] must be host:port without kafka://');
+  wrong('kafka: {create_topics: yes}', 'runnel.yaml:1:24: kafka.create_topics must be true or false, not "yes"');
+  wrong(
+    'kafka: {compression: zst}',
+    'runnel.yaml:1:22: kafka.compression must be none, gzip, snappy, lz4 or zstd, not "zst"; did you mean zstd?',
+  );
+  wrong(
+    'kafka: {topic_prefix: "a b"}',
+    `runnel.yaml:1:23: kafka.topic_prefix must be 1 to 249 letters, digits, '.', '_' or '-', not "a b"`,
+  );
+  wrong('data_dir: data', 'runnel.yaml:1:11: data_dir must be an absolute path, beginning with /, not "data"');
+  wrong(
+    'logs: [{include: "/a/[b"}]',
+    'runnel.yaml:1:18: logs[0].include[0] has a [ that is not closed; a literal one is written \\[',
+  );
+  wrong(
+    'logs: [{include: "/a/{b"}]',
+    'runnel.yaml:1:18: logs[0].include[0] has a { that is not closed; a literal one is written \\{',
+  );
+  wrong(
+    'logs: [{include: log/a}]',
+    'runnel.yaml:1:18: logs[0].include[0] must be an absolute path or glob, beginning with /, not "log/a"',
+  );
+  wrong(
+    'logs: [{include: /a, max_line: 1MiB}]',
+    'runnel.yaml:1:32: logs[0].max_line must be at most 900000B, not "1MiB"',
+  );
+  wrong('host: ""', 'runnel.yaml:1:7: host must not be empty');
+  wrong('metrics: {host: none}', 'runnel.yaml:1:17: metrics.host must be false or a map, not "none"');
+  wrong('metrics: {host: {cpus: true}}', 'runnel.yaml:1:18: unknown key cpus in metrics.host: did you mean cpu?');
+});
+
+describe('faults of form', () => {
+  const wrong = (yaml: string, ...messages: string[]) => check(yaml.replaceAll('\n', ' '), yaml, messages);
+
+  wrong('kafak: {}', 'runnel.yaml:1:1: unknown key kafak: did you mean kafka?');
+  wrong(
+    'spool:\n  xyzzy: 1',
+    'runnel.yaml:2:3: unknown key xyzzy in spool: known keys are max_size, when_full, sync, max_age',
+  );
+  wrong('tags: [a]', 'runnel.yaml:1:7: tags must be a map, for example {env: prod}, not a list');
+  wrong('kafka: a:9092', 'runnel.yaml:1:8: kafka must be a map with keys such as brokers, not a single value');
+  wrong('logs: {include: /a}', 'runnel.yaml:1:7: logs must be a list of maps: put "- " before include');
+  wrong('logs: [/a]', 'runnel.yaml:1:8: logs[0] must be a map with keys such as name, not a single value');
+  wrong(
+    'logs: [{name: a}]',
+    'runnel.yaml:1:8: logs[0] needs include: files to read: absolute paths or globs (*, ?, [a-z], {a,b}, and ** for any depth)',
+  );
+  wrong('logs:\n  -\n', 'runnel.yaml:2:4: logs[0] is empty');
+  wrong('host: [a]', 'runnel.yaml:1:7: host must be a single value (text), not a list');
+  wrong('just text', 'runnel.yaml:1:1: the file must be a map with keys such as host, not a single value');
+  wrong('host: a\nhost: b', 'runnel.yaml:2:1: host is set twice: here and at runnel.yaml:1:1');
+  wrong('a: b: c', 'runnel.yaml:1:4: not valid YAML: Nested mappings are not allowed in compact mappings');
+  wrong('kafka:\n\tlinger: 5ms', 'runnel.yaml:2:1: a tab indents this line: YAML wants spaces');
+  wrong(
+    'host: a\n---\nhost: b',
+    'runnel.yaml:2:1: a second document begins here: one file holds one; put the rest into conf.d',
+  );
+  wrong('host: *x', 'runnel.yaml:1:7: this alias has no anchor: a text that begins with * needs quotes');
+  wrong('kafka: {tls: }', 'runnel.yaml:1:9: kafka.tls is empty: write tls: {} for its defaults, or leave it out');
+});
+
+describe('faults between options', () => {
+  check('two inputs of one name', 'logs: [{name: a, include: /1}, {name: a, include: /2}]', [
+    'runnel.yaml:1:39: logs[1].name a is the name of logs[0] too: names are unique',
+  ]);
+  check('half a certificate', 'kafka: {brokers: a, tls: {cert_file: /c}}', [
+    'runnel.yaml:1:38: kafka.tls.cert_file needs kafka.tls.key_file beside it',
+  ]);
+  check('half a login', 'kafka: {brokers: a, sasl: {username: u}}', [
+    'runnel.yaml:1:27: kafka.sasl needs password: the secret that goes with the name',
+  ]);
+  check('a login whose secret is not set is one fault', 'kafka: {brokers: a, sasl: {username: u, password: ${P}}}', [
+    'runnel.yaml:1:51: the environment variable P is not set: set it, or write ${P:-default}',
+  ]);
+  check('TLS without brokers', 'kafka: {tls: {}}', ['runnel.yaml:1:14: kafka.tls is set, but kafka.brokers is empty']);
+  check('more topics than memory', 'buffer_memory: 10MiB\nlogs: [{include: /1}, {include: /2, topic: t}]', [
+    'runnel.yaml:1:16: buffer_memory must be at least 14MiB for 3 topics',
+  ]);
+  check(
+    'they are told beside faults of single values',
+    'buffer_memory: 9MiB\nkafka: {linger: 1, sasl: {}}\nlogs: [{include: [x, /y]}]',
+    [
+      'runnel.yaml:1:16: buffer_memory must be at least 10MiB for 2 topics',
+      'runnel.yaml:2:17: kafka.linger needs a unit, for example 1ms',
+      'runnel.yaml:2:26: kafka.sasl needs username: who the agent logs in as',
+      'runnel.yaml:2:26: kafka.sasl needs password: the secret that goes with the name',
+      'runnel.yaml:3:19: logs[0].include[0] must be an absolute path or glob, beginning with /, not "x"',
+    ],
+  );
+});
+
+describe('what this version does not do', () => {
+  const refused = (yaml: string, message: string) => check(yaml, yaml, [`${message} is not supported in this version`]);
+  refused('kafka: {delivery: exactly_once}', 'runnel.yaml:1:19: kafka.delivery: exactly_once');
+  refused('logs: [{include: /a, format: cri}]', 'runnel.yaml:1:30: logs[0].format: any format but plain');
+  refused(
+    'logs: [{include: /a, encoding_in: latin1}]',
+    'runnel.yaml:1:35: logs[0].encoding_in: any encoding but utf-8',
+  );
+  refused('logs: [{include: /a, multiline: {start: x}}]', 'runnel.yaml:1:33: logs[0].multiline: joining lines');
+  refused('logs: [{include: /a, delete_after: 1d}]', 'runnel.yaml:1:36: logs[0].delete_after: deleting files');
+});
+
+describe('files', () => {
+  test('a file that is not there is one clear fault', async () => {
+    await assert.rejects(loadConfig('/nowhere/runnel.yaml'), {
+      message: '/nowhere/runnel.yaml:1:1: cannot read the configuration: there is no such file',
+    });
+  });
+
+  test('a directory, and bytes that are no text, are refused', async () => {
+    await assert.rejects(loadConfig(root), /cannot read the configuration: it is a directory/);
+    const path = write('');
+    writeFileSync(path, Buffer.from([0x68, 0xff, 0xfe]));
+    await assert.rejects(loadConfig(path), /1:1: is not UTF-8 text/);
+  });
+
+  test('a bomb of aliases ends in a fault, soon', async () => {
+    const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x]'];
+    for (let i = 1; i < 12; i++)
+      lines.push(
+        `a${i}: &a${i} [${Array(9)
+          .fill(`*a${i - 1}`)
+          .join(', ')}]`,
+      );
+    const told = await faults(lines.join('\n'));
+    assert(told.some((line) => line.includes('grows too large')));
+    assert(told.length < 20);
+  });
+
+  test('an anchor that holds itself ends in a fault', async () => {
+    assert.match((await faults('tags: &a {x: *a}')).join(), /nested too deep/);
+  });
+
+  test('the hash follows the files, not the environment', async () => {
+    const path = write('host: ${X}');
+    const one = await loadConfig(path, { env: { X: '1' } });
+    const two = await loadConfig(path, { env: { X: '2' } });
+    assert.equal(one.hash, two.hash);
+    writeFileSync(path, 'host: x');
+    assert.notEqual((await loadConfig(path)).hash, one.hash);
+  });
+
+  test('a password that everyone can read, and unchecked certificates, are warnings', async () => {
+    const path = write('kafka: {brokers: a, tls: {insecure: true}, sasl: {username: u, password: hunter2}}');
+    chmodSync(path, 0o644);
+    const { warnings } = await loadConfig(path);
+    assert.equal(warnings.length, 2);
+    assert(!warnings.join().includes('hunter2'));
+    chmodSync(path, 0o640);
+    assert.equal((await loadConfig(path)).warnings.length, 1);
+  });
+
+  test('what the files set can be told from defaults', async () => {
+    const { isSet } = await load('statsd: {listen: udp://127.0.0.1:1}\nadmin:\n  listen:\n');
+    assert.equal(isSet('statsd.listen'), true);
+    assert.equal(isSet('admin.listen'), false);
+    assert.equal(isSet('spool.sync'), false);
+  });
+});
