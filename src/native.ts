@@ -3,7 +3,9 @@
  * systemd. The one door to koffi, which is loaded at the first use; where it cannot be loaded `nativeAvailable` is false
  * and callers do without. Numbers and layouts are those of 64-bit Linux (x64 and arm64 agree); flock works on macOS too.
  */
+import { closeSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { isIPv6 } from 'node:net';
 import { getSystemErrorMessage } from 'node:util';
 
 type Call = (...args: unknown[]) => number;
@@ -62,4 +64,152 @@ export function tryLock(fd: number): boolean {
   const errno = c.errno();
   if (errno === (process.platform === 'darwin' ? 35 : 11)) return false;
   throw new Error(`cannot lock: ${getSystemErrorMessage(-errno)}`);
+}
+
+const AF_UNIX = 1;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = 0x80000;
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
+const SO_RCVTIMEO = 20;
+const SO_RCVBUFFORCE = 33;
+const MSG_DONTWAIT = 0x40;
+const MSG_WAITFORONE = 0x10000;
+const EINTR = 4;
+const EAGAIN = 11;
+
+/** Datagrams by the batch need Linux; elsewhere there is node:dgram. */
+export function datagramsAvailable(): boolean {
+  return process.platform === 'linux' && nativeAvailable();
+}
+
+export interface DatagramSocket {
+  fd: number;
+  port: number;
+  /** Bytes the kernel granted, its own overhead included (it doubles what was asked). */
+  receiveBuffer: number;
+}
+
+/**
+ * A bound UDP socket. `host` is an IP address; port 0: any free one. Asks for `receiveBuffer` bytes past the system's
+ * limit first (needs CAP_NET_ADMIN), then within it. A receive waits `timeout_ms` at most.
+ */
+export function openUdp(host: string, port: number, receiveBuffer: number, timeout_ms: number): DatagramSocket {
+  const c = need();
+  const address = socketAddress(host, port);
+  const fd = c.call('int socket(int, int, int)')(address.readUInt16LE(0), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw systemError(c);
+  const set = c.call('int setsockopt(int, int, int, void *, uint32_t)');
+  const size = Buffer.alloc(4);
+  size.writeInt32LE(Math.min(receiveBuffer, 0x3fffffff));
+  if (set(fd, SOL_SOCKET, SO_RCVBUFFORCE, size, 4) !== 0) set(fd, SOL_SOCKET, SO_RCVBUF, size, 4);
+  const timeout = Buffer.alloc(16);
+  timeout.writeBigInt64LE(BigInt(Math.floor(timeout_ms / 1000)), 0);
+  timeout.writeBigInt64LE(BigInt((timeout_ms % 1000) * 1000), 8);
+  set(fd, SOL_SOCKET, SO_RCVTIMEO, timeout, 16);
+  if (c.call('int bind(int, void *, uint32_t)')(fd, address, address.length) !== 0) {
+    const error = systemError(c);
+    closeSync(fd);
+    throw error;
+  }
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(4);
+  c.call('int getsockopt(int, int, int, void *, void *)')(fd, SOL_SOCKET, SO_RCVBUF, size, length);
+  const bound = Buffer.alloc(28);
+  length.writeUInt32LE(28);
+  c.call('int getsockname(int, void *, void *)')(fd, bound, length);
+  return { fd, port: bound.readUInt16BE(2), receiveBuffer: size.readInt32LE() };
+}
+
+/** sockaddr_in or sockaddr_in6. */
+function socketAddress(host: string, port: number): Buffer {
+  const six = isIPv6(host);
+  const out = Buffer.alloc(six ? 28 : 16);
+  out.writeUInt16LE(six ? AF_INET6 : AF_INET, 0);
+  out.writeUInt16BE(port, 2);
+  if (!six) {
+    host.split('.').forEach((part, i) => {
+      out[4 + i] = Number(part);
+    });
+    return out;
+  }
+  const [left = '', right] = host.replace(/%.*$/, '').split('::');
+  const words = (text: string) => (text === '' ? [] : text.split(':').map((word) => Number.parseInt(word, 16)));
+  const tail = words(right ?? '');
+  const head = words(left);
+  head.forEach((word, i) => {
+    out.writeUInt16BE(word, 8 + i * 2);
+  });
+  tail.forEach((word, i) => {
+    out.writeUInt16BE(word, 24 - (tail.length - i) * 2);
+  });
+  return out;
+}
+
+/** recvmmsg(2) into fixed places of one stretch of memory: datagram i begins at `at + i * slotBytes`. */
+export class DatagramReader {
+  readonly slots: number;
+  readonly #fd: number;
+  readonly #headers: Buffer;
+  readonly #vectors: Buffer;
+  readonly #lengths: Uint32Array;
+  readonly #receive: Call;
+
+  /** `memory` must not move; the reader holds its address. */
+  constructor(fd: number, memory: Buffer, at: number, slots: number, slotBytes: number) {
+    const c = need();
+    this.#fd = fd;
+    this.slots = slots;
+    // struct iovec { base, length } and struct mmsghdr { msghdr { name, namelen, iov, iovlen, ... }, len }
+    this.#vectors = Buffer.from(new ArrayBuffer(slots * 16));
+    this.#headers = Buffer.from(new ArrayBuffer(slots * 64));
+    const base = c.address(memory) + BigInt(at);
+    const vectors = c.address(this.#vectors);
+    for (let i = 0; i < slots; i++) {
+      this.#vectors.writeBigUInt64LE(base + BigInt(i * slotBytes), i * 16);
+      this.#vectors.writeBigUInt64LE(BigInt(slotBytes), i * 16 + 8);
+      this.#headers.writeBigUInt64LE(vectors + BigInt(i * 16), i * 64 + 16);
+      this.#headers.writeBigUInt64LE(1n, i * 64 + 24);
+    }
+    this.#lengths = new Uint32Array(this.#headers.buffer);
+    this.#receive = c.call('int recvmmsg(int, void *, uint32_t, int, void *)');
+  }
+
+  /** Datagrams received, 0 when there were none; `wait`: for the first of them, as long as the socket's timeout. */
+  receive(wait: boolean): number {
+    const n = this.#receive(this.#fd, this.#headers, this.slots, wait ? MSG_WAITFORONE : MSG_DONTWAIT, null);
+    if (n >= 0) return n;
+    const c = need();
+    const errno = c.errno();
+    if (errno === EAGAIN || errno === EINTR) return 0;
+    throw systemError(c);
+  }
+
+  length(i: number): number {
+    return this.#lengths[i * 16 + 14]!;
+  }
+}
+
+/** sd_notify(3): `READY=1`, `STOPPING=1`, `WATCHDOG=1`. Does nothing when systemd did not ask for it. */
+export function sdNotify(text: string): void {
+  const path = process.env.NOTIFY_SOCKET;
+  if (!path || !datagramsAvailable()) return;
+  const c = need();
+  const fd = c.call('int socket(int, int, int)')(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw systemError(c);
+  try {
+    // A name that begins with @ is in the abstract namespace: its first byte is 0.
+    const address = Buffer.concat([Buffer.from([AF_UNIX, 0]), Buffer.from(path.replace(/^@/, '\0'))]);
+    const bytes = Buffer.from(text);
+    const send = c.call('int64_t sendto(int, void *, size_t, int, void *, uint32_t)');
+    if (Number(send(fd, bytes, bytes.length, 0, address, address.length)) < 0) throw systemError(c);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function systemError(c: Libc): Error {
+  return new Error(getSystemErrorMessage(-c.errno()));
 }

@@ -1,0 +1,117 @@
+/**
+ * The series table: which series there are, by number. A series is a kind, a name and attributes.
+ *
+ *   key  <kind letter><name as JSON><attributes as the inside of a JSON object>     one string, cut apart at the flush
+ *
+ * Invariant: a number below `size` is live or on the free list. At most `limit` series are live, besides overflow
+ * series: past the limit samples still count, in one series a name with the attribute `runnel.overflow`.
+ */
+import { attributesJson } from './record.ts';
+
+/** Overflow series, at most: names do not come without end, and where they do, samples are dropped and counted. */
+const OVERFLOW = 1024;
+/** What all keys together may take, for each series of the limit, in characters. */
+const KEY_CHARACTERS = 512;
+
+export class SeriesTable {
+  readonly limit: number;
+  /** Numbers that can be given out. */
+  readonly capacity: number;
+  /** Numbers ever given out. */
+  size = 0;
+  readonly #numbers = new Map<string, number>();
+  readonly #keys: (string | undefined)[] = [];
+  readonly #nameLengths: Uint32Array;
+  /** Windows without a sample. */
+  readonly #idle: Uint8Array;
+  readonly #free: number[] = [];
+  readonly #overflows = new Set<number>();
+  #characters = 0;
+
+  constructor(limit: number) {
+    this.limit = limit;
+    this.capacity = limit + OVERFLOW;
+    this.#nameLengths = new Uint32Array(this.capacity);
+    this.#idle = new Uint8Array(this.capacity);
+  }
+
+  get live(): number {
+    return this.#numbers.size;
+  }
+
+  /** The number of a series, new or known; of its overflow series when the table is full; -1 when that is full too. */
+  number(kind: number, name: string, tags: readonly (readonly [string, string])[]): number {
+    const nameJson = JSON.stringify(name);
+    const key = String(kind) + nameJson + attributesJson(sorted(tags));
+    const known = this.#numbers.get(key);
+    if (known !== undefined) return known;
+    if (this.live - this.#overflows.size < this.limit && this.#characters + key.length <= this.limit * KEY_CHARACTERS) {
+      return this.#add(key, nameJson.length);
+    }
+    const overflow = `${kind}${nameJson}"runnel.overflow":"true"`;
+    const there = this.#numbers.get(overflow);
+    if (there !== undefined) return there;
+    if (this.#overflows.size >= OVERFLOW || nameJson.length > 4 * KEY_CHARACTERS) return -1;
+    const number = this.#add(overflow, nameJson.length);
+    this.#overflows.add(number);
+    return number;
+  }
+
+  kind(number: number): number {
+    return this.#keys[number]!.charCodeAt(0) - 48;
+  }
+
+  /** The name as JSON. */
+  name(number: number): string {
+    return this.#keys[number]!.slice(1, 1 + this.#nameLengths[number]!);
+  }
+
+  /** The inside of the JSON object. */
+  attributes(number: number): string {
+    return this.#keys[number]!.slice(1 + this.#nameLengths[number]!);
+  }
+
+  used(number: number): void {
+    this.#idle[number] = 0;
+  }
+
+  /** A window has passed without this one; returns for how many now. */
+  unused(number: number): number {
+    if (this.#keys[number] === undefined) return 0;
+    this.#idle[number] = Math.min(255, this.#idle[number]! + 1);
+    return this.#idle[number]!;
+  }
+
+  /** Takes out what was idle for `windows` or more; its numbers are given out again. Returns how many went. */
+  evict(windows: number): number {
+    let gone = 0;
+    for (let number = 0; number < this.size; number++) {
+      const key = this.#keys[number];
+      if (key === undefined || this.#idle[number]! < windows) continue;
+      this.#numbers.delete(key);
+      this.#keys[number] = undefined;
+      this.#characters -= key.length;
+      this.#overflows.delete(number);
+      this.#idle[number] = 0;
+      this.#free.push(number);
+      gone++;
+    }
+    return gone;
+  }
+
+  #add(key: string, nameLength: number): number {
+    const number = this.#free.pop() ?? this.size++;
+    this.#numbers.set(key, number);
+    this.#keys[number] = key;
+    this.#nameLengths[number] = nameLength;
+    this.#idle[number] = 0;
+    this.#characters += key.length;
+    return number;
+  }
+}
+
+/** In one order, whatever the order sent, and every pair once. */
+function sorted(tags: readonly (readonly [string, string])[]): (readonly [string, string])[] {
+  const order = [...tags].sort(([a, x], [b, y]) => (a < b ? -1 : a > b ? 1 : x < y ? -1 : x > y ? 1 : 0));
+  return order.filter((tag, i) => i === 0 || tag[0] !== order[i - 1]![0] || tag[1] !== order[i - 1]![1]);
+}

@@ -1,0 +1,168 @@
+/**
+ * The StatsD kernel and its memory. It belongs to one worker; the size follows from the most series it may hold, and
+ * pages that are not used cost nothing.
+ *
+ *   page 0         | arena     | columns, twice | entries | table of spellings | keys
+ *   result, values | datagrams | sums, samples  |         |                    |
+ *
+ * Columns come twice: while one pair is written out, the next window is counted in the other.
+ * Keys and table are a cache: when either is full, both are emptied, and spellings are learned again.
+ */
+import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+/** Why the kernel gave a line back. */
+export const DONE = 0;
+export const UNKNOWN = 1;
+export const ODD = 2;
+export const FULL = 3;
+export const MEMBER = 4;
+
+/** Kinds of series, as the kernel numbers them. */
+export const COUNTER = 0;
+export const GAUGE = 1;
+export const HISTOGRAM = 2;
+export const TIMER = 3;
+export const SET = 4;
+
+/** Entries between two drains. */
+export const MAX_ENTRIES = 65_536;
+const RESULT_AT = 32_768;
+const VALUES_AT = 40_960;
+const ARENA_AT = 65_536;
+const FIRST_SLOTS = 4096;
+/** Bytes of keys that a spelling may take on average before the cache counts as full. */
+const KEY_BYTES = 128;
+const PAGE = 65_536;
+
+interface Exports {
+  configure(...addresses: number[]): void;
+  setTable(at: number, slots: number): void;
+  clearEntries(): void;
+  accumulate(from: number, to: number, sums: number, samples: number): number;
+}
+
+/** One window's figures by series number. */
+export interface Columns {
+  readonly sumsAt: number;
+  readonly samplesAt: number;
+  readonly sums: Float64Array;
+  readonly samples: Uint32Array;
+}
+
+let compiled: WebAssembly.Module | undefined;
+
+export class StatsdKernel {
+  readonly arenaAt = ARENA_AT;
+  readonly memory: WebAssembly.Memory;
+  /** The whole memory. */
+  readonly bytes: Buffer;
+  readonly columns: readonly [Columns, Columns];
+  /** Into `entrySeries`, `entryValue`, `entryWeight`: what histograms and timers were sent since `clearEntries`. */
+  readonly entrySeries: Uint32Array;
+  readonly entryValue: Float64Array;
+  readonly entryWeight: Float64Array;
+  /** why, end of line, lines, samples, entries; UNKNOWN: hash, name length, tags at, tags length, kind; MEMBER: series, from, to. */
+  readonly result: Uint32Array;
+  readonly #exports: Exports;
+  readonly #words: Uint32Array;
+  readonly #tableAt: number;
+  readonly #maxSlots: number;
+  readonly #keysAt: number;
+  readonly #keysEnd: number;
+  #slots: number;
+  #spellings = 0;
+  #keyAt: number;
+
+  /** For series 0 ... `series` - 1; the first `arenaBytes` after page 0 are the caller's. */
+  constructor(series: number, arenaBytes: number) {
+    let at = ARENA_AT;
+    const reserve = (bytes: number) => {
+      const start = at;
+      at = (at + bytes + 63) & ~63;
+      return start;
+    };
+    reserve(arenaBytes + 64);
+    const columnsAt = [0, 1].map(() => ({ sumsAt: reserve(series * 8), samplesAt: reserve(series * 4) }));
+    const seriesAt = reserve(MAX_ENTRIES * 4);
+    const valueAt = reserve(MAX_ENTRIES * 8);
+    const weightAt = reserve(MAX_ENTRIES * 8);
+    this.#maxSlots = Math.max(FIRST_SLOTS, 2 ** Math.ceil(Math.log2(series * 4)));
+    this.#tableAt = reserve(this.#maxSlots * 16);
+    this.#keysAt = reserve((this.#maxSlots / 2) * KEY_BYTES + PAGE * 2);
+    this.#keysEnd = at;
+    const pages = Math.ceil(at / PAGE) + 1;
+    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    const buffer = this.memory.buffer;
+    this.bytes = Buffer.from(buffer);
+    this.#words = new Uint32Array(buffer);
+    this.columns = columnsAt.map((column) => ({
+      ...column,
+      sums: new Float64Array(buffer, column.sumsAt, series),
+      samples: new Uint32Array(buffer, column.samplesAt, series),
+    })) as [Columns, Columns];
+    this.entrySeries = new Uint32Array(buffer, seriesAt, MAX_ENTRIES);
+    this.entryValue = new Float64Array(buffer, valueAt, MAX_ENTRIES);
+    this.entryWeight = new Float64Array(buffer, weightAt, MAX_ENTRIES);
+    this.result = new Uint32Array(buffer, RESULT_AT, 10);
+    compiled ??= new WebAssembly.Module(readFileSync(new URL('./statsd.wasm', import.meta.url)));
+    const instance = new WebAssembly.Instance(compiled, { env: { memory: this.memory } });
+    this.#exports = instance.exports as unknown as Exports;
+    // The seed is secret, so that nobody can choose names that collide.
+    this.#exports.configure(RESULT_AT, VALUES_AT, seriesAt, valueAt, weightAt, MAX_ENTRIES, randomInt(2 ** 32));
+    this.#slots = FIRST_SLOTS;
+    this.#keyAt = this.#keysAt;
+    this.#exports.setTable(this.#tableAt, this.#slots);
+  }
+
+  /** Counts the lines in [from, to) until one needs the caller; returns its address, or `to`. See `result`. */
+  accumulate(from: number, to: number, columns: Columns): number {
+    return this.#exports.accumulate(from, to, columns.sumsAt, columns.samplesAt);
+  }
+
+  clearEntries(): void {
+    this.#exports.clearEntries();
+  }
+
+  /** After UNKNOWN: the spelling of the line at `line` leads to `series` from now on. */
+  learn(line: number, series: number): void {
+    const [, , , , , hash, nameLength, tagsAt, tagsLength, kind] = this.result as unknown as number[];
+    const padded = (nameLength! + 7) & ~7;
+    const size = (padded + tagsLength! + 8 + 7) & ~7;
+    if (this.#spellings >= this.#maxSlots / 2 || this.#keyAt + size + 16 > this.#keysEnd) this.forget();
+    else if (this.#spellings >= this.#slots / 2) this.#grow();
+    this.bytes.copyWithin(this.#keyAt, line, line + nameLength!);
+    this.bytes.copyWithin(this.#keyAt + padded, tagsAt!, tagsAt! + tagsLength!);
+    this.#insert(hash!, this.#keyAt, nameLength! | (tagsLength! << 16), ((kind! << 28) | series) >>> 0);
+    this.#keyAt += size;
+    this.#spellings++;
+  }
+
+  /** Every spelling is unknown again. */
+  forget(): void {
+    this.bytes.fill(0, this.#tableAt, this.#tableAt + this.#slots * 16);
+    this.#keyAt = this.#keysAt;
+    this.#spellings = 0;
+  }
+
+  #insert(hash: number, key: number, lengths: number, target: number): void {
+    let slot = hash & (this.#slots - 1);
+    const base = this.#tableAt / 4;
+    while (this.#words[base + slot * 4] !== 0) slot = (slot + 1) & (this.#slots - 1);
+    this.#words[base + slot * 4] = hash;
+    this.#words[base + slot * 4 + 1] = key;
+    this.#words[base + slot * 4 + 2] = lengths;
+    this.#words[base + slot * 4 + 3] = target;
+  }
+
+  #grow(): void {
+    const base = this.#tableAt / 4;
+    const old = this.#words.slice(base, base + this.#slots * 4);
+    this.bytes.fill(0, this.#tableAt, this.#tableAt + this.#slots * 16);
+    this.#slots *= 2;
+    this.#exports.setTable(this.#tableAt, this.#slots);
+    for (let i = 0; i < old.length; i += 4) {
+      if (old[i] !== 0) this.#insert(old[i]!, old[i + 1]!, old[i + 2]!, old[i + 3]!);
+    }
+  }
+}

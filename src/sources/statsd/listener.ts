@@ -1,0 +1,224 @@
+/** One listener as the main thread sees it: its worker, its counters, and its documents on the way into the pipeline. */
+import { lookup } from 'node:dns/promises';
+import { Worker } from 'node:worker_threads';
+import { emit } from '../../aggregate/emit.ts';
+import type { MetricOrigin } from '../../aggregate/record.ts';
+import type { Stream } from '../../core/batch.ts';
+import type { Output } from '../../core/pipeline.ts';
+import { log } from '../../log.ts';
+import { parseAddress } from './address.ts';
+import {
+  BYTES,
+  CONTEXTS,
+  CONTROLS,
+  COUNTERS,
+  type FromWorker,
+  KERNEL_DROPS,
+  LINES,
+  type ListenerOptions,
+  MESSAGES,
+  PACKETS,
+  REJECTED,
+  REPLACED,
+  SAMPLES,
+  STOP,
+  type ToWorker,
+} from './protocol.ts';
+
+export interface ListenerSettings {
+  /** `udp://host:port` */
+  address: string;
+  receiveBuffer: number;
+  interval: number;
+  maxContexts: number;
+  percentiles: readonly number[];
+  origin: MetricOrigin;
+  stream: Stream;
+  nextWindowId: () => string;
+  onError: (error: Error) => void;
+  native: boolean;
+}
+
+export interface ListenerStatus {
+  address: string;
+  packets: number;
+  lines: number;
+  bytes: number;
+  rejected: number;
+  kernel_drops: number;
+  error: string | null;
+}
+
+export class Listener {
+  /** Null when it is bound, or why it is not. */
+  readonly bound: Promise<Error | null>;
+  readonly #settings: ListenerSettings;
+  readonly #settle: (error: Error | null) => void;
+  readonly #control = new Int32Array(new SharedArrayBuffer(CONTROLS * 4));
+  readonly #counters = new Float64Array(new SharedArrayBuffer(COUNTERS * 8));
+  #address: string;
+  #error: string | null = null;
+  #listening = false;
+  /** Of the worker's counters, what the account knows already. */
+  #samples = 0;
+  #replaced = 0;
+  #kernelDrops = 0;
+  #settled = 0;
+
+  constructor(settings: ListenerSettings) {
+    this.#settings = settings;
+    this.#address = settings.address;
+    const { promise, resolve } = Promise.withResolvers<Error | null>();
+    this.bound = promise;
+    this.#settle = resolve;
+  }
+
+  get contexts(): number {
+    return this.#counters[CONTEXTS]!;
+  }
+
+  /** Receives until the signal aborts, and resolves when everything received is pushed. */
+  async run(output: Output, signal: AbortSignal): Promise<void> {
+    let worker: Worker;
+    try {
+      worker = await this.#start();
+    } catch (error) {
+      this.#fail(error as Error);
+      return;
+    }
+    const counting = setInterval(() => this.#count(), 1000);
+    const stop = () => {
+      Atomics.store(this.#control, STOP, 1);
+      Atomics.notify(this.#control, STOP);
+    };
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    let emitting = Promise.resolve();
+    worker.on('message', (message: FromWorker) => {
+      this.#count();
+      if (message.type === 'piece') emitting = emitting.then(() => this.#emit(output, worker, message));
+      else this.#heard(worker, message);
+    });
+    worker.on('error', (error) => this.#fail(error as Error));
+    await new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+    await emitting;
+    signal.removeEventListener('abort', stop);
+    clearInterval(counting);
+    this.#count();
+    // Nothing is in flight after an orderly end; a worker that died takes its window with it.
+    const lost = this.inFlight();
+    if (lost > 0) this.#drop('listener_failed', lost);
+  }
+
+  status(): ListenerStatus {
+    this.#count();
+    const counters = this.#counters;
+    return {
+      address: this.#address,
+      packets: counters[PACKETS]!,
+      lines: counters[LINES]!,
+      bytes: counters[BYTES]!,
+      rejected: counters[REJECTED]!,
+      kernel_drops: counters[KERNEL_DROPS]!,
+      error: this.#error,
+    };
+  }
+
+  inFlight(): number {
+    this.#count();
+    return this.#samples - this.#settled;
+  }
+
+  async #start(): Promise<Worker> {
+    const { address, stream, onError, nextWindowId, ...rest } = this.#settings;
+    const { host, port } = parseAddress(address);
+    const workerData: ListenerOptions = {
+      ...rest,
+      host: (await lookup(host)).address,
+      port,
+      control: this.#control.buffer as SharedArrayBuffer,
+      counters: this.#counters.buffer as SharedArrayBuffer,
+    };
+    const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
+    return new Worker(new URL(file, import.meta.url), { workerData });
+  }
+
+  #heard(worker: Worker, message: Exclude<FromWorker, { type: 'piece' }>): void {
+    const { address, receiveBuffer, nextWindowId, stream } = this.#settings;
+    if (message.type === 'listening') {
+      this.#listening = true;
+      this.#address = address.replace(/:0$/, `:${message.port}`);
+      // Linux counts its own overhead and grants twice what was asked.
+      if (message.receiveBuffer < receiveBuffer) {
+        log.warn(
+          `${this.#address}: the receive buffer is ${message.receiveBuffer} bytes instead of ${receiveBuffer}; bursts may be lost: sysctl -w net.core.rmem_max=${receiveBuffer}`,
+        );
+      }
+      this.#settle(null);
+    } else if (message.type === 'failed') {
+      this.#fail(new Error(message.message));
+    } else if (message.type === 'losses') {
+      for (const [reason, samples] of message.losses) {
+        stream.account.received += samples;
+        stream.account.drop(reason, samples);
+      }
+    } else if (message.type === 'window') {
+      this.#say(worker, { type: 'id', id: nextWindowId() });
+    }
+  }
+
+  async #emit(output: Output, worker: Worker, piece: Extract<FromWorker, { type: 'piece' }>): Promise<void> {
+    // From the push on the pipeline counts a batch.
+    const counting: Output = {
+      take: (stream, signal) => output.take(stream, signal),
+      discard: (batch) => output.discard(batch),
+      push: (batch) => {
+        this.#settled += batch.weight;
+        return output.push(batch);
+      },
+    };
+    const before = this.#settled;
+    try {
+      // Without the signal: what was received is pushed even when the agent is stopping.
+      await emit(counting, this.#settings.stream, piece.documents, piece.weights);
+    } catch (error) {
+      const weight = piece.weights.reduce((sum, w) => sum + w, 0);
+      this.#drop('output_failed', before + weight - this.#settled);
+      this.#settings.onError(new Error(`statsd: cannot hand over a window: ${(error as Error).message}`));
+    }
+    if (!piece.last) this.#say(worker, { type: 'next' });
+  }
+
+  #say(worker: Worker, message: ToWorker): void {
+    worker.postMessage(message);
+    Atomics.add(this.#control, MESSAGES, 1);
+    Atomics.notify(this.#control, MESSAGES);
+  }
+
+  /** Takes the worker's counters into the account. */
+  #count(): void {
+    const { account } = this.#settings.stream;
+    const samples = this.#counters[SAMPLES]!;
+    const replaced = this.#counters[REPLACED]!;
+    const drops = this.#counters[KERNEL_DROPS]!;
+    account.received += samples - this.#samples;
+    account.replaced += replaced - this.#replaced;
+    // Datagrams that the kernel dropped were never received: the loss is shown, it is not part of the sum.
+    if (drops > this.#kernelDrops) account.drop('kernel_drop', 0);
+    this.#samples = samples;
+    this.#replaced = replaced;
+    this.#kernelDrops = drops;
+  }
+
+  #drop(reason: string, samples: number): void {
+    this.#settled += samples;
+    this.#settings.stream.account.drop(reason, samples);
+  }
+
+  #fail(error: Error): void {
+    this.#error = this.#listening ? error.message : `cannot listen on ${this.#address}: ${error.message}`;
+    const said = new Error(this.#error);
+    if (this.#listening) this.#settings.onError(said);
+    this.#settle(said);
+  }
+}

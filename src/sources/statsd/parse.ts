@@ -1,0 +1,152 @@
+/**
+ * The grammar of DogStatsD (protocol 1.0 to 1.6), one line at a time: the reference that the kernel's fast path agrees
+ * with, and what runs once for each new spelling and for everything unusual.
+ *
+ *   metric  name ":" value *( ":" value ) "|" type *( "|" field )        (a set's value is not split)
+ *   type    "c" / "g" / "ms" / "h" / "d" / "s"
+ *   field   "@" rate / "#" tags / "T" unix time / "c:" container / "e:" external / "card:" cardinality / unknown, ignored
+ *   tags    tag *( "," tag ),  tag = key [ ":" value ]
+ *   event   "_e{" title bytes "," text bytes "}:" ...        service check   "_sc|" ...        see parse-event.ts
+ *
+ * A repeated field: the last one counts. `+5|g` is the value 5, not a step.
+ */
+import { type Event, parseCheck, parseEvent, type ServiceCheck } from './parse-event.ts';
+import { parseTags, type Tag } from './tags.ts';
+
+export type WireType = 'c' | 'g' | 'ms' | 'h' | 'd' | 's';
+
+export interface Metric {
+  kind: 'metric';
+  name: string;
+  type: WireType;
+  /** Of all types but sets. */
+  values: number[];
+  /** Of sets: the member. */
+  member?: string;
+  rate?: number;
+  tags: Tag[];
+  /** From the tag `host:`, which says where the sample comes from. */
+  host?: string;
+  /** Seconds since the epoch. */
+  timestamp?: number;
+  container?: string;
+  inode?: number;
+  external?: External;
+  cardinality?: string;
+  /** Fields that this grammar does not know: ignored, and counted. */
+  unknownFields: number;
+}
+
+/** `e:it-<init>,cn-<container name>,pu-<pod uid>` */
+export interface External {
+  init?: boolean;
+  container?: string;
+  pod?: string;
+}
+
+export interface Rejected {
+  kind: 'rejected';
+  reason: Reason;
+}
+
+/** Part of `malformed:<reason>` in the counters. */
+export type Reason = 'name' | 'value' | 'type' | 'rate' | 'timestamp' | 'event' | 'service_check';
+
+export type Parsed = Metric | Event | ServiceCheck | Rejected;
+
+const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+const TYPES = new Set<string>(['c', 'g', 'ms', 'h', 'd', 's']);
+
+/** A line without its terminator. A CR at its end is none of it. */
+export function parseLine(bytes: Buffer): Parsed {
+  const line = bytes.at(-1) === 13 ? bytes.subarray(0, -1) : bytes;
+  const text = line.toString();
+  if (text.startsWith('_e{')) return parseEvent(line) ?? rejected('event');
+  if (text.startsWith('_sc')) return parseCheck(text) ?? rejected('service_check');
+  return parseMetric(text);
+}
+
+function parseMetric(text: string): Metric | Rejected {
+  const [head = '', type, ...fields] = text.split('|');
+  const colon = head.indexOf(':');
+  if (colon === 0 || head === '') return rejected('name');
+  if (colon < 0) return rejected('value');
+  if (type === undefined || !TYPES.has(type)) return rejected('type');
+  const metric: Metric = {
+    kind: 'metric',
+    name: head.slice(0, colon),
+    type: type as WireType,
+    values: [],
+    tags: [],
+    unknownFields: 0,
+  };
+  const value = head.slice(colon + 1);
+  if (type === 's') {
+    if (value === '') return rejected('value');
+    metric.member = value;
+  } else {
+    for (const member of value.split(':')) {
+      if (member === '') continue;
+      const number = parseNumber(member);
+      if (number === undefined) return rejected('value');
+      metric.values.push(number);
+    }
+    if (metric.values.length === 0) return rejected('value');
+  }
+  for (const field of fields) {
+    const reason = parseField(metric, field);
+    if (reason) return rejected(reason);
+  }
+  return metric;
+}
+
+function parseField(metric: Metric, field: string): Reason | undefined {
+  if (field.startsWith('#')) {
+    const { tags, host } = parseTags(field.slice(1));
+    metric.tags = tags;
+    delete metric.host;
+    if (host !== undefined) metric.host = host;
+  } else if (field.startsWith('@')) {
+    const rate = parseNumber(field.slice(1));
+    if (rate === undefined || rate <= 0 || rate > 1) return 'rate';
+    metric.rate = rate;
+  } else if (field.startsWith('T')) {
+    const timestamp = /^\d+$/.test(field.slice(1)) ? Number(field.slice(1)) : 0;
+    if (timestamp < 1 || !Number.isSafeInteger(timestamp)) return 'timestamp';
+    metric.timestamp = timestamp;
+  } else if (field.startsWith('c:')) {
+    for (const part of field.slice(2).split(',')) {
+      if (part.startsWith('in-')) metric.inode = Number(part.slice(3));
+      else metric.container = part.replace(/^ci-|^cid-/, '');
+    }
+  } else if (field.startsWith('e:')) {
+    metric.external = parseExternal(field.slice(2));
+  } else if (field.startsWith('card:')) {
+    metric.cardinality = field.slice(5);
+  } else if (field !== '') {
+    metric.unknownFields++;
+  }
+  return undefined;
+}
+
+function parseExternal(text: string): External {
+  const external: External = {};
+  for (const part of text.split(',')) {
+    const value = part.slice(3);
+    if (part.startsWith('it-')) external.init = value === 'true';
+    else if (part.startsWith('cn-')) external.container = value;
+    else if (part.startsWith('pu-')) external.pod = value;
+  }
+  return external;
+}
+
+/** `[+-]digits[.digits][e[+-]digits]`, finite; not what JavaScript takes besides (spaces, 0x, Infinity, nothing). */
+export function parseNumber(text: string): number | undefined {
+  if (!NUMBER.test(text)) return undefined;
+  const value = Number(text);
+  return Number.isFinite(value) ? value : undefined;
+}
+
+function rejected(reason: Reason): Rejected {
+  return { kind: 'rejected', reason };
+}

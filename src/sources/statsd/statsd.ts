@@ -1,0 +1,87 @@
+/**
+ * StatsD: one worker a listener receives, parses and aggregates; here its documents go on into the pipeline.
+ *
+ *   received = in flight (the open window, the closed one, documents on their way) + pushed + dropped
+ */
+
+import type { Config } from '../../config/config.ts';
+import type { Account } from '../../core/account.ts';
+import type { Stream } from '../../core/batch.ts';
+import { valueEnvelope } from '../../core/envelope.ts';
+import type { Output, Source } from '../../core/pipeline.ts';
+import { log } from '../../log.ts';
+import { Listener, type ListenerStatus } from './listener.ts';
+
+export interface StatsdOptions {
+  config: Config['statsd'];
+  host: string;
+  /** On every record, as labels. */
+  tags: Record<string, string>;
+  topic: string;
+  /** The user configured the listeners: one that cannot bind is an error, not a warning. */
+  explicit: boolean;
+  account: Account;
+  /** Makes the id of a flush: unique, and the same again never. */
+  nextWindowId: () => string;
+  /** A listener that stopped by itself. */
+  onError: (error: Error) => void;
+  /** False: node:dgram even where libc could be called. */
+  native?: boolean;
+}
+
+export interface StatsdStatus {
+  listeners: ListenerStatus[];
+  contexts: number;
+}
+
+export interface StatsdSource extends Source {
+  /** Resolves when every listener is bound; rejects when one that was configured cannot be. */
+  readonly ready: Promise<void>;
+  status(): StatsdStatus;
+  /** Samples that were received and are neither pushed nor dropped. */
+  inFlight(): number;
+}
+
+export function statsdSource(options: StatsdOptions): StatsdSource {
+  const { config, account, host, topic } = options;
+  const envelope = valueEnvelope(host);
+  const stream: Stream = { name: 'statsd', topic, key: host, account, envelope: () => envelope, replayable: false };
+  const listeners = config.listen.map(
+    (address) =>
+      new Listener({
+        address,
+        receiveBuffer: config.receive_buffer,
+        interval: config.flush_interval,
+        maxContexts: config.max_contexts,
+        percentiles: config.percentiles,
+        origin: { host, dataset: 'statsd', labels: options.tags },
+        stream,
+        nextWindowId: options.nextWindowId,
+        onError: options.onError,
+        native: options.native ?? true,
+      }),
+  );
+  const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
+  // Who does not ask whether it is ready must not die of the answer.
+  ready.catch(() => {});
+
+  return {
+    ready,
+    async run(output: Output, signal: AbortSignal): Promise<void> {
+      const runs = listeners.map((listener) => listener.run(output, signal));
+      const bound = await Promise.all(listeners.map((listener) => listener.bound));
+      const failed = bound.filter((error) => error !== null);
+      if (failed.length > 0 && options.explicit) reject(failed[0]);
+      else resolve();
+      if (!options.explicit) for (const error of failed) log.warn(`statsd: ${error.message}`);
+      await Promise.all(runs);
+    },
+    status(): StatsdStatus {
+      const all = listeners.map((listener) => listener.status());
+      return { listeners: all, contexts: listeners.reduce((sum, listener) => sum + listener.contexts, 0) };
+    },
+    inFlight(): number {
+      return listeners.reduce((sum, listener) => sum + listener.inFlight(), 0);
+    },
+  };
+}
