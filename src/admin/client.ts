@@ -1,0 +1,85 @@
+/** How a command finds and asks the running agent: by its unix socket, else by its address. */
+import { type IncomingMessage, request } from 'node:http';
+import { join } from 'node:path';
+
+/** Where the service's runtime directory is to somebody who is not the service. */
+const RUNTIME_DIRECTORY = '/run/runnel';
+const ANSWER_MS = 5000;
+
+interface Placed {
+  data_dir: string;
+  admin: { listen: string; socket?: string | null | undefined };
+}
+
+/** Where an agent with this configuration has its socket. systemd says with RUNTIME_DIRECTORY which one is its own. */
+export function socketPath(config: Placed): string {
+  if (config.admin.socket) return config.admin.socket;
+  // With several directories systemd separates them by colons.
+  const runtime = process.env.RUNTIME_DIRECTORY?.split(':')[0];
+  return join(runtime || config.data_dir, 'runnel.sock');
+}
+
+/** An address that may answer: `unix:/path` or `http://host:port`. */
+export type Target = { socketPath: string } | { host: string; port: number };
+
+/** Where the agent of a configuration may answer, in the order to try. `installed`: it is the machine's own agent. */
+export function targetsOf(config: Placed, installed: boolean): Target[] {
+  const sockets = [socketPath(config)];
+  if (!config.admin.socket) sockets.push(join(config.data_dir, 'runnel.sock'));
+  if (!config.admin.socket && installed) sockets.push(join(RUNTIME_DIRECTORY, 'runnel.sock'));
+  return [...[...new Set(sockets)].map((path) => ({ socketPath: path })), targetOf(`http://${config.admin.listen}`)];
+}
+
+/** Of `http://host:port`, or `unix:/path`. Throws when it is neither. */
+export function targetOf(url: string): Target {
+  if (url.startsWith('unix:')) return { socketPath: url.slice('unix:'.length).replace(/^\/\/+/, '/') };
+  const withScheme = /^[a-z]+:\/\//.test(url) ? url : `http://${url}`;
+  if (!URL.canParse(withScheme) || !withScheme.startsWith('http://')) {
+    throw new Error(`${url} is no address of an agent; one looks like http://127.0.0.1:8687`);
+  }
+  const { hostname, port } = new URL(withScheme);
+  return { host: hostname.replace(/^\[(.*)\]$/, '$1').replace(/^0\.0\.0\.0$/, '127.0.0.1'), port: Number(port || 80) };
+}
+
+export function nameOf(target: Target): string {
+  return 'host' in target ? `http://${target.host}:${target.port}` : target.socketPath;
+}
+
+/** Sends GET; resolves with the answer's head, the body still to be read. */
+export function ask(target: Target, path: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ ...target, path, agent: false, timeout: ANSWER_MS }, (response) => {
+      asked.setTimeout(0);
+      resolve(response);
+    });
+    asked.on('timeout', () => asked.destroy(new Error(`no answer in ${ANSWER_MS / 1000} s`)));
+    asked.on('error', reject);
+    asked.end();
+  });
+}
+
+/** The first of the targets that answers. Throws one sentence that says what each said. */
+export async function askFirst(targets: readonly Target[], path: string): Promise<IncomingMessage> {
+  const said: string[] = [];
+  for (const target of targets) {
+    try {
+      return await ask(target, path);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      said.push(`${nameOf(target)}: ${SILENT[code ?? ''] ?? message}`);
+    }
+  }
+  throw new Error(`no agent answers (${said.join('; ')})`);
+}
+
+const SILENT: Record<string, string> = {
+  ENOENT: 'no such socket',
+  ECONNREFUSED: 'nobody listens',
+  EACCES: 'permission denied',
+};
+
+export async function bodyOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}

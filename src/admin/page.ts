@@ -1,0 +1,129 @@
+/**
+ * The page: the status, live, in one HTML document that loads nothing. Everything it shows is set as text, never as
+ * HTML, and its policy lets no other script run.
+ */
+import { createHash } from 'node:crypto';
+
+const STYLE = `
+:root { color-scheme: light dark; --line: #8884; --soft: #8889; --bad: #c33; --good: #2a7; }
+body { font: 14px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 75rem; padding: 1.5rem; }
+h1 { font-size: 1.2rem; margin: 0; } h2 { font-size: 1rem; margin: 1.6rem 0 .3rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: right; padding: .2rem .6rem; border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; }
+th { font-weight: normal; color: var(--soft); } th:first-child, td:first-child { text-align: left; padding-left: 0; overflow-wrap: anywhere; }
+.bad { color: var(--bad); } .good { color: var(--good); } .soft { color: var(--soft); } ul { margin: .3rem 0; padding-left: 1.2rem; }
+`;
+
+const SCRIPT = `
+'use strict';
+const root = document.getElementById('status');
+let before = null;
+function make(tag, text, kind) {
+  const e = document.createElement(tag);
+  if (text !== undefined) e.textContent = text;
+  if (kind) e.className = kind;
+  return e;
+}
+function size(n) {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let u = 0;
+  while (n >= 1024 && u < 4) { n /= 1024; u++; }
+  return (u === 0 || n >= 100 ? Math.round(n) : n.toFixed(1)) + ' ' + units[u];
+}
+function age(s) {
+  if (s === null) return '-';
+  if (s < 60) return s.toFixed(1) + ' s';
+  if (s < 3600) return Math.floor(s / 60) + ' min';
+  return s < 172800 ? Math.floor(s / 3600) + ' h' : Math.floor(s / 86400) + ' d';
+}
+const number = (n) => n.toLocaleString('en');
+function table(title, heads, rows) {
+  if (rows.length === 0) return;
+  root.append(make('h2', title));
+  const t = make('table');
+  const h = t.createTHead().insertRow();
+  for (const head of heads) h.append(make('th', head));
+  const b = t.createTBody();
+  for (const row of rows) {
+    const r = b.insertRow();
+    for (const cell of row) {
+      const text = cell === null ? '' : String(cell);
+      r.append(make('td', text.replace(/^!/, ''), text.startsWith('!') ? 'bad' : ''));
+    }
+  }
+  root.append(t);
+}
+const bad = (n) => (n > 0 ? '!' + number(n) : number(n));
+const error = (e) => (e === null ? '' : '!' + e);
+function rate(now, then, seconds) {
+  return then === undefined || seconds <= 0 ? '' : number(Math.max(0, Math.round((now - then) / seconds))) + '/s';
+}
+function show(s) {
+  const seconds = before ? s.uptime_seconds - before.uptime_seconds : 0;
+  root.replaceChildren();
+  document.title = 'runnel on ' + s.host;
+  root.append(make('h1', 'runnel ' + s.version + ' on ' + s.host));
+  const state = make('p', s.ready ? 'ready' : 'not ready', s.ready ? 'good' : 'bad');
+  state.append(make('span', ' · up ' + age(s.uptime_seconds) + ' · pid ' + s.pid + ' · memory ' + size(s.process.rss_bytes) +
+    ' · ' + (s.config.path === null ? 'built-in configuration' : s.config.path), 'soft'));
+  root.append(state);
+  if (s.reasons.length > 0) {
+    const list = make('ul');
+    for (const r of s.reasons) list.append(make('li', r, 'bad'));
+    root.append(list);
+  }
+  const inputs = Object.entries(s.conservation.inputs);
+  table('Inputs', ['', 'received', 'rate', 'forwarded', 'filtered', 'dropped', 'in flight'], inputs.map(([name, b]) => [
+    name, number(b.received), rate(b.received, before?.conservation.inputs[name]?.received, seconds),
+    number(b.forwarded), number(b.filtered), bad(b.dropped), number(b.in_flight)]));
+  for (const l of s.logs) table('Logs ' + l.name + ' (' + number(l.files_total) + ' files)', ['', 'lines', 'size', 'behind', 'lag', ''],
+    l.files.map((f) => [f.path, number(f.lines), size(f.size), size(f.lag_bytes), age(f.lag_seconds), error(f.error)]));
+  table('StatsD (' + number(s.statsd.contexts) + ' series)', ['', 'packets', 'lines', 'rejected', 'kernel drops', ''],
+    s.statsd.listeners.map((l) => [l.address, number(l.packets), number(l.lines), bad(l.rejected), bad(l.kernel_drops), error(l.error)]));
+  table('Kafka: ' + s.kafka.state, ['', 'records', 'bytes', 'in flight', ''],
+    s.topics.map((t) => [t.topic + '/' + t.partition, number(t.records), size(t.bytes), number(t.in_flight), error(t.error)]));
+  table('Local log', ['', 'records', 'size', 'oldest'], [['waiting', number(s.spool.records), size(s.spool.bytes), age(s.spool.oldest_seconds)]]);
+  table('Checks', ['', 'runs', 'errors', 'skipped', 'last', ''], s.checks.map((c) => [
+    c.name, number(c.runs), bad(c.errors), bad(c.skipped), (c.last_seconds * 1000).toFixed(1) + ' ms', error(c.last_error)]));
+  table('Lost', ['', 'reason', 'records', 'bytes', 'last'], s.lost.map((l) => [
+    l.input, l.reason, bad(l.records), size(l.bytes), l.last]));
+  before = s;
+}
+async function update() {
+  try {
+    if (!document.hidden) show(await (await fetch('status?files=20')).json());
+  } catch {
+    root.replaceChildren(make('p', 'The agent does not answer.', 'bad'));
+    before = null;
+  }
+  setTimeout(update, 2000);
+}
+update();
+`;
+
+function hash(text: string): string {
+  return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+}
+
+export const PAGE_POLICY = [
+  "default-src 'none'",
+  `script-src ${hash(SCRIPT)}`,
+  `style-src ${hash(STYLE)}`,
+  "connect-src 'self'",
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+export const PAGE = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>runnel</title>
+<link rel="icon" href="data:,">
+<style>${STYLE}</style>
+<main id="status"></main>
+<script>${SCRIPT}</script>
+</html>
+`;

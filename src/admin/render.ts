@@ -1,0 +1,98 @@
+/** The status for people: one screen for a quiet agent, the most behind files first. */
+import { type Books, type Status, withFiles } from './status.ts';
+
+const FILES_SHOWN = 10;
+
+export function renderStatus(status: Status): string {
+  const s = withFiles(status, FILES_SHOWN);
+  const lines = [
+    `runnel ${s.version} on ${s.host}, pid ${s.pid}, up ${duration(s.uptime_seconds)}: ${s.ready ? 'ready' : 'not ready'}`,
+    ...s.reasons.map((reason) => `  ! ${reason}`),
+    `config ${s.config.path ?? 'built in'}, loaded ${s.config.loaded_at}`,
+    `memory ${size(s.process.rss_bytes)}, cpu ${duration(s.process.cpu_seconds)}, free in data_dir ${size(s.process.data_dir_free_bytes)}`,
+  ];
+  for (const input of s.logs) {
+    const unreadable = input.unreadable > 0 ? `, ${input.unreadable} unreadable` : '';
+    lines.push(
+      '',
+      `logs ${input.name}: ${count(input.lines, 'line')}, ${size(input.bytes)}, ${count(input.files_total, 'file')}${unreadable}`,
+    );
+    for (const f of input.files) {
+      const lag = f.lag_bytes > 0 ? `${size(f.lag_bytes)} behind (${duration(f.lag_seconds)})` : 'all sent';
+      lines.push(
+        `  ${f.path}: ${count(f.lines, 'line')}, ${lag}${f.truncated > 0 ? `, ${f.truncated} cut` : ''}${said(f.error)}`,
+      );
+    }
+    const hidden = input.files_total - input.files.length;
+    if (hidden > 0) lines.push(`  and ${count(hidden, 'file')} less behind`);
+  }
+  if (s.statsd.listeners.length > 0)
+    lines.push('', `statsd: ${count(s.statsd.contexts, 'series', 'series')} in this window`);
+  for (const l of s.statsd.listeners) {
+    const bad = `${l.rejected > 0 ? `, ${l.rejected} rejected` : ''}${l.kernel_drops > 0 ? `, ${l.kernel_drops} dropped by the kernel` : ''}`;
+    lines.push(
+      `  ${l.address}: ${count(l.packets, 'packet')}, ${count(l.lines, 'line')}, ${size(l.bytes)}${bad}${said(l.error)}`,
+    );
+  }
+  if (s.checks.length > 0) lines.push('', 'checks');
+  for (const c of s.checks) {
+    const bad = `${c.errors > 0 ? `, ${c.errors} failed` : ''}${c.skipped > 0 ? `, ${c.skipped} skipped` : ''}`;
+    lines.push(
+      `  ${c.name}: ${count(c.runs, 'run')}, last ${(c.last_seconds * 1000).toFixed(1)} ms${bad}${said(c.last_error)}`,
+    );
+  }
+  const ack =
+    s.kafka.last_ack_seconds === null ? '' : `, last acknowledgement ${duration(s.kafka.last_ack_seconds)} ago`;
+  lines.push('', `kafka: ${s.kafka.state}${ack}${s.kafka.retries > 0 ? `, ${s.kafka.retries} retries` : ''}`);
+  for (const t of s.topics) {
+    lines.push(
+      `  ${t.topic}/${t.partition}: ${count(t.records, 'record')}, ${size(t.bytes)}, ${t.in_flight} in flight${said(t.error)}`,
+    );
+  }
+  const age = s.spool.records > 0 ? `, oldest ${duration(s.spool.oldest_seconds)}` : '';
+  lines.push(`local log: ${count(s.spool.records, 'record')}, ${size(s.spool.bytes)}${age}`);
+  lines.push('', s.lost.length === 0 ? 'lost: nothing' : 'lost');
+  for (const l of s.lost) {
+    lines.push(`  ${l.input}: ${l.reason}, ${count(l.records, 'record')}, ${size(l.bytes)}, last ${l.last}`);
+  }
+  lines.push(sum(s.conservation.total), '');
+  return lines.map(printable).join('\n');
+}
+
+function sum(b: Books): string {
+  const left = b.received + b.recovered;
+  const right = b.forwarded + b.filtered + b.dropped + b.in_flight;
+  const parts = `${b.forwarded} forwarded + ${b.filtered} filtered + ${b.dropped} dropped + ${b.in_flight} in flight`;
+  return `${b.received} received + ${b.recovered} recovered ${left === right ? '=' : '≠'} ${parts}`;
+}
+
+function said(error: string | null): string {
+  return error === null ? '' : `: ${error}`;
+}
+
+function count(n: number, one: string, many = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`;
+}
+
+export function size(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let unit = 0;
+  while (bytes >= 1024 && unit < units.length - 1) {
+    bytes /= 1024;
+    unit++;
+  }
+  return `${unit === 0 || bytes >= 100 ? Math.round(bytes) : bytes.toFixed(1)} ${units[unit]}`;
+}
+
+export function duration(seconds: number): string {
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
+}
+
+/** Control characters (of a file's name, of a broker's answer) must not reach a terminal. */
+export function printable(text: string): string {
+  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}

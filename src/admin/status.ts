@@ -1,0 +1,98 @@
+/**
+ * What the agent says about itself: `status --json`, `GET /status`, and the source of /metrics, the page and the
+ * agent's own StatsD numbers. Built in one place, so that all of them say the same.
+ */
+import type { CheckStatus } from '../checks/runner.ts';
+
+export interface FileStatus {
+  path: string;
+  id: string;
+  size: number;
+  position: number;
+  committed: number;
+  lag_bytes: number;
+  /** Age of the oldest byte that is not acknowledged. */
+  lag_seconds: number;
+  lines: number;
+  truncated: number;
+  error: string | null;
+}
+
+export interface LogStatus {
+  name: string;
+  files_total: number;
+  lines: number;
+  bytes: number;
+  /** Files that cannot be read now. */
+  unreadable: number;
+  /** The most behind first; `GET /status?files=N` lists the first N. */
+  files: FileStatus[];
+}
+
+export interface ListenerStatus {
+  address: string;
+  packets: number;
+  lines: number;
+  bytes: number;
+  rejected: number;
+  kernel_drops: number;
+  error: string | null;
+}
+
+export interface TopicStatus {
+  topic: string;
+  partition: number;
+  records: number;
+  bytes: number;
+  in_flight: number;
+  error: string | null;
+}
+
+export interface LossStatus {
+  input: string;
+  reason: string;
+  records: number;
+  bytes: number;
+  /** ISO 8601. */
+  last: string;
+}
+
+/** received + recovered = forwarded + filtered + dropped + in_flight */
+export interface Books {
+  received: number;
+  recovered: number;
+  forwarded: number;
+  filtered: number;
+  dropped: number;
+  in_flight: number;
+}
+
+export interface Status {
+  version: string;
+  host: string;
+  pid: number;
+  time: string;
+  uptime_seconds: number;
+  ready: boolean;
+  /** Why it is not ready, or does less than configured. */
+  reasons: string[];
+  config: { path: string | null; hash: string; loaded_at: string };
+  process: { rss_bytes: number; cpu_seconds: number; data_dir_free_bytes: number };
+  logs: LogStatus[];
+  statsd: { listeners: ListenerStatus[]; contexts: number };
+  checks: CheckStatus[];
+  kafka: { state: string; last_ack_seconds: number | null; retries: number; throttled_seconds: number };
+  topics: TopicStatus[];
+  spool: { bytes: number; records: number; oldest_seconds: number };
+  lost: LossStatus[];
+  conservation: { total: Books; inputs: Record<string, Books> };
+}
+
+/** The same status with at most `files` files of each input, the most behind first. */
+export function withFiles(status: Status, files: number): Status {
+  const logs = status.logs.map((input) => ({
+    ...input,
+    files: [...input.files].sort((a, b) => b.lag_bytes - a.lag_bytes || b.lag_seconds - a.lag_seconds).slice(0, files),
+  }));
+  return { ...status, logs };
+}

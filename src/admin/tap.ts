@@ -1,0 +1,162 @@
+/**
+ * The tap: shows records to whoever listens, as they leave. It never slows the pipeline: a listener gets at most so many
+ * records a second and has at most so much waiting; the rest it is told the number of. With nobody listening an offer
+ * costs one comparison.
+ *
+ * A listener reads lines of JSON:
+ *   {"topic":"runnel.logs","source":"/var/log/a.log","key":"web-1","value":{...}}    as ECS JSON, and metrics
+ *   {"topic":"runnel.logs","source":"/var/log/a.log","key":"web-1","value":"the line","headers":{"host":"web-1",...}}
+ *   {"skipped":120}
+ */
+import { type Batch, MULTILINE, TRUNCATED } from '../core/batch.ts';
+import type { Envelope, JsonEnvelope, RawEnvelope } from '../core/envelope.ts';
+
+const RECORDS_PER_SECOND = 500;
+const MAX_WAITING_BYTES = 1 << 20;
+const MAX_LISTENERS = 8;
+
+/** What a listener writes to: an HTTP response. */
+export interface Sink {
+  write(text: string): unknown;
+  readonly writableLength: number;
+}
+
+class Listener {
+  readonly sink: Sink;
+  readonly matches: (topic: string, source: string) => boolean;
+  left = RECORDS_PER_SECOND;
+  skipped = 0;
+
+  constructor(sink: Sink, matches: (topic: string, source: string) => boolean) {
+    this.sink = sink;
+    this.matches = matches;
+  }
+}
+
+export class Tap {
+  /** False: nobody listens. */
+  active = false;
+  readonly #listeners = new Set<Listener>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /** Shows what matches the pattern until the returned function is called; null when there are too many listeners. */
+  listen(sink: Sink, pattern: string | null): (() => void) | null {
+    if (this.#listeners.size >= MAX_LISTENERS) return null;
+    const listener = new Listener(sink, matcher(pattern));
+    this.#listeners.add(listener);
+    this.active = true;
+    this.#timer ??= setInterval(() => this.#second(), 1000).unref();
+    return () => {
+      this.#listeners.delete(listener);
+      this.active = this.#listeners.size > 0;
+      if (this.active) return;
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    };
+  }
+
+  /** Looks at a batch before it is packed; keeps nothing of it. */
+  offer(batch: Batch): void {
+    if (!this.active || batch.count === 0) return;
+    for (const listener of this.#listeners) {
+      if (listener.matches(batch.stream.topic, batch.stream.name)) show(listener, batch);
+    }
+  }
+
+  #second(): void {
+    for (const listener of this.#listeners) {
+      listener.left = RECORDS_PER_SECOND;
+      if (listener.skipped === 0 || listener.sink.writableLength >= MAX_WAITING_BYTES) continue;
+      listener.sink.write(`{"skipped":${listener.skipped}}\n`);
+      listener.skipped = 0;
+    }
+  }
+}
+
+/** A pattern with `*` matches a whole topic or source; without, any part of one. */
+export function matcher(pattern: string | null): (topic: string, source: string) => boolean {
+  if (pattern === null || pattern === '') return () => true;
+  if (!pattern.includes('*')) return (topic, source) => topic.includes(pattern) || source.includes(pattern);
+  const parts = pattern.split(/\*+/).map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'));
+  const whole = new RegExp(`^${parts.join('.*')}$`, 's');
+  return (topic, source) => whole.test(topic) || whole.test(source);
+}
+
+function show(listener: Listener, batch: Batch): void {
+  const envelope = batch.stream.envelope();
+  const { topic, name, key } = batch.stream;
+  const head = `{"topic":${JSON.stringify(topic)},"source":${JSON.stringify(name)},"key":${JSON.stringify(key)},"value":`;
+  const room = MAX_WAITING_BYTES - listener.sink.writableLength;
+  let text = '';
+  let i = 0;
+  for (; i < batch.count && listener.left > 0 && text.length < room; i++) {
+    listener.left--;
+    text += `${head}${recordText(batch, i, envelope)}}\n`;
+  }
+  if (i > 0) listener.sink.write(text);
+  listener.skipped += batch.count - i;
+}
+
+/** The record's value as JSON text, with `,"headers":{...}` where it has some. */
+function recordText(batch: Batch, i: number, envelope: Envelope): string {
+  const { bytes, bytesAt, starts, ends } = batch.slot;
+  const text = bytes.toString('utf8', starts[i]! - bytesAt, ends[i]! - bytesAt);
+  if (envelope.kind === 'value') return text;
+  return envelope.kind === 'json' ? jsonText(batch, i, envelope, text) : rawText(batch, i, envelope, text);
+}
+
+function jsonText(batch: Batch, i: number, envelope: JsonEnvelope, line: string): string {
+  const { source, length } = batch.slot;
+  const skipped = skippedBefore(batch, i);
+  const flags = flagsOf(batch, i);
+  return [
+    `{"@timestamp":"${new Date(batch.time).toISOString()}${envelope.before}${JSON.stringify(line).slice(1, -1)}`,
+    `${envelope.offset}${batch.from + source[i]!},"length":${length[i]}`,
+    skipped > 0 ? `,"skipped":${skipped}` : '',
+    flags.length > 0 ? `,"flags":${JSON.stringify(flags)}` : '',
+    `${envelope.after}`,
+  ].join('');
+}
+
+function rawText(batch: Batch, i: number, envelope: RawEnvelope, line: string): string {
+  const { source, length } = batch.slot;
+  const headers: Record<string, string> = {};
+  let at = 0;
+  for (let h = 0; h < envelope.headerCount; h++) {
+    const name = textAt(envelope.headers, at);
+    const value = textAt(envelope.headers, name.end);
+    headers[name.text] = value.text;
+    at = value.end;
+  }
+  headers.offset = String(batch.from + source[i]!);
+  headers.length = String(length[i]);
+  const skipped = skippedBefore(batch, i);
+  if (skipped > 0) headers.skipped = String(skipped);
+  const flags = flagsOf(batch, i);
+  if (flags.length > 0) headers.flags = flags.join(',');
+  return `${JSON.stringify(line)},"headers":${JSON.stringify(headers)}`;
+}
+
+/** Bytes of the source that were left out before record i. */
+function skippedBefore({ slot }: Batch, i: number): number {
+  return slot.source[i]! - (i === 0 ? 0 : slot.source[i - 1]! + slot.length[i - 1]!);
+}
+
+function flagsOf(batch: Batch, i: number): string[] {
+  const bits = batch.slot.flags[i]!;
+  return [...(bits & TRUNCATED ? ['truncated'] : []), ...(bits & MULTILINE ? ['multiline'] : [])];
+}
+
+/** A text with its zigzag varint length before it, as record headers carry it. */
+function textAt(buffer: Buffer, at: number): { text: string; end: number } {
+  let length = 0;
+  let scale = 1;
+  for (;;) {
+    const byte = buffer[at++]!;
+    length += (byte & 0x7f) * scale;
+    if (byte < 0x80) break;
+    scale *= 128;
+  }
+  const end = at + length / 2;
+  return { text: buffer.toString('utf8', at, end), end };
+}

@@ -1,0 +1,49 @@
+/** `runnel status`: asks the running agent and prints what it says. */
+import { askFirst, bodyOf, type Target, targetOf, targetsOf } from '../admin/client.ts';
+import { renderStatus } from '../admin/render.ts';
+import type { Status } from '../admin/status.ts';
+import { ConfigError } from '../config/errors.ts';
+import { locateConfig } from './locate.ts';
+
+export interface AgentChoice {
+  /** Where an installed agent has its configuration. */
+  defaultPath: string;
+  config?: string;
+  /** `http://host:port`, or `unix:/path`. */
+  admin?: string;
+}
+
+/** Resolves to the exit code: 1 when no agent answers, 2 when the configuration cannot be used. */
+export async function status(options: AgentChoice & { json?: boolean; files?: string }): Promise<number> {
+  if (options.files !== undefined && !/^\d{1,9}$/.test(options.files)) {
+    process.stderr.write(`runnel: --files must be a number, not ${options.files}\n`);
+    return 2;
+  }
+  const targets = await targetsFor(options);
+  if (targets === null) return 2;
+  const query = options.files === undefined ? '' : `?files=${options.files}`;
+  let body: string;
+  try {
+    const response = await askFirst(targets, `/status${query}`);
+    body = await bodyOf(response);
+    if (response.statusCode !== 200) throw new Error(`the agent answered ${response.statusCode}: ${body.trim()}`);
+  } catch (error) {
+    process.stderr.write(`runnel: ${(error as Error).message}; is it running?\n`);
+    return 1;
+  }
+  process.stdout.write(options.json ? body : renderStatus(JSON.parse(body) as Status));
+  return 0;
+}
+
+/** Where the agent may answer; null when the configuration cannot be used, which has been said on stderr then. */
+export async function targetsFor(choice: AgentChoice): Promise<Target[] | null> {
+  try {
+    if (choice.admin !== undefined) return [targetOf(choice.admin)];
+    const { config } = await locateConfig(choice);
+    return targetsOf(config, choice.config === undefined || choice.config === choice.defaultPath);
+  } catch (error) {
+    if (!(error instanceof ConfigError) && choice.admin === undefined) throw error;
+    process.stderr.write(`${(error as Error).message}\n`);
+    return null;
+  }
+}

@@ -1,0 +1,43 @@
+/** `runnel tap`: prints records as they leave, live, and says on stderr how many the agent did not show. */
+import { createInterface } from 'node:readline';
+import { askFirst, bodyOf } from '../admin/client.ts';
+import { printable } from '../admin/render.ts';
+import { type AgentChoice, targetsFor } from './status.ts';
+
+interface Shown {
+  topic: string;
+  source: string;
+  key: string;
+  value: unknown;
+  headers?: Record<string, string>;
+}
+
+/** Ends when the agent does. Resolves to the exit code: 1 when no agent answers, 2 when the configuration cannot be used. */
+export async function tap(pattern: string | undefined, options: AgentChoice & { json?: boolean }): Promise<number> {
+  const targets = (await targetsFor(options))?.filter((t) => 'socketPath' in t || options.admin !== undefined);
+  if (!targets) return 2;
+  const query = pattern === undefined ? '' : `?match=${encodeURIComponent(pattern)}`;
+  try {
+    const response = await askFirst(targets, `/tap${query}`);
+    if (response.statusCode !== 200) {
+      process.stderr.write(`runnel: ${printable((await bodyOf(response)).trim())}\n`);
+      return 1;
+    }
+    for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
+      const record = JSON.parse(line) as Shown | { skipped: number };
+      if ('skipped' in record) {
+        process.stderr.write(`skipped ${record.skipped} records: more than can be shown\n`);
+      } else process.stdout.write(options.json ? `${line}\n` : `${textOf(record)}\n`);
+    }
+    process.stderr.write('the agent has stopped\n');
+    return 0;
+  } catch (error) {
+    process.stderr.write(`runnel: ${(error as Error).message}; is it running?\n`);
+    return 1;
+  }
+}
+
+/** The record's value alone, in one line. */
+function textOf({ value }: Shown): string {
+  return typeof value === 'string' ? printable(value) : JSON.stringify(value);
+}

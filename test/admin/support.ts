@@ -1,0 +1,60 @@
+/** A status with something in every part. */
+import type { Status } from '../../src/admin/status.ts';
+
+export function statusOf(change: Partial<Status> = {}): Status {
+  const file = { id: '8:1:2', size: 900, position: 900, lines: 9, truncated: 0, error: null };
+  const books = { received: 24, recovered: 0, forwarded: 20, filtered: 0, dropped: 1, in_flight: 3 };
+  return {
+    version: '1.0.0',
+    host: 'web-1',
+    pid: 1,
+    time: '2026-11-22T14:00:00.000Z',
+    uptime_seconds: 12.3,
+    ready: true,
+    reasons: [],
+    config: { path: '/etc/runnel/runnel.yaml', hash: 'abc', loaded_at: '2026-11-22T13:59:48.000Z' },
+    process: { rss_bytes: 90_000_000, cpu_seconds: 1.2, data_dir_free_bytes: 5_000_000_000 },
+    logs: [
+      {
+        name: 'nginx',
+        files_total: 3,
+        lines: 9,
+        bytes: 900,
+        unreadable: 0,
+        files: [
+          { ...file, path: '/var/log/nginx/a.log', committed: 800, lag_bytes: 100, lag_seconds: 0.2 },
+          {
+            ...file,
+            path: '/var/log/nginx/b<script>.log',
+            committed: 0,
+            lag_bytes: 900,
+            lag_seconds: 90,
+            error: 'EACCES',
+          },
+          { ...file, path: '/var/log/nginx/c\u001b[31m.log', committed: 900, lag_bytes: 0, lag_seconds: 0 },
+        ],
+      },
+    ],
+    statsd: {
+      listeners: [
+        {
+          address: 'udp://127.0.0.1:8125',
+          packets: 1,
+          lines: 15,
+          bytes: 900,
+          rejected: 2,
+          kernel_drops: 4,
+          error: null,
+        },
+      ],
+      contexts: 12,
+    },
+    checks: [{ name: 'cpu', runs: 3, errors: 0, skipped: 0, last_seconds: 0.0002, last_error: null }],
+    kafka: { state: 'connected', last_ack_seconds: 0.1, retries: 0, throttled_seconds: 0 },
+    topics: [{ topic: 'runnel.logs', partition: 0, records: 9, bytes: 400, in_flight: 0, error: null }],
+    spool: { bytes: 10, records: 2, oldest_seconds: 3 },
+    lost: [{ input: 'statsd', reason: 'kernel_drop', records: 1, bytes: 40, last: '2026-11-22T13:59:59.000Z' }],
+    conservation: { total: books, inputs: { 'logs.nginx': books } },
+    ...change,
+  };
+}
