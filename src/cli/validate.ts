@@ -10,10 +10,11 @@ export async function validate(file: string, { json = false }: { json?: boolean 
       print({ valid: true, path: file, files, hash, warnings, errors: [] });
     } else {
       for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
-      const beside = files.length > 1 ? ` and ${files.length - 1} in conf.d` : '';
-      const inputs = `${config.logs.length} log inputs, ${config.statsd.listen.length} StatsD listeners`;
-      const target = config.kafka.brokers.length > 0 ? config.kafka.brokers.join(', ') : 'the local log';
-      process.stdout.write(`${file}${beside}: valid; ${inputs}, to ${target}\n`);
+      const output = config.kafka.brokers.length > 0 ? config.kafka.brokers.join(', ') : 'the local log only';
+      const listeners = config.statsd.listen.join(', ') || 'none';
+      process.stdout.write(
+        `${file}: valid (files: ${files.length}, log inputs: ${config.logs.length}, StatsD: ${listeners}, output: ${output})\n`,
+      );
     }
     return 0;
   } catch (error) {
