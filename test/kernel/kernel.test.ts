@@ -129,7 +129,7 @@ function jobFor(envelope: Envelope, change: Partial<twin.Job> = {}): twin.Job {
 function packOne(bytes: Uint8Array, change: Partial<twin.Job> = {}): { value: string; replaced: number; cut: number } {
   const at = place(bytes) - batch.bytesAt;
   setLines([{ start: at, end: at + bytes.length, source: 0, length: bytes.length + 1, flags: 0 }]);
-  const job = jobFor(ENVELOPES[0]!, { room: 900_000, ...change });
+  const job = jobFor(ENVELOPES[0]!, { room: 2000, ...change });
   const { bytes: packed, replaced, cut } = packWithKernel(0, 1, job);
   const text = packed.toString();
   return { value: text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1), replaced, cut };
@@ -246,6 +246,42 @@ test('replaces bytes that are not UTF-8, one U+FFFD for each maximal subpart, an
   check('f0 9f 98 f0 9f 98 80', '�😀', 1);
   check('61 f1 80 80 e1 80 c2 62 80 63 80 bf 64', 'a���b�c��d', 6);
   check('ef bb bf 41', '\ufeffA', 0);
+});
+
+test('tells UTF-8 from what is none for every sequence of up to four telling bytes', () => {
+  const telling = [
+    0x41, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xed, 0xef, 0xf0, 0xf1, 0xf4, 0xf5,
+  ];
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  // Many sequences a line: an ASCII letter between them keeps them apart.
+  const check = (sequences: number[][]) => {
+    const bytes = Buffer.from(sequences.flatMap((sequence) => [0x2d, ...sequence]));
+    const { value, replaced } = packOne(bytes, { room: 20_000 });
+    const text = decoder.decode(bytes);
+    assert.equal(JSON.parse(value).message, text);
+    assert.equal(replaced, text.split('\ufffd').length - 1);
+  };
+  const good: number[][] = [];
+  for (const a of telling) {
+    for (const b of telling) {
+      for (const c of telling) {
+        const all = telling.map((d) => [a, b, c, d]);
+        check(all);
+        // One alone in a line, or all in it are found by the first that is wrong.
+        for (const four of all) {
+          if (!decoder.decode(Buffer.from(four)).includes('\ufffd')) good.push(four);
+          else check([four.slice(0, 1 + below(4))]);
+        }
+      }
+    }
+  }
+  assert.ok(good.length > 100);
+  for (let round = 0; round < 2000; round++) {
+    const some = Array.from({ length: below(12) }, () => good[below(good.length)]!);
+    check(some);
+    const wrong = telling.map(() => telling[below(telling.length)]!).slice(0, 1 + below(4));
+    check([...some, wrong, ...some]);
+  }
 });
 
 test('writes the ECS document and the headers of the contract', () => {

@@ -3,7 +3,7 @@
 // Controls below 0x20 (escaped) and bytes from 0x80 on (checked to be UTF-8) stop the copying.
 //
 // What is not UTF-8 becomes U+FFFD, one for each maximal subpart, as the WHATWG Encoding Standard decodes.
-import { sequence } from './utf8.as';
+import { isUtf8, sequence } from './utf8.as';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -41,6 +41,7 @@ function spread(halfAndBackslashes: v128, pattern: u32): v128 {
 /** Writes memory [from, to) at `out`; returns the address behind. Writes up to 32 bytes beyond. */
 @inline
 export function escape(from: usize, to: usize, out: usize): usize {
+  let checked = false;
   while (from < to) {
     const bytes = v128.load(from);
     const others = otherBits(bytes);
@@ -61,6 +62,8 @@ export function escape(from: usize, to: usize, out: usize): usize {
       from++;
       continue;
     }
+    if (!checked && isUtf8(from, to)) return escapeUtf8(from, to, out);
+    checked = true;
     do {
       const found = sequence(from, to);
       if (found > 0) {
@@ -74,6 +77,21 @@ export function escape(from: usize, to: usize, out: usize): usize {
         replaced++;
       }
     } while (from < to && load<u8>(from) >= 0x80);
+  }
+  return out;
+}
+
+/** As `escape`, of what is known to be UTF-8. */
+function escapeUtf8(from: usize, to: usize, out: usize): usize {
+  while (from < to) {
+    const bytes = v128.load(from);
+    const left = <u32>min(to - from, 16);
+    const plain = ctz(controlBits(bytes) | (1 << left));
+    out = spreadAll(out, bytes, quoteBits(bytes) & ((1 << plain) - 1), plain);
+    from += plain;
+    if (plain == left) continue;
+    out = escapeByte(out, load<u8>(from));
+    from++;
   }
   return out;
 }
@@ -112,6 +130,11 @@ export function fitting(from: usize, to: usize, room: usize): usize {
 function otherBits(bytes: v128): u32 {
   // Signed, so that one comparison finds both.
   return i8x16.bitmask(i8x16.lt_s(bytes, i8x16.splat(<i8>SPACE)));
+}
+
+@inline
+function controlBits(bytes: v128): u32 {
+  return i8x16.bitmask(i8x16.lt_u(bytes, i8x16.splat(<i8>SPACE)));
 }
 
 /** A bit for each byte that is `"` or `\`. */
