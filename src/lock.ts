@@ -1,0 +1,73 @@
+/**
+ * One agent per data_dir: `<data_dir>/lock` is locked as long as the process lives, and names its pid.
+ *
+ * flock ends with the process, whatever kills it. Where it cannot be had, `lock: pid` relies on the pid in the file:
+ * a process that has it and is alive holds the lock.
+ */
+import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { nativeAvailable, tryLock } from './native.ts';
+
+export type LockMode = 'flock' | 'pid';
+
+export interface DataDirLock {
+  release(): void;
+}
+
+/** Throws a sentence that names the other agent, or says why the directory cannot be locked. */
+export function lockDataDir(dir: string, mode: LockMode): DataDirLock {
+  mkdirSync(dir, { recursive: true, mode: 0o750 });
+  const path = join(dir, 'lock');
+  if (mode === 'pid') return lockByPid(dir, path);
+  if (!nativeAvailable()) {
+    throw new Error(`cannot lock ${dir}: flock needs koffi, which cannot be loaded here; \`lock: pid\` does without`);
+  }
+  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o640);
+  try {
+    if (!tryLock(fd)) throw inUse(dir, readPid(path));
+    writePid(fd);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  return { release: () => closeSync(fd) };
+}
+
+function lockByPid(dir: string, path: string): DataDirLock {
+  const other = readPid(path);
+  if (other !== null && other !== process.pid && alive(other)) throw inUse(dir, other);
+  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o640);
+  writePid(fd);
+  closeSync(fd);
+  return { release: () => rmSync(path, { force: true }) };
+}
+
+function inUse(dir: string, pid: number | null): Error {
+  const who = pid === null ? 'another agent' : `the agent with pid ${pid}`;
+  return new Error(`${dir} is in use by ${who}: one agent per data_dir`);
+}
+
+function readPid(path: string): number | null {
+  try {
+    const pid = Number.parseInt(readFileSync(path, 'utf8'), 10);
+    return Number.isInteger(pid) && pid > 0 ? pid : null;
+  } catch {
+    // Not written yet, or gone meanwhile: then there is no name to give.
+    return null;
+  }
+}
+
+function writePid(fd: number): void {
+  ftruncateSync(fd, 0);
+  writeSync(fd, `${process.pid}\n`, 0);
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it lives, and is someone else's.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * Which files are open. A file that is open can be renamed or deleted and still be read to its end, so as many as may
+ * be are kept open; beyond that the one that was read longest ago is closed, and opened again when it is written to.
+ */
+import { readFileSync } from 'node:fs';
+import type { TrackedFile } from './file.ts';
+
+/** Descriptors for everything else: sockets, watches, the spool. */
+const OTHERS = 64;
+const MOST = 8192;
+
+export class Descriptors {
+  /** The file that was read longest ago comes first. */
+  readonly #open = new Set<TrackedFile>();
+  readonly limit: number;
+
+  constructor(limit = allowed()) {
+    this.limit = limit;
+  }
+
+  /** Opens the file if it is closed; false: it is not under its name any more. Throws what the system says. */
+  open(file: TrackedFile): boolean {
+    if (file.fd !== null) {
+      this.#open.delete(file);
+      this.#open.add(file);
+      return true;
+    }
+    if (this.#open.size >= this.limit) this.#closeOne();
+    if (!file.open()) return false;
+    this.#open.add(file);
+    return true;
+  }
+
+  /** A descriptor that was opened for looking at the file becomes the file's. */
+  keep(file: TrackedFile, fd: number): void {
+    if (this.#open.size >= this.limit) this.#closeOne();
+    file.fd = fd;
+    this.#open.add(file);
+  }
+
+  close(file: TrackedFile): void {
+    this.#open.delete(file);
+    file.close();
+  }
+
+  /** A file without a name cannot be opened again, one that is being read must stay open. */
+  #closeOne(): void {
+    for (const file of this.#open) {
+      if (file.busy || file.path === null) continue;
+      this.close(file);
+      return;
+    }
+  }
+}
+
+/** Half of what the process may open, as far as that is known. */
+function allowed(): number {
+  let limit = 1024;
+  try {
+    const line = readFileSync('/proc/self/limits', 'utf8').match(/^Max open files\s+(\d+)/m);
+    if (line) limit = Number(line[1]);
+  } catch {
+    // Only Linux has it; elsewhere a small number does.
+  }
+  return Math.max(8, Math.min(MOST, Math.floor((limit - OTHERS) / 2)));
+}
+
+/** One for the process: all inputs share its limit. */
+export const descriptors = new Descriptors();

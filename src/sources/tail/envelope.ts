@@ -1,0 +1,31 @@
+/** What goes around the lines of one file. */
+import type { Config } from '../../config/schema.ts';
+import { type Envelope, jsonEnvelope, type LogOrigin, rawEnvelope } from '../../core/envelope.ts';
+
+export type LogInput = Config['logs'][number];
+
+/** The parts of the configuration that show in every record. */
+export interface Origin {
+  host: string;
+  tags: Record<string, string>;
+  kafka: { partition_by: 'host' | 'file' };
+}
+
+/** The Kafka key of a file's records. */
+export function partitionKey(config: Origin, path: string): string {
+  return config.kafka.partition_by === 'file' ? `${config.host}:${path}` : config.host;
+}
+
+/** `path` is the name that first matched, `id` what the file was called when it was found. */
+export function logEnvelope(file: { input: LogInput; config: Origin; path: string; id: string }): Envelope {
+  const { input, config, path, id } = file;
+  const origin: LogOrigin = {
+    host: config.host,
+    path,
+    id,
+    dataset: input.name,
+    labels: { ...config.tags, ...input.tags },
+    key: partitionKey(config, path),
+  };
+  return input.encoding === 'json' ? jsonEnvelope(origin) : rawEnvelope(origin);
+}

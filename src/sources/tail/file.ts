@@ -1,0 +1,220 @@
+/**
+ * One tracked file, and its streams.
+ *
+ *   |  settled  |  in flight  |  not read  |
+ *   0       committed      position       size
+ *
+ * A file that is truncated or replaced in place goes on as a new generation: another id, another stream, from 0.
+ * Invariant: `marker` is the hash of the (up to 64) bytes before `position`.
+ */
+import { randomBytes } from 'node:crypto';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync } from 'node:fs';
+import type { Account } from '../../core/account.ts';
+import type { Stream } from '../../core/batch.ts';
+import type { Envelope } from '../../core/envelope.ts';
+import { type LogInput, logEnvelope, type Origin, partitionKey } from './envelope.ts';
+import { inodeKey, NOTHING, type Prefix } from './identity.ts';
+import type { Generation } from './journal.ts';
+import { blank, type Positions } from './positions.ts';
+
+/** Bytes of one read; a longer line is read with more, shorter lines than the tables can name with less. */
+export const READ_BYTES = 256 * 1024;
+
+/** What all files of an input share. */
+export interface TailContext {
+  input: LogInput;
+  origin: Origin;
+  positions: Positions;
+  account: Account;
+}
+
+/** The stream of one generation of a file. */
+export class FileStream implements Stream {
+  readonly name: string;
+  readonly topic: string;
+  readonly key: string;
+  readonly account: Account;
+  readonly replayable = true;
+  readonly generation: Generation;
+  /** True: the generation is in the journal, so records may go out under its id. */
+  persisted: boolean;
+  readonly #context: TailContext;
+  #envelope: Envelope | undefined;
+  /** Ends of the batches in flight. */
+  #flying: { end: number; marker: Prefix; time: number }[] = [];
+  #over = false;
+
+  constructor(context: TailContext, generation: Generation, persisted: boolean) {
+    this.#context = context;
+    this.generation = generation;
+    this.persisted = persisted;
+    this.name = generation.path;
+    this.topic = context.input.topic;
+    this.key = partitionKey(context.origin, generation.path);
+    this.account = context.account;
+  }
+
+  envelope(): Envelope {
+    const { id, path } = this.generation;
+    this.#envelope ??= logEnvelope({ input: this.#context.input, config: this.#context.origin, path, id });
+    return this.#envelope;
+  }
+
+  /** A batch that ends here is on its way; `marker` is of the bytes before `end`. */
+  sent(end: number, marker: Prefix): void {
+    this.#flying.push({ end, marker, time: performance.now() });
+  }
+
+  /** When the oldest batch in flight was read, by `performance.now()`. */
+  get oldest(): number | undefined {
+    return this.#flying[0]?.time;
+  }
+
+  settled(position: number): void {
+    const g = this.generation;
+    g.position = position;
+    // A block may end within a batch: then the marker stays that of the batch before.
+    while (this.#flying.length > 0 && this.#flying[0]!.end <= position) {
+      const { end, marker } = this.#flying.shift()!;
+      g.marker = marker;
+      g.markedAt = end;
+    }
+    this.#context.positions.moved(g);
+    if (this.#flying.length === 0) {
+      this.#envelope = undefined;
+      if (this.#over) this.#context.positions.forget(g);
+    }
+  }
+
+  /** Its bytes are gone for good (truncated, deleted): it is forgotten when what was read is settled. */
+  end(): void {
+    this.#over = true;
+    if (this.#flying.length === 0) this.#context.positions.forget(this.generation);
+  }
+}
+
+export class TrackedFile {
+  readonly #context: TailContext;
+  readonly key: string;
+  readonly device: bigint;
+  readonly inode: bigint;
+  /** The name it has now; null: it was renamed away, or deleted. */
+  path: string | null;
+  /** Other names of the same file: hard links, symbolic links and their target, the name it was renamed to. */
+  readonly aliases = new Set<string>();
+  stream: FileStream;
+  fd: number | null = null;
+  position: number;
+  marker: Prefix = NOTHING;
+  size: number;
+  modified: number;
+  /** Up to here no line ends; at or after `position`. */
+  scanned = 0;
+  readBytes = READ_BYTES;
+  /** It is being read; `again`: something was written meanwhile. */
+  busy = false;
+  again = false;
+  /** The unfinished last line is sent as it is: nothing will follow. */
+  flush = false;
+  /** By `performance.now()`: when it lost its name, when it last grew. */
+  gone: number | null = null;
+  grown = performance.now();
+  used = 0;
+  error: string | null = null;
+  lines = 0;
+  truncated = 0;
+
+  constructor(
+    context: TailContext,
+    path: string | null,
+    stat: BigIntStats,
+    generation: Generation,
+    persisted: boolean,
+  ) {
+    this.#context = context;
+    this.path = path;
+    this.key = inodeKey(stat);
+    this.device = stat.dev;
+    this.inode = stat.ino;
+    this.size = Number(stat.size);
+    this.modified = Number(stat.mtimeMs);
+    this.stream = new FileStream(context, generation, persisted);
+    this.position = generation.position;
+    this.scanned = this.position;
+    if (persisted) context.positions.use(generation);
+  }
+
+  get committed(): number {
+    return this.stream.generation.position;
+  }
+
+  /** Milliseconds since the oldest byte that is not settled was seen. */
+  get lag(): number {
+    if (this.committed >= this.size) return 0;
+    return performance.now() - (this.stream.oldest ?? this.grown);
+  }
+
+  /** Makes sure that records may go out: the generation is in the journal. */
+  async persist(): Promise<void> {
+    if (this.stream.persisted) return;
+    this.stream.persisted = true;
+    this.#context.positions.create(this.stream.generation);
+    this.#context.positions.use(this.stream.generation);
+    await this.#context.positions.written();
+  }
+
+  /** The file begins anew. Returns how many bytes were there and had not been read, as far as is known. */
+  restart(): number {
+    const lost = Math.max(0, this.size - this.position);
+    this.stream.end();
+    const { input } = this.#context;
+    const generation = newGeneration(input.name, this.stream.generation.path, this, 0);
+    this.stream = new FileStream(this.#context, generation, false);
+    this.position = 0;
+    this.scanned = 0;
+    this.marker = NOTHING;
+    this.size = 0;
+    this.readBytes = READ_BYTES;
+    return lost;
+  }
+
+  close(): void {
+    if (this.fd !== null) closeSync(this.fd);
+    this.fd = null;
+  }
+
+  /** Opens it under its name; false: another file has the name now. Throws what the system says. */
+  open(): boolean {
+    if (this.fd !== null) return true;
+    if (this.path === null) return false;
+    const opened = openRegular(this.path);
+    if (!opened) return false;
+    if (inodeKey(opened.stat) !== this.key) {
+      closeSync(opened.fd);
+      return false;
+    }
+    this.fd = opened.fd;
+    return true;
+  }
+}
+
+/** Opens for reading without ever waiting; null: it is no regular file. */
+export function openRegular(path: string): { fd: number; stat: BigIntStats } | null {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  const stat = fstatSync(fd, { bigint: true });
+  if (stat.isFile()) return { fd, stat };
+  closeSync(fd);
+  return null;
+}
+
+export function newGeneration(
+  input: string,
+  path: string,
+  file: { device: bigint; inode: bigint },
+  base: number,
+): Generation {
+  const generation = blank({ id: randomBytes(8).toString('hex'), input, path, base });
+  generation.device = file.device;
+  generation.inode = file.inode;
+  return generation;
+}

@@ -1,0 +1,31 @@
+/**
+ * What makes a file the same file: its inode, the hash of its first bytes, and the hash of the bytes before the
+ * position that was read (the marker). An inode alone is given to the next file as soon as one is deleted; first bytes
+ * alone are the same in many files.
+ */
+import { hash } from 'node:crypto';
+import type { BigIntStats } from 'node:fs';
+
+/** The hash of so many bytes. Known bytes grow with the file: the hash of fewer bytes is still good for comparing. */
+export interface Prefix {
+  readonly length: number;
+  readonly digest: bigint;
+}
+
+export const HEAD_BYTES = 256;
+export const MARKER_BYTES = 64;
+export const NOTHING: Prefix = { length: 0, digest: 0n };
+
+export function digest(bytes: Uint8Array): Prefix {
+  if (bytes.length === 0) return NOTHING;
+  return { length: bytes.length, digest: hash('sha1', bytes, 'buffer').readBigUInt64LE(0) };
+}
+
+export function same(prefix: Prefix, bytes: Uint8Array): boolean {
+  return bytes.length === prefix.length && digest(bytes).digest === prefix.digest;
+}
+
+/** Device and inode as a key: 64 bits of inode do not fit a number. */
+export function inodeKey(stat: Pick<BigIntStats, 'dev' | 'ino'>): string {
+  return `${stat.dev}:${stat.ino}`;
+}

@@ -1,0 +1,146 @@
+/**
+ * The journal of positions, `data_dir/positions`: a header and entries, all little-endian, in units of 64 bytes.
+ *
+ *   header    "RUNNEL POSITIONS" | u32 format | zeros
+ *
+ *   position  u32 crc | u8 2 | u8 marker bytes | u16 head bytes | u32 number | u32 seen | u64 device | u64 inode |
+ *             u64 head | u64 marker | u64 marked at | u64 position
+ *   file      u32 crc | u8 1 | u8 0 | u16 text bytes | u32 number | u32 seen | text | zeros up to a unit
+ *   forget    u32 crc | u8 3 | u8 0 | u16 0          | u32 number | u32 seen | zeros
+ *
+ * The text is JSON: {"id","input","path","base"}. `number` ties the entries of one file together, within this journal.
+ * `seen` is in seconds since the epoch. `crc` is the CRC-32 of the rest of the entry. A later position replaces an
+ * earlier one. Entries are appended with one write; so a kill leaves whole entries, and at most the last one torn.
+ * A unit that does not check is skipped: what it said is lost, what was said before it counts.
+ */
+import { crc32 } from 'node:zlib';
+import type { Prefix } from './identity.ts';
+
+export const UNIT = 64;
+export const FORMAT = 1;
+const MAGIC = 'RUNNEL POSITIONS';
+const FILE = 1;
+const POSITION = 2;
+const FORGET = 3;
+const TEXT_AT = 16;
+
+/** One file from its creation to its truncation, deletion or replacement, as an input reads it. */
+export interface Generation {
+  /** In the records; given once, never changes. */
+  readonly id: string;
+  readonly input: string;
+  /** The name that first matched. */
+  readonly path: string;
+  /** Where reading began. */
+  readonly base: number;
+  device: bigint;
+  inode: bigint;
+  /** The first bytes, as many of the first 256 as were known. */
+  head: Prefix;
+  /** Everything before it is safe. */
+  position: number;
+  /** The bytes before `markedAt`, which is at or before `position`. */
+  marker: Prefix;
+  markedAt: number;
+  /** Seconds since the epoch: when it was last known to exist. */
+  seen: number;
+}
+
+export function header(): Buffer {
+  const unit = Buffer.alloc(UNIT);
+  unit.write(MAGIC);
+  unit.writeUInt32LE(FORMAT, 16);
+  return unit;
+}
+
+/** The format of a journal; null: this is none. */
+export function formatOf(bytes: Buffer): number | null {
+  return bytes.length >= UNIT && bytes.toString('latin1', 0, 16) === MAGIC ? bytes.readUInt32LE(16) : null;
+}
+
+export function fileEntry(number: number, g: Generation): Buffer {
+  const text = Buffer.from(JSON.stringify({ id: g.id, input: g.input, path: g.path, base: g.base }));
+  const entry = Buffer.alloc(Math.ceil((TEXT_AT + text.length) / UNIT) * UNIT);
+  text.copy(entry, TEXT_AT);
+  return sealed(entry, FILE, 0, text.length, number, g.seen);
+}
+
+export function positionEntry(number: number, g: Generation): Buffer {
+  const entry = Buffer.allocUnsafe(UNIT);
+  entry.writeBigUInt64LE(BigInt.asUintN(64, g.device), 16);
+  entry.writeBigUInt64LE(BigInt.asUintN(64, g.inode), 24);
+  entry.writeBigUInt64LE(g.head.digest, 32);
+  entry.writeBigUInt64LE(g.marker.digest, 40);
+  entry.writeBigUInt64LE(BigInt(g.markedAt), 48);
+  entry.writeBigUInt64LE(BigInt(g.position), 56);
+  return sealed(entry, POSITION, g.marker.length, g.head.length, number, g.seen);
+}
+
+export function forgetEntry(number: number, seen: number): Buffer {
+  return sealed(Buffer.alloc(UNIT), FORGET, 0, 0, number, seen);
+}
+
+function sealed(entry: Buffer, kind: number, a: number, b: number, number: number, seen: number): Buffer {
+  entry[4] = kind;
+  entry[5] = a;
+  entry.writeUInt16LE(b, 6);
+  entry.writeUInt32LE(number, 8);
+  entry.writeUInt32LE(seen, 12);
+  entry.writeUInt32LE(crc32(entry.subarray(4)), 0);
+  return entry;
+}
+
+/** What a journal says, and how many of its bytes could not be understood. */
+export function readJournal(bytes: Buffer): { files: Map<number, Generation>; damaged: number } {
+  const files = new Map<number, Generation>();
+  let damaged = 0;
+  let at = UNIT;
+  while (at < bytes.length) {
+    const size = entrySize(bytes, at);
+    if (size === 0) {
+      damaged += Math.min(UNIT, bytes.length - at);
+      at += UNIT;
+      continue;
+    }
+    apply(bytes.subarray(at, at + size), files);
+    at += size;
+  }
+  return { files, damaged };
+}
+
+/** Bytes of the entry at `at`; 0: there is none. */
+function entrySize(bytes: Buffer, at: number): number {
+  if (at + UNIT > bytes.length) return 0;
+  const kind = bytes[at + 4]!;
+  if (kind < FILE || kind > FORGET) return 0;
+  const size = kind === FILE ? Math.ceil((TEXT_AT + bytes.readUInt16LE(at + 6)) / UNIT) * UNIT : UNIT;
+  if (at + size > bytes.length) return 0;
+  return crc32(bytes.subarray(at + 4, at + size)) === bytes.readUInt32LE(at) ? size : 0;
+}
+
+function apply(entry: Buffer, files: Map<number, Generation>): void {
+  const number = entry.readUInt32LE(8);
+  const seen = entry.readUInt32LE(12);
+  if (entry[4] === FORGET) {
+    files.delete(number);
+    return;
+  }
+  if (entry[4] === FILE) {
+    const text = entry.toString('utf8', TEXT_AT, TEXT_AT + entry.readUInt16LE(6));
+    const { id, input, path, base } = JSON.parse(text) as Pick<Generation, 'id' | 'input' | 'path' | 'base'>;
+    const nothing = { length: 0, digest: 0n };
+    const unknown = { device: 0n, inode: 0n, head: nothing, marker: nothing, markedAt: base, position: base };
+    files.set(number, { id, input, path, base, seen, ...unknown });
+    return;
+  }
+  const file = files.get(number);
+  // Its file entry is damaged: the file will be taken for a new one.
+  if (!file) return;
+  file.device = entry.readBigUInt64LE(16);
+  file.inode = entry.readBigUInt64LE(24);
+  file.head = { length: entry.readUInt16LE(6), digest: entry.readBigUInt64LE(32) };
+  file.marker = { length: entry[5]!, digest: entry.readBigUInt64LE(40) };
+  file.markedAt = Number(entry.readBigUInt64LE(48));
+  file.position = Number(entry.readBigUInt64LE(56));
+  file.seen = Math.max(file.seen, seen);
+}

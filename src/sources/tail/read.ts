@@ -1,0 +1,181 @@
+/**
+ * Reads the next lines of a file into a batch: one pread, straight into the pool.
+ *
+ *   slot   | marker (64 bytes before the position) | lines ... | beginning of a line |
+ *
+ * The marker is read again each time: if it differs, the file was truncated or replaced since. The beginning of a line
+ * waits in the file until the line is complete. A long one is not read again at each write: only what follows
+ * `scanned` is, until its end is there. So a line of any length needs no more memory than `max_line`.
+ */
+import { read } from 'node:fs';
+import { type Batch, TRUNCATED } from '../../core/batch.ts';
+import { MAX_RECORDS, SLOT_CAPACITY } from '../../core/pool.ts';
+import type { Kernel } from '../../kernel/kernel.ts';
+import { READ_BYTES, type TrackedFile } from './file.ts';
+import { digest, HEAD_BYTES, MARKER_BYTES, same } from './identity.ts';
+
+/** `more`: there may be more to read. `end`: nothing more for now. `restarted`: not the bytes that were there. */
+export type Outcome = 'more' | 'end' | 'restarted';
+
+/** Beginnings of lines up to this length are simply read again. */
+const LONG = 4096;
+/** A line's length is kept in 32 bits: a longer one is cut into pieces. */
+const LONGEST = 0xf000_0000;
+const LF = 10;
+
+/** Fills the batch with the file's next lines and moves the file's position; `batch.count` says how many. */
+export async function fill(file: TrackedFile, batch: Batch, kernel: Kernel, maxLine: number): Promise<Outcome> {
+  if (file.scanned - file.position >= LONG) {
+    const outcome = await findEnd(file, batch, maxLine);
+    if (outcome !== 'found') return outcome;
+  }
+  const { slot } = batch;
+  const { bytes, bytesAt } = slot;
+  const before = file.marker.length;
+  for (;;) {
+    const want = Math.min(file.readBytes + before, SLOT_CAPACITY);
+    const got = await pread(file.fd!, bytes, 0, want, file.position - before);
+    if (!same(file.marker, bytes.subarray(0, Math.min(before, got)))) return 'restarted';
+    const available = got - before;
+    file.size = Math.max(file.size, file.position + available);
+    if (available === 0) return 'end';
+    await knowHead(file, bytes, got);
+
+    const fromAt = bytesAt + before;
+    batch.count = kernel.findLines(slot, fromAt, bytesAt + got, fromAt, 0);
+    if (batch.count > 0) {
+      const used = kernel.consumedAt - fromAt;
+      if (used > maxLine) cutLines(file, batch, maxLine);
+      take(file, batch, before, used);
+      adapt(file, batch.count, used);
+      file.scanned = batch.count < MAX_RECORDS ? batch.end + available - used : batch.end;
+      return got === want || batch.count === MAX_RECORDS ? 'more' : 'end';
+    }
+    file.scanned = file.position + available;
+    if (got === want) {
+      if (available > maxLine + 1) return 'more';
+      file.readBytes = Math.min(file.readBytes * 4, maxLine + 2);
+      continue;
+    }
+    if (!file.flush) return 'end';
+    oneLine(file, batch, before, available, available, maxLine);
+    take(file, batch, before, available);
+    return 'end';
+  }
+}
+
+/** Looks for the end of a long line behind what was looked at. Over-long: the line's beginning becomes the batch. */
+async function findEnd(file: TrackedFile, batch: Batch, maxLine: number): Promise<Outcome | 'found'> {
+  const { bytes } = batch.slot;
+  const from = file.scanned - MARKER_BYTES;
+  const got = await pread(file.fd!, bytes, 0, READ_BYTES, from);
+  if (got < MARKER_BYTES) return 'restarted';
+  file.size = Math.max(file.size, from + got);
+  const newline = bytes.subarray(0, got).indexOf(LF, MARKER_BYTES);
+  let end = from + newline + 1;
+  if (newline < 0) {
+    file.scanned = from + got;
+    const complete = file.scanned - file.position > LONGEST || (file.flush && got < READ_BYTES);
+    if (!complete) return got === READ_BYTES ? 'more' : 'end';
+    end = file.scanned;
+  }
+  if (end - file.position <= maxLine + 1) {
+    file.readBytes = Math.max(READ_BYTES, maxLine + 2);
+    file.scanned = file.position;
+    return 'found';
+  }
+  const after = digest(bytes.subarray(end - from - MARKER_BYTES, end - from));
+  const before = file.marker.length;
+  const head = await pread(file.fd!, bytes, 0, before + maxLine + 1, file.position - before);
+  if (head <= before + maxLine || !same(file.marker, bytes.subarray(0, before))) return 'restarted';
+  // No line ended here when it was looked at.
+  if (bytes.subarray(before, head - 1).includes(LF)) return 'restarted';
+  await knowHead(file, bytes, head);
+  oneLine(file, batch, before, maxLine + 1, end - file.position, maxLine);
+  if (file.position === 0) stripMark(batch);
+  batch.used = head;
+  batch.from = file.position;
+  batch.end = end;
+  file.position = end;
+  file.scanned = end;
+  file.marker = after;
+  return 'more';
+}
+
+/** The bytes behind the marker as one line that took `length` bytes of the file. */
+function oneLine(
+  file: TrackedFile,
+  batch: Batch,
+  before: number,
+  bytes: number,
+  length: number,
+  maxLine: number,
+): void {
+  const { slot } = batch;
+  slot.starts[0] = slot.bytesAt + before;
+  slot.ends[0] = slot.bytesAt + before + bytes;
+  slot.source[0] = 0;
+  slot.length[0] = length;
+  slot.flags[0] = 0;
+  batch.count = 1;
+  if (bytes > maxLine) cutLines(file, batch, maxLine);
+}
+
+/** The batch's lines are the `used` bytes behind the marker: position and marker move behind them. */
+function take(file: TrackedFile, batch: Batch, before: number, used: number): void {
+  const end = before + used;
+  if (file.position === 0) stripMark(batch);
+  batch.used = end;
+  batch.from = file.position;
+  batch.end = file.position + used;
+  file.position = batch.end;
+  file.marker = digest(batch.slot.bytes.subarray(Math.max(0, end - MARKER_BYTES), end));
+}
+
+function cutLines(file: TrackedFile, batch: Batch, maxLine: number): void {
+  const { bytes, bytesAt, starts, ends, flags } = batch.slot;
+  for (let i = 0; i < batch.count; i++) {
+    const start = starts[i]!;
+    if (ends[i]! - start <= maxLine) continue;
+    let end = start + maxLine;
+    // Not within a character: its later bytes are 10xxxxxx.
+    for (let back = 0; back < 3 && (bytes[end - bytesAt]! & 0xc0) === 0x80; back++) end--;
+    ends[i] = end;
+    flags[i] = TRUNCATED;
+    file.truncated++;
+    batch.stream.account.truncated++;
+  }
+}
+
+/** A byte order mark at the very beginning is not part of the first line. */
+function stripMark(batch: Batch): void {
+  const { bytes, bytesAt, starts, ends } = batch.slot;
+  const at = starts[0]! - bytesAt;
+  if (ends[0]! - starts[0]! < 3) return;
+  if (bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf) starts[0] = starts[0]! + 3;
+}
+
+/** Reads no more than the tables can name. */
+function adapt(file: TrackedFile, count: number, used: number): void {
+  if (count === MAX_RECORDS) file.readBytes = Math.max(16 * 1024, used + (used >> 3));
+  else if (count < MAX_RECORDS / 2) file.readBytes = Math.max(file.readBytes, READ_BYTES);
+}
+
+/** The first bytes become known as the file grows, until there are 256. */
+async function knowHead(file: TrackedFile, bytes: Buffer, got: number): Promise<void> {
+  const { generation } = file.stream;
+  const size = Math.min(HEAD_BYTES, file.position - file.marker.length + got);
+  if (generation.head.length >= size) return;
+  if (file.position === file.marker.length) {
+    generation.head = digest(bytes.subarray(0, size));
+    return;
+  }
+  const head = Buffer.alloc(size);
+  if ((await pread(file.fd!, head, 0, size, 0)) === size) generation.head = digest(head);
+}
+
+export function pread(fd: number, into: Buffer, at: number, length: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, into, at, length, position, (error, got) => (error ? reject(error) : resolve(got)));
+  });
+}

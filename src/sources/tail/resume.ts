@@ -1,0 +1,43 @@
+/** Which stored generation a file is: the one whose first bytes and whose bytes before the position it still has. */
+import { readSync } from 'node:fs';
+import { digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './identity.ts';
+import type { Generation } from './journal.ts';
+
+const LF = 10;
+const LOOK_BACK = 64 * 1024;
+
+/** The candidate that the open file continues. The device only breaks ties: it may change when the machine boots. */
+export function recognise(fd: number, device: bigint, size: number, candidates: Generation[]): Generation | undefined {
+  const found = candidates.filter((g) => continues(fd, size, g));
+  return found.find((g) => g.device === device) ?? found[0];
+}
+
+function continues(fd: number, size: number, g: Generation): boolean {
+  if (size < g.position) return false;
+  if (!same(g.head, readAt(fd, 0, g.head.length))) return false;
+  return same(g.marker, readAt(fd, g.markedAt - g.marker.length, g.marker.length));
+}
+
+/** The marker of a position: the hash of the bytes before it. */
+export function markerAt(fd: number, position: number): Prefix {
+  const size = Math.min(MARKER_BYTES, position);
+  return digest(readAt(fd, position - size, size));
+}
+
+export function headOf(fd: number): Prefix {
+  return digest(readAt(fd, 0, HEAD_BYTES));
+}
+
+/** Where the last unfinished line begins; without one, the end of the file. */
+export function lastLineStart(fd: number, size: number): number {
+  const from = Math.max(0, size - LOOK_BACK);
+  const bytes = readAt(fd, from, size - from);
+  const newline = bytes.lastIndexOf(LF);
+  if (newline >= 0) return from + newline + 1;
+  return from === 0 ? 0 : size;
+}
+
+function readAt(fd: number, position: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  return bytes.subarray(0, length === 0 ? 0 : readSync(fd, bytes, 0, length, position));
+}

@@ -1,0 +1,152 @@
+/** An output that keeps what a source pushes: the real pool, batches and kernel, and no Kafka. */
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { Account } from '../../../src/core/account.ts';
+import { Batch, type Stream } from '../../../src/core/batch.ts';
+import type { Output } from '../../../src/core/pipeline.ts';
+import { Pool } from '../../../src/core/pool.ts';
+import { Kernel } from '../../../src/kernel/kernel.ts';
+import type { FileStream } from '../../../src/sources/tail/file.ts';
+import { Positions } from '../../../src/sources/tail/positions.ts';
+import { type TailOptions, type TailSource, tailSource } from '../../../src/sources/tail/tail.ts';
+
+export interface Line {
+  path: string;
+  id: string;
+  text: string;
+  offset: number;
+  length: number;
+  flags: number;
+}
+
+export class Collected implements Output {
+  readonly pool = new Pool(8 << 20);
+  readonly kernel = new Kernel(this.pool.memory);
+  readonly lines: Line[] = [];
+  /** False: nothing is acknowledged. */
+  settling = true;
+  /** Set: `take` waits for it. */
+  blocked: Promise<void> | null = null;
+  #changed: () => void = () => undefined;
+
+  async take(stream: Stream, signal?: AbortSignal): Promise<Batch> {
+    if (this.blocked) await this.blocked;
+    const share = this.pool.share(stream.topic);
+    return new Batch(await this.pool.take(share, 'batch', signal), share, stream);
+  }
+
+  async push(batch: Batch): Promise<void> {
+    const { slot, stream } = batch;
+    const { id, path } = (stream as FileStream).generation;
+    let end = 0;
+    for (let i = 0; i < batch.count; i++) {
+      const text = slot.bytes.toString('latin1', slot.starts[i]! - slot.bytesAt, slot.ends[i]! - slot.bytesAt);
+      assert.equal(slot.source[i], end, 'records take the bytes of the file without a gap');
+      end = slot.source[i]! + slot.length[i]!;
+      const line = { path, id, text, offset: batch.from + slot.source[i]!, length: slot.length[i]! };
+      this.lines.push({ ...line, flags: slot.flags[i]! });
+    }
+    assert.equal(batch.from + end, batch.end);
+    assert.equal(batch.weight, batch.count);
+    if (this.settling) stream.settled?.(batch.end);
+    this.pool.give(batch.share, 'batch', slot);
+    this.#changed();
+  }
+
+  discard(batch: Batch): void {
+    this.pool.give(batch.share, 'batch', batch.slot);
+  }
+
+  texts(path?: string): string[] {
+    return this.lines.filter((line) => path === undefined || line.path === path).map((line) => line.text);
+  }
+
+  /** Waits until this many lines have come. */
+  async count(lines: number): Promise<void> {
+    while (this.lines.length < lines) await new Promise<void>((resolve) => (this.#changed = resolve));
+  }
+}
+
+/** Runs `tick` until it is true. */
+export async function until(what: string, done: () => boolean, timeout_ms = 20_000): Promise<void> {
+  const start = performance.now();
+  while (!done()) {
+    assert.ok(performance.now() - start < timeout_ms, `waited in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+type Input = TailOptions['input'];
+
+/** A directory of logs, a data_dir, and sources over them, one after the other as after restarts. */
+export class Bench {
+  readonly logs: string;
+  readonly data: string;
+  readonly account = new Account('logs.test');
+  output = new Collected();
+  source!: TailSource;
+  positions!: Positions;
+  #abort = new AbortController();
+  #running: Promise<void> | null = null;
+
+  constructor(t: TestContext) {
+    const root = mkdtempSync(join(tmpdir(), 'runnel-tail-'));
+    this.logs = join(root, 'logs');
+    this.data = join(root, 'data');
+    mkdirSync(this.logs);
+    mkdirSync(this.data);
+    t.after(async () => {
+      await this.stop();
+      rmSync(root, { recursive: true, force: true });
+    });
+  }
+
+  path(name: string): string {
+    return join(this.logs, name);
+  }
+
+  async start(input: Partial<Input> = {}, first = true): Promise<Collected> {
+    if (first) this.output = new Collected();
+    this.#abort = new AbortController();
+    this.positions = await Positions.open(this.data);
+    const defaults = {
+      name: 'test',
+      include: [`${this.logs}/*.log`],
+      exclude: [],
+      topic: 'logs',
+      encoding: 'raw',
+      format: 'plain',
+      encoding_in: 'utf-8',
+      tags: {},
+      start_at: 'beginning',
+      ignore_older: null,
+      max_line: 256 * 1024,
+      rotate_wait: 1000,
+      hold_deleted: 1 << 30,
+      delete_after: null,
+      forget_after: 7 * 86_400_000,
+    };
+    this.source = tailSource({
+      input: { ...defaults, ...input } as Input,
+      host: 'web-1',
+      tags: {},
+      partition_by: 'host',
+      positions: this.positions,
+      kernel: this.output.kernel,
+      account: this.account,
+    });
+    this.#running = this.source.run(this.output, this.#abort.signal);
+    return this.output;
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#running) return;
+    this.#abort.abort();
+    await this.#running;
+    this.#running = null;
+    await this.positions.close();
+  }
+}
