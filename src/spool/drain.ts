@@ -17,8 +17,11 @@ import type { Weights } from './sidecar.ts';
 export interface SpoolIdentity {
   /** As which producer to go on, and with which sequence; missing: as a new one. */
   identity?: { producerId: bigint; epoch: number; sequence: number };
-  /** Awaited before anything is sent under this producer id. */
-  onIdentity(producerId: bigint, epoch: number): Promise<void>;
+  /**
+   * A new producer id, whose sequence 0 is the record after `before` others that this sender got acknowledged. Awaited
+   * before anything is sent under it.
+   */
+  onIdentity: (producer: { producerId: bigint; epoch: number }, before: number) => Promise<void>;
 }
 
 export interface DrainOptions {
@@ -110,20 +113,16 @@ class Drain {
     await this.#partition.setIdentity(null);
   }
 
+  /** For a sender whose first record is the one at `offset`. */
   #remembered(offset: number): SpoolIdentity {
-    const partition = this.#partition;
-    const known = partition.identity;
+    const known = this.#partition.identity;
+    // An identity can begin inside a block that was split; such a block cannot go out whole under it again.
+    const good = known && known.firstOffset <= offset ? known : null;
+    const sequence = good ? (offset - good.firstOffset) % SEQUENCES : 0;
     return {
-      ...(known && {
-        identity: {
-          producerId: known.producerId,
-          epoch: known.epoch,
-          sequence: (offset - known.firstOffset) % SEQUENCES,
-        },
-      }),
-      // Whatever is unacknowledged when a new identity begins is sent again under it, from sequence 0 on.
-      onIdentity: (producerId, epoch) =>
-        partition.setIdentity({ producerId, epoch, firstOffset: partition.oldestOffset }),
+      ...(good && { identity: { producerId: good.producerId, epoch: good.epoch, sequence } }),
+      onIdentity: ({ producerId, epoch }, before) =>
+        this.#partition.setIdentity(producerId < 0n ? null : { producerId, epoch, firstOffset: offset + before }),
     };
   }
 

@@ -115,12 +115,6 @@ export class SpoolPartition {
     return this.#segments.reduce((sum, segment) => sum + segment.size, 0);
   }
 
-  /** The first block that was handed out and is not acknowledged, or else the next one to be handed out. */
-  get oldestOffset(): number {
-    const first = this.#handed[0];
-    return first ? first.next - first.records : this.#readTo;
-  }
-
   /** Writes an identity down before a block is sent under it. */
   async setIdentity(identity: Identity | null): Promise<void> {
     this.#state.identity = identity;
