@@ -3,7 +3,6 @@
  * systemd. The one door to koffi, which is loaded at the first use; where it cannot be loaded `nativeAvailable` is false
  * and callers do without. Numbers and layouts are those of 64-bit Linux (x64 and arm64 agree); flock works on macOS too.
  */
-import { closeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { isIPv6 } from 'node:net';
 import { getSystemErrorMessage } from 'node:util';
@@ -111,7 +110,7 @@ export function openUdp(host: string, port: number, receiveBuffer: number, timeo
   set(fd, SOL_SOCKET, SO_RCVTIMEO, timeout, 16);
   if (c.call('int bind(int, void *, uint32_t)')(fd, address, address.length) !== 0) {
     const error = systemError(c);
-    closeSync(fd);
+    closeSocket(fd);
     throw error;
   }
   const length = Buffer.alloc(4);
@@ -121,6 +120,11 @@ export function openUdp(host: string, port: number, receiveBuffer: number, timeo
   length.writeUInt32LE(28);
   c.call('int getsockname(int, void *, void *)')(fd, bound, length);
   return { fd, port: bound.readUInt16BE(2), receiveBuffer: size.readInt32LE() };
+}
+
+/** close(2): Node's own would warn of a descriptor that it did not open. */
+export function closeSocket(fd: number): void {
+  need().call('int close(int)')(fd);
 }
 
 /** sockaddr_in or sockaddr_in6. */
@@ -206,7 +210,7 @@ export function sdNotify(text: string): void {
     const send = c.call('int64_t sendto(int, void *, size_t, int, void *, uint32_t)');
     if (Number(send(fd, bytes, bytes.length, 0, address, address.length)) < 0) throw systemError(c);
   } finally {
-    closeSync(fd);
+    closeSocket(fd);
   }
 }
 

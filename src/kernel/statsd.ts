@@ -121,6 +121,7 @@ export class StatsdKernel {
   }
 
   clearEntries(): void {
+    this.result[4] = 0;
     this.#exports.clearEntries();
   }
 

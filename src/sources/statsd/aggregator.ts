@@ -266,7 +266,6 @@ export class Aggregator {
     const { entrySeries, entryValue, entryWeight, result } = this.kernel;
     const count = result[4]!;
     for (let i = 0; i < count; i++) this.#sketch(entrySeries[i]!).add(entryValue[i]!, entryWeight[i]!);
-    result[4] = 0;
     this.kernel.clearEntries();
   }
 

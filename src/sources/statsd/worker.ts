@@ -3,10 +3,10 @@
  * windows and to the main thread. Where libc cannot be called node:dgram receives, and a timer sees to the rest.
  */
 import { createSocket } from 'node:dgram';
-import { closeSync, fstatSync, readFileSync } from 'node:fs';
+import { fstatSync, readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { DatagramReader, datagramsAvailable, openUdp } from '../../native.ts';
+import { closeSocket, DatagramReader, datagramsAvailable, openUdp } from '../../native.ts';
 import { Aggregator } from './aggregator.ts';
 import {
   BYTES,
@@ -120,9 +120,12 @@ function receiveNatively(): void {
     return true;
   };
 
-  while (turn());
-  look();
-  closeSync(socket.fd);
+  try {
+    while (turn());
+    look();
+  } finally {
+    closeSocket(socket.fd);
+  }
   finish();
 }
 
