@@ -12,7 +12,7 @@
  *
  * The broker's process ends with the one that started it, whatever ends that.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
@@ -21,8 +21,10 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
-import { javaArguments, noKafka, runJava } from './kafka-jars.ts';
+import { kafkajs as mendKafkajs } from '../../src/kafka/kafkajs.ts';
+import { classOption, javaArguments, keepClasses, noKafka, wantsClasses } from './kafka-jars.ts';
 import { makeCertificates } from './kafka-tls.ts';
 import { TcpProxy } from './proxy.ts';
 
@@ -42,7 +44,11 @@ export interface KafkaOptions {
 }
 
 const START_TIMEOUT_MS = 90_000;
+const STOP_TIMEOUT_MS = 20_000;
 const running = new Map<ChildProcess, string>();
+
+// The admin client below is kafkajs's own; without the agent's mends its timers fill the tests' output with warnings.
+mendKafkajs();
 
 process.on('exit', () => {
   for (const [child, dir] of running) {
@@ -89,6 +95,7 @@ export class Kafka {
   readonly clientCertificate: { cert: string; key: string };
   readonly dir: string;
   readonly #heapMb: number;
+  readonly #classes: string;
   #child: ChildProcess | null = null;
 
   private constructor(dir: string, ports: Ports, proxy: TcpProxy, heapMb: number) {
@@ -102,6 +109,7 @@ export class Kafka {
     this.ca = ports.TLS ? path.join(dir, 'ca.pem') : '';
     this.clientCertificate = { cert: path.join(dir, 'client.pem'), key: path.join(dir, 'client.key') };
     this.#heapMb = heapMb;
+    this.#classes = path.join(dir, 'classes.jsa');
   }
 
   /** Makes the broker's folder; `start` runs it. */
@@ -119,7 +127,8 @@ export class Kafka {
             ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((m) => ['-S', `${m}=[name=${name},password=${password}]`]),
           )
         : [];
-      await runJava('kafka.tools.StorageTool', 'format', '-t', id, '-c', file, ...scram);
+      const format = await javaArguments('kafka.tools.StorageTool', ['format', '-t', id, '-c', file, ...scram]);
+      await promisify(execFile)('java', [...(wantsClasses() ? [] : classOption('')), ...format]);
       return new Kafka(dir, ports, proxy, options.heapMb ?? 384);
     } catch (error) {
       await rm(dir, { recursive: true, force: true });
@@ -151,7 +160,7 @@ export class Kafka {
   async start(): Promise<void> {
     const java = await javaArguments('kafka.Kafka', [path.join(this.dir, 'server.properties')], this.#heapMb);
     const log = openSync(path.join(this.dir, 'broker.log'), 'a');
-    const [program, ...args] = [...dieWithParent(), 'java', ...java];
+    const [program, ...args] = [...dieWithParent(), 'java', ...classOption(this.#classes), ...java];
     const child = spawn(program!, args, { cwd: this.dir, stdio: ['ignore', log, log] });
     this.#child = child;
     running.set(child, this.dir);
@@ -185,6 +194,12 @@ export class Kafka {
 
   /** Ends it and removes all of it. */
   async stop(): Promise<void> {
+    if (this.#child?.exitCode === null && wantsClasses()) {
+      const exited = once(this.#child, 'exit');
+      this.#child.kill('SIGTERM');
+      await Promise.race([exited, sleep(STOP_TIMEOUT_MS, undefined, { ref: false })]);
+      await keepClasses(this.#classes);
+    }
     await this.kill();
     await this.proxy.stop();
     await rm(this.dir, { recursive: true, force: true });

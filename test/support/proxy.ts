@@ -8,7 +8,6 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export type Direction = 'requests' | 'replies';
@@ -120,29 +119,31 @@ export class TcpProxy {
     this.accepted++;
     const server = connect({ port: this.#target, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
     this.#sockets.add(client).add(server);
-    const pump = (from: Socket, to: Socket, direction: Direction) =>
-      pipeline(from, (chunks: AsyncIterable<Buffer>) => this.#pass(chunks, direction), to);
-    Promise.all([pump(client, server, 'requests'), pump(server, client, 'replies')])
-      // Either end may go away at any time: the other is told in the same way.
-      .catch(() => {
-        client.resetAndDestroy();
-        server.resetAndDestroy();
-      })
-      .finally(() => {
-        this.#sockets.delete(client);
-        this.#sockets.delete(server);
-      });
+    const end = () => {
+      for (const socket of [client, server]) {
+        socket.resetAndDestroy();
+        this.#sockets.delete(socket);
+      }
+    };
+    // Either end may go away at any time: the other is told in the same way.
+    client.on('error', end);
+    server.on('error', end);
+    Promise.all([this.#pass(client, server, 'requests'), this.#pass(server, client, 'replies')]).then(() => {
+      this.#sockets.delete(client);
+      this.#sockets.delete(server);
+    }, end);
   }
 
-  async *#pass(chunks: AsyncIterable<Buffer>, direction: Direction): AsyncGenerator<Buffer> {
-    for await (const chunk of chunks) {
+  async #pass(from: Socket, to: Socket, direction: Direction): Promise<void> {
+    // Its end is not the end of the socket: the other direction may go on.
+    for await (const chunk of from.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       if (this.#delay > 0) await sleep(this.#delay);
       while (this.#held.has(direction)) await this.#healed.promise;
       const cut = this.#cutAt;
       const room = cut?.direction === direction ? cut.at - this.#bytes[direction] : Number.POSITIVE_INFINITY;
       const passed = chunk.length < room ? chunk : chunk.subarray(0, room);
       this.#bytes[direction] += passed.length;
-      yield passed;
+      if (passed.length > 0 && !to.write(passed)) await Promise.race([once(to, 'drain'), once(to, 'close')]);
       if (chunk.length < room) continue;
       this.#cutAt = null;
       // The part that was let through is on its way: the reset must not overtake it.
@@ -151,5 +152,6 @@ export class TcpProxy {
       cut?.done();
       return;
     }
+    to.end();
   }
 }
