@@ -9,7 +9,8 @@ export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 export function metricsText(status: Status): Promise<string> {
   const registry = new Registry();
   for (const { name, kind, help, labels, samples } of figures(status)) {
-    if (samples.length === 0) continue;
+    // Without labels prom-client would say 0 where nothing is known.
+    if (samples.length === 0 && labels.length === 0) continue;
     const options = { name: `runnel_${name}`, help, labelNames: [...labels], registers: [registry] };
     if (kind === 'gauge') {
       const gauge = new Gauge(options);

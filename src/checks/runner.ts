@@ -1,5 +1,4 @@
 /** Runs one check again and again: never two runs at a time, each with a deadline, every run counted. */
-import { log } from '../log.ts';
 import type { Check } from './check.ts';
 import { type Point, SeriesMeter } from './meter.ts';
 
@@ -24,7 +23,7 @@ export class CheckRunner {
     this.status = { name, runs: 0, errors: 0, skipped: 0, last_seconds: 0, last_error: null };
   }
 
-  /** What one run found, also where it failed half-way or did not end in time. Never rejects. */
+  /** What one run found, also where it failed half-way or did not end in time. Never rejects: `status` says what failed. */
   async run(deadline_ms: number): Promise<Point[]> {
     if (this.#running) {
       this.status.skipped++;
@@ -48,7 +47,6 @@ export class CheckRunner {
     } catch (error) {
       failure = error instanceof Error ? error.message : String(error);
       this.status.errors++;
-      log.warnOnce(`check ${this.status.name}`, `check ${this.status.name} failed: ${failure}; it is tried again`);
     } finally {
       clearTimeout(timer);
       aborter.abort();

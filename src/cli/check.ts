@@ -15,7 +15,9 @@ export async function runCheck(name: string, options: { json?: boolean; once?: b
   const checks = await availableChecks();
   const check = checks.get(name);
   if (!check) {
-    process.stderr.write(`there is no check ${JSON.stringify(name)}; there are ${[...checks.keys()].join(', ')}\n`);
+    process.stderr.write(
+      `runnel: there is no check ${JSON.stringify(name)}; there are ${[...checks.keys()].join(', ')}\n`,
+    );
     return 2;
   }
   const runner = new CheckRunner(name, check);
@@ -28,7 +30,7 @@ export async function runCheck(name: string, options: { json?: boolean; once?: b
     if (again) process.stdout.write('\n');
   } while (again && runner.status.last_error === null);
   if (runner.status.last_error === null) return 0;
-  process.stderr.write(`check ${name} failed: ${runner.status.last_error}\n`);
+  process.stderr.write(`runnel: check ${name} failed: ${runner.status.last_error}\n`);
   return 1;
 }
 

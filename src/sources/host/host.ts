@@ -75,7 +75,12 @@ export function hostSource(options: HostOptions): HostSource {
   const deadline = Math.min(MAX_DEADLINE_MS, config.interval * 0.8);
 
   async function measure(): Promise<Point[]> {
-    return (await Promise.all(runners.map((runner) => runner.run(deadline)))).flat();
+    const points = await Promise.all(runners.map((runner) => runner.run(deadline)));
+    for (const { status } of runners) {
+      if (status.last_error === null) continue;
+      log.warnOnce(`check ${status.name}`, `check ${status.name} failed: ${status.last_error}; it is tried again`);
+    }
+    return points.flat();
   }
 
   /** Emits one window. What could not be handed over before the end is counted as lost. */

@@ -1,0 +1,126 @@
+/** `runnel status`, `tap` and `check` as a user runs them. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type AdminServer, startAdmin } from '../../src/admin/server.ts';
+import { Tap } from '../../src/admin/tap.ts';
+import { Account } from '../../src/core/account.ts';
+import { Batch } from '../../src/core/batch.ts';
+import { valueEnvelope } from '../../src/core/envelope.ts';
+import { Pool } from '../../src/core/pool.ts';
+import { statusOf } from './support.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+interface Ran {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+function runnel(...args: string[]): Promise<Ran> {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const ran = { out: '', err: '' };
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    ran.out += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    ran.err += text;
+  });
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, ...ran })));
+}
+
+/** A configuration and what an agent of it would serve; `address` is not in the configuration. */
+async function agent(t: TestContext): Promise<{ config: string; tap: Tap; start(): Promise<AdminServer> }> {
+  const directory = mkdtempSync(join(tmpdir(), 'runnel-cli-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const config = join(directory, 'runnel.yaml');
+  const data = join(directory, 'data');
+  mkdirSync(data);
+  writeFileSync(config, `data_dir: ${data}\nadmin: {listen: 127.0.0.1:1}\n`);
+  const tap = new Tap();
+  const options = { listen: '127.0.0.1:0', hosts: [], healthy: () => true, status: () => statusOf(), tap };
+  return {
+    config,
+    tap,
+    async start() {
+      const server = await startAdmin({ ...options, socket: join(data, 'runnel.sock') });
+      t.after(() => server.close());
+      return server;
+    },
+  };
+}
+
+test('status asks the agent of a configuration, or of an address', async (t) => {
+  const { config, start } = await agent(t);
+  const { address } = await start();
+  const text = await runnel('status', '-c', config);
+  assert.equal(text.code, 0, text.err);
+  assert.match(text.out, /^runnel 1\.0\.0 on web-1/);
+  const json = await runnel('status', '--json', '--files', '1', '--admin', `http://${address}`);
+  assert.equal(json.code, 0, json.err);
+  assert.equal(JSON.parse(json.out).logs[0].files.length, 1);
+});
+
+test('where no agent answers, status and tap say so and exit 1', async (t) => {
+  const { config } = await agent(t);
+  for (const command of ['status', 'tap']) {
+    const ran = await runnel(command, '-c', config);
+    assert.equal(ran.code, 1, command);
+    assert.equal(ran.out, '');
+    assert.match(ran.err, /^runnel: no agent answers \(.*runnel\.sock: no such socket.*is it running\?\n$/);
+  }
+});
+
+test('tap prints records on stdout and what it skipped on stderr, and ends with the agent', async (t) => {
+  const { config, tap, start } = await agent(t);
+  const server = await start();
+  const ran = runnel('tap', '-c', config, 'runnel.metrics');
+  while (!tap.active) await new Promise((resolve) => setTimeout(resolve, 10));
+
+  const pool = new Pool(32 << 20);
+  const share = pool.share('runnel.metrics');
+  const batch = new Batch(await pool.take(share, 'batch'), share, {
+    name: 'host',
+    topic: 'runnel.metrics',
+    key: 'web-1',
+    account: new Account('host'),
+    replayable: false,
+    envelope: () => valueEnvelope('web-1'),
+  });
+  const used = batch.slot.bytes.write('{"name":"a"}');
+  for (let i = 0; i < 510; i++) {
+    batch.slot.starts[i] = batch.slot.bytesAt;
+    batch.slot.ends[i] = batch.slot.bytesAt + used;
+  }
+  batch.count = 510;
+  tap.offer(batch);
+  // The number of what was skipped is told once a second.
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  await server.close();
+
+  const { code, out, err } = await ran;
+  assert.equal(code, 0, err);
+  assert.equal(out, '{"name":"a"}\n'.repeat(500));
+  assert.equal(err, 'skipped 10 records: more than can be shown\nthe agent has stopped\n');
+});
+
+test('check prints one metric a line, counters as their increase in a second', async () => {
+  const json = await runnel('check', 'cpu', '--once', '--json');
+  assert.equal(json.code, 0, json.err);
+  const metrics = json.out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const modes = metrics.filter((m) => m.name === 'system.cpu.time').map((m) => m.attributes['cpu.mode']);
+  assert.ok(modes.includes('idle'));
+  const text = await runnel('check', 'uptime');
+  assert.match(text.out, /^system\.uptime {2}[\d.]+ s \(gauge\)\n$/);
+  const none = await runnel('check', 'ups');
+  assert.equal(none.code, 2);
+  assert.match(none.err, /^runnel: there is no check "ups"; there are cpu, memory/);
+});
