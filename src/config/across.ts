@@ -20,8 +20,7 @@ function checkLogs(config: Config, refuse: Refuse): void {
   const seen = new Map<string, number>();
   for (const [i, log] of config.logs.entries()) {
     const before = seen.get(log.name);
-    if (before !== undefined)
-      refuse(['logs', i, 'name'], `${log.name} is the name of logs[${before}] too: names are unique`);
+    if (before !== undefined) refuse(['logs', i, 'name'], `is that of logs[${before}] too: names are unique`);
     seen.set(log.name, i);
   }
 }

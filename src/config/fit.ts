@@ -19,20 +19,21 @@ export function fit(tree: Tree, shape: Shape, name: string, faults: Fault[]): Tr
       if (tree.kind === 'scalar') return tree;
       return refuse(`must be a single value (${shape.info.label}), not a ${tree.kind}`);
     case 'list': {
-      const items = tree.kind === 'list' ? tree.items : [tree];
-      if (tree.kind === 'map' && shape.item.kind !== 'map') return refuse('must be a list, not a map');
-      if (tree.kind === 'map')
-        return refuse(`must be a list of maps: put "- " before ${[...tree.entries.keys()][0] ?? 'it'}`);
-      const fitted: Tree[] = [];
-      for (const [i, item] of items.entries()) {
+      if (tree.kind === 'map') {
+        const first = [...tree.entries.keys()][0] ?? 'it';
+        return refuse(
+          shape.item.kind === 'map' ? `must be a list of maps: put "- " before ${first}` : 'must be a list',
+        );
+      }
+      if (tree.kind === 'scalar')
+        return { kind: 'list', place: tree.place, items: [fit(tree, shape.item, name, faults)] };
+      const items: Tree[] = [];
+      for (const [i, item] of tree.items.entries()) {
         // An empty item would shift the ones behind it away from their places.
         if (item.kind === 'empty') faults.push({ ...item.place, message: `${name}[${i}] is empty` });
-        else
-          fitted.push(
-            fit(item, shape.item, items === (tree as { items?: Tree[] }).items ? `${name}[${i}]` : name, faults),
-          );
+        else items.push(fit(item, shape.item, `${name}[${i}]`, faults));
       }
-      return { kind: 'list', place: tree.place, items: fitted };
+      return { kind: 'list', place: tree.place, items };
     }
     case 'dictionary':
       if (tree.kind !== 'map') return refuse(`must be a map, for example {env: prod}, not ${article(tree)}`);
@@ -106,6 +107,9 @@ function isFaulty({ place }: Tree, faults: readonly Fault[]): boolean {
 
 function unknownKey(key: string, name: string, known: string[]): string {
   const where = name === '' ? '' : ` in ${name.replace(/\[\d+\]$/, '')}`;
+  const colon = key.indexOf(':');
+  // `password:hunter2`: what follows the colon is a value, and maybe a secret.
+  if (colon > 0) return `unknown key ${key.slice(0, colon)}:...${where}: put a space after the colon`;
   const near = nearest(key, known);
   return `unknown key ${key}${where}: ${near ? `did you mean ${near}?` : `known keys are ${known.join(', ')}`}`;
 }

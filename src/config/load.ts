@@ -12,7 +12,7 @@ import { type Config, complete, type Env } from './config.ts';
 import { ConfigError, type Fault } from './errors.ts';
 import { fit } from './fit.ts';
 import { schema } from './schema.ts';
-import { shapeOf } from './shape.ts';
+import { labelAt, type Shape, shapeOf } from './shape.ts';
 import { reasonOf } from './substitute.ts';
 import { type EmptyTree, isSet, mergeTrees, placeOf, plainValue, readTree, scalarAt, type Tree } from './tree.ts';
 import { refuseUnsupported } from './unsupported.ts';
@@ -47,7 +47,7 @@ export async function loadConfig(path: string, { env = process.env }: { env?: En
     const read = readTree(yaml, text, file, dirname(path), env, faults);
     tree = mergeTrees(tree, fit(read, shape, '', faults), '', faults);
   }
-  const config = interpret(tree, env, faults);
+  const config = interpret(tree, shape, env, faults);
   if (config === null && faults.length === 0)
     faults.push({ file: path, line: 1, column: 1, message: 'cannot be used' });
   if (config === null || faults.length > 0) throw new ConfigError(inOrder(faults, files));
@@ -61,7 +61,7 @@ export async function loadConfig(path: string, { env = process.env }: { env?: En
 }
 
 /** Reads values as the schema wants them and checks them against each other. Null when they cannot be used. */
-function interpret(tree: Tree, env: Env, faults: Fault[]): Config | null {
+function interpret(tree: Tree, shape: Shape, env: Env, faults: Fault[]): Config | null {
   refuseUnsupported(tree, faults);
   const values = plainValue(tree);
   let result = v.safeParse(schema, values);
@@ -69,9 +69,7 @@ function interpret(tree: Tree, env: Env, faults: Fault[]): Config | null {
     const path = (issue.path ?? []).map((item) => item.key as string | number);
     // What is missing or has the wrong form was said when the tree was fitted.
     if (issue.kind === 'schema') continue;
-    const scalar = scalarAt(tree, path);
-    const shown = scalar === null || scalar.secret ? 'what it is set to' : JSON.stringify(scalar.text.slice(0, 80));
-    faults.push({ ...placeOf(tree, path), message: `${nameOf(path)} ${issue.message.replaceAll('{}', () => shown)}` });
+    faults.push({ ...placeOf(tree, path), message: `${nameOf(path)} ${complaint(issue.message, tree, shape, path)}` });
     remove(values, path);
   }
   // Once more without what is wrong, so that the checks across options can speak in the same go.
@@ -89,6 +87,13 @@ function interpret(tree: Tree, env: Env, faults: Fault[]): Config | null {
     faults.push({ ...placeOf(tree, path), message: `${nameOf(path)} ${message}` });
   });
   return config;
+}
+
+/** What is wrong with a scalar. Nothing of it is shown when it may be a secret. */
+function complaint(message: string, tree: Tree, shape: Shape, path: Path): string {
+  const scalar = scalarAt(tree, path);
+  if (scalar?.substituted) return `must be ${labelAt(shape, path)}: what \${...} put here is not, and is not shown`;
+  return message.replaceAll('{}', () => JSON.stringify(scalar?.text.slice(0, 80) ?? ''));
 }
 
 function remove(values: unknown, path: Path): void {
@@ -159,7 +164,7 @@ async function warningsOf(config: Config, tree: Tree, files: string[]): Promise<
     );
   }
   const password = scalarAt(tree, ['kafka', 'sasl', 'password']);
-  if (password && !password.secret && files.includes(password.place.file)) {
+  if (password && !password.substituted && files.includes(password.place.file)) {
     const { mode } = await stat(password.place.file);
     if (mode & 0o004) {
       warnings.push(

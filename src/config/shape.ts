@@ -50,3 +50,15 @@ export function shapeOf(schema: unknown): Shape {
       return { kind: 'leaf', info: (v.getMetadata(s) as { info: LeafInfo }).info };
   }
 }
+
+/** What may stand at a path, in words; undefined where it leads nowhere. */
+export function labelAt(shape: Shape, path: readonly (string | number)[]): string | undefined {
+  let at: Shape | undefined = shape;
+  for (const step of path) {
+    if (at?.kind === 'list') at = at.item;
+    else if (at?.kind === 'dictionary') at = at.value;
+    else if (at?.kind === 'map') at = at.fields.get(String(step))?.shape;
+  }
+  if (at?.kind === 'map') return at.orFalse ? 'true, false or a map' : 'a map';
+  return at?.kind === 'leaf' ? at.info.label : undefined;
+}

@@ -12,7 +12,7 @@ const MAX_FILE_BYTES = 65_536;
 export interface Substituted {
   text: string;
   /** Something was replaced: the text may be a secret. */
-  secret: boolean;
+  substituted: boolean;
 }
 
 /*
@@ -35,9 +35,9 @@ export function unmask(text: string): string {
 
 /** Throws Wrong. `folder` is what a relative `${file:...}` starts from. */
 export function substitute(text: string, env: Env, folder: string): Substituted {
-  if (!text.includes('${')) return { text, secret: false };
+  if (!text.includes('${')) return { text, substituted: false };
   let out = '';
-  let secret = false;
+  let substituted = false;
   let at = 0;
   while (at < text.length) {
     const open = text.indexOf('${', at);
@@ -49,10 +49,10 @@ export function substitute(text: string, env: Env, folder: string): Substituted 
     }
     const close = closing(text, open + 2);
     out += text.slice(at, open) + replacement(text.slice(open + 2, close), env, folder);
-    secret = true;
+    substituted = true;
     at = close + 1;
   }
-  return { text: out + text.slice(at), secret };
+  return { text: out + text.slice(at), substituted };
 }
 
 /** Where the brace that was opened before `from` closes. */

@@ -14,8 +14,8 @@ export interface ScalarTree {
   kind: 'scalar';
   place: Place;
   text: string;
-  /** Came from the environment or a file: never shown. */
-  secret: boolean;
+  /** The environment or a file went into it: never shown. */
+  substituted: boolean;
 }
 export interface ListTree {
   kind: 'list';
@@ -144,9 +144,9 @@ class TreeReader {
     const source = plain && typeof node.source === 'string' ? node.source : String(node.value ?? '');
     if (plain && node.value === null) return { kind: 'empty', place };
     try {
-      const { text, secret } = substitute(unmask(source), this.#env, this.#folder);
-      if (plain && secret && text.trim() === '') return { kind: 'empty', place };
-      return { kind: 'scalar', place, text, secret };
+      const { text, substituted } = substitute(unmask(source), this.#env, this.#folder);
+      if (plain && substituted && text.trim() === '') return { kind: 'empty', place };
+      return { kind: 'scalar', place, text, substituted };
     } catch (error) {
       if (!(error instanceof Wrong)) throw error;
       this.fault(place, error.message);

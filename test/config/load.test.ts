@@ -158,7 +158,7 @@ describe('several files', () => {
   check(
     'a name that two files use is told where the second one stands',
     { 'runnel.yaml': 'logs: [{name: a, include: /1}]', 'conf.d/x.yaml': 'logs:\n  - name: a\n    include: /2\n' },
-    ['conf.d/x.yaml:2:11: logs[1].name a is the name of logs[0] too: names are unique'],
+    ['conf.d/x.yaml:2:11: logs[1].name is that of logs[0] too: names are unique'],
   );
 });
 
@@ -209,7 +209,9 @@ describe('what is replaced', () => {
   check(
     'what the environment holds is never printed',
     'kafka:\n  compression: ${SECRET}\n',
-    ['runnel.yaml:2:16: kafka.compression must be none, gzip, snappy, lz4 or zstd, not what it is set to'],
+    [
+      'runnel.yaml:2:16: kafka.compression must be none, gzip, snappy, lz4 or zstd: what ${...} put here is not, and is not shown',
+    ],
     { SECRET: 'hunter2' },
   );
 });
@@ -286,6 +288,11 @@ describe('faults of form', () => {
     'spool:\n  xyzzy: 1',
     'runnel.yaml:2:3: unknown key xyzzy in spool: known keys are max_size, when_full, sync, max_age',
   );
+  wrong(
+    'kafka: {brokers: a, sasl: {username: u, password:hunter2}}',
+    'runnel.yaml:1:27: kafka.sasl needs password: the secret that goes with the name',
+    'runnel.yaml:1:41: unknown key password:... in kafka.sasl: put a space after the colon',
+  );
   wrong('tags: [a]', 'runnel.yaml:1:7: tags must be a map, for example {env: prod}, not a list');
   wrong('kafka: a:9092', 'runnel.yaml:1:8: kafka must be a map with keys such as brokers, not a single value');
   wrong('logs: {include: /a}', 'runnel.yaml:1:7: logs must be a list of maps: put "- " before include');
@@ -310,7 +317,7 @@ describe('faults of form', () => {
 
 describe('faults between options', () => {
   check('two inputs of one name', 'logs: [{name: a, include: /1}, {name: a, include: /2}]', [
-    'runnel.yaml:1:39: logs[1].name a is the name of logs[0] too: names are unique',
+    'runnel.yaml:1:39: logs[1].name is that of logs[0] too: names are unique',
   ]);
   check('half a certificate', 'kafka: {brokers: a, tls: {cert_file: /c}}', [
     'runnel.yaml:1:38: kafka.tls.cert_file needs kafka.tls.key_file beside it',
