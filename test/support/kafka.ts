@@ -326,6 +326,7 @@ function properties(dir: string, ports: Ports, proxyPort: number, options: Kafka
     'share.coordinator.state.topic.min.isr': 1,
     'group.initial.rebalance.delay.ms': 0,
     'auto.create.topics.enable': 'false',
+    'connection.failed.authentication.delay.ms': 0,
     // A killed broker may come back at once: its registration must not outlive it for the usual nine seconds.
     'broker.heartbeat.interval.ms': 200,
     'broker.session.timeout.ms': 1000,
