@@ -100,20 +100,27 @@ export class Lane {
         first === batch.count ? batch.weight : Math.floor((batch.weight * packed) / (batch.count - first + packed));
       batch.weight -= weight;
       this.#mark(batch, end, weight);
-      if (open.at - open.slot.bytesAt >= this.#o.blockBytes) this.#seal();
+      if (first < batch.count || open.at - open.slot.bytesAt >= this.#o.blockBytes) this.#seal();
     }
   }
 
+  /** Packs as many records as the block takes; a record larger than a usual block gets one of its own. */
   #pack(open: OpenBlock, batch: Batch, first: number): number {
+    const packed = this.#packUpTo(open, batch, first, batch.count - first, this.#o.blockBytes, false);
+    if (packed > 0 || open.count > 0) return packed;
+    return this.#packUpTo(open, batch, first, 1, MAX_BLOCK_BYTES, true);
+  }
+
+  #packUpTo(open: OpenBlock, batch: Batch, first: number, count: number, limit: number, empty: boolean): number {
     const { kernel } = this.#o;
-    const packed = kernel.pack(batch.slot, first, batch.count - first, {
+    const packed = kernel.pack(batch.slot, first, count, {
       envelope: batch.stream.envelope(),
       time: batch.time,
       position: batch.from,
       delta: open.count,
       outAt: open.at,
-      limitAt: open.slot.bytesAt + (open.count === 0 ? MAX_BLOCK_BYTES : this.#o.blockBytes),
-      empty: open.count === 0,
+      limitAt: open.slot.bytesAt + limit,
+      empty,
     });
     open.at = kernel.endAt;
     open.count += packed;

@@ -1,0 +1,65 @@
+/** `runnel explain log PATH LINE`: the record that a line of a file would become, without a running agent. */
+import { matchesGlob } from 'node:path';
+import { ConfigError } from '../config/errors.ts';
+import { Account } from '../core/account.ts';
+import { Batch, type Stream } from '../core/batch.ts';
+import type { Envelope } from '../core/envelope.ts';
+import { Pool } from '../core/pool.ts';
+import { records } from '../kafka/record-batch.ts';
+import { Kernel } from '../kernel/kernel.ts';
+import { logEnvelope, partitionKey } from '../sources/tail/envelope.ts';
+import { type ConfigChoice, locateConfig } from './locate.ts';
+
+/** Prints `{"input","topic","key","value"|"headers"}`; exit 1 when no input reads this path. */
+export async function explainLog(path: string, line: string, choice: ConfigChoice): Promise<number> {
+  let config: Awaited<ReturnType<typeof locateConfig>>['config'];
+  try {
+    config = (await locateConfig(choice)).config;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 2;
+  }
+  const input = config.logs.find((candidate) => candidate.include.some((glob) => matchesGlob(path, glob)));
+  if (!input) {
+    process.stderr.write(`runnel: no input under logs: includes ${path}\n`);
+    return 1;
+  }
+  const pool = new Pool(4 << 20);
+  const share = pool.share(input.topic);
+  const slot = await pool.take(share, 'batch');
+  const out = await pool.take(share, 'block');
+  const kernel = new Kernel(pool.memory);
+  const used = slot.bytes.write(`${line}\n`);
+  const envelope: Envelope = logEnvelope({ input, config, path, id: '<file identity>' });
+  const stream: Stream = {
+    name: path,
+    topic: input.topic,
+    key: partitionKey(config, path),
+    account: new Account(`logs.${input.name}`),
+    envelope: () => envelope,
+    replayable: true,
+  };
+  const batch = new Batch(slot, share, stream);
+  const count = kernel.findLines(slot, slot.bytesAt, slot.bytesAt + used, slot.bytesAt, 0);
+  kernel.pack(slot, 0, count, {
+    envelope: batch.stream.envelope(),
+    time: Date.now(),
+    position: 0,
+    delta: 0,
+    outAt: out.bytesAt,
+    limitAt: out.bytesAt + out.bytes.length,
+    empty: true,
+  });
+  const packed = Buffer.from(out.bytes.subarray(0, kernel.endAt - out.bytesAt));
+  for (const record of records(packed)) {
+    const value = record.value?.toString() ?? '';
+    const shown = input.encoding === 'json' ? { value: JSON.parse(value) } : { value, headers: text(record.headers) };
+    process.stdout.write(`${JSON.stringify({ input: input.name, topic: input.topic, key: stream.key, ...shown })}\n`);
+  }
+  return 0;
+}
+
+function text(headers: [string, Buffer][]): Record<string, string> {
+  return Object.fromEntries(headers.map(([name, value]) => [name, value.toString()]));
+}

@@ -1,0 +1,79 @@
+/** `runnel run`: the agent in the foreground, as systemd, containers and people at a terminal run it. */
+
+import { existsSync } from 'node:fs';
+import { Agent, StartError } from '../agent.ts';
+import { ConfigError } from '../config/errors.ts';
+import { log } from '../log.ts';
+import { sdNotify } from '../native.ts';
+import { builtIn, type LocatedConfig, locateConfig } from './locate.ts';
+import { welcome } from './welcome.ts';
+
+export interface RunOptions {
+  version: string;
+  defaultPath: string;
+  config?: string;
+  default?: boolean;
+}
+
+/** Resolves with the exit code when the agent has stopped. */
+export async function run(options: RunOptions): Promise<number> {
+  if (!['linux', 'darwin'].includes(process.platform)) {
+    process.stderr.write(
+      `runnel: ${process.platform} is not supported; runnel runs on Linux, and on macOS for development\n`,
+    );
+    return 2;
+  }
+  const located = await choose(options);
+  if (located === null) return 2;
+  for (const warning of located.warnings) log.warn(warning);
+
+  // Handlers first: a signal during the start must not end the process half-way.
+  const stop = new AbortController();
+  let signals = 0;
+  const onSignal = (signal: NodeJS.Signals) => {
+    signals++;
+    if (signals > 1) process.exit(1);
+    log.info(
+      `${signal}: draining, at most ${located.config.shutdown_timeout / 1000} s; a second signal ends it at once`,
+    );
+    stop.abort();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  process.on('SIGUSR1', () => undefined);
+  process.on('SIGHUP', () => log.warn('SIGHUP: this version reads its configuration only at the start; restart it'));
+
+  let agent: Agent;
+  try {
+    agent = await Agent.start({ ...located, version: options.version });
+  } catch (error) {
+    process.stderr.write(`runnel: cannot start: ${(error as Error).message}\n`);
+    return error instanceof StartError ? error.exitCode : 1;
+  }
+  if (process.stderr.isTTY) process.stderr.write(welcome(located, agent.adminAddress));
+  sdNotify('READY=1');
+  if (!stop.signal.aborted)
+    await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
+  sdNotify('STOPPING=1');
+  await agent.stop();
+  // What still holds the event loop (a connection attempt that cannot be cancelled) has nothing to lose any more.
+  process.exit(0);
+}
+
+async function choose(options: RunOptions): Promise<LocatedConfig | null> {
+  const missing = options.config === undefined && !existsSync(options.defaultPath);
+  if (options.default || (missing && process.stdin.isTTY && process.stderr.isTTY)) return builtIn();
+  if (missing) {
+    process.stderr.write(
+      `runnel: no configuration: ${options.defaultPath} does not exist; name one with -c FILE, or try the built-in default with --default\n`,
+    );
+    return null;
+  }
+  try {
+    return await locateConfig(options);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return null;
+  }
+}

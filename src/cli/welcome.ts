@@ -1,0 +1,38 @@
+/** What `runnel run` says at a terminal: what it collects, where that goes, how to look at it. One screen. */
+import type { LocatedConfig } from './locate.ts';
+
+export function welcome({ config, path }: LocatedConfig, admin: string | null): string {
+  const lines: [string, string][] = [];
+  for (const input of config.logs) lines.push([`logs ${input.name}`, input.include.join(', ')]);
+  if (config.metrics.host !== false) {
+    const on = Object.entries(config.metrics.host).filter(([, enabled]) => enabled);
+    lines.push(['host metrics', `${on.map(([name]) => name).join(', ')} every ${config.metrics.interval / 1000} s`]);
+  }
+  if (config.statsd.listen.length > 0) lines.push(['statsd', config.statsd.listen.join(', ')]);
+  const flag = path === null ? '' : ` -c ${path}`;
+  const goes: [string, string][] =
+    config.kafka.brokers.length > 0
+      ? [['kafka', `${config.kafka.brokers.join(', ')} (topics ${config.kafka.topic_prefix}.*)`]]
+      : [['local log', `${config.data_dir}/spool; kafka.brokers sends it on`]];
+  const look: [string, string][] = [
+    [`runnel status${flag}`, 'what was read, sent, waiting, lost'],
+    [`runnel tap${flag}`, 'records as they leave, live'],
+    [`runnel spool cat ${config.kafka.topic_prefix}.metrics${flag}`, 'what the local log holds'],
+    ...(admin ? ([[`http://${admin}/`, 'the same in a browser; /metrics for Prometheus']] as [string, string][]) : []),
+  ];
+  return `
+  runnel on ${config.host}  (${path ?? 'built-in default'}, data in ${config.data_dir})
+
+  collects
+${rows(lines)}
+  sends to
+${rows(goes)}
+  look at it
+${rows(look)}
+`;
+}
+
+function rows(pairs: [string, string][]): string {
+  const width = Math.max(...pairs.map(([left]) => left.length));
+  return `${pairs.map(([left, right]) => `    ${left.padEnd(width)}  ${right}`).join('\n')}\n`;
+}

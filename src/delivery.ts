@@ -1,0 +1,180 @@
+/**
+ * Delivery: which lane a stream's records take, and what carries them to Kafka.
+ *
+ *   replayable stream, brokers     lane <topic>/<partition> -> Sender -> Kafka
+ *   other stream, brokers          lane spool/<topic> -> spool partition -> drain -> Sender -> Kafka
+ *   no brokers                     lane spool/<topic> -> spool partition (the local log)
+ *
+ * What the spool holds of a topic goes before the fresh lines of the same topic, so a file's order holds when brokers
+ * are configured after a time without.
+ */
+import type { Config } from './config/config.ts';
+import type { Accounts } from './core/account.ts';
+import type { Stream } from './core/batch.ts';
+import type { Block, Outlet } from './core/block.ts';
+import { Lane } from './core/lane.ts';
+import { MAX_BLOCK_BYTES, type Pool } from './core/pool.ts';
+import type { KafkaClient } from './kafka/client.ts';
+import { compress } from './kafka/codecs.ts';
+import { partitionFor } from './kafka/murmur2.ts';
+import { Sender, type SenderStatus } from './kafka/sender.ts';
+import type { Kernel } from './kernel/kernel.ts';
+import { log } from './log.ts';
+import { drain, type SpoolIdentity } from './spool/drain.ts';
+import { SpoolOutlet } from './spool/outlet.ts';
+import type { Spool } from './spool/spool.ts';
+
+/** Packed bytes at which a block is sealed, by codec: lz4 and snappy get dearer with larger blocks. */
+const BLOCK_BYTES = { none: 900_000, gzip: 500_000, snappy: 300_000, lz4: 300_000, zstd: 500_000 } as const;
+
+export interface DeliveryParts {
+  config: Config;
+  pool: Pool;
+  kernel: Kernel;
+  accounts: Accounts;
+  spool: Spool;
+  /** Null: no brokers are configured. */
+  client: KafkaClient | null;
+}
+
+export class Delivery {
+  readonly #p: DeliveryParts;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #senders: Sender[] = [];
+  /** Resolves when what the spool held of a topic at the start has been acknowledged. */
+  readonly #backlogs = new Map<string, Promise<void>>();
+  readonly #drains: Promise<void>[] = [];
+  readonly #stop = new AbortController();
+
+  constructor(parts: DeliveryParts) {
+    this.#p = parts;
+    for (const partition of parts.spool.partitions()) {
+      for (const [input, items] of partition.waiting().weights) parts.accounts.of(input).recovered += items;
+      if (parts.client) this.#drain(partition.topic);
+    }
+  }
+
+  laneOf(stream: Stream): Lane | Promise<Lane> {
+    const { client } = this.#p;
+    return client && stream.replayable ? this.#direct(client, stream) : this.#spooled(stream.topic);
+  }
+
+  async #direct(client: KafkaClient, stream: Stream): Promise<Lane> {
+    const partition = partitionFor(stream.key, await client.partitions(stream.topic));
+    const name = `${stream.topic}/${partition}`;
+    let lane = this.#lanes.get(name);
+    if (!lane) {
+      const sender = this.#sender(client, { topic: stream.topic, partition });
+      const backlog = this.#backlogs.get(stream.topic);
+      lane = this.#lane(stream.topic, backlog ? new Behind(backlog, sender) : sender, { final: true });
+      this.#lanes.set(name, lane);
+    }
+    return lane;
+  }
+
+  #spooled(topic: string): Lane {
+    const name = `spool/${topic}`;
+    let lane = this.#lanes.get(name);
+    if (!lane) {
+      lane = this.#lane(topic, new SpoolOutlet(this.#p.spool.partition(topic)), { final: false });
+      this.#lanes.set(name, lane);
+      if (this.#p.client && !this.#backlogs.has(topic)) this.#drain(topic);
+    }
+    return lane;
+  }
+
+  #lane(topic: string, outlet: Outlet, { final }: { final: boolean }): Lane {
+    const { pool, kernel, config } = this.#p;
+    const codec = config.kafka.compression;
+    return new Lane({
+      topic,
+      share: pool.share(topic),
+      pool,
+      kernel,
+      outlet,
+      compress,
+      codec,
+      level: config.kafka.compression_level,
+      linger: config.kafka.linger,
+      blockBytes: Math.min(MAX_BLOCK_BYTES, BLOCK_BYTES[codec]),
+      singleKey: !final,
+      final,
+    });
+  }
+
+  #sender(client: KafkaClient, options: ConstructorParameters<typeof Sender>[1]): Sender {
+    const sender = new Sender(client, options);
+    this.#senders.push(sender);
+    return sender;
+  }
+
+  /** Sends what the spool holds of a topic, oldest first, and goes on as more is written. */
+  #drain(topic: string): void {
+    const { client, spool, accounts } = this.#p;
+    const partition = spool.partition(topic);
+    const backlog = Promise.withResolvers<void>();
+    this.#backlogs.set(topic, backlog.promise);
+    const draining = drain(partition, {
+      signal: this.#stop.signal,
+      caughtUp: backlog.resolve,
+      sender: async (key: string, identity: SpoolIdentity) => {
+        const target = partitionFor(key, await client!.partitions(topic));
+        return this.#sender(client!, { topic, partition: target, ...identity });
+      },
+      onForwarded: (weights) => {
+        for (const [input, items] of weights) accounts.of(input).forwarded += items;
+      },
+    });
+    this.#drains.push(draining);
+    draining.catch((error: Error) => log.error(`cannot drain the spool of ${topic}: ${error.message}`));
+  }
+
+  /** What is packed and not safe yet, by input; what the spool holds is counted apart. */
+  *pending(): Iterable<{ input: string; weight: number }> {
+    for (const lane of this.#lanes.values()) {
+      for (const { stream, weight } of lane.pending()) yield { input: stream.account.input, weight };
+    }
+    for (const partition of this.#p.spool.partitions()) {
+      for (const [input, weight] of partition.waiting().weights) yield { input, weight };
+    }
+  }
+
+  topics(): SenderStatus[] {
+    return this.#senders.map((sender) => sender.status());
+  }
+
+  /**
+   * Seals every block and waits until all is safe, and what the spool holds sent, as long as the signal lets it.
+   * What is not by then stays where it can be read again.
+   */
+  async close(deadline: AbortSignal): Promise<void> {
+    const lanes = [...this.#lanes.values()].map((lane) => lane.drain(deadline));
+    await Promise.allSettled(lanes);
+    if (this.#p.client) {
+      await Promise.allSettled([...this.#p.spool.partitions()].map((partition) => partition.emptied(deadline)));
+    }
+    this.#stop.abort();
+    await Promise.allSettled(this.#senders.map((sender) => sender.stop()));
+    await Promise.allSettled(this.#drains);
+  }
+}
+
+/** An outlet behind the backlog of its topic. */
+class Behind implements Outlet {
+  readonly #backlog: Promise<void>;
+  readonly #outlet: Outlet;
+
+  constructor(backlog: Promise<void>, outlet: Outlet) {
+    this.#backlog = backlog;
+    this.#outlet = outlet;
+  }
+
+  async put(block: Block, settled: () => void): Promise<void> {
+    await this.#backlog;
+    await this.#outlet.put(block, settled);
+  }
+
+  drained(signal: AbortSignal): Promise<void> {
+    return this.#outlet.drained(signal);
+  }
+}

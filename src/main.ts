@@ -1,0 +1,154 @@
+#!/usr/bin/env node
+/** The command line: one file per command in cli/, loaded when it is asked for. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+
+const DEFAULT_CONFIG = '/etc/runnel/runnel.yaml';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const program = new Command('runnel')
+  .description('Tails log files, collects host metrics, accepts StatsD, and forwards it all to Kafka.')
+  .version(version, '-V, --version')
+  .exitOverride()
+  .showHelpAfterError('(runnel --help shows the commands)')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  runnel run --default                      try it: no configuration, no Kafka needed
+  runnel run -c /etc/runnel/runnel.yaml     the agent, as systemd runs it
+  runnel validate -c runnel.yaml            every error with its line, exit 2
+  runnel status                             what was read, sent, waiting, lost
+  runnel tap 'runnel.logs'                  watch records as they leave
+  runnel explain statsd 'hits:1|c|#env:prod'
+  runnel spool cat runnel.logs              what the local log holds
+
+Exit codes: 0 done, 1 it ran and failed, 2 wrong usage or configuration.`,
+  );
+
+/** Ends with the command's exit code once stdout is written. */
+function finish(work: Promise<number>): Promise<void> {
+  return work.then((code) => {
+    process.exitCode = code;
+  });
+}
+
+program
+  .command('run')
+  .description('run the agent in the foreground')
+  .option('-c, --config <file>', `configuration (default: ${DEFAULT_CONFIG})`)
+  .option('--default', 'without a configuration: host metrics, StatsD and the machine’s own logs into a local log')
+  .action(async (options: { config?: string; default?: boolean }) => {
+    const { run } = await import('./cli/run.ts');
+    await finish(run({ version, defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+program
+  .command('validate')
+  .description('check a configuration: every error as FILE:LINE:COLUMN, exit 2')
+  .option('-c, --config <file>', 'configuration', DEFAULT_CONFIG)
+  .option('--json', 'print the errors as JSON')
+  .action(async (options: { config: string; json?: boolean }) => {
+    const { validate } = await import('./cli/validate.ts');
+    await finish(validate(options.config, { json: options.json ?? false }));
+  });
+
+program
+  .command('status')
+  .description('ask the running agent what was read, sent, waiting and lost')
+  .option('-c, --config <file>', 'find the agent by its configuration')
+  .option('--admin <url>', 'find the agent by its admin address, for example http://127.0.0.1:8687')
+  .option('--json', 'print the status as JSON')
+  .option('--files <n>', 'list at most this many files of each input, the most behind first')
+  .action(async (options: { config?: string; admin?: string; json?: boolean; files?: string }) => {
+    const { status } = await import('./cli/status.ts');
+    await finish(status({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+program
+  .command('tap')
+  .description('print records as they leave, live; never slows the pipeline')
+  .argument('[pattern]', 'only topics or sources that match, for example runnel.logs or *access*')
+  .option('-c, --config <file>', 'find the agent by its configuration')
+  .option('--json', 'print topic, source and record as JSON')
+  .action(async (pattern: string | undefined, options: { config?: string; json?: boolean }) => {
+    const { tap } = await import('./cli/tap.ts');
+    await finish(tap(pattern, { defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+const explain = program
+  .command('explain')
+  .description('what the agent would make of an input, as JSON; needs no agent');
+explain
+  .command('statsd')
+  .description('parse StatsD lines')
+  .argument('<line>', "for example 'page.views:1|c|@0.5|#env:prod'")
+  .action(async (line: string) => {
+    const { explainStatsd } = await import('./cli/explain-statsd.ts');
+    process.stdout.write(`${JSON.stringify(explainStatsd(line))}\n`);
+  });
+explain
+  .command('log')
+  .description('the record that a line of a file becomes')
+  .argument('<path>', 'the path of the file')
+  .argument('<line>', 'the line')
+  .option('-c, --config <file>', 'configuration')
+  .action(async (path: string, line: string, options: { config?: string }) => {
+    const { explainLog } = await import('./cli/explain-log.ts');
+    await finish(explainLog(path, line, { defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+program
+  .command('check')
+  .description('run one check and print its metrics')
+  .argument('<name>', 'cpu, memory, load, disk, filesystem, network, uptime, ...')
+  .option('--once', 'print once, also at a terminal')
+  .option('--json', 'print the metrics as JSON')
+  .action(async (name: string, options: { once?: boolean; json?: boolean }) => {
+    const { runCheck } = await import('./cli/check.ts');
+    await finish(runCheck(name, { once: options.once ?? false, json: options.json ?? false }));
+  });
+
+const spool = program.command('spool').description('the local log: what waits for Kafka, in Kafka’s own format');
+spool
+  .command('ls')
+  .description('its topics, records, bytes')
+  .option('-c, --config <file>', 'configuration')
+  .option('--json', 'print as JSON')
+  .action(async (options: { config?: string; json?: boolean }) => {
+    const { spoolDirectory } = await import('./cli/data-dir.ts');
+    const { spoolLs } = await import('./cli/spool.ts');
+    const dir = await spoolDirectory({ defaultPath: DEFAULT_CONFIG, ...options });
+    await finish(dir === null ? Promise.resolve(2) : spoolLs(dir, { json: options.json ?? false }));
+  });
+spool
+  .command('cat')
+  .description('the records of a topic, oldest first')
+  .argument('<topic>', 'for example runnel.logs')
+  .option('-c, --config <file>', 'configuration')
+  .option('--json', 'print offset, time, key, headers and value as JSON')
+  .action(async (topic: string, options: { config?: string; json?: boolean }) => {
+    const { spoolDirectory } = await import('./cli/data-dir.ts');
+    const { spoolCat } = await import('./cli/spool.ts');
+    const dir = await spoolDirectory({ defaultPath: DEFAULT_CONFIG, ...options });
+    await finish(dir === null ? Promise.resolve(2) : spoolCat(dir, topic, { json: options.json ?? false }));
+  });
+
+// A reader of our output that goes away (`| head`) is not an error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else {
+    process.stderr.write(`runnel: ${(error as Error).message}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Account } from '../../src/core/account.ts';
+import type { Stream } from '../../src/core/batch.ts';
+import type { Block, Outlet } from '../../src/core/block.ts';
+import { rawEnvelope } from '../../src/core/envelope.ts';
+import { Lane, type LaneOptions } from '../../src/core/lane.ts';
+import { Pool } from '../../src/core/pool.ts';
+import { Router } from '../../src/core/router.ts';
+import { compress, decompress } from '../../src/kafka/codecs.ts';
+import { records } from '../../src/kafka/record-batch.ts';
+import { Kernel } from '../../src/kernel/kernel.ts';
+
+/** Where blocks end up; they settle when the test says so, or at once. */
+class Shelf implements Outlet {
+  readonly blocks: Block[] = [];
+  readonly #waiting: (() => void)[] = [];
+  readonly #settleAtOnce: boolean;
+  constructor(settleAtOnce: boolean) {
+    this.#settleAtOnce = settleAtOnce;
+  }
+  async put(block: Block, settled: () => void): Promise<void> {
+    this.blocks.push({ ...block, body: Buffer.from(block.body) });
+    if (this.#settleAtOnce) settled();
+    else this.#waiting.push(settled);
+  }
+  settleNext(): void {
+    this.#waiting.shift()!();
+  }
+  async drained(): Promise<void> {}
+  async values(): Promise<string[]> {
+    const all: string[] = [];
+    for (const block of this.blocks) {
+      for (const record of records(await decompress(block.codec, block.body))) all.push(record.value!.toString());
+    }
+    return all;
+  }
+}
+
+interface TestStream extends Stream {
+  positions: number[];
+}
+
+function stream(topic: string, name = 'a.log', key = 'web-1'): TestStream {
+  const envelope = rawEnvelope({ host: 'web-1', path: name, id: name, dataset: 'x', labels: {}, key });
+  const positions: number[] = [];
+  return {
+    name,
+    topic,
+    key,
+    account: new Account('logs.x'),
+    envelope: () => envelope,
+    settled: (position) => positions.push(position),
+    replayable: true,
+    positions,
+  };
+}
+
+function house(options: Partial<LaneOptions> & { outlet: Outlet }, bufferMemory = 32 << 20) {
+  const pool = options.pool ?? new Pool(bufferMemory);
+  const kernel = new Kernel(pool.memory);
+  const lanes = new Map<string, Lane>();
+  const addLane = (topic: string, outlet: Outlet) => {
+    const lane = new Lane({
+      topic,
+      share: pool.share(topic),
+      pool,
+      kernel,
+      compress,
+      codec: 'none',
+      level: 1,
+      linger: 5,
+      blockBytes: 100_000,
+      singleKey: false,
+      final: true,
+      ...options,
+      outlet,
+    });
+    lanes.set(topic, lane);
+    return lane;
+  };
+  const lane = addLane('logs', options.outlet);
+  const router = new Router({ pool, laneOf: (s) => lanes.get(s.topic)!, observe: () => undefined });
+  /** Pushes text as lines of a stream that starts at `from`. */
+  const push = async (to: Stream, text: string, from = 0) => {
+    const batch = await router.take(to);
+    const { slot } = batch;
+    batch.used = slot.bytes.write(text);
+    batch.count = kernel.findLines(slot, slot.bytesAt, slot.bytesAt + batch.used, slot.bytesAt, 0);
+    batch.from = from;
+    batch.end = from + (kernel.consumedAt - slot.bytesAt);
+    batch.weight = batch.count;
+    batch.time = Date.now();
+    to.account.received += batch.count;
+    await router.push(batch);
+  };
+  return { pool, lane, router, push, addLane, drain: () => lane.drain(AbortSignal.timeout(5000)) };
+}
+
+const lines = (count: number, from = 0) => Array.from({ length: count }, (_, i) => `line ${from + i}`);
+const text = (of: string[]) => of.map((line) => `${line}\n`).join('');
+
+for (const codec of ['none', 'zstd'] as const) {
+  test(`what is pushed comes out in order, in blocks of the size asked for, ${codec}`, async () => {
+    const shelf = new Shelf(true);
+    const { push, drain, pool } = house({ outlet: shelf, codec });
+    const free = pool.free;
+    const s = stream('logs');
+    const expected: string[] = [];
+    let position = 0;
+    for (let i = 0; i < 20; i++) {
+      const some = lines(500, i * 500);
+      await push(s, text(some), position);
+      position += text(some).length;
+      expected.push(...some);
+    }
+    await drain();
+    assert.deepEqual(await shelf.values(), expected);
+    assert.ok(shelf.blocks.length > 3, `${shelf.blocks.length} blocks`);
+    assert.ok(shelf.blocks.every((block) => block.rawBytes <= 100_000));
+    assert.equal(s.positions.at(-1), position);
+    assert.equal(s.account.forwarded, 10_000);
+    assert.equal(pool.free, free, 'every slot came back');
+  });
+}
+
+test('many quiet streams share one block', async () => {
+  const shelf = new Shelf(true);
+  const { push, drain } = house({ outlet: shelf, linger: 1000 });
+  const streams = Array.from({ length: 50 }, (_, i) => stream('logs', `${i}.log`));
+  for (const s of streams) await push(s, 'hello\n');
+  await drain();
+  assert.equal(shelf.blocks.length, 1);
+  assert.deepEqual(
+    streams.map((s) => s.positions),
+    streams.map(() => [6]),
+  );
+});
+
+test('a block goes out after the linger although it is not full', async () => {
+  const shelf = new Shelf(true);
+  const { push } = house({ outlet: shelf, linger: 10 });
+  const s = stream('logs');
+  await push(s, 'hello\n');
+  while (s.positions.length === 0) await new Promise((r) => setTimeout(r, 5));
+  assert.equal(shelf.blocks.length, 1);
+});
+
+test('a position moves only when its block and all before it are safe', async () => {
+  const shelf = new Shelf(false);
+  const { push, lane, drain } = house({ outlet: shelf, blockBytes: 1000 });
+  const s = stream('logs');
+  await push(s, text(lines(100)));
+  await drain();
+  const { length } = shelf.blocks;
+  assert.ok(length >= 3);
+  assert.deepEqual(s.positions, []);
+  let waiting = 0;
+  for (const mark of lane.pending()) waiting += mark.weight;
+  assert.equal(waiting, 100);
+  for (let i = 0; i < length; i++) shelf.settleNext();
+  assert.equal(s.positions.at(-1), text(lines(100)).length);
+  assert.deepEqual(
+    s.positions,
+    [...s.positions].sort((a, b) => a - b),
+  );
+  assert.equal(s.account.forwarded, 100);
+});
+
+test('bytes without a record move the position after the blocks before them', async () => {
+  const shelf = new Shelf(false);
+  const { push, router, drain } = house({ outlet: shelf });
+  const s = stream('logs');
+  await push(s, 'hello\n');
+  await drain();
+  const nothing = await router.take(s);
+  nothing.from = 6;
+  nothing.end = 1000;
+  await router.push(nothing);
+  assert.deepEqual(s.positions, []);
+  shelf.settleNext();
+  assert.deepEqual(s.positions, [6, 1000]);
+});
+
+test('a lane of the spool starts a block for each key', async () => {
+  const shelf = new Shelf(true);
+  const { push, drain } = house({ outlet: shelf, singleKey: true, final: false });
+  for (const key of ['a', 'b', 'b', 'a']) await push(stream('logs', 'x', key), 'hello\n');
+  await drain();
+  assert.deepEqual(
+    shelf.blocks.map((block) => [block.key, block.count]),
+    [
+      ['a', 1],
+      ['b', 2],
+      ['a', 1],
+    ],
+  );
+});
+
+test('a topic that is stuck at full speed starves no other topic', async () => {
+  const stuck = new Shelf(false);
+  const { push, addLane, router } = house({ outlet: stuck, blockBytes: 900_000 });
+  const fine = new Shelf(true);
+  const other = addLane('metrics', fine);
+  const hot = stream('logs');
+  let pushed = 0;
+  const flood = (async () => {
+    for (let i = 0; i < 1000; i++) {
+      await push(hot, `${'x'.repeat(900_000)}\n`);
+      pushed++;
+    }
+  })();
+  flood.catch(() => undefined);
+  while (pushed < 3) await new Promise((r) => setImmediate(r));
+  const s = stream('metrics');
+  for (let i = 0; i < 200; i++) await push(s, text(lines(100, i * 100)));
+  await other.drain(AbortSignal.timeout(5000));
+  assert.equal(s.account.forwarded, 20_000);
+  assert.ok(pushed < 20, `the stuck topic took ${pushed} batches`);
+  let waiting = 0;
+  for (const batch of router.pending()) waiting += batch.weight;
+  assert.ok(waiting <= 1);
+});
