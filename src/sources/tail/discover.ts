@@ -202,7 +202,9 @@ export class Discovery {
   }
 
   #watcher(dir: string, directory: Directory): Watcher {
-    const watcher = new Watcher({ depth: 0, ignoreInitial: true });
+    // Not persistent: chokidar would share the watch with others of the same path, also when that is on a directory
+    // which has lost the path.
+    const watcher = new Watcher({ depth: 0, ignoreInitial: true, persistent: false });
     watcher.on('raw', (event: string, name: string | null) => {
       if (this.#closed) return;
       if (!name || (event === 'rename' && name === basename(dir))) void this.scan();

@@ -1,7 +1,7 @@
 /**
  * The journal of positions, `data_dir/positions`: a header and entries, all little-endian, in units of 64 bytes.
  *
- *   header    "RUNNEL POSITIONS" | u32 format | zeros
+ *   header    "RUNNEL POSITIONS" | u32 format | u32 crc of the 20 bytes before | zeros
  *
  *   position  u32 crc | u8 2 | u8 marker bytes | u16 head bytes | u32 number | u32 seen | u64 device | u64 inode |
  *             u64 head | u64 marker | u64 marked at | u64 position
@@ -46,16 +46,18 @@ export interface Generation {
   seen: number;
 }
 
-export function header(): Buffer {
+export function header(format = FORMAT): Buffer {
   const unit = Buffer.alloc(UNIT);
   unit.write(MAGIC);
-  unit.writeUInt32LE(FORMAT, 16);
+  unit.writeUInt32LE(format, 16);
+  unit.writeUInt32LE(crc32(unit.subarray(0, 20)), 20);
   return unit;
 }
 
-/** The format of a journal; null: this is none. */
+/** The format of a journal; null: the header is damaged, or this is no journal. */
 export function formatOf(bytes: Buffer): number | null {
-  return bytes.length >= UNIT && bytes.toString('latin1', 0, 16) === MAGIC ? bytes.readUInt32LE(16) : null;
+  if (bytes.length < UNIT || bytes.toString('latin1', 0, 16) !== MAGIC) return null;
+  return crc32(bytes.subarray(0, 20)) === bytes.readUInt32LE(20) ? bytes.readUInt32LE(16) : null;
 }
 
 export function fileEntry(number: number, g: Generation): Buffer {

@@ -7,7 +7,7 @@
  * marked and is written when there is room. The journal is rewritten, synced and renamed when most of it is history.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import { copyFile, type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { log } from '../../log.ts';
 import {
@@ -60,27 +60,21 @@ export class Positions {
       if (error.code === 'ENOENT') return null;
       throw new Error(`cannot read the positions: ${error.message}`);
     });
-    let files = new Map<number, Generation>();
-    let damaged = 0;
-    if (bytes && bytes.length > 0) {
-      const format = formatOf(bytes);
-      if (format !== null && format > FORMAT) {
-        throw new Error(`${path} has format ${format}, this version reads up to ${FORMAT}: run the newer version`);
-      }
-      if (format === null) {
-        const kept = `${path}.damaged`;
-        await rename(path, kept);
-        log.warn(`${path} is no journal of positions (kept as ${kept}): files are read again as start_at says`);
-      } else ({ files, damaged } = readJournal(bytes));
-      if (damaged > 0) {
-        log.warn(
-          `${damaged} bytes of ${path} are damaged: the last good positions are used, some lines may come twice`,
-        );
-      }
+    const format = bytes ? formatOf(bytes) : null;
+    if (format !== null && format > FORMAT) {
+      throw new Error(`${path} has format ${format}, this version reads up to ${FORMAT}: run the newer version`);
+    }
+    const { files, damaged } = readJournal(bytes ?? Buffer.alloc(0));
+    const whole = format !== null && damaged === 0;
+    if (bytes && bytes.length > 0 && !whole) {
+      const kept = `${path}.damaged`;
+      await copyFile(path, kept).catch((error: Error) => log.warn(`cannot keep ${kept}: ${error.message}`));
+      const cost =
+        files.size > 0 ? 'the last good ones are used, lines may come twice' : 'files are read as start_at says';
+      log.warn(`the positions in ${path} are damaged (kept as ${kept}): ${cost}`);
     }
     const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o640);
-    const whole = damaged === 0 && bytes !== null && formatOf(bytes) !== null;
-    const positions = new Positions(path, handle, whole ? bytes.length : 0);
+    const positions = new Positions(path, handle, whole ? bytes!.length : 0);
     for (const [number, generation] of files) positions.#add(generation, number);
     positions.#rewrite = !whole;
     if (!whole) await positions.#flush();

@@ -159,7 +159,7 @@ export class TailSource implements Source {
   /* What discovery says. */
 
   #found(path: string): void {
-    if (!this.#byPath.has(path) && !this.#byAlias.has(path)) this.#lookAt(path);
+    this.#lookAt(path);
   }
 
   #written(path: string): void {
@@ -232,6 +232,11 @@ export class TailSource implements Source {
       return;
     }
     if (file) this.#lostName(file);
+    const alias = this.#byAlias.get(path);
+    if (alias?.key === inodeKey(stat)) {
+      this.#makeReady(alias);
+      return;
+    }
     this.#unalias(path);
     if (!this.#discovery.names(path)) return;
     const known = this.#byInode.get(inodeKey(stat));

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, readFileSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { header, UNIT } from '../../../src/sources/tail/journal.ts';
+import { blank, Positions } from '../../../src/sources/tail/positions.ts';
+import { Bench, until } from './collect.ts';
+
+test('stop and start: every line exactly once', async (t) => {
+  const bench = new Bench(t);
+  const all: string[] = [];
+  let written = 0;
+  for (let round = 0; round < 10; round++) {
+    let text = '';
+    for (let i = 0; i < 3000; i++) text += `${written++}\n`;
+    appendFileSync(bench.path('a.log'), text);
+    const out = await bench.start();
+    if (round < 9) await out.count(1);
+    else await until('the last line', () => all.length + out.lines.length >= written);
+    await bench.stop();
+    all.push(...out.texts());
+  }
+  assert.deepEqual(
+    all,
+    Array.from({ length: written }, (_, i) => String(i)),
+  );
+});
+
+test('what was not settled comes again after a restart, under the same id', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), '1\n');
+  let out = await bench.start();
+  await out.count(1);
+  const id = out.lines[0]!.id;
+  out.settling = false;
+  appendFileSync(bench.path('a.log'), '2\n');
+  await out.count(2);
+  await bench.stop();
+  out = await bench.start();
+  await out.count(1);
+  assert.deepEqual([out.lines[0]!.text, out.lines[0]!.id, out.lines[0]!.offset], ['2', id, 2]);
+});
+
+test('a file keeps its position and id when it is renamed while the agent is down', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), '1\n');
+  let out = await bench.start();
+  await out.count(1);
+  const id = out.lines[0]!.id;
+  await bench.stop();
+  renameSync(bench.path('a.log'), bench.path('b.log'));
+  appendFileSync(bench.path('b.log'), '2\n');
+  out = await bench.start();
+  await out.count(1);
+  assert.deepEqual([out.texts(), out.lines[0]!.id, out.lines[0]!.path], [['2'], id, bench.path('a.log')]);
+});
+
+test('a torn end of the journal is ignored, and written over', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), '1\n');
+  await (await bench.start()).count(1);
+  await bench.stop();
+  const path = join(bench.data, 'positions');
+  appendFileSync(path, readFileSync(path).subarray(UNIT, UNIT + 30));
+  appendFileSync(bench.path('a.log'), '2\n');
+  for (const expected of ['2', '3']) {
+    const out = await bench.start();
+    await out.count(1);
+    assert.deepEqual(out.texts(), [expected]);
+    await bench.stop();
+    appendFileSync(bench.path('a.log'), '3\n');
+  }
+});
+
+test('a damaged journal: the last good positions count, and it never is a crash', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), '1\n');
+  writeFileSync(bench.path('b.log'), '1\n');
+  await (await bench.start()).count(2);
+  await bench.stop();
+  const path = join(bench.data, 'positions');
+  const good = readFileSync(path);
+  const lengths: number[] = [];
+  for (let at = 0; at < good.length; at += 16) {
+    const bad = Buffer.from(good);
+    bad[at] = bad[at]! ^ 0x55;
+    writeFileSync(path, bad);
+    const positions = await Positions.open(bench.data);
+    lengths.push(positions.free('test').length);
+    await positions.close();
+  }
+  assert.ok(lengths.every((n) => n <= 2) && lengths.some((n) => n === 1 || n === 2));
+  writeFileSync(path, '');
+  assert.deepEqual((await opened(bench.data)).started, false);
+  writeFileSync(path, Buffer.alloc(4096));
+  assert.deepEqual((await opened(bench.data)).started, false);
+  writeFileSync(path, good);
+  truncateSync(path, good.length - 1);
+  assert.deepEqual((await opened(bench.data)).started, true);
+});
+
+async function opened(dir: string): Promise<{ started: boolean }> {
+  const positions = await Positions.open(dir);
+  const started = positions.started('test');
+  await positions.close();
+  return { started };
+}
+
+test('a journal of a newer format is refused and left alone', async (t) => {
+  const bench = new Bench(t);
+  const path = join(bench.data, 'positions');
+  const newer = header(2);
+  writeFileSync(path, newer);
+  await assert.rejects(Positions.open(bench.data), /format 2, this version reads up to 1/);
+  assert.deepEqual(readFileSync(path), newer);
+});
+
+test('the journal does not grow without limit', async (t) => {
+  const bench = new Bench(t);
+  const positions = await Positions.open(bench.data);
+  const generation = blank({ id: 'x', input: 'test', path: '/x', base: 0 });
+  positions.create(generation);
+  for (let i = 1; i <= 40_000; i++) {
+    generation.position = i;
+    positions.moved(generation);
+    if (i % 2 === 0) await positions.written();
+  }
+  await positions.close();
+  assert.ok(statSync(join(bench.data, 'positions')).size <= 1.1 * 1024 * 1024);
+  const again = await Positions.open(bench.data);
+  assert.deepEqual(
+    again.free('test').map((g) => g.position),
+    [40_000],
+  );
+  await again.close();
+});
+
+test('what is long gone is forgotten, not what is in use', async (t) => {
+  const bench = new Bench(t);
+  const positions = await Positions.open(bench.data);
+  for (const id of ['gone', 'used', 'young']) {
+    const generation = blank({ id, input: 'test', path: `/${id}`, base: 0 });
+    positions.create(generation);
+    if (id === 'used') positions.use(generation);
+    if (id !== 'young') generation.seen -= 1000;
+  }
+  positions.forgetOlder('test', 500_000);
+  await positions.close();
+  const again = await Positions.open(bench.data);
+  assert.deepEqual(
+    again
+      .free('test')
+      .map((g) => g.id)
+      .sort(),
+    ['used', 'young'],
+  );
+  await again.close();
+});

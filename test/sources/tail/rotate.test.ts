@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import {
+  appendFileSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { Bench, until } from './collect.ts';
+
+test('rename and recreate, again and again, at full speed: every line once, in order', async (t) => {
+  const bench = new Bench(t);
+  const out = await bench.start();
+  const total = 60_000;
+  let fd = openSync(bench.path('a.log'), 'a');
+  for (let i = 0; i < total; i++) {
+    writeSync(fd, `${i}\n`);
+    if (i % 10_000 === 9_999) {
+      const turn = Math.floor(i / 10_000);
+      renameSync(bench.path('a.log'), bench.path(`a.log.${turn}`));
+      closeSync(fd);
+      fd = openSync(bench.path('a.log'), 'a');
+    }
+    if (i % 500 === 0) await setTimeout(0);
+  }
+  closeSync(fd);
+  await out.count(total);
+  await setTimeout(100);
+  const numbers = out.texts().map(Number);
+  assert.equal(numbers.length, total);
+  assert.equal(new Set(numbers).size, total);
+  const last = new Map<string, number>();
+  for (const line of out.lines) {
+    assert.ok(Number(line.text) > (last.get(line.id) ?? -1), 'in order within a file');
+    last.set(line.id, Number(line.text));
+  }
+});
+
+test('what is written to a renamed file, its last unfinished line too, is read; then it is let go', async (t) => {
+  const bench = new Bench(t);
+  const fd = openSync(bench.path('a.log'), 'a');
+  writeSync(fd, '1\n');
+  const out = await bench.start();
+  await out.count(1);
+  renameSync(bench.path('a.log'), bench.path('a.old'));
+  writeFileSync(bench.path('a.log'), 'n1\n');
+  await out.count(2);
+  writeSync(fd, '2\n3');
+  await out.count(3);
+  await out.count(4);
+  closeSync(fd);
+  assert.deepEqual(out.texts(), ['1', 'n1', '2', '3']);
+  assert.equal(out.lines[2]!.id, out.lines[0]!.id);
+  assert.notEqual(out.lines[1]!.id, out.lines[0]!.id);
+  await until('let go', () => bench.source.files_total === 1);
+});
+
+test('a rename to a name that also matches is not read again, and the path in the records stays', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), '1\n');
+  const out = await bench.start({ include: [`${bench.logs}/a*`] });
+  await out.count(1);
+  renameSync(bench.path('a.log'), bench.path('a.log.1'));
+  appendFileSync(bench.path('a.log.1'), '2\n');
+  writeFileSync(bench.path('a.log'), 'n\n');
+  await out.count(3);
+  await setTimeout(100);
+  assert.deepEqual(out.texts().sort(), ['1', '2', 'n']);
+  assert.equal(out.lines.find((l) => l.text === '2')!.path, bench.path('a.log'));
+});
+
+test('after a truncation the file is read from 0, under a new id, also when it begins as before', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), 'first\nsecond\n');
+  const out = await bench.start();
+  await out.count(2);
+  truncateSync(bench.path('a.log'));
+  await setTimeout(100);
+  appendFileSync(bench.path('a.log'), 'first\nsecond\nthird\n');
+  await out.count(5);
+  assert.deepEqual(out.texts(), ['first', 'second', 'first', 'second', 'third']);
+  assert.notEqual(out.lines[2]!.id, out.lines[1]!.id);
+});
+
+test('truncated and grown beyond the old position between two looks', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), 'first\nsecond\n');
+  const out = await bench.start();
+  await out.count(2);
+  writeFileSync(bench.path('a.log'), 'other lines, many more\nthan there were\nbefore\n');
+  await out.count(5);
+  assert.deepEqual(out.texts().slice(2), ['other lines, many more', 'than there were', 'before']);
+});
+
+test('truncated while the agent is down, shorter or longer than before', async (t) => {
+  for (const text of ['x\n', 'another line, longer than what was there before\n']) {
+    const bench = new Bench(t);
+    writeFileSync(bench.path('a.log'), 'first\nsecond\n');
+    await (await bench.start()).count(2);
+    await bench.stop();
+    writeFileSync(bench.path('a.log'), text);
+    const out = await bench.start();
+    await out.count(1);
+    assert.deepEqual(out.texts(), [text.trimEnd()]);
+    await bench.stop();
+  }
+});
+
+test('truncated while the output is blocked', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), '1\n');
+  const out = await bench.start();
+  await out.count(1);
+  let release = () => {};
+  out.blocked = new Promise((resolve) => (release = resolve));
+  appendFileSync(bench.path('a.log'), 'never read\n');
+  await setTimeout(50);
+  writeFileSync(bench.path('a.log'), 'new\n');
+  await setTimeout(50);
+  out.blocked = null;
+  release();
+  await out.count(2);
+  assert.deepEqual(out.texts(), ['1', 'new']);
+});
+
+test('a file that is deleted and made again is read from 0', async (t) => {
+  const bench = new Bench(t);
+  const out = await bench.start();
+  for (let i = 1; i <= 20; i++) {
+    writeFileSync(bench.path('a.log'), `line ${i}\n`);
+    await out.count(i);
+    rmSync(bench.path('a.log'));
+    if (i % 2 === 0) await setTimeout(20);
+  }
+  assert.deepEqual(
+    out.texts(),
+    Array.from({ length: 20 }, (_, i) => `line ${i + 1}`),
+  );
+});
+
+test('a hundred files with the same content are a hundred files', async (t) => {
+  const bench = new Bench(t);
+  for (let i = 0; i < 100; i++) writeFileSync(bench.path(`${i}.log`), 'same\nlines\n');
+  let out = await bench.start();
+  await out.count(200);
+  assert.equal(new Set(out.lines.map((l) => l.id)).size, 100);
+  await bench.stop();
+  for (let i = 0; i < 100; i++) appendFileSync(bench.path(`${i}.log`), `${i}\n`);
+  out = await bench.start();
+  await out.count(100);
+  await setTimeout(50);
+  assert.equal(out.lines.length, 100);
+  for (const line of out.lines) assert.equal(line.path, bench.path(`${line.text}.log`));
+});
+
+test('a deleted file that is open is read to its end, then its space is free', async (t) => {
+  const bench = new Bench(t);
+  const fd = openSync(bench.path('a.log'), 'a');
+  writeSync(fd, '1\n');
+  const out = await bench.start();
+  await out.count(1);
+  rmSync(bench.path('a.log'));
+  writeSync(fd, '2\n3');
+  await out.count(3);
+  assert.deepEqual(out.texts(), ['1', '2', '3']);
+  closeSync(fd);
+  await until('let go', () => bench.source.files_total === 0);
+  const open = readdirSync('/proc/self/fd').map((n) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${n}`);
+    } catch {
+      return ''; // The descriptor of this very listing.
+    }
+  });
+  assert.ok(!open.some((name) => name.includes('a.log')));
+});
+
+test('a link that is pointed elsewhere: the new target from 0, the old one to its end', async (t) => {
+  const bench = new Bench(t);
+  mkdirSync(bench.path('v1'));
+  mkdirSync(bench.path('v2'));
+  writeFileSync(bench.path('v1/x'), 'old 1\n');
+  writeFileSync(bench.path('v2/x'), 'new 1\n');
+  symlinkSync('v1', bench.path('data'));
+  symlinkSync('data/x', bench.path('a.log'));
+  const out = await bench.start();
+  await out.count(1);
+  symlinkSync('v2', bench.path('data.tmp'));
+  renameSync(bench.path('data.tmp'), bench.path('data'));
+  appendFileSync(bench.path('v1/x'), 'old 2\n');
+  await out.count(3);
+  assert.deepEqual(out.texts().sort(), ['new 1', 'old 1', 'old 2']);
+});
+
+test('rotated three times while the agent is down: what matches or still lies beside it is read', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), '1\n');
+  await (await bench.start()).count(1);
+  await bench.stop();
+  appendFileSync(bench.path('a.log'), '2\n');
+  for (let i = 1; i <= 3; i++) {
+    renameSync(bench.path('a.log'), bench.path(`a.log.${4 - i}`));
+    writeFileSync(bench.path('a.log'), `new ${i}\n`);
+  }
+  const out = await bench.start();
+  await out.count(2);
+  await setTimeout(50);
+  // The two in between never had a name that is known.
+  assert.deepEqual(out.texts().sort(), ['2', 'new 3']);
+});
