@@ -8,9 +8,8 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const folder = 'src/kernel';
 
-// The pool and the series table are shared memories that JavaScript makes: the kernel imports its memory, whatever the
-// size. Low memory is left to each kernel's own layout; there are no static data, and --memoryBase keeps it so visible:
-// what a string literal would need goes above the first KB.
+// A kernel imports its memory, shared and of any size. It has no start-up data of its own; if a literal ever needed some,
+// --memoryBase puts them from 1024 on, which the kernels' layouts leave free up to 2048.
 const OPTIONS = [
   '-O3',
   '--runtime stub',
@@ -38,7 +37,9 @@ function isFresh(wasm, inputs) {
 }
 
 async function compile(entry, wasm) {
-  const { default: asc } = await import('assemblyscript/asc');
+  const { default: asc } = await import('assemblyscript/asc').catch((error) => {
+    throw new Error('cannot compile the kernel: install the development dependencies', { cause: error });
+  });
   const { error, stderr } = await asc.main([entry, '--outFile', wasm, '--baseDir', root, ...OPTIONS]);
   process.stderr.write(String(stderr));
   if (error) throw new Error(`cannot compile ${entry}: ${error.message}`);

@@ -4,8 +4,9 @@
  * The scratch at the beginning of the memory belongs to the kernel:
  *
  *   0      table of pieces: address and bytes of each (as/pieces.as.ts says what they are)
- *   256    table for escaping (as/json.as.ts)
- *   4352   the pieces of the envelope in use, one behind the other
+ *   1024   where the compiler would put static data: there are none
+ *   2048   table for escaping (as/json.as.ts)
+ *   6144   the pieces of the envelope in use, one behind the other
  *
  * State between calls is only there and in the kernel's globals: one instance a memory, used by one thread.
  */
@@ -15,7 +16,7 @@ import { type Envelope, varint } from '../core/envelope.ts';
 import { MAX_RECORDS, SCRATCH_BYTES, type Slot } from '../core/pool.ts';
 
 const TABLE_BYTES = 256;
-const PIECES_AT = 4352;
+const PIECES_AT = 6144;
 /** Pieces are copied in steps of 16 bytes. */
 const OVERRUN = 16;
 const KINDS = { json: 0, raw: 1, value: 2 } as const;

@@ -284,6 +284,16 @@ test('tells UTF-8 from what is none for every sequence of up to four telling byt
   }
 });
 
+test('sees a sequence that the end of the line cuts off, at every length', () => {
+  for (let length = 0; length < 64; length++) {
+    for (const hex of ['c3', 'e2', 'e282', 'f0', 'f09f', 'f09f98']) {
+      const bytes = Buffer.from(`ü${'x'.repeat(length)}`);
+      const { value, replaced } = packOne(Buffer.concat([bytes, Buffer.from(hex, 'hex')]));
+      assert.deepEqual([JSON.parse(value).message, replaced], [`${bytes}\ufffd`, 1]);
+    }
+  }
+});
+
 test('writes the ECS document and the headers of the contract', () => {
   const lines = [
     { start: 0, end: 4, source: 0, length: 6, flags: 0 },
@@ -353,6 +363,20 @@ test('packs nothing where not even the envelope fits', () => {
   for (const envelope of ENVELOPES) {
     assert.deepEqual(packWithKernel(0, 1, jobFor(envelope, { room: 5, empty: true })).count, 0);
   }
+});
+
+test('copies envelopes of every size, and refuses one that its scratch does not hold', () => {
+  place(Buffer.from('abc'));
+  const lines = [{ start: 0, end: 3, source: 0, length: 4, flags: 0 }];
+  for (let round = 0; round < 200; round++) {
+    const text = () => 'p'.repeat(below([20, 200, 5000][below(3)]!));
+    const origin = { ...ORIGIN, path: text(), key: text(), labels: { [text()]: text() } };
+    const envelope = below(2) === 0 ? jsonEnvelope(origin) : rawEnvelope(origin);
+    checkPack(lines, 0, 1, jobFor(envelope, { room: below(20_000), empty: true }));
+  }
+  const huge = jobFor(jsonEnvelope({ ...ORIGIN, path: 'p'.repeat(200_000) }));
+  assert.throws(() => packWithKernel(0, 1, huge), /larger than the scratch/);
+  checkPack(lines, 0, 1, jobFor(ENVELOPES[0]!));
 });
 
 test('takes turns between envelopes and timestamps', () => {

@@ -20,7 +20,7 @@ export function resetReplaced(): void {
 }
 
 /** 256 patterns of 16 lane numbers; lane 8 holds a backslash. */
-const SPREAD_AT: usize = 256;
+const SPREAD_AT: usize = 2048;
 fillSpreads();
 
 function fillSpreads(): void {
@@ -47,8 +47,8 @@ export function escape(from: usize, to: usize, out: usize): usize {
     const others = otherBits(bytes);
     const left = to - from;
     if (others == 0 && left >= 16) {
-      const quotes = quoteBits(bytes);
-      out = spreadAll(out, bytes, quotes, 16);
+      // Sixteen, not a count that was found out: so the next load waits for nothing.
+      out = spreadAll(out, bytes, quoteBits(bytes), 16);
       from += 16;
       continue;
     }

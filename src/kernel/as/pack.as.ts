@@ -18,7 +18,10 @@ import { boundary } from './utf8.as';
 const JSON: u32 = 0;
 const RAW: u32 = 1;
 const VALUE: u32 = 2;
+/** Bits of a record's flags. */
 const TRUNCATED: u32 = 1;
+const MULTILINE: u32 = 2;
+const ALL_FLAGS = TRUNCATED | MULTILINE;
 /** Escaping makes of a byte at most \u00xx. */
 const JSON_GROWTH: usize = 6;
 /** More than all varints and numbers of a record take. */
@@ -48,7 +51,7 @@ export function pack(
   for (; i < first + count; i++) {
     const at = start(i);
     let to = end(i);
-    let bits = flags(i);
+    let bits = flags(i) & ALL_FLAGS;
     if (around + (to - at) * growth > limit - out) {
       const fits = fit(i, delta, bits, limit - out);
       if (fits < to) {
@@ -69,13 +72,14 @@ export function pack(
 function aroundBytes(): usize {
   let bytes = VARIABLE_BYTES;
   for (let piece = KEY; piece < FLAGS; piece++) bytes += pieceBytes(piece);
-  return bytes + pieceBytes(FLAGS + 3);
+  return bytes + pieceBytes(FLAGS + ALL_FLAGS);
 }
 
 /** The address up to which record i fits into `room` bytes, at a character's boundary; 0 where not even nothing does. */
 function fit(i: u32, delta: u32, bits: u32, room: usize): usize {
   // Two varints are as wide as for a record that fills the room; they may turn out narrower.
-  let around: usize = 2 * varintBytes(<u32>room) + 2 + varintBytes(delta) + pieceBytes(KEY) + varintBytes(headerCount + 4);
+  let around: usize = 2 * varintBytes(<u32>room) + 2 + varintBytes(delta) + pieceBytes(KEY);
+  around += varintBytes(headerCount + 4);
   if (kind != VALUE) around += pieceBytes(HEAD) + tailBytes(i, bits);
   if (around > room) return 0;
   const from = start(i);
