@@ -98,15 +98,17 @@ export class Sketch {
     return Math.min(this.max, Math.max(this.min, value));
   }
 
-  /** The protobuf message DDSketch { mapping = 1, positiveValues = 2, negativeValues = 3, zeroCount = 4 }. */
+  /**
+   * The protobuf message DDSketch { mapping = 1, positiveValues = 2, negativeValues = 3, zeroCount = 4 }. The bytes are
+   * good until the next call, of any sketch.
+   */
   encode(): Buffer {
     this.#spill();
-    return Buffer.concat([
-      message(1, double(1, GAMMA)),
-      message(2, store(this.#above)),
-      message(3, store(this.#below)),
-      this.#zeros === 0 ? Buffer.alloc(0) : double(4, this.#zeros),
-    ]);
+    let at = double(open(0, 1, 9), 1, GAMMA);
+    at = store(at, 2, this.#above);
+    at = store(at, 3, this.#below);
+    if (this.#zeros !== 0) at = double(at, 4, this.#zeros);
+    return scratch.subarray(0, at);
   }
 
   #spill(): void {
@@ -131,31 +133,43 @@ function middle(bin: number): number {
   return (2 * Math.exp(bin * LOG_GAMMA)) / (1 + GAMMA);
 }
 
-/** Store { contiguousBinCounts = 2 (packed doubles), contiguousBinIndexOffset = 3 (sint32) }. */
-function store(bins: Bins | undefined): Buffer {
-  if (!bins) return Buffer.alloc(0);
-  const counts = Buffer.alloc((bins.high - bins.low + 1) * 8);
-  for (let bin = bins.low; bin <= bins.high; bin++) {
-    counts.writeDoubleLE(bins.weights[bin - bins.offset]!, (bin - bins.low) * 8);
-  }
-  const zigzag = bins.low >= 0 ? bins.low * 2 : -bins.low * 2 - 1;
-  return Buffer.concat([message(2, counts), Buffer.from([(3 << 3) | 0]), unsigned(zigzag)]);
+const scratch = Buffer.alloc(2 * MAX_BINS * 8 + 128);
+
+/** Store { contiguousBinCounts = 2 (packed doubles), contiguousBinIndexOffset = 3 (sint32) }, as a field. */
+function store(at: number, field: number, bins: Bins | undefined): number {
+  if (!bins) return open(at, field, 0);
+  const { weights, offset, low, high } = bins;
+  const bytes = (high - low + 1) * 8;
+  const zigzag = low >= 0 ? low * 2 : -low * 2 - 1;
+  at = open(at, field, 1 + lengthOf(bytes) + bytes + 1 + lengthOf(zigzag));
+  at = open(at, 2, bytes);
+  // Doubles as the machine has them: all machines that this runs on are little-endian.
+  scratch.set(new Uint8Array(weights.buffer, (low - offset) * 8, bytes), at);
+  at += bytes;
+  scratch[at++] = 3 << 3;
+  return unsigned(at, zigzag);
 }
 
-function message(field: number, body: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([(field << 3) | 2]), unsigned(body.length), body]);
+/** The head of a field with `length` bytes. */
+function open(at: number, field: number, length: number): number {
+  scratch[at] = (field << 3) | 2;
+  return unsigned(at + 1, length);
 }
 
-function double(field: number, value: number): Buffer {
-  const out = Buffer.alloc(9);
-  out[0] = (field << 3) | 1;
-  out.writeDoubleLE(value, 1);
-  return out;
+function double(at: number, field: number, value: number): number {
+  scratch[at] = (field << 3) | 1;
+  return scratch.writeDoubleLE(value, at + 1);
 }
 
-function unsigned(value: number): Buffer {
-  const out: number[] = [];
-  for (; value > 0x7f; value = Math.floor(value / 128)) out.push((value % 128) | 0x80);
-  out.push(value);
-  return Buffer.from(out);
+function unsigned(at: number, value: number): number {
+  for (; value > 0x7f; value >>>= 7) scratch[at++] = (value & 0x7f) | 0x80;
+  scratch[at++] = value;
+  return at;
+}
+
+/** Bytes that `unsigned` takes. */
+function lengthOf(value: number): number {
+  let bytes = 1;
+  for (; value > 0x7f; value >>>= 7) bytes++;
+  return bytes;
 }

@@ -129,16 +129,18 @@ export class Aggregator {
     this.#records = new MetricRecords(this.#origin, window);
   }
 
-  /** Documents of the next `count` series at most. */
-  piece(count: number): Piece {
+  /** Documents of the next `count` series at most, or of as many as can be made in `budget_ms`. */
+  piece(count: number, budget_ms: number): Piece {
     const records = this.#records;
     if (!records) throw new Error('no window is being written out');
     const { sums, samples } = this.#closed.columns;
     const documents: string[] = [];
     const weights = new Float64Array(count);
+    const deadline = performance.now() + budget_ms;
     for (; this.#cursor < this.#series.size && documents.length < count; this.#cursor++) {
       const number = this.#cursor;
       if (samples[number] === 0) continue;
+      if (documents.length % 16 === 15 && performance.now() > deadline) break;
       weights[documents.length] = samples[number]!;
       documents.push(this.#document(records, number, sums[number]!));
     }

@@ -1,0 +1,59 @@
+/** Load for the StatsD bench: sendmmsg(2) at a steady rate, from a process of its own. Arguments: port, lines a second, seconds, series, kind. */
+import { createRequire } from 'node:module';
+
+const [port, rate, seconds, series] = process.argv.slice(2, 6).map(Number) as [number, number, number, number];
+const kind = process.argv[6] ?? 'c';
+/** As a client with its default of 1432 bytes packs them, and as the targets are set. */
+const LINES = 15;
+const BURST = 32;
+const DATAGRAMS = 2048;
+
+const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+const libc = koffi.load('libc.so.6');
+const fd = libc.func('int socket(int, int, int)')(2, 2, 0) as number;
+const address = Buffer.alloc(16);
+address.writeUInt16LE(2, 0);
+address.writeUInt16BE(port, 2);
+address.writeUInt32BE(0x7f000001, 4);
+if (libc.func('int connect(int, void *, uint32_t)')(fd, address, 16) !== 0) throw new Error('cannot connect');
+const sendmmsg = libc.func('int sendmmsg(int, void *, uint32_t, int)');
+
+const names = Array.from({ length: series }, (_, i) => {
+  return [`http.requests.${i % 100}`, `env:prod,service:web-${i % 10},path:/p/${i},status:200`];
+});
+const bodies = Array.from({ length: DATAGRAMS }, (_, d) => {
+  const lines = Array.from({ length: LINES }, (_, l) => {
+    const [name, tags] = names[(d * 7 + l * 131) % series]!;
+    return `${name}:${(d * 31 + l * 17) % 500}|${kind}|#${tags}`;
+  });
+  return Buffer.from(lines.join('\n'));
+});
+const all = Buffer.concat(bodies);
+const base = BigInt(koffi.address(all) as unknown as bigint);
+const vectors = Buffer.from(new ArrayBuffer(DATAGRAMS * 16));
+const headers = Buffer.from(new ArrayBuffer(DATAGRAMS * 64));
+const vectorsAt = BigInt(koffi.address(vectors) as unknown as bigint);
+let offset = 0;
+for (const [i, body] of bodies.entries()) {
+  vectors.writeBigUInt64LE(base + BigInt(offset), i * 16);
+  vectors.writeBigUInt64LE(BigInt(body.length), i * 16 + 8);
+  headers.writeBigUInt64LE(vectorsAt + BigInt(i * 16), i * 64 + 16);
+  headers.writeBigUInt64LE(1n, i * 64 + 24);
+  offset += body.length;
+}
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+const total = Math.round((rate * seconds) / LINES);
+const began = performance.now();
+let sent = 0;
+while (sent < total) {
+  const due = Math.min(total, ((performance.now() - began) / 1000) * (rate / LINES));
+  if (sent + BURST > due && due < total) Atomics.wait(sleeper, 0, 0, 0.5);
+  else {
+    const at = (sent % DATAGRAMS) & ~(BURST - 1);
+    sent += sendmmsg(fd, headers.subarray(at * 64, (at + BURST) * 64), Math.min(BURST, total - sent), 0) as number;
+  }
+}
+process.stdout.write(
+  JSON.stringify({ sent, lines: sent * LINES, seconds: (performance.now() - began) / 1000, cpu: process.cpuUsage() }),
+);

@@ -1,0 +1,72 @@
+/**
+ * What the StatsD source takes: lines a second, loss, and the share of a core that it costs (the whole process: worker,
+ * flushes, main thread). Usage: node test/bench/statsd.ts [lines a second] [seconds] [series] [kind c|g|h|ms]
+ */
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Account } from '../../src/core/account.ts';
+import { statsdSource } from '../../src/sources/statsd/statsd.ts';
+import { collect } from '../support/collect.ts';
+
+const [rate = 1_000_000, seconds = 5, series = 1000] = process.argv.slice(2, 5).map(Number);
+const kind = process.argv[5] ?? 'c';
+
+const collected = collect();
+const account = new Account('statsd');
+const stop = new AbortController();
+let windows = 0;
+const source = statsdSource({
+  config: {
+    listen: ['udp://127.0.0.1:0'],
+    receive_buffer: 8 << 20,
+    flush_interval: 2000,
+    percentiles: [0.5, 0.95, 0.99],
+    max_contexts: 100_000,
+  },
+  host: 'bench',
+  tags: {},
+  topic: 'runnel.metrics',
+  explicit: true,
+  account,
+  nextWindowId: () => `bench-${++windows}`,
+  onError: (error) => {
+    throw error;
+  },
+});
+const running = source.run(collected.output, stop.signal);
+await source.ready;
+const listener = () => source.status().listeners[0]!;
+const port = listener().address.split(':').at(-1)!;
+const file = new URL('./statsd-sender.ts', import.meta.url).pathname;
+
+async function send(rate: number, seconds: number) {
+  const args = [file, port, String(rate), String(seconds), String(series), kind];
+  const sender = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const sent = JSON.parse(await text(sender.stdout)) as { lines: number; seconds: number };
+  await sleep(300);
+  return sent;
+}
+
+await send(50_000, 0.5);
+const before = { lines: listener().lines, cpu: process.cpuUsage(), drops: listener().kernel_drops };
+const sent = await send(rate, seconds);
+const lines = listener().lines - before.lines;
+const cpu = process.cpuUsage(before.cpu);
+const core = (cpu.user + cpu.system) / 1e6;
+await sleep(1100);
+const out = {
+  kind,
+  series: source.status().contexts,
+  offered: Math.round(sent.lines / sent.seconds),
+  received: Math.round(lines / sent.seconds),
+  lost: sent.lines - lines,
+  kernel_drops: listener().kernel_drops - before.drops,
+  core: Number((core / sent.seconds).toFixed(3)),
+  us_a_line: Number(((core / lines) * 1e6).toFixed(3)),
+  rss_mb: Math.round(process.memoryUsage.rss() / 1e6),
+};
+process.stdout.write(`${JSON.stringify(out)}\n`);
+stop.abort();
+await running;
+if (account.received !== collected.weight() + account.dropped) throw new Error('the books do not balance');
