@@ -192,7 +192,7 @@ function randomLines(): twin.Line[] {
 }
 
 test('packs what its twin packs: many records, gaps, flags, large positions, tight limits', () => {
-  for (let round = 0; round < 800; round++) {
+  for (let round = 0; round < 400; round++) {
     const lines = randomLines();
     const first = below(lines.length);
     const job = jobFor(ENVELOPES[below(ENVELOPES.length)]!, {
