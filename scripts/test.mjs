@@ -4,7 +4,7 @@
 // Kafka that is started for all of them (tests that stop or cut it start their own), or the one at $KAFKA_BROKERS.
 // Where there can be no Kafka, the tests that need it are skipped and say why. Fails when a test of either part failed.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, globSync } from 'node:fs';
+import fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
@@ -70,7 +70,7 @@ async function main([first, ...rest]) {
   const options = only || first === undefined ? rest : [first, ...rest];
   const built = spawnSync(process.execPath, [join(root, 'scripts/build-kernel.mjs')], { stdio: 'inherit' });
   if (built.status !== 0) return 1;
-  const all = globSync('test/**/*.test.ts', { cwd: root }).sort();
+  const all = fs.globSync('test/**/*.test.ts', { cwd: root }).sort();
   const isIntegration = (file) => file.startsWith(join('test', 'integration'));
   const results = {};
   if (only !== 'integration') {
@@ -102,7 +102,7 @@ function report(results) {
 }
 
 const ownNode = join(root, 'node_modules/.bin/node');
-if (!process.features.typescript && existsSync(ownNode) && !process.env.RUNNEL_TEST_NODE) {
+if (!process.features.typescript && fs.existsSync(ownNode) && !process.env.RUNNEL_TEST_NODE) {
   // This Node cannot run TypeScript; the one among the development dependencies can.
   const env = { ...process.env, RUNNEL_TEST_NODE: ownNode };
   process.exitCode = spawnSync(ownNode, process.argv.slice(1), { stdio: 'inherit', env }).status ?? 1;
