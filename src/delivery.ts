@@ -17,7 +17,7 @@ import { MAX_BLOCK_BYTES, type Pool } from './core/pool.ts';
 import type { KafkaClient } from './kafka/client.ts';
 import { compress } from './kafka/codecs.ts';
 import { partitionFor } from './kafka/murmur2.ts';
-import { Sender, type SenderStatus } from './kafka/sender.ts';
+import { Sender, type SenderOptions, type SenderStatus } from './kafka/sender.ts';
 import type { Kernel } from './kernel/kernel.ts';
 import { log } from './log.ts';
 import { drain, type SpoolIdentity } from './spool/drain.ts';
@@ -40,7 +40,7 @@ export interface DeliveryParts {
 export class Delivery {
   readonly #p: DeliveryParts;
   readonly #lanes = new Map<string, Lane>();
-  readonly #senders: Sender[] = [];
+  readonly #senders: { topic: string; partition: number; sender: Sender }[] = [];
   /** Resolves when what the spool held of a topic at the start has been acknowledged. */
   readonly #backlogs = new Map<string, Promise<void>>();
   readonly #drains: Promise<void>[] = [];
@@ -102,9 +102,9 @@ export class Delivery {
     });
   }
 
-  #sender(client: KafkaClient, options: ConstructorParameters<typeof Sender>[1]): Sender {
+  #sender(client: KafkaClient, options: SenderOptions): Sender {
     const sender = new Sender(client, options);
-    this.#senders.push(sender);
+    this.#senders.push({ topic: options.topic, partition: options.partition, sender });
     return sender;
   }
 
@@ -139,8 +139,9 @@ export class Delivery {
     }
   }
 
-  topics(): SenderStatus[] {
-    return this.#senders.map((sender) => sender.status());
+  /** What was sent, of each topic and partition, and what stands in the way. */
+  topics(): (SenderStatus & { topic: string; partition: number })[] {
+    return this.#senders.map(({ topic, partition, sender }) => ({ topic, partition, ...sender.status }));
   }
 
   /**
@@ -154,7 +155,7 @@ export class Delivery {
       await Promise.allSettled([...this.#p.spool.partitions()].map((partition) => partition.emptied(deadline)));
     }
     this.#stop.abort();
-    await Promise.allSettled(this.#senders.map((sender) => sender.stop()));
+    await Promise.allSettled(this.#senders.map(({ sender }) => sender.stop()));
     await Promise.allSettled(this.#drains);
   }
 }

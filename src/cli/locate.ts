@@ -16,6 +16,8 @@ export interface LocatedConfig {
   path: string | null;
   hash: string;
   warnings: string[];
+  /** Whether the user set this option: a default may fail where a wish may not. */
+  isSet: (option: string) => boolean;
 }
 
 /** Throws ConfigError when the file cannot be used. */
@@ -26,5 +28,6 @@ export async function locateConfig(choice: ConfigChoice): Promise<LocatedConfig>
 }
 
 export function builtIn(): LocatedConfig {
-  return { config: defaultConfig({ root: process.getuid?.() === 0 }), path: null, hash: 'built-in', warnings: [] };
+  const config = defaultConfig({ root: process.getuid?.() === 0 });
+  return { config, path: null, hash: 'built-in', warnings: [], isSet: () => false };
 }

@@ -1,7 +1,7 @@
 /** `runnel run`: the agent in the foreground, as systemd, containers and people at a terminal run it. */
 
 import { existsSync } from 'node:fs';
-import { Agent, StartError } from '../agent.ts';
+import { Agent } from '../agent.ts';
 import { ConfigError } from '../config/errors.ts';
 import { log } from '../log.ts';
 import { sdNotify } from '../native.ts';
@@ -48,7 +48,7 @@ export async function run(options: RunOptions): Promise<number> {
     agent = await Agent.start({ ...located, version: options.version });
   } catch (error) {
     process.stderr.write(`runnel: cannot start: ${(error as Error).message}\n`);
-    return error instanceof StartError ? error.exitCode : 1;
+    return 1;
   }
   if (process.stderr.isTTY) process.stderr.write(welcome(located, agent.adminAddress));
   sdNotify('READY=1');

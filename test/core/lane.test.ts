@@ -150,21 +150,21 @@ test('a position moves only when its block and all before it are safe', async ()
   const shelf = new Shelf(false);
   const { push, lane, drain } = house({ outlet: shelf, blockBytes: 1000 });
   const s = stream('logs');
-  await push(s, text(lines(100)));
+  await push(s, text(lines(40)));
   await drain();
   const { length } = shelf.blocks;
   assert.ok(length >= 3);
   assert.deepEqual(s.positions, []);
   let waiting = 0;
   for (const mark of lane.pending()) waiting += mark.weight;
-  assert.equal(waiting, 100);
+  assert.equal(waiting, 40);
   for (let i = 0; i < length; i++) shelf.settleNext();
-  assert.equal(s.positions.at(-1), text(lines(100)).length);
+  assert.equal(s.positions.at(-1), text(lines(40)).length);
   assert.deepEqual(
     s.positions,
     [...s.positions].sort((a, b) => a - b),
   );
-  assert.equal(s.account.forwarded, 100);
+  assert.equal(s.account.forwarded, 40);
 });
 
 test('bytes without a record move the position after the blocks before them', async () => {

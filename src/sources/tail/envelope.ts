@@ -1,5 +1,5 @@
 /** What goes around the lines of one file. */
-import type { Config } from '../../config/schema.ts';
+import type { Config } from '../../config/config.ts';
 import { type Envelope, jsonEnvelope, type LogOrigin, rawEnvelope } from '../../core/envelope.ts';
 
 export type LogInput = Config['logs'][number];

@@ -1,0 +1,206 @@
+/**
+ * The agent: builds the parts from a configuration, runs them, drains them. The only file that knows them all.
+ *
+ *   files          -> router -> lane -> sender -> Kafka              can be read again: straight to Kafka
+ *   StatsD, checks -> router -> lane -> spool -> drain -> sender     cannot: safe on disk first
+ *   without brokers everything goes to the spool, and stays there until there are some
+ */
+import { join } from 'node:path';
+import { socketPath } from './admin/client.ts';
+import { type AdminServer, startAdmin } from './admin/server.ts';
+import type { Status } from './admin/status.ts';
+import { Tap } from './admin/tap.ts';
+import type { LocatedConfig } from './cli/locate.ts';
+import { topicsOf } from './config/config.ts';
+import { Accounts } from './core/account.ts';
+import type { Source } from './core/pipeline.ts';
+import { Pool } from './core/pool.ts';
+import { Router } from './core/router.ts';
+import { Delivery } from './delivery.ts';
+import { Identity } from './identity.ts';
+import { KafkaClient } from './kafka/client.ts';
+import { Kernel } from './kernel/kernel.ts';
+import { type DataDirLock, lockDataDir } from './lock.ts';
+import { log } from './log.ts';
+import { type HostSource, hostSource } from './sources/host/host.ts';
+import { type StatsdSource, statsdSource } from './sources/statsd/statsd.ts';
+import { Positions } from './sources/tail/positions.ts';
+import { type TailSource, tailSource } from './sources/tail/tail.ts';
+import { Spool } from './spool/spool.ts';
+import { buildStatus } from './status.ts';
+
+export interface AgentOptions extends LocatedConfig {
+  version: string;
+}
+
+/** Connections that are asked to close are not waited for longer than this after the drain. */
+const CLOSE_MS = 1000;
+
+export class Agent {
+  readonly #o: AgentOptions;
+  readonly #accounts = new Accounts();
+  readonly #tap = new Tap();
+  readonly #stop = new AbortController();
+  readonly #loadedAt = new Date();
+  readonly #running: Promise<void>[] = [];
+  readonly #troubles = new Map<string, string>();
+  readonly #lock: DataDirLock;
+  #spool!: Spool;
+  #positions!: Positions;
+  #client: KafkaClient | null = null;
+  #router!: Router;
+  #delivery!: Delivery;
+  #tails: TailSource[] = [];
+  #statsd!: StatsdSource;
+  #host!: HostSource;
+  #admin: AdminServer | null = null;
+  #healthy = false;
+
+  private constructor(options: AgentOptions) {
+    this.#o = options;
+    this.#lock = lockDataDir(options.config.data_dir, options.config.lock);
+  }
+
+  /** Starts everything; rejects with one sentence when something that was asked for cannot be had. */
+  static async start(options: AgentOptions): Promise<Agent> {
+    const agent = new Agent(options);
+    try {
+      await agent.#build();
+      await agent.#run();
+    } catch (error) {
+      await agent.stop();
+      throw error;
+    }
+    return agent;
+  }
+
+  /** `127.0.0.1:8687`; null when it is not served. */
+  get adminAddress(): string | null {
+    return this.#admin?.address ?? null;
+  }
+
+  async #build(): Promise<void> {
+    const { config, isSet } = this.#o;
+    const { kafka, data_dir, host, tags, metrics } = config;
+    const accounts = this.#accounts;
+    const identity = Identity.open(data_dir);
+    const nextWindowId = () => identity.nextWindowId();
+    const pool = new Pool(config.buffer_memory);
+    const kernel = new Kernel(pool.memory);
+    // Every topic's minimum is set aside from the start, not when its first record comes.
+    for (const topic of topicsOf(config)) pool.share(topic);
+
+    this.#positions = await Positions.open(data_dir);
+    this.#spool = await Spool.open(join(data_dir, 'spool'), config.spool, (input, records, bytes, reason) =>
+      accounts.of(input).drop(reason, records, bytes),
+    );
+    if (kafka.brokers.length > 0) this.#client = new KafkaClient(kafka);
+    this.#delivery = new Delivery({ config, pool, kernel, accounts, spool: this.#spool, client: this.#client });
+    this.#router = new Router({
+      pool,
+      laneOf: (stream) => this.#delivery.laneOf(stream),
+      observe: (batch) => {
+        if (this.#tap.active) this.#tap.offer(batch);
+      },
+    });
+
+    this.#tails = config.logs.map((input) =>
+      tailSource({
+        input,
+        host,
+        tags,
+        partition_by: kafka.partition_by,
+        positions: this.#positions,
+        kernel,
+        account: accounts.of(`logs.${input.name}`),
+      }),
+    );
+    this.#host = hostSource({
+      config: metrics,
+      topic: metrics.topic,
+      host,
+      tags,
+      account: accounts.of('host'),
+      nextWindowId,
+    });
+    this.#statsd = statsdSource({
+      config: config.statsd,
+      host,
+      tags,
+      topic: metrics.topic,
+      explicit: isSet('statsd.listen'),
+      account: accounts.of('statsd'),
+      nextWindowId,
+      onError: (error) => this.#trouble('statsd', error.message),
+    });
+    this.#admin = await startAdmin({
+      listen: config.admin.listen,
+      socket: socketPath(config),
+      hosts: config.admin.hosts,
+      healthy: () => this.#healthy,
+      status: () => this.status(),
+      tap: this.#tap,
+    });
+    for (const error of this.#admin.errors) {
+      if (isSet('admin.listen') && this.#admin.address === null) throw new Error(error);
+      this.#trouble(error, error);
+    }
+  }
+
+  async #run(): Promise<void> {
+    this.#start('statsd', this.#statsd);
+    await this.#statsd.ready;
+    this.#start('host', this.#host);
+    for (const tail of this.#tails) this.#start(`logs ${tail.name}`, tail);
+    this.#healthy = true;
+  }
+
+  #start(name: string, source: Source): void {
+    const running = source.run(this.#router, this.#stop.signal).catch((error: Error) => {
+      if (!this.#stop.signal.aborted) this.#trouble(name, `${name} has stopped: ${error.message}`);
+    });
+    this.#running.push(running);
+  }
+
+  #trouble(key: string, message: string): void {
+    this.#troubles.set(key, message);
+    log.error(message);
+  }
+
+  status(): Status {
+    const { version, config, path, hash } = this.#o;
+    return buildStatus({
+      version,
+      config,
+      path,
+      hash,
+      loadedAt: this.#loadedAt,
+      accounts: this.#accounts,
+      router: this.#router,
+      delivery: this.#delivery,
+      spool: this.#spool,
+      client: this.#client,
+      tails: this.#tails,
+      statsd: this.#statsd,
+      host: this.#host,
+      troubles: () => [...this.#troubles.values()],
+    });
+  }
+
+  /** Stops the sources, drains for at most `shutdown_timeout`, stores the positions, lets everything go. */
+  async stop(): Promise<void> {
+    this.#healthy = false;
+    this.#stop.abort(new Error('the agent stops'));
+    const deadline = AbortSignal.timeout(this.#o.config.shutdown_timeout);
+    const expired = new Promise<void>((resolve) => deadline.addEventListener('abort', () => resolve(), { once: true }));
+    await Promise.race([Promise.allSettled(this.#running), expired]);
+    await this.#delivery?.close(deadline);
+    await this.#positions?.close();
+    await this.#spool?.close();
+    await Promise.race([
+      Promise.allSettled([this.#client?.close(), this.#admin?.close()]),
+      new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref()),
+    ]);
+    this.#lock.release();
+  }
+}

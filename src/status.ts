@@ -1,0 +1,130 @@
+/** Builds what the agent says about itself from its parts. */
+import { statfsSync } from 'node:fs';
+import type { FileStatus, Status } from './admin/status.ts';
+import type { Config } from './config/config.ts';
+import type { Accounts } from './core/account.ts';
+import type { Router } from './core/router.ts';
+import type { Delivery } from './delivery.ts';
+import type { KafkaClient } from './kafka/client.ts';
+import type { HostSource } from './sources/host/host.ts';
+import type { StatsdSource } from './sources/statsd/statsd.ts';
+import type { TailSource } from './sources/tail/tail.ts';
+import type { Spool } from './spool/spool.ts';
+
+export interface StatusParts {
+  version: string;
+  config: Config;
+  path: string | null;
+  hash: string;
+  loadedAt: Date;
+  accounts: Accounts;
+  router: Router;
+  delivery: Delivery;
+  spool: Spool;
+  client: KafkaClient | null;
+  tails: readonly TailSource[];
+  statsd: StatsdSource;
+  host: HostSource;
+  /** What went wrong at the start or since and still holds. */
+  troubles: () => string[];
+}
+
+export function buildStatus(parts: StatusParts): Status {
+  const { config, client, spool, delivery } = parts;
+  const topics = delivery.topics();
+  const waiting = spool.waiting();
+  const statsd = parts.statsd.status();
+  const reasons = [...parts.troubles()];
+  if (client?.state === 'connecting') {
+    reasons.push(`kafka: ${client.error ?? `connecting to ${config.kafka.brokers.join(', ')}`}`);
+  }
+  for (const { topic, error } of topics) if (error) reasons.push(`topic ${topic}: ${error}`);
+  for (const { address, error } of statsd.listeners) if (error) reasons.push(`statsd ${address}: ${error}`);
+  const acks = topics.map(({ lastAck }) => lastAck).filter((time) => time !== null);
+  const cpu = process.cpuUsage();
+  return {
+    version: parts.version,
+    host: config.host,
+    pid: process.pid,
+    time: new Date().toISOString(),
+    uptime_seconds: round(process.uptime()),
+    ready: reasons.length === 0,
+    reasons,
+    config: { path: parts.path, hash: parts.hash, loaded_at: parts.loadedAt.toISOString() },
+    process: {
+      rss_bytes: process.memoryUsage.rss(),
+      cpu_seconds: (cpu.user + cpu.system) / 1e6,
+      data_dir_free_bytes: freeBytes(config.data_dir),
+    },
+    logs: parts.tails.map((tail) => ({
+      name: tail.name,
+      files_total: tail.files_total,
+      lines: tail.lines,
+      bytes: tail.bytes,
+      unreadable: tail.unreadable,
+      files: tail.files().sort(mostBehindFirst),
+    })),
+    statsd,
+    checks: parts.host.status(),
+    kafka: {
+      state: client ? client.state : 'not_configured',
+      last_ack_seconds: acks.length > 0 ? round((Date.now() - Math.max(...acks)) / 1000) : null,
+      retries: sum(topics, ({ retries }) => retries),
+      throttled_seconds: sum(topics, ({ throttled_seconds }) => throttled_seconds),
+    },
+    topics: topics.map(({ topic, partition, records, bytes, in_flight, error }) => {
+      return { topic, partition, records, bytes, in_flight, error };
+    }),
+    spool: { bytes: waiting.bytes, records: waiting.records, oldest_seconds: round(waiting.oldest_seconds) },
+    lost: losses(parts.accounts),
+    conservation: books(parts),
+  };
+}
+
+function mostBehindFirst(a: FileStatus, b: FileStatus): number {
+  return b.lag_bytes - a.lag_bytes || b.lag_seconds - a.lag_seconds;
+}
+
+function losses(accounts: Accounts): Status['lost'] {
+  return [...accounts].flatMap(({ input, losses }) =>
+    [...losses].map(([reason, { records, bytes, last }]) => {
+      return { input, reason, records, bytes, last: new Date(last).toISOString() };
+    }),
+  );
+}
+
+/** received + recovered = forwarded + filtered + dropped + in_flight, of each input and of all. */
+function books({ accounts, router, delivery, statsd }: StatusParts): Status['conservation'] {
+  const inFlight = new Map<string, number>();
+  const add = (input: string, items: number) => inFlight.set(input, (inFlight.get(input) ?? 0) + items);
+  for (const { stream, weight } of router.pending()) add(stream.account.input, weight);
+  for (const { input, weight } of delivery.pending()) add(input, weight);
+  add('statsd', statsd.inFlight());
+
+  const total = { received: 0, recovered: 0, forwarded: 0, filtered: 0, dropped: 0, in_flight: 0 };
+  const inputs: Status['conservation']['inputs'] = {};
+  for (const { input, received, recovered, forwarded, filtered, dropped } of accounts) {
+    const of = { received, recovered, forwarded, filtered, dropped, in_flight: inFlight.get(input) ?? 0 };
+    inputs[input] = of;
+    for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += of[key];
+  }
+  return { total, inputs };
+}
+
+function freeBytes(dir: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(dir);
+    return bavail * bsize;
+  } catch {
+    // The directory went away under us: then there is no room in it.
+    return 0;
+  }
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
+}
