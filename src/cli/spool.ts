@@ -8,7 +8,7 @@ import { decompress } from '../kafka/codecs.ts';
 import { type BatchRecord, records } from '../kafka/record-batch.ts';
 import { STATE_FILE } from '../spool/find.ts';
 import { acknowledgedIn } from '../spool/read-state.ts';
-import { baseOf, type Entry, measured, SegmentReader } from '../spool/segment.ts';
+import { basesIn, type Entry, measured, SegmentReader } from '../spool/segment.ts';
 import { topicOf } from '../spool/spool.ts';
 
 interface TopicFacts {
@@ -99,8 +99,7 @@ async function factsOf(dir: string, topic: string): Promise<TopicFacts> {
 
 /** The batches of a partition's segments as they are now. */
 async function* entries(dir: string, onDamage: (bytes: number) => void): AsyncGenerator<Entry, void> {
-  const bases = (await readdir(dir)).map(baseOf).filter((base) => base !== null);
-  bases.sort((a, b) => a - b);
+  const bases = await basesIn(dir);
   for (const [i, base] of bases.entries()) {
     try {
       const segment = await measured(dir, base, bases[i + 1]);

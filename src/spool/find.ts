@@ -3,11 +3,11 @@
  * is read to its end, because only there a crash can have left half a batch; that tail is cut off and counted. Damage
  * elsewhere is found when it is read.
  */
-import { readdir, rename, stat, truncate, unlink, writeFile } from 'node:fs/promises';
+import { rename, stat, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { log } from '../log.ts';
 import { ReadState } from './read-state.ts';
-import { baseOf, measured, type Segment } from './segment.ts';
+import { basesIn, measured, type Segment } from './segment.ts';
 import { type BlockNote, noteLine, readNotes } from './sidecar.ts';
 import { Waiting } from './waiting.ts';
 
@@ -28,8 +28,7 @@ export function nothing(dir: string): Found {
 export async function find(dir: string, onTorn: (bytes: number) => void): Promise<Found> {
   const state = await ReadState.open(join(dir, STATE_FILE));
   try {
-    const bases = (await readdir(dir)).map(baseOf).filter((base) => base !== null);
-    bases.sort((a, b) => a - b);
+    const bases = await basesIn(dir);
     const segments: Segment[] = [];
     const waiting = new Waiting();
     for (const [i, base] of bases.entries()) {

@@ -9,16 +9,18 @@
  * out; a segment that holds a block that was handed out and is not acknowledged is never dropped; a segment's files go
  * only after the state that makes them needless is written.
  */
-import { mkdir, open, unlink } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Block } from '../core/block.ts';
+import { HEADER_BYTES } from '../kafka/record-batch.ts';
 import { log } from '../log.ts';
+import { Appender } from './appender.ts';
 import { type Found, find, nothing } from './find.ts';
 import type { Identity, ReadState } from './read-state.ts';
-import { type Damage, type Entry, type Segment, SegmentReader, segmentAt } from './segment.ts';
+import { type Damage, type Entry, type Segment, SegmentReader } from './segment.ts';
 import { type BlockNote, readNotes, type Weights } from './sidecar.ts';
 import type { Waiting } from './waiting.ts';
-import { blockBytes, SegmentWriter, weightsOf } from './writer.ts';
+import type { SegmentWriter } from './writer.ts';
 
 export type { Entry } from './segment.ts';
 
@@ -35,7 +37,8 @@ export interface Owner {
 }
 
 interface Handed {
-  segment: Segment;
+  /** Null: it came from memory. */
+  segment: Segment | null;
   next: number;
   bytes: number;
   note: BlockNote | undefined;
@@ -51,19 +54,12 @@ export class SpoolPartition {
   readonly topic: string;
   /** What an earlier process left waiting here. */
   readonly recovered: Weights;
-  readonly #dir: string;
   readonly #owner: Owner;
   readonly #state: ReadState;
-  #segments: Segment[];
+  /** In order; the appender adds to them. */
+  readonly #segments: Segment[];
   readonly #waiting: Waiting;
-  #writer: SegmentWriter | null = null;
-  /** The segment that a block is being written to: must not be removed now. */
-  #busy: Segment | null = null;
-  #next: number;
-  /** Appends, one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
-  #syncing: Promise<void> | null = null;
-  #unsynced: { next: number; resolve: () => void }[] = [];
+  readonly #appender: Appender;
   #handed: Handed[] = [];
   /** Ends of the blocks that were handed out since the persisted position. */
   #window: number[] = [];
@@ -73,14 +69,26 @@ export class SpoolPartition {
 
   private constructor(topic: string, dir: string, owner: Owner, found: Found) {
     this.topic = topic;
-    this.#dir = dir;
     this.#owner = owner;
     this.#state = found.state;
     this.#segments = found.segments;
-    this.#next = found.next;
     this.#readTo = found.state.acknowledged;
     this.#waiting = found.waiting;
     this.recovered = new Map(this.#waiting.weights);
+    const { sync, segmentBytes } = owner;
+    this.#appender = new Appender(found.segments, found.next, {
+      dir,
+      sync,
+      segmentBytes,
+      admit: (bytes) => owner.admit(bytes),
+      release: (bytes) => owner.release(bytes),
+      onWritten: (note) => {
+        this.#waiting.add(note.records, note.bytes, note.weights);
+        this.#wake();
+      },
+      onHeld: () => this.#wake(),
+      warn: (what, error) => this.#warn(what, error),
+    });
   }
 
   /** A topic's first partition: its directory comes with the first block. */
@@ -98,7 +106,7 @@ export class SpoolPartition {
   }
 
   get nextOffset(): number {
-    return this.#next;
+    return this.#appender.next;
   }
 
   /** Everything before this offset is safe elsewhere. */
@@ -133,33 +141,19 @@ export class SpoolPartition {
    * `synced`, when it is as safe as the spool's policy makes things. A disk that is full or failing makes it wait.
    */
   async append(block: Block, until: 'written' | 'synced' = 'synced'): Promise<number> {
-    const written = this.#turn.then(() => this.#write(block));
-    this.#turn = written.catch(() => undefined); // whoever appended is told; the next one has its own luck
-    const next = await written;
+    const next = await this.#appender.append(block);
     if (until === 'synced') await this.synced(next);
     return next;
   }
 
   /** Resolves when everything before `offset` is as safe as the policy makes things. */
   synced(offset: number): Promise<void> {
-    if (this.#owner.sync === 'never' || offset <= this.#syncedTo) return Promise.resolve();
-    const done = new Promise<void>((resolve) => this.#unsynced.push({ next: offset, resolve }));
-    if (this.#owner.sync === 'always') void this.sync();
-    return done;
+    return this.#appender.synced(offset);
   }
 
   /** Brings what is written to the medium. A failure is reported and tried again at the next call. */
-  async sync(): Promise<void> {
-    if (this.#owner.sync === 'never') return;
-    if (this.#syncing) await this.#syncing;
-    const target = this.#next;
-    if (this.#syncedTo < target) {
-      this.#syncing ??= this.#syncOnce().finally(() => {
-        this.#syncing = null;
-      });
-      await this.#syncing;
-    }
-    this.#settleSynced();
+  sync(): Promise<void> {
+    return this.#appender.sync();
   }
 
   /**
@@ -178,7 +172,9 @@ export class SpoolPartition {
         if (!segment) {
           this.#passGone();
           if (!follow) return;
-          await this.#grown(signal);
+          const entry = await this.#fromMemory();
+          if (entry) yield this.#handOut(entry, null);
+          else await this.#grown(signal);
           continue;
         }
         let entry: Entry | null;
@@ -199,11 +195,7 @@ export class SpoolPartition {
           this.#readTo = Math.max(this.#readTo, last ? reader.offset : segment.next);
           continue;
         }
-        const { nextOffset: next, bytes, note, count: records, time } = entry;
-        this.#handed.push({ segment, next, bytes, note, records, time });
-        this.#window.push(next);
-        this.#readTo = next;
-        yield entry;
+        yield this.#handOut(entry, segment);
       }
     } finally {
       await reader?.close();
@@ -227,7 +219,7 @@ export class SpoolPartition {
 
   /** Resolves when nothing waits any more; rejects with the signal's reason when that comes first. */
   async emptied(signal: AbortSignal): Promise<void> {
-    while (this.acknowledged < this.#next) await this.passed(this.#next, signal);
+    while (this.acknowledged < this.nextOffset) await this.passed(this.nextOffset, signal);
   }
 
   /** Resolves when everything before `offset` is acknowledged or gone; rejects as `emptied` does. */
@@ -240,7 +232,8 @@ export class SpoolPartition {
 
   /** The oldest segment that may be dropped: none of its blocks is in flight. */
   get droppable(): Segment | null {
-    const held = (segment: Segment) => segment === this.#busy || this.#handed.some((h) => h.segment === segment);
+    const held = (segment: Segment) =>
+      segment === this.#appender.busy || this.#handed.some((h) => h.segment === segment);
     return this.#segments.find((segment) => segment.size > 0 && !held(segment)) ?? null;
   }
 
@@ -274,90 +267,42 @@ export class SpoolPartition {
   /** Syncs and closes. Blocks whose append waits for a disk are refused. */
   async close(): Promise<void> {
     this.#closing = true;
-    await this.#turn;
-    await this.sync();
-    if (this.#next > 0) {
+    await this.#appender.close();
+    if (this.nextOffset > 0) {
       this.#state.closed = this.#owner.sync !== 'never';
       await this.#state.write(true).catch((error) => this.#warn('cannot write the read position', error));
     }
-    await this.#writer?.close();
     await this.#state.close();
     this.#wake();
   }
 
-  async #write(block: Block): Promise<number> {
-    const bytes = blockBytes(block);
-    const weights = weightsOf(block);
-    await this.#owner.admit(bytes);
-    for (;;) {
-      try {
-        const writer = await this.#writerFor(bytes);
-        const note = await writer.write(block, weights);
-        this.#next = writer.segment.next;
-        this.#waiting.add(note.records, note.bytes, note.weights);
-        this.#wake();
-        return this.#next;
-      } catch (error) {
-        this.#warn('cannot write; what is collected waits in memory until it can', error);
-        if (this.#closing) {
-          this.#owner.release(bytes);
-          throw error;
-        }
-      } finally {
-        this.#busy = null;
-      }
-      await delay(RETRY_MS);
-    }
+  #handOut(entry: Entry, segment: Segment | null): Entry {
+    const { nextOffset: next, bytes, note, count: records, time } = entry;
+    this.#handed.push({ segment, next, bytes, note, records, time });
+    this.#window.push(next);
+    this.#readTo = next;
+    return entry;
   }
 
-  /** The writer of the segment that takes `bytes` more; marks that segment busy. */
-  async #writerFor(bytes: number): Promise<SegmentWriter> {
-    const writer = this.#writer;
-    if (writer && (writer.segment.size === 0 || writer.segment.size + bytes <= this.#owner.segmentBytes)) {
-      this.#busy = writer.segment;
-      return writer;
-    }
-    if (writer) await this.#closeWriter(writer);
-    const last = this.#segments.at(-1);
-    const fits = last?.next === this.#next && (last.size === 0 || last.size + bytes <= this.#owner.segmentBytes);
-    const segment = last && fits ? last : segmentAt(this.#dir, this.#next);
-    this.#busy = segment;
-    await mkdir(this.#dir, { recursive: true, mode: 0o750 });
-    const opened = await SegmentWriter.open(segment);
-    if (segment !== last) this.#segments.push(segment);
-    this.#writer = opened;
-    if (this.#owner.sync !== 'never') await syncDirectory(this.#dir);
-    return opened;
-  }
-
-  async #closeWriter(writer: SegmentWriter): Promise<void> {
-    this.#busy = writer.segment;
-    await this.sync();
-    if (this.#owner.sync !== 'never' && writer.synced < writer.segment.next) throw new Error('the last sync failed');
-    this.#writer = null;
-    await writer.close();
-  }
-
-  get #syncedTo(): number {
-    return this.#writer ? this.#writer.synced : this.#next;
-  }
-
-  async #syncOnce(): Promise<void> {
-    try {
-      await this.#writer?.sync();
-    } catch (error) {
-      this.#warn('cannot sync', error);
-    }
-  }
-
-  #settleSynced(): void {
-    while (this.#unsynced[0] && this.#unsynced[0].next <= this.#syncedTo) this.#unsynced.shift()?.resolve();
+  /** The block that the disk does not take. Its offset must not be given again, so that is written down first. */
+  async #fromMemory(): Promise<Entry | null> {
+    const held = this.#appender.takeHeld();
+    if (!held) return null;
+    const { block, offset, weights } = held;
+    const { count, codec, body, time, rawBytes, key } = block;
+    const nextOffset = offset + count;
+    const bytes = HEADER_BYTES + body.length;
+    this.#waiting.add(count, bytes, weights);
+    this.#state.floor = nextOffset;
+    await this.#persist();
+    const note: BlockNote = { offset, records: count, bytes, time, rawBytes, key, weights };
+    return { baseOffset: offset, nextOffset, body, count, codec, time, bytes, note };
   }
 
   async #moveTo(offset: number): Promise<void> {
     if (offset <= this.acknowledged) return;
     this.#state.acknowledged = offset;
-    if (offset >= this.#next) this.#waiting.clear();
+    if (offset >= this.nextOffset) this.#waiting.clear();
     await this.#persist();
     this.#window = this.#window.filter((end) => end > this.#state.persisted);
     this.#wake();
@@ -367,19 +312,15 @@ export class SpoolPartition {
   }
 
   async #remove(segment: Segment): Promise<void> {
-    if (segment.removed || segment === this.#busy) return;
+    if (segment.removed || segment === this.#appender.busy) return;
     await this.#erase(segment, this.#detach(segment));
   }
 
   /** Takes a segment out of the list; from here on nobody reads or writes it. Gives back what has its files open. */
   #detach(segment: Segment): SegmentWriter | null {
     segment.removed = true;
-    this.#segments = this.#segments.filter((s) => s !== segment);
-    const writer = this.#writer?.segment === segment ? this.#writer : null;
-    if (writer) {
-      this.#writer = null;
-      this.#settleSynced();
-    }
+    this.#segments.splice(this.#segments.indexOf(segment), 1);
+    const writer = this.#appender.detach(segment);
     this.#wake();
     return writer;
   }
@@ -419,7 +360,7 @@ export class SpoolPartition {
 
   /** The reader is at the end: whatever lies between its place and the end was damaged or dropped. */
   #passGone(): void {
-    this.#readTo = Math.max(this.#readTo, this.#next);
+    this.#readTo = Math.max(this.#readTo, this.nextOffset);
     if (this.#handed.length === 0 && this.#readTo > this.acknowledged) void this.#moveTo(this.#readTo);
   }
 
@@ -462,15 +403,5 @@ function reportLoss(owner: Owner, note: BlockNote, reason: string): void {
   for (const items of note.weights.values()) total += items;
   for (const [input, items] of note.weights) {
     owner.onDrop(input, items, Math.round((note.bytes * items) / total), reason);
-  }
-}
-
-/** A new file is there after a power cut only when its directory was synced too. */
-async function syncDirectory(dir: string): Promise<void> {
-  const handle = await open(dir, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

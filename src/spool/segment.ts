@@ -8,7 +8,7 @@
  * A batch's checksum does not cover its offset, so the offset is not taken from the file where it can be counted: the
  * batch after a good batch begins where that one ended.
  */
-import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Codec } from '../core/block.ts';
 import { checkCrc, HEADER_BYTES, readHeader } from '../kafka/record-batch.ts';
@@ -32,12 +32,11 @@ export interface Segment {
 export interface Entry {
   baseOffset: number;
   nextOffset: number;
-  header: Buffer;
   body: Buffer;
   count: number;
   codec: Codec;
   time: number;
-  /** Of header and body. */
+  /** Of the whole batch, header included. */
   bytes: number;
   note: BlockNote | undefined;
 }
@@ -70,10 +69,14 @@ export function segmentAt(dir: string, base: number): Segment {
   };
 }
 
-/** The base offset that a file's name says; null for other files. */
-export function baseOf(name: string): number | null {
-  const digits = NAME.exec(name)?.[1];
-  return digits === undefined ? null : Number(digits);
+/** The base offsets of a partition's segments, ascending. */
+export async function basesIn(dir: string): Promise<number[]> {
+  const entries = await readdir(dir, { withFileTypes: true });
+  const names = entries.filter((entry) => entry.isFile()).map((entry) => NAME.exec(entry.name)?.[1]);
+  return names
+    .filter((digits) => digits !== undefined)
+    .map(Number)
+    .sort((a, b) => a - b);
 }
 
 /** A segment as its file is now; `following` is the base of the next one, if there is one. */
@@ -161,7 +164,6 @@ export class SegmentReader {
       return {
         baseOffset,
         nextOffset: this.offset,
-        header: batch.subarray(0, HEADER_BYTES),
         body: batch.subarray(HEADER_BYTES),
         count: header.count,
         codec: header.codec,

@@ -63,10 +63,16 @@ export class SegmentWriter {
     return note;
   }
 
-  async sync(): Promise<void> {
-    const target = this.segment.next;
+  /** Brings everything to the medium; `next` is the offset that everything so far lies before. */
+  async sync(next: number): Promise<void> {
     await this.#log.datasync();
-    this.synced = Math.max(this.synced, target);
+    this.synced = Math.max(this.synced, next);
+  }
+
+  /** Takes away what a failed write has left behind. */
+  async cut(): Promise<void> {
+    await this.#log.truncate(this.segment.size);
+    await this.#weights.truncate(this.#weightsAt);
   }
 
   async close(): Promise<void> {

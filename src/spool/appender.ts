@@ -1,0 +1,210 @@
+/**
+ * The growing end of a spool partition: appends one after the other, rolls segments, says what is synced.
+ *
+ * Where the disk is full or failing, the block at hand waits in memory and is tried again; whoever comes after it waits
+ * behind it. A reader that has come to the end of the files may take that block from memory meanwhile, so Kafka goes on
+ * getting what the disk does not take.
+ */
+import { mkdir, open } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Block } from '../core/block.ts';
+import { type Segment, segmentAt } from './segment.ts';
+import type { BlockNote, Weights } from './sidecar.ts';
+import { blockBytes, SegmentWriter, weightsOf } from './writer.ts';
+
+export interface AppenderOptions {
+  dir: string;
+  sync: 'always' | number | 'never';
+  segmentBytes: number;
+  /** Resolves when `bytes` more may be written, and counts them. */
+  admit(bytes: number): Promise<void>;
+  release(bytes: number): void;
+  onWritten(note: BlockNote): void;
+  /** A block waits in memory. */
+  onHeld(): void;
+  warn(what: string, error?: unknown): void;
+}
+
+interface Held {
+  block: Block;
+  weights: Weights;
+  taken: boolean;
+  wake: () => void;
+}
+
+const RETRY_MS = 1000;
+
+export class Appender {
+  /** The offset of the next block. */
+  next: number;
+  /** The segment that a block is being written to: must not be removed now. */
+  busy: Segment | null = null;
+  readonly #o: AppenderOptions;
+  readonly #segments: Segment[];
+  #writer: SegmentWriter | null = null;
+  #turn: Promise<unknown> = Promise.resolve();
+  #syncing: Promise<void> | null = null;
+  #unsynced: { next: number; resolve: () => void }[] = [];
+  #held: Held | null = null;
+  #closing = false;
+
+  /** New segments are added to `segments`. */
+  constructor(segments: Segment[], next: number, options: AppenderOptions) {
+    this.#segments = segments;
+    this.next = next;
+    this.#o = options;
+  }
+
+  /** Resolves, when the block is written, with the offset after it. */
+  append(block: Block): Promise<number> {
+    const written = this.#turn.then(() => this.#write(block));
+    this.#turn = written.catch(() => undefined); // whoever appended is told; the next one has its own luck
+    return written;
+  }
+
+  synced(offset: number): Promise<void> {
+    if (this.#o.sync === 'never' || offset <= this.#syncedTo) return Promise.resolve();
+    const done = new Promise<void>((resolve) => this.#unsynced.push({ next: offset, resolve }));
+    if (this.#o.sync === 'always') void this.sync();
+    return done;
+  }
+
+  async sync(): Promise<void> {
+    if (this.#o.sync === 'never') return;
+    if (this.#syncing) await this.#syncing;
+    if (this.#syncedTo < this.next) {
+      this.#syncing ??= this.#syncOnce().finally(() => {
+        this.#syncing = null;
+      });
+      await this.#syncing;
+    }
+    this.#settleSynced();
+  }
+
+  /** The block that waits in memory, if one does; it has the offset `next` had, and is not written any more. */
+  takeHeld(): { offset: number; block: Block; weights: Weights } | null {
+    const held = this.#held;
+    if (!held) return null;
+    this.#held = null;
+    held.taken = true;
+    const offset = this.next;
+    this.next += held.block.count;
+    held.wake();
+    return { offset, block: held.block, weights: held.weights };
+  }
+
+  /** Lets go of a segment that is about to be removed; gives back what has its files open. */
+  detach(segment: Segment): SegmentWriter | null {
+    const writer = this.#writer;
+    if (writer?.segment !== segment) return null;
+    this.#writer = null;
+    this.#settleSynced();
+    return writer;
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#held?.wake();
+    await this.#turn;
+    await this.sync();
+    await this.#writer?.close();
+    this.#writer = null;
+  }
+
+  async #write(block: Block): Promise<number> {
+    const bytes = blockBytes(block);
+    const weights = weightsOf(block);
+    await this.#o.admit(bytes);
+    for (;;) {
+      try {
+        const writer = await this.#writerFor(bytes);
+        const note = await writer.write(block, weights);
+        this.next = writer.segment.next;
+        this.#o.onWritten(note);
+        return this.next;
+      } catch (error) {
+        this.#o.warn('cannot write; what is collected waits in memory until it can', error);
+        if (this.#closing) {
+          this.#o.release(bytes);
+          throw error;
+        }
+      } finally {
+        this.busy = null;
+      }
+      if (await this.#hold(block, weights)) {
+        this.#o.release(bytes);
+        return this.next;
+      }
+    }
+  }
+
+  /** Keeps the block for a while; true: a reader has taken it. */
+  async #hold(block: Block, weights: Weights): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const held: Held = { block, weights, taken: false, wake: resolve };
+    this.#held = held;
+    this.#o.onHeld();
+    const timer = new AbortController();
+    await Promise.race([promise, delay(RETRY_MS, undefined, { signal: timer.signal }).catch(() => undefined)]);
+    timer.abort(); // the delay's end is of no interest any more
+    this.#held = null;
+    return held.taken;
+  }
+
+  /** The writer of the segment that takes `bytes` more; marks that segment busy. */
+  async #writerFor(bytes: number): Promise<SegmentWriter> {
+    const fits = (segment: Segment) =>
+      segment.next === this.next && (segment.size === 0 || segment.size + bytes <= this.#o.segmentBytes);
+    const writer = this.#writer;
+    if (writer && fits(writer.segment)) {
+      this.busy = writer.segment;
+      return writer;
+    }
+    if (writer) await this.#closeWriter(writer);
+    const last = this.#segments.at(-1);
+    const segment = last && fits(last) ? last : segmentAt(this.#o.dir, this.next);
+    this.busy = segment;
+    await mkdir(this.#o.dir, { recursive: true, mode: 0o750 });
+    const opened = await SegmentWriter.open(segment);
+    if (segment !== last) this.#segments.push(segment);
+    this.#writer = opened;
+    if (this.#o.sync !== 'never') await syncDirectory(this.#o.dir);
+    return opened;
+  }
+
+  async #closeWriter(writer: SegmentWriter): Promise<void> {
+    this.busy = writer.segment;
+    await this.sync();
+    if (this.#o.sync !== 'never' && writer.synced < writer.segment.next) throw new Error('the last sync failed');
+    // A write that failed may have left a part of a block behind the last whole one.
+    await writer.cut();
+    this.#writer = null;
+    await writer.close();
+  }
+
+  get #syncedTo(): number {
+    return this.#writer ? this.#writer.synced : this.next;
+  }
+
+  async #syncOnce(): Promise<void> {
+    try {
+      await this.#writer?.sync(this.next);
+    } catch (error) {
+      this.#o.warn('cannot sync', error);
+    }
+  }
+
+  #settleSynced(): void {
+    while (this.#unsynced[0] && this.#unsynced[0].next <= this.#syncedTo) this.#unsynced.shift()?.resolve();
+  }
+}
+
+/** A new file is there after a power cut only when its directory was synced too. */
+async function syncDirectory(dir: string): Promise<void> {
+  const handle = await open(dir, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
