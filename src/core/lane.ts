@@ -48,6 +48,8 @@ interface OpenBlock {
 /** A sealed block until it and all before it are safe. */
 interface Unsettled {
   marks: readonly Mark[];
+  /** The spool has it, and counts its items from there. */
+  counted: boolean;
   done: boolean;
 }
 
@@ -145,7 +147,7 @@ export class Lane {
     const { stream } = batch;
     const open = this.#open;
     if (!open) {
-      this.#unsettled.push({ marks: [{ stream, end, weight }], done: true });
+      this.#unsettled.push({ marks: [{ stream, end, weight }], counted: false, done: true });
       this.#settle();
       return;
     }
@@ -163,7 +165,7 @@ export class Lane {
     this.#open = null;
     const { pool, share, codec, level } = this.#o;
     const records = Buffer.from(pool.memory.buffer, open.slot.bytesAt, open.at - open.slot.bytesAt);
-    const entry: Unsettled = { marks: open.marks, done: false };
+    const entry: Unsettled = { marks: open.marks, counted: false, done: false };
     this.#unsettled.push(entry);
     // Without compression the slot itself goes out, and is held until it is safe.
     const packed: Promise<{ codec: Codec; body: Buffer }> =
@@ -199,6 +201,7 @@ export class Lane {
         entry.done = true;
         this.#settle();
       });
+      entry.counted = !this.#o.final;
     });
   }
 
@@ -212,9 +215,9 @@ export class Lane {
     }
   }
 
-  /** Items in this lane that are not settled, by account. */
+  /** Items that this lane answers for: packed, not acknowledged, and not in the spool. */
   *pending(): Iterable<Mark> {
-    for (const entry of this.#unsettled) yield* entry.marks;
+    for (const entry of this.#unsettled) if (!entry.counted) yield* entry.marks;
     if (this.#open) yield* this.#open.marks;
   }
 
