@@ -18,7 +18,7 @@ import type { Generation } from './journal.ts';
 import { blank, type Positions } from './positions.ts';
 
 /** Bytes of one read; a longer line is read with more, shorter lines than the tables can name with less. */
-export const READ_BYTES = 256 * 1024;
+export const READ_BYTES = 512 * 1024;
 
 /** What all files of an input share. */
 export interface TailContext {

@@ -4,7 +4,8 @@
  * alone are the same in many files.
  */
 import { hash } from 'node:crypto';
-import type { BigIntStats } from 'node:fs';
+import { type BigIntStats, lstatSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** The hash of so many bytes. Known bytes grow with the file: the hash of fewer bytes is still good for comparing. */
 export interface Prefix {
@@ -28,4 +29,31 @@ export function same(prefix: Prefix, bytes: Uint8Array): boolean {
 /** Device and inode as a key: 64 bits of inode do not fit a number. */
 export function inodeKey(stat: Pick<BigIntStats, 'dev' | 'ino'>): string {
   return `${stat.dev}:${stat.ino}`;
+}
+
+/** What a path leads to; undefined: nothing that can be looked at now. */
+export function lookUp(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch {
+    // No right to look, or a loop of links: as good as not there.
+    return undefined;
+  }
+}
+
+/** The key of the file that a path leads to. */
+export function keyAt(path: string): string | undefined {
+  const stat = lookUp(path);
+  return stat && inodeKey(stat);
+}
+
+/** Paths of the regular files in a directory. */
+export function siblings(dir: string): string[] {
+  try {
+    const paths = readdirSync(dir).map((name) => join(dir, name));
+    return paths.filter((path) => lstatSync(path, { throwIfNoEntry: false })?.isFile());
+  } catch {
+    // The directory is gone, and with it what could be found there.
+    return [];
+  }
 }

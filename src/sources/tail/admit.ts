@@ -1,0 +1,92 @@
+/** Opens a path that is not tracked yet and decides what it is: a file that is known from before, or a new one. */
+import { type BigIntStats, closeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { log } from '../../log.ts';
+import { newGeneration, openRegular, type TailContext, TrackedFile } from './file.ts';
+import { inodeKey, lookUp, siblings } from './identity.ts';
+import type { Generation } from './journal.ts';
+import { headOf, lastLineStart, markerAt, recognise } from './resume.ts';
+
+export interface Admitted {
+  file: TrackedFile;
+  fd: number;
+}
+
+/**
+ * `existing`: it was there before the first look on this data_dir was done. Null: it is no regular file. Throws what
+ * the system says when it cannot be opened.
+ */
+export function admit(context: TailContext, path: string, existing: boolean): Admitted | null {
+  const opened = openRegular(path);
+  if (!opened) return null;
+  const { fd, stat } = opened;
+  try {
+    const { positions, input } = context;
+    const stored = recognise(fd, stat.dev, Number(stat.size), positions.free(input.name, stat.ino));
+    const file = stored ? resumed(context, fd, stat, stored) : added(context, path, fd, stat, existing);
+    file.path = path;
+    return { file, fd };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function resumed(context: TailContext, fd: number, stat: BigIntStats, generation: Generation): TrackedFile {
+  const file = new TrackedFile(context, null, stat, generation, true);
+  generation.device = stat.dev;
+  file.marker = markerAt(fd, file.position);
+  return file;
+}
+
+function added(context: TailContext, path: string, fd: number, stat: BigIntStats, existing: boolean): TrackedFile {
+  const { input, positions, account } = context;
+  let base = 0;
+  if (existing && input.start_at === 'end') base = lastLineStart(fd, Number(stat.size));
+  else if (input.ignore_older !== null && Date.now() - Number(stat.mtimeMs) > input.ignore_older) {
+    base = lastLineStart(fd, Number(stat.size));
+    account.drop('ignored_older', 0, base);
+  }
+  const generation = newGeneration(input.name, path, { device: stat.dev, inode: stat.ino }, base);
+  if (base === 0) return new TrackedFile(context, null, stat, generation, false);
+  // Where reading begins has to be known after a restart, too.
+  generation.head = headOf(fd);
+  generation.marker = markerAt(fd, base);
+  positions.create(generation);
+  return resumed(context, fd, stat, generation);
+}
+
+/**
+ * Files that lost their name while the agent was down, and still lie beside it with bytes that were not read.
+ * `tracked` says whether a file has been found under a name already.
+ */
+export function* recover(
+  context: TailContext,
+  tracked: (key: string) => boolean,
+): Iterable<Admitted & { path: string }> {
+  const missing = new Map<bigint, Generation[]>();
+  const dirs = new Set<string>();
+  for (const generation of context.positions.free(context.input.name)) {
+    missing.set(generation.inode, [...(missing.get(generation.inode) ?? []), generation]);
+    dirs.add(dirname(generation.path));
+  }
+  for (const dir of dirs) {
+    for (const path of siblings(dir)) {
+      const stat = lookUp(path);
+      const candidates = stat && missing.get(stat.ino);
+      if (!candidates || tracked(inodeKey(stat))) continue;
+      try {
+        const opened = openRegular(path);
+        if (!opened) continue;
+        const { fd } = opened;
+        const size = Number(opened.stat.size);
+        const generation = recognise(fd, opened.stat.dev, size, candidates);
+        if (generation && size > generation.position) {
+          yield { file: resumed(context, fd, opened.stat, generation), fd, path };
+        } else closeSync(fd);
+      } catch (error) {
+        log.warn(`cannot read on in ${path}: ${(error as Error).message}`);
+      }
+    }
+  }
+}
