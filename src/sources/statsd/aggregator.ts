@@ -18,6 +18,7 @@ import {
   FULL,
   GAUGE,
   HISTOGRAM,
+  MAX_ENTRIES,
   MEMBER,
   SET,
   StatsdKernel,
@@ -70,10 +71,14 @@ export class Aggregator {
   #closed: Content;
   #records: MetricRecords | null = null;
   #cursor = 0;
+  /** For sorting the kernel's entries. */
+  readonly #places: Uint32Array;
+  readonly #order = new Uint32Array(MAX_ENTRIES);
 
   constructor(options: AggregatorOptions) {
     this.#series = new SeriesTable(options.maxContexts);
     this.kernel = new StatsdKernel(this.#series.capacity, options.arenaBytes);
+    this.#places = new Uint32Array(this.#series.capacity);
     this.#percentiles = options.percentiles.map((q) => [percentileLabel(q), q]);
     this.#origin = options.origin;
     this.#open = { columns: this.kernel.columns[0], sketches: [], sets: [] };
@@ -263,11 +268,28 @@ export class Aggregator {
     return sketch;
   }
 
-  /** The kernel's list of values into the sketches. */
+  /**
+   * The kernel's list of values into the sketches, sorted by series first (a counting sort): a sketch is some KB, and
+   * going from one to the next for every value costs more than the arithmetic.
+   */
   #drain(): void {
     const { entrySeries, entryValue, entryWeight, result } = this.kernel;
     const count = result[4]!;
-    for (let i = 0; i < count; i++) this.#sketch(entrySeries[i]!).add(entryValue[i]!, entryWeight[i]!);
+    if (count === 0) return;
+    const places = this.#places.fill(0, 0, this.#series.size);
+    for (let i = 0; i < count; i++) places[entrySeries[i]!]!++;
+    let place = 0;
+    for (let number = 0; number < this.#series.size; number++) {
+      const many = places[number]!;
+      places[number] = place;
+      place += many;
+    }
+    const order = this.#order;
+    for (let i = 0; i < count; i++) order[places[entrySeries[i]!]!++] = i;
+    for (let k = 0; k < count; k++) {
+      const i = order[k]!;
+      this.#sketch(entrySeries[i]!).add(entryValue[i]!, entryWeight[i]!);
+    }
     this.kernel.clearEntries();
   }
 

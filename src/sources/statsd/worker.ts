@@ -3,11 +3,13 @@
  * windows and to the main thread. Where libc cannot be called node:dgram receives, and a timer sees to the rest.
  */
 import { createSocket } from 'node:dgram';
-import { fstatSync, readFileSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
+import { setPriority } from 'node:os';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { closeSocket, DatagramReader, datagramsAvailable, openUdp } from '../../native.ts';
 import { Aggregator } from './aggregator.ts';
+import { kernelDrops } from './drops.ts';
 import {
   BYTES,
   CONTEXTS,
@@ -74,26 +76,16 @@ function stopping(): boolean {
   return Atomics.load(control, STOP) === 1;
 }
 
-/** The `drops` column of the socket's line in /proc/net/udp: datagrams that found the receive buffer full. */
-function kernelDrops(inode: number, file: string): number {
-  for (const line of readFileSync(file, 'latin1').split('\n')) {
-    const columns = line.trim().split(/\s+/);
-    if (Number(columns[9]) === inode) return Number(columns[12]);
-  }
-  return 0;
-}
-
 function receiveNatively(): void {
   const socket = openUdp(options.host, options.port, options.receiveBuffer, POLL_MS);
   const reader = new DatagramReader(socket.fd, aggregator.kernel.bytes, aggregator.kernel.arenaAt, SLOTS, SLOT_BYTES);
   const inode = fstatSync(socket.fd).ino;
-  const table = isIPv6(options.host) ? '/proc/net/udp6' : '/proc/net/udp';
   post({ type: 'listening', port: socket.port, receiveBuffer: socket.receiveBuffer, native: true });
   let lookAgain = 0;
   let received = 0;
   let lastRead = Number.POSITIVE_INFINITY;
   const look = () => {
-    counters[KERNEL_DROPS] = kernelDrops(inode, table);
+    counters[KERNEL_DROPS] = kernelDrops(inode);
     lookAgain = performance.now() + DROPS_EVERY_MS;
   };
 
@@ -184,7 +176,17 @@ function systemMessage(error: Error & { code?: string }): string {
   return error.code === 'EADDRINUSE' ? 'address already in use' : error.message;
 }
 
+/** The socket's buffer is short: on a busy machine this thread goes first (0 is the calling thread on Linux). */
+function goFirst(): void {
+  try {
+    setPriority(0, -10);
+  } catch {
+    // Only root, or who has CAP_SYS_NICE, may: then it takes its turn.
+  }
+}
+
 if (options.native && datagramsAvailable()) {
+  goFirst();
   try {
     receiveNatively();
   } catch (error) {
