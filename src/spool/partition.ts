@@ -16,6 +16,7 @@ import { HEADER_BYTES } from '../kafka/record-batch.ts';
 import { log } from '../log.ts';
 import { Appender } from './appender.ts';
 import { type Found, find, nothing } from './find.ts';
+import { HandedOut } from './handed.ts';
 import type { Identity, ReadState } from './read-state.ts';
 import { type Damage, type Entry, type Segment, SegmentReader } from './segment.ts';
 import { type BlockNote, readNotes, type Weights } from './sidecar.ts';
@@ -36,18 +37,6 @@ export interface Owner {
   onDrop(input: string, records: number, bytes: number, reason: string): void;
 }
 
-interface Handed {
-  /** Null: it came from memory. */
-  segment: Segment | null;
-  next: number;
-  bytes: number;
-  note: BlockNote | undefined;
-  records: number;
-  time: number;
-}
-
-/** A broker remembers the last five batches of a producer: so many may be sent beyond the persisted position. */
-const WINDOW = 5;
 const RETRY_MS = 1000;
 
 export class SpoolPartition {
@@ -60,9 +49,7 @@ export class SpoolPartition {
   readonly #segments: Segment[];
   readonly #waiting: Waiting;
   readonly #appender: Appender;
-  #handed: Handed[] = [];
-  /** Ends of the blocks that were handed out since the persisted position. */
-  #window: number[] = [];
+  readonly #handed = new HandedOut();
   #readTo: number;
   #wakers: (() => void)[] = [];
   #closing = false;
@@ -132,7 +119,7 @@ export class SpoolPartition {
   waiting(): { records: number; bytes: number; oldest_seconds: number; weights: Weights } {
     const { records, bytes, weights } = this.#waiting;
     const first = this.#segments.find((segment) => segment.next > this.acknowledged);
-    const time = this.#handed[0]?.time ?? Math.max(first?.firstTime ?? 0, this.#waiting.passedTime);
+    const time = this.#handed.oldestTime ?? Math.max(first?.firstTime ?? 0, this.#waiting.passedTime);
     return { records, bytes, oldest_seconds: records > 0 ? Math.max(0, (Date.now() - time) / 1000) : 0, weights };
   }
 
@@ -162,8 +149,7 @@ export class SpoolPartition {
    */
   async *read(from: number, options: { signal?: AbortSignal; follow?: boolean } = {}): AsyncGenerator<Entry, void> {
     const { signal, follow = true } = options;
-    this.#handed = [];
-    this.#window = [];
+    this.#handed.clear();
     this.#readTo = from;
     let reader: SegmentReader | null = null;
     try {
@@ -204,17 +190,13 @@ export class SpoolPartition {
 
   /** Waits until a block that was handed out may be sent: the persisted position is at most five blocks behind it. */
   async mayBeSent(signal: AbortSignal): Promise<void> {
-    while (this.#window.length > WINDOW && !signal.aborted) await this.#grown(signal);
+    while (this.#handed.tooMany && !signal.aborted) await this.#grown(signal);
   }
 
   /** Everything handed out before `offset` is safe elsewhere. Resolves when that is written down. */
   async acknowledge(offset: number): Promise<void> {
-    while (this.#handed[0] && this.#handed[0].next <= offset) {
-      const { records, bytes, note, time } = this.#handed.shift() as Handed;
-      this.#waiting.subtract(records, bytes, note?.weights);
-      this.#waiting.passedTime = time;
-    }
-    await this.#moveTo(this.#handed.length > 0 ? offset : Math.max(offset, this.#readTo));
+    this.#handed.acknowledge(offset, this.#waiting);
+    await this.#moveTo(this.#handed.empty ? Math.max(offset, this.#readTo) : offset);
   }
 
   /** Resolves when nothing waits any more; rejects with the signal's reason when that comes first. */
@@ -232,8 +214,7 @@ export class SpoolPartition {
 
   /** The oldest segment that may be dropped: none of its blocks is in flight. */
   get droppable(): Segment | null {
-    const held = (segment: Segment) =>
-      segment === this.#appender.busy || this.#handed.some((h) => h.segment === segment);
+    const held = (segment: Segment) => segment === this.#appender.busy || this.#handed.holds(segment);
     return this.#segments.find((segment) => segment.size > 0 && !held(segment)) ?? null;
   }
 
@@ -277,10 +258,8 @@ export class SpoolPartition {
   }
 
   #handOut(entry: Entry, segment: Segment | null): Entry {
-    const { nextOffset: next, bytes, note, count: records, time } = entry;
-    this.#handed.push({ segment, next, bytes, note, records, time });
-    this.#window.push(next);
-    this.#readTo = next;
+    this.#handed.add(entry, segment);
+    this.#readTo = entry.nextOffset;
     return entry;
   }
 
@@ -304,7 +283,7 @@ export class SpoolPartition {
     this.#state.acknowledged = offset;
     if (offset >= this.nextOffset) this.#waiting.clear();
     await this.#persist();
-    this.#window = this.#window.filter((end) => end > this.#state.persisted);
+    this.#handed.persisted(this.#state.persisted);
     this.#wake();
     for (const segment of this.#segments.filter((s) => s.next <= this.#state.persisted)) {
       if (segment !== this.#segments.at(-1) || this.#owner.pressed) await this.#remove(segment);
@@ -361,7 +340,7 @@ export class SpoolPartition {
   /** The reader is at the end: whatever lies between its place and the end was damaged or dropped. */
   #passGone(): void {
     this.#readTo = Math.max(this.#readTo, this.nextOffset);
-    if (this.#handed.length === 0 && this.#readTo > this.acknowledged) void this.#moveTo(this.#readTo);
+    if (this.#handed.empty && this.#readTo > this.acknowledged) void this.#moveTo(this.#readTo);
   }
 
   /** A segment that is gone is counted as lost; one that cannot be read is tried again. */
