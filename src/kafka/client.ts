@@ -31,6 +31,8 @@ const PRODUCE_TIMEOUT = 10_000;
 const METADATA_MAX_AGE = 300_000;
 const CREATE_TIMEOUT = 10_000;
 const TOPIC_RESOURCE = 2;
+/** A connection that comes and goes is reported this often, milliseconds. */
+const SAY_AGAIN = 60_000;
 
 export interface KafkaClientOptions {
   /** `host`, `host:port` or `[v6]:port`. */
@@ -292,15 +294,22 @@ export class KafkaClient {
 
   #broken(error: Error): void {
     if (this.#closing.signal.aborted) return;
-    if (this.#connected) log.warn(`lost the connection to Kafka: ${error.message}; trying again until it is back`);
-    else if (this.#error === null) log.warn(`cannot reach Kafka: ${error.message}; trying again until it answers`);
+    if (this.#connected || this.#error === null) {
+      const brokers = this.#o.brokers.join(', ');
+      log.warnOnce(
+        `kafka ${brokers}`,
+        `cannot reach Kafka: ${error.message}; trying again until it answers`,
+        SAY_AGAIN,
+      );
+    }
     this.#connected = false;
     this.#error = error.message;
   }
 
   #answered(): void {
-    if (!this.#connected) log.info(`connected to Kafka at ${this.#o.brokers.join(', ')}`);
+    if (!this.#connected && this.#error !== null) log.info(`Kafka answers again`);
     this.#connected = true;
+    this.#error = null;
   }
 
   /** The topic's state, asked for when it is not known, stale, or was not good. */

@@ -9,6 +9,10 @@
  * fifth after the oldest unacknowledged one was sent. That is the invariant: the window counts from the oldest. A packet
  * gets its sequence number when it is first sent, and is sent again byte for byte.
  *
+ * A broker that knows nothing of a producer id takes any number as its first. So one packet goes alone until the broker
+ * has shown that it knows the id: after each failure, with each new id, and after a long silence. Else the second could
+ * be taken where the first was refused, and stand before it.
+ *
  * After any failure the sender waits until nothing is in flight, deals with what the *oldest* packet was answered, and
  * sends again from there, in order, on one connection. What the others were answered follows from the oldest.
  */
@@ -27,6 +31,8 @@ import { acceptableTime } from './timestamp.ts';
 const WINDOW = 5;
 /** Blocks that may wait behind the window. */
 const QUEUE = 2;
+/** Brokers forget a producer that was silent for a day (`producer.id.expiration.ms`); long before that we take it so. */
+const REMEMBERED = 3_600_000;
 /** How long what was learned of a topic's limit and of the clocks is believed, milliseconds. */
 const BELIEF = 600_000;
 const NOT_IDEMPOTENT: Producer = { producerId: -1n, epoch: -1 };
@@ -104,8 +110,12 @@ export class Sender implements Outlet {
   #sent = 0;
   #inFlight = 0;
   #failed = false;
+  /** Until when the broker is sure to know the producer id; monotonic milliseconds. */
+  #knownUntil = 0;
   #producer: Producer | null;
   #nextSequence: number;
+  /** When to ask again for a right that was missing; monotonic milliseconds. */
+  #askAgain = 0;
   #limit: { bytes: number; until: number } | null = null;
   #skew: { ms: number; until: number } | null = null;
   #wake: (() => void) | null = null;
@@ -183,8 +193,10 @@ export class Sender implements Outlet {
           await this.#woken();
           continue;
         }
+        // In this order: who has no right to any topic has none to a producer id either, and may get both later.
+        const link = await this.#client.leader(this.#o.topic, this.#o.partition, signal);
         await this.#identify(signal);
-        await this.#drive(await this.#client.leader(this.#o.topic, this.#o.partition, signal));
+        await this.#drive(link);
       } catch (error) {
         // Whatever it was, the blocks are still here: say it, and go on.
         if (signal.aborted) return;
@@ -194,14 +206,14 @@ export class Sender implements Outlet {
     }
   }
 
-  /** A producer id, where there is none. */
+  /** A producer id, where there is none. A right that was missing is asked for again now and then. */
   async #identify(signal: AbortSignal): Promise<void> {
-    if (this.#producer) return;
+    if (this.#producer && (this.#producer !== NOT_IDEMPOTENT || performance.now() < this.#askAgain)) return;
     try {
       const producer = await this.#client.initProducerId(signal);
       await this.#o.onIdentity?.(producer, this.#records);
+      this.#forget(producer);
       this.#nextSequence = 0;
-      this.#producer = producer;
     } catch (error) {
       if (!(error instanceof BrokerError) || error.code !== CLUSTER_AUTHORIZATION_FAILED) throw error;
       this.#withoutIdempotence();
@@ -218,6 +230,7 @@ export class Sender implements Outlet {
   /** All that is not acknowledged gets new sequence numbers. */
   #forget(producer: Producer | null): void {
     this.#producer = producer;
+    this.#knownUntil = 0;
     for (const packet of this.#packets) {
       packet.sequence = -1;
       packet.header = null;
@@ -230,9 +243,8 @@ export class Sender implements Outlet {
     this.#sent = 0;
     this.#failed = false;
     for (const packet of this.#packets) packet.answer = null;
-    const window = this.#producer === NOT_IDEMPOTENT ? 1 : WINDOW;
     while (!this.#stop.signal.aborted) {
-      while (!this.#failed && this.#sent < Math.min(window, this.#packets.length)) {
+      while (!this.#failed && this.#sent < Math.min(this.#window, this.#packets.length)) {
         const packet = this.#packets[this.#sent]!;
         if (!packet.acknowledged) {
           const full = link.writable();
@@ -256,6 +268,10 @@ export class Sender implements Outlet {
       const next = this.#packets[this.#sent];
       if (next && this.#tooLarge(next)) await this.#split(next);
     }
+  }
+
+  get #window(): number {
+    return this.#producer === NOT_IDEMPOTENT || performance.now() > this.#knownUntil ? 1 : WINDOW;
   }
 
   #transmit(link: Link, packet: Packet): void {
@@ -319,7 +335,10 @@ export class Sender implements Outlet {
     this.#bytes += HEADER_BYTES + packet.body.length;
     this.#pending -= packet.count;
     this.#lastAck = Date.now();
-    if (!this.#failed) this.#error = null;
+    if (!this.#failed) {
+      this.#error = null;
+      this.#knownUntil = performance.now() + REMEMBERED;
+    }
     this.#backoff.reset();
     while (this.#packets[0]?.acknowledged) {
       this.#packets.shift();
@@ -337,6 +356,7 @@ export class Sender implements Outlet {
   #fail(error: Error): void {
     if (!this.#failed) this.#say(error);
     this.#failed = true;
+    this.#knownUntil = 0;
   }
 
   #say(error: Error): void {

@@ -121,11 +121,23 @@ test('OUT_OF_ORDER_SEQUENCE on the oldest block, twice, takes a new producer id 
 test('a producer id that the broker has forgotten is replaced', () =>
   run(
     20,
-    ({ number }) => (number === 9 ? 'forget' : null),
+    ({ producerId, sequence }) => (producerId === 1000n && sequence >= 9 ? 59 : null),
     {},
     (r) => {
       exact(r);
       assert.ok(r.sender.status.possible_duplicates > 0);
+    },
+  ));
+
+test('the first block of a producer id goes alone: else the second could be taken before it', () =>
+  run(
+    12,
+    ({ number }) => (number === 0 ? 19 : null),
+    {},
+    (r) => {
+      exact(r);
+      assert.equal(r.broker.seen[1]!.sequence, 0);
+      assert.equal(r.sender.status.possible_duplicates, 0);
     },
   ));
 

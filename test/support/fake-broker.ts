@@ -12,10 +12,9 @@ import { checkCrc, readHeader, records } from '../../src/kafka/record-batch.ts';
 
 /**
  * What to do with a batch: an error code to answer without taking it, `lose`: take it and close the connection before
- * the answer, `drop`: close it without taking it, `silence`: take it and never answer, `forget`: lose what is known of
- * the producer first. Null: as a broker does.
+ * the answer, `drop`: close it without taking it, `silence`: take it and never answer. Null: as a broker does.
  */
-export type Fault = number | 'lose' | 'drop' | 'silence' | 'forget' | null;
+export type Fault = number | 'lose' | 'drop' | 'silence' | null;
 
 export interface Batch {
   /** Counts the Produce requests from 0. */
@@ -169,7 +168,6 @@ export class FakeBroker {
       socket.destroy();
       return false;
     }
-    if (fault === 'forget') this.#known.clear();
     const { code, offset } = typeof fault === 'number' ? { code: fault, offset: -1 } : this.#append(batch, bytes);
     if (fault === 'silence') return false;
     if (fault === 'lose') {
@@ -193,13 +191,12 @@ export class FakeBroker {
       if (!known) {
         known = [];
         this.#known.set(batch.producerId, known);
-        // A broker that has lost what it knew refuses all but a beginning.
-        if (batch.sequence !== 0) return { code: 59, offset: -1 };
       }
       const twin = known.find((k) => k.sequence === batch.sequence && k.count === batch.count);
       if (twin) return { code: 0, offset: twin.offset };
       const last = known.at(-1);
-      if (batch.sequence !== (last ? last.sequence + last.count : 0)) return { code: 45, offset: -1 };
+      // Of an id that it does not know a broker takes any number as the first.
+      if (last && batch.sequence !== last.sequence + last.count) return { code: 45, offset: -1 };
       known.push({ sequence: batch.sequence, count: batch.count, offset: this.stored.length });
       if (known.length > 5) known.shift();
     }

@@ -1,0 +1,236 @@
+/** The client against a real Kafka: rights, encryption, passwords, and what it costs while nothing happens. */
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KafkaClient, type KafkaClientOptions } from '../../src/kafka/client.ts';
+import { HEADER_BYTES, sealHeader, writeHeader } from '../../src/kafka/record-batch.ts';
+import type { SaslConfig } from '../../src/kafka/security.ts';
+import { Sender } from '../../src/kafka/sender.ts';
+import { makeBlock } from '../support/blocks.ts';
+import { createTopic, freshTopic, type Kafka, noKafka, startKafka, USERS, withAdmin } from '../support/kafka.ts';
+import { readValues } from '../support/kcat.ts';
+
+const skip = noKafka;
+let kafka: Kafka;
+
+before(async () => {
+  if (!skip) kafka = await startKafka({ sasl: true, tls: true, acls: true });
+});
+after(async () => {
+  await kafka?.stop();
+});
+
+function open(brokers: string, options: Partial<KafkaClientOptions> = {}): KafkaClient {
+  return new KafkaClient({
+    brokers: [brokers],
+    client_id: 'test',
+    create_topics: false,
+    longest_pause: 300,
+    ...options,
+  });
+}
+
+/** Connects, and sends one record to a topic of its own. */
+async function checkSends(brokers: string, options: Partial<KafkaClientOptions>): Promise<void> {
+  const topic = await freshTopic(kafka.brokers, 'one');
+  const client = open(brokers, options);
+  const sender = new Sender(client, { topic, partition: 0 });
+  try {
+    await sender.put(await makeBlock(topic, ['hello']), () => undefined);
+    await sender.drained(AbortSignal.timeout(15_000));
+    assert.deepEqual((await readValues(kafka.brokers, topic)).map(String), ['hello']);
+    assert.equal(client.state, 'connected');
+  } finally {
+    await sender.stop();
+    client.close();
+  }
+}
+
+/** Tries to connect, and gives what the client says of it. */
+async function checkFails(brokers: string, options: Partial<KafkaClientOptions>): Promise<string> {
+  const client = open(brokers, options);
+  try {
+    await assert.rejects(client.connect(AbortSignal.timeout(1500)), { name: 'TimeoutError' });
+    assert.equal(client.state, 'connecting');
+    return client.error ?? '';
+  } finally {
+    client.close();
+  }
+}
+
+const admin = (mechanism: SaslConfig['mechanism']): SaslConfig => ({
+  mechanism,
+  username: 'admin',
+  password: USERS.admin,
+});
+
+for (const mechanism of ['plain', 'scram-sha-256', 'scram-sha-512'] as const) {
+  test(`it sends with ${mechanism}`, { skip }, () => checkSends(kafka.saslBrokers, { sasl: admin(mechanism) }));
+  test(`it sends with ${mechanism} over TLS`, { skip }, () =>
+    checkSends(kafka.saslTlsBrokers, { sasl: admin(mechanism), tls: { ca_file: kafka.ca } }),
+  );
+}
+
+test('a wrong password is said, and waited out', { skip }, async () => {
+  const sasl = { ...admin('scram-sha-512'), password: 'wrong' };
+  assert.match(await checkFails(kafka.saslBrokers, { sasl }), /[Aa]uthentication failed/);
+});
+
+test('it sends over TLS, with and without a certificate of its own', { skip }, async () => {
+  const { cert, key } = kafka.clientCertificate;
+  // Without a certificate the broker takes it for ANONYMOUS, who may do everything here.
+  await checkSends(kafka.tlsBrokers, { tls: { ca_file: kafka.ca } });
+  const topic = await freshTopic(kafka.brokers, 'mutual');
+  const client = open(kafka.tlsBrokers, { tls: { ca_file: kafka.ca, cert_file: cert, key_file: key } });
+  const sender = new Sender(client, { topic, partition: 0 });
+  await sender.put(await makeBlock(topic, ['x']), () => undefined);
+  // The certificate makes it CN=runnel-test, who has no rights here.
+  while (!/^topic_missing|^topic_forbidden/.test(sender.status.error ?? '')) await sleep(20);
+  await sender.stop();
+  client.close();
+});
+
+test('a certificate that nobody vouches for is refused, unless insecure', { skip }, async () => {
+  assert.match(await checkFails(kafka.tlsBrokers, { tls: {} }), /certificate|self-signed|issuer/);
+  await checkSends(kafka.tlsBrokers, { tls: { insecure: true } });
+});
+
+test('a certificate for another name is refused, and server_name says which is meant', { skip }, async () => {
+  const tls = { ca_file: kafka.ca, server_name: 'kafka.example.com' };
+  assert.match(await checkFails(kafka.tlsBrokers, { tls }), /kafka\.example\.com/);
+  await checkSends(kafka.tlsBrokers, { tls: { ca_file: kafka.ca, server_name: 'localhost' } });
+});
+
+test('a file that cannot be read is named', { skip }, async () => {
+  const tls = { ca_file: path.join(kafka.dir, 'none.pem') };
+  assert.match(await checkFails(kafka.tlsBrokers, { tls }), /cannot read kafka\.tls\.ca_file: ENOENT/);
+  await writeFile(path.join(kafka.dir, 'junk.pem'), 'junk');
+  await checkFails(kafka.tlsBrokers, { tls: { ca_file: path.join(kafka.dir, 'junk.pem') } });
+});
+
+test('a topic without the right to it holds up only itself, until the right is given', { skip }, async () => {
+  await createTopic(kafka.brokers, 'closed');
+  await createTopic(kafka.brokers, 'opened');
+  await withAdmin(kafka.brokers, (a) => a.createAcls({ acl: [allow('opened', 'alice')] }));
+  const client = open(kafka.saslBrokers, {
+    sasl: { mechanism: 'plain', username: 'alice', password: USERS.alice },
+    create_topics: true,
+  });
+  const closed = new Sender(client, { topic: 'closed', partition: 0, longest_pause: 300 });
+  const opened = new Sender(client, { topic: 'opened', partition: 0, longest_pause: 300 });
+  try {
+    await closed.put(await makeBlock('closed', ['a']), () => undefined);
+    await opened.put(await makeBlock('opened', ['b']), () => undefined);
+    await opened.drained(AbortSignal.timeout(10_000));
+    while (closed.status.error === null) await sleep(10);
+    assert.match(closed.status.error, /^topic_forbidden: /);
+    await withAdmin(kafka.brokers, (a) => a.createAcls({ acl: [allow('closed', 'alice')] }));
+    await closed.drained(AbortSignal.timeout(10_000));
+    assert.deepEqual((await readValues(kafka.brokers, 'closed')).map(String), ['a']);
+    assert.equal(closed.status.error, null);
+  } finally {
+    await Promise.all([closed.stop(), opened.stop()]);
+    client.close();
+  }
+});
+
+/** Write, describe and so on for a user. */
+function allow(topic: string, user: string) {
+  return {
+    resourceType: 2,
+    resourceName: topic,
+    resourcePatternType: 3,
+    principal: `User:${user}`,
+    host: '*',
+    operation: 2,
+    permissionType: 3,
+  };
+}
+
+test('it knows partitions, creates what is missing, and sends to each partition', { skip }, async () => {
+  await createTopic(kafka.brokers, 'three', { partitions: 3 });
+  const client = open(kafka.brokers, { create_topics: true });
+  try {
+    assert.equal(await client.partitions('three'), 3);
+    assert.equal(await client.partitions('new-one'), 1);
+    assert.equal(await client.maxMessageBytes('three'), 1_048_588);
+    for (const partition of [2, 0, 1]) {
+      const { body, count, codec, time } = await makeBlock('three', [`p${partition}`]);
+      const header = Buffer.alloc(HEADER_BYTES);
+      const fields = { baseOffset: 0n, recordsBytes: body.length, count, codec, time };
+      writeHeader(header, { ...fields, producerId: -1n, epoch: -1, sequence: -1 });
+      sealHeader(header, body);
+      const answer = await client.produce('three', partition, { header, body });
+      assert.deepEqual([answer.errorCode, answer.baseOffset], [0, 0n]);
+    }
+    assert.deepEqual((await readValues(kafka.brokers, 'three')).map(String), ['p0', 'p1', 'p2']);
+    const [one, two] = [await client.initProducerId(), await client.initProducerId()];
+    assert.notEqual(one.producerId, two.producerId);
+  } finally {
+    client.close();
+  }
+});
+
+test('produce has a connection of its own', { skip }, async () => {
+  const topic = await freshTopic(kafka.brokers, 'two-connections');
+  const before = kafka.proxy.connections;
+  const client = open(kafka.proxied);
+  const sender = new Sender(client, { topic, partition: 0 });
+  await sender.put(await makeBlock(topic, ['a']), () => undefined);
+  await sender.drained(AbortSignal.timeout(10_000));
+  assert.equal(kafka.proxy.connections - before, 2);
+  await sender.stop();
+  client.close();
+});
+
+test('idle connections keep no timer and cost nothing', { skip }, async () => {
+  const topic = await freshTopic(kafka.brokers, 'idle');
+  const client = open(kafka.proxied);
+  const sender = new Sender(client, { topic, partition: 0 });
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = timers();
+  for (let i = 0; i < 20; i++) await sender.put(await makeBlock(topic, [`${i}`]), () => undefined);
+  await sender.drained(AbortSignal.timeout(10_000));
+  // The answer that settles the last block is still being dealt with.
+  await sleep(50);
+  assert.equal(timers(), before);
+  const cpu = process.cpuUsage();
+  await sleep(1000);
+  const { user, system } = process.cpuUsage(cpu);
+  assert.ok(user + system < 50_000, `${(user + system) / 1000} ms of CPU in an idle second`);
+  await sender.stop();
+  client.close();
+});
+
+test('a connection that the broker closes while idle is opened again', { skip }, async () => {
+  const topic = await freshTopic(kafka.brokers, 'reopened');
+  const client = open(kafka.proxied);
+  const sender = new Sender(client, { topic, partition: 0 });
+  for (let i = 0; i < 3; i++) {
+    await sender.put(await makeBlock(topic, [`${i}`]), () => undefined);
+    await sender.drained(AbortSignal.timeout(10_000));
+    kafka.proxy.cut();
+    await sleep(30);
+  }
+  while (client.state !== 'connected') await sleep(10);
+  assert.deepEqual((await readValues(kafka.brokers, topic)).map(String), ['0', '1', '2']);
+  await sender.stop();
+  client.close();
+});
+
+test('a port that does not speak Kafka is said, and ends nothing', async () => {
+  for (const words of ['HTTP/1.1 400 Bad Request\r\n\r\n', '\xff\xff\xff\xff\xff\xff\xff\xff', '\0\0\0\x02ab']) {
+    const server = createServer((socket) => {
+      socket.on('error', () => socket.destroy()).resume();
+      socket.write(Buffer.from(words, 'latin1'));
+    }).listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as { port: number };
+    const said = await checkFails(`127.0.0.1:${port}`, { connect_timeout: 300 });
+    assert.match(said, /does not speak Kafka's protocol|no connection within/);
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
