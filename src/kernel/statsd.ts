@@ -8,7 +8,6 @@
  * Columns come twice: while one pair is written out, the next window is counted in the other.
  * Keys and table are a cache: when either is full, both are emptied, and spellings are learned again.
  */
-import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 /** Why the kernel gave a line back. */
@@ -108,8 +107,9 @@ export class StatsdKernel {
     compiled ??= new WebAssembly.Module(readFileSync(new URL('./statsd.wasm', import.meta.url)));
     const instance = new WebAssembly.Instance(compiled, { env: { memory: this.memory } });
     this.#exports = instance.exports as unknown as Exports;
-    // The seed is secret, so that nobody can choose names that collide.
-    this.#exports.configure(RESULT_AT, VALUES_AT, seriesAt, valueAt, weightAt, MAX_ENTRIES, randomInt(2 ** 32));
+    // A seed that differs in every process, so that nobody can choose names that collide.
+    const seed = Math.floor(Math.random() * 2 ** 32);
+    this.#exports.configure(RESULT_AT, VALUES_AT, seriesAt, valueAt, weightAt, MAX_ENTRIES, seed);
     this.#slots = FIRST_SLOTS;
     this.#keyAt = this.#keysAt;
     this.#exports.setTable(this.#tableAt, this.#slots);

@@ -1,5 +1,5 @@
 /** One listener as the main thread sees it: its worker, its counters, and its documents on the way into the pipeline. */
-import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { emit } from '../../aggregate/emit.ts';
 import type { MetricOrigin } from '../../aggregate/record.ts';
@@ -134,13 +134,14 @@ export class Listener {
     const { host, port } = parseAddress(address);
     const workerData: ListenerOptions = {
       ...rest,
-      host: (await lookup(host)).address,
+      host: isIP(host) ? host : await resolve(host),
       port,
       control: this.#control.buffer as SharedArrayBuffer,
       counters: this.#counters.buffer as SharedArrayBuffer,
     };
     const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-    return new Worker(new URL(file, import.meta.url), { workerData });
+    // Documents are gone as soon as they are made: a small young generation keeps the thread small.
+    return new Worker(new URL(file, import.meta.url), { workerData, resourceLimits: { maxYoungGenerationSizeMb: 4 } });
   }
 
   #heard(worker: Worker, message: Exclude<FromWorker, { type: 'piece' }>): void {
@@ -204,7 +205,13 @@ export class Listener {
     account.received += samples - this.#samples;
     account.replaced += replaced - this.#replaced;
     // Datagrams that the kernel dropped were never received: the loss is shown, it is not part of the sum.
-    if (drops > this.#kernelDrops) account.drop('kernel_drop', 0);
+    if (drops > this.#kernelDrops) {
+      account.drop('kernel_drop', 0);
+      log.warnOnce(
+        `kernel_drop ${this.#address}`,
+        `${this.#address}: ${drops} datagrams were lost, the receive buffer was full: raise statsd.receive_buffer and net.core.rmem_max`,
+      );
+    }
     this.#samples = samples;
     this.#replaced = replaced;
     this.#kernelDrops = drops;
@@ -221,4 +228,9 @@ export class Listener {
     if (this.#listening) this.#settings.onError(said);
     this.#settle(said);
   }
+}
+
+async function resolve(host: string): Promise<string> {
+  const { lookup } = await import('node:dns/promises');
+  return (await lookup(host, { order: 'ipv4first' })).address;
 }

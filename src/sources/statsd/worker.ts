@@ -2,7 +2,6 @@
  * A listener's thread. It waits in recvmmsg(2), at most POLL_MS, counts what came, and between two receives sees to the
  * windows and to the main thread. Where libc cannot be called node:dgram receives, and a timer sees to the rest.
  */
-import { createSocket } from 'node:dgram';
 import { fstatSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { setPriority } from 'node:os';
@@ -137,7 +136,8 @@ function finish(): void {
   end();
 }
 
-function receiveWithNode(): void {
+async function receiveWithNode(): Promise<void> {
+  const { createSocket } = await import('node:dgram');
   const socket = createSocket({ type: isIPv6(options.host) ? 'udp6' : 'udp4', recvBufferSize: options.receiveBuffer });
   const at = aggregator.kernel.arenaAt;
   const heard = (message: ToWorker) => {
@@ -192,4 +192,4 @@ if (options.native && datagramsAvailable()) {
   } catch (error) {
     post({ type: 'failed', message: (error as Error).message });
   }
-} else receiveWithNode();
+} else await receiveWithNode();
