@@ -28,7 +28,7 @@ export class Router implements Output {
   }
 
   async take(stream: Stream, signal?: AbortSignal): Promise<Batch> {
-    if (!this.#lanes.has(stream)) this.#lanes.set(stream, await this.#o.laneOf(stream));
+    if (!this.#lanes.has(stream)) this.#lanes.set(stream, await unlessAborted(this.#o.laneOf(stream), signal));
     const share = this.#o.pool.share(stream.topic);
     return new Batch(await this.#o.pool.take(share, 'batch', signal), share, stream);
   }
@@ -52,4 +52,15 @@ export class Router implements Output {
   *pending(): Iterable<{ stream: Stream; weight: number }> {
     for (const batch of this.#pushing) yield batch;
   }
+}
+
+/** The lane may be long in coming (no broker has been reached yet): a stop does not wait for it. */
+function unlessAborted<T>(value: T | Promise<T>, signal: AbortSignal | undefined): T | Promise<T> {
+  if (!(value instanceof Promise) || !signal) return value;
+  signal.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  value.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  return promise;
 }
