@@ -37,6 +37,12 @@ export interface DeliveryParts {
   client: KafkaClient | null;
 }
 
+/** What was sent to a topic and partition. */
+export interface TopicSent extends SenderStatus {
+  topic: string;
+  partition: number;
+}
+
 export class Delivery {
   readonly #p: DeliveryParts;
   readonly #lanes = new Map<string, Lane>();
@@ -48,10 +54,8 @@ export class Delivery {
 
   constructor(parts: DeliveryParts) {
     this.#p = parts;
-    for (const partition of parts.spool.partitions()) {
-      for (const [input, items] of partition.waiting().weights) parts.accounts.of(input).recovered += items;
-      if (parts.client) this.#drain(partition.topic);
-    }
+    for (const [input, items] of parts.spool.recovered()) parts.accounts.of(input).recovered += items;
+    if (parts.client) for (const { topic } of parts.spool.partitions()) this.#drain(topic);
   }
 
   laneOf(stream: Stream): Lane | Promise<Lane> {
@@ -139,9 +143,15 @@ export class Delivery {
     }
   }
 
-  /** What was sent, of each topic and partition, and what stands in the way. */
-  topics(): (SenderStatus & { topic: string; partition: number })[] {
-    return this.#senders.map(({ topic, partition, sender }) => ({ topic, partition, ...sender.status }));
+  /** What was sent, by topic and partition: a spool's drain may have had several senders one after the other. */
+  topics(): TopicSent[] {
+    const sent = new Map<string, TopicSent>();
+    for (const { topic, partition, sender } of this.#senders) {
+      const now = sender.status;
+      const before = sent.get(`${topic}/${partition}`);
+      sent.set(`${topic}/${partition}`, { topic, partition, ...(before ? added(before, now) : now) });
+    }
+    return [...sent.values()];
   }
 
   /**
@@ -158,6 +168,20 @@ export class Delivery {
     await Promise.allSettled(this.#senders.map(({ sender }) => sender.stop()));
     await Promise.allSettled(this.#drains);
   }
+}
+
+/** `now` is the later sender: what stands in its way is what counts. */
+function added(before: SenderStatus, now: SenderStatus): SenderStatus {
+  return {
+    records: before.records + now.records,
+    bytes: before.bytes + now.bytes,
+    in_flight: before.in_flight + now.in_flight,
+    retries: before.retries + now.retries,
+    possible_duplicates: before.possible_duplicates + now.possible_duplicates,
+    lastAck: Math.max(before.lastAck ?? 0, now.lastAck ?? 0) || null,
+    throttled_seconds: before.throttled_seconds + now.throttled_seconds,
+    error: now.error,
+  };
 }
 
 /** An outlet behind the backlog of its topic. */
