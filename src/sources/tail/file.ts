@@ -8,7 +8,7 @@
  * Invariant: `marker` is the hash of the (up to 64) bytes before `position`.
  */
 import { randomBytes } from 'node:crypto';
-import { type BigIntStats, closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
 import type { Account } from '../../core/account.ts';
 import type { Stream } from '../../core/batch.ts';
 import type { Envelope } from '../../core/envelope.ts';
@@ -161,6 +161,18 @@ export class TrackedFile {
     this.#context.positions.create(this.stream.generation);
     this.#context.positions.use(this.stream.generation);
     await this.#context.positions.written();
+  }
+
+  /** True if it still has this name, size and time. Numbers do: what they cannot tell apart has the same last digits. */
+  unchanged(path: string): boolean {
+    try {
+      const stat = statSync(path, { throwIfNoEntry: false });
+      if (!stat || stat.size !== this.size || Math.floor(stat.mtimeMs) !== this.modified) return false;
+      return stat.ino === Number(this.inode) && stat.dev === Number(this.device);
+    } catch {
+      // The look that follows says why.
+      return false;
+    }
   }
 
   /** The file begins anew. Returns how many bytes were there and had not been read, as far as is known. */

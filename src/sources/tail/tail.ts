@@ -7,7 +7,7 @@
  * at once in ten seconds, whatever the tracker is told by inotify.
  */
 import { fstatSync } from 'node:fs';
-import type { Config } from '../../config/schema.ts';
+import type { Config } from '../../config/config.ts';
 import type { Account } from '../../core/account.ts';
 import type { Batch } from '../../core/batch.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
@@ -126,7 +126,7 @@ export class TailSource implements Source {
     for (const file of this.#tracker.files) {
       if (file.path === null) this.#watchNameless(file, now);
       else if (i % round === 0) {
-        this.#tracker.lookAt(file.path);
+        this.#tracker.check(file, file.path);
         if (file.fd !== null && !file.busy && now - file.grown > CLOSE_MS) descriptors.close(file);
       }
       i++;

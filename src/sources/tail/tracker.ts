@@ -63,6 +63,11 @@ export class Tracker implements Finder {
     if (input.forget_after !== null) positions.forgetOlder(input.name, input.forget_after);
   }
 
+  /** Looks at a tracked file if anything about it has changed; costs one stat. */
+  check(file: TrackedFile, path: string): void {
+    if (!file.unchanged(path)) this.lookAt(path);
+  }
+
   /** Goes over all directories again, and over what could not be read. */
   again(): void {
     void this.#discovery.scan();
