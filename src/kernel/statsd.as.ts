@@ -2,7 +2,7 @@
  * StatsD lines of known spellings, from a datagram into columns, without a step in JavaScript. AssemblyScript.
  *
  *   name : value [: value ...] | type [| @rate] [| #tags] [| T..., c:..., e:..., card:...]
- *   \__/                         \__/               \__/    these three bytes strings are the spelling
+ *   \__/                         \__/               \__/    these three are the spelling
  *
  * A spelling leads by a hash table (open addressing, linear probing) to the number of its series:
  *   slot, 16 bytes: hash u32 (0: free) | address of the key u32 | name length u16, tags length u16 | kind << 28 + series
@@ -29,7 +29,7 @@ const SET: u32 = 4;
 
 const MAX_VALUES: u32 = 512;
 
-/** prettier would break it: 10^0 ... 10^15, exact in f64, so one division rounds once, as strtod does. */
+/** Exact in f64: dividing by one of them rounds once, as reading the number digit by digit exactly would. */
 const POWERS: StaticArray<f64> = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
 let table: usize = 0;

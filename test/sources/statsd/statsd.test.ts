@@ -236,3 +236,20 @@ test('what hot-shots sends arrives', async () => {
   assert.deepEqual(records[0]!.attributes, { app: 'shop', kind: 'web' });
   assert.equal(statsd.account.losses.get('unsupported')?.records, 1);
 });
+
+test('it listens on a name and on IPv6, and says what it does not serve', async () => {
+  for (const address of ['udp://localhost:0', 'udp://[::1]:0']) {
+    const statsd = await start({ listen: [address] });
+    assert.match(statsd.source.status().listeners[0]!.address, /^udp:\/\/(localhost|\[::1\]):\d{4,5}$/);
+    await statsd.stop();
+  }
+  await assert.rejects(start({ listen: ['tcp://127.0.0.1:8125'] }), {
+    message: 'cannot listen on tcp://127.0.0.1:8125: only udp://HOST:PORT is served',
+  });
+});
+
+test('without listeners there is nothing to do', async () => {
+  const statsd = await start({ listen: [] });
+  assert.deepEqual(await statsd.stop(), []);
+  assert.deepEqual(statsd.source.status(), { listeners: [], contexts: 0 });
+});
