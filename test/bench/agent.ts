@@ -1,0 +1,124 @@
+/** The agent as users run it: the package built into a folder of its own, a process for each run. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { cpuSeconds, memoryMb } from './proc.ts';
+
+const ROOT = new URL('../..', import.meta.url).pathname;
+
+/** Builds the package below `dir`, kernels included, and gives the path of its `main.js`. */
+export function buildAgent(dir: string): string {
+  const to = join(dir, 'package');
+  mkdirSync(to, { recursive: true });
+  const tsc = join(ROOT, 'node_modules/.bin/tsc');
+  execFileSync(tsc, ['-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(to, 'dist')], { stdio: 'inherit' });
+  execFileSync(process.execPath, [join(ROOT, 'scripts/build-kernel.mjs')], { stdio: 'inherit' });
+  for (const name of readdirSync(join(ROOT, 'src/kernel'))) {
+    if (name.endsWith('.wasm')) copyFileSync(join(ROOT, 'src/kernel', name), join(to, 'dist/kernel', name));
+  }
+  copyFileSync(join(ROOT, 'package.json'), join(to, 'package.json'));
+  symlinkSync(join(ROOT, 'node_modules'), join(to, 'node_modules'));
+  return join(to, 'dist/main.js');
+}
+
+export interface AgentSetup {
+  main: string;
+  /** Where the agent's own folder is made. */
+  dir: string;
+  brokers: string;
+  topic: string;
+  /** The glob of `logs[0].include`. */
+  include: string;
+  encoding?: 'raw' | 'json';
+  codec?: string;
+  /** Host metrics every ten seconds and StatsD as well. */
+  metrics?: boolean;
+  /** Options for node. */
+  node?: readonly string[];
+}
+
+export class AgentProcess {
+  /** When it was started, by `performance.now()`. */
+  readonly started: number;
+  readonly #child: ChildProcess;
+  readonly #log: string[] = [];
+
+  private constructor(child: ChildProcess, started: number) {
+    this.#child = child;
+    this.started = started;
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => this.#log.push(text));
+  }
+
+  static async start(setup: AgentSetup): Promise<AgentProcess> {
+    const dir = join(setup.dir, `agent-${randomBytes(4).toString('hex')}`);
+    mkdirSync(dir);
+    const [admin, statsd] = await Promise.all([freePort('tcp'), freePort('udp')]);
+    const config = {
+      host: 'web-1',
+      data_dir: join(dir, 'data'),
+      kafka: {
+        brokers: [setup.brokers],
+        create_topics: false,
+        compression: setup.codec ?? 'zstd',
+        topic_prefix: setup.topic,
+      },
+      logs: [{ include: [setup.include], topic: setup.topic, encoding: setup.encoding ?? 'raw' }],
+      metrics: { topic: setup.topic, ...(setup.metrics ? {} : { host: false }) },
+      statsd: { listen: setup.metrics ? [`udp://127.0.0.1:${statsd}`] : [] },
+      admin: { listen: `127.0.0.1:${admin}` },
+    };
+    mkdirSync(config.data_dir);
+    // YAML is a superset of JSON.
+    writeFileSync(join(dir, 'runnel.yaml'), JSON.stringify(config));
+    const started = performance.now();
+    const args = [...(setup.node ?? []), setup.main, 'run', '-c', join(dir, 'runnel.yaml')];
+    return new AgentProcess(spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] }), started);
+  }
+
+  get pid(): number {
+    if (this.#child.exitCode !== null) throw new Error(`the agent has ended:\n${this.#log.join('')}`);
+    return this.#child.pid!;
+  }
+
+  cpu(): ReturnType<typeof cpuSeconds> {
+    return cpuSeconds(this.pid);
+  }
+
+  memory(): ReturnType<typeof memoryMb> {
+    return memoryMb(this.pid);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#child.kill('SIGTERM');
+    await once(this.#child, 'exit');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+async function freePort(kind: 'tcp' | 'udp'): Promise<number> {
+  if (kind === 'udp') {
+    const { createSocket } = await import('node:dgram');
+    const socket = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(socket, 'listening');
+    const { port } = socket.address();
+    socket.close();
+    return port;
+  }
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  return port;
+}
+
+/** The package's version, for the report. */
+export function packageVersion(): string {
+  return (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version;
+}

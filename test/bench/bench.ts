@@ -1,0 +1,42 @@
+/** What the cases of the benchmark share: what they are given, what they give, medians. */
+import type { Kafka } from '../support/kafka.ts';
+
+export interface Bench {
+  kafka: Kafka;
+  /** The built agent's `main.js`. */
+  main: string;
+  /** Removed when all is measured. */
+  dir: string;
+  /** Lines of the file that is read at full speed. */
+  lines: number;
+  runs: number;
+  idleSeconds: number;
+}
+
+/** One measured figure, and what it should be. */
+export interface Figure {
+  name: string;
+  value: number;
+  unit: string;
+  /** `value` should be at most or at least this. */
+  at_most?: number;
+  at_least?: number;
+  /** Of each run. */
+  runs?: number[];
+}
+
+export type Case = (bench: Bench) => Promise<Figure[]>;
+
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
+}
+
+/** The value below which `q` of the values lie; that of a run, not one in between. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))]!;
+}
+
+export function progress(text: string): void {
+  process.stderr.write(`${text}\n`);
+}

@@ -1,0 +1,72 @@
+/**
+ * The benchmark: `npm run bench -- [--only NAME] [--lines N] [--runs N] [--idle SECONDS]`. Starts a Kafka of its own,
+ * builds the agent as it is published, measures, prints one table beside the targets, and keeps it in bench-results/.
+ * Needs kcat, which is what the throughput is compared with. What else runs on the machine shows in the figures.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { noKafka, startKafka } from '../support/kafka.ts';
+import { hasKcat } from '../support/kcat.ts';
+import { writeAccessLog } from './access-log.ts';
+import { buildAgent, packageVersion } from './agent.ts';
+import type { Bench, Case, Figure } from './bench.ts';
+import { progress } from './bench.ts';
+import { idle, latency, start } from './quiet.ts';
+import { statsd } from './statsd-figures.ts';
+import { throughput } from './throughput.ts';
+
+const CASES: Record<string, Case> = { throughput, start, latency, idle, statsd };
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', multiple: true },
+    lines: { type: 'string', default: '2000000' },
+    runs: { type: 'string', default: '3' },
+    idle: { type: 'string', default: '60' },
+  },
+});
+const chosen = values.only ?? Object.keys(CASES);
+for (const name of chosen) {
+  if (!CASES[name]) throw new Error(`there is no ${name}; --only takes ${Object.keys(CASES).join(', ')}`);
+}
+if (noKafka) throw new Error(noKafka);
+if (!hasKcat) throw new Error('kcat is not installed');
+
+const dir = mkdtempSync(join(tmpdir(), 'runnel-bench-'));
+process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
+
+const lines = Number(values.lines);
+const main = buildAgent(dir);
+if (chosen.includes('throughput')) writeAccessLog(join(dir, 'access.log'), lines);
+const figures: Figure[] = [];
+const kafka = await startKafka({ heapMb: 512, properties: { 'log.segment.delete.delay.ms': 1000 } });
+try {
+  const bench: Bench = { kafka, main, dir, lines, runs: Number(values.runs), idleSeconds: Number(values.idle) };
+  for (const name of chosen) {
+    progress(`${name} ...`);
+    figures.push(...(await CASES[name]!(bench)));
+  }
+} finally {
+  await kafka.stop();
+}
+for (const figure of figures) process.stdout.write(`${row(figure)}\n`);
+save();
+
+function row({ name, value, unit, at_most, at_least }: Figure): string {
+  const target = at_most !== undefined ? `at most ${at_most}` : at_least !== undefined ? `at least ${at_least}` : '';
+  const met = at_most !== undefined ? value <= at_most : value >= (at_least ?? Number.NEGATIVE_INFINITY);
+  const digits = Math.abs(value) >= 100 ? 0 : 2;
+  return `${name.padEnd(44)}${value.toFixed(digits).padStart(8)} ${unit.padEnd(14)} ${target.padEnd(14)} ${target === '' ? '' : met ? 'yes' : 'NO'}`.trimEnd();
+}
+
+function save(): void {
+  const folder = new URL('../../bench-results/', import.meta.url).pathname;
+  mkdirSync(folder, { recursive: true });
+  const time = new Date().toISOString();
+  const machine = { cpus: cpus().length, model: cpus()[0]?.model ?? '', node: process.version };
+  const file = join(folder, `${time.replaceAll(':', '-')}.json`);
+  writeFileSync(file, `${JSON.stringify({ time, version: packageVersion(), machine, lines, figures }, null, 2)}\n`);
+  progress(`kept in ${file}`);
+}
