@@ -3,9 +3,10 @@
 import { existsSync } from 'node:fs';
 import { Agent } from '../agent.ts';
 import { ConfigError } from '../config/errors.ts';
+import type { LocatedConfig } from '../config/load.ts';
 import { log } from '../log.ts';
 import { sdNotify } from '../native.ts';
-import { builtIn, type LocatedConfig, locateConfig } from './locate.ts';
+import { builtIn, locateConfig } from './locate.ts';
 import { welcome } from './welcome.ts';
 
 export interface RunOptions {

@@ -1,5 +1,5 @@
 /** What `runnel run` says at a terminal: what it collects, where that goes, how to look at it. One screen. */
-import type { LocatedConfig } from './locate.ts';
+import type { LocatedConfig } from '../config/load.ts';
 
 export function welcome({ config, path }: LocatedConfig, admin: string | null): string {
   const lines: [string, string][] = [];

@@ -30,6 +30,12 @@ export interface Loaded {
   isSet: (option: string) => boolean;
 }
 
+/** A configuration and where it is. */
+export interface LocatedConfig extends Omit<Loaded, 'files'> {
+  /** Null: the built-in default. */
+  path: string | null;
+}
+
 const MAX_CONFIG_BYTES = 4 << 20;
 
 /** Throws ConfigError with everything that is wrong. */

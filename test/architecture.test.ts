@@ -1,0 +1,222 @@
+/**
+ * Who may import whom, read from the imports themselves.
+ *
+ *   main > cli > agent > status, telemetry > delivery > sources/*, checks, transforms, kafka, spool, admin, identity, lock
+ *        > aggregate, config > core, kernel > log, native > node:
+ *
+ * A part may import the parts of the rows below its own. What else it may is listed here, with the reason. Each npm
+ * package has one door: the only file or folder that imports it.
+ */
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { dirname, join } from 'node:path';
+import { before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = dirname(import.meta.dirname);
+
+const ROWS = [
+  ['main'],
+  ['cli'],
+  ['agent'],
+  ['status', 'telemetry'],
+  ['delivery'],
+  [
+    'sources/tail',
+    'sources/statsd',
+    'sources/host',
+    'checks',
+    'transforms',
+    'kafka',
+    'spool',
+    'admin',
+    'identity',
+    'lock',
+  ],
+  ['aggregate', 'config'],
+  ['core', 'kernel'],
+  ['log', 'native'],
+];
+
+/** Arrows that the rows alone would forbid: importing file or part, imported file or part. `type`: types only. */
+const ALSO: { from: string; to: string; type?: boolean }[] = [
+  { from: 'sources/host', to: 'checks' }, // the source that runs them
+  { from: 'spool', to: 'kafka/record-batch.ts' }, // segments are Kafka's record batches,
+  { from: 'spool', to: 'kafka/codecs.ts' }, // compressed as on the wire
+  { from: 'admin/status.ts', to: 'checks/runner.ts', type: true }, // the status shows a check's state as it is
+  { from: 'kernel', to: 'core' }, // the kernel is the loops over core's tables,
+  { from: 'core', to: 'kernel', type: true }, // and lanes are handed one
+];
+
+const DOORS: Record<string, string[]> = {
+  '@datadog/sketches-js': ['aggregate'],
+  '@node-rs/crc32': ['kafka'],
+  '@toondepauw/node-zstd': ['kafka'],
+  chokidar: ['sources/tail'],
+  commander: ['main.ts', 'cli'],
+  'hot-shots': ['telemetry.ts'],
+  kafkajs: ['kafka'],
+  koffi: ['native.ts'],
+  'lz4-napi': ['kafka'],
+  'prom-client': ['admin'],
+  snappy: ['kafka'],
+  systeminformation: ['checks'],
+  valibot: ['config'],
+  yaml: ['config'],
+};
+
+/** Reached from nothing yet: no option turns them on. */
+const WAITING = ['telemetry.ts'];
+
+interface Import {
+  /** Relative to src/, as is `to` for our own files; else `to` is `node:...` or a package. */
+  from: string;
+  to: string;
+  type: boolean;
+}
+
+/** `import ... from 'x'`, `import type ... from 'x'`, `export ... from 'x'`, `import 'x'`, `import('x')`, `require('x')`. */
+const IMPORT =
+  /^(?:import|export)\s+(?<type>type\s)?(?:[\w$*{][^'";()]*\sfrom\s*)?'(?<static>[^']+)'|(?<typeof>\btypeof\s+)?\bimport\(\s*'(?<dynamic>[^']+)'|[rR]equire(?:\(import\.meta\.url\))?\('(?<required>[^']+)'/gm;
+/** A worker's file is an import too. */
+const WORKER = /'(?<file>\.\.?\/[\w/-]+\.ts)'/g;
+
+function importsIn(from: string, text: string): Import[] {
+  const code = text.replace(/^\s*\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
+  const found: Import[] = [];
+  for (const { groups } of code.matchAll(IMPORT)) {
+    const to = groups?.static ?? groups?.dynamic ?? groups?.required;
+    if (to) found.push({ from, to: resolve(from, to), type: Boolean(groups?.type ?? groups?.typeof) });
+  }
+  for (const { groups } of code.matchAll(WORKER)) {
+    const to = resolve(from, groups?.file ?? '');
+    if (!found.some((i) => i.to === to)) found.push({ from, to, type: false });
+  }
+  return found;
+}
+
+function resolve(from: string, specifier: string): string {
+  if (specifier.startsWith('.')) return join(dirname(from), specifier);
+  if (isBuiltin(specifier)) return specifier;
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+}
+
+const isOurs = (to: string) => to.endsWith('.ts') && !to.startsWith('node:');
+const partOf = (file: string) => /^sources\/[^/]+|^[^/.]+/.exec(file)?.[0] ?? file;
+const rowOf = (part: string) => ROWS.findIndex((row) => row.includes(part));
+const within = (file: string, place: string) =>
+  file === place || file.startsWith(`${place}/`) || partOf(file) === place;
+
+function isAllowed({ from, to, type }: Import): boolean {
+  const [here, there] = [partOf(from), partOf(to)];
+  if (here === there || rowOf(here) < rowOf(there)) return true;
+  return ALSO.some((arrow) => within(from, arrow.from) && within(to, arrow.to) && (type || !arrow.type));
+}
+
+const files = fs
+  .globSync('**/*.ts', { cwd: join(ROOT, 'src') })
+  .filter((file) => !file.endsWith('.as.ts') && !file.endsWith('.d.ts'))
+  .sort();
+let imports: Import[] = [];
+let own: Import[] = [];
+let packages: Import[] = [];
+
+before(() => {
+  imports = files.flatMap((file) => importsIn(file, fs.readFileSync(join(ROOT, 'src', file), 'utf8')));
+  own = imports.filter(({ to }) => isOurs(to));
+  packages = imports.filter(({ to }) => !isOurs(to) && !isBuiltin(to));
+});
+
+const shown = (list: Import[]) => list.map(({ from, to, type }) => `${from} -> ${to}${type ? ' (type)' : ''}`);
+
+test('every form of import is seen, and nothing in a comment', () => {
+  const text = `
+/** Not import('one') or
+import { x } from 'two'; */
+import { a,
+  b } from './near.ts';
+import type { T } from '../up.ts';
+export { c } from './again.ts';
+import 'effect';
+const k = await import('kafkajs');
+type Y = typeof import('yaml');
+const broker = require('kafkajs/src/broker'), koffi = createRequire(import.meta.url)('koffi');
+// import { z } from 'three';
+new Worker(new URL('./worker.ts', import.meta.url));
+import fs from 'node:fs';
+`;
+  assert.deepEqual(shown(importsIn('sources/tail/file.ts', text)), [
+    'sources/tail/file.ts -> sources/tail/near.ts',
+    'sources/tail/file.ts -> sources/up.ts (type)',
+    'sources/tail/file.ts -> sources/tail/again.ts',
+    'sources/tail/file.ts -> effect',
+    'sources/tail/file.ts -> kafkajs',
+    'sources/tail/file.ts -> yaml (type)',
+    'sources/tail/file.ts -> kafkajs',
+    'sources/tail/file.ts -> koffi',
+    'sources/tail/file.ts -> node:fs',
+    'sources/tail/file.ts -> sources/tail/worker.ts',
+  ]);
+});
+
+test('every part has its row', () => {
+  assert.deepEqual(
+    files.filter((file) => rowOf(partOf(file)) < 0),
+    [],
+  );
+});
+
+test('imports point down, never back or sideways', () => {
+  assert.ok(own.length > 100, 'the imports were not found');
+  assert.deepEqual(shown(own.filter((i) => !isAllowed(i))), []);
+});
+
+test('every exception is in use', () => {
+  const idle = ALSO.filter((arrow) => !own.some((i) => within(i.from, arrow.from) && within(i.to, arrow.to)));
+  assert.deepEqual(idle, []);
+});
+
+test('no file waits for itself to be loaded', () => {
+  const next = new Map(files.map((file) => [file, own.filter((i) => i.from === file && !i.type).map((i) => i.to)]));
+  const done = new Set<string>();
+  const visit = (file: string, path: string[]): void => {
+    assert.ok(!path.includes(file), `a circle: ${[...path, file].join(' -> ')}`);
+    if (done.has(file)) return;
+    for (const to of next.get(file) ?? []) visit(to, [...path, file]);
+    done.add(file);
+  };
+  for (const file of files) visit(file, []);
+});
+
+test('every file of src is reached from main.ts', () => {
+  const reached = new Set(['main.ts']);
+  for (const file of reached) for (const { from, to } of own) if (from === file) reached.add(to);
+  assert.deepEqual(
+    files.filter((file) => !reached.has(file)),
+    WAITING,
+  );
+});
+
+test('every npm package has one door', () => {
+  const outside = packages.filter(({ from, to }) => !DOORS[to]?.some((door) => within(from, door)));
+  assert.deepEqual(shown(outside), []);
+});
+
+test('every dependency is used, and what is used is a dependency', () => {
+  const manifest = JSON.parse(fs.readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const used = new Set(packages.filter(({ type }) => !type).map(({ to }) => to));
+  assert.deepEqual([...used].sort(), Object.keys(manifest.dependencies).sort());
+});
+
+test('main.ts loads a command only when it is asked for', () => {
+  const text = fs.readFileSync(fileURLToPath(new URL('../src/main.ts', import.meta.url)), 'utf8');
+  const eager = [...text.matchAll(/^import .*'(.+)';$/gm)].map(([, to]) => to);
+  assert.deepEqual(
+    eager.filter((to) => to?.startsWith('.')),
+    [],
+  );
+});
