@@ -11,11 +11,22 @@ import { stripVTControlCharacters } from 'node:util';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const COUNTS = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo', 'duration_ms'];
-/** A file that takes longer hangs. */
-const FILE_LIMIT_MS = 600_000;
+/** A test, and a file of tests, that takes longer hangs. */
+const LIMIT_MS = { unit: 120_000, integration: 300_000 };
+
+let running = null;
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+]) {
+  process.once(signal, () => {
+    running?.kill(signal);
+    process.exit(code);
+  });
+}
 
 /** Runs `files` by node's test runner and passes its report on; gives its closing counts. */
-function runTests(files, { concurrency, env, options }) {
+function runTests(files, { concurrency, limit, env, options }) {
   const args = [
     '--test',
     '--test-reporter=spec',
@@ -28,6 +39,7 @@ function runTests(files, { concurrency, env, options }) {
     env: { ...process.env, ...color, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  running = child;
   let tail = '';
   child.stdout.on('data', (chunk) => {
     process.stdout.write(chunk);
@@ -75,12 +87,13 @@ async function main([first, ...rest]) {
   const results = {};
   if (only !== 'integration') {
     const files = all.filter((file) => !isIntegration(file));
-    results.unit = await runTests(files, { concurrency: 2, env: {}, options });
+    results.unit = await runTests(files, { concurrency: 2, limit: LIMIT_MS.unit, env: {}, options });
   }
   if (only !== 'unit') {
     const { env, stop } = await provideKafka();
     try {
-      results.integration = await runTests(all.filter(isIntegration), { concurrency: 1, env, options });
+      const how = { concurrency: 1, limit: LIMIT_MS.integration, env, options };
+      results.integration = await runTests(all.filter(isIntegration), how);
     } finally {
       await stop();
     }
