@@ -1,6 +1,9 @@
 /** What `runnel run` says at a terminal: what it collects, where that goes, how to look at it. One screen. */
 import type { LocatedConfig } from '../config/load.ts';
 
+/** How the reader calls this program: from a clone of the repository it is an npm script. */
+const COMMAND = process.argv[1]?.endsWith('.ts') ? 'npm run -s runnel --' : 'runnel';
+
 export function welcome({ config, path }: LocatedConfig, admin: string | null): string {
   const lines: [string, string][] = [];
   for (const input of config.logs) lines.push([`logs ${input.name}`, input.include.join(', ')]);
@@ -15,9 +18,9 @@ export function welcome({ config, path }: LocatedConfig, admin: string | null): 
       ? [['kafka', `${config.kafka.brokers.join(', ')} (topics ${config.kafka.topic_prefix}.*)`]]
       : [['local log', `${config.data_dir}/spool; kafka.brokers sends it on`]];
   const look: [string, string][] = [
-    [`runnel status${flag}`, 'what was read, sent, waiting, lost'],
-    [`runnel tap${flag}`, 'records as they leave, live'],
-    [`runnel spool cat ${config.kafka.topic_prefix}.metrics${flag}`, 'what the local log holds'],
+    [`${COMMAND} status${flag}`, 'what was read, sent, waiting, lost'],
+    [`${COMMAND} tap${flag}`, 'records as they leave, live'],
+    [`${COMMAND} spool cat ${config.kafka.topic_prefix}.metrics${flag}`, 'what the local log holds'],
     ...(admin ? ([[`http://${admin}/`, 'the same in a browser; /metrics for Prometheus']] as [string, string][]) : []),
   ];
   return `
