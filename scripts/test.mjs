@@ -27,12 +27,7 @@ for (const [signal, code] of [
 
 /** Runs `files` by node's test runner and passes its report on; gives its closing counts. */
 function runTests(files, { concurrency, limit, env, options }) {
-  const args = [
-    '--test',
-    '--test-reporter=spec',
-    `--test-concurrency=${concurrency}`,
-    `--test-timeout=${FILE_LIMIT_MS}`,
-  ];
+  const args = ['--test', '--test-reporter=spec', `--test-concurrency=${concurrency}`, `--test-timeout=${limit}`];
   const color = process.stdout.isTTY ? { FORCE_COLOR: '1' } : {};
   const child = spawn(process.execPath, [...args, ...options, ...files], {
     cwd: root,
