@@ -21,7 +21,8 @@ export interface RouterOptions {
 export class Router implements Output {
   readonly #o: RouterOptions;
   readonly #lanes = new WeakMap<Stream, Lane>();
-  readonly #pushing = new Set<Batch>();
+  /** Batches that sources fill or lanes pack. */
+  readonly #out = new Set<Batch>();
 
   constructor(options: RouterOptions) {
     this.#o = options;
@@ -30,27 +31,28 @@ export class Router implements Output {
   async take(stream: Stream, signal?: AbortSignal): Promise<Batch> {
     if (!this.#lanes.has(stream)) this.#lanes.set(stream, await unlessAborted(this.#o.laneOf(stream), signal));
     const share = this.#o.pool.share(stream.topic);
-    return new Batch(await this.#o.pool.take(share, 'batch', signal), share, stream);
+    const batch = new Batch(await this.#o.pool.take(share, 'batch', signal), share, stream);
+    this.#out.add(batch);
+    return batch;
   }
 
   async push(batch: Batch): Promise<void> {
-    this.#pushing.add(batch);
     try {
       this.#o.observe(batch);
       await this.#lanes.get(batch.stream)!.append(batch);
     } finally {
-      this.#pushing.delete(batch);
-      this.#o.pool.give(batch.share, 'batch', batch.slot);
+      this.discard(batch);
     }
   }
 
   discard(batch: Batch): void {
+    this.#out.delete(batch);
     this.#o.pool.give(batch.share, 'batch', batch.slot);
   }
 
-  /** Items that were pushed and wait to be packed, by input. */
+  /** Items that were received and are not packed yet, by input: from when a batch has its weight. */
   *pending(): Iterable<{ stream: Stream; weight: number }> {
-    for (const batch of this.#pushing) yield batch;
+    yield* this.#out;
   }
 }
 

@@ -92,20 +92,23 @@ export function hostSource(options: HostOptions): HostSource {
     const documents = points.map((p) =>
       records.make(JSON.stringify(p.name), p.type, { value: p.value }, p.unit, p.attributes),
     );
-    account.received += documents.length;
+    // What waits for memory here is received when it is handed over: from then on the pipeline counts it.
     let pushed = 0;
     const counted: Output = {
       take: (s, abort) => output.take(s, abort),
       discard: (batch) => output.discard(batch),
       push(batch) {
         pushed += batch.weight;
+        account.received += batch.weight;
         return output.push(batch);
       },
     };
     try {
       await emit(counted, stream, documents, new Uint8Array(documents.length).fill(1), signal);
     } catch (error) {
-      if (documents.length > pushed) account.drop('shutdown', documents.length - pushed);
+      const lost = documents.length - pushed;
+      account.received += lost;
+      if (lost > 0) account.drop('shutdown', lost);
       if (!signal.aborted) throw error;
     }
   }
