@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Bench, until } from './collect.ts';
+
+const agent = fileURLToPath(new URL('./agent.ts', import.meta.url));
+const KILLS = Number(process.env.RUNNEL_KILLS ?? 10);
+
+function linesOf(result: string): string[] {
+  // A kill may leave the last line of the result torn.
+  return existsSync(result) ? readFileSync(result, 'latin1').split('\n').slice(0, -1) : [];
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  child.kill('SIGKILL');
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+}
+
+test(`killed with -9 ${KILLS} times under load: nothing is lost, ids and offsets stay`, async (t) => {
+  const bench = new Bench(t);
+  const result = join(bench.data, 'result');
+  let number = 0;
+  let turn = 0;
+  const write = () => {
+    let text = '';
+    for (let i = 0; i < 500; i++) text += `${number++}\n`;
+    appendFileSync(bench.path('a.log'), text);
+    if (number % 20_000 === 0) renameSync(bench.path('a.log'), bench.path(`a.log.${turn++}`));
+  };
+  const start = () => spawn(process.execPath, [agent, bench.logs, bench.data, result, '50'], { stdio: 'ignore' });
+  for (let i = 0; i < KILLS; i++) {
+    const child = start();
+    const before = linesOf(result).length;
+    // A new one has to get somewhere now and then, or it proves nothing.
+    for (let n = 0; linesOf(result).length === before && n < 500; n++) {
+      write();
+      await setTimeout(10);
+    }
+    for (let n = 0; n < (i * 7) % 30; n++) {
+      write();
+      await setTimeout(3);
+    }
+    await kill(child);
+  }
+  const child = start();
+  const seen = new Map<string, string>();
+  await until('all lines', () => new Set(linesOf(result).map((l) => l.split(' ')[3])).size >= number, 30_000);
+  await kill(child);
+  for (const line of linesOf(result)) {
+    const [id, offset, length, text] = line.split(' ');
+    if (text === undefined || Number(length) !== text.length + 1) continue;
+    const place = `${id} ${offset}`;
+    assert.equal(seen.get(text) ?? place, place, 'a line that comes twice has the same id and offset');
+    seen.set(text, place);
+  }
+  for (let i = 0; i < number; i++) assert.ok(seen.has(String(i)), `line ${i} is lost`);
+});
+
+test('more files than the process may open: each line once', async (t) => {
+  const bench = new Bench(t);
+  const result = join(bench.data, 'result');
+  for (let i = 0; i < 200; i++) writeFileSync(bench.path(`${i}.log`), `${i} first\n`);
+  const command = `ulimit -n 100; exec ${process.execPath} ${agent} ${bench.logs} ${bench.data} ${result}`;
+  const child = spawn('sh', ['-c', command], { stdio: ['ignore', 'ignore', 'inherit'] });
+  t.after(() => kill(child));
+  await until('the first lines', () => linesOf(result).length >= 200);
+  for (let i = 0; i < 200; i++) appendFileSync(bench.path(`${i}.log`), `${i} second\n`);
+  await until('the second lines', () => linesOf(result).length >= 400);
+  await setTimeout(100);
+  assert.equal(linesOf(result).length, 400);
+});
+
+test('data_dir is full: lines go on, positions are stored when there is room', async (t) => {
+  const bench = new Bench(t);
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', bench.data]).status === 0;
+  if (!mounted) return t.skip('needs the right to mount');
+  try {
+    let out = await bench.start();
+    writeFileSync(bench.path('a.log'), '1\n');
+    await out.count(1);
+    await bench.positions.written();
+    assert.throws(() => writeFileSync(join(bench.data, 'filler'), Buffer.alloc(1 << 20)), /ENOSPC/);
+    // What the journal's last page has room for is no test.
+    for (let i = 2; i <= 200; i++) {
+      appendFileSync(bench.path('a.log'), `${i}\n`);
+      await out.count(i);
+    }
+    rmSync(join(bench.data, 'filler'));
+    await until('stored', () => readFileSync(join(bench.data, 'positions')).length > 4096);
+    await bench.stop();
+    appendFileSync(bench.path('a.log'), 'last\n');
+    out = await bench.start();
+    await out.count(1);
+    assert.deepEqual(out.texts(), ['last']);
+    await bench.stop();
+  } finally {
+    spawnSync('umount', [bench.data]);
+  }
+});
