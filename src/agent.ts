@@ -28,6 +28,7 @@ import { Positions } from './sources/tail/positions.ts';
 import { type TailSource, tailSource } from './sources/tail/tail.ts';
 import { Spool } from './spool/spool.ts';
 import { buildStatus } from './status.ts';
+import type { Telemetry } from './telemetry.ts';
 
 export interface AgentOptions extends LocatedConfig {
   version: string;
@@ -54,6 +55,7 @@ export class Agent {
   #statsd!: StatsdSource;
   #host!: HostSource;
   #admin: AdminServer | null = null;
+  #telemetry: Telemetry | null = null;
   #healthy = false;
 
   private constructor(options: AgentOptions) {
@@ -148,6 +150,12 @@ export class Agent {
   }
 
   async #run(): Promise<void> {
+    const { telemetry, tags } = this.#o.config;
+    if (telemetry.statsd !== undefined) {
+      const { startTelemetry } = await import('./telemetry.ts');
+      const statsd = `udp://${telemetry.statsd}`;
+      this.#telemetry = startTelemetry({ statsd, tags, status: () => this.status() });
+    }
     this.#start('statsd', this.#statsd);
     await this.#statsd.ready;
     this.#start('host', this.#host);
@@ -198,7 +206,7 @@ export class Agent {
     await this.#positions?.close();
     await this.#spool?.close();
     await Promise.race([
-      Promise.allSettled([this.#client?.close(), this.#admin?.close()]),
+      Promise.allSettled([this.#client?.close(), this.#admin?.close(), this.#telemetry?.close()]),
       new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref()),
     ]);
     this.#lock.release();

@@ -68,6 +68,16 @@ export const schema = section({
     {},
     "The agent's own HTTP endpoint.",
   ),
+  telemetry: option(
+    section({
+      statsd: optional(
+        hostPort(8125, '127.0.0.1:8125'),
+        "A StatsD server that the agent's own figures are sent to, every 10 s as runnel.*; port 8125 if none is given.",
+      ),
+    }),
+    {},
+    "The agent's own figures, beside /metrics.",
+  ),
   shutdown_timeout: option(
     duration({ min: '1s', max: '10m' }),
     '8s',

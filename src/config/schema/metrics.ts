@@ -11,7 +11,7 @@ const host = orFalse({
   network: option(yesNo(), 'true', 'system.network.*'),
   uptime: option(yesNo(), 'true', 'system.uptime'),
   paging: option(yesNo(), 'true', 'system.paging.*'),
-  processes: option(yesNo(), 'true', 'system.processes.*'),
+  processes: option(yesNo(), 'true', 'system.process.*'),
   pressure: option(yesNo(), 'true', 'Pressure stall information, where the kernel has it.'),
 });
 

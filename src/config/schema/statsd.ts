@@ -26,6 +26,6 @@ export const statsdSection = section({
   max_contexts: option(
     integer(1, 2_000_000),
     '100000',
-    'Series that may live in a window; the samples of more are dropped and counted. About 840 bytes each.',
+    'Series that may live in a window; the samples of more are added to one series a name, marked runnel.overflow. About 840 bytes each.',
   ),
 });
