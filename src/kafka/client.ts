@@ -14,16 +14,15 @@ import {
   actionFor,
   BrokerError,
   CLUSTER_AUTHORIZATION_FAILED,
-  errorName,
   LinkError,
   TOPIC_AUTHORIZATION_FAILED,
-  UNKNOWN_TOPIC_OR_PARTITION,
 } from './errors.ts';
-import { Link } from './link.ts';
+import type { Link } from './link.ts';
+import { type Address, Links, parseAddress } from './links.ts';
 import type { ProduceAnswer } from './produce-request.ts';
-import { type SaslConfig, type TlsConfig, tlsOptions } from './security.ts';
+import type { SaslConfig, TlsConfig } from './security.ts';
+import { Topic, type TopicAnswer, TopicError, type TopicProblem } from './topics.ts';
 
-const DEFAULT_PORT = 9092;
 const REQUEST_TIMEOUT = 30_000;
 const CONNECT_TIMEOUT = 10_000;
 /** In the request: how long the leader may wait for its replicas. */
@@ -55,54 +54,20 @@ export interface Producer {
   epoch: number;
 }
 
-/** What stands in the way of a topic. `topic_unknown`: not asked yet. */
-export type TopicProblem =
-  | 'topic_unknown'
-  | 'topic_missing'
-  | 'topic_forbidden'
-  | 'no_leader'
-  | 'leader_unreachable'
-  | 'partition_missing';
-
-interface Topic {
-  readonly name: string;
-  /** Node by partition. */
-  leaders: Map<number, number>;
-  partitions: number;
-  problem: TopicProblem | null;
-  /** For people. */
-  detail: string;
-  stale: boolean;
-  asking: Promise<void> | null;
-}
-
+/** The answer to a Metadata request, as kafkajs decodes it. */
 interface Metadata {
   brokers: { nodeId: number; host: string; port: number }[];
   controllerId: number;
-  topicMetadata: {
-    topicErrorCode: number;
-    topic: string;
-    partitionMetadata: { partitionId: number; leader: number }[];
-  }[];
+  topicMetadata: TopicAnswer[];
 }
-
-interface Address {
-  host: string;
-  port: number;
-}
-
-type Purpose = 'produce' | 'admin';
 
 export class KafkaClient {
   readonly #o: KafkaClientOptions;
   readonly #bootstrap: Address[];
   readonly #topics = new Map<string, Topic>();
   readonly #nodes = new Map<number, Address>();
-  readonly #links = new Map<string, Promise<Link>>();
   readonly #closing = new AbortController();
-  readonly #requestTimeout: number;
-  readonly #connectTimeout: number;
-  readonly #produceTimeout: number;
+  readonly #links: Links;
   #controller = -1;
   #connected = false;
   #error: string | null = null;
@@ -113,9 +78,17 @@ export class KafkaClient {
   constructor(options: KafkaClientOptions) {
     this.#o = options;
     this.#bootstrap = options.brokers.map(parseAddress);
-    this.#requestTimeout = options.request_timeout ?? REQUEST_TIMEOUT;
-    this.#connectTimeout = options.connect_timeout ?? CONNECT_TIMEOUT;
-    this.#produceTimeout = options.produce_timeout ?? PRODUCE_TIMEOUT;
+    this.#links = new Links(
+      {
+        client_id: options.client_id,
+        tls: options.tls ?? null,
+        sasl: options.sasl ?? null,
+        connectTimeout: options.connect_timeout ?? CONNECT_TIMEOUT,
+        requestTimeout: options.request_timeout ?? REQUEST_TIMEOUT,
+        lost: (error) => this.#lost(error),
+      },
+      this.#closing.signal,
+    );
   }
 
   /** `connected` once a broker answered, until a connection breaks or cannot be made. */
@@ -151,8 +124,11 @@ export class KafkaClient {
   /** How many partitions the topic has; waits until it is there, and creates it where that is allowed. */
   partitions(topic: string, signal?: AbortSignal): Promise<number> {
     return this.#until(this.#signal(signal), async (signal) => {
+      // What is known already is good enough while Kafka is away: it does not shrink.
+      const known = this.#topics.get(topic)?.partitions;
+      if (known) return known;
       const t = await this.#topic(topic, signal);
-      if (t.problem !== null && t.partitions === 0) throw new TopicError(t);
+      if (t.partitions === 0) throw new TopicError(t);
       return t.partitions;
     });
   }
@@ -165,15 +141,15 @@ export class KafkaClient {
       const address = this.#nodes.get(t.leaders.get(partition) ?? -1);
       if (!address) {
         const problem = partition < t.partitions ? 'no_leader' : 'partition_missing';
-        this.#problem(t, problem, `partition ${partition} of topic ${topic} has no leader`);
+        t.fail(problem, `partition ${partition} of topic ${topic} has no leader`);
         throw new TopicError(t);
       }
       try {
-        return await this.#link(address, 'produce', signal);
+        return await this.#links.to(address, 'produce', signal);
       } catch (error) {
         signal.throwIfAborted();
         // Others may lead other partitions: whether Kafka is there at all is seen when metadata is asked for again.
-        this.#problem(t, 'leader_unreachable', `cannot reach the leader of ${topic}: ${(error as Error).message}`);
+        t.fail('leader_unreachable', `cannot reach the leader of ${topic}: ${(error as Error).message}`);
         throw new TopicError(t);
       }
     });
@@ -210,7 +186,7 @@ export class KafkaClient {
       header,
       body,
       transactionalId,
-      timeout: this.#produceTimeout,
+      timeout: this.#o.produce_timeout ?? PRODUCE_TIMEOUT,
     });
     this.#throttled += answer.throttleTime;
     return answer;
@@ -233,7 +209,7 @@ export class KafkaClient {
   async createTopic(topic: string, signal?: AbortSignal): Promise<void> {
     const s = this.#signal(signal);
     const controller = this.#nodes.get(this.#controller);
-    const link = controller ? await this.#link(controller, 'admin', s) : await this.#anyLink(s);
+    const link = controller ? await this.#links.to(controller, 'admin', s) : await this.#anyLink(s);
     const answer = await link.request<{ topicErrors: { errorCode: number; errorMessage: string | null }[] }>(
       'CreateTopics',
       { topics: [{ topic, numPartitions: -1, replicationFactor: -1 }], validateOnly: false, timeout: CREATE_TIMEOUT },
@@ -261,13 +237,7 @@ export class KafkaClient {
   close(): void {
     clearTimeout(this.#aging);
     this.#closing.abort(new Error('the Kafka client is closed'));
-    for (const link of this.#links.values()) {
-      link.then(
-        (l) => l.fail('closed'),
-        () => undefined,
-      );
-    }
-    this.#links.clear();
+    this.#links.close();
   }
 
   #signal(signal: AbortSignal | undefined): AbortSignal {
@@ -316,15 +286,7 @@ export class KafkaClient {
   async #topic(name: string, signal: AbortSignal): Promise<Topic> {
     let topic = this.#topics.get(name);
     if (!topic) {
-      topic = {
-        name,
-        leaders: new Map(),
-        partitions: 0,
-        problem: 'topic_unknown',
-        detail: '',
-        stale: true,
-        asking: null,
-      };
+      topic = new Topic(name);
       this.#topics.set(name, topic);
     }
     if (topic.stale || topic.problem !== null) {
@@ -349,27 +311,13 @@ export class KafkaClient {
     this.#age();
     for (const answer of metadata.topicMetadata) {
       const topic = this.#topics.get(answer.topic);
-      if (!topic) continue;
-      topic.stale = false;
-      if (answer.topicErrorCode === UNKNOWN_TOPIC_OR_PARTITION) await this.#missing(topic);
-      else if (answer.topicErrorCode === TOPIC_AUTHORIZATION_FAILED) {
-        this.#problem(topic, 'topic_forbidden', `no right to topic ${topic.name}`);
-      } else if (answer.topicErrorCode !== 0) {
-        this.#problem(topic, 'no_leader', `topic ${topic.name}: ${errorName(answer.topicErrorCode)}`);
-      } else {
-        if (topic.problem === 'topic_missing' || topic.problem === 'topic_forbidden') {
-          log.info(`topic ${topic.name} is there now`);
-        }
-        topic.problem = null;
-        topic.partitions = answer.partitionMetadata.length;
-        topic.leaders = new Map(answer.partitionMetadata.map((p) => [p.partitionId, p.leader]));
-      }
+      if (topic && !topic.learn(answer)) await this.#missing(topic);
     }
   }
 
   async #missing(topic: Topic): Promise<void> {
     if (!this.#o.create_topics) {
-      this.#problem(topic, 'topic_missing', `topic ${topic.name} does not exist, and create_topics is false`);
+      topic.fail('topic_missing', `topic ${topic.name} does not exist, and create_topics is false`);
       return;
     }
     try {
@@ -379,18 +327,8 @@ export class KafkaClient {
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       const denied = error.code === TOPIC_AUTHORIZATION_FAILED || error.code === CLUSTER_AUTHORIZATION_FAILED;
-      this.#problem(
-        topic,
-        'topic_missing',
-        denied ? `${error.message}: create it, or give the right to` : error.message,
-      );
+      topic.fail('topic_missing', denied ? `${error.message}: create it, or give the right to` : error.message);
     }
-  }
-
-  #problem(topic: Topic, problem: TopicProblem, detail: string): void {
-    log.warnOnce(`topic ${topic.name} ${problem}`, `${detail}; its data waits`);
-    topic.problem = problem;
-    topic.detail = detail;
   }
 
   /** What is known grows old: partitions are added, leaders move. */
@@ -406,63 +344,10 @@ export class KafkaClient {
     this.#aging.unref();
   }
 
-  /** An admin link: one that is open, else to any node that is known, else to any broker of the configuration. */
-  async #anyLink(signal: AbortSignal): Promise<Link> {
-    const known = new Map<string, Address>();
-    for (const address of shuffled([...this.#nodes.values()])) known.set(key(address, 'admin'), address);
-    for (const address of shuffled(this.#bootstrap)) known.set(key(address, 'admin'), address);
-    const addresses = [...known].sort(([a], [b]) => Number(this.#links.has(b)) - Number(this.#links.has(a)));
-    let failure: unknown;
-    for (const [, address] of addresses) {
-      try {
-        return await this.#link(address, 'admin', signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        failure = error;
-      }
-    }
-    throw failure;
-  }
-
-  async #link(address: Address, purpose: Purpose, signal: AbortSignal): Promise<Link> {
-    const name = key(address, purpose);
-    const opening = this.#links.get(name);
-    if (opening) {
-      const link = await abortable(opening, signal);
-      if (!link.error && !link.expiring) return link;
-      if (this.#links.get(name) === opening) this.#links.delete(name);
-      // Its session ends soon: it finishes what it was asked, and the broker closes it.
-      if (link.asked === 0) link.fail('the session has ended');
-      return this.#link(address, purpose, signal);
-    }
-    const created = this.#open(address, name);
-    this.#links.set(name, created);
-    created.catch(() => {
-      if (this.#links.get(name) === created) this.#links.delete(name);
-    });
-    return abortable(created, signal);
-  }
-
-  async #open(address: Address, name: string): Promise<Link> {
-    const { tls, sasl, client_id } = this.#o;
-    return Link.open(
-      {
-        ...address,
-        clientId: client_id,
-        tls: tls ? await tlsOptions(tls) : null,
-        sasl: sasl ?? null,
-        connectTimeout: this.#connectTimeout,
-        requestTimeout: this.#requestTimeout,
-        failed: (link, error) => {
-          void this.#links.get(name)?.then(
-            (l) => l === link && this.#links.delete(name),
-            () => undefined,
-          );
-          this.#lost(error);
-        },
-      },
-      this.#closing.signal,
-    );
+  /** A link to any node that is known, else to any broker of the configuration. */
+  #anyLink(signal: AbortSignal): Promise<Link> {
+    const addresses = [...shuffled([...this.#nodes.values()]), ...shuffled(this.#bootstrap)];
+    return this.#links.any(addresses, 'admin', signal);
   }
 
   /** A connection ended by itself: find out at once whether Kafka is there, so that what we say of it is true. */
@@ -472,24 +357,6 @@ export class KafkaClient {
     for (const topic of this.#topics.values()) topic.stale = true;
     this.connect().catch(() => undefined);
   }
-}
-
-/** The topic is not fit for use yet: its state says why. */
-class TopicError extends Error {
-  constructor(topic: Topic) {
-    super(topic.detail || topic.problem || topic.name);
-  }
-}
-
-export function parseAddress(text: string): Address {
-  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(text);
-  // An IPv6 address without brackets has colons only.
-  if (!match) return { host: text, port: DEFAULT_PORT };
-  return { host: (match[1] ?? match[2])!, port: match[3] === undefined ? DEFAULT_PORT : Number(match[3]) };
-}
-
-function key(address: Address, purpose: Purpose): string {
-  return `${address.host}:${address.port}/${purpose}`;
 }
 
 function shuffled<T>(items: T[]): T[] {

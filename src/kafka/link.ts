@@ -63,7 +63,7 @@ export class Link {
   #open = false;
   #asked = 0;
   #watchdog: NodeJS.Timeout | undefined;
-  #drain: Promise<void> | null = null;
+  #drain: PromiseWithResolvers<void> | null = null;
   #produceVersion = PRODUCE_MAX_VERSION;
 
   private constructor(options: LinkOptions) {
@@ -126,6 +126,7 @@ export class Link {
     this.#connection.socket?.destroy(error);
     this.#connection.connectionStatus = 'disconnected';
     this.#ended.reject(error);
+    this.#drain?.reject(error);
     if (this.#open) this.#o.failed(this, error);
   }
 
@@ -214,13 +215,15 @@ export class Link {
   writable(): Promise<void> | null {
     const { socket } = this.#connection;
     if (!socket.writableNeedDrain) return null;
-    this.#drain ??= Promise.race([
-      new Promise<void>((resolve) => socket.once('drain', resolve)),
-      this.#ended.promise,
-    ]).finally(() => {
-      this.#drain = null;
-    });
-    return this.#drain;
+    if (!this.#drain) {
+      const drain = Promise.withResolvers<void>();
+      this.#drain = drain;
+      socket.once('drain', () => {
+        this.#drain = null;
+        drain.resolve();
+      });
+    }
+    return this.#drain.promise;
   }
 
   #ask(): void {

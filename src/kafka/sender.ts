@@ -16,21 +16,18 @@
  * After any failure the sender waits until nothing is in flight, deals with what the *oldest* packet was answered, and
  * sends again from there, in order, on one connection. What the others were answered follows from the oldest.
  */
-import type { Block, Codec, Outlet } from '../core/block.ts';
+import type { Block, Outlet } from '../core/block.ts';
 import { log } from '../log.ts';
 import { abortable, Backoff } from './backoff.ts';
 import type { KafkaClient, Producer } from './client.ts';
 import { actionFor, BrokerError, CLUSTER_AUTHORIZATION_FAILED, errorName } from './errors.ts';
 import type { Link } from './link.ts';
 import type { ProduceAnswer } from './produce-request.ts';
-import { HEADER_BYTES, sealHeader, writeHeader } from './record-batch.ts';
+import { HEADER_BYTES } from './record-batch.ts';
 import { split } from './split.ts';
 import { acceptableTime } from './timestamp.ts';
+import { type Packet, type Refusal, seal, sequenceAfter, WINDOW, Window } from './window.ts';
 
-/** Batches of a producer id that a broker remembers. */
-const WINDOW = 5;
-/** Blocks that may wait behind the window. */
-const QUEUE = 2;
 /** Brokers forget a producer that was silent for a day (`producer.id.expiration.ms`); long before that we take it so. */
 const REMEMBERED = 3_600_000;
 /** How long what was learned of a topic's limit and of the clocks is believed, milliseconds. */
@@ -44,7 +41,7 @@ export interface SenderOptions {
   identity?: Producer & { sequence: number };
   /**
    * A new producer id, whose sequence 0 is the record after `before` others that this sender got acknowledged.
-   * Nothing is sent under it until this resolves.
+   * Nothing is sent under it until this resolves. Producer id -1: from here on without one.
    */
   onIdentity?: (producer: Producer, before: number) => Promise<void>;
   /** Records were cut because alone they were larger than the topic takes. */
@@ -70,33 +67,6 @@ export interface SenderStatus {
   error: string | null;
 }
 
-/** A block on its way to being settled. */
-interface Entry {
-  settled: () => void;
-  /** Packets without an acknowledgement. */
-  left: number;
-  accept: (() => void) | null;
-}
-
-/** One record batch; a block is one, unless it had to be split. */
-interface Packet {
-  readonly entry: Entry;
-  readonly codec: Codec;
-  readonly body: Buffer;
-  readonly count: number;
-  time: number;
-  /** -1 until first sent. */
-  sequence: number;
-  /** Null until sealed for its sequence number. */
-  header: Buffer | null;
-  tries: number;
-  acknowledged: boolean;
-  /** What it was answered, where that was no acknowledgement. */
-  answer: ProduceAnswer | null;
-  /** How often it was refused as out of order while it was the oldest. */
-  disordered: number;
-}
-
 export class Sender implements Outlet {
   readonly #client: KafkaClient;
   readonly #o: SenderOptions;
@@ -104,8 +74,7 @@ export class Sender implements Outlet {
   readonly #stop = new AbortController();
   readonly #backoff: Backoff;
   #running: Promise<void> | null = null;
-  #entries: Entry[] = [];
-  #packets: Packet[] = [];
+  readonly #window = new Window();
   /** Packets from the oldest that were sent on the current link. */
   #sent = 0;
   #inFlight = 0;
@@ -119,11 +88,7 @@ export class Sender implements Outlet {
   #limit: { bytes: number; until: number } | null = null;
   #skew: { ms: number; until: number } | null = null;
   #wake: (() => void) | null = null;
-  #drained: (() => void)[] = [];
   #error: string | null = null;
-  #records = 0;
-  #bytes = 0;
-  #pending = 0;
   #retries = 0;
   #possibleDuplicates = 0;
   #lastAck: number | null = null;
@@ -140,27 +105,14 @@ export class Sender implements Outlet {
 
   /** After `stop` neither the promise nor `settled` is heard of again. */
   put(block: Block, settled: () => void): Promise<void> {
-    const entry: Entry = { settled, left: 1, accept: null };
-    const { codec, body, count, time } = block;
-    this.#entries.push(entry);
-    this.#packets.push(newPacket({ codec, body, count }, entry, time, -1));
-    this.#pending += count;
+    const accepted = this.#window.put(block, settled);
     this.#running ??= this.#run();
     this.#wake?.();
-    if (this.#entries.length <= WINDOW + QUEUE) return Promise.resolve();
-    return new Promise((resolve) => {
-      entry.accept = resolve;
-    });
+    return accepted;
   }
 
-  async drained(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (this.#entries.length === 0) return;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    this.#drained.push(resolve);
-    await promise.finally(() => signal.removeEventListener('abort', abort));
+  drained(signal: AbortSignal): Promise<void> {
+    return this.#window.drained(signal);
   }
 
   /** Ends the work where it is. */
@@ -171,12 +123,12 @@ export class Sender implements Outlet {
   }
 
   get status(): SenderStatus {
-    const topic = this.#client.topicError(this.#o.topic);
-    const waiting = this.#pending > 0 ? this.#client.error : null;
+    const topic = this.#window.pending > 0 ? this.#client.topicError(this.#o.topic) : null;
+    const waiting = this.#window.pending > 0 ? this.#client.error : null;
     return {
-      records: this.#records,
-      bytes: this.#bytes,
-      in_flight: this.#pending,
+      records: this.#window.records,
+      bytes: this.#window.bytes,
+      in_flight: this.#window.pending,
       retries: this.#retries,
       possible_duplicates: this.#possibleDuplicates,
       lastAck: this.#lastAck,
@@ -189,7 +141,7 @@ export class Sender implements Outlet {
     const signal = this.#stop.signal;
     while (!signal.aborted) {
       try {
-        if (this.#packets.length === 0) {
+        if (this.#window.packets.length === 0) {
           await this.#woken();
           continue;
         }
@@ -211,19 +163,21 @@ export class Sender implements Outlet {
     if (this.#producer && (this.#producer !== NOT_IDEMPOTENT || performance.now() < this.#askAgain)) return;
     try {
       const producer = await this.#client.initProducerId(signal);
-      await this.#o.onIdentity?.(producer, this.#records);
+      await this.#o.onIdentity?.(producer, this.#window.records);
       this.#forget(producer);
       this.#nextSequence = 0;
     } catch (error) {
       if (!(error instanceof BrokerError) || error.code !== CLUSTER_AUTHORIZATION_FAILED) throw error;
-      this.#withoutIdempotence();
+      await this.#withoutIdempotence();
     }
   }
 
-  #withoutIdempotence(): void {
-    log.warn(
-      `${this.#name}: no right to an idempotent producer (IdempotentWrite); records may come twice after failures`,
-    );
+  async #withoutIdempotence(): Promise<void> {
+    const { topic } = this.#o;
+    const what = `${topic}: no right to an idempotent producer (IdempotentWrite)`;
+    log.warnOnce(`idempotent ${topic}`, `${what}; going on without, records may come twice after failures`);
+    this.#askAgain = performance.now() + BELIEF;
+    await this.#o.onIdentity?.(NOT_IDEMPOTENT, this.#window.records);
     this.#forget(NOT_IDEMPOTENT);
   }
 
@@ -231,21 +185,17 @@ export class Sender implements Outlet {
   #forget(producer: Producer | null): void {
     this.#producer = producer;
     this.#knownUntil = 0;
-    for (const packet of this.#packets) {
-      packet.sequence = -1;
-      packet.header = null;
-      packet.disordered = 0;
-    }
+    this.#window.renumber();
   }
 
   /** Sends from the oldest on, until all is acknowledged or something fails, and deals with that. */
   async #drive(link: Link): Promise<void> {
     this.#sent = 0;
     this.#failed = false;
-    for (const packet of this.#packets) packet.answer = null;
+    for (const packet of this.#window.packets) packet.answer = null;
     while (!this.#stop.signal.aborted) {
-      while (!this.#failed && this.#sent < Math.min(this.#window, this.#packets.length)) {
-        const packet = this.#packets[this.#sent]!;
+      while (!this.#failed && this.#sent < Math.min(this.#width, this.#window.packets.length)) {
+        const packet = this.#window.packets[this.#sent]!;
         if (!packet.acknowledged) {
           const full = link.writable();
           if (full) {
@@ -261,16 +211,17 @@ export class Sender implements Outlet {
         await this.#woken();
         continue;
       }
-      const oldest = this.#packets[0];
+      const oldest = this.#window.packets[0];
       if (!oldest || link.expiring) return;
       if (oldest.answer) return await this.#amend(oldest, oldest.answer);
       if (this.#failed) return await this.#pause();
-      const next = this.#packets[this.#sent];
+      const next = this.#window.packets[this.#sent];
       if (next && this.#tooLarge(next)) await this.#split(next);
     }
   }
 
-  get #window(): number {
+  /** Packets from the oldest that may be in flight. */
+  get #width(): number {
     return this.#producer === NOT_IDEMPOTENT || performance.now() > this.#knownUntil ? 1 : WINDOW;
   }
 
@@ -291,29 +242,13 @@ export class Sender implements Outlet {
   }
 
   #seal(packet: Packet): Buffer {
-    const { producerId, epoch } = this.#producer!;
-    const idempotent = producerId !== NOT_IDEMPOTENT.producerId;
-    if (packet.sequence < 0 && idempotent) {
+    const producer = this.#producer!;
+    if (packet.sequence < 0 && producer !== NOT_IDEMPOTENT) {
       packet.sequence = this.#nextSequence;
-      this.#nextSequence = (this.#nextSequence + packet.count) & 0x7fffffff;
+      this.#nextSequence = sequenceAfter(packet.sequence, packet.count);
     }
     if (this.#skew && Date.now() > this.#skew.until) this.#skew = null;
-    const header = Buffer.allocUnsafe(HEADER_BYTES);
-    const { codec, body, count, sequence } = packet;
-    const time = packet.time + (this.#skew?.ms ?? 0);
-    writeHeader(header, {
-      baseOffset: 0n,
-      recordsBytes: body.length,
-      count,
-      codec,
-      time,
-      producerId,
-      epoch,
-      sequence: idempotent ? sequence : -1,
-    });
-    sealHeader(header, body);
-    packet.header = header;
-    return header;
+    return seal(packet, producer, this.#skew?.ms ?? 0);
   }
 
   #answered(packet: Packet, answer: ProduceAnswer): void {
@@ -329,27 +264,13 @@ export class Sender implements Outlet {
   }
 
   #acknowledged(packet: Packet): void {
-    packet.acknowledged = true;
-    packet.entry.left--;
-    this.#records += packet.count;
-    this.#bytes += HEADER_BYTES + packet.body.length;
-    this.#pending -= packet.count;
     this.#lastAck = Date.now();
+    this.#backoff.reset();
     if (!this.#failed) {
       this.#error = null;
       this.#knownUntil = performance.now() + REMEMBERED;
     }
-    this.#backoff.reset();
-    while (this.#packets[0]?.acknowledged) {
-      this.#packets.shift();
-      this.#sent--;
-    }
-    while (this.#entries[0]?.left === 0) {
-      const { settled } = this.#entries.shift()!;
-      this.#entries[WINDOW + QUEUE - 1]?.accept?.();
-      settled();
-    }
-    if (this.#entries.length === 0) for (const resolve of this.#drained.splice(0)) resolve();
+    this.#sent -= this.#window.acknowledge(packet);
   }
 
   /** Nothing more is sent until what is in flight has come back. */
@@ -365,7 +286,7 @@ export class Sender implements Outlet {
   }
 
   /** Nothing is in flight, and the oldest packet was refused. */
-  async #amend(oldest: Packet, { errorCode, message }: ProduceAnswer): Promise<void> {
+  async #amend(oldest: Packet, { errorCode, message }: Refusal): Promise<void> {
     const { topic } = this.#o;
     const why = `${topic}: ${errorName(errorCode)}${message ? `: ${message}` : ''}`;
     switch (actionFor(errorCode)) {
@@ -381,7 +302,7 @@ export class Sender implements Outlet {
         return await this.#retime(oldest, message, why);
       case 'denied':
         if (errorCode === CLUSTER_AUTHORIZATION_FAILED && this.#producer !== NOT_IDEMPOTENT) {
-          return this.#withoutIdempotence();
+          return await this.#withoutIdempotence();
         }
         this.#client.invalidate(topic);
         log.warnOnce(`denied ${topic}`, `${why}: give the right to write; its data waits`);
@@ -399,8 +320,7 @@ export class Sender implements Outlet {
 
   /** The broker forgot what it had of this producer: a new id, and what was sent may come twice. */
   async #renew(why: string): Promise<void> {
-    let unsure = 0;
-    for (const packet of this.#packets) if (packet.tries > 0 && !packet.acknowledged) unsure += packet.count;
+    const unsure = this.#window.unsure();
     this.#possibleDuplicates += unsure;
     log.warn(`${why}; going on with a new producer id, ${unsure} records may be in ${this.#name} twice`);
     this.#forget(null);
@@ -435,28 +355,23 @@ export class Sender implements Outlet {
       this.#o.onCut?.(cut);
       log.warnOnce(`cut ${this.#name}`, `${this.#name}: a record is larger than the topic takes, and was cut`);
     }
-    let { sequence } = packet;
-    const packets = sections.map((section) => {
-      const part = newPacket(section, packet.entry, packet.time, sequence);
-      if (sequence >= 0) sequence = (sequence + section.count) & 0x7fffffff;
-      return part;
-    });
-    packet.entry.left += packets.length - 1;
-    this.#packets.splice(this.#packets.indexOf(packet), 1, ...packets);
+    this.#window.replace(packet, sections);
     return true;
   }
 
   /** Our clock and the broker's differ by more than the topic allows: the broker's counts. */
   async #retime(packet: Packet, message: string | null, why: string): Promise<void> {
     const now = Date.now();
-    const sent = packet.header!.readBigInt64BE(27);
-    const time = acceptableTime(Number(sent), message) ?? now;
-    if (time === Number(sent)) return await this.#pause();
+    const sent = Number(packet.header!.readBigInt64BE(27));
+    const acceptable = acceptableTime(sent, message);
+    const time = acceptable ?? now;
     log.warnOnce(`time ${this.#o.topic}`, `${why}: check the clocks; going on with the time that the broker takes`);
     // A block that was made just now tells about the clock, one from the spool only about itself.
     if (Math.abs(now - packet.time) < BELIEF) this.#skew = { ms: time - packet.time, until: now + BELIEF };
     else packet.time = time - (this.#skew?.ms ?? 0);
-    for (const p of this.#packets) p.header = null;
+    for (const p of this.#window.packets) p.header = null;
+    // A guess, or an answer that did not help: not at full speed.
+    if (acceptable === null || acceptable === sent || packet.tries > 2) await this.#pause();
   }
 
   async #pause(): Promise<void> {
@@ -473,26 +388,4 @@ export class Sender implements Outlet {
       };
     });
   }
-}
-
-function newPacket(
-  section: { codec: Codec; body: Buffer; count: number },
-  entry: Entry,
-  time: number,
-  sequence: number,
-): Packet {
-  const { codec, body, count } = section;
-  return {
-    entry,
-    codec,
-    body,
-    count,
-    time,
-    sequence,
-    header: null,
-    tries: 0,
-    acknowledged: false,
-    answer: null,
-    disordered: 0,
-  };
 }

@@ -225,6 +225,9 @@ test('a refused timestamp is replaced by one that the broker takes, also in the 
   );
 });
 
+test('a refused timestamp without a word about which would do is no busy loop', () =>
+  run(6, ({ number }) => (number >= 1 && number < 5 ? 32 : null), {}, exact));
+
 test('nothing is sent beyond the fifth batch after the oldest one without an answer', () =>
   run(
     40,
