@@ -57,6 +57,38 @@ function added(context: TailContext, path: string, fd: number, stat: BigIntStats
 }
 
 /**
+ * The copy that was made of a file before it was truncated (logrotate's copytruncate), if it lies beside it and has
+ * bytes that were not read. It goes on with the file's stream.
+ */
+export function copyOf(
+  context: TailContext,
+  file: TrackedFile,
+  tracked: (key: string) => boolean,
+): (Admitted & { path: string }) | null {
+  const { generation } = file.stream;
+  if (file.path === null || file.position === 0 || !file.stream.persisted) return null;
+  const known = { ...generation, position: file.position, markedAt: file.position, marker: file.marker };
+  for (const path of siblings(dirname(file.path))) {
+    const stat = lookUp(path);
+    if (!stat?.isFile() || Number(stat.size) <= file.position || tracked(inodeKey(stat))) continue;
+    try {
+      const opened = openRegular(path);
+      if (!opened) continue;
+      const { fd } = opened;
+      if (recognise(fd, stat.dev, Number(opened.stat.size), [known])) {
+        const copy = new TrackedFile(context, null, opened.stat, { ...known }, false);
+        copy.takeOver(file);
+        return { file: copy, fd, path };
+      }
+      closeSync(fd);
+    } catch {
+      // Not readable: then it cannot be told whether this is the copy.
+    }
+  }
+  return null;
+}
+
+/**
  * Files that lost their name while the agent was down, and still lie beside it with bytes that were not read.
  * `tracked` says whether a file has been found under a name already.
  */

@@ -175,10 +175,9 @@ export class TrackedFile {
     }
   }
 
-  /** The file begins anew. Returns how many bytes were there and had not been read, as far as is known. */
-  restart(): number {
-    const lost = Math.max(0, this.size - this.position);
-    this.stream.end();
+  /** The file begins anew. `moved`: what it held is in another file, which goes on with its stream. */
+  restart(moved: boolean): void {
+    if (!moved) this.stream.end();
     const { input } = this.#context;
     const generation = newGeneration(input.name, this.stream.generation.path, this, 0);
     this.stream = new FileStream(this.#context, generation, false);
@@ -187,7 +186,15 @@ export class TrackedFile {
     this.marker = NOTHING;
     this.size = 0;
     this.readBytes = READ_BYTES;
-    return lost;
+  }
+
+  /** Goes on with the stream of a file of which this is a copy. */
+  takeOver(from: TrackedFile): void {
+    this.stream = from.stream;
+    this.position = from.position;
+    this.scanned = from.position;
+    this.marker = from.marker;
+    this.#context.positions.moveTo(this.stream.generation, this);
   }
 
   close(): void {

@@ -103,10 +103,24 @@ export class Positions {
     generation.seen = now();
   }
 
-  /** No tracked file stands for it any more: it is kept for `forget_after`. */
-  release(generation: Generation): void {
+  /** Another source may take it. */
+  unuse(generation: Generation): void {
     this.#used.delete(generation);
     generation.seen = now();
+  }
+
+  /** Its file has no name any more: it is kept for `forget_after`. */
+  release(generation: Generation): void {
+    this.unuse(generation);
+    this.moved(generation);
+  }
+
+  /** Its bytes are in another file now. */
+  moveTo(generation: Generation, file: { device: bigint; inode: bigint }): void {
+    this.#unindex(generation);
+    generation.device = file.device;
+    generation.inode = file.inode;
+    this.#index(generation);
     this.moved(generation);
   }
 
@@ -130,9 +144,7 @@ export class Positions {
     this.#numbers.delete(generation);
     this.#used.delete(generation);
     this.#moved.delete(generation);
-    const rest = this.#byInode.get(generation.inode)!.filter((g) => g !== generation);
-    if (rest.length > 0) this.#byInode.set(generation.inode, rest);
-    else this.#byInode.delete(generation.inode);
+    this.#unindex(generation);
     if (!this.#created.delete(generation)) this.#forgotten.add(number);
     this.#schedule();
   }
@@ -166,9 +178,19 @@ export class Positions {
     this.#numbers.set(generation, number);
     this.#next = Math.max(this.#next, number + 1);
     if (generation.path === STARTED) this.#started.add(generation.input);
+    this.#index(generation);
+  }
+
+  #index(generation: Generation): void {
     const others = this.#byInode.get(generation.inode);
     if (others) others.push(generation);
     else this.#byInode.set(generation.inode, [generation]);
+  }
+
+  #unindex(generation: Generation): void {
+    const rest = this.#byInode.get(generation.inode)?.filter((g) => g !== generation) ?? [];
+    if (rest.length > 0) this.#byInode.set(generation.inode, rest);
+    else this.#byInode.delete(generation.inode);
   }
 
   #schedule(): void {

@@ -216,12 +216,7 @@ export class TailSource implements Source {
       const outcome = await fill(file, batch, kernel, input.max_line);
       file.error = null;
       if (outcome === 'restarted') {
-        const lost = file.restart();
-        const path = file.stream.generation.path;
-        if (lost > 0) account.drop('truncated', 0, lost);
-        log.info(
-          `${path} was truncated or written anew${lost > 0 ? ` (${lost} bytes were not read)` : ''}: reading it from 0`,
-        );
+        this.#tracker.restarted(file);
         return true;
       }
       if (file.size !== size) file.grown = performance.now();

@@ -11,7 +11,7 @@ import { type BigIntStats, fstatSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
-import { type Admitted, admit, recover } from './admit.ts';
+import { type Admitted, admit, copyOf, recover } from './admit.ts';
 import { descriptors } from './descriptors.ts';
 import { Discovery, type Finder } from './discover.ts';
 import type { TailContext, TrackedFile } from './file.ts';
@@ -84,7 +84,29 @@ export class Tracker implements Finder {
     await this.#discovery.close();
     this.#looks.clear();
     await this.#looking;
-    for (const file of this.files) descriptors.close(file);
+    for (const file of this.files) {
+      descriptors.close(file);
+      this.#context.positions.unuse(file.stream.generation);
+    }
+  }
+
+  /** The file does not hold what it held. What was not read is looked for in a copy; else it is lost, and counted. */
+  restarted(file: TrackedFile): void {
+    const unread = Math.max(0, file.size - file.position);
+    const { path } = file.stream.generation;
+    const copy = copyOf(this.#context, file, (key) => this.#byKey.has(key));
+    file.restart(copy !== null);
+    let fate = '';
+    if (copy) {
+      copy.file.gone = performance.now();
+      this.#alias(copy.path, copy.file);
+      this.#track(copy);
+      fate = `, and what was left of it from ${copy.path}`;
+    } else if (unread > 0) {
+      this.#context.account.drop('truncated', 0, unread);
+      fate = `; ${unread} bytes were not read before`;
+    }
+    log.info(`${path} was truncated or written anew: reading it from 0${fate}`);
   }
 
   found(path: string): void {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import {
   appendFileSync,
   closeSync,
+  copyFileSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -113,6 +114,28 @@ test('truncated while the agent is down, shorter or longer than before', async (
     assert.deepEqual(out.texts(), [text.trimEnd()]);
     await bench.stop();
   }
+});
+
+test('copytruncate at full write speed: what was not read yet is read from the copy, nothing comes twice', async (t) => {
+  const bench = new Bench(t);
+  const out = await bench.start();
+  const fd = openSync(bench.path('a.log'), 'a');
+  let number = 0;
+  for (let turn = 0; turn < 10; turn++) {
+    for (let i = 0; i < 3000; i++) {
+      writeSync(fd, `${number++}\n`);
+      if (i % 1000 === 0) await setTimeout(1);
+    }
+    copyFileSync(bench.path('a.log'), bench.path(`a.log.${turn}`));
+    truncateSync(bench.path('a.log'));
+    if (turn % 2 === 0) await setTimeout(20);
+  }
+  closeSync(fd);
+  await out.count(number);
+  await setTimeout(50);
+  const numbers = out.texts().map(Number);
+  assert.equal(numbers.length, number);
+  assert.equal(new Set(numbers).size, number);
 });
 
 test('truncated while the output is blocked', async (t) => {
