@@ -48,7 +48,8 @@ export interface Connection {
   bytesNeeded: number;
   connectionStatus: string;
   isConnected(): boolean;
-  isAuthenticated(): boolean;
+  /** Of the SASL session, in milliseconds; a Long, 0 when it does not end. */
+  sessionLifetime: { toString(): string };
   nextCorrelationId(): number;
   processData(data: Buffer): void;
   rejectRequests(error: Error): void;
@@ -91,6 +92,7 @@ export interface PoolOptions {
   connectionTimeout: number;
   requestTimeout: number;
   enforceRequestTimeout: boolean;
+  reauthenticationThreshold: number;
   maxInFlightRequests: null;
   logger: Logger;
 }
@@ -106,6 +108,7 @@ interface Kafkajs {
 
 /** The largest answer that is believed; metadata of ten thousand partitions is under 1 MB. */
 const MAX_ANSWER = 64 * 1024 * 1024;
+const NO_KAFKA = "what listens here does not speak Kafka's protocol (or only over TLS)";
 
 /** kafkajs's own words: of use to whoever debugs, noise to everybody else. */
 export const quietLogger: Logger = {
@@ -156,9 +159,11 @@ function mendConnection(connection: Connection): void {
   connection.processData = function read(this: Connection, data: Buffer) {
     try {
       processData.call(this, data);
-      if (this.bytesNeeded > MAX_ANSWER) throw new RangeError(`an answer of ${this.bytesNeeded} bytes`);
-    } catch (error) {
-      this.socket.destroy(new Error(`does not speak Kafka's protocol: ${(error as Error).message}`));
+    } catch {
+      // What kafkajs says of it (null, outside of bounds) helps nobody.
+      this.socket.destroy(new Error(NO_KAFKA));
+      return;
     }
+    if (this.bytesNeeded > MAX_ANSWER) this.socket.destroy(new Error(NO_KAFKA));
   };
 }

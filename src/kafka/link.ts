@@ -24,6 +24,8 @@ import type { SaslConfig } from './security.ts';
 
 const PRODUCE = 0;
 const KEEP_ALIVE_MS = 30_000;
+/** The part of a SASL session (`connections.max.reauth.ms`) after which another connection takes over. */
+const SESSION_USED = 0.8;
 
 export interface LinkOptions {
   host: string;
@@ -61,6 +63,8 @@ export class Link {
   readonly #connection: Connection;
   readonly #ended = Promise.withResolvers<never>();
   #open = false;
+  /** Monotonic milliseconds. */
+  #expiresAt = Number.POSITIVE_INFINITY;
   #asked = 0;
   #watchdog: NodeJS.Timeout | undefined;
   #drain: PromiseWithResolvers<void> | null = null;
@@ -83,6 +87,8 @@ export class Link {
       connectionTimeout: options.connectTimeout,
       requestTimeout: options.requestTimeout,
       enforceRequestTimeout: false,
+      // Never on an open link: that would answer into the requests that are in flight.
+      reauthenticationThreshold: 0,
       maxInFlightRequests: null,
       logger: quietLogger,
     });
@@ -105,6 +111,8 @@ export class Link {
       clearTimeout(late);
     }
     link.#open = true;
+    const lifetime = Number(link.#connection.sessionLifetime.toString());
+    if (lifetime > 0) link.#expiresAt = performance.now() + lifetime * SESSION_USED;
     const { maxVersion } = link.#broker.versions?.[PRODUCE] ?? { maxVersion: 0 };
     link.#produceVersion = Math.min(PRODUCE_MAX_VERSION, maxVersion);
     if (maxVersion < PRODUCE_MIN_VERSION) {
@@ -132,7 +140,7 @@ export class Link {
 
   /** The SASL session ends soon: what is asked should be finished, and another link opened. */
   get expiring(): boolean {
-    return this.#o.sasl !== null && !this.#connection.isAuthenticated();
+    return performance.now() > this.#expiresAt;
   }
 
   /** Requests without an answer. */

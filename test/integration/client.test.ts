@@ -17,7 +17,11 @@ const skip = noKafka;
 let kafka: Kafka;
 
 before(async () => {
-  if (!skip) kafka = await startKafka({ sasl: true, tls: true, acls: true });
+  if (!skip) {
+    // Sessions of SCRAM-SHA-256 last a second.
+    const properties = { 'listener.name.sasl.scram-sha-256.connections.max.reauth.ms': 1000 };
+    kafka = await startKafka({ sasl: true, tls: true, acls: true, properties });
+  }
 });
 after(async () => {
   await kafka?.stop();
@@ -73,6 +77,24 @@ for (const mechanism of ['plain', 'scram-sha-256', 'scram-sha-512'] as const) {
     checkSends(kafka.saslTlsBrokers, { sasl: admin(mechanism), tls: { ca_file: kafka.ca } }),
   );
 }
+
+test('a session that ends is followed by another one without a failure', { skip }, async () => {
+  const topic = await freshTopic(kafka.brokers, 'sessions');
+  const client = open(kafka.saslBrokers, { sasl: admin('scram-sha-256') });
+  const sender = new Sender(client, { topic, partition: 0 });
+  const sent: string[] = [];
+  const until = performance.now() + 4000;
+  while (performance.now() < until) {
+    sent.push(`${sent.length}`);
+    await sender.put(await makeBlock(topic, [sent.at(-1)!]), () => undefined);
+    await sleep(5);
+  }
+  await sender.drained(AbortSignal.timeout(10_000));
+  assert.deepEqual((await readValues(kafka.brokers, topic)).map(String), sent);
+  assert.equal(sender.status.retries, 0);
+  await sender.stop();
+  client.close();
+});
 
 test('a wrong password is said, and waited out', { skip }, async () => {
   const sasl = { ...admin('scram-sha-512'), password: 'wrong' };
