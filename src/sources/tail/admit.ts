@@ -7,6 +7,10 @@ import { inodeKey, lookUp, siblings } from './identity.ts';
 import type { Generation } from './journal.ts';
 import { headOf, lastLineStart, markerAt, recognise } from './resume.ts';
 
+/** From here on first bytes and marker tell files apart; before it, only a copy that was just made is taken for one. */
+const TELLING = 256;
+const JUST_MS = 60_000;
+
 export interface Admitted {
   file: TrackedFile;
   fd: number;
@@ -71,6 +75,7 @@ export function copyOf(
   for (const path of siblings(dirname(file.path))) {
     const stat = lookUp(path);
     if (!stat?.isFile() || Number(stat.size) <= file.position || tracked(inodeKey(stat))) continue;
+    if (file.position < TELLING && Date.now() - Number(stat.ctimeMs) > JUST_MS) continue;
     try {
       const opened = openRegular(path);
       if (!opened) continue;
@@ -89,33 +94,37 @@ export function copyOf(
 }
 
 /**
- * Files that lost their name while the agent was down, and still lie beside it with bytes that were not read.
- * `tracked` says whether a file has been found under a name already.
+ * Files that lost their name while the agent was down, or were copied and truncated, and still lie beside it with bytes
+ * that were not read. `tracked` says whether a file has been found under a name already.
  */
 export function* recover(
   context: TailContext,
   tracked: (key: string) => boolean,
 ): Iterable<Admitted & { path: string }> {
-  const missing = new Map<bigint, Generation[]>();
-  const dirs = new Set<string>();
+  const missing = new Map<string, Generation[]>();
   for (const generation of context.positions.free(context.input.name)) {
-    missing.set(generation.inode, [...(missing.get(generation.inode) ?? []), generation]);
-    dirs.add(dirname(generation.path));
+    const dir = dirname(generation.path);
+    missing.set(dir, [...(missing.get(dir) ?? []), generation]);
   }
-  for (const dir of dirs) {
+  for (const [dir, generations] of missing) {
     for (const path of siblings(dir)) {
       const stat = lookUp(path);
-      const candidates = stat && missing.get(stat.ino);
-      if (!candidates || tracked(inodeKey(stat))) continue;
+      if (!stat?.isFile() || tracked(inodeKey(stat))) continue;
+      const unread = generations.filter((g) => g.position < Number(stat.size));
+      const candidates = unread.filter((g) => g.inode === stat.ino || g.position >= TELLING);
+      if (candidates.length === 0) continue;
       try {
         const opened = openRegular(path);
         if (!opened) continue;
         const { fd } = opened;
-        const size = Number(opened.stat.size);
-        const generation = recognise(fd, opened.stat.dev, size, candidates);
-        if (generation && size > generation.position) {
-          yield { file: resumed(context, fd, opened.stat, generation), fd, path };
-        } else closeSync(fd);
+        const generation = recognise(fd, stat.dev, Number(opened.stat.size), candidates);
+        if (!generation) {
+          closeSync(fd);
+          continue;
+        }
+        generations.splice(generations.indexOf(generation), 1);
+        if (generation.inode !== stat.ino) context.positions.moveTo(generation, { device: stat.dev, inode: stat.ino });
+        yield { file: resumed(context, fd, opened.stat, generation), fd, path };
       } catch (error) {
         log.warn(`cannot read on in ${path}: ${(error as Error).message}`);
       }

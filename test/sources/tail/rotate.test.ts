@@ -240,3 +240,31 @@ test('rotated three times while the agent is down: what matches or still lies be
   // The two in between never had a name that is known.
   assert.deepEqual(out.texts().sort(), ['2', 'new 3']);
 });
+
+test('copied and truncated while the agent is down: the rest is read from the copy', async (t) => {
+  const bench = new Bench(t);
+  const lines = Array.from({ length: 100 }, (_, i) => `line ${i}\n`).join('');
+  writeFileSync(bench.path('a.log'), lines);
+  await (await bench.start()).count(100);
+  await bench.stop();
+  appendFileSync(bench.path('a.log'), 'unread\n');
+  copyFileSync(bench.path('a.log'), bench.path('a.log.1'));
+  writeFileSync(bench.path('a.log'), 'new\n');
+  const out = await bench.start();
+  await out.count(2);
+  await setTimeout(50);
+  assert.deepEqual(out.texts().sort(), ['new', 'unread']);
+});
+
+test('a file that only begins like a truncated one is not taken for its copy', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), '#Version: 1.0\n');
+  writeFileSync(bench.path('a.old'), '#Version: 1.0\nold\n');
+  await (await bench.start()).count(1);
+  await bench.stop();
+  writeFileSync(bench.path('a.log'), 'x\n');
+  const out = await bench.start();
+  await out.count(1);
+  await setTimeout(50);
+  assert.deepEqual(out.texts(), ['x']);
+});
