@@ -92,7 +92,10 @@ export class Agent {
     // Every topic's minimum is set aside from the start, not when its first record comes.
     for (const topic of topicsOf(config)) pool.share(topic);
 
-    this.#positions = await Positions.open(data_dir);
+    this.#positions = await Positions.open(
+      data_dir,
+      config.logs.map((input) => input.name),
+    );
     this.#spool = await Spool.open(join(data_dir, 'spool'), config.spool, (input, records, bytes, reason) =>
       accounts.of(input).drop(reason, records, bytes),
     );

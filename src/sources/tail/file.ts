@@ -141,7 +141,7 @@ export class TrackedFile {
     this.stream = new FileStream(context, generation, persisted);
     this.position = generation.position;
     this.scanned = this.position;
-    if (persisted) context.positions.use(generation);
+    if (persisted) context.positions.use(generation, context.input.name);
   }
 
   get committed(): number {

@@ -28,7 +28,7 @@ const TEXT_AT = 16;
 export interface Generation {
   /** In the records; given once, never changes. */
   readonly id: string;
-  readonly input: string;
+  input: string;
   /** The name that first matched. */
   readonly path: string;
   /** Where reading began. */

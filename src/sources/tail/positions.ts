@@ -31,6 +31,7 @@ export class Positions {
   readonly #numbers = new Map<Generation, number>();
   readonly #byInode = new Map<bigint, Generation[]>();
   readonly #started = new Set<string>();
+  #inputs: ReadonlySet<string> = new Set();
   /** Generations that a tracked file stands for now. */
   readonly #used = new Set<Generation>();
   #handle: FileHandle;
@@ -53,8 +54,12 @@ export class Positions {
     this.#size = size;
   }
 
-  /** Reads what is there. Throws where a newer version wrote it, or the directory cannot be used. */
-  static async open(dataDir: string): Promise<Positions> {
+  /**
+   * Reads what is there. `inputs` are the configured names: what is stored under another name belongs to an input that
+   * was renamed, and is any input's to take. Throws where a newer version wrote it, or the directory cannot be
+   * used.
+   */
+  static async open(dataDir: string, inputs: readonly string[] = []): Promise<Positions> {
     const path = join(dataDir, 'positions');
     const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null;
@@ -76,6 +81,7 @@ export class Positions {
     const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o640);
     const positions = new Positions(path, handle, whole ? bytes!.length : 0);
     for (const [number, generation] of files) positions.#add(generation, number);
+    positions.#inputs = new Set(inputs);
     positions.#rewrite = !whole;
     if (!whole) await positions.#flush();
     return positions;
@@ -91,14 +97,22 @@ export class Positions {
     if (!this.started(input)) this.create(blank({ id: 'started', input, path: STARTED, base: 0 }));
   }
 
-  /** Stored generations of the input that no tracked file stands for; of one inode: the latest seen first. */
+  /** Stored generations of the input that no tracked file stands for; its own and the latest seen first. */
   free(input: string, inode?: bigint): Generation[] {
     const all = inode === undefined ? [...this.#numbers.keys()] : (this.#byInode.get(inode) ?? []);
-    const found = all.filter((g) => g.input === input && g.path !== STARTED && !this.#used.has(g));
-    return found.sort((a, b) => b.seen - a.seen);
+    const orphan = (g: Generation) => this.#inputs.has(input) && !this.#inputs.has(g.input);
+    const found = all.filter((g) => (g.input === input || orphan(g)) && g.path !== STARTED && !this.#used.has(g));
+    return found.sort((a, b) => Number(b.input === input) - Number(a.input === input) || b.seen - a.seen);
   }
 
-  use(generation: Generation): void {
+  /** A tracked file of the input stands for it now. */
+  use(generation: Generation, input = generation.input): void {
+    if (generation.input !== input) {
+      generation.input = input;
+      // Its file entry is written anew, under the same number.
+      this.#created.add(generation);
+      this.#schedule();
+    }
     this.#used.add(generation);
     generation.seen = now();
   }

@@ -111,7 +111,7 @@ export class Bench {
   async start(input: Partial<Input> = {}, first = true): Promise<Collected> {
     if (first) this.output = new Collected();
     this.#abort = new AbortController();
-    this.positions = await Positions.open(this.data);
+    this.positions = await Positions.open(this.data, [input.name ?? 'test']);
     const defaults = {
       name: 'test',
       include: [`${this.logs}/*.log`],

@@ -55,6 +55,22 @@ test('a file keeps its position and id when it is renamed while the agent is dow
   assert.deepEqual([out.texts(), out.lines[0]!.id, out.lines[0]!.path], [['2'], id, bench.path('a.log')]);
 });
 
+test('an input that was renamed goes on where the old name was', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), '1\n');
+  let out = await bench.start({ name: 'old' });
+  await out.count(1);
+  const { id } = out.lines[0]!;
+  await bench.stop();
+  for (const text of ['2', '3']) {
+    appendFileSync(bench.path('a.log'), `${text}\n`);
+    out = await bench.start({ name: 'new' });
+    await out.count(1);
+    assert.deepEqual([out.texts(), out.lines[0]!.id], [[text], id]);
+    await bench.stop();
+  }
+});
+
 test('a torn end of the journal is ignored, and written over', async (t) => {
   const bench = new Bench(t);
   writeFileSync(bench.path('a.log'), '1\n');
