@@ -37,6 +37,20 @@ function open(brokers: string, options: Partial<KafkaClientOptions> = {}): Kafka
   });
 }
 
+/** A client and a sender to partition 0 of the topic; both end with the test. */
+function laneOn(topic: string, brokers: string, options: Partial<KafkaClientOptions> = {}) {
+  const client = open(brokers, options);
+  const sender = new Sender(client, { topic, partition: 0 });
+  return {
+    client,
+    sender,
+    async [Symbol.asyncDispose]() {
+      await sender.stop();
+      client.close();
+    },
+  };
+}
+
 /** Connects, and sends one record to a topic of its own. */
 async function checkSends(brokers: string, options: Partial<KafkaClientOptions>): Promise<void> {
   const topic = await freshTopic(kafka.brokers, 'one');
@@ -80,8 +94,8 @@ for (const mechanism of ['plain', 'scram-sha-256', 'scram-sha-512'] as const) {
 
 test('a session that ends is followed by another one without a failure', { skip }, async () => {
   const topic = await freshTopic(kafka.brokers, 'sessions');
-  const client = open(kafka.saslBrokers, { sasl: admin('scram-sha-256') });
-  const sender = new Sender(client, { topic, partition: 0 });
+  await using lane = laneOn(topic, kafka.saslBrokers, { sasl: admin('scram-sha-256') });
+  const { sender } = lane;
   const sent: string[] = [];
   const until = performance.now() + 4000;
   while (performance.now() < until) {
@@ -92,8 +106,6 @@ test('a session that ends is followed by another one without a failure', { skip 
   await sender.drained(AbortSignal.timeout(10_000));
   assert.deepEqual((await readValues(kafka.brokers, topic)).map(String), sent);
   assert.equal(sender.status.retries, 0);
-  await sender.stop();
-  client.close();
 });
 
 test('a wrong password is said, and waited out', { skip }, async () => {
@@ -106,13 +118,11 @@ test('it sends over TLS, with and without a certificate of its own', { skip }, a
   // Without a certificate the broker takes it for ANONYMOUS, who may do everything here.
   await checkSends(kafka.tlsBrokers, { tls: { ca_file: kafka.ca } });
   const topic = await freshTopic(kafka.brokers, 'mutual');
-  const client = open(kafka.tlsBrokers, { tls: { ca_file: kafka.ca, cert_file: cert, key_file: key } });
-  const sender = new Sender(client, { topic, partition: 0 });
+  await using lane = laneOn(topic, kafka.tlsBrokers, { tls: { ca_file: kafka.ca, cert_file: cert, key_file: key } });
+  const { sender } = lane;
   await sender.put(await makeBlock(topic, ['x']), () => undefined);
   // The certificate makes it CN=runnel-test, who has no rights here.
   while (!/^topic_missing|^topic_forbidden/.test(sender.status.error ?? '')) await sleep(20);
-  await sender.stop();
-  client.close();
 });
 
 test('a certificate that nobody vouches for is refused, unless insecure', { skip }, async () => {
@@ -199,19 +209,17 @@ test('it knows partitions, creates what is missing, and sends to each partition'
 test('produce has a connection of its own', { skip }, async () => {
   const topic = await freshTopic(kafka.brokers, 'two-connections');
   const before = kafka.proxy.connections;
-  const client = open(kafka.proxied);
-  const sender = new Sender(client, { topic, partition: 0 });
+  await using lane = laneOn(topic, kafka.proxied);
+  const { sender } = lane;
   await sender.put(await makeBlock(topic, ['a']), () => undefined);
   await sender.drained(AbortSignal.timeout(10_000));
   assert.equal(kafka.proxy.connections - before, 2);
-  await sender.stop();
-  client.close();
 });
 
 test('idle connections keep no timer and cost nothing', { skip }, async () => {
   const topic = await freshTopic(kafka.brokers, 'idle');
-  const client = open(kafka.proxied);
-  const sender = new Sender(client, { topic, partition: 0 });
+  await using lane = laneOn(topic, kafka.proxied);
+  const { sender } = lane;
   const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
   const before = timers();
   for (let i = 0; i < 20; i++) await sender.put(await makeBlock(topic, [`${i}`]), () => undefined);
@@ -223,14 +231,12 @@ test('idle connections keep no timer and cost nothing', { skip }, async () => {
   await sleep(1000);
   const { user, system } = process.cpuUsage(cpu);
   assert.ok(user + system < 50_000, `${(user + system) / 1000} ms of CPU in an idle second`);
-  await sender.stop();
-  client.close();
 });
 
 test('a connection that the broker closes while idle is opened again', { skip }, async () => {
   const topic = await freshTopic(kafka.brokers, 'reopened');
-  const client = open(kafka.proxied);
-  const sender = new Sender(client, { topic, partition: 0 });
+  await using lane = laneOn(topic, kafka.proxied);
+  const { client, sender } = lane;
   for (let i = 0; i < 3; i++) {
     await sender.put(await makeBlock(topic, [`${i}`]), () => undefined);
     await sender.drained(AbortSignal.timeout(10_000));
@@ -239,8 +245,6 @@ test('a connection that the broker closes while idle is opened again', { skip },
   }
   while (client.state !== 'connected') await sleep(10);
   assert.deepEqual((await readValues(kafka.brokers, topic)).map(String), ['0', '1', '2']);
-  await sender.stop();
-  client.close();
 });
 
 test('a port that does not speak Kafka is said, and ends nothing', async () => {
