@@ -37,7 +37,7 @@ export async function fill(file: TrackedFile, batch: Batch, kernel: Kernel, maxL
     const got = await pread(file.fd!, bytes, 0, want, file.position - before);
     if (!same(file.marker, bytes.subarray(0, Math.min(before, got)))) return 'restarted';
     const available = got - before;
-    file.size = Math.max(file.size, file.position + available);
+    file.size = got < want ? file.position + available : Math.max(file.size, file.position + available);
     if (available === 0) return 'end';
     await knowHead(file, bytes, got);
 
@@ -70,7 +70,7 @@ async function findEnd(file: TrackedFile, batch: Batch, maxLine: number): Promis
   const from = file.scanned - MARKER_BYTES;
   const got = await pread(file.fd!, bytes, 0, READ_BYTES, from);
   if (got < MARKER_BYTES) return 'restarted';
-  file.size = Math.max(file.size, from + got);
+  file.size = got < READ_BYTES ? from + got : Math.max(file.size, from + got);
   const newline = bytes.subarray(0, got).indexOf(LF, MARKER_BYTES);
   let end = from + newline + 1;
   if (newline < 0) {

@@ -159,6 +159,8 @@ export class TailSource implements Source {
     let filled = await this.#nextBatch(output, signal);
     while (filled) {
       const next = this.#nextBatch(output, signal);
+      // A failure is thrown where this is awaited, below.
+      next.catch(() => undefined);
       // The next read is under way before packing begins, if there is memory for it.
       for (let i = 0; i < 8; i++) await undefined;
       await output.push(filled);
@@ -190,6 +192,7 @@ export class TailSource implements Source {
       }
       const more = await this.#fill(file, batch);
       file.busy = false;
+      file.flush = false;
       if (more || file.again) this.#makeReady(file);
       if (batch.count > 0) return batch;
       output.discard(batch);

@@ -7,7 +7,7 @@
  * A look is one short step without a wait, so it sees one state of things. A file is known by device and inode; it
  * has one name, and aliases: hard links, symbolic links and their targets, the name it was renamed to.
  */
-import { type BigIntStats, fstatSync, realpathSync, statSync } from 'node:fs';
+import { type BigIntStats, fstatSync, lstatSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
@@ -311,12 +311,12 @@ export class Tracker implements Finder {
   #watchTarget(path: string, file: TrackedFile): void {
     let real: string;
     try {
+      if (!lstatSync(path).isSymbolicLink()) return;
       real = realpathSync(path);
     } catch {
       // It has just gone: the next look sees that.
       return;
     }
-    if (real === path) return;
     this.#discovery.watchTarget(dirname(real));
     if (!this.#byPath.has(real)) this.#alias(real, file);
   }
