@@ -46,6 +46,8 @@ export interface TopicSent extends SenderStatus {
 export class Delivery {
   readonly #p: DeliveryParts;
   readonly #lanes = new Map<string, Lane>();
+  /** Topics that were asked for: one that is not there has no sender yet, and a problem to tell. */
+  readonly #asked = new Set<string>();
   readonly #senders: { topic: string; partition: number; sender: Sender }[] = [];
   /** Resolves when what the spool held of a topic at the start has been acknowledged. */
   readonly #backlogs = new Map<string, Promise<void>>();
@@ -63,8 +65,14 @@ export class Delivery {
     return client && stream.replayable ? this.#direct(client, stream) : this.#spooled(stream.topic);
   }
 
+  /** The partition of a key, once the topic is there. */
+  async #target(client: KafkaClient, topic: string, key: string): Promise<number> {
+    this.#asked.add(topic);
+    return partitionFor(key, await client.partitions(topic, this.#stop.signal));
+  }
+
   async #direct(client: KafkaClient, stream: Stream): Promise<Lane> {
-    const partition = partitionFor(stream.key, await client.partitions(stream.topic));
+    const partition = await this.#target(client, stream.topic, stream.key);
     const name = `${stream.topic}/${partition}`;
     let lane = this.#lanes.get(name);
     if (!lane) {
@@ -122,8 +130,8 @@ export class Delivery {
       signal: this.#stop.signal,
       caughtUp: backlog.resolve,
       sender: async (key: string, identity: SpoolIdentity) => {
-        const target = partitionFor(key, await client!.partitions(topic));
-        return this.#sender(client!, { topic, partition: target, ...identity });
+        const partition = await this.#target(client!, topic, key);
+        return this.#sender(client!, { topic, partition, ...identity });
       },
       onForwarded: (weights) => {
         for (const [input, items] of weights) accounts.of(input).forwarded += items;
@@ -151,6 +159,12 @@ export class Delivery {
       const before = sent.get(`${topic}/${partition}`);
       sent.set(`${topic}/${partition}`, { topic, partition, ...(before ? added(before, now) : now) });
     }
+    for (const topic of this.#asked) {
+      if (this.#senders.some((s) => s.topic === topic)) continue;
+      const problem = this.#p.client?.topicError(topic);
+      if (problem)
+        sent.set(topic, { topic, partition: 0, ...NOTHING_SENT, error: `${problem.problem}: ${problem.detail}` });
+    }
     return [...sent.values()];
   }
 
@@ -169,6 +183,16 @@ export class Delivery {
     await Promise.allSettled(this.#drains);
   }
 }
+
+const NOTHING_SENT = {
+  records: 0,
+  bytes: 0,
+  in_flight: 0,
+  retries: 0,
+  possible_duplicates: 0,
+  lastAck: null,
+  throttled_seconds: 0,
+};
 
 /** `now` is the later sender: what stands in its way is what counts. */
 function added(before: SenderStatus, now: SenderStatus): SenderStatus {
