@@ -135,9 +135,7 @@ export class Tracker implements Finder {
 
   lookAt(path: string): void {
     this.#looks.add(path);
-    this.#looking ??= this.#lookAll().finally(() => {
-      this.#looking = null;
-    });
+    this.#looking ??= this.#lookAll();
   }
 
   async #lookAll(): Promise<void> {
@@ -148,6 +146,7 @@ export class Tracker implements Finder {
       this.#look(path);
       if (++step % STEP === 0) await setImmediate();
     }
+    this.#looking = null;
   }
 
   #look(path: string): void {
@@ -172,6 +171,7 @@ export class Tracker implements Finder {
       return;
     }
     if (file?.key === inodeKey(stat)) {
+      if (this.unreadable.delete(path)) file.error = null;
       this.#update(file, stat);
       return;
     }
