@@ -1,0 +1,207 @@
+/**
+ * The package as its users get it: packed, installed without install scripts or development dependencies, run by each
+ * Node that is supported. What comes from the npm registry comes by npm; without the registry the tests say so and are
+ * skipped.
+ */
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Status } from '../src/admin/status.ts';
+import { freePort } from './support/agent.ts';
+
+const ROOT = dirname(import.meta.dirname);
+const MANIFEST = JSON.parse(fs.readFileSync(join(ROOT, 'package.json'), 'utf8'));
+const NODES = [22, 24];
+const QUIET = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts', '--fetch-retries=0'];
+const UNREACHABLE =
+  /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED|E403|E404|E5\d\d)\b/;
+const LIMIT_MS = 30_000;
+
+interface Ended {
+  code: number | string;
+  stdout: string;
+  stderr: string;
+}
+
+function execute(file: string, args: string[], cwd = ROOT): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(file, args, { cwd, timeout: 120_000, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+      resolve({ code: error?.code ?? (error ? 'killed' : 0), stdout, stderr });
+    });
+  });
+}
+
+async function npm(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await execute('npm', args);
+  if (code !== 0) throw new Error(`npm ${args[0]} ended with ${code}:\n${stderr}`);
+  return stdout;
+}
+
+interface Lock {
+  packages: Record<string, { resolved?: string; version?: string; optionalDependencies?: Record<string, string> }>;
+}
+
+test('the lock is complete for every platform and names no registry of this machine', () => {
+  const { packages } = JSON.parse(fs.readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as Lock;
+  const missing: string[] = [];
+  for (const [at, { optionalDependencies }] of Object.entries(packages)) {
+    for (const name of Object.keys(optionalDependencies ?? {})) {
+      if (!packages[`${at}/node_modules/${name}`] && !packages[`node_modules/${name}`]) missing.push(name);
+    }
+  }
+  assert.deepEqual(missing, []);
+  const hosts = Object.values(packages).flatMap(({ resolved }) => resolved ?? []);
+  assert.deepEqual(
+    hosts.filter((url) => !url.startsWith('https://registry.npmjs.org/')),
+    [],
+  );
+});
+
+suite('the packed package', { timeout: 300_000 }, () => {
+  let dir = '';
+  let prefix = '';
+  let packed: { path: string; mode: number }[] = [];
+  let skip: string | false = false;
+  const nodes: { version: string; path: string }[] = [{ version: process.version, path: process.execPath }];
+
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'runnel-package-'));
+    prefix = join(dir, 'prefix');
+    await npm('run', 'build');
+    const [{ filename, files }] = JSON.parse(
+      await npm('pack', '--ignore-scripts', '--json', '--pack-destination', dir),
+    );
+    packed = files;
+    try {
+      await npm('install', '--global', '--prefix', prefix, '--omit=dev', ...QUIET, join(dir, filename));
+      const named = NODES.map((major) => `node${major}@npm:node-linux-${process.arch}@${major}`);
+      if (process.platform === 'linux') await npm('install', '--prefix', join(dir, 'nodes'), ...QUIET, ...named);
+    } catch (error) {
+      const reason = UNREACHABLE.exec((error as Error).message);
+      if (!reason) throw error;
+      skip = `the npm registry does not give what the test needs: ${reason[0]}`;
+      console.error(`\nTHE PACKAGE IS NOT TESTED FURTHER: ${skip}\n`);
+    }
+    for (const major of NODES) {
+      const path = join(dir, 'nodes/node_modules', `node${major}`, 'bin/node');
+      if (!fs.existsSync(path)) continue;
+      nodes.push({ version: (await execute(path, ['--version'])).stdout.trim(), path });
+    }
+  });
+
+  after(() => rm(dir, { recursive: true, force: true }));
+
+  test('has what it needs, and neither sources nor tests', () => {
+    const paths = packed.map(({ path }) => path);
+    for (const path of [
+      'dist/main.js',
+      'dist/kernel/kernel.wasm',
+      'dist/kernel/statsd.wasm',
+      'dist/sources/statsd/worker.js',
+    ]) {
+      assert.ok(paths.includes(path), `${path} is missing`);
+    }
+    const source = (path: string) => join(ROOT, 'src', path.slice('dist/'.length).replace(/\.js$/, '.ts'));
+    const stray = paths.filter((path) =>
+      path.startsWith('dist/') ? !fs.existsSync(source(path)) : /\.(ts|test\.js|tgz|log)$/.test(path),
+    );
+    assert.deepEqual(stray, []);
+    const expected = (path: string) => (path === 'dist/main.js' ? 0o755 : 0o644);
+    assert.deepEqual(
+      packed.filter(({ path, mode }) => (mode & 0o777) !== expected(path)),
+      [],
+    );
+  });
+
+  test('installs no second Node and no compiler', (t) => {
+    if (skip) return t.skip(skip);
+    const installed = fs.readdirSync(join(prefix, 'lib/node_modules/runnel/node_modules'));
+    const unwanted = installed.filter((name) => /^node-|^typescript$|^assemblyscript$|^@biomejs$|^@types$/.test(name));
+    assert.deepEqual(unwanted, []);
+    for (const name of Object.keys(MANIFEST.devDependencies)) {
+      assert.ok(!fs.existsSync(join(prefix, 'lib/node_modules/runnel/node_modules', name)), name);
+    }
+  });
+
+  test('starts by its name', async (t) => {
+    if (skip) return t.skip(skip);
+    const { code, stdout } = await execute(join(prefix, 'bin/runnel'), ['--version'], dir);
+    assert.deepEqual([code, stdout.trim()], [0, MANIFEST.version]);
+  });
+
+  test('collects, answers and stops under every supported Node', async (t) => {
+    if (skip) return t.skip(skip);
+    for (const { version, path } of nodes) {
+      await t.test(version, () => collects(path, join(prefix, 'bin/runnel'), join(dir, version)));
+    }
+  });
+});
+
+/** Lines and a StatsD counter go in; status, the metrics page and the local log show them; SIGTERM ends it with 0. */
+async function collects(node: string, program: string, home: string): Promise<void> {
+  fs.mkdirSync(home);
+  const [admin, statsd] = [await freePort(), await freePort()];
+  const config = join(home, 'runnel.yaml');
+  const settings = {
+    data_dir: join(home, 'data'),
+    logs: [{ name: 'app', include: [join(home, '*.log')] }],
+    metrics: { interval: '1s', host: { cpu: true } },
+    statsd: { listen: [`udp://127.0.0.1:${statsd}`], flush_interval: '1s' },
+    admin: { listen: `127.0.0.1:${admin}` },
+  };
+  await writeFile(config, JSON.stringify(settings));
+  await writeFile(join(home, 'app.log'), 'one\ntwo\nthree\n');
+  const runnel = (...args: string[]) => execute(node, [program, ...args, '-c', config], home);
+
+  const agent = spawn(node, [program, 'run', '-c', config], { cwd: home, stdio: ['ignore', 'ignore', 'pipe'] });
+  const exited = once(agent, 'exit');
+  let said = '';
+  agent.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+  try {
+    const deadline = Date.now() + LIMIT_MS;
+    const socket = createSocket('udp4').unref();
+    for (;;) {
+      const answer = await fetch(`http://127.0.0.1:${admin}/status`).catch(() => null);
+      const status = answer ? ((await answer.json()) as Status) : null;
+      const inputs = status?.conservation.inputs ?? {};
+      if (['logs.app', 'statsd', 'host'].every((name) => (inputs[name]?.received ?? 0) > 0)) break;
+      assert.equal(agent.exitCode, null, said);
+      assert.ok(Date.now() < deadline, `not collected: ${JSON.stringify(inputs)}\n${said}`);
+      if (status) socket.send('hits:1|c', statsd, '127.0.0.1');
+      await sleep(100);
+    }
+    socket.close();
+    const { code, stdout, stderr } = await runnel('status', '--json');
+    assert.equal(code, 0, stderr);
+    assert.equal(JSON.parse(stdout).version, MANIFEST.version);
+    const metrics = await fetch(`http://127.0.0.1:${admin}/metrics`);
+    assert.match(await metrics.text(), /^runnel_/m);
+    assert.match(await (await fetch(`http://127.0.0.1:${admin}/`)).text(), /^<!doctype html>/i);
+  } finally {
+    agent.kill('SIGTERM');
+    await exited;
+  }
+  assert.deepEqual(await exited, [0, null], said);
+  const recordsOf = async (topic: string) => {
+    const { code, stdout, stderr } = await runnel('spool', 'cat', topic);
+    assert.equal(code, 0, stderr);
+    return stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  };
+  const lines = await recordsOf('runnel.logs');
+  assert.deepEqual(
+    lines.map(({ message }) => message),
+    ['one', 'two', 'three'],
+  );
+  const names = (await recordsOf('runnel.metrics')).map(({ name }) => name);
+  assert.ok(names.includes('hits') && names.includes('system.cpu.time'), `metrics: ${names}`);
+}
