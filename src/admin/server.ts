@@ -12,8 +12,9 @@
  * refused by the Host header.
  */
 import { existsSync, unlinkSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { type AddressInfo, connect, isIP } from 'node:net';
+import { createServer } from './http.ts';
 import { type Status, withFiles } from './status.ts';
 import type { Tap } from './tap.ts';
 
