@@ -1,13 +1,15 @@
 # runnel as a sidecar or a DaemonSet. The host's logs are mounted read-only, the state is a volume.
 FROM node:26-bookworm-slim AS build
 WORKDIR /build
-COPY package.json package-lock.json ./
+# Install scripts are needed by none of the packages; the kernel is compiled by `npm pack` (prepack).
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY README.md CHANGELOG.md LICENSE tsconfig.json tsconfig.build.json ./
 COPY scripts scripts
-COPY src src
 COPY config config
 COPY systemd systemd
-COPY README.md CHANGELOG.md LICENSE tsconfig.json tsconfig.build.json ./
-RUN npm ci --no-audit --no-fund && npm pack && mkdir /out && npm install --global --prefix /out --omit=dev --no-audit --no-fund ./runnel-*.tgz
+COPY src src
+RUN npm pack && npm install --global --prefix /out --omit=dev --ignore-scripts --no-audit --no-fund ./runnel-*.tgz
 
 FROM node:26-bookworm-slim
 COPY --from=build /out /usr/local
