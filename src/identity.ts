@@ -7,9 +7,10 @@
  * that has not been given out: numbers are reserved a thousand at a time, so they never repeat after a kill -9.
  * A newer format is refused and nothing is changed.
  */
-import { randomBytes } from 'node:crypto';
+
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { randomBytes } from './builtin.ts';
 import { log } from './log.ts';
 
 const FORMAT = 1;

@@ -1,7 +1,7 @@
 /** How a command finds and asks the running agent: by its unix socket, else by its address. */
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
-import { request } from './http.ts';
+import { request } from '../builtin.ts';
 
 /** Where the service's runtime directory is to somebody who is not the service. */
 const RUNTIME_DIRECTORY = '/run/runnel';

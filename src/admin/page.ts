@@ -2,7 +2,7 @@
  * The page: the status, live, in one HTML document that loads nothing. Everything it shows is set as text, never as
  * HTML, and its policy lets no other script run.
  */
-import { createHash } from 'node:crypto';
+import { createHash } from '../builtin.ts';
 
 const STYLE = `
 :root { color-scheme: light dark; --line: #8884; --soft: #8889; --bad: #c33; --good: #2a7; }

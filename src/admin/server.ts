@@ -14,7 +14,7 @@
 import { existsSync, unlinkSync } from 'node:fs';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { type AddressInfo, connect, isIP } from 'node:net';
-import { createServer } from './http.ts';
+import { createServer } from '../builtin.ts';
 import { type Status, withFiles } from './status.ts';
 import type { Tap } from './tap.ts';
 

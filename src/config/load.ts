@@ -3,10 +3,11 @@
  *
  *   text -> tree (YAML, ${...}) -> fitted to the schema -> merged -> read by the schema -> checked across options
  */
-import { createHash } from 'node:crypto';
+
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
+import { createHash } from '../builtin.ts';
 import { checkAcross } from './across.ts';
 import { type Config, complete, type Env } from './config.ts';
 import { ConfigError, type Fault } from './errors.ts';

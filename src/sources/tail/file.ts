@@ -7,8 +7,9 @@
  * A file that is truncated or replaced in place goes on as a new generation: another id, another stream, from 0.
  * Invariant: `marker` is the hash of the (up to 64) bytes before `position`.
  */
-import { randomBytes } from 'node:crypto';
+
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
+import { randomBytes } from '../../builtin.ts';
 import type { Account } from '../../core/account.ts';
 import type { Stream } from '../../core/batch.ts';
 import type { Envelope } from '../../core/envelope.ts';

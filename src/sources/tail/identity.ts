@@ -3,9 +3,10 @@
  * position that was read (the marker). An inode alone is given to the next file as soon as one is deleted; first bytes
  * alone are the same in many files.
  */
-import { hash } from 'node:crypto';
+
 import { type BigIntStats, lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { hash } from '../../builtin.ts';
 
 /** The hash of so many bytes. Known bytes grow with the file: the hash of fewer bytes is still good for comparing. */
 export interface Prefix {
