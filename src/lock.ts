@@ -16,27 +16,39 @@ export interface DataDirLock {
 
 /** Throws a sentence that names the other agent, or says why the directory cannot be locked. */
 export function lockDataDir(dir: string, mode: LockMode): DataDirLock {
-  mkdirSync(dir, { recursive: true, mode: 0o750 });
   const path = join(dir, 'lock');
-  if (mode === 'pid') return lockByPid(dir, path);
-  if (!nativeAvailable()) {
-    throw new Error(`cannot lock ${dir}: flock needs koffi, which cannot be loaded here; \`lock: pid\` does without`);
-  }
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o640);
+  const fd = openLock(dir, path);
   try {
-    if (!tryLock(fd)) throw inUse(dir, readPid(path));
-    writePid(fd);
+    return mode === 'pid' ? lockByPid(dir, path, fd) : lockByFlock(dir, path, fd);
   } catch (error) {
     closeSync(fd);
     throw error;
   }
+}
+
+/** What is wrong with the directory shows here first. */
+function openLock(dir: string, path: string): number {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o750 });
+    return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o640);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Error(`cannot use data_dir ${dir}: ${code === 'EEXIST' ? 'it is not a directory' : message}`);
+  }
+}
+
+function lockByFlock(dir: string, path: string, fd: number): DataDirLock {
+  if (!nativeAvailable()) {
+    throw new Error(`cannot lock ${dir}: flock needs koffi, which cannot be loaded here; \`lock: pid\` does without`);
+  }
+  if (!tryLock(fd)) throw inUse(dir, readPid(path));
+  writePid(fd);
   return { release: () => closeSync(fd) };
 }
 
-function lockByPid(dir: string, path: string): DataDirLock {
+function lockByPid(dir: string, path: string, fd: number): DataDirLock {
   const other = readPid(path);
   if (other !== null && other !== process.pid && alive(other)) throw inUse(dir, other);
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o640);
   writePid(fd);
   closeSync(fd);
   return { release: () => rmSync(path, { force: true }) };
