@@ -14,7 +14,7 @@
  * must hold, of every input and of all; `settled`, `stop` and `kill9` fail when it did not.
  */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
@@ -36,6 +36,11 @@ export interface AgentConfig {
   metrics?: Record<string, unknown>;
   [section: string]: unknown;
 }
+
+/** Before a command of root's: takes from it the right to open what its mode forbids. Others never had it. */
+const BOUND = process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search', '--'] : [];
+/** Whether there are files that an agent started with `bound` cannot open. */
+export const canBind = BOUND.length === 0 || spawnSync(BOUND[0]!, [...BOUND.slice(1), 'true']).status === 0;
 
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
@@ -78,10 +83,10 @@ export class Home implements AsyncDisposable {
     return file;
   }
 
-  /** Starts an agent and waits until it is healthy. */
-  async start(config: AgentConfig): Promise<RunningAgent> {
+  /** Starts an agent and waits until it is healthy. `bound`: it may open only what modes allow, also when root's. */
+  async start(config: AgentConfig, { bound = false } = {}): Promise<RunningAgent> {
     const file = await this.configure(config);
-    const agent = new RunningAgent(file);
+    const agent = new RunningAgent(file, bound);
     this.#agents.push(agent);
     await agent.healthy();
     return agent;
@@ -106,9 +111,9 @@ export class RunningAgent {
   /** Readings of the status at which the books were checked. */
   samples = 0;
 
-  constructor(file: string) {
+  constructor(file: string, bound: boolean) {
     this.#file = file;
-    this.#child = spawnAgent(['run', '-c', file]);
+    this.#child = spawnAgent(['run', '-c', file], bound);
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text));
     this.#child.stdout!.resume();
     this.#exited = once(this.#child, 'close').then(() => (this.#ended = true));
@@ -226,16 +231,31 @@ function balanced({ received, recovered, forwarded, filtered, dropped, in_flight
   return received + recovered === forwarded + filtered + dropped + in_flight && all.every((n) => n >= 0);
 }
 
-function spawnAgent(args: readonly string[]): ChildProcess {
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+function spawnAgent(args: readonly string[], bound = false): ChildProcess {
+  const [program, ...rest] = [...(bound ? BOUND : []), process.execPath, MAIN, ...args];
+  const child = spawn(program!, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   child.once('exit', () => running.delete(child));
   return child;
 }
 
+export interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
 /** Runs a command of the program to its end. */
-export async function runnel(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawnAgent(args);
+export function runnel(...args: string[]): Promise<Ended> {
+  return end(spawnAgent(args));
+}
+
+/** The same without the rights that root has beyond modes. */
+export function boundRunnel(...args: string[]): Promise<Ended> {
+  return end(spawnAgent(args, true));
+}
+
+async function end(child: ChildProcess): Promise<Ended> {
   const result = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream]!.setEncoding('utf8').on('data', (text: string) => (result[stream] += text));
