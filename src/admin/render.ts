@@ -18,7 +18,12 @@ export function renderStatus(status: Status): string {
       `logs ${input.name}: ${count(input.lines, 'line')}, ${size(input.bytes)}, ${count(input.files_total, 'file')}${unreadable}`,
     );
     for (const f of input.files) {
-      const lag = f.lag_bytes > 0 ? `${size(f.lag_bytes)} behind (${duration(f.lag_seconds)})` : 'all sent';
+      const lag =
+        f.lag_bytes > 0
+          ? `${size(f.lag_bytes)} behind (${duration(f.lag_seconds)})`
+          : s.kafka.state === 'not_configured'
+            ? 'all in the local log'
+            : 'all sent';
       lines.push(
         `  ${f.path}: ${count(f.lines, 'line')}, ${lag}${f.truncated > 0 ? `, ${f.truncated} cut` : ''}${said(f.error)}`,
       );
