@@ -73,8 +73,9 @@ program
   .description('print records as they leave, live; never slows the pipeline')
   .argument('[pattern]', 'only topics or sources that match, for example runnel.logs or *access*')
   .option('-c, --config <file>', 'find the agent by its configuration')
+  .option('--admin <url>', 'find the agent by its socket, for example unix:/run/runnel/runnel.sock')
   .option('--json', 'print topic, source and record as JSON')
-  .action(async (pattern: string | undefined, options: { config?: string; json?: boolean }) => {
+  .action(async (pattern: string | undefined, options: { config?: string; admin?: string; json?: boolean }) => {
     const { tap } = await import('./cli/tap.ts');
     await finish(tap(pattern, { defaultPath: DEFAULT_CONFIG, ...options }));
   });
@@ -86,6 +87,7 @@ explain
   .command('statsd')
   .description('parse StatsD lines')
   .argument('<line>', "for example 'page.views:1|c|@0.5|#env:prod'")
+  .option('--json', 'as it is anyway')
   .action(async (line: string) => {
     const { explainStatsd } = await import('./cli/explain-statsd.ts');
     process.stdout.write(`${JSON.stringify(explainStatsd(line))}\n`);
@@ -96,6 +98,7 @@ explain
   .argument('<path>', 'the path of the file')
   .argument('<line>', 'the line')
   .option('-c, --config <file>', 'configuration')
+  .option('--json', 'as it is anyway')
   .action(async (path: string, line: string, options: { config?: string }) => {
     const { explainLog } = await import('./cli/explain-log.ts');
     await finish(explainLog(path, line, { defaultPath: DEFAULT_CONFIG, ...options }));

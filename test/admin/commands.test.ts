@@ -109,6 +109,25 @@ test('tap prints records on stdout and what it skipped on stderr, and ends with 
   assert.equal(err, 'skipped 10 records: more than can be shown\nthe agent has stopped\n');
 });
 
+test('tap finds the agent by its socket too; records are not shown on the network', async (t) => {
+  const { tap, start } = await agent(t);
+  const server = await start();
+  const ran = runnel('tap', '--admin', `unix:${server.socket}`);
+  while (!tap.active) await new Promise((resolve) => setTimeout(resolve, 10));
+  const refused = await runnel('tap', '--admin', `http://${server.address}`);
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /on the unix socket only/);
+  await server.close();
+  assert.equal((await ran).code, 0);
+});
+
+test('explain prints JSON, asked for with --json or not', async () => {
+  const plain = await runnel('explain', 'statsd', 'hits:1|c');
+  const json = await runnel('explain', 'statsd', '--json', 'hits:1|c');
+  assert.deepEqual([json.code, json.out], [0, plain.out]);
+  assert.deepEqual(JSON.parse(json.out).samples, [{ name: 'hits', type: 'c', value: 1 }]);
+});
+
 test('check prints one metric a line, counters as their increase in a second', async () => {
   const json = await runnel('check', 'cpu', '--once', '--json');
   assert.equal(json.code, 0, json.err);
