@@ -40,6 +40,7 @@ export function buildStatus(parts: StatusParts): Status {
   }
   for (const { topic, error } of topics) if (error) reasons.push(`topic ${topic}: ${error}`);
   for (const { address, error } of statsd.listeners) if (error) reasons.push(`statsd ${address}: ${error}`);
+  reasons.push(...spool.errors());
   const acks = topics.map(({ lastAck }) => lastAck).filter((time) => time !== null);
   const cpu = process.cpuUsage();
   return {

@@ -39,6 +39,8 @@ export class Appender {
   next: number;
   /** The segment that a block is being written to: must not be removed now. */
   busy: Segment | null = null;
+  /** Why the disk does not take the block at hand; null when it does. */
+  error: string | null = null;
   readonly #o: AppenderOptions;
   readonly #segments: Segment[];
   #writer: SegmentWriter | null = null;
@@ -120,9 +122,11 @@ export class Appender {
         const writer = await this.#writerFor(bytes);
         const note = await writer.write(block, weights);
         this.next = writer.segment.next;
+        this.error = null;
         this.#o.onWritten(note);
         return this.next;
       } catch (error) {
+        this.error = (error as Error).message;
         this.#o.warn('cannot write; what is collected waits in memory until it can', error);
         if (this.#closing) {
           this.#o.release(bytes);

@@ -116,6 +116,11 @@ export class SpoolPartition {
     await this.#persist();
   }
 
+  /** Why the disk does not take what is appended; null when it does. */
+  get error(): string | null {
+    return this.#appender.error;
+  }
+
   waiting(): { records: number; bytes: number; oldest_seconds: number; weights: Weights } {
     const { records, bytes, weights } = this.#waiting;
     const first = this.#segments.find((segment) => segment.next > this.acknowledged);

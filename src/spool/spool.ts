@@ -112,6 +112,13 @@ export class Spool {
     };
   }
 
+  /** One sentence for each topic that the disk does not take. */
+  errors(): string[] {
+    return [...this.#partitions].flatMap(([topic, { error }]) =>
+      error === null ? [] : [`local log of ${topic}: cannot write: ${error}`],
+    );
+  }
+
   async sync(): Promise<void> {
     await Promise.all([...this.#partitions.values()].map((partition) => partition.sync()));
   }

@@ -17,8 +17,10 @@ test('an append waits in memory until the disk takes it, and nothing overtakes i
   const waits = AbortSignal.timeout(200);
   await assert.rejects(partition.passed(1, waits));
   assert.equal(partition.nextOffset, 0);
+  assert.match(spool.errors().join(), new RegExp(`^local log of ${TOPIC}: cannot write: E`));
   await rm(inTheWay);
   assert.deepEqual(await appends, [1, 2]);
+  assert.deepEqual(spool.errors(), []);
   assert.deepEqual((await readAll(partition)).values, ['one', 'two']);
   await spool.close();
 });
