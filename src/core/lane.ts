@@ -196,8 +196,10 @@ export class Lane {
         marks: open.marks,
       };
       await this.#o.outlet.put(block, () => {
-        if (cost > 0) pool.release(share, cost);
-        else pool.give(share, 'block', open.slot);
+        if (cost > 0) {
+          pool.release(share, cost);
+          if (this.#o.final) free(body);
+        } else pool.give(share, 'block', open.slot);
         entry.done = true;
         this.#settle();
       });
@@ -231,6 +233,15 @@ export class Lane {
     });
     await Promise.race([this.#putting.then(() => this.outlet.drained(signal)), stopped]);
   }
+}
+
+/**
+ * Lets go of what nobody will read again, at once. Left to the garbage collector, every 64 MB of compressed blocks make
+ * it go through the whole heap.
+ */
+function free(body: Buffer): void {
+  const { buffer } = body;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === body.byteLength) buffer.transfer(0);
 }
 
 /** Names of a record's flags, as they stand in `log.flags`. */
