@@ -247,6 +247,7 @@ export class KafkaClient {
   /** Tries until it works. What a broker refuses for good (a missing right) is thrown. */
   async #until<T>(signal: AbortSignal, attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const backoff = new Backoff(this.#o.longest_pause);
+    let away = false;
     for (;;) {
       signal.throwIfAborted();
       try {
@@ -254,6 +255,9 @@ export class KafkaClient {
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof BrokerError && actionFor(error.code) === 'denied') throw error;
+        // Kafka is back and the topic not there yet (just created, say): the long pauses were for the outage.
+        if (away && error instanceof TopicError) backoff.reset();
+        away = error instanceof LinkError;
         if (error instanceof LinkError) this.#broken(error);
         else if (!(error instanceof TopicError)) this.#error = (error as Error).message;
         log.debug(`kafka: ${(error as Error).message}`);

@@ -247,6 +247,22 @@ test('a connection that the broker closes while idle is opened again', { skip },
   assert.deepEqual((await readValues(kafka.brokers, topic)).map(String), ['0', '1', '2']);
 });
 
+test('when Kafka is back, a topic that is still to be created does not wait as long as the outage made it', {
+  skip,
+}, async () => {
+  const client = open(kafka.proxied, { create_topics: true, longest_pause: 10_000 });
+  kafka.proxy.refuse();
+  const partitions = client.partitions(`later-${process.pid}`);
+  // By then the pauses are seconds long.
+  await sleep(4000);
+  kafka.proxy.heal();
+  while (client.state !== 'connected') await sleep(10);
+  const back = performance.now();
+  assert.equal(await partitions, 1);
+  assert.ok(performance.now() - back < 1500, `${performance.now() - back} ms`);
+  client.close();
+});
+
 test('a port that does not speak Kafka is said, and ends nothing', async () => {
   for (const words of ['HTTP/1.1 400 Bad Request\r\n\r\n', '\xff\xff\xff\xff\xff\xff\xff\xff', '\0\0\0\x02ab']) {
     const server = createServer((socket) => {
