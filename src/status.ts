@@ -57,15 +57,20 @@ export function buildStatus(parts: StatusParts): Status {
       cpu_seconds: (cpu.user + cpu.system) / 1e6,
       data_dir_free_bytes: freeBytes(config.data_dir),
     },
-    logs: parts.tails.map((tail) => ({
-      name: tail.name,
-      files_total: tail.files_total,
-      lines: tail.lines,
-      bytes: tail.bytes,
-      unreadable: tail.unreadable,
-      files: tail.files().sort(mostBehindFirst),
-    })),
-    statsd,
+    logs: parts.tails.map((tail) => {
+      const { truncated, replaced } = parts.accounts.of(`logs.${tail.name}`);
+      return {
+        name: tail.name,
+        files_total: tail.files_total,
+        lines: tail.lines,
+        bytes: tail.bytes,
+        unreadable: tail.unreadable,
+        truncated,
+        replaced,
+        files: tail.files().sort(mostBehindFirst),
+      };
+    }),
+    statsd: { ...statsd, replaced: parts.accounts.of('statsd').replaced },
     checks: parts.host.status(),
     kafka: {
       state: client ? client.state : 'not_configured',

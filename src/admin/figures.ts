@@ -48,7 +48,7 @@ export function figures(s: Status): Figure[] {
   counter('recovered', 'What the process before left in the local log.', ['input'], of('recovered'));
   counter(
     'forwarded',
-    'What is safe: acknowledged by Kafka, or in the local log where there are no brokers.',
+    'Acknowledged by Kafka. Without brokers everything stays in flight, in the local log.',
     ['input'],
     of('forwarded'),
   );
@@ -69,6 +69,18 @@ export function figures(s: Status): Figure[] {
     'Bytes read.',
     ['input'],
     s.logs.map((l) => [l.bytes, l.name]),
+  );
+  counter(
+    'log_truncated',
+    'Lines cut because they were too long.',
+    ['input'],
+    s.logs.map((l) => [l.truncated, l.name]),
+  );
+  counter(
+    'log_replaced',
+    'Sequences of bytes that were no UTF-8 and became U+FFFD.',
+    ['input'],
+    s.logs.map((l) => [l.replaced, l.name]),
   );
   gauge(
     'log_files',
@@ -126,6 +138,7 @@ export function figures(s: Status): Figure[] {
     ['listener'],
     listeners.map((l) => [l.kernel_drops, l.address]),
   );
+  counter('statsd_replaced', 'Sequences of bytes that were no UTF-8 and became U+FFFD.', [], [[s.statsd.replaced]]);
   gauge('statsd_contexts', 'Series in the current window.', [], [[s.statsd.contexts]]);
 
   counter(

@@ -25,6 +25,10 @@ export interface LogStatus {
   bytes: number;
   /** Files that cannot be read now. */
   unreadable: number;
+  /** Lines that were cut because they were too long. */
+  truncated: number;
+  /** Sequences of bytes that were no UTF-8 and became U+FFFD. */
+  replaced: number;
   /** The most behind first; `GET /status?files=N` lists the first N. */
   files: FileStatus[];
 }
@@ -79,7 +83,7 @@ export interface Status {
   config: { path: string | null; hash: string; loaded_at: string };
   process: { rss_bytes: number; cpu_seconds: number; data_dir_free_bytes: number };
   logs: LogStatus[];
-  statsd: { listeners: ListenerStatus[]; contexts: number };
+  statsd: { listeners: ListenerStatus[]; contexts: number; replaced: number };
   checks: CheckStatus[];
   kafka: { state: string; last_ack_seconds: number | null; retries: number; throttled_seconds: number };
   topics: TopicStatus[];

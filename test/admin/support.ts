@@ -21,6 +21,8 @@ export function statusOf(change: Partial<Status> = {}): Status {
         lines: 9,
         bytes: 900,
         unreadable: 0,
+        truncated: 2,
+        replaced: 5,
         files: [
           { ...file, path: '/var/log/nginx/a.log', committed: 800, lag_bytes: 100, lag_seconds: 0.2 },
           {
@@ -48,6 +50,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
         },
       ],
       contexts: 12,
+      replaced: 1,
     },
     checks: [{ name: 'cpu', runs: 3, errors: 0, skipped: 0, last_seconds: 0.0002, last_error: null }],
     kafka: { state: 'connected', last_ack_seconds: 0.1, retries: 0, throttled_seconds: 0 },
