@@ -225,13 +225,19 @@ export class Lane {
 
   /** Seals what is open and waits until all of it is safe. Rejects with the signal's reason when that comes first. */
   async drain(signal: AbortSignal): Promise<void> {
-    await this.#appending;
-    this.#seal();
     const stopped = new Promise<never>((_, reject) => {
       if (signal.aborted) reject(signal.reason);
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     });
-    await Promise.race([this.#putting.then(() => this.outlet.drained(signal)), stopped]);
+    await Promise.race([this.#drained(signal), stopped]);
+  }
+
+  async #drained(signal: AbortSignal): Promise<void> {
+    // With the outlet away these wait for memory that is not given back: the signal ends the wait for them too.
+    await this.#appending;
+    this.#seal();
+    await this.#putting;
+    await this.outlet.drained(signal);
   }
 }
 
