@@ -24,11 +24,29 @@ const gzip = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gzip);
 const gunzip = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gunzip);
 const zstdDecompress = promisify<Uint8Array, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress);
 
+/** More at once would not be faster where it matters, and each takes memory of its own. */
+const AT_ONCE = 2;
+let running = 0;
+const waiting: (() => void)[] = [];
+
 /** zstd's encoders by level: each is only its level, and may run many times at once. */
 const encoders = new Map<number, Encoder>();
 
-/** `level` counts for gzip and zstd; snappy and lz4 have one. */
+/** `level` counts for gzip and zstd; snappy and lz4 have one. Calls beyond two at a time wait, in order. */
 export async function compress(codec: Codec, level: number, data: Uint8Array): Promise<Buffer> {
+  if (running >= AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
+  else running++;
+  try {
+    return await compressNow(codec, level, data);
+  } finally {
+    // The turn goes to who waits longest; `running` stays as it is then.
+    const next = waiting.shift();
+    if (next) next();
+    else running--;
+  }
+}
+
+async function compressNow(codec: Codec, level: number, data: Uint8Array): Promise<Buffer> {
   switch (codec) {
     case 'none':
       return asBuffer(data);
