@@ -164,6 +164,8 @@ export class Agent {
     this.#start('host', this.#host);
     for (const tail of this.#tails) this.#start(`logs ${tail.name}`, tail);
     this.#healthy = true;
+    // Before there is anything to send, so that the status says whether Kafka is there. It gives up only when it stops.
+    this.#client?.connect(this.#stop.signal).catch(() => undefined);
   }
 
   #start(name: string, source: Source): void {
