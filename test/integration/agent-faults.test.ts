@@ -1,11 +1,11 @@
 /** The whole agent while connections are cut, the broker is down, a topic is missing: nothing lost, nothing twice. */
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
+import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeHome } from '../support/agent.ts';
 import { createTopic, type Kafka, noKafka, startKafka, USERS } from '../support/kafka.ts';
-import { assertValues, Writer } from '../support/lines.ts';
+import { assertValues, numbered, Writer } from '../support/lines.ts';
 
 const skip = noKafka;
 let kafka: Kafka;
@@ -25,7 +25,7 @@ test('forty cut connections while lines flow lose nothing, double nothing and ke
     kafka: { brokers: kafka.proxied, linger: '5ms' },
     logs: [{ name: 'app', include: home.path('logs', '*.log'), topic: 'cut', encoding: 'raw' }],
   });
-  const writer = new Writer(home.path('logs', 'app.log'), 'app', 20_000);
+  await using writer = new Writer(home.path('logs', 'app.log'), 'app', 20_000);
   const before = kafka.proxy.cuts;
   for (let i = 0; kafka.proxy.cuts - before < 40; i++) {
     // Some in the middle of a request, some before an answer, some of a connection that is just being made.
@@ -50,7 +50,7 @@ test('a broker that is killed, and back after twenty seconds, has all that was w
     kafka: { brokers: kafka.brokers },
     logs: [{ name: 'app', include: home.path('logs', '*.log'), topic: 'down', encoding: 'raw' }],
   });
-  const writer = new Writer(home.path('logs', 'app.log'), 'app', 10_000);
+  await using writer = new Writer(home.path('logs', 'app.log'), 'app', 10_000);
   await agent.until((s) => s.conservation.total.forwarded > 5000, 'lines flow');
   await kafka.kill();
   await agent.until((s) => s.kafka.state === 'connecting', 'the broker is missed', 20_000);
@@ -74,6 +74,40 @@ test('a broker that is killed, and back after twenty seconds, has all that was w
   await assertValues(kafka.brokers, 'down', lines);
 });
 
+test('SIGTERM under load with Kafka away ends in time, and the next start goes on where it was', { skip }, async () => {
+  await using home = await makeHome();
+  await mkdir(home.path('logs'));
+  await createTopic(kafka.brokers, 'away');
+  const config = {
+    kafka: { brokers: kafka.brokers, compression: 'none' },
+    buffer_memory: '16MiB',
+    shutdown_timeout: '2s',
+    logs: [{ name: 'app', include: home.path('logs', '*.log'), topic: 'away', encoding: 'raw' }],
+  };
+  const file = home.path('logs', 'app.log');
+  const lines = numbered('app', 0, 300_000);
+  const text = `${lines.join('\n')}\n`;
+  await writeFile(file, text.slice(0, 1000));
+  const first = await home.start(config);
+  await first.settled(5);
+  await kafka.kill();
+  await first.until((s) => s.kafka.state === 'connecting', 'the broker is missed', 20_000);
+  // More than the memory holds: reading and packing wait too.
+  await appendFile(file, text.slice(1000));
+  await first.until((s) => s.conservation.total.in_flight > 10_000, 'lines are read');
+  await sleep(1000);
+  const began = Date.now();
+  await first.stop();
+  assert.ok(Date.now() - began < 5000, `${Date.now() - began} ms to stop`);
+  await kafka.start();
+  const last = await home.start(config);
+  const { logs } = await last.until((s) => s.logs[0]!.files[0]?.lag_bytes === 0, 'everything is sent');
+  assert.equal(logs[0]!.files[0]!.committed, text.length);
+  await last.settled(1);
+  await last.stop();
+  await assertValues(kafka.brokers, 'away', lines);
+});
+
 test('a missing topic beside a good one holds up only its own lines, and goes on once it is there', {
   skip,
 }, async () => {
@@ -89,7 +123,8 @@ test('a missing topic beside a good one holds up only its own lines, and goes on
       encoding: 'raw',
     })),
   });
-  const writers = ['missing', 'good'].map((topic) => new Writer(home.path('logs', `${topic}.log`), topic, 5000));
+  await using missingWriter = new Writer(home.path('logs', 'missing.log'), 'missing', 5000);
+  await using goodWriter = new Writer(home.path('logs', 'good.log'), 'good', 5000);
   const books = await agent.until(
     (s) => (s.conservation.inputs['logs.good']?.forwarded ?? 0) > 20_000,
     'the good one flows',
@@ -104,12 +139,12 @@ test('a missing topic beside a good one holds up only its own lines, and goes on
   assert.equal(topics.find(({ topic }) => topic === 'good')?.error, null);
   assert.ok(reasons.every((reason) => !reason.includes('good')));
   await createTopic(kafka.brokers, 'missing');
-  const [missing, good] = await Promise.all(writers.map((writer) => writer.stop()));
-  const settled = await agent.settled(missing!.length + good!.length);
+  const [missing, good] = await Promise.all([missingWriter.stop(), goodWriter.stop()]);
+  const settled = await agent.settled(missing.length + good.length);
   assert.deepEqual(settled.reasons, []);
   await agent.stop();
-  await assertValues(kafka.brokers, 'missing', missing!);
-  await assertValues(kafka.brokers, 'good', good!);
+  await assertValues(kafka.brokers, 'missing', missing);
+  await assertValues(kafka.brokers, 'good', good);
 });
 
 test('SCRAM and TLS from the configuration', { skip }, async () => {
@@ -124,7 +159,7 @@ test('SCRAM and TLS from the configuration', { skip }, async () => {
     },
     logs: [{ name: 'app', include: home.path('logs', '*.log'), topic: 'secret', encoding: 'raw' }],
   });
-  const writer = new Writer(home.path('logs', 'app.log'), 'app', 5000);
+  await using writer = new Writer(home.path('logs', 'app.log'), 'app', 5000);
   await sleep(500);
   const lines = await writer.stop();
   await agent.settled(lines.length);

@@ -120,7 +120,7 @@ test('what was collected without Kafka goes to Kafka once there is one, before f
     metrics: { topic, interval: '1s', host: { cpu: true, memory: true, load: true } },
     statsd: { listen: 'udp://127.0.0.1:0', flush_interval: '1s' },
   };
-  const writer = new Writer(home.path('logs', 'app.log'), 'app', 5000);
+  await using writer = new Writer(home.path('logs', 'app.log'), 'app', 5000);
 
   const alone = await home.start(config);
   const { statsd, close } = client(await alone.statsdPort());
@@ -191,7 +191,7 @@ test('SIGTERM under load and a new start lose nothing and double nothing', { ski
     await agent.stop();
     assert.ok(Date.now() - began < 10_000, `${Date.now() - began} ms to stop`);
   }
-  const writer = new Writer(file, 'new', 10_000);
+  await using writer = new Writer(file, 'new', 10_000);
   const agent = await home.start(config);
   await sleep(500);
   const lines = [...old, ...(await writer.stop())];
@@ -221,7 +221,7 @@ test('kill -9 under load loses nothing, and doubles at most the unacknowledged w
     await agent.until((s) => s.conservation.total.forwarded > 1000 * round, 'lines flow');
     await agent.kill9();
   }
-  const writer = new Writer(file, 'new', 10_000);
+  await using writer = new Writer(file, 'new', 10_000);
   const agent = await home.start(config);
   await sleep(500);
   const lines = [...old, ...(await writer.stop())];

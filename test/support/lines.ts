@@ -26,7 +26,7 @@ export function anyLines(count: number): Buffer[] {
 }
 
 /** Appends numbered lines to a file as programs do, some at a time, until it is told to stop. */
-export class Writer {
+export class Writer implements AsyncDisposable {
   readonly file: string;
   readonly prefix: string;
   readonly lines: string[] = [];
@@ -58,6 +58,10 @@ export class Writer {
     this.#stopped = true;
     await this.#writing;
     return this.lines;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
   }
 }
 
