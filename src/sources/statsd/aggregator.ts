@@ -162,20 +162,20 @@ export class Aggregator {
     const name = series.name(number);
     const attributes = series.attributes(number);
     const kind = series.kind(number);
-    if (kind === COUNTER) return records.make(name, 'sum', { value: sum }, '', attributes);
-    if (kind === GAUGE) return records.make(name, 'gauge', { value: sum }, '', attributes);
+    if (kind === COUNTER) return records.make(name, 'sum', { value: sum }, '1', attributes);
+    if (kind === GAUGE) return records.make(name, 'gauge', { value: sum }, '1', attributes);
     if (kind === SET) {
       const set = this.#closed.sets[number]!;
       const fields: MetricFields = { value: set.size };
       if (set.approximate) fields.approximate = 'true';
-      return records.make(name, 'set', fields, '', attributes);
+      return records.make(name, 'set', fields, '1', attributes);
     }
     const sketch = this.#closed.sketches[number]!;
     const { count, min, max } = sketch;
     const fields: MetricFields = { count, sum: sketch.sum, min, max, avg: sketch.sum / count };
     for (const [label, quantile] of this.#percentiles) fields[label] = sketch.quantile(quantile);
     fields.sketch = sketch.encode().toString('base64');
-    return records.make(name, 'histogram', fields, kind === TIMER ? 'ms' : '', attributes);
+    return records.make(name, 'histogram', fields, kind === TIMER ? 'ms' : '1', attributes);
   }
 
   /** Empties the closed window's columns and forgets series that are no longer sent. */
