@@ -98,10 +98,10 @@ for (const native of datagramsAvailable() ? [true, false] : [false]) {
     const records = await statsd.stop();
     const by = (name: string) => records.filter((r) => r.name === name);
     assert.deepEqual(
-      by('hits').map((r) => [r.type, r.value, r.attributes]),
+      by('hits').map((r) => [r.type, r.value, r.unit, r.attributes]),
       [
-        ['sum', 8, { a: '1', b: '2', flag: '' }],
-        ['sum', 1, {}],
+        ['sum', 8, '1', { a: '1', b: '2', flag: '' }],
+        ['sum', 1, '1', {}],
       ],
     );
     assert.deepEqual([by('load')[0]!.type, by('load')[0]!.value], ['gauge', 2.5]);
