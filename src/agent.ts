@@ -10,7 +10,6 @@ import { socketPath } from './admin/client.ts';
 import { type AdminServer, startAdmin } from './admin/server.ts';
 import type { Status } from './admin/status.ts';
 import { Tap } from './admin/tap.ts';
-import { topicsOf } from './config/config.ts';
 import type { LocatedConfig } from './config/load.ts';
 import { Accounts } from './core/account.ts';
 import type { Source } from './core/pipeline.ts';
@@ -89,8 +88,6 @@ export class Agent {
     const nextWindowId = () => identity.nextWindowId();
     const pool = new Pool(config.buffer_memory);
     const kernel = new Kernel(pool.memory);
-    // Every topic's minimum is set aside from the start, not when its first record comes.
-    for (const topic of topicsOf(config)) pool.share(topic);
 
     this.#positions = await Positions.open(
       data_dir,

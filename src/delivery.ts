@@ -43,6 +43,11 @@ export interface TopicSent extends SenderStatus {
   partition: number;
 }
 
+/** The lane of a topic's records that go to the spool, and its share of the pool: stuck files do not starve it. */
+function spooledName(topic: string): string {
+  return `spool/${topic}`;
+}
+
 export class Delivery {
   readonly #p: DeliveryParts;
   readonly #lanes = new Map<string, Lane>();
@@ -56,6 +61,10 @@ export class Delivery {
 
   constructor(parts: DeliveryParts) {
     this.#p = parts;
+    // Every lane's minimum is set aside from the start, not when its first record comes.
+    const { config, pool, client } = parts;
+    for (const { topic } of config.logs) pool.share(client ? topic : spooledName(topic));
+    pool.share(spooledName(config.metrics.topic));
     for (const [input, items] of parts.spool.recovered()) parts.accounts.of(input).recovered += items;
     if (parts.client) for (const { topic } of parts.spool.partitions()) this.#drain(topic);
   }
@@ -78,29 +87,29 @@ export class Delivery {
     if (!lane) {
       const sender = this.#sender(client, { topic: stream.topic, partition });
       const backlog = this.#backlogs.get(stream.topic);
-      lane = this.#lane(stream.topic, backlog ? new Behind(backlog, sender) : sender, { final: true });
+      lane = this.#lane(stream.topic, stream.topic, backlog ? new Behind(backlog, sender) : sender, { final: true });
       this.#lanes.set(name, lane);
     }
     return lane;
   }
 
   #spooled(topic: string): Lane {
-    const name = `spool/${topic}`;
+    const name = spooledName(topic);
     let lane = this.#lanes.get(name);
     if (!lane) {
-      lane = this.#lane(topic, new SpoolOutlet(this.#p.spool.partition(topic)), { final: false });
+      lane = this.#lane(name, topic, new SpoolOutlet(this.#p.spool.partition(topic)), { final: false });
       this.#lanes.set(name, lane);
       if (this.#p.client && !this.#backlogs.has(topic)) this.#drain(topic);
     }
     return lane;
   }
 
-  #lane(topic: string, outlet: Outlet, { final }: { final: boolean }): Lane {
+  #lane(share: string, topic: string, outlet: Outlet, { final }: { final: boolean }): Lane {
     const { pool, kernel, config } = this.#p;
     const codec = config.kafka.compression;
     return new Lane({
       topic,
-      share: pool.share(topic),
+      share: pool.share(share),
       pool,
       kernel,
       outlet,

@@ -56,6 +56,7 @@ interface Unsettled {
 export class Lane {
   readonly topic: string;
   readonly outlet: Outlet;
+  readonly share: Share;
   readonly #o: LaneOptions;
   #open: OpenBlock | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -68,6 +69,7 @@ export class Lane {
     assert(options.blockBytes <= MAX_BLOCK_BYTES, 'a block would be larger than Kafka takes');
     this.topic = options.topic;
     this.outlet = options.outlet;
+    this.share = options.share;
     this.#o = options;
   }
 

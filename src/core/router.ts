@@ -29,8 +29,9 @@ export class Router implements Output {
   }
 
   async take(stream: Stream, signal?: AbortSignal): Promise<Batch> {
-    if (!this.#lanes.has(stream)) this.#lanes.set(stream, await unlessAborted(this.#o.laneOf(stream), signal));
-    const share = this.#o.pool.share(stream.topic);
+    const lane = this.#lanes.get(stream) ?? (await unlessAborted(this.#o.laneOf(stream), signal));
+    this.#lanes.set(stream, lane);
+    const { share } = lane;
     const batch = new Batch(await this.#o.pool.take(share, 'batch', signal), share, stream);
     this.#out.add(batch);
     return batch;
