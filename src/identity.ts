@@ -68,12 +68,12 @@ export class Identity {
     const stored: Stored = { format: FORMAT, agent_id: this.agentId, machine_id: this.#machineId, flush: reserved };
     try {
       writeAtomically(this.#path, `${JSON.stringify(stored)}\n`);
+      this.#reserved = reserved;
     } catch (error) {
       // At the start this is fatal: without it numbers would repeat. Later the disk may be full for a while.
       if (this.#reserved === this.#flush && this.#flush === 0) throw error;
       log.warnOnce('identity', `cannot store ${this.#path}: ${(error as Error).message}; it is tried again`);
     }
-    this.#reserved = reserved;
   }
 }
 
