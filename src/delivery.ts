@@ -177,6 +177,21 @@ export class Delivery {
     return [...sent.values()];
   }
 
+  /** What cannot be read again and the disk did not take goes with the process: it gets its number. */
+  #countLost(): void {
+    const lost = new Map<string, number>();
+    for (const lane of this.#lanes.values()) {
+      for (const { stream, weight } of lane.pending()) {
+        if (stream.replayable || weight === 0) continue;
+        stream.account.drop('shutdown', weight);
+        lost.set(stream.account.input, (lost.get(stream.account.input) ?? 0) + weight);
+      }
+    }
+    for (const [input, items] of lost) {
+      log.error(`${input}: ${items} items were not stored before the stop and are lost; is the disk of data_dir full?`);
+    }
+  }
+
   /**
    * Seals every block and waits until all is safe, and what the spool holds sent, as long as the signal lets it.
    * What is not by then stays where it can be read again.
@@ -188,6 +203,7 @@ export class Delivery {
     if (this.#p.client?.state === 'connected') {
       await Promise.allSettled([...this.#p.spool.partitions()].map((partition) => partition.emptied(deadline)));
     }
+    this.#countLost();
     this.#stop.abort();
     await Promise.allSettled(this.#senders.map(({ sender }) => sender.stop()));
     await Promise.allSettled(this.#drains);
