@@ -8,7 +8,7 @@
  * Invariant: `marker` is the hash of the (up to 64) bytes before `position`.
  */
 
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, statSync } from 'node:fs';
 import { randomBytes } from '../../builtin.ts';
 import type { Account } from '../../core/account.ts';
 import type { Stream } from '../../core/batch.ts';
@@ -196,6 +196,13 @@ export class TrackedFile {
     this.scanned = from.position;
     this.marker = from.marker;
     this.#context.positions.moveTo(this.stream.generation, this);
+  }
+
+  /** Reads up to `length` bytes of its content from `position` on; fewer only at its end. It must be open. */
+  read(into: Buffer, length: number, position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      read(this.fd!, into, 0, length, position, (error, got) => (error ? reject(error) : resolve(got)));
+    });
   }
 
   close(): void {

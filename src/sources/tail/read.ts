@@ -7,7 +7,6 @@
  * waits in the file until the line is complete. A long one is not read again at each write: only what follows
  * `scanned` is, until its end is there. So a line of any length needs no more memory than `max_line`.
  */
-import { read } from 'node:fs';
 import { type Batch, TRUNCATED } from '../../core/batch.ts';
 import { MAX_RECORDS, SLOT_CAPACITY } from '../../core/pool.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
@@ -34,7 +33,7 @@ export async function fill(file: TrackedFile, batch: Batch, kernel: Kernel, maxL
   const before = file.marker.length;
   for (;;) {
     const want = Math.min(file.readBytes + before, SLOT_CAPACITY);
-    const got = await pread(file.fd!, bytes, 0, want, file.position - before);
+    const got = await file.read(bytes, want, file.position - before);
     if (!same(file.marker, bytes.subarray(0, Math.min(before, got)))) return 'restarted';
     const available = got - before;
     file.size = got < want ? file.position + available : Math.max(file.size, file.position + available);
@@ -68,7 +67,7 @@ export async function fill(file: TrackedFile, batch: Batch, kernel: Kernel, maxL
 async function findEnd(file: TrackedFile, batch: Batch, maxLine: number): Promise<Outcome | 'found'> {
   const { bytes } = batch.slot;
   const from = file.scanned - MARKER_BYTES;
-  const got = await pread(file.fd!, bytes, 0, READ_BYTES, from);
+  const got = await file.read(bytes, READ_BYTES, from);
   if (got < MARKER_BYTES) return 'restarted';
   file.size = got < READ_BYTES ? from + got : Math.max(file.size, from + got);
   const newline = bytes.subarray(0, got).indexOf(LF, MARKER_BYTES);
@@ -86,7 +85,7 @@ async function findEnd(file: TrackedFile, batch: Batch, maxLine: number): Promis
   }
   const after = digest(bytes.subarray(end - from - MARKER_BYTES, end - from));
   const before = file.marker.length;
-  const head = await pread(file.fd!, bytes, 0, before + maxLine + 1, file.position - before);
+  const head = await file.read(bytes, before + maxLine + 1, file.position - before);
   if (head <= before + maxLine || !same(file.marker, bytes.subarray(0, before))) return 'restarted';
   // No line ended here when it was looked at.
   if (bytes.subarray(before, head - 1).includes(LF)) return 'restarted';
@@ -171,11 +170,5 @@ async function knowHead(file: TrackedFile, bytes: Buffer, got: number): Promise<
     return;
   }
   const head = Buffer.alloc(size);
-  if ((await pread(file.fd!, head, 0, size, 0)) === size) generation.head = digest(head);
-}
-
-export function pread(fd: number, into: Buffer, at: number, length: number, position: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    read(fd, into, at, length, position, (error, got) => (error ? reject(error) : resolve(got)));
-  });
+  if ((await file.read(head, size, 0)) === size) generation.head = digest(head);
 }
