@@ -26,7 +26,7 @@ import { type StatsdSource, statsdSource } from './sources/statsd/statsd.ts';
 import { Positions } from './sources/tail/positions.ts';
 import { type TailSource, tailSource } from './sources/tail/tail.ts';
 import { Spool } from './spool/spool.ts';
-import { buildStatus } from './status.ts';
+import { books, buildStatus, imbalances } from './status.ts';
 import type { Telemetry } from './telemetry.ts';
 
 export interface AgentOptions extends LocatedConfig {
@@ -35,6 +35,8 @@ export interface AgentOptions extends LocatedConfig {
 
 /** Connections that are asked to close are not waited for longer than this after the drain. */
 const CLOSE_MS = 1000;
+/** How often the books are checked without being asked. */
+const AUDIT_MS = 10_000;
 
 export class Agent {
   readonly #o: AgentOptions;
@@ -55,6 +57,7 @@ export class Agent {
   #host!: HostSource;
   #admin: AdminServer | null = null;
   #telemetry: Telemetry | null = null;
+  #audit: NodeJS.Timeout | undefined;
   #healthy = false;
 
   private constructor(options: AgentOptions) {
@@ -161,6 +164,7 @@ export class Agent {
     this.#start('host', this.#host);
     for (const tail of this.#tails) this.#start(`logs ${tail.name}`, tail);
     this.#healthy = true;
+    this.#audit = setInterval(() => this.#checkBooks(), AUDIT_MS).unref();
     // Before there is anything to send, so that the status says whether Kafka is there. It gives up only when it stops.
     this.#client?.connect(this.#stop.signal).catch(() => undefined);
   }
@@ -170,6 +174,12 @@ export class Agent {
       if (!this.#stop.signal.aborted) this.#trouble(name, `${name} has stopped: ${error.message}`);
     });
     this.#running.push(running);
+  }
+
+  /** What does not add up is in the status while it lasts; here it is said, also where nobody asks. */
+  #checkBooks(): void {
+    const parts = { accounts: this.#accounts, router: this.#router, delivery: this.#delivery, statsd: this.#statsd };
+    for (const imbalance of imbalances(books(parts))) log.warnOnce(imbalance.replace(/\d+/g, ''), imbalance);
   }
 
   #trouble(key: string, message: string): void {
@@ -200,6 +210,7 @@ export class Agent {
   /** Stops the sources, drains for at most `shutdown_timeout`, stores the positions, lets everything go. */
   async stop(): Promise<void> {
     this.#healthy = false;
+    clearInterval(this.#audit);
     this.#stop.abort(new Error('the agent stops'));
     const deadline = AbortSignal.timeout(this.#o.config.shutdown_timeout);
     const expired = new Promise<void>((resolve) => deadline.addEventListener('abort', () => resolve(), { once: true }));

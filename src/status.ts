@@ -31,6 +31,7 @@ export interface StatusParts {
 
 export function buildStatus(parts: StatusParts): Status {
   const { config, client, spool, delivery } = parts;
+  const conservation = books(parts);
   const topics = delivery.topics();
   const waiting = spool.waiting();
   const statsd = parts.statsd.status();
@@ -41,6 +42,7 @@ export function buildStatus(parts: StatusParts): Status {
   for (const { topic, error } of topics) if (error) reasons.push(`topic ${topic}: ${error}`);
   for (const { address, error } of statsd.listeners) if (error) reasons.push(`statsd ${address}: ${error}`);
   reasons.push(...spool.errors());
+  reasons.push(...imbalances(conservation));
   const acks = topics.map(({ lastAck }) => lastAck).filter((time) => time !== null);
   const cpu = process.cpuUsage();
   return {
@@ -83,7 +85,7 @@ export function buildStatus(parts: StatusParts): Status {
     }),
     spool: { bytes: waiting.bytes, records: waiting.records, oldest_seconds: round(waiting.oldest_seconds) },
     lost: losses(parts.accounts),
-    conservation: books(parts),
+    conservation,
   };
 }
 
@@ -99,22 +101,36 @@ function losses(accounts: Accounts): Status['lost'] {
   );
 }
 
-/** received + recovered = forwarded + filtered + dropped + in_flight, of each input and of all. */
-function books({ accounts, router, delivery, statsd }: StatusParts): Status['conservation'] {
+/** received + recovered = forwarded + filtered + dropped + in_flight, of each input and of all; what is missing to that. */
+export function books(parts: Pick<StatusParts, 'accounts' | 'router' | 'delivery' | 'statsd'>): Status['conservation'] {
+  const { accounts, router, delivery, statsd } = parts;
   const inFlight = new Map<string, number>();
   const add = (input: string, items: number) => inFlight.set(input, (inFlight.get(input) ?? 0) + items);
   for (const { stream, weight } of router.pending()) add(stream.account.input, weight);
   for (const { input, weight } of delivery.pending()) add(input, weight);
   add('statsd', statsd.inFlight());
 
-  const total = { received: 0, recovered: 0, forwarded: 0, filtered: 0, dropped: 0, in_flight: 0 };
+  const total = { received: 0, recovered: 0, forwarded: 0, filtered: 0, dropped: 0, in_flight: 0, unaccounted: 0 };
   const inputs: Status['conservation']['inputs'] = {};
   for (const { input, received, recovered, forwarded, filtered, dropped } of accounts) {
-    const of = { received, recovered, forwarded, filtered, dropped, in_flight: inFlight.get(input) ?? 0 };
+    const in_flight = inFlight.get(input) ?? 0;
+    const unaccounted = received + recovered - forwarded - filtered - dropped - in_flight;
+    const of = { received, recovered, forwarded, filtered, dropped, in_flight, unaccounted };
     inputs[input] = of;
     for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += of[key];
   }
   return { total, inputs };
+}
+
+/** One sentence for each input whose books do not add up. */
+export function imbalances({ inputs }: Status['conservation']): string[] {
+  return Object.entries(inputs)
+    .filter(([, { unaccounted }]) => unaccounted !== 0)
+    .map(([input, { unaccounted }]) =>
+      unaccounted > 0
+        ? `books of ${input}: ${unaccounted} items are neither forwarded, dropped nor in flight; please report this`
+        : `books of ${input}: ${-unaccounted} items are counted twice; please report this`,
+    );
 }
 
 function freeBytes(dir: string): number {

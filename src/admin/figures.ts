@@ -1,5 +1,5 @@
 /** The status as figures with names and labels: what /metrics shows and what the agent's own StatsD client sends. */
-import type { Status } from './status.ts';
+import type { Books, Status } from './status.ts';
 
 export interface Figure {
   /** Without `runnel_`; that of a counter ends in `_total`. */
@@ -42,8 +42,7 @@ export function figures(s: Status): Figure[] {
   gauge('data_dir_free_bytes', 'Room left on the disk of data_dir.', [], [[s.process.data_dir_free_bytes]]);
 
   const books = Object.entries(s.conservation.inputs);
-  const of = (key: 'received' | 'recovered' | 'forwarded' | 'filtered' | 'in_flight'): Sample[] =>
-    books.map(([input, b]) => [b[key], input]);
+  const of = (key: keyof Books): Sample[] => books.map(([input, b]) => [b[key], input]);
   counter('received', 'Lines, samples and points that came in.', ['input'], of('received'));
   counter('recovered', 'What the process before left in the local log.', ['input'], of('recovered'));
   counter(
@@ -54,6 +53,12 @@ export function figures(s: Status): Figure[] {
   );
   counter('filtered', 'What the configuration said to leave out.', ['input'], of('filtered'));
   gauge('in_flight', 'What was received and is not forwarded yet.', ['input'], of('in_flight'));
+  gauge(
+    'unaccounted',
+    'received + recovered - forwarded - filtered - dropped - in_flight: anything but 0 is a fault of the agent.',
+    ['input'],
+    of('unaccounted'),
+  );
   const lost = (key: 'records' | 'bytes'): Sample[] => s.lost.map((l) => [l[key], l.input, l.reason]);
   counter('dropped', 'What was received and will not be forwarded.', ['input', 'reason'], lost('records'));
   counter('dropped_bytes', 'Bytes lost, those included that never became records.', ['input', 'reason'], lost('bytes'));

@@ -66,10 +66,8 @@ export function renderStatus(status: Status): string {
 }
 
 function sum(b: Books): string {
-  const left = b.received + b.recovered;
-  const right = b.forwarded + b.filtered + b.dropped + b.in_flight;
   const parts = `${b.forwarded} forwarded + ${b.filtered} filtered + ${b.dropped} dropped + ${b.in_flight} in flight`;
-  return `${b.received} received + ${b.recovered} recovered ${left === right ? '=' : '≠'} ${parts}`;
+  return `${b.received} received + ${b.recovered} recovered ${b.unaccounted === 0 ? '=' : '≠'} ${parts}`;
 }
 
 function said(error: string | null): string {

@@ -61,7 +61,7 @@ export interface LossStatus {
   last: string;
 }
 
-/** received + recovered = forwarded + filtered + dropped + in_flight */
+/** received + recovered = forwarded + filtered + dropped + in_flight + unaccounted */
 export interface Books {
   received: number;
   recovered: number;
@@ -69,6 +69,8 @@ export interface Books {
   filtered: number;
   dropped: number;
   in_flight: number;
+  /** 0. Anything else is a fault of the agent's: more than 0 is lost without a reason, less is counted twice. */
+  unaccounted: number;
 }
 
 export interface Status {

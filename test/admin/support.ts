@@ -3,7 +3,7 @@ import type { Status } from '../../src/admin/status.ts';
 
 export function statusOf(change: Partial<Status> = {}): Status {
   const file = { id: '8:1:2', size: 900, position: 900, lines: 9, truncated: 0, error: null };
-  const books = { received: 24, recovered: 0, forwarded: 20, filtered: 0, dropped: 1, in_flight: 3 };
+  const books = { received: 24, recovered: 0, forwarded: 20, filtered: 0, dropped: 1, in_flight: 3, unaccounted: 0 };
   return {
     version: '1.0.0',
     host: 'web-1',

@@ -226,9 +226,11 @@ function inputs(status: Status): [string, Books][] {
   return Object.entries(status.conservation.inputs);
 }
 
-function balanced({ received, recovered, forwarded, filtered, dropped, in_flight }: Books): boolean {
+function balanced({ received, recovered, forwarded, filtered, dropped, in_flight, unaccounted }: Books): boolean {
   const all = [received, recovered, forwarded, filtered, dropped, in_flight];
-  return received + recovered === forwarded + filtered + dropped + in_flight && all.every((n) => n >= 0);
+  return (
+    unaccounted === 0 && received + recovered === forwarded + filtered + dropped + in_flight && all.every((n) => n >= 0)
+  );
 }
 
 function spawnAgent(args: readonly string[], bound = false): ChildProcess {

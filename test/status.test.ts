@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Accounts } from '../src/core/account.ts';
+import type { Router } from '../src/core/router.ts';
+import type { Delivery } from '../src/delivery.ts';
+import type { StatsdSource } from '../src/sources/statsd/statsd.ts';
+import { books, imbalances } from '../src/status.ts';
+
+/** The books of one input with this many items in batches, in blocks and in a StatsD window. */
+function booksOf(accounts: Accounts, batches: number, blocks: number, window = 0) {
+  const stream = { account: accounts.of('logs.app') };
+  return books({
+    accounts,
+    router: { pending: () => [{ stream, weight: batches }] } as unknown as Router,
+    delivery: { pending: () => [{ input: 'logs.app', weight: blocks }] } as unknown as Delivery,
+    statsd: { inFlight: () => window } as unknown as StatsdSource,
+  });
+}
+
+test('books that add up say nothing', () => {
+  const accounts = new Accounts();
+  const app = accounts.of('logs.app');
+  app.received = 10;
+  app.recovered = 2;
+  app.forwarded = 6;
+  app.filtered = 1;
+  app.drop('refused', 2);
+  accounts.of('statsd').received = 4;
+  const all = booksOf(accounts, 1, 2, 4);
+  assert.equal(all.inputs['logs.app']!.unaccounted, 0);
+  assert.equal(all.total.unaccounted, 0);
+  assert.equal(all.total.in_flight, 7);
+  assert.deepEqual(imbalances(all), []);
+});
+
+test('what is lost without a reason, and what is counted twice, is said with its input and number', () => {
+  const accounts = new Accounts();
+  accounts.of('logs.app').received = 10;
+  accounts.of('logs.app').forwarded = 5;
+  accounts.of('statsd').received = 4;
+  const all = booksOf(accounts, 1, 2, 5);
+  assert.equal(all.inputs['logs.app']!.unaccounted, 2);
+  assert.equal(all.inputs.statsd!.unaccounted, -1);
+  assert.deepEqual(imbalances(all), [
+    'books of logs.app: 2 items are neither forwarded, dropped nor in flight; please report this',
+    'books of statsd: 1 items are counted twice; please report this',
+  ]);
+});
