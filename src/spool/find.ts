@@ -1,64 +1,104 @@
 /**
- * What a partition's directory holds when it is opened: its segments, its read state, what waits. Only the last segment
- * is read to its end, because only there a crash can have left half a batch; that tail is cut off and counted. Damage
- * elsewhere is found when it is read.
+ * What a partition's directory holds when it is opened: its segments, its read state, what waits, what is lost. Only the
+ * last segment is read to its end, because only there a crash can have left half a batch; that tail is cut off, kept in
+ * quarantine and counted. Damage elsewhere is found when it is read.
  */
-import { rename, stat, truncate, unlink, writeFile } from 'node:fs/promises';
+import { readdir, rename, stat, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { log } from '../log.ts';
+import { quarantine } from './quarantine.ts';
 import { ReadState } from './read-state.ts';
 import { basesIn, measured, type Segment } from './segment.ts';
 import { type BlockNote, noteLine, readNotes } from './sidecar.ts';
 import { Waiting } from './waiting.ts';
 
 export const STATE_FILE = 'read.state';
+const SIDECAR = /^(\d{20})\.weights$/;
+
+/** Bytes that were no batches, and the blocks that should have been there as far as the sidecars tell. */
+export interface Lost {
+  bytes: number;
+  notes: BlockNote[];
+  reason: 'spool_torn' | 'spool_damaged';
+}
 
 export interface Found {
   state: ReadState;
   segments: Segment[];
   next: number;
   waiting: Waiting;
+  lost: Lost[];
 }
 
 export function nothing(dir: string): Found {
-  return { state: new ReadState(join(dir, STATE_FILE)), segments: [], next: 0, waiting: new Waiting() };
+  return { state: new ReadState(join(dir, STATE_FILE)), segments: [], next: 0, waiting: new Waiting(), lost: [] };
 }
 
-/** `onTorn` is told how many bytes were cut off. */
-export async function find(dir: string, onTorn: (bytes: number) => void): Promise<Found> {
+export async function find(dir: string): Promise<Found> {
   const state = await ReadState.open(join(dir, STATE_FILE));
   try {
     const bases = await basesIn(dir);
     const segments: Segment[] = [];
     const waiting = new Waiting();
+    const lost = await findOrphans(dir, bases, state.acknowledged);
     for (const [i, base] of bases.entries()) {
       const following = bases[i + 1];
       const segment = await measured(dir, base, following);
-      if (following === undefined) await mendLast(segment, onTorn);
+      if (following === undefined) lost.push(...(await mendLast(segment, state.floor)));
       else if (segment.size === 0) {
-        await unlink(segment.log);
+        lost.push(...(await removeEmptied(segment, state.acknowledged)));
         continue;
       }
       await count(segment, state.acknowledged, waiting);
       segments.push(segment);
     }
     const next = Math.max(segments.at(-1)?.next ?? 0, state.acknowledged, state.floor);
-    return { state, segments, next, waiting };
+    return { state, segments, next, waiting, lost };
   } catch (error) {
     await state.close();
     throw error;
   }
 }
 
-async function mendLast({ log: path, weights, size, next }: Segment, onTorn: (bytes: number) => void): Promise<void> {
+/** A segment whose file is gone was removed on purpose, up to the acknowledged position; what lay behind that is lost. */
+async function findOrphans(dir: string, bases: number[], acknowledged: number): Promise<Lost[]> {
+  const lost: Lost[] = [];
+  for (const name of await readdir(dir)) {
+    const base = SIDECAR.exec(name)?.[1];
+    if (base === undefined || bases.includes(Number(base))) continue;
+    const path = join(dir, name);
+    const notes = (await readNotes(path)).filter((note) => note.offset >= acknowledged);
+    if (notes.length > 0) lost.push({ bytes: 0, notes, reason: 'spool_damaged' });
+    log.warn(`spool: ${path} has no segment beside it${notes.length > 0 ? '; what it held is lost' : ''}; removed`);
+    await unlink(path);
+  }
+  return lost;
+}
+
+async function removeEmptied({ log: path, weights }: Segment, acknowledged: number): Promise<Lost[]> {
+  const notes = (await readNotes(weights)).filter((note) => note.offset >= acknowledged);
+  log.warn(`spool: ${path} is empty${notes.length > 0 ? '; what it held is lost' : ''}; removed`);
+  await unlink(path);
+  await unlink(weights).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  return notes.length > 0 ? [{ bytes: 0, notes, reason: 'spool_damaged' }] : [];
+}
+
+async function mendLast({ log: path, weights, size, next }: Segment, floor: number): Promise<Lost[]> {
   const notes = await readNotes(weights);
   const valid = notes.filter((note) => note.offset < next);
   if (valid.length < notes.length) await rewriteNotes(weights, valid);
   const torn = (await stat(path)).size - size;
-  if (torn === 0) return;
-  log.warn(`spool: ${path}: the last ${torn} bytes are no whole batch; cut off`);
-  onTorn(torn);
+  if (torn === 0) return [];
+  const kept = await quarantine(path, size, torn).catch((error: Error) => {
+    log.warn(`spool: cannot keep the damaged end of ${path}: ${error.message}`);
+    return null;
+  });
+  log.warn(`spool: ${path}: the last ${torn} bytes are no whole batch; cut off${kept ? `, kept as ${kept}` : ''}`);
   await truncate(path, size);
+  // Below the floor: it went to Kafka from memory when the disk did not take it.
+  return [{ bytes: torn, notes: notes.filter((note) => note.offset >= Math.max(next, floor)), reason: 'spool_torn' }];
 }
 
 /** Notes of blocks that never came must not be taken for those of later blocks. */

@@ -17,6 +17,7 @@ import { log } from '../log.ts';
 import { Appender } from './appender.ts';
 import { type Found, find, nothing } from './find.ts';
 import { HandedOut } from './handed.ts';
+import { quarantine } from './quarantine.ts';
 import type { Identity, ReadState } from './read-state.ts';
 import { type Damage, type Entry, type Segment, SegmentReader } from './segment.ts';
 import { type BlockNote, readNotes, type Weights } from './sidecar.ts';
@@ -52,6 +53,8 @@ export class SpoolPartition {
   readonly #handed = new HandedOut();
   #readTo: number;
   #wakers: (() => void)[] = [];
+  /** Damaged bytes on their way to quarantine. */
+  #keeping: Promise<unknown> = Promise.resolve();
   #closing = false;
 
   private constructor(topic: string, dir: string, owner: Owner, found: Found) {
@@ -61,7 +64,7 @@ export class SpoolPartition {
     this.#segments = found.segments;
     this.#readTo = found.state.acknowledged;
     this.#waiting = found.waiting;
-    this.recovered = new Map(this.#waiting.weights);
+    this.recovered = this.#recover(found);
     const { sync, segmentBytes } = owner;
     this.#appender = new Appender(found.segments, found.next, {
       dir,
@@ -84,12 +87,19 @@ export class SpoolPartition {
   }
 
   static async open(topic: string, dir: string, owner: Owner): Promise<SpoolPartition> {
-    return new SpoolPartition(
-      topic,
-      dir,
-      owner,
-      await find(dir, (bytes) => owner.onDrop('spool', 0, bytes, 'spool_torn')),
-    );
+    return new SpoolPartition(topic, dir, owner, await find(dir));
+  }
+
+  /** What an earlier process left here, what is lost of it included: that is counted as dropped at once. */
+  #recover({ waiting, lost }: Found): Weights {
+    const recovered = new Map(waiting.weights);
+    for (const { bytes, notes, reason } of lost) {
+      reportLost(this.#owner, notes, bytes, reason);
+      for (const { weights } of notes) {
+        for (const [input, items] of weights) recovered.set(input, (recovered.get(input) ?? 0) + items);
+      }
+    }
+    return recovered;
   }
 
   get nextOffset(): number {
@@ -173,7 +183,7 @@ export class SpoolPartition {
           if (reader?.segment !== segment) {
             await reader?.close();
             reader = null;
-            reader = await SegmentReader.open(segment, (damage) => this.#damaged(damage));
+            reader = await SegmentReader.open(segment, (damage) => this.#damaged(segment, damage));
           }
           entry = await reader.next(this.#readTo);
         } catch (error) {
@@ -254,6 +264,7 @@ export class SpoolPartition {
   async close(): Promise<void> {
     this.#closing = true;
     await this.#appender.close();
+    await this.#keeping;
     if (this.nextOffset > 0) {
       this.#state.closed = this.#owner.sync !== 'never';
       await this.#state.write(true).catch((error) => this.#warn('cannot write the read position', error));
@@ -334,10 +345,12 @@ export class SpoolPartition {
     }
   }
 
-  #damaged({ from, to, bytes, notes }: Damage): void {
-    this.#warn(`${bytes} damaged bytes skipped, offsets ${from} to ${to - 1}`);
-    for (const note of notes) reportLoss(this.#owner, note, 'spool_damaged');
-    if (notes.length === 0) this.#owner.onDrop('spool', 0, bytes, 'spool_damaged');
+  #damaged(segment: Segment, { at, from, to, bytes, notes }: Damage): void {
+    this.#warn(`${bytes} damaged bytes at ${at} of ${segment.log} skipped, offsets ${from} to ${to - 1}`);
+    this.#keeping = this.#keeping
+      .then(() => quarantine(segment.log, at, bytes))
+      .catch((error) => this.#warn('cannot keep damaged bytes', error));
+    reportLost(this.#owner, notes, bytes, 'spool_damaged');
     for (const note of notes) this.#waiting.subtract(0, 0, note.weights);
     this.#waiting.subtract(to - from, bytes);
   }
@@ -379,6 +392,12 @@ export class SpoolPartition {
     const reason = error instanceof Error ? `: ${error.message}` : '';
     log.warnOnce(`spool ${this.topic} ${what}`, `spool of ${this.topic}: ${what}${reason}`);
   }
+}
+
+/** Lost blocks, or where nothing is known of them, lost bytes. */
+function reportLost(owner: Owner, notes: readonly BlockNote[], bytes: number, reason: string): void {
+  for (const note of notes) reportLoss(owner, note, reason);
+  if (notes.length === 0) owner.onDrop('spool', 0, bytes, reason);
 }
 
 /** A lost block, in each input's items; its bytes are shared out by them. */

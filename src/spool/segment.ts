@@ -43,9 +43,12 @@ export interface Entry {
 
 /** Bytes of a segment that were no batch, and what should have been there. */
 export interface Damage {
+  /** Where in the file. */
+  at: number;
+  bytes: number;
+  /** The offsets that are missing: [from, to). */
   from: number;
   to: number;
-  bytes: number;
   notes: BlockNote[];
 }
 
@@ -202,10 +205,11 @@ export class SegmentReader {
     await this.#file.read(rest, 0, rest.length, this.#at);
     const found = findBatch(rest, 1, this.offset, next);
     const from = this.offset;
+    const at = this.#at;
     const bytes = found < 0 ? rest.length : found;
     this.#at += bytes;
     this.offset = found < 0 ? next : Number(rest.readBigInt64BE(found));
     const notes = await this.#notes.takeRange(from, this.offset);
-    if (this.offset > low) this.#onDamage({ from, to: this.offset, bytes, notes });
+    if (this.offset > low) this.#onDamage({ at, bytes, from, to: this.offset, notes });
   }
 }

@@ -65,6 +65,7 @@ export class SegmentWriter {
 
   /** Brings everything to the medium; `next` is the offset that everything so far lies before. */
   async sync(next: number): Promise<void> {
+    await this.#weights.datasync();
     await this.#log.datasync();
     this.synced = Math.max(this.synced, next);
   }

@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { block, directory, openSpool, readAll, streamOf, TOPIC, valuesOf } from './blocks.ts';
 
 const segments = async (dir: string) =>
   (await readdir(join(dir, `${TOPIC}-0`))).filter((name) => name.endsWith('.log')).sort();
+
+/** Names and sizes of what is in quarantine. */
+async function quarantined(dir: string): Promise<[string, number][]> {
+  const names = (await readdir(join(dir, 'quarantine'))).sort();
+  return Promise.all(names.map(async (name) => [name, (await stat(join(dir, 'quarantine', name))).size]));
+}
 
 const numbered = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `value ${from + i}`);
 
@@ -86,7 +92,9 @@ test('a tail cut off at any byte of the last batch leaves the batches before it'
     await writeFile(sidecar, notes);
     const { spool: opened, drops } = await openSpool(dir);
     const partition = opened.partition(TOPIC);
-    assert.deepEqual(drops, [{ input: 'spool', records: 0, bytes: cut - first, reason: 'spool_torn' }]);
+    assert.deepEqual(drops, [{ input: 'statsd', records: 2, bytes: whole.length - first, reason: 'spool_torn' }]);
+    assert.deepEqual([...opened.recovered()], [['statsd', 5]]);
+    assert.deepEqual(await quarantined(dir), [[`${TOPIC}-0.00000000000000000000.${first}.bad`, cut - first]]);
     assert.equal(partition.nextOffset, 3);
     await partition.append(await block(['again']));
     const { values, entries } = await readAll(partition);
@@ -138,9 +146,39 @@ test('zeroed, emptied and missing segments cost what they held and nothing more'
   assert.deepEqual(values.map(Number.parseFloat), [18, ...Array.from({ length: 13 }, (_, i) => 27 + i)]);
   assert.equal(
     drops.filter((d) => d.input === 'statsd').reduce((sum, d) => sum + d.records, 0),
-    9 + 8,
+    9 + 9 + 8,
   );
+  assert.equal(opened.recovered().get('statsd'), 40);
+  assert.equal(opened.waiting().weights.get('statsd'), 14);
   await opened.close();
+  assert.deepEqual(await quarantined(dir), [
+    [`${TOPIC}-0.00000000000000000000.0.bad`, 9693],
+    [`${TOPIC}-0.00000000000000000018.1078.bad`, 422],
+  ]);
+});
+
+test('a segment whose file is gone is counted by its sidecar, as far as it was not acknowledged', async (t) => {
+  const dir = await directory(t);
+  const options = { max_size: 80_000 };
+  const { spool } = await openSpool(dir, options);
+  const partition = spool.partition(TOPIC);
+  for (let i = 0; i < 30; i++) await partition.append(await block([`${i} ${'x'.repeat(1000)}`], { weight: 2 }));
+  await readAll(partition);
+  await partition.acknowledge(4);
+  await spool.close();
+  await rm(join(dir, `${TOPIC}-0`, '00000000000000000000.log'));
+  const { spool: opened, drops } = await openSpool(dir, options);
+  assert.deepEqual(
+    drops.map((d) => [d.input, d.records, d.reason]),
+    Array.from({ length: 5 }, () => ['statsd', 2, 'spool_damaged']),
+  );
+  assert.equal(opened.recovered().get('statsd'), 52);
+  const { values } = await readAll(opened.partition(TOPIC), opened.partition(TOPIC).acknowledged);
+  assert.equal(values.length, 21);
+  await opened.close();
+  const { spool: again, drops: none } = await openSpool(dir, options);
+  assert.deepEqual(none, []);
+  await again.close();
 });
 
 test('a full spool drops its oldest segment and counts it by input', async (t) => {
