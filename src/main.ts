@@ -139,6 +139,16 @@ spool
     const dir = await spoolDirectory({ defaultPath: DEFAULT_CONFIG, ...options });
     await finish(dir === null ? Promise.resolve(2) : spoolCat(dir, topic, { json: options.json ?? false }));
   });
+spool
+  .command('check')
+  .description('look for damage: exit 1 if there is some')
+  .option('-c, --config <file>', 'configuration')
+  .option('--repair', 'take damaged bytes out and keep them in quarantine; the agent must be stopped')
+  .option('--json', 'print as JSON')
+  .action(async (options: { config?: string; repair?: boolean; json?: boolean }) => {
+    const { spoolCheck } = await import('./cli/spool-check.ts');
+    await finish(spoolCheck({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
 
 // A reader of our output that goes away (`| head`) is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -44,7 +44,7 @@ export async function find(dir: string): Promise<Found> {
     for (const [i, base] of bases.entries()) {
       const following = bases[i + 1];
       const segment = await measured(dir, base, following);
-      if (following === undefined) lost.push(...(await mendLast(segment, state.floor)));
+      if (following === undefined) lost.push(...(await mendLast(segment, state)));
       else if (segment.size === 0) {
         lost.push(...(await removeEmptied(segment, state.acknowledged)));
         continue;
@@ -85,20 +85,25 @@ async function removeEmptied({ log: path, weights }: Segment, acknowledged: numb
   return notes.length > 0 ? [{ bytes: 0, notes, reason: 'spool_damaged' }] : [];
 }
 
-async function mendLast({ log: path, weights, size, next }: Segment, floor: number): Promise<Lost[]> {
+async function mendLast({ log: path, weights, size, next }: Segment, state: ReadState): Promise<Lost[]> {
   const notes = await readNotes(weights);
+  const torn = (await stat(path)).size - size;
+  // Below the floor: it went to Kafka from memory when the disk did not take it.
+  const lost = torn === 0 ? [] : notes.filter((note) => note.offset >= Math.max(next, state.floor));
+  if (torn > 0) {
+    // Were it whole once, and sent, the broker would take what came under its offsets for a repetition.
+    for (const { offset, records } of lost) state.floor = Math.max(state.floor, offset + records);
+    await state.write(true);
+    const kept = await quarantine(path, size, torn).catch((error: Error) => {
+      log.warn(`spool: cannot keep the damaged end of ${path}: ${error.message}`);
+      return null;
+    });
+    log.warn(`spool: ${path}: the last ${torn} bytes are no whole batch; cut off${kept ? `, kept as ${kept}` : ''}`);
+    await truncate(path, size);
+  }
   const valid = notes.filter((note) => note.offset < next);
   if (valid.length < notes.length) await rewriteNotes(weights, valid);
-  const torn = (await stat(path)).size - size;
-  if (torn === 0) return [];
-  const kept = await quarantine(path, size, torn).catch((error: Error) => {
-    log.warn(`spool: cannot keep the damaged end of ${path}: ${error.message}`);
-    return null;
-  });
-  log.warn(`spool: ${path}: the last ${torn} bytes are no whole batch; cut off${kept ? `, kept as ${kept}` : ''}`);
-  await truncate(path, size);
-  // Below the floor: it went to Kafka from memory when the disk did not take it.
-  return [{ bytes: torn, notes: notes.filter((note) => note.offset >= Math.max(next, floor)), reason: 'spool_torn' }];
+  return torn > 0 ? [{ bytes: torn, notes: lost, reason: 'spool_torn' }] : [];
 }
 
 /** Notes of blocks that never came must not be taken for those of later blocks. */

@@ -118,13 +118,25 @@ export async function acknowledgedIn(path: string): Promise<number> {
   return (await latestSlot(path))?.acknowledged ?? 0;
 }
 
+/** False: there is something, and none of it can be read. */
+export async function stateIsWhole(path: string): Promise<boolean> {
+  const bytes = await readIfThere(path);
+  return bytes.length === 0 || slotsIn(bytes).length > 0;
+}
+
 async function latestSlot(path: string) {
-  const bytes = await readFile(path).catch((error) => {
+  return slotsIn(await readIfThere(path)).sort((a, b) => (a.counter < b.counter ? 1 : -1))[0];
+}
+
+function slotsIn(bytes: Buffer) {
+  return [readSlot(bytes, 0), readSlot(bytes, SLOT_DISTANCE)].filter((slot) => slot !== null);
+}
+
+function readIfThere(path: string): Promise<Buffer> {
+  return readFile(path).catch((error) => {
     if (error.code === 'ENOENT') return Buffer.alloc(0);
     throw error;
   });
-  const slots = [readSlot(bytes, 0), readSlot(bytes, SLOT_DISTANCE)].filter((slot) => slot !== null);
-  return slots.sort((a, b) => (a.counter < b.counter ? 1 : -1))[0];
 }
 
 function readSlot(bytes: Buffer, at: number) {

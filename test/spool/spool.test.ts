@@ -95,7 +95,8 @@ test('a tail cut off at any byte of the last batch leaves the batches before it'
     assert.deepEqual(drops, [{ input: 'statsd', records: 2, bytes: whole.length - first, reason: 'spool_torn' }]);
     assert.deepEqual([...opened.recovered()], [['statsd', 5]]);
     assert.deepEqual(await quarantined(dir), [[`${TOPIC}-0.00000000000000000000.${first}.bad`, cut - first]]);
-    assert.equal(partition.nextOffset, 3);
+    // Not 3: the broker may have had the whole of it once, and would take other records for a repetition.
+    assert.equal(partition.nextOffset, 5);
     await partition.append(await block(['again']));
     const { values, entries } = await readAll(partition);
     assert.deepEqual(values, [...numbered(0, 3), 'again']);

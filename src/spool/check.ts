@@ -1,0 +1,196 @@
+/**
+ * Looks through the files of a spool partition for damage, and mends it.
+ *
+ *   | good batches | damaged | good batches |        one segment
+ *   -> <base>.log: the first stretch   <its base>.log: the second   quarantine: what was damaged
+ *
+ * A batch's offset follows from what stands before it in its segment, so what comes after a gap gets a segment of its
+ * own, named after its first offset. New files are written and synced under the name `<base>.log.repaired` first: a
+ * repair that was interrupted is finished by the next one, and until then loses nothing.
+ */
+import { open, readdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readHeader } from '../kafka/record-batch.ts';
+import { STATE_FILE } from './find.ts';
+import { quarantine } from './quarantine.ts';
+import { stateIsWhole } from './read-state.ts';
+import { basesIn, type Damage, measured, type Segment, SegmentReader, segmentAt } from './segment.ts';
+import { noteLine, readNotes } from './sidecar.ts';
+
+const REPAIRED = '.repaired';
+
+/** What is wrong in one place. */
+export interface Flaw {
+  path: string;
+  /**
+   * damaged: bytes between good batches that are none. torn: bytes at the end that are no whole batch, as a kill leaves
+   * them (and a running agent while it writes): the next start cuts them off and counts them. empty: a segment without a byte. interrupted: left by a repair that did not end.
+   * state: the read position cannot be read, so all that is kept is sent again.
+   */
+  kind: 'damaged' | 'torn' | 'empty' | 'interrupted' | 'state';
+  at: number;
+  bytes: number;
+  /** Records that are missing, as far as the offsets tell. */
+  records: number | null;
+}
+
+export interface PartitionReport {
+  segments: number;
+  /** Records in good batches. */
+  records: number;
+  flaws: Flaw[];
+}
+
+/** Batches without damage between them: bytes [at, end) of the file, the first one's offset `base`. */
+interface Stretch {
+  at: number;
+  end: number;
+  base: number;
+}
+
+interface Inspected {
+  segment: Segment;
+  records: number;
+  stretches: Stretch[];
+  flaws: Flaw[];
+}
+
+/** Reads everything in a partition's directory; changes nothing. */
+export async function checkPartition(dir: string): Promise<PartitionReport> {
+  const report: PartitionReport = { segments: 0, records: 0, flaws: await strays(dir) };
+  for await (const { records, flaws } of inspected(dir)) {
+    report.segments++;
+    report.records += records;
+    report.flaws.push(...flaws);
+  }
+  return report;
+}
+
+/** Mends what `checkPartition` finds; nobody else may use the directory meanwhile. What is taken out is in quarantine. */
+export async function repairPartition(dir: string): Promise<void> {
+  await finishInterrupted(dir);
+  for await (const found of inspected(dir)) {
+    if (found.flaws.some(({ kind }) => kind !== 'torn')) await repairSegment(dir, found);
+  }
+  if (!(await stateIsWhole(join(dir, STATE_FILE)))) await unlink(join(dir, STATE_FILE));
+}
+
+async function strays(dir: string): Promise<Flaw[]> {
+  const flaws: Flaw[] = [];
+  const nothing = { at: 0, bytes: 0, records: null };
+  for (const name of await readdir(dir)) {
+    if (name.endsWith(REPAIRED)) flaws.push({ path: join(dir, name), kind: 'interrupted', ...nothing });
+  }
+  const state = join(dir, STATE_FILE);
+  if (!(await stateIsWhole(state))) flaws.push({ path: state, kind: 'state', ...nothing });
+  return flaws;
+}
+
+async function* inspected(dir: string): AsyncGenerator<Inspected, void> {
+  const bases = await basesIn(dir);
+  for (const [i, base] of bases.entries()) {
+    try {
+      yield await inspect(await measured(dir, base, bases[i + 1]));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error; // else: trimmed by the agent meanwhile
+    }
+  }
+}
+
+async function inspect(segment: Segment): Promise<Inspected> {
+  const path = segment.log;
+  const { size } = await stat(path);
+  if (size === 0) {
+    const missing = segment.next > segment.base ? segment.next - segment.base : null;
+    const flaws: Flaw[] = missing === null ? [] : [{ path, kind: 'empty', at: 0, bytes: 0, records: missing }];
+    return { segment, records: 0, stretches: [], flaws };
+  }
+  const damages: Damage[] = [];
+  const stretches: Stretch[] = [];
+  let records = 0;
+  let at = 0;
+  const reader = await SegmentReader.open(segment, (damage) => damages.push(damage));
+  try {
+    for (let entry = await reader.next(0); entry; entry = await reader.next(0)) {
+      const gap = damages.at(-1);
+      if (gap && gap.at + gap.bytes > at) at = gap.at + gap.bytes;
+      const last = stretches.at(-1);
+      if (last?.end === at) last.end += entry.bytes;
+      else stretches.push({ at, end: at + entry.bytes, base: entry.baseOffset });
+      at += entry.bytes;
+      records += entry.count;
+    }
+  } finally {
+    await reader.close();
+  }
+  const flaws = damages.map(({ at, bytes, from, to }): Flaw => {
+    return { path, kind: 'damaged', at, bytes, records: to - from };
+  });
+  if (size > segment.size) {
+    flaws.push({ path, kind: 'torn', at: segment.size, bytes: size - segment.size, records: null });
+  }
+  return { segment, records, stretches, flaws };
+}
+
+async function repairSegment(dir: string, { segment, stretches, flaws }: Inspected): Promise<void> {
+  for (const { kind, at, bytes } of flaws) {
+    if (kind === 'damaged' && (await quarantine(segment.log, at, bytes)) === null) {
+      throw new Error(`cannot keep ${bytes} bytes of ${segment.log}: the quarantine is full; move its files away`);
+    }
+  }
+  const whole = await readFile(segment.log);
+  const notes = await readNotes(segment.weights);
+  const repaired: string[] = [];
+  for (const { at, end, base } of stretches) {
+    const next = numberBatches(whole.subarray(at, end), base);
+    // A torn end stays where it is, and with it the notes that say what it was to be.
+    const last = end === segment.size;
+    const bytes = whole.subarray(at, last ? whole.length : end);
+    const target = segmentAt(dir, base);
+    const own = notes.filter((note) => note.offset >= base && (last || note.offset < next));
+    await writeFile(target.weights, own.map(noteLine).join(''), { mode: 0o640, flush: true });
+    await writeFile(`${target.log}${REPAIRED}`, bytes, { mode: 0o640, flush: true });
+    repaired.push(target.log);
+  }
+  await syncDirectory(dir);
+  // The first one takes the place of the whole, so that no batch is ever there twice.
+  for (const log of repaired) await rename(`${log}${REPAIRED}`, log);
+  if (!repaired.includes(segment.log)) {
+    await unlink(segment.log);
+    await unlink(segment.weights).catch(ignoreMissing);
+  }
+  await syncDirectory(dir);
+}
+
+/** Writes into each batch's header the offset that follows from the first one's; returns the offset after the last. */
+function numberBatches(bytes: Buffer, base: number): number {
+  let next = base;
+  for (let at = 0; at < bytes.length; ) {
+    const header = readHeader(bytes, at)!;
+    bytes.writeBigInt64BE(BigInt(next), at);
+    next += header.count;
+    at += header.bytes;
+  }
+  return next;
+}
+
+async function finishInterrupted(dir: string): Promise<void> {
+  const names = (await readdir(dir)).filter((name) => name.endsWith(REPAIRED)).sort();
+  for (const name of names) {
+    const path = join(dir, name);
+    await rename(path, path.slice(0, -REPAIRED.length));
+  }
+}
+
+async function syncDirectory(dir: string): Promise<void> {
+  const handle = await open(dir, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
+}

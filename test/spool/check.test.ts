@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { checkPartition, repairPartition } from '../../src/spool/check.ts';
+import { block, directory, openSpool, readAll, TOPIC } from './blocks.ts';
+
+/** A partition with 40 blocks of one record in segments of 9, two items a record. */
+async function written(t: TestContext): Promise<{ dir: string; partition: string; segment: (base: number) => string }> {
+  const dir = await directory(t);
+  const { spool } = await openSpool(dir, { max_size: 80_000 });
+  for (let i = 0; i < 40; i++) {
+    await spool.partition(TOPIC).append(await block([`${i} ${'x'.repeat(1000)}`], { weight: 2 }));
+  }
+  await spool.close();
+  const partition = join(dir, `${TOPIC}-0`);
+  return { dir, partition, segment: (base) => join(partition, `${String(base).padStart(20, '0')}.log`) };
+}
+
+/** What a spool that is opened there reads: numbers of records, and what it counted as lost. */
+async function readBack(dir: string) {
+  const { spool, drops } = await openSpool(dir, { max_size: 80_000 });
+  const { values, entries } = await readAll(spool.partition(TOPIC));
+  assert.ok(entries.every((e) => e.note?.offset === e.baseOffset));
+  const [waiting, recovered] = [spool.waiting(), spool.recovered().get('statsd')];
+  await spool.close();
+  return { numbers: values.map(Number.parseFloat), drops, waiting, recovered };
+}
+
+async function flip(path: string, at: number): Promise<void> {
+  const bytes = await readFile(path);
+  bytes[at]! ^= 0x55;
+  await writeFile(path, bytes);
+}
+
+test('files without damage are whole, and stay as they are when they are repaired', async (t) => {
+  const { dir, partition } = await written(t);
+  assert.deepEqual(await checkPartition(partition), { segments: 5, records: 40, flaws: [] });
+  const before = await readdir(partition);
+  await repairPartition(partition);
+  assert.deepEqual(await readdir(partition), before);
+  assert.equal((await readBack(dir)).numbers.length, 40);
+});
+
+test('damage in the middle, at the beginning and an empty segment are found, taken out and kept', async (t) => {
+  const { dir, partition, segment } = await written(t);
+  const size = (await stat(segment(0))).size / 9;
+  await flip(segment(0), 3 * size + 100);
+  await flip(segment(0), 4 * size + 100);
+  await flip(segment(0), 7 * size + 100);
+  await flip(segment(9), 50);
+  await truncate(segment(18), 0);
+  const { flaws, records } = await checkPartition(partition);
+  assert.deepEqual(
+    flaws.map(({ path, ...rest }) => rest),
+    [
+      { kind: 'damaged', at: 3 * size, bytes: 2 * size, records: 2 },
+      { kind: 'damaged', at: 7 * size, bytes: size, records: 1 },
+      { kind: 'damaged', at: 0, bytes: flaws[2]!.bytes, records: 1 },
+      { kind: 'empty', at: 0, bytes: 0, records: 9 },
+    ],
+  );
+  assert.equal(records, 27);
+  await repairPartition(partition);
+  assert.deepEqual(await checkPartition(partition), { segments: 7, records: 27, flaws: [] });
+  const rest = [0, 1, 2, 5, 6, 8, 10, 11, 12, 13, 14, 15, 16, 17, ...Array.from({ length: 13 }, (_, i) => 27 + i)];
+  const back = await readBack(dir);
+  assert.deepEqual(back.numbers, rest);
+  assert.deepEqual(back.drops, []);
+  assert.equal(back.recovered, 54);
+  assert.equal(back.waiting.records, 27);
+  assert.equal((await readdir(join(dir, 'quarantine'))).length, 3);
+});
+
+test('a torn end is no damage; a repair of the same segment leaves it to the next start, which counts it', async (t) => {
+  const { dir, partition, segment } = await written(t);
+  const { size } = await stat(segment(36));
+  await truncate(segment(36), size - 10);
+  assert.deepEqual(
+    (await checkPartition(partition)).flaws.map(({ kind }) => kind),
+    ['torn'],
+  );
+  await flip(segment(36), 100);
+  await repairPartition(partition);
+  assert.deepEqual(
+    (await checkPartition(partition)).flaws.map(({ kind }) => kind),
+    ['torn'],
+  );
+  const { numbers, drops } = await readBack(dir);
+  assert.deepEqual(numbers, [...Array(36).keys(), 37, 38]);
+  assert.deepEqual(
+    drops.map(({ input, records, reason }) => [input, records, reason]),
+    [['statsd', 2, 'spool_torn']],
+  );
+});
+
+test('a repair that was interrupted is finished by the next one', async (t) => {
+  const { dir, partition, segment } = await written(t);
+  await flip(segment(9), 5000);
+  await repairPartition(partition);
+  const whole = (await readBack(dir)).numbers;
+  const split = (await readdir(partition)).filter((name) => name.endsWith('.log')).sort()[2]!;
+  await rename(join(partition, split), join(partition, `${split}.repaired`));
+  const { flaws } = await checkPartition(partition);
+  assert.ok(flaws.some(({ kind }) => kind === 'interrupted'));
+  await repairPartition(partition);
+  assert.deepEqual((await checkPartition(partition)).flaws, []);
+  assert.deepEqual((await readBack(dir)).numbers, whole);
+});
+
+test('a read position that cannot be read is said, and removed', async (t) => {
+  const { dir, partition } = await written(t);
+  await writeFile(join(partition, 'read.state'), 'nonsense');
+  assert.deepEqual(
+    (await checkPartition(partition)).flaws.map(({ kind }) => kind),
+    ['state'],
+  );
+  await repairPartition(partition);
+  assert.deepEqual((await checkPartition(partition)).flaws, []);
+  assert.equal((await readBack(dir)).numbers.length, 40);
+});
