@@ -55,9 +55,8 @@ async function check(dir: string, options: { repair?: boolean; json?: boolean })
     const topic = topicOf(name);
     if (topic === null) continue;
     const before = await checkPartition(join(dir, name));
-    const bad = before.flaws.filter(({ kind }) => kind !== 'torn').length;
-    if (bad > 0 && options.repair) await repairPartition(join(dir, name));
-    else damaged += bad;
+    if (before.flaws.length > 0 && options.repair) await repairPartition(join(dir, name));
+    else damaged += before.flaws.filter(({ kind }) => kind !== 'torn').length;
     reports.push({ topic, ...before });
   }
   process.stdout.write(options.json ? `${JSON.stringify(reports)}\n` : table(reports, options.repair ?? false));
@@ -85,7 +84,7 @@ function said({ kind, at, bytes, records }: Flaw, repair: boolean): string {
     case 'damaged':
       return `${bytes} damaged bytes at ${at}${lost}${repair ? ': taken out, kept in quarantine' : ''}`;
     case 'torn':
-      return `the last ${bytes} bytes are no whole batch: the next start cuts them off and counts them`;
+      return `the last ${bytes} bytes are the beginning of a batch: ${repair ? 'cut off, kept in quarantine' : 'the next start cuts them off and counts them'}`;
     case 'empty':
       return `empty${lost}${repair ? ': removed' : ''}`;
     case 'interrupted':

@@ -19,6 +19,8 @@ export interface AppenderOptions {
   /** Resolves when `bytes` more may be written, and counts them. */
   admit(bytes: number): Promise<void>;
   release(bytes: number): void;
+  /** Called before the first block is written. */
+  prepare(): Promise<void>;
   onWritten(note: BlockNote): void;
   /** A block waits in memory. */
   onHeld(): void;
@@ -169,6 +171,7 @@ export class Appender {
     const segment = last && fits(last) ? last : segmentAt(this.#o.dir, this.next);
     this.busy = segment;
     await mkdir(this.#o.dir, { recursive: true, mode: 0o750 });
+    await this.#o.prepare();
     const opened = await SegmentWriter.open(segment);
     if (segment !== last) this.#segments.push(segment);
     this.#writer = opened;

@@ -10,10 +10,10 @@
  */
 import { open, readdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readHeader } from '../kafka/record-batch.ts';
-import { STATE_FILE } from './find.ts';
+import { HEADER_BYTES, readHeader } from '../kafka/record-batch.ts';
+import { mendLast, STATE_FILE } from './find.ts';
 import { quarantine } from './quarantine.ts';
-import { stateIsWhole } from './read-state.ts';
+import { ReadState, stateIsWhole } from './read-state.ts';
 import { basesIn, type Damage, measured, type Segment, SegmentReader, segmentAt } from './segment.ts';
 import { noteLine, readNotes } from './sidecar.ts';
 
@@ -23,8 +23,8 @@ const REPAIRED = '.repaired';
 export interface Flaw {
   path: string;
   /**
-   * damaged: bytes between good batches that are none. torn: bytes at the end that are no whole batch, as a kill leaves
-   * them (and a running agent while it writes): the next start cuts them off and counts them. empty: a segment without a byte. interrupted: left by a repair that did not end.
+   * damaged: bytes that should be a batch and are none. torn: the beginning of a batch at the end, as a kill leaves it
+   * (and a running agent while it writes): no damage, the next start cuts it off and counts it. empty: a segment without a byte. interrupted: left by a repair that did not end.
    * state: the read position cannot be read, so all that is kept is sent again.
    */
   kind: 'damaged' | 'torn' | 'empty' | 'interrupted' | 'state';
@@ -68,11 +68,27 @@ export async function checkPartition(dir: string): Promise<PartitionReport> {
 
 /** Mends what `checkPartition` finds; nobody else may use the directory meanwhile. What is taken out is in quarantine. */
 export async function repairPartition(dir: string): Promise<void> {
+  const path = join(dir, STATE_FILE);
+  if (!(await stateIsWhole(path))) await unlink(path);
   await finishInterrupted(dir);
   for await (const found of inspected(dir)) {
-    if (found.flaws.some(({ kind }) => kind !== 'torn')) await repairSegment(dir, found);
+    const { segment, flaws } = found;
+    if (flaws.some(({ kind, at }) => kind !== 'torn' && at < segment.size) || segment.size === 0) {
+      await repairSegment(dir, found);
+    }
   }
-  if (!(await stateIsWhole(join(dir, STATE_FILE)))) await unlink(join(dir, STATE_FILE));
+  for await (const { segment, flaws } of inspected(dir)) {
+    if (flaws.some(({ at }) => at >= segment.size)) await cutEnd(segment, path);
+  }
+}
+
+async function cutEnd(segment: Segment, statePath: string): Promise<void> {
+  const state = await ReadState.open(statePath);
+  try {
+    await mendLast(segment, state);
+  } finally {
+    await state.close();
+  }
 }
 
 async function strays(dir: string): Promise<Flaw[]> {
@@ -126,15 +142,21 @@ async function inspect(segment: Segment): Promise<Inspected> {
   const flaws = damages.map(({ at, bytes, from, to }): Flaw => {
     return { path, kind: 'damaged', at, bytes, records: to - from };
   });
-  if (size > segment.size) {
-    flaws.push({ path, kind: 'torn', at: segment.size, bytes: size - segment.size, records: null });
-  }
+  if (size > segment.size) flaws.push(await endOf(segment, size));
   return { segment, records, stretches, flaws };
+}
+
+/** Behind the last good batch: the beginning of another, or damage. */
+async function endOf({ log: path, size: at }: Segment, size: number): Promise<Flaw> {
+  const bytes = size - at;
+  const header = readHeader((await readFile(path)).subarray(at));
+  const cut = bytes < HEADER_BYTES || (header !== null && header.bytes > bytes);
+  return { path, kind: cut ? 'torn' : 'damaged', at, bytes, records: null };
 }
 
 async function repairSegment(dir: string, { segment, stretches, flaws }: Inspected): Promise<void> {
   for (const { kind, at, bytes } of flaws) {
-    if (kind === 'damaged' && (await quarantine(segment.log, at, bytes)) === null) {
+    if (kind === 'damaged' && at < segment.size && (await quarantine(segment.log, at, bytes)) === null) {
       throw new Error(`cannot keep ${bytes} bytes of ${segment.log}: the quarantine is full; move its files away`);
     }
   }
@@ -143,7 +165,7 @@ async function repairSegment(dir: string, { segment, stretches, flaws }: Inspect
   const repaired: string[] = [];
   for (const { at, end, base } of stretches) {
     const next = numberBatches(whole.subarray(at, end), base);
-    // A torn end stays where it is, and with it the notes that say what it was to be.
+    // What lies behind the last batch stays where it is, and with it the notes that say what it was to be.
     const last = end === segment.size;
     const bytes = whole.subarray(at, last ? whole.length : end);
     const target = segmentAt(dir, base);

@@ -75,7 +75,7 @@ class Drain {
     let expected = this.#partition.acknowledged;
     for await (const entry of this.#partition.read(expected, { signal })) {
       const block = await blockOf(this.#partition.topic, entry);
-      if (entry.baseOffset !== expected) await this.#startOver();
+      if (entry.baseOffset !== expected || this.#partition.identityIsUnsafe) await this.#startOver();
       const sender = this.#senders.get(block.key) ?? (await this.#newSender(block.key, entry.baseOffset));
       await this.#partition.mayBeSent(signal);
       signal.throwIfAborted();

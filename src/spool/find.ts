@@ -85,7 +85,8 @@ async function removeEmptied({ log: path, weights }: Segment, acknowledged: numb
   return notes.length > 0 ? [{ bytes: 0, notes, reason: 'spool_damaged' }] : [];
 }
 
-async function mendLast({ log: path, weights, size, next }: Segment, state: ReadState): Promise<Lost[]> {
+/** Cuts off what lies behind the last good batch of the last segment; its offsets are not given again. */
+export async function mendLast({ log: path, weights, size, next }: Segment, state: ReadState): Promise<Lost[]> {
   const notes = await readNotes(weights);
   const torn = (await stat(path)).size - size;
   // Below the floor: it went to Kafka from memory when the disk did not take it.
@@ -119,9 +120,15 @@ async function count(segment: Segment, acknowledged: number, waiting: Waiting): 
   segment.lastTime = notes.at(-1)?.time ?? modified;
   if (segment.next <= acknowledged) return;
   let bytes = segment.size;
+  let records = 0;
   for (const note of notes) {
-    if (note.offset >= acknowledged) waiting.add(0, 0, note.weights);
-    else bytes -= note.bytes;
+    if (note.offset < acknowledged) bytes -= note.bytes;
+    else {
+      waiting.add(0, 0, note.weights);
+      records += note.records;
+    }
   }
-  waiting.add(segment.next - Math.max(segment.base, acknowledged), Math.max(0, bytes));
+  // Without notes the offsets say it, gaps included.
+  if (notes.length === 0) records = segment.next - Math.max(segment.base, acknowledged);
+  waiting.add(records, Math.max(0, bytes));
 }

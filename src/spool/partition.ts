@@ -55,6 +55,9 @@ export class SpoolPartition {
   #wakers: (() => void)[] = [];
   /** Damaged bytes on their way to quarantine. */
   #keeping: Promise<unknown> = Promise.resolve();
+  /** The disk did not take the read position. */
+  #unwritten = false;
+  #retry: NodeJS.Timeout | undefined;
   #closing = false;
 
   private constructor(topic: string, dir: string, owner: Owner, found: Found) {
@@ -72,6 +75,7 @@ export class SpoolPartition {
       segmentBytes,
       admit: (bytes) => owner.admit(bytes),
       release: (bytes) => owner.release(bytes),
+      prepare: () => this.#state.reserve(),
       onWritten: (note) => {
         this.#waiting.add(note.records, note.bytes, note.weights);
         this.#wake();
@@ -120,10 +124,22 @@ export class SpoolPartition {
     return this.#segments.reduce((sum, segment) => sum + segment.size, 0);
   }
 
-  /** Writes an identity down before a block is sent under it. */
+  /**
+   * Writes an identity down before a block is sent under it. Where the disk does not take it, a kill brings the one back
+   * that was written last: what was sent since may then come twice, and nothing is lost.
+   */
   async setIdentity(identity: Identity | null): Promise<void> {
     this.#state.identity = identity;
     await this.#persist();
+  }
+
+  /**
+   * True: a kill would give offsets again that went out under the identity which it would bring back, and the broker
+   * would take other records for repetitions. Nothing may be sent under that identity any more.
+   */
+  get identityIsUnsafe(): boolean {
+    const { floor, persistedFloor, identity, persistedIdentity } = this.#state;
+    return floor > persistedFloor && identity !== null && identity === persistedIdentity;
   }
 
   /** Why the disk does not take what is appended; null when it does. */
@@ -203,9 +219,12 @@ export class SpoolPartition {
     }
   }
 
-  /** Waits until a block that was handed out may be sent: the persisted position is at most five blocks behind it. */
+  /**
+   * Waits until a block that was handed out may be sent: the persisted position is at most five blocks behind it. A disk
+   * that does not take the position is not waited for: a kill then brings more than five blocks twice.
+   */
   async mayBeSent(signal: AbortSignal): Promise<void> {
-    while (this.#handed.tooMany && !signal.aborted) await this.#grown(signal);
+    while (this.#handed.tooMany && !this.#unwritten && !signal.aborted) await this.#grown(signal);
   }
 
   /** Everything handed out before `offset` is safe elsewhere. Resolves when that is written down. */
@@ -263,6 +282,7 @@ export class SpoolPartition {
   /** Syncs and closes. Blocks whose append waits for a disk are refused. */
   async close(): Promise<void> {
     this.#closing = true;
+    clearTimeout(this.#retry);
     await this.#appender.close();
     await this.#keeping;
     if (this.nextOffset > 0) {
@@ -279,7 +299,10 @@ export class SpoolPartition {
     return entry;
   }
 
-  /** The block that the disk does not take. Its offset must not be given again, so that is written down first. */
+  /**
+   * The block that the disk does not take. Its offset must not be given again, so that is written down first; where the
+   * disk does not take that either, whoever sends it looks at `identityIsUnsafe`.
+   */
   async #fromMemory(): Promise<Entry | null> {
     const held = this.#appender.takeHeld();
     if (!held) return null;
@@ -301,6 +324,10 @@ export class SpoolPartition {
     await this.#persist();
     this.#handed.persisted(this.#state.persisted);
     this.#wake();
+    await this.#removePassed();
+  }
+
+  async #removePassed(): Promise<void> {
     for (const segment of this.#segments.filter((s) => s.next <= this.#state.persisted)) {
       if (segment !== this.#segments.at(-1) || this.#owner.pressed) await this.#remove(segment);
     }
@@ -323,26 +350,40 @@ export class SpoolPartition {
   async #erase(segment: Segment, writer: SegmentWriter | null): Promise<void> {
     // The last segment's name says which offset comes next; without it the state must.
     this.#state.floor = Math.max(this.#state.floor, segment.next);
-    if ((this.#segments.at(-1)?.next ?? 0) < segment.next) await this.#persist();
+    const known = (this.#segments.at(-1)?.next ?? 0) >= segment.next || (await this.#persist());
     await writer?.close();
+    this.#owner.release(segment.size);
+    // Where neither says it, the files stay: after a kill they are read again rather than their offsets given again.
+    if (!known) return;
     for (const path of [segment.log, segment.weights]) {
       await unlink(path).catch((error) => {
         if (error.code !== 'ENOENT') this.#warn('cannot remove a segment', error);
       });
     }
-    this.#owner.release(segment.size);
   }
 
-  async #persist(): Promise<void> {
-    for (;;) {
-      try {
-        return await this.#state.write(this.#owner.sync === 'always');
-      } catch (error) {
-        this.#warn('cannot write the read position', error);
-        if (this.#closing) return;
-        await delay(RETRY_MS);
-      }
+  /** False: the disk did not take it. It is tried again until it does. */
+  async #persist(): Promise<boolean> {
+    try {
+      await this.#state.write(this.#owner.sync === 'always');
+      if (this.#unwritten) log.info(`spool of ${this.topic}: the read position is written again`);
+      this.#unwritten = false;
+      return true;
+    } catch (error) {
+      this.#warn('cannot write the read position; a kill now would send records again', error);
+      this.#unwritten = true;
+      if (!this.#closing) this.#retry ??= setTimeout(() => void this.#persistAgain(), RETRY_MS).unref();
+      this.#wake();
+      return false;
     }
+  }
+
+  async #persistAgain(): Promise<void> {
+    this.#retry = undefined;
+    if (this.#closing || !(await this.#persist())) return;
+    this.#handed.persisted(this.#state.persisted);
+    this.#wake();
+    await this.#removePassed();
   }
 
   #damaged(segment: Segment, { at, from, to, bytes, notes }: Damage): void {

@@ -39,6 +39,8 @@ export class ReadState {
   closed = false;
   /** What is on disk. */
   persisted = 0;
+  persistedFloor = 0;
+  persistedIdentity: Identity | null = null;
   readonly #path: string;
   #file: FileHandle | null = null;
   #counter = 0n;
@@ -58,10 +60,19 @@ export class ReadState {
     state.acknowledged = latest.acknowledged;
     state.persisted = latest.acknowledged;
     state.floor = latest.floor;
+    state.persistedFloor = latest.floor;
     if (latest.closed || latest.boot === thisBoot()) state.identity = latest.identity;
+    state.persistedIdentity = state.identity;
     // From here on the spool is not closed: without this, a power cut before the next write would look like a close.
     if (latest.closed) await state.write(true);
     return state;
+  }
+
+  /** Takes its place on the disk now, so that a disk that is full later does not keep it from being written. */
+  async reserve(): Promise<void> {
+    if (this.#file) return;
+    await this.write();
+    await this.write();
   }
 
   /** Resolves when the fields as they are now are written; calls that come while one is under way share the next. */
@@ -89,12 +100,14 @@ export class ReadState {
 
   async #put(sync: boolean): Promise<void> {
     const counter = this.#counter + 1n;
-    const acknowledged = this.acknowledged;
+    const { acknowledged, floor, identity } = this;
     this.#file ??= await openOrCreate(this.#path);
     await this.#file.write(this.#slot(counter), 0, SLOT_BYTES, counter % 2n === 0n ? 0 : SLOT_DISTANCE);
     if (sync) await this.#file.datasync();
     this.#counter = counter;
     this.persisted = acknowledged;
+    this.persistedFloor = floor;
+    this.persistedIdentity = identity;
   }
 
   #slot(counter: bigint): Buffer {

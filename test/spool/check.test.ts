@@ -23,8 +23,9 @@ async function readBack(dir: string) {
   const { values, entries } = await readAll(spool.partition(TOPIC));
   assert.ok(entries.every((e) => e.note?.offset === e.baseOffset));
   const [waiting, recovered] = [spool.waiting(), spool.recovered().get('statsd')];
+  const next = spool.partition(TOPIC).nextOffset;
   await spool.close();
-  return { numbers: values.map(Number.parseFloat), drops, waiting, recovered };
+  return { numbers: values.map(Number.parseFloat), drops, waiting, recovered, next };
 }
 
 async function flip(path: string, at: number): Promise<void> {
@@ -62,7 +63,7 @@ test('damage in the middle, at the beginning and an empty segment are found, tak
   );
   assert.equal(records, 27);
   await repairPartition(partition);
-  assert.deepEqual(await checkPartition(partition), { segments: 7, records: 27, flaws: [] });
+  assert.deepEqual(await checkPartition(partition), { segments: 6, records: 27, flaws: [] });
   const rest = [0, 1, 2, 5, 6, 8, 10, 11, 12, 13, 14, 15, 16, 17, ...Array.from({ length: 13 }, (_, i) => 27 + i)];
   const back = await readBack(dir);
   assert.deepEqual(back.numbers, rest);
@@ -72,26 +73,40 @@ test('damage in the middle, at the beginning and an empty segment are found, tak
   assert.equal((await readdir(join(dir, 'quarantine'))).length, 3);
 });
 
-test('a torn end is no damage; a repair of the same segment leaves it to the next start, which counts it', async (t) => {
+test('a torn end is no damage: the next start cuts it off and counts it, and a repair does without the count', async (t) => {
+  for (const repair of [false, true]) {
+    const { dir, partition, segment } = await written(t);
+    const { size } = await stat(segment(36));
+    await truncate(segment(36), size - 10);
+    await flip(segment(0), 100);
+    const kinds = async () => (await checkPartition(partition)).flaws.map(({ kind }) => kind);
+    assert.deepEqual(await kinds(), ['damaged', 'torn']);
+    if (repair) await repairPartition(partition);
+    assert.deepEqual(await kinds(), repair ? [] : ['damaged', 'torn']);
+    const { numbers, drops, next } = await readBack(dir);
+    assert.deepEqual(numbers, [...Array(39).keys()].slice(1));
+    assert.equal(next, 40, 'the offset of what was cut off is not given again');
+    const lost = drops.map(({ input, records, reason }) => [input, records, reason]);
+    const both = [
+      ['statsd', 2, 'spool_torn'],
+      ['statsd', 2, 'spool_damaged'],
+    ];
+    assert.deepEqual(lost, repair ? [] : both);
+  }
+});
+
+test('a batch that is damaged at the end is damage', async (t) => {
   const { dir, partition, segment } = await written(t);
   const { size } = await stat(segment(36));
-  await truncate(segment(36), size - 10);
-  assert.deepEqual(
-    (await checkPartition(partition)).flaws.map(({ kind }) => kind),
-    ['torn'],
-  );
-  await flip(segment(36), 100);
+  await flip(segment(36), size - 10);
+  const [flaw] = (await checkPartition(partition)).flaws;
+  assert.equal(flaw?.kind, 'damaged');
   await repairPartition(partition);
-  assert.deepEqual(
-    (await checkPartition(partition)).flaws.map(({ kind }) => kind),
-    ['torn'],
-  );
-  const { numbers, drops } = await readBack(dir);
-  assert.deepEqual(numbers, [...Array(36).keys(), 37, 38]);
-  assert.deepEqual(
-    drops.map(({ input, records, reason }) => [input, records, reason]),
-    [['statsd', 2, 'spool_torn']],
-  );
+  assert.deepEqual((await checkPartition(partition)).flaws, []);
+  assert.equal((await readdir(join(dir, 'quarantine'))).length, 1);
+  const { numbers, next } = await readBack(dir);
+  assert.deepEqual(numbers, [...Array(39).keys()]);
+  assert.equal(next, 40);
 });
 
 test('a repair that was interrupted is finished by the next one', async (t) => {

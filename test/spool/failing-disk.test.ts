@@ -1,8 +1,10 @@
-/** A disk that does not take what is written, made with names that are taken by something else. */
+/** A disk that does not take what is written: names that are taken by something else, and one that is full. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { SpoolPartition } from '../../src/spool/partition.ts';
 import { block, directory, openSpool, readAll, TOPIC, valuesOf } from './blocks.ts';
 
 test('an append waits in memory until the disk takes it, and nothing overtakes it', async (t) => {
@@ -65,3 +67,74 @@ test('closing does not wait for a disk that takes nothing', async (t) => {
   await spool.close();
   await refused;
 });
+
+test('a full disk: what is collected goes on from memory, and to the disk again when there is room', async (t) => {
+  const dir = await directory(t);
+  if (!mounted(dir)) return t.skip('needs the right to mount');
+  try {
+    await writeFile(join(dir, 'filler'), Buffer.alloc(700_000));
+    const { spool, drops } = await openSpool(dir, { sync: 20 });
+    const partition = spool.partition(TOPIC);
+    const appending = appendAll(partition, 300);
+    while (spool.errors().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.match(spool.errors().join(), /cannot write: ENOSPC/);
+    const seen: number[] = [];
+    let full = 0;
+    for await (const entry of partition.read(0)) {
+      seen.push(...(await valuesOf(entry)).map(Number.parseFloat));
+      if (spool.errors().length > 0) full++;
+      await partition.acknowledge(entry.nextOffset);
+      if (full === 20) await rm(join(dir, 'filler'), { force: true });
+      if (seen.length === 300) break;
+    }
+    await appending;
+    assert.deepEqual(seen, [...Array(300).keys()]);
+    assert.ok(full >= 20, 'blocks were read while the disk was full');
+    assert.deepEqual(spool.errors(), []);
+    assert.deepEqual(drops, []);
+    await spool.close();
+  } finally {
+    spawnSync('umount', [dir]);
+  }
+});
+
+test('a disk that can only be read: all goes on from memory, under an identity that a restart does not know', async (t) => {
+  const dir = await directory(t);
+  if (!mounted(dir)) return t.skip('needs the right to mount');
+  try {
+    const { spool } = await openSpool(dir);
+    const partition = spool.partition(TOPIC);
+    await appendAll(partition, 1);
+    await partition.setIdentity({ producerId: 7n, epoch: 0, firstOffset: 0 });
+    await spool.close();
+    const { spool: opened } = await openSpool(dir);
+    const stuck = opened.partition(TOPIC);
+    spawnSync('mount', ['-o', 'remount,ro', dir]);
+    const appending = appendAll(stuck, 30);
+    const seen: number[] = [];
+    for await (const entry of stuck.read(0)) {
+      seen.push(...(await valuesOf(entry)).map(Number.parseFloat));
+      assert.equal(stuck.identityIsUnsafe, entry.baseOffset > 0 && stuck.identity?.producerId === 7n);
+      if (stuck.identityIsUnsafe) await stuck.setIdentity({ producerId: 8n, epoch: 0, firstOffset: entry.baseOffset });
+      assert.equal(stuck.identityIsUnsafe, false);
+      await stuck.mayBeSent(AbortSignal.timeout(10_000));
+      await stuck.acknowledge(entry.nextOffset);
+      if (seen.length === 31) break;
+    }
+    await appending;
+    assert.deepEqual(seen, [0, ...Array(30).keys()]);
+    spawnSync('mount', ['-o', 'remount,rw', dir]);
+    await opened.close();
+  } finally {
+    spawnSync('umount', ['-l', dir]);
+  }
+});
+
+/** A disk of one megabyte. */
+function mounted(dir: string): boolean {
+  return spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', dir]).status === 0;
+}
+
+async function appendAll(partition: SpoolPartition, total: number): Promise<void> {
+  for (let i = 0; i < total; i++) await partition.append(await block([`${i} ${'x'.repeat(3000)}`]), 'written');
+}

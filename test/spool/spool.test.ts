@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { block, directory, openSpool, readAll, streamOf, TOPIC, valuesOf } from './blocks.ts';
@@ -88,6 +88,8 @@ test('a tail cut off at any byte of the last batch leaves the batches before it'
   const notes = await readFile(sidecar);
   const first = 12 + whole.readInt32BE(8);
   for (let cut = first + 1; cut < whole.length; cut++) {
+    await rm(dir, { recursive: true });
+    await mkdir(join(dir, `${TOPIC}-0`), { recursive: true });
     await writeFile(file, whole.subarray(0, cut));
     await writeFile(sidecar, notes);
     const { spool: opened, drops } = await openSpool(dir);
