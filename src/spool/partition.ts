@@ -15,10 +15,13 @@ import type { Block } from '../core/block.ts';
 import { HEADER_BYTES } from '../kafka/record-batch.ts';
 import { log } from '../log.ts';
 import { Appender } from './appender.ts';
+import { Bell } from './bell.ts';
 import { type Found, find, nothing } from './find.ts';
 import { HandedOut } from './handed.ts';
+import { type OnDrop, reportLoss, reportLost } from './loss.ts';
+import { Progress } from './progress.ts';
 import { quarantine } from './quarantine.ts';
-import type { Identity, ReadState } from './read-state.ts';
+import type { Identity } from './read-state.ts';
 import { type Damage, type Entry, type Segment, SegmentReader } from './segment.ts';
 import { type BlockNote, readNotes, type Weights } from './sidecar.ts';
 import type { Waiting } from './waiting.ts';
@@ -35,7 +38,7 @@ export interface Owner {
   release(bytes: number): void;
   /** Somebody waits for room, so a segment that is acknowledged to its end should go although it is not full. */
   readonly pressed: boolean;
-  onDrop(input: string, records: number, bytes: number, reason: string): void;
+  readonly onDrop: OnDrop;
 }
 
 const RETRY_MS = 1000;
@@ -45,25 +48,22 @@ export class SpoolPartition {
   /** What an earlier process left waiting here. */
   readonly recovered: Weights;
   readonly #owner: Owner;
-  readonly #state: ReadState;
+  readonly #progress: Progress;
   /** In order; the appender adds to them. */
   readonly #segments: Segment[];
   readonly #waiting: Waiting;
   readonly #appender: Appender;
   readonly #handed = new HandedOut();
   #readTo: number;
-  #wakers: (() => void)[] = [];
+  /** Rings when something happened: an append, an acknowledgement, a removal. */
+  readonly #bell = new Bell();
   /** Damaged bytes on their way to quarantine. */
   #keeping: Promise<unknown> = Promise.resolve();
-  /** The disk did not take the read position. */
-  #unwritten = false;
-  #retry: NodeJS.Timeout | undefined;
-  #closing = false;
 
   private constructor(topic: string, dir: string, owner: Owner, found: Found) {
     this.topic = topic;
     this.#owner = owner;
-    this.#state = found.state;
+    this.#progress = new Progress(topic, found.state, owner.sync === 'always', () => void this.#persisted());
     this.#segments = found.segments;
     this.#readTo = found.state.acknowledged;
     this.#waiting = found.waiting;
@@ -75,12 +75,12 @@ export class SpoolPartition {
       segmentBytes,
       admit: (bytes) => owner.admit(bytes),
       release: (bytes) => owner.release(bytes),
-      prepare: () => this.#state.reserve(),
+      prepare: () => this.#progress.reserve(),
       onWritten: (note) => {
         this.#waiting.add(note.records, note.bytes, note.weights);
-        this.#wake();
+        this.#bell.ring();
       },
-      onHeld: () => this.#wake(),
+      onHeld: () => this.#bell.ring(),
       warn: (what, error) => this.#warn(what, error),
     });
   }
@@ -98,7 +98,7 @@ export class SpoolPartition {
   #recover({ waiting, lost }: Found): Weights {
     const recovered = new Map(waiting.weights);
     for (const { bytes, notes, reason } of lost) {
-      reportLost(this.#owner, notes, bytes, reason);
+      reportLost(this.#owner.onDrop, notes, bytes, reason);
       for (const { weights } of notes) {
         for (const [input, items] of weights) recovered.set(input, (recovered.get(input) ?? 0) + items);
       }
@@ -112,11 +112,11 @@ export class SpoolPartition {
 
   /** Everything before this offset is safe elsewhere. */
   get acknowledged(): number {
-    return this.#state.acknowledged;
+    return this.#progress.acknowledged;
   }
 
   get identity(): Identity | null {
-    return this.#state.identity;
+    return this.#progress.identity;
   }
 
   /** Bytes of its segments. */
@@ -128,9 +128,8 @@ export class SpoolPartition {
    * Writes an identity down before a block is sent under it. Where the disk does not take it, a kill brings the one back
    * that was written last: what was sent since may then come twice, and nothing is lost.
    */
-  async setIdentity(identity: Identity | null): Promise<void> {
-    this.#state.identity = identity;
-    await this.#persist();
+  setIdentity(identity: Identity | null): Promise<void> {
+    return this.#progress.setIdentity(identity);
   }
 
   /**
@@ -138,8 +137,7 @@ export class SpoolPartition {
    * would take other records for repetitions. Nothing may be sent under that identity any more.
    */
   get identityIsUnsafe(): boolean {
-    const { floor, persistedFloor, identity, persistedIdentity } = this.#state;
-    return floor > persistedFloor && identity !== null && identity === persistedIdentity;
+    return this.#progress.identityIsUnsafe;
   }
 
   /** Why the disk does not take what is appended; null when it does. */
@@ -191,7 +189,7 @@ export class SpoolPartition {
           if (!follow) return;
           const entry = await this.#fromMemory();
           if (entry) yield this.#handOut(entry, null);
-          else await this.#grown(signal);
+          else await this.#bell.heard(signal);
           continue;
         }
         let entry: Entry | null;
@@ -224,7 +222,7 @@ export class SpoolPartition {
    * that does not take the position is not waited for: a kill then brings more than five blocks twice.
    */
   async mayBeSent(signal: AbortSignal): Promise<void> {
-    while (this.#handed.tooMany && !this.#unwritten && !signal.aborted) await this.#grown(signal);
+    while (this.#handed.tooMany && !this.#progress.failing && !signal.aborted) await this.#bell.heard(signal);
   }
 
   /** Everything handed out before `offset` is safe elsewhere. Resolves when that is written down. */
@@ -242,7 +240,7 @@ export class SpoolPartition {
   async passed(offset: number, signal: AbortSignal): Promise<void> {
     while (this.acknowledged < offset) {
       signal.throwIfAborted();
-      await this.#grown(signal);
+      await this.#bell.heard(signal);
     }
   }
 
@@ -261,7 +259,7 @@ export class SpoolPartition {
     for (const note of await readNotes(segment.weights)) {
       if (note.offset < acknowledged || note.offset >= segment.next) continue;
       bytes += note.bytes;
-      reportLoss(this.#owner, note, reason);
+      reportLoss(this.#owner.onDrop, note, reason);
       this.#waiting.subtract(0, 0, note.weights);
     }
     this.#waiting.subtract(Math.max(0, segment.next - Math.max(segment.base, acknowledged)), bytes);
@@ -275,22 +273,16 @@ export class SpoolPartition {
 
   /** Removes the segments that are acknowledged to their ends, the last one too. */
   async retire(): Promise<void> {
-    const passed = this.#segments.filter((s) => s.size > 0 && s.next <= this.#state.persisted);
+    const passed = this.#segments.filter((s) => s.size > 0 && s.next <= this.#progress.persisted);
     for (const segment of passed) await this.#remove(segment);
   }
 
   /** Syncs and closes. Blocks whose append waits for a disk are refused. */
   async close(): Promise<void> {
-    this.#closing = true;
-    clearTimeout(this.#retry);
     await this.#appender.close();
     await this.#keeping;
-    if (this.nextOffset > 0) {
-      this.#state.closed = this.#owner.sync !== 'never';
-      await this.#state.write(true).catch((error) => this.#warn('cannot write the read position', error));
-    }
-    await this.#state.close();
-    this.#wake();
+    await this.#progress.close({ written: this.nextOffset > 0, closed: this.#owner.sync !== 'never' });
+    this.#bell.ring();
   }
 
   #handOut(entry: Entry, segment: Segment | null): Entry {
@@ -311,24 +303,23 @@ export class SpoolPartition {
     const nextOffset = offset + count;
     const bytes = HEADER_BYTES + body.length;
     this.#waiting.add(count, bytes, weights);
-    this.#state.floor = nextOffset;
-    await this.#persist();
+    if (!(await this.#progress.raiseFloor(nextOffset))) this.#bell.ring();
     const note: BlockNote = { offset, records: count, bytes, time, rawBytes, key, weights };
     return { baseOffset: offset, nextOffset, body, count, codec, time, bytes, note };
   }
 
   async #moveTo(offset: number): Promise<void> {
     if (offset <= this.acknowledged) return;
-    this.#state.acknowledged = offset;
+    const written = this.#progress.acknowledge(offset);
     if (offset >= this.nextOffset) this.#waiting.clear();
-    await this.#persist();
-    this.#handed.persisted(this.#state.persisted);
-    this.#wake();
-    await this.#removePassed();
+    await written;
+    await this.#persisted();
   }
 
-  async #removePassed(): Promise<void> {
-    for (const segment of this.#segments.filter((s) => s.next <= this.#state.persisted)) {
+  async #persisted(): Promise<void> {
+    this.#handed.persisted(this.#progress.persisted);
+    this.#bell.ring();
+    for (const segment of this.#segments.filter((s) => s.next <= this.#progress.persisted)) {
       if (segment !== this.#segments.at(-1) || this.#owner.pressed) await this.#remove(segment);
     }
   }
@@ -343,14 +334,13 @@ export class SpoolPartition {
     segment.removed = true;
     this.#segments.splice(this.#segments.indexOf(segment), 1);
     const writer = this.#appender.detach(segment);
-    this.#wake();
+    this.#bell.ring();
     return writer;
   }
 
   async #erase(segment: Segment, writer: SegmentWriter | null): Promise<void> {
     // The last segment's name says which offset comes next; without it the state must.
-    this.#state.floor = Math.max(this.#state.floor, segment.next);
-    const known = (this.#segments.at(-1)?.next ?? 0) >= segment.next || (await this.#persist());
+    const known = (this.#segments.at(-1)?.next ?? 0) >= segment.next || (await this.#progress.raiseFloor(segment.next));
     await writer?.close();
     this.#owner.release(segment.size);
     // Where neither says it, the files stay: after a kill they are read again rather than their offsets given again.
@@ -362,36 +352,12 @@ export class SpoolPartition {
     }
   }
 
-  /** False: the disk did not take it. It is tried again until it does. */
-  async #persist(): Promise<boolean> {
-    try {
-      await this.#state.write(this.#owner.sync === 'always');
-      if (this.#unwritten) log.info(`spool of ${this.topic}: the read position is written again`);
-      this.#unwritten = false;
-      return true;
-    } catch (error) {
-      this.#warn('cannot write the read position; a kill now would send records again', error);
-      this.#unwritten = true;
-      if (!this.#closing) this.#retry ??= setTimeout(() => void this.#persistAgain(), RETRY_MS).unref();
-      this.#wake();
-      return false;
-    }
-  }
-
-  async #persistAgain(): Promise<void> {
-    this.#retry = undefined;
-    if (this.#closing || !(await this.#persist())) return;
-    this.#handed.persisted(this.#state.persisted);
-    this.#wake();
-    await this.#removePassed();
-  }
-
   #damaged(segment: Segment, { at, from, to, bytes, notes }: Damage): void {
     this.#warn(`${bytes} damaged bytes at ${at} of ${segment.log} skipped, offsets ${from} to ${to - 1}`);
     this.#keeping = this.#keeping
       .then(() => quarantine(segment.log, at, bytes))
       .catch((error) => this.#warn('cannot keep damaged bytes', error));
-    reportLost(this.#owner, notes, bytes, 'spool_damaged');
+    reportLost(this.#owner.onDrop, notes, bytes, 'spool_damaged');
     for (const note of notes) this.#waiting.subtract(0, 0, note.weights);
     this.#waiting.subtract(to - from, bytes);
   }
@@ -410,42 +376,8 @@ export class SpoolPartition {
     else await delay(RETRY_MS, undefined, signal ? { signal } : {}).catch(() => undefined); // aborted: the caller looks
   }
 
-  /** Resolves when something happened: an append, an acknowledgement, a removal, the signal. */
-  #grown(signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        signal?.removeEventListener('abort', done);
-        resolve();
-      };
-      if (signal?.aborted) return resolve();
-      signal?.addEventListener('abort', done, { once: true });
-      this.#wakers.push(done);
-    });
-  }
-
-  #wake(): void {
-    const wakers = this.#wakers;
-    this.#wakers = [];
-    for (const wake of wakers) wake();
-  }
-
   #warn(what: string, error?: unknown): void {
     const reason = error instanceof Error ? `: ${error.message}` : '';
     log.warnOnce(`spool ${this.topic} ${what}`, `spool of ${this.topic}: ${what}${reason}`);
-  }
-}
-
-/** Lost blocks, or where nothing is known of them, lost bytes. */
-function reportLost(owner: Owner, notes: readonly BlockNote[], bytes: number, reason: string): void {
-  for (const note of notes) reportLoss(owner, note, reason);
-  if (notes.length === 0) owner.onDrop('spool', 0, bytes, reason);
-}
-
-/** A lost block, in each input's items; its bytes are shared out by them. */
-function reportLoss(owner: Owner, note: BlockNote, reason: string): void {
-  let total = 0;
-  for (const items of note.weights.values()) total += items;
-  for (const [input, items] of note.weights) {
-    owner.onDrop(input, items, Math.round((note.bytes * items) / total), reason);
   }
 }

@@ -12,6 +12,7 @@
  */
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { OnDrop } from './loss.ts';
 import { type Owner, SpoolPartition } from './partition.ts';
 import type { Weights } from './sidecar.ts';
 
@@ -24,9 +25,6 @@ export interface SpoolOptions {
   /** Milliseconds; null: what waits does not expire. */
   max_age?: number | null;
 }
-
-/** Input items that were lost; `bytes` of their packed form. With `records` 0: damaged bytes of unknown contents. */
-export type OnDrop = (input: string, records: number, bytes: number, reason: string) => void;
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 const RETRY_SYNC_MS = 1000;

@@ -1,0 +1,99 @@
+/**
+ * How far a partition is acknowledged and under which identity it is sent, brought to the disk as it changes. A disk that
+ * does not take it is said and tried again every second; nobody waits for it meanwhile.
+ */
+import { log } from '../log.ts';
+import type { Identity, ReadState } from './read-state.ts';
+
+const RETRY_MS = 1000;
+
+export class Progress {
+  /** The disk does not take it: `persisted` stays behind. */
+  failing = false;
+  readonly #topic: string;
+  readonly #state: ReadState;
+  readonly #sync: boolean;
+  readonly #onPersisted: () => void;
+  #retry: NodeJS.Timeout | undefined;
+  #closing = false;
+
+  /** `onPersisted` is told when a write that had failed came through. */
+  constructor(topic: string, state: ReadState, sync: boolean, onPersisted: () => void) {
+    this.#topic = topic;
+    this.#state = state;
+    this.#sync = sync;
+    this.#onPersisted = onPersisted;
+  }
+
+  get acknowledged(): number {
+    return this.#state.acknowledged;
+  }
+
+  /** What of `acknowledged` is on the disk. */
+  get persisted(): number {
+    return this.#state.persisted;
+  }
+
+  get identity(): Identity | null {
+    return this.#state.identity;
+  }
+
+  /** See `SpoolPartition.identityIsUnsafe`. */
+  get identityIsUnsafe(): boolean {
+    const { floor, persistedFloor, identity, persistedIdentity } = this.#state;
+    return floor > persistedFloor && identity !== null && identity === persistedIdentity;
+  }
+
+  reserve(): Promise<void> {
+    return this.#state.reserve();
+  }
+
+  async setIdentity(identity: Identity | null): Promise<void> {
+    this.#state.identity = identity;
+    await this.#persist();
+  }
+
+  async acknowledge(offset: number): Promise<void> {
+    this.#state.acknowledged = offset;
+    await this.#persist();
+  }
+
+  /** No block gets an offset below this one again; false: the disk does not know it. */
+  raiseFloor(offset: number): Promise<boolean> {
+    this.#state.floor = Math.max(this.#state.floor, offset);
+    return this.#persist();
+  }
+
+  /** `written`: there is something to say of the partition; `closed`: all of it is synced. */
+  async close({ written, closed }: { written: boolean; closed: boolean }): Promise<void> {
+    this.#closing = true;
+    clearTimeout(this.#retry);
+    this.#state.closed = closed;
+    if (written) await this.#state.write(true).catch((error) => this.#warn(error));
+    await this.#state.close();
+  }
+
+  async #persist(): Promise<boolean> {
+    try {
+      await this.#state.write(this.#sync);
+    } catch (error) {
+      this.#warn(error);
+      this.failing = true;
+      if (!this.#closing) this.#retry ??= setTimeout(() => void this.#again(), RETRY_MS).unref();
+      return false;
+    }
+    if (this.failing) log.info(`spool of ${this.#topic}: the read position is written again`);
+    this.failing = false;
+    return true;
+  }
+
+  async #again(): Promise<void> {
+    this.#retry = undefined;
+    if (!this.#closing && (await this.#persist())) this.#onPersisted();
+  }
+
+  #warn(error: unknown): void {
+    const what = `spool of ${this.#topic}: cannot write the read position: ${(error as Error).message}`;
+    log.warnOnce(`read position ${this.#topic}`, `${what}; sending goes on, a kill now would send records again`);
+  }
+}
