@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import type { Status } from '../../src/admin/status.ts';
 import { cpuSeconds, memoryMb } from './proc.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
@@ -28,7 +29,8 @@ export interface AgentSetup {
   main: string;
   /** Where the agent's own folder is made. */
   dir: string;
-  brokers: string;
+  /** Null: none, all stays in the local log. */
+  brokers: string | null;
   topic: string;
   /** The glob of `logs[0].include`. */
   include: string;
@@ -38,6 +40,8 @@ export interface AgentSetup {
   metrics?: boolean;
   /** Options for node. */
   node?: readonly string[];
+  /** Where it keeps its data, when that outlives this process. */
+  dataDir?: string;
 }
 
 export class AgentProcess {
@@ -45,10 +49,12 @@ export class AgentProcess {
   readonly started: number;
   readonly #child: ChildProcess;
   readonly #log: string[] = [];
+  readonly #admin: string;
 
-  private constructor(child: ChildProcess, started: number) {
+  private constructor(child: ChildProcess, started: number, admin: string) {
     this.#child = child;
     this.started = started;
+    this.#admin = admin;
     child.stderr!.setEncoding('utf8').on('data', (text: string) => this.#log.push(text));
   }
 
@@ -58,9 +64,9 @@ export class AgentProcess {
     const [admin, statsd] = await Promise.all([freePort('tcp'), freePort('udp')]);
     const config = {
       host: 'web-1',
-      data_dir: join(dir, 'data'),
+      data_dir: setup.dataDir ?? join(dir, 'data'),
       kafka: {
-        brokers: [setup.brokers],
+        brokers: setup.brokers === null ? [] : [setup.brokers],
         create_topics: false,
         compression: setup.codec ?? 'zstd',
         topic_prefix: setup.topic,
@@ -70,12 +76,13 @@ export class AgentProcess {
       statsd: { listen: setup.metrics ? [`udp://127.0.0.1:${statsd}`] : [] },
       admin: { listen: `127.0.0.1:${admin}` },
     };
-    mkdirSync(config.data_dir);
+    mkdirSync(config.data_dir, { recursive: true });
     // YAML is a superset of JSON.
     writeFileSync(join(dir, 'runnel.yaml'), JSON.stringify(config));
     const started = performance.now();
     const args = [...(setup.node ?? []), setup.main, 'run', '-c', join(dir, 'runnel.yaml')];
-    return new AgentProcess(spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] }), started);
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    return new AgentProcess(child, started, `http://127.0.0.1:${admin}`);
   }
 
   get pid(): number {
@@ -89,6 +96,17 @@ export class AgentProcess {
 
   memory(): ReturnType<typeof memoryMb> {
     return memoryMb(this.pid);
+  }
+
+  /** Its status; null while it does not answer. */
+  async status(): Promise<Status | null> {
+    const answer = await fetch(`${this.#admin}/status`).catch(() => null);
+    return answer ? ((await answer.json()) as Status) : null;
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await once(this.#child, 'exit');
   }
 
   async stop(): Promise<void> {

@@ -14,10 +14,11 @@ import { buildAgent, packageVersion } from './agent.ts';
 import type { Bench, Case, Figure } from './bench.ts';
 import { progress } from './bench.ts';
 import { idle, latency, start } from './quiet.ts';
+import { away, recovery } from './recovery.ts';
 import { statsd } from './statsd-figures.ts';
 import { throughput } from './throughput.ts';
 
-const CASES: Record<string, Case> = { throughput, start, latency, idle, statsd };
+const CASES: Record<string, Case> = { throughput, start, latency, idle, statsd, recovery, away };
 
 const { values } = parseArgs({
   options: {
@@ -39,7 +40,7 @@ process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
 
 const lines = Number(values.lines);
 const main = buildAgent(dir);
-if (chosen.includes('throughput')) writeAccessLog(join(dir, 'access.log'), lines);
+if (chosen.some((name) => ['throughput', 'recovery'].includes(name))) writeAccessLog(join(dir, 'access.log'), lines);
 const figures: Figure[] = [];
 const kafka = await startKafka({ heapMb: 512, properties: { 'log.segment.delete.delay.ms': 1000 } });
 try {
