@@ -1,14 +1,14 @@
 /** Opens a path that is not tracked yet and decides what it is: a file that is known from before, or a new one. */
 import { type BigIntStats, closeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { log } from '../../log.ts';
+import { shared } from './copies.ts';
 import { newGeneration, openRegular, type TailContext, TrackedFile } from './file.ts';
 import { inodeKey, lookUp, siblings } from './identity.ts';
 import type { Generation } from './journal.ts';
 import { headOf, lastLineStart, markerAt, recognise } from './resume.ts';
 
 /** From here on first bytes and marker tell files apart; before it, only a copy that was just made is taken for one. */
-const TELLING = 256;
+export const TELLING = 256;
 const JUST_MS = 60_000;
 
 export interface Admitted {
@@ -36,7 +36,7 @@ export function admit(context: TailContext, path: string, existing: boolean): Ad
   }
 }
 
-function resumed(context: TailContext, fd: number, stat: BigIntStats, generation: Generation): TrackedFile {
+export function resumed(context: TailContext, fd: number, stat: BigIntStats, generation: Generation): TrackedFile {
   const file = new TrackedFile(context, null, stat, generation, true);
   generation.device = stat.dev;
   file.marker = markerAt(fd, file.position);
@@ -60,30 +60,36 @@ function added(context: TailContext, path: string, fd: number, stat: BigIntStats
   return resumed(context, fd, stat, generation);
 }
 
+export interface Copy extends Admitted {
+  path: string;
+  /** So many of its bytes were read from the original. */
+  read: number;
+}
+
 /**
- * The copy that was made of a file before it was truncated (logrotate's copytruncate), if it lies beside it and has
- * bytes that were not read. It goes on with the file's stream.
+ * The copy that was made of a file before it was truncated (logrotate's copytruncate), if it lies beside it and is not
+ * tracked: one that has bytes that were not read, or that would be taken for a new file.
  */
 export function copyOf(
   context: TailContext,
   file: TrackedFile,
   tracked: (key: string) => boolean,
-): (Admitted & { path: string }) | null {
-  const { generation } = file.stream;
+  names: (path: string) => boolean,
+): Copy | null {
   if (file.path === null || file.position === 0 || !file.stream.persisted) return null;
-  const known = { ...generation, position: file.position, markedAt: file.position, marker: file.marker };
   for (const path of siblings(dirname(file.path))) {
     const stat = lookUp(path);
-    if (!stat?.isFile() || Number(stat.size) <= file.position || tracked(inodeKey(stat))) continue;
+    if (!stat?.isFile() || tracked(inodeKey(stat))) continue;
+    if (Number(stat.size) <= file.position && !names(path)) continue;
     if (file.position < TELLING && Date.now() - Number(stat.ctimeMs) > JUST_MS) continue;
     try {
       const opened = openRegular(path);
       if (!opened) continue;
       const { fd } = opened;
-      if (recognise(fd, stat.dev, Number(opened.stat.size), [known])) {
-        const copy = new TrackedFile(context, null, opened.stat, { ...known }, false);
-        copy.takeOver(file);
-        return { file: copy, fd, path };
+      const read = shared(fd, Number(opened.stat.size), file);
+      if (read !== null) {
+        const generation = newGeneration(context.input.name, path, { device: stat.dev, inode: stat.ino }, 0);
+        return { file: new TrackedFile(context, null, opened.stat, generation, false), fd, path, read };
       }
       closeSync(fd);
     } catch {
@@ -91,43 +97,4 @@ export function copyOf(
     }
   }
   return null;
-}
-
-/**
- * Files that lost their name while the agent was down, or were copied and truncated, and still lie beside it with bytes
- * that were not read. `tracked` says whether a file has been found under a name already.
- */
-export function* recover(
-  context: TailContext,
-  tracked: (key: string) => boolean,
-): Iterable<Admitted & { path: string }> {
-  const missing = new Map<string, Generation[]>();
-  for (const generation of context.positions.free(context.input.name)) {
-    const dir = dirname(generation.path);
-    missing.set(dir, [...(missing.get(dir) ?? []), generation]);
-  }
-  for (const [dir, generations] of missing) {
-    for (const path of siblings(dir)) {
-      const stat = lookUp(path);
-      if (!stat?.isFile() || tracked(inodeKey(stat))) continue;
-      const unread = generations.filter((g) => g.position < Number(stat.size));
-      const candidates = unread.filter((g) => g.inode === stat.ino || g.position >= TELLING);
-      if (candidates.length === 0) continue;
-      try {
-        const opened = openRegular(path);
-        if (!opened) continue;
-        const { fd } = opened;
-        const generation = recognise(fd, stat.dev, Number(opened.stat.size), candidates);
-        if (!generation) {
-          closeSync(fd);
-          continue;
-        }
-        generations.splice(generations.indexOf(generation), 1);
-        if (generation.inode !== stat.ino) context.positions.moveTo(generation, { device: stat.dev, inode: stat.ino });
-        yield { file: resumed(context, fd, opened.stat, generation), fd, path };
-      } catch (error) {
-        log.warn(`cannot read on in ${path}: ${(error as Error).message}`);
-      }
-    }
-  }
 }

@@ -1,8 +1,11 @@
 /**
  * Which files are open. A file that is open can be renamed or deleted and still be read to its end, so as many as may
  * be are kept open; beyond that the one that was read longest ago is closed, and opened again when it is written to.
+ *
+ * A file without a name could not be opened again, so it is never closed for this. Where these alone are as many as may
+ * be, files with names get half as many more; then they have to wait.
  */
-import { readFileSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import type { TrackedFile } from './file.ts';
 
 /** Descriptors for everything else: sockets, watches, the spool. */
@@ -25,7 +28,7 @@ export class Descriptors {
       this.#open.add(file);
       return true;
     }
-    if (this.#open.size >= this.limit) this.#closeOne();
+    if (!this.#room()) throw new Error(FULL);
     if (!file.open()) return false;
     this.#open.add(file);
     return true;
@@ -33,7 +36,10 @@ export class Descriptors {
 
   /** A descriptor that was opened for looking at the file becomes the file's. */
   keep(file: TrackedFile, fd: number): void {
-    if (this.#open.size >= this.limit) this.#closeOne();
+    if (!this.#room() && file.path !== null) {
+      closeSync(fd);
+      return;
+    }
     file.fd = fd;
     this.#open.add(file);
   }
@@ -43,15 +49,19 @@ export class Descriptors {
     file.close();
   }
 
-  /** A file without a name cannot be opened again, one that is being read must stay open. */
-  #closeOne(): void {
+  /** Makes room for one more, if need be and if it can; a file that is being read must stay open. */
+  #room(): boolean {
+    if (this.#open.size < this.limit) return true;
     for (const file of this.#open) {
       if (file.busy || file.path === null) continue;
       this.close(file);
-      return;
+      return true;
     }
+    return this.#open.size < this.limit * 1.5;
   }
 }
+
+const FULL = 'too many files that were renamed or deleted are still read: raise the limit of open files (LimitNOFILE)';
 
 /** Half of what the process may open, as far as that is known. */
 function allowed(): number {

@@ -15,11 +15,14 @@ import type { Stream } from '../../core/batch.ts';
 import type { Envelope } from '../../core/envelope.ts';
 import { type LogInput, logEnvelope, type Origin, partitionKey } from './envelope.ts';
 import { inodeKey, NOTHING, type Prefix } from './identity.ts';
-import type { Generation } from './journal.ts';
-import { blank, type Positions } from './positions.ts';
+import { blank, type Generation } from './journal.ts';
+import type { Positions } from './positions.ts';
 
 /** Bytes of one read; a longer line is read with more, shorter lines than the tables can name with less. */
 export const READ_BYTES = 512 * 1024;
+
+/** So many of the last positions are known, to tell how much of a file was copied before it was truncated. */
+const MARKS = 4;
 
 /** What all files of an input share. */
 export interface TailContext {
@@ -43,6 +46,8 @@ export class FileStream implements Stream {
   #envelope: Envelope | undefined;
   /** Ends of the batches in flight. */
   #flying: { end: number; marker: Prefix; time: number }[] = [];
+  /** Those of the last batches, in flight or not. */
+  #last: { end: number; marker: Prefix }[] = [];
   #over = false;
 
   constructor(context: TailContext, generation: Generation, persisted: boolean) {
@@ -63,7 +68,16 @@ export class FileStream implements Stream {
 
   /** A batch that ends here is on its way; `marker` is of the bytes before `end`. */
   sent(end: number, marker: Prefix): void {
-    this.#flying.push({ end, marker, time: performance.now() });
+    const batch = { end, marker, time: performance.now() };
+    this.#flying.push(batch);
+    this.#last = [batch, ...this.#last.slice(0, MARKS - 1)];
+  }
+
+  /** Positions up to which it was read, the last one first, as far as they are known, and what lies before them. */
+  get marks(): { end: number; marker: Prefix }[] {
+    const { markedAt: end, marker } = this.generation;
+    const all = [...this.#last, ...this.#flying.toReversed(), { end, marker }];
+    return all.sort((a, b) => b.end - a.end);
   }
 
   /** When the oldest batch in flight was read, by `performance.now()`. */
@@ -115,12 +129,17 @@ export class TrackedFile {
   /** It is being read; `again`: something was written meanwhile. */
   busy = false;
   again = false;
+  /** Its descriptor is in use: it must not be closed. */
+  reading = false;
+  /** How often it was read. */
+  reads = 0;
+  /** Nothing is read of it for now. */
+  held = false;
   /** The unfinished last line is sent as it is: nothing will follow. */
   flush = false;
   /** By `performance.now()`: when it lost its name, when it last grew. */
   gone: number | null = null;
   grown = performance.now();
-  used = 0;
   error: string | null = null;
   lines = 0;
   truncated = 0;
@@ -187,6 +206,20 @@ export class TrackedFile {
     this.marker = NOTHING;
     this.size = 0;
     this.readBytes = READ_BYTES;
+  }
+
+  /** What lies before `position` was read under another id: it is a file of its own from there on. */
+  startAt(position: number, head: Prefix, marker: Prefix): void {
+    const { input, positions } = this.#context;
+    const generation = newGeneration(input.name, this.stream.generation.path, this, position);
+    generation.head = head;
+    generation.marker = marker;
+    positions.create(generation);
+    positions.use(generation);
+    this.stream = new FileStream(this.#context, generation, true);
+    this.position = position;
+    this.scanned = position;
+    this.marker = marker;
   }
 
   /** Goes on with the stream of a file of which this is a copy. */

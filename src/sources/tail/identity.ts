@@ -48,6 +48,13 @@ export function keyAt(path: string): string | undefined {
   return stat && inodeKey(stat);
 }
 
+/** What a path that is no regular file leads to, in words. */
+export function kindOf(stat: BigIntStats): string {
+  if (stat.isDirectory()) return 'a directory';
+  if (stat.isFIFO()) return 'a FIFO';
+  return stat.isSocket() ? 'a socket' : 'a device';
+}
+
 /** Paths of the regular files in a directory. */
 export function siblings(dir: string): string[] {
   try {

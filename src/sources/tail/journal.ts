@@ -7,21 +7,25 @@
  *             u64 head | u64 marker | u64 marked at | u64 position
  *   file      u32 crc | u8 1 | u8 0 | u16 text bytes | u32 number | u32 seen | text | zeros up to a unit
  *   forget    u32 crc | u8 3 | u8 0 | u16 0          | u32 number | u32 seen | zeros
+ *   size      u32 crc | u8 4 | u8 0 | u16 0          | u32 number | u32 seen | u64 size | zeros      (since format 2)
  *
  * The text is JSON: {"id","input","path","base"}. `number` ties the entries of one file together, within this journal.
- * `seen` is in seconds since the epoch. `crc` is the CRC-32 of the rest of the entry. A later position replaces an
- * earlier one. Entries are appended with one write; so a kill leaves whole entries, and at most the last one torn.
+ * `seen` is in seconds since the epoch. `size` is what the file was known to hold when it was last looked at: what is
+ * lost is counted by it when the file is gone. It is written when the file is let go and, while bytes wait, when it was
+ * looked at and had changed; without one, or where it is behind the position, nothing is known to wait. `crc` is the CRC-32 of the rest of the entry. A later position replaces an
+ * earlier one. A journal of an older format is written anew before anything is appended. Entries are appended with one write; so a kill leaves whole entries, and at most the last one torn.
  * A unit that does not check is skipped: what it said is lost, what was said before it counts.
  */
 import { crc32 } from 'node:zlib';
-import type { Prefix } from './identity.ts';
+import { NOTHING, type Prefix } from './identity.ts';
 
 export const UNIT = 64;
-export const FORMAT = 1;
+export const FORMAT = 2;
 const MAGIC = 'RUNNEL POSITIONS';
 const FILE = 1;
 const POSITION = 2;
 const FORGET = 3;
+const SIZE = 4;
 const TEXT_AT = 16;
 
 /** One file from its creation to its truncation, deletion or replacement, as an input reads it. */
@@ -42,8 +46,22 @@ export interface Generation {
   /** The bytes before `markedAt`, which is at or before `position`. */
   marker: Prefix;
   markedAt: number;
+  /** What the file held when it was last looked at; below `position` where nothing was known to wait. */
+  size: number;
   /** Seconds since the epoch: when it was last known to exist. */
   seen: number;
+}
+
+/** A generation about which nothing but its name is known. */
+export function blank(name: Pick<Generation, 'id' | 'input' | 'path' | 'base'>): Generation {
+  const { base } = name;
+  const nothing = { device: 0n, inode: 0n, head: NOTHING, marker: NOTHING, markedAt: base, size: 0 };
+  return { ...name, ...nothing, position: base, seen: now() };
+}
+
+/** Seconds since the epoch, as of the start of the process: a clock that is set meanwhile changes nothing. */
+export function now(): number {
+  return Math.floor((performance.timeOrigin + performance.now()) / 1000);
 }
 
 export function header(format = FORMAT): Buffer {
@@ -82,6 +100,12 @@ export function forgetEntry(number: number, seen: number): Buffer {
   return sealed(Buffer.alloc(UNIT), FORGET, 0, 0, number, seen);
 }
 
+export function sizeEntry(number: number, g: Generation): Buffer {
+  const entry = Buffer.alloc(UNIT);
+  entry.writeBigUInt64LE(BigInt(g.size), 16);
+  return sealed(entry, SIZE, 0, 0, number, g.seen);
+}
+
 function sealed(entry: Buffer, kind: number, a: number, b: number, number: number, seen: number): Buffer {
   entry[4] = kind;
   entry[5] = a;
@@ -114,7 +138,7 @@ export function readJournal(bytes: Buffer): { files: Map<number, Generation>; da
 function entrySize(bytes: Buffer, at: number): number {
   if (at + UNIT > bytes.length) return 0;
   const kind = bytes[at + 4]!;
-  if (kind < FILE || kind > FORGET) return 0;
+  if (kind < FILE || kind > SIZE) return 0;
   const size = kind === FILE ? Math.ceil((TEXT_AT + bytes.readUInt16LE(at + 6)) / UNIT) * UNIT : UNIT;
   if (at + size > bytes.length) return 0;
   return crc32(bytes.subarray(at + 4, at + size)) === bytes.readUInt32LE(at) ? size : 0;
@@ -130,19 +154,21 @@ function apply(entry: Buffer, files: Map<number, Generation>): void {
   if (entry[4] === FILE) {
     const text = entry.toString('utf8', TEXT_AT, TEXT_AT + entry.readUInt16LE(6));
     const { id, input, path, base } = JSON.parse(text) as Pick<Generation, 'id' | 'input' | 'path' | 'base'>;
-    const nothing = { length: 0, digest: 0n };
-    const unknown = { device: 0n, inode: 0n, head: nothing, marker: nothing, markedAt: base, position: base };
-    files.set(number, { id, input, path, base, seen, ...unknown });
+    files.set(number, { ...blank({ id, input, path, base }), seen });
     return;
   }
   const file = files.get(number);
   // Its file entry is damaged: the file will be taken for a new one.
   if (!file) return;
+  file.seen = Math.max(file.seen, seen);
+  if (entry[4] === SIZE) {
+    file.size = Number(entry.readBigUInt64LE(16));
+    return;
+  }
   file.device = entry.readBigUInt64LE(16);
   file.inode = entry.readBigUInt64LE(24);
   file.head = { length: entry.readUInt16LE(6), digest: entry.readBigUInt64LE(32) };
   file.marker = { length: entry[5]!, digest: entry.readBigUInt64LE(40) };
   file.markedAt = Number(entry.readBigUInt64LE(48));
   file.position = Number(entry.readBigUInt64LE(56));
-  file.seen = Math.max(file.seen, seen);
 }

@@ -6,20 +6,9 @@
  * Written, not synced: what a power cut takes is read and sent again. Where the disk is full, what is marked stays
  * marked and is written when there is room. The journal is rewritten, synced and renamed when most of it is history.
  */
-import { constants } from 'node:fs';
-import { copyFile, type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { log } from '../../log.ts';
-import {
-  FORMAT,
-  fileEntry,
-  forgetEntry,
-  formatOf,
-  type Generation,
-  header,
-  positionEntry,
-  readJournal,
-} from './journal.ts';
+import { blank, fileEntry, forgetEntry, type Generation, header, now, positionEntry, sizeEntry } from './journal.ts';
+import { JournalFile } from './journal-file.ts';
 
 const RETRY_MS = 1000;
 const COMPACT_BYTES = 1 << 20;
@@ -27,31 +16,25 @@ const COMPACT_BYTES = 1 << 20;
 const STARTED = '';
 
 export class Positions {
-  readonly #path: string;
+  readonly #journal: JournalFile;
   readonly #numbers = new Map<Generation, number>();
   readonly #byInode = new Map<bigint, Generation[]>();
   readonly #started = new Set<string>();
   #inputs: ReadonlySet<string> = new Set();
   /** Generations that a tracked file stands for now. */
   readonly #used = new Set<Generation>();
-  #handle: FileHandle;
-  /** Bytes of the journal that are written; a torn write behind them is written over. */
-  #size: number;
   #next = 1;
-  /** The journal has to be written anew before anything can be appended. */
-  #rewrite = false;
   readonly #created = new Set<Generation>();
   readonly #moved = new Set<Generation>();
+  readonly #sized = new Set<Generation>();
   readonly #forgotten = new Set<number>();
   #writing: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
   #failed = false;
   #closed = false;
 
-  private constructor(path: string, handle: FileHandle, size: number) {
-    this.#path = path;
-    this.#handle = handle;
-    this.#size = size;
+  private constructor(journal: JournalFile) {
+    this.#journal = journal;
   }
 
   /**
@@ -60,30 +43,11 @@ export class Positions {
    * used.
    */
   static async open(dataDir: string, inputs: readonly string[] = []): Promise<Positions> {
-    const path = join(dataDir, 'positions');
-    const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return null;
-      throw new Error(`cannot read the positions: ${error.message}`);
-    });
-    const format = bytes ? formatOf(bytes) : null;
-    if (format !== null && format > FORMAT) {
-      throw new Error(`${path} has format ${format}, this version reads up to ${FORMAT}: run the newer version`);
-    }
-    const { files, damaged } = readJournal(bytes ?? Buffer.alloc(0));
-    const whole = format !== null && damaged === 0;
-    if (bytes && bytes.length > 0 && !whole) {
-      const kept = `${path}.damaged`;
-      await copyFile(path, kept).catch((error: Error) => log.warn(`cannot keep ${kept}: ${error.message}`));
-      const cost =
-        files.size > 0 ? 'the last good ones are used, lines may come twice' : 'files are read as start_at says';
-      log.warn(`the positions in ${path} are damaged (kept as ${kept}): ${cost}`);
-    }
-    const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o640);
-    const positions = new Positions(path, handle, whole ? bytes!.length : 0);
+    const { journal, files } = await JournalFile.open(dataDir);
+    const positions = new Positions(journal);
     for (const [number, generation] of files) positions.#add(generation, number);
     positions.#inputs = new Set(inputs);
-    positions.#rewrite = !whole;
-    if (!whole) await positions.#flush();
+    if (journal.stale) await positions.#flush();
     return positions;
   }
 
@@ -152,23 +116,40 @@ export class Positions {
     this.#schedule();
   }
 
+  /** What the file holds: what is lost is counted by it when the file is gone. Only what waits has to be stored. */
+  sized(generation: Generation, size: number): void {
+    if (generation.size === size || !this.#numbers.has(generation)) return;
+    const known = Math.max(generation.size, size) > generation.position;
+    generation.size = size;
+    if (!known) return;
+    this.#sized.add(generation);
+    this.#schedule();
+  }
+
   forget(generation: Generation): void {
     const number = this.#numbers.get(generation);
     if (number === undefined) return;
     this.#numbers.delete(generation);
     this.#used.delete(generation);
     this.#moved.delete(generation);
+    this.#sized.delete(generation);
     this.#unindex(generation);
     if (!this.#created.delete(generation)) this.#forgotten.add(number);
     this.#schedule();
   }
 
-  /** Forgets the input's files that nothing was seen of for so long, milliseconds. */
-  forgetOlder(input: string, age: number): void {
+  /** The input's files that no tracked file stands for and of which nothing was seen for so long, milliseconds. */
+  olderThan(input: string, age: number): Generation[] {
     const limit = now() - age / 1000;
-    for (const g of [...this.#numbers.keys()]) {
-      if (g.input === input && g.path !== STARTED && !this.#used.has(g) && g.seen < limit) this.forget(g);
-    }
+    return [...this.#numbers.keys()].filter(
+      (g) => g.input === input && g.path !== STARTED && !this.#used.has(g) && g.seen < limit,
+    );
+  }
+
+  /** Nothing was seen of it now, but it is known to be there, or may be. */
+  keep(generation: Generation): void {
+    generation.seen = now();
+    this.moved(generation);
   }
 
   /** Resolves when all that was said until now is in the journal, or could not be written (then it is said again). */
@@ -178,14 +159,14 @@ export class Positions {
   }
 
   get #unwritten(): boolean {
-    return this.#rewrite || this.#created.size + this.#moved.size + this.#forgotten.size > 0;
+    return this.#journal.stale || this.#created.size + this.#moved.size + this.#sized.size + this.#forgotten.size > 0;
   }
 
   async close(): Promise<void> {
     await this.written();
     this.#closed = true;
     clearTimeout(this.#timer);
-    await this.#handle.close();
+    await this.#journal.close();
   }
 
   #add(generation: Generation, number: number): void {
@@ -226,83 +207,47 @@ export class Positions {
     if (this.#closed) return;
     const created = [...this.#created];
     const moved = [...this.#moved];
+    const sized = [...this.#sized];
     const forgotten = [...this.#forgotten];
-    this.#created.clear();
-    this.#moved.clear();
-    this.#forgotten.clear();
-    const entries: Buffer[] = [];
-    for (const g of created) entries.push(fileEntry(this.#numbers.get(g)!, g), positionEntry(this.#numbers.get(g)!, g));
+    for (const set of [this.#created, this.#moved, this.#sized, this.#forgotten]) set.clear();
+    const entries = created.flatMap((g) => this.#whole(g));
     for (const g of moved) if (this.#numbers.has(g)) entries.push(positionEntry(this.#numbers.get(g)!, g));
+    for (const g of sized) if (this.#numbers.has(g)) entries.push(sizeEntry(this.#numbers.get(g)!, g));
     for (const number of forgotten) entries.push(forgetEntry(number, now()));
     try {
-      if (this.#rewrite || (this.#size > COMPACT_BYTES && this.#size > this.#numbers.size * 1024)) await this.#start();
-      else {
-        const bytes = Buffer.concat(entries);
-        await writeAll(this.#handle, bytes, this.#size);
-        this.#size += bytes.length;
-      }
+      const { stale, size } = this.#journal;
+      if (stale || (size > COMPACT_BYTES && size > this.#numbers.size * 1024)) await this.#compact();
+      else await this.#journal.append(Buffer.concat(entries));
       if (this.#failed) log.info('positions are stored again');
       this.#failed = false;
     } catch (error) {
       for (const g of created) if (this.#numbers.has(g)) this.#created.add(g);
       for (const g of moved) if (this.#numbers.has(g)) this.#moved.add(g);
+      for (const g of sized) if (this.#numbers.has(g)) this.#sized.add(g);
       for (const number of forgotten) this.#forgotten.add(number);
       this.#failed = true;
       const cost = 'reading and sending go on; a restart now would send lines again';
-      log.warnOnce(`positions ${this.#path}`, `cannot store positions: ${(error as Error).message}: ${cost}`);
+      log.warnOnce(`positions ${this.#journal.path}`, `cannot store positions: ${(error as Error).message}: ${cost}`);
       this.#timer = setTimeout(() => void this.#flush(), RETRY_MS);
     }
   }
 
   /** Writes the journal anew, without its history. */
-  async #start(): Promise<void> {
-    const temporary = `${this.#path}.new`;
+  async #compact(): Promise<void> {
     const entries = [header()];
-    for (const [g, number] of this.#numbers) {
+    for (const g of this.#numbers.keys()) {
       if (this.#used.has(g)) g.seen = now();
-      entries.push(fileEntry(number, g), positionEntry(number, g));
+      entries.push(...this.#whole(g));
     }
-    const bytes = Buffer.concat(entries);
-    const handle = await open(temporary, 'w+', 0o640);
-    try {
-      await writeAll(handle, bytes, 0);
-      await handle.sync();
-      await rename(temporary, this.#path);
-    } catch (error) {
-      await handle.close();
-      await rm(temporary, { force: true });
-      throw error;
-    }
-    await this.#handle.close();
-    this.#handle = handle;
-    this.#size = bytes.length;
-    this.#rewrite = false;
+    await this.#journal.replace(Buffer.concat(entries));
   }
-}
 
-/** A generation about which nothing but its name is known. */
-export function blank(name: Pick<Generation, 'id' | 'input' | 'path' | 'base'>): Generation {
-  const nothing = { length: 0, digest: 0n };
-  const { base } = name;
-  return {
-    ...name,
-    device: 0n,
-    inode: 0n,
-    head: nothing,
-    marker: nothing,
-    markedAt: base,
-    position: base,
-    seen: now(),
-  };
-}
-
-function now(): number {
-  return Math.floor(Date.now() / 1000);
-}
-
-async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, position + at);
-    at += bytesWritten;
+  /** All that is known of a generation. */
+  #whole(g: Generation): Buffer[] {
+    const number = this.#numbers.get(g);
+    if (number === undefined) return [];
+    const entries = [fileEntry(number, g), positionEntry(number, g)];
+    if (g.size > g.position) entries.push(sizeEntry(number, g));
+    return entries;
   }
 }

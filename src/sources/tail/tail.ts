@@ -85,6 +85,16 @@ export class TailSource implements Source {
     return this.#tracker.unreadable.size;
   }
 
+  /** Files that were deleted because `delete_after` says so. */
+  get deleted(): number {
+    return this.#tracker.upkeep.deleted;
+  }
+
+  /** Bytes of files that may be copies of others, and were read as files of their own. */
+  get reread_bytes(): number {
+    return this.#tracker.reread_bytes;
+  }
+
   files(): FileStatus[] {
     return [...this.#tracker.files].map((file) => ({
       path: file.stream.generation.path,
@@ -132,6 +142,7 @@ export class TailSource implements Source {
       i++;
     }
     if (this.#tick % round === 0) this.#tracker.again();
+    this.#tracker.upkeep.tick(this.#tracker.files, now);
   }
 
   #watchNameless(file: TrackedFile, now: number): void {
@@ -150,6 +161,7 @@ export class TailSource implements Source {
   }
 
   #makeReady(file: TrackedFile): void {
+    if (file.held) return;
     if (file.busy) file.again = true;
     else this.#ready.add(file);
     this.#wake();
@@ -190,7 +202,16 @@ export class TailSource implements Source {
         if (signal.aborted) return null;
         throw error;
       }
+      if (!this.#tracker.files.has(file)) {
+        // It was let go while there was no memory.
+        file.busy = false;
+        output.discard(batch);
+        continue;
+      }
+      file.reading = true;
       const more = await this.#fill(file, batch);
+      file.reading = false;
+      file.reads++;
       file.busy = false;
       file.flush = false;
       if (more || file.again) this.#makeReady(file);

@@ -4,33 +4,35 @@
  *   discovery --found, moved--> look (who has this name now?) --> a new file, a rename, a name lost
  *             --written------------------------------------------> ready
  *
- * A look is one short step without a wait, so it sees one state of things. A file is known by device and inode; it
- * has one name, and aliases: hard links, symbolic links and their targets, the name it was renamed to.
+ * A look is one short step without a wait, so it sees one state of things.
  */
 import { type BigIntStats, fstatSync, lstatSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
-import { type Admitted, admit, copyOf, recover } from './admit.ts';
+import { type Admitted, admit } from './admit.ts';
 import { descriptors } from './descriptors.ts';
 import { Discovery, type Finder } from './discover.ts';
 import type { TailContext, TrackedFile } from './file.ts';
+import { forgetOld } from './forget.ts';
 import { Excludes, Glob } from './glob.ts';
-import { inodeKey, keyAt, lookUp, siblings } from './identity.ts';
+import { inodeKey, keyAt, kindOf, lookUp, siblings } from './identity.ts';
+import { Names } from './names.ts';
+import { Succession } from './succession.ts';
+import { Upkeep } from './upkeep.ts';
 
 /** Looks between which other things get their turn. */
 const STEP = 64;
 
 export class Tracker implements Finder {
-  readonly files = new Set<TrackedFile>();
   /** Paths that could not be opened; true: the path was there at the first start. */
   readonly unreadable = new Map<string, boolean>();
+  readonly upkeep: Upkeep;
   readonly #context: TailContext;
   readonly #ready: (file: TrackedFile) => void;
   readonly #discovery: Discovery;
-  readonly #byPath = new Map<string, TrackedFile>();
-  readonly #byKey = new Map<string, TrackedFile>();
-  readonly #byAlias = new Map<string, TrackedFile>();
+  readonly #names = new Names();
+  readonly #succession: Succession;
   /** Paths that are no regular files. */
   readonly #skipped = new Set<string>();
   /** Paths to look at, in order. */
@@ -38,6 +40,8 @@ export class Tracker implements Finder {
   #looking: Promise<void> | null = null;
   /** True until everything was looked at for the first time on this data_dir. */
   #first: boolean;
+  /** True until everything was looked at for the first time. */
+  #starting = true;
 
   /** `ready` is told of files that may have something to read. */
   constructor(context: TailContext, ready: (file: TrackedFile) => void) {
@@ -46,25 +50,36 @@ export class Tracker implements Finder {
     this.#ready = ready;
     this.#first = !positions.started(input.name);
     this.#discovery = new Discovery(new Glob(input.include), new Excludes(input.exclude), this);
+    const matches = (path: string) => this.#discovery.names(path);
+    this.#succession = new Succession({ context, names: this.#names, matches, ready });
+    this.upkeep = new Upkeep(context, (file, unread, reason) => this.finish(file, unread, reason));
   }
 
-  /** Finds what is there, and reads on in what lost its name while the agent was down. */
+  get files(): ReadonlySet<TrackedFile> {
+    return this.#names.files;
+  }
+
+  /** Bytes that were read once more because it could not be told whether they had been read. */
+  get reread_bytes(): number {
+    return this.#succession.reread_bytes;
+  }
+
+  /** Finds what is there, and reads on in what was renamed or copied while the agent was down. */
   async start(): Promise<void> {
     const { input, positions } = this.#context;
+    await this.#succession.recover(false);
     await this.#discovery.scan();
     while (this.#looking) await this.#looking;
     this.#first = false;
+    this.#starting = false;
     positions.setStarted(input.name);
-    for (const { file, fd, path } of recover(this.#context, (key) => this.#byKey.has(key))) {
-      file.gone = performance.now();
-      this.#alias(path, file);
-      this.#track({ file, fd });
-    }
-    if (input.forget_after !== null) positions.forgetOlder(input.name, input.forget_after);
+    await this.#succession.recover(true);
+    forgetOld(this.#context, false);
   }
 
   /** Looks at a tracked file if anything about it has changed; costs one stat. */
   check(file: TrackedFile, path: string): void {
+    this.#context.positions.sized(file.stream.generation, file.size);
     if (!file.unchanged(path)) this.lookAt(path);
   }
 
@@ -84,29 +99,18 @@ export class Tracker implements Finder {
     await this.#discovery.close();
     this.#looks.clear();
     await this.#looking;
+    this.#succession.close();
     for (const file of this.files) {
+      const { generation } = file.stream;
+      this.#context.positions.sized(generation, latestSize(file));
       descriptors.close(file);
-      this.#context.positions.unuse(file.stream.generation);
+      this.#context.positions.unuse(generation);
     }
   }
 
-  /** The file does not hold what it held. What was not read is looked for in a copy; else it is lost, and counted. */
+  /** The file does not hold what it held. */
   restarted(file: TrackedFile): void {
-    const unread = Math.max(0, file.size - file.position);
-    const { path } = file.stream.generation;
-    const copy = copyOf(this.#context, file, (key) => this.#byKey.has(key));
-    file.restart(copy !== null);
-    let fate = '';
-    if (copy) {
-      copy.file.gone = performance.now();
-      this.#alias(copy.path, copy.file);
-      this.#track(copy);
-      fate = `, and what was left of it from ${copy.path}`;
-    } else if (unread > 0) {
-      this.#context.account.drop('truncated', 0, unread);
-      fate = `; ${unread} bytes were not read before`;
-    }
-    log.info(`${path} was truncated or written anew: reading it from 0${fate}`);
+    this.#succession.restarted(file);
   }
 
   found(path: string): void {
@@ -114,13 +118,15 @@ export class Tracker implements Finder {
   }
 
   written(path: string): void {
-    const file = this.#byPath.get(path) ?? this.#byAlias.get(path);
-    if (file) this.#ready(file);
-    else if (!this.#looks.has(path) && this.#discovery.names(path)) this.lookAt(path);
+    const file = this.#names.at(path);
+    if (!file) {
+      if (!this.#looks.has(path) && this.#discovery.names(path)) this.lookAt(path);
+    } else if (file.held) this.#succession.step(file);
+    else this.#ready(file);
   }
 
   moved(path: string): void {
-    if (this.#byPath.has(path) || this.#byAlias.has(path) || this.#discovery.names(path)) {
+    if (this.#names.at(path) || this.#discovery.names(path)) {
       this.lookAt(path);
       return;
     }
@@ -128,8 +134,8 @@ export class Tracker implements Finder {
     if (stat?.isDirectory()) void this.#discovery.scan();
     else if (stat?.isFile()) {
       // The new name of a tracked file: what is written to it from now on is told under this name.
-      const file = this.#byKey.get(inodeKey(stat));
-      if (file) this.#alias(path, file);
+      const file = this.#names.of(inodeKey(stat));
+      if (file) this.#names.alias(path, file);
     }
   }
 
@@ -150,7 +156,7 @@ export class Tracker implements Finder {
   }
 
   #look(path: string): void {
-    const file = this.#byPath.get(path);
+    const file = this.#names.named(path);
     let stat: BigIntStats | undefined;
     try {
       stat = statSync(path, { bigint: true, throwIfNoEntry: false });
@@ -164,7 +170,7 @@ export class Tracker implements Finder {
     }
     if (!stat?.isFile()) {
       this.unreadable.delete(path);
-      this.#unalias(path);
+      this.#names.unalias(path);
       if (file) this.#lostName(file);
       if (!stat) this.#skipped.delete(path);
       else if (this.#discovery.names(path)) this.#skip(path, stat);
@@ -176,14 +182,14 @@ export class Tracker implements Finder {
       return;
     }
     if (file) this.#lostName(file);
-    const alias = this.#byAlias.get(path);
+    const alias = this.#names.aliased(path);
     if (alias?.key === inodeKey(stat)) {
       this.#ready(alias);
       return;
     }
-    this.#unalias(path);
+    this.#names.unalias(path);
     if (!this.#discovery.names(path)) return;
-    const known = this.#byKey.get(inodeKey(stat));
+    const known = this.#names.of(inodeKey(stat));
     if (known) this.#rename(known, path);
     else this.#adopt(path);
   }
@@ -193,46 +199,51 @@ export class Tracker implements Finder {
     const modified = Number(stat.mtimeMs);
     if (size === file.size && modified === file.modified) return;
     file.modified = modified;
-    this.#ready(file);
+    if (size > file.size) file.grown = performance.now();
+    // What is seen to wait is known also while nothing can be read. That it became less is for the read to judge.
+    file.size = Math.max(file.size, size);
+    if (file.held) this.#succession.step(file);
+    else this.#ready(file);
   }
 
   /** A tracked file has this name, too. */
   #rename(file: TrackedFile, path: string): void {
     const before = file.path;
     if (before !== null && keyAt(before) === file.key) {
-      this.#alias(path, file);
+      this.#names.alias(path, file);
       return;
     }
-    if (before !== null) {
-      this.#byPath.delete(before);
-      this.lookAt(before);
-    }
-    file.path = path;
+    if (before !== null) this.lookAt(before);
+    this.#names.name(file, path);
     file.gone = null;
     file.flush = false;
-    this.#byPath.set(path, file);
     this.#ready(file);
   }
 
   /** Its name is gone or another file's. It is read to its end, and let go when nothing is written to it any more. */
   #lostName(file: TrackedFile): void {
     const path = file.path!;
-    this.#byPath.delete(path);
-    file.path = null;
+    this.#names.unname(file);
     file.gone = performance.now();
     for (const alias of [...file.aliases]) {
-      if (keyAt(alias) !== file.key) this.#unalias(alias);
+      if (keyAt(alias) !== file.key) this.#names.unalias(alias);
       else if (this.#discovery.names(alias)) {
-        this.#unalias(alias);
+        this.#names.unalias(alias);
         this.#rename(file, alias);
         return;
       }
     }
-    if (file.fd === null && !this.#findByInode(file, dirname(path))) {
-      this.finish(file, Math.max(0, file.size - file.position));
-      return;
-    }
-    this.#ready(file);
+    if (file.fd !== null || this.#findByInode(file, dirname(path))) this.#ready(file);
+    else if (lookUp(dirname(path))) this.finish(file, Math.max(0, file.size - file.position));
+    else this.#letRest(file);
+  }
+
+  /** It cannot be seen, nor that it is gone: it is taken up again where it was, or counted when it is forgotten. */
+  #letRest(file: TrackedFile): void {
+    const { generation } = file.stream;
+    this.#context.positions.sized(generation, file.size);
+    this.#names.remove(file);
+    this.#context.positions.release(generation);
   }
 
   /** Opens a file that was renamed within its directory while it was closed. */
@@ -241,7 +252,7 @@ export class Tracker implements Finder {
       if (keyAt(path) !== file.key) continue;
       file.path = path;
       try {
-        if (descriptors.open(file)) this.#alias(path, file);
+        if (descriptors.open(file)) this.#names.alias(path, file);
       } catch (error) {
         file.error = (error as Error).message;
       }
@@ -251,32 +262,14 @@ export class Tracker implements Finder {
     return false;
   }
 
-  #alias(path: string, file: TrackedFile): void {
-    this.#unalias(path);
-    this.#byAlias.set(path, file);
-    file.aliases.add(path);
-  }
-
-  #unalias(path: string): void {
-    this.#byAlias.get(path)?.aliases.delete(path);
-    this.#byAlias.delete(path);
-  }
-
   #skip(path: string, stat: BigIntStats): void {
     if (this.#skipped.has(path)) return;
     this.#skipped.add(path);
-    const what = stat.isDirectory()
-      ? 'a directory'
-      : stat.isFIFO()
-        ? 'a FIFO'
-        : stat.isSocket()
-          ? 'a socket'
-          : 'a device';
-    log.warn(`${path} matches input ${this.#context.input.name} and is ${what}: it is not read`);
+    log.warn(`${path} matches input ${this.#context.input.name} and is ${kindOf(stat)}: it is not read`);
   }
 
   cannotRead(path: string, error: Error): void {
-    const file = this.#byPath.get(path);
+    const file = this.#names.named(path);
     if (file) file.error = error.message;
     if (!this.unreadable.has(path)) {
       log.warn(`cannot read ${path}: ${error.message}; it is tried again every ten seconds`);
@@ -295,16 +288,21 @@ export class Tracker implements Finder {
     }
     this.unreadable.delete(path);
     if (!admitted) return;
-    this.#byPath.set(path, admitted.file);
-    this.#track(admitted);
-    this.#watchTarget(path, admitted.file);
+    const { file, fd } = admitted;
+    this.#names.name(file, path);
+    this.#names.add(file);
+    descriptors.keep(file, fd);
+    if (!file.stream.persisted) this.#hold(file, path);
+    if (file.size !== file.position && !file.held) this.#ready(file);
+    this.#watchTarget(path, file);
   }
 
-  #track({ file, fd }: Admitted): void {
-    this.files.add(file);
-    this.#byKey.set(file.key, file);
-    descriptors.keep(file, fd);
-    if (file.size !== file.position) this.#ready(file);
+  /** A new file may have to wait. What was there before the agent started is no copy of what it found just now. */
+  #hold(file: TrackedFile, path: string): void {
+    const others = this.#first
+      ? []
+      : [...this.#names.beside(path)].filter((other) => !this.#starting || other.stream.persisted);
+    this.#succession.holdNew(file, path, others);
   }
 
   /** What is written to the target of a symbolic link is told in the target's directory. */
@@ -318,22 +316,27 @@ export class Tracker implements Finder {
       return;
     }
     this.#discovery.watchTarget(dirname(real));
-    if (!this.#byPath.has(real)) this.#alias(real, file);
+    if (!this.#names.named(real)) this.#names.alias(real, file);
   }
 
   /** Lets a file go that has no name any more. `unread` bytes of it are lost. */
-  finish(file: TrackedFile, unread: number): void {
+  finish(file: TrackedFile, unread: number, reason = 'deleted'): void {
     if (unread > 0) {
-      this.#context.account.drop('deleted', 0, unread);
+      this.#context.account.drop(reason, 0, unread);
       const path = file.stream.generation.path;
-      log.warn(`${path} is gone with ${unread} bytes that were not read: it was deleted while it was closed`);
+      if (reason === 'deleted') {
+        log.warn(`${path} is gone with ${unread} bytes that were not read: it was deleted while it was closed`);
+      }
     }
     const deleted = file.fd === null || fstatSync(file.fd).nlink === 0;
     descriptors.close(file);
-    this.files.delete(file);
-    if (this.#byKey.get(file.key) === file) this.#byKey.delete(file.key);
-    for (const alias of [...file.aliases]) this.#unalias(alias);
+    this.#names.remove(file);
     if (deleted) file.stream.end();
     else this.#context.positions.release(file.stream.generation);
   }
+}
+
+/** What it holds now, if that can be told at once. */
+function latestSize(file: TrackedFile): number {
+  return file.fd === null ? file.size : Math.max(file.size, fstatSync(file.fd).size);
 }

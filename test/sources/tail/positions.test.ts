@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { header, UNIT } from '../../../src/sources/tail/journal.ts';
-import { blank, Positions } from '../../../src/sources/tail/positions.ts';
+import { blank, FORMAT, header, UNIT } from '../../../src/sources/tail/journal.ts';
+import { Positions } from '../../../src/sources/tail/positions.ts';
 import { Bench, until } from './collect.ts';
 
 test('stop and start: every line exactly once', async (t) => {
@@ -125,9 +125,9 @@ async function opened(dir: string): Promise<{ started: boolean }> {
 test('a journal of a newer format is refused and left alone', async (t) => {
   const bench = new Bench(t);
   const path = join(bench.data, 'positions');
-  const newer = header(2);
+  const newer = header(FORMAT + 1);
   writeFileSync(path, newer);
-  await assert.rejects(Positions.open(bench.data), /format 2, this version reads up to 1/);
+  await assert.rejects(Positions.open(bench.data), /format 3, this version reads up to 2/);
   assert.deepEqual(readFileSync(path), newer);
 });
 
@@ -160,15 +160,9 @@ test('what is long gone is forgotten, not what is in use', async (t) => {
     if (id === 'used') positions.use(generation);
     if (id !== 'young') generation.seen -= 1000;
   }
-  positions.forgetOlder('test', 500_000);
-  await positions.close();
-  const again = await Positions.open(bench.data);
   assert.deepEqual(
-    again
-      .free('test')
-      .map((g) => g.id)
-      .sort(),
-    ['used', 'young'],
+    positions.olderThan('test', 500_000).map((g) => g.id),
+    ['gone'],
   );
-  await again.close();
+  await positions.close();
 });

@@ -1,0 +1,172 @@
+/**
+ * Copies in the making: a new file that begins as a tracked file of its directory does may be the copy that is made
+ * before that one is truncated (logrotate's copytruncate), and what it holds was sent already.
+ *
+ *   original  | sent ............... | not read ... |          truncated -> | new lines |
+ *   copy      | the same bytes ........... |  grows            goes on here ^ with the original's position and id
+ *
+ * Such a file is held: it is compared, in steps, with what the original holds. It is a file of its own as soon as a
+ * byte differs, or when it has stood still for two seconds; then what cannot be decided is read again, and counted. Not
+ * every byte of a large file is compared, only the last ones at each step: a file that is no copy differs everywhere.
+ */
+import { closeSync, fstatSync, readSync } from 'node:fs';
+import { basename } from 'node:path';
+import { openRegular, type TrackedFile } from './file.ts';
+import { digest, HEAD_BYTES, inodeKey, same } from './identity.ts';
+import { markerAt } from './resume.ts';
+
+const STILL_MS = 2000;
+/** Compared in one step, at most. */
+const STEP_BYTES = 128 * 1024;
+/** More files than so many with one beginning are not compared with a new one, those with a similar name are. */
+const MOST = 32;
+/** Their positions are not those of the file's bytes. */
+const COMPRESSED = /\.(?:gz|zst)$/;
+
+type Verdict = 'equal' | 'differs' | 'truncated';
+
+interface Original {
+  file: TrackedFile;
+  /** What the copy goes on with; another one: the file was truncated, and this was not its copy. */
+  stream: TrackedFile['stream'];
+  /** Up to here the copy holds what the original does. */
+  compared: number;
+  /** How often the original had been read when it was found truncated. */
+  reads: number | null;
+}
+
+/** A file that may be a copy. */
+export class Suspect {
+  readonly file: TrackedFile;
+  #originals: Original[];
+  #size = -1;
+  #since = 0;
+
+  constructor(file: TrackedFile, originals: TrackedFile[]) {
+    this.file = file;
+    this.#originals = originals.map((o) => ({ file: o, stream: o.stream, compared: 0, reads: null }));
+  }
+
+  /** Compares what came; false: it is a file of its own. `ready` is told of an original that has to be read. */
+  step(now: number, known: (file: TrackedFile) => boolean, ready: (file: TrackedFile) => void): boolean {
+    let size = 0;
+    const left = withOpen(this.file, (fd) => {
+      size = fstatSync(fd).size;
+      return this.#originals.filter((original) => {
+        const { file, stream, compared } = original;
+        if (!known(file) || file.stream !== stream || size < compared) return false;
+        const verdict = withOpen(file, (from) => compare(fd, from, file, compared, size));
+        if (verdict === 'equal') original.compared = size;
+        if (verdict !== 'truncated') return verdict === 'equal';
+        // Its next read finds out, and asks for its copy. That may take as long as the output is away.
+        original.reads ??= file.reads;
+        this.#since = now;
+        ready(file);
+        return file.error === null && file.reads < original.reads + 2;
+      });
+    });
+    this.#originals = left ?? [];
+    if (size !== this.#size) this.#since = now;
+    this.#size = size;
+    return this.#originals.length > 0 && now - this.#since < STILL_MS;
+  }
+
+  /** Those of which it still may be a copy. */
+  get originals(): TrackedFile[] {
+    return this.#originals.map(({ file }) => file);
+  }
+
+  /** Bytes of it that were read from the original; null: it is no copy of it, as far as that can be told. */
+  sharedWith(original: TrackedFile): number | null {
+    const found = this.#originals.find(({ file, stream }) => file === original && stream === original.stream);
+    if (!found) return null;
+    return withOpen(this.file, (fd) => shared(fd, fstatSync(fd).size, original, found.compared)) ?? null;
+  }
+}
+
+/**
+ * How many bytes of a file were read as bytes of the original, which has been truncated since: the original's position,
+ * or all of it if the original was read further than it was copied. Null: it is no copy.
+ */
+export function shared(fd: number, size: number, original: TrackedFile, compared = 0): number | null {
+  const { position, marker, stream } = original;
+  const { head } = stream.generation;
+  if (position === 0 || size === 0) return null;
+  if (size < position && compared === size) return size;
+  if (size >= head.length && !same(head, readAt(fd, 0, head.length))) return null;
+  if (size >= position) return markerAt(fd, position).digest === marker.digest ? position : null;
+  for (const mark of stream.marks) {
+    if (mark.end > size) continue;
+    return mark.end > 0 && same(mark.marker, readAt(fd, mark.end - mark.marker.length, mark.marker.length))
+      ? size
+      : null;
+  }
+  return null;
+}
+
+/** The files of which this new one may be a copy: it begins as they do, and is not longer. */
+export function originalsOf(file: TrackedFile, fd: number, others: Iterable<TrackedFile>): TrackedFile[] {
+  if (file.size === 0 || COMPRESSED.test(file.path ?? '')) return [];
+  const first = readAt(fd, 0, HEAD_BYTES);
+  const digests = new Map<number, bigint>();
+  const found: TrackedFile[] = [];
+  for (const other of others) {
+    if (other === file || other.held || other.path === null || COMPRESSED.test(other.path)) continue;
+    const { length, digest: known } = other.stream.generation.head;
+    if (length > 0 && first.length >= length) {
+      if (!digests.has(length)) digests.set(length, digest(first.subarray(0, length)).digest);
+      if (digests.get(length) !== known) continue;
+    }
+    found.push(other);
+  }
+  if (found.length <= MOST) return found;
+  const name = basename(file.path ?? '');
+  const alike = found.map((other) => ({ other, common: common(name, basename(other.path!)) }));
+  return alike
+    .sort((a, b) => b.common - a.common)
+    .slice(0, MOST)
+    .map(({ other }) => other);
+}
+
+/** Compares the bytes from `from` on, the last of them if they are many. */
+function compare(fd: number, originalFd: number, original: TrackedFile, from: number, size: number): Verdict {
+  if (!intact(originalFd, original)) return 'truncated';
+  let verdict: Verdict = 'equal';
+  if (size > fstatSync(originalFd).size) verdict = 'differs';
+  else {
+    const at = Math.max(from, size - STEP_BYTES);
+    if (!readAt(fd, at, size - at).equals(readAt(originalFd, at, size - at))) verdict = 'differs';
+  }
+  // It may have been truncated while it was read here.
+  return verdict === 'differs' && !intact(originalFd, original) ? 'truncated' : verdict;
+}
+
+function intact(fd: number, { position, marker }: TrackedFile): boolean {
+  return fstatSync(fd).size >= position && markerAt(fd, position).digest === marker.digest;
+}
+
+/** With its descriptor, or one for the moment; undefined: it cannot be opened now, or is another file. */
+function withOpen<T>(file: TrackedFile, use: (fd: number) => T): T | undefined {
+  let opened: ReturnType<typeof openRegular> = null;
+  try {
+    if (file.fd !== null) return use(file.fd);
+    if (file.path !== null) opened = openRegular(file.path);
+    return opened && inodeKey(opened.stat) === file.key ? use(opened.fd) : undefined;
+  } catch {
+    // What cannot be read now cannot be compared; the look at it says why.
+    return undefined;
+  } finally {
+    if (opened) closeSync(opened.fd);
+  }
+}
+
+function common(a: string, b: string): number {
+  let i = 0;
+  while (i < a.length && a[i] === b[i]) i++;
+  return i;
+}
+
+function readAt(fd: number, position: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  return bytes.subarray(0, length === 0 ? 0 : readSync(fd, bytes, 0, length, position));
+}

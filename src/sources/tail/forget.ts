@@ -1,0 +1,38 @@
+/**
+ * Forgets the positions of files that are long gone. Not of one that is merely unreadable, nor, before it was looked
+ * for in vain for an hour, of one whose directory is not there: it may not be mounted yet.
+ */
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { log } from '../../log.ts';
+import type { TailContext } from './file.ts';
+import type { Generation } from './journal.ts';
+
+/** `patient`: the agent has run for an hour. */
+export function forgetOld({ input, positions, account }: TailContext, patient: boolean): void {
+  if (input.forget_after === null) return;
+  for (const g of positions.olderThan(input.name, input.forget_after)) {
+    const fate = whereIs(g);
+    if (fate === 'there') positions.keep(g);
+    if (fate === 'there' || (fate === 'unknown' && !patient)) continue;
+    const bytes = g.size - g.position;
+    if (bytes > 0) {
+      account.drop('vanished', 0, bytes);
+      log.warn(
+        `${g.path} is gone for longer than forget_after, and ${bytes} bytes of it that were not read (vanished)`,
+      );
+    }
+    positions.forget(g);
+  }
+}
+
+function whereIs(g: Generation): 'there' | 'gone' | 'unknown' {
+  try {
+    const stat = statSync(g.path, { bigint: true, throwIfNoEntry: false });
+    if (stat) return stat.ino === g.inode ? 'there' : 'gone';
+    return statSync(dirname(g.path), { throwIfNoEntry: false })?.isDirectory() ? 'gone' : 'unknown';
+  } catch {
+    // No right to look at it.
+    return 'there';
+  }
+}

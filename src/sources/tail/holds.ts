@@ -1,0 +1,108 @@
+/**
+ * Files of which nothing is read for now: what may be a copy in the making, and the new file of a name whose old file,
+ * rotated away while the agent was down, is not finished. Every hold ends by itself; nothing is held for a fault.
+ */
+import { Suspect } from './copies.ts';
+import type { TrackedFile } from './file.ts';
+
+const STEP_MS = 50;
+
+interface Hold {
+  suspect: Suspect | null;
+  /** What has to be read to its end before. */
+  before: TrackedFile[];
+}
+
+export interface HoldOptions {
+  known: (file: TrackedFile) => boolean;
+  ready: (file: TrackedFile) => void;
+}
+
+export class Holds {
+  readonly #holds = new Map<TrackedFile, Hold>();
+  readonly #options: HoldOptions;
+  /** What stood still, alike to the end, by what it may be a copy of. */
+  readonly #doubles = new WeakMap<TrackedFile, TrackedFile>();
+  #timer: NodeJS.Timeout | null = null;
+  /** Bytes of files that may be copies, and are read as files of their own. */
+  reread_bytes = 0;
+
+  constructor(options: HoldOptions) {
+    this.#options = options;
+  }
+
+  /** Holds the file while it may be a copy of these. */
+  suspect(file: TrackedFile, originals: TrackedFile[]): void {
+    if (originals.length > 0) this.#hold(file).suspect = new Suspect(file, originals);
+    this.step(file);
+  }
+
+  /** Holds the file until these are read to their end. */
+  behind(file: TrackedFile, before: TrackedFile[]): void {
+    if (before.length > 0) this.#hold(file).before = before;
+    this.step(file);
+  }
+
+  /** The held file that is the copy of this one, which was truncated, and how much of it was read from there. */
+  copyOf(original: TrackedFile): { file: TrackedFile; read: number } | null {
+    for (const { suspect } of this.#holds.values()) {
+      const read = suspect?.sharedWith(original);
+      if (!suspect || read === null || read === undefined) continue;
+      return { file: suspect.file, read };
+    }
+    return null;
+  }
+
+  /** A file that holds what this one does, or did, and is read as a file of its own. */
+  doubleOf(original: TrackedFile): TrackedFile | null {
+    const double = this.#doubles.get(original);
+    this.#doubles.delete(original);
+    return double && this.#options.known(double) && double.size >= original.position ? double : null;
+  }
+
+  release(file: TrackedFile): void {
+    if (!this.#holds.delete(file)) return;
+    file.held = false;
+    if (this.#holds.size === 0) this.close();
+    if (this.#options.known(file)) this.#options.ready(file);
+  }
+
+  /** Something was written to it: it may be clear now what it is. */
+  step(file: TrackedFile): void {
+    const hold = this.#holds.get(file);
+    if (!hold) return;
+    if (!this.#options.known(file)) {
+      this.release(file);
+      return;
+    }
+    hold.before = hold.before.filter((other) => this.#options.known(other) && !finished(other));
+    if (hold.suspect?.step(performance.now(), this.#options.known, this.#options.ready) === false) {
+      const { originals } = hold.suspect;
+      for (const original of originals) this.#doubles.set(original, file);
+      if (originals.length > 0) this.reread_bytes += file.size;
+      hold.suspect = null;
+    }
+    if (!hold.suspect && hold.before.length === 0) this.release(file);
+  }
+
+  close(): void {
+    if (this.#timer) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  #hold(file: TrackedFile): Hold {
+    const hold = this.#holds.get(file) ?? { suspect: null, before: [] };
+    this.#holds.set(file, hold);
+    file.held = true;
+    this.#timer ??= setInterval(() => {
+      for (const held of [...this.#holds.keys()]) this.step(held);
+    }, STEP_MS);
+    return hold;
+  }
+}
+
+/** A file that has a name may end with an unfinished line for ever. */
+function finished(file: TrackedFile): boolean {
+  if (file.error !== null) return true;
+  return file.path === null ? file.position >= file.size : file.scanned >= file.size;
+}

@@ -1,0 +1,114 @@
+/**
+ * The journal of positions on disk: opened, appended to, written anew.
+ *
+ * What cannot be read is put aside and reading starts again as `start_at` says: an agent that refuses to start because
+ * of its own file would be started again and again, and help nobody. Only a journal of a newer version is refused.
+ */
+import { constants } from 'node:fs';
+import { access, copyFile, type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { log } from '../../log.ts';
+import { FORMAT, formatOf, type Generation, readJournal } from './journal.ts';
+
+export class JournalFile {
+  readonly path: string;
+  #handle: FileHandle;
+  /** Bytes that are written; a torn write behind them is written over. */
+  size: number;
+  /** It has to be written anew before anything can be appended. */
+  stale: boolean;
+
+  private constructor(path: string, handle: FileHandle, size: number, stale: boolean) {
+    this.path = path;
+    this.#handle = handle;
+    this.size = size;
+    this.stale = stale;
+  }
+
+  /** Throws where a newer version wrote it, or the directory cannot be used. */
+  static async open(dataDir: string): Promise<{ journal: JournalFile; files: Map<number, Generation> }> {
+    const path = join(dataDir, 'positions');
+    const bytes = await readOrPutAside(path);
+    const format = bytes ? formatOf(bytes) : null;
+    if (format !== null && format > FORMAT) {
+      throw new Error(`${path} has format ${format}, this version reads up to ${FORMAT}: run the newer version`);
+    }
+    const { files, damaged } = readJournal(bytes ?? Buffer.alloc(0));
+    const whole = format !== null && damaged === 0;
+    if (bytes && bytes.length > 0 && !whole) {
+      const kept = await freeName(`${path}.damaged`);
+      await copyFile(path, kept).catch((error: Error) => log.warn(`cannot keep ${kept}: ${error.message}`));
+      const cost =
+        files.size > 0 ? 'the last good ones are used, lines may come twice' : 'files are read as start_at says';
+      log.warn(`the positions in ${path} are damaged (kept as ${kept}): ${cost}`);
+    }
+    const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o640);
+    const journal = new JournalFile(path, handle, whole ? bytes!.length : 0, !whole || format < FORMAT);
+    return { journal, files };
+  }
+
+  async append(bytes: Buffer): Promise<void> {
+    await writeAll(this.#handle, bytes, this.size);
+    this.size += bytes.length;
+  }
+
+  /** Writes it anew, synced, then renamed: there is always a whole one. */
+  async replace(bytes: Buffer): Promise<void> {
+    const temporary = `${this.path}.new`;
+    const handle = await open(temporary, 'w+', 0o640);
+    try {
+      await writeAll(handle, bytes, 0);
+      await handle.sync();
+      await rename(temporary, this.path);
+    } catch (error) {
+      await handle.close();
+      await rm(temporary, { force: true });
+      throw error;
+    }
+    await this.#handle.close();
+    this.#handle = handle;
+    this.size = bytes.length;
+    this.stale = false;
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+}
+
+/** Its bytes; null: there is none, or it cannot be read and was put aside. */
+async function readOrPutAside(path: string): Promise<Buffer | null> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return null;
+    const kept = await freeName(`${path}.damaged`);
+    await rename(path, kept).catch((reason: Error) => {
+      const help = `let the user that the agent runs as read and write ${path}, or move it away`;
+      throw new Error(`cannot read the positions: ${message}, nor put them aside: ${reason.message}: ${help}`);
+    });
+    log.warn(`cannot read the positions: ${message} (kept as ${kept}): files are read as start_at says`);
+    return null;
+  }
+}
+
+/** What was kept before stays. */
+async function freeName(path: string): Promise<string> {
+  for (let i = 1; ; i++) {
+    const name = i === 1 ? path : `${path}.${i}`;
+    const taken = await access(name).then(
+      () => true,
+      () => false,
+    );
+    // Each costs as much as the journal: after so many the last one is written over.
+    if (!taken || i === 9) return name;
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, position + at);
+    at += bytesWritten;
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Which tracked file has which names. A file is known by device and inode; it has at most one name that the glob
+ * matches, and aliases: hard links, symbolic links and their targets, the name it was renamed to.
+ */
+import { dirname } from 'node:path';
+import type { TrackedFile } from './file.ts';
+
+export class Names {
+  readonly files = new Set<TrackedFile>();
+  readonly #byName = new Map<string, TrackedFile>();
+  readonly #byKey = new Map<string, TrackedFile>();
+  readonly #byAlias = new Map<string, TrackedFile>();
+  readonly #byDirectory = new Map<string, Set<TrackedFile>>();
+
+  add(file: TrackedFile): void {
+    this.files.add(file);
+    this.#byKey.set(file.key, file);
+  }
+
+  remove(file: TrackedFile): void {
+    this.files.delete(file);
+    if (this.#byKey.get(file.key) === file) this.#byKey.delete(file.key);
+    this.unname(file);
+    for (const alias of [...file.aliases]) this.unalias(alias);
+  }
+
+  /** The file that has this name. */
+  named(path: string): TrackedFile | undefined {
+    return this.#byName.get(path);
+  }
+
+  aliased(path: string): TrackedFile | undefined {
+    return this.#byAlias.get(path);
+  }
+
+  /** The file that has this name or alias. */
+  at(path: string): TrackedFile | undefined {
+    return this.#byName.get(path) ?? this.#byAlias.get(path);
+  }
+
+  /** The file of this device and inode. */
+  of(key: string): TrackedFile | undefined {
+    return this.#byKey.get(key);
+  }
+
+  /** The files that have a name in this directory. */
+  beside(path: string): Iterable<TrackedFile> {
+    return this.#byDirectory.get(dirname(path)) ?? [];
+  }
+
+  /** Gives the file this name, in place of the one that it had. */
+  name(file: TrackedFile, path: string): void {
+    this.unname(file);
+    file.path = path;
+    this.#byName.set(path, file);
+    const dir = dirname(path);
+    const others = this.#byDirectory.get(dir);
+    if (others) others.add(file);
+    else this.#byDirectory.set(dir, new Set([file]));
+  }
+
+  unname(file: TrackedFile): void {
+    const { path } = file;
+    if (path === null) return;
+    file.path = null;
+    if (this.#byName.get(path) === file) this.#byName.delete(path);
+    const dir = dirname(path);
+    const others = this.#byDirectory.get(dir);
+    others?.delete(file);
+    if (others?.size === 0) this.#byDirectory.delete(dir);
+  }
+
+  alias(path: string, file: TrackedFile): void {
+    this.unalias(path);
+    this.#byAlias.set(path, file);
+    file.aliases.add(path);
+  }
+
+  unalias(path: string): void {
+    this.#byAlias.get(path)?.aliases.delete(path);
+    this.#byAlias.delete(path);
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * What happened while the agent was down: files that are not where they were are looked for beside their old name, also
+ * where no glob names them, and read on under their old id. What is gone for good is counted.
+ *
+ *   stored position --> still under its name: the scan finds it
+ *                   --> the same inode, or the same first bytes and marker, under another name: read on there
+ *                   --> nowhere: lost, in bytes, by what it held when it was last looked at
+ */
+import { type BigIntStats, closeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { log } from '../../log.ts';
+import { resumed, TELLING } from './admit.ts';
+import { openRegular, type TailContext, type TrackedFile } from './file.ts';
+import { inodeKey, lookUp, siblings } from './identity.ts';
+import type { Generation } from './journal.ts';
+import { headOf, recognise } from './resume.ts';
+
+export interface Recovered {
+  file: TrackedFile;
+  fd: number;
+  /** Where it was found. */
+  path: string;
+}
+
+export interface RecoverOptions {
+  /** True if the input's glob names this path: what it does not name any more is not asked for. */
+  names: (path: string) => boolean;
+  tracked: (key: string) => boolean;
+  /** Everything that has a name was found: what is not found now is gone. */
+  last: boolean;
+}
+
+interface Beside {
+  path: string;
+  stat: BigIntStats;
+}
+
+/** Oldest first within a directory. */
+export async function* recover(context: TailContext, options: RecoverOptions): AsyncIterable<Recovered> {
+  const byDirectory = new Map<string, Generation[]>();
+  const home = new Set<string>();
+  for (const g of context.positions.free(context.input.name)) {
+    if (!options.names(g.path)) continue;
+    const key = atHome(g, options);
+    if (key !== null) {
+      home.add(key);
+      continue;
+    }
+    const dir = dirname(g.path);
+    const others = byDirectory.get(dir);
+    if (others) others.push(g);
+    else byDirectory.set(dir, [g]);
+  }
+  for (const [dir, generations] of byDirectory) {
+    // Where there is no directory, nothing can be told: it may not be mounted yet.
+    if (lookUp(dir) === undefined) continue;
+    const beside: Beside[] = [];
+    for (const path of siblings(dir)) {
+      const stat = lookUp(path);
+      if (!stat?.isFile()) continue;
+      const key = inodeKey(stat);
+      if (!home.has(key) && !options.tracked(key)) beside.push({ path, stat });
+    }
+    const found = await search(context, generations, beside, options);
+    found.sort((a, b) => a.file.modified - b.file.modified);
+    yield* found;
+  }
+}
+
+/** Which of the files beside it each generation goes on in: by inode where that is so, else by what they hold. */
+async function search(
+  context: TailContext,
+  generations: Generation[],
+  beside: Beside[],
+  options: RecoverOptions,
+): Promise<Recovered[]> {
+  const found: Recovered[] = [];
+  const taken = new Set<Beside>();
+  const left: Generation[] = [];
+  const byInode = new Map(beside.map((one) => [one.stat.ino, one]));
+  for (const g of generations) {
+    const moved = byInode.get(g.inode);
+    const file = moved && (await firstThat(context, g, [moved], options, taken));
+    if (file) found.push(file);
+    else left.push(g);
+  }
+  const byHead = left.some((g) => g.position >= TELLING) ? headsOf(beside) : new Map<bigint, Beside[]>();
+  for (const g of left) {
+    const alike = g.position >= TELLING ? (byHead.get(g.head.digest) ?? []) : [];
+    const file = await firstThat(context, g, alike, options, taken);
+    if (file) found.push(file);
+    else if (options.last) gone(context, g);
+  }
+  return found;
+}
+
+/** The first of these files that goes on with the generation. */
+async function firstThat(
+  context: TailContext,
+  g: Generation,
+  candidates: Beside[],
+  { names }: RecoverOptions,
+  taken: Set<Beside>,
+): Promise<Recovered | undefined> {
+  for (const one of candidates) {
+    const { path, stat } = one;
+    const size = Number(stat.size);
+    // What holds nothing more matters only where it would be taken for a new file.
+    if (taken.has(one) || size < g.position || (size === g.position && !names(path))) continue;
+    try {
+      const opened = openRegular(path);
+      if (!opened) continue;
+      if (!recognise(opened.fd, opened.stat.dev, Number(opened.stat.size), [g])) {
+        closeSync(opened.fd);
+        continue;
+      }
+      taken.add(one);
+      if (g.inode !== stat.ino) context.positions.moveTo(g, { device: stat.dev, inode: stat.ino });
+      return { file: resumed(context, opened.fd, opened.stat, g), fd: opened.fd, path };
+    } catch (error) {
+      log.warn(`cannot read on in ${path}: ${(error as Error).message}`);
+    }
+  }
+  return undefined;
+}
+
+/** The files by the hash of their first bytes. */
+function headsOf(beside: Beside[]): Map<bigint, Beside[]> {
+  const byHead = new Map<bigint, Beside[]>();
+  for (const one of beside) {
+    if (Number(one.stat.size) < TELLING) continue;
+    try {
+      const opened = openRegular(one.path);
+      if (!opened) continue;
+      const { digest: key } = headOf(opened.fd);
+      closeSync(opened.fd);
+      byHead.set(key, [...(byHead.get(key) ?? []), one]);
+    } catch {
+      // Not readable: then it cannot be told what it is.
+    }
+  }
+  return byHead;
+}
+
+/** The key of the file if it is under its name, as far as a look from outside can tell: the scan opens it. */
+function atHome(g: Generation, { last, tracked }: RecoverOptions): string | null {
+  const stat = lookUp(g.path);
+  if (!stat?.isFile() || stat.ino !== g.inode) return null;
+  const key = inodeKey(stat);
+  // It is there and was not taken: either it could not be opened, or it holds other bytes.
+  if (last) return tracked(key) ? null : key;
+  const size = Number(stat.size);
+  if (size < g.position) return null;
+  if (size === Math.max(g.size, g.position)) return key;
+  try {
+    const opened = openRegular(g.path);
+    if (!opened) return null;
+    const same = recognise(opened.fd, opened.stat.dev, size, [g]) !== undefined;
+    closeSync(opened.fd);
+    return same ? key : null;
+  } catch {
+    // It cannot be opened now: the scan says so.
+    return key;
+  }
+}
+
+/** Nothing is left of it: what was known to wait is lost. */
+function gone({ account, positions }: TailContext, g: Generation): void {
+  const bytes = g.size - g.position;
+  if (bytes <= 0) return;
+  account.drop('vanished', 0, bytes);
+  log.warn(
+    `${g.path} was rotated away or truncated while the agent was down, and ${bytes} bytes of it that were not read ` +
+      'are gone (vanished): keep rotated files for longer than the agent is ever down',
+  );
+  // Once.
+  positions.sized(g, g.position);
+}

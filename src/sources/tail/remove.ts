@@ -1,0 +1,95 @@
+/**
+ * `delete_after`: deletes files that were read and acknowledged to their last byte and did not change for that long.
+ *
+ * Only a regular file that has this one name and that no symbolic link leads to, of which every byte was read (nothing
+ * skipped at its first sight), and that is not empty. The time is counted from when this process saw the last byte
+ * acknowledged, by a clock that cannot be set; so a restart begins it anew.
+ *
+ * The file is renamed first, then looked at once more: what another process put under the name meanwhile is never
+ * deleted, and what was written meanwhile is seen; then the file gets its name back. A writer that has it open can
+ * still write behind that last look. The file stays open here, so this is read like what is written to any deleted
+ * file, until it was quiet for `rotate_wait`; only what is written later than that is lost.
+ */
+import { fstatSync, linkSync, realpathSync, renameSync, statSync, unlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { log } from '../../log.ts';
+import { descriptors } from './descriptors.ts';
+import type { TailContext, TrackedFile } from './file.ts';
+import { inodeKey, keyAt } from './identity.ts';
+
+interface Done {
+  size: number;
+  modified: number;
+  /** By `performance.now()`. */
+  since: number;
+}
+
+export class Remover {
+  readonly #context: TailContext;
+  readonly #done = new WeakMap<TrackedFile, Done>();
+  /** Files that were deleted. */
+  deleted = 0;
+
+  constructor(context: TailContext) {
+    this.#context = context;
+  }
+
+  /** Deletes the file if it is time; true: it did. */
+  check(file: TrackedFile, now: number): boolean {
+    const { delete_after } = this.#context.input;
+    const { path } = file;
+    if (delete_after === null || path === null || file.busy || !complete(file)) return false;
+    const done = this.#done.get(file);
+    const { size, modified } = file;
+    if (done?.size !== size || done.modified !== modified) {
+      this.#done.set(file, { size, modified, since: now });
+      return false;
+    }
+    if (now - done.since < delete_after) return false;
+    // Whatever comes of it, it is not tried again before as long.
+    done.since = now;
+    try {
+      if (realpathSync(path) !== path) {
+        const link = 'a symbolic link leads to it, and what such a link leads to is not deleted';
+        log.warnOnce(`delete ${dirname(path)}`, `${path} is not deleted: ${link}`, Infinity);
+        return false;
+      }
+      if (!isUnchanged(file, statSync(path, { bigint: true })) || !descriptors.open(file)) return false;
+      if (!remove(file, path)) return false;
+    } catch (error) {
+      const help = 'it is tried again; the agent needs the right to write to its directory';
+      log.warnOnce(`delete ${path}`, `cannot delete ${path}: ${(error as Error).message}: ${help}`, Infinity);
+      return false;
+    }
+    this.deleted++;
+    log.info(`${path} was read and acknowledged to its end, and is deleted`);
+    return true;
+  }
+}
+
+/** Every byte of it, from the first on, is acknowledged. */
+function complete({ committed, position, size, stream }: TrackedFile): boolean {
+  return size > 0 && committed === size && position === size && stream.generation.base === 0;
+}
+
+function isUnchanged(file: TrackedFile, stat: ReturnType<typeof bigStat>): boolean {
+  if (stat.nlink !== 1n || inodeKey(stat) !== file.key) return false;
+  return Number(stat.size) === file.size && Number(stat.mtimeMs) === file.modified;
+}
+
+function remove(file: TrackedFile, path: string): boolean {
+  const aside = join(dirname(path), `.${basename(path).slice(0, 200)}.${file.stream.generation.id}.runnel-delete`);
+  renameSync(path, aside);
+  if (keyAt(aside) === file.key && isUnchanged(file, bigStat(file.fd!))) {
+    unlinkSync(aside);
+    return true;
+  }
+  // Without writing over what has the name now.
+  linkSync(aside, path);
+  unlinkSync(aside);
+  return false;
+}
+
+function bigStat(fd: number) {
+  return fstatSync(fd, { bigint: true });
+}

@@ -1,0 +1,123 @@
+/**
+ * In which file a stream goes on, when it is not the one it was: after a rotation while the agent was down, and when a
+ * file was copied and truncated.
+ */
+import { log } from '../../log.ts';
+import { type Admitted, copyOf } from './admit.ts';
+import { originalsOf } from './copies.ts';
+import { descriptors } from './descriptors.ts';
+import type { TailContext, TrackedFile } from './file.ts';
+import { Holds } from './holds.ts';
+import type { Names } from './names.ts';
+import { recover } from './recover.ts';
+import { headOf, markerAt } from './resume.ts';
+
+export interface SuccessionOptions {
+  context: TailContext;
+  names: Names;
+  /** True if the input's glob names this path. */
+  matches: (path: string) => boolean;
+  /** Is told of files that may have something to read. */
+  ready: (file: TrackedFile) => void;
+}
+
+export class Succession {
+  readonly #o: SuccessionOptions;
+  readonly #holds: Holds;
+  /** Old files of a name that were found under another one; its new file comes after them. */
+  readonly #before = new Map<string, TrackedFile[]>();
+
+  constructor(options: SuccessionOptions) {
+    const { names, ready } = options;
+    this.#o = options;
+    this.#holds = new Holds({ known: (file) => names.files.has(file), ready });
+  }
+
+  /** Bytes that were read once more because it could not be told whether they had been read. */
+  get reread_bytes(): number {
+    return this.#holds.reread_bytes;
+  }
+
+  /** Reads on in what was renamed or copied while the agent was down. `last`: what has a name was found. */
+  async recover(last: boolean): Promise<void> {
+    const { context, names, matches } = this.#o;
+    const tracked = (key: string) => names.of(key) !== undefined;
+    for await (const found of recover(context, { names: matches, tracked, last })) {
+      const { path } = found.file.stream.generation;
+      this.#before.set(path, [...(this.#before.get(path) ?? []), found.file]);
+      this.#takeIn(found, found.path);
+    }
+    if (last) this.#before.clear();
+  }
+
+  /** A new file may have to wait. `others`: of which it may be a copy. */
+  holdNew(file: TrackedFile, path: string, others: TrackedFile[]): void {
+    this.#holds.behind(file, this.#before.get(path) ?? []);
+    if (file.fd !== null && others.length > 0) this.#holds.suspect(file, originalsOf(file, file.fd, others));
+  }
+
+  /** Something was written to a file that waits. */
+  step(file: TrackedFile): void {
+    this.#holds.step(file);
+  }
+
+  /** The file does not hold what it held. What was not read is looked for in a copy; else it is lost, and counted. */
+  restarted(file: TrackedFile): void {
+    const unread = Math.max(0, file.size - file.position);
+    const { path } = file.stream.generation;
+    const where = this.#goOnInCopy(file);
+    let fate = '';
+    if (where !== null) fate = `, and what was left of it from ${where}`;
+    else {
+      file.restart(false);
+      if (unread > 0) {
+        this.#o.context.account.drop('truncated', 0, unread);
+        fate = `; ${unread} bytes were not read before, and are lost (truncated)`;
+      }
+    }
+    log.info(`${path} was truncated or written anew: reading it from 0${fate}`);
+  }
+
+  /** The path of the copy; null: there is none. */
+  #goOnInCopy(file: TrackedFile): string | null {
+    const { context, names, matches } = this.#o;
+    const held = this.#holds.copyOf(file);
+    const found = held ? null : copyOf(context, file, (key) => names.of(key) !== undefined, matches);
+    const copy = held ?? found;
+    if (!copy || !file.stream.persisted) {
+      const double = this.#holds.doubleOf(file);
+      if (double) file.restart(false);
+      return double && double.stream.generation.path;
+    }
+    if (copy.read === file.position) {
+      copy.file.takeOver(file);
+      file.restart(true);
+    } else {
+      // What it was read further than it was copied, the writer lost, not we.
+      const fd = found ? found.fd : copy.file.fd;
+      if (fd === null) return null;
+      copy.file.startAt(copy.read, headOf(fd), markerAt(fd, copy.read));
+      file.restart(false);
+    }
+    if (found) this.#takeIn(found, found.path);
+    else this.#holds.release(copy.file);
+    return found?.path ?? copy.file.path ?? copy.file.stream.name;
+  }
+
+  /** A file that was found elsewhere than under the name by which it is known. */
+  #takeIn({ file, fd }: Admitted, path: string): void {
+    const { names, matches, ready } = this.#o;
+    if (matches(path) && !names.named(path)) names.name(file, path);
+    else {
+      file.gone = performance.now();
+      names.alias(path, file);
+    }
+    names.add(file);
+    descriptors.keep(file, fd);
+    if (file.size !== file.position) ready(file);
+  }
+
+  close(): void {
+    this.#holds.close();
+  }
+}
