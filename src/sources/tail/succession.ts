@@ -66,16 +66,19 @@ export class Succession {
     const unread = Math.max(0, file.size - file.position);
     const { path } = file.stream.generation;
     const where = this.#goOnInCopy(file);
-    let fate = '';
-    if (where !== null) fate = `, and what was left of it from ${where}`;
-    else {
-      file.restart(false);
-      if (unread > 0) {
-        this.#o.context.account.drop('truncated', 0, unread);
-        fate = `; ${unread} bytes were not read before, and are lost (truncated)`;
-      }
+    const what = `${path} was truncated or written anew: reading it from 0`;
+    if (where !== null) {
+      log.info(`${what}, and what was left of it from ${where}`);
+      return;
     }
-    log.info(`${path} was truncated or written anew: reading it from 0${fate}`);
+    file.restart(false);
+    if (unread === 0) {
+      log.info(what);
+      return;
+    }
+    this.#o.context.account.drop('truncated', 0, unread);
+    const help = 'rotate by renaming, or leave the copy beside it';
+    log.warn(`${what}; ${unread} bytes were not read before and are lost (truncated): ${help}`);
   }
 
   /** The path of the copy; null: there is none. */
@@ -87,7 +90,7 @@ export class Succession {
     if (!copy || !file.stream.persisted) {
       const double = this.#holds.doubleOf(file);
       if (double) file.restart(false);
-      return double && double.stream.generation.path;
+      return double?.stream.generation.path ?? null;
     }
     if (copy.read === file.position) {
       copy.file.takeOver(file);
