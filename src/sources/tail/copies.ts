@@ -23,7 +23,8 @@ const MOST = 32;
 /** Their positions are not those of the file's bytes. */
 const COMPRESSED = /\.(?:gz|zst)$/;
 
-type Verdict = 'equal' | 'differs' | 'truncated';
+/** `unknown`: what the original held is being read at this moment. */
+type Verdict = 'equal' | 'differs' | 'truncated' | 'unknown';
 
 interface Original {
   file: TrackedFile;
@@ -38,6 +39,8 @@ interface Original {
 /** A file that may be a copy. */
 export class Suspect {
   readonly file: TrackedFile;
+  /** It is read as a file of its own and yet may be a copy. */
+  undecided = false;
   #originals: Original[];
   #size = -1;
   #since = 0;
@@ -54,10 +57,17 @@ export class Suspect {
       size = fstatSync(fd).size;
       return this.#originals.filter((original) => {
         const { file, stream, compared } = original;
-        if (!known(file) || file.stream !== stream || size < compared) return false;
+        if (!known(file) || size < compared) return false;
+        if (file.stream !== stream) {
+          // Truncated, and this was not taken for its copy: not enough of it was known.
+          const { head } = stream.generation;
+          if (head.length > 0 && same(head, readAt(fd, 0, head.length))) this.undecided = true;
+          return false;
+        }
         const verdict = withOpen(file, (from) => compare(fd, from, file, compared, size));
         if (verdict === 'equal') original.compared = size;
-        if (verdict !== 'truncated') return verdict === 'equal';
+        if (verdict === 'unknown') this.#since = now;
+        if (verdict !== 'truncated') return verdict === 'equal' || verdict === 'unknown';
         // Its next read finds out, and asks for its copy. That may take as long as the output is away.
         original.reads ??= file.reads;
         this.#since = now;
@@ -131,6 +141,8 @@ export function originalsOf(file: TrackedFile, fd: number, others: Iterable<Trac
 /** Compares the bytes from `from` on, the last of them if they are many. */
 function compare(fd: number, originalFd: number, original: TrackedFile, from: number, size: number): Verdict {
   if (!intact(originalFd, original)) return 'truncated';
+  // Without a position, a truncation cannot be seen, and what was read before it is on its way.
+  if (original.position === 0 && original.reading) return 'unknown';
   let verdict: Verdict = 'equal';
   if (size > fstatSync(originalFd).size) verdict = 'differs';
   else {

@@ -11,18 +11,18 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, statSync } from 'node:fs';
 import { randomBytes } from '../../builtin.ts';
 import type { Account } from '../../core/account.ts';
-import type { Stream } from '../../core/batch.ts';
+import type { Batch, Stream } from '../../core/batch.ts';
 import type { Envelope } from '../../core/envelope.ts';
 import { type LogInput, logEnvelope, type Origin, partitionKey } from './envelope.ts';
-import { inodeKey, NOTHING, type Prefix } from './identity.ts';
+import { digest, inodeKey, MARKER_BYTES, NOTHING, type Prefix } from './identity.ts';
 import { blank, type Generation } from './journal.ts';
 import type { Positions } from './positions.ts';
 
 /** Bytes of one read; a longer line is read with more, shorter lines than the tables can name with less. */
 export const READ_BYTES = 512 * 1024;
 
-/** So many of the last positions are known, to tell how much of a file was copied before it was truncated. */
-const MARKS = 4;
+/** So many of the last positions are known (two a batch), to tell how much of a file was copied before it was truncated. */
+const MARKS = 8;
 
 /** What all files of an input share. */
 export interface TailContext {
@@ -66,11 +66,22 @@ export class FileStream implements Stream {
     return this.#envelope;
   }
 
-  /** A batch that ends here is on its way; `marker` is of the bytes before `end`. */
-  sent(end: number, marker: Prefix): void {
-    const batch = { end, marker, time: performance.now() };
-    this.#flying.push(batch);
-    this.#last = [batch, ...this.#last.slice(0, MARKS - 1)];
+  /** The batch is on its way; `marker` is of the bytes before its end. */
+  sent({ from, end, used, slot }: Batch, marker: Prefix): void {
+    const sent = { end, marker, time: performance.now() };
+    this.#flying.push(sent);
+    // Where one batch is more than was copied, half of it may not be.
+    const half = (end - from) >> 1;
+    const middle = {
+      end: end - half,
+      marker: digest(slot.bytes.subarray(Math.max(0, used - half - MARKER_BYTES), used - half)),
+    };
+    this.#last = [sent, middle, ...this.#last.slice(0, MARKS - 2)];
+  }
+
+  /** It is not written to any more: what only helps while it is takes no memory. */
+  rest(): void {
+    if (this.#last.length > 0) this.#last = [];
   }
 
   /** Positions up to which it was read, the last one first, as far as they are known, and what lies before them. */

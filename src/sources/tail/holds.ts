@@ -77,9 +77,9 @@ export class Holds {
     }
     hold.before = hold.before.filter((other) => this.#options.known(other) && !finished(other));
     if (hold.suspect?.step(performance.now(), this.#options.known, this.#options.ready) === false) {
-      const { originals } = hold.suspect;
+      const { originals, undecided } = hold.suspect;
       for (const original of originals) this.#doubles.set(original, file);
-      if (originals.length > 0) this.reread_bytes += file.size;
+      if (originals.length > 0 || undecided) this.reread_bytes += file.size;
       hold.suspect = null;
     }
     if (!hold.suspect && hold.before.length === 0) this.release(file);

@@ -248,7 +248,7 @@ export class TailSource implements Source {
       await file.persist();
       batch.weight = batch.count;
       batch.time = Date.now();
-      file.stream.sent(batch.end, file.marker);
+      file.stream.sent(batch, file.marker);
       file.lines += batch.count;
       this.lines += batch.count;
       this.bytes += batch.end - batch.from;

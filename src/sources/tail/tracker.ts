@@ -23,6 +23,8 @@ import { Upkeep } from './upkeep.ts';
 
 /** Looks between which other things get their turn. */
 const STEP = 64;
+/** What was not written to for so long is not about to be truncated. */
+const REST_MS = 60_000;
 
 export class Tracker implements Finder {
   /** Paths that could not be opened; true: the path was there at the first start. */
@@ -81,6 +83,7 @@ export class Tracker implements Finder {
   check(file: TrackedFile, path: string): void {
     this.#context.positions.sized(file.stream.generation, file.size);
     if (!file.unchanged(path)) this.lookAt(path);
+    else if (performance.now() - file.grown > REST_MS) file.stream.rest();
   }
 
   /** Goes over all directories again, and over what could not be read. */

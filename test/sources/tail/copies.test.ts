@@ -184,7 +184,9 @@ test('copytruncate while another process writes at full speed: what the copies h
     for (const line of readFileSync(bench.path(name), 'latin1').split('\n').slice(0, -1)) kept.add(line);
   }
   await until('all that is kept', () => new Set(out.texts()).size >= kept.size && missing() === 0, 60_000);
-  await until('all are decided', () => bench.source.files().every((f) => f.position === f.size), 30_000);
+  // A copy may end within a line.
+  const line = 'line 1000000 of a writer that never waits\n'.length;
+  await until('all are decided', () => bench.source.files().every((f) => f.size - f.position <= line), 30_000);
   const got = out.texts();
   assert.equal(new Set(got).size, got.length, `nothing twice (${got.length - new Set(got).size} are)`);
   assert.equal(bench.source.reread_bytes, 0);
