@@ -69,6 +69,8 @@ export function buildStatus(parts: StatusParts): Status {
         unreadable: tail.unreadable,
         truncated,
         replaced,
+        reread_bytes: tail.reread_bytes,
+        deleted: tail.deleted,
         files: tail.files().sort(mostBehindFirst),
       };
     }),

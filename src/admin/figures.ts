@@ -87,6 +87,18 @@ export function figures(s: Status): Figure[] {
     ['input'],
     s.logs.map((l) => [l.replaced, l.name]),
   );
+  counter(
+    'log_reread_bytes',
+    'Bytes of files that may be copies of others, and were read as files of their own.',
+    ['input'],
+    s.logs.map((l) => [l.reread_bytes, l.name]),
+  );
+  counter(
+    'log_files_deleted',
+    'Files deleted because delete_after says so.',
+    ['input'],
+    s.logs.map((l) => [l.deleted, l.name]),
+  );
   gauge(
     'log_files',
     'Files that are followed.',

@@ -29,6 +29,10 @@ export interface LogStatus {
   truncated: number;
   /** Sequences of bytes that were no UTF-8 and became U+FFFD. */
   replaced: number;
+  /** Bytes of files that may be copies of others, and were read as files of their own. */
+  reread_bytes: number;
+  /** Files that were deleted because `delete_after` says so. */
+  deleted: number;
   /** The most behind first; `GET /status?files=N` lists the first N. */
   files: FileStatus[];
 }

@@ -21,6 +21,8 @@ export function statusOf(change: Partial<Status> = {}): Status {
         lines: 9,
         bytes: 900,
         unreadable: 0,
+        reread_bytes: 0,
+        deleted: 0,
         truncated: 2,
         replaced: 5,
         files: [

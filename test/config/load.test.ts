@@ -354,7 +354,6 @@ describe('what this version does not do', () => {
     'runnel.yaml:1:35: logs[0].encoding_in: any encoding but utf-8',
   );
   refused('logs: [{include: /a, multiline: {start: x}}]', 'runnel.yaml:1:33: logs[0].multiline: joining lines');
-  refused('logs: [{include: /a, delete_after: 1d}]', 'runnel.yaml:1:36: logs[0].delete_after: deleting files');
 });
 
 describe('files', () => {

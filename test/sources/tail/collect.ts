@@ -1,5 +1,6 @@
 /** An output that keeps what a source pushes: the real pool, batches and kernel, and no Kafka. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,7 +34,7 @@ export class Collected implements Output {
   #changed: () => void = () => undefined;
 
   async take(stream: Stream, signal?: AbortSignal): Promise<Batch> {
-    if (this.blocked) await this.blocked;
+    if (this.blocked) await Promise.race([this.blocked, signal && once(signal, 'abort')]);
     const share = this.pool.share(stream.topic);
     return new Batch(await this.pool.take(share, 'batch', signal), share, stream);
   }
