@@ -1,5 +1,6 @@
 /** An output that keeps what a source pushes: the real pool, batches and kernel, and no Kafka. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -90,6 +91,7 @@ export class Bench {
   output = new Collected();
   source!: TailSource;
   positions!: Positions;
+  readonly #mounts: string[] = [];
   #abort = new AbortController();
   #running: Promise<void> | null = null;
 
@@ -101,8 +103,16 @@ export class Bench {
     mkdirSync(this.data);
     t.after(async () => {
       await this.stop();
+      for (const dir of this.#mounts) spawnSync('umount', ['-l', dir]);
       rmSync(root, { recursive: true, force: true });
     });
+  }
+
+  /** Puts a small disk of its own there; false where this user may not. */
+  mount(dir: string, size: string): boolean {
+    const done = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'none', dir]).status === 0;
+    if (done) this.#mounts.push(dir);
+    return done;
   }
 
   path(name: string): string {

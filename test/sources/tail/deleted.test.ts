@@ -1,6 +1,5 @@
 /** Files that were deleted, or renamed, while there is something to read of them. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   closeSync,
@@ -14,7 +13,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { Descriptors } from '../../../src/sources/tail/descriptors.ts';
 import { newGeneration, type TailContext, TrackedFile } from '../../../src/sources/tail/file.ts';
@@ -84,7 +83,7 @@ test('a deleted file that is larger than hold_deleted is read to its end while t
 
 test('a deleted file is let go, too, when its disk has less than 5 % free', async (t) => {
   const bench = new Bench(t);
-  if (!mounted(t, bench.logs, '4m')) return;
+  if (!bench.mount(bench.logs, '4m')) return t.skip('needs the right to mount');
   const fd = openSync(bench.path('a.log'), 'a');
   writeSync(fd, 'begin\n');
   const out = await bench.start();
@@ -152,11 +151,3 @@ test('a file whose directory is gone for a while is taken up where it was', asyn
   assert.deepEqual(out.texts(), ['1', '2', '3']);
   assert.equal(new Set(out.lines.map((l) => l.id)).size, 1);
 });
-
-/** A small disk of its own; false, and the test skipped, where this user may not have one. */
-function mounted(t: TestContext, dir: string, size: string): boolean {
-  const done = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'none', dir]).status === 0;
-  if (done) t.after(() => spawnSync('umount', ['-l', dir]));
-  else t.skip('needs the right to mount');
-  return done;
-}

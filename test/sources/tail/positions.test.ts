@@ -1,7 +1,20 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, readFileSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { TailContext } from '../../../src/sources/tail/file.ts';
+import { forgetOld } from '../../../src/sources/tail/forget.ts';
 import { blank, FORMAT, header, UNIT } from '../../../src/sources/tail/journal.ts';
 import { Positions } from '../../../src/sources/tail/positions.ts';
 import { Bench, until } from './collect.ts';
@@ -121,6 +134,89 @@ async function opened(dir: string): Promise<{ started: boolean }> {
   await positions.close();
   return { started };
 }
+
+for (const [what, spoil] of [
+  ['is empty', (path: string) => writeFileSync(path, '')],
+  ['is all NUL', (path: string) => writeFileSync(path, Buffer.alloc(4096))],
+  ['is cut within its header', (path: string) => truncateSync(path, 40)],
+  ['is something else', (path: string) => writeFileSync(path, 'not positions at all\n'.repeat(50))],
+  ['is a directory', (path: string) => makeDirectory(path)],
+  ['cannot be opened', (path: string) => symlinkLoop(path)],
+] as const) {
+  test(`a journal that ${what}: reading begins again, and the next start goes on from there`, async (t) => {
+    const bench = new Bench(t);
+    const path = join(bench.data, 'positions');
+    writeFileSync(bench.path('a.log'), '1\n');
+    await (await bench.start()).count(1);
+    await bench.stop();
+    for (let i = 1; i <= 2; i++) {
+      spoil(path);
+      const out = await bench.start();
+      await out.count(1);
+      assert.deepEqual(out.texts(), ['1']);
+      await bench.stop();
+    }
+    appendFileSync(bench.path('a.log'), '2\n');
+    const out = await bench.start();
+    await out.count(1);
+    assert.deepEqual(out.texts(), ['2']);
+    if (what !== 'is empty') assert.ok(lstatSync(`${path}.damaged`), 'what was there is kept');
+  });
+}
+
+function makeDirectory(path: string): void {
+  rmSync(path);
+  mkdirSync(join(path, 'something'), { recursive: true });
+}
+
+function symlinkLoop(path: string): void {
+  rmSync(path);
+  symlinkSync('positions', path);
+}
+
+test('half of a journal: the last good positions count', async (t) => {
+  const bench = new Bench(t);
+  for (let i = 0; i < 10; i++) writeFileSync(bench.path(`${i}.log`), '1\n');
+  await (await bench.start()).count(10);
+  await bench.stop();
+  const path = join(bench.data, 'positions');
+  truncateSync(path, statSync(path).size / 2);
+  for (let i = 0; i < 10; i++) appendFileSync(bench.path(`${i}.log`), '2\n');
+  const out = await bench.start();
+  await until('all second lines', () => out.texts().filter((text) => text === '2').length === 10);
+  await bench.stop();
+  const again = out.texts().filter((text) => text === '1').length;
+  assert.ok(again < 10, 'some are known');
+  await bench.start();
+  appendFileSync(bench.path('0.log'), '3\n');
+  await bench.output.count(1);
+  assert.deepEqual(bench.output.texts(), ['3']);
+});
+
+test('long gone files are forgotten while the agent runs, not what is unreadable or has no directory now', async (t) => {
+  const bench = new Bench(t);
+  const positions = await Positions.open(bench.data, ['test']);
+  for (const name of ['gone', 'there', 'away/file']) {
+    const path = bench.path(name);
+    const g = blank({ id: name, input: 'test', path, base: 0 });
+    if (name === 'there') {
+      writeFileSync(path, 'x');
+      g.inode = statSync(path, { bigint: true }).ino;
+    }
+    g.seen -= 1000;
+    if (name === 'gone') g.size = 5;
+    positions.create(g);
+  }
+  const input = { name: 'test', forget_after: 500_000 } as TailContext['input'];
+  const context = { input, positions, account: bench.account } as TailContext;
+  const left = () => positions.free('test').map((g) => g.id);
+  forgetOld(context, false);
+  assert.deepEqual(left().sort(), ['away/file', 'there']);
+  assert.equal(bench.account.losses.get('vanished')!.bytes, 5);
+  forgetOld(context, true);
+  assert.deepEqual(left(), ['there']);
+  await positions.close();
+});
 
 test('a journal of a newer format is refused and left alone', async (t) => {
   const bench = new Bench(t);
