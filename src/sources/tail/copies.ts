@@ -115,12 +115,13 @@ export function shared(fd: number, size: number, original: TrackedFile, compared
 }
 
 /** The files of which this new one may be a copy: it begins as they do, and is not longer. */
-export function originalsOf(file: TrackedFile, fd: number, others: Iterable<TrackedFile>): TrackedFile[] {
+export function originalsOf(file: TrackedFile, fd: number, others: Iterable<TrackedFile>, all: boolean): TrackedFile[] {
   if (file.size === 0 || COMPRESSED.test(file.path ?? '')) return [];
   const first = readAt(fd, 0, HEAD_BYTES);
   const digests = new Map<number, bigint>();
   const found: TrackedFile[] = [];
   for (const other of others) {
+    if (!all && !other.stream.persisted) continue;
     if (other === file || other.held || other.path === null || COMPRESSED.test(other.path)) continue;
     const { length, digest: known } = other.stream.generation.head;
     if (length > 0 && first.length >= length) {

@@ -146,6 +146,8 @@ export class TrackedFile {
   reads = 0;
   /** Nothing is read of it for now. */
   held = false;
+  /** A new file of which no byte was seen yet: its first ones may tell that it is a copy. */
+  fresh = false;
   /** The unfinished last line is sent as it is: nothing will follow. */
   flush = false;
   /** By `performance.now()`: when it lost its name, when it last grew. */

@@ -50,10 +50,10 @@ export class Succession {
     if (last) this.#before.clear();
   }
 
-  /** A new file may have to wait. `others`: of which it may be a copy. */
-  holdNew(file: TrackedFile, path: string, others: TrackedFile[]): void {
+  /** A new file may have to wait. `others`: of which it may be a copy; all of them, or those that were read before. */
+  holdNew(file: TrackedFile, path: string, others: Iterable<TrackedFile>, all: boolean): void {
     this.#holds.behind(file, this.#before.get(path) ?? []);
-    if (file.fd !== null && others.length > 0) this.#holds.suspect(file, originalsOf(file, file.fd, others));
+    if (file.fd !== null) this.#holds.suspect(file, originalsOf(file, file.fd, others, all));
   }
 
   /** Something was written to a file that waits. */

@@ -25,6 +25,7 @@ import { Upkeep } from './upkeep.ts';
 const STEP = 64;
 /** What was not written to for so long is not about to be truncated. */
 const REST_MS = 60_000;
+const YOUNG_MS = 10_000;
 
 export class Tracker implements Finder {
   /** Paths that could not be opened; true: the path was there at the first start. */
@@ -124,8 +125,7 @@ export class Tracker implements Finder {
     const file = this.#names.at(path);
     if (!file) {
       if (!this.#looks.has(path) && this.#discovery.names(path)) this.lookAt(path);
-    } else if (file.held) this.#succession.step(file);
-    else this.#ready(file);
+    } else this.#wake(file);
   }
 
   moved(path: string): void {
@@ -205,8 +205,25 @@ export class Tracker implements Finder {
     if (size > file.size) file.grown = performance.now();
     // What is seen to wait is known also while nothing can be read. That it became less is for the read to judge.
     file.size = Math.max(file.size, size);
+    this.#wake(file);
+  }
+
+  /** There may be something to read. */
+  #wake(file: TrackedFile): void {
+    if (file.fresh && file.path !== null) this.#judge(file, file.path);
     if (file.held) this.#succession.step(file);
     else this.#ready(file);
+  }
+
+  /** A new file may have to wait as soon as it has bytes. A copy gets its first ones when it is made. */
+  #judge(file: TrackedFile, path: string): void {
+    file.size = latestSize(file);
+    const young = performance.now() - file.grown < YOUNG_MS;
+    if (file.size === 0 && young) return;
+    file.fresh = false;
+    const others = young ? this.#names.beside(path) : [];
+    // What was there before the agent started is no copy of what it found just now.
+    this.#succession.holdNew(file, path, others, !this.#starting);
   }
 
   /** A tracked file has this name, too. */
@@ -295,17 +312,9 @@ export class Tracker implements Finder {
     this.#names.name(file, path);
     this.#names.add(file);
     descriptors.keep(file, fd);
-    if (!file.stream.persisted) this.#hold(file, path);
-    if (file.size !== file.position && !file.held) this.#ready(file);
+    file.fresh = !file.stream.persisted && !this.#first;
+    if (file.size !== file.position) this.#wake(file);
     this.#watchTarget(path, file);
-  }
-
-  /** A new file may have to wait. What was there before the agent started is no copy of what it found just now. */
-  #hold(file: TrackedFile, path: string): void {
-    const others = this.#first
-      ? []
-      : [...this.#names.beside(path)].filter((other) => !this.#starting || other.stream.persisted);
-    this.#succession.holdNew(file, path, others);
   }
 
   /** What is written to the target of a symbolic link is told in the target's directory. */

@@ -86,6 +86,42 @@ test('a copy that takes its time, of a file of which much is not read: it is rea
   assert.deepEqual([...bench.account.losses], []);
 });
 
+test('a copy that is made slowly, and is seen while it is still empty', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), lines(0, 1000));
+  const out = await bench.start();
+  await out.count(1000);
+  writeFileSync(bench.path('copy.log'), '');
+  await until('it is seen', () => bench.source.files_total === 2);
+  const bytes = readFileSync(bench.path('a.log'));
+  for (let at = 0; at < bytes.length; at += 3000) {
+    appendFileSync(bench.path('copy.log'), bytes.subarray(at, at + 3000));
+    await setTimeout(50);
+  }
+  truncateSync(bench.path('a.log'));
+  appendFileSync(bench.path('a.log'), 'new\n');
+  await out.count(1001);
+  await until('it is decided', () => bench.source.files().every((f) => f.lag_bytes === 0));
+  assert.deepEqual(out.texts(), [...texts(0, 1000), 'new']);
+  assert.equal(bench.source.reread_bytes, 0);
+});
+
+test('an empty file that gets its first lines is read at once', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), 'first\n');
+  const out = await bench.start();
+  await out.count(1);
+  for (let i = 2; i < 20; i++) {
+    renameSync(bench.path('a.log'), bench.path('a.old'));
+    writeFileSync(bench.path('a.log'), '');
+    await setTimeout(20);
+    appendFileSync(bench.path('a.log'), `line ${i}\n`);
+    const start = performance.now();
+    await out.count(i);
+    assert.ok(performance.now() - start < 1900, 'it is not held until it stands still');
+  }
+});
+
 test('a copy of a file that goes on is read as a file of its own, and what is read again is counted', async (t) => {
   const bench = new Bench(t);
   writeFileSync(bench.path('a.log'), lines(0, 10));
