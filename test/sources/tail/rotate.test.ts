@@ -268,3 +268,68 @@ test('a file that only begins like a truncated one is not taken for its copy', a
   await setTimeout(50);
   assert.deepEqual(out.texts(), ['x']);
 });
+
+test('a directory is renamed while its files are written: their lines go on, the new directory of the name is new', async (t) => {
+  const bench = new Bench(t);
+  const include = [`${bench.logs}/*/x.log`];
+  mkdirSync(bench.path('a'));
+  const fd = openSync(bench.path('a/x.log'), 'a');
+  writeSync(fd, 'old 1\n');
+  const out = await bench.start({ include });
+  await out.count(1);
+  renameSync(bench.path('a'), bench.path('b'));
+  writeSync(fd, 'old 2\n');
+  mkdirSync(bench.path('a'));
+  writeFileSync(bench.path('a/x.log'), 'new 1\n');
+  await out.count(3);
+  writeSync(fd, 'old 3\n');
+  closeSync(fd);
+  await out.count(4);
+  await setTimeout(50);
+  const { id } = out.lines[0]!;
+  assert.deepEqual(
+    out.lines.filter((l) => l.id === id).map((l) => l.text),
+    ['old 1', 'old 2', 'old 3'],
+  );
+  assert.deepEqual(
+    out.lines.filter((l) => l.id !== id).map((l) => l.text),
+    ['new 1'],
+  );
+});
+
+test('a file of one byte: truncated, replaced, written to while the agent runs and while it does not', async (t) => {
+  const bench = new Bench(t);
+  const out = await bench.start();
+  let lines = 0;
+  for (let round = 0; round < 4; round++) {
+    writeFileSync(bench.path('a.log'), '\n');
+    await out.count(++lines);
+    truncateSync(bench.path('a.log'));
+    await setTimeout(100);
+    appendFileSync(bench.path('a.log'), 'x\n');
+    await out.count(++lines);
+    rmSync(bench.path('a.log'));
+    await setTimeout(20);
+  }
+  writeFileSync(bench.path('a.log'), '\n');
+  await out.count(++lines);
+  await bench.stop();
+  assert.deepEqual(out.texts(), [...Array(4).fill(['', 'x']).flat(), '']);
+  writeFileSync(bench.path('a.log'), 'y');
+  const again = await bench.start();
+  appendFileSync(bench.path('a.log'), '\n');
+  await again.count(1);
+  assert.deepEqual(again.texts(), ['y']);
+});
+
+test('an inode that is given to the next file while the agent runs, the file closed: it is read from 0', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), 'old 1\nold 2\n');
+  const out = await bench.start();
+  await out.count(2);
+  // In place, between two looks: the inode stays, as when it is given again at once.
+  writeFileSync(bench.path('b.tmp'), 'new 1\nnew 2\nnew 3\n');
+  copyFileSync(bench.path('b.tmp'), bench.path('a.log'));
+  await out.count(5);
+  assert.deepEqual(out.texts().slice(2), ['new 1', 'new 2', 'new 3']);
+});
