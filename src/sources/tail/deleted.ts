@@ -34,16 +34,19 @@ export class DeletedFiles {
     this.#letGo = letGo;
   }
 
-  check(nameless: Iterable<TrackedFile>, now: number): void {
-    const held = [...nameless].map(look).filter((one) => one !== null);
+  check(files: Iterable<TrackedFile>, now: number): void {
+    const held: Held[] = [];
+    for (const file of files) {
+      const one = file.path === null ? look(file) : null;
+      if (one) held.push(one);
+    }
     if (held.length === 0) {
       this.#window = null;
       this.#low.clear();
       return;
     }
     void this.#askForRoom(held);
-    const { hold_deleted } = this.#context.input;
-    const limit = hold_deleted;
+    const { hold_deleted: limit } = this.#context.input;
     let size = held.reduce((sum, one) => sum + one.size, 0);
     const crowded = size > limit || held.some((one) => this.#low.has(directory(one.file)));
     if (!crowded) {
@@ -100,7 +103,7 @@ export class DeletedFiles {
 }
 
 function look(file: TrackedFile): Held | null {
-  if (file.path !== null || file.fd === null) return null;
+  if (file.fd === null) return null;
   const { nlink, size } = fstatSync(file.fd);
   return nlink === 0 && size > file.position ? { file, size, unread: size - file.position } : null;
 }
