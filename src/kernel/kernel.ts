@@ -76,6 +76,53 @@ interface Exports {
   readonly endAt: WebAssembly.Global;
   readonly cut: WebAssembly.Global;
   readonly replaced: WebAssembly.Global;
+  /** The arguments of `decodeLines` in as/decode.as.ts. */
+  decodeLines(from: number, to: number, base: number, as: number, ...rest: (number | boolean)[]): number;
+  readonly decodedTo: WebAssembly.Global;
+  readonly decodedEnd: WebAssembly.Global;
+  readonly decodedReplaced: WebAssembly.Global;
+  readonly decodedCut: WebAssembly.Global;
+  unwrapCri(first: number, count: number): number;
+  unwrapDocker(first: number, count: number): number;
+  readonly malformed: WebAssembly.Global;
+  readonly unescapedReplaced: WebAssembly.Global;
+  join(first: number, count: number, separator: number): number;
+}
+
+/** The numbers of encodings in as/decode.as.ts. */
+const ENCODINGS = { 'utf-16le': 1, 'utf-16be': 2, latin1: 3 } as const;
+export type Decoding = keyof typeof ENCODINGS;
+
+/** What `Kernel.decodeLines` is to do. All but `longest` are addresses. */
+export interface DecodeJob {
+  encoding: Decoding;
+  fromAt: number;
+  toAt: number;
+  /** What `source` is relative to. */
+  baseAt: number;
+  /** Where the text goes: at least `longest` + 32 bytes. */
+  outAt: number;
+  limitAt: number;
+  /** Bytes of UTF-8 that are kept of a line. */
+  longest: number;
+  /** What no LF ends is a line, too. */
+  last: boolean;
+}
+
+export interface Decoded {
+  count: number;
+  /** The address after the last line that was taken, in the source and in the text. */
+  consumedAt: number;
+  endAt: number;
+  replaced: number;
+  cut: number;
+}
+
+export interface Unwrapped {
+  /** Lines that go on in another: flag PARTIAL. */
+  partial: number;
+  malformed: number;
+  replaced: number;
 }
 
 let compiled: WebAssembly.Module | undefined;
@@ -133,6 +180,40 @@ export class Kernel {
   findLines(slot: Slot, fromAt: number, toAt: number, baseAt: number, first: number): number {
     this.#use(slot);
     return this.#exports.findLines(fromAt, toAt, baseAt, first, MAX_RECORDS);
+  }
+
+  /** Names the lines of memory [fromAt, toAt) as `findLines` does, and writes them as UTF-8, LF behind each. */
+  decodeLines(slot: Slot, job: DecodeJob, first: number): Decoded {
+    const { encoding, fromAt, toAt, baseAt, outAt, limitAt, longest, last } = job;
+    assert(limitAt - outAt >= longest + 32, 'no room for a line');
+    this.#use(slot);
+    const e = this.#exports;
+    const as = ENCODINGS[encoding];
+    const count = e.decodeLines(fromAt, toAt, baseAt, as, outAt, limitAt, longest, first, MAX_RECORDS, last);
+    return {
+      count,
+      consumedAt: e.decodedTo.value >>> 0,
+      endAt: e.decodedEnd.value >>> 0,
+      replaced: e.decodedReplaced.value,
+      cut: e.decodedCut.value,
+    };
+  }
+
+  /** Takes off records [first, first + count) what a container runtime put around them, and sets their flags. */
+  unwrap(slot: Slot, format: 'cri' | 'docker', first: number, count: number): Unwrapped {
+    this.#use(slot);
+    const e = this.#exports;
+    const partial = format === 'cri' ? e.unwrapCri(first, count) : e.unwrapDocker(first, count);
+    return { partial, malformed: e.malformed.value, replaced: format === 'cri' ? 0 : e.unescapedReplaced.value };
+  }
+
+  /**
+   * Moves the texts of records [first, first + count) together, LF or nothing between them; returns the address behind.
+   * The tables stay as they are.
+   */
+  join(slot: Slot, first: number, count: number, separator: 'lf' | 'nothing'): number {
+    this.#use(slot);
+    return this.#exports.join(first, count, separator === 'lf' ? 10 : -1) >>> 0;
   }
 
   /**

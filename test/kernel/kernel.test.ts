@@ -184,7 +184,13 @@ function randomLines(): twin.Line[] {
     const bytes = randomBytes(below([4, 80, 700][below(3)]!));
     batch.bytes.set(bytes, at);
     const length = bytes.length + below(3);
-    lines.push({ start: at, end: at + bytes.length, source, length, flags: below(3) === 0 ? [below(4), 4 + below(4), 8 + below(4), 0xc0 + below(12)][below(4)]! : 0 });
+    lines.push({
+      start: at,
+      end: at + bytes.length,
+      source,
+      length,
+      flags: below(3) === 0 ? [below(4), 4 + below(4), 8 + below(4), 0xc0 + below(12)][below(4)]! : 0,
+    });
     at += bytes.length + below(20);
     source += length + (below(3) === 0 ? below(100_000) : 0);
   }
