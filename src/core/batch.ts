@@ -18,6 +18,8 @@ export const MULTILINE = 2;
 /** Which of its streams a container wrote the line to. */
 export const STDOUT = 4;
 export const STDERR = 8;
+/** The line is not of the format that it should be of. Only while lines are put together; not for the record. */
+export const MALFORMED = 0x20;
 /** The line goes on in the next one of its stream. Only while lines are put together; not for the record. */
 export const PARTIAL = 0x40;
 /** The source's bytes up to this record's end must not count as safe without the next record's. Not for the record. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PARTIAL, STDERR, STDOUT } from '../../src/core/batch.ts';
+import { MALFORMED, PARTIAL, STDERR, STDOUT } from '../../src/core/batch.ts';
 import { MAX_RECORDS, Pool } from '../../src/core/pool.ts';
 import { type Decoding, Kernel } from '../../src/kernel/kernel.ts';
 import * as twin from './twin-formats.ts';
@@ -158,7 +158,7 @@ function checkUnwrap(
   const got = kernel.unwrap(slot, format, 0, lines.length);
   const expected = lines.map(expect);
   for (const [i, line] of lines.entries()) {
-    const { text, flags } = expected[i] ?? { text: line, flags: 0 };
+    const { text, flags } = expected[i] ?? { text: line, flags: MALFORMED };
     assert.deepEqual([textOf(i).toString('latin1'), slot.flags[i]], [text.toString('latin1'), flags], String(line));
   }
   assert.deepEqual(got, {

@@ -9,6 +9,7 @@ import { utf8Bytes, writeUtf8 } from './decode.as';
 
 const STDOUT: u32 = 4;
 const STDERR: u32 = 8;
+const MALFORMED: u32 = 0x20;
 const PARTIAL: u32 = 0x40;
 const SPACE: u32 = 0x20;
 const COLON: u32 = 0x3a;
@@ -33,30 +34,30 @@ export function unwrapCri(first: u32, count: u32): u32 {
   malformed = 0;
   for (let i = first; i < first + count; i++) {
     const bits = cri(i, start(i), end(i));
-    if (bits == 0) malformed++;
+    if (bits & MALFORMED) malformed++;
     if (bits & PARTIAL) partial++;
     setFlags(i, flags(i) | bits);
   }
   return partial;
 }
 
-/** Takes the beginning off line i; returns its flags, 0 where it is not of the format. */
+/** Takes the beginning off line i; returns its flags. */
 @inline
 function cri(i: u32, from: usize, to: usize): u32 {
   const most = min(to, from + LONGEST_TIME);
   let at = from + SHORTEST_TIME;
-  if (at >= to || load<u8>(from + 4) != 0x2d || load<u8>(from + 10) != 0x54) return 0;
+  if (at >= to || load<u8>(from + 4) != 0x2d || load<u8>(from + 10) != 0x54) return MALFORMED;
   while (at < most && load<u8>(at) != SPACE) at++;
   // " stdout F" at least.
-  if (at + 9 > to || load<u8>(at) != SPACE || load<u8>(at + 7) != SPACE) return 0;
+  if (at + 9 > to || load<u8>(at) != SPACE || load<u8>(at + 7) != SPACE) return MALFORMED;
   const bits = iostream(at + 1);
-  if (bits == 0) return 0;
+  if (bits == 0) return MALFORMED;
   at += 8;
   const tag = <u32>load<u8>(at++);
-  if (tag != 0x46 && tag != 0x50) return 0;
+  if (tag != 0x46 && tag != 0x50) return MALFORMED;
   if (at < to && load<u8>(at) == COLON) while (at < to && load<u8>(at) != SPACE) at++;
   // An empty text may have lost the blank before it.
-  if (at < to && load<u8>(at++) != SPACE) return 0;
+  if (at < to && load<u8>(at++) != SPACE) return MALFORMED;
   setText(i, at, to);
   return tag == 0x50 ? bits | PARTIAL : bits;
 }
@@ -77,6 +78,7 @@ export function unwrapDocker(first: u32, count: u32): u32 {
     const from = start(i);
     if (!scan(from, end(i))) {
       malformed++;
+      setFlags(i, flags(i) | MALFORMED);
       continue;
     }
     let to = unescape(logAt, logEnd, from);
