@@ -29,6 +29,8 @@ export interface LogStatus {
   truncated: number;
   /** Sequences of bytes that were no UTF-8 and became U+FFFD. */
   replaced: number;
+  /** Lines that were not of the configured format (cri, docker), and passed as they were. */
+  malformed: number;
   /** The most behind first; `GET /status?files=N` lists the first N. */
   files: FileStatus[];
 }

@@ -82,6 +82,7 @@ interface Exports {
   readonly decodedEnd: WebAssembly.Global;
   readonly decodedReplaced: WebAssembly.Global;
   readonly decodedCut: WebAssembly.Global;
+  readonly decodedStopped: WebAssembly.Global;
   unwrapCri(first: number, count: number): number;
   unwrapDocker(first: number, count: number): number;
   readonly malformed: WebAssembly.Global;
@@ -116,6 +117,8 @@ export interface Decoded {
   endAt: number;
   replaced: number;
   cut: number;
+  /** There may be more lines: they have no room. */
+  stopped: boolean;
 }
 
 export interface Unwrapped {
@@ -196,6 +199,7 @@ export class Kernel {
       endAt: e.decodedEnd.value >>> 0,
       replaced: e.decodedReplaced.value,
       cut: e.decodedCut.value,
+      stopped: Boolean(e.decodedStopped.value),
     };
   }
 

@@ -130,8 +130,8 @@ test('stops decoding when the tables are full', () => {
   const outAt = slot.bytesAt + 4096;
   const job = { encoding: 'latin1', fromAt: slot.bytesAt, toAt: slot.bytesAt + 200, baseAt: slot.bytesAt } as const;
   const rest = { outAt, limitAt: outAt + 400, longest: 10, last: false };
-  const { count, consumedAt } = kernel.decodeLines(slot, { ...job, ...rest }, MAX_RECORDS - 5);
-  assert.deepEqual([count, consumedAt - slot.bytesAt], [5, 5]);
+  const { count, consumedAt, stopped } = kernel.decodeLines(slot, { ...job, ...rest }, MAX_RECORDS - 5);
+  assert.deepEqual([count, consumedAt - slot.bytesAt, stopped], [5, 5, true]);
 });
 
 /** Puts lines into the slot, each `gap` bytes behind the one before, as records. */

@@ -21,6 +21,8 @@ export let decodedEnd: usize = 0;
 /** Units that were no character, and lines that were cut. */
 export let decodedReplaced: u32 = 0;
 export let decodedCut: u32 = 0;
+/** There may be more lines: they have no room, in memory or in the tables. */
+export let decodedStopped: bool = false;
 
 let encoding: u32 = 0;
 let unitBytes: usize = 2;
@@ -39,6 +41,7 @@ export function decodeLines(
   unitBytes = as == LATIN1 ? 1 : 2;
   decodedReplaced = 0;
   decodedCut = 0;
+  decodedStopped = false;
   let lineAt = from;
   let i = first;
   while (i < max && lineAt < to) {
@@ -97,6 +100,7 @@ export function decodeLines(
     const cut = stop == 0;
     if (cut && textAt + longest > limit - 1 && i > first) {
       out = textAt;
+      decodedStopped = true;
       break;
     }
     setRecord(i, textAt, out, <u32>(lineAt - base), <u32>(at - lineAt));
@@ -109,6 +113,7 @@ export function decodeLines(
     lineAt = at;
     i++;
   }
+  if (i == max) decodedStopped = true;
   decodedTo = lineAt;
   decodedEnd = out;
   return i - first;

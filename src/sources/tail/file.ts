@@ -14,6 +14,7 @@ import type { Account } from '../../core/account.ts';
 import type { Stream } from '../../core/batch.ts';
 import type { Envelope } from '../../core/envelope.ts';
 import { type LogInput, logEnvelope, type Origin, partitionKey } from './envelope.ts';
+import { Held } from './held.ts';
 import { inodeKey, NOTHING, type Prefix } from './identity.ts';
 import type { Generation } from './journal.ts';
 import { blank, type Positions } from './positions.ts';
@@ -73,7 +74,8 @@ export class FileStream implements Stream {
 
   settled(position: number): void {
     const g = this.generation;
-    g.position = position;
+    // A second stream's mark may have moved it further than a part of the first batch does.
+    g.position = Math.max(g.position, position);
     // A block may end within a batch: then the marker stays that of the batch before.
     while (this.#flying.length > 0 && this.#flying[0]!.end <= position) {
       const { end, marker } = this.#flying.shift()!;
@@ -121,6 +123,8 @@ export class TrackedFile {
   gone: number | null = null;
   grown = performance.now();
   used = 0;
+  /** What is known of its unfinished records, where lines are not simply records. */
+  held: Held | null = null;
   error: string | null = null;
   lines = 0;
   truncated = 0;
@@ -187,6 +191,15 @@ export class TrackedFile {
     this.marker = NOTHING;
     this.size = 0;
     this.readBytes = READ_BYTES;
+    this.held = null;
+  }
+
+  /** Reading begins here: what is before it is in a record of another file. */
+  begin(position: number, marker: Prefix): void {
+    this.position = position;
+    this.scanned = position;
+    this.marker = marker;
+    this.held = new Held(0);
   }
 
   /** Goes on with the stream of a file of which this is a copy. */
@@ -195,6 +208,7 @@ export class TrackedFile {
     this.position = from.position;
     this.scanned = from.position;
     this.marker = from.marker;
+    this.held = from.held;
     this.#context.positions.moveTo(this.stream.generation, this);
   }
 

@@ -18,6 +18,8 @@ import { Parts, type Swallowed } from './partial.ts';
 const TIMEOUT_MS = 2000;
 /** The kernel wants that much behind a line. */
 const SLACK = 64;
+/** What a runtime puts before a line, at most. */
+const AROUND_BYTES = 256;
 const LF = 10;
 
 /** Lines in the tables, before they are shaped. */
@@ -26,6 +28,8 @@ export interface Found {
   /** Bytes of the source that they take. */
   taken: number;
   replaced: number;
+  /** There may be more lines, for which the tables or the memory have no room. */
+  stopped: boolean;
 }
 
 /** How far groups end here: `no`; `silent`, the file is at its end and nothing came; `full`, no memory for more. */
@@ -34,8 +38,8 @@ export type Closing = 'no' | 'silent' | 'full';
 export interface Shaped {
   /** Bytes, relative to what `source` is, up to which everything is in the records. */
   taken: number;
-  /** Lines that are not as the runtime writes them. */
-  malformed: number;
+  /** Sources of lines that are not as the runtime writes them. */
+  strangers: number[];
   /** The lines of an open group are left. */
   open: boolean;
 }
@@ -79,7 +83,8 @@ export class Format {
     const room = SLOT_CAPACITY - MARKER_BYTES - SLACK;
     this.readBytes = this.#decoding ? room - max_line - SLACK - 1 : room;
     this.readBytes -= this.readBytes % this.unitBytes;
-    this.longest = Math.min(this.readBytes, max_line * this.unitBytes + this.unitBytes);
+    const around = this.#wrap ? AROUND_BYTES : 0;
+    this.longest = Math.min(this.readBytes, (max_line + 1 + around) * this.unitBytes);
     this.grouping = this.#wrap !== null || this.#multiline !== null;
     this.inPlace = this.#decoding === null && this.grouping;
   }
@@ -113,19 +118,20 @@ export class Format {
     if (this.#decoding) {
       const places = { fromAt, toAt, baseAt, outAt: toAt + SLACK, limitAt: bytesAt + SLOT_CAPACITY };
       const job = { encoding: this.#decoding, ...places, longest: this.#maxLine, last };
-      const { count, consumedAt, replaced } = this.#kernel.decodeLines(slot, job, 0);
-      return { count, taken: consumedAt - fromAt, replaced };
+      const { count, consumedAt, replaced, stopped } = this.#kernel.decodeLines(slot, job, 0);
+      return { count, taken: consumedAt - fromAt, replaced, stopped };
     }
     let count = this.#kernel.findLines(slot, fromAt, toAt, baseAt, 0);
     const rest = this.#kernel.consumedAt;
-    if (!last || rest === toAt || count === MAX_RECORDS) return { count, taken: rest - fromAt, replaced: 0 };
+    const stopped = count === MAX_RECORDS;
+    if (!last || rest === toAt || stopped) return { count, taken: rest - fromAt, replaced: 0, stopped };
     starts[count] = rest;
     ends[count] = toAt;
     source[count] = rest - baseAt;
     length[count] = toAt - rest;
     flags[count] = 0;
     count++;
-    return { count, taken: to - from, replaced: 0 };
+    return { count, taken: to - from, replaced: 0, stopped };
   }
 
   /** Makes records of the `found` lines; `batch.count` says how many. `end` is where they end, as `source` counts. */
@@ -153,7 +159,7 @@ export class Format {
     // What was swallowed behind the last record belongs to it.
     if (count > 0) length[count - 1] = taken - source[count - 1]!;
     batch.count = count;
-    return { taken, malformed: strangers.filter((at) => at < taken).length, open: taken < end };
+    return { taken, strangers, open: taken < end };
   }
 
   /** Cuts records that are one line, and longer than allowed; returns how many are cut. */
