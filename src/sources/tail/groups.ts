@@ -138,8 +138,8 @@ export class Groups {
       source[group] = from;
       length[group] = group === to - 1 ? unitEnd - from : taken;
       flags[group] = bits | (group === to - 1 ? unitHeld : HELD);
-      // Records do not touch, as lines do not.
-      out++;
+      // As between lines, so that they can be joined where they lie.
+      bytes[out++] = 10;
     }
     return to;
   }
