@@ -62,22 +62,27 @@ export class Carry {
 
   /** True: the file is not to be read yet, for it may begin with the end of another one's last record. */
   holds(file: TrackedFile): boolean {
-    if (!this.#waits(file)) {
-      this.#waiting.delete(file);
-      return false;
+    if (file.before === null) return false;
+    if (this.#waits(file, file.before)) {
+      this.#waiting.add(file);
+      return true;
     }
-    this.#waiting.add(file);
-    return true;
+    this.#waiting.delete(file);
+    file.before = null;
+    return false;
   }
 
-  #waits(file: TrackedFile): boolean {
-    const { path } = file.stream.generation;
-    const old = this.#tracker.lost.get(path);
-    if (!old || old === file || !isFresh(file) || old.error !== null || !this.#tracker.files.has(old)) return false;
-    if (old.busy || this.#isReady(old)) return true;
+  #waits(file: TrackedFile, old: TrackedFile): boolean {
+    if (!isFresh(file) || old.error !== null || !this.#tracker.files.has(old)) return false;
+    if (old.busy || this.#isReady(old) || this.#waiting.has(old)) return true;
     if (!old.held || old.held.open === 0) return false;
     this.#ready(old);
     return true;
+  }
+
+  /** The file was read: if nothing of it is open, the one that waits for it may go. */
+  read({ held, after }: TrackedFile): void {
+    if (after && this.#waiting.has(after) && held?.open === 0) this.#ready(after);
   }
 
   /** Files that wait look again whether they may go. */
@@ -90,10 +95,8 @@ export class Carry {
 
   /** The file that goes on with what is open at the end of this one, if it has a whole line by now. */
   async heirOf(old: TrackedFile): Promise<Heir | null> {
-    const { path } = old.stream.generation;
-    if (this.#tracker.lost.get(path) !== old) return null;
-    const file = this.#tracker.at(path);
-    if (!file || file === old || file.busy || file.fd === null || !isFresh(file)) return null;
+    const file = old.after;
+    if (!file || file.before !== old || file.busy || file.fd === null || !isFresh(file)) return null;
     const bytes = Buffer.allocUnsafe(READ_BYTES);
     const got = await file.read(bytes, READ_BYTES, 0);
     const mark = this.#format.markBytes(bytes.subarray(0, got));
@@ -104,5 +107,5 @@ export class Carry {
 
 /** Nothing of it was read. */
 function isFresh({ position, stream }: TrackedFile): boolean {
-  return position === 0 && stream.generation.base === 0 && stream.generation.path !== '';
+  return position === 0 && stream.generation.base === 0;
 }

@@ -125,6 +125,9 @@ export class TrackedFile {
   used = 0;
   /** What is known of its unfinished records, where lines are not simply records. */
   held: Held | null = null;
+  /** The file that had its name before, while that may have to be read first; and the other way round. */
+  before: TrackedFile | null = null;
+  after: TrackedFile | null = null;
   error: string | null = null;
   lines = 0;
   truncated = 0;
@@ -192,6 +195,12 @@ export class TrackedFile {
     this.size = 0;
     this.readBytes = READ_BYTES;
     this.held = null;
+  }
+
+  /** This one has the name that the other one had. */
+  follow(old: TrackedFile): void {
+    this.before = old;
+    old.after = this;
   }
 
   /** Reading begins here: what is before it is in a record of another file. */

@@ -245,6 +245,7 @@ export class TailSource implements Source {
       }
       if (file.size !== size) file.grown = performance.now();
       this.#held?.note(file);
+      this.#carry?.read(file);
       if (batch.count === 0) return outcome === 'more';
       await file.persist();
       if (heir && heir.taken > 0) await inherit(heir, batch);

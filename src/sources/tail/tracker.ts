@@ -25,8 +25,8 @@ export class Tracker implements Finder {
   readonly files = new Set<TrackedFile>();
   /** Paths that could not be opened; true: the path was there at the first start. */
   readonly unreadable = new Map<string, boolean>();
-  /** By path: the file that had it before, while that is still read. */
-  readonly lost = new Map<string, TrackedFile>();
+  /** By path: the file that had it, while that is still read and no other has it. */
+  readonly #lost = new Map<string, TrackedFile>();
   readonly #context: TailContext;
   readonly #ready: (file: TrackedFile) => void;
   readonly #discovery: Discovery;
@@ -63,11 +63,6 @@ export class Tracker implements Finder {
       this.#track({ file, fd });
     }
     if (input.forget_after !== null) positions.forgetOlder(input.name, input.forget_after);
-  }
-
-  /** The file that has this name. */
-  at(path: string): TrackedFile | undefined {
-    return this.#byPath.get(path);
   }
 
   /** Looks at a tracked file if anything about it has changed; costs one stat. */
@@ -108,7 +103,7 @@ export class Tracker implements Finder {
       copy.file.gone = performance.now();
       this.#alias(copy.path, copy.file);
       this.#track(copy);
-      this.lost.set(path, copy.file);
+      file.follow(copy.file);
       fate = `, and what was left of it from ${copy.path}`;
     } else if (unread > 0) {
       this.#context.account.drop('truncated', 0, unread);
@@ -213,7 +208,7 @@ export class Tracker implements Finder {
     }
     if (before !== null) {
       this.#byPath.delete(before);
-      this.lost.set(before, file);
+      this.#lost.set(before, file);
       this.lookAt(before);
     }
     file.path = path;
@@ -227,7 +222,7 @@ export class Tracker implements Finder {
   #lostName(file: TrackedFile): void {
     const path = file.path!;
     this.#byPath.delete(path);
-    this.lost.set(path, file);
+    this.#lost.set(path, file);
     file.path = null;
     file.gone = performance.now();
     for (const alias of [...file.aliases]) {
@@ -306,6 +301,9 @@ export class Tracker implements Finder {
     this.unreadable.delete(path);
     if (!admitted) return;
     this.#byPath.set(path, admitted.file);
+    const old = this.#lost.get(path);
+    if (old) admitted.file.follow(old);
+    this.#lost.delete(path);
     this.#track(admitted);
     this.#watchTarget(path, admitted.file);
   }
@@ -339,7 +337,8 @@ export class Tracker implements Finder {
       log.warn(`${path} is gone with ${unread} bytes that were not read: it was deleted while it was closed`);
     }
     const { path } = file.stream.generation;
-    if (this.lost.get(path) === file) this.lost.delete(path);
+    if (this.#lost.get(path) === file) this.#lost.delete(path);
+    if (file.after) file.after.before = null;
     const deleted = file.fd === null || fstatSync(file.fd).nlink === 0;
     descriptors.close(file);
     this.files.delete(file);

@@ -267,3 +267,41 @@ test('a pattern that explodes does not stop the agent', async (t) => {
   await out.count(3);
   assert.equal(out.lines.length, 3);
 });
+
+test('rotated again and again in the midst of groups, at full speed: every group whole, once, in order', async (t) => {
+  const bench = new Bench(t);
+  const out = await bench.start(rules({ start: '^#', timeout: 60_000 }));
+  out.gaps = true;
+  let seed = 11;
+  const below = (limit: number) => {
+    seed = (seed * 48271) % 2147483647;
+    return seed % limit;
+  };
+  const groups = ['#first', '#second'];
+  appendFileSync(bench.path('a.log'), `${groups.join('\n')}\n`);
+  await out.count(1);
+  let turn = 0;
+  let rotated = false;
+  let since = 0;
+  for (let i = 0; i < 3000; i++) {
+    const lines = [`#${i}`, ...Array.from({ length: below(8) }, (_, n) => `${n} ${'x'.repeat(below(100))}`)];
+    groups.push(lines.join('\n'));
+    for (const line of lines) {
+      appendFileSync(bench.path('a.log'), `${line}\n`);
+      // A file that comes and goes within a moment may never be seen.
+      if (rotated) await setTimeout(5 + below(30));
+      rotated = false;
+      // A group over more than two files ends where nothing comes any more in the second.
+      if (++since < 20 || below(100) !== 0) continue;
+      since = 0;
+      // Nothing is written to the old file after the new one is there, as a writer does that rotates its own file.
+      renameSync(bench.path('a.log'), bench.path(`a.${turn++}`));
+      rotated = true;
+    }
+    if (below(20) === 0) await setTimeout(1);
+  }
+  appendFileSync(bench.path('a.log'), '#end\n');
+  await until('all groups', () => out.lines.length >= groups.length, 60_000);
+  assert.ok(turn > 50);
+  assert.deepEqual(out.texts(), groups);
+});
