@@ -60,7 +60,7 @@ export function buildStatus(parts: StatusParts): Status {
       data_dir_free_bytes: freeBytes(config.data_dir),
     },
     logs: parts.tails.map((tail) => {
-      const { truncated, replaced } = parts.accounts.of(`logs.${tail.name}`);
+      const { truncated, replaced, malformed } = parts.accounts.of(`logs.${tail.name}`);
       return {
         name: tail.name,
         files_total: tail.files_total,
@@ -71,6 +71,7 @@ export function buildStatus(parts: StatusParts): Status {
         replaced,
         reread_bytes: tail.reread_bytes,
         deleted: tail.deleted,
+        malformed,
         files: tail.files().sort(mostBehindFirst),
       };
     }),

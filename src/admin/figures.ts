@@ -99,6 +99,12 @@ export function figures(s: Status): Figure[] {
     ['input'],
     s.logs.map((l) => [l.deleted, l.name]),
   );
+  counter(
+    'log_malformed',
+    'Lines that were not of the configured format, and passed as they were.',
+    ['input'],
+    s.logs.map((l) => [l.malformed, l.name]),
+  );
   gauge(
     'log_files',
     'Files that are followed.',

@@ -14,9 +14,10 @@ export function renderStatus(status: Status): string {
   for (const input of s.logs) {
     const unreadable = input.unreadable > 0 ? `, ${input.unreadable} unreadable` : '';
     const replaced = input.replaced > 0 ? `, ${count(input.replaced, 'sequence')} not UTF-8` : '';
+    const malformed = input.malformed > 0 ? `, ${count(input.malformed, 'line')} not of the format` : '';
     lines.push(
       '',
-      `logs ${input.name}: ${count(input.lines, 'line')}, ${size(input.bytes)}, ${count(input.files_total, 'file')}${unreadable}${replaced}`,
+      `logs ${input.name}: ${count(input.lines, 'line')}, ${size(input.bytes)}, ${count(input.files_total, 'file')}${unreadable}${replaced}${malformed}`,
     );
     for (const f of input.files) {
       const lag =

@@ -33,6 +33,8 @@ export interface LogStatus {
   reread_bytes: number;
   /** Files that were deleted because `delete_after` says so. */
   deleted: number;
+  /** Lines that were not of the configured format (cri, docker), and passed as they were. */
+  malformed: number;
   /** The most behind first; `GET /status?files=N` lists the first N. */
   files: FileStatus[];
 }

@@ -8,7 +8,7 @@
  *   {"topic":"runnel.logs","source":"/var/log/a.log","key":"web-1","value":"the line","headers":{"host":"web-1",...}}
  *   {"skipped":120}
  */
-import { type Batch, MULTILINE, TRUNCATED } from '../core/batch.ts';
+import { type Batch, flagNames, iostreamName } from '../core/batch.ts';
 import type { Envelope, JsonEnvelope, RawEnvelope } from '../core/envelope.ts';
 
 const RECORDS_PER_SECOND = 500;
@@ -108,12 +108,15 @@ function recordText(batch: Batch, i: number, envelope: Envelope): string {
 function jsonText(batch: Batch, i: number, envelope: JsonEnvelope, line: string): string {
   const { source, length } = batch.slot;
   const skipped = skippedBefore(batch, i);
-  const flags = flagsOf(batch, i);
+  const bits = batch.slot.flags[i]!;
+  const flags = flagNames(bits);
+  const iostream = iostreamName(bits);
   return [
     `{"@timestamp":"${new Date(batch.time).toISOString()}${envelope.before}${JSON.stringify(line).slice(1, -1)}`,
     `${envelope.offset}${batch.from + source[i]!},"length":${length[i]}`,
     skipped > 0 ? `,"skipped":${skipped}` : '',
     flags.length > 0 ? `,"flags":${JSON.stringify(flags)}` : '',
+    iostream === null ? '' : `,"iostream":"${iostream}"`,
     `${envelope.after}`,
   ].join('');
 }
@@ -132,19 +135,17 @@ function rawText(batch: Batch, i: number, envelope: RawEnvelope, line: string): 
   headers.length = String(length[i]);
   const skipped = skippedBefore(batch, i);
   if (skipped > 0) headers.skipped = String(skipped);
-  const flags = flagsOf(batch, i);
+  const bits = batch.slot.flags[i]!;
+  const flags = flagNames(bits);
+  const iostream = iostreamName(bits);
   if (flags.length > 0) headers.flags = flags.join(',');
+  if (iostream !== null) headers.iostream = iostream;
   return `${JSON.stringify(line)},"headers":${JSON.stringify(headers)}`;
 }
 
 /** Bytes of the source that were left out before record i. */
 function skippedBefore({ slot }: Batch, i: number): number {
   return slot.source[i]! - (i === 0 ? 0 : slot.source[i - 1]! + slot.length[i - 1]!);
-}
-
-function flagsOf(batch: Batch, i: number): string[] {
-  const bits = batch.slot.flags[i]!;
-  return [...(bits & TRUNCATED ? ['truncated'] : []), ...(bits & MULTILINE ? ['multiline'] : [])];
 }
 
 /** A text with its zigzag varint length before it, as record headers carry it. */

@@ -1,4 +1,7 @@
-/** `runnel explain log PATH LINE`: the record that a line of a file would become, without a running agent. */
+/**
+ * `runnel explain log PATH LINE`: the record that a line of a file would become, without a running agent. LINE is what the
+ * line says: encoding_in does not change it. With `format` or `multiline` it may be several lines, and make several records.
+ */
 import { matchesGlob } from 'node:path';
 import { ConfigError } from '../config/errors.ts';
 import { Account } from '../core/account.ts';
@@ -8,6 +11,7 @@ import { Pool } from '../core/pool.ts';
 import { records } from '../kafka/record-batch.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { logEnvelope, partitionKey } from '../sources/tail/envelope.ts';
+import { formatOf } from '../sources/tail/format.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';
 
 /** Prints `{"input","topic","key","value"|"headers"}`; exit 1 when no input reads this path. */
@@ -41,8 +45,13 @@ export async function explainLog(path: string, line: string, choice: ConfigChoic
     replayable: true,
   };
   const batch = new Batch(slot, share, stream);
-  const count = kernel.findLines(slot, slot.bytesAt, slot.bytesAt + used, slot.bytesAt, 0);
-  kernel.pack(slot, 0, count, {
+  const format = formatOf({ ...input, encoding_in: 'utf-8' }, kernel);
+  if (format) {
+    const found = format.find(batch, 0, used, 0, true);
+    format.shape(batch, found, used, 'silent', new Uint8Array(4));
+    format.cut(batch);
+  } else batch.count = kernel.findLines(slot, slot.bytesAt, slot.bytesAt + used, slot.bytesAt, 0);
+  kernel.pack(slot, 0, batch.count, {
     envelope: batch.stream.envelope(),
     time: Date.now(),
     position: 0,

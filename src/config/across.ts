@@ -1,6 +1,6 @@
 /** What must hold between options. */
 import { Pool } from '../core/pool.ts';
-import { type Config, topicsOf } from './config.ts';
+import { type Config, type LogConfig, topicsOf } from './config.ts';
 import type { Path } from './load.ts';
 
 type Refuse = (path: Path, message: string) => void;
@@ -22,6 +22,26 @@ function checkLogs(config: Config, refuse: Refuse): void {
     const before = seen.get(log.name);
     if (before !== undefined) refuse(['logs', i, 'name'], `is that of logs[${before}] too: names are unique`);
     seen.set(log.name, i);
+    checkLines(log, i, refuse);
+  }
+}
+
+/** Lines as read and as UTF-8 have to fit into one slot of memory together. */
+const LONGEST_LINE: Partial<Record<LogConfig['encoding_in'], number>> = {
+  'utf-16le': 341 << 10,
+  'utf-16be': 341 << 10,
+  latin1: 511 << 10,
+};
+
+function checkLines({ encoding_in, max_line, multiline }: LogConfig, i: number, refuse: Refuse): void {
+  const longest = LONGEST_LINE[encoding_in];
+  const most = longest === undefined ? '' : `must be at most ${longest >> 10}KiB with encoding_in: ${encoding_in}`;
+  if (longest !== undefined && max_line > longest) refuse(['logs', i, 'max_line'], most);
+  if (!multiline) return;
+  const { start, end, max_bytes } = multiline;
+  if (longest !== undefined && max_bytes > longest) refuse(['logs', i, 'multiline', 'max_bytes'], most);
+  if (start === undefined && multiline.continue === undefined && end === undefined) {
+    refuse(['logs', i, 'multiline'], "needs start, continue or end, for example start: '^\\d{4}-'");
   }
 }
 

@@ -91,6 +91,8 @@ function interpret(tree: Tree, shape: Shape, env: Env, faults: Fault[]): Config 
   if (!result.success) return null;
   const config = complete(result.output, env);
   checkAcross(config, (path, message) => {
+    // What is missing here may be what is wrong inside, which was told already.
+    if (faults.some((fault) => fault.message.startsWith(`${nameOf(path)}.`))) return;
     faults.push({ ...placeOf(tree, path), message: `${nameOf(path)} ${message}` });
   });
   return config;

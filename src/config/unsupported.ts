@@ -12,9 +12,6 @@ export interface Unsupported {
 
 export const UNSUPPORTED: Unsupported[] = [
   { path: ['kafka', 'delivery'], values: /^exactly_once$/, what: 'exactly_once' },
-  { path: ['logs', '*', 'format'], values: /^(cri|docker)$/, what: 'any format but plain' },
-  { path: ['logs', '*', 'encoding_in'], values: /^(utf-16le|utf-16be|latin1)$/, what: 'any encoding but utf-8' },
-  { path: ['logs', '*', 'multiline'], what: 'joining lines' },
   { path: ['statsd', 'listen', '*'], values: /^(tcp|unix|unixgram|unixstream):/, what: 'any listener but udp://' },
   { path: ['metrics', 'checks', '*'], what: 'a check beside metrics.host' },
 ];

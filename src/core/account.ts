@@ -23,6 +23,8 @@ export class Account {
   replaced = 0;
   /** Lines that were cut because they were longer than `max_line` or than a block. */
   truncated = 0;
+  /** Lines that were not of the format that was configured, and passed as they were. */
+  malformed = 0;
   readonly losses = new Map<string, Loss>();
 
   constructor(input: string) {

@@ -15,6 +15,28 @@ import type { Share, Slot } from './pool.ts';
 /** Bits of `flags[i]`, as the kernel reads them. */
 export const TRUNCATED = 1;
 export const MULTILINE = 2;
+/** Which of its streams a container wrote the line to. */
+export const STDOUT = 4;
+export const STDERR = 8;
+/** The line is not of the format that it should be of. Only while lines are put together; not for the record. */
+export const MALFORMED = 0x20;
+/** The line goes on in the next one of its stream. Only while lines are put together; not for the record. */
+export const PARTIAL = 0x40;
+/** The source's bytes up to this record's end must not count as safe without the next record's. Not for the record. */
+export const HELD = 0x80;
+
+/** Names of a record's flags, as they stand in `log.flags`. */
+export function flagNames(flags: number): string[] {
+  const names: string[] = [];
+  if (flags & TRUNCATED) names.push('truncated');
+  if (flags & MULTILINE) names.push('multiline');
+  return names;
+}
+
+/** `log.iostream`: OpenTelemetry's name for it. */
+export function iostreamName(flags: number): string | null {
+  return flags & STDERR ? 'stderr' : flags & STDOUT ? 'stdout' : null;
+}
 
 /** Where records come from and where they go; shared by all batches of one file, so it costs nothing per line. */
 export interface Stream {
@@ -48,6 +70,8 @@ export class Batch {
   weight = 0;
   /** When it was read, milliseconds since the epoch. */
   time = 0;
+  /** Another stream of the same lane whose bytes up to `end` are in this batch's last record. */
+  also: { stream: Stream; end: number } | null = null;
 
   constructor(slot: Slot, share: Share, stream: Stream) {
     this.slot = slot;

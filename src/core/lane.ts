@@ -10,7 +10,7 @@
 import assert from 'node:assert';
 import type { Kernel } from '../kernel/kernel.ts';
 import { log } from '../log.ts';
-import { type Batch, MULTILINE, TRUNCATED } from './batch.ts';
+import { type Batch, HELD, type Stream } from './batch.ts';
 import type { Block, Codec, Mark, Outlet } from './block.ts';
 import { MAX_BLOCK_BYTES, type Pool, type Share, type Slot } from './pool.ts';
 
@@ -83,7 +83,7 @@ export class Lane {
 
   async #append(batch: Batch): Promise<void> {
     if (batch.count === 0) {
-      this.#mark(batch, batch.end, 0);
+      this.#mark(batch.stream, batch.end, 0);
       return;
     }
     let first = 0;
@@ -97,13 +97,13 @@ export class Lane {
         continue;
       }
       first += packed;
-      const last = first - 1;
-      const end = first === batch.count ? batch.end : batch.from + batch.slot.source[last]! + batch.slot.length[last]!;
+      const end = first === batch.count ? batch.end : safeEnd(batch, first - 1);
       // Metrics weigh more than one item a record: what does not divide goes with the last part.
       const weight =
         first === batch.count ? batch.weight : Math.floor((batch.weight * packed) / (batch.count - first + packed));
       batch.weight -= weight;
-      this.#mark(batch, end, weight);
+      this.#mark(batch.stream, end, weight);
+      if (first === batch.count && batch.also) this.#mark(batch.also.stream, batch.also.end, 0);
       if (first < batch.count || open.at - open.slot.bytesAt >= this.#o.blockBytes) this.#seal();
     }
   }
@@ -145,8 +145,7 @@ export class Lane {
   }
 
   /** Notes how far a stream is packed; without an open block the position waits for what is on its way. */
-  #mark(batch: Batch, end: number, weight: number): void {
-    const { stream } = batch;
+  #mark(stream: Stream, end: number, weight: number): void {
     const open = this.#open;
     if (!open) {
       this.#unsettled.push({ marks: [{ stream, end, weight }], counted: false, done: true });
@@ -252,10 +251,8 @@ function free(body: Buffer): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === body.byteLength) buffer.transfer(0);
 }
 
-/** Names of a record's flags, as they stand in `log.flags`. */
-export function flagNames(flags: number): string[] {
-  const names: string[] = [];
-  if (flags & TRUNCATED) names.push('truncated');
-  if (flags & MULTILINE) names.push('multiline');
-  return names;
+/** Up to where the batch's stream is safe when records up to `last` are: not within records that only count together. */
+function safeEnd({ from, slot }: Batch, last: number): number {
+  while (last >= 0 && slot.flags[last]! & HELD) last--;
+  return last < 0 ? from : from + slot.source[last]! + slot.length[last]!;
 }

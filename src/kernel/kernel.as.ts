@@ -4,3 +4,6 @@ export { useSlot } from './as/tables.as';
 export { findLines, consumedAt } from './as/lines.as';
 export { pack, endAt, cut } from './as/pack.as';
 export { replaced } from './as/json.as';
+export { decodeLines, decodedTo, decodedEnd, decodedReplaced, decodedCut, decodedStopped } from './as/decode.as';
+export { unwrapCri, unwrapDocker, malformed, unescapedReplaced } from './as/container.as';
+export { join } from './as/join.as';

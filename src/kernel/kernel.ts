@@ -6,12 +6,13 @@
  *   0      table of pieces: address and bytes of each (as/pieces.as.ts says what they are)
  *   1024   where the compiler would put static data: there are none
  *   2048   table for escaping (as/json.as.ts)
- *   6144   the pieces of the envelope in use, one behind the other
+ *   6144   the pieces for a record's flags, then those of the envelope in use, one behind the other
  *
  * State between calls is only there and in the kernel's globals: one instance a memory, used by one thread.
  */
 import assert from 'node:assert';
 import { readFileSync } from 'node:fs';
+import { flagNames, iostreamName, MULTILINE, STDERR, STDOUT, TRUNCATED } from '../core/batch.ts';
 import { type Envelope, varint } from '../core/envelope.ts';
 import { MAX_RECORDS, SCRATCH_BYTES, type Slot } from '../core/pool.ts';
 
@@ -22,7 +23,8 @@ const OVERRUN = 16;
 const KINDS = { json: 0, raw: 1, value: 2 } as const;
 /** Indexes into the table of pieces; FLAGS + the bits of a record's flags. */
 const [KEY, HEAD, OFFSET, LENGTH, SKIPPED, AFTER, FLAGS] = [0, 1, 2, 3, 4, 5, 6] as const;
-const FLAG_WORDS = [[], ['truncated'], ['multiline'], ['truncated', 'multiline']] as const;
+const ALL_FLAGS = TRUNCATED | MULTILINE | STDOUT | STDERR;
+const FLAGS_BITS = Array.from({ length: ALL_FLAGS + 1 }, (_, bits) => bits);
 
 const NOTHING = Buffer.alloc(0);
 const TIMESTAMP_BEFORE = '{"@timestamp":"';
@@ -32,15 +34,21 @@ const JSON_PIECES = {
   head: Buffer.from(TIMESTAMP_BEFORE.padEnd(TIMESTAMP_BEFORE.length + TIMESTAMP_BYTES)),
   length: Buffer.from(',"length":'),
   skipped: Buffer.from(',"skipped":'),
-  flags: FLAG_WORDS.map((words) => Buffer.from(words.length > 0 ? `,"flags":${JSON.stringify(words)}` : '')),
+  flags: FLAGS_BITS.map((bits) => {
+    const [words, iostream] = [flagNames(bits), iostreamName(bits)];
+    const flags = words.length > 0 ? `,"flags":${JSON.stringify(words)}` : '';
+    return Buffer.from(`${flags}${iostream === null ? '' : `,"iostream":"${iostream}"`}`);
+  }),
 };
 const RAW_PIECES = {
   offset: framed('offset'),
   length: framed('length'),
   skipped: framed('skipped'),
-  flags: FLAG_WORDS.map((words) =>
-    words.length > 0 ? Buffer.concat([framed('flags'), framed(words.join(','))]) : NOTHING,
-  ),
+  flags: FLAGS_BITS.map((bits) => {
+    const [words, iostream] = [flagNames(bits), iostreamName(bits)];
+    const flags = words.length > 0 ? [framed('flags'), framed(words.join(','))] : [];
+    return Buffer.concat([...flags, ...(iostream === null ? [] : [framed('iostream'), framed(iostream)])]);
+  }),
 };
 
 /** What `Kernel.pack` needs to know beside the records. */
@@ -68,6 +76,56 @@ interface Exports {
   readonly endAt: WebAssembly.Global;
   readonly cut: WebAssembly.Global;
   readonly replaced: WebAssembly.Global;
+  /** The arguments of `decodeLines` in as/decode.as.ts. */
+  decodeLines(from: number, to: number, base: number, as: number, ...rest: (number | boolean)[]): number;
+  readonly decodedTo: WebAssembly.Global;
+  readonly decodedEnd: WebAssembly.Global;
+  readonly decodedReplaced: WebAssembly.Global;
+  readonly decodedCut: WebAssembly.Global;
+  readonly decodedStopped: WebAssembly.Global;
+  unwrapCri(first: number, count: number): number;
+  unwrapDocker(first: number, count: number): number;
+  readonly malformed: WebAssembly.Global;
+  readonly unescapedReplaced: WebAssembly.Global;
+  join(first: number, count: number, separator: number): number;
+}
+
+/** The numbers of encodings in as/decode.as.ts. */
+const ENCODINGS = { 'utf-16le': 1, 'utf-16be': 2, latin1: 3 } as const;
+export type Decoding = keyof typeof ENCODINGS;
+
+/** What `Kernel.decodeLines` is to do. All but `longest` are addresses. */
+export interface DecodeJob {
+  encoding: Decoding;
+  fromAt: number;
+  toAt: number;
+  /** What `source` is relative to. */
+  baseAt: number;
+  /** Where the text goes: at least `longest` + 32 bytes. */
+  outAt: number;
+  limitAt: number;
+  /** Bytes of UTF-8 that are kept of a line. */
+  longest: number;
+  /** What no LF ends is a line, too. */
+  last: boolean;
+}
+
+export interface Decoded {
+  count: number;
+  /** The address after the last line that was taken, in the source and in the text. */
+  consumedAt: number;
+  endAt: number;
+  replaced: number;
+  cut: number;
+  /** There may be more lines: they have no room. */
+  stopped: boolean;
+}
+
+export interface Unwrapped {
+  /** Lines that go on in another: flag PARTIAL. */
+  partial: number;
+  malformed: number;
+  replaced: number;
 }
 
 let compiled: WebAssembly.Module | undefined;
@@ -85,11 +143,17 @@ export class Kernel {
   #envelope: Envelope | undefined;
   #time = Number.NaN;
   #freeAt = PIECES_AT;
+  /** Behind the pieces for flags, of which those of one kind are in the table. */
+  readonly #envelopeAt: number;
+  readonly #flags: Record<'json' | 'raw', Uint32Array>;
+  #flagsOf: 'json' | 'raw' | null = null;
 
   constructor(memory: WebAssembly.Memory) {
     this.#exports = new WebAssembly.Instance(compile(), { env: { memory } }).exports as unknown as Exports;
     this.#scratch = Buffer.from(memory.buffer, 0, SCRATCH_BYTES);
     this.#pieces = new Uint32Array(memory.buffer, 0, TABLE_BYTES / 4);
+    this.#flags = { json: this.#placeFlags(JSON_PIECES.flags), raw: this.#placeFlags(RAW_PIECES.flags) };
+    this.#envelopeAt = this.#freeAt;
   }
 
   /** The address after the last terminator that `findLines` took; `fromAt` where it found none. */
@@ -119,6 +183,41 @@ export class Kernel {
   findLines(slot: Slot, fromAt: number, toAt: number, baseAt: number, first: number): number {
     this.#use(slot);
     return this.#exports.findLines(fromAt, toAt, baseAt, first, MAX_RECORDS);
+  }
+
+  /** Names the lines of memory [fromAt, toAt) as `findLines` does, and writes them as UTF-8, LF behind each. */
+  decodeLines(slot: Slot, job: DecodeJob, first: number): Decoded {
+    const { encoding, fromAt, toAt, baseAt, outAt, limitAt, longest, last } = job;
+    assert(limitAt - outAt >= longest + 32, 'no room for a line');
+    this.#use(slot);
+    const e = this.#exports;
+    const as = ENCODINGS[encoding];
+    const count = e.decodeLines(fromAt, toAt, baseAt, as, outAt, limitAt, longest, first, MAX_RECORDS, last);
+    return {
+      count,
+      consumedAt: e.decodedTo.value >>> 0,
+      endAt: e.decodedEnd.value >>> 0,
+      replaced: e.decodedReplaced.value,
+      cut: e.decodedCut.value,
+      stopped: Boolean(e.decodedStopped.value),
+    };
+  }
+
+  /** Takes off records [first, first + count) what a container runtime put around them, and sets their flags. */
+  unwrap(slot: Slot, format: 'cri' | 'docker', first: number, count: number): Unwrapped {
+    this.#use(slot);
+    const e = this.#exports;
+    const partial = format === 'cri' ? e.unwrapCri(first, count) : e.unwrapDocker(first, count);
+    return { partial, malformed: e.malformed.value, replaced: format === 'cri' ? 0 : e.unescapedReplaced.value };
+  }
+
+  /**
+   * Moves the texts of records [first, first + count) together, LF or nothing between them; returns the address behind.
+   * The tables stay as they are.
+   */
+  join(slot: Slot, first: number, count: number, separator: 'lf' | 'nothing'): number {
+    this.#use(slot);
+    return this.#exports.join(first, count, separator === 'lf' ? 10 : -1) >>> 0;
   }
 
   /**
@@ -156,7 +255,7 @@ export class Kernel {
   #placePieces(envelope: Envelope): void {
     const json = envelope.kind === 'json';
     const texts = json ? JSON_PIECES : RAW_PIECES;
-    this.#freeAt = PIECES_AT;
+    this.#freeAt = this.#envelopeAt;
     this.#piece(KEY, varint(envelope.key.length), envelope.key);
     if (json) this.#piece(HEAD, JSON_PIECES.head, envelope.before);
     else this.#piece(HEAD, envelope.kind === 'raw' ? envelope.headers : NOTHING);
@@ -164,7 +263,15 @@ export class Kernel {
     this.#piece(LENGTH, texts.length);
     this.#piece(SKIPPED, texts.skipped);
     this.#piece(AFTER, json ? envelope.after : NOTHING);
-    for (const [bits, text] of texts.flags.entries()) this.#piece(FLAGS + bits, text);
+    const flagsOf = json ? 'json' : 'raw';
+    if (flagsOf !== this.#flagsOf) this.#pieces.set(this.#flags[flagsOf], FLAGS * 2);
+    this.#flagsOf = flagsOf;
+  }
+
+  /** Writes the pieces for flags into the scratch, once; gives their part of the table. */
+  #placeFlags(texts: Buffer[]): Uint32Array {
+    for (const [bits, text] of texts.entries()) this.#piece(FLAGS + bits, text);
+    return this.#pieces.slice(FLAGS * 2, (FLAGS + texts.length) * 2);
   }
 
   #piece(index: number, ...parts: Buffer[]): void {

@@ -128,6 +128,30 @@ test('explain prints JSON, asked for with --json or not', async () => {
   assert.deepEqual(JSON.parse(json.out).samples, [{ name: 'hits', type: 'c', value: 1 }]);
 });
 
+test('explain log unwraps and joins what the input would', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'runnel-cli-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const config = join(directory, 'runnel.yaml');
+  const input = "{name: pods, include: /pods/*.log, format: cri, multiline: {continue: '^\\s'}}";
+  writeFileSync(config, `logs: [${input}]\n`);
+  const before = '2026-01-01T00:00:00.000000000Z stderr F ';
+  const ran = await runnel(
+    'explain',
+    'log',
+    '-c',
+    config,
+    '/pods/a.log',
+    `${before}Error: x\n${before}  at y\n${before}next`,
+  );
+  const [trace, next] = ran.out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line).value);
+  assert.equal(trace.message, 'Error: x\n  at y');
+  assert.deepEqual([trace.log.flags, trace.log.iostream], [['multiline'], 'stderr']);
+  assert.deepEqual([next.message, next.log.offset], ['next', trace.log.length]);
+});
+
 test('check prints one metric a line, counters as their increase in a second', async () => {
   const json = await runnel('check', 'cpu', '--once', '--json');
   assert.equal(json.code, 0, json.err);

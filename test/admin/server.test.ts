@@ -93,6 +93,7 @@ test('metrics are Prometheus text, every loss with its input and reason', async 
     'runnel_received_total{input="logs.nginx"} 24',
     'runnel_log_truncated_total{input="nginx"} 2',
     'runnel_log_replaced_total{input="nginx"} 5',
+    'runnel_log_malformed_total{input="nginx"} 3',
     'runnel_log_lag_bytes{input="nginx"} 1000',
     'runnel_log_lag_seconds{input="nginx"} 90',
     'runnel_topic_records_total{topic="runnel.logs",partition="0"} 9',

@@ -36,6 +36,8 @@ export interface AgentSetup {
   include: string;
   encoding?: 'raw' | 'json';
   codec?: string;
+  /** More options of `logs[0]`. */
+  options?: object;
   /** Host metrics every ten seconds and StatsD as well. */
   metrics?: boolean;
   /** Options for node. */
@@ -71,7 +73,7 @@ export class AgentProcess {
         compression: setup.codec ?? 'zstd',
         topic_prefix: setup.topic,
       },
-      logs: [{ include: [setup.include], topic: setup.topic, encoding: setup.encoding ?? 'raw' }],
+      logs: [{ include: [setup.include], topic: setup.topic, encoding: setup.encoding ?? 'raw', ...setup.options }],
       metrics: { topic: setup.topic, ...(setup.metrics ? {} : { host: false }) },
       statsd: { listen: setup.metrics ? [`udp://127.0.0.1:${statsd}`] : [] },
       admin: { listen: `127.0.0.1:${admin}` },

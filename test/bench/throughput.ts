@@ -30,11 +30,11 @@ export interface Run {
 /** One agent, one file, until `lines` records of it are in Kafka: no more and no less. */
 export async function runAgent(
   bench: Bench,
-  job: { file: string; lines: number; encoding: 'raw' | 'json'; codec: string; node?: string[] },
+  job: { file: string; lines: number; encoding: 'raw' | 'json'; codec: string; node?: string[]; options?: object },
 ): Promise<Run> {
   return await withTopic(bench, async (topic, admin) => {
     const { main, dir, kafka } = bench;
-    const { file: include, encoding, codec, node = [] } = job;
+    const { file: include, encoding, codec, node = [], options = {} } = job;
     await using agent = await AgentProcess.start({
       main,
       dir,
@@ -44,6 +44,7 @@ export async function runAgent(
       encoding,
       codec,
       node,
+      options,
     });
     for (;;) {
       const stored = await recordsOf(admin, topic);

@@ -345,15 +345,32 @@ describe('faults between options', () => {
   );
 });
 
+describe('lines', () => {
+  check('multiline without a pattern', 'logs: [{include: /a, multiline: {max_lines: 3}}]', [
+    "runnel.yaml:1:33: logs[0].multiline needs start, continue or end, for example start: '^\\d{4}-'",
+  ]);
+  check('a pattern that is none', 'logs:\n  - include: /a\n    multiline: {continue: "("}', [
+    'runnel.yaml:3:27: logs[0].multiline.continue is no regular expression: Unterminated group',
+  ]);
+  check('a max_line that UTF-16 leaves no room for', 'logs: [{include: /a, encoding_in: utf-16le, max_line: 400KiB}]', [
+    'runnel.yaml:1:55: logs[0].max_line must be at most 341KiB with encoding_in: utf-16le',
+  ]);
+  check('and a max_bytes', 'logs: [{include: /a, encoding_in: latin1, multiline: {end: x, max_bytes: 600KiB}}]', [
+    'runnel.yaml:1:74: logs[0].multiline.max_bytes must be at most 511KiB with encoding_in: latin1',
+  ]);
+
+  test('formats, encodings and multiline are taken, with their defaults', async () => {
+    const { config } = await load(
+      'logs: [{include: /a, format: cri, encoding_in: utf-16be, multiline: {continue: "^ ", end: x}}]',
+    );
+    const [log] = config.logs;
+    assert.deepEqual(log?.multiline, { continue: '^ ', end: 'x', max_lines: 500, max_bytes: 262_144, timeout: 2000 });
+  });
+});
+
 describe('what this version does not do', () => {
   const refused = (yaml: string, message: string) => check(yaml, yaml, [`${message} is not supported in this version`]);
   refused('kafka: {delivery: exactly_once}', 'runnel.yaml:1:19: kafka.delivery: exactly_once');
-  refused('logs: [{include: /a, format: cri}]', 'runnel.yaml:1:30: logs[0].format: any format but plain');
-  refused(
-    'logs: [{include: /a, encoding_in: latin1}]',
-    'runnel.yaml:1:35: logs[0].encoding_in: any encoding but utf-8',
-  );
-  refused('logs: [{include: /a, multiline: {start: x}}]', 'runnel.yaml:1:33: logs[0].multiline: joining lines');
 });
 
 describe('files', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Account } from '../../src/core/account.ts';
-import type { Stream } from '../../src/core/batch.ts';
+import { HELD, type Stream } from '../../src/core/batch.ts';
 import type { Block, Outlet } from '../../src/core/block.ts';
 import { rawEnvelope } from '../../src/core/envelope.ts';
 import { Lane, type LaneOptions } from '../../src/core/lane.ts';
@@ -180,6 +180,50 @@ test('bytes without a record move the position after the blocks before them', as
   assert.deepEqual(s.positions, []);
   shelf.settleNext();
   assert.deepEqual(s.positions, [6, 1000]);
+});
+
+test('a second stream in a batch is safe with the last record, not before', async () => {
+  const shelf = new Shelf(false);
+  const { router, drain } = house({ outlet: shelf, blockBytes: 1000 });
+  const [s, heir] = [stream('logs'), stream('logs', 'b.log')];
+  const batch = await router.take(s);
+  const { slot } = batch;
+  slot.bytes.fill(0x78, 0, 2000);
+  for (let i = 0; i < 2; i++) {
+    slot.starts[i] = slot.bytesAt + i * 800;
+    slot.ends[i] = slot.bytesAt + i * 800 + 800;
+    slot.source[i] = i * 801;
+    slot.length[i] = 801;
+    slot.flags[i] = 0;
+  }
+  Object.assign(batch, { count: 2, weight: 2, end: 1602, also: { stream: heir, end: 77 } });
+  await router.push(batch);
+  await drain();
+  assert.equal(shelf.blocks.length, 2);
+  shelf.settleNext();
+  assert.deepEqual([s.positions, heir.positions], [[801], []]);
+  shelf.settleNext();
+  assert.deepEqual([s.positions, heir.positions], [[801, 1602], [77]]);
+});
+
+test('where a block ends within records that only count together, the position stays before them', async () => {
+  const shelf = new Shelf(true);
+  const { router, drain } = house({ outlet: shelf, blockBytes: 1000 });
+  const s = stream('logs');
+  const batch = await router.take(s);
+  const { slot } = batch;
+  slot.bytes.fill(0x78, 0, 4000);
+  for (let i = 0; i < 4; i++) {
+    slot.starts[i] = slot.bytesAt + i * 800;
+    slot.ends[i] = slot.bytesAt + i * 800 + 800;
+    slot.source[i] = i * 801;
+    slot.length[i] = 801;
+    slot.flags[i] = i === 1 || i === 2 ? HELD : 0;
+  }
+  Object.assign(batch, { count: 4, weight: 4, end: 3204 });
+  await router.push(batch);
+  await drain();
+  assert.deepEqual(s.positions, [801, 801, 801, 3204]);
 });
 
 test('a lane of the spool starts a block for each key', async () => {

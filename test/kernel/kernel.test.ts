@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MULTILINE, TRUNCATED } from '../../src/core/batch.ts';
+import { MULTILINE, STDERR, TRUNCATED } from '../../src/core/batch.ts';
 import { type Envelope, jsonEnvelope, rawEnvelope, valueEnvelope } from '../../src/core/envelope.ts';
 import { MAX_BLOCK_BYTES, MAX_RECORDS, Pool, SLOT_CAPACITY } from '../../src/core/pool.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
@@ -184,7 +184,13 @@ function randomLines(): twin.Line[] {
     const bytes = randomBytes(below([4, 80, 700][below(3)]!));
     batch.bytes.set(bytes, at);
     const length = bytes.length + below(3);
-    lines.push({ start: at, end: at + bytes.length, source, length, flags: below(3) === 0 ? below(4) : 0 });
+    lines.push({
+      start: at,
+      end: at + bytes.length,
+      source,
+      length,
+      flags: below(3) === 0 ? [below(4), 4 + below(4), 8 + below(4), 0xc0 + below(12)][below(4)]! : 0,
+    });
     at += bytes.length + below(20);
     source += length + (below(3) === 0 ? below(100_000) : 0);
   }
@@ -297,7 +303,7 @@ test('sees a sequence that the end of the line cuts off, at every length', () =>
 test('writes the ECS document and the headers of the contract', () => {
   const lines = [
     { start: 0, end: 4, source: 0, length: 6, flags: 0 },
-    { start: 4, end: 8, source: 10, length: 5, flags: TRUNCATED | MULTILINE },
+    { start: 4, end: 8, source: 10, length: 5, flags: TRUNCATED | MULTILINE | STDERR },
   ];
   place(Buffer.from('aaaabbbb'));
   const { bytes } = checkPack(lines, 1, 1, jobFor(ENVELOPES[0]!, { position: 2 ** 50 }));
@@ -311,6 +317,7 @@ test('writes the ECS document and the headers of the contract', () => {
       length: 5,
       skipped: 4,
       flags: ['truncated', 'multiline'],
+      iostream: 'stderr',
     },
     host: { name: 'web-"1"' },
     event: { dataset: 'nginx' },

@@ -2,7 +2,7 @@
  * The kernel once more in plain TypeScript, to compare it with: as slow and as plain as possible, by the specifications
  * (Kafka's record format v2, JSON, and TextDecoder for what is no UTF-8).
  */
-import { MULTILINE, TRUNCATED } from '../../src/core/batch.ts';
+import { MULTILINE, STDERR, STDOUT, TRUNCATED } from '../../src/core/batch.ts';
 import type { Envelope } from '../../src/core/envelope.ts';
 
 export interface Line {
@@ -95,13 +95,15 @@ function recordValue(text: Uint8Array, line: Line, skipped: number, flags: numbe
   const e = job.envelope;
   if (e.kind !== 'json') return Buffer.from(text);
   const words = flagWords(flags);
+  const iostream = iostreamOf(flags);
   const message = decode(text)
     .map((c) => JSON.stringify(c.text).slice(1, -1))
     .join('');
   return Buffer.from(
     `{"@timestamp":"${new Date(job.time).toISOString()}${e.before}${message}${e.offset}${job.position + line.source}` +
       `,"length":${line.length}${skipped > 0 ? `,"skipped":${skipped}` : ''}` +
-      `${words.length > 0 ? `,"flags":${JSON.stringify(words)}` : ''}${e.after}`,
+      `${words.length > 0 ? `,"flags":${JSON.stringify(words)}` : ''}` +
+      `${iostream === '' ? '' : `,"iostream":"${iostream}"`}${e.after}`,
   );
 }
 
@@ -113,22 +115,29 @@ function headersOf(line: Line, skipped: number, flags: number, job: Job): Buffer
     ['length', String(line.length)],
   ];
   if (skipped > 0) pairs.push(['skipped', String(skipped)]);
-  if (flags > 0) pairs.push(['flags', flagWords(flags).join(',')]);
+  const words = flagWords(flags);
+  if (words.length > 0) pairs.push(['flags', words.join(',')]);
+  if (iostreamOf(flags) !== '') pairs.push(['iostream', iostreamOf(flags)]);
   const count = zigzag(e.headerCount + pairs.length);
   return Buffer.concat([count, e.headers, ...pairs.flat().map((text) => framed(Buffer.from(text)))]);
 }
 
-/** Bytes that are kept for the headers: their number is taken to be as wide as with all four that may be added. */
+/** Bytes that are kept for the headers: their number is taken to be as wide as with all five that may be added. */
 function headerRoom(line: Line, skipped: number, flags: number, job: Job): number {
   const e = job.envelope;
   if (e.kind !== 'raw') return 1;
-  const added = 2 + (skipped > 0 ? 1 : 0) + (flags > 0 ? 1 : 0);
+  const said = (flagWords(flags).length > 0 ? 1 : 0) + (iostreamOf(flags) === '' ? 0 : 1);
+  const added = 2 + (skipped > 0 ? 1 : 0) + said;
   const count = zigzag(e.headerCount + added).length;
-  return headersOf(line, skipped, flags, job).length - count + zigzag(e.headerCount + 4).length;
+  return headersOf(line, skipped, flags, job).length - count + zigzag(e.headerCount + 5).length;
 }
 
 function flagWords(flags: number): string[] {
   return [flags & TRUNCATED ? 'truncated' : '', flags & MULTILINE ? 'multiline' : ''].filter((word) => word !== '');
+}
+
+function iostreamOf(flags: number): string {
+  return flags & STDERR ? 'stderr' : flags & STDOUT ? 'stdout' : '';
 }
 
 const DECODER = new TextDecoder('utf-8', { ignoreBOM: true });

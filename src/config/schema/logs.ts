@@ -37,9 +37,13 @@ export const logSection = section({
   format: option(
     oneOf('plain', 'cri', 'docker'),
     'plain',
-    'How the file wraps its lines: not at all, or as container runtimes do.',
+    'How the file wraps its lines: not at all, or as container runtimes do. cri (containerd, CRI-O) and docker (json-file) are unwrapped, their partial lines put together; log.iostream says stdout or stderr. A line that is not of the format is passed as it is, and counted.',
   ),
-  encoding_in: option(oneOf('utf-8', 'utf-16le', 'utf-16be', 'latin1'), 'utf-8', "The file's character encoding."),
+  encoding_in: option(
+    oneOf('utf-8', 'utf-16le', 'utf-16be', 'latin1'),
+    'utf-8',
+    "The file's character encoding; records are UTF-8. utf-16le, utf-16be: max_line is at most 341KiB; latin1: 511KiB.",
+  ),
   tags: option(
     dictionary(text()),
     {},
@@ -58,10 +62,15 @@ export const logSection = section({
   max_line: option(size({ min: '256B', max: '900000B' }), '256KiB', 'Longer lines are cut, marked and counted.'),
   multiline: optional(
     section({
-      start: required(
+      start: optional(
         pattern('^\\d{4}-'),
-        'A line that matches begins a record; those that do not belong to the one before.',
+        'A line that matches begins a record. Alone: those that do not match belong to the one before. At least one of start, continue and end is needed; a regular expression sees the first 4 KiB of a line.',
       ),
+      continue: optional(
+        pattern('^\\s'),
+        'A line that matches belongs to the record before. Without start: those that do not match begin one.',
+      ),
+      end: optional(pattern('^END'), 'A line that matches is the last of its record.'),
       max_lines: option(integer(2, 8000), '500', 'A record ends after this many lines.'),
       max_bytes: option(size({ min: '256B', max: '900000B' }), '256KiB', 'A record ends before it would be longer.'),
       timeout: option(
@@ -70,7 +79,7 @@ export const logSection = section({
         'A record ends when its file was silent for this long.',
       ),
     }),
-    'Joins the lines of a stack trace and the like into one record.',
+    'Joins the lines of a stack trace and the like into one record, with LF between them. What is not finished stays in the file until it is.',
   ),
   rotate_wait: option(
     duration({ min: '1s', max: '1d' }),

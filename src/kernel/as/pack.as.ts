@@ -5,7 +5,7 @@
 //
 // All varints are zigzag. By kind the value is
 //   JSON   HEAD, the escaped line, OFFSET digits LENGTH digits [SKIPPED digits] [FLAGS] AFTER; no headers
-//   RAW    the line's bytes; headers HEAD, then offset, length [, skipped] [, flags]
+//   RAW    the line's bytes; headers HEAD, then offset, length [, skipped] [, flags] [, iostream]
 //   VALUE  the bytes; no headers
 //
 // Invariant: what is written ends at or before `limit`; stores reach less than 64 bytes beyond.
@@ -21,7 +21,14 @@ const VALUE: u32 = 2;
 /** Bits of a record's flags. */
 const TRUNCATED: u32 = 1;
 const MULTILINE: u32 = 2;
-const ALL_FLAGS = TRUNCATED | MULTILINE;
+const MARKS = TRUNCATED | MULTILINE;
+const STDOUT: u32 = 4;
+const STDERR: u32 = 8;
+const IOSTREAM = STDOUT | STDERR;
+/** Other bits are not for the record. */
+const ALL_FLAGS = MARKS | IOSTREAM;
+/** Headers that a raw record may have beside those that do not change. */
+const ADDED_HEADERS: u32 = 5;
 /** Escaping makes of a byte at most \u00xx. */
 const JSON_GROWTH: usize = 6;
 /** More than all varints and numbers of a record take. */
@@ -79,7 +86,7 @@ function aroundBytes(): usize {
 function fit(i: u32, delta: u32, bits: u32, room: usize): usize {
   // Two varints are as wide as for a record that fills the room; they may turn out narrower.
   let around: usize = 2 * varintBytes(<u32>room) + 2 + varintBytes(delta) + pieceBytes(KEY);
-  around += varintBytes(headerCount + 4);
+  around += varintBytes(headerCount + ADDED_HEADERS);
   if (kind != VALUE) around += pieceBytes(HEAD) + tailBytes(i, bits);
   if (around > room) return 0;
   const from = start(i);
@@ -126,7 +133,8 @@ function writeValue(out: usize, i: u32, from: usize, to: usize, bits: u32): usiz
 @inline
 function writeHeaders(out: usize, i: u32, bits: u32): usize {
   if (kind != RAW) return varint(out, 0);
-  out = varint(out, headerCount + 2 + u32(skippedBefore(i) > 0) + u32(bits > 0));
+  const said = u32((bits & MARKS) > 0) + u32((bits & IOSTREAM) > 0);
+  out = varint(out, headerCount + 2 + u32(skippedBefore(i) > 0) + said);
   out = writePiece(out, HEAD);
   return writeTail(out, i, bits);
 }

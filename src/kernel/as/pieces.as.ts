@@ -6,7 +6,8 @@
 //   OFFSET        ","log":{...,"offset":                  the name `offset`, framed
 //   LENGTH        ,"length":                              the name `length`, framed
 //   SKIPPED       ,"skipped":                             the name `skipped`, framed
-//   FLAGS + bits  ,"flags":["truncated"]                  the header `flags`, name and value
+//   FLAGS + bits  ,"flags":["truncated"]                  the header `flags`, name and value,
+//                 ,"iostream":"stdout"                    and the header `iostream`
 //   AFTER         },"host":{...}...}                      nothing
 //
 // So the same code writes the end of a JSON document and a record's headers.

@@ -48,3 +48,16 @@ export function setRecord(i: u32, startAt: usize, endAt: usize, from: u32, bytes
   store<u32>(lengths + at, bytes);
   store<u8>(flagBits + i, 0);
 }
+
+/** Record i is memory [startAt, endAt) now. */
+@inline
+export function setText(i: u32, startAt: usize, endAt: usize): void {
+  const at = <usize>i << 2;
+  store<u32>(starts + at, startAt);
+  store<u32>(ends + at, endAt);
+}
+
+@inline
+export function setFlags(i: u32, bits: u32): void {
+  store<u8>(flagBits + i, <u8>bits);
+}

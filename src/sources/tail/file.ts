@@ -17,6 +17,7 @@ import { type LogInput, logEnvelope, type Origin, partitionKey } from './envelop
 import { digest, inodeKey, MARKER_BYTES, NOTHING, type Prefix } from './identity.ts';
 import { blank, type Generation } from './journal.ts';
 import type { Positions } from './positions.ts';
+import { Unfinished } from './unfinished.ts';
 
 /** Bytes of one read; a longer line is read with more, shorter lines than the tables can name with less. */
 export const READ_BYTES = 512 * 1024;
@@ -68,8 +69,7 @@ export class FileStream implements Stream {
 
   /** The batch is on its way; `marker` is of the bytes before its end. */
   sent({ from, end, used, slot }: Batch, marker: Prefix): void {
-    const sent = { end, marker, time: performance.now() };
-    this.#flying.push(sent);
+    const sent = this.sentTo(end, marker);
     // Where one batch is more than was copied, half of it may not be.
     const half = (end - from) >> 1;
     const middle = {
@@ -77,6 +77,13 @@ export class FileStream implements Stream {
       marker: digest(slot.bytes.subarray(Math.max(0, used - half - MARKER_BYTES), used - half)),
     };
     this.#last = [sent, middle, ...this.#last.slice(0, MARKS - 2)];
+  }
+
+  /** What lies before `end` is on its way, in a record of another stream at last. */
+  sentTo(end: number, marker: Prefix): { end: number; marker: Prefix } {
+    const sent = { end, marker, time: performance.now() };
+    this.#flying.push(sent);
+    return sent;
   }
 
   /** It is not written to any more: what only helps while it is takes no memory. */
@@ -98,7 +105,8 @@ export class FileStream implements Stream {
 
   settled(position: number): void {
     const g = this.generation;
-    g.position = position;
+    // A second stream's mark may have moved it further than a part of the first batch does.
+    g.position = Math.max(g.position, position);
     // A block may end within a batch: then the marker stays that of the batch before.
     while (this.#flying.length > 0 && this.#flying[0]!.end <= position) {
       const { end, marker } = this.#flying.shift()!;
@@ -153,6 +161,11 @@ export class TrackedFile {
   /** By `performance.now()`: when it lost its name, when it last grew. */
   gone: number | null = null;
   grown = performance.now();
+  /** What is known of its unfinished records, where lines are not simply records. */
+  unfinished: Unfinished | null = null;
+  /** The file that had its name before, while that may have to be read first; and the other way round. */
+  before: TrackedFile | null = null;
+  after: TrackedFile | null = null;
   error: string | null = null;
   lines = 0;
   truncated = 0;
@@ -219,6 +232,21 @@ export class TrackedFile {
     this.marker = NOTHING;
     this.size = 0;
     this.readBytes = READ_BYTES;
+    this.unfinished = null;
+  }
+
+  /** This one has the name that the other one had. */
+  follow(old: TrackedFile): void {
+    this.before = old;
+    old.after = this;
+  }
+
+  /** Reading begins here: what is before it is in a record of another file. */
+  begin(position: number, marker: Prefix): void {
+    this.position = position;
+    this.scanned = position;
+    this.marker = marker;
+    this.unfinished = new Unfinished(0);
   }
 
   /** What lies before `position` was read under another id: it is a file of its own from there on. */
@@ -241,6 +269,7 @@ export class TrackedFile {
     this.position = from.position;
     this.scanned = from.position;
     this.marker = from.marker;
+    this.unfinished = from.unfinished;
     this.#context.positions.moveTo(this.stream.generation, this);
   }
 

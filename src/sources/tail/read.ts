@@ -11,21 +11,21 @@ import { type Batch, TRUNCATED } from '../../core/batch.ts';
 import { MAX_RECORDS, SLOT_CAPACITY } from '../../core/pool.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { READ_BYTES, type TrackedFile } from './file.ts';
-import { digest, HEAD_BYTES, MARKER_BYTES, same } from './identity.ts';
+import { digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './identity.ts';
 
 /** `more`: there may be more to read. `end`: nothing more for now. `restarted`: not the bytes that were there. */
 export type Outcome = 'more' | 'end' | 'restarted';
 
 /** Beginnings of lines up to this length are simply read again. */
-const LONG = 4096;
+export const LONG = 4096;
 /** A line's length is kept in 32 bits: a longer one is cut into pieces. */
-const LONGEST = 0xf000_0000;
+export const LONGEST = 0xf000_0000;
 const LF = 10;
 
 /** Fills the batch with the file's next lines and moves the file's position; `batch.count` says how many. */
 export async function fill(file: TrackedFile, batch: Batch, kernel: Kernel, maxLine: number): Promise<Outcome> {
   if (file.scanned - file.position >= LONG) {
-    const outcome = await findEnd(file, batch, maxLine);
+    const outcome = await longLine(file, batch, maxLine);
     if (outcome !== 'found') return outcome;
   }
   const { slot } = batch;
@@ -63,27 +63,50 @@ export async function fill(file: TrackedFile, batch: Batch, kernel: Kernel, maxL
   }
 }
 
-/** Looks for the end of a long line behind what was looked at. Over-long: the line's beginning becomes the batch. */
-async function findEnd(file: TrackedFile, batch: Batch, maxLine: number): Promise<Outcome | 'found'> {
-  const { bytes } = batch.slot;
+/** How lines end: LF; `bytes` begins with a whole unit. */
+export interface LineEnds {
+  readonly unitBytes: number;
+  /** The place in bytes [from, to) behind a line's end; -1: none ends there. */
+  lineEnd(bytes: Buffer, from: number, to: number): number;
+}
+
+const LINES: LineEnds = {
+  unitBytes: 1,
+  lineEnd: (bytes, from, to) => bytes.subarray(0, to).indexOf(LF, from) + 1 || -1,
+};
+
+/** Looks for the end of a long line behind what was looked at; gives that, and the marker there. */
+export async function findEnd(
+  file: TrackedFile,
+  bytes: Buffer,
+  lines: LineEnds,
+): Promise<Outcome | { end: number; after: Prefix }> {
   const from = file.scanned - MARKER_BYTES;
   const got = await file.read(bytes, READ_BYTES, from);
   if (got < MARKER_BYTES) return 'restarted';
   file.size = got < READ_BYTES ? from + got : Math.max(file.size, from + got);
-  const newline = bytes.subarray(0, got).indexOf(LF, MARKER_BYTES);
-  let end = from + newline + 1;
-  if (newline < 0) {
-    file.scanned = from + got;
+  const lineEnd = lines.lineEnd(bytes, MARKER_BYTES, got);
+  let end = from + lineEnd;
+  if (lineEnd < 0) {
+    file.scanned = from + got - (got % lines.unitBytes);
     const complete = file.scanned - file.position > LONGEST || (file.flush && got < READ_BYTES);
     if (!complete) return got === READ_BYTES ? 'more' : 'end';
-    end = file.scanned;
+    end = from + got;
   }
+  return { end, after: digest(bytes.subarray(end - from - MARKER_BYTES, end - from)) };
+}
+
+/** As `fill`, where a long line is next. Over-long: the line's beginning becomes the batch. */
+async function longLine(file: TrackedFile, batch: Batch, maxLine: number): Promise<Outcome | 'found'> {
+  const { bytes } = batch.slot;
+  const found = await findEnd(file, bytes, LINES);
+  if (typeof found === 'string') return found;
+  const { end, after } = found;
   if (end - file.position <= maxLine + 1) {
     file.readBytes = Math.max(READ_BYTES, maxLine + 2);
     file.scanned = file.position;
     return 'found';
   }
-  const after = digest(bytes.subarray(end - from - MARKER_BYTES, end - from));
   const before = file.marker.length;
   const head = await file.read(bytes, before + maxLine + 1, file.position - before);
   if (head <= before + maxLine || !same(file.marker, bytes.subarray(0, before))) return 'restarted';
@@ -161,7 +184,7 @@ function adapt(file: TrackedFile, count: number, used: number): void {
 }
 
 /** The first bytes become known as the file grows, until there are 256. */
-async function knowHead(file: TrackedFile, bytes: Buffer, got: number): Promise<void> {
+export async function knowHead(file: TrackedFile, bytes: Buffer, got: number): Promise<void> {
   const { generation } = file.stream;
   const size = Math.min(HEAD_BYTES, file.position - file.marker.length + got);
   if (generation.head.length >= size) return;

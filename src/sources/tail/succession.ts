@@ -95,6 +95,7 @@ export class Succession {
     if (copy.read === file.position) {
       copy.file.takeOver(file);
       file.restart(true);
+      file.follow(copy.file);
     } else {
       // What it was read further than it was copied, the writer lost, not we.
       const fd = found ? found.fd : copy.file.fd;

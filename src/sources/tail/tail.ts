@@ -13,11 +13,15 @@ import type { Batch } from '../../core/batch.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { log } from '../../log.ts';
+import { Carry, type Heir } from './carry.ts';
 import { descriptors } from './descriptors.ts';
 import type { TailContext, TrackedFile } from './file.ts';
+import { type Format, formatOf } from './format.ts';
+import { fillFormatted } from './formatted.ts';
 import type { Positions } from './positions.ts';
 import { fill } from './read.ts';
 import { Tracker } from './tracker.ts';
+import { UnfinishedFiles } from './unfinished.ts';
 
 const TICK_MS = 250;
 /** Every file is looked at once in so many ticks: ten seconds. */
@@ -65,15 +69,24 @@ export class TailSource implements Source {
   readonly #tracker: Tracker;
   /** Files that may have something to read, in turn. */
   readonly #ready = new Set<TrackedFile>();
+  /** Where lines are not simply records. */
+  readonly #format: Format | null;
+  readonly #unfinished: UnfinishedFiles | null;
+  readonly #carry: Carry | null;
   #wake: () => void = () => undefined;
   #tick = 0;
 
   constructor(options: TailOptions) {
-    const { input, host, tags, partition_by, positions, account } = options;
+    const { input, host, tags, partition_by, positions, account, kernel } = options;
     const context: TailContext = { input, origin: { host, tags, kafka: { partition_by } }, positions, account };
     this.#o = options;
     this.name = input.name;
     this.#tracker = new Tracker(context, (file) => this.#makeReady(file));
+    this.#format = formatOf(input, kernel);
+    const grouping = this.#format?.grouping ? this.#format : null;
+    const [isReady, ready] = [(file: TrackedFile) => this.#ready.has(file), this.#makeReady.bind(this)];
+    this.#unfinished = grouping && new UnfinishedFiles(grouping.timeout);
+    this.#carry = grouping && new Carry(this.#tracker, grouping, isReady, ready);
   }
 
   get files_total(): number {
@@ -143,6 +156,9 @@ export class TailSource implements Source {
     }
     if (this.#tick % round === 0) this.#tracker.again();
     this.#tracker.upkeep.tick(this.#tracker.files, now);
+    if (!this.#unfinished) return;
+    for (const file of this.#unfinished.due(now, this.#tracker.files)) this.#makeReady(file);
+    this.#carry!.again();
   }
 
   #watchNameless(file: TrackedFile, now: number): void {
@@ -154,7 +170,8 @@ export class TailSource implements Source {
     }
     const quiet = now - Math.max(file.grown, file.gone ?? 0);
     if (size > file.position) {
-      if (quiet < Math.min(FLUSH_MS, this.#o.input.rotate_wait)) return;
+      const wait = file.unfinished?.open ? Math.max(FLUSH_MS, this.#format!.timeout) : FLUSH_MS;
+      if (quiet < Math.min(wait, this.#o.input.rotate_wait)) return;
       file.flush = true;
       this.#makeReady(file);
     } else if (quiet >= this.#o.input.rotate_wait) this.#tracker.finish(file, 0);
@@ -191,6 +208,7 @@ export class TailSource implements Source {
         continue;
       }
       this.#ready.delete(file);
+      if (this.#unfinished?.mayWait(file) || this.#carry?.holds(file)) continue;
       if (!this.#open(file)) continue;
       file.busy = true;
       file.again = false;
@@ -237,15 +255,21 @@ export class TailSource implements Source {
     const { kernel, input, account } = this.#o;
     const size = file.size;
     try {
-      const outcome = await fill(file, batch, kernel, input.max_line);
+      const heir = (await this.#carry?.heirOf(file)) ?? null;
+      const outcome = this.#format
+        ? await fillFormatted(file, batch, this.#format, heir)
+        : await fill(file, batch, kernel, input.max_line);
       file.error = null;
       if (outcome === 'restarted') {
         this.#tracker.restarted(file);
         return true;
       }
       if (file.size !== size) file.grown = performance.now();
+      this.#unfinished?.note(file);
+      this.#carry?.read(file);
       if (batch.count === 0) return outcome === 'more';
       await file.persist();
+      if (heir && heir.taken > 0) await inherit(heir, batch);
       batch.weight = batch.count;
       batch.time = Date.now();
       file.stream.sent(batch, file.marker);
@@ -262,6 +286,15 @@ export class TailSource implements Source {
       return false;
     }
   }
+}
+
+/** The batch's last record goes on in another file. */
+async function inherit(heir: Heir, batch: Batch): Promise<void> {
+  const { stream } = heir.file;
+  const end = heir.settle();
+  await heir.file.persist();
+  stream.sentTo(end, heir.file.marker);
+  batch.also = { stream, end };
 }
 
 function first<T>(set: Set<T>): T | undefined {

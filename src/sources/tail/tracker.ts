@@ -31,6 +31,8 @@ export class Tracker implements Finder {
   /** Paths that could not be opened; true: the path was there at the first start. */
   readonly unreadable = new Map<string, boolean>();
   readonly upkeep: Upkeep;
+  /** By path: the file that had it, while that is still read and no other has it. */
+  readonly #lost = new Map<string, TrackedFile>();
   readonly #context: TailContext;
   readonly #ready: (file: TrackedFile) => void;
   readonly #discovery: Discovery;
@@ -233,7 +235,10 @@ export class Tracker implements Finder {
       this.#names.alias(path, file);
       return;
     }
-    if (before !== null) this.lookAt(before);
+    if (before !== null) {
+      this.#lost.set(before, file);
+      this.lookAt(before);
+    }
     this.#names.name(file, path);
     file.gone = null;
     file.flush = false;
@@ -243,6 +248,7 @@ export class Tracker implements Finder {
   /** Its name is gone or another file's. It is read to its end, and let go when nothing is written to it any more. */
   #lostName(file: TrackedFile): void {
     const path = file.path!;
+    this.#lost.set(path, file);
     this.#names.unname(file);
     file.gone = performance.now();
     for (const alias of [...file.aliases]) {
@@ -309,6 +315,9 @@ export class Tracker implements Finder {
     this.unreadable.delete(path);
     if (!admitted) return;
     const { file, fd } = admitted;
+    const old = this.#lost.get(path);
+    if (old) file.follow(old);
+    this.#lost.delete(path);
     this.#names.name(file, path);
     this.#names.add(file);
     descriptors.keep(file, fd);
@@ -340,6 +349,9 @@ export class Tracker implements Finder {
         log.warn(`${path} is gone with ${unread} bytes that were not read: it was deleted while it was closed`);
       }
     }
+    const { path } = file.stream.generation;
+    if (this.#lost.get(path) === file) this.#lost.delete(path);
+    if (file.after) file.after.before = null;
     const deleted = file.fd === null || fstatSync(file.fd).nlink === 0;
     descriptors.close(file);
     this.#names.remove(file);

@@ -1,0 +1,111 @@
+/**
+ * Over a rotation: what is not finished at the end of a file that lost its name goes on at the beginning of the file
+ * that has the name now. The record is the old file's, the new one is read from behind what was taken of it.
+ *
+ *   old   ... | Exception in thread |            new   |   at a.b.c |   at d.e.f | next record ...
+ *                    from here                                      position
+ *
+ * The new file's first lines are read before the old file's end: so whoever writes has gone over to the new one, and the
+ * old file is read to its end. Until that is decided the new file waits; the old one's silence ends the wait.
+ */
+import type { TrackedFile } from './file.ts';
+import type { Format } from './format.ts';
+import { digest, HEAD_BYTES, MARKER_BYTES } from './identity.ts';
+import type { Tracker } from './tracker.ts';
+
+/** What is read of the new file. */
+const READ_BYTES = 256 * 1024;
+
+export class Heir {
+  readonly file: TrackedFile;
+  /** Its lines, without the mark of their encoding. */
+  readonly lines: Buffer;
+  /** Bytes of the lines that went into the old file's last record. */
+  taken = 0;
+  readonly #bytes: Buffer;
+
+  constructor(file: TrackedFile, bytes: Buffer, mark: number) {
+    this.file = file;
+    this.lines = bytes.subarray(mark);
+    this.#bytes = bytes;
+  }
+
+  /** The file goes on behind what was taken; its first record shows these bytes as skipped. */
+  settle(): number {
+    const { file } = this;
+    const position = this.#bytes.length - this.lines.length + this.taken;
+    file.stream.generation.head = digest(this.#bytes.subarray(0, HEAD_BYTES));
+    file.begin(position, digest(this.#bytes.subarray(Math.max(0, position - MARKER_BYTES), position)));
+    return position;
+  }
+}
+
+export class Carry {
+  readonly #tracker: Tracker;
+  readonly #format: Format;
+  readonly #isReady: (file: TrackedFile) => boolean;
+  readonly #ready: (file: TrackedFile) => void;
+  /** New files that wait. */
+  readonly #waiting = new Set<TrackedFile>();
+
+  constructor(
+    tracker: Tracker,
+    format: Format,
+    isReady: (file: TrackedFile) => boolean,
+    ready: (file: TrackedFile) => void,
+  ) {
+    this.#tracker = tracker;
+    this.#format = format;
+    this.#isReady = isReady;
+    this.#ready = ready;
+  }
+
+  /** True: the file is not to be read yet, for it may begin with the end of another one's last record. */
+  holds(file: TrackedFile): boolean {
+    if (file.before === null) return false;
+    if (this.#waits(file, file.before)) {
+      this.#waiting.add(file);
+      return true;
+    }
+    this.#waiting.delete(file);
+    file.before = null;
+    return false;
+  }
+
+  #waits(file: TrackedFile, old: TrackedFile): boolean {
+    if (!isFresh(file) || old.error !== null || !this.#tracker.files.has(old)) return false;
+    if (old.busy || this.#isReady(old) || this.#waiting.has(old)) return true;
+    if (!old.unfinished || old.unfinished.open === 0) return false;
+    this.#ready(old);
+    return true;
+  }
+
+  /** The file was read: if nothing of it is open, the one that waits for it may go. */
+  read({ unfinished, after }: TrackedFile): void {
+    if (after && this.#waiting.has(after) && unfinished?.open === 0) this.#ready(after);
+  }
+
+  /** Files that wait look again whether they may go. */
+  again(): void {
+    for (const file of this.#waiting) {
+      if (this.#tracker.files.has(file)) this.#ready(file);
+      else this.#waiting.delete(file);
+    }
+  }
+
+  /** The file that goes on with what is open at the end of this one, if it has a whole line by now. */
+  async heirOf(old: TrackedFile): Promise<Heir | null> {
+    const file = old.after;
+    if (!file || file.before !== old || file.busy || file.fd === null || !isFresh(file)) return null;
+    const bytes = Buffer.allocUnsafe(READ_BYTES);
+    const got = await file.read(bytes, READ_BYTES, 0);
+    const mark = this.#format.markBytes(bytes.subarray(0, got));
+    if (this.#format.lineEnd(bytes, mark, got) < 0) return null;
+    return new Heir(file, bytes.subarray(0, got), mark);
+  }
+}
+
+/** Nothing of it was read. */
+function isFresh({ position, stream }: TrackedFile): boolean {
+  return position === 0 && stream.generation.base === 0;
+}

@@ -1,0 +1,197 @@
+/**
+ * From the bytes of a file to records, where a line is not simply a record:
+ *
+ *   find lines -> (decode) -> unwrap cri or docker, put partial lines together -> multiline -> cut at max_line
+ *
+ * Each step edits the batch's tables. What is not finished stays in the file and is read again: nothing of it is kept.
+ */
+import { type Batch, MALFORMED, MULTILINE, TRUNCATED } from '../../core/batch.ts';
+import { MAX_RECORDS, SLOT_CAPACITY } from '../../core/pool.ts';
+import type { Decoding, Kernel } from '../../kernel/kernel.ts';
+import type { LogInput } from './envelope.ts';
+import { Groups } from './groups.ts';
+import { MARKER_BYTES } from './identity.ts';
+import { Multiline } from './multiline.ts';
+import { Parts, type Swallowed } from './partial.ts';
+
+/** A partial line, or the last group of a file, goes out as it is after this long without a write. */
+const TIMEOUT_MS = 2000;
+/** The kernel wants that much behind a line. */
+const SLACK = 64;
+/** What a runtime puts before a line, at most. */
+const AROUND_BYTES = 256;
+const LF = 10;
+
+/** Lines in the tables, before they are shaped. */
+export interface Found {
+  count: number;
+  /** Bytes of the source that they take. */
+  taken: number;
+  replaced: number;
+  /** There may be more lines, for which the tables or the memory have no room. */
+  stopped: boolean;
+}
+
+/** How far groups end here: `no`; `silent`, the file is at its end and nothing came; `full`, no memory for more. */
+export type Closing = 'no' | 'silent' | 'full';
+
+export interface Shaped {
+  /** Bytes, relative to what `source` is, up to which everything is in the records. */
+  taken: number;
+  /** Sources of lines that are not as the runtime writes them. */
+  strangers: number[];
+  /** The lines of an open group are left. */
+  open: boolean;
+}
+
+/** Null: a line is a record. */
+export function formatOf(input: LogInput, kernel: Kernel): Format | null {
+  const { format, encoding_in, multiline } = input;
+  return format === 'plain' && encoding_in === 'utf-8' && !multiline ? null : new Format(input, kernel);
+}
+
+export class Format {
+  /** Milliseconds of silence after which an open group goes out. */
+  readonly timeout: number;
+  /** Bytes of one read at most. */
+  readonly readBytes: number;
+  /** Bytes of the file that are read of a line that is longer. */
+  readonly longest: number;
+  readonly unitBytes: number;
+  /** Lines may wait for others. */
+  readonly grouping: boolean;
+  /** The bytes that are read are changed where they lie. */
+  readonly inPlace: boolean;
+  readonly #kernel: Kernel;
+  readonly #decoding: Decoding | null;
+  readonly #wrap: 'cri' | 'docker' | null;
+  readonly #multiline: Multiline | null;
+  readonly #parts: Parts | null;
+  readonly #maxLine: number;
+  readonly #groups = new Groups();
+
+  constructor(input: LogInput, kernel: Kernel) {
+    const { format, encoding_in, multiline, max_line } = input;
+    this.#kernel = kernel;
+    this.#decoding = encoding_in === 'utf-8' ? null : encoding_in;
+    this.#wrap = format === 'plain' ? null : format;
+    this.#multiline = multiline ? new Multiline(multiline, max_line) : null;
+    this.#parts = this.#wrap ? new Parts(max_line) : null;
+    this.#maxLine = max_line;
+    this.timeout = multiline?.timeout ?? TIMEOUT_MS;
+    this.unitBytes = this.#decoding === null || this.#decoding === 'latin1' ? 1 : 2;
+    const room = SLOT_CAPACITY - MARKER_BYTES - SLACK;
+    this.readBytes = this.#decoding ? room - max_line - SLACK - 1 : room;
+    this.readBytes -= this.readBytes % this.unitBytes;
+    const around = this.#wrap ? AROUND_BYTES : 0;
+    this.longest = Math.min(this.readBytes, (max_line + 1 + around) * this.unitBytes);
+    this.grouping = this.#wrap !== null || this.#multiline !== null;
+    this.inPlace = this.#decoding === null && this.grouping;
+  }
+
+  /** Bytes at the beginning of a file that only say how it is encoded. */
+  markBytes(bytes: Buffer): number {
+    if (this.#decoding === 'latin1') return 0;
+    if (this.#decoding === 'utf-16le') return bytes[0] === 0xff && bytes[1] === 0xfe ? 2 : 0;
+    if (this.#decoding === 'utf-16be') return bytes[0] === 0xfe && bytes[1] === 0xff ? 2 : 0;
+    return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+  }
+
+  /** Where in bytes [from, to), which begin with a whole unit, a line ends: the place behind its LF; -1: nowhere. */
+  lineEnd(bytes: Buffer, from: number, to: number): number {
+    const part = bytes.subarray(0, to);
+    if (this.unitBytes === 1) return part.indexOf(LF, from) + 1 || -1;
+    const text = this.#decoding === 'utf-16le' ? '\n\0' : '\0\n';
+    for (let at = part.indexOf(text, from, 'latin1'); at >= 0; at = part.indexOf(text, at + 1, 'latin1')) {
+      if ((at - from) % 2 === 0) return at + 2;
+    }
+    return -1;
+  }
+
+  /**
+   * Names the lines of the slot's bytes [from, to); `base` is what their source is relative to. `last`: what no line feed
+   * ends is a line, too. Their text is UTF-8, behind `to` if need be.
+   */
+  find({ slot }: Batch, from: number, to: number, base: number, last: boolean): Found {
+    const { bytesAt, starts, ends, source, length, flags } = slot;
+    const [fromAt, toAt, baseAt] = [bytesAt + from, bytesAt + to, bytesAt + base];
+    if (this.#decoding) {
+      const places = { fromAt, toAt, baseAt, outAt: toAt + SLACK, limitAt: bytesAt + SLOT_CAPACITY };
+      const job = { encoding: this.#decoding, ...places, longest: this.#maxLine, last };
+      const { count, consumedAt, replaced, stopped } = this.#kernel.decodeLines(slot, job, 0);
+      return { count, taken: consumedAt - fromAt, replaced, stopped };
+    }
+    let count = this.#kernel.findLines(slot, fromAt, toAt, baseAt, 0);
+    const rest = this.#kernel.consumedAt;
+    const stopped = count === MAX_RECORDS;
+    if (!last || rest === toAt || stopped) return { count, taken: rest - fromAt, replaced: 0, stopped };
+    starts[count] = rest;
+    ends[count] = toAt;
+    source[count] = rest - baseAt;
+    length[count] = toAt - rest;
+    flags[count] = 0;
+    count++;
+    return { count, taken: to - from, replaced: 0, stopped };
+  }
+
+  /** Makes records of the `found` lines; `batch.count` says how many. `end` is where they end, as `source` counts. */
+  shape(batch: Batch, found: Found, end: number, closing: Closing, swallowed: Swallowed): Shaped {
+    const { source, length, flags } = batch.slot;
+    const groups = this.#groups;
+    let { count } = found;
+    let taken = end;
+    const strangers = this.#wrap ? this.#unwrap(batch, found) : [];
+    if (this.#parts && (this.#partial > 0 || swallowed.some(Boolean))) {
+      this.#parts.group(batch, count, groups, swallowed);
+      if (closing !== 'no') this.#parts.close(groups, swallowed, closing === 'full');
+      const settled = groups.settled(flags, count);
+      if (settled < count) taken = source[settled]!;
+      this.#parts.taken(settled, swallowed);
+      count = groups.apply(batch, this.#kernel, settled, 'nothing');
+    }
+    if (this.#multiline) {
+      this.#multiline.group(batch, count, groups);
+      if (closing !== 'no') groups.open.fill(-1);
+      const settled = groups.settled(flags, count);
+      if (settled < count) taken = source[settled]!;
+      count = groups.apply(batch, this.#kernel, settled, 'lf');
+    }
+    // What was swallowed behind the last record belongs to it.
+    if (count > 0) length[count - 1] = taken - source[count - 1]!;
+    batch.count = count;
+    return { taken, strangers, open: taken < end };
+  }
+
+  /** Cuts records that are one line, and longer than allowed; returns how many are cut. */
+  cut(batch: Batch): number {
+    const { bytes, bytesAt, starts, ends, flags } = batch.slot;
+    let cut = 0;
+    for (let i = 0; i < batch.count; i++) {
+      const start = starts[i]!;
+      if (ends[i]! - start > this.#maxLine && !(flags[i]! & MULTILINE)) {
+        let end = start + this.#maxLine;
+        // Not within a character: its later bytes are 10xxxxxx.
+        for (let back = 0; back < 3 && (bytes[end - bytesAt]! & 0xc0) === 0x80; back++) end--;
+        ends[i] = end;
+        flags[i] = flags[i]! | TRUNCATED;
+      }
+      if (flags[i]! & TRUNCATED) cut++;
+    }
+    return cut;
+  }
+
+  #partial = 0;
+
+  /** Takes off what the runtime wrote around the lines; returns the sources of those that are not of its format. */
+  #unwrap(batch: Batch, found: Found): number[] {
+    const { source, flags } = batch.slot;
+    const { partial, malformed, replaced } = this.#kernel.unwrap(batch.slot, this.#wrap!, 0, found.count);
+    found.replaced += replaced;
+    this.#partial = partial;
+    const strangers: number[] = [];
+    for (let i = 0; malformed > strangers.length && i < found.count; i++) {
+      if (flags[i]! & MALFORMED) strangers.push(source[i]!);
+    }
+    return strangers;
+  }
+}

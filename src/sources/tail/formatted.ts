@@ -1,0 +1,190 @@
+/**
+ * Reads the next records of a file whose lines are decoded, unwrapped or joined (format.ts says how). As `fill` does,
+ * one pread straight into the pool; the position moves behind what became records, and no further:
+ *
+ *   slot   | marker | lines of whole records | lines of an open record | beginning of a line | (heir's lines) | (text)
+ *                                            position afterwards
+ */
+import { type Batch, HELD, TRUNCATED } from '../../core/batch.ts';
+import { SLOT_CAPACITY } from '../../core/pool.ts';
+import { log } from '../../log.ts';
+import type { Heir } from './carry.ts';
+import { READ_BYTES, type TrackedFile } from './file.ts';
+import type { Closing, Format, Found, Shaped } from './format.ts';
+import { digest, MARKER_BYTES, type Prefix, same } from './identity.ts';
+import { findEnd, knowHead, LONG, LONGEST, type Outcome } from './read.ts';
+import { Unfinished } from './unfinished.ts';
+
+/** The bytes as they were read, where they are changed in place: the marker is made of them. */
+let asRead: Buffer | undefined;
+
+/** `heir`: the file that has the name now, if this one has lost it; its first lines may end the last record. */
+export async function fillFormatted(
+  file: TrackedFile,
+  batch: Batch,
+  format: Format,
+  heir: Heir | null,
+): Promise<Outcome> {
+  file.unfinished ??= new Unfinished(file.position);
+  const { unfinished } = file;
+  if (file.scanned - file.position >= LONG) {
+    const outcome = await longLine(file, batch, format, unfinished);
+    if (outcome !== 'found') return outcome;
+  }
+  const { bytes } = batch.slot;
+  const before = file.marker.length;
+  const sizeBefore = file.size;
+  const skipped = file.position - unfinished.chained;
+  let closing: Closing = 'no';
+  for (;;) {
+    const want = Math.min(file.readBytes, format.readBytes) + before;
+    const got = await file.read(bytes, want, file.position - before);
+    if (!same(file.marker, bytes.subarray(0, Math.min(before, got)))) return 'restarted';
+    const available = got - before;
+    file.size = got < want ? file.position + available : Math.max(file.size, file.position + available);
+    unfinished.open = 0;
+    if (available === 0) return 'end';
+    await knowHead(file, bytes, got);
+
+    const silent = file.flush || (unfinished.close && file.size === sizeBefore);
+    const mark = file.position === 0 ? format.markBytes(bytes.subarray(0, got)) : 0;
+    const base = before - skipped;
+    let found = format.find(batch, before + mark, got, base, got < want && file.flush);
+    let atEnd = got < want && !found.stopped;
+    const whole = mark + found.taken === available;
+    let heard = 0;
+    if (heir && atEnd && whole && found.count > 0) {
+      heard = heir.lines.copy(bytes, got, 0, Math.max(0, before + format.readBytes - got));
+      found = format.find(batch, before + mark, got + heard, base, false);
+      atEnd &&= !found.stopped;
+    }
+    if (found.count === 0) {
+      file.scanned = file.position + available - (available % format.unitBytes);
+      if (got < want) return 'end';
+      if (file.readBytes >= format.readBytes) return 'more';
+      file.readBytes *= 4;
+      continue;
+    }
+    takeMark(batch, mark);
+    if (atEnd && silent && closing === 'no') closing = 'silent';
+    if (format.inPlace) keepAsRead(bytes, got);
+    const end = skipped + mark + found.taken;
+    const shaped = format.shape(batch, found, end, closing, unfinished.swallowed);
+    if (heard > 0 && shaped.taken >= skipped + available) {
+      if (!inherit(batch, skipped + available, shaped, heir!)) {
+        // It is too entangled with lines of the other file: it ends with this one.
+        heir = null;
+        closing = 'silent';
+        continue;
+      }
+    }
+    if (shaped.taken === skipped) {
+      if (atEnd) {
+        unfinished.wait(available);
+        file.scanned = file.position;
+        return 'end';
+      }
+      if (!found.stopped && file.readBytes < format.readBytes) file.readBytes *= 4;
+      else closing = 'full';
+      continue;
+    }
+    const used = shaped.taken - skipped;
+    const raw = format.inPlace ? asRead! : bytes;
+    take(file, batch, format, shaped, digest(raw.subarray(Math.max(0, before + used - MARKER_BYTES), before + used)));
+    count(file, batch, format, found, shaped);
+    if (shaped.open && atEnd) unfinished.wait(available - used);
+    adapt(file, found);
+    return atEnd ? 'end' : 'more';
+  }
+}
+
+/** The mark at the beginning of the file belongs to its first line. */
+function takeMark({ slot }: Batch, mark: number): void {
+  slot.source[0] = slot.source[0]! - mark;
+  slot.length[0] = slot.length[0]! + mark;
+}
+
+function keepAsRead(bytes: Buffer, got: number): void {
+  asRead ??= Buffer.alloc(SLOT_CAPACITY);
+  bytes.copy(asRead, 0, 0, got);
+}
+
+/** What is before `boundary` is the batch, and of the heir what its last record goes on with; false: they cannot be parted. */
+function inherit(batch: Batch, boundary: number, shaped: Shaped, heir: Heir): boolean {
+  const { source, length, flags } = batch.slot;
+  let last = batch.count - 1;
+  while (last > 0 && source[last]! >= boundary) last--;
+  if (flags[last]! & HELD) return false;
+  const end = last === batch.count - 1 ? shaped.taken : source[last]! + length[last]!;
+  heir.taken = end - boundary;
+  length[last] = boundary - source[last]!;
+  batch.count = last + 1;
+  shaped.taken = boundary;
+  shaped.open = false;
+  return true;
+}
+
+/** The batch is what was shaped: position and marker move behind it. */
+function take(file: TrackedFile, batch: Batch, format: Format, shaped: Shaped, marker: Prefix): void {
+  const unfinished = file.unfinished!;
+  batch.from = unfinished.chained;
+  batch.end = unfinished.chained + shaped.taken;
+  batch.used = format.readBytes;
+  file.position = batch.end;
+  file.scanned = batch.end;
+  file.marker = marker;
+  // A record says in 32 bits what was skipped before it.
+  if (batch.count > 0 || shaped.taken > LONGEST) unfinished.chained = batch.end;
+}
+
+function count(file: TrackedFile, batch: Batch, format: Format, found: Found, shaped: Shaped): void {
+  const { account } = batch.stream;
+  const cut = format.cut(batch);
+  file.truncated += cut;
+  account.truncated += cut;
+  if (batch.count > 0) account.replaced += found.replaced;
+  const strangers = shaped.strangers.filter((source) => source < shaped.taken).length;
+  if (strangers === 0) return;
+  account.malformed += strangers;
+  const what = `has lines that are not of the configured format: they are passed as they are, and counted`;
+  log.warnOnce(`malformed ${file.key}`, `${file.stream.generation.path} ${what}`);
+}
+
+/** Reads no more than the tables can name. */
+function adapt(file: TrackedFile, { count, taken, stopped }: Found): void {
+  if (stopped) file.readBytes = Math.max(16 * 1024, taken + (taken >> 3));
+  else if (count < 4096) file.readBytes = Math.max(file.readBytes, READ_BYTES);
+}
+
+/** A line that does not fit into one read: its beginning becomes the batch, when its end is found. */
+async function longLine(
+  file: TrackedFile,
+  batch: Batch,
+  format: Format,
+  unfinished: Unfinished,
+): Promise<Outcome | 'found'> {
+  const { bytes } = batch.slot;
+  const ended = await findEnd(file, bytes, format);
+  if (typeof ended === 'string') return ended;
+  const { end, after } = ended;
+  if (end - file.position <= format.readBytes - format.unitBytes) {
+    file.readBytes = format.readBytes;
+    file.scanned = file.position;
+    return 'found';
+  }
+  const before = file.marker.length;
+  const got = await file.read(bytes, before + format.longest, file.position - before);
+  if (got < before + format.longest || !same(file.marker, bytes.subarray(0, before))) return 'restarted';
+  if (format.lineEnd(bytes, before, got) >= 0) return 'restarted';
+  await knowHead(file, bytes, got);
+  const mark = file.position === 0 ? format.markBytes(bytes) : 0;
+  const skipped = file.position - unfinished.chained;
+  const found = format.find(batch, before + mark, got, before - skipped, true);
+  const taken = skipped + end - file.position;
+  takeMark(batch, mark);
+  const shaped = format.shape(batch, found, taken, 'silent', unfinished.swallowed);
+  batch.slot.flags[0] = batch.slot.flags[0]! | TRUNCATED;
+  take(file, batch, format, shaped, after);
+  count(file, batch, format, found, shaped);
+  return 'more';
+}
