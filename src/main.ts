@@ -150,6 +150,49 @@ spool
     await finish(spoolCheck({ defaultPath: DEFAULT_CONFIG, ...options }));
   });
 
+interface PositionsOptions {
+  config?: string;
+  json?: boolean;
+  yes?: boolean;
+}
+const positions = program
+  .command('positions')
+  .description('how far each file was read and is safe; to look at, and to change while the agent is stopped');
+positions
+  .command('ls')
+  .description('each file: position, size now, bytes behind, last seen; changes nothing')
+  .option('-c, --config <file>', 'configuration')
+  .option('--json', 'print as JSON')
+  .action(async (options: PositionsOptions) => {
+    const { positionsLs } = await import('./cli/positions.ts');
+    await finish(positionsLs({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+positions
+  .command('set')
+  .description('let reading of a file go on somewhere else; says what that costs and asks first')
+  .argument('<path>', 'the file')
+  .argument('<position>', 'bytes from its beginning, or `beginning`, or `end` (of its last complete line)')
+  .option('-c, --config <file>', 'configuration')
+  .option('--yes', 'do not ask')
+  .option('--json', 'print what was changed as JSON')
+  .action(async (path: string, where: string, options: PositionsOptions) => {
+    const { positionsSet } = await import('./cli/positions.ts');
+    await finish(positionsSet(path, where, { defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+positions
+  .command('forget')
+  .description('forget files: those that are there are read again, as new ones')
+  .argument('[path]', 'the file')
+  .option('--id <id>', 'by the id in its records')
+  .option('--all-gone', 'all whose file is gone')
+  .option('-c, --config <file>', 'configuration')
+  .option('--yes', 'do not ask')
+  .option('--json', 'print what was forgotten as JSON')
+  .action(async (path: string | undefined, options: PositionsOptions & { id?: string; allGone?: boolean }) => {
+    const { positionsForget } = await import('./cli/positions.ts');
+    await finish(positionsForget(path, { defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
 // A reader of our output that goes away (`| head`) is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
