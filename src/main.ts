@@ -22,6 +22,7 @@ Examples:
   runnel run -c /etc/runnel/runnel.yaml     the agent, as systemd runs it
   runnel validate -c runnel.yaml            every error with its line, exit 2
   runnel status                             what was read, sent, waiting, lost
+  runnel top                                the same, live
   runnel tap 'runnel.logs'                  watch records as they leave
   runnel explain statsd 'hits:1|c|#env:prod'
   runnel spool cat runnel.logs              what the local log holds
@@ -66,6 +67,19 @@ program
   .action(async (options: { config?: string; admin?: string; json?: boolean; files?: string }) => {
     const { status } = await import('./cli/status.ts');
     await finish(status({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+program
+  .command('top')
+  .description('the status, live: inputs, files (the most behind first), topics, losses; q ends it')
+  .option('-c, --config <file>', 'find the agent by its configuration')
+  .option('--admin <url>', 'find the agent by its admin address, for example http://127.0.0.1:8687')
+  .option('--interval <duration>', 'how often to look', '1s')
+  .option('--count <n>', 'end after so many looks')
+  .option('--json', 'print a status a line')
+  .action(async (options: Omit<import('./cli/top.ts').TopOptions, 'defaultPath'>) => {
+    const { top } = await import('./cli/top.ts');
+    await finish(top({ defaultPath: DEFAULT_CONFIG, ...options }));
   });
 
 program

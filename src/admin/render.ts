@@ -3,8 +3,9 @@ import { type Books, type Status, withFiles } from './status.ts';
 
 const FILES_SHOWN = 10;
 
-export function renderStatus(status: Status): string {
-  const s = withFiles(status, FILES_SHOWN);
+/** `files`: so many of each input are named. */
+export function renderStatus(status: Status, files = FILES_SHOWN): string {
+  const s = withFiles(status, files);
   const lines = [
     `runnel ${s.version} on ${s.host}, pid ${s.pid}, up ${duration(s.uptime_seconds)}: ${s.ready ? 'ready' : 'not ready'}`,
     ...s.reasons.map((reason) => `  ! ${reason}`),
@@ -13,20 +14,21 @@ export function renderStatus(status: Status): string {
   ];
   for (const input of s.logs) {
     const unreadable = input.unreadable > 0 ? `, ${input.unreadable} unreadable` : '';
+    const waiting = input.lag_bytes > 0 ? `, ${size(input.lag_bytes)} waiting (${duration(input.lag_seconds)})` : '';
     const replaced = input.replaced > 0 ? `, ${count(input.replaced, 'sequence')} not UTF-8` : '';
     lines.push(
       '',
-      `logs ${input.name}: ${count(input.lines, 'line')}, ${size(input.bytes)}, ${count(input.files_total, 'file')}${unreadable}${replaced}`,
+      `logs ${input.name}: ${count(input.lines, 'line')}, ${size(input.bytes)}, ${count(input.files_total, 'file')}${waiting}${unreadable}${replaced}`,
     );
     for (const f of input.files) {
       const lag =
         f.lag_bytes > 0
-          ? `${size(f.lag_bytes)} behind (${duration(f.lag_seconds)})`
+          ? `${size(f.lag_bytes)} waiting (${duration(f.lag_seconds)})`
           : s.kafka.state === 'not_configured'
             ? 'all in the local log'
             : 'all sent';
       lines.push(
-        `  ${f.path}: ${count(f.lines, 'line')}, ${lag}${f.truncated > 0 ? `, ${f.truncated} cut` : ''}${said(f.error)}`,
+        `  ${f.path}: at ${f.position} of ${f.size} bytes, ${lag}, ${count(f.lines, 'line')}${f.truncated > 0 ? `, ${f.truncated} cut` : ''}${said(f.error)}`,
       );
     }
     const hidden = input.files_total - input.files.length;
@@ -74,7 +76,7 @@ function said(error: string | null): string {
   return error === null ? '' : `: ${error}`;
 }
 
-function count(n: number, one: string, many = `${one}s`): string {
+export function count(n: number, one: string, many = `${one}s`): string {
   return `${n} ${n === 1 ? one : many}`;
 }
 

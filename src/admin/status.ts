@@ -33,6 +33,9 @@ export interface LogStatus {
   reread_bytes: number;
   /** Files that were deleted because `delete_after` says so. */
   deleted: number;
+  /** Of all its files together; the age is that of the oldest byte. */
+  lag_bytes: number;
+  lag_seconds: number;
   /** The most behind first; `GET /status?files=N` lists the first N. */
   files: FileStatus[];
 }

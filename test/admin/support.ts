@@ -25,6 +25,8 @@ export function statusOf(change: Partial<Status> = {}): Status {
         deleted: 0,
         truncated: 2,
         replaced: 5,
+        lag_bytes: 1000,
+        lag_seconds: 90,
         files: [
           { ...file, path: '/var/log/nginx/a.log', committed: 800, lag_bytes: 100, lag_seconds: 0.2 },
           {
