@@ -26,8 +26,9 @@ Examples:
   runnel tap 'runnel.logs'                  watch records as they leave
   runnel explain statsd 'hits:1|c|#env:prod'
   runnel spool cat runnel.logs              what the local log holds
+  runnel verify --topic runnel.logs         is every byte of every file in Kafka?
 
-Exit codes: 0 done, 1 it ran and failed, 2 wrong usage or configuration.`,
+Exit codes: 0 done, 1 it ran and failed, 2 wrong usage or configuration; verify: 3 undecided.`,
   );
 
 /** Ends with the command's exit code once stdout is written. */
@@ -162,6 +163,31 @@ spool
   .action(async (options: { config?: string; repair?: boolean; json?: boolean }) => {
     const { spoolCheck } = await import('./cli/spool-check.ts');
     await finish(spoolCheck({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+program
+  .command('verify')
+  .description('prove from the records in Kafka that files arrived completely: gaps, overlaps, duplicates')
+  .requiredOption('--topic <name>', 'the topic')
+  .option('-c, --config <file>', 'brokers, TLS and SASL are those of this configuration')
+  .option('--brokers <list>', 'brokers, separated by commas')
+  .option('--from-beginning', 'from the first offset that is there (always so)')
+  .option('--until-now', 'to the end that the topic has at the start (always so)')
+  .option('--partition <n...>', 'only these partitions')
+  .option('--host <name>', 'only files of this host')
+  .option('--id <id>', 'only the file with this id')
+  .option('--file <path>', 'only this file, compared with what it holds here')
+  .option('--encoding-in <name>', 'how the file is encoded: utf-8, utf-16le, utf-16be, latin1')
+  .option('--isolation <level>', 'read_committed or read_uncommitted', 'read_committed')
+  .option('--exactly-once', 'a record that came twice is a failure')
+  .option('--any-start', 'a file may begin later than at 0: reading began there (start_at: end)')
+  .option('--remember <records>', 'records kept in mind, to tell duplicates from overlaps', '2000000')
+  .option('--timeout <seconds>', 'how long Kafka may be silent', '30')
+  .option('--json', 'print the report as JSON')
+  .addHelpText('after', '\nExit codes: 0 complete, 1 incomplete, 2 wrong usage, 3 undecided.')
+  .action(async (options: Omit<import('./cli/verify.ts').VerifyCommand, 'defaultPath'>) => {
+    const { verify } = await import('./cli/verify.ts');
+    await finish(verify({ defaultPath: DEFAULT_CONFIG, ...options }));
   });
 
 interface PositionsOptions {
