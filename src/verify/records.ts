@@ -144,7 +144,10 @@ export class Records {
       } else if (name === 6 && is(body, nameAt, 'offset')) {
         this.#offsetHeaderAt = at;
         this.#offset = digits(body, valueAt, this.#at);
-        if (this.#offset >= 0) found |= 2;
+        // Headers of these names before it are labels.
+        this.#skipped = 0;
+        this.#flags = 0;
+        found = (found & 1) | (this.#offset >= 0 ? 2 : 0);
       } else if (name === 6 && is(body, nameAt, 'length')) {
         this.#length = digits(body, valueAt, this.#at);
         if (this.#length > 0) found |= 4;

@@ -12,6 +12,7 @@ export type Result = 'complete' | 'incomplete' | 'undecided';
 
 /** So many gaps are named; all are counted. */
 const NAMED = 100;
+const COMPACTED = 'and Kafka has deleted records of the topic (compaction)';
 
 export interface Gap extends Span {
   bytes: number;
@@ -73,12 +74,13 @@ export function judge(origin: Origin, rules: Rules, file: LocalFile | null): Fil
   if (starts[0]! > 0 && !rules.anyStart) {
     gap(0, starts[0]!);
     if (rules.deleted) doubts.push('its beginning is missing, and Kafka has deleted the beginning of the topic');
+    else if (rules.compacted) doubts.push(`its beginning is missing, ${COMPACTED}`);
     else faults.push('its beginning is missing (--any-start, if reading began there)');
   }
   const middle = total;
   for (let i = 1; i < starts.length; i++) gap(ends[i - 1]!, starts[i]!);
   if (total > middle) {
-    if (rules.compacted) doubts.push('bytes are missing, and Kafka has deleted records of the topic (compaction)');
+    if (rules.compacted) doubts.push(`bytes are missing, ${COMPACTED}`);
     else faults.push('bytes are missing');
   }
   if (origin.overlaps > 0) faults.push('records overlap');
