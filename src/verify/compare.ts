@@ -10,8 +10,10 @@ export const ENCODINGS = ['utf-8', 'utf-16le', 'utf-16be', 'latin1'] as const;
 export type Encoding = (typeof ENCODINGS)[number];
 
 const WINDOW = 4 << 20;
+/** Records are smaller by far. */
+const LARGEST = 32 << 20;
 const NAMED = 100;
-const [LF, CR, BACKSLASH] = [10, 13, 0x5c] as const;
+const [LF, CR, SPACE, QUOTE, BACKSLASH] = [0x0a, 0x0d, 0x20, 0x22, 0x5c] as const;
 const MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 const BEFORE_MESSAGE = Buffer.from('","message":"');
 const AFTER_MESSAGE = Buffer.from('","log":{"file":{');
@@ -21,9 +23,10 @@ const BEFORE_MESSAGE_AT = 39;
 export class LocalFile {
   readonly path: string;
   readonly encoding: Encoding;
-  readonly size: number;
+  size: number;
   readonly #fd: number;
-  #window = Buffer.alloc(0);
+  /** A part of the file. */
+  window: Buffer = Buffer.alloc(0);
   #from = 0;
 
   /** Throws what the system says. */
@@ -39,22 +42,25 @@ export class LocalFile {
     this.size = stat.size;
   }
 
-  /** Its bytes [from, to); fewer where it ends before. They are good until the next call. */
-  read(from: number, to: number): Buffer {
-    if (from < this.#from || to > this.#from + this.#window.length) {
-      const want = Math.max(to - from, WINDOW);
-      if (this.#window.buffer.byteLength < want) this.#window = Buffer.allocUnsafeSlow(want);
-      const whole = Buffer.from(this.#window.buffer, 0, want);
-      let got = 0;
-      while (got < want) {
-        const read = readSync(this.#fd, whole, got, want - got, from + got);
-        if (read === 0) break;
-        got += read;
-      }
-      this.#window = whole.subarray(0, got);
-      this.#from = from;
+  /** Brings its bytes [from, to) into the window and says where there they begin; -1: the file ends before. */
+  locate(from: number, to: number): number {
+    if (to > this.size) this.size = fstatSync(this.#fd).size; // it may have grown
+    if (to > this.size) return -1;
+    if (from < this.#from || to > this.#from + this.window.length) this.#move(from, Math.max(to - from, WINDOW));
+    return to <= this.#from + this.window.length ? from - this.#from : -1;
+  }
+
+  #move(from: number, want: number): void {
+    if (this.window.buffer.byteLength < want) this.window = Buffer.allocUnsafeSlow(want);
+    const whole = Buffer.from(this.window.buffer, 0, want);
+    let got = 0;
+    while (got < want) {
+      const read = readSync(this.#fd, whole, got, want - got, from + got);
+      if (read === 0) break;
+      got += read;
     }
-    return this.#window.subarray(from - this.#from, to - this.#from);
+    this.window = whole.subarray(0, got);
+    this.#from = from;
   }
 
   /** Whether a line ends in [from, to). */
@@ -62,7 +68,10 @@ export class LocalFile {
     const [first, second] = this.encoding === 'utf-16be' ? [0, LF] : [LF, 0];
     const wide = this.encoding.startsWith('utf-16');
     for (let at = from; at < to; at += WINDOW) {
-      const bytes = this.read(at, Math.min(at + WINDOW, to));
+      const size = Math.min(WINDOW, to - at);
+      const found = this.locate(at, at + size);
+      if (found < 0) return false;
+      const bytes = this.window.subarray(found, found + size);
       if (!wide) {
         if (bytes.includes(LF)) return true;
         continue;
@@ -92,41 +101,33 @@ export class FileComparison implements Comparison {
   }
 
   check(body: Buffer, start: number, end: number, offset: number, length: number, kind: 'json' | number): void {
-    const bytes = this.#file.read(offset, offset + length);
-    let so = bytes.length === length;
-    if (so && kind === 'json') so = this.#json(body, start, end, bytes, offset);
-    else if (so) so = this.#raw(body, start, end, bytes, offset, kind as number);
-    if (so) this.matching++;
+    if (this.#same(body, start, end, offset, length, kind)) this.matching++;
     else {
       this.different++;
       if (this.differing.length < NAMED) this.differing.push({ from: offset, to: offset + length });
     }
   }
 
-  #raw(body: Buffer, start: number, end: number, bytes: Buffer, offset: number, flags: number): boolean {
-    if (this.#file.encoding !== 'utf-8') {
-      return agree(body.toString('utf8', start, end), this.#decoded(bytes, offset), flags);
+  #same(body: Buffer, start: number, end: number, offset: number, length: number, kind: 'json' | number): boolean {
+    // What is longer was cut: its beginning is enough.
+    const size = Math.min(length, LARGEST);
+    const at = this.#file.locate(offset, offset + size);
+    if (at < 0) return false;
+    const { window, encoding } = this.#file;
+    if (encoding === 'utf-8') {
+      const first = offset === 0 && isMark(window, at, size) ? at + MARK.length : at;
+      let last = at + size;
+      if (last > first && window[last - 1] === LF) last -= last - 1 > first && window[last - 2] === CR ? 2 : 1;
+      if (kind === 'json') {
+        if (plainly(body, start, end, window, first, last)) return true;
+      } else {
+        if (window.compare(body, start, end, first, last) === 0) return true;
+        // As Latin-1, so that any bytes are compared.
+        return agree(body.toString('latin1', start, end), window.toString('latin1', first, last), kind);
+      }
     }
-    const line = lineOf(bytes, offset);
-    // As Latin-1, so that any bytes are compared.
-    return (
-      line.compare(body, start, end) === 0 || agree(body.toString('latin1', start, end), line.toString('latin1'), flags)
-    );
-  }
-
-  #json(body: Buffer, start: number, end: number, bytes: Buffer, offset: number): boolean {
-    if (this.#file.encoding === 'utf-8' && plainly(body, start, end, lineOf(bytes, offset))) return true;
-    let document: { message?: unknown; log?: { flags?: unknown } };
-    try {
-      document = JSON.parse(body.toString('utf8', start, end));
-    } catch {
-      return false; // what is no JSON holds no line
-    }
-    const { message, log } = document;
-    if (typeof message !== 'string') return false;
-    const words = Array.isArray(log?.flags) ? log.flags : [];
-    const flags = (words.includes('truncated') ? TRUNCATED : 0) | (words.includes('multiline') ? MULTILINE : 0);
-    return agree(message, this.#decoded(bytes, offset), flags);
+    const text = this.#decoded(window.subarray(at, at + size), offset);
+    return kind === 'json' ? agreeJson(body, start, end, text) : agree(body.toString('utf8', start, end), text, kind);
   }
 
   #decoded(bytes: Buffer, offset: number): string {
@@ -139,27 +140,39 @@ export class FileComparison implements Comparison {
   }
 }
 
-/** Without what ends a line, and without a byte order mark. */
-function lineOf(bytes: Buffer, offset: number): Buffer {
-  let end = bytes.length;
-  if (bytes[end - 1] === LF) {
-    end--;
-    if (bytes[end - 1] === CR) end--;
-  }
-  const start = offset === 0 && bytes.subarray(0, 3).equals(MARK) ? 3 : 0;
-  return bytes.subarray(start, Math.max(start, end));
+function isMark(bytes: Buffer, at: number, size: number): boolean {
+  return size >= MARK.length && bytes.compare(MARK, 0, MARK.length, at, at + MARK.length) === 0;
 }
 
-/** Whether the message is the line's bytes as they are, without anything that JSON escapes. */
-function plainly(body: Buffer, start: number, end: number, line: Buffer): boolean {
-  const from = start + BEFORE_MESSAGE_AT + BEFORE_MESSAGE.length;
-  const to = from + line.length;
-  if (to + AFTER_MESSAGE.length > end || line.includes(BACKSLASH)) return false;
-  return (
-    BEFORE_MESSAGE.compare(body, start + BEFORE_MESSAGE_AT, from) === 0 &&
-    AFTER_MESSAGE.compare(body, to, to + AFTER_MESSAGE.length) === 0 &&
-    line.compare(body, from, to) === 0
-  );
+/** Whether the message is the line [first, last); false also where undoing `\"` and `\\` is not enough to tell. */
+function plainly(body: Buffer, start: number, end: number, line: Buffer, first: number, last: number): boolean {
+  let at = start + BEFORE_MESSAGE_AT;
+  if (at + BEFORE_MESSAGE.length + (last - first) + AFTER_MESSAGE.length > end) return false;
+  for (let i = 0; i < BEFORE_MESSAGE.length; i++) if (body[at++] !== BEFORE_MESSAGE[i]) return false;
+  for (let i = first; i < last; i++) {
+    const byte = line[i]!;
+    if (byte < SPACE) return false;
+    if ((byte === QUOTE || byte === BACKSLASH) && body[at++] !== BACKSLASH) return false;
+    if (body[at++] !== byte) return false;
+  }
+  if (at + AFTER_MESSAGE.length > end) return false;
+  for (let i = 0; i < AFTER_MESSAGE.length; i++) if (body[at++] !== AFTER_MESSAGE[i]) return false;
+  return true;
+}
+
+/** Whether the document's message may be what the line decodes to. */
+function agreeJson(body: Buffer, start: number, end: number, line: string): boolean {
+  let document: { message?: unknown; log?: { flags?: unknown } };
+  try {
+    document = JSON.parse(body.toString('utf8', start, end));
+  } catch {
+    return false; // what is no JSON holds no line
+  }
+  const { message, log } = document;
+  if (typeof message !== 'string') return false;
+  const words = Array.isArray(log?.flags) ? log.flags : [];
+  const flags = (words.includes('truncated') ? TRUNCATED : 0) | (words.includes('multiline') ? MULTILINE : 0);
+  return agree(message, line, flags);
 }
 
 /** Whether a record may hold this of a line, or of lines that are joined by LF. */

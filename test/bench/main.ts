@@ -1,7 +1,7 @@
 /**
- * The benchmark: `npm run bench -- [--only NAME] [--lines N] [--runs N] [--idle SECONDS]`. Starts a Kafka of its own,
+ * The benchmark: `npm run bench -- [NAME ...] [--only NAME] [--lines N] [--runs N] [--idle SECONDS]`. Starts a Kafka of its own,
  * builds the agent as it is published, measures, prints one table beside the targets, and keeps it in bench-results/.
- * Needs kcat, which is what the throughput is compared with. What else runs on the machine shows in the figures.
+ * Most of it needs kcat, which is what the throughput is compared with. What else runs on the machine shows in the figures.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -17,10 +17,14 @@ import { idle, latency, start } from './quiet.ts';
 import { away, recovery } from './recovery.ts';
 import { statsd } from './statsd-figures.ts';
 import { throughput } from './throughput.ts';
+import { verify } from './verify.ts';
 
-const CASES: Record<string, Case> = { throughput, start, latency, idle, statsd, recovery, away };
+const CASES: Record<string, Case> = { throughput, start, latency, idle, statsd, recovery, away, verify };
+/** Of these kcat is a part. */
+const WITH_KCAT = ['throughput', 'start', 'latency', 'idle'];
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     only: { type: 'string', multiple: true },
     lines: { type: 'string', default: '2000000' },
@@ -28,12 +32,13 @@ const { values } = parseArgs({
     idle: { type: 'string', default: '60' },
   },
 });
-const chosen = values.only ?? Object.keys(CASES);
+const named = [...(values.only ?? []), ...positionals];
+const chosen = named.length > 0 ? named : Object.keys(CASES);
 for (const name of chosen) {
   if (!CASES[name]) throw new Error(`there is no ${name}; --only takes ${Object.keys(CASES).join(', ')}`);
 }
 if (noKafka) throw new Error(noKafka);
-if (!hasKcat) throw new Error('kcat is not installed');
+if (!hasKcat && chosen.some((name) => WITH_KCAT.includes(name))) throw new Error('kcat is not installed');
 
 const dir = mkdtempSync(join(tmpdir(), 'runnel-bench-'));
 process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
