@@ -22,11 +22,13 @@ Examples:
   runnel run -c /etc/runnel/runnel.yaml     the agent, as systemd runs it
   runnel validate -c runnel.yaml            every error with its line, exit 2
   runnel status                             what was read, sent, waiting, lost
+  runnel top                                the same, live
   runnel tap 'runnel.logs'                  watch records as they leave
   runnel explain statsd 'hits:1|c|#env:prod'
   runnel spool cat runnel.logs              what the local log holds
+  runnel verify --topic runnel.logs         is every byte of every file in Kafka?
 
-Exit codes: 0 done, 1 it ran and failed, 2 wrong usage or configuration.`,
+Exit codes: 0 done, 1 it ran and failed, 2 wrong usage or configuration; verify: 3 undecided.`,
   );
 
 /** Ends with the command's exit code once stdout is written. */
@@ -66,6 +68,19 @@ program
   .action(async (options: { config?: string; admin?: string; json?: boolean; files?: string }) => {
     const { status } = await import('./cli/status.ts');
     await finish(status({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+program
+  .command('top')
+  .description('the status, live: inputs, files (the most behind first), topics, losses; q ends it')
+  .option('-c, --config <file>', 'find the agent by its configuration')
+  .option('--admin <url>', 'find the agent by its admin address, for example http://127.0.0.1:8687')
+  .option('--interval <duration>', 'how often to look', '1s')
+  .option('--count <n>', 'end after so many looks')
+  .option('--json', 'print a status a line')
+  .action(async (options: Omit<import('./cli/top.ts').TopOptions, 'defaultPath'>) => {
+    const { top } = await import('./cli/top.ts');
+    await finish(top({ defaultPath: DEFAULT_CONFIG, ...options }));
   });
 
 program
@@ -148,6 +163,74 @@ spool
   .action(async (options: { config?: string; repair?: boolean; json?: boolean }) => {
     const { spoolCheck } = await import('./cli/spool-check.ts');
     await finish(spoolCheck({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+program
+  .command('verify')
+  .description('prove from the records in Kafka that files arrived completely: gaps, overlaps, duplicates')
+  .requiredOption('--topic <name>', 'the topic')
+  .option('-c, --config <file>', 'brokers, TLS and SASL are those of this configuration')
+  .option('--brokers <list>', 'brokers, separated by commas')
+  .option('--from-beginning', 'from the first offset that is there (always so)')
+  .option('--until-now', 'to the end that the topic has at the start (always so)')
+  .option('--partition <n...>', 'only these partitions')
+  .option('--host <name>', 'only files of this host')
+  .option('--id <id>', 'only the file with this id')
+  .option('--file <path>', 'only this file, compared with what it holds here')
+  .option('--encoding-in <name>', 'how the file is encoded: utf-8, utf-16le, utf-16be, latin1')
+  .option('--isolation <level>', 'read_committed or read_uncommitted', 'read_committed')
+  .option('--exactly-once', 'a record that came twice is a failure')
+  .option('--any-start', 'a file may begin later than at 0: reading began there (start_at: end)')
+  .option('--remember <records>', 'records kept in mind, to tell duplicates from overlaps', '2000000')
+  .option('--timeout <seconds>', 'how long Kafka may be silent', '30')
+  .option('--json', 'print the report as JSON')
+  .addHelpText('after', '\nExit codes: 0 complete, 1 incomplete, 2 wrong usage, 3 undecided.')
+  .action(async (options: Omit<import('./cli/verify.ts').VerifyCommand, 'defaultPath'>) => {
+    const { verify } = await import('./cli/verify.ts');
+    await finish(verify({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+interface PositionsOptions {
+  config?: string;
+  json?: boolean;
+  yes?: boolean;
+}
+const positions = program
+  .command('positions')
+  .description('how far each file was read and is safe; to look at, and to change while the agent is stopped');
+positions
+  .command('ls')
+  .description('each file: position, size now, bytes behind, last seen; changes nothing')
+  .option('-c, --config <file>', 'configuration')
+  .option('--json', 'print as JSON')
+  .action(async (options: PositionsOptions) => {
+    const { positionsLs } = await import('./cli/positions.ts');
+    await finish(positionsLs({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+positions
+  .command('set')
+  .description('let reading of a file go on somewhere else; says what that costs and asks first')
+  .argument('<path>', 'the file')
+  .argument('<position>', 'bytes from its beginning, or `beginning`, or `end` (of its last complete line)')
+  .option('-c, --config <file>', 'configuration')
+  .option('--yes', 'do not ask')
+  .option('--json', 'print what was changed as JSON')
+  .action(async (path: string, where: string, options: PositionsOptions) => {
+    const { positionsSet } = await import('./cli/positions.ts');
+    await finish(positionsSet(path, where, { defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+positions
+  .command('forget')
+  .description('forget files: those that are there are read again, as new ones')
+  .argument('[path]', 'the file')
+  .option('--id <id>', 'by the id in its records')
+  .option('--all-gone', 'all whose file is gone')
+  .option('-c, --config <file>', 'configuration')
+  .option('--yes', 'do not ask')
+  .option('--json', 'print what was forgotten as JSON')
+  .action(async (path: string | undefined, options: PositionsOptions & { id?: string; allGone?: boolean }) => {
+    const { positionsForget } = await import('./cli/positions.ts');
+    await finish(positionsForget(path, { defaultPath: DEFAULT_CONFIG, ...options }));
   });
 
 // A reader of our output that goes away (`| head`) is not an error.

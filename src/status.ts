@@ -61,6 +61,7 @@ export function buildStatus(parts: StatusParts): Status {
     },
     logs: parts.tails.map((tail) => {
       const { truncated, replaced, malformed } = parts.accounts.of(`logs.${tail.name}`);
+      const files = tail.files().sort(mostBehindFirst);
       return {
         name: tail.name,
         files_total: tail.files_total,
@@ -72,7 +73,9 @@ export function buildStatus(parts: StatusParts): Status {
         reread_bytes: tail.reread_bytes,
         deleted: tail.deleted,
         malformed,
-        files: tail.files().sort(mostBehindFirst),
+        lag_bytes: sum(files, ({ lag_bytes }) => lag_bytes),
+        lag_seconds: files.reduce((most, { lag_seconds }) => Math.max(most, lag_seconds), 0),
+        files,
       };
     }),
     statsd: { ...statsd, replaced: parts.accounts.of('statsd').replaced },

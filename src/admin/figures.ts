@@ -121,13 +121,13 @@ export function figures(s: Status): Figure[] {
     'log_lag_bytes',
     'Bytes in the files that are not acknowledged.',
     ['input'],
-    s.logs.map((l) => [l.files.reduce((sum, f) => sum + f.lag_bytes, 0), l.name]),
+    s.logs.map((l) => [l.lag_bytes, l.name]),
   );
   gauge(
     'log_lag_seconds',
     'Age of the oldest byte that is not acknowledged.',
     ['input'],
-    s.logs.map((l) => [l.files.reduce((most, f) => Math.max(most, f.lag_seconds), 0), l.name]),
+    s.logs.map((l) => [l.lag_seconds, l.name]),
   );
 
   const listeners = s.statsd.listeners;

@@ -3,8 +3,9 @@ import { type Books, type Status, withFiles } from './status.ts';
 
 const FILES_SHOWN = 10;
 
-export function renderStatus(status: Status): string {
-  const s = withFiles(status, FILES_SHOWN);
+/** `files`: so many of each input are named. */
+export function renderStatus(status: Status, files = FILES_SHOWN): string {
+  const s = withFiles(status, files);
   const lines = [
     `runnel ${s.version} on ${s.host}, pid ${s.pid}, up ${duration(s.uptime_seconds)}: ${s.ready ? 'ready' : 'not ready'}`,
     ...s.reasons.map((reason) => `  ! ${reason}`),
@@ -13,21 +14,22 @@ export function renderStatus(status: Status): string {
   ];
   for (const input of s.logs) {
     const unreadable = input.unreadable > 0 ? `, ${input.unreadable} unreadable` : '';
+    const waiting = input.lag_bytes > 0 ? `, ${size(input.lag_bytes)} waiting (${duration(input.lag_seconds)})` : '';
     const replaced = input.replaced > 0 ? `, ${count(input.replaced, 'sequence')} not UTF-8` : '';
     const malformed = input.malformed > 0 ? `, ${count(input.malformed, 'line')} not of the format` : '';
     lines.push(
       '',
-      `logs ${input.name}: ${count(input.lines, 'line')}, ${size(input.bytes)}, ${count(input.files_total, 'file')}${unreadable}${replaced}${malformed}`,
+      `logs ${input.name}: ${count(input.lines, 'line')}, ${size(input.bytes)}, ${count(input.files_total, 'file')}${waiting}${unreadable}${replaced}${malformed}`,
     );
     for (const f of input.files) {
       const lag =
         f.lag_bytes > 0
-          ? `${size(f.lag_bytes)} behind (${duration(f.lag_seconds)})`
+          ? `${size(f.lag_bytes)} waiting (${duration(f.lag_seconds)})`
           : s.kafka.state === 'not_configured'
             ? 'all in the local log'
             : 'all sent';
       lines.push(
-        `  ${f.path}: ${count(f.lines, 'line')}, ${lag}${f.truncated > 0 ? `, ${f.truncated} cut` : ''}${said(f.error)}`,
+        `  ${f.path}: at ${f.position} of ${f.size} bytes, ${lag}, ${count(f.lines, 'line')}${f.truncated > 0 ? `, ${f.truncated} cut` : ''}${said(f.error)}`,
       );
     }
     const hidden = input.files_total - input.files.length;
@@ -75,7 +77,7 @@ function said(error: string | null): string {
   return error === null ? '' : `: ${error}`;
 }
 
-function count(n: number, one: string, many = `${one}s`): string {
+export function count(n: number, one: string, many = `${one}s`): string {
   return `${n} ${n === 1 ? one : many}`;
 }
 
@@ -97,7 +99,13 @@ export function duration(seconds: number): string {
   return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
 }
 
-/** Control characters (of a file's name, of a broker's answer) must not reach a terminal. */
+/** Control characters, and those that turn the direction of text, must not reach a terminal: paths and errors come from outside. */
 export function printable(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return text
+    .replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => `\\x${hex(c, 2)}`)
+    .replace(/[\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (c) => `\\u${hex(c, 4)}`);
+}
+
+function hex(character: string, digits: number): string {
+  return character.charCodeAt(0).toString(16).padStart(digits, '0');
 }

@@ -35,6 +35,9 @@ export interface LogStatus {
   deleted: number;
   /** Lines that were not of the configured format (cri, docker), and passed as they were. */
   malformed: number;
+  /** Of all its files together; the age is that of the oldest byte. */
+  lag_bytes: number;
+  lag_seconds: number;
   /** The most behind first; `GET /status?files=N` lists the first N. */
   files: FileStatus[];
 }

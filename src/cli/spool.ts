@@ -10,6 +10,7 @@ import { STATE_FILE } from '../spool/find.ts';
 import { acknowledgedIn } from '../spool/read-state.ts';
 import { basesIn, type Entry, measured, SegmentReader } from '../spool/segment.ts';
 import { topicOf } from '../spool/spool.ts';
+import { table } from './table.ts';
 
 interface TopicFacts {
   topic: string;
@@ -29,7 +30,7 @@ export async function spoolLs(dir: string, options: { json: boolean }): Promise<
   const facts: TopicFacts[] = [];
   for (const topic of topics) facts.push(await factsOf(dir, topic));
   if (options.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
-  else process.stdout.write(table(facts));
+  else process.stdout.write(tableOf(facts));
   return 0;
 }
 
@@ -115,21 +116,9 @@ async function* entries(dir: string, onDamage: (bytes: number) => void): AsyncGe
   }
 }
 
-function table(facts: TopicFacts[]): string {
-  const rows = [['TOPIC', 'RECORDS', 'BYTES', 'WAITING', 'FIRST', 'LAST']];
-  for (const f of facts) {
-    rows.push([f.topic, String(f.records), String(f.bytes), String(f.waiting), f.first ?? '-', f.last ?? '-']);
-  }
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => cell.padEnd(widths[column]!))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+function tableOf(facts: TopicFacts[]): string {
+  const rows = facts.map((f) => [f.topic, f.records, f.bytes, f.waiting, f.first ?? '-', f.last ?? '-']);
+  return table(['TOPIC', 'RECORDS', 'BYTES', 'WAITING', 'FIRST', 'LAST'], rows);
 }
 
 function written(): Promise<void> {

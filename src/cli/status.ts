@@ -19,6 +19,7 @@ export async function status(options: AgentChoice & { json?: boolean; files?: st
     process.stderr.write(`runnel: --files must be a number, not ${options.files}\n`);
     return 2;
   }
+  const shown = options.files === undefined ? undefined : Number(options.files);
   const targets = await targetsFor(options);
   if (targets === null) return 2;
   const query = options.files === undefined ? '' : `?files=${options.files}`;
@@ -31,7 +32,7 @@ export async function status(options: AgentChoice & { json?: boolean; files?: st
     process.stderr.write(`runnel: ${(error as Error).message}; is it running?\n`);
     return 1;
   }
-  process.stdout.write(options.json ? body : renderStatus(JSON.parse(body) as Status));
+  process.stdout.write(options.json ? body : renderStatus(JSON.parse(body) as Status, shown));
   return 0;
 }
 

@@ -17,6 +17,7 @@ import {
   LinkError,
   TOPIC_AUTHORIZATION_FAILED,
 } from './errors.ts';
+import type { Fetch, FetchAnswer, Isolation } from './fetch-request.ts';
 import type { Link } from './link.ts';
 import { type Address, Links, parseAddress } from './links.ts';
 import type { ProduceAnswer } from './produce-request.ts';
@@ -45,6 +46,8 @@ export interface KafkaClientOptions {
   connect_timeout?: number;
   produce_timeout?: number;
   metadata_max_age?: number;
+  /** Nothing is logged: whoever asks says what is wrong. */
+  quiet?: boolean;
   /** The longest pause between two attempts, milliseconds. */
   longest_pause?: number;
 }
@@ -192,6 +195,49 @@ export class KafkaClient {
     return answer;
   }
 
+  /**
+   * Reads batches of a partition from its leader; waits for Kafka and for a leader. What waiting does not mend is given
+   * as the answer's error code.
+   */
+  fetch(job: Fetch, signal?: AbortSignal): Promise<FetchAnswer> {
+    return this.#until(this.#signal(signal), async (signal) => {
+      const link = await this.leader(job.topic, job.partition, signal);
+      const answer = await abortable(link.fetch(job), signal);
+      if (passes(answer.errorCode)) {
+        this.invalidate(job.topic);
+        throw new BrokerError(`cannot read ${job.topic}/${job.partition}`, answer.errorCode);
+      }
+      return answer;
+    });
+  }
+
+  /** The first offset that a partition has, or the one behind its last (`read_committed`: behind the last stable one). */
+  offset(
+    topic: string,
+    partition: number,
+    which: 'first' | 'end',
+    isolation: Isolation,
+    signal?: AbortSignal,
+  ): Promise<number> {
+    const asked = { partition, timestamp: which === 'first' ? -2 : -1 };
+    const body = {
+      replicaId: -1,
+      isolationLevel: isolation === 'read_committed' ? 1 : 0,
+      topics: [{ topic, partitions: [asked] }],
+    };
+    return this.#until(this.#signal(signal), async (signal) => {
+      const link = await this.leader(topic, partition, signal);
+      const answer = await abortable(
+        link.request<{ responses: { partitions: { errorCode: number; offset: string }[] }[] }>('ListOffsets', body),
+        signal,
+      );
+      const { errorCode, offset } = answer.responses[0]!.partitions[0]!;
+      if (errorCode === 0) return Number(offset);
+      this.invalidate(topic);
+      throw new BrokerError(`cannot learn the offsets of ${topic}/${partition}`, errorCode);
+    });
+  }
+
   /** A new producer id; waits for Kafka. Rejects with a BrokerError when the right to one is missing. */
   initProducerId(signal?: AbortSignal): Promise<Producer> {
     return this.#until(this.#signal(signal), async (signal) => {
@@ -268,7 +314,7 @@ export class KafkaClient {
 
   #broken(error: Error): void {
     if (this.#closing.signal.aborted) return;
-    if (this.#connected || this.#error === null) {
+    if (!this.#o.quiet && (this.#connected || this.#error === null)) {
       const brokers = this.#o.brokers.join(', ');
       log.warnOnce(
         `kafka ${brokers}`,
@@ -281,7 +327,7 @@ export class KafkaClient {
   }
 
   #answered(): void {
-    if (!this.#connected && this.#error !== null) log.info(`Kafka answers again`);
+    if (!this.#o.quiet && !this.#connected && this.#error !== null) log.info(`Kafka answers again`);
     this.#connected = true;
     this.#error = null;
   }
@@ -290,7 +336,7 @@ export class KafkaClient {
   async #topic(name: string, signal: AbortSignal): Promise<Topic> {
     let topic = this.#topics.get(name);
     if (!topic) {
-      topic = new Topic(name);
+      topic = new Topic(name, this.#o.quiet);
       this.#topics.set(name, topic);
     }
     if (topic.stale || topic.problem !== null) {
@@ -361,6 +407,11 @@ export class KafkaClient {
     for (const topic of this.#topics.values()) topic.stale = true;
     this.connect().catch(() => undefined);
   }
+}
+
+/** Whether an error is gone by itself, or with other metadata. */
+function passes(code: number): boolean {
+  return code !== 0 && ['retry', 'refresh'].includes(actionFor(code));
 }
 
 function shuffled<T>(items: T[]): T[] {

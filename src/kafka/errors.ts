@@ -18,6 +18,7 @@ export type Action = 'done' | 'retry' | 'refresh' | 'split' | 'order' | 'identit
 
 const CODES: Readonly<Record<number, readonly [name: string, action: Action]>> = {
   [-1]: ['UNKNOWN_SERVER_ERROR', 'retry'],
+  1: ['OFFSET_OUT_OF_RANGE', 'refused'],
   2: ['CORRUPT_MESSAGE', 'retry'],
   3: ['UNKNOWN_TOPIC_OR_PARTITION', 'refresh'],
   5: ['LEADER_NOT_AVAILABLE', 'refresh'],
@@ -63,6 +64,7 @@ const CODES: Readonly<Record<number, readonly [name: string, action: Action]>> =
 export const TOPIC_AUTHORIZATION_FAILED = 29;
 export const CLUSTER_AUTHORIZATION_FAILED = 31;
 export const UNKNOWN_TOPIC_OR_PARTITION = 3;
+export const OFFSET_OUT_OF_RANGE = 1;
 
 export function errorName(code: number): string {
   return CODES[code]?.[0] ?? `error code ${code}`;

@@ -97,7 +97,7 @@ export interface PoolOptions {
   logger: Logger;
 }
 
-export type Api = 'Metadata' | 'CreateTopics' | 'InitProducerId' | 'DescribeConfigs';
+export type Api = 'Metadata' | 'CreateTopics' | 'InitProducerId' | 'DescribeConfigs' | 'ListOffsets';
 
 interface Kafkajs {
   Broker: new (options: { connectionPool: unknown; logger: Logger; allowAutoTopicCreation: boolean }) => Broker;

@@ -12,6 +12,15 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { abortable } from './backoff.ts';
 import { LinkError } from './errors.ts';
+import {
+  FETCH,
+  FETCH_MAX_VERSION,
+  FETCH_MIN_VERSION,
+  type Fetch,
+  type FetchAnswer,
+  fetchAnswer,
+  fetchRequest,
+} from './fetch-request.ts';
 import { type Api, type Broker, type Connection, kafkajs, quietLogger, type SocketFactory } from './kafkajs.ts';
 import {
   PRODUCE_MAX_VERSION,
@@ -69,6 +78,7 @@ export class Link {
   #watchdog: NodeJS.Timeout | undefined;
   #drain: PromiseWithResolvers<void> | null = null;
   #produceVersion = PRODUCE_MAX_VERSION;
+  #fetchVersion = 0;
 
   private constructor(options: LinkOptions) {
     const { Broker: KafkajsBroker, ConnectionPool } = kafkajs();
@@ -115,6 +125,7 @@ export class Link {
     if (lifetime > 0) link.#expiresAt = performance.now() + lifetime * SESSION_USED;
     const { maxVersion } = link.#broker.versions?.[PRODUCE] ?? { maxVersion: 0 };
     link.#produceVersion = Math.min(PRODUCE_MAX_VERSION, maxVersion);
+    link.#fetchVersion = Math.min(FETCH_MAX_VERSION, link.#broker.versions?.[FETCH]?.maxVersion ?? 0);
     if (maxVersion < PRODUCE_MIN_VERSION) {
       link.fail('the broker is older than Kafka 0.11');
       throw link.error;
@@ -171,40 +182,55 @@ export class Link {
 
   /** Sends a batch. Rejects only when the link fails. Calls go out in their order; see `writable` first. */
   async produce(job: Produce): Promise<ProduceAnswer> {
+    const version = this.#produceVersion;
+    const { transactionalId, timeout, topic, partition, header, body } = job;
+    const fields = { version, transactionalId, timeout, topic, partition, bodyBytes: body.length };
+    return this.#exchange(
+      { apiKey: PRODUCE, apiName: 'Produce', apiVersion: version },
+      (correlationId, clientId) => [producePrefix({ ...fields, correlationId, clientId }), header, body],
+      (payload) => produceAnswer(payload, version),
+    );
+  }
+
+  /** Reads batches of a partition. Rejects only when the link fails. */
+  async fetch(job: Fetch): Promise<FetchAnswer> {
+    const version = this.#fetchVersion;
+    if (version < FETCH_MIN_VERSION) this.fail('the broker is older than Kafka 0.11');
+    return this.#exchange(
+      { apiKey: FETCH, apiName: 'Fetch', apiVersion: version },
+      (correlationId, clientId) => [fetchRequest({ ...job, version, correlationId, clientId })],
+      (payload) => fetchAnswer(payload, version),
+    );
+  }
+
+  /** Sends a request that is encoded here, and waits for its answer. */
+  async #exchange<T extends { throttleTime: number }>(
+    api: { apiKey: number; apiName: string; apiVersion: number },
+    encode: (correlationId: number, clientId: string) => Buffer[],
+    decode: (payload: Buffer) => T,
+  ): Promise<T> {
     if (this.error) throw this.error;
     if (!this.#connection.isConnected()) this.fail('the broker closed the connection');
     if (this.error) throw this.error;
     const connection = this.#connection;
-    const version = this.#produceVersion;
     const correlationId = connection.nextCorrelationId();
-    const prefix = producePrefix({
-      version,
-      correlationId,
-      clientId: connection.clientId,
-      transactionalId: job.transactionalId,
-      timeout: job.timeout,
-      topic: job.topic,
-      partition: job.partition,
-      bodyBytes: job.body.length,
-    });
+    const parts = encode(correlationId, connection.clientId);
     const { promise, resolve, reject } = Promise.withResolvers<{ payload: Buffer }>();
     this.#ask();
     try {
       connection.requestQueue.push({
-        entry: { apiKey: PRODUCE, apiName: 'Produce', apiVersion: version, correlationId, resolve, reject },
+        entry: { ...api, correlationId, resolve, reject },
         expectResponse: true,
         requestTimeout: null,
         sendRequest: () => {
           const { socket } = connection;
           socket.cork();
-          socket.write(prefix);
-          socket.write(job.header);
-          socket.write(job.body);
+          for (const part of parts) socket.write(part);
           socket.uncork();
         },
       });
       const { payload } = await promise;
-      const answer = produceAnswer(payload, version);
+      const answer = decode(payload);
       if (answer.throttleTime > 0) {
         this.throttled += answer.throttleTime;
         connection.requestQueue.maybeThrottle(answer.throttleTime);

@@ -32,12 +32,16 @@ export class Topic {
   /** Metadata that is being fetched: the lanes of a topic ask together. */
   asking: Promise<void> | null = null;
 
-  constructor(name: string) {
+  /** Nobody waits with data: what is wrong is not logged. */
+  readonly #quiet: boolean;
+
+  constructor(name: string, quiet = false) {
     this.name = name;
+    this.#quiet = quiet;
   }
 
   fail(problem: TopicProblem, detail: string): void {
-    log.warnOnce(`topic ${this.name} ${problem}`, `${detail}; its data waits`);
+    if (!this.#quiet) log.warnOnce(`topic ${this.name} ${problem}`, `${detail}; its data waits`);
     this.problem = problem;
     this.detail = detail;
   }

@@ -26,6 +26,8 @@ export function statusOf(change: Partial<Status> = {}): Status {
         truncated: 2,
         replaced: 5,
         malformed: 3,
+        lag_bytes: 1000,
+        lag_seconds: 90,
         files: [
           { ...file, path: '/var/log/nginx/a.log', committed: 800, lag_bytes: 100, lag_seconds: 0.2 },
           {

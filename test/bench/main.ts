@@ -1,5 +1,5 @@
 /**
- * The benchmark: `npm run bench -- [--only NAME] [--lines N] [--runs N] [--idle SECONDS]`. Starts a Kafka of its own,
+ * The benchmark: `npm run bench -- [NAME ...] [--only NAME] [--lines N] [--runs N] [--idle SECONDS]`. Starts a Kafka of its own,
  * builds the agent as it is published, measures, prints one table beside the targets, and keeps it in bench-results/.
  * `throughput` needs kcat, which it is compared with. What else runs on the machine shows in the figures.
  */
@@ -18,10 +18,23 @@ import { idle, latency, start } from './quiet.ts';
 import { away, recovery } from './recovery.ts';
 import { statsd } from './statsd-figures.ts';
 import { throughput } from './throughput.ts';
+import { verify } from './verify.ts';
 
-const CASES: Record<string, Case> = { throughput, multiline, cri, start, latency, idle, statsd, recovery, away };
+const CASES: Record<string, Case> = {
+  throughput,
+  multiline,
+  cri,
+  start,
+  latency,
+  idle,
+  statsd,
+  recovery,
+  away,
+  verify,
+};
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     only: { type: 'string', multiple: true },
     lines: { type: 'string', default: '2000000' },
@@ -29,7 +42,8 @@ const { values } = parseArgs({
     idle: { type: 'string', default: '60' },
   },
 });
-const chosen = values.only ?? Object.keys(CASES);
+const named = [...(values.only ?? []), ...positionals];
+const chosen = named.length > 0 ? named : Object.keys(CASES);
 for (const name of chosen) {
   if (!CASES[name]) throw new Error(`there is no ${name}; --only takes ${Object.keys(CASES).join(', ')}`);
 }

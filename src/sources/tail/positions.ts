@@ -13,7 +13,7 @@ import { JournalFile } from './journal-file.ts';
 const RETRY_MS = 1000;
 const COMPACT_BYTES = 1 << 20;
 /** The path under which an input's first start is kept: no file is called like this. */
-const STARTED = '';
+export const STARTED = '';
 
 export class Positions {
   readonly #journal: JournalFile;
@@ -59,6 +59,11 @@ export class Positions {
   /** The first look at the input's files is done: what appears from now on is new. */
   setStarted(input: string): void {
     if (!this.started(input)) this.create(blank({ id: 'started', input, path: STARTED, base: 0 }));
+  }
+
+  /** Everything that is stored, of all inputs. */
+  all(): Generation[] {
+    return [...this.#numbers.keys()].filter((g) => g.path !== STARTED);
   }
 
   /** Stored generations of the input that no tracked file stands for; its own and the latest seen first. */

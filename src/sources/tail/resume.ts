@@ -37,6 +37,11 @@ export function lastLineStart(fd: number, size: number): number {
   return from === 0 ? 0 : size;
 }
 
+/** True if the byte before `position`, which is not 0, ends a line. */
+export function endsLine(fd: number, position: number): boolean {
+  return readAt(fd, position - 1, 1)[0] === LF;
+}
+
 function readAt(fd: number, position: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafe(length);
   return bytes.subarray(0, length === 0 ? 0 : readSync(fd, bytes, 0, length, position));

@@ -1,0 +1,206 @@
+/**
+ * `runnel top`: the status, live. At a terminal it takes the alternate screen, follows its size and gives everything
+ * back when it ends (q, Ctrl-C, a signal, an error). Elsewhere it prints plain frames, or with `--json` a status a line.
+ * An agent that stops answering is waited for.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { askFirst, bodyOf, type Target } from '../admin/client.ts';
+import { printable } from '../admin/render.ts';
+import type { Status } from '../admin/status.ts';
+import { frame, type Line } from '../admin/top.ts';
+import { type AgentChoice, targetsFor } from './status.ts';
+
+const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000 };
+const SHORTEST_MS = 100;
+/** So many files of an input are asked for: of fewer, those that come and go would have no rate. */
+const FILES_ASKED = 200;
+/** So many are named where there is no screen to fill. */
+const FILES_PRINTED = 10;
+
+/** The alternate screen, no cursor, no wrapping; and back. */
+const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l';
+const LEAVE = '\x1b[?7h\x1b[?25h\x1b[?1049l';
+const TONES: Record<Line['tone'], string> = { plain: '', head: '\x1b[7m', bad: '\x1b[31m' };
+
+const CTRL_C = '\x03';
+const CTRL_Z = '\x1a';
+
+export interface TopOptions extends AgentChoice {
+  interval: string;
+  count?: string;
+  json?: boolean;
+}
+
+/** Resolves to the exit code: 1 when no agent answers, 2 for wrong usage. */
+export async function top(options: TopOptions): Promise<number> {
+  const interval = milliseconds(options.interval);
+  if (interval === null || interval < SHORTEST_MS) {
+    return failed(`--interval is a duration of at least ${SHORTEST_MS}ms, for example 1s, not ${options.interval}`, 2);
+  }
+  if (options.count !== undefined && !/^[1-9]\d{0,8}$/.test(options.count)) {
+    return failed(`--count is a number, not ${options.count}`, 2);
+  }
+  const targets = await targetsFor(options);
+  if (targets === null) return 2;
+  let first: Status;
+  try {
+    first = await ask(targets);
+  } catch (error) {
+    return failed(`${(error as Error).message}; is it running?`);
+  }
+  const stop = new AbortController();
+  const end = () => stop.abort();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
+  const screen = process.stdout.isTTY && process.env.TERM !== 'dumb' && !options.json;
+  const view = screen ? new TerminalView(end) : new PrintedView(options.json ?? false);
+  try {
+    await watch(
+      first,
+      targets,
+      view,
+      { interval, count: Number(options.count ?? Number.POSITIVE_INFINITY) },
+      stop.signal,
+    );
+  } finally {
+    view.close();
+  }
+  return 0;
+}
+
+interface View {
+  show(now: Status, before: Status | null, notice: string | null): void;
+  close(): void;
+}
+
+async function watch(
+  first: Status,
+  targets: readonly Target[],
+  view: View,
+  { interval, count }: { interval: number; count: number },
+  signal: AbortSignal,
+): Promise<void> {
+  let before: Status | null = null;
+  let now = first;
+  view.show(now, before, null);
+  for (let shown = 1; shown < count; shown++) {
+    await sleep(interval, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
+    let notice: string | null = null;
+    try {
+      const next = await ask(targets);
+      before = now;
+      now = next;
+    } catch (error) {
+      notice = `${(error as Error).message}; what is below is of ${now.time}`;
+    }
+    if (signal.aborted) return;
+    view.show(now, before, notice);
+  }
+}
+
+async function ask(targets: readonly Target[]): Promise<Status> {
+  const response = await askFirst(targets, `/status?files=${FILES_ASKED}`);
+  const body = await bodyOf(response);
+  if (response.statusCode !== 200) throw new Error(`the agent answered ${response.statusCode}: ${body.trim()}`);
+  return JSON.parse(body) as Status;
+}
+
+class PrintedView implements View {
+  readonly #json: boolean;
+
+  constructor(json: boolean) {
+    this.#json = json;
+  }
+
+  show(now: Status, before: Status | null, notice: string | null): void {
+    if (notice !== null) process.stderr.write(`runnel: ${printable(notice)}\n`);
+    else if (this.#json) process.stdout.write(`${JSON.stringify(now)}\n`);
+    else {
+      const screen = { width: Number.POSITIVE_INFINITY, height: Number.POSITIVE_INFINITY };
+      const few = { ...now, logs: now.logs.map((l) => ({ ...l, files: l.files.slice(0, FILES_PRINTED) })) };
+      const lines = frame(few, before, screen).map(({ text }) => `${text}\n`);
+      process.stdout.write(`${lines.join('')}\n`);
+    }
+  }
+
+  close(): void {}
+}
+
+class TerminalView implements View {
+  readonly #colors = !process.env.NO_COLOR;
+  readonly #quit: () => void;
+  #last: [Status, Status | null, string | null] | null = null;
+  #open = false;
+
+  constructor(quit: () => void) {
+    this.#quit = quit;
+    process.on('exit', this.#leave);
+    process.on('SIGCONT', this.#enter);
+    process.stdout.on('resize', this.#draw);
+    process.stdin.on('data', this.#onKeys);
+    this.#enter();
+  }
+
+  show(now: Status, before: Status | null, notice: string | null): void {
+    this.#last = [now, before, notice];
+    this.#draw();
+  }
+
+  close(): void {
+    process.off('exit', this.#leave);
+    process.off('SIGCONT', this.#enter);
+    process.stdout.off('resize', this.#draw);
+    process.stdin.off('data', this.#onKeys);
+    this.#leave();
+    process.stdin.pause();
+  }
+
+  readonly #enter = (): void => {
+    if (process.stdin.isTTY) {
+      process.stdin.setRawMode(true);
+      process.stdin.resume();
+    }
+    if (!this.#open) process.stdout.write(ENTER);
+    this.#open = true;
+    this.#draw();
+  };
+
+  readonly #leave = (): void => {
+    if (process.stdin.isTTY) process.stdin.setRawMode(false);
+    if (this.#open) process.stdout.write(LEAVE);
+    this.#open = false;
+  };
+
+  readonly #draw = (): void => {
+    if (!this.#last || !this.#open) return;
+    // A terminal that does not know its size says 0.
+    const screen = { width: process.stdout.columns || 80, height: process.stdout.rows || 24 };
+    const [now, before, notice] = this.#last;
+    const lines = frame(now, before, screen, notice).map(({ text, tone }) => {
+      const style = this.#colors ? TONES[tone] : '';
+      // A line is emptied first: behind a full one the cursor stands on its last character.
+      return `\x1b[K${style}${text}${style && '\x1b[0m'}`;
+    });
+    const rest = lines.length < screen.height ? '\r\n\x1b[J' : '';
+    process.stdout.write(`\x1b[H${lines.join('\r\n')}${rest}`);
+  };
+
+  readonly #onKeys = (keys: Buffer): void => {
+    const text = keys.toString('latin1');
+    if (/[qQ]/.test(text) || text.includes(CTRL_C)) this.#quit();
+    else if (text.includes(CTRL_Z)) {
+      this.#leave();
+      process.kill(process.pid, 'SIGSTOP');
+    }
+  };
+}
+
+function milliseconds(text: string): number | null {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(text);
+  return match ? Number(match[1]) * UNITS[match[2]!]! : null;
+}
+
+function failed(message: string, code = 1): number {
+  process.stderr.write(`runnel: ${printable(message)}\n`);
+  return code;
+}

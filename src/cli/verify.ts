@@ -1,0 +1,184 @@
+/**
+ * `runnel verify`: proves from the records in a topic that files arrived completely. Exit 0 complete, 1 incomplete, 3
+ * undecided (Kafka has deleted part of the topic, or it could not be read), 2 wrong usage.
+ */
+import { resolve } from 'node:path';
+import { printable, size } from '../admin/render.ts';
+import type { Config } from '../config/config.ts';
+import { ConfigError } from '../config/errors.ts';
+import { KafkaClient } from '../kafka/client.ts';
+import { Glob } from '../sources/tail/glob.ts';
+import { isCompressed } from '../sources/tail/stored.ts';
+import { ENCODINGS, type Encoding } from '../verify/compare.ts';
+import type { FileReport, Gap } from '../verify/verdict.ts';
+import { type Report, type VerifyOptions, verify as verifyTopic } from '../verify/verify.ts';
+import { locateConfig } from './locate.ts';
+
+const CODES = { complete: 0, incomplete: 1, undecided: 3 } as const;
+/** So many complete files, gaps of a file and the like are named for people. */
+const NAMED = 10;
+
+export interface VerifyCommand {
+  defaultPath: string;
+  config?: string;
+  brokers?: string;
+  topic: string;
+  partition?: string[];
+  host?: string;
+  id?: string;
+  file?: string;
+  encodingIn?: string;
+  isolation: string;
+  exactlyOnce?: boolean;
+  anyStart?: boolean;
+  remember: string;
+  timeout: string;
+  json?: boolean;
+}
+
+/** What stops a command before it begins: wrong usage. */
+class Usage extends Error {}
+
+/** Resolves to the exit code. */
+export async function verify(command: VerifyCommand): Promise<number> {
+  let options: Omit<VerifyOptions, 'client'>;
+  let client: KafkaClient;
+  try {
+    const config = await configFor(command);
+    options = optionsOf(command, config);
+    client = clientFor(command, config);
+  } catch (error) {
+    if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
+    else if (error instanceof Usage) process.stderr.write(`runnel: ${printable(error.message)}\n`);
+    else throw error;
+    return 2;
+  }
+  const live = process.stderr.isTTY && !command.json;
+  try {
+    const report = await verifyTopic({ ...options, client, ...(live && { progress }) });
+    if (live) process.stderr.write('\r\x1b[K');
+    process.stdout.write(command.json ? `${JSON.stringify(report)}\n` : render(report));
+    return CODES[report.result];
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    process.stderr.write(`runnel: ${printable(message)}\n`);
+    // The file to compare with cannot be opened: that is how it was asked, not what Kafka holds.
+    return code === 'ENOENT' || code === 'EACCES' ? 2 : CODES.undecided;
+  } finally {
+    client.close();
+  }
+}
+
+async function configFor(command: VerifyCommand): Promise<Config | null> {
+  if (command.config === undefined && command.brokers !== undefined) return null;
+  return (await locateConfig(command)).config;
+}
+
+function clientFor(command: VerifyCommand, config: Config | null): KafkaClient {
+  const brokers = command.brokers?.split(',').filter(Boolean) ?? config?.kafka.brokers ?? [];
+  if (brokers.length === 0) throw new Usage('no brokers: name some with --brokers, or a configuration with -c');
+  return new KafkaClient({
+    brokers,
+    client_id: config?.kafka.client_id ?? 'runnel-verify',
+    create_topics: false,
+    tls: config?.kafka.tls,
+    sasl: config?.kafka.sasl,
+    quiet: true,
+  });
+}
+
+function optionsOf(command: VerifyCommand, config: Config | null): Omit<VerifyOptions, 'client'> {
+  const { isolation } = command;
+  if (isolation !== 'read_committed' && isolation !== 'read_uncommitted') {
+    throw new Usage(`--isolation is read_committed or read_uncommitted, not ${isolation}`);
+  }
+  return {
+    topic: command.topic,
+    partitions: command.partition?.map((text) => whole('--partition', text, 0)) ?? null,
+    isolation,
+    host: command.host ?? null,
+    id: command.id ?? null,
+    file: command.file === undefined ? null : fileOf(resolve(command.file), command.encodingIn, config),
+    exactlyOnce: command.exactlyOnce ?? false,
+    anyStart: command.anyStart ?? false,
+    remember: whole('--remember', command.remember, 1),
+    timeout: whole('--timeout', command.timeout.replace(/s$/, ''), 1) * 1000,
+  };
+}
+
+/** The configuration's input says how the file is read; without one it is UTF-8. */
+function fileOf(path: string, encodingIn: string | undefined, config: Config | null): VerifyOptions['file'] {
+  if (isCompressed(path)) {
+    throw new Usage(`${path} is compressed: decompress it, and name the result with --file and the file with --id`);
+  }
+  const input = config?.logs.find(({ include }) => new Glob(include).matches(path)) as
+    | { name: string; format?: string; encoding_in?: string }
+    | undefined;
+  if (input?.format !== undefined && input.format !== 'plain') {
+    throw new Usage(
+      `lines of input ${input.name} are unwrapped (${input.format}) and cannot be compared with their file; leave --file out`,
+    );
+  }
+  const encoding = encodingIn ?? input?.encoding_in ?? 'utf-8';
+  if (!ENCODINGS.includes(encoding as Encoding)) {
+    throw new Usage(`--encoding-in is one of ${ENCODINGS.join(', ')}, not ${encoding}`);
+  }
+  return { path, encoding: encoding as Encoding };
+}
+
+function whole(name: string, text: string, least: number): number {
+  if (!/^\d{1,9}$/.test(text) || Number(text) < least) throw new Usage(`${name} is a number, not ${text}`);
+  return Number(text);
+}
+
+function progress(records: number, part: number): void {
+  process.stderr.write(`\r\x1b[K${records} records, ${Math.floor(part * 100)} %`);
+}
+
+export function render(r: Report): string {
+  const rate = r.seconds > 0 ? `, ${Math.round(r.records / r.seconds)} records/s` : '';
+  const others = [
+    ...(r.foreign > 0 ? [`${r.foreign} foreign`] : []),
+    ...(r.aborted > 0 ? [`${r.aborted} of aborted transactions left out`] : []),
+  ];
+  const lines = [
+    `topic ${r.topic}: ${r.records} records${others.length > 0 ? ` (${others.join(', ')})` : ''}, ${size(r.bytes)} in ${r.seconds} s${rate}`,
+  ];
+  for (const { partition, first, open } of r.partitions) {
+    if (first > 0) lines.push(`  partition ${partition} begins at offset ${first}: Kafka has deleted what was before`);
+    if (open > 0) lines.push(`  partition ${partition}: ${open} offsets at its end belong to open transactions`);
+  }
+  const complete = r.files.filter(({ result }) => result === 'complete');
+  for (const file of r.files) if (file.result !== 'complete') lines.push(...fileLines(file));
+  for (const file of complete.slice(0, NAMED)) lines.push(...fileLines(file));
+  if (complete.length > NAMED) lines.push(`and ${complete.length - NAMED} more files that are complete`);
+  for (const reason of r.reasons) lines.push(`! ${reason}`);
+  lines.push(r.result, '');
+  return lines.map(printable).join('\n');
+}
+
+function fileLines(f: FileReport): string[] {
+  const again = f.duplicates > 0 ? `, ${f.duplicates} duplicates (${f.duplicate_bytes} bytes)` : '';
+  const unproven = f.unproven > 0 ? `, ${f.unproven} that came again late` : '';
+  const skipped = f.skipped_bytes > 0 ? `, ${f.skipped_bytes} bytes left out by the configuration` : '';
+  const lines = [
+    `${f.result}: ${f.host}:${f.path} (id ${f.id}): bytes ${f.from} to ${f.to}, ${f.records} records${again}${unproven}${skipped}`,
+    ...f.reasons.map((reason) => `  ! ${reason}`),
+    ...spans('gap', f.gaps, f.gaps_total),
+    ...spans('overlap', f.overlaps, f.overlaps_total),
+  ];
+  if (f.compared) {
+    const { path, matching, different, differing, unread_bytes } = f.compared;
+    lines.push(`  compared with ${path}: ${matching} records are as they should be, ${different} differ`);
+    lines.push(...spans('different', differing, different));
+    if (unread_bytes > 0) lines.push(`  ${unread_bytes} bytes at its end have not arrived`);
+  }
+  return lines;
+}
+
+function spans(what: string, named: readonly Gap[], total: number): string[] {
+  const shown = named.slice(0, NAMED);
+  const lines = shown.map(({ from, to, bytes }) => `  ${what}: ${from} to ${to}, ${bytes} bytes`);
+  if (total > shown.length) lines.push(`  and ${total - shown.length} more`);
+  return lines;
+}

@@ -1,0 +1,185 @@
+/**
+ * Compares records with the file that they came from: what a record holds must be what runnel makes of those bytes. Of a
+ * line its LF or CRLF is left out, and at the file's beginning a byte order mark; of a JSON record the message is what
+ * the bytes decode to. A record that says it was cut has to be the beginning.
+ */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { type Comparison, MULTILINE, type Span, TRUNCATED } from './origin.ts';
+
+export const ENCODINGS = ['utf-8', 'utf-16le', 'utf-16be', 'latin1'] as const;
+export type Encoding = (typeof ENCODINGS)[number];
+
+const WINDOW = 4 << 20;
+/** Records are smaller by far. */
+const LARGEST = 32 << 20;
+const NAMED = 100;
+const [LF, CR, SPACE, QUOTE, BACKSLASH] = [0x0a, 0x0d, 0x20, 0x22, 0x5c] as const;
+const MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+const BEFORE_MESSAGE = Buffer.from('","message":"');
+const AFTER_MESSAGE = Buffer.from('","log":{"file":{');
+const BEFORE_MESSAGE_AT = 39;
+
+/** The file, read in windows: records mostly come in its order. */
+export class LocalFile {
+  readonly path: string;
+  readonly encoding: Encoding;
+  size: number;
+  readonly #fd: number;
+  /** A part of the file. */
+  window: Buffer = Buffer.alloc(0);
+  #from = 0;
+
+  /** Throws what the system says. */
+  constructor(path: string, encoding: Encoding) {
+    this.path = path;
+    this.encoding = encoding;
+    this.#fd = openSync(path, 'r');
+    const stat = fstatSync(this.#fd);
+    if (!stat.isFile()) {
+      closeSync(this.#fd);
+      throw new Error(`${path} is no regular file`);
+    }
+    this.size = stat.size;
+  }
+
+  /** Brings its bytes [from, to) into the window and says where there they begin; -1: the file ends before. */
+  locate(from: number, to: number): number {
+    if (to > this.size) this.size = fstatSync(this.#fd).size; // it may have grown
+    if (to > this.size) return -1;
+    if (from < this.#from || to > this.#from + this.window.length) this.#move(from, Math.max(to - from, WINDOW));
+    return to <= this.#from + this.window.length ? from - this.#from : -1;
+  }
+
+  #move(from: number, want: number): void {
+    if (this.window.buffer.byteLength < want) this.window = Buffer.allocUnsafeSlow(want);
+    const whole = Buffer.from(this.window.buffer, 0, want);
+    let got = 0;
+    while (got < want) {
+      const read = readSync(this.#fd, whole, got, want - got, from + got);
+      if (read === 0) break;
+      got += read;
+    }
+    this.window = whole.subarray(0, got);
+    this.#from = from;
+  }
+
+  /** Whether a line ends in [from, to). */
+  endsLine(from: number, to: number): boolean {
+    const [first, second] = this.encoding === 'utf-16be' ? [0, LF] : [LF, 0];
+    const wide = this.encoding.startsWith('utf-16');
+    for (let at = from; at < to; at += WINDOW) {
+      const size = Math.min(WINDOW, to - at);
+      const found = this.locate(at, at + size);
+      if (found < 0) return false;
+      const bytes = this.window.subarray(found, found + size);
+      if (!wide) {
+        if (bytes.includes(LF)) return true;
+        continue;
+      }
+      for (let i = (at & 1) === 0 ? 0 : 1; i + 1 < bytes.length; i += 2) {
+        if (bytes[i] === first && bytes[i + 1] === second) return true;
+      }
+    }
+    return false;
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** The records of one identity against the file. */
+export class FileComparison implements Comparison {
+  readonly #file: LocalFile;
+  matching = 0;
+  different = 0;
+  /** Where the first differences are. */
+  readonly differing: Span[] = [];
+
+  constructor(file: LocalFile) {
+    this.#file = file;
+  }
+
+  check(body: Buffer, start: number, end: number, offset: number, length: number, kind: 'json' | number): void {
+    if (this.#same(body, start, end, offset, length, kind)) this.matching++;
+    else {
+      this.different++;
+      if (this.differing.length < NAMED) this.differing.push({ from: offset, to: offset + length });
+    }
+  }
+
+  #same(body: Buffer, start: number, end: number, offset: number, length: number, kind: 'json' | number): boolean {
+    // What is longer was cut: its beginning is enough.
+    const size = Math.min(length, LARGEST);
+    const at = this.#file.locate(offset, offset + size);
+    if (at < 0) return false;
+    const { window, encoding } = this.#file;
+    if (encoding === 'utf-8') {
+      const first = offset === 0 && isMark(window, at, size) ? at + MARK.length : at;
+      let last = at + size;
+      if (last > first && window[last - 1] === LF) last -= last - 1 > first && window[last - 2] === CR ? 2 : 1;
+      if (kind === 'json') {
+        if (plainly(body, start, end, window, first, last)) return true;
+      } else {
+        if (window.compare(body, start, end, first, last) === 0) return true;
+        // As Latin-1, so that any bytes are compared.
+        return agree(body.toString('latin1', start, end), window.toString('latin1', first, last), kind);
+      }
+    }
+    const text = this.#decoded(window.subarray(at, at + size), offset);
+    return kind === 'json' ? agreeJson(body, start, end, text) : agree(body.toString('utf8', start, end), text, kind);
+  }
+
+  #decoded(bytes: Buffer, offset: number): string {
+    const { encoding } = this.#file;
+    // Node's latin1 decoder is windows-1252, as the Encoding Standard has it; runnel's is ISO 8859-1.
+    let text =
+      encoding === 'latin1' ? bytes.toString('latin1') : new TextDecoder(encoding, { ignoreBOM: true }).decode(bytes);
+    if (offset === 0 && encoding !== 'latin1') text = text.replace(/^\ufeff/, '');
+    return text.replace(/\r?\n$/, '');
+  }
+}
+
+function isMark(bytes: Buffer, at: number, size: number): boolean {
+  return size >= MARK.length && bytes.compare(MARK, 0, MARK.length, at, at + MARK.length) === 0;
+}
+
+/** Whether the message is the line [first, last); false also where undoing `\"` and `\\` is not enough to tell. */
+function plainly(body: Buffer, start: number, end: number, line: Buffer, first: number, last: number): boolean {
+  let at = start + BEFORE_MESSAGE_AT;
+  if (at + BEFORE_MESSAGE.length + (last - first) + AFTER_MESSAGE.length > end) return false;
+  for (let i = 0; i < BEFORE_MESSAGE.length; i++) if (body[at++] !== BEFORE_MESSAGE[i]) return false;
+  for (let i = first; i < last; i++) {
+    const byte = line[i]!;
+    if (byte < SPACE) return false;
+    if ((byte === QUOTE || byte === BACKSLASH) && body[at++] !== BACKSLASH) return false;
+    if (body[at++] !== byte) return false;
+  }
+  if (at + AFTER_MESSAGE.length > end) return false;
+  for (let i = 0; i < AFTER_MESSAGE.length; i++) if (body[at++] !== AFTER_MESSAGE[i]) return false;
+  return true;
+}
+
+/** Whether the document's message may be what the line decodes to. */
+function agreeJson(body: Buffer, start: number, end: number, line: string): boolean {
+  let document: { message?: unknown; log?: { flags?: unknown } };
+  try {
+    document = JSON.parse(body.toString('utf8', start, end));
+  } catch {
+    return false; // what is no JSON holds no line
+  }
+  const { message, log } = document;
+  if (typeof message !== 'string') return false;
+  const words = Array.isArray(log?.flags) ? log.flags : [];
+  const flags = (words.includes('truncated') ? TRUNCATED : 0) | (words.includes('multiline') ? MULTILINE : 0);
+  return agree(message, line, flags);
+}
+
+/** Whether a record may hold this of a line, or of lines that are joined by LF. */
+function agree(value: string, line: string, flags: number): boolean {
+  if (value === line) return true;
+  const whole = flags & MULTILINE ? line.replaceAll('\r\n', '\n') : line;
+  if (value === whole) return true;
+  // Where it was cut there may be half a character.
+  return (flags & TRUNCATED) !== 0 && whole.startsWith(value.replace(/\ufffd+$/, ''));
+}

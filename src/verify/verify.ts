@@ -1,0 +1,243 @@
+/** Reads a topic from its beginning to where it ends now, and says of each file whether it arrived completely. */
+import type { KafkaClient } from '../kafka/client.ts';
+import type { Isolation } from '../kafka/fetch-request.ts';
+import { type Encoding, FileComparison, LocalFile } from './compare.ts';
+import { Origin } from './origin.ts';
+import { PartitionReader, UnreadableError } from './reader.ts';
+import { Recent } from './recent.ts';
+import { MalformedRecord, Records } from './records.ts';
+import { type FileReport, judge, type Result } from './verdict.ts';
+
+/** Ranges of all files together: a topic of nothing but gaps must not fill the memory. */
+const MAX_RANGES = 2_000_000;
+/** How often the ranges are counted and progress is told. */
+const LOOK_MS = 1000;
+const ASK_MS = 50;
+
+export interface VerifyOptions {
+  client: KafkaClient;
+  topic: string;
+  /** Null: all. */
+  partitions: readonly number[] | null;
+  isolation: Isolation;
+  /** Only the files of this host, with this id. */
+  host: string | null;
+  id: string | null;
+  /** Only the files of this path, compared with it. */
+  file: { path: string; encoding: Encoding } | null;
+  exactlyOnce: boolean;
+  anyStart: boolean;
+  /** Records that are remembered, to tell duplicates from overlaps. */
+  remember: number;
+  /** How long Kafka may be silent, milliseconds. */
+  timeout: number;
+  progress?: (records: number, part: number) => void;
+}
+
+export interface Report {
+  topic: string;
+  isolation: Isolation;
+  result: Result;
+  reasons: string[];
+  records: number;
+  /** Records in which no file is named. */
+  foreign: number;
+  /** Records of aborted transactions. */
+  aborted: number;
+  /** Of the topic, as fetched. */
+  bytes: number;
+  seconds: number;
+  partitions: { partition: number; first: number; end: number; open: number; missing: number }[];
+  files: FileReport[];
+}
+
+export async function verify(options: VerifyOptions): Promise<Report> {
+  const file = options.file ? new LocalFile(options.file.path, options.file.encoding) : null;
+  try {
+    return await new Verification(options, file).run();
+  } finally {
+    file?.close();
+  }
+}
+
+class Verification {
+  readonly #o: VerifyOptions;
+  readonly #file: LocalFile | null;
+  readonly #origins = new Map<string, Origin>();
+  readonly #records: Records;
+  readonly #readers: PartitionReader[] = [];
+  readonly #partitions: Report['partitions'] = [];
+  readonly #silence = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  readonly #started = performance.now();
+  #looked = performance.now();
+
+  constructor(options: VerifyOptions, file: LocalFile | null) {
+    this.#o = options;
+    this.#file = file;
+    const origin = (host: string, id: string, path: string) => this.#origin(host, id, path);
+    this.#records = new Records({ origin, recent: new Recent(options.remember) });
+  }
+
+  async run(): Promise<Report> {
+    const failure = await this.#readAll().then(
+      () => null,
+      (error: Error) => error,
+    );
+    clearTimeout(this.#timer);
+    if (failure && !(failure instanceof UnreadableError)) throw failure;
+    return this.#report(failure);
+  }
+
+  async #readAll(): Promise<void> {
+    const { client, topic, isolation } = this.#o;
+    const partitions = await this.#heard(this.#count());
+    const wanted = this.#o.partitions ?? Array.from({ length: partitions }, (_, i) => i);
+    const none = wanted.find((partition) => partition >= partitions);
+    if (none !== undefined)
+      throw new UnreadableError(`topic ${topic} has ${partitions} partitions: there is no ${none}`);
+    for (const partition of wanted) {
+      const offset = (which: 'first' | 'end', how = isolation) =>
+        this.#heard(client.offset(topic, partition, which, how, this.#silence.signal));
+      const [first, end, high] = [await offset('first'), await offset('end'), await offset('end', 'read_uncommitted')];
+      this.#partitions.push({ partition, first, end, open: high - end, missing: 0 });
+    }
+    for (const { partition, first, end } of this.#partitions) {
+      const where = { client, topic, partition, isolation, first, end, signal: this.#silence.signal };
+      const reader = new PartitionReader(where);
+      this.#readers.push(reader);
+      await this.#read(reader, partition);
+    }
+  }
+
+  /** How many partitions the topic has. Waits for Kafka, not for a topic that is not there. */
+  async #count(): Promise<number> {
+    const { client, topic } = this.#o;
+    const { signal } = this.#silence;
+    const missing = setInterval(() => {
+      const problem = client.topicError(topic)?.problem;
+      if (problem === 'topic_missing') this.#silence.abort(new UnreadableError(`there is no topic ${topic}`));
+      if (problem === 'topic_forbidden') this.#silence.abort(new UnreadableError(`no right to read topic ${topic}`));
+    }, ASK_MS);
+    try {
+      return await client.partitions(topic, signal);
+    } finally {
+      clearInterval(missing);
+    }
+  }
+
+  async #read(reader: PartitionReader, partition: number): Promise<void> {
+    const sections = reader.sections();
+    for (;;) {
+      const next = await this.#heard(sections.next());
+      if (next.done) return;
+      const { body, count, from, to, baseOffset } = next.value;
+      try {
+        this.#records.section(body, count, from, to);
+      } catch (error) {
+        if (!(error instanceof MalformedRecord)) throw error;
+        const where = `the batch at offset ${baseOffset} of ${this.#o.topic}/${partition}`;
+        throw new UnreadableError(`${where} is damaged: ${error.message}`);
+      }
+      if (performance.now() - this.#looked > LOOK_MS) this.#look(baseOffset, partition);
+    }
+  }
+
+  #look(offset: number, partition: number): void {
+    this.#looked = performance.now();
+    let ranges = 0;
+    for (const origin of this.#origins.values()) ranges += origin.ranges.count;
+    if (ranges > MAX_RANGES) {
+      throw new UnreadableError(`there are more than ${MAX_RANGES} gaps: this is more than can be kept`);
+    }
+    const all = this.#partitions.reduce((sum, p) => sum + p.end - p.first, 0);
+    const before = this.#partitions.filter((p) => p.partition !== partition).slice(0, this.#readers.length - 1);
+    const { first } = this.#partitions.find((p) => p.partition === partition)!;
+    const done = before.reduce((sum, p) => sum + p.end - p.first, 0) + offset - first;
+    this.#o.progress?.(this.#records.records, all > 0 ? done / all : 1);
+  }
+
+  /** What Kafka gives; where it is silent for too long, an UnreadableError that says why. */
+  async #heard<T>(promise: Promise<T>): Promise<T> {
+    const { client, topic, timeout } = this.#o;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      const why = client.topicError(topic)?.detail ?? client.error ?? 'the brokers do not answer';
+      this.#silence.abort(new UnreadableError(`cannot read topic ${topic} within ${timeout / 1000} s: ${why}`));
+    }, timeout);
+    try {
+      return await promise;
+    } catch (error) {
+      this.#silence.signal.throwIfAborted();
+      if (error instanceof UnreadableError) throw error;
+      throw new UnreadableError(`cannot read topic ${topic}: ${(error as Error).message}`);
+    }
+  }
+
+  #origin(host: string, id: string, path: string): Origin {
+    const key = `${host}\0${id}`;
+    let origin = this.#origins.get(key);
+    if (!origin) {
+      const { host: wantedHost, id: wantedId, file } = this.#o;
+      // Of a file that was renamed, the id says which records are its own; else the path does.
+      const wanted =
+        (wantedHost === null || wantedHost === host) &&
+        (wantedId !== null ? wantedId === id : file === null || file.path === path);
+      origin = new Origin({ number: this.#origins.size, host, path, id, wanted });
+      if (wanted && this.#file) origin.comparison = new FileComparison(this.#file);
+      this.#origins.set(key, origin);
+    }
+    return origin;
+  }
+
+  #report(failure: UnreadableError | null): Report {
+    const { topic, isolation, exactlyOnce, anyStart } = this.#o;
+    const total = (of: (reader: PartitionReader) => number) => this.#readers.reduce((sum, r) => sum + of(r), 0);
+    for (const [i, reader] of this.#readers.entries()) this.#partitions[i]!.missing = reader.missing;
+    const deleted = this.#partitions.some(({ first }) => first > 0) || total((r) => r.deleted) > 0;
+    const rules = { exactlyOnce, anyStart, deleted, compacted: total((r) => r.missing) > 0 };
+    const origins = [...this.#origins.values()].filter((origin) => origin.wanted && origin.records > 0);
+    if (this.#file) onlyTheBest(origins);
+    const files = failure ? [] : origins.map((origin) => judge(origin, rules, this.#file));
+    const reasons = failure ? [failure.message] : [];
+    if (!failure && files.length === 0) reasons.push(`no record of ${this.#wanted()} was found in topic ${topic}`);
+    const has = (result: Result) => files.some((f) => f.result === result);
+    const result =
+      reasons.length > 0 ? 'undecided' : has('incomplete') ? 'incomplete' : has('undecided') ? 'undecided' : 'complete';
+    return {
+      topic,
+      isolation,
+      result,
+      reasons,
+      records: this.#records.records,
+      foreign: this.#records.foreign,
+      aborted: total((r) => r.aborted),
+      bytes: total((r) => r.bytes),
+      seconds: Math.round(performance.now() - this.#started) / 1000,
+      partitions: this.#partitions,
+      files: files.sort(byResult),
+    };
+  }
+
+  #wanted(): string {
+    const { host, id, file } = this.#o;
+    const which = id !== null ? `the file with id ${id}` : file ? file.path : 'any file';
+    return host === null ? which : `${which} of host ${host}`;
+  }
+}
+
+/** Of several files that had the path one after the other, the one that the file is: its records match, and most do. */
+function onlyTheBest(origins: readonly Origin[]): void {
+  const fit = (origin: Origin) => {
+    const { matching, different } = origin.comparison as FileComparison;
+    return matching / (matching + different);
+  };
+  const best = [...origins].sort((a, b) => fit(b) - fit(a) || b.bytes - a.bytes || b.number - a.number)[0];
+  for (const origin of origins) if (origin !== best) origin.comparison = null;
+}
+
+const ORDER: readonly Result[] = ['incomplete', 'undecided', 'complete'];
+
+function byResult(a: FileReport, b: FileReport): number {
+  return ORDER.indexOf(a.result) - ORDER.indexOf(b.result) || (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
+}
