@@ -23,6 +23,19 @@ function checkLogs(config: Config, refuse: Refuse): void {
     if (before !== undefined) refuse(['logs', i, 'name'], `is that of logs[${before}] too: names are unique`);
     seen.set(log.name, i);
     checkLines(log, i, refuse);
+    if (log.encoding === 'raw') checkHeaders(config, i, refuse);
+  }
+}
+
+/** Headers of raw records that say where a line came from. */
+const HEADERS = ['host', 'path', 'file', 'offset', 'length', 'skipped', 'flags', 'iostream'];
+
+/** Labels are headers beside those: one of the same name would hide where the line came from. */
+function checkHeaders({ tags, logs }: Config, i: number, refuse: Refuse): void {
+  const taken = (name: string) => `is a header of its own with encoding: raw: call the label otherwise than ${name}`;
+  for (const name of HEADERS) {
+    if (name in logs[i]!.tags) refuse(['logs', i, 'tags', name], taken(name));
+    else if (name in tags) refuse(['tags', name], taken(name));
   }
 }
 

@@ -207,7 +207,10 @@ test('for people the status is text without control characters, the most behind 
   const most = 'b<script>.log: at 900 of 900 bytes, 900 B waiting (1 min 30 s), 9 lines: EACCES';
   assert.ok(text.includes(most), text);
   assert.ok(text.indexOf(most) < text.indexOf('a.log'));
-  assert.match(text, /^logs nginx: 9 lines, 900 B, 3 files, 1000 B waiting \(1 min 30 s\), 5 sequences not UTF-8, 3 lines not of the format$/m);
+  assert.match(
+    text,
+    /^logs nginx: 9 lines, 900 B, 3 files, 1000 B waiting \(1 min 30 s\), 5 sequences not UTF-8, 3 lines not of the format$/m,
+  );
   assert.match(renderStatus(statusOf(), 1), /EACCES\n {2}and 2 files less behind\n/);
   assert.match(text, /statsd: kernel_drop, 1 record, 40 B/);
   assert.match(text, /24 received \+ 0 recovered = 20 forwarded \+ 0 filtered \+ 1 dropped \+ 3 in flight/);

@@ -368,6 +368,16 @@ describe('lines', () => {
   });
 });
 
+describe('labels of raw records', () => {
+  const taken = 'is a header of its own with encoding: raw: call the label otherwise than path';
+  check('of an input', 'logs: [{include: /a, encoding: raw, tags: {path: x}}]', [
+    `runnel.yaml:1:50: logs[0].tags.path ${taken}`,
+  ]);
+  check('of all records', 'tags: {path: x}\nlogs: [{include: /a, encoding: raw}]', [
+    `runnel.yaml:1:14: tags.path ${taken}`,
+  ]);
+});
+
 describe('what this version does not do', () => {
   const refused = (yaml: string, message: string) => check(yaml, yaml, [`${message} is not supported in this version`]);
   refused('kafka: {delivery: exactly_once}', 'runnel.yaml:1:19: kafka.delivery: exactly_once');
