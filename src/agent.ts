@@ -18,6 +18,7 @@ import { Router } from './core/router.ts';
 import { Delivery } from './delivery.ts';
 import { Identity } from './identity.ts';
 import { KafkaClient } from './kafka/client.ts';
+import { Windows } from './kafka/windows.ts';
 import { Kernel } from './kernel/kernel.ts';
 import { type DataDirLock, lockDataDir } from './lock.ts';
 import { log } from './log.ts';
@@ -33,6 +34,8 @@ export interface AgentOptions extends LocatedConfig {
   version: string;
 }
 
+/** What of `shutdown_timeout` is left for writing down what is in flight, at most: milliseconds. */
+const KEEP_MS = 1000;
 /** Connections that are asked to close are not waited for longer than this after the drain. */
 const CLOSE_MS = 1000;
 /** How often the books are checked without being asked. */
@@ -100,7 +103,16 @@ export class Agent {
       accounts.of(input).drop(reason, records, bytes),
     );
     if (kafka.brokers.length > 0) this.#client = new KafkaClient(kafka);
-    this.#delivery = new Delivery({ config, pool, kernel, accounts, spool: this.#spool, client: this.#client });
+    const windows = await Windows.open(data_dir, accounts);
+    this.#delivery = new Delivery({
+      config,
+      pool,
+      kernel,
+      accounts,
+      spool: this.#spool,
+      windows,
+      client: this.#client,
+    });
     this.#router = new Router({
       pool,
       laneOf: (stream) => this.#delivery.laneOf(stream),
@@ -212,7 +224,8 @@ export class Agent {
     this.#healthy = false;
     clearInterval(this.#audit);
     this.#stop.abort(new Error('the agent stops'));
-    const deadline = AbortSignal.timeout(this.#o.config.shutdown_timeout);
+    const { shutdown_timeout } = this.#o.config;
+    const deadline = AbortSignal.timeout(shutdown_timeout - Math.min(KEEP_MS, Math.floor(shutdown_timeout / 4)));
     const expired = new Promise<void>((resolve) => deadline.addEventListener('abort', () => resolve(), { once: true }));
     await Promise.race([Promise.allSettled(this.#running), expired]);
     await this.#delivery?.close(deadline);

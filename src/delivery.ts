@@ -5,19 +5,24 @@
  *   other stream, brokers          lane spool/<topic> -> spool partition -> drain -> Sender -> Kafka
  *   no brokers                     lane spool/<topic> -> spool partition (the local log)
  *
- * What the spool holds of a topic goes before the fresh lines of the same topic, so a file's order holds when brokers
- * are configured after a time without.
+ * What was in flight when the agent was stopped goes first, then what the spool holds of a topic, then its fresh lines:
+ * so a file's order holds over restarts, and when brokers are configured after a time without.
  */
 import type { Config } from './config/config.ts';
 import type { Accounts } from './core/account.ts';
 import type { Stream } from './core/batch.ts';
-import type { Block, Outlet } from './core/block.ts';
+import type { Block, Outlet, Settled } from './core/block.ts';
 import { Lane } from './core/lane.ts';
 import { MAX_BLOCK_BYTES, type Pool } from './core/pool.ts';
+import { abortable } from './kafka/backoff.ts';
 import type { KafkaClient } from './kafka/client.ts';
 import { compress } from './kafka/codecs.ts';
+import { DeadLetters } from './kafka/dead-letter.ts';
 import { partitionFor } from './kafka/murmur2.ts';
-import { Sender, type SenderOptions, type SenderStatus } from './kafka/sender.ts';
+import { Sender, type SenderOptions } from './kafka/sender.ts';
+import { added, NOTHING_SENT, type SenderStatus } from './kafka/tally.ts';
+import type { SavedWindow } from './kafka/window-file.ts';
+import type { Windows } from './kafka/windows.ts';
 import type { Kernel } from './kernel/kernel.ts';
 import { log } from './log.ts';
 import { drain, type SpoolIdentity } from './spool/drain.ts';
@@ -33,6 +38,7 @@ export interface DeliveryParts {
   kernel: Kernel;
   accounts: Accounts;
   spool: Spool;
+  windows: Windows;
   /** Null: no brokers are configured. */
   client: KafkaClient | null;
 }
@@ -54,6 +60,11 @@ export class Delivery {
   /** Topics that were asked for: one that is not there has no sender yet, and a problem to tell. */
   readonly #asked = new Set<string>();
   readonly #senders: { topic: string; partition: number; sender: Sender }[] = [];
+  /** Those of files: what they have in flight at the stop is kept. By topic and partition. */
+  readonly #direct = new Map<string, Sender>();
+  /** Windows of the last process that are not acknowledged yet, and the number of partitions that they were made for. */
+  readonly #earlier = new Map<string, { window: SavedWindow; done: Promise<void> }>();
+  readonly #deadLetters: DeadLetters;
   /** Resolves when what the spool held of a topic at the start has been acknowledged. */
   readonly #backlogs = new Map<string, Promise<void>>();
   readonly #drains: Promise<void>[] = [];
@@ -65,13 +76,15 @@ export class Delivery {
     const { config, pool, client } = parts;
     for (const { topic } of config.logs) pool.share(client ? topic : spooledName(topic));
     pool.share(spooledName(config.metrics.topic));
+    this.#deadLetters = new DeadLetters(config.data_dir);
+    for (const window of parts.windows.found) this.#resend(window);
     for (const [input, items] of parts.spool.recovered()) parts.accounts.of(input).recovered += items;
     if (parts.client) for (const { topic } of parts.spool.partitions()) this.#drain(topic);
   }
 
   laneOf(stream: Stream): Lane | Promise<Lane> {
     const { client } = this.#p;
-    return client && stream.replayable ? this.#direct(client, stream) : this.#spooled(stream.topic);
+    return client && stream.replayable ? this.#straight(client, stream) : this.#spooled(stream.topic);
   }
 
   /** The partition of a key, once the topic is there. */
@@ -80,14 +93,14 @@ export class Delivery {
     return partitionFor(key, await client.partitions(topic, this.#stop.signal));
   }
 
-  async #direct(client: KafkaClient, stream: Stream): Promise<Lane> {
+  async #straight(client: KafkaClient, stream: Stream): Promise<Lane> {
     const partition = await this.#target(client, stream.topic, stream.key);
     const name = `${stream.topic}/${partition}`;
     let lane = this.#lanes.get(name);
     if (!lane) {
-      const sender = this.#sender(client, { topic: stream.topic, partition });
-      const backlog = this.#backlogs.get(stream.topic);
-      lane = this.#lane(stream.topic, stream.topic, backlog ? new Behind(backlog, sender) : sender, { final: true });
+      const sender = this.#senderOf(client, stream.topic, partition);
+      const before = this.#before(stream.topic, partition);
+      lane = this.#lane(stream.topic, stream.topic, before ? new Behind(before, sender) : sender, { final: true });
       this.#lanes.set(name, lane);
     }
     return lane;
@@ -123,8 +136,49 @@ export class Delivery {
     });
   }
 
+  /** The one that carries files' blocks to this partition. */
+  #senderOf(client: KafkaClient, topic: string, partition: number): Sender {
+    const name = `${topic}/${partition}`;
+    const sender = this.#direct.get(name) ?? this.#sender(client, { topic, partition });
+    this.#direct.set(name, sender);
+    return sender;
+  }
+
+  /** Sends what was in flight when the last process was stopped. Without brokers it stays where it is. */
+  #resend(window: SavedWindow): void {
+    const { client, windows } = this.#p;
+    const { topic, partition } = window;
+    const name = `${topic}/${partition}`;
+    if (!client) {
+      log.warn(`${name}: ${window.packets.length} blocks that were in flight at the last stop wait for kafka.brokers`);
+      return;
+    }
+    const done = Promise.withResolvers<void>();
+    this.#earlier.set(name, { window, done: done.promise });
+    windows.resend(window, this.#senderOf(client, topic, partition), this.#stop.signal).then(
+      () => {
+        this.#earlier.delete(name);
+        done.resolve();
+      },
+      () => undefined, // stopped: it is kept again, and what waits for it is read again
+    );
+  }
+
+  /** What goes before a partition's fresh lines. */
+  #before(topic: string, partition: number): Promise<unknown> | null {
+    const before: Promise<void>[] = [];
+    for (const { window, done } of this.#earlier.values()) {
+      if (window.topic !== topic) continue;
+      // With another number of partitions a file's lines may have gone elsewhere until now.
+      if (window.partition === partition || window.partitions !== this.#p.client?.known(topic)) before.push(done);
+    }
+    const backlog = this.#backlogs.get(topic);
+    if (backlog) before.push(backlog);
+    return before.length > 0 ? Promise.all(before) : null;
+  }
+
   #sender(client: KafkaClient, options: SenderOptions): Sender {
-    const sender = new Sender(client, options);
+    const sender = new Sender(client, { ...options, deadLetters: this.#deadLetters });
     this.#senders.push({ topic: options.topic, partition: options.partition, sender });
     return sender;
   }
@@ -140,11 +194,11 @@ export class Delivery {
       caughtUp: backlog.resolve,
       sender: async (key: string, identity: SpoolIdentity) => {
         const partition = await this.#target(client!, topic, key);
+        const earlier = this.#earlier.get(`${topic}/${partition}`);
+        if (earlier) await abortable(earlier.done, this.#stop.signal);
         return this.#sender(client!, { topic, partition, ...identity });
       },
-      onForwarded: (weights) => {
-        for (const [input, items] of weights) accounts.of(input).forwarded += items;
-      },
+      onForwarded: (weights, refused) => accounts.forward(weights, refused),
     });
     this.#drains.push(draining);
     draining.catch((error: Error) => log.error(`cannot drain the spool of ${topic}: ${error.message}`));
@@ -158,6 +212,7 @@ export class Delivery {
     for (const partition of this.#p.spool.partitions()) {
       for (const [input, weight] of partition.waiting().weights) yield { input, weight };
     }
+    yield* this.#p.windows.pending();
   }
 
   /** What was sent, by topic and partition: a spool's drain may have had several senders one after the other. */
@@ -172,7 +227,7 @@ export class Delivery {
       if (this.#senders.some((s) => s.topic === topic)) continue;
       const problem = this.#p.client?.topicError(topic);
       if (problem)
-        sent.set(topic, { topic, partition: 0, ...NOTHING_SENT, error: `${problem.problem}: ${problem.detail}` });
+        sent.set(topic, { ...NOTHING_SENT, topic, partition: 0, error: `${problem.problem}: ${problem.detail}` });
     }
     return [...sent.values()];
   }
@@ -193,58 +248,37 @@ export class Delivery {
   }
 
   /**
-   * Seals every block and waits until all is safe, and what the spool holds sent, as long as the signal lets it.
-   * What is not by then stays where it can be read again.
+   * Seals every block and waits until all is safe, and what the spool holds sent, as long as the signal lets it. What
+   * is on its way then is kept, so that it is not sent twice; all else stays where it can be read again.
    */
   async close(deadline: AbortSignal): Promise<void> {
     const lanes = [...this.#lanes.values()].map((lane) => lane.drain(deadline));
     await Promise.allSettled(lanes);
     // With Kafka away it is safe where it is, and nobody has to wait.
     if (this.#p.client?.state === 'connected') {
-      await Promise.allSettled([...this.#p.spool.partitions()].map((partition) => partition.emptied(deadline)));
+      const spool = [...this.#p.spool.partitions()].map((partition) => partition.emptied(deadline));
+      const earlier = [...this.#earlier.values()].map(({ done }) => abortable(done, deadline));
+      await Promise.allSettled([...spool, ...earlier]);
     }
     this.#countLost();
     this.#stop.abort();
     await Promise.allSettled(this.#senders.map(({ sender }) => sender.stop()));
+    await Promise.all([...this.#direct.values()].map((sender) => this.#p.windows.keep(sender)));
     await Promise.allSettled(this.#drains);
   }
 }
 
-const NOTHING_SENT = {
-  records: 0,
-  bytes: 0,
-  in_flight: 0,
-  retries: 0,
-  possible_duplicates: 0,
-  lastAck: null,
-  throttled_seconds: 0,
-};
-
-/** `now` is the later sender: what stands in its way is what counts. */
-function added(before: SenderStatus, now: SenderStatus): SenderStatus {
-  return {
-    records: before.records + now.records,
-    bytes: before.bytes + now.bytes,
-    in_flight: before.in_flight + now.in_flight,
-    retries: before.retries + now.retries,
-    possible_duplicates: before.possible_duplicates + now.possible_duplicates,
-    lastAck: Math.max(before.lastAck ?? 0, now.lastAck ?? 0) || null,
-    throttled_seconds: before.throttled_seconds + now.throttled_seconds,
-    error: now.error,
-  };
-}
-
-/** An outlet behind the backlog of its topic. */
+/** An outlet behind what has to be sent before. */
 class Behind implements Outlet {
-  readonly #backlog: Promise<void>;
+  readonly #backlog: Promise<unknown>;
   readonly #outlet: Outlet;
 
-  constructor(backlog: Promise<void>, outlet: Outlet) {
+  constructor(backlog: Promise<unknown>, outlet: Outlet) {
     this.#backlog = backlog;
     this.#outlet = outlet;
   }
 
-  async put(block: Block, settled: () => void): Promise<void> {
+  async put(block: Block, settled: Settled): Promise<void> {
     await this.#backlog;
     await this.#outlet.put(block, settled);
   }

@@ -59,6 +59,18 @@ export class Accounts {
     return account;
   }
 
+  /** Items are where they belong, less so many that were refused there, which are counted with the first inputs. */
+  forward(items: ReadonlyMap<string, number>, refused = 0): void {
+    let left = refused;
+    for (const [input, weight] of items) {
+      const account = this.of(input);
+      const lost = Math.min(left, weight);
+      left -= lost;
+      if (lost > 0) account.drop('refused', lost);
+      account.forwarded += weight - lost;
+    }
+  }
+
   [Symbol.iterator](): Iterator<Account> {
     return this.#accounts.values();
   }

@@ -31,13 +31,20 @@ export interface Block {
   readonly marks: readonly Mark[];
 }
 
+/**
+ * Where a block is safe: where its outlet leads to (`there`, the default), or on disk, from where the next process brings it there
+ * (`kept`).
+ */
+export type Settled = (where?: 'there' | 'kept', refused?: number) => void;
+
 /** Where a lane's blocks go: Kafka, or the spool. */
 export interface Outlet {
   /**
    * Takes a block; resolves when it has been accepted (there is room in the window, or it is written).
-   * `settled` is called once, in the order of the puts, when the block is safe.
+   * `settled` is called once, in the order of the puts, when the block is safe; `refused` are records of it that were
+   * not taken, and never will be.
    */
-  put(block: Block, settled: () => void): Promise<void>;
+  put(block: Block, settled: Settled): Promise<void>;
   /** Resolves when every block that was put is settled; rejects with the signal's reason when that comes first. */
   drained(signal: AbortSignal): Promise<void>;
 }

@@ -47,10 +47,16 @@ interface OpenBlock {
 
 /** A sealed block until it and all before it are safe. */
 interface Unsettled {
-  marks: readonly Mark[];
+  readonly marks: readonly Mark[];
+  /** Who waits until it is settled. */
+  readonly waiting: (() => void)[];
   /** The spool has it, and counts its items from there. */
   counted: boolean;
   done: boolean;
+  /** Another process brings it to where it belongs. */
+  kept: boolean;
+  /** Records that were not taken, and never will be. */
+  refused: number;
 }
 
 export class Lane {
@@ -148,7 +154,7 @@ export class Lane {
   #mark(stream: Stream, end: number, weight: number): void {
     const open = this.#open;
     if (!open) {
-      this.#unsettled.push({ marks: [{ stream, end, weight }], counted: false, done: true });
+      this.#unsettled.push({ ...unsettled([{ stream, end, weight }]), done: true });
       this.#settle();
       return;
     }
@@ -166,7 +172,7 @@ export class Lane {
     this.#open = null;
     const { pool, share, codec, level } = this.#o;
     const records = Buffer.from(pool.memory.buffer, open.slot.bytesAt, open.at - open.slot.bytesAt);
-    const entry: Unsettled = { marks: open.marks, counted: false, done: false };
+    const entry = unsettled(open.marks);
     this.#unsettled.push(entry);
     // Without compression the slot itself goes out, and is held until it is safe.
     const packed: Promise<{ codec: Codec; body: Buffer }> =
@@ -196,12 +202,17 @@ export class Lane {
         time: open.time,
         marks: open.marks,
       };
-      await this.#o.outlet.put(block, () => {
-        if (cost > 0) {
-          pool.release(share, cost);
-          if (this.#o.final) free(body);
-        } else pool.give(share, 'block', open.slot);
+      const letGo = () => {
+        if (cost === 0) return pool.give(share, 'block', open.slot);
+        pool.release(share, cost);
+        if (this.#o.final) free(body);
+      };
+      await this.#o.outlet.put(block, (where, refused = 0) => {
         entry.done = true;
+        entry.kept = where === 'kept';
+        // What is kept is so because the process ends; a socket may still be sending it.
+        if (!entry.kept) letGo();
+        entry.refused = refused;
         this.#settle();
       });
       entry.counted = !this.#o.final;
@@ -210,11 +221,16 @@ export class Lane {
 
   #settle(): void {
     while (this.#unsettled[0]?.done) {
-      const { marks } = this.#unsettled.shift()!;
+      const { marks, kept, refused, waiting } = this.#unsettled.shift()!;
+      let left = refused;
       for (const { stream, end, weight } of marks) {
-        if (this.#o.final) stream.account.forwarded += weight;
+        const lost = Math.min(left, weight);
+        left -= lost;
+        if (lost > 0) stream.account.drop('refused', lost);
+        if (this.#o.final && !kept) stream.account.forwarded += weight - lost;
         stream.settled?.(end);
       }
+      for (const resolve of waiting) resolve();
     }
   }
 
@@ -222,6 +238,14 @@ export class Lane {
   *pending(): Iterable<Mark> {
     for (const entry of this.#unsettled) if (!entry.counted) yield* entry.marks;
     if (this.#open) yield* this.#open.marks;
+  }
+
+  /** Seals what is open and resolves when all that was appended until now is safe; more may come meanwhile. */
+  async passed(): Promise<void> {
+    await this.#appending;
+    this.#seal();
+    const last = this.#unsettled.at(-1);
+    if (last) await new Promise<void>((resolve) => last.waiting.push(resolve));
   }
 
   /** Seals what is open and waits until all of it is safe. Rejects with the signal's reason when that comes first. */
@@ -240,6 +264,10 @@ export class Lane {
     await this.#putting;
     await this.outlet.drained(signal);
   }
+}
+
+function unsettled(marks: readonly Mark[]): Unsettled {
+  return { marks, waiting: [], counted: false, done: false, kept: false, refused: 0 };
 }
 
 /**

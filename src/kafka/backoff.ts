@@ -16,15 +16,16 @@ export class Backoff {
     this.#next = FIRST;
   }
 
-  /** Rejects with the signal's reason when that aborts first. */
-  async wait(signal: AbortSignal): Promise<void> {
+  /** `early` ends the pause, and begins with short ones again. Rejects with the signal's reason when that aborts first. */
+  async wait(signal: AbortSignal, early?: AbortSignal): Promise<void> {
     const pause = this.#next * (0.5 + Math.random() / 2);
     this.#next = Math.min(this.#next * 2, this.#last);
     try {
-      await sleep(pause, undefined, { signal });
+      await sleep(pause, undefined, { signal: early ? AbortSignal.any([signal, early]) : signal });
     } catch {
-      // The only failure of a timer is the abort, and its reason says more than an AbortError.
+      // The only failures of a timer are the aborts, and the signal's reason says more than an AbortError.
       signal.throwIfAborted();
+      this.reset();
     }
   }
 }

@@ -20,19 +20,19 @@ import {
 import type { Fetch, FetchAnswer, Isolation } from './fetch-request.ts';
 import type { Link } from './link.ts';
 import { type Address, Links, parseAddress } from './links.ts';
+import { Presence } from './presence.ts';
 import type { ProduceAnswer } from './produce-request.ts';
+import { createTopic, initProducerId, maxMessageBytes, metadata, type Producer } from './requests.ts';
 import type { SaslConfig, TlsConfig } from './security.ts';
-import { Topic, type TopicAnswer, TopicError, type TopicProblem } from './topics.ts';
+import { Topic, TopicError, type TopicProblem } from './topics.ts';
 
 const REQUEST_TIMEOUT = 30_000;
 const CONNECT_TIMEOUT = 10_000;
 /** In the request: how long the leader may wait for its replicas. */
 const PRODUCE_TIMEOUT = 10_000;
 const METADATA_MAX_AGE = 300_000;
-const CREATE_TIMEOUT = 10_000;
-const TOPIC_RESOURCE = 2;
-/** A connection that comes and goes is reported this often, milliseconds. */
-const SAY_AGAIN = 60_000;
+
+export type { Producer } from './requests.ts';
 
 export interface KafkaClientOptions {
   /** `host`, `host:port` or `[v6]:port`. */
@@ -52,18 +52,6 @@ export interface KafkaClientOptions {
   longest_pause?: number;
 }
 
-export interface Producer {
-  producerId: bigint;
-  epoch: number;
-}
-
-/** The answer to a Metadata request, as kafkajs decodes it. */
-interface Metadata {
-  brokers: { nodeId: number; host: string; port: number }[];
-  controllerId: number;
-  topicMetadata: TopicAnswer[];
-}
-
 export class KafkaClient {
   readonly #o: KafkaClientOptions;
   readonly #bootstrap: Address[];
@@ -72,14 +60,14 @@ export class KafkaClient {
   readonly #closing = new AbortController();
   readonly #links: Links;
   #controller = -1;
-  #connected = false;
-  #error: string | null = null;
+  #clusterId: string | null = null;
+  readonly #presence: Presence;
   #probing: Promise<void> | null = null;
   #aging: NodeJS.Timeout | undefined;
-  #throttled = 0;
 
   constructor(options: KafkaClientOptions) {
     this.#o = options;
+    this.#presence = new Presence(options.brokers, options.quiet ?? false);
     this.#bootstrap = options.brokers.map(parseAddress);
     this.#links = new Links(
       {
@@ -96,17 +84,27 @@ export class KafkaClient {
 
   /** `connected` once a broker answered, until a connection breaks or cannot be made. */
   get state(): 'connected' | 'connecting' {
-    return this.#connected ? 'connected' : 'connecting';
+    return this.#presence.connected ? 'connected' : 'connecting';
   }
 
   /** Why there is no connection. */
   get error(): string | null {
-    return this.#connected ? null : this.#error;
+    return this.#presence.error;
   }
 
-  /** How long the brokers asked to wait, in seconds. */
-  get throttledSeconds(): number {
-    return this.#throttled / 1000;
+  /** The cluster's id, once it was reached. */
+  get clusterId(): string | null {
+    return this.#clusterId;
+  }
+
+  /** Aborts when a broker answers after an outage: who waits for Kafka need not wait for its own next attempt. */
+  get back(): AbortSignal {
+    return this.#presence.back;
+  }
+
+  /** How many partitions the topic has, as far as is known now; 0: not at all. */
+  known(topic: string): number {
+    return this.#topics.get(topic)?.partitions ?? 0;
   }
 
   /** What stands in the way of the topic, or null. */
@@ -165,34 +163,15 @@ export class KafkaClient {
   }
 
   /** Sends one sealed batch to the partition's leader. Rejects with a LinkError when the connection fails on the way. */
-  async produce(
-    topic: string,
-    partition: number,
-    batch: { header: Buffer; body: Buffer },
-    options: { transactionalId?: string; signal?: AbortSignal } = {},
-  ): Promise<ProduceAnswer> {
-    const link = await this.leader(topic, partition, options.signal);
-    return this.produceOn(link, topic, partition, batch, options.transactionalId);
-  }
-
-  async produceOn(
+  produceOn(
     link: Link,
     topic: string,
     partition: number,
     batch: { header: Buffer; body: Buffer },
     transactionalId: string | null = null,
   ): Promise<ProduceAnswer> {
-    const { header, body } = batch;
-    const answer = await link.produce({
-      topic,
-      partition,
-      header,
-      body,
-      transactionalId,
-      timeout: this.#o.produce_timeout ?? PRODUCE_TIMEOUT,
-    });
-    this.#throttled += answer.throttleTime;
-    return answer;
+    const timeout = this.#o.produce_timeout ?? PRODUCE_TIMEOUT;
+    return link.produce({ topic, partition, ...batch, transactionalId, timeout });
   }
 
   /**
@@ -241,13 +220,7 @@ export class KafkaClient {
   /** A new producer id; waits for Kafka. Rejects with a BrokerError when the right to one is missing. */
   initProducerId(signal?: AbortSignal): Promise<Producer> {
     return this.#until(this.#signal(signal), async (signal) => {
-      const link = await this.#anyLink(signal);
-      const answer = await link.request<{ errorCode: number; producerId: string; producerEpoch: number }>(
-        'InitProducerId',
-        { transactionalId: null, transactionTimeout: 60_000 },
-      );
-      if (answer.errorCode === 0) return { producerId: BigInt(answer.producerId), epoch: answer.producerEpoch };
-      throw new BrokerError('cannot get a producer id', answer.errorCode);
+      return initProducerId(await this.#anyLink(signal));
     });
   }
 
@@ -256,27 +229,12 @@ export class KafkaClient {
     const s = this.#signal(signal);
     const controller = this.#nodes.get(this.#controller);
     const link = controller ? await this.#links.to(controller, 'admin', s) : await this.#anyLink(s);
-    const answer = await link.request<{ topicErrors: { errorCode: number; errorMessage: string | null }[] }>(
-      'CreateTopics',
-      { topics: [{ topic, numPartitions: -1, replicationFactor: -1 }], validateOnly: false, timeout: CREATE_TIMEOUT },
-    );
-    const { errorCode, errorMessage } = answer.topicErrors[0] ?? { errorCode: -1, errorMessage: null };
-    if (errorCode !== 0 && actionFor(errorCode) !== 'done') {
-      throw new BrokerError(`cannot create topic ${topic}`, errorCode, errorMessage);
-    }
+    await createTopic(link, topic);
   }
 
   /** `max.message.bytes` of the topic, or null where that cannot be learned. */
   async maxMessageBytes(topic: string, signal?: AbortSignal): Promise<number | null> {
-    const link = await this.#anyLink(this.#signal(signal));
-    const answer = await link.request<{
-      resources: { configEntries: { configName: string; configValue: string }[] }[];
-    }>('DescribeConfigs', {
-      resources: [{ type: TOPIC_RESOURCE, name: topic, configNames: ['max.message.bytes'] }],
-      includeSynonyms: false,
-    });
-    const entry = answer.resources[0]?.configEntries.find((e) => e.configName === 'max.message.bytes');
-    return entry ? Number(entry.configValue) : null;
+    return maxMessageBytes(await this.#anyLink(this.#signal(signal)), topic);
   }
 
   /** Ends every connection and every wait. */
@@ -304,32 +262,12 @@ export class KafkaClient {
         // Kafka is back and the topic not there yet (just created, say): the long pauses were for the outage.
         if (away && error instanceof TopicError) backoff.reset();
         away = error instanceof LinkError;
-        if (error instanceof LinkError) this.#broken(error);
-        else if (!(error instanceof TopicError)) this.#error = (error as Error).message;
+        if (error instanceof LinkError) this.#presence.broken(error);
+        else if (!(error instanceof TopicError)) this.#presence.trouble(error as Error);
         log.debug(`kafka: ${(error as Error).message}`);
       }
-      await backoff.wait(signal);
+      await backoff.wait(signal, this.back);
     }
-  }
-
-  #broken(error: Error): void {
-    if (this.#closing.signal.aborted) return;
-    if (!this.#o.quiet && (this.#connected || this.#error === null)) {
-      const brokers = this.#o.brokers.join(', ');
-      log.warnOnce(
-        `kafka ${brokers}`,
-        `cannot reach Kafka: ${error.message}; trying again until it answers`,
-        SAY_AGAIN,
-      );
-    }
-    this.#connected = false;
-    this.#error = error.message;
-  }
-
-  #answered(): void {
-    if (!this.#o.quiet && !this.#connected && this.#error !== null) log.info(`Kafka answers again`);
-    this.#connected = true;
-    this.#error = null;
   }
 
   /** The topic's state, asked for when it is not known, stale, or was not good. */
@@ -353,13 +291,14 @@ export class KafkaClient {
   async #ask(names: string[]): Promise<void> {
     const signal = this.#closing.signal;
     const link = await this.#anyLink(signal);
-    const metadata = await link.request<Metadata>('Metadata', { topics: names, allowAutoTopicCreation: false });
-    if (metadata.brokers.length > 0) this.#nodes.clear();
-    for (const { nodeId, host, port } of metadata.brokers) this.#nodes.set(nodeId, { host, port });
-    this.#controller = metadata.controllerId;
-    this.#answered();
+    const { brokers, clusterId, controllerId, topicMetadata } = await metadata(link, names);
+    if (brokers.length > 0) this.#nodes.clear();
+    for (const { nodeId, host, port } of brokers) this.#nodes.set(nodeId, { host, port });
+    this.#controller = controllerId;
+    this.#clusterId = clusterId;
+    this.#presence.answered();
     this.#age();
-    for (const answer of metadata.topicMetadata) {
+    for (const answer of topicMetadata) {
       const topic = this.#topics.get(answer.topic);
       if (topic && !topic.learn(answer)) await this.#missing(topic);
     }

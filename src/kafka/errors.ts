@@ -13,8 +13,19 @@
  * - `time`      the broker's clock and ours are too far apart
  * - `denied`    a right is missing: wait, say so
  * - `refused`   the broker's settings do not accept the block: wait, say so
+ * - `invalid`   a record of it will never be accepted
  */
-export type Action = 'done' | 'retry' | 'refresh' | 'split' | 'order' | 'identity' | 'time' | 'denied' | 'refused';
+export type Action =
+  | 'done'
+  | 'retry'
+  | 'refresh'
+  | 'split'
+  | 'order'
+  | 'identity'
+  | 'time'
+  | 'denied'
+  | 'refused'
+  | 'invalid';
 
 const CODES: Readonly<Record<number, readonly [name: string, action: Action]>> = {
   [-1]: ['UNKNOWN_SERVER_ERROR', 'retry'],
@@ -56,7 +67,7 @@ const CODES: Readonly<Record<number, readonly [name: string, action: Action]>> =
   74: ['FENCED_LEADER_EPOCH', 'refresh'],
   75: ['UNKNOWN_LEADER_EPOCH', 'refresh'],
   76: ['UNSUPPORTED_COMPRESSION_TYPE', 'refused'],
-  87: ['INVALID_RECORD', 'refused'],
+  87: ['INVALID_RECORD', 'invalid'],
   89: ['THROTTLING_QUOTA_EXCEEDED', 'retry'],
   90: ['PRODUCER_FENCED', 'identity'],
 };

@@ -7,9 +7,10 @@
  *
  * Blocks settle in the order in which they were put, each when its last packet is acknowledged.
  */
-import type { Block, Codec } from '../core/block.ts';
-import { HEADER_BYTES, sealHeader, writeHeader } from './record-batch.ts';
+import type { Block, Codec, Mark, Settled } from '../core/block.ts';
+import { HEADER_BYTES, readHeader, sealHeader, writeHeader } from './record-batch.ts';
 import type { Section } from './split.ts';
+import type { Items, SavedPacket } from './window-file.ts';
 
 /** Batches of a producer id that a broker remembers. */
 export const WINDOW = 5;
@@ -17,9 +18,15 @@ export const WINDOW = 5;
 const QUEUE = 2;
 
 interface Entry {
-  readonly settled: () => void;
+  readonly settled: Settled;
+  /** Input items of the block. */
+  readonly weights: () => Items;
+  /** Of an earlier process, whose positions have moved past it: it is not let go before it is acknowledged. */
+  readonly earlier: boolean;
   /** Packets without an acknowledgement. */
   left: number;
+  /** Records that were not taken, and never will be. */
+  refused: number;
   /** Resolves the put that waits for room. */
   accept: (() => void) | null;
 }
@@ -55,12 +62,15 @@ export class Window {
   /** Acknowledged. */
   records = 0;
   bytes = 0;
+  /** Not taken, and never will be. */
+  refused = 0;
   /** Records that were put and are not acknowledged. */
   pending = 0;
 
   /** Resolves when there is room for the block; it is in its place at once. */
-  put(block: Block, settled: () => void): Promise<void> {
-    const entry: Entry = { settled, left: 1, accept: null };
+  put(block: Block, settled: Settled): Promise<void> {
+    const weights = () => weightsOf(block.marks);
+    const entry: Entry = { settled, weights, earlier: false, left: 1, refused: 0, accept: null };
     this.#entries.push(entry);
     this.packets.push(newPacket(block, entry, block.time, -1));
     this.pending += block.count;
@@ -70,12 +80,66 @@ export class Window {
     });
   }
 
+  /** Packets of an earlier process, before any other; sealed ones keep their numbers. */
+  restore(packets: readonly SavedPacket[], settled: (weights: Items, refused: number) => void): void {
+    for (const { header, body, weights } of packets) {
+      const { codec, count, time, sequence } = readHeader(header)!;
+      const entry: Entry = {
+        settled: (_, refused = 0) => settled(weights, refused),
+        weights: () => weights,
+        earlier: true,
+        left: 1,
+        refused: 0,
+        accept: null,
+      };
+      const packet = newPacket({ codec, body, count }, entry, time, sequence);
+      if (sequence >= 0) Object.assign(packet, { header, tries: 1 });
+      this.#entries.push(entry);
+      this.packets.push(packet);
+      this.pending += count;
+    }
+  }
+
+  /** Packets without an acknowledgement that must be kept: those that may be at the broker, with the whole last block. */
+  unacknowledged(): Packet[] {
+    let end = this.packets.findLastIndex((packet) => packet.sequence >= 0 || packet.entry.earlier) + 1;
+    const entry = this.packets[end - 1]?.entry;
+    while (entry && this.packets[end]?.entry === entry) end++;
+    return this.packets.slice(0, end).filter((packet) => !packet.acknowledged);
+  }
+
+  /** What a packet is saved as; the last one of its block has the block's items. */
+  saved(packet: Packet): SavedPacket {
+    const { entry, body } = packet;
+    const last = this.packets.findLast((other) => other.entry === entry && !other.acknowledged) === packet;
+    return { header: packet.header!, body, weights: last ? less(entry.weights(), entry.refused) : new Map() };
+  }
+
+  /** These packets are safe on disk: their blocks settle. */
+  keep(packets: readonly Packet[]): void {
+    const end = this.#entries.indexOf(packets.at(-1)!.entry) + 1;
+    for (const { settled, left, refused, earlier } of this.#entries.splice(0, end)) {
+      if (!earlier) settled(left > 0 ? 'kept' : 'there', refused);
+    }
+  }
+
   /** Settles what can be; gives how many packets left the front. */
   acknowledge(packet: Packet): number {
-    packet.acknowledged = true;
-    packet.entry.left--;
     this.records += packet.count;
     this.bytes += HEADER_BYTES + packet.body.length;
+    return this.#done(packet);
+  }
+
+  /** The broker will never take it; it is kept elsewhere. */
+  refuse(packet: Packet): void {
+    this.refused += packet.count;
+    packet.entry.refused += packet.count;
+    this.#done(packet);
+  }
+
+  #done(packet: Packet): number {
+    packet.acknowledged = true;
+    packet.entry.left--;
     this.pending -= packet.count;
     let gone = 0;
     while (this.packets[0]?.acknowledged) {
@@ -83,9 +147,9 @@ export class Window {
       gone++;
     }
     while (this.#entries[0]?.left === 0) {
-      const { settled } = this.#entries.shift()!;
+      const { settled, refused } = this.#entries.shift()!;
       this.#entries[WINDOW + QUEUE - 1]?.accept?.();
-      settled();
+      settled('there', refused);
     }
     if (this.#entries.length === 0) for (const resolve of this.#drained.splice(0)) resolve();
     return gone;
@@ -101,6 +165,11 @@ export class Window {
     });
     packet.entry.left += parts.length - 1;
     this.packets.splice(this.packets.indexOf(packet), 1, ...parts);
+  }
+
+  /** Records that nothing has to be done for any more. */
+  get passed(): number {
+    return this.records + this.refused;
   }
 
   /** Takes all sequence numbers back: the next ones belong to another producer. */
@@ -146,6 +215,26 @@ export function seal(packet: Packet, producer: { producerId: bigint; epoch: numb
 /** Sequence numbers are 31 bits wide and go round. */
 export function sequenceAfter(sequence: number, count: number): number {
   return (sequence + count) & 0x7fffffff;
+}
+
+function weightsOf(marks: readonly Mark[]): Items {
+  const weights = new Map<string, number>();
+  for (const { stream, weight } of marks) {
+    const { input } = stream.account;
+    weights.set(input, (weights.get(input) ?? 0) + weight);
+  }
+  return weights;
+}
+
+/** The items without so many of the first ones. */
+function less(weights: Items, gone: number): Items {
+  let left = gone;
+  const rest = new Map<string, number>();
+  for (const [input, items] of weights) {
+    rest.set(input, Math.max(0, items - left));
+    left = Math.max(0, left - items);
+  }
+  return rest;
 }
 
 function newPacket({ codec, body, count }: Section, entry: Entry, time: number, sequence: number): Packet {

@@ -28,8 +28,8 @@ export interface DrainOptions {
   signal: AbortSignal;
   /** Makes what carries blocks with this key to Kafka. */
   sender(key: string, identity: SpoolIdentity): Outlet | Promise<Outlet>;
-  /** Input items that Kafka has acknowledged. */
-  onForwarded(weights: Weights): void;
+  /** Input items that Kafka has acknowledged, less so many that it refused for good. */
+  onForwarded(weights: Weights, refused: number): void;
   /** Called once, when what was there at the start is acknowledged or gone. */
   caughtUp?(): void;
 }
@@ -87,9 +87,9 @@ class Drain {
   async #put(sender: Outlet, block: Block, entry: Entry): Promise<void> {
     const item = { next: entry.nextOffset, done: false };
     this.#inFlight.push(item);
-    await sender.put(block, () => {
+    await sender.put(block, (_, refused = 0) => {
       item.done = true;
-      if (entry.note) this.#o.onForwarded(entry.note.weights);
+      if (entry.note) this.#o.onForwarded(entry.note.weights, refused);
       let passed = 0;
       while (this.#inFlight[0]?.done) passed = this.#inFlight.shift()!.next;
       if (passed > 0) void this.#partition.acknowledge(passed);

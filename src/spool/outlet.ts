@@ -1,5 +1,5 @@
 /** Where a lane's blocks go when they go to the spool: accepted when written, settled when synced. */
-import type { Block, Outlet } from '../core/block.ts';
+import type { Block, Outlet, Settled } from '../core/block.ts';
 import type { SpoolPartition } from './partition.ts';
 
 export class SpoolOutlet implements Outlet {
@@ -10,9 +10,9 @@ export class SpoolOutlet implements Outlet {
     this.#partition = partition;
   }
 
-  async put(block: Block, settled: () => void): Promise<void> {
+  async put(block: Block, settled: Settled): Promise<void> {
     const next = await this.#partition.append(block, 'written');
-    this.#last = this.#partition.synced(next).then(settled);
+    this.#last = this.#partition.synced(next).then(() => settled('there'));
   }
 
   /** Does not wait for the next sync of the policy: makes one. */

@@ -195,7 +195,8 @@ test('it knows partitions, creates what is missing, and sends to each partition'
       const fields = { baseOffset: 0n, recordsBytes: body.length, count, codec, time };
       writeHeader(header, { ...fields, producerId: -1n, epoch: -1, sequence: -1 });
       sealHeader(header, body);
-      const answer = await client.produce('three', partition, { header, body });
+      const link = await client.leader('three', partition);
+      const answer = await client.produceOn(link, 'three', partition, { header, body });
       assert.deepEqual([answer.errorCode, answer.baseOffset], [0, 0n]);
     }
     assert.deepEqual((await readValues(kafka.brokers, 'three')).map(String), ['p0', 'p1', 'p2']);

@@ -20,7 +20,7 @@ for (const sync of ['always', 10, 'never'] as const) {
     const { spool } = await openSpool(await directory(t), { sync });
     const outlet = new SpoolOutlet(spool.partition(TOPIC));
     const b = await block(['value']);
-    await new Promise<void>((resolve) => void outlet.put(b, resolve));
+    await new Promise<void>((resolve) => void outlet.put(b, () => resolve()));
     await spool.close();
   });
 }

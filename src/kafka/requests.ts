@@ -1,0 +1,57 @@
+/** The small requests that a producer needs, each on a link that is given: asked, decoded, refused with a BrokerError. */
+import { actionFor, BrokerError } from './errors.ts';
+import type { Link } from './link.ts';
+import type { TopicAnswer } from './topics.ts';
+
+const CREATE_TIMEOUT = 10_000;
+const TOPIC_RESOURCE = 2;
+
+export interface Producer {
+  producerId: bigint;
+  epoch: number;
+}
+
+/** The answer to a Metadata request, as kafkajs decodes it. */
+export interface Metadata {
+  brokers: { nodeId: number; host: string; port: number }[];
+  clusterId: string | null;
+  controllerId: number;
+  topicMetadata: TopicAnswer[];
+}
+
+export function metadata(link: Link, topics: readonly string[]): Promise<Metadata> {
+  return link.request<Metadata>('Metadata', { topics, allowAutoTopicCreation: false });
+}
+
+export async function initProducerId(link: Link): Promise<Producer> {
+  const answer = await link.request<{ errorCode: number; producerId: string; producerEpoch: number }>(
+    'InitProducerId',
+    { transactionalId: null, transactionTimeout: 60_000 },
+  );
+  if (answer.errorCode === 0) return { producerId: BigInt(answer.producerId), epoch: answer.producerEpoch };
+  throw new BrokerError('cannot get a producer id', answer.errorCode);
+}
+
+/** Creates a topic with the brokers' default partitions and replicas; one that is there is as good. */
+export async function createTopic(link: Link, topic: string): Promise<void> {
+  const answer = await link.request<{ topicErrors: { errorCode: number; errorMessage: string | null }[] }>(
+    'CreateTopics',
+    { topics: [{ topic, numPartitions: -1, replicationFactor: -1 }], validateOnly: false, timeout: CREATE_TIMEOUT },
+  );
+  const { errorCode, errorMessage } = answer.topicErrors[0] ?? { errorCode: -1, errorMessage: null };
+  if (errorCode !== 0 && actionFor(errorCode) !== 'done') {
+    throw new BrokerError(`cannot create topic ${topic}`, errorCode, errorMessage);
+  }
+}
+
+/** `max.message.bytes` of the topic, or null where that cannot be learned. */
+export async function maxMessageBytes(link: Link, topic: string): Promise<number | null> {
+  const answer = await link.request<{
+    resources: { configEntries: { configName: string; configValue: string }[] }[];
+  }>('DescribeConfigs', {
+    resources: [{ type: TOPIC_RESOURCE, name: topic, configNames: ['max.message.bytes'] }],
+    includeSynonyms: false,
+  });
+  const entry = answer.resources[0]?.configEntries.find((e) => e.configName === 'max.message.bytes');
+  return entry ? Number(entry.configValue) : null;
+}
