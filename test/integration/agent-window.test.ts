@@ -17,7 +17,7 @@ after(async () => {
   await kafka?.stop();
 });
 
-const LINES = 200_000;
+const LINES = 60_000;
 
 interface Held {
   home: Home;
@@ -41,9 +41,9 @@ async function stoppedInFlight(home: Home, topic: string, meanwhile?: () => Prom
   await agent.settled(10);
   kafka.proxy.hold('replies');
   await appendFile(home.path('app.log'), `${lines.slice(10).join('\n')}\n`);
-  await agent.until((s) => s.conservation.total.in_flight > 30_000, 'lines are on their way');
+  await agent.until((s) => s.conservation.total.in_flight > 15_000, 'lines are on their way');
   // Blocks of the window are at Kafka, none is acknowledged.
-  await untilStored(kafka.brokers, topic, 12_000);
+  await untilStored(kafka.brokers, topic, 8_000);
   await meanwhile?.();
   const began = Date.now();
   await agent.stop();
@@ -71,7 +71,7 @@ test('blocks whose acknowledgements are held back at the stop are in Kafka once,
   kafka.proxy.heal();
   const agent = await home.start(held.config);
   const { recovered } = (await agent.status()).conservation.inputs['logs.app']!;
-  assert.ok(recovered > 10_000, `${recovered} lines recovered`);
+  assert.ok(recovered > 5_000, `${recovered} lines recovered`);
   await finish(agent, held);
 });
 
@@ -85,7 +85,7 @@ test('with Kafka dead at the stop and through another start and stop they are st
   for (let i = 0; i < 2; i++) {
     const agent = await home.start(held.config);
     const { recovered, in_flight } = (await agent.status()).conservation.inputs['logs.app']!;
-    assert.ok(recovered > 10_000 && in_flight >= recovered, `${recovered} recovered, ${in_flight} in flight`);
+    assert.ok(recovered > 5_000 && in_flight >= recovered, `${recovered} recovered, ${in_flight} in flight`);
     if (i === 0) await agent.stop();
     else await agent.kill9();
     assert.deepEqual(await windowFiles(home), ['dead-0']);
