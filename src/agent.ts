@@ -116,6 +116,7 @@ export class Agent {
     this.#router = new Router({
       pool,
       laneOf: (stream) => this.#delivery.laneOf(stream),
+      keeps: (stream, lane) => this.#delivery.keeps(stream, lane),
       observe: (batch) => {
         if (this.#tap.active) this.#tap.offer(batch);
       },

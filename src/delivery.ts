@@ -57,6 +57,8 @@ function spooledName(topic: string): string {
 export class Delivery {
   readonly #p: DeliveryParts;
   readonly #lanes = new Map<string, Lane>();
+  /** The partitions of files' lanes. */
+  readonly #partitions = new Map<Lane, number>();
   /** Topics that were asked for: one that is not there has no sender yet, and a problem to tell. */
   readonly #asked = new Set<string>();
   readonly #senders: { topic: string; partition: number; sender: Sender }[] = [];
@@ -87,6 +89,13 @@ export class Delivery {
     return client && stream.replayable ? this.#straight(client, stream) : this.#spooled(stream.topic);
   }
 
+  /** Whether the lane still is the stream's: the topic may have got more partitions. */
+  keeps(stream: Stream, lane: Lane): boolean {
+    const partition = this.#partitions.get(lane);
+    const count = this.#p.client?.known(stream.topic) ?? 0;
+    return partition === undefined || count === 0 || partitionFor(stream.key, count) === partition;
+  }
+
   /** The partition of a key, once the topic is there. */
   async #target(client: KafkaClient, topic: string, key: string): Promise<number> {
     this.#asked.add(topic);
@@ -102,6 +111,7 @@ export class Delivery {
       const before = this.#before(stream.topic, partition);
       lane = this.#lane(stream.topic, stream.topic, before ? new Behind(before, sender) : sender, { final: true });
       this.#lanes.set(name, lane);
+      this.#partitions.set(lane, partition);
     }
     return lane;
   }

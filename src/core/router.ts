@@ -15,6 +15,8 @@ export interface RouterOptions {
   pool: Pool;
   /** The lane that a stream's records take; may have to wait until the topic's partitions are known. */
   laneOf: (stream: Stream) => Lane | Promise<Lane>;
+  /** False: the stream's records take another lane from now on, once those that are on their way have arrived. */
+  keeps?: (stream: Stream, lane: Lane) => boolean;
   observe: Observer;
 }
 
@@ -23,12 +25,16 @@ export class Router implements Output {
   readonly #lanes = new WeakMap<Stream, Lane>();
   /** Batches that sources fill or lanes pack. */
   readonly #out = new Set<Batch>();
+  /** Who waits until a batch is packed. */
+  #waiting: (() => void)[] = [];
 
   constructor(options: RouterOptions) {
     this.#o = options;
   }
 
   async take(stream: Stream, signal?: AbortSignal): Promise<Batch> {
+    const had = this.#lanes.get(stream);
+    if (had && this.#o.keeps?.(stream, had) === false) await unlessAborted(this.#leave(stream, had), signal);
     const lane = this.#lanes.get(stream) ?? (await unlessAborted(this.#o.laneOf(stream), signal));
     this.#lanes.set(stream, lane);
     const { share } = lane;
@@ -48,7 +54,17 @@ export class Router implements Output {
 
   discard(batch: Batch): void {
     this.#out.delete(batch);
+    for (const resolve of this.#waiting.splice(0)) resolve();
     this.#o.pool.give(batch.share, 'batch', batch.slot);
+  }
+
+  /** All that the stream has in its lane arrives before anything takes another: so its order holds. */
+  async #leave(stream: Stream, lane: Lane): Promise<void> {
+    while ([...this.#out].some((batch) => batch.stream === stream)) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    await lane.passed();
+    this.#lanes.delete(stream);
   }
 
   /** Items that were received and are not packed yet, by input: from when a batch has its weight. */

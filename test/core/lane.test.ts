@@ -226,6 +226,47 @@ test('where a block ends within records that only count together, the position s
   assert.deepEqual(s.positions, [801, 801, 801, 3204]);
 });
 
+test('a stream takes another lane only when all that it has on its way has arrived', async () => {
+  const [old, next] = [new Shelf(false), new Shelf(true)];
+  const { lane, push, addLane, pool, drain } = house({ outlet: old });
+  let current = lane;
+  const s = stream('logs');
+  const other = stream('logs', 'b.log');
+  const router = new Router({
+    pool,
+    laneOf: (of) => (of === s ? current : lane),
+    keeps: (of, its) => of !== s || its === current,
+    observe: () => undefined,
+  });
+  const fill = async () => {
+    const batch = await router.take(s);
+    batch.slot.bytes.write('a line\n');
+    batch.count = 1;
+    batch.slot.starts[0] = batch.slot.bytesAt;
+    batch.slot.ends[0] = batch.slot.bytesAt + 6;
+    return batch;
+  };
+  const first = await fill();
+  current = addLane('next', next);
+  let taken = false;
+  const second = fill().then((batch) => {
+    taken = true;
+    return batch;
+  });
+  // Another stream keeps the old lane busy.
+  await push(other, 'x\n');
+  await router.push(first);
+  while (old.blocks.length < 1) await new Promise(setImmediate);
+  await push(other, 'y\n', 2);
+  assert.equal(taken, false);
+  old.settleNext();
+  await router.push(await second);
+  await current.drain(AbortSignal.timeout(5000));
+  await drain();
+  assert.deepEqual(await old.values(), ['x', 'a line', 'y']);
+  assert.deepEqual(await next.values(), ['a line']);
+});
+
 test('a lane of the spool starts a block for each key', async () => {
   const shelf = new Shelf(true);
   const { push, drain } = house({ outlet: shelf, singleKey: true, final: false });

@@ -12,9 +12,10 @@ import { checkCrc, readHeader, records } from '../../src/kafka/record-batch.ts';
 
 /**
  * What to do with a batch: an error code to answer without taking it, `lose`: take it and close the connection before
- * the answer, `drop`: close it without taking it, `silence`: take it and never answer. Null: as a broker does.
+ * the answer, `drop`: close it without taking it, `silence`: take it and never answer, `ignore`: neither. Null: as a
+ * broker does.
  */
-export type Fault = number | 'lose' | 'drop' | 'silence' | null;
+export type Fault = number | 'lose' | 'drop' | 'silence' | 'ignore' | null;
 
 export interface Batch {
   /** Counts the Produce requests from 0. */
@@ -24,6 +25,8 @@ export interface Batch {
   count: number;
   time: number;
   bytes: number;
+  /** Of its records; of those that are not compressed only. */
+  values: string[];
 }
 
 interface Remembered {
@@ -46,7 +49,9 @@ export class FakeBroker {
   readonly #sockets = new Set<Socket>();
   readonly #script: (batch: Batch) => Fault;
   readonly #known = new Map<bigint, Remembered[]>();
-  #producers = 1000;
+  /** The next producer id. */
+  producers = 1000;
+  clusterId = 'fake';
   /** Values of the records that it took, in order. */
   readonly stored: string[] = [];
   /** Every batch that came, taken or not. */
@@ -61,9 +66,10 @@ export class FakeBroker {
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
-  static async start(script: (batch: Batch) => Fault = () => null): Promise<FakeBroker> {
+  /** On `port`, 0: any free one. */
+  static async start(script: (batch: Batch) => Fault = () => null, port = 0): Promise<FakeBroker> {
     const broker = new FakeBroker(script);
-    broker.#server.listen(0, '127.0.0.1');
+    broker.#server.listen(port, '127.0.0.1');
     await once(broker.#server, 'listening');
     return broker;
   }
@@ -113,7 +119,7 @@ export class FakeBroker {
       answer
         .int32(0)
         .int16(this.initError)
-        .int64(BigInt(this.#producers++))
+        .int64(BigInt(this.producers++))
         .int16(0);
     else if (api === 0) {
       const sent = this.#produce(socket, answer, request, version);
@@ -135,7 +141,15 @@ export class FakeBroker {
   /** Version 6, the only one that kafkajs asks for where it may. */
   #metadata(answer: Writer, request: Reader): void {
     const topics = Array.from({ length: Math.max(0, request.int32()) }, () => request.string()!);
-    answer.int32(0).int32(1).int32(1).string('127.0.0.1').int32(this.#port).string(null).string('fake').int32(1);
+    answer
+      .int32(0)
+      .int32(1)
+      .int32(1)
+      .string('127.0.0.1')
+      .int32(this.#port)
+      .string(null)
+      .string(this.clusterId)
+      .int32(1);
     answer.int32(topics.length);
     for (const topic of topics) {
       answer.int16(0).string(topic).int8(0).int32(1).int16(0).int32(0).int32(1);
@@ -161,6 +175,7 @@ export class FakeBroker {
       count: header?.count ?? 0,
       time: header?.time ?? 0,
       bytes: bytes.length,
+      values: header?.codec === 'none' ? [...records(bytes.subarray(61))].map(({ value }) => String(value)) : [],
     };
     const fault = this.#script(batch);
     this.seen.push(batch);
@@ -168,6 +183,7 @@ export class FakeBroker {
       socket.destroy();
       return false;
     }
+    if (fault === 'ignore') return false;
     const { code, offset } = typeof fault === 'number' ? { code: fault, offset: -1 } : this.#append(batch, bytes);
     if (fault === 'silence') return false;
     if (fault === 'lose') {
