@@ -38,6 +38,8 @@ export interface KafkaOptions {
   tls?: boolean;
   /** Checks ACLs: everything is denied but to `admin` and to whoever comes without a name (PLAINTEXT). */
   acls?: boolean;
+  /** One of several: see kafka-cluster.ts. */
+  node?: { id: number; clusterId: string; controllerPort: number; voters: string };
   /** More of the broker's properties, or others. */
   properties?: Record<string, string | number>;
   heapMb?: number;
@@ -119,12 +121,13 @@ export class Kafka {
   static async format(options: KafkaOptions): Promise<Kafka> {
     const dir = await mkdtemp(path.join(tmpdir(), 'runnel-kafka-'));
     const { PROXY, ...ports } = await freePorts(options);
+    if (options.node) ports.CONTROLLER = options.node.controllerPort;
     const proxy = await TcpProxy.start(ports.PROXIED!, PROXY);
     try {
       if (options.tls) await makeCertificates(dir);
       const file = path.join(dir, 'server.properties');
       await writeFile(file, properties(dir, ports, proxy.port, options));
-      const id = randomBytes(16).toString('base64url').replace(/^-/, '_');
+      const id = options.node?.clusterId ?? makeClusterId();
       const scram = options.sasl
         ? Object.entries(USERS).flatMap(([name, password]) =>
             ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((m) => ['-S', `${m}=[name=${name},password=${password}]`]),
@@ -229,6 +232,10 @@ export class Kafka {
   }
 }
 
+export function makeClusterId(): string {
+  return randomBytes(16).toString('base64url').replace(/^-/, '_');
+}
+
 /** Runs `work` with an admin client of its own. */
 export async function withAdmin<T>(brokers: string, work: (admin: Admin) => Promise<T>): Promise<T> {
   const client = new kafkajs.Kafka({
@@ -312,8 +319,8 @@ function properties(dir: string, ports: Ports, proxyPort: number, options: Kafka
       .join(',');
   const all: Record<string, string | number> = {
     'process.roles': 'broker,controller',
-    'node.id': 1,
-    'controller.quorum.voters': `1@127.0.0.1:${ports.CONTROLLER}`,
+    'node.id': options.node?.id ?? 1,
+    'controller.quorum.voters': options.node?.voters ?? `1@127.0.0.1:${ports.CONTROLLER}`,
     listeners: list(ports),
     'advertised.listeners': list(advertised),
     'controller.listener.names': 'CONTROLLER',
