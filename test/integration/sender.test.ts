@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KafkaClient, type KafkaClientOptions } from '../../src/kafka/client.ts';
-import { Sender, type SenderOptions } from '../../src/kafka/sender.ts';
+import { Sender } from '../../src/kafka/sender.ts';
 import { makeBlock } from '../support/blocks.ts';
 import { createTopic, type Kafka, noKafka, startKafka, withAdmin } from '../support/kafka.ts';
 import { readRecords, readValues } from '../support/kcat.ts';
+import { Lane, type LaneOptions } from '../support/sender-lane.ts';
 
 const skip = noKafka;
 let kafka: Kafka;
@@ -19,61 +19,11 @@ after(async () => {
   await kafka?.stop();
 });
 
-class Lane implements AsyncDisposable {
-  readonly client: KafkaClient;
-  readonly sender: Sender;
-  readonly topic: string;
-  readonly sent: string[] = [];
-  /** Numbers of the blocks that are settled. */
-  readonly settled: number[] = [];
-  #blocks = 0;
-
-  constructor(topic: string, options: Partial<KafkaClientOptions> & { sender?: Partial<SenderOptions> } = {}) {
-    const { sender, ...clientOptions } = options;
-    this.topic = topic;
-    this.client = new KafkaClient({
-      brokers: [kafka.proxied],
-      client_id: 'test',
-      create_topics: false,
-      longest_pause: 500,
-      ...clientOptions,
-    });
-    this.sender = new Sender(this.client, { topic, partition: 0, longest_pause: 500, ...sender });
-  }
-
-  async put(...values: string[]): Promise<void> {
-    const number = this.#blocks++;
-    this.sent.push(...values);
-    await this.sender.put(await makeBlock(this.topic, values), () => this.settled.push(number));
-  }
-
-  /** `count` blocks of one to three records. */
-  async putMany(count: number): Promise<void> {
-    for (let i = 0; i < count; i++) {
-      await this.put(...Array.from({ length: 1 + (i % 3) }, (_, j) => `line-${this.sent.length + j}`));
-    }
-  }
-
-  /** Waits for the acknowledgements, and compares what Kafka has with what was put: all, once, in order. */
-  async check(): Promise<void> {
-    await this.sender.drained(AbortSignal.timeout(60_000));
-    assert.deepEqual(this.settled, [...Array(this.#blocks).keys()]);
-    const stored = (await readValues(kafka.brokers, this.topic)).map(String);
-    assert.equal(stored.length, this.sent.length);
-    assert.deepEqual(stored, this.sent);
-    const { in_flight, error, records } = this.sender.status;
-    assert.deepEqual({ in_flight, error, records }, { in_flight: 0, error: null, records: this.sent.length });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.sender.stop();
-    this.client.close();
-  }
-}
+const laneTo = (topic: string, options: LaneOptions = {}) => new Lane(kafka, topic, options);
 
 test('forty cut connections lose nothing, double nothing and keep the order', { skip }, async () => {
   await createTopic(kafka.brokers, 'cut');
-  await using lane = new Lane('cut');
+  await using lane = laneTo('cut');
   const cuts = kafka.proxy.cuts;
   let done = false;
   const cutting = (async () => {
@@ -94,7 +44,7 @@ test('forty cut connections lose nothing, double nothing and keep the order', { 
 
 test('a broker that is killed and comes back gets all of it, once', { skip }, async () => {
   await createTopic(kafka.brokers, 'killed');
-  await using lane = new Lane('killed');
+  await using lane = laneTo('killed');
   const putting = lane.putMany(400);
   while (lane.settled.length < 50) await sleep(5);
   await kafka.kill();
@@ -111,7 +61,7 @@ test('a broker that hangs is left after the request timeout, and gets all of it 
   skip,
 }, async () => {
   await createTopic(kafka.brokers, 'hung');
-  await using lane = new Lane('hung', { request_timeout: 500, connect_timeout: 500 });
+  await using lane = laneTo('hung', { request_timeout: 500, connect_timeout: 500 });
   const putting = lane.putMany(200);
   while (lane.settled.length < 50) await sleep(5);
   kafka.pause();
@@ -128,7 +78,7 @@ test('a broker that hangs is left after the request timeout, and gets all of it 
 
 test('answers that are held back make no duplicates', { skip }, async () => {
   await createTopic(kafka.brokers, 'held');
-  await using lane = new Lane('held', { request_timeout: 400, connect_timeout: 400 });
+  await using lane = laneTo('held', { request_timeout: 400, connect_timeout: 400 });
   await lane.putMany(10);
   kafka.proxy.hold('replies');
   const putting = lane.putMany(50);
@@ -140,8 +90,8 @@ test('answers that are held back make no duplicates', { skip }, async () => {
 
 test('a topic that is missing holds up only its own data, and goes on when it is there', { skip }, async () => {
   await createTopic(kafka.brokers, 'good');
-  await using late = new Lane('late');
-  await using good = new Lane('good');
+  await using late = laneTo('late');
+  await using good = laneTo('good');
   const both = new Sender(late.client, { topic: 'good', partition: 0 });
   await late.putMany(5);
   await good.putMany(50);
@@ -162,13 +112,13 @@ test('a topic that is missing holds up only its own data, and goes on when it is
 });
 
 test('a topic that may be created is', { skip }, async () => {
-  await using lane = new Lane('made-by-us', { create_topics: true });
+  await using lane = laneTo('made-by-us', { create_topics: true });
   await lane.putMany(10);
   await lane.check();
 });
 
 test('a topic that is deleted while it is written to goes on in the new one', { skip }, async () => {
-  await using lane = new Lane('deleted', { create_topics: true });
+  await using lane = laneTo('deleted', { create_topics: true });
   await lane.putMany(10);
   await lane.sender.drained(AbortSignal.timeout(10_000));
   await withAdmin(kafka.brokers, (admin) => admin.deleteTopics({ topics: ['deleted'] }));
@@ -184,7 +134,7 @@ for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
     const topic = `small-${codec}`;
     await createTopic(kafka.brokers, topic, { 'max.message.bytes': 20_000 });
     let cut = 0;
-    await using lane = new Lane(topic, { sender: { onCut: (n) => (cut += n) } });
+    await using lane = new Lane(kafka, topic, { sender: { onCut: (n) => (cut += n) } });
     const sent: string[] = [];
     for (let b = 0; b < 12; b++) {
       // Every third block is some ten times too large; hex compresses to about a half.
@@ -206,7 +156,7 @@ for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
 test('a record that is too large alone is cut in its place', { skip }, async () => {
   await createTopic(kafka.brokers, 'large', { 'max.message.bytes': 20_000 });
   let cut = 0;
-  await using lane = new Lane('large', { sender: { onCut: (n) => (cut += n) } });
+  await using lane = laneTo('large', { sender: { onCut: (n) => (cut += n) } });
   const message = randomBytes(30_000).toString('base64');
   const document = JSON.stringify({ message, log: { offset: 7 }, host: { name: 'web-1' } });
   const values = ['before', document, 'between', 'é'.repeat(40_000), 'after'];
@@ -231,7 +181,7 @@ test('a record that is too large alone is cut in its place', { skip }, async () 
 
 test('a clock that is a day ahead holds up nothing', { skip }, async () => {
   await createTopic(kafka.brokers, 'clock');
-  await using lane = new Lane('clock');
+  await using lane = laneTo('clock');
   const time = Date.now() + 86_400_000;
   for (let i = 0; i < 10; i++) await lane.sender.put(await makeBlock('clock', [`${i}`], { time }), () => undefined);
   await lane.sender.drained(AbortSignal.timeout(20_000));
@@ -249,11 +199,11 @@ test('a second sender with the identity of the first doubles nothing', { skip },
   const onIdentity = async (producer: { producerId: bigint; epoch: number }) => {
     identity = { ...producer, sequence: 0 };
   };
-  await using first = new Lane('resumed', { sender: { onIdentity } });
+  await using first = laneTo('resumed', { sender: { onIdentity } });
   await first.putMany(9);
   await first.check();
   // As after kill -9: the last four blocks are sent again, under the same numbers.
-  await using second = new Lane('resumed', { sender: { identity: { ...identity, sequence: 9 } } });
+  await using second = laneTo('resumed', { sender: { identity: { ...identity, sequence: 9 } } });
   for (const values of [[9, 10, 11], [12], [13, 14], [15, 16, 17]]) await second.put(...values.map((n) => `line-${n}`));
   await second.put('line-18');
   await second.sender.drained(AbortSignal.timeout(10_000));
