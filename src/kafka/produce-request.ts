@@ -89,7 +89,8 @@ export function produceAnswer(payload: Buffer, version: number): ProduceAnswer {
     at += 4;
     for (let i = 0; i < errors; i++) {
       at += 4;
-      message ??= string();
+      const said = string();
+      message ??= said;
     }
     // What is said about a record names the limit, what is said about the batch only that there was one.
     const general = string();
