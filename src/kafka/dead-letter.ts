@@ -23,8 +23,8 @@ export class DeadLetters {
     this.#maxBytes = maxBytes;
   }
 
-  /** Keeps a sealed batch, synced. False: there is no room, or the disk does not take it. */
-  async take(name: string, header: Buffer, body: Buffer): Promise<boolean> {
+  /** Keeps a sealed batch, synced, and says so with the reason. False: there is no room, or the disk does not take it. */
+  async take(name: string, header: Buffer, body: Buffer, why: string): Promise<boolean> {
     const dir = join(this.#dir, name);
     const path = join(dir, FILE);
     try {
@@ -41,6 +41,7 @@ export class DeadLetters {
         placed.writeBigInt64BE(BigInt(size), 0);
         await file.writeFile(Buffer.concat([placed, body]));
         await file.datasync();
+        log.warnOnce(`dead letter ${name}`, `${why}: what Kafka refuses for good is kept in ${path}, and counted`);
         return true;
       } finally {
         await file.close();
@@ -49,10 +50,5 @@ export class DeadLetters {
       log.warnOnce(`dead letters ${name}`, `cannot keep what Kafka refuses in ${path}: ${(error as Error).message}`);
       return false;
     }
-  }
-
-  /** Where they are, for people. */
-  pathOf(name: string): string {
-    return join(this.#dir, name, FILE);
   }
 }

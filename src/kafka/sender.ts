@@ -235,13 +235,12 @@ export class Sender implements Outlet {
   async #amend(oldest: Packet, { errorCode, message }: Refusal): Promise<void> {
     const { topic } = this.#o;
     const why = `${topic}: ${errorName(errorCode)}${message ? `: ${message}` : ''}`;
-    switch (actionFor(errorCode)) {
+    const action = actionFor(errorCode);
+    switch (action) {
       case 'order':
-        // While others were in flight before it this says nothing; alone at the head, after an ordered resend, it does.
-        if (++oldest.disordered <= 1) return;
-        this.#numbers.renew(why);
-        break;
       case 'identity':
+        // While others were in flight before it this says nothing; alone at the head, after an ordered resend, it does.
+        if (action === 'order' && ++oldest.disordered <= 1) return;
         this.#numbers.renew(why);
         break;
       case 'split':
@@ -249,9 +248,7 @@ export class Sender implements Outlet {
       case 'time':
         return await this.#retime(oldest, message, why);
       case 'denied':
-        if (errorCode === CLUSTER_AUTHORIZATION_FAILED && this.#numbers.idempotent) {
-          return await this.#numbers.goWithout();
-        }
+        if (errorCode === CLUSTER_AUTHORIZATION_FAILED && this.#numbers.idempotent) return this.#numbers.goWithout();
         this.#client.invalidate(topic);
         log.warnOnce(`denied ${topic}`, `${why}: give the right to write; its data waits`);
         break;
@@ -288,17 +285,15 @@ export class Sender implements Outlet {
 
   /** Finds the records that the broker does not take, half by half, and lets the others pass. */
   async #invalid(packet: Packet, why: string): Promise<void> {
-    if (packet.count > 1 && this.#o.deadLetters) {
-      await this.#split(packet, Number.POSITIVE_INFINITY);
-    } else if (await this.#o.deadLetters?.take(this.#name, packet.header!, packet.body)) {
-      const where = this.#o.deadLetters!.pathOf(this.#name);
-      log.warnOnce(`invalid ${this.#name}`, `${why}: what Kafka refuses for good is kept in ${where}, and counted`);
+    const { topic, deadLetters } = this.#o;
+    if (packet.count > 1 && deadLetters) await this.#split(packet, Number.POSITIVE_INFINITY);
+    else if (await deadLetters?.take(this.#name, packet.header!, packet.body, why)) {
       this.#window.refuse(packet);
       // A hole in the numbers would make the broker refuse all that follows. None of that was taken yet.
       this.#numbers.forget();
     } else {
       const what = 'mend what the topic accepts (cleanup.policy, validation), or make room in data_dir/dead-letter';
-      log.warnOnce(`refused ${this.#o.topic}`, `${why}: ${what}; its data waits`);
+      log.warnOnce(`refused ${topic}`, `${why}: ${what}; its data waits`);
       await this.#pause();
     }
   }
