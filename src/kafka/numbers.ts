@@ -6,7 +6,7 @@ import { log } from '../log.ts';
 import type { KafkaClient, Producer } from './client.ts';
 import { BrokerError, CLUSTER_AUTHORIZATION_FAILED } from './errors.ts';
 import { readHeader } from './record-batch.ts';
-import { type Packet, seal, sequenceAfter, type Window } from './window.ts';
+import { type Packet, seal, sequenceAfter, WINDOW, type Window } from './window.ts';
 import type { SavedWindow } from './window-file.ts';
 
 /** Brokers forget a producer that was silent for a day (`producer.id.expiration.ms`); long before that we take it so. */
@@ -57,9 +57,9 @@ export class Numbers {
     return this.#producer !== NOT_IDEMPOTENT;
   }
 
-  /** The broker knows the producer id: it refuses what does not follow. Else only one packet may be on its way. */
-  get known(): boolean {
-    return this.idempotent && performance.now() <= this.#knownUntil;
+  /** Packets from the oldest that may be in flight: one until the broker is sure to know the producer id. */
+  get width(): number {
+    return this.idempotent && performance.now() <= this.#knownUntil ? WINDOW : 1;
   }
 
   /** The broker took a packet. */

@@ -30,7 +30,7 @@ import { SizeLimit } from './size-limit.ts';
 import { split } from './split.ts';
 import type { SenderStatus } from './tally.ts';
 import { ClockSkew } from './timestamp.ts';
-import { type Packet, type Refusal, WINDOW, Window } from './window.ts';
+import { type Packet, type Refusal, Window } from './window.ts';
 import type { Items, SavedWindow } from './window-file.ts';
 
 export interface SenderOptions extends NumbersOptions {
@@ -150,7 +150,7 @@ export class Sender implements Outlet {
     this.#failed = false;
     for (const packet of this.#window.packets) packet.answer = null;
     while (!this.#stop.signal.aborted) {
-      while (!this.#failed && this.#sent < Math.min(this.#width, this.#window.packets.length)) {
+      while (!this.#failed && this.#sent < Math.min(this.#numbers.width, this.#window.packets.length)) {
         const packet = this.#window.packets[this.#sent]!;
         if (!packet.acknowledged) {
           const full = link.writable();
@@ -174,11 +174,6 @@ export class Sender implements Outlet {
       const next = this.#window.packets[this.#sent];
       if (next && this.#limit.exceededBy(next)) await this.#split(next, this.#limit.bytes!);
     }
-  }
-
-  /** Packets from the oldest that may be in flight. */
-  get #width(): number {
-    return this.#numbers.known ? WINDOW : 1;
   }
 
   #transmit(link: Link, packet: Packet): void {
