@@ -31,6 +31,7 @@ export class Writer implements AsyncDisposable {
   readonly prefix: string;
   readonly lines: string[] = [];
   #stopped = false;
+  #appended: Promise<void> = Promise.resolve();
   readonly #writing: Promise<void>;
 
   /** About `perSecond` lines a second. */
@@ -47,10 +48,16 @@ export class Writer implements AsyncDisposable {
     }
   }
 
-  async append(count: number): Promise<void> {
+  /** One after the other: what is written has the order of the numbers. */
+  append(count: number): Promise<void> {
+    this.#appended = this.#appended.then(() => this.#append(count));
+    return this.#appended;
+  }
+
+  async #append(count: number): Promise<void> {
     const more = numbered(this.prefix, this.lines.length, count);
     await appendFile(this.file, `${more.join('\n')}\n`);
-    this.lines.push(...more);
+    for (const line of more) this.lines.push(line);
   }
 
   /** All lines that were written. */
