@@ -29,6 +29,8 @@ export interface Block {
   /** When it was opened, milliseconds since the epoch: base and max timestamp of the batch. */
   readonly time: number;
   readonly marks: readonly Mark[];
+  /** Its last records count together with the next block's first: only with that one does the position move past them. */
+  readonly continues?: boolean;
 }
 
 /**

@@ -43,6 +43,7 @@ interface OpenBlock {
   count: number;
   time: number;
   marks: Mark[];
+  continues: boolean;
 }
 
 /** A sealed block until it and all before it are safe. */
@@ -108,6 +109,7 @@ export class Lane {
       const weight =
         first === batch.count ? batch.weight : Math.floor((batch.weight * packed) / (batch.count - first + packed));
       batch.weight -= weight;
+      open.continues = first < batch.count && (batch.slot.flags[first - 1]! & HELD) !== 0;
       this.#mark(batch.stream, end, weight);
       if (first === batch.count && batch.also) this.#mark(batch.also.stream, batch.also.end, 0);
       if (first < batch.count || open.at - open.slot.bytesAt >= this.#o.blockBytes) this.#seal();
@@ -142,7 +144,15 @@ export class Lane {
   async #openBlock(batch: Batch): Promise<OpenBlock> {
     const slot = await this.#o.pool.take(this.#o.share, 'block');
     const time = Date.now();
-    const open: OpenBlock = { slot, key: batch.stream.key, at: slot.bytesAt, count: 0, time, marks: [] };
+    const open: OpenBlock = {
+      slot,
+      key: batch.stream.key,
+      at: slot.bytesAt,
+      count: 0,
+      time,
+      marks: [],
+      continues: false,
+    };
     this.#open = open;
     this.#timer = setTimeout(() => {
       if (this.#open === open && open.count > 0) this.#seal();
@@ -201,6 +211,7 @@ export class Lane {
         body,
         time: open.time,
         marks: open.marks,
+        continues: open.continues,
       };
       const letGo = () => {
         if (cost === 0) return pool.give(share, 'block', open.slot);

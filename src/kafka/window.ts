@@ -21,6 +21,8 @@ interface Entry {
   readonly settled: Settled;
   /** Input items of the block. */
   readonly weights: () => Items;
+  /** The position moves past its last records only with the next block. */
+  readonly continues: boolean;
   /** Of an earlier process, whose positions have moved past it: it is not let go before it is acknowledged. */
   readonly earlier: boolean;
   /** Packets without an acknowledgement. */
@@ -58,6 +60,8 @@ export interface Packet {
 export class Window {
   readonly packets: Packet[] = [];
   readonly #entries: Entry[] = [];
+  /** Of the last block that settled. */
+  #continues = false;
   #drained: (() => void)[] = [];
   /** Acknowledged. */
   records = 0;
@@ -70,7 +74,8 @@ export class Window {
   /** Resolves when there is room for the block; it is in its place at once. */
   put(block: Block, settled: Settled): Promise<void> {
     const weights = () => weightsOf(block.marks);
-    const entry: Entry = { settled, weights, earlier: false, left: 1, refused: 0, accept: null };
+    const continues = block.continues ?? false;
+    const entry: Entry = { settled, weights, continues, earlier: false, left: 1, refused: 0, accept: null };
     this.#entries.push(entry);
     this.packets.push(newPacket(block, entry, block.time, -1));
     this.pending += block.count;
@@ -87,6 +92,7 @@ export class Window {
       const entry: Entry = {
         settled: (_, refused = 0) => settled(weights, refused),
         weights: () => weights,
+        continues: false,
         earlier: true,
         left: 1,
         refused: 0,
@@ -100,11 +106,16 @@ export class Window {
     }
   }
 
-  /** Packets without an acknowledgement that must be kept: those that may be at the broker, with the whole last block. */
+  /**
+   * Packets without an acknowledgement that must be kept: those that may be at the broker, and after them as many as it
+   * takes for the position to move past them.
+   */
   unacknowledged(): Packet[] {
     let end = this.packets.findLastIndex((packet) => packet.sequence >= 0 || packet.entry.earlier) + 1;
-    const entry = this.packets[end - 1]?.entry;
-    while (entry && this.packets[end]?.entry === entry) end++;
+    for (; this.packets[end]; end++) {
+      const last = this.packets[end - 1]?.entry;
+      if (last !== this.packets[end]!.entry && !(last ? last.continues : this.#continues)) break;
+    }
     return this.packets.slice(0, end).filter((packet) => !packet.acknowledged);
   }
 
@@ -147,7 +158,8 @@ export class Window {
       gone++;
     }
     while (this.#entries[0]?.left === 0) {
-      const { settled, refused } = this.#entries.shift()!;
+      const { settled, refused, continues } = this.#entries.shift()!;
+      this.#continues = continues;
       this.#entries[WINDOW + QUEUE - 1]?.accept?.();
       settled('there', refused);
     }

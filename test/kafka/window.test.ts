@@ -60,3 +60,24 @@ test('it is drained when all is settled, or the wait ends with its signal', asyn
   await drained;
   await window.drained(AbortSignal.timeout(10));
 });
+
+test('what is kept ends where a position does, and with a whole block', async () => {
+  const window = new Window();
+  for (const continues of [false, true, true, false, false]) {
+    void window.put({ ...(await makeBlock('t', ['a', 'b'])), continues }, () => undefined);
+  }
+  assert.deepEqual(window.unacknowledged(), [], 'nothing was sent');
+  window.packets[0]!.sequence = 0;
+  assert.equal(window.unacknowledged().length, 1);
+  window.packets[1]!.sequence = 2;
+  assert.equal(window.unacknowledged().length, 4);
+  const part = { codec: 'none' as const, body: Buffer.from('1'), count: 1 };
+  window.replace(window.packets[3]!, [part, part]);
+  assert.equal(window.unacknowledged().length, 5);
+  window.acknowledge(window.packets[1]!);
+  assert.equal(window.unacknowledged().length, 4, 'what is acknowledged needs the rest too');
+  window.packets[2]!.sequence = -1;
+  window.packets[1]!.sequence = -1;
+  window.acknowledge(window.packets[0]!);
+  assert.equal(window.unacknowledged().length, 3, 'what is settled needs it too');
+});
