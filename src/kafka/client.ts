@@ -17,9 +17,8 @@ import {
   LinkError,
   TOPIC_AUTHORIZATION_FAILED,
 } from './errors.ts';
-import type { Fetch, FetchAnswer, Isolation } from './fetch-request.ts';
 import type { Link } from './link.ts';
-import { type Address, Links, parseAddress } from './links.ts';
+import { type Address, Links, parseAddress, shuffled } from './links.ts';
 import { Presence } from './presence.ts';
 import type { ProduceAnswer } from './produce-request.ts';
 import { createTopic, initProducerId, maxMessageBytes, metadata, type Producer } from './requests.ts';
@@ -174,47 +173,9 @@ export class KafkaClient {
     return link.produce({ topic, partition, ...batch, transactionalId, timeout });
   }
 
-  /**
-   * Reads batches of a partition from its leader; waits for Kafka and for a leader. What waiting does not mend is given
-   * as the answer's error code.
-   */
-  fetch(job: Fetch, signal?: AbortSignal): Promise<FetchAnswer> {
-    return this.#until(this.#signal(signal), async (signal) => {
-      const link = await this.leader(job.topic, job.partition, signal);
-      const answer = await abortable(link.fetch(job), signal);
-      if (passes(answer.errorCode)) {
-        this.invalidate(job.topic);
-        throw new BrokerError(`cannot read ${job.topic}/${job.partition}`, answer.errorCode);
-      }
-      return answer;
-    });
-  }
-
-  /** The first offset that a partition has, or the one behind its last (`read_committed`: behind the last stable one). */
-  offset(
-    topic: string,
-    partition: number,
-    which: 'first' | 'end',
-    isolation: Isolation,
-    signal?: AbortSignal,
-  ): Promise<number> {
-    const asked = { partition, timestamp: which === 'first' ? -2 : -1 };
-    const body = {
-      replicaId: -1,
-      isolationLevel: isolation === 'read_committed' ? 1 : 0,
-      topics: [{ topic, partitions: [asked] }],
-    };
-    return this.#until(this.#signal(signal), async (signal) => {
-      const link = await this.leader(topic, partition, signal);
-      const answer = await abortable(
-        link.request<{ responses: { partitions: { errorCode: number; offset: string }[] }[] }>('ListOffsets', body),
-        signal,
-      );
-      const { errorCode, offset } = answer.responses[0]!.partitions[0]!;
-      if (errorCode === 0) return Number(offset);
-      this.invalidate(topic);
-      throw new BrokerError(`cannot learn the offsets of ${topic}/${partition}`, errorCode);
-    });
+  /** Tries until it works, as everything here does. */
+  attempt<T>(work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.#until(this.#signal(signal), work);
   }
 
   /** A new producer id; waits for Kafka. Rejects with a BrokerError when the right to one is missing. */
@@ -346,16 +307,4 @@ export class KafkaClient {
     for (const topic of this.#topics.values()) topic.stale = true;
     this.connect().catch(() => undefined);
   }
-}
-
-/** Whether an error is gone by itself, or with other metadata. */
-function passes(code: number): boolean {
-  return code !== 0 && ['retry', 'refresh'].includes(actionFor(code));
-}
-
-function shuffled<T>(items: T[]): T[] {
-  return items
-    .map((item) => [Math.random(), item] as const)
-    .sort((a, b) => a[0] - b[0])
-    .map(([, item]) => item);
 }

@@ -107,3 +107,11 @@ export function parseAddress(text: string): Address {
 function keyOf(address: Address, purpose: Purpose): string {
   return `${address.host}:${address.port}/${purpose}`;
 }
+
+/** So that a thousand hosts do not all ask the same broker first. */
+export function shuffled<T>(items: T[]): T[] {
+  return items
+    .map((item) => [Math.random(), item] as const)
+    .sort((a, b) => a[0] - b[0])
+    .map(([, item]) => item);
+}

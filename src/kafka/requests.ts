@@ -1,5 +1,6 @@
 /** The small requests that a producer needs, each on a link that is given: asked, decoded, refused with a BrokerError. */
 import { actionFor, BrokerError } from './errors.ts';
+import type { Isolation } from './fetch-request.ts';
 import type { Link } from './link.ts';
 import type { TopicAnswer } from './topics.ts';
 
@@ -54,4 +55,23 @@ export async function maxMessageBytes(link: Link, topic: string): Promise<number
   });
   const entry = answer.resources[0]?.configEntries.find((e) => e.configName === 'max.message.bytes');
   return entry ? Number(entry.configValue) : null;
+}
+
+/** The partition's first offset, or the one behind its last that a reader of this isolation gets. */
+export async function listOffset(
+  link: Link,
+  topic: string,
+  partition: number,
+  which: 'first' | 'end',
+  isolation: Isolation,
+): Promise<{ errorCode: number; offset: string }> {
+  const answer = await link.request<{ responses: { partitions: { errorCode: number; offset: string }[] }[] }>(
+    'ListOffsets',
+    {
+      replicaId: -1,
+      isolationLevel: isolation === 'read_committed' ? 1 : 0,
+      topics: [{ topic, partitions: [{ partition, timestamp: which === 'first' ? -2 : -1 }] }],
+    },
+  );
+  return answer.responses[0]!.partitions[0]!;
 }

@@ -8,6 +8,7 @@ import type { KafkaClient } from '../kafka/client.ts';
 import { decompress } from '../kafka/codecs.ts';
 import { errorName, OFFSET_OUT_OF_RANGE } from '../kafka/errors.ts';
 import type { FetchAnswer, Isolation } from '../kafka/fetch-request.ts';
+import { fetchFrom, offsetOf } from '../kafka/reading.ts';
 import { type BatchHeader, checkCrc, HEADER_BYTES, readHeader, records } from '../kafka/record-batch.ts';
 
 const FETCH_BYTES = 4 << 20;
@@ -109,9 +110,9 @@ export class PartitionReader {
     const { client, topic, partition, isolation, signal, end } = this.#o;
     const job = { topic, partition, isolation, maxBytes: FETCH_BYTES, maxWait: WAIT_MS };
     for (let empty = 0; empty < EMPTY_ANSWERS; ) {
-      const answer = await client.fetch({ ...job, offset }, signal);
+      const answer = await fetchFrom(client, { ...job, offset }, signal);
       if (answer.errorCode === OFFSET_OUT_OF_RANGE) {
-        const first = await client.offset(topic, partition, 'first', isolation, signal);
+        const first = await offsetOf(client, topic, partition, 'first', isolation, signal);
         if (first <= offset) throw this.#unreadable(offset, 'is not there any more');
         if (first >= end) return { ...answer, aborted: [], batches: Buffer.alloc(0), from: end };
         offset = first;

@@ -1,6 +1,7 @@
 /** Reads a topic from its beginning to where it ends now, and says of each file whether it arrived completely. */
 import type { KafkaClient } from '../kafka/client.ts';
 import type { Isolation } from '../kafka/fetch-request.ts';
+import { offsetOf } from '../kafka/reading.ts';
 import { type Encoding, FileComparison, LocalFile } from './compare.ts';
 import { Origin } from './origin.ts';
 import { PartitionReader, UnreadableError } from './reader.ts';
@@ -98,7 +99,7 @@ class Verification {
       throw new UnreadableError(`topic ${topic} has ${partitions} partitions: there is no ${none}`);
     for (const partition of wanted) {
       const offset = (which: 'first' | 'end', how = isolation) =>
-        this.#heard(client.offset(topic, partition, which, how, this.#silence.signal));
+        this.#heard(offsetOf(client, topic, partition, which, how, this.#silence.signal));
       const [first, end, high] = [await offset('first'), await offset('end'), await offset('end', 'read_uncommitted')];
       this.#partitions.push({ partition, first, end, open: high - end, missing: 0 });
     }

@@ -43,7 +43,8 @@ async function send(
   writeHeader(header, { ...none, recordsBytes: packed.length, count, codec, time: Date.now() });
   sealHeader(header, packed);
   for (const deadline = Date.now() + 30_000; ; await sleep(50)) {
-    const { errorCode } = await client.produce(topic, partition, { header, body: packed });
+    const link = await client.leader(topic, partition);
+    const { errorCode } = await client.produceOn(link, topic, partition, { header, body: packed });
     if (errorCode === 0) break;
     // The leader of a new topic may not know yet that it is.
     assert.ok([3, 6].includes(errorCode) && Date.now() < deadline, `error ${errorCode}`);
