@@ -12,6 +12,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { abortable } from './backoff.ts';
 import { LinkError } from './errors.ts';
+import { FETCH, FETCH_VERSION, type FetchAnswer, type FetchFields, fetchAnswer, fetchBody } from './fetch-request.ts';
 import { type Api, type Broker, type Connection, kafkajs, quietLogger, type SocketFactory } from './kafkajs.ts';
 import {
   PRODUCE_MAX_VERSION,
@@ -153,14 +154,29 @@ export class Link {
     if (this.error) throw this.error;
     const { apiKeys, requests } = kafkajs();
     const { request, response } = this.#broker.lookupRequest(apiKeys[api]!, requests[api])(body);
+    return (await this.#send(request, (payload) => response.decode(payload))) as T;
+  }
+
+  /** Record batches of one partition, as they are stored. */
+  async fetch(fields: FetchFields): Promise<FetchAnswer> {
+    if (this.error) throw this.error;
+    const buffer = fetchBody(fields);
+    const request = {
+      apiKey: FETCH,
+      apiVersion: FETCH_VERSION,
+      apiName: 'Fetch',
+      // What kafkajs copies out of its own encoders.
+      encode: async () => ({ buf: buffer, buffer, offset: buffer.length }),
+    };
+    return await this.#send(request, async (payload) => fetchAnswer(payload));
+  }
+
+  async #send<T>(request: unknown, decode: (payload: Buffer) => Promise<T>): Promise<T> {
     this.#ask();
     try {
-      const sent = this.#connection.send({
-        request,
-        response: { decode: (payload) => response.decode(payload), parse: async (decoded) => decoded },
-        logResponseError: false,
-      });
-      return (await Promise.race([sent, this.#ended.promise])) as T;
+      const response = { decode, parse: async (decoded: T) => decoded };
+      const sent = this.#connection.send({ request, response, logResponseError: false });
+      return await Promise.race([sent, this.#ended.promise]);
     } catch (error) {
       this.fail(reason(error as Error));
       throw this.error;

@@ -370,7 +370,7 @@ describe('lines', () => {
 
 describe('what this version does not do', () => {
   const refused = (yaml: string, message: string) => check(yaml, yaml, [`${message} is not supported in this version`]);
-  refused('kafka: {delivery: exactly_once}', 'runnel.yaml:1:19: kafka.delivery: exactly_once');
+  refused('statsd: {listen: tcp://127.0.0.1:1}', 'runnel.yaml:1:18: statsd.listen[0]: any listener but udp://');
 });
 
 describe('files', () => {
