@@ -36,6 +36,8 @@ import { sequenceAfter, WINDOW } from './window.ts';
 
 /** How long a transaction takes blocks, milliseconds; at most a quarter of its timeout. */
 const AGE = 1000;
+/** The same of the first one; each takes twice as long as the one before. So a start shows soon that it works. */
+const FIRST_AGE = 100;
 /** The part of the transaction's timeout after which it is ended by us, before the coordinator does. */
 const LATE = 0.8;
 /** How long what was learned of a topic's limit and of the clocks is believed, milliseconds. */
@@ -414,7 +416,7 @@ export class TransactionalSender {
   /** Takes blocks and sends them until the transaction is full or old. */
   async #fill(open: Open): Promise<void> {
     const { topic, room, timeout } = this.#o;
-    const until = open.began + Math.min(AGE, timeout / 4);
+    const until = open.began + Math.min(AGE, timeout / 4, FIRST_AGE * 2 ** Math.min(this.#commits, 10));
     const most = Math.min(room.blocks, this.#most);
     for (;;) {
       if (open.failure) throw open.failure;
