@@ -25,6 +25,7 @@ import { type DataDirLock, lockDataDir } from './lock.ts';
 import { log } from './log.ts';
 import { type HostSource, hostSource } from './sources/host/host.ts';
 import { type StatsdSource, statsdSource } from './sources/statsd/statsd.ts';
+import { fileKey } from './sources/tail/checkpoint.ts';
 import { Positions } from './sources/tail/positions.ts';
 import { type TailSource, tailSource } from './sources/tail/tail.ts';
 import { Spool } from './spool/spool.ts';
@@ -202,6 +203,7 @@ export class Agent {
         this.#superseded.resolve(error);
       },
     });
+    parts.positions.onForget = ({ id }) => this.#exactlyOnce?.forget(fileKey(id));
     pool.onPressure = () => this.#exactlyOnce?.hurry();
   }
 

@@ -50,6 +50,7 @@ const CODES: Readonly<Record<number, readonly [name: string, action: Action]>> =
   47: ['INVALID_PRODUCER_EPOCH', 'identity'],
   48: ['INVALID_TXN_STATE', 'identity'],
   49: ['INVALID_PRODUCER_ID_MAPPING', 'identity'],
+  50: ['INVALID_TRANSACTION_TIMEOUT', 'refused'],
   51: ['CONCURRENT_TRANSACTIONS', 'retry'],
   52: ['TRANSACTION_COORDINATOR_FENCED', 'refresh'],
   53: ['TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'denied'],

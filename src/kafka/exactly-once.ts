@@ -45,6 +45,8 @@ export class ExactlyOnce {
   readonly #senders = new Map<string, TransactionalSender>();
   /** Transactions whose positions may be written and are not settled: their offsets are not before these. */
   readonly #unsettled = new Map<TransactionalSender, bigint>();
+  /** Keys that are of no interest any more: the next transaction says so. */
+  readonly #forgotten = new Set<string>();
   /** Everything before it that will be committed is. */
   #end = 0n;
   #stored: bigint | null = null;
@@ -87,6 +89,7 @@ export class ExactlyOnce {
           this.#unsettled.delete(sender);
           if (next !== null && next > this.#end) this.#end = next;
         },
+        forgotten: this.#forgotten,
         superseded: (error) => this.#supersede(error),
         ...(this.#o.longest_pause !== undefined && { longest_pause: this.#o.longest_pause }),
       });
@@ -109,6 +112,11 @@ export class ExactlyOnce {
       sum.fenced += t.fenced;
     }
     return sum;
+  }
+
+  /** The key is not needed any more; without this the positions topic would keep it for ever. */
+  forget(key: string): void {
+    this.#forgotten.add(key);
   }
 
   /** Somebody waits for memory. */

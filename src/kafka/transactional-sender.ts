@@ -60,6 +60,8 @@ export interface TransactionalSenderOptions {
   /** A transaction's positions are about to be written, are settled, or never will be. */
   began(sender: TransactionalSender): void;
   ended(sender: TransactionalSender, committedTo: bigint | null): void;
+  /** Keys whose positions are to be deleted: taken out when that is committed. */
+  forgotten: Set<string>;
   /** Another process works under the agent id: nothing is sent any more. */
   superseded(error: Superseded): void;
   /** The longest pause between two attempts, milliseconds. */
@@ -209,6 +211,8 @@ export class TransactionalSender {
   #open: Open | null = null;
   /** A commit was asked for, and its answer is not known: where the transaction's positions begin. */
   #ending: bigint | null = null;
+  /** Keys that the open transaction deletes. */
+  #forgetting: string[] = [];
   /** The most blocks of the next transaction: fewer after failures. */
   #most = Number.POSITIVE_INFINITY;
   /** Commit as soon as what is queued is sent: somebody waits for that, or for memory. */
@@ -448,8 +452,10 @@ export class TransactionalSender {
       }
       if (block.checkpoint) latest.set(block.checkpoint.key, block.checkpoint);
     }
+    for (const key of this.#o.forgotten) if (!latest.has(key)) latest.set(key, { key, value: null });
+    this.#forgetting = [...latest.values()].filter(({ value }) => value === null).map(({ key }) => key);
     // Without any the transaction's fate could not be read.
-    if (latest.size === 0) latest.set(topic, { key: `topic/${topic}`, value: {} });
+    if (latest.size === this.#forgetting.length) latest.set(topic, { key: `topic/${topic}`, value: {} });
     const partition = await positions.partition(open.signal);
     this.#o.began(this);
     let base: bigint | null = null;
@@ -542,6 +548,7 @@ export class TransactionalSender {
       for (const { body } of packets) counts.bytes += HEADER_BYTES + body.length;
       this.#queued -= block.body.length;
     }
+    for (const key of this.#forgetting.splice(0)) this.#o.forgotten.delete(key);
     for (const { settled: done } of settled) done();
     this.#o.ended(this, next);
     let held = 0;

@@ -286,6 +286,37 @@ test('what the coordinator ended because it took too long is sent again, by the 
   await lane.check();
 });
 
+for (const arrived of [true, false]) {
+  const what = arrived ? 'that was done and' : 'that never arrived and';
+  test(`the fate of a commit ${what} whose producer is fenced before the answer is read from Kafka`, {
+    skip,
+  }, async (t) => {
+    const topic = `fate-${arrived}`;
+    await createTopic(kafka.brokers, topic);
+    await using lane = await Lane.open(topic);
+    await lane.putMany(5);
+    await lane.drained();
+    // No broker can be made to do that at a given moment: the answer is lost, and the coordinator ends the transaction.
+    const { end } = Transactions.prototype;
+    let unanswered = 3;
+    t.mock.method(Transactions.prototype, 'end', async function (this: Transactions, ...args: Parameters<typeof end>) {
+      const [, commit, signal] = args;
+      if (commit && unanswered-- > 0) {
+        if (arrived) await end.call(this, ...args);
+        await new Transactions(lane.client, { transactionalId: this.id, timeout: 10_000 }).init(signal);
+      }
+      await end.call(this, ...args);
+    });
+    for (let round = 0; round < 3; round++) {
+      await lane.putMany(5);
+      await lane.drained();
+    }
+    const { aborts, fenced } = lane.sender.transactions;
+    assert.deepEqual({ aborts, fenced }, { aborts: arrived ? 0 : 3, fenced: 3 });
+    await lane.check();
+  });
+}
+
 test('an open transaction is aborted at a stop, so that it hides nothing', { skip }, async () => {
   await createTopic(kafka.brokers, 'stopped');
   {

@@ -10,9 +10,13 @@ import { blank, type Generation } from './journal.ts';
 
 const PREFIX = 'file/';
 
+export function fileKey(id: string): string {
+  return `${PREFIX}${id}`;
+}
+
 export function fileCheckpoint(generation: Generation): Checkpoint {
   const { id, seen: _, ...rest } = generation;
-  return { key: `${PREFIX}${id}`, value: JSON.parse(JSON.stringify(rest, withText)) };
+  return { key: fileKey(id), value: JSON.parse(JSON.stringify(rest, withText)) };
 }
 
 /** Null: it is no file's, or says nothing that could be used. */

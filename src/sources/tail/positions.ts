@@ -32,6 +32,8 @@ export class Positions {
   #timer: NodeJS.Timeout | undefined;
   #failed = false;
   #closed = false;
+  /** Told of each generation that is forgotten. */
+  onForget: ((generation: Generation) => void) | null = null;
 
   private constructor(journal: JournalFile) {
     this.#journal = journal;
@@ -140,6 +142,7 @@ export class Positions {
     this.#sized.delete(generation);
     this.#unindex(generation);
     if (!this.#created.delete(generation)) this.#forgotten.add(number);
+    this.onForget?.(generation);
     this.#schedule();
   }
 
