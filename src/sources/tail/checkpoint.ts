@@ -7,7 +7,6 @@
 import type { Checkpoint } from '../../core/block.ts';
 import { blank, type Generation } from './journal.ts';
 
-
 const PREFIX = 'file/';
 
 export function fileKey(id: string): string {

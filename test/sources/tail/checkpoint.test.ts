@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileCheckpoint, generationOf } from '../../../src/sources/tail/checkpoint.ts';
-import type { Generation } from '../../../src/sources/tail/journal.ts';
-import { blank, Positions } from '../../../src/sources/tail/positions.ts';
+import { blank, type Generation } from '../../../src/sources/tail/journal.ts';
+import { Positions } from '../../../src/sources/tail/positions.ts';
 
 function generation(id: string, more: Partial<Generation> = {}): Generation {
   const known = {
