@@ -5,6 +5,9 @@
  *   other stream, brokers          lane spool/<topic> -> spool partition -> drain -> Sender -> Kafka
  *   no brokers                     lane spool/<topic> -> spool partition (the local log)
  *
+ * With `kafka.delivery: exactly_once` the Sender is the topic's transactional one, for all of its partitions and for the
+ * drain, and nothing is sent or read before it is known what was committed.
+ *
  * What the spool holds of a topic goes before the fresh lines of the same topic, so a file's order holds when brokers
  * are configured after a time without.
  */
@@ -16,11 +19,15 @@ import { Lane } from './core/lane.ts';
 import { MAX_BLOCK_BYTES, type Pool } from './core/pool.ts';
 import type { KafkaClient } from './kafka/client.ts';
 import { compress } from './kafka/codecs.ts';
+import type { ExactlyOnce } from './kafka/exactly-once.ts';
 import { partitionFor } from './kafka/murmur2.ts';
+import type { Committed } from './kafka/positions-topic.ts';
 import { Sender, type SenderOptions, type SenderStatus } from './kafka/sender.ts';
 import type { Kernel } from './kernel/kernel.ts';
 import { log } from './log.ts';
-import { drain, type SpoolIdentity } from './spool/drain.ts';
+import { generationOf } from './sources/tail/checkpoint.ts';
+import type { Positions } from './sources/tail/positions.ts';
+import { type DrainOptions, drain, type SpoolIdentity } from './spool/drain.ts';
 import { SpoolOutlet } from './spool/outlet.ts';
 import type { Spool } from './spool/spool.ts';
 
@@ -35,6 +42,8 @@ export interface DeliveryParts {
   spool: Spool;
   /** Null: no brokers are configured. */
   client: KafkaClient | null;
+  /** Null: at least once is enough. */
+  exactlyOnce: ExactlyOnce | null;
 }
 
 /** What was sent to a topic and partition. */
@@ -69,6 +78,11 @@ export class Delivery {
     if (parts.client) for (const { topic } of parts.spool.partitions()) this.#drain(topic);
   }
 
+  /** Resolves when it is known how far the files of this topic are committed. Rejects when the signal aborts. */
+  async known(topic: string, signal: AbortSignal): Promise<void> {
+    await this.#p.exactlyOnce?.sender(topic).ready(signal);
+  }
+
   laneOf(stream: Stream): Lane | Promise<Lane> {
     const { client } = this.#p;
     return client && stream.replayable ? this.#direct(client, stream) : this.#spooled(stream.topic);
@@ -85,7 +99,9 @@ export class Delivery {
     const name = `${stream.topic}/${partition}`;
     let lane = this.#lanes.get(name);
     if (!lane) {
-      const sender = this.#sender(client, { topic: stream.topic, partition });
+      const { exactlyOnce } = this.#p;
+      const target = { topic: stream.topic, partition };
+      const sender = exactlyOnce?.sender(stream.topic).outlet(partition) ?? this.#sender(client, target);
       const backlog = this.#backlogs.get(stream.topic);
       lane = this.#lane(stream.topic, stream.topic, backlog ? new Behind(backlog, sender) : sender, { final: true });
       this.#lanes.set(name, lane);
@@ -131,23 +147,29 @@ export class Delivery {
 
   /** Sends what the spool holds of a topic, oldest first, and goes on as more is written. */
   #drain(topic: string): void {
-    const { client, spool, accounts } = this.#p;
+    const { client, spool, accounts, exactlyOnce } = this.#p;
     const partition = spool.partition(topic);
     const backlog = Promise.withResolvers<void>();
     this.#backlogs.set(topic, backlog.promise);
-    const draining = drain(partition, {
-      signal: this.#stop.signal,
+    const { signal } = this.#stop;
+    const options: DrainOptions = {
+      signal,
+      exactly: exactlyOnce !== null,
       caughtUp: backlog.resolve,
       sender: async (key: string, identity: SpoolIdentity) => {
         const partition = await this.#target(client!, topic, key);
+        if (exactlyOnce) return exactlyOnce.sender(topic).outlet(partition);
         return this.#sender(client!, { topic, partition, ...identity });
       },
       onForwarded: (weights) => {
         for (const [input, items] of weights) accounts.of(input).forwarded += items;
       },
-    });
+    };
+    const draining = this.known(topic, signal).then(() => drain(partition, options));
     this.#drains.push(draining);
-    draining.catch((error: Error) => log.error(`cannot drain the spool of ${topic}: ${error.message}`));
+    draining.catch((error: Error) => {
+      if (!signal.aborted) log.error(`cannot drain the spool of ${topic}: ${error.message}`);
+    });
   }
 
   /** What is packed and not safe yet, by input; what the spool holds is counted apart. */
@@ -168,8 +190,11 @@ export class Delivery {
       const before = sent.get(`${topic}/${partition}`);
       sent.set(`${topic}/${partition}`, { topic, partition, ...(before ? added(before, now) : now) });
     }
+    for (const [topic, sender] of this.#p.exactlyOnce?.senders() ?? []) {
+      for (const status of sender.status()) sent.set(`${topic}/${status.partition}`, { topic, ...status });
+    }
     for (const topic of this.#asked) {
-      if (this.#senders.some((s) => s.topic === topic)) continue;
+      if (this.#p.exactlyOnce || this.#senders.some((s) => s.topic === topic)) continue;
       const problem = this.#p.client?.topicError(topic);
       if (problem)
         sent.set(topic, { topic, partition: 0, ...NOTHING_SENT, error: `${problem.problem}: ${problem.detail}` });
@@ -197,6 +222,7 @@ export class Delivery {
    * What is not by then stays where it can be read again.
    */
   async close(deadline: AbortSignal): Promise<void> {
+    this.#p.exactlyOnce?.finish();
     const lanes = [...this.#lanes.values()].map((lane) => lane.drain(deadline));
     await Promise.allSettled(lanes);
     // With Kafka away it is safe where it is, and nobody has to wait.
@@ -205,8 +231,26 @@ export class Delivery {
     }
     this.#countLost();
     this.#stop.abort();
-    await Promise.allSettled(this.#senders.map(({ sender }) => sender.stop()));
+    await Promise.allSettled([...this.#senders.map(({ sender }) => sender.stop()), this.#p.exactlyOnce?.stop()]);
     await Promise.allSettled(this.#drains);
+  }
+}
+
+/** What another process of this agent had committed, and data_dir does not have, counts from now on. */
+export async function restoreCommitted(
+  committed: Committed,
+  { positions, spool, accounts }: { positions: Positions; spool: Spool; accounts: Accounts },
+): Promise<void> {
+  const generations = [...committed].flatMap(([key, value]) => (value && generationOf(key, value)) ?? []);
+  positions.restore(generations);
+  await positions.written();
+  for (const partition of spool.partitions()) {
+    const value = committed.get(`spool/${partition.topic}`);
+    if (!value) continue;
+    await partition.forward(String(value.spool), Number(value.acknowledged), (passed) => {
+      // The other process has counted them as forwarded.
+      for (const [input, items] of passed) accounts.of(input).recovered -= items;
+    });
   }
 }
 

@@ -16,6 +16,14 @@ export interface Mark {
   weight: number;
 }
 
+/** How far something is when a block is safe, for whoever keeps that beside the blocks (see kafka/positions-topic.ts). */
+export interface Checkpoint {
+  /** `file/<id>`, `spool/<topic>`. */
+  key: string;
+  /** What is needed to go on from there; null: the key is no longer of interest. */
+  value: Record<string, unknown> | null;
+}
+
 export interface Block {
   readonly topic: string;
   readonly key: string;
@@ -29,6 +37,8 @@ export interface Block {
   /** When it was opened, milliseconds since the epoch: base and max timestamp of the batch. */
   readonly time: number;
   readonly marks: readonly Mark[];
+  /** Beside what its streams say. */
+  readonly checkpoint?: Checkpoint;
 }
 
 /** Where a lane's blocks go: Kafka, or the spool. */

@@ -19,7 +19,7 @@ import {
 } from './errors.ts';
 import type { Fetch, FetchAnswer, Isolation } from './fetch-request.ts';
 import type { Link } from './link.ts';
-import { type Address, Links, parseAddress } from './links.ts';
+import { type Address, Links, type Purpose, parseAddress } from './links.ts';
 import type { ProduceAnswer } from './produce-request.ts';
 import type { SaslConfig, TlsConfig } from './security.ts';
 import { Topic, type TopicAnswer, TopicError, type TopicProblem } from './topics.ts';
@@ -31,6 +31,8 @@ const PRODUCE_TIMEOUT = 10_000;
 const METADATA_MAX_AGE = 300_000;
 const CREATE_TIMEOUT = 10_000;
 const TOPIC_RESOURCE = 2;
+/** A kind of coordinator; the other one is of consumer groups. */
+const TRANSACTION = 1;
 /** A connection that comes and goes is reported this often, milliseconds. */
 const SAY_AGAIN = 60_000;
 
@@ -50,6 +52,8 @@ export interface KafkaClientOptions {
   quiet?: boolean;
   /** The longest pause between two attempts, milliseconds. */
   longest_pause?: number;
+  /** Settings of topics, other than the brokers' defaults, with which they are created. */
+  topic_settings?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 export interface Producer {
@@ -61,6 +65,7 @@ export interface Producer {
 interface Metadata {
   brokers: { nodeId: number; host: string; port: number }[];
   controllerId: number;
+  clusterId?: string | null;
   topicMetadata: TopicAnswer[];
 }
 
@@ -72,6 +77,7 @@ export class KafkaClient {
   readonly #closing = new AbortController();
   readonly #links: Links;
   #controller = -1;
+  #clusterId: string | null = null;
   #connected = false;
   #error: string | null = null;
   #probing: Promise<void> | null = null;
@@ -102,6 +108,11 @@ export class KafkaClient {
   /** Why there is no connection. */
   get error(): string | null {
     return this.#connected ? null : this.#error;
+  }
+
+  /** The cluster's own id; null before the first answer, and where it has none. */
+  get clusterId(): string | null {
+    return this.#clusterId;
   }
 
   /** How long the brokers asked to wait, in seconds. */
@@ -137,7 +148,7 @@ export class KafkaClient {
   }
 
   /** The link to the partition's leader; waits until there is one. */
-  leader(topic: string, partition: number, signal?: AbortSignal): Promise<Link> {
+  leader(topic: string, partition: number, signal?: AbortSignal, purpose: Purpose = 'produce'): Promise<Link> {
     return this.#until(this.#signal(signal), async (signal) => {
       const t = await this.#topic(topic, signal);
       if (t.problem !== null) throw new TopicError(t);
@@ -148,7 +159,7 @@ export class KafkaClient {
         throw new TopicError(t);
       }
       try {
-        return await this.#links.to(address, 'produce', signal);
+        return await this.#links.to(address, purpose, signal);
       } catch (error) {
         signal.throwIfAborted();
         // Others may lead other partitions: whether Kafka is there at all is seen when metadata is asked for again.
@@ -251,14 +262,37 @@ export class KafkaClient {
     });
   }
 
+  /**
+   * The link to the broker that coordinates this id's transactions; waits until there is one. Rejects with a BrokerError
+   * when the right to the id is missing.
+   */
+  coordinator(transactionalId: string, signal?: AbortSignal): Promise<Link> {
+    return this.#until(this.#signal(signal), async (signal) => {
+      const link = await this.#anyLink(signal);
+      const { errorCode, errorMessage, coordinator } = await link.request<{
+        errorCode: number;
+        errorMessage: string | null;
+        coordinator: Address;
+      }>('GroupCoordinator', { groupId: transactionalId, coordinatorType: TRANSACTION });
+      if (errorCode !== 0) throw new BrokerError('cannot find the transactions coordinator', errorCode, errorMessage);
+      return await this.#links.to({ host: coordinator.host, port: coordinator.port }, 'admin', signal);
+    });
+  }
+
   /** Creates a topic with the brokers' default partitions and replicas, once. Rejects where that is refused. */
   async createTopic(topic: string, signal?: AbortSignal): Promise<void> {
     const s = this.#signal(signal);
     const controller = this.#nodes.get(this.#controller);
     const link = controller ? await this.#links.to(controller, 'admin', s) : await this.#anyLink(s);
+    const settings = this.#o.topic_settings?.[topic] ?? {};
+    const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
     const answer = await link.request<{ topicErrors: { errorCode: number; errorMessage: string | null }[] }>(
       'CreateTopics',
-      { topics: [{ topic, numPartitions: -1, replicationFactor: -1 }], validateOnly: false, timeout: CREATE_TIMEOUT },
+      {
+        topics: [{ topic, numPartitions: -1, replicationFactor: -1, configEntries }],
+        validateOnly: false,
+        timeout: CREATE_TIMEOUT,
+      },
     );
     const { errorCode, errorMessage } = answer.topicErrors[0] ?? { errorCode: -1, errorMessage: null };
     if (errorCode !== 0 && actionFor(errorCode) !== 'done') {
@@ -357,6 +391,7 @@ export class KafkaClient {
     if (metadata.brokers.length > 0) this.#nodes.clear();
     for (const { nodeId, host, port } of metadata.brokers) this.#nodes.set(nodeId, { host, port });
     this.#controller = metadata.controllerId;
+    this.#clusterId = metadata.clusterId ?? null;
     this.#answered();
     this.#age();
     for (const answer of metadata.topicMetadata) {

@@ -12,7 +12,9 @@ import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, stat
 import { randomBytes } from '../../builtin.ts';
 import type { Account } from '../../core/account.ts';
 import type { Batch, Stream } from '../../core/batch.ts';
+import type { Checkpoint } from '../../core/block.ts';
 import type { Envelope } from '../../core/envelope.ts';
+import { fileCheckpoint } from './checkpoint.ts';
 import { type LogInput, logEnvelope, type Origin, partitionKey } from './envelope.ts';
 import { digest, inodeKey, MARKER_BYTES, NOTHING, type Prefix } from './identity.ts';
 import { blank, type Generation } from './journal.ts';
@@ -101,6 +103,17 @@ export class FileStream implements Stream {
   /** When the oldest batch in flight was read, by `performance.now()`. */
   get oldest(): number | undefined {
     return this.#flying[0]?.time;
+  }
+
+  checkpoint(position: number): Checkpoint {
+    const g = this.generation;
+    let { marker, markedAt } = g;
+    for (const flying of this.#flying) {
+      if (flying.end > position) break;
+      marker = flying.marker;
+      markedAt = flying.end;
+    }
+    return fileCheckpoint({ ...g, position, marker, markedAt });
   }
 
   settled(position: number): void {
