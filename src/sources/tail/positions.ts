@@ -121,6 +121,13 @@ export class Positions {
     this.#schedule();
   }
 
+  /** What its file entry says has changed. */
+  described(generation: Generation): void {
+    if (!this.#numbers.has(generation)) return;
+    this.#created.add(generation);
+    this.#schedule();
+  }
+
   /** Its position, or what identifies it, has changed. */
   moved(generation: Generation): void {
     if (!this.#numbers.has(generation)) return;
