@@ -15,15 +15,18 @@ import { Accounts } from './core/account.ts';
 import type { Source } from './core/pipeline.ts';
 import { Pool } from './core/pool.ts';
 import { Router } from './core/router.ts';
-import { Delivery } from './delivery.ts';
+import { Delivery, restoreCommitted } from './delivery.ts';
 import { Identity } from './identity.ts';
 import { KafkaClient } from './kafka/client.ts';
+import { ExactlyOnce } from './kafka/exactly-once.ts';
+import { POSITIONS_SETTINGS } from './kafka/positions-topic.ts';
 import { Windows } from './kafka/windows.ts';
 import { Kernel } from './kernel/kernel.ts';
 import { type DataDirLock, lockDataDir } from './lock.ts';
 import { log } from './log.ts';
 import { type HostSource, hostSource } from './sources/host/host.ts';
 import { type StatsdSource, statsdSource } from './sources/statsd/statsd.ts';
+import { fileKey } from './sources/tail/checkpoint.ts';
 import { Positions } from './sources/tail/positions.ts';
 import { type TailSource, tailSource } from './sources/tail/tail.ts';
 import { Spool } from './spool/spool.ts';
@@ -38,6 +41,10 @@ export interface AgentOptions extends LocatedConfig {
 const KEEP_MS = 1000;
 /** Connections that are asked to close are not waited for longer than this after the drain. */
 const CLOSE_MS = 1000;
+/** A transaction holds at most this many bytes, compressed. */
+const TRANSACTION_BYTES = 8_000_000;
+/** An agent whose work another one has taken over waits for its local log only. */
+const SUPERSEDED_STOP_MS = 1000;
 /** How often the books are checked without being asked. */
 const AUDIT_MS = 10_000;
 
@@ -53,6 +60,9 @@ export class Agent {
   #spool!: Spool;
   #positions!: Positions;
   #client: KafkaClient | null = null;
+  #exactlyOnce: ExactlyOnce | null = null;
+  readonly #superseded = Promise.withResolvers<Error>();
+  #isSuperseded = false;
   #router!: Router;
   #delivery!: Delivery;
   #tails: TailSource[] = [];
@@ -86,6 +96,11 @@ export class Agent {
     return this.#admin?.address ?? null;
   }
 
+  /** Resolves with the reason when the agent must end because another one does its work. */
+  get superseded(): Promise<Error> {
+    return this.#superseded.promise;
+  }
+
   async #build(): Promise<void> {
     const { config, isSet } = this.#o;
     const { kafka, data_dir, host, tags, metrics } = config;
@@ -102,7 +117,11 @@ export class Agent {
     this.#spool = await Spool.open(join(data_dir, 'spool'), config.spool, (input, records, bytes, reason) =>
       accounts.of(input).drop(reason, records, bytes),
     );
-    if (kafka.brokers.length > 0) this.#client = new KafkaClient(kafka);
+    if (kafka.brokers.length > 0) {
+      const topic_settings = { [positionsTopic(config)]: POSITIONS_SETTINGS };
+      this.#client = new KafkaClient({ ...kafka, topic_settings });
+      if (kafka.delivery === 'exactly_once') await this.#openExactlyOnce(this.#client, pool, identity.agentId);
+    }
     const windows = await Windows.open(data_dir, accounts);
     this.#delivery = new Delivery({
       config,
@@ -112,6 +131,7 @@ export class Agent {
       spool: this.#spool,
       windows,
       client: this.#client,
+      exactlyOnce: this.#exactlyOnce,
     });
     this.#router = new Router({
       pool,
@@ -165,6 +185,34 @@ export class Agent {
     }
   }
 
+  async #openExactlyOnce(client: KafkaClient, pool: Pool, agentId: string): Promise<void> {
+    const { config } = this.#o;
+    const parts = { positions: this.#positions, spool: this.#spool, accounts: this.#accounts };
+    const { bytes, blocks } = pool.holdable;
+    // Without compression a block holds a slot until it is settled, else only its compressed bytes.
+    const packed = config.kafka.compression === 'none';
+    this.#exactlyOnce = await ExactlyOnce.open(client, {
+      agentId,
+      dataDir: config.data_dir,
+      host: config.host,
+      topic: positionsTopic(config),
+      timeout: config.kafka.transaction_timeout,
+      room: packed
+        ? { bytes: TRANSACTION_BYTES, blocks }
+        : { bytes: Math.min(TRANSACTION_BYTES, bytes), blocks: Number.POSITIVE_INFINITY },
+      lost: parts.positions.lost,
+      restore: (committed) => restoreCommitted(committed, parts),
+      sync: async () => (await parts.positions.sync()) && (await parts.spool.syncStates()),
+      superseded: (error) => {
+        this.#isSuperseded = true;
+        this.#trouble('superseded', error.message);
+        this.#superseded.resolve(error);
+      },
+    });
+    parts.positions.onForget = ({ id }) => this.#exactlyOnce?.forget(fileKey(id));
+    pool.onPressure = () => this.#exactlyOnce?.hurry();
+  }
+
   async #run(): Promise<void> {
     const { telemetry, tags } = this.#o.config;
     if (telemetry.statsd !== undefined) {
@@ -175,7 +223,15 @@ export class Agent {
     this.#start('statsd', this.#statsd);
     await this.#statsd.ready;
     this.#start('host', this.#host);
-    for (const tail of this.#tails) this.#start(`logs ${tail.name}`, tail);
+    for (const [i, tail] of this.#tails.entries()) {
+      const { topic } = this.#o.config.logs[i]!;
+      this.#start(`logs ${tail.name}`, {
+        run: async (output, signal) => {
+          await this.#delivery.known(topic, signal);
+          await tail.run(output, signal);
+        },
+      });
+    }
     this.#healthy = true;
     this.#audit = setInterval(() => this.#checkBooks(), AUDIT_MS).unref();
     // Before there is anything to send, so that the status says whether Kafka is there. It gives up only when it stops.
@@ -213,6 +269,7 @@ export class Agent {
       delivery: this.#delivery,
       spool: this.#spool,
       client: this.#client,
+      exactlyOnce: this.#exactlyOnce,
       tails: this.#tails,
       statsd: this.#statsd,
       host: this.#host,
@@ -226,10 +283,12 @@ export class Agent {
     clearInterval(this.#audit);
     this.#stop.abort(new Error('the agent stops'));
     const { shutdown_timeout } = this.#o.config;
-    const deadline = AbortSignal.timeout(shutdown_timeout - Math.min(KEEP_MS, Math.floor(shutdown_timeout / 4)));
+    const limit = shutdown_timeout - Math.min(KEEP_MS, Math.floor(shutdown_timeout / 4));
+    const deadline = AbortSignal.timeout(this.#isSuperseded ? Math.min(SUPERSEDED_STOP_MS, limit) : limit);
     const expired = new Promise<void>((resolve) => deadline.addEventListener('abort', () => resolve(), { once: true }));
     await Promise.race([Promise.allSettled(this.#running), expired]);
     await this.#delivery?.close(deadline);
+    await this.#exactlyOnce?.close();
     await this.#positions?.close();
     await this.#spool?.close();
     await Promise.race([
@@ -238,4 +297,8 @@ export class Agent {
     ]);
     this.#lock.release();
   }
+}
+
+function positionsTopic({ kafka }: LocatedConfig['config']): string {
+  return `${kafka.topic_prefix}.positions`;
 }

@@ -5,27 +5,35 @@
  *   other stream, brokers          lane spool/<topic> -> spool partition -> drain -> Sender -> Kafka
  *   no brokers                     lane spool/<topic> -> spool partition (the local log)
  *
+ * With `kafka.delivery: exactly_once` the Sender is the topic's transactional one, for all of its partitions and for the
+ * drain, and nothing is sent or read before it is known what was committed.
+ *
  * What was in flight when the agent was stopped goes first, then what the spool holds of a topic, then its fresh lines:
  * so a file's order holds over restarts, and when brokers are configured after a time without.
  */
 import type { Config } from './config/config.ts';
 import type { Accounts } from './core/account.ts';
 import type { Stream } from './core/batch.ts';
-import type { Block, Outlet, Settled } from './core/block.ts';
+import { Behind } from './core/behind.ts';
+import type { Outlet } from './core/block.ts';
 import { Lane } from './core/lane.ts';
 import { MAX_BLOCK_BYTES, type Pool } from './core/pool.ts';
 import { abortable } from './kafka/backoff.ts';
 import type { KafkaClient } from './kafka/client.ts';
 import { compress } from './kafka/codecs.ts';
 import { DeadLetters } from './kafka/dead-letter.ts';
+import type { ExactlyOnce } from './kafka/exactly-once.ts';
 import { partitionFor } from './kafka/murmur2.ts';
+import type { Committed } from './kafka/positions-topic.ts';
 import { Sender, type SenderOptions } from './kafka/sender.ts';
 import { added, NOTHING_SENT, type SenderStatus } from './kafka/tally.ts';
 import type { SavedWindow } from './kafka/window-file.ts';
 import type { Windows } from './kafka/windows.ts';
 import type { Kernel } from './kernel/kernel.ts';
 import { log } from './log.ts';
-import { drain, type SpoolIdentity } from './spool/drain.ts';
+import { generationOf } from './sources/tail/checkpoint.ts';
+import type { Positions } from './sources/tail/positions.ts';
+import { type DrainOptions, drain, type SpoolIdentity } from './spool/drain.ts';
 import { SpoolOutlet } from './spool/outlet.ts';
 import type { Spool } from './spool/spool.ts';
 
@@ -41,6 +49,8 @@ export interface DeliveryParts {
   windows: Windows;
   /** Null: no brokers are configured. */
   client: KafkaClient | null;
+  /** Null: at least once is enough. */
+  exactlyOnce: ExactlyOnce | null;
 }
 
 /** What was sent to a topic and partition. */
@@ -84,6 +94,11 @@ export class Delivery {
     if (parts.client) for (const { topic } of parts.spool.partitions()) this.#drain(topic);
   }
 
+  /** Resolves when it is known how far the files of this topic are committed. Rejects when the signal aborts. */
+  async known(topic: string, signal: AbortSignal): Promise<void> {
+    await this.#p.exactlyOnce?.sender(topic).ready(signal);
+  }
+
   laneOf(stream: Stream): Lane | Promise<Lane> {
     const { client } = this.#p;
     return client && stream.replayable ? this.#straight(client, stream) : this.#spooled(stream.topic);
@@ -107,7 +122,8 @@ export class Delivery {
     const name = `${stream.topic}/${partition}`;
     let lane = this.#lanes.get(name);
     if (!lane) {
-      const sender = this.#senderOf(client, stream.topic, partition);
+      const exactly = this.#p.exactlyOnce?.sender(stream.topic).outlet(partition);
+      const sender = exactly ?? this.#senderOf(client, stream.topic, partition);
       const before = this.#before(stream.topic, partition);
       lane = this.#lane(stream.topic, stream.topic, before ? new Behind(before, sender) : sender, { final: true });
       this.#lanes.set(name, lane);
@@ -195,23 +211,29 @@ export class Delivery {
 
   /** Sends what the spool holds of a topic, oldest first, and goes on as more is written. */
   #drain(topic: string): void {
-    const { client, spool, accounts } = this.#p;
+    const { client, spool, accounts, exactlyOnce } = this.#p;
     const partition = spool.partition(topic);
     const backlog = Promise.withResolvers<void>();
     this.#backlogs.set(topic, backlog.promise);
-    const draining = drain(partition, {
-      signal: this.#stop.signal,
+    const { signal } = this.#stop;
+    const options: DrainOptions = {
+      signal,
+      exactly: exactlyOnce !== null,
       caughtUp: backlog.resolve,
       sender: async (key: string, identity: SpoolIdentity) => {
         const partition = await this.#target(client!, topic, key);
         const earlier = this.#earlier.get(`${topic}/${partition}`);
-        if (earlier) await abortable(earlier.done, this.#stop.signal);
+        if (earlier) await abortable(earlier.done, signal);
+        if (exactlyOnce) return exactlyOnce.sender(topic).outlet(partition);
         return this.#sender(client!, { topic, partition, ...identity });
       },
       onForwarded: (weights, refused) => accounts.forward(weights, refused),
-    });
+    };
+    const draining = this.known(topic, signal).then(() => drain(partition, options));
     this.#drains.push(draining);
-    draining.catch((error: Error) => log.error(`cannot drain the spool of ${topic}: ${error.message}`));
+    draining.catch((error: Error) => {
+      if (!signal.aborted) log.error(`cannot drain the spool of ${topic}: ${error.message}`);
+    });
   }
 
   /** What is packed and not safe yet, by input; what the spool holds is counted apart. */
@@ -233,8 +255,11 @@ export class Delivery {
       const before = sent.get(`${topic}/${partition}`);
       sent.set(`${topic}/${partition}`, { topic, partition, ...(before ? added(before, now) : now) });
     }
+    for (const [topic, sender] of this.#p.exactlyOnce?.senders() ?? []) {
+      for (const status of sender.status()) sent.set(`${topic}/${status.partition}`, { topic, ...status });
+    }
     for (const topic of this.#asked) {
-      if (this.#senders.some((s) => s.topic === topic)) continue;
+      if (this.#p.exactlyOnce || this.#senders.some((s) => s.topic === topic)) continue;
       const problem = this.#p.client?.topicError(topic);
       if (problem)
         sent.set(topic, { ...NOTHING_SENT, topic, partition: 0, error: `${problem.problem}: ${problem.detail}` });
@@ -262,6 +287,7 @@ export class Delivery {
    * is on its way then is kept, so that it is not sent twice; all else stays where it can be read again.
    */
   async close(deadline: AbortSignal): Promise<void> {
+    this.#p.exactlyOnce?.finish();
     const lanes = [...this.#lanes.values()].map((lane) => lane.drain(deadline));
     await Promise.allSettled(lanes);
     // With Kafka away it is safe where it is, and nobody has to wait.
@@ -272,28 +298,26 @@ export class Delivery {
     }
     this.#countLost();
     this.#stop.abort();
-    await Promise.allSettled(this.#senders.map(({ sender }) => sender.stop()));
+    await Promise.allSettled([...this.#senders.map(({ sender }) => sender.stop()), this.#p.exactlyOnce?.stop()]);
     await Promise.all([...this.#direct.values()].map((sender) => this.#p.windows.keep(sender)));
     await Promise.allSettled(this.#drains);
   }
 }
 
-/** An outlet behind what has to be sent before. */
-class Behind implements Outlet {
-  readonly #backlog: Promise<unknown>;
-  readonly #outlet: Outlet;
-
-  constructor(backlog: Promise<unknown>, outlet: Outlet) {
-    this.#backlog = backlog;
-    this.#outlet = outlet;
-  }
-
-  async put(block: Block, settled: Settled): Promise<void> {
-    await this.#backlog;
-    await this.#outlet.put(block, settled);
-  }
-
-  drained(signal: AbortSignal): Promise<void> {
-    return this.#outlet.drained(signal);
+/** What another process of this agent had committed, and data_dir does not have, counts from now on. */
+export async function restoreCommitted(
+  committed: Committed,
+  { positions, spool, accounts }: { positions: Positions; spool: Spool; accounts: Accounts },
+): Promise<void> {
+  const generations = [...committed].flatMap(([key, value]) => (value && generationOf(key, value)) ?? []);
+  positions.restore(generations);
+  await positions.written();
+  for (const partition of spool.partitions()) {
+    const value = committed.get(`spool/${partition.topic}`);
+    if (!value) continue;
+    await partition.forward(String(value.spool), Number(value.acknowledged), (passed) => {
+      // The other process has counted them as forwarded.
+      for (const [input, items] of passed) accounts.of(input).recovered -= items;
+    });
   }
 }

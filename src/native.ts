@@ -1,5 +1,5 @@
 /**
- * What Node does not have, called in libc: file locks, datagrams by the batch, forced socket buffers, notifications to
+ * What Node does not have, called in libc: file locks, holes in files, datagrams by the batch, forced socket buffers, notifications to
  * systemd. The one door to koffi, which is loaded at the first use; where it cannot be loaded `nativeAvailable` is false
  * and callers do without. Numbers and layouts are those of 64-bit Linux (x64 and arm64 agree); flock works on macOS too.
  */
@@ -63,6 +63,30 @@ export function tryLock(fd: number): boolean {
   const errno = c.errno();
   if (errno === (process.platform === 'darwin' ? 35 : 11)) return false;
   throw new Error(`cannot lock: ${getSystemErrorMessage(-errno)}`);
+}
+
+/** Linux and macOS number them the other way round. */
+const SEEK_DATA = process.platform === 'darwin' ? 4 : 3;
+const SEEK_HOLE = process.platform === 'darwin' ? 3 : 4;
+const ENXIO = 6;
+
+/** lseek(2): where the first hole at or after `from` begins; the file's end counts as one. Null: it cannot be told. */
+export function seekHole(fd: number, from: number): number | null {
+  return seek(fd, from, SEEK_HOLE);
+}
+
+/** lseek(2): where the first data at or after `from` begins; infinite where there is none. Null: it cannot be told. */
+export function seekData(fd: number, from: number): number | null {
+  return seek(fd, from, SEEK_DATA);
+}
+
+/** It moves the descriptor's own position, which nothing here reads at. */
+function seek(fd: number, from: number, whence: number): number | null {
+  const c = load();
+  if (!c) return null;
+  const at = Number(c.call('int64_t lseek(int, int64_t, int)')(fd, from, whence));
+  if (at >= 0) return at;
+  return c.errno() === ENXIO ? Number.POSITIVE_INFINITY : null;
 }
 
 const AF_UNIX = 1;

@@ -6,6 +6,7 @@ import type { Accounts } from './core/account.ts';
 import type { Router } from './core/router.ts';
 import type { Delivery } from './delivery.ts';
 import type { KafkaClient } from './kafka/client.ts';
+import type { ExactlyOnce } from './kafka/exactly-once.ts';
 import type { HostSource } from './sources/host/host.ts';
 import type { StatsdSource } from './sources/statsd/statsd.ts';
 import type { TailSource } from './sources/tail/tail.ts';
@@ -22,6 +23,7 @@ export interface StatusParts {
   delivery: Delivery;
   spool: Spool;
   client: KafkaClient | null;
+  exactlyOnce: ExactlyOnce | null;
   tails: readonly TailSource[];
   statsd: StatsdSource;
   host: HostSource;
@@ -85,6 +87,7 @@ export function buildStatus(parts: StatusParts): Status {
       last_ack_seconds: acks.length > 0 ? round((Date.now() - Math.max(...acks)) / 1000) : null,
       retries: sum(topics, ({ retries }) => retries),
       throttled_seconds: sum(topics, ({ throttled_seconds }) => throttled_seconds),
+      transactions: parts.exactlyOnce?.status ?? null,
     },
     topics: topics.map(({ topic, partition, records, bytes, in_flight, error }) => {
       return { topic, partition, records, bytes, in_flight, error };

@@ -193,6 +193,18 @@ export function figures(s: Status): Figure[] {
   gauge('kafka_last_ack_seconds', 'Age of the last acknowledgement.', [], [[s.kafka.last_ack_seconds]]);
   counter('kafka_retries', 'Requests that were sent again.', [], [[s.kafka.retries]]);
   counter('kafka_throttled_seconds', 'How long brokers made the agent wait.', [], [[s.kafka.throttled_seconds]]);
+  if (s.kafka.transactions) {
+    const { open_seconds, commits, aborts, fenced } = s.kafka.transactions;
+    gauge('kafka_transaction_open_seconds', 'Age of the oldest open transaction.', [], [[open_seconds ?? 0]]);
+    counter('kafka_transaction_commits', 'Transactions committed.', [], [[commits]]);
+    counter(
+      'kafka_transaction_aborts',
+      'Transactions that ended without a commit and were sent again.',
+      [],
+      [[aborts]],
+    );
+    counter('kafka_transaction_fenced', 'Of them, those that Kafka ended because they took too long.', [], [[fenced]]);
+  }
   const topic = ['topic', 'partition'];
   counter(
     'topic_records',

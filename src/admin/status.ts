@@ -61,6 +61,16 @@ export interface TopicStatus {
   error: string | null;
 }
 
+export interface TransactionsStatus {
+  /** Age of the oldest open transaction; null: none is open. */
+  open_seconds: number | null;
+  commits: number;
+  /** Ended without a commit; what they held was sent again. */
+  aborts: number;
+  /** Of them, those that Kafka had ended, because they took too long. */
+  fenced: number;
+}
+
 export interface LossStatus {
   input: string;
   reason: string;
@@ -96,7 +106,14 @@ export interface Status {
   logs: LogStatus[];
   statsd: { listeners: ListenerStatus[]; contexts: number; replaced: number };
   checks: CheckStatus[];
-  kafka: { state: string; last_ack_seconds: number | null; retries: number; throttled_seconds: number };
+  kafka: {
+    state: string;
+    last_ack_seconds: number | null;
+    retries: number;
+    throttled_seconds: number;
+    /** Null without exactly_once. */
+    transactions: TransactionsStatus | null;
+  };
   topics: TopicStatus[];
   spool: { bytes: number; records: number; oldest_seconds: number };
   lost: LossStatus[];

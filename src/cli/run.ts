@@ -59,12 +59,16 @@ export async function run(options: RunOptions): Promise<number> {
   }
   if (process.stderr.isTTY) process.stderr.write(welcome(located, agent.adminAddress));
   sdNotify('READY=1');
-  if (!stop.signal.aborted)
-    await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
+  const stopped = new Promise<null>((resolve) => {
+    if (stop.signal.aborted) resolve(null);
+    stop.signal.addEventListener('abort', () => resolve(null), { once: true });
+  });
+  const superseded = await Promise.race([stopped, agent.superseded]);
+  if (superseded) process.stderr.write(`runnel: ends here: ${superseded.message}\n`);
   sdNotify('STOPPING=1');
   await agent.stop();
   // What still holds the event loop (a connection attempt that cannot be cancelled) has nothing to lose any more.
-  process.exit(0);
+  process.exit(superseded ? 1 : 0);
 }
 
 async function choose(options: RunOptions): Promise<LocatedConfig | null> {

@@ -58,8 +58,15 @@ function checkLines({ encoding_in, max_line, multiline }: LogConfig, i: number, 
   }
 }
 
-function checkKafka({ kafka }: Config, refuse: Refuse): void {
+function checkKafka({ kafka, logs, metrics }: Config, refuse: Refuse): void {
   const { tls, sasl } = kafka;
+  const positions = `${kafka.topic_prefix}.positions`;
+  if (kafka.delivery === 'exactly_once') {
+    for (const [i, { topic }] of logs.entries()) {
+      if (topic === positions) refuse(['logs', i, 'topic'], 'is where exactly_once keeps the positions');
+    }
+    if (metrics.topic === positions) refuse(['metrics', 'topic'], 'is where exactly_once keeps the positions');
+  }
   if (tls?.cert_file !== undefined && tls.key_file === undefined) {
     refuse(['kafka', 'tls', 'cert_file'], 'needs kafka.tls.key_file beside it');
   }

@@ -11,7 +11,6 @@ export interface Unsupported {
 }
 
 export const UNSUPPORTED: Unsupported[] = [
-  { path: ['kafka', 'delivery'], values: /^exactly_once$/, what: 'exactly_once' },
   { path: ['statsd', 'listen', '*'], values: /^(tcp|unix|unixgram|unixstream):/, what: 'any listener but udp://' },
   { path: ['metrics', 'checks', '*'], what: 'a check beside metrics.host' },
 ];

@@ -9,6 +9,7 @@
  * Invariant: records ascend, do not overlap, and lie in the slot. Dropping or joining records edits the tables.
  */
 import type { Account } from './account.ts';
+import type { Checkpoint } from './block.ts';
 import type { Envelope } from './envelope.ts';
 import type { Share, Slot } from './pool.ts';
 
@@ -50,6 +51,8 @@ export interface Stream {
   envelope(): Envelope;
   /** Everything before `position` is safe (acknowledged by Kafka, or in the spool). Called in ascending order. */
   settled?(position: number): void;
+  /** What is needed to go on from `position`, which is in flight or settled. */
+  checkpoint?(position: number): Checkpoint;
   /** True: can be read again (a file), so it goes straight to Kafka. False: it goes to the spool first. */
   readonly replayable: boolean;
 }

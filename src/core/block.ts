@@ -16,6 +16,14 @@ export interface Mark {
   weight: number;
 }
 
+/** How far something is when a block is safe, for whoever keeps that beside the blocks (see kafka/positions-topic.ts). */
+export interface Checkpoint {
+  /** `file/<id>`, `spool/<topic>`. */
+  key: string;
+  /** What is needed to go on from there; null: the key is no longer of interest. */
+  value: Record<string, unknown> | null;
+}
+
 export interface Block {
   readonly topic: string;
   readonly key: string;
@@ -31,6 +39,8 @@ export interface Block {
   readonly marks: readonly Mark[];
   /** Its last records count together with the next block's first: only with that one does the position move past them. */
   readonly continues?: boolean;
+  /** Beside what its streams say. */
+  readonly checkpoint?: Checkpoint;
 }
 
 /**

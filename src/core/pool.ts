@@ -100,6 +100,8 @@ export class Pool {
   #waiters: Waiter[] = [];
   #admissions: { share: Share; bytes: number; resolve: () => void }[] = [];
   #bytes = 0;
+  /** Called when compressed bytes have to wait: whoever holds some may let go of them. */
+  onPressure: (() => void) | null = null;
 
   /** `bufferMemory` in bytes: three quarters become slots, one quarter is the budget of compressed bytes. */
   constructor(bufferMemory: number) {
@@ -112,6 +114,11 @@ export class Pool {
     }
     this.limit = Math.max(SHARE_MINIMUM + 1, Math.floor(this.slotCount / 3));
     this.#byteLimit = Math.max(2 * MAX_BLOCK_BYTES, Math.floor(this.byteBudget / 3));
+  }
+
+  /** What of its blocks a share may hold back, so that as much again can be packed and sent behind it meanwhile. */
+  get holdable(): { bytes: number; blocks: number } {
+    return { bytes: Math.floor(this.#byteLimit / 2), blocks: Math.max(1, Math.floor((this.limit - 2) / 2)) };
   }
 
   /** The smallest `buffer_memory` that gives every one of `topics` its minimum, in bytes. */
@@ -165,7 +172,9 @@ export class Pool {
       this.#count(share, bytes);
       return Promise.resolve();
     }
-    return new Promise((resolve) => this.#admissions.push({ share, bytes, resolve }));
+    const admitted = new Promise<void>((resolve) => this.#admissions.push({ share, bytes, resolve }));
+    this.onPressure?.();
+    return admitted;
   }
 
   release(share: Share, bytes: number): void {

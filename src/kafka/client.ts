@@ -18,10 +18,10 @@ import {
   TOPIC_AUTHORIZATION_FAILED,
 } from './errors.ts';
 import type { Link } from './link.ts';
-import { type Address, Links, parseAddress, shuffled } from './links.ts';
+import { type Address, Links, type Purpose, parseAddress, shuffled } from './links.ts';
 import { Presence } from './presence.ts';
 import type { ProduceAnswer } from './produce-request.ts';
-import { createTopic, initProducerId, maxMessageBytes, metadata, type Producer } from './requests.ts';
+import { coordinatorOf, createTopic, initProducerId, maxMessageBytes, metadata, type Producer } from './requests.ts';
 import type { SaslConfig, TlsConfig } from './security.ts';
 import { Topic, TopicError, type TopicProblem } from './topics.ts';
 
@@ -49,6 +49,8 @@ export interface KafkaClientOptions {
   quiet?: boolean;
   /** The longest pause between two attempts, milliseconds. */
   longest_pause?: number;
+  /** Settings of topics, other than the brokers' defaults, with which they are created. */
+  topic_settings?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 export class KafkaClient {
@@ -134,7 +136,7 @@ export class KafkaClient {
   }
 
   /** The link to the partition's leader; waits until there is one. */
-  leader(topic: string, partition: number, signal?: AbortSignal): Promise<Link> {
+  leader(topic: string, partition: number, signal?: AbortSignal, purpose: Purpose = 'produce'): Promise<Link> {
     return this.#until(this.#signal(signal), async (signal) => {
       const t = await this.#topic(topic, signal);
       if (t.problem !== null) throw new TopicError(t);
@@ -145,7 +147,7 @@ export class KafkaClient {
         throw new TopicError(t);
       }
       try {
-        return await this.#links.to(address, 'produce', signal);
+        return await this.#links.to(address, purpose, signal);
       } catch (error) {
         signal.throwIfAborted();
         // Others may lead other partitions: whether Kafka is there at all is seen when metadata is asked for again.
@@ -185,12 +187,23 @@ export class KafkaClient {
     });
   }
 
+  /**
+   * The link to the broker that coordinates this id's transactions; waits until there is one. Rejects with a BrokerError
+   * when the right to the id is missing.
+   */
+  coordinator(transactionalId: string, signal?: AbortSignal): Promise<Link> {
+    return this.#until(this.#signal(signal), async (signal) => {
+      const link = await this.#anyLink(signal);
+      return await this.#links.to(await coordinatorOf(link, transactionalId), 'admin', signal);
+    });
+  }
+
   /** Creates a topic with the brokers' default partitions and replicas, once. Rejects where that is refused. */
   async createTopic(topic: string, signal?: AbortSignal): Promise<void> {
     const s = this.#signal(signal);
     const controller = this.#nodes.get(this.#controller);
     const link = controller ? await this.#links.to(controller, 'admin', s) : await this.#anyLink(s);
-    await createTopic(link, topic);
+    await createTopic(link, topic, this.#o.topic_settings?.[topic] ?? {});
   }
 
   /** `max.message.bytes` of the topic, or null where that cannot be learned. */

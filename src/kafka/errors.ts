@@ -9,7 +9,7 @@
  * - `refresh`   the leader is elsewhere: fetch metadata, then send again
  * - `split`     the block is larger than the topic takes
  * - `order`     a block before this one is missing at the broker
- * - `identity`  the broker does not know (or no longer accepts) the producer id
+ * - `identity`  the broker does not know (or no longer accepts) the producer id, or its transaction is over
  * - `time`      the broker's clock and ours are too far apart
  * - `denied`    a right is missing: wait, say so
  * - `refused`   the broker's settings do not accept the block: wait, say so
@@ -59,9 +59,13 @@ const CODES: Readonly<Record<number, readonly [name: string, action: Action]>> =
   45: ['OUT_OF_ORDER_SEQUENCE_NUMBER', 'order'],
   46: ['DUPLICATE_SEQUENCE_NUMBER', 'done'],
   47: ['INVALID_PRODUCER_EPOCH', 'identity'],
+  48: ['INVALID_TXN_STATE', 'identity'],
   49: ['INVALID_PRODUCER_ID_MAPPING', 'identity'],
+  50: ['INVALID_TRANSACTION_TIMEOUT', 'refused'],
   51: ['CONCURRENT_TRANSACTIONS', 'retry'],
+  52: ['TRANSACTION_COORDINATOR_FENCED', 'refresh'],
   53: ['TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'denied'],
+  55: ['OPERATION_NOT_ATTEMPTED', 'retry'],
   56: ['KAFKA_STORAGE_ERROR', 'refresh'],
   59: ['UNKNOWN_PRODUCER_ID', 'identity'],
   74: ['FENCED_LEADER_EPOCH', 'refresh'],
@@ -70,12 +74,15 @@ const CODES: Readonly<Record<number, readonly [name: string, action: Action]>> =
   87: ['INVALID_RECORD', 'invalid'],
   89: ['THROTTLING_QUOTA_EXCEEDED', 'retry'],
   90: ['PRODUCER_FENCED', 'identity'],
+  120: ['TRANSACTION_ABORTABLE', 'retry'],
 };
 
 export const TOPIC_AUTHORIZATION_FAILED = 29;
 export const CLUSTER_AUTHORIZATION_FAILED = 31;
 export const UNKNOWN_TOPIC_OR_PARTITION = 3;
 export const OFFSET_OUT_OF_RANGE = 1;
+export const CONCURRENT_TRANSACTIONS = 51;
+export const OPERATION_NOT_ATTEMPTED = 55;
 
 export function errorName(code: number): string {
   return CODES[code]?.[0] ?? `error code ${code}`;

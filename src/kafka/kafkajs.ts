@@ -97,7 +97,15 @@ export interface PoolOptions {
   logger: Logger;
 }
 
-export type Api = 'Metadata' | 'CreateTopics' | 'InitProducerId' | 'DescribeConfigs' | 'ListOffsets';
+export type Api =
+  | 'Metadata'
+  | 'CreateTopics'
+  | 'InitProducerId'
+  | 'DescribeConfigs'
+  | 'GroupCoordinator'
+  | 'ListOffsets'
+  | 'AddPartitionsToTxn'
+  | 'EndTxn';
 
 interface Kafkajs {
   Broker: new (options: { connectionPool: unknown; logger: Logger; allowAutoTopicCreation: boolean }) => Broker;

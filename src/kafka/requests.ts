@@ -2,10 +2,13 @@
 import { actionFor, BrokerError } from './errors.ts';
 import type { Isolation } from './fetch-request.ts';
 import type { Link } from './link.ts';
+import type { Address } from './links.ts';
 import type { TopicAnswer } from './topics.ts';
 
 const CREATE_TIMEOUT = 10_000;
 const TOPIC_RESOURCE = 2;
+/** A kind of coordinator; the other one is of consumer groups. */
+const TRANSACTION = 1;
 
 export interface Producer {
   producerId: bigint;
@@ -34,10 +37,19 @@ export async function initProducerId(link: Link): Promise<Producer> {
 }
 
 /** Creates a topic with the brokers' default partitions and replicas; one that is there is as good. */
-export async function createTopic(link: Link, topic: string): Promise<void> {
+export async function createTopic(
+  link: Link,
+  topic: string,
+  settings: Readonly<Record<string, string>>,
+): Promise<void> {
+  const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
   const answer = await link.request<{ topicErrors: { errorCode: number; errorMessage: string | null }[] }>(
     'CreateTopics',
-    { topics: [{ topic, numPartitions: -1, replicationFactor: -1 }], validateOnly: false, timeout: CREATE_TIMEOUT },
+    {
+      topics: [{ topic, numPartitions: -1, replicationFactor: -1, configEntries }],
+      validateOnly: false,
+      timeout: CREATE_TIMEOUT,
+    },
   );
   const { errorCode, errorMessage } = answer.topicErrors[0] ?? { errorCode: -1, errorMessage: null };
   if (errorCode !== 0 && actionFor(errorCode) !== 'done') {
@@ -74,4 +86,15 @@ export async function listOffset(
     },
   );
   return answer.responses[0]!.partitions[0]!;
+}
+
+/** The broker that keeps the books of this transactional id. */
+export async function coordinatorOf(link: Link, transactionalId: string): Promise<Address> {
+  const { errorCode, errorMessage, coordinator } = await link.request<{
+    errorCode: number;
+    errorMessage: string | null;
+    coordinator: Address;
+  }>('GroupCoordinator', { groupId: transactionalId, coordinatorType: TRANSACTION });
+  if (errorCode !== 0) throw new BrokerError('cannot find the transactions coordinator', errorCode, errorMessage);
+  return { host: coordinator.host, port: coordinator.port };
 }

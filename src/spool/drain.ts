@@ -5,6 +5,9 @@
  * (spool offset - first offset) mod 2^31, so after kill -9 the broker knows again what it has. A gap in the offsets (a
  * segment that was dropped or damaged) would be a gap in the sequence, which no broker takes: a new identity begins
  * there. With several keys the numbers cannot follow the offsets: each key has a sender with an identity of its own.
+ *
+ * With transactions there are no numbers to follow: a block says itself how far it brings the partition, and that is
+ * committed with it (kafka/positions-topic.ts).
  */
 import type { Block, Outlet } from '../core/block.ts';
 import { decompress } from '../kafka/codecs.ts';
@@ -30,6 +33,8 @@ export interface DrainOptions {
   sender(key: string, identity: SpoolIdentity): Outlet | Promise<Outlet>;
   /** Input items that Kafka has acknowledged, less so many that it refused for good. */
   onForwarded(weights: Weights, refused: number): void;
+  /** True: the blocks say how far they bring the partition, and who sends them sees to it that none goes twice. */
+  exactly?: boolean;
   /** Called once, when what was there at the start is acknowledged or gone. */
   caughtUp?(): void;
 }
@@ -74,14 +79,22 @@ class Drain {
     const { signal } = this.#o;
     let expected = this.#partition.acknowledged;
     for await (const entry of this.#partition.read(expected, { signal })) {
-      const block = await blockOf(this.#partition.topic, entry);
+      const block = await this.#blockOf(entry);
       if (entry.baseOffset !== expected || this.#partition.identityIsUnsafe) await this.#startOver();
       const sender = this.#senders.get(block.key) ?? (await this.#newSender(block.key, entry.baseOffset));
-      await this.#partition.mayBeSent(signal);
+      if (!this.#o.exactly) await this.#partition.mayBeSent(signal);
       signal.throwIfAborted();
       await unlessAborted(this.#put(sender, block, entry), signal);
       expected = entry.nextOffset;
     }
+  }
+
+  async #blockOf(entry: Entry): Promise<Block> {
+    const { topic } = this.#partition;
+    const block = await blockOf(topic, entry);
+    if (!this.#o.exactly) return block;
+    const value = { spool: await this.#partition.id(), acknowledged: entry.nextOffset };
+    return { ...block, checkpoint: { key: `spool/${topic}`, value } };
   }
 
   async #put(sender: Outlet, block: Block, entry: Entry): Promise<void> {

@@ -54,6 +54,8 @@ export class SpoolPartition {
   readonly #waiting: Waiting;
   readonly #appender: Appender;
   readonly #handed = new HandedOut();
+  /** The offset that was to be given next when it was opened. */
+  readonly #foundNext: number;
   #readTo: number;
   /** Rings when something happened: an append, an acknowledgement, a removal. */
   readonly #bell = new Bell();
@@ -66,6 +68,7 @@ export class SpoolPartition {
     this.#progress = new Progress(topic, found.state, owner.sync === 'always', () => void this.#persisted());
     this.#segments = found.segments;
     this.#readTo = found.state.acknowledged;
+    this.#foundNext = found.next;
     this.#waiting = found.waiting;
     this.recovered = this.#recover(found);
     const { sync, segmentBytes } = owner;
@@ -113,6 +116,40 @@ export class SpoolPartition {
   /** Everything before this offset is safe elsewhere. */
   get acknowledged(): number {
     return this.#progress.acknowledged;
+  }
+
+  /** Names the offsets as they are given here; a partition that begins anew has another. Not before the first block. */
+  async id(): Promise<string> {
+    return this.#progress.id ?? (await this.#progress.newId());
+  }
+
+  /**
+   * Another process had everything before `offset` acknowledged, of the partition with this `id`. `passed` is told what
+   * of that waited here, and now does not. Only before the first read.
+   */
+  async forward(id: string, offset: number, passed: (weights: Weights) => void): Promise<void> {
+    if (id !== this.#progress.id || offset <= this.acknowledged) return;
+    if (offset > this.#foundNext) {
+      // What it had was lost with the machine's power, and its offsets may be given again: as such they mean nothing now.
+      await this.#progress.newId();
+      return;
+    }
+    const segments = this.#segments.filter((s) => s.next > this.acknowledged && s.base < offset);
+    const notes = (await Promise.all(segments.map((segment) => readNotes(segment.weights)))).flat();
+    const before = new Map(this.#waiting.weights);
+    for (const note of notes) {
+      if (note.offset < this.acknowledged || note.offset >= offset) continue;
+      this.#waiting.subtract(note.records, note.bytes, note.weights);
+    }
+    const moved = this.#moveTo(offset);
+    const left = this.#waiting.weights;
+    passed(new Map([...before].map(([input, items]) => [input, items - (left.get(input) ?? 0)])));
+    await moved;
+  }
+
+  /** Brings the read position to the medium; false: that failed. */
+  syncState(): Promise<boolean> {
+    return this.nextOffset === 0 ? Promise.resolve(true) : this.#progress.toMedium();
   }
 
   get identity(): Identity | null {

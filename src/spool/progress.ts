@@ -2,6 +2,7 @@
  * How far a partition is acknowledged and under which identity it is sent, brought to the disk as it changes. A disk that
  * does not take it is said and tried again every second; nobody waits for it meanwhile.
  */
+import { randomBytes } from '../builtin.ts';
 import { log } from '../log.ts';
 import type { Identity, ReadState } from './read-state.ts';
 
@@ -42,6 +43,26 @@ export class Progress {
   get identityIsUnsafe(): boolean {
     const { floor, persistedFloor, identity, persistedIdentity } = this.#state;
     return floor > persistedFloor && identity !== null && identity === persistedIdentity;
+  }
+
+  /** See `SpoolPartition.id`; null: there is none yet. */
+  get id(): string | null {
+    return this.#state.id === 0n ? null : this.#state.id.toString(16);
+  }
+
+  async newId(): Promise<string> {
+    // Odd, so never 0.
+    this.#state.id = randomBytes(8).readBigUInt64BE() | 1n;
+    await this.#persist();
+    return this.id!;
+  }
+
+  /** Writes and syncs; false: that failed. */
+  toMedium(): Promise<boolean> {
+    return this.#state.write(true).then(
+      () => true,
+      () => false,
+    );
   }
 
   reserve(): Promise<void> {

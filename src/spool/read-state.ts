@@ -12,6 +12,7 @@
  *   48  epoch          i16
  *   50  closed         u16    1: the spool was synced and closed
  *   52  boot           u32    which boot of the machine wrote this
+ *   56  id             u64    random, of the offsets as they are given here; 0: nobody asked for one yet
  *
  * The sequence of a block is (its offset - firstOffset) mod 2^31, so after kill -9 the same blocks go out under the same
  * numbers. After a power cut offsets may be given a second time (what was not synced is gone), and a broker would take
@@ -37,6 +38,7 @@ export class ReadState {
   floor = 0;
   identity: Identity | null = null;
   closed = false;
+  id = 0n;
   /** What is on disk. */
   persisted = 0;
   persistedFloor = 0;
@@ -61,6 +63,7 @@ export class ReadState {
     state.persisted = latest.acknowledged;
     state.floor = latest.floor;
     state.persistedFloor = latest.floor;
+    state.id = latest.id;
     if (latest.closed || latest.boot === thisBoot()) state.identity = latest.identity;
     state.persistedIdentity = state.identity;
     // From here on the spool is not closed: without this, a power cut before the next write would look like a close.
@@ -121,6 +124,7 @@ export class ReadState {
     slot.writeInt16BE(this.identity?.epoch ?? -1, 48);
     slot.writeUInt16BE(this.closed ? 1 : 0, 50);
     slot.writeUInt32BE(thisBoot(), 52);
+    slot.writeBigUInt64BE(this.id, 56);
     slot.writeUInt32BE(crc32(slot.subarray(8)), 4);
     return slot;
   }
@@ -166,6 +170,7 @@ function readSlot(bytes: Buffer, at: number) {
     identity,
     closed: slot.readUInt16BE(50) === 1,
     boot: slot.readUInt32BE(52),
+    id: slot.readBigUInt64BE(56),
   };
 }
 

@@ -121,6 +121,12 @@ export class Spool {
     await Promise.all([...this.#partitions.values()].map((partition) => partition.sync()));
   }
 
+  /** Brings all read positions to the medium; false: that failed. */
+  async syncStates(): Promise<boolean> {
+    const synced = await Promise.all([...this.#partitions.values()].map((partition) => partition.syncState()));
+    return synced.every(Boolean);
+  }
+
   /** Syncs and closes everything. Appends that wait for room are refused. */
   async close(): Promise<void> {
     this.#closing = true;

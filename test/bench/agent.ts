@@ -38,6 +38,7 @@ export interface AgentSetup {
   codec?: string;
   /** More options of `logs[0]`. */
   options?: object;
+  delivery?: 'at_least_once' | 'exactly_once';
   /** Host metrics every ten seconds and StatsD as well. */
   metrics?: boolean;
   /** Options for node. */
@@ -71,6 +72,7 @@ export class AgentProcess {
         brokers: setup.brokers === null ? [] : [setup.brokers],
         create_topics: false,
         compression: setup.codec ?? 'zstd',
+        delivery: setup.delivery ?? 'at_least_once',
         topic_prefix: setup.topic,
       },
       logs: [{ include: [setup.include], topic: setup.topic, encoding: setup.encoding ?? 'raw', ...setup.options }],

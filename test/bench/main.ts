@@ -13,6 +13,7 @@ import { writeAccessLog } from './access-log.ts';
 import { buildAgent, packageVersion } from './agent.ts';
 import type { Bench, Case, Figure } from './bench.ts';
 import { progress } from './bench.ts';
+import { exactlyOnce } from './exactly-once.ts';
 import { cri, multiline } from './formats.ts';
 import { idle, latency, start } from './quiet.ts';
 import { away, recovery } from './recovery.ts';
@@ -31,6 +32,7 @@ const CASES: Record<string, Case> = {
   recovery,
   away,
   verify,
+  'exactly-once': exactlyOnce,
 };
 
 const { values, positionals } = parseArgs({
@@ -55,7 +57,8 @@ process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
 
 const lines = Number(values.lines);
 const main = buildAgent(dir);
-if (chosen.some((name) => ['throughput', 'recovery'].includes(name))) writeAccessLog(join(dir, 'access.log'), lines);
+if (chosen.some((name) => ['throughput', 'recovery', 'exactly-once'].includes(name)))
+  writeAccessLog(join(dir, 'access.log'), lines);
 const figures: Figure[] = [];
 const kafka = await startKafka({ heapMb: 512, properties: { 'log.segment.delete.delay.ms': 1000 } });
 try {

@@ -329,6 +329,14 @@ describe('faults between options', () => {
     'runnel.yaml:1:51: the environment variable P is not set: set it, or write ${P:-default}',
   ]);
   check('TLS without brokers', 'kafka: {tls: {}}', ['runnel.yaml:1:14: kafka.tls is set, but kafka.brokers is empty']);
+  check(
+    'records where the positions are',
+    'kafka: {delivery: exactly_once}\nlogs: [{include: /a, topic: runnel.positions}]\nmetrics: {topic: runnel.positions}',
+    [
+      'runnel.yaml:2:29: logs[0].topic is where exactly_once keeps the positions',
+      'runnel.yaml:3:18: metrics.topic is where exactly_once keeps the positions',
+    ],
+  );
   check('more topics than memory', 'buffer_memory: 10MiB\nlogs: [{include: /1}, {include: /2, topic: t}]', [
     'runnel.yaml:1:16: buffer_memory must be at least 14MiB for 3 topics',
   ]);
@@ -380,7 +388,7 @@ describe('labels of raw records', () => {
 
 describe('what this version does not do', () => {
   const refused = (yaml: string, message: string) => check(yaml, yaml, [`${message} is not supported in this version`]);
-  refused('kafka: {delivery: exactly_once}', 'runnel.yaml:1:19: kafka.delivery: exactly_once');
+  refused('statsd: {listen: tcp://127.0.0.1:1}', 'runnel.yaml:1:18: statsd.listen[0]: any listener but udp://');
 });
 
 describe('files', () => {

@@ -195,6 +195,13 @@ export class RunningAgent {
     this.assertBalanced();
   }
 
+  /** Its exit code, once it has ended by itself. */
+  async ended(limitMs = 60_000): Promise<number | null> {
+    const late = sleep(limitMs, 'late', { ref: false });
+    if ((await Promise.race([this.#exited, late])) === 'late') assert.fail(`the agent does not end:\n${this.#stderr}`);
+    return this.#child.exitCode;
+  }
+
   async end(signal: NodeJS.Signals): Promise<void> {
     if (!this.#ended) this.#child.kill(signal);
     await this.#exited;

@@ -4,7 +4,9 @@ import { dirname } from 'node:path';
 import { shared } from './copies.ts';
 import { newGeneration, openRegular, type TailContext, TrackedFile } from './file.ts';
 import { inodeKey, lookUp, siblings } from './identity.ts';
+import { compression } from './inflated.ts';
 import type { Generation } from './journal.ts';
+import { admitPacked } from './packed.ts';
 import { headOf, lastLineStart, markerAt, recognise } from './resume.ts';
 
 /** From here on first bytes and marker tell files apart; before it, only a copy that was just made is taken for one. */
@@ -24,8 +26,10 @@ export function admit(context: TailContext, path: string, existing: boolean): Ad
   const opened = openRegular(path);
   if (!opened) return null;
   const { fd, stat } = opened;
+  const format = compression(path);
   try {
     const { positions, input } = context;
+    if (format) return { file: admitPacked(context, path, fd, stat, format, existing), fd };
     const stored = recognise(fd, stat.dev, Number(stat.size), positions.free(input.name, stat.ino));
     const file = stored ? resumed(context, fd, stat, stored) : added(context, path, fd, stat, existing);
     file.path = path;

@@ -105,7 +105,8 @@ export class DeletedFiles {
 function look(file: TrackedFile): Held | null {
   if (file.fd === null) return null;
   const { nlink, size } = fstatSync(file.fd);
-  return nlink === 0 && size > file.position ? { file, size, unread: size - file.position } : null;
+  const unread = file.packed ? file.expected - file.position : size - file.position;
+  return nlink === 0 && unread > 0 ? { file, size, unread } : null;
 }
 
 function directory(file: TrackedFile): string {

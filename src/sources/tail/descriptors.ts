@@ -49,11 +49,11 @@ export class Descriptors {
     file.close();
   }
 
-  /** Makes room for one more, if need be and if it can; a file that is being read must stay open. */
+  /** Makes room for one more, if need be and if it can; a file that is being read, or is half decompressed, must stay open. */
   #room(): boolean {
     if (this.#open.size < this.limit) return true;
     for (const file of this.#open) {
-      if (file.busy || file.path === null) continue;
+      if (file.busy || file.path === null || file.packed?.active) continue;
       this.close(file);
       return true;
     }

@@ -73,6 +73,11 @@ export class Discovery {
     return this.#glob.matches(path) && !this.#excludes.has(path);
   }
 
+  /** True if the path ends in .gz or .zst, and so does a pattern that names it. */
+  unpacks(path: string): boolean {
+    return this.#glob.unpacks(path);
+  }
+
   /** Goes over all directories; tells what was found. A scan that is asked for during a scan follows it. */
   scan(): Promise<void> {
     if (this.#scanning) this.#again = true;

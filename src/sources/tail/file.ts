@@ -12,10 +12,14 @@ import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, stat
 import { randomBytes } from '../../builtin.ts';
 import type { Account } from '../../core/account.ts';
 import type { Batch, Stream } from '../../core/batch.ts';
+import type { Checkpoint } from '../../core/block.ts';
 import type { Envelope } from '../../core/envelope.ts';
+import { fileCheckpoint } from './checkpoint.ts';
 import { type LogInput, logEnvelope, type Origin, partitionKey } from './envelope.ts';
+import { packs } from './glob.ts';
 import { digest, inodeKey, MARKER_BYTES, NOTHING, type Prefix } from './identity.ts';
 import { blank, type Generation } from './journal.ts';
+import type { Packed } from './packed.ts';
 import type { Positions } from './positions.ts';
 import { Unfinished } from './unfinished.ts';
 
@@ -103,6 +107,17 @@ export class FileStream implements Stream {
     return this.#flying[0]?.time;
   }
 
+  checkpoint(position: number): Checkpoint {
+    const g = this.generation;
+    let { marker, markedAt } = g;
+    for (const flying of this.#flying) {
+      if (flying.end > position) break;
+      marker = flying.marker;
+      markedAt = flying.end;
+    }
+    return fileCheckpoint({ ...g, position, marker, markedAt });
+  }
+
   settled(position: number): void {
     const g = this.generation;
     // A second stream's mark may have moved it further than a part of the first batch does.
@@ -116,14 +131,26 @@ export class FileStream implements Stream {
     this.#context.positions.moved(g);
     if (this.#flying.length === 0) {
       this.#envelope = undefined;
-      if (this.#over) this.#context.positions.forget(g);
+      if (this.#over) this.#forget();
     }
   }
 
   /** Its bytes are gone for good (truncated, deleted): it is forgotten when what was read is settled. */
   end(): void {
     this.#over = true;
-    if (this.#flying.length === 0) this.#context.positions.forget(this.generation);
+    if (this.#flying.length === 0) this.#forget();
+  }
+
+  /** Where compressed files are read, what it held may come again in one: then it has to be known. */
+  #forget(): void {
+    const { input, positions } = this.#context;
+    if (!packs(input.include)) positions.forget(this.generation);
+    else {
+      positions.sized(this.generation, this.generation.position);
+      // The next file that gets its inode is another one, whatever it holds.
+      positions.moveTo(this.generation, { device: 0n, inode: 0n });
+      positions.release(this.generation);
+    }
   }
 }
 
@@ -142,8 +169,12 @@ export class TrackedFile {
   marker: Prefix = NOTHING;
   size: number;
   modified: number;
+  /** Set: it is compressed; positions and `size` are those of its content. */
+  packed: Packed | null = null;
   /** Up to here no line ends; at or after `position`. */
   scanned = 0;
+  /** Bytes of a hole that was skipped, directly before `position`. */
+  hole = 0;
   readBytes = READ_BYTES;
   /** It is being read; `again`: something was written meanwhile. */
   busy = false;
@@ -194,10 +225,30 @@ export class TrackedFile {
     return this.stream.generation.position;
   }
 
+  /** Bytes on disk, as they were seen last. */
+  get stored(): number {
+    return this.packed ? this.packed.size : this.size;
+  }
+
+  /** Bytes of its content; those of a compressed file that was not read to its end are estimated. */
+  get expected(): number {
+    return this.packed ? this.packed.expected(this) : this.size;
+  }
+
   /** Milliseconds since the oldest byte that is not settled was seen. */
   get lag(): number {
-    if (this.committed >= this.size) return 0;
+    if (this.committed >= this.expected) return 0;
     return performance.now() - (this.stream.oldest ?? this.grown);
+  }
+
+  /** The first `bytes` bytes from the position on are those of a hole: nobody wrote them. */
+  skip(bytes: number): void {
+    this.hole += bytes;
+    this.position += bytes;
+    this.scanned = this.position;
+    this.size = Math.max(this.size, this.position);
+    this.marker = digest(Buffer.alloc(MARKER_BYTES));
+    this.#context.account.drop('hole', 0, bytes);
   }
 
   /** Makes sure that records may go out: the generation is in the journal. */
@@ -213,7 +264,7 @@ export class TrackedFile {
   unchanged(path: string): boolean {
     try {
       const stat = statSync(path, { throwIfNoEntry: false });
-      if (!stat || stat.size !== this.size || Math.floor(stat.mtimeMs) !== this.modified) return false;
+      if (!stat || stat.size !== this.stored || Math.floor(stat.mtimeMs) !== this.modified) return false;
       return stat.ino === Number(this.inode) && stat.dev === Number(this.device);
     } catch {
       // The look that follows says why.
@@ -228,11 +279,13 @@ export class TrackedFile {
     const generation = newGeneration(input.name, this.stream.generation.path, this, 0);
     this.stream = new FileStream(this.#context, generation, false);
     this.position = 0;
+    this.hole = 0;
     this.scanned = 0;
     this.marker = NOTHING;
     this.size = 0;
     this.readBytes = READ_BYTES;
     this.unfinished = null;
+    this.packed?.restart();
   }
 
   /** This one has the name that the other one had. */
@@ -273,8 +326,18 @@ export class TrackedFile {
     this.#context.positions.moveTo(this.stream.generation, this);
   }
 
+  /** Goes on with a stored generation. */
+  resume(generation: Generation): void {
+    this.stream = new FileStream(this.#context, generation, true);
+    this.position = generation.position;
+    this.scanned = this.position;
+    this.size = this.position;
+    this.#context.positions.use(generation, this.#context.input.name);
+  }
+
   /** Reads up to `length` bytes of its content from `position` on; fewer only at its end. It must be open. */
   read(into: Buffer, length: number, position: number): Promise<number> {
+    if (this.packed) return this.packed.read(this, into, length, position, 2 * READ_BYTES);
     return new Promise((resolve, reject) => {
       read(this.fd!, into, 0, length, position, (error, got) => (error ? reject(error) : resolve(got)));
     });
@@ -283,6 +346,7 @@ export class TrackedFile {
   close(): void {
     if (this.fd !== null) closeSync(this.fd);
     this.fd = null;
+    this.packed?.release();
   }
 
   /** Opens it under its name; false: another file has the name now. Throws what the system says. */

@@ -11,6 +11,7 @@ import { log } from '../../log.ts';
 import type { Heir } from './carry.ts';
 import { READ_BYTES, type TrackedFile } from './file.ts';
 import type { Closing, Format, Found, Shaped } from './format.ts';
+import { skipHole } from './hole.ts';
 import { digest, MARKER_BYTES, type Prefix, same } from './identity.ts';
 import { findEnd, knowHead, LONG, LONGEST, type Outcome } from './read.ts';
 import { Unfinished } from './unfinished.ts';
@@ -44,6 +45,11 @@ export async function fillFormatted(
     file.size = got < want ? file.position + available : Math.max(file.size, file.position + available);
     unfinished.open = 0;
     if (available === 0) return 'end';
+    if (bytes[before] === 0) {
+      const outcome = await skipHole(file, bytes, before, available, format.unitBytes);
+      if (file.position - unfinished.chained > LONGEST) unfinished.chained = file.position;
+      if (outcome !== 'none') return outcome;
+    }
     await knowHead(file, bytes, got);
 
     const silent = file.flush || (unfinished.close && file.size === sizeBefore);

@@ -11,15 +11,27 @@
 type Segment = string | RegExp | typeof ANYWHERE;
 const ANYWHERE = Symbol('**');
 
+/** Patterns of compressed files. */
+const PACKED = /\.(gz|zst)$/;
+
+/** True if compressed files are read. */
+export function packs(patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => braces(pattern).some((one) => PACKED.test(one)));
+}
+
 /** How far a path has come: pairs of (pattern, segment). */
 export type Places = readonly (readonly [pattern: number, segment: number])[];
 
 export class Glob {
   readonly #patterns: Segment[][];
+  /** Patterns that end in .gz or .zst. */
+  readonly #packed = new Set<number>();
 
   /** Absolute patterns. */
   constructor(patterns: readonly string[]) {
-    this.#patterns = patterns.flatMap(braces).map((p) => p.split('/').filter(Boolean).map(segment));
+    const all = patterns.flatMap(braces);
+    this.#patterns = all.map((p) => p.split('/').filter(Boolean).map(segment));
+    for (const [i, pattern] of all.entries()) if (PACKED.test(pattern)) this.#packed.add(i);
   }
 
   /** The places of `/`. */
@@ -66,9 +78,18 @@ export class Glob {
   }
 
   matches(path: string): boolean {
+    return this.matched(this.#walk(path));
+  }
+
+  /** True if a pattern that itself ends in .gz or .zst matches: the file is decompressed. */
+  unpacks(path: string): boolean {
+    return this.matched(this.#walk(path).filter(([pattern]) => this.#packed.has(pattern)));
+  }
+
+  #walk(path: string): Places {
     let places = this.root();
     for (const name of path.split('/')) if (name !== '') places = this.into(places, name);
-    return this.matched(places);
+    return places;
   }
 
   /** `**` may also stand for nothing: a place before it is a place behind it, too. */

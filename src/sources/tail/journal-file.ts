@@ -17,12 +17,15 @@ export class JournalFile {
   size: number;
   /** It has to be written anew before anything can be appended. */
   stale: boolean;
+  /** It was not there, or damaged. */
+  readonly lost: boolean;
 
-  private constructor(path: string, handle: FileHandle, size: number, stale: boolean) {
+  private constructor(path: string, handle: FileHandle, size: number, stale: boolean, lost: boolean) {
     this.path = path;
     this.#handle = handle;
     this.size = size;
     this.stale = stale;
+    this.lost = lost;
   }
 
   /** Throws where a newer version wrote it, or the directory cannot be used. */
@@ -43,7 +46,7 @@ export class JournalFile {
       log.warn(`the positions in ${path} are damaged (kept as ${kept}): ${cost}`);
     }
     const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o640);
-    const journal = new JournalFile(path, handle, whole ? bytes!.length : 0, !whole || format < FORMAT);
+    const journal = new JournalFile(path, handle, whole ? bytes!.length : 0, !whole || format < FORMAT, !whole);
     return { journal, files };
   }
 
@@ -69,6 +72,11 @@ export class JournalFile {
     this.#handle = handle;
     this.size = bytes.length;
     this.stale = false;
+  }
+
+  /** Brings what is written to the medium. */
+  sync(): Promise<void> {
+    return this.#handle.datasync();
   }
 
   close(): Promise<void> {

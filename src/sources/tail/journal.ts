@@ -9,7 +9,7 @@
  *   forget    u32 crc | u8 3 | u8 0 | u16 0          | u32 number | u32 seen | zeros
  *   size      u32 crc | u8 4 | u8 0 | u16 0          | u32 number | u32 seen | u64 size | zeros      (since format 2)
  *
- * The text is JSON: {"id","input","path","base"}. `number` ties the entries of one file together, within this journal.
+ * The text is JSON: {"id","input","path","base"[,"whole"][,"damaged"]}. `number` ties the entries of one file together, within this journal.
  * `seen` is in seconds since the epoch. `size` is what the file was known to hold when it was last looked at: what is
  * lost is counted by it when the file is gone. It is written when the file is let go and, while bytes wait, when it was
  * looked at and had changed; without one, or where it is behind the position, nothing is known to wait. `crc` is the CRC-32 of the rest of the entry. A later position replaces an
@@ -50,6 +50,10 @@ export interface Generation {
   size: number;
   /** Seconds since the epoch: when it was last known to exist. */
   seen: number;
+  /** Its compressed size when it was read to its end, where it is a compressed file. */
+  whole?: number;
+  /** The same, where not all of it could be read. */
+  damaged?: number;
 }
 
 /** A generation about which nothing but its name is known. */
@@ -79,7 +83,8 @@ export function formatOf(bytes: Buffer): number | null {
 }
 
 export function fileEntry(number: number, g: Generation): Buffer {
-  const text = Buffer.from(JSON.stringify({ id: g.id, input: g.input, path: g.path, base: g.base }));
+  const { id, input, path, base, whole, damaged } = g;
+  const text = Buffer.from(JSON.stringify({ id, input, path, base, whole, damaged }));
   const entry = Buffer.alloc(Math.ceil((TEXT_AT + text.length) / UNIT) * UNIT);
   text.copy(entry, TEXT_AT);
   return sealed(entry, FILE, 0, text.length, number, g.seen);
@@ -153,8 +158,9 @@ function apply(entry: Buffer, files: Map<number, Generation>): void {
   }
   if (entry[4] === FILE) {
     const text = entry.toString('utf8', TEXT_AT, TEXT_AT + entry.readUInt16LE(6));
-    const { id, input, path, base } = JSON.parse(text) as Pick<Generation, 'id' | 'input' | 'path' | 'base'>;
-    files.set(number, { ...blank({ id, input, path, base }), seen });
+    const said = JSON.parse(text) as Pick<Generation, 'id' | 'input' | 'path' | 'base' | 'whole' | 'damaged'>;
+    // Said again with something new: what is known of it stays.
+    files.set(number, { ...blank(said), ...files.get(number), ...said, seen });
     return;
   }
   const file = files.get(number);

@@ -32,6 +32,8 @@ export class Positions {
   #timer: NodeJS.Timeout | undefined;
   #failed = false;
   #closed = false;
+  /** Told of each generation that is forgotten. */
+  onForget: ((generation: Generation) => void) | null = null;
 
   private constructor(journal: JournalFile) {
     this.#journal = journal;
@@ -49,6 +51,11 @@ export class Positions {
     positions.#inputs = new Set(inputs);
     if (journal.stale) await positions.#flush();
     return positions;
+  }
+
+  /** True: the journal was not there, or damaged. */
+  get lost(): boolean {
+    return this.#journal.lost;
   }
 
   /** False before the input's first start on this data_dir. */
@@ -114,6 +121,13 @@ export class Positions {
     this.#schedule();
   }
 
+  /** What its file entry says has changed. */
+  described(generation: Generation): void {
+    if (!this.#numbers.has(generation)) return;
+    this.#created.add(generation);
+    this.#schedule();
+  }
+
   /** Its position, or what identifies it, has changed. */
   moved(generation: Generation): void {
     if (!this.#numbers.has(generation)) return;
@@ -140,6 +154,7 @@ export class Positions {
     this.#sized.delete(generation);
     this.#unindex(generation);
     if (!this.#created.delete(generation)) this.#forgotten.add(number);
+    this.onForget?.(generation);
     this.#schedule();
   }
 
@@ -161,6 +176,38 @@ export class Positions {
   async written(): Promise<void> {
     while (this.#writing) await this.#writing;
     if (this.#unwritten) await this.#flush();
+  }
+
+  /** Brings all that was said until now to the medium; false: that failed. */
+  async sync(): Promise<boolean> {
+    await this.written();
+    if (this.#closed || this.#failed) return false;
+    return await this.#journal.sync().then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /**
+   * What another process of this agent has committed counts from now on: generations that are known are set to it, those
+   * that are not are created. No tracked file may stand for them yet.
+   */
+  restore(committed: readonly Generation[]): void {
+    if (committed.length === 0) return;
+    const byId = new Map([...this.#numbers.keys()].map((g) => [g.id, g]));
+    for (const generation of committed) {
+      const known = byId.get(generation.id);
+      if (!known) {
+        this.create(generation);
+        continue;
+      }
+      if (this.#used.has(known)) continue;
+      this.#unindex(known);
+      const { id: _, input: __, path: ___, base: ____, ...state } = generation;
+      Object.assign(known, state, { seen: now() });
+      this.#index(known);
+      this.moved(known);
+    }
   }
 
   get #unwritten(): boolean {

@@ -11,6 +11,7 @@ import { type Batch, TRUNCATED } from '../../core/batch.ts';
 import { MAX_RECORDS, SLOT_CAPACITY } from '../../core/pool.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { READ_BYTES, type TrackedFile } from './file.ts';
+import { skipHole } from './hole.ts';
 import { digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './identity.ts';
 
 /** `more`: there may be more to read. `end`: nothing more for now. `restarted`: not the bytes that were there. */
@@ -38,6 +39,10 @@ export async function fill(file: TrackedFile, batch: Batch, kernel: Kernel, maxL
     const available = got - before;
     file.size = got < want ? file.position + available : Math.max(file.size, file.position + available);
     if (available === 0) return 'end';
+    if (bytes[before] === 0) {
+      const outcome = await skipHole(file, bytes, before, available);
+      if (outcome !== 'none') return outcome;
+    }
     await knowHead(file, bytes, got);
 
     const fromAt = bytesAt + before;
@@ -47,7 +52,9 @@ export async function fill(file: TrackedFile, batch: Batch, kernel: Kernel, maxL
       if (used > maxLine) cutLines(file, batch, maxLine);
       take(file, batch, before, used);
       adapt(file, batch.count, used);
-      file.scanned = batch.count < MAX_RECORDS ? batch.end + available - used : batch.end;
+      // A NUL may be the beginning of a hole.
+      const looked = batch.count < MAX_RECORDS && (used === available || bytes[before + used] !== 0);
+      file.scanned = looked ? batch.end + available - used : batch.end;
       return got === want || batch.count === MAX_RECORDS ? 'more' : 'end';
     }
     file.scanned = file.position + available;
@@ -185,6 +192,8 @@ function adapt(file: TrackedFile, count: number, used: number): void {
 
 /** The first bytes become known as the file grows, until there are 256. */
 export async function knowHead(file: TrackedFile, bytes: Buffer, got: number): Promise<void> {
+  // Of a compressed file the compressed bytes are known.
+  if (file.packed) return;
   const { generation } = file.stream;
   const size = Math.min(HEAD_BYTES, file.position - file.marker.length + got);
   if (generation.head.length >= size) return;

@@ -12,8 +12,10 @@ import { log } from '../../log.ts';
 import { resumed, TELLING } from './admit.ts';
 import { openRegular, type TailContext, type TrackedFile } from './file.ts';
 import { inodeKey, lookUp, siblings } from './identity.ts';
+import { compression } from './inflated.ts';
 import type { Generation } from './journal.ts';
 import { headOf, recognise } from './resume.ts';
+import { packedWith } from './twins.ts';
 
 export interface Recovered {
   file: TrackedFile;
@@ -87,10 +89,27 @@ async function search(
   const byHead = left.some((g) => g.position >= TELLING) ? headsOf(beside) : new Map<bigint, Beside[]>();
   for (const g of left) {
     const alike = g.position >= TELLING ? (byHead.get(g.head.digest) ?? []) : [];
-    const file = await firstThat(context, g, alike, options, taken);
+    const file = (await firstThat(context, g, alike, options, taken)) ?? (await packed(context, g, beside, taken));
     if (file) found.push(file);
     else if (options.last) gone(context, g);
   }
+  return found;
+}
+
+/** What a file that was compressed meanwhile goes on in. */
+async function packed(
+  context: TailContext,
+  g: Generation,
+  beside: Beside[],
+  taken: Set<Beside>,
+): Promise<Recovered | null> {
+  const free = beside.filter((one) => !taken.has(one));
+  const found = await packedWith(
+    context,
+    g,
+    free.map(({ path }) => path),
+  );
+  for (const one of free) if (one.path === found?.path) taken.add(one);
   return found;
 }
 
@@ -105,6 +124,7 @@ async function firstThat(
   for (const one of candidates) {
     const { path, stat } = one;
     const size = Number(stat.size);
+    if (compression(path)) continue;
     // What holds nothing more matters only where it would be taken for a new file.
     if (taken.has(one) || size < g.position || (size === g.position && !names(path))) continue;
     try {

@@ -40,7 +40,7 @@ export class Remover {
     const { path } = file;
     if (delete_after === null || path === null || file.busy || !complete(file)) return false;
     const done = this.#done.get(file);
-    const { size, modified } = file;
+    const { stored: size, modified } = file;
     if (done?.size !== size || done.modified !== modified) {
       this.#done.set(file, { size, modified, since: now });
       return false;
@@ -68,13 +68,14 @@ export class Remover {
 }
 
 /** Every byte of it, from the first on, is acknowledged. */
-function complete({ committed, position, size, stream }: TrackedFile): boolean {
+function complete({ committed, position, size, stored, stream, packed }: TrackedFile): boolean {
+  if (packed && stream.generation.whole !== stored) return false;
   return size > 0 && committed === size && position === size && stream.generation.base === 0;
 }
 
 function isUnchanged(file: TrackedFile, stat: ReturnType<typeof bigStat>): boolean {
   if (stat.nlink !== 1n || inodeKey(stat) !== file.key) return false;
-  return Number(stat.size) === file.size && Number(stat.mtimeMs) === file.modified;
+  return Number(stat.size) === file.stored && Number(stat.mtimeMs) === file.modified;
 }
 
 function remove(file: TrackedFile, path: string): boolean {

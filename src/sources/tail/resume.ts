@@ -14,7 +14,7 @@ export function recognise(fd: number, device: bigint, size: number, candidates: 
 
 function continues(fd: number, size: number, g: Generation): boolean {
   if (size < g.position) return false;
-  if (!same(g.head, readAt(fd, 0, g.head.length))) return false;
+  if (!begins(fd, g.head)) return false;
   return same(g.marker, readAt(fd, g.markedAt - g.marker.length, g.marker.length));
 }
 
@@ -26,6 +26,11 @@ export function markerAt(fd: number, position: number): Prefix {
 
 export function headOf(fd: number): Prefix {
   return digest(readAt(fd, 0, HEAD_BYTES));
+}
+
+/** True if the file still begins with these bytes. */
+export function begins(fd: number, head: Prefix): boolean {
+  return same(head, readAt(fd, 0, head.length));
 }
 
 /** Where the last unfinished line begins; without one, the end of the file. */

@@ -11,6 +11,7 @@ import { Holds } from './holds.ts';
 import type { Names } from './names.ts';
 import { recover } from './recover.ts';
 import { headOf, markerAt } from './resume.ts';
+import { packedAfter, packedIn, Twins } from './twins.ts';
 
 export interface SuccessionOptions {
   context: TailContext;
@@ -24,12 +25,15 @@ export interface SuccessionOptions {
 export class Succession {
   readonly #o: SuccessionOptions;
   readonly #holds: Holds;
+  readonly #twins: Twins;
+  readonly #seeking = new Set<Promise<void>>();
   /** Old files of a name that were found under another one; its new file comes after them. */
   readonly #before = new Map<string, TrackedFile[]>();
 
   constructor(options: SuccessionOptions) {
     const { names, ready } = options;
     this.#o = options;
+    this.#twins = new Twins({ context: options.context, names, ready });
     this.#holds = new Holds({ known: (file) => names.files.has(file), ready });
   }
 
@@ -47,13 +51,38 @@ export class Succession {
       this.#before.set(path, [...(this.#before.get(path) ?? []), found.file]);
       this.#takeIn(found, found.path);
     }
-    if (last) this.#before.clear();
+    if (!last) return;
+    this.#before.clear();
+    this.#twins.started = true;
   }
 
   /** A new file may have to wait. `others`: of which it may be a copy; all of them, or those that were read before. */
   holdNew(file: TrackedFile, path: string, others: Iterable<TrackedFile>, all: boolean): void {
     this.#holds.behind(file, this.#before.get(path) ?? []);
     if (file.fd !== null) this.#holds.suspect(file, originalsOf(file, file.fd, others, all));
+  }
+
+  /** A new compressed file: its content may have been read before it was compressed. */
+  holdPacked(file: TrackedFile, path: string): void {
+    this.#twins.hold(file, path);
+  }
+
+  /**
+   * A file that was closed went away, and is tracked no more: it may have been compressed. Otherwise `lost` is told what
+   * of it was not read.
+   */
+  seek(file: TrackedFile, dir: string, lost: (unread: number) => void): void {
+    const { context, names } = this.#o;
+    const paths = packedIn(dir).filter((path) => !names.at(path));
+    const seeking = packedAfter(context, file, paths)
+      .then((found) => {
+        if (found) this.#takeIn(found, found.path);
+        // Else it is decided there.
+        else if (!this.#twins.undecided) lost(Math.max(0, file.size - file.position));
+      })
+      .catch((error: Error) => log.warn(`cannot look for ${file.stream.name} among compressed files: ${error.message}`))
+      .finally(() => this.#seeking.delete(seeking));
+    this.#seeking.add(seeking);
   }
 
   /** Something was written to a file that waits. */
@@ -85,7 +114,7 @@ export class Succession {
   #goOnInCopy(file: TrackedFile): string | null {
     const { context, names, matches } = this.#o;
     const held = this.#holds.copyOf(file);
-    const found = held ? null : copyOf(context, file, (key) => names.of(key) !== undefined, matches);
+    const found = held || file.packed ? null : copyOf(context, file, (key) => names.of(key) !== undefined, matches);
     const copy = held ?? found;
     if (!copy || !file.stream.persisted) {
       const double = this.#holds.doubleOf(file);
@@ -118,10 +147,12 @@ export class Succession {
     }
     names.add(file);
     descriptors.keep(file, fd);
-    if (file.size !== file.position) ready(file);
+    if (file.packed || file.size !== file.position) ready(file);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#holds.close();
+    await this.#twins.close();
+    await Promise.all(this.#seeking);
   }
 }

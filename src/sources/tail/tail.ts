@@ -18,10 +18,12 @@ import { descriptors } from './descriptors.ts';
 import type { TailContext, TrackedFile } from './file.ts';
 import { type Format, formatOf } from './format.ts';
 import { fillFormatted } from './formatted.ts';
+import { tellHole } from './hole.ts';
 import type { Positions } from './positions.ts';
 import { fill } from './read.ts';
 import { Tracker } from './tracker.ts';
 import { UnfinishedFiles } from './unfinished.ts';
+import { Unpacking } from './unpacking.ts';
 
 const TICK_MS = 250;
 /** Every file is looked at once in so many ticks: ten seconds. */
@@ -67,6 +69,7 @@ export class TailSource implements Source {
   bytes = 0;
   readonly #o: TailOptions;
   readonly #tracker: Tracker;
+  readonly #unpacking: Unpacking;
   /** Files that may have something to read, in turn. */
   readonly #ready = new Set<TrackedFile>();
   /** Where lines are not simply records. */
@@ -81,10 +84,12 @@ export class TailSource implements Source {
     const context: TailContext = { input, origin: { host, tags, kafka: { partition_by } }, positions, account };
     this.#o = options;
     this.name = input.name;
-    this.#tracker = new Tracker(context, (file) => this.#makeReady(file));
+    const ready = (file: TrackedFile) => this.#makeReady(file);
+    this.#tracker = new Tracker(context, ready);
+    this.#unpacking = new Unpacking(context, this.#tracker, ready);
     this.#format = formatOf(input, kernel);
     const grouping = this.#format?.grouping ? this.#format : null;
-    const [isReady, ready] = [(file: TrackedFile) => this.#ready.has(file), this.#makeReady.bind(this)];
+    const isReady = (file: TrackedFile) => this.#ready.has(file);
     this.#unfinished = grouping && new UnfinishedFiles(grouping.timeout);
     this.#carry = grouping && new Carry(this.#tracker, grouping, isReady, ready);
   }
@@ -112,10 +117,10 @@ export class TailSource implements Source {
     return [...this.#tracker.files].map((file) => ({
       path: file.stream.generation.path,
       id: file.stream.generation.id,
-      size: file.size,
+      size: file.expected,
       position: file.position,
       committed: file.committed,
-      lag_bytes: Math.max(0, file.size - file.committed),
+      lag_bytes: Math.max(0, file.expected - file.committed),
       lag_seconds: file.lag / 1000,
       lines: file.lines,
       truncated: file.truncated,
@@ -146,11 +151,13 @@ export class TailSource implements Source {
     const now = performance.now();
     const round = this.#tracker.blind ? OFTEN : ROUND;
     let i = this.#tick;
+    this.#unpacking.sweep();
     for (const file of this.#tracker.files) {
-      if (file.path === null) this.#watchNameless(file, now);
-      else if (i % round === 0) {
+      if (file.packed) this.#unpacking.tick(file, now);
+      else if (file.path === null) this.#watchNameless(file, now);
+      if (file.path !== null && i % round === 0) {
         this.#tracker.check(file, file.path);
-        if (file.fd !== null && !file.busy && now - file.grown > CLOSE_MS) descriptors.close(file);
+        if (file.fd !== null && !file.busy && !file.packed && now - file.grown > CLOSE_MS) descriptors.close(file);
       }
       i++;
     }
@@ -212,6 +219,11 @@ export class TailSource implements Source {
       if (!this.#open(file)) continue;
       file.busy = true;
       file.again = false;
+      if (file.packed && !(await this.#unpacking.prepare(file))) {
+        file.busy = false;
+        if (file.again) this.#makeReady(file);
+        continue;
+      }
       let batch: Batch;
       try {
         batch = await output.take(file.stream, signal);
@@ -264,7 +276,7 @@ export class TailSource implements Source {
         this.#tracker.restarted(file);
         return true;
       }
-      if (file.size !== size) file.grown = performance.now();
+      if (file.size !== size && !file.packed) file.grown = performance.now();
       this.#unfinished?.note(file);
       this.#carry?.read(file);
       if (batch.count === 0) return outcome === 'more';
@@ -276,6 +288,8 @@ export class TailSource implements Source {
       file.lines += batch.count;
       this.lines += batch.count;
       this.bytes += batch.end - batch.from;
+      if (this.#format) file.hole = 0;
+      else tellHole(file, batch);
       account.received += batch.count;
       return outcome === 'more';
     } catch (error) {

@@ -17,8 +17,10 @@ import type { TailContext, TrackedFile } from './file.ts';
 import { forgetOld } from './forget.ts';
 import { Excludes, Glob } from './glob.ts';
 import { inodeKey, keyAt, kindOf, lookUp, siblings } from './identity.ts';
+import { compression } from './inflated.ts';
 import { Names } from './names.ts';
 import { Succession } from './succession.ts';
+import { packedIn } from './twins.ts';
 import { Upkeep } from './upkeep.ts';
 
 /** Looks between which other things get their turn. */
@@ -40,6 +42,8 @@ export class Tracker implements Finder {
   readonly #succession: Succession;
   /** Paths that are no regular files. */
   readonly #skipped = new Set<string>();
+  /** Symbolic links that lead nowhere: that their target appears changes nothing in their own directory. */
+  readonly #dangling = new Set<string>();
   /** Paths to look at, in order. */
   readonly #looks = new Set<string>();
   #looking: Promise<void> | null = null;
@@ -94,6 +98,7 @@ export class Tracker implements Finder {
     void this.#discovery.scan();
     for (const path of this.unreadable.keys()) this.lookAt(path);
     for (const path of this.#skipped) this.lookAt(path);
+    for (const path of this.#dangling) this.lookAt(path);
   }
 
   /** True: there are directories that cannot be watched, so looking often has to do. */
@@ -105,7 +110,7 @@ export class Tracker implements Finder {
     await this.#discovery.close();
     this.#looks.clear();
     await this.#looking;
-    this.#succession.close();
+    await this.#succession.close();
     for (const file of this.files) {
       const { generation } = file.stream;
       this.#context.positions.sized(generation, latestSize(file));
@@ -173,6 +178,8 @@ export class Tracker implements Finder {
         return;
       }
     }
+    this.#dangling.delete(path);
+    if (!stat && this.#discovery.names(path) && isLink(path)) this.#dangling.add(path);
     if (!stat?.isFile()) {
       this.unreadable.delete(path);
       this.#names.unalias(path);
@@ -202,8 +209,12 @@ export class Tracker implements Finder {
   #update(file: TrackedFile, stat: BigIntStats): void {
     const size = Number(stat.size);
     const modified = Number(stat.mtimeMs);
-    if (size === file.size && modified === file.modified) return;
+    if (size === file.stored && modified === file.modified) return;
     file.modified = modified;
+    if (file.packed) {
+      this.#wake(file);
+      return;
+    }
     if (size > file.size) file.grown = performance.now();
     // What is seen to wait is known also while nothing can be read. That it became less is for the read to judge.
     file.size = Math.max(file.size, size);
@@ -260,8 +271,19 @@ export class Tracker implements Finder {
       }
     }
     if (file.fd !== null || this.#findByInode(file, dirname(path))) this.#ready(file);
-    else if (lookUp(dirname(path))) this.finish(file, Math.max(0, file.size - file.position));
+    else if (lookUp(dirname(path))) this.#letGo(file, dirname(path));
     else this.#letRest(file);
+  }
+
+  /** It is gone, and was closed; what of it was not read may be in a compressed file beside it. */
+  #letGo(file: TrackedFile, dir: string): void {
+    const unread = Math.max(0, file.size - file.position);
+    if (file.packed || packedIn(dir).length === 0) {
+      this.finish(file, unread);
+      return;
+    }
+    this.#letRest(file);
+    this.#succession.seek(file, dir, (lost) => this.finish(file, lost));
   }
 
   /** It cannot be seen, nor that it is gone: it is taken up again where it was, or counted when it is forgotten. */
@@ -305,6 +327,13 @@ export class Tracker implements Finder {
 
   /** A file that is not tracked yet. */
   #adopt(path: string): void {
+    if (compression(path) && !this.#discovery.unpacks(path)) {
+      const { name } = this.#context.input;
+      const help =
+        'compressed files are read where the pattern itself ends in .gz or .zst; exclude them to say no more';
+      log.warnOnce(`compressed ${name}`, `input ${name} does not read ${path} and the like: ${help}`);
+      return;
+    }
     let admitted: Admitted | null;
     try {
       admitted = admit(this.#context, path, this.unreadable.get(path) ?? this.#first);
@@ -321,8 +350,9 @@ export class Tracker implements Finder {
     this.#names.name(file, path);
     this.#names.add(file);
     descriptors.keep(file, fd);
-    file.fresh = !file.stream.persisted && !this.#first;
-    if (file.size !== file.position) this.#wake(file);
+    file.fresh = !file.packed && !file.stream.persisted && !this.#first;
+    if (file.packed && !file.stream.persisted) this.#succession.holdPacked(file, path);
+    if (file.packed || file.size !== file.position) this.#wake(file);
     this.#watchTarget(path, file);
   }
 
@@ -362,5 +392,14 @@ export class Tracker implements Finder {
 
 /** What it holds now, if that can be told at once. */
 function latestSize(file: TrackedFile): number {
-  return file.fd === null ? file.size : Math.max(file.size, fstatSync(file.fd).size);
+  return file.fd === null || file.packed ? file.size : Math.max(file.size, fstatSync(file.fd).size);
+}
+
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  } catch {
+    // No right to look: the look at its directory says so.
+    return false;
+  }
 }

@@ -1,5 +1,5 @@
 /**
- * A small agent for tests that kill it: `node agent.ts LOGS DATA RESULT [DELAY]` tails LOGS/*.log*, appends each line to
+ * A small agent for tests that kill it: `node agent.ts LOGS DATA RESULT [DELAY [PATTERN]]` tails LOGS/*.log* and LOGS/*.gz, or LOGS/PATTERN, appends each line to
  * RESULT as `<id> <offset> <length> <text>`, and counts what is in RESULT as settled after DELAY ms.
  */
 import { openSync, writeSync } from 'node:fs';
@@ -12,7 +12,7 @@ import type { FileStream } from '../../../src/sources/tail/file.ts';
 import { Positions } from '../../../src/sources/tail/positions.ts';
 import { type TailOptions, tailSource } from '../../../src/sources/tail/tail.ts';
 
-const [logs, data, result, delay] = process.argv.slice(2);
+const [logs, data, result, delay, pattern] = process.argv.slice(2);
 const pool = new Pool(8 << 20);
 const kernel = new Kernel(pool.memory);
 const fd = openSync(result!, 'a');
@@ -39,7 +39,7 @@ const output: Output = {
 };
 const input = {
   name: 'test',
-  include: [`${logs}/*.log*`],
+  include: pattern ? [`${logs}/${pattern}`] : [`${logs}/*.log*`, `${logs}/*.gz`],
   exclude: [],
   topic: 'logs',
   encoding: 'raw',

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { Bench, until } from './collect.ts';
 
 const agent = fileURLToPath(new URL('./agent.ts', import.meta.url));
@@ -59,6 +60,50 @@ test(`killed with -9 ${KILLS} times under load: nothing is lost, ids and offsets
     seen.set(text, place);
   }
   for (let i = 0; i < number; i++) assert.ok(seen.has(String(i)), `line ${i} is lost`);
+});
+
+test('killed with -9 in the middle of compressed files: nothing is lost, ids and offsets stay', async (t) => {
+  const bench = new Bench(t);
+  const result = join(bench.data, 'result');
+  const lines = 400_000;
+  for (const name of ['a', 'b']) {
+    let text = '';
+    for (let i = 0; i < lines; i++) text += `${name}${i}\n`;
+    writeFileSync(bench.path(`${name}.gz`), gzipSync(text));
+  }
+  const start = () => spawn(process.execPath, [agent, bench.logs, bench.data, result, '5'], { stdio: 'ignore' });
+  const size = () => (existsSync(result) ? statSync(result).size : 0);
+  for (let i = 0; i < KILLS; i++) {
+    const child = start();
+    const before = size();
+    await until('some lines', () => size() > before, 30_000);
+    await setTimeout((i * 7) % 30);
+    await kill(child);
+  }
+  const child = start();
+  await until(
+    'all lines',
+    () =>
+      linesOf(result).length >= lines * 2 &&
+      linesOf(result)
+        .at(-1)!
+        .endsWith(`${lines - 1}`),
+    60_000,
+  );
+  await kill(child);
+  const seen = new Map<string, string>();
+  let twice = 0;
+  for (const line of linesOf(result)) {
+    const [id, offset, length, text] = line.split(' ');
+    if (text === undefined || Number(length) !== text.length + 1) continue;
+    const place = `${id} ${offset}`;
+    if (seen.has(text)) twice++;
+    assert.equal(seen.get(text) ?? place, place, 'a line that comes twice has the same id and offset');
+    seen.set(text, place);
+  }
+  assert.equal(seen.size, lines * 2);
+  // What was under way at a kill, not what was read before.
+  assert.ok(twice < KILLS * 50_000, `${twice} lines came twice`);
 });
 
 test('more files than the process may open: each line once', async (t) => {

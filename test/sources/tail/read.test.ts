@@ -1,15 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import {
-  appendFileSync,
-  chmodSync,
-  linkSync,
-  mkdirSync,
-  renameSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, linkSync, mkdirSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { TRUNCATED } from '../../../src/core/batch.ts';
@@ -158,31 +148,6 @@ test('what is written through a link from another directory is seen at once', as
   await out.count(2);
   assert.ok(performance.now() - start < 1000);
   assert.equal(out.lines[1]!.path, bench.path('a.log'));
-});
-
-test('a FIFO, a directory, a loop of links and excluded files are not read', async (t) => {
-  const bench = new Bench(t);
-  spawnSync('mkfifo', [bench.path('fifo.log')]);
-  mkdirSync(bench.path('dir.log'));
-  mkdirSync(bench.path('sub'));
-  symlinkSync('..', bench.path('sub/loop'));
-  symlinkSync('self.log', bench.path('self.log'));
-  symlinkSync('nowhere', bench.path('dangling.log'));
-  writeFileSync(bench.path('no.log'), 'no\n');
-  writeFileSync(bench.path('sub/yes.log'), 'yes\n');
-  const out = await bench.start({ include: [`${bench.logs}/**/*.log`], exclude: ['no.*'] });
-  await out.count(1);
-  await setTimeout(100);
-  assert.deepEqual(out.texts(), ['yes']);
-});
-
-test('a file that cannot be read is counted and read when it can be', { skip: process.getuid?.() === 0 }, async (t) => {
-  const bench = new Bench(t);
-  writeFileSync(bench.path('a.log'), '1\n', { mode: 0 });
-  const out = await bench.start();
-  await until('unreadable', () => bench.source.unreadable === 1);
-  chmodSync(bench.path('a.log'), 0o600);
-  await out.count(1);
 });
 
 test('directories that appear later, nested and renamed ones, are read', async (t) => {

@@ -1,0 +1,684 @@
+/**
+ * Sends all blocks of one topic to Kafka in transactions: each is there once, in order, with the positions that it brings,
+ * or not at all.
+ *
+ *   put ->  | block | block | block |  block  block ...        one queue for all partitions of the topic
+ *           '- open transaction ---'  ^ not taken yet
+ *
+ *   take blocks -> Produce, five in flight a partition -> positions -> all acknowledged -> commit -> settle
+ *
+ * A block settles only when the commit of its transaction is acknowledged; until then it is held in memory. So a
+ * transaction ends after a second, or when it has as much as a lane may hold while the next one fills.
+ *
+ * There is no repair within a transaction. Whatever fails (a connection, a leader that moved, a batch that is too large, a
+ * transaction that takes too long): what was answered is amended, then a new epoch of the producer ends the transaction
+ * at the brokers, and the same blocks are sent again, in order, in the next one. While that fails, transactions get
+ * smaller, so that they get through between two failures.
+ *
+ * Was a commit asked for and not answered, it is asked for again until it is. If the coordinator has given up on the
+ * transaction meanwhile (or this process was fenced), the new epoch decides what is not decided, and the positions topic,
+ * read after that, says which it was: the transaction's positions are committed there, or they never will be.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Block, Checkpoint, Codec, Outlet } from '../core/block.ts';
+import { log } from '../log.ts';
+import { abortable, Backoff } from './backoff.ts';
+import type { KafkaClient, Producer } from './client.ts';
+import { actionFor, BrokerError } from './errors.ts';
+import type { Link } from './link.ts';
+import { type Committed, type PositionsTopic, Superseded } from './positions-topic.ts';
+import { HEADER_BYTES, sealHeader, writeHeader } from './record-batch.ts';
+import { split } from './split.ts';
+import type { SenderStatus } from './tally.ts';
+import { acceptableTime } from './timestamp.ts';
+import { Transactions } from './transaction.ts';
+import { sequenceAfter, WINDOW } from './window.ts';
+
+/** How long a transaction takes blocks, milliseconds; at most a quarter of its timeout. */
+const AGE = 1000;
+/** The same of the first one; each takes twice as long as the one before. So a start shows soon that it works. */
+const FIRST_AGE = 100;
+/** The part of the transaction's timeout after which it is ended by us, before the coordinator does. */
+const LATE = 0.8;
+/** How long what was learned of a topic's limit and of the clocks is believed, milliseconds. */
+const BELIEF = 600_000;
+/** What is in flight when a transaction fails is waited for this long, milliseconds; then its connections are ended. */
+const SETTLE_MS = 1000;
+/** At a stop an open transaction is aborted, so that it hides nothing from consumers; it may take this long, milliseconds. */
+const ABORT_MS = 500;
+
+export interface TransactionalSenderOptions {
+  topic: string;
+  transactionalId: string;
+  /** `transaction_timeout`, milliseconds. */
+  timeout: number;
+  positions: PositionsTopic;
+  /** What a transaction may hold at most: compressed bytes, and blocks. */
+  room: { bytes: number; blocks: number };
+  /** Awaited before anything is sent: what other processes of this agent id had committed. */
+  restore(committed: Committed): Promise<void>;
+  /** A transaction's positions are about to be written, are settled, or never will be. */
+  began(sender: TransactionalSender): void;
+  ended(sender: TransactionalSender, committedTo: bigint | null): void;
+  /** Keys whose positions are to be deleted: taken out when that is committed. */
+  forgotten: Set<string>;
+  /** Another process works under the agent id: nothing is sent any more. */
+  superseded(error: Superseded): void;
+  /** The longest pause between two attempts, milliseconds. */
+  longest_pause?: number;
+}
+
+export interface TransactionsStatus {
+  /** Age of the open transaction, seconds; null: none is open. */
+  open_seconds: number | null;
+  commits: number;
+  /** Ended without a commit; what they held was sent again. */
+  aborts: number;
+  /** Of them, those that the coordinator had ended, because they took too long. */
+  fenced: number;
+}
+
+interface Packet {
+  readonly codec: Codec;
+  readonly body: Buffer;
+  readonly count: number;
+  time: number;
+}
+
+interface Entry {
+  readonly partition: number;
+  readonly block: Block;
+  packets: Packet[];
+  readonly settled: () => void;
+  /** Resolves the put that waits for room. */
+  accept: (() => void) | null;
+}
+
+/** A batch was refused. */
+class Refused extends BrokerError {
+  readonly entry: Entry | null;
+  readonly packet: Packet;
+  readonly sent: number;
+  readonly said: string | null;
+
+  constructor(what: string, entry: Entry | null, packet: Packet, sent: number, code: number, said: string | null) {
+    super(what, code, said);
+    this.entry = entry;
+    this.packet = packet;
+    this.sent = sent;
+    this.said = said;
+  }
+}
+
+/** The open transaction: what is in flight of it, and the first failure. */
+class Open {
+  readonly began = performance.now();
+  readonly producer: Producer;
+  readonly partitions = new Set<string>();
+  /** By partition. */
+  readonly leaders = new Map<string, Link>();
+  readonly #late = new AbortController();
+  readonly #stop: AbortSignal;
+  readonly #timer: NodeJS.Timeout;
+  readonly #flying = new Map<string, number>();
+  readonly #links = new Map<Link, number>();
+  bytes = 0;
+  blocks = 0;
+  failure: Error | null = null;
+  #wake: (() => void)[] = [];
+
+  /** It may take so many milliseconds. */
+  constructor(producer: Producer, most: number, stop: AbortSignal) {
+    this.producer = producer;
+    this.#stop = stop;
+    this.#timer = setTimeout(() => this.#late.abort(new Error('a transaction takes too long')), most);
+    stop.addEventListener('abort', this.#stopped, { once: true });
+  }
+
+  /** Aborts when it is to end without a commit. */
+  get signal(): AbortSignal {
+    return this.#late.signal;
+  }
+
+  /** Its time is not counted any more. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#stop.removeEventListener('abort', this.#stopped);
+  }
+
+  readonly #stopped = () => this.#late.abort(this.#stop.reason);
+
+  flying(partition: string): number {
+    return this.#flying.get(partition) ?? 0;
+  }
+
+  get inFlight(): number {
+    let sum = 0;
+    for (const n of this.#flying.values()) sum += n;
+    return sum;
+  }
+
+  sent(partition: string, link: Link): void {
+    this.#flying.set(partition, this.flying(partition) + 1);
+    this.#links.set(link, (this.#links.get(link) ?? 0) + 1);
+  }
+
+  returned(partition: string, link: Link, failure: Error | null): void {
+    this.#flying.set(partition, this.flying(partition) - 1);
+    this.#links.set(link, this.#links.get(link)! - 1);
+    this.failure ??= failure;
+    for (const wake of this.#wake.splice(0)) wake();
+  }
+
+  /** Resolves when something came back. */
+  change(): Promise<void> {
+    const changed = new Promise<void>((resolve) => this.#wake.push(resolve));
+    return abortable(changed, this.signal);
+  }
+
+  /** Resolves when all that was sent is acknowledged; throws the failure. */
+  async acknowledged(): Promise<void> {
+    while (this.inFlight > 0 && !this.failure) await this.change();
+    if (this.failure) throw this.failure;
+  }
+
+  /** Nothing of it is on its way any more, to where it would be written from memory that is used again. */
+  async abandon(): Promise<void> {
+    const until = performance.now() + SETTLE_MS;
+    while (this.inFlight > 0 && performance.now() < until) {
+      await Promise.race([new Promise<void>((resolve) => this.#wake.push(resolve)), sleep(SETTLE_MS)]);
+    }
+    for (const [link, n] of this.#links) if (n > 0) link.fail('it does not answer, and its transaction is over');
+  }
+}
+
+export class TransactionalSender {
+  readonly #client: KafkaClient;
+  readonly #o: TransactionalSenderOptions;
+  readonly #transactions: Transactions;
+  readonly #stop = new AbortController();
+  readonly #backoff: Backoff;
+  readonly #ready = Promise.withResolvers<void>();
+  #isReady = false;
+  #running: Promise<void> | null = null;
+  /** In the order of the puts; the first `#taken` are in the open transaction. */
+  readonly #queue: Entry[] = [];
+  #taken = 0;
+  #queued = 0;
+  #producer: Producer | null = null;
+  /** By topic and partition, of the current producer. */
+  readonly #sequences = new Map<string, number>();
+  #open: Open | null = null;
+  /** A commit was asked for, and its answer is not known: where the transaction's positions begin. */
+  #ending: bigint | null = null;
+  /** Keys that the open transaction deletes. */
+  #forgetting: string[] = [];
+  /** The most blocks of the next transaction: fewer after failures. */
+  #most = Number.POSITIVE_INFINITY;
+  /** Commit as soon as what is queued is sent: somebody waits for that, or for memory. */
+  #hurried = false;
+  #waiting = 0;
+  #finishing = false;
+  #limit: { bytes: number; until: number } | null = null;
+  #skew: { ms: number; until: number } | null = null;
+  #wake: (() => void) | null = null;
+  #drained: (() => void)[] = [];
+  #error: string | null = null;
+  #lastAck: number | null = null;
+  #retries = 0;
+  #throttled = 0;
+  #commits = 0;
+  #aborts = 0;
+  #fenced = 0;
+  readonly #sent = new Map<number, { records: number; bytes: number; in_flight: number }>();
+
+  constructor(client: KafkaClient, options: TransactionalSenderOptions) {
+    this.#client = client;
+    this.#o = options;
+    this.#transactions = new Transactions(client, options);
+    this.#backoff = new Backoff(options.longest_pause);
+    this.#ready.promise.catch(() => undefined);
+  }
+
+  /** Ends what an earlier process left open, and learns what it had committed. Goes on trying until it stops. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when it is known what was committed; nothing may be read before. Rejects when the signal aborts. */
+  ready(signal: AbortSignal): Promise<void> {
+    return abortable(this.#ready.promise, signal);
+  }
+
+  /** Where the blocks of one partition go. Order is kept over all partitions. */
+  outlet(partition: number): Outlet {
+    return {
+      put: (block, settled) => this.#put(partition, block, settled),
+      drained: (signal) => this.drained(signal),
+    };
+  }
+
+  /** Somebody waits for memory: the open transaction is committed as soon as what is queued is sent. */
+  hurry(): void {
+    if (this.#queue.length === 0 || this.#hurried) return;
+    this.#hurried = true;
+    this.#wake?.();
+  }
+
+  /** From now on nothing waits for more to come. */
+  finish(): void {
+    this.#finishing = true;
+    this.#wake?.();
+  }
+
+  /** Commits what was put; rejects with the signal's reason when that comes first. */
+  async drained(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#queue.length === 0) return;
+    this.#waiting++;
+    this.#wake?.();
+    try {
+      await abortable(new Promise<void>((resolve) => this.#drained.push(resolve)), signal);
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  /** Ends the work where it is: an open transaction is aborted. A commit that was asked for is what it will be. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error(`the sender of ${this.#o.topic} is stopped`));
+    this.#ready.reject(this.#stop.signal.reason);
+    this.#wake?.();
+    await this.#running;
+    if (!this.#open || this.#open.partitions.size === 0 || this.#ending !== null) return;
+    if (this.#client.state !== 'connected') return;
+    await this.#transactions.end(this.#open.producer, false, AbortSignal.timeout(ABORT_MS)).catch((error: Error) => {
+      log.debug(`${this.#o.topic}: cannot abort the open transaction: ${error.message}; it times out`);
+    });
+  }
+
+  get transactions(): TransactionsStatus {
+    const open_seconds = this.#open ? (performance.now() - this.#open.began) / 1000 : null;
+    return { open_seconds, commits: this.#commits, aborts: this.#aborts, fenced: this.#fenced };
+  }
+
+  /** By partition, as far as anything was put for it. */
+  *status(): Iterable<SenderStatus & { partition: number }> {
+    const busy = this.#queue.length > 0 || !this.#isReady;
+    const { topic, positions } = this.#o;
+    const problem = busy ? (this.#client.topicError(topic) ?? this.#client.topicError(positions.topic)) : null;
+    const waiting = this.#isReady ? null : 'it is not known yet what was committed: files are not read until it is';
+    const why = problem ? `${problem.problem}: ${problem.detail}` : (this.#error ?? (busy ? this.#client.error : null));
+    const error = waiting && why ? `${why}; ${waiting}` : (why ?? waiting);
+    const sent = this.#sent.size > 0 ? this.#sent : new Map([[0, { records: 0, bytes: 0, in_flight: 0 }]]);
+    // What is counted of the whole topic is told once.
+    let [retries, throttled_seconds] = [this.#retries, this.#throttled / 1000];
+    for (const [partition, counts] of sent) {
+      yield { partition, ...counts, retries, possible_duplicates: 0, lastAck: this.#lastAck, throttled_seconds, error };
+      [retries, throttled_seconds] = [0, 0];
+    }
+  }
+
+  #put(partition: number, block: Block, settled: () => void): Promise<void> {
+    const { codec, body, count, time } = block;
+    const entry: Entry = { partition, block, packets: [{ codec, body, count, time }], settled, accept: null };
+    this.#queue.push(entry);
+    this.#queued += body.length;
+    this.#counts(partition).in_flight += count;
+    this.start();
+    this.#wake?.();
+    if (this.#queued <= 2 * this.#o.room.bytes) return Promise.resolve();
+    return new Promise((resolve) => {
+      entry.accept = resolve;
+    });
+  }
+
+  #counts(partition: number) {
+    let counts = this.#sent.get(partition);
+    if (!counts) {
+      counts = { records: 0, bytes: 0, in_flight: 0 };
+      this.#sent.set(partition, counts);
+    }
+    return counts;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        this.#producer ??= await this.#begin();
+        if (this.#queue.length === 0) {
+          this.#hurried = false;
+          await this.#woken();
+          continue;
+        }
+        // Before a transaction is open: it would run out while a leader is away.
+        await this.#client.leader(this.#o.topic, this.#queue[0]!.partition, signal);
+        await this.#client.leader(this.#o.positions.topic, await this.#o.positions.partition(signal), signal);
+        await this.#transact(this.#producer);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (error instanceof Superseded) {
+          this.#error = error.message;
+          this.#o.superseded(error);
+          return;
+        }
+        await this.#failed(error as Error).catch((error: Error) => this.#say(error));
+      }
+    }
+  }
+
+  /** A producer that may send, and with it the certainty about all that came before. */
+  async #begin(): Promise<Producer> {
+    const { signal } = this.#stop;
+    const { positions } = this.#o;
+    await positions.claim(signal);
+    const producer = await this.#transactions.init(signal);
+    await positions.catchUp(this.#o.restore, signal);
+    this.#sequences.clear();
+    if (this.#ending !== null) {
+      const base = this.#ending;
+      this.#ending = null;
+      if (positions.unwatch(base)) this.#settle(null);
+      else this.#aborted();
+    }
+    if (!this.#isReady) {
+      this.#isReady = true;
+      this.#error = null;
+      this.#ready.resolve();
+    }
+    return producer;
+  }
+
+  async #transact(producer: Producer): Promise<void> {
+    const { topic, timeout, positions } = this.#o;
+    const stop = this.#stop.signal;
+    const open = new Open(producer, Math.ceil(timeout * LATE), stop);
+    this.#open = open;
+    let ends: { base: bigint; next: bigint };
+    try {
+      await this.#fill(open);
+      ends = await this.#writePositions(open);
+    } catch (error) {
+      if (stop.aborted) throw error;
+      await open.abandon();
+      const seconds = timeout / 1000;
+      const late = open.signal.aborted && new Error(`${topic}: a transaction took nearly ${seconds} s`);
+      // What was answered says more than that something else ended because of it.
+      throw open.failure ?? (late || error);
+    } finally {
+      open.close();
+    }
+    positions.watch(ends.base);
+    this.#ending = ends.base;
+    await this.#transactions.end(producer, true, stop);
+    this.#ending = null;
+    positions.unwatch(ends.base);
+    this.#settle(ends.next);
+  }
+
+  /** Takes blocks and sends them until the transaction is full or old. */
+  async #fill(open: Open): Promise<void> {
+    const { topic, room, timeout } = this.#o;
+    const until = open.began + Math.min(AGE, timeout / 4, FIRST_AGE * 2 ** Math.min(this.#commits, 10));
+    const most = Math.min(room.blocks, this.#most);
+    for (;;) {
+      if (open.failure) throw open.failure;
+      const entry = this.#queue[this.#taken];
+      const left = until - performance.now();
+      if (!entry) {
+        if (left <= 0 || this.#hurried || this.#finishing || this.#waiting > 0) return;
+        await abortable(this.#woken(left), open.signal);
+        continue;
+      }
+      const bytes = entry.packets.reduce((sum, { body }) => sum + body.length, 0);
+      if (open.blocks > 0 && (open.blocks >= most || open.bytes + bytes > room.bytes || left <= 0)) return;
+      this.#taken++;
+      open.blocks++;
+      open.bytes += bytes;
+      await this.#splitTooLarge(entry);
+      for (const packet of entry.packets) await this.#send(open, topic, entry.partition, packet, entry);
+    }
+  }
+
+  /** Sends what the blocks bring; resolves with where that lies when it and all blocks are acknowledged. */
+  async #writePositions(open: Open): Promise<{ base: bigint; next: bigint }> {
+    const { positions, topic } = this.#o;
+    const latest = new Map<string, Checkpoint>();
+    for (const { block } of this.#queue.slice(0, this.#taken)) {
+      for (const { stream, end } of block.marks) {
+        const checkpoint = stream.checkpoint?.(end);
+        if (checkpoint) latest.set(checkpoint.key, checkpoint);
+      }
+      if (block.checkpoint) latest.set(block.checkpoint.key, block.checkpoint);
+    }
+    for (const key of this.#o.forgotten) if (!latest.has(key)) latest.set(key, { key, value: null });
+    this.#forgetting = [...latest.values()].filter(({ value }) => value === null).map(({ key }) => key);
+    // Without any the transaction's fate could not be read.
+    if (latest.size === this.#forgetting.length) latest.set(topic, { key: `topic/${topic}`, value: {} });
+    const partition = await positions.partition(open.signal);
+    this.#o.began(this);
+    let base: bigint | null = null;
+    let next = 0n;
+    const answered = (offset: bigint, count: number) => {
+      if (base === null || offset < base) base = offset;
+      if (offset + BigInt(count) > next) next = offset + BigInt(count);
+    };
+    for (const { body, count } of positions.batches(latest.values())) {
+      const packet: Packet = { codec: 'none', body, count, time: Date.now() };
+      await this.#send(open, positions.topic, partition, packet, null, answered);
+    }
+    await open.acknowledged();
+    return { base: base!, next };
+  }
+
+  async #send(
+    open: Open,
+    topic: string,
+    partition: number,
+    packet: Packet,
+    entry: Entry | null,
+    answered?: (base: bigint, count: number) => void,
+  ): Promise<void> {
+    const key = `${topic}-${partition}`;
+    const { signal } = open;
+    let link = open.leaders.get(key);
+    if (!link || link.error || link.expiring) {
+      link = await this.#client.leader(topic, partition, signal);
+      open.leaders.set(key, link);
+    }
+    if (!open.partitions.has(key)) await this.#add(open, topic, partition, key);
+    while (open.flying(key) >= WINDOW && !open.failure) await open.change();
+    const full = link.writable();
+    if (full) await abortable(full, signal);
+    if (open.failure) throw open.failure;
+    const { body, count, codec } = packet;
+    const sequence = this.#sequences.get(key) ?? 0;
+    this.#sequences.set(key, sequenceAfter(sequence, count));
+    const time = packet.time + this.#skewNow();
+    const header = Buffer.allocUnsafe(HEADER_BYTES);
+    const recordsBytes = body.length;
+    const fields = { baseOffset: 0n, recordsBytes, count, codec, time, ...open.producer, sequence };
+    writeHeader(header, { ...fields, transactional: true });
+    sealHeader(header, body);
+    open.sent(key, link);
+    this.#client.produceOn(link, topic, partition, { header, body }, this.#transactions.id).then(
+      ({ errorCode, message, baseOffset, throttleTime }) => {
+        this.#throttled += throttleTime;
+        if (errorCode === 0) answered?.(baseOffset, count);
+        open.returned(key, link, errorCode === 0 ? null : new Refused(key, entry, packet, time, errorCode, message));
+      },
+      (error: Error) => {
+        this.#client.invalidate(topic);
+        open.returned(key, link, error);
+      },
+    );
+  }
+
+  /** The first partition opens the transaction, and brings that of the positions with it. */
+  async #add(open: Open, topic: string, partition: number, key: string): Promise<void> {
+    const { positions } = this.#o;
+    const added = [{ topic, partition }];
+    const keys = [key];
+    if (open.partitions.size === 0) {
+      const own = await positions.partition(open.signal);
+      added.push({ topic: positions.topic, partition: own });
+      keys.push(`${positions.topic}-${own}`);
+    }
+    // Asked for is as good as opened: the answer may get lost.
+    for (const key of keys) open.partitions.add(key);
+    await this.#transactions.add(open.producer, added, open.signal);
+  }
+
+  /** The transaction is committed: what it held is safe. `next`: the offset behind its positions, where that is known. */
+  #settle(next: bigint | null): void {
+    this.#open = null;
+    this.#commits++;
+    this.#most *= 2;
+    this.#error = null;
+    this.#lastAck = Date.now();
+    this.#backoff.reset();
+    const settled = this.#queue.splice(0, this.#taken);
+    this.#taken = 0;
+    if (this.#queue.length === 0) this.#hurried = false;
+    for (const { partition, block, packets } of settled) {
+      const counts = this.#counts(partition);
+      counts.records += block.count;
+      counts.in_flight -= block.count;
+      for (const { body } of packets) counts.bytes += HEADER_BYTES + body.length;
+      this.#queued -= block.body.length;
+    }
+    for (const key of this.#forgetting.splice(0)) this.#o.forgotten.delete(key);
+    for (const { settled: done } of settled) done();
+    this.#o.ended(this, next);
+    let held = 0;
+    for (const entry of this.#queue) {
+      held += entry.block.body.length;
+      if (held > 2 * this.#o.room.bytes) break;
+      entry.accept?.();
+      entry.accept = null;
+    }
+    if (this.#queue.length === 0) for (const resolve of this.#drained.splice(0)) resolve();
+  }
+
+  /** Nothing of the transaction is there, nor ever will be: its blocks are first in the next one. */
+  #aborted(): void {
+    this.#open = null;
+    this.#aborts++;
+    this.#retries += this.#taken;
+    this.#most = Math.max(1, Math.ceil(this.#taken / 2));
+    this.#taken = 0;
+    this.#o.ended(this, null);
+  }
+
+  async #failed(error: Error): Promise<void> {
+    this.#say(error);
+    this.#producer = null;
+    if (error instanceof BrokerError && actionFor(error.code) === 'identity' && this.#isReady) {
+      this.#fenced++;
+      log.warnOnce(`fenced ${this.#o.topic}`, `${error.message}; finding out why, then sending again`);
+    }
+    if (error instanceof BrokerError && actionFor(error.code) === 'denied') {
+      log.warnOnce(`denied ${this.#o.topic}`, `${error.message}: give the right; the data of ${this.#o.topic} waits`);
+      this.#client.invalidate(this.#o.topic);
+    }
+    if (this.#open && this.#ending === null) this.#aborted();
+    if (!(error instanceof Refused && (await this.#amend(error)))) await this.#pause();
+  }
+
+  #say(error: Error): void {
+    this.#error = error.message;
+    log.debug(`${this.#o.topic}: ${error.message}`);
+  }
+
+  /** Deals with what a batch was answered; true: the next attempt need not wait. */
+  async #amend(refused: Refused): Promise<boolean> {
+    const { topic } = this.#o;
+    const { code, entry, packet, sent, said, message: why } = refused;
+    switch (actionFor(code)) {
+      case 'split':
+        return entry !== null && (await this.#tooLarge(entry, packet, why));
+      case 'time':
+        return this.#retime(packet, sent, said, why);
+      case 'refused':
+      case 'invalid':
+        log.warnOnce(`refused ${topic}`, `${why}: Kafka does not take what ${topic} should get; its data waits`);
+        return false;
+      default:
+        this.#client.invalidate(topic);
+        this.#client.invalidate(this.#o.positions.topic);
+        return false;
+    }
+  }
+
+  async #tooLarge(entry: Entry, packet: Packet, why: string): Promise<boolean> {
+    const size = HEADER_BYTES + packet.body.length;
+    const { topic } = this.#o;
+    const known = await this.#client.maxMessageBytes(topic, this.#stop.signal).catch(() => null);
+    const bytes = known !== null && known < size ? known : Math.floor(size / 2);
+    log.warnOnce(`too large ${topic}`, `${why}: ${topic} takes batches of ${bytes} bytes, splitting what is larger`);
+    this.#limit = { bytes, until: Date.now() + BELIEF };
+    return await this.#split(entry, packet, bytes);
+  }
+
+  async #splitTooLarge(entry: Entry): Promise<void> {
+    if (!this.#limit) return;
+    const { bytes, until } = this.#limit;
+    if (Date.now() > until) {
+      this.#limit = null;
+      return;
+    }
+    // What cannot get smaller is sent, and refused by the broker, not by us.
+    for (const packet of [...entry.packets]) {
+      if (HEADER_BYTES + packet.body.length > bytes && packet.count > 1) await this.#split(entry, packet, bytes);
+    }
+  }
+
+  /** Replaces a packet by smaller ones with the same records. False: it cannot be. */
+  async #split(entry: Entry, packet: Packet, bytes: number): Promise<boolean> {
+    const { sections, cut } = await split(packet, bytes);
+    if (cut > 0) {
+      if (sections[0]!.body.length >= packet.body.length) return false;
+      const { topic } = this.#o;
+      log.warnOnce(`cut ${topic}`, `${topic}: a record is larger than the topic takes, and was cut`);
+    }
+    const parts = sections.map((section) => ({ ...section, time: packet.time }));
+    entry.packets.splice(entry.packets.indexOf(packet), 1, ...parts);
+    return true;
+  }
+
+  /** Our clock and the broker's differ by more than the topic allows: the broker's counts. */
+  #retime(packet: Packet, sent: number, said: string | null, why: string): boolean {
+    const now = Date.now();
+    const acceptable = acceptableTime(sent, said);
+    const time = acceptable ?? now;
+    log.warnOnce(`time ${this.#o.topic}`, `${why}: check the clocks; going on with the time that the broker takes`);
+    // A block that was made just now tells about the clock, one from the spool only about itself.
+    if (Math.abs(now - packet.time) < BELIEF) this.#skew = { ms: time - packet.time, until: now + BELIEF };
+    else packet.time = time - this.#skewNow();
+    return acceptable !== null && acceptable !== sent;
+  }
+
+  #skewNow(): number {
+    if (this.#skew && Date.now() > this.#skew.until) this.#skew = null;
+    return this.#skew?.ms ?? 0;
+  }
+
+  async #pause(): Promise<void> {
+    // An abort ends the loop that asked for the pause; there is nothing to add to it.
+    await this.#backoff.wait(this.#stop.signal).catch(() => undefined);
+  }
+
+  /** Resolves when there is something to do, or after so many milliseconds. */
+  #woken(within?: number): Promise<void> {
+    if (this.#stop.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = within === undefined ? undefined : setTimeout(() => this.#wake?.(), within);
+      this.#wake = () => {
+        clearTimeout(timer);
+        this.#wake = null;
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,334 @@
+/** The transactional sender against a real Kafka whose connections, settings and rights are disturbed. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import kafkajs from 'kafkajs';
+import { KafkaClient, type KafkaClientOptions } from '../../src/kafka/client.ts';
+import { ExactlyOnce, type ExactlyOnceOptions } from '../../src/kafka/exactly-once.ts';
+import { type Committed, POSITIONS_SETTINGS } from '../../src/kafka/positions-topic.ts';
+import { Transactions } from '../../src/kafka/transaction.ts';
+import { makeBlock } from '../support/blocks.ts';
+import { committedValues } from '../support/committed.ts';
+import { sameInOrder } from '../support/crash.ts';
+import { createTopic, type Kafka, noKafka, startKafka, USERS, withAdmin } from '../support/kafka.ts';
+
+const skip = noKafka;
+const LIMIT_MS = 60_000;
+let kafka: Kafka;
+
+before(async () => {
+  if (!skip) kafka = await startKafka({ sasl: true, acls: true });
+});
+after(async () => {
+  await kafka?.stop();
+});
+
+type Options = Partial<KafkaClientOptions> & Partial<Pick<ExactlyOnceOptions, 'agentId' | 'timeout' | 'room'>>;
+
+/** What an agent sends to one topic. */
+class Lane implements AsyncDisposable {
+  readonly topic: string;
+  readonly agentId: string;
+  readonly client: KafkaClient;
+  readonly sent: string[] = [];
+  readonly settled: number[] = [];
+  /** What an earlier process had committed. */
+  readonly committed: Committed = new Map();
+  superseded: Error | null = null;
+  #exactlyOnce!: ExactlyOnce;
+  #dir = '';
+  #blocks = 0;
+  readonly #options: Options;
+
+  private constructor(topic: string, options: Options) {
+    const { agentId, timeout, room, ...clientOptions } = options;
+    this.topic = topic;
+    this.agentId = agentId ?? randomBytes(4).toString('hex');
+    this.#options = { timeout, room } as Options;
+    this.client = new KafkaClient({
+      brokers: [kafka.proxied],
+      client_id: 'test',
+      create_topics: true,
+      longest_pause: 500,
+      topic_settings: { positions: POSITIONS_SETTINGS },
+      ...clientOptions,
+    });
+  }
+
+  static async open(topic: string, options: Options = {}): Promise<Lane> {
+    const lane = new Lane(topic, options);
+    lane.#dir = await mkdtemp(join(tmpdir(), 'runnel-exactly-'));
+    lane.#exactlyOnce = await ExactlyOnce.open(lane.client, {
+      agentId: lane.agentId,
+      dataDir: lane.#dir,
+      host: 'web-1',
+      topic: 'positions',
+      timeout: lane.#options.timeout ?? 10_000,
+      room: lane.#options.room ?? { bytes: 1_000_000, blocks: 50 },
+      lost: false,
+      restore: async (committed) => {
+        for (const [key, value] of committed) lane.committed.set(key, value);
+      },
+      sync: async () => true,
+      superseded: (error) => {
+        lane.superseded = error;
+      },
+      longest_pause: 500,
+    });
+    return lane;
+  }
+
+  get sender() {
+    return this.#exactlyOnce.sender(this.topic);
+  }
+
+  get status() {
+    return [...this.sender.status()][0]!;
+  }
+
+  ready(): Promise<void> {
+    return this.sender.ready(AbortSignal.timeout(LIMIT_MS));
+  }
+
+  async put(values: readonly string[], options: Parameters<typeof makeBlock>[2] = {}): Promise<void> {
+    const number = this.#blocks++;
+    this.sent.push(...values);
+    const block = await makeBlock(this.topic, values, options);
+    const checkpoint = { key: 'file/1', value: { blocks: this.#blocks } };
+    await this.sender.outlet(0).put({ ...block, checkpoint }, () => this.settled.push(number));
+  }
+
+  async putMany(count: number): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      await this.put(Array.from({ length: 1 + (i % 3) }, (_, j) => `line-${this.sent.length + j}`));
+    }
+  }
+
+  drained(): Promise<void> {
+    return this.sender.drained(AbortSignal.timeout(LIMIT_MS));
+  }
+
+  /** All that was put is committed, once and in order. */
+  async check(expected: readonly string[] = this.sent): Promise<void> {
+    await this.drained();
+    assert.deepEqual(this.settled, [...Array(this.#blocks).keys()]);
+    assert.equal(sameInOrder(await committedValues(kafka.brokers, this.topic), expected), null);
+    const { in_flight, error, records } = this.status;
+    assert.deepEqual({ in_flight, error, records }, { in_flight: 0, error: null, records: this.sent.length });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#exactlyOnce.stop();
+    this.client.close();
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+}
+
+test('forty cut connections lose nothing, double nothing and keep the order', { skip }, async () => {
+  await createTopic(kafka.brokers, 'cut');
+  await using lane = await Lane.open('cut', { room: { bytes: 20_000, blocks: 10 } });
+  const cuts = kafka.proxy.cuts;
+  let done = false;
+  const cutting = (async () => {
+    for (let i = 0; kafka.proxy.cuts - cuts < 40; i++) {
+      await Promise.race([kafka.proxy.cutAfter(100 + ((i * 937) % 6000), i % 2 ? 'replies' : 'requests'), sleep(500)]);
+    }
+    done = true;
+  })();
+  while (!done) {
+    await lane.putMany(5);
+    await Promise.race([lane.drained(), sleep(50)]);
+  }
+  await cutting;
+  await lane.putMany(20);
+  await lane.check();
+  assert.ok(lane.sender.transactions.aborts > 3, JSON.stringify(lane.sender.transactions));
+  assert.ok(lane.sender.transactions.commits > 5, JSON.stringify(lane.sender.transactions));
+});
+
+test('a commit whose answer is lost is found to be one', { skip }, async () => {
+  await createTopic(kafka.brokers, 'unanswered');
+  await using lane = await Lane.open('unanswered', { request_timeout: 500, connect_timeout: 500 });
+  await lane.putMany(10);
+  await lane.drained();
+  for (let round = 0; round < 4; round++) {
+    await lane.putMany(5);
+    const draining = lane.drained();
+    await sleep(round * 4);
+    // What is asked arrives; what is answered does not.
+    kafka.proxy.hold('replies');
+    await sleep(1200);
+    kafka.proxy.heal();
+    await draining;
+  }
+  await lane.check();
+});
+
+test('blocks that are larger than the topic takes are split, and records that are, are cut', { skip }, async () => {
+  await createTopic(kafka.brokers, 'large', { 'max.message.bytes': 20_000 });
+  await using lane = await Lane.open('large');
+  const values: string[] = [];
+  for (let b = 0; b < 8; b++) {
+    const many = Array.from(
+      { length: b % 3 === 1 ? 400 : 5 },
+      (_, i) => `${b}-${i} ${randomBytes(250).toString('hex')}`,
+    );
+    values.push(...many);
+    await lane.put(many, { codec: b % 2 ? 'zstd' : 'none' });
+  }
+  await lane.check(values);
+  const huge = `${'é'.repeat(40_000)}`;
+  await lane.put(['before', huge, 'after']);
+  await lane.drained();
+  const stored = (await committedValues(kafka.brokers, 'large')).slice(values.length);
+  assert.deepEqual([stored[0], stored[2]], ['before', 'after']);
+  assert.match(stored[1]!, /^é{5000,}$/);
+});
+
+test('a clock that is a day ahead holds up nothing', { skip }, async () => {
+  await createTopic(kafka.brokers, 'clock');
+  await using lane = await Lane.open('clock');
+  for (let i = 0; i < 10; i++) await lane.put([`${i}`], { time: Date.now() + 86_400_000 });
+  await lane.check();
+});
+
+test('a topic that is missing holds up only its own data, and goes on when it is there', { skip }, async () => {
+  await createTopic(kafka.brokers, 'good');
+  await using late = await Lane.open('late', { create_topics: false });
+  await using good = await Lane.open('good');
+  await late.putMany(5);
+  await good.putMany(5);
+  await good.check();
+  while (!/^topic_missing: /.test(late.status.error ?? '')) await sleep(20);
+  assert.deepEqual(late.settled, []);
+  await createTopic(kafka.brokers, 'late');
+  await late.check();
+});
+
+const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs;
+
+test('a right that is missing is told, holds up only its topic, and is noticed when it is given', {
+  skip,
+}, async () => {
+  await createTopic(kafka.brokers, 'forbidden');
+  await createTopic(kafka.brokers, 'allowed');
+  const sasl = { mechanism: 'plain' as const, username: 'alice', password: USERS.alice };
+  const allow = (resourceType: number, resourceName: string, operation: number) => ({
+    resourceType,
+    resourceName,
+    resourcePatternType: ResourcePatternTypes.PREFIXED,
+    principal: 'User:alice',
+    host: '*',
+    operation,
+    permissionType: AclPermissionTypes.ALLOW,
+  });
+  const { TOPIC, TRANSACTIONAL_ID } = AclResourceTypes;
+  const { READ, WRITE, DESCRIBE } = AclOperationTypes;
+  const give = (acl: ReturnType<typeof allow>[]) => withAdmin(kafka.brokers, (admin) => admin.createAcls({ acl }));
+  await give([READ, WRITE, DESCRIBE].map((operation) => allow(TOPIC, 'positions', operation)));
+  await give([WRITE, DESCRIBE].map((operation) => allow(TOPIC, 'allowed', operation)));
+  const options = { brokers: [kafka.saslBrokers], sasl, create_topics: false };
+  await using allowed = await Lane.open('allowed', { ...options, agentId: 'agent' });
+  await using forbidden = await Lane.open('forbidden', { ...options, agentId: 'another' });
+  await allowed.putMany(5);
+  await forbidden.putMany(5);
+  while (!/TRANSACTIONAL_ID_AUTHORIZATION_FAILED/.test(allowed.status.error ?? '')) await sleep(20);
+  await give([WRITE, DESCRIBE].map((operation) => allow(TRANSACTIONAL_ID, 'runnel-', operation)));
+  await allowed.check();
+  while (!/no right to topic forbidden|TOPIC_AUTHORIZATION_FAILED/.test(forbidden.status.error ?? '')) await sleep(20);
+  assert.deepEqual(forbidden.settled, []);
+  await give([WRITE, DESCRIBE].map((operation) => allow(TOPIC, 'forbidden', operation)));
+  await forbidden.check();
+});
+
+test('a process of the same id reads what the one before had committed, and that one ends', { skip }, async () => {
+  await createTopic(kafka.brokers, 'shared');
+  await using first = await Lane.open('shared', { agentId: 'same' });
+  await first.putMany(9);
+  await first.drained();
+  const others = { key: 'file/1', value: { blocks: 77 } };
+  await using stranger = await Lane.open('shared', { agentId: 'stranger' });
+  await stranger.sender
+    .outlet(0)
+    .put({ ...(await makeBlock('shared', ['stranger'])), checkpoint: others }, () => undefined);
+  await stranger.drained();
+
+  await using second = await Lane.open('shared', { agentId: 'same' });
+  await second.ready();
+  assert.equal(second.committed.get('file/1')?.blocks, 9);
+  await first.put(['never committed']);
+  while (!first.superseded) await sleep(20);
+  assert.match(first.superseded.message, /another agent works under the id of this one, same/);
+  await second.put(['second']);
+  await second.drained();
+  const stored = await committedValues(kafka.brokers, 'shared');
+  assert.equal(sameInOrder(stored, [...first.sent.slice(0, -1), 'stranger', 'second']), null);
+});
+
+test('what the coordinator ended because it took too long is sent again, by the same process', { skip }, async () => {
+  await createTopic(kafka.brokers, 'fenced');
+  await using lane = await Lane.open('fenced');
+  await lane.putMany(10);
+  await lane.drained();
+  // As the coordinator does when a transaction times out: a higher epoch, that nobody was told of.
+  const id = `runnel-${lane.agentId}-fenced`;
+  for (let round = 0; round < 3; round++) {
+    await new Transactions(lane.client, { transactionalId: id, timeout: 10_000 }).init(AbortSignal.timeout(LIMIT_MS));
+    await lane.putMany(10);
+    await lane.drained();
+  }
+  assert.equal(lane.superseded, null);
+  assert.ok(lane.sender.transactions.fenced >= 3);
+  await lane.check();
+});
+
+for (const arrived of [true, false]) {
+  const what = arrived ? 'that was done and' : 'that never arrived and';
+  test(`the fate of a commit ${what} whose producer is fenced before the answer is read from Kafka`, {
+    skip,
+  }, async (t) => {
+    const topic = `fate-${arrived}`;
+    await createTopic(kafka.brokers, topic);
+    await using lane = await Lane.open(topic);
+    await lane.putMany(5);
+    await lane.drained();
+    // No broker can be made to do that at a given moment: the answer is lost, and the coordinator ends the transaction.
+    const { end } = Transactions.prototype;
+    let unanswered = 3;
+    t.mock.method(Transactions.prototype, 'end', async function (this: Transactions, ...args: Parameters<typeof end>) {
+      const [, commit, signal] = args;
+      if (commit && unanswered-- > 0) {
+        if (arrived) await end.call(this, ...args);
+        await new Transactions(lane.client, { transactionalId: this.id, timeout: 10_000 }).init(signal);
+      }
+      await end.call(this, ...args);
+    });
+    for (let round = 0; round < 3; round++) {
+      await lane.putMany(5);
+      await lane.drained();
+    }
+    const { aborts, fenced } = lane.sender.transactions;
+    assert.deepEqual({ aborts, fenced }, { aborts: arrived ? 0 : 3, fenced: 3 });
+    await lane.check();
+  });
+}
+
+test('an open transaction is aborted at a stop, so that it hides nothing', { skip }, async () => {
+  await createTopic(kafka.brokers, 'stopped');
+  {
+    await using lane = await Lane.open('stopped', { timeout: 60_000 });
+    await lane.putMany(10);
+    await lane.drained();
+    await lane.putMany(4);
+    while (lane.sender.transactions.open_seconds === null) await sleep(1);
+    await sleep(30);
+  }
+  const began = Date.now();
+  const stored = await committedValues(kafka.brokers, 'stopped');
+  assert.ok(Date.now() - began < 20_000);
+  assert.ok(stored.length >= 19, `${stored.length} records`);
+});
