@@ -30,3 +30,6 @@ test('kill -9 with Kafka away loses nothing', { skip }, async () => {
 test('files that are renamed and deleted while acknowledgements do not come arrive whole', { skip }, async () => {
   await rotatedAway(kafka, 8000);
 });
+test('SIGTERM with Kafka away loses nothing and doubles nothing', { skip }, async () => {
+  await outage(kafka, 'SIGTERM', 1000);
+});
