@@ -160,7 +160,10 @@ function apply(entry: Buffer, files: Map<number, Generation>): void {
     const text = entry.toString('utf8', TEXT_AT, TEXT_AT + entry.readUInt16LE(6));
     const said = JSON.parse(text) as Pick<Generation, 'id' | 'input' | 'path' | 'base' | 'whole' | 'damaged'>;
     // Said again with something new: what is known of it stays.
-    files.set(number, { ...blank(said), ...files.get(number), ...said, seen });
+    const known: Generation = { ...blank(said), ...files.get(number) };
+    delete known.whole;
+    delete known.damaged;
+    files.set(number, { ...known, ...said, seen });
     return;
   }
   const file = files.get(number);

@@ -160,6 +160,9 @@ export function planMove(
         generation.marker = marker;
         generation.markedAt = to;
         if (head) generation.head = head;
+        delete generation.whole;
+        delete generation.damaged;
+        if (known) positions.described(known);
         if (known) positions.moved(known);
         else positions.create(generation);
         positions.sized(generation, size);

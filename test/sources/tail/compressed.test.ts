@@ -13,6 +13,8 @@ import {
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { Positions } from '../../../src/sources/tail/positions.ts';
+import { planMove } from '../../../src/sources/tail/stored.ts';
 import { Bench, type Collected, until } from './collect.ts';
 
 const PACKS = [
@@ -246,6 +248,22 @@ test('a torn file that is deleted is read to where it is torn, and let go', linu
   await out.count(2);
   assert.match(out.texts()[1]!, /^x+$/);
   await until('let go', () => bench.source.files_total === 0 && !isOpen(`${path} (deleted)`));
+});
+
+test('the position of a compressed file is set to its beginning: it is read again', async (t) => {
+  const bench = new Bench(t);
+  const path = bench.path('a.gz');
+  writeFileSync(path, gzipSync('one\ntwo\n'));
+  const input = { include: [`${bench.logs}/*.gz`] };
+  await (await bench.start(input)).count(2);
+  await until('let go', () => !isOpen(path));
+  await bench.stop();
+  const positions = await Positions.open(bench.data, ['test']);
+  planMove(positions, [{ ...input, name: 'test', exclude: [] as string[] } as never], path, 'beginning').apply();
+  await positions.close();
+  const out = await bench.start(input);
+  await out.count(2);
+  assert.deepEqual(out.texts(), ['one', 'two']);
 });
 
 test('zeros after the last gzip member are nothing', async (t) => {
