@@ -9,7 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { Model, type PhysicalFile, Violation } from './model.ts';
+import type { PhysicalFile } from './content.ts';
+import { Model, Violation } from './model.ts';
 import { type Answer, MAX_LINE, type Request } from './protocol.ts';
 import type { Step } from './script.ts';
 
@@ -386,7 +387,7 @@ class Runner {
     if (!physical || (caughtUp && !(await this.#catchUp()))) return;
     const { content } = physical;
     if (this.#model.running) {
-      const known = (await this.#ask({ do: 'files' })).find(({ id }) => id === content.id);
+      const known = (await this.#ask({ do: 'files' })).find(({ id }) => id === content.identity?.id);
       if (known) this.#model.saw(content, known.size);
     }
     // To a part: of what was read, or nobody could tell that it was truncated.
