@@ -158,7 +158,7 @@ export class Model {
 
   #identify(id: string, record: Arrived, what: string): Identity {
     const fits = (content: Content) => content.isRecord(record, this.#maxLine);
-    const free = this.contents.filter((content) => content.identity === null && fits(content));
+    const free = this.contents.filter((content) => this.#mayCome(content) && fits(content));
     let identity = this.#identities.get(id);
     if (!identity) {
       identity = new Identity(id, this.#paths.get(id)!, record.offset === 0 ? free : []);
@@ -177,6 +177,11 @@ export class Model {
     const other = this.contents.find((content) => content.identity && fits(content))?.identity;
     const why = other ? `it came under ${other.id} (${other.path}) before` : 'nobody wrote this there';
     throw new Violation('unknown', `${what}: ${why}`);
+  }
+
+  /** Not yet, or again: a copy that cannot be told from another file is read as a file of its own. */
+  #mayCome({ identity, copied }: Content): boolean {
+    return identity === null || (copied !== null && copied.witness !== this.agents && identity.settled < TELLING);
   }
 
   /** What is certain about an id is certain about its content, and rules that out for others. */
@@ -203,6 +208,7 @@ export class Model {
     for (const content of this.contents) {
       const end = this.#mustArrive(content);
       if (content.next >= end) continue;
+      if (this.#cannotBeTold(content, end)) continue;
       // It may have come as what several begin with.
       const at = unclear.findIndex(({ candidates, next }) => candidates.includes(content) && next >= end);
       if (at >= 0) {
@@ -215,6 +221,16 @@ export class Model {
       missing.push(`${which}: ${next} of ${end} (${size} bytes), then ${JSON.stringify(line)}`);
     }
     return missing;
+  }
+
+  /** True: it has the inode of a file that is gone, and holds what was read of that. */
+  #cannotBeTold(content: Content, end: number): boolean {
+    return this.contents.some((other) => {
+      const gone = other.file === null || other.file.where === 'deleted';
+      return (
+        other !== content && gone && other.inode === content.inode && other.next >= end && content.succeeds(other, end)
+      );
+    });
   }
 
   /** Up to here the agent that is running, or one that is started now, can and must read it. */
