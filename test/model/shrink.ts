@@ -53,7 +53,10 @@ export async function shrink(
       }
     }
     for (let i = 0; i < best.length; i++) {
-      for (const simpler of simplerThan(best[i]!)) await better(best.with(i, simpler));
+      for (let before: Step | undefined; before !== best[i]; ) {
+        before = best[i]!;
+        for (const simpler of simplerThan(before)) if (await better(best.with(i, simpler))) break;
+      }
     }
   }
   return { script: best, what: what!, runs };
@@ -67,7 +70,8 @@ function* simplerThan(step: Step): Iterable<Step> {
       const { [name]: _, ...rest } = step as Record<string, unknown>;
       yield rest as Step;
     } else if (typeof value === 'number') {
-      for (const less of new Set([0, 1, value >> 1])) if (less < value) yield { ...step, [name]: less } as Step;
+      for (const less of new Set([0, 1, value >> 1, value - 1]))
+        if (less >= 0 && less < value) yield { ...step, [name]: less } as Step;
     }
   }
 }
