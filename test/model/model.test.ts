@@ -10,7 +10,7 @@ import { run } from './run.ts';
 import { generate, type Step } from './script.ts';
 import { asTest, shrink } from './shrink.ts';
 
-const SEEDS = [1, 3, 6, 7, 10, 11, 13, 15, 16];
+const SEEDS = [6, 7, 10, 13, 14, 15, 19, 20];
 const STEPS = 200;
 
 async function holds(script: readonly Step[]): Promise<void> {
@@ -40,14 +40,14 @@ class WrongModel extends Model {
 test('a model that is wrong is found out, and the script that shows it is made three steps at most', async () => {
   const plain = ['write', 'part', 'overwrite', 'sleep'];
   const script = generate(4, 200).filter((step) => plain.includes(step.do));
-  const overwrite = script.findIndex((step, i) => i > 12 && step.do === 'overwrite');
-  script.splice(overwrite + 1);
-  script.splice(0, overwrite - 12);
+  script.length = 10;
+  script.splice(4, 0, { do: 'write', file: 1, lines: 9, size: 90 });
+  script.splice(8, 0, { do: 'overwrite', file: 1, lines: 5, size: 300 });
   const fails = async (part: readonly Step[]) => {
     const { failure } = await run(part, { model: WrongModel, limit_ms: 5000 });
     return failure?.kind === 'unknown' ? failure.what : null;
   };
-  const shrunk = await shrink(script, fails, { tries: 1 });
+  const shrunk = await shrink(script, fails, { tries: 1, budget_ms: 30_000 });
   assert.ok(shrunk);
   assert.ok(shrunk.script.length <= 3, asTest(shrunk, 'not short'));
   assert.equal(shrunk.script.at(-1)?.do, 'overwrite');
