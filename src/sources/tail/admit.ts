@@ -72,8 +72,9 @@ export interface Copy extends Admitted {
   read: number;
 }
 
-/** `a.log.1`, `a-20261122.log` and `a.old` are named after `a.log`, `b.log` is not. */
-function namedAfter(path: string, original: string): boolean {
+/** Far in, bytes tell. Else names do: `a.log.1`, `a-20261122.log` and `a.old` may be copies of `a.log`, `b.log` not. */
+export function mayBeCopy(path: string, original: string, position: number): boolean {
+  if (position >= HEADER_BYTES) return true;
   const parts = basename(original).split('.');
   const stem = parts.find((part) => part !== '') ?? '';
   return basename(path).replace(/^\./, '').startsWith(stem);
@@ -97,7 +98,7 @@ export function copyOf(
     if (!stat?.isFile() || tracked(inodeKey(stat))) continue;
     if (Number(stat.size) <= file.position && !names(path)) continue;
     if (file.position < TELLING && Date.now() - Number(stat.ctimeMs) > JUST_MS) continue;
-    if (file.position < HEADER_BYTES && !namedAfter(path, original)) continue;
+    if (!mayBeCopy(path, original, file.position)) continue;
     try {
       const opened = openRegular(path);
       if (!opened) continue;

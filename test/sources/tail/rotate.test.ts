@@ -371,3 +371,18 @@ test('a new file with the same header is not taken for the copy of a truncated o
   await setTimeout(100);
   assert.deepEqual(out.texts().slice(1), ['a']);
 });
+
+test('a new file with the header of one that is gone is read from 0', async (t) => {
+  const bench = new Bench(t);
+  const header = '#Fields: date time '.padEnd(299, 'x');
+  writeFileSync(bench.path('a.log'), `${header}\n`);
+  await (await bench.start()).count(1);
+  await bench.stop();
+  // Made first, so that it does not get the inode of the one that goes.
+  writeFileSync(bench.path('b.log'), `${header}\nb\n`);
+  rmSync(bench.path('a.log'));
+  const out = await bench.start();
+  await out.count(1);
+  await setTimeout(100);
+  assert.deepEqual(out.texts(bench.path('b.log')), [header, 'b']);
+});
