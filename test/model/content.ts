@@ -40,9 +40,9 @@ export class Content {
   openIn = -1;
   /**
    * It is in a copy now, its first `size` bytes are. `witness`: the agent, by number, that had read from the original
-   * and was running when that was truncated.
+   * and was running when that was truncated. `settled`: how much was, then. `alike`: it is named after the original.
    */
-  copied: { witness: number; size: number } | null = null;
+  copied: { witness: number; size: number; settled: number; alike: boolean } | null = null;
   /** Up to here the agent has said that it knows of it, just before it was truncated. */
   seen = 0;
   /** All before it has arrived. */

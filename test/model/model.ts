@@ -23,6 +23,8 @@ export class Violation extends Error {
 
 /** A copy is told from other files by what was read before: by fewer bytes than these only where it was just made. */
 const TELLING = 256;
+/** Up to here it has to be named after the original as well: others may begin with the same header. */
+const HEADER = 4096;
 
 export class Model {
   readonly contents: Content[] = [];
@@ -75,7 +77,8 @@ export class Model {
     old.file = null;
     if (!copy) return null;
     const witness = this.running && old.openIn === this.agents && old.next > 0 ? this.agents : -1;
-    old.copied = { witness, size: copy.size };
+    const { settled = 0 } = old.identity ?? {};
+    old.copied = { witness, size: copy.size, settled, alike: old.path === path };
     old.openIn = -1;
     old.file = new PhysicalFile(copy.where, old);
     this.#mayCut(old.file);
@@ -181,7 +184,7 @@ export class Model {
 
   /** Not yet, or again: a copy that cannot be told from another file is read as a file of its own. */
   #mayCome({ identity, copied }: Content): boolean {
-    return identity === null || (copied !== null && copied.witness !== this.agents && identity.settled < TELLING);
+    return identity === null || (copied !== null && copied.witness !== this.agents && copied.settled < TELLING);
   }
 
   /** What is certain about an id is certain about its content, and rules that out for others. */
@@ -247,7 +250,9 @@ export class Model {
       // It lies beside a name that is known, and was known itself.
       if (!content.copied) return content.next > 0;
       const { settled = 0 } = content.identity ?? {};
-      return (this.running && content.copied.witness === this.agents) || settled >= TELLING;
+      return (
+        (this.running && content.copied.witness === this.agents) || settled >= (content.copied.alike ? TELLING : HEADER)
+      );
     }
     return this.running && content.openIn === this.agents;
   }

@@ -391,7 +391,8 @@ class Runner {
       if (known) this.#model.saw(content, known.size);
     }
     // To a part: of what was read, or nobody could tell that it was truncated.
-    const kept = percent === 0 ? 0 : content.bytes.lastIndexOf(10, Math.floor((content.next * percent) / 100) - 2) + 1;
+    const part = Math.floor((content.next * percent) / 100) - 2;
+    const kept = part < 0 ? 0 : content.bytes.lastIndexOf(10, part) + 1;
     fs.truncateSync(live, kept);
     this.#read();
     this.#model.truncated(physical, live, kept);

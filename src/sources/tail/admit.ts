@@ -98,7 +98,7 @@ export function copyOf(
     if (!stat?.isFile() || tracked(inodeKey(stat))) continue;
     if (Number(stat.size) <= file.position && !names(path)) continue;
     if (file.position < TELLING && Date.now() - Number(stat.ctimeMs) > JUST_MS) continue;
-    if (!mayBeCopy(path, original, file.position)) continue;
+    if (![original, file.path ?? original].some((name) => mayBeCopy(path, name, file.position))) continue;
     try {
       const opened = openRegular(path);
       if (!opened) continue;
