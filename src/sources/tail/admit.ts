@@ -1,6 +1,6 @@
 /** Opens a path that is not tracked yet and decides what it is: a file that is known from before, or a new one. */
 import { type BigIntStats, closeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { shared } from './copies.ts';
 import { newGeneration, openRegular, type TailContext, TrackedFile } from './file.ts';
 import { inodeKey, lookUp, siblings } from './identity.ts';
@@ -12,6 +12,8 @@ import { headOf, lastLineStart, markerAt, recognise } from './resume.ts';
 /** From here on first bytes and marker tell files apart; before it, only a copy that was just made is taken for one. */
 export const TELLING = 256;
 const JUST_MS = 60_000;
+/** Other files of a program may begin with the same header: up to here only what is named after a file is its copy. */
+const HEADER_BYTES = 4096;
 
 export interface Admitted {
   file: TrackedFile;
@@ -70,6 +72,14 @@ export interface Copy extends Admitted {
   read: number;
 }
 
+/** Far in, bytes tell. Else names do: `a.log.1`, `a-20261122.log` and `a.old` may be copies of `a.log`, `b.log` not. */
+export function mayBeCopy(path: string, original: string, position: number): boolean {
+  if (position >= HEADER_BYTES) return true;
+  const parts = basename(original).split('.');
+  const stem = parts.find((part) => part !== '') ?? '';
+  return basename(path).replace(/^\./, '').startsWith(stem);
+}
+
 /**
  * The copy that was made of a file before it was truncated (logrotate's copytruncate), if it lies beside it and is not
  * tracked: one that has bytes that were not read, or that would be taken for a new file.
@@ -80,12 +90,15 @@ export function copyOf(
   tracked: (key: string) => boolean,
   names: (path: string) => boolean,
 ): Copy | null {
-  if (file.path === null || file.position === 0 || !file.stream.persisted) return null;
-  for (const path of siblings(dirname(file.path))) {
+  const original = file.stream.generation.path;
+  if (file.position === 0 || !file.stream.persisted) return null;
+  // By the time its truncation is noticed it may have been renamed or deleted, too.
+  for (const path of siblings(dirname(file.path ?? original))) {
     const stat = lookUp(path);
     if (!stat?.isFile() || tracked(inodeKey(stat))) continue;
     if (Number(stat.size) <= file.position && !names(path)) continue;
     if (file.position < TELLING && Date.now() - Number(stat.ctimeMs) > JUST_MS) continue;
+    if (![original, file.path ?? original].some((name) => mayBeCopy(path, name, file.position))) continue;
     try {
       const opened = openRegular(path);
       if (!opened) continue;

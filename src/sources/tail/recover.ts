@@ -9,7 +9,7 @@
 import { type BigIntStats, closeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { log } from '../../log.ts';
-import { resumed, TELLING } from './admit.ts';
+import { mayBeCopy, resumed, TELLING } from './admit.ts';
 import { openRegular, type TailContext, type TrackedFile } from './file.ts';
 import { inodeKey, lookUp, siblings } from './identity.ts';
 import { compression } from './inflated.ts';
@@ -88,7 +88,8 @@ async function search(
   }
   const byHead = left.some((g) => g.position >= TELLING) ? headsOf(beside) : new Map<bigint, Beside[]>();
   for (const g of left) {
-    const alike = g.position >= TELLING ? (byHead.get(g.head.digest) ?? []) : [];
+    const withHead = g.position >= TELLING ? (byHead.get(g.head.digest) ?? []) : [];
+    const alike = withHead.filter(({ path }) => mayBeCopy(path, g.path, g.position));
     const file = (await firstThat(context, g, alike, options, taken)) ?? (await packed(context, g, beside, taken));
     if (file) found.push(file);
     else if (options.last) gone(context, g);

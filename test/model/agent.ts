@@ -1,0 +1,174 @@
+/** The tail source in a process of its own, so that it can be killed: `node agent.ts LOG`; see protocol.ts. */
+import { openSync, writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Account } from '../../src/core/account.ts';
+import { Batch } from '../../src/core/batch.ts';
+import type { Output } from '../../src/core/pipeline.ts';
+import { Pool } from '../../src/core/pool.ts';
+import { Kernel } from '../../src/kernel/kernel.ts';
+import type { FileStream } from '../../src/sources/tail/file.ts';
+import { Positions } from '../../src/sources/tail/positions.ts';
+import { type TailOptions, type TailSource, tailSource } from '../../src/sources/tail/tail.ts';
+import { type Answer, MAX_LINE, type Request } from './protocol.ts';
+
+/** Batches that may be on their way while what is sent to is away. */
+const WINDOW = 4;
+
+const fd = openSync(process.argv[2]!, 'a');
+const say = (text: string) => writeSync(fd, text, null, 'latin1');
+
+class CountedAccount extends Account {
+  override drop(reason: string, records: number, bytes = 0): void {
+    super.drop(reason, records, bytes);
+    say(`L ${reason} ${bytes}\n`);
+  }
+}
+
+class Agent implements Output {
+  readonly #pool = new Pool(8 << 20);
+  readonly #kernel = new Kernel(this.#pool.memory);
+  readonly #settleMs: number;
+  readonly #abort = new AbortController();
+  readonly #positions: Positions;
+  readonly #source: TailSource;
+  readonly #running: Promise<void>;
+  readonly #told = new Set<string>();
+  /** What has arrived and is not settled: `[stream, position, when]`. */
+  readonly #unsettled: [FileStream, number, number][] = [];
+  #settling: Promise<void> | null = null;
+  /** What cannot arrive. */
+  #held: (() => void)[] = [];
+  #changed = Promise.withResolvers<void>();
+  #pushes = 0;
+  #away: boolean;
+
+  constructor(positions: Positions, request: Request & { do: 'start' }, away: boolean) {
+    const { include, settle_ms, rotate_wait } = request;
+    this.#positions = positions;
+    this.#settleMs = settle_ms;
+    this.#away = away;
+    const input = {
+      name: 'test',
+      include: [include],
+      exclude: [],
+      topic: 'logs',
+      encoding: 'raw',
+      format: 'plain',
+      encoding_in: 'utf-8',
+      tags: {},
+      start_at: 'beginning',
+      ignore_older: null,
+      max_line: MAX_LINE,
+      rotate_wait,
+      hold_deleted: 1 << 30,
+      delete_after: null,
+      forget_after: null,
+    };
+    this.#source = tailSource({
+      input: input as unknown as TailOptions['input'],
+      host: 'web-1',
+      tags: {},
+      partition_by: 'host',
+      positions,
+      kernel: this.#kernel,
+      account: new CountedAccount('logs.test'),
+    });
+    say('B\n');
+    this.#running = this.#source.run(this, this.#abort.signal);
+  }
+
+  files(): Answer {
+    return this.#source.files().map(({ id, size }) => ({ id, size }));
+  }
+
+  set away(away: boolean) {
+    this.#away = away;
+    if (away) return;
+    for (const arrive of this.#held) arrive();
+    this.#held = [];
+    this.#wake();
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    this.#wake();
+    await this.#running;
+    // While what is sent to is away, what is on its way is given up: it was not settled, so it is read again.
+    await this.#settling;
+    await this.#positions.close();
+    say('E\n');
+  }
+
+  async take(stream: FileStream, signal: AbortSignal): Promise<Batch> {
+    while (this.#held.length >= WINDOW && !signal.aborted) await this.#changed.promise;
+    signal.throwIfAborted();
+    const share = this.#pool.share(stream.topic);
+    return new Batch(await this.#pool.take(share, 'batch', signal), share, stream);
+  }
+
+  async push(batch: Batch): Promise<void> {
+    const { slot, end, from, count } = batch;
+    const stream = batch.stream as FileStream;
+    const { id } = stream.generation;
+    let text = '';
+    if (!this.#told.has(id)) text += `I ${id} ${stream.generation.path}\n`;
+    this.#told.add(id);
+    for (let i = 0; i < count; i++) {
+      const line = slot.bytes.toString('latin1', slot.starts[i]! - slot.bytesAt, slot.ends[i]! - slot.bytesAt);
+      text += `R ${id} ${from + slot.source[i]!} ${slot.length[i]} ${line}\n`;
+    }
+    const middle = from + slot.source[count >> 1]!;
+    this.#pool.give(batch.share, 'batch', slot);
+    const arrive = () => {
+      say(text);
+      const due = performance.now() + this.#settleMs;
+      // Blocks do not end where batches do.
+      if (this.#pushes++ % 2 === 0 && middle > from) this.#unsettled.push([stream, middle, due]);
+      this.#unsettled.push([stream, end, due]);
+      this.#settling ??= this.#settle();
+    };
+    if (this.#away) this.#held.push(arrive);
+    else arrive();
+  }
+
+  discard(batch: Batch): void {
+    this.#pool.give(batch.share, 'batch', batch.slot);
+  }
+
+  #wake(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  async #settle(): Promise<void> {
+    for (let next = this.#unsettled.shift(); next; next = this.#unsettled.shift()) {
+      const [stream, position, due] = next;
+      const wait = due - performance.now();
+      if (wait > 0) await sleep(wait);
+      stream.settled(position);
+      await this.#positions.written();
+      say(`S ${stream.generation.id} ${position}\n`);
+    }
+    this.#settling = null;
+  }
+}
+
+let agent: Agent | null = null;
+let away = false;
+
+process.on('message', async (request: Request) => {
+  if (request.do === 'start') {
+    agent = new Agent(await Positions.open(request.data, ['test']), request, away);
+    process.send!([]);
+  } else if (request.do === 'stop') {
+    await agent!.stop();
+    agent = null;
+    process.send!([]);
+  } else if (request.do === 'files') process.send!(agent!.files());
+  else {
+    away = request.do === 'outage';
+    if (agent) agent.away = away;
+  }
+});
+// Its end is the end of the one that started it, too.
+process.on('disconnect', () => process.exit());
