@@ -55,9 +55,10 @@ export async function rotatedAway(kafka: Kafka, pressureMs = 20_000): Promise<Fi
     logs: [{ name: 'app', include: home.path('logs', '*.log'), topic, encoding: 'raw' }],
   };
   const rotation = { turns: 50, keep: 1 };
+  // The agent first: what is rotated away before it looks is nobody's.
+  const agent = await home.start(config);
   const writers = [0, 1, 2].map((i) => new RotatingWriter(home.path('logs', `${i}.log`), i, rotation));
   try {
-    const agent = await home.start(config);
     await agent.until((s) => s.conservation.total.forwarded > 1000, 'lines flow');
     kafka.proxy.hold('replies');
     await sleep(pressureMs);
