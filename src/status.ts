@@ -69,6 +69,7 @@ export function buildStatus(parts: StatusParts): Status {
         files_total: tail.files_total,
         lines: tail.lines,
         bytes: tail.bytes,
+        watching: tail.watching,
         unreadable: tail.unreadable,
         truncated,
         replaced,

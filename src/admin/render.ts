@@ -14,12 +14,13 @@ export function renderStatus(status: Status, files = FILES_SHOWN): string {
   ];
   for (const input of s.logs) {
     const unreadable = input.unreadable > 0 ? `, ${input.unreadable} unreadable` : '';
+    const polled = input.watching === 'polling' ? ', polled' : '';
     const waiting = input.lag_bytes > 0 ? `, ${size(input.lag_bytes)} waiting (${duration(input.lag_seconds)})` : '';
     const replaced = input.replaced > 0 ? `, ${count(input.replaced, 'sequence')} not UTF-8` : '';
     const malformed = input.malformed > 0 ? `, ${count(input.malformed, 'line')} not of the format` : '';
     lines.push(
       '',
-      `logs ${input.name}: ${count(input.lines, 'line')}, ${size(input.bytes)}, ${count(input.files_total, 'file')}${waiting}${unreadable}${replaced}${malformed}`,
+      `logs ${input.name}: ${count(input.lines, 'line')}, ${size(input.bytes)}, ${count(input.files_total, 'file')}${waiting}${unreadable}${replaced}${malformed}${polled}`,
     );
     for (const f of input.files) {
       const lag =

@@ -23,6 +23,8 @@ export interface LogStatus {
   files_total: number;
   lines: number;
   bytes: number;
+  /** How changes become known: `polling` where inotify cannot be used, or tells not all, for some of the directories. */
+  watching: 'inotify' | 'polling';
   /** Files that cannot be read now. */
   unreadable: number;
   /** Lines that were cut because they were too long. */

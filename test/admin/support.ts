@@ -20,6 +20,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
         files_total: 3,
         lines: 9,
         bytes: 900,
+        watching: 'inotify',
         unreadable: 0,
         reread_bytes: 0,
         deleted: 0,

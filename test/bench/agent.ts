@@ -108,6 +108,12 @@ export class AgentProcess {
     return answer ? ((await answer.json()) as Status) : null;
   }
 
+  /** What its first input has found and read; null while it does not answer. */
+  async tailed(): Promise<{ files_total: number; lines: number } | null> {
+    const answer = await fetch(`${this.#admin}/status?files=0`).catch(() => null);
+    return answer ? ((await answer.json()) as Status).logs[0]! : null;
+  }
+
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
     await once(this.#child, 'exit');

@@ -11,6 +11,8 @@ export interface Bench {
   lines: number;
   runs: number;
   idleSeconds: number;
+  /** Files of the largest tree; other cases take a part of it. */
+  files: number;
 }
 
 /** One measured figure, and what it should be. */

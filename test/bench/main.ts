@@ -1,6 +1,6 @@
 /**
- * The benchmark: `npm run bench -- [NAME ...] [--only NAME] [--lines N] [--runs N] [--idle SECONDS]`. Starts a Kafka of its own,
- * builds the agent as it is published, measures, prints one table beside the targets, and keeps it in bench-results/.
+ * The benchmark: `npm run bench -- [NAME ...] [--only NAME] [--lines N] [--files N] [--runs N] [--idle SECONDS]`.
+ * Starts a Kafka of its own, builds the agent as it is published, measures, prints one table beside the targets, and keeps it in bench-results/.
  * `throughput` needs kcat, which it is compared with. What else runs on the machine shows in the figures.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,6 +14,7 @@ import { buildAgent, packageVersion } from './agent.ts';
 import type { Bench, Case, Figure } from './bench.ts';
 import { progress } from './bench.ts';
 import { exactlyOnce } from './exactly-once.ts';
+import { backlog, hotAndQuiet, lineWrites, many, quietFiles } from './files.ts';
 import { cri, multiline } from './formats.ts';
 import { idle, latency, start } from './quiet.ts';
 import { away, recovery } from './recovery.ts';
@@ -33,6 +34,11 @@ const CASES: Record<string, Case> = {
   away,
   verify,
   'exactly-once': exactlyOnce,
+  'quiet-files': quietFiles,
+  'hot-and-quiet': hotAndQuiet,
+  backlog,
+  many,
+  'line-writes': lineWrites,
 };
 
 const { values, positionals } = parseArgs({
@@ -40,6 +46,7 @@ const { values, positionals } = parseArgs({
   options: {
     only: { type: 'string', multiple: true },
     lines: { type: 'string', default: '2000000' },
+    files: { type: 'string', default: '100000' },
     runs: { type: 'string', default: '3' },
     idle: { type: 'string', default: '60' },
   },
@@ -62,7 +69,8 @@ if (chosen.some((name) => ['throughput', 'recovery', 'exactly-once'].includes(na
 const figures: Figure[] = [];
 const kafka = await startKafka({ heapMb: 512, properties: { 'log.segment.delete.delay.ms': 1000 } });
 try {
-  const bench: Bench = { kafka, main, dir, lines, runs: Number(values.runs), idleSeconds: Number(values.idle) };
+  const [runs, idleSeconds, size] = [values.runs, values.idle, values.files].map(Number) as [number, number, number];
+  const bench: Bench = { kafka, main, dir, lines, runs, idleSeconds, files: size };
   for (const name of chosen) {
     progress(`${name} ...`);
     figures.push(...(await CASES[name]!(bench)));

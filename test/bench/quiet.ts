@@ -15,16 +15,21 @@ import { type Bench, type Figure, median, progress, quantile } from './bench.ts'
 const APPENDS = 200;
 const QUIET_FILES = 100;
 
-/** Consumes a topic, and tells when a text comes by. */
-class Arrivals implements Disposable {
+/** Consumes a topic, and tells when a text comes by. `only`: of the records, those with this text are looked at. */
+export class Arrivals implements Disposable {
   readonly #kcat: ChildProcessByStdio<null, Readable, null>;
   #text = '';
   #seen: () => void = () => undefined;
 
-  constructor(brokers: string, topic: string) {
+  constructor(brokers: string, topic: string, only?: string) {
     const args = ['-C', '-u', '-q', '-b', brokers, '-t', topic, '-p', '0', '-o', 'beginning', '-f', '%s\\n'];
     this.#kcat = spawn('kcat', args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    this.#kcat.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const grep = ['--line-buffered', '-F', only ?? ''];
+    const lines =
+      only === undefined
+        ? this.#kcat.stdout
+        : spawn('grep', grep, { stdio: [this.#kcat.stdout, 'pipe', 'inherit'] }).stdout!;
+    lines.setEncoding('utf8').on('data', (text: string) => {
       this.#text += text;
       this.#seen();
     });

@@ -17,7 +17,39 @@ const HEADER_BYTES = 4096;
 
 export interface Admitted {
   file: TrackedFile;
-  fd: number;
+  /** Null: it was not opened. */
+  fd: number | null;
+}
+
+/**
+ * A file that by inode and size is one which was read to its end: it is not opened, so a hundred thousand of them hold
+ * up no start. What it holds is compared soon afterwards (`unsure`), and before anything more is read from it. Null: it
+ * is to be opened.
+ */
+export function takeUp(context: TailContext, path: string, stat: BigIntStats): Admitted | null {
+  if (compression(path)) return null;
+  const [generation, other] = context.positions.free(context.input.name, stat.ino);
+  if (!generation || other) return null;
+  const { device, position, markedAt, marker, size } = generation;
+  if (device !== stat.dev || BigInt(position) !== stat.size || markedAt !== position || size > position) return null;
+  // One string for both.
+  const name = generation.path === path ? generation.path : path;
+  const file = new TrackedFile(context, name, stat, generation, true);
+  file.marker = marker;
+  file.unsure = true;
+  return { file, fd: null };
+}
+
+/** False: it does not hold what was read, or is another file. Throws what the system says when it cannot be opened. */
+export function holdsWhatWasRead(file: TrackedFile, path: string): boolean {
+  const opened = openRegular(path);
+  if (!opened) return false;
+  const { fd, stat } = opened;
+  try {
+    return recognise(fd, stat.dev, Number(stat.size), [file.stream.generation]) !== undefined;
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /**

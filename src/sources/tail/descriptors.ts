@@ -15,6 +15,8 @@ const MOST = 8192;
 export class Descriptors {
   /** The file that was read longest ago comes first. */
   readonly #open = new Set<TrackedFile>();
+  /** Goes on where it was: from the beginning, it would have to pass the places of all that were closed. */
+  #oldest = this.#open.values();
   readonly limit: number;
 
   constructor(limit = allowed()) {
@@ -52,10 +54,13 @@ export class Descriptors {
   /** Makes room for one more, if need be and if it can; a file that is being read, or is half decompressed, must stay open. */
   #room(): boolean {
     if (this.#open.size < this.limit) return true;
-    for (const file of this.#open) {
-      if (file.busy || file.path === null || file.packed?.active) continue;
-      this.close(file);
-      return true;
+    for (let left = this.#open.size + 1; left > 0; left--) {
+      const { value: file, done } = this.#oldest.next();
+      if (done) this.#oldest = this.#open.values();
+      else if (!file.busy && file.path !== null && !file.packed?.active) {
+        this.close(file);
+        return true;
+      }
     }
     return this.#open.size < this.limit * 1.5;
   }

@@ -1,57 +1,44 @@
 /**
- * Finds the files that a glob names and tells when something happens to them; the one door to chokidar.
+ * Finds the files that a glob names and tells when something happens to them.
  *
- * chokidar watches directories, one inotify watch each, and lists nothing: its `raw` events are hints, and what is in
- * a directory is listed here, by the places of the glob. A hint may be lost (queues overflow, network file systems
- * have none), so everything is gone over again every ten seconds; a directory that did not change costs one stat.
- * Where a pattern's directory does not exist yet, the nearest one above it is watched.
+ * Directories are watched, one inotify watch each, and listed by the places of the glob. What inotify tells is a hint,
+ * and a hint may be lost (queues overflow, network file systems have none), so everything is gone over again every ten
+ * seconds; a directory that did not change costs one stat. A directory is watched before it is listed, so there is no
+ * moment between the two. Where a pattern's directory does not exist yet, the nearest one above it is watched.
  */
-import { readdirSync, statSync } from 'node:fs';
+import { type Dirent, opendirSync, type Stats, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { FSWatcher } from 'chokidar';
 import { log } from '../../log.ts';
+import { Directories, type Directory } from './directories.ts';
 import type { Excludes, Glob, Places } from './glob.ts';
 
 export interface Finder {
-  /** A path that the glob names; may be told many times. */
-  found(path: string): void;
+  /** A path that the glob names; may be told many times. `link`: it is, or may be, a symbolic link. */
+  found(path: string, link: boolean): void;
   /** Something was written to this path of a watched directory. */
   written(path: string): void;
   /** This path of a watched directory was created, renamed or deleted. */
   moved(path: string): void;
+  /** What happens in this directory is not told from now on, until its state is `told` again. */
+  polled(directory: Directory): void;
 }
 
 /** Symbolic links may nest; a loop ends here at the latest. */
 const MAX_DEPTH = 64;
 /** Time stamps of directories are as coarse as a timer tick: what was listed so shortly after a change is listed again. */
 const COARSE_MS = 50;
-/** A step of work between which other things get their turn, milliseconds. */
+/** After so much work other things get their turn, milliseconds. */
 const STEP_MS = 5;
 
-interface Directory {
-  watcher: Watcher | null;
-  inode: number;
-  modified: number;
-  listed: number;
-  /** Directories below, as of the last listing. */
-  below: string[];
-  /** The pass that saw it last. */
-  pass: number;
-}
-
-/** chokidar lists a watched directory each time something in it changes; the listing is done here, so this one does not. */
-class Watcher extends FSWatcher {
-  override _readdirp(): undefined {
-    return undefined;
-  }
-}
+/** Entries of a directory that are read at once. */
+const ENTRIES = 256;
 
 export class Discovery {
   readonly #glob: Glob;
   readonly #excludes: Excludes;
   readonly #finder: Finder;
-  readonly #directories = new Map<string, Directory>();
+  readonly #directories: Directories;
   /** Directories watched for a link's target: no names are looked for in them. */
   readonly #targets = new Set<string>();
   #pass = 0;
@@ -59,13 +46,25 @@ export class Discovery {
   #again = false;
   #closed = false;
   #yielded = 0;
-  /** True: there are directories that cannot be watched, so looking often has to do. */
-  blind = false;
 
   constructor(glob: Glob, excludes: Excludes, finder: Finder) {
     this.#glob = glob;
     this.#excludes = excludes;
     this.#finder = finder;
+    this.#directories = new Directories(
+      (dir, event, name) => this.#told(dir, event, name),
+      (directory) => finder.polled(directory),
+    );
+  }
+
+  /** Directories in which changes are not told, so looking often has to do. */
+  get silent(): number {
+    return this.#directories.silent;
+  }
+
+  /** Listens to a busy directory again if it was polled for long enough. */
+  listen(directory: Directory, calm: boolean, now: number): void {
+    if (this.#directories.due(directory, calm, now)) this.#directories.again(directory);
   }
 
   /** True if the glob names this path. */
@@ -92,14 +91,22 @@ export class Discovery {
     if (this.#directories.has(dir)) return;
     this.#targets.add(dir);
     const stat = statSync(dir, { throwIfNoEntry: false });
-    if (stat) this.#watch(dir, stat.ino);
+    if (stat) this.#watch(dir, stat);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     await this.#scanning;
-    await Promise.all([...this.#directories.values()].map((d) => d.watcher?.close()));
-    this.#directories.clear();
+    await this.#directories.close();
+  }
+
+  #told(dir: string, event: string, name: string | null): void {
+    if (this.#closed) return;
+    if (!name || (event === 'rename' && name === basename(dir))) void this.scan();
+    if (!name) return;
+    const path = dir === '/' ? `/${name}` : `${dir}/${name}`;
+    if (event === 'rename') this.#finder.moved(path);
+    else this.#finder.written(path);
   }
 
   async #scan(): Promise<void> {
@@ -110,36 +117,29 @@ export class Discovery {
       await this.#walk('', this.#glob.root(), []);
       for (const dir of this.#targets) {
         const stat = attempt(() => statSync(dir, { throwIfNoEntry: false }));
-        if (stat) this.#watch(dir, stat.ino);
+        if (stat) this.#watch(dir, stat);
         else this.#targets.delete(dir);
       }
-      for (const [path, directory] of this.#directories) {
-        if (directory.pass === this.#pass) continue;
-        await directory.watcher?.close();
-        this.#directories.delete(path);
-      }
+      if (!this.#closed) this.#directories.sweep(this.#pass);
     } while (this.#again && !this.#closed);
   }
 
   /** `dir` without a slash at its end; `above` are the inodes of the directories that lead here. */
   async #walk(dir: string, places: Places, above: readonly string[]): Promise<void> {
     if (this.#closed || above.length > MAX_DEPTH) return;
-    if (performance.now() - this.#yielded > STEP_MS) {
-      await setImmediate();
-      this.#yielded = performance.now();
-    }
+    await this.#breathe();
     const stat = attempt(() => statSync(dir || '/', { throwIfNoEntry: false }));
     if (!stat?.isDirectory()) return;
     const self = `${stat.dev}:${stat.ino}`;
     if (above.includes(self)) return;
     const names = this.#glob.names(places);
-    if (names) return this.#walkNames(dir, places, names, [...above, self], stat.ino);
+    if (names) return this.#walkNames(dir, places, names, [...above, self], stat);
 
-    const directory = this.#watch(dir || '/', stat.ino);
+    const directory = this.#watch(dir || '/', stat);
     if (directory.modified !== stat.mtimeMs || directory.listed - stat.mtimeMs < COARSE_MS) {
       directory.modified = stat.mtimeMs;
       directory.listed = Date.now();
-      directory.below = this.#list(dir, places);
+      directory.below = await this.#list(directory, dir, places);
     }
     for (const name of directory.below) {
       await this.#walk(`${dir}/${name}`, this.#glob.into(places, name), [...above, self]);
@@ -147,7 +147,7 @@ export class Discovery {
   }
 
   /** A directory in which only certain names are looked for is not listed, and only watched if one is missing or a file. */
-  async #walkNames(dir: string, places: Places, names: string[], above: string[], inode: number): Promise<void> {
+  async #walkNames(dir: string, places: Places, names: string[], above: string[], self: Stats): Promise<void> {
     for (const name of names) {
       const path = `${dir}/${name}`;
       const next = this.#glob.into(places, name);
@@ -156,86 +156,53 @@ export class Discovery {
         await this.#walk(path, next, above);
         continue;
       }
-      this.#watch(dir || '/', inode);
-      if (stat && this.#glob.matched(next) && !this.#excludes.has(path)) this.#finder.found(path);
+      this.#watch(dir || '/', self);
+      if (stat && this.#glob.matched(next) && !this.#excludes.has(path)) this.#finder.found(path, true);
     }
   }
 
   /** Tells the files of a directory; returns the directories in it that have to be looked into. */
-  #list(dir: string, places: Places): string[] {
-    let entries: ReturnType<typeof readEntries>;
+  async #list(directory: Directory, dir: string, places: Places): Promise<string[]> {
+    const below: string[] = [];
     try {
-      entries = readEntries(dir || '/');
+      using entries = opendirSync(dir || '/', { bufferSize: ENTRIES });
+      let read = 0;
+      for (let entry = entries.readSync(); entry; entry = entries.readSync()) {
+        this.#take(dir, places, entry, below);
+        if (++read % ENTRIES === 0) await this.#breathe();
+      }
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code !== 'ENOENT' && code !== 'ENOTDIR') {
         log.warnOnce(`list ${dir}`, `cannot look into ${dir}: ${message}; it is tried again every ten seconds`);
       }
-      const directory = this.#directories.get(dir || '/');
-      if (directory) directory.modified = Number.NaN;
-      return [];
-    }
-    const below: string[] = [];
-    for (const entry of entries) {
-      const next = this.#glob.into(places, entry.name);
-      if (next.length === 0) continue;
-      const path = `${dir}/${entry.name}`;
-      const known = !entry.isSymbolicLink();
-      const directory = known
-        ? entry.isDirectory()
-        : attempt(() => statSync(path, { throwIfNoEntry: false }))?.isDirectory();
-      if (directory && this.#glob.opens(next)) below.push(entry.name);
-      else if (this.#glob.matched(next) && !this.#excludes.has(path)) this.#finder.found(path);
+      directory.modified = Number.NaN;
     }
     return below;
   }
 
-  #watch(dir: string, inode: number): Directory {
-    let directory = this.#directories.get(dir);
-    if (directory && directory.inode !== inode) {
-      // Another directory has taken the name: the watch is on the old one.
-      void directory.watcher?.close();
-      directory = undefined;
-    }
-    if (!directory) {
-      directory = { watcher: null, inode, modified: Number.NaN, listed: 0, below: [], pass: this.#pass };
-      this.#directories.set(dir, directory);
-      directory.watcher = this.#watcher(dir, directory);
-    }
-    directory.pass = this.#pass;
-    return directory;
+  #take(dir: string, places: Places, entry: Dirent, below: string[]): void {
+    const next = this.#glob.into(places, entry.name);
+    if (next.length === 0) return;
+    const path = `${dir}/${entry.name}`;
+    const link = entry.isSymbolicLink();
+    const directory = link
+      ? attempt(() => statSync(path, { throwIfNoEntry: false }))?.isDirectory()
+      : entry.isDirectory();
+    if (directory && this.#glob.opens(next)) below.push(entry.name);
+    else if (this.#glob.matched(next) && !this.#excludes.has(path)) this.#finder.found(path, link);
   }
 
-  #watcher(dir: string, directory: Directory): Watcher {
-    // Not persistent: chokidar would share the watch with others of the same path, also when that is on a directory
-    // which has lost the path.
-    const watcher = new Watcher({ depth: 0, ignoreInitial: true, persistent: false });
-    watcher.on('raw', (event: string, name: string | null) => {
-      if (this.#closed) return;
-      if (!name || (event === 'rename' && name === basename(dir))) void this.scan();
-      if (!name) return;
-      const path = dir === '/' ? `/${name}` : `${dir}/${name}`;
-      if (event === 'rename') this.#finder.moved(path);
-      else this.#finder.written(path);
-    });
-    watcher.on('ready', () => {
-      // What happened between the listing and the watch.
-      directory.modified = Number.NaN;
-      if (!this.#closed) void this.scan();
-    });
-    watcher.on('error', (error) => {
-      this.blind = true;
-      const { message } = error as Error;
-      const help = 'raise fs.inotify.max_user_watches and max_user_instances';
-      log.warnOnce('watch', `cannot watch ${dir}: ${message}: its files are looked at every second instead; ${help}`);
-    });
-    watcher.add(dir);
-    return watcher;
+  /** Lets other things have their turn, if this has worked for some time. */
+  async #breathe(): Promise<void> {
+    if (performance.now() - this.#yielded <= STEP_MS) return;
+    await setImmediate();
+    this.#yielded = performance.now();
   }
-}
 
-function readEntries(dir: string) {
-  return readdirSync(dir, { withFileTypes: true });
+  #watch(dir: string, stat: Stats): Directory {
+    return this.#directories.watch(dir, stat, this.#pass);
+  }
 }
 
 /** What cannot be looked at now (no right, a loop of links) is not there for now; the next pass tries again. */

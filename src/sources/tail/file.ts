@@ -9,7 +9,6 @@
  */
 
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, statSync } from 'node:fs';
-import { randomBytes } from '../../builtin.ts';
 import type { Account } from '../../core/account.ts';
 import type { Batch, Stream } from '../../core/batch.ts';
 import type { Checkpoint } from '../../core/block.ts';
@@ -17,10 +16,12 @@ import type { Envelope } from '../../core/envelope.ts';
 import { fileCheckpoint } from './checkpoint.ts';
 import { type LogInput, logEnvelope, type Origin, partitionKey } from './envelope.ts';
 import { packs } from './glob.ts';
-import { digest, inodeKey, MARKER_BYTES, NOTHING, type Prefix } from './identity.ts';
+import { digest, inodeKey, MARKER_BYTES, NOTHING, newId, type Prefix } from './identity.ts';
 import { blank, type Generation } from './journal.ts';
 import type { Packed } from './packed.ts';
 import type { Positions } from './positions.ts';
+import type { Queued } from './queue.ts';
+import { headOf } from './resume.ts';
 import { Unfinished } from './unfinished.ts';
 
 /** Bytes of one read; a longer line is read with more, shorter lines than the tables can name with less. */
@@ -45,14 +46,14 @@ export class FileStream implements Stream {
   readonly account: Account;
   readonly replayable = true;
   readonly generation: Generation;
-  /** True: the generation is in the journal, so records may go out under its id. */
+  /** True: the generation is in the journal, or on its way there. Records go out under its id when it is there. */
   persisted: boolean;
   readonly #context: TailContext;
   #envelope: Envelope | undefined;
-  /** Ends of the batches in flight. */
-  #flying: { end: number; marker: Prefix; time: number }[] = [];
+  /** Ends of the batches in flight; none: nothing is kept. */
+  #flying: { end: number; marker: Prefix; time: number }[] | null = null;
   /** Those of the last batches, in flight or not. */
-  #last: { end: number; marker: Prefix }[] = [];
+  #last: { end: number; marker: Prefix }[] | null = null;
   #over = false;
 
   constructor(context: TailContext, generation: Generation, persisted: boolean) {
@@ -80,37 +81,38 @@ export class FileStream implements Stream {
       end: end - half,
       marker: digest(slot.bytes.subarray(Math.max(0, used - half - MARKER_BYTES), used - half)),
     };
-    this.#last = [sent, middle, ...this.#last.slice(0, MARKS - 2)];
+    this.#last = [sent, middle, ...(this.#last ?? []).slice(0, MARKS - 2)];
   }
 
   /** What lies before `end` is on its way, in a record of another stream at last. */
   sentTo(end: number, marker: Prefix): { end: number; marker: Prefix } {
     const sent = { end, marker, time: performance.now() };
+    this.#flying ??= [];
     this.#flying.push(sent);
     return sent;
   }
 
   /** It is not written to any more: what only helps while it is takes no memory. */
   rest(): void {
-    if (this.#last.length > 0) this.#last = [];
+    this.#last = null;
   }
 
   /** Positions up to which it was read, the last one first, as far as they are known, and what lies before them. */
   get marks(): { end: number; marker: Prefix }[] {
     const { markedAt: end, marker } = this.generation;
-    const all = [...this.#last, ...this.#flying.toReversed(), { end, marker }];
+    const all = [...(this.#last ?? []), ...(this.#flying?.toReversed() ?? []), { end, marker }];
     return all.sort((a, b) => b.end - a.end);
   }
 
   /** When the oldest batch in flight was read, by `performance.now()`. */
   get oldest(): number | undefined {
-    return this.#flying[0]?.time;
+    return this.#flying?.[0]?.time;
   }
 
   checkpoint(position: number): Checkpoint {
     const g = this.generation;
     let { marker, markedAt } = g;
-    for (const flying of this.#flying) {
+    for (const flying of this.#flying ?? []) {
       if (flying.end > position) break;
       marker = flying.marker;
       markedAt = flying.end;
@@ -123,13 +125,14 @@ export class FileStream implements Stream {
     // A second stream's mark may have moved it further than a part of the first batch does.
     g.position = Math.max(g.position, position);
     // A block may end within a batch: then the marker stays that of the batch before.
-    while (this.#flying.length > 0 && this.#flying[0]!.end <= position) {
+    while (this.#flying && this.#flying[0]!.end <= position) {
       const { end, marker } = this.#flying.shift()!;
+      if (this.#flying.length === 0) this.#flying = null;
       g.marker = marker;
       g.markedAt = end;
     }
     this.#context.positions.moved(g);
-    if (this.#flying.length === 0) {
+    if (!this.#flying) {
       this.#envelope = undefined;
       if (this.#over) this.#forget();
     }
@@ -138,7 +141,7 @@ export class FileStream implements Stream {
   /** Its bytes are gone for good (truncated, deleted): it is forgotten when what was read is settled. */
   end(): void {
     this.#over = true;
-    if (this.#flying.length === 0) this.#forget();
+    if (!this.#flying) this.#forget();
   }
 
   /** Where compressed files are read, what it held may come again in one: then it has to be known. */
@@ -154,7 +157,7 @@ export class FileStream implements Stream {
   }
 }
 
-export class TrackedFile {
+export class TrackedFile implements Queued {
   readonly #context: TailContext;
   readonly key: string;
   readonly device: bigint;
@@ -162,7 +165,7 @@ export class TrackedFile {
   /** The name it has now; null: it was renamed away, or deleted. */
   path: string | null;
   /** Other names of the same file: hard links, symbolic links and their target, the name it was renamed to. */
-  readonly aliases = new Set<string>();
+  aliases: Set<string> | null = null;
   stream: FileStream;
   fd: number | null = null;
   position: number;
@@ -187,11 +190,15 @@ export class TrackedFile {
   held = false;
   /** A new file of which no byte was seen yet: its first ones may tell that it is a copy. */
   fresh = false;
+  /** It was taken for a file that was read before, by inode and size; what it holds is still to be compared. */
+  unsure = false;
   /** The unfinished last line is sent as it is: nothing will follow. */
   flush = false;
-  /** By `performance.now()`: when it lost its name, when it last grew. */
+  /** By `performance.now()`: when it lost its name, when it last grew, when it was last written as far as known. */
   gone: number | null = null;
   grown = performance.now();
+  written: number;
+  queued: Queued['queued'] = null;
   /** What is known of its unfinished records, where lines are not simply records. */
   unfinished: Unfinished | null = null;
   /** The file that had its name before, while that may have to be read first; and the other way round. */
@@ -211,13 +218,15 @@ export class TrackedFile {
     this.#context = context;
     this.path = path;
     this.key = inodeKey(stat);
-    this.device = stat.dev;
-    this.inode = stat.ino;
+    // The same numbers as objects of their own would be kept twice.
+    this.device = generation.device === stat.dev ? generation.device : stat.dev;
+    this.inode = generation.inode === stat.ino ? generation.inode : stat.ino;
     this.size = Number(stat.size);
     this.modified = Number(stat.mtimeMs);
     this.stream = new FileStream(context, generation, persisted);
     this.position = generation.position;
     this.scanned = this.position;
+    this.written = this.grown - Math.max(0, Date.now() - this.modified);
     if (persisted) context.positions.use(generation, context.input.name);
   }
 
@@ -251,25 +260,46 @@ export class TrackedFile {
     this.#context.account.drop('hole', 0, bytes);
   }
 
-  /** Makes sure that records may go out: the generation is in the journal. */
-  async persist(): Promise<void> {
-    if (this.stream.persisted) return;
+  /** Has the generation written to the journal. Its first bytes are known if it is open. */
+  announce(): void {
+    const { generation, persisted } = this.stream;
+    if (persisted) return;
+    if (generation.head.length === 0 && this.fd !== null && !this.packed) generation.head = headOf(this.fd);
     this.stream.persisted = true;
-    this.#context.positions.create(this.stream.generation);
-    this.#context.positions.use(this.stream.generation);
-    await this.#context.positions.written();
+    this.#context.positions.create(generation);
+    this.#context.positions.use(generation);
   }
 
-  /** True if it still has this name, size and time. Numbers do: what they cannot tell apart has the same last digits. */
-  unchanged(path: string): boolean {
+  /** Makes sure that records may go out: the generation is in the journal. */
+  persist(): Promise<void> | undefined {
+    this.announce();
+    return this.#context.positions.stored(this.stream.generation);
+  }
+
+  /** Whether it still has this name, and size and time as they were; `other`: this has to be looked at closely. */
+  compare(path: string): 'same' | 'written' | 'other' {
     try {
       const stat = statSync(path, { throwIfNoEntry: false });
-      if (!stat || stat.size !== this.stored || Math.floor(stat.mtimeMs) !== this.modified) return false;
-      return stat.ino === Number(this.inode) && stat.dev === Number(this.device);
+      if (!stat || stat.ino !== Number(this.inode) || stat.dev !== Number(this.device)) return 'other';
+      const modified = Math.floor(stat.mtimeMs);
+      if (stat.size === this.stored && modified === this.modified) return 'same';
+      // A larger number of an inode may be that of another, too.
+      if (stat.ino > Number.MAX_SAFE_INTEGER) return 'other';
+      this.seen(stat.size, modified);
+      return 'written';
     } catch {
       // The look that follows says why.
-      return false;
+      return 'other';
     }
+  }
+
+  /** It has another size or time. What waits is known also while nothing can be read; less is for the read to judge. */
+  seen(size: number, modified: number): void {
+    this.modified = modified;
+    this.written = Math.max(this.written, performance.now() - Math.max(0, Date.now() - modified));
+    if (this.packed) return;
+    if (size > this.size) this.grown = performance.now();
+    this.size = Math.max(this.size, size);
   }
 
   /** The file begins anew. `moved`: what it held is in another file, which goes on with its stream. */
@@ -283,6 +313,7 @@ export class TrackedFile {
     this.scanned = 0;
     this.marker = NOTHING;
     this.size = 0;
+    this.unsure = false;
     this.readBytes = READ_BYTES;
     this.unfinished = null;
     this.packed?.restart();
@@ -379,7 +410,7 @@ export function newGeneration(
   file: { device: bigint; inode: bigint },
   base: number,
 ): Generation {
-  const generation = blank({ id: randomBytes(8).toString('hex'), input, path, base });
+  const generation = blank({ id: newId(), input, path, base });
   generation.device = file.device;
   generation.inode = file.inode;
   return generation;

@@ -6,7 +6,7 @@
 
 import { type BigIntStats, lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { hash } from '../../builtin.ts';
+import { hash, randomBytes } from '../../builtin.ts';
 
 /** The hash of so many bytes. Known bytes grow with the file: the hash of fewer bytes is still good for comparing. */
 export interface Prefix {
@@ -25,6 +25,17 @@ export function digest(bytes: Uint8Array): Prefix {
 
 export function same(prefix: Prefix, bytes: Uint8Array): boolean {
   return bytes.length === prefix.length && digest(bytes).digest === prefix.digest;
+}
+
+const ID_BYTES = 8;
+let random = Buffer.alloc(0);
+
+/** A random identity; what is asked of the system at once does for many. */
+export function newId(): string {
+  if (random.length === 0) random = randomBytes(ID_BYTES * 256);
+  const id = random.toString('hex', 0, ID_BYTES);
+  random = random.subarray(ID_BYTES);
+  return id;
 }
 
 /** Device and inode as a key: 64 bits of inode do not fit a number. */

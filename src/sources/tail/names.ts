@@ -7,6 +7,10 @@ import type { TrackedFile } from './file.ts';
 
 export class Names {
   readonly files = new Set<TrackedFile>();
+  /** Those of them that have no name any more. */
+  readonly nameless = new Set<TrackedFile>();
+  /** Those of them that are decompressed. */
+  readonly packed = new Set<TrackedFile>();
   readonly #byName = new Map<string, TrackedFile>();
   readonly #byKey = new Map<string, TrackedFile>();
   readonly #byAlias = new Map<string, TrackedFile>();
@@ -14,6 +18,8 @@ export class Names {
 
   add(file: TrackedFile): void {
     this.files.add(file);
+    if (file.path === null) this.nameless.add(file);
+    if (file.packed) this.packed.add(file);
     this.#byKey.set(file.key, file);
   }
 
@@ -21,7 +27,9 @@ export class Names {
     this.files.delete(file);
     if (this.#byKey.get(file.key) === file) this.#byKey.delete(file.key);
     this.unname(file);
-    for (const alias of [...file.aliases]) this.unalias(alias);
+    this.nameless.delete(file);
+    this.packed.delete(file);
+    for (const alias of [...(file.aliases ?? [])]) this.unalias(alias);
   }
 
   /** The file that has this name. */
@@ -52,6 +60,7 @@ export class Names {
   name(file: TrackedFile, path: string): void {
     this.unname(file);
     file.path = path;
+    this.nameless.delete(file);
     this.#byName.set(path, file);
     const dir = dirname(path);
     const others = this.#byDirectory.get(dir);
@@ -63,6 +72,7 @@ export class Names {
     const { path } = file;
     if (path === null) return;
     file.path = null;
+    if (this.files.has(file)) this.nameless.add(file);
     if (this.#byName.get(path) === file) this.#byName.delete(path);
     const dir = dirname(path);
     const others = this.#byDirectory.get(dir);
@@ -73,11 +83,12 @@ export class Names {
   alias(path: string, file: TrackedFile): void {
     this.unalias(path);
     this.#byAlias.set(path, file);
+    file.aliases ??= new Set();
     file.aliases.add(path);
   }
 
   unalias(path: string): void {
-    this.#byAlias.get(path)?.aliases.delete(path);
+    this.#byAlias.get(path)?.aliases?.delete(path);
     this.#byAlias.delete(path);
   }
 }

@@ -18,13 +18,16 @@ export const STARTED = '';
 export class Positions {
   readonly #journal: JournalFile;
   readonly #numbers = new Map<Generation, number>();
-  readonly #byInode = new Map<bigint, Generation[]>();
+  /** Nearly always one. */
+  readonly #byInode = new Map<bigint, Generation | Generation[]>();
   readonly #started = new Set<string>();
   #inputs: ReadonlySet<string> = new Set();
   /** Generations that a tracked file stands for now. */
   readonly #used = new Set<Generation>();
   #next = 1;
   readonly #created = new Set<Generation>();
+  /** Those that were created and are being written. */
+  #storing: readonly Generation[] = [];
   readonly #moved = new Set<Generation>();
   readonly #sized = new Set<Generation>();
   readonly #forgotten = new Set<number>();
@@ -75,7 +78,7 @@ export class Positions {
 
   /** Stored generations of the input that no tracked file stands for; its own and the latest seen first. */
   free(input: string, inode?: bigint): Generation[] {
-    const all = inode === undefined ? [...this.#numbers.keys()] : (this.#byInode.get(inode) ?? []);
+    const all = inode === undefined ? [...this.#numbers.keys()] : [this.#byInode.get(inode) ?? []].flat();
     const orphan = (g: Generation) => this.#inputs.has(input) && !this.#inputs.has(g.input);
     const found = all.filter((g) => (g.input === input || orphan(g)) && g.path !== STARTED && !this.#used.has(g));
     return found.sort((a, b) => Number(b.input === input) - Number(a.input === input) || b.seen - a.seen);
@@ -172,6 +175,12 @@ export class Positions {
     this.moved(generation);
   }
 
+  /** Resolves when the generation is in the journal, or could not be written; undefined: nothing to wait for. */
+  stored(generation: Generation): Promise<void> | undefined {
+    if (this.#storing.includes(generation)) return this.#writing ?? undefined;
+    return this.#created.has(generation) && !this.#failed ? this.written() : undefined;
+  }
+
   /** Resolves when all that was said until now is in the journal, or could not be written (then it is said again). */
   async written(): Promise<void> {
     while (this.#writing) await this.#writing;
@@ -230,12 +239,11 @@ export class Positions {
 
   #index(generation: Generation): void {
     const others = this.#byInode.get(generation.inode);
-    if (others) others.push(generation);
-    else this.#byInode.set(generation.inode, [generation]);
+    this.#byInode.set(generation.inode, others ? [others, generation].flat() : generation);
   }
 
   #unindex(generation: Generation): void {
-    const rest = this.#byInode.get(generation.inode)?.filter((g) => g !== generation) ?? [];
+    const rest = [this.#byInode.get(generation.inode) ?? []].flat().filter((g) => g !== generation);
     if (rest.length > 0) this.#byInode.set(generation.inode, rest);
     else this.#byInode.delete(generation.inode);
   }
@@ -258,6 +266,7 @@ export class Positions {
     this.#timer = undefined;
     if (this.#closed) return;
     const created = [...this.#created];
+    this.#storing = created;
     const moved = [...this.#moved];
     const sized = [...this.#sized];
     const forgotten = [...this.#forgotten];
@@ -281,6 +290,8 @@ export class Positions {
       const cost = 'reading and sending go on; a restart now would send lines again';
       log.warnOnce(`positions ${this.#journal.path}`, `cannot store positions: ${(error as Error).message}: ${cost}`);
       this.#timer = setTimeout(() => void this.#flush(), RETRY_MS);
+    } finally {
+      this.#storing = [];
     }
   }
 

@@ -146,7 +146,7 @@ export class Succession {
       names.alias(path, file);
     }
     names.add(file);
-    descriptors.keep(file, fd);
+    if (fd !== null) descriptors.keep(file, fd);
     if (file.packed || file.size !== file.position) ready(file);
   }
 

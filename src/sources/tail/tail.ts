@@ -16,10 +16,12 @@ import { log } from '../../log.ts';
 import { Carry, type Heir } from './carry.ts';
 import { descriptors } from './descriptors.ts';
 import type { TailContext, TrackedFile } from './file.ts';
+import { type FileStatus, fileStatus } from './file-status.ts';
 import { type Format, formatOf } from './format.ts';
 import { fillFormatted } from './formatted.ts';
 import { tellHole } from './hole.ts';
 import type { Positions } from './positions.ts';
+import { Queue } from './queue.ts';
 import { fill } from './read.ts';
 import { Tracker } from './tracker.ts';
 import { UnfinishedFiles } from './unfinished.ts';
@@ -28,11 +30,10 @@ import { Unpacking } from './unpacking.ts';
 const TICK_MS = 250;
 /** Every file is looked at once in so many ticks: ten seconds. */
 const ROUND = 40;
-/** Where directories cannot be watched: once in so many. */
-const OFTEN = 4;
+/** So many files that wait for their first turn get their place in the journal with one write. */
+const TOGETHER = 64;
 /** An unfinished line at the end of a file that lost its name is sent after this long without a write. */
 const FLUSH_MS = 2000;
-/** A file that was not written for so long is closed. */
 const CLOSE_MS = 300_000;
 
 export interface TailOptions {
@@ -43,20 +44,8 @@ export interface TailOptions {
   positions: Positions;
   kernel: Kernel;
   account: Account;
-}
-
-/** A file as `status --json` shows it. */
-export interface FileStatus {
-  path: string;
-  id: string;
-  size: number;
-  position: number;
-  committed: number;
-  lag_bytes: number;
-  lag_seconds: number;
-  lines: number;
-  truncated: number;
-  error: string | null;
+  /** A file that was not written for so long is closed, milliseconds; default: five minutes. */
+  close_after?: number;
 }
 
 export function tailSource(options: TailOptions): TailSource {
@@ -71,13 +60,15 @@ export class TailSource implements Source {
   readonly #tracker: Tracker;
   readonly #unpacking: Unpacking;
   /** Files that may have something to read, in turn. */
-  readonly #ready = new Set<TrackedFile>();
+  readonly #ready = new Queue<TrackedFile>();
   /** Where lines are not simply records. */
   readonly #format: Format | null;
   readonly #unfinished: UnfinishedFiles | null;
   readonly #carry: Carry | null;
   #wake: () => void = () => undefined;
   #tick = 0;
+  /** Goes over the tracker's files; in this round it has come so far. */
+  #turn: Iterator<TrackedFile>;
 
   constructor(options: TailOptions) {
     const { input, host, tags, partition_by, positions, account, kernel } = options;
@@ -86,16 +77,22 @@ export class TailSource implements Source {
     this.name = input.name;
     const ready = (file: TrackedFile) => this.#makeReady(file);
     this.#tracker = new Tracker(context, ready);
+    this.#turn = this.#tracker.files.values();
     this.#unpacking = new Unpacking(context, this.#tracker, ready);
     this.#format = formatOf(input, kernel);
     const grouping = this.#format?.grouping ? this.#format : null;
-    const isReady = (file: TrackedFile) => this.#ready.has(file);
+    const isReady = (file: TrackedFile) => file.queued !== null;
     this.#unfinished = grouping && new UnfinishedFiles(grouping.timeout);
     this.#carry = grouping && new Carry(this.#tracker, grouping, isReady, ready);
   }
 
   get files_total(): number {
     return this.#tracker.files.size;
+  }
+
+  /** `polling`: there are directories that inotify cannot be used for. */
+  get watching(): 'inotify' | 'polling' {
+    return this.#tracker.silent > 0 ? 'polling' : 'inotify';
   }
 
   /** Files that match and cannot be read now. */
@@ -114,18 +111,7 @@ export class TailSource implements Source {
   }
 
   files(): FileStatus[] {
-    return [...this.#tracker.files].map((file) => ({
-      path: file.stream.generation.path,
-      id: file.stream.generation.id,
-      size: file.expected,
-      position: file.position,
-      committed: file.committed,
-      lag_bytes: Math.max(0, file.expected - file.committed),
-      lag_seconds: file.lag / 1000,
-      lines: file.lines,
-      truncated: file.truncated,
-      error: file.error,
-    }));
+    return [...this.#tracker.files].map(fileStatus);
   }
 
   async run(output: Output, signal: AbortSignal): Promise<void> {
@@ -149,27 +135,31 @@ export class TailSource implements Source {
   #onTick(): void {
     this.#tick++;
     const now = performance.now();
-    const round = this.#tracker.blind ? OFTEN : ROUND;
-    let i = this.#tick;
     this.#unpacking.sweep();
-    for (const file of this.#tracker.files) {
-      if (file.packed) this.#unpacking.tick(file, now);
-      else if (file.path === null) this.#watchNameless(file, now);
-      if (file.path !== null && i % round === 0) {
-        this.#tracker.check(file, file.path);
-        if (file.fd !== null && !file.busy && !file.packed && now - file.grown > CLOSE_MS) descriptors.close(file);
-      }
-      i++;
+    for (const file of this.#tracker.packed) this.#unpacking.tick(file, now);
+    for (const file of this.#tracker.nameless) this.#watchNameless(file, now);
+    for (let left = Math.ceil(this.#tracker.files.size / ROUND); left > 0; left--) {
+      const { value: file, done } = this.#turn.next();
+      if (!done) this.#look(file, now);
+      else this.#turn = this.#tracker.files.values();
     }
-    if (this.#tick % round === 0) this.#tracker.again();
-    this.#tracker.upkeep.tick(this.#tracker.files, now);
+    this.#tracker.unsure.step();
+    if (this.#tick % ROUND === 0) this.#tracker.again();
+    this.#tracker.upkeep.tick(this.#tracker, now);
     if (!this.#unfinished) return;
     for (const file of this.#unfinished.due(now, this.#tracker.files)) this.#makeReady(file);
     this.#carry!.again();
   }
 
+  #look(file: TrackedFile, now: number): void {
+    if (file.path === null) return;
+    this.#tracker.check(file, file.path);
+    if (file.packed || file.fd === null || file.busy) return;
+    if (now - file.grown > (this.#o.close_after ?? CLOSE_MS)) descriptors.close(file);
+  }
+
   #watchNameless(file: TrackedFile, now: number): void {
-    if (file.fd === null || file.busy || this.#ready.has(file)) return;
+    if (file.packed || file.fd === null || file.busy || file.queued) return;
     const { size } = fstatSync(file.fd);
     if (size !== file.size) {
       this.#makeReady(file);
@@ -207,14 +197,13 @@ export class TailSource implements Source {
   /** The next batch that holds something; null: it is time to stop. */
   async #nextBatch(output: Output, signal: AbortSignal): Promise<Batch | null> {
     while (!signal.aborted) {
-      const file = first(this.#ready);
+      const file = this.#ready.take();
       if (!file) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
         continue;
       }
-      this.#ready.delete(file);
       if (this.#unfinished?.mayWait(file) || this.#carry?.holds(file)) continue;
       if (!this.#open(file)) continue;
       file.busy = true;
@@ -262,6 +251,14 @@ export class TailSource implements Source {
     return false;
   }
 
+  /** Has the file's place in the journal written, and with it those of the files that come next. */
+  #announce(file: TrackedFile): void {
+    file.announce();
+    for (const next of this.#ready.upcoming(TOGETHER)) {
+      if (!next.stream.persisted && !next.held && !next.packed && next.size > 0 && this.#open(next)) next.announce();
+    }
+  }
+
   /** Reads a batch; true: there may be more. */
   async #fill(file: TrackedFile, batch: Batch): Promise<boolean> {
     const { kernel, input, account } = this.#o;
@@ -280,6 +277,7 @@ export class TailSource implements Source {
       this.#unfinished?.note(file);
       this.#carry?.read(file);
       if (batch.count === 0) return outcome === 'more';
+      if (!file.stream.persisted) this.#announce(file);
       await file.persist();
       if (heir && heir.taken > 0) await inherit(heir, batch);
       batch.weight = batch.count;
@@ -309,9 +307,4 @@ async function inherit(heir: Heir, batch: Batch): Promise<void> {
   await heir.file.persist();
   stream.sentTo(end, heir.file.marker);
   batch.also = { stream, end };
-}
-
-function first<T>(set: Set<T>): T | undefined {
-  for (const value of set) return value;
-  return undefined;
 }

@@ -10,8 +10,9 @@ import { type BigIntStats, fstatSync, lstatSync, realpathSync, statSync } from '
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
-import { type Admitted, admit } from './admit.ts';
+import { admit, takeUp } from './admit.ts';
 import { descriptors } from './descriptors.ts';
+import type { Directory } from './directories.ts';
 import { Discovery, type Finder } from './discover.ts';
 import type { TailContext, TrackedFile } from './file.ts';
 import { forgetOld } from './forget.ts';
@@ -19,9 +20,12 @@ import { Excludes, Glob } from './glob.ts';
 import { inodeKey, keyAt, kindOf, lookUp, siblings } from './identity.ts';
 import { compression } from './inflated.ts';
 import { Names } from './names.ts';
+import { Poller } from './poll.ts';
 import { Succession } from './succession.ts';
 import { packedIn } from './twins.ts';
+import { Unsure } from './unsure.ts';
 import { Upkeep } from './upkeep.ts';
+import { keepYoungSmall } from './young.ts';
 
 /** Looks between which other things get their turn. */
 const STEP = 64;
@@ -33,19 +37,21 @@ export class Tracker implements Finder {
   /** Paths that could not be opened; true: the path was there at the first start. */
   readonly unreadable = new Map<string, boolean>();
   readonly upkeep: Upkeep;
+  readonly unsure: Unsure;
   /** By path: the file that had it, while that is still read and no other has it. */
   readonly #lost = new Map<string, TrackedFile>();
   readonly #context: TailContext;
   readonly #ready: (file: TrackedFile) => void;
   readonly #discovery: Discovery;
+  readonly #poller = new Poller(this);
   readonly #names = new Names();
   readonly #succession: Succession;
   /** Paths that are no regular files. */
   readonly #skipped = new Set<string>();
   /** Symbolic links that lead nowhere: that their target appears changes nothing in their own directory. */
   readonly #dangling = new Set<string>();
-  /** Paths to look at, in order. */
-  readonly #looks = new Set<string>();
+  /** Paths to look at, in order; true: it may be a symbolic link, or a name that is not looked for. */
+  readonly #looks = new Map<string, boolean>();
   #looking: Promise<void> | null = null;
   /** True until everything was looked at for the first time on this data_dir. */
   #first: boolean;
@@ -61,11 +67,28 @@ export class Tracker implements Finder {
     this.#discovery = new Discovery(new Glob(input.include), new Excludes(input.exclude), this);
     const matches = (path: string) => this.#discovery.names(path);
     this.#succession = new Succession({ context, names: this.#names, matches, ready });
+    this.unsure = new Unsure({
+      restarted: (file) => {
+        this.restarted(file);
+        ready(file);
+      },
+      cannotRead: (path, error) => this.cannotRead(path, error),
+    });
     this.upkeep = new Upkeep(context, (file, unread, reason) => this.finish(file, unread, reason));
   }
 
   get files(): ReadonlySet<TrackedFile> {
     return this.#names.files;
+  }
+
+  /** Those that have no name any more. */
+  get nameless(): ReadonlySet<TrackedFile> {
+    return this.#names.nameless;
+  }
+
+  /** Those that are decompressed. */
+  get packed(): ReadonlySet<TrackedFile> {
+    return this.#names.packed;
   }
 
   /** Bytes that were read once more because it could not be told whether they had been read. */
@@ -86,27 +109,39 @@ export class Tracker implements Finder {
     forgetOld(this.#context, false);
   }
 
-  /** Looks at a tracked file if anything about it has changed; costs one stat. */
+  /** Looks whether anything about a tracked file has changed; costs one stat. */
   check(file: TrackedFile, path: string): void {
     this.#context.positions.sized(file.stream.generation, file.size);
-    if (!file.unchanged(path)) this.lookAt(path);
+    const state = file.compare(path);
+    if (state === 'other') this.lookAt(path);
+    else if (state === 'written') this.#wake(file);
     else if (performance.now() - file.grown > REST_MS) file.stream.rest();
+  }
+
+  scan(): Promise<void> {
+    return this.#discovery.scan();
+  }
+
+  listen(directory: Directory, calm: boolean, now: number): void {
+    this.#discovery.listen(directory, calm, now);
   }
 
   /** Goes over all directories again, and over what could not be read. */
   again(): void {
     void this.#discovery.scan();
+    this.unsure.again();
     for (const path of this.unreadable.keys()) this.lookAt(path);
     for (const path of this.#skipped) this.lookAt(path);
     for (const path of this.#dangling) this.lookAt(path);
   }
 
-  /** True: there are directories that cannot be watched, so looking often has to do. */
-  get blind(): boolean {
-    return this.#discovery.blind;
+  /** Directories in which changes are not told: their files are polled. */
+  get silent(): number {
+    return this.#discovery.silent;
   }
 
   async close(): Promise<void> {
+    this.#poller.stop();
     await this.#discovery.close();
     this.#looks.clear();
     await this.#looking;
@@ -124,15 +159,23 @@ export class Tracker implements Finder {
     this.#succession.restarted(file);
   }
 
-  found(path: string): void {
-    this.lookAt(path);
+  found(path: string, link: boolean): void {
+    // Whether it still is that file is looked at in its turn.
+    if (!this.#names.named(path)) this.lookAt(path, link);
+  }
+
+  polled(directory: Directory): void {
+    this.#poller.start(directory);
   }
 
   written(path: string): void {
     const file = this.#names.at(path);
     if (!file) {
       if (!this.#looks.has(path) && this.#discovery.names(path)) this.lookAt(path);
-    } else this.#wake(file);
+    } else {
+      file.written = performance.now();
+      this.#wake(file);
+    }
   }
 
   moved(path: string): void {
@@ -149,23 +192,24 @@ export class Tracker implements Finder {
     }
   }
 
-  lookAt(path: string): void {
-    this.#looks.add(path);
+  /** `link`: it is, or may be, a symbolic link, or no name that is looked for. */
+  lookAt(path: string, link = true): void {
+    this.#looks.set(path, link || this.#looks.get(path) === true);
     this.#looking ??= this.#lookAll();
   }
 
   async #lookAll(): Promise<void> {
     let step = 0;
     await Promise.resolve();
-    for (const path of this.#looks) {
+    for (const [path, link] of this.#looks) {
       this.#looks.delete(path);
-      this.#look(path);
+      this.#look(path, link);
       if (++step % STEP === 0) await setImmediate();
     }
     this.#looking = null;
   }
 
-  #look(path: string): void {
+  #look(path: string, link: boolean): void {
     const file = this.#names.named(path);
     let stat: BigIntStats | undefined;
     try {
@@ -200,24 +244,17 @@ export class Tracker implements Finder {
       return;
     }
     this.#names.unalias(path);
-    if (!this.#discovery.names(path)) return;
+    if (link && !this.#discovery.names(path)) return;
     const known = this.#names.of(inodeKey(stat));
     if (known) this.#rename(known, path);
-    else this.#adopt(path);
+    else this.#adopt(path, stat, link);
   }
 
   #update(file: TrackedFile, stat: BigIntStats): void {
     const size = Number(stat.size);
     const modified = Number(stat.mtimeMs);
     if (size === file.stored && modified === file.modified) return;
-    file.modified = modified;
-    if (file.packed) {
-      this.#wake(file);
-      return;
-    }
-    if (size > file.size) file.grown = performance.now();
-    // What is seen to wait is known also while nothing can be read. That it became less is for the read to judge.
-    file.size = Math.max(file.size, size);
+    file.seen(size, modified);
     this.#wake(file);
   }
 
@@ -244,6 +281,7 @@ export class Tracker implements Finder {
     const before = file.path;
     if (before !== null && keyAt(before) === file.key) {
       this.#names.alias(path, file);
+      this.#poller.add(file);
       return;
     }
     if (before !== null) {
@@ -251,6 +289,7 @@ export class Tracker implements Finder {
       this.lookAt(before);
     }
     this.#names.name(file, path);
+    this.#poller.add(file);
     file.gone = null;
     file.flush = false;
     this.#ready(file);
@@ -262,7 +301,7 @@ export class Tracker implements Finder {
     this.#lost.set(path, file);
     this.#names.unname(file);
     file.gone = performance.now();
-    for (const alias of [...file.aliases]) {
+    for (const alias of [...(file.aliases ?? [])]) {
       if (keyAt(alias) !== file.key) this.#names.unalias(alias);
       else if (this.#discovery.names(alias)) {
         this.#names.unalias(alias);
@@ -326,7 +365,7 @@ export class Tracker implements Finder {
   }
 
   /** A file that is not tracked yet. */
-  #adopt(path: string): void {
+  #adopt(path: string, stat: BigIntStats, link: boolean): void {
     if (compression(path) && !this.#discovery.unpacks(path)) {
       const { name } = this.#context.input;
       const help =
@@ -334,9 +373,9 @@ export class Tracker implements Finder {
       log.warnOnce(`compressed ${name}`, `input ${name} does not read ${path} and the like: ${help}`);
       return;
     }
-    let admitted: Admitted | null;
+    let admitted = this.#starting ? takeUp(this.#context, path, stat) : null;
     try {
-      admitted = admit(this.#context, path, this.unreadable.get(path) ?? this.#first);
+      admitted ??= admit(this.#context, path, this.unreadable.get(path) ?? this.#first);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.cannotRead(path, error as Error);
       return;
@@ -347,13 +386,16 @@ export class Tracker implements Finder {
     const old = this.#lost.get(path);
     if (old) file.follow(old);
     this.#lost.delete(path);
-    this.#names.name(file, path);
+    this.#names.name(file, file.path ?? path);
     this.#names.add(file);
-    descriptors.keep(file, fd);
+    keepYoungSmall(this.files.size);
+    if (fd !== null) descriptors.keep(file, fd);
+    this.unsure.add(file);
     file.fresh = !file.packed && !file.stream.persisted && !this.#first;
     if (file.packed && !file.stream.persisted) this.#succession.holdPacked(file, path);
     if (file.packed || file.size !== file.position) this.#wake(file);
-    this.#watchTarget(path, file);
+    if (link) this.#watchTarget(path, file);
+    this.#poller.add(file);
   }
 
   /** What is written to the target of a symbolic link is told in the target's directory. */

@@ -7,6 +7,12 @@ import { Remover } from './remove.ts';
 const SECOND = 1000;
 const HOUR = 3_600_000;
 
+/** The tracked files, and those of them that have no name any more. */
+interface Tracked {
+  readonly files: ReadonlySet<TrackedFile>;
+  readonly nameless: ReadonlySet<TrackedFile>;
+}
+
 export class Upkeep {
   readonly #context: TailContext;
   readonly #deleted: DeletedFiles;
@@ -27,10 +33,10 @@ export class Upkeep {
   }
 
   /** As often as one likes. */
-  tick(files: ReadonlySet<TrackedFile>, now: number): void {
+  tick({ files, nameless }: Tracked, now: number): void {
     if (now - this.#room >= SECOND) {
       this.#room = now;
-      this.#deleted.check(files, now);
+      this.#deleted.check(nameless, now);
     }
     const { delete_after } = this.#context.input;
     if (delete_after !== null && now - this.#removal >= Math.min(10 * SECOND, delete_after / 10)) {

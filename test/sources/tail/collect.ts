@@ -128,7 +128,7 @@ export class Bench {
     return join(this.logs, name);
   }
 
-  async start(input: Partial<Input> = {}, first = true): Promise<Collected> {
+  async start(input: Partial<Input> = {}, first = true, more: Partial<TailOptions> = {}): Promise<Collected> {
     if (first) this.output = new Collected();
     this.#abort = new AbortController();
     this.positions = await Positions.open(this.data, [input.name ?? 'test']);
@@ -157,6 +157,7 @@ export class Bench {
       positions: this.positions,
       kernel: this.output.kernel,
       account: this.account,
+      ...more,
     });
     this.#running = this.source.run(this.output, this.#abort.signal);
     return this.output;

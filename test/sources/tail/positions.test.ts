@@ -174,13 +174,14 @@ function symlinkLoop(path: string): void {
   symlinkSync('positions', path);
 }
 
-test('half of a journal: the last good positions count', async (t) => {
+test('a journal that has lost its end: the last good positions count', async (t) => {
   const bench = new Bench(t);
   for (let i = 0; i < 10; i++) writeFileSync(bench.path(`${i}.log`), '1\n');
   await (await bench.start()).count(10);
   await bench.stop();
   const path = join(bench.data, 'positions');
-  truncateSync(path, statSync(path).size / 2);
+  // The files are named at its beginning, how far they were read at its end.
+  truncateSync(path, Math.floor(statSync(path).size * 0.9));
   for (let i = 0; i < 10; i++) appendFileSync(bench.path(`${i}.log`), '2\n');
   const out = await bench.start();
   await until('all second lines', () => out.texts().filter((text) => text === '2').length === 10);

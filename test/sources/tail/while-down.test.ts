@@ -123,17 +123,18 @@ test('truncated while down, without a copy: lost, in bytes', async (t) => {
 for (const name of ['a.log.1', 'copy.log']) {
   test(`copied to ${name} and truncated while down: the rest comes from the copy, nothing twice`, async (t) => {
     const bench = new Bench(t);
-    writeFileSync(bench.path('a.log'), lines(0, 100));
+    // Over 4 KiB: below it a copy is only known by its name, because files may have a header in common.
+    writeFileSync(bench.path('a.log'), lines(0, 500));
     const before = await bench.start();
-    await before.count(100);
+    await before.count(500);
     await bench.stop();
-    appendFileSync(bench.path('a.log'), lines(100, 200));
+    appendFileSync(bench.path('a.log'), lines(500, 600));
     copyFileSync(bench.path('a.log'), bench.path(name));
     writeFileSync(bench.path('a.log'), 'new\n');
     const out = await bench.start();
     await out.count(101);
     await setTimeout(50);
-    assert.deepEqual(out.texts(), [...texts(100, 200), 'new']);
+    assert.deepEqual(out.texts(), [...texts(500, 600), 'new']);
     assert.equal(out.lines[0]!.id, before.lines[0]!.id);
     assert.deepEqual([...bench.account.losses], []);
     await bench.stop();
