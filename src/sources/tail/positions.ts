@@ -156,7 +156,9 @@ export class Positions {
     this.#moved.delete(generation);
     this.#sized.delete(generation);
     this.#unindex(generation);
-    if (!this.#created.delete(generation)) this.#forgotten.add(number);
+    this.#created.delete(generation);
+    // Also where it was not written yet: it may have been, and have changed its name since.
+    this.#forgotten.add(number);
     this.onForget?.(generation);
     this.#schedule();
   }

@@ -11,8 +11,8 @@ import { Batch, type Stream } from '../../../src/core/batch.ts';
 import type { Output } from '../../../src/core/pipeline.ts';
 import { Pool } from '../../../src/core/pool.ts';
 import { Kernel } from '../../../src/kernel/kernel.ts';
-import type { FileStream } from '../../../src/sources/tail/file.ts';
 import { Positions } from '../../../src/sources/tail/positions.ts';
+import type { FileStream } from '../../../src/sources/tail/stream.ts';
 import { type TailOptions, type TailSource, tailSource } from '../../../src/sources/tail/tail.ts';
 
 export interface Line {

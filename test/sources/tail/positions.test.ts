@@ -263,3 +263,19 @@ test('what is long gone is forgotten, not what is in use', async (t) => {
   );
   await positions.close();
 });
+
+test('what is forgotten right after it was given to another input stays forgotten', async (t) => {
+  const bench = new Bench(t);
+  const first = await Positions.open(bench.data, ['old']);
+  const generation = blank({ id: '1', input: 'old', path: '/a.log', base: 0 });
+  first.create(generation);
+  await first.close();
+  const second = await Positions.open(bench.data, ['new']);
+  const [stored] = second.free('new');
+  second.use(stored!, 'new');
+  second.forget(stored!);
+  await second.close();
+  const third = await Positions.open(bench.data, ['new']);
+  assert.deepEqual(third.free('new'), []);
+  await third.close();
+});

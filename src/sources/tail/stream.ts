@@ -1,0 +1,137 @@
+/**
+ * The stream of one generation of a file: its records' envelope, and how far they are safe.
+ *
+ *   |  settled  |  in flight  |
+ *   0       committed      position of the file
+ */
+import type { Account } from '../../core/account.ts';
+import type { Batch, Stream } from '../../core/batch.ts';
+import type { Checkpoint } from '../../core/block.ts';
+import type { Envelope } from '../../core/envelope.ts';
+import { fileCheckpoint } from './checkpoint.ts';
+import { logEnvelope, partitionKey } from './envelope.ts';
+import type { TailContext } from './file.ts';
+import { packs } from './glob.ts';
+import { digest, MARKER_BYTES, type Prefix } from './identity.ts';
+import type { Generation } from './journal.ts';
+
+/** So many of the last positions are known (two a batch), to tell how much of a file was copied before it was truncated. */
+const MARKS = 8;
+
+export class FileStream implements Stream {
+  readonly name: string;
+  readonly topic: string;
+  readonly key: string;
+  readonly account: Account;
+  readonly replayable = true;
+  readonly generation: Generation;
+  /** True: the generation is in the journal, or on its way there. Records go out under its id when it is there. */
+  persisted: boolean;
+  readonly #context: TailContext;
+  #envelope: Envelope | undefined;
+  /** Ends of the batches in flight; none: nothing is kept. */
+  #flying: { end: number; marker: Prefix; time: number }[] | null = null;
+  /** Those of the last batches, in flight or not. */
+  #last: { end: number; marker: Prefix }[] | null = null;
+  #over = false;
+
+  constructor(context: TailContext, generation: Generation, persisted: boolean) {
+    this.#context = context;
+    this.generation = generation;
+    this.persisted = persisted;
+    this.name = generation.path;
+    this.topic = context.input.topic;
+    this.key = partitionKey(context.origin, generation.path);
+    this.account = context.account;
+  }
+
+  envelope(): Envelope {
+    const { id, path } = this.generation;
+    this.#envelope ??= logEnvelope({ input: this.#context.input, config: this.#context.origin, path, id });
+    return this.#envelope;
+  }
+
+  /** The batch is on its way; `marker` is of the bytes before its end. */
+  sent({ from, end, used, slot }: Batch, marker: Prefix): void {
+    const sent = this.sentTo(end, marker);
+    // Where one batch is more than was copied, half of it may not be.
+    const half = (end - from) >> 1;
+    const middle = {
+      end: end - half,
+      marker: digest(slot.bytes.subarray(Math.max(0, used - half - MARKER_BYTES), used - half)),
+    };
+    this.#last = [sent, middle, ...(this.#last ?? []).slice(0, MARKS - 2)];
+  }
+
+  /** What lies before `end` is on its way, in a record of another stream at last. */
+  sentTo(end: number, marker: Prefix): { end: number; marker: Prefix } {
+    const sent = { end, marker, time: performance.now() };
+    this.#flying ??= [];
+    this.#flying.push(sent);
+    return sent;
+  }
+
+  /** It is not written to any more: what only helps while it is takes no memory. */
+  rest(): void {
+    this.#last = null;
+  }
+
+  /** Positions up to which it was read, the last one first, as far as they are known, and what lies before them. */
+  get marks(): { end: number; marker: Prefix }[] {
+    const { markedAt: end, marker } = this.generation;
+    const all = [...(this.#last ?? []), ...(this.#flying?.toReversed() ?? []), { end, marker }];
+    return all.sort((a, b) => b.end - a.end);
+  }
+
+  /** When the oldest batch in flight was read, by `performance.now()`. */
+  get oldest(): number | undefined {
+    return this.#flying?.[0]?.time;
+  }
+
+  checkpoint(position: number): Checkpoint {
+    const g = this.generation;
+    let { marker, markedAt } = g;
+    for (const flying of this.#flying ?? []) {
+      if (flying.end > position) break;
+      marker = flying.marker;
+      markedAt = flying.end;
+    }
+    return fileCheckpoint({ ...g, position, marker, markedAt });
+  }
+
+  settled(position: number): void {
+    const g = this.generation;
+    // A second stream's mark may have moved it further than a part of the first batch does.
+    g.position = Math.max(g.position, position);
+    // A block may end within a batch: then the marker stays that of the batch before.
+    while (this.#flying && this.#flying[0]!.end <= position) {
+      const { end, marker } = this.#flying.shift()!;
+      if (this.#flying.length === 0) this.#flying = null;
+      g.marker = marker;
+      g.markedAt = end;
+    }
+    this.#context.positions.moved(g);
+    if (!this.#flying) {
+      this.#envelope = undefined;
+      if (this.#over) this.#forget();
+    }
+  }
+
+  /** Its bytes are gone for good (truncated, deleted): it is forgotten when what was read is settled. */
+  end(): void {
+    this.#over = true;
+    if (!this.#flying) this.#forget();
+  }
+
+  /** Where compressed files are read, what it held may come again in one: then it has to be known. */
+  #forget(): void {
+    const { input, positions } = this.#context;
+    if (!packs(input.include)) positions.forget(this.generation);
+    else {
+      positions.sized(this.generation, this.generation.position);
+      // The next file that gets its inode is another one, whatever it holds.
+      positions.moveTo(this.generation, { device: 0n, inode: 0n });
+      positions.release(this.generation);
+    }
+  }
+}
