@@ -19,13 +19,12 @@
  * transaction meanwhile (or this process was fenced), the new epoch decides what is not decided, and the positions topic,
  * read after that, says which it was: the transaction's positions are committed there, or they never will be.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Block, Checkpoint, Codec, Outlet } from '../core/block.ts';
+import type { Block, Checkpoint, Outlet, Settled } from '../core/block.ts';
 import { log } from '../log.ts';
 import { abortable, Backoff } from './backoff.ts';
 import type { KafkaClient, Producer } from './client.ts';
 import { actionFor, BrokerError } from './errors.ts';
-import type { Link } from './link.ts';
+import { type Entry, Open, type Packet, Refused } from './open-transaction.ts';
 import { type Committed, type PositionsTopic, Superseded } from './positions-topic.ts';
 import { HEADER_BYTES, sealHeader, writeHeader } from './record-batch.ts';
 import { split } from './split.ts';
@@ -42,8 +41,6 @@ const FIRST_AGE = 100;
 const LATE = 0.8;
 /** How long what was learned of a topic's limit and of the clocks is believed, milliseconds. */
 const BELIEF = 600_000;
-/** What is in flight when a transaction fails is waited for this long, milliseconds; then its connections are ended. */
-const SETTLE_MS = 1000;
 /** At a stop an open transaction is aborted, so that it hides nothing from consumers; it may take this long, milliseconds. */
 const ABORT_MS = 500;
 
@@ -76,120 +73,6 @@ export interface TransactionsStatus {
   aborts: number;
   /** Of them, those that the coordinator had ended, because they took too long. */
   fenced: number;
-}
-
-interface Packet {
-  readonly codec: Codec;
-  readonly body: Buffer;
-  readonly count: number;
-  time: number;
-}
-
-interface Entry {
-  readonly partition: number;
-  readonly block: Block;
-  packets: Packet[];
-  readonly settled: () => void;
-  /** Resolves the put that waits for room. */
-  accept: (() => void) | null;
-}
-
-/** A batch was refused. */
-class Refused extends BrokerError {
-  readonly entry: Entry | null;
-  readonly packet: Packet;
-  readonly sent: number;
-  readonly said: string | null;
-
-  constructor(what: string, entry: Entry | null, packet: Packet, sent: number, code: number, said: string | null) {
-    super(what, code, said);
-    this.entry = entry;
-    this.packet = packet;
-    this.sent = sent;
-    this.said = said;
-  }
-}
-
-/** The open transaction: what is in flight of it, and the first failure. */
-class Open {
-  readonly began = performance.now();
-  readonly producer: Producer;
-  readonly partitions = new Set<string>();
-  /** By partition. */
-  readonly leaders = new Map<string, Link>();
-  readonly #late = new AbortController();
-  readonly #stop: AbortSignal;
-  readonly #timer: NodeJS.Timeout;
-  readonly #flying = new Map<string, number>();
-  readonly #links = new Map<Link, number>();
-  bytes = 0;
-  blocks = 0;
-  failure: Error | null = null;
-  #wake: (() => void)[] = [];
-
-  /** It may take so many milliseconds. */
-  constructor(producer: Producer, most: number, stop: AbortSignal) {
-    this.producer = producer;
-    this.#stop = stop;
-    this.#timer = setTimeout(() => this.#late.abort(new Error('a transaction takes too long')), most);
-    stop.addEventListener('abort', this.#stopped, { once: true });
-  }
-
-  /** Aborts when it is to end without a commit. */
-  get signal(): AbortSignal {
-    return this.#late.signal;
-  }
-
-  /** Its time is not counted any more. */
-  close(): void {
-    clearTimeout(this.#timer);
-    this.#stop.removeEventListener('abort', this.#stopped);
-  }
-
-  readonly #stopped = () => this.#late.abort(this.#stop.reason);
-
-  flying(partition: string): number {
-    return this.#flying.get(partition) ?? 0;
-  }
-
-  get inFlight(): number {
-    let sum = 0;
-    for (const n of this.#flying.values()) sum += n;
-    return sum;
-  }
-
-  sent(partition: string, link: Link): void {
-    this.#flying.set(partition, this.flying(partition) + 1);
-    this.#links.set(link, (this.#links.get(link) ?? 0) + 1);
-  }
-
-  returned(partition: string, link: Link, failure: Error | null): void {
-    this.#flying.set(partition, this.flying(partition) - 1);
-    this.#links.set(link, this.#links.get(link)! - 1);
-    this.failure ??= failure;
-    for (const wake of this.#wake.splice(0)) wake();
-  }
-
-  /** Resolves when something came back. */
-  change(): Promise<void> {
-    const changed = new Promise<void>((resolve) => this.#wake.push(resolve));
-    return abortable(changed, this.signal);
-  }
-
-  /** Resolves when all that was sent is acknowledged; throws the failure. */
-  async acknowledged(): Promise<void> {
-    while (this.inFlight > 0 && !this.failure) await this.change();
-    if (this.failure) throw this.failure;
-  }
-
-  /** Nothing of it is on its way any more, to where it would be written from memory that is used again. */
-  async abandon(): Promise<void> {
-    const until = performance.now() + SETTLE_MS;
-    while (this.inFlight > 0 && performance.now() < until) {
-      await Promise.race([new Promise<void>((resolve) => this.#wake.push(resolve)), sleep(SETTLE_MS)]);
-    }
-    for (const [link, n] of this.#links) if (n > 0) link.fail('it does not answer, and its transaction is over');
-  }
 }
 
 export class TransactionalSender {
@@ -319,7 +202,7 @@ export class TransactionalSender {
     }
   }
 
-  #put(partition: number, block: Block, settled: () => void): Promise<void> {
+  #put(partition: number, block: Block, settled: Settled): Promise<void> {
     const { codec, body, count, time } = block;
     const entry: Entry = { partition, block, packets: [{ codec, body, count, time }], settled, accept: null };
     this.#queue.push(entry);
@@ -549,7 +432,7 @@ export class TransactionalSender {
       this.#queued -= block.body.length;
     }
     for (const key of this.#forgetting.splice(0)) this.#o.forgotten.delete(key);
-    for (const { settled: done } of settled) done();
+    for (const { settled: done } of settled) done('there');
     this.#o.ended(this, next);
     let held = 0;
     for (const entry of this.#queue) {
