@@ -6,7 +6,7 @@
  * seconds; a directory that did not change costs one stat. A directory is watched before it is listed, so there is no
  * moment between the two. Where a pattern's directory does not exist yet, the nearest one above it is watched.
  */
-import { type Dirent, opendirSync, type Stats, statSync } from 'node:fs';
+import { type Dir, type Dirent, opendirSync, type Stats, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
@@ -164,8 +164,9 @@ export class Discovery {
   /** Tells the files of a directory; returns the directories in it that have to be looked into. */
   async #list(directory: Directory, dir: string, places: Places): Promise<string[]> {
     const below: string[] = [];
+    let entries: Dir | null = null;
     try {
-      using entries = opendirSync(dir || '/', { bufferSize: ENTRIES });
+      entries = opendirSync(dir || '/', { bufferSize: ENTRIES });
       let read = 0;
       for (let entry = entries.readSync(); entry; entry = entries.readSync()) {
         this.#take(dir, places, entry, below);
@@ -177,6 +178,8 @@ export class Discovery {
         log.warnOnce(`list ${dir}`, `cannot look into ${dir}: ${message}; it is tried again every ten seconds`);
       }
       directory.modified = Number.NaN;
+    } finally {
+      entries?.closeSync();
     }
     return below;
   }
