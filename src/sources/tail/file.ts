@@ -47,6 +47,8 @@ export class FileStream implements Stream {
   readonly generation: Generation;
   /** True: the generation is in the journal, so records may go out under its id. */
   persisted: boolean;
+  /** When the file, as it was found, had been written last: copies are younger. 0: from before a restart. */
+  readonly since: bigint;
   readonly #context: TailContext;
   #envelope: Envelope | undefined;
   /** Ends of the batches in flight. */
@@ -55,10 +57,11 @@ export class FileStream implements Stream {
   #last: { end: number; marker: Prefix }[] = [];
   #over = false;
 
-  constructor(context: TailContext, generation: Generation, persisted: boolean) {
+  constructor(context: TailContext, generation: Generation, persisted: boolean, since = 0n) {
     this.#context = context;
     this.generation = generation;
     this.persisted = persisted;
+    this.since = since;
     this.name = generation.path;
     this.topic = context.input.topic;
     this.key = partitionKey(context.origin, generation.path);
@@ -215,7 +218,7 @@ export class TrackedFile {
     this.inode = stat.ino;
     this.size = Number(stat.size);
     this.modified = Number(stat.mtimeMs);
-    this.stream = new FileStream(context, generation, persisted);
+    this.stream = new FileStream(context, generation, persisted, persisted ? 0n : stat.mtimeNs);
     this.position = generation.position;
     this.scanned = this.position;
     if (persisted) context.positions.use(generation, context.input.name);
@@ -277,7 +280,8 @@ export class TrackedFile {
     if (!moved) this.stream.end();
     const { input } = this.#context;
     const generation = newGeneration(input.name, this.stream.generation.path, this, 0);
-    this.stream = new FileStream(this.#context, generation, false);
+    const since = this.fd === null ? 0n : fstatSync(this.fd, { bigint: true }).mtimeNs;
+    this.stream = new FileStream(this.#context, generation, false, since);
     this.position = 0;
     this.hole = 0;
     this.scanned = 0;

@@ -386,3 +386,25 @@ test('a new file with the header of one that is gone is read from 0', async (t) 
   await setTimeout(100);
   assert.deepEqual(out.texts(bench.path('b.log')), [header, 'b']);
 });
+
+test('an older copy with the same header is not taken for the copy of what came after it', async (t) => {
+  const bench = new Bench(t);
+  const header = `${'#Fields: date time '.padEnd(299, 'x')}\n`;
+  const out = await bench.start();
+  appendFileSync(bench.path('a.log'), `${header}1\n`);
+  await out.count(2);
+  // Where no glob names it; all of it was read.
+  copyFileSync(bench.path('a.log'), bench.path('a.old'));
+  truncateSync(bench.path('a.log'));
+  await until('it is seen', () => bench.source.files()[0]!.position === 0);
+  await setTimeout(100);
+  appendFileSync(bench.path('a.log'), header);
+  await out.count(3);
+  truncateSync(bench.path('a.log'));
+  await until('it is seen', () => bench.source.files()[0]!.position === 0);
+  appendFileSync(bench.path('a.log'), '2\n');
+  await out.count(4);
+  await setTimeout(100);
+  const first = header.trimEnd();
+  assert.deepEqual(out.texts(), [first, '1', first, '2']);
+});
