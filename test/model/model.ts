@@ -66,6 +66,11 @@ export class Model {
     this.#mayCut(file);
   }
 
+  /** A copy is begun, before the file is truncated. */
+  copying({ content }: PhysicalFile): void {
+    if (content.next === 0) content.early = true;
+  }
+
   /** The file begins anew, with what it held up to `kept`. `copy`: what it held is in another file now: that one. */
   truncated(file: PhysicalFile, path: string, kept = 0, copy?: { where: Place; size: number }): PhysicalFile | null {
     const old = file.content;
@@ -183,8 +188,9 @@ export class Model {
   }
 
   /** Not yet, or again: a copy that cannot be told from another file is read as a file of its own. */
-  #mayCome({ identity, copied }: Content): boolean {
-    return identity === null || (copied !== null && copied.witness !== this.agents && copied.settled < TELLING);
+  #mayCome({ identity, copied, early }: Content): boolean {
+    if (identity === null || early) return true;
+    return copied !== null && copied.witness !== this.agents && copied.settled < TELLING;
   }
 
   /** What is certain about an id is certain about its content, and rules that out for others. */
