@@ -451,3 +451,38 @@ test('what was sent and not settled is written anew before it is read again: ano
   assert.notEqual(out.lines[0]!.id, first.lines[0]!.id);
   assert.equal(again.lines[0]!.id, out.lines[0]!.id);
 });
+
+test('what was settled within a batch does not make another file with the same header and inode the same file', async (t) => {
+  const bench = new Bench(t);
+  const header = `${'#Fields: date time '.padEnd(299, 'x')}\n`;
+  writeFileSync(bench.path('a.log'), `${header}an old line\nanother one\n`);
+  const first = await bench.start();
+  first.settling = false;
+  await first.count(3);
+  // A block ended here.
+  const { generation } = first.streams[0]!;
+  first.streams[0]!.settled(312);
+  assert.ok(generation.markedAt < 312);
+  await bench.stop();
+  truncateSync(bench.path('a.log'));
+  writeFileSync(bench.path('a.log'), `${header}a new line that is longer\n`);
+  const out = await bench.start();
+  await out.count(2);
+  await setTimeout(50);
+  assert.deepEqual(out.texts(), [header.trimEnd(), 'a new line that is longer']);
+});
+
+test('what was settled within a batch is not read again', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), 'first\nsecond\nthird\n');
+  const first = await bench.start();
+  first.settling = false;
+  await first.count(3);
+  first.streams[0]!.settled(6);
+  await bench.stop();
+  const out = await bench.start();
+  await out.count(2);
+  await setTimeout(50);
+  assert.deepEqual(out.texts(), ['second', 'third']);
+  assert.equal(out.lines[0]!.id, first.lines[0]!.id);
+});
