@@ -62,13 +62,15 @@ export class Model {
   moved(file: PhysicalFile, where: Where): void {
     // Having lost its name, it may have been let go.
     if (this.#named(where) && !this.#named(file.where)) file.content.openIn = -1;
+    // Somebody made a file of what was a copy.
+    if (where === 'live' && file.content.copied) file.content.again = true;
     file.where = where;
     this.#mayCut(file);
   }
 
   /** A copy is begun, before the file is truncated. */
   copying({ content }: PhysicalFile): void {
-    if (content.next === 0) content.early = true;
+    if (content.next === 0) content.again = true;
   }
 
   /** The file begins anew, with what it held up to `kept`. `copy`: what it held is in another file now: that one. */
@@ -188,8 +190,8 @@ export class Model {
   }
 
   /** Not yet, or again: a copy that cannot be told from another file is read as a file of its own. */
-  #mayCome({ identity, copied, early }: Content): boolean {
-    if (identity === null || early) return true;
+  #mayCome({ identity, copied, again }: Content): boolean {
+    if (identity === null || again) return true;
     return copied !== null && copied.witness !== this.agents && copied.settled < TELLING;
   }
 
