@@ -43,6 +43,11 @@ export class Content {
    * and was running when that was truncated. `settled`: how much was, then. `alike`: it is named after the original.
    */
   copied: { witness: number; size: number; settled: number; alike: boolean } | null = null;
+  /**
+   * It may come twice: nothing of it had arrived when a copy of it was begun, so the copy may have been seen first, or
+   * with it; or a copy of it was renamed to a name that is written to.
+   */
+  again = false;
   /** Up to here the agent has said that it knows of it, just before it was truncated. */
   seen = 0;
   /** All before it has arrived. */

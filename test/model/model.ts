@@ -62,8 +62,15 @@ export class Model {
   moved(file: PhysicalFile, where: Where): void {
     // Having lost its name, it may have been let go.
     if (this.#named(where) && !this.#named(file.where)) file.content.openIn = -1;
+    // Somebody made a file of what was a copy.
+    if (where === 'live' && file.content.copied) file.content.again = true;
     file.where = where;
     this.#mayCut(file);
+  }
+
+  /** A copy is begun, before the file is truncated. */
+  copying({ content }: PhysicalFile): void {
+    if (content.next === 0) content.again = true;
   }
 
   /** The file begins anew, with what it held up to `kept`. `copy`: what it held is in another file now: that one. */
@@ -183,8 +190,9 @@ export class Model {
   }
 
   /** Not yet, or again: a copy that cannot be told from another file is read as a file of its own. */
-  #mayCome({ identity, copied }: Content): boolean {
-    return identity === null || (copied !== null && copied.witness !== this.agents && copied.settled < TELLING);
+  #mayCome({ identity, copied, again }: Content): boolean {
+    if (identity === null || again) return true;
+    return copied !== null && copied.witness !== this.agents && copied.settled < TELLING;
   }
 
   /** What is certain about an id is certain about its content, and rules that out for others. */

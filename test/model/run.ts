@@ -368,6 +368,8 @@ class Runner {
     const from = fs.openSync(live, 'r');
     const into = fs.openSync(path, 'a');
     const { size } = fs.fstatSync(from);
+    this.#read();
+    this.#model.copying(original);
     const bytes = Buffer.alloc(Math.ceil(size / Math.max(1, pieces)) || 1);
     for (let got = fs.readSync(from, bytes); got > 0; got = fs.readSync(from, bytes)) {
       fs.writeSync(into, bytes, 0, got);

@@ -112,6 +112,17 @@ export function mayBeCopy(path: string, original: string, position: number): boo
   return basename(path).replace(/^\./, '').startsWith(stem);
 }
 
+/** True: it is the copy of what the file held before. Times are coarse: the same one tells only where nothing waits. */
+function isOlder({ ctimeNs }: BigIntStats, { stream, size, position }: TrackedFile): boolean {
+  return ctimeNs < stream.since || (ctimeNs === stream.since && size <= position);
+}
+
+/** True: it was read as far under an id of its own. */
+export function isKnown({ positions, input }: TailContext, fd: number, stat: BigIntStats, position: number): boolean {
+  const stored = recognise(fd, stat.dev, Number(stat.size), positions.free(input.name, stat.ino));
+  return stored !== undefined && stored.position >= position;
+}
+
 /**
  * The copy that was made of a file before it was truncated (logrotate's copytruncate), if it lies beside it and is not
  * tracked: one that has bytes that were not read, or that would be taken for a new file.
@@ -130,12 +141,13 @@ export function copyOf(
     if (!stat?.isFile() || tracked(inodeKey(stat))) continue;
     if (Number(stat.size) <= file.position && !names(path)) continue;
     if (file.position < TELLING && Date.now() - Number(stat.ctimeMs) > JUST_MS) continue;
+    if (file.position < HEADER_BYTES && isOlder(stat, file)) continue;
     if (![original, file.path ?? original].some((name) => mayBeCopy(path, name, file.position))) continue;
     try {
       const opened = openRegular(path);
       if (!opened) continue;
       const { fd } = opened;
-      const read = shared(fd, Number(opened.stat.size), file);
+      const read = isKnown(context, fd, opened.stat, file.position) ? null : shared(fd, Number(opened.stat.size), file);
       if (read !== null) {
         const generation = newGeneration(context.input.name, path, { device: stat.dev, inode: stat.ino }, 0);
         return { file: new TrackedFile(context, null, opened.stat, generation, false), fd, path, read };

@@ -97,7 +97,7 @@ export class TrackedFile implements Queued {
     this.inode = generation.inode === stat.ino ? generation.inode : stat.ino;
     this.size = Number(stat.size);
     this.modified = Number(stat.mtimeMs);
-    this.stream = new FileStream(context, generation, persisted);
+    this.stream = new FileStream(context, generation, persisted, persisted ? 0n : stat.mtimeNs);
     this.position = generation.position;
     this.scanned = this.position;
     this.written = this.grown - Math.max(0, Date.now() - this.modified);
@@ -181,7 +181,8 @@ export class TrackedFile implements Queued {
     if (!moved) this.stream.end();
     const { input } = this.#context;
     const generation = newGeneration(input.name, this.stream.generation.path, this, 0);
-    this.stream = new FileStream(this.#context, generation, false);
+    const since = this.fd === null ? 0n : fstatSync(this.fd, { bigint: true }).mtimeNs;
+    this.stream = new FileStream(this.#context, generation, false, since);
     this.position = 0;
     this.hole = 0;
     this.scanned = 0;

@@ -13,7 +13,7 @@ import { READ_BYTES, type TrackedFile } from './file.ts';
 import type { Closing, Format, Found, Shaped } from './format.ts';
 import { skipHole } from './hole.ts';
 import { digest, MARKER_BYTES, type Prefix, same } from './identity.ts';
-import { findEnd, knowHead, LONG, LONGEST, type Outcome } from './read.ts';
+import { beginsAsBefore, findEnd, knowHead, LONG, LONGEST, type Outcome } from './read.ts';
 import { Unfinished } from './unfinished.ts';
 
 /** The bytes as they were read, where they are changed in place: the marker is made of them. */
@@ -41,6 +41,7 @@ export async function fillFormatted(
     const want = Math.min(file.readBytes, format.readBytes) + before;
     const got = await file.read(bytes, want, file.position - before);
     if (!same(file.marker, bytes.subarray(0, Math.min(before, got)))) return 'restarted';
+    if (!beginsAsBefore(file, bytes, got)) return 'restarted';
     const available = got - before;
     file.size = got < want ? file.position + available : Math.max(file.size, file.position + available);
     unfinished.open = 0;

@@ -36,6 +36,7 @@ export async function fill(file: TrackedFile, batch: Batch, kernel: Kernel, maxL
     const want = Math.min(file.readBytes + before, SLOT_CAPACITY);
     const got = await file.read(bytes, want, file.position - before);
     if (!same(file.marker, bytes.subarray(0, Math.min(before, got)))) return 'restarted';
+    if (!beginsAsBefore(file, bytes, got)) return 'restarted';
     const available = got - before;
     file.size = got < want ? file.position + available : Math.max(file.size, file.position + available);
     if (available === 0) return 'end';
@@ -190,13 +191,21 @@ function adapt(file: TrackedFile, count: number, used: number): void {
   else if (count < MAX_RECORDS / 2) file.readBytes = Math.max(file.readBytes, READ_BYTES);
 }
 
+/** At 0 there is no marker: what was sent before the agent was killed, and not settled, is told by the first bytes. */
+export function beginsAsBefore({ position, packed, stream }: TrackedFile, bytes: Buffer, got: number): boolean {
+  const { head } = stream.generation;
+  if (position > 0 || packed || !stream.persisted || head.length === 0) return true;
+  return same(head, bytes.subarray(0, Math.min(head.length, got)));
+}
+
 /** The first bytes become known as the file grows, until there are 256. */
 export async function knowHead(file: TrackedFile, bytes: Buffer, got: number): Promise<void> {
   // Of a compressed file the compressed bytes are known.
   if (file.packed) return;
   const { generation } = file.stream;
   const size = Math.min(HEAD_BYTES, file.position - file.marker.length + got);
-  if (generation.head.length >= size) return;
+  // What was not read of them before may have been written anew since.
+  if (generation.head.length >= size && generation.head.length <= file.position) return;
   if (file.position === file.marker.length) {
     generation.head = digest(bytes.subarray(0, size));
     return;

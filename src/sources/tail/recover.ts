@@ -9,7 +9,7 @@
 import { type BigIntStats, closeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { log } from '../../log.ts';
-import { mayBeCopy, resumed, TELLING } from './admit.ts';
+import { isKnown, mayBeCopy, resumed, TELLING } from './admit.ts';
 import { openRegular, type TailContext, type TrackedFile } from './file.ts';
 import { inodeKey, lookUp, siblings } from './identity.ts';
 import { compression } from './inflated.ts';
@@ -90,6 +90,8 @@ async function search(
   for (const g of left) {
     const withHead = g.position >= TELLING ? (byHead.get(g.head.digest) ?? []) : [];
     const alike = withHead.filter(({ path }) => mayBeCopy(path, g.path, g.position));
+    // Where there is little more than a header, the last copy is the most likely one.
+    alike.sort((a, b) => Number(b.stat.ctimeNs - a.stat.ctimeNs));
     const file = (await firstThat(context, g, alike, options, taken)) ?? (await packed(context, g, beside, taken));
     if (file) found.push(file);
     else if (options.last) gone(context, g);
@@ -131,7 +133,8 @@ async function firstThat(
     try {
       const opened = openRegular(path);
       if (!opened) continue;
-      if (!recognise(opened.fd, opened.stat.dev, Number(opened.stat.size), [g])) {
+      const other = g.inode !== stat.ino && isKnown(context, opened.fd, opened.stat, g.position);
+      if (other || !recognise(opened.fd, opened.stat.dev, Number(opened.stat.size), [g])) {
         closeSync(opened.fd);
         continue;
       }

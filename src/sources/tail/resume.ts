@@ -15,6 +15,8 @@ export function recognise(fd: number, device: bigint, size: number, candidates: 
 function continues(fd: number, size: number, g: Generation): boolean {
   if (size < g.position) return false;
   if (!begins(fd, g.head)) return false;
+  // Within a batch, where no marker is: at least a line ends there, in whatever encoding.
+  if (g.position > g.markedAt && !readAt(fd, g.position - Math.min(4, g.position), 4).includes(LF)) return false;
   return same(g.marker, readAt(fd, g.markedAt - g.marker.length, g.marker.length));
 }
 

@@ -27,6 +27,8 @@ export class FileStream implements Stream {
   readonly generation: Generation;
   /** True: the generation is in the journal, or on its way there. Records go out under its id when it is there. */
   persisted: boolean;
+  /** When the file, as it was found, had been written last: copies are younger. 0: from before a restart. */
+  readonly since: bigint;
   readonly #context: TailContext;
   #envelope: Envelope | undefined;
   /** Ends of the batches in flight; none: nothing is kept. */
@@ -35,10 +37,11 @@ export class FileStream implements Stream {
   #last: { end: number; marker: Prefix }[] | null = null;
   #over = false;
 
-  constructor(context: TailContext, generation: Generation, persisted: boolean) {
+  constructor(context: TailContext, generation: Generation, persisted: boolean, since = 0n) {
     this.#context = context;
     this.generation = generation;
     this.persisted = persisted;
+    this.since = since;
     this.name = generation.path;
     this.topic = context.input.topic;
     this.key = partitionKey(context.origin, generation.path);

@@ -30,6 +30,8 @@ export class Collected implements Output {
   readonly pool = new Pool(8 << 20);
   readonly kernel = new Kernel(this.pool.memory);
   readonly lines: Line[] = [];
+  /** Of each batch. */
+  readonly streams: FileStream[] = [];
   /** True: bytes may be left out between records. */
   gaps = false;
   /** False: nothing is acknowledged. */
@@ -47,6 +49,7 @@ export class Collected implements Output {
   async push(batch: Batch): Promise<void> {
     const { slot, stream } = batch;
     const { id, path } = (stream as FileStream).generation;
+    this.streams.push(stream as FileStream);
     let end = 0;
     for (let i = 0; i < batch.count; i++) {
       const text = slot.bytes.toString('latin1', slot.starts[i]! - slot.bytesAt, slot.ends[i]! - slot.bytesAt);

@@ -232,3 +232,22 @@ test('copytruncate while another process writes at full speed: what the copies h
     return [...kept].filter((line) => !have.has(line)).length;
   }
 });
+
+test('a new file that holds only the header of another one, which is truncated then, is no copy of it', async (t) => {
+  const bench = new Bench(t);
+  const header = `${'#Fields: date time '.padEnd(299, 'x')}\n`;
+  const out = await bench.start();
+  appendFileSync(bench.path('a.log'), header);
+  await out.count(1);
+  writeFileSync(bench.path('b.log'), header);
+  await until('it is found', () => bench.source.files().length === 2);
+  truncateSync(bench.path('a.log'));
+  await until('it is seen', () => bench.source.files()[0]!.position === 0);
+  appendFileSync(bench.path('b.log'), 'b\n');
+  appendFileSync(bench.path('a.log'), 'a\n');
+  await out.count(4);
+  const first = header.trimEnd();
+  assert.deepEqual(out.texts(bench.path('a.log')), [first, 'a']);
+  assert.deepEqual(out.texts(bench.path('b.log')), [first, 'b']);
+  assert.ok(bench.source.reread_bytes > 0, 'it might have been one');
+});

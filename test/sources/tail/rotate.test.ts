@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { Bench, until } from './collect.ts';
+import { Bench, Collected, until } from './collect.ts';
 
 test('rename and recreate, again and again, at full speed: every line once, in order', async (t) => {
   const bench = new Bench(t);
@@ -385,4 +385,104 @@ test('a new file with the header of one that is gone is read from 0', async (t) 
   await out.count(1);
   await setTimeout(100);
   assert.deepEqual(out.texts(bench.path('b.log')), [header, 'b']);
+});
+
+test('an older copy with the same header is not taken for the copy of what came after it', async (t) => {
+  const bench = new Bench(t);
+  const header = `${'#Fields: date time '.padEnd(299, 'x')}\n`;
+  const out = await bench.start();
+  appendFileSync(bench.path('a.log'), `${header}1\n`);
+  await out.count(2);
+  // Where no glob names it; all of it was read.
+  copyFileSync(bench.path('a.log'), bench.path('a.old'));
+  truncateSync(bench.path('a.log'));
+  await until('it is seen', () => bench.source.files()[0]!.position === 0);
+  await setTimeout(100);
+  appendFileSync(bench.path('a.log'), header);
+  await out.count(3);
+  truncateSync(bench.path('a.log'));
+  await until('it is seen', () => bench.source.files()[0]!.position === 0);
+  appendFileSync(bench.path('a.log'), '2\n');
+  await out.count(4);
+  await setTimeout(100);
+  const first = header.trimEnd();
+  assert.deepEqual(out.texts(), [first, '1', first, '2']);
+});
+
+test('what was not read yet is written anew: it comes once, also after a restart', async (t) => {
+  const bench = new Bench(t);
+  const out = await bench.start();
+  appendFileSync(bench.path('a.log'), 'a line that is not finished');
+  await until('it is seen', () => bench.source.files()[0]?.size === 27);
+  await setTimeout(50);
+  truncateSync(bench.path('a.log'));
+  appendFileSync(bench.path('a.log'), 'other\n');
+  await out.count(1);
+  await bench.stop();
+  const again = await bench.start();
+  appendFileSync(bench.path('a.log'), 'last\n');
+  await again.count(1);
+  await setTimeout(50);
+  assert.deepEqual([...out.texts(), ...again.texts()], ['other', 'last']);
+});
+
+test('what was sent and not settled is written anew before it is read again: another id, and the loss is counted', async (t) => {
+  const bench = new Bench(t);
+  const first = await bench.start();
+  first.settling = false;
+  appendFileSync(bench.path('a.log'), 'an old line\n');
+  await first.count(1);
+  await bench.stop();
+  let release = () => {};
+  bench.output = new Collected();
+  bench.output.blocked = new Promise((resolve) => (release = resolve));
+  const out = await bench.start({}, false);
+  await until('it is found', () => bench.source.files().length === 1);
+  truncateSync(bench.path('a.log'));
+  appendFileSync(bench.path('a.log'), 'a new and longer line\n');
+  release();
+  await out.count(1);
+  await bench.stop();
+  const again = await bench.start();
+  appendFileSync(bench.path('a.log'), 'last\n');
+  await again.count(1);
+  await setTimeout(50);
+  assert.deepEqual([...out.texts(), ...again.texts()], ['a new and longer line', 'last']);
+  assert.notEqual(out.lines[0]!.id, first.lines[0]!.id);
+  assert.equal(again.lines[0]!.id, out.lines[0]!.id);
+});
+
+test('what was settled within a batch does not make another file with the same header and inode the same file', async (t) => {
+  const bench = new Bench(t);
+  const header = `${'#Fields: date time '.padEnd(299, 'x')}\n`;
+  writeFileSync(bench.path('a.log'), `${header}an old line\nanother one\n`);
+  const first = await bench.start();
+  first.settling = false;
+  await first.count(3);
+  // A block ended here.
+  const { generation } = first.streams[0]!;
+  first.streams[0]!.settled(312);
+  assert.ok(generation.markedAt < 312);
+  await bench.stop();
+  truncateSync(bench.path('a.log'));
+  writeFileSync(bench.path('a.log'), `${header}a new line that is longer\n`);
+  const out = await bench.start();
+  await out.count(2);
+  await setTimeout(50);
+  assert.deepEqual(out.texts(), [header.trimEnd(), 'a new line that is longer']);
+});
+
+test('what was settled within a batch is not read again', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), 'first\nsecond\nthird\n');
+  const first = await bench.start();
+  first.settling = false;
+  await first.count(3);
+  first.streams[0]!.settled(6);
+  await bench.stop();
+  const out = await bench.start();
+  await out.count(2);
+  await setTimeout(50);
+  assert.deepEqual(out.texts(), ['second', 'third']);
+  assert.equal(out.lines[0]!.id, first.lines[0]!.id);
 });
