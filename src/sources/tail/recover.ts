@@ -128,8 +128,9 @@ async function firstThat(
     const { path, stat } = one;
     const size = Number(stat.size);
     if (compression(path)) continue;
-    // What holds nothing more matters only where it would be taken for a new file.
-    if (taken.has(one) || size < g.position || (size === g.position && !names(path))) continue;
+    if (taken.has(one) || size < g.position) continue;
+    // What holds nothing more matters where it would be taken for a new file, or is written to by who has it open.
+    if (size === g.position && !names(path) && !(g.inode === stat.ino && isRecent(context, stat))) continue;
     try {
       const opened = openRegular(path);
       if (!opened) continue;
@@ -146,6 +147,11 @@ async function firstThat(
     }
   }
   return undefined;
+}
+
+/** Renamed or written to so shortly ago that more may come. */
+function isRecent({ input }: TailContext, { ctimeMs }: BigIntStats): boolean {
+  return Date.now() - Number(ctimeMs) < input.rotate_wait;
 }
 
 /** The files by the hash of their first bytes. */

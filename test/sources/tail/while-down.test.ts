@@ -2,14 +2,17 @@
 import assert from 'node:assert/strict';
 import {
   appendFileSync,
+  closeSync,
   copyFileSync,
   mkdirSync,
+  openSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   truncateSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -246,4 +249,23 @@ test('a size is kept with the position, through a rewrite of the journal too', a
   const [again] = positions.free('test');
   assert.deepEqual([again!.position, again!.size], [6, 20]);
   await positions.close();
+});
+
+test('what is written to a renamed file after a restart comes too, while it is not quiet for long', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), 'one\n');
+  const writer = openSync(bench.path('a.log'), 'a');
+  const before = await bench.start({ rotate_wait: 20_000 });
+  await before.count(1);
+  renameSync(bench.path('a.log'), bench.path('a.old'));
+  writeFileSync(bench.path('a.log'), 'new\n');
+  await before.count(2);
+  await bench.stop();
+  const out = await bench.start({ rotate_wait: 20_000 });
+  await until('both are followed', () => bench.source.files_total === 2);
+  writeSync(writer, 'late\n');
+  closeSync(writer);
+  await out.count(1);
+  assert.deepEqual(out.texts(), ['late']);
+  assert.equal(out.lines[0]!.id, before.lines[0]!.id);
 });
