@@ -265,7 +265,18 @@ export async function createTopic(
 ): Promise<void> {
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value: String(value) }));
   const wanted: ITopicConfig = { topic, numPartitions: partitions, replicationFactor: 1, configEntries };
-  await withAdmin(brokers, (admin) => admin.createTopics({ topics: [wanted], waitForLeaders: true }));
+  await withAdmin(brokers, async (admin) => {
+    // kafkajs's own wait gives up at once where a broker does not know the topic yet.
+    await admin.createTopics({ topics: [wanted], waitForLeaders: false });
+    const deadline = Date.now() + 20_000;
+    for (;;) {
+      const known = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => null);
+      const found = known?.topics[0]?.partitions ?? [];
+      if (found.length === partitions && found.every(({ leader }) => leader >= 0)) return;
+      if (Date.now() > deadline) throw new Error(`${topic} has no leaders after 20 s`);
+      await sleep(50);
+    }
+  });
 }
 
 /** Creates a topic whose name begins with `name` and is no other's: for brokers that are shared. Gives the name. */
