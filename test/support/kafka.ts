@@ -270,9 +270,9 @@ export async function createTopic(
     await admin.createTopics({ topics: [wanted], waitForLeaders: false });
     const deadline = Date.now() + 20_000;
     for (;;) {
-      const known = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => null);
-      const found = known?.topics[0]?.partitions ?? [];
-      if (found.length === partitions && found.every(({ leader }) => leader >= 0)) return;
+      // Answered by the leaders themselves, which may not be it yet when the metadata says so.
+      const offsets = await admin.fetchTopicOffsets(topic).catch(() => []);
+      if (offsets.length === partitions) return;
       if (Date.now() > deadline) throw new Error(`${topic} has no leaders after 20 s`);
       await sleep(50);
     }
