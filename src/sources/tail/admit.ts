@@ -3,17 +3,15 @@ import { type BigIntStats, closeSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { shared } from './copies.ts';
 import { newGeneration, openRegular, type TailContext, TrackedFile } from './file.ts';
-import { inodeKey, lookUp, siblings } from './identity.ts';
+import { birthOf, bornApart, inodeKey, inodeOf, lookUp, siblings } from './identity.ts';
 import { compression } from './inflated.ts';
 import type { Generation } from './journal.ts';
 import { admitPacked } from './packed.ts';
-import { headOf, lastLineStart, markerAt, recognise } from './resume.ts';
+import { HEADER_BYTES, headOf, lastLineStart, markerAt, recognise } from './resume.ts';
 
 /** From here on first bytes and marker tell files apart; before it, only a copy that was just made is taken for one. */
 export const TELLING = 256;
 const JUST_MS = 60_000;
-/** Other files of a program may begin with the same header: up to here only what is named after a file is its copy. */
-const HEADER_BYTES = 4096;
 
 export interface Admitted {
   file: TrackedFile;
@@ -30,8 +28,15 @@ export function takeUp(context: TailContext, path: string, stat: BigIntStats): A
   if (compression(path)) return null;
   const [generation, other] = context.positions.free(context.input.name, stat.ino);
   if (!generation || other) return null;
-  const { device, position, markedAt, marker, size } = generation;
-  if (device !== stat.dev || BigInt(position) !== stat.size || markedAt !== position || size > position) return null;
+  const { device, born, position, markedAt, marker, size } = generation;
+  if (
+    device !== stat.dev ||
+    bornApart(born, birthOf(stat)) ||
+    BigInt(position) !== stat.size ||
+    markedAt !== position ||
+    size > position
+  )
+    return null;
   // One string for both.
   const name = generation.path === path ? generation.path : path;
   const file = new TrackedFile(context, name, stat, generation, true);
@@ -46,7 +51,7 @@ export function holdsWhatWasRead(file: TrackedFile, path: string): boolean {
   if (!opened) return false;
   const { fd, stat } = opened;
   try {
-    return recognise(fd, stat.dev, Number(stat.size), [file.stream.generation]) !== undefined;
+    return recognise(fd, stat, [file.stream.generation]) !== undefined;
   } finally {
     closeSync(fd);
   }
@@ -64,7 +69,7 @@ export function admit(context: TailContext, path: string, existing: boolean): Ad
   try {
     const { positions, input } = context;
     if (format) return { file: admitPacked(context, path, fd, stat, format, existing), fd };
-    const stored = recognise(fd, stat.dev, Number(stat.size), positions.free(input.name, stat.ino));
+    const stored = recognise(fd, stat, positions.free(input.name, stat.ino));
     const file = stored ? resumed(context, fd, stat, stored) : added(context, path, fd, stat, existing);
     file.path = path;
     return { file, fd };
@@ -76,7 +81,7 @@ export function admit(context: TailContext, path: string, existing: boolean): Ad
 
 export function resumed(context: TailContext, fd: number, stat: BigIntStats, generation: Generation): TrackedFile {
   const file = new TrackedFile(context, null, stat, generation, true);
-  generation.device = stat.dev;
+  Object.assign(generation, inodeOf(stat));
   file.marker = markerAt(fd, file.position);
   return file;
 }
@@ -89,7 +94,7 @@ function added(context: TailContext, path: string, fd: number, stat: BigIntStats
     base = lastLineStart(fd, Number(stat.size));
     account.drop('ignored_older', 0, base);
   }
-  const generation = newGeneration(input.name, path, { device: stat.dev, inode: stat.ino }, base);
+  const generation = newGeneration(input.name, path, inodeOf(stat), base);
   if (base === 0) return new TrackedFile(context, null, stat, generation, false);
   // Where reading begins has to be known after a restart, too.
   generation.head = headOf(fd);
@@ -119,7 +124,7 @@ function isOlder({ ctimeNs }: BigIntStats, { stream, size, position }: TrackedFi
 
 /** True: it was read as far under an id of its own. */
 export function isKnown({ positions, input }: TailContext, fd: number, stat: BigIntStats, position: number): boolean {
-  const stored = recognise(fd, stat.dev, Number(stat.size), positions.free(input.name, stat.ino));
+  const stored = recognise(fd, stat, positions.free(input.name, stat.ino));
   return stored !== undefined && stored.position >= position;
 }
 
@@ -149,7 +154,7 @@ export function copyOf(
       const { fd } = opened;
       const read = isKnown(context, fd, opened.stat, file.position) ? null : shared(fd, Number(opened.stat.size), file);
       if (read !== null) {
-        const generation = newGeneration(context.input.name, path, { device: stat.dev, inode: stat.ino }, 0);
+        const generation = newGeneration(context.input.name, path, inodeOf(stat), 0);
         return { file: new TrackedFile(context, null, opened.stat, generation, false), fd, path, read };
       }
       closeSync(fd);

@@ -11,7 +11,7 @@ import { dirname } from 'node:path';
 import { log } from '../../log.ts';
 import { isKnown, mayBeCopy, resumed, TELLING } from './admit.ts';
 import { openRegular, type TailContext, type TrackedFile } from './file.ts';
-import { inodeKey, lookUp, siblings } from './identity.ts';
+import { birthOf, bornApart, inodeKey, inodeOf, lookUp, siblings } from './identity.ts';
 import { compression } from './inflated.ts';
 import type { Generation } from './journal.ts';
 import { headOf, recognise } from './resume.ts';
@@ -135,12 +135,12 @@ async function firstThat(
       const opened = openRegular(path);
       if (!opened) continue;
       const other = g.inode !== stat.ino && isKnown(context, opened.fd, opened.stat, g.position);
-      if (other || !recognise(opened.fd, opened.stat.dev, Number(opened.stat.size), [g])) {
+      if (other || !recognise(opened.fd, opened.stat, [g])) {
         closeSync(opened.fd);
         continue;
       }
       taken.add(one);
-      if (g.inode !== stat.ino) context.positions.moveTo(g, { device: stat.dev, inode: stat.ino });
+      if (g.inode !== stat.ino) context.positions.moveTo(g, inodeOf(stat));
       return { file: resumed(context, opened.fd, opened.stat, g), fd: opened.fd, path };
     } catch (error) {
       log.warn(`cannot read on in ${path}: ${(error as Error).message}`);
@@ -175,7 +175,7 @@ function headsOf(beside: Beside[]): Map<bigint, Beside[]> {
 /** The key of the file if it is under its name, as far as a look from outside can tell: the scan opens it. */
 function atHome(g: Generation, { last, tracked }: RecoverOptions): string | null {
   const stat = lookUp(g.path);
-  if (!stat?.isFile() || stat.ino !== g.inode) return null;
+  if (!stat?.isFile() || stat.ino !== g.inode || bornApart(g.born, birthOf(stat))) return null;
   const key = inodeKey(stat);
   // It is there and was not taken: either it could not be opened, or it holds other bytes.
   if (last) return tracked(key) ? null : key;
@@ -185,7 +185,7 @@ function atHome(g: Generation, { last, tracked }: RecoverOptions): string | null
   try {
     const opened = openRegular(g.path);
     if (!opened) return null;
-    const same = recognise(opened.fd, opened.stat.dev, size, [g]) !== undefined;
+    const same = recognise(opened.fd, opened.stat, [g]) !== undefined;
     closeSync(opened.fd);
     return same ? key : null;
   } catch {
