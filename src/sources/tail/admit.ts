@@ -118,8 +118,9 @@ export function mayBeCopy(path: string, original: string, position: number): boo
 }
 
 /** True: it is the copy of what the file held before. Times are coarse: the same one tells only where nothing waits. */
-function isOlder({ ctimeNs }: BigIntStats, { stream, size, position }: TrackedFile): boolean {
-  return ctimeNs < stream.since || (ctimeNs === stream.since && size <= position);
+function isOlder(stat: BigIntStats, { stream, size, position }: TrackedFile): boolean {
+  const made = birthOf(stat) === 0 ? stat.ctimeNs : stat.birthtimeNs;
+  return made < stream.since || (made === stream.since && size <= position);
 }
 
 /** True: it was read as far under an id of its own. */

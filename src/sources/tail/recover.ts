@@ -14,8 +14,11 @@ import { openRegular, type TailContext, type TrackedFile } from './file.ts';
 import { birthOf, bornApart, inodeKey, inodeOf, lookUp, siblings } from './identity.ts';
 import { compression } from './inflated.ts';
 import type { Generation } from './journal.ts';
-import { headOf, recognise } from './resume.ts';
+import { HEADER_BYTES, headOf, recognise } from './resume.ts';
 import { packedWith } from './twins.ts';
+
+/** So soon a truncation is noticed, at the latest: a copy may be older than the last news of its original by this. */
+const NOTICED_MS = 15_000;
 
 export interface Recovered {
   file: TrackedFile;
@@ -30,6 +33,8 @@ export interface RecoverOptions {
   tracked: (key: string) => boolean;
   /** Everything that has a name was found: what is not found now is gone. */
   last: boolean;
+  /** Told of a file that is read as a new one, and may hold so many bytes that were read before. */
+  again: (path: string, bytes: number) => void;
 }
 
 interface Beside {
@@ -89,14 +94,40 @@ async function search(
   const byHead = left.some((g) => g.position >= TELLING) ? headsOf(beside) : new Map<bigint, Beside[]>();
   for (const g of left) {
     const withHead = g.position >= TELLING ? (byHead.get(g.head.digest) ?? []) : [];
-    const alike = withHead.filter(({ path }) => mayBeCopy(path, g.path, g.position));
+    const alike = withHead.filter((one) => g.position >= HEADER_BYTES || isLikelyCopy(one, g));
+    const unlike = withHead.filter((one) => !alike.includes(one));
     // Where there is little more than a header, the last copy is the most likely one.
     alike.sort((a, b) => Number(b.stat.ctimeNs - a.stat.ctimeNs));
     const file = (await firstThat(context, g, alike, options, taken)) ?? (await packed(context, g, beside, taken));
     if (file) found.push(file);
     else if (options.last) gone(context, g);
+    else for (const { path } of unlike) if (holds(path, g)) options.again(path, g.position);
   }
   return found;
+}
+
+/**
+ * Where it holds little more than a header, as others do: it is named after a file that is still there and was
+ * truncated, and was made since that was last read.
+ */
+function isLikelyCopy({ path, stat }: Beside, g: Generation): boolean {
+  const original = lookUp(g.path);
+  if (original?.ino !== g.inode || bornApart(g.born, birthOf(original))) return false;
+  if (birthOf(stat) !== 0 && Number(stat.birthtimeMs) < g.seen * 1000 - NOTICED_MS) return false;
+  return mayBeCopy(path, g.path, g.position);
+}
+
+/** Whether it holds what was read, as far as bytes tell; null: it cannot be opened. */
+function holds(path: string, g: Generation): boolean | null {
+  try {
+    const opened = openRegular(path);
+    if (!opened) return false;
+    const same = recognise(opened.fd, opened.stat, [g]) !== undefined;
+    closeSync(opened.fd);
+    return same;
+  } catch {
+    return null;
+  }
 }
 
 /** What a file that was compressed meanwhile goes on in. */
@@ -182,16 +213,8 @@ function atHome(g: Generation, { last, tracked }: RecoverOptions): string | null
   const size = Number(stat.size);
   if (size < g.position) return null;
   if (size === Math.max(g.size, g.position)) return key;
-  try {
-    const opened = openRegular(g.path);
-    if (!opened) return null;
-    const same = recognise(opened.fd, opened.stat, [g]) !== undefined;
-    closeSync(opened.fd);
-    return same ? key : null;
-  } catch {
-    // It cannot be opened now: the scan says so.
-    return key;
-  }
+  // Where it cannot be opened now, the scan says so.
+  return holds(g.path, g) === false ? null : key;
 }
 
 /** Nothing is left of it: what was known to wait is lost. */

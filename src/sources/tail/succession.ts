@@ -27,6 +27,9 @@ export class Succession {
   readonly #holds: Holds;
   readonly #twins: Twins;
   readonly #seeking = new Set<Promise<void>>();
+  /** By path: so many bytes of it may have been read before, of a file that cannot be told to be the same. */
+  readonly #alike = new Map<string, number>();
+  #reread = 0;
   /** Old files of a name that were found under another one; its new file comes after them. */
   readonly #before = new Map<string, TrackedFile[]>();
 
@@ -39,21 +42,31 @@ export class Succession {
 
   /** Bytes that were read once more because it could not be told whether they had been read. */
   get reread_bytes(): number {
-    return this.#holds.reread_bytes;
+    return this.#holds.reread_bytes + this.#reread;
   }
 
   /** Reads on in what was renamed or copied while the agent was down. `last`: what has a name was found. */
   async recover(last: boolean): Promise<void> {
     const { context, names, matches } = this.#o;
     const tracked = (key: string) => names.of(key) !== undefined;
-    for await (const found of recover(context, { names: matches, tracked, last })) {
+    const again = (path: string, bytes: number) => {
+      this.#alike.set(path, Math.max(bytes, this.#alike.get(path) ?? 0));
+    };
+    for await (const found of recover(context, { names: matches, tracked, last, again })) {
       const { path } = found.file.stream.generation;
       this.#before.set(path, [...(this.#before.get(path) ?? []), found.file]);
       this.#takeIn(found, found.path);
     }
     if (!last) return;
     this.#before.clear();
+    this.#alike.clear();
     this.#twins.started = true;
+  }
+
+  /** A file that is read as a new one. */
+  added(path: string): void {
+    this.#reread += this.#alike.get(path) ?? 0;
+    this.#alike.delete(path);
   }
 
   /** A new file may have to wait. `others`: of which it may be a copy; all of them, or those that were read before. */

@@ -240,7 +240,8 @@ export class Tracker implements Finder {
     if (file) this.#lostName(file);
     const alias = this.#names.aliased(path);
     if (alias?.key === inodeKey(stat)) {
-      this.#ready(alias);
+      if (alias.path === null && this.#discovery.names(path)) this.#rename(alias, path);
+      else this.#ready(alias);
       return;
     }
     this.#names.unalias(path);
@@ -309,7 +310,9 @@ export class Tracker implements Finder {
         return;
       }
     }
-    if (file.fd !== null || this.#findByInode(file, dirname(path))) this.#ready(file);
+    const now = file.fd === null ? this.#findByInode(file, dirname(path)) : null;
+    if (now !== null && this.#discovery.names(now)) this.#rename(file, now);
+    else if (file.fd !== null || (now !== null && this.#openAt(file, now))) this.#ready(file);
     else if (lookUp(dirname(path))) this.#letGo(file, dirname(path));
     else this.#letRest(file);
   }
@@ -333,20 +336,21 @@ export class Tracker implements Finder {
     this.#context.positions.release(generation);
   }
 
-  /** Opens a file that was renamed within its directory while it was closed. */
-  #findByInode(file: TrackedFile, dir: string): boolean {
-    for (const path of siblings(dir)) {
-      if (keyAt(path) !== file.key) continue;
-      file.path = path;
-      try {
-        if (descriptors.open(file)) this.#names.alias(path, file);
-      } catch (error) {
-        file.error = (error as Error).message;
-      }
-      file.path = null;
-      return file.fd !== null;
+  /** Where a file is that was renamed within its directory while it was closed. */
+  #findByInode(file: TrackedFile, dir: string): string | null {
+    return siblings(dir).find((path) => keyAt(path) === file.key) ?? null;
+  }
+
+  /** Opens a file under a name that is not looked for. */
+  #openAt(file: TrackedFile, path: string): boolean {
+    file.path = path;
+    try {
+      if (descriptors.open(file)) this.#names.alias(path, file);
+    } catch (error) {
+      file.error = (error as Error).message;
     }
-    return false;
+    file.path = null;
+    return file.fd !== null;
   }
 
   #skip(path: string, stat: BigIntStats): void {
@@ -392,6 +396,7 @@ export class Tracker implements Finder {
     if (fd !== null) descriptors.keep(file, fd);
     this.unsure.add(file);
     file.fresh = !file.packed && !file.stream.persisted && !this.#first;
+    if (this.#starting && !file.stream.persisted) this.#succession.added(path);
     if (file.packed && !file.stream.persisted) this.#succession.holdPacked(file, path);
     if (file.packed || file.size !== file.position) this.#wake(file);
     if (link) this.#watchTarget(path, file);
