@@ -6,7 +6,7 @@ import { newGeneration, openRegular, type TailContext, TrackedFile } from './fil
 import { birthOf, bornApart, inodeKey, inodeOf, lookUp, siblings } from './identity.ts';
 import { compression } from './inflated.ts';
 import type { Generation } from './journal.ts';
-import { admitPacked } from './packed.ts';
+import { admitPacked, knownPacked } from './packed.ts';
 import { HEADER_BYTES, headOf, lastLineStart, markerAt, recognise } from './resume.ts';
 
 /** From here on first bytes and marker tell files apart; before it, only a copy that was just made is taken for one. */
@@ -58,18 +58,24 @@ export function holdsWhatWasRead(file: TrackedFile, path: string): boolean {
 }
 
 /**
- * `existing`: it was there before the first look on this data_dir was done. Null: it is no regular file. Throws what
- * the system says when it cannot be opened.
+ * `as`: what it is if it is not known: a new file, one that was there before the first look on this data_dir was done,
+ * or nothing that is to be read now. Null: that, or it is no regular file. Throws what the system says when it cannot be
+ * opened.
  */
-export function admit(context: TailContext, path: string, existing: boolean): Admitted | null {
+export function admit(context: TailContext, path: string, as: 'new' | 'existing' | null): Admitted | null {
   const opened = openRegular(path);
   if (!opened) return null;
   const { fd, stat } = opened;
   const format = compression(path);
   try {
-    const { positions, input } = context;
-    if (format) return { file: admitPacked(context, path, fd, stat, format, existing), fd };
-    const stored = recognise(fd, stat, positions.free(input.name, stat.ino));
+    const free = context.positions.free(context.input.name, stat.ino);
+    const stored = format ? knownPacked(fd, stat, free) : recognise(fd, stat, free);
+    if (!stored && !as) {
+      closeSync(fd);
+      return null;
+    }
+    const existing = as === 'existing';
+    if (format) return { file: admitPacked({ context, path, fd, stat, format, existing }, stored), fd };
     const file = stored ? resumed(context, fd, stat, stored) : added(context, path, fd, stat, existing);
     file.path = path;
     return { file, fd };

@@ -159,18 +159,28 @@ export class Packed {
   }
 }
 
+export interface Found {
+  context: TailContext;
+  path: string;
+  fd: number;
+  stat: BigIntStats;
+  format: Format;
+  /** It was there before the first look on this data_dir was done. */
+  existing: boolean;
+}
+
+/** The candidate that the compressed file is. */
+export function knownPacked(fd: number, stat: BigIntStats, candidates: Generation[]): Generation | undefined {
+  const found = candidates.filter((g) => g.head.length > 0 && begins(fd, g.head));
+  return found.find((g) => g.device === stat.dev) ?? found[0];
+}
+
 /** A compressed file that is not tracked yet: one that is known from before, or a new one. */
 export function admitPacked(
-  context: TailContext,
-  path: string,
-  fd: number,
-  stat: BigIntStats,
-  format: Format,
-  existing: boolean,
+  { context, path, fd, stat, format, existing }: Found,
+  known: Generation | undefined,
 ): TrackedFile {
   const { input, positions, account } = context;
-  const stored = positions.free(input.name, stat.ino).filter((g) => g.head.length > 0 && begins(fd, g.head));
-  const known = stored.find((g) => g.device === stat.dev) ?? stored[0];
   if (known) return packedFile(context, path, stat, format, known, true);
   const generation = newGeneration(input.name, path, inodeOf(stat), 0);
   const old = input.ignore_older !== null && Date.now() - Number(stat.mtimeMs) > input.ignore_older;

@@ -31,8 +31,6 @@ export interface RecoverOptions {
   /** True if the input's glob names this path: what it does not name any more is not asked for. */
   names: (path: string) => boolean;
   tracked: (key: string) => boolean;
-  /** Everything that has a name was found: what is not found now is gone. */
-  last: boolean;
   /** Told of a file that is read as a new one, and may hold so many bytes that were read before. */
   again: (path: string, bytes: number) => void;
 }
@@ -42,7 +40,7 @@ interface Beside {
   stat: BigIntStats;
 }
 
-/** Oldest first within a directory. */
+/** Once everything that is known was found under its name. Oldest first within a directory. */
 export async function* recover(context: TailContext, options: RecoverOptions): AsyncIterable<Recovered> {
   const byDirectory = new Map<string, Generation[]>();
   const home = new Set<string>();
@@ -100,8 +98,10 @@ async function search(
     alike.sort((a, b) => Number(b.stat.ctimeNs - a.stat.ctimeNs));
     const file = (await firstThat(context, g, alike, options, taken)) ?? (await packed(context, g, beside, taken));
     if (file) found.push(file);
-    else if (options.last) gone(context, g);
-    else for (const { path } of unlike) if (holds(path, g)) options.again(path, g.position);
+    else {
+      for (const { path } of unlike) if (holds(path, g)) options.again(path, g.position);
+      gone(context, g);
+    }
   }
   return found;
 }
@@ -203,18 +203,12 @@ function headsOf(beside: Beside[]): Map<bigint, Beside[]> {
   return byHead;
 }
 
-/** The key of the file if it is under its name, as far as a look from outside can tell: the scan opens it. */
-function atHome(g: Generation, { last, tracked }: RecoverOptions): string | null {
+/** The key of the file if it is under its name and could only not be opened. */
+function atHome(g: Generation, { tracked }: RecoverOptions): string | null {
   const stat = lookUp(g.path);
   if (!stat?.isFile() || stat.ino !== g.inode || bornApart(g.born, birthOf(stat))) return null;
   const key = inodeKey(stat);
-  // It is there and was not taken: either it could not be opened, or it holds other bytes.
-  if (last) return tracked(key) ? null : key;
-  const size = Number(stat.size);
-  if (size < g.position) return null;
-  if (size === Math.max(g.size, g.position)) return key;
-  // Where it cannot be opened now, the scan says so.
-  return holds(g.path, g) === false ? null : key;
+  return tracked(key) || holds(g.path, g) === false ? null : key;
 }
 
 /** Nothing is left of it: what was known to wait is lost. */

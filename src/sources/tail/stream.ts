@@ -124,6 +124,8 @@ export class FileStream implements Stream {
   end(): void {
     this.#over = true;
     if (!this.#flying) this.#forget();
+    // What the inode holds from now on is another generation's, also where its bytes begin alike.
+    else this.#context.positions.moveTo(this.generation, NO_INODE);
   }
 
   /** Where compressed files are read, what it held may come again in one: then it has to be known. */
@@ -132,7 +134,6 @@ export class FileStream implements Stream {
     if (!packs(input.include)) positions.forget(this.generation);
     else {
       positions.sized(this.generation, this.generation.position);
-      // The next file that gets its inode is another one, whatever it holds.
       positions.moveTo(this.generation, NO_INODE);
       positions.release(this.generation);
     }

@@ -57,6 +57,8 @@ export class Tracker implements Finder {
   #first: boolean;
   /** True until everything was looked at for the first time. */
   #starting = true;
+  /** Paths of files that are not known, while what they hold may be. */
+  #unknown: Set<string> | null = null;
 
   /** `ready` is told of files that may have something to read. */
   constructor(context: TailContext, ready: (file: TrackedFile) => void) {
@@ -99,13 +101,18 @@ export class Tracker implements Finder {
   /** Finds what is there, and reads on in what was renamed or copied while the agent was down. */
   async start(): Promise<void> {
     const { input, positions } = this.#context;
-    await this.#succession.recover(false);
+    if (positions.free(input.name).length > 0) this.#unknown = new Set();
     await this.#discovery.scan();
+    while (this.#looking) await this.#looking;
+    await this.#succession.recover();
+    const unknown = this.#unknown ?? [];
+    this.#unknown = null;
+    for (const path of unknown) this.lookAt(path);
     while (this.#looking) await this.#looking;
     this.#first = false;
     this.#starting = false;
     positions.setStarted(input.name);
-    await this.#succession.recover(true);
+    this.#succession.started();
     forgetOld(this.#context, false);
   }
 
@@ -379,13 +386,17 @@ export class Tracker implements Finder {
     }
     let admitted = this.#starting ? takeUp(this.#context, path, stat) : null;
     try {
-      admitted ??= admit(this.#context, path, this.unreadable.get(path) ?? this.#first);
+      const existing = this.unreadable.get(path) ?? this.#first;
+      admitted ??= admit(this.#context, path, this.#unknown ? null : existing ? 'existing' : 'new');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.cannotRead(path, error as Error);
       return;
     }
     this.unreadable.delete(path);
-    if (!admitted) return;
+    if (!admitted) {
+      this.#unknown?.add(path);
+      return;
+    }
     const { file, fd } = admitted;
     const old = this.#lost.get(path);
     if (old) file.follow(old);
@@ -396,7 +407,7 @@ export class Tracker implements Finder {
     if (fd !== null) descriptors.keep(file, fd);
     this.unsure.add(file);
     file.fresh = !file.packed && !file.stream.persisted && !this.#first;
-    if (this.#starting && !file.stream.persisted) this.#succession.added(path);
+    if (this.#starting) this.#succession.found(file, path);
     if (file.packed && !file.stream.persisted) this.#succession.holdPacked(file, path);
     if (file.packed || file.size !== file.position) this.#wake(file);
     if (link) this.#watchTarget(path, file);
