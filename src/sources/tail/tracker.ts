@@ -32,6 +32,8 @@ const STEP = 64;
 /** What was not written to for so long is not about to be truncated. */
 const REST_MS = 60_000;
 const YOUNG_MS = 10_000;
+/** So many files are opened at the start: what is written to one that is deleted in the next moment is read then. */
+const OPEN_AT_START = 1000;
 
 export class Tracker implements Finder {
   /** Paths that could not be opened; true: the path was there at the first start. */
@@ -42,6 +44,7 @@ export class Tracker implements Finder {
   readonly #lost = new Map<string, TrackedFile>();
   readonly #context: TailContext;
   readonly #ready: (file: TrackedFile) => void;
+  readonly #openAtStart: number;
   readonly #discovery: Discovery;
   readonly #poller = new Poller(this);
   readonly #names = new Names();
@@ -61,8 +64,9 @@ export class Tracker implements Finder {
   #unknown: Set<string> | null = null;
 
   /** `ready` is told of files that may have something to read. */
-  constructor(context: TailContext, ready: (file: TrackedFile) => void) {
+  constructor(context: TailContext, ready: (file: TrackedFile) => void, openAtStart = OPEN_AT_START) {
     const { input, positions } = context;
+    this.#openAtStart = openAtStart;
     this.#context = context;
     this.#ready = ready;
     this.#first = !positions.started(input.name);
@@ -384,7 +388,8 @@ export class Tracker implements Finder {
       log.warnOnce(`compressed ${name}`, `input ${name} does not read ${path} and the like: ${help}`);
       return;
     }
-    let admitted = this.#starting ? takeUp(this.#context, path, stat) : null;
+    const many = this.files.size >= this.#openAtStart;
+    let admitted = this.#starting && many ? takeUp(this.#context, path, stat) : null;
     try {
       const existing = this.unreadable.get(path) ?? this.#first;
       admitted ??= admit(this.#context, path, this.#unknown ? null : existing ? 'existing' : 'new');
