@@ -240,6 +240,32 @@ test('nothing is sent beyond the fifth batch after the oldest one without an ans
     },
   ));
 
+test('what waits for the end of a throttle is not overtaken by what comes right after it', async (t) => {
+  await using broker = await FakeBroker.start();
+  broker.throttle = 50;
+  const client = new KafkaClient({ brokers: [broker.address], client_id: 'test', create_topics: false });
+  const sender = new Sender(client, { topic: TOPIC, partition: 0 });
+  t.after(async () => {
+    await sender.stop();
+    client.close();
+  });
+  const [first, second, third] = await Promise.all(['first', 'second', 'third'].map((v) => makeBlock(TOPIC, [v])));
+  await sender.put(first!, () => undefined);
+  await sender.drained(AbortSignal.timeout(10_000));
+  await sender.put(second!, () => undefined);
+  await new Promise(setImmediate);
+  // The throttle ends while this thread is busy: no timer has fired yet when the third is put.
+  const busyUntil = performance.now() + broker.throttle + 20;
+  while (performance.now() < busyUntil);
+  await sender.put(third!, () => undefined);
+  await sender.drained(AbortSignal.timeout(10_000));
+  assert.deepEqual(
+    broker.seen.map(({ sequence }) => sequence),
+    [0, 1, 2],
+  );
+  assert.equal(sender.status.retries, 0);
+});
+
 test('a sender is stopped while Kafka is away, and a wait for it ends with its signal', async () => {
   const client = new KafkaClient({ brokers: ['127.0.0.1:1'], client_id: 'test', create_topics: false });
   const sender = new Sender(client, { topic: TOPIC, partition: 0 });
