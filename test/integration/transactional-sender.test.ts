@@ -286,6 +286,30 @@ test('what the coordinator ended because it took too long is sent again, by the 
   await lane.check();
 });
 
+test('an open transaction whose producer is fenced is refused its next batch, and is sent again', {
+  skip,
+}, async () => {
+  await createTopic(kafka.brokers, 'epoch');
+  await using lane = await Lane.open('epoch');
+  // Until transactions are a second long.
+  for (let i = 0; i < 5; i++) {
+    await lane.putMany(2);
+    await lane.drained();
+  }
+  await lane.putMany(5);
+  while (lane.sender.transactions.open_seconds === null) await sleep(1);
+  await sleep(100);
+  // It aborts what is open, and gives an epoch that nobody was told of.
+  const id = `runnel-${lane.agentId}-epoch`;
+  await new Transactions(lane.client, { transactionalId: id, timeout: 10_000 }).init(AbortSignal.timeout(LIMIT_MS));
+  await lane.putMany(5);
+  while (!/^epoch-0: INVALID_PRODUCER_EPOCH/.test(lane.status.error ?? '')) await sleep(5);
+  await lane.putMany(20);
+  await lane.check();
+  const { aborts, fenced } = lane.sender.transactions;
+  assert.deepEqual({ aborts, fenced, superseded: lane.superseded }, { aborts: 1, fenced: 1, superseded: null });
+});
+
 for (const arrived of [true, false]) {
   const what = arrived ? 'that was done and' : 'that never arrived and';
   test(`the fate of a commit ${what} whose producer is fenced before the answer is read from Kafka`, {

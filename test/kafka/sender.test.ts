@@ -118,16 +118,23 @@ test('OUT_OF_ORDER_SEQUENCE on the oldest block, twice, takes a new producer id 
   );
 });
 
-test('a producer id that the broker has forgotten is replaced', () =>
-  run(
-    20,
-    ({ producerId, sequence }) => (producerId === 1000n && sequence >= 9 ? 59 : null),
-    {},
-    (r) => {
-      exact(r);
-      assert.ok(r.sender.status.possible_duplicates > 0);
-    },
-  ));
+for (const [code, name] of [
+  [59, 'UNKNOWN_PRODUCER_ID'],
+  [47, 'INVALID_PRODUCER_EPOCH'],
+] as const) {
+  test(`a producer id that is answered ${name} is replaced`, () =>
+    run(
+      20,
+      ({ producerId, sequence }) => (producerId === 1000n && sequence >= 9 ? code : null),
+      {},
+      (r) => {
+        exact(r);
+        assert.ok(r.sender.status.possible_duplicates > 0);
+        const renewed = r.broker.seen.filter((batch) => batch.producerId === 1001n);
+        assert.deepEqual([renewed[0]!.sequence, renewed[0]!.values[0]], [0, 'r9']);
+      },
+    ));
+}
 
 test('the first block of a producer id goes alone: else the second could be taken before it', () =>
   run(
