@@ -188,13 +188,18 @@ export class KafkaClient {
   }
 
   /**
-   * The link to the broker that coordinates this id's transactions; waits until there is one. Rejects with a BrokerError
-   * when the right to the id is missing.
+   * The link to the broker that coordinates this id's transactions; waits until there is one, and says each time why
+   * there is none yet. Rejects with a BrokerError when the right to the id is missing.
    */
-  coordinator(transactionalId: string, signal?: AbortSignal): Promise<Link> {
+  coordinator(transactionalId: string, signal?: AbortSignal, waits?: (error: Error) => void): Promise<Link> {
     return this.#until(this.#signal(signal), async (signal) => {
-      const link = await this.#anyLink(signal);
-      return await this.#links.to(await coordinatorOf(link, transactionalId), 'admin', signal);
+      try {
+        const link = await this.#anyLink(signal);
+        return await this.#links.to(await coordinatorOf(link, transactionalId), 'admin', signal);
+      } catch (error) {
+        waits?.(error as Error);
+        throw error;
+      }
     });
   }
 
