@@ -4,8 +4,9 @@
  * its inner modules can be required; the version is pinned, and they are described here as far as they are used.
  *
  * Faults that are mended here: a queue without work set a timer every millisecond (kafkajs 1704, 1751); a request that
- * was made in the moment in which a throttle ends overtook those that waited for that; and an answer that is no Kafka
- * protocol threw in a socket's event handler, which ends the process.
+ * was made in the moment in which a throttle ends overtook those that waited for that; a clock that was set back by an
+ * hour made a throttle an hour longer; and an answer that is no Kafka protocol threw in a socket's event handler, which
+ * ends the process.
  */
 import { createRequire } from 'node:module';
 import type net from 'node:net';
@@ -35,13 +36,15 @@ interface PushedRequest {
 
 export interface RequestQueue {
   pending: unknown[];
+  /** Monotonic milliseconds. */
   throttledUntil: number;
   throttleCheckTimeoutId: NodeJS.Timeout | null;
   push(request: PushedRequest): void;
   createSocketRequest(request: PushedRequest): unknown;
+  canSendSocketRequestImmediately(): boolean;
   checkPendingRequests(): void;
   scheduleCheckPendingRequests(): void;
-  maybeThrottle(milliseconds: number): void;
+  maybeThrottle(milliseconds: number | null): void;
   destroy(): void;
 }
 
@@ -151,8 +154,14 @@ function load(): Kafkajs {
   };
 }
 
-/** A timer only while something waits for a throttle to end; first in, first out. */
+/** A timer only while something waits for a throttle to end; first in, first out; the number in flight is not limited. */
 function mendQueue(queue: RequestQueue): void {
+  queue.maybeThrottle = function throttle(this: RequestQueue, milliseconds) {
+    if (milliseconds) this.throttledUntil = Math.max(this.throttledUntil, performance.now() + milliseconds);
+  };
+  queue.canSendSocketRequestImmediately = function canSend(this: RequestQueue) {
+    return this.throttledUntil <= performance.now();
+  };
   // A partition's batches must arrive in the order of their numbers, or the broker answers OUT_OF_ORDER_SEQUENCE_NUMBER.
   queue.push = function push(this: RequestQueue, request) {
     this.pending.push(this.createSocketRequest(request));
@@ -165,7 +174,7 @@ function mendQueue(queue: RequestQueue): void {
         this.throttleCheckTimeoutId = null;
         this.checkPendingRequests();
       },
-      Math.max(10, this.throttledUntil - Date.now()),
+      Math.max(10, this.throttledUntil - performance.now()),
     );
   };
 }

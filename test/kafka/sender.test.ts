@@ -273,6 +273,26 @@ test('what waits for the end of a throttle is not overtaken by what comes right 
   assert.equal(sender.status.retries, 0);
 });
 
+test('a clock that is set back by an hour makes no throttle longer', async (t) => {
+  await using broker = await FakeBroker.start();
+  broker.throttle = 300;
+  const client = new KafkaClient({ brokers: [broker.address], client_id: 'test', create_topics: false });
+  const sender = new Sender(client, { topic: TOPIC, partition: 0 });
+  t.after(async () => {
+    await sender.stop();
+    client.close();
+  });
+  const [first, second] = await Promise.all(['first', 'second'].map((v) => makeBlock(TOPIC, [v])));
+  await sender.put(first!, () => undefined);
+  await sender.drained(AbortSignal.timeout(10_000));
+  const { now } = Date;
+  t.mock.method(Date, 'now', () => now() - 3_600_000);
+  await sender.put(second!, () => undefined);
+  await sender.drained(AbortSignal.timeout(10_000));
+  assert.deepEqual(broker.stored, ['first', 'second']);
+  assert.equal(sender.status.retries, 0);
+});
+
 test('a sender is stopped while Kafka is away, and a wait for it ends with its signal', async () => {
   const client = new KafkaClient({ brokers: ['127.0.0.1:1'], client_id: 'test', create_topics: false });
   const sender = new Sender(client, { topic: TOPIC, partition: 0 });
