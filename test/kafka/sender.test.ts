@@ -171,6 +171,28 @@ test('without the right to a producer id it goes on with one block in flight', (
     },
   ));
 
+test('a producer id that is not given yet is waited for, and the status says why', async (t) => {
+  await using broker = await FakeBroker.start();
+  broker.initError = 14;
+  const client = new KafkaClient({
+    brokers: [broker.address],
+    client_id: 'test',
+    create_topics: false,
+    longest_pause: 20,
+  });
+  const sender = new Sender(client, { topic: TOPIC, partition: 0 });
+  t.after(async () => {
+    await sender.stop();
+    client.close();
+  });
+  await sender.put(await makeBlock(TOPIC, ['waits']), () => undefined);
+  await assert.rejects(sender.drained(AbortSignal.timeout(300)), { name: 'TimeoutError' });
+  assert.equal(sender.status.error, 'cannot get a producer id: COORDINATOR_LOAD_IN_PROGRESS');
+  broker.initError = 0;
+  await sender.drained(AbortSignal.timeout(10_000));
+  assert.equal(sender.status.error, null);
+});
+
 test('it goes on under the identity that it is given', () =>
   run(
     6,
