@@ -172,7 +172,12 @@ export class Model {
     const free = this.contents.filter((content) => this.#mayCome(content) && fits(content));
     let identity = this.#identities.get(id);
     if (!identity) {
-      identity = new Identity(id, this.#paths.get(id)!, record.offset === 0 ? free : []);
+      identity = new Identity(
+        id,
+        this.#paths.get(id)!,
+        free.filter((content) => this.#mayBegin(content, record.offset)),
+      );
+      identity.from.most = record.offset;
       this.#identities.set(id, identity);
     } else {
       const before = identity.candidates;
@@ -188,6 +193,12 @@ export class Model {
     const other = this.contents.find((content) => content.identity && fits(content))?.identity;
     const why = other ? `it came under ${other.id} (${other.path}) before` : 'nobody wrote this there';
     throw new Violation('unknown', `${what}: ${why}`);
+  }
+
+  /** At its beginning, or behind bytes that have arrived as those of what its file held before. */
+  #mayBegin(content: Content, offset: number): boolean {
+    if (offset === 0) return true;
+    return this.contents.some((other) => other.next >= offset && content.succeeds(other, offset));
   }
 
   /** Not yet, or again: a copy that cannot be told from another file is read as a file of its own. */

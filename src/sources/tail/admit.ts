@@ -1,7 +1,7 @@
 /** Opens a path that is not tracked yet and decides what it is: a file that is known from before, or a new one. */
 import { type BigIntStats, closeSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
-import { shared } from './copies.ts';
+import { dirname } from 'node:path';
+import { mayBeCopy, shared } from './copies.ts';
 import { newGeneration, openRegular, type TailContext, TrackedFile } from './file.ts';
 import { birthOf, bornApart, inodeKey, inodeOf, lookUp, siblings } from './identity.ts';
 import { compression } from './inflated.ts';
@@ -113,14 +113,6 @@ export interface Copy extends Admitted {
   path: string;
   /** So many of its bytes were read from the original. */
   read: number;
-}
-
-/** Far in, bytes tell. Else names do: `a.log.1`, `a-20261122.log` and `a.old` may be copies of `a.log`, `b.log` not. */
-export function mayBeCopy(path: string, original: string, position: number): boolean {
-  if (position >= HEADER_BYTES) return true;
-  const parts = basename(original).split('.');
-  const stem = parts.find((part) => part !== '') ?? '';
-  return basename(path).replace(/^\./, '').startsWith(stem);
 }
 
 /** True: it is the copy of what the file held before. Times are coarse: the same one tells only where nothing waits. */

@@ -13,7 +13,7 @@ import { closeSync, fstatSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { openRegular, type TrackedFile } from './file.ts';
 import { digest, HEAD_BYTES, inodeKey, same } from './identity.ts';
-import { markerAt } from './resume.ts';
+import { HEADER_BYTES, markerAt } from './resume.ts';
 
 const STILL_MS = 2000;
 /** Compared in one step, at most. */
@@ -28,6 +28,8 @@ type Verdict = 'equal' | 'differs' | 'truncated' | 'unknown';
 
 interface Original {
   file: TrackedFile;
+  /** The name that it had. */
+  path: string;
   /** What the copy goes on with; another one: the file was truncated, and this was not its copy. */
   stream: TrackedFile['stream'];
   /** Up to here the copy holds what the original does. */
@@ -47,7 +49,7 @@ export class Suspect {
 
   constructor(file: TrackedFile, originals: TrackedFile[]) {
     this.file = file;
-    this.#originals = originals.map((o) => ({ file: o, stream: o.stream, compared: 0, reads: null }));
+    this.#originals = originals.map((o) => ({ file: o, path: o.path!, stream: o.stream, compared: 0, reads: null }));
   }
 
   /** Compares what came; false: it is a file of its own. `ready` is told of an original that has to be read. */
@@ -90,6 +92,10 @@ export class Suspect {
   sharedWith(original: TrackedFile): number | null {
     const found = this.#originals.find(({ file, stream }) => file === original && stream === original.stream);
     if (!found) return null;
+    // Both may hold nothing but a header yet. What is read again is counted when the hold ends.
+    const names = [original.stream.name, found.path];
+    const { path } = this.file;
+    if (path !== null && !names.some((name) => mayBeCopy(path, name, original.position))) return null;
     return withOpen(this.file, (fd) => shared(fd, fstatSync(fd).size, original, found.compared)) ?? null;
   }
 }
@@ -171,6 +177,14 @@ function withOpen<T>(file: TrackedFile, use: (fd: number) => T): T | undefined {
   } finally {
     if (opened) closeSync(opened.fd);
   }
+}
+
+/** Far in, bytes tell. Else names do: `a.log.1`, `a-20261122.log` and `a.old` may be copies of `a.log`, `b.log` not. */
+export function mayBeCopy(path: string, original: string, position: number): boolean {
+  if (position >= HEADER_BYTES) return true;
+  const parts = basename(original).split('.');
+  const stem = parts.find((part) => part !== '') ?? '';
+  return basename(path).replace(/^\./, '').startsWith(stem);
 }
 
 function common(a: string, b: string): number {

@@ -2,7 +2,6 @@
  * Files of which nothing is read for now: what may be a copy in the making, and the new file of a name whose old file,
  * rotated away while the agent was down, is not finished. Every hold ends by itself; nothing is held for a fault.
  */
-import { mayBeCopy } from './admit.ts';
 import { Suspect } from './copies.ts';
 import type { TrackedFile } from './file.ts';
 
@@ -47,9 +46,6 @@ export class Holds {
   /** The held file that is the copy of this one, which was truncated, and how much of it was read from there. */
   copyOf(original: TrackedFile): { file: TrackedFile; read: number } | null {
     for (const { suspect } of this.#holds.values()) {
-      const { path } = suspect?.file ?? original;
-      // Both may hold nothing but a header yet. What is read again is counted when the hold ends.
-      if (path !== null && !mayBeCopy(path, original.stream.name, original.position)) continue;
       const read = suspect?.sharedWith(original);
       if (!suspect || read === null || read === undefined) continue;
       return { file: suspect.file, read };

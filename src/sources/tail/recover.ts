@@ -9,7 +9,8 @@
 import { type BigIntStats, closeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { log } from '../../log.ts';
-import { isKnown, mayBeCopy, resumed, TELLING } from './admit.ts';
+import { isKnown, resumed, TELLING } from './admit.ts';
+import { mayBeCopy } from './copies.ts';
 import { openRegular, type TailContext, type TrackedFile } from './file.ts';
 import { birthOf, bornApart, inodeKey, inodeOf, lookUp, siblings } from './identity.ts';
 import { compression } from './inflated.ts';
