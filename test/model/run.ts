@@ -265,7 +265,7 @@ class Runner {
     return true;
   }
 
-  // The files
+  // The files. What the agent said is heard before each change, and not again before the model knows of that.
 
   #live(file: number): string {
     return join(this.#logs, `${NAMES[file % NAMES.length]}.log`);
@@ -316,12 +316,12 @@ class Runner {
     const file = this.#files.get(from);
     if (!file) return;
     this.#remove(path);
+    this.#read();
     fs.renameSync(from, path);
     this.#files.delete(from);
     this.#files.set(path, file);
     this.#renamed = [path, ...this.#renamed.filter((other) => other !== from)];
     this.#loseWriter(from);
-    this.#read();
     this.#model.moved(file, to);
   }
 
@@ -332,22 +332,22 @@ class Runner {
   #return(from: string | undefined, live: string): void {
     const file = this.#files.get(from!);
     if (from === undefined || !file || this.#files.has(live)) return;
+    this.#read();
     fs.renameSync(from, live);
     this.#files.delete(from);
     this.#files.set(live, file);
     this.#renamed = this.#renamed.filter((path) => path !== from);
-    this.#read();
     this.#model.moved(file, 'live');
   }
 
   #remove(path: string | undefined): void {
     const file = this.#files.get(path!);
     if (path === undefined || !file) return;
+    this.#read();
     fs.rmSync(path);
     this.#files.delete(path);
     this.#renamed = this.#renamed.filter((other) => other !== path);
     this.#loseWriter(path);
-    this.#read();
     this.#model.moved(file, 'deleted');
   }
 
@@ -377,8 +377,8 @@ class Runner {
     }
     fs.closeSync(from);
     fs.closeSync(into);
-    fs.truncateSync(live);
     this.#read();
+    fs.truncateSync(live);
     this.#files.set(path, this.#model.truncated(original, live, 0, { where: to, size })!);
     this.#renamed.unshift(path);
   }
@@ -395,8 +395,8 @@ class Runner {
     // To a part: of what was read, or nobody could tell that it was truncated.
     const part = Math.floor((content.next * percent) / 100) - 2;
     const kept = part < 0 ? 0 : content.bytes.lastIndexOf(10, part) + 1;
-    fs.truncateSync(live, kept);
     this.#read();
+    fs.truncateSync(live, kept);
     this.#model.truncated(physical, live, kept);
   }
 }

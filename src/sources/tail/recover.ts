@@ -21,6 +21,9 @@ import { packedWith } from './twins.ts';
 /** So soon a truncation is noticed, at the latest: a copy may be older than the last news of its original by this. */
 const NOTICED_MS = 15_000;
 
+/** With more files beside it, it is not looked for a second one that holds the same. */
+const MOST_COMPARED = 1000;
+
 export interface Recovered {
   file: TrackedFile;
   fd: number;
@@ -60,14 +63,12 @@ export async function* recover(context: TailContext, options: RecoverOptions): A
   for (const [dir, generations] of byDirectory) {
     // Where there is no directory, nothing can be told: it may not be mounted yet.
     if (lookUp(dir) === undefined) continue;
-    const beside: Beside[] = [];
+    const all: Beside[] = [];
     for (const path of siblings(dir)) {
       const stat = lookUp(path);
-      if (!stat?.isFile()) continue;
-      const key = inodeKey(stat);
-      if (!home.has(key) && !options.tracked(key)) beside.push({ path, stat });
+      if (stat?.isFile()) all.push({ path, stat });
     }
-    const found = await search(context, generations, beside, options);
+    const found = await search(context, generations, all, home, options);
     found.sort((a, b) => a.file.modified - b.file.modified);
     yield* found;
   }
@@ -77,9 +78,12 @@ export async function* recover(context: TailContext, options: RecoverOptions): A
 async function search(
   context: TailContext,
   generations: Generation[],
-  beside: Beside[],
+  all: Beside[],
+  home: ReadonlySet<string>,
   options: RecoverOptions,
 ): Promise<Recovered[]> {
+  const free = ({ stat }: Beside) => !home.has(inodeKey(stat)) && !options.tracked(inodeKey(stat));
+  const beside = all.filter(free);
   const found: Recovered[] = [];
   const taken = new Set<Beside>();
   const left: Generation[] = [];
@@ -93,7 +97,7 @@ async function search(
   const byHead = left.some((g) => g.position >= TELLING) ? headsOf(beside) : new Map<bigint, Beside[]>();
   for (const g of left) {
     const withHead = g.position >= TELLING ? (byHead.get(g.head.digest) ?? []) : [];
-    const alike = withHead.filter((one) => g.position >= HEADER_BYTES || isLikelyCopy(one, g));
+    const alike = withHead.filter((one) => g.position >= HEADER_BYTES || isLikelyCopy(one, g, all));
     const unlike = withHead.filter((one) => !alike.includes(one));
     // Where there is little more than a header, the last copy is the most likely one.
     alike.sort((a, b) => Number(b.stat.ctimeNs - a.stat.ctimeNs));
@@ -108,14 +112,16 @@ async function search(
 }
 
 /**
- * Where it holds little more than a header, as others do: it is named after a file that is still there and was
- * truncated, and was made since that was last read.
+ * Where what was read may be but a header, as others begin with: it has a name of its own after that of the file, and
+ * was made since that was last read. And the file is still there and was truncated, or no other holds the same.
  */
-function isLikelyCopy({ path, stat }: Beside, g: Generation): boolean {
-  const original = lookUp(g.path);
-  if (original?.ino !== g.inode || bornApart(g.born, birthOf(original))) return false;
+function isLikelyCopy({ path, stat }: Beside, g: Generation, all: Beside[]): boolean {
+  if (path === g.path || !mayBeCopy(path, g.path, g.position)) return false;
   if (birthOf(stat) !== 0 && Number(stat.birthtimeMs) < g.seen * 1000 - NOTICED_MS) return false;
-  return mayBeCopy(path, g.path, g.position);
+  const original = lookUp(g.path);
+  if (original?.ino === g.inode && !bornApart(g.born, birthOf(original))) return true;
+  const others = all.filter((other) => other.stat.ino !== stat.ino && Number(other.stat.size) >= g.position);
+  return others.length < MOST_COMPARED && !others.some((other) => holds(other.path, g));
 }
 
 /** Whether it holds what was read, as far as bytes tell; null: it cannot be opened. */
