@@ -111,14 +111,14 @@ export class Delivery {
     return partition === undefined || count === 0 || partitionFor(stream.key, count) === partition;
   }
 
-  /** The partition of a key, once the topic is there. */
-  async #target(client: KafkaClient, topic: string, key: string): Promise<number> {
+  /** How many partitions the topic has, once it is there. */
+  #count(client: KafkaClient, topic: string): Promise<number> {
     this.#asked.add(topic);
-    return partitionFor(key, await client.partitions(topic, this.#stop.signal));
+    return client.partitions(topic, this.#stop.signal);
   }
 
   async #straight(client: KafkaClient, stream: Stream): Promise<Lane> {
-    const partition = await this.#target(client, stream.topic, stream.key);
+    const partition = partitionFor(stream.key, await this.#count(client, stream.topic));
     const name = `${stream.topic}/${partition}`;
     let lane = this.#lanes.get(name);
     if (!lane) {
@@ -216,17 +216,25 @@ export class Delivery {
     const backlog = Promise.withResolvers<void>();
     this.#backlogs.set(topic, backlog.promise);
     const { signal } = this.#stop;
+    const earlier = async (partition: number) => {
+      const found = this.#earlier.get(`${topic}/${partition}`);
+      if (found) await abortable(found.done, signal);
+    };
     const options: DrainOptions = {
       signal,
-      exactly: exactlyOnce !== null,
-      caughtUp: backlog.resolve,
-      sender: async (key: string, identity: SpoolIdentity) => {
-        const partition = await this.#target(client!, topic, key);
-        const earlier = this.#earlier.get(`${topic}/${partition}`);
-        if (earlier) await abortable(earlier.done, signal);
-        if (exactlyOnce) return exactlyOnce.sender(topic).outlet(partition);
+      target: async () => ({ partitions: await this.#count(client!, topic), cluster: client!.clusterId }),
+      partitions: () => client!.known(topic),
+      sender: async (partition: number, identity: SpoolIdentity) => {
+        await earlier(partition);
         return this.#sender(client!, { topic, partition, ...identity });
       },
+      exactly:
+        exactlyOnce &&
+        (async (partition) => {
+          await earlier(partition);
+          return exactlyOnce.sender(topic).outlet(partition);
+        }),
+      caughtUp: backlog.resolve,
       onForwarded: (weights, refused) => accounts.forward(weights, refused),
     };
     const draining = this.known(topic, signal).then(() => drain(partition, options));
