@@ -91,7 +91,7 @@ class Drain {
   /** So many of the next blocks may be at a broker already, sent by an earlier process. */
   #earlier: number;
   /** Blocks in flight, in the order of their offsets. */
-  #inFlight: { entry: Entry; lane: Lane; done: boolean }[] = [];
+  #inFlight: { entry: Entry; lane: Lane; done: boolean; refused: number }[] = [];
 
   constructor(partition: SpoolPartition, options: DrainOptions) {
     this.#partition = partition;
@@ -127,14 +127,16 @@ class Drain {
   }
 
   async #put(lane: Lane, block: Block, entry: Entry): Promise<void> {
-    const item = { entry, lane, done: false };
+    const item = { entry, lane, done: false, refused: 0 };
     this.#inFlight.push(item);
     await lane.sender.put(block, (_, refused = 0) => {
       item.done = true;
-      if (entry.note) this.#o.onForwarded(entry.note.weights, refused);
+      item.refused = refused;
       let passed = 0;
       while (this.#inFlight[0]?.done) {
-        const { entry, lane } = this.#inFlight.shift()!;
+        const { entry, lane, refused } = this.#inFlight.shift()!;
+        // Not before: until the position moves past it, it counts as waiting.
+        if (entry.note) this.#o.onForwarded(entry.note.weights, refused);
         lane.passed += entry.count;
         this.#partition.producers.pass(lane.partition, entry.count);
         passed = entry.nextOffset;
