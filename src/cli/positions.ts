@@ -5,7 +5,7 @@
  * keeps positions in memory and would write its own over them. They say what will happen first, and do it when that is
  * confirmed: at a terminal they ask, elsewhere `--yes` is needed.
  */
-import { chownSync, existsSync, statSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { printable } from '../admin/render.ts';
@@ -206,9 +206,8 @@ async function confirmed(yes: boolean): Promise<boolean> {
 function keepOwner(dir: string): void {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = statSync(dir);
-  for (const name of ['positions', 'positions.damaged', 'lock']) {
-    const path = join(dir, name);
-    if (existsSync(path)) chownSync(path, uid, gid);
+  for (const name of readdirSync(dir)) {
+    if (name === 'lock' || /^positions(\.|$)/.test(name)) chownSync(join(dir, name), uid, gid);
   }
 }
 
