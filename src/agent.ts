@@ -19,6 +19,7 @@ import { Delivery, restoreCommitted } from './delivery.ts';
 import { Identity } from './identity.ts';
 import { KafkaClient } from './kafka/client.ts';
 import { ExactlyOnce } from './kafka/exactly-once.ts';
+import { ownInSnapshot, transactionsBefore } from './kafka/positions-snapshot.ts';
 import { POSITIONS_SETTINGS } from './kafka/positions-topic.ts';
 import { Windows } from './kafka/windows.ts';
 import { Kernel } from './kernel/kernel.ts';
@@ -41,6 +42,8 @@ export interface AgentOptions extends LocatedConfig {
 const KEEP_MS = 1000;
 /** Connections that are asked to close are not waited for longer than this after the drain. */
 const CLOSE_MS = 1000;
+/** How long it is waited for what transactions had committed, beyond their timeout, when there are to be none any more. */
+const LEAVE_MS = 20_000;
 /** A transaction holds at most this many bytes, compressed. */
 const TRANSACTION_BYTES = 8_000_000;
 /** An agent whose work another one has taken over waits for its local log only. */
@@ -117,11 +120,20 @@ export class Agent {
     this.#spool = await Spool.open(join(data_dir, 'spool'), config.spool, (input, records, bytes, reason) =>
       accounts.of(input).drop(reason, records, bytes),
     );
+    let left: Promise<void> | null = null;
     if (kafka.brokers.length > 0) {
       const topic_settings = { [positionsTopic(config)]: POSITIONS_SETTINGS };
       this.#client = new KafkaClient({ ...kafka, topic_settings });
-      if (kafka.delivery === 'exactly_once') await this.#openExactlyOnce(this.#client, pool, identity.agentId);
-    }
+      if (kafka.delivery === 'exactly_once') {
+        this.#exactlyOnce = await this.#openExactlyOnce(this.#client, pool, identity.agentId);
+        this.#positions.onForget = ({ id }) => this.#exactlyOnce?.forget(fileKey(id));
+        pool.onPressure = () => this.#exactlyOnce?.hurry();
+      } else if (await transactionsBefore(data_dir)) {
+        const before = await this.#openExactlyOnce(this.#client, pool, identity.agentId);
+        left = this.#leave(before, this.#client);
+        left.catch(() => undefined); // stopped
+      }
+    } else if (await transactionsBefore(data_dir)) await ownInSnapshot(data_dir, { set: 'all' });
     const windows = await Windows.open(data_dir, accounts);
     this.#delivery = new Delivery({
       config,
@@ -132,6 +144,7 @@ export class Agent {
       windows,
       client: this.#client,
       exactlyOnce: this.#exactlyOnce,
+      left,
     });
     this.#router = new Router({
       pool,
@@ -185,13 +198,13 @@ export class Agent {
     }
   }
 
-  async #openExactlyOnce(client: KafkaClient, pool: Pool, agentId: string): Promise<void> {
+  async #openExactlyOnce(client: KafkaClient, pool: Pool, agentId: string): Promise<ExactlyOnce> {
     const { config } = this.#o;
     const parts = { positions: this.#positions, spool: this.#spool, accounts: this.#accounts };
     const { bytes, blocks } = pool.holdable;
     // Without compression a block holds a slot until it is settled, else only its compressed bytes.
     const packed = config.kafka.compression === 'none';
-    this.#exactlyOnce = await ExactlyOnce.open(client, {
+    return await ExactlyOnce.open(client, {
       agentId,
       dataDir: config.data_dir,
       host: config.host,
@@ -209,8 +222,22 @@ export class Agent {
         this.#superseded.resolve(error);
       },
     });
-    parts.positions.onForget = ({ id }) => this.#exactlyOnce?.forget(fileKey(id));
-    pool.onPressure = () => this.#exactlyOnce?.hurry();
+  }
+
+  /** The last process worked with transactions: what it had committed counts, and from then on data_dir alone. */
+  async #leave(exactlyOnce: ExactlyOnce, client: KafkaClient): Promise<void> {
+    const { data_dir, kafka } = this.#o.config;
+    const { signal } = this.#stop;
+    try {
+      await client.connect(signal);
+      const limit = AbortSignal.timeout(kafka.transaction_timeout + LEAVE_MS);
+      await exactlyOnce.leave(AbortSignal.any([signal, limit]));
+    } catch (error) {
+      signal.throwIfAborted();
+      const cost = 'what the last transaction held may come twice';
+      log.warn(`cannot learn what was committed with transactions: ${(error as Error).message}; ${cost}`);
+      await ownInSnapshot(data_dir, { set: 'all' });
+    }
   }
 
   async #run(): Promise<void> {

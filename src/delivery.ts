@@ -51,6 +51,8 @@ export interface DeliveryParts {
   client: KafkaClient | null;
   /** Null: at least once is enough. */
   exactlyOnce: ExactlyOnce | null;
+  /** Resolves when it is known what transactions had committed before; null: there were none. */
+  left: Promise<void> | null;
 }
 
 /** What was sent to a topic and partition. */
@@ -96,7 +98,9 @@ export class Delivery {
 
   /** Resolves when it is known how far the files of this topic are committed. Rejects when the signal aborts. */
   async known(topic: string, signal: AbortSignal): Promise<void> {
-    await this.#p.exactlyOnce?.sender(topic).ready(signal);
+    const { exactlyOnce, left } = this.#p;
+    await exactlyOnce?.sender(topic).ready(signal);
+    if (left) await abortable(left, signal);
   }
 
   laneOf(stream: Stream): Lane | Promise<Lane> {
