@@ -153,8 +153,10 @@ export class ExactlyOnce {
    */
   async leave(signal: AbortSignal): Promise<void> {
     clearInterval(this.#timer);
-    await this.#positions.claim(signal);
-    await this.#positions.catchUp((committed) => this.#restore(committed), signal);
+    await this.#client.attempt(async (signal) => {
+      await this.#positions.claim(signal);
+      await this.#positions.catchUp((committed) => this.#restore(committed), signal);
+    }, signal);
     this.#own = 'all';
     this.#stored = null;
     if (!(await this.#store())) throw new Error('data_dir does not take it');
