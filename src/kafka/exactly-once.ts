@@ -11,6 +11,7 @@
 import { randomBytes } from '../builtin.ts';
 import { log } from '../log.ts';
 import type { KafkaClient } from './client.ts';
+import { DeadLetters } from './dead-letter.ts';
 import { readSnapshot, type Snapshot, writeSnapshot } from './positions-snapshot.ts';
 import { type Committed, PositionsTopic, type PositionsTopicOptions, type Superseded } from './positions-topic.ts';
 import { TransactionalSender, type TransactionsStatus } from './transactional-sender.ts';
@@ -43,6 +44,7 @@ export class ExactlyOnce {
   readonly #client: KafkaClient;
   readonly #o: ExactlyOnceOptions;
   readonly #positions: PositionsTopic;
+  readonly #deadLetters: DeadLetters;
   readonly #senders = new Map<string, TransactionalSender>();
   /** Transactions whose positions may be written and are not settled: their offsets are not before these. */
   readonly #unsettled = new Map<TransactionalSender, bigint>();
@@ -66,6 +68,7 @@ export class ExactlyOnce {
     this.#client = client;
     this.#o = options;
     this.#own = own;
+    this.#deadLetters = new DeadLetters(options.dataDir);
     for (const key of forgotten) this.#forgotten.add(key);
     this.#positions = new PositionsTopic(client, {
       topic: options.topic,
@@ -95,6 +98,7 @@ export class ExactlyOnce {
         timeout: this.#o.timeout,
         positions: this.#positions,
         room: this.#o.room,
+        deadLetters: this.#deadLetters,
         restore: (committed) => this.#restore(committed),
         began: (sender) => this.#unsettled.set(sender, this.#end),
         ended: (sender, next) => {
