@@ -15,10 +15,11 @@ import { Accounts } from './core/account.ts';
 import type { Source } from './core/pipeline.ts';
 import { Pool } from './core/pool.ts';
 import { Router } from './core/router.ts';
-import { Delivery, restoreCommitted } from './delivery.ts';
+import { Delivery } from './delivery.ts';
+import { leaveExactlyOnce, openExactlyOnce, positionsTopic } from './exactly-once.ts';
 import { Identity } from './identity.ts';
 import { KafkaClient } from './kafka/client.ts';
-import { ExactlyOnce } from './kafka/exactly-once.ts';
+import type { ExactlyOnce } from './kafka/exactly-once.ts';
 import { ownInSnapshot, transactionsBefore } from './kafka/positions-snapshot.ts';
 import { POSITIONS_SETTINGS } from './kafka/positions-topic.ts';
 import { Windows } from './kafka/windows.ts';
@@ -42,10 +43,6 @@ export interface AgentOptions extends LocatedConfig {
 const KEEP_MS = 1000;
 /** Connections that are asked to close are not waited for longer than this after the drain. */
 const CLOSE_MS = 1000;
-/** How long it is waited for what transactions had committed, beyond their timeout, when there are to be none any more. */
-const LEAVE_MS = 20_000;
-/** A transaction holds at most this many bytes, compressed. */
-const TRANSACTION_BYTES = 8_000_000;
 /** An agent whose work another one has taken over waits for its local log only. */
 const SUPERSEDED_STOP_MS = 1000;
 /** How often the books are checked without being asked. */
@@ -124,13 +121,15 @@ export class Agent {
     if (kafka.brokers.length > 0) {
       const topic_settings = { [positionsTopic(config)]: POSITIONS_SETTINGS };
       this.#client = new KafkaClient({ ...kafka, topic_settings });
+      const parts = { config, pool, accounts, positions: this.#positions, spool: this.#spool, client: this.#client };
+      const open = () =>
+        openExactlyOnce({ ...parts, agentId: identity.agentId, superseded: (error) => this.#supersede(error) });
       if (kafka.delivery === 'exactly_once') {
-        this.#exactlyOnce = await this.#openExactlyOnce(this.#client, pool, identity.agentId);
+        this.#exactlyOnce = await open();
         this.#positions.onForget = ({ id }) => this.#exactlyOnce?.forget(fileKey(id));
         pool.onPressure = () => this.#exactlyOnce?.hurry();
       } else if (await transactionsBefore(data_dir)) {
-        const before = await this.#openExactlyOnce(this.#client, pool, identity.agentId);
-        left = this.#leave(before, this.#client);
+        left = leaveExactlyOnce(await open(), parts, this.#stop.signal);
         left.catch(() => undefined); // stopped
       }
     } else if (await transactionsBefore(data_dir)) await ownInSnapshot(data_dir, { set: 'all' });
@@ -198,48 +197,6 @@ export class Agent {
     }
   }
 
-  async #openExactlyOnce(client: KafkaClient, pool: Pool, agentId: string): Promise<ExactlyOnce> {
-    const { config } = this.#o;
-    const parts = { positions: this.#positions, spool: this.#spool, accounts: this.#accounts };
-    const { bytes, blocks } = pool.holdable;
-    // Without compression a block holds a slot until it is settled, else only its compressed bytes.
-    const packed = config.kafka.compression === 'none';
-    return await ExactlyOnce.open(client, {
-      agentId,
-      dataDir: config.data_dir,
-      host: config.host,
-      topic: positionsTopic(config),
-      timeout: config.kafka.transaction_timeout,
-      room: packed
-        ? { bytes: TRANSACTION_BYTES, blocks }
-        : { bytes: Math.min(TRANSACTION_BYTES, bytes), blocks: Number.POSITIVE_INFINITY },
-      lost: parts.positions.lost,
-      restore: (committed) => restoreCommitted(committed, parts),
-      sync: async () => (await parts.positions.sync()) && (await parts.spool.syncStates()),
-      superseded: (error) => {
-        this.#isSuperseded = true;
-        this.#trouble('superseded', error.message);
-        this.#superseded.resolve(error);
-      },
-    });
-  }
-
-  /** The last process worked with transactions: what it had committed counts, and from then on data_dir alone. */
-  async #leave(exactlyOnce: ExactlyOnce, client: KafkaClient): Promise<void> {
-    const { data_dir, kafka } = this.#o.config;
-    const { signal } = this.#stop;
-    try {
-      await client.connect(signal);
-      const limit = AbortSignal.timeout(kafka.transaction_timeout + LEAVE_MS);
-      await exactlyOnce.leave(AbortSignal.any([signal, limit]));
-    } catch (error) {
-      signal.throwIfAborted();
-      const cost = 'what the last transaction held may come twice';
-      log.warn(`cannot learn what was committed with transactions: ${(error as Error).message}; ${cost}`);
-      await ownInSnapshot(data_dir, { set: 'all' });
-    }
-  }
-
   async #run(): Promise<void> {
     const { telemetry, tags } = this.#o.config;
     if (telemetry.statsd !== undefined) {
@@ -263,6 +220,12 @@ export class Agent {
     this.#audit = setInterval(() => this.#checkBooks(), AUDIT_MS).unref();
     // Before there is anything to send, so that the status says whether Kafka is there. It gives up only when it stops.
     this.#client?.connect(this.#stop.signal).catch(() => undefined);
+  }
+
+  #supersede(error: Error): void {
+    this.#isSuperseded = true;
+    this.#trouble('superseded', error.message);
+    this.#superseded.resolve(error);
   }
 
   #start(name: string, source: Source): void {
@@ -324,8 +287,4 @@ export class Agent {
     ]);
     this.#lock.release();
   }
-}
-
-function positionsTopic({ kafka }: LocatedConfig['config']): string {
-  return `${kafka.topic_prefix}.positions`;
 }

@@ -24,15 +24,12 @@ import { compress } from './kafka/codecs.ts';
 import { DeadLetters } from './kafka/dead-letter.ts';
 import type { ExactlyOnce } from './kafka/exactly-once.ts';
 import { partitionFor } from './kafka/murmur2.ts';
-import type { Committed } from './kafka/positions-topic.ts';
 import { Sender, type SenderOptions } from './kafka/sender.ts';
 import { added, NOTHING_SENT, type SenderStatus } from './kafka/tally.ts';
 import type { SavedWindow } from './kafka/window-file.ts';
 import type { Windows } from './kafka/windows.ts';
 import type { Kernel } from './kernel/kernel.ts';
 import { log } from './log.ts';
-import { generationOf } from './sources/tail/checkpoint.ts';
-import type { Positions } from './sources/tail/positions.ts';
 import { type DrainOptions, drain, type SpoolIdentity } from './spool/drain.ts';
 import { SpoolOutlet } from './spool/outlet.ts';
 import type { Spool } from './spool/spool.ts';
@@ -313,23 +310,5 @@ export class Delivery {
     await Promise.allSettled([...this.#senders.map(({ sender }) => sender.stop()), this.#p.exactlyOnce?.stop()]);
     await Promise.all([...this.#direct.values()].map((sender) => this.#p.windows.keep(sender)));
     await Promise.allSettled(this.#drains);
-  }
-}
-
-/** What another process of this agent had committed, and data_dir does not have, counts from now on. */
-export async function restoreCommitted(
-  committed: Committed,
-  { positions, spool, accounts }: { positions: Positions; spool: Spool; accounts: Accounts },
-): Promise<void> {
-  const generations = [...committed].flatMap(([key, value]) => (value && generationOf(key, value)) ?? []);
-  positions.restore(generations);
-  await positions.written();
-  for (const partition of spool.partitions()) {
-    const value = committed.get(`spool/${partition.topic}`);
-    if (!value) continue;
-    await partition.forward(String(value.spool), Number(value.acknowledged), (passed) => {
-      // The other process has counted them as forwarded.
-      for (const [input, items] of passed) accounts.of(input).recovered -= items;
-    });
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Who may import whom, read from the imports themselves.
  *
- *   main > cli > agent > status, telemetry > delivery, verify > sources/*, checks, transforms, kafka, spool, admin, identity, lock
+ *   main > cli > agent > status, telemetry > delivery, exactly-once, verify > sources/*, checks, transforms, kafka, spool, admin, identity, lock
  *        > aggregate, config > core, kernel > log, native, builtin > node:
  *
  * A part may import the parts of the rows below its own. What else it may is listed here, with the reason. Each npm
@@ -21,7 +21,7 @@ const ROWS = [
   ['cli'],
   ['agent'],
   ['status', 'telemetry'],
-  ['delivery', 'verify'],
+  ['delivery', 'exactly-once', 'verify'],
   [
     'sources/tail',
     'sources/statsd',
