@@ -68,8 +68,8 @@ export async function leaveExactlyOnce(
     await exactlyOnce.leave(AbortSignal.any([signal, limit]));
   } catch (error) {
     signal.throwIfAborted();
-    const cost = 'what the last transaction held may come twice';
-    log.warn(`cannot learn what was committed with transactions: ${(error as Error).message}; ${cost}`);
+    const why = client.topicError(positionsTopic(config))?.detail ?? (error as Error).message;
+    log.warn(`cannot learn what was committed with transactions: ${why}; what the last one held may come twice`);
     await ownInSnapshot(config.data_dir, { set: 'all' });
   }
 }

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type AgentConfig, type Home, makeHome, type RunningAgent } from '../support/agent.ts';
 import { committedValues } from '../support/committed.ts';
 import { sameInOrder } from '../support/crash.ts';
-import { freshTopic, type Kafka, noKafka, startKafka, untilStored } from '../support/kafka.ts';
+import { freshTopic, type Kafka, noKafka, startKafka, untilStored, withAdmin } from '../support/kafka.ts';
 import { numbered, Writer } from '../support/lines.ts';
 
 const skip = noKafka;
@@ -168,4 +168,24 @@ test('without brokers in between, the positions of data_dir count afterwards', {
   await finish(home, made.exactlyOnce, made, lines);
   const snapshot = await readFile(home.path('data', 'positions.topic'), 'utf8');
   assert.doesNotMatch(snapshot, /own/);
+});
+
+test('where Kafka does not say what was committed, the lines go on after a while', { skip }, async () => {
+  await using home = await makeHome();
+  const made = await setting(home, 'silent');
+  const lines = numbered('app', 0, 2000);
+  const write = (from: number) => appendFile(made.file, `${lines.slice(from, from + 1000).join('\n')}\n`);
+  const short = { transaction_timeout: '1s' };
+  await write(0);
+  const first = await home.start({ ...made.exactlyOnce, kafka: { ...(made.exactlyOnce.kafka as object), ...short } });
+  await readToTheEnd(first);
+  await first.stop();
+  await withAdmin(kafka.brokers, (admin) => admin.deleteTopics({ topics: [`${made.topic}.positions`] }));
+  await write(1000);
+  const missing = { ...(made.atLeastOnce.kafka as object), ...short, create_topics: false };
+  const second = await home.start({ ...made.atLeastOnce, kafka: missing });
+  await readToTheEnd(second);
+  assert.match(second.stderr, /cannot learn what was committed .*silent.*\.positions does not exist/);
+  await second.stop();
+  await finish(home, made.exactlyOnce, made, lines);
 });
