@@ -180,22 +180,25 @@ export class KafkaClient {
     return this.#until(this.#signal(signal), work);
   }
 
-  /** A new producer id; waits for Kafka. Rejects with a BrokerError when the right to one is missing. */
-  initProducerId(signal?: AbortSignal): Promise<Producer> {
-    return this.#until(this.#signal(signal), async (signal) => {
-      return initProducerId(await this.#anyLink(signal));
-    });
+  /**
+   * A new producer id; waits for Kafka, and says why to `waits`. Rejects with a BrokerError when the right to one is
+   * missing.
+   */
+  initProducerId(signal?: AbortSignal, waits?: (error: Error) => void): Promise<Producer> {
+    const attempt = async (signal: AbortSignal) => initProducerId(await this.#anyLink(signal));
+    return this.#until(this.#signal(signal), attempt, waits);
   }
 
   /**
-   * The link to the broker that coordinates this id's transactions; waits until there is one. Rejects with a BrokerError
-   * when the right to the id is missing.
+   * The link to the broker that coordinates this id's transactions; waits until there is one, and says why to `waits`.
+   * Rejects with a BrokerError when the right to the id is missing.
    */
-  coordinator(transactionalId: string, signal?: AbortSignal): Promise<Link> {
-    return this.#until(this.#signal(signal), async (signal) => {
+  coordinator(transactionalId: string, signal?: AbortSignal, waits?: (error: Error) => void): Promise<Link> {
+    const attempt = async (signal: AbortSignal) => {
       const link = await this.#anyLink(signal);
       return await this.#links.to(await coordinatorOf(link, transactionalId), 'admin', signal);
-    });
+    };
+    return this.#until(this.#signal(signal), attempt, waits);
   }
 
   /** Creates a topic with the brokers' default partitions and replicas, once. Rejects where that is refused. */
@@ -222,8 +225,12 @@ export class KafkaClient {
     return signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
   }
 
-  /** Tries until it works. What a broker refuses for good (a missing right) is thrown. */
-  async #until<T>(signal: AbortSignal, attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  /** Tries until it works; `waits` hears why it does not. What a broker refuses for good (a missing right) is thrown. */
+  async #until<T>(
+    signal: AbortSignal,
+    attempt: (signal: AbortSignal) => Promise<T>,
+    waits?: (error: Error) => void,
+  ): Promise<T> {
     const backoff = new Backoff(this.#o.longest_pause);
     let away = false;
     for (;;) {
@@ -233,6 +240,7 @@ export class KafkaClient {
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof BrokerError && actionFor(error.code) === 'denied') throw error;
+        waits?.(error as Error);
         // Kafka is back and the topic not there yet (just created, say): the long pauses were for the outage.
         if (away && error instanceof TopicError) backoff.reset();
         away = error instanceof LinkError;

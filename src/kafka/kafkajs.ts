@@ -3,8 +3,10 @@
  * versions and the encoding of small requests; not its producer, cluster or retries. The package has no `exports` map, so
  * its inner modules can be required; the version is pinned, and they are described here as far as they are used.
  *
- * Faults that are mended here: a queue without work set a timer every millisecond (kafkajs 1704, 1751), and an answer
- * that is no Kafka protocol threw in a socket's event handler, which ends the process.
+ * Faults that are mended here: a queue without work set a timer every millisecond (kafkajs 1704, 1751); a request that
+ * was made in the moment in which a throttle ends overtook those that waited for that; a clock that was set back by an
+ * hour made a throttle an hour longer; and an answer that is no Kafka protocol threw in a socket's event handler, which
+ * ends the process.
  */
 import { createRequire } from 'node:module';
 import type net from 'node:net';
@@ -18,26 +20,31 @@ export interface Logger {
   error(message: string, extra?: object): void;
 }
 
+interface PushedRequest {
+  entry: {
+    apiKey: number;
+    apiName: string;
+    apiVersion: number;
+    correlationId: number;
+    resolve: (answer: { payload: Buffer }) => void;
+    reject: (error: Error) => void;
+  };
+  expectResponse: boolean;
+  requestTimeout: null;
+  sendRequest: () => void;
+}
+
 export interface RequestQueue {
   pending: unknown[];
+  /** Monotonic milliseconds. */
   throttledUntil: number;
   throttleCheckTimeoutId: NodeJS.Timeout | null;
-  push(request: {
-    entry: {
-      apiKey: number;
-      apiName: string;
-      apiVersion: number;
-      correlationId: number;
-      resolve: (answer: { payload: Buffer }) => void;
-      reject: (error: Error) => void;
-    };
-    expectResponse: boolean;
-    requestTimeout: null;
-    sendRequest: () => void;
-  }): void;
+  push(request: PushedRequest): void;
+  createSocketRequest(request: PushedRequest): unknown;
+  canSendSocketRequestImmediately(): boolean;
   checkPendingRequests(): void;
   scheduleCheckPendingRequests(): void;
-  maybeThrottle(milliseconds: number): void;
+  maybeThrottle(milliseconds: number | null): void;
   destroy(): void;
 }
 
@@ -147,8 +154,19 @@ function load(): Kafkajs {
   };
 }
 
-/** A timer only while something waits for a throttle to end. */
+/** A timer only while something waits for a throttle to end; first in, first out; the number in flight is not limited. */
 function mendQueue(queue: RequestQueue): void {
+  queue.maybeThrottle = function throttle(this: RequestQueue, milliseconds) {
+    if (milliseconds) this.throttledUntil = Math.max(this.throttledUntil, performance.now() + milliseconds);
+  };
+  queue.canSendSocketRequestImmediately = function canSend(this: RequestQueue) {
+    return this.throttledUntil <= performance.now();
+  };
+  // A partition's batches must arrive in the order of their numbers, or the broker answers OUT_OF_ORDER_SEQUENCE_NUMBER.
+  queue.push = function push(this: RequestQueue, request) {
+    this.pending.push(this.createSocketRequest(request));
+    this.checkPendingRequests();
+  };
   queue.scheduleCheckPendingRequests = function schedule(this: RequestQueue) {
     if (this.throttleCheckTimeoutId || this.pending.length === 0) return;
     this.throttleCheckTimeoutId = setTimeout(
@@ -156,7 +174,7 @@ function mendQueue(queue: RequestQueue): void {
         this.throttleCheckTimeoutId = null;
         this.checkPendingRequests();
       },
-      Math.max(10, this.throttledUntil - Date.now()),
+      Math.max(10, this.throttledUntil - performance.now()),
     );
   };
 }

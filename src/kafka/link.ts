@@ -273,7 +273,7 @@ export class Link {
 
   /** Time counts from the last answer: what waits behind a slow network is no reason to start over. */
   #watch(): void {
-    const throttle = Math.max(0, this.#connection.requestQueue.throttledUntil - Date.now());
+    const throttle = Math.max(0, this.#connection.requestQueue.throttledUntil - performance.now());
     this.#watchdog = setTimeout(
       () => this.fail(`no answer within ${this.#o.requestTimeout / 1000} s`),
       this.#o.requestTimeout + throttle,

@@ -85,12 +85,12 @@ export class Numbers {
     return this.#earlier ?? { cluster: this.#client.clusterId, saved: Date.now() };
   }
 
-  /** Makes sure that there is a producer id, where one is allowed. The cluster has been reached. */
-  async ensure(signal: AbortSignal): Promise<void> {
+  /** Makes sure that there is a producer id, where one is allowed; says to `waits` why not yet. The cluster was reached. */
+  async ensure(signal: AbortSignal, waits: (error: Error) => void): Promise<void> {
     this.#recognize();
     if (this.#producer && (this.idempotent || performance.now() < this.#askAgain)) return;
     try {
-      const producer = await this.#client.initProducerId(signal);
+      const producer = await this.#client.initProducerId(signal, waits);
       await this.#o.onIdentity?.(producer, this.#window.passed);
       this.forget(producer);
       this.#next = 0;

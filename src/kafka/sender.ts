@@ -133,7 +133,7 @@ export class Sender implements Outlet {
         }
         // In this order: who has no right to any topic has none to a producer id either, and may get both later.
         const link = await this.#client.leader(this.#o.topic, this.#o.partition, signal);
-        await this.#numbers.ensure(signal);
+        await this.#numbers.ensure(signal, (error) => this.#say(error));
         await this.#drive(link);
       } catch (error) {
         // Whatever it was, the blocks are still here: say it, and go on.

@@ -35,11 +35,15 @@ export interface TransactionsOptions {
 /** The markers of the last transaction are being written: some ten milliseconds. */
 const SHORT_PAUSE = 3;
 const LONGER_PAUSE = 50;
+/** Coordinators move, and a new cluster makes its topic of transactions: what takes longer is logged, milliseconds. */
+const SAY_AFTER = 5000;
 
 export class Transactions {
   readonly #client: KafkaClient;
   readonly #o: TransactionsOptions;
   #coordinator: Link | null = null;
+  /** Why what is asked has not been answered yet. */
+  problem: string | null = null;
 
   constructor(client: KafkaClient, options: TransactionsOptions) {
     this.#client = client;
@@ -102,31 +106,43 @@ export class Transactions {
     problem: (answer: T) => readonly [what: string, code: number],
   ): Promise<T> {
     const backoff = new Backoff();
+    const began = performance.now();
     let pause = SHORT_PAUSE;
-    for (;;) {
-      signal.throwIfAborted();
-      try {
-        if (!this.#coordinator || this.#coordinator.error || this.#coordinator.expiring) {
-          this.#coordinator = await this.#client.coordinator(this.id, signal);
-        }
-        const answer = await abortable(this.#coordinator.request<T>(api, body), signal);
-        const [what, code] = problem(answer);
-        if (code === 0) return answer;
-        throw new BrokerError(what, code);
-      } catch (error) {
+    const waits = (error: Error) => {
+      this.problem = error.message;
+      if (performance.now() - began < SAY_AFTER) return;
+      const what = 'nothing is committed until its coordinator answers: has __transaction_state its replicas?';
+      log.warnOnce(`coordinator ${this.id}`, `${this.id}: ${error.message}; ${what}`);
+    };
+    try {
+      for (;;) {
         signal.throwIfAborted();
-        if (error instanceof BrokerError) {
-          if (error.code === CONCURRENT_TRANSACTIONS) {
-            await sleep(pause, undefined, { signal }).catch(() => undefined);
-            pause = Math.min(pause * 1.5, LONGER_PAUSE);
-            continue;
+        try {
+          if (!this.#coordinator || this.#coordinator.error || this.#coordinator.expiring) {
+            this.#coordinator = await this.#client.coordinator(this.id, signal, waits);
           }
-          if (!COORDINATOR_CODES.has(error.code) || actionFor(error.code) === 'denied') throw error;
-        } else if (!(error instanceof LinkError)) throw error;
-        this.#coordinator = null;
-        log.debug(`kafka: ${api} as ${this.id}: ${error.message}`);
+          const answer = await abortable(this.#coordinator.request<T>(api, body), signal);
+          const [what, code] = problem(answer);
+          if (code === 0) return answer;
+          throw new BrokerError(what, code);
+        } catch (error) {
+          signal.throwIfAborted();
+          if (error instanceof BrokerError) {
+            if (error.code === CONCURRENT_TRANSACTIONS) {
+              await sleep(pause, undefined, { signal }).catch(() => undefined);
+              pause = Math.min(pause * 1.5, LONGER_PAUSE);
+              continue;
+            }
+            if (!COORDINATOR_CODES.has(error.code) || actionFor(error.code) === 'denied') throw error;
+          } else if (!(error instanceof LinkError)) throw error;
+          this.#coordinator = null;
+          waits(error);
+          log.debug(`kafka: ${api} as ${this.id}: ${error.message}`);
+        }
+        await backoff.wait(signal);
       }
-      await backoff.wait(signal);
+    } finally {
+      this.problem = null;
     }
   }
 }

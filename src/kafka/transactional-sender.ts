@@ -188,7 +188,8 @@ export class TransactionalSender {
     const { topic, positions } = this.#o;
     const problem = busy ? (this.#client.topicError(topic) ?? this.#client.topicError(positions.topic)) : null;
     const waiting = this.#isReady ? null : 'it is not known yet what was committed: files are not read until it is';
-    const why = problem ? `${problem.problem}: ${problem.detail}` : (this.#error ?? (busy ? this.#client.error : null));
+    const away = this.#transactions.problem ?? this.#error ?? (busy ? this.#client.error : null);
+    const why = problem ? `${problem.problem}: ${problem.detail}` : away;
     const error = waiting && why ? `${why}; ${waiting}` : (why ?? waiting);
     const sent = this.#queue.sent.size > 0 ? this.#queue.sent : new Map([[0, { records: 0, bytes: 0, in_flight: 0 }]]);
     // What is counted of the whole topic is told once.

@@ -1,8 +1,14 @@
 /** The whole agent before three brokers: leaders move and brokers die, and all lines arrive, once, in order. */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KafkaClient } from '../../src/kafka/client.ts';
 import { makeHome } from '../support/agent.ts';
-import { noKafka } from '../support/kafka.ts';
+import { committedValues } from '../support/committed.ts';
+import { sameInOrder } from '../support/crash.ts';
+import { type Kafka, noKafka } from '../support/kafka.ts';
 import { type Cluster, startCluster } from '../support/kafka-cluster.ts';
 import { assertValues, Writer } from '../support/lines.ts';
 
@@ -15,6 +21,18 @@ before(async () => {
 after(async () => {
   await cluster?.[Symbol.asyncDispose]();
 });
+
+/** Moves the leader away from its node altogether, which then answers NOT_LEADER or UNKNOWN_TOPIC. Gives the new one. */
+async function movedLeader(topic: string): Promise<number> {
+  const { leader } = await cluster.partition(topic);
+  await cluster.moveLeader(topic);
+  for (;;) {
+    const partition = await cluster.partition(topic);
+    const isr = partition.isr.filter((id) => id !== leader).length;
+    if (partition.leader !== leader && partition.leader >= 1 && isr >= 2) return partition.leader;
+    await sleep(50);
+  }
+}
 
 test('leaders that move, a leader that is killed, and too few replicas lose nothing and double nothing', {
   skip,
@@ -33,15 +51,7 @@ test('leaders that move, a leader that is killed, and too few replicas lose noth
   };
   await flows('lines flow');
 
-  // Away from its node altogether: the old leader answers NOT_LEADER or UNKNOWN_TOPIC.
-  const { leader } = await cluster.partition(topic);
-  await cluster.moveLeader(topic);
-  let moved = leader;
-  for (let isr = 0; moved === leader || moved < 1 || isr < 2; ) {
-    const partition = await cluster.partition(topic);
-    moved = partition.leader;
-    isr = partition.isr.filter((id) => id !== leader).length;
-  }
+  const moved = await movedLeader(topic);
   await flows('lines flow to the new leader');
 
   // Two replicas, and two must have a record: with one of them dead nothing is taken.
@@ -86,4 +96,52 @@ test('with three replicas the death of the leader is an episode', { skip }, asyn
   await agent.stop();
   await dead.start();
   await assertValues(cluster.brokers, topic, lines);
+});
+
+/** The node that keeps the books of the transactions of this agent's topic. */
+async function coordinatorOf(dataDir: string, topic: string): Promise<Kafka> {
+  const { agent_id } = JSON.parse(await readFile(join(dataDir, 'agent.json'), 'utf8'));
+  const client = new KafkaClient({ brokers: cluster.brokers.split(','), client_id: 'test', create_topics: false });
+  try {
+    const { address } = await client.coordinator(`runnel-${agent_id}-${topic}`, AbortSignal.timeout(30_000));
+    return cluster.nodes.find(({ brokers }) => brokers === address)!;
+  } finally {
+    client.close();
+  }
+}
+
+test('exactly once: the death of the coordinator and leaders that move show read_committed readers each line once', {
+  skip,
+}, async () => {
+  await using home = await makeHome();
+  const topic = 'exact';
+  await cluster.createTopic(topic);
+  const agent = await home.start({
+    kafka: { brokers: cluster.brokers.split(','), delivery: 'exactly_once', topic_prefix: topic },
+    logs: [{ name: 'app', include: home.path('app.log'), topic, encoding: 'raw' }],
+  });
+  await using writer = new Writer(home.path('app.log'), 'app', 3000);
+  const committed = async (what: string) => {
+    const before = (await agent.status()).kafka.transactions!.commits;
+    return agent.until((s) => s.kafka.transactions!.commits > before + 2, what, 60_000);
+  };
+  await committed('transactions are committed');
+
+  const dead = await coordinatorOf(home.dataDir, topic);
+  await dead.kill();
+  await agent.until((s) => !s.ready, 'the status says that something is wrong');
+  await committed('transactions are committed without it');
+  assert.notEqual(await coordinatorOf(home.dataDir, topic), dead);
+  await dead.start();
+  await movedLeader(topic);
+  await movedLeader(`${topic}.positions`);
+  await committed('transactions are committed by the new leaders');
+
+  const lines = await writer.stop();
+  await agent.until((s) => s.logs[0]!.files[0]!.lag_bytes === 0, 'everything is committed', 60_000);
+  const { reasons, conservation } = await agent.settled(lines.length, 60_000);
+  assert.deepEqual(reasons, []);
+  assert.equal(conservation.total.forwarded, lines.length);
+  await agent.stop();
+  assert.equal(sameInOrder(await committedValues(cluster.brokers, topic), lines), null);
 });

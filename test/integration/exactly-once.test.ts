@@ -8,7 +8,7 @@ import { StatsD } from 'hot-shots';
 import { type AgentConfig, type Home, makeHome, type RunningAgent } from '../support/agent.ts';
 import { committedValues, readCommitted } from '../support/committed.ts';
 import { killAgain, sameInOrder } from '../support/crash.ts';
-import { freshTopic, type Kafka, noKafka, startKafka } from '../support/kafka.ts';
+import { createTopic, freshTopic, type Kafka, noKafka, startKafka } from '../support/kafka.ts';
 import { numbered, Writer } from '../support/lines.ts';
 
 const skip = noKafka;
@@ -246,6 +246,32 @@ test('files wait until Kafka says how far they are; StatsD does not', { skip }, 
   await there.stop();
   await assertCommitted(topic, lines);
   assert.equal((await committedValues(kafka.brokers, `${topic}.metrics`)).length, 1);
+});
+
+test('a Kafka that cannot keep the books of transactions is told, and files are read as soon as it can', {
+  skip,
+}, async () => {
+  // As a single broker does by default: the topic of transactions would have three replicas.
+  await using single = await startKafka({ properties: { 'transaction.state.log.replication.factor': 3 } });
+  await using home = await makeHome();
+  await createTopic(single.brokers, 'books');
+  const lines = numbered('app', 0, 1000);
+  await writeFile(home.path('app.log'), `${lines.join('\n')}\n`);
+  const agent = await home.start({
+    kafka: { brokers: single.brokers, delivery: 'exactly_once' },
+    logs: [{ name: 'app', include: home.path('app.log'), topic: 'books', encoding: 'raw' }],
+  });
+  const why = /^topic books: cannot find the transactions coordinator: COORDINATOR_NOT_AVAILABLE.*files are not read/;
+  await agent.until((s) => s.reasons.some((reason) => why.test(reason)), 'the status says why');
+  await agent.until(
+    () => /COORDINATOR_NOT_AVAILABLE.*has __transaction_state its replicas\?/.test(agent.stderr),
+    'so does the log',
+  );
+  await createTopic(single.brokers, '__transaction_state', { partitions: 4, 'cleanup.policy': 'compact' });
+  const { reasons } = await agent.settled(lines.length, LIMIT_MS);
+  assert.deepEqual(reasons, []);
+  await agent.stop();
+  assert.equal(sameInOrder(await committedValues(single.brokers, 'books'), lines), null);
 });
 
 test('stopped while Kafka does not answer, the open transaction is nowhere and all of it comes later', {

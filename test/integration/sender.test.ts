@@ -211,3 +211,29 @@ test('a second sender with the identity of the first doubles nothing', { skip },
   assert.deepEqual(stored, [...first.sent, 'line-18']);
   assert.equal(second.sender.status.possible_duplicates, 0);
 });
+
+test('a producer id that another one goes on with, in a higher epoch, is left to it, and nothing is lost or twice', {
+  skip,
+}, async () => {
+  await createTopic(kafka.brokers, 'epoch');
+  const ids: bigint[] = [];
+  const said: (string | null)[] = [];
+  const onIdentity = async ({ producerId }: { producerId: bigint }) => {
+    ids.push(producerId);
+    said.push(lane.sender.status.error);
+  };
+  await using lane = laneTo('epoch', { sender: { onIdentity } });
+  await lane.putMany(9);
+  await lane.sender.drained(AbortSignal.timeout(10_000));
+  await using other = laneTo('epoch', { sender: { identity: { producerId: ids[0]!, epoch: 1, sequence: 0 } } });
+  await other.put('of the other');
+  await other.sender.drained(AbortSignal.timeout(10_000));
+  lane.sent.push('of the other');
+  await lane.putMany(40);
+  await lane.sender.drained(AbortSignal.timeout(30_000));
+  assert.equal(ids.length, 2);
+  assert.match(said[1] ?? '', /^epoch-0: INVALID_PRODUCER_EPOCH/);
+  assert.deepEqual(lane.settled, [...Array(49).keys()]);
+  assert.deepEqual((await readValues(kafka.brokers, 'epoch')).map(String), lane.sent);
+  assert.equal(lane.sender.status.error, null);
+});

@@ -350,6 +350,27 @@ test('what the coordinator ended because it took too long is sent again, by the 
   await lane.check();
 });
 
+test('an open transaction whose producer is fenced is refused its batches, and is sent again', { skip }, async (t) => {
+  await createTopic(kafka.brokers, 'epoch');
+  await using lane = await Lane.open('epoch');
+  await lane.putMany(5);
+  await lane.drained();
+  // No broker can be made to do that at a given moment: it ends the transaction before anything was written.
+  const { add } = Transactions.prototype;
+  let fenced = false;
+  t.mock.method(Transactions.prototype, 'add', async function (this: Transactions, ...args: Parameters<typeof add>) {
+    await add.call(this, ...args);
+    if (fenced) return;
+    fenced = true;
+    await new Transactions(lane.client, { transactionalId: this.id, timeout: 10_000 }).init(args[2]);
+  });
+  await lane.putMany(20);
+  while (!/^epoch-0: INVALID_PRODUCER_EPOCH/.test(lane.status.error ?? '')) await sleep(5);
+  await lane.check();
+  const { transactions } = lane.sender;
+  assert.deepEqual([transactions.aborts, transactions.fenced, lane.superseded], [1, 1, null]);
+});
+
 for (const arrived of [true, false]) {
   const what = arrived ? 'that was done and' : 'that never arrived and';
   test(`the fate of a commit ${what} whose producer is fenced before the answer is read from Kafka`, {

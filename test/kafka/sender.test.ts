@@ -118,16 +118,23 @@ test('OUT_OF_ORDER_SEQUENCE on the oldest block, twice, takes a new producer id 
   );
 });
 
-test('a producer id that the broker has forgotten is replaced', () =>
-  run(
-    20,
-    ({ producerId, sequence }) => (producerId === 1000n && sequence >= 9 ? 59 : null),
-    {},
-    (r) => {
-      exact(r);
-      assert.ok(r.sender.status.possible_duplicates > 0);
-    },
-  ));
+for (const [code, name] of [
+  [59, 'UNKNOWN_PRODUCER_ID'],
+  [47, 'INVALID_PRODUCER_EPOCH'],
+] as const) {
+  test(`a producer id that is answered ${name} is replaced`, () =>
+    run(
+      20,
+      ({ producerId, sequence }) => (producerId === 1000n && sequence >= 9 ? code : null),
+      {},
+      (r) => {
+        exact(r);
+        assert.ok(r.sender.status.possible_duplicates > 0);
+        const renewed = r.broker.seen.filter((batch) => batch.producerId === 1001n);
+        assert.deepEqual([renewed[0]!.sequence, renewed[0]!.values[0]], [0, 'r9']);
+      },
+    ));
+}
 
 test('the first block of a producer id goes alone: else the second could be taken before it', () =>
   run(
@@ -163,6 +170,28 @@ test('without the right to a producer id it goes on with one block in flight', (
       for (const { producerId, sequence } of r.broker.seen) assert.deepEqual([producerId, sequence], [-1n, -1]);
     },
   ));
+
+test('a producer id that is not given yet is waited for, and the status says why', async (t) => {
+  await using broker = await FakeBroker.start();
+  broker.initError = 14;
+  const client = new KafkaClient({
+    brokers: [broker.address],
+    client_id: 'test',
+    create_topics: false,
+    longest_pause: 20,
+  });
+  const sender = new Sender(client, { topic: TOPIC, partition: 0 });
+  t.after(async () => {
+    await sender.stop();
+    client.close();
+  });
+  await sender.put(await makeBlock(TOPIC, ['waits']), () => undefined);
+  await assert.rejects(sender.drained(AbortSignal.timeout(300)), { name: 'TimeoutError' });
+  assert.equal(sender.status.error, 'cannot get a producer id: COORDINATOR_LOAD_IN_PROGRESS');
+  broker.initError = 0;
+  await sender.drained(AbortSignal.timeout(10_000));
+  assert.equal(sender.status.error, null);
+});
 
 test('it goes on under the identity that it is given', () =>
   run(
@@ -239,6 +268,52 @@ test('nothing is sent beyond the fifth batch after the oldest one without an ans
       assert.equal(sequences[15], sequences[10], 'the sixth to be sent is the oldest, again');
     },
   ));
+
+test('what waits for the end of a throttle is not overtaken by what comes right after it', async (t) => {
+  await using broker = await FakeBroker.start();
+  broker.throttle = 50;
+  const client = new KafkaClient({ brokers: [broker.address], client_id: 'test', create_topics: false });
+  const sender = new Sender(client, { topic: TOPIC, partition: 0 });
+  t.after(async () => {
+    await sender.stop();
+    client.close();
+  });
+  const [first, second, third] = await Promise.all(['first', 'second', 'third'].map((v) => makeBlock(TOPIC, [v])));
+  await sender.put(first!, () => undefined);
+  await sender.drained(AbortSignal.timeout(10_000));
+  await sender.put(second!, () => undefined);
+  await new Promise(setImmediate);
+  // The throttle ends while this thread is busy: no timer has fired yet when the third is put.
+  const busyUntil = performance.now() + broker.throttle + 20;
+  while (performance.now() < busyUntil);
+  await sender.put(third!, () => undefined);
+  await sender.drained(AbortSignal.timeout(10_000));
+  assert.deepEqual(
+    broker.seen.map(({ sequence }) => sequence),
+    [0, 1, 2],
+  );
+  assert.equal(sender.status.retries, 0);
+});
+
+test('a clock that is set back by an hour makes no throttle longer', async (t) => {
+  await using broker = await FakeBroker.start();
+  broker.throttle = 300;
+  const client = new KafkaClient({ brokers: [broker.address], client_id: 'test', create_topics: false });
+  const sender = new Sender(client, { topic: TOPIC, partition: 0 });
+  t.after(async () => {
+    await sender.stop();
+    client.close();
+  });
+  const [first, second] = await Promise.all(['first', 'second'].map((v) => makeBlock(TOPIC, [v])));
+  await sender.put(first!, () => undefined);
+  await sender.drained(AbortSignal.timeout(10_000));
+  const { now } = Date;
+  t.mock.method(Date, 'now', () => now() - 3_600_000);
+  await sender.put(second!, () => undefined);
+  await sender.drained(AbortSignal.timeout(10_000));
+  assert.deepEqual(broker.stored, ['first', 'second']);
+  assert.equal(sender.status.retries, 0);
+});
 
 test('a sender is stopped while Kafka is away, and a wait for it ends with its signal', async () => {
   const client = new KafkaClient({ brokers: ['127.0.0.1:1'], client_id: 'test', create_topics: false });

@@ -40,9 +40,10 @@ export class Content {
   openIn = -1;
   /**
    * It is in a copy now, its first `size` bytes are. `witness`: the agent, by number, that had read from the original
-   * and was running when that was truncated. `settled`: how much was, then. `alike`: it is named after the original.
+   * and was running when that was truncated. `settled`: how much was, then. `alike`: it is named after the original,
+   * which still has the name that it was known by.
    */
-  copied: { witness: number; size: number; settled: number; alike: boolean } | null = null;
+  copied: { witness: number; size: number; settled: number; alike: boolean; of: PhysicalFile } | null = null;
   /**
    * It may come twice: nothing of it had arrived when a copy of it was begun, so the copy may have been seen first, or
    * with it; or a copy of it was renamed to a name that is written to.

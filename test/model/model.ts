@@ -23,7 +23,7 @@ export class Violation extends Error {
 
 /** A copy is told from other files by what was read before: by fewer bytes than these only where it was just made. */
 const TELLING = 256;
-/** Up to here it has to be named after the original as well: others may begin with the same header. */
+/** Up to here it has to be named after the original as well, which is still there: others may begin with the same header. */
 const HEADER = 4096;
 
 export class Model {
@@ -64,6 +64,7 @@ export class Model {
     if (this.#named(where) && !this.#named(file.where)) file.content.openIn = -1;
     // Somebody made a file of what was a copy.
     if (where === 'live' && file.content.copied) file.content.again = true;
+    for (const { copied } of this.contents) if (copied?.of === file) copied.alike = false;
     file.where = where;
     this.#mayCut(file);
   }
@@ -85,7 +86,7 @@ export class Model {
     if (!copy) return null;
     const witness = this.running && old.openIn === this.agents && old.next > 0 ? this.agents : -1;
     const { settled = 0 } = old.identity ?? {};
-    old.copied = { witness, size: copy.size, settled, alike: old.path === path };
+    old.copied = { witness, size: copy.size, settled, alike: old.path === path, of: file };
     old.openIn = -1;
     old.file = new PhysicalFile(copy.where, old);
     this.#mayCut(old.file);
@@ -192,7 +193,7 @@ export class Model {
   /** Not yet, or again: a copy that cannot be told from another file is read as a file of its own. */
   #mayCome({ identity, copied, again }: Content): boolean {
     if (identity === null || again) return true;
-    return copied !== null && copied.witness !== this.agents && copied.settled < TELLING;
+    return copied !== null && copied.witness !== this.agents && copied.settled < (copied.alike ? TELLING : HEADER);
   }
 
   /** What is certain about an id is certain about its content, and rules that out for others. */

@@ -25,6 +25,7 @@ import { fileURLToPath } from 'node:url';
 import type { Books, Status } from '../../src/admin/status.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const FAST_CLOCK = new URL('fast-clock.ts', import.meta.url).href;
 const START_TIMEOUT_MS = 20_000;
 const SAMPLE_MS = 100;
 
@@ -41,6 +42,13 @@ export interface AgentConfig {
 const BOUND = process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search', '--'] : [];
 /** Whether there are files that an agent started with `bound` cannot open. */
 export const canBind = BOUND.length === 0 || spawnSync(BOUND[0]!, [...BOUND.slice(1), 'true']).status === 0;
+
+interface HowToRun {
+  /** It may open only what modes allow, also when root's. */
+  bound?: boolean;
+  /** How many times as fast as the machine's its clocks go. */
+  clock?: number;
+}
 
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
@@ -83,10 +91,10 @@ export class Home implements AsyncDisposable {
     return file;
   }
 
-  /** Starts an agent and waits until it is healthy. `bound`: it may open only what modes allow, also when root's. */
-  async start(config: AgentConfig, { bound = false } = {}): Promise<RunningAgent> {
+  /** Starts an agent and waits until it is healthy. */
+  async start(config: AgentConfig, how: HowToRun = {}): Promise<RunningAgent> {
     const file = await this.configure(config);
-    const agent = new RunningAgent(file, bound);
+    const agent = new RunningAgent(file, how);
     this.#agents.push(agent);
     await agent.healthy();
     return agent;
@@ -111,9 +119,9 @@ export class RunningAgent {
   /** Readings of the status at which the books were checked. */
   samples = 0;
 
-  constructor(file: string, bound: boolean) {
+  constructor(file: string, how: HowToRun) {
     this.#file = file;
-    this.#child = spawnAgent(['run', '-c', file], bound);
+    this.#child = spawnAgent(['run', '-c', file], how);
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text));
     this.#child.stdout!.resume();
     this.#exited = once(this.#child, 'close').then(() => (this.#ended = true));
@@ -240,9 +248,11 @@ function balanced({ received, recovered, forwarded, filtered, dropped, in_flight
   );
 }
 
-function spawnAgent(args: readonly string[], bound = false): ChildProcess {
-  const [program, ...rest] = [...(bound ? BOUND : []), process.execPath, MAIN, ...args];
-  const child = spawn(program!, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
+function spawnAgent(args: readonly string[], { bound = false, clock }: HowToRun = {}): ChildProcess {
+  const preload = clock === undefined ? [] : ['--import', FAST_CLOCK];
+  const [program, ...rest] = [...(bound ? BOUND : []), process.execPath, ...preload, MAIN, ...args];
+  const env = { ...process.env, ...(clock !== undefined && { RUNNEL_TEST_CLOCK: String(clock) }) };
+  const child = spawn(program!, rest, { stdio: ['ignore', 'pipe', 'pipe'], env });
   running.add(child);
   child.once('exit', () => running.delete(child));
   return child;
@@ -261,7 +271,7 @@ export function runnel(...args: string[]): Promise<Ended> {
 
 /** The same without the rights that root has beyond modes. */
 export function boundRunnel(...args: string[]): Promise<Ended> {
-  return end(spawnAgent(args, true));
+  return end(spawnAgent(args, { bound: true }));
 }
 
 async function end(child: ChildProcess): Promise<Ended> {

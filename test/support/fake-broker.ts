@@ -60,6 +60,8 @@ export class FakeBroker {
   initError = 0;
   /** Said with an error code, as `error_message`. */
   message: string | null = null;
+  /** How long it asks to wait with each answer to a Produce, milliseconds. It takes what comes all the same. */
+  throttle = 0;
 
   private constructor(script: (batch: Batch) => Fault) {
     this.#script = script;
@@ -193,7 +195,7 @@ export class FakeBroker {
     answer.int32(1).string(topic).int32(1).int32(partition).int16(code).int64(BigInt(offset)).int64(-1n);
     if (version >= 5) answer.int64(0n);
     if (version >= 8) answer.int32(0).string(code === 0 ? null : this.message);
-    answer.int32(0);
+    answer.int32(this.throttle);
     return true;
   }
 

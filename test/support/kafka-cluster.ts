@@ -23,6 +23,8 @@ export async function startCluster(): Promise<Cluster> {
       const properties = {
         'default.replication.factor': NODES,
         'offsets.topic.replication.factor': NODES,
+        'transaction.state.log.replication.factor': NODES,
+        'transaction.state.log.min.isr': 2,
         'min.insync.replicas': 2,
         'replica.lag.time.max.ms': 3000,
         // Its usual 128 MB are more than the heap holds.

@@ -76,8 +76,8 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
       return kafka;
     } catch (error) {
       await kafka.stop();
-      // Its ports were free when they were chosen; somebody may have been faster.
-      if (attempt === 3 || !/Address already in use/.test(String(error))) throw error;
+      // Its ports were free when they were chosen; somebody may have been faster. Its log says nothing of that.
+      if (attempt === 3 || !/^Error: Kafka ended/.test(String(error))) throw error;
     }
   }
 }
@@ -223,9 +223,11 @@ export class Kafka {
     for (;;) {
       const answer = await withAdmin(this.brokers, (admin) => admin.describeCluster()).catch(() => null);
       if (answer && answer.brokers.length > 0 && answer.controller !== null) return;
-      if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
+      const end = child.exitCode ?? child.signalCode;
+      if (end !== null || Date.now() > deadline) {
         const log = await readFile(path.join(this.dir, 'broker.log'), 'utf8');
-        throw new Error(`Kafka did not start:\n${log.slice(-4000)}`);
+        const what = end === null ? 'Kafka does not answer' : `Kafka ended at its start (${end})`;
+        throw new Error(`${what}:\n${log.slice(-4000)}`);
       }
       await sleep(100);
     }

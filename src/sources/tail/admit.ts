@@ -3,17 +3,15 @@ import { type BigIntStats, closeSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { shared } from './copies.ts';
 import { newGeneration, openRegular, type TailContext, TrackedFile } from './file.ts';
-import { inodeKey, lookUp, siblings } from './identity.ts';
+import { birthOf, bornApart, inodeKey, inodeOf, lookUp, siblings } from './identity.ts';
 import { compression } from './inflated.ts';
 import type { Generation } from './journal.ts';
-import { admitPacked } from './packed.ts';
-import { headOf, lastLineStart, markerAt, recognise } from './resume.ts';
+import { admitPacked, knownPacked } from './packed.ts';
+import { HEADER_BYTES, headOf, lastLineStart, markerAt, recognise } from './resume.ts';
 
 /** From here on first bytes and marker tell files apart; before it, only a copy that was just made is taken for one. */
 export const TELLING = 256;
 const JUST_MS = 60_000;
-/** Other files of a program may begin with the same header: up to here only what is named after a file is its copy. */
-const HEADER_BYTES = 4096;
 
 export interface Admitted {
   file: TrackedFile;
@@ -30,8 +28,15 @@ export function takeUp(context: TailContext, path: string, stat: BigIntStats): A
   if (compression(path)) return null;
   const [generation, other] = context.positions.free(context.input.name, stat.ino);
   if (!generation || other) return null;
-  const { device, position, markedAt, marker, size } = generation;
-  if (device !== stat.dev || BigInt(position) !== stat.size || markedAt !== position || size > position) return null;
+  const { device, born, position, markedAt, marker, size } = generation;
+  if (
+    device !== stat.dev ||
+    bornApart(born, birthOf(stat)) ||
+    BigInt(position) !== stat.size ||
+    markedAt !== position ||
+    size > position
+  )
+    return null;
   // One string for both.
   const name = generation.path === path ? generation.path : path;
   const file = new TrackedFile(context, name, stat, generation, true);
@@ -46,25 +51,31 @@ export function holdsWhatWasRead(file: TrackedFile, path: string): boolean {
   if (!opened) return false;
   const { fd, stat } = opened;
   try {
-    return recognise(fd, stat.dev, Number(stat.size), [file.stream.generation]) !== undefined;
+    return recognise(fd, stat, [file.stream.generation]) !== undefined;
   } finally {
     closeSync(fd);
   }
 }
 
 /**
- * `existing`: it was there before the first look on this data_dir was done. Null: it is no regular file. Throws what
- * the system says when it cannot be opened.
+ * `as`: what it is if it is not known: a new file, one that was there before the first look on this data_dir was done,
+ * or nothing that is to be read now. Null: that, or it is no regular file. Throws what the system says when it cannot be
+ * opened.
  */
-export function admit(context: TailContext, path: string, existing: boolean): Admitted | null {
+export function admit(context: TailContext, path: string, as: 'new' | 'existing' | null): Admitted | null {
   const opened = openRegular(path);
   if (!opened) return null;
   const { fd, stat } = opened;
   const format = compression(path);
   try {
-    const { positions, input } = context;
-    if (format) return { file: admitPacked(context, path, fd, stat, format, existing), fd };
-    const stored = recognise(fd, stat.dev, Number(stat.size), positions.free(input.name, stat.ino));
+    const free = context.positions.free(context.input.name, stat.ino);
+    const stored = format ? knownPacked(fd, stat, free) : recognise(fd, stat, free);
+    if (!stored && !as) {
+      closeSync(fd);
+      return null;
+    }
+    const existing = as === 'existing';
+    if (format) return { file: admitPacked({ context, path, fd, stat, format, existing }, stored), fd };
     const file = stored ? resumed(context, fd, stat, stored) : added(context, path, fd, stat, existing);
     file.path = path;
     return { file, fd };
@@ -76,7 +87,7 @@ export function admit(context: TailContext, path: string, existing: boolean): Ad
 
 export function resumed(context: TailContext, fd: number, stat: BigIntStats, generation: Generation): TrackedFile {
   const file = new TrackedFile(context, null, stat, generation, true);
-  generation.device = stat.dev;
+  Object.assign(generation, inodeOf(stat));
   file.marker = markerAt(fd, file.position);
   return file;
 }
@@ -89,7 +100,7 @@ function added(context: TailContext, path: string, fd: number, stat: BigIntStats
     base = lastLineStart(fd, Number(stat.size));
     account.drop('ignored_older', 0, base);
   }
-  const generation = newGeneration(input.name, path, { device: stat.dev, inode: stat.ino }, base);
+  const generation = newGeneration(input.name, path, inodeOf(stat), base);
   if (base === 0) return new TrackedFile(context, null, stat, generation, false);
   // Where reading begins has to be known after a restart, too.
   generation.head = headOf(fd);
@@ -113,13 +124,14 @@ export function mayBeCopy(path: string, original: string, position: number): boo
 }
 
 /** True: it is the copy of what the file held before. Times are coarse: the same one tells only where nothing waits. */
-function isOlder({ ctimeNs }: BigIntStats, { stream, size, position }: TrackedFile): boolean {
-  return ctimeNs < stream.since || (ctimeNs === stream.since && size <= position);
+function isOlder(stat: BigIntStats, { stream, size, position }: TrackedFile): boolean {
+  const made = birthOf(stat) === 0 ? stat.ctimeNs : stat.birthtimeNs;
+  return made < stream.since || (made === stream.since && size <= position);
 }
 
 /** True: it was read as far under an id of its own. */
 export function isKnown({ positions, input }: TailContext, fd: number, stat: BigIntStats, position: number): boolean {
-  const stored = recognise(fd, stat.dev, Number(stat.size), positions.free(input.name, stat.ino));
+  const stored = recognise(fd, stat, positions.free(input.name, stat.ino));
   return stored !== undefined && stored.position >= position;
 }
 
@@ -149,7 +161,7 @@ export function copyOf(
       const { fd } = opened;
       const read = isKnown(context, fd, opened.stat, file.position) ? null : shared(fd, Number(opened.stat.size), file);
       if (read !== null) {
-        const generation = newGeneration(context.input.name, path, { device: stat.dev, inode: stat.ino }, 0);
+        const generation = newGeneration(context.input.name, path, inodeOf(stat), 0);
         return { file: new TrackedFile(context, null, opened.stat, generation, false), fd, path, read };
       }
       closeSync(fd);

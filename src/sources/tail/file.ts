@@ -11,7 +11,7 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, statSync } from 'node:fs';
 import type { Account } from '../../core/account.ts';
 import type { LogInput, Origin } from './envelope.ts';
-import { digest, inodeKey, MARKER_BYTES, NOTHING, newId, type Prefix } from './identity.ts';
+import { birthOf, digest, type Inode, inodeKey, MARKER_BYTES, NOTHING, newId, type Prefix } from './identity.ts';
 import { blank, type Generation } from './journal.ts';
 import type { Packed } from './packed.ts';
 import type { Positions } from './positions.ts';
@@ -31,11 +31,12 @@ export interface TailContext {
   account: Account;
 }
 
-export class TrackedFile implements Queued {
+export class TrackedFile implements Queued, Inode {
   readonly #context: TailContext;
   readonly key: string;
   readonly device: bigint;
   readonly inode: bigint;
+  readonly born: number;
   /** The name it has now; null: it was renamed away, or deleted. */
   path: string | null;
   /** Other names of the same file: hard links, symbolic links and their target, the name it was renamed to. */
@@ -95,6 +96,7 @@ export class TrackedFile implements Queued {
     // The same numbers as objects of their own would be kept twice.
     this.device = generation.device === stat.dev ? generation.device : stat.dev;
     this.inode = generation.inode === stat.ino ? generation.inode : stat.ino;
+    this.born = birthOf(stat);
     this.size = Number(stat.size);
     this.modified = Number(stat.mtimeMs);
     this.stream = new FileStream(context, generation, persisted, persisted ? 0n : stat.mtimeNs);
@@ -155,6 +157,7 @@ export class TrackedFile implements Queued {
     try {
       const stat = statSync(path, { throwIfNoEntry: false });
       if (!stat || stat.ino !== Number(this.inode) || stat.dev !== Number(this.device)) return 'other';
+      if (birthOf(stat) !== this.born) return 'other';
       const modified = Math.floor(stat.mtimeMs);
       if (stat.size === this.stored && modified === this.modified) return 'same';
       // A larger number of an inode may be that of another, too.
@@ -279,14 +282,6 @@ export function openRegular(path: string): { fd: number; stat: BigIntStats } | n
   return null;
 }
 
-export function newGeneration(
-  input: string,
-  path: string,
-  file: { device: bigint; inode: bigint },
-  base: number,
-): Generation {
-  const generation = blank({ id: newId(), input, path, base });
-  generation.device = file.device;
-  generation.inode = file.inode;
-  return generation;
+export function newGeneration(input: string, path: string, { device, inode, born }: Inode, base: number): Generation {
+  return Object.assign(blank({ id: newId(), input, path, base }), { device, inode, born });
 }

@@ -1,10 +1,10 @@
 /**
- * What makes a file the same file: its inode, the hash of its first bytes, and the hash of the bytes before the
- * position that was read (the marker). An inode alone is given to the next file as soon as one is deleted; first bytes
- * alone are the same in many files.
+ * What makes a file the same file: its inode and when that was born, the hash of its first bytes, and the hash of the
+ * bytes before the position that was read (the marker). An inode's number is given to the next file as soon as one is
+ * deleted; first bytes are the same in many files.
  */
 
-import { type BigIntStats, lstatSync, readdirSync, statSync } from 'node:fs';
+import { type BigIntStats, lstatSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { hash, randomBytes } from '../../builtin.ts';
 
@@ -38,9 +38,32 @@ export function newId(): string {
   return id;
 }
 
-/** Device and inode as a key: 64 bits of inode do not fit a number. */
-export function inodeKey(stat: Pick<BigIntStats, 'dev' | 'ino'>): string {
-  return `${stat.dev}:${stat.ino}`;
+/** One file of the system, whatever names it has. */
+export interface Inode {
+  device: bigint;
+  inode: bigint;
+  /** The last 30 bits of the milliseconds since the epoch; 0: the file system does not tell. Two that differ tell files apart. */
+  born: number;
+}
+
+export const NO_INODE: Inode = { device: 0n, inode: 0n, born: 0 };
+
+export function inodeOf(stat: BigIntStats): Inode {
+  return { device: stat.dev, inode: stat.ino, born: birthOf(stat) };
+}
+
+export function birthOf({ birthtimeMs }: Pick<BigIntStats | Stats, 'birthtimeMs'>): number {
+  return TELLS_BIRTH ? Math.floor(Number(birthtimeMs)) % 2 ** 30 : 0;
+}
+
+/** Two files that have had the same inode. */
+export function bornApart(a: number, b: number): boolean {
+  return a !== b && a !== 0 && b !== 0;
+}
+
+/** The inode as a key: 64 bits do not fit a number. */
+export function inodeKey(stat: Pick<BigIntStats, 'dev' | 'ino' | 'birthtimeMs'>): string {
+  return `${stat.dev}:${stat.ino}:${birthOf(stat)}`;
 }
 
 /** What a path leads to; undefined: nothing that can be looked at now. */
@@ -52,6 +75,12 @@ export function lookUp(path: string): BigIntStats | undefined {
     return undefined;
   }
 }
+
+/** Without statx (old kernels, some sandboxes) the time of the last change stands in for that of the birth. */
+const TELLS_BIRTH = ['/', '/tmp', process.execPath].some((path) => {
+  const stat = lookUp(path);
+  return stat !== undefined && stat.birthtimeNs !== stat.ctimeNs;
+});
 
 /** The key of the file that a path leads to. */
 export function keyAt(path: string): string | undefined {

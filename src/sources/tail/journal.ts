@@ -3,21 +3,23 @@
  *
  *   header    "RUNNEL POSITIONS" | u32 format | u32 crc of the 20 bytes before | zeros
  *
- *   position  u32 crc | u8 2 | u8 marker bytes | u16 head bytes | u32 number | u32 seen | u64 device | u64 inode |
- *             u64 head | u64 marker | u64 marked at | u64 position
+ *   position  u32 crc | u8 2 | u8 marker bytes | u16 head bytes | u32 number | u32 seen | u32 device | u32 born |
+ *             u64 inode | u64 head | u64 marker | u64 marked at | u64 position
  *   file      u32 crc | u8 1 | u8 0 | u16 text bytes | u32 number | u32 seen | text | zeros up to a unit
  *   forget    u32 crc | u8 3 | u8 0 | u16 0          | u32 number | u32 seen | zeros
  *   size      u32 crc | u8 4 | u8 0 | u16 0          | u32 number | u32 seen | u64 size | zeros      (since format 2)
  *
- * The text is JSON: {"id","input","path","base"[,"whole"][,"damaged"]}. `number` ties the entries of one file together, within this journal.
- * `seen` is in seconds since the epoch. `size` is what the file was known to hold when it was last looked at: what is
- * lost is counted by it when the file is gone. It is written when the file is let go and, while bytes wait, when it was
- * looked at and had changed; without one, or where it is behind the position, nothing is known to wait. `crc` is the CRC-32 of the rest of the entry. A later position replaces an
- * earlier one. A journal of an older format is written anew before anything is appended. Entries are appended with one write; so a kill leaves whole entries, and at most the last one torn.
- * A unit that does not check is skipped: what it said is lost, what was said before it counts.
+ * The text is JSON: {"id","input","path","base"[,"whole"][,"damaged"]}. `number` ties the entries of one file together,
+ * within this journal. `seen` is in seconds since the epoch. `born` is 0 in journals that were written before it was
+ * there. `size` is what the file was known to hold when it was last looked at: what is lost is counted by it when the
+ * file is gone. It is written when the file is let go and, while bytes wait, when it was looked at and had changed;
+ * without one, or where it is behind the position, nothing is known to wait. `crc` is the CRC-32 of the rest of the
+ * entry. A later position replaces an earlier one. A journal of an older format is written anew before anything is
+ * appended. Entries are appended with one write; so a kill leaves whole entries, and at most the last one torn. A unit
+ * that does not check is skipped: what it said is lost, what was said before it counts.
  */
 import { crc32 } from 'node:zlib';
-import { NOTHING, type Prefix } from './identity.ts';
+import { type Inode, NO_INODE, NOTHING, type Prefix } from './identity.ts';
 
 export const UNIT = 64;
 export const FORMAT = 2;
@@ -29,7 +31,7 @@ const SIZE = 4;
 const TEXT_AT = 16;
 
 /** One file from its creation to its truncation, deletion or replacement, as an input reads it. */
-export interface Generation {
+export interface Generation extends Inode {
   /** In the records; given once, never changes. */
   readonly id: string;
   input: string;
@@ -37,8 +39,6 @@ export interface Generation {
   readonly path: string;
   /** Where reading began. */
   readonly base: number;
-  device: bigint;
-  inode: bigint;
   /** The first bytes, as many of the first 256 as were known. */
   head: Prefix;
   /** Everything before it is safe. */
@@ -59,7 +59,7 @@ export interface Generation {
 /** A generation about which nothing but its name is known. */
 export function blank(name: Pick<Generation, 'id' | 'input' | 'path' | 'base'>): Generation {
   const { base } = name;
-  const nothing = { device: 0n, inode: 0n, head: NOTHING, marker: NOTHING, markedAt: base, size: 0 };
+  const nothing = { ...NO_INODE, head: NOTHING, marker: NOTHING, markedAt: base, size: 0 };
   return { ...name, ...nothing, position: base, seen: now() };
 }
 
@@ -92,7 +92,8 @@ export function fileEntry(number: number, g: Generation): Buffer {
 
 export function positionEntry(number: number, g: Generation): Buffer {
   const entry = Buffer.allocUnsafe(UNIT);
-  entry.writeBigUInt64LE(BigInt.asUintN(64, g.device), 16);
+  entry.writeUInt32LE(Number(BigInt.asUintN(32, g.device)), 16);
+  entry.writeUInt32LE(g.born, 20);
   entry.writeBigUInt64LE(BigInt.asUintN(64, g.inode), 24);
   entry.writeBigUInt64LE(g.head.digest, 32);
   entry.writeBigUInt64LE(g.marker.digest, 40);
@@ -174,7 +175,8 @@ function apply(entry: Buffer, files: Map<number, Generation>): void {
     file.size = Number(entry.readBigUInt64LE(16));
     return;
   }
-  file.device = entry.readBigUInt64LE(16);
+  file.device = BigInt(entry.readUInt32LE(16));
+  file.born = entry.readUInt32LE(20);
   file.inode = entry.readBigUInt64LE(24);
   file.head = { length: entry.readUInt16LE(6), digest: entry.readBigUInt64LE(32) };
   file.marker = { length: entry[5]!, digest: entry.readBigUInt64LE(40) };

@@ -7,7 +7,7 @@
  */
 import { type BigIntStats, fstatSync } from 'node:fs';
 import { newGeneration, type TailContext, TrackedFile } from './file.ts';
-import { digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './identity.ts';
+import { digest, HEAD_BYTES, inodeOf, MARKER_BYTES, type Prefix, same } from './identity.ts';
 import { type Ending, type Format, Inflated } from './inflated.ts';
 import type { Generation } from './journal.ts';
 import { begins, headOf } from './resume.ts';
@@ -159,20 +159,30 @@ export class Packed {
   }
 }
 
+export interface Found {
+  context: TailContext;
+  path: string;
+  fd: number;
+  stat: BigIntStats;
+  format: Format;
+  /** It was there before the first look on this data_dir was done. */
+  existing: boolean;
+}
+
+/** The candidate that the compressed file is. */
+export function knownPacked(fd: number, stat: BigIntStats, candidates: Generation[]): Generation | undefined {
+  const found = candidates.filter((g) => g.head.length > 0 && begins(fd, g.head));
+  return found.find((g) => g.device === stat.dev) ?? found[0];
+}
+
 /** A compressed file that is not tracked yet: one that is known from before, or a new one. */
 export function admitPacked(
-  context: TailContext,
-  path: string,
-  fd: number,
-  stat: BigIntStats,
-  format: Format,
-  existing: boolean,
+  { context, path, fd, stat, format, existing }: Found,
+  known: Generation | undefined,
 ): TrackedFile {
   const { input, positions, account } = context;
-  const stored = positions.free(input.name, stat.ino).filter((g) => g.head.length > 0 && begins(fd, g.head));
-  const known = stored.find((g) => g.device === stat.dev) ?? stored[0];
   if (known) return packedFile(context, path, stat, format, known, true);
-  const generation = newGeneration(input.name, path, { device: stat.dev, inode: stat.ino }, 0);
+  const generation = newGeneration(input.name, path, inodeOf(stat), 0);
   const old = input.ignore_older !== null && Date.now() - Number(stat.mtimeMs) > input.ignore_older;
   const skip = old || (existing && input.start_at === 'end');
   if (!skip) return packedFile(context, path, stat, format, generation, false);
@@ -196,7 +206,7 @@ export function packedFile(
   const file = new TrackedFile(context, path, stat, generation, persisted);
   file.packed = new Packed(format, file.size);
   file.size = file.position;
-  generation.device = stat.dev;
+  Object.assign(generation, inodeOf(stat));
   // Its writer may be done long since: then it need not be waited for.
   file.grown -= Math.max(0, Math.min(Date.now() - file.modified, OLD_MS));
   if (file.position > 0) file.packed.expect(generation.marker, generation.markedAt);

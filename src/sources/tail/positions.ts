@@ -7,6 +7,7 @@
  * marked and is written when there is room. The journal is rewritten, synced and renamed when most of it is history.
  */
 import { log } from '../../log.ts';
+import type { Inode } from './identity.ts';
 import { blank, fileEntry, forgetEntry, type Generation, header, now, positionEntry, sizeEntry } from './journal.ts';
 import { JournalFile } from './journal-file.ts';
 
@@ -109,10 +110,9 @@ export class Positions {
   }
 
   /** Its bytes are in another file now. */
-  moveTo(generation: Generation, file: { device: bigint; inode: bigint }): void {
+  moveTo(generation: Generation, { device, inode, born }: Inode): void {
     this.#unindex(generation);
-    generation.device = file.device;
-    generation.inode = file.inode;
+    Object.assign(generation, { device, inode, born });
     this.#index(generation);
     this.moved(generation);
   }

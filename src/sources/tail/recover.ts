@@ -11,11 +11,14 @@ import { dirname } from 'node:path';
 import { log } from '../../log.ts';
 import { isKnown, mayBeCopy, resumed, TELLING } from './admit.ts';
 import { openRegular, type TailContext, type TrackedFile } from './file.ts';
-import { inodeKey, lookUp, siblings } from './identity.ts';
+import { birthOf, bornApart, inodeKey, inodeOf, lookUp, siblings } from './identity.ts';
 import { compression } from './inflated.ts';
 import type { Generation } from './journal.ts';
-import { headOf, recognise } from './resume.ts';
+import { HEADER_BYTES, headOf, recognise } from './resume.ts';
 import { packedWith } from './twins.ts';
+
+/** So soon a truncation is noticed, at the latest: a copy may be older than the last news of its original by this. */
+const NOTICED_MS = 15_000;
 
 export interface Recovered {
   file: TrackedFile;
@@ -28,8 +31,8 @@ export interface RecoverOptions {
   /** True if the input's glob names this path: what it does not name any more is not asked for. */
   names: (path: string) => boolean;
   tracked: (key: string) => boolean;
-  /** Everything that has a name was found: what is not found now is gone. */
-  last: boolean;
+  /** Told of a file that is read as a new one, and may hold so many bytes that were read before. */
+  again: (path: string, bytes: number) => void;
 }
 
 interface Beside {
@@ -37,7 +40,7 @@ interface Beside {
   stat: BigIntStats;
 }
 
-/** Oldest first within a directory. */
+/** Once everything that is known was found under its name. Oldest first within a directory. */
 export async function* recover(context: TailContext, options: RecoverOptions): AsyncIterable<Recovered> {
   const byDirectory = new Map<string, Generation[]>();
   const home = new Set<string>();
@@ -89,14 +92,42 @@ async function search(
   const byHead = left.some((g) => g.position >= TELLING) ? headsOf(beside) : new Map<bigint, Beside[]>();
   for (const g of left) {
     const withHead = g.position >= TELLING ? (byHead.get(g.head.digest) ?? []) : [];
-    const alike = withHead.filter(({ path }) => mayBeCopy(path, g.path, g.position));
+    const alike = withHead.filter((one) => g.position >= HEADER_BYTES || isLikelyCopy(one, g));
+    const unlike = withHead.filter((one) => !alike.includes(one));
     // Where there is little more than a header, the last copy is the most likely one.
     alike.sort((a, b) => Number(b.stat.ctimeNs - a.stat.ctimeNs));
     const file = (await firstThat(context, g, alike, options, taken)) ?? (await packed(context, g, beside, taken));
     if (file) found.push(file);
-    else if (options.last) gone(context, g);
+    else {
+      for (const { path } of unlike) if (holds(path, g)) options.again(path, g.position);
+      gone(context, g);
+    }
   }
   return found;
+}
+
+/**
+ * Where it holds little more than a header, as others do: it is named after a file that is still there and was
+ * truncated, and was made since that was last read.
+ */
+function isLikelyCopy({ path, stat }: Beside, g: Generation): boolean {
+  const original = lookUp(g.path);
+  if (original?.ino !== g.inode || bornApart(g.born, birthOf(original))) return false;
+  if (birthOf(stat) !== 0 && Number(stat.birthtimeMs) < g.seen * 1000 - NOTICED_MS) return false;
+  return mayBeCopy(path, g.path, g.position);
+}
+
+/** Whether it holds what was read, as far as bytes tell; null: it cannot be opened. */
+function holds(path: string, g: Generation): boolean | null {
+  try {
+    const opened = openRegular(path);
+    if (!opened) return false;
+    const same = recognise(opened.fd, opened.stat, [g]) !== undefined;
+    closeSync(opened.fd);
+    return same;
+  } catch {
+    return null;
+  }
 }
 
 /** What a file that was compressed meanwhile goes on in. */
@@ -135,12 +166,12 @@ async function firstThat(
       const opened = openRegular(path);
       if (!opened) continue;
       const other = g.inode !== stat.ino && isKnown(context, opened.fd, opened.stat, g.position);
-      if (other || !recognise(opened.fd, opened.stat.dev, Number(opened.stat.size), [g])) {
+      if (other || !recognise(opened.fd, opened.stat, [g])) {
         closeSync(opened.fd);
         continue;
       }
       taken.add(one);
-      if (g.inode !== stat.ino) context.positions.moveTo(g, { device: stat.dev, inode: stat.ino });
+      if (g.inode !== stat.ino) context.positions.moveTo(g, inodeOf(stat));
       return { file: resumed(context, opened.fd, opened.stat, g), fd: opened.fd, path };
     } catch (error) {
       log.warn(`cannot read on in ${path}: ${(error as Error).message}`);
@@ -172,26 +203,12 @@ function headsOf(beside: Beside[]): Map<bigint, Beside[]> {
   return byHead;
 }
 
-/** The key of the file if it is under its name, as far as a look from outside can tell: the scan opens it. */
-function atHome(g: Generation, { last, tracked }: RecoverOptions): string | null {
+/** The key of the file if it is under its name and could only not be opened. */
+function atHome(g: Generation, { tracked }: RecoverOptions): string | null {
   const stat = lookUp(g.path);
-  if (!stat?.isFile() || stat.ino !== g.inode) return null;
+  if (!stat?.isFile() || stat.ino !== g.inode || bornApart(g.born, birthOf(stat))) return null;
   const key = inodeKey(stat);
-  // It is there and was not taken: either it could not be opened, or it holds other bytes.
-  if (last) return tracked(key) ? null : key;
-  const size = Number(stat.size);
-  if (size < g.position) return null;
-  if (size === Math.max(g.size, g.position)) return key;
-  try {
-    const opened = openRegular(g.path);
-    if (!opened) return null;
-    const same = recognise(opened.fd, opened.stat.dev, size, [g]) !== undefined;
-    closeSync(opened.fd);
-    return same ? key : null;
-  } catch {
-    // It cannot be opened now: the scan says so.
-    return key;
-  }
+  return tracked(key) || holds(g.path, g) === false ? null : key;
 }
 
 /** Nothing is left of it: what was known to wait is lost. */

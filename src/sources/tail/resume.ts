@@ -1,19 +1,22 @@
 /** Which stored generation a file is: the one whose first bytes and whose bytes before the position it still has. */
-import { readSync } from 'node:fs';
-import { digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './identity.ts';
+import { type BigIntStats, readSync } from 'node:fs';
+import { birthOf, bornApart, digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './identity.ts';
 import type { Generation } from './journal.ts';
 
 const LF = 10;
 const LOOK_BACK = 64 * 1024;
+/** Other files of a program may begin with the same header: up to here bytes alone do not tell what a file is. */
+export const HEADER_BYTES = 4096;
 
 /** The candidate that the open file continues. The device only breaks ties: it may change when the machine boots. */
-export function recognise(fd: number, device: bigint, size: number, candidates: Generation[]): Generation | undefined {
-  const found = candidates.filter((g) => continues(fd, size, g));
-  return found.find((g) => g.device === device) ?? found[0];
+export function recognise(fd: number, stat: BigIntStats, candidates: Generation[]): Generation | undefined {
+  const found = candidates.filter((g) => continues(fd, stat, g));
+  return found.find((g) => g.device === stat.dev) ?? found[0];
 }
 
-function continues(fd: number, size: number, g: Generation): boolean {
-  if (size < g.position) return false;
+function continues(fd: number, stat: BigIntStats, g: Generation): boolean {
+  if (Number(stat.size) < g.position) return false;
+  if (g.inode === stat.ino && g.position < HEADER_BYTES && bornApart(g.born, birthOf(stat))) return false;
   if (!begins(fd, g.head)) return false;
   // Within a batch, where no marker is: at least a line ends there, in whatever encoding.
   if (g.position > g.markedAt && !readAt(fd, g.position - Math.min(4, g.position), 4).includes(LF)) return false;

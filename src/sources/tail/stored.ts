@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogInput } from './envelope.ts';
 import { newGeneration, openRegular } from './file.ts';
 import { Excludes, Glob } from './glob.ts';
-import { lookUp, siblings } from './identity.ts';
+import { inodeOf, lookUp, siblings } from './identity.ts';
 import { FORMAT, formatOf, type Generation, readJournal, UNIT } from './journal.ts';
 import { type Positions, STARTED } from './positions.ts';
 import { endsLine, headOf, lastLineStart, markerAt, recognise } from './resume.ts';
@@ -140,8 +140,8 @@ export function planMove(
     const marker = markerAt(fd, to);
     const steps = taken.map((input) => {
       const free = positions.free(input.name, stat.ino);
-      const known = isCompressed(path) ? free[0] : recognise(fd, stat.dev, size, free);
-      const generation = known ?? newGeneration(input.name, path, { device: stat.dev, inode: stat.ino }, to);
+      const known = isCompressed(path) ? free[0] : recognise(fd, stat, free);
+      const generation = known ?? newGeneration(input.name, path, inodeOf(stat), to);
       const from = known ? known.position : null;
       const change: Change = {
         input: input.name,
@@ -155,7 +155,7 @@ export function planMove(
         within,
       };
       const apply = () => {
-        generation.device = stat.dev;
+        Object.assign(generation, inodeOf(stat));
         generation.position = to;
         generation.marker = marker;
         generation.markedAt = to;

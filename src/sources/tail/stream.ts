@@ -12,7 +12,7 @@ import { fileCheckpoint } from './checkpoint.ts';
 import { logEnvelope, partitionKey } from './envelope.ts';
 import type { TailContext } from './file.ts';
 import { packs } from './glob.ts';
-import { digest, MARKER_BYTES, type Prefix } from './identity.ts';
+import { digest, MARKER_BYTES, NO_INODE, type Prefix } from './identity.ts';
 import type { Generation } from './journal.ts';
 
 /** So many of the last positions are known (two a batch), to tell how much of a file was copied before it was truncated. */
@@ -124,6 +124,8 @@ export class FileStream implements Stream {
   end(): void {
     this.#over = true;
     if (!this.#flying) this.#forget();
+    // What the inode holds from now on is another generation's, also where its bytes begin alike.
+    else this.#context.positions.moveTo(this.generation, NO_INODE);
   }
 
   /** Where compressed files are read, what it held may come again in one: then it has to be known. */
@@ -132,8 +134,7 @@ export class FileStream implements Stream {
     if (!packs(input.include)) positions.forget(this.generation);
     else {
       positions.sized(this.generation, this.generation.position);
-      // The next file that gets its inode is another one, whatever it holds.
-      positions.moveTo(this.generation, { device: 0n, inode: 0n });
+      positions.moveTo(this.generation, NO_INODE);
       positions.release(this.generation);
     }
   }

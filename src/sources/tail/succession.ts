@@ -27,6 +27,9 @@ export class Succession {
   readonly #holds: Holds;
   readonly #twins: Twins;
   readonly #seeking = new Set<Promise<void>>();
+  /** By path: so many bytes of it may have been read before, of a file that cannot be told to be the same. */
+  readonly #alike = new Map<string, number>();
+  #reread = 0;
   /** Old files of a name that were found under another one; its new file comes after them. */
   readonly #before = new Map<string, TrackedFile[]>();
 
@@ -39,21 +42,35 @@ export class Succession {
 
   /** Bytes that were read once more because it could not be told whether they had been read. */
   get reread_bytes(): number {
-    return this.#holds.reread_bytes;
+    return this.#holds.reread_bytes + this.#reread;
   }
 
-  /** Reads on in what was renamed or copied while the agent was down. `last`: what has a name was found. */
-  async recover(last: boolean): Promise<void> {
+  /** Reads on in what was renamed or copied while the agent was down; what is known and has its name was found. */
+  async recover(): Promise<void> {
     const { context, names, matches } = this.#o;
     const tracked = (key: string) => names.of(key) !== undefined;
-    for await (const found of recover(context, { names: matches, tracked, last })) {
-      const { path } = found.file.stream.generation;
-      this.#before.set(path, [...(this.#before.get(path) ?? []), found.file]);
+    const again = (path: string, bytes: number) => {
+      this.#alike.set(path, Math.max(bytes, this.#alike.get(path) ?? 0));
+    };
+    for await (const found of recover(context, { names: matches, tracked, again })) {
+      this.#comesBefore(found.file);
       this.#takeIn(found, found.path);
     }
-    if (!last) return;
+  }
+
+  /** Everything that has a name was found. */
+  started(): void {
     this.#before.clear();
+    this.#alike.clear();
     this.#twins.started = true;
+  }
+
+  /** At the start, under a name that is looked for: what is known has to be read before what has its name now. */
+  found(file: TrackedFile, path: string): void {
+    const { generation, persisted } = file.stream;
+    if (persisted && generation.path !== path) this.#comesBefore(file);
+    if (!persisted) this.#reread += this.#alike.get(path) ?? 0;
+    this.#alike.delete(path);
   }
 
   /** A new file may have to wait. `others`: of which it may be a copy; all of them, or those that were read before. */
@@ -135,6 +152,11 @@ export class Succession {
     if (found) this.#takeIn(found, found.path);
     else this.#holds.release(copy.file);
     return found?.path ?? copy.file.path ?? copy.file.stream.name;
+  }
+
+  #comesBefore(file: TrackedFile): void {
+    const { path } = file.stream.generation;
+    this.#before.set(path, [...(this.#before.get(path) ?? []), file]);
   }
 
   /** A file that was found elsewhere than under the name by which it is known. */

@@ -46,6 +46,8 @@ export interface TailOptions {
   account: Account;
   /** A file that was not written for so long is closed, milliseconds; default: five minutes. */
   close_after?: number;
+  /** So many files are opened at the start although they were read to their end; default: a thousand. */
+  open_at_start?: number;
 }
 
 export function tailSource(options: TailOptions): TailSource {
@@ -76,7 +78,7 @@ export class TailSource implements Source {
     this.#o = options;
     this.name = input.name;
     const ready = (file: TrackedFile) => this.#makeReady(file);
-    this.#tracker = new Tracker(context, ready);
+    this.#tracker = new Tracker(context, ready, options.open_at_start);
     this.#turn = this.#tracker.files.values();
     this.#unpacking = new Unpacking(context, this.#tracker, ready);
     this.#format = formatOf(input, kernel);

@@ -32,6 +32,8 @@ const STEP = 64;
 /** What was not written to for so long is not about to be truncated. */
 const REST_MS = 60_000;
 const YOUNG_MS = 10_000;
+/** So many files are opened at the start: what is written to one that is deleted in the next moment is read then. */
+const OPEN_AT_START = 1000;
 
 export class Tracker implements Finder {
   /** Paths that could not be opened; true: the path was there at the first start. */
@@ -42,6 +44,7 @@ export class Tracker implements Finder {
   readonly #lost = new Map<string, TrackedFile>();
   readonly #context: TailContext;
   readonly #ready: (file: TrackedFile) => void;
+  readonly #openAtStart: number;
   readonly #discovery: Discovery;
   readonly #poller = new Poller(this);
   readonly #names = new Names();
@@ -57,10 +60,13 @@ export class Tracker implements Finder {
   #first: boolean;
   /** True until everything was looked at for the first time. */
   #starting = true;
+  /** Paths of files that are not known, while what they hold may be. */
+  #unknown: Set<string> | null = null;
 
   /** `ready` is told of files that may have something to read. */
-  constructor(context: TailContext, ready: (file: TrackedFile) => void) {
+  constructor(context: TailContext, ready: (file: TrackedFile) => void, openAtStart = OPEN_AT_START) {
     const { input, positions } = context;
+    this.#openAtStart = openAtStart;
     this.#context = context;
     this.#ready = ready;
     this.#first = !positions.started(input.name);
@@ -99,13 +105,18 @@ export class Tracker implements Finder {
   /** Finds what is there, and reads on in what was renamed or copied while the agent was down. */
   async start(): Promise<void> {
     const { input, positions } = this.#context;
-    await this.#succession.recover(false);
+    if (positions.free(input.name).length > 0) this.#unknown = new Set();
     await this.#discovery.scan();
+    while (this.#looking) await this.#looking;
+    await this.#succession.recover();
+    const unknown = this.#unknown ?? [];
+    this.#unknown = null;
+    for (const path of unknown) this.lookAt(path);
     while (this.#looking) await this.#looking;
     this.#first = false;
     this.#starting = false;
     positions.setStarted(input.name);
-    await this.#succession.recover(true);
+    this.#succession.started();
     forgetOld(this.#context, false);
   }
 
@@ -240,7 +251,8 @@ export class Tracker implements Finder {
     if (file) this.#lostName(file);
     const alias = this.#names.aliased(path);
     if (alias?.key === inodeKey(stat)) {
-      this.#ready(alias);
+      if (alias.path === null && this.#discovery.names(path)) this.#rename(alias, path);
+      else this.#ready(alias);
       return;
     }
     this.#names.unalias(path);
@@ -309,7 +321,9 @@ export class Tracker implements Finder {
         return;
       }
     }
-    if (file.fd !== null || this.#findByInode(file, dirname(path))) this.#ready(file);
+    const now = file.fd === null ? this.#findByInode(file, dirname(path)) : null;
+    if (now !== null && this.#discovery.names(now)) this.#rename(file, now);
+    else if (file.fd !== null || (now !== null && this.#openAt(file, now))) this.#ready(file);
     else if (lookUp(dirname(path))) this.#letGo(file, dirname(path));
     else this.#letRest(file);
   }
@@ -333,20 +347,21 @@ export class Tracker implements Finder {
     this.#context.positions.release(generation);
   }
 
-  /** Opens a file that was renamed within its directory while it was closed. */
-  #findByInode(file: TrackedFile, dir: string): boolean {
-    for (const path of siblings(dir)) {
-      if (keyAt(path) !== file.key) continue;
-      file.path = path;
-      try {
-        if (descriptors.open(file)) this.#names.alias(path, file);
-      } catch (error) {
-        file.error = (error as Error).message;
-      }
-      file.path = null;
-      return file.fd !== null;
+  /** Where a file is that was renamed within its directory while it was closed. */
+  #findByInode(file: TrackedFile, dir: string): string | null {
+    return siblings(dir).find((path) => keyAt(path) === file.key) ?? null;
+  }
+
+  /** Opens a file under a name that is not looked for. */
+  #openAt(file: TrackedFile, path: string): boolean {
+    file.path = path;
+    try {
+      if (descriptors.open(file)) this.#names.alias(path, file);
+    } catch (error) {
+      file.error = (error as Error).message;
     }
-    return false;
+    file.path = null;
+    return file.fd !== null;
   }
 
   #skip(path: string, stat: BigIntStats): void {
@@ -373,15 +388,20 @@ export class Tracker implements Finder {
       log.warnOnce(`compressed ${name}`, `input ${name} does not read ${path} and the like: ${help}`);
       return;
     }
-    let admitted = this.#starting ? takeUp(this.#context, path, stat) : null;
+    const many = this.files.size >= this.#openAtStart;
+    let admitted = this.#starting && many ? takeUp(this.#context, path, stat) : null;
     try {
-      admitted ??= admit(this.#context, path, this.unreadable.get(path) ?? this.#first);
+      const existing = this.unreadable.get(path) ?? this.#first;
+      admitted ??= admit(this.#context, path, this.#unknown ? null : existing ? 'existing' : 'new');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.cannotRead(path, error as Error);
       return;
     }
     this.unreadable.delete(path);
-    if (!admitted) return;
+    if (!admitted) {
+      this.#unknown?.add(path);
+      return;
+    }
     const { file, fd } = admitted;
     const old = this.#lost.get(path);
     if (old) file.follow(old);
@@ -392,6 +412,7 @@ export class Tracker implements Finder {
     if (fd !== null) descriptors.keep(file, fd);
     this.unsure.add(file);
     file.fresh = !file.packed && !file.stream.persisted && !this.#first;
+    if (this.#starting) this.#succession.found(file, path);
     if (file.packed && !file.stream.persisted) this.#succession.holdPacked(file, path);
     if (file.packed || file.size !== file.position) this.#wake(file);
     if (link) this.#watchTarget(path, file);

@@ -14,7 +14,7 @@ import { dirname } from 'node:path';
 import { log } from '../../log.ts';
 import { TELLING } from './admit.ts';
 import { newGeneration, openRegular, type TailContext, type TrackedFile } from './file.ts';
-import { HEAD_BYTES, type Prefix, same, siblings } from './identity.ts';
+import { HEAD_BYTES, inodeOf, type Prefix, same, siblings } from './identity.ts';
 import { compression, type Format, Inflated } from './inflated.ts';
 import type { Generation } from './journal.ts';
 import type { Names } from './names.ts';
@@ -85,7 +85,7 @@ export async function packedWith(context: TailContext, g: Generation, paths: Ite
         closeSync(fd);
         continue;
       } else {
-        context.positions.moveTo(g, { device: stat.dev, inode: stat.ino });
+        context.positions.moveTo(g, inodeOf(stat));
         g.head = headOf(fd);
         log.info(`${g.path} was compressed meanwhile: reading on in ${path}`);
       }
@@ -118,7 +118,7 @@ export async function packedAfter(
     if (!opened) continue;
     const { fd, stat } = opened;
     if ((await compare(fd, format, known)) === 'more') {
-      const generation = newGeneration(context.input.name, path, { device: stat.dev, inode: stat.ino }, 0);
+      const generation = newGeneration(context.input.name, path, inodeOf(stat), 0);
       const file = packedFile(context, null, stat, format, generation, false);
       stream.generation.head = headOf(fd);
       file.takeOver(gone);

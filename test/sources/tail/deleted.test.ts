@@ -17,6 +17,7 @@ import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { Descriptors } from '../../../src/sources/tail/descriptors.ts';
 import { newGeneration, type TailContext, TrackedFile } from '../../../src/sources/tail/file.ts';
+import { NO_INODE } from '../../../src/sources/tail/identity.ts';
 import { Bench, until } from './collect.ts';
 
 const KB = 1000;
@@ -107,7 +108,7 @@ test('a file that was renamed or deleted is never closed for the limit of open f
     const path = bench.path(`${i}.log`);
     writeFileSync(path, `${i}\n`);
     const stat = statSync(path, { bigint: true });
-    return new TrackedFile(context, path, stat, newGeneration('test', path, { device: 0n, inode: 0n }, 0), false);
+    return new TrackedFile(context, path, stat, newGeneration('test', path, NO_INODE, 0), false);
   });
   t.after(() => {
     for (const file of files) descriptors.close(file);

@@ -1,4 +1,4 @@
-/** Files that were read to their end are not opened at the next start; what they hold is compared soon afterwards. */
+/** Of many files, those that were read to their end are not opened at the next start; they are compared soon afterwards. */
 import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -27,7 +27,7 @@ test('what was read to its end is not opened at the next start, and goes on wher
   assert.equal(openIn(bench.logs), 50);
   const ids = new Map(bench.output.lines.map(({ path, id }) => [path, id]));
   await bench.stop();
-  const output = await bench.start();
+  const output = await bench.start({}, true, { open_at_start: 0 });
   await until('they are found', () => bench.source.files_total === 50);
   assert.ok(openIn(bench.logs) <= 1, 'they are open');
   for (const path of paths) appendFileSync(path, 'second\n');
@@ -37,47 +37,52 @@ test('what was read to its end is not opened at the next start, and goes on wher
   }
 });
 
-test('a file of the same inode and size that holds something else is read from 0, also when only its beginning differs', async (t) => {
-  const bench = new Bench(t);
-  const long = (start: string) => `${start}\n${'the same line over and over\n'.repeat(20)}`;
-  writeFileSync(bench.path('short.log'), 'aaaa\n');
-  writeFileSync(bench.path('long.log'), long('aaaa'));
-  await (await bench.start()).count(22);
-  await bench.stop();
-  // Written in place: the inodes stay.
-  writeFileSync(bench.path('short.log'), 'bbbb\n');
-  writeFileSync(bench.path('long.log'), long('bbbb'));
-  const output = await bench.start();
-  await output.count(22);
-  assert.deepEqual(output.texts(bench.path('short.log')), ['bbbb']);
-  assert.equal(output.texts(bench.path('long.log'))[0], 'bbbb');
-});
+for (const [how, open_at_start] of [
+  ['opened', 1000],
+  ['not opened', 0],
+] as const) {
+  test(`a file of the same inode and size that holds something else is read from 0, also when only its beginning differs (${how})`, async (t) => {
+    const bench = new Bench(t);
+    const long = (start: string) => `${start}\n${'the same line over and over\n'.repeat(20)}`;
+    writeFileSync(bench.path('short.log'), 'aaaa\n');
+    writeFileSync(bench.path('long.log'), long('aaaa'));
+    await (await bench.start()).count(22);
+    await bench.stop();
+    // Written in place: the inodes stay.
+    writeFileSync(bench.path('short.log'), 'bbbb\n');
+    writeFileSync(bench.path('long.log'), long('bbbb'));
+    const output = await bench.start({}, true, { open_at_start });
+    await output.count(22);
+    assert.deepEqual(output.texts(bench.path('short.log')), ['bbbb']);
+    assert.equal(output.texts(bench.path('long.log'))[0], 'bbbb');
+  });
 
-test('the same, when it is written to before it was compared', async (t) => {
-  const bench = new Bench(t);
-  writeFileSync(bench.path('x.log'), 'aaaa\n');
-  await (await bench.start()).count(1);
-  await bench.stop();
-  writeFileSync(bench.path('x.log'), 'bbbb\n');
-  const output = await bench.start();
-  await until('it is found', () => bench.source.files_total === 1);
-  appendFileSync(bench.path('x.log'), 'cccc\n');
-  await output.count(2);
-  assert.deepEqual(output.texts(), ['bbbb', 'cccc']);
-});
+  test(`the same, when it is written to before it was compared (${how})`, async (t) => {
+    const bench = new Bench(t);
+    writeFileSync(bench.path('x.log'), 'aaaa\n');
+    await (await bench.start()).count(1);
+    await bench.stop();
+    writeFileSync(bench.path('x.log'), 'bbbb\n');
+    const output = await bench.start({}, true, { open_at_start });
+    await until('it is found', () => bench.source.files_total === 1);
+    appendFileSync(bench.path('x.log'), 'cccc\n');
+    await output.count(2);
+    assert.deepEqual(output.texts(), ['bbbb', 'cccc']);
+  });
 
-test('copied, truncated and grown to the size that it had, while the agent is down: the rest is read from the copy', async (t) => {
-  const bench = new Bench(t);
-  writeFileSync(bench.path('x.log'), `${'a'.repeat(299)}\n`);
-  await (await bench.start()).count(1);
-  await bench.stop();
-  appendFileSync(bench.path('x.log'), 'the rest\n');
-  copyFileSync(bench.path('x.log'), bench.path('x.log.1'));
-  writeFileSync(bench.path('x.log'), `${'b'.repeat(299)}\n`);
-  const output = await bench.start();
-  await output.count(2);
-  assert.deepEqual(output.texts().sort(), ['b'.repeat(299), 'the rest']);
-});
+  test(`copied, truncated and grown to the size that it had, while the agent is down: the rest is read from the copy (${how})`, async (t) => {
+    const bench = new Bench(t);
+    writeFileSync(bench.path('x.log'), `${'a'.repeat(299)}\n`);
+    await (await bench.start()).count(1);
+    await bench.stop();
+    appendFileSync(bench.path('x.log'), 'the rest\n');
+    copyFileSync(bench.path('x.log'), bench.path('x.log.1'));
+    writeFileSync(bench.path('x.log'), `${'b'.repeat(299)}\n`);
+    const output = await bench.start({}, true, { open_at_start });
+    await output.count(2);
+    assert.deepEqual(output.texts().sort(), ['b'.repeat(299), 'the rest']);
+  });
+}
 
 test('a quiet file is closed after a while, and opened again when it is written to', linux, async (t) => {
   const bench = new Bench(t);
