@@ -15,10 +15,12 @@ import { Accounts } from './core/account.ts';
 import type { Source } from './core/pipeline.ts';
 import { Pool } from './core/pool.ts';
 import { Router } from './core/router.ts';
-import { Delivery, restoreCommitted } from './delivery.ts';
+import { Delivery } from './delivery.ts';
+import { leaveExactlyOnce, openExactlyOnce, positionsTopic } from './exactly-once.ts';
 import { Identity } from './identity.ts';
 import { KafkaClient } from './kafka/client.ts';
-import { ExactlyOnce } from './kafka/exactly-once.ts';
+import type { ExactlyOnce } from './kafka/exactly-once.ts';
+import { ownInSnapshot, transactionsBefore } from './kafka/positions-snapshot.ts';
 import { POSITIONS_SETTINGS } from './kafka/positions-topic.ts';
 import { Windows } from './kafka/windows.ts';
 import { Kernel } from './kernel/kernel.ts';
@@ -41,8 +43,6 @@ export interface AgentOptions extends LocatedConfig {
 const KEEP_MS = 1000;
 /** Connections that are asked to close are not waited for longer than this after the drain. */
 const CLOSE_MS = 1000;
-/** A transaction holds at most this many bytes, compressed. */
-const TRANSACTION_BYTES = 8_000_000;
 /** An agent whose work another one has taken over waits for its local log only. */
 const SUPERSEDED_STOP_MS = 1000;
 /** How often the books are checked without being asked. */
@@ -117,11 +117,22 @@ export class Agent {
     this.#spool = await Spool.open(join(data_dir, 'spool'), config.spool, (input, records, bytes, reason) =>
       accounts.of(input).drop(reason, records, bytes),
     );
+    let left: Promise<void> | null = null;
     if (kafka.brokers.length > 0) {
       const topic_settings = { [positionsTopic(config)]: POSITIONS_SETTINGS };
       this.#client = new KafkaClient({ ...kafka, topic_settings });
-      if (kafka.delivery === 'exactly_once') await this.#openExactlyOnce(this.#client, pool, identity.agentId);
-    }
+      const parts = { config, pool, accounts, positions: this.#positions, spool: this.#spool, client: this.#client };
+      const open = () =>
+        openExactlyOnce({ ...parts, agentId: identity.agentId, superseded: (error) => this.#supersede(error) });
+      if (kafka.delivery === 'exactly_once') {
+        this.#exactlyOnce = await open();
+        this.#positions.onForget = ({ id }) => this.#exactlyOnce?.forget(fileKey(id));
+        pool.onPressure = () => this.#exactlyOnce?.hurry();
+      } else if (await transactionsBefore(data_dir)) {
+        left = leaveExactlyOnce(await open(), parts, this.#stop.signal);
+        left.catch(() => undefined); // stopped
+      }
+    } else if (await transactionsBefore(data_dir)) await ownInSnapshot(data_dir, { set: 'all' });
     const windows = await Windows.open(data_dir, accounts);
     this.#delivery = new Delivery({
       config,
@@ -132,6 +143,7 @@ export class Agent {
       windows,
       client: this.#client,
       exactlyOnce: this.#exactlyOnce,
+      left,
     });
     this.#router = new Router({
       pool,
@@ -185,34 +197,6 @@ export class Agent {
     }
   }
 
-  async #openExactlyOnce(client: KafkaClient, pool: Pool, agentId: string): Promise<void> {
-    const { config } = this.#o;
-    const parts = { positions: this.#positions, spool: this.#spool, accounts: this.#accounts };
-    const { bytes, blocks } = pool.holdable;
-    // Without compression a block holds a slot until it is settled, else only its compressed bytes.
-    const packed = config.kafka.compression === 'none';
-    this.#exactlyOnce = await ExactlyOnce.open(client, {
-      agentId,
-      dataDir: config.data_dir,
-      host: config.host,
-      topic: positionsTopic(config),
-      timeout: config.kafka.transaction_timeout,
-      room: packed
-        ? { bytes: TRANSACTION_BYTES, blocks }
-        : { bytes: Math.min(TRANSACTION_BYTES, bytes), blocks: Number.POSITIVE_INFINITY },
-      lost: parts.positions.lost,
-      restore: (committed) => restoreCommitted(committed, parts),
-      sync: async () => (await parts.positions.sync()) && (await parts.spool.syncStates()),
-      superseded: (error) => {
-        this.#isSuperseded = true;
-        this.#trouble('superseded', error.message);
-        this.#superseded.resolve(error);
-      },
-    });
-    parts.positions.onForget = ({ id }) => this.#exactlyOnce?.forget(fileKey(id));
-    pool.onPressure = () => this.#exactlyOnce?.hurry();
-  }
-
   async #run(): Promise<void> {
     const { telemetry, tags } = this.#o.config;
     if (telemetry.statsd !== undefined) {
@@ -236,6 +220,12 @@ export class Agent {
     this.#audit = setInterval(() => this.#checkBooks(), AUDIT_MS).unref();
     // Before there is anything to send, so that the status says whether Kafka is there. It gives up only when it stops.
     this.#client?.connect(this.#stop.signal).catch(() => undefined);
+  }
+
+  #supersede(error: Error): void {
+    this.#isSuperseded = true;
+    this.#trouble('superseded', error.message);
+    this.#superseded.resolve(error);
   }
 
   #start(name: string, source: Source): void {
@@ -297,8 +287,4 @@ export class Agent {
     ]);
     this.#lock.release();
   }
-}
-
-function positionsTopic({ kafka }: LocatedConfig['config']): string {
-  return `${kafka.topic_prefix}.positions`;
 }

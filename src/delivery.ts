@@ -24,15 +24,12 @@ import { compress } from './kafka/codecs.ts';
 import { DeadLetters } from './kafka/dead-letter.ts';
 import type { ExactlyOnce } from './kafka/exactly-once.ts';
 import { partitionFor } from './kafka/murmur2.ts';
-import type { Committed } from './kafka/positions-topic.ts';
 import { Sender, type SenderOptions } from './kafka/sender.ts';
 import { added, NOTHING_SENT, type SenderStatus } from './kafka/tally.ts';
 import type { SavedWindow } from './kafka/window-file.ts';
 import type { Windows } from './kafka/windows.ts';
 import type { Kernel } from './kernel/kernel.ts';
 import { log } from './log.ts';
-import { generationOf } from './sources/tail/checkpoint.ts';
-import type { Positions } from './sources/tail/positions.ts';
 import { type DrainOptions, drain, type SpoolIdentity } from './spool/drain.ts';
 import { SpoolOutlet } from './spool/outlet.ts';
 import type { Spool } from './spool/spool.ts';
@@ -51,6 +48,8 @@ export interface DeliveryParts {
   client: KafkaClient | null;
   /** Null: at least once is enough. */
   exactlyOnce: ExactlyOnce | null;
+  /** Resolves when it is known what transactions had committed before; null: there were none. */
+  left: Promise<void> | null;
 }
 
 /** What was sent to a topic and partition. */
@@ -96,7 +95,9 @@ export class Delivery {
 
   /** Resolves when it is known how far the files of this topic are committed. Rejects when the signal aborts. */
   async known(topic: string, signal: AbortSignal): Promise<void> {
-    await this.#p.exactlyOnce?.sender(topic).ready(signal);
+    const { exactlyOnce, left } = this.#p;
+    await exactlyOnce?.sender(topic).ready(signal);
+    if (left) await abortable(left, signal);
   }
 
   laneOf(stream: Stream): Lane | Promise<Lane> {
@@ -111,14 +112,14 @@ export class Delivery {
     return partition === undefined || count === 0 || partitionFor(stream.key, count) === partition;
   }
 
-  /** The partition of a key, once the topic is there. */
-  async #target(client: KafkaClient, topic: string, key: string): Promise<number> {
+  /** How many partitions the topic has, once it is there. */
+  #count(client: KafkaClient, topic: string): Promise<number> {
     this.#asked.add(topic);
-    return partitionFor(key, await client.partitions(topic, this.#stop.signal));
+    return client.partitions(topic, this.#stop.signal);
   }
 
   async #straight(client: KafkaClient, stream: Stream): Promise<Lane> {
-    const partition = await this.#target(client, stream.topic, stream.key);
+    const partition = partitionFor(stream.key, await this.#count(client, stream.topic));
     const name = `${stream.topic}/${partition}`;
     let lane = this.#lanes.get(name);
     if (!lane) {
@@ -216,17 +217,25 @@ export class Delivery {
     const backlog = Promise.withResolvers<void>();
     this.#backlogs.set(topic, backlog.promise);
     const { signal } = this.#stop;
+    const earlier = async (partition: number) => {
+      const found = this.#earlier.get(`${topic}/${partition}`);
+      if (found) await abortable(found.done, signal);
+    };
     const options: DrainOptions = {
       signal,
-      exactly: exactlyOnce !== null,
-      caughtUp: backlog.resolve,
-      sender: async (key: string, identity: SpoolIdentity) => {
-        const partition = await this.#target(client!, topic, key);
-        const earlier = this.#earlier.get(`${topic}/${partition}`);
-        if (earlier) await abortable(earlier.done, signal);
-        if (exactlyOnce) return exactlyOnce.sender(topic).outlet(partition);
+      target: async () => ({ partitions: await this.#count(client!, topic), cluster: client!.clusterId }),
+      partitions: () => client!.known(topic),
+      sender: async (partition: number, identity: SpoolIdentity) => {
+        await earlier(partition);
         return this.#sender(client!, { topic, partition, ...identity });
       },
+      exactly:
+        exactlyOnce &&
+        (async (partition) => {
+          await earlier(partition);
+          return exactlyOnce.sender(topic).outlet(partition);
+        }),
+      caughtUp: backlog.resolve,
       onForwarded: (weights, refused) => accounts.forward(weights, refused),
     };
     const draining = this.known(topic, signal).then(() => drain(partition, options));
@@ -301,23 +310,5 @@ export class Delivery {
     await Promise.allSettled([...this.#senders.map(({ sender }) => sender.stop()), this.#p.exactlyOnce?.stop()]);
     await Promise.all([...this.#direct.values()].map((sender) => this.#p.windows.keep(sender)));
     await Promise.allSettled(this.#drains);
-  }
-}
-
-/** What another process of this agent had committed, and data_dir does not have, counts from now on. */
-export async function restoreCommitted(
-  committed: Committed,
-  { positions, spool, accounts }: { positions: Positions; spool: Spool; accounts: Accounts },
-): Promise<void> {
-  const generations = [...committed].flatMap(([key, value]) => (value && generationOf(key, value)) ?? []);
-  positions.restore(generations);
-  await positions.written();
-  for (const partition of spool.partitions()) {
-    const value = committed.get(`spool/${partition.topic}`);
-    if (!value) continue;
-    await partition.forward(String(value.spool), Number(value.acknowledged), (passed) => {
-      // The other process has counted them as forwarded.
-      for (const [input, items] of passed) accounts.of(input).recovered -= items;
-    });
   }
 }

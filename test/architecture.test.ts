@@ -1,7 +1,7 @@
 /**
  * Who may import whom, read from the imports themselves.
  *
- *   main > cli > agent > status, telemetry > delivery, verify > sources/*, checks, transforms, kafka, spool, admin, identity, lock
+ *   main > cli > agent > status, telemetry > delivery, exactly-once, verify > sources/*, checks, transforms, kafka, spool, admin, identity, lock
  *        > aggregate, config > core, kernel > log, native, builtin > node:
  *
  * A part may import the parts of the rows below its own. What else it may is listed here, with the reason. Each npm
@@ -21,7 +21,7 @@ const ROWS = [
   ['cli'],
   ['agent'],
   ['status', 'telemetry'],
-  ['delivery', 'verify'],
+  ['delivery', 'exactly-once', 'verify'],
   [
     'sources/tail',
     'sources/statsd',
@@ -43,7 +43,8 @@ const ROWS = [
 const ALSO: { from: string; to: string; type?: boolean }[] = [
   { from: 'sources/host', to: 'checks' }, // the source that runs them
   { from: 'spool', to: 'kafka/record-batch.ts' }, // segments are Kafka's record batches,
-  { from: 'spool', to: 'kafka/codecs.ts' }, // compressed as on the wire
+  { from: 'spool', to: 'kafka/codecs.ts' }, // compressed as on the wire,
+  { from: 'spool', to: 'kafka/murmur2.ts' }, // and spread over a topic's partitions as Kafka's clients do
   { from: 'admin/status.ts', to: 'checks/runner.ts', type: true }, // the status shows a check's state as it is
   { from: 'kernel', to: 'core' }, // the kernel is the loops over core's tables,
   { from: 'core', to: 'kernel', type: true }, // and lanes are handed one

@@ -5,13 +5,15 @@
  * keeps positions in memory and would write its own over them. They say what will happen first, and do it when that is
  * confirmed: at a terminal they ask, elsewhere `--yes` is needed.
  */
-import { chownSync, existsSync, statSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { printable } from '../admin/render.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
+import { ownInSnapshot } from '../kafka/positions-snapshot.ts';
 import { type DataDirLock, lockDataDir } from '../lock.ts';
+import { fileKey } from '../sources/tail/checkpoint.ts';
 import type { Generation } from '../sources/tail/journal.ts';
 import { Positions } from '../sources/tail/positions.ts';
 import { type Change, Finder, type Found, planMove, readPositions, storedFor } from '../sources/tail/stored.ts';
@@ -179,9 +181,23 @@ async function changeLocked(
   if (made.ids.some(({ id, to }) => (stored.get(id) ?? null) !== to)) {
     throw new Error(`the change could not be stored in ${dir}: nothing has changed`);
   }
+  await overrule(dir, config, made, positions.lost);
   if (options.json) process.stdout.write(`${JSON.stringify(made.facts)}\n`);
   else process.stdout.write('done; the next start of the agent goes by it\n');
   return 0;
+}
+
+/** With transactions Kafka has positions too: it is noted that these count at the next start, and not Kafka's. */
+async function overrule(dir: string, { kafka }: Config, { ids }: Plan, reread: boolean): Promise<void> {
+  const keysOf = (changes: Plan['ids']) => changes.map(({ id }) => fileKey(id));
+  const set = keysOf(ids.filter(({ to }) => to !== null));
+  const forgotten = keysOf(ids.filter(({ to }) => to === null));
+  const noted = await ownInSnapshot(dir, { set, forgotten, reread }).catch((error: Error) => {
+    throw new Error(`the change is stored, and at the next start what Kafka says may count instead: ${error.message}`);
+  });
+  if (noted || kafka.delivery !== 'exactly_once') return;
+  const missing = join(dir, 'positions.topic');
+  process.stderr.write(`${printable(`${missing} is not there: if Kafka has positions of this agent, they count`)}\n`);
 }
 
 async function confirmed(yes: boolean): Promise<boolean> {
@@ -206,9 +222,8 @@ async function confirmed(yes: boolean): Promise<boolean> {
 function keepOwner(dir: string): void {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = statSync(dir);
-  for (const name of ['positions', 'positions.damaged', 'lock']) {
-    const path = join(dir, name);
-    if (existsSync(path)) chownSync(path, uid, gid);
+  for (const name of readdirSync(dir)) {
+    if (name === 'lock' || /^positions(\.|$)/.test(name)) chownSync(join(dir, name), uid, gid);
   }
 }
 

@@ -4,13 +4,15 @@
  *
  *   start   claim -> init of each topic -> read the positions topic from the snapshot's offset on -> restore -> ready
  *   run     commit -> settled, positions move in data_dir -> now and then: synced, then the snapshot's offset moves
+ *   leave   the first start without transactions: read the positions topic -> restore -> from now on data_dir counts
  *
  * The transactional id is `runnel-<agent id>-<topic>`: a topic that is stuck stalls no other.
  */
 import { randomBytes } from '../builtin.ts';
 import { log } from '../log.ts';
 import type { KafkaClient } from './client.ts';
-import { readSnapshot, writeSnapshot } from './positions-snapshot.ts';
+import { DeadLetters } from './dead-letter.ts';
+import { readSnapshot, type Snapshot, writeSnapshot } from './positions-snapshot.ts';
 import { type Committed, PositionsTopic, type PositionsTopicOptions, type Superseded } from './positions-topic.ts';
 import { TransactionalSender, type TransactionsStatus } from './transactional-sender.ts';
 
@@ -42,6 +44,7 @@ export class ExactlyOnce {
   readonly #client: KafkaClient;
   readonly #o: ExactlyOnceOptions;
   readonly #positions: PositionsTopic;
+  readonly #deadLetters: DeadLetters;
   readonly #senders = new Map<string, TransactionalSender>();
   /** Transactions whose positions may be written and are not settled: their offsets are not before these. */
   readonly #unsettled = new Map<TransactionalSender, bigint>();
@@ -50,13 +53,23 @@ export class ExactlyOnce {
   /** Everything before it that will be committed is. */
   #end = 0n;
   #stored: bigint | null = null;
-  #storing: Promise<void> = Promise.resolve();
+  #storing: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #superseded = false;
+  /** What data_dir knows better; null: that is settled. */
+  #own: Snapshot['own'] | null;
 
-  private constructor(client: KafkaClient, options: ExactlyOnceOptions, from: PositionsTopicOptions['from']) {
+  private constructor(
+    client: KafkaClient,
+    options: ExactlyOnceOptions,
+    from: PositionsTopicOptions['from'],
+    { own, forgotten }: Pick<Snapshot, 'own' | 'forgotten'>,
+  ) {
     this.#client = client;
     this.#o = options;
+    this.#own = own;
+    this.#deadLetters = new DeadLetters(options.dataDir);
+    for (const key of forgotten) this.#forgotten.add(key);
     this.#positions = new PositionsTopic(client, {
       topic: options.topic,
       agentId: options.agentId,
@@ -70,7 +83,9 @@ export class ExactlyOnce {
   static async open(client: KafkaClient, options: ExactlyOnceOptions): Promise<ExactlyOnce> {
     const snapshot = await readSnapshot(options.dataDir);
     const usable = snapshot !== null && !options.lost && snapshot.topic === options.topic;
-    return new ExactlyOnce(client, options, usable ? snapshot : null);
+    // What data_dir has lost it does not know better.
+    const better = snapshot !== null && !options.lost ? snapshot : { own: [], forgotten: [] };
+    return new ExactlyOnce(client, options, usable ? snapshot : null, better);
   }
 
   /** The topic's sender; it has begun to find out what was committed. */
@@ -83,6 +98,7 @@ export class ExactlyOnce {
         timeout: this.#o.timeout,
         positions: this.#positions,
         room: this.#o.room,
+        deadLetters: this.#deadLetters,
         restore: (committed) => this.#restore(committed),
         began: (sender) => this.#unsettled.set(sender, this.#end),
         ended: (sender, next) => {
@@ -135,19 +151,44 @@ export class ExactlyOnce {
     await Promise.all([...this.#senders.values()].map((sender) => sender.stop()));
   }
 
+  /**
+   * At a start without transactions: learns what the last process had committed with them, and notes that from now on
+   * data_dir knows better. Rejects when Kafka does not say it in time; that is reported and nothing to wait for.
+   */
+  async leave(signal: AbortSignal): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#client.attempt(async (signal) => {
+      await this.#positions.claim(signal);
+      await this.#positions.catchUp((committed) => this.#restore(committed), signal);
+    }, signal);
+    this.#own = 'all';
+    this.#stored = null;
+    if (!(await this.#store())) throw new Error('data_dir does not take it');
+  }
+
   /** Notes what data_dir reflects; `sync` must still work. */
   async close(): Promise<void> {
     await this.#store();
   }
 
   async #restore(committed: Committed): Promise<void> {
-    if (committed.size > 0) {
-      log.info(`${this.#o.topic}: ${committed.size} positions were committed that data_dir does not have; they count`);
+    const own = this.#own;
+    const better = (key: string) => own === 'all' || own?.includes(key) || this.#forgotten.has(key);
+    const theirs = new Map([...committed].filter(([key]) => !better(key)));
+    if (theirs.size > 0) {
+      log.info(`${this.#o.topic}: ${theirs.size} positions were committed that data_dir does not have; they count`);
     }
-    await this.#o.restore(committed);
-    const readTo = this.#positions.readTo;
+    await this.#o.restore(theirs);
+    if (own === null) return;
     // Only what was read at first: later there are transactions of our own in it.
-    if (this.#end === 0n && readTo !== null) this.#end = readTo;
+    if (this.#end === 0n) this.#end = this.#positions.readTo ?? 0n;
+    // So that a process without transactions sees that there were some, and after a kill none of them is taken for older
+    // than what data_dir knows better.
+    this.#own = null;
+    this.#stored = null;
+    if ((await this.#store()) || own.length === 0) return;
+    this.#own = own;
+    throw new Error(`${this.#o.topic}: nothing is sent before data_dir takes what counts there`);
   }
 
   #supersede(error: Superseded): void {
@@ -156,24 +197,30 @@ export class ExactlyOnce {
     this.#o.superseded(error);
   }
 
-  /** Writes the snapshot down, once what it says is true on the medium. */
-  #store(): Promise<void> {
-    this.#storing = this.#storing.then(async () => {
-      let offset = this.#end;
-      for (const begun of this.#unsettled.values()) if (begun < offset) offset = begun;
-      if (offset === 0n || offset === this.#stored || this.#superseded) return;
-      try {
-        if (!(await this.#o.sync())) return;
-        const partition = this.#positions.ownPartition;
-        if (partition === null) return;
-        const { dataDir, topic } = this.#o;
-        await writeSnapshot(dataDir, { cluster: this.#client.clusterId, topic, partition, offset });
-        this.#stored = offset;
-      } catch (error) {
-        const cost = 'a start reads more of the positions topic';
-        log.warnOnce('positions snapshot', `cannot store what data_dir reflects: ${(error as Error).message}: ${cost}`);
-      }
-    });
-    return this.#storing;
+  /** Writes the snapshot down, once what it says is true on the medium; false: that failed. */
+  #store(): Promise<boolean> {
+    const stored = this.#storing.then(() => this.#storeNow());
+    this.#storing = stored;
+    return stored;
+  }
+
+  async #storeNow(): Promise<boolean> {
+    let offset = this.#end;
+    for (const begun of this.#unsettled.values()) if (begun < offset) offset = begun;
+    if (offset === 0n || offset === this.#stored || this.#superseded) return true;
+    try {
+      const partition = this.#positions.ownPartition;
+      if (partition === null || !(await this.#o.sync())) return false;
+      const { dataDir, topic } = this.#o;
+      const { clusterId: cluster } = this.#client;
+      const better = { own: this.#own ?? [], forgotten: [...this.#forgotten] };
+      await writeSnapshot(dataDir, { cluster, topic, partition, offset, ...better });
+      this.#stored = offset;
+      return true;
+    } catch (error) {
+      const cost = 'a start reads more of the positions topic';
+      log.warnOnce('positions snapshot', `cannot store what data_dir reflects: ${(error as Error).message}: ${cost}`);
+      return false;
+    }
   }
 }

@@ -20,6 +20,8 @@ export interface Entry {
   readonly partition: number;
   readonly block: Block;
   packets: Packet[];
+  /** Records that were not taken, and never will be; they are in no packet. */
+  refused: number;
   readonly settled: Settled;
   /** Resolves the put that waits for room. */
   accept: (() => void) | null;

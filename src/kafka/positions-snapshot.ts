@@ -1,10 +1,15 @@
 /**
  * Which part of the positions topic data_dir reflects: `<data_dir>/positions.topic`, one line of JSON.
  *
- *   {"format":1,"cluster":"...","topic":"runnel.positions","partition":0,"offset":"4711"}
+ *   {"format":1,"cluster":"...","topic":"runnel.positions","partition":0,"offset":"4711"[,"own":...][,"forgotten":[...]]}
  *
  * Everything that was committed before the offset is in the journal of positions and in the local log's read positions,
  * synced, before this is written. So a start reads only what is newer.
+ *
+ * `own` is what data_dir knows better than the topic does behind the offset: the keys of positions that a person has set or
+ * forgotten, or "all" when the agent has run without transactions since. The next start with transactions goes by
+ * data_dir there, once: before it sends anything it writes another offset, without `own`. `forgotten` are those of the
+ * keys that are to be deleted in the topic.
  */
 import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,6 +22,8 @@ export interface Snapshot {
   topic: string;
   partition: number;
   offset: bigint;
+  own: 'all' | readonly string[];
+  forgotten: readonly string[];
 }
 
 const pathIn = (dataDir: string) => join(dataDir, 'positions.topic');
@@ -30,12 +37,12 @@ export async function readSnapshot(dataDir: string): Promise<Snapshot | null> {
   });
   if (text === null) return null;
   try {
-    const { format, cluster, topic, partition, offset } = JSON.parse(text);
+    const { format, cluster, topic, partition, offset, own = [], forgotten = [] } = JSON.parse(text);
     if (Number.isInteger(format) && format > FORMAT) {
       throw new Newer(`${path} has format ${format}, this version reads up to ${FORMAT}: run the newer version`);
     }
     const good = format === FORMAT && typeof topic === 'string' && Number.isInteger(partition) && /^\d+$/.test(offset);
-    if (good) return { cluster: cluster ?? null, topic, partition, offset: BigInt(offset) };
+    if (good) return { cluster: cluster ?? null, topic, partition, offset: BigInt(offset), own, forgotten };
   } catch (error) {
     if (error instanceof Newer) throw error;
     // No JSON: told below, with what is JSON and no snapshot.
@@ -49,13 +56,39 @@ export async function writeSnapshot(dataDir: string, snapshot: Snapshot): Promis
   const path = pathIn(dataDir);
   const file = await open(`${path}.new`, 'w', 0o640);
   try {
-    const text = JSON.stringify({ format: FORMAT, ...snapshot, offset: String(snapshot.offset) });
+    const { cluster, topic, partition, offset, own, forgotten } = snapshot;
+    const better = { ...(own.length > 0 && { own }), ...(forgotten.length > 0 && { forgotten }) };
+    const text = JSON.stringify({ format: FORMAT, cluster, topic, partition, offset: String(offset), ...better });
     await file.writeFile(`${text}\n`);
     await file.sync();
   } finally {
     await file.close();
   }
   await rename(`${path}.new`, path);
+}
+
+/** There were transactions, and since then the agent has not run without. */
+export async function transactionsBefore(dataDir: string): Promise<boolean> {
+  const snapshot = await readSnapshot(dataDir);
+  return snapshot !== null && snapshot.own !== 'all';
+}
+
+/**
+ * These positions were set or forgotten in data_dir, or all may have changed there. `reread`: it had lost some, so that the
+ * next start has to read all of the topic. False: there were no transactions, as far as data_dir knows.
+ */
+export async function ownInSnapshot(
+  dataDir: string,
+  better: { set: 'all' | readonly string[]; forgotten?: readonly string[]; reread?: boolean },
+): Promise<boolean> {
+  const snapshot = await readSnapshot(dataDir);
+  if (!snapshot) return false;
+  const { set, forgotten = [], reread = false } = better;
+  const all = set === 'all' || snapshot.own === 'all';
+  const own = all ? 'all' : [...new Set([...snapshot.own, ...set, ...forgotten])];
+  const gone = [...new Set([...snapshot.forgotten, ...forgotten])];
+  await writeSnapshot(dataDir, { ...snapshot, own, forgotten: gone, ...(reread && { offset: 0n }) });
+  return true;
 }
 
 class Newer extends Error {}

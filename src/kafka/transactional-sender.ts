@@ -23,15 +23,15 @@ import type { Block, Checkpoint, Outlet, Settled } from '../core/block.ts';
 import { log } from '../log.ts';
 import { abortable, Backoff } from './backoff.ts';
 import type { KafkaClient, Producer } from './client.ts';
+import type { DeadLetters } from './dead-letter.ts';
 import { actionFor, BrokerError } from './errors.ts';
-import { type Entry, Open, type Packet, Refused } from './open-transaction.ts';
+import { type Entry, Open, Refused } from './open-transaction.ts';
 import { type Committed, type PositionsTopic, Superseded } from './positions-topic.ts';
-import { HEADER_BYTES, sealHeader, writeHeader } from './record-batch.ts';
-import { split } from './split.ts';
 import type { SenderStatus } from './tally.ts';
-import { acceptableTime } from './timestamp.ts';
 import { Transactions } from './transaction.ts';
-import { sequenceAfter, WINDOW } from './window.ts';
+import { TransactionQueue } from './transaction-queue.ts';
+import { Repair } from './transaction-repair.ts';
+import { TransactionWriter } from './transaction-writer.ts';
 
 /** How long a transaction takes blocks, milliseconds; at most a quarter of its timeout. */
 const AGE = 1000;
@@ -39,8 +39,6 @@ const AGE = 1000;
 const FIRST_AGE = 100;
 /** The part of the transaction's timeout after which it is ended by us, before the coordinator does. */
 const LATE = 0.8;
-/** How long what was learned of a topic's limit and of the clocks is believed, milliseconds. */
-const BELIEF = 600_000;
 /** At a stop an open transaction is aborted, so that it hides nothing from consumers; it may take this long, milliseconds. */
 const ABORT_MS = 500;
 
@@ -52,6 +50,8 @@ export interface TransactionalSenderOptions {
   positions: PositionsTopic;
   /** What a transaction may hold at most: compressed bytes, and blocks. */
   room: { bytes: number; blocks: number };
+  /** Takes what the broker refuses for good. */
+  deadLetters: DeadLetters;
   /** Awaited before anything is sent: what other processes of this agent id had committed. */
   restore(committed: Committed): Promise<void>;
   /** A transaction's positions are about to be written, are settled, or never will be. */
@@ -84,13 +84,10 @@ export class TransactionalSender {
   readonly #ready = Promise.withResolvers<void>();
   #isReady = false;
   #running: Promise<void> | null = null;
-  /** In the order of the puts; the first `#taken` are in the open transaction. */
-  readonly #queue: Entry[] = [];
-  #taken = 0;
-  #queued = 0;
+  readonly #queue: TransactionQueue;
+  readonly #writer: TransactionWriter;
+  readonly #repair: Repair;
   #producer: Producer | null = null;
-  /** By topic and partition, of the current producer. */
-  readonly #sequences = new Map<string, number>();
   #open: Open | null = null;
   /** A commit was asked for, and its answer is not known: where the transaction's positions begin. */
   #ending: bigint | null = null;
@@ -102,23 +99,23 @@ export class TransactionalSender {
   #hurried = false;
   #waiting = 0;
   #finishing = false;
-  #limit: { bytes: number; until: number } | null = null;
-  #skew: { ms: number; until: number } | null = null;
   #wake: (() => void) | null = null;
-  #drained: (() => void)[] = [];
   #error: string | null = null;
   #lastAck: number | null = null;
   #retries = 0;
-  #throttled = 0;
   #commits = 0;
   #aborts = 0;
   #fenced = 0;
-  readonly #sent = new Map<number, { records: number; bytes: number; in_flight: number }>();
 
   constructor(client: KafkaClient, options: TransactionalSenderOptions) {
     this.#client = client;
     this.#o = options;
     this.#transactions = new Transactions(client, options);
+    this.#queue = new TransactionQueue(options.room.bytes);
+    const { topic, positions, deadLetters } = options;
+    this.#repair = new Repair(client, { topic, positionsTopic: positions.topic, deadLetters });
+    const skew = () => this.#repair.skew;
+    this.#writer = new TransactionWriter(client, { topic, positions, transactions: this.#transactions, skew });
     this.#backoff = new Backoff(options.longest_pause);
     this.#ready.promise.catch(() => undefined);
   }
@@ -161,7 +158,7 @@ export class TransactionalSender {
     this.#waiting++;
     this.#wake?.();
     try {
-      await abortable(new Promise<void>((resolve) => this.#drained.push(resolve)), signal);
+      await abortable(this.#queue.drained(), signal);
     } finally {
       this.#waiting--;
     }
@@ -194,9 +191,9 @@ export class TransactionalSender {
     const away = this.#transactions.problem ?? this.#error ?? (busy ? this.#client.error : null);
     const why = problem ? `${problem.problem}: ${problem.detail}` : away;
     const error = waiting && why ? `${why}; ${waiting}` : (why ?? waiting);
-    const sent = this.#sent.size > 0 ? this.#sent : new Map([[0, { records: 0, bytes: 0, in_flight: 0 }]]);
+    const sent = this.#queue.sent.size > 0 ? this.#queue.sent : new Map([[0, { records: 0, bytes: 0, in_flight: 0 }]]);
     // What is counted of the whole topic is told once.
-    let [retries, throttled_seconds] = [this.#retries, this.#throttled / 1000];
+    let [retries, throttled_seconds] = [this.#retries, this.#writer.throttled / 1000];
     for (const [partition, counts] of sent) {
       yield { partition, ...counts, retries, possible_duplicates: 0, lastAck: this.#lastAck, throttled_seconds, error };
       [retries, throttled_seconds] = [0, 0];
@@ -204,26 +201,10 @@ export class TransactionalSender {
   }
 
   #put(partition: number, block: Block, settled: Settled): Promise<void> {
-    const { codec, body, count, time } = block;
-    const entry: Entry = { partition, block, packets: [{ codec, body, count, time }], settled, accept: null };
-    this.#queue.push(entry);
-    this.#queued += body.length;
-    this.#counts(partition).in_flight += count;
+    const accepted = this.#queue.put(partition, block, settled);
     this.start();
     this.#wake?.();
-    if (this.#queued <= 2 * this.#o.room.bytes) return Promise.resolve();
-    return new Promise((resolve) => {
-      entry.accept = resolve;
-    });
-  }
-
-  #counts(partition: number) {
-    let counts = this.#sent.get(partition);
-    if (!counts) {
-      counts = { records: 0, bytes: 0, in_flight: 0 };
-      this.#sent.set(partition, counts);
-    }
-    return counts;
+    return accepted;
   }
 
   async #run(): Promise<void> {
@@ -231,13 +212,14 @@ export class TransactionalSender {
     while (!signal.aborted) {
       try {
         this.#producer ??= await this.#begin();
-        if (this.#queue.length === 0) {
+        const { first } = this.#queue;
+        if (!first) {
           this.#hurried = false;
           await this.#woken();
           continue;
         }
         // Before a transaction is open: it would run out while a leader is away.
-        await this.#client.leader(this.#o.topic, this.#queue[0]!.partition, signal);
+        await this.#client.leader(this.#o.topic, first.partition, signal);
         await this.#client.leader(this.#o.positions.topic, await this.#o.positions.partition(signal), signal);
         await this.#transact(this.#producer);
       } catch (error) {
@@ -259,7 +241,7 @@ export class TransactionalSender {
     await positions.claim(signal);
     const producer = await this.#transactions.init(signal);
     await positions.catchUp(this.#o.restore, signal);
-    this.#sequences.clear();
+    this.#writer.begin();
     if (this.#ending !== null) {
       const base = this.#ending;
       this.#ending = null;
@@ -303,12 +285,12 @@ export class TransactionalSender {
 
   /** Takes blocks and sends them until the transaction is full or old. */
   async #fill(open: Open): Promise<void> {
-    const { topic, room, timeout } = this.#o;
+    const { room, timeout } = this.#o;
     const until = open.began + Math.min(AGE, timeout / 4, FIRST_AGE * 2 ** Math.min(this.#commits, 10));
     const most = Math.min(room.blocks, this.#most);
     for (;;) {
       if (open.failure) throw open.failure;
-      const entry = this.#queue[this.#taken];
+      const entry = this.#queue.next;
       const left = until - performance.now();
       if (!entry) {
         if (left <= 0 || this.#hurried || this.#finishing || this.#waiting > 0) return;
@@ -317,101 +299,24 @@ export class TransactionalSender {
       }
       const bytes = entry.packets.reduce((sum, { body }) => sum + body.length, 0);
       if (open.blocks > 0 && (open.blocks >= most || open.bytes + bytes > room.bytes || left <= 0)) return;
-      this.#taken++;
+      this.#queue.taken++;
       open.blocks++;
       open.bytes += bytes;
-      await this.#splitTooLarge(entry);
-      for (const packet of entry.packets) await this.#send(open, topic, entry.partition, packet, entry);
+      await this.#repair.splitTooLarge(entry);
+      await this.#writer.sendBlock(open, entry);
     }
   }
 
   /** Sends what the blocks bring; resolves with where that lies when it and all blocks are acknowledged. */
-  async #writePositions(open: Open): Promise<{ base: bigint; next: bigint }> {
-    const { positions, topic } = this.#o;
-    const latest = new Map<string, Checkpoint>();
-    for (const { block } of this.#queue.slice(0, this.#taken)) {
-      for (const { stream, end } of block.marks) {
-        const checkpoint = stream.checkpoint?.(end);
-        if (checkpoint) latest.set(checkpoint.key, checkpoint);
-      }
-      if (block.checkpoint) latest.set(block.checkpoint.key, block.checkpoint);
-    }
-    for (const key of this.#o.forgotten) if (!latest.has(key)) latest.set(key, { key, value: null });
+  #writePositions(open: Open): Promise<{ base: bigint; next: bigint }> {
+    const { topic, forgotten } = this.#o;
+    const latest = checkpointsOf(this.#queue.takenEntries());
+    for (const key of forgotten) if (!latest.has(key)) latest.set(key, { key, value: null });
     this.#forgetting = [...latest.values()].filter(({ value }) => value === null).map(({ key }) => key);
     // Without any the transaction's fate could not be read.
     if (latest.size === this.#forgetting.length) latest.set(topic, { key: `topic/${topic}`, value: {} });
-    const partition = await positions.partition(open.signal);
     this.#o.began(this);
-    let base: bigint | null = null;
-    let next = 0n;
-    const answered = (offset: bigint, count: number) => {
-      if (base === null || offset < base) base = offset;
-      if (offset + BigInt(count) > next) next = offset + BigInt(count);
-    };
-    for (const { body, count } of positions.batches(latest.values())) {
-      const packet: Packet = { codec: 'none', body, count, time: Date.now() };
-      await this.#send(open, positions.topic, partition, packet, null, answered);
-    }
-    await open.acknowledged();
-    return { base: base!, next };
-  }
-
-  async #send(
-    open: Open,
-    topic: string,
-    partition: number,
-    packet: Packet,
-    entry: Entry | null,
-    answered?: (base: bigint, count: number) => void,
-  ): Promise<void> {
-    const key = `${topic}-${partition}`;
-    const { signal } = open;
-    let link = open.leaders.get(key);
-    if (!link || link.error || link.expiring) {
-      link = await this.#client.leader(topic, partition, signal);
-      open.leaders.set(key, link);
-    }
-    if (!open.partitions.has(key)) await this.#add(open, topic, partition, key);
-    while (open.flying(key) >= WINDOW && !open.failure) await open.change();
-    const full = link.writable();
-    if (full) await abortable(full, signal);
-    if (open.failure) throw open.failure;
-    const { body, count, codec } = packet;
-    const sequence = this.#sequences.get(key) ?? 0;
-    this.#sequences.set(key, sequenceAfter(sequence, count));
-    const time = packet.time + this.#skewNow();
-    const header = Buffer.allocUnsafe(HEADER_BYTES);
-    const recordsBytes = body.length;
-    const fields = { baseOffset: 0n, recordsBytes, count, codec, time, ...open.producer, sequence };
-    writeHeader(header, { ...fields, transactional: true });
-    sealHeader(header, body);
-    open.sent(key, link);
-    this.#client.produceOn(link, topic, partition, { header, body }, this.#transactions.id).then(
-      ({ errorCode, message, baseOffset, throttleTime }) => {
-        this.#throttled += throttleTime;
-        if (errorCode === 0) answered?.(baseOffset, count);
-        open.returned(key, link, errorCode === 0 ? null : new Refused(key, entry, packet, time, errorCode, message));
-      },
-      (error: Error) => {
-        this.#client.invalidate(topic);
-        open.returned(key, link, error);
-      },
-    );
-  }
-
-  /** The first partition opens the transaction, and brings that of the positions with it. */
-  async #add(open: Open, topic: string, partition: number, key: string): Promise<void> {
-    const { positions } = this.#o;
-    const added = [{ topic, partition }];
-    const keys = [key];
-    if (open.partitions.size === 0) {
-      const own = await positions.partition(open.signal);
-      added.push({ topic: positions.topic, partition: own });
-      keys.push(`${positions.topic}-${own}`);
-    }
-    // Asked for is as good as opened: the answer may get lost.
-    for (const key of keys) open.partitions.add(key);
-    await this.#transactions.add(open.producer, added, open.signal);
+    return this.#writer.sendPositions(open, latest.values());
   }
 
   /** The transaction is committed: what it held is safe. `next`: the offset behind its positions, where that is known. */
@@ -422,36 +327,19 @@ export class TransactionalSender {
     this.#error = null;
     this.#lastAck = Date.now();
     this.#backoff.reset();
-    const settled = this.#queue.splice(0, this.#taken);
-    this.#taken = 0;
-    if (this.#queue.length === 0) this.#hurried = false;
-    for (const { partition, block, packets } of settled) {
-      const counts = this.#counts(partition);
-      counts.records += block.count;
-      counts.in_flight -= block.count;
-      for (const { body } of packets) counts.bytes += HEADER_BYTES + body.length;
-      this.#queued -= block.body.length;
-    }
     for (const key of this.#forgetting.splice(0)) this.#o.forgotten.delete(key);
-    for (const { settled: done } of settled) done('there');
+    this.#queue.settle();
+    if (this.#queue.length === 0) this.#hurried = false;
     this.#o.ended(this, next);
-    let held = 0;
-    for (const entry of this.#queue) {
-      held += entry.block.body.length;
-      if (held > 2 * this.#o.room.bytes) break;
-      entry.accept?.();
-      entry.accept = null;
-    }
-    if (this.#queue.length === 0) for (const resolve of this.#drained.splice(0)) resolve();
   }
 
   /** Nothing of the transaction is there, nor ever will be: its blocks are first in the next one. */
   #aborted(): void {
     this.#open = null;
     this.#aborts++;
-    this.#retries += this.#taken;
-    this.#most = Math.max(1, Math.ceil(this.#taken / 2));
-    this.#taken = 0;
+    this.#retries += this.#queue.taken;
+    this.#most = Math.max(1, Math.ceil(this.#queue.taken / 2));
+    this.#queue.taken = 0;
     this.#o.ended(this, null);
   }
 
@@ -467,85 +355,13 @@ export class TransactionalSender {
       this.#client.invalidate(this.#o.topic);
     }
     if (this.#open && this.#ending === null) this.#aborted();
-    if (!(error instanceof Refused && (await this.#amend(error)))) await this.#pause();
+    const amended = error instanceof Refused && (await this.#repair.amend(error, this.#stop.signal));
+    if (!amended) await this.#pause();
   }
 
   #say(error: Error): void {
     this.#error = error.message;
     log.debug(`${this.#o.topic}: ${error.message}`);
-  }
-
-  /** Deals with what a batch was answered; true: the next attempt need not wait. */
-  async #amend(refused: Refused): Promise<boolean> {
-    const { topic } = this.#o;
-    const { code, entry, packet, sent, said, message: why } = refused;
-    switch (actionFor(code)) {
-      case 'split':
-        return entry !== null && (await this.#tooLarge(entry, packet, why));
-      case 'time':
-        return this.#retime(packet, sent, said, why);
-      case 'refused':
-      case 'invalid':
-        log.warnOnce(`refused ${topic}`, `${why}: Kafka does not take what ${topic} should get; its data waits`);
-        return false;
-      default:
-        this.#client.invalidate(topic);
-        this.#client.invalidate(this.#o.positions.topic);
-        return false;
-    }
-  }
-
-  async #tooLarge(entry: Entry, packet: Packet, why: string): Promise<boolean> {
-    const size = HEADER_BYTES + packet.body.length;
-    const { topic } = this.#o;
-    const known = await this.#client.maxMessageBytes(topic, this.#stop.signal).catch(() => null);
-    const bytes = known !== null && known < size ? known : Math.floor(size / 2);
-    log.warnOnce(`too large ${topic}`, `${why}: ${topic} takes batches of ${bytes} bytes, splitting what is larger`);
-    this.#limit = { bytes, until: Date.now() + BELIEF };
-    return await this.#split(entry, packet, bytes);
-  }
-
-  async #splitTooLarge(entry: Entry): Promise<void> {
-    if (!this.#limit) return;
-    const { bytes, until } = this.#limit;
-    if (Date.now() > until) {
-      this.#limit = null;
-      return;
-    }
-    // What cannot get smaller is sent, and refused by the broker, not by us.
-    for (const packet of [...entry.packets]) {
-      if (HEADER_BYTES + packet.body.length > bytes && packet.count > 1) await this.#split(entry, packet, bytes);
-    }
-  }
-
-  /** Replaces a packet by smaller ones with the same records. False: it cannot be. */
-  async #split(entry: Entry, packet: Packet, bytes: number): Promise<boolean> {
-    const { sections, cut } = await split(packet, bytes);
-    if (cut > 0) {
-      if (sections[0]!.body.length >= packet.body.length) return false;
-      const { topic } = this.#o;
-      log.warnOnce(`cut ${topic}`, `${topic}: a record is larger than the topic takes, and was cut`);
-    }
-    const parts = sections.map((section) => ({ ...section, time: packet.time }));
-    entry.packets.splice(entry.packets.indexOf(packet), 1, ...parts);
-    return true;
-  }
-
-  /** Our clock and the broker's differ by more than the topic allows: the broker's counts. */
-  #retime(packet: Packet, sent: number, said: string | null, why: string): boolean {
-    const now = Date.now();
-    const acceptable = acceptableTime(sent, said);
-    const time = acceptable ?? now;
-    log.warnOnce(`time ${this.#o.topic}`, `${why}: check the clocks; going on with the time that the broker takes`);
-    // A block that was made just now tells about the clock, one from the spool only about itself.
-    if (Math.abs(now - packet.time) < BELIEF) this.#skew = { ms: time - packet.time, until: now + BELIEF };
-    else packet.time = time - this.#skewNow();
-    return acceptable !== null && acceptable !== sent;
-  }
-
-  #skewNow(): number {
-    if (this.#skew && Date.now() > this.#skew.until) this.#skew = null;
-    return this.#skew?.ms ?? 0;
   }
 
   async #pause(): Promise<void> {
@@ -565,4 +381,17 @@ export class TransactionalSender {
       };
     });
   }
+}
+
+/** How far these blocks bring what they are from. */
+function checkpointsOf(entries: readonly Entry[]): Map<string, Checkpoint> {
+  const latest = new Map<string, Checkpoint>();
+  for (const { block } of entries) {
+    for (const { stream, end } of block.marks) {
+      const checkpoint = stream.checkpoint?.(end);
+      if (checkpoint) latest.set(checkpoint.key, checkpoint);
+    }
+    if (block.checkpoint) latest.set(block.checkpoint.key, block.checkpoint);
+  }
+  return latest;
 }

@@ -1,18 +1,21 @@
 /**
  * Sends what a spool partition holds, oldest first, and goes on as more is written. What is acknowledged is trimmed.
  *
- * While all blocks have one key (one Kafka partition) they go out under an identity that the spool remembers: sequence =
- * (spool offset - first offset) mod 2^31, so after kill -9 the broker knows again what it has. A gap in the offsets (a
- * segment that was dropped or damaged) would be a gap in the sequence, which no broker takes: a new identity begins
- * there. With several keys the numbers cannot follow the offsets: each key has a sender with an identity of its own.
+ * Each block goes to the partition of its key in Kafka, under a producer for that partition which the spool remembers
+ * together with the acknowledged position (producers.ts). So after kill -9 the same blocks go out under the same numbers,
+ * and the brokers know again what they have. Three things end that, and all producers begin anew, with nothing in flight:
  *
- * With transactions there are no numbers to follow: a block says itself how far it brings the partition, and that is
- * committed with it (kafka/positions-topic.ts).
+ *   - a gap in the offsets (a segment that was dropped or damaged): what was in it may have been sent
+ *   - more partitions: keys are spread in another way
+ *   - from now on transactions: a block says itself how far it brings the spool, and that is committed with it
+ *     (kafka/positions-topic.ts); what may be at a broker already is sent under its old numbers first
  */
 import type { Block, Outlet } from '../core/block.ts';
 import { decompress } from '../kafka/codecs.ts';
+import { partitionFor } from '../kafka/murmur2.ts';
 import { records } from '../kafka/record-batch.ts';
 import { log } from '../log.ts';
+import { WINDOW } from './handed.ts';
 import type { Entry, SpoolPartition } from './partition.ts';
 import type { Weights } from './sidecar.ts';
 
@@ -27,19 +30,27 @@ export interface SpoolIdentity {
   onIdentity: (producer: { producerId: bigint; epoch: number }, before: number) => Promise<void>;
 }
 
+/** The topic in Kafka. */
+export interface Target {
+  cluster: string | null;
+  partitions: number;
+}
+
 export interface DrainOptions {
   signal: AbortSignal;
-  /** Makes what carries blocks with this key to Kafka. */
-  sender(key: string, identity: SpoolIdentity): Outlet | Promise<Outlet>;
+  /** The topic in Kafka; waits until it is there. */
+  target(): Promise<Target>;
+  /** How many partitions it has, as far as is known now; 0: not at all. */
+  partitions(): number;
+  /** Makes what carries blocks to one of its partitions. */
+  sender(partition: number, identity: SpoolIdentity): Outlet | Promise<Outlet>;
+  /** With transactions: what carries them there then, each once. */
+  exactly?: ((partition: number) => Outlet | Promise<Outlet>) | null;
   /** Input items that Kafka has acknowledged, less so many that it refused for good. */
   onForwarded(weights: Weights, refused: number): void;
-  /** True: the blocks say how far they bring the partition, and who sends them sees to it that none goes twice. */
-  exactly?: boolean;
   /** Called once, when what was there at the start is acknowledged or gone. */
   caughtUp?(): void;
 }
-
-const SEQUENCES = 2 ** 31;
 
 /** Resolves when the signal has aborted; rejects when a sender fails for good. */
 export async function drain(partition: SpoolPartition, options: DrainOptions): Promise<void> {
@@ -61,18 +72,33 @@ async function announce(partition: SpoolPartition, { signal, caughtUp }: DrainOp
   }
 }
 
+/** What carries blocks to a partition, and how many records of its own the acknowledged position has passed. */
+interface Lane {
+  readonly partition: number;
+  readonly sender: Outlet;
+  passed: number;
+}
+
 class Drain {
   readonly #partition: SpoolPartition;
   readonly #o: DrainOptions;
-  /** By key. One sender: its numbers follow the offsets. */
-  readonly #senders = new Map<string, Outlet>();
-  #several = false;
+  /** By partition in Kafka. */
+  readonly #lanes = new Map<number, Lane>();
+  /** Over so many partitions the keys are spread now; 0: that is not known. */
+  #partitions: number;
+  /** False: under the spool's own producers. */
+  #exactly: boolean;
+  /** So many of the next blocks may be at a broker already, sent by an earlier process. */
+  #earlier: number;
   /** Blocks in flight, in the order of their offsets. */
-  #inFlight: { next: number; done: boolean }[] = [];
+  #inFlight: { entry: Entry; lane: Lane; done: boolean; refused: number }[] = [];
 
   constructor(partition: SpoolPartition, options: DrainOptions) {
     this.#partition = partition;
     this.#o = options;
+    this.#partitions = partition.producers.partitions;
+    this.#earlier = this.#partitions > 0 ? WINDOW : 0;
+    this.#exactly = Boolean(options.exactly) && this.#partitions === 0;
   }
 
   async run(): Promise<void> {
@@ -80,12 +106,15 @@ class Drain {
     let expected = this.#partition.acknowledged;
     for await (const entry of this.#partition.read(expected, { signal })) {
       const block = await this.#blockOf(entry);
-      if (entry.baseOffset !== expected || this.#partition.identityIsUnsafe) await this.#startOver();
-      const sender = this.#senders.get(block.key) ?? (await this.#newSender(block.key, entry.baseOffset));
-      if (!this.#o.exactly) await this.#partition.mayBeSent(signal);
+      const gap = entry.baseOffset !== expected;
+      if (gap || this.#partition.producersAreUnsafe || this.#outdated) await this.#startOver();
+      const target = await this.#targetOf(block.key);
+      const lane = this.#lanes.get(target) ?? (await this.#newLane(target));
+      if (!this.#exactly) await this.#partition.mayBeSent(signal);
       signal.throwIfAborted();
-      await unlessAborted(this.#put(sender, block, entry), signal);
+      await unlessAborted(this.#put(lane, block, entry), signal);
       expected = entry.nextOffset;
+      this.#earlier--;
     }
   }
 
@@ -97,50 +126,75 @@ class Drain {
     return { ...block, checkpoint: { key: `spool/${topic}`, value } };
   }
 
-  async #put(sender: Outlet, block: Block, entry: Entry): Promise<void> {
-    const item = { next: entry.nextOffset, done: false };
+  async #put(lane: Lane, block: Block, entry: Entry): Promise<void> {
+    const item = { entry, lane, done: false, refused: 0 };
     this.#inFlight.push(item);
-    await sender.put(block, (_, refused = 0) => {
+    await lane.sender.put(block, (_, refused = 0) => {
       item.done = true;
-      if (entry.note) this.#o.onForwarded(entry.note.weights, refused);
+      item.refused = refused;
       let passed = 0;
-      while (this.#inFlight[0]?.done) passed = this.#inFlight.shift()!.next;
+      while (this.#inFlight[0]?.done) {
+        const { entry, lane, refused } = this.#inFlight.shift()!;
+        // Not before: until the position moves past it, it counts as waiting.
+        if (entry.note) this.#o.onForwarded(entry.note.weights, refused);
+        lane.passed += entry.count;
+        this.#partition.producers.pass(lane.partition, entry.count);
+        passed = entry.nextOffset;
+      }
       if (passed > 0) void this.#partition.acknowledge(passed);
     });
   }
 
-  async #newSender(key: string, offset: number): Promise<Outlet> {
-    if (this.#senders.size > 0 && !this.#several) {
-      await this.#startOver();
-      this.#several = true;
-    }
-    const sender = await this.#o.sender(key, this.#several ? this.#forgotten() : this.#remembered(offset));
-    this.#senders.set(key, sender);
-    return sender;
+  /** What an earlier process may have sent is behind us, and what comes next is to go another way. */
+  get #outdated(): boolean {
+    if (this.#earlier > 0) return false;
+    const now = this.#o.partitions();
+    return (
+      (Boolean(this.#o.exactly) && !this.#exactly) || (now > 0 && this.#partitions > 0 && now !== this.#partitions)
+    );
   }
 
   /** Waits for what is in flight; what comes next has no numbers in common with it. */
   async #startOver(): Promise<void> {
-    for (const sender of this.#senders.values()) await sender.drained(this.#o.signal);
-    this.#senders.clear();
-    await this.#partition.setIdentity(null);
+    for (const { sender } of this.#lanes.values()) await sender.drained(this.#o.signal);
+    this.#lanes.clear();
+    this.#partitions = 0;
+    this.#earlier = 0;
+    this.#exactly = Boolean(this.#o.exactly);
+    await this.#partition.forgetProducers();
   }
 
-  /** For a sender whose first record is the one at `offset`. */
-  #remembered(offset: number): SpoolIdentity {
-    const known = this.#partition.identity;
-    // An identity can begin inside a block that was split; such a block cannot go out whole under it again.
-    const good = known && known.firstOffset <= offset ? known : null;
-    const sequence = good ? (offset - good.firstOffset) % SEQUENCES : 0;
+  async #targetOf(key: string): Promise<number> {
+    if (this.#lanes.size === 0) {
+      const { cluster, partitions } = await this.#o.target();
+      // Another cluster than the producers are from, or another topic of this name.
+      if (this.#partitions > 0 && !this.#partition.producers.holdIn(cluster, partitions)) await this.#startOver();
+      if (this.#partitions === 0) {
+        this.#partitions = partitions;
+        if (!this.#exactly) await this.#partition.beginProducers(cluster, partitions);
+      }
+    }
+    return partitionFor(key, this.#partitions);
+  }
+
+  async #newLane(partition: number): Promise<Lane> {
+    const sender = this.#exactly
+      ? await this.#o.exactly!(partition)
+      : await this.#o.sender(partition, this.#identityFor(partition));
+    const lane = { partition, sender, passed: 0 };
+    this.#lanes.set(partition, lane);
+    return lane;
+  }
+
+  #identityFor(partition: number): SpoolIdentity {
+    const known = this.#partition.producers.get(partition);
     return {
-      ...(good && { identity: { producerId: good.producerId, epoch: good.epoch, sequence } }),
-      onIdentity: ({ producerId, epoch }, before) =>
-        this.#partition.setIdentity(producerId < 0n ? null : { producerId, epoch, firstOffset: offset + before }),
+      ...(known && { identity: { ...known } }),
+      onIdentity: ({ producerId, epoch }, before) => {
+        const sequence = (this.#lanes.get(partition)?.passed ?? 0) - before;
+        return this.#partition.setProducer(partition, producerId < 0n ? null : { producerId, epoch, sequence });
+      },
     };
-  }
-
-  #forgotten(): SpoolIdentity {
-    return { onIdentity: () => Promise.resolve() };
   }
 }
 

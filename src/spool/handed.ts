@@ -5,7 +5,8 @@
 import type { Entry, Segment } from './segment.ts';
 import type { Waiting } from './waiting.ts';
 
-const WINDOW = 5;
+/** Batches of a producer that a broker remembers. */
+export const WINDOW = 5;
 
 interface Item {
   entry: Pick<Entry, 'nextOffset' | 'count' | 'bytes' | 'time' | 'note'>;

@@ -19,9 +19,9 @@ import { Bell } from './bell.ts';
 import { type Found, find, nothing } from './find.ts';
 import { HandedOut } from './handed.ts';
 import { type OnDrop, reportLoss, reportLost } from './loss.ts';
+import type { Producer, Producers } from './producers.ts';
 import { Progress } from './progress.ts';
 import { quarantine } from './quarantine.ts';
-import type { Identity } from './read-state.ts';
 import { type Damage, type Entry, type Segment, SegmentReader } from './segment.ts';
 import { type BlockNote, readNotes, type Weights } from './sidecar.ts';
 import type { Waiting } from './waiting.ts';
@@ -141,10 +141,11 @@ export class SpoolPartition {
       if (note.offset < this.acknowledged || note.offset >= offset) continue;
       this.#waiting.subtract(note.records, note.bytes, note.weights);
     }
+    const forgotten = this.forgetProducers();
     const moved = this.#moveTo(offset);
     const left = this.#waiting.weights;
     passed(new Map([...before].map(([input, items]) => [input, items - (left.get(input) ?? 0)])));
-    await moved;
+    await Promise.all([forgotten, moved]);
   }
 
   /** Brings the read position to the medium; false: that failed. */
@@ -152,8 +153,8 @@ export class SpoolPartition {
     return this.nextOffset === 0 ? Promise.resolve(true) : this.#progress.toMedium();
   }
 
-  get identity(): Identity | null {
-    return this.#progress.identity;
+  get producers(): Producers {
+    return this.#progress.producers;
   }
 
   /** Bytes of its segments. */
@@ -161,20 +162,29 @@ export class SpoolPartition {
     return this.#segments.reduce((sum, segment) => sum + segment.size, 0);
   }
 
-  /**
-   * Writes an identity down before a block is sent under it. Where the disk does not take it, a kill brings the one back
-   * that was written last: what was sent since may then come twice, and nothing is lost.
-   */
-  setIdentity(identity: Identity | null): Promise<void> {
-    return this.#progress.setIdentity(identity);
+  /** What is sent from here on has no numbers in common with what was: nothing of that may be in flight. */
+  forgetProducers(): Promise<void> {
+    return this.#progress.beginProducers(null, 0);
+  }
+
+  beginProducers(cluster: string | null, partitions: number): Promise<void> {
+    return this.#progress.beginProducers(cluster, partitions);
   }
 
   /**
-   * True: a kill would give offsets again that went out under the identity which it would bring back, and the broker
-   * would take other records for repetitions. Nothing may be sent under that identity any more.
+   * Writes a producer down before a block is sent under it. Where the disk does not take it, a kill brings the one back
+   * that was written last: what was sent since may then come twice, and nothing is lost.
    */
-  get identityIsUnsafe(): boolean {
-    return this.#progress.identityIsUnsafe;
+  setProducer(partition: number, producer: Producer | null): Promise<void> {
+    return this.#progress.setProducer(partition, producer);
+  }
+
+  /**
+   * True: a kill would give offsets again that went out under producers which it would bring back, and the broker would
+   * take other records for repetitions. Nothing may be sent under them any more.
+   */
+  get producersAreUnsafe(): boolean {
+    return this.#progress.producersAreUnsafe;
   }
 
   /** Why the disk does not take what is appended; null when it does. */
@@ -330,7 +340,7 @@ export class SpoolPartition {
 
   /**
    * The block that the disk does not take. Its offset must not be given again, so that is written down first; where the
-   * disk does not take that either, whoever sends it looks at `identityIsUnsafe`.
+   * disk does not take that either, whoever sends it looks at `producersAreUnsafe`.
    */
   async #fromMemory(): Promise<Entry | null> {
     const held = this.#appender.takeHeld();

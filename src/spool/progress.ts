@@ -1,10 +1,11 @@
 /**
- * How far a partition is acknowledged and under which identity it is sent, brought to the disk as it changes. A disk that
+ * How far a partition is acknowledged and under which producers it is sent, brought to the disk as it changes. A disk that
  * does not take it is said and tried again every second; nobody waits for it meanwhile.
  */
 import { randomBytes } from '../builtin.ts';
 import { log } from '../log.ts';
-import type { Identity, ReadState } from './read-state.ts';
+import { type Producer, Producers } from './producers.ts';
+import type { ReadState } from './read-state.ts';
 
 const RETRY_MS = 1000;
 
@@ -35,14 +36,14 @@ export class Progress {
     return this.#state.persisted;
   }
 
-  get identity(): Identity | null {
-    return this.#state.identity;
+  get producers(): Producers {
+    return this.#state.producers;
   }
 
-  /** See `SpoolPartition.identityIsUnsafe`. */
-  get identityIsUnsafe(): boolean {
-    const { floor, persistedFloor, identity, persistedIdentity } = this.#state;
-    return floor > persistedFloor && identity !== null && identity === persistedIdentity;
+  /** See `SpoolPartition.producersAreUnsafe`. */
+  get producersAreUnsafe(): boolean {
+    const { floor, persistedFloor, producers, persistedProducers } = this.#state;
+    return floor > persistedFloor && !producers.ids().isDisjointFrom(persistedProducers);
   }
 
   /** See `SpoolPartition.id`; null: there is none yet. */
@@ -69,8 +70,14 @@ export class Progress {
     return this.#state.reserve();
   }
 
-  async setIdentity(identity: Identity | null): Promise<void> {
-    this.#state.identity = identity;
+  /** From here on blocks go out under other producers, in this cluster, over so many partitions. */
+  async beginProducers(cluster: string | null, partitions: number): Promise<void> {
+    this.#state.producers = partitions > 0 ? Producers.in(cluster, partitions) : Producers.none();
+    await this.#persist();
+  }
+
+  async setProducer(partition: number, producer: Producer | null): Promise<void> {
+    this.#state.producers.set(partition, producer);
     await this.#persist();
   }
 

@@ -1,48 +1,49 @@
 /**
- * What a spool partition remembers over a restart: how far it is acknowledged, and under which producer id its blocks
- * go out. Two slots of 64 bytes, 512 apart, written in turn, so that one of them is always whole:
+ * What a spool partition remembers over a restart: how far it is acknowledged, and under which producers its blocks go
+ * out. Two slots of 64 bytes, 512 apart, written in turn, so that one of them is always whole:
  *
  *    0  "RNLS"
  *    4  crc            u32    CRC32 of everything from 8 on
  *    8  counter        u64    the slot with the higher one counts
  *   16  acknowledged   i64    everything before this offset is safe elsewhere
  *   24  floor          i64    no block ever gets an offset below this one again
- *   32  firstOffset    i64    the block that had sequence 0; -1: no identity
- *   40  producerId     i64
- *   48  epoch          i16
+ *   32                 i64    -1
+ *   40  table bytes    u32    0: no producers
+ *   44  table crc      u32
+ *   48                 i16    -1
  *   50  closed         u16    1: the spool was synced and closed
  *   52  boot           u32    which boot of the machine wrote this
  *   56  id             u64    random, of the offsets as they are given here; 0: nobody asked for one yet
  *
- * The sequence of a block is (its offset - firstOffset) mod 2^31, so after kill -9 the same blocks go out under the same
- * numbers. After a power cut offsets may be given a second time (what was not synced is gone), and a broker would take
- * new blocks for old ones: an identity of another boot holds only if the spool was closed.
+ * Each slot has its table of producers (see producers.ts) in the same file, from 1,024 on and 65,536 apart. It is written
+ * before the slot that names it.
+ *
+ * After kill -9 the same blocks go out under the same numbers. After a power cut offsets may be given a second time (what
+ * was not synced is gone), and a broker would take new blocks for old ones: producers of another boot hold only if the
+ * spool was closed.
  */
 import { readFileSync } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-
-export interface Identity {
-  producerId: bigint;
-  epoch: number;
-  /** The offset of the block whose sequence is 0. */
-  firstOffset: number;
-}
+import { Producers } from './producers.ts';
 
 const SLOT_BYTES = 64;
 const SLOT_DISTANCE = 512;
+const TABLE_AT = 1024;
+const TABLE_DISTANCE = 65_536;
 const MAGIC = Buffer.from('RNLS');
 
 export class ReadState {
   acknowledged = 0;
   floor = 0;
-  identity: Identity | null = null;
+  producers = Producers.none();
   closed = false;
   id = 0n;
   /** What is on disk. */
   persisted = 0;
   persistedFloor = 0;
-  persistedIdentity: Identity | null = null;
+  /** Ids of the producers that a kill would bring back. */
+  persistedProducers: ReadonlySet<bigint> = new Set();
   readonly #path: string;
   #file: FileHandle | null = null;
   #counter = 0n;
@@ -64,8 +65,8 @@ export class ReadState {
     state.floor = latest.floor;
     state.persistedFloor = latest.floor;
     state.id = latest.id;
-    if (latest.closed || latest.boot === thisBoot()) state.identity = latest.identity;
-    state.persistedIdentity = state.identity;
+    if (latest.closed || latest.boot === thisBoot()) state.producers = latest.producers;
+    state.persistedProducers = state.producers.ids();
     // From here on the spool is not closed: without this, a power cut before the next write would look like a close.
     if (latest.closed) await state.write(true);
     return state;
@@ -103,25 +104,31 @@ export class ReadState {
 
   async #put(sync: boolean): Promise<void> {
     const counter = this.#counter + 1n;
-    const { acknowledged, floor, identity } = this;
     this.#file ??= await openOrCreate(this.#path);
-    await this.#file.write(this.#slot(counter), 0, SLOT_BYTES, counter % 2n === 0n ? 0 : SLOT_DISTANCE);
+    const { acknowledged, floor } = this;
+    const producers = this.producers.ids();
+    const table = this.producers.encode(TABLE_DISTANCE);
+    const slot = this.#slot(counter, table);
+    const which = Number(counter % 2n);
+    if (table.length > 0) await this.#file.write(table, 0, table.length, TABLE_AT + which * TABLE_DISTANCE);
+    await this.#file.write(slot, 0, SLOT_BYTES, which * SLOT_DISTANCE);
     if (sync) await this.#file.datasync();
     this.#counter = counter;
     this.persisted = acknowledged;
     this.persistedFloor = floor;
-    this.persistedIdentity = identity;
+    this.persistedProducers = producers;
   }
 
-  #slot(counter: bigint): Buffer {
+  #slot(counter: bigint, table: Buffer): Buffer {
     const slot = Buffer.alloc(SLOT_BYTES);
     MAGIC.copy(slot);
     slot.writeBigUInt64BE(counter, 8);
     slot.writeBigInt64BE(BigInt(this.acknowledged), 16);
     slot.writeBigInt64BE(BigInt(this.floor), 24);
-    slot.writeBigInt64BE(BigInt(this.identity?.firstOffset ?? -1), 32);
-    slot.writeBigInt64BE(this.identity?.producerId ?? -1n, 40);
-    slot.writeInt16BE(this.identity?.epoch ?? -1, 48);
+    slot.writeBigInt64BE(-1n, 32);
+    slot.writeUInt32BE(table.length, 40);
+    slot.writeUInt32BE(crc32(table), 44);
+    slot.writeInt16BE(-1, 48);
     slot.writeUInt16BE(this.closed ? 1 : 0, 50);
     slot.writeUInt32BE(thisBoot(), 52);
     slot.writeBigUInt64BE(this.id, 56);
@@ -160,14 +167,14 @@ function readSlot(bytes: Buffer, at: number) {
   if (bytes.length < at + SLOT_BYTES) return null;
   const slot = bytes.subarray(at, at + SLOT_BYTES);
   if (!slot.subarray(0, 4).equals(MAGIC) || crc32(slot.subarray(8)) !== slot.readUInt32BE(4)) return null;
-  const firstOffset = Number(slot.readBigInt64BE(32));
-  const identity: Identity | null =
-    firstOffset < 0 ? null : { firstOffset, producerId: slot.readBigInt64BE(40), epoch: slot.readInt16BE(48) };
+  const tableAt = TABLE_AT + (at / SLOT_DISTANCE) * TABLE_DISTANCE;
+  const table = bytes.subarray(tableAt, tableAt + slot.readUInt32BE(40));
+  const hasTable = table.length > 0 && crc32(table) === slot.readUInt32BE(44);
   return {
     counter: slot.readBigUInt64BE(8),
     acknowledged: Number(slot.readBigInt64BE(16)),
     floor: Number(slot.readBigInt64BE(24)),
-    identity,
+    producers: hasTable ? Producers.decode(table) : Producers.none(),
     closed: slot.readUInt16BE(50) === 1,
     boot: slot.readUInt32BE(52),
     id: slot.readBigUInt64BE(56),

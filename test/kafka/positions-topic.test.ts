@@ -43,8 +43,11 @@ test('the snapshot comes back as it was written; damaged it is none, newer it is
   const dir = await directory(t);
   assert.equal(await readSnapshot(dir), null);
   const snapshot = { cluster: 'c', topic: 'runnel.positions', partition: 2, offset: 2n ** 60n };
-  await writeSnapshot(dir, snapshot);
-  assert.deepEqual(await readSnapshot(dir), snapshot);
+  for (const better of [{}, { own: ['file/1'] }, { own: 'all' as const, forgotten: ['file/2'] }]) {
+    const whole = { ...snapshot, own: [], forgotten: [], ...better };
+    await writeSnapshot(dir, whole);
+    assert.deepEqual(await readSnapshot(dir), whole);
+  }
   const path = join(dir, 'positions.topic');
   const text = await readFile(path, 'utf8');
   for (const bad of ['', 'x', '{}', text.slice(0, 20), text.replace('"partition":2', '"partition":"2"')]) {

@@ -2,19 +2,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Block, Outlet } from '../../src/core/block.ts';
-import { drain, type SpoolIdentity } from '../../src/spool/drain.ts';
+import { partitionFor } from '../../src/kafka/murmur2.ts';
+import { type DrainOptions, drain, type SpoolIdentity } from '../../src/spool/drain.ts';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
 import { block, directory, openSpool, streamOf, TOPIC, valuesOf } from './blocks.ts';
 
 class Held implements Outlet {
-  readonly key: string;
+  readonly partition: number;
   readonly numbers: SpoolIdentity;
   readonly blocks: { block: Block; settled: () => void }[] = [];
   #settledTo = 0;
   #wakers: (() => void)[] = [];
 
-  constructor(key: string, numbers: SpoolIdentity) {
-    this.key = key;
+  constructor(partition: number, numbers: SpoolIdentity) {
+    this.partition = partition;
     this.numbers = numbers;
   }
 
@@ -48,7 +49,8 @@ class Held implements Outlet {
   }
 }
 
-function draining(partition: SpoolPartition) {
+function draining(partition: SpoolPartition, options: Partial<DrainOptions> & { count?: number } = {}) {
+  const { count = 1, ...more } = options;
   const controller = new AbortController();
   const senders: Held[] = [];
   const made: (() => void)[] = [];
@@ -57,8 +59,10 @@ function draining(partition: SpoolPartition) {
   const done = drain(partition, {
     signal: controller.signal,
     caughtUp: caughtUp.resolve,
-    sender: (key, numbers) => {
-      const sender = new Held(key, numbers);
+    target: () => Promise.resolve({ cluster: 'here', partitions: count }),
+    partitions: () => count,
+    sender: (partition, numbers) => {
+      const sender = new Held(partition, numbers);
       senders.push(sender);
       for (const wake of made.splice(0)) wake();
       return sender;
@@ -66,6 +70,7 @@ function draining(partition: SpoolPartition) {
     onForwarded: (weights) => {
       for (const [input, items] of weights) forwarded.set(input, (forwarded.get(input) ?? 0) + items);
     },
+    ...more,
   });
   const sender = async (index: number) => {
     while (!senders[index]) await new Promise<void>((resolve) => made.push(resolve));
@@ -130,7 +135,7 @@ test('after a kill the same blocks go out under the same numbers', async (t) => 
   // The broker forgot the producer after one of these was acknowledged.
   again.settle(1);
   await again.numbers.onIdentity({ producerId: 78n, epoch: 0 }, 2);
-  assert.deepEqual(spool.partition(TOPIC).identity, { producerId: 78n, epoch: 0, firstOffset: 8 });
+  assert.deepEqual(spool.partition(TOPIC).producers.get(0), { producerId: 78n, epoch: 0, sequence: 0 });
   await second.stop();
   await spool.close();
   await killed.close();
@@ -160,28 +165,124 @@ test('a gap in the offsets begins a new identity', async (t) => {
   await spool.close();
 });
 
-test('blocks of several keys go to a sender each, and the position follows the oldest', async (t) => {
+/** Streams whose keys go to partitions 0, 1 and 2 of three. */
+const THREE = [0, 1, 2].map((partition) => {
+  const names = Array.from({ length: 100 }, (_, i) => `web-1:/var/log/${i}`);
+  return streamOf('logs.app', names.find((name) => partitionFor(name, 3) === partition)!);
+});
+
+test('blocks go to the partition of their key, and the position follows the oldest', async (t) => {
   const { spool } = await openSpool(await directory(t));
   const partition = spool.partition(TOPIC);
-  const other = streamOf('logs.app', 'web-1:/var/log/app');
-  await partition.append(await block(['one']));
-  await partition.append(await block(['two'], { stream: other }));
-  await partition.append(await block(['three']));
-  const d = draining(partition);
-  const single = await d.sender(0);
-  await single.has(1);
-  single.settle(1);
-  const second = await d.sender(1);
-  const third = await d.sender(2);
-  assert.deepEqual([single.key, second.key, third.key], ['web-1', 'web-1:/var/log/app', 'web-1']);
-  await third.has(1);
-  third.settle(1);
+  for (const to of [2, 0, 2]) await partition.append(await block([`to ${to}`], { stream: THREE[to]! }));
+  const d = draining(partition, { count: 3 });
+  const [two, zero] = [await d.sender(0), await d.sender(1)];
+  assert.deepEqual([two.partition, zero.partition], [2, 0]);
+  await two.has(2);
+  two.settle(1);
   assert.equal(partition.acknowledged, 1);
-  second.settle(1);
+  two.settle(1);
+  assert.equal(partition.acknowledged, 1);
+  zero.settle(1);
   await d.caughtUp;
   assert.equal(partition.acknowledged, 3);
   await d.stop();
   await spool.close();
+});
+
+/** What a killed process leaves that sent blocks of two records to 0, 1, 2, 0, 1, 2 ... and had the first four acknowledged. */
+async function killedInThree(dir: string) {
+  const { spool } = await openSpool(dir);
+  const partition = spool.partition(TOPIC);
+  for (let i = 0; i < 12; i++) await partition.append(await block([`${i} a`, `${i} b`], { stream: THREE[i % 3]! }));
+  const d = draining(partition, { count: 3 });
+  for (let i = 0; i < 3; i++) {
+    const sender = await d.sender(i);
+    await sender.numbers.onIdentity({ producerId: BigInt(70 + i), epoch: 0 }, 0);
+  }
+  for (const i of [0, 1, 2, 0]) d.senders[i]!.settle(1);
+  // Acknowledged before an older one, it does not move the position.
+  await d.senders[2]!.has(2);
+  d.senders[2]!.settle(1);
+  await partition.synced(0);
+  assert.equal(partition.acknowledged, 8);
+  await d.stop();
+  return spool;
+}
+
+const first = async ({ blocks }: Held) => (await valuesOf(blocks[0]!.block))[0];
+
+test('after a kill the blocks of each partition go out under the numbers that they had', async (t) => {
+  const dir = await directory(t);
+  const killed = await killedInThree(dir);
+  const { spool } = await openSpool(dir);
+  const d = draining(spool.partition(TOPIC), { count: 3 });
+  const [one, two, zero] = [await d.sender(0), await d.sender(1), await d.sender(2)];
+  assert.deepEqual([one.partition, two.partition, zero.partition], [1, 2, 0]);
+  assert.deepEqual(one.numbers.identity, { producerId: 71n, epoch: 0, sequence: 2 });
+  assert.deepEqual(two.numbers.identity, { producerId: 72n, epoch: 0, sequence: 2 });
+  assert.deepEqual(zero.numbers.identity, { producerId: 70n, epoch: 0, sequence: 4 });
+  assert.deepEqual([await first(one), await first(two), await first(zero)], ['4 a', '5 a', '6 a']);
+  // One of them is forgotten by its broker: what the position has passed of it counts, and no other's.
+  await one.numbers.onIdentity({ producerId: 81n, epoch: 0 }, 0);
+  one.settle(1);
+  assert.equal(spool.partition(TOPIC).acknowledged, 10);
+  assert.deepEqual(spool.partition(TOPIC).producers.get(1), { producerId: 81n, epoch: 0, sequence: 2 });
+  assert.deepEqual(spool.partition(TOPIC).producers.get(0), { producerId: 70n, epoch: 0, sequence: 4 });
+  await d.stop();
+  await spool.close();
+  await killed.close();
+});
+
+test('more partitions count after what may have been sent, in another cluster nothing of it does', async (t) => {
+  const dir = await directory(t);
+  const killed = await killedInThree(dir);
+  const { spool } = await openSpool(dir);
+  const d = draining(spool.partition(TOPIC), { count: 4 });
+  for (let i = 0; i < 3; i++) assert.ok((await d.sender(i)).numbers.identity);
+  await d.senders[1]!.has(2);
+  for (const i of [0, 1, 2, 0, 1]) d.senders[i]!.settle(1);
+  const next = await d.sender(3);
+  assert.equal(next.partition, partitionFor(THREE[0]!.key, 4));
+  assert.equal(next.numbers.identity, undefined);
+  await d.stop();
+  await spool.close();
+
+  const { spool: again } = await openSpool(dir);
+  await again.partition(TOPIC).beginProducers('there', 4);
+  for (let i = 0; i < 4; i++) await again.partition(TOPIC).setProducer(i, { producerId: 9n, epoch: 0, sequence: 7 });
+  const elsewhere = draining(again.partition(TOPIC), { count: 4 });
+  assert.equal((await elsewhere.sender(0)).numbers.identity, undefined);
+  await elsewhere.stop();
+  await again.close();
+  await killed.close();
+});
+
+test('before transactions go on, what may have been sent is sent under its old numbers', async (t) => {
+  const dir = await directory(t);
+  const killed = await killedInThree(dir);
+  const { spool } = await openSpool(dir);
+  const transactional: Held[] = [];
+  const exactly = (partition: number) => {
+    const held = new Held(partition, { onIdentity: () => Promise.resolve() });
+    transactional.push(held);
+    return held;
+  };
+  const partition = spool.partition(TOPIC);
+  const d = draining(partition, { count: 3, exactly });
+  for (let i = 0; i < 3; i++) assert.ok((await d.sender(i)).numbers.identity);
+  assert.equal(transactional.length, 0);
+  await d.senders[1]!.has(2);
+  for (const i of [0, 1, 2, 0, 1]) d.senders[i]!.settle(1);
+  while (transactional.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await transactional[0]!.has(1);
+  assert.equal(await first(transactional[0]!), '9 a');
+  assert.equal(transactional[0]!.blocks[0]!.block.checkpoint?.key, `spool/${TOPIC}`);
+  assert.equal(partition.producers.partitions, 0);
+  transactional[0]!.settle(1);
+  await d.stop();
+  await spool.close();
+  await killed.close();
 });
 
 test('a backlog that is damaged to its end does not hold up what waits for it', async (t) => {

@@ -98,14 +98,15 @@ test('a full disk: what is collected goes on from memory, and to the disk again 
   }
 });
 
-test('a disk that can only be read: all goes on from memory, under an identity that a restart does not know', async (t) => {
+test('a disk that can only be read: all goes on from memory, under a producer that a restart does not know', async (t) => {
   const dir = await directory(t);
   if (!mounted(dir)) return t.skip('needs the right to mount');
   try {
     const { spool } = await openSpool(dir);
     const partition = spool.partition(TOPIC);
     await appendAll(partition, 1);
-    await partition.setIdentity({ producerId: 7n, epoch: 0, firstOffset: 0 });
+    await partition.beginProducers('here', 1);
+    await partition.setProducer(0, { producerId: 7n, epoch: 0, sequence: 0 });
     await spool.close();
     const { spool: opened } = await openSpool(dir);
     const stuck = opened.partition(TOPIC);
@@ -114,9 +115,9 @@ test('a disk that can only be read: all goes on from memory, under an identity t
     const seen: number[] = [];
     for await (const entry of stuck.read(0)) {
       seen.push(...(await valuesOf(entry)).map(Number.parseFloat));
-      assert.equal(stuck.identityIsUnsafe, entry.baseOffset > 0 && stuck.identity?.producerId === 7n);
-      if (stuck.identityIsUnsafe) await stuck.setIdentity({ producerId: 8n, epoch: 0, firstOffset: entry.baseOffset });
-      assert.equal(stuck.identityIsUnsafe, false);
+      assert.equal(stuck.producersAreUnsafe, entry.baseOffset > 0 && stuck.producers.get(0)?.producerId === 7n);
+      if (stuck.producersAreUnsafe) await stuck.setProducer(0, { producerId: 8n, epoch: 0, sequence: 0 });
+      assert.equal(stuck.producersAreUnsafe, false);
       await stuck.mayBeSent(AbortSignal.timeout(10_000));
       await stuck.acknowledge(entry.nextOffset);
       if (seen.length === 31) break;

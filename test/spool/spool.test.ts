@@ -255,12 +255,13 @@ test('an append that waits for room is refused when the spool closes', async (t)
   );
 });
 
-test('an acknowledged position and the identity hold after a kill', async (t) => {
+test('an acknowledged position and the producers hold after a kill', async (t) => {
   const dir = await directory(t);
   const { spool: killed } = await openSpool(dir);
   const before = killed.partition(TOPIC);
   for (let i = 0; i < 10; i++) await before.append(await block([`value ${i}`]));
-  await before.setIdentity({ producerId: 4242n, epoch: 3, firstOffset: 2 });
+  await before.beginProducers('here', 7);
+  await before.setProducer(5, { producerId: 4242n, epoch: 3, sequence: 2 });
   const reading = before.read(0);
   for (let i = 0; i < 6; i++) await reading.next();
   await before.acknowledge(4);
@@ -268,7 +269,8 @@ test('an acknowledged position and the identity hold after a kill', async (t) =>
   const { spool } = await openSpool(dir);
   const partition = spool.partition(TOPIC);
   assert.equal(partition.acknowledged, 4);
-  assert.deepEqual(partition.identity, { producerId: 4242n, epoch: 3, firstOffset: 2 });
+  assert.ok(partition.producers.holdIn('here', 7));
+  assert.deepEqual(partition.producers.get(5), { producerId: 4242n, epoch: 3, sequence: 2 });
   assert.deepEqual((await readAll(partition, partition.acknowledged)).values, numbered(4, 10));
   await spool.close();
   await reading.return();

@@ -20,8 +20,10 @@ const senders: Sender[] = [];
 const partition = spool.partition(topic);
 const draining = drain(partition, {
   signal: stop.signal,
-  sender: (_key, numbers) => {
-    const sender = new Sender(client, { topic, partition: 0, ...numbers });
+  target: async () => ({ partitions: await client.partitions(topic, stop.signal), cluster: client.clusterId }),
+  partitions: () => client.known(topic),
+  sender: (partition, numbers) => {
+    const sender = new Sender(client, { topic, partition, ...numbers });
     senders.push(sender);
     return sender;
   },

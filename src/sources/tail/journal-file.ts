@@ -5,10 +5,11 @@
  * of its own file would be started again and again, and help nobody. Only a journal of a newer version is refused.
  */
 import { constants } from 'node:fs';
-import { access, copyFile, type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import { copyFile, type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { log } from '../../log.ts';
 import { FORMAT, formatOf, type Generation, readJournal, UNIT } from './journal.ts';
+import { setAside } from './set-aside.ts';
 import { keepYoungSmall } from './young.ts';
 
 export class JournalFile {
@@ -41,11 +42,13 @@ export class JournalFile {
     const { files, damaged } = readJournal(bytes ?? Buffer.alloc(0));
     const whole = format !== null && damaged === 0;
     if (bytes && bytes.length > 0 && !whole) {
-      const kept = await freeName(`${path}.damaged`);
-      await copyFile(path, kept).catch((error: Error) => log.warn(`cannot keep ${kept}: ${error.message}`));
+      const kept = await setAside(path, (to) => copyFile(path, to)).then(
+        (to) => `kept as ${to}`,
+        (error: Error) => `not kept: ${error.message}`,
+      );
       const cost =
         files.size > 0 ? 'the last good ones are used, lines may come twice' : 'files are read as start_at says';
-      log.warn(`the positions in ${path} are damaged (kept as ${kept}): ${cost}`);
+      log.warn(`the positions in ${path} are damaged (${kept}): ${cost}`);
     }
     const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o640);
     const journal = new JournalFile(path, handle, whole ? bytes!.length : 0, !whole || format < FORMAT, !whole);
@@ -96,26 +99,12 @@ async function readOrPutAside(path: string): Promise<Buffer | null> {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return null;
-    const kept = await freeName(`${path}.damaged`);
-    await rename(path, kept).catch((reason: Error) => {
+    const kept = await setAside(path, (to) => rename(path, to)).catch((reason: Error) => {
       const help = `let the user that the agent runs as read and write ${path}, or move it away`;
       throw new Error(`cannot read the positions: ${message}, nor put them aside: ${reason.message}: ${help}`);
     });
     log.warn(`cannot read the positions: ${message} (kept as ${kept}): files are read as start_at says`);
     return null;
-  }
-}
-
-/** What was kept before stays. */
-async function freeName(path: string): Promise<string> {
-  for (let i = 1; ; i++) {
-    const name = i === 1 ? path : `${path}.${i}`;
-    const taken = await access(name).then(
-      () => true,
-      () => false,
-    );
-    // Each costs as much as the journal: after so many the last one is written over.
-    if (!taken || i === 9) return name;
   }
 }
 

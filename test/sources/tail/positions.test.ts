@@ -3,6 +3,7 @@ import {
   appendFileSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -128,6 +129,23 @@ test('a damaged journal: the last good positions count, and it never is a crash'
   assert.deepEqual((await opened(bench.data)).started, true);
 });
 
+test('of damaged journals the newest three are kept', async (t) => {
+  const bench = new Bench(t);
+  const path = join(bench.data, 'positions');
+  mkdirSync(bench.data, { recursive: true });
+  writeFileSync(join(bench.data, 'positions.damaged.old'), 'of somebody else');
+  for (let i = 1; i <= 12; i++) {
+    if (i === 2) makeDirectory(path);
+    else writeFileSync(path, `no journal ${i}`);
+    await opened(bench.data);
+    const kept = readdirSync(bench.data).filter((name) => name.startsWith('positions.damaged'));
+    const numbers = [i, i - 1, i - 2].filter((n) => n > 0);
+    const names = numbers.map((n) => (n === 1 ? 'positions.damaged' : `positions.damaged.${n}`));
+    assert.deepEqual(kept.sort(), [...names, 'positions.damaged.old'].sort());
+    if (i !== 2) assert.equal(readFileSync(join(bench.data, names[0]!), 'utf8'), `no journal ${i}`);
+  }
+});
+
 async function opened(dir: string): Promise<{ started: boolean }> {
   const positions = await Positions.open(dir);
   const started = positions.started('test');
@@ -165,7 +183,7 @@ for (const [what, spoil] of [
 }
 
 function makeDirectory(path: string): void {
-  rmSync(path);
+  rmSync(path, { force: true });
   mkdirSync(join(path, 'something'), { recursive: true });
 }
 

@@ -1,0 +1,90 @@
+/**
+ * Transactions and the rest of the agent: what they had committed comes into data_dir before anything is read or sent,
+ * also at the first start without them.
+ */
+import type { Config } from './config/config.ts';
+import type { Accounts } from './core/account.ts';
+import type { Pool } from './core/pool.ts';
+import type { KafkaClient } from './kafka/client.ts';
+import { ExactlyOnce } from './kafka/exactly-once.ts';
+import { ownInSnapshot } from './kafka/positions-snapshot.ts';
+import type { Committed } from './kafka/positions-topic.ts';
+import { log } from './log.ts';
+import { generationOf } from './sources/tail/checkpoint.ts';
+import type { Positions } from './sources/tail/positions.ts';
+import type { Spool } from './spool/spool.ts';
+
+/** A transaction holds at most this many bytes, compressed. */
+const TRANSACTION_BYTES = 8_000_000;
+/** How long it is waited for what transactions had committed, beyond their timeout, when there are to be none any more. */
+const LEAVE_MS = 20_000;
+
+interface Parts {
+  config: Config;
+  pool: Pool;
+  client: KafkaClient;
+  accounts: Accounts;
+  positions: Positions;
+  spool: Spool;
+}
+
+export function positionsTopic({ kafka }: Config): string {
+  return `${kafka.topic_prefix}.positions`;
+}
+
+/** `superseded`: another process works under the agent id. */
+export function openExactlyOnce(
+  parts: Parts & { agentId: string; superseded: (error: Error) => void },
+): Promise<ExactlyOnce> {
+  const { config, pool, client, positions, spool, agentId, superseded } = parts;
+  const { bytes, blocks } = pool.holdable;
+  // Without compression a block holds a slot until it is settled, else only its compressed bytes.
+  const packed = config.kafka.compression === 'none';
+  return ExactlyOnce.open(client, {
+    agentId,
+    dataDir: config.data_dir,
+    host: config.host,
+    topic: positionsTopic(config),
+    timeout: config.kafka.transaction_timeout,
+    room: packed
+      ? { bytes: TRANSACTION_BYTES, blocks }
+      : { bytes: Math.min(TRANSACTION_BYTES, bytes), blocks: Number.POSITIVE_INFINITY },
+    lost: positions.lost,
+    restore: (committed) => restoreCommitted(committed, parts),
+    sync: async () => (await positions.sync()) && (await spool.syncStates()),
+    superseded,
+  });
+}
+
+/** The last process worked with transactions: what it had committed counts, and from then on data_dir alone. */
+export async function leaveExactlyOnce(
+  exactlyOnce: ExactlyOnce,
+  { config, client }: Pick<Parts, 'config' | 'client'>,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await client.connect(signal);
+    const limit = AbortSignal.timeout(config.kafka.transaction_timeout + LEAVE_MS);
+    await exactlyOnce.leave(AbortSignal.any([signal, limit]));
+  } catch (error) {
+    signal.throwIfAborted();
+    const why = client.topicError(positionsTopic(config))?.detail ?? (error as Error).message;
+    log.warn(`cannot learn what was committed with transactions: ${why}; what the last one held may come twice`);
+    await ownInSnapshot(config.data_dir, { set: 'all' });
+  }
+}
+
+/** What another process of this agent had committed, and data_dir does not have, counts from now on. */
+async function restoreCommitted(committed: Committed, { positions, spool, accounts }: Parts): Promise<void> {
+  const generations = [...committed].flatMap(([key, value]) => (value && generationOf(key, value)) ?? []);
+  positions.restore(generations);
+  await positions.written();
+  for (const partition of spool.partitions()) {
+    const value = committed.get(`spool/${partition.topic}`);
+    if (!value) continue;
+    await partition.forward(String(value.spool), Number(value.acknowledged), (passed) => {
+      // The other process has counted them as forwarded.
+      for (const [input, items] of passed) accounts.of(input).recovered -= items;
+    });
+  }
+}
