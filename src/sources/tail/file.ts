@@ -120,10 +120,14 @@ export class TrackedFile implements Queued, Inode {
     return this.packed ? this.packed.expected(this) : this.size;
   }
 
-  /** Milliseconds since the oldest byte that is not settled was seen. */
-  get lag(): number {
-    if (this.committed >= this.expected) return 0;
-    return performance.now() - (this.stream.oldest ?? this.grown);
+  /** Bytes that are not settled. */
+  get waiting(): number {
+    return Math.max(0, this.expected - this.committed);
+  }
+
+  /** Milliseconds until `now` since the oldest byte that is not settled was seen. */
+  lag(now: number): number {
+    return this.waiting > 0 ? now - (this.stream.oldest ?? this.grown) : 0;
   }
 
   /** The first `bytes` bytes from the position on are those of a hole: nobody wrote them. */

@@ -16,7 +16,7 @@ import { log } from '../../log.ts';
 import { Carry, type Heir } from './carry.ts';
 import { descriptors } from './descriptors.ts';
 import type { TailContext, TrackedFile } from './file.ts';
-import { type FileStatus, fileStatus } from './file-status.ts';
+import { type FileStatus, lagOf, mostBehind } from './file-status.ts';
 import { type Format, formatOf } from './format.ts';
 import { fillFormatted } from './formatted.ts';
 import { tellHole } from './hole.ts';
@@ -110,8 +110,14 @@ export class TailSource implements Source {
     return this.#tracker.reread_bytes;
   }
 
-  files(): FileStatus[] {
-    return [...this.#tracker.files].map(fileStatus);
+  /** How far its files are behind together. */
+  get lag(): ReturnType<typeof lagOf> {
+    return lagOf(this.#tracker.files);
+  }
+
+  /** The most behind first, as many as asked for. */
+  files(count = Number.POSITIVE_INFINITY): FileStatus[] {
+    return mostBehind(this.#tracker.files, count);
   }
 
   async run(output: Output, signal: AbortSignal): Promise<void> {
