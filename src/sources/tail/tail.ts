@@ -253,9 +253,9 @@ export class TailSource implements Source {
     }
   }
 
-  /** Lets other things have their turn, if this has worked for some time. */
+  /** Lets other things have their turn, if this has worked for some time. At the start finding files goes first. */
   async #breathe(): Promise<void> {
-    if (performance.now() - this.#rested <= STEP_MS) return;
+    if (!this.#tracker.starting && performance.now() - this.#rested <= STEP_MS) return;
     await setImmediate();
     this.#rested = performance.now();
   }

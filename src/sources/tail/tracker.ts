@@ -56,7 +56,7 @@ export class Tracker implements Finder {
   /** True until everything was looked at for the first time on this data_dir. */
   #first: boolean;
   /** True until everything was looked at for the first time. */
-  #starting = true;
+  starting = true;
 
   /** `ready` is told of files that may have something to read. */
   constructor(context: TailContext, ready: (file: TrackedFile) => void) {
@@ -103,7 +103,7 @@ export class Tracker implements Finder {
     await this.#discovery.scan();
     while (this.#looking) await this.#looking;
     this.#first = false;
-    this.#starting = false;
+    this.starting = false;
     positions.setStarted(input.name);
     await this.#succession.recover(true);
     forgetOld(this.#context, false);
@@ -273,7 +273,7 @@ export class Tracker implements Finder {
     file.fresh = false;
     const others = young ? this.#names.beside(path) : [];
     // What was there before the agent started is no copy of what it found just now.
-    this.#succession.holdNew(file, path, others, !this.#starting);
+    this.#succession.holdNew(file, path, others, !this.starting);
   }
 
   /** A tracked file has this name, too. */
@@ -373,7 +373,7 @@ export class Tracker implements Finder {
       log.warnOnce(`compressed ${name}`, `input ${name} does not read ${path} and the like: ${help}`);
       return;
     }
-    let admitted = this.#starting ? takeUp(this.#context, path, stat) : null;
+    let admitted = this.starting ? takeUp(this.#context, path, stat) : null;
     try {
       admitted ??= admit(this.#context, path, this.unreadable.get(path) ?? this.#first);
     } catch (error) {
