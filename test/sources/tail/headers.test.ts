@@ -1,16 +1,6 @@
 /** Files of one program that begin with the same header: none is taken for another, a copy is where that can be told. */
 import assert from 'node:assert/strict';
-import {
-  appendFileSync,
-  copyFileSync,
-  mkdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, copyFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { Bench, openPaths, until } from './collect.ts';
@@ -20,10 +10,8 @@ const HEADER = `${'#'.padEnd(299, 'version ')}\n`;
 
 /** Puts a file with the inode that another one had there; false where the file system gives it to nobody soon. */
 function reuse(bench: Bench, path: string, inode: number, content: string): boolean {
-  const aside = join(bench.data, 'aside');
-  mkdirSync(aside, { recursive: true });
   for (let i = 0; i < 100; i++) {
-    const candidate = join(aside, String(i));
+    const candidate = bench.path(`${i}.tmp`);
     writeFileSync(candidate, content);
     if (statSync(candidate).ino !== inode) continue;
     renameSync(candidate, path);
