@@ -22,6 +22,8 @@ import { Unfinished } from './unfinished.ts';
 
 /** Bytes of one read; a longer line is read with more, shorter lines than the tables can name with less. */
 export const READ_BYTES = 512 * 1024;
+/** Beginnings of lines up to this length are simply read again. */
+export const LONG = 4096;
 /** So little is read sooner than a thread can be woken for it. */
 const LITTLE_BYTES = 16 * 1024;
 
@@ -53,6 +55,8 @@ export class TrackedFile implements Queued, Inode {
   packed: Packed | null = null;
   /** Up to here no line ends; at or after `position`. */
   scanned = 0;
+  /** What lies before `scanned`, where that is not read again. */
+  seam: Prefix | null = null;
   /** Bytes of a hole that was skipped, directly before `position`. */
   hole = 0;
   readBytes = READ_BYTES;
@@ -140,6 +144,12 @@ export class TrackedFile implements Queued, Inode {
     this.size = Math.max(this.size, this.position);
     this.marker = digest(Buffer.alloc(MARKER_BYTES));
     this.#context.account.drop('hole', 0, bytes);
+  }
+
+  /** No line ends before `to`; the bytes before it are those before `end`. */
+  lookedAt(to: number, bytes: Buffer, end: number): void {
+    this.scanned = to;
+    this.seam = to - this.position < LONG ? null : digest(bytes.subarray(end - MARKER_BYTES, end));
   }
 
   /** Has the generation written to the journal. Its first bytes are known if it is open. */

@@ -9,11 +9,11 @@ import { type Batch, HELD, TRUNCATED } from '../../core/batch.ts';
 import { SLOT_CAPACITY } from '../../core/pool.ts';
 import { log } from '../../log.ts';
 import type { Heir } from './carry.ts';
-import { READ_BYTES, type TrackedFile } from './file.ts';
+import { LONG, READ_BYTES, type TrackedFile } from './file.ts';
 import type { Closing, Format, Found, Shaped } from './format.ts';
 import { skipHole } from './hole.ts';
 import { digest, MARKER_BYTES, type Prefix, same } from './identity.ts';
-import { beginsAsBefore, findEnd, knowHead, LONG, LONGEST, type Outcome } from './read.ts';
+import { beginsAsBefore, findEnd, knowHead, LONGEST, type Outcome } from './read.ts';
 import { Unfinished } from './unfinished.ts';
 
 /** The bytes as they were read, where they are changed in place: the marker is made of them. */
@@ -66,7 +66,8 @@ export async function fillFormatted(
       atEnd &&= !found.stopped;
     }
     if (found.count === 0) {
-      file.scanned = file.position + available - (available % format.unitBytes);
+      const rest = available % format.unitBytes;
+      file.lookedAt(file.position + available - rest, bytes, got - rest);
       if (got < want) return 'end';
       if (file.readBytes >= format.readBytes) return 'more';
       file.readBytes *= 4;

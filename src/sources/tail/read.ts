@@ -10,15 +10,13 @@
 import { type Batch, TRUNCATED } from '../../core/batch.ts';
 import { MAX_RECORDS, SLOT_CAPACITY } from '../../core/pool.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
-import { READ_BYTES, type TrackedFile } from './file.ts';
+import { LONG, READ_BYTES, type TrackedFile } from './file.ts';
 import { skipHole } from './hole.ts';
 import { digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './identity.ts';
 
 /** `more`: there may be more to read. `end`: nothing more for now. `restarted`: not the bytes that were there. */
 export type Outcome = 'more' | 'end' | 'restarted';
 
-/** Beginnings of lines up to this length are simply read again. */
-export const LONG = 4096;
 /** A line's length is kept in 32 bits: a longer one is cut into pieces. */
 export const LONGEST = 0xf000_0000;
 const LF = 10;
@@ -55,10 +53,11 @@ export async function fill(file: TrackedFile, batch: Batch, kernel: Kernel, maxL
       adapt(file, batch.count, used);
       // A NUL may be the beginning of a hole.
       const looked = batch.count < MAX_RECORDS && (used === available || bytes[before + used] !== 0);
-      file.scanned = looked ? batch.end + available - used : batch.end;
+      if (looked) file.lookedAt(batch.end + available - used, bytes, got);
+      else file.scanned = batch.end;
       return got === want || batch.count === MAX_RECORDS ? 'more' : 'end';
     }
-    file.scanned = file.position + available;
+    file.lookedAt(file.position + available, bytes, got);
     if (got === want) {
       if (available > maxLine + 1) return 'more';
       file.readBytes = Math.min(file.readBytes * 4, maxLine + 2);
@@ -91,12 +90,13 @@ export async function findEnd(
 ): Promise<Outcome | { end: number; after: Prefix }> {
   const from = file.scanned - MARKER_BYTES;
   const got = await file.read(bytes, READ_BYTES, from);
-  if (got < MARKER_BYTES) return 'restarted';
+  if (!file.seam || !same(file.seam, bytes.subarray(0, Math.min(got, MARKER_BYTES)))) return 'restarted';
   file.size = got < READ_BYTES ? from + got : Math.max(file.size, from + got);
   const lineEnd = lines.lineEnd(bytes, MARKER_BYTES, got);
   let end = from + lineEnd;
   if (lineEnd < 0) {
-    file.scanned = from + got - (got % lines.unitBytes);
+    const rest = got % lines.unitBytes;
+    file.lookedAt(from + got - rest, bytes, got - rest);
     const complete = file.scanned - file.position > LONGEST || (file.flush && got < READ_BYTES);
     if (!complete) return got === READ_BYTES ? 'more' : 'end';
     end = from + got;
