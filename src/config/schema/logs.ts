@@ -64,7 +64,7 @@ export const logSection = section({
     section({
       start: optional(
         pattern('^\\d{4}-'),
-        'A line that matches begins a record. Alone: those that do not match belong to the one before. At least one of start, continue and end is needed; a regular expression sees the first 4 KiB of a line.',
+        'A line that matches begins a record. Alone: those that do not match belong to the one before. At least one of start, continue and end is needed; a regular expression sees the first 4 KiB of a line, and is refused where a line may take very long: with look-ahead, back-references, \\p{...}, (?i:...) or large {n,m} where much is repeated beside them.',
       ),
       continue: optional(
         pattern('^\\s'),
