@@ -73,7 +73,7 @@ export class Carry {
   }
 
   #waits(file: TrackedFile, old: TrackedFile): boolean {
-    if (!isFresh(file) || old.error !== null || !this.#tracker.files.has(old)) return false;
+    if (!file.untouched || old.error !== null || !this.#tracker.files.has(old)) return false;
     if (old.busy || this.#isReady(old) || this.#waiting.has(old)) return true;
     if (!old.unfinished || old.unfinished.open === 0) return false;
     this.#ready(old);
@@ -96,16 +96,11 @@ export class Carry {
   /** The file that goes on with what is open at the end of this one, if it has a whole line by now. */
   async heirOf(old: TrackedFile): Promise<Heir | null> {
     const file = old.after;
-    if (!file || file.before !== old || file.busy || file.fd === null || !isFresh(file)) return null;
+    if (!file || file.before !== old || file.busy || file.fd === null || !file.untouched) return null;
     const bytes = Buffer.allocUnsafe(READ_BYTES);
     const got = await file.read(bytes, READ_BYTES, 0);
     const mark = this.#format.markBytes(bytes.subarray(0, got));
     if (this.#format.lineEnd(bytes, mark, got) < 0) return null;
     return new Heir(file, bytes.subarray(0, got), mark);
   }
-}
-
-/** Nothing of it was read. */
-function isFresh({ position, stream }: TrackedFile): boolean {
-  return position === 0 && stream.generation.base === 0;
 }

@@ -110,6 +110,11 @@ export class TrackedFile implements Queued, Inode {
     return this.stream.generation.position;
   }
 
+  /** Nothing of it was read. */
+  get untouched(): boolean {
+    return this.position === 0 && this.stream.generation.base === 0;
+  }
+
   /** Bytes on disk, as they were seen last. */
   get stored(): number {
     return this.packed ? this.packed.size : this.size;
