@@ -26,7 +26,7 @@ export async function fillFormatted(
   format: Format,
   heir: Heir | null,
 ): Promise<Outcome> {
-  file.unfinished ??= new Unfinished(file.position);
+  file.unfinished ??= new Unfinished(file.chainedAtFirst());
   const { unfinished } = file;
   if (file.scanned - file.position >= LONG) {
     const outcome = await longLine(file, batch, format, unfinished);

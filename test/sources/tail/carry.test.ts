@@ -166,3 +166,30 @@ test('a CRI line in parts goes on in the new file, too', async (t) => {
   await out.count(2);
   assert.deepEqual(out.texts(), ['begin middle end', 'next']);
 });
+
+test('stopped right behind a joined record: the first one of the new file says what was skipped, once', async (t) => {
+  const bench = new Bench(t);
+  const input = grouped();
+  writeFileSync(bench.path('a.log'), `${filler}#1\na\n`);
+  const before = await bench.start(input);
+  await before.count(1);
+  renameSync(bench.path('a.log'), bench.path('a.old'));
+  writeFileSync(bench.path('a.log'), 'b\n#2\nc\n');
+  await before.count(2);
+  await bench.stop();
+  // It may be stopped again before anything more comes.
+  await bench.start(input);
+  await setTimeout(100);
+  await bench.stop();
+  appendFileSync(bench.path('a.log'), '#3\n');
+  const out = await bench.start(input);
+  out.gaps = true;
+  await out.count(1);
+  const [next] = out.lines;
+  assert.deepEqual([next!.text, next!.offset, next!.length, next!.skipped], ['#2\nc', 2, 5, 2]);
+  await bench.stop();
+  const later = await bench.start(input);
+  appendFileSync(bench.path('a.log'), '#4\n');
+  await later.count(1);
+  assert.deepEqual([later.lines[0]!.text, later.lines[0]!.offset, later.lines[0]!.skipped], ['#3', 7, 0]);
+});
