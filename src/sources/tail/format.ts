@@ -140,13 +140,14 @@ export class Format {
     const groups = this.#groups;
     let { count } = found;
     let taken = end;
+    let parts: Parts | null = null;
     const strangers = this.#wrap ? this.#unwrap(batch, found) : [];
     if (this.#parts && (this.#partial > 0 || swallowed.some(Boolean))) {
       this.#parts.group(batch, count, groups, swallowed);
       if (closing !== 'no') this.#parts.close(groups, swallowed, closing === 'full');
       const settled = groups.settled(flags, count);
       if (settled < count) taken = source[settled]!;
-      this.#parts.taken(settled, swallowed);
+      parts = this.#parts;
       count = groups.apply(batch, this.#kernel, settled, 'nothing');
     }
     if (this.#multiline) {
@@ -156,6 +157,7 @@ export class Format {
       if (settled < count) taken = source[settled]!;
       count = groups.apply(batch, this.#kernel, settled, 'lf');
     }
+    parts?.taken(taken, swallowed);
     // What was swallowed behind the last record belongs to it.
     if (count > 0) length[count - 1] = taken - source[count - 1]!;
     batch.count = count;

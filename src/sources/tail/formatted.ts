@@ -53,7 +53,9 @@ export async function fillFormatted(
     }
     await knowHead(file, bytes, got);
 
-    const silent = file.flush || (unfinished.close && file.size === sizeBefore);
+    // While the output was away something may have come and been seen.
+    const quiet = file.size === sizeBefore && performance.now() - file.grown >= format.timeout;
+    const silent = file.flush || (unfinished.close && quiet);
     const mark = file.position === 0 ? format.markBytes(bytes.subarray(0, got)) : 0;
     const base = before - skipped;
     let found = format.find(batch, before + mark, got, base, got < want && file.flush);

@@ -280,3 +280,27 @@ test('random lines of two streams, split and mixed: each stream is whole and in 
     await bench.stop();
   }
 });
+
+test('the rest of a line that was cut stays no line, also while a record of the other stream is open', async (t) => {
+  const bench = new Bench(t);
+  const part = cri('stderr', 'P', 'x'.repeat(16_000));
+  const multiline = { start: '^#', continue: undefined, end: undefined, max_lines: 500, max_bytes: 262_144 };
+  writeFileSync(bench.path('a.log'), `${cri('stdout', 'F', '#0')}${part.repeat(75)}`);
+  const out = await bench.start({
+    format: 'cri',
+    max_line: 65_536,
+    multiline: { ...multiline, timeout: 600_000 },
+  } as Partial<TailOptions['input']>);
+  out.gaps = true;
+  await out.count(2);
+  appendFileSync(bench.path('a.log'), cri('stdout', 'F', '#1') + part + cri('stderr', 'F', 'rest'));
+  await setTimeout(400);
+  appendFileSync(bench.path('a.log'), cri('stdout', 'F', 'a') + cri('stdout', 'F', '#2') + cri('stderr', 'F', '#3'));
+  await out.count(3);
+  appendFileSync(bench.path('a.log'), cri('stdout', 'F', '#4') + cri('stderr', 'F', '#5'));
+  await out.count(5);
+  assert.deepEqual(
+    out.texts().map((text) => text.slice(0, 10)),
+    ['#0', 'x'.repeat(10), '#1\na', '#2', '#3'],
+  );
+});
