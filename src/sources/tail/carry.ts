@@ -74,7 +74,7 @@ export class Carry {
 
   #waits(file: TrackedFile, old: TrackedFile): boolean {
     if (!file.untouched || old.error !== null || !this.#tracker.files.has(old)) return false;
-    if (old.busy || this.#isReady(old) || this.#waiting.has(old)) return true;
+    if (old.busy || old.held || this.#isReady(old) || this.#waiting.has(old)) return true;
     if (!old.unfinished || old.unfinished.open === 0) return false;
     this.#ready(old);
     return true;

@@ -50,6 +50,11 @@ export function formatOf(input: LogInput, kernel: Kernel): Format | null {
   return format === 'plain' && encoding_in === 'utf-8' && !multiline ? null : new Format(input, kernel);
 }
 
+/** Lines may wait for others. */
+export function mayGroup({ format, multiline }: LogInput): boolean {
+  return format !== 'plain' || Boolean(multiline);
+}
+
 export class Format {
   /** Milliseconds of silence after which an open group goes out. */
   readonly timeout: number;
@@ -85,7 +90,7 @@ export class Format {
     this.readBytes -= this.readBytes % this.unitBytes;
     const around = this.#wrap ? AROUND_BYTES : 0;
     this.longest = Math.min(this.readBytes, (max_line + 1 + around) * this.unitBytes);
-    this.grouping = this.#wrap !== null || this.#multiline !== null;
+    this.grouping = mayGroup(input);
     this.inPlace = this.#decoding === null && this.grouping;
   }
 

@@ -7,7 +7,9 @@
  */
 import { dirname } from 'node:path';
 import { mayBeCopy } from './copies.ts';
+import type { LogInput } from './envelope.ts';
 import type { TrackedFile } from './file.ts';
+import { mayGroup } from './format.ts';
 import { birthOf, inodeKey, lookUp, siblings } from './identity.ts';
 
 /** After a rotation so much is still written to the old file. */
@@ -18,10 +20,14 @@ export class Predecessors {
   readonly #old = new Map<string, TrackedFile[]>();
   /** Known files of which nothing was read, while their predecessor may be found. */
   readonly #early = new Map<TrackedFile, string>();
+  /** By directory: what is there. */
+  readonly #siblings = new Map<string, string[]>();
+  readonly #grouping: boolean;
   readonly #tracked: (key: string) => boolean;
   readonly #ready: (file: TrackedFile) => void;
 
-  constructor(tracked: (key: string) => boolean, ready: (file: TrackedFile) => void) {
+  constructor(input: LogInput, tracked: (key: string) => boolean, ready: (file: TrackedFile) => void) {
+    this.#grouping = mayGroup(input);
     this.#tracked = tracked;
     this.#ready = ready;
   }
@@ -41,6 +47,7 @@ export class Predecessors {
 
   /** This file has the path now. Where it is known, what was before it may not have been found yet: it waits. */
   found(file: TrackedFile, path: string): void {
+    if (!this.#grouping) return;
     if (!file.stream.persisted) this.#link(file, path);
     else if (file.untouched && file.stream.generation.path === path) {
       this.#early.set(file, path);
@@ -60,6 +67,7 @@ export class Predecessors {
 
   clear(): void {
     this.#old.clear();
+    this.#siblings.clear();
   }
 
   #link(file: TrackedFile, path: string): void {
@@ -73,7 +81,10 @@ export class Predecessors {
     const born = stat && birthOf(stat) !== 0 ? Number(stat.birthtimeMs) : 0;
     // One that was truncated is older than what it holds.
     const until = born > old.modified ? born + LATE_MS : Number.POSITIVE_INFINITY;
-    return siblings(dirname(path)).some((other) => {
+    const dir = dirname(path);
+    const others = this.#siblings.get(dir) ?? siblings(dir);
+    this.#siblings.set(dir, others);
+    return others.some((other) => {
       if (other === path || !mayBeCopy(other, path, 0)) return false;
       const stat = lookUp(other);
       if (!stat) return false;

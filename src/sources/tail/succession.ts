@@ -38,7 +38,7 @@ export class Succession {
     this.#o = options;
     this.#twins = new Twins({ context: options.context, names, ready });
     this.#holds = new Holds({ known: (file) => names.files.has(file), ready });
-    this.#before = new Predecessors((key) => names.of(key) !== undefined, ready);
+    this.#before = new Predecessors(options.context.input, (key) => names.of(key) !== undefined, ready);
   }
 
   /** Bytes that were read once more because it could not be told whether they had been read. */

@@ -232,6 +232,21 @@ test('over a rotation by copytruncate, too', async (t) => {
   assert.deepEqual(out.texts().slice(1), ['#1\na\nb', '#2\nc']);
 });
 
+test('over a rotation of a file that was held, for it may have been a copy, too', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.1.log'), '#same\na\n#other\n');
+  const out = await bench.start(rules({ start: '^#' }));
+  out.gaps = true;
+  await out.count(1);
+  writeFileSync(bench.path('a.log'), '#same\n');
+  await until('it is found', () => bench.source.files_total === 2);
+  await setTimeout(50);
+  renameSync(bench.path('a.log'), bench.path('a.old'));
+  writeFileSync(bench.path('a.log'), 'c\n#2\n#3\n');
+  await out.count(3);
+  assert.deepEqual(out.texts(), ['#same\na', '#same\nc', '#2']);
+});
+
 test('a group that does not go on in the new file ends with the old one', async (t) => {
   const bench = new Bench(t);
   writeFileSync(bench.path('a.log'), '#1\na\n');
