@@ -193,3 +193,65 @@ test('stopped right behind a joined record: the first one of the new file says w
   await later.count(1);
   assert.deepEqual([later.lines[0]!.text, later.lines[0]!.offset, later.lines[0]!.skipped], ['#3', 7, 0]);
 });
+
+for (const glob of [outside, inside]) {
+  const where = glob === outside ? 'outside' : 'inside';
+  test(`stopped and rotated again and again, ${where} the glob: every group whole, once, every byte accounted for`, async (t) => {
+    const bench = new Bench(t);
+    const input = grouped(glob(bench));
+    let seed = 5;
+    const below = (limit: number) => {
+      seed = (seed * 48271) % 2147483647;
+      return seed % limit;
+    };
+    const log = bench.path('a.log');
+    const groups: string[] = [];
+    let turn = 0;
+    let since = 0;
+    const write = async (lines: number, mayRotate: boolean) => {
+      for (let rotated = 0; lines > 0; lines--) {
+        const begins = below(4) === 0 || groups.length === 0;
+        const line = begins ? `#${groups.length}` : `${lines} ${'x'.repeat(below(100))}`;
+        if (begins) groups.push(line);
+        else groups.push(`${groups.pop()}\n${line}`);
+        appendFileSync(log, `${line}\n`);
+        if (rotated++ === 1) await setTimeout(30);
+        if (++since < 30 || !mayRotate || lines === 1 || below(10) !== 0) continue;
+        since = 0;
+        rotated = 0;
+        mayRotate = false;
+        renameSync(log, bench.path(`a.log.${++turn}`));
+        // Its last lines, as those that the writer has written meanwhile.
+        await setTimeout(2);
+      }
+    };
+    const texts: string[] = [];
+    const bytes = new Map<string, number>();
+    await write(40, false);
+    for (let round = 0; round < 16; round++) {
+      const out = await bench.start(input);
+      out.gaps = true;
+      await setTimeout(100 + below(50));
+      // A file that comes and goes within a moment may never be seen.
+      await write(below(60), round % 2 === 0);
+      await setTimeout(100 + below(300));
+      await bench.stop();
+      for (const { text, id, offset, length, skipped } of out.lines) {
+        texts.push(text);
+        assert.equal(offset - skipped, bytes.get(id) ?? 0, `${text} of ${id}`);
+        bytes.set(id, offset + length);
+      }
+      await write(below(60), round % 2 === 1);
+    }
+    const last = await bench.start(input);
+    last.gaps = true;
+    appendFileSync(log, '#end\n');
+    const left = groups.length - texts.length;
+    await Promise.race([last.count(left), setTimeout(5000)]);
+    assert.ok(turn > 4, `${turn}`);
+    const all = [...texts, ...last.texts()];
+    const wrong = all.findIndex((text, i) => text !== groups[i]);
+    assert.deepEqual(all.slice(wrong, wrong < 0 ? 0 : wrong + 3), groups.slice(wrong, wrong < 0 ? 0 : wrong + 3));
+    assert.equal(all.length, groups.length);
+  });
+}
