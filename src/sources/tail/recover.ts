@@ -129,7 +129,7 @@ function holds(path: string, g: Generation): boolean | null {
   try {
     const opened = openRegular(path);
     if (!opened) return false;
-    const same = recognise(opened.fd, opened.stat, [g]) !== undefined;
+    const same = recognise(opened.fd, opened.stat, [{ ...g, born: 0 }]) !== undefined;
     closeSync(opened.fd);
     return same;
   } catch {
