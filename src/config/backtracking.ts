@@ -167,7 +167,7 @@ class Bound {
 
   /** Behind the bracket. */
   #class(): void {
-    while (!this.#skip(']')) {
+    while (this.#at < this.#source.length && !this.#skip(']')) {
       const at = this.#at;
       if (this.#match(/\\[pP]\{[^}]*\}|\\u\{[^}]*\}|[\u{10000}-\u{10ffff}]/uy) !== null) this.#isObstacle(at);
       else this.#match(/\\.|[^\\]/sy);
