@@ -1,5 +1,6 @@
 /** What the scalars of a configuration may be: durations, sizes, names, addresses, patterns. Each parses its own text. */
 import { isIP } from 'node:net';
+import { obstacle } from './backtracking.ts';
 import { either, nearest } from './errors.ts';
 import { type Leaf, leaf, Wrong } from './option.ts';
 
@@ -201,7 +202,12 @@ export function pattern(example: string): Leaf<string> {
         .at(-1);
       throw new Wrong(`is no regular expression: ${reason}`);
     }
-    return value;
+    const part = obstacle(value);
+    if (part === null) return value;
+    throw new Wrong(
+      `may take very long on some lines: with ${part} it cannot be matched in linear time; ` +
+        'write it without, or so that it begins with ^ and repeats less',
+    );
   });
 }
 

@@ -114,6 +114,7 @@ export class FileComparison implements Comparison {
     const at = this.#file.locate(offset, offset + size);
     if (at < 0) return false;
     const { window, encoding } = this.#file;
+    const isLast = offset + length === this.#file.size;
     if (encoding === 'utf-8') {
       const first = offset === 0 && isMark(window, at, size) ? at + MARK.length : at;
       let last = at + size;
@@ -123,11 +124,12 @@ export class FileComparison implements Comparison {
       } else {
         if (window.compare(body, start, end, first, last) === 0) return true;
         // As Latin-1, so that any bytes are compared.
-        return agree(body.toString('latin1', start, end), window.toString('latin1', first, last), kind);
+        return agree(body.toString('latin1', start, end), window.toString('latin1', first, last), kind, isLast);
       }
     }
     const text = this.#decoded(window.subarray(at, at + size), offset);
-    return kind === 'json' ? agreeJson(body, start, end, text) : agree(body.toString('utf8', start, end), text, kind);
+    if (kind === 'json') return agreeJson(body, start, end, text, isLast);
+    return agree(body.toString('utf8', start, end), text, kind, isLast);
   }
 
   #decoded(bytes: Buffer, offset: number): string {
@@ -161,7 +163,7 @@ function plainly(body: Buffer, start: number, end: number, line: Buffer, first: 
 }
 
 /** Whether the document's message may be what the line decodes to. */
-function agreeJson(body: Buffer, start: number, end: number, line: string): boolean {
+function agreeJson(body: Buffer, start: number, end: number, line: string, isLast: boolean): boolean {
   let document: { message?: unknown; log?: { flags?: unknown } };
   try {
     document = JSON.parse(body.toString('utf8', start, end));
@@ -172,14 +174,18 @@ function agreeJson(body: Buffer, start: number, end: number, line: string): bool
   if (typeof message !== 'string') return false;
   const words = Array.isArray(log?.flags) ? log.flags : [];
   const flags = (words.includes('truncated') ? TRUNCATED : 0) | (words.includes('multiline') ? MULTILINE : 0);
-  return agree(message, line, flags);
+  return agree(message, line, flags, isLast);
 }
 
-/** Whether a record may hold this of a line, or of lines that are joined by LF. */
-function agree(value: string, line: string, flags: number): boolean {
+/**
+ * Whether a record may hold this of a line, or of lines that are joined by LF. `isLast`: of the file; over a rotation it
+ * may go on with lines of the next one.
+ */
+function agree(value: string, line: string, flags: number, isLast: boolean): boolean {
   if (value === line) return true;
   const whole = flags & MULTILINE ? line.replaceAll('\r\n', '\n') : line;
   if (value === whole) return true;
+  if (isLast && flags & MULTILINE && value.startsWith(`${whole}\n`)) return true;
   // Where it was cut there may be half a character.
   return (flags & TRUNCATED) !== 0 && whole.startsWith(value.replace(/\ufffd+$/, ''));
 }

@@ -357,6 +357,9 @@ describe('lines', () => {
   check('multiline without a pattern', 'logs: [{include: /a, multiline: {max_lines: 3}}]', [
     "runnel.yaml:1:33: logs[0].multiline needs start, continue or end, for example start: '^\\d{4}-'",
   ]);
+  check('a pattern that may explode', "logs:\n  - include: /a\n    multiline: {start: '(a+)+\\1'}", [
+    'runnel.yaml:3:24: logs[0].multiline.start may take very long on some lines: with \\1 it cannot be matched in linear time; write it without, or so that it begins with ^ and repeats less',
+  ]);
   check('a pattern that is none', 'logs:\n  - include: /a\n    multiline: {continue: "("}', [
     'runnel.yaml:3:27: logs[0].multiline.continue is no regular expression: Unterminated group',
   ]);

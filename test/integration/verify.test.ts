@@ -1,6 +1,15 @@
 /** `verify` against a real Kafka: what is complete, and every way in which it can fail to be. */
 import assert from 'node:assert/strict';
-import { closeSync, openSync, readdirSync, readSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -379,4 +388,63 @@ for (const encoding of ['json', 'raw'] as const) {
     assert.deepEqual(differing.gaps, [{ from: facts.to, to: facts.to + 9, bytes: 9 }]);
     assert.deepEqual(differing.reasons, ['records differ from the file', 'the end of the file has not arrived']);
   });
+}
+
+for (const encoding of ['json', 'raw'] as const) {
+  for (const down of [false, true]) {
+    const when = down ? 'while the agent is down' : 'and a restart right behind it';
+    test(`${encoding}: records that go on over a rotation, ${when}, are complete`, { skip }, async () => {
+      await using home = await makeHome();
+      const topic = await freshTopic(kafka.brokers, 'verify');
+      const file = home.path('logs', 'a.log');
+      await mkdir(home.path('logs'));
+      const config = {
+        kafka: { brokers: [kafka.brokers] },
+        logs: [{ name: 'app', include: [file], topic, encoding, multiline: { start: '^#', timeout: '10m' } }],
+      };
+      const verified = (...more: string[]) =>
+        runnel('verify', '-c', home.path('runnel.yaml'), '--topic', topic, '--exactly-once', '--json', ...more);
+      const rotate = () => {
+        renameSync(file, home.path('logs', 'a.old'));
+        writeFileSync(file, 'goes on\nand on\n#3\nhas two lines\n');
+      };
+      writeFileSync(file, `#1 ${'x'.repeat(500)}\nhas two lines\n#2\n`);
+      const first = await home.start(config);
+      await first.settled(1);
+      if (!down) {
+        rotate();
+        await first.settled(2);
+      }
+      await first.stop();
+      if (down) rotate();
+      else appendFileSync(file, '#4\n');
+      const second = await home.start(config);
+      // The first process has sent the joined record, or the second one does.
+      await second.settled(1);
+      if (down) {
+        await second.stop();
+        appendFileSync(file, '#4\n');
+        await (await home.start(config)).settled(1);
+      }
+      const report = await verified();
+      assert.equal(report.code, 0, report.stdout + report.stderr);
+      const { files } = JSON.parse(report.stdout) as Report;
+      const facts = files.map(({ result, records, from, to, skipped_bytes }) => [
+        result,
+        records,
+        from,
+        to,
+        skipped_bytes,
+      ]);
+      assert.deepEqual(facts, [
+        ['complete', 2, 0, 521, 0],
+        ['complete', 1, 0, 32, 15],
+      ]);
+      // Each is what the files hold.
+      const old = await verified('--file', home.path('logs', 'a.old'), '--id', files[0]!.id);
+      assert.equal(old.code, 0, old.stdout + old.stderr);
+      const now = await verified('--file', file, '--id', files[1]!.id);
+      assert.equal(JSON.parse(now.stdout).files[0].compared.different, 0);
+    });
+  }
 }

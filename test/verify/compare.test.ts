@@ -34,6 +34,25 @@ function compare(file: LocalFile, ...sections: Packed[]): { matching: number; di
   return { matching: comparison.matching, differing: comparison.differing.map(({ from, to }) => [from, to]) };
 }
 
+test('the last record of a rotated file may go on with lines of the next one, if it says that it is joined', (t) => {
+  const file = localFile(t, '#1\na\n#2\nb\r\n');
+  const record = (text: string, offset: number, length: number, flags: string[]) => ({
+    body: frameRecord({
+      offsetDelta: 0,
+      value: JSON.stringify({ message: text, log: { file: { path: 'p', id: 'f' }, offset, length, flags } }),
+      headers: [],
+    }),
+    count: 1,
+  });
+  const joined = ['multiline'];
+  const check = (packed: Packed, matching: number) => assert.equal(compare(file, packed).matching, matching);
+  check(record('#2\nb\nc\nd', 5, 6, joined), 1);
+  check(record('#2\nb', 5, 6, joined), 1);
+  check(record('#2\nbc', 5, 6, joined), 0);
+  check(record('#2\nb\nc', 5, 6, []), 0);
+  check(record('#1\na\nb', 0, 5, joined), 0);
+});
+
 for (const encoding of ['json', 'raw'] as const) {
   test(`${encoding}: records of the file match it, whatever it holds`, (t) => {
     const random = seeded(3);

@@ -64,7 +64,7 @@ export const logSection = section({
     section({
       start: optional(
         pattern('^\\d{4}-'),
-        'A line that matches begins a record. Alone: those that do not match belong to the one before. At least one of start, continue and end is needed; a regular expression sees the first 4 KiB of a line.',
+        'A line that matches begins a record. Alone: those that do not match belong to the one before. At least one of start, continue and end is needed; a regular expression sees the first 4 KiB of a line. One that might take very long on some line is matched in linear time, or refused where that cannot be: look-ahead, back-references, \\p{...}, (?i:...) and large {n,m} are for patterns that repeat little else.',
       ),
       continue: optional(
         pattern('^\\s'),

@@ -8,6 +8,7 @@
  * The new file's first lines are read before the old file's end: so whoever writes has gone over to the new one, and the
  * old file is read to its end. Until that is decided the new file waits; the old one's silence ends the wait.
  */
+import { descriptors } from './descriptors.ts';
 import type { TrackedFile } from './file.ts';
 import type { Format } from './format.ts';
 import { digest, HEAD_BYTES, MARKER_BYTES } from './identity.ts';
@@ -73,8 +74,8 @@ export class Carry {
   }
 
   #waits(file: TrackedFile, old: TrackedFile): boolean {
-    if (!isFresh(file) || old.error !== null || !this.#tracker.files.has(old)) return false;
-    if (old.busy || this.#isReady(old) || this.#waiting.has(old)) return true;
+    if (!file.untouched || old.error !== null || !this.#tracker.files.has(old)) return false;
+    if (old.busy || old.held || this.#isReady(old) || this.#waiting.has(old)) return true;
     if (!old.unfinished || old.unfinished.open === 0) return false;
     this.#ready(old);
     return true;
@@ -96,7 +97,7 @@ export class Carry {
   /** The file that goes on with what is open at the end of this one, if it has a whole line by now. */
   async heirOf(old: TrackedFile): Promise<Heir | null> {
     const file = old.after;
-    if (!file || file.before !== old || file.busy || file.fd === null || !isFresh(file)) return null;
+    if (!file || file.before !== old || file.busy || !file.untouched || !open(file)) return null;
     const bytes = Buffer.allocUnsafe(READ_BYTES);
     const got = await file.read(bytes, READ_BYTES, 0);
     const mark = this.#format.markBytes(bytes.subarray(0, got));
@@ -105,7 +106,11 @@ export class Carry {
   }
 }
 
-/** Nothing of it was read. */
-function isFresh({ position, stream }: TrackedFile): boolean {
-  return position === 0 && stream.generation.base === 0;
+/** While it waits it may have been closed in favour of others. */
+function open(file: TrackedFile): boolean {
+  try {
+    return descriptors.open(file);
+  } catch {
+    return false; // in its own turn it is said why
+  }
 }

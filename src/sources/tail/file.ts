@@ -116,6 +116,11 @@ export class TrackedFile implements Queued, Inode {
     return this.stream.generation.position;
   }
 
+  /** Nothing of it was read. */
+  get untouched(): boolean {
+    return this.position === 0 && this.stream.generation.base === 0;
+  }
+
   /** Bytes on disk, as they were seen last. */
   get stored(): number {
     return this.packed ? this.packed.size : this.size;
@@ -221,10 +226,25 @@ export class TrackedFile implements Queued, Inode {
 
   /** Reading begins here: what is before it is in a record of another file. */
   begin(position: number, marker: Prefix): void {
+    this.stream.generation.carried = position;
+    if (this.stream.persisted) this.#context.positions.described(this.stream.generation);
     this.position = position;
     this.scanned = position;
     this.marker = marker;
     this.unfinished = new Unfinished(0);
+  }
+
+  /** When it is read for the first time by this process: where its last record's bytes end, in an earlier one. */
+  chainedAtFirst(): number {
+    const { generation, persisted } = this.stream;
+    if (generation.carried === undefined) return this.position;
+    // None of its own was sent yet: its first one shows them as skipped.
+    if (generation.carried === this.position) return 0;
+    if (this.position === 0) {
+      delete generation.carried;
+      if (persisted) this.#context.positions.described(generation);
+    }
+    return this.position;
   }
 
   /** What lies before `position` was read under another id: it is a file of its own from there on. */

@@ -50,6 +50,11 @@ export function formatOf(input: LogInput, kernel: Kernel): Format | null {
   return format === 'plain' && encoding_in === 'utf-8' && !multiline ? null : new Format(input, kernel);
 }
 
+/** Lines may wait for others. */
+export function mayGroup({ format, multiline }: LogInput): boolean {
+  return format !== 'plain' || Boolean(multiline);
+}
+
 export class Format {
   /** Milliseconds of silence after which an open group goes out. */
   readonly timeout: number;
@@ -85,7 +90,7 @@ export class Format {
     this.readBytes -= this.readBytes % this.unitBytes;
     const around = this.#wrap ? AROUND_BYTES : 0;
     this.longest = Math.min(this.readBytes, (max_line + 1 + around) * this.unitBytes);
-    this.grouping = this.#wrap !== null || this.#multiline !== null;
+    this.grouping = mayGroup(input);
     this.inPlace = this.#decoding === null && this.grouping;
   }
 
@@ -140,13 +145,14 @@ export class Format {
     const groups = this.#groups;
     let { count } = found;
     let taken = end;
+    let parts: Parts | null = null;
     const strangers = this.#wrap ? this.#unwrap(batch, found) : [];
     if (this.#parts && (this.#partial > 0 || swallowed.some(Boolean))) {
       this.#parts.group(batch, count, groups, swallowed);
       if (closing !== 'no') this.#parts.close(groups, swallowed, closing === 'full');
       const settled = groups.settled(flags, count);
       if (settled < count) taken = source[settled]!;
-      this.#parts.taken(settled, swallowed);
+      parts = this.#parts;
       count = groups.apply(batch, this.#kernel, settled, 'nothing');
     }
     if (this.#multiline) {
@@ -156,6 +162,7 @@ export class Format {
       if (settled < count) taken = source[settled]!;
       count = groups.apply(batch, this.#kernel, settled, 'lf');
     }
+    parts?.taken(taken, swallowed);
     // What was swallowed behind the last record belongs to it.
     if (count > 0) length[count - 1] = taken - source[count - 1]!;
     batch.count = count;

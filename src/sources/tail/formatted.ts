@@ -18,6 +18,8 @@ import { Unfinished } from './unfinished.ts';
 
 /** The bytes as they were read, where they are changed in place: the marker is made of them. */
 let asRead: Buffer | undefined;
+/** What of an heir's lines changed it is undone where they are not taken. */
+const swallowedBefore = new Uint8Array(4);
 
 /** `heir`: the file that has the name now, if this one has lost it; its first lines may end the last record. */
 export async function fillFormatted(
@@ -26,7 +28,7 @@ export async function fillFormatted(
   format: Format,
   heir: Heir | null,
 ): Promise<Outcome> {
-  file.unfinished ??= new Unfinished(file.position);
+  file.unfinished ??= new Unfinished(file.chainedAtFirst());
   const { unfinished } = file;
   if (file.scanned - file.position >= LONG) {
     const outcome = await longLine(file, batch, format, unfinished);
@@ -53,7 +55,9 @@ export async function fillFormatted(
     }
     await knowHead(file, bytes, got);
 
-    const silent = file.flush || (unfinished.close && file.size === sizeBefore);
+    // While the output was away something may have come and been seen.
+    const quiet = file.size === sizeBefore && performance.now() - file.grown >= format.timeout;
+    const silent = file.flush || (unfinished.close && quiet);
     const mark = file.position === 0 ? format.markBytes(bytes.subarray(0, got)) : 0;
     const base = before - skipped;
     let found = format.find(batch, before + mark, got, base, got < want && file.flush);
@@ -77,10 +81,12 @@ export async function fillFormatted(
     if (atEnd && silent && closing === 'no') closing = 'silent';
     if (format.inPlace) keepAsRead(bytes, got);
     const end = skipped + mark + found.taken;
+    if (heard > 0) swallowedBefore.set(unfinished.swallowed);
     const shaped = format.shape(batch, found, end, closing, unfinished.swallowed);
     if (heard > 0 && shaped.taken >= skipped + available) {
       if (!inherit(batch, skipped + available, shaped, heir!)) {
-        // It is too entangled with lines of the other file: it ends with this one.
+        // It is too entangled with lines of the other file, or none of its own is there: it ends with this one.
+        unfinished.swallowed.set(swallowedBefore);
         heir = null;
         closing = 'silent';
         continue;
@@ -122,7 +128,7 @@ function inherit(batch: Batch, boundary: number, shaped: Shaped, heir: Heir): bo
   const { source, length, flags } = batch.slot;
   let last = batch.count - 1;
   while (last > 0 && source[last]! >= boundary) last--;
-  if (flags[last]! & HELD) return false;
+  if (source[last]! >= boundary || flags[last]! & HELD) return false;
   const end = last === batch.count - 1 ? shaped.taken : source[last]! + length[last]!;
   heir.taken = end - boundary;
   length[last] = boundary - source[last]!;

@@ -75,7 +75,7 @@ export class Holds {
       this.release(file);
       return;
     }
-    hold.before = hold.before.filter((other) => this.#options.known(other) && !finished(other));
+    hold.before = hold.before.filter((other) => this.#options.known(other) && !finished(other, file));
     if (hold.suspect?.step(performance.now(), this.#options.known, this.#options.ready) === false) {
       const { originals, undecided } = hold.suspect;
       for (const original of originals) this.#doubles.set(original, file);
@@ -101,8 +101,12 @@ export class Holds {
   }
 }
 
-/** A file that has a name may end with an unfinished line for ever. */
-function finished(file: TrackedFile): boolean {
+/**
+ * A file that has a name may end with an unfinished line for ever. An open record at its end does not keep the one waiting
+ * that may go on with it.
+ */
+function finished(file: TrackedFile, next: TrackedFile): boolean {
   if (file.error !== null) return true;
-  return file.path === null ? file.position >= file.size : file.scanned >= file.size;
+  const open = file.after === next && next.before === file ? (file.unfinished?.open ?? 0) : 0;
+  return file.path === null ? file.position + open >= file.size : file.scanned + open >= file.size;
 }

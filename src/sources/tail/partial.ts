@@ -11,8 +11,8 @@ export type Swallowed = Uint8Array;
 
 export class Parts {
   readonly #maxLine: number;
-  /** By stream: the line that ends what is swallowed; -1: it goes on. */
-  readonly #ended = new Int32Array(4);
+  /** By stream: the source of the line that ends what is swallowed; -1: it goes on. */
+  readonly #ended = new Float64Array(4);
 
   constructor(maxLine: number) {
     this.#maxLine = maxLine;
@@ -20,7 +20,7 @@ export class Parts {
 
   /** Groups the batch's first `count` lines. What `swallowed` says belongs to no group. */
   group({ slot }: Batch, count: number, groups: Groups, swallowed: Swallowed): void {
-    const { starts, ends, flags } = slot;
+    const { starts, ends, source, flags } = slot;
     const { open } = groups;
     groups.clear();
     this.#ended.fill(-1);
@@ -28,7 +28,7 @@ export class Parts {
       const stream = streamOf(flags[i]!);
       const goesOn = (flags[i]! & PARTIAL) !== 0;
       if (swallowed[stream] && this.#ended[stream]! < 0) {
-        if (!goesOn) this.#ended[stream] = i;
+        if (!goesOn) this.#ended[stream] = source[i]!;
         continue;
       }
       const size = ends[i]! - starts[i]!;
@@ -50,7 +50,7 @@ export class Parts {
     groups.open.fill(-1);
   }
 
-  /** The first `end` lines are taken. */
+  /** What comes from before `end`, as `source` counts, is taken. What is not is read again, and swallowed again. */
   taken(end: number, swallowed: Swallowed): void {
     for (let stream = 0; stream < swallowed.length; stream++) {
       const ended = this.#ended[stream]!;

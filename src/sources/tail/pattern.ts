@@ -5,25 +5,34 @@
  *   ^\d{4}-      a line that begins with no digit does not match
  *   ^\s          a line that begins with a blank matches
  *
- * What is not understood may begin with anything. The first 4 KiB of a line are looked at.
+ * What is not understood may begin with anything. The first 4 KiB of a line are looked at. No line takes long: where V8's
+ * usual engine might, its linear one is used.
  */
-import { setFlagsFromString } from 'node:v8';
+import { LOOKED_AT, linear, needsUnicode, obstacle, quickUpTo } from '../../config/backtracking.ts';
 
-const LOOKED_AT = 4096;
 const NEVER = 0;
 const MAYBE = 1;
 const ALWAYS = 2;
 
-let guarded = false;
+const ASTRAL = /[\ud800-\udbff][\udc00-\udfff]/g;
 
 export class LinePattern {
   readonly #re: RegExp;
+  /** For lines that are longer than these characters. */
+  readonly #linear: RegExp;
+  readonly #quick: number;
+  readonly #unicode: boolean;
   readonly #first: Uint8Array;
   readonly #empty: boolean;
 
+  /** Throws where it may take very long; the configuration refuses such a one. */
   constructor(source: string) {
-    guard();
-    this.#re = compile(source);
+    const part = obstacle(source);
+    if (part !== null) throw new Error(`with ${part}, ${source} cannot be matched in linear time`);
+    this.#unicode = needsUnicode(source);
+    this.#quick = quickUpTo(source);
+    this.#re = new RegExp(source, this.#unicode ? 'u' : '');
+    this.#linear = this.#quick < LOOKED_AT ? linear(source)! : this.#re;
     this.#first = firstBytes(source);
     this.#empty = this.#re.test('');
   }
@@ -33,23 +42,11 @@ export class LinePattern {
     if (from === to) return this.#empty;
     const known = this.#first[bytes[from]!]!;
     if (known !== MAYBE) return known === ALWAYS;
-    return this.#re.test(bytes.toString('utf8', from, Math.min(to, from + LOOKED_AT)));
+    let line = bytes.toString('utf8', from, Math.min(to, from + LOOKED_AT));
+    // To an engine without the flag `u` a character beyond U+FFFF is two.
+    if (!this.#unicode) line = line.replace(ASTRAL, '\uffff');
+    return (line.length > this.#quick ? this.#linear : this.#re).test(line);
   }
-}
-
-/**
- * Where a pattern explodes on a line, V8 goes on with its engine that needs linear time. It has none for patterns with
- * look-around, back-references, more than sixteen counted repetitions, or the flag `u`.
- */
-function guard(): void {
-  if (!guarded) setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
-  guarded = true;
-}
-
-/** Without the flag `u`, where that means the same: so it is guarded. */
-function compile(source: string): RegExp {
-  const needsUnicode = /\\u\{|\\[pPk]|[\ud800-\udfff]/.test(source);
-  return new RegExp(source, needsUnicode ? 'u' : '');
 }
 
 /** For each byte: whether a line that begins with it matches. */

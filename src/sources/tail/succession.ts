@@ -9,6 +9,7 @@ import { descriptors } from './descriptors.ts';
 import type { TailContext, TrackedFile } from './file.ts';
 import { Holds } from './holds.ts';
 import type { Names } from './names.ts';
+import { Predecessors } from './predecessors.ts';
 import { recover } from './recover.ts';
 import { headOf, markerAt } from './resume.ts';
 import { packedAfter, packedIn, Twins } from './twins.ts';
@@ -30,14 +31,14 @@ export class Succession {
   /** By path: so many bytes of it may have been read before, of a file that cannot be told to be the same. */
   readonly #alike = new Map<string, number>();
   #reread = 0;
-  /** Old files of a name that were found under another one; its new file comes after them. */
-  readonly #before = new Map<string, TrackedFile[]>();
+  readonly #before: Predecessors;
 
   constructor(options: SuccessionOptions) {
     const { names, ready } = options;
     this.#o = options;
     this.#twins = new Twins({ context: options.context, names, ready });
     this.#holds = new Holds({ known: (file) => names.files.has(file), ready });
+    this.#before = new Predecessors(options.context.input, (key) => names.of(key) !== undefined, ready);
   }
 
   /** Bytes that were read once more because it could not be told whether they had been read. */
@@ -53,9 +54,10 @@ export class Succession {
       this.#alike.set(path, Math.max(bytes, this.#alike.get(path) ?? 0));
     };
     for await (const found of recover(context, { names: matches, tracked, again })) {
-      this.#comesBefore(found.file);
+      this.#before.add(found.file);
       this.#takeIn(found, found.path);
     }
+    this.#before.complete();
   }
 
   /** Everything that has a name was found. */
@@ -68,14 +70,15 @@ export class Succession {
   /** At the start, under a name that is looked for: what is known has to be read before what has its name now. */
   found(file: TrackedFile, path: string): void {
     const { generation, persisted } = file.stream;
-    if (persisted && generation.path !== path) this.#comesBefore(file);
+    if (persisted && generation.path !== path) this.#before.add(file);
+    this.#before.found(file, path);
     if (!persisted) this.#reread += this.#alike.get(path) ?? 0;
     this.#alike.delete(path);
   }
 
   /** A new file may have to wait. `others`: of which it may be a copy; all of them, or those that were read before. */
   holdNew(file: TrackedFile, path: string, others: Iterable<TrackedFile>, all: boolean): void {
-    this.#holds.behind(file, this.#before.get(path) ?? []);
+    this.#holds.behind(file, this.#before.of(path));
     if (file.fd !== null) this.#holds.suspect(file, originalsOf(file, file.fd, others, all));
   }
 
@@ -152,11 +155,6 @@ export class Succession {
     if (found) this.#takeIn(found, found.path);
     else this.#holds.release(copy.file);
     return found?.path ?? copy.file.path ?? copy.file.stream.name;
-  }
-
-  #comesBefore(file: TrackedFile): void {
-    const { path } = file.stream.generation;
-    this.#before.set(path, [...(this.#before.get(path) ?? []), file]);
   }
 
   /** A file that was found elsewhere than under the name by which it is known. */

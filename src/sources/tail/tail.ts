@@ -178,13 +178,17 @@ export class TailSource implements Source {
       this.#makeReady(file);
       return;
     }
-    const quiet = now - Math.max(file.grown, file.gone ?? 0);
     if (size > file.position) {
-      const wait = file.unfinished?.open ? Math.max(FLUSH_MS, this.#format!.timeout) : FLUSH_MS;
-      if (quiet < Math.min(wait, this.#o.input.rotate_wait)) return;
+      if (!this.#isQuiet(file, now)) return;
       file.flush = true;
       this.#makeReady(file);
-    } else if (quiet >= this.#o.input.rotate_wait) this.#tracker.finish(file, 0);
+    } else if (now - lastNews(file) >= this.#o.input.rotate_wait) this.#tracker.finish(file, 0);
+  }
+
+  /** Nothing came for so long that what is unfinished at its end goes out as it is. */
+  #isQuiet(file: TrackedFile, now: number): boolean {
+    const wait = file.unfinished?.open ? Math.max(FLUSH_MS, this.#format!.timeout) : FLUSH_MS;
+    return now - lastNews(file) >= Math.min(wait, this.#o.input.rotate_wait);
   }
 
   #makeReady(file: TrackedFile): void {
@@ -242,6 +246,10 @@ export class TailSource implements Source {
         file.busy = false;
         output.discard(batch);
         continue;
+      }
+      // While the output was away something may have come.
+      if (file.flush && file.fd !== null && !file.packed) {
+        file.flush = fstatSync(file.fd).size === file.size && this.#isQuiet(file, performance.now());
       }
       file.reading = true;
       const more = await this.#fill(file, batch);
@@ -320,6 +328,10 @@ export class TailSource implements Source {
       return false;
     }
   }
+}
+
+function lastNews({ grown, gone }: TrackedFile): number {
+  return Math.max(grown, gone ?? 0);
 }
 
 /** The batch's last record goes on in another file. */

@@ -280,3 +280,61 @@ test('random lines of two streams, split and mixed: each stream is whole and in 
     await bench.stop();
   }
 });
+
+test('the rest of a line that was cut stays no line, also while a record of the other stream is open', async (t) => {
+  const bench = new Bench(t);
+  const part = cri('stderr', 'P', 'x'.repeat(16_000));
+  const multiline = { start: '^#', continue: undefined, end: undefined, max_lines: 500, max_bytes: 262_144 };
+  writeFileSync(bench.path('a.log'), `${cri('stdout', 'F', '#0')}${part.repeat(75)}`);
+  const out = await bench.start({
+    format: 'cri',
+    max_line: 65_536,
+    multiline: { ...multiline, timeout: 600_000 },
+  } as Partial<TailOptions['input']>);
+  out.gaps = true;
+  await out.count(2);
+  appendFileSync(bench.path('a.log'), cri('stdout', 'F', '#1') + part + cri('stderr', 'F', 'rest'));
+  await setTimeout(400);
+  appendFileSync(bench.path('a.log'), cri('stdout', 'F', 'a') + cri('stdout', 'F', '#2') + cri('stderr', 'F', '#3'));
+  await out.count(3);
+  appendFileSync(bench.path('a.log'), cri('stdout', 'F', '#4') + cri('stderr', 'F', '#5'));
+  await out.count(5);
+  assert.deepEqual(
+    out.texts().map((text) => text.slice(0, 10)),
+    ['#0', 'x'.repeat(10), '#1\na', '#2', '#3'],
+  );
+});
+
+for (const behind of [true, false]) {
+  const when = behind ? 'that was read before' : 'and more of it was written';
+  test(`rotated in the midst of a line that was cut, ${when}: the new file's lines are its own`, async (t) => {
+    const bench = new Bench(t);
+    const part = cri('stdout', 'P', 'x'.repeat(16_000));
+    writeFileSync(bench.path('a.log'), cri('stdout', 'F', 'first') + part.repeat(75));
+    const out = await bench.start({ format: 'cri', max_line: 65_536 });
+    out.gaps = true;
+    await out.count(2);
+    await setTimeout(200);
+    let release = () => {};
+    out.blocked = new Promise((resolve) => {
+      release = resolve;
+    });
+    if (!behind) appendFileSync(bench.path('a.log'), part);
+    renameSync(bench.path('a.log'), bench.path('a.old'));
+    const [rest, next] = [part + cri('stdout', 'F', 'rest'), cri('stdout', 'F', 'next')];
+    writeFileSync(bench.path('a.log'), rest + next);
+    await setTimeout(300);
+    out.blocked = null;
+    release();
+    await out.count(4);
+    const { id } = out.lines[3]!;
+    assert.notEqual(id, out.lines[0]!.id);
+    assert.deepEqual(
+      out.lines.slice(2).map((l) => [l.text.slice(-4), l.id, l.offset, l.length, l.skipped]),
+      [
+        ['rest', id, 0, rest.length, 0],
+        ['next', id, rest.length, next.length, 0],
+      ],
+    );
+  });
+}

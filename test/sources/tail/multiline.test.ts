@@ -3,6 +3,7 @@ import { appendFileSync, copyFileSync, renameSync, rmSync, truncateSync, writeFi
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { MULTILINE, TRUNCATED } from '../../../src/core/batch.ts';
+import { descriptors } from '../../../src/sources/tail/descriptors.ts';
 import type { TailOptions } from '../../../src/sources/tail/tail.ts';
 import { Bench, until } from './collect.ts';
 
@@ -230,6 +231,45 @@ test('over a rotation by copytruncate, too', async (t) => {
   appendFileSync(bench.path('a.log'), 'b\n#2\nc\n#3\n');
   await out.count(3);
   assert.deepEqual(out.texts().slice(1), ['#1\na\nb', '#2\nc']);
+});
+
+test('over a rotation of a file that was held, for it may have been a copy, too', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.1.log'), '#same\na\n#other\n');
+  const out = await bench.start(rules({ start: '^#' }));
+  out.gaps = true;
+  await out.count(1);
+  writeFileSync(bench.path('a.log'), '#same\n');
+  await until('it is found', () => bench.source.files_total === 2);
+  await setTimeout(50);
+  renameSync(bench.path('a.log'), bench.path('a.old'));
+  writeFileSync(bench.path('a.log'), 'c\n#2\n#3\n');
+  await out.count(3);
+  assert.deepEqual(out.texts(), ['#same\na', '#same\nc', '#2']);
+});
+
+test('over a rotation while descriptors are scarce, too', async (t) => {
+  const scarce = descriptors as { limit: number };
+  const { limit } = scarce;
+  t.after(() => {
+    scarce.limit = limit;
+  });
+  scarce.limit = 2;
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), '#1\na\n#2\n');
+  const out = await bench.start({ ...rules({ start: '^#' }), rotate_wait: 600_000 });
+  out.gaps = true;
+  await out.count(1);
+  renameSync(bench.path('a.log'), bench.path('a.old'));
+  writeFileSync(bench.path('a.log'), '');
+  await setTimeout(100);
+  for (const name of ['b.log', 'c.log']) {
+    writeFileSync(bench.path(name), `#${name}\n#end\n`);
+    await until('it is read', () => out.texts().includes(`#${name}`));
+  }
+  appendFileSync(bench.path('a.log'), 'b\n#3\n#4\n');
+  await out.count(5);
+  assert.deepEqual(out.texts(bench.path('a.log')), ['#1\na', '#2\nb', '#3']);
 });
 
 test('a group that does not go on in the new file ends with the old one', async (t) => {
