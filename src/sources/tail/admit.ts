@@ -146,7 +146,7 @@ export function copyOf(
     if (Number(stat.size) <= file.position && !names(path)) continue;
     if (file.position < TELLING && Date.now() - Number(stat.ctimeMs) > JUST_MS) continue;
     if (file.position < HEADER_BYTES && isOlder(stat, file)) continue;
-    if (![original, file.path ?? original].some((name) => mayBeCopy(path, name, file.position))) continue;
+    if (!mayBeCopy(path, [original, file.path ?? original], file.position)) continue;
     try {
       const opened = openRegular(path);
       if (!opened) continue;

@@ -95,7 +95,7 @@ export class Suspect {
     // Both may hold nothing but a header yet. What is read again is counted when the hold ends.
     const names = [original.stream.name, found.path];
     const { path } = this.file;
-    if (path !== null && !names.some((name) => mayBeCopy(path, name, original.position))) return null;
+    if (path !== null && !mayBeCopy(path, names, original.position)) return null;
     return withOpen(this.file, (fd) => shared(fd, fstatSync(fd).size, original, found.compared)) ?? null;
   }
 }
@@ -179,12 +179,20 @@ function withOpen<T>(file: TrackedFile, use: (fd: number) => T): T | undefined {
   }
 }
 
-/** Far in, bytes tell. Else names do: `a.log.1`, `a-20261122.log` and `a.old` may be copies of `a.log`, `b.log` not. */
-export function mayBeCopy(path: string, original: string, position: number): boolean {
+/**
+ * Far in, bytes tell. Else names do: `a.log.1`, `a-20261122.log` and `a.old` may be copies of `a.log`, `b.log` not, nor
+ * what is called `a.log` itself now. `names`: those that the original has and had.
+ */
+export function mayBeCopy(path: string, names: readonly string[], position: number): boolean {
   if (position >= HEADER_BYTES) return true;
-  const parts = basename(original).split('.');
-  const stem = parts.find((part) => part !== '') ?? '';
-  return basename(path).replace(/^\./, '').startsWith(stem);
+  if (names.includes(path)) return false;
+  const stems = names.map(
+    (name) =>
+      basename(name)
+        .split('.')
+        .find((part) => part !== '') ?? '',
+  );
+  return stems.some((stem) => basename(path).replace(/^\./, '').startsWith(stem));
 }
 
 function common(a: string, b: string): number {

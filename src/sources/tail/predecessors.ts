@@ -85,7 +85,7 @@ export class Predecessors {
     const others = this.#siblings.get(dir) ?? siblings(dir);
     this.#siblings.set(dir, others);
     return others.some((other) => {
-      if (other === path || !mayBeCopy(other, path, 0)) return false;
+      if (!mayBeCopy(other, [path], 0)) return false;
       const stat = lookUp(other);
       if (!stat) return false;
       const modified = Number(stat.mtimeMs);

@@ -137,7 +137,7 @@ async function search(
  * was made since that was last read. And the file is still there and was truncated, or no other holds the same.
  */
 function isLikelyCopy({ path, stat }: Beside, g: Generation, all: Beside[]): boolean {
-  if (path === g.path || !mayBeCopy(path, g.path, g.position)) return false;
+  if (!mayBeCopy(path, [g.path], g.position)) return false;
   if (birthOf(stat) !== 0 && Number(stat.birthtimeMs) < g.seen * 1000 - NOTICED_MS) return false;
   const original = lookUp(g.path);
   if (original?.ino === g.inode && !bornApart(g.born, birthOf(original))) return true;
