@@ -346,7 +346,9 @@ export class SpoolPartition {
     const held = this.#appender.takeHeld();
     if (!held) return null;
     const { block, offset, weights } = held;
-    const { count, codec, body, time, rawBytes, key } = block;
+    const { count, codec, time, rawBytes, key } = block;
+    // A block that is not compressed lies in a slot of the pool, which is used again when its append has come back.
+    const body = Buffer.from(block.body);
     const nextOffset = offset + count;
     const bytes = HEADER_BYTES + body.length;
     this.#waiting.add(count, bytes, weights);

@@ -58,6 +58,24 @@ test('what the disk does not take goes to a reader that has read all else, under
   await opened.close();
 });
 
+test('what goes on from memory is not changed when whoever appended it uses its memory again', async (t) => {
+  const dir = await directory(t);
+  const { spool } = await openSpool(dir, { sync: 'never' });
+  const partition = spool.partition(TOPIC);
+  await writeFile(join(dir, `${TOPIC}-0`), '');
+  // As a lane without compression does: the block is a slot of the pool, which is another's when the block is settled.
+  const packed = await block(['one'], { codec: 'none' });
+  const slot = Buffer.from(packed.body);
+  const reader = partition.read(0);
+  const read = reader.next();
+  await partition.append({ ...packed, body: slot });
+  slot.fill(0);
+  const entry = (await read).value!;
+  assert.deepEqual(entry.body, packed.body);
+  await reader.return();
+  await spool.close();
+});
+
 test('closing does not wait for a disk that takes nothing', async (t) => {
   const dir = await directory(t);
   const { spool } = await openSpool(dir);
