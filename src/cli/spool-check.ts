@@ -88,7 +88,7 @@ function said({ kind, at, bytes, records }: Flaw, repair: boolean): string {
     case 'empty':
       return `empty${lost}${repair ? ': removed' : ''}`;
     case 'interrupted':
-      return `a repair was interrupted${repair ? ': finished' : ''}`;
+      return `a repair was interrupted${repair ? ': it was done anew' : ': the next start, or another repair, ends it'}`;
     case 'state':
       return `the read position cannot be read: what is kept will be sent again${repair ? '; removed' : ''}`;
   }

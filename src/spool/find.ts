@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { log } from '../log.ts';
 import { quarantine } from './quarantine.ts';
 import { ReadState } from './read-state.ts';
+import { finishReplacing } from './replace.ts';
 import { basesIn, measured, type Segment } from './segment.ts';
 import { type BlockNote, noteLine, readNotes } from './sidecar.ts';
 import { Waiting } from './waiting.ts';
@@ -37,6 +38,8 @@ export function nothing(dir: string): Found {
 export async function find(dir: string): Promise<Found> {
   const state = await ReadState.open(join(dir, STATE_FILE));
   try {
+    const interrupted = await finishReplacing(dir);
+    if (interrupted) log.warn(`spool: a repair of ${dir} was interrupted; it is ${interrupted}`);
     const bases = await basesIn(dir);
     const segments: Segment[] = [];
     const waiting = new Waiting();
