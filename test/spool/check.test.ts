@@ -138,7 +138,10 @@ test('a repair that was interrupted loses nothing, wherever that was: the next o
       await rm(partition, { recursive: true });
       await mkdir(partition);
       for (const [path, bytes] of files) await writeFile(path, bytes);
-      assert.ok((await checkPartition(partition)).flaws.some(({ kind }) => kind === 'interrupted'), name);
+      assert.ok(
+        (await checkPartition(partition)).flaws.some(({ kind }) => kind === 'interrupted'),
+        name,
+      );
       if (repair) await repairPartition(partition);
       if (repair) assert.deepEqual((await checkPartition(partition)).flaws, [], name);
       const { numbers, next } = await readBack(dir);
