@@ -18,7 +18,7 @@ import { Appender } from './appender.ts';
 import { Bell } from './bell.ts';
 import { type Found, find, nothing } from './find.ts';
 import { HandedOut } from './handed.ts';
-import { type OnDrop, reportLoss, reportLost } from './loss.ts';
+import { type OnDrop, reportLost } from './loss.ts';
 import type { Producer, Producers } from './producers.ts';
 import { Progress } from './progress.ts';
 import { quarantine } from './quarantine.ts';
@@ -302,13 +302,12 @@ export class SpoolPartition {
     if (segment.removed) return;
     const { acknowledged } = this;
     const writer = this.#detach(segment);
-    let bytes = 0;
-    for (const note of await readNotes(segment.weights)) {
-      if (note.offset < acknowledged || note.offset >= segment.next) continue;
-      bytes += note.bytes;
-      reportLoss(this.#owner.onDrop, note, reason);
-      this.#waiting.subtract(0, 0, note.weights);
-    }
+    const waits = ({ offset }: BlockNote) => offset >= acknowledged && offset < segment.next;
+    const notes = (await readNotes(segment.weights)).filter(waits);
+    const known = notes.reduce((sum, note) => sum + note.bytes, 0);
+    const bytes = known > 0 || segment.next <= acknowledged ? known : segment.size;
+    if (bytes > 0) reportLost(this.#owner.onDrop, notes, bytes, reason);
+    for (const note of notes) this.#waiting.subtract(0, 0, note.weights);
     this.#waiting.subtract(Math.max(0, segment.next - Math.max(segment.base, acknowledged)), bytes);
     await this.#erase(segment, writer);
   }
@@ -390,7 +389,7 @@ export class SpoolPartition {
   async #erase(segment: Segment, writer: SegmentWriter | null): Promise<void> {
     // The last segment's name says which offset comes next; without it the state must.
     const known = (this.#segments.at(-1)?.next ?? 0) >= segment.next || (await this.#progress.raiseFloor(segment.next));
-    await writer?.close();
+    await writer?.close().catch((error) => this.#warn('cannot close a segment', error));
     this.#owner.release(segment.size);
     // Where neither says it, the files stay: after a kill they are read again rather than their offsets given again.
     if (!known) return;

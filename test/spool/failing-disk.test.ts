@@ -76,6 +76,32 @@ test('what goes on from memory is not changed when whoever appended it uses its 
   await spool.close();
 });
 
+test('notes that cannot be read hold up neither what is new nor what they are about', async (t) => {
+  const dir = await directory(t);
+  const options = { max_size: 8 * 3000 };
+  const weights = (base: number) => join(dir, `${TOPIC}-0`, `${String(base).padStart(20, '0')}.weights`);
+  const unreadable = async (base: number) => {
+    await rm(weights(base));
+    await mkdir(weights(base));
+  };
+  const { spool, drops } = await openSpool(dir, options);
+  const partition = spool.partition(TOPIC);
+  const append = async (value: number) => partition.append(await block([String(value).padEnd(1200)]));
+  for (let i = 0; i < 6; i++) await append(i);
+  await unreadable(0);
+  for (let i = 6; spool.waiting().size > 0 && drops.length === 0; i++) await append(i);
+  assert.deepEqual(drops, [{ input: 'spool', records: 0, bytes: drops[0]!.bytes, reason: 'spool_full' }]);
+  assert.ok(drops[0]!.bytes >= 2 * 1200);
+  const { values } = await readAll(partition);
+  await spool.close();
+
+  await rmdir(weights(0));
+  await unreadable(2);
+  const { spool: opened } = await openSpool(dir, options);
+  assert.deepEqual((await readAll(opened.partition(TOPIC))).values, values);
+  await opened.close();
+});
+
 test('closing does not wait for a disk that takes nothing', async (t) => {
   const dir = await directory(t);
   const { spool } = await openSpool(dir);
