@@ -6,7 +6,7 @@
  * A block's line is written before the block, so whatever batch stands in a segment has its weights here. A line
  * without a batch (the process died between the two) or a damaged line means nothing: readers go by offset.
  */
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile, truncate } from 'node:fs/promises';
 import { log } from '../log.ts';
 
 /** Input items by input, as the accounts name them. */
@@ -38,6 +38,18 @@ export async function readNotes(path: string): Promise<BlockNote[]> {
     return [];
   }
   return [...new Map(parseNotes(text).map((note) => [note.offset, note])).values()];
+}
+
+/** Cuts off the notes of blocks from `offset` on, which are the last ones. Takes no room, so a disk may be full. */
+export async function cutNotes(path: string, offset: number): Promise<void> {
+  const bytes = await readFile(path);
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(0x0a, at);
+    const next = end < 0 ? bytes.length : end + 1;
+    const note = parseNote(bytes.toString('utf8', at, end < 0 ? next : end));
+    if (note && note.offset >= offset) return truncate(path, at);
+    at = next;
+  }
 }
 
 /** Reads a sidecar alongside its segment, as it grows. */

@@ -1,11 +1,11 @@
 /** A disk that does not take what is written: names that are taken by something else, and one that is full. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
-import { block, directory, openSpool, readAll, TOPIC, valuesOf } from './blocks.ts';
+import { block, directory, openSpool, readAll, streamOf, TOPIC, valuesOf } from './blocks.ts';
 
 test('an append waits in memory until the disk takes it, and nothing overtakes it', async (t) => {
   const dir = await directory(t);
@@ -139,6 +139,31 @@ test('a full disk: what is collected goes on from memory, and to the disk again 
     await spool.close();
   } finally {
     spawnSync('umount', [dir]);
+  }
+});
+
+test('it is opened on a disk that is full, with the note of a block that did not fit', async (t) => {
+  const dir = await directory(t);
+  if (!mounted(dir)) return t.skip('needs the right to mount');
+  try {
+    const { spool } = await openSpool(dir);
+    const partition = spool.partition(TOPIC);
+    await appendAll(partition, 3);
+    await spool.close();
+    const weights = join(dir, `${TOPIC}-0`, `${'0'.repeat(20)}.weights`);
+    await appendFile(weights, '[3,1,3100,1700000000000,3020,"web-1",{"statsd":1}]\n');
+    await assert.rejects(writeFile(join(dir, 'filler'), Buffer.alloc(2_000_000)), /ENOSPC/);
+    const { spool: opened } = await openSpool(dir);
+    assert.deepEqual((await readAll(opened.partition(TOPIC))).values.map(Number.parseFloat), [0, 1, 2]);
+    assert.deepEqual(Object.fromEntries(opened.waiting().weights), { statsd: 3 });
+    await opened.close();
+    await rm(join(dir, 'filler'));
+    const { spool: again } = await openSpool(dir);
+    await again.partition(TOPIC).append(await block(['3'], { stream: streamOf('host') }));
+    assert.deepEqual(Object.fromEntries(again.waiting().weights), { statsd: 3, host: 1 });
+    await again.close();
+  } finally {
+    spawnSync('umount', ['-l', dir]);
   }
 });
 
