@@ -49,6 +49,7 @@ export class ReadState {
   #counter = 0n;
   #writing: Promise<void> | null = null;
   #next: Promise<void> | null = null;
+  #nextSync = false;
 
   /** Of a partition that is new: the file comes with the first write. */
   constructor(path: string) {
@@ -81,10 +82,11 @@ export class ReadState {
 
   /** Resolves when the fields as they are now are written; calls that come while one is under way share the next. */
   write(sync = false): Promise<void> {
-    if (!this.#writing) return this.#start(sync);
+    this.#nextSync ||= sync;
+    if (!this.#writing) return this.#start();
     this.#next ??= this.#writing.then(
-      () => this.#start(sync),
-      () => this.#start(sync),
+      () => this.#start(),
+      () => this.#start(),
     );
     return this.#next;
   }
@@ -94,10 +96,13 @@ export class ReadState {
     this.#file = null;
   }
 
-  #start(sync: boolean): Promise<void> {
+  #start(): Promise<void> {
+    const sync = this.#nextSync;
     this.#next = null;
+    this.#nextSync = false;
     this.#writing = this.#put(sync).finally(() => {
-      this.#writing = null;
+      // The next one begins when this has been heard of: until then nobody else may.
+      if (!this.#next) this.#writing = null;
     });
     return this.#writing;
   }
