@@ -57,6 +57,8 @@ export class SpoolPartition {
   /** The offset that was to be given next when it was opened. */
   readonly #foundNext: number;
   #readTo: number;
+  /** Why the segment at hand cannot be read. */
+  #readError: string | null = null;
   /** Rings when something happened: an append, an acknowledgement, a removal. */
   readonly #bell = new Bell();
   /** Damaged bytes on their way to quarantine. */
@@ -187,9 +189,15 @@ export class SpoolPartition {
     return this.#progress.producersAreUnsafe;
   }
 
-  /** Why the disk does not take what is appended; null when it does. */
-  get error(): string | null {
-    return this.#appender.error;
+  /** What the disk does not do, and why: one sentence each. */
+  get errors(): string[] {
+    const { error, syncError } = this.#appender;
+    return [
+      ...(error === null ? [] : [`cannot write: ${error}`]),
+      ...(syncError === null ? [] : [`cannot sync: ${syncError}`]),
+      ...(this.#readError === null ? [] : [`cannot read, so nothing of it is sent: ${this.#readError}`]),
+      ...(this.#progress.error === null ? [] : [`cannot write the read position: ${this.#progress.error}`]),
+    ];
   }
 
   waiting(): { records: number; bytes: number; oldest_seconds: number; weights: Weights } {
@@ -232,6 +240,7 @@ export class SpoolPartition {
       while (!signal?.aborted) {
         const segment = this.#segments.find((s) => s.next > this.#readTo);
         if (!segment) {
+          this.#readError = null;
           this.#passGone();
           if (!follow) return;
           const entry = await this.#fromMemory();
@@ -247,7 +256,11 @@ export class SpoolPartition {
             reader = await SegmentReader.open(segment, (damage) => this.#damaged(segment, damage));
           }
           entry = await reader.next(this.#readTo);
+          this.#readError = null;
         } catch (error) {
+          // Opened anew: what could not be read may be another file, or another disk, by then.
+          await reader?.close().catch(() => undefined);
+          reader = null;
           await this.#unreadable(segment, error as NodeJS.ErrnoException, signal);
           continue;
         }
@@ -260,6 +273,7 @@ export class SpoolPartition {
         yield this.#handOut(entry, segment);
       }
     } finally {
+      this.#readError = null;
       await reader?.close();
     }
   }
@@ -269,7 +283,7 @@ export class SpoolPartition {
    * that does not take the position is not waited for: a kill then brings more than five blocks twice.
    */
   async mayBeSent(signal: AbortSignal): Promise<void> {
-    while (this.#handed.tooMany && !this.#progress.failing && !signal.aborted) await this.#bell.heard(signal);
+    while (this.#handed.tooMany && this.#progress.error === null && !signal.aborted) await this.#bell.heard(signal);
   }
 
   /** Everything handed out before `offset` is safe elsewhere. Resolves when that is written down. */
@@ -419,6 +433,7 @@ export class SpoolPartition {
   /** A segment that is gone is counted as lost; one that cannot be read is tried again. */
   async #unreadable(segment: Segment, error: NodeJS.ErrnoException, signal: AbortSignal | undefined): Promise<void> {
     if (segment.removed) return;
+    this.#readError = error.message;
     this.#warn('cannot read a segment', error);
     if (error.code === 'ENOENT') await this.drop(segment, 'spool_damaged');
     else await delay(RETRY_MS, undefined, signal ? { signal } : {}).catch(() => undefined); // aborted: the caller looks

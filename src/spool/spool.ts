@@ -110,11 +110,9 @@ export class Spool {
     };
   }
 
-  /** One sentence for each topic that the disk does not take. */
+  /** What the disk does not do: one sentence each. */
   errors(): string[] {
-    return [...this.#partitions].flatMap(([topic, { error }]) =>
-      error === null ? [] : [`local log of ${topic}: cannot write: ${error}`],
-    );
+    return [...this.#partitions].flatMap(([topic, { errors }]) => errors.map((e) => `local log of ${topic}: ${e}`));
   }
 
   async sync(): Promise<void> {
@@ -136,7 +134,10 @@ export class Spool {
   }
 
   async #open(topic: string): Promise<void> {
-    const partition = await SpoolPartition.open(topic, join(this.#dir, `${topic}-0`), this.#owner);
+    const dir = join(this.#dir, `${topic}-0`);
+    const partition = await SpoolPartition.open(topic, dir, this.#owner).catch((error: Error) => {
+      throw new Error(`cannot open the local log ${dir}: ${error.message}`);
+    });
     this.#partitions.set(topic, partition);
     this.#bytes += partition.bytes;
   }

@@ -1,7 +1,7 @@
 /** A disk that does not take what is written: names that are taken by something else, and one that is full. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { appendFile, mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { appendFile, type FileHandle, mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
@@ -102,6 +102,62 @@ test('notes that cannot be read hold up neither what is new nor what they are ab
   await opened.close();
 });
 
+test('a segment that cannot be read is said while it lasts, and read when it can be', async (t) => {
+  const dir = await directory(t);
+  const { spool } = await openSpool(dir);
+  const partition = spool.partition(TOPIC);
+  await partition.append(await block(['one']));
+  const segment = join(dir, `${TOPIC}-0`, `${'0'.repeat(20)}.log`);
+  await rename(segment, `${segment}.away`);
+  await mkdir(segment);
+  const reader = partition.read(0);
+  const read = reader.next();
+  while (spool.errors().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.match(spool.errors().join(), /^local log of .*: cannot read, so nothing of it is sent: EISDIR/);
+  await rmdir(segment);
+  await rename(`${segment}.away`, segment);
+  assert.deepEqual(await valuesOf((await read).value!), ['one']);
+  assert.deepEqual(spool.errors(), []);
+  await reader.return();
+  await spool.close();
+});
+
+test('what cannot be brought to the medium is said while it lasts', async (t) => {
+  const dir = await directory(t);
+  const { spool } = await openSpool(dir, { sync: 60_000 });
+  const partition = spool.partition(TOPIC);
+  await partition.append(await block(['one']), 'written');
+  const any = await open(join(dir, 'any'), 'w');
+  const datasync = t.mock.method(Object.getPrototypeOf(any) as FileHandle, 'datasync', async () => {
+    throw new Error('EIO: i/o error, fdatasync');
+  });
+  await partition.sync();
+  assert.match(spool.errors().join(), /^local log of .*: cannot sync: EIO/);
+  datasync.mock.restore();
+  await partition.sync();
+  assert.deepEqual(spool.errors(), []);
+  await any.close();
+  await spool.close();
+});
+
+test('a read position that is damaged is said, because all that is kept is sent again', async (t) => {
+  const dir = await directory(t);
+  const { spool } = await openSpool(dir);
+  await spool.partition(TOPIC).append(await block(['one']));
+  await spool.close();
+  const state = join(dir, `${TOPIC}-0`, 'read.state');
+  await writeFile(state, 'nonsense');
+  const said: string[] = [];
+  const stderr = t.mock.method(process.stderr, 'write', (text: string) => said.push(text) > 0);
+  const { spool: opened } = await openSpool(dir);
+  stderr.mock.restore();
+  assert.match(said.join(), /read\.state is damaged: what is kept is sent again, and may be in Kafka twice/);
+  await opened.close();
+  await rm(state);
+  await mkdir(state);
+  await assert.rejects(openSpool(dir), /^Error: cannot open the local log .*metrics-0: EISDIR/);
+});
+
 test('closing does not wait for a disk that takes nothing', async (t) => {
   const dir = await directory(t);
   const { spool } = await openSpool(dir);
@@ -193,6 +249,7 @@ test('a disk that can only be read: all goes on from memory, under a producer th
     }
     await appending;
     assert.deepEqual(seen, [0, ...Array(30).keys()]);
+    assert.match(opened.errors().join(), /cannot write the read position: EROFS/);
     spawnSync('mount', ['-o', 'remount,rw', dir]);
     await opened.close();
   } finally {
