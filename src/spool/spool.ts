@@ -40,6 +40,7 @@ export class Spool {
   readonly #timers: NodeJS.Timeout[] = [];
   #bytes = 0;
   #waiters: (() => void)[] = [];
+  #dropping: Promise<void> | null = null;
   #closing = false;
 
   private constructor(dir: string, options: SpoolOptions, onDrop: OnDrop) {
@@ -168,9 +169,17 @@ export class Spool {
     await Promise.all(partitions().map((partition) => partition.retire()));
     while (!fits()) {
       if (this.#options.when_full === 'drop_oldest') {
+        // One after the other: what one drops may be room enough for all who need some.
+        if (this.#dropping) {
+          await this.#dropping;
+          continue;
+        }
         const oldest = this.#oldest();
         if (!oldest) return;
-        await oldest.partition.drop(oldest.segment, 'spool_full');
+        this.#dropping = oldest.partition.drop(oldest.segment, 'spool_full').finally(() => {
+          this.#dropping = null;
+        });
+        await this.#dropping;
         continue;
       }
       if (this.#bytes === 0) return;
