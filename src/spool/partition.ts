@@ -340,9 +340,24 @@ export class SpoolPartition {
   /** Syncs and closes. Blocks whose append waits for a disk are refused. */
   async close(): Promise<void> {
     await this.#appender.close();
+    this.#loseMemory();
     await this.#keeping;
     await this.#progress.close({ written: this.nextOffset > 0, closed: this.#owner.sync !== 'never' });
     this.#bell.ring();
+  }
+
+  /** What the disk did not take and nobody has acknowledged goes with the process. */
+  #loseMemory(): void {
+    const lost = this.#handed.inMemory();
+    if (lost.length === 0) return;
+    let records = 0;
+    for (const { count, bytes, note } of lost) {
+      records += count;
+      reportLost(this.#owner.onDrop, note ? [note] : [], bytes, 'shutdown');
+      this.#waiting.subtract(count, bytes, note?.weights);
+    }
+    const what = `${records} records that the disk did not take were on their way to Kafka at the stop`;
+    log.error(`spool of ${this.topic}: ${what}: where it did not get them they are lost`);
   }
 
   #handOut(entry: Entry, segment: Segment | null): Entry {

@@ -76,6 +76,25 @@ test('what goes on from memory is not changed when whoever appended it uses its 
   await spool.close();
 });
 
+test('what only memory had, and was on its way at a stop, is counted', async (t) => {
+  const dir = await directory(t);
+  const { spool, drops } = await openSpool(dir);
+  const partition = spool.partition(TOPIC);
+  await writeFile(join(dir, `${TOPIC}-0`), '');
+  const appending = (async () => {
+    for (const value of ['one', 'two']) await partition.append(await block([value], { weight: 3 }));
+  })();
+  const reader = partition.read(0);
+  await partition.acknowledge((await reader.next()).value!.nextOffset);
+  await reader.next();
+  await appending;
+  await spool.close();
+  assert.deepEqual(
+    drops.map(({ input, records, reason }) => [input, records, reason]),
+    [['statsd', 3, 'shutdown']],
+  );
+});
+
 test('notes that cannot be read hold up neither what is new nor what they are about', async (t) => {
   const dir = await directory(t);
   const options = { max_size: 8 * 3000 };
