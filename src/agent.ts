@@ -277,14 +277,23 @@ export class Agent {
     const deadline = AbortSignal.timeout(this.#isSuperseded ? Math.min(SUPERSEDED_STOP_MS, limit) : limit);
     const expired = new Promise<void>((resolve) => deadline.addEventListener('abort', () => resolve(), { once: true }));
     await Promise.race([Promise.allSettled(this.#running), expired]);
-    await this.#delivery?.close(deadline);
-    await this.#exactlyOnce?.close();
-    await this.#positions?.close();
-    await this.#spool?.close();
+    // In this order, and each also where one before it fails: what is left open would keep the process from ending.
+    await atStop('finish what is on its way', this.#delivery?.close(deadline));
+    await atStop('store what Kafka has of the positions', this.#exactlyOnce?.close());
+    await atStop('store the positions', this.#positions?.close());
+    await atStop('close the local log', this.#spool?.close());
     await Promise.race([
       Promise.allSettled([this.#client?.close(), this.#admin?.close(), this.#telemetry?.close()]),
       new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref()),
     ]);
     this.#lock.release();
+  }
+}
+
+async function atStop(what: string, work: Promise<void> | undefined): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    log.error(`cannot ${what} at the stop: ${(error as Error).message}; the next start goes on from what is on disk`);
   }
 }

@@ -75,6 +75,9 @@ export class Delivery {
   /** Topics that were asked for: one that is not there has no sender yet, and a problem to tell. */
   readonly #asked = new Set<string>();
   readonly #senders: { topic: string; partition: number; sender: Sender }[] = [];
+  /** Those of drains now, and what earlier ones have sent. By topic and partition. */
+  readonly #draining = new Map<string, Sender>();
+  readonly #drained = new Map<string, TopicSent>();
   /** Those of files: what they have in flight at the stop is kept. By topic and partition. */
   readonly #direct = new Map<string, Sender>();
   /** Windows of the last process that are not acknowledged yet, and the number of partitions that they were made for. */
@@ -217,6 +220,21 @@ export class Delivery {
     return sender;
   }
 
+  /** The drain has begun anew: what it sent with before has nothing in flight, and is stopped and counted. */
+  #retire(topic: string, partition: number): void {
+    const name = `${topic}/${partition}`;
+    const sender = this.#draining.get(name);
+    if (!sender) return;
+    const { status } = sender;
+    const before = this.#drained.get(name);
+    this.#drained.set(name, { topic, partition, ...(before ? added(before, status) : status), error: null });
+    this.#senders.splice(
+      this.#senders.findIndex((s) => s.sender === sender),
+      1,
+    );
+    void sender.stop();
+  }
+
   /** Sends what the spool holds of a topic, oldest first, and goes on as more is written. */
   #drain(topic: string): void {
     const { client, spool, accounts, exactlyOnce } = this.#p;
@@ -234,7 +252,10 @@ export class Delivery {
       partitions: () => client!.known(topic),
       sender: async (partition: number, identity: SpoolIdentity) => {
         await earlier(partition);
-        return this.#sender(client!, { topic, partition, ...identity });
+        this.#retire(topic, partition);
+        const sender = this.#sender(client!, { topic, partition, ...identity });
+        this.#draining.set(`${topic}/${partition}`, sender);
+        return sender;
       },
       exactly:
         exactlyOnce &&
@@ -265,7 +286,7 @@ export class Delivery {
 
   /** What was sent, by topic and partition: a spool's drain may have had several senders one after the other. */
   topics(): TopicSent[] {
-    const sent = new Map<string, TopicSent>();
+    const sent = new Map(this.#drained);
     for (const { topic, partition, sender } of this.#senders) {
       const now = sender.status;
       const before = sent.get(`${topic}/${partition}`);

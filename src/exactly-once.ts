@@ -70,7 +70,10 @@ export async function leaveExactlyOnce(
     signal.throwIfAborted();
     const why = client.topicError(positionsTopic(config))?.detail ?? (error as Error).message;
     log.warn(`cannot learn what was committed with transactions: ${why}; what the last one held may come twice`);
-    await ownInSnapshot(config.data_dir, { set: 'all' });
+    await ownInSnapshot(config.data_dir, { set: 'all' }).catch((error: Error) => {
+      // Thrown, it would end every input until the next start.
+      log.warn(`cannot note that data_dir counts from now on: ${error.message}; the next start asks Kafka once more`);
+    });
   }
 }
 

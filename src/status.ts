@@ -96,13 +96,13 @@ export function buildStatus(parts: StatusParts, files: number): Status {
     checks: parts.host.status(),
     kafka: {
       state: client ? client.state : 'not_configured',
-      last_ack_seconds: acks.length > 0 ? round((Date.now() - Math.max(...acks)) / 1000) : null,
+      last_ack_seconds: acks.length > 0 ? round((performance.now() - Math.max(...acks)) / 1000) : null,
       retries: sum(topics, ({ retries }) => retries),
       throttled_seconds: sum(topics, ({ throttled_seconds }) => throttled_seconds),
       transactions: parts.exactlyOnce?.status ?? null,
     },
-    topics: topics.map(({ topic, partition, records, bytes, in_flight, error }) => {
-      return { topic, partition, records, bytes, in_flight, error };
+    topics: topics.map(({ topic, partition, records, bytes, in_flight, possible_duplicates, error }) => {
+      return { topic, partition, records, bytes, in_flight, possible_duplicates, error };
     }),
     spool: { bytes: waiting.bytes, records: waiting.records, oldest_seconds: round(waiting.oldest_seconds) },
     lost: losses(parts.accounts),

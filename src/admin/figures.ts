@@ -220,9 +220,15 @@ export function figures(s: Status): Figure[] {
   );
   gauge(
     'topic_in_flight',
-    'Blocks sent and not acknowledged.',
+    'Records on their way and not acknowledged.',
     topic,
     s.topics.map((t) => [t.in_flight, t.topic, t.partition]),
+  );
+  counter(
+    'topic_possible_duplicates',
+    'Records that Kafka may have twice, because it forgot what it had of them.',
+    topic,
+    s.topics.map((t) => [t.possible_duplicates, t.topic, t.partition]),
   );
   gauge(
     'topic_failing',

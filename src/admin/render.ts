@@ -54,8 +54,9 @@ export function renderStatus(s: Status): string {
     s.kafka.last_ack_seconds === null ? '' : `, last acknowledgement ${duration(s.kafka.last_ack_seconds)} ago`;
   lines.push('', `kafka: ${s.kafka.state}${ack}${s.kafka.retries > 0 ? `, ${s.kafka.retries} retries` : ''}`);
   for (const t of s.topics) {
+    const twice = t.possible_duplicates > 0 ? `, ${t.possible_duplicates} may be there twice` : '';
     lines.push(
-      `  ${t.topic}/${t.partition}: ${count(t.records, 'record')}, ${size(t.bytes)}, ${t.in_flight} in flight${said(t.error)}`,
+      `  ${t.topic}/${t.partition}: ${count(t.records, 'record')}, ${size(t.bytes)}, ${t.in_flight} in flight${twice}${said(t.error)}`,
     );
   }
   const age = s.spool.records > 0 ? `, oldest ${duration(s.spool.oldest_seconds)}` : '';

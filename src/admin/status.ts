@@ -59,7 +59,10 @@ export interface TopicStatus {
   partition: number;
   records: number;
   bytes: number;
+  /** Records. */
   in_flight: number;
+  /** Records that Kafka may have twice, because it forgot what it had of them. */
+  possible_duplicates: number;
   error: string | null;
 }
 

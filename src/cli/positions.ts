@@ -5,7 +5,7 @@
  * keeps positions in memory and would write its own over them. They say what will happen first, and do it when that is
  * confirmed: at a terminal they ask, elsewhere `--yes` is needed.
  */
-import { chownSync, existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { printable } from '../admin/render.ts';
@@ -18,6 +18,7 @@ import type { Generation } from '../sources/tail/journal.ts';
 import { Positions } from '../sources/tail/positions.ts';
 import { type Change, Finder, type Found, planMove, readPositions, storedFor } from '../sources/tail/stored.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';
+import { keepOwner } from './owner.ts';
 import { table } from './table.ts';
 
 /** So many files are named before something is done to them. */
@@ -215,15 +216,6 @@ async function confirmed(yes: boolean): Promise<boolean> {
     return false;
   } finally {
     terminal.close();
-  }
-}
-
-/** Root may have written files anew that the agent must be able to open. */
-function keepOwner(dir: string): void {
-  if (process.getuid?.() !== 0) return;
-  const { uid, gid } = statSync(dir);
-  for (const name of readdirSync(dir)) {
-    if (name === 'lock' || /^positions(\.|$)/.test(name)) chownSync(join(dir, name), uid, gid);
   }
 }
 

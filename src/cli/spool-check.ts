@@ -2,13 +2,16 @@
  * `runnel spool check`: looks for damage in the local log's files. Without `--repair` it only reads, also beside a running
  * agent; with it, it has data_dir to itself.
  */
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
 import { type DataDirLock, lockDataDir } from '../lock.ts';
 import { checkPartition, type Flaw, repairPartition } from '../spool/check.ts';
 import { topicOf } from '../spool/spool.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';
+import { keepOwner } from './owner.ts';
 
 interface TopicReport {
   topic: string;
@@ -19,24 +22,29 @@ interface TopicReport {
 
 /** Resolves with the exit code: 0 no damage (any more), 1 damage, 2 a configuration that cannot be used. */
 export async function spoolCheck(options: ConfigChoice & { repair?: boolean; json?: boolean }): Promise<number> {
-  let dataDir: string;
-  let lock: DataDirLock | null = null;
+  let config: Config;
   try {
-    const { config } = await locateConfig(options);
-    dataDir = config.data_dir;
-    if (options.repair) lock = lockDataDir(dataDir, config.lock);
+    ({ config } = await locateConfig(options));
   } catch (error) {
-    process.stderr.write(
-      error instanceof ConfigError
-        ? `${error.message}\n`
-        : `runnel: ${(error as Error).message}: a repair needs it stopped\n`,
-    );
-    return error instanceof ConfigError ? 2 : 1;
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 2;
+  }
+  const { data_dir } = config;
+  if (!options.repair) return check(join(data_dir, 'spool'), options);
+  if (!existsSync(data_dir)) return absent(join(data_dir, 'spool'));
+  let lock: DataDirLock;
+  try {
+    lock = lockDataDir(data_dir, config.lock);
+  } catch (error) {
+    process.stderr.write(`runnel: ${(error as Error).message}; a repair needs data_dir for itself\n`);
+    return 1;
   }
   try {
-    return await check(join(dataDir, 'spool'), options);
+    return await check(join(data_dir, 'spool'), options);
   } finally {
-    lock?.release();
+    keepOwner(data_dir);
+    lock.release();
   }
 }
 
@@ -45,10 +53,7 @@ async function check(dir: string, options: { repair?: boolean; json?: boolean })
     if (error.code === 'ENOENT') return null;
     throw error;
   });
-  if (!topics) {
-    process.stderr.write(`runnel: no local log in ${dir}: nothing was collected there yet\n`);
-    return 1;
-  }
+  if (!topics) return absent(dir);
   const reports: TopicReport[] = [];
   let damaged = 0;
   for (const name of topics.sort()) {
@@ -61,6 +66,11 @@ async function check(dir: string, options: { repair?: boolean; json?: boolean })
   }
   process.stdout.write(options.json ? `${JSON.stringify(reports)}\n` : table(reports, options.repair ?? false));
   return damaged > 0 ? 1 : 0;
+}
+
+function absent(dir: string): number {
+  process.stderr.write(`runnel: no local log in ${dir}: nothing was collected there yet\n`);
+  return 1;
 }
 
 function table(reports: TopicReport[], repair: boolean): string {
@@ -88,7 +98,7 @@ function said({ kind, at, bytes, records }: Flaw, repair: boolean): string {
     case 'empty':
       return `empty${lost}${repair ? ': removed' : ''}`;
     case 'interrupted':
-      return `a repair was interrupted${repair ? ': finished' : ''}`;
+      return `a repair was interrupted${repair ? ': it was done anew' : ': the next start, or another repair, ends it'}`;
     case 'state':
       return `the read position cannot be read: what is kept will be sent again${repair ? '; removed' : ''}`;
   }

@@ -33,6 +33,7 @@ export class Router implements Output {
   }
 
   async take(stream: Stream, signal?: AbortSignal): Promise<Batch> {
+    signal?.throwIfAborted();
     const had = this.#lanes.get(stream);
     if (had && this.#o.keeps?.(stream, had) === false) await unlessAborted(this.#leave(stream, had), signal);
     const lane = this.#lanes.get(stream) ?? (await unlessAborted(this.#o.laneOf(stream), signal));
@@ -76,7 +77,6 @@ export class Router implements Output {
 /** The lane may be long in coming (no broker has been reached yet): a stop does not wait for it. */
 function unlessAborted<T>(value: T | Promise<T>, signal: AbortSignal | undefined): T | Promise<T> {
   if (!(value instanceof Promise) || !signal) return value;
-  signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const abort = () => reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });

@@ -211,7 +211,8 @@ export class KafkaClient {
 
   /** `max.message.bytes` of the topic, or null where that cannot be learned. */
   async maxMessageBytes(topic: string, signal?: AbortSignal): Promise<number | null> {
-    return maxMessageBytes(await this.#anyLink(this.#signal(signal)), topic);
+    const s = this.#signal(signal);
+    return await abortable(maxMessageBytes(await this.#anyLink(s), topic), s);
   }
 
   /** Ends every connection and every wait. */
@@ -236,7 +237,8 @@ export class KafkaClient {
     for (;;) {
       signal.throwIfAborted();
       try {
-        return await attempt(signal);
+        // A broker that says nothing must not hold up a stop.
+        return await abortable(attempt(signal), signal);
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof BrokerError && actionFor(error.code) === 'denied') throw error;

@@ -39,8 +39,14 @@ export class DeadLetters {
         // Offsets need not be dense, only ascend: a place in the file does.
         const placed = Buffer.from(header);
         placed.writeBigInt64BE(BigInt(size), 0);
-        await file.writeFile(Buffer.concat([placed, body]));
-        await file.datasync();
+        try {
+          await file.writeFile(Buffer.concat([placed, body]));
+          await file.datasync();
+        } catch (error) {
+          // It is tried again and again: what is there of it must not fill the file.
+          await file.truncate(size);
+          throw error;
+        }
         log.warnOnce(`dead letter ${name}`, `${why}: what Kafka refuses for good is kept in ${path}, and counted`);
         return true;
       } finally {

@@ -208,7 +208,7 @@ export class PositionsTopic {
     });
     sealHeader(header, body);
     const link = await this.#client.leader(this.topic, partition, signal);
-    const answer = await this.#client.produceOn(link, this.topic, partition, { header, body });
+    const answer = await abortable(this.#client.produceOn(link, this.topic, partition, { header, body }), signal);
     if (answer.errorCode !== 0) {
       this.#client.invalidate(this.topic);
       throw new BrokerError(`${this.topic}: cannot write`, answer.errorCode, answer.message);

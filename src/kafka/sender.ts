@@ -205,7 +205,7 @@ export class Sender implements Outlet {
   }
 
   #acknowledged(packet: Packet): void {
-    this.#lastAck = Date.now();
+    this.#lastAck = performance.now();
     this.#backoff.reset();
     if (!this.#failed) {
       this.#error = null;

@@ -9,7 +9,7 @@ export interface SenderStatus {
   retries: number;
   /** Records that Kafka may have twice, because it forgot what it had. */
   possible_duplicates: number;
-  /** Milliseconds since the epoch; null before the first. */
+  /** Monotonic milliseconds; null before the first. */
   lastAck: number | null;
   throttled_seconds: number;
   /** What stands in the way now. */

@@ -24,21 +24,23 @@ const BELIEF = 600_000;
 
 /** What to add to our time so that the broker takes it, as far as that was learned from what it refused. */
 export class ClockSkew {
+  /** `until`: monotonic, because our clock is what is wrong here. */
   #skew: { ms: number; until: number } | null = null;
 
   get ms(): number {
-    if (this.#skew && Date.now() > this.#skew.until) this.#skew = null;
+    if (this.#skew && performance.now() > this.#skew.until) this.#skew = null;
     return this.#skew?.ms ?? 0;
   }
 
   /** A batch that went out with the time `sent` was refused. False: the next try is a guess, or did not help before. */
-  learn(packet: { time: number; tries: number }, sent: number, message: string | null): boolean {
+  learn(packet: { time: number; tries?: number }, sent: number, message: string | null): boolean {
     const now = Date.now();
     const acceptable = acceptableTime(sent, message);
     const time = acceptable ?? now;
     // A block that was made just now tells about the clock, one from the spool only about itself.
-    if (Math.abs(now - packet.time) < BELIEF) this.#skew = { ms: time - packet.time, until: now + BELIEF };
+    if (Math.abs(now - packet.time) < BELIEF)
+      this.#skew = { ms: time - packet.time, until: performance.now() + BELIEF };
     else packet.time = time - this.ms;
-    return acceptable !== null && acceptable !== sent && packet.tries <= 2;
+    return acceptable !== null && acceptable !== sent && (packet.tries ?? 1) <= 2;
   }
 }

@@ -8,11 +8,10 @@ import type { DeadLetters } from './dead-letter.ts';
 import { actionFor } from './errors.ts';
 import type { Entry, Packet, Refused } from './open-transaction.ts';
 import { HEADER_BYTES, sealHeader, writeHeader } from './record-batch.ts';
+import { SizeLimit } from './size-limit.ts';
 import { split } from './split.ts';
-import { acceptableTime } from './timestamp.ts';
+import { ClockSkew } from './timestamp.ts';
 
-/** How long what was learned of a topic's limit and of the clocks is believed, milliseconds. */
-const BELIEF = 600_000;
 const NO_PRODUCER: Producer = { producerId: -1n, epoch: -1 };
 
 export interface RepairOptions {
@@ -25,8 +24,8 @@ export interface RepairOptions {
 export class Repair {
   readonly #client: KafkaClient;
   readonly #o: RepairOptions;
-  #limit: { bytes: number; until: number } | null = null;
-  #skew: { ms: number; until: number } | null = null;
+  readonly #limit = new SizeLimit();
+  readonly #skew = new ClockSkew();
 
   constructor(client: KafkaClient, options: RepairOptions) {
     this.#client = client;
@@ -35,8 +34,7 @@ export class Repair {
 
   /** What to add to our time so that the broker takes it. */
   get skew(): number {
-    if (this.#skew && Date.now() > this.#skew.until) this.#skew = null;
-    return this.#skew?.ms ?? 0;
+    return this.#skew.ms;
   }
 
   /** Deals with what a batch was answered; true: the next attempt need not wait. */
@@ -67,25 +65,18 @@ export class Repair {
 
   /** Makes smaller what is known to be too large. */
   async splitTooLarge(entry: Entry): Promise<void> {
-    if (!this.#limit) return;
-    const { bytes, until } = this.#limit;
-    if (Date.now() > until) {
-      this.#limit = null;
-      return;
-    }
-    // What cannot get smaller is sent, and refused by the broker, not by us.
+    const { bytes } = this.#limit;
+    if (bytes === null) return;
     for (const packet of [...entry.packets]) {
-      if (HEADER_BYTES + packet.body.length > bytes && packet.count > 1) await this.#split(entry, packet, bytes);
+      if (this.#limit.exceededBy(packet)) await this.#split(entry, packet, bytes);
     }
   }
 
   async #tooLarge(entry: Entry, packet: Packet, why: string, signal: AbortSignal): Promise<boolean> {
-    const size = HEADER_BYTES + packet.body.length;
     const { topic } = this.#o;
     const known = await this.#client.maxMessageBytes(topic, signal).catch(() => null);
-    const bytes = known !== null && known < size ? known : Math.floor(size / 2);
+    const bytes = this.#limit.learn(packet, known);
     log.warnOnce(`too large ${topic}`, `${why}: ${topic} takes batches of ${bytes} bytes, splitting what is larger`);
-    this.#limit = { bytes, until: Date.now() + BELIEF };
     return await this.#split(entry, packet, bytes);
   }
 
@@ -121,13 +112,7 @@ export class Repair {
 
   /** Our clock and the broker's differ by more than the topic allows: the broker's counts. */
   #retime(packet: Packet, sent: number, said: string | null, why: string): boolean {
-    const now = Date.now();
-    const acceptable = acceptableTime(sent, said);
-    const time = acceptable ?? now;
     log.warnOnce(`time ${this.#o.topic}`, `${why}: check the clocks; going on with the time that the broker takes`);
-    // A block that was made just now tells about the clock, one from the spool only about itself.
-    if (Math.abs(now - packet.time) < BELIEF) this.#skew = { ms: time - packet.time, until: now + BELIEF };
-    else packet.time = time - this.skew;
-    return acceptable !== null && acceptable !== sent;
+    return this.#skew.learn(packet, sent, said);
   }
 }

@@ -325,7 +325,7 @@ export class TransactionalSender {
     this.#commits++;
     this.#most *= 2;
     this.#error = null;
-    this.#lastAck = Date.now();
+    this.#lastAck = performance.now();
     this.#backoff.reset();
     for (const key of this.#forgetting.splice(0)) this.#o.forgotten.delete(key);
     this.#queue.settle();

@@ -43,6 +43,8 @@ export class Appender {
   busy: Segment | null = null;
   /** Why the disk does not take the block at hand; null when it does. */
   error: string | null = null;
+  /** Why what is written could not be brought to the medium at the last try. */
+  syncError: string | null = null;
   readonly #o: AppenderOptions;
   readonly #segments: Segment[];
   #writer: SegmentWriter | null = null;
@@ -196,7 +198,9 @@ export class Appender {
   async #syncOnce(): Promise<void> {
     try {
       await this.#writer?.sync(this.next);
+      this.syncError = null;
     } catch (error) {
+      this.syncError = (error as Error).message;
       this.#o.warn('cannot sync', error);
     }
   }

@@ -5,19 +5,18 @@
  *   -> <base>.log: the first stretch   <its base>.log: the second   quarantine: what was damaged
  *
  * A batch's offset follows from what stands before it in its segment, so what comes after a gap gets a segment of its
- * own, named after its first offset. New files are written and synced under the name `<base>.log.repaired` first: a
- * repair that was interrupted is finished by the next one, and until then loses nothing.
+ * own, named after its first offset. A segment is replaced whole or not at all (replace.ts), so a repair that was
+ * interrupted loses nothing.
  */
-import { open, readdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HEADER_BYTES, readHeader } from '../kafka/record-batch.ts';
 import { mendLast, STATE_FILE } from './find.ts';
 import { quarantine } from './quarantine.ts';
 import { ReadState, stateIsWhole } from './read-state.ts';
+import { finishReplacing, isLeftOver, type Replacement, replaceSegment } from './replace.ts';
 import { basesIn, type Damage, measured, type Segment, SegmentReader, segmentAt } from './segment.ts';
-import { noteLine, readNotes } from './sidecar.ts';
-
-const REPAIRED = '.repaired';
+import { readNotes } from './sidecar.ts';
 
 /** What is wrong in one place. */
 export interface Flaw {
@@ -70,7 +69,7 @@ export async function checkPartition(dir: string): Promise<PartitionReport> {
 export async function repairPartition(dir: string): Promise<void> {
   const path = join(dir, STATE_FILE);
   if (!(await stateIsWhole(path))) await unlink(path);
-  await finishInterrupted(dir);
+  await finishReplacing(dir);
   for await (const found of inspected(dir)) {
     const { segment, flaws } = found;
     if (flaws.some(({ kind, at }) => kind !== 'torn' && at < segment.size) || segment.size === 0) {
@@ -95,7 +94,7 @@ async function strays(dir: string): Promise<Flaw[]> {
   const flaws: Flaw[] = [];
   const nothing = { at: 0, bytes: 0, records: null };
   for (const name of await readdir(dir)) {
-    if (name.endsWith(REPAIRED)) flaws.push({ path: join(dir, name), kind: 'interrupted', ...nothing });
+    if (isLeftOver(name)) flaws.push({ path: join(dir, name), kind: 'interrupted', ...nothing });
   }
   const state = join(dir, STATE_FILE);
   if (!(await stateIsWhole(state))) flaws.push({ path: state, kind: 'state', ...nothing });
@@ -162,26 +161,17 @@ async function repairSegment(dir: string, { segment, stretches, flaws }: Inspect
   }
   const whole = await readFile(segment.log);
   const notes = await readNotes(segment.weights);
-  const repaired: string[] = [];
-  for (const { at, end, base } of stretches) {
+  const replacements = stretches.map(({ at, end, base }): Replacement => {
     const next = numberBatches(whole.subarray(at, end), base);
     // What lies behind the last batch stays where it is, and with it the notes that say what it was to be.
     const last = end === segment.size;
-    const bytes = whole.subarray(at, last ? whole.length : end);
-    const target = segmentAt(dir, base);
-    const own = notes.filter((note) => note.offset >= base && (last || note.offset < next));
-    await writeFile(target.weights, own.map(noteLine).join(''), { mode: 0o640, flush: true });
-    await writeFile(`${target.log}${REPAIRED}`, bytes, { mode: 0o640, flush: true });
-    repaired.push(target.log);
-  }
-  await syncDirectory(dir);
-  // The first one takes the place of the whole, so that no batch is ever there twice.
-  for (const log of repaired) await rename(`${log}${REPAIRED}`, log);
-  if (!repaired.includes(segment.log)) {
-    await unlink(segment.log);
-    await unlink(segment.weights).catch(ignoreMissing);
-  }
-  await syncDirectory(dir);
+    return {
+      segment: segmentAt(dir, base),
+      bytes: whole.subarray(at, last ? whole.length : end),
+      notes: notes.filter((note) => note.offset >= base && (last || note.offset < next)),
+    };
+  });
+  await replaceSegment(dir, segment, replacements);
 }
 
 /** Writes into each batch's header the offset that follows from the first one's; returns the offset after the last. */
@@ -194,25 +184,4 @@ function numberBatches(bytes: Buffer, base: number): number {
     at += header.bytes;
   }
   return next;
-}
-
-async function finishInterrupted(dir: string): Promise<void> {
-  const names = (await readdir(dir)).filter((name) => name.endsWith(REPAIRED)).sort();
-  for (const name of names) {
-    const path = join(dir, name);
-    await rename(path, path.slice(0, -REPAIRED.length));
-  }
-}
-
-async function syncDirectory(dir: string): Promise<void> {
-  const handle = await open(dir, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
 }

@@ -3,13 +3,14 @@
  * last segment is read to its end, because only there a crash can have left half a batch; that tail is cut off, kept in
  * quarantine and counted. Damage elsewhere is found when it is read.
  */
-import { readdir, rename, stat, truncate, unlink, writeFile } from 'node:fs/promises';
+import { readdir, stat, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { log } from '../log.ts';
 import { quarantine } from './quarantine.ts';
 import { ReadState } from './read-state.ts';
+import { finishReplacing } from './replace.ts';
 import { basesIn, measured, type Segment } from './segment.ts';
-import { type BlockNote, noteLine, readNotes } from './sidecar.ts';
+import { type BlockNote, cutNotes, readNotes } from './sidecar.ts';
 import { Waiting } from './waiting.ts';
 
 export const STATE_FILE = 'read.state';
@@ -37,6 +38,8 @@ export function nothing(dir: string): Found {
 export async function find(dir: string): Promise<Found> {
   const state = await ReadState.open(join(dir, STATE_FILE));
   try {
+    const interrupted = await finishReplacing(dir);
+    if (interrupted) log.warn(`spool: a repair of ${dir} was interrupted; it is ${interrupted}`);
     const bases = await basesIn(dir);
     const segments: Segment[] = [];
     const waiting = new Waiting();
@@ -102,15 +105,9 @@ export async function mendLast({ log: path, weights, size, next }: Segment, stat
     log.warn(`spool: ${path}: the last ${torn} bytes are no whole batch; cut off${kept ? `, kept as ${kept}` : ''}`);
     await truncate(path, size);
   }
-  const valid = notes.filter((note) => note.offset < next);
-  if (valid.length < notes.length) await rewriteNotes(weights, valid);
+  // Notes of blocks that never came must not be taken for those of later blocks.
+  if (notes.some(({ offset }) => offset >= next)) await cutNotes(weights, next);
   return torn > 0 ? [{ bytes: torn, notes: lost, reason: 'spool_torn' }] : [];
-}
-
-/** Notes of blocks that never came must not be taken for those of later blocks. */
-async function rewriteNotes(path: string, notes: BlockNote[]): Promise<void> {
-  await writeFile(`${path}.new`, notes.map(noteLine).join(''), { mode: 0o640 });
-  await rename(`${path}.new`, path);
 }
 
 async function count(segment: Segment, acknowledged: number, waiting: Waiting): Promise<void> {

@@ -28,6 +28,11 @@ export class HandedOut {
     return this.#items[0]?.entry.time;
   }
 
+  /** What the disk does not have. */
+  inMemory(): Item['entry'][] {
+    return this.#items.filter(({ segment }) => segment === null).map(({ entry }) => entry);
+  }
+
   /** More than the broker remembers were handed out since the persisted position. */
   get tooMany(): boolean {
     return this.#window.length > WINDOW;

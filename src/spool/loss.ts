@@ -11,7 +11,7 @@ export function reportLost(onDrop: OnDrop, notes: readonly BlockNote[], bytes: n
 }
 
 /** A lost block, in each input's items; its bytes are shared out by them. */
-export function reportLoss(onDrop: OnDrop, note: BlockNote, reason: string): void {
+function reportLoss(onDrop: OnDrop, note: BlockNote, reason: string): void {
   let total = 0;
   for (const items of note.weights.values()) total += items;
   for (const [input, items] of note.weights) {

@@ -18,7 +18,7 @@ import { Appender } from './appender.ts';
 import { Bell } from './bell.ts';
 import { type Found, find, nothing } from './find.ts';
 import { HandedOut } from './handed.ts';
-import { type OnDrop, reportLoss, reportLost } from './loss.ts';
+import { type OnDrop, reportLost } from './loss.ts';
 import type { Producer, Producers } from './producers.ts';
 import { Progress } from './progress.ts';
 import { quarantine } from './quarantine.ts';
@@ -57,6 +57,8 @@ export class SpoolPartition {
   /** The offset that was to be given next when it was opened. */
   readonly #foundNext: number;
   #readTo: number;
+  /** Why the segment at hand cannot be read. */
+  #readError: string | null = null;
   /** Rings when something happened: an append, an acknowledgement, a removal. */
   readonly #bell = new Bell();
   /** Damaged bytes on their way to quarantine. */
@@ -187,9 +189,15 @@ export class SpoolPartition {
     return this.#progress.producersAreUnsafe;
   }
 
-  /** Why the disk does not take what is appended; null when it does. */
-  get error(): string | null {
-    return this.#appender.error;
+  /** What the disk does not do, and why: one sentence each. */
+  get errors(): string[] {
+    const { error, syncError } = this.#appender;
+    return [
+      ...(error === null ? [] : [`cannot write: ${error}`]),
+      ...(syncError === null ? [] : [`cannot sync: ${syncError}`]),
+      ...(this.#readError === null ? [] : [`cannot read, so nothing of it is sent: ${this.#readError}`]),
+      ...(this.#progress.error === null ? [] : [`cannot write the read position: ${this.#progress.error}`]),
+    ];
   }
 
   waiting(): { records: number; bytes: number; oldest_seconds: number; weights: Weights } {
@@ -232,6 +240,7 @@ export class SpoolPartition {
       while (!signal?.aborted) {
         const segment = this.#segments.find((s) => s.next > this.#readTo);
         if (!segment) {
+          this.#readError = null;
           this.#passGone();
           if (!follow) return;
           const entry = await this.#fromMemory();
@@ -247,7 +256,11 @@ export class SpoolPartition {
             reader = await SegmentReader.open(segment, (damage) => this.#damaged(segment, damage));
           }
           entry = await reader.next(this.#readTo);
+          this.#readError = null;
         } catch (error) {
+          // Opened anew: what could not be read may be another file, or another disk, by then.
+          await reader?.close().catch(() => undefined);
+          reader = null;
           await this.#unreadable(segment, error as NodeJS.ErrnoException, signal);
           continue;
         }
@@ -260,6 +273,7 @@ export class SpoolPartition {
         yield this.#handOut(entry, segment);
       }
     } finally {
+      this.#readError = null;
       await reader?.close();
     }
   }
@@ -269,7 +283,7 @@ export class SpoolPartition {
    * that does not take the position is not waited for: a kill then brings more than five blocks twice.
    */
   async mayBeSent(signal: AbortSignal): Promise<void> {
-    while (this.#handed.tooMany && !this.#progress.failing && !signal.aborted) await this.#bell.heard(signal);
+    while (this.#handed.tooMany && this.#progress.error === null && !signal.aborted) await this.#bell.heard(signal);
   }
 
   /** Everything handed out before `offset` is safe elsewhere. Resolves when that is written down. */
@@ -302,13 +316,12 @@ export class SpoolPartition {
     if (segment.removed) return;
     const { acknowledged } = this;
     const writer = this.#detach(segment);
-    let bytes = 0;
-    for (const note of await readNotes(segment.weights)) {
-      if (note.offset < acknowledged || note.offset >= segment.next) continue;
-      bytes += note.bytes;
-      reportLoss(this.#owner.onDrop, note, reason);
-      this.#waiting.subtract(0, 0, note.weights);
-    }
+    const waits = ({ offset }: BlockNote) => offset >= acknowledged && offset < segment.next;
+    const notes = (await readNotes(segment.weights)).filter(waits);
+    const known = notes.reduce((sum, note) => sum + note.bytes, 0);
+    const bytes = known > 0 || segment.next <= acknowledged ? known : segment.size;
+    if (bytes > 0) reportLost(this.#owner.onDrop, notes, bytes, reason);
+    for (const note of notes) this.#waiting.subtract(0, 0, note.weights);
     this.#waiting.subtract(Math.max(0, segment.next - Math.max(segment.base, acknowledged)), bytes);
     await this.#erase(segment, writer);
   }
@@ -327,9 +340,24 @@ export class SpoolPartition {
   /** Syncs and closes. Blocks whose append waits for a disk are refused. */
   async close(): Promise<void> {
     await this.#appender.close();
+    this.#loseMemory();
     await this.#keeping;
     await this.#progress.close({ written: this.nextOffset > 0, closed: this.#owner.sync !== 'never' });
     this.#bell.ring();
+  }
+
+  /** What the disk did not take and nobody has acknowledged goes with the process. */
+  #loseMemory(): void {
+    const lost = this.#handed.inMemory();
+    if (lost.length === 0) return;
+    let records = 0;
+    for (const { count, bytes, note } of lost) {
+      records += count;
+      reportLost(this.#owner.onDrop, note ? [note] : [], bytes, 'shutdown');
+      this.#waiting.subtract(count, bytes, note?.weights);
+    }
+    const what = `${records} records that the disk did not take were on their way to Kafka at the stop`;
+    log.error(`spool of ${this.topic}: ${what}: where it did not get them they are lost`);
   }
 
   #handOut(entry: Entry, segment: Segment | null): Entry {
@@ -346,7 +374,9 @@ export class SpoolPartition {
     const held = this.#appender.takeHeld();
     if (!held) return null;
     const { block, offset, weights } = held;
-    const { count, codec, body, time, rawBytes, key } = block;
+    const { count, codec, time, rawBytes, key } = block;
+    // A block that is not compressed lies in a slot of the pool, which is used again when its append has come back.
+    const body = Buffer.from(block.body);
     const nextOffset = offset + count;
     const bytes = HEADER_BYTES + body.length;
     this.#waiting.add(count, bytes, weights);
@@ -388,7 +418,7 @@ export class SpoolPartition {
   async #erase(segment: Segment, writer: SegmentWriter | null): Promise<void> {
     // The last segment's name says which offset comes next; without it the state must.
     const known = (this.#segments.at(-1)?.next ?? 0) >= segment.next || (await this.#progress.raiseFloor(segment.next));
-    await writer?.close();
+    await writer?.close().catch((error) => this.#warn('cannot close a segment', error));
     this.#owner.release(segment.size);
     // Where neither says it, the files stay: after a kill they are read again rather than their offsets given again.
     if (!known) return;
@@ -418,6 +448,7 @@ export class SpoolPartition {
   /** A segment that is gone is counted as lost; one that cannot be read is tried again. */
   async #unreadable(segment: Segment, error: NodeJS.ErrnoException, signal: AbortSignal | undefined): Promise<void> {
     if (segment.removed) return;
+    this.#readError = error.message;
     this.#warn('cannot read a segment', error);
     if (error.code === 'ENOENT') await this.drop(segment, 'spool_damaged');
     else await delay(RETRY_MS, undefined, signal ? { signal } : {}).catch(() => undefined); // aborted: the caller looks

@@ -10,8 +10,8 @@ import type { ReadState } from './read-state.ts';
 const RETRY_MS = 1000;
 
 export class Progress {
-  /** The disk does not take it: `persisted` stays behind. */
-  failing = false;
+  /** Why the disk does not take it, so that `persisted` stays behind; null when it does. */
+  error: string | null = null;
   readonly #topic: string;
   readonly #state: ReadState;
   readonly #sync: boolean;
@@ -106,12 +106,12 @@ export class Progress {
       await this.#state.write(this.#sync);
     } catch (error) {
       this.#warn(error);
-      this.failing = true;
+      this.error = (error as Error).message;
       if (!this.#closing) this.#retry ??= setTimeout(() => void this.#again(), RETRY_MS).unref();
       return false;
     }
-    if (this.failing) log.info(`spool of ${this.#topic}: the read position is written again`);
-    this.failing = false;
+    if (this.error !== null) log.info(`spool of ${this.#topic}: the read position is written again`);
+    this.error = null;
     return true;
   }
 

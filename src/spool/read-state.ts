@@ -25,6 +25,7 @@
 import { readFileSync } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
+import { log } from '../log.ts';
 import { Producers } from './producers.ts';
 
 const SLOT_BYTES = 64;
@@ -49,6 +50,7 @@ export class ReadState {
   #counter = 0n;
   #writing: Promise<void> | null = null;
   #next: Promise<void> | null = null;
+  #nextSync = false;
 
   /** Of a partition that is new: the file comes with the first write. */
   constructor(path: string) {
@@ -57,8 +59,13 @@ export class ReadState {
 
   static async open(path: string): Promise<ReadState> {
     const state = new ReadState(path);
-    const latest = await latestSlot(path);
-    if (!latest) return state;
+    const bytes = await readIfThere(path);
+    const latest = latestOf(bytes);
+    if (!latest) {
+      if (bytes.length > 0)
+        log.warn(`spool: ${path} is damaged: what is kept is sent again, and may be in Kafka twice`);
+      return state;
+    }
     state.#counter = latest.counter;
     state.acknowledged = latest.acknowledged;
     state.persisted = latest.acknowledged;
@@ -81,10 +88,11 @@ export class ReadState {
 
   /** Resolves when the fields as they are now are written; calls that come while one is under way share the next. */
   write(sync = false): Promise<void> {
-    if (!this.#writing) return this.#start(sync);
+    this.#nextSync ||= sync;
+    if (!this.#writing) return this.#start();
     this.#next ??= this.#writing.then(
-      () => this.#start(sync),
-      () => this.#start(sync),
+      () => this.#start(),
+      () => this.#start(),
     );
     return this.#next;
   }
@@ -94,10 +102,13 @@ export class ReadState {
     this.#file = null;
   }
 
-  #start(sync: boolean): Promise<void> {
+  #start(): Promise<void> {
+    const sync = this.#nextSync;
     this.#next = null;
+    this.#nextSync = false;
     this.#writing = this.#put(sync).finally(() => {
-      this.#writing = null;
+      // The next one begins when this has been heard of: until then nobody else may.
+      if (!this.#next) this.#writing = null;
     });
     return this.#writing;
   }
@@ -139,7 +150,7 @@ export class ReadState {
 
 /** How far a partition is acknowledged, for those who only look. */
 export async function acknowledgedIn(path: string): Promise<number> {
-  return (await latestSlot(path))?.acknowledged ?? 0;
+  return latestOf(await readIfThere(path))?.acknowledged ?? 0;
 }
 
 /** False: there is something, and none of it can be read. */
@@ -148,8 +159,8 @@ export async function stateIsWhole(path: string): Promise<boolean> {
   return bytes.length === 0 || slotsIn(bytes).length > 0;
 }
 
-async function latestSlot(path: string) {
-  return slotsIn(await readIfThere(path)).sort((a, b) => (a.counter < b.counter ? 1 : -1))[0];
+function latestOf(bytes: Buffer) {
+  return slotsIn(bytes).sort((a, b) => (a.counter < b.counter ? 1 : -1))[0];
 }
 
 function slotsIn(bytes: Buffer) {

@@ -6,7 +6,8 @@
  * A block's line is written before the block, so whatever batch stands in a segment has its weights here. A line
  * without a batch (the process died between the two) or a damaged line means nothing: readers go by offset.
  */
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile, truncate } from 'node:fs/promises';
+import { log } from '../log.ts';
 
 /** Input items by input, as the accounts name them. */
 export type Weights = ReadonlyMap<string, number>;
@@ -27,16 +28,28 @@ export function noteLine(note: BlockNote): string {
   return `${JSON.stringify([offset, records, bytes, time, rawBytes, key, Object.fromEntries(weights)])}\n`;
 }
 
-/** All notes of a sidecar, one an offset (a later line counts); a missing file has none. */
+/** All notes of a sidecar, one an offset (a later line counts); a file that is missing or cannot be read has none. */
 export async function readNotes(path: string): Promise<BlockNote[]> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
+    unknown(path, error as NodeJS.ErrnoException);
+    return [];
   }
   return [...new Map(parseNotes(text).map((note) => [note.offset, note])).values()];
+}
+
+/** Cuts off the notes of blocks from `offset` on, which are the last ones. Takes no room, so a disk may be full. */
+export async function cutNotes(path: string, offset: number): Promise<void> {
+  const bytes = await readFile(path);
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(0x0a, at);
+    const next = end < 0 ? bytes.length : end + 1;
+    const note = parseNote(bytes.toString('utf8', at, end < 0 ? next : end));
+    if (note && note.offset >= offset) return truncate(path, at);
+    at = next;
+  }
 }
 
 /** Reads a sidecar alongside its segment, as it grows. */
@@ -74,22 +87,23 @@ export class NoteReader {
   async #readOn(): Promise<void> {
     try {
       this.#file ??= await open(this.#path, 'r');
+      const { size } = await this.#file.stat();
+      if (size <= this.#at) return;
+      const want = size - this.#at;
+      const { buffer, bytesRead } = await this.#file.read(Buffer.allocUnsafe(want), 0, want, this.#at);
+      const whole = buffer.subarray(0, bytesRead).lastIndexOf(0x0a) + 1;
+      this.#at += whole;
+      for (const note of parseNotes(buffer.toString('utf8', 0, whole))) this.#notes.set(note.offset, note);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-      throw error;
+      unknown(this.#path, error as NodeJS.ErrnoException);
     }
-    const { size } = await this.#file.stat();
-    if (size <= this.#at) return;
-    const { buffer, bytesRead } = await this.#file.read(
-      Buffer.allocUnsafe(size - this.#at),
-      0,
-      size - this.#at,
-      this.#at,
-    );
-    const whole = buffer.subarray(0, bytesRead).lastIndexOf(0x0a) + 1;
-    this.#at += whole;
-    for (const note of parseNotes(buffer.toString('utf8', 0, whole))) this.#notes.set(note.offset, note);
   }
+}
+
+/** The blocks are good without: a bad place on the disk must not hold them up. */
+function unknown(path: string, error: NodeJS.ErrnoException): void {
+  if (error.code === 'ENOENT') return;
+  log.warnOnce(`notes ${path}`, `spool: cannot read ${path}: ${error.message}; items of its blocks are not counted`);
 }
 
 function parseNotes(text: string): BlockNote[] {

@@ -40,6 +40,7 @@ export class Spool {
   readonly #timers: NodeJS.Timeout[] = [];
   #bytes = 0;
   #waiters: (() => void)[] = [];
+  #dropping: Promise<void> | null = null;
   #closing = false;
 
   private constructor(dir: string, options: SpoolOptions, onDrop: OnDrop) {
@@ -110,11 +111,9 @@ export class Spool {
     };
   }
 
-  /** One sentence for each topic that the disk does not take. */
+  /** What the disk does not do: one sentence each. */
   errors(): string[] {
-    return [...this.#partitions].flatMap(([topic, { error }]) =>
-      error === null ? [] : [`local log of ${topic}: cannot write: ${error}`],
-    );
+    return [...this.#partitions].flatMap(([topic, { errors }]) => errors.map((e) => `local log of ${topic}: ${e}`));
   }
 
   async sync(): Promise<void> {
@@ -136,7 +135,10 @@ export class Spool {
   }
 
   async #open(topic: string): Promise<void> {
-    const partition = await SpoolPartition.open(topic, join(this.#dir, `${topic}-0`), this.#owner);
+    const dir = join(this.#dir, `${topic}-0`);
+    const partition = await SpoolPartition.open(topic, dir, this.#owner).catch((error: Error) => {
+      throw new Error(`cannot open the local log ${dir}: ${error.message}`);
+    });
     this.#partitions.set(topic, partition);
     this.#bytes += partition.bytes;
   }
@@ -167,9 +169,17 @@ export class Spool {
     await Promise.all(partitions().map((partition) => partition.retire()));
     while (!fits()) {
       if (this.#options.when_full === 'drop_oldest') {
+        // One after the other: what one drops may be room enough for all who need some.
+        if (this.#dropping) {
+          await this.#dropping;
+          continue;
+        }
         const oldest = this.#oldest();
         if (!oldest) return;
-        await oldest.partition.drop(oldest.segment, 'spool_full');
+        this.#dropping = oldest.partition.drop(oldest.segment, 'spool_full').finally(() => {
+          this.#dropping = null;
+        });
+        await this.#dropping;
         continue;
       }
       if (this.#bytes === 0) return;

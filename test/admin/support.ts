@@ -60,7 +60,9 @@ export function statusOf(change: Partial<Status> = {}): Status {
     },
     checks: [{ name: 'cpu', runs: 3, errors: 0, skipped: 0, last_seconds: 0.0002, last_error: null }],
     kafka: { state: 'connected', last_ack_seconds: 0.1, retries: 0, throttled_seconds: 0, transactions: null },
-    topics: [{ topic: 'runnel.logs', partition: 0, records: 9, bytes: 400, in_flight: 0, error: null }],
+    topics: [
+      { topic: 'runnel.logs', partition: 0, records: 9, bytes: 400, in_flight: 0, possible_duplicates: 0, error: null },
+    ],
     spool: { bytes: 10, records: 2, oldest_seconds: 3 },
     lost: [{ input: 'statsd', reason: 'kernel_drop', records: 1, bytes: 40, last: '2026-11-22T13:59:59.000Z' }],
     conservation: { total: books, inputs: { 'logs.nginx': books } },

@@ -50,6 +50,19 @@ async function put(sender: Sender, count: number, from = 0) {
   return { values, settled };
 }
 
+test('a broker that says nothing holds up no stop', async () => {
+  await using broker = await FakeBroker.start();
+  broker.initAnswers = false;
+  const { client, sender, stop } = connect(broker);
+  const { settled } = await put(sender, 1);
+  await until(() => client.known(TOPIC) > 0);
+  await sleep(50);
+  const began = performance.now();
+  await stop();
+  assert.ok(performance.now() - began < 1000);
+  assert.deepEqual(settled, []);
+});
+
 async function until(so: () => boolean): Promise<void> {
   const deadline = Date.now() + 20_000;
   while (!so()) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { checkPartition, repairPartition } from '../../src/spool/check.ts';
@@ -109,19 +109,54 @@ test('a batch that is damaged at the end is damage', async (t) => {
   assert.equal(next, 40);
 });
 
-test('a repair that was interrupted is finished by the next one', async (t) => {
+test('a repair that was interrupted loses nothing, wherever that was: the next one, or the next start, ends it', async (t) => {
   const { dir, partition, segment } = await written(t);
   await flip(segment(9), 5000);
+  const damaged = await filesOf(partition);
   await repairPartition(partition);
-  const whole = (await readBack(dir)).numbers;
-  const split = (await readdir(partition)).filter((name) => name.endsWith('.log')).sort()[2]!;
-  await rename(join(partition, split), join(partition, `${split}.repaired`));
-  const { flaws } = await checkPartition(partition);
-  assert.ok(flaws.some(({ kind }) => kind === 'interrupted'));
-  await repairPartition(partition);
-  assert.deepEqual((await checkPartition(partition)).flaws, []);
-  assert.deepEqual((await readBack(dir)).numbers, whole);
+  const repaired = await filesOf(partition);
+  const whole = await readBack(dir);
+  const replaced = segment(9);
+  const fresh = [...repaired.keys()].filter((path) => !damaged.get(path)?.equals(repaired.get(path)!));
+  assert.ok(fresh.length >= 3);
+  const states: { name: string; files: Map<string, Buffer> }[] = [];
+  for (let n = 0; n <= fresh.length; n++) {
+    // Killed, or out of room, within the n-th new file.
+    const written = fresh.slice(0, n).map((path): [string, Buffer] => [`${path}.repaired`, repaired.get(path)!]);
+    const half = fresh.slice(n, n + 1).map((path): [string, Buffer] => {
+      return [`${path}.repaired`, repaired.get(path)!.subarray(0, 100)];
+    });
+    states.push({ name: `${n} written`, files: new Map([...damaged, ...written, ...half]) });
+    // Killed behind the n-th that took its place.
+    const files = new Map([...damaged, [`${replaced}.replaced`, damaged.get(replaced)!]]);
+    files.delete(replaced);
+    for (const [i, path] of fresh.entries()) files.set(i < n ? path : `${path}.repaired`, repaired.get(path)!);
+    states.push({ name: `${n} in place`, files });
+  }
+  for (const { name, files } of states) {
+    for (const repair of [true, false]) {
+      await rm(partition, { recursive: true });
+      await mkdir(partition);
+      for (const [path, bytes] of files) await writeFile(path, bytes);
+      assert.ok(
+        (await checkPartition(partition)).flaws.some(({ kind }) => kind === 'interrupted'),
+        name,
+      );
+      if (repair) await repairPartition(partition);
+      if (repair) assert.deepEqual((await checkPartition(partition)).flaws, [], name);
+      const { numbers, next } = await readBack(dir);
+      assert.deepEqual({ numbers, next }, { numbers: whole.numbers, next: whole.next }, `${name}, repaired: ${repair}`);
+      const { flaws } = await checkPartition(partition);
+      assert.ok(!flaws.some(({ kind }) => kind === 'interrupted'), name);
+    }
+  }
 });
+
+async function filesOf(partition: string): Promise<Map<string, Buffer>> {
+  const files = new Map<string, Buffer>();
+  for (const name of await readdir(partition)) files.set(join(partition, name), await readFile(join(partition, name)));
+  return files;
+}
 
 test('a read position that cannot be read is said, and removed', async (t) => {
   const { dir, partition } = await written(t);

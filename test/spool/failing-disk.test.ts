@@ -1,11 +1,11 @@
 /** A disk that does not take what is written: names that are taken by something else, and one that is full. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { appendFile, type FileHandle, mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
-import { block, directory, openSpool, readAll, TOPIC, valuesOf } from './blocks.ts';
+import { block, directory, openSpool, readAll, streamOf, TOPIC, valuesOf } from './blocks.ts';
 
 test('an append waits in memory until the disk takes it, and nothing overtakes it', async (t) => {
   const dir = await directory(t);
@@ -58,6 +58,125 @@ test('what the disk does not take goes to a reader that has read all else, under
   await opened.close();
 });
 
+test('what goes on from memory is not changed when whoever appended it uses its memory again', async (t) => {
+  const dir = await directory(t);
+  const { spool } = await openSpool(dir, { sync: 'never' });
+  const partition = spool.partition(TOPIC);
+  await writeFile(join(dir, `${TOPIC}-0`), '');
+  // As a lane without compression does: the block is a slot of the pool, which is another's when the block is settled.
+  const packed = await block(['one'], { codec: 'none' });
+  const slot = Buffer.from(packed.body);
+  const reader = partition.read(0);
+  const read = reader.next();
+  await partition.append({ ...packed, body: slot });
+  slot.fill(0);
+  const entry = (await read).value!;
+  assert.deepEqual(entry.body, packed.body);
+  await reader.return();
+  await spool.close();
+});
+
+test('what only memory had, and was on its way at a stop, is counted', async (t) => {
+  const dir = await directory(t);
+  const { spool, drops } = await openSpool(dir);
+  const partition = spool.partition(TOPIC);
+  await writeFile(join(dir, `${TOPIC}-0`), '');
+  const appending = (async () => {
+    for (const value of ['one', 'two']) await partition.append(await block([value], { weight: 3 }));
+  })();
+  const reader = partition.read(0);
+  await partition.acknowledge((await reader.next()).value!.nextOffset);
+  await reader.next();
+  await appending;
+  await spool.close();
+  assert.deepEqual(
+    drops.map(({ input, records, reason }) => [input, records, reason]),
+    [['statsd', 3, 'shutdown']],
+  );
+});
+
+test('notes that cannot be read hold up neither what is new nor what they are about', async (t) => {
+  const dir = await directory(t);
+  const options = { max_size: 8 * 3000 };
+  const weights = (base: number) => join(dir, `${TOPIC}-0`, `${String(base).padStart(20, '0')}.weights`);
+  const unreadable = async (base: number) => {
+    await rm(weights(base));
+    await mkdir(weights(base));
+  };
+  const { spool, drops } = await openSpool(dir, options);
+  const partition = spool.partition(TOPIC);
+  const append = async (value: number) => partition.append(await block([String(value).padEnd(1200)]));
+  for (let i = 0; i < 6; i++) await append(i);
+  await unreadable(0);
+  for (let i = 6; spool.waiting().size > 0 && drops.length === 0; i++) await append(i);
+  assert.deepEqual(drops, [{ input: 'spool', records: 0, bytes: drops[0]!.bytes, reason: 'spool_full' }]);
+  assert.ok(drops[0]!.bytes >= 2 * 1200);
+  const { values } = await readAll(partition);
+  await spool.close();
+
+  await rmdir(weights(0));
+  await unreadable(2);
+  const { spool: opened } = await openSpool(dir, options);
+  assert.deepEqual((await readAll(opened.partition(TOPIC))).values, values);
+  await opened.close();
+});
+
+test('a segment that cannot be read is said while it lasts, and read when it can be', async (t) => {
+  const dir = await directory(t);
+  const { spool } = await openSpool(dir);
+  const partition = spool.partition(TOPIC);
+  await partition.append(await block(['one']));
+  const segment = join(dir, `${TOPIC}-0`, `${'0'.repeat(20)}.log`);
+  await rename(segment, `${segment}.away`);
+  await mkdir(segment);
+  const reader = partition.read(0);
+  const read = reader.next();
+  while (spool.errors().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.match(spool.errors().join(), /^local log of .*: cannot read, so nothing of it is sent: EISDIR/);
+  await rmdir(segment);
+  await rename(`${segment}.away`, segment);
+  assert.deepEqual(await valuesOf((await read).value!), ['one']);
+  assert.deepEqual(spool.errors(), []);
+  await reader.return();
+  await spool.close();
+});
+
+test('what cannot be brought to the medium is said while it lasts', async (t) => {
+  const dir = await directory(t);
+  const { spool } = await openSpool(dir, { sync: 60_000 });
+  const partition = spool.partition(TOPIC);
+  await partition.append(await block(['one']), 'written');
+  const any = await open(join(dir, 'any'), 'w');
+  const datasync = t.mock.method(Object.getPrototypeOf(any) as FileHandle, 'datasync', async () => {
+    throw new Error('EIO: i/o error, fdatasync');
+  });
+  await partition.sync();
+  assert.match(spool.errors().join(), /^local log of .*: cannot sync: EIO/);
+  datasync.mock.restore();
+  await partition.sync();
+  assert.deepEqual(spool.errors(), []);
+  await any.close();
+  await spool.close();
+});
+
+test('a read position that is damaged is said, because all that is kept is sent again', async (t) => {
+  const dir = await directory(t);
+  const { spool } = await openSpool(dir);
+  await spool.partition(TOPIC).append(await block(['one']));
+  await spool.close();
+  const state = join(dir, `${TOPIC}-0`, 'read.state');
+  await writeFile(state, 'nonsense');
+  const said: string[] = [];
+  const stderr = t.mock.method(process.stderr, 'write', (text: string) => said.push(text) > 0);
+  const { spool: opened } = await openSpool(dir);
+  stderr.mock.restore();
+  assert.match(said.join(), /read\.state is damaged: what is kept is sent again, and may be in Kafka twice/);
+  await opened.close();
+  await rm(state);
+  await mkdir(state);
+  await assert.rejects(openSpool(dir), /^Error: cannot open the local log .*metrics-0: EISDIR/);
+});
+
 test('closing does not wait for a disk that takes nothing', async (t) => {
   const dir = await directory(t);
   const { spool } = await openSpool(dir);
@@ -98,6 +217,31 @@ test('a full disk: what is collected goes on from memory, and to the disk again 
   }
 });
 
+test('it is opened on a disk that is full, with the note of a block that did not fit', async (t) => {
+  const dir = await directory(t);
+  if (!mounted(dir)) return t.skip('needs the right to mount');
+  try {
+    const { spool } = await openSpool(dir);
+    const partition = spool.partition(TOPIC);
+    await appendAll(partition, 3);
+    await spool.close();
+    const weights = join(dir, `${TOPIC}-0`, `${'0'.repeat(20)}.weights`);
+    await appendFile(weights, '[3,1,3100,1700000000000,3020,"web-1",{"statsd":1}]\n');
+    await assert.rejects(writeFile(join(dir, 'filler'), Buffer.alloc(2_000_000)), /ENOSPC/);
+    const { spool: opened } = await openSpool(dir);
+    assert.deepEqual((await readAll(opened.partition(TOPIC))).values.map(Number.parseFloat), [0, 1, 2]);
+    assert.deepEqual(Object.fromEntries(opened.waiting().weights), { statsd: 3 });
+    await opened.close();
+    await rm(join(dir, 'filler'));
+    const { spool: again } = await openSpool(dir);
+    await again.partition(TOPIC).append(await block(['3'], { stream: streamOf('host') }));
+    assert.deepEqual(Object.fromEntries(again.waiting().weights), { statsd: 3, host: 1 });
+    await again.close();
+  } finally {
+    spawnSync('umount', ['-l', dir]);
+  }
+});
+
 test('a disk that can only be read: all goes on from memory, under a producer that a restart does not know', async (t) => {
   const dir = await directory(t);
   if (!mounted(dir)) return t.skip('needs the right to mount');
@@ -124,6 +268,7 @@ test('a disk that can only be read: all goes on from memory, under a producer th
     }
     await appending;
     assert.deepEqual(seen, [0, ...Array(30).keys()]);
+    assert.match(opened.errors().join(), /cannot write the read position: EROFS/);
     spawnSync('mount', ['-o', 'remount,rw', dir]);
     await opened.close();
   } finally {

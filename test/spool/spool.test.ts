@@ -366,3 +366,19 @@ test('a topic name that could leave the directory is refused', async (t) => {
   assert.throws(() => spool.partition('../../etc'), /Kafka allows no such name/);
   await spool.close();
 });
+
+test('two topics that need room at the same time drop no more than it takes', async (t) => {
+  const dir = await directory(t);
+  const { spool, drops } = await openSpool(dir, { max_size: 80_000 });
+  const topics = ['a', 'b'].map((topic) => spool.partition(topic));
+  const big = await block(['x'.repeat(4000)]);
+  for (let i = 0; i < 19; i++) await topics[i % 2]!.append(big);
+  assert.deepEqual(drops, []);
+  // There is no room for either; one segment, which holds two blocks, makes room for both.
+  await Promise.all(topics.map((partition) => partition.append(big)));
+  assert.equal(
+    drops.reduce((sum, { records }) => sum + records, 0),
+    2,
+  );
+  await spool.close();
+});

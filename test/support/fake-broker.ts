@@ -58,6 +58,8 @@ export class FakeBroker {
   readonly seen: Batch[] = [];
   /** What `InitProducerId` answers. */
   initError = 0;
+  /** Whether it answers InitProducerId. */
+  initAnswers = true;
   /** Said with an error code, as `error_message`. */
   message: string | null = null;
   /** How long it asks to wait with each answer to a Produce, milliseconds. It takes what comes all the same. */
@@ -117,13 +119,14 @@ export class FakeBroker {
     }
     if (api === 18) this.#apiVersions(answer, version);
     else if (api === 3) this.#metadata(answer, request);
-    else if (api === 22)
+    else if (api === 22) {
+      if (!this.initAnswers) return;
       answer
         .int32(0)
         .int16(this.initError)
         .int64(BigInt(this.producers++))
         .int16(0);
-    else if (api === 0) {
+    } else if (api === 0) {
       const sent = this.#produce(socket, answer, request, version);
       if (!sent) return;
     } else {

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Config } from '../src/config/config.ts';
+import { Accounts } from '../src/core/account.ts';
+import { Pool } from '../src/core/pool.ts';
+import { Delivery } from '../src/delivery.ts';
+import { KafkaClient } from '../src/kafka/client.ts';
+import { Sender } from '../src/kafka/sender.ts';
+import { Windows } from '../src/kafka/windows.ts';
+import { Kernel } from '../src/kernel/kernel.ts';
+import { block, directory, openSpool, TOPIC } from './spool/blocks.ts';
+import { FakeBroker } from './support/fake-broker.ts';
+
+test('a drain that begins anew after each gap leaves no senders behind, and what they sent stays counted', async (t) => {
+  const dir = await directory(t);
+  const [spoolDir, options] = [join(dir, 'spool'), { max_size: 80_000 }];
+  const { spool: before } = await openSpool(spoolDir, options);
+  for (let i = 0; i < 40; i++) await before.partition(TOPIC).append(await block([`${i} ${'x'.repeat(1000)}`]));
+  await before.close();
+  // Nine blocks a segment.
+  for (const base of [9, 27]) await rm(join(spoolDir, `${TOPIC}-0`, `${String(base).padStart(20, '0')}.log`));
+
+  await using broker = await FakeBroker.start();
+  const { spool } = await openSpool(spoolDir, options);
+  const client = new KafkaClient({ brokers: [broker.address], client_id: 'test', create_topics: false });
+  const accounts = new Accounts();
+  const pool = new Pool(32 << 20);
+  const stops = t.mock.method(Sender.prototype, 'stop');
+  const delivery = new Delivery({
+    config: {
+      data_dir: dir,
+      logs: [],
+      metrics: { topic: TOPIC },
+      kafka: { compression: 'none', compression_level: 1, linger: 50 },
+    } as unknown as Config,
+    pool,
+    kernel: new Kernel(pool.memory),
+    accounts,
+    spool,
+    windows: await Windows.open(dir, accounts),
+    client,
+    exactlyOnce: null,
+    left: null,
+  });
+  await spool.partition(TOPIC).emptied(AbortSignal.timeout(10_000));
+  assert.deepEqual(broker.stored.length, 22);
+  assert.equal(new Set(broker.seen.map(({ producerId }) => producerId)).size, 3);
+  assert.equal(stops.mock.callCount(), 2);
+  const [sent, ...others] = delivery.topics();
+  assert.deepEqual(others, []);
+  assert.deepEqual([sent?.records, sent?.in_flight, sent?.error], [22, 0, null]);
+  await delivery.close(AbortSignal.timeout(5000));
+  assert.equal(stops.mock.callCount(), 3);
+  client.close();
+  await spool.close();
+});
