@@ -146,7 +146,8 @@ export function copyOf(
     if (Number(stat.size) <= file.position && !names(path)) continue;
     if (file.position < TELLING && Date.now() - Number(stat.ctimeMs) > JUST_MS) continue;
     if (file.position < HEADER_BYTES && isOlder(stat, file)) continue;
-    if (!mayBeCopy(path, [original, file.path ?? original], file.position)) continue;
+    const common = Math.min(file.position, Number(stat.size));
+    if (!mayBeCopy(path, [original, file.path ?? original], common)) continue;
     try {
       const opened = openRegular(path);
       if (!opened) continue;

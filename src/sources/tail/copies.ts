@@ -92,11 +92,11 @@ export class Suspect {
   sharedWith(original: TrackedFile): number | null {
     const found = this.#originals.find(({ file, stream }) => file === original && stream === original.stream);
     if (!found) return null;
-    // Both may hold nothing but a header yet. What is read again is counted when the hold ends.
+    const read = withOpen(this.file, (fd) => shared(fd, fstatSync(fd).size, original, found.compared)) ?? null;
+    // It may hold nothing but a header yet. What is read again is counted when the hold ends.
     const names = [original.stream.name, found.path];
     const { path } = this.file;
-    if (path !== null && !mayBeCopy(path, names, original.position)) return null;
-    return withOpen(this.file, (fd) => shared(fd, fstatSync(fd).size, original, found.compared)) ?? null;
+    return read !== null && path !== null && !mayBeCopy(path, names, read) ? null : read;
   }
 }
 
@@ -181,18 +181,13 @@ function withOpen<T>(file: TrackedFile, use: (fd: number) => T): T | undefined {
 
 /**
  * Far in, bytes tell. Else names do: `a.log.1`, `a-20261122.log` and `a.old` may be copies of `a.log`, `b.log` not, nor
- * what is called `a.log` itself now. `names`: those that the original has and had.
+ * what is called `a.log` itself now. `names`: those that the original has and had; `alike`: bytes that both hold.
  */
-export function mayBeCopy(path: string, names: readonly string[], position: number): boolean {
-  if (position >= HEADER_BYTES) return true;
+export function mayBeCopy(path: string, names: readonly string[], alike: number): boolean {
+  if (alike >= HEADER_BYTES) return true;
   if (names.includes(path)) return false;
-  const stems = names.map(
-    (name) =>
-      basename(name)
-        .split('.')
-        .find((part) => part !== '') ?? '',
-  );
-  return stems.some((stem) => basename(path).replace(/^\./, '').startsWith(stem));
+  const own = basename(path).replace(/^\./, '');
+  return names.some((name) => own.startsWith(basename(name).replace(/^\./, '').split('.')[0]!));
 }
 
 function common(a: string, b: string): number {
