@@ -6,7 +6,7 @@
  *
  * A look is one short step without a wait, so it sees one state of things.
  */
-import { type BigIntStats, fstatSync, lstatSync, realpathSync, statSync } from 'node:fs';
+import { type BigIntStats, lstatSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
@@ -244,7 +244,8 @@ export class Tracker implements Finder {
       return;
     }
     if (file?.key === inodeKey(stat)) {
-      if (this.unreadable.delete(path)) file.error = null;
+      // Nothing may have been written to it since.
+      if (this.unreadable.has(path)) this.#ready(file);
       this.#update(file, stat);
       return;
     }
@@ -445,7 +446,7 @@ export class Tracker implements Finder {
     const { path } = file.stream.generation;
     if (this.#lost.get(path) === file) this.#lost.delete(path);
     if (file.after) file.after.before = null;
-    const deleted = file.fd === null || fstatSync(file.fd).nlink === 0;
+    const deleted = file.fd === null || file.now().nlink === 0;
     descriptors.close(file);
     this.#names.remove(file);
     if (deleted) file.stream.end();
@@ -455,7 +456,7 @@ export class Tracker implements Finder {
 
 /** What it holds now, if that can be told at once. */
 function latestSize(file: TrackedFile): number {
-  return file.fd === null || file.packed ? file.size : Math.max(file.size, fstatSync(file.fd).size);
+  return file.fd === null || file.packed ? file.size : Math.max(file.size, file.now().size);
 }
 
 function isLink(path: string): boolean {

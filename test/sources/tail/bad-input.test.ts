@@ -26,7 +26,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { TRUNCATED } from '../../../src/core/batch.ts';
 import { nativeAvailable } from '../../../src/native.ts';
-import { Bench, type Collected, until } from './collect.ts';
+import { Bench, type Collected, said, until } from './collect.ts';
 
 const agent = fileURLToPath(new URL('./agent.ts', import.meta.url));
 
@@ -39,22 +39,6 @@ async function settledDown(bench: Bench, out: Collected): Promise<void> {
     out.lines.findIndex((l) => l.text === 'settled'),
     1,
   );
-}
-
-/** What is said while `run` runs, a line each. */
-async function said(run: () => Promise<void>): Promise<string[]> {
-  const lines: string[] = [];
-  const { write } = process.stderr;
-  process.stderr.write = ((text: string | Uint8Array) => {
-    lines.push(...String(text).split('\n').filter(Boolean));
-    return true;
-  }) as typeof write;
-  try {
-    await run();
-  } finally {
-    process.stderr.write = write;
-  }
-  return lines;
 }
 
 test('a FIFO, a socket, a directory and a loop of links are not read; each is said once', async (t) => {
