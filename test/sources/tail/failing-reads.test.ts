@@ -69,6 +69,20 @@ test('a file that cannot be read takes no line from those beside it', linux, asy
   assert.match(lines.join('\n'), /cannot read .*bad\.log: E/);
 });
 
+test('one that appears beside files that it may be a copy of ends nothing', linux, async (t) => {
+  const unreadable = unreadableFiles();
+  if (unreadable.length === 0) return t.skip('NOT TESTED: there are no files here of which reads fail');
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), '1\n');
+  const out = await bench.start();
+  await out.count(1);
+  for (const [i, path] of unreadable.entries()) symlinkSync(path, bench.path(`${i}-bad.log`));
+  await until('they are found', () => bench.source.files_total > 1);
+  writeFileSync(bench.path('b.log'), '2\n');
+  appendFileSync(bench.path('a.log'), '3\n');
+  await until('what is good is read', () => out.lines.length === 3);
+});
+
 test(
   'what could not be read is read as soon as it can be, without another write; it is said once',
   linux,
