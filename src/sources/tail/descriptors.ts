@@ -57,7 +57,7 @@ export class Descriptors {
     for (let left = this.#open.size + 1; left > 0; left--) {
       const { value: file, done } = this.#oldest.next();
       if (done) this.#oldest = this.#open.values();
-      else if (!file.busy && file.path !== null && !file.packed?.active) {
+      else if (!file.busy && !file.reading && file.path !== null && !file.packed?.active) {
         this.close(file);
         return true;
       }

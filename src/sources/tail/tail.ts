@@ -209,7 +209,10 @@ export class TailSource implements Source {
       if (!this.#open(file)) continue;
       file.busy = true;
       file.again = false;
-      if (file.packed && !(await this.#unpacking.prepare(file))) {
+      file.reading = true;
+      const prepared = !file.packed || (await this.#unpacking.prepare(file));
+      file.reading = false;
+      if (!prepared) {
         file.busy = false;
         if (file.again) this.#makeReady(file);
         continue;
