@@ -6,7 +6,7 @@
  * seconds; a directory that did not change costs one stat. A directory is watched before it is listed, so there is no
  * moment between the two. Where a pattern's directory does not exist yet, the nearest one above it is watched.
  */
-import { type Dir, type Dirent, opendirSync, type Stats, statSync } from 'node:fs';
+import { type Dir, type Dirent, lstatSync, opendirSync, type Stats, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
@@ -198,6 +198,11 @@ export class Discovery {
     const next = this.#glob.into(places, entry.name);
     if (next.length === 0) return;
     const path = `${dir}/${entry.name}`;
+    if (entry.name.includes('\ufffd') && !attempt(() => lstatSync(path, { throwIfNoEntry: false }))) {
+      // Node gives names as text, and what is no text leads nowhere.
+      log.warnOnce(`name ${path}`, `cannot read ${path}: its name is not UTF-8; rename it`);
+      return;
+    }
     const link = entry.isSymbolicLink();
     const directory = link
       ? attempt(() => statSync(path, { throwIfNoEntry: false }))?.isDirectory()

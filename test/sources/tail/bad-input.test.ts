@@ -115,6 +115,21 @@ test('the target of a dangling link is read when it appears', async (t) => {
   assert.deepEqual([out.lines[0]!.text, out.lines[0]!.path], ['here', bench.path('a.log')]);
 });
 
+test('a file whose name is no UTF-8 cannot be read, and is said', { skip: process.platform !== 'linux' }, async (t) => {
+  const bench = new Bench(t);
+  const latin1 = (name: string) => Buffer.from(`${bench.logs}/${name}`, 'latin1');
+  writeFileSync(latin1('caf\xe9.log'), 'no\n');
+  writeFileSync(latin1('caf\xe9.txt'), 'not asked for\n');
+  writeFileSync(bench.path('odd\ufffd.log'), 'yes\n');
+  const lines = await said(async () => {
+    const out = await bench.start();
+    await settledDown(bench, out);
+    assert.deepEqual(out.texts(), ['yes']);
+  });
+  assert.equal(lines.length, 1, lines.join('\n'));
+  assert.match(lines[0]!, /cannot read .*caf.*\.log: its name is not UTF-8; rename it/);
+});
+
 /** An agent of a user who has no rights of root. */
 function runAsNobody(t: TestContext, bench: Bench, pattern: string): { errors: () => string } {
   assert.equal(spawnSync('chmod', ['-R', 'a+rwX', bench.data]).status, 0);
