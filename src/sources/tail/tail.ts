@@ -139,7 +139,8 @@ export class TailSource implements Source {
     this.#unpacking.sweep();
     for (const file of this.#tracker.packed) this.#unpacking.tick(file, now);
     for (const file of this.#tracker.nameless) this.#watchNameless(file, now);
-    for (let left = Math.ceil(this.#tracker.files.size / ROUND); left > 0; left--) {
+    // Always one: an iterator that rests keeps what was deleted in memory.
+    for (let left = Math.max(1, Math.ceil(this.#tracker.files.size / ROUND)); left > 0; left--) {
       const { value: file, done } = this.#turn.next();
       if (!done) this.#look(file, now);
       else this.#turn = this.#tracker.files.values();
