@@ -8,7 +8,6 @@
 import { join } from 'node:path';
 import { socketPath } from './admin/client.ts';
 import { type AdminServer, startAdmin } from './admin/server.ts';
-import type { Status } from './admin/status.ts';
 import { Tap } from './admin/tap.ts';
 import type { LocatedConfig } from './config/load.ts';
 import { Accounts } from './core/account.ts';
@@ -32,7 +31,7 @@ import { fileKey } from './sources/tail/checkpoint.ts';
 import { Positions } from './sources/tail/positions.ts';
 import { type TailSource, tailSource } from './sources/tail/tail.ts';
 import { Spool } from './spool/spool.ts';
-import { books, buildStatus, imbalances } from './status.ts';
+import { books, buildStatus, imbalances, reasonsOf, type StatusParts } from './status.ts';
 import type { Telemetry } from './telemetry.ts';
 
 export interface AgentOptions extends LocatedConfig {
@@ -188,7 +187,8 @@ export class Agent {
       socket: socketPath(config),
       hosts: config.admin.hosts,
       healthy: () => this.#healthy,
-      status: () => this.status(),
+      reasons: () => reasonsOf(this.#parts()),
+      status: (files) => buildStatus(this.#parts(), files),
       tap: this.#tap,
     });
     for (const error of this.#admin.errors) {
@@ -202,7 +202,7 @@ export class Agent {
     if (telemetry.statsd !== undefined) {
       const { startTelemetry } = await import('./telemetry.ts');
       const statsd = `udp://${telemetry.statsd}`;
-      this.#telemetry = startTelemetry({ statsd, tags, status: () => this.status() });
+      this.#telemetry = startTelemetry({ statsd, tags, status: () => buildStatus(this.#parts(), 0) });
     }
     this.#start('statsd', this.#statsd);
     await this.#statsd.ready;
@@ -246,9 +246,9 @@ export class Agent {
     log.error(message);
   }
 
-  status(): Status {
+  #parts(): StatusParts {
     const { version, config, path, hash } = this.#o;
-    return buildStatus({
+    return {
       version,
       config,
       path,
@@ -264,7 +264,7 @@ export class Agent {
       statsd: this.#statsd,
       host: this.#host,
       troubles: () => [...this.#troubles.values()],
-    });
+    };
   }
 
   /** Stops the sources, drains for at most `shutdown_timeout`, stores the positions, lets everything go. */

@@ -63,6 +63,10 @@ function spooledName(topic: string): string {
   return `spool/${topic}`;
 }
 
+function laneName(topic: string, partition: number): string {
+  return `${topic}/${partition}`;
+}
+
 export class Delivery {
   readonly #p: DeliveryParts;
   readonly #lanes = new Map<string, Lane>();
@@ -102,7 +106,10 @@ export class Delivery {
 
   laneOf(stream: Stream): Lane | Promise<Lane> {
     const { client } = this.#p;
-    return client && stream.replayable ? this.#straight(client, stream) : this.#spooled(stream.topic);
+    if (!client || !stream.replayable) return this.#spooled(stream.topic);
+    const known = client.known(stream.topic);
+    const lane = known > 0 && this.#lanes.get(laneName(stream.topic, partitionFor(stream.key, known)));
+    return lane || this.#straight(client, stream);
   }
 
   /** Whether the lane still is the stream's: the topic may have got more partitions. */
@@ -120,7 +127,7 @@ export class Delivery {
 
   async #straight(client: KafkaClient, stream: Stream): Promise<Lane> {
     const partition = partitionFor(stream.key, await this.#count(client, stream.topic));
-    const name = `${stream.topic}/${partition}`;
+    const name = laneName(stream.topic, partition);
     let lane = this.#lanes.get(name);
     if (!lane) {
       const exactly = this.#p.exactlyOnce?.sender(stream.topic).outlet(partition);

@@ -1,6 +1,6 @@
 /** Builds what the agent says about itself from its parts. */
 import { statfsSync } from 'node:fs';
-import type { FileStatus, Status } from './admin/status.ts';
+import type { Status } from './admin/status.ts';
 import type { Config } from './config/config.ts';
 import type { Accounts } from './core/account.ts';
 import type { Router } from './core/router.ts';
@@ -31,12 +31,14 @@ export interface StatusParts {
   troubles: () => string[];
 }
 
-export function buildStatus(parts: StatusParts): Status {
-  const { config, client, spool, delivery } = parts;
-  const conservation = books(parts);
-  const topics = delivery.topics();
-  const waiting = spool.waiting();
-  const statsd = parts.statsd.status();
+/** Why the agent is not ready, or does less than configured; what is not given is asked for. */
+export function reasonsOf(
+  parts: StatusParts,
+  conservation = books(parts),
+  topics = parts.delivery.topics(),
+  statsd = parts.statsd.status(),
+): string[] {
+  const { config, client, spool } = parts;
   const reasons = [...parts.troubles()];
   if (client?.state === 'connecting') {
     reasons.push(`kafka: ${client.error ?? `connecting to ${config.kafka.brokers.join(', ')}`}`);
@@ -45,6 +47,17 @@ export function buildStatus(parts: StatusParts): Status {
   for (const { address, error } of statsd.listeners) if (error) reasons.push(`statsd ${address}: ${error}`);
   reasons.push(...spool.errors());
   reasons.push(...imbalances(conservation));
+  return reasons;
+}
+
+/** At most `files` files of each input are listed, the most behind first. */
+export function buildStatus(parts: StatusParts, files: number): Status {
+  const { config, client, spool, delivery } = parts;
+  const conservation = books(parts);
+  const topics = delivery.topics();
+  const waiting = spool.waiting();
+  const statsd = parts.statsd.status();
+  const reasons = reasonsOf(parts, conservation, topics, statsd);
   const acks = topics.map(({ lastAck }) => lastAck).filter((time) => time !== null);
   const cpu = process.cpuUsage();
   return {
@@ -63,7 +76,6 @@ export function buildStatus(parts: StatusParts): Status {
     },
     logs: parts.tails.map((tail) => {
       const { truncated, replaced, malformed } = parts.accounts.of(`logs.${tail.name}`);
-      const files = tail.files().sort(mostBehindFirst);
       return {
         name: tail.name,
         files_total: tail.files_total,
@@ -76,9 +88,8 @@ export function buildStatus(parts: StatusParts): Status {
         reread_bytes: tail.reread_bytes,
         deleted: tail.deleted,
         malformed,
-        lag_bytes: sum(files, ({ lag_bytes }) => lag_bytes),
-        lag_seconds: files.reduce((most, { lag_seconds }) => Math.max(most, lag_seconds), 0),
-        files,
+        ...tail.lag,
+        files: tail.files(files),
       };
     }),
     statsd: { ...statsd, replaced: parts.accounts.of('statsd').replaced },
@@ -97,10 +108,6 @@ export function buildStatus(parts: StatusParts): Status {
     lost: losses(parts.accounts),
     conservation,
   };
-}
-
-function mostBehindFirst(a: FileStatus, b: FileStatus): number {
-  return b.lag_bytes - a.lag_bytes || b.lag_seconds - a.lag_seconds;
 }
 
 function losses(accounts: Accounts): Status['lost'] {

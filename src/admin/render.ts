@@ -1,11 +1,10 @@
 /** The status for people: one screen for a quiet agent, the most behind files first. */
-import { type Books, type Status, withFiles } from './status.ts';
+import type { Books, Status } from './status.ts';
 
-const FILES_SHOWN = 10;
+/** Files of each input that people are shown if they do not ask for more. */
+export const FILES_SHOWN = 10;
 
-/** `files`: so many of each input are named. */
-export function renderStatus(status: Status, files = FILES_SHOWN): string {
-  const s = withFiles(status, files);
+export function renderStatus(s: Status): string {
   const lines = [
     `runnel ${s.version} on ${s.host}, pid ${s.pid}, up ${duration(s.uptime_seconds)}: ${s.ready ? 'ready' : 'not ready'}`,
     ...s.reasons.map((reason) => `  ! ${reason}`),

@@ -15,7 +15,7 @@ import { existsSync, unlinkSync } from 'node:fs';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { type AddressInfo, connect, isIP } from 'node:net';
 import { createServer } from '../builtin.ts';
-import { type Status, withFiles } from './status.ts';
+import type { Status } from './status.ts';
 import type { Tap } from './tap.ts';
 
 const MAX_CONNECTIONS = 64;
@@ -29,7 +29,10 @@ export interface AdminOptions {
   hosts: readonly string[];
   /** True once the listeners are bound and the positions read. */
   healthy: () => boolean;
-  status: () => Status;
+  /** Why it is not ready, or does less than configured. */
+  reasons: () => string[];
+  /** With at most so many files of each input, the most behind first. */
+  status: (files: number) => Status;
   tap: Tap;
 }
 
@@ -127,19 +130,19 @@ async function answer(
     }
     case '/ready': {
       const healthy = options.healthy();
-      const { ready, reasons } = options.status();
+      const reasons = options.reasons();
+      const ready = reasons.length === 0;
       const strict = url.searchParams.has('strict') && url.searchParams.get('strict') !== 'false';
       return json(response, healthy && (ready || !strict) ? 200 : 503, { ready: healthy && ready, reasons });
     }
     case '/status': {
       const files = url.searchParams.get('files');
       if (files !== null && !/^\d{1,9}$/.test(files)) return text(response, 400, 'files must be a number.\n');
-      const status = options.status();
-      return json(response, 200, files === null ? status : withFiles(status, Number(files)));
+      return json(response, 200, options.status(files === null ? Number.POSITIVE_INFINITY : Number(files)));
     }
     case '/metrics': {
       const { metricsText, METRICS_TYPE } = await import('./metrics.ts');
-      return text(response, 200, await metricsText(options.status()), METRICS_TYPE);
+      return text(response, 200, await metricsText(options.status(0)), METRICS_TYPE);
     }
     case '/': {
       const { PAGE, PAGE_POLICY } = await import('./page.ts');

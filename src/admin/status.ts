@@ -121,12 +121,3 @@ export interface Status {
   lost: LossStatus[];
   conservation: { total: Books; inputs: Record<string, Books> };
 }
-
-/** The same status with at most `files` files of each input, the most behind first. */
-export function withFiles(status: Status, files: number): Status {
-  const logs = status.logs.map((input) => ({
-    ...input,
-    files: [...input.files].sort((a, b) => b.lag_bytes - a.lag_bytes || b.lag_seconds - a.lag_seconds).slice(0, files),
-  }));
-  return { ...status, logs };
-}

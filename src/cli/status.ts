@@ -1,6 +1,6 @@
 /** `runnel status`: asks the running agent and prints what it says. */
 import { askFirst, bodyOf, type Target, targetOf, targetsOf } from '../admin/client.ts';
-import { renderStatus } from '../admin/render.ts';
+import { FILES_SHOWN, renderStatus } from '../admin/render.ts';
 import type { Status } from '../admin/status.ts';
 import { ConfigError } from '../config/errors.ts';
 import { locateConfig } from './locate.ts';
@@ -19,10 +19,11 @@ export async function status(options: AgentChoice & { json?: boolean; files?: st
     process.stderr.write(`runnel: --files must be a number, not ${options.files}\n`);
     return 2;
   }
-  const shown = options.files === undefined ? undefined : Number(options.files);
+  // For scripts all of them, for people as many as they can read.
+  const files = options.files ?? (options.json ? undefined : FILES_SHOWN);
   const targets = await targetsFor(options);
   if (targets === null) return 2;
-  const query = options.files === undefined ? '' : `?files=${options.files}`;
+  const query = files === undefined ? '' : `?files=${files}`;
   let body: string;
   try {
     const response = await askFirst(targets, `/status${query}`);
@@ -32,7 +33,7 @@ export async function status(options: AgentChoice & { json?: boolean; files?: st
     process.stderr.write(`runnel: ${(error as Error).message}; is it running?\n`);
     return 1;
   }
-  process.stdout.write(options.json ? body : renderStatus(JSON.parse(body) as Status, shown));
+  process.stdout.write(options.json ? body : renderStatus(JSON.parse(body) as Status));
   return 0;
 }
 

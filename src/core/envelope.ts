@@ -32,6 +32,9 @@ export interface ValueEnvelope {
 
 export type Envelope = JsonEnvelope | RawEnvelope | ValueEnvelope;
 
+/** Bytes of a length of 32 bits. */
+const LONGEST_VARINT = 5;
+
 export interface LogOrigin {
   host: string;
   path: string;
@@ -55,33 +58,37 @@ export function jsonEnvelope(o: LogOrigin): JsonEnvelope {
 }
 
 export function rawEnvelope(o: LogOrigin): RawEnvelope {
-  const pairs = Object.entries({ host: o.host, path: o.path, file: o.id, ...o.labels });
-  return {
-    kind: 'raw',
-    key: Buffer.from(o.key),
-    headers: Buffer.concat(pairs.flatMap(([name, value]) => [framed(name), framed(value)])),
-    headerCount: pairs.length,
-  };
+  const headers = Object.entries({ host: o.host, path: o.path, file: o.id, ...o.labels });
+  return { kind: 'raw', key: Buffer.from(o.key), headers: framed(headers.flat()), headerCount: headers.length };
 }
 
 export function valueEnvelope(key: string): ValueEnvelope {
   return { kind: 'value', key: Buffer.from(key) };
 }
 
-/** A string with its length before it, as record keys, values and headers carry it (zigzag varint). */
-function framed(text: string): Buffer {
-  const bytes = Buffer.from(text);
-  return Buffer.concat([varint(bytes.length), bytes]);
+/** Strings, each with its length before it, as record keys, values and headers carry it (zigzag varint). */
+function framed(texts: readonly string[]): Buffer {
+  const lengths = texts.map((text) => Buffer.byteLength(text));
+  const size = lengths.reduce((sum, length) => sum + LONGEST_VARINT + length, 0);
+  const bytes = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const [i, text] of texts.entries()) {
+    at = writeVarint(bytes, at, lengths[i]!);
+    at += bytes.write(text, at);
+  }
+  return bytes.subarray(0, at);
 }
 
 /** Zigzag varint of a length, as in Kafka's record format v2. */
 export function varint(value: number): Buffer {
-  const out: number[] = [];
+  const bytes = Buffer.allocUnsafe(LONGEST_VARINT);
+  return bytes.subarray(0, writeVarint(bytes, 0, value));
+}
+
+/** Returns the place behind it. */
+function writeVarint(bytes: Buffer, at: number, value: number): number {
   let rest = value * 2;
-  while (rest > 0x7f) {
-    out.push((rest % 128) | 0x80);
-    rest = Math.floor(rest / 128);
-  }
-  out.push(rest);
-  return Buffer.from(out);
+  for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes[at++] = (rest % 128) | 0x80;
+  bytes[at++] = rest;
+  return at;
 }

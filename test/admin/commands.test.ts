@@ -12,7 +12,7 @@ import { Account } from '../../src/core/account.ts';
 import { Batch } from '../../src/core/batch.ts';
 import { valueEnvelope } from '../../src/core/envelope.ts';
 import { Pool } from '../../src/core/pool.ts';
-import { statusOf } from './support.ts';
+import { statusOf, withFiles } from './support.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
@@ -43,7 +43,8 @@ async function agent(t: TestContext): Promise<{ config: string; tap: Tap; start(
   mkdirSync(data);
   writeFileSync(config, `data_dir: ${data}\nadmin: {listen: 127.0.0.1:1}\n`);
   const tap = new Tap();
-  const options = { listen: '127.0.0.1:0', hosts: [], healthy: () => true, status: () => statusOf(), tap };
+  const status = (files: number) => withFiles(statusOf(), files);
+  const options = { listen: '127.0.0.1:0', hosts: [], healthy: () => true, reasons: () => [], status, tap };
   return {
     config,
     tap,

@@ -67,3 +67,12 @@ export function statusOf(change: Partial<Status> = {}): Status {
     ...change,
   };
 }
+
+/** The same with at most so many files of each input, the most behind first. */
+export function withFiles(status: Status, files: number): Status {
+  const logs = status.logs.map((input) => {
+    const sorted = [...input.files].sort((a, b) => b.lag_bytes - a.lag_bytes);
+    return { ...input, files: sorted.slice(0, files) };
+  });
+  return { ...status, logs };
+}

@@ -175,7 +175,15 @@ test('over the socket records arrive live, and a listener that leaves is forgott
   t.after(() => rmSync(directory, { recursive: true }));
   const socket = join(directory, 'runnel.sock');
   const tap = new Tap();
-  const options = { listen: '127.0.0.1:0', socket, hosts: [], healthy: () => true, status: () => statusOf(), tap };
+  const options = {
+    listen: '127.0.0.1:0',
+    socket,
+    hosts: [],
+    healthy: () => true,
+    reasons: () => [],
+    status: () => statusOf(),
+    tap,
+  };
   const server = await startAdmin(options);
   t.after(() => server.close());
 

@@ -13,6 +13,8 @@ import { type Bench, type Figure, median, progress, quantile } from './bench.ts'
 import { Arrivals } from './quiet.ts';
 
 const A_DIRECTORY = 1000;
+/** Each look goes over all files. */
+const POLL_MS = 250;
 const QUIET = 999;
 const HOT_APPENDS = 200;
 const BACKLOG_BYTES = 1 << 20;
@@ -36,7 +38,7 @@ function makeFiles(root: string, count: number, content: (i: number) => string):
 async function until(agent: AgentProcess, files: number, lines: number): Promise<{ found: number; read: number }> {
   let found = 0;
   for (;;) {
-    await sleep(100);
+    await sleep(POLL_MS);
     const pid = agent.pid;
     // It does not listen yet.
     const tailed = await agent.tailed();

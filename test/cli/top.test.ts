@@ -25,6 +25,7 @@ async function agent(t: TestContext, status: () => Status): Promise<AdminServer>
     socket: join(dir, 'runnel.sock'),
     hosts: [],
     healthy: () => true,
+    reasons: () => [],
     status,
     tap: new Tap(),
   });

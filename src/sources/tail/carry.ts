@@ -98,10 +98,13 @@ export class Carry {
     const file = old.after;
     if (!file || file.before !== old || file.busy || file.fd === null || !isFresh(file)) return null;
     const bytes = Buffer.allocUnsafe(READ_BYTES);
+    let got: number;
     file.reading = true;
-    const got = await file.read(bytes, READ_BYTES, 0).finally(() => {
+    try {
+      got = await file.read(bytes, READ_BYTES, 0);
+    } finally {
       file.reading = false;
-    });
+    }
     const mark = this.#format.markBytes(bytes.subarray(0, got));
     if (this.#format.lineEnd(bytes, mark, got) < 0) return null;
     return new Heir(file, bytes.subarray(0, got), mark);

@@ -8,7 +8,7 @@
  * Invariant: `marker` is the hash of the (up to 64) bytes before `position`.
  */
 
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, statSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, readSync, statSync } from 'node:fs';
 import type { Account } from '../../core/account.ts';
 import type { LogInput, Origin } from './envelope.ts';
 import { birthOf, digest, type Inode, inodeKey, MARKER_BYTES, NOTHING, newId, type Prefix } from './identity.ts';
@@ -22,6 +22,8 @@ import { Unfinished } from './unfinished.ts';
 
 /** Bytes of one read; a longer line is read with more, shorter lines than the tables can name with less. */
 export const READ_BYTES = 512 * 1024;
+/** So little is read sooner than a thread can be woken for it. */
+const LITTLE_BYTES = 16 * 1024;
 
 /** What all files of an input share. */
 export interface TailContext {
@@ -120,10 +122,14 @@ export class TrackedFile implements Queued, Inode {
     return this.packed ? this.packed.expected(this) : this.size;
   }
 
-  /** Milliseconds since the oldest byte that is not settled was seen. */
-  get lag(): number {
-    if (this.committed >= this.expected) return 0;
-    return performance.now() - (this.stream.oldest ?? this.grown);
+  /** Bytes that are not settled. */
+  get waiting(): number {
+    return Math.max(0, this.expected - this.committed);
+  }
+
+  /** Milliseconds until `now` since the oldest byte that is not settled was seen. */
+  lag(now: number): number {
+    return this.waiting > 0 ? now - (this.stream.oldest ?? this.grown) : 0;
   }
 
   /** The first `bytes` bytes from the position on are those of a hole: nobody wrote them. */
@@ -251,8 +257,14 @@ export class TrackedFile implements Queued, Inode {
   }
 
   /** Reads up to `length` bytes of its content from `position` on; fewer only at its end. It must be open. */
-  read(into: Buffer, length: number, position: number): Promise<number> {
+  read(into: Buffer, length: number, position: number): Promise<number> | number {
     if (this.packed) return this.packed.read(this, into, length, position, 2 * READ_BYTES);
+    if (Math.min(length, this.size - position) <= LITTLE_BYTES) {
+      const asked = Math.min(length, 2 * LITTLE_BYTES);
+      const got = readSync(this.fd!, into, 0, asked, position);
+      if (got < asked || asked === length) return got;
+      // More than a little has come since.
+    }
     return new Promise((resolve, reject) => {
       read(this.fd!, into, 0, length, position, (error, got) => (error ? reject(error) : resolve(got)));
     });

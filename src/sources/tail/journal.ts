@@ -175,11 +175,19 @@ function apply(entry: Buffer, files: Map<number, Generation>): void {
     file.size = Number(entry.readBigUInt64LE(16));
     return;
   }
-  file.device = BigInt(entry.readUInt32LE(16));
+  // What is the same as before stays the same object: of a hundred thousand files the garbage would take 20 MB.
+  const device = BigInt(entry.readUInt32LE(16));
+  const inode = entry.readBigUInt64LE(24);
+  if (file.device !== device) file.device = device;
+  if (file.inode !== inode) file.inode = inode;
   file.born = entry.readUInt32LE(20);
-  file.inode = entry.readBigUInt64LE(24);
-  file.head = { length: entry.readUInt16LE(6), digest: entry.readBigUInt64LE(32) };
-  file.marker = { length: entry[5]!, digest: entry.readBigUInt64LE(40) };
+  file.head = prefixOf(file.head, entry.readUInt16LE(6), entry.readBigUInt64LE(32));
+  file.marker = prefixOf(file.marker, entry[5]!, entry.readBigUInt64LE(40));
   file.markedAt = Number(entry.readBigUInt64LE(48));
   file.position = Number(entry.readBigUInt64LE(56));
+}
+
+function prefixOf(before: Prefix, length: number, digest: bigint): Prefix {
+  if (length === before.length && digest === before.digest) return before;
+  return length === 0 ? NOTHING : { length, digest };
 }

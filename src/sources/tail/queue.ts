@@ -45,14 +45,12 @@ export class Queue<T extends Queued> {
     return file;
   }
 
-  /** About the next `count` of each kind, in no certain order. */
-  *upcoming(count: number): Iterable<T> {
-    for (let i = 0; i < count; i++) {
-      const file = this.#live[this.#first + i];
-      if (file) yield file;
-      const old = this.#backlog[i]?.file;
-      if (old?.queued === 'backlog') yield old;
-    }
+  /** The next `count` of each kind. */
+  upcoming(count: number): T[] {
+    const backlog: T[] = [];
+    for (let file = this.#takeOldest(); file; file = this.#takeOldest()) if (backlog.push(file) === count) break;
+    for (const file of backlog) this.#push(file);
+    return [...this.#live.slice(this.#first, this.#first + count), ...backlog];
   }
 
   #takeLive(): T | undefined {

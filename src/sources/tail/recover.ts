@@ -8,6 +8,7 @@
  */
 import { type BigIntStats, closeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { log } from '../../log.ts';
 import { isKnown, resumed, TELLING } from './admit.ts';
 import { mayBeCopy } from './copies.ts';
@@ -21,6 +22,10 @@ import { packedWith } from './twins.ts';
 /** So soon a truncation is noticed, at the latest: a copy may be older than the last news of its original by this. */
 const NOTICED_MS = 15_000;
 
+/** So often a directory is gone over in which things are renamed meanwhile. */
+const ATTEMPTS = 5;
+/** The time of a file's change is behind the clock by less than this. */
+const COARSE_MS = 20;
 /** With more files beside it, it is not looked for a second one that holds the same. */
 const MOST_COMPARED = 1000;
 
@@ -61,17 +66,32 @@ export async function* recover(context: TailContext, options: RecoverOptions): A
     else byDirectory.set(dir, [g]);
   }
   for (const [dir, generations] of byDirectory) {
-    // Where there is no directory, nothing can be told: it may not be mounted yet.
-    if (lookUp(dir) === undefined) continue;
-    const all: Beside[] = [];
-    for (const path of siblings(dir)) {
-      const stat = lookUp(path);
-      if (stat?.isFile()) all.push({ path, stat });
+    let missing = generations;
+    for (let attempt = 1; missing.length > 0; attempt++) {
+      const before = lookUp(dir);
+      // Where there is no directory, nothing can be told: it may not be mounted yet.
+      if (before === undefined) break;
+      const all: Beside[] = [];
+      for (const path of siblings(dir)) {
+        const stat = lookUp(path);
+        if (stat?.isFile()) all.push({ path, stat });
+      }
+      const { found, left } = await search(context, missing, all, home, options);
+      found.sort((a, b) => a.file.modified - b.file.modified);
+      yield* found;
+      missing = left;
+      if (attempt < ATTEMPTS && (await isChanging(dir, before))) continue;
+      for (const g of left) gone(context, g);
+      break;
     }
-    const found = await search(context, generations, all, home, options);
-    found.sort((a, b) => a.file.modified - b.file.modified);
-    yield* found;
   }
+}
+
+/** What is renamed while a directory is listed and its files are opened is in neither place. */
+async function isChanging(dir: string, before: BigIntStats): Promise<boolean> {
+  // Its time is coarse.
+  if (Date.now() - Number(before.mtimeMs) < COARSE_MS) await sleep(COARSE_MS);
+  return lookUp(dir)?.mtimeNs !== before.mtimeNs || Date.now() - Number(before.mtimeMs) < 2 * COARSE_MS;
 }
 
 /** Which of the files beside it each generation goes on in: by inode where that is so, else by what they hold. */
@@ -81,7 +101,7 @@ async function search(
   all: Beside[],
   home: ReadonlySet<string>,
   options: RecoverOptions,
-): Promise<Recovered[]> {
+): Promise<{ found: Recovered[]; left: Generation[] }> {
   const free = ({ stat }: Beside) => !home.has(inodeKey(stat)) && !options.tracked(inodeKey(stat));
   const beside = all.filter(free);
   const found: Recovered[] = [];
@@ -94,6 +114,7 @@ async function search(
     if (file) found.push(file);
     else left.push(g);
   }
+  const missing: Generation[] = [];
   const byHead = left.some((g) => g.position >= TELLING) ? headsOf(beside) : new Map<bigint, Beside[]>();
   for (const g of left) {
     const withHead = g.position >= TELLING ? (byHead.get(g.head.digest) ?? []) : [];
@@ -105,10 +126,10 @@ async function search(
     if (file) found.push(file);
     else {
       for (const { path } of unlike) if (holds(path, g)) options.again(path, g.position);
-      gone(context, g);
+      missing.push(g);
     }
   }
-  return found;
+  return { found, left: missing };
 }
 
 /**
@@ -129,7 +150,7 @@ function holds(path: string, g: Generation): boolean | null {
   try {
     const opened = openRegular(path);
     if (!opened) return false;
-    const same = recognise(opened.fd, opened.stat, [g]) !== undefined;
+    const same = recognise(opened.fd, opened.stat, [{ ...g, born: 0 }]) !== undefined;
     closeSync(opened.fd);
     return same;
   } catch {
@@ -181,6 +202,7 @@ async function firstThat(
       if (g.inode !== stat.ino) context.positions.moveTo(g, inodeOf(stat));
       return { file: resumed(context, opened.fd, opened.stat, g), fd: opened.fd, path };
     } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
       log.warn(`cannot read on in ${path}: ${(error as Error).message}`);
     }
   }

@@ -6,6 +6,7 @@
  * Ready files take turns, a batch each. While one batch is packed the next one is read already. Every file is looked
  * at once in ten seconds, whatever the tracker is told by inotify.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { Config } from '../../config/config.ts';
 import type { Account } from '../../core/account.ts';
 import type { Batch } from '../../core/batch.ts';
@@ -15,7 +16,7 @@ import { log } from '../../log.ts';
 import { Carry, type Heir } from './carry.ts';
 import { descriptors } from './descriptors.ts';
 import type { TailContext, TrackedFile } from './file.ts';
-import { type FileStatus, fileStatus } from './file-status.ts';
+import { type FileStatus, lagOf, mostBehind } from './file-status.ts';
 import { type Format, formatOf } from './format.ts';
 import { fillFormatted } from './formatted.ts';
 import { tellHole } from './hole.ts';
@@ -30,7 +31,9 @@ const TICK_MS = 250;
 /** Every file is looked at once in so many ticks: ten seconds. */
 const ROUND = 40;
 /** So many files that wait for their first turn get their place in the journal with one write. */
-const TOGETHER = 64;
+const TOGETHER = 256;
+/** After so much reading other things get their turn, milliseconds: small files are read without a wait. */
+const STEP_MS = 5;
 /** An unfinished line at the end of a file that lost its name is sent after this long without a write. */
 const FLUSH_MS = 2000;
 const CLOSE_MS = 300_000;
@@ -68,6 +71,8 @@ export class TailSource implements Source {
   readonly #carry: Carry | null;
   #wake: () => void = () => undefined;
   #tick = 0;
+  /** When other things had their turn last. */
+  #rested = 0;
   /** Goes over the tracker's files; in this round it has come so far. */
   #turn: Iterator<TrackedFile>;
 
@@ -111,8 +116,14 @@ export class TailSource implements Source {
     return this.#tracker.reread_bytes;
   }
 
-  files(): FileStatus[] {
-    return [...this.#tracker.files].map(fileStatus);
+  /** How far its files are behind together. */
+  get lag(): ReturnType<typeof lagOf> {
+    return lagOf(this.#tracker.files);
+  }
+
+  /** The most behind first, as many as asked for. */
+  files(count = Number.POSITIVE_INFINITY): FileStatus[] {
+    return mostBehind(this.#tracker.files, count);
   }
 
   async run(output: Output, signal: AbortSignal): Promise<void> {
@@ -198,7 +209,10 @@ export class TailSource implements Source {
 
   /** The next batch that holds something; null: it is time to stop. */
   async #nextBatch(output: Output, signal: AbortSignal): Promise<Batch | null> {
-    while (!signal.aborted) {
+    for (;;) {
+      await this.#breathe();
+      // From here to the wait for a file there must be no other: whoever wakes it would not be heard.
+      if (signal.aborted) return null;
       const file = this.#ready.take();
       if (!file) {
         await new Promise<void>((resolve) => {
@@ -242,7 +256,13 @@ export class TailSource implements Source {
       if (batch.count > 0) return batch;
       output.discard(batch);
     }
-    return null;
+  }
+
+  /** Lets other things have their turn, if this has worked for some time. At the start finding files goes first. */
+  async #breathe(): Promise<void> {
+    if (!this.#tracker.starting && performance.now() - this.#rested <= STEP_MS) return;
+    await setImmediate();
+    this.#rested = performance.now();
   }
 
   #open(file: TrackedFile): boolean {

@@ -60,7 +60,7 @@ export class Tracker implements Finder {
   /** True until everything was looked at for the first time on this data_dir. */
   #first: boolean;
   /** True until everything was looked at for the first time. */
-  #starting = true;
+  starting = true;
   /** Paths of files that are not known, while what they hold may be. */
   #unknown: Set<string> | null = null;
 
@@ -115,7 +115,7 @@ export class Tracker implements Finder {
     for (const path of unknown) this.lookAt(path);
     while (this.#looking) await this.#looking;
     this.#first = false;
-    this.#starting = false;
+    this.starting = false;
     positions.setStarted(input.name);
     this.#succession.started();
     forgetOld(this.#context, false);
@@ -297,7 +297,7 @@ export class Tracker implements Finder {
     const others = young ? this.#names.beside(path) : [];
     // What was there before the agent started is no copy of what it found just now.
     try {
-      this.#succession.holdNew(file, path, others, !this.#starting);
+      this.#succession.holdNew(file, path, others, !this.starting);
     } catch {
       // What cannot be read cannot be compared; when it is its turn, that is said.
     }
@@ -399,7 +399,7 @@ export class Tracker implements Finder {
       return;
     }
     const many = this.files.size >= this.#openAtStart;
-    let admitted = this.#starting && many ? takeUp(this.#context, path, stat) : null;
+    let admitted = this.starting && many ? takeUp(this.#context, path, stat) : null;
     try {
       const existing = this.unreadable.get(path) ?? this.#first;
       admitted ??= admit(this.#context, path, this.#unknown ? null : existing ? 'existing' : 'new');
@@ -422,7 +422,7 @@ export class Tracker implements Finder {
     if (fd !== null) descriptors.keep(file, fd);
     this.unsure.add(file);
     file.fresh = !file.packed && !file.stream.persisted && !this.#first;
-    if (this.#starting) this.#succession.found(file, path);
+    if (this.starting) this.#succession.found(file, path);
     if (file.packed && !file.stream.persisted) this.#succession.holdPacked(file, path);
     if (file.packed || file.size !== file.position) this.#wake(file);
     if (link) this.#watchTarget(path, file);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -82,6 +82,18 @@ export class Collected implements Output {
   async count(lines: number): Promise<void> {
     while (this.lines.length < lines) await new Promise<void>((resolve) => (this.#changed = resolve));
   }
+}
+
+/** What the descriptors of this process are on; deleted files end in ` (deleted)`. */
+export function openPaths(): string[] {
+  return readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      // It was the one that listed them.
+      return '';
+    }
+  });
 }
 
 /** Runs `tick` until it is true. */

@@ -1,21 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import {
-  appendFileSync,
-  readdirSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  truncateSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, readdirSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { Positions } from '../../../src/sources/tail/positions.ts';
 import { planMove } from '../../../src/sources/tail/stored.ts';
-import { Bench, type Collected, until } from './collect.ts';
+import { Bench, type Collected, openPaths, until } from './collect.ts';
 
 const PACKS = [
   ['gz', gzipSync],
@@ -42,14 +33,7 @@ function chained(out: Collected): void {
 }
 
 function isOpen(path: string): boolean {
-  return readdirSync('/proc/self/fd').some((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`) === path;
-    } catch {
-      // That of the listing itself.
-      return false;
-    }
-  });
+  return openPaths().includes(path);
 }
 
 const linux = { skip: process.platform !== 'linux' };

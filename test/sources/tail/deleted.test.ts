@@ -5,8 +5,6 @@ import {
   closeSync,
   mkdirSync,
   openSync,
-  readdirSync,
-  readlinkSync,
   renameSync,
   rmSync,
   statSync,
@@ -18,20 +16,14 @@ import { setTimeout } from 'node:timers/promises';
 import { Descriptors } from '../../../src/sources/tail/descriptors.ts';
 import { newGeneration, type TailContext, TrackedFile } from '../../../src/sources/tail/file.ts';
 import { NO_INODE } from '../../../src/sources/tail/identity.ts';
-import { Bench, until } from './collect.ts';
+import { Bench, openPaths, until } from './collect.ts';
 
 const KB = 1000;
 const line = `${'x'.repeat(99)}\n`;
 
 /** How many files with this in their name this process has open. */
 function open(name: string): number {
-  return readdirSync('/proc/self/fd').filter((n) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${n}`).includes(name);
-    } catch {
-      return false; // The descriptor of this very listing.
-    }
-  }).length;
+  return openPaths().filter((path) => path.includes(name)).length;
 }
 
 function block(bench: Bench): () => void {

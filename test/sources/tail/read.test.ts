@@ -209,6 +209,21 @@ test('a line in a quiet file does not wait behind a hot one', async (t) => {
   assert.ok(performance.now() - start < 150, `${performance.now() - start} ms`);
 });
 
+test('status lists as many files as asked for, the most behind first', async (t) => {
+  const bench = new Bench(t);
+  for (const bytes of [10, 30, 50, 20, 40]) writeFileSync(bench.path(`${bytes}.log`), `${'x'.repeat(bytes - 1)}\n`);
+  bench.output.settling = false;
+  const out = await bench.start({}, false);
+  await out.count(5);
+  const lags = (count?: number) => bench.source.files(count).map((file) => file.lag_bytes);
+  assert.deepEqual(lags(), [50, 40, 30, 20, 10]);
+  assert.deepEqual(lags(1), [50]);
+  assert.deepEqual(lags(2), [50, 40]);
+  assert.deepEqual(lags(0), []);
+  assert.equal(bench.source.lag.lag_bytes, 150);
+  assert.ok(bench.source.lag.lag_seconds > 0);
+});
+
 test('status shows each file', async (t) => {
   const bench = new Bench(t);
   writeFileSync(bench.path('a.log'), '12\n34\n5');

@@ -1,20 +1,12 @@
 /** Of many files, those that were read to their end are not opened at the next start; they are compared soon afterwards. */
 import assert from 'node:assert/strict';
-import { appendFileSync, copyFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { Bench, until } from './collect.ts';
+import { Bench, openPaths, until } from './collect.ts';
 
 /** How many descriptors of this process are on files of this directory. */
 function openIn(directory: string): number {
-  const paths = readdirSync('/proc/self/fd').map((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`);
-    } catch {
-      // It was the one that listed them.
-      return '';
-    }
-  });
-  return paths.filter((path) => path.startsWith(directory)).length;
+  return openPaths().filter((path) => path.startsWith(directory)).length;
 }
 
 const linux = { skip: process.platform === 'linux' ? false : 'needs /proc' };
