@@ -17,6 +17,7 @@ RUN useradd --system --home-dir /var/lib/runnel --create-home runnel && mkdir -p
 USER runnel
 VOLUME /var/lib/runnel
 EXPOSE 8125/udp 8687/tcp
-HEALTHCHECK CMD ["runnel", "status", "--json"]
+# Each takes a third of a second of a core, as much as the agent itself in a minute and a half when it is idle.
+HEALTHCHECK --interval=1m --timeout=10s --start-period=10s CMD ["runnel", "status", "--json"]
 ENTRYPOINT ["runnel"]
 CMD ["run", "-c", "/etc/runnel/runnel.yaml"]

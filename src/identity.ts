@@ -71,7 +71,9 @@ export class Identity {
       this.#reserved = reserved;
     } catch (error) {
       // At the start this is fatal: without it numbers would repeat. Later the disk may be full for a while.
-      if (this.#reserved === this.#flush && this.#flush === 0) throw error;
+      if (this.#reserved === this.#flush && this.#flush === 0) {
+        throw new Error(`cannot store ${this.#path}: ${(error as Error).message}`);
+      }
       log.warnOnce('identity', `cannot store ${this.#path}: ${(error as Error).message}; it is tried again`);
     }
   }

@@ -6,6 +6,7 @@
  */
 import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { log } from './log.ts';
 import { nativeAvailable, tryLock } from './native.ts';
 
 export type LockMode = 'flock' | 'pid';
@@ -42,7 +43,13 @@ function lockByFlock(dir: string, path: string, fd: number): DataDirLock {
     throw new Error(`cannot lock ${dir}: flock needs koffi, which cannot be loaded here; \`lock: pid\` does without`);
   }
   if (!tryLock(fd)) throw inUse(dir, readPid(path));
-  writePid(fd);
+  try {
+    writePid(fd);
+  } catch (error) {
+    // A full disk: the lock is held all the same, and names nobody.
+    ftruncateSync(fd, 0);
+    log.warn(`cannot write the pid into ${path}: ${(error as Error).message}`);
+  }
   return { release: () => closeSync(fd) };
 }
 
@@ -70,8 +77,10 @@ function readPid(path: string): number | null {
 }
 
 function writePid(fd: number): void {
-  ftruncateSync(fd, 0);
-  writeSync(fd, `${process.pid}\n`, 0);
+  const text = `${process.pid}\n`;
+  // Written over what is there: a full disk may have no room for what was given up.
+  writeSync(fd, text, 0);
+  ftruncateSync(fd, text.length);
 }
 
 function alive(pid: number): boolean {

@@ -238,6 +238,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;
 });
+// Nor is one of our own words, or a full disk under them: an agent does not end for want of a log.
+process.stderr.on('error', () => undefined);
 
 try {
   await program.parseAsync();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -38,3 +38,26 @@ for (const mode of ['flock', 'pid'] as const) {
     lockDataDir(dir, mode).release();
   });
 }
+
+test('a full disk is no reason not to start', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'runnel-lock-'));
+  t.after(() => {
+    spawnSync('umount', ['-l', dir]);
+    rmSync(dir, { recursive: true });
+  });
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', dir]).status !== 0) {
+    return t.skip('NOT TESTED: needs the right to mount');
+  }
+  const fill = () => assert.throws(() => writeFileSync(join(dir, 'filler'), Buffer.alloc(1 << 20)), /ENOSPC/);
+  fill();
+  const first = lockDataDir(dir, 'flock');
+  assert.throws(() => lockDataDir(dir, 'flock'), /is in use by another agent/);
+  first.release();
+  // What names the last agent takes room already.
+  rmSync(join(dir, 'filler'));
+  lockDataDir(dir, 'flock').release();
+  fill();
+  const again = lockDataDir(dir, 'flock');
+  assert.equal(readFileSync(join(dir, 'lock'), 'utf8'), `${process.pid}\n`);
+  again.release();
+});

@@ -2,7 +2,6 @@
  * `runnel explain log PATH LINE`: the record that a line of a file would become, without a running agent. LINE is what the
  * line says: encoding_in does not change it. With `format` or `multiline` it may be several lines, and make several records.
  */
-import { matchesGlob } from 'node:path';
 import { ConfigError } from '../config/errors.ts';
 import { Account } from '../core/account.ts';
 import { Batch, type Stream } from '../core/batch.ts';
@@ -12,6 +11,7 @@ import { records } from '../kafka/record-batch.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { logEnvelope, partitionKey } from '../sources/tail/envelope.ts';
 import { formatOf } from '../sources/tail/format.ts';
+import { Excludes, Glob } from '../sources/tail/glob.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';
 
 /** Prints `{"input","topic","key","value"|"headers"}`; exit 1 when no input reads this path. */
@@ -24,9 +24,11 @@ export async function explainLog(path: string, line: string, choice: ConfigChoic
     process.stderr.write(`${error.message}\n`);
     return 2;
   }
-  const input = config.logs.find((candidate) => candidate.include.some((glob) => matchesGlob(path, glob)));
+  const including = config.logs.filter(({ include }) => new Glob(include).matches(path));
+  const input = including.find(({ exclude }) => !new Excludes(exclude).has(path));
   if (!input) {
-    process.stderr.write(`runnel: no input under logs: includes ${path}\n`);
+    const but = including.map(({ name }) => `, and ${name} excludes it`).join('');
+    process.stderr.write(`runnel: no input under logs: reads ${path}${but}\n`);
     return 1;
   }
   const pool = new Pool(4 << 20);

@@ -1,6 +1,6 @@
 /** `runnel run`: the agent in the foreground, as systemd, containers and people at a terminal run it. */
 
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { enableCompileCache, flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import type { Agent } from '../agent.ts';
@@ -94,6 +94,13 @@ async function choose(options: RunOptions): Promise<LocatedConfig | null> {
  * cannot be written, Node does without.
  */
 function rememberCompiledCode(dataDir: string): void {
+  try {
+    // Node would make it readable to everybody.
+    mkdirSync(dataDir, { recursive: true, mode: 0o750 });
+  } catch {
+    // The start says why.
+    return;
+  }
   enableCompileCache(join(dataDir, 'cache'));
   // Not at the exit only: a process that is killed would never leave any.
   setTimeout(flushCompileCache, CACHE_AFTER_MS).unref();

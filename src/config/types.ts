@@ -179,17 +179,30 @@ function checkGlob(value: string): void {
   if (value.includes('\0')) throw new Wrong('must not hold a NUL');
   let braces = 0;
   let bracketed = false;
+  let opened = 0;
   for (let i = 0; i < value.length; i++) {
     const c = value[i];
     if (c === '\\') i++;
-    else if (bracketed) bracketed = c !== ']';
-    else if (c === '[') bracketed = true;
-    else if (c === '{') braces++;
+    else if (bracketed) {
+      bracketed = c !== ']';
+      if (!bracketed) checkClass(value.slice(opened, i + 1));
+    } else if (c === '[') {
+      bracketed = true;
+      opened = i;
+    } else if (c === '{') braces++;
     else if (c === '}' && --braces < 0) throw new Wrong('has a } without its {; a literal one is written \\}');
   }
   if (bracketed) throw new Wrong('has a [ that is not closed; a literal one is written \\[');
   if (braces > 0) throw new Wrong('has a { that is not closed; a literal one is written \\{');
   if (value.endsWith('\\') && !value.endsWith('\\\\')) throw new Wrong('ends in a lone \\');
+}
+
+function checkClass(text: string): void {
+  try {
+    new RegExp(text.replace(/\\/g, '\\\\'), 'u');
+  } catch {
+    throw new Wrong(`has ${text}, which names no characters: from lower to higher, as [a-z]`);
+  }
 }
 
 export function pattern(example: string): Leaf<string> {

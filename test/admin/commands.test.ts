@@ -153,6 +153,21 @@ test('explain log unwraps and joins what the input would', async (t) => {
   assert.deepEqual([next.message, next.log.offset], ['next', trace.log.length]);
 });
 
+test('explain log goes by the same patterns as the agent, exclude too', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'runnel-cli-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const config = join(directory, 'runnel.yaml');
+  writeFileSync(config, 'logs: [{name: app, include: "/a/**/*.log", exclude: b.log}]\n');
+  const explain = (path: string) => runnel('explain', 'log', '-c', config, path, 'x');
+  assert.equal((await explain('/a/c/a.log')).code, 0);
+  const excluded = await explain('/a/b.log');
+  assert.deepEqual(
+    [excluded.code, excluded.err],
+    [1, 'runnel: no input under logs: reads /a/b.log, and app excludes it\n'],
+  );
+  assert.equal((await explain('/a/.hidden/a.log')).code, 1);
+});
+
 test('check prints one metric a line, counters as their increase in a second', async () => {
   const json = await runnel('check', 'cpu', '--once', '--json');
   assert.equal(json.code, 0, json.err);

@@ -268,6 +268,10 @@ describe('faults of one value', () => {
     'runnel.yaml:1:18: logs[0].include[0] has a { that is not closed; a literal one is written \\{',
   );
   wrong(
+    'logs: [{include: "/a/[z-a].log"}]',
+    'runnel.yaml:1:18: logs[0].include[0] has [z-a], which names no characters: from lower to higher, as [a-z]',
+  );
+  wrong(
     'logs: [{include: log/a}]',
     'runnel.yaml:1:18: logs[0].include[0] must be an absolute path or glob, beginning with /, not "log/a"',
   );

@@ -99,7 +99,13 @@ export class Carry {
     const file = old.after;
     if (!file || file.before !== old || file.busy || !file.untouched || !open(file)) return null;
     const bytes = Buffer.allocUnsafe(READ_BYTES);
-    const got = await file.read(bytes, READ_BYTES, 0);
+    let got: number;
+    file.reading = true;
+    try {
+      got = await file.read(bytes, READ_BYTES, 0);
+    } finally {
+      file.reading = false;
+    }
     const mark = this.#format.markBytes(bytes.subarray(0, got));
     if (this.#format.lineEnd(bytes, mark, got) < 0) return null;
     return new Heir(file, bytes.subarray(0, got), mark);

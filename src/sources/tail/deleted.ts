@@ -5,7 +5,6 @@
  * one that was deleted first is let go, and what was not read of it counted as `rotated_away`. As long as what is left
  * to read of them becomes less, they are read, not held, and nothing is let go.
  */
-import { fstatSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { log } from '../../log.ts';
@@ -104,7 +103,7 @@ export class DeletedFiles {
 
 function look(file: TrackedFile): Held | null {
   if (file.fd === null) return null;
-  const { nlink, size } = fstatSync(file.fd);
+  const { nlink, size } = file.now();
   const unread = file.packed ? file.expected - file.position : size - file.position;
   return nlink === 0 && unread > 0 ? { file, size, unread } : null;
 }

@@ -15,8 +15,12 @@ const MOST = 8192;
 export class Descriptors {
   /** The file that was read longest ago comes first. */
   readonly #open = new Set<TrackedFile>();
-  /** Goes on where it was: from the beginning, it would have to pass the places of all that were closed. */
-  #oldest = this.#open.values();
+  /**
+   * Goes on where it was: from the beginning, it would have to pass the places of all that were closed. One that rests
+   * keeps all of them in memory, so it is dropped when it was not used for some time.
+   */
+  #oldest: Iterator<TrackedFile> | null = null;
+  #unused = 0;
   readonly limit: number;
 
   constructor(limit = allowed()) {
@@ -53,11 +57,16 @@ export class Descriptors {
 
   /** Makes room for one more, if need be and if it can; a file that is being read, or is half decompressed, must stay open. */
   #room(): boolean {
-    if (this.#open.size < this.limit) return true;
+    if (this.#open.size < this.limit) {
+      if (++this.#unused > this.limit) this.#oldest = null;
+      return true;
+    }
+    this.#unused = 0;
+    this.#oldest ??= this.#open.values();
     for (let left = this.#open.size + 1; left > 0; left--) {
       const { value: file, done } = this.#oldest.next();
       if (done) this.#oldest = this.#open.values();
-      else if (!file.busy && file.path !== null && !file.packed?.active) {
+      else if (!file.busy && !file.reading && file.path !== null && !file.packed?.active) {
         this.close(file);
         return true;
       }

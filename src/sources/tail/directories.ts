@@ -120,9 +120,12 @@ export class Directories {
   #listen(directory: Directory): void {
     const closed = this.#watcher.watch(directory.path);
     if (closed instanceof Error) {
-      const help = 'raise fs.inotify.max_user_watches and max_user_instances';
+      const refused = (closed as NodeJS.ErrnoException).code === 'EACCES';
+      const help = refused
+        ? 'let the agent read the directory'
+        : 'raise fs.inotify.max_user_watches and max_user_instances';
       log.warnOnce(
-        'watch',
+        refused ? `watch ${directory.path}` : 'watch',
         `cannot watch ${directory.path}: ${closed.message}: its files are looked at every second instead; ${help}`,
       );
     } else directory.close = closed;

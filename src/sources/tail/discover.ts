@@ -6,7 +6,7 @@
  * seconds; a directory that did not change costs one stat. A directory is watched before it is listed, so there is no
  * moment between the two. Where a pattern's directory does not exist yet, the nearest one above it is watched.
  */
-import { type Dir, type Dirent, opendirSync, type Stats, statSync } from 'node:fs';
+import { type Dir, type Dirent, lstatSync, opendirSync, type Stats, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
@@ -128,7 +128,10 @@ export class Discovery {
   async #walk(dir: string, places: Places, above: readonly string[]): Promise<void> {
     if (this.#closed || above.length > MAX_DEPTH) return;
     await this.#breathe();
-    const stat = attempt(() => statSync(dir || '/', { throwIfNoEntry: false }));
+    const stat = attempt(
+      () => statSync(dir || '/', { throwIfNoEntry: false }),
+      (why) => this.#outOfSight(dir, why),
+    );
     if (!stat?.isDirectory()) return;
     const self = `${stat.dev}:${stat.ino}`;
     if (above.includes(self)) return;
@@ -151,7 +154,14 @@ export class Discovery {
     for (const name of names) {
       const path = `${dir}/${name}`;
       const next = this.#glob.into(places, name);
-      const stat = attempt(() => statSync(path, { throwIfNoEntry: false }));
+      const stat = attempt(
+        () => statSync(path, { throwIfNoEntry: false }),
+        (why) => {
+          // Whether it is a file is not known; that it cannot be read is said of it, and counted.
+          if (this.#glob.opens(next)) this.#outOfSight(path, why);
+          else if (!this.#excludes.has(path)) this.#finder.found(path, true);
+        },
+      );
       if (stat?.isDirectory() && this.#glob.opens(next)) {
         await this.#walk(path, next, above);
         continue;
@@ -188,12 +198,22 @@ export class Discovery {
     const next = this.#glob.into(places, entry.name);
     if (next.length === 0) return;
     const path = `${dir}/${entry.name}`;
+    if (entry.name.includes('\ufffd') && !attempt(() => lstatSync(path, { throwIfNoEntry: false }))) {
+      // Node gives names as text, and what is no text leads nowhere.
+      log.warnOnce(`name ${path}`, `cannot read ${path}: its name is not UTF-8; rename it`);
+      return;
+    }
     const link = entry.isSymbolicLink();
     const directory = link
       ? attempt(() => statSync(path, { throwIfNoEntry: false }))?.isDirectory()
       : entry.isDirectory();
     if (directory && this.#glob.opens(next)) below.push(entry.name);
     else if (this.#glob.matched(next) && !this.#excludes.has(path)) this.#finder.found(path, link);
+  }
+
+  #outOfSight(path: string, why: string): void {
+    const help = 'the agent needs the right to look into the directories above it; it is tried again every ten seconds';
+    log.warnOnce(`look ${path}`, `cannot look at ${path}: ${why}: ${help}`);
   }
 
   /** Lets other things have their turn, if this has worked for some time. */
@@ -209,10 +229,12 @@ export class Discovery {
 }
 
 /** What cannot be looked at now (no right, a loop of links) is not there for now; the next pass tries again. */
-function attempt<T>(look: () => T): T | undefined {
+function attempt<T>(look: () => T, refused?: (why: string) => void): T | undefined {
   try {
     return look();
-  } catch {
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EACCES') refused?.(message);
     return undefined;
   }
 }

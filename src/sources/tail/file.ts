@@ -161,7 +161,13 @@ export class TrackedFile implements Queued, Inode {
   announce(): void {
     const { generation, persisted } = this.stream;
     if (persisted) return;
-    if (generation.head.length === 0 && this.fd !== null && !this.packed) generation.head = headOf(this.fd);
+    if (generation.head.length === 0 && this.fd !== null && !this.packed) {
+      try {
+        generation.head = headOf(this.fd);
+      } catch {
+        // Its turn to be read comes, and says so: whoever has it announced may have lines of another file in hand.
+      }
+    }
     this.stream.persisted = true;
     this.#context.positions.create(generation);
     this.#context.positions.use(generation);
@@ -292,6 +298,16 @@ export class TrackedFile implements Queued, Inode {
     return new Promise((resolve, reject) => {
       read(this.fd!, into, 0, length, position, (error, got) => (error ? reject(error) : resolve(got)));
     });
+  }
+
+  /** Size and names of the open file, as they were seen last where the system does not say (a server that is gone). */
+  now(): { size: number; nlink: number } {
+    try {
+      return fstatSync(this.fd!);
+    } catch (error) {
+      this.error = (error as Error).message;
+      return { size: this.stored, nlink: 1 };
+    }
   }
 
   close(): void {

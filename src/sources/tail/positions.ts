@@ -80,9 +80,15 @@ export class Positions {
   /** Stored generations of the input that no tracked file stands for; its own and the latest seen first. */
   free(input: string, inode?: bigint): Generation[] {
     const all = inode === undefined ? [...this.#numbers.keys()] : [this.#byInode.get(inode) ?? []].flat();
-    const orphan = (g: Generation) => this.#inputs.has(input) && !this.#inputs.has(g.input);
-    const found = all.filter((g) => (g.input === input || orphan(g)) && g.path !== STARTED && !this.#used.has(g));
+    const found = all.filter(
+      (g) => (g.input === input || this.#orphan(g, input)) && g.path !== STARTED && !this.#used.has(g),
+    );
     return found.sort((a, b) => Number(b.input === input) - Number(a.input === input) || b.seen - a.seen);
+  }
+
+  /** Its input is not configured any more, while this one is. */
+  #orphan(g: Generation, input: string): boolean {
+    return this.#inputs.has(input) && !this.#inputs.has(g.input);
   }
 
   /** A tracked file of the input stands for it now. */
@@ -163,11 +169,15 @@ export class Positions {
     this.#schedule();
   }
 
-  /** The input's files that no tracked file stands for and of which nothing was seen for so long, milliseconds. */
+  /**
+   * The input's files, and those of inputs that are not configured any more, that no tracked file stands for and of which
+   * nothing was seen for so long, milliseconds.
+   */
   olderThan(input: string, age: number): Generation[] {
     const limit = now() - age / 1000;
     return [...this.#numbers.keys()].filter(
-      (g) => g.input === input && g.path !== STARTED && !this.#used.has(g) && g.seen < limit,
+      (g) =>
+        (g.input === input || this.#orphan(g, input)) && g.path !== STARTED && !this.#used.has(g) && g.seen < limit,
     );
   }
 

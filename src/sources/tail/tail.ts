@@ -6,7 +6,6 @@
  * Ready files take turns, a batch each. While one batch is packed the next one is read already. Every file is looked
  * at once in ten seconds, whatever the tracker is told by inotify.
  */
-import { fstatSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { Config } from '../../config/config.ts';
 import type { Account } from '../../core/account.ts';
@@ -151,7 +150,8 @@ export class TailSource implements Source {
     this.#unpacking.sweep();
     for (const file of this.#tracker.packed) this.#unpacking.tick(file, now);
     for (const file of this.#tracker.nameless) this.#watchNameless(file, now);
-    for (let left = Math.ceil(this.#tracker.files.size / ROUND); left > 0; left--) {
+    // Always one: an iterator that rests keeps what was deleted in memory.
+    for (let left = Math.max(1, Math.ceil(this.#tracker.files.size / ROUND)); left > 0; left--) {
       const { value: file, done } = this.#turn.next();
       if (!done) this.#look(file, now);
       else this.#turn = this.#tracker.files.values();
@@ -173,7 +173,7 @@ export class TailSource implements Source {
 
   #watchNameless(file: TrackedFile, now: number): void {
     if (file.packed || file.fd === null || file.busy || file.queued) return;
-    const { size } = fstatSync(file.fd);
+    const { size } = file.now();
     if (size !== file.size) {
       this.#makeReady(file);
       return;
@@ -228,7 +228,10 @@ export class TailSource implements Source {
       if (!this.#open(file)) continue;
       file.busy = true;
       file.again = false;
-      if (file.packed && !(await this.#unpacking.prepare(file))) {
+      file.reading = true;
+      const prepared = !file.packed || (await this.#unpacking.prepare(file));
+      file.reading = false;
+      if (!prepared) {
         file.busy = false;
         if (file.again) this.#makeReady(file);
         continue;
@@ -272,7 +275,10 @@ export class TailSource implements Source {
 
   #open(file: TrackedFile): boolean {
     try {
-      if (descriptors.open(file)) return true;
+      if (descriptors.open(file)) {
+        if (file.packed && file.path !== null && this.#tracker.unreadable.has(file.path)) this.#readable(file);
+        return true;
+      }
       if (file.path !== null) this.#tracker.lookAt(file.path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') this.#tracker.lookAt(file.path!);
@@ -298,7 +304,7 @@ export class TailSource implements Source {
       const outcome = this.#format
         ? await fillFormatted(file, batch, this.#format, heir)
         : await fill(file, batch, kernel, input.max_line);
-      file.error = null;
+      if (file.error !== null) this.#readable(file);
       if (outcome === 'restarted') {
         this.#tracker.restarted(file);
         return true;
@@ -321,12 +327,23 @@ export class TailSource implements Source {
       account.received += batch.count;
       return outcome === 'more';
     } catch (error) {
+      batch.count = 0;
+      if (file.path !== null && !file.packed) {
+        this.#tracker.cannotRead(file.path, error as Error);
+        return false;
+      }
+      // These are looked at four times a second.
       const { message } = error as Error;
       file.error = message;
       log.warnOnce(`read ${file.key}`, `cannot read ${file.stream.generation.path}: ${message}; it is tried again`);
-      batch.count = 0;
       return false;
     }
+  }
+
+  /** It could not be opened or read, and can be. */
+  #readable(file: TrackedFile): void {
+    file.error = null;
+    if (file.path !== null) this.#tracker.unreadable.delete(file.path);
   }
 }
 

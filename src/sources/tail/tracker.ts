@@ -6,29 +6,29 @@
  *
  * A look is one short step without a wait, so it sees one state of things.
  */
-import { type BigIntStats, fstatSync, lstatSync, realpathSync, statSync } from 'node:fs';
+import { type BigIntStats, lstatSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
 import { admit, takeUp } from './admit.ts';
+import { Beside } from './beside.ts';
 import { descriptors } from './descriptors.ts';
 import type { Directory } from './directories.ts';
 import { Discovery, type Finder } from './discover.ts';
 import type { TailContext, TrackedFile } from './file.ts';
 import { forgetOld } from './forget.ts';
 import { Excludes, Glob } from './glob.ts';
-import { inodeKey, keyAt, kindOf, lookUp, siblings } from './identity.ts';
+import { inodeKey, keyAt, kindOf, lookUp } from './identity.ts';
 import { compression } from './inflated.ts';
 import { Names } from './names.ts';
 import { Poller } from './poll.ts';
 import { Succession } from './succession.ts';
-import { packedIn } from './twins.ts';
 import { Unsure } from './unsure.ts';
 import { Upkeep } from './upkeep.ts';
 import { keepYoungSmall } from './young.ts';
 
-/** Looks between which other things get their turn. */
-const STEP = 64;
+/** After so much looking other things get their turn, milliseconds. */
+const STEP_MS = 5;
 /** What was not written to for so long is not about to be truncated. */
 const REST_MS = 60_000;
 const YOUNG_MS = 10_000;
@@ -48,6 +48,7 @@ export class Tracker implements Finder {
   readonly #discovery: Discovery;
   readonly #poller = new Poller(this);
   readonly #names = new Names();
+  readonly #beside = new Beside();
   readonly #succession: Succession;
   /** Paths that are no regular files. */
   readonly #skipped = new Set<string>();
@@ -144,6 +145,7 @@ export class Tracker implements Finder {
     for (const path of this.unreadable.keys()) this.lookAt(path);
     for (const path of this.#skipped) this.lookAt(path);
     for (const path of this.#dangling) this.lookAt(path);
+    for (const [path, file] of this.#lost) if (!this.files.has(file)) this.#lost.delete(path);
   }
 
   /** Directories in which changes are not told: their files are polled. */
@@ -210,13 +212,21 @@ export class Tracker implements Finder {
   }
 
   async #lookAll(): Promise<void> {
-    let step = 0;
     await Promise.resolve();
+    let start = performance.now();
     for (const [path, link] of this.#looks) {
       this.#looks.delete(path);
-      this.#look(path, link);
-      if (++step % STEP === 0) await setImmediate();
+      try {
+        this.#look(path, link);
+      } catch (error) {
+        // One path that the system fails at ends no look at the others.
+        this.cannotRead(path, error as Error);
+      }
+      if (performance.now() - start < STEP_MS) continue;
+      await setImmediate();
+      start = performance.now();
     }
+    this.#beside.clear();
     this.#looking = null;
   }
 
@@ -244,7 +254,8 @@ export class Tracker implements Finder {
       return;
     }
     if (file?.key === inodeKey(stat)) {
-      if (this.unreadable.delete(path)) file.error = null;
+      // Nothing may have been written to it since.
+      if (this.unreadable.has(path)) this.#ready(file);
       this.#update(file, stat);
       return;
     }
@@ -285,7 +296,11 @@ export class Tracker implements Finder {
     file.fresh = false;
     const others = young ? this.#names.beside(path) : [];
     // What was there before the agent started is no copy of what it found just now.
-    this.#succession.holdNew(file, path, others, !this.starting);
+    try {
+      this.#succession.holdNew(file, path, others, !this.starting);
+    } catch {
+      // What cannot be read cannot be compared; when it is its turn, that is said.
+    }
   }
 
   /** A tracked file has this name, too. */
@@ -321,17 +336,17 @@ export class Tracker implements Finder {
         return;
       }
     }
-    const now = file.fd === null ? this.#findByInode(file, dirname(path)) : null;
+    const now = file.fd === null ? this.#beside.pathOf(file.key, dirname(path)) : null;
     if (now !== null && this.#discovery.names(now)) this.#rename(file, now);
     else if (file.fd !== null || (now !== null && this.#openAt(file, now))) this.#ready(file);
-    else if (lookUp(dirname(path))) this.#letGo(file, dirname(path));
+    else if (now === null && lookUp(dirname(path))) this.#letGo(file, dirname(path));
     else this.#letRest(file);
   }
 
   /** It is gone, and was closed; what of it was not read may be in a compressed file beside it. */
   #letGo(file: TrackedFile, dir: string): void {
     const unread = Math.max(0, file.size - file.position);
-    if (file.packed || packedIn(dir).length === 0) {
+    if (file.packed || !this.#beside.hasPacked(dir)) {
       this.finish(file, unread);
       return;
     }
@@ -345,11 +360,6 @@ export class Tracker implements Finder {
     this.#context.positions.sized(generation, file.size);
     this.#names.remove(file);
     this.#context.positions.release(generation);
-  }
-
-  /** Where a file is that was renamed within its directory while it was closed. */
-  #findByInode(file: TrackedFile, dir: string): string | null {
-    return siblings(dir).find((path) => keyAt(path) === file.key) ?? null;
   }
 
   /** Opens a file under a name that is not looked for. */
@@ -445,7 +455,7 @@ export class Tracker implements Finder {
     const { path } = file.stream.generation;
     if (this.#lost.get(path) === file) this.#lost.delete(path);
     if (file.after) file.after.before = null;
-    const deleted = file.fd === null || fstatSync(file.fd).nlink === 0;
+    const deleted = file.fd === null || file.now().nlink === 0;
     descriptors.close(file);
     this.#names.remove(file);
     if (deleted) file.stream.end();
@@ -455,7 +465,7 @@ export class Tracker implements Finder {
 
 /** What it holds now, if that can be told at once. */
 function latestSize(file: TrackedFile): number {
-  return file.fd === null || file.packed ? file.size : Math.max(file.size, fstatSync(file.fd).size);
+  return file.fd === null || file.packed ? file.size : Math.max(file.size, file.now().size);
 }
 
 function isLink(path: string): boolean {

@@ -4,7 +4,6 @@
  *
  *   waiting -> decompressing -> at its end -> quiet: whole | cut | corrupt -> settled: closed
  */
-import { fstatSync } from 'node:fs';
 import { log } from '../../log.ts';
 import { descriptors } from './descriptors.ts';
 import type { TailContext, TrackedFile } from './file.ts';
@@ -62,7 +61,7 @@ export class Unpacking {
       if (over) this.#tracker.finish(file, 0);
       return;
     }
-    const { size } = fstatSync(file.fd);
+    const { size } = file.now();
     if (size !== packed.size) this.#ready(file);
     else if (size === 0) {
       if (over) this.#tracker.finish(file, 0);

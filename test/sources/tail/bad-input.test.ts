@@ -21,12 +21,12 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { TRUNCATED } from '../../../src/core/batch.ts';
 import { nativeAvailable } from '../../../src/native.ts';
-import { Bench, type Collected, until } from './collect.ts';
+import { Bench, type Collected, said, until } from './collect.ts';
 
 const agent = fileURLToPath(new URL('./agent.ts', import.meta.url));
 
@@ -39,22 +39,6 @@ async function settledDown(bench: Bench, out: Collected): Promise<void> {
     out.lines.findIndex((l) => l.text === 'settled'),
     1,
   );
-}
-
-/** What is said while `run` runs, a line each. */
-async function said(run: () => Promise<void>): Promise<string[]> {
-  const lines: string[] = [];
-  const { write } = process.stderr;
-  process.stderr.write = ((text: string | Uint8Array) => {
-    lines.push(...String(text).split('\n').filter(Boolean));
-    return true;
-  }) as typeof write;
-  try {
-    await run();
-  } finally {
-    process.stderr.write = write;
-  }
-  return lines;
 }
 
 test('a FIFO, a socket, a directory and a loop of links are not read; each is said once', async (t) => {
@@ -131,19 +115,28 @@ test('the target of a dangling link is read when it appears', async (t) => {
   assert.deepEqual([out.lines[0]!.text, out.lines[0]!.path], ['here', bench.path('a.log')]);
 });
 
-test('what may not be read is said, counted, and read as soon as it may be', async (t) => {
+test('a file whose name is no UTF-8 cannot be read, and is said', { skip: process.platform !== 'linux' }, async (t) => {
   const bench = new Bench(t);
-  const result = join(bench.data, 'result');
-  writeFileSync(bench.path('a.log'), 'a\n', { mode: 0 });
-  mkdirSync(bench.path('dir'));
-  writeFileSync(bench.path('dir/b.log'), 'b\n');
-  chmodSync(bench.path('dir'), 0);
-  const root = process.getuid?.() === 0;
-  const everyone = spawnSync('chmod', ['-R', 'a+rwX', bench.data]).status;
-  assert.equal(everyone, 0);
+  const latin1 = (name: string) => Buffer.from(`${bench.logs}/${name}`, 'latin1');
+  writeFileSync(latin1('caf\xe9.log'), 'no\n');
+  writeFileSync(latin1('caf\xe9.txt'), 'not asked for\n');
+  writeFileSync(bench.path('odd\ufffd.log'), 'yes\n');
+  const lines = await said(async () => {
+    const out = await bench.start();
+    await settledDown(bench, out);
+    assert.deepEqual(out.texts(), ['yes']);
+  });
+  assert.equal(lines.length, 1, lines.join('\n'));
+  assert.match(lines[0]!, /cannot read .*caf.*\.log: its name is not UTF-8; rename it/);
+});
+
+/** An agent of a user who has no rights of root. */
+function runAsNobody(t: TestContext, bench: Bench, pattern: string): { errors: () => string } {
+  assert.equal(spawnSync('chmod', ['-R', 'a+rwX', bench.data]).status, 0);
   chmodSync(join(bench.logs, '..'), 0o755);
   chmodSync(bench.logs, 0o755);
-  const run = [process.execPath, agent, bench.logs, bench.data, result, '0', '**/*.log'];
+  const run = [process.execPath, agent, bench.logs, bench.data, join(bench.data, 'result'), '0', pattern];
+  const root = process.getuid?.() === 0;
   const command = root ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', ...run] : run;
   const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
   let errors = '';
@@ -151,14 +144,28 @@ test('what may not be read is said, counted, and read as soon as it may be', asy
     errors += text;
   });
   t.after(async () => {
-    if (existsSync(bench.path('dir'))) chmodSync(bench.path('dir'), 0o755);
     child.kill('SIGKILL');
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
   });
+  return { errors: () => errors };
+}
+
+test('what may not be read is said, counted, and read as soon as it may be', async (t) => {
+  const bench = new Bench(t);
+  const result = join(bench.data, 'result');
+  t.after(() => {
+    if (existsSync(bench.path('dir'))) chmodSync(bench.path('dir'), 0o755);
+  });
+  writeFileSync(bench.path('a.log'), 'a\n', { mode: 0 });
+  mkdirSync(bench.path('dir'));
+  writeFileSync(bench.path('dir/b.log'), 'b\n');
+  chmodSync(bench.path('dir'), 0);
+  const { errors } = runAsNobody(t, bench, '**/*.log');
   await until(
     'said',
     () =>
-      /cannot read .*a\.log.*permission denied.*tried again/i.test(errors) && /cannot look into .*dir: /.test(errors),
+      /cannot read .*a\.log.*permission denied.*tried again/i.test(errors()) &&
+      /cannot look into .*dir: /.test(errors()),
   );
   assert.equal(existsSync(result) ? readFileSync(result, 'utf8') : '', '');
   chmodSync(bench.path('a.log'), 0o644);
@@ -170,7 +177,27 @@ test('what may not be read is said, counted, and read as soon as it may be', asy
       .map((line) => line.split(' ')[3]);
   await until('both', () => existsSync(result) && texts().length === 2, 40_000);
   assert.deepEqual(texts().sort(), ['a', 'b']);
-  assert.equal(errors.match(/cannot read .*a\.log/g)?.length, 1);
+  assert.equal(errors().match(/cannot read .*a\.log/g)?.length, 1);
+});
+
+test('a directory that may not be looked into on the way is said, and gone through as soon as it may be', async (t) => {
+  for (const pattern of ['closed/sub/*.log', 'closed/a.log']) {
+    const bench = new Bench(t);
+    const result = join(bench.data, 'result');
+    mkdirSync(bench.path('closed/sub'), { recursive: true });
+    writeFileSync(bench.path('closed/a.log'), 'x\n');
+    writeFileSync(bench.path('closed/sub/b.log'), 'x\n');
+    chmodSync(bench.path('closed'), 0);
+    t.after(() => {
+      if (existsSync(bench.path('closed'))) chmodSync(bench.path('closed'), 0o755);
+    });
+    const { errors } = runAsNobody(t, bench, pattern);
+    await until('said', () => /cannot (look at|read) .*closed\/(sub|a\.log): .*permission denied/i.test(errors()));
+    chmodSync(bench.path('closed'), 0o755);
+    await until('read', () => existsSync(result) && readFileSync(result, 'utf8').endsWith(' x\n'), 40_000);
+    assert.equal(errors().match(/cannot (look at|read)/g)?.length, 1, errors());
+    assert.doesNotMatch(errors(), /max_user_watches/);
+  }
 });
 
 test('directories that vanish and come back, also while they are looked into', async (t) => {

@@ -105,6 +105,22 @@ export async function until(what: string, done: () => boolean, timeout_ms = 20_0
   }
 }
 
+/** What is said while `run` runs, a line each. */
+export async function said(run: () => Promise<void>): Promise<string[]> {
+  const lines: string[] = [];
+  const { write } = process.stderr;
+  process.stderr.write = ((text: string | Uint8Array) => {
+    lines.push(...String(text).split('\n').filter(Boolean));
+    return true;
+  }) as typeof write;
+  try {
+    await run();
+  } finally {
+    process.stderr.write = write;
+  }
+  return lines;
+}
+
 type Input = TailOptions['input'];
 
 /** A directory of logs, a data_dir, and sources over them, one after the other as after restarts. */

@@ -282,6 +282,21 @@ test('what is long gone is forgotten, not what is in use', async (t) => {
   await positions.close();
 });
 
+test('what is long gone of an input that is not configured any more is forgotten, too', async (t) => {
+  const bench = new Bench(t);
+  const positions = await Positions.open(bench.data, ['test', 'other']);
+  for (const input of ['test', 'removed', 'other']) {
+    const generation = blank({ id: input, input, path: `/${input}`, base: 0 });
+    positions.create(generation);
+    generation.seen -= 1000;
+  }
+  assert.deepEqual(
+    positions.olderThan('test', 500_000).map(({ id }) => id),
+    ['test', 'removed'],
+  );
+  await positions.close();
+});
+
 test('what is forgotten right after it was given to another input stays forgotten', async (t) => {
   const bench = new Bench(t);
   const first = await Positions.open(bench.data, ['old']);

@@ -1,0 +1,48 @@
+/** `runnel run` before the agent runs. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+test('a data_dir that run makes is not readable to everybody', async (t) => {
+  const home = mkdtempSync(join(tmpdir(), 'runnel-run-'));
+  t.after(() => rmSync(home, { recursive: true }));
+  const data = join(home, 'data');
+  const config = `data_dir: ${data}\nadmin: {listen: 127.0.0.1:0}\nstatsd: {listen: []}\nmetrics: {host: false}\n`;
+  writeFileSync(join(home, 'runnel.yaml'), config);
+  const child = spawn(process.execPath, [MAIN, 'run', '-c', join(home, 'runnel.yaml')], { stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  t.after(() => child.kill('SIGKILL'));
+  while (!existsSync(join(data, 'positions')) && child.exitCode === null) await setTimeout(20);
+  assert.equal(statSync(data).mode & 0o007, 0);
+  child.kill('SIGTERM');
+  await ended;
+});
+
+test('an agent whose log nobody reads any more goes on, and ends as it should', async (t) => {
+  const home = mkdtempSync(join(tmpdir(), 'runnel-run-'));
+  t.after(() => rmSync(home, { recursive: true }));
+  const data = join(home, 'data');
+  const config = `data_dir: ${data}\nadmin: {listen: 127.0.0.1:0}\nstatsd: {listen: []}\nmetrics: {host: false}\n`;
+  writeFileSync(join(home, 'runnel.yaml'), config);
+  const child = spawn(process.execPath, [MAIN, 'run', '-c', join(home, 'runnel.yaml')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const ended = once(child, 'exit');
+  t.after(() => child.kill('SIGKILL'));
+  while (!existsSync(join(data, 'runnel.sock')) && child.exitCode === null) await setTimeout(20);
+  child.stderr.destroy();
+  // It says something to this, and to SIGTERM.
+  child.kill('SIGHUP');
+  await setTimeout(500);
+  assert.equal(child.exitCode, null);
+  child.kill('SIGTERM');
+  assert.deepEqual(await ended, [0, null]);
+});
