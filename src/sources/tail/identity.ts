@@ -98,10 +98,20 @@ export function kindOf(stat: BigIntStats): string {
 /** Paths of the regular files in a directory. */
 export function siblings(dir: string): string[] {
   try {
-    const paths = readdirSync(dir).map((name) => join(dir, name));
-    return paths.filter((path) => lstatSync(path, { throwIfNoEntry: false })?.isFile());
+    return readdirSync(dir)
+      .map((name) => join(dir, name))
+      .filter(isFile);
   } catch {
     // The directory is gone, and with it what could be found there.
     return [];
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  } catch {
+    // It cannot be looked at now: as good as not there.
+    return false;
   }
 }

@@ -252,7 +252,7 @@ export class TailSource implements Source {
       }
       // While the output was away something may have come.
       if (file.flush && file.fd !== null && !file.packed) {
-        file.flush = fstatSync(file.fd).size === file.size && this.#isQuiet(file, performance.now());
+        file.flush = file.now().size === file.size && this.#isQuiet(file, performance.now());
       }
       file.reading = true;
       const more = await this.#fill(file, batch);

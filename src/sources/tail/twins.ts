@@ -114,19 +114,25 @@ export async function packedAfter(
   const known = { head: stream.generation.head, marker, markedAt: position, position };
   for (const path of paths) {
     const format = compression(path);
-    const opened = format && openRegular(path);
-    if (!opened) continue;
-    const { fd, stat } = opened;
-    if ((await compare(fd, format, known)) === 'more') {
-      const generation = newGeneration(context.input.name, path, inodeOf(stat), 0);
-      const file = packedFile(context, null, stat, format, generation, false);
-      stream.generation.head = headOf(fd);
-      file.takeOver(gone);
-      file.packed!.expect(marker, position);
-      log.info(`${stream.name} was compressed meanwhile: reading on in ${path}`);
-      return { file, fd, path };
+    if (!format) continue;
+    let fd: number | null = null;
+    try {
+      const opened = openRegular(path);
+      if (!opened) continue;
+      fd = opened.fd;
+      if ((await compare(fd, format, known)) === 'more') {
+        const generation = newGeneration(context.input.name, path, inodeOf(opened.stat), 0);
+        const file = packedFile(context, null, opened.stat, format, generation, false);
+        stream.generation.head = headOf(fd);
+        file.takeOver(gone);
+        file.packed!.expect(marker, position);
+        log.info(`${stream.name} was compressed meanwhile: reading on in ${path}`);
+        return { file, fd, path };
+      }
+    } catch (error) {
+      log.warn(`cannot tell whether ${stream.name} goes on in ${path}: ${(error as Error).message}`);
     }
-    closeSync(fd);
+    if (fd !== null) closeSync(fd);
   }
   return null;
 }
