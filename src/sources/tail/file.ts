@@ -11,6 +11,7 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, readSync, statSync } from 'node:fs';
 import type { Account } from '../../core/account.ts';
 import type { LogInput, Origin } from './envelope.ts';
+import { mayGroup } from './format.ts';
 import { birthOf, digest, type Inode, inodeKey, MARKER_BYTES, NOTHING, newId, type Prefix } from './identity.ts';
 import { blank, type Generation } from './journal.ts';
 import type { Packed } from './packed.ts';
@@ -226,6 +227,8 @@ export class TrackedFile implements Queued, Inode {
 
   /** This one has the name that the other one had. */
   follow(old: TrackedFile): void {
+    // Elsewhere no record goes on in another file, and nothing would end the tie.
+    if (!mayGroup(this.#context.input)) return;
     this.before = old;
     old.after = this;
   }
