@@ -274,6 +274,8 @@ export class TailSource implements Source {
   }
 
   #open(file: TrackedFile): boolean {
+    // It may have been let go while it waited for its turn.
+    if (!this.#tracker.files.has(file)) return false;
     try {
       if (descriptors.open(file)) {
         if (file.packed && file.path !== null && this.#tracker.unreadable.has(file.path)) this.#readable(file);
