@@ -26,12 +26,13 @@ function countWatches(t: TestContext): { set: number; now: number } {
 }
 
 /** Writes lines, each with a write call of its own, from another process, until it is told to stop; gives their number. */
-function writeLines(path: string): { stop(): Promise<number> } {
+function writeLines(t: TestContext, path: string): { stop(): Promise<number> } {
   const code = `const fs = require('fs'); const fd = fs.openSync(${JSON.stringify(path)}, 'a'); let i = 0;
     const write = () => { for (const end = i + 50; i < end; i++) { fs.writeSync(fd, 'hot ' + i + '\\n'); fs.statSync('/'); } };
     const timer = setInterval(write, 1);
     process.stdin.on('data', () => { clearInterval(timer); process.stdout.write(String(i)); process.stdin.pause(); });`;
   const child = spawn(process.execPath, ['-e', code], { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.after(() => child.kill());
   let said = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
   return {
@@ -51,7 +52,7 @@ test('a busy directory is not listened to for a while; every line of old and new
   await output.count(1);
   assert.deepEqual(watches, { set: 1, now: 1 });
 
-  const writing = writeLines(bench.path('hot.log'));
+  const writing = writeLines(t, bench.path('hot.log'));
   await until('it is busy', () => watches.now === 0, 60_000);
   writeFileSync(bench.path('new.log'), 'new\n');
   await until('a new file is found', () => output.texts(bench.path('new.log')).length === 1, 2000);
