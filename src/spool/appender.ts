@@ -12,6 +12,9 @@ import { type Segment, segmentAt } from './segment.ts';
 import type { BlockNote, Weights } from './sidecar.ts';
 import { blockBytes, SegmentWriter, weightsOf } from './writer.ts';
 
+/** So much is synced before its time: a lane waits for its last five blocks, and would wait for the clock each time. */
+const SYNC_BYTES = 1 << 20;
+
 export interface AppenderOptions {
   dir: string;
   sync: 'always' | number | 'never';
@@ -71,7 +74,7 @@ export class Appender {
   synced(offset: number): Promise<void> {
     if (this.#o.sync === 'never' || offset <= this.#syncedTo) return Promise.resolve();
     const done = new Promise<void>((resolve) => this.#unsynced.push({ next: offset, resolve }));
-    if (this.#o.sync === 'always') void this.sync();
+    if (this.#o.sync === 'always' || (this.#writer?.unsyncedBytes ?? 0) >= SYNC_BYTES) void this.sync();
     return done;
   }
 

@@ -14,6 +14,8 @@ export class SegmentWriter {
   readonly segment: Segment;
   /** Everything before this offset is on the medium. */
   synced: number;
+  /** The segment's size when it was synced. */
+  #syncedSize: number;
   readonly #log: FileHandle;
   readonly #weights: FileHandle;
   #weightsAt: number;
@@ -24,6 +26,7 @@ export class SegmentWriter {
     this.#weights = weights;
     this.#weightsAt = weightsAt;
     this.synced = segment.next;
+    this.#syncedSize = segment.size;
   }
 
   /** Opens the segment's files, or creates them; what lies behind the last good batch is cut off. */
@@ -65,9 +68,16 @@ export class SegmentWriter {
 
   /** Brings everything to the medium; `next` is the offset that everything so far lies before. */
   async sync(next: number): Promise<void> {
+    const { size } = this.segment;
     await this.#weights.datasync();
     await this.#log.datasync();
     this.synced = Math.max(this.synced, next);
+    this.#syncedSize = size;
+  }
+
+  /** Written, and not on the medium yet. */
+  get unsyncedBytes(): number {
+    return this.segment.size - this.#syncedSize;
   }
 
   /** Takes away what a failed write has left behind. */
