@@ -346,6 +346,15 @@ for (const sync of ['always', 20, 'never'] as const) {
   });
 }
 
+test('where a megabyte waits it is synced at once, whatever the clock says', { timeout: 20_000 }, async (t) => {
+  const { spool } = await openSpool(await directory(t), { sync: 600_000 });
+  const partition = spool.partition(TOPIC);
+  const blocks = await Promise.all(numbered(0, 5).map((value) => block([value.padEnd(300_000, '.')])));
+  const appends = blocks.map((b) => partition.append(b));
+  assert.deepEqual(await Promise.all(appends.slice(0, 4)), [1, 2, 3, 4]);
+  await spool.close();
+});
+
 test('what is older than max_age goes, counted', async (t) => {
   const dir = await directory(t);
   let { spool, drops } = await openSpool(dir);
