@@ -53,7 +53,7 @@ async function work(): Promise<void> {
     failures++;
     const { step, kind, what, log } = outcome.failure;
     console.log(
-      `seed ${seed} fails at step ${step} of ${script.length}: ${what}\n${log.split('\n').slice(-8).join('\n')}`,
+      `seed ${seed} fails at step ${step} of ${script.length}: ${what}\n${log.split('\n').slice(-30).join('\n')}`,
     );
     if (shrink_s === 0) continue;
     // What came after the step that failed had no part in it.

@@ -28,8 +28,8 @@ const HEADER = 4096;
 
 export class Model {
   readonly contents: Content[] = [];
-  /** Bytes that were counted as lost. */
-  lost = 0;
+  /** Bytes that were counted as lost, by reason. */
+  readonly losses = new Map<string, number>();
   /** Agents so far; the last one has this number. */
   agents = 0;
   running = false;
@@ -128,7 +128,7 @@ export class Model {
     } else if (kind === 'S') {
       const identity = this.#identities.get(a)!;
       identity.settled = Math.max(identity.settled, Number(b));
-    } else if (kind === 'L') this.lost += Number(b);
+    } else if (kind === 'L') this.losses.set(a, (this.losses.get(a) ?? 0) + Number(b));
     else throw new Violation('agent', `the agent says ${JSON.stringify(line)}`);
   }
 
@@ -289,11 +289,9 @@ export class Model {
     }
     // What came may have been this.
     for (const { content, next } of this.#identities.values()) if (!content) known -= next;
-    if (this.lost > unread) {
-      throw new Violation('count', `${this.lost} bytes are counted as lost, ${unread} have not arrived`);
-    }
-    if (this.lost < known) {
-      throw new Violation('count', `${known} bytes are lost that were known of, ${this.lost} are counted`);
-    }
+    const lost = [...this.losses.values()].reduce((sum, bytes) => sum + bytes, 0);
+    const counted = `${lost} bytes are counted as lost (${[...this.losses].map((loss) => loss.join(' ')).join(', ')})`;
+    if (lost > unread) throw new Violation('count', `${counted}, ${unread} have not arrived`);
+    if (lost < known) throw new Violation('count', `${known} bytes are lost that were known of, ${counted}`);
   }
 }

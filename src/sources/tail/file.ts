@@ -17,7 +17,7 @@ import { blank, type Generation } from './journal.ts';
 import type { Packed } from './packed.ts';
 import type { Positions } from './positions.ts';
 import type { Queued } from './queue.ts';
-import { headOf } from './resume.ts';
+import { hasBefore, headOf } from './resume.ts';
 import { FileStream } from './stream.ts';
 import { Unfinished } from './unfinished.ts';
 
@@ -202,9 +202,30 @@ export class TrackedFile implements Queued, Inode {
   seen(size: number, modified: number): void {
     this.modified = modified;
     this.written = Math.max(this.written, performance.now() - Math.max(0, Date.now() - modified));
-    if (this.packed) return;
-    if (size > this.size) this.grown = performance.now();
-    this.size = Math.max(this.size, size);
+    if (this.packed || size <= this.size) return;
+    this.grown = performance.now();
+    if (this.#holdsWhatWasRead()) this.size = size;
+  }
+
+  /** How much of it there is now, if that can be told at once. */
+  measure(): void {
+    if (this.fd !== null) this.seen(this.now().size, this.modified);
+  }
+
+  /** False: it was truncated and written anew, so that its size is not that of what is still to be read. */
+  #holdsWhatWasRead(): boolean {
+    if (this.marker.length === 0) return true;
+    try {
+      if (this.fd !== null) return hasBefore(this.fd, this.position, this.marker);
+      const opened = this.path === null ? null : openRegular(this.path);
+      if (!opened) return true;
+      const holds = hasBefore(opened.fd, this.position, this.marker);
+      closeSync(opened.fd);
+      return holds;
+    } catch {
+      // The read says what is wrong.
+      return true;
+    }
   }
 
   /** The file begins anew. `moved`: what it held is in another file, which goes on with its stream. */

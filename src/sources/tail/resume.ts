@@ -20,13 +20,18 @@ function continues(fd: number, stat: BigIntStats, g: Generation): boolean {
   if (!begins(fd, g.head)) return false;
   // Within a batch, where no marker is: at least a line ends there, in whatever encoding.
   if (g.position > g.markedAt && !readAt(fd, g.position - Math.min(4, g.position), 4).includes(LF)) return false;
-  return same(g.marker, readAt(fd, g.markedAt - g.marker.length, g.marker.length));
+  return hasBefore(fd, g.markedAt, g.marker);
 }
 
 /** The marker of a position: the hash of the bytes before it. */
 export function markerAt(fd: number, position: number): Prefix {
   const size = Math.min(MARKER_BYTES, position);
   return digest(readAt(fd, position - size, size));
+}
+
+/** True if the bytes before `position` are those of the marker. */
+export function hasBefore(fd: number, position: number, marker: Prefix): boolean {
+  return same(marker, readAt(fd, position - marker.length, marker.length));
 }
 
 export function headOf(fd: number): Prefix {

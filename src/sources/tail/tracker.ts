@@ -161,7 +161,8 @@ export class Tracker implements Finder {
     await this.#succession.close();
     for (const file of this.files) {
       const { generation } = file.stream;
-      this.#context.positions.sized(generation, latestSize(file));
+      file.measure();
+      this.#context.positions.sized(generation, file.size);
       descriptors.close(file);
       this.#context.positions.unuse(generation);
     }
@@ -290,8 +291,8 @@ export class Tracker implements Finder {
 
   /** A new file may have to wait as soon as it has bytes. A copy gets its first ones when it is made. */
   #judge(file: TrackedFile, path: string): void {
-    file.size = latestSize(file);
     const young = performance.now() - file.grown < YOUNG_MS;
+    file.measure();
     if (file.size === 0 && young) return;
     file.fresh = false;
     const others = young ? this.#names.beside(path) : [];
@@ -461,11 +462,6 @@ export class Tracker implements Finder {
     if (deleted) file.stream.end();
     else this.#context.positions.release(file.stream.generation);
   }
-}
-
-/** What it holds now, if that can be told at once. */
-function latestSize(file: TrackedFile): number {
-  return file.fd === null || file.packed ? file.size : Math.max(file.size, file.now().size);
 }
 
 function isLink(path: string): boolean {

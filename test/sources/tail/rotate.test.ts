@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { TrackedFile } from '../../../src/sources/tail/file.ts';
 import { Bench, Collected, openPaths, until } from './collect.ts';
 
 test('rename and recreate, again and again, at full speed: every line once, in order', async (t) => {
@@ -154,6 +155,41 @@ test('truncated while the output is blocked', async (t) => {
   await out.count(2);
   assert.deepEqual(out.texts(), ['1', 'new']);
 });
+
+for (const how of ['open', 'closed', 'stopped']) {
+  test(`written anew and longer before it is read again: what the old one had more is lost, not what the new one has (${how})`, async (t) => {
+    const bench = new Bench(t);
+    const path = bench.path('a.log');
+    const looks = t.mock.method(TrackedFile.prototype, 'compare').mock;
+    writeFileSync(path, 'old 1\nold 2\n');
+    // It keeps the source busy until nothing more is taken.
+    writeFileSync(bench.path('b.log'), 'first\n');
+    let out = await bench.start({}, true, how === 'closed' ? { close_after: 0 } : {});
+    await out.count(3);
+    if (how === 'closed') await until('closed', () => !openPaths().includes(path));
+    const full = Promise.withResolvers<void>();
+    out.blocked = full.promise;
+    appendFileSync(bench.path('b.log'), 'second\n');
+    await setTimeout(50);
+    appendFileSync(path, 'never read\n');
+    const file = () => bench.source.files().find((f) => f.path === path)!;
+    await until('seen', () => file().size === 23);
+    writeFileSync(path, `${'new\n'.repeat(100)}`);
+    const before = looks.callCount();
+    await until('looked at', () => looks.callCount() > before + 4);
+    if (how === 'stopped') {
+      await bench.stop();
+      full.resolve();
+      out = await bench.start();
+      await out.count(101);
+    } else {
+      full.resolve();
+      await out.count(104);
+    }
+    const lost = [...bench.account.losses].map(([reason, { bytes }]) => [reason, bytes]);
+    assert.deepEqual(lost, [[how === 'stopped' ? 'vanished' : 'truncated', 'never read\n'.length]]);
+  });
+}
 
 test('a file that is deleted and made again is read from 0', async (t) => {
   const bench = new Bench(t);
