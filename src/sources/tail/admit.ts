@@ -1,11 +1,11 @@
 /** Opens a path that is not tracked yet and decides what it is: a file that is known from before, or a new one. */
 import { type BigIntStats, closeSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { mayBeCopy, shared } from './copies.ts';
 import { newGeneration, openRegular, type TailContext, TrackedFile } from './file.ts';
 import { birthOf, bornApart, inodeKey, inodeOf, lookUp, siblings } from './identity.ts';
 import { compression } from './inflated.ts';
 import type { Generation } from './journal.ts';
+import { homesOf, placesOf } from './links.ts';
 import { admitPacked, knownPacked } from './packed.ts';
 import { HEADER_BYTES, headOf, lastLineStart, markerAt, recognise } from './resume.ts';
 
@@ -140,14 +140,15 @@ export function copyOf(
   const original = file.stream.generation.path;
   if (file.position === 0 || !file.stream.persisted) return null;
   // By the time its truncation is noticed it may have been renamed or deleted, too.
-  for (const path of siblings(dirname(file.path ?? original))) {
+  const name = file.path ?? original;
+  for (const path of homesOf(name).flatMap(siblings)) {
     const stat = lookUp(path);
     if (!stat?.isFile() || tracked(inodeKey(stat))) continue;
     if (Number(stat.size) <= file.position && !names(path)) continue;
     if (file.position < TELLING && Date.now() - Number(stat.ctimeMs) > JUST_MS) continue;
     if (file.position < HEADER_BYTES && isOlder(stat, file)) continue;
     const common = Math.min(file.position, Number(stat.size));
-    if (!mayBeCopy(path, [original, file.path ?? original], common)) continue;
+    if (!mayBeCopy(path, [original, ...placesOf(name)], common)) continue;
     try {
       const opened = openRegular(path);
       if (!opened) continue;

@@ -21,9 +21,13 @@ interface Listing {
 export class Beside {
   readonly #listings = new Map<string, Listing>();
 
-  /** The path of the regular file with this key; null: it is not there. */
-  pathOf(key: string, dir: string): string | null {
-    return this.#list(dir)?.paths.get(key) ?? null;
+  /** The path of the regular file with this key in one of the directories; null: it is not there. */
+  pathOf(key: string, dirs: string[]): string | null {
+    for (const dir of dirs) {
+      const path = this.#list(dir)?.paths.get(key);
+      if (path !== undefined) return path;
+    }
+    return null;
   }
 
   /** True if there are compressed files. */

@@ -11,6 +11,7 @@ import type { LogInput } from './envelope.ts';
 import type { TrackedFile } from './file.ts';
 import { mayGroup } from './format.ts';
 import { birthOf, inodeKey, lookUp, siblings } from './identity.ts';
+import { placesOf } from './links.ts';
 
 /** After a rotation so much is still written to the old file. */
 const LATE_MS = 10_000;
@@ -75,23 +76,29 @@ export class Predecessors {
     if (old && file.before === null && !this.#cameBetween(old, file, path)) file.follow(old);
   }
 
+  #beside(dir: string): string[] {
+    const others = this.#siblings.get(dir) ?? siblings(dir);
+    this.#siblings.set(dir, others);
+    return others;
+  }
+
   /** Whether another file may have had the name between the two, by names and times. */
   #cameBetween(old: TrackedFile, file: TrackedFile, path: string): boolean {
     const stat = lookUp(path);
     const born = stat && birthOf(stat) !== 0 ? Number(stat.birthtimeMs) : 0;
     // One that was truncated is older than what it holds.
     const until = born > old.modified ? born + LATE_MS : Number.POSITIVE_INFINITY;
-    const dir = dirname(path);
-    const others = this.#siblings.get(dir) ?? siblings(dir);
-    this.#siblings.set(dir, others);
-    return others.some((other) => {
-      if (!mayBeCopy(other, [path], 0)) return false;
-      const stat = lookUp(other);
-      if (!stat) return false;
-      const modified = Number(stat.mtimeMs);
-      if (modified <= old.modified || modified > until) return false;
-      const key = inodeKey(stat);
-      return key !== old.key && key !== file.key && !this.#tracked(key);
-    });
+    const places = placesOf(path);
+    return places
+      .flatMap((place) => this.#beside(dirname(place)))
+      .some((other) => {
+        if (!mayBeCopy(other, places, 0)) return false;
+        const stat = lookUp(other);
+        if (!stat) return false;
+        const modified = Number(stat.mtimeMs);
+        if (modified <= old.modified || modified > until) return false;
+        const key = inodeKey(stat);
+        return key !== old.key && key !== file.key && !this.#tracked(key);
+      });
   }
 }

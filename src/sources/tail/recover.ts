@@ -7,7 +7,6 @@
  *                   --> nowhere: lost, in bytes, by what it held when it was last looked at
  */
 import { type BigIntStats, closeSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { log } from '../../log.ts';
 import { isKnown, resumed, TELLING } from './admit.ts';
@@ -16,6 +15,7 @@ import { openRegular, type TailContext, type TrackedFile } from './file.ts';
 import { birthOf, bornApart, inodeKey, inodeOf, lookUp, siblings } from './identity.ts';
 import { compression } from './inflated.ts';
 import type { Generation } from './journal.ts';
+import { homesOf, placesOf } from './links.ts';
 import { HEADER_BYTES, headOf, recognise } from './resume.ts';
 import { packedWith } from './twins.ts';
 
@@ -51,7 +51,7 @@ interface Beside {
 
 /** Once everything that is known was found under its name. Oldest first within a directory. */
 export async function* recover(context: TailContext, options: RecoverOptions): AsyncIterable<Recovered> {
-  const byDirectory = new Map<string, Generation[]>();
+  const byHome = new Map<string, { dirs: string[]; generations: Generation[] }>();
   const home = new Set<string>();
   for (const g of context.positions.free(context.input.name)) {
     if (!options.names(g.path)) continue;
@@ -60,19 +60,19 @@ export async function* recover(context: TailContext, options: RecoverOptions): A
       home.add(key);
       continue;
     }
-    const dir = dirname(g.path);
-    const others = byDirectory.get(dir);
-    if (others) others.push(g);
-    else byDirectory.set(dir, [g]);
+    const dirs = homesOf(g.path);
+    const others = byHome.get(dirs.join('\n'));
+    if (others) others.generations.push(g);
+    else byHome.set(dirs.join('\n'), { dirs, generations: [g] });
   }
-  for (const [dir, generations] of byDirectory) {
+  for (const { dirs, generations } of byHome.values()) {
     let missing = generations;
     for (let attempt = 1; missing.length > 0; attempt++) {
-      const before = lookUp(dir);
+      const before = dirs.map((dir) => lookUp(dir)?.mtimeNs);
       // Where there is no directory, nothing can be told: it may not be mounted yet.
-      if (before === undefined) break;
+      if (before.includes(undefined)) break;
       const all: Beside[] = [];
-      for (const path of siblings(dir)) {
+      for (const path of dirs.flatMap(siblings)) {
         const stat = lookUp(path);
         if (stat?.isFile()) all.push({ path, stat });
       }
@@ -80,7 +80,7 @@ export async function* recover(context: TailContext, options: RecoverOptions): A
       found.sort((a, b) => a.file.modified - b.file.modified);
       yield* found;
       missing = left;
-      if (attempt < ATTEMPTS && (await isChanging(dir, before))) continue;
+      if (attempt < ATTEMPTS && (await haveChanged(dirs, before))) continue;
       for (const g of left) gone(context, g);
       break;
     }
@@ -88,10 +88,11 @@ export async function* recover(context: TailContext, options: RecoverOptions): A
 }
 
 /** What is renamed while a directory is listed and its files are opened is in neither place. */
-async function isChanging(dir: string, before: BigIntStats): Promise<boolean> {
-  // Its time is coarse.
-  if (Date.now() - Number(before.mtimeMs) < COARSE_MS) await sleep(COARSE_MS);
-  return lookUp(dir)?.mtimeNs !== before.mtimeNs || Date.now() - Number(before.mtimeMs) < 2 * COARSE_MS;
+async function haveChanged(dirs: readonly string[], before: readonly (bigint | undefined)[]): Promise<boolean> {
+  const age = () => Math.min(...before.map((time) => Date.now() - Number(time!) / 1e6));
+  // These times are coarse.
+  if (age() < COARSE_MS) await sleep(COARSE_MS);
+  return age() < 2 * COARSE_MS || dirs.some((dir, i) => lookUp(dir)?.mtimeNs !== before[i]);
 }
 
 /** Which of the files beside it each generation goes on in: by inode where that is so, else by what they hold. */
@@ -137,7 +138,7 @@ async function search(
  * was made since that was last read. And the file is still there and was truncated, or no other holds the same.
  */
 function isLikelyCopy({ path, stat }: Beside, g: Generation, all: Beside[]): boolean {
-  if (!mayBeCopy(path, [g.path], g.position)) return false;
+  if (!mayBeCopy(path, placesOf(g.path), g.position)) return false;
   if (birthOf(stat) !== 0 && Number(stat.birthtimeMs) < g.seen * 1000 - NOTICED_MS) return false;
   const original = lookUp(g.path);
   if (original?.ino === g.inode && !bornApart(g.born, birthOf(original))) return true;

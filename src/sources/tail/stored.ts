@@ -4,13 +4,14 @@
  */
 import { closeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogInput } from './envelope.ts';
 import { newGeneration, openRegular } from './file.ts';
 import { Excludes, Glob } from './glob.ts';
 import { inodeOf, lookUp, siblings } from './identity.ts';
 import { FORMAT, formatOf, type Generation, readJournal, UNIT } from './journal.ts';
+import { homesOf } from './links.ts';
 import { type Positions, STARTED } from './positions.ts';
 import { endsLine, headOf, lastLineStart, markerAt, recognise } from './resume.ts';
 
@@ -72,7 +73,11 @@ export class Finder {
   #pathOf({ path, inode }: Generation): string | null {
     // The device may change when the machine boots.
     if (lookUp(path)?.ino === inode) return path;
-    return this.#listed(dirname(path)).get(String(inode)) ?? null;
+    for (const dir of homesOf(path)) {
+      const now = this.#listed(dir).get(String(inode));
+      if (now !== undefined) return now;
+    }
+    return null;
   }
 
   #listed(dir: string): Map<string, string> {

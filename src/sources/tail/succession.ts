@@ -91,9 +91,9 @@ export class Succession {
    * A file that was closed went away, and is tracked no more: it may have been compressed. Otherwise `lost` is told what
    * of it was not read.
    */
-  seek(file: TrackedFile, dir: string, lost: (unread: number) => void): void {
+  seek(file: TrackedFile, dirs: string[], lost: (unread: number) => void): void {
     const { context, names } = this.#o;
-    const paths = packedIn(dir).filter((path) => !names.at(path));
+    const paths = packedIn(dirs).filter((path) => !names.at(path));
     const seeking = packedAfter(context, file, paths)
       .then((found) => {
         if (found) this.#takeIn(found, found.path);

@@ -20,6 +20,7 @@ import { forgetOld } from './forget.ts';
 import { Excludes, Glob } from './glob.ts';
 import { inodeKey, keyAt, kindOf, lookUp } from './identity.ts';
 import { compression } from './inflated.ts';
+import { homesOf } from './links.ts';
 import { Names } from './names.ts';
 import { Poller } from './poll.ts';
 import { Succession } from './succession.ts';
@@ -337,22 +338,23 @@ export class Tracker implements Finder {
         return;
       }
     }
-    const now = file.fd === null ? this.#beside.pathOf(file.key, dirname(path)) : null;
+    const dirs = homesOf(path);
+    const now = file.fd === null ? this.#beside.pathOf(file.key, dirs) : null;
     if (now !== null && this.#discovery.names(now)) this.#rename(file, now);
     else if (file.fd !== null || (now !== null && this.#openAt(file, now))) this.#ready(file);
-    else if (now === null && lookUp(dirname(path))) this.#letGo(file, dirname(path));
+    else if (now === null && lookUp(dirname(path))) this.#letGo(file, dirs);
     else this.#letRest(file);
   }
 
   /** It is gone, and was closed; what of it was not read may be in a compressed file beside it. */
-  #letGo(file: TrackedFile, dir: string): void {
+  #letGo(file: TrackedFile, dirs: string[]): void {
     const unread = Math.max(0, file.size - file.position);
-    if (file.packed || !this.#beside.hasPacked(dir)) {
+    if (file.packed || !dirs.some((dir) => this.#beside.hasPacked(dir))) {
       this.finish(file, unread);
       return;
     }
     this.#letRest(file);
-    this.#succession.seek(file, dir, (lost) => this.finish(file, lost));
+    this.#succession.seek(file, dirs, (lost) => this.finish(file, lost));
   }
 
   /** It cannot be seen, nor that it is gone: it is taken up again where it was, or counted when it is forgotten. */

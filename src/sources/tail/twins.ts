@@ -137,9 +137,9 @@ export async function packedAfter(
   return null;
 }
 
-/** Paths of the compressed files in a directory. */
-export function packedIn(dir: string): string[] {
-  return siblings(dir).filter((path) => compression(path));
+/** Paths of the compressed files in these directories. */
+export function packedIn(dirs: string[]): string[] {
+  return dirs.flatMap(siblings).filter((path) => compression(path));
 }
 
 const LOOK_MS = 250;

@@ -1,0 +1,38 @@
+/**
+ * Where a file is that is matched by a symbolic link, as those of containers are: it is rotated in a directory of its own.
+ *
+ *   /var/log/containers/web.log -> /var/log/pods/.../web/0.log
+ *                                  /var/log/pods/.../web/0.log.20261125-120000
+ */
+import { lstatSync, readlinkSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+
+/** As many as the kernel follows. */
+const MOST = 40;
+
+/** The path; and where it leads if it is a link, also where nothing is there at the moment. */
+export function placesOf(path: string): string[] {
+  let place = path;
+  try {
+    for (let links = 0; links < MOST && lstatSync(place).isSymbolicLink(); links++) {
+      place = resolve(real(dirname(place)), readlinkSync(place));
+    }
+  } catch {
+    // Nothing is there now, or it cannot be looked at: what was renamed may lie beside it.
+  }
+  return place === path ? [path] : [path, join(real(dirname(place)), basename(place))];
+}
+
+/** The directories of these places. */
+export function homesOf(path: string): string[] {
+  const [home, other] = placesOf(path).map((place) => dirname(place));
+  return other === undefined || real(other) === real(home!) ? [home!] : [home!, other];
+}
+
+function real(dir: string): string {
+  try {
+    return realpathSync.native(dir);
+  } catch {
+    return dir;
+  }
+}
