@@ -171,6 +171,7 @@ export class Model {
     const fits = (content: Content) => content.isRecord(record, this.#maxLine);
     const free = this.contents.filter((content) => this.#mayCome(content) && fits(content));
     let identity = this.#identities.get(id);
+    const before = identity?.candidates ?? [];
     if (!identity) {
       identity = new Identity(
         id,
@@ -180,7 +181,6 @@ export class Model {
       identity.from.most = record.offset;
       this.#identities.set(id, identity);
     } else {
-      const before = identity.candidates;
       identity.candidates = before.filter(fits);
       if (identity.candidates.length === 0) {
         // It may go on in what its file holds after a truncation if that begins with the very bytes that were read
@@ -191,7 +191,10 @@ export class Model {
     }
     if (identity.candidates.length > 0) return identity;
     const other = this.contents.find((content) => content.identity && fits(content))?.identity;
-    const why = other ? `it came under ${other.id} (${other.path}) before` : 'nobody wrote this there';
+    const was = before.map((content) => `${content.path}, ${content.next} of ${content.size} bytes`).join(' or ');
+    const why = other
+      ? `it came under ${other.id} (${other.path}) before`
+      : `nobody wrote this there, in ${identity.path} (${was || 'a new id'})`;
     throw new Violation('unknown', `${what}: ${why}`);
   }
 

@@ -95,8 +95,8 @@ export class Suspect {
     const read = withOpen(this.file, (fd) => shared(fd, fstatSync(fd).size, original, found.compared)) ?? null;
     // It may hold nothing but a header yet. What is read again is counted when the hold ends.
     const names = [original.stream.name, found.path];
-    const { path } = this.file;
-    return read !== null && path !== null && !mayBeCopy(path, names, read) ? null : read;
+    const path = this.file.path ?? this.file.stream.name;
+    return read !== null && !mayBeCopy(path, names, read) ? null : read;
   }
 }
 

@@ -399,6 +399,31 @@ test('a new file with the same header is not taken for the copy of a truncated o
   assert.deepEqual(out.texts().slice(1), ['a']);
 });
 
+test('a new file with the same header is not taken for it either when it was renamed meanwhile', async (t) => {
+  const bench = new Bench(t);
+  const header = 'fields '.padEnd(299, 'x');
+  const [path, other] = [bench.path('a.log'), bench.path('b.log')];
+  writeFileSync(path, `${header}\n`);
+  const out = await bench.start();
+  out.settling = false;
+  await out.count(1);
+  appendFileSync(path, `${'a'.repeat(100)}\n`);
+  await out.count(2);
+  const full = Promise.withResolvers<void>();
+  out.blocked = full.promise;
+  writeFileSync(bench.path('c.log'), 'it waits\n');
+  await until('c.log is there', () => bench.source.files_total === 2);
+  truncateSync(path);
+  writeFileSync(other, `${header}\nb\n`);
+  await until('b.log is there', () => bench.source.files_total === 3);
+  renameSync(other, bench.path('b.old'));
+  await until('renamed', () => openPaths().includes(bench.path('b.old')));
+  await setTimeout(100);
+  full.resolve();
+  await out.count(5);
+  assert.deepEqual(out.texts(other), [header, 'b']);
+});
+
 test('a new file with the header of one that is gone is read from 0', async (t) => {
   const bench = new Bench(t);
   const header = '#Fields: date time '.padEnd(299, 'x');
