@@ -93,6 +93,8 @@ function said({ kind, at, bytes, records }: Flaw, repair: boolean): string {
   switch (kind) {
     case 'damaged':
       return `${bytes} damaged bytes at ${at}${lost}${repair ? ': taken out, kept in quarantine' : ''}`;
+    case 'unreadable':
+      return `${bytes} bytes at ${at} that the disk does not give${lost}${repair ? ': taken out' : ''}`;
     case 'torn':
       return `the last ${bytes} bytes are the beginning of a batch: ${repair ? 'cut off, kept in quarantine' : 'the next start cuts them off and counts them'}`;
     case 'empty':

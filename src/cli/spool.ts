@@ -8,6 +8,7 @@ import { decompress } from '../kafka/codecs.ts';
 import { type BatchRecord, records } from '../kafka/record-batch.ts';
 import { STATE_FILE } from '../spool/find.ts';
 import { acknowledgedIn } from '../spool/read-state.ts';
+import { Salvage } from '../spool/salvage.ts';
 import { basesIn, type Entry, measured, SegmentReader } from '../spool/segment.ts';
 import { topicOf } from '../spool/spool.ts';
 import { table } from './table.ts';
@@ -104,7 +105,7 @@ async function* entries(dir: string, onDamage: (bytes: number) => void): AsyncGe
   for (const [i, base] of bases.entries()) {
     try {
       const segment = await measured(dir, base, bases[i + 1]);
-      const reader = await SegmentReader.open(segment, ({ bytes }) => onDamage(bytes));
+      const reader = await SegmentReader.open(segment, ({ bytes }) => onDamage(bytes), new Salvage());
       try {
         for (let entry = await reader.next(0); entry; entry = await reader.next(0)) yield entry;
       } finally {
