@@ -148,7 +148,8 @@ async function count(segment: Segment, acknowledged: number, waiting: Waiting): 
   const notes = await readNotes(segment.weights);
   const modified = (await stat(segment.log)).mtimeMs;
   segment.firstTime = notes[0]?.time ?? modified;
-  segment.lastTime = notes.at(-1)?.time ?? modified;
+  // What an earlier process wrote has no other clock than the machine's.
+  segment.written = performance.now() - Math.max(0, Date.now() - (notes.at(-1)?.time ?? modified));
   if (segment.next <= acknowledged) return;
   let bytes = segment.size;
   let records = 0;

@@ -312,9 +312,9 @@ export class SpoolPartition {
     await this.#erase(segment, writer);
   }
 
-  /** Drops what is older than `before`, milliseconds since the epoch. */
+  /** Drops what was written before then, by `performance.now()`. */
   async expire(before: number): Promise<void> {
-    for (let s = this.droppable; s && s.lastTime < before; s = this.droppable) await this.drop(s, 'spool_expired');
+    for (let s = this.droppable; s && s.written < before; s = this.droppable) await this.drop(s, 'spool_expired');
   }
 
   /** Removes the segments that are acknowledged to their ends, the last one too. */

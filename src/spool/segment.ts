@@ -23,8 +23,10 @@ export interface Segment {
   next: number;
   /** Bytes of whole batches. */
   size: number;
+  /** When its first block was packed, milliseconds since the epoch. */
   firstTime: number;
-  lastTime: number;
+  /** When it was written to last, by `performance.now()`: clocks that are set do not age it. */
+  written: number;
   /** Nothing is appended to it any more: its end cannot be read. */
   sealed: boolean;
   /** Its files are gone, or about to be. */
@@ -64,15 +66,14 @@ const MAX_GAP = 100_000_000;
 
 export function segmentAt(dir: string, base: number): Segment {
   const stem = join(dir, String(base).padStart(20, '0'));
-  const now = Date.now();
   return {
     base,
     log: `${stem}.log`,
     weights: `${stem}.weights`,
     next: base,
     size: 0,
-    firstTime: now,
-    lastTime: now,
+    firstTime: Date.now(),
+    written: performance.now(),
     sealed: false,
     removed: false,
   };

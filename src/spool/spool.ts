@@ -155,7 +155,7 @@ export class Spool {
     }
     if (max_age) {
       const expire = () => {
-        for (const partition of this.#partitions.values()) void partition.expire(Date.now() - max_age);
+        for (const partition of this.#partitions.values()) void partition.expire(performance.now() - max_age);
       };
       this.#timers.push(setInterval(expire, Math.min(EXPIRE_EVERY_MS, max_age)).unref());
       expire();
@@ -197,7 +197,7 @@ export class Spool {
       const segment = partition.droppable;
       return segment ? [{ partition, segment }] : [];
     });
-    candidates.sort((a, b) => a.segment.lastTime - b.segment.lastTime);
+    candidates.sort((a, b) => a.segment.written - b.segment.written);
     return candidates[0];
   }
 
