@@ -13,6 +13,7 @@ import { logEnvelope, partitionKey } from '../sources/tail/envelope.ts';
 import { formatOf } from '../sources/tail/format.ts';
 import { Excludes, Glob } from '../sources/tail/glob.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';
+import { complain, printJson } from './output.ts';
 
 /** Prints `{"input","topic","key","value"|"headers"}`; exit 1 when no input reads this path. */
 export async function explainLog(path: string, line: string, choice: ConfigChoice): Promise<number> {
@@ -21,14 +22,14 @@ export async function explainLog(path: string, line: string, choice: ConfigChoic
     config = (await locateConfig(choice)).config;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    complain(error.message);
     return 2;
   }
   const including = config.logs.filter(({ include }) => new Glob(include).matches(path));
   const input = including.find(({ exclude }) => !new Excludes(exclude).has(path));
   if (!input) {
     const but = including.map(({ name }) => `, and ${name} excludes it`).join('');
-    process.stderr.write(`runnel: no input under logs: reads ${path}${but}\n`);
+    complain(`runnel: no input under logs: reads ${path}${but}`);
     return 1;
   }
   const pool = new Pool(4 << 20);
@@ -66,7 +67,7 @@ export async function explainLog(path: string, line: string, choice: ConfigChoic
   for (const record of records(packed)) {
     const value = record.value?.toString() ?? '';
     const shown = input.encoding === 'json' ? { value: JSON.parse(value) } : { value, headers: text(record.headers) };
-    process.stdout.write(`${JSON.stringify({ input: input.name, topic: input.topic, key: stream.key, ...shown })}\n`);
+    printJson(`${JSON.stringify({ input: input.name, topic: input.topic, key: stream.key, ...shown })}\n`);
   }
   return 0;
 }
