@@ -12,6 +12,7 @@ import { Kernel } from '../kernel/kernel.ts';
 import { logEnvelope, partitionKey } from '../sources/tail/envelope.ts';
 import { formatOf } from '../sources/tail/format.ts';
 import { Excludes, Glob } from '../sources/tail/glob.ts';
+import { cutLong } from '../sources/tail/read.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';
 import { complain, printJson } from './output.ts';
 
@@ -53,7 +54,10 @@ export async function explainLog(path: string, line: string, choice: ConfigChoic
     const found = format.find(batch, 0, used, 0, true);
     format.shape(batch, found, used, 'silent', new Uint8Array(4));
     format.cut(batch);
-  } else batch.count = kernel.findLines(slot, slot.bytesAt, slot.bytesAt + used, slot.bytesAt, 0);
+  } else {
+    batch.count = kernel.findLines(slot, slot.bytesAt, slot.bytesAt + used, slot.bytesAt, 0);
+    cutLong(batch, input.max_line);
+  }
   kernel.pack(slot, 0, batch.count, {
     envelope: batch.stream.envelope(),
     time: Date.now(),
