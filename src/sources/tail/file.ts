@@ -87,6 +87,8 @@ export class TrackedFile implements Queued, Inode {
   before: TrackedFile | null = null;
   after: TrackedFile | null = null;
   error: string | null = null;
+  /** By `performance.now()`: when reading it failed; null: it did not, the last time. */
+  failed: number | null = null;
   lines = 0;
   truncated = 0;
 
