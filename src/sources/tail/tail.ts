@@ -324,7 +324,7 @@ export class TailSource implements Source {
       if (heir && heir.taken > 0) await inherit(heir, batch);
       batch.weight = batch.count;
       batch.time = Date.now();
-      file.stream.sent(batch, file.marker);
+      file.stream.sent(batch, file.marker, file.unfinished?.cut ?? 0);
       file.lines += batch.count;
       this.lines += batch.count;
       this.bytes += batch.end - batch.from;
