@@ -19,10 +19,10 @@ import { Bell } from './bell.ts';
 import { type Found, find, nothing } from './find.ts';
 import { HandedOut } from './handed.ts';
 import { type OnDrop, reportLost } from './loss.ts';
+import { Losses } from './losses.ts';
 import type { Producer, Producers } from './producers.ts';
 import { Progress } from './progress.ts';
-import { quarantine, quarantineWhole } from './quarantine.ts';
-import type { Damage, Entry, Segment } from './segment.ts';
+import type { Entry, Segment } from './segment.ts';
 import { type BlockNote, readNotes, type Weights } from './sidecar.ts';
 import type { Waiting } from './waiting.ts';
 import type { SegmentWriter } from './writer.ts';
@@ -60,8 +60,7 @@ export class SpoolPartition {
   readonly #atHand: AtHand;
   /** Rings when something happened: an append, an acknowledgement, a removal. */
   readonly #bell = new Bell();
-  /** Damaged bytes on their way to quarantine. */
-  #keeping: Promise<unknown> = Promise.resolve();
+  readonly #losses: Losses;
 
   private constructor(topic: string, dir: string, owner: Owner, found: Found) {
     this.topic = topic;
@@ -71,13 +70,18 @@ export class SpoolPartition {
     this.#readTo = found.state.acknowledged;
     this.#foundNext = found.next;
     this.#waiting = found.waiting;
-    this.recovered = this.#recover(found);
+    const warn = (what: string, error?: unknown) => this.#warn(what, error);
+    this.#losses = new Losses(found.waiting, owner.onDrop, warn);
+    this.recovered = this.#losses.recover(found);
     const { sync, segmentBytes, patience } = owner;
     this.#atHand = new AtHand({
       patience,
-      onDamage: (segment, damage) => this.#damaged(segment, damage),
-      lose: (segment, reason) => this.#lose(segment, reason),
-      warn: (what, error) => this.#warn(what, error),
+      onDamage: (segment, damage) => this.#losses.damaged(segment, damage),
+      lose: async (segment, reason) => {
+        if (reason === 'spool_unreadable') await this.#losses.unopened(segment);
+        await this.drop(segment, reason);
+      },
+      warn,
     });
     this.#appender = new Appender(found.segments, found.next, {
       dir,
@@ -91,7 +95,7 @@ export class SpoolPartition {
         this.#bell.ring();
       },
       onHeld: () => this.#bell.ring(),
-      warn: (what, error) => this.#warn(what, error),
+      warn,
     });
   }
 
@@ -102,18 +106,6 @@ export class SpoolPartition {
 
   static async open(topic: string, dir: string, owner: Owner): Promise<SpoolPartition> {
     return new SpoolPartition(topic, dir, owner, await find(dir));
-  }
-
-  /** What an earlier process left here, what is lost of it included: that is counted as dropped at once. */
-  #recover({ waiting, lost }: Found): Weights {
-    const recovered = new Map(waiting.weights);
-    for (const { bytes, notes, reason } of lost) {
-      reportLost(this.#owner.onDrop, notes, bytes, reason);
-      for (const { weights } of notes) {
-        for (const [input, items] of weights) recovered.set(input, (recovered.get(input) ?? 0) + items);
-      }
-    }
-    return recovered;
   }
 
   get nextOffset(): number {
@@ -326,24 +318,10 @@ export class SpoolPartition {
   /** Syncs and closes. Blocks whose append waits for a disk are refused. */
   async close(): Promise<void> {
     await this.#appender.close();
-    this.#loseMemory();
-    await this.#keeping;
+    this.#losses.memory(this.topic, this.#handed);
+    await this.#losses.kept();
     await this.#progress.close({ written: this.nextOffset > 0, closed: this.#owner.sync !== 'never' });
     this.#bell.ring();
-  }
-
-  /** What the disk did not take and nobody has acknowledged goes with the process. */
-  #loseMemory(): void {
-    const lost = this.#handed.inMemory();
-    if (lost.length === 0) return;
-    let records = 0;
-    for (const { count, bytes, note } of lost) {
-      records += count;
-      reportLost(this.#owner.onDrop, note ? [note] : [], bytes, 'shutdown');
-      this.#waiting.subtract(count, bytes, note?.weights);
-    }
-    const what = `${records} records that the disk did not take were on their way to Kafka at the stop`;
-    log.error(`spool of ${this.topic}: ${what}: where it did not get them they are lost`);
   }
 
   #handOut(entry: Entry, segment: Segment | null): Entry {
@@ -413,27 +391,6 @@ export class SpoolPartition {
         if (error.code !== 'ENOENT') this.#warn('cannot remove a segment', error);
       });
     }
-  }
-
-  #damaged(segment: Segment, { at, from, to, bytes, notes, unreadable }: Damage): void {
-    const what = unreadable ? `${bytes} bytes that the disk does not give` : `${bytes} damaged bytes`;
-    const remedy = unreadable ? '; a disk that does so is failing: replace it' : '';
-    this.#warn(`${what} at ${at} of ${segment.log} skipped, offsets ${from} to ${to - 1}${remedy}`);
-    this.#keeping = this.#keeping
-      .then(() => quarantine(segment.log, at, bytes))
-      .catch((error) => this.#warn('cannot keep damaged bytes', error));
-    reportLost(this.#owner.onDrop, notes, bytes, unreadable ? 'spool_unreadable' : 'spool_damaged');
-    for (const note of notes) this.#waiting.subtract(0, 0, note.weights);
-    this.#waiting.subtract(to - from, bytes);
-  }
-
-  /** A segment whose file is gone, or cannot even be opened. */
-  async #lose(segment: Segment, reason: 'spool_damaged' | 'spool_unreadable'): Promise<void> {
-    if (reason === 'spool_unreadable') {
-      this.#warn(`the disk does not give ${segment.log}; skipped; a disk that does so is failing: replace it`);
-      await quarantineWhole(segment.log, segment.size).catch((error) => this.#warn('cannot keep a segment', error));
-    }
-    await this.drop(segment, reason);
   }
 
   /** The reader is at the end: whatever lies between its place and the end was damaged or dropped. */

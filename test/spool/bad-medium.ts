@@ -1,7 +1,8 @@
 /** A disk that does not give some bytes: reads of them fail with EIO, as the kernel does it, until it is mended. */
 
 import { readlinkSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import fs, { type FileHandle, open } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import type { TestContext } from 'node:test';
 
 const PAGE = 4096;
@@ -44,5 +45,21 @@ export class BadMedium {
       },
     );
     return medium;
+  }
+
+  /** From here on these cannot be opened, nor even looked at. */
+  static refuse(t: TestContext, paths: string[]): void {
+    for (const name of ['open', 'stat'] as const) {
+      const original = fs[name] as (...args: unknown[]) => Promise<unknown>;
+      t.mock.method(fs, name, (...args: unknown[]) => {
+        if (!paths.includes(String(args[0]))) return original(...args);
+        return Promise.reject(Object.assign(new Error(`EIO: i/o error, ${name}`), { code: 'EIO', errno: -5 }));
+      });
+    }
+    syncBuiltinESMExports();
+    t.after(() => {
+      t.mock.restoreAll();
+      syncBuiltinESMExports();
+    });
   }
 }

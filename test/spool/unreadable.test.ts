@@ -204,6 +204,47 @@ test(
   },
 );
 
+test('a segment that cannot even be opened is passed over, counted by its notes, and moved away', linux, async (t) => {
+  const dir = await directory(t);
+  const { spool, drops } = await openSpool(dir, { read_patience: 0, max_size: 80_000 });
+  const partition = spool.partition(TOPIC);
+  await appendAll(partition, 0, 12);
+  const next = (await readdir(join(dir, `${TOPIC}-0`))).filter((name) => name.endsWith('.log')).sort()[1]!;
+  const first = Number.parseInt(next, 10) / 2;
+  assert.ok(first > 1 && first < 12);
+  const said = heard(t);
+  BadMedium.refuse(t, [logOf(dir)]);
+  assert.deepEqual(numbers((await readAll(partition)).values), upTo(12).slice(first));
+  assert.equal(lostItems(drops), 6 * first);
+  assert.deepEqual(Object.fromEntries(spool.waiting().weights), { statsd: 6 * (12 - first) });
+  assert.match(said.text(), /the disk does not give .*0\.log; skipped; .*replace it/);
+  await spool.close();
+  assert.deepEqual(await readdir(join(dir, 'quarantine')), [`${TOPIC}-0.${'0'.repeat(20)}.0.bad`]);
+});
+
+test('it starts where the disk tells nothing of a segment, and gives none of its offsets again', linux, async (t) => {
+  const dir = await directory(t);
+  const { spool } = await openSpool(dir, { sync: 'always', max_size: 80_000 });
+  await appendAll(spool.partition(TOPIC), 0, 12);
+  await spool.close();
+  const last = (await readdir(join(dir, `${TOPIC}-0`)))
+    .filter((name) => name.endsWith('.log'))
+    .sort()
+    .at(-1)!;
+  const first = Number.parseInt(last, 10) / 2;
+  const said = heard(t);
+  BadMedium.refuse(t, [join(dir, `${TOPIC}-0`, last)]);
+  const { spool: opened, drops } = await openSpool(dir, { max_size: 80_000 });
+  const partition = opened.partition(TOPIC);
+  assert.match(said.text(), /cannot open .*\.log: EIO: .*passed over and counted; check the disk/);
+  assert.deepEqual(Object.fromEntries(opened.recovered()), { statsd: 72 });
+  assert.equal(lostItems(drops), 6 * (12 - first));
+  assert.equal(partition.nextOffset, 24);
+  await appendAll(partition, 12, 13);
+  assert.deepEqual(numbers((await readAll(partition)).values), [...upTo(first), 12]);
+  await opened.close();
+});
+
 test(
   'a read position that the disk does not give is set aside, so that it is written to another place',
   linux,
