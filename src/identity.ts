@@ -4,12 +4,13 @@
  *   {"format":1,"agent_id":"5f3a...","machine_id":"...","flush":3000}
  *
  * The id is random, and drawn anew when the machine's id differs (a cloned image). `flush` is the first flush number
- * that has not been given out: numbers are reserved a thousand at a time, so they never repeat after a kill -9.
+ * that has not been given out: numbers are reserved a thousand at a time, so they never repeat after a kill -9. While the
+ * disk takes no more of them, windows are named after another random id, which the next process does not know.
  * A newer format is refused and nothing is changed.
  */
 
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { randomBytes } from './builtin.ts';
 import { log } from './log.ts';
 
@@ -29,6 +30,8 @@ export class Identity {
   readonly #machineId: string;
   #flush: number;
   #reserved: number;
+  /** In place of the agent's id, where a number is not reserved. */
+  #standIn: string | null = null;
 
   private constructor(path: string, agentId: string, machineId: string, flush: number) {
     this.#path = path;
@@ -60,7 +63,9 @@ export class Identity {
   /** `<agent id>-<flush number>`: with a record's index this is its `event.id`. */
   nextWindowId(): string {
     if (this.#flush >= this.#reserved) this.#write();
-    return `${this.agentId}-${this.#flush++}`;
+    if (this.#flush < this.#reserved) return `${this.agentId}-${this.#flush++}`;
+    this.#standIn ??= randomBytes(8).toString('hex');
+    return `${this.#standIn}-${this.#flush++}`;
   }
 
   #write(): void {
@@ -70,7 +75,7 @@ export class Identity {
       writeAtomically(this.#path, `${JSON.stringify(stored)}\n`);
       this.#reserved = reserved;
     } catch (error) {
-      // At the start this is fatal: without it numbers would repeat. Later the disk may be full for a while.
+      // At the first start this is fatal: nobody would know the id again. Later the disk may be full for a while.
       if (this.#reserved === this.#flush && this.#flush === 0) {
         throw new Error(`cannot store ${this.#path}: ${(error as Error).message}`);
       }
@@ -110,7 +115,7 @@ function readMachineId(): string {
   return '';
 }
 
-/** After this the file holds the old text or the new one, whatever happens to the process or the machine. */
+/** The file holds the old text or the new one, and after this the new one, whatever happens to the process or the machine. */
 export function writeAtomically(path: string, text: string): void {
   const temporary = `${path}.new`;
   const fd = openSync(temporary, 'w', 0o640);
@@ -121,4 +126,13 @@ export function writeAtomically(path: string, text: string): void {
     closeSync(fd);
   }
   renameSync(temporary, path);
+  const directory = openSync(dirname(path), 'r');
+  try {
+    fsyncSync(directory);
+  } catch (error) {
+    // Not every file system can sync a directory.
+    if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
+  } finally {
+    closeSync(directory);
+  }
 }

@@ -105,7 +105,8 @@ explain
   .option('--json', 'as it is anyway')
   .action(async (line: string) => {
     const { explainStatsd } = await import('./cli/explain-statsd.ts');
-    process.stdout.write(`${JSON.stringify(explainStatsd(line))}\n`);
+    const { printJson } = await import('./cli/output.ts');
+    printJson(`${JSON.stringify(explainStatsd(line))}\n`);
   });
 explain
   .command('log')
@@ -246,7 +247,8 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else {
-    process.stderr.write(`runnel: ${(error as Error).message}\n`);
+    const { complain } = await import('./cli/output.ts');
+    complain(`runnel: ${(error as Error).message}`);
     process.exitCode = 1;
   }
 }

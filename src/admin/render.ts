@@ -100,11 +100,17 @@ export function duration(seconds: number): string {
   return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
 }
 
+const CONTROLS = /[\x00-\x1f\x7f-\x9f]/g;
+const TURNS = /[\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
 /** Control characters, and those that turn the direction of text, must not reach a terminal: paths and errors come from outside. */
 export function printable(text: string): string {
-  return text
-    .replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => `\\x${hex(c, 2)}`)
-    .replace(/[\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (c) => `\\u${hex(c, 4)}`);
+  return text.replace(CONTROLS, (c) => `\\x${hex(c, 2)}`).replace(TURNS, (c) => `\\u${hex(c, 4)}`);
+}
+
+/** The same as JSON writes them, so that a line of JSON stays one. */
+export function printableJson(text: string): string {
+  return text.replace(CONTROLS, (c) => `\\u${hex(c, 4)}`).replace(TURNS, (c) => `\\u${hex(c, 4)}`);
 }
 
 function hex(character: string, digits: number): string {

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { availableChecks } from '../checks/all.ts';
 import type { Point } from '../checks/meter.ts';
 import { CheckRunner } from '../checks/runner.ts';
+import { complain, print, printJson } from './output.ts';
 
 const APART_MS = 1000;
 
@@ -26,11 +27,12 @@ export async function runCheck(name: string, options: { json?: boolean; once?: b
   do {
     await sleep(APART_MS);
     const points = await runner.run(APART_MS * 5);
-    process.stdout.write(points.map((p) => (options.json ? jsonLine(p) : textLine(p))).join(''));
+    if (options.json) printJson(points.map(jsonLine).join(''));
+    else print(points.map(textLine).join(''));
     if (again) process.stdout.write('\n');
   } while (again && runner.status.last_error === null);
   if (runner.status.last_error === null) return 0;
-  process.stderr.write(`runnel: check ${name} failed: ${runner.status.last_error}\n`);
+  complain(`runnel: check ${name} failed: ${runner.status.last_error}`);
   return 1;
 }
 

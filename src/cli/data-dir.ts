@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { ConfigError } from '../config/errors.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';
+import { complain } from './output.ts';
 
 /** The spool's directory; null when the configuration cannot be used, which has been said on stderr then. */
 export async function spoolDirectory(choice: ConfigChoice): Promise<string | null> {
@@ -9,7 +10,7 @@ export async function spoolDirectory(choice: ConfigChoice): Promise<string | nul
     return join((await locateConfig(choice)).config.data_dir, 'spool');
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    complain(error.message);
     return null;
   }
 }

@@ -12,7 +12,9 @@ import { Kernel } from '../kernel/kernel.ts';
 import { logEnvelope, partitionKey } from '../sources/tail/envelope.ts';
 import { formatOf } from '../sources/tail/format.ts';
 import { Excludes, Glob } from '../sources/tail/glob.ts';
+import { cutLong } from '../sources/tail/read.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';
+import { complain, printJson } from './output.ts';
 
 /** Prints `{"input","topic","key","value"|"headers"}`; exit 1 when no input reads this path. */
 export async function explainLog(path: string, line: string, choice: ConfigChoice): Promise<number> {
@@ -21,14 +23,14 @@ export async function explainLog(path: string, line: string, choice: ConfigChoic
     config = (await locateConfig(choice)).config;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    complain(error.message);
     return 2;
   }
   const including = config.logs.filter(({ include }) => new Glob(include).matches(path));
   const input = including.find(({ exclude }) => !new Excludes(exclude).has(path));
   if (!input) {
     const but = including.map(({ name }) => `, and ${name} excludes it`).join('');
-    process.stderr.write(`runnel: no input under logs: reads ${path}${but}\n`);
+    complain(`runnel: no input under logs: reads ${path}${but}`);
     return 1;
   }
   const pool = new Pool(4 << 20);
@@ -52,7 +54,10 @@ export async function explainLog(path: string, line: string, choice: ConfigChoic
     const found = format.find(batch, 0, used, 0, true);
     format.shape(batch, found, used, 'silent', new Uint8Array(4));
     format.cut(batch);
-  } else batch.count = kernel.findLines(slot, slot.bytesAt, slot.bytesAt + used, slot.bytesAt, 0);
+  } else {
+    batch.count = kernel.findLines(slot, slot.bytesAt, slot.bytesAt + used, slot.bytesAt, 0);
+    cutLong(batch, input.max_line);
+  }
   kernel.pack(slot, 0, batch.count, {
     envelope: batch.stream.envelope(),
     time: Date.now(),
@@ -66,7 +71,7 @@ export async function explainLog(path: string, line: string, choice: ConfigChoic
   for (const record of records(packed)) {
     const value = record.value?.toString() ?? '';
     const shown = input.encoding === 'json' ? { value: JSON.parse(value) } : { value, headers: text(record.headers) };
-    process.stdout.write(`${JSON.stringify({ input: input.name, topic: input.topic, key: stream.key, ...shown })}\n`);
+    printJson(`${JSON.stringify({ input: input.name, topic: input.topic, key: stream.key, ...shown })}\n`);
   }
   return 0;
 }

@@ -18,6 +18,7 @@ import type { Generation } from '../sources/tail/journal.ts';
 import { Positions } from '../sources/tail/positions.ts';
 import { type Change, Finder, type Found, planMove, readPositions, storedFor } from '../sources/tail/stored.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';
+import { complain, printJson } from './output.ts';
 import { keepOwner } from './owner.ts';
 import { table } from './table.ts';
 
@@ -39,7 +40,7 @@ export async function positionsLs(options: ConfigChoice & { json?: boolean }): P
   const facts = stored.files
     .map((g) => factsOf(g, finder.find(g)))
     .sort((a, b) => (b.behind ?? -1) - (a.behind ?? -1) || (a.path < b.path ? -1 : 1));
-  if (options.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
+  if (options.json) printJson(`${JSON.stringify(facts)}\n`);
   else {
     const heads = ['POSITION', 'SIZE', 'BEHIND', 'SEEN', 'INPUT', 'ID', 'PATH'];
     const rows = facts.map((f) => [f.position, f.size ?? '-', f.behind ?? '-', f.seen, f.input, f.id, shown(f)]);
@@ -183,7 +184,7 @@ async function changeLocked(
     throw new Error(`the change could not be stored in ${dir}: nothing has changed`);
   }
   await overrule(dir, config, made, positions.lost);
-  if (options.json) process.stdout.write(`${JSON.stringify(made.facts)}\n`);
+  if (options.json) printJson(`${JSON.stringify(made.facts)}\n`);
   else process.stdout.write('done; the next start of the agent goes by it\n');
   return 0;
 }
@@ -224,7 +225,7 @@ async function configOf(choice: ConfigChoice): Promise<Config | null> {
     return (await locateConfig(choice)).config;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    complain(error.message);
     return null;
   }
 }

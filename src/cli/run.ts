@@ -9,6 +9,7 @@ import type { LocatedConfig } from '../config/load.ts';
 import { log } from '../log.ts';
 import { sdNotify } from '../native.ts';
 import { builtIn, locateConfig } from './locate.ts';
+import { complain } from './output.ts';
 import { welcome } from './welcome.ts';
 
 /** By then what a start needs has been loaded. */
@@ -54,17 +55,17 @@ export async function run(options: RunOptions): Promise<number> {
   try {
     agent = await (await import('../agent.ts')).Agent.start({ ...located, version: options.version });
   } catch (error) {
-    process.stderr.write(`runnel: cannot start: ${(error as Error).message}\n`);
+    complain(`runnel: cannot start: ${(error as Error).message}`);
     return 1;
   }
-  if (process.stderr.isTTY) process.stderr.write(welcome(located, agent.adminAddress));
+  if (process.stderr.isTTY) complain(welcome(located, agent.adminAddress));
   sdNotify('READY=1');
   const stopped = new Promise<null>((resolve) => {
     if (stop.signal.aborted) resolve(null);
     stop.signal.addEventListener('abort', () => resolve(null), { once: true });
   });
   const superseded = await Promise.race([stopped, agent.superseded]);
-  if (superseded) process.stderr.write(`runnel: ends here: ${superseded.message}\n`);
+  if (superseded) complain(`runnel: ends here: ${superseded.message}`);
   sdNotify('STOPPING=1');
   await agent.stop();
   // What still holds the event loop (a connection attempt that cannot be cancelled) has nothing to lose any more.
@@ -84,7 +85,7 @@ async function choose(options: RunOptions): Promise<LocatedConfig | null> {
     return await locateConfig(options);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    complain(error.message);
     return null;
   }
 }

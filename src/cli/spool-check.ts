@@ -11,6 +11,7 @@ import { type DataDirLock, lockDataDir } from '../lock.ts';
 import { checkPartition, type Flaw, repairPartition } from '../spool/check.ts';
 import { topicOf } from '../spool/spool.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';
+import { complain, print, printJson } from './output.ts';
 import { keepOwner } from './owner.ts';
 
 interface TopicReport {
@@ -27,7 +28,7 @@ export async function spoolCheck(options: ConfigChoice & { repair?: boolean; jso
     ({ config } = await locateConfig(options));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    complain(error.message);
     return 2;
   }
   const { data_dir } = config;
@@ -37,7 +38,7 @@ export async function spoolCheck(options: ConfigChoice & { repair?: boolean; jso
   try {
     lock = lockDataDir(data_dir, config.lock);
   } catch (error) {
-    process.stderr.write(`runnel: ${(error as Error).message}; a repair needs data_dir for itself\n`);
+    complain(`runnel: ${(error as Error).message}; a repair needs data_dir for itself`);
     return 1;
   }
   try {
@@ -64,12 +65,13 @@ async function check(dir: string, options: { repair?: boolean; json?: boolean })
     else damaged += before.flaws.filter(({ kind }) => kind !== 'torn').length;
     reports.push({ topic, ...before });
   }
-  process.stdout.write(options.json ? `${JSON.stringify(reports)}\n` : table(reports, options.repair ?? false));
+  if (options.json) printJson(`${JSON.stringify(reports)}\n`);
+  else print(table(reports, options.repair ?? false));
   return damaged > 0 ? 1 : 0;
 }
 
 function absent(dir: string): number {
-  process.stderr.write(`runnel: no local log in ${dir}: nothing was collected there yet\n`);
+  complain(`runnel: no local log in ${dir}: nothing was collected there yet`);
   return 1;
 }
 
@@ -93,6 +95,8 @@ function said({ kind, at, bytes, records }: Flaw, repair: boolean): string {
   switch (kind) {
     case 'damaged':
       return `${bytes} damaged bytes at ${at}${lost}${repair ? ': taken out, kept in quarantine' : ''}`;
+    case 'unreadable':
+      return `${bytes} bytes at ${at} that the disk does not give${lost}${repair ? ': taken out' : ''}`;
     case 'torn':
       return `the last ${bytes} bytes are the beginning of a batch: ${repair ? 'cut off, kept in quarantine' : 'the next start cuts them off and counts them'}`;
     case 'empty':

@@ -8,8 +8,10 @@ import { decompress } from '../kafka/codecs.ts';
 import { type BatchRecord, records } from '../kafka/record-batch.ts';
 import { STATE_FILE } from '../spool/find.ts';
 import { acknowledgedIn } from '../spool/read-state.ts';
+import { Salvage } from '../spool/salvage.ts';
 import { basesIn, type Entry, measured, SegmentReader } from '../spool/segment.ts';
 import { topicOf } from '../spool/spool.ts';
+import { complain, lineOf, printJson } from './output.ts';
 import { table } from './table.ts';
 
 interface TopicFacts {
@@ -29,7 +31,7 @@ export async function spoolLs(dir: string, options: { json: boolean }): Promise<
   if (!topics) return absent(dir);
   const facts: TopicFacts[] = [];
   for (const topic of topics) facts.push(await factsOf(dir, topic));
-  if (options.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
+  if (options.json) printJson(`${JSON.stringify(facts)}\n`);
   else process.stdout.write(tableOf(facts));
   return 0;
 }
@@ -40,19 +42,20 @@ export async function spoolCat(dir: string, topic: string, options: { json: bool
   if (!topics) return absent(dir);
   if (!topics.includes(topic)) {
     const known = topics.length > 0 ? `it has ${topics.join(', ')}` : 'it is empty';
-    process.stderr.write(`runnel: no topic ${topic} in ${dir}: ${known}\n`);
+    complain(`runnel: no topic ${topic} in ${dir}: ${known}`);
     return 1;
   }
   let damaged = 0;
   for await (const entry of entries(join(dir, `${topic}-0`), (bytes) => (damaged += bytes))) {
     let lines = '';
     for (const record of records(await decompress(entry.codec, entry.body))) {
-      lines += options.json ? `${JSON.stringify(recordJson(entry, record))}\n` : `${record.value?.toString() ?? ''}\n`;
+      const { value } = record;
+      lines += lineOf(options.json ? JSON.stringify(recordJson(entry, record)) : (value?.toString() ?? ''));
     }
     if (!process.stdout.write(lines)) await written();
   }
   if (damaged === 0) return 0;
-  process.stderr.write(`runnel: ${damaged} damaged bytes in ${topic} were passed over\n`);
+  complain(`runnel: ${damaged} damaged bytes in ${topic} were passed over`);
   return 1;
 }
 
@@ -77,7 +80,7 @@ async function topicsIn(dir: string): Promise<string[] | null> {
 }
 
 function absent(dir: string): number {
-  process.stderr.write(`runnel: no local log in ${dir}: nothing was collected there yet\n`);
+  complain(`runnel: no local log in ${dir}: nothing was collected there yet`);
   return 1;
 }
 
@@ -104,7 +107,7 @@ async function* entries(dir: string, onDamage: (bytes: number) => void): AsyncGe
   for (const [i, base] of bases.entries()) {
     try {
       const segment = await measured(dir, base, bases[i + 1]);
-      const reader = await SegmentReader.open(segment, ({ bytes }) => onDamage(bytes));
+      const reader = await SegmentReader.open(segment, ({ bytes }) => onDamage(bytes), new Salvage());
       try {
         for (let entry = await reader.next(0); entry; entry = await reader.next(0)) yield entry;
       } finally {

@@ -4,6 +4,7 @@ import { FILES_SHOWN, renderStatus } from '../admin/render.ts';
 import type { Status } from '../admin/status.ts';
 import { ConfigError } from '../config/errors.ts';
 import { locateConfig } from './locate.ts';
+import { complain, print, printJson } from './output.ts';
 
 export interface AgentChoice {
   /** Where an installed agent has its configuration. */
@@ -16,7 +17,7 @@ export interface AgentChoice {
 /** Resolves to the exit code: 1 when no agent answers, 2 when the configuration cannot be used. */
 export async function status(options: AgentChoice & { json?: boolean; files?: string }): Promise<number> {
   if (options.files !== undefined && !/^\d{1,9}$/.test(options.files)) {
-    process.stderr.write(`runnel: --files must be a number, not ${options.files}\n`);
+    complain(`runnel: --files must be a number, not ${options.files}`);
     return 2;
   }
   // For scripts all of them, for people as many as they can read.
@@ -30,10 +31,11 @@ export async function status(options: AgentChoice & { json?: boolean; files?: st
     body = await bodyOf(response);
     if (response.statusCode !== 200) throw new Error(`the agent answered ${response.statusCode}: ${body.trim()}`);
   } catch (error) {
-    process.stderr.write(`runnel: ${(error as Error).message}; is it running?\n`);
+    complain(`runnel: ${(error as Error).message}; is it running?`);
     return 1;
   }
-  process.stdout.write(options.json ? body : renderStatus(JSON.parse(body) as Status));
+  if (options.json) printJson(body);
+  else print(renderStatus(JSON.parse(body) as Status));
   return 0;
 }
 
@@ -45,7 +47,7 @@ export async function targetsFor(choice: AgentChoice): Promise<Target[] | null> 
     return targetsOf(config, choice.config === undefined || choice.config === choice.defaultPath);
   } catch (error) {
     if (!(error instanceof ConfigError) && choice.admin === undefined) throw error;
-    process.stderr.write(`${(error as Error).message}\n`);
+    complain((error as Error).message);
     return null;
   }
 }

@@ -1,7 +1,7 @@
 /** `runnel tap`: prints records as they leave, live, and says on stderr how many the agent did not show. */
 import { createInterface } from 'node:readline';
 import { askFirst, bodyOf } from '../admin/client.ts';
-import { printable } from '../admin/render.ts';
+import { complain, lineOf } from './output.ts';
 import { type AgentChoice, targetsFor } from './status.ts';
 
 interface Shown {
@@ -20,24 +20,24 @@ export async function tap(pattern: string | undefined, options: AgentChoice & { 
   try {
     const response = await askFirst(targets, `/tap${query}`);
     if (response.statusCode !== 200) {
-      process.stderr.write(`runnel: ${printable((await bodyOf(response)).trim())}\n`);
+      complain(`runnel: ${(await bodyOf(response)).trim()}`);
       return 1;
     }
     for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
       const record = JSON.parse(line) as Shown | { skipped: number };
       if ('skipped' in record) {
         process.stderr.write(`skipped ${record.skipped} records: more than can be shown\n`);
-      } else process.stdout.write(options.json ? `${line}\n` : `${textOf(record)}\n`);
+      } else process.stdout.write(lineOf(options.json ? line : textOf(record)));
     }
     process.stderr.write('the agent has stopped\n');
     return 0;
   } catch (error) {
-    process.stderr.write(`runnel: ${(error as Error).message}; is it running?\n`);
+    complain(`runnel: ${(error as Error).message}; is it running?`);
     return 1;
   }
 }
 
-/** The record's value alone, in one line. */
+/** The record's value alone. */
 function textOf({ value }: Shown): string {
-  return typeof value === 'string' ? printable(value) : JSON.stringify(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

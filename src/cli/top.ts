@@ -8,6 +8,7 @@ import { askFirst, bodyOf, type Target } from '../admin/client.ts';
 import { printable } from '../admin/render.ts';
 import type { Status } from '../admin/status.ts';
 import { frame, type Line } from '../admin/top.ts';
+import { printJson } from './output.ts';
 import { type AgentChoice, targetsFor } from './status.ts';
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000 };
@@ -114,7 +115,7 @@ class PrintedView implements View {
 
   show(now: Status, before: Status | null, notice: string | null): void {
     if (notice !== null) process.stderr.write(`runnel: ${printable(notice)}\n`);
-    else if (this.#json) process.stdout.write(`${JSON.stringify(now)}\n`);
+    else if (this.#json) printJson(`${JSON.stringify(now)}\n`);
     else {
       const screen = { width: Number.POSITIVE_INFINITY, height: Number.POSITIVE_INFINITY };
       const few = { ...now, logs: now.logs.map((l) => ({ ...l, files: l.files.slice(0, FILES_PRINTED) })) };

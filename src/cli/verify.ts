@@ -13,6 +13,7 @@ import { ENCODINGS, type Encoding } from '../verify/compare.ts';
 import type { FileReport, Gap } from '../verify/verdict.ts';
 import { type Report, type VerifyOptions, verify as verifyTopic } from '../verify/verify.ts';
 import { locateConfig } from './locate.ts';
+import { complain, print, printJson } from './output.ts';
 
 const CODES = { complete: 0, incomplete: 1, undecided: 3 } as const;
 /** So many complete files, gaps of a file and the like are named for people. */
@@ -48,7 +49,7 @@ export async function verify(command: VerifyCommand): Promise<number> {
     options = optionsOf(command, config);
     client = clientFor(command, config);
   } catch (error) {
-    if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
+    if (error instanceof ConfigError) complain(error.message);
     else if (error instanceof Usage) process.stderr.write(`runnel: ${printable(error.message)}\n`);
     else throw error;
     return 2;
@@ -57,7 +58,8 @@ export async function verify(command: VerifyCommand): Promise<number> {
   try {
     const report = await verifyTopic({ ...options, client, ...(live && { progress }) });
     if (live) process.stderr.write('\r\x1b[K');
-    process.stdout.write(command.json ? `${JSON.stringify(report)}\n` : render(report));
+    if (command.json) printJson(`${JSON.stringify(report)}\n`);
+    else print(render(report));
     return CODES[report.result];
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;

@@ -43,7 +43,11 @@ export const schema = section({
         '1s',
         'When what was written is forced to disk: always (each write), a duration, or never (the operating system decides; a power cut may then cost records).',
       ),
-      max_age: option(durationOrNever({ min: '1m' }), 'never', 'Older records are dropped and counted.'),
+      max_age: option(
+        durationOrNever({ min: '1m' }),
+        'never',
+        'Older records are dropped and counted. What the running agent wrote ages by a clock that cannot be set, so a jump of the time of day drops nothing; the time of day counts only at the start, for what an earlier run left.',
+      ),
     }),
     {},
     'The local log: where records wait that cannot be read again, and where everything goes while there are no brokers.',

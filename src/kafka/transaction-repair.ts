@@ -95,7 +95,7 @@ export class Repair {
 
   /**
    * Finds the records that the broker does not take, half by half, and lets the others pass. One that is kept on disk is
-   * not in the next transaction, whose positions move past it: killed in between, it is refused and kept again.
+   * not in the next transaction, whose positions move past it: killed in between, it is refused again and known again.
    */
   async #invalid(entry: Entry, packet: Packet, time: number, why: string): Promise<boolean> {
     if (packet.count > 1) return await this.#split(entry, packet, Number.POSITIVE_INFINITY);

@@ -165,7 +165,9 @@ export class Appender {
   /** The writer of the segment that takes `bytes` more; marks that segment busy. */
   async #writerFor(bytes: number): Promise<SegmentWriter> {
     const fits = (segment: Segment) =>
-      segment.next === this.next && (segment.size === 0 || segment.size + bytes <= this.#o.segmentBytes);
+      !segment.sealed &&
+      segment.next === this.next &&
+      (segment.size === 0 || segment.size + bytes <= this.#o.segmentBytes);
     const writer = this.#writer;
     if (writer && fits(writer.segment)) {
       this.busy = writer.segment;

@@ -8,13 +8,14 @@
  * own, named after its first offset. A segment is replaced whole or not at all (replace.ts), so a repair that was
  * interrupted loses nothing.
  */
-import { readdir, readFile, stat, unlink } from 'node:fs/promises';
+import { readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HEADER_BYTES, readHeader } from '../kafka/record-batch.ts';
 import { mendLast, STATE_FILE } from './find.ts';
 import { quarantine } from './quarantine.ts';
 import { ReadState, stateIsWhole } from './read-state.ts';
 import { finishReplacing, isLeftOver, type Replacement, replaceSegment } from './replace.ts';
+import { readWhole, Salvage } from './salvage.ts';
 import { basesIn, type Damage, measured, type Segment, SegmentReader, segmentAt } from './segment.ts';
 import { readNotes } from './sidecar.ts';
 
@@ -22,11 +23,11 @@ import { readNotes } from './sidecar.ts';
 export interface Flaw {
   path: string;
   /**
-   * damaged: bytes that should be a batch and are none. torn: the beginning of a batch at the end, as a kill leaves it
+   * damaged: bytes that should be a batch and are none. unreadable: the disk does not give all of them. torn: the beginning of a batch at the end, as a kill leaves it
    * (and a running agent while it writes): no damage, the next start cuts it off and counts it. empty: a segment without a byte. interrupted: left by a repair that did not end.
    * state: the read position cannot be read, so all that is kept is sent again.
    */
-  kind: 'damaged' | 'torn' | 'empty' | 'interrupted' | 'state';
+  kind: 'damaged' | 'unreadable' | 'torn' | 'empty' | 'interrupted' | 'state';
   at: number;
   bytes: number;
   /** Records that are missing, as far as the offsets tell. */
@@ -124,7 +125,7 @@ async function inspect(segment: Segment): Promise<Inspected> {
   const stretches: Stretch[] = [];
   let records = 0;
   let at = 0;
-  const reader = await SegmentReader.open(segment, (damage) => damages.push(damage));
+  const reader = await SegmentReader.open(segment, (damage) => damages.push(damage), new Salvage());
   try {
     for (let entry = await reader.next(0); entry; entry = await reader.next(0)) {
       const gap = damages.at(-1);
@@ -138,8 +139,8 @@ async function inspect(segment: Segment): Promise<Inspected> {
   } finally {
     await reader.close();
   }
-  const flaws = damages.map(({ at, bytes, from, to }): Flaw => {
-    return { path, kind: 'damaged', at, bytes, records: to - from };
+  const flaws = damages.map(({ at, bytes, from, to, unreadable }): Flaw => {
+    return { path, kind: unreadable ? 'unreadable' : 'damaged', at, bytes, records: to - from };
   });
   if (size > segment.size) flaws.push(await endOf(segment, size));
   return { segment, records, stretches, flaws };
@@ -148,18 +149,22 @@ async function inspect(segment: Segment): Promise<Inspected> {
 /** Behind the last good batch: the beginning of another, or damage. */
 async function endOf({ log: path, size: at }: Segment, size: number): Promise<Flaw> {
   const bytes = size - at;
-  const header = readHeader((await readFile(path)).subarray(at));
+  const header = readHeader((await readWhole(path)).bytes.subarray(at));
   const cut = bytes < HEADER_BYTES || (header !== null && header.bytes > bytes);
   return { path, kind: cut ? 'torn' : 'damaged', at, bytes, records: null };
 }
 
 async function repairSegment(dir: string, { segment, stretches, flaws }: Inspected): Promise<void> {
   for (const { kind, at, bytes } of flaws) {
-    if (kind === 'damaged' && at < segment.size && (await quarantine(segment.log, at, bytes)) === null) {
+    if (
+      (kind === 'damaged' || kind === 'unreadable') &&
+      at < segment.size &&
+      (await quarantine(segment.log, at, bytes)) === null
+    ) {
       throw new Error(`cannot keep ${bytes} bytes of ${segment.log}: the quarantine is full; move its files away`);
     }
   }
-  const whole = await readFile(segment.log);
+  const { bytes: whole } = await readWhole(segment.log);
   const notes = await readNotes(segment.weights);
   const replacements = stretches.map(({ at, end, base }): Replacement => {
     const next = numberBatches(whole.subarray(at, end), base);

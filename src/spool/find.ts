@@ -1,15 +1,18 @@
 /**
  * What a partition's directory holds when it is opened: its segments, its read state, what waits, what is lost. Only the
  * last segment is read to its end, because only there a crash can have left half a batch; that tail is cut off, kept in
- * quarantine and counted. Damage elsewhere is found when it is read.
+ * quarantine and counted. Damage elsewhere is found when it is read. So is what the disk does not give, also of the last
+ * segment, which then is not appended to any more: it may be read when its turn comes.
  */
 import { readdir, stat, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { log } from '../log.ts';
+import { Producers } from './producers.ts';
 import { quarantine } from './quarantine.ts';
 import { ReadState } from './read-state.ts';
 import { finishReplacing } from './replace.ts';
-import { basesIn, measured, type Segment } from './segment.ts';
+import { isBadMedium } from './salvage.ts';
+import { basesIn, measured, type Segment, segmentAt } from './segment.ts';
 import { type BlockNote, cutNotes, readNotes } from './sidecar.ts';
 import { Waiting } from './waiting.ts';
 
@@ -20,7 +23,7 @@ const SIDECAR = /^(\d{20})\.weights$/;
 export interface Lost {
   bytes: number;
   notes: BlockNote[];
-  reason: 'spool_torn' | 'spool_damaged';
+  reason: 'spool_torn' | 'spool_damaged' | 'spool_unreadable';
 }
 
 export interface Found {
@@ -46,8 +49,16 @@ export async function find(dir: string): Promise<Found> {
     const lost = await findOrphans(dir, bases, state.acknowledged);
     for (const [i, base] of bases.entries()) {
       const following = bases[i + 1];
-      const segment = await measured(dir, base, following);
-      if (following === undefined) lost.push(...(await mendLast(segment, state)));
+      const segment = await measured(dir, base, following).catch((error) => {
+        if (!isBadMedium(error)) throw error;
+        return error as Error;
+      });
+      if (segment instanceof Error) {
+        lost.push(await passOver(segmentAt(dir, base), segment, state));
+        continue;
+      }
+      if (segment.sealed) await seal(segment, state);
+      else if (following === undefined) lost.push(...(await mendLast(segment, state)));
       else if (segment.size === 0) {
         lost.push(...(await removeEmptied(segment, state.acknowledged)));
         continue;
@@ -88,6 +99,29 @@ async function removeEmptied({ log: path, weights }: Segment, acknowledged: numb
   return notes.length > 0 ? [{ bytes: 0, notes, reason: 'spool_damaged' }] : [];
 }
 
+/** The last segment, which the disk does not give all of. */
+async function seal(segment: Segment, state: ReadState): Promise<void> {
+  log.warn(
+    `spool: the disk does not give all of ${segment.log}: set aside; it is tried again when its turn comes, and what cannot be read then is counted; a disk that does so is failing: replace it`,
+  );
+  if ((await readNotes(segment.weights)).length === 0) beginAnew(state);
+}
+
+/** Of this segment the disk tells nothing at all. */
+async function passOver(segment: Segment, { message }: Error, state: ReadState): Promise<Lost> {
+  const notes = (await readNotes(segment.weights)).filter(({ offset }) => offset >= state.acknowledged);
+  log.warn(`spool: cannot open ${segment.log}: ${message}; passed over and counted; check the disk`);
+  state.floor = Math.max(state.floor, segment.base + 1, ...notes.map(({ offset, records }) => offset + records));
+  if (notes.length === 0) beginAnew(state);
+  return { bytes: 0, notes, reason: 'spool_unreadable' };
+}
+
+/** Nobody knows which offsets were given: they may be given again, so they have to mean nothing to who had them. */
+function beginAnew(state: ReadState): void {
+  state.producers = Producers.none();
+  state.id = 0n;
+}
+
 /** Cuts off what lies behind the last good batch of the last segment; its offsets are not given again. */
 export async function mendLast({ log: path, weights, size, next }: Segment, state: ReadState): Promise<Lost[]> {
   const notes = await readNotes(weights);
@@ -114,7 +148,8 @@ async function count(segment: Segment, acknowledged: number, waiting: Waiting): 
   const notes = await readNotes(segment.weights);
   const modified = (await stat(segment.log)).mtimeMs;
   segment.firstTime = notes[0]?.time ?? modified;
-  segment.lastTime = notes.at(-1)?.time ?? modified;
+  // What an earlier process wrote has no other clock than the machine's.
+  segment.written = performance.now() - Math.max(0, Date.now() - (notes.at(-1)?.time ?? modified));
   if (segment.next <= acknowledged) return;
   let bytes = segment.size;
   let records = 0;

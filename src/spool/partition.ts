@@ -10,19 +10,19 @@
  * only after the state that makes them needless is written.
  */
 import { unlink } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Block } from '../core/block.ts';
 import { HEADER_BYTES } from '../kafka/record-batch.ts';
 import { log } from '../log.ts';
 import { Appender } from './appender.ts';
+import { AtHand } from './at-hand.ts';
 import { Bell } from './bell.ts';
 import { type Found, find, nothing } from './find.ts';
 import { HandedOut } from './handed.ts';
 import { type OnDrop, reportLost } from './loss.ts';
+import { Losses } from './losses.ts';
 import type { Producer, Producers } from './producers.ts';
 import { Progress } from './progress.ts';
-import { quarantine } from './quarantine.ts';
-import { type Damage, type Entry, type Segment, SegmentReader } from './segment.ts';
+import type { Entry, Segment } from './segment.ts';
 import { type BlockNote, readNotes, type Weights } from './sidecar.ts';
 import type { Waiting } from './waiting.ts';
 import type { SegmentWriter } from './writer.ts';
@@ -33,6 +33,8 @@ export type { Entry } from './segment.ts';
 export interface Owner {
   readonly sync: 'always' | number | 'never';
   readonly segmentBytes: number;
+  /** How long what the medium does not give is asked for, milliseconds. */
+  readonly patience: number;
   /** Resolves when `bytes` more may be written, and counts them. */
   admit(bytes: number): Promise<void>;
   release(bytes: number): void;
@@ -40,8 +42,6 @@ export interface Owner {
   readonly pressed: boolean;
   readonly onDrop: OnDrop;
 }
-
-const RETRY_MS = 1000;
 
 export class SpoolPartition {
   readonly topic: string;
@@ -57,12 +57,10 @@ export class SpoolPartition {
   /** The offset that was to be given next when it was opened. */
   readonly #foundNext: number;
   #readTo: number;
-  /** Why the segment at hand cannot be read. */
-  #readError: string | null = null;
+  readonly #atHand: AtHand;
   /** Rings when something happened: an append, an acknowledgement, a removal. */
   readonly #bell = new Bell();
-  /** Damaged bytes on their way to quarantine. */
-  #keeping: Promise<unknown> = Promise.resolve();
+  readonly #losses: Losses;
 
   private constructor(topic: string, dir: string, owner: Owner, found: Found) {
     this.topic = topic;
@@ -72,8 +70,19 @@ export class SpoolPartition {
     this.#readTo = found.state.acknowledged;
     this.#foundNext = found.next;
     this.#waiting = found.waiting;
-    this.recovered = this.#recover(found);
-    const { sync, segmentBytes } = owner;
+    const warn = (what: string, error?: unknown) => this.#warn(what, error);
+    this.#losses = new Losses(found.waiting, owner.onDrop, warn);
+    this.recovered = this.#losses.recover(found);
+    const { sync, segmentBytes, patience } = owner;
+    this.#atHand = new AtHand({
+      patience,
+      onDamage: (segment, damage) => this.#losses.damaged(segment, damage),
+      lose: async (segment, reason) => {
+        if (reason === 'spool_unreadable') await this.#losses.unopened(segment);
+        await this.drop(segment, reason);
+      },
+      warn,
+    });
     this.#appender = new Appender(found.segments, found.next, {
       dir,
       sync,
@@ -86,7 +95,7 @@ export class SpoolPartition {
         this.#bell.ring();
       },
       onHeld: () => this.#bell.ring(),
-      warn: (what, error) => this.#warn(what, error),
+      warn,
     });
   }
 
@@ -97,18 +106,6 @@ export class SpoolPartition {
 
   static async open(topic: string, dir: string, owner: Owner): Promise<SpoolPartition> {
     return new SpoolPartition(topic, dir, owner, await find(dir));
-  }
-
-  /** What an earlier process left here, what is lost of it included: that is counted as dropped at once. */
-  #recover({ waiting, lost }: Found): Weights {
-    const recovered = new Map(waiting.weights);
-    for (const { bytes, notes, reason } of lost) {
-      reportLost(this.#owner.onDrop, notes, bytes, reason);
-      for (const { weights } of notes) {
-        for (const [input, items] of weights) recovered.set(input, (recovered.get(input) ?? 0) + items);
-      }
-    }
-    return recovered;
   }
 
   get nextOffset(): number {
@@ -192,10 +189,11 @@ export class SpoolPartition {
   /** What the disk does not do, and why: one sentence each. */
   get errors(): string[] {
     const { error, syncError } = this.#appender;
+    const readError = this.#atHand.error;
     return [
       ...(error === null ? [] : [`cannot write: ${error}`]),
       ...(syncError === null ? [] : [`cannot sync: ${syncError}`]),
-      ...(this.#readError === null ? [] : [`cannot read, so nothing of it is sent: ${this.#readError}`]),
+      ...(readError === null ? [] : [`cannot read, so nothing of it is sent: ${readError}`]),
       ...(this.#progress.error === null ? [] : [`cannot write the read position: ${this.#progress.error}`]),
     ];
   }
@@ -235,12 +233,11 @@ export class SpoolPartition {
     const { signal, follow = true } = options;
     this.#handed.clear();
     this.#readTo = from;
-    let reader: SegmentReader | null = null;
     try {
       while (!signal?.aborted) {
         const segment = this.#segments.find((s) => s.next > this.#readTo);
         if (!segment) {
-          this.#readError = null;
+          this.#atHand.error = null;
           this.#passGone();
           if (!follow) return;
           const entry = await this.#fromMemory();
@@ -248,33 +245,14 @@ export class SpoolPartition {
           else await this.#bell.heard(signal);
           continue;
         }
-        let entry: Entry | null;
-        try {
-          if (reader?.segment !== segment) {
-            await reader?.close();
-            reader = null;
-            reader = await SegmentReader.open(segment, (damage) => this.#damaged(segment, damage));
-          }
-          entry = await reader.next(this.#readTo);
-          this.#readError = null;
-        } catch (error) {
-          // Opened anew: what could not be read may be another file, or another disk, by then.
-          await reader?.close().catch(() => undefined);
-          reader = null;
-          await this.#unreadable(segment, error as NodeJS.ErrnoException, signal);
-          continue;
-        }
-        if (segment.removed) continue;
-        if (!entry) {
-          const last = segment === this.#segments.at(-1);
-          this.#readTo = Math.max(this.#readTo, last ? reader.offset : segment.next);
-          continue;
-        }
-        yield this.#handOut(entry, segment);
+        const entry = await this.#atHand.next(segment, this.#readTo, signal);
+        if (entry === null) {
+          const last = segment === this.#segments.at(-1) && !segment.sealed;
+          this.#readTo = Math.max(this.#readTo, last ? this.#atHand.offset : segment.next);
+        } else if (entry && !segment.removed) yield this.#handOut(entry, segment);
       }
     } finally {
-      this.#readError = null;
-      await reader?.close();
+      await this.#atHand.close();
     }
   }
 
@@ -326,9 +304,9 @@ export class SpoolPartition {
     await this.#erase(segment, writer);
   }
 
-  /** Drops what is older than `before`, milliseconds since the epoch. */
+  /** Drops what was written before then, by `performance.now()`. */
   async expire(before: number): Promise<void> {
-    for (let s = this.droppable; s && s.lastTime < before; s = this.droppable) await this.drop(s, 'spool_expired');
+    for (let s = this.droppable; s && s.written < before; s = this.droppable) await this.drop(s, 'spool_expired');
   }
 
   /** Removes the segments that are acknowledged to their ends, the last one too. */
@@ -340,24 +318,10 @@ export class SpoolPartition {
   /** Syncs and closes. Blocks whose append waits for a disk are refused. */
   async close(): Promise<void> {
     await this.#appender.close();
-    this.#loseMemory();
-    await this.#keeping;
+    this.#losses.memory(this.topic, this.#handed);
+    await this.#losses.kept();
     await this.#progress.close({ written: this.nextOffset > 0, closed: this.#owner.sync !== 'never' });
     this.#bell.ring();
-  }
-
-  /** What the disk did not take and nobody has acknowledged goes with the process. */
-  #loseMemory(): void {
-    const lost = this.#handed.inMemory();
-    if (lost.length === 0) return;
-    let records = 0;
-    for (const { count, bytes, note } of lost) {
-      records += count;
-      reportLost(this.#owner.onDrop, note ? [note] : [], bytes, 'shutdown');
-      this.#waiting.subtract(count, bytes, note?.weights);
-    }
-    const what = `${records} records that the disk did not take were on their way to Kafka at the stop`;
-    log.error(`spool of ${this.topic}: ${what}: where it did not get them they are lost`);
   }
 
   #handOut(entry: Entry, segment: Segment | null): Entry {
@@ -429,29 +393,10 @@ export class SpoolPartition {
     }
   }
 
-  #damaged(segment: Segment, { at, from, to, bytes, notes }: Damage): void {
-    this.#warn(`${bytes} damaged bytes at ${at} of ${segment.log} skipped, offsets ${from} to ${to - 1}`);
-    this.#keeping = this.#keeping
-      .then(() => quarantine(segment.log, at, bytes))
-      .catch((error) => this.#warn('cannot keep damaged bytes', error));
-    reportLost(this.#owner.onDrop, notes, bytes, 'spool_damaged');
-    for (const note of notes) this.#waiting.subtract(0, 0, note.weights);
-    this.#waiting.subtract(to - from, bytes);
-  }
-
   /** The reader is at the end: whatever lies between its place and the end was damaged or dropped. */
   #passGone(): void {
     this.#readTo = Math.max(this.#readTo, this.nextOffset);
     if (this.#handed.empty && this.#readTo > this.acknowledged) void this.#moveTo(this.#readTo);
-  }
-
-  /** A segment that is gone is counted as lost; one that cannot be read is tried again. */
-  async #unreadable(segment: Segment, error: NodeJS.ErrnoException, signal: AbortSignal | undefined): Promise<void> {
-    if (segment.removed) return;
-    this.#readError = error.message;
-    this.#warn('cannot read a segment', error);
-    if (error.code === 'ENOENT') await this.drop(segment, 'spool_damaged');
-    else await delay(RETRY_MS, undefined, signal ? { signal } : {}).catch(() => undefined); // aborted: the caller looks
   }
 
   #warn(what: string, error?: unknown): void {

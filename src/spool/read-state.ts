@@ -23,10 +23,11 @@
  * spool was closed.
  */
 import { readFileSync } from 'node:fs';
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, rename } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { log } from '../log.ts';
 import { Producers } from './producers.ts';
+import { isBadMedium, readWhole } from './salvage.ts';
 
 const SLOT_BYTES = 64;
 const SLOT_DISTANCE = 512;
@@ -59,13 +60,14 @@ export class ReadState {
 
   static async open(path: string): Promise<ReadState> {
     const state = new ReadState(path);
-    const bytes = await readIfThere(path);
+    const { bytes, lacking } = await readIfThere(path);
     const latest = latestOf(bytes);
-    if (!latest) {
-      if (bytes.length > 0)
-        log.warn(`spool: ${path} is damaged: what is kept is sent again, and may be in Kafka twice`);
-      return state;
+    if (!latest && (lacking || bytes.length > 0)) {
+      log.warn(`spool: ${path} is damaged: what is kept is sent again, and may be in Kafka twice`);
     }
+    // Otherwise what is written from here on would go to where the disk does not give it back.
+    if (lacking) await setAside(path);
+    if (!latest) return state;
     state.#counter = latest.counter;
     state.acknowledged = latest.acknowledged;
     state.persisted = latest.acknowledged;
@@ -150,13 +152,13 @@ export class ReadState {
 
 /** How far a partition is acknowledged, for those who only look. */
 export async function acknowledgedIn(path: string): Promise<number> {
-  return latestOf(await readIfThere(path))?.acknowledged ?? 0;
+  return latestOf((await readIfThere(path)).bytes)?.acknowledged ?? 0;
 }
 
 /** False: there is something, and none of it can be read. */
 export async function stateIsWhole(path: string): Promise<boolean> {
-  const bytes = await readIfThere(path);
-  return bytes.length === 0 || slotsIn(bytes).length > 0;
+  const { bytes, lacking } = await readIfThere(path);
+  return (bytes.length === 0 && !lacking) || slotsIn(bytes).length > 0;
 }
 
 function latestOf(bytes: Buffer) {
@@ -167,11 +169,21 @@ function slotsIn(bytes: Buffer) {
   return [readSlot(bytes, 0), readSlot(bytes, SLOT_DISTANCE)].filter((slot) => slot !== null);
 }
 
-function readIfThere(path: string): Promise<Buffer> {
-  return readFile(path).catch((error) => {
-    if (error.code === 'ENOENT') return Buffer.alloc(0);
+/** `lacking`: the medium does not give all of it. */
+function readIfThere(path: string): Promise<{ bytes: Buffer; lacking: boolean }> {
+  return readWhole(path).catch((error) => {
+    if (error.code === 'ENOENT') return { bytes: Buffer.alloc(0), lacking: false };
+    if (isBadMedium(error)) return { bytes: Buffer.alloc(0), lacking: true };
     throw error;
   });
+}
+
+async function setAside(path: string): Promise<void> {
+  const aside = `${path}.unreadable`;
+  await rename(path, aside);
+  log.warn(
+    `spool: the disk does not give all of ${path}: set aside as ${aside}; a disk that does so is failing: replace it`,
+  );
 }
 
 function readSlot(bytes: Buffer, at: number) {

@@ -8,11 +8,12 @@
  * A batch's checksum does not cover its offset, so the offset is not taken from the file where it can be counted: the
  * batch after a good batch begins where that one ended.
  */
-import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Codec } from '../core/block.ts';
 import { checkCrc, HEADER_BYTES, readHeader } from '../kafka/record-batch.ts';
-import { type BlockNote, NoteReader } from './sidecar.ts';
+import { readWhole, type Salvage } from './salvage.ts';
+import { type BlockNote, NoteReader, readNotes } from './sidecar.ts';
 
 export interface Segment {
   readonly base: number;
@@ -22,8 +23,12 @@ export interface Segment {
   next: number;
   /** Bytes of whole batches. */
   size: number;
+  /** When its first block was packed, milliseconds since the epoch. */
   firstTime: number;
-  lastTime: number;
+  /** When it was written to last, by `performance.now()`: clocks that are set do not age it. */
+  written: number;
+  /** Nothing is appended to it any more: its end cannot be read. */
+  sealed: boolean;
   /** Its files are gone, or about to be. */
   removed: boolean;
 }
@@ -50,6 +55,8 @@ export interface Damage {
   from: number;
   to: number;
   notes: BlockNote[];
+  /** The medium did not give all of them. */
+  unreadable: boolean;
 }
 
 const CHUNK = 256 * 1024;
@@ -59,15 +66,15 @@ const MAX_GAP = 100_000_000;
 
 export function segmentAt(dir: string, base: number): Segment {
   const stem = join(dir, String(base).padStart(20, '0'));
-  const now = Date.now();
   return {
     base,
     log: `${stem}.log`,
     weights: `${stem}.weights`,
     next: base,
     size: 0,
-    firstTime: now,
-    lastTime: now,
+    firstTime: Date.now(),
+    written: performance.now(),
+    sealed: false,
     removed: false,
   };
 }
@@ -86,8 +93,12 @@ export async function basesIn(dir: string): Promise<number[]> {
 export async function measured(dir: string, base: number, following: number | undefined): Promise<Segment> {
   const segment = segmentAt(dir, base);
   if (following === undefined) {
-    const { end, next } = await scan(segment);
-    return Object.assign(segment, { size: end, next });
+    const { end, next, size, lacking } = await scan(segment);
+    if (!lacking) return Object.assign(segment, { size: end, next });
+    // What cannot be read now may be later, so it stays: where it ends its notes say.
+    const last = (await readNotes(segment.weights)).at(-1);
+    const ends = Math.max(next, base + 1, last ? last.offset + last.records : 0);
+    return Object.assign(segment, { size, next: ends, sealed: true });
   }
   return Object.assign(segment, { size: (await stat(segment.log)).size, next: following });
 }
@@ -104,9 +115,9 @@ export function findBatch(bytes: Buffer, at: number, low: number, high: number):
   return -1;
 }
 
-/** Walks the whole file: where its good batches end, in bytes and as an offset. */
-export async function scan(segment: Segment): Promise<{ end: number; next: number }> {
-  const bytes = await readFile(segment.log);
+/** Walks the whole file: where its good batches end, in bytes and as an offset. `lacking`: some of it cannot be read. */
+async function scan(segment: Segment): Promise<{ end: number; next: number; size: number; lacking: boolean }> {
+  const { bytes, lacking } = await readWhole(segment.log);
   let next = segment.base;
   let end = 0;
   for (let at = 0; at < bytes.length; ) {
@@ -122,7 +133,7 @@ export async function scan(segment: Segment): Promise<{ end: number; next: numbe
     next = Number(bytes.readBigInt64BE(found));
     at = found;
   }
-  return { end, next };
+  return { end, next, size: bytes.length, lacking };
 }
 
 /** Reads one segment from its start, also while it grows. */
@@ -131,22 +142,25 @@ export class SegmentReader {
   readonly #file: FileHandle;
   readonly #notes: NoteReader;
   readonly #onDamage: (damage: Damage) => void;
+  readonly #salvage: Salvage | undefined;
   #chunk: Buffer = Buffer.alloc(0);
   #chunkAt = 0;
   #at = 0;
   /** The offset of the next batch. */
   offset: number;
 
-  private constructor(segment: Segment, file: FileHandle, onDamage: (damage: Damage) => void) {
+  private constructor(segment: Segment, file: FileHandle, onDamage: (damage: Damage) => void, salvage?: Salvage) {
     this.segment = segment;
     this.#file = file;
     this.#notes = new NoteReader(segment.weights);
     this.#onDamage = onDamage;
+    this.#salvage = salvage;
     this.offset = segment.base;
   }
 
-  static async open(segment: Segment, onDamage: (damage: Damage) => void): Promise<SegmentReader> {
-    return new SegmentReader(segment, await open(segment.log, 'r'), onDamage);
+  /** With `salvage` what the medium does not give is damage; without, a read of it rejects. */
+  static async open(segment: Segment, onDamage: (damage: Damage) => void, salvage?: Salvage): Promise<SegmentReader> {
+    return new SegmentReader(segment, await open(segment.log, 'r'), onDamage, salvage);
   }
 
   /** The next good batch whose offset is at least `low`; null at the end of what is written. */
@@ -191,7 +205,8 @@ export class SegmentReader {
     if (this.#at < this.#chunkAt || end > this.#chunkAt + this.#chunk.length) {
       // A new buffer each time: what was read before is still on its way.
       const want = Math.max(length, Math.min(CHUNK, this.segment.size - this.#at));
-      const { buffer, bytesRead } = await this.#file.read(Buffer.allocUnsafe(want), 0, want, this.#at);
+      const buffer = Buffer.allocUnsafe(want);
+      const bytesRead = await this.#read(buffer);
       this.#chunk = buffer.subarray(0, bytesRead);
       this.#chunkAt = this.#at;
       if (bytesRead < length) return null;
@@ -199,17 +214,33 @@ export class SegmentReader {
     return this.#chunk.subarray(this.#at - this.#chunkAt, end - this.#chunkAt);
   }
 
+  /** From where the reader stands, as far as the file goes. */
+  async #read(buffer: Buffer): Promise<number> {
+    if (this.#salvage) return this.#salvage.read(this.#file, buffer, this.#at);
+    let done = 0;
+    while (done < buffer.length) {
+      // Before what the medium does not give a read ends early; only the next one says so.
+      const { bytesRead } = await this.#file.read(buffer, done, buffer.length - done, this.#at + done);
+      if (bytesRead === 0) break;
+      done += bytesRead;
+    }
+    return done;
+  }
+
   async #skip(low: number): Promise<void> {
     const { size, next } = this.segment;
     const rest = Buffer.alloc(size - this.#at);
-    await this.#file.read(rest, 0, rest.length, this.#at);
+    await this.#read(rest);
     const found = findBatch(rest, 1, this.offset, next);
     const from = this.offset;
     const at = this.#at;
     const bytes = found < 0 ? rest.length : found;
     this.#at += bytes;
     this.offset = found < 0 ? next : Number(rest.readBigInt64BE(found));
-    const notes = await this.#notes.takeRange(from, this.offset);
-    if (this.offset > low) this.#onDamage({ at, bytes, from, to: this.offset, notes });
+    const notes = (await this.#notes.takeRange(from, this.offset)).filter(({ offset }) => offset >= low);
+    const unreadable = this.#salvage?.lacks(at, at + bytes) ?? false;
+    if (this.offset > low) {
+      this.#onDamage({ at, bytes, from: Math.max(from, low), to: this.offset, notes, unreadable });
+    }
   }
 }

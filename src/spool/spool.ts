@@ -24,10 +24,13 @@ export interface SpoolOptions {
   sync: 'always' | number | 'never';
   /** Milliseconds; null: what waits does not expire. */
   max_age?: number | null;
+  /** How long what the disk does not give (EIO) is asked for before it is passed over, milliseconds. */
+  read_patience?: number;
 }
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 const RETRY_SYNC_MS = 1000;
+const READ_PATIENCE_MS = 30_000;
 const EXPIRE_EVERY_MS = 60_000;
 /** What Kafka allows in a topic's name; the directory adds the partition. */
 const TOPIC = /^[a-zA-Z0-9._-]{1,249}$/;
@@ -50,6 +53,7 @@ export class Spool {
     this.#owner = {
       sync: options.sync,
       segmentBytes: Math.min(SEGMENT_BYTES, Math.ceil(options.max_size / 8)),
+      patience: options.read_patience ?? READ_PATIENCE_MS,
       admit: (bytes) => this.#admit(bytes),
       release: (bytes) => this.#release(bytes),
       get pressed() {
@@ -151,7 +155,7 @@ export class Spool {
     }
     if (max_age) {
       const expire = () => {
-        for (const partition of this.#partitions.values()) void partition.expire(Date.now() - max_age);
+        for (const partition of this.#partitions.values()) void partition.expire(performance.now() - max_age);
       };
       this.#timers.push(setInterval(expire, Math.min(EXPIRE_EVERY_MS, max_age)).unref());
       expire();
@@ -193,7 +197,7 @@ export class Spool {
       const segment = partition.droppable;
       return segment ? [{ partition, segment }] : [];
     });
-    candidates.sort((a, b) => a.segment.lastTime - b.segment.lastTime);
+    candidates.sort((a, b) => a.segment.written - b.segment.written);
     return candidates[0];
   }
 

@@ -60,7 +60,7 @@ export class SegmentWriter {
     await writeAll(this.#log, [header, body], segment.size);
     this.#weightsAt += line.length;
     if (segment.size === 0) segment.firstTime = time;
-    segment.lastTime = time;
+    segment.written = performance.now();
     segment.size += bytes;
     segment.next += count;
     return note;

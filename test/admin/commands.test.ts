@@ -153,6 +153,34 @@ test('explain log unwraps and joins what the input would', async (t) => {
   assert.deepEqual([next.message, next.log.offset], ['next', trace.log.length]);
 });
 
+test('explain log cuts what is longer than max_line, and marks it, as the agent does', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'runnel-cli-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const config = join(directory, 'runnel.yaml');
+  const explain = async (line: string) => {
+    const { out, err } = await runnel('explain', 'log', '-c', config, '/a/a.log', line);
+    assert.equal(err, '');
+    return out
+      .trimEnd()
+      .split('\n')
+      .map((text) => JSON.parse(text));
+  };
+  const line = `${'x'.repeat(255)}é and more`;
+  writeFileSync(config, 'logs: [{name: app, include: /a/*.log, max_line: 256B}]\n');
+  const [cut, whole] = (await explain(`${line}\n${'y'.repeat(256)}`)).map(({ value }) => value);
+  assert.equal(cut.message, 'x'.repeat(255), 'not within a character');
+  assert.deepEqual([cut.log.flags, cut.log.offset, cut.log.length], [['truncated'], 0, Buffer.byteLength(line) + 1]);
+  assert.deepEqual([whole.message.length, whole.log.flags], [256, undefined]);
+
+  writeFileSync(config, 'logs: [{name: app, include: /a/*.log, encoding: raw, max_line: 256B}]\n');
+  const [raw] = await explain(line);
+  assert.deepEqual([raw.value, raw.headers.flags], ['x'.repeat(255), 'truncated']);
+
+  writeFileSync(config, 'logs: [{name: app, include: /a/*.log, format: cri, max_line: 256B}]\n');
+  const [unwrapped] = await explain(`2026-01-01T00:00:00.000000000Z stdout F ${line}`);
+  assert.deepEqual([unwrapped.value.message, unwrapped.value.log.flags], ['x'.repeat(255), ['truncated']]);
+});
+
 test('explain log goes by the same patterns as the agent, exclude too', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'runnel-cli-'));
   t.after(() => rmSync(directory, { recursive: true }));

@@ -297,7 +297,7 @@ test('a backlog that is damaged to its end does not hold up what waits for it', 
   await d.stop();
   await spool.close();
   const { spool: opened } = await openSpool(dir, { max_size: 80_000, max_age: 1 });
-  await opened.partition(TOPIC).expire(Date.now() + 1000);
+  await opened.partition(TOPIC).expire(performance.now() + 1000);
   const after = draining(opened.partition(TOPIC));
   await after.caughtUp;
   await after.stop();

@@ -370,6 +370,34 @@ test('what is older than max_age goes, counted', async (t) => {
   await spool.close();
 });
 
+test('a clock that jumps ages nothing that this process wrote; time that passes does', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const minute = 60_000;
+  const { spool, drops } = await openSpool(await directory(t), { max_age: 10 * minute });
+  const partition = spool.partition(TOPIC);
+  const { now } = Date;
+  const clock = t.mock.method(Date, 'now', () => now() - 60 * minute);
+  await partition.append(await block(['written while it was behind'], { weight: 2 }));
+  clock.mock.mockImplementation(() => now() + 60 * minute);
+  t.mock.timers.tick(minute);
+  await partition.append(await block(['written while it was ahead']));
+  clock.mock.mockImplementation(() => now());
+  t.mock.timers.tick(minute);
+  assert.equal(spool.waiting().records, 2);
+  const passed = performance.now() + 11 * minute;
+  t.mock.method(performance, 'now', () => passed);
+  t.mock.timers.tick(minute);
+  while (spool.waiting().records > 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(
+    drops.map((d) => [d.input, d.records, d.reason]),
+    [
+      ['statsd', 2, 'spool_expired'],
+      ['statsd', 1, 'spool_expired'],
+    ],
+  );
+  await spool.close();
+});
+
 test('a topic name that could leave the directory is refused', async (t) => {
   const { spool } = await openSpool(await directory(t));
   assert.throws(() => spool.partition('../../etc'), /Kafka allows no such name/);

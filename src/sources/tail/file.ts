@@ -87,6 +87,8 @@ export class TrackedFile implements Queued, Inode {
   before: TrackedFile | null = null;
   after: TrackedFile | null = null;
   error: string | null = null;
+  /** By `performance.now()`: when reading it failed; null: it did not, the last time. */
+  failed: number | null = null;
   lines = 0;
   truncated = 0;
 
@@ -264,8 +266,17 @@ export class TrackedFile implements Queued, Inode {
     this.unfinished = new Unfinished(0);
   }
 
-  /** When it is read for the first time by this process: where its last record's bytes end, in an earlier one. */
-  chainedAtFirst(): number {
+  /** When it is read for the first time by this process: what an earlier one knew. */
+  unfinishedAtFirst(): Unfinished {
+    const unfinished = new Unfinished(this.#chainedAtFirst());
+    const { cut } = this.stream.generation;
+    // Elsewhere it says nothing: what is read there may be a line of its own.
+    if (cut?.at === this.position) unfinished.cut = cut.streams;
+    return unfinished;
+  }
+
+  /** Where its last record's bytes end. */
+  #chainedAtFirst(): number {
     const { generation, persisted } = this.stream;
     if (generation.carried === undefined) return this.position;
     // None of its own was sent yet: its first one shows them as skipped.

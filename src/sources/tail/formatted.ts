@@ -14,7 +14,7 @@ import type { Closing, Format, Found, Shaped } from './format.ts';
 import { skipHole } from './hole.ts';
 import { digest, MARKER_BYTES, type Prefix, same } from './identity.ts';
 import { beginsAsBefore, findEnd, knowHead, LONGEST, type Outcome } from './read.ts';
-import { Unfinished } from './unfinished.ts';
+import type { Unfinished } from './unfinished.ts';
 
 /** The bytes as they were read, where they are changed in place: the marker is made of them. */
 let asRead: Buffer | undefined;
@@ -28,7 +28,7 @@ export async function fillFormatted(
   format: Format,
   heir: Heir | null,
 ): Promise<Outcome> {
-  file.unfinished ??= new Unfinished(file.chainedAtFirst());
+  file.unfinished ??= file.unfinishedAtFirst();
   const { unfinished } = file;
   if (file.scanned - file.position >= LONG) {
     const outcome = await longLine(file, batch, format, unfinished);

@@ -9,8 +9,8 @@
  *   forget    u32 crc | u8 3 | u8 0 | u16 0          | u32 number | u32 seen | zeros
  *   size      u32 crc | u8 4 | u8 0 | u16 0          | u32 number | u32 seen | u64 size | zeros      (since format 2)
  *
- * The text is JSON: {"id","input","path","base"[,"whole"][,"damaged"][,"carried"]}. `number` ties the entries of one file together,
- * within this journal. `seen` is in seconds since the epoch. `born` is 0 in journals that were written before it was
+ * The text is JSON: {"id","input","path","base"[,"whole"][,"damaged"][,"carried"][,"cut"]}. `number` ties the entries of one file
+ * together, within this journal. `seen` is in seconds since the epoch. `born` is 0 in journals that were written before it was
  * there. `size` is what the file was known to hold when it was last looked at: what is lost is counted by it when the
  * file is gone. It is written when the file is let go and, while bytes wait, when it was looked at and had changed;
  * without one, or where it is behind the position, nothing is known to wait. `crc` is the CRC-32 of the rest of the
@@ -56,6 +56,8 @@ export interface Generation extends Inode {
   damaged?: number;
   /** So many of its first bytes are in the last record of the file that had its name before. */
   carried?: number;
+  /** Behind `at` the rest of a container's line goes on that was cut; `streams` has a bit for each that has one. */
+  cut?: { at: number; streams: number };
 }
 
 /** A generation about which nothing but its name is known. */
@@ -85,8 +87,8 @@ export function formatOf(bytes: Buffer): number | null {
 }
 
 export function fileEntry(number: number, g: Generation): Buffer {
-  const { id, input, path, base, whole, damaged, carried } = g;
-  const text = Buffer.from(JSON.stringify({ id, input, path, base, whole, damaged, carried }));
+  const { id, input, path, base, whole, damaged, carried, cut } = g;
+  const text = Buffer.from(JSON.stringify({ id, input, path, base, whole, damaged, carried, cut }));
   const entry = Buffer.alloc(Math.ceil((TEXT_AT + text.length) / UNIT) * UNIT);
   text.copy(entry, TEXT_AT);
   return sealed(entry, FILE, 0, text.length, number, g.seen);
@@ -163,13 +165,14 @@ function apply(entry: Buffer, files: Map<number, Generation>): void {
     const text = entry.toString('utf8', TEXT_AT, TEXT_AT + entry.readUInt16LE(6));
     const said = JSON.parse(text) as Pick<
       Generation,
-      'id' | 'input' | 'path' | 'base' | 'whole' | 'damaged' | 'carried'
+      'id' | 'input' | 'path' | 'base' | 'whole' | 'damaged' | 'carried' | 'cut'
     >;
     // Said again with something new: what is known of it stays.
     const known: Generation = { ...blank(said), ...files.get(number) };
     delete known.whole;
     delete known.damaged;
     delete known.carried;
+    delete known.cut;
     files.set(number, { ...known, ...said, seen });
     return;
   }

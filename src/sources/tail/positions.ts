@@ -228,6 +228,7 @@ export class Positions {
       Object.assign(known, state, { seen: now() });
       this.#index(known);
       this.moved(known);
+      if (known.cut) this.described(known);
     }
   }
 

@@ -163,8 +163,16 @@ function take(file: TrackedFile, batch: Batch, before: number, used: number): vo
 }
 
 function cutLines(file: TrackedFile, batch: Batch, maxLine: number): void {
-  const { bytes, bytesAt, starts, ends, flags } = batch.slot;
-  for (let i = 0; i < batch.count; i++) {
+  const cut = cutLong(batch, maxLine);
+  file.truncated += cut;
+  batch.stream.account.truncated += cut;
+}
+
+/** Cuts and marks the lines that are longer than allowed; returns how many. */
+export function cutLong({ slot, count }: Batch, maxLine: number): number {
+  const { bytes, bytesAt, starts, ends, flags } = slot;
+  let cut = 0;
+  for (let i = 0; i < count; i++) {
     const start = starts[i]!;
     if (ends[i]! - start <= maxLine) continue;
     let end = start + maxLine;
@@ -172,9 +180,9 @@ function cutLines(file: TrackedFile, batch: Batch, maxLine: number): void {
     for (let back = 0; back < 3 && (bytes[end - bytesAt]! & 0xc0) === 0x80; back++) end--;
     ends[i] = end;
     flags[i] = TRUNCATED;
-    file.truncated++;
-    batch.stream.account.truncated++;
+    cut++;
   }
+  return cut;
 }
 
 /** A byte order mark at the very beginning is not part of the first line. */

@@ -167,6 +167,7 @@ export function planMove(
         if (head) generation.head = head;
         delete generation.whole;
         delete generation.damaged;
+        delete generation.cut;
         if (known) positions.described(known);
         if (known) positions.moved(known);
         else positions.create(generation);

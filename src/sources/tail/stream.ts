@@ -32,7 +32,7 @@ export class FileStream implements Stream {
   readonly #context: TailContext;
   #envelope: Envelope | undefined;
   /** Ends of the batches in flight; none: nothing is kept. */
-  #flying: { end: number; marker: Prefix; time: number }[] | null = null;
+  #flying: { end: number; marker: Prefix; cut: number; time: number }[] | null = null;
   /** Those of the last batches, in flight or not. */
   #last: { end: number; marker: Prefix }[] | null = null;
   #over = false;
@@ -54,9 +54,9 @@ export class FileStream implements Stream {
     return this.#envelope;
   }
 
-  /** The batch is on its way; `marker` is of the bytes before its end. */
-  sent({ from, end, used, slot }: Batch, marker: Prefix): void {
-    const sent = this.sentTo(end, marker);
+  /** The batch is on its way; `marker` is of the bytes before its end, `cut` are streams whose rest is on its way there. */
+  sent({ from, end, used, slot }: Batch, marker: Prefix, cut: number): void {
+    const sent = this.sentTo(end, marker, cut);
     // Where one batch is more than was copied, half of it may not be.
     const half = (end - from) >> 1;
     const middle = {
@@ -67,8 +67,8 @@ export class FileStream implements Stream {
   }
 
   /** What lies before `end` is on its way, in a record of another stream at last. */
-  sentTo(end: number, marker: Prefix): { end: number; marker: Prefix } {
-    const sent = { end, marker, time: performance.now() };
+  sentTo(end: number, marker: Prefix, cut = 0): { end: number; marker: Prefix } {
+    const sent = { end, marker, cut, time: performance.now() };
     this.#flying ??= [];
     this.#flying.push(sent);
     return sent;
@@ -93,13 +93,14 @@ export class FileStream implements Stream {
 
   checkpoint(position: number): Checkpoint {
     const g = this.generation;
-    let { marker, markedAt } = g;
+    const there = { ...g, position };
     for (const flying of this.#flying ?? []) {
       if (flying.end > position) break;
-      marker = flying.marker;
-      markedAt = flying.end;
+      there.marker = flying.marker;
+      there.markedAt = flying.end;
+      setCut(there, flying);
     }
-    return fileCheckpoint({ ...g, position, marker, markedAt });
+    return fileCheckpoint(there);
   }
 
   settled(position: number): void {
@@ -108,10 +109,11 @@ export class FileStream implements Stream {
     g.position = Math.max(g.position, position);
     // A block may end within a batch: then the marker stays that of the batch before.
     while (this.#flying && this.#flying[0]!.end <= position) {
-      const { end, marker } = this.#flying.shift()!;
+      const settled = this.#flying.shift()!;
       if (this.#flying.length === 0) this.#flying = null;
-      g.marker = marker;
-      g.markedAt = end;
+      g.marker = settled.marker;
+      g.markedAt = settled.end;
+      if (setCut(g, settled)) this.#context.positions.described(g);
     }
     this.#context.positions.moved(g);
     if (!this.#flying) {
@@ -138,4 +140,12 @@ export class FileStream implements Stream {
       positions.release(this.generation);
     }
   }
+}
+
+/** Notes at which streams the rest of a line that was cut goes on; true: that is news. */
+function setCut(generation: Generation, { end, cut }: { end: number; cut: number }): boolean {
+  const news = cut > 0 || generation.cut !== undefined;
+  if (cut > 0) generation.cut = { at: end, streams: cut };
+  else delete generation.cut;
+  return news;
 }

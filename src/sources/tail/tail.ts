@@ -12,7 +12,6 @@ import type { Account } from '../../core/account.ts';
 import type { Batch } from '../../core/batch.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
-import { log } from '../../log.ts';
 import { Carry, type Heir } from './carry.ts';
 import { descriptors } from './descriptors.ts';
 import type { TailContext, TrackedFile } from './file.ts';
@@ -25,7 +24,7 @@ import { Queue } from './queue.ts';
 import { fill } from './read.ts';
 import { Tracker } from './tracker.ts';
 import { UnfinishedFiles } from './unfinished.ts';
-import { Unpacking } from './unpacking.ts';
+import { cannotRead, rests, Unpacking } from './unpacking.ts';
 
 const TICK_MS = 250;
 /** Every file is looked at once in so many ticks: ten seconds. */
@@ -101,9 +100,13 @@ export class TailSource implements Source {
     return this.#tracker.silent > 0 ? 'polling' : 'inotify';
   }
 
-  /** Files that match and cannot be read now. */
+  /** Files that match, or did while they had a name, and cannot be read now. */
   get unreadable(): number {
-    return this.#tracker.unreadable.size;
+    const { unreadable, nameless, packed } = this.#tracker;
+    let count = unreadable.size;
+    for (const { failed } of nameless) if (failed !== null) count++;
+    for (const { failed, path } of packed) if (failed !== null && path !== null && !unreadable.has(path)) count++;
+    return count;
   }
 
   /** Files that were deleted because `delete_after` says so. */
@@ -160,7 +163,7 @@ export class TailSource implements Source {
     if (this.#tick % ROUND === 0) this.#tracker.again();
     this.#tracker.upkeep.tick(this.#tracker, now);
     if (!this.#unfinished) return;
-    for (const file of this.#unfinished.due(now, this.#tracker.files)) this.#makeReady(file);
+    for (const file of this.#unfinished.due(now, this.#tracker.files)) if (file.failed === null) this.#makeReady(file);
     this.#carry!.again();
   }
 
@@ -224,7 +227,7 @@ export class TailSource implements Source {
         });
         continue;
       }
-      if (this.#unfinished?.mayWait(file) || this.#carry?.holds(file)) continue;
+      if (rests(file) || this.#unfinished?.mayWait(file) || this.#carry?.holds(file)) continue;
       if (!this.#open(file)) continue;
       file.busy = true;
       file.again = false;
@@ -306,6 +309,7 @@ export class TailSource implements Source {
       const outcome = this.#format
         ? await fillFormatted(file, batch, this.#format, heir)
         : await fill(file, batch, kernel, input.max_line);
+      file.failed = null;
       if (file.error !== null) this.#readable(file);
       if (outcome === 'restarted') {
         this.#tracker.restarted(file);
@@ -320,7 +324,7 @@ export class TailSource implements Source {
       if (heir && heir.taken > 0) await inherit(heir, batch);
       batch.weight = batch.count;
       batch.time = Date.now();
-      file.stream.sent(batch, file.marker);
+      file.stream.sent(batch, file.marker, file.unfinished?.cut ?? 0);
       file.lines += batch.count;
       this.lines += batch.count;
       this.bytes += batch.end - batch.from;
@@ -331,13 +335,11 @@ export class TailSource implements Source {
     } catch (error) {
       batch.count = 0;
       if (file.path !== null && !file.packed) {
+        file.failed = performance.now();
         this.#tracker.cannotRead(file.path, error as Error);
         return false;
       }
-      // These are looked at four times a second.
-      const { message } = error as Error;
-      file.error = message;
-      log.warnOnce(`read ${file.key}`, `cannot read ${file.stream.generation.path}: ${message}; it is tried again`);
+      cannotRead(file, error as Error);
       return false;
     }
   }

@@ -29,6 +29,15 @@ export class Unfinished {
     this.chained = position;
   }
 
+  /** `swallowed` as a number: a bit a stream. */
+  get cut(): number {
+    return this.swallowed.reduce((bits, on, stream) => bits | (on << stream), 0);
+  }
+
+  set cut(bits: number) {
+    for (const stream of this.swallowed.keys()) this.swallowed[stream] = (bits >> stream) & 1;
+  }
+
   /** So many bytes wait at the end of the file. */
   wait(bytes: number): void {
     this.open = bytes;

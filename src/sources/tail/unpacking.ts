@@ -14,6 +14,22 @@ const PLACES = 8;
 /** After so long without a write it is looked whether a file is whole. */
 const QUIET_MS = 2000;
 
+/** What is looked at four times a second is read at most so often while that fails: as often as any file is looked at. */
+const AGAIN_MS = 10_000;
+
+/** A file that has no name, or is compressed: nothing else looks at it. */
+export function cannotRead(file: TrackedFile, { message }: Error): void {
+  file.error = message;
+  file.failed = performance.now();
+  const { path } = file.stream.generation;
+  log.warnOnce(`read ${file.key}`, `cannot read ${path}: ${message}; it is tried again every ten seconds`);
+}
+
+/** It could not be read a moment ago, and is looked at again soon enough. */
+export function rests({ path, packed, failed }: TrackedFile): boolean {
+  return failed !== null && (path === null || packed !== null) && performance.now() - failed < AGAIN_MS;
+}
+
 export class Unpacking {
   readonly #context: TailContext;
   readonly #tracker: Tracker;
@@ -38,9 +54,7 @@ export class Unpacking {
         if (file.packed!.ending !== 'cut') this.#close(file);
       } else file.again = true;
     } catch (error) {
-      const { message } = error as Error;
-      file.error = message;
-      log.warnOnce(`read ${file.key}`, `cannot read ${file.stream.generation.path}: ${message}; it is tried again`);
+      cannotRead(file, error as Error);
     }
     return false;
   }

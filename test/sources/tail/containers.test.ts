@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { HELD, MULTILINE, STDERR, STDOUT, TRUNCATED } from '../../../src/core/batch.ts';
 import type { TailOptions } from '../../../src/sources/tail/tail.ts';
-import { Bench } from './collect.ts';
+import { Bench, until } from './collect.ts';
 
 type Input = Partial<TailOptions['input']>;
 
@@ -338,3 +338,58 @@ for (const behind of [true, false]) {
     );
   });
 }
+
+for (const format of ['cri', 'docker'] as const) {
+  test(`${format}: the rest of a line that was cut stays no line over restarts, in the midst of it and at its end`, async (t) => {
+    const bench = new Bench(t);
+    const line = (stream: string, text: string, whole: boolean) =>
+      format === 'cri' ? cri(stream, whole ? 'F' : 'P', text) : docker(stream, whole ? `${text}\n` : text);
+    const input = { format, max_line: 20_000 };
+    let text = '';
+    const write = (more: string) => {
+      appendFileSync(bench.path('a.log'), more);
+      text += more;
+    };
+    const part = line('stdout', 'x'.repeat(16_000), false);
+    write(part.repeat(80));
+    let out = await bench.start(input);
+    out.gaps = true;
+    const restart = async (more: string, lines: number) => {
+      await bench.stop();
+      write(more);
+      out = await bench.start(input, false);
+      await read();
+      assert.equal(out.lines.length, lines);
+    };
+    const read = () => until('it is read', () => bench.source.files()[0]?.position === text.length);
+    await read();
+    // Only of the rest; then a record of the other stream, while the rest goes on; then its end.
+    await restart(part.repeat(3), 1);
+    await restart(part.repeat(70) + line('stderr', 'e', true) + part, 2);
+    await restart(part + line('stdout', 'end', true) + line('stdout', 'next', true), 3);
+    await restart(line('stdout', 'after', true), 4);
+    assert.deepEqual(
+      out.lines.map((l) => [l.text.slice(0, 5), l.flags & TRUNCATED]),
+      [
+        ['xxxxx', TRUNCATED],
+        ['e', 0],
+        ['next', 0],
+        ['after', 0],
+      ],
+    );
+    assert.equal(out.lines[3]!.offset + out.lines[3]!.length, text.length);
+    assert.deepEqual([...bench.account.losses], []);
+  });
+}
+
+test('after a restart, too, what follows a part that went out by itself is a record', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log'), cri('stdout', 'P', 'a'));
+  let out = await bench.start({ format: 'cri' });
+  await out.count(1);
+  await bench.stop();
+  appendFileSync(bench.path('a.log'), cri('stdout', 'F', 'b'));
+  out = await bench.start({ format: 'cri' }, false);
+  await out.count(2);
+  assert.deepEqual(out.texts(), ['a', 'b']);
+});

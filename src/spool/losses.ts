@@ -1,0 +1,74 @@
+/** What a spool partition loses otherwise than by being full or old: each is said, counted, and kept where it can be. */
+import { log } from '../log.ts';
+import type { Found } from './find.ts';
+import type { HandedOut } from './handed.ts';
+import { type OnDrop, reportLost } from './loss.ts';
+import { quarantine, quarantineWhole } from './quarantine.ts';
+import type { Damage, Segment } from './segment.ts';
+import type { Weights } from './sidecar.ts';
+import type { Waiting } from './waiting.ts';
+
+const REPLACE = 'a disk that does so is failing: replace it';
+
+export class Losses {
+  readonly #waiting: Waiting;
+  readonly #onDrop: OnDrop;
+  readonly #warn: (what: string, error?: unknown) => void;
+  /** Damaged bytes on their way to quarantine. */
+  #keeping: Promise<unknown> = Promise.resolve();
+
+  constructor(waiting: Waiting, onDrop: OnDrop, warn: (what: string, error?: unknown) => void) {
+    this.#waiting = waiting;
+    this.#onDrop = onDrop;
+    this.#warn = warn;
+  }
+
+  /** What an earlier process left here, what is lost of it included: that is counted as dropped at once. */
+  recover({ waiting, lost }: Found): Weights {
+    const recovered = new Map(waiting.weights);
+    for (const { bytes, notes, reason } of lost) {
+      reportLost(this.#onDrop, notes, bytes, reason);
+      for (const { weights } of notes) {
+        for (const [input, items] of weights) recovered.set(input, (recovered.get(input) ?? 0) + items);
+      }
+    }
+    return recovered;
+  }
+
+  damaged(segment: Segment, { at, from, to, bytes, notes, unreadable }: Damage): void {
+    const what = unreadable ? `${bytes} bytes that the disk does not give` : `${bytes} damaged bytes`;
+    const remedy = unreadable ? `; ${REPLACE}` : '';
+    this.#warn(`${what} at ${at} of ${segment.log} skipped, offsets ${from} to ${to - 1}${remedy}`);
+    this.#keeping = this.#keeping
+      .then(() => quarantine(segment.log, at, bytes))
+      .catch((error) => this.#warn('cannot keep damaged bytes', error));
+    reportLost(this.#onDrop, notes, bytes, unreadable ? 'spool_unreadable' : 'spool_damaged');
+    for (const note of notes) this.#waiting.subtract(0, 0, note.weights);
+    this.#waiting.subtract(to - from, bytes);
+  }
+
+  /** A segment that cannot even be opened, and is about to be dropped. */
+  async unopened({ log: path, size }: Segment): Promise<void> {
+    this.#warn(`the disk does not give ${path}; skipped; ${REPLACE}`);
+    await quarantineWhole(path, size).catch((error) => this.#warn('cannot keep a segment', error));
+  }
+
+  /** What the disk did not take and nobody has acknowledged goes with the process. */
+  memory(topic: string, handed: HandedOut): void {
+    const lost = handed.inMemory();
+    if (lost.length === 0) return;
+    let records = 0;
+    for (const { count, bytes, note } of lost) {
+      records += count;
+      reportLost(this.#onDrop, note ? [note] : [], bytes, 'shutdown');
+      this.#waiting.subtract(count, bytes, note?.weights);
+    }
+    const what = `${records} records that the disk did not take were on their way to Kafka at the stop`;
+    log.error(`spool of ${topic}: ${what}: where it did not get them they are lost`);
+  }
+
+  /** Resolves when what is to be kept is. */
+  kept(): Promise<unknown> {
+    return this.#keeping;
+  }
+}
