@@ -67,7 +67,8 @@ export class Suspect {
           return false;
         }
         const verdict = withOpen(file, (from) => compare(fd, from, file, compared, size));
-        if (verdict === 'equal') original.compared = size;
+        // Without a position a truncation is not seen: it may hold something else by the time that is read.
+        if (verdict === 'equal' && file.position > 0) original.compared = size;
         if (verdict === 'unknown') this.#since = now;
         if (verdict !== 'truncated') return verdict === 'equal' || verdict === 'unknown';
         // Its next read finds out, and asks for its copy. That may take as long as the output is away.

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { Suspect } from '../../../src/sources/tail/copies.ts';
 import { Bench, until } from './collect.ts';
 
 const lines = (from: number, to: number) =>
@@ -251,4 +252,29 @@ test('a new file that holds only the header of another one, which is truncated t
   assert.deepEqual(out.texts(bench.path('a.log')), [first, 'a']);
   assert.deepEqual(out.texts(bench.path('b.log')), [first, 'b']);
   assert.ok(bench.source.reread_bytes > 0, 'it might have been one');
+});
+
+test('what was compared with a file before anything was read of it is no copy of what that held later', async (t) => {
+  const bench = new Bench(t);
+  const path = bench.path('a.log');
+  const out = await bench.start({ include: [`${bench.logs}/*.log*`] });
+  const full = Promise.withResolvers<void>();
+  out.blocked = full.promise;
+  writeFileSync(bench.path('b.log'), 'it waits\n');
+  await until('b.log is there', () => bench.source.files_total === 1);
+  writeFileSync(path, 'first\n');
+  await until('a.log is there', () => bench.source.files_total === 2);
+  const steps = t.mock.method(Suspect.prototype, 'step').mock;
+  copyFileSync(path, bench.path('a.log.1'));
+  await until('it is compared', () => steps.callCount() > 3);
+  // From now on nothing is compared again: the machine is slow.
+  steps.mockImplementation(() => true);
+  writeFileSync(path, 'second\nthird\n');
+  full.resolve();
+  await out.count(3);
+  writeFileSync(path, 'fourth\n');
+  await out.count(4);
+  steps.restore();
+  await out.count(5);
+  assert.deepEqual(out.texts(), ['it waits', 'second', 'third', 'fourth', 'first']);
 });
