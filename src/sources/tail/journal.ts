@@ -19,7 +19,7 @@
  * that does not check is skipped: what it said is lost, what was said before it counts.
  */
 import { crc32 } from 'node:zlib';
-import { type Inode, NO_INODE, NOTHING, type Prefix } from './identity.ts';
+import { type Inode, NO_INODE, NOTHING, type Prefix, sharedDevice } from './identity.ts';
 
 export const UNIT = 64;
 export const FORMAT = 2;
@@ -59,10 +59,24 @@ export interface Generation extends Inode {
 }
 
 /** A generation about which nothing but its name is known. */
-export function blank(name: Pick<Generation, 'id' | 'input' | 'path' | 'base'>): Generation {
-  const { base } = name;
-  const nothing = { ...NO_INODE, head: NOTHING, marker: NOTHING, markedAt: base, size: 0 };
-  return { ...name, ...nothing, position: base, seen: now() };
+export function blank({ id, input, path, base }: Pick<Generation, 'id' | 'input' | 'path' | 'base'>): Generation {
+  const { device, inode, born } = NO_INODE;
+  // As one literal: with spreads, V8 would make two objects of it.
+  return {
+    id,
+    input,
+    path,
+    base,
+    device,
+    inode,
+    born,
+    head: NOTHING,
+    position: base,
+    marker: NOTHING,
+    markedAt: base,
+    size: 0,
+    seen: now(),
+  };
 }
 
 /** Seconds since the epoch, as of the start of the process: a clock that is set meanwhile changes nothing. */
@@ -165,12 +179,14 @@ function apply(entry: Buffer, files: Map<number, Generation>): void {
       Generation,
       'id' | 'input' | 'path' | 'base' | 'whole' | 'damaged' | 'carried'
     >;
-    // Said again with something new: what is known of it stays.
-    const known: Generation = { ...blank(said), ...files.get(number) };
-    delete known.whole;
-    delete known.damaged;
-    delete known.carried;
-    files.set(number, { ...known, ...said, seen });
+    const file = blank(said);
+    const known = files.get(number);
+    if (known) {
+      // Said again with something new: what is known of it stays.
+      const { device, inode, born, head, position, marker, markedAt, size } = known;
+      Object.assign(file, { device, inode, born, head, position, marker, markedAt, size });
+    }
+    files.set(number, Object.assign(file, said, { seen }));
     return;
   }
   const file = files.get(number);
@@ -182,7 +198,7 @@ function apply(entry: Buffer, files: Map<number, Generation>): void {
     return;
   }
   // What is the same as before stays the same object: of a hundred thousand files the garbage would take 20 MB.
-  const device = BigInt(entry.readUInt32LE(16));
+  const device = sharedDevice(BigInt(entry.readUInt32LE(16)));
   const inode = entry.readBigUInt64LE(24);
   if (file.device !== device) file.device = device;
   if (file.inode !== inode) file.inode = inode;

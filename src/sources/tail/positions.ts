@@ -8,6 +8,7 @@
  */
 import { log } from '../../log.ts';
 import type { Inode } from './identity.ts';
+import { ByInode } from './inodes.ts';
 import { blank, fileEntry, forgetEntry, type Generation, header, now, positionEntry, sizeEntry } from './journal.ts';
 import { JournalFile } from './journal-file.ts';
 
@@ -19,12 +20,11 @@ export const STARTED = '';
 export class Positions {
   readonly #journal: JournalFile;
   readonly #numbers = new Map<Generation, number>();
-  /** Nearly always one. */
-  readonly #byInode = new Map<bigint, Generation | Generation[]>();
+  readonly #byInode = new ByInode<Generation>();
   readonly #started = new Set<string>();
   #inputs: ReadonlySet<string> = new Set();
-  /** Generations that a tracked file stands for now. */
-  readonly #used = new Set<Generation>();
+  /** Generations that no tracked file stands for now. */
+  readonly #free = new Set<Generation>();
   #next = 1;
   readonly #created = new Set<Generation>();
   /** Those that were created and are being written. */
@@ -79,11 +79,18 @@ export class Positions {
 
   /** Stored generations of the input that no tracked file stands for; its own and the latest seen first. */
   free(input: string, inode?: bigint): Generation[] {
-    const all = inode === undefined ? [...this.#numbers.keys()] : [this.#byInode.get(inode) ?? []].flat();
-    const found = all.filter(
-      (g) => (g.input === input || this.#orphan(g, input)) && g.path !== STARTED && !this.#used.has(g),
-    );
+    const all = inode === undefined ? [...this.#free] : this.#byInode.of(inode);
+    const found = all.filter((g) => this.#isFree(g, input));
     return found.sort((a, b) => Number(b.input === input) - Number(a.input === input) || b.seen - a.seen);
+  }
+
+  /** True if there is any such generation. */
+  hasFree(input: string): boolean {
+    return this.#free.values().some((g) => this.#isFree(g, input));
+  }
+
+  #isFree(g: Generation, input: string): boolean {
+    return (g.input === input || this.#orphan(g, input)) && g.path !== STARTED && this.#free.has(g);
   }
 
   /** Its input is not configured any more, while this one is. */
@@ -99,13 +106,13 @@ export class Positions {
       this.#created.add(generation);
       this.#schedule();
     }
-    this.#used.add(generation);
+    this.#free.delete(generation);
     generation.seen = now();
   }
 
   /** Another source may take it. */
   unuse(generation: Generation): void {
-    this.#used.delete(generation);
+    if (this.#numbers.has(generation)) this.#free.add(generation);
     generation.seen = now();
   }
 
@@ -117,9 +124,10 @@ export class Positions {
 
   /** Its bytes are in another file now. */
   moveTo(generation: Generation, { device, inode, born }: Inode): void {
-    this.#unindex(generation);
+    const stored = this.#numbers.has(generation);
+    if (stored) this.#byInode.remove(generation);
     Object.assign(generation, { device, inode, born });
-    this.#index(generation);
+    if (stored) this.#byInode.add(generation);
     this.moved(generation);
   }
 
@@ -158,10 +166,10 @@ export class Positions {
     const number = this.#numbers.get(generation);
     if (number === undefined) return;
     this.#numbers.delete(generation);
-    this.#used.delete(generation);
+    this.#free.delete(generation);
     this.#moved.delete(generation);
     this.#sized.delete(generation);
-    this.#unindex(generation);
+    this.#byInode.remove(generation);
     this.#created.delete(generation);
     // Also where it was not written yet: it may have been, and have changed its name since.
     this.#forgotten.add(number);
@@ -175,10 +183,7 @@ export class Positions {
    */
   olderThan(input: string, age: number): Generation[] {
     const limit = now() - age / 1000;
-    return [...this.#numbers.keys()].filter(
-      (g) =>
-        (g.input === input || this.#orphan(g, input)) && g.path !== STARTED && !this.#used.has(g) && g.seen < limit,
-    );
+    return [...this.#free].filter((g) => this.#isFree(g, input) && g.seen < limit);
   }
 
   /** Nothing was seen of it now, but it is known to be there, or may be. */
@@ -222,11 +227,11 @@ export class Positions {
         this.create(generation);
         continue;
       }
-      if (this.#used.has(known)) continue;
-      this.#unindex(known);
+      if (!this.#free.has(known)) continue;
+      this.#byInode.remove(known);
       const { id: _, input: __, path: ___, base: ____, ...state } = generation;
       Object.assign(known, state, { seen: now() });
-      this.#index(known);
+      this.#byInode.add(known);
       this.moved(known);
     }
   }
@@ -246,18 +251,8 @@ export class Positions {
     this.#numbers.set(generation, number);
     this.#next = Math.max(this.#next, number + 1);
     if (generation.path === STARTED) this.#started.add(generation.input);
-    this.#index(generation);
-  }
-
-  #index(generation: Generation): void {
-    const others = this.#byInode.get(generation.inode);
-    this.#byInode.set(generation.inode, others ? [others, generation].flat() : generation);
-  }
-
-  #unindex(generation: Generation): void {
-    const rest = [this.#byInode.get(generation.inode) ?? []].flat().filter((g) => g !== generation);
-    if (rest.length > 0) this.#byInode.set(generation.inode, rest);
-    else this.#byInode.delete(generation.inode);
+    this.#free.add(generation);
+    this.#byInode.add(generation);
   }
 
   #schedule(): void {
@@ -311,7 +306,7 @@ export class Positions {
   async #compact(): Promise<void> {
     const entries = [header()];
     for (const g of this.#numbers.keys()) {
-      if (this.#used.has(g)) g.seen = now();
+      if (!this.#free.has(g)) g.seen = now();
       entries.push(...this.#whole(g));
     }
     await this.#journal.replace(Buffer.concat(entries));
