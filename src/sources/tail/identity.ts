@@ -69,7 +69,7 @@ export function sharedDevice(device: bigint): bigint {
 }
 
 export function birthOf({ birthtimeMs }: Pick<BigIntStats | Stats, 'birthtimeMs'>): number {
-  return TELLS_BIRTH ? Math.floor(Number(birthtimeMs)) % 2 ** 30 : 0;
+  return TELLS_BIRTH ? Number(birthtimeMs) & (2 ** 30 - 1) : 0;
 }
 
 /** Two files that have had the same inode. */

@@ -50,6 +50,8 @@ export interface Generation extends Inode {
   size: number;
   /** Seconds since the epoch: when it was last known to exist. */
   seen: number;
+  /** That of its entries in the journal; 0: it is not stored. */
+  number: number;
   /** Its compressed size when it was read to its end, where it is a compressed file. */
   whole?: number;
   /** The same, where not all of it could be read. */
@@ -76,12 +78,13 @@ export function blank({ id, input, path, base }: Pick<Generation, 'id' | 'input'
     markedAt: base,
     size: 0,
     seen: now(),
+    number: 0,
   };
 }
 
 /** Seconds since the epoch, as of the start of the process: a clock that is set meanwhile changes nothing. */
 export function now(): number {
-  return Math.floor((performance.timeOrigin + performance.now()) / 1000);
+  return ((performance.timeOrigin + performance.now()) / 1000) >>> 0;
 }
 
 export function header(format = FORMAT): Buffer {
@@ -98,15 +101,15 @@ export function formatOf(bytes: Buffer): number | null {
   return crc32(bytes.subarray(0, 20)) === bytes.readUInt32LE(20) ? bytes.readUInt32LE(16) : null;
 }
 
-export function fileEntry(number: number, g: Generation): Buffer {
+export function fileEntry(g: Generation): Buffer {
   const { id, input, path, base, whole, damaged, carried } = g;
   const text = Buffer.from(JSON.stringify({ id, input, path, base, whole, damaged, carried }));
   const entry = Buffer.alloc(Math.ceil((TEXT_AT + text.length) / UNIT) * UNIT);
   text.copy(entry, TEXT_AT);
-  return sealed(entry, FILE, 0, text.length, number, g.seen);
+  return sealed(entry, FILE, 0, text.length, g.number, g.seen);
 }
 
-export function positionEntry(number: number, g: Generation): Buffer {
+export function positionEntry(g: Generation): Buffer {
   const entry = Buffer.allocUnsafe(UNIT);
   entry.writeUInt32LE(Number(BigInt.asUintN(32, g.device)), 16);
   entry.writeUInt32LE(g.born, 20);
@@ -115,17 +118,17 @@ export function positionEntry(number: number, g: Generation): Buffer {
   entry.writeBigUInt64LE(g.marker.digest, 40);
   entry.writeBigUInt64LE(BigInt(g.markedAt), 48);
   entry.writeBigUInt64LE(BigInt(g.position), 56);
-  return sealed(entry, POSITION, g.marker.length, g.head.length, number, g.seen);
+  return sealed(entry, POSITION, g.marker.length, g.head.length, g.number, g.seen);
 }
 
 export function forgetEntry(number: number, seen: number): Buffer {
   return sealed(Buffer.alloc(UNIT), FORGET, 0, 0, number, seen);
 }
 
-export function sizeEntry(number: number, g: Generation): Buffer {
+export function sizeEntry(g: Generation): Buffer {
   const entry = Buffer.alloc(UNIT);
   entry.writeBigUInt64LE(BigInt(g.size), 16);
-  return sealed(entry, SIZE, 0, 0, number, g.seen);
+  return sealed(entry, SIZE, 0, 0, g.number, g.seen);
 }
 
 function sealed(entry: Buffer, kind: number, a: number, b: number, number: number, seen: number): Buffer {
@@ -186,7 +189,7 @@ function apply(entry: Buffer, files: Map<number, Generation>): void {
       const { device, inode, born, head, position, marker, markedAt, size } = known;
       Object.assign(file, { device, inode, born, head, position, marker, markedAt, size });
     }
-    files.set(number, Object.assign(file, said, { seen }));
+    files.set(number, Object.assign(file, said, { seen, number }));
     return;
   }
   const file = files.get(number);

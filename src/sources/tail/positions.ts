@@ -19,8 +19,7 @@ export const STARTED = '';
 
 export class Positions {
   readonly #journal: JournalFile;
-  readonly #numbers = new Map<Generation, number>();
-  readonly #byInode = new ByInode<Generation>();
+  readonly #stored = new ByInode<Generation>();
   readonly #started = new Set<string>();
   #inputs: ReadonlySet<string> = new Set();
   /** Generations that no tracked file stands for now. */
@@ -74,12 +73,12 @@ export class Positions {
 
   /** Everything that is stored, of all inputs. */
   all(): Generation[] {
-    return [...this.#numbers.keys()].filter((g) => g.path !== STARTED);
+    return [...this.#stored].filter((g) => g.path !== STARTED);
   }
 
   /** Stored generations of the input that no tracked file stands for; its own and the latest seen first. */
   free(input: string, inode?: bigint): Generation[] {
-    const all = inode === undefined ? [...this.#free] : this.#byInode.of(inode);
+    const all = inode === undefined ? [...this.#free] : this.#stored.of(inode);
     const found = all.filter((g) => this.#isFree(g, input));
     return found.sort((a, b) => Number(b.input === input) - Number(a.input === input) || b.seen - a.seen);
   }
@@ -112,7 +111,7 @@ export class Positions {
 
   /** Another source may take it. */
   unuse(generation: Generation): void {
-    if (this.#numbers.has(generation)) this.#free.add(generation);
+    if (isStored(generation)) this.#free.add(generation);
     generation.seen = now();
   }
 
@@ -124,10 +123,9 @@ export class Positions {
 
   /** Its bytes are in another file now. */
   moveTo(generation: Generation, { device, inode, born }: Inode): void {
-    const stored = this.#numbers.has(generation);
-    if (stored) this.#byInode.remove(generation);
+    if (isStored(generation)) this.#stored.remove(generation);
     Object.assign(generation, { device, inode, born });
-    if (stored) this.#byInode.add(generation);
+    if (isStored(generation)) this.#stored.add(generation);
     this.moved(generation);
   }
 
@@ -140,21 +138,21 @@ export class Positions {
 
   /** What its file entry says has changed. */
   described(generation: Generation): void {
-    if (!this.#numbers.has(generation)) return;
+    if (!isStored(generation)) return;
     this.#created.add(generation);
     this.#schedule();
   }
 
   /** Its position, or what identifies it, has changed. */
   moved(generation: Generation): void {
-    if (!this.#numbers.has(generation)) return;
+    if (!isStored(generation)) return;
     this.#moved.add(generation);
     this.#schedule();
   }
 
   /** What the file holds: what is lost is counted by it when the file is gone. Only what waits has to be stored. */
   sized(generation: Generation, size: number): void {
-    if (generation.size === size || !this.#numbers.has(generation)) return;
+    if (generation.size === size || !isStored(generation)) return;
     const known = Math.max(generation.size, size) > generation.position;
     generation.size = size;
     if (!known) return;
@@ -163,13 +161,13 @@ export class Positions {
   }
 
   forget(generation: Generation): void {
-    const number = this.#numbers.get(generation);
-    if (number === undefined) return;
-    this.#numbers.delete(generation);
+    if (!isStored(generation)) return;
+    const { number } = generation;
+    this.#stored.remove(generation);
+    generation.number = 0;
     this.#free.delete(generation);
     this.#moved.delete(generation);
     this.#sized.delete(generation);
-    this.#byInode.remove(generation);
     this.#created.delete(generation);
     // Also where it was not written yet: it may have been, and have changed its name since.
     this.#forgotten.add(number);
@@ -220,7 +218,7 @@ export class Positions {
    */
   restore(committed: readonly Generation[]): void {
     if (committed.length === 0) return;
-    const byId = new Map([...this.#numbers.keys()].map((g) => [g.id, g]));
+    const byId = new Map([...this.#stored].map((g) => [g.id, g]));
     for (const generation of committed) {
       const known = byId.get(generation.id);
       if (!known) {
@@ -228,10 +226,10 @@ export class Positions {
         continue;
       }
       if (!this.#free.has(known)) continue;
-      this.#byInode.remove(known);
-      const { id: _, input: __, path: ___, base: ____, ...state } = generation;
-      Object.assign(known, state, { seen: now() });
-      this.#byInode.add(known);
+      this.#stored.remove(known);
+      const { input, number } = known;
+      Object.assign(known, generation, { input, number, seen: now() });
+      this.#stored.add(known);
       this.moved(known);
     }
   }
@@ -248,11 +246,11 @@ export class Positions {
   }
 
   #add(generation: Generation, number: number): void {
-    this.#numbers.set(generation, number);
+    generation.number = number;
     this.#next = Math.max(this.#next, number + 1);
     if (generation.path === STARTED) this.#started.add(generation.input);
     this.#free.add(generation);
-    this.#byInode.add(generation);
+    this.#stored.add(generation);
   }
 
   #schedule(): void {
@@ -279,19 +277,19 @@ export class Positions {
     const forgotten = [...this.#forgotten];
     for (const set of [this.#created, this.#moved, this.#sized, this.#forgotten]) set.clear();
     const entries = created.flatMap((g) => this.#whole(g));
-    for (const g of moved) if (this.#numbers.has(g)) entries.push(positionEntry(this.#numbers.get(g)!, g));
-    for (const g of sized) if (this.#numbers.has(g)) entries.push(sizeEntry(this.#numbers.get(g)!, g));
+    for (const g of moved) if (isStored(g)) entries.push(positionEntry(g));
+    for (const g of sized) if (isStored(g)) entries.push(sizeEntry(g));
     for (const number of forgotten) entries.push(forgetEntry(number, now()));
     try {
       const { stale, size } = this.#journal;
-      if (stale || (size > COMPACT_BYTES && size > this.#numbers.size * 1024)) await this.#compact();
+      if (stale || (size > COMPACT_BYTES && size > this.#stored.size * 1024)) await this.#compact();
       else await this.#journal.append(Buffer.concat(entries));
       if (this.#failed) log.info('positions are stored again');
       this.#failed = false;
     } catch (error) {
-      for (const g of created) if (this.#numbers.has(g)) this.#created.add(g);
-      for (const g of moved) if (this.#numbers.has(g)) this.#moved.add(g);
-      for (const g of sized) if (this.#numbers.has(g)) this.#sized.add(g);
+      for (const g of created) if (isStored(g)) this.#created.add(g);
+      for (const g of moved) if (isStored(g)) this.#moved.add(g);
+      for (const g of sized) if (isStored(g)) this.#sized.add(g);
       for (const number of forgotten) this.#forgotten.add(number);
       this.#failed = true;
       const cost = 'reading and sending go on; a restart now would send lines again';
@@ -305,7 +303,7 @@ export class Positions {
   /** Writes the journal anew, without its history. */
   async #compact(): Promise<void> {
     const entries = [header()];
-    for (const g of this.#numbers.keys()) {
+    for (const g of this.#stored) {
       if (!this.#free.has(g)) g.seen = now();
       entries.push(...this.#whole(g));
     }
@@ -314,10 +312,13 @@ export class Positions {
 
   /** All that is known of a generation. */
   #whole(g: Generation): Buffer[] {
-    const number = this.#numbers.get(g);
-    if (number === undefined) return [];
-    const entries = [fileEntry(number, g), positionEntry(number, g)];
-    if (g.size > g.position) entries.push(sizeEntry(number, g));
+    if (!isStored(g)) return [];
+    const entries = [fileEntry(g), positionEntry(g)];
+    if (g.size > g.position) entries.push(sizeEntry(g));
     return entries;
   }
+}
+
+function isStored({ number }: Generation): boolean {
+  return number > 0;
 }
