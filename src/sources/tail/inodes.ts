@@ -1,33 +1,42 @@
-/** What is known of files, by the number of their inode. Nearly always one has a number: then no list is made for it. */
+/**
+ * What is known of files, by inode. The keys are numbers: they are found sooner than bigints, and small ones take no
+ * memory. Large inodes may share one; nearly always there is one for each, and then no list is made.
+ */
 export class ByInode<T extends { readonly inode: bigint }> {
-  readonly #byNumber = new Map<bigint, T | T[]>();
+  readonly #byNumber = new Map<number, T | T[]>();
   size = 0;
 
   *[Symbol.iterator](): Iterator<T> {
-    for (const found of this.#byNumber.values()) {
-      if (Array.isArray(found)) yield* found;
-      else yield found;
-    }
+    for (const number of this.#byNumber.keys()) yield* this.#at(number);
   }
 
   /** The one that was added last is the last. */
-  of(inode: bigint): readonly T[] {
-    const found = this.#byNumber.get(inode);
-    return found === undefined ? [] : Array.isArray(found) ? found : [found];
+  of(inode: bigint): T[] {
+    return this.#at(Number(inode)).filter((one) => one.inode === inode);
   }
 
   add(one: T): void {
-    const others = this.of(one.inode);
-    this.#byNumber.set(one.inode, others.length > 0 ? [...others, one] : one);
-    this.size++;
+    this.#set(Number(one.inode), [...this.#at(Number(one.inode)), one]);
   }
 
   /** It must have the inode that it was added with. */
   remove(one: T): void {
-    const had = this.of(one.inode);
-    const rest = had.filter((other) => other !== one);
-    this.size -= had.length - rest.length;
-    if (rest.length > 0) this.#byNumber.set(one.inode, rest.length === 1 ? rest[0]! : rest);
-    else this.#byNumber.delete(one.inode);
+    const number = Number(one.inode);
+    this.#set(
+      number,
+      this.#at(number).filter((other) => other !== one),
+    );
+  }
+
+  #at(number: number): T[] {
+    const found = this.#byNumber.get(number);
+    if (found === undefined) return [];
+    return Array.isArray(found) ? found : [found];
+  }
+
+  #set(number: number, all: T[]): void {
+    this.size += all.length - this.#at(number).length;
+    if (all.length === 0) this.#byNumber.delete(number);
+    else this.#byNumber.set(number, all.length === 1 ? all[0]! : all);
   }
 }

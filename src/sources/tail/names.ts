@@ -60,7 +60,8 @@ export class Names {
 
   /** Gives the file this name, in place of the one that it had. */
   name(file: TrackedFile, path: string): void {
-    this.unname(file);
+    // One that is new has its name nowhere yet.
+    if (this.files.has(file)) this.unname(file);
     file.path = path;
     this.nameless.delete(file);
     this.#byName.set(path, file);
