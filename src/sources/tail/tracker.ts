@@ -20,12 +20,12 @@ import { forgetOld } from './forget.ts';
 import { Excludes, Glob } from './glob.ts';
 import { inodeOf, isAt, isInode, kindOf, lookUp } from './identity.ts';
 import { compression } from './inflated.ts';
+import { collectOften, keepYoungSmall } from './many.ts';
 import { Names } from './names.ts';
 import { Poller } from './poll.ts';
 import { Succession } from './succession.ts';
 import { Unsure } from './unsure.ts';
 import { Upkeep } from './upkeep.ts';
-import { keepYoungSmall } from './young.ts';
 
 /** After so much looking other things get their turn, milliseconds. */
 const STEP_MS = 5;
@@ -419,6 +419,7 @@ export class Tracker implements Finder {
     this.#names.name(file, file.path ?? path);
     this.#names.add(file);
     keepYoungSmall(this.files.size);
+    collectOften(this.files.size);
     if (fd !== null) descriptors.keep(file, fd);
     this.unsure.add(file);
     file.fresh = !file.packed && !file.stream.persisted && !this.#first;
