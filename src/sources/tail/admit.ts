@@ -2,7 +2,7 @@
 import { type BigIntStats, closeSync } from 'node:fs';
 import { mayBeCopy, shared } from './copies.ts';
 import { newGeneration, openRegular, type TailContext, TrackedFile } from './file.ts';
-import { birthOf, bornApart, inodeKey, inodeOf, lookUp, siblings } from './identity.ts';
+import { birthOf, bornApart, type Inode, inodeOf, lookUp, siblings } from './identity.ts';
 import { compression } from './inflated.ts';
 import type { Generation } from './journal.ts';
 import { homesOf, placesOf } from './links.ts';
@@ -134,7 +134,7 @@ export function isKnown({ positions, input }: TailContext, fd: number, stat: Big
 export function copyOf(
   context: TailContext,
   file: TrackedFile,
-  tracked: (key: string) => boolean,
+  tracked: (inode: Inode) => boolean,
   names: (path: string) => boolean,
 ): Copy | null {
   const original = file.stream.generation.path;
@@ -143,7 +143,7 @@ export function copyOf(
   const name = file.path ?? original;
   for (const path of homesOf(name).flatMap(siblings)) {
     const stat = lookUp(path);
-    if (!stat?.isFile() || tracked(inodeKey(stat))) continue;
+    if (!stat?.isFile() || tracked(inodeOf(stat))) continue;
     if (Number(stat.size) <= file.position && !names(path)) continue;
     if (file.position < TELLING && Date.now() - Number(stat.ctimeMs) > JUST_MS) continue;
     if (file.position < HEADER_BYTES && isOlder(stat, file)) continue;

@@ -14,7 +14,7 @@ export function fileKey(id: string): string {
 }
 
 export function fileCheckpoint(generation: Generation): Checkpoint {
-  const { id, seen: _, ...rest } = generation;
+  const { id, seen: _, number: __, ...rest } = generation;
   return { key: fileKey(id), value: JSON.parse(JSON.stringify(rest, withText)) };
 }
 

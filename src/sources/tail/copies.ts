@@ -12,7 +12,7 @@
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { openRegular, type TrackedFile } from './file.ts';
-import { digest, HEAD_BYTES, inodeKey, same } from './identity.ts';
+import { digest, HEAD_BYTES, isInode, same } from './identity.ts';
 import { HEADER_BYTES, markerAt } from './resume.ts';
 
 const STILL_MS = 2000;
@@ -171,7 +171,7 @@ function withOpen<T>(file: TrackedFile, use: (fd: number) => T): T | undefined {
   try {
     if (file.fd !== null) return use(file.fd);
     if (file.path !== null) opened = openRegular(file.path);
-    return opened && inodeKey(opened.stat) === file.key ? use(opened.fd) : undefined;
+    return opened && isInode(file, opened.stat) ? use(opened.fd) : undefined;
   } catch {
     // What cannot be read now cannot be compared; the look at it says why.
     return undefined;

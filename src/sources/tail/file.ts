@@ -12,7 +12,18 @@ import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, read
 import type { Account } from '../../core/account.ts';
 import type { LogInput, Origin } from './envelope.ts';
 import { mayGroup } from './format.ts';
-import { birthOf, digest, type Inode, inodeKey, MARKER_BYTES, NOTHING, newId, type Prefix } from './identity.ts';
+import {
+  birthOf,
+  digest,
+  type Inode,
+  isInode,
+  keyOf,
+  MARKER_BYTES,
+  NOTHING,
+  newId,
+  type Prefix,
+  sharedDevice,
+} from './identity.ts';
 import { blank, type Generation } from './journal.ts';
 import type { Packed } from './packed.ts';
 import type { Positions } from './positions.ts';
@@ -38,7 +49,6 @@ export interface TailContext {
 
 export class TrackedFile implements Queued, Inode {
   readonly #context: TailContext;
-  readonly key: string;
   readonly device: bigint;
   readonly inode: bigint;
   readonly born: number;
@@ -101,9 +111,8 @@ export class TrackedFile implements Queued, Inode {
   ) {
     this.#context = context;
     this.path = path;
-    this.key = inodeKey(stat);
-    // The same numbers as objects of their own would be kept twice.
-    this.device = generation.device === stat.dev ? generation.device : stat.dev;
+    this.device = sharedDevice(stat.dev);
+    // The same number as an object of its own would be kept twice.
     this.inode = generation.inode === stat.ino ? generation.inode : stat.ino;
     this.born = birthOf(stat);
     this.size = Number(stat.size);
@@ -113,6 +122,11 @@ export class TrackedFile implements Queued, Inode {
     this.scanned = this.position;
     this.written = this.grown - Math.max(0, Date.now() - this.modified);
     if (persisted) context.positions.use(generation, context.input.name);
+  }
+
+  /** Its inode, as text. */
+  get key(): string {
+    return keyOf(this);
   }
 
   get committed(): number {
@@ -357,7 +371,7 @@ export class TrackedFile implements Queued, Inode {
     if (this.path === null) return false;
     const opened = openRegular(this.path);
     if (!opened) return false;
-    if (inodeKey(opened.stat) !== this.key) {
+    if (!isInode(this, opened.stat)) {
       closeSync(opened.fd);
       return false;
     }

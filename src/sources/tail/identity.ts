@@ -38,6 +38,8 @@ export function newId(): string {
   return id;
 }
 
+type Stat = Pick<BigIntStats, 'dev' | 'ino' | 'birthtimeMs'>;
+
 /** One file of the system, whatever names it has. */
 export interface Inode {
   device: bigint;
@@ -48,12 +50,26 @@ export interface Inode {
 
 export const NO_INODE: Inode = { device: 0n, inode: 0n, born: 0 };
 
-export function inodeOf(stat: BigIntStats): Inode {
-  return { device: stat.dev, inode: stat.ino, born: birthOf(stat) };
+export function inodeOf(stat: Stat): Inode {
+  return { device: sharedDevice(stat.dev), inode: stat.ino, born: birthOf(stat) };
+}
+
+/** True if this is what was looked at. */
+export function isInode({ device, inode, born }: Inode, stat: Stat): boolean {
+  return inode === stat.ino && device === stat.dev && born === birthOf(stat);
+}
+
+const devices = new Map<bigint, bigint>();
+
+/** The same number as one object for all: there are few devices, and many files on them. */
+export function sharedDevice(device: bigint): bigint {
+  const shared = devices.get(device);
+  if (shared === undefined) devices.set(device, device);
+  return shared ?? device;
 }
 
 export function birthOf({ birthtimeMs }: Pick<BigIntStats | Stats, 'birthtimeMs'>): number {
-  return TELLS_BIRTH ? Math.floor(Number(birthtimeMs)) % 2 ** 30 : 0;
+  return TELLS_BIRTH ? Number(birthtimeMs) & (2 ** 30 - 1) : 0;
 }
 
 /** Two files that have had the same inode. */
@@ -61,9 +77,13 @@ export function bornApart(a: number, b: number): boolean {
   return a !== b && a !== 0 && b !== 0;
 }
 
-/** The inode as a key: 64 bits do not fit a number. */
-export function inodeKey(stat: Pick<BigIntStats, 'dev' | 'ino' | 'birthtimeMs'>): string {
-  return `${stat.dev}:${stat.ino}:${birthOf(stat)}`;
+/** As a key. */
+export function keyOf({ device, inode, born }: Inode): string {
+  return `${device}:${inode}:${born}`;
+}
+
+export function inodeKey(stat: Stat): string {
+  return keyOf(inodeOf(stat));
 }
 
 /** What a path leads to; undefined: nothing that can be looked at now. */
@@ -82,10 +102,10 @@ const TELLS_BIRTH = ['/', '/tmp', process.execPath].some((path) => {
   return stat !== undefined && stat.birthtimeNs !== stat.ctimeNs;
 });
 
-/** The key of the file that a path leads to. */
-export function keyAt(path: string): string | undefined {
+/** True if the path leads to this file. */
+export function isAt(path: string, inode: Inode): boolean {
   const stat = lookUp(path);
-  return stat && inodeKey(stat);
+  return stat !== undefined && isInode(inode, stat);
 }
 
 /** What a path that is no regular file leads to, in words. */

@@ -9,8 +9,8 @@ import { copyFile, type FileHandle, open, readFile, rename, rm } from 'node:fs/p
 import { join } from 'node:path';
 import { log } from '../../log.ts';
 import { FORMAT, formatOf, type Generation, readJournal, UNIT } from './journal.ts';
+import { keepYoungSmall } from './many.ts';
 import { setAside } from './set-aside.ts';
-import { keepYoungSmall } from './young.ts';
 
 export class JournalFile {
   readonly path: string;

@@ -19,7 +19,7 @@
  * that does not check is skipped: what it said is lost, what was said before it counts.
  */
 import { crc32 } from 'node:zlib';
-import { type Inode, NO_INODE, NOTHING, type Prefix } from './identity.ts';
+import { type Inode, NO_INODE, NOTHING, type Prefix, sharedDevice } from './identity.ts';
 
 export const UNIT = 64;
 export const FORMAT = 2;
@@ -50,6 +50,8 @@ export interface Generation extends Inode {
   size: number;
   /** Seconds since the epoch: when it was last known to exist. */
   seen: number;
+  /** That of its entries in the journal; 0: it is not stored. */
+  number: number;
   /** Its compressed size when it was read to its end, where it is a compressed file. */
   whole?: number;
   /** The same, where not all of it could be read. */
@@ -61,15 +63,30 @@ export interface Generation extends Inode {
 }
 
 /** A generation about which nothing but its name is known. */
-export function blank(name: Pick<Generation, 'id' | 'input' | 'path' | 'base'>): Generation {
-  const { base } = name;
-  const nothing = { ...NO_INODE, head: NOTHING, marker: NOTHING, markedAt: base, size: 0 };
-  return { ...name, ...nothing, position: base, seen: now() };
+export function blank({ id, input, path, base }: Pick<Generation, 'id' | 'input' | 'path' | 'base'>): Generation {
+  const { device, inode, born } = NO_INODE;
+  // As one literal: with spreads, V8 would make two objects of it.
+  return {
+    id,
+    input,
+    path,
+    base,
+    device,
+    inode,
+    born,
+    head: NOTHING,
+    position: base,
+    marker: NOTHING,
+    markedAt: base,
+    size: 0,
+    seen: now(),
+    number: 0,
+  };
 }
 
 /** Seconds since the epoch, as of the start of the process: a clock that is set meanwhile changes nothing. */
 export function now(): number {
-  return Math.floor((performance.timeOrigin + performance.now()) / 1000);
+  return ((performance.timeOrigin + performance.now()) / 1000) >>> 0;
 }
 
 export function header(format = FORMAT): Buffer {
@@ -86,15 +103,15 @@ export function formatOf(bytes: Buffer): number | null {
   return crc32(bytes.subarray(0, 20)) === bytes.readUInt32LE(20) ? bytes.readUInt32LE(16) : null;
 }
 
-export function fileEntry(number: number, g: Generation): Buffer {
+export function fileEntry(g: Generation): Buffer {
   const { id, input, path, base, whole, damaged, carried, cut } = g;
   const text = Buffer.from(JSON.stringify({ id, input, path, base, whole, damaged, carried, cut }));
   const entry = Buffer.alloc(Math.ceil((TEXT_AT + text.length) / UNIT) * UNIT);
   text.copy(entry, TEXT_AT);
-  return sealed(entry, FILE, 0, text.length, number, g.seen);
+  return sealed(entry, FILE, 0, text.length, g.number, g.seen);
 }
 
-export function positionEntry(number: number, g: Generation): Buffer {
+export function positionEntry(g: Generation): Buffer {
   const entry = Buffer.allocUnsafe(UNIT);
   entry.writeUInt32LE(Number(BigInt.asUintN(32, g.device)), 16);
   entry.writeUInt32LE(g.born, 20);
@@ -103,17 +120,17 @@ export function positionEntry(number: number, g: Generation): Buffer {
   entry.writeBigUInt64LE(g.marker.digest, 40);
   entry.writeBigUInt64LE(BigInt(g.markedAt), 48);
   entry.writeBigUInt64LE(BigInt(g.position), 56);
-  return sealed(entry, POSITION, g.marker.length, g.head.length, number, g.seen);
+  return sealed(entry, POSITION, g.marker.length, g.head.length, g.number, g.seen);
 }
 
 export function forgetEntry(number: number, seen: number): Buffer {
   return sealed(Buffer.alloc(UNIT), FORGET, 0, 0, number, seen);
 }
 
-export function sizeEntry(number: number, g: Generation): Buffer {
+export function sizeEntry(g: Generation): Buffer {
   const entry = Buffer.alloc(UNIT);
   entry.writeBigUInt64LE(BigInt(g.size), 16);
-  return sealed(entry, SIZE, 0, 0, number, g.seen);
+  return sealed(entry, SIZE, 0, 0, g.number, g.seen);
 }
 
 function sealed(entry: Buffer, kind: number, a: number, b: number, number: number, seen: number): Buffer {
@@ -167,13 +184,14 @@ function apply(entry: Buffer, files: Map<number, Generation>): void {
       Generation,
       'id' | 'input' | 'path' | 'base' | 'whole' | 'damaged' | 'carried' | 'cut'
     >;
-    // Said again with something new: what is known of it stays.
-    const known: Generation = { ...blank(said), ...files.get(number) };
-    delete known.whole;
-    delete known.damaged;
-    delete known.carried;
-    delete known.cut;
-    files.set(number, { ...known, ...said, seen });
+    const file = blank(said);
+    const known = files.get(number);
+    if (known) {
+      // Said again with something new: what is known of it stays.
+      const { device, inode, born, head, position, marker, markedAt, size } = known;
+      Object.assign(file, { device, inode, born, head, position, marker, markedAt, size });
+    }
+    files.set(number, Object.assign(file, said, { seen, number }));
     return;
   }
   const file = files.get(number);
@@ -185,7 +203,7 @@ function apply(entry: Buffer, files: Map<number, Generation>): void {
     return;
   }
   // What is the same as before stays the same object: of a hundred thousand files the garbage would take 20 MB.
-  const device = BigInt(entry.readUInt32LE(16));
+  const device = sharedDevice(BigInt(entry.readUInt32LE(16)));
   const inode = entry.readBigUInt64LE(24);
   if (file.device !== device) file.device = device;
   if (file.inode !== inode) file.inode = inode;

@@ -4,6 +4,8 @@
  */
 import { dirname } from 'node:path';
 import type { TrackedFile } from './file.ts';
+import type { Inode } from './identity.ts';
+import { ByInode } from './inodes.ts';
 
 export class Names {
   readonly files = new Set<TrackedFile>();
@@ -12,7 +14,7 @@ export class Names {
   /** Those of them that are decompressed. */
   readonly packed = new Set<TrackedFile>();
   readonly #byName = new Map<string, TrackedFile>();
-  readonly #byKey = new Map<string, TrackedFile>();
+  readonly #byInode = new ByInode<TrackedFile>();
   readonly #byAlias = new Map<string, TrackedFile>();
   readonly #byDirectory = new Map<string, Set<TrackedFile>>();
 
@@ -20,12 +22,12 @@ export class Names {
     this.files.add(file);
     if (file.path === null) this.nameless.add(file);
     if (file.packed) this.packed.add(file);
-    this.#byKey.set(file.key, file);
+    this.#byInode.add(file);
   }
 
   remove(file: TrackedFile): void {
     this.files.delete(file);
-    if (this.#byKey.get(file.key) === file) this.#byKey.delete(file.key);
+    this.#byInode.remove(file);
     this.unname(file);
     this.nameless.delete(file);
     this.packed.delete(file);
@@ -46,9 +48,9 @@ export class Names {
     return this.#byName.get(path) ?? this.#byAlias.get(path);
   }
 
-  /** The file of this device and inode. */
-  of(key: string): TrackedFile | undefined {
-    return this.#byKey.get(key);
+  /** The file that has this inode. */
+  of({ device, inode, born }: Inode): TrackedFile | undefined {
+    return this.#byInode.of(inode).findLast((file) => file.device === device && file.born === born);
   }
 
   /** The files that have a name in this directory. */
@@ -58,7 +60,8 @@ export class Names {
 
   /** Gives the file this name, in place of the one that it had. */
   name(file: TrackedFile, path: string): void {
-    this.unname(file);
+    // One that is new has its name nowhere yet.
+    if (this.files.has(file)) this.unname(file);
     file.path = path;
     this.nameless.delete(file);
     this.#byName.set(path, file);

@@ -8,6 +8,7 @@
  */
 import { log } from '../../log.ts';
 import type { Inode } from './identity.ts';
+import { ByInode } from './inodes.ts';
 import { blank, fileEntry, forgetEntry, type Generation, header, now, positionEntry, sizeEntry } from './journal.ts';
 import { JournalFile } from './journal-file.ts';
 
@@ -18,13 +19,11 @@ export const STARTED = '';
 
 export class Positions {
   readonly #journal: JournalFile;
-  readonly #numbers = new Map<Generation, number>();
-  /** Nearly always one. */
-  readonly #byInode = new Map<bigint, Generation | Generation[]>();
+  readonly #stored = new ByInode<Generation>();
   readonly #started = new Set<string>();
   #inputs: ReadonlySet<string> = new Set();
-  /** Generations that a tracked file stands for now. */
-  readonly #used = new Set<Generation>();
+  /** Generations that no tracked file stands for now. */
+  readonly #free = new Set<Generation>();
   #next = 1;
   readonly #created = new Set<Generation>();
   /** Those that were created and are being written. */
@@ -74,16 +73,23 @@ export class Positions {
 
   /** Everything that is stored, of all inputs. */
   all(): Generation[] {
-    return [...this.#numbers.keys()].filter((g) => g.path !== STARTED);
+    return [...this.#stored].filter((g) => g.path !== STARTED);
   }
 
   /** Stored generations of the input that no tracked file stands for; its own and the latest seen first. */
   free(input: string, inode?: bigint): Generation[] {
-    const all = inode === undefined ? [...this.#numbers.keys()] : [this.#byInode.get(inode) ?? []].flat();
-    const found = all.filter(
-      (g) => (g.input === input || this.#orphan(g, input)) && g.path !== STARTED && !this.#used.has(g),
-    );
+    const all = inode === undefined ? [...this.#free] : this.#stored.of(inode);
+    const found = all.filter((g) => this.#isFree(g, input));
     return found.sort((a, b) => Number(b.input === input) - Number(a.input === input) || b.seen - a.seen);
+  }
+
+  /** True if there is any such generation. */
+  hasFree(input: string): boolean {
+    return this.#free.values().some((g) => this.#isFree(g, input));
+  }
+
+  #isFree(g: Generation, input: string): boolean {
+    return (g.input === input || this.#orphan(g, input)) && g.path !== STARTED && this.#free.has(g);
   }
 
   /** Its input is not configured any more, while this one is. */
@@ -99,13 +105,13 @@ export class Positions {
       this.#created.add(generation);
       this.#schedule();
     }
-    this.#used.add(generation);
+    this.#free.delete(generation);
     generation.seen = now();
   }
 
   /** Another source may take it. */
   unuse(generation: Generation): void {
-    this.#used.delete(generation);
+    if (isStored(generation)) this.#free.add(generation);
     generation.seen = now();
   }
 
@@ -117,9 +123,9 @@ export class Positions {
 
   /** Its bytes are in another file now. */
   moveTo(generation: Generation, { device, inode, born }: Inode): void {
-    this.#unindex(generation);
+    if (isStored(generation)) this.#stored.remove(generation);
     Object.assign(generation, { device, inode, born });
-    this.#index(generation);
+    if (isStored(generation)) this.#stored.add(generation);
     this.moved(generation);
   }
 
@@ -132,21 +138,21 @@ export class Positions {
 
   /** What its file entry says has changed. */
   described(generation: Generation): void {
-    if (!this.#numbers.has(generation)) return;
+    if (!isStored(generation)) return;
     this.#created.add(generation);
     this.#schedule();
   }
 
   /** Its position, or what identifies it, has changed. */
   moved(generation: Generation): void {
-    if (!this.#numbers.has(generation)) return;
+    if (!isStored(generation)) return;
     this.#moved.add(generation);
     this.#schedule();
   }
 
   /** What the file holds: what is lost is counted by it when the file is gone. Only what waits has to be stored. */
   sized(generation: Generation, size: number): void {
-    if (generation.size === size || !this.#numbers.has(generation)) return;
+    if (generation.size === size || !isStored(generation)) return;
     const known = Math.max(generation.size, size) > generation.position;
     generation.size = size;
     if (!known) return;
@@ -155,13 +161,13 @@ export class Positions {
   }
 
   forget(generation: Generation): void {
-    const number = this.#numbers.get(generation);
-    if (number === undefined) return;
-    this.#numbers.delete(generation);
-    this.#used.delete(generation);
+    if (!isStored(generation)) return;
+    const { number } = generation;
+    this.#stored.remove(generation);
+    generation.number = 0;
+    this.#free.delete(generation);
     this.#moved.delete(generation);
     this.#sized.delete(generation);
-    this.#unindex(generation);
     this.#created.delete(generation);
     // Also where it was not written yet: it may have been, and have changed its name since.
     this.#forgotten.add(number);
@@ -175,10 +181,7 @@ export class Positions {
    */
   olderThan(input: string, age: number): Generation[] {
     const limit = now() - age / 1000;
-    return [...this.#numbers.keys()].filter(
-      (g) =>
-        (g.input === input || this.#orphan(g, input)) && g.path !== STARTED && !this.#used.has(g) && g.seen < limit,
-    );
+    return [...this.#free].filter((g) => this.#isFree(g, input) && g.seen < limit);
   }
 
   /** Nothing was seen of it now, but it is known to be there, or may be. */
@@ -215,18 +218,18 @@ export class Positions {
    */
   restore(committed: readonly Generation[]): void {
     if (committed.length === 0) return;
-    const byId = new Map([...this.#numbers.keys()].map((g) => [g.id, g]));
+    const byId = new Map([...this.#stored].map((g) => [g.id, g]));
     for (const generation of committed) {
       const known = byId.get(generation.id);
       if (!known) {
         this.create(generation);
         continue;
       }
-      if (this.#used.has(known)) continue;
-      this.#unindex(known);
-      const { id: _, input: __, path: ___, base: ____, ...state } = generation;
-      Object.assign(known, state, { seen: now() });
-      this.#index(known);
+      if (!this.#free.has(known)) continue;
+      this.#stored.remove(known);
+      const { input, number } = known;
+      Object.assign(known, generation, { input, number, seen: now() });
+      this.#stored.add(known);
       this.moved(known);
       if (known.cut) this.described(known);
     }
@@ -244,21 +247,11 @@ export class Positions {
   }
 
   #add(generation: Generation, number: number): void {
-    this.#numbers.set(generation, number);
+    generation.number = number;
     this.#next = Math.max(this.#next, number + 1);
     if (generation.path === STARTED) this.#started.add(generation.input);
-    this.#index(generation);
-  }
-
-  #index(generation: Generation): void {
-    const others = this.#byInode.get(generation.inode);
-    this.#byInode.set(generation.inode, others ? [others, generation].flat() : generation);
-  }
-
-  #unindex(generation: Generation): void {
-    const rest = [this.#byInode.get(generation.inode) ?? []].flat().filter((g) => g !== generation);
-    if (rest.length > 0) this.#byInode.set(generation.inode, rest);
-    else this.#byInode.delete(generation.inode);
+    this.#free.add(generation);
+    this.#stored.add(generation);
   }
 
   #schedule(): void {
@@ -285,19 +278,19 @@ export class Positions {
     const forgotten = [...this.#forgotten];
     for (const set of [this.#created, this.#moved, this.#sized, this.#forgotten]) set.clear();
     const entries = created.flatMap((g) => this.#whole(g));
-    for (const g of moved) if (this.#numbers.has(g)) entries.push(positionEntry(this.#numbers.get(g)!, g));
-    for (const g of sized) if (this.#numbers.has(g)) entries.push(sizeEntry(this.#numbers.get(g)!, g));
+    for (const g of moved) if (isStored(g)) entries.push(positionEntry(g));
+    for (const g of sized) if (isStored(g)) entries.push(sizeEntry(g));
     for (const number of forgotten) entries.push(forgetEntry(number, now()));
     try {
       const { stale, size } = this.#journal;
-      if (stale || (size > COMPACT_BYTES && size > this.#numbers.size * 1024)) await this.#compact();
+      if (stale || (size > COMPACT_BYTES && size > this.#stored.size * 1024)) await this.#compact();
       else await this.#journal.append(Buffer.concat(entries));
       if (this.#failed) log.info('positions are stored again');
       this.#failed = false;
     } catch (error) {
-      for (const g of created) if (this.#numbers.has(g)) this.#created.add(g);
-      for (const g of moved) if (this.#numbers.has(g)) this.#moved.add(g);
-      for (const g of sized) if (this.#numbers.has(g)) this.#sized.add(g);
+      for (const g of created) if (isStored(g)) this.#created.add(g);
+      for (const g of moved) if (isStored(g)) this.#moved.add(g);
+      for (const g of sized) if (isStored(g)) this.#sized.add(g);
       for (const number of forgotten) this.#forgotten.add(number);
       this.#failed = true;
       const cost = 'reading and sending go on; a restart now would send lines again';
@@ -311,8 +304,8 @@ export class Positions {
   /** Writes the journal anew, without its history. */
   async #compact(): Promise<void> {
     const entries = [header()];
-    for (const g of this.#numbers.keys()) {
-      if (this.#used.has(g)) g.seen = now();
+    for (const g of this.#stored) {
+      if (!this.#free.has(g)) g.seen = now();
       entries.push(...this.#whole(g));
     }
     await this.#journal.replace(Buffer.concat(entries));
@@ -320,10 +313,13 @@ export class Positions {
 
   /** All that is known of a generation. */
   #whole(g: Generation): Buffer[] {
-    const number = this.#numbers.get(g);
-    if (number === undefined) return [];
-    const entries = [fileEntry(number, g), positionEntry(number, g)];
-    if (g.size > g.position) entries.push(sizeEntry(number, g));
+    if (!isStored(g)) return [];
+    const entries = [fileEntry(g), positionEntry(g)];
+    if (g.size > g.position) entries.push(sizeEntry(g));
     return entries;
   }
+}
+
+function isStored({ number }: Generation): boolean {
+  return number > 0;
 }

@@ -10,7 +10,7 @@ import { mayBeCopy } from './copies.ts';
 import type { LogInput } from './envelope.ts';
 import type { TrackedFile } from './file.ts';
 import { mayGroup } from './format.ts';
-import { birthOf, inodeKey, lookUp, siblings } from './identity.ts';
+import { birthOf, type Inode, inodeOf, isInode, lookUp, siblings } from './identity.ts';
 import { placesOf } from './links.ts';
 
 /** After a rotation so much is still written to the old file. */
@@ -24,10 +24,10 @@ export class Predecessors {
   /** By directory: what is there. */
   readonly #siblings = new Map<string, string[]>();
   readonly #grouping: boolean;
-  readonly #tracked: (key: string) => boolean;
+  readonly #tracked: (inode: Inode) => boolean;
   readonly #ready: (file: TrackedFile) => void;
 
-  constructor(input: LogInput, tracked: (key: string) => boolean, ready: (file: TrackedFile) => void) {
+  constructor(input: LogInput, tracked: (inode: Inode) => boolean, ready: (file: TrackedFile) => void) {
     this.#grouping = mayGroup(input);
     this.#tracked = tracked;
     this.#ready = ready;
@@ -61,7 +61,7 @@ export class Predecessors {
     for (const [file, path] of this.#early) {
       this.#link(file, path);
       file.held = false;
-      if (this.#tracked(file.key) && file.size > 0) this.#ready(file);
+      if (this.#tracked(file) && file.size > 0) this.#ready(file);
     }
     this.#early.clear();
   }
@@ -97,8 +97,7 @@ export class Predecessors {
         if (!stat) return false;
         const modified = Number(stat.mtimeMs);
         if (modified <= old.modified || modified > until) return false;
-        const key = inodeKey(stat);
-        return key !== old.key && key !== file.key && !this.#tracked(key);
+        return !isInode(old, stat) && !isInode(file, stat) && !this.#tracked(inodeOf(stat));
       });
   }
 }

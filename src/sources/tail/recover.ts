@@ -12,7 +12,7 @@ import { log } from '../../log.ts';
 import { isKnown, resumed, TELLING } from './admit.ts';
 import { mayBeCopy } from './copies.ts';
 import { openRegular, type TailContext, type TrackedFile } from './file.ts';
-import { birthOf, bornApart, inodeKey, inodeOf, lookUp, siblings } from './identity.ts';
+import { birthOf, bornApart, type Inode, inodeKey, inodeOf, lookUp, siblings } from './identity.ts';
 import { compression } from './inflated.ts';
 import type { Generation } from './journal.ts';
 import { homesOf, placesOf } from './links.ts';
@@ -39,7 +39,7 @@ export interface Recovered {
 export interface RecoverOptions {
   /** True if the input's glob names this path: what it does not name any more is not asked for. */
   names: (path: string) => boolean;
-  tracked: (key: string) => boolean;
+  tracked: (inode: Inode) => boolean;
   /** Told of a file that is read as a new one, and may hold so many bytes that were read before. */
   again: (path: string, bytes: number) => void;
 }
@@ -103,7 +103,7 @@ async function search(
   home: ReadonlySet<string>,
   options: RecoverOptions,
 ): Promise<{ found: Recovered[]; left: Generation[] }> {
-  const free = ({ stat }: Beside) => !home.has(inodeKey(stat)) && !options.tracked(inodeKey(stat));
+  const free = ({ stat }: Beside) => !home.has(inodeKey(stat)) && !options.tracked(inodeOf(stat));
   const beside = all.filter(free);
   const found: Recovered[] = [];
   const taken = new Set<Beside>();
@@ -237,8 +237,7 @@ function headsOf(beside: Beside[]): Map<bigint, Beside[]> {
 function atHome(g: Generation, { tracked }: RecoverOptions): string | null {
   const stat = lookUp(g.path);
   if (!stat?.isFile() || stat.ino !== g.inode || bornApart(g.born, birthOf(stat))) return null;
-  const key = inodeKey(stat);
-  return tracked(key) || holds(g.path, g) === false ? null : key;
+  return tracked(inodeOf(stat)) || holds(g.path, g) === false ? null : inodeKey(stat);
 }
 
 /** Nothing is left of it: what was known to wait is lost. */

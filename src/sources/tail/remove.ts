@@ -15,7 +15,7 @@ import { basename, dirname, join } from 'node:path';
 import { log } from '../../log.ts';
 import { descriptors } from './descriptors.ts';
 import type { TailContext, TrackedFile } from './file.ts';
-import { inodeKey, keyAt } from './identity.ts';
+import { isAt, isInode } from './identity.ts';
 
 interface Done {
   size: number;
@@ -74,14 +74,14 @@ function complete({ committed, position, size, stored, stream, packed }: Tracked
 }
 
 function isUnchanged(file: TrackedFile, stat: ReturnType<typeof bigStat>): boolean {
-  if (stat.nlink !== 1n || inodeKey(stat) !== file.key) return false;
+  if (stat.nlink !== 1n || !isInode(file, stat)) return false;
   return Number(stat.size) === file.stored && Number(stat.mtimeMs) === file.modified;
 }
 
 function remove(file: TrackedFile, path: string): boolean {
   const aside = join(dirname(path), `.${basename(path).slice(0, 200)}.${file.stream.generation.id}.runnel-delete`);
   renameSync(path, aside);
-  if (keyAt(aside) === file.key && isUnchanged(file, bigStat(file.fd!))) {
+  if (isAt(aside, file) && isUnchanged(file, bigStat(file.fd!))) {
     unlinkSync(aside);
     return true;
   }

@@ -19,11 +19,6 @@ import type { Generation } from './journal.ts';
 const MARKS = 8;
 
 export class FileStream implements Stream {
-  readonly name: string;
-  readonly topic: string;
-  readonly key: string;
-  readonly account: Account;
-  readonly replayable = true;
   readonly generation: Generation;
   /** True: the generation is in the journal, or on its way there. Records go out under its id when it is there. */
   persisted: boolean;
@@ -42,10 +37,26 @@ export class FileStream implements Stream {
     this.generation = generation;
     this.persisted = persisted;
     this.since = since;
-    this.name = generation.path;
-    this.topic = context.input.topic;
-    this.key = partitionKey(context.origin, generation.path);
-    this.account = context.account;
+  }
+
+  get name(): string {
+    return this.generation.path;
+  }
+
+  get topic(): string {
+    return this.#context.input.topic;
+  }
+
+  get key(): string {
+    return partitionKey(this.#context.origin, this.generation.path);
+  }
+
+  get account(): Account {
+    return this.#context.account;
+  }
+
+  get replayable(): boolean {
+    return true;
   }
 
   envelope(): Envelope {

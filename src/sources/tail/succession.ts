@@ -8,6 +8,7 @@ import { originalsOf } from './copies.ts';
 import { descriptors } from './descriptors.ts';
 import type { TailContext, TrackedFile } from './file.ts';
 import { Holds } from './holds.ts';
+import type { Inode } from './identity.ts';
 import type { Names } from './names.ts';
 import { Predecessors } from './predecessors.ts';
 import { recover } from './recover.ts';
@@ -38,7 +39,7 @@ export class Succession {
     this.#o = options;
     this.#twins = new Twins({ context: options.context, names, ready });
     this.#holds = new Holds({ known: (file) => names.files.has(file), ready });
-    this.#before = new Predecessors(options.context.input, (key) => names.of(key) !== undefined, ready);
+    this.#before = new Predecessors(options.context.input, (inode) => names.of(inode) !== undefined, ready);
   }
 
   /** Bytes that were read once more because it could not be told whether they had been read. */
@@ -49,7 +50,7 @@ export class Succession {
   /** Reads on in what was renamed or copied while the agent was down; what is known and has its name was found. */
   async recover(): Promise<void> {
     const { context, names, matches } = this.#o;
-    const tracked = (key: string) => names.of(key) !== undefined;
+    const tracked = (inode: Inode) => names.of(inode) !== undefined;
     const again = (path: string, bytes: number) => {
       this.#alike.set(path, Math.max(bytes, this.#alike.get(path) ?? 0));
     };
@@ -134,7 +135,7 @@ export class Succession {
   #goOnInCopy(file: TrackedFile): string | null {
     const { context, names, matches } = this.#o;
     const held = this.#holds.copyOf(file);
-    const found = held || file.packed ? null : copyOf(context, file, (key) => names.of(key) !== undefined, matches);
+    const found = held || file.packed ? null : copyOf(context, file, (inode) => names.of(inode) !== undefined, matches);
     const copy = held ?? found;
     if (!copy || !file.stream.persisted) {
       const double = this.#holds.doubleOf(file);

@@ -73,7 +73,7 @@ export class TailSource implements Source {
   /** When other things had their turn last. */
   #rested = 0;
   /** Goes over the tracker's files; in this round it has come so far. */
-  #turn: Iterator<TrackedFile>;
+  #turn: Iterator<TrackedFile> | null = null;
 
   constructor(options: TailOptions) {
     const { input, host, tags, partition_by, positions, account, kernel } = options;
@@ -82,7 +82,6 @@ export class TailSource implements Source {
     this.name = input.name;
     const ready = (file: TrackedFile) => this.#makeReady(file);
     this.#tracker = new Tracker(context, ready, options.open_at_start);
-    this.#turn = this.#tracker.files.values();
     this.#unpacking = new Unpacking(context, this.#tracker, ready);
     this.#format = formatOf(input, kernel);
     const grouping = this.#format?.grouping ? this.#format : null;
@@ -155,9 +154,10 @@ export class TailSource implements Source {
     for (const file of this.#tracker.nameless) this.#watchNameless(file, now);
     // Always one: an iterator that rests keeps what was deleted in memory.
     for (let left = Math.max(1, Math.ceil(this.#tracker.files.size / ROUND)); left > 0; left--) {
+      this.#turn ??= this.#tracker.files.values();
       const { value: file, done } = this.#turn.next();
       if (!done) this.#look(file, now);
-      else this.#turn = this.#tracker.files.values();
+      else this.#turn = null;
     }
     this.#tracker.unsure.step();
     if (this.#tick % ROUND === 0) this.#tracker.again();

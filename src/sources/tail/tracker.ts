@@ -18,15 +18,15 @@ import { Discovery, type Finder } from './discover.ts';
 import type { TailContext, TrackedFile } from './file.ts';
 import { forgetOld } from './forget.ts';
 import { Excludes, Glob } from './glob.ts';
-import { inodeKey, keyAt, kindOf, lookUp } from './identity.ts';
+import { inodeOf, isAt, isInode, kindOf, lookUp } from './identity.ts';
 import { compression } from './inflated.ts';
 import { homesOf } from './links.ts';
+import { collectOften, keepYoungSmall } from './many.ts';
 import { Names } from './names.ts';
 import { Poller } from './poll.ts';
 import { Succession } from './succession.ts';
 import { Unsure } from './unsure.ts';
 import { Upkeep } from './upkeep.ts';
-import { keepYoungSmall } from './young.ts';
 
 /** After so much looking other things get their turn, milliseconds. */
 const STEP_MS = 5;
@@ -107,7 +107,7 @@ export class Tracker implements Finder {
   /** Finds what is there, and reads on in what was renamed or copied while the agent was down. */
   async start(): Promise<void> {
     const { input, positions } = this.#context;
-    if (positions.free(input.name).length > 0) this.#unknown = new Set();
+    if (positions.hasFree(input.name)) this.#unknown = new Set();
     await this.#discovery.scan();
     while (this.#looking) await this.#looking;
     await this.#succession.recover();
@@ -202,7 +202,7 @@ export class Tracker implements Finder {
     if (stat?.isDirectory()) void this.#discovery.scan();
     else if (stat?.isFile()) {
       // The new name of a tracked file: what is written to it from now on is told under this name.
-      const file = this.#names.of(inodeKey(stat));
+      const file = this.#names.of(inodeOf(stat));
       if (file) this.#names.alias(path, file);
     }
   }
@@ -255,7 +255,7 @@ export class Tracker implements Finder {
       else if (this.#discovery.names(path)) this.#skip(path, stat);
       return;
     }
-    if (file?.key === inodeKey(stat)) {
+    if (file && isInode(file, stat)) {
       // Nothing may have been written to it since.
       if (this.unreadable.has(path)) this.#ready(file);
       this.#update(file, stat);
@@ -263,14 +263,14 @@ export class Tracker implements Finder {
     }
     if (file) this.#lostName(file);
     const alias = this.#names.aliased(path);
-    if (alias?.key === inodeKey(stat)) {
+    if (alias && isInode(alias, stat)) {
       if (alias.path === null && this.#discovery.names(path)) this.#rename(alias, path);
       else this.#ready(alias);
       return;
     }
     this.#names.unalias(path);
     if (link && !this.#discovery.names(path)) return;
-    const known = this.#names.of(inodeKey(stat));
+    const known = this.#names.of(inodeOf(stat));
     if (known) this.#rename(known, path);
     else this.#adopt(path, stat, link);
   }
@@ -308,7 +308,7 @@ export class Tracker implements Finder {
   /** A tracked file has this name, too. */
   #rename(file: TrackedFile, path: string): void {
     const before = file.path;
-    if (before !== null && keyAt(before) === file.key) {
+    if (before !== null && isAt(before, file)) {
       this.#names.alias(path, file);
       this.#poller.add(file);
       return;
@@ -331,7 +331,7 @@ export class Tracker implements Finder {
     this.#names.unname(file);
     file.gone = performance.now();
     for (const alias of [...(file.aliases ?? [])]) {
-      if (keyAt(alias) !== file.key) this.#names.unalias(alias);
+      if (!isAt(alias, file)) this.#names.unalias(alias);
       else if (this.#discovery.names(alias)) {
         this.#names.unalias(alias);
         this.#rename(file, alias);
@@ -422,6 +422,7 @@ export class Tracker implements Finder {
     this.#names.name(file, file.path ?? path);
     this.#names.add(file);
     keepYoungSmall(this.files.size);
+    collectOften(this.files.size);
     if (fd !== null) descriptors.keep(file, fd);
     this.unsure.add(file);
     file.fresh = !file.packed && !file.stream.persisted && !this.#first;
