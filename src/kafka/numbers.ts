@@ -118,7 +118,7 @@ export class Numbers {
 
   /** The broker forgot what it had of this producer: a new id, and what was sent may come twice. */
   renew(why: string): void {
-    const unsure = this.#window.unsure();
+    const unsure = this.#window.takeUnsure();
     this.possibleDuplicates += unsure;
     log.warn(`${why}; going on with a new producer id, ${unsure} records may be in ${this.#name} twice`);
     this.forget();
@@ -137,7 +137,8 @@ export class Numbers {
   leave(sure: boolean): void {
     if (sure && !this.#elsewhere) this.#earlier = null;
     this.#recognize();
-    const unsure = sure ? 0 : this.#window.unsure();
+    const found = this.#window.takeUnsure();
+    const unsure = sure ? 0 : found;
     this.possibleDuplicates += unsure;
     if (unsure > 0)
       log.warn(`${this.#name}: the partition is gone; ${unsure} records may be in ${this.#o.topic} twice`);
@@ -169,10 +170,11 @@ export class Numbers {
     const what = `${this.#name}: ${records} records were in flight when the agent was stopped`;
     if (elsewhere) {
       log.warn(`${what}, to cluster ${cluster}: they are sent to cluster ${clusterId}, and may be in both`);
+      this.#window.takeUnsure();
       this.forget();
     } else if (saved > 0 && Date.now() - saved > FORGOTTEN) {
       log.warn(`${what}, more than a day ago: if the broker has forgotten them they are in it twice`);
-      this.possibleDuplicates += records;
+      this.possibleDuplicates += this.#window.takeUnsure();
     }
   }
 }

@@ -25,7 +25,7 @@ import { log } from '../log.ts';
 import { abortable, Backoff } from './backoff.ts';
 import type { KafkaClient } from './client.ts';
 import type { DeadLetters } from './dead-letter.ts';
-import { actionFor, BrokerError, CLUSTER_AUTHORIZATION_FAILED, errorName } from './errors.ts';
+import { actionFor, BrokerError, CLUSTER_AUTHORIZATION_FAILED, errorName, mayBeWritten } from './errors.ts';
 import type { Link } from './link.ts';
 import { Numbers, type NumbersOptions } from './numbers.ts';
 import type { ProduceAnswer } from './produce-request.ts';
@@ -264,6 +264,7 @@ export class Sender implements Outlet {
       (answer) => this.#answered(packet, answer),
       (error: Error) => {
         this.#inFlight--;
+        packet.unsure = true;
         this.#client.invalidate(topic);
         this.#fail(error);
         this.#wake?.();
@@ -278,6 +279,7 @@ export class Sender implements Outlet {
     if (answer.errorCode === 0 || actionFor(answer.errorCode) === 'done') this.#acknowledged(packet);
     else {
       packet.answer = answer;
+      packet.unsure ||= mayBeWritten(answer.errorCode);
       this.#fail(new BrokerError(this.#name, answer.errorCode, answer.message));
     }
     this.#wake?.();

@@ -72,6 +72,8 @@ export interface Packet {
   header: Buffer | null;
   /** How often it was sent. */
   tries: number;
+  /** It may be in the topic, and that is not counted yet: an attempt got no answer, or one that leaves it open. */
+  unsure: boolean;
   acknowledged: boolean;
   /** What it was answered on the current link, where that was no acknowledgement. */
   answer: Refusal | null;
@@ -98,7 +100,9 @@ export class Window {
   /** Resolves when there is room for the block; it is in its place at once. */
   put(block: Block, settled: Settled): Promise<void> {
     const weights = () => weightsOf(block.marks);
-    return this.#put(block, block.time, newEntry(settled, weights, { continues: block.continues ?? false }));
+    const accepted = this.#put(block, block.time, newEntry(settled, weights, { continues: block.continues ?? false }));
+    this.packets.at(-1)!.unsure = block.sentBefore ?? false;
+    return accepted;
   }
 
   /** The same for a piece that another window hands over. */
@@ -123,7 +127,7 @@ export class Window {
       const safe: Settled = (where = 'there', refused = 0) => settled(weights, refused, where);
       const entry = newEntry(safe, () => weights, { earlier: true });
       const packet = newPacket({ codec, body, count }, entry, time, sequence);
-      if (sequence >= 0) Object.assign(packet, { header, tries: 1 });
+      if (sequence >= 0) Object.assign(packet, { header, tries: 1, unsure: true });
       this.#entries.push(entry);
       this.packets.push(packet);
       this.pending += count;
@@ -233,6 +237,7 @@ export class Window {
     let { sequence } = packet;
     const parts = sections.map((section) => {
       const part = newPacket(section, packet.entry, packet.time, sequence);
+      part.unsure = packet.unsure;
       if (sequence >= 0) sequence = sequenceAfter(sequence, section.count);
       return part;
     });
@@ -254,10 +259,17 @@ export class Window {
     }
   }
 
-  /** Records that were sent at least once, and may or may not have arrived. */
+  /** Records that may be in the topic, and are not acknowledged. */
   unsure(): number {
     let records = 0;
-    for (const packet of this.packets) if (packet.tries > 0 && !packet.acknowledged) records += packet.count;
+    for (const packet of this.packets) if (packet.unsure && !packet.acknowledged) records += packet.count;
+    return records;
+  }
+
+  /** The same, for the last time: they are counted, or mean nothing any more. */
+  takeUnsure(): number {
+    const records = this.unsure();
+    for (const packet of this.packets) packet.unsure = false;
     return records;
   }
 
@@ -329,6 +341,7 @@ function newPacket({ codec, body, count }: Section, entry: Entry, time: number, 
     sequence,
     header: null,
     tries: 0,
+    unsure: false,
     acknowledged: false,
     answer: null,
     disordered: 0,

@@ -129,7 +129,7 @@ class Drain {
   async #put(lane: Lane, block: Block, entry: Entry): Promise<void> {
     const item = { entry, lane, done: false, refused: 0 };
     this.#inFlight.push(item);
-    await lane.sender.put(block, (_, refused = 0) => {
+    await lane.sender.put({ ...block, sentBefore: this.#earlier > 0 }, (_, refused = 0) => {
       item.done = true;
       item.refused = refused;
       let passed = 0;

@@ -132,6 +132,9 @@ test('after a kill the same blocks go out under the same numbers', async (t) => 
   assert.deepEqual(again.numbers.identity, { producerId: 77n, epoch: 1, sequence: 6 });
   await again.has(5);
   assert.deepEqual(await valuesOf(again.blocks[0]!.block), ['a 3', 'b 3']);
+  assert.ok(
+    again.blocks.every(({ block }) => block.sentBefore) && !sender.blocks.some(({ block }) => block.sentBefore),
+  );
   // The broker forgot the producer after one of these was acknowledged.
   again.settle(1);
   await again.numbers.onIdentity({ producerId: 78n, epoch: 0 }, 2);
