@@ -15,7 +15,7 @@ import type { Source } from './core/pipeline.ts';
 import { Pool } from './core/pool.ts';
 import { Router } from './core/router.ts';
 import { Delivery } from './delivery.ts';
-import { leaveExactlyOnce, openExactlyOnce, positionsTopic } from './exactly-once.ts';
+import { Leaving, openExactlyOnce, positionsTopic } from './exactly-once.ts';
 import { Identity } from './identity.ts';
 import { KafkaClient } from './kafka/client.ts';
 import type { ExactlyOnce } from './kafka/exactly-once.ts';
@@ -60,6 +60,7 @@ export class Agent {
   #positions!: Positions;
   #client: KafkaClient | null = null;
   #exactlyOnce: ExactlyOnce | null = null;
+  #leaving: Leaving | null = null;
   readonly #superseded = Promise.withResolvers<Error>();
   #isSuperseded = false;
   #router!: Router;
@@ -116,7 +117,6 @@ export class Agent {
     this.#spool = await Spool.open(join(data_dir, 'spool'), config.spool, (input, records, bytes, reason) =>
       accounts.of(input).drop(reason, records, bytes),
     );
-    let left: Promise<void> | null = null;
     if (kafka.brokers.length > 0) {
       const topic_settings = { [positionsTopic(config)]: POSITIONS_SETTINGS };
       this.#client = new KafkaClient({ ...kafka, topic_settings });
@@ -128,8 +128,7 @@ export class Agent {
         this.#positions.onForget = ({ id }) => this.#exactlyOnce?.forget(fileKey(id));
         pool.onPressure = () => this.#exactlyOnce?.hurry();
       } else if (await transactionsBefore(data_dir)) {
-        left = leaveExactlyOnce(await open(), parts, this.#stop.signal);
-        left.catch(() => undefined); // stopped
+        this.#leaving = new Leaving(await open(), parts, this.#stop.signal);
       }
     } else if (await transactionsBefore(data_dir)) await ownInSnapshot(data_dir, { set: 'all' });
     const windows = await Windows.open(data_dir, accounts);
@@ -142,7 +141,7 @@ export class Agent {
       windows,
       client: this.#client,
       exactlyOnce: this.#exactlyOnce,
-      left,
+      left: this.#leaving?.done ?? null,
     });
     this.#router = new Router({
       pool,
@@ -263,7 +262,7 @@ export class Agent {
       tails: this.#tails,
       statsd: this.#statsd,
       host: this.#host,
-      troubles: () => [...this.#troubles.values()],
+      troubles: () => [...this.#troubles.values(), ...(this.#leaving?.reason ? [this.#leaving.reason] : [])],
     };
   }
 

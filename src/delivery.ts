@@ -78,6 +78,8 @@ export class Delivery {
   /** Those of drains now, and what earlier ones have sent. By topic and partition. */
   readonly #draining = new Map<string, Sender>();
   readonly #drained = new Map<string, TopicSent>();
+  /** Those to which drains move what waits for partitions that are gone. By topic and partition. */
+  readonly #moved = new Map<string, Sender>();
   /** Those of files: what they have in flight at the stop is kept. By topic and partition. */
   readonly #direct = new Map<string, Sender>();
   /** Windows of the last process that are not acknowledged yet, and the number of partitions that they were made for. */
@@ -176,8 +178,18 @@ export class Delivery {
   /** The one that carries files' blocks to this partition. */
   #senderOf(client: KafkaClient, topic: string, partition: number): Sender {
     const name = `${topic}/${partition}`;
-    const sender = this.#direct.get(name) ?? this.#sender(client, { topic, partition });
+    const moveTo = (partition: number) => this.#senderOf(client, topic, partition);
+    const sender = this.#direct.get(name) ?? this.#sender(client, { topic, partition, moveTo });
     this.#direct.set(name, sender);
+    return sender;
+  }
+
+  /** The same for blocks of the spool: at a stop they are kept there, and their senders keep nothing. */
+  #movedSender(client: KafkaClient, topic: string, partition: number): Sender {
+    const name = `${topic}/${partition}`;
+    const moveTo = (partition: number) => this.#movedSender(client, topic, partition);
+    const sender = this.#moved.get(name) ?? this.#sender(client, { topic, partition, moveTo });
+    this.#moved.set(name, sender);
     return sender;
   }
 
@@ -203,15 +215,19 @@ export class Delivery {
 
   /** What goes before a partition's fresh lines. */
   #before(topic: string, partition: number): Promise<unknown> | null {
-    const before: Promise<void>[] = [];
-    for (const { window, done } of this.#earlier.values()) {
-      if (window.topic !== topic) continue;
-      // With another number of partitions a file's lines may have gone elsewhere until now.
-      if (window.partition === partition || window.partitions !== this.#p.client?.known(topic)) before.push(done);
-    }
+    const before = this.#windowsBefore(topic, partition);
     const backlog = this.#backlogs.get(topic);
     if (backlog) before.push(backlog);
     return before.length > 0 ? Promise.all(before) : null;
+  }
+
+  /** Windows of the last process that may hold something of the partition's keys. */
+  #windowsBefore(topic: string, partition: number): Promise<void>[] {
+    const known = this.#p.client?.known(topic) ?? 0;
+    // With another number of partitions a file's lines may have gone elsewhere until now.
+    const may = ({ window: w }: { window: SavedWindow }) =>
+      w.topic === topic && (w.partition === partition || w.partition >= known || w.partitions !== known);
+    return [...this.#earlier.values()].filter(may).map(({ done }) => done);
   }
 
   #sender(client: KafkaClient, options: SenderOptions): Sender {
@@ -242,10 +258,8 @@ export class Delivery {
     const backlog = Promise.withResolvers<void>();
     this.#backlogs.set(topic, backlog.promise);
     const { signal } = this.#stop;
-    const earlier = async (partition: number) => {
-      const found = this.#earlier.get(`${topic}/${partition}`);
-      if (found) await abortable(found.done, signal);
-    };
+    const earlier = (partition: number) => abortable(Promise.all(this.#windowsBefore(topic, partition)), signal);
+    const moveTo = (partition: number) => this.#movedSender(client!, topic, partition);
     const options: DrainOptions = {
       signal,
       target: async () => ({ partitions: await this.#count(client!, topic), cluster: client!.clusterId }),
@@ -253,7 +267,7 @@ export class Delivery {
       sender: async (partition: number, identity: SpoolIdentity) => {
         await earlier(partition);
         this.#retire(topic, partition);
-        const sender = this.#sender(client!, { topic, partition, ...identity });
+        const sender = this.#sender(client!, { topic, partition, moveTo, ...identity });
         this.#draining.set(`${topic}/${partition}`, sender);
         return sender;
       },
@@ -336,7 +350,18 @@ export class Delivery {
     this.#countLost();
     this.#stop.abort();
     await Promise.allSettled([...this.#senders.map(({ sender }) => sender.stop()), this.#p.exactlyOnce?.stop()]);
-    await Promise.all([...this.#direct.values()].map((sender) => this.#p.windows.keep(sender)));
+    await this.#keep();
     await Promise.allSettled(this.#drains);
+  }
+
+  /** Where a sender has moved something it is kept by others, of lower partitions; only then is it known what is left. */
+  async #keep(): Promise<void> {
+    const { windows } = this.#p;
+    const direct = this.#senders.filter(({ topic, partition, sender }) => {
+      return this.#direct.get(`${topic}/${partition}`) === sender;
+    });
+    const moving = direct.filter(({ sender }) => sender.moving).sort((a, b) => a.partition - b.partition);
+    await Promise.all(direct.filter((one) => !moving.includes(one)).map(({ sender }) => windows.keep(sender)));
+    for (const { sender } of moving) await windows.keep(sender);
   }
 }

@@ -57,23 +57,51 @@ export function openExactlyOnce(
 }
 
 /** The last process worked with transactions: what it had committed counts, and from then on data_dir alone. */
-export async function leaveExactlyOnce(
-  exactlyOnce: ExactlyOnce,
-  { config, client }: Pick<Parts, 'config' | 'client'>,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    await client.connect(signal);
-    const limit = AbortSignal.timeout(config.kafka.transaction_timeout + LEAVE_MS);
-    await exactlyOnce.leave(AbortSignal.any([signal, limit]));
-  } catch (error) {
-    signal.throwIfAborted();
-    const why = client.topicError(positionsTopic(config))?.detail ?? (error as Error).message;
-    log.warn(`cannot learn what was committed with transactions: ${why}; what the last one held may come twice`);
-    await ownInSnapshot(config.data_dir, { set: 'all' }).catch((error: Error) => {
-      // Thrown, it would end every input until the next start.
-      log.warn(`cannot note that data_dir counts from now on: ${error.message}; the next start asks Kafka once more`);
+export class Leaving {
+  /** Resolves when that is so, or cannot be known. Rejects when the signal aborts. */
+  readonly done: Promise<void>;
+  readonly #exactlyOnce: ExactlyOnce;
+  readonly #config: Config;
+  readonly #client: KafkaClient;
+  /** When it is not waited for any longer; null: Kafka was not reached yet. */
+  #until: Date | null = null;
+  #over = false;
+
+  constructor(exactlyOnce: ExactlyOnce, { config, client }: Pick<Parts, 'config' | 'client'>, signal: AbortSignal) {
+    this.#exactlyOnce = exactlyOnce;
+    this.#config = config;
+    this.#client = client;
+    this.done = this.#leave(signal).finally(() => {
+      this.#over = true;
     });
+    this.done.catch(() => undefined); // stopped
+  }
+
+  /** What is waited for, and until when, for people; null: nothing any more. */
+  get reason(): string | null {
+    if (this.#over) return null;
+    const what = 'not known yet what was committed with transactions: files are not read, the local log is not sent';
+    if (!this.#until) return `${what}, until Kafka is reached and says it`;
+    const why = this.#client.topicError(positionsTopic(this.#config))?.detail ?? this.#client.error;
+    return `${what}, until Kafka says it, ${this.#until.toISOString()} at most${why ? `: ${why}` : ''}`;
+  }
+
+  async #leave(signal: AbortSignal): Promise<void> {
+    const { kafka, data_dir } = this.#config;
+    try {
+      await this.#client.connect(signal);
+      const limit = kafka.transaction_timeout + LEAVE_MS;
+      this.#until = new Date(Date.now() + limit);
+      await this.#exactlyOnce.leave(AbortSignal.any([signal, AbortSignal.timeout(limit)]));
+    } catch (error) {
+      signal.throwIfAborted();
+      const why = this.#client.topicError(positionsTopic(this.#config))?.detail ?? (error as Error).message;
+      log.warn(`cannot learn what was committed with transactions: ${why}; what the last one held may come twice`);
+      await ownInSnapshot(data_dir, { set: 'all' }).catch((error: Error) => {
+        // Thrown, it would end every input until the next start.
+        log.warn(`cannot note that data_dir counts from now on: ${error.message}; the next start asks Kafka once more`);
+      });
+    }
   }
 }
 

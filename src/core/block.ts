@@ -39,6 +39,8 @@ export interface Block {
   readonly marks: readonly Mark[];
   /** Its last records count together with the next block's first: only with that one does the position move past them. */
   readonly continues?: boolean;
+  /** An earlier process may have sent it. */
+  readonly sentBefore?: boolean;
   /** Beside what its streams say. */
   readonly checkpoint?: Checkpoint;
 }

@@ -23,7 +23,7 @@ import { Presence } from './presence.ts';
 import type { ProduceAnswer } from './produce-request.ts';
 import { coordinatorOf, createTopic, initProducerId, maxMessageBytes, metadata, type Producer } from './requests.ts';
 import type { SaslConfig, TlsConfig } from './security.ts';
-import { Topic, TopicError, type TopicProblem } from './topics.ts';
+import { PartitionGone, Topic, TopicError, type TopicProblem } from './topics.ts';
 
 const REQUEST_TIMEOUT = 30_000;
 const CONNECT_TIMEOUT = 10_000;
@@ -45,6 +45,8 @@ export interface KafkaClientOptions {
   connect_timeout?: number;
   produce_timeout?: number;
   metadata_max_age?: number;
+  /** How long answers must say that a partition is gone; see topics.ts. */
+  gone_after?: number;
   /** Nothing is logged: whoever asks says what is wrong. */
   quiet?: boolean;
   /** The longest pause between two attempts, milliseconds. */
@@ -108,10 +110,33 @@ export class KafkaClient {
     return this.#topics.get(topic)?.partitions ?? 0;
   }
 
-  /** What stands in the way of the topic, or null. */
-  topicError(topic: string): { problem: TopicProblem; detail: string } | null {
+  /** Whether the topic has always had as many partitions, as far as was seen. */
+  steady(topic: string): boolean {
+    return this.#topics.get(topic)?.changed === false;
+  }
+
+  /** The id of the topic in which this partition was last seen; null: not known. */
+  idWith(topic: string, partition: number): string | null {
+    return this.#topics.get(topic)?.idWith(partition) ?? null;
+  }
+
+  /** An earlier process knew this partition, of the topic with this id. */
+  had(topic: string, partition: number, id: string | null): void {
+    this.#named(topic).had(partition, id);
+  }
+
+  /** Whether the partition was there and is no more. */
+  gone(topic: string, partition: number): boolean {
+    return Boolean(this.#topics.get(topic)?.gone(partition, this.#o.gone_after));
+  }
+
+  /** What stands in the way of the topic, or of this partition of it; null: nothing that is known. */
+  topicError(topic: string, partition = 0): { problem: TopicProblem; detail: string } | null {
     const t = this.#topics.get(topic);
-    return t?.problem && t.problem !== 'topic_unknown' ? { problem: t.problem, detail: t.detail } : null;
+    if (!t) return null;
+    if (t.problem !== null) return t.problem === 'topic_unknown' ? null : { problem: t.problem, detail: t.detail };
+    const detail = this.gone(topic, partition) ? null : t.missing(partition);
+    return detail === null ? null : { problem: 'partition_missing', detail };
   }
 
   /** Resolves when some broker answers. */
@@ -126,7 +151,7 @@ export class KafkaClient {
   /** How many partitions the topic has; waits until it is there, and creates it where that is allowed. */
   partitions(topic: string, signal?: AbortSignal): Promise<number> {
     return this.#until(this.#signal(signal), async (signal) => {
-      // What is known already is good enough while Kafka is away: it does not shrink.
+      // What is known already is good enough while Kafka is away.
       const known = this.#topics.get(topic)?.partitions;
       if (known) return known;
       const t = await this.#topic(topic, signal);
@@ -135,15 +160,23 @@ export class KafkaClient {
     });
   }
 
-  /** The link to the partition's leader; waits until there is one. */
+  /** The link to the partition's leader; waits until there is one. Rejects with PartitionGone when there never will be. */
   leader(topic: string, partition: number, signal?: AbortSignal, purpose: Purpose = 'produce'): Promise<Link> {
     return this.#until(this.#signal(signal), async (signal) => {
       const t = await this.#topic(topic, signal);
       if (t.problem !== null) throw new TopicError(t);
+      const missing = t.missing(partition);
+      if (missing !== null) {
+        const gone = t.gone(partition, this.#o.gone_after);
+        if (gone) throw new PartitionGone(t, partition, gone.sure);
+        // Its other partitions are as good as before.
+        t.stale = true;
+        if (!this.#o.quiet) log.warnOnce(`missing ${topic} ${partition}`, `${missing}; its data waits`);
+        throw new TopicError(t, missing);
+      }
       const address = this.#nodes.get(t.leaders.get(partition) ?? -1);
       if (!address) {
-        const problem = partition < t.partitions ? 'no_leader' : 'partition_missing';
-        t.fail(problem, `partition ${partition} of topic ${topic} has no leader`);
+        t.fail('no_leader', `partition ${partition} of topic ${topic} has no leader`);
         throw new TopicError(t);
       }
       try {
@@ -241,6 +274,7 @@ export class KafkaClient {
         return await abortable(attempt(signal), signal);
       } catch (error) {
         signal.throwIfAborted();
+        if (error instanceof PartitionGone) throw error;
         if (error instanceof BrokerError && actionFor(error.code) === 'denied') throw error;
         waits?.(error as Error);
         // Kafka is back and the topic not there yet (just created, say): the long pauses were for the outage.
@@ -254,13 +288,18 @@ export class KafkaClient {
     }
   }
 
-  /** The topic's state, asked for when it is not known, stale, or was not good. */
-  async #topic(name: string, signal: AbortSignal): Promise<Topic> {
+  #named(name: string): Topic {
     let topic = this.#topics.get(name);
     if (!topic) {
       topic = new Topic(name, this.#o.quiet);
       this.#topics.set(name, topic);
     }
+    return topic;
+  }
+
+  /** The topic's state, asked for when it is not known, stale, or was not good. */
+  async #topic(name: string, signal: AbortSignal): Promise<Topic> {
+    const topic = this.#named(name);
     if (topic.stale || topic.problem !== null) {
       // Lanes of one topic ask together.
       topic.asking ??= this.#ask([name]).finally(() => {

@@ -77,6 +77,9 @@ const CODES: Readonly<Record<number, readonly [name: string, action: Action]>> =
   120: ['TRANSACTION_ABORTABLE', 'retry'],
 };
 
+/** Answers to a Produce that say that nothing was written: what was asked for did not get past the broker's checks. */
+const NOT_WRITTEN = new Set([2, 10, 17, 18, 19, 29, 31, 32, 35, 43, 44, 45, 47, 59, 76, 87, 89]);
+
 export const TOPIC_AUTHORIZATION_FAILED = 29;
 export const CLUSTER_AUTHORIZATION_FAILED = 31;
 export const UNKNOWN_TOPIC_OR_PARTITION = 3;
@@ -90,6 +93,11 @@ export function errorName(code: number): string {
 
 export function actionFor(code: number): Action {
   return CODES[code]?.[1] ?? 'retry';
+}
+
+/** Whether what was answered so may be in the topic all the same: the leader moved, say, or waited for its replicas. */
+export function mayBeWritten(code: number): boolean {
+  return !NOT_WRITTEN.has(code);
 }
 
 /** A broker answered with an error code. */

@@ -22,6 +22,7 @@ import {
   fetchRequest,
 } from './fetch-request.ts';
 import { type Api, type Broker, type Connection, kafkajs, quietLogger, type SocketFactory } from './kafkajs.ts';
+import { METADATA, METADATA_VERSION, type Metadata, metadataAnswer, metadataRequest } from './metadata-request.ts';
 import {
   PRODUCE_MAX_VERSION,
   PRODUCE_MIN_VERSION,
@@ -200,6 +201,17 @@ export class Link {
       { apiKey: FETCH, apiName: 'Fetch', apiVersion: version },
       (correlationId, clientId) => [fetchRequest({ ...job, version, correlationId, clientId })],
       (payload) => fetchAnswer(payload, version),
+    );
+  }
+
+  /** The nodes and these topics with their ids; null where the broker does not tell those. Rejects only when the link fails. */
+  async metadata(topics: readonly string[]): Promise<Metadata | null> {
+    const { minVersion, maxVersion } = this.#broker.versions?.[METADATA] ?? { minVersion: 0, maxVersion: 0 };
+    if (minVersion > METADATA_VERSION || maxVersion < METADATA_VERSION) return null;
+    return this.#exchange(
+      { apiKey: METADATA, apiName: 'Metadata', apiVersion: METADATA_VERSION },
+      (correlationId, clientId) => [metadataRequest({ correlationId, clientId, topics })],
+      metadataAnswer,
     );
   }
 

@@ -118,7 +118,7 @@ export class Numbers {
 
   /** The broker forgot what it had of this producer: a new id, and what was sent may come twice. */
   renew(why: string): void {
-    const unsure = this.#window.unsure();
+    const unsure = this.#window.takeUnsure();
     this.possibleDuplicates += unsure;
     log.warn(`${why}; going on with a new producer id, ${unsure} records may be in ${this.#name} twice`);
     this.forget();
@@ -133,11 +133,29 @@ export class Numbers {
     return seal(packet, producer, skew);
   }
 
-  /** For the disk. A packet of an earlier process that this one has not sent may have no number: its id was of no use. */
+  /** The partition is gone: what is left goes elsewhere, under other numbers. `sure`: and what was sent is gone with it. */
+  leave(sure: boolean): void {
+    if (sure && !this.#elsewhere) this.#earlier = null;
+    this.#recognize();
+    const found = this.#window.takeUnsure();
+    const unsure = sure ? 0 : found;
+    this.possibleDuplicates += unsure;
+    if (unsure > 0)
+      log.warn(`${this.#name}: the partition is gone; ${unsure} records may be in ${this.#o.topic} twice`);
+    this.forget();
+  }
+
+  /** For the disk. What was not sent gets its number when it is. */
   sealToKeep(packet: Packet, skew: number): void {
     if (packet.header) return;
-    if (this.#producer && !(packet.entry.earlier && packet.sequence < 0)) this.seal(packet, skew);
+    if (this.#producer && packet.sequence >= 0) this.seal(packet, skew);
     else seal(packet, NOT_IDEMPOTENT, 0);
+  }
+
+  /** What an earlier process sent went to another cluster. */
+  get #elsewhere(): boolean {
+    const cluster = this.#earlier?.cluster;
+    return cluster !== undefined && cluster !== this.#client.clusterId;
   }
 
   /** Producer ids mean something in their own cluster alone, and not for ever. */
@@ -145,16 +163,18 @@ export class Numbers {
     if (!this.#earlier) return;
     const { cluster, saved } = this.#earlier;
     const { clusterId } = this.#client;
+    const elsewhere = this.#elsewhere;
     this.#earlier = null;
     const records = this.#window.unsure();
     if (records === 0) return;
     const what = `${this.#name}: ${records} records were in flight when the agent was stopped`;
-    if (cluster !== undefined && cluster !== clusterId) {
+    if (elsewhere) {
       log.warn(`${what}, to cluster ${cluster}: they are sent to cluster ${clusterId}, and may be in both`);
+      this.#window.takeUnsure();
       this.forget();
     } else if (saved > 0 && Date.now() - saved > FORGOTTEN) {
       log.warn(`${what}, more than a day ago: if the broker has forgotten them they are in it twice`);
-      this.possibleDuplicates += records;
+      this.possibleDuplicates += this.#window.takeUnsure();
     }
   }
 }

@@ -10,6 +10,7 @@ import type { Link } from './link.ts';
 const SETTLE_MS = 1000;
 
 export interface Packet {
+  readonly partition: number;
   readonly codec: Codec;
   readonly body: Buffer;
   readonly count: number;
@@ -17,6 +18,7 @@ export interface Packet {
 }
 
 export interface Entry {
+  /** For which it was put; its packets may go to others, where that one is gone. */
   readonly partition: number;
   readonly block: Block;
   packets: Packet[];

@@ -3,7 +3,7 @@ import { actionFor, BrokerError } from './errors.ts';
 import type { Isolation } from './fetch-request.ts';
 import type { Link } from './link.ts';
 import type { Address } from './links.ts';
-import type { TopicAnswer } from './topics.ts';
+import type { Metadata } from './metadata-request.ts';
 
 const CREATE_TIMEOUT = 10_000;
 const TOPIC_RESOURCE = 2;
@@ -15,16 +15,10 @@ export interface Producer {
   epoch: number;
 }
 
-/** The answer to a Metadata request, as kafkajs decodes it. */
-export interface Metadata {
-  brokers: { nodeId: number; host: string; port: number }[];
-  clusterId: string | null;
-  controllerId: number;
-  topicMetadata: TopicAnswer[];
-}
-
-export function metadata(link: Link, topics: readonly string[]): Promise<Metadata> {
-  return link.request<Metadata>('Metadata', { topics, allowAutoTopicCreation: false });
+/** Of the nodes and these topics; where the brokers tell the topics' ids, with them. */
+export async function metadata(link: Link, topics: readonly string[]): Promise<Metadata> {
+  const answer = await link.metadata(topics);
+  return answer ?? (await link.request<Metadata>('Metadata', { topics, allowAutoTopicCreation: false }));
 }
 
 export async function initProducerId(link: Link): Promise<Producer> {

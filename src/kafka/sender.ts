@@ -13,6 +13,10 @@
  * has shown that it knows the id: after each failure, with each new id, and after a long silence. Else the second could
  * be taken where the first was refused, and stand before it.
  *
+ * A partition that is gone (its topic was deleted, and made anew with fewer partitions) takes nothing any more: what waits
+ * for it goes to the senders of the partitions that its keys hash to now, and is settled here when it is there. Whoever
+ * puts blocks waits for that before it puts newer ones of these keys elsewhere.
+ *
  * After any failure the sender waits until nothing is in flight, deals with what the *oldest* packet was answered, and
  * sends again from there, in order, on one connection. What the others were answered follows from the oldest.
  */
@@ -21,23 +25,27 @@ import { log } from '../log.ts';
 import { abortable, Backoff } from './backoff.ts';
 import type { KafkaClient } from './client.ts';
 import type { DeadLetters } from './dead-letter.ts';
-import { actionFor, BrokerError, CLUSTER_AUTHORIZATION_FAILED, errorName } from './errors.ts';
+import { actionFor, BrokerError, CLUSTER_AUTHORIZATION_FAILED, errorName, mayBeWritten } from './errors.ts';
 import type { Link } from './link.ts';
 import { Numbers, type NumbersOptions } from './numbers.ts';
 import type { ProduceAnswer } from './produce-request.ts';
 import { readHeader } from './record-batch.ts';
 import { SizeLimit } from './size-limit.ts';
-import { split } from './split.ts';
+import { type Section, split } from './split.ts';
+import { spread } from './spread.ts';
 import type { SenderStatus } from './tally.ts';
 import { ClockSkew } from './timestamp.ts';
-import { type Packet, type Refusal, Window } from './window.ts';
-import type { Items, SavedWindow } from './window-file.ts';
+import { PartitionGone } from './topics.ts';
+import { type Custody, type Packet, type Refusal, type SettledEarlier, Window } from './window.ts';
+import type { SavedWindow } from './window-file.ts';
 
 export interface SenderOptions extends NumbersOptions {
   /** Records were cut because alone they were larger than the topic takes. */
   onCut?: (records: number) => void;
   /** Takes what the broker refuses for good; without it that waits. */
   deadLetters?: DeadLetters;
+  /** The sender of another partition of the topic; without it what waits for a partition that is gone goes on waiting. */
+  moveTo?: (partition: number) => Sender;
   /** The longest pause between two attempts, milliseconds. */
   longest_pause?: number;
 }
@@ -51,6 +59,8 @@ export class Sender implements Outlet {
   #running: Promise<void> | null = null;
   readonly #window = new Window();
   readonly #numbers: Numbers;
+  /** Over how many partitions the keys of what an earlier process sent were spread; null: there is nothing of that. */
+  #spreadBefore: number | null = null;
   /** Packets from the oldest that were sent on the current link. */
   #sent = 0;
   #inFlight = 0;
@@ -79,8 +89,19 @@ export class Sender implements Outlet {
     return accepted;
   }
 
+  /** Takes a piece of what another sender has, whose partition is gone. After `stop` `settled` may come with `kept`. */
+  adopt(piece: Section, time: number, custody: Custody): Promise<void> {
+    const accepted = this.#window.adopt(piece, time, custody);
+    this.#running ??= this.#run();
+    this.#wake?.();
+    return accepted;
+  }
+
   /** Before any put: what an earlier process sent and got no acknowledgement of, under the numbers that it has. */
-  resend(window: SavedWindow, settled: (weights: Items, refused: number) => void): void {
+  resend(window: SavedWindow, settled: SettledEarlier): void {
+    const { topic, partition } = this.#o;
+    if (window.topicId !== null) this.#client.had(topic, partition, window.topicId);
+    this.#spreadBefore = window.partitions;
     this.#window.restore(window.packets, settled);
     this.#numbers.resume(window);
     this.#running ??= this.#run();
@@ -91,10 +112,25 @@ export class Sender implements Outlet {
     const packets = this.#window.unacknowledged();
     for (const packet of packets) this.#numbers.sealToKeep(packet, this.#skew.ms);
     const { topic, partition } = this.#o;
-    const partitions = this.#client.known(topic);
+    const topicId = this.#client.idWith(topic, partition);
     const saved = packets.map((packet) => this.#window.saved(packet));
-    const window = { topic, partition, partitions, ...this.#numbers.sentTo, packets: saved };
+    const spread = { topicId, partitions: this.#spreadOver() };
+    const window = { topic, partition, ...spread, ...this.#numbers.sentTo, packets: saved };
     return { window, kept: () => this.#window.keep(packets) };
+  }
+
+  /** Others have some of it: they are to be asked first for what is left. */
+  get moving(): boolean {
+    return this.#window.moving;
+  }
+
+  /** Over how many partitions the keys of all that waits were spread; 0: not known, or not over as many all the time. */
+  #spreadOver(): number {
+    const { topic } = this.#o;
+    const known = this.#client.known(topic);
+    const before = this.#spreadBefore ?? known;
+    if (known === 0) return before;
+    return before === known && this.#client.steady(topic) ? known : 0;
   }
 
   drained(signal: AbortSignal): Promise<void> {
@@ -109,8 +145,9 @@ export class Sender implements Outlet {
   }
 
   get status(): SenderStatus {
-    const topic = this.#window.pending > 0 ? this.#client.topicError(this.#o.topic) : null;
-    const waiting = this.#window.pending > 0 ? this.#client.error : null;
+    const pending = this.#window.pending > 0;
+    const topic = pending ? this.#client.topicError(this.#o.topic, this.#o.partition) : null;
+    const waiting = pending ? this.#client.error : null;
     return {
       records: this.#window.records,
       bytes: this.#window.bytes,
@@ -132,7 +169,11 @@ export class Sender implements Outlet {
           continue;
         }
         // In this order: who has no right to any topic has none to a producer id either, and may get both later.
-        const link = await this.#client.leader(this.#o.topic, this.#o.partition, signal);
+        const link = await this.#leader();
+        if (link instanceof PartitionGone) {
+          await this.#move(link);
+          continue;
+        }
         await this.#numbers.ensure(signal, (error) => this.#say(error));
         await this.#drive(link);
       } catch (error) {
@@ -142,6 +183,44 @@ export class Sender implements Outlet {
         await this.#pause();
       }
     }
+  }
+
+  /** The link to the leader, or that there is none and what waits can go elsewhere. */
+  #leader(): Promise<Link | PartitionGone> {
+    const { topic, partition, moveTo } = this.#o;
+    return this.#client.leader(topic, partition, this.#stop.signal).catch((error: Error) => {
+      if (error instanceof PartitionGone && moveTo) return error;
+      throw error;
+    });
+  }
+
+  /** Hands over what waits and what comes, until all of it is safe there; or until the partitions are others again. */
+  async #move({ topic, message, sure }: PartitionGone): Promise<void> {
+    log.warnOnce(`gone ${this.#name}`, `${message}: what waits for it goes to the partitions of its keys`);
+    this.#numbers.leave(sure);
+    this.#error = null;
+    const partitions = this.#client.known(topic);
+    while (!this.#stop.signal.aborted) {
+      const packet = this.#window.packets.find(({ acknowledged, away }) => !acknowledged && !away);
+      // Over others only when all of this has arrived: else what is newer could stand before it.
+      if (packet && this.#client.known(topic) === partitions) await this.#handOver(packet, partitions);
+      else if (this.#window.moving) await this.#woken();
+      else return;
+    }
+  }
+
+  async #handOver(packet: Packet, partitions: number): Promise<void> {
+    const pieces = await spread(packet, partitions);
+    const { signal } = this.#stop;
+    signal.throwIfAborted();
+    // All pieces at once: at a stop each is where it is kept.
+    const custody = this.#window.handOver(
+      packet,
+      pieces.map(({ partition }) => partition),
+      () => this.#wake?.(),
+    );
+    const taken = pieces.map((piece, i) => this.#o.moveTo!(piece.partition).adopt(piece, packet.time, custody[i]!));
+    await abortable(Promise.all(taken), signal);
   }
 
   /** Sends from the oldest on, until all is acknowledged or something fails, and deals with that. */
@@ -185,6 +264,7 @@ export class Sender implements Outlet {
       (answer) => this.#answered(packet, answer),
       (error: Error) => {
         this.#inFlight--;
+        packet.unsure = true;
         this.#client.invalidate(topic);
         this.#fail(error);
         this.#wake?.();
@@ -199,6 +279,7 @@ export class Sender implements Outlet {
     if (answer.errorCode === 0 || actionFor(answer.errorCode) === 'done') this.#acknowledged(packet);
     else {
       packet.answer = answer;
+      packet.unsure ||= mayBeWritten(answer.errorCode);
       this.#fail(new BrokerError(this.#name, answer.errorCode, answer.message));
     }
     this.#wake?.();

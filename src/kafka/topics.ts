@@ -1,4 +1,11 @@
-/** What is known of each topic: its leaders, or what stands in its way. */
+/**
+ * What is known of each topic: its leaders, or what stands in its way.
+ *
+ * A partition that was there and is not in an answer may be gone, or the broker that answered may be behind. Kafka takes no
+ * partition away from a topic; only another topic of the same name has fewer. So a partition is gone when at least two
+ * answers in a row, over five seconds at least, say the same of the topic, do not have the partition, and give the topic
+ * another id than it had when the partition was there. Brokers before Kafka 3.0 tell no ids: then the same for half a minute.
+ */
 import { log } from '../log.ts';
 import { errorName, TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION } from './errors.ts';
 
@@ -15,8 +22,14 @@ export type TopicProblem =
 export interface TopicAnswer {
   topicErrorCode: number;
   topic: string;
+  /** Brokers before Kafka 3.0 do not tell it. */
+  topicId?: string | null;
   partitionMetadata: { partitionId: number; leader: number }[];
 }
+
+/** How long answers must say the same before a partition is taken to be gone, milliseconds; without ids so many times. */
+const GONE_AFTER = 5000;
+const WITHOUT_ID = 6;
 
 export class Topic {
   readonly name: string;
@@ -24,6 +37,15 @@ export class Topic {
   leaders = new Map<number, number>();
   /** 0 until known. */
   partitions = 0;
+  /** The number of partitions was another one before. */
+  changed = false;
+  /** Null: not known. */
+  id: string | null = null;
+  /** Partitions that were there, and the id that the topic had then. */
+  readonly #had = new Map<number, string | null>();
+  /** So many answers in a row say the same of the topic, the first of them at that time (monotonic milliseconds). */
+  #answers = 0;
+  #since = 0;
   problem: TopicProblem | null = 'topic_unknown';
   /** The problem, for people. */
   detail = '';
@@ -46,9 +68,39 @@ export class Topic {
     this.detail = detail;
   }
 
+  /** An earlier process knew this partition, of the topic with this id. */
+  had(partition: number, id: string | null): void {
+    if (!this.#had.has(partition)) this.#had.set(partition, id);
+  }
+
+  /** Which id the topic had when this partition was there. */
+  idWith(partition: number): string | null {
+    return this.#had.get(partition) ?? null;
+  }
+
+  /** Says so where the topic is there and the partition is not; else null. */
+  missing(partition: number): string | null {
+    if (this.partitions === 0 || partition < this.partitions) return null;
+    return `topic ${this.name} has no partition ${partition}, but ${this.partitions} partitions`;
+  }
+
+  /**
+   * Whether a partition that was there is no more: see above. `sure`: the topic is another one, so that nothing that was
+   * sent to the partition is in it.
+   */
+  gone(partition: number, after = GONE_AFTER): { sure: boolean } | null {
+    if (this.#answers < 2 || partition < this.partitions) return null;
+    const before = this.idWith(partition);
+    const sure = this.id !== null && before !== null;
+    if (sure && this.id === before) return null;
+    return performance.now() - this.#since < (sure ? after : WITHOUT_ID * after) ? null : { sure };
+  }
+
   /** Takes in what a broker says; false where the topic does not exist. */
-  learn({ topicErrorCode, partitionMetadata }: TopicAnswer): boolean {
+  learn(answer: TopicAnswer): boolean {
+    const { topicErrorCode } = answer;
     this.stale = false;
+    if (topicErrorCode !== 0) this.#answers = 0;
     if (topicErrorCode === UNKNOWN_TOPIC_OR_PARTITION) return false;
     if (topicErrorCode === TOPIC_AUTHORIZATION_FAILED) {
       this.fail('topic_forbidden', `no right to topic ${this.name}`);
@@ -60,17 +112,46 @@ export class Topic {
       }
       this.problem = null;
       this.detail = '';
-      this.partitions = partitionMetadata.length;
-      this.leaders = new Map(partitionMetadata.map((p) => [p.partitionId, p.leader]));
+      this.#understand(answer);
     }
     return true;
+  }
+
+  #understand({ topicId = null, partitionMetadata }: TopicAnswer): void {
+    const partitions = partitionMetadata.length;
+    if (this.#answers === 0 || this.id !== topicId || this.partitions !== partitions) {
+      this.#answers = 0;
+      this.#since = performance.now();
+    }
+    this.#answers++;
+    if (this.partitions > 0 && this.partitions !== partitions) this.changed = true;
+    this.id = topicId;
+    this.partitions = partitions;
+    this.leaders = new Map(partitionMetadata.map((p) => [p.partitionId, p.leader]));
+    for (const { partitionId } of partitionMetadata) this.#had.set(partitionId, topicId);
+  }
+}
+
+/** A partition that was there is no more. */
+export class PartitionGone extends Error {
+  readonly topic: string;
+  readonly partition: number;
+  /** The topic is another one: nothing that was sent to the partition is in it. */
+  readonly sure: boolean;
+
+  constructor({ name, partitions }: Topic, partition: number, sure: boolean) {
+    super(`topic ${name} has ${partitions} partitions, partition ${partition} is gone`);
+    this.name = 'PartitionGone';
+    this.topic = name;
+    this.partition = partition;
+    this.sure = sure;
   }
 }
 
 /** The topic is not fit for use yet: its state says why. */
 export class TopicError extends Error {
-  constructor(topic: Topic) {
-    super(topic.detail || topic.problem || topic.name);
+  constructor(topic: Topic, detail = topic.detail) {
+    super(detail || topic.problem || topic.name);
     this.name = 'TopicError';
   }
 }

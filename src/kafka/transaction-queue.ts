@@ -4,7 +4,7 @@
  *   put ->  | block | block | block |  block  block ...        one queue for all partitions of the topic
  *           '- open transaction ---'  ^ not taken yet
  */
-import type { Block, Settled } from '../core/block.ts';
+import type { Block, Checkpoint, Settled } from '../core/block.ts';
 import type { Entry } from './open-transaction.ts';
 import { HEADER_BYTES } from './record-batch.ts';
 
@@ -46,7 +46,7 @@ export class TransactionQueue {
   /** Resolves when there is room for more. */
   put(partition: number, block: Block, settled: Settled): Promise<void> {
     const { codec, body, count, time } = block;
-    const packets = [{ codec, body, count, time }];
+    const packets = [{ partition, codec, body, count, time }];
     const entry: Entry = { partition, block, packets, refused: 0, settled, accept: null };
     this.#entries.push(entry);
     this.#bytes += body.length;
@@ -57,19 +57,35 @@ export class TransactionQueue {
     });
   }
 
-  takenEntries(): readonly Entry[] {
-    return this.#entries.slice(0, this.taken);
+  /** All that is not committed. */
+  get entries(): readonly Entry[] {
+    return this.#entries;
+  }
+
+  /** How far what was taken brings what it is from, by key. */
+  checkpoints(): Map<string, Checkpoint> {
+    const latest = new Map<string, Checkpoint>();
+    for (const { block } of this.#entries.slice(0, this.taken)) {
+      for (const { stream, end } of block.marks) {
+        const checkpoint = stream.checkpoint?.(end);
+        if (checkpoint) latest.set(checkpoint.key, checkpoint);
+      }
+      if (block.checkpoint) latest.set(block.checkpoint.key, block.checkpoint);
+    }
+    return latest;
   }
 
   /** What was taken is committed. */
   settle(): void {
     const settled = this.#entries.splice(0, this.taken);
     this.taken = 0;
-    for (const { partition, block, packets, refused } of settled) {
-      const counts = this.#counts(partition);
-      counts.records += block.count - refused;
-      counts.in_flight -= block.count;
-      for (const { body } of packets) counts.bytes += HEADER_BYTES + body.length;
+    for (const { partition, block, packets } of settled) {
+      this.#counts(partition).in_flight -= block.count;
+      for (const { partition, body, count } of packets) {
+        const counts = this.#counts(partition);
+        counts.records += count;
+        counts.bytes += HEADER_BYTES + body.length;
+      }
       this.#bytes -= block.body.length;
     }
     for (const { settled: done, refused } of settled) done('there', refused);

@@ -1,6 +1,6 @@
 /**
  * What is done about a batch that a broker refused, before the same blocks are sent again in the next transaction: it is
- * made smaller, gets another time, or loses a record that is never taken.
+ * made smaller, gets another time or partition, or loses a record that is never taken.
  */
 import { log } from '../log.ts';
 import type { KafkaClient, Producer } from './client.ts';
@@ -10,6 +10,7 @@ import type { Entry, Packet, Refused } from './open-transaction.ts';
 import { HEADER_BYTES, sealHeader, writeHeader } from './record-batch.ts';
 import { SizeLimit } from './size-limit.ts';
 import { split } from './split.ts';
+import { spread } from './spread.ts';
 import { ClockSkew } from './timestamp.ts';
 
 const NO_PRODUCER: Producer = { producerId: -1n, epoch: -1 };
@@ -63,6 +64,23 @@ export class Repair {
     }
   }
 
+  /** What is for partitions that are gone goes where its keys belong now. No transaction is open: nothing of it is there. */
+  async move(entries: readonly Entry[]): Promise<void> {
+    const { topic } = this.#o;
+    const partitions = this.#client.known(topic);
+    for (const entry of [...entries]) {
+      const gone = entry.packets.find(({ partition }) => this.#client.gone(topic, partition));
+      if (!gone) continue;
+      const what = `topic ${topic} has ${partitions} partitions, partition ${gone.partition} is gone`;
+      log.warnOnce(`gone ${topic} ${gone.partition}`, `${what}: what waits for it goes to the partitions of its keys`);
+      const moved = entry.packets.map(async (packet) => {
+        if (!this.#client.gone(topic, packet.partition)) return [packet];
+        return (await spread(packet, partitions)).map((piece) => ({ ...piece, time: packet.time }));
+      });
+      entry.packets = (await Promise.all(moved)).flat();
+    }
+  }
+
   /** Makes smaller what is known to be too large. */
   async splitTooLarge(entry: Entry): Promise<void> {
     const { bytes } = this.#limit;
@@ -88,7 +106,8 @@ export class Repair {
       const { topic } = this.#o;
       log.warnOnce(`cut ${topic}`, `${topic}: a record is larger than the topic takes, and was cut`);
     }
-    const parts = sections.map((section) => ({ ...section, time: packet.time }));
+    const { partition, time } = packet;
+    const parts = sections.map((section) => ({ ...section, partition, time }));
     entry.packets.splice(entry.packets.indexOf(packet), 1, ...parts);
     return true;
   }
@@ -104,7 +123,7 @@ export class Repair {
     const fields = { recordsBytes: body.length, count, codec, time, ...NO_PRODUCER, sequence: -1 };
     writeHeader(header, { ...fields, baseOffset: 0n });
     sealHeader(header, body);
-    if (!(await this.#o.deadLetters.take(`${this.#o.topic}-${entry.partition}`, header, body, why))) return false;
+    if (!(await this.#o.deadLetters.take(`${this.#o.topic}-${packet.partition}`, header, body, why))) return false;
     entry.packets.splice(entry.packets.indexOf(packet), 1);
     entry.refused += count;
     return true;

@@ -35,7 +35,7 @@ export class TransactionWriter {
   }
 
   async sendBlock(open: Open, entry: Entry): Promise<void> {
-    for (const packet of entry.packets) await this.#send(open, this.#o.topic, entry.partition, packet, entry);
+    for (const packet of entry.packets) await this.#send(open, this.#o.topic, packet, entry);
   }
 
   /** Sends positions; resolves with where they lie when they and all blocks are acknowledged. */
@@ -49,8 +49,8 @@ export class TransactionWriter {
       if (offset + BigInt(count) > next) next = offset + BigInt(count);
     };
     for (const { body, count } of positions.batches(checkpoints)) {
-      const packet: Packet = { codec: 'none', body, count, time: Date.now() };
-      await this.#send(open, positions.topic, partition, packet, null, answered);
+      const packet: Packet = { partition, codec: 'none', body, count, time: Date.now() };
+      await this.#send(open, positions.topic, packet, null, answered);
     }
     await open.acknowledged();
     return { base: base!, next };
@@ -59,11 +59,11 @@ export class TransactionWriter {
   async #send(
     open: Open,
     topic: string,
-    partition: number,
     packet: Packet,
     entry: Entry | null,
     answered?: (base: bigint, count: number) => void,
   ): Promise<void> {
+    const { partition } = packet;
     const key = `${topic}-${partition}`;
     const { signal } = open;
     let link = open.leaders.get(key);

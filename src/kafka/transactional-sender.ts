@@ -19,15 +19,16 @@
  * transaction meanwhile (or this process was fenced), the new epoch decides what is not decided, and the positions topic,
  * read after that, says which it was: the transaction's positions are committed there, or they never will be.
  */
-import type { Block, Checkpoint, Outlet, Settled } from '../core/block.ts';
+import type { Block, Outlet, Settled } from '../core/block.ts';
 import { log } from '../log.ts';
 import { abortable, Backoff } from './backoff.ts';
 import type { KafkaClient, Producer } from './client.ts';
 import type { DeadLetters } from './dead-letter.ts';
 import { actionFor, BrokerError } from './errors.ts';
-import { type Entry, Open, Refused } from './open-transaction.ts';
+import { Open, Refused } from './open-transaction.ts';
 import { type Committed, type PositionsTopic, Superseded } from './positions-topic.ts';
 import type { SenderStatus } from './tally.ts';
+import { PartitionGone } from './topics.ts';
 import { Transactions } from './transaction.ts';
 import { TransactionQueue } from './transaction-queue.ts';
 import { Repair } from './transaction-repair.ts';
@@ -186,7 +187,10 @@ export class TransactionalSender {
   *status(): Iterable<SenderStatus & { partition: number }> {
     const busy = this.#queue.length > 0 || !this.#isReady;
     const { topic, positions } = this.#o;
-    const problem = busy ? (this.#client.topicError(topic) ?? this.#client.topicError(positions.topic)) : null;
+    const { first } = this.#queue;
+    const problem = busy
+      ? (this.#client.topicError(topic, first?.partition) ?? this.#client.topicError(positions.topic))
+      : null;
     const waiting = this.#isReady ? null : 'it is not known yet what was committed: files are not read until it is';
     const away = this.#transactions.problem ?? this.#error ?? (busy ? this.#client.error : null);
     const why = problem ? `${problem.problem}: ${problem.detail}` : away;
@@ -218,8 +222,9 @@ export class TransactionalSender {
           await this.#woken();
           continue;
         }
+        await this.#repair.move(this.#queue.entries);
         // Before a transaction is open: it would run out while a leader is away.
-        await this.#client.leader(this.#o.topic, first.partition, signal);
+        for (const { partition } of first.packets) await this.#client.leader(this.#o.topic, partition, signal);
         await this.#client.leader(this.#o.positions.topic, await this.#o.positions.partition(signal), signal);
         await this.#transact(this.#producer);
       } catch (error) {
@@ -310,7 +315,7 @@ export class TransactionalSender {
   /** Sends what the blocks bring; resolves with where that lies when it and all blocks are acknowledged. */
   #writePositions(open: Open): Promise<{ base: bigint; next: bigint }> {
     const { topic, forgotten } = this.#o;
-    const latest = checkpointsOf(this.#queue.takenEntries());
+    const latest = this.#queue.checkpoints();
     for (const key of forgotten) if (!latest.has(key)) latest.set(key, { key, value: null });
     this.#forgetting = [...latest.values()].filter(({ value }) => value === null).map(({ key }) => key);
     // Without any the transaction's fate could not be read.
@@ -350,13 +355,20 @@ export class TransactionalSender {
       this.#fenced++;
       log.warnOnce(`fenced ${this.#o.topic}`, `${error.message}; finding out why, then sending again`);
     }
-    if (error instanceof BrokerError && actionFor(error.code) === 'denied') {
+    const action = error instanceof BrokerError ? actionFor(error.code) : null;
+    if (action === 'denied') {
       log.warnOnce(`denied ${this.#o.topic}`, `${error.message}: give the right; the data of ${this.#o.topic} waits`);
-      this.#client.invalidate(this.#o.topic);
     }
+    if (action === 'denied' || action === 'refresh') this.#client.invalidate(this.#o.topic);
     if (this.#open && this.#ending === null) this.#aborted();
-    const amended = error instanceof Refused && (await this.#repair.amend(error, this.#stop.signal));
-    if (!amended) await this.#pause();
+    if (!(await this.#amended(error))) await this.#pause();
+  }
+
+  /** Nothing is open. Whether what went wrong was dealt with, so that the next attempt need not wait. */
+  async #amended(error: Error): Promise<boolean> {
+    if (error instanceof Refused) return this.#repair.amend(error, this.#stop.signal);
+    // What is for it is moved before the next one.
+    return error instanceof PartitionGone && error.topic === this.#o.topic;
   }
 
   #say(error: Error): void {
@@ -381,17 +393,4 @@ export class TransactionalSender {
       };
     });
   }
-}
-
-/** How far these blocks bring what they are from. */
-function checkpointsOf(entries: readonly Entry[]): Map<string, Checkpoint> {
-  const latest = new Map<string, Checkpoint>();
-  for (const { block } of entries) {
-    for (const { stream, end } of block.marks) {
-      const checkpoint = stream.checkpoint?.(end);
-      if (checkpoint) latest.set(checkpoint.key, checkpoint);
-    }
-    if (block.checkpoint) latest.set(block.checkpoint.key, block.checkpoint);
-  }
-  return latest;
 }

@@ -5,7 +5,8 @@
  *    0  "RUNNEL WINDOW 1\n"
  *   16  bytes of the index  u32
  *   20  CRC-32 of the index u32
- *   24  the index, JSON: {"cluster":"...","partitions":3,"saved":1700000000000,"packets":[{"crc":7,"weights":{"logs.app":12}}, ...]}
+ *   24  the index, JSON: {"cluster":"...","topic_id":"...","partitions":3,"saved":1700000000000,
+ *       "packets":[{"crc":7,"weights":{"logs.app":12}}, ...]}
  *       record batches, version 2, one after the other: what went over the wire, header and checksum included
  *
  * Integers are big-endian. Producer id (-1: not given yet), epoch and sequence are in the batches, and the checksum by
@@ -38,7 +39,9 @@ export interface SavedWindow {
   partition: number;
   /** The cluster's id: elsewhere the producer id is somebody else's. Undefined: damaged. */
   cluster: string | null | undefined;
-  /** How many partitions the topic had; 0: not known. */
+  /** Kafka's id of the topic; null: not known. */
+  topicId: string | null;
+  /** Over how many partitions the keys were spread; 0: not known, or not over as many all the time. */
   partitions: number;
   /** When it was written, milliseconds since the epoch; 0: not known. */
   saved: number;
@@ -56,6 +59,7 @@ export interface Damage {
 
 interface Index {
   cluster?: string | null | undefined;
+  topic_id?: string | null;
   partitions: number;
   saved: number;
   packets: { crc: number; weights: Record<string, number> }[];
@@ -114,9 +118,10 @@ export async function readWindows(dir: string): Promise<{ windows: SavedWindow[]
   return { windows, damage };
 }
 
-function indexOf({ cluster, partitions, saved, packets }: SavedWindow): Index {
+function indexOf({ cluster, topicId, partitions, saved, packets }: SavedWindow): Index {
   return {
     cluster,
+    topic_id: topicId,
     partitions,
     saved,
     packets: packets.map(({ header, weights }) => {
@@ -153,8 +158,8 @@ function parse(bytes: Buffer, topic: string, partition: number, path: string) {
   for (const weights of missing.values()) {
     for (const [input, items] of Object.entries(weights)) lost.set(input, (lost.get(input) ?? 0) + items);
   }
-  const { cluster, partitions = 0, saved = 0 } = index ?? {};
-  const window: SavedWindow = { topic, partition, cluster, partitions, saved, packets };
+  const { cluster, topic_id: topicId = null, partitions = 0, saved = 0 } = index ?? {};
+  const window: SavedWindow = { topic, partition, cluster, topicId, partitions, saved, packets };
   return { window, lost: !index || missing.size > 0 ? lost : null, bytes: bytes.length - bytesUsed };
 }
 

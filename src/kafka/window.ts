@@ -6,6 +6,10 @@
  *            ^ the oldest without an acknowledgement
  *
  * Blocks settle in the order in which they were put, each when its last packet is acknowledged.
+ *
+ * A packet whose partition is gone is handed over to the windows of other partitions, in pieces (see sender.ts). It stays
+ * here until all of its pieces are safe there. What is adopted so is part of a block of another window: at a stop all of
+ * it is kept, sent or not, or the block's other parts would come twice.
  */
 import type { Block, Codec, Mark, Settled } from '../core/block.ts';
 import { HEADER_BYTES, readHeader, sealHeader, writeHeader } from './record-batch.ts';
@@ -25,6 +29,12 @@ interface Entry {
   readonly continues: boolean;
   /** Of an earlier process, whose positions have moved past it: it is not let go before it is acknowledged. */
   readonly earlier: boolean;
+  /** It is part of another window's block. */
+  readonly adopted: boolean;
+  /** Pieces that were handed over to the windows of these partitions, and are not safe there. */
+  readonly away: { partition: number }[];
+  /** Some of it is on disk, for the next process. */
+  kept: boolean;
   /** Packets without an acknowledgement. */
   left: number;
   /** Records that were not taken, and never will be. */
@@ -32,6 +42,16 @@ interface Entry {
   /** Resolves the put that waits for room. */
   accept: (() => void) | null;
 }
+
+/** What a window that takes a piece of another one's block is to know. */
+export interface Custody {
+  readonly settled: Settled;
+  /** Input items to write down with it. */
+  readonly weights: () => Items;
+}
+
+/** Of a packet of an earlier process. */
+export type SettledEarlier = (weights: Items, refused: number, where: 'there' | 'kept') => void;
 
 export interface Refusal {
   errorCode: number;
@@ -44,12 +64,16 @@ export interface Packet {
   readonly body: Buffer;
   readonly count: number;
   time: number;
+  /** Handed over. */
+  away: boolean;
   /** -1 until first sent. */
   sequence: number;
   /** Null until sealed. */
   header: Buffer | null;
   /** How often it was sent. */
   tries: number;
+  /** It may be in the topic, and that is not counted yet: an attempt got no answer, or one that leaves it open. */
+  unsure: boolean;
   acknowledged: boolean;
   /** What it was answered on the current link, where that was no acknowledgement. */
   answer: Refusal | null;
@@ -68,17 +92,28 @@ export class Window {
   bytes = 0;
   /** Not taken, and never will be. */
   refused = 0;
+  /** Handed over, and safe there. */
+  moved = 0;
   /** Records that were put and are not acknowledged. */
   pending = 0;
 
   /** Resolves when there is room for the block; it is in its place at once. */
   put(block: Block, settled: Settled): Promise<void> {
     const weights = () => weightsOf(block.marks);
-    const continues = block.continues ?? false;
-    const entry: Entry = { settled, weights, continues, earlier: false, left: 1, refused: 0, accept: null };
+    const accepted = this.#put(block, block.time, newEntry(settled, weights, { continues: block.continues ?? false }));
+    this.packets.at(-1)!.unsure = block.sentBefore ?? false;
+    return accepted;
+  }
+
+  /** The same for a piece that another window hands over. */
+  adopt(section: Section, time: number, { settled, weights }: Custody): Promise<void> {
+    return this.#put(section, time, newEntry(settled, weights, { adopted: true }));
+  }
+
+  #put(section: Section, time: number, entry: Entry): Promise<void> {
     this.#entries.push(entry);
-    this.packets.push(newPacket(block, entry, block.time, -1));
-    this.pending += block.count;
+    this.packets.push(newPacket(section, entry, time, -1));
+    this.pending += section.count;
     if (this.#entries.length <= WINDOW + QUEUE) return Promise.resolve();
     return new Promise((resolve) => {
       entry.accept = resolve;
@@ -86,20 +121,13 @@ export class Window {
   }
 
   /** Packets of an earlier process, before any other; sealed ones keep their numbers. */
-  restore(packets: readonly SavedPacket[], settled: (weights: Items, refused: number) => void): void {
+  restore(packets: readonly SavedPacket[], settled: SettledEarlier): void {
     for (const { header, body, weights } of packets) {
       const { codec, count, time, sequence } = readHeader(header)!;
-      const entry: Entry = {
-        settled: (_, refused = 0) => settled(weights, refused),
-        weights: () => weights,
-        continues: false,
-        earlier: true,
-        left: 1,
-        refused: 0,
-        accept: null,
-      };
+      const safe: Settled = (where = 'there', refused = 0) => settled(weights, refused, where);
+      const entry = newEntry(safe, () => weights, { earlier: true });
       const packet = newPacket({ codec, body, count }, entry, time, sequence);
-      if (sequence >= 0) Object.assign(packet, { header, tries: 1 });
+      if (sequence >= 0) Object.assign(packet, { header, tries: 1, unsure: true });
       this.#entries.push(entry);
       this.packets.push(packet);
       this.pending += count;
@@ -107,14 +135,17 @@ export class Window {
   }
 
   /**
-   * Packets without an acknowledgement that must be kept: those that may be at the broker, and after them as many as it
-   * takes for the position to move past them.
+   * Packets without an acknowledgement that must be kept: those that may be at the broker, those of which parts are kept,
+   * and after them as many as it takes for the position to move past them.
    */
   unacknowledged(): Packet[] {
-    let end = this.packets.findLastIndex((packet) => packet.sequence >= 0 || packet.entry.earlier) + 1;
+    const must = ({ sequence, entry }: Packet) =>
+      sequence >= 0 || entry.earlier || entry.adopted || entry.kept || entry.away.length > 0;
+    let end = this.packets.findLastIndex(must) + 1;
     for (; this.packets[end]; end++) {
-      const last = this.packets[end - 1]?.entry;
-      if (last !== this.packets[end]!.entry && !(last ? last.continues : this.#continues)) break;
+      if (this.packets[end - 1]?.entry === this.packets[end]!.entry) continue;
+      const last = this.packets.slice(0, end).findLast(({ entry }) => !entry.adopted)?.entry;
+      if (!(last ? last.continues : this.#continues)) break;
     }
     return this.packets.slice(0, end).filter((packet) => !packet.acknowledged);
   }
@@ -129,9 +160,43 @@ export class Window {
   /** These packets are safe on disk: their blocks settle. */
   keep(packets: readonly Packet[]): void {
     const end = this.#entries.indexOf(packets.at(-1)!.entry) + 1;
-    for (const { settled, left, refused, earlier } of this.#entries.splice(0, end)) {
-      if (!earlier) settled(left > 0 ? 'kept' : 'there', refused);
+    for (const { settled, left, refused, earlier, kept } of this.#entries.splice(0, end)) {
+      if (!earlier || left === 0) settled(left > 0 || kept ? 'kept' : 'there', refused);
     }
+  }
+
+  /** The packet goes to the windows of these partitions, ascending, in pieces; gives for each what its window is to know. */
+  handOver(packet: Packet, partitions: readonly number[], arrived: () => void): Custody[] {
+    const { entry } = packet;
+    packet.away = true;
+    let left = partitions.length;
+    return partitions.map((partition) => {
+      const piece = { partition };
+      entry.away.push(piece);
+      return {
+        weights: () => (this.#bearer(entry) === piece ? less(entry.weights(), entry.refused) : new Map()),
+        settled: (where = 'there', refused = 0) => {
+          entry.away.splice(entry.away.indexOf(piece), 1);
+          entry.kept ||= where === 'kept';
+          entry.refused += refused;
+          if (--left > 0) return;
+          this.moved += packet.count;
+          this.#done(packet);
+          arrived();
+        },
+      };
+    });
+  }
+
+  /** Some packets are handed over, and not safe there yet. */
+  get moving(): boolean {
+    return this.#entries.some(({ away }) => away.length > 0);
+  }
+
+  /** The piece with which all of the block is safe when windows are kept by ascending partition; null: a packet is here. */
+  #bearer(entry: Entry): { partition: number } | null {
+    if (this.packets.some((packet) => packet.entry === entry && !packet.acknowledged && !packet.away)) return null;
+    return entry.away.reduce((last, piece) => (piece.partition >= last.partition ? piece : last));
   }
 
   /** Settles what can be; gives how many packets left the front. */
@@ -158,10 +223,10 @@ export class Window {
       gone++;
     }
     while (this.#entries[0]?.left === 0) {
-      const { settled, refused, continues } = this.#entries.shift()!;
-      this.#continues = continues;
+      const { settled, refused, continues, adopted, kept } = this.#entries.shift()!;
+      if (!adopted) this.#continues = continues;
       this.#entries[WINDOW + QUEUE - 1]?.accept?.();
-      settled('there', refused);
+      settled(kept ? 'kept' : 'there', refused);
     }
     if (this.#entries.length === 0) for (const resolve of this.#drained.splice(0)) resolve();
     return gone;
@@ -172,6 +237,7 @@ export class Window {
     let { sequence } = packet;
     const parts = sections.map((section) => {
       const part = newPacket(section, packet.entry, packet.time, sequence);
+      part.unsure = packet.unsure;
       if (sequence >= 0) sequence = sequenceAfter(sequence, section.count);
       return part;
     });
@@ -181,7 +247,7 @@ export class Window {
 
   /** Records that nothing has to be done for any more. */
   get passed(): number {
-    return this.records + this.refused;
+    return this.records + this.refused + this.moved;
   }
 
   /** Takes all sequence numbers back: the next ones belong to another producer. */
@@ -193,10 +259,17 @@ export class Window {
     }
   }
 
-  /** Records that were sent at least once, and may or may not have arrived. */
+  /** Records that may be in the topic, and are not acknowledged. */
   unsure(): number {
     let records = 0;
-    for (const packet of this.packets) if (packet.tries > 0 && !packet.acknowledged) records += packet.count;
+    for (const packet of this.packets) if (packet.unsure && !packet.acknowledged) records += packet.count;
+    return records;
+  }
+
+  /** The same, for the last time: they are counted, or mean nothing any more. */
+  takeUnsure(): number {
+    const records = this.unsure();
+    for (const packet of this.packets) packet.unsure = false;
     return records;
   }
 
@@ -249,6 +322,14 @@ function less(weights: Items, gone: number): Items {
   return rest;
 }
 
+function newEntry(
+  settled: Settled,
+  weights: () => Items,
+  { continues = false, earlier = false, adopted = false },
+): Entry {
+  return { settled, weights, continues, earlier, adopted, away: [], kept: false, left: 1, refused: 0, accept: null };
+}
+
 function newPacket({ codec, body, count }: Section, entry: Entry, time: number, sequence: number): Packet {
   return {
     entry,
@@ -256,9 +337,11 @@ function newPacket({ codec, body, count }: Section, entry: Entry, time: number, 
     body,
     count,
     time,
+    away: false,
     sequence,
     header: null,
     tries: 0,
+    unsure: false,
     acknowledged: false,
     answer: null,
     disordered: 0,

@@ -55,8 +55,9 @@ export class Windows {
   /** Has what an earlier process left sent first; resolves when all of it is acknowledged and the file is gone. */
   async resend(window: SavedWindow, sender: Sender, signal: AbortSignal): Promise<void> {
     const waiting = this.#of(window);
-    sender.resend(window, (weights, refused) => {
-      this.#accounts.forward(weights, refused);
+    sender.resend(window, (weights, refused, where) => {
+      // What is kept in another partition's file waits there.
+      if (where === 'there') this.#accounts.forward(weights, refused);
       for (const [input, items] of weights) waiting.set(input, waiting.get(input)! - items);
     });
     await sender.drained(signal);

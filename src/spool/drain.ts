@@ -92,6 +92,8 @@ class Drain {
   #earlier: number;
   /** Blocks in flight, in the order of their offsets. */
   #inFlight: { entry: Entry; lane: Lane; done: boolean; refused: number }[] = [];
+  /** Who waits until the position has moved. */
+  #waiting: (() => void)[] = [];
 
   constructor(partition: SpoolPartition, options: DrainOptions) {
     this.#partition = partition;
@@ -129,7 +131,7 @@ class Drain {
   async #put(lane: Lane, block: Block, entry: Entry): Promise<void> {
     const item = { entry, lane, done: false, refused: 0 };
     this.#inFlight.push(item);
-    await lane.sender.put(block, (_, refused = 0) => {
+    await lane.sender.put({ ...block, sentBefore: this.#earlier > 0 }, (_, refused = 0) => {
       item.done = true;
       item.refused = refused;
       let passed = 0;
@@ -141,7 +143,9 @@ class Drain {
         this.#partition.producers.pass(lane.partition, entry.count);
         passed = entry.nextOffset;
       }
-      if (passed > 0) void this.#partition.acknowledge(passed);
+      if (passed === 0) return;
+      void this.#partition.acknowledge(passed);
+      for (const wake of this.#waiting.splice(0)) wake();
     });
   }
 
@@ -190,11 +194,23 @@ class Drain {
     const known = this.#partition.producers.get(partition);
     return {
       ...(known && { identity: { ...known } }),
-      onIdentity: ({ producerId, epoch }, before) => {
+      onIdentity: async ({ producerId, epoch }, before) => {
+        if (producerId >= 0n) await this.#allPassed(partition);
         const sequence = (this.#lanes.get(partition)?.passed ?? 0) - before;
         return this.#partition.setProducer(partition, producerId < 0n ? null : { producerId, epoch, sequence });
       },
     };
+  }
+
+  /**
+   * Resolves when the position has moved past all blocks that this partition has. Under a producer that began behind the
+   * position nothing could be sent again after a kill. It is a wait for other partitions only, and the one that holds the
+   * position back has no such blocks.
+   */
+  async #allPassed(partition: number): Promise<void> {
+    while (this.#inFlight.some(({ lane, done }) => done && lane.partition === partition)) {
+      await unlessAborted(new Promise((resolve) => this.#waiting.push(resolve)), this.#o.signal);
+    }
   }
 }
 

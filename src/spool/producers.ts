@@ -14,7 +14,7 @@ import { crc32 } from 'node:zlib';
 export interface Producer {
   producerId: bigint;
   epoch: number;
-  /** Below zero: it began behind the acknowledged offset, so many records on. As such it is not written. */
+  /** Below zero: it began so many records on, within a block that was split. As such it is not written. */
   sequence: number;
 }
 

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type AgentConfig, type Home, makeHome, type RunningAgent } from '../support/agent.ts';
-import { createTopic, type Kafka, noKafka, startKafka, untilStored, withAdmin } from '../support/kafka.ts';
+import { createTopic, endOffsets, type Kafka, noKafka, startKafka, untilStored, withAdmin } from '../support/kafka.ts';
 import { readValues } from '../support/kcat.ts';
 import { assertValues, numbered } from '../support/lines.ts';
 
@@ -51,6 +52,19 @@ async function stoppedInFlight(home: Home, topic: string, meanwhile?: () => Prom
   return { home, topic, config, lines };
 }
 
+/**
+ * Resolves when Kafka has taken what is on its way. Killed with something unread it resets the connection, and the answers
+ * that are held back are lost with it. It would be sent blocks again of which, killed and started anew, it remembers the
+ * last one alone: those come twice, and count so.
+ */
+async function readByKafka(topic: string): Promise<void> {
+  for (let before = -1; ; await sleep(1000)) {
+    const [end = 0] = await endOffsets(kafka.brokers, topic);
+    if (end === before) return;
+    before = end;
+  }
+}
+
 async function windowFiles(home: Home): Promise<string[]> {
   return readdir(home.path('data', 'window')).catch(() => []);
 }
@@ -78,6 +92,7 @@ test('blocks whose acknowledgements are held back at the stop are in Kafka once,
 test('with Kafka dead at the stop and through another start and stop they are still there once', { skip }, async () => {
   await using home = await makeHome();
   const held = await stoppedInFlight(home, 'dead', async () => {
+    await readByKafka('dead');
     await kafka.kill();
     kafka.proxy.heal();
   });

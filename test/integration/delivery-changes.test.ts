@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto';
 import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type AgentConfig, type Home, makeHome, type RunningAgent } from '../support/agent.ts';
+import { type AgentConfig, type Home, makeHome, type RunningAgent, runnel } from '../support/agent.ts';
 import { committedValues } from '../support/committed.ts';
 import { sameInOrder } from '../support/crash.ts';
 import { freshTopic, type Kafka, noKafka, startKafka, untilStored, withAdmin } from '../support/kafka.ts';
@@ -183,8 +183,21 @@ test('where Kafka does not say what was committed, the lines go on after a while
   await withAdmin(kafka.brokers, (admin) => admin.deleteTopics({ topics: [`${made.topic}.positions`] }));
   await write(1000);
   const missing = { ...(made.atLeastOnce.kafka as object), ...short, create_topics: false };
+  const began = Date.now();
   const second = await home.start({ ...made.atLeastOnce, kafka: missing });
+  const waits =
+    /^not known yet what was committed .*: files are not read, .* until Kafka says it, (\S+Z) at most: topic .*\.positions does not exist/;
+  const { reasons, ready } = await second.until(
+    (s) => s.reasons.some((r) => waits.test(r)),
+    'it says what it waits for',
+  );
+  const limit = Date.parse(reasons.map((reason) => waits.exec(reason)?.[1]).find((time) => time !== undefined)!);
+  assert.ok(limit > began + 21_000 && limit < Date.now() + 21_000, `until ${limit - began} ms after the start`);
+  assert.equal(ready, false);
+  const { stdout } = await runnel('status', '-c', home.path('runnel.yaml'));
+  assert.match(stdout, /: not ready\n {2}! not known yet what was committed with transactions: files are not read/);
   await readToTheEnd(second);
+  assert.deepEqual((await second.status()).reasons, []);
   assert.match(second.stderr, /cannot learn what was committed .*silent.*\.positions does not exist/);
   await second.stop();
   await finish(home, made.exactlyOnce, made, lines);

@@ -103,14 +103,14 @@ test('OUT_OF_ORDER_SEQUENCE behind a failure is sent again under the same number
     },
   ));
 
-test('OUT_OF_ORDER_SEQUENCE on the oldest block, twice, takes a new producer id and counts what may come twice', () => {
+test('OUT_OF_ORDER_SEQUENCE on the oldest block, twice, takes a new producer id', () => {
   return run(
     12,
     ({ producerId, sequence }) => (producerId === 1000n && sequence >= 9 ? 45 : null),
     {},
     (r) => {
       exact(r);
-      assert.ok(r.sender.status.possible_duplicates > 0);
+      assert.equal(r.sender.status.possible_duplicates, 0, 'what was refused is not there');
       assert.deepEqual(new Set(r.broker.seen.map((batch) => batch.producerId)), new Set([1000n, 1001n]));
       const renewed = r.broker.seen.filter((batch) => batch.producerId === 1001n);
       assert.equal(renewed[0]!.sequence, 0);
@@ -129,12 +129,73 @@ for (const [code, name] of [
       {},
       (r) => {
         exact(r);
-        assert.ok(r.sender.status.possible_duplicates > 0);
+        assert.equal(r.sender.status.possible_duplicates, 0, 'what was refused is not there');
         const renewed = r.broker.seen.filter((batch) => batch.producerId === 1001n);
         assert.deepEqual([renewed[0]!.sequence, renewed[0]!.values[0]], [0, 'r9']);
       },
     ));
 }
+
+for (const [code, name] of [
+  [45, 'OUT_OF_ORDER_SEQUENCE_NUMBER'],
+  [47, 'INVALID_PRODUCER_EPOCH'],
+  [59, 'UNKNOWN_PRODUCER_ID'],
+] as const) {
+  test(`what got no answer before ${name} may come twice, and counts once`, async (t) => {
+    let lost = false;
+    // All under the first id is refused after the fifth batch, which is taken and not answered.
+    await using broker = await FakeBroker.start(({ number, producerId }) => {
+      if (number === 4) lost = true;
+      return number === 4 ? 'lose' : number > 4 && producerId < 1003n ? code : null;
+    });
+    const client = new KafkaClient({
+      brokers: [broker.address],
+      client_id: 'test',
+      create_topics: false,
+      longest_pause: 20,
+    });
+    const sender = new Sender(client, { topic: TOPIC, partition: 0, longest_pause: 20 });
+    t.after(async () => {
+      await sender.stop();
+      client.close();
+    });
+    for (let i = 0; i < 4; i++) await sender.put(await makeBlock(TOPIC, [`${i}`]), () => undefined);
+    await sender.drained(AbortSignal.timeout(10_000));
+    await sender.put(await makeBlock(TOPIC, ['a', 'b', 'c']), () => undefined);
+    // Else they would go out on the same connection.
+    while (!lost || sender.status.error === null) await new Promise(setImmediate);
+    for (let i = 0; i < 4; i++) await sender.put(await makeBlock(TOPIC, [`later ${i}`]), () => undefined);
+    await sender.drained(AbortSignal.timeout(10_000));
+    const later = Array.from({ length: 4 }, (_, i) => `later ${i}`);
+    assert.deepEqual(broker.stored, ['0', '1', '2', '3', 'a', 'b', 'c', 'a', 'b', 'c', ...later]);
+    // Several ids are refused one after the other, and the three records are there twice at most.
+    assert.ok(broker.producers > 1002);
+    assert.equal(sender.status.possible_duplicates, 3);
+  });
+}
+
+test('of what an earlier process may have sent, what its producer id is no good for any more may come twice', async (t) => {
+  await using broker = await FakeBroker.start(({ producerId }) => (producerId === 77n ? 59 : null));
+  const client = new KafkaClient({
+    brokers: [broker.address],
+    client_id: 'test',
+    create_topics: false,
+    longest_pause: 20,
+  });
+  const identity = { producerId: 77n, epoch: 0, sequence: 5 };
+  const sender = new Sender(client, { topic: TOPIC, partition: 0, longest_pause: 20, identity });
+  t.after(async () => {
+    await sender.stop();
+    client.close();
+  });
+  for (let i = 0; i < 4; i++) {
+    const block = await makeBlock(TOPIC, ['a', 'b', 'c']);
+    await sender.put({ ...block, sentBefore: i < 2 }, () => undefined);
+  }
+  await sender.drained(AbortSignal.timeout(10_000));
+  assert.equal(broker.stored.length, 12);
+  assert.equal(sender.status.possible_duplicates, 6);
+});
 
 test('the first block of a producer id goes alone: else the second could be taken before it', () =>
   run(

@@ -36,7 +36,7 @@ async function sample(topic = 'app.logs', partition = 3): Promise<SavedWindow> {
     await packet(9, ['three'], { 'logs.a': 2, 'logs.b': 1 }),
     await packet(10, ['four', 'five'], { 'logs.a': 2 }),
   ];
-  return { topic, partition, cluster: 'c', partitions: 6, saved: 1_700_000_000_000, packets };
+  return { topic, partition, cluster: 'c', topicId: 'id', partitions: 6, saved: 1_700_000_000_000, packets };
 }
 
 test('a window is read as it was written, with the mode of a secret of the group', async (t) => {

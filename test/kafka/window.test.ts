@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Accounts } from '../../src/core/account.ts';
 import { Window } from '../../src/kafka/window.ts';
 import { makeBlock } from '../support/blocks.ts';
 
@@ -80,4 +81,75 @@ test('what is kept ends where a position does, and with a whole block', async ()
   window.packets[1]!.sequence = -1;
   window.acknowledge(window.packets[0]!);
   assert.equal(window.unacknowledged().length, 3, 'what is settled needs it too');
+});
+
+/** A window with a block of `a:1`, split into two packets, and what is handed over of it. */
+async function splitBlock() {
+  const window = new Window();
+  const settled: string[] = [];
+  const account = new Accounts().of('logs.app');
+  const stream = { name: 'a', topic: 't', key: 'k', account, replayable: true, envelope: () => assert.fail() };
+  const block = await makeBlock('t', ['a', 'b', 'c']);
+  void window.put({ ...block, marks: [{ stream, end: 9, weight: 3 }] }, (where = 'there', refused = 0) =>
+    settled.push(`${where} ${refused}`),
+  );
+  const [packet] = window.packets;
+  const part = (count: number) => ({ codec: 'none' as const, body: Buffer.from('x'), count });
+  window.replace(packet!, [part(1), part(2)]);
+  return { window, settled, part };
+}
+
+test('what is handed over settles when all of it is safe, and is kept where some of it is', async () => {
+  const { window, settled } = await splitBlock();
+  let arrived = 0;
+  const hand = (i: number, partitions: number[]) => window.handOver(window.packets[i]!, partitions, () => arrived++);
+  const [one] = hand(0, [0]);
+  const [two, three] = hand(1, [0, 1]);
+  assert.ok(window.moving);
+  // The items go with the piece that is kept last.
+  const items = () => [one, two, three].map((piece) => [...piece!.weights().values()]);
+  assert.deepEqual(items(), [[], [], [3]]);
+  three!.settled('there', 1);
+  assert.deepEqual(items().slice(0, 2), [[], [2]]);
+  one!.settled('kept');
+  assert.deepEqual([settled, arrived], [[], 1]);
+  two!.settled('there');
+  assert.deepEqual([settled, arrived, window.moving], [['kept 1'], 2, false]);
+  assert.deepEqual([window.pending, window.passed, window.records], [0, 3, 0]);
+});
+
+test('where a part of a block has left, the rest is kept at a stop although it was not sent, with the items', async () => {
+  const { window } = await splitBlock();
+  assert.deepEqual(window.unacknowledged(), []);
+  const [piece] = window.handOver(window.packets[0]!, [0], () => undefined);
+  assert.deepEqual([...piece!.weights()], []);
+  assert.deepEqual(window.unacknowledged(), window.packets);
+  piece!.settled('kept');
+  assert.equal(window.packets.length, 1);
+  assert.deepEqual(window.unacknowledged(), window.packets);
+  const header = Buffer.alloc(61);
+  assert.deepEqual([...window.saved(Object.assign(window.packets[0]!, { header })).weights], [['logs.app', 3]]);
+});
+
+test('what was adopted is kept at a stop, sent or not, and does not part blocks that belong together', async () => {
+  const window = new Window();
+  const settled: string[] = [];
+  const put = async (continues: boolean) =>
+    void window.put({ ...(await makeBlock('t', ['v'])), continues }, (where) => settled.push(`own ${where}`));
+  const custody = { weights: () => new Map([['logs.app', 1]]), settled: (where = 'there') => settled.push(where) };
+  const adopt = () => void window.adopt({ codec: 'none', body: Buffer.from('x'), count: 1 }, 1, custody);
+  await put(true);
+  window.packets[0]!.sequence = 0;
+  adopt();
+  await put(false);
+  await put(false);
+  assert.deepEqual(window.unacknowledged(), window.packets.slice(0, 3));
+  window.acknowledge(window.packets[0]!);
+  window.acknowledge(window.packets[0]!);
+  assert.deepEqual(window.unacknowledged(), window.packets.slice(0, 1));
+  adopt();
+  const kept = window.unacknowledged();
+  assert.equal(kept.length, 3);
+  window.keep(kept);
+  assert.deepEqual(settled, ['own there', 'there', 'own kept', 'own kept', 'kept']);
 });

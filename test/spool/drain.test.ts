@@ -132,6 +132,9 @@ test('after a kill the same blocks go out under the same numbers', async (t) => 
   assert.deepEqual(again.numbers.identity, { producerId: 77n, epoch: 1, sequence: 6 });
   await again.has(5);
   assert.deepEqual(await valuesOf(again.blocks[0]!.block), ['a 3', 'b 3']);
+  assert.ok(
+    again.blocks.every(({ block }) => block.sentBefore) && !sender.blocks.some(({ block }) => block.sentBefore),
+  );
   // The broker forgot the producer after one of these was acknowledged.
   again.settle(1);
   await again.numbers.onIdentity({ producerId: 78n, epoch: 0 }, 2);
@@ -232,6 +235,56 @@ test('after a kill the blocks of each partition go out under the numbers that th
   await d.stop();
   await spool.close();
   await killed.close();
+});
+
+test('a producer that is renewed while another partition holds the position back is known again after a kill', async (t) => {
+  const dir = await directory(t);
+  const { spool: killed } = await openSpool(dir);
+  const partition = killed.partition(TOPIC);
+  for (let i = 0; i < 5; i++) await partition.append(await block([`${i} a`, `${i} b`], { stream: THREE[i % 3]! }));
+  const first = draining(partition, { count: 3 });
+  const lanes = [await first.sender(0), await first.sender(1), await first.sender(2)];
+  for (const [i, { numbers }] of lanes.entries()) await numbers.onIdentity({ producerId: BigInt(70 + i), epoch: 0 }, 0);
+  await lanes[1]!.has(2);
+  // Block 1 is acknowledged, block 0 is not. The broker of partition 1 forgets its producer, and block 4 goes out again.
+  lanes[1]!.settle(1);
+  let known = false;
+  const renewed = lanes[1]!.numbers.onIdentity({ producerId: 81n, epoch: 0 }, 2).then(() => {
+    known = true;
+  });
+  await partition.synced(0);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(known, false, 'nothing goes out under a producer that a kill would forget');
+  lanes[0]!.settle(1);
+  await renewed;
+  assert.equal(partition.acknowledged, 4);
+  await first.stop();
+
+  const { spool } = await openSpool(dir);
+  const second = draining(spool.partition(TOPIC), { count: 3 });
+  const again = [await second.sender(0), await second.sender(1), await second.sender(2)];
+  const byPartition = new Map(again.map(({ partition, numbers }) => [partition, numbers.identity]));
+  assert.deepEqual(byPartition.get(1), { producerId: 81n, epoch: 0, sequence: 0 });
+  assert.deepEqual(byPartition.get(0), { producerId: 70n, epoch: 0, sequence: 2 });
+  await second.stop();
+  await spool.close();
+  await killed.close();
+});
+
+test('the partition that holds the position back is never waited for by its own producer', async (t) => {
+  const { spool } = await openSpool(await directory(t));
+  const partition = spool.partition(TOPIC);
+  for (let i = 0; i < 3; i++) await partition.append(await block(['a', 'b'], { stream: THREE[i]! }));
+  const d = draining(partition, { count: 3 });
+  const [zero, one] = [await d.sender(0), await d.sender(1)];
+  await one.has(1);
+  one.settle(1);
+  // Block 0 was split, and the first of its two records is acknowledged.
+  await zero.numbers.onIdentity({ producerId: 80n, epoch: 0 }, 1);
+  zero.settle(1);
+  assert.deepEqual(partition.producers.get(0), { producerId: 80n, epoch: 0, sequence: 1 });
+  await d.stop();
+  await spool.close();
 });
 
 test('more partitions count after what may have been sent, in another cluster nothing of it does', async (t) => {

@@ -20,6 +20,7 @@ export type Fault = number | 'lose' | 'drop' | 'silence' | 'ignore' | null;
 export interface Batch {
   /** Counts the Produce requests from 0. */
   number: number;
+  partition: number;
   producerId: bigint;
   sequence: number;
   count: number;
@@ -52,6 +53,8 @@ export class FakeBroker {
   /** The next producer id. */
   producers = 1000;
   clusterId = 'fake';
+  /** How many partitions it says that each topic has. It takes what is for any. */
+  partitions = 1;
   /** Values of the records that it took, in order. */
   readonly stored: string[] = [];
   /** Every batch that came, taken or not. */
@@ -157,8 +160,10 @@ export class FakeBroker {
       .int32(1);
     answer.int32(topics.length);
     for (const topic of topics) {
-      answer.int16(0).string(topic).int8(0).int32(1).int16(0).int32(0).int32(1);
-      answer.int32(1).int32(1).int32(1).int32(1).int32(0);
+      answer.int16(0).string(topic).int8(0).int32(this.partitions);
+      for (let partition = 0; partition < this.partitions; partition++) {
+        answer.int16(0).int32(partition).int32(1).int32(1).int32(1).int32(1).int32(1).int32(0);
+      }
     }
   }
 
@@ -175,6 +180,7 @@ export class FakeBroker {
     const header = readHeader(bytes);
     const batch: Batch = {
       number: this.seen.length,
+      partition,
       producerId: header?.producerId ?? -1n,
       sequence: header?.sequence ?? -1,
       count: header?.count ?? 0,
