@@ -15,8 +15,15 @@ import { packs } from './glob.ts';
 import { digest, MARKER_BYTES, NO_INODE, type Prefix } from './identity.ts';
 import type { Generation } from './journal.ts';
 
-/** So many of the last positions are known (two a batch), to tell how much of a file was copied before it was truncated. */
+/** So many of the last positions are known, to tell how much of a file was copied before it was truncated. */
 const MARKS = 8;
+/** Half of a batch is not worth knowing where it is less. */
+const HALF_BYTES = 2048;
+
+interface Mark {
+  end: number;
+  marker: Prefix;
+}
 
 export class FileStream implements Stream {
   readonly generation: Generation;
@@ -27,9 +34,9 @@ export class FileStream implements Stream {
   readonly #context: TailContext;
   #envelope: Envelope | undefined;
   /** Ends of the batches in flight; none: nothing is kept. */
-  #flying: { end: number; marker: Prefix; cut: number; time: number }[] | null = null;
-  /** Those of the last batches, in flight or not. */
-  #last: { end: number; marker: Prefix }[] | null = null;
+  #flying: (Mark & { cut: number; time: number })[] | null = null;
+  /** Where the last batches began, and half of each where that is much: more of it was read than was copied, then. */
+  #before: Mark[] | null = null;
   #over = false;
 
   constructor(context: TailContext, generation: Generation, persisted: boolean, since = 0n) {
@@ -67,34 +74,37 @@ export class FileStream implements Stream {
 
   /** The batch is on its way; `marker` is of the bytes before its end, `cut` are streams whose rest is on its way there. */
   sent({ from, end, used, slot }: Batch, marker: Prefix, cut: number): void {
-    const sent = this.sentTo(end, marker, cut);
-    // Where one batch is more than was copied, half of it may not be.
+    const before = this.#flying?.at(-1) ?? this.#settledMark;
+    this.sentTo(end, marker, cut);
+    const marks: Mark[] = before.end > 0 ? [{ end: before.end, marker: before.marker }] : [];
     const half = (end - from) >> 1;
-    const middle = {
-      end: end - half,
-      marker: digest(slot.bytes.subarray(Math.max(0, used - half - MARKER_BYTES), used - half)),
-    };
-    this.#last = [sent, middle, ...(this.#last ?? []).slice(0, MARKS - 2)];
+    if (half >= HALF_BYTES) {
+      const bytes = slot.bytes.subarray(Math.max(0, used - half - MARKER_BYTES), used - half);
+      marks.unshift({ end: end - half, marker: digest(bytes) });
+    }
+    // Where all of a small file came at once nothing is kept: there may be a hundred thousand of them.
+    if (marks.length > 0) this.#before = [...marks, ...(this.#before ?? [])].slice(0, MARKS);
   }
 
   /** What lies before `end` is on its way, in a record of another stream at last. */
-  sentTo(end: number, marker: Prefix, cut = 0): { end: number; marker: Prefix } {
-    const sent = { end, marker, cut, time: performance.now() };
+  sentTo(end: number, marker: Prefix, cut = 0): void {
     this.#flying ??= [];
-    this.#flying.push(sent);
-    return sent;
+    this.#flying.push({ end, marker, cut, time: performance.now() });
   }
 
   /** It is not written to any more: what only helps while it is takes no memory. */
   rest(): void {
-    this.#last = null;
+    this.#before = null;
   }
 
   /** Positions up to which it was read, the last one first, as far as they are known, and what lies before them. */
-  get marks(): { end: number; marker: Prefix }[] {
-    const { markedAt: end, marker } = this.generation;
-    const all = [...(this.#last ?? []), ...(this.#flying?.toReversed() ?? []), { end, marker }];
+  get marks(): Mark[] {
+    const all = [...(this.#flying?.toReversed() ?? []), this.#settledMark, ...(this.#before ?? [])];
     return all.sort((a, b) => b.end - a.end);
+  }
+
+  get #settledMark(): Mark {
+    return { end: this.generation.markedAt, marker: this.generation.marker };
   }
 
   /** When the oldest batch in flight was read, by `performance.now()`. */
