@@ -1,6 +1,6 @@
 // Runs the tests:  node scripts/test.mjs [unit|integration] [options of `node --test`]
 //
-// unit: everything in test/ but test/integration, two files at a time. integration: one file at a time, against one
+// unit: everything in test/ but test/integration, two files at a time. integration: the same, against one
 // Kafka that is started for all of them (tests that stop or cut it start their own), or the one at $KAFKA_BROKERS.
 // Where there can be no Kafka, the tests that need it are skipped and say why. Fails when a test of either part failed.
 import { spawn, spawnSync } from 'node:child_process';
@@ -87,7 +87,7 @@ async function main([first, ...rest]) {
   if (only !== 'unit') {
     const { env, stop } = await provideKafka();
     try {
-      const how = { concurrency: 1, limit: LIMIT_MS.integration, env, options };
+      const how = { concurrency: 2, limit: LIMIT_MS.integration, env, options };
       results.integration = await runTests(all.filter(isIntegration), how);
     } finally {
       await stop();
