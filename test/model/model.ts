@@ -103,7 +103,10 @@ export class Model {
   }
 
   #mayCut({ where, content }: PhysicalFile): void {
-    if (!this.#named(where)) content.cuts.add(content.copied?.size ?? content.size);
+    if (this.#named(where)) return;
+    content.cuts.add(content.size);
+    // Of a copy that was appended to, all that was copied may be known, or all there is.
+    if (content.copied) content.cuts.add(content.copied.size);
   }
 
   // What the agent says
