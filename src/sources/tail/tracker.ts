@@ -171,6 +171,10 @@ export class Tracker implements Finder {
 
   /** The file does not hold what it held. */
   restarted(file: TrackedFile): void {
+    // Its copy may have got its bytes just now, and nothing was told of that yet.
+    for (const other of this.#names.beside(file.path ?? file.stream.name)) {
+      if (other.fresh && other !== file) this.#judge(other, other.path!);
+    }
     this.#succession.restarted(file);
   }
 

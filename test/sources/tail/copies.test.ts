@@ -278,3 +278,27 @@ test('what was compared with a file before anything was read of it is no copy of
   await out.count(5);
   assert.deepEqual(out.texts(), ['it waits', 'second', 'third', 'fourth', 'first']);
 });
+
+test('the copy got its bytes and the file was truncated at once: it is its copy, nothing is lost or comes twice', async (t) => {
+  const bench = new Bench(t);
+  const path = bench.path('a.log');
+  writeFileSync(path, lines(0, 100));
+  const out = await bench.start({ include: [`${bench.logs}/a.log*`] });
+  await out.count(100);
+  const full = Promise.withResolvers<void>();
+  out.blocked = full.promise;
+  appendFileSync(path, lines(100, 101));
+  await setTimeout(50);
+  writeFileSync(bench.path('a.log.1'), '');
+  await until('the copy is there', () => bench.source.files_total === 2);
+  await until('what waits is seen', () => bench.source.files().some((file) => file.lag_bytes > 0));
+  // The file is read before anything is told of the copy.
+  copyFileSync(path, bench.path('a.log.1'));
+  truncateSync(path);
+  full.resolve();
+  await out.count(101);
+  await setTimeout(2500);
+  assert.deepEqual(out.texts(), texts(0, 101));
+  assert.equal(new Set(out.lines.map(({ id }) => id)).size, 1);
+  assert.equal(bench.account.losses.size, 0);
+});
