@@ -9,10 +9,10 @@
  * byte differs, or when it has stood still for two seconds; then what cannot be decided is read again, and counted. Not
  * every byte of a large file is compared, only the last ones at each step: a file that is no copy differs everywhere.
  */
-import { closeSync, fstatSync, readSync } from 'node:fs';
+import { fstatSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
-import { openRegular, type TrackedFile } from './file.ts';
-import { digest, HEAD_BYTES, isInode, same } from './identity.ts';
+import type { TrackedFile } from './file.ts';
+import { digest, HEAD_BYTES, same } from './identity.ts';
 import { HEADER_BYTES, markerAt } from './resume.ts';
 
 const STILL_MS = 2000;
@@ -55,7 +55,7 @@ export class Suspect {
   /** Compares what came; false: it is a file of its own. `ready` is told of an original that has to be read. */
   step(now: number, known: (file: TrackedFile) => boolean, ready: (file: TrackedFile) => void): boolean {
     let size = 0;
-    const left = withOpen(this.file, (fd) => {
+    const left = this.file.withOpen((fd) => {
       size = fstatSync(fd).size;
       return this.#originals.filter((original) => {
         const { file, stream, compared } = original;
@@ -66,7 +66,7 @@ export class Suspect {
           if (head.length > 0 && same(head, readAt(fd, 0, head.length))) this.undecided = true;
           return false;
         }
-        const verdict = withOpen(file, (from) => compare(fd, from, file, compared, size));
+        const verdict = file.withOpen((from) => compare(fd, from, file, compared, size));
         // Without a position a truncation is not seen: it may hold something else by the time that is read.
         if (verdict === 'equal' && file.position > 0) original.compared = size;
         if (verdict === 'unknown') this.#since = now;
@@ -93,7 +93,7 @@ export class Suspect {
   sharedWith(original: TrackedFile): number | null {
     const found = this.#originals.find(({ file, stream }) => file === original && stream === original.stream);
     if (!found) return null;
-    const read = withOpen(this.file, (fd) => shared(fd, fstatSync(fd).size, original, found.compared)) ?? null;
+    const read = this.file.withOpen((fd) => shared(fd, fstatSync(fd).size, original, found.compared)) ?? null;
     // It may hold nothing but a header yet. What is read again is counted when the hold ends.
     const names = [original.stream.name, found.path];
     const path = this.file.path ?? this.file.stream.name;
@@ -163,21 +163,6 @@ function compare(fd: number, originalFd: number, original: TrackedFile, from: nu
 
 function intact(fd: number, { position, marker }: TrackedFile): boolean {
   return fstatSync(fd).size >= position && markerAt(fd, position).digest === marker.digest;
-}
-
-/** With its descriptor, or one for the moment; undefined: it cannot be opened now, or is another file. */
-function withOpen<T>(file: TrackedFile, use: (fd: number) => T): T | undefined {
-  let opened: ReturnType<typeof openRegular> = null;
-  try {
-    if (file.fd !== null) return use(file.fd);
-    if (file.path !== null) opened = openRegular(file.path);
-    return opened && isInode(file, opened.stat) ? use(opened.fd) : undefined;
-  } catch {
-    // What cannot be read now cannot be compared; the look at it says why.
-    return undefined;
-  } finally {
-    if (opened) closeSync(opened.fd);
-  }
 }
 
 /**

@@ -230,18 +230,8 @@ export class TrackedFile implements Queued, Inode {
 
   /** False: it was truncated and written anew, so that its size is not that of what is still to be read. */
   #holdsWhatWasRead(): boolean {
-    if (this.marker.length === 0) return true;
-    try {
-      if (this.fd !== null) return hasBefore(this.fd, this.position, this.marker);
-      const opened = this.path === null ? null : openRegular(this.path);
-      if (!opened) return true;
-      const holds = hasBefore(opened.fd, this.position, this.marker);
-      closeSync(opened.fd);
-      return holds;
-    } catch {
-      // The read says what is wrong.
-      return true;
-    }
+    const { position, marker } = this;
+    return marker.length === 0 || this.withOpen((fd) => hasBefore(fd, position, marker)) !== false;
   }
 
   /** The file begins anew. `moved`: what it held is in another file, which goes on with its stream. */
@@ -363,6 +353,21 @@ export class TrackedFile implements Queued, Inode {
     if (this.fd !== null) closeSync(this.fd);
     this.fd = null;
     this.packed?.release();
+  }
+
+  /** With its descriptor, or one for the moment; undefined: it cannot be opened or read now, or is another file. */
+  withOpen<T>(use: (fd: number) => T): T | undefined {
+    let opened: ReturnType<typeof openRegular> = null;
+    try {
+      if (this.fd !== null) return use(this.fd);
+      if (this.path !== null) opened = openRegular(this.path);
+      return opened && isInode(this, opened.stat) ? use(opened.fd) : undefined;
+    } catch {
+      // What cannot be read now cannot be compared; the look at it says why.
+      return undefined;
+    } finally {
+      if (opened) closeSync(opened.fd);
+    }
   }
 
   /** Opens it under its name; false: another file has the name now. Throws what the system says. */
