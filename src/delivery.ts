@@ -78,7 +78,7 @@ export class Delivery {
   /** Those of drains now, and what earlier ones have sent. By topic and partition. */
   readonly #draining = new Map<string, Sender>();
   readonly #drained = new Map<string, TopicSent>();
-  /** Those to which drains move what waits for partitions that are gone. By topic and partition. */
+  /** Those to which drains move what waits for partitions that are gone: it is kept in the spool. By topic and partition. */
   readonly #moved = new Map<string, Sender>();
   /** Those of files: what they have in flight at the stop is kept. By topic and partition. */
   readonly #direct = new Map<string, Sender>();
@@ -177,19 +177,15 @@ export class Delivery {
 
   /** The one that carries files' blocks to this partition. */
   #senderOf(client: KafkaClient, topic: string, partition: number): Sender {
-    const name = `${topic}/${partition}`;
-    const moveTo = (partition: number) => this.#senderOf(client, topic, partition);
-    const sender = this.#direct.get(name) ?? this.#sender(client, { topic, partition, moveTo });
-    this.#direct.set(name, sender);
-    return sender;
+    return this.#senderIn(this.#direct, client, topic, partition);
   }
 
-  /** The same for blocks of the spool: at a stop they are kept there, and their senders keep nothing. */
-  #movedSender(client: KafkaClient, topic: string, partition: number): Sender {
+  /** The one of these for this partition; what waits for a partition that is gone goes to others of them. */
+  #senderIn(senders: Map<string, Sender>, client: KafkaClient, topic: string, partition: number): Sender {
     const name = `${topic}/${partition}`;
-    const moveTo = (partition: number) => this.#movedSender(client, topic, partition);
-    const sender = this.#moved.get(name) ?? this.#sender(client, { topic, partition, moveTo });
-    this.#moved.set(name, sender);
+    const moveTo = (partition: number) => this.#senderIn(senders, client, topic, partition);
+    const sender = senders.get(name) ?? this.#sender(client, { topic, partition, moveTo });
+    senders.set(name, sender);
     return sender;
   }
 
@@ -259,7 +255,7 @@ export class Delivery {
     this.#backlogs.set(topic, backlog.promise);
     const { signal } = this.#stop;
     const earlier = (partition: number) => abortable(Promise.all(this.#windowsBefore(topic, partition)), signal);
-    const moveTo = (partition: number) => this.#movedSender(client!, topic, partition);
+    const moveTo = (partition: number) => this.#senderIn(this.#moved, client!, topic, partition);
     const options: DrainOptions = {
       signal,
       target: async () => ({ partitions: await this.#count(client!, topic), cluster: client!.clusterId }),
