@@ -105,6 +105,18 @@ export async function until(what: string, done: () => boolean, timeout_ms = 20_0
   }
 }
 
+/** `line N` for each N in [from, to). */
+export function numbered(from: number, to: number): string {
+  let text = '';
+  for (let i = from; i < to; i++) text += `line ${i}\n`;
+  return text;
+}
+
+/** The lines of a text that ends with one. */
+export function rows(text: string): string[] {
+  return text.split('\n').slice(0, -1);
+}
+
 /** What is said while `run` runs, a line each. */
 export async function said(run: () => Promise<void>): Promise<string[]> {
   const lines: string[] = [];

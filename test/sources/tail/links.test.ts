@@ -16,17 +16,7 @@ import { gzipSync } from 'node:zlib';
 import { descriptors } from '../../../src/sources/tail/descriptors.ts';
 import type { TrackedFile } from '../../../src/sources/tail/file.ts';
 import { homesOf, placesOf } from '../../../src/sources/tail/links.ts';
-import { Bench, until } from './collect.ts';
-
-function numbered(from: number, to: number): string {
-  let text = '';
-  for (let i = from; i < to; i++) text += `line ${i}\n`;
-  return text;
-}
-
-function rows(text: string): string[] {
-  return text.split('\n').slice(0, -1);
-}
+import { Bench, numbered, rows, until } from './collect.ts';
 
 /** `containers/web.log` leads to `pods/web/0.log` by way of another link. */
 function cluster(t: TestContext): { bench: Bench; path: string; real: string; include: string[] } {

@@ -6,22 +6,12 @@ import { setTimeout } from 'node:timers/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { descriptors } from '../../../src/sources/tail/descriptors.ts';
 import type { TrackedFile } from '../../../src/sources/tail/file.ts';
-import { Bench, until } from './collect.ts';
+import { Bench, numbered, rows, until } from './collect.ts';
 
 const PACKS = [
   ['gz', gzipSync],
   ['zst', zstdCompressSync],
 ] as const;
-
-function numbered(from: number, to: number): string {
-  let text = '';
-  for (let i = from; i < to; i++) text += `line ${i}\n`;
-  return text;
-}
-
-function rows(text: string): string[] {
-  return text.split('\n').slice(0, -1);
-}
 
 for (const [ending, pack] of PACKS) {
   const compress = (path: string) => {
