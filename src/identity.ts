@@ -9,9 +9,10 @@
  * A newer format is refused and nothing is changed.
  */
 
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { randomBytes } from './builtin.ts';
+import { replaceFileSync } from './core/files.ts';
 import { log } from './log.ts';
 
 const FORMAT = 1;
@@ -72,7 +73,7 @@ export class Identity {
     const reserved = this.#flush + RESERVE;
     const stored: Stored = { format: FORMAT, agent_id: this.agentId, machine_id: this.#machineId, flush: reserved };
     try {
-      writeAtomically(this.#path, `${JSON.stringify(stored)}\n`);
+      replaceFileSync(this.#path, `${JSON.stringify(stored)}\n`);
       this.#reserved = reserved;
     } catch (error) {
       // At the first start this is fatal: nobody would know the id again. Later the disk may be full for a while.
@@ -113,26 +114,4 @@ function readMachineId(): string {
     }
   }
   return '';
-}
-
-/** The file holds the old text or the new one, and after this the new one, whatever happens to the process or the machine. */
-export function writeAtomically(path: string, text: string): void {
-  const temporary = `${path}.new`;
-  const fd = openSync(temporary, 'w', 0o640);
-  try {
-    writeSync(fd, text);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(temporary, path);
-  const directory = openSync(dirname(path), 'r');
-  try {
-    fsyncSync(directory);
-  } catch (error) {
-    // Not every file system can sync a directory.
-    if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
-  } finally {
-    closeSync(directory);
-  }
 }

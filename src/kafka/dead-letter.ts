@@ -10,9 +10,10 @@
  * other refusal. Removing the file makes room.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hash } from '../builtin.ts';
+import { makeDirectory, syncDirectory } from '../core/files.ts';
 import { log } from '../log.ts';
 import { decompress } from './codecs.ts';
 import { checkCrc, HEADER_BYTES, readHeader, records } from './record-batch.ts';
@@ -48,7 +49,7 @@ export class DeadLetters {
     const dir = join(this.#dir, name);
     const path = join(dir, FILE);
     try {
-      await mkdir(dir, { recursive: true, mode: 0o700 });
+      await makeDirectory(dir, 0o700);
       const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND, 0o600);
       try {
         const kept = await this.#keptIn(name, file);
@@ -65,6 +66,7 @@ export class DeadLetters {
         try {
           await file.writeFile(Buffer.concat([placed, body]));
           await file.datasync();
+          if (size === 0) await syncDirectory(dir);
         } catch (error) {
           // It is tried again and again: what is there of it must not fill the file.
           await file.truncate(size);

@@ -11,8 +11,9 @@
  * data_dir there, once: before it sends anything it writes another offset, without `own`. `forgotten` are those of the
  * keys that are to be deleted in the topic.
  */
-import { open, readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceFile } from '../core/files.ts';
 import { log } from '../log.ts';
 
 const FORMAT = 1;
@@ -51,20 +52,11 @@ export async function readSnapshot(dataDir: string): Promise<Snapshot | null> {
   return null;
 }
 
-/** After this the file holds the old text or the new one, whatever happens to the process or the machine. */
 export async function writeSnapshot(dataDir: string, snapshot: Snapshot): Promise<void> {
-  const path = pathIn(dataDir);
-  const file = await open(`${path}.new`, 'w', 0o640);
-  try {
-    const { cluster, topic, partition, offset, own, forgotten } = snapshot;
-    const better = { ...(own.length > 0 && { own }), ...(forgotten.length > 0 && { forgotten }) };
-    const text = JSON.stringify({ format: FORMAT, cluster, topic, partition, offset: String(offset), ...better });
-    await file.writeFile(`${text}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.new`, path);
+  const { cluster, topic, partition, offset, own, forgotten } = snapshot;
+  const better = { ...(own.length > 0 && { own }), ...(forgotten.length > 0 && { forgotten }) };
+  const text = JSON.stringify({ format: FORMAT, cluster, topic, partition, offset: String(offset), ...better });
+  await replaceFile(pathIn(dataDir), [Buffer.from(`${text}\n`)]);
 }
 
 /** There were transactions, and since then the agent has not run without. */

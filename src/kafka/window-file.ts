@@ -10,13 +10,13 @@
  *       record batches, version 2, one after the other: what went over the wire, header and checksum included
  *
  * Integers are big-endian. Producer id (-1: not given yet), epoch and sequence are in the batches, and the checksum by
- * which the index names them. A file appears whole or not at all: it is
- * written under another name, synced and renamed. Of a damaged one all batches whose checksums hold are found, wherever
- * they lie; what the index names beside them is lost.
+ * which the index names them. A file appears whole or not at all (see core/files.ts). Of a damaged one all batches whose
+ * checksums hold are found, wherever they lie; what the index names beside them is lost.
  */
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { makeDirectory, replaceFile } from '../core/files.ts';
 import { checkCrc, HEADER_BYTES, readHeader } from './record-batch.ts';
 
 const MAGIC = 'RUNNEL WINDOW 1\n';
@@ -67,7 +67,7 @@ interface Index {
 
 /** Brings a window to the medium, in place of what was there. */
 export async function writeWindow(dir: string, window: SavedWindow): Promise<void> {
-  await mkdir(dir, { recursive: true, mode: 0o750 });
+  await makeDirectory(dir);
   const path = join(dir, `${window.topic}-${window.partition}`);
   // A topic's name may be as long as a file's: the temporary one stands beside it, not on it.
   const temporary = join(dir, `${crc32(path).toString(16)}.new`);
@@ -76,19 +76,8 @@ export async function writeWindow(dir: string, window: SavedWindow): Promise<voi
   head.write(MAGIC);
   head.writeUInt32BE(index.length, MAGIC.length);
   head.writeUInt32BE(crc32(index), MAGIC.length + 4);
-  const file = await open(temporary, 'w', 0o640);
-  try {
-    await file.writeFile(Buffer.concat([head, index]));
-    for (const { header, body } of window.packets) {
-      await file.writeFile(header);
-      await file.writeFile(body);
-    }
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
-  await syncDirectory(dir);
+  const batches = window.packets.flatMap(({ header, body }) => [header, body]);
+  await replaceFile(path, [head, index, ...batches], { temporary });
 }
 
 export async function removeWindow(dir: string, { topic, partition }: SavedWindow): Promise<void> {
@@ -180,13 +169,4 @@ function batchesIn(bytes: Buffer, from: number): Buffer[] {
     }
   }
   return batches;
-}
-
-async function syncDirectory(dir: string): Promise<void> {
-  const handle = await open(dir, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

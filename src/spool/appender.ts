@@ -5,9 +5,9 @@
  * behind it. A reader that has come to the end of the files may take that block from memory meanwhile, so Kafka goes on
  * getting what the disk does not take.
  */
-import { mkdir, open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Block } from '../core/block.ts';
+import { makeDirectory, syncDirectory } from '../core/files.ts';
 import { type Segment, segmentAt } from './segment.ts';
 import type { BlockNote, Weights } from './sidecar.ts';
 import { blockBytes, SegmentWriter, weightsOf } from './writer.ts';
@@ -177,7 +177,7 @@ export class Appender {
     const last = this.#segments.at(-1);
     const segment = last && fits(last) ? last : segmentAt(this.#o.dir, this.next);
     this.busy = segment;
-    await mkdir(this.#o.dir, { recursive: true, mode: 0o750 });
+    await makeDirectory(this.#o.dir);
     await this.#o.prepare();
     const opened = await SegmentWriter.open(segment);
     if (segment !== last) this.#segments.push(segment);
@@ -212,15 +212,5 @@ export class Appender {
 
   #settleSynced(): void {
     while (this.#unsynced[0] && this.#unsynced[0].next <= this.#syncedTo) this.#unsynced.shift()?.resolve();
-  }
-}
-
-/** A new file is there after a power cut only when its directory was synced too. */
-async function syncDirectory(dir: string): Promise<void> {
-  const handle = await open(dir, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

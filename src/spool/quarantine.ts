@@ -3,8 +3,9 @@
  * named after its topic, its segment and its place in it. Nothing reads them again. They take at most QUARANTINE_BYTES;
  * what does not fit any more is not kept. What the disk does not give of them is zeros there.
  */
-import { mkdir, open, readdir, rename, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { makeDirectory, moveFile, replaceFile } from '../core/files.ts';
 import { Salvage } from './salvage.ts';
 
 export const QUARANTINE = 'quarantine';
@@ -21,7 +22,7 @@ export async function quarantine(log: string, at: number, bytes: number): Promis
   try {
     const buffer = Buffer.alloc(bytes);
     const bytesRead = await new Salvage().read(file, buffer, at);
-    await writeFile(path, buffer.subarray(0, bytesRead), { mode: 0o640 });
+    await replaceFile(path, [buffer.subarray(0, bytesRead)]);
     return path;
   } finally {
     await file.close();
@@ -31,14 +32,14 @@ export async function quarantine(log: string, at: number, bytes: number): Promis
 /** The same for a whole file that cannot be opened: it is moved there as it is. */
 export async function quarantineWhole(log: string, bytes: number): Promise<string | null> {
   const path = await placeFor(log, 0, bytes);
-  if (path !== null) await rename(log, path);
+  if (path !== null) await moveFile(log, path);
   return path;
 }
 
 async function placeFor(log: string, at: number, bytes: number): Promise<string | null> {
   const partition = dirname(log);
   const dir = join(dirname(partition), QUARANTINE);
-  await mkdir(dir, { recursive: true, mode: 0o750 });
+  await makeDirectory(dir);
   if ((await taken(dir)) + bytes > QUARANTINE_BYTES) return null;
   return join(dir, `${basename(partition)}.${basename(log, '.log')}.${at}.bad`);
 }

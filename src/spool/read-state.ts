@@ -23,8 +23,9 @@
  * spool was closed.
  */
 import { readFileSync } from 'node:fs';
-import { type FileHandle, open, rename } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
+import { moveFile } from '../core/files.ts';
 import { log } from '../log.ts';
 import { Producers } from './producers.ts';
 import { isBadMedium, readWhole } from './salvage.ts';
@@ -180,7 +181,7 @@ function readIfThere(path: string): Promise<{ bytes: Buffer; lacking: boolean }>
 
 async function setAside(path: string): Promise<void> {
   const aside = `${path}.unreadable`;
-  await rename(path, aside);
+  await moveFile(path, aside);
   log.warn(
     `spool: the disk does not give all of ${path}: set aside as ${aside}; a disk that does so is failing: replace it`,
   );

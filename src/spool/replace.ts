@@ -7,8 +7,9 @@
  *
  * What was interrupted before the second step is taken back, after it is finished: by the next start or the next repair.
  */
-import { open, readdir, rename, unlink, writeFile } from 'node:fs/promises';
+import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { moveFile, syncDirectory, writeSynced } from '../core/files.ts';
 import type { Segment } from './segment.ts';
 import { type BlockNote, noteLine } from './sidecar.ts';
 
@@ -24,8 +25,9 @@ export interface Replacement {
 export async function replaceSegment(dir: string, replaced: Segment, by: readonly Replacement[]): Promise<void> {
   try {
     for (const { segment, bytes, notes } of by) {
-      await writeFile(`${segment.weights}${REPAIRED}`, notes.map(noteLine).join(''), { mode: 0o640, flush: true });
-      await writeFile(`${segment.log}${REPAIRED}`, bytes, { mode: 0o640, flush: true });
+      const lines = Buffer.from(notes.map(noteLine).join(''));
+      await (await writeSynced(`${segment.weights}${REPAIRED}`, [lines])).close();
+      await (await writeSynced(`${segment.log}${REPAIRED}`, [bytes])).close();
     }
     await syncDirectory(dir);
   } catch (error) {
@@ -33,8 +35,7 @@ export async function replaceSegment(dir: string, replaced: Segment, by: readonl
     await finishReplacing(dir).catch(() => undefined);
     throw error;
   }
-  await rename(replaced.log, `${replaced.log}${REPLACED}`);
-  await syncDirectory(dir);
+  await moveFile(replaced.log, `${replaced.log}${REPLACED}`);
   await finishReplacing(dir);
 }
 
@@ -50,7 +51,7 @@ export async function finishReplacing(dir: string): Promise<'finished' | 'taken 
   const replaced = names.filter((name) => name.endsWith(REPLACED));
   for (const name of names.filter((name) => name.endsWith(REPAIRED))) {
     const path = join(dir, name);
-    if (replaced.length > 0) await rename(path, path.slice(0, -REPAIRED.length));
+    if (replaced.length > 0) await moveFile(path, path.slice(0, -REPAIRED.length));
     else await unlink(path);
   }
   await syncDirectory(dir);
@@ -63,15 +64,6 @@ export async function finishReplacing(dir: string): Promise<'finished' | 'taken 
   }
   await syncDirectory(dir);
   return replaced.length > 0 ? 'finished' : 'taken back';
-}
-
-async function syncDirectory(dir: string): Promise<void> {
-  const handle = await open(dir, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): void {

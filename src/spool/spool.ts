@@ -10,8 +10,9 @@
  * that has nothing in flight, counted as `spool_full`; `block` makes appends wait. If everything is in flight, a block
  * goes beyond the limit rather than being refused.
  */
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '../core/files.ts';
 import type { OnDrop } from './loss.ts';
 import { type Owner, SpoolPartition } from './partition.ts';
 import type { Weights } from './sidecar.ts';
@@ -65,7 +66,7 @@ export class Spool {
 
   /** Opens the spool with all topics that have something in `dir`. */
   static async open(dir: string, options: SpoolOptions, onDrop: OnDrop): Promise<Spool> {
-    await mkdir(dir, { recursive: true, mode: 0o750 });
+    await makeDirectory(dir);
     const spool = new Spool(dir, options, onDrop);
     try {
       for (const entry of await readdir(dir, { withFileTypes: true })) {

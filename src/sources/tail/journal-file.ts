@@ -5,8 +5,9 @@
  * of its own file would be started again and again, and help nobody. Only a journal of a newer version is refused.
  */
 import { constants } from 'node:fs';
-import { copyFile, type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { moveFile, replaceAndKeep, replaceFile } from '../../core/files.ts';
 import { log } from '../../log.ts';
 import { FORMAT, formatOf, type Generation, readJournal, UNIT } from './journal.ts';
 import { keepYoungSmall } from './many.ts';
@@ -42,7 +43,7 @@ export class JournalFile {
     const { files, damaged } = readJournal(bytes ?? Buffer.alloc(0));
     const whole = format !== null && damaged === 0;
     if (bytes && bytes.length > 0 && !whole) {
-      const kept = await setAside(path, (to) => copyFile(path, to)).then(
+      const kept = await setAside(path, (to) => replaceFile(to, [bytes])).then(
         (to) => `kept as ${to}`,
         (error: Error) => `not kept: ${error.message}`,
       );
@@ -63,19 +64,11 @@ export class JournalFile {
     this.size += bytes.length;
   }
 
-  /** Writes it anew, synced, then renamed: there is always a whole one. */
+  /** Writes it anew: there is always a whole one. */
   async replace(bytes: Buffer): Promise<void> {
-    const temporary = `${this.path}.new`;
-    const handle = await open(temporary, 'w+', 0o640);
-    try {
-      await writeAll(handle, bytes, 0);
-      await handle.sync();
-      await rename(temporary, this.path);
-    } catch (error) {
-      await handle.close();
-      await rm(temporary, { force: true });
-      throw error;
-    }
+    // Which of the two has the name where this fails is not known: nothing may be appended to the old one.
+    this.stale = true;
+    const handle = await replaceAndKeep(this.path, [bytes]);
     await this.#handle.close();
     this.#handle = handle;
     this.size = bytes.length;
@@ -99,7 +92,7 @@ async function readOrPutAside(path: string): Promise<Buffer | null> {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return null;
-    const kept = await setAside(path, (to) => rename(path, to)).catch((reason: Error) => {
+    const kept = await setAside(path, (to) => moveFile(path, to)).catch((reason: Error) => {
       const help = `let the user that the agent runs as read and write ${path}, or move it away`;
       throw new Error(`cannot read the positions: ${message}, nor put them aside: ${reason.message}: ${help}`);
     });
