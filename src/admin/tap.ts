@@ -77,9 +77,23 @@ export class Tap {
 export function matcher(pattern: string | null): (topic: string, source: string) => boolean {
   if (pattern === null || pattern === '') return () => true;
   if (!pattern.includes('*')) return (topic, source) => topic.includes(pattern) || source.includes(pattern);
-  const parts = pattern.split(/\*+/).map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'));
-  const whole = new RegExp(`^${parts.join('.*')}$`, 's');
-  return (topic, source) => whole.test(topic) || whole.test(source);
+  const parts = pattern.split(/\*+/);
+  return (topic, source) => hasInOrder(topic, parts) || hasInOrder(source, parts);
+}
+
+/** Begins with the first of the parts, ends with the last, and has the others in between: each is taken where it first is. */
+function hasInOrder(text: string, parts: readonly string[]): boolean {
+  const first = parts[0]!;
+  const last = parts.at(-1)!;
+  const end = text.length - last.length;
+  let at = first.length;
+  if (at > end || !text.startsWith(first) || !text.endsWith(last)) return false;
+  for (const part of parts.slice(1, -1)) {
+    const found = text.indexOf(part, at);
+    at = found + part.length;
+    if (found < 0 || at > end) return false;
+  }
+  return true;
 }
 
 function show(listener: Listener, batch: Batch): void {

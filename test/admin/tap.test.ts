@@ -134,9 +134,23 @@ test('a pattern matches a part of topic or source, with a star the whole', () =>
     ['a.log*', false],
     ['runnelxlogs', false],
     ['runnel.log*', true],
+    ['/var*log*/*.log', true],
+    ['/var/**/a.log', true],
+    ['/var/log/a.l*log', false],
+    ['*.log*.log', false],
+    ['*log*a*g', true],
+    ['/v?r/*', false],
+    ['[a-z/]*', false],
   ];
   for (const [pattern, matches] of cases)
     assert.equal(matcher(pattern)('runnel.logs', '/var/log/a.log'), matches, String(pattern));
+});
+
+test('a pattern with many stars takes no longer than its length says', () => {
+  const matches = matcher(`${'*a'.repeat(100)}*b`);
+  const before = performance.now();
+  for (let i = 0; i < 100; i++) assert.equal(matches('runnel.logs', `/var/log/${'a'.repeat(4000)}`), false);
+  assert.ok(performance.now() - before < 1000);
 });
 
 test('records of other streams are not shown, and not counted as skipped', async () => {

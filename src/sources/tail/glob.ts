@@ -128,12 +128,16 @@ function fits(want: Exclude<Segment, typeof ANYWHERE>, name: string): boolean {
 function segment(text: string): Segment {
   if (text === '**') return ANYWHERE;
   if (!/[*?[\]\\]/.test(text)) return text;
+  /** What stands between the stars. */
+  const parts: string[] = [];
   let source = /^[*?[]/.test(text) ? '(?!\\.)' : '';
   for (let i = 0; i < text.length; i++) {
     const c = text[i]!;
     const close = c === '[' ? text.indexOf(']', text[i + 1] === '!' || text[i + 1] === '^' ? i + 3 : i + 2) : -1;
-    if (c === '*') source += '.*';
-    else if (c === '?') source += '.';
+    if (c === '*') {
+      parts.push(source);
+      source = '';
+    } else if (c === '?') source += '.';
     else if (close > 0) {
       const inner = text.slice(i + 1, close);
       source += `[${inner.replace(/[\\[\]]/g, '\\$&').replace(/^[!^]/, '^')}]`;
@@ -141,7 +145,17 @@ function segment(text: string): Segment {
     } else if (c === '\\' && i + 1 < text.length) source += literal(text[++i]!);
     else source += literal(c);
   }
-  return new RegExp(`^${source}$`, 'su');
+  return new RegExp(`^${joinedByStars([...parts, source])}$`, 'su');
+}
+
+/**
+ * Where a part first fits after the one before is as good a place as any, if another star follows: so it is taken for
+ * good (a lookahead is not gone back into), and many stars cost no more than the name's length times the pattern's.
+ */
+function joinedByStars([first = '', ...rest]: string[]): string {
+  const last = rest.pop();
+  if (last === undefined) return first;
+  return `${first}${rest.map((part, i) => `(?=(.*?${part}))\\${i + 1}`).join('')}.*${last}`;
 }
 
 function literal(c: string): string {

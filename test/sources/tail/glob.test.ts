@@ -30,6 +30,26 @@ test('question marks, classes, braces and escapes', () => {
   check('/a/(x)+$.log', ['/a/(x)+$.log'], []);
 });
 
+test('a name with several stars fits as it would by trying all places', () => {
+  check('/*a*b', ['/ab', '/xaxb', '/abab', '/aabb'], ['/ba', '/abx', '/b']);
+  check('/a*?c*[0-9]*.log', ['/axc1.log', '/abcc22x.log', '/axccc9.9.log'], ['/ac1.log', '/axc.log', '/axc1.log.1']);
+  check('/**x**y', ['/xy', '/axbxyy'], ['/yx', '/.xy']);
+  check('/*a.b*a.b', ['/a.ba.b', '/xa.bxa.b'], ['/a.b', '/axb.a.b']);
+  check('/*ä?*ä', ['/ääxä', '/äüä'], ['/ää']);
+});
+
+test('a pattern with many stars takes no longer than its length says', () => {
+  const glob = new Glob([`/var/log/${'*a'.repeat(50)}*b`]);
+  const excludes = new Excludes([`${'*[a-c]?'.repeat(50)}x`]);
+  const name = 'a'.repeat(255);
+  const before = performance.now();
+  for (let i = 0; i < 100; i++) {
+    assert.ok(!glob.matches(`/var/log/${name}`));
+    assert.ok(!excludes.has(`/var/log/${name}`));
+  }
+  assert.ok(performance.now() - before < 1000);
+});
+
 test('only what a pattern can match is looked into', () => {
   const glob = new Glob(['/var/log/*/app.log', '/srv/x']);
   assert.deepEqual(glob.names(glob.root()), ['var', 'srv']);
