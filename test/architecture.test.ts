@@ -2,7 +2,7 @@
  * Who may import whom, read from the imports themselves.
  *
  *   main > cli > agent > status, telemetry > delivery, exactly-once, verify > sources/*, checks, transforms, kafka, spool, admin, identity, lock
- *        > aggregate, config > core, kernel > log, native, builtin > node:
+ *        > aggregate, config > core, kernel > mounts > log, native, builtin > node:
  *
  * A part may import the parts of the rows below its own. What else it may is listed here, with the reason. Each npm
  * package has one door: the only file or folder that imports it.
@@ -36,6 +36,7 @@ const ROWS = [
   ],
   ['aggregate', 'config'],
   ['core', 'kernel'],
+  ['mounts'],
   ['log', 'native', 'builtin'],
 ];
 
@@ -209,9 +210,21 @@ test('no file imports the modules of Node that load what nobody uses', () => {
 test('what is renamed is renamed in one place', () => {
   // Another rename would need the same care: what of it outlives a power cut. The one beside it moves files of others.
   const renames = files.filter((file) =>
-    /^import \{[^}]*\brename(Sync)?\b[^}]*\} from 'node:fs/m.test(fs.readFileSync(join(ROOT, 'src', file), 'utf8')),
+    /^(import|export) \{[^}]*\brename(Sync)?\b[^}]*\} from '(node:fs|.*\/mounts\/fs\.ts)/m.test(
+      fs.readFileSync(join(ROOT, 'src', file), 'utf8'),
+    ),
   );
-  assert.deepEqual(renames, ['core/files.ts', 'sources/tail/remove.ts']);
+  assert.deepEqual(renames, ['core/files.ts', 'mounts/fs.ts', 'sources/tail/remove.ts']);
+});
+
+test('what may be on a mount that hangs is asked through one door', () => {
+  // In data_dir, and in what the kernel answers from its memory.
+  const own = ['descriptors.ts', 'journal-file.ts', 'set-aside.ts', 'stored.ts'].map((file) => `sources/tail/${file}`);
+  const asking = imports.filter(({ from, to, type }) => {
+    const watched = within(from, 'sources/tail') || within(from, 'checks');
+    return watched && !type && (to === 'node:fs' || to === 'node:fs/promises');
+  });
+  assert.deepEqual([...new Set(asking.map(({ from }) => from))], ['checks/proc.ts', ...own]);
 });
 
 test('every npm package has one door', () => {

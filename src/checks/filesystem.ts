@@ -5,7 +5,7 @@
  * of the agent shares. So only local file systems are asked, one at a time, each with a deadline; a mount whose last
  * call has not come back is not asked again, and with two such calls no mount is.
  */
-import { statfs } from 'node:fs/promises';
+import { statfs } from '../mounts/fs.ts';
 import type { Meter } from './check.ts';
 import { hostView, readProc } from './proc.ts';
 

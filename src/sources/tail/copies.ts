@@ -9,8 +9,9 @@
  * byte differs, or when it has stood still for two seconds; then what cannot be decided is read again, and counted. Not
  * every byte of a large file is compared, only the last ones at each step: a file that is no copy differs everywhere.
  */
-import { fstatSync, readSync } from 'node:fs';
+
 import { basename } from 'node:path';
+import { fstatSync, readSync } from '../../mounts/fs.ts';
 import type { TrackedFile } from './file.ts';
 import { digest, HEAD_BYTES, same } from './identity.ts';
 import { HEADER_BYTES, markerAt } from './resume.ts';

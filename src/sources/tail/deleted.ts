@@ -5,9 +5,10 @@
  * one that was deleted first is let go, and what was not read of it counted as `rotated_away`. As long as what is left
  * to read of them becomes less, they are read, not held, and nothing is let go.
  */
-import { statfs } from 'node:fs/promises';
+
 import { dirname } from 'node:path';
 import { log } from '../../log.ts';
+import { statfs } from '../../mounts/fs.ts';
 import type { TailContext, TrackedFile } from './file.ts';
 
 /** Whether they become less is seen in this time. */

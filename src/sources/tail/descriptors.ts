@@ -5,7 +5,8 @@
  * A file without a name could not be opened again, so it is never closed for this. Where these alone are as many as may
  * be, files with names get half as many more; then they have to wait.
  */
-import { closeSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { closeSync } from '../../mounts/fs.ts';
 import type { TrackedFile } from './file.ts';
 
 /** Descriptors for everything else: sockets, watches, the spool. */

@@ -6,10 +6,11 @@
  * seconds; a directory that did not change costs one stat. A directory is watched before it is listed, so there is no
  * moment between the two. Where a pattern's directory does not exist yet, the nearest one above it is watched.
  */
-import { type Dir, type Dirent, lstatSync, opendirSync, type Stats, statSync } from 'node:fs';
+import type { Dir, Dirent, Stats } from 'node:fs';
 import { basename } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
+import { lstatSync, opendirSync, statSync } from '../../mounts/fs.ts';
 import { Directories, type Directory } from './directories.ts';
 import type { Excludes, Glob, Places } from './glob.ts';
 

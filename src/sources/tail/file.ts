@@ -8,8 +8,9 @@
  * Invariant: `marker` is the hash of the (up to 64) bytes before `position`.
  */
 
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, readSync, statSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import type { Account } from '../../core/account.ts';
+import { closeSync, constants, fstatSync, openSync, read, readSync, statSync } from '../../mounts/fs.ts';
 import type { LogInput, Origin } from './envelope.ts';
 import { mayGroup } from './format.ts';
 import {

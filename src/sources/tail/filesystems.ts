@@ -1,5 +1,5 @@
 /** File systems whose changes inotify does not tell, or not all of them: those made elsewhere (another host, a layer below). */
-import { statfsSync } from 'node:fs';
+import { statfsSync } from '../../mounts/fs.ts';
 
 /** By `f_type` of statfs(2), as in linux/magic.h and the file systems' own headers. */
 const SILENT = new Map([

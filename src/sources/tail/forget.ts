@@ -2,9 +2,10 @@
  * Forgets the positions of files that are long gone. Not of one that is merely unreadable, nor, before it was looked
  * for in vain for an hour, of one whose directory is not there: it may not be mounted yet.
  */
-import { statSync } from 'node:fs';
+
 import { dirname } from 'node:path';
 import { log } from '../../log.ts';
+import { statSync } from '../../mounts/fs.ts';
 import type { TailContext } from './file.ts';
 import type { Generation } from './journal.ts';
 

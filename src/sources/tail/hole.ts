@@ -9,9 +9,8 @@
  * within a line, are left alone; so are all where the system does not tell. At the end of a file a hole is room that
  * may be written to yet: it waits.
  */
-import { fstatSync } from 'node:fs';
 import type { Batch } from '../../core/batch.ts';
-import { seekData, seekHole } from '../../native.ts';
+import { fstatSync, seekData, seekHole } from '../../mounts/fs.ts';
 import type { TrackedFile } from './file.ts';
 
 /** No hole is smaller. */

@@ -4,9 +4,10 @@
  * deleted; first bytes are the same in many files.
  */
 
-import { type BigIntStats, lstatSync, readdirSync, type Stats, statSync } from 'node:fs';
+import type { BigIntStats, Stats } from 'node:fs';
 import { join } from 'node:path';
 import { hash, randomBytes } from '../../builtin.ts';
+import { lstatSync, readdirSync, statSync } from '../../mounts/fs.ts';
 
 /** The hash of so many bytes. Known bytes grow with the file: the hash of fewer bytes is still good for comparing. */
 export interface Prefix {

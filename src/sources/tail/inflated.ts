@@ -12,8 +12,9 @@
  * A decompressor that finds damage gives nothing of the piece that it was fed last. So that all that is good is read,
  * the piece is fed again in small ones, after a start from 0.
  */
-import { fstatSync, read } from 'node:fs';
+
 import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
+import { fstatSync, read } from '../../mounts/fs.ts';
 
 export type Format = 'gzip' | 'zstd';
 /** `open`: more may follow. `cut`: it ends within a member. `corrupt`: from some place on it is not what it should be. */

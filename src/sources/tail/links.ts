@@ -4,8 +4,9 @@
  *   /var/log/containers/web.log -> /var/log/pods/.../web/0.log
  *                                  /var/log/pods/.../web/0.log.20261125-120000
  */
-import { lstatSync, readlinkSync, realpathSync } from 'node:fs';
+
 import { basename, dirname, join, resolve } from 'node:path';
+import { lstatSync, readlinkSync, realpathSync } from '../../mounts/fs.ts';
 
 /** As many as the kernel follows. */
 const MOST = 40;

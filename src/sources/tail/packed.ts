@@ -5,7 +5,8 @@
  * same file; `whole`, or `damaged`, is its compressed size when it was read to its end, so nothing is decompressed again
  * while it has that size; the marker is that of the decompressed bytes before the position, and is looked at before it is read on.
  */
-import { type BigIntStats, fstatSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
+import { fstatSync } from '../../mounts/fs.ts';
 import { newGeneration, type TailContext, TrackedFile } from './file.ts';
 import { digest, HEAD_BYTES, inodeOf, MARKER_BYTES, type Prefix, same } from './identity.ts';
 import { type Ending, type Format, Inflated } from './inflated.ts';

@@ -7,7 +7,7 @@
  * So many files that this would cost more than 10,000 looks a second are looked at less often; what is written now is
  * not affected, and no file waits longer than for the regular look at all files.
  */
-import { statSync } from 'node:fs';
+import { statSync } from '../../mounts/fs.ts';
 import type { Directory } from './directories.ts';
 import type { TrackedFile } from './file.ts';
 

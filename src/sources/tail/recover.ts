@@ -6,9 +6,10 @@
  *                   --> the same inode, or the same first bytes and marker, under another name: read on there
  *                   --> nowhere: lost, in bytes, by what it held when it was last looked at
  */
-import { type BigIntStats, closeSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { log } from '../../log.ts';
+import { closeSync } from '../../mounts/fs.ts';
 import { isKnown, resumed, TELLING } from './admit.ts';
 import { mayBeCopy } from './copies.ts';
 import { openRegular, type TailContext, type TrackedFile } from './file.ts';

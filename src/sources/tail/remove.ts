@@ -10,9 +10,10 @@
  * still write behind that last look. The file stays open here, so this is read like what is written to any deleted
  * file, until it was quiet for `rotate_wait`; only what is written later than that is lost.
  */
-import { fstatSync, linkSync, realpathSync, renameSync, statSync, unlinkSync } from 'node:fs';
+
 import { basename, dirname, join } from 'node:path';
 import { log } from '../../log.ts';
+import { fstatSync, linkSync, realpathSync, renameSync, statSync, unlinkSync } from '../../mounts/fs.ts';
 import { descriptors } from './descriptors.ts';
 import type { TailContext, TrackedFile } from './file.ts';
 import { isAt, isInode } from './identity.ts';

@@ -1,5 +1,6 @@
 /** Which stored generation a file is: the one whose first bytes and whose bytes before the position it still has. */
-import { type BigIntStats, readSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
+import { readSync } from '../../mounts/fs.ts';
 import { birthOf, bornApart, digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './identity.ts';
 import type { Generation } from './journal.ts';
 

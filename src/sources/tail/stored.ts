@@ -2,10 +2,11 @@
  * Stored positions, for people on call: where their files are now, and how to move a position so that the agent knows
  * the file again when it starts.
  */
-import { closeSync } from 'node:fs';
+
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { closeSync } from '../../mounts/fs.ts';
 import type { LogInput } from './envelope.ts';
 import { newGeneration, openRegular } from './file.ts';
 import { Excludes, Glob } from './glob.ts';

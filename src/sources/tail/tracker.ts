@@ -6,10 +6,11 @@
  *
  * A look is one short step without a wait, so it sees one state of things.
  */
-import { type BigIntStats, lstatSync, realpathSync, statSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
+import { lstatSync, realpathSync, statSync } from '../../mounts/fs.ts';
 import { admit, takeUp } from './admit.ts';
 import { Beside } from './beside.ts';
 import { descriptors } from './descriptors.ts';

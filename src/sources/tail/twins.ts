@@ -9,9 +9,10 @@
  * before anything of it is read: what was read as plain text is not read again. As long as the plain file is still open,
  * it is read to its end itself, and the compressed one has nothing to add.
  */
-import { closeSync } from 'node:fs';
+
 import { dirname } from 'node:path';
 import { log } from '../../log.ts';
+import { closeSync } from '../../mounts/fs.ts';
 import { TELLING } from './admit.ts';
 import { newGeneration, openRegular, type TailContext, type TrackedFile } from './file.ts';
 import { HEAD_BYTES, inodeOf, type Prefix, same, siblings } from './identity.ts';
