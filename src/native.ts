@@ -1,6 +1,6 @@
 /**
- * What Node does not have, called in libc: file locks, holes in files, datagrams by the batch, forced socket buffers, notifications to
- * systemd. The one door to koffi, which is loaded at the first use; where it cannot be loaded `nativeAvailable` is false
+ * What Node does not have, called in libc: file locks, holes in files, datagrams by the batch, forced socket buffers,
+ * notifications to systemd, rights that are not handed on. The one door to koffi, which is loaded at the first use; where it cannot be loaded `nativeAvailable` is false
  * and callers do without. Numbers and layouts are those of 64-bit Linux (x64 and arm64 agree); flock works on macOS too.
  */
 import { createRequire } from 'node:module';
@@ -236,6 +236,20 @@ export function sdNotify(text: string): void {
   } finally {
     closeSocket(fd);
   }
+}
+
+const PR_CAP_AMBIENT = 47;
+const PR_CAP_AMBIENT_CLEAR_ALL = 4;
+
+/**
+ * prctl(2): programs that this thread, or one that it starts from here on, executes get none of the capabilities that
+ * the process has, unless it is root's. The process keeps its own.
+ */
+export function keepCapabilities(): void {
+  if (process.platform !== 'linux') return;
+  const c = need();
+  const call = c.call('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)');
+  if (call(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) !== 0) throw systemError(c);
 }
 
 function systemError(c: Libc): Error {

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { makeHome } from './support/agent.ts';
 
 const UNIT = join(dirname(import.meta.dirname), 'systemd/runnel.service');
@@ -55,27 +56,126 @@ test(`systemd rates the unit's exposure at ${MAX_EXPOSURE} or less`, { skip: ski
   assert.equal(status, 0, text);
 });
 
+/** Listens where the agent looks for systemd: what it said so far, and the next that it says. */
+async function receiver(t: TestContext, name: string): Promise<{ said: string[]; next: () => Promise<string> }> {
+  const child = spawn('python3', ['-c', RECEIVER, name], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = once(child, 'close');
+  t.after(async () => {
+    child.kill();
+    await ended;
+  });
+  const lines = createInterface({ input: child.stdout });
+  const said: string[] = [];
+  let read = 0;
+  lines.on('line', (line) => said.push(line));
+  const next = async () => {
+    while (said.length === read) await once(lines, 'line');
+    return said[read++]!;
+  };
+  assert.equal(await next(), 'bound');
+  return { said, next };
+}
+
+/** With these variables in the environment of what is started meanwhile. */
+async function within<T>(variables: Record<string, string>, start: () => Promise<T>): Promise<T> {
+  Object.assign(process.env, variables);
+  try {
+    return await start();
+  } finally {
+    for (const name of Object.keys(variables)) delete process.env[name];
+  }
+}
+
 for (const [kind, nameOf] of [
   ['a path', (dir: string) => join(dir, 'notify')],
   ['an abstract name', () => `@runnel-test-${process.pid}`],
 ] as const) {
-  test(`the agent says to ${kind} when it is ready and when it stops`, { skip: skipReceiver }, async () => {
+  test(`the agent says to ${kind} when it is ready and when it stops`, { skip: skipReceiver }, async (t) => {
     await using home = await makeHome();
     const name = nameOf(home.dir);
-    const receiver = spawn('python3', ['-c', RECEIVER, name], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const heard = createInterface({ input: receiver.stdout })[Symbol.asyncIterator]();
-    const next = async () => (await heard.next()).value;
-    try {
-      assert.equal(await next(), 'bound');
-      process.env.NOTIFY_SOCKET = name;
-      const agent = await home.start({}).finally(() => delete process.env.NOTIFY_SOCKET);
-      assert.equal(await next(), 'READY=1');
-      await agent.stop();
-      assert.equal(await next(), 'STOPPING=1');
-    } finally {
-      const ended = once(receiver, 'close');
-      receiver.kill();
-      await ended;
-    }
+    const { next } = await receiver(t, name);
+    const agent = await within({ NOTIFY_SOCKET: name }, () => home.start({}));
+    assert.equal(await next(), 'READY=1');
+    await agent.stop();
+    assert.equal(await next(), 'STOPPING=1');
   });
 }
+
+/** SIGUSR2 stops the event loop for good; the process goes on living. */
+const HANGS = `process.on('SIGUSR2', () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));`;
+
+test('the watchdog is fed while the event loop turns, and not by an agent that hangs', {
+  skip: skipReceiver,
+}, async (t) => {
+  await using home = await makeHome();
+  const name = join(home.dir, 'notify');
+  const { said, next } = await receiver(t, name);
+  const variables = { NOTIFY_SOCKET: name, WATCHDOG_USEC: '300000' };
+  const agent = await within(variables, () => home.start({}, { preload: HANGS }));
+  assert.equal(await next(), 'READY=1');
+  for (let i = 0; i < 3; i++) assert.equal(await next(), 'WATCHDOG=1');
+  process.kill(agent.pid, 'SIGUSR2');
+  // What was on its way may still come.
+  await sleep(250);
+  const before = said.length;
+  await sleep(500);
+  assert.equal(said.length, before);
+  await agent.kill9();
+});
+
+test('a watchdog that is set for another process is not fed', { skip: skipReceiver }, async (t) => {
+  await using home = await makeHome();
+  const name = join(home.dir, 'notify');
+  const { next } = await receiver(t, name);
+  const variables = { NOTIFY_SOCKET: name, WATCHDOG_USEC: '60000', WATCHDOG_PID: '1' };
+  const agent = await within(variables, () => home.start({}));
+  assert.equal(await next(), 'READY=1');
+  await sleep(200);
+  await agent.stop();
+  assert.equal(await next(), 'STOPPING=1');
+});
+
+const NOBODY = 65_534;
+
+/** Who the unit makes the agent: not root, with the one capability that it grants. */
+async function asTheUnitDoes(): Promise<string[]> {
+  const unit = await readFile(UNIT, 'utf8');
+  const granted = /^AmbientCapabilities=CAP_(\w+)$/m.exec(unit)![1]!.toLowerCase();
+  const only = `-all,+${granted}`;
+  const rights = [`--inh-caps=${only}`, `--ambient-caps=${only}`, `--bounding-set=${only}`, '--no-new-privs'];
+  return ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', ...rights, '--'];
+}
+
+/** At SIGUSR2 the program tries to read the file by a program of its own, and one of a thread's. */
+const readByOthers = (path: string) => `
+import { spawnSync } from 'node:child_process';
+import { Worker } from 'node:worker_threads';
+const read = (who) => {
+  const { status, stderr } = spawnSync('cat', [${JSON.stringify(path)}]);
+  process.stderr.write(who + ' got ' + status + ': ' + stderr);
+};
+const script = "const { spawnSync } = require('child_process'); const read = " + read + "; read('thread')";
+process.on('SIGUSR2', () => {
+  read('child');
+  new Worker(script, { eval: true });
+});`;
+
+const canChange = process.getuid?.() === 0 && spawnSync('setpriv', ['--ambient-caps=-all', 'true']).status === 0;
+const skipUnit = canChange ? false : 'not root, or there is no setpriv: the agent cannot be run as the unit does';
+
+test('what the agent may read, programs that it starts may not', { skip: skipUnit }, async () => {
+  await using home = await makeHome();
+  const secret = home.path('secret.log');
+  await writeFile(secret, 'of root\n', { mode: 0o600 });
+  await mkdir(home.dataDir);
+  await chown(home.dataDir, NOBODY, NOBODY);
+  const how = { through: await asTheUnitDoes(), preload: readByOthers(secret) };
+  const agent = await home.start({ logs: [{ name: 'secret', include: secret }] }, how);
+  await agent.until(({ logs }) => logs[0]!.lines === 1, 'the file of root is read');
+  process.kill(agent.pid, 'SIGUSR2');
+  await agent.until(() => /thread got/.test(agent.stderr), 'both have tried');
+  for (const who of ['child', 'thread']) {
+    assert.match(agent.stderr, new RegExp(`^${who} got 1: cat: .*Permission denied$`, 'm'));
+  }
+  await agent.stop();
+});

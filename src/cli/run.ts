@@ -7,7 +7,7 @@ import type { Agent } from '../agent.ts';
 import { ConfigError } from '../config/errors.ts';
 import type { LocatedConfig } from '../config/load.ts';
 import { log } from '../log.ts';
-import { sdNotify } from '../native.ts';
+import { keepCapabilities, sdNotify } from '../native.ts';
 import { builtIn, locateConfig } from './locate.ts';
 import { complain } from './output.ts';
 import { welcome } from './welcome.ts';
@@ -51,6 +51,8 @@ export async function run(options: RunOptions): Promise<number> {
   process.on('SIGHUP', () => log.warn('SIGHUP: this version reads its configuration only at the start; restart it'));
 
   rememberCompiledCode(located.config.data_dir);
+  // Before there is a thread or a program that could take them over.
+  keepRights();
   let agent: Agent;
   try {
     agent = await (await import('../agent.ts')).Agent.start({ ...located, version: options.version });
@@ -60,6 +62,7 @@ export async function run(options: RunOptions): Promise<number> {
   }
   if (process.stderr.isTTY) complain(welcome(located, agent.adminAddress));
   sdNotify('READY=1');
+  feedWatchdog();
   const stopped = new Promise<null>((resolve) => {
     if (stop.signal.aborted) resolve(null);
     stop.signal.addEventListener('abort', () => resolve(null), { once: true });
@@ -88,6 +91,30 @@ async function choose(options: RunOptions): Promise<LocatedConfig | null> {
     complain(error.message);
     return null;
   }
+}
+
+/** What the agent may read, what it starts must not. */
+function keepRights(): void {
+  try {
+    keepCapabilities();
+  } catch (error) {
+    log.warn(`programs that the agent starts may have its capabilities: ${(error as Error).message}`);
+  }
+}
+
+/** Tells systemd that the event loop turns, three times in the time after which it would end a silent process. */
+function feedWatchdog(): void {
+  const { WATCHDOG_USEC, WATCHDOG_PID } = process.env;
+  const limit_ms = Number(WATCHDOG_USEC ?? 0) / 1000;
+  if (!(limit_ms > 0) || (WATCHDOG_PID !== undefined && Number(WATCHDOG_PID) !== process.pid)) return;
+  const feed = () => {
+    try {
+      sdNotify('WATCHDOG=1');
+    } catch (error) {
+      log.warnOnce('watchdog', `cannot tell systemd that the agent lives: ${(error as Error).message}`);
+    }
+  };
+  setInterval(feed, limit_ms / 3).unref();
 }
 
 /**

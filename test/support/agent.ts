@@ -48,6 +48,10 @@ interface HowToRun {
   bound?: boolean;
   /** How many times as fast as the machine's its clocks go. */
   clock?: number;
+  /** Put before the program: what changes who it is, and ends by running what follows. */
+  through?: readonly string[];
+  /** JavaScript that runs in it before it does. */
+  preload?: string;
 }
 
 const running = new Set<ChildProcess>();
@@ -248,9 +252,11 @@ function balanced({ received, recovered, forwarded, filtered, dropped, in_flight
   );
 }
 
-function spawnAgent(args: readonly string[], { bound = false, clock }: HowToRun = {}): ChildProcess {
-  const preload = clock === undefined ? [] : ['--import', FAST_CLOCK];
-  const [program, ...rest] = [...(bound ? BOUND : []), process.execPath, ...preload, MAIN, ...args];
+function spawnAgent(args: readonly string[], how: HowToRun = {}): ChildProcess {
+  const { bound = false, clock, through = [], preload } = how;
+  const first = clock === undefined ? [] : ['--import', FAST_CLOCK];
+  if (preload !== undefined) first.push('--import', `data:text/javascript,${encodeURIComponent(preload)}`);
+  const [program, ...rest] = [...(bound ? BOUND : []), ...through, process.execPath, ...first, MAIN, ...args];
   const env = { ...process.env, ...(clock !== undefined && { RUNNEL_TEST_CLOCK: String(clock) }) };
   const child = spawn(program!, rest, { stdio: ['ignore', 'pipe', 'pipe'], env });
   running.add(child);
