@@ -69,7 +69,7 @@ export interface PackJob {
 
 interface Exports {
   useSlot(startsAt: number, endsAt: number, sourceAt: number, lengthAt: number, flagsAt: number): void;
-  findLines(fromAt: number, toAt: number, baseAt: number, first: number, max: number): number;
+  findLines(fromAt: number, toAt: number, baseAt: number, first: number, max: number, last: boolean): number;
   /** The arguments of `pack` in as/pack.as.ts. */
   pack(kind: number, headers: number, first: number, count: number, ...job: (number | boolean)[]): number;
   readonly consumedAt: WebAssembly.Global;
@@ -178,11 +178,12 @@ export class Kernel {
 
   /**
    * Names the lines of memory [fromAt, toAt) that LF ends in the slot's tables from index `first`, `source` relative to
-   * `baseAt`; returns how many. LF and a CR before it are not part of a record, but of its length.
+   * `baseAt`; returns how many. LF and a CR before it are not part of a record, but of its length; nor are byte order
+   * marks that begin the line. `last`: what no LF ends is a line, too.
    */
-  findLines(slot: Slot, fromAt: number, toAt: number, baseAt: number, first: number): number {
+  findLines(slot: Slot, fromAt: number, toAt: number, baseAt: number, first: number, last = false): number {
     this.#use(slot);
-    return this.#exports.findLines(fromAt, toAt, baseAt, first, MAX_RECORDS);
+    return this.#exports.findLines(fromAt, toAt, baseAt, first, MAX_RECORDS, last);
   }
 
   /** Names the lines of memory [fromAt, toAt) as `findLines` does, and writes them as UTF-8, LF behind each. */

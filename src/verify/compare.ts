@@ -1,9 +1,11 @@
 /**
  * Compares records with the file that they came from: what a record holds must be what runnel makes of those bytes. Of a
- * line its LF or CRLF is left out, and at the file's beginning a byte order mark; of a JSON record the message is what
- * the bytes decode to. A record that says it was cut has to be the beginning.
+ * line its LF or CRLF is left out, and a byte order mark that begins it (0.1.0 left those in that did not begin the file:
+ * they count on neither side); of a JSON record the message is what the bytes decode to. A record that says it was cut
+ * has to be the beginning.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { lineEndsOf } from '../sources/tail/line-ends.ts';
 import { type Comparison, MULTILINE, type Span, TRUNCATED } from './origin.ts';
 
 export const ENCODINGS = ['utf-8', 'utf-16le', 'utf-16be', 'latin1'] as const;
@@ -65,20 +67,12 @@ export class LocalFile {
 
   /** Whether a line ends in [from, to). */
   endsLine(from: number, to: number): boolean {
-    const [first, second] = this.encoding === 'utf-16be' ? [0, LF] : [LF, 0];
-    const wide = this.encoding.startsWith('utf-16');
-    for (let at = from; at < to; at += WINDOW) {
+    const ends = lineEndsOf(this.encoding);
+    for (let at = ends.aligned(from); at < to; at += WINDOW) {
       const size = Math.min(WINDOW, to - at);
       const found = this.locate(at, at + size);
       if (found < 0) return false;
-      const bytes = this.window.subarray(found, found + size);
-      if (!wide) {
-        if (bytes.includes(LF)) return true;
-        continue;
-      }
-      for (let i = (at & 1) === 0 ? 0 : 1; i + 1 < bytes.length; i += 2) {
-        if (bytes[i] === first && bytes[i + 1] === second) return true;
-      }
+      if (ends.first(this.window, found, found + size) >= 0) return true;
     }
     return false;
   }
@@ -116,8 +110,9 @@ export class FileComparison implements Comparison {
     const { window, encoding } = this.#file;
     const isLast = offset + length === this.#file.size;
     if (encoding === 'utf-8') {
-      const first = offset === 0 && isMark(window, at, size) ? at + MARK.length : at;
+      let first = at;
       let last = at + size;
+      while (isMark(window, first, last)) first += MARK.length;
       if (last > first && window[last - 1] === LF) last -= last - 1 > first && window[last - 2] === CR ? 2 : 1;
       if (kind === 'json') {
         if (plainly(body, start, end, window, first, last)) return true;
@@ -127,23 +122,31 @@ export class FileComparison implements Comparison {
         return agree(body.toString('latin1', start, end), window.toString('latin1', first, last), kind, isLast);
       }
     }
-    const text = this.#decoded(window.subarray(at, at + size), offset);
+    const text = this.#decoded(window.subarray(at, at + size));
     if (kind === 'json') return agreeJson(body, start, end, text, isLast);
     return agree(body.toString('utf8', start, end), text, kind, isLast);
   }
 
-  #decoded(bytes: Buffer, offset: number): string {
+  #decoded(bytes: Buffer): string {
     const { encoding } = this.#file;
     // Node's latin1 decoder is windows-1252, as the Encoding Standard has it; runnel's is ISO 8859-1.
-    let text =
+    const text =
       encoding === 'latin1' ? bytes.toString('latin1') : new TextDecoder(encoding, { ignoreBOM: true }).decode(bytes);
-    if (offset === 0 && encoding !== 'latin1') text = text.replace(/^\ufeff/, '');
     return text.replace(/\r?\n$/, '');
   }
 }
 
-function isMark(bytes: Buffer, at: number, size: number): boolean {
-  return size >= MARK.length && bytes.compare(MARK, 0, MARK.length, at, at + MARK.length) === 0;
+function isMark(bytes: Buffer, at: number, to: number): boolean {
+  return (
+    bytes[at] === MARK[0] && to - at >= MARK.length && bytes.compare(MARK, 0, MARK.length, at, at + MARK.length) === 0
+  );
+}
+
+/** Marks that begin lines of a text, or of its bytes as Latin-1. */
+const MARKS = /(^|\n)(?:\ufeff|\u00ef\u00bb\u00bf)+/g;
+
+function unmarked(text: string): string {
+  return text.replace(MARKS, '$1');
 }
 
 /** Whether the message is the line [first, last); false also where undoing `\"` and `\\` is not enough to tell. */
@@ -183,7 +186,8 @@ function agreeJson(body: Buffer, start: number, end: number, line: string, isLas
  */
 function agree(value: string, line: string, flags: number, isLast: boolean): boolean {
   if (value === line) return true;
-  const whole = flags & MULTILINE ? line.replaceAll('\r\n', '\n') : line;
+  const whole = unmarked(flags & MULTILINE ? line.replaceAll('\r\n', '\n') : line);
+  value = unmarked(value);
   if (value === whole) return true;
   if (isLast && flags & MULTILINE && value.startsWith(`${whole}\n`)) return true;
   // Where it was cut there may be half a character.

@@ -18,12 +18,14 @@ const ENVELOPES: Envelope[] = [jsonEnvelope(ORIGIN), rawEnvelope(ORIGIN), valueE
 const TIME = Date.UTC(2026, 10, 22, 14, 0, 0, 123);
 const GUARD = 0xa5;
 
+let turn = 0;
 /** Alphabets that make the rare frequent. */
 const ALPHABETS: (() => number)[] = [
   () => below(256),
   () => 0x20 + below(0x5f),
   () => [10, 13, 0x41][below(3)]!,
   () => [0x22, 0x5c, 0, 0x1f, 9, 0x20, 0x7f, 0x80][below(8)]!,
+  () => (below(6) === 0 ? [10, 13, 0x41, 0xbf][below(4)]! : [0xef, 0xbb, 0xbf][turn++ % 3]!),
   () => [0xc1, 0xc2, 0xe0, 0xe1, 0xed, 0xf0, 0xf4, 0xf5, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0x41][below(15)]!,
 ];
 
@@ -65,13 +67,17 @@ function tables(first: number, count: number): twin.Line[] {
 }
 
 function checkLines(bytes: Uint8Array, shift: number, first = 0, base = 0): void {
+  for (const last of [false, true]) checkLinesUpTo(bytes, shift, first, base, last);
+}
+
+function checkLinesUpTo(bytes: Uint8Array, shift: number, first: number, base: number, last: boolean): void {
   const at = place(bytes, shift);
   batch.flags.fill(0xff);
-  const count = kernel.findLines(batch, at, at + bytes.length, batch.bytesAt + base, first);
-  const expected = twin.findLines(batch.bytes, shift, shift + bytes.length, base, MAX_RECORDS - first);
+  const count = kernel.findLines(batch, at, at + bytes.length, batch.bytesAt + base, first, last);
+  const expected = twin.findLines(batch.bytes, shift, shift + bytes.length, base, MAX_RECORDS - first, last);
   assert.deepEqual(tables(first, count), expected);
-  const last = expected.at(-1);
-  assert.equal(kernel.consumedAt, last ? batch.bytesAt + base + last.source + last.length : at);
+  const end = expected.at(-1);
+  assert.equal(kernel.consumedAt, end ? batch.bytesAt + base + end.source + end.length : at);
   if (first + count < MAX_RECORDS) assert.equal(batch.flags[first + count], 0xff);
 }
 

@@ -22,6 +22,7 @@ export function decodeLines(
   const lines: Text[] = [];
   let [start, replaced, cut] = [0, 0, 0];
   const add = (units: number[], end: number, half: boolean) => {
+    while (encoding !== 'latin1' && units[0] === 0xfeff) units.shift();
     const characters = Array.from(String.fromCharCode(...units));
     if (half) characters.push('\ud800');
     let text = '';
@@ -52,6 +53,19 @@ export function decodeLines(
   }
   if (last && start < bytes.length) add(units, bytes.length, at < bytes.length);
   return { lines, replaced, cut };
+}
+
+/** The lines' texts without the marks that begin them; what goes on with a line begins none. */
+export function withoutMarks<T extends Unwrapped>(lines: (T | null)[]): (T | null)[] {
+  const goesOn = new Set<number>();
+  return lines.map((line) => {
+    const iostream = (line?.flags ?? 0) & (STDOUT | STDERR);
+    let text = line?.text ?? Buffer.alloc(0);
+    while (!goesOn.has(iostream) && text.subarray(0, 3).toString('hex') === 'efbbbf') text = text.subarray(3);
+    if (line && line.flags & PARTIAL) goesOn.add(iostream);
+    else goesOn.delete(iostream);
+    return line && { ...line, text };
+  });
 }
 
 export interface Unwrapped {

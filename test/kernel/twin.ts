@@ -13,15 +13,29 @@ export interface Line {
   flags: number;
 }
 
-/** Lines of bytes [from, to), `source` relative to `base`, at most `max`. */
-export function findLines(bytes: Uint8Array, from: number, to: number, base: number, max: number): Line[] {
+/** Lines of bytes [from, to), `source` relative to `base`, at most `max`. `last`: what no LF ends is a line, too. */
+export function findLines(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  base: number,
+  max: number,
+  last: boolean,
+): Line[] {
   const lines: Line[] = [];
+  const text = (from: number, end: number): number => {
+    const isMark = end - from >= 3 && Buffer.from(bytes.subarray(from, from + 3)).toString('hex') === 'efbbbf';
+    return isMark ? text(from + 3, end) : from;
+  };
   let start = from;
   for (let at = from; at < to && lines.length < max; at++) {
     if (bytes[at] !== 10) continue;
     const end = at > start && bytes[at - 1] === 13 ? at - 1 : at;
-    lines.push({ start, end, source: start - base, length: at + 1 - start, flags: 0 });
+    lines.push({ start: text(start, end), end, source: start - base, length: at + 1 - start, flags: 0 });
     start = at + 1;
+  }
+  if (last && start < to && lines.length < max) {
+    lines.push({ start: text(start, to), end: to, source: start - base, length: to - start, flags: 0 });
   }
   return lines;
 }

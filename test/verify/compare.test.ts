@@ -50,6 +50,7 @@ test('the last record of a rotated file may go on with lines of the next one, if
   check(record('#2\nb', 5, 6, joined), 1);
   check(record('#2\nbc', 5, 6, joined), 0);
   check(record('#2\nb\nc', 5, 6, []), 0);
+  check(record('#2\n\ufeffb\nc', 5, 6, joined), 1);
   check(record('#1\na\nb', 0, 5, joined), 0);
 });
 
@@ -76,10 +77,11 @@ for (const encoding of ['json', 'raw'] as const) {
     assert.ok(differing.length === 1 && differing[0]![0] <= at && at < differing[0]![1]);
   });
 
-  test(`${encoding}: a byte order mark is no part of the first line`, (t) => {
+  test(`${encoding}: a byte order mark that begins a line is no part of it, and no difference where it was left in`, (t) => {
+    const text = '\ufeffone\ntwo\n\ufeff\ufeffth"ree é\r\nfo\ufeffur\n\ufeff\n';
+    const all = localFile(t, text);
+    assert.deepEqual(compare(all, pack(text, { encoding })), { matching: 5, differing: [] });
     const file = localFile(t, '\ufeffone\ntwo\n');
-    const packed = pack('\ufeffone\ntwo\n', { encoding });
-    assert.deepEqual(compare(file, packed).differing, [[0, 7]], 'the kernel alone does not leave it out');
     const value = (text: string, offset: number, length: number) =>
       encoding === 'raw'
         ? frameRecord({
@@ -102,6 +104,9 @@ for (const encoding of ['json', 'raw'] as const) {
             }),
           });
     assert.deepEqual(compare(file, { body: value('one', 0, 7), count: 1 }), { matching: 1, differing: [] });
+    assert.deepEqual(compare(file, { body: value('\ufeffone', 0, 7), count: 1 }), { matching: 1, differing: [] });
+    assert.deepEqual(compare(file, { body: value('\ufefftw', 7, 4), count: 1 }).differing, [[7, 11]]);
+    assert.deepEqual(compare(all, { body: value('four', 29, 8), count: 1 }).differing, [[29, 37]]);
     assert.deepEqual(compare(file, { body: value('tw', 7, 4), count: 1 }).differing, [[7, 11]]);
     assert.deepEqual(compare(file, { body: value('two', 7, 40), count: 1 }).differing, [[7, 47]], 'beyond the end');
   });

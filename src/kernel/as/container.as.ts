@@ -3,9 +3,11 @@
 //   cri      2026-01-01T00:00:00.000000000Z stdout P text        P, P:tag: the line goes on; F, F:tag: it ends
 //   docker   {"log":"text\n","stream":"stdout","time":"..."}     any order of keys; without \n the line goes on
 //
-// A line that is not like that stays as it is, and is counted.
+// A line that is not like that stays as it is, and is counted. A byte order mark that begins the text is left out, but
+// where the text goes on with a line.
 import { setFlags, setText, end, flags, start } from './tables.as';
 import { utf8Bytes, writeUtf8 } from './decode.as';
+import { withoutMarks } from './utf8.as';
 
 const STDOUT: u32 = 4;
 const STDERR: u32 = 8;
@@ -32,13 +34,26 @@ export let unescapedReplaced: u32 = 0;
 export function unwrapCri(first: u32, count: u32): u32 {
   let partial: u32 = 0;
   malformed = 0;
+  unfinished = 0;
   for (let i = first; i < first + count; i++) {
     const bits = cri(i, start(i), end(i));
     if (bits & MALFORMED) malformed++;
     if (bits & PARTIAL) partial++;
+    takeMarks(i, bits);
     setFlags(i, flags(i) | bits);
   }
   return partial;
+}
+
+/** A bit for each stream of which the line before goes on. */
+let unfinished: u32 = 0;
+
+/** Takes the marks off the text of line i, unless it is not the beginning of a line. */
+@inline
+function takeMarks(i: u32, bits: u32): void {
+  const stream: u32 = 1 << ((bits >> 2) & 3);
+  if ((unfinished & stream) == 0) setText(i, withoutMarks(start(i), end(i)), end(i));
+  unfinished = bits & PARTIAL ? unfinished | stream : unfinished & ~stream;
 }
 
 /** Takes the beginning off line i; returns its flags. */
@@ -74,10 +89,12 @@ export function unwrapDocker(first: u32, count: u32): u32 {
   let partial: u32 = 0;
   malformed = 0;
   unescapedReplaced = 0;
+  unfinished = 0;
   for (let i = first; i < first + count; i++) {
     const from = start(i);
     if (!scan(from, end(i))) {
       malformed++;
+      takeMarks(i, MALFORMED);
       setFlags(i, flags(i) | MALFORMED);
       continue;
     }
@@ -91,6 +108,7 @@ export function unwrapDocker(first: u32, count: u32): u32 {
       partial++;
     }
     setText(i, from, to);
+    takeMarks(i, bits);
     setFlags(i, bits);
   }
   return partial;

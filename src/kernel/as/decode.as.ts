@@ -2,13 +2,14 @@
 //
 //   memory [from, to)   G 0 E 0 T 0 \n 0   ->   memory [out, limit)   G E T \n
 //
-// An unpaired surrogate becomes U+FFFD. Of a line longer than `longest` as UTF-8 the beginning is kept.
+// Byte order marks that begin a line are left out. An unpaired surrogate becomes U+FFFD. Of a line longer than `longest` as UTF-8 the beginning is kept.
 import { setFlags, setRecord } from './tables.as';
 
 const UTF16LE: u32 = 1;
 const LATIN1: u32 = 3;
 const LF: u32 = 10;
 const CR: u32 = 13;
+const MARK: u32 = 0xfeff;
 const TRUNCATED: u32 = 1;
 const REPLACEMENT: u32 = 0xfffd;
 /** Units that are looked at together. */
@@ -51,6 +52,7 @@ export function decodeLines(
     let at = lineAt;
     let ended = false;
     replaced = 0;
+    if (as != LATIN1) while (at + 2 <= to && unit(at) == MARK) at += 2;
     while (at + unitBytes <= to) {
       if (at + STEP * unitBytes <= to && out + STEP <= stop) {
         const plain = copyPlain(at, out);

@@ -8,6 +8,20 @@
 //   F1..F3          80..BF  80..BF  80..BF
 //   F4              80..8F  80..BF  80..BF
 
+/** EF BB BF, the UTF-8 of U+FEFF, as a little-endian word. */
+const MARK: u32 = 0xbfbbef;
+
+/** Where the text of the line in memory [from, to) begins: writers put a byte order mark there each time they open a file. */
+@inline
+export function withoutMarks(from: usize, to: usize): usize {
+  return (load<u32>(from) & 0xffffff) == MARK ? behindMarks(from, to) : from;
+}
+
+function behindMarks(from: usize, to: usize): usize {
+  while (from + 3 <= to && (load<u32>(from) & 0xffffff) == MARK) from += 3;
+  return from;
+}
+
 /** The sequence at `from`, not ASCII, in memory [from, to): its bytes, or minus the bytes of the maximal subpart that is none. */
 export function sequence(from: usize, to: usize): i32 {
   const lead = <u32>load<u8>(from);

@@ -19,25 +19,22 @@ const READ_BYTES = 256 * 1024;
 
 export class Heir {
   readonly file: TrackedFile;
-  /** Its lines, without the mark of their encoding. */
+  /** Its first bytes. */
   readonly lines: Buffer;
   /** Bytes of the lines that went into the old file's last record. */
   taken = 0;
-  readonly #bytes: Buffer;
 
-  constructor(file: TrackedFile, bytes: Buffer, mark: number) {
+  constructor(file: TrackedFile, lines: Buffer) {
     this.file = file;
-    this.lines = bytes.subarray(mark);
-    this.#bytes = bytes;
+    this.lines = lines;
   }
 
   /** The file goes on behind what was taken; its first record shows these bytes as skipped. */
   settle(): number {
-    const { file } = this;
-    const position = this.#bytes.length - this.lines.length + this.taken;
-    file.stream.generation.head = digest(this.#bytes.subarray(0, HEAD_BYTES));
-    file.begin(position, digest(this.#bytes.subarray(Math.max(0, position - MARKER_BYTES), position)));
-    return position;
+    const { file, lines, taken } = this;
+    file.stream.generation.head = digest(lines.subarray(0, HEAD_BYTES));
+    file.begin(taken, digest(lines.subarray(Math.max(0, taken - MARKER_BYTES), taken)));
+    return taken;
   }
 }
 
@@ -106,9 +103,7 @@ export class Carry {
     } finally {
       file.reading = false;
     }
-    const mark = this.#format.markBytes(bytes.subarray(0, got));
-    if (this.#format.lineEnd(bytes, mark, got) < 0) return null;
-    return new Heir(file, bytes.subarray(0, got), mark);
+    return this.#format.lineEnds.first(bytes, 0, got) < 0 ? null : new Heir(file, bytes.subarray(0, got));
   }
 }
 

@@ -11,6 +11,7 @@ import type { Decoding, Kernel } from '../../kernel/kernel.ts';
 import type { LogInput } from './envelope.ts';
 import { Groups } from './groups.ts';
 import { MARKER_BYTES } from './identity.ts';
+import { AROUND_BYTES, type LineEnds, lineEndsOf } from './line-ends.ts';
 import { Multiline } from './multiline.ts';
 import { Parts, type Swallowed } from './partial.ts';
 
@@ -19,8 +20,7 @@ const TIMEOUT_MS = 2000;
 /** The kernel wants that much behind a line. */
 const SLACK = 64;
 /** What a runtime puts before a line, at most. */
-const AROUND_BYTES = 256;
-const LF = 10;
+const WRAPPER_BYTES = 256;
 
 /** Lines in the tables, before they are shaped. */
 export interface Found {
@@ -62,7 +62,7 @@ export class Format {
   readonly readBytes: number;
   /** Bytes of the file that are read of a line that is longer. */
   readonly longest: number;
-  readonly unitBytes: number;
+  readonly lineEnds: LineEnds;
   /** Lines may wait for others. */
   readonly grouping: boolean;
   /** The bytes that are read are changed where they lie. */
@@ -84,33 +84,15 @@ export class Format {
     this.#parts = this.#wrap ? new Parts(max_line) : null;
     this.#maxLine = max_line;
     this.timeout = multiline?.timeout ?? TIMEOUT_MS;
-    this.unitBytes = this.#decoding === null || this.#decoding === 'latin1' ? 1 : 2;
+    this.lineEnds = lineEndsOf(encoding_in);
+    const { unitBytes } = this.lineEnds;
     const room = SLOT_CAPACITY - MARKER_BYTES - SLACK;
     this.readBytes = this.#decoding ? room - max_line - SLACK - 1 : room;
-    this.readBytes -= this.readBytes % this.unitBytes;
-    const around = this.#wrap ? AROUND_BYTES : 0;
-    this.longest = Math.min(this.readBytes, (max_line + 1 + around) * this.unitBytes);
+    this.readBytes -= this.readBytes % unitBytes;
+    const around = this.#wrap ? WRAPPER_BYTES : 0;
+    this.longest = Math.min(this.readBytes, (max_line + AROUND_BYTES + around) * unitBytes);
     this.grouping = mayGroup(input);
     this.inPlace = this.#decoding === null && this.grouping;
-  }
-
-  /** Bytes at the beginning of a file that only say how it is encoded. */
-  markBytes(bytes: Buffer): number {
-    if (this.#decoding === 'latin1') return 0;
-    if (this.#decoding === 'utf-16le') return bytes[0] === 0xff && bytes[1] === 0xfe ? 2 : 0;
-    if (this.#decoding === 'utf-16be') return bytes[0] === 0xfe && bytes[1] === 0xff ? 2 : 0;
-    return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
-  }
-
-  /** Where in bytes [from, to), which begin with a whole unit, a line ends: the place behind its LF; -1: nowhere. */
-  lineEnd(bytes: Buffer, from: number, to: number): number {
-    const part = bytes.subarray(0, to);
-    if (this.unitBytes === 1) return part.indexOf(LF, from) + 1 || -1;
-    const text = this.#decoding === 'utf-16le' ? '\n\0' : '\0\n';
-    for (let at = part.indexOf(text, from, 'latin1'); at >= 0; at = part.indexOf(text, at + 1, 'latin1')) {
-      if ((at - from) % 2 === 0) return at + 2;
-    }
-    return -1;
   }
 
   /**
@@ -118,7 +100,7 @@ export class Format {
    * ends is a line, too. Their text is UTF-8, behind `to` if need be.
    */
   find({ slot }: Batch, from: number, to: number, base: number, last: boolean): Found {
-    const { bytesAt, starts, ends, source, length, flags } = slot;
+    const { bytesAt } = slot;
     const [fromAt, toAt, baseAt] = [bytesAt + from, bytesAt + to, bytesAt + base];
     if (this.#decoding) {
       const places = { fromAt, toAt, baseAt, outAt: toAt + SLACK, limitAt: bytesAt + SLOT_CAPACITY };
@@ -126,17 +108,9 @@ export class Format {
       const { count, consumedAt, replaced, stopped } = this.#kernel.decodeLines(slot, job, 0);
       return { count, taken: consumedAt - fromAt, replaced, stopped };
     }
-    let count = this.#kernel.findLines(slot, fromAt, toAt, baseAt, 0);
-    const rest = this.#kernel.consumedAt;
-    const stopped = count === MAX_RECORDS;
-    if (!last || rest === toAt || stopped) return { count, taken: rest - fromAt, replaced: 0, stopped };
-    starts[count] = rest;
-    ends[count] = toAt;
-    source[count] = rest - baseAt;
-    length[count] = toAt - rest;
-    flags[count] = 0;
-    count++;
-    return { count, taken: to - from, replaced: 0, stopped };
+    const count = this.#kernel.findLines(slot, fromAt, toAt, baseAt, 0, last);
+    const taken = this.#kernel.consumedAt - fromAt;
+    return { count, taken, replaced: 0, stopped: count === MAX_RECORDS };
   }
 
   /** Makes records of the `found` lines; `batch.count` says how many. `end` is where they end, as `source` counts. */

@@ -35,6 +35,7 @@ export async function fillFormatted(
     if (outcome !== 'found') return outcome;
   }
   const { bytes } = batch.slot;
+  const { unitBytes } = format.lineEnds;
   const before = file.marker.length;
   const sizeBefore = file.size;
   const skipped = file.position - unfinished.chained;
@@ -48,8 +49,12 @@ export async function fillFormatted(
     file.size = got < want ? file.position + available : Math.max(file.size, file.position + available);
     unfinished.open = 0;
     if (available === 0) return 'end';
+    if (file.position % unitBytes !== 0) {
+      stepToUnit(file, bytes, before);
+      return 'more';
+    }
     if (bytes[before] === 0) {
-      const outcome = await skipHole(file, bytes, before, available, format.unitBytes);
+      const outcome = await skipHole(file, bytes, before, available, unitBytes);
       if (file.position - unfinished.chained > LONGEST) unfinished.chained = file.position;
       if (outcome !== 'none') return outcome;
     }
@@ -58,29 +63,27 @@ export async function fillFormatted(
     // While the output was away something may have come and been seen.
     const quiet = file.size === sizeBefore && performance.now() - file.grown >= format.timeout;
     const silent = file.flush || (unfinished.close && quiet);
-    const mark = file.position === 0 ? format.markBytes(bytes.subarray(0, got)) : 0;
     const base = before - skipped;
-    let found = format.find(batch, before + mark, got, base, got < want && file.flush);
+    let found = format.find(batch, before, got, base, got < want && file.flush);
     let atEnd = got < want && !found.stopped;
-    const whole = mark + found.taken === available;
+    const whole = found.taken === available;
     let heard = 0;
     if (heir && atEnd && whole && found.count > 0) {
       heard = heir.lines.copy(bytes, got, 0, Math.max(0, before + format.readBytes - got));
-      found = format.find(batch, before + mark, got + heard, base, false);
+      found = format.find(batch, before, got + heard, base, false);
       atEnd &&= !found.stopped;
     }
     if (found.count === 0) {
-      const rest = available % format.unitBytes;
+      const rest = available % unitBytes;
       file.lookedAt(file.position + available - rest, bytes, got - rest);
       if (got < want) return 'end';
       if (file.readBytes >= format.readBytes) return 'more';
       file.readBytes *= 4;
       continue;
     }
-    takeMark(batch, mark);
     if (atEnd && silent && closing === 'no') closing = 'silent';
     if (format.inPlace) keepAsRead(bytes, got);
-    const end = skipped + mark + found.taken;
+    const end = skipped + found.taken;
     if (heard > 0) swallowedBefore.set(unfinished.swallowed);
     const shaped = format.shape(batch, found, end, closing, unfinished.swallowed);
     if (heard > 0 && shaped.taken >= skipped + available) {
@@ -112,10 +115,11 @@ export async function fillFormatted(
   }
 }
 
-/** The mark at the beginning of the file belongs to its first line. */
-function takeMark({ slot }: Batch, mark: number): void {
-  slot.source[0] = slot.source[0]! - mark;
-  slot.length[0] = slot.length[0]! + mark;
+/** Where another encoding, or version 0.1.0, left off is half a character: the next record shows the byte as skipped. */
+function stepToUnit(file: TrackedFile, bytes: Buffer, before: number): void {
+  file.position++;
+  file.scanned = file.position;
+  file.marker = digest(bytes.subarray(Math.max(0, before + 1 - MARKER_BYTES), before + 1));
 }
 
 function keepAsRead(bytes: Buffer, got: number): void {
@@ -178,10 +182,10 @@ async function longLine(
   unfinished: Unfinished,
 ): Promise<Outcome | 'found'> {
   const { bytes } = batch.slot;
-  const ended = await findEnd(file, bytes, format);
+  const ended = await findEnd(file, bytes, format.lineEnds);
   if (typeof ended === 'string') return ended;
   const { end, after } = ended;
-  if (end - file.position <= format.readBytes - format.unitBytes) {
+  if (end - file.position <= format.readBytes - format.lineEnds.unitBytes) {
     file.readBytes = format.readBytes;
     file.scanned = file.position;
     return 'found';
@@ -189,13 +193,11 @@ async function longLine(
   const before = file.marker.length;
   const got = await file.read(bytes, before + format.longest, file.position - before);
   if (got < before + format.longest || !same(file.marker, bytes.subarray(0, before))) return 'restarted';
-  if (format.lineEnd(bytes, before, got) >= 0) return 'restarted';
+  if (format.lineEnds.first(bytes, before, got) >= 0) return 'restarted';
   await knowHead(file, bytes, got);
-  const mark = file.position === 0 ? format.markBytes(bytes) : 0;
   const skipped = file.position - unfinished.chained;
-  const found = format.find(batch, before + mark, got, before - skipped, true);
+  const found = format.find(batch, before, got, before - skipped, true);
   const taken = skipped + end - file.position;
-  takeMark(batch, mark);
   const shaped = format.shape(batch, found, taken, 'silent', unfinished.swallowed);
   batch.slot.flags[0] = batch.slot.flags[0]! | TRUNCATED;
   take(file, batch, format, shaped, after);

@@ -13,18 +13,19 @@ import type { Kernel } from '../../kernel/kernel.ts';
 import { LONG, READ_BYTES, type TrackedFile } from './file.ts';
 import { skipHole } from './hole.ts';
 import { digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './identity.ts';
+import { AROUND_BYTES, type LineEnds, lineEndsOf } from './line-ends.ts';
 
 /** `more`: there may be more to read. `end`: nothing more for now. `restarted`: not the bytes that were there. */
 export type Outcome = 'more' | 'end' | 'restarted';
 
 /** A line's length is kept in 32 bits: a longer one is cut into pieces. */
 export const LONGEST = 0xf000_0000;
-const LF = 10;
+const LINES = lineEndsOf('utf-8');
 
 /** Fills the batch with the file's next lines and moves the file's position; `batch.count` says how many. */
 export async function fill(file: TrackedFile, batch: Batch, kernel: Kernel, maxLine: number): Promise<Outcome> {
   if (file.scanned - file.position >= LONG) {
-    const outcome = await longLine(file, batch, maxLine);
+    const outcome = await longLine(file, batch, kernel, maxLine);
     if (outcome !== 'found') return outcome;
   }
   const { slot } = batch;
@@ -59,28 +60,17 @@ export async function fill(file: TrackedFile, batch: Batch, kernel: Kernel, maxL
     }
     file.lookedAt(file.position + available, bytes, got);
     if (got === want) {
-      if (available > maxLine + 1) return 'more';
-      file.readBytes = Math.min(file.readBytes * 4, maxLine + 2);
+      if (available > maxLine + AROUND_BYTES) return 'more';
+      file.readBytes = Math.min(file.readBytes * 4, maxLine + AROUND_BYTES + 1);
       continue;
     }
     if (!file.flush) return 'end';
-    oneLine(file, batch, before, available, available, maxLine);
+    batch.count = kernel.findLines(slot, fromAt, bytesAt + got, fromAt, 0, true);
+    if (available > maxLine) cutLines(file, batch, maxLine);
     take(file, batch, before, available);
     return 'end';
   }
 }
-
-/** How lines end: LF; `bytes` begins with a whole unit. */
-export interface LineEnds {
-  readonly unitBytes: number;
-  /** The place in bytes [from, to) behind a line's end; -1: none ends there. */
-  lineEnd(bytes: Buffer, from: number, to: number): number;
-}
-
-const LINES: LineEnds = {
-  unitBytes: 1,
-  lineEnd: (bytes, from, to) => bytes.subarray(0, to).indexOf(LF, from) + 1 || -1,
-};
 
 /** Looks for the end of a long line behind what was looked at; gives that, and the marker there. */
 export async function findEnd(
@@ -92,7 +82,7 @@ export async function findEnd(
   const got = await file.read(bytes, READ_BYTES, from);
   if (!file.seam || !same(file.seam, bytes.subarray(0, Math.min(got, MARKER_BYTES)))) return 'restarted';
   file.size = got < READ_BYTES ? from + got : Math.max(file.size, from + got);
-  const lineEnd = lines.lineEnd(bytes, MARKER_BYTES, got);
+  const lineEnd = lines.first(bytes, MARKER_BYTES, got);
   let end = from + lineEnd;
   if (lineEnd < 0) {
     const rest = got % lines.unitBytes;
@@ -105,24 +95,29 @@ export async function findEnd(
 }
 
 /** As `fill`, where a long line is next. Over-long: the line's beginning becomes the batch. */
-async function longLine(file: TrackedFile, batch: Batch, maxLine: number): Promise<Outcome | 'found'> {
-  const { bytes } = batch.slot;
+async function longLine(file: TrackedFile, batch: Batch, kernel: Kernel, maxLine: number): Promise<Outcome | 'found'> {
+  const { slot } = batch;
+  const { bytes, bytesAt } = slot;
   const found = await findEnd(file, bytes, LINES);
   if (typeof found === 'string') return found;
   const { end, after } = found;
-  if (end - file.position <= maxLine + 1) {
-    file.readBytes = Math.max(READ_BYTES, maxLine + 2);
+  if (end - file.position <= maxLine + AROUND_BYTES) {
+    file.readBytes = Math.max(READ_BYTES, maxLine + AROUND_BYTES + 1);
     file.scanned = file.position;
     return 'found';
   }
   const before = file.marker.length;
-  const head = await file.read(bytes, before + maxLine + 1, file.position - before);
-  if (head <= before + maxLine || !same(file.marker, bytes.subarray(0, before))) return 'restarted';
+  const want = before + maxLine + AROUND_BYTES - 1;
+  const head = await file.read(bytes, want, file.position - before);
+  if (head < want || !same(file.marker, bytes.subarray(0, before))) return 'restarted';
   // No line ended here when it was looked at.
-  if (bytes.subarray(before, head - 1).includes(LF)) return 'restarted';
+  if (LINES.first(bytes, before, head) >= 0) return 'restarted';
   await knowHead(file, bytes, head);
-  oneLine(file, batch, before, maxLine + 1, end - file.position, maxLine);
-  if (file.position === 0) stripMark(batch);
+  const fromAt = bytesAt + before;
+  batch.count = kernel.findLines(slot, fromAt, bytesAt + head, fromAt, 0, true);
+  slot.length[0] = end - file.position;
+  slot.flags[0] = TRUNCATED;
+  cutLines(file, batch, maxLine);
   batch.used = head;
   batch.from = file.position;
   batch.end = end;
@@ -132,29 +127,9 @@ async function longLine(file: TrackedFile, batch: Batch, maxLine: number): Promi
   return 'more';
 }
 
-/** The bytes behind the marker as one line that took `length` bytes of the file. */
-function oneLine(
-  file: TrackedFile,
-  batch: Batch,
-  before: number,
-  bytes: number,
-  length: number,
-  maxLine: number,
-): void {
-  const { slot } = batch;
-  slot.starts[0] = slot.bytesAt + before;
-  slot.ends[0] = slot.bytesAt + before + bytes;
-  slot.source[0] = 0;
-  slot.length[0] = length;
-  slot.flags[0] = 0;
-  batch.count = 1;
-  if (bytes > maxLine) cutLines(file, batch, maxLine);
-}
-
 /** The batch's lines are the `used` bytes behind the marker: position and marker move behind them. */
 function take(file: TrackedFile, batch: Batch, before: number, used: number): void {
   const end = before + used;
-  if (file.position === 0) stripMark(batch);
   batch.used = end;
   batch.from = file.position;
   batch.end = file.position + used;
@@ -168,29 +143,22 @@ function cutLines(file: TrackedFile, batch: Batch, maxLine: number): void {
   batch.stream.account.truncated += cut;
 }
 
-/** Cuts and marks the lines that are longer than allowed; returns how many. */
+/** Cuts and marks the lines that are longer than allowed; returns how many are cut. */
 export function cutLong({ slot, count }: Batch, maxLine: number): number {
   const { bytes, bytesAt, starts, ends, flags } = slot;
   let cut = 0;
   for (let i = 0; i < count; i++) {
     const start = starts[i]!;
-    if (ends[i]! - start <= maxLine) continue;
-    let end = start + maxLine;
-    // Not within a character: its later bytes are 10xxxxxx.
-    for (let back = 0; back < 3 && (bytes[end - bytesAt]! & 0xc0) === 0x80; back++) end--;
-    ends[i] = end;
-    flags[i] = TRUNCATED;
-    cut++;
+    if (ends[i]! - start > maxLine) {
+      let end = start + maxLine;
+      // Not within a character: its later bytes are 10xxxxxx.
+      for (let back = 0; back < 3 && (bytes[end - bytesAt]! & 0xc0) === 0x80; back++) end--;
+      ends[i] = end;
+      flags[i] = TRUNCATED;
+    }
+    if (flags[i] === TRUNCATED) cut++;
   }
   return cut;
-}
-
-/** A byte order mark at the very beginning is not part of the first line. */
-function stripMark(batch: Batch): void {
-  const { bytes, bytesAt, starts, ends } = batch.slot;
-  const at = starts[0]! - bytesAt;
-  if (ends[0]! - starts[0]! < 3) return;
-  if (bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf) starts[0] = starts[0]! + 3;
 }
 
 /** Reads no more than the tables can name. */
