@@ -6,6 +6,7 @@ import { newGeneration, openRegular, type TailContext, TrackedFile } from './fil
 import { birthOf, bornApart, type Inode, inodeOf, lookUp, siblings } from './identity.ts';
 import { compression } from './inflated.ts';
 import type { Generation } from './journal.ts';
+import { lineEndsOf } from './line-ends.ts';
 import { homesOf, placesOf } from './links.ts';
 import { admitPacked, knownPacked } from './packed.ts';
 import { HEADER_BYTES, headOf, lastLineStart, markerAt, recognise } from './resume.ts';
@@ -95,10 +96,11 @@ export function resumed(context: TailContext, fd: number, stat: BigIntStats, gen
 
 function added(context: TailContext, path: string, fd: number, stat: BigIntStats, existing: boolean): TrackedFile {
   const { input, positions, account } = context;
+  const ends = lineEndsOf(input.encoding_in);
   let base = 0;
-  if (existing && input.start_at === 'end') base = lastLineStart(fd, Number(stat.size));
+  if (existing && input.start_at === 'end') base = lastLineStart(fd, Number(stat.size), ends);
   else if (input.ignore_older !== null && Date.now() - Number(stat.mtimeMs) > input.ignore_older) {
-    base = lastLineStart(fd, Number(stat.size));
+    base = lastLineStart(fd, Number(stat.size), ends);
     account.drop('ignored_older', 0, base);
   }
   const generation = newGeneration(input.name, path, inodeOf(stat), base);

@@ -26,6 +26,7 @@ import {
   sharedDevice,
 } from './identity.ts';
 import { blank, type Generation } from './journal.ts';
+import { type LineEnds, lineEndsOf } from './line-ends.ts';
 import type { Packed } from './packed.ts';
 import type { Positions } from './positions.ts';
 import type { Queued } from './queue.ts';
@@ -132,6 +133,11 @@ export class TrackedFile implements Queued, Inode {
 
   get committed(): number {
     return this.stream.generation.position;
+  }
+
+  /** Where its lines end. */
+  get lineEnds(): LineEnds {
+    return lineEndsOf(this.#context.input.encoding_in);
   }
 
   /** Nothing of it was read. */

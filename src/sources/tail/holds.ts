@@ -108,5 +108,7 @@ export class Holds {
 function finished(file: TrackedFile, next: TrackedFile): boolean {
   if (file.error !== null) return true;
   const open = file.after === next && next.before === file ? (file.unfinished?.open ?? 0) : 0;
-  return file.path === null ? file.position + open >= file.size : file.scanned + open >= file.size;
+  // Half a character at its end is no line either.
+  const size = file.size - (file.size % file.lineEnds.unitBytes);
+  return file.path === null ? file.position + open >= file.size : file.scanned + open >= size;
 }

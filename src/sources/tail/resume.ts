@@ -3,9 +3,11 @@ import type { BigIntStats } from 'node:fs';
 import { readSync } from '../../mounts/fs.ts';
 import { birthOf, bornApart, digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './identity.ts';
 import type { Generation } from './journal.ts';
+import { endAnyLine, type LineEnds } from './line-ends.ts';
 
-const LF = 10;
+/** What is read at once to find the last line's beginning, and up to where: what is longer is cut anyway. */
 const LOOK_BACK = 64 * 1024;
+const FARTHEST = 4 << 20;
 /** Other files of a program may begin with the same header: up to here bytes alone do not tell what a file is. */
 export const HEADER_BYTES = 4096;
 
@@ -19,8 +21,8 @@ function continues(fd: number, stat: BigIntStats, g: Generation): boolean {
   if (Number(stat.size) < g.position) return false;
   if (g.inode === stat.ino && g.position < HEADER_BYTES && bornApart(g.born, birthOf(stat))) return false;
   if (!begins(fd, g.head)) return false;
-  // Within a batch, where no marker is: at least a line ends there, in whatever encoding.
-  if (g.position > g.markedAt && !readAt(fd, g.position - Math.min(4, g.position), 4).includes(LF)) return false;
+  // Within a batch, where no marker is: at least a line ends there, in the encoding of now or of then.
+  if (g.position > g.markedAt && !endAnyLine(readAt(fd, Math.max(0, g.position - 2), 2))) return false;
   return hasBefore(fd, g.markedAt, g.marker);
 }
 
@@ -44,18 +46,26 @@ export function begins(fd: number, head: Prefix): boolean {
   return same(head, readAt(fd, 0, head.length));
 }
 
-/** Where the last unfinished line begins; without one, the end of the file. */
-export function lastLineStart(fd: number, size: number): number {
-  const from = Math.max(0, size - LOOK_BACK);
-  const bytes = readAt(fd, from, size - from);
-  const newline = bytes.lastIndexOf(LF);
-  if (newline >= 0) return from + newline + 1;
-  return from === 0 ? 0 : size;
+/** Where the last unfinished line begins; without one, the end of the file's last unit. */
+export function lastLineStart(fd: number, size: number, ends: LineEnds): number {
+  const whole = size - (size % ends.unitBytes);
+  let to = whole;
+  while (to > 0 && whole - to < FARTHEST) {
+    const from = Math.max(0, to - LOOK_BACK);
+    const bytes = readAt(fd, from, to - from);
+    const end = ends.last(bytes, 0, bytes.length);
+    if (end >= 0) return from + end;
+    to = from;
+  }
+  return to === 0 ? 0 : whole;
 }
 
-/** True if the byte before `position`, which is not 0, ends a line. */
-export function endsLine(fd: number, position: number): boolean {
-  return readAt(fd, position - 1, 1)[0] === LF;
+/** True if a line ends before `position`, which is not 0. */
+export function endsLine(fd: number, position: number, ends: LineEnds): boolean {
+  const { unitBytes } = ends;
+  return (
+    position % unitBytes === 0 && ends.last(readAt(fd, position - unitBytes, unitBytes), 0, unitBytes) === unitBytes
+  );
 }
 
 function readAt(fd: number, position: number, length: number): Buffer {

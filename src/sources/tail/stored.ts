@@ -12,6 +12,7 @@ import { newGeneration, openRegular } from './file.ts';
 import { Excludes, Glob } from './glob.ts';
 import { inodeOf, lookUp, siblings } from './identity.ts';
 import { FORMAT, formatOf, type Generation, readJournal, UNIT } from './journal.ts';
+import { lineEndsOf } from './line-ends.ts';
 import { homesOf } from './links.ts';
 import { type Positions, STARTED } from './positions.ts';
 import { endsLine, headOf, lastLineStart, markerAt, recognise } from './resume.ts';
@@ -138,13 +139,20 @@ export function planMove(
   const { fd, stat } = opened;
   try {
     const size = Number(stat.size);
-    const to = where === 'beginning' ? 0 : where === 'end' ? lastLineStart(fd, size) : where;
-    if (to > size) throw new Error(`${path} has ${size} bytes: there is no position ${to} in it`);
-    const within = to > 0 && !endsLine(fd, to) ? lastLineStart(fd, to) : null;
+    if (typeof where === 'number' && where > size) {
+      throw new Error(`${path} has ${size} bytes: there is no position ${where} in it`);
+    }
     // What is in a compressed file's beginning is not what its content begins with.
     const head = isCompressed(path) ? null : headOf(fd);
-    const marker = markerAt(fd, to);
     const steps = taken.map((input) => {
+      const ends = lineEndsOf(input.encoding_in);
+      const to = where === 'beginning' ? 0 : where === 'end' ? lastLineStart(fd, size, ends) : where;
+      if (to % ends.unitBytes !== 0) {
+        const { encoding_in, name } = input;
+        throw new Error(`${path} is ${encoding_in} (input ${name}): ${to} is within a character, ${to - 1} is not`);
+      }
+      const within = to > 0 && !endsLine(fd, to, ends) ? lastLineStart(fd, to, ends) : null;
+      const marker = markerAt(fd, to);
       const free = positions.free(input.name, stat.ino);
       const known = isCompressed(path) ? free[0] : recognise(fd, stat, free);
       const generation = known ?? newGeneration(input.name, path, inodeOf(stat), to);
