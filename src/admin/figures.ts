@@ -162,6 +162,8 @@ export function figures(s: Status): Figure[] {
     listeners.map((l) => [l.kernel_drops, l.address]),
   );
   counter('statsd_replaced', 'Sequences of bytes that were no UTF-8 and became U+FFFD.', [], [[s.statsd.replaced]]);
+  counter('statsd_overflowed', 'Samples added to a series of their name alone.', [], [[s.statsd.overflowed]]);
+  counter('statsd_coarser', 'Histograms and sets kept coarser for want of memory.', [], [[s.statsd.coarser]]);
   gauge('statsd_contexts', 'Series in the current window.', [], [[s.statsd.contexts]]);
 
   counter(

@@ -109,7 +109,15 @@ export interface Status {
   config: { path: string | null; hash: string; loaded_at: string };
   process: { rss_bytes: number; cpu_seconds: number; data_dir_free_bytes: number };
   logs: LogStatus[];
-  statsd: { listeners: ListenerStatus[]; contexts: number; replaced: number };
+  statsd: {
+    listeners: ListenerStatus[];
+    contexts: number;
+    replaced: number;
+    /** Samples that were added to a series of their name alone, `runnel.overflow`. */
+    overflowed: number;
+    /** Sketches and sets that were kept coarser for want of memory. */
+    coarser: number;
+  };
   checks: CheckStatus[];
   kafka: {
     state: string;

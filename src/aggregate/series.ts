@@ -4,14 +4,18 @@
  *   key  <kind letter><name as JSON><attributes as the inside of a JSON object>     one string, cut apart at the flush
  *
  * Invariant: a number below `size` is live or on the free list. At most `limit` series are live, besides overflow
- * series: past the limit samples still count, in one series a name with the attribute `runnel.overflow`.
+ * series: past the limit samples still count, in one series a name with the attribute `runnel.overflow`. What a key has
+ * beyond KEY_BYTES is charged to the budget of sketches and sets; without room there it is past the limit as well.
  */
+import type { Arena } from './arena.ts';
 import { attributesJson } from './record.ts';
 
 /** Overflow series, at most: names do not come without end, and where they do, samples are dropped and counted. */
 const OVERFLOW = 1024;
-/** What all keys together may take, for each series of the limit, in characters. */
-const KEY_CHARACTERS = 512;
+/** The longest name, as JSON, of an overflow series. */
+const OVERFLOW_NAME = 2048;
+/** A key of so many bytes comes with its series. */
+const KEY_BYTES = 256;
 
 export class SeriesTable {
   readonly limit: number;
@@ -25,12 +29,15 @@ export class SeriesTable {
   /** Windows without a sample. */
   readonly #idle: Uint8Array;
   readonly #free: number[] = [];
-  readonly #overflows = new Set<number>();
-  #characters = 0;
+  readonly #overflow: Uint8Array;
+  readonly #budget: Arena;
+  #overflows = 0;
 
-  constructor(limit: number) {
+  constructor(limit: number, budget: Arena) {
     this.limit = limit;
+    this.#budget = budget;
     this.capacity = limit + OVERFLOW;
+    this.#overflow = new Uint8Array(this.capacity);
     this.#nameLengths = new Uint32Array(this.capacity);
     this.#idle = new Uint8Array(this.capacity);
   }
@@ -45,16 +52,19 @@ export class SeriesTable {
     const key = String(kind) + nameJson + attributesJson(sorted(tags));
     const known = this.#numbers.get(key);
     if (known !== undefined) return known;
-    if (this.live - this.#overflows.size < this.limit && this.#characters + key.length <= this.limit * KEY_CHARACTERS) {
+    if (this.live - this.#overflows < this.limit && this.#budget.charge(beyond(key))) {
       return this.#add(key, nameJson.length);
     }
-    const overflow = `${kind}${nameJson}"runnel.overflow":"true"`;
-    const there = this.#numbers.get(overflow);
-    if (there !== undefined) return there;
-    if (this.#overflows.size >= OVERFLOW || nameJson.length > 4 * KEY_CHARACTERS) return -1;
-    const number = this.#add(overflow, nameJson.length);
-    this.#overflows.add(number);
-    return number;
+    return this.#overflowOf(kind, nameJson);
+  }
+
+  /** The overflow series of this one's name; -1: there cannot be one. */
+  overflow(number: number): number {
+    return this.#overflowOf(this.kind(number), this.name(number));
+  }
+
+  isOverflow(number: number): boolean {
+    return this.#overflow[number] === 1;
   }
 
   kind(number: number): number {
@@ -90,8 +100,9 @@ export class SeriesTable {
       if (key === undefined || this.#idle[number]! < windows) continue;
       this.#numbers.delete(key);
       this.#keys[number] = undefined;
-      this.#characters -= key.length;
-      this.#overflows.delete(number);
+      if (this.#overflow[number] === 1) this.#overflows--;
+      else this.#budget.refund(beyond(key));
+      this.#overflow[number] = 0;
       this.#idle[number] = 0;
       this.#free.push(number);
       gone++;
@@ -105,9 +116,25 @@ export class SeriesTable {
     this.#keys[number] = key;
     this.#nameLengths[number] = nameLength;
     this.#idle[number] = 0;
-    this.#characters += key.length;
     return number;
   }
+
+  #overflowOf(kind: number, nameJson: string): number {
+    const key = `${kind}${nameJson}"runnel.overflow":"true"`;
+    const there = this.#numbers.get(key);
+    if (there !== undefined) return there;
+    if (this.#overflows >= OVERFLOW || nameJson.length > OVERFLOW_NAME) return -1;
+    const number = this.#add(key, nameJson.length);
+    this.#overflow[number] = 1;
+    this.#overflows++;
+    return number;
+  }
+}
+
+/** Bytes of a key that its series does not come with. */
+function beyond(key: string): number {
+  const bytes = /[^\x00-\xff]/.test(key) ? key.length * 2 : key.length;
+  return Math.max(0, bytes - KEY_BYTES);
 }
 
 /** In one order, whatever the order sent, and every pair once. */

@@ -1,175 +1,248 @@
 /**
- * A DDSketch: quantiles of what was added, each within `ACCURACY` of a value that was there, whatever the range.
+ * DDSketches, one for each series that needs one: quantiles of what was added, each within `ACCURACY` of a value that was
+ * there, whatever the range.
  *
  *   bin k holds the weight of the values in (gamma^(k-1), gamma^k]; values below zero have bins of their own
  *
  * Mapping and wire form are those of Datadog's sketches (the protobuf message DDSketch), so sketches of many hosts and
- * windows can be merged by its libraries. A sketch keeps at most MAX_BINS bins a sign; beyond, the lowest are joined.
- * While there are few values they are kept as they are: most series of an interval have few, and a bin array is 1 KB.
+ * windows can be merged by its libraries. A bin's key orders bins as their values: k + BIAS, 0 for zero, -(k + BIAS).
+ *
+ *   block   count sum min max zeros | n offset size form coarse | bins   64 bytes, then as many bins as there is room for
+ *   sparse  weights of n bins, f64 ... then their keys, i32, ascending   values of any sign; what few values need
+ *   dense   a weight for each key from `offset` on                       of one sign; `zeros` apart
+ *
+ * Where there is no room for more bins, those that lie closest are joined: quantiles are coarser then, no weight is lost.
  */
+import { type Arena, CLASSES, type Region } from './arena.ts';
+import { inserted, joined, keyOf, keys, magnitudes, signOf, weights } from './bins.ts';
+import { saturated } from './saturated.ts';
+import { SketchView } from './sketch-view.ts';
 
-/** Twice as fine as what is asked of dashboards, as the Datadog agent's. */
-export const ACCURACY = 1 / 128;
-const GAMMA = (1 + ACCURACY) / (1 - ACCURACY);
-const LOG_GAMMA = Math.log(GAMMA);
-const PER_LOG = 1 / LOG_GAMMA;
-const MAX_BINS = 2048;
-const FEW = 16;
-/** What is nearer to zero counts as zero. */
-const SMALLEST = 1e-300;
+/** Places in a block: doubles, then words. */
+const COUNT = 0;
+const SUM = 1;
+const MIN = 2;
+const MAX = 3;
+const ZEROS = 4;
+const N = 10;
+const OFFSET = 11;
+const SIZE = 12;
+const FORM = 13;
+const COARSE = 14;
+const BINS = 8;
+/** Forms; dense ones are the sign of their values. */
+const SPARSE = 0;
 
-class Bins {
-  weights = new Float64Array(0);
-  /** The bin of `weights[0]`. */
-  offset = 0;
-  low = Number.POSITIVE_INFINITY;
-  high = Number.NEGATIVE_INFINITY;
-  total = 0;
+/** The size class of a new sketch: five bins. */
+const FIRST_SIZE = 1;
 
-  add(bin: number, weight: number): void {
-    if (bin < this.low || bin > this.high) this.#reach(bin);
-    const at = Math.max(bin, this.low);
-    this.weights[at - this.offset]! += weight;
-    this.total += weight;
+function denseRoom(size: number): number {
+  return (8 << size) - BINS;
+}
+
+function sparseRoom(size: number): number {
+  return Math.floor((denseRoom(size) * 2) / 3);
+}
+
+/** The smallest class with room for `bins`; CLASSES when there is none. */
+function sizeFor(bins: number, room: (size: number) => number): number {
+  let size = FIRST_SIZE;
+  while (size < CLASSES && room(size) < bins) size++;
+  return size;
+}
+
+export class Sketches {
+  /** Sketches that have become coarser since the last `clear`, because there was no room. */
+  coarser = 0;
+  readonly #arena: Arena;
+  readonly #region: Region;
+  /** By number of series. */
+  readonly #blocks: Int32Array;
+
+  constructor(region: Region, series: number) {
+    this.#region = region;
+    this.#arena = region.arena;
+    this.#blocks = new Int32Array(series);
   }
 
-  /** The first bin from the end nearer to zero whose running weight exceeds `rank`. */
-  at(rank: number): number {
-    let running = 0;
-    for (let bin = this.low; bin < this.high; bin++) {
-      running += this.weights[bin - this.offset]!;
-      if (running > rank) return bin;
+  /** False: there is no room for a new sketch. `spare`: it may have the last of the room. */
+  add(number: number, value: number, weight: number, spare = false): boolean {
+    let block = this.#blocks[number]!;
+    if (block === 0) {
+      block = this.#open(spare);
+      if (block === 0) return false;
+      this.#blocks[number] = block;
     }
-    return this.high;
-  }
-
-  #reach(bin: number): void {
-    const high = Math.max(this.high, bin);
-    const low = Math.max(Math.min(this.low, bin), high - MAX_BINS + 1);
-    if (low < this.offset || high >= this.offset + this.weights.length) {
-      const length = Math.min(MAX_BINS, Math.ceil((high - low + 1) / 64) * 64 + 64);
-      const grown = new Float64Array(length);
-      const offset = Math.max(low, high - length + 1) === low ? low - ((length - (high - low + 1)) >> 1) : low;
-      for (let b = this.low; b <= this.high; b++) grown[Math.max(b, low) - offset]! += this.weights[b - this.offset]!;
-      this.weights = grown;
-      this.offset = offset;
+    const { words, ints } = this.#arena;
+    const f = block * 8;
+    words[f + COUNT] = saturated(words[f + COUNT]! + weight);
+    words[f + SUM] = saturated(words[f + SUM]! + saturated(value * weight));
+    if (value < words[f + MIN]!) words[f + MIN] = value;
+    if (value > words[f + MAX]!) words[f + MAX] = value;
+    const key = keyOf(value);
+    const i = block * 16;
+    const form = ints[i + FORM]!;
+    if (form === SPARSE) {
+      if (this.#addSparse(block, key, weight)) return true;
+    } else if (key === 0) {
+      words[f + ZEROS] = saturated(words[f + ZEROS]! + weight);
+      return true;
     } else {
-      for (let b = this.low; b < low; b++) {
-        this.weights[low - this.offset]! += this.weights[b - this.offset]!;
-        this.weights[b - this.offset] = 0;
+      const at = key * form - ints[i + OFFSET]!;
+      if (at >= 0 && at < denseRoom(ints[i + SIZE]!)) {
+        words[f + BINS + at] = saturated(words[f + BINS + at]! + weight);
+        return true;
       }
     }
-    this.low = low;
-    this.high = high;
-  }
-}
-
-export class Sketch {
-  /** Of the weights: what was sent at a rate of 0.1 counts for ten. */
-  count = 0;
-  sum = 0;
-  min = Number.POSITIVE_INFINITY;
-  max = Number.NEGATIVE_INFINITY;
-  #zeros = 0;
-  /** Value, weight, value, weight ...; null once there are bins. */
-  #few: number[] | null = [];
-  #above: Bins | undefined;
-  #below: Bins | undefined;
-
-  add(value: number, weight: number): void {
-    this.count += weight;
-    this.sum += value * weight;
-    if (value < this.min) this.min = value;
-    if (value > this.max) this.max = value;
-    if (this.#few === null) this.#bin(value, weight);
-    else if (this.#few.push(value, weight) >= FEW * 2) this.#spill();
+    this.#reshape(number, block, key, weight, spare);
+    return true;
   }
 
-  /** The value at `quantile` (0 ... 1) of what was added; never outside of min ... max. */
-  quantile(quantile: number): number {
-    if (this.count === 0) return Number.NaN;
-    this.#spill();
-    const rank = quantile * (this.count - 1);
-    const below = this.#below?.total ?? 0;
-    let value = 0;
-    // Downwards from zero the ranks count backwards.
-    if (rank < below) value = -middle(this.#below!.at(below - rank - 1 - 1e-9));
-    else if (rank >= below + this.#zeros && this.#above) value = middle(this.#above.at(rank - this.#zeros - below));
-    return Math.min(this.max, Math.max(this.min, value));
+  /** Null: nothing was added. Good until the next call of anything here. */
+  look(number: number): SketchView | null {
+    const block = this.#blocks[number]!;
+    if (block === 0) return null;
+    const { words } = this.#arena;
+    const f = block * 8;
+    const bins = this.#gather(block);
+    return new SketchView(words[f + COUNT]!, words[f + SUM]!, words[f + MIN]!, words[f + MAX]!, bins);
   }
 
-  /**
-   * The protobuf message DDSketch { mapping = 1, positiveValues = 2, negativeValues = 3, zeroCount = 4 }. The bytes are
-   * good until the next call, of any sketch.
-   */
-  encode(): Buffer {
-    this.#spill();
-    let at = double(open(0, 1, 9), 1, GAMMA);
-    at = store(at, 2, this.#above);
-    at = store(at, 3, this.#below);
-    if (this.#zeros !== 0) at = double(at, 4, this.#zeros);
-    return scratch.subarray(0, at);
+  /** Forgets those of series below `size`; the region is the caller's to clear. */
+  clear(size: number): void {
+    this.#blocks.fill(0, 0, size);
+    this.coarser = 0;
   }
 
-  #spill(): void {
-    const few = this.#few;
-    if (few === null) return;
-    this.#few = null;
-    for (let i = 0; i < few.length; i += 2) this.#bin(few[i]!, few[i + 1]!);
+  #open(spare: boolean): number {
+    const block = this.#region.take(FIRST_SIZE, spare);
+    if (block === 0) return 0;
+    const { words, ints } = this.#arena;
+    words.fill(0, block * 8, block * 8 + BINS);
+    words[block * 8 + MIN] = Number.POSITIVE_INFINITY;
+    words[block * 8 + MAX] = Number.NEGATIVE_INFINITY;
+    ints[block * 16 + SIZE] = FIRST_SIZE;
+    return block;
   }
 
-  #bin(value: number, weight: number): void {
-    if (value > SMALLEST) {
-      this.#above ??= new Bins();
-      this.#above.add(Math.ceil(Math.log(value) * PER_LOG), weight);
-    } else if (value < -SMALLEST) {
-      this.#below ??= new Bins();
-      this.#below.add(Math.ceil(Math.log(-value) * PER_LOG), weight);
-    } else this.#zeros += weight;
+  /** False: it has no bin for this key and no room for one. */
+  #addSparse(block: number, key: number, weight: number): boolean {
+    const { words, ints } = this.#arena;
+    const room = sparseRoom(ints[block * 16 + SIZE]!);
+    const count = ints[block * 16 + N]!;
+    const weightsAt = block * 8 + BINS;
+    const keysAt = (weightsAt + room) * 2;
+    let low = 0;
+    for (let high = count; low < high; ) {
+      const middle = (low + high) >> 1;
+      if (ints[keysAt + middle]! < key) low = middle + 1;
+      else high = middle;
+    }
+    if (low < count && ints[keysAt + low] === key) {
+      words[weightsAt + low] = saturated(words[weightsAt + low]! + weight);
+      return true;
+    }
+    if (count === room) return false;
+    for (let j = count; j > low; j--) {
+      ints[keysAt + j] = ints[keysAt + j - 1]!;
+      words[weightsAt + j] = words[weightsAt + j - 1]!;
+    }
+    ints[keysAt + low] = key;
+    words[weightsAt + low] = weight;
+    ints[block * 16 + N] = count + 1;
+    return true;
   }
-}
 
-function middle(bin: number): number {
-  return (2 * Math.exp(bin * LOG_GAMMA)) / (1 + GAMMA);
-}
+  /** Adds a bin that the block has no room for as it is: a larger block, or the other form, or coarser. */
+  #reshape(number: number, block: number, key: number, weight: number, spare: boolean): void {
+    let bins = inserted(this.#gather(block), key, weight);
+    const had = this.#arena.ints[block * 16 + SIZE]!;
+    let sign = signOf(bins);
+    let size = sizeFor(bins, sparseRoom);
+    if (sign !== SPARSE) {
+      const [low, high] = magnitudes(bins, sign);
+      const dense = sizeFor(high - low + 1, denseRoom);
+      // Twice as large, and a bin is found without a search.
+      if (dense < CLASSES && dense <= size + 1) size = dense;
+      else sign = SPARSE;
+    }
+    if (size > had) {
+      const larger = size < CLASSES ? this.#region.take(size, spare) : 0;
+      if (larger !== 0) {
+        const { words, ints } = this.#arena;
+        words.copyWithin(larger * 8, block * 8, block * 8 + BINS);
+        this.#region.give(block, had);
+        this.#blocks[number] = larger;
+        ints[larger * 16 + SIZE] = size;
+        block = larger;
+      } else {
+        bins = this.#fitted(block, bins);
+        sign = SPARSE;
+      }
+    }
+    this.#write(block, bins, sign);
+  }
 
-const scratch = Buffer.alloc(2 * MAX_BINS * 8 + 128);
+  /** So many bins that the block has room for them, as a sparse one. */
+  #fitted(block: number, bins: number): number {
+    const { ints } = this.#arena;
+    const room = sparseRoom(ints[block * 16 + SIZE]!);
+    if (bins <= room) return bins;
+    if (ints[block * 16 + COARSE] === 0) this.coarser++;
+    ints[block * 16 + COARSE] = 1;
+    // Not just one less: the next new bin would need the same again.
+    return joined(bins, Math.floor((room * 3) / 4));
+  }
 
-/** Store { contiguousBinCounts = 2 (packed doubles), contiguousBinIndexOffset = 3 (sint32) }, as a field. */
-function store(at: number, field: number, bins: Bins | undefined): number {
-  if (!bins) return open(at, field, 0);
-  const { weights, offset, low, high } = bins;
-  const bytes = (high - low + 1) * 8;
-  const zigzag = low >= 0 ? low * 2 : -low * 2 - 1;
-  at = open(at, field, 1 + lengthOf(bytes) + bytes + 1 + lengthOf(zigzag));
-  at = open(at, 2, bytes);
-  // Doubles as the machine has them: all machines that this runs on are little-endian.
-  scratch.set(new Uint8Array(weights.buffer, (low - offset) * 8, bytes), at);
-  at += bytes;
-  scratch[at++] = 3 << 3;
-  return unsigned(at, zigzag);
-}
+  #write(block: number, bins: number, sign: number): void {
+    const { words, ints } = this.#arena;
+    const room = (sign === SPARSE ? sparseRoom : denseRoom)(ints[block * 16 + SIZE]!);
+    const binsAt = block * 8 + BINS;
+    ints[block * 16 + FORM] = sign;
+    words[block * 8 + ZEROS] = 0;
+    if (sign === SPARSE) {
+      ints[block * 16 + N] = bins;
+      words.set(weights.subarray(0, bins), binsAt);
+      ints.set(keys.subarray(0, bins), (binsAt + room) * 2);
+      return;
+    }
+    const [low, high] = magnitudes(bins, sign);
+    const offset = low - ((room - (high - low + 1)) >> 1);
+    ints[block * 16 + OFFSET] = offset;
+    words.fill(0, binsAt, binsAt + room);
+    for (let j = 0; j < bins; j++) {
+      if (keys[j] === 0) words[block * 8 + ZEROS] = weights[j]!;
+      else words[binsAt + keys[j]! * sign - offset] = weights[j]!;
+    }
+  }
 
-/** The head of a field with `length` bytes. */
-function open(at: number, field: number, length: number): number {
-  scratch[at] = (field << 3) | 2;
-  return unsigned(at + 1, length);
-}
-
-function double(at: number, field: number, value: number): number {
-  scratch[at] = (field << 3) | 1;
-  return scratch.writeDoubleLE(value, at + 1);
-}
-
-function unsigned(at: number, value: number): number {
-  for (; value > 0x7f; value >>>= 7) scratch[at++] = (value & 0x7f) | 0x80;
-  scratch[at++] = value;
-  return at;
-}
-
-/** Bytes that `unsigned` takes. */
-function lengthOf(value: number): number {
-  let bytes = 1;
-  for (; value > 0x7f; value >>>= 7) bytes++;
-  return bytes;
+  /** A block's bins into `keys` and `weights`; returns how many. */
+  #gather(block: number): number {
+    const { words, ints } = this.#arena;
+    const form = ints[block * 16 + FORM]!;
+    const size = ints[block * 16 + SIZE]!;
+    const binsAt = block * 8 + BINS;
+    if (form === SPARSE) {
+      const count = ints[block * 16 + N]!;
+      const keysAt = (binsAt + sparseRoom(size)) * 2;
+      weights.set(words.subarray(binsAt, binsAt + count));
+      keys.set(ints.subarray(keysAt, keysAt + count));
+      return count;
+    }
+    const room = denseRoom(size);
+    const offset = ints[block * 16 + OFFSET]!;
+    let bins = 0;
+    const take = (key: number, weight: number) => {
+      if (weight === 0) return;
+      keys[bins] = key;
+      weights[bins++] = weight;
+    };
+    if (form > 0) take(0, words[block * 8 + ZEROS]!);
+    for (let j = 0; j < room; j++) {
+      const at = form > 0 ? j : room - 1 - j;
+      take((offset + at) * form, words[binsAt + at]!);
+    }
+    if (form < 0) take(0, words[block * 8 + ZEROS]!);
+    return bins;
+  }
 }

@@ -30,6 +30,8 @@ const RESULT_AT = 32_768;
 const VALUES_AT = 40_960;
 const ARENA_AT = 65_536;
 const FIRST_SLOTS = 4096;
+/** Longer spellings are not kept: a few of them would take the place of all others. */
+const LONGEST_SPELLING = 4096;
 /** Bytes of keys that a spelling may take on average before the cache counts as full. */
 const KEY_BYTES = 128;
 const PAGE = 65_536;
@@ -125,9 +127,10 @@ export class StatsdKernel {
     this.#exports.clearEntries();
   }
 
-  /** After UNKNOWN: the spelling of the line at `line` leads to `series` from now on. */
-  learn(line: number, series: number): void {
+  /** After UNKNOWN: the spelling of the line at `line` leads to `series` from now on. False: it is too long to be kept. */
+  learn(line: number, series: number): boolean {
     const [, , , , , hash, nameLength, tagsAt, tagsLength, kind] = this.result as unknown as number[];
+    if (nameLength! + tagsLength! > LONGEST_SPELLING) return false;
     const padded = (nameLength! + 7) & ~7;
     const size = (padded + tagsLength! + 8 + 7) & ~7;
     if (this.#spellings >= this.#maxSlots / 2 || this.#keyAt + size + 16 > this.#keysEnd) this.forget();
@@ -137,6 +140,7 @@ export class StatsdKernel {
     this.#insert(hash!, this.#keyAt, nameLength! | (tagsLength! << 16), ((kind! << 28) | series) >>> 0);
     this.#keyAt += size;
     this.#spellings++;
+    return true;
   }
 
   /** Every spelling is unknown again. */

@@ -57,6 +57,8 @@ export function statusOf(change: Partial<Status> = {}): Status {
       ],
       contexts: 12,
       replaced: 1,
+      overflowed: 7,
+      coarser: 3,
     },
     checks: [{ name: 'cpu', runs: 3, errors: 0, skipped: 0, last_seconds: 0.0002, last_error: null }],
     kafka: { state: 'connected', last_ack_seconds: 0.1, retries: 0, throttled_seconds: 0, transactions: null },

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Arena } from '../../src/aggregate/arena.ts';
 import { SeriesTable } from '../../src/aggregate/series.ts';
 
 test('a series is its kind, name and attributes, whatever their order', () => {
-  const table = new SeriesTable(10);
+  const table = new SeriesTable(10, new Arena(1 << 20));
   const number = table.number(0, 'a"b', [
     ['k', 'v'],
     ['a', ''],
@@ -24,7 +25,7 @@ test('a series is its kind, name and attributes, whatever their order', () => {
 });
 
 test('past the limit there is one overflow series a name, and past those nothing', () => {
-  const table = new SeriesTable(2);
+  const table = new SeriesTable(2, new Arena(1 << 20));
   table.number(0, 'a', [['u', '1']]);
   table.number(0, 'a', [['u', '2']]);
   const overflow = table.number(0, 'a', [['u', '3']]);
@@ -36,7 +37,7 @@ test('past the limit there is one overflow series a name, and past those nothing
 });
 
 test('idle series go, and their numbers are given out again', () => {
-  const table = new SeriesTable(4);
+  const table = new SeriesTable(4, new Arena(1 << 20));
   const numbers = ['a', 'b', 'c', 'd'].map((name) => table.number(0, name, []));
   for (let window = 0; window < 3; window++) {
     table.used(numbers[0]!);
@@ -48,4 +49,33 @@ test('idle series go, and their numbers are given out again', () => {
   assert.equal(table.number(0, 'a', []), numbers[0]);
   for (const name of ['e', 'f', 'g']) assert.ok(table.number(0, name, []) < 4);
   assert.equal(table.size, 4);
+});
+
+test('long keys take of the budget, half of it at most, and give it back when their series go', () => {
+  const budget = new Arena(1 << 20);
+  const table = new SeriesTable(1000, budget);
+  for (let i = 0; i < 100; i++) table.number(0, 'short', [['user', String(i)]]);
+  assert.equal(budget.used, 0);
+  const long = (i: number) => table.number(0, 'long', [['text', String(i).padEnd(60_000, 'x')]]);
+  const numbers = Array.from({ length: 20 }, (_, i) => long(i));
+  // 512 KiB have room for eight of them; the others count for the name alone.
+  assert.equal(new Set(numbers).size, 9);
+  assert.ok(table.isOverflow(numbers[19]!));
+  assert.ok(budget.used <= 512 * 1024);
+  // A character of another alphabet makes a key twice as large.
+  assert.ok(table.isOverflow(table.number(0, 'wide', [['text', 'щ'.repeat(30_000)]])));
+  for (let number = 0; number < table.size; number++) table.unused(number);
+  table.evict(1);
+  assert.equal(budget.used, 0);
+  assert.equal(table.live, 0);
+  assert.equal(table.isOverflow(long(0)), false);
+});
+
+test('the overflow series of a series has its kind and its name', () => {
+  const table = new SeriesTable(2, new Arena(1 << 20));
+  const number = table.number(2, 'a', [['u', '1']]);
+  const overflow = table.overflow(number);
+  assert.deepEqual([table.kind(overflow), table.name(overflow)], [2, '"a"']);
+  assert.equal(table.attributes(overflow), '"runnel.overflow":"true"');
+  assert.equal(table.overflow(overflow), overflow);
 });

@@ -23,6 +23,7 @@ const source = statsdSource({
     flush_interval: 2000,
     percentiles: [0.5, 0.95, 0.99],
     max_contexts: 100_000,
+    memory: 64 << 20,
   },
   host: 'bench',
   tags: {},

@@ -28,4 +28,9 @@ export const statsdSection = section({
     '100000',
     'Series that may live in a window; the samples of more are added to one series a name, marked runnel.overflow. About 840 bytes each.',
   ),
+  memory: option(
+    size({ min: '1MiB', max: '2GiB' }),
+    '64MiB',
+    'For histograms, sets, and names and tags of more than 256 bytes, of all listeners together. Where it is used up, percentiles and set sizes are coarser, then samples count for their name alone (runnel.overflow); both are counted.',
+  ),
 });

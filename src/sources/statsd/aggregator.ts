@@ -7,13 +7,12 @@
  *
  * Invariant: `samples` counts every sample once it is in a column; the weights of the documents add up to it.
  */
-import { type MetricFields, type MetricOrigin, MetricRecords, type Window } from '../../aggregate/record.ts';
+import { Arena } from '../../aggregate/arena.ts';
+import { type MetricOrigin, MetricRecords, type Window } from '../../aggregate/record.ts';
+import { saturated } from '../../aggregate/saturated.ts';
 import { SeriesTable } from '../../aggregate/series.ts';
-import { Sketch } from '../../aggregate/sketch.ts';
-import { Unique } from '../../aggregate/unique.ts';
 import {
   COUNTER,
-  type Columns,
   DONE,
   FULL,
   GAUGE,
@@ -25,15 +24,21 @@ import {
   TIMER,
   UNKNOWN,
 } from '../../kernel/statsd.ts';
+import { Content } from './content.ts';
+import { Documents } from './documents.ts';
 import { type Metric, parseLine, type WireType } from './parse.ts';
 
 const KINDS: Record<WireType, number> = { c: COUNTER, g: GAUGE, h: HISTOGRAM, d: HISTOGRAM, ms: TIMER, s: SET };
 /** A series that was not sent for this many windows is forgotten; when the table is nearly full, sooner. */
 const IDLE_WINDOWS = 30;
 const IDLE_WINDOWS_NEARLY_FULL = 2;
+/** Characters of the documents of a piece, about: what is on its way to the main thread at once. */
+const PIECE_CHARACTERS = 512 * 1024;
 
 export interface AggregatorOptions {
   maxContexts: number;
+  /** Bytes for sketches and sets, and for long keys. */
+  memory: number;
   percentiles: readonly number[];
   origin: MetricOrigin;
   /** Bytes of kernel memory for datagrams, at `kernel.arenaAt`. */
@@ -47,12 +52,6 @@ export interface Piece {
   last: boolean;
 }
 
-interface Content {
-  columns: Columns;
-  sketches: (Sketch | undefined)[];
-  sets: (Unique | undefined)[];
-}
-
 export class Aggregator {
   readonly kernel: StatsdKernel;
   lines = 0;
@@ -62,10 +61,14 @@ export class Aggregator {
   /** Fields of no known meaning, and names and tags that were not UTF-8. */
   unknownFields = 0;
   replaced = 0;
+  /** Samples that went to an overflow series; sketches and sets that were kept coarser for want of memory. */
+  overflowed = 0;
+  coarser = 0;
   /** What was received and is not in `samples`, by reason. Whoever reports it empties it. */
   readonly losses = new Map<string, number>();
+  readonly #arena: Arena;
   readonly #series: SeriesTable;
-  readonly #percentiles: [label: string, quantile: number][];
+  readonly #documents: Documents;
   readonly #origin: MetricOrigin;
   #open: Content;
   #closed: Content;
@@ -76,13 +79,14 @@ export class Aggregator {
   readonly #order = new Uint32Array(MAX_ENTRIES);
 
   constructor(options: AggregatorOptions) {
-    this.#series = new SeriesTable(options.maxContexts);
+    this.#arena = new Arena(options.memory);
+    this.#series = new SeriesTable(options.maxContexts, this.#arena);
     this.kernel = new StatsdKernel(this.#series.capacity, options.arenaBytes);
     this.#places = new Uint32Array(this.#series.capacity);
-    this.#percentiles = options.percentiles.map((q) => [percentileLabel(q), q]);
+    this.#documents = new Documents(this.#series, options.percentiles);
     this.#origin = options.origin;
-    this.#open = { columns: this.kernel.columns[0], sketches: [], sets: [] };
-    this.#closed = { columns: this.kernel.columns[1], sketches: [], sets: [] };
+    this.#open = new Content(this.kernel.columns[0], this.#arena);
+    this.#closed = new Content(this.kernel.columns[1], this.#arena);
   }
 
   get contexts(): number {
@@ -106,7 +110,7 @@ export class Aggregator {
       }
       const next = result[1]!;
       if (why === MEMBER) {
-        this.#addMember(result[5]!, kernel.bytes.toString('latin1', result[6]!, result[7]!));
+        this.#addMember(result[5]!, result[6]!, result[7]!);
         this.lines++;
       } else if (!this.#takeSlowly(at, next, why === UNKNOWN)) continue;
       at = next;
@@ -121,12 +125,18 @@ export class Aggregator {
     if (this.#records) throw new Error('a window is closed before the one before it was written out');
     this.#drain();
     const closed = this.#open;
-    this.#open = { ...this.#closed, sketches: [], sets: [] };
+    this.#open = this.#closed;
     this.#closed = closed;
     this.#cursor = 0;
-    for (let i = 0; i < this.#series.size; i++) if (closed.columns.samples[i] !== 0) return true;
-    this.#endWindow();
-    return false;
+    this.coarser += closed.coarser;
+    let any = false;
+    for (let i = 0; i < this.#series.size; i++) {
+      if (closed.columns.samples[i] === 0) continue;
+      any = true;
+      if (this.#series.isOverflow(i)) this.overflowed += closed.columns.samples[i]!;
+    }
+    if (!any) this.#endWindow();
+    return any;
   }
 
   /** The closed window gets its name; `piece` gives its documents from now on. */
@@ -138,16 +148,20 @@ export class Aggregator {
   piece(count: number, budget_ms: number): Piece {
     const records = this.#records;
     if (!records) throw new Error('no window is being written out');
-    const { sums, samples } = this.#closed.columns;
+    const { samples } = this.#closed.columns;
     const documents: string[] = [];
     const weights = new Float64Array(count);
     const deadline = performance.now() + budget_ms;
+    let characters = 0;
     for (; this.#cursor < this.#series.size && documents.length < count; this.#cursor++) {
       const number = this.#cursor;
       if (samples[number] === 0) continue;
+      if (characters > PIECE_CHARACTERS) break;
       if (documents.length % 16 === 15 && performance.now() > deadline) break;
+      const document = this.#documents.make(records, this.#closed, number);
       weights[documents.length] = samples[number]!;
-      documents.push(this.#document(records, number, sums[number]!));
+      documents.push(document);
+      characters += document.length;
     }
     const last = this.#cursor >= this.#series.size;
     if (last) {
@@ -157,43 +171,19 @@ export class Aggregator {
     return { documents, weights: weights.slice(0, documents.length), last };
   }
 
-  #document(records: MetricRecords, number: number, sum: number): string {
-    const series = this.#series;
-    const name = series.name(number);
-    const attributes = series.attributes(number);
-    const kind = series.kind(number);
-    if (kind === COUNTER) return records.make(name, 'sum', { value: sum }, '1', attributes);
-    if (kind === GAUGE) return records.make(name, 'gauge', { value: sum }, '1', attributes);
-    if (kind === SET) {
-      const set = this.#closed.sets[number]!;
-      const fields: MetricFields = { value: set.size };
-      if (set.approximate) fields.approximate = 'true';
-      return records.make(name, 'set', fields, '1', attributes);
-    }
-    const sketch = this.#closed.sketches[number]!;
-    const { count, min, max } = sketch;
-    const fields: MetricFields = { count, sum: sketch.sum, min, max, avg: sketch.sum / count };
-    for (const [label, quantile] of this.#percentiles) fields[label] = sketch.quantile(quantile);
-    fields.sketch = sketch.encode().toString('base64');
-    return records.make(name, 'histogram', fields, kind === TIMER ? 'ms' : '1', attributes);
-  }
-
   /** Empties the closed window's columns and forgets series that are no longer sent. */
   #endWindow(): void {
     const series = this.#series;
-    const { sums, samples } = this.#closed.columns;
+    const { samples } = this.#closed.columns;
     const open = this.#open.columns.samples;
-    const nearlyFull = series.live > series.limit * 0.9;
+    const nearlyFull = series.live > series.limit * 0.9 || this.#arena.nearlyFull;
     const windows = nearlyFull ? IDLE_WINDOWS_NEARLY_FULL : IDLE_WINDOWS;
     let idle = 0;
     for (let number = 0; number < series.size; number++) {
       if (samples[number] !== 0 || open[number] !== 0) series.used(number);
       else if (series.unused(number) >= windows) idle++;
     }
-    sums.fill(0, 0, series.size);
-    samples.fill(0, 0, series.size);
-    this.#closed.sketches = [];
-    this.#closed.sets = [];
+    this.#closed.clear(series.size);
     // Evicting costs every spelling its place in the cache, so not for a handful.
     if (idle > 0 && (nearlyFull || idle * 10 >= series.live) && series.evict(windows) > 0) this.kernel.forget();
   }
@@ -206,12 +196,10 @@ export class Aggregator {
     if (parsed.kind === 'metric') {
       const tags = parsed.host ? [...parsed.tags, ['host', parsed.host] as const] : parsed.tags;
       const number = this.#series.number(KINDS[parsed.type], parsed.name, tags);
-      if (number >= 0 && learn) {
-        this.kernel.learn(from, number);
-        if (parsed.name.includes('\ufffd') || tags.some((tag) => tag.join().includes('\ufffd'))) this.replaced++;
-        return false;
-      }
-      if (number >= 0) this.#add(number, parsed, bytes, from, end);
+      if (learn && (parsed.name.includes('\ufffd') || tags.some((tag) => tag.join().includes('\ufffd'))))
+        this.replaced++;
+      if (number >= 0 && learn && this.kernel.learn(from, number)) return false;
+      if (number >= 0) this.#add(number, parsed, bytes, from);
       else this.#lose('max_contexts', Math.max(1, parsed.values.length));
     } else if (parsed.kind === 'rejected') {
       this.rejected++;
@@ -223,49 +211,56 @@ export class Aggregator {
     return true;
   }
 
-  #add(number: number, metric: Metric, bytes: Buffer, from: number, end: number): void {
+  #add(number: number, metric: Metric, bytes: Buffer, from: number): void {
     this.unknownFields += metric.unknownFields;
     if (metric.type === 's') {
       // The bytes, as the kernel's path has them: one member is one member whatever fields follow it.
-      const line = bytes.toString('latin1', from, end);
-      const colon = line.indexOf(':');
-      this.#addMember(number, line.slice(colon + 1, line.indexOf('|')));
+      const colon = bytes.indexOf(0x3a, from);
+      this.#addMember(number, colon + 1, bytes.indexOf(0x7c, colon));
       return;
     }
     const { sums, samples } = this.#open.columns;
-    const weight = 1 / (metric.rate ?? 1);
-    for (const value of metric.values) {
-      if (metric.type === 'c') sums[number]! += value * weight;
-      else if (metric.type === 'g') sums[number] = value;
-      else this.#sketch(number).add(value, weight);
-    }
+    const weight = saturated(1 / (metric.rate ?? 1));
     samples[number]! += metric.values.length;
     this.samples += metric.values.length;
+    for (const value of metric.values) {
+      if (metric.type === 'c') sums[number] = saturated(sums[number]! + saturated(value * weight));
+      else if (metric.type === 'g') sums[number] = value;
+      else this.#addValue(number, value, weight);
+    }
   }
 
-  #addMember(number: number, member: string): void {
+  /** A sample that is counted already. Without room for its sketch it goes to the overflow series of its name. */
+  #addValue(number: number, value: number, weight: number): void {
+    const { sketches } = this.#open;
+    if (sketches.add(number, value, weight, this.#series.isOverflow(number))) return;
+    const overflow = this.#series.overflow(number);
+    const put = overflow >= 0 && overflow !== number && sketches.add(overflow, value, weight, true);
+    this.#moved(number, put ? overflow : -1);
+  }
+
+  /** The member is at [from, to) of the kernel's memory. */
+  #addMember(number: number, from: number, to: number): void {
+    const { bytes } = this.kernel;
     const { sets, columns } = this.#open;
-    let set = sets[number];
-    if (!set) {
-      while (sets.length < number) sets.push(undefined);
-      set = new Unique();
-      sets[number] = set;
-    }
-    set.add(member);
     columns.samples[number]!++;
     this.samples++;
+    if (sets.add(number, bytes, from, to, this.#series.isOverflow(number))) return;
+    const overflow = this.#series.overflow(number);
+    const put = overflow >= 0 && overflow !== number && sets.add(overflow, bytes, from, to, true);
+    this.#moved(number, put ? overflow : -1);
   }
 
-  #sketch(number: number): Sketch {
-    const { sketches } = this.#open;
-    let sketch = sketches[number];
-    if (!sketch) {
-      // Without holes: an array with holes far apart becomes a hash table.
-      while (sketches.length < number) sketches.push(undefined);
-      sketch = new Sketch();
-      sketches[number] = sketch;
+  /** A sample that was counted for one series is another's, or (-1) nobody's. */
+  #moved(number: number, to: number): void {
+    const { samples } = this.#open.columns;
+    samples[number]!--;
+    if (to >= 0) {
+      samples[to]!++;
+      return;
     }
-    return sketch;
+    this.samples--;
+    this.#lose('memory', 1);
   }
 
   /**
@@ -288,7 +283,7 @@ export class Aggregator {
     for (let i = 0; i < count; i++) order[places[entrySeries[i]!]!++] = i;
     for (let k = 0; k < count; k++) {
       const i = order[k]!;
-      this.#sketch(entrySeries[i]!).add(entryValue[i]!, entryWeight[i]!);
+      this.#addValue(entrySeries[i]!, entryValue[i]!, entryWeight[i]!);
     }
     this.kernel.clearEntries();
   }
@@ -296,9 +291,4 @@ export class Aggregator {
   #lose(reason: string, samples: number): void {
     this.losses.set(reason, (this.losses.get(reason) ?? 0) + samples);
   }
-}
-
-/** 0.5 is p50, 0.999 is p99_9. */
-export function percentileLabel(quantile: number): string {
-  return `p${String(Number((quantile * 100).toPrecision(12))).replace('.', '_')}`;
 }

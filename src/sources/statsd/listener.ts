@@ -9,6 +9,7 @@ import { log } from '../../log.ts';
 import { parseAddress } from './address.ts';
 import {
   BYTES,
+  COARSER,
   CONTEXTS,
   CONTROLS,
   COUNTERS,
@@ -17,6 +18,7 @@ import {
   LINES,
   type ListenerOptions,
   MESSAGES,
+  OVERFLOWED,
   PACKETS,
   REJECTED,
   REPLACED,
@@ -31,6 +33,8 @@ export interface ListenerSettings {
   receiveBuffer: number;
   interval: number;
   maxContexts: number;
+  /** Bytes for sketches and sets. */
+  memory: number;
   percentiles: readonly number[];
   origin: MetricOrigin;
   stream: Stream;
@@ -75,6 +79,16 @@ export class Listener {
 
   get contexts(): number {
     return this.#counters[CONTEXTS]!;
+  }
+
+  /** Samples that were added to a series of their name alone. */
+  get overflowed(): number {
+    return this.#counters[OVERFLOWED]!;
+  }
+
+  /** Sketches and sets that were kept coarser for want of memory. */
+  get coarser(): number {
+    return this.#counters[COARSER]!;
   }
 
   /** Receives until the signal aborts, and resolves when everything received is pushed. */
@@ -210,6 +224,18 @@ export class Listener {
       log.warnOnce(
         `kernel_drop ${this.#address}`,
         `${this.#address}: ${drops} datagrams were lost, the receive buffer was full: raise statsd.receive_buffer and net.core.rmem_max`,
+      );
+    }
+    if (this.coarser > 0) {
+      log.warnOnce(
+        `coarser ${this.#address}`,
+        `${this.#address}: ${this.coarser} histograms and sets were kept coarser, statsd.memory is used up: raise it, or send fewer series`,
+      );
+    }
+    if (this.overflowed > 0) {
+      log.warnOnce(
+        `overflowed ${this.#address}`,
+        `${this.#address}: ${this.overflowed} samples count for their name alone (runnel.overflow), there are more series than statsd.max_contexts and statsd.memory allow`,
       );
     }
     this.#samples = samples;

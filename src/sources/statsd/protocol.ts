@@ -9,6 +9,8 @@ export interface ListenerOptions {
   /** Length of a window, milliseconds. */
   interval: number;
   maxContexts: number;
+  /** Bytes for sketches and sets. */
+  memory: number;
   percentiles: readonly number[];
   origin: MetricOrigin;
   /** Int32, see below: the main thread's orders, as a worker that waits in a receive sees no messages. */
@@ -34,7 +36,9 @@ export const REJECTED = 4;
 export const KERNEL_DROPS = 5;
 export const CONTEXTS = 6;
 export const REPLACED = 7;
-export const COUNTERS = 8;
+export const OVERFLOWED = 8;
+export const COARSER = 9;
+export const COUNTERS = 10;
 
 export type FromWorker =
   /** Bound; `receiveBuffer` is what was granted. `native` is false where node:dgram receives. */

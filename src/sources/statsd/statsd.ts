@@ -32,6 +32,10 @@ export interface StatsdOptions {
 export interface StatsdStatus {
   listeners: ListenerStatus[];
   contexts: number;
+  /** Samples that were added to a series of their name alone, `runnel.overflow`. */
+  overflowed: number;
+  /** Sketches and sets that were kept coarser for want of memory. */
+  coarser: number;
 }
 
 export interface StatsdSource extends Source {
@@ -53,6 +57,7 @@ export function statsdSource(options: StatsdOptions): StatsdSource {
         receiveBuffer: config.receive_buffer,
         interval: config.flush_interval,
         maxContexts: config.max_contexts,
+        memory: Math.floor(config.memory / config.listen.length),
         percentiles: config.percentiles,
         origin: { host, dataset: 'statsd', labels: options.tags },
         stream,
@@ -61,6 +66,7 @@ export function statsdSource(options: StatsdOptions): StatsdSource {
         native: options.native ?? true,
       }),
   );
+  const sum = (of: (listener: Listener) => number) => listeners.reduce((total, listener) => total + of(listener), 0);
   const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
   // Who does not ask whether it is ready must not die of the answer.
   ready.catch(() => {});
@@ -77,11 +83,13 @@ export function statsdSource(options: StatsdOptions): StatsdSource {
       await Promise.all(runs);
     },
     status(): StatsdStatus {
-      const all = listeners.map((listener) => listener.status());
-      return { listeners: all, contexts: listeners.reduce((sum, listener) => sum + listener.contexts, 0) };
+      return {
+        listeners: listeners.map((listener) => listener.status()),
+        contexts: sum((listener) => listener.contexts),
+        overflowed: sum((listener) => listener.overflowed),
+        coarser: sum((listener) => listener.coarser),
+      };
     },
-    inFlight(): number {
-      return listeners.reduce((sum, listener) => sum + listener.inFlight(), 0);
-    },
+    inFlight: () => sum((listener) => listener.inFlight()),
   };
 }

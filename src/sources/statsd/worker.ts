@@ -11,12 +11,14 @@ import { Aggregator } from './aggregator.ts';
 import { kernelDrops } from './drops.ts';
 import {
   BYTES,
+  COARSER,
   CONTEXTS,
   type FromWorker,
   KERNEL_DROPS,
   LINES,
   type ListenerOptions,
   MESSAGES,
+  OVERFLOWED,
   PACKETS,
   REJECTED,
   REPLACED,
@@ -43,8 +45,8 @@ const options = workerData as ListenerOptions;
 const port = parentPort!;
 const control = new Int32Array(options.control);
 const counters = new Float64Array(options.counters);
-const { interval, maxContexts, percentiles, origin } = options;
-const aggregator = new Aggregator({ maxContexts, percentiles, origin, arenaBytes: SLOTS * SLOT_BYTES });
+const { interval, maxContexts, memory, percentiles, origin } = options;
+const aggregator = new Aggregator({ maxContexts, memory, percentiles, origin, arenaBytes: SLOTS * SLOT_BYTES });
 const windows = new Windows(aggregator, interval, Date.now(), post);
 
 function post(message: FromWorker): void {
@@ -59,6 +61,8 @@ function report(): void {
   counters[REJECTED] = aggregator.rejected;
   counters[CONTEXTS] = aggregator.contexts;
   counters[REPLACED] = aggregator.replaced;
+  counters[OVERFLOWED] = aggregator.overflowed;
+  counters[COARSER] = aggregator.coarser;
   if (aggregator.losses.size === 0) return;
   const losses = [...aggregator.losses];
   aggregator.losses.clear();

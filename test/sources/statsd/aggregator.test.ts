@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Aggregator, percentileLabel } from '../../../src/sources/statsd/aggregator.ts';
+import { Aggregator } from '../../../src/sources/statsd/aggregator.ts';
+import { percentileLabel } from '../../../src/sources/statsd/documents.ts';
 
 const ORIGIN = { host: 'web-1', dataset: 'statsd', labels: {} };
 
-function aggregator(maxContexts = 1000): Aggregator {
-  return new Aggregator({ maxContexts, percentiles: [0.5], origin: ORIGIN, arenaBytes: 65_536 });
+function aggregator(maxContexts = 1000, memory = 16 << 20): Aggregator {
+  return new Aggregator({ maxContexts, memory, percentiles: [0.5], origin: ORIGIN, arenaBytes: 131_072 });
 }
 
 function take(a: Aggregator, text: string): void {
@@ -118,6 +119,109 @@ test('what does not fit into any series is lost by name', () => {
   for (let i = 0; i < 2000; i++) take(a, `m${i}:1|c`);
   assert.equal(a.samples + a.losses.get('max_contexts')!, 2000);
   assert.equal(flush(a).weight, a.samples);
+});
+
+/** By name: what their records count, and what of it for the name alone. */
+function byName(documents: Document[]): Record<string, [count: number, overflow: number]> {
+  const out: Record<string, [number, number]> = {};
+  for (const { name, count, value, attributes } of documents) {
+    const [all, overflow] = out[name] ?? [0, 0];
+    const many = count ?? value ?? 0;
+    out[name] = [all + many, overflow + (attributes['runnel.overflow'] === 'true' ? many : 0)];
+  }
+  return out;
+}
+
+test('timers in more series than there is memory for count for their names, and no sample is missing', () => {
+  const a = aggregator(20_000, 1 << 20);
+  for (let window = 1; window <= 2; window++) {
+    for (let i = 0; i < 5000; i++) {
+      take(
+        a,
+        `far:0.000001:9999999999:-7:1:1|h|#series:${i}\nslow:1e0:2e-6:1e9|ms|#series:${i}\nhits:1|c|#series:${i}`,
+      );
+    }
+    const { documents, weight } = flush(a);
+    assert.equal(weight, 45_000);
+    const { far, slow, hits } = byName(documents);
+    assert.deepEqual([far![0], slow![0], hits], [25_000, 15_000, [5000, 0]]);
+    assert.ok(far![1] > 1000 && far![1] < 25_000, `${far}`);
+    assert.equal(far![1] + slow![1] > 0, true);
+    assert.equal(a.overflowed >= window * 1000, true);
+    assert.equal(a.samples, window * 45_000);
+  }
+  assert.equal(a.losses.size, 0);
+});
+
+test('members of 60 KB in many sets need no more than their hashes', () => {
+  const a = aggregator(1000, 1 << 20);
+  for (let i = 0; i < 50; i++) {
+    for (let s = 0; s < 10; s++) take(a, `users:${`${i}`.padEnd(60_000, 'x')}|s|#series:${s}${i % 2 ? '|f:1' : ''}`);
+  }
+  const { documents, weight } = flush(a);
+  assert.equal(weight, 500);
+  assert.deepEqual(
+    documents.map((d) => d.value),
+    Array(10).fill(50),
+  );
+  assert.equal(a.coarser, 0);
+});
+
+test('sets in more series than there is memory for are estimated, or count for their names', () => {
+  const a = aggregator(30_000, 1 << 20);
+  for (let i = 0; i < 20_000; i++) take(a, `users:u${i}:v|s|#series:${i}`);
+  for (let i = 0; i < 200; i++) take(a, `users:more${i}|s|#series:0`);
+  const { documents, weight } = flush(a);
+  assert.equal(weight, 20_200);
+  // That of the name, and the one with 200 more.
+  assert.equal(a.coarser, 2);
+  const overflow = documents.find((d) => d.attributes['runnel.overflow'])!;
+  assert.ok(Math.abs(overflow.value! - a.overflowed) < a.overflowed * 0.3, `${overflow.value} of ${a.overflowed}`);
+  const first = documents.find((d) => d.attributes.series === '0')!;
+  assert.ok(Math.abs(first.value! - 201) < 100, `${first.value}`);
+});
+
+test('where not even the overflow series has room, samples are lost by name', () => {
+  const a = aggregator(60_000, 1 << 20);
+  for (let i = 0; i < 30_000; i++) take(a, `name.${i}:5|h`);
+  const { documents, weight } = flush(a);
+  const lost = a.losses.get('memory')!;
+  assert.ok(lost > 0);
+  assert.equal(weight + lost, 30_000);
+  assert.equal(a.samples, weight);
+  assert.equal(documents.length, weight);
+  // The next window has room again.
+  a.losses.clear();
+  take(a, 'name.29999:5|h');
+  assert.equal(flush(a).weight, 1);
+});
+
+test('names and tags of 60 KB in every series take of the memory, and those after them count for their names', () => {
+  const a = aggregator(1000, 2 << 20);
+  for (let i = 0; i < 200; i++)
+    take(a, `hits:1|c|#text:${`${i}`.padEnd(60_000, 'x')}\nc${`${i}`.padEnd(60_000, 'x')}:1|c`);
+  take(a, 'hits:1|c|#short:1\nlat:4|ms');
+  const { documents, weight } = flush(a);
+  assert.equal(weight, a.samples);
+  assert.equal(a.samples + a.losses.get('max_contexts')!, 402);
+  assert.equal(byName(documents).hits![0], 201);
+  assert.equal(byName(documents).lat![0], 1);
+  assert.ok(documents.some((d) => d.attributes.short === '1'));
+  assert.ok(documents.length < 30, `${documents.length}`);
+});
+
+test('a piece is bounded by its characters too', () => {
+  const a = aggregator(1000, 64 << 20);
+  for (let i = 0; i < 50; i++) take(a, `hits:1|c|#text:${`${i}`.padEnd(60_000, '\x01')}`);
+  assert.equal(a.close(), true);
+  a.begin({ start: 0, end: 1, id: 'a-1' });
+  for (let last = false, documents = 0; !last; ) {
+    const piece = a.piece(1000, 10_000);
+    last = piece.last;
+    documents += piece.documents.length;
+    assert.ok(piece.documents.length <= 3);
+    assert.equal(last, documents === 50);
+  }
 });
 
 test('a percentile is named by its number', () => {

@@ -33,6 +33,7 @@ async function start(config: Partial<Config> = {}, options: Partial<StatsdOption
       flush_interval: 3_600_000,
       percentiles: [0.5, 0.999],
       max_contexts: 1000,
+      memory: 64 << 20,
       ...config,
     },
     host: 'web-1',
@@ -190,6 +191,7 @@ test('series past max_contexts still count, in one series a name', async () => {
     overflow.map((r) => r.value),
     [90],
   );
+  assert.equal(statsd.source.status().overflowed, 90);
 });
 
 test('a flush of many series goes out in pieces and loses nothing that comes meanwhile', async () => {
@@ -251,5 +253,5 @@ test('it listens on a name and on IPv6, and says what it does not serve', async 
 test('without listeners there is nothing to do', async () => {
   const statsd = await start({ listen: [] });
   assert.deepEqual(await statsd.stop(), []);
-  assert.deepEqual(statsd.source.status(), { listeners: [], contexts: 0 });
+  assert.deepEqual(statsd.source.status(), { listeners: [], contexts: 0, overflowed: 0, coarser: 0 });
 });

@@ -1,0 +1,34 @@
+/** What one window holds, by number of series: a sum and a number of samples, and for some kinds a sketch or a set. */
+import { type Arena, Region } from '../../aggregate/arena.ts';
+import { Sketches } from '../../aggregate/sketch.ts';
+import { Uniques } from '../../aggregate/unique.ts';
+import type { Columns } from '../../kernel/statsd.ts';
+
+export class Content {
+  readonly columns: Columns;
+  readonly sketches: Sketches;
+  readonly sets: Uniques;
+  readonly #region: Region;
+
+  constructor(columns: Columns, arena: Arena) {
+    const series = columns.samples.length;
+    this.columns = columns;
+    this.#region = new Region(arena);
+    this.sketches = new Sketches(this.#region, series);
+    this.sets = new Uniques(this.#region, series);
+  }
+
+  /** Sketches and sets for which there was not the room that they wanted. */
+  get coarser(): number {
+    return this.sketches.coarser + this.sets.coarser;
+  }
+
+  /** Of series below `size` there is nothing any more. */
+  clear(size: number): void {
+    this.columns.sums.fill(0, 0, size);
+    this.columns.samples.fill(0, 0, size);
+    this.sketches.clear(size);
+    this.sets.clear(size);
+    this.#region.clear();
+  }
+}
