@@ -1,4 +1,5 @@
 /** Metric records into batches and on into the pipeline. */
+import assert from 'node:assert';
 import type { Stream } from '../core/batch.ts';
 import type { Output } from '../core/pipeline.ts';
 import { MAX_RECORDS, SLOT_CAPACITY } from '../core/pool.ts';
@@ -19,7 +20,7 @@ export async function emit(
     const batch = await output.take(stream, signal);
     const { bytes, bytesAt, starts, ends } = batch.slot;
     let at = 0;
-    while (i < records.length && batch.count < MAX_RECORDS && at + records[i]!.length * 3 < SLOT_CAPACITY) {
+    while (i < records.length && batch.count < MAX_RECORDS && fits(records[i]!, SLOT_CAPACITY - at)) {
       starts[batch.count] = bytesAt + at;
       at += bytes.write(records[i]!, at);
       ends[batch.count] = bytesAt + at;
@@ -30,8 +31,15 @@ export async function emit(
       batch.weight += weights[i]!;
       i++;
     }
+    // A datagram's name and tags are at most 64 KiB, and six times that as JSON.
+    assert(batch.count > 0, 'a metric record is larger than a slot');
     batch.used = at;
     batch.time = Date.now();
     await output.push(batch);
   }
+}
+
+/** Three bytes a character at most; the long ones are looked at more closely. */
+function fits(record: string, room: number): boolean {
+  return record.length * 3 <= room || (record.length <= room && Buffer.byteLength(record) <= room);
 }

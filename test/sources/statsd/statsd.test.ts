@@ -213,6 +213,20 @@ test('a flush of many series goes out in pieces and loses nothing that comes mea
   assert.equal(statsd.account.received, sent);
 });
 
+test('a name that is six times as long in JSON arrives whole', async () => {
+  const statsd = await start({ memory: 64 << 20 });
+  const name = '\x01'.repeat(60_000);
+  await statsd.send(`${name}:1|c|#a:b`, `${name}:1|c|#a:b`, 'hits:1|c');
+  const records = await statsd.stop();
+  assert.deepEqual(
+    records.map((r) => [r.name.length, r.value]),
+    [
+      [60_000, 2],
+      [4, 1],
+    ],
+  );
+});
+
 test('what hot-shots sends arrives', async () => {
   const statsd = await start();
   const client = new StatsD({ host: '127.0.0.1', port: statsd.port, globalTags: { app: 'shop' }, maxBufferSize: 0 });
