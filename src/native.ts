@@ -1,5 +1,5 @@
 /**
- * What Node does not have, called in libc: file locks, holes in files, datagrams by the batch, forced socket buffers,
+ * What Node does not have, called in libc: file locks, holes in files, renames that write over nothing, datagrams by the batch, forced socket buffers,
  * notifications to systemd, rights that are not handed on. The one door to koffi, which is loaded at the first use; where it cannot be loaded `nativeAvailable` is false
  * and callers do without. Numbers and layouts are those of 64-bit Linux (x64 and arm64 agree); flock works on macOS too.
  */
@@ -87,6 +87,22 @@ function seek(fd: number, from: number, whence: number): number | null {
   const at = Number(c.call('int64_t lseek(int, int64_t, int)')(fd, from, whence));
   if (at >= 0) return at;
   return c.errno() === ENXIO ? Number.POSITIVE_INFINITY : null;
+}
+
+const AT_FDCWD = -100;
+const RENAME_NOREPLACE = 1;
+const [EEXIST, EINVAL, ENOSYS] = [17, 22, 38];
+
+/** renameat2(2) that writes over nothing: false where `to` is there. Null: the system, or the file system, has no such call. */
+export function renameNew(from: string, to: string): boolean | null {
+  const c = process.platform === 'linux' ? load() : null;
+  if (!c) return null;
+  const rename = c.call('int renameat2(int, const char *, int, const char *, uint32_t)');
+  if (rename(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) === 0) return true;
+  const errno = c.errno();
+  if (errno === EEXIST) return false;
+  if (errno === EINVAL || errno === ENOSYS) return null;
+  throw systemError(c);
 }
 
 const AF_UNIX = 1;

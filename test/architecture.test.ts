@@ -214,7 +214,7 @@ test('what is renamed is renamed in one place', () => {
       fs.readFileSync(join(ROOT, 'src', file), 'utf8'),
     ),
   );
-  assert.deepEqual(renames, ['core/files.ts', 'mounts/fs.ts', 'sources/tail/remove.ts']);
+  assert.deepEqual(renames, ['core/files.ts', 'mounts/fs.ts', 'sources/tail/aside.ts']);
 });
 
 test('what may be on a mount that hangs is asked through one door', () => {

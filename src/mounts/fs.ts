@@ -6,7 +6,6 @@ export {
   closeSync,
   constants,
   fstatSync,
-  linkSync,
   lstatSync,
   opendirSync,
   openSync,
@@ -21,4 +20,4 @@ export {
   unlinkSync,
 } from 'node:fs';
 export { statfs } from 'node:fs/promises';
-export { seekData, seekHole } from '../native.ts';
+export { renameNew, seekData, seekHole } from '../native.ts';

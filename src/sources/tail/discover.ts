@@ -11,6 +11,7 @@ import { basename } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
 import { lstatSync, opendirSync, statSync } from '../../mounts/fs.ts';
+import { isAside } from './aside.ts';
 import { Directories, type Directory } from './directories.ts';
 import type { Excludes, Glob, Places } from './glob.ts';
 
@@ -21,6 +22,8 @@ export interface Finder {
   written(path: string): void;
   /** This path of a watched directory was created, renamed or deleted. */
   moved(path: string): void;
+  /** A file that was put aside to be deleted, by this name. */
+  aside(path: string): void;
   /** What happens in this directory is not told from now on, until its state is `told` again. */
   polled(directory: Directory): void;
 }
@@ -196,6 +199,7 @@ export class Discovery {
   }
 
   #take(dir: string, places: Places, entry: Dirent, below: string[]): void {
+    if (isAside(entry.name)) this.#finder.aside(`${dir}/${entry.name}`);
     const next = this.#glob.into(places, entry.name);
     if (next.length === 0) return;
     const path = `${dir}/${entry.name}`;

@@ -7,10 +7,12 @@
  *                   --> nowhere: lost, in bytes, by what it held when it was last looked at
  */
 import type { BigIntStats } from 'node:fs';
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { log } from '../../log.ts';
 import { closeSync } from '../../mounts/fs.ts';
 import { isKnown, resumed, TELLING } from './admit.ts';
+import { isAside, takeBack } from './aside.ts';
 import { mayBeCopy } from './copies.ts';
 import { openRegular, type TailContext, type TrackedFile } from './file.ts';
 import { birthOf, bornApart, type Inode, inodeKey, inodeOf, lookUp, siblings } from './identity.ts';
@@ -73,7 +75,8 @@ export async function* recover(context: TailContext, options: RecoverOptions): A
       // Where there is no directory, nothing can be told: it may not be mounted yet.
       if (before.includes(undefined)) break;
       const all: Beside[] = [];
-      for (const path of dirs.flatMap(siblings)) {
+      for (const name of dirs.flatMap(siblings)) {
+        const path = isAside(basename(name)) ? (takeBack(name) ?? name) : name;
         const stat = lookUp(path);
         if (stat?.isFile()) all.push({ path, stat });
       }

@@ -5,18 +5,20 @@
  * skipped at its first sight), and that is not empty. The time is counted from when this process saw the last byte
  * acknowledged, by a clock that cannot be set; so a restart begins it anew.
  *
- * The file is renamed first, then looked at once more: what another process put under the name meanwhile is never
- * deleted, and what was written meanwhile is seen; then the file gets its name back. A writer that has it open can
+ * The file is put aside first (aside.ts), then looked at once more: what another process put under the name meanwhile is
+ * never deleted, and what was written meanwhile is seen; then the file gets its name back. A writer that has it open can
  * still write behind that last look. The file stays open here, so this is read like what is written to any deleted
  * file, until it was quiet for `rotate_wait`; only what is written later than that is lost.
  */
 
-import { basename, dirname, join } from 'node:path';
+import type { BigIntStats } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { log } from '../../log.ts';
-import { fstatSync, linkSync, realpathSync, renameSync, statSync, unlinkSync } from '../../mounts/fs.ts';
+import { fstatSync } from '../../mounts/fs.ts';
+import { OpenDirectory } from './aside.ts';
 import { descriptors } from './descriptors.ts';
 import type { TailContext, TrackedFile } from './file.ts';
-import { isAt, isInode } from './identity.ts';
+import { isInode } from './identity.ts';
 
 interface Done {
   size: number;
@@ -49,18 +51,17 @@ export class Remover {
     if (now - done.since < delete_after) return false;
     // Whatever comes of it, it is not tried again before as long.
     done.since = now;
+    let directory: OpenDirectory | null = null;
     try {
-      if (realpathSync(path) !== path) {
-        const link = 'a symbolic link leads to it, and what such a link leads to is not deleted';
-        log.warnOnce(`delete ${dirname(path)}`, `${path} is not deleted: ${link}`, Infinity);
-        return false;
-      }
-      if (!isUnchanged(file, statSync(path, { bigint: true })) || !descriptors.open(file)) return false;
-      if (!remove(file, path)) return false;
+      directory = OpenDirectory.open(dirname(path));
+      if (!remove(file, path, directory)) return false;
     } catch (error) {
       const help = 'it is tried again; the agent needs the right to write to its directory';
-      log.warnOnce(`delete ${path}`, `cannot delete ${path}: ${(error as Error).message}: ${help}`, Infinity);
+      const why = directory?.told(error as Error) ?? (error as Error).message;
+      log.warnOnce(`delete ${path}`, `cannot delete ${path}: ${why}: ${help}`, Infinity);
       return false;
+    } finally {
+      directory?.close();
     }
     this.deleted++;
     log.info(`${path} was read and acknowledged to its end, and is deleted`);
@@ -74,24 +75,22 @@ function complete({ committed, position, size, stored, stream, packed }: Tracked
   return size > 0 && committed === size && position === size && stream.generation.base === 0;
 }
 
-function isUnchanged(file: TrackedFile, stat: ReturnType<typeof bigStat>): boolean {
-  if (stat.nlink !== 1n || !isInode(file, stat)) return false;
-  return Number(stat.size) === file.stored && Number(stat.mtimeMs) === file.modified;
-}
-
-function remove(file: TrackedFile, path: string): boolean {
-  const aside = join(dirname(path), `.${basename(path).slice(0, 200)}.${file.stream.generation.id}.runnel-delete`);
-  renameSync(path, aside);
-  if (isAt(aside, file) && isUnchanged(file, bigStat(file.fd!))) {
-    unlinkSync(aside);
-    return true;
+function remove(file: TrackedFile, path: string, directory: OpenDirectory | null): boolean {
+  const name = basename(path);
+  const stat = directory?.look(name);
+  if (!directory || stat?.isSymbolicLink()) {
+    const link = 'a symbolic link leads to it, and what such a link leads to is not deleted';
+    log.warnOnce(`delete ${dirname(path)}`, `${path} is not deleted: ${link}`, Infinity);
+    return false;
   }
-  // Without writing over what has the name now.
-  linkSync(aside, path);
-  unlinkSync(aside);
-  return false;
+  if (!isUnchanged(file, stat) || !descriptors.open(file)) return false;
+  const { id } = file.stream.generation;
+  return directory.delete(name, id, (aside) => {
+    return isUnchanged(file, aside) && isUnchanged(file, fstatSync(file.fd!, { bigint: true }));
+  });
 }
 
-function bigStat(fd: number) {
-  return fstatSync(fd, { bigint: true });
+function isUnchanged(file: TrackedFile, stat: BigIntStats | undefined): boolean {
+  if (stat?.nlink !== 1n || !isInode(file, stat)) return false;
+  return Number(stat.size) === file.stored && Number(stat.mtimeMs) === file.modified;
 }

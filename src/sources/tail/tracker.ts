@@ -12,6 +12,7 @@ import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
 import { lstatSync, realpathSync, statSync } from '../../mounts/fs.ts';
 import { admit, takeUp } from './admit.ts';
+import { takeBack } from './aside.ts';
 import { Beside } from './beside.ts';
 import { descriptors } from './descriptors.ts';
 import type { Directory } from './directories.ts';
@@ -182,6 +183,11 @@ export class Tracker implements Finder {
   found(path: string, link: boolean): void {
     // Whether it still is that file is looked at in its turn.
     if (!this.#names.named(path)) this.lookAt(path, link);
+  }
+
+  aside(path: string): void {
+    const back = takeBack(path);
+    if (back !== null) this.moved(back);
   }
 
   polled(directory: Directory): void {
