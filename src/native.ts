@@ -1,7 +1,7 @@
 /**
- * What Node does not have, called in libc: file locks, holes in files, renames that write over nothing, datagrams by the batch, forced socket buffers,
- * notifications to systemd, rights that are not handed on. The one door to koffi, which is loaded at the first use; where it cannot be loaded `nativeAvailable` is false
- * and callers do without. Numbers and layouts are those of 64-bit Linux (x64 and arm64 agree); flock works on macOS too.
+ * What Node does not have, called in libc. The one door to koffi, which is loaded at the first use; where it cannot be
+ * loaded `nativeAvailable` is false and callers do without. Numbers and layouts are those of 64-bit Linux (x64 and arm64
+ * agree); flock works on macOS too.
  */
 import { createRequire } from 'node:module';
 import { isIPv6 } from 'node:net';
@@ -103,6 +103,17 @@ export function renameNew(from: string, to: string): boolean | null {
   if (errno === EEXIST) return false;
   if (errno === EINVAL || errno === ENOSYS) return null;
   throw systemError(c);
+}
+
+const PATH_MAX = 4096;
+
+/** readlinkat(2): what the symbolic link says on which this descriptor was opened (O_PATH). Null: it cannot be told. */
+export function readLinkOf(fd: number): Buffer | null {
+  const c = load();
+  if (!c) return null;
+  const text = Buffer.alloc(PATH_MAX);
+  const length = Number(c.call('int64_t readlinkat(int, const char *, void *, size_t)')(fd, '', text, PATH_MAX));
+  return length < 0 ? null : text.subarray(0, length);
 }
 
 const AF_UNIX = 1;

@@ -1,8 +1,9 @@
 /** Opens a path that is not tracked yet and decides what it is: a file that is known from before, or a new one. */
 import type { BigIntStats } from 'node:fs';
 import { closeSync } from '../../mounts/fs.ts';
+import { openRegular } from '../../mounts/open.ts';
 import { mayBeCopy, shared } from './copies.ts';
-import { newGeneration, openRegular, type TailContext, TrackedFile } from './file.ts';
+import { newGeneration, type TailContext, TrackedFile } from './file.ts';
 import { birthOf, bornApart, type Inode, inodeOf, lookUp, siblings } from './identity.ts';
 import { compression } from './inflated.ts';
 import type { Generation } from './journal.ts';

@@ -10,7 +10,8 @@
 
 import type { BigIntStats } from 'node:fs';
 import type { Account } from '../../core/account.ts';
-import { closeSync, constants, fstatSync, openSync, read, readSync, statSync } from '../../mounts/fs.ts';
+import { closeSync, fstatSync, read, readSync, statSync } from '../../mounts/fs.ts';
+import { openRegular } from '../../mounts/open.ts';
 import type { LogInput, Origin } from './envelope.ts';
 import { mayGroup } from './format.ts';
 import {
@@ -390,15 +391,6 @@ export class TrackedFile implements Queued, Inode {
     this.fd = opened.fd;
     return true;
   }
-}
-
-/** Opens for reading without ever waiting; null: it is no regular file. */
-export function openRegular(path: string): { fd: number; stat: BigIntStats } | null {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-  const stat = fstatSync(fd, { bigint: true });
-  if (stat.isFile()) return { fd, stat };
-  closeSync(fd);
-  return null;
 }
 
 export function newGeneration(input: string, path: string, { device, inode, born }: Inode, base: number): Generation {

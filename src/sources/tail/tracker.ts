@@ -10,7 +10,8 @@ import type { BigIntStats } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
-import { lstatSync, realpathSync, statSync } from '../../mounts/fs.ts';
+import { closeSync, lstatSync, realpathSync, statSync } from '../../mounts/fs.ts';
+import { openRegular } from '../../mounts/open.ts';
 import { admit, takeUp } from './admit.ts';
 import { takeBack } from './aside.ts';
 import { Beside } from './beside.ts';
@@ -282,8 +283,20 @@ export class Tracker implements Finder {
     this.#names.unalias(path);
     if (link && !this.#discovery.names(path)) return;
     const known = this.#names.of(inodeOf(stat));
-    if (known) this.#rename(known, path);
-    else this.#adopt(path, stat, link);
+    if (!known) this.#adopt(path, stat, link);
+    else if (!link || this.#isReadable(path)) this.#rename(known, path);
+  }
+
+  /** False: it leads to a file that is read under another name, and may not be followed. */
+  #isReadable(path: string): boolean {
+    try {
+      const opened = openRegular(path);
+      if (opened) closeSync(opened.fd);
+      return opened !== null;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.cannotRead(path, error as Error);
+      return false;
+    }
   }
 
   #update(file: TrackedFile, stat: BigIntStats): void {

@@ -13,8 +13,9 @@
 import { dirname } from 'node:path';
 import { log } from '../../log.ts';
 import { closeSync } from '../../mounts/fs.ts';
+import { openRegular } from '../../mounts/open.ts';
 import { TELLING } from './admit.ts';
-import { newGeneration, openRegular, type TailContext, type TrackedFile } from './file.ts';
+import { newGeneration, type TailContext, type TrackedFile } from './file.ts';
 import { HEAD_BYTES, inodeOf, type Prefix, same, siblings } from './identity.ts';
 import { compression, type Format, Inflated } from './inflated.ts';
 import type { Generation } from './journal.ts';
