@@ -19,6 +19,7 @@
 export const FETCH = 1;
 export const FETCH_MIN_VERSION = 4;
 export const FETCH_MAX_VERSION = 11;
+const ABORTED_BYTES = 16;
 
 export type Isolation = 'read_committed' | 'read_uncommitted';
 
@@ -103,7 +104,8 @@ export function fetchAnswer(payload: Buffer, version: number): FetchAnswer {
   const aborted: FetchAnswer['aborted'] = [];
   const count = payload.readInt32BE(at);
   at += 4;
-  for (let i = 0; i < count; i++, at += 16) {
+  if (count * ABORTED_BYTES > payload.length - at) throw new RangeError('an answer that is cut short');
+  for (let i = 0; i < count; i++, at += ABORTED_BYTES) {
     aborted.push({
       producerId: payload.readBigInt64BE(at),
       firstOffset: Number(payload.readBigInt64BE(at + 8)),

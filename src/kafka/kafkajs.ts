@@ -5,12 +5,17 @@
  *
  * Faults that are mended here: a queue without work set a timer every millisecond (kafkajs 1704, 1751); a request that
  * was made in the moment in which a throttle ends overtook those that waited for that; a clock that was set back by an
- * hour made a throttle an hour longer; and an answer that is no Kafka protocol threw in a socket's event handler, which
- * ends the process.
+ * hour made a throttle an hour longer; an answer that is no Kafka protocol threw in a socket's event handler, which ends
+ * the process; room was made for as many elements as an answer claimed to have; and a broker could ask for any number of
+ * rounds of SCRAM, each connection on a thread that all file work needs.
+ *
+ * What a broker may answer is bounded by what was asked, whatever it says of itself: see `mostBytes`.
  */
 import { createRequire } from 'node:module';
 import type net from 'node:net';
 import { log } from '../log.ts';
+import { FETCH } from './fetch-request.ts';
+import { METADATA } from './metadata-request.ts';
 
 export interface Logger {
   namespace(): Logger;
@@ -36,6 +41,8 @@ interface PushedRequest {
 
 export interface RequestQueue {
   pending: unknown[];
+  /** By correlation id, in the order in which they were sent: that of their answers. */
+  inflight: Map<number, { entry: { apiKey: number } }>;
   /** Monotonic milliseconds. */
   throttledUntil: number;
   throttleCheckTimeoutId: NodeJS.Timeout | null;
@@ -44,6 +51,7 @@ export interface RequestQueue {
   canSendSocketRequestImmediately(): boolean;
   checkPendingRequests(): void;
   scheduleCheckPendingRequests(): void;
+  fulfillRequest(answer: { correlationId: number }): void;
   maybeThrottle(milliseconds: number | null): void;
   destroy(): void;
 }
@@ -121,9 +129,43 @@ interface Kafkajs {
   requests: Record<string, unknown>;
 }
 
-/** The largest answer that is believed; metadata of ten thousand partitions is under 1 MB. */
-const MAX_ANSWER = 64 * 1024 * 1024;
+/** kafkajs's decoder. Each of these reads a length first, with the method beside it. */
+const LENGTHS = {
+  readString: 'readInt16',
+  readBytes: 'readInt32',
+  readArray: 'readInt32',
+  readArrayAsync: 'readInt32',
+  readVarIntString: 'readVarInt',
+  readVarIntBytes: 'readVarInt',
+  readVarIntArray: 'readVarInt',
+  readUVarIntString: 'readUVarInt',
+  readUVarIntBytes: 'readUVarInt',
+  readUVarIntArray: 'readUVarInt',
+} as const;
+
+type Decoder = { buffer: Buffer; offset: number } & Record<
+  keyof typeof LENGTHS | (typeof LENGTHS)[keyof typeof LENGTHS],
+  (argument?: unknown) => unknown
+>;
+
+interface Scram {
+  hi(password: string, salt: Buffer, iterations: number, digest: object): Promise<Buffer>;
+}
+
 const NO_KAFKA = "what listens here does not speak Kafka's protocol (or only over TLS)";
+const MIB = 1 << 20;
+const LENGTH_BYTES = 4;
+/** A hundred partitions of a topic take 5 KB. */
+const MOST_METADATA = 8 * MIB;
+/** Of a record batch there is all or nothing, so one may be larger than what was asked for. */
+const MOST_FETCHED = 64 * MIB;
+/** Brokers have 4,096, and take at most 16,384. */
+const MOST_ITERATIONS = 200_000;
+
+/** Bytes of an answer to this request; undefined: none was asked, or SASL's. */
+function mostBytes(apiKey: number | undefined): number {
+  return apiKey === METADATA ? MOST_METADATA : apiKey === FETCH ? MOST_FETCHED : MIB;
+}
 
 /** kafkajs's own words: of use to whoever debugs, noise to everybody else. */
 export const quietLogger: Logger = {
@@ -146,6 +188,8 @@ function load(): Kafkajs {
   const require = createRequire(import.meta.url);
   mendQueue(require('kafkajs/src/network/requestQueue').prototype);
   mendConnection(require('kafkajs/src/network/connection').prototype);
+  mendDecoder(require('kafkajs/src/protocol/decoder').prototype);
+  mendScram(require('kafkajs/src/broker/saslAuthenticator/scram').SCRAM);
   return {
     Broker: require('kafkajs/src/broker'),
     ConnectionPool: require('kafkajs/src/network/connectionPool'),
@@ -167,6 +211,11 @@ function mendQueue(queue: RequestQueue): void {
     this.pending.push(this.createSocketRequest(request));
     this.checkPendingRequests();
   };
+  const fulfill = queue.fulfillRequest;
+  queue.fulfillRequest = function answered(this: RequestQueue, answer) {
+    if (!this.inflight.has(answer.correlationId)) throw new RangeError('an answer to nothing that was asked');
+    fulfill.call(this, answer);
+  };
   queue.scheduleCheckPendingRequests = function schedule(this: RequestQueue) {
     if (this.throttleCheckTimeoutId || this.pending.length === 0) return;
     this.throttleCheckTimeoutId = setTimeout(
@@ -185,11 +234,38 @@ function mendConnection(connection: Connection): void {
   connection.processData = function read(this: Connection, data: Buffer) {
     try {
       processData.call(this, data);
+      const asked = this.requestQueue.inflight.values().next().value;
+      if (this.bytesNeeded > LENGTH_BYTES + mostBytes(asked?.entry.apiKey))
+        throw new RangeError('an answer is too long');
     } catch {
       // What kafkajs says of it (null, outside of bounds) helps nobody.
       this.socket.destroy(new Error(NO_KAFKA));
-      return;
     }
-    if (this.bytesNeeded > MAX_ANSWER) this.socket.destroy(new Error(NO_KAFKA));
+  };
+}
+
+/** A length that is above the bytes that are left is refused before anything is made of it. */
+function mendDecoder(decoder: Decoder): void {
+  for (const [name, length] of Object.entries(LENGTHS) as [keyof typeof LENGTHS, 'readInt32'][]) {
+    const read = decoder[name];
+    decoder[name] = function checked(this: Decoder, argument?: unknown) {
+      // Bytes whose length is known already.
+      if (typeof argument === 'number') return read.call(this, argument);
+      const at = this.offset;
+      const claimed = this[length]() as number;
+      if (claimed > this.buffer.length - this.offset + 1) throw new RangeError(`a length of ${claimed} is impossible`);
+      this.offset = at;
+      return read.call(this, argument);
+    };
+  }
+}
+
+function mendScram(scram: Scram): void {
+  const { hi } = scram;
+  scram.hi = (password, salt, iterations, digest) => {
+    if (iterations <= MOST_ITERATIONS) return hi(password, salt, iterations, digest);
+    return Promise.reject(
+      new Error(`the broker asks for ${iterations} iterations, at most ${MOST_ITERATIONS} are made`),
+    );
   };
 }

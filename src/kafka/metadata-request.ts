@@ -143,14 +143,19 @@ class Reader {
 
   array<T>(item: () => T): T[] {
     const items: T[] = [];
-    for (let n = this.uvarint() - 1; n > 0; n--) items.push(item());
+    for (let n = this.#count(this.uvarint() - 1); n > 0; n--) items.push(item());
     return items;
   }
 
   tags(): void {
-    for (let n = this.uvarint(); n > 0; n--) {
+    for (let n = this.#count(this.uvarint()); n > 0; n--) {
       this.uvarint();
       this.skip(this.uvarint());
     }
+  }
+  /** Each takes a byte at least. */
+  #count(claimed: number): number {
+    if (claimed > this.#b.length - this.#at) throw new RangeError('an answer that is cut short');
+    return claimed;
   }
 }

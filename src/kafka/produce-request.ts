@@ -16,6 +16,8 @@ import { HEADER_BYTES } from './record-batch.ts';
 export const PRODUCE_MIN_VERSION = 3;
 export const PRODUCE_MAX_VERSION = 8;
 const ACKS_ALL = -1;
+/** At least. */
+const RECORD_ERROR_BYTES = 6;
 
 export interface ProduceFields {
   version: number;
@@ -72,6 +74,7 @@ export function produceAnswer(payload: Buffer, version: number): ProduceAnswer {
     at += 2;
     if (length < 0) return null;
     at += length;
+    if (at > payload.length) throw new RangeError('an answer that is cut short');
     return payload.toString('utf8', at - length, at);
   };
   if (payload.readInt32BE(at) !== 1) throw new RangeError('an answer for another number of topics than one');
@@ -87,6 +90,7 @@ export function produceAnswer(payload: Buffer, version: number): ProduceAnswer {
   if (version >= 8) {
     const errors = payload.readInt32BE(at);
     at += 4;
+    if (errors * RECORD_ERROR_BYTES > payload.length - at) throw new RangeError('an answer that is cut short');
     for (let i = 0; i < errors; i++) {
       at += 4;
       const said = string();

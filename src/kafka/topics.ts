@@ -127,8 +127,10 @@ export class Topic {
     if (this.partitions > 0 && this.partitions !== partitions) this.changed = true;
     this.id = topicId;
     this.partitions = partitions;
-    this.leaders = new Map(partitionMetadata.map((p) => [p.partitionId, p.leader]));
-    for (const { partitionId } of partitionMetadata) this.#had.set(partitionId, topicId);
+    // Numbers that cannot be are not remembered: each answer might have others.
+    const possible = partitionMetadata.filter(({ partitionId: p }) => p >= 0 && p < partitions);
+    this.leaders = new Map(possible.map((p) => [p.partitionId, p.leader]));
+    for (const { partitionId } of possible) this.#had.set(partitionId, topicId);
   }
 }
 

@@ -68,3 +68,11 @@ test('a topic that is made anew with as many partitions is another one for those
   for (const answer of ['C1', 'C1']) learn(topic, answer);
   assert.deepEqual(topic.gone(2, 0), { sure: true });
 });
+
+test('partitions with numbers that cannot be are not remembered', () => {
+  const topic = new Topic('t', true);
+  const partitionMetadata = [0, 7, -1].map((partitionId) => ({ partitionId, leader: 1 }));
+  topic.learn({ topicErrorCode: 0, topic: 't', topicId: 'A', partitionMetadata });
+  assert.deepEqual([...topic.leaders.keys()], [0]);
+  assert.deepEqual([topic.idWith(0), topic.idWith(7)], ['A', null]);
+});
