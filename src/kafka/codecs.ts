@@ -15,11 +15,10 @@ import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import type { Decoder, Encoder } from '@toondepauw/node-zstd';
 import type { Codec } from '../core/block.ts';
+import { inflatedAtMost, MOST_INFLATED, snappyBlocks } from './inflated.ts';
 
 /** node:zlib's default of 16 KiB makes a block cost sixty rounds through the thread pool. */
 const CHUNK = 256 * 1024;
-const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
-const XERIAL_HEADER = 16;
 
 const gzip = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gzip);
 const gunzip = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gunzip);
@@ -63,12 +62,16 @@ async function compressNow(codec: Codec, level: number, data: Uint8Array): Promi
   }
 }
 
+/** Rejects where it is not of the codec, or would become larger than MOST_INFLATED. */
 export async function decompress(codec: Codec, data: Uint8Array): Promise<Buffer> {
+  if (inflatedAtMost(codec, asBuffer(data)) > MOST_INFLATED) {
+    throw new RangeError(`it would become larger than ${MOST_INFLATED} bytes`);
+  }
   switch (codec) {
     case 'none':
       return asBuffer(data);
     case 'gzip':
-      return gunzip(data, { chunkSize: CHUNK });
+      return gunzip(data, { chunkSize: CHUNK, maxOutputLength: MOST_INFLATED });
     case 'snappy':
       return unsnappy(asBuffer(data));
     case 'lz4':
@@ -78,17 +81,11 @@ export async function decompress(codec: Codec, data: Uint8Array): Promise<Buffer
   }
 }
 
-/** A raw block, or xerial's framing: magic, two versions, then blocks that each have their length (i32) before them. */
 async function unsnappy(data: Buffer): Promise<Buffer> {
   const { uncompress } = await import('snappy');
-  if (!data.subarray(0, XERIAL_MAGIC.length).equals(XERIAL_MAGIC)) return (await uncompress(data)) as Buffer;
   const parts: Buffer[] = [];
-  for (let at = XERIAL_HEADER; at < data.length; ) {
-    const end = at + 4 + data.readInt32BE(at);
-    parts.push((await uncompress(data.subarray(at + 4, end))) as Buffer);
-    at = end;
-  }
-  return Buffer.concat(parts);
+  for (const block of snappyBlocks(data)) parts.push((await uncompress(block)) as Buffer);
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
 }
 
 async function zstdEncoder(level: number): Promise<Encoder> {

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import lz4 from 'lz4-napi';
 import snappy from 'snappy';
 import { CODECS } from '../../src/core/block.ts';
 import { compress, decompress } from '../../src/kafka/codecs.ts';
+import { inflatedAtMost, MOST_INFLATED } from '../../src/kafka/inflated.ts';
 
 const line = (i: number) =>
   `10.0.${i % 256}.7 - - "GET /item/${i}?q=${(i * 2654435761) % 1e6} HTTP/1.1" 200 ${i * 37}\n`;
@@ -49,4 +52,39 @@ test('what is not of the codec is refused', async () => {
   for (const codec of CODECS) {
     if (codec !== 'none') await assert.rejects(decompress(codec, Buffer.from('this is no compressed data')), codec);
   }
+});
+
+test('what would become larger than 64 MiB is refused before room is made for it', async () => {
+  const large = Buffer.alloc(MOST_INFLATED + 1);
+  const bombs = [
+    ['gzip', gzipSync(large)],
+    ['zstd', zstdCompressSync(large)],
+    ['lz4', await lz4.compressFrame(large)],
+    // What one claims to become, and another is: one byte, so many times.
+    ['snappy', Buffer.from([0xff, 0xff, 0xff, 0xff, 0x0f, 0])],
+    ['zstd', Buffer.from('28b52ffd e0 000000ffffffffff 010000'.replaceAll(' ', ''), 'hex')],
+    ['zstd', Buffer.from(`28b52ffd 00 58 ${'02001061'.repeat(600)}03001061`.replaceAll(' ', ''), 'hex')],
+  ] as const;
+  for (const [codec, data] of bombs) {
+    await assert.rejects(decompress(codec, data), /larger than 67108864 bytes/, codec);
+  }
+  const allowed = Buffer.alloc(8 << 20, 'x');
+  for (const codec of CODECS) assert.ok((await decompress(codec, await compress(codec, 1, allowed))).equals(allowed));
+});
+
+test('the bound of what data becomes is close above what it is, also in several frames', async () => {
+  const data = randomBytes(300_000).toString('hex');
+  for (const [codec, packed] of [
+    ['zstd', zstdCompressSync(data)],
+    ['zstd', zstdCompressSync(data, { pledgedSrcSize: data.length })],
+    ['lz4', await lz4.compressFrame(data)],
+    ['snappy', snappy.compressSync(data)],
+  ] as const) {
+    const bound = inflatedAtMost(codec, Buffer.from(packed));
+    assert.ok(bound >= data.length && bound <= 2 * data.length + (1 << 22), `${codec}: ${bound}`);
+    if (codec === 'snappy') continue;
+    assert.equal(inflatedAtMost(codec, Buffer.concat([packed, packed])), 2 * bound);
+  }
+  const skippable = Buffer.from('502a4d18040000000102030428b52ffd', 'hex');
+  assert.equal(inflatedAtMost('zstd', Buffer.concat([skippable.subarray(0, 12), zstdCompressSync('x')])), 1);
 });
