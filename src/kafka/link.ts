@@ -2,15 +2,15 @@
  * One connection to one broker. It is opened once, fails once, and is then thrown away: no state survives a
  * connection, so nothing has to be repaired.
  *
- *   open -> (TCP, TLS, ApiVersions, SASL) -> requests, answered in order -> fail(reason)
+ *   open -> (dial, TLS, ApiVersions, SASL) -> requests, answered in order -> fail(reason)
  *
  * A broker that answers nothing for the request timeout while something is asked is taken for dead, and the socket is
- * destroyed: a half-open connection would otherwise be written to for a quarter of an hour. While nothing is asked a
- * link has no timer.
+ * destroyed: a half-open connection would otherwise be written to for a quarter of an hour.
  */
 import net from 'node:net';
 import tls from 'node:tls';
 import { abortable } from './backoff.ts';
+import { dial } from './dial.ts';
 import { LinkError } from './errors.ts';
 import {
   FETCH,
@@ -23,6 +23,7 @@ import {
 } from './fetch-request.ts';
 import { type Api, type Broker, type Connection, kafkajs, quietLogger, type SocketFactory } from './kafkajs.ts';
 import { METADATA, METADATA_VERSION, type Metadata, metadataAnswer, metadataRequest } from './metadata-request.ts';
+import { Patience } from './patience.ts';
 import {
   PRODUCE_MAX_VERSION,
   PRODUCE_MIN_VERSION,
@@ -72,11 +73,12 @@ export class Link {
   readonly #broker: Broker;
   readonly #connection: Connection;
   readonly #ended = Promise.withResolvers<never>();
+  readonly #dialing = new AbortController();
+  #tcp: net.Socket | null = null;
   #open = false;
   /** Monotonic milliseconds. */
   #expiresAt = Number.POSITIVE_INFINITY;
-  #asked = 0;
-  #watchdog: NodeJS.Timeout | undefined;
+  readonly #patience: Patience;
   #drain: PromiseWithResolvers<void> | null = null;
   #produceVersion = PRODUCE_MAX_VERSION;
   #fetchVersion = 0;
@@ -105,6 +107,9 @@ export class Link {
     });
     this.#broker = new KafkajsBroker({ connectionPool, logger: quietLogger, allowAutoTopicCreation: false });
     this.#connection = this.#broker.connectionPool.pool[0]!;
+    const { requestQueue } = this.#connection;
+    const throttle = () => requestQueue.throttledUntil - performance.now();
+    this.#patience = new Patience(options.requestTimeout, throttle, (why) => this.fail(why));
   }
 
   /** A link that is ready for requests. Rejects with the reason, or the signal's when that aborts first. */
@@ -113,7 +118,7 @@ export class Link {
     const seconds = options.connectTimeout / 1000;
     const late = setTimeout(() => link.fail(`no connection within ${seconds} s`), options.connectTimeout);
     try {
-      await abortable(Promise.race([link.#broker.connect(), link.#ended.promise]), signal);
+      await abortable(Promise.race([link.#connect(), link.#ended.promise]), signal);
     } catch (error) {
       link.fail(reason(error as Error));
       signal.throwIfAborted();
@@ -134,16 +139,29 @@ export class Link {
     return link;
   }
 
+  async #connect(): Promise<void> {
+    const { host, port } = this.#o;
+    const tcp = await dial(host, port, this.#dialing.signal);
+    this.#tcp = tcp;
+    tcp.setNoDelay(true);
+    tcp.setKeepAlive(true, KEEP_ALIVE_MS);
+    tcp.on('error', (error) => this.fail(reason(error)));
+    tcp.once('close', () => this.fail('the broker closed the connection'));
+    await this.#broker.connect();
+  }
+
   /** The link is of no more use: what was asked is rejected, the socket destroyed. Later calls do nothing. */
   fail(why: string): void {
     if (this.error) return;
     const error = new LinkError(this.address, why);
     this.error = error;
-    clearTimeout(this.#watchdog);
+    this.#patience.end();
     this.#connection.rejectRequests(error);
     this.#connection.requestQueue.destroy();
     // With an error: kafkajs clears its own timer when the socket reports one.
     this.#connection.socket?.destroy(error);
+    this.#tcp?.destroy();
+    this.#dialing.abort(error);
     this.#connection.connectionStatus = 'disconnected';
     this.#ended.reject(error);
     this.#drain?.reject(error);
@@ -157,7 +175,7 @@ export class Link {
 
   /** Requests without an answer. */
   get asked(): number {
-    return this.#asked;
+    return this.#patience.asked;
   }
 
   /** One of kafkajs's requests; resolves with the decoded answer, whose error codes are not looked at. */
@@ -165,7 +183,7 @@ export class Link {
     if (this.error) throw this.error;
     const { apiKeys, requests } = kafkajs();
     const { request, response } = this.#broker.lookupRequest(apiKeys[api]!, requests[api])(body);
-    this.#ask();
+    this.#patience.ask();
     try {
       const sent = this.#connection.send({
         request,
@@ -177,7 +195,7 @@ export class Link {
       this.fail(reason(error as Error));
       throw this.error;
     } finally {
-      this.#answered();
+      this.#patience.answered();
     }
   }
 
@@ -228,7 +246,7 @@ export class Link {
     const correlationId = connection.nextCorrelationId();
     const parts = encode(correlationId, connection.clientId);
     const { promise, resolve, reject } = Promise.withResolvers<{ payload: Buffer }>();
-    this.#ask();
+    this.#patience.ask();
     try {
       connection.requestQueue.push({
         entry: { ...api, correlationId, resolve, reject },
@@ -253,7 +271,7 @@ export class Link {
       this.fail(reason(error as Error));
       throw this.error;
     } finally {
-      this.#answered();
+      this.#patience.answered();
     }
   }
 
@@ -272,40 +290,25 @@ export class Link {
     return this.#drain.promise;
   }
 
-  #ask(): void {
-    this.#asked++;
-    if (this.#asked === 1) this.#watch();
-  }
-
-  #answered(): void {
-    this.#asked--;
-    clearTimeout(this.#watchdog);
-    if (this.#asked > 0 && !this.error) this.#watch();
-  }
-
-  /** Time counts from the last answer: what waits behind a slow network is no reason to start over. */
-  #watch(): void {
-    const throttle = Math.max(0, this.#connection.requestQueue.throttledUntil - performance.now());
-    this.#watchdog = setTimeout(
-      () => this.fail(`no answer within ${this.#o.requestTimeout / 1000} s`),
-      this.#o.requestTimeout + throttle,
-    );
-  }
-
-  readonly #socket: SocketFactory = ({ host, port, onConnect }) => {
+  /** kafkajs asks for it when there is a connection already. */
+  readonly #socket: SocketFactory = ({ host, onConnect }) => {
     const { tls: options } = this.#o;
-    const socket = options
-      ? tls.connect({ host, port, ...(net.isIP(host) ? {} : { servername: host }), ...options }, onConnect)
-      : net.connect({ host, port }, onConnect);
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    socket.on('error', (error) => this.fail(reason(error)));
-    socket.once('close', () => this.fail('the broker closed the connection'));
-    return socket;
+    const socket = this.#tcp!;
+    if (!options) {
+      process.nextTick(onConnect);
+      return socket;
+    }
+    const secure = tls.connect(
+      { socket, host, ...(net.isIP(host) ? {} : { servername: host }), ...options },
+      onConnect,
+    );
+    secure.on('error', (error) => this.fail(reason(error)));
+    secure.once('close', () => this.fail('the broker closed the connection'));
+    return secure;
   };
 }
 
-/** The one sentence of an error; Node's own for several addresses has none. */
+/** The one sentence of an error. */
 function reason(error: Error & { code?: string }): string {
   if (error instanceof LinkError) return error.message;
   return error.message || error.code || error.name;
