@@ -22,16 +22,13 @@ export type MetricFields = Record<string, number | string>;
 
 /** Makes the documents of one flush; what all of them share is encoded once. */
 export class MetricRecords {
-  readonly #head: string;
   readonly #window: string;
   readonly #tail: string;
   readonly #id: string;
   #index = 0;
 
   constructor(origin: MetricOrigin, window: Window) {
-    const start = new Date(window.start).toISOString();
-    this.#head = `{"@timestamp":"${new Date(window.end).toISOString()}"`;
-    this.#window = `,"start":"${start}","interval":${(window.end - window.start) / 1000},"name":`;
+    this.#window = during(window.start, window.end);
     this.#id = window.id;
     const labels = Object.keys(origin.labels).length > 0 ? `,"labels":${JSON.stringify(origin.labels)}` : '';
     this.#tail = `","dataset":${JSON.stringify(origin.dataset)}}${labels}}`;
@@ -39,9 +36,20 @@ export class MetricRecords {
   }
   readonly #host: string;
 
-  /** `name` and `attributes` are JSON text already, so that a long-lived series encodes them once: `"a.b"`, `"k":"v","l":"w"`. */
-  make(name: string, type: MetricType, fields: MetricFields, unit: string, attributes: string): string {
-    let text = `${this.#head}${this.#window}${name},"type":"${type}"`;
+  /**
+   * `name` and `attributes` are JSON text already, so that a long-lived series encodes them once: `"a.b"`, `"k":"v","l":"w"`.
+   * `second`: a time of its own, since the epoch, instead of the window.
+   */
+  make(
+    name: string,
+    type: MetricType,
+    fields: MetricFields,
+    unit: string,
+    attributes: string,
+    second?: number,
+  ): string {
+    const when = second === undefined ? this.#window : during(second * 1000, second * 1000);
+    let text = `${when}${name},"type":"${type}"`;
     for (const key in fields) {
       const value = fields[key]!;
       text += typeof value === 'number' ? `,"${key}":${number(value)}` : `,"${key}":${JSON.stringify(value)}`;
@@ -49,6 +57,11 @@ export class MetricRecords {
     if (unit !== '') text += `,"unit":${JSON.stringify(unit)}`;
     return `${text},"attributes":{${attributes}${this.#host}${this.#id}-${this.#index++}${this.#tail}`;
   }
+}
+
+function during(start: number, end: number): string {
+  const [from, to] = [start, end].map((time) => new Date(time).toISOString());
+  return `{"@timestamp":"${to}","start":"${from}","interval":${(end - start) / 1000},"name":`;
 }
 
 /** JSON has no NaN and no infinity; a sum that overflowed becomes the largest number. */

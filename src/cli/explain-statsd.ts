@@ -3,6 +3,7 @@
 import { type Metric, parseLine } from '../sources/statsd/parse.ts';
 import type { Event, ServiceCheck } from '../sources/statsd/parse-event.ts';
 import type { Tag } from '../sources/statsd/tags.ts';
+import { timestampFault } from '../sources/statsd/timestamp.ts';
 
 type Tags = Record<string, string | string[]>;
 
@@ -12,6 +13,8 @@ export interface StatsdExplanation {
   events: Record<string, unknown>[];
   service_checks: Record<string, unknown>[];
   errors: { line: string; reason: string }[];
+  /** Samples that are understood and dropped all the same, because of a time of their own; left out when there are none. */
+  dropped?: { line: string; reason: string }[];
 }
 
 export function explainStatsd(lines: string): StatsdExplanation {
@@ -19,8 +22,11 @@ export function explainStatsd(lines: string): StatsdExplanation {
   for (const line of lines.split('\n')) {
     if (line === '' || line === '\r') continue;
     const parsed = parseLine(Buffer.from(line));
-    if (parsed.kind === 'metric') out.samples.push(sample(parsed));
-    else if (parsed.kind === 'event') out.events.push(event(parsed));
+    if (parsed.kind === 'metric') {
+      out.samples.push(sample(parsed));
+      const reason = timestampFault(parsed, Date.now());
+      if (reason) out.dropped = [...(out.dropped ?? []), { line, reason }];
+    } else if (parsed.kind === 'event') out.events.push(event(parsed));
     else if (parsed.kind === 'service_check') out.service_checks.push(check(parsed));
     else out.errors.push({ line, reason: parsed.reason });
   }

@@ -9,6 +9,7 @@
  *   key: name, padded to 8 bytes, then tags
  * counters  sums[series] += value / rate        gauges  sums[series] = value        all  samples[series] += 1
  * histograms and timers go to the list of entries (series, value, weight), which JavaScript drains into sketches.
+ * Set members, and counters and gauges with a time of their own, are given back with the number of their series.
  *
  * What is accepted here is a subset of what parse.ts accepts and means the same; everything else (exponents, more than
  * 15 digits, events, malformed lines, new spellings) stops the loop and is given to parse.ts.
@@ -20,6 +21,7 @@ const UNKNOWN: u32 = 1;
 const ODD: u32 = 2;
 const FULL: u32 = 3;
 const MEMBER: u32 = 4;
+const TIMED: u32 = 5;
 
 const COUNTER: u32 = 0;
 const GAUGE: u32 = 1;
@@ -42,7 +44,7 @@ let entryLimit: u32 = 0;
 let entries: u32 = 0;
 /** Ten u32 for JavaScript, see the `store`s in `stop`. */
 let result: usize = 0;
-/** MAX_VALUES f64: the values of one line. */
+/** MAX_VALUES f64: the values of one line; behind them, for TIMED, its weight and its time. */
 let values: usize = 0;
 
 export function configure(resultAt: usize, valuesAt: usize, seriesAt: usize, valueAt: usize, weightAt: usize, limit: u32, seedOf: u32): void {
@@ -197,6 +199,7 @@ export function accumulate(from: usize, to: usize, sums: usize, samplesAt: usize
     let tagsAt: usize = field;
     let tagsLength: u32 = 0;
     let weight: f64 = 1;
+    let second: f64 = 0;
     while (field < end && !odd) {
       let stopAt = end;
       if (field != lastBar) {
@@ -215,6 +218,7 @@ export function accumulate(from: usize, to: usize, sums: usize, samplesAt: usize
         const first = <u32>load<u8>(field + 1) - 48;
         if (first > 9 || parseNumber(field + 1) != stopAt || parsed < 1 || parsed != Math.floor(parsed)) odd = true;
         for (let i = field + 1; i < stopAt; i++) if (load<u8>(i) == 0x2e) odd = true;
+        second = parsed;
       } else if (field + 1 < stopAt && (mark == 0x63 || mark == 0x65) && load<u8>(field + 1) == 0x3a) {
         // c: and e: say where it came from.
       } else if (field + 4 < stopAt && load<u32>(field) == 0x64726163 && load<u8>(field + 4) == 0x3a) {
@@ -245,6 +249,8 @@ export function accumulate(from: usize, to: usize, sums: usize, samplesAt: usize
         member = after;
       }
     }
+    // Other kinds have no time of their own.
+    if (second != 0 && kind > GAUGE) odd = true;
     if (odd || count == 0) {
       stop(ODD, next, lines, samples);
       return line;
@@ -274,6 +280,15 @@ export function accumulate(from: usize, to: usize, sums: usize, samplesAt: usize
       store<u32>(result, <u32>tagsAt, 28);
       store<u32>(result, tagsLength, 32);
       store<u32>(result, kind, 36);
+      return line;
+    }
+
+    if (second != 0) {
+      stop(TIMED, next, lines, samples);
+      store<u32>(result, series, 20);
+      store<u32>(result, count, 24);
+      store<f64>(values + ((<usize>MAX_VALUES) << 3), weight);
+      store<f64>(values + ((<usize>MAX_VALUES + 1) << 3), second);
       return line;
     }
 

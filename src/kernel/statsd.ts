@@ -16,6 +16,7 @@ export const UNKNOWN = 1;
 export const ODD = 2;
 export const FULL = 3;
 export const MEMBER = 4;
+export const TIMED = 5;
 
 /** Kinds of series, as the kernel numbers them. */
 export const COUNTER = 0;
@@ -28,6 +29,7 @@ export const SET = 4;
 export const MAX_ENTRIES = 65_536;
 const RESULT_AT = 32_768;
 const VALUES_AT = 40_960;
+const MAX_VALUES = 512;
 const ARENA_AT = 65_536;
 const FIRST_SLOTS = 4096;
 /** Longer spellings are not kept: a few of them would take the place of all others. */
@@ -63,8 +65,10 @@ export class StatsdKernel {
   readonly entrySeries: Uint32Array;
   readonly entryValue: Float64Array;
   readonly entryWeight: Float64Array;
-  /** why, end of line, lines, samples, entries; UNKNOWN: hash, name length, tags at, tags length, kind; MEMBER: series, from, to. */
+  /** why, end of line, lines, samples, entries; UNKNOWN: hash, name length, tags at, tags length, kind; MEMBER: series, from, to; TIMED: series, values. */
   readonly result: Uint32Array;
+  /** TIMED: the line's values. */
+  readonly values: Float64Array;
   readonly #exports: Exports;
   readonly #words: Uint32Array;
   readonly #tableAt: number;
@@ -106,6 +110,7 @@ export class StatsdKernel {
     this.entryValue = new Float64Array(buffer, valueAt, MAX_ENTRIES);
     this.entryWeight = new Float64Array(buffer, weightAt, MAX_ENTRIES);
     this.result = new Uint32Array(buffer, RESULT_AT, 10);
+    this.values = new Float64Array(buffer, VALUES_AT, MAX_VALUES + 2);
     compiled ??= new WebAssembly.Module(readFileSync(new URL('./statsd.wasm', import.meta.url)));
     const instance = new WebAssembly.Instance(compiled, { env: { memory: this.memory } });
     this.#exports = instance.exports as unknown as Exports;
@@ -120,6 +125,16 @@ export class StatsdKernel {
   /** Counts the lines in [from, to) until one needs the caller; returns its address, or `to`. See `result`. */
   accumulate(from: number, to: number, columns: Columns): number {
     return this.#exports.accumulate(from, to, columns.sumsAt, columns.samplesAt);
+  }
+
+  /** TIMED: what one value of the line stands for, 1 / rate. */
+  get weight(): number {
+    return this.values[MAX_VALUES]!;
+  }
+
+  /** TIMED: the line's own time, seconds since the epoch. */
+  get second(): number {
+    return this.values[MAX_VALUES + 1]!;
   }
 
   clearEntries(): void {

@@ -1,7 +1,7 @@
 /** The kernel's path and the grammar's, on the same lines, must come to the same figures. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HISTOGRAM, MEMBER, ODD, SET, StatsdKernel, UNKNOWN } from '../../src/kernel/statsd.ts';
+import { HISTOGRAM, MEMBER, ODD, SET, StatsdKernel, TIMED, UNKNOWN } from '../../src/kernel/statsd.ts';
 import { type Metric, parseLine } from '../../src/sources/statsd/parse.ts';
 
 function random(seed: number): () => number {
@@ -16,17 +16,19 @@ interface Figures {
   samples: Map<string, number>;
   entries: [series: string, value: number, weight: number][];
   members: string[];
+  /** With a time of their own. */
+  timed: string[];
 }
 
 /** Key of a series as the spelling gives it: kind, name, tags as sent. */
 function byGrammar(lines: Buffer): Figures & { rejected: number } {
-  const out = { sums: new Map(), samples: new Map(), entries: [], members: [], rejected: 0 } as Figures & {
+  const out = { sums: new Map(), samples: new Map(), entries: [], members: [], timed: [], rejected: 0 } as Figures & {
     rejected: number;
   };
   for (const line of split(lines)) {
     if (line.length === 0 || (line.length === 1 && line[0] === 13)) continue;
     const parsed = parseLine(line);
-    if (parsed.kind !== 'metric') {
+    if (parsed.kind !== 'metric' || hasWrongTime(parsed)) {
       out.rejected++;
       continue;
     }
@@ -52,9 +54,18 @@ function key(metric: Metric): string {
   return `${KIND[metric.type]} ${metric.name} ${JSON.stringify(metric.tags)}`;
 }
 
+/** Only counters and gauges may have a time of their own. */
+function hasWrongTime(metric: Metric): boolean {
+  return metric.timestamp !== undefined && metric.type !== 'c' && metric.type !== 'g';
+}
+
 function add(out: Figures, metric: Metric): void {
   const series = key(metric);
   const weight = 1 / (metric.rate ?? 1);
+  if (metric.timestamp !== undefined) {
+    out.timed.push([series, metric.timestamp, weight, ...metric.values].join(' '));
+    return;
+  }
   const count = metric.type === 's' ? 1 : metric.values.length;
   out.samples.set(series, (out.samples.get(series) ?? 0) + count);
   if (metric.type === 's') out.members.push(`${series} ${metric.member}`);
@@ -67,7 +78,15 @@ function add(out: Figures, metric: Metric): void {
 
 /** Lines that the kernel gives back go through the grammar, as they do in the aggregator. */
 function byKernel(kernel: StatsdKernel, lines: Buffer): Figures & { rejected: number; slow: number } {
-  const out = { sums: new Map(), samples: new Map(), entries: [], members: [], rejected: 0, slow: 0 } as Figures & {
+  const out = {
+    sums: new Map(),
+    samples: new Map(),
+    entries: [],
+    members: [],
+    timed: [],
+    rejected: 0,
+    slow: 0,
+  } as Figures & {
     rejected: number;
     slow: number;
   };
@@ -96,14 +115,18 @@ function byKernel(kernel: StatsdKernel, lines: Buffer): Figures & { rejected: nu
       kernel.learn(p, names.indexOf(key(parsed)));
       continue;
     }
-    if (why === MEMBER) {
+    if (why === TIMED) {
+      const values = kernel.values.subarray(0, kernel.result[6]);
+      out.timed.push([names[kernel.result[5]!]!, kernel.second, kernel.weight, ...values].join(' '));
+    } else if (why === MEMBER) {
       const series = names[kernel.result[5]!]!;
       out.members.push(`${series} ${kernel.bytes.toString('utf8', kernel.result[6]!, kernel.result[7]!)}`);
       out.samples.set(series, (out.samples.get(series) ?? 0) + 1);
     } else {
       assert.equal(why, ODD);
       out.slow++;
-      if (parsed.kind !== 'metric') out.rejected++;
+      if (parsed.kind !== 'metric' || hasWrongTime(parsed)) out.rejected++;
+      else if (parsed.timestamp !== undefined) add(out, parsed);
       else {
         // Into the same columns, so that a gauge's last value is the last of both paths.
         const series = key(parsed);
@@ -114,6 +137,7 @@ function byKernel(kernel: StatsdKernel, lines: Buffer): Figures & { rejected: nu
           samples: new Map(),
           entries: out.entries,
           members: out.members,
+          timed: out.timed,
         };
         add(before, parsed);
         columns.sums[number] = before.sums.get(series)!;
@@ -153,7 +177,7 @@ test('the kernel and the grammar agree on random lines', () => {
     pick([
       () => `#${pick(['a:b', 'env:prod,team:x', 'b,a', ',,', '', ':v', '#k:v', 'k:v,k:w', 'ü:ö', 'a:b'])}`,
       () => `@${pick(['0.1', '1', '.5', '0', '2', 'abc', '', '1.0', '-0.1', '+0.25', '1e-1', '0.3'])}`,
-      () => `T${pick(['1656581400', '0', '', 'ABC', '-1', '1.5', '+3', '1.', '12345678901234567'])}`,
+      () => `T${pick(['1656581400', '1656581401', '0', '', 'ABC', '-1', '1.5', '+3', '1.', '12345678901234567'])}`,
       () => pick(['c:ci-abc', 'c:', 'e:it-false,cn-a', 'card:low', 'card:', 'x:y', '', 'f', 'c', 'e', 'car']),
     ])();
   const line = () => {
@@ -182,12 +206,13 @@ test('the kernel and the grammar agree on random lines', () => {
 
 /** Order between series is not kept where one path is quicker than the other. */
 function sortedFigures(figures: Figures & { rejected: number }) {
-  const { sums, samples, entries, members, rejected } = figures;
+  const { sums, samples, entries, members, timed, rejected } = figures;
   return {
     sums: [...sums].sort(),
     samples: [...samples].sort(),
     entries: entries.map((entry) => entry.join(' ')).sort(),
     members: [...members].sort(),
+    timed: [...timed].sort(),
     rejected,
   };
 }

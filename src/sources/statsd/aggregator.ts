@@ -5,11 +5,10 @@
  *   bytes -> kernel (known spellings) ----------------------> columns, entries -> sketches
  *              \-> parse.ts -> series table -> learn spelling -^
  *
- * Invariant: `samples` counts every sample once it is in a column; the weights of the documents add up to it.
+ * Invariant: the weights of the documents add up to `samples`.
  */
 import { Arena } from '../../aggregate/arena.ts';
 import { type MetricOrigin, MetricRecords, type Window } from '../../aggregate/record.ts';
-import { saturated } from '../../aggregate/saturated.ts';
 import { SeriesTable } from '../../aggregate/series.ts';
 import {
   COUNTER,
@@ -17,19 +16,24 @@ import {
   FULL,
   GAUGE,
   HISTOGRAM,
-  MAX_ENTRIES,
   MEMBER,
   SET,
   StatsdKernel,
+  TIMED,
   TIMER,
   UNKNOWN,
 } from '../../kernel/statsd.ts';
 import { Content } from './content.ts';
 import { Documents } from './documents.ts';
-import { type Metric, parseLine, type WireType } from './parse.ts';
+import { Intake } from './intake.ts';
+import { parseLine, type WireType } from './parse.ts';
+import { isTimely, timestampFault } from './timestamp.ts';
 
 const KINDS: Record<WireType, number> = { c: COUNTER, g: GAUGE, h: HISTOGRAM, d: HISTOGRAM, ms: TIMER, s: SET };
-/** A series that was not sent for this many windows is forgotten; when the table is nearly full, sooner. */
+/**
+ * A series that was not sent for this many windows is forgotten; when the table is nearly full, sooner, but not at the end
+ * of the window before that in which something came for it with a time of its own: no column says so.
+ */
 const IDLE_WINDOWS = 30;
 const IDLE_WINDOWS_NEARLY_FULL = 2;
 /** Characters of the documents of a piece, about: what is on its way to the main thread at once. */
@@ -55,37 +59,30 @@ export interface Piece {
 export class Aggregator {
   readonly kernel: StatsdKernel;
   lines = 0;
-  /** Accepted, of all windows. */
-  samples = 0;
   rejected = 0;
   /** Fields of no known meaning, and names and tags that were not UTF-8. */
   unknownFields = 0;
   replaced = 0;
-  /** Samples that went to an overflow series; sketches and sets that were kept coarser for want of memory. */
-  overflowed = 0;
+  /** Sketches and sets that were kept coarser for want of memory. */
   coarser = 0;
-  /** What was received and is not in `samples`, by reason. Whoever reports it empties it. */
-  readonly losses = new Map<string, number>();
   readonly #arena: Arena;
   readonly #series: SeriesTable;
   readonly #documents: Documents;
   readonly #origin: MetricOrigin;
-  #open: Content;
+  readonly #intake: Intake;
   #closed: Content;
   #records: MetricRecords | null = null;
+  /** Series, then entries with a time of their own, that have been written out. */
   #cursor = 0;
-  /** For sorting the kernel's entries. */
-  readonly #places: Uint32Array;
-  readonly #order = new Uint32Array(MAX_ENTRIES);
+  #timedCursor = 0;
 
   constructor(options: AggregatorOptions) {
     this.#arena = new Arena(options.memory);
     this.#series = new SeriesTable(options.maxContexts, this.#arena);
     this.kernel = new StatsdKernel(this.#series.capacity, options.arenaBytes);
-    this.#places = new Uint32Array(this.#series.capacity);
     this.#documents = new Documents(this.#series, options.percentiles);
     this.#origin = options.origin;
-    this.#open = new Content(this.kernel.columns[0], this.#arena);
+    this.#intake = new Intake(this.kernel, this.#series, new Content(this.kernel.columns[0], this.#arena));
     this.#closed = new Content(this.kernel.columns[1], this.#arena);
   }
 
@@ -93,24 +90,46 @@ export class Aggregator {
     return this.#series.live;
   }
 
+  /** Accepted, of all windows. */
+  get samples(): number {
+    return this.#intake.samples;
+  }
+
+  /** Samples that went to an overflow series. */
+  get overflowed(): number {
+    return this.#intake.overflowed;
+  }
+
+  /** What was received and is not in `samples`, by reason. Whoever reports it empties it. */
+  get losses(): Map<string, number> {
+    return this.#intake.losses;
+  }
+
   /** Counts the lines of one datagram, at [from, to) of the kernel's memory. */
   take(from: number, to: number): void {
     const { kernel } = this;
     const { result } = kernel;
+    const intake = this.#intake;
     let at = from;
     while (at < to) {
-      at = kernel.accumulate(at, to, this.#open.columns) >>> 0;
+      at = kernel.accumulate(at, to, intake.open.columns) >>> 0;
       const why = result[0]!;
       this.lines += result[2]!;
-      this.samples += result[3]!;
+      intake.samples += result[3]!;
       if (why === DONE) break;
       if (why === FULL) {
-        this.#drain();
+        intake.drain();
         continue;
       }
       const next = result[1]!;
       if (why === MEMBER) {
-        this.#addMember(result[5]!, result[6]!, result[7]!);
+        intake.addMember(result[5]!, result[6]!, result[7]!);
+        this.lines++;
+      } else if (why === TIMED) {
+        const { second, weight, values } = kernel;
+        const count = result[6]!;
+        if (isTimely(second, Date.now())) intake.addTimed(result[5]!, second, values, count, weight);
+        else intake.lose('bad_timestamp', count);
         this.lines++;
       } else if (!this.#takeSlowly(at, next, why === UNKNOWN)) continue;
       at = next;
@@ -123,17 +142,18 @@ export class Aggregator {
    */
   close(): boolean {
     if (this.#records) throw new Error('a window is closed before the one before it was written out');
-    this.#drain();
-    const closed = this.#open;
-    this.#open = this.#closed;
+    this.#intake.drain();
+    const closed = this.#intake.open;
+    this.#intake.open = this.#closed;
     this.#closed = closed;
     this.#cursor = 0;
+    this.#timedCursor = 0;
     this.coarser += closed.coarser;
-    let any = false;
+    let any = closed.timed.size > 0;
     for (let i = 0; i < this.#series.size; i++) {
       if (closed.columns.samples[i] === 0) continue;
       any = true;
-      if (this.#series.isOverflow(i)) this.overflowed += closed.columns.samples[i]!;
+      if (this.#series.isOverflow(i)) this.#intake.overflowed += closed.columns.samples[i]!;
     }
     if (!any) this.#endWindow();
     return any;
@@ -144,26 +164,33 @@ export class Aggregator {
     this.#records = new MetricRecords(this.#origin, window);
   }
 
-  /** Documents of the next `count` series at most, or of as many as can be made in `budget_ms`. */
+  /** The next `count` documents at most, or as many as can be made in `budget_ms`. */
   piece(count: number, budget_ms: number): Piece {
     const records = this.#records;
     if (!records) throw new Error('no window is being written out');
-    const { samples } = this.#closed.columns;
+    const closed = this.#closed;
+    const { timed, columns } = closed;
     const documents: string[] = [];
     const weights = new Float64Array(count);
     const deadline = performance.now() + budget_ms;
     let characters = 0;
-    for (; this.#cursor < this.#series.size && documents.length < count; this.#cursor++) {
-      const number = this.#cursor;
-      if (samples[number] === 0) continue;
-      if (characters > PIECE_CHARACTERS) break;
-      if (documents.length % 16 === 15 && performance.now() > deadline) break;
-      const document = this.#documents.make(records, this.#closed, number);
-      weights[documents.length] = samples[number]!;
+    const full = () =>
+      documents.length >= count ||
+      characters > PIECE_CHARACTERS ||
+      (documents.length % 16 === 15 && performance.now() > deadline);
+    const put = (document: string, weight: number) => {
+      weights[documents.length] = weight;
       documents.push(document);
       characters += document.length;
+    };
+    for (; this.#cursor < this.#series.size && !full(); this.#cursor++) {
+      const weight = columns.samples[this.#cursor]!;
+      if (weight !== 0) put(this.#documents.make(records, closed, this.#cursor), weight);
     }
-    const last = this.#cursor >= this.#series.size;
+    for (; this.#timedCursor < timed.size && !full(); this.#timedCursor++) {
+      put(this.#documents.makeTimed(records, closed, this.#timedCursor), timed.samples(this.#timedCursor));
+    }
+    const last = this.#cursor >= this.#series.size && this.#timedCursor >= timed.size;
     if (last) {
       this.#endWindow();
       this.#records = null;
@@ -175,7 +202,7 @@ export class Aggregator {
   #endWindow(): void {
     const series = this.#series;
     const { samples } = this.#closed.columns;
-    const open = this.#open.columns.samples;
+    const open = this.#intake.open.columns.samples;
     const nearlyFull = series.live > series.limit * 0.9 || this.#arena.nearlyFull;
     const windows = nearlyFull ? IDLE_WINDOWS_NEARLY_FULL : IDLE_WINDOWS;
     let idle = 0;
@@ -190,105 +217,28 @@ export class Aggregator {
 
   /** One line through the grammar. True: it is done with. False: its spelling is known now, the kernel takes it. */
   #takeSlowly(from: number, next: number, learn: boolean): boolean {
+    const intake = this.#intake;
     const { bytes } = this.kernel;
     const end = bytes[next - 1] === 10 ? next - 1 : next;
     const parsed = parseLine(bytes.subarray(from, end));
-    if (parsed.kind === 'metric') {
+    const fault = parsed.kind === 'metric' ? timestampFault(parsed, Date.now()) : null;
+    if (parsed.kind === 'metric' && fault !== null) intake.lose(fault, Math.max(1, parsed.values.length));
+    else if (parsed.kind === 'metric') {
       const tags = parsed.host ? [...parsed.tags, ['host', parsed.host] as const] : parsed.tags;
       const number = this.#series.number(KINDS[parsed.type], parsed.name, tags);
       if (learn && (parsed.name.includes('\ufffd') || tags.some((tag) => tag.join().includes('\ufffd'))))
         this.replaced++;
       if (number >= 0 && learn && this.kernel.learn(from, number)) return false;
-      if (number >= 0) this.#add(number, parsed, bytes, from);
-      else this.#lose('max_contexts', Math.max(1, parsed.values.length));
+      this.unknownFields += parsed.unknownFields;
+      if (number >= 0) intake.add(number, parsed, from);
+      else intake.lose('max_contexts', Math.max(1, parsed.values.length));
     } else if (parsed.kind === 'rejected') {
       this.rejected++;
-      this.#lose(`malformed:${parsed.reason}`, 1);
+      intake.lose(`malformed:${parsed.reason}`, 1);
     } else {
-      this.#lose('unsupported', 1);
+      intake.lose('unsupported', 1);
     }
     this.lines++;
     return true;
-  }
-
-  #add(number: number, metric: Metric, bytes: Buffer, from: number): void {
-    this.unknownFields += metric.unknownFields;
-    if (metric.type === 's') {
-      // The bytes, as the kernel's path has them: one member is one member whatever fields follow it.
-      const colon = bytes.indexOf(0x3a, from);
-      this.#addMember(number, colon + 1, bytes.indexOf(0x7c, colon));
-      return;
-    }
-    const { sums, samples } = this.#open.columns;
-    const weight = saturated(1 / (metric.rate ?? 1));
-    samples[number]! += metric.values.length;
-    this.samples += metric.values.length;
-    for (const value of metric.values) {
-      if (metric.type === 'c') sums[number] = saturated(sums[number]! + saturated(value * weight));
-      else if (metric.type === 'g') sums[number] = value;
-      else this.#addValue(number, value, weight);
-    }
-  }
-
-  /** A sample that is counted already. Without room for its sketch it goes to the overflow series of its name. */
-  #addValue(number: number, value: number, weight: number): void {
-    const { sketches } = this.#open;
-    if (sketches.add(number, value, weight, this.#series.isOverflow(number))) return;
-    const overflow = this.#series.overflow(number);
-    const put = overflow >= 0 && overflow !== number && sketches.add(overflow, value, weight, true);
-    this.#moved(number, put ? overflow : -1);
-  }
-
-  /** The member is at [from, to) of the kernel's memory. */
-  #addMember(number: number, from: number, to: number): void {
-    const { bytes } = this.kernel;
-    const { sets, columns } = this.#open;
-    columns.samples[number]!++;
-    this.samples++;
-    if (sets.add(number, bytes, from, to, this.#series.isOverflow(number))) return;
-    const overflow = this.#series.overflow(number);
-    const put = overflow >= 0 && overflow !== number && sets.add(overflow, bytes, from, to, true);
-    this.#moved(number, put ? overflow : -1);
-  }
-
-  /** A sample that was counted for one series is another's, or (-1) nobody's. */
-  #moved(number: number, to: number): void {
-    const { samples } = this.#open.columns;
-    samples[number]!--;
-    if (to >= 0) {
-      samples[to]!++;
-      return;
-    }
-    this.samples--;
-    this.#lose('memory', 1);
-  }
-
-  /**
-   * The kernel's list of values into the sketches, sorted by series first (a counting sort): a sketch is some KB, and
-   * going from one to the next for every value costs more than the arithmetic.
-   */
-  #drain(): void {
-    const { entrySeries, entryValue, entryWeight, result } = this.kernel;
-    const count = result[4]!;
-    if (count === 0) return;
-    const places = this.#places.fill(0, 0, this.#series.size);
-    for (let i = 0; i < count; i++) places[entrySeries[i]!]!++;
-    let place = 0;
-    for (let number = 0; number < this.#series.size; number++) {
-      const many = places[number]!;
-      places[number] = place;
-      place += many;
-    }
-    const order = this.#order;
-    for (let i = 0; i < count; i++) order[places[entrySeries[i]!]!++] = i;
-    for (let k = 0; k < count; k++) {
-      const i = order[k]!;
-      this.#addValue(entrySeries[i]!, entryValue[i]!, entryWeight[i]!);
-    }
-    this.kernel.clearEntries();
-  }
-
-  #lose(reason: string, samples: number): void {
-    this.losses.set(reason, (this.losses.get(reason) ?? 0) + samples);
   }
 }

@@ -1,6 +1,10 @@
-/** What one window holds, by number of series: a sum and a number of samples, and for some kinds a sketch or a set. */
+/**
+ * What one window holds, by number of series: a sum and a number of samples, and for some kinds a sketch or a set; and
+ * what came in it with a time of its own.
+ */
 import { type Arena, Region } from '../../aggregate/arena.ts';
 import { Sketches } from '../../aggregate/sketch.ts';
+import { Timed } from '../../aggregate/timed.ts';
 import { Uniques } from '../../aggregate/unique.ts';
 import type { Columns } from '../../kernel/statsd.ts';
 
@@ -8,6 +12,7 @@ export class Content {
   readonly columns: Columns;
   readonly sketches: Sketches;
   readonly sets: Uniques;
+  readonly timed: Timed;
   readonly #region: Region;
 
   constructor(columns: Columns, arena: Arena) {
@@ -16,6 +21,7 @@ export class Content {
     this.#region = new Region(arena);
     this.sketches = new Sketches(this.#region, series);
     this.sets = new Uniques(this.#region, series);
+    this.timed = new Timed(arena);
   }
 
   /** Sketches and sets for which there was not the room that they wanted. */
@@ -29,6 +35,7 @@ export class Content {
     this.columns.samples.fill(0, 0, size);
     this.sketches.clear(size);
     this.sets.clear(size);
+    this.timed.clear();
     this.#region.clear();
   }
 }

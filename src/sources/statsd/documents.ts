@@ -32,6 +32,15 @@ export class Documents {
     fields.sketch = sketch.encode().toString('base64');
     return records.make(name, 'histogram', fields, kind === TIMER ? 'ms' : '1', attributes);
   }
+
+  /** Of what came with a time of its own. */
+  makeTimed(records: MetricRecords, { timed }: Content, entry: number): string {
+    const number = timed.series(entry);
+    const type = this.#series.kind(number) === COUNTER ? 'sum' : 'gauge';
+    const fields = { value: timed.value(entry) };
+    const attributes = this.#series.attributes(number);
+    return records.make(this.#series.name(number), type, fields, '1', attributes, timed.second(entry));
+  }
 }
 
 /** 0.5 is p50, 0.999 is p99_9. */

@@ -26,6 +26,7 @@ import {
   STOP,
   type ToWorker,
 } from './protocol.ts';
+import { REMEDIES } from './remedies.ts';
 
 export interface ListenerSettings {
   /** `udp://host:port` */
@@ -176,6 +177,8 @@ export class Listener {
       for (const [reason, samples] of message.losses) {
         stream.account.received += samples;
         stream.account.drop(reason, samples);
+        const remedy = REMEDIES[reason];
+        if (remedy) log.warnOnce(`${reason} ${this.#address}`, `${this.#address}: ${remedy}`);
       }
     } else if (message.type === 'window') {
       this.#say(worker, { type: 'id', id: nextWindowId() });

@@ -15,6 +15,10 @@ function take(a: Aggregator, text: string): void {
 }
 
 interface Document {
+  '@timestamp': string;
+  start: string;
+  interval: number;
+  type: string;
   name: string;
   value?: number;
   count?: number;
@@ -222,6 +226,79 @@ test('a piece is bounded by its characters too', () => {
     assert.ok(piece.documents.length <= 3);
     assert.equal(last, documents === 50);
   }
+});
+
+test('counters and gauges with a time of their own have a record for each second, whatever the spelling', () => {
+  const a = aggregator();
+  const now = Math.floor(Date.now() / 1000);
+  const [t, u] = [now - 3000, now + 500];
+  take(a, `hits:1|c|T${t}\nhits:2|c|T${u}\nhits:4|c\nhits:8:16|c|@0.5|T${t}|#\nhits:1e1|c|T${t}|c:abc`);
+  take(a, `temp:1|g|T${t}\ntemp:2:3|g|T${t}\ntemp:9|g\ntemp:4|g|T${t}|T${u}\ntemp:5e0|g|T${u}`);
+  const { documents, weight } = flush(a);
+  assert.equal(weight, 12);
+  assert.equal(a.samples, 12);
+  const time = (second: number) => new Date(second * 1000).toISOString();
+  const rows = documents.map((d) => [d.name, d.type, d.value, d['@timestamp'], d.start, d.interval]);
+  const [zero, ten] = ['1970-01-01T00:00:00.000Z', '1970-01-01T00:00:10.000Z'];
+  assert.deepEqual(rows, [
+    ['hits', 'sum', 4, ten, zero, 10],
+    ['temp', 'gauge', 9, ten, zero, 10],
+    ['hits', 'sum', 59, time(t), time(t), 0],
+    ['hits', 'sum', 2, time(u), time(u), 0],
+    ['temp', 'gauge', 3, time(t), time(t), 0],
+    ['temp', 'gauge', 5, time(u), time(u), 0],
+  ]);
+  assert.equal(flush(a).documents.length, 0);
+});
+
+test('a time that is too old or too far ahead, or of another type, drops the sample by name', () => {
+  const a = aggregator();
+  const now = Math.floor(Date.now() / 1000);
+  take(a, `a:1|c|T${now - 3700}\na:1|g|T${now + 700}\na:1:2|c|T1\na:1e0|c|T1|f:1`);
+  take(a, `b:1|h|T${now}\nb:1:2|ms|T${now}\nb:1|d|T1\nb:x|s|T${now}\n_sc|up|0|d:1`);
+  take(a, `ok:1|c|T${now - 3590}\nok:1|c|T${now + 590}`);
+  assert.deepEqual(Object.fromEntries(a.losses), { bad_timestamp: 5, unsupported_timestamp: 5, unsupported: 1 });
+  assert.equal(a.samples, 2);
+  assert.equal(a.lines, 11);
+  assert.deepEqual(
+    flush(a).documents.map((d) => d.name),
+    ['ok', 'ok'],
+  );
+});
+
+test('a series that is sent with times of its own only keeps its number', () => {
+  const a = aggregator(10);
+  for (let window = 0; window < 20; window++) {
+    const now = Math.floor(Date.now() / 1000);
+    take(a, `late:${window}|c|T${now - 60}`);
+    for (let i = 0; i < 9; i++) take(a, `w${window}.${i}:1|c`);
+    assert.equal(a.close(), true);
+    // Of the next window already, while this one is written out.
+    take(a, `late:0|c|T${now - 120}`);
+    a.begin({ start: 0, end: 10_000, id: 'a-1' });
+    const documents: Document[] = [];
+    for (let last = false; !last; ) {
+      const piece = a.piece(3, 1000);
+      last = piece.last;
+      documents.push(...piece.documents.map((text) => JSON.parse(text) as Document));
+    }
+    const late = documents.filter((d) => d.interval === 0);
+    assert.deepEqual(new Set(late.map((d) => d.name)), new Set(['late']));
+    assert.equal(
+      late.reduce((sum, d) => sum + d.value!, 0),
+      window,
+    );
+  }
+});
+
+test('more seconds than there is memory for are lost by name', () => {
+  const a = aggregator(1000, 1 << 20);
+  const now = Math.floor(Date.now() / 1000);
+  for (let i = 0; i < 20; i++) for (let t = 0; t < 2000; t++) take(a, `m${i}:1|c|T${now - t}`);
+  const lost = a.losses.get('memory')!;
+  assert.ok(lost > 20_000);
+  assert.equal(a.samples + lost, 40_000);
+  assert.equal(flush(a, 1000).weight, a.samples);
 });
 
 test('a percentile is named by its number', () => {

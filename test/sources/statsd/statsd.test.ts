@@ -180,6 +180,28 @@ test('rejected lines are counted by reason and take nothing else with them', asy
   assert.deepEqual([listener!.packets, listener!.lines, listener!.rejected, listener!.error], [3, 9, 5, null]);
 });
 
+test('what was measured while the sender was offline comes under its own time, and the books balance', async () => {
+  const statsd = await start();
+  const first = Math.floor(Date.now() / 60_000) * 60 - 3540;
+  const minutes = Array.from({ length: 60 }, (_, i) => first + 60 * i);
+  await statsd.send(...minutes.map((t, i) => `temp:${20 + i}|g|T${t}\nhits:${i + 1}|c|T${t}`));
+  await statsd.send(`hits:1|c|T${first - 3600}`, `took:1|ms|T${first}`);
+  const records = await statsd.stop();
+  for (const [name, from] of [
+    ['temp', 20],
+    ['hits', 1],
+  ] as const) {
+    assert.deepEqual(
+      records.filter((r) => r.name === name).map((r) => [r['@timestamp'], r.interval, r.value]),
+      minutes.map((t, i) => [new Date(t * 1000).toISOString(), 0, from + i]),
+    );
+  }
+  assert.equal(new Set(records.map((r) => (r.event as { id: string }).id)).size, 120);
+  assert.equal(statsd.account.losses.get('bad_timestamp')?.records, 1);
+  assert.equal(statsd.account.losses.get('unsupported_timestamp')?.records, 1);
+  assert.equal(statsd.account.received, 122);
+});
+
 test('series past max_contexts still count, in one series a name', async () => {
   const statsd = await start({ max_contexts: 10 });
   for (let i = 0; i < 100; i++) await statsd.send(`hits:1|c|#user:${i}`);

@@ -1,0 +1,135 @@
+/**
+ * Samples into the open window. Most counters and gauges never come here: the kernel adds them to the columns itself.
+ *
+ * Invariant: `samples` counts every sample once it is in the window, what the kernel added included.
+ */
+import { saturated } from '../../aggregate/saturated.ts';
+import type { SeriesTable } from '../../aggregate/series.ts';
+import { GAUGE, MAX_ENTRIES, type StatsdKernel } from '../../kernel/statsd.ts';
+import type { Content } from './content.ts';
+import type { Metric } from './parse.ts';
+
+export class Intake {
+  /** The open window. */
+  open: Content;
+  /** Accepted, of all windows. */
+  samples = 0;
+  /** Samples that went to an overflow series. */
+  overflowed = 0;
+  /** What was received and is not in `samples`, by reason. Whoever reports it empties it. */
+  readonly losses = new Map<string, number>();
+  readonly #kernel: StatsdKernel;
+  readonly #series: SeriesTable;
+  /** For sorting the kernel's entries. */
+  readonly #places: Uint32Array;
+  readonly #order = new Uint32Array(MAX_ENTRIES);
+
+  constructor(kernel: StatsdKernel, series: SeriesTable, open: Content) {
+    this.#kernel = kernel;
+    this.#series = series;
+    this.#places = new Uint32Array(series.capacity);
+    this.open = open;
+  }
+
+  /** A line that the grammar has read; it begins at `from` of the kernel's memory. */
+  add(number: number, metric: Metric, from: number): void {
+    const { bytes } = this.#kernel;
+    if (metric.type === 's') {
+      // The bytes, as the kernel's path has them: one member is one member whatever fields follow it.
+      const colon = bytes.indexOf(0x3a, from);
+      this.addMember(number, colon + 1, bytes.indexOf(0x7c, colon));
+      return;
+    }
+    const weight = saturated(1 / (metric.rate ?? 1));
+    if (metric.timestamp !== undefined) {
+      this.addTimed(number, metric.timestamp, metric.values, metric.values.length, weight);
+      return;
+    }
+    const { sums, samples } = this.open.columns;
+    samples[number]! += metric.values.length;
+    this.samples += metric.values.length;
+    for (const value of metric.values) {
+      if (metric.type === 'c') sums[number] = saturated(sums[number]! + saturated(value * weight));
+      else if (metric.type === 'g') sums[number] = value;
+      else this.#addValue(number, value, weight);
+    }
+  }
+
+  /** The first `count` of `values`, of a counter or a gauge. */
+  addTimed(number: number, second: number, values: ArrayLike<number>, count: number, weight: number): void {
+    const last = this.#series.kind(number) === GAUGE;
+    // Its number must not be another's before it is written out, although no column has it.
+    this.#series.used(number);
+    for (let i = 0; i < count; i++) {
+      const value = last ? values[i]! : saturated(values[i]! * weight);
+      if (!this.open.timed.add(number, second, value, last)) {
+        this.lose('memory', count - i);
+        return;
+      }
+      this.samples++;
+      if (this.#series.isOverflow(number)) this.overflowed++;
+    }
+  }
+
+  /** A sample that is counted already. Without room for its sketch it goes to the overflow series of its name. */
+  #addValue(number: number, value: number, weight: number): void {
+    const { sketches } = this.open;
+    if (sketches.add(number, value, weight, this.#series.isOverflow(number))) return;
+    const overflow = this.#series.overflow(number);
+    const put = overflow >= 0 && overflow !== number && sketches.add(overflow, value, weight, true);
+    this.#moved(number, put ? overflow : -1);
+  }
+
+  /** The member is at [from, to) of the kernel's memory. */
+  addMember(number: number, from: number, to: number): void {
+    const { bytes } = this.#kernel;
+    const { sets, columns } = this.open;
+    columns.samples[number]!++;
+    this.samples++;
+    if (sets.add(number, bytes, from, to, this.#series.isOverflow(number))) return;
+    const overflow = this.#series.overflow(number);
+    const put = overflow >= 0 && overflow !== number && sets.add(overflow, bytes, from, to, true);
+    this.#moved(number, put ? overflow : -1);
+  }
+
+  /** A sample that was counted for one series is another's, or (-1) nobody's. */
+  #moved(number: number, to: number): void {
+    const { samples } = this.open.columns;
+    samples[number]!--;
+    if (to >= 0) {
+      samples[to]!++;
+      return;
+    }
+    this.samples--;
+    this.lose('memory', 1);
+  }
+
+  /**
+   * The kernel's list of values into the sketches, sorted by series first (a counting sort): a sketch is some KB, and
+   * going from one to the next for every value costs more than the arithmetic.
+   */
+  drain(): void {
+    const { entrySeries, entryValue, entryWeight, result } = this.#kernel;
+    const count = result[4]!;
+    if (count === 0) return;
+    const places = this.#places.fill(0, 0, this.#series.size);
+    for (let i = 0; i < count; i++) places[entrySeries[i]!]!++;
+    let place = 0;
+    for (let number = 0; number < this.#series.size; number++) {
+      const many = places[number]!;
+      places[number] = place;
+      place += many;
+    }
+    const order = this.#order;
+    for (let i = 0; i < count; i++) order[places[entrySeries[i]!]!++] = i;
+    for (let k = 0; k < count; k++) {
+      const i = order[k]!;
+      this.#addValue(entrySeries[i]!, entryValue[i]!, entryWeight[i]!);
+    }
+    this.#kernel.clearEntries();
+  }
+
+  lose(reason: string, samples: number): void {
+    this.losses.set(reason, (this.losses.get(reason) ?? 0) + samples);
+  }
+}
