@@ -1,4 +1,5 @@
 /** The tail source in a process of its own, so that it can be killed: `node agent.ts LOG`; see protocol.ts. */
+import { once } from 'node:events';
 import { openSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Account } from '../../src/core/account.ts';
@@ -100,7 +101,9 @@ class Agent implements Output {
   }
 
   async take(stream: FileStream, signal: AbortSignal): Promise<Batch> {
-    while (this.#held.length >= WINDOW && !signal.aborted) await this.#changed.promise;
+    while (this.#held.length >= WINDOW && !signal.aborted) {
+      await Promise.race([this.#changed.promise, once(signal, 'abort')]);
+    }
     signal.throwIfAborted();
     const share = this.#pool.share(stream.topic);
     return new Batch(await this.#pool.take(share, 'batch', signal), share, stream);

@@ -15,10 +15,13 @@ export type Where = 'live' | Place | 'deleted';
 /** An inode. */
 export class PhysicalFile {
   where: Where;
+  /** The name it has, or had last. */
+  path: string;
   content: Content;
 
-  constructor(where: Where, content: Content) {
+  constructor(where: Where, path: string, content: Content) {
     this.where = where;
+    this.path = path;
     this.content = content;
   }
 }
@@ -34,7 +37,7 @@ export class Content {
   complete = 0;
   /** Under which it comes. */
   identity: Identity | null = null;
-  /** Where an unfinished line may have been sent as it was: ends of it while its file had no name. */
+  /** Where an unfinished line may have been sent as it was: ends of it while its file had lost its first name. */
   readonly cuts = new Set<number>();
   /** The agent that has it open, by number: that one reads it to its end, whatever happens to its names. */
   openIn = -1;

@@ -35,12 +35,15 @@ export class Model {
   running = false;
   kills = 0;
   readonly #rotated: boolean;
+  readonly #patient: boolean;
   readonly #maxLine: number;
   readonly #identities = new Map<string, Identity>();
   readonly #paths = new Map<string, string>();
 
-  constructor(rotated: boolean, maxLine: number) {
+  /** `patient`: what is unfinished in a file that lost its name is waited for, for longer than the script takes. */
+  constructor(rotated: boolean, patient: boolean, maxLine: number) {
     this.#rotated = rotated;
+    this.#patient = patient;
     this.#maxLine = maxLine;
   }
 
@@ -48,7 +51,7 @@ export class Model {
 
   created(path: string, inode: number): PhysicalFile {
     const content = new Content(path, inode);
-    const file = new PhysicalFile('live', content);
+    const file = new PhysicalFile('live', path, content);
     content.file = file;
     this.contents.push(content);
     return file;
@@ -59,13 +62,14 @@ export class Model {
     this.#mayCut(file);
   }
 
-  moved(file: PhysicalFile, where: Where): void {
+  moved(file: PhysicalFile, where: Where, path: string): void {
     // Having lost its name, it may have been let go.
     if (this.#named(where) && !this.#named(file.where)) file.content.openIn = -1;
     // Somebody made a file of what was a copy.
     if (where === 'live' && file.content.copied) file.content.again = true;
     for (const { copied } of this.contents) if (copied?.of === file) copied.alike = false;
     file.where = where;
+    file.path = path;
     this.#mayCut(file);
   }
 
@@ -75,7 +79,12 @@ export class Model {
   }
 
   /** The file begins anew, with what it held up to `kept`. `copy`: what it held is in another file now: that one. */
-  truncated(file: PhysicalFile, path: string, kept = 0, copy?: { where: Place; size: number }): PhysicalFile | null {
+  truncated(
+    file: PhysicalFile,
+    path: string,
+    kept = 0,
+    copy?: { where: Place; path: string; size: number },
+  ): PhysicalFile | null {
     const old = file.content;
     const content = new Content(path, old.inode);
     content.append(old.bytes.subarray(0, kept));
@@ -88,7 +97,7 @@ export class Model {
     const { settled = 0 } = old.identity ?? {};
     old.copied = { witness, size: copy.size, settled, alike: old.path === path, of: file };
     old.openIn = -1;
-    old.file = new PhysicalFile(copy.where, old);
+    old.file = new PhysicalFile(copy.where, copy.path, old);
     this.#mayCut(old.file);
     return old.file;
   }
@@ -102,8 +111,8 @@ export class Model {
     return where === 'live' || (where === 'near' && this.#rotated);
   }
 
-  #mayCut({ where, content }: PhysicalFile): void {
-    if (this.#named(where)) return;
+  #mayCut({ where, path, content }: PhysicalFile): void {
+    if (this.#named(where) && path === content.path) return;
     content.cuts.add(content.size);
     // Of a copy that was appended to, all that was copied may be known, or all there is.
     if (content.copied) content.cuts.add(content.copied.size);
@@ -266,7 +275,9 @@ export class Model {
   #mustArrive(content: Content): number {
     const { file } = content;
     if (!file || !this.#reachable(content, file)) return 0;
-    const end = this.#named(file.where) ? content.complete : content.size;
+    const known = content.identity ? this.#paths.get(content.identity.id) : file.path;
+    const lost = !this.#named(file.where) || known !== file.path;
+    const end = lost && !this.#patient ? content.size : content.complete;
     return content.copied ? Math.min(end, content.copied.size) : end;
   }
 

@@ -104,7 +104,7 @@ class Runner {
     this.#world = world;
     this.#limit = options.limit_ms ?? LIMIT_MS;
     this.#header = world.header ? `${'#'.padEnd(world.header - 1, 'version ')}\n` : '';
-    this.#model = new (options.model ?? Model)(world.rotated ?? false, MAX_LINE);
+    this.#model = new (options.model ?? Model)(world.rotated ?? false, world.late ?? false, MAX_LINE);
     this.#child = this.#fork();
   }
 
@@ -322,7 +322,7 @@ class Runner {
     this.#files.set(path, file);
     this.#renamed = [path, ...this.#renamed.filter((other) => other !== from)];
     this.#loseWriter(from);
-    this.#model.moved(file, to);
+    this.#model.moved(file, to, path);
   }
 
   #shift(live: string, keep: number): void {
@@ -337,7 +337,7 @@ class Runner {
     this.#files.delete(from);
     this.#files.set(live, file);
     this.#renamed = this.#renamed.filter((path) => path !== from);
-    this.#model.moved(file, 'live');
+    this.#model.moved(file, 'live', live);
   }
 
   #remove(path: string | undefined): void {
@@ -348,7 +348,7 @@ class Runner {
     this.#files.delete(path);
     this.#renamed = this.#renamed.filter((other) => other !== path);
     this.#loseWriter(path);
-    this.#model.moved(file, 'deleted');
+    this.#model.moved(file, 'deleted', path);
   }
 
   /** The name is gone: a writer that does not notice goes on. */
@@ -379,7 +379,7 @@ class Runner {
     fs.closeSync(into);
     this.#read();
     fs.truncateSync(live);
-    this.#files.set(path, this.#model.truncated(original, live, 0, { where: to, size })!);
+    this.#files.set(path, this.#model.truncated(original, live, 0, { where: to, path, size })!);
     this.#renamed.unshift(path);
   }
 

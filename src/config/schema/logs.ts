@@ -84,7 +84,7 @@ export const logSection = section({
   rotate_wait: option(
     duration({ min: '1s', max: '1d' }),
     '60s',
-    'A renamed or deleted file is read to its end and let go after this long without a write.',
+    'A renamed or deleted file is read to its end, an unfinished last line is sent as it is, and the file is let go, after this long without a write.',
   ),
   hold_deleted: option(
     size(),

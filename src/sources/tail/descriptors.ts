@@ -3,7 +3,8 @@
  * be are kept open; beyond that the one that was read longest ago is closed, and opened again when it is written to.
  *
  * A file without a name could not be opened again, so it is never closed for this. Where these alone are as many as may
- * be, files with names get half as many more; then they have to wait.
+ * be, files with names get half as many more; then they have to wait. What was not read of a file that is closed is lost
+ * when that is deleted: so one that was read to its end is closed rather than one that was not.
  */
 import { readFileSync } from 'node:fs';
 import { closeSync } from '../../mounts/fs.ts';
@@ -12,6 +13,8 @@ import type { TrackedFile } from './file.ts';
 /** Descriptors for everything else: sockets, watches, the spool. */
 const OTHERS = 64;
 const MOST = 8192;
+/** So many that were not read to their end are passed over for one that was. */
+const PASSED = 32;
 
 export class Descriptors {
   /** The file that was read longest ago comes first. */
@@ -64,15 +67,27 @@ export class Descriptors {
     }
     this.#unused = 0;
     this.#oldest ??= this.#open.values();
-    for (let left = this.#open.size + 1; left > 0; left--) {
+    let unread: TrackedFile | null = null;
+    let passed = 0;
+    let wrapped = false;
+    for (let left = this.#open.size + 1; left > 0 && passed < PASSED; left--) {
       const { value: file, done } = this.#oldest.next();
-      if (done) this.#oldest = this.#open.values();
-      else if (!file.busy && !file.reading && file.path !== null && !file.packed?.active) {
+      if (done) {
+        this.#oldest = this.#open.values();
+        wrapped = true;
+      } else if (file.busy || file.reading || file.path === null || file.packed?.active) continue;
+      else if (file.size > file.position) {
+        // What comes from the beginning is older than what came before it.
+        if (unread === null || wrapped) unread = file;
+        wrapped = false;
+        passed++;
+      } else {
         this.close(file);
         return true;
       }
     }
-    return this.#open.size < this.limit * 1.5;
+    if (unread) this.close(unread);
+    return unread !== null || this.#open.size < this.limit * 1.5;
   }
 }
 

@@ -141,6 +141,12 @@ export class TrackedFile implements Queued, Inode {
     return lineEndsOf(this.#context.input.encoding_in);
   }
 
+  /** It has not the name any more that it was read under: who has it open may go on, and nobody else comes. */
+  get lost(): boolean {
+    const { path } = this.stream.generation;
+    return this.path !== path && !this.aliases?.has(path);
+  }
+
   /** Nothing of it was read. */
   get untouched(): boolean {
     return this.position === 0 && this.stream.generation.base === 0;

@@ -102,7 +102,7 @@ export class Holds {
 }
 
 /**
- * A file that has a name may end with an unfinished line for ever. An open record at its end does not keep the one waiting
+ * An unfinished line at its end holds up nobody: it may stay for ever. Nor does an open record there keep the one waiting
  * that may go on with it.
  */
 function finished(file: TrackedFile, next: TrackedFile): boolean {
@@ -110,5 +110,5 @@ function finished(file: TrackedFile, next: TrackedFile): boolean {
   const open = file.after === next && next.before === file ? (file.unfinished?.open ?? 0) : 0;
   // Half a character at its end is no line either.
   const size = file.size - (file.size % file.lineEnds.unitBytes);
-  return file.path === null ? file.position + open >= file.size : file.scanned + open >= size;
+  return file.scanned + open >= size;
 }

@@ -23,8 +23,8 @@ import type { Positions } from './positions.ts';
 import { Queue } from './queue.ts';
 import { fill } from './read.ts';
 import { Tracker } from './tracker.ts';
-import { UnfinishedFiles } from './unfinished.ts';
 import { cannotRead, rests, Unpacking } from './unpacking.ts';
+import { Waits } from './waits.ts';
 
 const TICK_MS = 250;
 /** Every file is looked at once in so many ticks: ten seconds. */
@@ -33,9 +33,9 @@ const ROUND = 40;
 const TOGETHER = 256;
 /** After so much reading other things get their turn, milliseconds: small files are read without a wait. */
 const STEP_MS = 5;
-/** An unfinished line at the end of a file that lost its name is sent after this long without a write. */
-const FLUSH_MS = 2000;
 const CLOSE_MS = 300_000;
+/** At the stop the output has so long to take what could not be read later. */
+const LAST_MS = 500;
 
 export interface TailOptions {
   input: Config['logs'][number];
@@ -66,7 +66,7 @@ export class TailSource implements Source {
   readonly #ready = new Queue<TrackedFile>();
   /** Where lines are not simply records. */
   readonly #format: Format | null;
-  readonly #unfinished: UnfinishedFiles | null;
+  readonly #waits: Waits;
   readonly #carry: Carry | null;
   #wake: () => void = () => undefined;
   #tick = 0;
@@ -86,7 +86,7 @@ export class TailSource implements Source {
     this.#format = formatOf(input, kernel);
     const grouping = this.#format?.grouping ? this.#format : null;
     const isReady = (file: TrackedFile) => file.queued !== null;
-    this.#unfinished = grouping && new UnfinishedFiles(grouping.timeout);
+    this.#waits = new Waits({ rotate_wait: input.rotate_wait, timeout: grouping?.timeout ?? null });
     this.#carry = grouping && new Carry(this.#tracker, grouping, isReady, ready);
   }
 
@@ -139,6 +139,7 @@ export class TailSource implements Source {
       await this.#tracker.start();
       timer = setInterval(() => this.#onTick(), TICK_MS);
       await pumping;
+      await this.#lastWords(output);
     } finally {
       clearInterval(timer);
       signal.removeEventListener('abort', stop);
@@ -162,36 +163,25 @@ export class TailSource implements Source {
     this.#tracker.unsure.step();
     if (this.#tick % ROUND === 0) this.#tracker.again();
     this.#tracker.upkeep.tick(this.#tracker, now);
-    if (!this.#unfinished) return;
-    for (const file of this.#unfinished.due(now, this.#tracker.files)) if (file.failed === null) this.#makeReady(file);
-    this.#carry!.again();
+    for (const file of this.#waits.due(now, this.#tracker.files)) {
+      if (file.failed === null || file.path === null) this.#makeReady(file);
+    }
+    this.#carry?.again();
   }
 
   #look(file: TrackedFile, now: number): void {
     if (file.path === null) return;
     this.#tracker.check(file, file.path);
-    if (file.packed || file.fd === null || file.busy) return;
+    // What was not read of it could not be read any more if it were deleted meanwhile.
+    if (file.packed || file.fd === null || file.busy || file.size > file.position) return;
     if (now - file.grown > (this.#o.close_after ?? CLOSE_MS)) descriptors.close(file);
   }
 
   #watchNameless(file: TrackedFile, now: number): void {
     if (file.packed || file.fd === null || file.busy || file.queued) return;
     const { size } = file.now();
-    if (size !== file.size) {
-      this.#makeReady(file);
-      return;
-    }
-    if (size > file.position) {
-      if (!this.#isQuiet(file, now)) return;
-      file.flush = true;
-      this.#makeReady(file);
-    } else if (now - lastNews(file) >= this.#o.input.rotate_wait) this.#tracker.finish(file, 0);
-  }
-
-  /** Nothing came for so long that what is unfinished at its end goes out as it is. */
-  #isQuiet(file: TrackedFile, now: number): boolean {
-    const wait = file.unfinished?.open ? Math.max(FLUSH_MS, this.#format!.timeout) : FLUSH_MS;
-    return now - lastNews(file) >= Math.min(wait, this.#o.input.rotate_wait);
+    if (size !== file.size || (size > file.position && !this.#waits.has(file))) this.#makeReady(file);
+    else if (size <= file.position && now - lastNews(file) >= this.#o.input.rotate_wait) this.#tracker.finish(file, 0);
   }
 
   #makeReady(file: TrackedFile): void {
@@ -214,6 +204,29 @@ export class TailSource implements Source {
     }
   }
 
+  /** Deleted files are read to their end, the unfinished line there too: the next process finds nothing of them. */
+  async #lastWords(output: Output): Promise<void> {
+    const soon = AbortSignal.timeout(LAST_MS);
+    for (const file of this.#tracker.files) {
+      file.measure();
+      if (file.fd === null || file.packed || file.held || file.size <= file.position || file.now().nlink > 0) continue;
+      for (let from = -1; from !== file.position && file.position < file.size; ) {
+        from = file.position;
+        let batch: Batch;
+        try {
+          batch = await output.take(file.stream, soon);
+        } catch {
+          // The output is away: the next start counts it.
+          return;
+        }
+        file.flush = true;
+        await this.#fill(file, batch);
+        if (batch.count > 0) await output.push(batch);
+        else output.discard(batch);
+      }
+    }
+  }
+
   /** The next batch that holds something; null: it is time to stop. */
   async #nextBatch(output: Output, signal: AbortSignal): Promise<Batch | null> {
     for (;;) {
@@ -227,7 +240,7 @@ export class TailSource implements Source {
         });
         continue;
       }
-      if (rests(file) || this.#unfinished?.mayWait(file) || this.#carry?.holds(file)) continue;
+      if (rests(file) || this.#waits.mayWait(file) || this.#carry?.holds(file)) continue;
       if (!this.#open(file)) continue;
       file.busy = true;
       file.again = false;
@@ -253,10 +266,8 @@ export class TailSource implements Source {
         output.discard(batch);
         continue;
       }
-      // While the output was away something may have come.
-      if (file.flush && file.fd !== null && !file.packed) {
-        file.flush = file.now().size === file.size && this.#isQuiet(file, performance.now());
-      }
+      // Something may have come that was not told yet.
+      if (!file.packed) file.flush = this.#waits.isOver(file) && file.now().size === file.size;
       file.reading = true;
       const more = await this.#fill(file, batch);
       file.reading = false;
@@ -315,8 +326,8 @@ export class TailSource implements Source {
         this.#tracker.restarted(file);
         return true;
       }
-      if (file.size !== size && !file.packed) file.grown = performance.now();
-      this.#unfinished?.note(file);
+      if (file.size !== size && !file.packed) file.grown = file.written = performance.now();
+      this.#waits.note(file);
       this.#carry?.read(file);
       if (batch.count === 0) return outcome === 'more';
       if (!file.stream.persisted) this.#announce(file);

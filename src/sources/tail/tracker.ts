@@ -164,11 +164,10 @@ export class Tracker implements Finder {
     await this.#looking;
     await this.#succession.close();
     for (const file of this.files) {
-      const { generation } = file.stream;
       file.measure();
-      this.#context.positions.sized(generation, file.size);
+      this.#remember(file);
       descriptors.close(file);
-      this.#context.positions.unuse(generation);
+      this.#context.positions.unuse(file.stream.generation);
     }
   }
 
@@ -342,9 +341,9 @@ export class Tracker implements Finder {
       this.lookAt(before);
     }
     this.#names.name(file, path);
+    this.#remember(file);
     this.#poller.add(file);
     file.gone = null;
-    file.flush = false;
     this.#ready(file);
   }
 
@@ -354,6 +353,8 @@ export class Tracker implements Finder {
     this.#lost.set(path, file);
     this.#names.unname(file);
     file.gone = performance.now();
+    file.measure();
+    this.#remember(file);
     for (const alias of [...(file.aliases ?? [])]) {
       if (!isAt(alias, file)) this.#names.unalias(alias);
       else if (this.#discovery.names(alias)) {
@@ -370,6 +371,13 @@ export class Tracker implements Finder {
     else this.#letRest(file);
   }
 
+  /** What was not read of it has to be known to the next process too, which may not find it under a name of the glob. */
+  #remember(file: TrackedFile): void {
+    // One that may be a copy is judged anew.
+    if (file.size > file.position && !file.held && !file.fresh) file.announce();
+    this.#context.positions.sized(file.stream.generation, file.size);
+  }
+
   /** It is gone, and was closed; what of it was not read may be in a compressed file beside it. */
   #letGo(file: TrackedFile, dirs: string[]): void {
     const unread = Math.max(0, file.size - file.position);
@@ -383,10 +391,8 @@ export class Tracker implements Finder {
 
   /** It cannot be seen, nor that it is gone: it is taken up again where it was, or counted when it is forgotten. */
   #letRest(file: TrackedFile): void {
-    const { generation } = file.stream;
-    this.#context.positions.sized(generation, file.size);
     this.#names.remove(file);
-    this.#context.positions.release(generation);
+    this.#context.positions.release(file.stream.generation);
   }
 
   /** Opens a file under a name that is not looked for. */

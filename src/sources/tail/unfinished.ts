@@ -1,11 +1,10 @@
 /**
- * Files whose last record is not finished. It stays in the file; here is when to look at it again: when it may be
- * longer, and when nothing came for so long that it goes out as it is.
+ * What is not finished at the end of a file where lines are not simply records. It stays in the file; when to look at it
+ * again is in waits.ts.
  *
  *   | records | bytes without a record | lines of an open record | unfinished line |
  *             chained                  position                                    size
  */
-import type { TrackedFile } from './file.ts';
 
 /** Up to this many bytes are simply read again at each write. */
 const SHORT = 16 * 1024;
@@ -42,48 +41,5 @@ export class Unfinished {
   wait(bytes: number): void {
     this.open = bytes;
     this.again = bytes > SHORT ? performance.now() + Math.min(LONGEST_PAUSE_MS, bytes / BYTES_A_MS) : 0;
-  }
-}
-
-export class UnfinishedFiles {
-  readonly #timeout: number;
-  readonly #files = new Set<TrackedFile>();
-
-  constructor(timeout: number) {
-    this.#timeout = timeout;
-  }
-
-  /** The file was read. */
-  note(file: TrackedFile): void {
-    if (!file.unfinished) return;
-    file.unfinished.close = false;
-    if (file.unfinished.open > 0) this.#files.add(file);
-    else this.#files.delete(file);
-  }
-
-  /** It was read a moment ago, and is long: the next tick is soon enough. */
-  mayWait(file: TrackedFile): boolean {
-    const { unfinished } = file;
-    return (
-      unfinished !== null &&
-      unfinished.open > 0 &&
-      !unfinished.close &&
-      !file.flush &&
-      performance.now() < unfinished.again
-    );
-  }
-
-  /** Which files to read now. */
-  *due(now: number, tracked: ReadonlySet<TrackedFile>): Iterable<TrackedFile> {
-    for (const file of this.#files) {
-      if (!tracked.has(file)) {
-        this.#files.delete(file);
-        continue;
-      }
-      const { unfinished } = file;
-      if (!unfinished || file.busy) continue;
-      unfinished.close = now - file.grown >= this.#timeout;
-      if (unfinished.close || (unfinished.again > 0 && now >= unfinished.again)) yield file;
-    }
   }
 }

@@ -128,13 +128,14 @@ test('a file that was shortened and written on while it was read comes from 0, o
 test('a closed file that is renamed to a name that is looked for keeps its unfinished line', async (t) => {
   const bench = new Bench(t);
   writeFileSync(bench.path('a.log'), '1\n');
-  const out = await bench.start({ include: [`${bench.logs}/*.log*`] }, true, { close_after: 0 });
+  const input = { include: [`${bench.logs}/*.log*`], rotate_wait: 60_000 };
+  const out = await bench.start(input, true, { close_after: 0 });
   await out.count(1);
-  appendFileSync(bench.path('a.log'), 'unfin');
   await until('it is closed', () => !openPaths().includes(bench.path('a.log')));
   renameSync(bench.path('a.log'), bench.path('a.log.1'));
-  // Longer than a file without a name waits for the end of its last line.
-  await setTimeout(2500);
+  appendFileSync(bench.path('a.log.1'), 'unfin');
+  await until('it was seen', () => bench.source.lag.lag_bytes === 5);
+  await setTimeout(500);
   appendFileSync(bench.path('a.log.1'), 'ished\n');
   await out.count(2);
   assert.deepEqual(out.texts(), ['1', 'unfinished']);
