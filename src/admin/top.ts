@@ -34,7 +34,8 @@ export function frame(now: Status, before: Status | null, screen: Screen, notice
   const say = (text: string, tone: Line['tone'] = 'plain') => {
     lines.push({ text: fitEnd(printable(text), screen.width), tone });
   };
-  const seconds = before && before.pid === now.pid ? (Date.parse(now.time) - Date.parse(before.time)) / 1000 : 0;
+  // Not by `time`: a clock that is set makes no rate.
+  const seconds = before && before.pid === now.pid ? now.uptime_seconds - before.uptime_seconds : 0;
   const rates = new Rates(seconds > 0 ? before : null, seconds);
 
   say(`runnel ${now.version} on ${now.host}, pid ${now.pid}, up ${duration(now.uptime_seconds)}: ${readiness(now)}`);

@@ -149,7 +149,8 @@ async function count(segment: Segment, acknowledged: number, waiting: Waiting): 
   const modified = (await stat(segment.log)).mtimeMs;
   segment.firstTime = notes[0]?.time ?? modified;
   // What an earlier process wrote has no other clock than the machine's.
-  segment.written = performance.now() - Math.max(0, Date.now() - (notes.at(-1)?.time ?? modified));
+  const ago = (time: number) => performance.now() - Math.max(0, Date.now() - time);
+  segment.written = ago(notes.at(-1)?.time ?? modified);
   if (segment.next <= acknowledged) return;
   let bytes = segment.size;
   let records = 0;
@@ -162,5 +163,6 @@ async function count(segment: Segment, acknowledged: number, waiting: Waiting): 
   }
   // Without notes the offsets say it, gaps included.
   if (notes.length === 0) records = segment.next - Math.max(segment.base, acknowledged);
-  waiting.add(records, Math.max(0, bytes));
+  const first = notes.find((note) => note.offset >= acknowledged)?.time ?? segment.firstTime;
+  waiting.add(records, Math.max(0, bytes), undefined, ago(first));
 }

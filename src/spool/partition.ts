@@ -202,7 +202,7 @@ export class SpoolPartition {
     const { records, bytes, weights } = this.#waiting;
     const first = this.#segments.find((segment) => segment.next > this.acknowledged);
     const time = this.#handed.oldestTime ?? Math.max(first?.firstTime ?? 0, this.#waiting.passedTime);
-    return { records, bytes, oldest_seconds: records > 0 ? Math.max(0, (Date.now() - time) / 1000) : 0, weights };
+    return { records, bytes, oldest_seconds: this.#waiting.oldestSeconds(time, first?.written), weights };
   }
 
   /**

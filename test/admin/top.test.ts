@@ -55,7 +55,8 @@ test('the most behind files come first, and a line says how many there is no roo
 
 test('rates are increases since the frame before', () => {
   const before = statusOf();
-  const now = statusOf({ time: '2026-11-22T14:00:02.000Z' });
+  // The clock was set an hour ahead meanwhile.
+  const now = statusOf({ time: '2026-11-22T15:00:02.000Z', uptime_seconds: before.uptime_seconds + 2 });
   now.topics[0]!.records += 2000;
   now.topics[0]!.in_flight = 3;
   now.topics[0]!.error = 'not enough replicas';

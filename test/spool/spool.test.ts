@@ -51,6 +51,28 @@ test('segments roll, and carry the offset of their first record in their names',
   await spool.close();
 });
 
+test('a clock that is set ages nothing that waits', async (t) => {
+  const dir = await directory(t);
+  const { spool } = await openSpool(dir);
+  const partition = spool.partition(TOPIC);
+  await partition.append(await block(['a']));
+  const { now } = Date;
+  for (const step of [3_600_000, -3_600_000]) {
+    const set = t.mock.method(Date, 'now', () => now() + step);
+    await partition.append(await block(['b']));
+    const { oldest_seconds } = partition.waiting();
+    assert.ok(oldest_seconds >= 0 && oldest_seconds < 60, `${oldest_seconds}`);
+    set.mock.restore();
+  }
+  await spool.close();
+  // What an earlier process left has no other clock.
+  t.mock.method(Date, 'now', () => now() + 3_600_000);
+  const opened = await openSpool(dir);
+  const { oldest_seconds } = opened.spool.partition(TOPIC).waiting();
+  assert.ok(oldest_seconds > 3599 && oldest_seconds < 3700, `${oldest_seconds}`);
+  await opened.spool.close();
+});
+
 test('the weights of what waits survive a restart as recovered', async (t) => {
   const dir = await directory(t);
   let { spool } = await openSpool(dir);

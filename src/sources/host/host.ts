@@ -6,11 +6,11 @@
  *   (baselines)       run, emit              run, emit              run, emit
  *
  * Windows follow on each other: a window that was missed (the machine slept, memory was full) makes the next one longer,
- * and its sums are of the longer time. The wall clock only says where the next multiple is; how long a window was, and
- * how long to wait, comes from the monotonic clock, so a step of the wall clock makes no rate negative and no loop busy.
+ * and its sums are of the longer time.
  */
 import { emit } from '../../aggregate/emit.ts';
 import { MetricRecords } from '../../aggregate/record.ts';
+import { type Span, untilNext, windowAt } from '../../aggregate/window.ts';
 import { availableChecks } from '../../checks/all.ts';
 import type { Point } from '../../checks/meter.ts';
 import { CheckRunner, type CheckStatus } from '../../checks/runner.ts';
@@ -43,23 +43,6 @@ export interface HostSource extends Source {
   status(): CheckStatus[];
 }
 
-/** Milliseconds to the next multiple of the interval that is at least `atLeast` away; never more than twice the interval. */
-export function untilNext(now: number, interval: number, atLeast: number): number {
-  const wait = interval - (now % interval);
-  return wait < atLeast ? wait + interval : wait;
-}
-
-/**
- * The window that ends now. Its end is the multiple of the interval that is nearest; it is as long as was measured,
- * or just the interval where that differs only by what a timer may be late.
- */
-export function windowAt(now: number, elapsed: number, interval: number): { start: number; end: number } {
-  const multiple = Math.round(now / interval) * interval;
-  const end = Math.abs(now - multiple) < interval / 10 ? multiple : now;
-  const length = Math.abs(elapsed - interval) < interval / 10 ? interval : Math.max(1, Math.round(elapsed));
-  return { start: end - length, end };
-}
-
 export function hostSource(options: HostOptions): HostSource {
   const { config, account, host, tags } = options;
   const key = valueEnvelope(host);
@@ -84,7 +67,7 @@ export function hostSource(options: HostOptions): HostSource {
   }
 
   /** Emits one window. What could not be handed over before the end is counted as lost. */
-  async function flush(output: Output, points: Point[], window: { start: number; end: number }, signal: AbortSignal) {
+  async function flush(output: Output, points: Point[], window: Span, signal: AbortSignal) {
     const records = new MetricRecords(
       { host, dataset: 'host', labels: tags },
       { ...window, id: options.nextWindowId() },

@@ -4,9 +4,11 @@
  *
  *   open ---- end reached ----> closed ---- id ----> piece, next, piece, next ... last ----> (the next may close)
  *
- * Windows end at multiples of the interval on the wall clock. While one is still being written out the open one goes on
- * past its end, to the next multiple: its documents say so in `start` and `interval`, and nothing is lost.
+ * Windows end at multiples of the interval on the wall clock, and are as long as the monotonic clock says. While one is
+ * still being written out the open one goes on past its end, to the next multiple: its documents say so in `start` and
+ * `interval`, and nothing is lost.
  */
+import { cutAt, type Span, untilNext, windowAt } from '../../aggregate/window.ts';
 import type { Aggregator } from './aggregator.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 
@@ -19,18 +21,26 @@ export class Windows {
   readonly #aggregator: Aggregator;
   readonly #interval: number;
   readonly #post: (message: FromWorker) => void;
-  #start: number;
-  #end: number;
-  #closed: { start: number; end: number } | null = null;
+  /** On the monotonic clock. */
+  #begun: number;
+  #due: number;
+  #closed: Span | null = null;
   #mayPost = false;
   #finished = false;
 
-  constructor(aggregator: Aggregator, interval: number, now: number, post: (message: FromWorker) => void) {
+  /** `wall` and `now`: the wall clock and the monotonic one, milliseconds. */
+  constructor(
+    aggregator: Aggregator,
+    interval: number,
+    wall: number,
+    now: number,
+    post: (message: FromWorker) => void,
+  ) {
     this.#aggregator = aggregator;
     this.#interval = interval;
     this.#post = post;
-    this.#start = now;
-    this.#end = this.#boundary(now);
+    this.#begun = now;
+    this.#due = now + untilNext(wall, interval, 0);
   }
 
   /** A window is on its way to the main thread. */
@@ -38,25 +48,27 @@ export class Windows {
     return this.#closed !== null;
   }
 
-  /** To be called before samples are counted that came at `now`. */
-  tick(now: number): void {
-    // A clock that was set back ends the window as well, or it would last until the clock is there again.
-    if (now < this.#end && now >= this.#start - this.#interval) return;
+  /** To be called before samples are counted that came at this time. */
+  tick(wall: number, now: number): void {
+    if (now < this.#due) return;
     if (this.busy) {
-      this.#end = this.#boundary(now);
+      this.#due = now + untilNext(wall, this.#interval, 0);
       return;
     }
-    // Nobody looked in the meantime (nothing came, or the machine slept): what is in it came before its end.
-    this.#close(now < this.#start ? this.#start : this.#boundary(now) - this.#interval);
-    this.#start = this.#boundary(now) - this.#interval;
-    this.#end = this.#start + this.#interval;
+    // Nobody looked in the meantime (nothing came, or the process was stopped): what is in it came before its end.
+    const end = now - ((now - this.#due) % this.#interval);
+    const ended = Math.round(wall - (now - end));
+    this.#close(windowAt(ended, end - this.#begun, this.#interval));
+    this.#begun = end;
+    // After a step of the wall clock the next multiple may be near.
+    this.#due = end + untilNext(ended, this.#interval, this.#interval / 2);
   }
 
-  /** Closes the open window before its time; its documents carry `now` as its end. No sample may come after it. */
-  finish(now: number): void {
+  /** Closes the open window before its time; its documents carry `wall` as its end. No sample may come after it. */
+  finish(wall: number, now: number): void {
     if (this.busy || this.#finished) return;
     this.#finished = true;
-    this.#close(Math.max(now, this.#start));
+    this.#close(cutAt(wall, now - this.#begun));
   }
 
   /** Everything there was has been posted. */
@@ -78,15 +90,10 @@ export class Windows {
     if (piece.last) this.#closed = null;
   }
 
-  #close(end: number): void {
+  #close(window: Span): void {
     if (!this.#aggregator.close()) return;
-    this.#closed = { start: this.#start, end };
+    this.#closed = window;
     this.#mayPost = false;
     this.#post({ type: 'window' });
-  }
-
-  /** The first end of a window after `now`. */
-  #boundary(now: number): number {
-    return (Math.floor(now / this.#interval) + 1) * this.#interval;
   }
 }

@@ -47,7 +47,7 @@ const control = new Int32Array(options.control);
 const counters = new Float64Array(options.counters);
 const { interval, maxContexts, memory, percentiles, origin } = options;
 const aggregator = new Aggregator({ maxContexts, memory, percentiles, origin, arenaBytes: SLOTS * SLOT_BYTES });
-const windows = new Windows(aggregator, interval, Date.now(), post);
+const windows = new Windows(aggregator, interval, Date.now(), performance.now(), post);
 
 function post(message: FromWorker): void {
   report();
@@ -98,7 +98,7 @@ function receiveNatively(): void {
     for (let m = receiveMessageOnPort(port); m; m = receiveMessageOnPort(port)) windows.heard(m.message as ToWorker);
     const last = stopping();
     const n = reader.receive(!windows.busy && !last);
-    windows.tick(Date.now());
+    windows.tick(Date.now(), performance.now());
     for (let i = 0; i < n; i++) take(aggregator.kernel.arenaAt + i * SLOT_BYTES, reader.length(i));
     report();
     windows.step();
@@ -128,7 +128,7 @@ function receiveNatively(): void {
 function finish(): void {
   const end = () => {
     windows.step();
-    windows.finish(Date.now());
+    windows.finish(Date.now(), performance.now());
     if (!windows.finished) return;
     post({ type: 'done' });
     port.close();
@@ -154,7 +154,7 @@ async function receiveWithNode(): Promise<void> {
   };
   socket.once('error', fail);
   socket.on('message', (datagram) => {
-    windows.tick(Date.now());
+    windows.tick(Date.now(), performance.now());
     aggregator.kernel.bytes.set(datagram, at);
     take(at, datagram.length);
   });
@@ -164,7 +164,7 @@ async function receiveWithNode(): Promise<void> {
     const granted = socket.getRecvBufferSize();
     post({ type: 'listening', port: socket.address().port, receiveBuffer: granted, native: false });
     const timer = setInterval(() => {
-      windows.tick(Date.now());
+      windows.tick(Date.now(), performance.now());
       report();
       if (!stopping()) return;
       clearInterval(timer);
