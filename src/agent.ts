@@ -11,6 +11,7 @@ import { type AdminServer, startAdmin } from './admin/server.ts';
 import { Tap } from './admin/tap.ts';
 import type { LocatedConfig } from './config/load.ts';
 import { Accounts } from './core/account.ts';
+import { countLost } from './core/lost.ts';
 import type { Source } from './core/pipeline.ts';
 import { Pool } from './core/pool.ts';
 import { Router } from './core/router.ts';
@@ -277,21 +278,24 @@ export class Agent {
     const expired = new Promise<void>((resolve) => deadline.addEventListener('abort', () => resolve(), { once: true }));
     await Promise.race([Promise.allSettled(this.#running), expired]);
     // In this order, and each also where one before it fails: what is left open would keep the process from ending.
-    await atStop('finish what is on its way', this.#delivery?.close(deadline));
-    await atStop('store what Kafka has of the positions', this.#exactlyOnce?.close());
-    await atStop('store the positions', this.#positions?.close());
-    await atStop('close the local log', this.#spool?.close());
-    await Promise.race([
-      Promise.allSettled([this.#client?.close(), this.#admin?.close(), this.#telemetry?.close()]),
-      new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref()),
-    ]);
+    await atStop('finish what is on its way', async () => this.#delivery?.close(deadline));
+    await atStop('store what Kafka has of the positions', async () => this.#exactlyOnce?.close());
+    await atStop('store the positions', async () => this.#positions?.close());
+    await atStop('close the local log', async () => this.#spool?.close());
+    if (this.#delivery) countLost([...this.#router.pending(), ...this.#delivery.packed()]);
+    const closing = [
+      atStop('close the connections to Kafka', async () => this.#client?.close()),
+      atStop('close the admin server', async () => this.#admin?.close()),
+      atStop('send the last figures', async () => this.#telemetry?.close()),
+    ];
+    await Promise.race([Promise.all(closing), new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())]);
     this.#lock.release();
   }
 }
 
-async function atStop(what: string, work: Promise<void> | undefined): Promise<void> {
+async function atStop(what: string, work: () => Promise<void>): Promise<void> {
   try {
-    await work;
+    await work();
   } catch (error) {
     log.error(`cannot ${what} at the stop: ${(error as Error).message}; the next start goes on from what is on disk`);
   }

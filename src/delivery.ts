@@ -15,7 +15,7 @@ import type { Config } from './config/config.ts';
 import type { Accounts } from './core/account.ts';
 import type { Stream } from './core/batch.ts';
 import { Behind } from './core/behind.ts';
-import type { Outlet } from './core/block.ts';
+import type { Mark, Outlet } from './core/block.ts';
 import { Lane } from './core/lane.ts';
 import { MAX_BLOCK_BYTES, type Pool } from './core/pool.ts';
 import { abortable } from './kafka/backoff.ts';
@@ -283,11 +283,14 @@ export class Delivery {
     });
   }
 
+  /** What is packed and neither acknowledged nor in the spool. */
+  *packed(): Iterable<Mark> {
+    for (const lane of this.#lanes.values()) yield* lane.pending();
+  }
+
   /** What is packed and not safe yet, by input; what the spool holds is counted apart. */
   *pending(): Iterable<{ input: string; weight: number }> {
-    for (const lane of this.#lanes.values()) {
-      for (const { stream, weight } of lane.pending()) yield { input: stream.account.input, weight };
-    }
+    for (const { stream, weight } of this.packed()) yield { input: stream.account.input, weight };
     for (const partition of this.#p.spool.partitions()) {
       for (const [input, weight] of partition.waiting().weights) yield { input, weight };
     }
@@ -314,21 +317,6 @@ export class Delivery {
     return [...sent.values()];
   }
 
-  /** What cannot be read again and the disk did not take goes with the process: it gets its number. */
-  #countLost(): void {
-    const lost = new Map<string, number>();
-    for (const lane of this.#lanes.values()) {
-      for (const { stream, weight } of lane.pending()) {
-        if (stream.replayable || weight === 0) continue;
-        stream.account.drop('shutdown', weight);
-        lost.set(stream.account.input, (lost.get(stream.account.input) ?? 0) + weight);
-      }
-    }
-    for (const [input, items] of lost) {
-      log.error(`${input}: ${items} items were not stored before the stop and are lost; is the disk of data_dir full?`);
-    }
-  }
-
   /**
    * Seals every block and waits until all is safe, and what the spool holds sent, as long as the signal lets it. What
    * is on its way then is kept, so that it is not sent twice; all else stays where it can be read again.
@@ -343,7 +331,6 @@ export class Delivery {
       const earlier = [...this.#earlier.values()].map(({ done }) => abortable(done, deadline));
       await Promise.allSettled([...spool, ...earlier]);
     }
-    this.#countLost();
     this.#stop.abort();
     await Promise.allSettled([...this.#senders.map(({ sender }) => sender.stop()), this.#p.exactlyOnce?.stop()]);
     await this.#keep();

@@ -228,6 +228,8 @@ export class Lane {
       });
       entry.counted = !this.#o.final;
     });
+    // Told to whoever drains, if anybody does: at a stop that may wait for the appends until it is over.
+    this.#putting.catch(() => undefined);
   }
 
   #settle(): void {

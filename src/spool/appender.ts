@@ -56,6 +56,7 @@ export class Appender {
   #unsynced: { next: number; resolve: () => void }[] = [];
   #held: Held | null = null;
   #closing = false;
+  #closed = false;
 
   /** New segments are added to `segments`. */
   constructor(segments: Segment[], next: number, options: AppenderOptions) {
@@ -111,16 +112,20 @@ export class Appender {
     return writer;
   }
 
+  /** What waits is tried once more; what comes later is refused. */
   async close(): Promise<void> {
     this.#closing = true;
     this.#held?.wake();
     await this.#turn;
+    this.#closed = true;
     await this.sync();
-    await this.#writer?.close();
+    // What it holds is synced, or it was said that it is not.
+    await this.#writer?.close().catch((error) => this.#o.warn('cannot close a segment', error));
     this.#writer = null;
   }
 
   async #write(block: Block): Promise<number> {
+    if (this.#closed) throw new Error('the spool is closed');
     const bytes = blockBytes(block);
     const weights = weightsOf(block);
     await this.#o.admit(bytes);

@@ -320,7 +320,8 @@ export class SpoolPartition {
     await this.#appender.close();
     this.#losses.memory(this.topic, this.#handed);
     await this.#losses.kept();
-    await this.#progress.close({ written: this.nextOffset > 0, closed: this.#owner.sync !== 'never' });
+    const closed = this.#owner.sync !== 'never' && this.#appender.syncError === null;
+    await this.#progress.close({ written: this.nextOffset > 0, closed });
     this.#bell.ring();
   }
 

@@ -98,7 +98,7 @@ export class Progress {
     clearTimeout(this.#retry);
     this.#state.closed = closed;
     if (written) await this.#state.write(true).catch((error) => this.#warn(error));
-    await this.#state.close();
+    await this.#state.close().catch((error) => this.#warn(error));
   }
 
   async #persist(): Promise<boolean> {

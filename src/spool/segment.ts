@@ -194,8 +194,11 @@ export class SegmentReader {
   }
 
   async close(): Promise<void> {
-    await this.#notes.close();
-    await this.#file.close();
+    try {
+      await this.#notes.close();
+    } finally {
+      await this.#file.close();
+    }
   }
 
   /** `length` bytes from where the reader stands; null where the segment has fewer. */

@@ -32,15 +32,17 @@ export class SegmentWriter {
   /** Opens the segment's files, or creates them; what lies behind the last good batch is cut off. */
   static async open(segment: Segment): Promise<SegmentWriter> {
     const log = await openOrCreate(segment.log);
+    let weights: FileHandle | undefined;
     try {
       await log.truncate(segment.size);
-      const weights = await openOrCreate(segment.weights);
+      weights = await openOrCreate(segment.weights);
       const { size } = await weights.stat();
       // A line that was cut short must not swallow the next one.
       await weights.write('\n', size);
       return new SegmentWriter(segment, log, weights, size + 1);
     } catch (error) {
-      await log.close();
+      // Left to the garbage collector, a file that is open would end the process.
+      await closeAll(log, weights);
       throw error;
     }
   }
@@ -86,9 +88,17 @@ export class SegmentWriter {
     await this.#weights.truncate(this.#weightsAt);
   }
 
-  async close(): Promise<void> {
-    await this.#log.close();
-    await this.#weights.close();
+  close(): Promise<void> {
+    return closeAll(this.#log, this.#weights);
+  }
+}
+
+/** Rejects with the first failure, when each was tried. */
+async function closeAll(log: FileHandle, weights: FileHandle | undefined): Promise<void> {
+  try {
+    await log.close();
+  } finally {
+    await weights?.close();
   }
 }
 

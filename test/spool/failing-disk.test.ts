@@ -1,7 +1,19 @@
 /** A disk that does not take what is written: names that are taken by something else, and one that is full. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { appendFile, type FileHandle, mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { readlinkSync } from 'node:fs';
+import {
+  appendFile,
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
@@ -175,6 +187,56 @@ test('a read position that is damaged is said, because all that is kept is sent 
   await rm(state);
   await mkdir(state);
   await assert.rejects(openSpool(dir), /^Error: cannot open the local log .*metrics-0: EISDIR/);
+});
+
+test('no file stays open that could not be made ready to be written to', async (t) => {
+  const dir = await directory(t);
+  const { spool } = await openSpool(dir);
+  const any = await open(join(dir, 'any'), 'w');
+  const write = t.mock.method(Object.getPrototypeOf(any) as FileHandle, 'write', async () => {
+    throw new Error('ENOSPC: no space left on device, write');
+  });
+  await any.close();
+  // The garbage collector would end the process.
+  const append = assert.rejects(spool.partition(TOPIC).append(await block(['one'])), /ENOSPC/);
+  while (write.mock.callCount() < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+  await spool.close();
+  await append;
+  const paths = (await readdir('/proc/self/fd')).map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return ''; // that of the directory that was read
+    }
+  });
+  assert.deepEqual(
+    paths.filter((path) => path.startsWith(dir)),
+    [],
+  );
+});
+
+test('a spool whose last sync failed does not say that it was closed, and takes nothing more', async (t) => {
+  const dir = await directory(t);
+  const { spool } = await openSpool(dir, { sync: 60_000 });
+  const partition = spool.partition(TOPIC);
+  await partition.append(await block(['one']), 'written');
+  const any = await open(join(dir, 'any'), 'w');
+  const datasync = t.mock.method(Object.getPrototypeOf(any) as FileHandle, 'datasync', async () => {
+    throw new Error('EIO: i/o error, fdatasync');
+  });
+  await any.close();
+  const saysClosed = async () => {
+    const state = await readFile(join(dir, `${TOPIC}-0`, 'read.state'));
+    return [0, 512].map((at) => state.readUInt16BE(at + 50)).includes(1);
+  };
+  await spool.close();
+  assert.equal(await saysClosed(), false);
+  datasync.mock.restore();
+  await assert.rejects(partition.append(await block(['late'])), /the spool is closed/);
+  const { spool: opened } = await openSpool(dir, { sync: 60_000 });
+  assert.deepEqual((await readAll(opened.partition(TOPIC))).values, ['one']);
+  await opened.close();
+  assert.equal(await saysClosed(), true);
 });
 
 test('closing does not wait for a disk that takes nothing', async (t) => {

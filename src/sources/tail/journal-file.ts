@@ -69,10 +69,11 @@ export class JournalFile {
     // Which of the two has the name where this fails is not known: nothing may be appended to the old one.
     this.stale = true;
     const handle = await replaceAndKeep(this.path, [bytes]);
-    await this.#handle.close();
+    const before = this.#handle;
     this.#handle = handle;
     this.size = bytes.length;
     this.stale = false;
+    await before.close();
   }
 
   /** Brings what is written to the medium. */
