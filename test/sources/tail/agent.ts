@@ -43,6 +43,8 @@ const input = {
   exclude: [],
   topic: 'logs',
   encoding: 'raw',
+  format: 'plain',
+  encoding_in: 'utf-8',
   tags: {},
   start_at: 'beginning',
   ignore_older: null,
