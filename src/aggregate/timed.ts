@@ -11,7 +11,7 @@ import { saturated } from './saturated.ts';
 
 const FIRST = 64;
 /** Of an entry, its two slots included. */
-const BYTES = 28;
+const BYTES = 32;
 
 export class Timed {
   /** Entries: numbers 0 ... size - 1. */
@@ -22,7 +22,7 @@ export class Timed {
   #room = 0;
   #series = new Uint32Array(0);
   #seconds = new Uint32Array(0);
-  #samples = new Uint32Array(0);
+  #samples = new Float64Array(0);
   #values = new Float64Array(0);
   #slots = new Uint32Array(0);
 
@@ -105,7 +105,7 @@ export class Timed {
       (array.buffer as ArrayBuffer).transfer(room * array.BYTES_PER_ELEMENT);
     this.#series = new Uint32Array(resized(this.#series));
     this.#seconds = new Uint32Array(resized(this.#seconds));
-    this.#samples = new Uint32Array(resized(this.#samples));
+    this.#samples = new Float64Array(resized(this.#samples));
     this.#values = new Float64Array(resized(this.#values));
     this.#slots = new Uint32Array(room * 2);
   }

@@ -2,6 +2,7 @@
  * The meter of one check: collects the points of a run and remembers, for each counter, what it was in the run before.
  * A series that a run does not report is forgotten after it, so memory is bounded by what one run reports.
  */
+import { saturated } from '../aggregate/saturated.ts';
 import type { Attributes, Meter } from './check.ts';
 
 export interface Point {
@@ -56,6 +57,7 @@ function inner(attributes: Attributes): string {
 }
 
 /** 57.38 - 57.37 is 0.01, not 0.010000000000005116: counters of seconds have at most nanoseconds. */
-function exact(difference: number): number {
+function exact(increase: number): number {
+  const difference = saturated(increase);
   return Number.isInteger(difference) ? difference : Math.round(difference * 1e9) / 1e9;
 }

@@ -317,8 +317,8 @@ export function accumulate(from: usize, to: usize, sums: usize, samplesAt: usize
         store<f64>(entryWeight + ((<usize>entries) << 3), weight);
       }
     }
-    const counted = samplesAt + ((<usize>series) << 2);
-    store<u32>(counted, load<u32>(counted) + count);
+    const counted = samplesAt + ((<usize>series) << 3);
+    store<f64>(counted, load<f64>(counted) + <f64>count);
     samples += count;
     lines++;
     line = next;

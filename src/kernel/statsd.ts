@@ -50,7 +50,8 @@ export interface Columns {
   readonly sumsAt: number;
   readonly samplesAt: number;
   readonly sums: Float64Array;
-  readonly samples: Uint32Array;
+  /** Whole numbers; a window of an hour has more than 2^32 of a busy series. */
+  readonly samples: Float64Array;
 }
 
 let compiled: WebAssembly.Module | undefined;
@@ -88,7 +89,7 @@ export class StatsdKernel {
       return start;
     };
     reserve(arenaBytes + 64);
-    const columnsAt = [0, 1].map(() => ({ sumsAt: reserve(series * 8), samplesAt: reserve(series * 4) }));
+    const columnsAt = [0, 1].map(() => ({ sumsAt: reserve(series * 8), samplesAt: reserve(series * 8) }));
     const seriesAt = reserve(MAX_ENTRIES * 4);
     const valueAt = reserve(MAX_ENTRIES * 8);
     const weightAt = reserve(MAX_ENTRIES * 8);
@@ -104,7 +105,7 @@ export class StatsdKernel {
     this.columns = columnsAt.map((column) => ({
       ...column,
       sums: new Float64Array(buffer, column.sumsAt, series),
-      samples: new Uint32Array(buffer, column.samplesAt, series),
+      samples: new Float64Array(buffer, column.samplesAt, series),
     })) as [Columns, Columns];
     this.entrySeries = new Uint32Array(buffer, seriesAt, MAX_ENTRIES);
     this.entryValue = new Float64Array(buffer, valueAt, MAX_ENTRIES);

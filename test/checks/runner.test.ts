@@ -24,6 +24,8 @@ test('a counter is reported as its increase: nothing first, nothing after a rese
   assert.deepEqual(increases(7, 1, 4), [undefined, undefined, 3]);
   assert.deepEqual(increases(57.37, 57.38), [undefined, 0.01]);
   assert.deepEqual(increases(1, Number.NaN, 5), [undefined, undefined, undefined]);
+  assert.deepEqual(increases(-1e308, 1e308), [undefined, Number.MAX_VALUE]);
+  assert.deepEqual(increases(0, 1e300), [undefined, 1e300]);
 });
 
 test('series with other attributes are other counters', () => {

@@ -23,6 +23,8 @@ interface Document {
   value?: number;
   count?: number;
   sum?: number;
+  min?: number;
+  max?: number;
   p50?: number;
   attributes: { [key: string]: string };
 }
@@ -299,6 +301,38 @@ test('more seconds than there is memory for are lost by name', () => {
   assert.ok(lost > 20_000);
   assert.equal(a.samples + lost, 40_000);
   assert.equal(flush(a, 1000).weight, a.samples);
+});
+
+test('sums past the range of a double stay at its end, and nothing is null', () => {
+  const a = aggregator();
+  const now = Math.floor(Date.now() / 1000);
+  for (let i = 0; i < 4; i++) {
+    take(a, `up:1e308:1e308:7|c\ndown:-1e308|c|@1e-9\nup:3|c\ndown:-2|c`);
+    take(a, `both:${i % 2 ? '-' : ''}1e308|c|@1e-300\nnone:0|c|@1e-320\nnone:0|h|@1e-320\nnone:0|c|@1e-320|T${now}`);
+    take(a, `up:1e308|h|@1e-10\nup:1e308|h\nboth:${i % 2 ? '-' : ''}1e308|h|@1e-300\nboth:5|h|@1e-308`);
+    take(a, `late:1e308:1e308|c|T${now}\nlevel:1e308|g|@1e-300\nlate:-1e308|g|T${now}`);
+  }
+  const { documents, weight } = flush(a);
+  assert.equal(weight, 4 * 18);
+  const largest = Number.MAX_VALUE;
+  const value = (name: string, type = 'sum') => documents.find((d) => d.name === name && d.type === type)!.value;
+  assert.deepEqual([value('up'), value('down'), value('none'), value('late')], [largest, -largest, 0, largest]);
+  // What was clamped on its way up comes down from there.
+  assert.equal(value('both'), 0);
+  assert.deepEqual([value('level', 'gauge'), value('late', 'gauge')], [1e308, -1e308]);
+  for (const document of documents) {
+    for (const [field, got] of Object.entries(document)) assert.notEqual(got, null, `${document.name} ${field}`);
+  }
+  const up = documents.find((d) => d.name === 'up' && d.type === 'histogram')!;
+  assert.deepEqual([up.sum, up.min, up.max], [largest, 1e308, 1e308]);
+});
+
+test('a series with more samples than 32 bits count has them all', () => {
+  const a = aggregator();
+  take(a, 'hits:1|c');
+  a.kernel.columns[0].samples[0] = 2 ** 32 - 1;
+  take(a, 'hits:1|c');
+  assert.equal(flush(a).weight, 2 ** 32);
 });
 
 test('a percentile is named by its number', () => {
