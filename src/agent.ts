@@ -263,6 +263,7 @@ export class Agent {
       tails: this.#tails,
       statsd: this.#statsd,
       host: this.#host,
+      admin: () => this.#admin?.status() ?? [],
       troubles: () => [...this.#troubles.values(), ...(this.#leaving?.reason ? [this.#leaving.reason] : [])],
     };
   }

@@ -1,6 +1,6 @@
 /** Builds what the agent says about itself from its parts. */
 import { statfsSync } from 'node:fs';
-import type { Status } from './admin/status.ts';
+import type { HttpStatus, LiveStatus, Status } from './admin/status.ts';
 import type { Config } from './config/config.ts';
 import type { Accounts } from './core/account.ts';
 import type { Router } from './core/router.ts';
@@ -27,6 +27,8 @@ export interface StatusParts {
   tails: readonly TailSource[];
   statsd: StatsdSource;
   host: HostSource;
+  /** Its listeners. */
+  admin: () => HttpStatus[];
   /** What went wrong at the start or since and still holds. */
   troubles: () => string[];
 }
@@ -51,7 +53,7 @@ export function reasonsOf(
 }
 
 /** At most `files` files of each input are listed, the most behind first. */
-export function buildStatus(parts: StatusParts, files: number): Status {
+export function buildStatus(parts: StatusParts, files: number): LiveStatus {
   const { config, client, spool, delivery } = parts;
   const conservation = books(parts);
   const topics = delivery.topics();
@@ -89,7 +91,7 @@ export function buildStatus(parts: StatusParts, files: number): Status {
         deleted: tail.deleted,
         malformed,
         ...tail.lag,
-        files: tail.files(files),
+        files: tail.listing(files),
       };
     }),
     statsd: { ...statsd, replaced: parts.accounts.of('statsd').replaced },
@@ -107,6 +109,7 @@ export function buildStatus(parts: StatusParts, files: number): Status {
     spool: { bytes: waiting.bytes, records: waiting.records, oldest_seconds: round(waiting.oldest_seconds) },
     lost: losses(parts.accounts),
     conservation,
+    admin: { listeners: parts.admin() },
   };
 }
 

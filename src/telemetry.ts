@@ -1,7 +1,7 @@
 /** The agent's own figures to a StatsD server, every ten seconds: counters as their increase, gauges as they are. */
 import { StatsD } from 'hot-shots';
 import { figures } from './admin/figures.ts';
-import type { Status } from './admin/status.ts';
+import type { LiveStatus } from './admin/status.ts';
 import { log } from './log.ts';
 
 const INTERVAL_MS = 10_000;
@@ -10,7 +10,7 @@ export interface TelemetryOptions {
   /** `udp://host:port`. */
   statsd: string;
   tags: Record<string, string>;
-  status: () => Status;
+  status: () => LiveStatus;
   interval_ms?: number;
 }
 

@@ -2,7 +2,7 @@
  * Who may import whom, read from the imports themselves.
  *
  *   main > cli > agent > status, telemetry > delivery, exactly-once, verify > sources/*, checks, transforms, kafka, spool, admin, identity, lock
- *        > aggregate, config > core, kernel > mounts > log, native, builtin > node:
+ *        > aggregate, config, http > core, kernel > mounts > log, native, builtin > node:
  *
  * A part may import the parts of the rows below its own. What else it may is listed here, with the reason. Each npm
  * package has one door: the only file or folder that imports it.
@@ -34,7 +34,7 @@ const ROWS = [
     'identity',
     'lock',
   ],
-  ['aggregate', 'config'],
+  ['aggregate', 'config', 'http'],
   ['core', 'kernel'],
   ['mounts'],
   ['log', 'native', 'builtin'],

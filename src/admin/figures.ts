@@ -1,5 +1,5 @@
 /** The status as figures with names and labels: what /metrics shows and what the agent's own StatsD client sends. */
-import type { Books, Status } from './status.ts';
+import type { Books, LiveStatus } from './status.ts';
 
 export interface Figure {
   /** Without `runnel_`; that of a counter ends in `_total`. */
@@ -12,7 +12,7 @@ export interface Figure {
 
 type Sample = readonly [value: number | null, ...labels: (string | number)[]];
 
-export function figures(s: Status): Figure[] {
+export function figures(s: LiveStatus): Figure[] {
   const all: Figure[] = [];
   function figure(
     kind: Figure['kind'],
@@ -237,6 +237,25 @@ export function figures(s: Status): Figure[] {
     '1 while the topic cannot be written.',
     topic,
     s.topics.map((t) => [t.error === null ? 0 : 1, t.topic, t.partition]),
+  );
+  const { listeners: http } = s.admin;
+  gauge(
+    'http_connections',
+    'Connections to the listener for HTTP.',
+    ['listener'],
+    http.map((l) => [l.connections, l.address]),
+  );
+  counter(
+    'http_requests',
+    'Requests to the listener for HTTP.',
+    ['listener'],
+    http.map((l) => [l.requests, l.address]),
+  );
+  counter(
+    'http_refused',
+    'Connections and requests that were not served.',
+    ['listener', 'reason'],
+    http.flatMap((l) => Object.entries(l.refused).map(([reason, n]): Sample => [n, l.address, reason])),
   );
   gauge('spool_bytes', 'Size of the local log.', [], [[s.spool.bytes]]);
   gauge('spool_records', 'Records in the local log.', [], [[s.spool.records]]);

@@ -1,12 +1,12 @@
 /** GET /metrics: the figures in Prometheus' text format. Loaded at the first scrape. */
 import { Counter, Gauge, Registry } from 'prom-client';
 import { figures } from './figures.ts';
-import type { Status } from './status.ts';
+import type { LiveStatus } from './status.ts';
 
 export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
 /** A registry of its own for each scrape: two at once do not mix, and series that are gone are gone. */
-export function metricsText(status: Status): Promise<string> {
+export function metricsText(status: LiveStatus): Promise<string> {
   const registry = new Registry();
   for (const { name, kind, help, labels, samples } of figures(status)) {
     // Without labels prom-client would say 0 where nothing is known.

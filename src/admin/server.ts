@@ -3,22 +3,24 @@
  *
  *   GET /health          200 once the listeners are bound and the positions read
  *   GET /ready[?strict]  the same; with `strict` also that everything works, Kafka included
- *   GET /status[?files=N]   the status as JSON
+ *   GET /status[?files=N]   the status as JSON, with at most 100 files of each input, or N
  *   GET /metrics         Prometheus text
  *   GET /                the page
  *   GET /tap[?match=P]   records as they leave, as lines of JSON; on the socket only
  *
- * Nothing here changes anything. A page of a stranger that makes a name of its own point at us (DNS rebinding) is
- * refused by the Host header.
+ * Nothing here changes anything.
  */
-import { existsSync, unlinkSync } from 'node:fs';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { type AddressInfo, connect, isIP } from 'node:net';
-import { createServer } from '../builtin.ts';
-import type { Status } from './status.ts';
+import { type Answer, type HttpRequest, JSON_TYPE, json, Refusal, type Stream, text } from '../http/answer.ts';
+import { splitAddress } from '../http/listen.ts';
+import { type HttpOptions, HttpServer } from '../http/server.ts';
+import { Renderings } from './renderings.ts';
+import type { HttpStatus, LiveStatus } from './status.ts';
+import { statusJson } from './status-json.ts';
 import type { Tap } from './tap.ts';
 
-const MAX_CONNECTIONS = 64;
+/** Files of an input that are listed if nobody says how many. */
+const FILES_LISTED = 100;
+const MAX_PATTERN = 1024;
 
 export interface AdminOptions {
   /** `host:port`; port 0 takes a free one. */
@@ -32,7 +34,7 @@ export interface AdminOptions {
   /** Why it is not ready, or does less than configured. */
   reasons: () => string[];
   /** With at most so many files of each input, the most behind first. */
-  status: (files: number) => Status;
+  status: (files: number) => LiveStatus;
   tap: Tap;
 }
 
@@ -42,220 +44,92 @@ export interface AdminServer {
   readonly socket: string | null;
   /** One sentence for each that could not be bound. */
   readonly errors: readonly string[];
+  status(): HttpStatus[];
   close(): Promise<void>;
 }
 
 /** Binds what it can; never rejects. */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
+  const { listen, hosts, socket } = options;
   const errors: string[] = [];
-  const servers: Server[] = [];
-  let address: string | null = null;
-  let socket: string | null = null;
-  // Streams that a close must end.
-  const taps = new Set<ServerResponse>();
-
-  try {
-    const server = newServer(options, taps, false);
-    await bind(server, splitAddress(options.listen));
-    servers.push(server);
-    const bound = server.address() as AddressInfo;
-    address = `${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`;
-  } catch (error) {
-    errors.push(`cannot serve status on ${options.listen}: ${reason(error)}`);
-  }
-  if (options.socket !== null) {
+  const renderings = new Renderings();
+  const open = async (at: string, local: boolean, how: Pick<HttpOptions, 'where' | 'access'>) => {
     try {
-      await removeStale(options.socket);
-      const server = newServer(options, taps, true);
-      await bindSocket(server, options.socket);
-      servers.push(server);
-      socket = options.socket;
+      return await HttpServer.open({ ...how, handler: (request) => answer(request, options, renderings, local) });
     } catch (error) {
-      errors.push(`cannot serve status on ${options.socket}: ${reason(error)}`);
+      errors.push(`cannot serve status on ${at}: ${(error as Error).message}`);
+      return null;
     }
-  }
-
+  };
+  const names = { listen, hosts, option: 'admin.hosts' };
+  const near = await open(listen, false, { where: splitAddress(listen), access: { names } });
+  const local = socket === null ? null : await open(socket, true, { where: { path: socket }, access: { names: null } });
+  const servers = [near, local].filter((server) => server !== null);
   return {
-    address,
-    socket,
+    address: near?.address ?? null,
+    socket: local?.address ?? null,
     errors,
+    status: () =>
+      servers.map(({ address, connections, requests, refused }) => {
+        return { address, connections, requests, refused: Object.fromEntries(refused) };
+      }),
     async close() {
-      for (const response of taps) response.end();
-      await Promise.all(
-        servers.map((server) => {
-          const closed = new Promise((resolve) => server.close(resolve));
-          // What was answered just now still goes out; then no connection is waited for.
-          setImmediate(() => server.closeAllConnections());
-          return closed;
-        }),
-      );
+      await Promise.all(servers.map((server) => server.close()));
     },
   };
 }
 
-function newServer(options: AdminOptions, taps: Set<ServerResponse>, local: boolean): Server {
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 5000 });
-  server.maxConnections = MAX_CONNECTIONS;
-  server.on('request', (request, response) => {
-    answer(request, response, options, taps, local).catch((error: Error) => {
-      if (response.headersSent) response.destroy();
-      else text(response, 500, `${error.message}\n`);
-    });
-  });
-  return server;
-}
-
 async function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
+  { method, path, query }: HttpRequest,
   options: AdminOptions,
-  taps: Set<ServerResponse>,
+  renderings: Renderings,
   local: boolean,
-): Promise<void> {
-  response.setHeader('Cache-Control', 'no-store');
-  response.setHeader('X-Content-Type-Options', 'nosniff');
-  if (!local && !mayBeCalled(request.headers.host, options)) {
-    return text(response, 421, 'This name is not one of the agent: add it to admin.hosts to use it.\n');
+): Promise<Answer | Stream> {
+  if (method !== 'GET' && method !== 'HEAD') {
+    throw new Refusal(405, 'method', 'Nothing here changes anything: only GET and HEAD.', { Allow: 'GET, HEAD' });
   }
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    response.setHeader('Allow', 'GET, HEAD');
-    return text(response, 405, 'Nothing here changes anything: only GET and HEAD.\n');
-  }
-  const url = parse(request.url);
-  if (url === null) return text(response, 400, 'This is no path.\n');
-  switch (url.pathname) {
+  switch (path) {
     case '/health': {
       const healthy = options.healthy();
-      return json(response, healthy ? 200 : 503, { healthy });
+      return json(healthy ? 200 : 503, { healthy });
     }
     case '/ready': {
       const healthy = options.healthy();
       const reasons = options.reasons();
       const ready = reasons.length === 0;
-      const strict = url.searchParams.has('strict') && url.searchParams.get('strict') !== 'false';
-      return json(response, healthy && (ready || !strict) ? 200 : 503, { ready: healthy && ready, reasons });
+      const strict = query.has('strict') && query.get('strict') !== 'false';
+      return json(healthy && (ready || !strict) ? 200 : 503, { ready: healthy && ready, reasons });
     }
     case '/status': {
-      const files = url.searchParams.get('files');
-      if (files !== null && !/^\d{1,9}$/.test(files)) return text(response, 400, 'files must be a number.\n');
-      return json(response, 200, options.status(files === null ? Number.POSITIVE_INFINITY : Number(files)));
+      const files = query.get('files') ?? `${FILES_LISTED}`;
+      if (!/^\d{1,9}$/.test(files)) return text(400, 'files must be a number.');
+      const body = await renderings.of(`status ${Number(files)}`, () => statusJson(options.status(Number(files))));
+      return { code: 200, type: JSON_TYPE, body };
     }
     case '/metrics': {
       const { metricsText, METRICS_TYPE } = await import('./metrics.ts');
-      return text(response, 200, await metricsText(options.status(0)), METRICS_TYPE);
+      const body = await renderings.of('metrics', async function* () {
+        yield await metricsText(options.status(0));
+      });
+      return { code: 200, type: METRICS_TYPE, body };
     }
     case '/': {
       const { PAGE, PAGE_POLICY } = await import('./page.ts');
-      response.setHeader('Content-Security-Policy', PAGE_POLICY);
-      return text(response, 200, PAGE, 'text/html; charset=utf-8');
+      const headers = { 'Content-Security-Policy': PAGE_POLICY };
+      return { code: 200, type: 'text/html; charset=utf-8', headers, body: PAGE };
     }
     case '/tap':
-      if (!local) return text(response, 403, 'Records are shown on the unix socket only: runnel tap uses it.\n');
-      return stream(request, response, options.tap, taps, url.searchParams.get('match'));
+      if (!local) return text(403, 'Records are shown on the unix socket only: runnel tap uses it.');
+      return tapped(options.tap, query.get('match'));
     default:
-      return text(response, 404, 'There is /, /health, /ready, /status and /metrics.\n');
+      return text(404, 'There is /, /health, /ready, /status and /metrics.');
   }
 }
 
-function stream(
-  request: IncomingMessage,
-  response: ServerResponse,
-  tap: Tap,
-  taps: Set<ServerResponse>,
-  pattern: string | null,
-): void {
-  if (request.method === 'HEAD') {
-    response.end();
-    return;
+function tapped(tap: Tap, pattern: string | null): Answer | Stream {
+  if (pattern !== null && pattern.length > MAX_PATTERN) {
+    return text(400, `match may have at most ${MAX_PATTERN} characters.`);
   }
-  const stop = tap.listen(response, pattern);
-  if (stop === null) {
-    text(response, 503, 'Too many listen already.\n');
-    return;
-  }
-  response.setHeader('Content-Type', 'application/x-ndjson');
-  taps.add(response);
-  response.on('close', () => {
-    stop();
-    taps.delete(response);
-  });
-  response.flushHeaders();
-}
-
-/** Whether a browser that sends this Host header was sent here on purpose. Without one it is no browser. */
-function mayBeCalled(header: string | undefined, options: AdminOptions): boolean {
-  if (header === undefined || header === options.listen) return true;
-  const name = splitAddress(header.includes(':') ? header : `${header}:80`).host.toLowerCase();
-  if (isIP(name) > 0 || name === 'localhost' || name.endsWith('.localhost')) return true;
-  if (name === splitAddress(options.listen).host.toLowerCase()) return true;
-  return options.hosts.some((host) => host.toLowerCase() === name || host.toLowerCase() === header.toLowerCase());
-}
-
-/** `host:port` or `[::1]:port`. */
-function splitAddress(address: string): { host: string; port: number } {
-  const colon = address.lastIndexOf(':');
-  const bare = address.endsWith(']');
-  const host = (bare ? address : address.slice(0, colon)).replace(/^\[(.*)\]$/, '$1');
-  return { host, port: bare ? 80 : Number(address.slice(colon + 1)) };
-}
-
-function parse(url: string | undefined): URL | null {
-  return URL.canParse(url ?? '', 'http://agent') ? new URL(url ?? '', 'http://agent') : null;
-}
-
-function bind(server: Server, where: { host: string; port: number } | { path: string }): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(where, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-}
-
-/** Binds with mode 0660 from the first moment: listen(2) on a path happens within the call. */
-function bindSocket(server: Server, path: string): Promise<void> {
-  const before = process.umask(0o117);
-  try {
-    return bind(server, { path });
-  } finally {
-    process.umask(before);
-  }
-}
-
-/** Removes a socket that a killed agent left behind; one that answers is in use. */
-async function removeStale(path: string): Promise<void> {
-  if (!existsSync(path)) return;
-  const answers = await new Promise<boolean>((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'));
-  });
-  if (answers) throw Object.assign(new Error('address already in use'), { code: 'EADDRINUSE' });
-  unlinkSync(path);
-}
-
-const REASONS: Record<string, string> = {
-  EADDRINUSE: 'address already in use',
-  EACCES: 'permission denied',
-  EADDRNOTAVAIL: 'this machine has no such address',
-  ENOENT: 'the directory does not exist',
-};
-
-function reason(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return REASONS[code ?? ''] ?? message;
-}
-
-function json(response: ServerResponse, code: number, body: object): void {
-  text(response, code, `${JSON.stringify(body)}\n`, 'application/json');
-}
-
-function text(response: ServerResponse, code: number, body: string, type = 'text/plain; charset=utf-8'): void {
-  response.writeHead(code, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) });
-  // To HEAD node sends no body by itself.
-  response.end(body);
+  if (!tap.hasRoom()) return text(503, 'Too many listen already.');
+  return { type: 'application/x-ndjson', begin: (sink) => tap.listen(sink, pattern) };
 }

@@ -18,7 +18,7 @@ export interface FileStatus {
   error: string | null;
 }
 
-export interface LogStatus {
+export interface LogStatus<Files = FileStatus[]> {
   name: string;
   files_total: number;
   lines: number;
@@ -41,7 +41,7 @@ export interface LogStatus {
   lag_bytes: number;
   lag_seconds: number;
   /** The most behind first; `GET /status?files=N` lists the first N. */
-  files: FileStatus[];
+  files: Files;
 }
 
 export interface ListenerStatus {
@@ -64,6 +64,16 @@ export interface TopicStatus {
   /** Records that Kafka may have twice, because it forgot what it had of them. */
   possible_duplicates: number;
   error: string | null;
+}
+
+/** Of a listener for HTTP. */
+export interface HttpStatus {
+  address: string;
+  /** Now open. */
+  connections: number;
+  requests: number;
+  /** Connections and requests that were not served, by the reason. */
+  refused: Record<string, number>;
 }
 
 export interface TransactionsStatus {
@@ -97,7 +107,7 @@ export interface Books {
   unaccounted: number;
 }
 
-export interface Status {
+export interface Status<Files = FileStatus[]> {
   version: string;
   host: string;
   pid: number;
@@ -108,7 +118,7 @@ export interface Status {
   reasons: string[];
   config: { path: string | null; hash: string; loaded_at: string };
   process: { rss_bytes: number; cpu_seconds: number; data_dir_free_bytes: number };
-  logs: LogStatus[];
+  logs: LogStatus<Files>[];
   statsd: {
     listeners: ListenerStatus[];
     contexts: number;
@@ -131,4 +141,8 @@ export interface Status {
   spool: { bytes: number; records: number; oldest_seconds: number };
   lost: LossStatus[];
   conservation: { total: Books; inputs: Record<string, Books> };
+  admin: { listeners: HttpStatus[] };
 }
+
+/** As it is built: its files are made one by one, as they are asked for. */
+export type LiveStatus = Status<Iterable<FileStatus>>;

@@ -10,22 +10,21 @@
  */
 import { type Batch, flagNames, iostreamName } from '../core/batch.ts';
 import type { Envelope, JsonEnvelope, RawEnvelope } from '../core/envelope.ts';
+import type { Sink } from '../http/answer.ts';
 
 const RECORDS_PER_SECOND = 500;
 const MAX_WAITING_BYTES = 1 << 20;
 const MAX_LISTENERS = 8;
-
-/** What a listener writes to: an HTTP response. */
-export interface Sink {
-  write(text: string): unknown;
-  readonly writableLength: number;
-}
+/** One that did not take all that it was sent for so many seconds makes room for another. */
+const STUCK = 5;
 
 class Listener {
   readonly sink: Sink;
   readonly matches: (topic: string, source: string) => boolean;
   left = RECORDS_PER_SECOND;
   skipped = 0;
+  /** Seconds in which something waited for it. */
+  stuck = 0;
 
   constructor(sink: Sink, matches: (topic: string, source: string) => boolean) {
     this.sink = sink;
@@ -39,9 +38,18 @@ export class Tap {
   readonly #listeners = new Set<Listener>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** Shows what matches the pattern until the returned function is called; null when there are too many listeners. */
-  listen(sink: Sink, pattern: string | null): (() => void) | null {
-    if (this.#listeners.size >= MAX_LISTENERS) return null;
+  /** Whether there may be one more; who does not listen any more is let go for it. */
+  hasRoom(): boolean {
+    if (this.#listeners.size < MAX_LISTENERS) return true;
+    const [first] = [...this.#listeners].sort((a, b) => b.stuck - a.stuck);
+    if (first!.stuck < STUCK) return false;
+    this.#listeners.delete(first!);
+    first!.sink.destroy();
+    return true;
+  }
+
+  /** Shows what matches the pattern until the returned function is called. */
+  listen(sink: Sink, pattern: string | null): () => void {
     const listener = new Listener(sink, matcher(pattern));
     this.#listeners.add(listener);
     this.active = true;
@@ -66,6 +74,7 @@ export class Tap {
   #second(): void {
     for (const listener of this.#listeners) {
       listener.left = RECORDS_PER_SECOND;
+      listener.stuck = listener.sink.writableLength > 0 ? listener.stuck + 1 : 0;
       if (listener.skipped === 0 || listener.sink.writableLength >= MAX_WAITING_BYTES) continue;
       listener.sink.write(`{"skipped":${listener.skipped}}\n`);
       listener.skipped = 0;

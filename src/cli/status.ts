@@ -6,6 +6,9 @@ import { ConfigError } from '../config/errors.ts';
 import { locateConfig } from './locate.ts';
 import { complain, print, printJson } from './output.ts';
 
+/** More than there can be. */
+const ALL = 999_999_999;
+
 export interface AgentChoice {
   /** Where an installed agent has its configuration. */
   defaultPath: string;
@@ -21,13 +24,12 @@ export async function status(options: AgentChoice & { json?: boolean; files?: st
     return 2;
   }
   // For scripts all of them, for people as many as they can read.
-  const files = options.files ?? (options.json ? undefined : FILES_SHOWN);
+  const files = options.files ?? (options.json ? ALL : FILES_SHOWN);
   const targets = await targetsFor(options);
   if (targets === null) return 2;
-  const query = files === undefined ? '' : `?files=${files}`;
   let body: string;
   try {
-    const response = await askFirst(targets, `/status${query}`);
+    const response = await askFirst(targets, `/status?files=${files}`);
     body = await bodyOf(response);
     if (response.statusCode !== 200) throw new Error(`the agent answered ${response.statusCode}: ${body.trim()}`);
   } catch (error) {

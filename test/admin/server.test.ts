@@ -71,6 +71,19 @@ test('status is the JSON of the contract, with as many files as asked for', asyn
   assert.equal((await get('/status?files=many')).code, 400);
 });
 
+test('status lists a hundred files of each input unless it is asked for others', async (t) => {
+  const [log] = statusOf().logs;
+  const files = Array.from({ length: 250 }, (_, i) => ({ ...log!.files[0]!, lag_bytes: 250 - i, path: `/${i}` }));
+  const status = statusOf({ logs: [{ ...log!, files, files_total: 250 }] });
+  const { get } = await admin(t, { status: (count) => withFiles(status, count) });
+  const listed = async (query: string) => JSON.parse((await get(`/status${query}`)).body).logs[0];
+  assert.equal((await listed('')).files.length, 100);
+  assert.equal((await listed('')).files_total, 250);
+  assert.equal((await listed('?files=200')).files.length, 200);
+  assert.equal((await listed('?files=99999')).files.length, 250);
+  assert.deepEqual((await listed('?files=0')).files, []);
+});
+
 test('health waits for the listeners and positions only, ready may be strict about Kafka', async (t) => {
   const { get } = await admin(t, { reasons: () => ['kafka does not answer'] });
   assert.equal((await get('/health')).code, 200);
@@ -98,6 +111,9 @@ test('metrics are Prometheus text, every loss with its input and reason', async 
     'runnel_log_lag_seconds{input="nginx"} 90',
     'runnel_topic_records_total{topic="runnel.logs",partition="0"} 9',
     'runnel_ready 1',
+    'runnel_http_connections{listener="127.0.0.1:8687"} 1',
+    'runnel_http_requests_total{listener="127.0.0.1:8687"} 5',
+    'runnel_http_refused_total{listener="127.0.0.1:8687",reason="timeout"} 2',
     '# TYPE runnel_received_total counter',
   ]) {
     assert.ok(body.split('\n').includes(line), line);

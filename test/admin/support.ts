@@ -67,6 +67,9 @@ export function statusOf(change: Partial<Status> = {}): Status {
     ],
     spool: { bytes: 10, records: 2, oldest_seconds: 3 },
     lost: [{ input: 'statsd', reason: 'kernel_drop', records: 1, bytes: 40, last: '2026-11-22T13:59:59.000Z' }],
+    admin: {
+      listeners: [{ address: '127.0.0.1:8687', connections: 1, requests: 5, refused: { timeout: 2 } }],
+    },
     conservation: { total: books, inputs: { 'logs.nginx': books } },
     ...change,
   };

@@ -54,8 +54,12 @@ async function batchOf(envelope: Envelope, lines: string[], from = 0): Promise<B
 class Sink {
   texts: string[] = [];
   writableLength = 0;
+  destroyed = false;
   write(text: string): void {
     this.texts.push(text);
+  }
+  destroy(): void {
+    this.destroyed = true;
   }
   get lines(): unknown[] {
     return this.texts
@@ -70,7 +74,7 @@ class Sink {
 function shown(batch: Batch, pattern: string | null = null): unknown[] {
   const tap = new Tap();
   const sink = new Sink();
-  const stop = tap.listen(sink, pattern)!;
+  const stop = tap.listen(sink, pattern);
   tap.offer(batch);
   stop();
   pool.give(batch.share, 'batch', batch.slot);
@@ -161,7 +165,7 @@ test('a flood is cut to what can be shown, and the rest is counted', async (t) =
   t.mock.timers.enable({ apis: ['setInterval'] });
   const tap = new Tap();
   const sink = new Sink();
-  const stop = tap.listen(sink, null)!;
+  const stop = tap.listen(sink, null);
   const batch = await batchOf(
     rawEnvelope(origin),
     Array.from({ length: 2000 }, (_, i) => `line ${i}`),
@@ -225,9 +229,21 @@ test('over the socket records arrive live, and a listener that leaves is forgott
   await ended;
 });
 
-test('at most eight listen at once', () => {
+test('at most eight listen at once; one that does not take what it is sent makes room for the ninth', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
   const tap = new Tap();
-  const stops = Array.from({ length: 8 }, () => tap.listen(new Sink(), null)!);
-  assert.equal(tap.listen(new Sink(), null), null);
+  const sinks = Array.from({ length: 8 }, () => new Sink());
+  const stops = sinks.map((sink) => tap.listen(sink, null));
+  sinks[3]!.writableLength = 100;
+  assert.equal(tap.hasRoom(), false);
+  for (let i = 0; i < 5; i++) t.mock.timers.tick(1000);
+  assert.equal(tap.hasRoom(), true);
+  assert.deepEqual(
+    sinks.flatMap(({ destroyed }, i) => (destroyed ? [i] : [])),
+    [3],
+  );
+  stops.push(tap.listen(new Sink(), null));
+  assert.equal(tap.hasRoom(), false);
   for (const stop of stops) stop();
+  assert.equal(tap.active, false);
 });

@@ -79,7 +79,7 @@ class Agent implements Output {
   }
 
   files(): Answer {
-    return this.#source.files().map(({ id, size }) => ({ id, size }));
+    return [...this.#source.listing(Number.POSITIVE_INFINITY)].map(({ id, size }) => ({ id, size }));
   }
 
   set away(away: boolean) {

@@ -29,30 +29,43 @@ export function lagOf(files: Iterable<TrackedFile>): Pick<FileStatus, 'lag_bytes
   return { lag_bytes, lag_seconds: most / 1000 };
 }
 
-/** The most behind first, at most `count` of them: what is less behind than so many others costs no object. */
-export function mostBehind(files: Iterable<TrackedFile>, count: number): FileStatus[] {
-  if (count === 0) return [];
+interface Behind {
+  file: TrackedFile;
+  waiting: number;
+  /** Milliseconds. */
+  lag: number;
+}
+
+/**
+ * The most behind first, at most `count` of them, made one by one as they are asked for. What is less behind than so
+ * many others, or not at all, costs next to nothing.
+ */
+export function* mostBehind(files: Iterable<TrackedFile>, count: number): Generator<FileStatus> {
+  if (count === 0) return;
   const now = performance.now();
-  const found: FileStatus[] = [];
+  const behind: Behind[] = [];
+  const others: TrackedFile[] = [];
   /** What the last of them waits for, once there are enough. */
-  let floor = -1;
+  let floor = 1;
   for (const file of files) {
     const { waiting } = file;
-    if (waiting < floor || (waiting === 0 && floor === 0)) continue;
-    found.push(statusOf(file, waiting, now));
-    if (found.length < 2 * count) continue;
-    found.sort(mostBehindFirst).length = count;
-    floor = found.at(-1)!.lag_bytes;
+    if (waiting >= floor) {
+      behind.push({ file, waiting, lag: file.lag(now) });
+      if (behind.length < 2 * count) continue;
+      behind.sort(mostBehindFirst).length = count;
+      floor = behind.at(-1)!.waiting;
+    } else if (waiting === 0 && others.length < count) others.push(file);
   }
-  return found.sort(mostBehindFirst).slice(0, count);
+  for (const { file } of behind.sort(mostBehindFirst).slice(0, count)) yield statusOf(file, now);
+  for (const file of others.slice(0, Math.max(0, count - behind.length))) yield statusOf(file, now);
 }
 
-function statusOf(file: TrackedFile, lag_bytes: number, now: number): FileStatus {
+function mostBehindFirst(a: Behind, b: Behind): number {
+  return b.waiting - a.waiting || b.lag - a.lag;
+}
+
+function statusOf(file: TrackedFile, now: number): FileStatus {
   const { path, id } = file.stream.generation;
-  const { expected: size, position, committed, lines, truncated, error } = file;
+  const { expected: size, position, committed, waiting: lag_bytes, lines, truncated, error } = file;
   return { path, id, size, position, committed, lag_bytes, lag_seconds: file.lag(now) / 1000, lines, truncated, error };
-}
-
-function mostBehindFirst(a: FileStatus, b: FileStatus): number {
-  return b.lag_bytes - a.lag_bytes || b.lag_seconds - a.lag_seconds;
 }

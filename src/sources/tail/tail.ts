@@ -123,8 +123,8 @@ export class TailSource implements Source {
     return lagOf(this.#tracker.files);
   }
 
-  /** The most behind first, as many as asked for. */
-  files(count = Number.POSITIVE_INFINITY): FileStatus[] {
+  /** The most behind first, at most so many, made one by one. */
+  listing(count: number): Iterable<FileStatus> {
     return mostBehind(this.#tracker.files, count);
   }
 

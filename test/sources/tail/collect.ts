@@ -11,6 +11,7 @@ import { Batch, type Stream } from '../../../src/core/batch.ts';
 import type { Output } from '../../../src/core/pipeline.ts';
 import { Pool } from '../../../src/core/pool.ts';
 import { Kernel } from '../../../src/kernel/kernel.ts';
+import type { FileStatus } from '../../../src/sources/tail/file-status.ts';
 import { Positions } from '../../../src/sources/tail/positions.ts';
 import type { FileStream } from '../../../src/sources/tail/stream.ts';
 import { type TailOptions, type TailSource, tailSource } from '../../../src/sources/tail/tail.ts';
@@ -141,7 +142,8 @@ export class Bench {
   readonly data: string;
   readonly account = new Account('logs.test');
   output = new Collected();
-  source!: TailSource;
+  /** Its files as one array, which the agent never makes. */
+  source!: TailSource & { files(count?: number): FileStatus[] };
   positions!: Positions;
   readonly #mounts: string[] = [];
   #abort = new AbortController();
@@ -192,7 +194,7 @@ export class Bench {
       delete_after: null,
       forget_after: 7 * 86_400_000,
     };
-    this.source = tailSource({
+    const source = tailSource({
       input: { ...defaults, ...input } as Input,
       host: 'web-1',
       tags: {},
@@ -202,6 +204,7 @@ export class Bench {
       account: this.account,
       ...more,
     });
+    this.source = Object.assign(source, { files: (count = Number.POSITIVE_INFINITY) => [...source.listing(count)] });
     this.#running = this.source.run(this.output, this.#abort.signal);
     return this.output;
   }

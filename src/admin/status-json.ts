@@ -1,0 +1,30 @@
+/** The status as JSON, in pieces: that of very many files is neither made nor held in one. */
+import type { LiveStatus } from './status.ts';
+
+/** So many files make a piece: a millisecond or two. */
+const TOGETHER = 500;
+
+export function* statusJson(status: LiveStatus): Generator<string> {
+  let text = '';
+  for (const [key, value] of Object.entries(status)) {
+    text += `${text === '' ? '{' : ','}${JSON.stringify(key)}:`;
+    if (key !== 'logs') {
+      text += JSON.stringify(value);
+      continue;
+    }
+    text += '[';
+    for (const [i, { files, ...log }] of status.logs.entries()) {
+      text += `${i > 0 ? ',' : ''}${JSON.stringify(log).slice(0, -1)},"files":[`;
+      let count = 0;
+      for (const file of files) {
+        text += `${count > 0 ? ',' : ''}${JSON.stringify(file)}`;
+        if (++count % TOGETHER !== 0) continue;
+        yield text;
+        text = '';
+      }
+      text += ']}';
+    }
+    text += ']';
+  }
+  yield `${text}}\n`;
+}

@@ -1,0 +1,46 @@
+/**
+ * Who may ask. A page of a stranger that makes a name of its own point at us (DNS rebinding) is known by its Host
+ * header; beyond that a listener may want a token or a client's certificate, of which either will do.
+ */
+import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { hash, timingSafeEqual } from '../builtin.ts';
+import { Refusal } from './answer.ts';
+import { splitAddress } from './listen.ts';
+
+export interface Access {
+  /** The listener as it was configured, and further names that a Host header may have. Null: any may ask by any name. */
+  names: { listen: string; hosts: readonly string[]; option: string } | null;
+  /** Asked for as `Authorization: Bearer <token>`. */
+  token?: string;
+  /** A certificate that the TLS options' authority signed. */
+  certificate?: boolean;
+}
+
+/** Throws a Refusal when the request is not to be served. */
+export function admit({ headers, socket }: IncomingMessage, { names, token, certificate }: Access): void {
+  if (names && !isOurs(headers.host, names)) {
+    throw new Refusal(421, 'host', `This name is not one of the agent: add it to ${names.option} to use it.`);
+  }
+  if (token === undefined && !certificate) return;
+  if (certificate && (socket as TLSSocket).authorized) return;
+  if (token !== undefined && isToken(headers.authorization, token)) return;
+  const wanted = [certificate && 'a client certificate', token !== undefined && 'a token'].filter(Boolean);
+  throw new Refusal(401, 'unauthorized', `This needs ${wanted.join(' or ')}.`, { 'WWW-Authenticate': 'Bearer' });
+}
+
+/** Whether a browser that sends this Host header was sent here on purpose. Without one it is no browser. */
+function isOurs(header: string | undefined, { listen, hosts }: NonNullable<Access['names']>): boolean {
+  if (header === undefined || header === listen) return true;
+  const name = splitAddress(header).host.toLowerCase();
+  if (isIP(name) > 0 || name === 'localhost' || name.endsWith('.localhost')) return true;
+  if (name === splitAddress(listen).host.toLowerCase()) return true;
+  return hosts.some((host) => host.toLowerCase() === name || host.toLowerCase() === header.toLowerCase());
+}
+
+/** In a time that tells nothing of the token. */
+function isToken(header: string | undefined, token: string): boolean {
+  const sent = /^Bearer +(\S+) *$/i.exec(header ?? '')?.[1];
+  return sent !== undefined && timingSafeEqual(hash('sha256', sent, 'buffer'), hash('sha256', token, 'buffer'));
+}

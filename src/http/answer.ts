@@ -1,0 +1,61 @@
+/** What a handler of the server is given, and what it gives back. */
+import type { IncomingHttpHeaders } from 'node:http';
+
+export interface HttpRequest {
+  method: string;
+  path: string;
+  query: URLSearchParams;
+  headers: IncomingHttpHeaders;
+  /** What it carries, inflated. Throws a Refusal when that is more than `max` bytes, or cannot be had. */
+  body(max: number): Promise<Buffer>;
+}
+
+export interface Answer {
+  code: number;
+  headers?: Record<string, string>;
+  /** Content-Type; default: plain text. */
+  type?: string;
+  /** Buffers may be shared by any number of answers. */
+  body: string | readonly Buffer[];
+}
+
+/** An answer that goes on until one side ends it. */
+export interface Stream {
+  type: string;
+  /** Begins to write; gives what stops that when the stream is over. */
+  begin(sink: Sink): () => void;
+}
+
+export interface Sink {
+  write(text: string): unknown;
+  /** Bytes that were written and did not leave yet. */
+  readonly writableLength: number;
+  /** Ends it at once. */
+  destroy(): unknown;
+}
+
+export type Handler = (request: HttpRequest) => Answer | Stream | Promise<Answer | Stream>;
+
+/** Why a request is not served, as the answer that says so; `reason` is what it is counted under. */
+export class Refusal extends Error {
+  readonly code: number;
+  readonly reason: string;
+  readonly headers: Record<string, string>;
+
+  constructor(code: number, reason: string, message: string, headers: Record<string, string> = {}) {
+    super(message);
+    this.code = code;
+    this.reason = reason;
+    this.headers = headers;
+  }
+}
+
+export const JSON_TYPE = 'application/json';
+
+export function text(code: number, body: string): Answer {
+  return { code, body: `${body}\n` };
+}
+
+export function json(code: number, body: object): Answer {
+  return { code, type: JSON_TYPE, body: `${JSON.stringify(body)}\n` };
+}

@@ -1,0 +1,112 @@
+/**
+ * What requests carry. Every byte counts against one budget from its arrival until the answer, and so does every byte
+ * that comes out of a compressed one; what is beyond the request's own limit, or for which there is no room, is refused,
+ * and the rest of it is read and thrown away.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Transform } from 'node:stream';
+import { createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
+import { Refusal } from './answer.ts';
+
+/** Bytes that all bodies of a server may take together. */
+export class Budget {
+  readonly #bytes: number;
+  #used = 0;
+
+  constructor(bytes: number) {
+    this.#bytes = bytes;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  /** False, and nothing is taken: there is no room. */
+  take(bytes: number): boolean {
+    if (this.#used + bytes > this.#bytes) return false;
+    this.#used += bytes;
+    return true;
+  }
+
+  give(bytes: number): void {
+    this.#used -= bytes;
+  }
+}
+
+const INFLATERS = new Map<string, () => Transform>([
+  ['gzip', createGunzip],
+  ['deflate', createInflate],
+  ['zstd', createZstdDecompress],
+]);
+
+export interface Taken {
+  budget: Budget;
+  /** Bytes that were taken from the budget, and are to be given back. */
+  bytes: number;
+  /** It is wanted. */
+  onBegin(): void;
+  /** Something came. */
+  onBytes(): void;
+}
+
+/** Resolves with the body, inflated; rejects with a Refusal. */
+export function readBody(request: IncomingMessage, max: number, taken: Taken): Promise<Buffer> {
+  const { headers } = request;
+  if (Number(headers['content-length'] ?? 0) > max) throw tooLarge(max);
+  const encoding = headers['content-encoding']?.toLowerCase() ?? 'identity';
+  const inflater = encoding === 'identity' ? null : INFLATERS.get(encoding)?.();
+  if (inflater === undefined) {
+    const known = ['identity', ...INFLATERS.keys()].join(', ');
+    throw new Refusal(415, 'encoding', `Content-Encoding may be ${known}.`, { 'Accept-Encoding': known });
+  }
+  taken.onBegin();
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    let arrived = 0;
+    let inflated = 0;
+    const fail = (error: Error) => {
+      request.off('data', onData).off('end', onEnd).off('close', onClose).resume();
+      inflater?.off('data', keep).destroy();
+      reject(error);
+    };
+    /** Whether so many bytes more, of which the body then has `size`, can be held. */
+    const hold = (bytes: number, size: number): boolean => {
+      if (size > max) fail(tooLarge(max));
+      else if (!taken.budget.take(bytes)) {
+        fail(new Refusal(503, 'memory', 'There is no room for this now.', { 'Retry-After': '1' }));
+      } else {
+        taken.bytes += bytes;
+        return true;
+      }
+      return false;
+    };
+    const keep = (piece: Buffer) => {
+      inflated += piece.length;
+      if (hold(piece.length, inflated)) pieces.push(piece);
+    };
+    const onData = (piece: Buffer) => {
+      taken.onBytes();
+      arrived += piece.length;
+      if (!hold(piece.length, arrived)) return;
+      if (!inflater) pieces.push(piece);
+      else if (!inflater.write(piece)) request.pause();
+    };
+    const done = () => resolve(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
+    const onEnd = () => (inflater ? inflater.end() : done());
+    const onClose = () => {
+      if (!request.complete) fail(new Error('the peer went away'));
+    };
+    request.on('data', onData).on('end', onEnd).on('close', onClose);
+    inflater
+      ?.on('data', keep)
+      .on('end', done)
+      .on('drain', () => request.resume());
+    inflater?.on('error', ({ message }) =>
+      fail(new Refusal(400, 'malformed', `The body is not ${encoding}: ${message}.`)),
+    );
+  });
+}
+
+function tooLarge(max: number): Refusal {
+  return new Refusal(413, 'too_large', `A body may have at most ${max} bytes.`);
+}

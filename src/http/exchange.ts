@@ -1,0 +1,142 @@
+/** One request and its answer. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Access, admit } from './access.ts';
+import { type Answer, type Handler, Refusal, type Stream, text } from './answer.ts';
+import { type Budget, readBody, type Taken } from './body.ts';
+import type { Connection, Exchange } from './connection.ts';
+import type { Limits } from './limits.ts';
+
+const HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };
+const TEXT_TYPE = 'text/plain; charset=utf-8';
+/** An answer is handed on in such parts: so it is seen whether the peer takes it. */
+const PART = 64 << 10;
+
+/** What the server has for its exchanges. */
+export interface Context {
+  readonly access: Access;
+  readonly handler: Handler;
+  readonly budget: Budget;
+  readonly limits: Limits;
+  readonly streams: Set<ServerResponse>;
+  /** This is the last request of its connection. */
+  readonly closing: boolean;
+  /** Counts a request that is not served. */
+  refuse(reason: string): void;
+  /** Makes room for what the connection will be sent. */
+  hold(connection: Connection, body: readonly Buffer[]): void;
+  release(connection: Connection): void;
+}
+
+/** Resolves when the answer has left, or the peer. */
+export async function exchange(connection: Connection, { request, response, continues }: Exchange, context: Context) {
+  const closed = new Promise<void>((resolve) => response.once('close', resolve));
+  // The close tells it.
+  response.on('error', () => undefined);
+  const taken: Taken = {
+    budget: context.budget,
+    bytes: 0,
+    onBegin() {
+      connection.enter('body');
+      if (continues) response.writeContinue();
+    },
+    onBytes: () => connection.touch(),
+  };
+  connection.enter('work');
+  let answer: Answer | Stream;
+  try {
+    admit(request, context.access);
+    answer = await context.handler({
+      ...target(request),
+      method: request.method ?? '',
+      headers: request.headers,
+      async body(max) {
+        const body = await readBody(request, max, taken);
+        connection.enter('work');
+        return body;
+      },
+    });
+  } catch (error) {
+    answer = said(error as Error, context);
+  }
+  context.budget.give(taken.bytes);
+  if (response.destroyed || response.socket === null) return;
+  if (context.closing) response.setHeader('Connection', 'close');
+  else if (response.shouldKeepAlive)
+    response.setHeader('Keep-Alive', `timeout=${Math.floor(context.limits.head_ms / 1000)}`);
+  if ('begin' in answer) beginStream(connection, request, response, answer, context);
+  else await send(connection, request, response, answer, context);
+  await closed;
+  context.release(connection);
+}
+
+function target({ url = '' }: IncomingMessage): { path: string; query: URLSearchParams } {
+  if (!URL.canParse(url, 'http://agent')) throw new Refusal(400, 'malformed', 'This is no path.');
+  const { pathname: path, searchParams: query } = new URL(url, 'http://agent');
+  return { path, query };
+}
+
+function said(error: Error, context: Context): Answer {
+  if (!(error instanceof Refusal)) return text(500, error.message);
+  context.refuse(error.reason);
+  return { ...text(error.code, error.message), headers: error.headers };
+}
+
+async function send(
+  connection: Connection,
+  { method }: IncomingMessage,
+  response: ServerResponse,
+  { code, type = TEXT_TYPE, headers, body }: Answer,
+  context: Context,
+): Promise<void> {
+  const pieces = typeof body === 'string' ? [Buffer.from(body)] : body;
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  response.writeHead(code, { ...HEADERS, 'Content-Type': type, 'Content-Length': length, ...headers });
+  connection.enter('send');
+  if (method !== 'HEAD') {
+    context.hold(connection, pieces);
+    for (const piece of pieces) {
+      for (let at = 0; at < piece.length && !response.destroyed; at += PART) {
+        await written(response, piece.subarray(at, at + PART));
+        connection.touch();
+      }
+    }
+  }
+  response.end();
+}
+
+/** Resolves when the part has left, or the peer. */
+function written(response: ServerResponse, part: Buffer): Promise<void> {
+  return new Promise((resolve) => {
+    response.once('close', resolve);
+    response.write(part, () => {
+      response.off('close', resolve);
+      resolve();
+    });
+  });
+}
+
+function beginStream(
+  connection: Connection,
+  { method }: IncomingMessage,
+  response: ServerResponse,
+  { type, begin }: Stream,
+  { streams }: Context,
+): void {
+  response.writeHead(200, { ...HEADERS, 'Content-Type': type });
+  if (method === 'HEAD') {
+    response.end();
+    return;
+  }
+  // Who has said all that it has to say may wait for an answer, but not for one that has no end: it may be gone.
+  const { socket } = connection;
+  if (socket.readableEnded) connection.destroy();
+  socket.once('end', () => connection.destroy());
+  connection.enter('stream');
+  response.flushHeaders();
+  const stop = begin(response);
+  streams.add(response);
+  response.once('close', () => {
+    stop();
+    streams.delete(response);
+  });
+}
