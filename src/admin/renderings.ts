@@ -26,7 +26,7 @@ export class Renderings {
     const body = work.then(({ pieces }) => pieces);
     this.#made.set(key, body);
     this.#turn = work
-      .then(({ cost }) => setTimeout(Math.min(cost * PAUSE, LONGEST_MS), undefined, { ref: false }))
+      .then(({ cost }) => setTimeout(Math.min(cost * PAUSE, LONGEST_MS)))
       .catch(() => undefined)
       .then(() => this.#made.delete(key));
     return body;

