@@ -160,6 +160,7 @@ export class Agent {
         tags,
         partition_by: kafka.partition_by,
         positions: this.#positions,
+        data_dir,
         kernel,
         account: accounts.of(`logs.${input.name}`),
       }),

@@ -85,6 +85,7 @@ export function buildStatus(parts: StatusParts, files: number): LiveStatus {
         bytes: tail.bytes,
         watching: tail.watching,
         unreadable: tail.unreadable,
+        left_out: tail.left_out,
         truncated,
         replaced,
         reread_bytes: tail.reread_bytes,

@@ -118,6 +118,12 @@ export function figures(s: LiveStatus): Figure[] {
     s.logs.map((l) => [l.unreadable, l.name]),
   );
   gauge(
+    'log_left_out',
+    'Files that match and are not read; directories that are not looked into count one each.',
+    ['input', 'reason'],
+    s.logs.flatMap((l) => Object.entries(l.left_out).map(([reason, n]): Sample => [n, l.name, reason])),
+  );
+  gauge(
     'log_lag_bytes',
     'Bytes in the files that are not acknowledged.',
     ['input'],

@@ -27,6 +27,8 @@ export interface LogStatus<Files = FileStatus[]> {
   watching: 'inotify' | 'polling';
   /** Files that cannot be read now. */
   unreadable: number;
+  /** Files that match and are not read, by reason; directories that are not looked into count one each. */
+  left_out: Record<string, number>;
   /** Lines that were cut because they were too long. */
   truncated: number;
   /** Sequences of bytes that were no UTF-8 and became U+FFFD. */

@@ -11,8 +11,8 @@ import { records } from '../kafka/record-batch.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { logEnvelope, partitionKey } from '../sources/tail/envelope.ts';
 import { formatOf } from '../sources/tail/format.ts';
-import { Excludes, Glob } from '../sources/tail/glob.ts';
 import { cutLong } from '../sources/tail/read.ts';
+import { Selection } from '../sources/tail/selection.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';
 import { complain, printJson } from './output.ts';
 
@@ -26,8 +26,8 @@ export async function explainLog(path: string, line: string, choice: ConfigChoic
     complain(error.message);
     return 2;
   }
-  const including = config.logs.filter(({ include }) => new Glob(include).matches(path));
-  const input = including.find(({ exclude }) => !new Excludes(exclude).has(path));
+  const including = config.logs.filter((log) => new Selection(log).isIncluded(path));
+  const input = including.find((log) => new Selection(log).has(path));
   if (!input) {
     const but = including.map(({ name }) => `, and ${name} excludes it`).join('');
     complain(`runnel: no input under logs: reads ${path}${but}`);

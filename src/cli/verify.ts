@@ -7,7 +7,7 @@ import { printable, size } from '../admin/render.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
 import { KafkaClient } from '../kafka/client.ts';
-import { Glob } from '../sources/tail/glob.ts';
+import { Selection } from '../sources/tail/selection.ts';
 import { isCompressed } from '../sources/tail/stored.ts';
 import { ENCODINGS, type Encoding } from '../verify/compare.ts';
 import type { FileReport, Gap } from '../verify/verdict.ts';
@@ -113,7 +113,7 @@ function fileOf(path: string, encodingIn: string | undefined, config: Config | n
   if (isCompressed(path)) {
     throw new Usage(`${path} is compressed: decompress it, and name the result with --file and the file with --id`);
   }
-  const input = config?.logs.find(({ include }) => new Glob(include).matches(path)) as
+  const input = config?.logs.find((log) => new Selection(log).isIncluded(path)) as
     | { name: string; format?: string; encoding_in?: string }
     | undefined;
   if (input?.format !== undefined && input.format !== 'plain') {

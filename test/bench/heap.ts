@@ -45,6 +45,7 @@ const input = {
   hold_deleted: 1 << 30,
   delete_after: null,
   forget_after: null,
+  max_files: 200_000,
 } as unknown as TailOptions['input'];
 
 function heap(): number {
@@ -56,7 +57,8 @@ const before = heap();
 const positions = await Positions.open(data, ['bench']);
 const account = new Account('logs.bench');
 const kernel = new Kernel(pool.memory);
-const source = tailSource({ input, host: 'web-1', tags: {}, partition_by: 'host', positions, kernel, account });
+const origin = { host: 'web-1', tags: {}, partition_by: 'host' } as const;
+const source = tailSource({ input, ...origin, positions, data_dir: data, kernel, account });
 const abort = new AbortController();
 const running = source.run(output, abort.signal);
 while (source.lines < Number(count)) {

@@ -44,7 +44,7 @@ class Agent implements Output {
   #away: boolean;
 
   constructor(positions: Positions, request: Request & { do: 'start' }, away: boolean) {
-    const { include, settle_ms, rotate_wait } = request;
+    const { include, settle_ms, rotate_wait, data } = request;
     this.#positions = positions;
     this.#settleMs = settle_ms;
     this.#away = away;
@@ -64,6 +64,7 @@ class Agent implements Output {
       hold_deleted: 1 << 30,
       delete_after: null,
       forget_after: null,
+      max_files: 200_000,
     };
     this.#source = tailSource({
       input: input as unknown as TailOptions['input'],
@@ -71,6 +72,7 @@ class Agent implements Output {
       tags: {},
       partition_by: 'host',
       positions,
+      data_dir: data,
       kernel: this.#kernel,
       account: new CountedAccount('logs.test'),
     });

@@ -101,4 +101,9 @@ export const logSection = section({
     '7d',
     'The position of a file that is gone is forgotten after this long.',
   ),
+  max_files: option(
+    integer(1, 10_000_000),
+    '200000',
+    'Files that are followed at once, 1 to 2 KB of memory each; what is beyond is not read before others are gone, which is said and counted (left_out). At most half as many directories are looked into.',
+  ),
 });

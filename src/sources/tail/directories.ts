@@ -31,8 +31,11 @@ export interface Directory {
   /** Its time of modification when it was listed last, and when that was. */
   modified: number;
   listed: number;
-  /** Directories below, as of the last listing. */
+  /** As of the last listing: directories below, and links to some. */
   below: string[];
+  links: string[];
+  /** Files in it for which there was no room. */
+  left: number;
   /** The pass that saw it last. */
   pass: number;
   /** Events since `since`. */
@@ -49,11 +52,16 @@ export class Directories {
   /** By device number: the kind of file system, where inotify does not tell all. */
   readonly #kinds = new Map<number, string | null>();
   readonly #polled: (directory: Directory) => void;
+  /** So many at most; and as many names of such as are still to be looked into. */
+  readonly most: number;
+  /** Names in `below` and `links` of all. */
+  #noted = 0;
   /** Directories that inotify cannot be used for. */
   silent = 0;
 
   /** `told`: by inotify. `polled`: from now on the directory has to be looked at, until its state is `told` again. */
-  constructor(told: Told, polled: (directory: Directory) => void) {
+  constructor(most: number, told: Told, polled: (directory: Directory) => void) {
+    this.most = most;
     this.#polled = polled;
     this.#watcher = new Watcher((path, event, name) => {
       const directory = this.#byPath.get(path);
@@ -71,8 +79,24 @@ export class Directories {
     return this.#byPath.get(path);
   }
 
-  /** Watches it if it is not watched yet. */
-  watch(path: string, stat: Stats, pass: number): Directory {
+  /** Before it is listed again. */
+  clear(directory: Directory): void {
+    this.#noted -= directory.below.length + directory.links.length;
+    directory.below = [];
+    directory.links = [];
+    directory.left = 0;
+  }
+
+  /** A directory in it, or a link to one. False: there is no room. */
+  note(directory: Directory, name: string, link: boolean): boolean {
+    if (this.#noted >= this.most) return false;
+    this.#noted++;
+    (link ? directory.links : directory.below).push(name);
+    return true;
+  }
+
+  /** Watches it if it is not watched yet. Null: there is no room. */
+  watch(path: string, stat: Stats, pass: number): Directory | null {
     let directory = this.#byPath.get(path);
     if (directory && directory.inode !== stat.ino) {
       // Another directory has taken the name: the watch is on the old one.
@@ -80,9 +104,11 @@ export class Directories {
       directory = undefined;
     }
     if (!directory) {
-      const unknown = { modified: Number.NaN, listed: 0, below: [], events: 0, since: 0, hold: HOLD_MS, changed: 0 };
+      if (this.#byPath.size >= this.most) return null;
+      const unlisted = { modified: Number.NaN, listed: 0, below: [], links: [], left: 0 };
+      const quiet = { events: 0, since: 0, hold: HOLD_MS, changed: 0 };
       const kind = this.#kind(path, stat.dev);
-      directory = { path, inode: stat.ino, close: null, state: 'told', kind, pass, ...unknown };
+      directory = { path, inode: stat.ino, close: null, state: 'told', kind, pass, ...unlisted, ...quiet };
       this.#byPath.set(path, directory);
       this.#listen(directory);
     } else if (!directory.close && directory.state !== 'busy') {
@@ -166,6 +192,7 @@ export class Directories {
   }
 
   #drop(directory: Directory): void {
+    this.clear(directory);
     directory.close?.();
     directory.close = null;
     this.#setState(directory, 'told');

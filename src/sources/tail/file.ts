@@ -48,6 +48,8 @@ export interface TailContext {
   origin: Origin;
   positions: Positions;
   account: Account;
+  /** What is the agent's own in it is not read. */
+  data_dir: string;
 }
 
 export class TrackedFile implements Queued, Inode {

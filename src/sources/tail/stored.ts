@@ -10,13 +10,13 @@ import { closeSync } from '../../mounts/fs.ts';
 import { openRegular } from '../../mounts/open.ts';
 import type { LogInput } from './envelope.ts';
 import { newGeneration } from './file.ts';
-import { Excludes, Glob } from './glob.ts';
 import { inodeOf, lookUp, siblings } from './identity.ts';
 import { FORMAT, formatOf, type Generation, readJournal, UNIT } from './journal.ts';
 import { lineEndsOf } from './line-ends.ts';
 import { homesOf } from './links.ts';
 import { type Positions, STARTED } from './positions.ts';
 import { endsLine, headOf, lastLineStart, markerAt, recognise } from './resume.ts';
+import { Selection } from './selection.ts';
 
 /** What is stored, read without changing anything: also beside a running agent. Null: nothing was stored there yet. */
 export async function readPositions(dataDir: string): Promise<{ files: Generation[]; damaged: number } | null> {
@@ -126,8 +126,8 @@ export function planMove(
   path: string,
   where: number | 'beginning' | 'end',
 ): { changes: Change[]; apply: () => void } {
-  const reading = inputs.filter((input) => new Glob(input.include).matches(path));
-  const taken = reading.filter((input) => !new Excludes(input.exclude).has(path));
+  const reading = inputs.filter((input) => new Selection(input).isIncluded(path));
+  const taken = reading.filter((input) => new Selection(input).has(path));
   if (taken.length === 0) {
     const why = reading.length > 0 ? `input ${reading[0]!.name} excludes` : 'no input under logs includes';
     throw new Error(`${why} ${path}`);

@@ -22,12 +22,12 @@ import { tellHole } from './hole.ts';
 import type { Positions } from './positions.ts';
 import { Queue } from './queue.ts';
 import { fill } from './read.ts';
-import { Tracker } from './tracker.ts';
+import { type LeftOutStatus, Tracker } from './tracker.ts';
 import { cannotRead, rests, Unpacking } from './unpacking.ts';
 import { Waits } from './waits.ts';
 
 const TICK_MS = 250;
-/** Every file is looked at once in so many ticks: ten seconds. */
+/** Every file, and every directory, is looked at once in so many ticks: ten seconds. */
 const ROUND = 40;
 /** So many files that wait for their first turn get their place in the journal with one write. */
 const TOGETHER = 256;
@@ -43,12 +43,15 @@ export interface TailOptions {
   tags: Record<string, string>;
   partition_by: 'host' | 'file';
   positions: Positions;
+  data_dir: string;
   kernel: Kernel;
   account: Account;
   /** A file that was not written for so long is closed, milliseconds; default: five minutes. */
   close_after?: number;
   /** So many files are opened at the start although they were read to their end; default: a thousand. */
   open_at_start?: number;
+  /** Every file, and every directory, is looked at once in so many quarters of a second; default: 40. */
+  round?: number;
 }
 
 export function tailSource(options: TailOptions): TailSource {
@@ -68,6 +71,7 @@ export class TailSource implements Source {
   readonly #format: Format | null;
   readonly #waits: Waits;
   readonly #carry: Carry | null;
+  readonly #round: number;
   #wake: () => void = () => undefined;
   #tick = 0;
   /** When other things had their turn last. */
@@ -76,9 +80,11 @@ export class TailSource implements Source {
   #turn: Iterator<TrackedFile> | null = null;
 
   constructor(options: TailOptions) {
-    const { input, host, tags, partition_by, positions, account, kernel } = options;
-    const context: TailContext = { input, origin: { host, tags, kafka: { partition_by } }, positions, account };
+    const { input, host, tags, partition_by, positions, account, kernel, data_dir } = options;
+    const origin = { host, tags, kafka: { partition_by } };
+    const context: TailContext = { input, origin, positions, account, data_dir };
     this.#o = options;
+    this.#round = options.round ?? ROUND;
     this.name = input.name;
     const ready = (file: TrackedFile) => this.#makeReady(file);
     this.#tracker = new Tracker(context, ready, options.open_at_start);
@@ -101,11 +107,15 @@ export class TailSource implements Source {
 
   /** Files that match, or did while they had a name, and cannot be read now. */
   get unreadable(): number {
-    const { unreadable, nameless, packed } = this.#tracker;
-    let count = unreadable.size;
+    const { untracked, nameless, packed } = this.#tracker;
+    let count = untracked.count('unreadable') + untracked.count('foreign_link');
     for (const { failed } of nameless) if (failed !== null) count++;
-    for (const { failed, path } of packed) if (failed !== null && path !== null && !unreadable.has(path)) count++;
+    for (const { failed, path } of packed) if (failed !== null && path !== null && !untracked.get(path)) count++;
     return count;
+  }
+
+  get left_out(): LeftOutStatus {
+    return this.#tracker.left_out;
   }
 
   /** Files that were deleted because `delete_after` says so. */
@@ -154,14 +164,14 @@ export class TailSource implements Source {
     for (const file of this.#tracker.packed) this.#unpacking.tick(file, now);
     for (const file of this.#tracker.nameless) this.#watchNameless(file, now);
     // Always one: an iterator that rests keeps what was deleted in memory.
-    for (let left = Math.max(1, Math.ceil(this.#tracker.files.size / ROUND)); left > 0; left--) {
+    for (let left = Math.max(1, Math.ceil(this.#tracker.files.size / this.#round)); left > 0; left--) {
       this.#turn ??= this.#tracker.files.values();
       const { value: file, done } = this.#turn.next();
       if (!done) this.#look(file, now);
       else this.#turn = null;
     }
     this.#tracker.unsure.step();
-    if (this.#tick % ROUND === 0) this.#tracker.again();
+    if (this.#tick % this.#round === 0) this.#tracker.again();
     this.#tracker.upkeep.tick(this.#tracker, now);
     for (const file of this.#waits.due(now, this.#tracker.files)) {
       if (file.failed === null || file.path === null) this.#makeReady(file);
@@ -292,7 +302,7 @@ export class TailSource implements Source {
     if (!this.#tracker.files.has(file)) return false;
     try {
       if (descriptors.open(file)) {
-        if (file.packed && file.path !== null && this.#tracker.unreadable.has(file.path)) this.#readable(file);
+        if (file.packed && file.path !== null && this.#tracker.untracked.get(file.path)) this.#readable(file);
         return true;
       }
       if (file.path !== null) this.#tracker.lookAt(file.path);
@@ -358,7 +368,7 @@ export class TailSource implements Source {
   /** It could not be opened or read, and can be. */
   #readable(file: TrackedFile): void {
     file.error = null;
-    if (file.path !== null) this.#tracker.unreadable.delete(file.path);
+    if (file.path !== null) this.#tracker.untracked.delete(file.path);
   }
 }
 

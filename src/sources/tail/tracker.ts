@@ -11,7 +11,7 @@ import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
 import { closeSync, lstatSync, realpathSync, statSync } from '../../mounts/fs.ts';
-import { openRegular } from '../../mounts/open.ts';
+import { isForeign, openRegular } from '../../mounts/open.ts';
 import { admit, takeUp } from './admit.ts';
 import { takeBack } from './aside.ts';
 import { Beside } from './beside.ts';
@@ -20,15 +20,17 @@ import type { Directory } from './directories.ts';
 import { Discovery, type Finder } from './discover.ts';
 import type { TailContext, TrackedFile } from './file.ts';
 import { forgetOld } from './forget.ts';
-import { Excludes, Glob } from './glob.ts';
 import { inodeOf, isAt, isInode, kindOf, lookUp } from './identity.ts';
 import { compression } from './inflated.ts';
 import { homesOf } from './links.ts';
 import { collectOften, keepYoungSmall } from './many.ts';
 import { Names } from './names.ts';
+import { OwnFiles } from './own.ts';
 import { Poller } from './poll.ts';
+import { Selection } from './selection.ts';
 import { Succession } from './succession.ts';
 import { Unsure } from './unsure.ts';
+import { Untracked } from './untracked.ts';
 import { Upkeep } from './upkeep.ts';
 
 /** After so much looking other things get their turn, milliseconds. */
@@ -36,12 +38,26 @@ const STEP_MS = 5;
 /** What was not written to for so long is not about to be truncated. */
 const REST_MS = 60_000;
 const YOUNG_MS = 10_000;
+/** So many are found before they are looked at. */
+const MOST_LOOKS = 10_000;
+const FEWEST_DIRECTORIES = 1000;
+/** Names that a file is known by, beside the one that it is read under. */
+const MOST_ALIASES = 64;
 /** So many files are opened at the start: what is written to one that is deleted in the next moment is read then. */
 const OPEN_AT_START = 1000;
 
+export type LeftOutStatus = {
+  /** There is no room for them. */
+  max_files: number;
+  directories: number;
+  /** Links of those who may not have what they lead to. */
+  foreign_link: number;
+  /** FIFOs, sockets, devices, directories. */
+  special: number;
+};
+
 export class Tracker implements Finder {
-  /** Paths that could not be opened; true: the path was there at the first start. */
-  readonly unreadable = new Map<string, boolean>();
+  readonly untracked: Untracked;
   readonly upkeep: Upkeep;
   readonly unsure: Unsure;
   /** By path: the file that had it, while that is still read and no other has it. */
@@ -49,15 +65,13 @@ export class Tracker implements Finder {
   readonly #context: TailContext;
   readonly #ready: (file: TrackedFile) => void;
   readonly #openAtStart: number;
+  readonly #selection: Selection;
+  readonly #own: OwnFiles;
   readonly #discovery: Discovery;
   readonly #poller = new Poller(this);
   readonly #names = new Names();
   readonly #beside = new Beside();
   readonly #succession: Succession;
-  /** Paths that are no regular files. */
-  readonly #skipped = new Set<string>();
-  /** Symbolic links that lead nowhere: that their target appears changes nothing in their own directory. */
-  readonly #dangling = new Set<string>();
   /** Paths to look at, in order; true: it may be a symbolic link, or a name that is not looked for. */
   readonly #looks = new Map<string, boolean>();
   #looking: Promise<void> | null = null;
@@ -75,8 +89,17 @@ export class Tracker implements Finder {
     this.#context = context;
     this.#ready = ready;
     this.#first = !positions.started(input.name);
-    this.#discovery = new Discovery(new Glob(input.include), new Excludes(input.exclude), this);
-    const matches = (path: string) => this.#discovery.names(path);
+    this.untracked = new Untracked(input.name, (directory) => this.#discovery.listAgain(directory));
+    this.#selection = new Selection(input);
+    this.#own = new OwnFiles(context.data_dir);
+    this.#discovery = new Discovery({
+      input: input.name,
+      selection: this.#selection,
+      own: this.#own,
+      most: Math.max(FEWEST_DIRECTORIES, Math.floor(input.max_files / 2)),
+      finder: this,
+    });
+    const matches = (path: string) => this.#selection.has(path);
     this.#succession = new Succession({ context, names: this.#names, matches, ready });
     this.unsure = new Unsure({
       restarted: (file) => {
@@ -105,6 +128,17 @@ export class Tracker implements Finder {
   /** Bytes that were read once more because it could not be told whether they had been read. */
   get reread_bytes(): number {
     return this.#succession.reread_bytes;
+  }
+
+  /** What matches and is not read, by reason, in files; directories that are not looked into are one each. */
+  get left_out(): LeftOutStatus {
+    const { files, directories, foreign } = this.#discovery.left;
+    return {
+      max_files: files,
+      directories,
+      foreign_link: this.untracked.count('foreign_link') + foreign,
+      special: this.untracked.count('special'),
+    };
   }
 
   /** Finds what is there, and reads on in what was renamed or copied while the agent was down. */
@@ -146,9 +180,7 @@ export class Tracker implements Finder {
   again(): void {
     void this.#discovery.scan();
     this.unsure.again();
-    for (const path of this.unreadable.keys()) this.lookAt(path);
-    for (const path of this.#skipped) this.lookAt(path);
-    for (const path of this.#dangling) this.lookAt(path);
+    for (const path of this.untracked.round()) this.lookAt(path);
     for (const [path, file] of this.#lost) if (!this.files.has(file)) this.#lost.delete(path);
   }
 
@@ -180,9 +212,29 @@ export class Tracker implements Finder {
     this.#succession.restarted(file);
   }
 
-  found(path: string, link: boolean): void {
+  get room(): boolean {
+    return this.files.size + (this.#unknown?.size ?? 0) < this.#context.input.max_files;
+  }
+
+  get behind(): Promise<void> | null {
+    return this.#looks.size > MOST_LOOKS ? this.#looking : null;
+  }
+
+  found(path: string, link: boolean): boolean {
     // Whether it still is that file is looked at in its turn.
-    if (!this.#names.named(path)) this.lookAt(path, link);
+    if (this.#names.named(path)) return true;
+    if (!this.room && !this.#names.aliased(path)) return !this.#isBeyond(path);
+    this.lookAt(path, link);
+    return true;
+  }
+
+  /** True: it would be read if there were room. */
+  #isBeyond(path: string): boolean {
+    if (!lookUp(path)?.isFile()) return false;
+    const { name, max_files } = this.#context.input;
+    const help = 'others have to go first; raise max_files, or include less';
+    log.warnOnce(`max_files ${name}`, `input ${name} has ${max_files} files, and no room for ${path}: ${help}`);
+    return true;
   }
 
   aside(path: string): void {
@@ -197,7 +249,7 @@ export class Tracker implements Finder {
   written(path: string): void {
     const file = this.#names.at(path);
     if (!file) {
-      if (!this.#looks.has(path) && this.#discovery.names(path)) this.lookAt(path);
+      if (!this.#looks.has(path) && this.#selection.has(path)) this.lookAt(path);
     } else {
       file.written = performance.now();
       this.#wake(file);
@@ -205,7 +257,7 @@ export class Tracker implements Finder {
   }
 
   moved(path: string): void {
-    if (this.#names.at(path) || this.#discovery.names(path)) {
+    if (this.#names.at(path) || this.#selection.has(path)) {
       this.lookAt(path);
       return;
     }
@@ -256,31 +308,27 @@ export class Tracker implements Finder {
         return;
       }
     }
-    this.#dangling.delete(path);
-    if (!stat && this.#discovery.names(path) && isLink(path)) this.#dangling.add(path);
     if (!stat?.isFile()) {
-      this.unreadable.delete(path);
       this.#names.unalias(path);
       if (file) this.#lostName(file);
-      if (!stat) this.#skipped.delete(path);
-      else if (this.#discovery.names(path)) this.#skip(path, stat);
+      this.#skip(path, stat);
       return;
     }
     if (file && isInode(file, stat)) {
       // Nothing may have been written to it since.
-      if (this.unreadable.has(path)) this.#ready(file);
+      if (this.untracked.get(path)) this.#ready(file);
       this.#update(file, stat);
       return;
     }
     if (file) this.#lostName(file);
     const alias = this.#names.aliased(path);
     if (alias && isInode(alias, stat)) {
-      if (alias.path === null && this.#discovery.names(path)) this.#rename(alias, path);
+      if (alias.path === null && this.#selection.has(path)) this.#rename(alias, path);
       else this.#ready(alias);
       return;
     }
     this.#names.unalias(path);
-    if (link && !this.#discovery.names(path)) return;
+    if (link && !this.#selection.has(path)) return;
     const known = this.#names.of(inodeOf(stat));
     if (!known) this.#adopt(path, stat, link);
     else if (!link || this.#isReadable(path)) this.#rename(known, path);
@@ -332,8 +380,11 @@ export class Tracker implements Finder {
   #rename(file: TrackedFile, path: string): void {
     const before = file.path;
     if (before !== null && isAt(before, file)) {
-      this.#names.alias(path, file);
-      this.#poller.add(file);
+      // Whoever may link it may do so any number of times.
+      if ((file.aliases?.size ?? 0) < MOST_ALIASES) {
+        this.#names.alias(path, file);
+        this.#poller.add(file);
+      } else this.#ready(file);
       return;
     }
     if (before !== null) {
@@ -357,7 +408,7 @@ export class Tracker implements Finder {
     this.#remember(file);
     for (const alias of [...(file.aliases ?? [])]) {
       if (!isAt(alias, file)) this.#names.unalias(alias);
-      else if (this.#discovery.names(alias)) {
+      else if (this.#selection.has(alias)) {
         this.#names.unalias(alias);
         this.#rename(file, alias);
         return;
@@ -365,7 +416,7 @@ export class Tracker implements Finder {
     }
     const dirs = homesOf(path);
     const now = file.fd === null ? this.#beside.pathOf(file.key, dirs) : null;
-    if (now !== null && this.#discovery.names(now)) this.#rename(file, now);
+    if (now !== null && this.#selection.has(now)) this.#rename(file, now);
     else if (file.fd !== null || (now !== null && this.#openAt(file, now))) this.#ready(file);
     else if (now === null && lookUp(dirname(path))) this.#letGo(file, dirs);
     else this.#letRest(file);
@@ -407,40 +458,61 @@ export class Tracker implements Finder {
     return file.fd !== null;
   }
 
-  #skip(path: string, stat: BigIntStats): void {
-    if (this.#skipped.has(path)) return;
-    this.#skipped.add(path);
-    log.warn(`${path} matches input ${this.#context.input.name} and is ${kindOf(stat)}: it is not read`);
+  /** There is no regular file. */
+  #skip(path: string, stat: BigIntStats | undefined): void {
+    const isLooked = this.#selection.has(path);
+    if (isLooked && stat) {
+      const what = `${path} matches input ${this.#context.input.name} and is ${kindOf(stat)}: it is not read`;
+      this.untracked.note(path, 'special', { existing: this.#first, what });
+    } else if (isLooked && isLink(path)) this.untracked.note(path, 'dangling', { existing: this.#first });
+    else this.untracked.delete(path);
   }
 
   cannotRead(path: string, error: Error): void {
     const file = this.#names.named(path);
     if (file) file.error = error.message;
-    if (!this.unreadable.has(path)) {
-      log.warn(`cannot read ${path}: ${error.message}; it is tried again every ten seconds`);
-      this.unreadable.set(path, this.#first);
+    this.untracked.note(path, isForeign(error) ? 'foreign_link' : 'unreadable', {
+      existing: this.#first,
+      what: `cannot read ${path}: ${error.message}; it is tried again every ten seconds`,
+      tracked: file !== undefined,
+    });
+  }
+
+  /** True: it is the agent's own work. */
+  #isOwn(path: string, link: boolean): boolean {
+    try {
+      return this.#own.has(link && isLink(path) ? realpathSync(path) : path);
+    } catch {
+      // It has just gone: the next look sees that.
+      return false;
     }
   }
 
   /** A file that is not tracked yet. */
   #adopt(path: string, stat: BigIntStats, link: boolean): void {
-    if (compression(path) && !this.#discovery.unpacks(path)) {
+    if (compression(path) && !this.#selection.unpacks(path)) {
       const { name } = this.#context.input;
       const help =
         'compressed files are read where the pattern itself ends in .gz or .zst; exclude them to say no more';
       log.warnOnce(`compressed ${name}`, `input ${name} does not read ${path} and the like: ${help}`);
       return;
     }
+    if (this.#isOwn(path, link)) return;
+    if (!this.room) {
+      // Once there is, it is found again.
+      if (this.#isBeyond(path)) this.#discovery.listAgain(dirname(path));
+      return;
+    }
     const many = this.files.size >= this.#openAtStart;
     let admitted = this.starting && many ? takeUp(this.#context, path, stat) : null;
     try {
-      const existing = this.unreadable.get(path) ?? this.#first;
+      const existing = this.untracked.get(path)?.existing ?? this.#first;
       admitted ??= admit(this.#context, path, this.#unknown ? null : existing ? 'existing' : 'new');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.cannotRead(path, error as Error);
       return;
     }
-    this.unreadable.delete(path);
+    this.untracked.delete(path);
     if (!admitted) {
       this.#unknown?.add(path);
       return;

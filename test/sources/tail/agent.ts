@@ -51,6 +51,7 @@ const input = {
   max_line: 256 * 1024,
   rotate_wait: 60_000,
   forget_after: null,
+  max_files: 200_000,
 };
 const source = tailSource({
   input: input as unknown as TailOptions['input'],
@@ -58,6 +59,7 @@ const source = tailSource({
   tags: {},
   partition_by: 'host',
   positions: await Positions.open(data!),
+  data_dir: data!,
   kernel,
   account: new Account('logs.test'),
 });

@@ -169,6 +169,14 @@ export class Bench {
     return done;
   }
 
+  /** Has a directory under another name there, too; false where this user may not. */
+  bind(from: string, name: string): boolean {
+    mkdirSync(this.path(name));
+    const done = spawnSync('mount', ['--bind', from, this.path(name)]).status === 0;
+    if (done) this.#mounts.push(this.path(name));
+    return done;
+  }
+
   path(name: string): string {
     return join(this.logs, name);
   }
@@ -193,6 +201,7 @@ export class Bench {
       hold_deleted: 1 << 30,
       delete_after: null,
       forget_after: 7 * 86_400_000,
+      max_files: 200_000,
     };
     const source = tailSource({
       input: { ...defaults, ...input } as Input,
@@ -200,6 +209,7 @@ export class Bench {
       tags: {},
       partition_by: 'host',
       positions: this.positions,
+      data_dir: this.data,
       kernel: this.output.kernel,
       account: this.account,
       ...more,
