@@ -243,7 +243,12 @@ test('the position of a compressed file is set to its beginning: it is read agai
   await until('let go', () => !isOpen(path));
   await bench.stop();
   const positions = await Positions.open(bench.data, ['test']);
-  planMove(positions, [{ ...input, name: 'test', exclude: [] as string[] } as never], path, 'beginning').apply();
+  planMove(
+    positions,
+    [{ ...input, name: 'test', exclude: [], encoding_in: 'utf-8' } as never],
+    path,
+    'beginning',
+  ).apply();
   await positions.close();
   const out = await bench.start(input);
   await out.count(2);
