@@ -89,6 +89,17 @@ function seek(fd: number, from: number, whence: number): number | null {
   return c.errno() === ENXIO ? Number.POSITIVE_INFINITY : null;
 }
 
+const FADV = { normal: 0, random: 1, dontneed: 4 };
+
+/**
+ * posix_fadvise(2): `random`, no more is read of the file than is asked for; `dontneed`, what was read from there on is not
+ * kept. What the system keeps of a place that was reserved and never written counts as data.
+ */
+export function advise(fd: number, how: keyof typeof FADV, from = 0): void {
+  const c = process.platform === 'linux' ? load() : null;
+  c?.call('int posix_fadvise(int, int64_t, int64_t, int)')(fd, from, 0, FADV[how]);
+}
+
 const AT_FDCWD = -100;
 const RENAME_NOREPLACE = 1;
 const [EEXIST, EINVAL, ENOSYS] = [17, 22, 38];

@@ -20,4 +20,4 @@ export {
   unlinkSync,
 } from 'node:fs';
 export { statfs } from 'node:fs/promises';
-export { renameNew, seekData, seekHole } from '../native.ts';
+export { advise, renameNew, seekData, seekHole } from '../native.ts';

@@ -12,6 +12,7 @@ import { descriptors } from './descriptors.ts';
 import type { TrackedFile } from './file.ts';
 import type { Format } from './format.ts';
 import { digest, HEAD_BYTES, MARKER_BYTES } from './identity.ts';
+import { lastNuls } from './nuls.ts';
 import type { Tracker } from './tracker.ts';
 
 /** What is read of the new file. */
@@ -103,7 +104,9 @@ export class Carry {
     } finally {
       file.reading = false;
     }
-    return this.#format.lineEnds.first(bytes, 0, got) < 0 ? null : new Heir(file, bytes.subarray(0, got));
+    // NULs at its end may be written over yet.
+    const lines = bytes.subarray(0, Math.min(got, this.#format.lineEnds.aligned(lastNuls(bytes, 0, got))));
+    return this.#format.lineEnds.first(lines, 0, lines.length) < 0 ? null : new Heir(file, lines);
   }
 }
 

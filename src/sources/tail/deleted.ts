@@ -105,7 +105,8 @@ export class DeletedFiles {
 function look(file: TrackedFile): Held | null {
   if (file.fd === null) return null;
   const { nlink, size } = file.now();
-  const unread = file.packed ? file.expected - file.position : size - file.position;
+  const written = file.packed ? file.expected : size - (file.room?.bytes ?? 0);
+  const unread = written - file.position;
   return nlink === 0 && unread > 0 ? { file, size, unread } : null;
 }
 

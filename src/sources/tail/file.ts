@@ -14,6 +14,7 @@ import { closeSync, fstatSync, read, readSync, statSync } from '../../mounts/fs.
 import { openRegular } from '../../mounts/open.ts';
 import type { LogInput, Origin } from './envelope.ts';
 import { mayGroup } from './format.ts';
+import type { Room } from './hole.ts';
 import {
   birthOf,
   digest,
@@ -39,8 +40,12 @@ import { Unfinished } from './unfinished.ts';
 export const READ_BYTES = 512 * 1024;
 /** Beginnings of lines up to this length are simply read again. */
 export const LONG = 4096;
+/** A line's length, and that of a hole before it, is kept in 32 bits: a longer line is cut into pieces. */
+export const LONGEST = 0xf000_0000;
 /** So little is read sooner than a thread can be woken for it. */
 const LITTLE_BYTES = 16 * 1024;
+/** The marker behind a hole. */
+const NULS = digest(Buffer.alloc(MARKER_BYTES));
 
 /** What all files of an input share. */
 export interface TailContext {
@@ -65,7 +70,9 @@ export class TrackedFile implements Queued, Inode {
   fd: number | null = null;
   position: number;
   marker: Prefix = NOTHING;
+  /** Without the NULs at its end, as far as it is known that there are any: its `room`. */
   size: number;
+  room: Room | null = null;
   modified: number;
   /** Set: it is compressed; positions and `size` are those of its content. */
   packed: Packed | null = null;
@@ -73,6 +80,8 @@ export class TrackedFile implements Queued, Inode {
   scanned = 0;
   /** What lies before `scanned`, where that is not read again. */
   seam: Prefix | null = null;
+  /** Where the first NULs between `position` and `scanned` begin that were passed over; before `position`: none were. */
+  nuls = -1;
   /** Bytes of a hole that was skipped, directly before `position`. */
   hole = 0;
   readBytes = READ_BYTES;
@@ -156,7 +165,8 @@ export class TrackedFile implements Queued, Inode {
 
   /** Bytes on disk, as they were seen last. */
   get stored(): number {
-    return this.packed ? this.packed.size : this.size;
+    if (this.packed) return this.packed.size;
+    return this.room ? this.size + this.room.bytes : this.size;
   }
 
   /** Bytes of its content; those of a compressed file that was not read to its end are estimated. */
@@ -180,7 +190,7 @@ export class TrackedFile implements Queued, Inode {
     this.position += bytes;
     this.scanned = this.position;
     this.size = Math.max(this.size, this.position);
-    this.marker = digest(Buffer.alloc(MARKER_BYTES));
+    this.marker = NULS;
     this.#context.account.drop('hole', 0, bytes);
   }
 
@@ -188,6 +198,13 @@ export class TrackedFile implements Queued, Inode {
   lookedAt(to: number, bytes: Buffer, end: number): void {
     this.scanned = to;
     this.seam = to - this.position < LONG ? null : digest(bytes.subarray(end - MARKER_BYTES, end));
+  }
+
+  /** The same, where [from, to) are NULs, a page of them at least. Of a line that is too long, so much is enough. */
+  lookedPast(from: number, to: number): void {
+    if (this.nuls < this.position) this.nuls = from;
+    this.scanned = Math.min(to, this.position + LONGEST + 2);
+    this.seam = NULS;
   }
 
   /** Has the generation written to the journal. Its first bytes are known if it is open. */
@@ -234,9 +251,11 @@ export class TrackedFile implements Queued, Inode {
   seen(size: number, modified: number): void {
     this.modified = modified;
     this.written = Math.max(this.written, performance.now() - Math.max(0, Date.now() - modified));
-    if (this.packed || size <= this.size) return;
+    if (this.packed || size <= this.stored) return;
     this.grown = performance.now();
-    if (this.#holdsWhatWasRead()) this.size = size;
+    // What is behind room is room as well, or is found by reading.
+    if (this.room) this.room.bytes = size - this.size;
+    else if (this.#holdsWhatWasRead()) this.size = size;
   }
 
   /** How much of it there is now, if that can be told at once. */
@@ -260,8 +279,10 @@ export class TrackedFile implements Queued, Inode {
     this.position = 0;
     this.hole = 0;
     this.scanned = 0;
+    this.nuls = -1;
     this.marker = NOTHING;
     this.size = 0;
+    this.room = null;
     this.unsure = false;
     this.readBytes = READ_BYTES;
     this.unfinished = null;
@@ -344,7 +365,7 @@ export class TrackedFile implements Queued, Inode {
   /** Reads up to `length` bytes of its content from `position` on; fewer only at its end. It must be open. */
   read(into: Buffer, length: number, position: number): Promise<number> | number {
     if (this.packed) return this.packed.read(this, into, length, position, 2 * READ_BYTES);
-    if (Math.min(length, this.size - position) <= LITTLE_BYTES) {
+    if (Math.min(length, this.stored - position) <= LITTLE_BYTES) {
       const asked = Math.min(length, 2 * LITTLE_BYTES);
       const got = readSync(this.fd!, into, 0, asked, position);
       if (got < asked || asked === length) return got;

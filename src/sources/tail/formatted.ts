@@ -9,11 +9,12 @@ import { type Batch, HELD, TRUNCATED } from '../../core/batch.ts';
 import { SLOT_CAPACITY } from '../../core/pool.ts';
 import { log } from '../../log.ts';
 import type { Heir } from './carry.ts';
-import { LONG, READ_BYTES, type TrackedFile } from './file.ts';
+import { LONG, LONGEST, READ_BYTES, type TrackedFile } from './file.ts';
 import type { Closing, Format, Found, Shaped } from './format.ts';
-import { skipHole } from './hole.ts';
+import { noteEnd, passNuls, pastNuls, skipHole, toRead } from './hole.ts';
 import { digest, MARKER_BYTES, type Prefix, same } from './identity.ts';
-import { beginsAsBefore, findEnd, knowHead, LONGEST, type Outcome } from './read.ts';
+import { PAGE } from './nuls.ts';
+import { beginsAsBefore, findEnd, knowHead, type Outcome } from './read.ts';
 import type { Unfinished } from './unfinished.ts';
 
 /** The bytes as they were read, where they are changed in place: the marker is made of them. */
@@ -41,31 +42,33 @@ export async function fillFormatted(
   const skipped = file.position - unfinished.chained;
   let closing: Closing = 'no';
   for (;;) {
-    const want = Math.min(file.readBytes, format.readBytes) + before;
-    const got = await file.read(bytes, want, file.position - before);
-    if (!same(file.marker, bytes.subarray(0, Math.min(before, got)))) return 'restarted';
-    if (!beginsAsBefore(file, bytes, got)) return 'restarted';
-    const available = got - before;
-    file.size = got < want ? file.position + available : Math.max(file.size, file.position + available);
+    const ask = toRead(file, Math.min(file.readBytes, format.readBytes));
+    const want = ask + before;
+    const all = await file.read(bytes, want, file.position - before);
+    if (!same(file.marker, bytes.subarray(0, Math.min(before, all)))) return 'restarted';
+    if (!beginsAsBefore(file, bytes, all)) return 'restarted';
+    const read = { from: file.position - before, got: all, full: all === want };
+    const { end: got, ended } = noteEnd(file, bytes, read, before, unitBytes);
     unfinished.open = 0;
-    if (available === 0) return 'end';
+    if (all === before) return 'end';
     if (file.position % unitBytes !== 0) {
       stepToUnit(file, bytes, before);
       return 'more';
     }
     if (bytes[before] === 0) {
-      const outcome = await skipHole(file, bytes, before, available, unitBytes);
+      const outcome = await skipHole(file, bytes, before, read, unitBytes);
       if (file.position - unfinished.chained > LONGEST) unfinished.chained = file.position;
       if (outcome !== 'none') return outcome;
     }
     await knowHead(file, bytes, got);
+    const available = got - before;
 
     // While the output was away something may have come and been seen.
     const quiet = file.size === sizeBefore && performance.now() - file.grown >= format.timeout;
     const silent = file.flush || (unfinished.close && quiet);
     const base = before - skipped;
-    let found = format.find(batch, before, got, base, got < want && file.flush);
-    let atEnd = got < want && !found.stopped;
+    let found = format.find(batch, before, got, base, ended && file.flush);
+    let atEnd = ended && !found.stopped;
     const whole = found.taken === available;
     let heard = 0;
     if (heir && atEnd && whole && found.count > 0) {
@@ -76,9 +79,10 @@ export async function fillFormatted(
     if (found.count === 0) {
       const rest = available % unitBytes;
       file.lookedAt(file.position + available - rest, bytes, got - rest);
-      if (got < want) return 'end';
-      if (file.readBytes >= format.readBytes) return 'more';
-      file.readBytes *= 4;
+      if (ended) return 'end';
+      if (all - got >= PAGE) return passNuls(file, bytes, unitBytes);
+      if (ask >= format.readBytes) return 'more';
+      file.readBytes = Math.min(file.readBytes * 4, format.readBytes);
       continue;
     }
     if (atEnd && silent && closing === 'no') closing = 'silent';
@@ -101,7 +105,14 @@ export async function fillFormatted(
         file.scanned = file.position;
         return 'end';
       }
-      if (!found.stopped && file.readBytes < format.readBytes) file.readBytes *= 4;
+      if (!ended && all - got >= PAGE) {
+        const next = await pastNuls(file, bytes, file.position + available);
+        if (next === 'more') return 'more';
+        // What is behind them is no part of the group.
+        if (next !== 'end') closing = 'silent';
+        continue;
+      }
+      if (!found.stopped && ask < format.readBytes) file.readBytes = Math.min(file.readBytes * 4, format.readBytes);
       else closing = 'full';
       continue;
     }

@@ -10,16 +10,15 @@
 import { type Batch, TRUNCATED } from '../../core/batch.ts';
 import { MAX_RECORDS, SLOT_CAPACITY } from '../../core/pool.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
-import { LONG, READ_BYTES, type TrackedFile } from './file.ts';
-import { skipHole } from './hole.ts';
+import { LONG, LONGEST, READ_BYTES, type TrackedFile } from './file.ts';
+import { noteEnd, nulsWereWritten, passNuls, skipHole, toRead } from './hole.ts';
 import { digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './identity.ts';
 import { AROUND_BYTES, type LineEnds, lineEndsOf } from './line-ends.ts';
+import { PAGE } from './nuls.ts';
 
 /** `more`: there may be more to read. `end`: nothing more for now. `restarted`: not the bytes that were there. */
 export type Outcome = 'more' | 'end' | 'restarted';
 
-/** A line's length is kept in 32 bits: a longer one is cut into pieces. */
-export const LONGEST = 0xf000_0000;
 const LINES = lineEndsOf('utf-8');
 
 /** Fills the batch with the file's next lines and moves the file's position; `batch.count` says how many. */
@@ -32,21 +31,22 @@ export async function fill(file: TrackedFile, batch: Batch, kernel: Kernel, maxL
   const { bytes, bytesAt } = slot;
   const before = file.marker.length;
   for (;;) {
-    const want = Math.min(file.readBytes + before, SLOT_CAPACITY);
+    const want = Math.min(toRead(file, file.readBytes) + before, SLOT_CAPACITY);
     const got = await file.read(bytes, want, file.position - before);
     if (!same(file.marker, bytes.subarray(0, Math.min(before, got)))) return 'restarted';
     if (!beginsAsBefore(file, bytes, got)) return 'restarted';
-    const available = got - before;
-    file.size = got < want ? file.position + available : Math.max(file.size, file.position + available);
-    if (available === 0) return 'end';
+    const read = { from: file.position - before, got, full: got === want };
+    const { end, ended } = noteEnd(file, bytes, read, before);
+    if (got === before) return 'end';
     if (bytes[before] === 0) {
-      const outcome = await skipHole(file, bytes, before, available);
+      const outcome = await skipHole(file, bytes, before, read);
       if (outcome !== 'none') return outcome;
     }
-    await knowHead(file, bytes, got);
+    await knowHead(file, bytes, end);
 
+    const available = end - before;
     const fromAt = bytesAt + before;
-    batch.count = kernel.findLines(slot, fromAt, bytesAt + got, fromAt, 0);
+    batch.count = kernel.findLines(slot, fromAt, bytesAt + end, fromAt, 0);
     if (batch.count > 0) {
       const used = kernel.consumedAt - fromAt;
       if (used > maxLine) cutLines(file, batch, maxLine);
@@ -54,18 +54,19 @@ export async function fill(file: TrackedFile, batch: Batch, kernel: Kernel, maxL
       adapt(file, batch.count, used);
       // A NUL may be the beginning of a hole.
       const looked = batch.count < MAX_RECORDS && (used === available || bytes[before + used] !== 0);
-      if (looked) file.lookedAt(batch.end + available - used, bytes, got);
+      if (looked) file.lookedAt(batch.end + available - used, bytes, end);
       else file.scanned = batch.end;
-      return got === want || batch.count === MAX_RECORDS ? 'more' : 'end';
+      return ended && batch.count < MAX_RECORDS ? 'end' : 'more';
     }
-    file.lookedAt(file.position + available, bytes, got);
-    if (got === want) {
+    file.lookedAt(file.position + available, bytes, end);
+    if (!ended) {
+      if (got - end >= PAGE) return passNuls(file, bytes);
       if (available > maxLine + AROUND_BYTES) return 'more';
       file.readBytes = Math.min(file.readBytes * 4, maxLine + AROUND_BYTES + 1);
       continue;
     }
     if (!file.flush) return 'end';
-    batch.count = kernel.findLines(slot, fromAt, bytesAt + got, fromAt, 0, true);
+    batch.count = kernel.findLines(slot, fromAt, bytesAt + end, fromAt, 0, true);
     if (available > maxLine) cutLines(file, batch, maxLine);
     take(file, batch, before, available);
     return 'end';
@@ -78,18 +79,22 @@ export async function findEnd(
   bytes: Buffer,
   lines: LineEnds,
 ): Promise<Outcome | { end: number; after: Prefix }> {
+  if (nulsWereWritten(file, bytes)) return 'more';
   const from = file.scanned - MARKER_BYTES;
-  const got = await file.read(bytes, READ_BYTES, from);
+  const want = toRead(file, READ_BYTES, from);
+  const got = await file.read(bytes, want, from);
   if (!file.seam || !same(file.seam, bytes.subarray(0, Math.min(got, MARKER_BYTES)))) return 'restarted';
-  file.size = got < READ_BYTES ? from + got : Math.max(file.size, from + got);
-  const lineEnd = lines.first(bytes, MARKER_BYTES, got);
+  const read = { from, got, full: got === want };
+  const { end: data, ended } = noteEnd(file, bytes, read, MARKER_BYTES, lines.unitBytes);
+  const lineEnd = lines.first(bytes, MARKER_BYTES, data);
   let end = from + lineEnd;
   if (lineEnd < 0) {
-    const rest = got % lines.unitBytes;
-    file.lookedAt(from + got - rest, bytes, got - rest);
-    const complete = file.scanned - file.position > LONGEST || (file.flush && got < READ_BYTES);
-    if (!complete) return got === READ_BYTES ? 'more' : 'end';
-    end = from + got;
+    const rest = data % lines.unitBytes;
+    file.lookedAt(from + data - rest, bytes, data - rest);
+    const complete = file.scanned - file.position > LONGEST || (file.flush && ended);
+    if (!complete && ended) return 'end';
+    if (!complete) return got - data < PAGE ? 'more' : passNuls(file, bytes, lines.unitBytes);
+    end = from + data;
   }
   return { end, after: digest(bytes.subarray(end - from - MARKER_BYTES, end - from)) };
 }

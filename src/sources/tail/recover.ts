@@ -16,11 +16,11 @@ import { isKnown, resumed, TELLING } from './admit.ts';
 import { isAside, takeBack } from './aside.ts';
 import { mayBeCopy } from './copies.ts';
 import type { TailContext, TrackedFile } from './file.ts';
-import { birthOf, bornApart, type Inode, inodeKey, inodeOf, lookUp, siblings } from './identity.ts';
+import { birthOf, bornApart, digest, type Inode, inodeKey, inodeOf, lookUp, siblings } from './identity.ts';
 import { compression } from './inflated.ts';
 import type { Generation } from './journal.ts';
 import { homesOf, placesOf } from './links.ts';
-import { HEADER_BYTES, headOf, recognise } from './resume.ts';
+import { firstBytes, HEADER_BYTES, recognise } from './resume.ts';
 import { packedWith } from './twins.ts';
 
 /** So soon a truncation is noticed, at the latest: a copy may be older than the last news of its original by this. */
@@ -228,7 +228,7 @@ function headsOf(beside: Beside[]): Map<bigint, Beside[]> {
     try {
       const opened = openRegular(one.path);
       if (!opened) continue;
-      const { digest: key } = headOf(opened.fd);
+      const { digest: key } = digest(firstBytes(opened.fd));
       closeSync(opened.fd);
       byHead.set(key, [...(byHead.get(key) ?? []), one]);
     } catch {

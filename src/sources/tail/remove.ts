@@ -22,6 +22,7 @@ import { isInode } from './identity.ts';
 
 interface Done {
   size: number;
+  position: number;
   modified: number;
   /** By `performance.now()`. */
   since: number;
@@ -43,9 +44,10 @@ export class Remover {
     const { path } = file;
     if (delete_after === null || path === null || file.busy || !complete(file)) return false;
     const done = this.#done.get(file);
-    const { stored: size, modified } = file;
-    if (done?.size !== size || done.modified !== modified) {
-      this.#done.set(file, { size, modified, since: now });
+    const { stored: size, position, modified } = file;
+    // What is written through memory may change nothing but the lines.
+    if (done?.size !== size || done.position !== position || done.modified !== modified) {
+      this.#done.set(file, { size, position, modified, since: now });
       return false;
     }
     if (now - done.since < delete_after) return false;

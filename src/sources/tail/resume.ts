@@ -4,6 +4,7 @@ import { readSync } from '../../mounts/fs.ts';
 import { birthOf, bornApart, digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './identity.ts';
 import type { Generation } from './journal.ts';
 import { endAnyLine, type LineEnds } from './line-ends.ts';
+import { endOfData, lastNuls } from './nuls.ts';
 
 /** What is read at once to find the last line's beginning, and up to where: what is longer is cut anyway. */
 const LOOK_BACK = 64 * 1024;
@@ -37,8 +38,14 @@ export function hasBefore(fd: number, position: number, marker: Prefix): boolean
   return same(marker, readAt(fd, position - marker.length, marker.length));
 }
 
+export function firstBytes(fd: number): Buffer {
+  return readAt(fd, 0, HEAD_BYTES);
+}
+
+/** The first bytes by which a file is known. NULs at their end may be written over yet. */
 export function headOf(fd: number): Prefix {
-  return digest(readAt(fd, 0, HEAD_BYTES));
+  const bytes = firstBytes(fd);
+  return digest(bytes.subarray(0, lastNuls(bytes, 0, bytes.length)));
 }
 
 /** True if the file still begins with these bytes. */
@@ -46,9 +53,9 @@ export function begins(fd: number, head: Prefix): boolean {
   return same(head, readAt(fd, 0, head.length));
 }
 
-/** Where the last unfinished line begins; without one, the end of the file's last unit. */
+/** Where the last unfinished line begins; without one, the end of what was written, with the whole of its last unit. */
 export function lastLineStart(fd: number, size: number, ends: LineEnds): number {
-  const whole = size - (size % ends.unitBytes);
+  const whole = Math.min(ends.aligned(endOfData(fd, size)), size - (size % ends.unitBytes));
   let to = whole;
   while (to > 0 && whole - to < FARTHEST) {
     const from = Math.max(0, to - LOOK_BACK);

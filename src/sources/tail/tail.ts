@@ -189,9 +189,9 @@ export class TailSource implements Source {
 
   #watchNameless(file: TrackedFile, now: number): void {
     if (file.packed || file.fd === null || file.busy || file.queued) return;
-    const { size } = file.now();
-    if (size !== file.size || (size > file.position && !this.#waits.has(file))) this.#makeReady(file);
-    else if (size <= file.position && now - lastNews(file) >= this.#o.input.rotate_wait) this.#tracker.finish(file, 0);
+    const unread = file.size > file.position;
+    if (file.now().size !== file.stored || (unread && !this.#waits.has(file))) this.#makeReady(file);
+    else if (!unread && now - lastNews(file) >= this.#o.input.rotate_wait) this.#tracker.finish(file, 0);
   }
 
   #makeReady(file: TrackedFile): void {
@@ -277,7 +277,7 @@ export class TailSource implements Source {
         continue;
       }
       // Something may have come that was not told yet.
-      if (!file.packed) file.flush = this.#waits.isOver(file) && file.now().size === file.size;
+      if (!file.packed) file.flush = this.#waits.isOver(file) && file.now().size === file.stored;
       file.reading = true;
       const more = await this.#fill(file, batch);
       file.reading = false;

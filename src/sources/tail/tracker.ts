@@ -164,7 +164,7 @@ export class Tracker implements Finder {
     this.#context.positions.sized(file.stream.generation, file.size);
     const state = file.compare(path);
     if (state === 'other') this.lookAt(path);
-    else if (state === 'written') this.#wake(file);
+    else if (state === 'written' || file.room) this.#wake(file);
     else if (performance.now() - file.grown > REST_MS) file.stream.rest();
   }
 
@@ -562,6 +562,7 @@ export class Tracker implements Finder {
     if (this.#lost.get(path) === file) this.#lost.delete(path);
     if (file.after) file.after.before = null;
     const deleted = file.fd === null || file.now().nlink === 0;
+    if (deleted && file.room) this.#context.account.drop('hole', 0, file.room.bytes);
     descriptors.close(file);
     this.#names.remove(file);
     if (deleted) file.stream.end();

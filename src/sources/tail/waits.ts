@@ -5,11 +5,17 @@
  *               read again now and then, as it may be longer
  *   last line   it has no end, and its file lost the name that it was read under: it goes out as it is `rotate_wait` after
  *               the last write. One that has its name keeps the line waiting: whoever opens it goes on there
+ *   room        what is written over the NULs at the end of a file through memory is told to nobody: they are looked at
+ *               again, the later the longer nothing came
  */
 import type { TrackedFile } from './file.ts';
 
+/** As often every file that has a name is looked at anyway. */
+const REGULAR_MS = 10_000;
+const SECOND = 1000;
+
 export interface Wait {
-  why: 'record' | 'last line';
+  why: 'record' | 'last line' | 'room';
   /** By `performance.now()`. */
   due: number;
 }
@@ -64,8 +70,17 @@ export class Waits {
   }
 
   #waitOf(file: TrackedFile): Wait | null {
+    const end = file.size > file.position ? this.#waitAtEnd(file) : null;
+    if (!file.room) return end;
+    const now = performance.now();
+    const pause = (now - file.grown) / 4;
+    if (file.path !== null && pause > REGULAR_MS) return end;
+    const due = now + Math.min(pause, file.path === null ? SECOND : REGULAR_MS);
+    return end && end.due < due ? end : { why: 'room', due };
+  }
+
+  #waitAtEnd(file: TrackedFile): Wait | null {
     const { unfinished, grown } = file;
-    if (file.size <= file.position) return null;
     const over = this.#over(file);
     if (unfinished && unfinished.open > 0) {
       const silent = grown + this.#o.timeout!;
