@@ -2,9 +2,10 @@
 import type { BigIntStats } from 'node:fs';
 import { closeSync } from '../../mounts/fs.ts';
 import { openRegular } from '../../mounts/open.ts';
+import type { Beside, Entry } from './beside.ts';
 import { mayBeCopy, shared } from './copies.ts';
 import { newGeneration, type TailContext, TrackedFile } from './file.ts';
-import { birthOf, bornApart, type Inode, inodeOf, lookUp, siblings } from './identity.ts';
+import { birthOf, bornApart, type Inode, inodeOf } from './identity.ts';
 import { compression } from './inflated.ts';
 import type { Generation } from './journal.ts';
 import { lineEndsOf } from './line-ends.ts';
@@ -131,41 +132,71 @@ export function isKnown({ positions, input }: TailContext, fd: number, stat: Big
   return stored !== undefined && stored.position >= position;
 }
 
+export interface CopySearch {
+  tracked: (inode: Inode) => boolean;
+  /** True if the input's glob names this path. */
+  matches: (path: string) => boolean;
+  /** True if inotify tells what happens in this directory. */
+  told: (dir: string) => boolean;
+  beside: Beside;
+}
+
 /**
  * The copy that was made of a file before it was truncated (logrotate's copytruncate), if it lies beside it and is not
  * tracked: one that has bytes that were not read, or that would be taken for a new file.
  */
-export function copyOf(
-  context: TailContext,
-  file: TrackedFile,
-  tracked: (inode: Inode) => boolean,
-  names: (path: string) => boolean,
-): Copy | null {
-  const original = file.stream.generation.path;
+export async function copyOf(context: TailContext, file: TrackedFile, search: CopySearch): Promise<Copy | null> {
   if (file.position === 0 || !file.stream.persisted) return null;
   // By the time its truncation is noticed it may have been renamed or deleted, too.
-  const name = file.path ?? original;
-  for (const path of homesOf(name).flatMap(siblings)) {
-    const stat = lookUp(path);
-    if (!stat?.isFile() || tracked(inodeOf(stat))) continue;
-    if (Number(stat.size) <= file.position && !names(path)) continue;
-    if (file.position < TELLING && Date.now() - Number(stat.ctimeMs) > JUST_MS) continue;
-    if (file.position < HEADER_BYTES && isOlder(stat, file)) continue;
-    const common = Math.min(file.position, Number(stat.size));
-    if (!mayBeCopy(path, [original, ...placesOf(name)], common)) continue;
-    try {
-      const opened = openRegular(path);
-      if (!opened) continue;
-      const { fd } = opened;
-      const read = isKnown(context, fd, opened.stat, file.position) ? null : shared(fd, Number(opened.stat.size), file);
-      if (read !== null) {
-        const generation = newGeneration(context.input.name, path, inodeOf(stat), 0);
-        return { file: new TrackedFile(context, null, opened.stat, generation, false), fd, path, read };
-      }
-      closeSync(fd);
-    } catch {
-      // Not readable: then it cannot be told whether this is the copy.
+  const name = file.path ?? file.stream.name;
+  const names = [file.stream.name, ...placesOf(name)];
+  const dirs = homesOf(name);
+  const { beside } = search;
+  for (const entry of beside.lately(dirs)) {
+    const copy = copyAt(context, file, entry, names, search);
+    if (copy) return copy;
+  }
+  // Where inotify tells, that is nearly always enough.
+  if (beside.rests(dirs) > 0 && dirs.every(search.told)) return null;
+  let found: Copy | null = null;
+  await beside.goOver(dirs, (entry) => {
+    found = copyAt(context, file, entry, names, search);
+    return found !== null;
+  });
+  return found;
+}
+
+/** The file under this path, if it is the copy. */
+function copyAt(
+  context: TailContext,
+  file: TrackedFile,
+  entry: Entry,
+  names: readonly string[],
+  { tracked, matches }: CopySearch,
+): Copy | null {
+  const { path } = entry;
+  // Names cost nothing: where they alone tell, nothing else is looked at.
+  if (!mayBeCopy(path, names, file.position)) return null;
+  const { stat } = entry;
+  if (!stat?.isFile()) return null;
+  const age = Date.now() - Number(stat.ctimeMs);
+  if (tracked(inodeOf(stat))) return null;
+  if (Number(stat.size) <= file.position && !matches(path)) return null;
+  if (file.position < TELLING && age > JUST_MS) return null;
+  if (file.position < HEADER_BYTES && isOlder(stat, file)) return null;
+  if (!mayBeCopy(path, names, Math.min(file.position, Number(stat.size)))) return null;
+  try {
+    const opened = openRegular(path);
+    if (!opened) return null;
+    const { fd } = opened;
+    const read = isKnown(context, fd, opened.stat, file.position) ? null : shared(fd, Number(opened.stat.size), file);
+    if (read !== null) {
+      const generation = newGeneration(context.input.name, path, inodeOf(stat), 0);
+      return { file: new TrackedFile(context, null, opened.stat, generation, false), fd, path, read };
     }
+    closeSync(fd);
+  } catch {
+    // Not readable: then it cannot be told whether this is the copy.
   }
   return null;
 }

@@ -1,58 +1,153 @@
 /**
- * What lies in a directory, by inode: where a file is that has lost its name while it was closed.
+ * What lies beside a file: the copy that was made before it was truncated, the name that it has now.
  *
- * Thousands may lose theirs at once, and each would have the whole directory gone over. So what was found counts as long
- * as the directory's time of modification says that no name in it was made, moved or deleted since.
+ *   told        names of which inotify told lately; where it tells, it is nearly always one of them
+ *   going over  every name of a directory, in steps, for all who ask together
+ *
+ * Strangers may put a hundred thousand names into a directory, and make something happen in it many times a second. So
+ * one that has many is gone over for a small part of the time only: it rests for many times as long as that took.
  */
-import { inodeKey, lookUp, siblings } from './identity.ts';
-import { compression } from './inflated.ts';
+import type { BigIntStats, Dir } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { opendirSync } from '../../mounts/fs.ts';
+import { lookUp } from './identity.ts';
+import { Pace } from './pace.ts';
 
-/** That time is as coarse as a timer tick: what was listed so shortly after a change is listed again. */
-const COARSE_MS = 50;
-const MOST = 16;
+/** Names that were told of so long ago are not looked at first any more. */
+const LATELY_MS = 60_000;
+const MOST_TOLD = 512;
+/** A directory with more names than so many rests for so many times as long as going over it took. */
+const MANY = 1000;
+const REST = 20;
+const MOST_RESTING = 256;
+/** Entries of a directory that are read at once. */
+const ENTRIES = 256;
 
-interface Listing {
-  modified: bigint;
-  listed: number;
-  paths: Map<string, string>;
-  packed: boolean;
+/** A name, and what it leads to; that is looked at once for all. */
+export class Entry {
+  readonly path: string;
+  #stat: BigIntStats | undefined;
+  #looked = false;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Undefined: nothing that can be looked at now. */
+  get stat(): BigIntStats | undefined {
+    if (!this.#looked) this.#stat = lookUp(this.path);
+    this.#looked = true;
+    return this.#stat;
+  }
+}
+
+/** True: it is enough. */
+export type Visit = (entry: Entry) => boolean;
+
+interface Asking {
+  visit: Visit;
+  done: () => void;
 }
 
 export class Beside {
-  readonly #listings = new Map<string, Listing>();
+  /** By path: when it was told of, the latest at the end. */
+  readonly #told = new Map<string, number>();
+  /** By directory: from when on it may be gone over, by `performance.now()`. */
+  readonly #rests = new Map<string, number>();
+  /** By directories: who asks for them to be gone over. */
+  readonly #asking = new Map<string, Asking[]>();
+  readonly #abort = new AbortController();
 
-  /** The path of the regular file with this key in one of the directories; null: it is not there. */
-  pathOf(key: string, dirs: string[]): string | null {
+  /** This path was made, renamed or written to, and it is not, or need not be, that of a tracked file. */
+  tell(path: string): void {
+    this.#told.delete(path);
+    this.#told.set(path, performance.now());
+    if (this.#told.size <= MOST_TOLD) return;
+    for (const oldest of this.#told.keys()) {
+      this.#told.delete(oldest);
+      return;
+    }
+  }
+
+  /** What was told of lately in these directories, the latest first. */
+  lately(dirs: readonly string[]): Entry[] {
+    const since = performance.now() - LATELY_MS;
+    for (const [path, time] of this.#told) if (time < since) this.#told.delete(path);
+    const paths = [...this.#told.keys()].filter((path) => dirs.includes(dirname(path)));
+    return paths.reverse().map((path) => new Entry(path));
+  }
+
+  /** Milliseconds for which these directories rest yet. */
+  rests(dirs: readonly string[]): number {
+    return Math.max(0, ...dirs.map((dir) => (this.#rests.get(dir) ?? 0) - performance.now()));
+  }
+
+  /** Has the regular files of these directories gone over, when they do not rest, until `visit` says that it is enough. */
+  goOver(dirs: readonly string[], visit: Visit): Promise<void> {
+    return new Promise((done) => {
+      const key = dirs.join('\n');
+      const asking = this.#asking.get(key);
+      if (asking) {
+        asking.push({ visit, done });
+        return;
+      }
+      this.#asking.set(key, [{ visit, done }]);
+      void this.#answer(key, dirs);
+    });
+  }
+
+  /** What is being gone over comes to an end. */
+  close(): void {
+    this.#abort.abort();
+  }
+
+  async #answer(key: string, dirs: readonly string[]): Promise<void> {
+    const { signal } = this.#abort;
+    for (;;) {
+      // Who asks in the same turn asks together.
+      await setImmediate();
+      const rest = this.rests(dirs);
+      if (rest > 0 && !signal.aborted) await setTimeout(rest, undefined, { signal }).catch(() => undefined);
+      const asking = this.#asking.get(key)!;
+      // Who asks from now on is answered next.
+      this.#asking.set(key, []);
+      if (!signal.aborted) await this.#goOverAll(dirs, [...asking]);
+      for (const { done } of asking) done();
+      if (this.#asking.get(key)!.length > 0) continue;
+      this.#asking.delete(key);
+      return;
+    }
+  }
+
+  async #goOverAll(dirs: readonly string[], asking: Asking[]): Promise<void> {
+    const pace = new Pace();
+    let names = 0;
     for (const dir of dirs) {
-      const path = this.#list(dir)?.paths.get(key);
-      if (path !== undefined) return path;
+      let entries: Dir | null = null;
+      try {
+        entries = opendirSync(dir, { bufferSize: ENTRIES });
+        for (let one = entries.readSync(); one && asking.length > 0; one = entries.readSync()) {
+          names++;
+          if (pace.due) await pace.rest();
+          if (this.#abort.signal.aborted) return;
+          if (!one.isFile()) continue;
+          const entry = new Entry(join(dir, one.name));
+          for (let i = asking.length - 1; i >= 0; i--) if (asking[i]!.visit(entry)) asking.splice(i, 1)[0]!.done();
+        }
+      } catch {
+        // The directory is gone, or may not be looked into: nothing can be found there.
+      } finally {
+        entries?.closeSync();
+      }
     }
-    return null;
+    this.#rest(dirs, names > MANY ? pace.worked * REST : 0);
   }
 
-  /** True if there are compressed files. */
-  hasPacked(dir: string): boolean {
-    return this.#list(dir)?.packed === true;
-  }
-
-  /** Lets memory go. */
-  clear(): void {
-    this.#listings.clear();
-  }
-
-  #list(dir: string): Listing | null {
-    const stat = lookUp(dir);
-    if (!stat) return null;
-    const had = this.#listings.get(dir);
-    if (had?.modified === stat.mtimeNs && had.listed - Number(stat.mtimeMs) > COARSE_MS) return had;
-    const listing = { modified: stat.mtimeNs, listed: Date.now(), paths: new Map<string, string>(), packed: false };
-    for (const path of siblings(dir)) {
-      listing.packed ||= compression(path) !== null;
-      const found = lookUp(path);
-      if (found) listing.paths.set(inodeKey(found), path);
-    }
-    if (this.#listings.size >= MOST) this.#listings.clear();
-    this.#listings.set(dir, listing);
-    return listing;
+  #rest(dirs: readonly string[], milliseconds: number): void {
+    const now = performance.now();
+    for (const [dir, until] of this.#rests) if (until < now) this.#rests.delete(dir);
+    if (milliseconds === 0 || this.#rests.size > MOST_RESTING) return;
+    for (const dir of dirs) this.#rests.set(dir, now + milliseconds);
   }
 }

@@ -21,6 +21,9 @@ const STILL_MS = 2000;
 const STEP_BYTES = 128 * 1024;
 /** More files than so many with one beginning are not compared with a new one, those with a similar name are. */
 const MOST = 32;
+/** For so long at most it is looked which those are, milliseconds: that is some ten thousand files. */
+const STEP_MS = 4;
+const LOOKED_AT_ONCE = 1024;
 /** Their positions are not those of the file's bytes. */
 const COMPRESSED = /\.(?:gz|zst)$/;
 
@@ -76,7 +79,7 @@ export class Suspect {
         original.reads ??= file.reads;
         this.#since = now;
         ready(file);
-        return file.error === null && file.reads < original.reads + 2;
+        return file.restarting || (file.error === null && file.reads < original.reads + 2);
       });
     });
     this.#originals = left ?? [];
@@ -127,8 +130,11 @@ export function originalsOf(file: TrackedFile, fd: number, others: Iterable<Trac
   if (file.size === 0 || COMPRESSED.test(file.path ?? '')) return [];
   const first = readAt(fd, 0, HEAD_BYTES);
   const digests = new Map<number, bigint>();
-  const found: TrackedFile[] = [];
+  const found = new MostAlike<TrackedFile>(file.path ?? '', MOST);
+  const start = performance.now();
+  let looked = 0;
   for (const other of others) {
+    if (++looked % LOOKED_AT_ONCE === 0 && performance.now() - start > STEP_MS) break;
     if (!all && !other.stream.persisted) continue;
     if (other === file || other.held || other.path === null || COMPRESSED.test(other.path)) continue;
     const { length, digest: known } = other.stream.generation.head;
@@ -136,15 +142,36 @@ export function originalsOf(file: TrackedFile, fd: number, others: Iterable<Trac
       if (!digests.has(length)) digests.set(length, digest(first.subarray(0, length)).digest);
       if (digests.get(length) !== known) continue;
     }
-    found.push(other);
+    found.add(other, other.path);
   }
-  if (found.length <= MOST) return found;
-  const name = basename(file.path ?? '');
-  const alike = found.map((other) => ({ other, common: common(name, basename(other.path!)) }));
-  return alike
-    .sort((a, b) => b.common - a.common)
-    .slice(0, MOST)
-    .map(({ other }) => other);
+  return found.all;
+}
+
+/** Of any number of files those whose names have most in common with that of a path, at the beginning. */
+export class MostAlike<T> {
+  readonly #name: string;
+  readonly #most: number;
+  /** The least alike at the end. */
+  readonly #found: { one: T; common: number }[] = [];
+
+  constructor(path: string, most: number) {
+    this.#name = basename(path);
+    this.#most = most;
+  }
+
+  add(one: T, path: string): void {
+    const found = this.#found;
+    const alike = common(this.#name, basename(path));
+    if (found.length === this.#most && found.at(-1)!.common >= alike) return;
+    if (found.length === this.#most) found.pop();
+    let at = found.length;
+    while (at > 0 && found[at - 1]!.common < alike) at--;
+    found.splice(at, 0, { one, common: alike });
+  }
+
+  get all(): T[] {
+    return this.#found.map(({ one }) => one);
+  }
 }
 
 /** Compares the bytes from `from` on, the last of them if they are many. */

@@ -66,6 +66,11 @@ export class Discovery {
     return this.#directories.silent;
   }
 
+  /** True if inotify tells what happens in this directory. */
+  tells(dir: string): boolean {
+    return this.#directories.get(dir)?.state === 'told';
+  }
+
   /** Listens to a busy directory again if it was polled for long enough. */
   listen(directory: Directory, calm: boolean, now: number): void {
     if (this.#directories.due(directory, calm, now)) this.#directories.again(directory);

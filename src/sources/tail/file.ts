@@ -94,8 +94,8 @@ export class TrackedFile implements Queued, Inode {
   reads = 0;
   /** Nothing is read of it for now. */
   held = false;
-  /** A new file of which no byte was seen yet: its first ones may tell that it is a copy. */
-  fresh = false;
+  /** It does not hold what it held; the copy of that is being looked for. Nothing is read of it for now. */
+  restarting = false;
   /** It was taken for a file that was read before, by inode and size; what it holds is still to be compared. */
   unsure = false;
   /** The unfinished last line is sent as it is: nothing will follow. */

@@ -6,6 +6,8 @@ import { Suspect } from './copies.ts';
 import type { TrackedFile } from './file.ts';
 
 const STEP_MS = 50;
+/** Of that, comparing takes so long at most. */
+const WORK_MS = 5;
 
 interface Hold {
   suspect: Suspect | null;
@@ -18,12 +20,20 @@ export interface HoldOptions {
   ready: (file: TrackedFile) => void;
 }
 
+export interface HeldCopy {
+  file: TrackedFile;
+  /** So many of its bytes were read from the original. */
+  read: number;
+}
+
 export class Holds {
   readonly #holds = new Map<TrackedFile, Hold>();
   readonly #options: HoldOptions;
   /** What stood still, alike to the end, by what it may be a copy of. */
   readonly #doubles = new WeakMap<TrackedFile, TrackedFile>();
   #timer: NodeJS.Timeout | null = null;
+  /** Goes over those that are held. */
+  #turn: Iterator<TrackedFile> | null = null;
   /** Bytes of files that may be copies, and are read as files of their own. */
   reread_bytes = 0;
 
@@ -44,7 +54,7 @@ export class Holds {
   }
 
   /** The held file that is the copy of this one, which was truncated, and how much of it was read from there. */
-  copyOf(original: TrackedFile): { file: TrackedFile; read: number } | null {
+  copyOf(original: TrackedFile): HeldCopy | null {
     for (const { suspect } of this.#holds.values()) {
       const read = suspect?.sharedWith(original);
       if (!suspect || read === null || read === undefined) continue;
@@ -88,15 +98,25 @@ export class Holds {
   close(): void {
     if (this.#timer) clearInterval(this.#timer);
     this.#timer = null;
+    this.#turn = null;
+  }
+
+  /** As many in turn as there is time for: what is held may be much. */
+  #stepAll(): void {
+    const start = performance.now();
+    for (let left = this.#holds.size; left > 0 && performance.now() - start < WORK_MS; left--) {
+      this.#turn ??= this.#holds.keys();
+      const { value: file, done } = this.#turn.next();
+      if (done) this.#turn = null;
+      else this.step(file);
+    }
   }
 
   #hold(file: TrackedFile): Hold {
     const hold = this.#holds.get(file) ?? { suspect: null, before: [] };
     this.#holds.set(file, hold);
     file.held = true;
-    this.#timer ??= setInterval(() => {
-      for (const held of [...this.#holds.keys()]) this.step(held);
-    }, STEP_MS);
+    this.#timer ??= setInterval(() => this.#stepAll(), STEP_MS);
     return hold;
   }
 }

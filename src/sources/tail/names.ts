@@ -13,6 +13,8 @@ export class Names {
   readonly nameless = new Set<TrackedFile>();
   /** Those of them that are decompressed. */
   readonly packed = new Set<TrackedFile>();
+  /** New ones of which no byte was seen yet: their first ones may tell that they are copies. */
+  readonly fresh = new Set<TrackedFile>();
   readonly #byName = new Map<string, TrackedFile>();
   readonly #byInode = new ByInode<TrackedFile>();
   readonly #byAlias = new Map<string, TrackedFile>();
@@ -31,6 +33,7 @@ export class Names {
     this.unname(file);
     this.nameless.delete(file);
     this.packed.delete(file);
+    this.fresh.delete(file);
     for (const alias of [...(file.aliases ?? [])]) this.unalias(alias);
   }
 

@@ -2,26 +2,35 @@
  * In which file a stream goes on, when it is not the one it was: after a rotation while the agent was down, and when a
  * file was copied and truncated.
  */
+import { dirname } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
-import { type Admitted, copyOf } from './admit.ts';
+import { closeSync } from '../../mounts/fs.ts';
+import { type Admitted, type Copy, copyOf } from './admit.ts';
+import type { Beside } from './beside.ts';
 import { originalsOf } from './copies.ts';
 import { descriptors } from './descriptors.ts';
 import type { TailContext, TrackedFile } from './file.ts';
-import { Holds } from './holds.ts';
+import { type HeldCopy, Holds } from './holds.ts';
 import type { Inode } from './identity.ts';
 import type { Names } from './names.ts';
 import { Predecessors } from './predecessors.ts';
 import { recover } from './recover.ts';
 import { headOf, markerAt } from './resume.ts';
-import { packedAfter, packedIn, Twins } from './twins.ts';
+import { packedAfter, Twins } from './twins.ts';
 
 export interface SuccessionOptions {
   context: TailContext;
   names: Names;
+  beside: Beside;
   /** True if the input's glob names this path. */
   matches: (path: string) => boolean;
+  /** True if inotify tells what happens in this directory. */
+  told: (dir: string) => boolean;
   /** Is told of files that may have something to read. */
   ready: (file: TrackedFile) => void;
+  /** Has it seen to that a fresh file, whose first bytes may be there, waits if it may be a copy. */
+  judge: (file: TrackedFile) => void;
 }
 
 export class Succession {
@@ -32,6 +41,7 @@ export class Succession {
   /** By path: so many bytes of it may have been read before, of a file that cannot be told to be the same. */
   readonly #alike = new Map<string, number>();
   #reread = 0;
+  #closed = false;
   readonly #before: Predecessors;
 
   constructor(options: SuccessionOptions) {
@@ -89,12 +99,12 @@ export class Succession {
   }
 
   /**
-   * A file that was closed went away, and is tracked no more: it may have been compressed. Otherwise `lost` is told what
-   * of it was not read.
+   * A file that was closed went away, and is tracked no more: it may be one of these compressed ones. Otherwise `lost` is
+   * told what of it was not read.
    */
-  seek(file: TrackedFile, dirs: string[], lost: (unread: number) => void): void {
+  seek(file: TrackedFile, packed: readonly string[], lost: (unread: number) => void): void {
     const { context, names } = this.#o;
-    const paths = packedIn(dirs).filter((path) => !names.at(path));
+    const paths = packed.filter((path) => !names.at(path));
     const seeking = packedAfter(context, file, paths)
       .then((found) => {
         if (found) this.#takeIn(found, found.path);
@@ -113,9 +123,36 @@ export class Succession {
 
   /** The file does not hold what it held. What was not read is looked for in a copy; else it is lost, and counted. */
   restarted(file: TrackedFile): void {
+    if (file.restarting) return;
+    file.restarting = true;
+    const { names, ready } = this.#o;
+    const restarting = this.#restart(file)
+      .catch((error: Error) => log.warn(`cannot look for a copy of ${file.stream.name}: ${error.message}`))
+      .finally(() => {
+        file.restarting = false;
+        this.#seeking.delete(restarting);
+        if (names.files.has(file)) ready(file);
+      });
+    this.#seeking.add(restarting);
+  }
+
+  async #restart(file: TrackedFile): Promise<void> {
+    const { names, context, beside, matches, told, judge } = this.#o;
+    // What inotify has to tell of its copy is heard first: in between it is asked.
+    await setImmediate();
+    await setImmediate();
+    const dir = dirname(file.path ?? file.stream.name);
+    for (const other of names.fresh) if (other !== file && dirname(other.path ?? '') === dir) judge(other);
+    const held = this.#holds.copyOf(file);
+    const tracked = (inode: Inode) => names.of(inode) !== undefined;
+    const found = held || file.packed ? null : await copyOf(context, file, { tracked, matches, told, beside });
+    if (!names.files.has(file) || this.#closed) {
+      if (found?.fd != null) closeSync(found.fd);
+      return;
+    }
     const unread = Math.max(0, file.size - file.position);
     const { path } = file.stream.generation;
-    const where = this.#goOnInCopy(file);
+    const where = this.#goOnInCopy(file, found ?? held ?? this.#holds.copyOf(file));
     const what = `${path} was truncated or written anew: reading it from 0`;
     if (where !== null) {
       log.info(`${what}, and what was left of it from ${where}`);
@@ -126,22 +163,19 @@ export class Succession {
       log.info(what);
       return;
     }
-    this.#o.context.account.drop('truncated', 0, unread);
+    context.account.drop('truncated', 0, unread);
     const help = 'rotate by renaming, or leave the copy beside it';
     log.warn(`${what}; ${unread} bytes were not read before and are lost (truncated): ${help}`);
   }
 
   /** The path of the copy; null: there is none. */
-  #goOnInCopy(file: TrackedFile): string | null {
-    const { context, names, matches } = this.#o;
-    const held = this.#holds.copyOf(file);
-    const found = held || file.packed ? null : copyOf(context, file, (inode) => names.of(inode) !== undefined, matches);
-    const copy = held ?? found;
+  #goOnInCopy(file: TrackedFile, copy: Copy | HeldCopy | null): string | null {
     if (!copy || !file.stream.persisted) {
       const double = this.#holds.doubleOf(file);
       if (double) file.restart(false);
       return double?.stream.generation.path ?? null;
     }
+    const found = 'path' in copy ? copy : null;
     if (copy.read === file.position) {
       copy.file.takeOver(file);
       file.restart(true);
@@ -172,6 +206,7 @@ export class Succession {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#holds.close();
     await this.#twins.close();
     await Promise.all(this.#seeking);

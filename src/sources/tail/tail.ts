@@ -188,14 +188,14 @@ export class TailSource implements Source {
   }
 
   #watchNameless(file: TrackedFile, now: number): void {
-    if (file.packed || file.fd === null || file.busy || file.queued) return;
+    if (file.packed || file.fd === null || file.busy || file.queued || file.restarting) return;
     const unread = file.size > file.position;
     if (file.now().size !== file.stored || (unread && !this.#waits.has(file))) this.#makeReady(file);
     else if (!unread && now - lastNews(file) >= this.#o.input.rotate_wait) this.#tracker.finish(file, 0);
   }
 
   #makeReady(file: TrackedFile): void {
-    if (file.held) return;
+    if (file.held || file.restarting) return;
     if (file.busy) file.again = true;
     else this.#ready.add(file);
     this.#wake();
@@ -250,7 +250,7 @@ export class TailSource implements Source {
         });
         continue;
       }
-      if (rests(file) || this.#waits.mayWait(file) || this.#carry?.holds(file)) continue;
+      if (file.restarting || rests(file) || this.#waits.mayWait(file) || this.#carry?.holds(file)) continue;
       if (!this.#open(file)) continue;
       file.busy = true;
       file.again = false;
@@ -334,7 +334,7 @@ export class TailSource implements Source {
       if (file.error !== null) this.#readable(file);
       if (outcome === 'restarted') {
         this.#tracker.restarted(file);
-        return true;
+        return false;
       }
       if (file.size !== size && !file.packed) file.grown = file.written = performance.now();
       this.#waits.note(file);

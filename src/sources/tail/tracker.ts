@@ -27,6 +27,7 @@ import { collectOften, keepYoungSmall } from './many.ts';
 import { Names } from './names.ts';
 import { OwnFiles } from './own.ts';
 import { Poller } from './poll.ts';
+import { seek } from './seek.ts';
 import { Selection } from './selection.ts';
 import { Succession } from './succession.ts';
 import { Unsure } from './unsure.ts';
@@ -75,6 +76,7 @@ export class Tracker implements Finder {
   /** Paths to look at, in order; true: it may be a symbolic link, or a name that is not looked for. */
   readonly #looks = new Map<string, boolean>();
   #looking: Promise<void> | null = null;
+  #closed = false;
   /** True until everything was looked at for the first time on this data_dir. */
   #first: boolean;
   /** True until everything was looked at for the first time. */
@@ -100,12 +102,12 @@ export class Tracker implements Finder {
       finder: this,
     });
     const matches = (path: string) => this.#selection.has(path);
-    this.#succession = new Succession({ context, names: this.#names, matches, ready });
+    const judge = (file: TrackedFile) => this.#judge(file, file.path!);
+    const told = (dir: string) => this.#discovery.tells(dir);
+    const [names, beside] = [this.#names, this.#beside];
+    this.#succession = new Succession({ context, names, beside, matches, told, ready, judge });
     this.unsure = new Unsure({
-      restarted: (file) => {
-        this.restarted(file);
-        ready(file);
-      },
+      restarted: (file) => this.restarted(file),
       cannotRead: (path, error) => this.cannotRead(path, error),
     });
     this.upkeep = new Upkeep(context, (file, unread, reason) => this.finish(file, unread, reason));
@@ -190,10 +192,12 @@ export class Tracker implements Finder {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#poller.stop();
     await this.#discovery.close();
     this.#looks.clear();
     await this.#looking;
+    this.#beside.close();
     await this.#succession.close();
     for (const file of this.files) {
       file.measure();
@@ -205,10 +209,6 @@ export class Tracker implements Finder {
 
   /** The file does not hold what it held. */
   restarted(file: TrackedFile): void {
-    // Its copy may have got its bytes just now, and nothing was told of that yet.
-    for (const other of this.#names.beside(file.path ?? file.stream.name)) {
-      if (other.fresh && other !== file) this.#judge(other, other.path!);
-    }
     this.#succession.restarted(file);
   }
 
@@ -249,6 +249,7 @@ export class Tracker implements Finder {
   written(path: string): void {
     const file = this.#names.at(path);
     if (!file) {
+      this.#beside.tell(path);
       if (!this.#looks.has(path) && this.#selection.has(path)) this.lookAt(path);
     } else {
       file.written = performance.now();
@@ -257,6 +258,7 @@ export class Tracker implements Finder {
   }
 
   moved(path: string): void {
+    this.#beside.tell(path);
     if (this.#names.at(path) || this.#selection.has(path)) {
       this.lookAt(path);
       return;
@@ -291,7 +293,6 @@ export class Tracker implements Finder {
       await setImmediate();
       start = performance.now();
     }
-    this.#beside.clear();
     this.#looking = null;
   }
 
@@ -356,7 +357,7 @@ export class Tracker implements Finder {
 
   /** There may be something to read. */
   #wake(file: TrackedFile): void {
-    if (file.fresh && file.path !== null) this.#judge(file, file.path);
+    if (this.#names.fresh.has(file) && file.path !== null) this.#judge(file, file.path);
     if (file.held) this.#succession.step(file);
     else this.#ready(file);
   }
@@ -366,7 +367,7 @@ export class Tracker implements Finder {
     const young = performance.now() - file.grown < YOUNG_MS;
     file.measure();
     if (file.size === 0 && young) return;
-    file.fresh = false;
+    this.#names.fresh.delete(file);
     const others = young ? this.#names.beside(path) : [];
     // What was there before the agent started is no copy of what it found just now.
     try {
@@ -414,30 +415,37 @@ export class Tracker implements Finder {
         return;
       }
     }
-    const dirs = homesOf(path);
-    const now = file.fd === null ? this.#beside.pathOf(file.key, dirs) : null;
-    if (now !== null && this.#selection.has(now)) this.#rename(file, now);
-    else if (file.fd !== null || (now !== null && this.#openAt(file, now))) this.#ready(file);
-    else if (now === null && lookUp(dirname(path))) this.#letGo(file, dirs);
+    if (file.fd !== null) this.#ready(file);
+    else void this.#seek(file, homesOf(path));
+  }
+
+  /** It lost its name while it was closed. */
+  async #seek(file: TrackedFile, dirs: readonly string[]): Promise<void> {
+    const { path, seen, packed } = await seek(this.#beside, file, dirs);
+    // It may have been found otherwise meanwhile.
+    if (this.#closed || !this.files.has(file) || file.path !== null || file.fd !== null) return;
+    if (path !== null && this.#selection.has(path)) this.#rename(file, path);
+    else if (path !== null && this.#openAt(file, path)) this.#ready(file);
+    else if (path === null && seen) this.#letGo(file, packed);
     else this.#letRest(file);
   }
 
   /** What was not read of it has to be known to the next process too, which may not find it under a name of the glob. */
   #remember(file: TrackedFile): void {
     // One that may be a copy is judged anew.
-    if (file.size > file.position && !file.held && !file.fresh) file.announce();
+    if (file.size > file.position && !file.held && !this.#names.fresh.has(file)) file.announce();
     this.#context.positions.sized(file.stream.generation, file.size);
   }
 
   /** It is gone, and was closed; what of it was not read may be in a compressed file beside it. */
-  #letGo(file: TrackedFile, dirs: string[]): void {
+  #letGo(file: TrackedFile, packed: readonly string[]): void {
     const unread = Math.max(0, file.size - file.position);
-    if (file.packed || !dirs.some((dir) => this.#beside.hasPacked(dir))) {
+    if (file.packed || packed.length === 0) {
       this.finish(file, unread);
       return;
     }
     this.#letRest(file);
-    this.#succession.seek(file, dirs, (lost) => this.finish(file, lost));
+    this.#succession.seek(file, packed, (lost) => this.finish(file, lost));
   }
 
   /** It cannot be seen, nor that it is gone: it is taken up again where it was, or counted when it is forgotten. */
@@ -527,7 +535,7 @@ export class Tracker implements Finder {
     collectOften(this.files.size);
     if (fd !== null) descriptors.keep(file, fd);
     this.unsure.add(file);
-    file.fresh = !file.packed && !file.stream.persisted && !this.#first;
+    if (!file.packed && !file.stream.persisted && !this.#first) this.#names.fresh.add(file);
     if (this.starting) this.#succession.found(file, path);
     if (file.packed && !file.stream.persisted) this.#succession.holdPacked(file, path);
     if (file.packed || file.size !== file.position) this.#wake(file);

@@ -16,7 +16,7 @@ import { closeSync } from '../../mounts/fs.ts';
 import { openRegular } from '../../mounts/open.ts';
 import { TELLING } from './admit.ts';
 import { newGeneration, type TailContext, type TrackedFile } from './file.ts';
-import { HEAD_BYTES, inodeOf, type Prefix, same, siblings } from './identity.ts';
+import { HEAD_BYTES, inodeOf, type Prefix, same } from './identity.ts';
 import { compression, type Format, Inflated } from './inflated.ts';
 import type { Generation } from './journal.ts';
 import type { Names } from './names.ts';
@@ -137,11 +137,6 @@ export async function packedAfter(
     if (fd !== null) closeSync(fd);
   }
   return null;
-}
-
-/** Paths of the compressed files in these directories. */
-export function packedIn(dirs: string[]): string[] {
-  return dirs.flatMap(siblings).filter((path) => compression(path));
 }
 
 const LOOK_MS = 250;
