@@ -31,8 +31,9 @@ import { blank, type Generation } from './journal.ts';
 import { type LineEnds, lineEndsOf } from './line-ends.ts';
 import type { Packed } from './packed.ts';
 import type { Positions } from './positions.ts';
+import { isPunchedTo } from './punched.ts';
 import type { Queued } from './queue.ts';
-import { hasBefore, headOf } from './resume.ts';
+import { hasBefore, headOf, markerAt } from './resume.ts';
 import { FileStream } from './stream.ts';
 import { Unfinished } from './unfinished.ts';
 
@@ -267,6 +268,17 @@ export class TrackedFile implements Queued, Inode {
   #holdsWhatWasRead(): boolean {
     const { position, marker } = this;
     return marker.length === 0 || this.withOpen((fd) => hasBefore(fd, position, marker)) !== false;
+  }
+
+  /** What was read, and not all of it that was known, is a hole now: it goes on there. `size`: what was known. */
+  isPunched(size: number): boolean {
+    const { fd, position, marker, packed, stream } = this;
+    if (fd === null || packed || !isPunchedTo(fd, stream.generation.head, marker, position, size)) return false;
+    this.marker = markerAt(fd, position);
+    this.scanned = position;
+    // Else it would be compared again and again.
+    if (position === 0) stream.generation.head = headOf(fd);
+    return true;
   }
 
   /** The file begins anew. `moved`: what it held is in another file, which goes on with its stream. */

@@ -5,6 +5,7 @@ import { birthOf, bornApart, digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same
 import type { Generation } from './journal.ts';
 import { endAnyLine, type LineEnds } from './line-ends.ts';
 import { endOfData, lastNuls } from './nuls.ts';
+import { isHeadPunched, isPunchedTo } from './punched.ts';
 
 /** What is read at once to find the last line's beginning, and up to where: what is longer is cut anyway. */
 const LOOK_BACK = 64 * 1024;
@@ -21,10 +22,17 @@ export function recognise(fd: number, stat: BigIntStats, candidates: Generation[
 function continues(fd: number, stat: BigIntStats, g: Generation): boolean {
   if (Number(stat.size) < g.position) return false;
   if (g.inode === stat.ino && g.position < HEADER_BYTES && bornApart(g.born, birthOf(stat))) return false;
-  if (!begins(fd, g.head)) return false;
+  const punched = !begins(fd, g.head);
+  if (punched && !(isSame(stat, g) && isHeadPunched(fd, g.head))) return false;
+  if (punched && isPunchedTo(fd, g.head, g.marker, g.markedAt, Math.max(g.position, g.size))) return g.born !== 0;
   // Within a batch, where no marker is: at least a line ends there, in the encoding of now or of then.
   if (g.position > g.markedAt && !endAnyLine(readAt(fd, Math.max(0, g.position - 2), 2))) return false;
   return hasBefore(fd, g.markedAt, g.marker);
+}
+
+/** True: it has the inode of the generation, and as far as it is known when that was born, it is that file. */
+function isSame(stat: BigIntStats, g: Generation): boolean {
+  return g.inode === stat.ino && !bornApart(g.born, birthOf(stat));
 }
 
 /** The marker of a position: the hash of the bytes before it. */

@@ -333,6 +333,7 @@ export class TailSource implements Source {
       file.failed = null;
       if (file.error !== null) this.#readable(file);
       if (outcome === 'restarted') {
+        if (file.isPunched(size)) return true;
         this.#tracker.restarted(file);
         return false;
       }
