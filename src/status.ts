@@ -86,6 +86,7 @@ export function buildStatus(parts: StatusParts, files: number): LiveStatus {
         watching: tail.watching,
         unreadable: tail.unreadable,
         left_out: tail.left_out,
+        idle_patterns: tail.idle,
         truncated,
         replaced,
         reread_bytes: tail.reread_bytes,

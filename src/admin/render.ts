@@ -1,5 +1,5 @@
 /** The status for people: one screen for a quiet agent, the most behind files first. */
-import type { Books, Status } from './status.ts';
+import type { Books, LogStatus, Status } from './status.ts';
 
 /** Files of each input that people are shown if they do not ask for more. */
 export const FILES_SHOWN = 10;
@@ -32,6 +32,7 @@ export function renderStatus(s: Status): string {
         `  ${f.path}: at ${f.position} of ${f.size} bytes, ${lag}, ${count(f.lines, 'line')}${f.truncated > 0 ? `, ${f.truncated} cut` : ''}${said(f.error)}`,
       );
     }
+    lines.push(...notRead(input));
     const hidden = input.files_total - input.files.length;
     if (hidden > 0) lines.push(`  and ${count(hidden, 'file')} less behind`);
   }
@@ -67,6 +68,23 @@ export function renderStatus(s: Status): string {
   }
   lines.push(sum(s.conservation.total), '');
   return lines.map(printable).join('\n');
+}
+
+/** What is left out, and patterns that name nothing. */
+function notRead({ left_out, idle_patterns }: LogStatus): string[] {
+  const reasons: [string, string][] = [
+    ['max_files', 'no room for so many files (max_files)'],
+    ['directories', 'directories are not looked into: too many, or too deep'],
+    ['foreign_link', 'links of those who may not have what they lead to'],
+    ['special', 'FIFOs, sockets, devices, directories'],
+  ];
+  const lines = reasons.flatMap(([reason, what]) => {
+    return (left_out[reason] ?? 0) > 0 ? [`  not read: ${left_out[reason]} (${what})`] : [];
+  });
+  const { include, exclude } = idle_patterns;
+  for (const pattern of include) lines.push(`  no file yet: ${pattern}`);
+  if (exclude.length > 0) lines.push(`  leaves nothing out: ${exclude.join(', ')}`);
+  return lines;
 }
 
 function sum(b: Books): string {

@@ -29,6 +29,8 @@ export interface LogStatus<Files = FileStatus[]> {
   unreadable: number;
   /** Files that match and are not read, by reason; directories that are not looked into count one each. */
   left_out: Record<string, number>;
+  /** Patterns that have named no file yet, and those that have left nothing out. */
+  idle_patterns: { include: string[]; exclude: string[] };
   /** Lines that were cut because they were too long. */
   truncated: number;
   /** Sequences of bytes that were no UTF-8 and became U+FFFD. */

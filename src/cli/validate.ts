@@ -1,12 +1,16 @@
 /** `runnel validate`: checks a configuration and says everything that is wrong with it. */
 import { ConfigError, formatFault } from '../config/errors.ts';
-import { loadConfig } from '../config/load.ts';
+import { isPrecaution } from '../config/glob.ts';
+import { type Loaded, loadConfig } from '../config/load.ts';
+import { idlePatterns, namesNothing } from '../sources/tail/idle.ts';
 import { complain, print, printJson } from './output.ts';
 
 /** Faults go to stderr, with `json` to stdout. Returns the exit code: 0, or 2 when the agent would refuse to start. */
 export async function validate(file: string, { json = false }: { json?: boolean } = {}): Promise<number> {
   try {
-    const { hash, warnings, files, config } = await loadConfig(file);
+    const loaded = await loadConfig(file);
+    const { hash, files, config } = loaded;
+    const warnings = [...loaded.warnings, ...(await idle(loaded))];
     if (json) {
       answer({ valid: true, path: file, files, hash, warnings, errors: [] });
     } else {
@@ -24,6 +28,27 @@ export async function validate(file: string, { json = false }: { json?: boolean 
     else complain(error.faults.map(formatFault).join('\n'));
     return 2;
   }
+}
+
+/** Warnings of patterns that name nothing. What takes longer than this is left unsaid. */
+const LOOKING_MS = 2000;
+
+async function idle({ config, says, warnings: said }: Loaded): Promise<string[]> {
+  const stop = AbortSignal.timeout(LOOKING_MS);
+  const warnings: string[] = [];
+  for (const [i, input] of config.logs.entries()) {
+    const { include, exclude } = await idlePatterns(input, config.data_dir, stop);
+    for (const pattern of include) {
+      warnings.push(says(['logs', i, 'include', input.include.indexOf(pattern)], namesNothing(pattern)));
+    }
+    for (const pattern of exclude.filter((one) => !isPrecaution(one))) {
+      const path = ['logs', i, 'exclude', input.exclude.indexOf(pattern)];
+      // Why may have been said already.
+      if (said.some((warning) => warning.startsWith(says(path, '')))) continue;
+      warnings.push(says(path, `leaves nothing out that is there now: ${pattern}`));
+    }
+  }
+  return warnings;
 }
 
 function answer(facts: unknown): void {

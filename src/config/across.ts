@@ -1,12 +1,17 @@
 /** What must hold between options. */
 import { Pool } from '../core/pool.ts';
 import { type Config, type LogConfig, topicsOf } from './config.ts';
+import { isPrecaution } from './glob.ts';
 import type { Path } from './load.ts';
+import { advice, misread } from './misread.ts';
+import { leavesAllOut, mayLeaveOut } from './overlap.ts';
 
 type Refuse = (path: Path, message: string) => void;
 
-export function checkAcross(config: Config, refuse: Refuse): void {
+/** `warn`: of what may be meant so. */
+export function checkAcross(config: Config, refuse: Refuse, warn: Refuse): void {
   checkLogs(config, refuse);
+  for (const [i, log] of config.logs.entries()) checkExcludes(log, i, refuse, warn);
   checkKafka(config, refuse);
   checkStatsd(config, refuse);
   const needed = Pool.minimumFor(topicsOf(config).length);
@@ -24,6 +29,23 @@ function checkLogs(config: Config, refuse: Refuse): void {
     seen.set(log.name, i);
     checkLines(log, i, refuse);
     if (log.encoding === 'raw') checkHeaders(config, i, refuse);
+  }
+}
+
+/** What can leave nothing out was written to keep something back, and means something else. */
+function checkExcludes({ include, exclude }: LogConfig, i: number, refuse: Refuse, warn: Refuse): void {
+  for (const [k, pattern] of exclude.entries()) {
+    const path = ['logs', i, 'exclude', k];
+    const all = include.findIndex((one) => leavesAllOut(pattern, one));
+    if (all >= 0) refuse(path, `leaves out all that logs[${i}].include[${all}] names: take out one of the two`);
+    const wrong = misread(pattern);
+    // That a directory has such a name is not what was meant.
+    const isIdle = !include.some((one) => mayLeaveOut(pattern, one, wrong !== null));
+    if (isIdle && wrong) refuse(path, `can match nothing that include names: it ${wrong.what}; ${advice(wrong)}`);
+    else if (wrong) warn(path, `${wrong.what}: ${advice(wrong)}`);
+    else if (isIdle && !isPrecaution(pattern)) {
+      warn(path, 'can match nothing that include names: a name is meant as a whole, with * for any characters');
+    }
   }
 }
 

@@ -88,6 +88,11 @@ function cutsOf(pattern: string, open: number): number[] | null {
   return null;
 }
 
+/** True of an exclude that is often there in case, and has nothing to leave out: `*.gz`. */
+export function isPrecaution(exclude: string): boolean {
+  return !exclude.includes('/') && /[*?[]/.test(exclude);
+}
+
 /** The names that a path or a pattern consists of. */
 export function namesOf(path: string): string[] {
   const names = path.split('/').filter((name) => name !== '' && name !== '.');

@@ -10,7 +10,7 @@ import * as v from 'valibot';
 import { createHash } from '../builtin.ts';
 import { checkAcross } from './across.ts';
 import { type Config, complete, type Env } from './config.ts';
-import { ConfigError, type Fault } from './errors.ts';
+import { ConfigError, type Fault, formatFault } from './errors.ts';
 import { fit } from './fit.ts';
 import { schema } from './schema.ts';
 import { labelAt, type Shape, shapeOf } from './shape.ts';
@@ -27,12 +27,14 @@ export interface Loaded {
   warnings: string[];
   /** The files it was read from, in order. */
   files: string[];
+  /** What is to be said of an option, with its place. */
+  says: (path: Path, message: string) => string;
   /** Whether a file sets this option (`statsd.listen`): a default may fail where a wish may not. */
   isSet: (option: string) => boolean;
 }
 
 /** A configuration and where it is. */
-export interface LocatedConfig extends Omit<Loaded, 'files'> {
+export interface LocatedConfig extends Omit<Loaded, 'files' | 'says'> {
   /** Null: the built-in default. */
   path: string | null;
 }
@@ -54,21 +56,23 @@ export async function loadConfig(path: string, { env = process.env }: { env?: En
     const read = readTree(yaml, text, file, dirname(path), env, faults);
     tree = mergeTrees(tree, fit(read, shape, '', faults), '', faults);
   }
-  const config = interpret(tree, shape, env, faults);
+  const warnings: string[] = [];
+  const config = interpret(tree, shape, env, faults, warnings);
   if (config === null && faults.length === 0)
     faults.push({ file: path, line: 1, column: 1, message: 'cannot be used' });
   if (config === null || faults.length > 0) throw new ConfigError(inOrder(faults, files));
   return {
     config,
     hash: hash.digest('hex').slice(0, 16),
-    warnings: await warningsOf(config, tree, files),
+    warnings: [...warnings, ...(await warningsOf(config, tree, files))],
     files,
+    says: (path, message) => formatFault(faultAt(tree, path, message)),
     isSet: (option) => isSet(tree, option.split('.')),
   };
 }
 
 /** Reads values as the schema wants them and checks them against each other. Null when they cannot be used. */
-function interpret(tree: Tree, shape: Shape, env: Env, faults: Fault[]): Config | null {
+function interpret(tree: Tree, shape: Shape, env: Env, faults: Fault[], warnings: string[]): Config | null {
   refuseUnsupported(tree, faults);
   const values = plainValue(tree);
   let result = v.safeParse(schema, values);
@@ -90,11 +94,12 @@ function interpret(tree: Tree, shape: Shape, env: Env, faults: Fault[]): Config 
   }
   if (!result.success) return null;
   const config = complete(result.output, env);
-  checkAcross(config, (path, message) => {
+  const refuse = (path: Path, message: string) => {
     // What is missing here may be what is wrong inside, which was told already.
-    if (faults.some((fault) => fault.message.startsWith(`${nameOf(path)}.`))) return;
-    faults.push({ ...placeOf(tree, path), message: `${nameOf(path)} ${message}` });
-  });
+    if (!faults.some((fault) => fault.message.startsWith(`${nameOf(path)}.`)))
+      faults.push(faultAt(tree, path, message));
+  };
+  checkAcross(config, refuse, (path, message) => warnings.push(formatFault(faultAt(tree, path, message))));
   return config;
 }
 
@@ -122,6 +127,10 @@ function compact(value: unknown): unknown {
 /** The configuration that values, written as in a file, stand for; for built-in defaults and tests. */
 export function configFrom(values: Record<string, unknown>, env: Env = process.env): Config {
   return complete(v.parse(schema, values), env);
+}
+
+function faultAt(tree: Tree, path: Path, message: string): Fault {
+  return { ...placeOf(tree, path), message: `${nameOf(path)} ${message}` };
 }
 
 /** `logs[0].include[1]` */

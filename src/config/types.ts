@@ -2,6 +2,8 @@
 import { isIP } from 'node:net';
 import { obstacle } from './backtracking.ts';
 import { either, nearest } from './errors.ts';
+import { alternatives, checkGlob, namesOf, segmentOf } from './glob.ts';
+import { advice, misread } from './misread.ts';
 import { type Leaf, leaf, Wrong } from './option.ts';
 
 const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -160,49 +162,30 @@ export function path(example: string): Leaf<string> {
 /** A glob over absolute paths: `*`, `?`, `**`, `[a-z]`, `{a,b}`. */
 export function glob(example: string): Leaf<string> {
   return leaf({ label: 'glob', json: { type: 'string', pattern: '^/' }, example }, (value) => {
-    if (!value.startsWith('/')) throw new Wrong('must be an absolute path or glob, beginning with /, not {}');
+    if (!value.startsWith('/')) {
+      const wrong = misread(value);
+      const why = wrong ? `: it ${wrong.what}; ${advice(wrong)}` : '';
+      throw new Wrong(`must be an absolute path or glob, beginning with /, not {}${why}`);
+    }
     checkGlob(value);
+    for (const one of alternatives(value)) {
+      const names = namesOf(one);
+      if (['', '..'].includes(names.at(-1) ?? '')) throw new Wrong('names no file: it ends in a directory');
+      const long = names.find((name) => typeof segmentOf(name) === 'string' && Buffer.byteLength(name) > 255);
+      if (long !== undefined) throw new Wrong('has a name that is longer than 255 bytes, as no file has');
+    }
     return value;
   });
 }
 
-/** A glob over paths, or over names where it has no slash. */
+/** A glob over paths, ends of paths, or names where it has no slash. */
 export function excludeGlob(example: string): Leaf<string> {
   return leaf({ label: 'glob of names or paths', json: { type: 'string' }, example }, (value) => {
     if (value === '') throw new Wrong('must not be empty');
     checkGlob(value);
+    if (!value.startsWith('/') && namesOf(value).every((name) => name === '..')) throw new Wrong('names nothing');
     return value;
   });
-}
-
-function checkGlob(value: string): void {
-  if (value.includes('\0')) throw new Wrong('must not hold a NUL');
-  let braces = 0;
-  let bracketed = false;
-  let opened = 0;
-  for (let i = 0; i < value.length; i++) {
-    const c = value[i];
-    if (c === '\\') i++;
-    else if (bracketed) {
-      bracketed = c !== ']';
-      if (!bracketed) checkClass(value.slice(opened, i + 1));
-    } else if (c === '[') {
-      bracketed = true;
-      opened = i;
-    } else if (c === '{') braces++;
-    else if (c === '}' && --braces < 0) throw new Wrong('has a } without its {; a literal one is written \\}');
-  }
-  if (bracketed) throw new Wrong('has a [ that is not closed; a literal one is written \\[');
-  if (braces > 0) throw new Wrong('has a { that is not closed; a literal one is written \\{');
-  if (value.endsWith('\\') && !value.endsWith('\\\\')) throw new Wrong('ends in a lone \\');
-}
-
-function checkClass(text: string): void {
-  try {
-    new RegExp(text.replace(/\\/g, '\\\\'), 'u');
-  } catch {
-    throw new Wrong(`has ${text}, which names no characters: from lower to higher, as [a-z]`);
-  }
 }
 
 export function pattern(example: string): Leaf<string> {

@@ -127,6 +127,24 @@ describe('values', () => {
   });
 });
 
+describe('excludes', () => {
+  const said = async (exclude: string) => {
+    const { warnings } = await load(`logs: [{include: [/a/*, /b/**/*.log], exclude: ${exclude}}]`);
+    return warnings.map((text) => text.replaceAll(join(root, String(count), '/'), ''));
+  };
+
+  test('that may be meant otherwise, or can leave nothing out, are warnings with their place', async () => {
+    assert.deepEqual(await said("['x\\.log$', /c/*.log]"), [
+      'runnel.yaml:1:49: logs[0].exclude[0] looks like a regular expression: a glob names the whole, with * for any characters: *x.log',
+      'runnel.yaml:1:60: logs[0].exclude[1] can match nothing that include names: a name is meant as a whole, with * for any characters',
+    ]);
+  });
+
+  test('that are there in case are none', async () => {
+    assert.deepEqual(await said('["*.gz", ".*", old, old/, "*/old/*", "./old/*.log", /b/old]'), []);
+  });
+});
+
 describe('several files', () => {
   test('maps merge, lists append, in name order', async () => {
     const { config, files } = await load({
@@ -274,6 +292,33 @@ describe('faults of one value', () => {
   wrong(
     'logs: [{include: log/a}]',
     'runnel.yaml:1:18: logs[0].include[0] must be an absolute path or glob, beginning with /, not "log/a"',
+  );
+  wrong(
+    'logs: [{include: ~/log/*}]',
+    'runnel.yaml:1:18: logs[0].include[0] must be an absolute path or glob, beginning with /, not "~/log/*": it begins with ~, which is not replaced; write ${HOME}: ${HOME}/log/*',
+  );
+  wrong('logs: [{include: /a/b/..}]', 'runnel.yaml:1:18: logs[0].include[0] names no file: it ends in a directory');
+  wrong('logs: [{include: /}]', 'runnel.yaml:1:18: logs[0].include[0] names no file: it ends in a directory');
+  wrong(
+    `logs: [{include: /a/${'x'.repeat(256)}}]`,
+    'runnel.yaml:1:18: logs[0].include[0] has a name that is longer than 255 bytes, as no file has',
+  );
+  wrong(
+    'logs: [{include: /a/*.log, exclude: "debug\\\\.log$"}]',
+    'runnel.yaml:1:37: logs[0].exclude[0] can match nothing that include names: it looks like a regular expression; a glob names the whole, with * for any characters: *debug.log',
+  );
+  wrong(
+    'logs: [{include: /a/*.log, exclude: [/a/]}]',
+    'runnel.yaml:1:38: logs[0].exclude[0] leaves out all that logs[0].include[0] names: take out one of the two',
+  );
+  wrong('logs: [{include: /a, exclude: ./}]', 'runnel.yaml:1:31: logs[0].exclude[0] names nothing');
+  wrong(
+    `logs: [{include: "/a/${'{b,'.repeat(30)}${'}'.repeat(30)}"}]`,
+    'runnel.yaml:1:18: logs[0].include[0] has braces within braces, more than 20 deep',
+  );
+  wrong(
+    `logs: [{include: "/a/${'{b,c}'.repeat(30)}"}]`,
+    'runnel.yaml:1:18: logs[0].include[0] stands for more than 4096 patterns: write fewer alternatives, or * and exclude the rest',
   );
   wrong(
     'logs: [{include: /a, max_line: 1MiB}]',

@@ -21,12 +21,12 @@ export const logSection = section({
   ),
   include: required(
     list(glob('/var/log/nginx/*.log')),
-    'Files to read: absolute paths or globs (*, ?, [a-z], {a,b}, and ** for any depth).',
+    'Files to read: absolute paths or globs (*, ?, [a-z], {a,b}, and ** for any depth). A symbolic link is followed if its owner is root, the agent, or the owner of what it leads to.',
   ),
   exclude: option(
     list(excludeGlob('*.gz')),
     [],
-    'What include matches and is not read: globs of paths, or of names where there is no slash. Compressed files are read only where the include itself ends in .gz or .zst.',
+    'What include matches and is not read, with all that is below it: names where there is no slash (*.gz, old), paths where it begins with one (/var/log/old), else ends of paths (old/*.log). Wildcards also stand for a dot at the beginning. Compressed files are read only where the include itself ends in .gz or .zst.',
   ),
   topic: optional(topic(), 'Where the lines go; taken literally. Default: <kafka.topic_prefix>.logs.'),
   encoding: option(

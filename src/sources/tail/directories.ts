@@ -47,7 +47,7 @@ export interface Directory {
 }
 
 export class Directories {
-  readonly #watcher: Watcher;
+  readonly #watcher: Watcher | null;
   readonly #byPath = new Map<string, Directory>();
   /** By device number: the kind of file system, where inotify does not tell all. */
   readonly #kinds = new Map<number, string | null>();
@@ -59,16 +59,21 @@ export class Directories {
   /** Directories that inotify cannot be used for. */
   silent = 0;
 
-  /** `told`: by inotify. `polled`: from now on the directory has to be looked at, until its state is `told` again. */
-  constructor(most: number, told: Told, polled: (directory: Directory) => void) {
+  /**
+   * `told`: by inotify; null: nothing is to be told. `polled`: from now on the directory has to be looked at, until its
+   * state is `told` again.
+   */
+  constructor(most: number, told: Told | null, polled: (directory: Directory) => void) {
     this.most = most;
     this.#polled = polled;
-    this.#watcher = new Watcher((path, event, name) => {
-      const directory = this.#byPath.get(path);
-      if (!directory) return;
-      if (++directory.events > BUSY_EVENTS) this.#count(directory);
-      told(path, event, name);
-    });
+    this.#watcher =
+      told &&
+      new Watcher((path, event, name) => {
+        const directory = this.#byPath.get(path);
+        if (!directory) return;
+        if (++directory.events > BUSY_EVENTS) this.#count(directory);
+        told(path, event, name);
+      });
   }
 
   has(path: string): boolean {
@@ -140,10 +145,11 @@ export class Directories {
 
   async close(): Promise<void> {
     for (const directory of this.#byPath.values()) this.#drop(directory);
-    await this.#watcher.close();
+    await this.#watcher?.close();
   }
 
   #listen(directory: Directory): void {
+    if (!this.#watcher) return;
     const closed = this.#watcher.watch(directory.path);
     if (closed instanceof Error) {
       const refused = (closed as NodeJS.ErrnoException).code === 'EACCES';

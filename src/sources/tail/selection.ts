@@ -5,6 +5,7 @@
  * a directory that `include` does not spell out; one that begins with a slash is a path; others are the end of one.
  */
 import { ANYWHERE, alternatives, namesOf, type Segment, segmentOf } from '../../config/glob.ts';
+import { advice, misread } from '../../config/misread.ts';
 import { fits, Glob, type Places, rowOf } from './glob.ts';
 
 interface Row {
@@ -76,15 +77,23 @@ export interface Spot {
   readonly spelled: boolean;
 }
 
+interface Patterns {
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+}
+
 export class Selection {
   readonly #include: Glob;
   readonly #exclude: Excludes;
   /** By row of `include`: the number of its pattern. */
   readonly #of: number[] = [];
   /** Patterns of `include` that have named a file. */
-  readonly used = new Set<number>();
+  readonly #used = new Set<number>();
+  readonly #patterns: Patterns;
 
-  constructor({ include, exclude }: { include: readonly string[]; exclude: readonly string[] }) {
+  constructor(patterns: Patterns) {
+    const { include, exclude } = patterns;
+    this.#patterns = patterns;
     const rows: string[][] = [];
     for (const [of, pattern] of include.entries()) {
       for (const one of alternatives(pattern)) {
@@ -94,11 +103,6 @@ export class Selection {
     }
     this.#include = new Glob(rows);
     this.#exclude = new Excludes(exclude);
-  }
-
-  /** Patterns of `exclude` that have left something out. */
-  get usedExcludes(): ReadonlySet<number> {
-    return this.#exclude.used;
   }
 
   /** That of `/`. */
@@ -120,10 +124,20 @@ export class Selection {
 
   /** True if a file of this name is read. */
   takes(spot: Spot, name: string): boolean {
-    const rows = this.#include.matched(spot.in);
-    if (rows.length === 0 || this.#exclude.file(spot.out, name)) return false;
-    for (const row of rows) this.used.add(this.#of[row]!);
-    return true;
+    return this.#include.matched(spot.in).length > 0 && !this.#exclude.file(spot.out, name);
+  }
+
+  /** Such a file is there. */
+  use(spot: Spot): void {
+    for (const row of this.#include.matched(spot.in)) this.#used.add(this.#of[row]!);
+  }
+
+  /** Patterns that have named no file yet, and those that have left nothing out. */
+  get idle(): { include: string[]; exclude: string[] } {
+    return {
+      include: this.#patterns.include.filter((_, i) => !this.#used.has(i)),
+      exclude: this.#patterns.exclude.filter((_, i) => !this.#exclude.used.has(i)),
+    };
   }
 
   /** True if a directory of this name is looked into. */
@@ -169,4 +183,10 @@ export class Selection {
     }
     return spot;
   }
+}
+
+/** A pattern that matches nothing, and what it may be meant for. */
+export function withHint(pattern: string): string {
+  const wrong = misread(pattern);
+  return wrong ? `${pattern} (it ${wrong.what}; ${advice(wrong)})` : pattern;
 }

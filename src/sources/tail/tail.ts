@@ -118,6 +118,11 @@ export class TailSource implements Source {
     return this.#tracker.left_out;
   }
 
+  /** Patterns that have named nothing yet. */
+  get idle(): { include: string[]; exclude: string[] } {
+    return this.#tracker.idle;
+  }
+
   /** Files that were deleted because `delete_after` says so. */
   get deleted(): number {
     return this.#tracker.upkeep.deleted;

@@ -28,7 +28,7 @@ import { Names } from './names.ts';
 import { OwnFiles } from './own.ts';
 import { Poller } from './poll.ts';
 import { seek } from './seek.ts';
-import { Selection } from './selection.ts';
+import { Selection, withHint } from './selection.ts';
 import { Succession } from './succession.ts';
 import { Unsure } from './unsure.ts';
 import { Untracked } from './untracked.ts';
@@ -156,9 +156,26 @@ export class Tracker implements Finder {
     while (this.#looking) await this.#looking;
     this.#first = false;
     this.starting = false;
+    this.#sayIdle();
     positions.setStarted(input.name);
     this.#succession.started();
     forgetOld(this.#context, false);
+  }
+
+  /** Patterns that have named nothing yet. */
+  get idle(): { include: string[]; exclude: string[] } {
+    return this.#selection.idle;
+  }
+
+  /** What matches nothing may be meant otherwise: what was to be kept back is sent, or what was to be sent is not. */
+  #sayIdle(): void {
+    const { name, include: all } = this.#context.input;
+    const { include, exclude } = this.idle;
+    const said = (patterns: string[]) => patterns.map(withHint).join(', ');
+    const text = `input ${name}: no file yet is named by ${said(include)}`;
+    if (include.length === all.length) log.warn(text);
+    else if (include.length > 0) log.info(text);
+    if (exclude.length > 0) log.info(`input ${name}: nothing that is there is left out by exclude: ${said(exclude)}`);
   }
 
   /** Looks whether anything about a tracked file has changed; costs one stat. */
@@ -470,7 +487,8 @@ export class Tracker implements Finder {
   #skip(path: string, stat: BigIntStats | undefined): void {
     const isLooked = this.#selection.has(path);
     if (isLooked && stat) {
-      const what = `${path} matches input ${this.#context.input.name} and is ${kindOf(stat)}: it is not read`;
+      const help = stat.isDirectory() ? `; its files are ${path}/*, with those below it ${path}/**` : '';
+      const what = `${path} matches input ${this.#context.input.name} and is ${kindOf(stat)}: it is not read${help}`;
       this.untracked.note(path, 'special', { existing: this.#first, what });
     } else if (isLooked && isLink(path)) this.untracked.note(path, 'dangling', { existing: this.#first });
     else this.untracked.delete(path);

@@ -177,9 +177,9 @@ export class Walk {
       if (stat?.isDirectory() && opens) return true;
       this.#watch(dir || '/', self);
       // Where it cannot be looked at, that is said of it, and counted.
-      if (stat !== null && (stat || !opens) && selection.takes(next, name) && !finding.found(path, true)) {
-        this.left.files++;
-      }
+      if (stat === null || (!stat && opens) || !selection.takes(next, name)) return false;
+      if (!stat?.isDirectory()) selection.use(next);
+      if (!finding.found(path, true)) this.left.files++;
       return false;
     });
   }
@@ -237,7 +237,10 @@ export class Walk {
     const isDirectory = link ? this.#look(path, false)?.isDirectory() : entry.isDirectory();
     if (isDirectory && selection.opens(next, name)) {
       if (!directories.note(directory, name, link)) this.#noRoom();
-    } else if (selection.takes(next, name) && !finding.found(path, link)) directory.left++;
+    } else if (selection.takes(next, name)) {
+      if (!isDirectory) selection.use(next);
+      if (!finding.found(path, link)) directory.left++;
+    }
   }
 
   /** False: a link on the way is somebody's who may not have what it leads to; or it has just gone. */
