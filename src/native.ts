@@ -184,6 +184,24 @@ export function openUdp(host: string, port: number, receiveBuffer: number, timeo
   return { fd, port: bound.readUInt16BE(2), receiveBuffer: size.readInt32LE() };
 }
 
+const F_SETFL = 4;
+const F_DUPFD_CLOEXEC = 1030;
+const O_NONBLOCK = 0x800;
+
+/** fcntl(2): another descriptor of the same socket. */
+export function duplicate(fd: number): number {
+  const c = need();
+  const copy = c.call('int fcntl(int, int, int)')(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) throw systemError(c);
+  return copy;
+}
+
+/** fcntl(2): whether a receive waits. All descriptors of the socket share it, and libuv wants them not to. */
+export function setWaiting(fd: number, waits: boolean): void {
+  const c = need();
+  if (c.call('int fcntl(int, int, int)')(fd, F_SETFL, waits ? 0 : O_NONBLOCK) < 0) throw systemError(c);
+}
+
 /** close(2): Node's own would warn of a descriptor that it did not open. */
 export function closeSocket(fd: number): void {
   need().call('int close(int)')(fd);

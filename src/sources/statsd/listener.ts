@@ -6,7 +6,8 @@ import type { MetricOrigin } from '../../aggregate/record.ts';
 import type { Stream } from '../../core/batch.ts';
 import type { Output } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
-import { parseAddress } from './address.ts';
+import { datagramsAvailable } from '../../native.ts';
+import { parseAddress, type UdpAddress } from './address.ts';
 import {
   BYTES,
   COARSER,
@@ -26,6 +27,7 @@ import {
   STOP,
   type ToWorker,
 } from './protocol.ts';
+import { QuietSocket } from './quiet.ts';
 import { REMEDIES } from './remedies.ts';
 
 export interface ListenerSettings {
@@ -64,6 +66,8 @@ export class Listener {
   #address: string;
   #error: string | null = null;
   #listening = false;
+  /** When it was bound, by `performance.now()`. */
+  #since = performance.now();
   /** Of the worker's counters, what the account knows already. */
   #samples = 0;
   #replaced = 0;
@@ -94,17 +98,29 @@ export class Listener {
 
   /** Receives until the signal aborts, and resolves when everything received is pushed. */
   async run(output: Output, signal: AbortSignal): Promise<void> {
+    let quiet: QuietSocket | null = null;
     let worker: Worker;
     try {
-      worker = await this.#start();
+      const { receiveBuffer, native } = this.#settings;
+      const { host, port } = await located(this.#settings.address);
+      if (native && datagramsAvailable()) {
+        quiet = await QuietSocket.bind(host, port, receiveBuffer);
+        this.#bound(quiet.port, quiet.receiveBuffer);
+        // No thread before something has come.
+        if (!(await quiet.hears(signal))) {
+          quiet.discard();
+          return;
+        }
+      }
+      worker = this.#start(host, port, quiet?.fd ?? null);
     } catch (error) {
       this.#fail(error as Error);
       return;
     }
-    const counting = setInterval(() => this.#count(), 1000);
     const stop = () => {
       Atomics.store(this.#control, STOP, 1);
       Atomics.notify(this.#control, STOP);
+      this.#say(worker, { type: 'stop' });
     };
     if (signal.aborted) stop();
     signal.addEventListener('abort', stop, { once: true });
@@ -112,13 +128,13 @@ export class Listener {
     worker.on('message', (message: FromWorker) => {
       this.#count();
       if (message.type === 'piece') emitting = emitting.then(() => this.#emit(output, worker, message));
+      else if (message.type === 'ready') this.#say(worker, { type: 'take', datagrams: quiet!.handOver() });
       else this.#heard(worker, message);
     });
     worker.on('error', (error) => this.#fail(error as Error));
     await new Promise<void>((resolve) => worker.once('exit', () => resolve()));
     await emitting;
     signal.removeEventListener('abort', stop);
-    clearInterval(counting);
     this.#count();
     // Nothing is in flight after an orderly end; a worker that died takes its window with it.
     const lost = this.inFlight();
@@ -144,13 +160,14 @@ export class Listener {
     return this.#samples - this.#settled;
   }
 
-  async #start(): Promise<Worker> {
-    const { address, stream, onError, nextWindowId, ...rest } = this.#settings;
-    const { host, port } = parseAddress(address);
+  #start(host: string, port: number, fd: number | null): Worker {
+    const { address, stream, onError, nextWindowId, native, ...rest } = this.#settings;
     const workerData: ListenerOptions = {
       ...rest,
-      host: isIP(host) ? host : await resolve(host),
+      fd,
+      host,
       port,
+      since: performance.timeOrigin + this.#since,
       control: this.#control.buffer as SharedArrayBuffer,
       counters: this.#counters.buffer as SharedArrayBuffer,
     };
@@ -159,30 +176,32 @@ export class Listener {
     return new Worker(new URL(file, import.meta.url), { workerData, resourceLimits: { maxYoungGenerationSizeMb: 4 } });
   }
 
-  #heard(worker: Worker, message: Exclude<FromWorker, { type: 'piece' }>): void {
-    const { address, receiveBuffer, nextWindowId, stream } = this.#settings;
-    if (message.type === 'listening') {
-      this.#listening = true;
-      this.#address = address.replace(/:0$/, `:${message.port}`);
-      // Linux counts its own overhead and grants twice what was asked.
-      if (message.receiveBuffer < receiveBuffer) {
-        log.warn(
-          `${this.#address}: the receive buffer is ${message.receiveBuffer} bytes instead of ${receiveBuffer}; bursts may be lost: sysctl -w net.core.rmem_max=${receiveBuffer}`,
-        );
-      }
-      this.#settle(null);
-    } else if (message.type === 'failed') {
-      this.#fail(new Error(message.message));
-    } else if (message.type === 'losses') {
+  #bound(port: number, granted: number): void {
+    const { address, receiveBuffer } = this.#settings;
+    this.#listening = true;
+    this.#since = performance.now();
+    this.#address = address.replace(/:0$/, `:${port}`);
+    // Linux counts its own overhead and grants twice what was asked.
+    if (granted < receiveBuffer) {
+      log.warn(
+        `${this.#address}: the receive buffer is ${granted} bytes instead of ${receiveBuffer}; bursts may be lost: sysctl -w net.core.rmem_max=${receiveBuffer}`,
+      );
+    }
+    this.#settle(null);
+  }
+
+  #heard(worker: Worker, message: Exclude<FromWorker, { type: 'piece' | 'ready' }>): void {
+    const { nextWindowId, stream } = this.#settings;
+    if (message.type === 'listening') this.#bound(message.port, message.receiveBuffer);
+    else if (message.type === 'failed') this.#fail(new Error(message.message));
+    else if (message.type === 'losses') {
       for (const [reason, samples] of message.losses) {
         stream.account.received += samples;
         stream.account.drop(reason, samples);
         const remedy = REMEDIES[reason];
         if (remedy) log.warnOnce(`${reason} ${this.#address}`, `${this.#address}: ${remedy}`);
       }
-    } else if (message.type === 'window') {
-      this.#say(worker, { type: 'id', id: nextWindowId() });
-    }
+    } else if (message.type === 'window') this.#say(worker, { type: 'id', id: nextWindowId() });
   }
 
   async #emit(output: Output, worker: Worker, piece: Extract<FromWorker, { type: 'piece' }>): Promise<void> {
@@ -259,7 +278,10 @@ export class Listener {
   }
 }
 
-async function resolve(host: string): Promise<string> {
+/** Where the address leads, as an IP address. */
+async function located(address: string): Promise<UdpAddress> {
+  const { host, port } = parseAddress(address);
+  if (isIP(host)) return { host, port };
   const { lookup } = await import('node:dns/promises');
-  return (await lookup(host, { order: 'ipv4first' })).address;
+  return { host: (await lookup(host, { order: 'ipv4first' })).address, port };
 }

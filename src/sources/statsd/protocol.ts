@@ -2,10 +2,14 @@
 import type { MetricOrigin } from '../../aggregate/record.ts';
 
 export interface ListenerOptions {
+  /** The bound socket; null: the worker binds one, and node:dgram receives. */
+  fd: number | null;
   /** An IP address; port 0: any. */
   host: string;
   port: number;
   receiveBuffer: number;
+  /** When it was bound, as threads agree on it: `performance.timeOrigin` and `performance.now()` together. */
+  since: number;
   /** Length of a window, milliseconds. */
   interval: number;
   maxContexts: number;
@@ -13,13 +17,14 @@ export interface ListenerOptions {
   memory: number;
   percentiles: readonly number[];
   origin: MetricOrigin;
-  /** Int32, see below: the main thread's orders, as a worker that waits in a receive sees no messages. */
+  /** Int32, see below: the main thread's orders, as a worker that waits in a receive hears no messages. */
   control: SharedArrayBuffer;
   /** Float64, see below: the worker's counters, as they stand. */
   counters: SharedArrayBuffer;
-  /** False: node:dgram even where libc could be called. */
-  native: boolean;
 }
+
+/** A receive waits for a datagram at most so long, milliseconds. */
+export const POLL_MS = 100;
 
 /** Places in `control`. */
 export const STOP = 0;
@@ -41,8 +46,10 @@ export const COARSER = 9;
 export const COUNTERS = 10;
 
 export type FromWorker =
-  /** Bound; `receiveBuffer` is what was granted. `native` is false where node:dgram receives. */
-  | { type: 'listening'; port: number; receiveBuffer: number; native: boolean }
+  /** It can take over the socket that it was given. */
+  | { type: 'ready' }
+  /** It has bound one; `receiveBuffer` is what was granted. */
+  | { type: 'listening'; port: number; receiveBuffer: number }
   | { type: 'failed'; message: string }
   /** Samples that were received and are lost, since the last such message. */
   | { type: 'losses'; losses: [reason: string, samples: number][] }
@@ -53,4 +60,10 @@ export type FromWorker =
   /** Everything was handed over. */
   | { type: 'done' };
 
-export type ToWorker = { type: 'id'; id: string } | { type: 'next' };
+export type ToWorker =
+  /** The socket is the worker's now; these came before what is in it. */
+  | { type: 'take'; datagrams: Uint8Array[] }
+  | { type: 'id'; id: string }
+  | { type: 'next' }
+  /** STOP is set. */
+  | { type: 'stop' };

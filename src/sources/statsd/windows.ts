@@ -28,24 +28,31 @@ export class Windows {
   #mayPost = false;
   #finished = false;
 
-  /** `wall` and `now`: the wall clock and the monotonic one, milliseconds. */
+  /**
+   * `wall` and `now`: the wall clock and the monotonic one, milliseconds. `open`: for so long it has been listened, and
+   * nothing had come: the first window begins with the interval, but not before that.
+   */
   constructor(
     aggregator: Aggregator,
     interval: number,
-    wall: number,
-    now: number,
+    { wall, now, open }: { wall: number; now: number; open: number },
     post: (message: FromWorker) => void,
   ) {
     this.#aggregator = aggregator;
     this.#interval = interval;
     this.#post = post;
-    this.#begun = now;
+    this.#begun = now - Math.min(open, wall % interval);
     this.#due = now + untilNext(wall, interval, 0);
   }
 
   /** A window is on its way to the main thread. */
   get busy(): boolean {
     return this.#closed !== null;
+  }
+
+  /** When the open one ends, by the monotonic clock. */
+  get due(): number {
+    return this.#due;
   }
 
   /** To be called before samples are counted that came at this time. */

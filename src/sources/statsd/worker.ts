@@ -1,14 +1,15 @@
 /**
- * A listener's thread. It waits in recvmmsg(2), at most POLL_MS, counts what came, and between two receives sees to the
- * windows and to the main thread. Where libc cannot be called node:dgram receives, and a timer sees to the rest.
+ * A listener's thread. While datagrams are rare libuv says when one comes, and a timer when a window ends: nothing else
+ * wakes it. While they come often it stays in the receive (batches.ts), and between two of them sees to the windows and to
+ * the main thread. Where libc cannot be called libuv's reading is all there is.
  */
-import { fstatSync } from 'node:fs';
+import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { setPriority } from 'node:os';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { closeSocket, DatagramReader, datagramsAvailable, openUdp } from '../../native.ts';
+import { closeSocket, duplicate } from '../../native.ts';
 import { Aggregator } from './aggregator.ts';
-import { kernelDrops } from './drops.ts';
+import { ARENA_BYTES, Batches } from './batches.ts';
 import {
   BYTES,
   COARSER,
@@ -28,26 +29,21 @@ import {
 } from './protocol.ts';
 import { Windows } from './windows.ts';
 
-/** Datagrams a call. */
-const SLOTS = 64;
-/** The largest datagram and room behind it; no power of two, so the places do not share cache lines. */
-const SLOT_BYTES = 65_536 + 256;
-const POLL_MS = 100;
-/** Where this many came at once, or two receives were this close, more will come: after a pause a call brings more. */
-const BUSY = 4;
-const CLOSE_MS = 0.25;
-const PAUSE_MS = 1;
-const DROPS_EVERY_MS = 1000;
-/** After the order to stop, what the socket holds is read for this long at most. */
-const LAST_READ_MS = 1000;
-
 const options = workerData as ListenerOptions;
 const port = parentPort!;
 const control = new Int32Array(options.control);
 const counters = new Float64Array(options.counters);
 const { interval, maxContexts, memory, percentiles, origin } = options;
-const aggregator = new Aggregator({ maxContexts, memory, percentiles, origin, arenaBytes: SLOTS * SLOT_BYTES });
-const windows = new Windows(aggregator, interval, Date.now(), performance.now(), post);
+const aggregator = new Aggregator({ maxContexts, memory, percentiles, origin, arenaBytes: ARENA_BYTES });
+const { bytes, arenaAt } = aggregator.kernel;
+const now = performance.now();
+const open = Math.max(0, performance.timeOrigin + now - options.since);
+const windows = new Windows(aggregator, interval, { wall: Date.now(), now, open }, post);
+/** libuv's ear, once there is one. */
+let ear: Socket | null = null;
+let batches: Batches | null = null;
+let timer: NodeJS.Timeout | undefined;
+let closed = false;
 
 function post(message: FromWorker): void {
   report();
@@ -69,115 +65,122 @@ function report(): void {
   port.postMessage({ type: 'losses', losses } satisfies FromWorker);
 }
 
+function tick(): void {
+  windows.tick(Date.now(), performance.now());
+}
+
 function take(at: number, length: number): void {
   counters[PACKETS]!++;
   counters[BYTES]! += length;
   aggregator.take(at, at + length);
 }
 
+/** A datagram that libuv has read. */
+function takeOne(datagram: Uint8Array): void {
+  tick();
+  bytes.set(datagram, arenaAt);
+  take(arenaAt, datagram.length);
+}
+
 function stopping(): boolean {
   return Atomics.load(control, STOP) === 1;
 }
 
-function receiveNatively(): void {
-  const socket = openUdp(options.host, options.port, options.receiveBuffer, POLL_MS);
-  const reader = new DatagramReader(socket.fd, aggregator.kernel.bytes, aggregator.kernel.arenaAt, SLOTS, SLOT_BYTES);
-  const inode = fstatSync(socket.fd).ino;
-  post({ type: 'listening', port: socket.port, receiveBuffer: socket.receiveBuffer, native: true });
-  let lookAgain = 0;
-  let received = 0;
-  let lastRead = Number.POSITIVE_INFINITY;
-  const look = () => {
-    counters[KERNEL_DROPS] = kernelDrops(inode);
-    lookAgain = performance.now() + DROPS_EVERY_MS;
-  };
-
-  /** One turn; true while there may be more to read. */
-  const turn = (): boolean => {
-    const heard = Atomics.load(control, MESSAGES);
-    for (let m = receiveMessageOnPort(port); m; m = receiveMessageOnPort(port)) windows.heard(m.message as ToWorker);
-    const last = stopping();
-    const n = reader.receive(!windows.busy && !last);
-    windows.tick(Date.now(), performance.now());
-    for (let i = 0; i < n; i++) take(aggregator.kernel.arenaAt + i * SLOT_BYTES, reader.length(i));
-    report();
-    windows.step();
-    const now = performance.now();
-    const close = now - received < CLOSE_MS;
-    received = now;
-    if (now >= lookAgain) look();
-    if (last) {
-      lastRead = Math.min(lastRead, now + LAST_READ_MS);
-      return n > 0 && now < lastRead;
-    }
-    if (n > 0 && n < SLOTS && (close || n >= BUSY)) Atomics.wait(control, STOP, 0, PAUSE_MS);
-    else if (n === 0 && windows.busy) Atomics.wait(control, MESSAGES, heard, PAUSE_MS);
-    return true;
-  };
-
-  try {
-    while (turn());
-    look();
-  } finally {
-    closeSocket(socket.fd);
+/** After everything that was heard, of whom ever. */
+function goOn(): void {
+  report();
+  windows.step();
+  if (stopping() && ear) end();
+  // Until the last series is forgotten: windows without samples age them.
+  else if (aggregator.contexts > 0 || windows.busy) {
+    timer ??= setTimeout(onTime, Math.max(1, Math.ceil(windows.due - performance.now())));
   }
-  finish();
 }
 
-/** Hands over the last window, then ends the thread. Nothing is received any more, so messages come the usual way. */
-function finish(): void {
-  const end = () => {
-    windows.step();
-    windows.finish(Date.now(), performance.now());
-    if (!windows.finished) return;
-    post({ type: 'done' });
-    port.close();
-  };
-  port.on('message', (message: ToWorker) => {
-    windows.heard(message);
-    end();
+function onTime(): void {
+  timer = undefined;
+  tick();
+  goOn();
+}
+
+/** Reads what is left, hands over the last window, and lets the thread end. */
+function end(): void {
+  if (!closed) {
+    closed = true;
+    clearTimeout(timer);
+    batches?.readAll();
+    batches?.look();
+    ear!.close();
+    if (options.fd !== null) closeSocket(options.fd);
+  }
+  windows.step();
+  windows.finish(Date.now(), performance.now());
+  if (!windows.finished) return;
+  post({ type: 'done' });
+  port.close();
+}
+
+function hear(message: ToWorker): void {
+  if (message.type === 'take') takeOver(options.fd!, message.datagrams);
+  else if (message.type !== 'stop') windows.heard(message);
+}
+
+/** The socket is this thread's now; `datagrams` came before what is in it. */
+function takeOver(fd: number, datagrams: readonly Uint8Array[]): void {
+  for (const datagram of datagrams) takeOne(datagram);
+  ear = createSocket(isIPv6(options.host) ? 'udp6' : 'udp4');
+  batches = new Batches(fd, bytes, arenaAt, {
+    hear() {
+      for (let m = receiveMessageOnPort(port); m; m = receiveMessageOnPort(port)) hear(m.message as ToWorker);
+      heard = Atomics.load(control, MESSAGES);
+    },
+    stopping,
+    busy: () => windows.busy,
+    tick,
+    take,
+    taken() {
+      report();
+      windows.step();
+    },
+    drops(count) {
+      counters[KERNEL_DROPS] = count;
+    },
+    pause(until, ms) {
+      if (until === 'stop') Atomics.wait(control, STOP, 0, ms);
+      else Atomics.wait(control, MESSAGES, heard, ms);
+    },
   });
-  end();
-}
-
-async function receiveWithNode(): Promise<void> {
-  const { createSocket } = await import('node:dgram');
-  const socket = createSocket({ type: isIPv6(options.host) ? 'udp6' : 'udp4', recvBufferSize: options.receiveBuffer });
-  const at = aggregator.kernel.arenaAt;
-  const heard = (message: ToWorker) => {
-    windows.heard(message);
-    windows.step();
+  const read = () => {
+    batches!.readAll();
+    goOn();
   };
-  const fail = (error: Error) => {
-    post({ type: 'failed', message: systemMessage(error) });
+  ear.on('message', (datagram) => {
+    takeOne(datagram);
+    read();
+  });
+  ear.bind({ fd: duplicate(fd) }, read);
+}
+let heard = 0;
+
+/** Where libc cannot be called. */
+function bindWithNode(): void {
+  const socket = createSocket({ type: isIPv6(options.host) ? 'udp6' : 'udp4', recvBufferSize: options.receiveBuffer });
+  const fail = (error: Error & { code?: string }) => {
+    // `bind EADDRINUSE 127.0.0.1:8125` says less.
+    post({ type: 'failed', message: error.code === 'EADDRINUSE' ? 'address already in use' : error.message });
     port.close();
   };
   socket.once('error', fail);
   socket.on('message', (datagram) => {
-    windows.tick(Date.now(), performance.now());
-    aggregator.kernel.bytes.set(datagram, at);
-    take(at, datagram.length);
+    takeOne(datagram);
+    goOn();
   });
-  port.on('message', heard);
   socket.bind(options.port, options.host, () => {
     socket.off('error', fail);
-    const granted = socket.getRecvBufferSize();
-    post({ type: 'listening', port: socket.address().port, receiveBuffer: granted, native: false });
-    const timer = setInterval(() => {
-      windows.tick(Date.now(), performance.now());
-      report();
-      if (!stopping()) return;
-      clearInterval(timer);
-      socket.close();
-      port.off('message', heard);
-      finish();
-    }, POLL_MS / 2);
+    ear = socket;
+    post({ type: 'listening', port: socket.address().port, receiveBuffer: socket.getRecvBufferSize() });
+    goOn();
   });
-}
-
-/** `bind EADDRINUSE 127.0.0.1:8125` says less than `address already in use`. */
-function systemMessage(error: Error & { code?: string }): string {
-  return error.code === 'EADDRINUSE' ? 'address already in use' : error.message;
 }
 
 /** The socket's buffer is short: on a busy machine this thread goes first (0 is the calling thread on Linux). */
@@ -189,11 +192,12 @@ function goFirst(): void {
   }
 }
 
-if (options.native && datagramsAvailable()) {
+port.on('message', (message: ToWorker) => {
+  hear(message);
+  goOn();
+});
+if (options.fd === null) bindWithNode();
+else {
   goFirst();
-  try {
-    receiveNatively();
-  } catch (error) {
-    post({ type: 'failed', message: (error as Error).message });
-  }
-} else await receiveWithNode();
+  post({ type: 'ready' });
+}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StatsD } from 'hot-shots';
@@ -159,6 +160,84 @@ for (const native of datagramsAvailable() ? [true, false] : [false]) {
     taken.close();
   });
 }
+
+const native = { skip: datagramsAvailable() ? false : 'libc cannot be called here' };
+const threads = () => new Set(readdirSync('/proc/self/task'));
+const wakes = (thread: string) =>
+  Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(readFileSync(`/proc/self/task/${thread}/status`, 'utf8'))![1]);
+
+test('there is no thread before something comes, and none that wakes while nothing comes', native, async () => {
+  const idle = await start();
+  // A name that was looked up, a file that was read: libuv's own threads are there now.
+  const before = threads();
+  await idle.stop();
+  const statsd = await start();
+  assert.deepEqual([...threads().difference(before)], []);
+  await statsd.send('hits:1|c');
+  const [worker] = threads().difference(before);
+  assert.ok(worker);
+  await sleep(300);
+  const woken = wakes(worker);
+  await sleep(1500);
+  assert.ok(wakes(worker) - woken < 8, `${wakes(worker) - woken} wakes`);
+  assert.equal((await statsd.stop())[0]!.value, 1);
+});
+
+test('what comes while the worker starts is counted, in its order', native, async () => {
+  const statsd = await start({ receive_buffer: 8 << 20 });
+  const sender = createSocket('udp4');
+  const many = 5000;
+  for (let i = 1; i <= many; i++) {
+    const sent = new Promise((done) => sender.send(`hits:1|c\nlast:${i}|g`, statsd.port, '127.0.0.1', done));
+    if (i % 50 === 0) await sent;
+  }
+  const { source } = statsd;
+  await until(() => source.status().listeners[0]!.packets + source.status().listeners[0]!.kernel_drops >= many);
+  sender.close();
+  const records = await statsd.stop();
+  assert.equal(source.status().listeners[0]!.kernel_drops, 0);
+  assert.deepEqual(
+    records.map((r) => [r.name, r.value]),
+    [
+      ['hits', many],
+      ['last', many],
+    ],
+  );
+});
+
+test('nothing is lost where rare datagrams become many and rare again', native, async () => {
+  const statsd = await start({ receive_buffer: 8 << 20, flush_interval: 300 });
+  let sent = 0;
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 3; i++) {
+      await statsd.send('hits:1|c');
+      sent++;
+      await sleep(120);
+    }
+    for (let i = 0; i < 20; i++) {
+      await statsd.send(...Array<string>(50).fill('hits:1|c'));
+      sent += 50;
+      statsd.balanced();
+    }
+  }
+  const records = await statsd.stop();
+  assert.equal(
+    records.reduce((sum, r) => sum + r.value!, 0),
+    sent,
+  );
+});
+
+test('what was sent just before the stop is counted, also when it is the first', native, async () => {
+  for (const before of [0, 1]) {
+    const statsd = await start();
+    if (before > 0) await statsd.send('hits:1|c');
+    const sender = createSocket('udp4');
+    await new Promise((done) => sender.send('hits:1|c', statsd.port, '127.0.0.1', done));
+    const [record] = await statsd.stop();
+    sender.close();
+    assert.equal(record!.value, before + 1);
+  }
+});
 
 test('rejected lines are counted by reason and take nothing else with them', async () => {
   const statsd = await start();

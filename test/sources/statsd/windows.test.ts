@@ -7,7 +7,7 @@ import { Windows } from '../../../src/sources/statsd/windows.ts';
 const WALL = Date.UTC(2026, 0, 1);
 
 /** A listener's windows of ten seconds under clocks that the test sets. */
-function listener(offset = 0) {
+function listener(offset = 0, open = 0) {
   const aggregator = new Aggregator({
     maxContexts: 10,
     memory: 1 << 20,
@@ -20,7 +20,7 @@ function listener(offset = 0) {
   let ids = 0;
   const records: { start: string; '@timestamp': string; interval: number; value: number }[] = [];
   const posted: FromWorker[] = [];
-  const windows = new Windows(aggregator, 10_000, wall, now, (message) => posted.push(message));
+  const windows = new Windows(aggregator, 10_000, { wall, now, open }, (message) => posted.push(message));
   const handOver = () => {
     for (let message = posted.shift(); message; message = posted.shift()) {
       if (message.type === 'window') windows.heard({ type: 'id', id: `a-${++ids}` });
@@ -73,6 +73,19 @@ test('a wall clock that is set an hour ahead and back changes when windows end, 
   assert.deepEqual(rows[0], [10, 7, 69]);
   // Of sixty seconds none is missing and none is twice.
   assert.equal(Math.round(rows.reduce((sum, [, interval]) => sum + interval!, 0) * 10), 604);
+});
+
+test('the first window begins when it was listened, or with the interval', () => {
+  for (const [open, length] of [
+    [1000, 8],
+    [60_000, 10],
+  ] as const) {
+    const l = listener(3000, open);
+    l.hit();
+    l.pass(7000);
+    l.handOver();
+    assert.deepEqual(l.rows(), [[10, length, 1]]);
+  }
 });
 
 test('what came before nobody looked for a while is in a window that ended before that', () => {
