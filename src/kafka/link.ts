@@ -72,8 +72,8 @@ export class Link {
   readonly #o: LinkOptions;
   readonly #broker: Broker;
   readonly #connection: Connection;
-  readonly #ended = Promise.withResolvers<never>();
-  readonly #dialing = new AbortController();
+  /** Aborts with why the link is of no more use. */
+  readonly #ending = new AbortController();
   #tcp: net.Socket | null = null;
   #open = false;
   /** Monotonic milliseconds. */
@@ -87,7 +87,6 @@ export class Link {
     const { Broker: KafkajsBroker, ConnectionPool } = kafkajs();
     this.#o = options;
     this.address = `${options.host}:${options.port}`;
-    this.#ended.promise.catch(() => undefined);
     const connectionPool = new ConnectionPool({
       host: options.host,
       port: options.port,
@@ -118,7 +117,7 @@ export class Link {
     const seconds = options.connectTimeout / 1000;
     const late = setTimeout(() => link.fail(`no connection within ${seconds} s`), options.connectTimeout);
     try {
-      await abortable(Promise.race([link.#connect(), link.#ended.promise]), signal);
+      await abortable(abortable(link.#connect(), link.#ending.signal), signal);
     } catch (error) {
       link.fail(reason(error as Error));
       signal.throwIfAborted();
@@ -141,7 +140,7 @@ export class Link {
 
   async #connect(): Promise<void> {
     const { host, port } = this.#o;
-    const tcp = await dial(host, port, this.#dialing.signal);
+    const tcp = await dial(host, port, this.#ending.signal);
     this.#tcp = tcp;
     tcp.setNoDelay(true);
     tcp.setKeepAlive(true, KEEP_ALIVE_MS);
@@ -161,9 +160,8 @@ export class Link {
     // With an error: kafkajs clears its own timer when the socket reports one.
     this.#connection.socket?.destroy(error);
     this.#tcp?.destroy();
-    this.#dialing.abort(error);
+    this.#ending.abort(error);
     this.#connection.connectionStatus = 'disconnected';
-    this.#ended.reject(error);
     this.#drain?.reject(error);
     if (this.#open) this.#o.failed(this, error);
   }
@@ -190,7 +188,7 @@ export class Link {
         response: { decode: (payload) => response.decode(payload), parse: async (decoded) => decoded },
         logResponseError: false,
       });
-      return (await Promise.race([sent, this.#ended.promise])) as T;
+      return (await abortable(sent, this.#ending.signal)) as T;
     } catch (error) {
       this.fail(reason(error as Error));
       throw this.error;
