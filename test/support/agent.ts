@@ -52,6 +52,10 @@ interface HowToRun {
   through?: readonly string[];
   /** JavaScript that runs in it before it does. */
   preload?: string;
+  /** The program: a built one's `main.js`. Default: the sources as they are. */
+  main?: string;
+  /** How often its status is read to check the books. */
+  sampleMs?: number;
 }
 
 const running = new Set<ChildProcess>();
@@ -117,6 +121,7 @@ export class RunningAgent {
   readonly #exited: Promise<unknown>;
   readonly #violations: string[] = [];
   readonly #sampling: Promise<void>;
+  readonly #sampleMs: number;
   #stderr = '';
   #address = '';
   #ended = false;
@@ -129,6 +134,7 @@ export class RunningAgent {
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text));
     this.#child.stdout!.resume();
     this.#exited = once(this.#child, 'close').then(() => (this.#ended = true));
+    this.#sampleMs = how.sampleMs ?? SAMPLE_MS;
     this.#sampling = this.#sample();
   }
 
@@ -226,7 +232,7 @@ export class RunningAgent {
 
   async #sample(): Promise<void> {
     while (!this.#ended) {
-      await Promise.race([sleep(SAMPLE_MS), this.#exited]);
+      await Promise.race([sleep(this.#sampleMs), this.#exited]);
       const answer = this.#address === '' ? null : await fetch(`${this.#address}/status`).catch(() => null);
       // It may end in the middle of an answer.
       const status = (await answer?.json().catch(() => null)) as Status | null | undefined;
@@ -253,10 +259,10 @@ function balanced({ received, recovered, forwarded, filtered, dropped, in_flight
 }
 
 function spawnAgent(args: readonly string[], how: HowToRun = {}): ChildProcess {
-  const { bound = false, clock, through = [], preload } = how;
+  const { bound = false, clock, through = [], preload, main = MAIN } = how;
   const first = clock === undefined ? [] : ['--import', FAST_CLOCK];
   if (preload !== undefined) first.push('--import', `data:text/javascript,${encodeURIComponent(preload)}`);
-  const [program, ...rest] = [...(bound ? BOUND : []), ...through, process.execPath, ...first, MAIN, ...args];
+  const [program, ...rest] = [...(bound ? BOUND : []), ...through, process.execPath, ...first, main, ...args];
   const env = { ...process.env, ...(clock !== undefined && { RUNNEL_TEST_CLOCK: String(clock) }) };
   const child = spawn(program!, rest, { stdio: ['ignore', 'pipe', 'pipe'], env });
   running.add(child);
