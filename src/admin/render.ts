@@ -13,13 +13,15 @@ export function renderStatus(s: Status): string {
   ];
   for (const input of s.logs) {
     const unreadable = input.unreadable > 0 ? `, ${input.unreadable} unreadable` : '';
+    const left = Object.entries(input.left_out).filter(([, files]) => files > 0);
+    const leftOut = left.map(([reason, files]) => `, ${files} left out (${reason})`).join('');
     const polled = input.watching === 'polling' ? ', polled' : '';
     const waiting = input.lag_bytes > 0 ? `, ${size(input.lag_bytes)} waiting (${duration(input.lag_seconds)})` : '';
     const replaced = input.replaced > 0 ? `, ${count(input.replaced, 'sequence')} not UTF-8` : '';
     const malformed = input.malformed > 0 ? `, ${count(input.malformed, 'line')} not of the format` : '';
     lines.push(
       '',
-      `logs ${input.name}: ${count(input.lines, 'line')}, ${size(input.bytes)}, ${count(input.files_total, 'file')}${waiting}${unreadable}${replaced}${malformed}${polled}`,
+      `logs ${input.name}: ${count(input.lines, 'line')}, ${size(input.bytes)}, ${count(input.files_total, 'file')}${waiting}${unreadable}${leftOut}${replaced}${malformed}${polled}`,
     );
     for (const f of input.files) {
       const lag =

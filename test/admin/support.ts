@@ -22,7 +22,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
         bytes: 900,
         watching: 'inotify',
         unreadable: 0,
-        left_out: { max_files: 0, directories: 0, foreign_link: 0, special: 0 },
+        left_out: { max_files: 0, directories: 0, foreign_link: 0, special: 0, compressed: 0 },
         idle_patterns: { include: [], exclude: [] },
         reread_bytes: 0,
         deleted: 0,

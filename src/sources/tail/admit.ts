@@ -2,6 +2,7 @@
 import type { BigIntStats } from 'node:fs';
 import { closeSync } from '../../mounts/fs.ts';
 import { openRegular } from '../../mounts/open.ts';
+import { archiveOf, TELLING_BYTES } from './archive.ts';
 import type { Beside, Entry } from './beside.ts';
 import { mayBeCopy, shared } from './copies.ts';
 import { newGeneration, type TailContext, TrackedFile } from './file.ts';
@@ -11,7 +12,7 @@ import type { Generation } from './journal.ts';
 import { lineEndsOf } from './line-ends.ts';
 import { homesOf, placesOf } from './links.ts';
 import { admitPacked, knownPacked } from './packed.ts';
-import { HEADER_BYTES, headOf, lastLineStart, markerAt, recognise } from './resume.ts';
+import { firstBytes, HEADER_BYTES, headIn, lastLineStart, markerAt, recognise } from './resume.ts';
 
 /** From here on first bytes and marker tell files apart; before it, only a copy that was just made is taken for one. */
 export const TELLING = 256;
@@ -98,17 +99,17 @@ export function resumed(context: TailContext, fd: number, stat: BigIntStats, gen
 
 function added(context: TailContext, path: string, fd: number, stat: BigIntStats, existing: boolean): TrackedFile {
   const { input, positions, account } = context;
-  const ends = lineEndsOf(input.encoding_in);
-  let base = 0;
-  if (existing && input.start_at === 'end') base = lastLineStart(fd, Number(stat.size), ends);
-  else if (input.ignore_older !== null && Date.now() - Number(stat.mtimeMs) > input.ignore_older) {
-    base = lastLineStart(fd, Number(stat.size), ends);
-    account.drop('ignored_older', 0, base);
-  }
+  const atEnd = existing && input.start_at === 'end';
+  const older = !atEnd && input.ignore_older !== null && Date.now() - Number(stat.mtimeMs) > input.ignore_older;
+  const first = atEnd || older ? firstBytes(fd, TELLING_BYTES) : null;
+  // What holds no lines is found out when it is read.
+  const lines = first && !archiveOf(first, path) ? first : null;
+  const base = lines ? lastLineStart(fd, Number(stat.size), lineEndsOf(input.encoding_in)) : 0;
+  if (older && lines) account.drop('ignored_older', 0, base);
   const generation = newGeneration(input.name, path, inodeOf(stat), base);
-  if (base === 0) return new TrackedFile(context, null, stat, generation, false);
+  if (!lines || base === 0) return new TrackedFile(context, null, stat, generation, false);
   // Where reading begins has to be known after a restart, too.
-  generation.head = headOf(fd);
+  generation.head = headIn(lines);
   generation.marker = markerAt(fd, base);
   positions.create(generation);
   return resumed(context, fd, stat, generation);

@@ -8,6 +8,7 @@
  * The new file's first lines are read before the old file's end: so whoever writes has gone over to the new one, and the
  * old file is read to its end. Until that is decided the new file waits; the old one's silence ends the wait.
  */
+import { archiveOf } from './archive.ts';
 import { descriptors } from './descriptors.ts';
 import type { TrackedFile } from './file.ts';
 import type { Format } from './format.ts';
@@ -106,7 +107,8 @@ export class Carry {
     }
     // NULs at its end may be written over yet.
     const lines = bytes.subarray(0, Math.min(got, this.#format.lineEnds.aligned(lastNuls(bytes, 0, got))));
-    return this.#format.lineEnds.first(lines, 0, lines.length) < 0 ? null : new Heir(file, lines);
+    if (this.#format.lineEnds.first(lines, 0, lines.length) < 0 || archiveOf(lines, file.stream.name)) return null;
+    return new Heir(file, lines);
   }
 }
 

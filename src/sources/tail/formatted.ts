@@ -8,13 +8,14 @@
 import { type Batch, HELD, TRUNCATED } from '../../core/batch.ts';
 import { SLOT_CAPACITY } from '../../core/pool.ts';
 import { log } from '../../log.ts';
+import { archiveOf } from './archive.ts';
 import type { Heir } from './carry.ts';
 import { LONG, LONGEST, READ_BYTES, type TrackedFile } from './file.ts';
 import type { Closing, Format, Found, Shaped } from './format.ts';
 import { noteEnd, passNuls, pastNuls, skipHole, toRead } from './hole.ts';
 import { digest, MARKER_BYTES, type Prefix, same } from './identity.ts';
 import { PAGE } from './nuls.ts';
-import { beginsAsBefore, findEnd, knowHead, type Outcome } from './read.ts';
+import { beginsAsBefore, findEnd, knowHead, type NoLines, type Outcome } from './read.ts';
 import type { Unfinished } from './unfinished.ts';
 
 /** The bytes as they were read, where they are changed in place: the marker is made of them. */
@@ -28,7 +29,7 @@ export async function fillFormatted(
   batch: Batch,
   format: Format,
   heir: Heir | null,
-): Promise<Outcome> {
+): Promise<Outcome | NoLines> {
   file.unfinished ??= file.unfinishedAtFirst();
   const { unfinished } = file;
   if (file.scanned - file.position >= LONG) {
@@ -47,6 +48,8 @@ export async function fillFormatted(
     const all = await file.read(bytes, want, file.position - before);
     if (!same(file.marker, bytes.subarray(0, Math.min(before, all)))) return 'restarted';
     if (!beginsAsBefore(file, bytes, all)) return 'restarted';
+    const archive = file.position === 0 ? archiveOf(bytes.subarray(0, all), file.stream.name) : null;
+    if (archive) return { archive };
     const read = { from: file.position - before, got: all, full: all === want };
     const { end: got, ended } = noteEnd(file, bytes, read, before, unitBytes);
     unfinished.open = 0;

@@ -10,6 +10,7 @@
 import { type Batch, TRUNCATED } from '../../core/batch.ts';
 import { MAX_RECORDS, SLOT_CAPACITY } from '../../core/pool.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
+import { archiveOf } from './archive.ts';
 import { LONG, LONGEST, READ_BYTES, type TrackedFile } from './file.ts';
 import { noteEnd, nulsWereWritten, passNuls, skipHole, toRead } from './hole.ts';
 import { digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './identity.ts';
@@ -19,10 +20,20 @@ import { PAGE } from './nuls.ts';
 /** `more`: there may be more to read. `end`: nothing more for now. `restarted`: not the bytes that were there. */
 export type Outcome = 'more' | 'end' | 'restarted';
 
+/** What the file is; it holds no lines. */
+export interface NoLines {
+  archive: string;
+}
+
 const LINES = lineEndsOf('utf-8');
 
 /** Fills the batch with the file's next lines and moves the file's position; `batch.count` says how many. */
-export async function fill(file: TrackedFile, batch: Batch, kernel: Kernel, maxLine: number): Promise<Outcome> {
+export async function fill(
+  file: TrackedFile,
+  batch: Batch,
+  kernel: Kernel,
+  maxLine: number,
+): Promise<Outcome | NoLines> {
   if (file.scanned - file.position >= LONG) {
     const outcome = await longLine(file, batch, kernel, maxLine);
     if (outcome !== 'found') return outcome;
@@ -35,6 +46,8 @@ export async function fill(file: TrackedFile, batch: Batch, kernel: Kernel, maxL
     const got = await file.read(bytes, want, file.position - before);
     if (!same(file.marker, bytes.subarray(0, Math.min(before, got)))) return 'restarted';
     if (!beginsAsBefore(file, bytes, got)) return 'restarted';
+    const archive = file.position === 0 ? archiveOf(bytes.subarray(0, got), file.stream.name) : null;
+    if (archive) return { archive };
     const read = { from: file.position - before, got, full: got === want };
     const { end, ended } = noteEnd(file, bytes, read, before);
     if (got === before) return 'end';

@@ -46,14 +46,17 @@ export function hasBefore(fd: number, position: number, marker: Prefix): boolean
   return same(marker, readAt(fd, position - marker.length, marker.length));
 }
 
-export function firstBytes(fd: number): Buffer {
-  return readAt(fd, 0, HEAD_BYTES);
+export function firstBytes(fd: number, length = HEAD_BYTES): Buffer {
+  return readAt(fd, 0, length);
 }
 
-/** The first bytes by which a file is known. NULs at their end may be written over yet. */
 export function headOf(fd: number): Prefix {
-  const bytes = firstBytes(fd);
-  return digest(bytes.subarray(0, lastNuls(bytes, 0, bytes.length)));
+  return headIn(firstBytes(fd));
+}
+
+/** Of the first bytes those by which a file is known. NULs at their end may be written over yet. */
+export function headIn(first: Buffer): Prefix {
+  return digest(first.subarray(0, lastNuls(first, 0, Math.min(first.length, HEAD_BYTES))));
 }
 
 /** True if the file still begins with these bytes. */

@@ -337,6 +337,10 @@ export class TailSource implements Source {
         : await fill(file, batch, kernel, input.max_line);
       file.failed = null;
       if (file.error !== null) this.#readable(file);
+      if (typeof outcome === 'object') {
+        this.#tracker.leaveOut(file, outcome.archive);
+        return false;
+      }
       if (outcome === 'restarted') {
         if (file.isPunched(size)) return true;
         this.#tracker.restarted(file);

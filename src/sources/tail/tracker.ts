@@ -13,6 +13,7 @@ import { log } from '../../log.ts';
 import { closeSync, lstatSync, realpathSync, statSync } from '../../mounts/fs.ts';
 import { isForeign, openRegular } from '../../mounts/open.ts';
 import { admit, takeUp } from './admit.ts';
+import { Archives } from './archives.ts';
 import { takeBack } from './aside.ts';
 import { Beside } from './beside.ts';
 import { descriptors } from './descriptors.ts';
@@ -21,7 +22,6 @@ import { Discovery, type Finder } from './discover.ts';
 import type { TailContext, TrackedFile } from './file.ts';
 import { forgetOld } from './forget.ts';
 import { inodeOf, isAt, isInode, kindOf, lookUp } from './identity.ts';
-import { compression } from './inflated.ts';
 import { homesOf } from './links.ts';
 import { collectOften, keepYoungSmall } from './many.ts';
 import { Names } from './names.ts';
@@ -55,6 +55,8 @@ export type LeftOutStatus = {
   foreign_link: number;
   /** FIFOs, sockets, devices, directories. */
   special: number;
+  /** They are compressed, or archives, and no pattern says that such are read. */
+  compressed: number;
 };
 
 export class Tracker implements Finder {
@@ -68,6 +70,7 @@ export class Tracker implements Finder {
   readonly #openAtStart: number;
   readonly #selection: Selection;
   readonly #own: OwnFiles;
+  readonly #archives: Archives;
   readonly #discovery: Discovery;
   readonly #poller = new Poller(this);
   readonly #names = new Names();
@@ -94,6 +97,8 @@ export class Tracker implements Finder {
     this.untracked = new Untracked(input.name, (directory) => this.#discovery.listAgain(directory));
     this.#selection = new Selection(input);
     this.#own = new OwnFiles(context.data_dir);
+    const unpacks = (path: string) => this.#selection.unpacks(path);
+    this.#archives = new Archives({ input: input.name, untracked: this.untracked, unpacks });
     this.#discovery = new Discovery({
       input: input.name,
       selection: this.#selection,
@@ -140,6 +145,7 @@ export class Tracker implements Finder {
       directories,
       foreign_link: this.untracked.count('foreign_link') + foreign,
       special: this.untracked.count('special'),
+      compressed: this.untracked.count('compressed'),
     };
   }
 
@@ -410,6 +416,7 @@ export class Tracker implements Finder {
       this.lookAt(before);
     }
     this.#names.name(file, path);
+    this.untracked.delete(path);
     this.#remember(file);
     this.#poller.add(file);
     file.gone = null;
@@ -514,15 +521,21 @@ export class Tracker implements Finder {
     }
   }
 
+  /** The file was read, and holds no lines. */
+  leaveOut(file: TrackedFile, kind: string): void {
+    const { path } = file;
+    if (file.after) file.after.before = null;
+    const stat = path === null ? undefined : lookUp(path);
+    descriptors.close(file);
+    this.#names.remove(file);
+    file.stream.end();
+    if (path !== null && stat && isInode(file, stat)) this.#archives.note(path, stat, kind);
+    else if (path !== null) this.lookAt(path);
+  }
+
   /** A file that is not tracked yet. */
   #adopt(path: string, stat: BigIntStats, link: boolean): void {
-    if (compression(path) && !this.#selection.unpacks(path)) {
-      const { name } = this.#context.input;
-      const help =
-        'compressed files are read where the pattern itself ends in .gz or .zst; exclude them to say no more';
-      log.warnOnce(`compressed ${name}`, `input ${name} does not read ${path} and the like: ${help}`);
-      return;
-    }
+    if (this.#archives.has(path, stat)) return;
     if (this.#isOwn(path, link)) return;
     if (!this.room) {
       // Once there is, it is found again.

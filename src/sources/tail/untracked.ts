@@ -7,8 +7,11 @@
 import { dirname } from 'node:path';
 import { log } from '../../log.ts';
 
-/** `dangling`: a symbolic link that leads nowhere. That something appears there changes nothing in its own directory. */
-export type Reason = 'unreadable' | 'foreign_link' | 'special' | 'dangling';
+/**
+ * `dangling`: a symbolic link that leads nowhere. That something appears there changes nothing in its own directory.
+ * `compressed`: or another archive.
+ */
+export type Reason = 'unreadable' | 'foreign_link' | 'special' | 'dangling' | 'compressed';
 
 const MOST = 10_000;
 /** So many are said, each by its name. */
@@ -18,9 +21,12 @@ interface Noted {
   reason: Reason;
   /** It was there at the first start. */
   existing: boolean;
+  /** When it was found to be so, as far as that can change: it need not be opened again while it is like that. */
+  state?: string | undefined;
 }
 
 export interface News {
+  state?: string;
   /** It was there at the first start. */
   existing: boolean;
   /** Said if it is news. */
@@ -29,7 +35,7 @@ export interface News {
   tracked?: boolean;
 }
 
-const none = (): Record<Reason, number> => ({ unreadable: 0, foreign_link: 0, special: 0, dangling: 0 });
+const none = (): Record<Reason, number> => ({ unreadable: 0, foreign_link: 0, special: 0, dangling: 0, compressed: 0 });
 
 export class Untracked {
   readonly #input: string;
@@ -47,12 +53,15 @@ export class Untracked {
     this.#again = again;
   }
 
-  note(path: string, reason: Reason, { existing, what, tracked = false }: News): void {
+  note(path: string, reason: Reason, { existing, what, state, tracked = false }: News): void {
     const noted = this.#paths.get(path);
-    if (noted?.reason === reason) return;
+    if (noted?.reason === reason) {
+      noted.state = state;
+      return;
+    }
     if (noted) this.delete(path);
     if (tracked || this.#paths.size < MOST) {
-      this.#paths.set(path, { reason, existing: noted?.existing ?? existing });
+      this.#paths.set(path, { reason, existing: noted?.existing ?? existing, state });
       this.#noted[reason]++;
     } else {
       this.#counting[reason]++;
