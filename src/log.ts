@@ -1,7 +1,48 @@
 /** The agent's own words, one line each on stderr. Never the contents of a record. */
 type Level = 'debug' | 'info' | 'warn' | 'error';
 
-let lastSaid = new Map<string, number>();
+/** Bytes, about, that keys may take: paths are in them, which anybody makes up. */
+const MOST_BYTES = 4_000_000;
+/** When they take so much, those whose time is over are looked for. */
+const SOME_BYTES = 100_000;
+/** Of a key, beside its characters. */
+const KEY_BYTES = 100;
+
+/** What was said, by a key, and is not to be said again for some time. */
+export class Said {
+  readonly #until = new Map<string, number>();
+  #bytes = 0;
+  #sweepAt = SOME_BYTES;
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** True: it was not said in the `ms` before. Then it counts as said `now`, milliseconds of one clock. */
+  begin(key: string, ms: number, now: number): boolean {
+    const until = this.#until.get(key);
+    if (until !== undefined && now < until) return false;
+    if (until === undefined) this.#bytes += key.length + KEY_BYTES;
+    this.#until.set(key, now + ms);
+    if (this.#bytes >= this.#sweepAt) this.#sweep(now);
+    return true;
+  }
+
+  #sweep(now: number): void {
+    for (const [key, until] of this.#until) {
+      if (until > now) continue;
+      this.#until.delete(key);
+      this.#bytes -= key.length + KEY_BYTES;
+    }
+    if (this.#bytes > MOST_BYTES / 2) {
+      this.#until.clear();
+      this.#bytes = 0;
+    }
+    this.#sweepAt = Math.max(SOME_BYTES, this.#bytes * 2);
+  }
+}
+
+const said = new Said();
 
 function say(level: Level, message: string): void {
   // Control characters (of a file's name, of a broker's answer) must not reach a terminal.
@@ -24,11 +65,6 @@ export const log = {
   },
   /** A warning about one thing, at most once in `every_ms` (default: an hour) for each key. */
   warnOnce(key: string, message: string, every_ms = 3_600_000): void {
-    const now = performance.now();
-    const last = lastSaid.get(key);
-    if (last !== undefined && now - last < every_ms) return;
-    if (lastSaid.size > 10_000) lastSaid = new Map();
-    lastSaid.set(key, now);
-    say('warn', message);
+    if (said.begin(key, every_ms, performance.now())) say('warn', message);
   },
 };
