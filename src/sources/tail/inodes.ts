@@ -16,27 +16,28 @@ export class ByInode<T extends { readonly inode: bigint }> {
   }
 
   add(one: T): void {
-    this.#set(Number(one.inode), [...this.#at(Number(one.inode)), one]);
+    const number = Number(one.inode);
+    const found = this.#byNumber.get(number);
+    if (Array.isArray(found)) found.push(one);
+    else this.#byNumber.set(number, found === undefined ? one : [found, one]);
+    this.size++;
   }
 
   /** It must have the inode that it was added with. */
   remove(one: T): void {
     const number = Number(one.inode);
-    this.#set(
-      number,
-      this.#at(number).filter((other) => other !== one),
-    );
+    const found = this.#byNumber.get(number);
+    if (found === one) this.#byNumber.delete(number);
+    else if (Array.isArray(found) && found.includes(one)) {
+      found.splice(found.indexOf(one), 1);
+      if (found.length === 1) this.#byNumber.set(number, found[0]!);
+    } else return;
+    this.size--;
   }
 
   #at(number: number): T[] {
     const found = this.#byNumber.get(number);
     if (found === undefined) return [];
     return Array.isArray(found) ? found : [found];
-  }
-
-  #set(number: number, all: T[]): void {
-    this.size += all.length - this.#at(number).length;
-    if (all.length === 0) this.#byNumber.delete(number);
-    else this.#byNumber.set(number, all.length === 1 ? all[0]! : all);
   }
 }

@@ -7,6 +7,7 @@
  * marked and is written when there is room. The journal is rewritten, synced and renamed when most of it is history.
  */
 import { log } from '../../log.ts';
+import { Gone } from './gone.ts';
 import type { Inode } from './identity.ts';
 import { ByInode } from './inodes.ts';
 import { blank, fileEntry, forgetEntry, type Generation, header, now, positionEntry, sizeEntry } from './journal.ts';
@@ -24,6 +25,7 @@ export class Positions {
   #inputs: ReadonlySet<string> = new Set();
   /** Generations that no tracked file stands for now. */
   readonly #free = new Set<Generation>();
+  readonly #gone = new Gone();
   #next = 1;
   readonly #created = new Set<Generation>();
   /** Those that were created and are being written. */
@@ -119,10 +121,12 @@ export class Positions {
   release(generation: Generation): void {
     this.unuse(generation);
     this.moved(generation);
+    if (isStored(generation)) this.#note(generation);
   }
 
   /** Its bytes are in another file now. */
   moveTo(generation: Generation, { device, inode, born }: Inode): void {
+    this.#gone.delete(generation);
     if (isStored(generation)) this.#stored.remove(generation);
     Object.assign(generation, { device, inode, born });
     if (isStored(generation)) this.#stored.add(generation);
@@ -166,6 +170,7 @@ export class Positions {
     this.#stored.remove(generation);
     generation.number = 0;
     this.#free.delete(generation);
+    this.#gone.delete(generation);
     this.#moved.delete(generation);
     this.#sized.delete(generation);
     this.#created.delete(generation);
@@ -249,9 +254,15 @@ export class Positions {
   #add(generation: Generation, number: number): void {
     generation.number = number;
     this.#next = Math.max(this.#next, number + 1);
-    if (generation.path === STARTED) this.#started.add(generation.input);
     this.#free.add(generation);
     this.#stored.add(generation);
+    if (generation.path === STARTED) this.#started.add(generation.input);
+    else this.#note(generation);
+  }
+
+  #note(generation: Generation): void {
+    const oldest = this.#gone.add(generation);
+    if (oldest) this.forget(oldest);
   }
 
   #schedule(): void {

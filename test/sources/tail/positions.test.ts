@@ -16,6 +16,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TailContext } from '../../../src/sources/tail/file.ts';
 import { forgetOld } from '../../../src/sources/tail/forget.ts';
+import { MOST_GONE } from '../../../src/sources/tail/gone.ts';
+import { NO_INODE } from '../../../src/sources/tail/identity.ts';
 import { blank, FORMAT, header, UNIT } from '../../../src/sources/tail/journal.ts';
 import { Positions } from '../../../src/sources/tail/positions.ts';
 import { Bench, until } from './collect.ts';
@@ -279,6 +281,27 @@ test('what is long gone is forgotten, not what is in use', async (t) => {
     positions.olderThan('test', 500_000).map((g) => g.id),
     ['gone'],
   );
+  await positions.close();
+});
+
+test('of files that come and go without end, so many positions are kept as there is room for', async (t) => {
+  const bench = new Bench(t);
+  let positions = await Positions.open(bench.data);
+  const comeAndGo = (number: number) => {
+    const generation = blank({ id: String(number), input: 'test', path: `/${number}.log`, base: 0 });
+    positions.create({ ...generation, inode: BigInt(number) });
+    const [known] = positions.free('test', BigInt(number));
+    positions.use(known!);
+    positions.moveTo(known!, NO_INODE);
+    positions.release(known!);
+  };
+  for (let i = 1; i <= MOST_GONE + 100; i++) comeAndGo(i);
+  assert.equal(positions.all().length, MOST_GONE);
+  await positions.close();
+  positions = await Positions.open(bench.data);
+  comeAndGo(MOST_GONE + 101);
+  const left = positions.all().map(({ id }) => Number(id));
+  assert.deepEqual([left.length, Math.min(...left), Math.max(...left)], [MOST_GONE, 102, MOST_GONE + 101]);
   await positions.close();
 });
 
