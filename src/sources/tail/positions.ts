@@ -37,7 +37,7 @@ export class Positions {
   #timer: NodeJS.Timeout | undefined;
   #failed = false;
   #closed = false;
-  /** Told of each generation that is forgotten. */
+  /** Told of each generation that is forgotten and of which anything was safe. */
   onForget: ((generation: Generation) => void) | null = null;
 
   private constructor(journal: JournalFile) {
@@ -176,7 +176,7 @@ export class Positions {
     this.#created.delete(generation);
     // Also where it was not written yet: it may have been, and have changed its name since.
     this.#forgotten.add(number);
-    this.onForget?.(generation);
+    if (generation.position !== generation.base) this.onForget?.(generation);
     this.#schedule();
   }
 

@@ -284,6 +284,24 @@ test('what is long gone is forgotten, not what is in use', async (t) => {
   await positions.close();
 });
 
+test('who is told what is forgotten hears nothing of files of which nothing was safe, however many come and go', async (t) => {
+  const bench = new Bench(t);
+  const positions = await Positions.open(bench.data);
+  const told: string[] = [];
+  positions.onForget = ({ id }) => told.push(id);
+  for (const [id, position] of [
+    ['unread', 0],
+    ['read', 5],
+  ] as const) {
+    const generation = blank({ id, input: 'test', path: `/${id}.log`, base: 0 });
+    positions.create(generation);
+    generation.position = position;
+    positions.forget(generation);
+  }
+  assert.deepEqual(told, ['read']);
+  await positions.close();
+});
+
 test('of files that come and go without end, so many positions are kept as there is room for', async (t) => {
   const bench = new Bench(t);
   let positions = await Positions.open(bench.data);
