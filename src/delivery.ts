@@ -258,7 +258,7 @@ export class Delivery {
     const moveTo = (partition: number) => this.#senderIn(this.#moved, client!, topic, partition);
     const options: DrainOptions = {
       signal,
-      target: async () => ({ partitions: await this.#count(client!, topic), cluster: client!.clusterId }),
+      target: async () => ({ partitions: await this.#count(client!, topic), topic: client!.topicIdentity(topic) }),
       partitions: () => client!.known(topic),
       sender: async (partition: number, identity: SpoolIdentity) => {
         await earlier(partition);

@@ -99,6 +99,7 @@ export function buildStatus(parts: StatusParts, files: number): LiveStatus {
     statsd: { ...statsd, replaced: parts.accounts.of('statsd').replaced },
     checks: parts.host.status(),
     kafka: {
+      cluster: client?.cluster ?? null,
       state: client ? client.state : 'not_configured',
       last_ack_seconds: acks.length > 0 ? round((performance.now() - Math.max(...acks)) / 1000) : null,
       retries: sum(topics, ({ retries }) => retries),

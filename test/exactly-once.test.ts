@@ -11,7 +11,7 @@ import { directory } from './spool/blocks.ts';
 
 test('inputs do not end where Kafka does not say what was committed and the disk takes no note of that', async (t) => {
   const dataDir = await directory(t);
-  const snapshot = { cluster: 'c', topic: 'p', partition: 0, offset: 7n, own: [], forgotten: [] };
+  const snapshot = { cluster: 'c', topic: 'p', topicId: null, partition: 0, offset: 7n, own: [], forgotten: [] };
   await writeSnapshot(dataDir, snapshot);
   await mkdir(join(dataDir, 'positions.topic.new'));
   const leave = async () => {

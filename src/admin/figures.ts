@@ -201,6 +201,8 @@ export function figures(s: LiveStatus): Figure[] {
   gauge('kafka_last_ack_seconds', 'Age of the last acknowledgement.', [], [[s.kafka.last_ack_seconds]]);
   counter('kafka_retries', 'Requests that were sent again.', [], [[s.kafka.retries]]);
   counter('kafka_throttled_seconds', 'How long brokers made the agent wait.', [], [[s.kafka.throttled_seconds]]);
+  const changes = s.kafka.cluster?.changes ?? 0;
+  counter('kafka_cluster_changes', 'How often the brokers were of another cluster than before.', [], [[changes]]);
   if (s.kafka.transactions) {
     const { open_seconds, commits, aborts, fenced } = s.kafka.transactions;
     gauge('kafka_transaction_open_seconds', 'Age of the oldest open transaction.', [], [[open_seconds ?? 0]]);

@@ -56,6 +56,10 @@ export function renderStatus(s: Status): string {
   const ack =
     s.kafka.last_ack_seconds === null ? '' : `, last acknowledgement ${duration(s.kafka.last_ack_seconds)} ago`;
   lines.push('', `kafka: ${s.kafka.state}${ack}${s.kafka.retries > 0 ? `, ${s.kafka.retries} retries` : ''}`);
+  const { cluster } = s.kafka;
+  if (cluster && cluster.before !== null) {
+    lines.push(`  another cluster since ${cluster.since}: ${cluster.id}, before it was ${cluster.before}`);
+  }
   for (const t of s.topics) {
     const twice = t.possible_duplicates > 0 ? `, ${t.possible_duplicates} may be there twice` : '';
     lines.push(

@@ -80,6 +80,16 @@ export interface HttpStatus {
   refused: Record<string, number>;
 }
 
+export interface ClusterStatus {
+  /** Null: not reached yet, or it does not tell its id. */
+  id: string | null;
+  /** How often the brokers were of another cluster than before. */
+  changes: number;
+  /** The one before, and since when (ISO 8601) it is another; null: there was none. */
+  before: string | null;
+  since: string | null;
+}
+
 export interface TransactionsStatus {
   /** Age of the oldest open transaction; null: none is open. */
   open_seconds: number | null;
@@ -134,6 +144,8 @@ export interface Status<Files = FileStatus[]> {
   };
   checks: CheckStatus[];
   kafka: {
+    /** Null: without brokers. */
+    cluster: ClusterStatus | null;
     state: string;
     last_ack_seconds: number | null;
     retries: number;

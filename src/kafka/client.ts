@@ -8,8 +8,10 @@
  * Each topic has a state of its own: one that is missing or forbidden holds up nobody else, and is asked for again until
  * it is there.
  */
+import type { TopicIdentity } from '../core/topic-identity.ts';
 import { log } from '../log.ts';
 import { abortable, Backoff } from './backoff.ts';
+import { Cluster, type ClusterStatus } from './cluster.ts';
 import {
   actionFor,
   BrokerError,
@@ -30,6 +32,7 @@ const CONNECT_TIMEOUT = 10_000;
 /** In the request: how long the leader may wait for its replicas. */
 const PRODUCE_TIMEOUT = 10_000;
 const METADATA_MAX_AGE = 300_000;
+const ELSEWHERE = 'the brokers are of another cluster now';
 
 export type { Producer } from './requests.ts';
 
@@ -59,11 +62,9 @@ export class KafkaClient {
   readonly #o: KafkaClientOptions;
   readonly #bootstrap: Address[];
   readonly #topics = new Map<string, Topic>();
-  readonly #nodes = new Map<number, Address>();
   readonly #closing = new AbortController();
   readonly #links: Links;
-  #controller = -1;
-  #clusterId: string | null = null;
+  readonly #cluster: Cluster;
   readonly #presence: Presence;
   #probing: Promise<void> | null = null;
   #aging: NodeJS.Timeout | undefined;
@@ -71,6 +72,7 @@ export class KafkaClient {
   constructor(options: KafkaClientOptions) {
     this.#o = options;
     this.#presence = new Presence(options.brokers, options.quiet ?? false);
+    this.#cluster = new Cluster(options.quiet ?? false);
     this.#bootstrap = options.brokers.map(parseAddress);
     this.#links = new Links(
       {
@@ -79,6 +81,7 @@ export class KafkaClient {
         sasl: options.sasl ?? null,
         connectTimeout: options.connect_timeout ?? CONNECT_TIMEOUT,
         requestTimeout: options.request_timeout ?? REQUEST_TIMEOUT,
+        opened: (link) => this.#opened(link),
         lost: (error) => this.#lost(error),
       },
       this.#closing.signal,
@@ -95,9 +98,18 @@ export class KafkaClient {
     return this.#presence.error;
   }
 
-  /** The cluster's id, once it was reached. */
+  /** The id of the cluster that all connections are to, once it was reached. */
   get clusterId(): string | null {
-    return this.#clusterId;
+    return this.#cluster.id;
+  }
+
+  get cluster(): ClusterStatus {
+    return this.#cluster.status;
+  }
+
+  /** Which topic it is that has this name now, as far as is known. */
+  topicIdentity(topic: string): TopicIdentity & { cluster: string | null } {
+    return { cluster: this.#cluster.id, topicId: this.#topics.get(topic)?.id ?? null };
   }
 
   /** Aborts when a broker answers after an outage: who waits for Kafka need not wait for its own next attempt. */
@@ -174,7 +186,7 @@ export class KafkaClient {
         if (!this.#o.quiet) log.warnOnce(`missing ${topic} ${partition}`, `${missing}; its data waits`);
         throw new TopicError(t, missing);
       }
-      const address = this.#nodes.get(t.leaders.get(partition) ?? -1);
+      const address = this.#cluster.nodes.get(t.leaders.get(partition) ?? -1);
       if (!address) {
         t.fail('no_leader', `partition ${partition} of topic ${topic} has no leader`);
         throw new TopicError(t);
@@ -217,8 +229,11 @@ export class KafkaClient {
    * A new producer id; waits for Kafka, and says why to `waits`. Rejects with a BrokerError when the right to one is
    * missing.
    */
-  initProducerId(signal?: AbortSignal, waits?: (error: Error) => void): Promise<Producer> {
-    const attempt = async (signal: AbortSignal) => initProducerId(await this.#anyLink(signal));
+  initProducerId(signal?: AbortSignal, waits?: (error: Error) => void): Promise<Producer & { cluster: string | null }> {
+    const attempt = async (signal: AbortSignal) => {
+      const link = await this.#anyLink(signal);
+      return { ...(await initProducerId(link)), cluster: link.cluster };
+    };
     return this.#until(this.#signal(signal), attempt, waits);
   }
 
@@ -237,7 +252,7 @@ export class KafkaClient {
   /** Creates a topic with the brokers' default partitions and replicas, once. Rejects where that is refused. */
   async createTopic(topic: string, signal?: AbortSignal): Promise<void> {
     const s = this.#signal(signal);
-    const controller = this.#nodes.get(this.#controller);
+    const { controller } = this.#cluster;
     const link = controller ? await this.#links.to(controller, 'admin', s) : await this.#anyLink(s);
     await createTopic(link, topic, this.#o.topic_settings?.[topic] ?? {});
   }
@@ -252,7 +267,7 @@ export class KafkaClient {
   close(): void {
     clearTimeout(this.#aging);
     this.#closing.abort(new Error('the Kafka client is closed'));
-    this.#links.close();
+    this.#links.end('closed');
   }
 
   #signal(signal: AbortSignal | undefined): AbortSignal {
@@ -314,16 +329,14 @@ export class KafkaClient {
   async #ask(names: string[]): Promise<void> {
     const signal = this.#closing.signal;
     const link = await this.#anyLink(signal);
-    const { brokers, clusterId, controllerId, topicMetadata } = await metadata(link, names);
-    if (brokers.length > 0) this.#nodes.clear();
-    for (const { nodeId, host, port } of brokers) this.#nodes.set(nodeId, { host, port });
-    this.#controller = controllerId;
-    this.#clusterId = clusterId;
+    const answer = await metadata(link, names);
+    if (link.cluster !== null && link.cluster !== this.#cluster.id) throw new Error(ELSEWHERE);
+    this.#cluster.learn(answer);
     this.#presence.answered();
     this.#age();
-    for (const answer of topicMetadata) {
-      const topic = this.#topics.get(answer.topic);
-      if (topic && !topic.learn(answer)) await this.#missing(topic);
+    for (const said of answer.topicMetadata) {
+      const topic = this.#topics.get(said.topic);
+      if (topic && !topic.learn(said)) await this.#missing(topic);
     }
   }
 
@@ -358,8 +371,16 @@ export class KafkaClient {
 
   /** A link to any node that is known, else to any broker of the configuration. */
   #anyLink(signal: AbortSignal): Promise<Link> {
-    const addresses = [...shuffled([...this.#nodes.values()]), ...shuffled(this.#bootstrap)];
+    const addresses = [...shuffled([...this.#cluster.nodes.values()]), ...shuffled(this.#bootstrap)];
     return this.#links.any(addresses, 'admin', signal);
+  }
+
+  /** Where it leads to another cluster than the others, nothing that is known holds, and all begins anew. */
+  #opened({ address, cluster }: Link): void {
+    if (!this.#cluster.recognize(address, cluster)) return;
+    for (const topic of this.#topics.values()) topic.stale = true;
+    this.#links.end(ELSEWHERE);
+    throw new Error(ELSEWHERE);
   }
 
   /** A connection ended by itself: find out at once whether Kafka is there, so that what we say of it is true. */

@@ -56,6 +56,8 @@ export class ExactlyOnce {
   #storing: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #superseded = false;
+  /** The positions topic is another one than before: data_dir counts. */
+  #renewed = false;
   /** What data_dir knows better; null: that is settled. */
   #own: Snapshot['own'] | null;
 
@@ -76,6 +78,12 @@ export class ExactlyOnce {
       instance: randomBytes(8).toString('hex'),
       host: options.host,
       from,
+      renewed: () => {
+        this.#renewed = true;
+        this.#end = 0n;
+        this.#stored = null;
+        this.#unsettled.clear();
+      },
     });
     this.#timer = setInterval(() => void this.#store(), SNAPSHOT_MS).unref();
   }
@@ -158,6 +166,7 @@ export class ExactlyOnce {
   async leave(signal: AbortSignal): Promise<void> {
     clearInterval(this.#timer);
     await this.#client.attempt(async (signal) => {
+      await this.#positions.recognize(signal);
       await this.#positions.claim(signal);
       await this.#positions.catchUp((committed) => this.#restore(committed), signal);
     }, signal);
@@ -173,15 +182,18 @@ export class ExactlyOnce {
 
   async #restore(committed: Committed): Promise<void> {
     const own = this.#own;
-    const better = (key: string) => own === 'all' || own?.includes(key) || this.#forgotten.has(key);
+    const renewed = this.#renewed;
+    const better = (key: string) => renewed || own === 'all' || own?.includes(key) || this.#forgotten.has(key);
     const theirs = new Map([...committed].filter(([key]) => !better(key)));
     if (theirs.size > 0) {
       log.info(`${this.#o.topic}: ${theirs.size} positions were committed that data_dir does not have; they count`);
     }
     await this.#o.restore(theirs);
-    if (own === null) return;
+    if (own === null && !renewed) return;
+    this.#renewed = false;
     // Only what was read at first: later there are transactions of our own in it.
     if (this.#end === 0n) this.#end = this.#positions.readTo ?? 0n;
+    if (own === null) return;
     // So that a process without transactions sees that there were some, and after a kill none of them is taken for older
     // than what data_dir knows better.
     this.#own = null;
@@ -209,12 +221,11 @@ export class ExactlyOnce {
     for (const begun of this.#unsettled.values()) if (begun < offset) offset = begun;
     if (offset === 0n || offset === this.#stored || this.#superseded) return true;
     try {
-      const partition = this.#positions.ownPartition;
-      if (partition === null || !(await this.#o.sync())) return false;
+      const { ownPartition: partition, identity } = this.#positions;
+      if (partition === null || identity === null || !(await this.#o.sync())) return false;
       const { dataDir, topic } = this.#o;
-      const { clusterId: cluster } = this.#client;
       const better = { own: this.#own ?? [], forgotten: [...this.#forgotten] };
-      await writeSnapshot(dataDir, { cluster, topic, partition, offset, ...better });
+      await writeSnapshot(dataDir, { ...identity, topic, partition, offset, ...better });
       this.#stored = offset;
       return true;
     } catch (error) {

@@ -2,7 +2,7 @@
  * One connection to one broker. It is opened once, fails once, and is then thrown away: no state survives a
  * connection, so nothing has to be repaired.
  *
- *   open -> (dial, TLS, ApiVersions, SASL) -> requests, answered in order -> fail(reason)
+ *   open -> (dial, TLS, ApiVersions, SASL, which cluster) -> requests, answered in order -> fail(reason)
  *
  * A broker that answers nothing for the request timeout while something is asked is taken for dead, and the socket is
  * destroyed: a half-open connection would otherwise be written to for a quarter of an hour.
@@ -31,6 +31,7 @@ import {
   produceAnswer,
   producePrefix,
 } from './produce-request.ts';
+import { metadata } from './requests.ts';
 import type { SaslConfig } from './security.ts';
 
 const PRODUCE = 0;
@@ -65,6 +66,8 @@ export interface Produce {
 
 export class Link {
   readonly address: string;
+  /** The id of the cluster that the broker is of; null: it does not tell it. */
+  cluster: string | null = null;
   /** Why the link is of no more use. */
   error: Error | null = null;
   /** How long the broker asked to wait, added up, milliseconds. */
@@ -147,6 +150,7 @@ export class Link {
     tcp.on('error', (error) => this.fail(reason(error)));
     tcp.once('close', () => this.fail('the broker closed the connection'));
     await this.#broker.connect();
+    this.cluster = (await metadata(this, [])).clusterId;
   }
 
   /** The link is of no more use: what was asked is rejected, the socket destroyed. Later calls do nothing. */

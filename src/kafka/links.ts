@@ -22,6 +22,8 @@ export interface LinksOptions {
   /** Milliseconds. */
   connectTimeout: number;
   requestTimeout: number;
+  /** Called before a connection is used; throws where it is not to be. */
+  opened: (link: Link) => void;
   /** A connection that was in use ended by itself. */
   lost: (error: Error) => void;
 }
@@ -31,7 +33,7 @@ export class Links {
   readonly #closing: AbortSignal;
   readonly #links = new Map<string, Promise<Link>>();
 
-  /** When `closing` aborts, so do the connections that are just being made; `close` ends the others. */
+  /** When `closing` aborts, so do the connections that are just being made; `end` ends the others. */
   constructor(options: LinksOptions, closing: AbortSignal) {
     this.#o = options;
     this.#closing = closing;
@@ -71,10 +73,11 @@ export class Links {
     throw failure;
   }
 
-  close(): void {
+  /** Ends all that are open or are being opened. */
+  end(why: string): void {
     for (const opening of this.#links.values()) {
       opening.then(
-        (link) => link.fail('closed'),
+        (link) => link.fail(why),
         () => undefined,
       );
     }
@@ -82,13 +85,20 @@ export class Links {
   }
 
   async #open(address: Address, remove: () => void): Promise<Link> {
-    const { tls, sasl, client_id, connectTimeout, requestTimeout, lost } = this.#o;
+    const { tls, sasl, client_id, connectTimeout, requestTimeout, opened, lost } = this.#o;
     const failed = (_: Link, error: Error) => {
       remove();
       lost(error);
     };
     const options = { ...address, clientId: client_id, sasl, connectTimeout, requestTimeout, failed };
-    return Link.open({ ...options, tls: tls ? await tlsOptions(tls) : null }, this.#closing);
+    const link = await Link.open({ ...options, tls: tls ? await tlsOptions(tls) : null }, this.#closing);
+    try {
+      opened(link);
+    } catch (error) {
+      link.fail((error as Error).message);
+      throw error;
+    }
+    return link;
   }
 
   #remove(key: string, opening: Promise<Link>): void {

@@ -1,10 +1,16 @@
 /**
  * The producer id and the sequence numbers under which a sender's packets go out. A packet gets its number once, when it
  * is first sent, and is sent again byte for byte; only with another producer id do all that are left get new ones.
+ *
+ * They are good for one topic of one cluster. In another one under the same address the producer id is somebody else's: the
+ * broker would take what is new for a repetition of theirs, and acknowledge what it does not have. So before anything is
+ * sent on a connection, what that leads to is compared with what the numbers are of.
  */
+import { sameCluster, sameTopic, type TopicIdentity } from '../core/topic-identity.ts';
 import { log } from '../log.ts';
 import type { KafkaClient, Producer } from './client.ts';
 import { BrokerError, CLUSTER_AUTHORIZATION_FAILED } from './errors.ts';
+import type { Link } from './link.ts';
 import { readHeader } from './record-batch.ts';
 import { type Packet, seal, sequenceAfter, WINDOW, type Window } from './window.ts';
 import type { SavedWindow } from './window-file.ts';
@@ -16,16 +22,19 @@ const FORGOTTEN = 86_400_000;
 const ASK_AGAIN = 600_000;
 const NOT_IDEMPOTENT: Producer = { producerId: -1n, epoch: -1 };
 
+/** A producer id, and what it is good for. */
+export type Identity = Producer & TopicIdentity;
+
 export interface NumbersOptions {
   topic: string;
   partition: number;
   /** The producer id to go on with, and the sequence number of the first record to come. */
-  identity?: Producer & { sequence: number };
+  identity?: Identity & { sequence: number };
   /**
    * A new producer id, whose sequence 0 is the record after `before` others that this sender is done with.
    * Nothing is sent under it until this resolves. Producer id -1: from here on without one.
    */
-  onIdentity?: (producer: Producer, before: number) => Promise<void>;
+  onIdentity?: (identity: Identity, before: number) => Promise<void>;
 }
 
 export class Numbers {
@@ -34,13 +43,15 @@ export class Numbers {
   readonly #window: Window;
   readonly #name: string;
   #producer: Producer | null;
+  /** What the producer id is good for; null: nothing was sent. */
+  #of: TopicIdentity | null;
   #next: number;
   /** Until when the broker is sure to know the producer id; monotonic milliseconds. */
   #knownUntil = 0;
   /** When to ask again for a right that was missing; monotonic milliseconds. */
   #askAgain = 0;
-  /** Where and when the packets of an earlier process were sent, until that cluster is reached again. */
-  #earlier: Pick<SavedWindow, 'cluster' | 'saved'> | null = null;
+  /** When an earlier process wrote its packets down, milliseconds since the epoch; null: Kafka was reached since. */
+  #saved: number | null = null;
   /** Records that Kafka may have twice, because it forgot what it had. */
   possibleDuplicates = 0;
 
@@ -50,6 +61,7 @@ export class Numbers {
     this.#o = options;
     this.#name = `${options.topic}-${options.partition}`;
     this.#producer = options.identity ?? null;
+    this.#of = options.identity ?? null;
     this.#next = options.identity?.sequence ?? 0;
   }
 
@@ -72,26 +84,37 @@ export class Numbers {
   }
 
   /** Goes on with what an earlier process sent: it is in the window already. */
-  resume({ packets, cluster, saved }: SavedWindow): void {
-    this.#earlier = { cluster, saved };
+  resume({ packets, cluster, topicId, saved }: SavedWindow): void {
+    this.#of = { cluster, topicId };
+    this.#saved = saved;
     const { producerId, epoch } = readHeader(packets[0]!.header)!;
     if (producerId >= 0n) this.#producer = { producerId, epoch };
     const last = this.#window.packets.findLast(({ sequence }) => sequence >= 0);
     if (last) this.#next = sequenceAfter(last.sequence, last.count);
   }
 
-  /** Under which cluster's numbers the packets are, and since when nobody has heard of them. */
-  get sentTo(): Pick<SavedWindow, 'cluster' | 'saved'> {
-    return this.#earlier ?? { cluster: this.#client.clusterId, saved: Date.now() };
+  /** What the packets' numbers are of, and since when nobody has heard of them. */
+  get sentTo(): TopicIdentity & { saved: number } {
+    const { topic, partition } = this.#o;
+    const now = { cluster: this.#client.clusterId, topicId: this.#client.idWith(topic, partition) };
+    const { cluster, topicId } = this.#of ?? now;
+    return { cluster, topicId: topicId ?? now.topicId, saved: this.#saved ?? Date.now() };
   }
 
-  /** Makes sure that there is a producer id, where one is allowed; says to `waits` why not yet. The cluster was reached. */
-  async ensure(signal: AbortSignal, waits: (error: Error) => void): Promise<void> {
-    this.#recognize();
+  /**
+   * Makes sure that there is a producer id, where one is allowed, that is good on this connection; says to `waits` why not
+   * yet.
+   */
+  async ensure(link: Link, signal: AbortSignal, waits: (error: Error) => void): Promise<void> {
+    const here = { ...this.#client.topicIdentity(this.#o.topic), cluster: link.cluster };
+    this.#recognize(here);
+    this.#of = here;
     if (this.#producer && (this.idempotent || performance.now() < this.#askAgain)) return;
     try {
-      const producer = await this.#client.initProducerId(signal, waits);
-      await this.#o.onIdentity?.(producer, this.#window.passed);
+      const { cluster, ...producer } = await this.#client.initProducerId(signal, waits);
+      if (!sameCluster(cluster, link.cluster))
+        throw new Error(`${link.address} is of another cluster than the other brokers`);
+      await this.#o.onIdentity?.({ ...producer, ...here }, this.#window.passed);
       this.forget(producer);
       this.#next = 0;
     } catch (error) {
@@ -105,7 +128,7 @@ export class Numbers {
     const what = `${topic}: no right to an idempotent producer (IdempotentWrite)`;
     log.warnOnce(`idempotent ${topic}`, `${what}; going on without, records may come twice after failures`);
     this.#askAgain = performance.now() + ASK_AGAIN;
-    await this.#o.onIdentity?.(NOT_IDEMPOTENT, this.#window.passed);
+    await this.#o.onIdentity?.({ ...NOT_IDEMPOTENT, ...this.#of! }, this.#window.passed);
     this.forget(NOT_IDEMPOTENT);
   }
 
@@ -135,8 +158,7 @@ export class Numbers {
 
   /** The partition is gone: what is left goes elsewhere, under other numbers. `sure`: and what was sent is gone with it. */
   leave(sure: boolean): void {
-    if (sure && !this.#elsewhere) this.#earlier = null;
-    this.#recognize();
+    this.#recognize(this.#client.topicIdentity(this.#o.topic));
     const found = this.#window.takeUnsure();
     const unsure = sure ? 0 : found;
     this.possibleDuplicates += unsure;
@@ -152,27 +174,20 @@ export class Numbers {
     else seal(packet, NOT_IDEMPOTENT, 0);
   }
 
-  /** What an earlier process sent went to another cluster. */
-  get #elsewhere(): boolean {
-    const cluster = this.#earlier?.cluster;
-    return cluster !== undefined && cluster !== this.#client.clusterId;
-  }
-
-  /** Producer ids mean something in their own cluster alone, and not for ever. */
-  #recognize(): void {
-    if (!this.#earlier) return;
-    const { cluster, saved } = this.#earlier;
-    const { clusterId } = this.#client;
-    const elsewhere = this.#elsewhere;
-    this.#earlier = null;
-    const records = this.#window.unsure();
-    if (records === 0) return;
-    const what = `${this.#name}: ${records} records were in flight when the agent was stopped`;
-    if (elsewhere) {
-      log.warn(`${what}, to cluster ${cluster}: they are sent to cluster ${clusterId}, and may be in both`);
-      this.#window.takeUnsure();
+  /** Producer ids mean something in their own cluster and topic alone, and not for ever. */
+  #recognize(here: TopicIdentity): void {
+    const [of, saved] = [this.#of, this.#saved];
+    this.#saved = null;
+    if (!of) return;
+    const what = `${this.#name}: ${this.#window.unsure()} records were in flight${saved === null ? '' : ' when the agent was stopped'}`;
+    if (!sameTopic(of, here)) {
+      const where =
+        of.cluster === undefined || of.cluster === here.cluster
+          ? 'to another topic of this name: they are sent to the one that is there now'
+          : `to cluster ${of.cluster}: they are sent to cluster ${here.cluster}, and may be in both`;
+      if (this.#window.takeUnsure() > 0) log.warn(`${what}, ${where}`);
       this.forget();
-    } else if (saved > 0 && Date.now() - saved > FORGOTTEN) {
+    } else if (saved !== null && saved > 0 && Date.now() - saved > FORGOTTEN && this.#window.unsure() > 0) {
       log.warn(`${what}, more than a day ago: if the broker has forgotten them they are in it twice`);
       this.possibleDuplicates += this.#window.takeUnsure();
     }

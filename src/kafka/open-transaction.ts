@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Block, Codec, Settled } from '../core/block.ts';
 import { abortable } from './backoff.ts';
-import type { Producer } from './client.ts';
 import { BrokerError } from './errors.ts';
 import type { Link } from './link.ts';
+import type { TransactionalProducer } from './transaction.ts';
 
 /** What is in flight when a transaction fails is waited for this long, milliseconds; then its connections are ended. */
 const SETTLE_MS = 1000;
@@ -48,7 +48,7 @@ export class Refused extends BrokerError {
 /** The open transaction: what is in flight of it, and the first failure. */
 export class Open {
   readonly began = performance.now();
-  readonly producer: Producer;
+  readonly producer: TransactionalProducer;
   readonly partitions = new Set<string>();
   /** By partition. */
   readonly leaders = new Map<string, Link>();
@@ -63,7 +63,7 @@ export class Open {
   #wake: (() => void)[] = [];
 
   /** It may take so many milliseconds. */
-  constructor(producer: Producer, most: number, stop: AbortSignal) {
+  constructor(producer: TransactionalProducer, most: number, stop: AbortSignal) {
     this.producer = producer;
     this.#stop = stop;
     this.#timer = setTimeout(() => this.#late.abort(new Error('a transaction takes too long')), most);

@@ -1,7 +1,8 @@
 /**
  * Which part of the positions topic data_dir reflects: `<data_dir>/positions.topic`, one line of JSON.
  *
- *   {"format":1,"cluster":"...","topic":"runnel.positions","partition":0,"offset":"4711"[,"own":...][,"forgotten":[...]]}
+ *   {"format":1,"cluster":"...","topic":"runnel.positions","topic_id":"...","partition":0,"offset":"4711"
+ *    [,"own":...][,"forgotten":[...]]}
  *
  * Everything that was committed before the offset is in the journal of positions and in the local log's read positions,
  * synced, before this is written. So a start reads only what is newer.
@@ -14,12 +15,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFile } from '../core/files.ts';
+import type { TopicIdentity } from '../core/topic-identity.ts';
 import { log } from '../log.ts';
 
 const FORMAT = 1;
 
-export interface Snapshot {
-  cluster: string | null;
+export interface Snapshot extends TopicIdentity {
   topic: string;
   partition: number;
   offset: bigint;
@@ -38,12 +39,14 @@ export async function readSnapshot(dataDir: string): Promise<Snapshot | null> {
   });
   if (text === null) return null;
   try {
-    const { format, cluster, topic, partition, offset, own = [], forgotten = [] } = JSON.parse(text);
+    const said = JSON.parse(text);
+    const { format, cluster = null, topic, topic_id: topicId = null, partition, offset } = said;
     if (Number.isInteger(format) && format > FORMAT) {
       throw new Newer(`${path} has format ${format}, this version reads up to ${FORMAT}: run the newer version`);
     }
     const good = format === FORMAT && typeof topic === 'string' && Number.isInteger(partition) && /^\d+$/.test(offset);
-    if (good) return { cluster: cluster ?? null, topic, partition, offset: BigInt(offset), own, forgotten };
+    const { own = [], forgotten = [] } = said;
+    if (good) return { cluster, topic, topicId, partition, offset: BigInt(offset), own, forgotten };
   } catch (error) {
     if (error instanceof Newer) throw error;
     // No JSON: told below, with what is JSON and no snapshot.
@@ -53,9 +56,17 @@ export async function readSnapshot(dataDir: string): Promise<Snapshot | null> {
 }
 
 export async function writeSnapshot(dataDir: string, snapshot: Snapshot): Promise<void> {
-  const { cluster, topic, partition, offset, own, forgotten } = snapshot;
+  const { cluster, topic, topicId: topic_id, partition, offset, own, forgotten } = snapshot;
   const better = { ...(own.length > 0 && { own }), ...(forgotten.length > 0 && { forgotten }) };
-  const text = JSON.stringify({ format: FORMAT, cluster, topic, partition, offset: String(offset), ...better });
+  const text = JSON.stringify({
+    format: FORMAT,
+    cluster,
+    topic,
+    topic_id,
+    partition,
+    offset: String(offset),
+    ...better,
+  });
   await replaceFile(pathIn(dataDir), [Buffer.from(`${text}\n`)]);
 }
 

@@ -23,23 +23,29 @@
  * had ended its transaction (it took too long), and it goes on. Both asking at the same time changes nothing: the later
  * owner finds no other after itself, the earlier one always does.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Checkpoint } from '../core/block.ts';
+import { sameTopic, type TopicIdentity } from '../core/topic-identity.ts';
 import { log } from '../log.ts';
 import { abortable } from './backoff.ts';
 import type { KafkaClient, Producer } from './client.ts';
 import { decompress } from './codecs.ts';
 import { BrokerError, OFFSET_OUT_OF_RANGE } from './errors.ts';
 import { partitionFor } from './murmur2.ts';
+import { type Author, batchesOf, type Found, foundIn, isCommit } from './positions-records.ts';
 import { offsetOf } from './reading.ts';
-import { frameRecord, HEADER_BYTES, readHeader, records, sealHeader, writeHeader } from './record-batch.ts';
+import { HEADER_BYTES, readHeader, sealHeader, writeHeader } from './record-batch.ts';
 
-const FORMAT = 1;
 const NO_PRODUCER: Producer = { producerId: -1n, epoch: -1 };
 /** Of one batch: well below what any topic takes. */
 const BATCH_BYTES = 500_000;
 const FETCH_BYTES = 4 << 20;
 /** How long a broker may wait for the end of a transaction before it answers with nothing, milliseconds. */
 const MAX_WAIT = 250;
+/** So many answers without a batch, one after the other, where there should be one. */
+const EMPTY_ANSWERS = 10;
+/** Positions of one agent that are held while they are read; it has at most `max_files` files an input. */
+const MOST_POSITIONS = 2_000_000;
 const OWNER = 'owner';
 
 /** Keeps a compacted topic of many small records short enough to be read from its beginning. */
@@ -49,15 +55,14 @@ export const POSITIONS_SETTINGS = {
   'min.cleanable.dirty.ratio': '0.1',
 } as const;
 
-export interface PositionsTopicOptions {
+export interface PositionsTopicOptions extends Author {
   topic: string;
-  agentId: string;
-  /** This process; random. */
-  instance: string;
   /** For people, in the owner's record. */
   host: string;
   /** Where to read from: what is before it is known. Null: everything is read. */
-  from: { cluster: string | null; partition: number; offset: bigint } | null;
+  from: (TopicIdentity & { partition: number; offset: bigint }) | null;
+  /** Told when the topic is another one than before: what was known of it is over, and what is in it does not count. */
+  renewed?: () => void;
 }
 
 /** What another process of this agent id has committed, by key without the agent id. */
@@ -66,19 +71,16 @@ export type Committed = Map<string, Record<string, unknown> | null>;
 /** Another process works under this agent id. */
 export class Superseded extends Error {}
 
-interface Found {
-  key: string;
-  value: Record<string, unknown> | null;
-  /** Empty where there is no value. */
-  by: string;
-  /** When it was written, milliseconds since the epoch. */
-  time: number;
-}
-
 /** A batch of a transaction that is not decided yet. */
 interface Pending {
   base: bigint;
   found: Found[];
+}
+
+/** A batch of this process, of a transaction whose end is not known. */
+export interface Watch {
+  readonly base: bigint;
+  committed: boolean;
 }
 
 /** One partition as it is read: its place, and what is not decided there. */
@@ -88,6 +90,13 @@ class Reading {
   constructor(next: bigint) {
     this.next = next;
   }
+
+  /** Positions in transactions that are not decided. */
+  get undecided(): number {
+    let sum = 0;
+    for (const batches of this.pending.values()) for (const { found } of batches) sum += found.length;
+    return sum;
+  }
 }
 
 export class PositionsTopic {
@@ -96,8 +105,12 @@ export class PositionsTopic {
   #partition: number | null = null;
   #from: PositionsTopicOptions['from'];
   #reading: Reading | null = null;
-  /** Whether batches of this process are committed, by the offset of their first record. */
-  readonly #watched = new Map<bigint, boolean>();
+  /** Which topic all of this is of; null: it was not reached yet. */
+  #of: TopicIdentity | null = null;
+  /** Counts the topics that it was. */
+  #generation = 0;
+  /** By the offset of their first record. */
+  readonly #watched = new Map<bigint, Watch>();
   #claimed: Promise<void> | null = null;
   #catchingUp: Promise<unknown> = Promise.resolve();
   #foreign: Record<string, unknown> | null = null;
@@ -110,6 +123,11 @@ export class PositionsTopic {
 
   get topic(): string {
     return this.#o.topic;
+  }
+
+  /** Which topic, of which cluster, is known here; null: it was not reached yet. */
+  get identity(): TopicIdentity | null {
+    return this.#of;
   }
 
   /** Everything before this offset has been read; null before `catchUp`. */
@@ -126,14 +144,35 @@ export class PositionsTopic {
   async partition(signal: AbortSignal): Promise<number> {
     if (this.#partition === null) {
       const count = await this.#client.partitions(this.topic, signal);
-      const { clusterId } = this.#client;
-      if (this.#from && (this.#from.partition >= count || this.#from.cluster !== clusterId)) {
+      const now = this.#client.topicIdentity(this.topic);
+      if (this.#from && (this.#from.partition >= count || !sameTopic(this.#from, now))) {
         log.warn(`${this.topic} is another one than data_dir knows (a new cluster?): reading all of it`);
         this.#from = null;
       }
       this.#partition ??= this.#from?.partition ?? partitionFor(this.#o.agentId, count);
     }
     return this.#partition;
+  }
+
+  /**
+   * Asks which topic it is now. One of another cluster, or one that was made anew, is begun with anew: what is known of the
+   * earlier one means nothing there.
+   */
+  async recognize(signal: AbortSignal): Promise<void> {
+    await this.#client.leader(this.topic, 0, signal, 'admin');
+    const now = this.#client.topicIdentity(this.topic);
+    const before = this.#of;
+    this.#of = now;
+    if (before === null || sameTopic(before, now)) return;
+    log.warn(`${this.topic} is another one than before (another cluster?): going on with what data_dir has`);
+    this.#generation++;
+    this.#partition = null;
+    this.#from = null;
+    this.#reading = null;
+    this.#claimed = null;
+    this.#foreign = null;
+    this.#watched.clear();
+    this.#o.renewed?.();
   }
 
   /** Writes down that this process works under the agent id; once. */
@@ -157,36 +196,21 @@ export class PositionsTopic {
   }
 
   /** From now on it is noticed when the batch at `base`, which is of an open transaction, is committed. */
-  watch(base: bigint): void {
-    this.#watched.set(base, false);
+  watch(base: bigint): Watch {
+    const watch = { base, committed: false };
+    this.#watched.set(base, watch);
+    return watch;
   }
 
   /** Whether the batch that was watched is committed, as far as was read. It is watched no longer. */
-  unwatch(base: bigint): boolean {
-    const committed = this.#watched.get(base) === true;
-    this.#watched.delete(base);
-    return committed;
+  unwatch(watch: Watch): boolean {
+    if (this.#watched.get(watch.base) === watch) this.#watched.delete(watch.base);
+    return watch.committed;
   }
 
   /** The records sections of the batches that say this. */
   batches(checkpoints: Iterable<Checkpoint>): { body: Buffer; count: number }[] {
-    const batches: { body: Buffer; count: number }[] = [];
-    let parts: Buffer[] = [];
-    let bytes = 0;
-    const close = () => {
-      if (parts.length > 0) batches.push({ body: Buffer.concat(parts), count: parts.length });
-      parts = [];
-      bytes = 0;
-    };
-    for (const { key, value } of checkpoints) {
-      const text = value && JSON.stringify({ v: FORMAT, by: this.#o.instance, ...value });
-      const record = frameRecord({ offsetDelta: parts.length, key: `${this.#o.agentId}/${key}`, value: text });
-      parts.push(record);
-      bytes += record.length;
-      if (bytes > BATCH_BYTES) close();
-    }
-    close();
-    return batches;
+    return batchesOf(checkpoints, this.#o, BATCH_BYTES);
   }
 
   async #claim(signal: AbortSignal): Promise<void> {
@@ -218,11 +242,13 @@ export class PositionsTopic {
   async #catchUp(signal: AbortSignal): Promise<Committed> {
     const latest = new Map<string, Found>();
     const own = await this.partition(signal);
+    const generation = this.#generation;
     if (this.#reading === null) {
       const from = this.#from;
       const reading = new Reading(from?.offset ?? 0n);
       if (from === null) await this.#readOthers(own, latest, signal);
       await this.#read(own, reading, latest, signal);
+      if (generation !== this.#generation) throw new Error(`${this.topic} became another one while it was read`);
       this.#reading = reading;
       if (from === null && latest.size > 0) {
         log.warn(`${this.topic}: read from its beginning, because data_dir does not say what it reflects of it`);
@@ -244,10 +270,12 @@ export class PositionsTopic {
 
   async #read(partition: number, reading: Reading, latest: Map<string, Found>, signal: AbortSignal): Promise<void> {
     let end: bigint | null = null;
+    let empty = 0;
     const take = (found: Found) => this.#take(found, latest);
     while (end === null || reading.next < end || this.#undecided(reading)) {
       const link = await this.#client.leader(this.topic, partition, signal, 'admin');
       const waiting = end !== null && reading.next >= end;
+      const asked = performance.now();
       const fetching = link.fetch({
         topic: this.topic,
         partition,
@@ -269,7 +297,16 @@ export class PositionsTopic {
         throw new BrokerError(`${this.topic}: cannot read`, answer.errorCode);
       }
       end ??= BigInt(answer.highWatermark);
+      const before = reading.next;
       await this.#understand(answer.batches, reading, take);
+      if (latest.size + reading.undecided > MOST_POSITIONS) {
+        throw new Error(`${this.topic} has more than ${MOST_POSITIONS} positions of this agent`);
+      }
+      if (reading.next > before) empty = 0;
+      else if (waiting) await sleep(Math.max(0, MAX_WAIT - (performance.now() - asked)), undefined, { signal });
+      else if (reading.next < end && ++empty === EMPTY_ANSWERS) {
+        throw new Error(`${this.topic}: offset ${before} does not come, though the partition ends at ${end}`);
+      }
     }
   }
 
@@ -290,7 +327,8 @@ export class PositionsTopic {
         reading.pending.delete(producerId);
         if (!isCommit(body)) continue;
         for (const { base, found } of decided) {
-          if (this.#watched.has(base)) this.#watched.set(base, true);
+          const watch = this.#watched.get(base);
+          if (watch) watch.committed = true;
           for (const one of found) take(one);
         }
         continue;
@@ -329,41 +367,5 @@ export class PositionsTopic {
   #taken(owner: Record<string, unknown>): string {
     const who = `pid ${owner.pid} on ${owner.host}, since ${owner.at}`;
     return `another agent works under the id of this one, ${this.#o.agentId} (${who}): is data_dir a copy? Delete agent.json in one of them`;
-  }
-}
-
-/** A control record's key: version i16, type i16 (0 abort, 1 commit). */
-function isCommit(body: Buffer): boolean {
-  for (const { key } of records(body)) return key !== null && key.length >= 4 && key.readInt16BE(2) === 1;
-  return false;
-}
-
-function foundIn(body: Buffer, agentId: string, time: number): Found[] {
-  // Most batches are other agents': nothing is unpacked for them.
-  const prefix = `${agentId}/`;
-  if (!body.includes(prefix)) return [];
-  const found: Found[] = [];
-  for (const { key, value } of records(body)) {
-    const name = key?.toString() ?? '';
-    if (!name.startsWith(prefix)) continue;
-    const of = { key: name.slice(prefix.length), time };
-    if (value === null || value.length === 0) {
-      found.push({ ...of, value: null, by: '' });
-      continue;
-    }
-    const said = parse(value);
-    if (said?.v === FORMAT) found.push({ ...of, value: said, by: String(said.by) });
-    else
-      log.warnOnce('positions format', `${name} in the positions topic has a format that this version does not read`);
-  }
-  return found;
-}
-
-function parse(value: Buffer): Record<string, unknown> | null {
-  try {
-    return JSON.parse(value.toString()) as Record<string, unknown>;
-  } catch {
-    // Told with the formats that are not understood.
-    return null;
   }
 }

@@ -112,10 +112,8 @@ export class Sender implements Outlet {
     const packets = this.#window.unacknowledged();
     for (const packet of packets) this.#numbers.sealToKeep(packet, this.#skew.ms);
     const { topic, partition } = this.#o;
-    const topicId = this.#client.idWith(topic, partition);
     const saved = packets.map((packet) => this.#window.saved(packet));
-    const spread = { topicId, partitions: this.#spreadOver() };
-    const window = { topic, partition, ...spread, ...this.#numbers.sentTo, packets: saved };
+    const window = { topic, partition, partitions: this.#spreadOver(), ...this.#numbers.sentTo, packets: saved };
     return { window, kept: () => this.#window.keep(packets) };
   }
 
@@ -174,7 +172,7 @@ export class Sender implements Outlet {
           await this.#move(link);
           continue;
         }
-        await this.#numbers.ensure(signal, (error) => this.#say(error));
+        await this.#numbers.ensure(link, signal, (error) => this.#say(error));
         await this.#drive(link);
       } catch (error) {
         // Whatever it was, the blocks are still here: say it, and go on.

@@ -1,5 +1,6 @@
 /** Brings blocks and positions to the brokers as part of an open transaction: partitions are added, numbers given. */
 import type { Checkpoint } from '../core/block.ts';
+import { sameCluster } from '../core/topic-identity.ts';
 import { abortable } from './backoff.ts';
 import type { KafkaClient } from './client.ts';
 import { type Entry, type Open, type Packet, Refused } from './open-transaction.ts';
@@ -69,6 +70,9 @@ export class TransactionWriter {
     let link = open.leaders.get(key);
     if (!link || link.error || link.expiring) {
       link = await this.#client.leader(topic, partition, signal);
+      // There the producer id may be somebody else's.
+      if (!sameCluster(link.cluster, open.producer.cluster))
+        throw new Error(`${link.address} is of another cluster now`);
       open.leaders.set(key, link);
     }
     if (!open.partitions.has(key)) await this.#add(open, topic, partition, key);

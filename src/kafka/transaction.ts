@@ -14,6 +14,7 @@
  * the effect of once. What the coordinator refuses for good rejects with a BrokerError.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sameCluster } from '../core/topic-identity.ts';
 import { log } from '../log.ts';
 import { abortable, Backoff } from './backoff.ts';
 import type { KafkaClient, Producer } from './client.ts';
@@ -25,6 +26,9 @@ export interface TopicPartition {
   topic: string;
   partition: number;
 }
+
+/** In another cluster it is unknown, or somebody else. */
+export type TransactionalProducer = Producer & { cluster: string | null };
 
 export interface TransactionsOptions {
   transactionalId: string;
@@ -55,7 +59,7 @@ export class Transactions {
   }
 
   /** Ends what is open under this id, and gives the producer that may begin anew. */
-  async init(signal: AbortSignal): Promise<Producer> {
+  async init(signal: AbortSignal): Promise<TransactionalProducer> {
     const body = { transactionalId: this.id, transactionTimeout: this.#o.timeout };
     const answer = await this.#ask<{ errorCode: number; producerId: string; producerEpoch: number }>(
       'InitProducerId',
@@ -63,39 +67,48 @@ export class Transactions {
       signal,
       (answer) => [`cannot begin transactions as ${this.id}`, answer.errorCode],
     );
-    return { producerId: BigInt(answer.producerId), epoch: answer.producerEpoch };
+    const { cluster } = this.#coordinator!;
+    return { producerId: BigInt(answer.producerId), epoch: answer.producerEpoch, cluster };
   }
 
   /** Makes these partitions part of the open transaction; with the first ones it is opened. */
-  async add(producer: Producer, partitions: readonly TopicPartition[], signal: AbortSignal): Promise<void> {
+  async add(
+    producer: TransactionalProducer,
+    partitions: readonly TopicPartition[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const topics = [...new Set(partitions.map(({ topic }) => topic))].map((topic) => ({
       topic,
       partitions: partitions.filter((p) => p.topic === topic).map(({ partition }) => partition),
     }));
     type Answer = { errors: { topic: string; partitionErrors: { errorCode: number }[] }[] };
-    await this.#ask<Answer>('AddPartitionsToTxn', { ...this.#as(producer), topics }, signal, ({ errors }) => {
-      const refused = errors.flatMap(({ topic, partitionErrors }) =>
-        partitionErrors.map(({ errorCode }) => ({ topic, errorCode })).filter(({ errorCode }) => errorCode !== 0),
-      );
-      // When one is refused the others are not attempted: they say nothing.
-      const telling = refused.find(({ errorCode }) => errorCode !== OPERATION_NOT_ATTEMPTED) ?? refused[0];
-      return telling ? [`${telling.topic}: cannot be part of a transaction`, telling.errorCode] : ['', 0];
-    });
+    await this.#ask<Answer>(
+      'AddPartitionsToTxn',
+      { ...this.#as(producer), topics },
+      signal,
+      ({ errors }) => {
+        const refused = errors.flatMap(({ topic, partitionErrors }) =>
+          partitionErrors.map(({ errorCode }) => ({ topic, errorCode })).filter(({ errorCode }) => errorCode !== 0),
+        );
+        // When one is refused the others are not attempted: they say nothing.
+        const telling = refused.find(({ errorCode }) => errorCode !== OPERATION_NOT_ATTEMPTED) ?? refused[0];
+        return telling ? [`${telling.topic}: cannot be part of a transaction`, telling.errorCode] : ['', 0];
+      },
+      producer,
+    );
   }
 
   /**
    * Commits or aborts. Resolves when that is decided and will be so, whatever happens; what consumers see follows within
    * milliseconds.
    */
-  async end(producer: Producer, commit: boolean, signal: AbortSignal): Promise<void> {
+  async end(producer: TransactionalProducer, commit: boolean, signal: AbortSignal): Promise<void> {
     const body = { ...this.#as(producer), transactionResult: commit };
-    await this.#ask<{ errorCode: number }>('EndTxn', body, signal, ({ errorCode }) => [
-      `cannot ${commit ? 'commit' : 'abort'} a transaction of ${this.id}`,
-      errorCode,
-    ]);
+    const what = `cannot ${commit ? 'commit' : 'abort'} a transaction of ${this.id}`;
+    await this.#ask<{ errorCode: number }>('EndTxn', body, signal, ({ errorCode }) => [what, errorCode], producer);
   }
 
-  #as({ producerId, epoch }: Producer) {
+  #as({ producerId, epoch }: TransactionalProducer) {
     return { transactionalId: this.id, producerId: String(producerId), producerEpoch: epoch };
   }
 
@@ -104,6 +117,7 @@ export class Transactions {
     body: object,
     signal: AbortSignal,
     problem: (answer: T) => readonly [what: string, code: number],
+    producer?: TransactionalProducer,
   ): Promise<T> {
     const backoff = new Backoff();
     const began = performance.now();
@@ -120,6 +134,9 @@ export class Transactions {
         try {
           if (!this.#coordinator || this.#coordinator.error || this.#coordinator.expiring) {
             this.#coordinator = await this.#client.coordinator(this.id, signal, waits);
+          }
+          if (producer && !sameCluster(producer.cluster, this.#coordinator.cluster)) {
+            throw new Error(`${this.id}: its coordinator is of another cluster than its transaction`);
           }
           const answer = await abortable(this.#coordinator.request<T>(api, body), signal);
           const [what, code] = problem(answer);

@@ -20,16 +20,17 @@
  * read after that, says which it was: the transaction's positions are committed there, or they never will be.
  */
 import type { Block, Outlet, Settled } from '../core/block.ts';
+import { sameCluster } from '../core/topic-identity.ts';
 import { log } from '../log.ts';
 import { abortable, Backoff } from './backoff.ts';
-import type { KafkaClient, Producer } from './client.ts';
+import type { KafkaClient } from './client.ts';
 import type { DeadLetters } from './dead-letter.ts';
 import { actionFor, BrokerError } from './errors.ts';
 import { Open, Refused } from './open-transaction.ts';
-import { type Committed, type PositionsTopic, Superseded } from './positions-topic.ts';
+import { type Committed, type PositionsTopic, Superseded, type Watch } from './positions-topic.ts';
 import type { SenderStatus } from './tally.ts';
 import { PartitionGone } from './topics.ts';
-import { Transactions } from './transaction.ts';
+import { type TransactionalProducer, Transactions } from './transaction.ts';
 import { TransactionQueue } from './transaction-queue.ts';
 import { Repair } from './transaction-repair.ts';
 import { TransactionWriter } from './transaction-writer.ts';
@@ -88,10 +89,10 @@ export class TransactionalSender {
   readonly #queue: TransactionQueue;
   readonly #writer: TransactionWriter;
   readonly #repair: Repair;
-  #producer: Producer | null = null;
+  #producer: TransactionalProducer | null = null;
   #open: Open | null = null;
-  /** A commit was asked for, and its answer is not known: where the transaction's positions begin. */
-  #ending: bigint | null = null;
+  /** A commit was asked for, and its answer is not known: the transaction's positions. */
+  #ending: Watch | null = null;
   /** Keys that the open transaction deletes. */
   #forgetting: string[] = [];
   /** The most blocks of the next transaction: fewer after failures. */
@@ -215,6 +216,7 @@ export class TransactionalSender {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
+        if (this.#producer && !sameCluster(this.#producer.cluster, this.#client.clusterId)) this.#producer = null;
         this.#producer ??= await this.#begin();
         const { first } = this.#queue;
         if (!first) {
@@ -240,17 +242,21 @@ export class TransactionalSender {
   }
 
   /** A producer that may send, and with it the certainty about all that came before. */
-  async #begin(): Promise<Producer> {
+  async #begin(): Promise<TransactionalProducer> {
     const { signal } = this.#stop;
     const { positions } = this.#o;
+    await positions.recognize(signal);
     await positions.claim(signal);
     const producer = await this.#transactions.init(signal);
+    if (!sameCluster(producer.cluster, positions.identity?.cluster ?? null)) {
+      throw new Error('the brokers are of different clusters');
+    }
     await positions.catchUp(this.#o.restore, signal);
     this.#writer.begin();
     if (this.#ending !== null) {
-      const base = this.#ending;
+      const watch = this.#ending;
       this.#ending = null;
-      if (positions.unwatch(base)) this.#settle(null);
+      if (positions.unwatch(watch)) this.#settle(null);
       else this.#aborted();
     }
     if (!this.#isReady) {
@@ -261,7 +267,7 @@ export class TransactionalSender {
     return producer;
   }
 
-  async #transact(producer: Producer): Promise<void> {
+  async #transact(producer: TransactionalProducer): Promise<void> {
     const { topic, timeout, positions } = this.#o;
     const stop = this.#stop.signal;
     const open = new Open(producer, Math.ceil(timeout * LATE), stop);
@@ -280,11 +286,11 @@ export class TransactionalSender {
     } finally {
       open.close();
     }
-    positions.watch(ends.base);
-    this.#ending = ends.base;
+    const watch = positions.watch(ends.base);
+    this.#ending = watch;
     await this.#transactions.end(producer, true, stop);
     this.#ending = null;
-    positions.unwatch(ends.base);
+    positions.unwatch(watch);
     this.#settle(ends.next);
   }
 

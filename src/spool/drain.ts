@@ -3,14 +3,16 @@
  *
  * Each block goes to the partition of its key in Kafka, under a producer for that partition which the spool remembers
  * together with the acknowledged position (producers.ts). So after kill -9 the same blocks go out under the same numbers,
- * and the brokers know again what they have. Three things end that, and all producers begin anew, with nothing in flight:
+ * and the brokers know again what they have. Four things end that, and all producers begin anew, with nothing in flight:
  *
  *   - a gap in the offsets (a segment that was dropped or damaged): what was in it may have been sent
  *   - more partitions: keys are spread in another way
+ *   - at the start: another topic or cluster than they are of (later that is the sender's to notice)
  *   - from now on transactions: a block says itself how far it brings the spool, and that is committed with it
  *     (kafka/positions-topic.ts); what may be at a broker already is sent under its old numbers first
  */
 import type { Block, Outlet } from '../core/block.ts';
+import type { TopicIdentity } from '../core/topic-identity.ts';
 import { decompress } from '../kafka/codecs.ts';
 import { partitionFor } from '../kafka/murmur2.ts';
 import { records } from '../kafka/record-batch.ts';
@@ -22,17 +24,17 @@ import type { Weights } from './sidecar.ts';
 /** What a sender is to know about its numbers. */
 export interface SpoolIdentity {
   /** As which producer to go on, and with which sequence; missing: as a new one. */
-  identity?: { producerId: bigint; epoch: number; sequence: number };
+  identity?: { producerId: bigint; epoch: number; sequence: number } & TopicIdentity;
   /**
    * A new producer id, whose sequence 0 is the record after `before` others that this sender got acknowledged. Awaited
    * before anything is sent under it.
    */
-  onIdentity: (producer: { producerId: bigint; epoch: number }, before: number) => Promise<void>;
+  onIdentity: (identity: { producerId: bigint; epoch: number } & TopicIdentity, before: number) => Promise<void>;
 }
 
 /** The topic in Kafka. */
 export interface Target {
-  cluster: string | null;
+  topic: TopicIdentity;
   partitions: number;
 }
 
@@ -86,6 +88,8 @@ class Drain {
   readonly #lanes = new Map<number, Lane>();
   /** Over so many partitions the keys are spread now; 0: that is not known. */
   #partitions: number;
+  /** That they are partitions of. */
+  #topic: TopicIdentity = { cluster: undefined, topicId: null };
   /** False: under the spool's own producers. */
   #exactly: boolean;
   /** So many of the next blocks may be at a broker already, sent by an earlier process. */
@@ -170,12 +174,14 @@ class Drain {
 
   async #targetOf(key: string): Promise<number> {
     if (this.#lanes.size === 0) {
-      const { cluster, partitions } = await this.#o.target();
-      // Another cluster than the producers are from, or another topic of this name.
-      if (this.#partitions > 0 && !this.#partition.producers.holdIn(cluster, partitions)) await this.#startOver();
+      const { topic, partitions } = await this.#o.target();
+      const { producers } = this.#partition;
+      this.#topic = topic;
+      // Another topic than the producers are of: one with fewer partitions is.
+      if (this.#partitions > 0 && !(producers.holdIn(topic) && this.#partitions <= partitions)) await this.#startOver();
       if (this.#partitions === 0) {
         this.#partitions = partitions;
-        if (!this.#exactly) await this.#partition.beginProducers(cluster, partitions);
+        if (!this.#exactly) await this.#partition.beginProducers(topic, partitions);
       }
     }
     return partitionFor(key, this.#partitions);
@@ -193,11 +199,11 @@ class Drain {
   #identityFor(partition: number): SpoolIdentity {
     const known = this.#partition.producers.get(partition);
     return {
-      ...(known && { identity: { ...known } }),
-      onIdentity: async ({ producerId, epoch }, before) => {
+      ...(known && { identity: { ...known, ...this.#topic } }),
+      onIdentity: async ({ producerId, epoch, ...topic }, before) => {
         if (producerId >= 0n) await this.#allPassed(partition);
         const sequence = (this.#lanes.get(partition)?.passed ?? 0) - before;
-        return this.#partition.setProducer(partition, producerId < 0n ? null : { producerId, epoch, sequence });
+        return this.#partition.setProducer(topic, partition, producerId < 0n ? null : { producerId, epoch, sequence });
       },
     };
   }

@@ -11,6 +11,7 @@
  */
 import { unlink } from 'node:fs/promises';
 import type { Block } from '../core/block.ts';
+import type { TopicIdentity } from '../core/topic-identity.ts';
 import { HEADER_BYTES } from '../kafka/record-batch.ts';
 import { log } from '../log.ts';
 import { Appender } from './appender.ts';
@@ -163,19 +164,19 @@ export class SpoolPartition {
 
   /** What is sent from here on has no numbers in common with what was: nothing of that may be in flight. */
   forgetProducers(): Promise<void> {
-    return this.#progress.beginProducers(null, 0);
+    return this.#progress.forgetProducers();
   }
 
-  beginProducers(cluster: string | null, partitions: number): Promise<void> {
-    return this.#progress.beginProducers(cluster, partitions);
+  beginProducers(topic: TopicIdentity, partitions: number): Promise<void> {
+    return this.#progress.beginProducers(topic, partitions);
   }
 
   /**
    * Writes a producer down before a block is sent under it. Where the disk does not take it, a kill brings the one back
    * that was written last: what was sent since may then come twice, and nothing is lost.
    */
-  setProducer(partition: number, producer: Producer | null): Promise<void> {
-    return this.#progress.setProducer(partition, producer);
+  setProducer(topic: TopicIdentity, partition: number, producer: Producer | null): Promise<void> {
+    return this.#progress.setProducer(topic, partition, producer);
   }
 
   /**

@@ -5,11 +5,16 @@
  *    4  partitions    u32    how many the topic had when the keys were spread over them
  *    8  for each:  partition i32, producerId i64, epoch i16, sequence i32
  *
+ * One for partition -1 holds, as its producerId, the first half of the topic's id: in a topic that was made anew the
+ * producer ids may be somebody else's too, as where a cluster was made anew under its old id. Versions that do not know
+ * it keep it as any other.
+ *
  * `sequence` is that of the first record that goes there from the acknowledged offset on. It moves with that offset and
  * is written with it, so whoever reads on from there gives the same blocks the same numbers: which block goes where, and
  * in which order, follows from the spool alone.
  */
 import { crc32 } from 'node:zlib';
+import type { TopicIdentity } from '../core/topic-identity.ts';
 
 export interface Producer {
   producerId: bigint;
@@ -21,34 +26,40 @@ export interface Producer {
 const HEAD_BYTES = 8;
 const PRODUCER_BYTES = 18;
 const SEQUENCES = 2 ** 31;
+const TOPIC = -1;
 
 export class Producers {
   readonly #cluster: number;
   /** 0: nothing was sent yet. */
   readonly partitions: number;
+  /** 0: not known. */
+  #topic: bigint;
   readonly #of = new Map<number, Producer>();
 
-  private constructor(cluster: number, partitions: number) {
+  private constructor(cluster: number, topic: bigint, partitions: number) {
     this.#cluster = cluster;
+    this.#topic = topic;
     this.partitions = partitions;
   }
 
   static none(): Producers {
-    return new Producers(0, 0);
+    return new Producers(0, 0n, 0);
   }
 
-  static in(cluster: string | null, partitions: number): Producers {
-    return new Producers(crc32(cluster ?? ''), partitions);
+  static in(topic: TopicIdentity, partitions: number): Producers {
+    return new Producers(clusterOf(topic), topicOf(topic), partitions);
   }
 
   static decode(table: Buffer): Producers {
-    const producers = new Producers(table.readUInt32BE(0), table.readUInt32BE(4));
+    const producers = new Producers(table.readUInt32BE(0), 0n, table.readUInt32BE(4));
     for (let at = HEAD_BYTES; at < table.length; at += PRODUCER_BYTES) {
-      producers.#of.set(table.readInt32BE(at), {
-        producerId: table.readBigInt64BE(at + 4),
-        epoch: table.readInt16BE(at + 12),
-        sequence: table.readInt32BE(at + 14),
-      });
+      const partition = table.readInt32BE(at);
+      const producerId = table.readBigInt64BE(at + 4);
+      if (partition === TOPIC) producers.#topic = producerId;
+      else {
+        const [epoch, sequence] = [table.readInt16BE(at + 12), table.readInt32BE(at + 14)];
+        producers.#of.set(partition, { producerId, epoch, sequence });
+      }
     }
     return producers;
   }
@@ -57,7 +68,9 @@ export class Producers {
   encode(most: number): Buffer {
     if (this.partitions === 0) return Buffer.alloc(0);
     const room = Math.floor((most - HEAD_BYTES) / PRODUCER_BYTES);
-    const known = [...this.#of].filter(([, { sequence }]) => sequence >= 0).slice(0, room);
+    const topic: [number, Producer][] =
+      this.#topic === 0n ? [] : [[TOPIC, { producerId: this.#topic, epoch: 0, sequence: 0 }]];
+    const known = [...topic, ...this.#of].filter(([, { sequence }]) => sequence >= 0).slice(0, room);
     const table = Buffer.alloc(HEAD_BYTES + known.length * PRODUCER_BYTES);
     table.writeUInt32BE(this.#cluster, 0);
     table.writeUInt32BE(this.partitions, 4);
@@ -72,8 +85,14 @@ export class Producers {
   }
 
   /** Whether they mean something there. */
-  holdIn(cluster: string | null, partitions: number): boolean {
-    return this.#cluster === crc32(cluster ?? '') && this.partitions <= partitions;
+  holdIn(topic: TopicIdentity): boolean {
+    const id = topicOf(topic);
+    return this.#cluster === clusterOf(topic) && (this.#topic === 0n || id === 0n || this.#topic === id);
+  }
+
+  /** The topic that they hold in has this id: an earlier version did not keep it. */
+  learn(topic: TopicIdentity): void {
+    if (this.#topic === 0n) this.#topic = topicOf(topic);
   }
 
   get(partition: number): Readonly<Producer> | undefined {
@@ -96,4 +115,13 @@ export class Producers {
   ids(): Set<bigint> {
     return new Set([...this.#of.values()].map(({ producerId }) => producerId));
   }
+}
+
+function clusterOf({ cluster }: TopicIdentity): number {
+  return crc32(cluster ?? '');
+}
+
+/** Kafka's ids are random. */
+function topicOf({ topicId }: TopicIdentity): bigint {
+  return topicId === null ? 0n : BigInt.asIntN(64, BigInt(`0x${topicId.slice(0, 16)}`));
 }

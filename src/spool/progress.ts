@@ -3,6 +3,7 @@
  * does not take it is said and tried again every second; nobody waits for it meanwhile.
  */
 import { randomBytes } from '../builtin.ts';
+import type { TopicIdentity } from '../core/topic-identity.ts';
 import { log } from '../log.ts';
 import { type Producer, Producers } from './producers.ts';
 import type { ReadState } from './read-state.ts';
@@ -70,13 +71,22 @@ export class Progress {
     return this.#state.reserve();
   }
 
-  /** From here on blocks go out under other producers, in this cluster, over so many partitions. */
-  async beginProducers(cluster: string | null, partitions: number): Promise<void> {
-    this.#state.producers = partitions > 0 ? Producers.in(cluster, partitions) : Producers.none();
+  /** From here on blocks go out under other producers, to this topic, over so many partitions. */
+  async beginProducers(topic: TopicIdentity, partitions: number): Promise<void> {
+    this.#state.producers = Producers.in(topic, partitions);
     await this.#persist();
   }
 
-  async setProducer(partition: number, producer: Producer | null): Promise<void> {
+  async forgetProducers(): Promise<void> {
+    this.#state.producers = Producers.none();
+    await this.#persist();
+  }
+
+  /** In this topic: producers of another one are let go. */
+  async setProducer(topic: TopicIdentity, partition: number, producer: Producer | null): Promise<void> {
+    const { producers } = this.#state;
+    if (!producers.holdIn(topic)) this.#state.producers = Producers.in(topic, producers.partitions);
+    this.#state.producers.learn(topic);
     this.#state.producers.set(partition, producer);
     await this.#persist();
   }

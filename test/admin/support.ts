@@ -63,7 +63,14 @@ export function statusOf(change: Partial<Status> = {}): Status {
       coarser: 3,
     },
     checks: [{ name: 'cpu', runs: 3, errors: 0, skipped: 0, last_seconds: 0.0002, last_error: null }],
-    kafka: { state: 'connected', last_ack_seconds: 0.1, retries: 0, throttled_seconds: 0, transactions: null },
+    kafka: {
+      cluster: { id: 'kraft-1', changes: 0, before: null, since: null },
+      state: 'connected',
+      last_ack_seconds: 0.1,
+      retries: 0,
+      throttled_seconds: 0,
+      transactions: null,
+    },
     topics: [
       { topic: 'runnel.logs', partition: 0, records: 9, bytes: 400, in_flight: 0, possible_duplicates: 0, error: null },
     ],

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Identity } from '../../src/kafka/numbers.ts';
 import { Sender } from '../../src/kafka/sender.ts';
 import { makeBlock } from '../support/blocks.ts';
 import { createTopic, type Kafka, noKafka, startKafka, untilStored, withAdmin } from '../support/kafka.ts';
@@ -198,15 +199,13 @@ test('a clock that is a day ahead holds up nothing', { skip }, async () => {
 
 test('a second sender with the identity of the first doubles nothing', { skip }, async () => {
   await createTopic(kafka.brokers, 'resumed');
-  let identity = { producerId: -1n, epoch: -1, sequence: 0 };
-  const onIdentity = async (producer: { producerId: bigint; epoch: number }) => {
-    identity = { ...producer, sequence: 0 };
-  };
+  const identities: Identity[] = [];
+  const onIdentity = async (identity: Identity) => void identities.push(identity);
   await using first = laneTo('resumed', { sender: { onIdentity } });
   await first.putMany(9);
   await first.check();
   // As after kill -9: the last four blocks are sent again, under the same numbers.
-  await using second = laneTo('resumed', { sender: { identity: { ...identity, sequence: 9 } } });
+  await using second = laneTo('resumed', { sender: { identity: { ...identities[0]!, sequence: 9 } } });
   for (const values of [[9, 10, 11], [12], [13, 14], [15, 16, 17]]) await second.put(...values.map((n) => `line-${n}`));
   await second.put('line-18');
   await second.sender.drained(AbortSignal.timeout(10_000));
@@ -219,16 +218,16 @@ test('a producer id that another one goes on with, in a higher epoch, is left to
   skip,
 }, async () => {
   await createTopic(kafka.brokers, 'epoch');
-  const ids: bigint[] = [];
+  const ids: Identity[] = [];
   const said: (string | null)[] = [];
-  const onIdentity = async ({ producerId }: { producerId: bigint }) => {
-    ids.push(producerId);
+  const onIdentity = async (identity: Identity) => {
+    ids.push(identity);
     said.push(lane.sender.status.error);
   };
   await using lane = laneTo('epoch', { sender: { onIdentity } });
   await lane.putMany(9);
   await lane.sender.drained(AbortSignal.timeout(10_000));
-  await using other = laneTo('epoch', { sender: { identity: { producerId: ids[0]!, epoch: 1, sequence: 0 } } });
+  await using other = laneTo('epoch', { sender: { identity: { ...ids[0]!, epoch: 1, sequence: 0 } } });
   await other.put('of the other');
   await other.sender.drained(AbortSignal.timeout(10_000));
   lane.sent.push('of the other');
@@ -246,8 +245,8 @@ test('what was written before another one went on with the producer id counts as
   skip,
 }, async () => {
   await createTopic(kafka.brokers, 'epoch-lost');
-  const ids: bigint[] = [];
-  const onIdentity = async ({ producerId }: { producerId: bigint }) => void ids.push(producerId);
+  const ids: Identity[] = [];
+  const onIdentity = async (identity: Identity) => void ids.push(identity);
   await using lane = laneTo('epoch-lost', { sender: { onIdentity } });
   await lane.putMany(9);
   await lane.sender.drained(AbortSignal.timeout(10_000));
@@ -256,7 +255,7 @@ test('what was written before another one went on with the producer id counts as
   await lane.putMany(3);
   const lost = lane.sent.slice(before);
   await untilStored(kafka.brokers, 'epoch-lost', lane.sent.length);
-  const identity = { producerId: ids[0]!, epoch: 1, sequence: 0 };
+  const identity = { ...ids[0]!, epoch: 1, sequence: 0 };
   await using other = laneTo('epoch-lost', { brokers: [kafka.brokers], sender: { identity } });
   await other.put('of the other');
   await other.sender.drained(AbortSignal.timeout(10_000));

@@ -13,6 +13,9 @@ import { produceAnswer } from '../../src/kafka/produce-request.ts';
 const [PRODUCE, FETCH, METADATA, API_VERSIONS, INIT_PRODUCER_ID] = [0, 1, 3, 18, 22];
 const MIB = 1 << 20;
 
+/** Version 12: no brokers, no cluster id, no controller, no topics. */
+const NO_TOPICS = Buffer.from('00000000000100ffffffff0100', 'hex');
+
 /** Answers as a broker does, with its versions, unless `answer` has something: the bytes behind the correlation id. */
 async function brokerThat(t: TestContext, answer: (api: number) => Buffer | null, behind = Buffer.alloc(0)) {
   const sockets = new Set<Socket>();
@@ -20,7 +23,8 @@ async function brokerThat(t: TestContext, answer: (api: number) => Buffer | null
     sockets.add(socket);
     socket.on('error', () => undefined);
     socket.on('data', (request: Buffer) => {
-      const body = answer(request.readInt16BE(4)) ?? versions();
+      const api = request.readInt16BE(4);
+      const body = answer(api) ?? (api === METADATA ? NO_TOPICS : versions());
       const head = Buffer.alloc(8);
       head.writeInt32BE(body.length + 4);
       request.copy(head, 4, 8, 12);

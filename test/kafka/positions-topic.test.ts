@@ -42,7 +42,7 @@ test('positions of ten thousand files become several batches, each numbered from
 test('the snapshot comes back as it was written; damaged it is none, newer it is refused', async (t) => {
   const dir = await directory(t);
   assert.equal(await readSnapshot(dir), null);
-  const snapshot = { cluster: 'c', topic: 'runnel.positions', partition: 2, offset: 2n ** 60n };
+  const snapshot = { cluster: 'c', topic: 'runnel.positions', topicId: 'a0b1', partition: 2, offset: 2n ** 60n };
   for (const better of [{}, { own: ['file/1'] }, { own: 'all' as const, forgotten: ['file/2'] }]) {
     const whole = { ...snapshot, own: [], forgotten: [], ...better };
     await writeSnapshot(dir, whole);

@@ -7,6 +7,8 @@ import { makeBlock } from '../support/blocks.ts';
 import { FakeBroker, type Fault } from '../support/fake-broker.ts';
 
 const TOPIC = 't';
+/** What the producer ids of a fake broker are good for. */
+const FAKE = { cluster: 'fake', topicId: null };
 
 interface Run {
   broker: FakeBroker;
@@ -182,7 +184,7 @@ test('of what an earlier process may have sent, what its producer id is no good 
     create_topics: false,
     longest_pause: 20,
   });
-  const identity = { producerId: 77n, epoch: 0, sequence: 5 };
+  const identity = { ...FAKE, producerId: 77n, epoch: 0, sequence: 5 };
   const sender = new Sender(client, { topic: TOPIC, partition: 0, longest_pause: 20, identity });
   t.after(async () => {
     await sender.stop();
@@ -258,7 +260,7 @@ test('it goes on under the identity that it is given', () =>
   run(
     6,
     () => null,
-    { identity: { producerId: 77n, epoch: 0, sequence: 0 } },
+    { identity: { ...FAKE, producerId: 77n, epoch: 0, sequence: 0 } },
     (r) => {
       exact(r);
       assert.deepEqual(new Set(r.broker.seen.map((batch) => batch.producerId)), new Set([77n]));

@@ -13,6 +13,8 @@ import type { Entry, SpoolPartition } from '../../src/spool/partition.ts';
 import { Spool, type SpoolOptions } from '../../src/spool/spool.ts';
 
 export const TOPIC = 'runnel.metrics';
+/** The topic that spools are drained to. */
+export const HERE = { cluster: 'here', topicId: null };
 
 export async function directory(t: TestContext): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'runnel-spool-'));

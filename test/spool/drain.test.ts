@@ -5,7 +5,7 @@ import type { Block, Outlet } from '../../src/core/block.ts';
 import { partitionFor } from '../../src/kafka/murmur2.ts';
 import { type DrainOptions, drain, type SpoolIdentity } from '../../src/spool/drain.ts';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
-import { block, directory, openSpool, streamOf, TOPIC, valuesOf } from './blocks.ts';
+import { block, directory, HERE, openSpool, streamOf, TOPIC, valuesOf } from './blocks.ts';
 
 class Held implements Outlet {
   readonly partition: number;
@@ -59,7 +59,7 @@ function draining(partition: SpoolPartition, options: Partial<DrainOptions> & { 
   const done = drain(partition, {
     signal: controller.signal,
     caughtUp: caughtUp.resolve,
-    target: () => Promise.resolve({ cluster: 'here', partitions: count }),
+    target: () => Promise.resolve({ topic: HERE, partitions: count }),
     partitions: () => count,
     sender: (partition, numbers) => {
       const sender = new Held(partition, numbers);
@@ -120,7 +120,7 @@ test('after a kill the same blocks go out under the same numbers', async (t) => 
   const first = draining(killed.partition(TOPIC));
   const sender = await first.sender(0);
   assert.equal(sender.numbers.identity, undefined);
-  await sender.numbers.onIdentity({ producerId: 77n, epoch: 1 }, 0);
+  await sender.numbers.onIdentity({ ...HERE, producerId: 77n, epoch: 1 }, 0);
   await sender.has(5);
   sender.settle(3);
   await sender.has(8);
@@ -129,7 +129,7 @@ test('after a kill the same blocks go out under the same numbers', async (t) => 
   const { spool } = await openSpool(dir);
   const second = draining(spool.partition(TOPIC));
   const again = await second.sender(0);
-  assert.deepEqual(again.numbers.identity, { producerId: 77n, epoch: 1, sequence: 6 });
+  assert.deepEqual(again.numbers.identity, { ...HERE, producerId: 77n, epoch: 1, sequence: 6 });
   await again.has(5);
   assert.deepEqual(await valuesOf(again.blocks[0]!.block), ['a 3', 'b 3']);
   assert.ok(
@@ -137,7 +137,7 @@ test('after a kill the same blocks go out under the same numbers', async (t) => 
   );
   // The broker forgot the producer after one of these was acknowledged.
   again.settle(1);
-  await again.numbers.onIdentity({ producerId: 78n, epoch: 0 }, 2);
+  await again.numbers.onIdentity({ ...HERE, producerId: 78n, epoch: 0 }, 2);
   assert.deepEqual(spool.partition(TOPIC).producers.get(0), { producerId: 78n, epoch: 0, sequence: 0 });
   await second.stop();
   await spool.close();
@@ -151,7 +151,7 @@ test('a gap in the offsets begins a new identity', async (t) => {
   for (let i = 0; i < 20; i++) await append(i);
   const d = draining(partition);
   const sender = await d.sender(0);
-  await sender.numbers.onIdentity({ producerId: 5n, epoch: 0 }, 0);
+  await sender.numbers.onIdentity({ ...HERE, producerId: 5n, epoch: 0 }, 0);
   await sender.has(5);
   // What is not in flight is dropped; the first segment, of nine blocks, stays.
   for (let i = 20; i < 120; i++) await append(i);
@@ -201,7 +201,7 @@ async function killedInThree(dir: string) {
   const d = draining(partition, { count: 3 });
   for (let i = 0; i < 3; i++) {
     const sender = await d.sender(i);
-    await sender.numbers.onIdentity({ producerId: BigInt(70 + i), epoch: 0 }, 0);
+    await sender.numbers.onIdentity({ ...HERE, producerId: BigInt(70 + i), epoch: 0 }, 0);
   }
   for (const i of [0, 1, 2, 0]) d.senders[i]!.settle(1);
   // Acknowledged before an older one, it does not move the position.
@@ -222,12 +222,12 @@ test('after a kill the blocks of each partition go out under the numbers that th
   const d = draining(spool.partition(TOPIC), { count: 3 });
   const [one, two, zero] = [await d.sender(0), await d.sender(1), await d.sender(2)];
   assert.deepEqual([one.partition, two.partition, zero.partition], [1, 2, 0]);
-  assert.deepEqual(one.numbers.identity, { producerId: 71n, epoch: 0, sequence: 2 });
-  assert.deepEqual(two.numbers.identity, { producerId: 72n, epoch: 0, sequence: 2 });
-  assert.deepEqual(zero.numbers.identity, { producerId: 70n, epoch: 0, sequence: 4 });
+  assert.deepEqual(one.numbers.identity, { ...HERE, producerId: 71n, epoch: 0, sequence: 2 });
+  assert.deepEqual(two.numbers.identity, { ...HERE, producerId: 72n, epoch: 0, sequence: 2 });
+  assert.deepEqual(zero.numbers.identity, { ...HERE, producerId: 70n, epoch: 0, sequence: 4 });
   assert.deepEqual([await first(one), await first(two), await first(zero)], ['4 a', '5 a', '6 a']);
   // One of them is forgotten by its broker: what the position has passed of it counts, and no other's.
-  await one.numbers.onIdentity({ producerId: 81n, epoch: 0 }, 0);
+  await one.numbers.onIdentity({ ...HERE, producerId: 81n, epoch: 0 }, 0);
   one.settle(1);
   assert.equal(spool.partition(TOPIC).acknowledged, 10);
   assert.deepEqual(spool.partition(TOPIC).producers.get(1), { producerId: 81n, epoch: 0, sequence: 2 });
@@ -244,12 +244,13 @@ test('a producer that is renewed while another partition holds the position back
   for (let i = 0; i < 5; i++) await partition.append(await block([`${i} a`, `${i} b`], { stream: THREE[i % 3]! }));
   const first = draining(partition, { count: 3 });
   const lanes = [await first.sender(0), await first.sender(1), await first.sender(2)];
-  for (const [i, { numbers }] of lanes.entries()) await numbers.onIdentity({ producerId: BigInt(70 + i), epoch: 0 }, 0);
+  for (const [i, { numbers }] of lanes.entries())
+    await numbers.onIdentity({ ...HERE, producerId: BigInt(70 + i), epoch: 0 }, 0);
   await lanes[1]!.has(2);
   // Block 1 is acknowledged, block 0 is not. The broker of partition 1 forgets its producer, and block 4 goes out again.
   lanes[1]!.settle(1);
   let known = false;
-  const renewed = lanes[1]!.numbers.onIdentity({ producerId: 81n, epoch: 0 }, 2).then(() => {
+  const renewed = lanes[1]!.numbers.onIdentity({ ...HERE, producerId: 81n, epoch: 0 }, 2).then(() => {
     known = true;
   });
   await partition.synced(0);
@@ -264,8 +265,8 @@ test('a producer that is renewed while another partition holds the position back
   const second = draining(spool.partition(TOPIC), { count: 3 });
   const again = [await second.sender(0), await second.sender(1), await second.sender(2)];
   const byPartition = new Map(again.map(({ partition, numbers }) => [partition, numbers.identity]));
-  assert.deepEqual(byPartition.get(1), { producerId: 81n, epoch: 0, sequence: 0 });
-  assert.deepEqual(byPartition.get(0), { producerId: 70n, epoch: 0, sequence: 2 });
+  assert.deepEqual(byPartition.get(1), { ...HERE, producerId: 81n, epoch: 0, sequence: 0 });
+  assert.deepEqual(byPartition.get(0), { ...HERE, producerId: 70n, epoch: 0, sequence: 2 });
   await second.stop();
   await spool.close();
   await killed.close();
@@ -280,7 +281,7 @@ test('the partition that holds the position back is never waited for by its own 
   await one.has(1);
   one.settle(1);
   // Block 0 was split, and the first of its two records is acknowledged.
-  await zero.numbers.onIdentity({ producerId: 80n, epoch: 0 }, 1);
+  await zero.numbers.onIdentity({ ...HERE, producerId: 80n, epoch: 0 }, 1);
   zero.settle(1);
   assert.deepEqual(partition.producers.get(0), { producerId: 80n, epoch: 0, sequence: 1 });
   await d.stop();
@@ -302,8 +303,11 @@ test('more partitions count after what may have been sent, in another cluster no
   await spool.close();
 
   const { spool: again } = await openSpool(dir);
-  await again.partition(TOPIC).beginProducers('there', 4);
-  for (let i = 0; i < 4; i++) await again.partition(TOPIC).setProducer(i, { producerId: 9n, epoch: 0, sequence: 7 });
+  await again.partition(TOPIC).beginProducers({ ...HERE, cluster: 'there' }, 4);
+  for (let i = 0; i < 4; i++)
+    await again
+      .partition(TOPIC)
+      .setProducer({ ...HERE, cluster: 'there' }, i, { producerId: 9n, epoch: 0, sequence: 7 });
   const elsewhere = draining(again.partition(TOPIC), { count: 4 });
   assert.equal((await elsewhere.sender(0)).numbers.identity, undefined);
   await elsewhere.stop();

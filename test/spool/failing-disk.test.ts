@@ -17,7 +17,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
-import { block, directory, openSpool, readAll, streamOf, TOPIC, valuesOf } from './blocks.ts';
+import { block, directory, HERE, openSpool, readAll, streamOf, TOPIC, valuesOf } from './blocks.ts';
 
 test('an append waits in memory until the disk takes it, and nothing overtakes it', async (t) => {
   const dir = await directory(t);
@@ -311,8 +311,8 @@ test('a disk that can only be read: all goes on from memory, under a producer th
     const { spool } = await openSpool(dir);
     const partition = spool.partition(TOPIC);
     await appendAll(partition, 1);
-    await partition.beginProducers('here', 1);
-    await partition.setProducer(0, { producerId: 7n, epoch: 0, sequence: 0 });
+    await partition.beginProducers(HERE, 1);
+    await partition.setProducer(HERE, 0, { producerId: 7n, epoch: 0, sequence: 0 });
     await spool.close();
     const { spool: opened } = await openSpool(dir);
     const stuck = opened.partition(TOPIC);
@@ -322,7 +322,7 @@ test('a disk that can only be read: all goes on from memory, under a producer th
     for await (const entry of stuck.read(0)) {
       seen.push(...(await valuesOf(entry)).map(Number.parseFloat));
       assert.equal(stuck.producersAreUnsafe, entry.baseOffset > 0 && stuck.producers.get(0)?.producerId === 7n);
-      if (stuck.producersAreUnsafe) await stuck.setProducer(0, { producerId: 8n, epoch: 0, sequence: 0 });
+      if (stuck.producersAreUnsafe) await stuck.setProducer(HERE, 0, { producerId: 8n, epoch: 0, sequence: 0 });
       assert.equal(stuck.producersAreUnsafe, false);
       await stuck.mayBeSent(AbortSignal.timeout(10_000));
       await stuck.acknowledge(entry.nextOffset);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { block, directory, openSpool, readAll, streamOf, TOPIC, valuesOf } from './blocks.ts';
+import { block, directory, HERE, openSpool, readAll, streamOf, TOPIC, valuesOf } from './blocks.ts';
 
 const segments = async (dir: string) =>
   (await readdir(join(dir, `${TOPIC}-0`))).filter((name) => name.endsWith('.log')).sort();
@@ -282,8 +282,8 @@ test('an acknowledged position and the producers hold after a kill', async (t) =
   const { spool: killed } = await openSpool(dir);
   const before = killed.partition(TOPIC);
   for (let i = 0; i < 10; i++) await before.append(await block([`value ${i}`]));
-  await before.beginProducers('here', 7);
-  await before.setProducer(5, { producerId: 4242n, epoch: 3, sequence: 2 });
+  await before.beginProducers(HERE, 7);
+  await before.setProducer(HERE, 5, { producerId: 4242n, epoch: 3, sequence: 2 });
   const reading = before.read(0);
   for (let i = 0; i < 6; i++) await reading.next();
   await before.acknowledge(4);
@@ -291,7 +291,7 @@ test('an acknowledged position and the producers hold after a kill', async (t) =
   const { spool } = await openSpool(dir);
   const partition = spool.partition(TOPIC);
   assert.equal(partition.acknowledged, 4);
-  assert.ok(partition.producers.holdIn('here', 7));
+  assert.ok(partition.producers.holdIn(HERE));
   assert.deepEqual(partition.producers.get(5), { producerId: 4242n, epoch: 3, sequence: 2 });
   assert.deepEqual((await readAll(partition, partition.acknowledged)).values, numbered(4, 10));
   await spool.close();

@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { checkPartition } from '../../src/spool/check.ts';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
 import { BadMedium } from './bad-medium.ts';
-import { block, type Drop, directory, openSpool, readAll, TOPIC, valuesOf } from './blocks.ts';
+import { block, type Drop, directory, HERE, openSpool, readAll, TOPIC, valuesOf } from './blocks.ts';
 
 const linux = { skip: process.platform !== 'linux', timeout: 60_000 };
 
@@ -182,8 +182,8 @@ test(
     const { spool } = await openSpool(dir, { sync: 'always' });
     const partition = spool.partition(TOPIC);
     await appendAll(partition, 0, 5);
-    await partition.beginProducers('here', 1);
-    await partition.setProducer(0, { producerId: 7n, epoch: 0, sequence: 0 });
+    await partition.beginProducers(HERE, 1);
+    await partition.setProducer(HERE, 0, { producerId: 7n, epoch: 0, sequence: 0 });
     const id = await partition.id();
     await spool.close();
     await truncate(logOf(dir).replace('.log', '.weights'));

@@ -99,11 +99,13 @@ export class Kafka {
   /** Client certificate and key that the authority signed; the TLS listeners ask for one and insist on none. */
   readonly clientCertificate: { cert: string; key: string };
   readonly dir: string;
+  clusterId = '';
+  readonly #scram: readonly string[];
   readonly #heapMb: number;
   readonly #classes: string;
   #child: ChildProcess | null = null;
 
-  private constructor(dir: string, ports: Ports, proxy: TcpProxy, heapMb: number) {
+  private constructor(dir: string, ports: Ports, proxy: TcpProxy, scram: readonly string[], heapMb: number) {
     const at = (port: number | undefined) => (port === undefined ? '' : `127.0.0.1:${port}`);
     this.dir = dir;
     this.proxy = proxy;
@@ -113,6 +115,7 @@ export class Kafka {
     this.saslTlsBrokers = at(ports.SASLTLS);
     this.ca = ports.TLS ? path.join(dir, 'ca.pem') : '';
     this.clientCertificate = { cert: path.join(dir, 'client.pem'), key: path.join(dir, 'client.key') };
+    this.#scram = scram;
     this.#heapMb = heapMb;
     this.#classes = path.join(dir, 'classes.jsa');
   }
@@ -127,15 +130,14 @@ export class Kafka {
       if (options.tls) await makeCertificates(dir);
       const file = path.join(dir, 'server.properties');
       await writeFile(file, properties(dir, ports, proxy.port, options));
-      const id = options.node?.clusterId ?? makeClusterId();
       const scram = options.sasl
         ? Object.entries(USERS).flatMap(([name, password]) =>
             ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((m) => ['-S', `${m}=[name=${name},password=${password}]`]),
           )
         : [];
-      const format = await javaArguments('kafka.tools.StorageTool', ['format', '-t', id, '-c', file, ...scram]);
-      await promisify(execFile)('java', [...(wantsClasses() ? [] : classOption('')), ...format]);
-      return new Kafka(dir, ports, proxy, options.heapMb ?? 384);
+      const kafka = new Kafka(dir, ports, proxy, scram, options.heapMb ?? 384);
+      await kafka.#format(options.node?.clusterId ?? makeClusterId());
+      return kafka;
     } catch (error) {
       await proxy.stop();
       await rm(dir, { recursive: true, force: true });
@@ -191,6 +193,14 @@ export class Kafka {
     await this.start();
   }
 
+  /** Ends it, and starts another cluster at its addresses: as where the volumes are wiped. It may have the same id. */
+  async renew(clusterId = makeClusterId()): Promise<void> {
+    await this.kill();
+    await rm(path.join(this.dir, 'data'), { recursive: true });
+    await this.#format(clusterId);
+    await this.start();
+  }
+
   /** Freezes the broker: connections stay open and are taken by the system, nothing is answered. */
   pause(): void {
     process.kill(this.pid, 'SIGSTOP');
@@ -215,6 +225,14 @@ export class Kafka {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  async #format(clusterId: string): Promise<void> {
+    this.clusterId = clusterId;
+    const file = path.join(this.dir, 'server.properties');
+    const options = ['format', '-t', clusterId, '-c', file, ...this.#scram];
+    const format = await javaArguments('kafka.tools.StorageTool', options);
+    await promisify(execFile)('java', [...(wantsClasses() ? [] : classOption('')), ...format]);
   }
 
   async #answering(): Promise<void> {

@@ -20,7 +20,7 @@ const senders: Sender[] = [];
 const partition = spool.partition(topic);
 const draining = drain(partition, {
   signal: stop.signal,
-  target: async () => ({ partitions: await client.partitions(topic, stop.signal), cluster: client.clusterId }),
+  target: async () => ({ partitions: await client.partitions(topic, stop.signal), topic: client.topicIdentity(topic) }),
   partitions: () => client.known(topic),
   sender: (partition, numbers) => {
     const sender = new Sender(client, { topic, partition, ...numbers });
