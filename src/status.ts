@@ -106,8 +106,8 @@ export function buildStatus(parts: StatusParts, files: number): LiveStatus {
       throttled_seconds: sum(topics, ({ throttled_seconds }) => throttled_seconds),
       transactions: parts.exactlyOnce?.status ?? null,
     },
-    topics: topics.map(({ topic, partition, records, bytes, in_flight, possible_duplicates, error }) => {
-      return { topic, partition, records, bytes, in_flight, possible_duplicates, error };
+    topics: topics.map(({ topic, partition, records, bytes, in_flight, possible_duplicates, cut, error }) => {
+      return { topic, partition, records, bytes, in_flight, possible_duplicates, cut, error };
     }),
     spool: { bytes: waiting.bytes, records: waiting.records, oldest_seconds: round(waiting.oldest_seconds) },
     lost: losses(parts.accounts),

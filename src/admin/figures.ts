@@ -240,6 +240,12 @@ export function figures(s: LiveStatus): Figure[] {
     topic,
     s.topics.map((t) => [t.possible_duplicates, t.topic, t.partition]),
   );
+  counter(
+    'topic_cut',
+    'Records that were cut, because alone they were larger than the topic takes.',
+    topic,
+    s.topics.map((t) => [t.cut, t.topic, t.partition]),
+  );
   gauge(
     'topic_failing',
     '1 while the topic cannot be written.',

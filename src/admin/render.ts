@@ -62,8 +62,9 @@ export function renderStatus(s: Status): string {
   }
   for (const t of s.topics) {
     const twice = t.possible_duplicates > 0 ? `, ${t.possible_duplicates} may be there twice` : '';
+    const cut = t.cut > 0 ? `, ${t.cut} cut` : '';
     lines.push(
-      `  ${t.topic}/${t.partition}: ${count(t.records, 'record')}, ${size(t.bytes)}, ${t.in_flight} in flight${twice}${said(t.error)}`,
+      `  ${t.topic}/${t.partition}: ${count(t.records, 'record')}, ${size(t.bytes)}, ${t.in_flight} in flight${twice}${cut}${said(t.error)}`,
     );
   }
   const age = s.spool.records > 0 ? `, oldest ${duration(s.spool.oldest_seconds)}` : '';

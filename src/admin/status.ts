@@ -67,6 +67,8 @@ export interface TopicStatus {
   in_flight: number;
   /** Records that Kafka may have twice, because it forgot what it had of them. */
   possible_duplicates: number;
+  /** Records that were cut, because alone they were larger than the topic takes. */
+  cut: number;
   error: string | null;
 }
 

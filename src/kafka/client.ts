@@ -23,8 +23,9 @@ import type { Link } from './link.ts';
 import { type Address, Links, type Purpose, parseAddress, shuffled } from './links.ts';
 import { Presence } from './presence.ts';
 import type { ProduceAnswer } from './produce-request.ts';
-import { coordinatorOf, createTopic, initProducerId, maxMessageBytes, metadata, type Producer } from './requests.ts';
+import { coordinatorOf, createTopic, initProducerId, metadata, type Producer, topicLimit } from './requests.ts';
 import type { SaslConfig, TlsConfig } from './security.ts';
+import type { TopicLimit } from './size-limit.ts';
 import { PartitionGone, Topic, TopicError, type TopicProblem } from './topics.ts';
 
 const REQUEST_TIMEOUT = 30_000;
@@ -257,10 +258,10 @@ export class KafkaClient {
     await createTopic(link, topic, this.#o.topic_settings?.[topic] ?? {});
   }
 
-  /** `max.message.bytes` of the topic, or null where that cannot be learned. */
-  async maxMessageBytes(topic: string, signal?: AbortSignal): Promise<number | null> {
+  /** How large a batch the topic takes, and how it stores it; null where that cannot be learned. */
+  async topicLimit(topic: string, signal?: AbortSignal): Promise<TopicLimit | null> {
     const s = this.#signal(signal);
-    return await abortable(maxMessageBytes(await this.#anyLink(s), topic), s);
+    return await abortable(topicLimit(await this.#anyLink(s), topic), s);
   }
 
   /** Ends every connection and every wait. */

@@ -1,19 +1,17 @@
 /** The open transaction of a topic: which blocks it holds, what of them is in flight, and what went wrong first. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Block, Codec, Settled } from '../core/block.ts';
+import type { Block, Settled } from '../core/block.ts';
 import { abortable } from './backoff.ts';
 import { BrokerError } from './errors.ts';
 import type { Link } from './link.ts';
+import type { Section } from './split.ts';
 import type { TransactionalProducer } from './transaction.ts';
 
 /** What is in flight when a transaction fails is waited for this long, milliseconds; then its connections are ended. */
 const SETTLE_MS = 1000;
 
-export interface Packet {
+export interface Packet extends Section {
   readonly partition: number;
-  readonly codec: Codec;
-  readonly body: Buffer;
-  readonly count: number;
   time: number;
 }
 

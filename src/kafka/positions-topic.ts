@@ -37,7 +37,7 @@ import { offsetOf } from './reading.ts';
 import { HEADER_BYTES, readHeader, sealHeader, writeHeader } from './record-batch.ts';
 
 const NO_PRODUCER: Producer = { producerId: -1n, epoch: -1 };
-/** Of one batch: well below what any topic takes. */
+/** Of one batch, at first: below what most topics take. */
 const BATCH_BYTES = 500_000;
 const FETCH_BYTES = 4 << 20;
 /** How long a broker may wait for the end of a transaction before it answers with nothing, milliseconds. */
@@ -109,6 +109,7 @@ export class PositionsTopic {
   #of: TopicIdentity | null = null;
   /** Counts the topics that it was. */
   #generation = 0;
+  #batchBytes = BATCH_BYTES;
   /** By the offset of their first record. */
   readonly #watched = new Map<bigint, Watch>();
   #claimed: Promise<void> | null = null;
@@ -208,9 +209,16 @@ export class PositionsTopic {
     return watch.committed;
   }
 
+  /** The topic does not take so large ones: from here on smaller ones are made. False: they are of one position each. */
+  shrink(): boolean {
+    if (this.#batchBytes < 1) return false;
+    this.#batchBytes = Math.floor(this.#batchBytes / 2);
+    return true;
+  }
+
   /** The records sections of the batches that say this. */
   batches(checkpoints: Iterable<Checkpoint>): { body: Buffer; count: number }[] {
-    return batchesOf(checkpoints, this.#o, BATCH_BYTES);
+    return batchesOf(checkpoints, this.#o, this.#batchBytes);
   }
 
   async #claim(signal: AbortSignal): Promise<void> {

@@ -1,12 +1,16 @@
 /** The small requests that a producer needs, each on a link that is given: asked, decoded, refused with a BrokerError. */
+import { CODECS } from '../core/block.ts';
 import { actionFor, BrokerError } from './errors.ts';
 import type { Isolation } from './fetch-request.ts';
 import type { Link } from './link.ts';
 import type { Address } from './links.ts';
 import type { Metadata } from './metadata-request.ts';
+import type { TopicLimit } from './size-limit.ts';
 
 const CREATE_TIMEOUT = 10_000;
 const TOPIC_RESOURCE = 2;
+const MAX_MESSAGE_BYTES = 'max.message.bytes';
+const COMPRESSION_TYPE = 'compression.type';
 /** A kind of coordinator; the other one is of consumer groups. */
 const TRANSACTION = 1;
 
@@ -51,16 +55,19 @@ export async function createTopic(
   }
 }
 
-/** `max.message.bytes` of the topic, or null where that cannot be learned. */
-export async function maxMessageBytes(link: Link, topic: string): Promise<number | null> {
+/** How large a batch the topic takes, and how it stores it; null where that cannot be learned. */
+export async function topicLimit(link: Link, topic: string): Promise<TopicLimit | null> {
   const answer = await link.request<{
     resources: { configEntries: { configName: string; configValue: string }[] }[];
   }>('DescribeConfigs', {
-    resources: [{ type: TOPIC_RESOURCE, name: topic, configNames: ['max.message.bytes'] }],
+    resources: [{ type: TOPIC_RESOURCE, name: topic, configNames: [MAX_MESSAGE_BYTES, COMPRESSION_TYPE] }],
     includeSynonyms: false,
   });
-  const entry = answer.resources[0]?.configEntries.find((e) => e.configName === 'max.message.bytes');
-  return entry ? Number(entry.configValue) : null;
+  const said = (name: string) => answer.resources[0]?.configEntries.find((e) => e.configName === name)?.configValue;
+  const bytes = Number(said(MAX_MESSAGE_BYTES));
+  const codec = CODECS.find((codec) => codec === said(COMPRESSION_TYPE));
+  if (!(bytes > 0)) return null;
+  return { bytes, codec: said(COMPRESSION_TYPE) === 'uncompressed' ? 'none' : (codec ?? 'producer') };
 }
 
 /** The partition's first offset, or the one behind its last that a reader of this isolation gets. */

@@ -31,7 +31,7 @@ import { Numbers, type NumbersOptions } from './numbers.ts';
 import type { ProduceAnswer } from './produce-request.ts';
 import { readHeader } from './record-batch.ts';
 import { SizeLimit } from './size-limit.ts';
-import { type Section, split } from './split.ts';
+import { halve, type Section, type Smaller } from './split.ts';
 import { spread } from './spread.ts';
 import type { SenderStatus } from './tally.ts';
 import { ClockSkew } from './timestamp.ts';
@@ -40,8 +40,6 @@ import { type Custody, type Packet, type Refusal, type SettledEarlier, Window } 
 import type { SavedWindow } from './window-file.ts';
 
 export interface SenderOptions extends NumbersOptions {
-  /** Records were cut because alone they were larger than the topic takes. */
-  onCut?: (records: number) => void;
   /** Takes what the broker refuses for good; without it that waits. */
   deadLetters?: DeadLetters;
   /** The sender of another partition of the topic; without it what waits for a partition that is gone goes on waiting. */
@@ -65,11 +63,12 @@ export class Sender implements Outlet {
   #sent = 0;
   #inFlight = 0;
   #failed = false;
-  readonly #limit = new SizeLimit();
+  readonly #limit: SizeLimit;
   readonly #skew = new ClockSkew();
   #wake: (() => void) | null = null;
   #error: string | null = null;
   #retries = 0;
+  #cut = 0;
   #lastAck: number | null = null;
   #throttled = 0;
 
@@ -79,6 +78,7 @@ export class Sender implements Outlet {
     this.#name = `${options.topic}-${options.partition}`;
     this.#backoff = new Backoff(options.longest_pause);
     this.#numbers = new Numbers(client, this.#window, options);
+    this.#limit = new SizeLimit(options.topic, (signal) => client.topicLimit(options.topic, signal));
   }
 
   /** After `stop` neither the promise nor `settled` is heard of again. */
@@ -151,6 +151,7 @@ export class Sender implements Outlet {
       bytes: this.#window.bytes,
       in_flight: this.#window.pending,
       retries: this.#retries,
+      cut: this.#cut,
       possible_duplicates: this.#numbers.possibleDuplicates,
       lastAck: this.#lastAck,
       throttled_seconds: this.#throttled / 1000,
@@ -249,7 +250,7 @@ export class Sender implements Outlet {
       if (oldest.answer) return await this.#amend(oldest, oldest.answer);
       if (this.#failed) return await this.#pause();
       const next = this.#window.packets[this.#sent];
-      if (next && this.#limit.exceededBy(next)) await this.#split(next, this.#limit.bytes!);
+      if (next && this.#limit.exceededBy(next)) this.#replace(next, await this.#limit.fit(next));
     }
   }
 
@@ -318,7 +319,7 @@ export class Sender implements Outlet {
         this.#numbers.renew(why);
         break;
       case 'split':
-        return await this.#tooLargeFor(oldest, why);
+        return await this.#tooLarge(oldest, why);
       case 'time':
         return await this.#retime(oldest, message, why);
       case 'denied':
@@ -337,39 +338,36 @@ export class Sender implements Outlet {
     await this.#pause();
   }
 
-  async #tooLargeFor(packet: Packet, why: string): Promise<void> {
-    const { topic } = this.#o;
-    const known = await this.#client.maxMessageBytes(topic, this.#stop.signal).catch(() => null);
-    const bytes = this.#limit.learn(packet, known);
-    log.warnOnce(`too large ${topic}`, `${why}: ${topic} takes batches of ${bytes} bytes, splitting what is larger`);
-    if (!(await this.#split(packet, bytes))) await this.#pause();
+  async #tooLarge(packet: Packet, why: string): Promise<void> {
+    const smaller = await this.#limit.refused(packet, why, this.#stop.signal);
+    if (smaller) this.#replace(packet, smaller);
+    else await this.#setAside(packet, why);
   }
 
-  /** Replaces a packet by smaller ones with the same records, and the same sequence numbers. False: it cannot be. */
-  async #split(packet: Packet, bytes: number): Promise<boolean> {
-    const { sections, cut } = await split(packet, bytes);
-    if (cut > 0) {
-      if (sections[0]!.body.length >= packet.body.length) return false;
-      this.#o.onCut?.(cut);
-      log.warnOnce(`cut ${this.#name}`, `${this.#name}: a record is larger than the topic takes, and was cut`);
-    }
-    this.#window.replace(packet, sections);
-    return true;
+  /** By smaller ones with the same records, and the same sequence numbers. */
+  #replace(packet: Packet, smaller: Smaller | null): void {
+    if (!smaller) return;
+    this.#cut += smaller.cut;
+    this.#window.replace(packet, smaller.sections);
   }
 
   /** Finds the records that the broker does not take, half by half, and lets the others pass. */
   async #invalid(packet: Packet, why: string): Promise<void> {
+    if (packet.count === 1 || !this.#o.deadLetters) return await this.#setAside(packet, why);
+    this.#window.replace(packet, await halve(packet));
+  }
+
+  /** What the broker never takes is kept on disk, and does not hold up what comes after it; without room it waits. */
+  async #setAside(packet: Packet, why: string): Promise<void> {
     const { topic, deadLetters } = this.#o;
-    if (packet.count > 1 && deadLetters) await this.#split(packet, Number.POSITIVE_INFINITY);
-    else if (await deadLetters?.take(this.#name, packet.header!, packet.body, why)) {
+    if (packet.count === 1 && (await deadLetters?.take(this.#name, packet.header!, packet.body, why))) {
       this.#window.refuse(packet);
       // A hole in the numbers would make the broker refuse all that follows. None of that was taken yet.
-      this.#numbers.forget();
-    } else {
-      const what = 'mend what the topic accepts (cleanup.policy, validation), or make room in data_dir/dead-letter';
-      log.warnOnce(`refused ${topic}`, `${why}: ${what}; its data waits`);
-      await this.#pause();
+      return this.#numbers.forget();
     }
+    const what = 'mend what the topic accepts (cleanup.policy, validation), or make room in data_dir/dead-letter';
+    log.warnOnce(`refused ${topic}`, `${why}: ${what}; its data waits`);
+    await this.#pause();
   }
 
   /** Our clock and the broker's differ by more than the topic allows: the broker's counts. */

@@ -1,51 +1,55 @@
 /**
- * What to do with a records section that a topic does not take because it is too large: make smaller ones of the same
- * records in the same order, or, where a single record is too large, its cut form. The number of records never changes:
- * a hole in the sequence numbers would make the broker refuse all that follows.
+ * Makes smaller sections of the records of one, in the same order; where a single record is too large, its cut form. The
+ * number of records never changes: a hole in the sequence numbers would make the broker refuse all that follows.
  */
 import type { Codec } from '../core/block.ts';
 import { compress, decompress } from './codecs.ts';
-import { type BatchRecord, frameRecord, HEADER_BYTES, records } from './record-batch.ts';
+import { type BatchRecord, frameRecord, records } from './record-batch.ts';
 
 export interface Section {
-  codec: Codec;
-  body: Buffer;
-  count: number;
+  readonly codec: Codec;
+  readonly body: Buffer;
+  readonly count: number;
+  /** Bytes before compression; null: not known. */
+  readonly rawBytes: number | null;
+  /** Its one record was cut already, and counted. */
+  readonly cut?: boolean;
 }
 
-/** The level that the second compression uses: this is rare, and never worth more. */
-const LEVEL = 1;
-/** Parts compress a little worse than the whole. */
-const MARGIN = 0.85;
+export interface Smaller {
+  sections: Section[];
+  /** Records that were cut. */
+  cut: number;
+}
+
+/** The level of a second compression: this is rare, and never worth more. */
+export const LEVEL = 1;
 /** A record's framing around key, value and headers, at most. */
 const FRAMING = 40;
 
 /**
- * Sections that are each likely to make a batch of at most `limit` bytes, header included; those that still do not can be
- * split again. `cut`: records that were cut. One section that is no smaller than before means: nothing can be done.
+ * Sections whose records take at most `most` bytes unpacked, or of which each is one record: at least two of several
+ * records, whatever their sizes. A record that is alone is cut. Null: it cannot be, and stay what it is.
  */
-export async function split(section: Section, limit: number): Promise<{ sections: Section[]; cut: number }> {
-  const raw = await decompress(section.codec, section.body);
-  const ratio = Math.min(1, section.body.length / raw.length);
-  const target = Math.max(1, Math.floor(((limit - HEADER_BYTES) / ratio) * MARGIN));
-  const pack = async (parts: Buffer[]): Promise<Section> => ({
-    codec: section.codec,
-    body: await compress(section.codec, LEVEL, Buffer.concat(parts)),
-    count: parts.length,
-  });
-
-  if (section.count === 1) {
+export async function split(section: Section, raw: Buffer, most: number): Promise<Smaller | null> {
+  const { codec, count } = section;
+  const pack = async (parts: Buffer[]): Promise<Section> => {
+    const rawBytes = parts.reduce((sum, part) => sum + part.length, 0);
+    return { codec, body: await compress(codec, LEVEL, Buffer.concat(parts)), count: parts.length, rawBytes };
+  };
+  if (count === 1) {
     const [record] = records(raw);
-    return { sections: [await pack([cutRecord(record!, Math.min(target, raw.length - 1))])], cut: 1 };
+    const cut = cutRecord(record!, Math.min(most, raw.length - 1));
+    return cut && { sections: [{ ...(await pack([cut])), cut: true }], cut: section.cut ? 0 : 1 };
   }
   const sections: Section[] = [];
-  const most = Math.min(target, Math.ceil(raw.length / 2));
+  const fitting = Math.min(most, Math.ceil(raw.length / 2));
   let parts: Buffer[] = [];
   let bytes = 0;
   for (const { key, value, headers, start, end } of records(raw)) {
     // Two records at least are apart afterwards, whatever their sizes: the first may be nearly all.
     const first = sections.length === 0 && start > 0 && end === raw.length;
-    if (parts.length > 0 && (bytes + end - start > most || first)) {
+    if (parts.length > 0 && (bytes + end - start > fitting || first)) {
       sections.push(await pack(parts));
       parts = [];
       bytes = 0;
@@ -57,25 +61,29 @@ export async function split(section: Section, limit: number): Promise<{ sections
   return { sections, cut: 0 };
 }
 
-/** The record with as much of its value as fits into `limit` bytes. */
-function cutRecord({ key, value, headers }: BatchRecord, limit: number): Buffer {
-  let around = FRAMING + (key?.length ?? 0);
-  for (const [name, bytes] of headers) around += name.length + bytes.length + 10;
-  return frameRecord({
-    offsetDelta: 0,
-    key,
-    value: value && cutValue(value, Math.max(0, limit - around)),
-    headers: value && !isObject(value) ? flagged(headers) : headers,
-  });
+/** Two sections, or more, of one of several records. */
+export async function halve(section: Section): Promise<Section[]> {
+  const raw = await decompress(section.codec, section.body);
+  return (await split(section, raw, Number.POSITIVE_INFINITY))!.sections;
 }
 
-/** A value of at most `limit` bytes. Of a JSON document with a `message`, that is cut, so it stays one; see `log.flags`. */
-export function cutValue(value: Buffer, limit: number): Buffer {
+/** The record with as much of its value as fits into `limit` bytes; null: nothing of it would be left. */
+function cutRecord({ key, value, headers }: BatchRecord, limit: number): Buffer | null {
+  let around = FRAMING + (key?.length ?? 0);
+  for (const [name, bytes] of headers) around += name.length + bytes.length + 10;
+  const cut = value && limit > around ? cutValue(value, limit - around) : null;
+  if (!cut) return null;
+  return frameRecord({ offsetDelta: 0, key, value: cut, headers: isObject(cut) ? headers : flagged(headers) });
+}
+
+/**
+ * A value of at most `limit` bytes. Of a JSON document with a `message`, that is cut, so it stays one; see `log.flags`. Null:
+ * a document that has none, or too much beside it.
+ */
+export function cutValue(value: Buffer, limit: number): Buffer | null {
   if (value.length <= limit) return value;
-  if (isObject(value)) {
-    const cut = cutDocument(value, limit);
-    if (cut) return cut;
-  }
+  const document = isObject(value) ? parsed(value) : null;
+  if (document) return cutDocument(document, limit);
   let end = limit;
   // Not in the middle of a character: 10xxxxxx are the bytes that continue one.
   while (end > 0 && (value[end]! & 0xc0) === 0x80) end--;
@@ -86,15 +94,22 @@ function isObject(value: Buffer): boolean {
   return value[0] === 0x7b && value.at(-1) === 0x7d;
 }
 
-/** Null where the value is no JSON document with a message, or all but its message is too large already. */
-function cutDocument(value: Buffer, limit: number): Buffer | null {
-  let document: { message?: unknown; log?: { flags?: unknown } };
+interface Document {
+  message?: unknown;
+  log?: { flags?: unknown };
+}
+
+function parsed(value: Buffer): Document | null {
   try {
-    document = JSON.parse(value.toString());
+    return JSON.parse(value.toString());
   } catch {
     // Looks like a document, is none: it is cut as bytes.
     return null;
   }
+}
+
+/** Null where it has no message, or all but its message is too large already. */
+function cutDocument(document: Document, limit: number): Buffer | null {
   if (typeof document.message !== 'string') return null;
   if (typeof document.log === 'object' && document.log !== null) {
     const flags = Array.isArray(document.log.flags) ? document.log.flags : [];

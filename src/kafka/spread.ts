@@ -5,17 +5,15 @@
 import { compress, decompress } from './codecs.ts';
 import { partitionFor } from './murmur2.ts';
 import { frameRecord, records } from './record-batch.ts';
-import type { Section } from './split.ts';
-
-/** The level that the second compression uses: this is rare, and never worth more. */
-const LEVEL = 1;
+import { LEVEL, type Section } from './split.ts';
 
 export interface Piece extends Section {
   partition: number;
 }
 
 /** Pieces with the same records, one for each partition, in ascending order of the partitions. */
-export async function spread({ codec, body, count }: Section, partitions: number): Promise<Piece[]> {
+export async function spread(section: Section, partitions: number): Promise<Piece[]> {
+  const { codec, body, count, rawBytes, cut = false } = section;
   const parts = new Map<number, Buffer[]>();
   const known = new Map<string, number>();
   for (const { key, value, headers } of records(await decompress(codec, body))) {
@@ -27,11 +25,13 @@ export async function spread({ codec, body, count }: Section, partitions: number
     parts.set(partition, part);
   }
   const only = parts.size === 1 ? [...parts.keys()] : [];
-  if (only[0] !== undefined) return [{ partition: only[0], codec, body, count }];
+  if (only[0] !== undefined) return [{ partition: only[0], codec, body, count, rawBytes, cut }];
   const ordered = [...parts].sort(([a], [b]) => a - b);
   return Promise.all(
     ordered.map(async ([partition, part]) => {
-      return { partition, codec, body: await compress(codec, LEVEL, Buffer.concat(part)), count: part.length };
+      const raw = Buffer.concat(part);
+      const body = await compress(codec, LEVEL, raw);
+      return { partition, codec, body, count: part.length, rawBytes: raw.length };
     }),
   );
 }

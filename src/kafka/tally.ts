@@ -7,6 +7,8 @@ export interface SenderStatus {
   in_flight: number;
   /** Batches that were sent again. */
   retries: number;
+  /** Records that were cut, because alone they were larger than the topic takes. */
+  cut: number;
   /** Records that Kafka may have twice, because it forgot what it had. */
   possible_duplicates: number;
   /** Monotonic milliseconds; null before the first. */
@@ -21,6 +23,7 @@ export const NOTHING_SENT: SenderStatus = {
   bytes: 0,
   in_flight: 0,
   retries: 0,
+  cut: 0,
   possible_duplicates: 0,
   lastAck: null,
   throttled_seconds: 0,
@@ -34,6 +37,7 @@ export function added(before: SenderStatus, now: SenderStatus): SenderStatus {
     bytes: before.bytes + now.bytes,
     in_flight: before.in_flight + now.in_flight,
     retries: before.retries + now.retries,
+    cut: before.cut + now.cut,
     possible_duplicates: before.possible_duplicates + now.possible_duplicates,
     lastAck: Math.max(before.lastAck ?? 0, now.lastAck ?? 0) || null,
     throttled_seconds: before.throttled_seconds + now.throttled_seconds,

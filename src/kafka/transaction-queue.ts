@@ -45,8 +45,8 @@ export class TransactionQueue {
 
   /** Resolves when there is room for more. */
   put(partition: number, block: Block, settled: Settled): Promise<void> {
-    const { codec, body, count, time } = block;
-    const packets = [{ partition, codec, body, count, time }];
+    const { codec, body, count, rawBytes, time } = block;
+    const packets = [{ partition, codec, body, count, rawBytes, time }];
     const entry: Entry = { partition, block, packets, refused: 0, settled, accept: null };
     this.#entries.push(entry);
     this.#bytes += body.length;

@@ -7,9 +7,10 @@ import type { KafkaClient, Producer } from './client.ts';
 import type { DeadLetters } from './dead-letter.ts';
 import { actionFor } from './errors.ts';
 import type { Entry, Packet, Refused } from './open-transaction.ts';
+import type { PositionsTopic } from './positions-topic.ts';
 import { HEADER_BYTES, sealHeader, writeHeader } from './record-batch.ts';
 import { SizeLimit } from './size-limit.ts';
-import { split } from './split.ts';
+import { halve, type Smaller } from './split.ts';
 import { spread } from './spread.ts';
 import { ClockSkew } from './timestamp.ts';
 
@@ -17,20 +18,22 @@ const NO_PRODUCER: Producer = { producerId: -1n, epoch: -1 };
 
 export interface RepairOptions {
   topic: string;
-  /** Of the positions. */
-  positionsTopic: string;
+  positions: PositionsTopic;
   deadLetters: DeadLetters;
 }
 
 export class Repair {
   readonly #client: KafkaClient;
   readonly #o: RepairOptions;
-  readonly #limit = new SizeLimit();
+  readonly #limit: SizeLimit;
   readonly #skew = new ClockSkew();
+  /** Records that were cut. */
+  cut = 0;
 
   constructor(client: KafkaClient, options: RepairOptions) {
     this.#client = client;
     this.#o = options;
+    this.#limit = new SizeLimit(options.topic, (signal) => client.topicLimit(options.topic, signal));
   }
 
   /** What to add to our time so that the broker takes it. */
@@ -40,26 +43,23 @@ export class Repair {
 
   /** Deals with what a batch was answered; true: the next attempt need not wait. */
   async amend(refused: Refused, signal: AbortSignal): Promise<boolean> {
-    const { topic, positionsTopic } = this.#o;
+    const { topic, positions } = this.#o;
     const { code, entry, packet, sent, said, message: why } = refused;
     switch (actionFor(code)) {
       case 'split':
-        return entry !== null && (await this.#tooLarge(entry, packet, why, signal));
+        if (entry === null ? positions.shrink() : await this.#tooLarge(entry, packet, sent, why, signal)) return true;
+        return this.#waits(why);
       case 'time':
         return this.#retime(packet, sent, said, why);
       case 'invalid':
         if (entry !== null && (await this.#invalid(entry, packet, sent, why))) return true;
-        log.warnOnce(
-          `refused ${topic}`,
-          `${why}: mend what the topic accepts (cleanup.policy, validation), or make room in data_dir/dead-letter; its data waits`,
-        );
-        return false;
+        return this.#waits(why);
       case 'refused':
         log.warnOnce(`refused ${topic}`, `${why}: Kafka does not take what ${topic} should get; its data waits`);
         return false;
       default:
         this.#client.invalidate(topic);
-        this.#client.invalidate(positionsTopic);
+        this.#client.invalidate(positions.topic);
         return false;
     }
   }
@@ -83,41 +83,39 @@ export class Repair {
 
   /** Makes smaller what is known to be too large. */
   async splitTooLarge(entry: Entry): Promise<void> {
-    const { bytes } = this.#limit;
-    if (bytes === null) return;
     for (const packet of [...entry.packets]) {
-      if (this.#limit.exceededBy(packet)) await this.#split(entry, packet, bytes);
+      if (this.#limit.exceededBy(packet)) this.#replace(entry, packet, await this.#limit.fit(packet));
     }
   }
 
-  async #tooLarge(entry: Entry, packet: Packet, why: string, signal: AbortSignal): Promise<boolean> {
-    const { topic } = this.#o;
-    const known = await this.#client.maxMessageBytes(topic, signal).catch(() => null);
-    const bytes = this.#limit.learn(packet, known);
-    log.warnOnce(`too large ${topic}`, `${why}: ${topic} takes batches of ${bytes} bytes, splitting what is larger`);
-    return await this.#split(entry, packet, bytes);
+  async #tooLarge(entry: Entry, packet: Packet, sent: number, why: string, signal: AbortSignal): Promise<boolean> {
+    const smaller = await this.#limit.refused(packet, why, signal);
+    if (!smaller) return await this.#setAside(entry, packet, sent, why);
+    return this.#replace(entry, packet, smaller);
   }
 
-  /** Replaces a packet by smaller ones with the same records. False: it cannot be. */
-  async #split(entry: Entry, packet: Packet, bytes: number): Promise<boolean> {
-    const { sections, cut } = await split(packet, bytes);
-    if (cut > 0) {
-      if (sections[0]!.body.length >= packet.body.length) return false;
-      const { topic } = this.#o;
-      log.warnOnce(`cut ${topic}`, `${topic}: a record is larger than the topic takes, and was cut`);
-    }
+  /** By smaller ones with the same records. */
+  #replace(entry: Entry, packet: Packet, smaller: Smaller | null): boolean {
+    if (!smaller) return false;
+    this.cut += smaller.cut;
     const { partition, time } = packet;
-    const parts = sections.map((section) => ({ ...section, partition, time }));
+    const parts = smaller.sections.map((section) => ({ ...section, partition, time }));
     entry.packets.splice(entry.packets.indexOf(packet), 1, ...parts);
     return true;
   }
 
-  /**
-   * Finds the records that the broker does not take, half by half, and lets the others pass. One that is kept on disk is
-   * not in the next transaction, whose positions move past it: killed in between, it is refused again and known again.
-   */
+  /** Finds the records that the broker does not take, half by half, and lets the others pass. */
   async #invalid(entry: Entry, packet: Packet, time: number, why: string): Promise<boolean> {
-    if (packet.count > 1) return await this.#split(entry, packet, Number.POSITIVE_INFINITY);
+    if (packet.count === 1) return await this.#setAside(entry, packet, time, why);
+    return this.#replace(entry, packet, { sections: await halve(packet), cut: 0 });
+  }
+
+  /**
+   * What the broker never takes is kept on disk, and is not in the next transaction, whose positions move past it: killed
+   * in between, it is refused again and known again. False: there is no room for it, or it is more than one record.
+   */
+  async #setAside(entry: Entry, packet: Packet, time: number, why: string): Promise<boolean> {
+    if (packet.count > 1) return false;
     const { codec, body, count } = packet;
     const header = Buffer.alloc(HEADER_BYTES);
     const fields = { recordsBytes: body.length, count, codec, time, ...NO_PRODUCER, sequence: -1 };
@@ -127,6 +125,12 @@ export class Repair {
     entry.packets.splice(entry.packets.indexOf(packet), 1);
     entry.refused += count;
     return true;
+  }
+
+  #waits(why: string): false {
+    const what = 'mend what the topic accepts (cleanup.policy, validation), or make room in data_dir/dead-letter';
+    log.warnOnce(`refused ${this.#o.topic}`, `${why}: ${what}; its data waits`);
+    return false;
   }
 
   /** Our clock and the broker's differ by more than the topic allows: the broker's counts. */

@@ -50,7 +50,7 @@ export class TransactionWriter {
       if (offset + BigInt(count) > next) next = offset + BigInt(count);
     };
     for (const { body, count } of positions.batches(checkpoints)) {
-      const packet: Packet = { partition, codec: 'none', body, count, time: Date.now() };
+      const packet: Packet = { partition, codec: 'none', body, count, rawBytes: body.length, time: Date.now() };
       await this.#send(open, positions.topic, packet, null, answered);
     }
     await open.acknowledged();

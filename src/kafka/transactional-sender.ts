@@ -115,7 +115,7 @@ export class TransactionalSender {
     this.#transactions = new Transactions(client, options);
     this.#queue = new TransactionQueue(options.room.bytes);
     const { topic, positions, deadLetters } = options;
-    this.#repair = new Repair(client, { topic, positionsTopic: positions.topic, deadLetters });
+    this.#repair = new Repair(client, { topic, positions, deadLetters });
     const skew = () => this.#repair.skew;
     this.#writer = new TransactionWriter(client, { topic, positions, transactions: this.#transactions, skew });
     this.#backoff = new Backoff(options.longest_pause);
@@ -198,10 +198,11 @@ export class TransactionalSender {
     const error = waiting && why ? `${why}; ${waiting}` : (why ?? waiting);
     const sent = this.#queue.sent.size > 0 ? this.#queue.sent : new Map([[0, { records: 0, bytes: 0, in_flight: 0 }]]);
     // What is counted of the whole topic is told once.
-    let [retries, throttled_seconds] = [this.#retries, this.#writer.throttled / 1000];
+    const told = { lastAck: this.#lastAck, possible_duplicates: 0, error };
+    let whole = { retries: this.#retries, cut: this.#repair.cut, throttled_seconds: this.#writer.throttled / 1000 };
     for (const [partition, counts] of sent) {
-      yield { partition, ...counts, retries, possible_duplicates: 0, lastAck: this.#lastAck, throttled_seconds, error };
-      [retries, throttled_seconds] = [0, 0];
+      yield { partition, ...counts, ...whole, ...told };
+      whole = { retries: 0, cut: 0, throttled_seconds: 0 };
     }
   }
 

@@ -11,7 +11,7 @@
  * here until all of its pieces are safe there. What is adopted so is part of a block of another window: at a stop all of
  * it is kept, sent or not, or the block's other parts would come twice.
  */
-import type { Block, Codec, Mark, Settled } from '../core/block.ts';
+import type { Block, Mark, Settled } from '../core/block.ts';
 import { HEADER_BYTES, readHeader, sealHeader, writeHeader } from './record-batch.ts';
 import type { Section } from './split.ts';
 import type { Items, SavedPacket } from './window-file.ts';
@@ -58,11 +58,8 @@ export interface Refusal {
   message: string | null;
 }
 
-export interface Packet {
+export interface Packet extends Section {
   readonly entry: Entry;
-  readonly codec: Codec;
-  readonly body: Buffer;
-  readonly count: number;
   time: number;
   /** Handed over. */
   away: boolean;
@@ -126,7 +123,7 @@ export class Window {
       const { codec, count, time, sequence } = readHeader(header)!;
       const safe: Settled = (where = 'there', refused = 0) => settled(weights, refused, where);
       const entry = newEntry(safe, () => weights, { earlier: true });
-      const packet = newPacket({ codec, body, count }, entry, time, sequence);
+      const packet = newPacket({ codec, body, count, rawBytes: null }, entry, time, sequence);
       if (sequence >= 0) Object.assign(packet, { header, tries: 1, unsure: true });
       this.#entries.push(entry);
       this.packets.push(packet);
@@ -330,12 +327,19 @@ function newEntry(
   return { settled, weights, continues, earlier, adopted, away: [], kept: false, left: 1, refused: 0, accept: null };
 }
 
-function newPacket({ codec, body, count }: Section, entry: Entry, time: number, sequence: number): Packet {
+function newPacket(
+  { codec, body, count, rawBytes, cut = false }: Section,
+  entry: Entry,
+  time: number,
+  sequence: number,
+): Packet {
   return {
     entry,
     codec,
     body,
     count,
+    rawBytes,
+    cut,
     time,
     away: false,
     sequence,

@@ -72,7 +72,16 @@ export function statusOf(change: Partial<Status> = {}): Status {
       transactions: null,
     },
     topics: [
-      { topic: 'runnel.logs', partition: 0, records: 9, bytes: 400, in_flight: 0, possible_duplicates: 0, error: null },
+      {
+        topic: 'runnel.logs',
+        partition: 0,
+        records: 9,
+        bytes: 400,
+        in_flight: 0,
+        possible_duplicates: 0,
+        cut: 0,
+        error: null,
+      },
     ],
     spool: { bytes: 10, records: 2, oldest_seconds: 3 },
     lost: [{ input: 'statsd', reason: 'kernel_drop', records: 1, bytes: 40, last: '2026-11-22T13:59:59.000Z' }],

@@ -188,7 +188,15 @@ test('it knows partitions, creates what is missing, and sends to each partition'
   try {
     assert.equal(await client.partitions('three'), 3);
     assert.equal(await client.partitions('new-one'), 1);
-    assert.equal(await client.maxMessageBytes('three'), 1_048_588);
+    assert.deepEqual(await client.topicLimit('three'), { bytes: 1_048_588, codec: 'producer' });
+    for (const [type, codec] of [
+      ['uncompressed', 'none'],
+      ['gzip', 'gzip'],
+      ['zstd', 'zstd'],
+    ] as const) {
+      await createTopic(kafka.brokers, type, { 'max.message.bytes': 1000, 'compression.type': type });
+      assert.deepEqual(await client.topicLimit(type), { bytes: 1000, codec });
+    }
     for (const partition of [2, 0, 1]) {
       const { body, count, codec, time } = await makeBlock('three', [`p${partition}`]);
       const header = Buffer.alloc(HEADER_BYTES);

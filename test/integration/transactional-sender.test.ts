@@ -208,6 +208,28 @@ test('blocks that are larger than the topic takes are split, and records that ar
   assert.match(stored[1]!, /^é{5000,}$/);
 });
 
+test('what is too large as the topic stores it is cut; also positions go out in batches that their topic takes', {
+  skip,
+}, async () => {
+  await createTopic(kafka.brokers, 'stored-raw', { 'max.message.bytes': 20_000, 'compression.type': 'uncompressed' });
+  await using lane = await Lane.open('stored-raw');
+  await lane.put(['before']);
+  await lane.drained();
+  await setMaxBytes('positions', 1000);
+  const settled: number[] = [];
+  for (let i = 0; i < 40; i++) {
+    const block = await makeBlock(lane.topic, [i === 20 ? 'abc '.repeat(50_000) : `line ${i}`], { codec: 'zstd' });
+    const checkpoint = { key: `file/${i}`, value: { path: `/var/log/${i}` } };
+    await lane.sender.outlet(0).put({ ...block, checkpoint }, () => settled.push(i));
+  }
+  await lane.drained();
+  await setMaxBytes('positions', 1_048_588);
+  assert.deepEqual(settled, [...Array(40).keys()]);
+  const stored = await committedValues(kafka.brokers, lane.topic);
+  assert.deepEqual([stored.length, stored[20], stored[22], lane.status.cut], [41, 'line 19', 'line 21', 1]);
+  assert.match(stored[21]!, /^(abc ){4500,5000}/);
+});
+
 test('records that Kafka never takes are kept on disk; what stands around them is committed', { skip }, async () => {
   // A record without a key is refused there.
   await createTopic(kafka.brokers, 'keyed', { 'cleanup.policy': 'compact' });
@@ -417,3 +439,9 @@ test('an open transaction is aborted at a stop, so that it hides nothing', { ski
   assert.ok(Date.now() - began < 20_000);
   assert.ok(stored.length >= 19, `${stored.length} records`);
 });
+
+async function setMaxBytes(topic: string, bytes: number): Promise<void> {
+  const configEntries = [{ name: 'max.message.bytes', value: String(bytes) }];
+  const resources = [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configEntries }];
+  await withAdmin(kafka.brokers, (admin) => admin.alterConfigs({ validateOnly: false, resources }));
+}

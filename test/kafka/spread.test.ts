@@ -10,7 +10,8 @@ async function section(codec: (typeof CODECS)[number], keys: readonly string[]) 
   const framed = keys.map((key, i) =>
     frameRecord({ offsetDelta: i, key, value: i % 5 === 4 ? null : `v${i}`, headers: [['path', `/${key}`]] }),
   );
-  return { codec, body: await compress(codec, 1, Buffer.concat(framed)), count: keys.length };
+  const raw = Buffer.concat(framed);
+  return { codec, body: await compress(codec, 1, raw), count: keys.length, rawBytes: raw.length };
 }
 
 for (const codec of CODECS) {

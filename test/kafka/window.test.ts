@@ -40,8 +40,8 @@ test('a block that was split settles with its last part, and its parts share its
   const whole = window.packets[0]!;
   whole.sequence = 0x7fffffff;
   window.replace(whole, [
-    { codec: 'none', body: Buffer.from('1'), count: 1 },
-    { codec: 'none', body: Buffer.from('2'), count: 1 },
+    { codec: 'none', body: Buffer.from('1'), count: 1, rawBytes: 1 },
+    { codec: 'none', body: Buffer.from('2'), count: 1, rawBytes: 1 },
   ]);
   assert.deepEqual(
     window.packets.map((packet) => packet.sequence),
@@ -72,7 +72,7 @@ test('what is kept ends where a position does, and with a whole block', async ()
   assert.equal(window.unacknowledged().length, 1);
   window.packets[1]!.sequence = 2;
   assert.equal(window.unacknowledged().length, 4);
-  const part = { codec: 'none' as const, body: Buffer.from('1'), count: 1 };
+  const part = { codec: 'none' as const, body: Buffer.from('1'), count: 1, rawBytes: 1 };
   window.replace(window.packets[3]!, [part, part]);
   assert.equal(window.unacknowledged().length, 5);
   window.acknowledge(window.packets[1]!);
@@ -94,7 +94,7 @@ async function splitBlock() {
     settled.push(`${where} ${refused}`),
   );
   const [packet] = window.packets;
-  const part = (count: number) => ({ codec: 'none' as const, body: Buffer.from('x'), count });
+  const part = (count: number) => ({ codec: 'none' as const, body: Buffer.from('x'), count, rawBytes: 1 });
   window.replace(packet!, [part(1), part(2)]);
   return { window, settled, part };
 }
@@ -137,7 +137,7 @@ test('what was adopted is kept at a stop, sent or not, and does not part blocks 
   const put = async (continues: boolean) =>
     void window.put({ ...(await makeBlock('t', ['v'])), continues }, (where) => settled.push(`own ${where}`));
   const custody = { weights: () => new Map([['logs.app', 1]]), settled: (where = 'there') => settled.push(where) };
-  const adopt = () => void window.adopt({ codec: 'none', body: Buffer.from('x'), count: 1 }, 1, custody);
+  const adopt = () => void window.adopt({ codec: 'none', body: Buffer.from('x'), count: 1, rawBytes: 1 }, 1, custody);
   await put(true);
   window.packets[0]!.sequence = 0;
   adopt();
