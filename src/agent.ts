@@ -18,6 +18,7 @@ import { Router } from './core/router.ts';
 import { Delivery } from './delivery.ts';
 import { Leaving, openExactlyOnce, positionsTopic } from './exactly-once.ts';
 import { Identity } from './identity.ts';
+import { abortable, Backoff } from './kafka/backoff.ts';
 import { KafkaClient } from './kafka/client.ts';
 import type { ExactlyOnce } from './kafka/exactly-once.ts';
 import { ownInSnapshot, transactionsBefore } from './kafka/positions-snapshot.ts';
@@ -45,6 +46,10 @@ const KEEP_MS = 1000;
 const CLOSE_MS = 1000;
 /** An agent whose work another one has taken over waits for its local log only. */
 const SUPERSEDED_STOP_MS = 1000;
+/** An input that ran for so long before it failed is started again soon. */
+const STEADY_MS = 60_000;
+/** That an input was started again is reported this often. */
+const SAY_AGAIN = 60_000;
 /** How often the books are checked without being asked. */
 const AUDIT_MS = 10_000;
 
@@ -54,7 +59,7 @@ export class Agent {
   readonly #tap = new Tap();
   readonly #stop = new AbortController();
   readonly #loadedAt = new Date();
-  readonly #running: Promise<void>[] = [];
+  readonly #running: Promise<unknown>[] = [];
   readonly #troubles = new Map<string, string>();
   readonly #lock: DataDirLock;
   #spool!: Spool;
@@ -68,6 +73,9 @@ export class Agent {
   #delivery!: Delivery;
   #tails: TailSource[] = [];
   #statsd!: StatsdSource;
+  /** Makes the input anew, to be started again. */
+  #openTail!: (index: number) => TailSource;
+  #openStatsd!: (explicit: boolean) => StatsdSource;
   #host!: HostSource;
   #admin: AdminServer | null = null;
   #telemetry: Telemetry | null = null;
@@ -153,7 +161,7 @@ export class Agent {
       },
     });
 
-    this.#tails = config.logs.map((input) =>
+    const openTail = (input: (typeof config.logs)[number]) =>
       tailSource({
         input,
         host,
@@ -163,8 +171,9 @@ export class Agent {
         data_dir,
         kernel,
         account: accounts.of(`logs.${input.name}`),
-      }),
-    );
+      });
+    this.#openTail = (i) => openTail(config.logs[i]!);
+    this.#tails = config.logs.map(openTail);
     this.#host = hostSource({
       config: metrics,
       topic: metrics.topic,
@@ -173,16 +182,18 @@ export class Agent {
       account: accounts.of('host'),
       nextWindowId,
     });
-    this.#statsd = statsdSource({
-      config: config.statsd,
-      host,
-      tags,
-      topic: metrics.topic,
-      explicit: isSet('statsd.listen'),
-      account: accounts.of('statsd'),
-      nextWindowId,
-      onError: (error) => this.#trouble('statsd', error.message),
-    });
+    this.#openStatsd = (explicit) =>
+      statsdSource({
+        config: config.statsd,
+        host,
+        tags,
+        topic: metrics.topic,
+        explicit,
+        account: accounts.of('statsd'),
+        nextWindowId,
+        onError: (error) => this.#trouble('statsd', error.message),
+      });
+    this.#statsd = this.#openStatsd(isSet('statsd.listen'));
     this.#admin = await startAdmin({
       listen: config.admin.listen,
       socket: socketPath(config),
@@ -205,16 +216,29 @@ export class Agent {
       const statsd = `udp://${telemetry.statsd}`;
       this.#telemetry = startTelemetry({ statsd, tags, status: () => buildStatus(this.#parts(), 0) });
     }
-    this.#start('statsd', this.#statsd);
+    this.#start('statsd', this.#statsd, async () => {
+      const lost = this.#statsd.inFlight();
+      if (lost > 0) this.#accounts.of('statsd').drop('listener_failed', lost);
+      // Only at the agent's start a listener that cannot be bound ends it.
+      this.#statsd = this.#openStatsd(false);
+      return this.#statsd;
+    });
     await this.#statsd.ready;
-    this.#start('host', this.#host);
+    this.#start('host', this.#host, async () => this.#host);
     for (const [i, tail] of this.#tails.entries()) {
       const { topic } = this.#o.config.logs[i]!;
-      this.#start(`logs ${tail.name}`, {
+      const known = (tail: TailSource): Source => ({
         run: async (output, signal) => {
           await this.#delivery.known(topic, signal);
           await tail.run(output, signal);
         },
+      });
+      this.#start(`logs ${tail.name}`, known(tail), async () => {
+        // What was read goes on from where it is safe: until then the next one would read it again.
+        await abortable(this.#delivery.passed(topic), this.#stop.signal);
+        const next = this.#openTail(i);
+        this.#tails[i] = next;
+        return known(next);
       });
     }
     this.#healthy = true;
@@ -229,11 +253,30 @@ export class Agent {
     this.#superseded.resolve(error);
   }
 
-  #start(name: string, source: Source): void {
-    const running = source.run(this.#router, this.#stop.signal).catch((error: Error) => {
-      if (!this.#stop.signal.aborted) this.#trouble(name, `${name} has stopped: ${error.message}`);
-    });
-    this.#running.push(running);
+  /** Runs the input until the agent stops. Where that fails it is made anew and started again, and said until it is. */
+  #start(name: string, source: Source, again: () => Promise<Source>): void {
+    const { signal } = this.#stop;
+    const run = async () => {
+      const backoff = new Backoff();
+      for (let input = source; !signal.aborted; ) {
+        const began = performance.now();
+        try {
+          return await input.run(this.#router, signal);
+        } catch (error) {
+          if (signal.aborted) return;
+          if (performance.now() - began > STEADY_MS) backoff.reset();
+          const what = `${name} has stopped: ${(error as Error).message}; it is started again`;
+          this.#troubles.set(name, what);
+          log.warnOnce(what, what, SAY_AGAIN);
+        }
+        await backoff.wait(signal);
+        input = await again();
+        this.#troubles.delete(name);
+      }
+    };
+    this.#running.push(
+      run().catch((error: Error) => signal.aborted || this.#trouble(name, `${name}: ${error.message}`)),
+    );
   }
 
   /** What does not add up is in the status while it lasts; here it is said, also where nobody asks. */

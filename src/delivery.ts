@@ -283,6 +283,11 @@ export class Delivery {
     });
   }
 
+  /** Resolves when all that was pushed to the topic until now is safe, so that nothing of it is read again. */
+  async passed(topic: string): Promise<void> {
+    await Promise.all([...this.#lanes.values()].filter((lane) => lane.topic === topic).map((lane) => lane.passed()));
+  }
+
   /** What is packed and neither acknowledged nor in the spool. */
   *packed(): Iterable<Mark> {
     for (const lane of this.#lanes.values()) yield* lane.pending();

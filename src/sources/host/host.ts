@@ -99,6 +99,7 @@ export function hostSource(options: HostOptions): HostSource {
   return {
     async run(output, signal) {
       if (config.host === false || signal.aborted) return;
+      runners.length = 0;
       for (const [name, check] of await availableChecks()) {
         if (config.host[name] !== false) runners.push(new CheckRunner(name, check));
       }

@@ -74,13 +74,22 @@ export function statsdSource(options: StatsdOptions): StatsdSource {
   return {
     ready,
     async run(output: Output, signal: AbortSignal): Promise<void> {
-      const runs = listeners.map((listener) => listener.run(output, signal));
+      const failure = new AbortController();
+      const until = AbortSignal.any([signal, failure.signal]);
+      const runs = listeners.map((listener) => listener.run(output, until));
+      const ended = Promise.all(runs).catch(async (error) => {
+        // All end together: whoever starts it again binds all of them.
+        failure.abort(error);
+        await Promise.allSettled(runs);
+        throw error;
+      });
+      ended.catch(() => undefined); // thrown where it is awaited, below
       const bound = await Promise.all(listeners.map((listener) => listener.bound));
       const failed = bound.filter((error) => error !== null);
       if (failed.length > 0 && options.explicit) reject(failed[0]);
       else resolve();
       if (!options.explicit) for (const error of failed) log.warn(`statsd: ${error.message}`);
-      await Promise.all(runs);
+      await ended;
     },
     status(): StatsdStatus {
       return {

@@ -143,10 +143,13 @@ export class TailSource implements Source {
     return mostBehind(this.#tracker.files, count);
   }
 
-  async run(output: Output, signal: AbortSignal): Promise<void> {
+  /** Once it has rejected nothing of it runs any more, and nothing that it took is on its way to be pushed. */
+  async run(output: Output, stopped: AbortSignal): Promise<void> {
+    const failure = new AbortController();
+    const signal = AbortSignal.any([stopped, failure.signal]);
     const stop = () => this.#wake();
     signal.addEventListener('abort', stop);
-    const pumping = this.#pump(output, signal);
+    const pumping = this.#pump(output, signal, failure);
     // A failure is thrown where this is awaited, below.
     pumping.catch(() => undefined);
     let timer: NodeJS.Timeout | undefined;
@@ -157,6 +160,8 @@ export class TailSource implements Source {
       await this.#lastWords(output);
     } finally {
       clearInterval(timer);
+      failure.abort();
+      await pumping.catch(() => undefined);
       signal.removeEventListener('abort', stop);
       await this.#tracker.close();
     }
@@ -206,7 +211,7 @@ export class TailSource implements Source {
     this.#wake();
   }
 
-  async #pump(output: Output, signal: AbortSignal): Promise<void> {
+  async #pump(output: Output, signal: AbortSignal, failure: AbortController): Promise<void> {
     let filled = await this.#nextBatch(output, signal);
     while (filled) {
       const next = this.#nextBatch(output, signal);
@@ -214,9 +219,21 @@ export class TailSource implements Source {
       next.catch(() => undefined);
       // The next read is under way before packing begins, if there is memory for it.
       for (let i = 0; i < 8; i++) await undefined;
-      await output.push(filled);
+      try {
+        await output.push(filled);
+      } catch (error) {
+        failure.abort(error);
+        this.#takeBack(output, filled, await next.catch(() => null));
+        throw error;
+      }
       filled = await next;
     }
+  }
+
+  /** What was not packed of these is read again: it was not received yet. The first was given back already. */
+  #takeBack(output: Output, failed: Batch, ahead: Batch | null): void {
+    this.#o.account.received -= failed.weight + (ahead?.weight ?? 0);
+    if (ahead) output.discard(ahead);
   }
 
   /** Deleted files are read to their end, the unfinished line there too: the next process finds nothing of them. */
