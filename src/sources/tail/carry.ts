@@ -14,7 +14,6 @@ import type { TrackedFile } from './file.ts';
 import type { Format } from './format.ts';
 import { digest, HEAD_BYTES, MARKER_BYTES } from './identity.ts';
 import { lastNuls } from './nuls.ts';
-import type { Tracker } from './tracker.ts';
 
 /** What is read of the new file. */
 const READ_BYTES = 256 * 1024;
@@ -40,76 +39,23 @@ export class Heir {
   }
 }
 
-export class Carry {
-  readonly #tracker: Tracker;
-  readonly #format: Format;
-  readonly #isReady: (file: TrackedFile) => boolean;
-  readonly #ready: (file: TrackedFile) => void;
-  /** New files that wait. */
-  readonly #waiting = new Set<TrackedFile>();
-
-  constructor(
-    tracker: Tracker,
-    format: Format,
-    isReady: (file: TrackedFile) => boolean,
-    ready: (file: TrackedFile) => void,
-  ) {
-    this.#tracker = tracker;
-    this.#format = format;
-    this.#isReady = isReady;
-    this.#ready = ready;
+/** The file that goes on with what is open at the end of this one, if it has a whole line by now. */
+export async function heirOf(old: TrackedFile, format: Format): Promise<Heir | null> {
+  const file = old.after;
+  if (!file || file.before?.file !== old || !file.before.joins) return null;
+  if (file.busy || !file.untouched || !open(file)) return null;
+  const bytes = Buffer.allocUnsafe(READ_BYTES);
+  let got: number;
+  file.reading = true;
+  try {
+    got = await file.read(bytes, READ_BYTES, 0);
+  } finally {
+    file.reading = false;
   }
-
-  /** True: the file is not to be read yet, for it may begin with the end of another one's last record. */
-  holds(file: TrackedFile): boolean {
-    if (file.before === null) return false;
-    if (this.#waits(file, file.before)) {
-      this.#waiting.add(file);
-      return true;
-    }
-    this.#waiting.delete(file);
-    file.before = null;
-    return false;
-  }
-
-  #waits(file: TrackedFile, old: TrackedFile): boolean {
-    if (!file.untouched || old.error !== null || !this.#tracker.files.has(old)) return false;
-    if (old.busy || old.held || this.#isReady(old) || this.#waiting.has(old)) return true;
-    if (!old.unfinished || old.unfinished.open === 0) return false;
-    this.#ready(old);
-    return true;
-  }
-
-  /** The file was read: if nothing of it is open, the one that waits for it may go. */
-  read({ unfinished, after }: TrackedFile): void {
-    if (after && this.#waiting.has(after) && unfinished?.open === 0) this.#ready(after);
-  }
-
-  /** Files that wait look again whether they may go. */
-  again(): void {
-    for (const file of this.#waiting) {
-      if (this.#tracker.files.has(file)) this.#ready(file);
-      else this.#waiting.delete(file);
-    }
-  }
-
-  /** The file that goes on with what is open at the end of this one, if it has a whole line by now. */
-  async heirOf(old: TrackedFile): Promise<Heir | null> {
-    const file = old.after;
-    if (!file || file.before !== old || file.busy || !file.untouched || !open(file)) return null;
-    const bytes = Buffer.allocUnsafe(READ_BYTES);
-    let got: number;
-    file.reading = true;
-    try {
-      got = await file.read(bytes, READ_BYTES, 0);
-    } finally {
-      file.reading = false;
-    }
-    // NULs at its end may be written over yet.
-    const lines = bytes.subarray(0, Math.min(got, this.#format.lineEnds.aligned(lastNuls(bytes, 0, got))));
-    if (this.#format.lineEnds.first(lines, 0, lines.length) < 0 || archiveOf(lines, file.stream.name)) return null;
-    return new Heir(file, lines);
-  }
+  // NULs at its end may be written over yet.
+  const lines = bytes.subarray(0, Math.min(got, format.lineEnds.aligned(lastNuls(bytes, 0, got))));
+  if (format.lineEnds.first(lines, 0, lines.length) < 0 || archiveOf(lines, file.stream.name)) return null;
+  return new Heir(file, lines);
 }
 
 /** While it waits it may have been closed in favour of others. */

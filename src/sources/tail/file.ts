@@ -29,6 +29,7 @@ import {
 } from './identity.ts';
 import { blank, type Generation } from './journal.ts';
 import { type LineEnds, lineEndsOf } from './line-ends.ts';
+import type { Before } from './order.ts';
 import type { Packed } from './packed.ts';
 import type { Positions } from './positions.ts';
 import { isPunchedTo } from './punched.ts';
@@ -108,8 +109,10 @@ export class TrackedFile implements Queued, Inode {
   queued: Queued['queued'] = null;
   /** What is known of its unfinished records, where lines are not simply records. */
   unfinished: Unfinished | null = null;
-  /** The file that had its name before, while that may have to be read first; and the other way round. */
-  before: TrackedFile | null = null;
+  /** What there was of it when it was last read, if that was all. */
+  readTo = 0;
+  /** The file that had its name before, while that has to be read first; and the other way round. */
+  before: Before | null = null;
   after: TrackedFile | null = null;
   error: string | null = null;
   /** By `performance.now()`: when reading it failed; null: it did not, the last time. */
@@ -295,17 +298,18 @@ export class TrackedFile implements Queued, Inode {
     this.marker = NOTHING;
     this.size = 0;
     this.room = null;
+    this.readTo = 0;
     this.unsure = false;
     this.readBytes = READ_BYTES;
     this.unfinished = null;
     this.packed?.restart();
   }
 
-  /** This one has the name that the other one had. */
-  follow(old: TrackedFile): void {
-    // Elsewhere no record goes on in another file, and nothing would end the tie.
-    if (!mayGroup(this.#context.input)) return;
-    this.before = old;
+  /** It comes after the other one, the end of which it may begin with: it has the name that this one had. */
+  follow(old: TrackedFile, joins = true): void {
+    for (let one: TrackedFile | undefined = old; one; one = one.before?.file) if (one === this) return;
+    old.measure();
+    this.before = { file: old, to: old.size, joins: joins && mayGroup(this.#context.input) };
     old.after = this;
   }
 

@@ -1,19 +1,10 @@
-/**
- * Files of which nothing is read for now: what may be a copy in the making, and the new file of a name whose old file,
- * rotated away while the agent was down, is not finished. Every hold ends by itself; nothing is held for a fault.
- */
+/** Files of which nothing is read for now, as they may be copies in the making. Every hold ends by itself; nothing is held for a fault. */
 import { Suspect } from './copies.ts';
 import type { TrackedFile } from './file.ts';
 
 const STEP_MS = 50;
 /** Of that, comparing takes so long at most. */
 const WORK_MS = 5;
-
-interface Hold {
-  suspect: Suspect | null;
-  /** What has to be read to its end before. */
-  before: TrackedFile[];
-}
 
 export interface HoldOptions {
   known: (file: TrackedFile) => boolean;
@@ -27,7 +18,7 @@ export interface HeldCopy {
 }
 
 export class Holds {
-  readonly #holds = new Map<TrackedFile, Hold>();
+  readonly #holds = new Map<TrackedFile, Suspect>();
   readonly #options: HoldOptions;
   /** What stood still, alike to the end, by what it may be a copy of. */
   readonly #doubles = new WeakMap<TrackedFile, TrackedFile>();
@@ -43,22 +34,18 @@ export class Holds {
 
   /** Holds the file while it may be a copy of these. */
   suspect(file: TrackedFile, originals: TrackedFile[]): void {
-    if (originals.length > 0) this.#hold(file).suspect = new Suspect(file, originals);
-    this.step(file);
-  }
-
-  /** Holds the file until these are read to their end. */
-  behind(file: TrackedFile, before: TrackedFile[]): void {
-    if (before.length > 0) this.#hold(file).before = before;
+    if (originals.length === 0) return;
+    this.#holds.set(file, new Suspect(file, originals));
+    file.held = true;
+    this.#timer ??= setInterval(() => this.#stepAll(), STEP_MS);
     this.step(file);
   }
 
   /** The held file that is the copy of this one, which was truncated, and how much of it was read from there. */
   copyOf(original: TrackedFile): HeldCopy | null {
-    for (const { suspect } of this.#holds.values()) {
-      const read = suspect?.sharedWith(original);
-      if (!suspect || read === null || read === undefined) continue;
-      return { file: suspect.file, read };
+    for (const suspect of this.#holds.values()) {
+      const read = suspect.sharedWith(original);
+      if (read !== null) return { file: suspect.file, read };
     }
     return null;
   }
@@ -79,20 +66,16 @@ export class Holds {
 
   /** Something was written to it: it may be clear now what it is. */
   step(file: TrackedFile): void {
-    const hold = this.#holds.get(file);
-    if (!hold) return;
-    if (!this.#options.known(file)) {
-      this.release(file);
-      return;
-    }
-    hold.before = hold.before.filter((other) => this.#options.known(other) && !finished(other, file));
-    if (hold.suspect?.step(performance.now(), this.#options.known, this.#options.ready) === false) {
-      const { originals, undecided } = hold.suspect;
+    const suspect = this.#holds.get(file);
+    if (!suspect) return;
+    const { known, ready } = this.#options;
+    if (known(file)) {
+      if (suspect.step(performance.now(), known, ready)) return;
+      const { originals, undecided } = suspect;
       for (const original of originals) this.#doubles.set(original, file);
       if (originals.length > 0 || undecided) this.reread_bytes += file.size;
-      hold.suspect = null;
     }
-    if (!hold.suspect && hold.before.length === 0) this.release(file);
+    this.release(file);
   }
 
   close(): void {
@@ -111,24 +94,4 @@ export class Holds {
       else this.step(file);
     }
   }
-
-  #hold(file: TrackedFile): Hold {
-    const hold = this.#holds.get(file) ?? { suspect: null, before: [] };
-    this.#holds.set(file, hold);
-    file.held = true;
-    this.#timer ??= setInterval(() => this.#stepAll(), STEP_MS);
-    return hold;
-  }
-}
-
-/**
- * An unfinished line at its end holds up nobody: it may stay for ever. Nor does an open record there keep the one waiting
- * that may go on with it.
- */
-function finished(file: TrackedFile, next: TrackedFile): boolean {
-  if (file.error !== null) return true;
-  const open = file.after === next && next.before === file ? (file.unfinished?.open ?? 0) : 0;
-  // Half a character at its end is no line either.
-  const size = file.size - (file.size % file.lineEnds.unitBytes);
-  return file.scanned + open >= size;
 }

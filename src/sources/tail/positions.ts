@@ -85,6 +85,11 @@ export class Positions {
     return found.sort((a, b) => Number(b.input === input) - Number(a.input === input) || b.seen - a.seen);
   }
 
+  /** The same, in no order. */
+  *known(input: string): Iterable<Generation> {
+    for (const g of this.#free) if (this.#isFree(g, input)) yield g;
+  }
+
   /** True if there is any such generation. */
   hasFree(input: string): boolean {
     return this.#free.values().some((g) => this.#isFree(g, input));

@@ -1,79 +1,98 @@
 /**
  * At the start: which file had a name before the one that has it now, where that was renamed or copied while the agent
- * was down. The new one comes after it, and may go on with its last record (carry.ts), as while the agent runs.
+ * was down. The new one comes after it (order.ts), as while the agent runs.
  *
- *   a.log  (read, renamed)  -->  a.log.1
- *   a.log  (new)                 follows it, if no third one of the name came between
+ *   a.log  (known, renamed twice)  -->  a.log.2
+ *   a.log  (known, renamed)        -->  a.log.1   follows it
+ *   a.log  (new)                                  follows that; may go on with its last record (carry.ts), if no third one
+ *                                                 of the name came between
  */
 import { dirname } from 'node:path';
 import { mayBeCopy } from './copies.ts';
-import type { LogInput } from './envelope.ts';
 import type { TrackedFile } from './file.ts';
-import { mayGroup } from './format.ts';
 import { birthOf, type Inode, inodeOf, isInode, lookUp, siblings } from './identity.ts';
+import type { Generation } from './journal.ts';
 import { placesOf } from './links.ts';
 
 /** After a rotation so much is still written to the old file. */
 const LATE_MS = 10_000;
 
 export class Predecessors {
-  /** By path: the old files of this name, the one that was written last at the end. */
+  /** By path: the old files of this name, in the order in which they became known. */
   readonly #old = new Map<string, TrackedFile[]>();
-  /** Known files of which nothing was read, while their predecessor may be found. */
-  readonly #early = new Map<TrackedFile, string>();
+  /** Paths by which several files are known. */
+  #several: ReadonlySet<string> = new Set();
+  /** Files that are known by such a path, while others may be found. */
+  readonly #held = new Set<TrackedFile>();
   /** By directory: what is there. */
   readonly #siblings = new Map<string, string[]>();
-  readonly #grouping: boolean;
   readonly #tracked: (inode: Inode) => boolean;
   readonly #ready: (file: TrackedFile) => void;
 
-  constructor(input: LogInput, tracked: (inode: Inode) => boolean, ready: (file: TrackedFile) => void) {
-    this.#grouping = mayGroup(input);
+  constructor(tracked: (inode: Inode) => boolean, ready: (file: TrackedFile) => void) {
     this.#tracked = tracked;
     this.#ready = ready;
+  }
+
+  /** Before any file is found: what is known. */
+  expect(known: Iterable<Generation>): void {
+    const paths = new Set<string>();
+    const several = new Set<string>();
+    for (const { path } of known) {
+      if (paths.has(path)) several.add(path);
+      paths.add(path);
+    }
+    this.#several = several;
   }
 
   /** This file was known by its path, and is not under it any more. */
   add(old: TrackedFile): void {
     const { path } = old.stream.generation;
+    const others = [...(this.#old.get(path) ?? []), old];
     this.#old.set(
       path,
-      [...(this.#old.get(path) ?? []), old].toSorted((a, b) => a.modified - b.modified),
+      others.sort((a, b) => a.stream.generation.number - b.stream.generation.number),
     );
+    this.#hold(old);
   }
 
-  of(path: string): TrackedFile[] {
-    return this.#old.get(path) ?? [];
-  }
-
-  /** This file has the path now. Where it is known, what was before it may not have been found yet: it waits. */
+  /** This file has the path now. */
   found(file: TrackedFile, path: string): void {
-    if (!this.#grouping) return;
-    if (!file.stream.persisted) this.#link(file, path);
-    else if (file.untouched && file.stream.generation.path === path) {
-      this.#early.set(file, path);
-      file.held = true;
-    }
+    const { generation, persisted } = file.stream;
+    if (!persisted) this.#link(file, path);
+    else if (generation.path === path) this.#hold(file);
+    else this.add(file);
   }
 
   /** All old files were found. */
   complete(): void {
-    for (const [file, path] of this.#early) {
-      this.#link(file, path);
-      file.held = false;
-      if (this.#tracked(file) && file.size > 0) this.#ready(file);
+    for (const olds of this.#old.values()) {
+      for (const [i, old] of olds.entries()) if (i > 0) old.follow(olds[i - 1]!, false);
     }
-    this.#early.clear();
+    for (const file of this.#held) {
+      const { path } = file.stream.generation;
+      if (file.path === path) this.#link(file, path);
+      file.held = false;
+      if (this.#tracked(file) && file.size > file.position) this.#ready(file);
+    }
+    this.#held.clear();
   }
 
   clear(): void {
     this.#old.clear();
     this.#siblings.clear();
+    this.#several = new Set();
+  }
+
+  #hold(file: TrackedFile): void {
+    if (!this.#several.has(file.stream.generation.path)) return;
+    this.#held.add(file);
+    file.held = true;
   }
 
   #link(file: TrackedFile, path: string): void {
-    const old = this.of(path).at(-1);
-    if (old && file.before === null && !this.#cameBetween(old, file, path)) file.follow(old);
+    const old = this.#old.get(path)?.at(-1);
+    if (old && file.before === null) file.follow(old, !this.#cameBetween(old, file, path));
   }
 
   #beside(dir: string): string[] {

@@ -13,6 +13,7 @@ import { descriptors } from './descriptors.ts';
 import type { TailContext, TrackedFile } from './file.ts';
 import { type HeldCopy, Holds } from './holds.ts';
 import type { Inode } from './identity.ts';
+import type { Generation } from './journal.ts';
 import type { Names } from './names.ts';
 import { Predecessors } from './predecessors.ts';
 import { recover } from './recover.ts';
@@ -49,12 +50,17 @@ export class Succession {
     this.#o = options;
     this.#twins = new Twins({ context: options.context, names, ready });
     this.#holds = new Holds({ known: (file) => names.files.has(file), ready });
-    this.#before = new Predecessors(options.context.input, (inode) => names.of(inode) !== undefined, ready);
+    this.#before = new Predecessors((inode) => names.of(inode) !== undefined, ready);
   }
 
   /** Bytes that were read once more because it could not be told whether they had been read. */
   get reread_bytes(): number {
     return this.#holds.reread_bytes + this.#reread;
+  }
+
+  /** Before any file is found. */
+  expect(known: Iterable<Generation>): void {
+    this.#before.expect(known);
   }
 
   /** Reads on in what was renamed or copied while the agent was down; what is known and has its name was found. */
@@ -80,16 +86,13 @@ export class Succession {
 
   /** At the start, under a name that is looked for: what is known has to be read before what has its name now. */
   found(file: TrackedFile, path: string): void {
-    const { generation, persisted } = file.stream;
-    if (persisted && generation.path !== path) this.#before.add(file);
     this.#before.found(file, path);
-    if (!persisted) this.#reread += this.#alike.get(path) ?? 0;
+    if (!file.stream.persisted) this.#reread += this.#alike.get(path) ?? 0;
     this.#alike.delete(path);
   }
 
   /** A new file may have to wait. `others`: of which it may be a copy; all of them, or those that were read before. */
-  holdNew(file: TrackedFile, path: string, others: Iterable<TrackedFile>, all: boolean): void {
-    this.#holds.behind(file, this.#before.of(path));
+  holdNew(file: TrackedFile, others: Iterable<TrackedFile>, all: boolean): void {
     if (file.fd !== null) this.#holds.suspect(file, originalsOf(file, file.fd, others, all));
   }
 
@@ -186,6 +189,7 @@ export class Succession {
       if (fd === null) return null;
       copy.file.startAt(copy.read, headOf(fd), markerAt(fd, copy.read));
       file.restart(false);
+      file.follow(copy.file, false);
     }
     if (found) this.#takeIn(found, found.path);
     else this.#holds.release(copy.file);

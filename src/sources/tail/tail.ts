@@ -12,13 +12,14 @@ import type { Account } from '../../core/account.ts';
 import type { Batch } from '../../core/batch.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
-import { Carry, type Heir } from './carry.ts';
+import { type Heir, heirOf } from './carry.ts';
 import { descriptors } from './descriptors.ts';
 import type { TailContext, TrackedFile } from './file.ts';
 import { type FileStatus, lagOf, mostBehind } from './file-status.ts';
 import { type Format, formatOf } from './format.ts';
 import { fillFormatted } from './formatted.ts';
 import { tellHole } from './hole.ts';
+import { Order } from './order.ts';
 import type { Positions } from './positions.ts';
 import { Queue } from './queue.ts';
 import { fill } from './read.ts';
@@ -70,7 +71,7 @@ export class TailSource implements Source {
   /** Where lines are not simply records. */
   readonly #format: Format | null;
   readonly #waits: Waits;
-  readonly #carry: Carry | null;
+  readonly #order: Order;
   readonly #round: number;
   #wake: () => void = () => undefined;
   #tick = 0;
@@ -91,9 +92,8 @@ export class TailSource implements Source {
     this.#unpacking = new Unpacking(context, this.#tracker, ready);
     this.#format = formatOf(input, kernel);
     const grouping = this.#format?.grouping ? this.#format : null;
-    const isReady = (file: TrackedFile) => file.queued !== null;
     this.#waits = new Waits({ rotate_wait: input.rotate_wait, timeout: grouping?.timeout ?? null });
-    this.#carry = grouping && new Carry(this.#tracker, grouping, isReady, ready);
+    this.#order = new Order({ waits: this.#waits, files: this.#tracker.files, ready });
   }
 
   get files_total(): number {
@@ -186,7 +186,6 @@ export class TailSource implements Source {
     for (const file of this.#waits.due(now, this.#tracker.files)) {
       if (file.failed === null || file.path === null) this.#makeReady(file);
     }
-    this.#carry?.again();
   }
 
   #look(file: TrackedFile, now: number): void {
@@ -200,8 +199,12 @@ export class TailSource implements Source {
   #watchNameless(file: TrackedFile, now: number): void {
     if (file.packed || file.fd === null || file.busy || file.queued || file.restarting) return;
     const unread = file.size > file.position;
-    if (file.now().size !== file.stored || (unread && !this.#waits.has(file))) this.#makeReady(file);
-    else if (!unread && now - lastNews(file) >= this.#o.input.rotate_wait) this.#tracker.finish(file, 0);
+    const { size, nlink } = file.now();
+    if (size !== file.stored || (unread && !this.#waits.has(file))) this.#makeReady(file);
+    // Renamed back before all of it is settled, it would be read again from what is.
+    else if (!unread && (nlink === 0 || file.committed >= file.position)) {
+      if (now - lastNews(file) >= this.#o.input.rotate_wait) this.#tracker.finish(file, 0);
+    }
   }
 
   #makeReady(file: TrackedFile): void {
@@ -272,7 +275,7 @@ export class TailSource implements Source {
         });
         continue;
       }
-      if (file.restarting || rests(file) || this.#waits.mayWait(file) || this.#carry?.holds(file)) continue;
+      if (file.restarting || rests(file) || this.#waits.mayWait(file) || this.#order.holds(file)) continue;
       if (!this.#open(file)) continue;
       file.busy = true;
       file.again = false;
@@ -348,7 +351,7 @@ export class TailSource implements Source {
     const { kernel, input, account } = this.#o;
     const size = file.size;
     try {
-      const heir = (await this.#carry?.heirOf(file)) ?? null;
+      const heir = this.#format?.grouping ? await heirOf(file, this.#format) : null;
       const outcome = this.#format
         ? await fillFormatted(file, batch, this.#format, heir)
         : await fill(file, batch, kernel, input.max_line);
@@ -364,8 +367,9 @@ export class TailSource implements Source {
         return false;
       }
       if (file.size !== size && !file.packed) file.grown = file.written = performance.now();
+      if (outcome === 'end') file.readTo = file.size;
       this.#waits.note(file);
-      this.#carry?.read(file);
+      this.#order.read(file);
       if (batch.count === 0) return outcome === 'more';
       if (!file.stream.persisted) this.#announce(file);
       await file.persist();

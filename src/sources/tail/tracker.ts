@@ -152,7 +152,10 @@ export class Tracker implements Finder {
   /** Finds what is there, and reads on in what was renamed or copied while the agent was down. */
   async start(): Promise<void> {
     const { input, positions } = this.#context;
-    if (positions.hasFree(input.name)) this.#unknown = new Set();
+    if (positions.hasFree(input.name)) {
+      this.#unknown = new Set();
+      this.#succession.expect(positions.known(input.name));
+    }
     await this.#discovery.scan();
     while (this.#looking) await this.#looking;
     await this.#succession.recover();
@@ -394,7 +397,7 @@ export class Tracker implements Finder {
     const others = young ? this.#names.beside(path) : [];
     // What was there before the agent started is no copy of what it found just now.
     try {
-      this.#succession.holdNew(file, path, others, !this.starting);
+      this.#succession.holdNew(file, others, !this.starting);
     } catch {
       // What cannot be read cannot be compared; when it is its turn, that is said.
     }
@@ -599,7 +602,7 @@ export class Tracker implements Finder {
     }
     const { path } = file.stream.generation;
     if (this.#lost.get(path) === file) this.#lost.delete(path);
-    if (file.after) file.after.before = null;
+    if (file.after?.before?.file === file) file.after.before = null;
     const deleted = file.fd === null || file.now().nlink === 0;
     if (deleted && file.room) this.#context.account.drop('hole', 0, file.room.bytes);
     descriptors.close(file);

@@ -3,6 +3,7 @@
  *
  *   record      a record that is open at its end is over when the file was silent for `multiline.timeout`; a long one is
  *               read again now and then, as it may be longer
+ *   predecessor the file that had the name before has to be read first (order.ts)
  *   last line   it has no end, and its file lost the name that it was read under: it goes out as it is `rotate_wait` after
  *               the last write. One that has its name keeps the line waiting: whoever opens it goes on there
  *   room        what is written over the NULs at the end of a file through memory is told to nobody: they are looked at
@@ -15,7 +16,7 @@ const REGULAR_MS = 10_000;
 const SECOND = 1000;
 
 export interface Wait {
-  why: 'record' | 'last line' | 'room';
+  why: 'record' | 'predecessor' | 'last line' | 'room';
   /** By `performance.now()`. */
   due: number;
 }
@@ -38,12 +39,25 @@ export class Waits {
     return this.#waits.has(file);
   }
 
+  why(file: TrackedFile): Wait['why'] | null {
+    return this.#waits.get(file)?.why ?? null;
+  }
+
+  /** It is asked for again at each look. */
+  put(file: TrackedFile, why: Wait['why']): void {
+    this.#waits.set(file, { why, due: 0 });
+  }
+
+  remove(file: TrackedFile): void {
+    this.#waits.delete(file);
+  }
+
   /** The file was read to what there is for now. */
   note(file: TrackedFile): void {
     if (file.unfinished) file.unfinished.close = false;
     const wait = this.#waitOf(file);
     if (wait) this.#waits.set(file, wait);
-    else this.#waits.delete(file);
+    else this.remove(file);
   }
 
   /** Which files to read now. */
