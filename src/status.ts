@@ -77,7 +77,7 @@ export function buildStatus(parts: StatusParts, files: number): LiveStatus {
       data_dir_free_bytes: freeBytes(config.data_dir),
     },
     logs: parts.tails.map((tail) => {
-      const { truncated, replaced, malformed } = parts.accounts.of(`logs.${tail.name}`);
+      const { truncated, replaced, malformed, notFound } = parts.accounts.of(`logs.${tail.name}`);
       return {
         name: tail.name,
         files_total: tail.files_total,
@@ -90,6 +90,7 @@ export function buildStatus(parts: StatusParts, files: number): LiveStatus {
         truncated,
         replaced,
         reread_bytes: tail.reread_bytes,
+        not_found: notFound,
         deleted: tail.deleted,
         malformed,
         ...tail.lag,

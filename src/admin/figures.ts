@@ -94,6 +94,12 @@ export function figures(s: LiveStatus): Figure[] {
     s.logs.map((l) => [l.reread_bytes, l.name]),
   );
   counter(
+    'log_not_found',
+    'Files that had gone away when the agent started: what was written to them at last is not known.',
+    ['input'],
+    s.logs.map((l) => [l.not_found, l.name]),
+  );
+  counter(
     'log_files_deleted',
     'Files deleted because delete_after says so.',
     ['input'],

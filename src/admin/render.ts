@@ -71,7 +71,8 @@ export function renderStatus(s: Status): string {
   lines.push(`local log: ${count(s.spool.records, 'record')}, ${size(s.spool.bytes)}${age}`);
   lines.push('', s.lost.length === 0 ? 'lost: nothing' : 'lost');
   for (const l of s.lost) {
-    lines.push(`  ${l.input}: ${l.reason}, ${count(l.records, 'record')}, ${size(l.bytes)}, last ${l.last}`);
+    const much = l.records + l.bytes > 0 ? `${count(l.records, 'record')}, ${size(l.bytes)}` : 'how much is not known';
+    lines.push(`  ${l.input}: ${l.reason}, ${much}, last ${l.last}`);
   }
   lines.push(sum(s.conservation.total), '');
   return lines.map(printable).join('\n');

@@ -37,6 +37,8 @@ export interface LogStatus<Files = FileStatus[]> {
   replaced: number;
   /** Bytes of files that may be copies of others, and were read as files of their own. */
   reread_bytes: number;
+  /** Files that had gone away when the agent started: what was written to them at last is not known. */
+  not_found: number;
   /** Files that were deleted because `delete_after` says so. */
   deleted: number;
   /** Lines that were not of the configured format (cri, docker), and passed as they were. */

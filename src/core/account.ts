@@ -25,6 +25,8 @@ export class Account {
   truncated = 0;
   /** Lines that were not of the format that was configured, and passed as they were. */
   malformed = 0;
+  /** Files that were gone at the start, of which it is not known what they held at last. */
+  notFound = 0;
   readonly losses = new Map<string, Loss>();
 
   constructor(input: string) {

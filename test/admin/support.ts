@@ -25,6 +25,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
         left_out: { max_files: 0, directories: 0, foreign_link: 0, special: 0, compressed: 0 },
         idle_patterns: { include: [], exclude: [] },
         reread_bytes: 0,
+        not_found: 0,
         deleted: 0,
         truncated: 2,
         replaced: 5,

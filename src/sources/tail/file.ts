@@ -287,8 +287,7 @@ export class TrackedFile implements Queued, Inode {
   /** The file begins anew. `moved`: what it held is in another file, which goes on with its stream. */
   restart(moved: boolean): void {
     if (!moved) this.stream.end();
-    const { input } = this.#context;
-    const generation = newGeneration(input.name, this.stream.generation.path, this, 0);
+    const generation = this.#successor(0);
     const since = this.fd === null ? 0n : fstatSync(this.fd, { bigint: true }).mtimeNs;
     this.stream = new FileStream(this.#context, generation, false, since);
     this.position = 0;
@@ -303,6 +302,15 @@ export class TrackedFile implements Queued, Inode {
     this.readBytes = READ_BYTES;
     this.unfinished = null;
     this.packed?.restart();
+  }
+
+  /** It goes on in the same place. */
+  #successor(base: number): Generation {
+    const { path, named, real } = this.stream.generation;
+    const generation = newGeneration(this.#context.input.name, path, this, base);
+    generation.named = named;
+    if (real !== undefined) generation.real = real;
+    return generation;
   }
 
   /** It comes after the other one, the end of which it may begin with: it has the name that this one had. */
@@ -347,8 +355,8 @@ export class TrackedFile implements Queued, Inode {
 
   /** What lies before `position` was read under another id: it is a file of its own from there on. */
   startAt(position: number, head: Prefix, marker: Prefix): void {
-    const { input, positions } = this.#context;
-    const generation = newGeneration(input.name, this.stream.generation.path, this, position);
+    const { positions } = this.#context;
+    const generation = this.#successor(position);
     generation.head = head;
     generation.marker = marker;
     positions.create(generation);

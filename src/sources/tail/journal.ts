@@ -9,8 +9,8 @@
  *   forget    u32 crc | u8 3 | u8 0 | u16 0          | u32 number | u32 seen | zeros
  *   size      u32 crc | u8 4 | u8 0 | u16 0          | u32 number | u32 seen | u64 size | zeros      (since format 2)
  *
- * The text is JSON: {"id","input","path","base"[,"whole"][,"damaged"][,"carried"][,"cut"]}. `number` ties the entries of one file
- * together, within this journal. `seen` is in seconds since the epoch. `born` is 0 in journals that were written before it was
+ * The text is JSON: {"id","input","path","base"[,"whole"][,"damaged"][,"carried"][,"cut"][,"named"][,"real"]}. `number` ties the
+ * entries of one file together, within this journal. `seen` is in seconds since the epoch. `born` is 0 in journals that were written before it was
  * there. `size` is what the file was known to hold when it was last looked at: what is lost is counted by it when the
  * file is gone. It is written when the file is let go and, while bytes wait, when it was looked at and had changed;
  * without one, or where it is behind the position, nothing is known to wait. `crc` is the CRC-32 of the rest of the
@@ -60,6 +60,10 @@ export interface Generation extends Inode {
   carried?: number;
   /** Behind `at` the rest of a container's line goes on that was cut; `streams` has a bit for each that has one. */
   cut?: { at: number; streams: number };
+  /** It had its name when it was last seen; false where that is not known either. */
+  named: boolean;
+  /** Where it was under that name, if links led there. */
+  real?: string;
 }
 
 /** A generation about which nothing but its name is known. */
@@ -81,6 +85,7 @@ export function blank({ id, input, path, base }: Pick<Generation, 'id' | 'input'
     size: 0,
     seen: now(),
     number: 0,
+    named: false,
   };
 }
 
@@ -104,8 +109,9 @@ export function formatOf(bytes: Buffer): number | null {
 }
 
 export function fileEntry(g: Generation): Buffer {
-  const { id, input, path, base, whole, damaged, carried, cut } = g;
-  const text = Buffer.from(JSON.stringify({ id, input, path, base, whole, damaged, carried, cut }));
+  const { id, input, path, base, whole, damaged, carried, cut, real } = g;
+  const named = g.named || undefined;
+  const text = Buffer.from(JSON.stringify({ id, input, path, base, whole, damaged, carried, cut, named, real }));
   const entry = Buffer.alloc(Math.ceil((TEXT_AT + text.length) / UNIT) * UNIT);
   text.copy(entry, TEXT_AT);
   return sealed(entry, FILE, 0, text.length, g.number, g.seen);
@@ -182,7 +188,7 @@ function apply(entry: Buffer, files: Map<number, Generation>): void {
     const text = entry.toString('utf8', TEXT_AT, TEXT_AT + entry.readUInt16LE(6));
     const said = JSON.parse(text) as Pick<
       Generation,
-      'id' | 'input' | 'path' | 'base' | 'whole' | 'damaged' | 'carried' | 'cut'
+      'id' | 'input' | 'path' | 'base' | 'whole' | 'damaged' | 'carried' | 'cut' | 'named' | 'real'
     >;
     const file = blank(said);
     const known = files.get(number);

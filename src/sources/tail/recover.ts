@@ -4,10 +4,11 @@
  *
  *   stored position --> still under its name: the scan finds it
  *                   --> the same inode, or the same first bytes and marker, under another name: read on there
- *                   --> nowhere: lost, in bytes, by what it held when it was last looked at
+ *                   --> the same inode in a directory nearby (nearby.ts): read on there
+ *                   --> nowhere: lost, in bytes, by what it held when it was last looked at (missing.ts)
  */
 import type { BigIntStats } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { log } from '../../log.ts';
 import { closeSync } from '../../mounts/fs.ts';
@@ -20,6 +21,8 @@ import { birthOf, bornApart, digest, type Inode, inodeKey, inodeOf, lookUp, sibl
 import { compression } from './inflated.ts';
 import type { Generation } from './journal.ts';
 import { homesOf, placesOf } from './links.ts';
+import { Missing } from './missing.ts';
+import { type Beside, nearby } from './nearby.ts';
 import { firstBytes, HEADER_BYTES, recognise } from './resume.ts';
 import { packedWith } from './twins.ts';
 
@@ -48,13 +51,9 @@ export interface RecoverOptions {
   again: (path: string, bytes: number) => void;
 }
 
-interface Beside {
-  path: string;
-  stat: BigIntStats;
-}
-
 /** Once everything that is known was found under its name. Oldest first within a directory. */
 export async function* recover(context: TailContext, options: RecoverOptions): AsyncIterable<Recovered> {
+  const missed = new Missing(context);
   const byHome = new Map<string, { dirs: string[]; generations: Generation[] }>();
   const home = new Set<string>();
   for (const g of context.positions.free(context.input.name)) {
@@ -64,7 +63,7 @@ export async function* recover(context: TailContext, options: RecoverOptions): A
       home.add(key);
       continue;
     }
-    const dirs = homesOf(g.path);
+    const dirs = [...new Set([...homesOf(g.path), ...(g.real ? [dirname(g.real)] : [])])];
     const others = byHome.get(dirs.join('\n'));
     if (others) others.generations.push(g);
     else byHome.set(dirs.join('\n'), { dirs, generations: [g] });
@@ -86,10 +85,15 @@ export async function* recover(context: TailContext, options: RecoverOptions): A
       yield* found;
       missing = left;
       if (attempt < ATTEMPTS && (await haveChanged(dirs, before))) continue;
-      for (const g of left) gone(context, g);
+      const asked = left.filter((g) => missed.matters(g));
+      const near = await nearby(dirs, new Set(asked.map(({ inode }) => inode)));
+      const elsewhere = await search(context, asked, near, home, options);
+      yield* elsewhere.found;
+      for (const g of elsewhere.left) missed.add(g);
       break;
     }
   }
+  missed.say();
 }
 
 /** What is renamed while a directory is listed and its files are opened is in neither place. */
@@ -117,7 +121,8 @@ async function search(
   for (const g of generations) {
     const moved = byInode.get(g.inode);
     const file = moved && (await firstThat(context, g, [moved], options, taken));
-    if (file) found.push(file);
+    if (file === 'over') settle(context, g);
+    else if (file) found.push(file);
     else left.push(g);
   }
   const missing: Generation[] = [];
@@ -129,7 +134,8 @@ async function search(
     // Where there is little more than a header, the last copy is the most likely one.
     alike.sort((a, b) => Number(b.stat.ctimeNs - a.stat.ctimeNs));
     const file = (await firstThat(context, g, alike, options, taken)) ?? (await packed(context, g, beside, taken));
-    if (file) found.push(file);
+    if (file === 'over') settle(context, g);
+    else if (file) found.push(file);
     else {
       for (const { path } of unlike) if (holds(path, g)) options.again(path, g.position);
       missing.push(g);
@@ -170,32 +176,41 @@ async function packed(
   g: Generation,
   beside: Beside[],
   taken: Set<Beside>,
-): Promise<Recovered | null> {
+): Promise<Recovered | 'over' | null> {
   const free = beside.filter((one) => !taken.has(one));
   const found = await packedWith(
     context,
     g,
     free.map(({ path }) => path),
   );
+  if (found === 'over') return found;
   for (const one of free) if (one.path === found?.path) taken.add(one);
   return found;
 }
 
-/** The first of these files that goes on with the generation. */
+/** It is found, read to its end, and nobody writes to it any more. */
+function settle({ positions }: TailContext, g: Generation): void {
+  if (!g.named) return;
+  g.named = false;
+  positions.described(g);
+}
+
+/** The first of these files that goes on with the generation; `over`: there is one, and nothing more in it. */
 async function firstThat(
   context: TailContext,
   g: Generation,
   candidates: Beside[],
   { names }: RecoverOptions,
   taken: Set<Beside>,
-): Promise<Recovered | undefined> {
+): Promise<Recovered | 'over' | undefined> {
   for (const one of candidates) {
     const { path, stat } = one;
     const size = Number(stat.size);
     if (compression(path)) continue;
     if (taken.has(one) || size < g.position) continue;
     // What holds nothing more matters where it would be taken for a new file, or is written to by who has it open.
-    if (size === g.position && !names(path) && !(g.inode === stat.ino && isRecent(context, stat))) continue;
+    const over = size === g.position && !names(path) && !(g.inode === stat.ino && isRecent(context, stat));
+    if (over && !g.named) continue;
     try {
       const opened = openRegular(path);
       if (!opened) continue;
@@ -205,6 +220,10 @@ async function firstThat(
         continue;
       }
       taken.add(one);
+      if (over) {
+        closeSync(opened.fd);
+        return 'over';
+      }
       if (g.inode !== stat.ino) context.positions.moveTo(g, inodeOf(stat));
       return { file: resumed(context, opened.fd, opened.stat, g), fd: opened.fd, path };
     } catch (error) {
@@ -243,17 +262,4 @@ function atHome(g: Generation, { tracked }: RecoverOptions): string | null {
   const stat = lookUp(g.path);
   if (!stat?.isFile() || stat.ino !== g.inode || bornApart(g.born, birthOf(stat))) return null;
   return tracked(inodeOf(stat)) || holds(g.path, g) === false ? null : inodeKey(stat);
-}
-
-/** Nothing is left of it: what was known to wait is lost. */
-function gone({ account, positions }: TailContext, g: Generation): void {
-  const bytes = g.size - g.position;
-  if (bytes <= 0) return;
-  account.drop('vanished', 0, bytes);
-  log.warn(
-    `${g.path} was rotated away or truncated while the agent was down, and ${bytes} bytes of it that were not read ` +
-      'are gone (vanished): keep rotated files for longer than the agent is ever down',
-  );
-  // Once.
-  positions.sized(g, g.position);
 }

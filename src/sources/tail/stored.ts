@@ -44,7 +44,7 @@ export async function readPositions(dataDir: string): Promise<{ files: Generatio
 
 /**
  * - `there`    under the name that it was found by
- * - `renamed`  under another name in the same directory
+ * - `renamed`  under another name in the same directory, or where a link led before
  * - `shorter`  there, and ends before the position: it was truncated
  * - `gone`     neither its name nor its directory leads to it
  */
@@ -73,9 +73,10 @@ export class Finder {
     return { state: now === generation.path ? 'there' : 'renamed', now, size, behind: size - generation.position };
   }
 
-  #pathOf({ path, inode }: Generation): string | null {
+  #pathOf({ path, real, inode }: Generation): string | null {
     // The device may change when the machine boots.
     if (lookUp(path)?.ino === inode) return path;
+    if (real !== undefined && lookUp(real)?.ino === inode) return real;
     for (const dir of homesOf(path)) {
       const now = this.#listed(dir).get(String(inode));
       if (now !== undefined) return now;

@@ -15,6 +15,7 @@ import { type HeldCopy, Holds } from './holds.ts';
 import type { Inode } from './identity.ts';
 import type { Generation } from './journal.ts';
 import type { Names } from './names.ts';
+import type { Places } from './place.ts';
 import { Predecessors } from './predecessors.ts';
 import { recover } from './recover.ts';
 import { headOf, markerAt } from './resume.ts';
@@ -23,6 +24,7 @@ import { packedAfter, Twins } from './twins.ts';
 export interface SuccessionOptions {
   context: TailContext;
   names: Names;
+  places: Places;
   beside: Beside;
   /** True if the input's glob names this path. */
   matches: (path: string) => boolean;
@@ -192,7 +194,10 @@ export class Succession {
       file.follow(copy.file, false);
     }
     if (found) this.#takeIn(found, found.path);
-    else this.#holds.release(copy.file);
+    else {
+      this.#o.places.note(copy.file);
+      this.#holds.release(copy.file);
+    }
     return found?.path ?? copy.file.path ?? copy.file.stream.name;
   }
 
@@ -205,6 +210,7 @@ export class Succession {
       names.alias(path, file);
     }
     names.add(file);
+    this.#o.places.note(file, path);
     if (fd !== null) descriptors.keep(file, fd);
     if (file.packed || file.size !== file.position) ready(file);
   }

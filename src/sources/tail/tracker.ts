@@ -26,6 +26,7 @@ import { homesOf } from './links.ts';
 import { collectOften, keepYoungSmall } from './many.ts';
 import { Names } from './names.ts';
 import { OwnFiles } from './own.ts';
+import { Places } from './place.ts';
 import { Poller } from './poll.ts';
 import { seek } from './seek.ts';
 import { Selection, withHint } from './selection.ts';
@@ -74,6 +75,7 @@ export class Tracker implements Finder {
   readonly #discovery: Discovery;
   readonly #poller = new Poller(this);
   readonly #names = new Names();
+  readonly #places: Places;
   readonly #beside = new Beside();
   readonly #succession: Succession;
   /** Paths to look at, in order; true: it may be a symbolic link, or a name that is not looked for. */
@@ -97,6 +99,7 @@ export class Tracker implements Finder {
     this.untracked = new Untracked(input.name, (directory) => this.#discovery.listAgain(directory));
     this.#selection = new Selection(input);
     this.#own = new OwnFiles(context.data_dir);
+    this.#places = new Places(positions);
     const unpacks = (path: string) => this.#selection.unpacks(path);
     this.#archives = new Archives({ input: input.name, untracked: this.untracked, unpacks });
     this.#discovery = new Discovery({
@@ -110,7 +113,8 @@ export class Tracker implements Finder {
     const judge = (file: TrackedFile) => this.#judge(file, file.path!);
     const told = (dir: string) => this.#discovery.tells(dir);
     const [names, beside] = [this.#names, this.#beside];
-    this.#succession = new Succession({ context, names, beside, matches, told, ready, judge });
+    const places = this.#places;
+    this.#succession = new Succession({ context, names, places, beside, matches, told, ready, judge });
     this.unsure = new Unsure({
       restarted: (file) => this.restarted(file),
       cannotRead: (path, error) => this.cannotRead(path, error),
@@ -294,7 +298,9 @@ export class Tracker implements Finder {
     else if (stat?.isFile()) {
       // The new name of a tracked file: what is written to it from now on is told under this name.
       const file = this.#names.of(inodeOf(stat));
-      if (file) this.#names.alias(path, file);
+      if (!file) return;
+      this.#names.alias(path, file);
+      if (file.path === null) this.#places.note(file, path, false);
     }
   }
 
@@ -319,6 +325,7 @@ export class Tracker implements Finder {
       await setImmediate();
       start = performance.now();
     }
+    this.#places.clear();
     this.#looking = null;
   }
 
@@ -410,6 +417,7 @@ export class Tracker implements Finder {
       // Whoever may link it may do so any number of times.
       if ((file.aliases?.size ?? 0) < MOST_ALIASES) {
         this.#names.alias(path, file);
+        this.#places.note(file);
         this.#poller.add(file);
       } else this.#ready(file);
       return;
@@ -420,6 +428,7 @@ export class Tracker implements Finder {
     }
     this.#names.name(file, path);
     this.untracked.delete(path);
+    this.#places.note(file);
     this.#remember(file);
     this.#poller.add(file);
     file.gone = null;
@@ -433,6 +442,7 @@ export class Tracker implements Finder {
     this.#names.unname(file);
     file.gone = performance.now();
     file.measure();
+    this.#places.note(file);
     this.#remember(file);
     for (const alias of [...(file.aliases ?? [])]) {
       if (!isAt(alias, file)) this.#names.unalias(alias);
@@ -454,7 +464,10 @@ export class Tracker implements Finder {
     if (path !== null && this.#selection.has(path)) this.#rename(file, path);
     else if (path !== null && this.#openAt(file, path)) this.#ready(file);
     else if (path === null && seen) this.#letGo(file, packed);
-    else this.#letRest(file);
+    else {
+      this.#places.outOfSight(file);
+      this.#letRest(file);
+    }
   }
 
   /** What was not read of it has to be known to the next process too, which may not find it under a name of the glob. */
@@ -485,7 +498,10 @@ export class Tracker implements Finder {
   #openAt(file: TrackedFile, path: string): boolean {
     file.path = path;
     try {
-      if (descriptors.open(file)) this.#names.alias(path, file);
+      if (descriptors.open(file)) {
+        this.#names.alias(path, file);
+        this.#places.note(file, path, false);
+      }
     } catch (error) {
       file.error = (error as Error).message;
     }
@@ -565,6 +581,7 @@ export class Tracker implements Finder {
     this.#lost.delete(path);
     this.#names.name(file, file.path ?? path);
     this.#names.add(file);
+    this.#places.note(file, file.path, link);
     keepYoungSmall(this.files.size);
     collectOften(this.files.size);
     if (fd !== null) descriptors.keep(file, fd);

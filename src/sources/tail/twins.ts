@@ -69,8 +69,12 @@ export interface Found {
   path: string;
 }
 
-/** The compressed file in which a generation goes on; null: there is none with anything to read. */
-export async function packedWith(context: TailContext, g: Generation, paths: Iterable<string>): Promise<Found | null> {
+/** The compressed file in which a generation goes on; `over`: there is one, and nothing more in it. */
+export async function packedWith(
+  context: TailContext,
+  g: Generation,
+  paths: Iterable<string>,
+): Promise<Found | 'over' | null> {
   for (const path of paths) {
     const format = compression(path);
     if (!format) continue;
@@ -82,11 +86,18 @@ export async function packedWith(context: TailContext, g: Generation, paths: Ite
       const { stat } = opened;
       if (g.inode === stat.ino && begins(fd, g.head)) {
         // It went on there before.
-        if (g.whole === Number(stat.size) || g.damaged === Number(stat.size)) return closed(fd);
-      } else if (g.position < TELLING || (await compare(fd, format, g)) !== 'more') {
-        closeSync(fd);
-        continue;
+        if (g.whole === Number(stat.size) || g.damaged === Number(stat.size)) {
+          closeSync(fd);
+          return 'over';
+        }
       } else {
+        const verdict = g.position < TELLING ? 'short' : await compare(fd, format, g);
+        if (verdict !== 'more') {
+          closeSync(fd);
+          fd = null;
+          if (verdict === 'over') return 'over';
+          continue;
+        }
         context.positions.moveTo(g, inodeOf(stat));
         g.head = headOf(fd);
         log.info(`${g.path} was compressed meanwhile: reading on in ${path}`);
@@ -97,11 +108,6 @@ export async function packedWith(context: TailContext, g: Generation, paths: Ite
       log.warn(`cannot read on in ${path}: ${(error as Error).message}`);
     }
   }
-  return null;
-}
-
-function closed(fd: number): null {
-  closeSync(fd);
   return null;
 }
 
