@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Agent } from '../agent.ts';
 import { ConfigError } from '../config/errors.ts';
 import type { LocatedConfig } from '../config/load.ts';
+import { writableByOthers } from '../core/writable.ts';
 import { log } from '../log.ts';
 import { keepCapabilities, sdNotify } from '../native.ts';
 import { builtIn, locateConfig } from './locate.ts';
@@ -50,6 +51,11 @@ export async function run(options: RunOptions): Promise<number> {
   process.on('SIGUSR1', () => undefined);
   process.on('SIGHUP', () => log.warn('SIGHUP: this version reads its configuration only at the start; restart it'));
 
+  const unsafe = makeDataDir(located.config.data_dir);
+  if (unsafe) {
+    complain(`runnel: cannot start: cannot use data_dir: ${unsafe}`);
+    return 1;
+  }
   rememberCompiledCode(located.config.data_dir);
   // Before there is a thread or a program that could take them over.
   keepRights();
@@ -117,18 +123,23 @@ function feedWatchdog(): void {
   setInterval(feed, limit_ms / 3).unref();
 }
 
+/** Before anything in it is believed. Returns why nothing in it can be. */
+function makeDataDir(dir: string): string | null {
+  try {
+    // Node would make it readable to everybody.
+    mkdirSync(dir, { recursive: true, mode: 0o750 });
+  } catch {
+    // The start says why.
+    return null;
+  }
+  return writableByOthers(dir);
+}
+
 /**
  * Keeps compiled code in data_dir, which is the agent's alone: a start then takes a quarter less time and CPU. Where it
  * cannot be written, Node does without.
  */
 function rememberCompiledCode(dataDir: string): void {
-  try {
-    // Node would make it readable to everybody.
-    mkdirSync(dataDir, { recursive: true, mode: 0o750 });
-  } catch {
-    // The start says why.
-    return;
-  }
   enableCompileCache(join(dataDir, 'cache'));
   // Not at the exit only: a process that is killed would never leave any.
   setTimeout(flushCompileCache, CACHE_AFTER_MS).unref();

@@ -32,8 +32,12 @@ function checkLogs(config: Config, refuse: Refuse): void {
   }
 }
 
+/** Of more pairs of patterns it is not told. */
+const MOST_COMPARED = 10_000;
+
 /** What can leave nothing out was written to keep something back, and means something else. */
 function checkExcludes({ include, exclude }: LogConfig, i: number, refuse: Refuse, warn: Refuse): void {
+  if (include.length * exclude.length > MOST_COMPARED) return;
   for (const [k, pattern] of exclude.entries()) {
     const path = ['logs', i, 'exclude', k];
     const all = include.findIndex((one) => leavesAllOut(pattern, one));

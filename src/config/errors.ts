@@ -11,6 +11,9 @@ export interface Fault extends Place {
   message: string;
 }
 
+/** More are not told, nor looked for. */
+export const MOST_FAULTS = 1000;
+
 export class ConfigError extends Error {
   readonly faults: readonly Fault[];
   constructor(faults: readonly Fault[]) {

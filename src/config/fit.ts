@@ -3,7 +3,7 @@
  * known one, a single value becomes a list where a list is wanted, a map where a list is wanted is refused, and so on.
  * What comes out has the schema's shape; only the scalars are still to be read.
  */
-import { type Fault, nearest } from './errors.ts';
+import { type Fault, MOST_FAULTS, nearest } from './errors.ts';
 import type { Shape } from './shape.ts';
 import type { MapTree, Tree } from './tree.ts';
 
@@ -14,6 +14,7 @@ export function fit(tree: Tree, shape: Shape, name: string, faults: Fault[]): Tr
     return empty;
   };
   if (tree.kind === 'empty') return tree;
+  if (faults.length > MOST_FAULTS) return empty;
   switch (shape.kind) {
     case 'leaf':
       if (tree.kind === 'scalar') return tree;
@@ -84,6 +85,7 @@ function fitEntries(
 ): MapTree {
   const entries: MapTree['entries'] = new Map();
   for (const [key, entry] of tree.entries) {
+    if (faults.length > MOST_FAULTS) break;
     const shape = shapeFor(key, entry.place);
     if (!shape) continue;
     const path = name === '' ? key : `${name}.${key}`;

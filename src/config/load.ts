@@ -4,17 +4,20 @@
  *   text -> tree (YAML, ${...}) -> fitted to the schema -> merged -> read by the schema -> checked across options
  */
 
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { createHash } from '../builtin.ts';
+import { writableByOthers } from '../core/writable.ts';
 import { checkAcross } from './across.ts';
 import { type Config, complete, type Env } from './config.ts';
-import { ConfigError, type Fault, formatFault } from './errors.ts';
+import { ConfigError, type Fault, formatFault, MOST_FAULTS } from './errors.ts';
 import { fit } from './fit.ts';
+import { readNamed, readSmall, reasonOf } from './read.ts';
 import { schema } from './schema.ts';
 import { labelAt, type Shape, shapeOf } from './shape.ts';
-import { reasonOf } from './substitute.ts';
+import { Substitution } from './substitute.ts';
 import { type EmptyTree, isSet, mergeTrees, placeOf, plainValue, readTree, scalarAt, type Tree } from './tree.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
@@ -40,6 +43,8 @@ export interface LocatedConfig extends Omit<Loaded, 'files' | 'says'> {
 }
 
 const MAX_CONFIG_BYTES = 4 << 20;
+/** In conf.d. */
+const MAX_FILES = 10_000;
 
 /** Throws ConfigError with everything that is wrong. */
 export async function loadConfig(path: string, { env = process.env }: { env?: Env } = {}): Promise<Loaded> {
@@ -47,20 +52,22 @@ export async function loadConfig(path: string, { env = process.env }: { env?: En
   const shape = shapeOf(schema);
   const hash = createHash('sha256');
   const yaml = await import('yaml');
-  const files = [path, ...(await dropIns(path, faults))];
+  const files = [path, ...dropIns(path, faults)];
+  const substitution = new Substitution(env, dirname(path));
   let tree: Tree = { kind: 'empty', place: { file: path, line: 1, column: 1 } } satisfies EmptyTree;
   for (const file of files) {
-    const text = await readText(file, faults);
+    const text = await readText(file, file === path, faults);
     if (text === null) continue;
     hash.update(`${text.length}:${text}`);
-    const read = readTree(yaml, text, file, dirname(path), env, faults);
+    const read = readTree(yaml, text, file, substitution, faults);
     tree = mergeTrees(tree, fit(read, shape, '', faults), '', faults);
+    if (faults.length > MOST_FAULTS) throw new ConfigError(first(faults, files));
   }
   const warnings: string[] = [];
   const config = interpret(tree, shape, env, faults, warnings);
   if (config === null && faults.length === 0)
     faults.push({ file: path, line: 1, column: 1, message: 'cannot be used' });
-  if (config === null || faults.length > 0) throw new ConfigError(inOrder(faults, files));
+  if (config === null || faults.length > 0) throw new ConfigError(first(faults, files));
   return {
     config,
     hash: hash.digest('hex').slice(0, 16),
@@ -138,40 +145,49 @@ function nameOf(path: Path): string {
   return path.map((step, i) => (typeof step === 'number' ? `[${step}]` : i === 0 ? step : `.${step}`)).join('');
 }
 
-async function dropIns(path: string, faults: Fault[]): Promise<string[]> {
+function dropIns(path: string, faults: Fault[]): string[] {
   const folder = join(dirname(path), 'conf.d');
+  const refuse = (message: string) => faults.push({ file: folder, line: 1, column: 1, message });
+  let names: string[];
   try {
-    const names = await readdir(folder);
-    return names
-      .filter((name) => name.endsWith('.yaml') && !name.startsWith('.'))
-      .sort()
-      .map((name) => join(folder, name));
+    names = readdirSync(folder).filter((name) => name.endsWith('.yaml') && !name.startsWith('.'));
+    const unsafe = writableByOthers(folder);
+    if (unsafe) refuse(unsafe);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      faults.push({ file: folder, line: 1, column: 1, message: `cannot read the directory: ${reasonOf(error)}` });
-    }
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') refuse(`cannot read the directory: ${reasonOf(error)}`);
     return [];
   }
+  if (names.length > MAX_FILES) refuse(`has more than ${MAX_FILES} files: this is no configuration`);
+  return names
+    .sort()
+    .slice(0, MAX_FILES)
+    .map((name) => join(folder, name));
 }
 
-async function readText(file: string, faults: Fault[]): Promise<string | null> {
+/** `named`: by whoever runs this, so it may be a pipe. */
+async function readText(file: string, named: boolean, faults: Fault[]): Promise<string | null> {
   const refuse = (message: string): null => {
     faults.push({ file, line: 1, column: 1, message });
     return null;
   };
   try {
-    const { size } = await stat(file);
-    if (size > MAX_CONFIG_BYTES) return refuse('is larger than 4 MiB: this is no configuration');
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+    const bytes = named ? await readNamed(file, MAX_CONFIG_BYTES) : readSmall(file, MAX_CONFIG_BYTES);
+    const unsafe = writableByOthers(file);
+    if (unsafe) return refuse(unsafe);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
     if (error instanceof TypeError) return refuse('is not UTF-8 text');
-    return refuse(`cannot read the configuration: ${reasonOf(error)}`);
+    return refuse(`cannot read the configuration: ${(error as Error).message}`);
   }
 }
 
-function inOrder(faults: Fault[], files: string[]): Fault[] {
-  const rank = (fault: Fault) => files.indexOf(fault.file);
-  return faults.sort((a, b) => rank(a) - rank(b) || a.line - b.line || a.column - b.column);
+/** In the order of files, lines and columns. */
+function first(faults: Fault[], files: string[]): Fault[] {
+  const ranks = new Map(files.map((file, i) => [file, i]));
+  const rank = ({ file }: Fault) => ranks.get(file) ?? -1;
+  const all = faults.sort((a, b) => rank(a) - rank(b) || a.line - b.line || a.column - b.column);
+  if (all.length <= MOST_FAULTS) return all;
+  return [...all.slice(0, MOST_FAULTS), { ...all[MOST_FAULTS]!, message: 'and more, which are not told' }];
 }
 
 async function warningsOf(config: Config, tree: Tree, files: string[]): Promise<string[]> {

@@ -4,11 +4,10 @@
  * `readTree` turns YAML 1.2 into it: scalars stay text (what they mean is the option's business), `${...}` is replaced,
  * aliases and `<<` are followed within bounds. `mergeTrees` lays conf.d over the main file.
  */
-import type { Alias, Document, LineCounter, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
-import type { Env } from './config.ts';
+import type { Alias, LineCounter, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 import { type Fault, formatPlace, type Place } from './errors.ts';
 import { Wrong } from './option.ts';
-import { mask, substitute, unmask } from './substitute.ts';
+import { mask, type Substitution, unmask } from './substitute.ts';
 
 export interface ScalarTree {
   kind: 'scalar';
@@ -41,16 +40,24 @@ const MAX_NODES = 200_000;
 type Yaml = typeof import('yaml');
 
 /** Reads one file's text. Faults are added to `faults`; what could be read is returned. */
-export function readTree(yaml: Yaml, text: string, file: string, folder: string, env: Env, faults: Fault[]): Tree {
+export function readTree(yaml: Yaml, text: string, file: string, substitution: Substitution, faults: Fault[]): Tree {
   const lines = new yaml.LineCounter();
-  const document = yaml.parseDocument(mask(text), {
+  const empty: EmptyTree = { kind: 'empty', place: { file, line: 1, column: 1 } };
+  const { masked, deep } = mask(text);
+  const tooDeep = deep ?? deepBracket(yaml, masked);
+  if (tooDeep !== null) {
+    const what = deep === null ? 'brackets and braces' : '${';
+    faults.push({ ...placeIn(text, tooDeep, file), message: `too many ${what} within each other` });
+    return empty;
+  }
+  const document = yaml.parseDocument(masked, {
     version: '1.2',
     prettyErrors: false,
     uniqueKeys: false,
     lineCounter: lines,
     merge: true,
   });
-  const reader = new TreeReader(yaml, document as Document, lines, file, folder, env, faults);
+  const reader = new TreeReader(yaml, lines, file, substitution, faults);
   const saidOf = new Set<number>();
   for (const error of [...document.errors, ...document.warnings]) {
     const place = reader.place(error.pos[0]);
@@ -58,8 +65,30 @@ export function readTree(yaml: Yaml, text: string, file: string, folder: string,
     if (!saidOf.has(place.line)) reader.fault(place, syntaxMessage(error.code, error.message));
     saidOf.add(place.line);
   }
-  if (document.errors.length > 0) return { kind: 'empty', place: { file, line: 1, column: 1 } };
+  if (document.errors.length > 0) return empty;
   return reader.read(document.contents as Node | null, 0, 0);
+}
+
+/** More of them open at once take the parser long, and then too long. */
+const MAX_BRACKETS = 200;
+
+/** Where a bracket or brace of YAML's is open within too many others. */
+function deepBracket(yaml: Yaml, text: string): number | null {
+  let depth = 0;
+  let at = 0;
+  for (const token of new yaml.Lexer().lex(text)) {
+    if (token === '[' || token === '{') depth++;
+    else if (token === ']' || token === '}') depth--;
+    if (depth > MAX_BRACKETS) return at;
+    // Characters of the lexer's own stand for nothing in the text.
+    if (!/^[\x02\x18\x1f]$/.test(token)) at += token.length;
+  }
+  return null;
+}
+
+function placeIn(text: string, offset: number, file: string): Place {
+  const before = text.slice(0, offset).split('\n');
+  return { file, line: before.length, column: before.at(-1)!.length + 1 };
 }
 
 /** YAML's own messages, without the pieces of the file that some of them quote. */
@@ -74,35 +103,28 @@ function syntaxMessage(code: string, message: string): string {
     case 'BAD_ALIAS':
       return 'a text that begins with * or & needs quotes';
     default:
+      // The parser calls itself for each level.
+      if (message.startsWith('Maximum call stack')) return 'is nested too deep';
       return `not valid YAML: ${message.replace(/: (?!between).*/s, '').replace(/ at line .*/s, '')}`;
   }
 }
 
 class TreeReader {
   readonly #yaml: Yaml;
-  readonly #document: Document;
   readonly #lines: LineCounter;
   readonly #file: string;
-  readonly #folder: string;
-  readonly #env: Env;
+  readonly #substitution: Substitution;
   readonly #faults: Fault[];
   #nodes = 0;
+  /** The last node of each anchor. Not those that are read again through an alias. */
+  readonly #anchors = new Map<string, Node>();
+  #aliased = 0;
 
-  constructor(
-    yaml: Yaml,
-    document: Document,
-    lines: LineCounter,
-    file: string,
-    folder: string,
-    env: Env,
-    faults: Fault[],
-  ) {
+  constructor(yaml: Yaml, lines: LineCounter, file: string, substitution: Substitution, faults: Fault[]) {
     this.#yaml = yaml;
-    this.#document = document;
     this.#lines = lines;
     this.#file = file;
-    this.#folder = folder;
-    this.#env = env;
+    this.#substitution = substitution;
     this.#faults = faults;
   }
 
@@ -126,11 +148,17 @@ class TreeReader {
       return { kind: 'empty', place };
     }
     if (this.#yaml.isAlias(node)) {
-      const target = (node as Alias).resolve(this.#document);
-      if (target) return this.read(target as Node, at, depth + 1);
+      const target = this.#anchors.get((node as Alias).source);
+      if (target) {
+        this.#aliased++;
+        const tree = this.read(target, at, depth + 1);
+        this.#aliased--;
+        return tree;
+      }
       this.fault(place, 'this alias has no anchor: a text that begins with * needs quotes');
       return { kind: 'empty', place };
     }
+    this.#note(node as Scalar | YAMLMap | YAMLSeq);
     if (this.#yaml.isMap(node)) return this.#readMap(node as YAMLMap, place, depth);
     if (this.#yaml.isSeq(node)) {
       const items = (node as YAMLSeq).items.map((item) => this.read(item as Node, node.range?.[0] ?? at, depth + 1));
@@ -139,12 +167,16 @@ class TreeReader {
     return this.#readScalar(node as Scalar, place);
   }
 
+  #note(node: Scalar | YAMLMap | YAMLSeq): void {
+    if (node.anchor !== undefined && this.#aliased === 0) this.#anchors.set(node.anchor, node);
+  }
+
   #readScalar(node: Scalar, place: Place): Tree {
     const plain = node.type === 'PLAIN' || node.type === undefined;
     const source = plain && typeof node.source === 'string' ? node.source : String(node.value ?? '');
     if (plain && node.value === null) return { kind: 'empty', place };
     try {
-      const { text, substituted } = substitute(unmask(source), this.#env, this.#folder);
+      const { text, substituted } = this.#substitution.in(unmask(source));
       if (plain && substituted && text.trim() === '') return { kind: 'empty', place };
       return { kind: 'scalar', place, text, substituted };
     } catch (error) {
@@ -164,6 +196,7 @@ class TreeReader {
         this.fault(keyPlace, 'a key must be a word');
         continue;
       }
+      this.#note(pair.key);
       const key = unmask(typeof pair.key.source === 'string' ? pair.key.source : String(pair.key.value));
       const value = this.read(pair.value, keyAt, depth + 1);
       if (key === '<<' && pair.key.type === 'PLAIN') {

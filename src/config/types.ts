@@ -188,6 +188,17 @@ export function excludeGlob(example: string): Leaf<string> {
   });
 }
 
+const MOST_GROUPS = 100;
+
+function groupsDeep(source: string): number {
+  let [depth, most] = [0, 0];
+  for (const [found] of source.replace(/\\.|\[(?:\\.|[^\]\\])*\]/gs, '').matchAll(/[()]/g)) {
+    depth += found === '(' ? 1 : -1;
+    most = Math.max(most, depth);
+  }
+  return most;
+}
+
 export function pattern(example: string): Leaf<string> {
   return leaf({ label: 'regular expression', json: { type: 'string' }, example }, (value) => {
     try {
@@ -198,6 +209,7 @@ export function pattern(example: string): Leaf<string> {
         .at(-1);
       throw new Wrong(`is no regular expression: ${reason}`);
     }
+    if (groupsDeep(value) > MOST_GROUPS) throw new Wrong(`has groups within groups, more than ${MOST_GROUPS} deep`);
     const part = obstacle(value);
     if (part === null) return value;
     throw new Wrong(

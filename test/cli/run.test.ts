@@ -1,8 +1,18 @@
 /** `runnel run` before the agent runs. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -45,4 +55,31 @@ test('an agent whose log nobody reads any more goes on, and ends as it should', 
   assert.equal(child.exitCode, null);
   child.kill('SIGTERM');
   assert.deepEqual(await ended, [0, null]);
+});
+
+const asRoot = { skip: process.getuid?.() !== 0 && 'NOT TESTED: needs root, to be told from others' };
+
+test('a data_dir that others may write is refused as root, before anything in it is used', asRoot, async (t) => {
+  const home = mkdtempSync(join(tmpdir(), 'runnel-run-'));
+  t.after(() => rmSync(home, { recursive: true }));
+  const data = join(home, 'data');
+  mkdirSync(data);
+  writeFileSync(join(home, 'runnel.yaml'), `data_dir: ${data}\nadmin: {listen: 127.0.0.1:0}\nstatsd: {listen: []}\n`);
+  const run = (command: string) =>
+    spawnSync(process.execPath, [MAIN, command, '-c', join(home, 'runnel.yaml')], {
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+  for (const spoil of [() => chmodSync(data, 0o777), () => chownSync(data, 65_534, 65_534)]) {
+    spoil();
+    const { status, stderr } = run('run');
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /cannot use data_dir: \S+\/data (may be written by everybody: chmod|belongs to user 65534, .* chown)/,
+    );
+    assert.deepEqual(readdirSync(data), []);
+    assert.match(run('validate').stderr, /warning: \S+:1:11: data_dir is refused at the start: /);
+    chmodSync(data, 0o755);
+  }
 });

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -232,6 +234,133 @@ describe('what is replaced', () => {
     ],
     { SECRET: 'hunter2' },
   );
+});
+
+describe('what is too much', () => {
+  const deep = (open: string, close: string, times: number) => open.repeat(times) + close.repeat(times);
+
+  check('substitutions within each other', `host: ${deep('${A:-', '}', 30_000)}`, [
+    'runnel.yaml:1:107: too many ${ within each other',
+  ]);
+  check('substitutions within each other, over lines', `host: "${deep('${A:-\n  ', '}', 3000)}"`, [
+    'runnel.yaml:1:7: more than 20 ${ within each other: write it with fewer',
+  ]);
+  check('some are fine', `host: ${'${A:-'.repeat(20)}h${'}'.repeat(20)}`, []);
+  check('brackets', `host: ${deep('[', ']', 10_000)}`, [
+    'runnel.yaml:1:207: too many brackets and braces within each other',
+  ]);
+  check('brackets in a text are none', `host: "${'['.repeat(250)}"`, []);
+  test('blocks', async () => {
+    const [fault, ...more] = await faults('- '.repeat(5000));
+    assert.match(fault!, /^runnel\.yaml:1:\d+: is nested too deep$/);
+    assert.deepEqual(more, []);
+  });
+  check('groups of a pattern', `logs: [{include: /a, multiline: {start: '${deep('(', ')', 30_000)}'}}]`, [
+    'runnel.yaml:1:41: logs[0].multiline.start has groups within groups, more than 100 deep',
+  ]);
+
+  test('faults', async () => {
+    const found = await faults('x: 1\n'.repeat(3000).replace(/x/g, () => `x${Math.random()}`));
+    assert.equal(found.length, 1001);
+    assert.match(found.at(-1)!, /and more, which are not told$/);
+  });
+
+  test('what is brought in', async () => {
+    const env = { BIG: 'x'.repeat(100_000) };
+    const tags = Array.from({ length: 50 }, (_, i) => `t${i}: $\{BIG}`).join(', ');
+    const [fault] = await faults(`tags: {${tags}}`.replaceAll('\\', ''), env);
+    assert.match(fault!, /what \$\{\.\.\.\} brings in is more than 4 MiB together/);
+  });
+
+  test('many aliases take no longer than as many values', async () => {
+    const list = Array.from({ length: 5000 }, (_, i) => `&a${i} x, *a${i}`).join(', ');
+    const before = performance.now();
+    await faults(`host: &h h\nlogs: [${list}]`);
+    assert.ok(performance.now() - before < 10_000);
+  });
+});
+
+describe('what is no file', () => {
+  const pipe = (name: string) => assert.equal(spawnSync('mkfifo', [join(root, String(count), name)]).status, 0);
+
+  test('is not waited for, in conf.d, in ${file:...}', async () => {
+    const path = write({ 'runnel.yaml': 'host: ${file:pipe}\ntags: {a: "${file:/proc/kmsg}"}', 'conf.d/b.yaml': '' });
+    pipe('pipe');
+    pipe('conf.d/a.yaml');
+    symlinkSync('/dev/zero', join(root, String(count), 'conf.d/c.yaml'));
+    const error = (await loadConfig(path).catch((thrown) => thrown)) as ConfigError;
+    assert.deepEqual(
+      error.faults.map(({ message }) => message.replaceAll(join(root, String(count), '/'), '')).slice(0, 1),
+      ['cannot read pipe: it is no regular file'],
+    );
+    const conf = error.faults.filter(({ message }) => message.startsWith('cannot read the configuration'));
+    assert.deepEqual(
+      conf.map(({ message }) => message),
+      Array(2).fill('cannot read the configuration: it is no regular file'),
+    );
+  });
+
+  test('is read to its end where it is named itself', async () => {
+    const path = write({ 'x/y': '' }).replace(/runnel\.yaml$/, 'pipe');
+    pipe('pipe');
+    const [{ config }] = await Promise.all([loadConfig(path), writeFile(path, 'host: piped')]);
+    assert.equal(config.host, 'piped');
+    await assert.rejects(loadConfig('/dev/zero'), /larger than 4 MiB/);
+  });
+
+  test('files of /proc are read, which do not say how long they are', async () => {
+    const { config } = await load('host: ${file:/proc/sys/kernel/ostype}');
+    assert.equal(config.host, 'Linux');
+  });
+});
+
+const asRoot = { skip: process.getuid?.() !== 0 && 'NOT TESTED: needs root, to be told from others' };
+
+describe('what others may write is refused as root', asRoot, () => {
+  const OTHER = 65_534;
+  const place = (name: string) => join(root, String(count), name);
+  const unsafe = (what: string, spoil: () => void, expected: string[]) => {
+    test(what, async () => {
+      const path = write({ 'runnel.yaml': 'host: ${file:secrets/host}', 'secrets/host': 'h', 'conf.d/a.yaml': '' });
+      spoil();
+      const error = await loadConfig(path).catch((thrown) => thrown);
+      const found = error instanceof ConfigError ? error.message.replaceAll(`${root}/${count}`, '.').split('\n') : [];
+      assert.deepEqual(found, expected);
+    });
+  };
+
+  unsafe('nothing is', () => undefined, []);
+  unsafe('the file', () => chmodSync(place('runnel.yaml'), 0o666), [
+    './runnel.yaml:1:1: ./runnel.yaml may be written by everybody: chmod go-w ./runnel.yaml',
+  ]);
+  unsafe('a file of conf.d, by a group', () => spoilGroup(place('conf.d/a.yaml'), 0o664), [
+    './conf.d/a.yaml:1:1: ./conf.d/a.yaml may be written by group 65534: chmod go-w ./conf.d/a.yaml',
+  ]);
+  unsafe('a file of conf.d, by its owner', () => chownSync(place('conf.d/a.yaml'), OTHER, OTHER), [
+    './conf.d/a.yaml:1:1: ./conf.d/a.yaml belongs to user 65534, who may change it: chown root ./conf.d/a.yaml',
+  ]);
+  unsafe('conf.d, also where files in it cannot be replaced', () => chmodSync(place('conf.d'), 0o1777), [
+    './conf.d:1:1: ./conf.d may be written by everybody: chmod go-w ./conf.d',
+  ]);
+  unsafe('conf.d of another user', () => chownSync(place('conf.d'), OTHER, OTHER), [
+    './conf.d:1:1: ./conf.d belongs to user 65534, who may change it: chown root ./conf.d',
+  ]);
+  unsafe('what ${file:...} names', () => chmodSync(place('secrets/host'), 0o602), [
+    './runnel.yaml:1:7: cannot read ./secrets/host: ./secrets/host may be written by everybody: chmod go-w ./secrets/host',
+  ]);
+  unsafe('the directory of it', () => chmodSync(place('secrets'), 0o777), [
+    './runnel.yaml:1:7: cannot read ./secrets/host: ./secrets, in which it lies, may be written by everybody: chmod go-w ./secrets',
+  ]);
+  unsafe('where others may only add files', () => chmodSync(place('secrets'), 0o1777), []);
+  unsafe('a group of root, and what others own above it', () => {
+    chmodSync(place('runnel.yaml'), 0o664);
+    chownSync(place('secrets'), OTHER, OTHER);
+  }, []);
+
+  function spoilGroup(path: string, mode: number): void {
+    chownSync(path, 0, OTHER);
+    chmodSync(path, mode);
+  }
 });
 
 describe('faults of one value', () => {

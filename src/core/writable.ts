@@ -1,0 +1,89 @@
+/**
+ * Whether others may write what the agent, as root, takes its orders from or keeps its state in: who may, has root's
+ * rights. What stands in a directory may be replaced by whoever may write there, unless the sticky bit keeps them from it.
+ */
+import { accessSync, constants, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** What is wrong, and what would be right, of an existing file or directory, or of what it lies in. Null: nothing. */
+export function writableByOthers(path: string): string | null {
+  // Others have no more rights than who may write there, or fewer.
+  if (process.geteuid?.() !== 0) return null;
+  const real = realOf(path);
+  if (real === null) return null;
+  const own = fault(real, statSync(real));
+  if (own) return own;
+  for (const dir of new Set([...above(real), ...above(realpathSync(dirname(path)), true)])) {
+    const stat = statSync(dir);
+    if (isSticky(stat) || !opensToOthers(stat)) continue;
+    if (!isReadOnly(dir)) return `${dir}, in which it lies, ${whoMay(stat)}: chmod go-w ${dir}`;
+  }
+  return null;
+}
+
+/** Null: it is a pipe, and lies nowhere. */
+function realOf(path: string): string | null {
+  try {
+    const real = realpathSync(path);
+    statSync(real);
+    return real;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** Others may make new files here, whatever the sticky bit says. */
+function fault(path: string, stat: Stats): string | null {
+  if (!belongsToOthers(stat) && !opensToOthers(stat)) return null;
+  if (isReadOnly(path)) return null;
+  if (belongsToOthers(stat)) return `${path} belongs to user ${stat.uid}, who may change it: chown root ${path}`;
+  return `${path} ${whoMay(stat)}: chmod go-w ${path}`;
+}
+
+function* above(path: string, itself = false): Iterable<string> {
+  if (itself) yield path;
+  for (let dir = dirname(path); ; dir = dirname(dir)) {
+    yield dir;
+    if (dir === '/') return;
+  }
+}
+
+const OVERFLOW = 65_534;
+
+function belongsToOthers({ uid }: Stats): boolean {
+  return uid !== 0 && !(uid === OVERFLOW && isPartlyMapped());
+}
+
+/** In such a namespace whoever is not in it looks like nobody, root too. */
+function isPartlyMapped(): boolean {
+  try {
+    return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'));
+  } catch {
+    // Not Linux.
+    return false;
+  }
+}
+
+/** A group's members are others, but for root's. */
+function opensToOthers({ mode, gid }: Stats): boolean {
+  return (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== 0);
+}
+
+function whoMay({ mode, gid }: Stats): string {
+  return mode & 0o002 ? 'may be written by everybody' : `may be written by group ${gid}`;
+}
+
+function isSticky({ mode }: Stats): boolean {
+  return (mode & 0o1000) !== 0;
+}
+
+/** What is mounted read-only (a ConfigMap, a container's file) nobody here may write, whatever its mode says. */
+function isReadOnly(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EROFS';
+  }
+}

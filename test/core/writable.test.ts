@@ -1,0 +1,65 @@
+/** Who else may write what root relies on. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { writableByOthers } from '../../src/core/writable.ts';
+
+const skip = process.getuid?.() !== 0 && 'NOT TESTED: needs root, to be told from others';
+const OTHER = 65_534;
+
+function place(t: TestContext): (name: string) => string {
+  const root = mkdtempSync(join(tmpdir(), 'runnel-writable-'));
+  t.after(() => {
+    spawnSync('umount', [join(root, 'a/b')]);
+    rmSync(root, { recursive: true, force: true });
+  });
+  mkdirSync(join(root, 'a/b/c'), { recursive: true });
+  return (name) => join(root, name);
+}
+
+test('a directory above that others may write is told, with the sticky bit it is none', { skip }, (t) => {
+  const at = place(t);
+  assert.equal(writableByOthers(at('a/b/c')), null);
+  chmodSync(at('a'), 0o777);
+  assert.match(
+    writableByOthers(at('a/b/c'))!,
+    /\/a, in which it lies, may be written by everybody: chmod go-w \S+\/a$/,
+  );
+  chmodSync(at('a'), 0o1777);
+  assert.equal(writableByOthers(at('a/b/c')), null);
+  chmodSync(at('a/b'), 0o775);
+  assert.equal(writableByOthers(at('a/b/c')), null);
+  chownSync(at('a/b'), 0, OTHER);
+  assert.match(writableByOthers(at('a/b/c'))!, /\/b, in which it lies, may be written by group 65534/);
+});
+
+test('behind a link both ways count', { skip }, (t) => {
+  const at = place(t);
+  mkdirSync(at('links'));
+  symlinkSync('../a/b/c', at('links/c'));
+  assert.equal(writableByOthers(at('links/c')), null);
+  chmodSync(at('links'), 0o777);
+  assert.match(writableByOthers(at('links/c'))!, /\/links, in which it lies/);
+  chmodSync(at('links'), 0o755);
+  chownSync(at('a/b/c'), OTHER, 0);
+  assert.match(writableByOthers(at('links/c'))!, /\/a\/b\/c belongs to user 65534, who may change it: chown root/);
+});
+
+test('what is mounted read-only nobody may write, and in a namespace of few users owners are not told', {
+  skip,
+}, (t) => {
+  const at = place(t);
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'ro,mode=777', 'none', at('a/b')]).status === 0;
+  if (!mounted) return t.skip('NOT TESTED: this user may not mount');
+  assert.equal(writableByOthers(at('a/b')), null);
+  chownSync(at('a'), OTHER, OTHER);
+  const script = `import { writableByOthers } from '${new URL('../../src/core/writable.ts', import.meta.url).href}'; console.log(writableByOthers('${at('a')}'))`;
+  const inside = spawnSync('unshare', ['-Ur', process.execPath, '--input-type=module', '-e', script], {
+    encoding: 'utf8',
+  });
+  if (inside.status !== 0) return t.diagnostic('NOT TESTED: user namespaces are not allowed here');
+  assert.equal(inside.stdout.trim(), 'null');
+});
