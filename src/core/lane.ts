@@ -228,8 +228,11 @@ export class Lane {
       });
       entry.counted = !this.#o.final;
     });
-    // Told to whoever drains, if anybody does: at a stop that may wait for the appends until it is over.
-    this.#putting.catch(() => undefined);
+    // Who drains hears of it, but at a stop that may wait for the appends until it is over.
+    this.#putting.catch((error: Error) => {
+      const what = `${this.topic}: a block could not be handed on: ${error.message}`;
+      log.warnOnce(`put ${this.topic}`, `${what}; nothing behind it is before the next start`);
+    });
   }
 
   #settle(): void {

@@ -306,3 +306,19 @@ test('a topic that is stuck at full speed starves no other topic', async () => {
   for (const batch of router.pending()) waiting += batch.weight;
   assert.ok(waiting <= 1);
 });
+
+test('a block that its outlet does not take is said, and nothing is put behind it', async (t) => {
+  const said: string[] = [];
+  t.mock.method(process.stderr, 'write', (text: string) => said.push(text) > 0);
+  let puts = 0;
+  const outlet = { put: () => Promise.reject(new Error(`refused ${++puts}`)), drained: async () => undefined };
+  const { push, drain } = house({ outlet });
+  const s = stream('logs');
+  await push(s, 'one\n');
+  // An unheard rejection would end the process.
+  while (said.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  await push(s, 'two\n', 4);
+  await assert.rejects(drain(), /refused 1/);
+  assert.match(said.join(), /logs: a block could not be handed on: refused 1/);
+  assert.deepEqual([puts, s.positions], [1, []]);
+});
