@@ -29,9 +29,10 @@ import { type DataDirLock, lockDataDir } from './lock.ts';
 import { log } from './log.ts';
 import { type HostSource, hostSource } from './sources/host/host.ts';
 import { type StatsdSource, statsdSource } from './sources/statsd/statsd.ts';
+import { Mounts } from './sources/tail/apart/mounts.ts';
 import { fileKey } from './sources/tail/checkpoint.ts';
+import { TailInput } from './sources/tail/input.ts';
 import { Positions } from './sources/tail/positions.ts';
-import { type TailSource, tailSource } from './sources/tail/tail.ts';
 import { Spool } from './spool/spool.ts';
 import { books, buildStatus, imbalances, reasonsOf, type StatusParts } from './status.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -71,10 +72,11 @@ export class Agent {
   #isSuperseded = false;
   #router!: Router;
   #delivery!: Delivery;
-  #tails: TailSource[] = [];
+  readonly #mounts = new Mounts();
+  #tails: TailInput[] = [];
   #statsd!: StatsdSource;
   /** Makes the input anew, to be started again. */
-  #openTail!: (index: number) => TailSource;
+  #openTail!: (index: number) => TailInput;
   #openStatsd!: (explicit: boolean) => StatsdSource;
   #host!: HostSource;
   #admin: AdminServer | null = null;
@@ -119,10 +121,8 @@ export class Agent {
     const pool = new Pool(config.buffer_memory);
     const kernel = new Kernel(pool.memory);
 
-    this.#positions = await Positions.open(
-      data_dir,
-      config.logs.map((input) => input.name),
-    );
+    const inputs = config.logs.map((input) => input.name);
+    this.#positions = await Positions.open(data_dir, inputs);
     this.#spool = await Spool.open(join(data_dir, 'spool'), config.spool, (input, records, bytes, reason) =>
       accounts.of(input).drop(reason, records, bytes),
     );
@@ -161,17 +161,11 @@ export class Agent {
       },
     });
 
-    const openTail = (input: (typeof config.logs)[number]) =>
-      tailSource({
-        input,
-        host,
-        tags,
-        partition_by: kafka.partition_by,
-        positions: this.#positions,
-        data_dir,
-        kernel,
-        account: accounts.of(`logs.${input.name}`),
-      });
+    const openTail = (input: (typeof config.logs)[number]) => {
+      const account = accounts.of(`logs.${input.name}`);
+      const rest = { positions: this.#positions, data_dir, kernel, account, mounts: this.#mounts, inputs };
+      return new TailInput({ input, host, tags, partition_by: kafka.partition_by, ...rest });
+    };
     this.#openTail = (i) => openTail(config.logs[i]!);
     this.#tails = config.logs.map(openTail);
     this.#host = hostSource({
@@ -227,7 +221,7 @@ export class Agent {
     this.#start('host', this.#host, async () => this.#host);
     for (const [i, tail] of this.#tails.entries()) {
       const { topic } = this.#o.config.logs[i]!;
-      const known = (tail: TailSource): Source => ({
+      const known = (tail: TailInput): Source => ({
         run: async (output, signal) => {
           await this.#delivery.known(topic, signal);
           await tail.run(output, signal);
@@ -305,6 +299,7 @@ export class Agent {
       client: this.#client,
       exactlyOnce: this.#exactlyOnce,
       tails: this.#tails,
+      mounts: this.#mounts,
       statsd: this.#statsd,
       host: this.#host,
       admin: () => this.#admin?.status() ?? [],

@@ -43,11 +43,17 @@ export class Said {
 }
 
 const said = new Said();
+let write = (line: string): void => void process.stderr.write(line);
+
+/** What is said from now on goes there instead: a process that may hang must not keep the stderr of another one open. */
+export function sayTo(other: (line: string) => void): void {
+  write = other;
+}
 
 function say(level: Level, message: string): void {
   // Control characters (of a file's name, of a broker's answer) must not reach a terminal.
   const text = message.replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
-  process.stderr.write(`${new Date().toISOString()} ${level} ${text}\n`);
+  write(`${new Date().toISOString()} ${level} ${text}\n`);
 }
 
 export const log = {

@@ -294,8 +294,30 @@ export function sdNotify(text: string): void {
   }
 }
 
+const POLLPRI = 2;
+const POLLERR = 8;
+/** struct pollfd { fd, events, revents } */
+const polled = Buffer.from(new ArrayBuffer(8));
+
+/** poll(2), of /proc/self/mountinfo: true, something was mounted or unmounted since this was asked last. Null: it cannot be told. */
+export function mountNews(fd: number): boolean | null {
+  const c = load();
+  if (!c) return null;
+  polled.writeInt32LE(fd, 0);
+  polled.writeInt32LE(POLLPRI, 4);
+  const n = c.call('int poll(void *, unsigned long, int)')(polled, 1, 0);
+  return n < 0 ? null : n > 0 && (polled.readInt16LE(6) & (POLLPRI | POLLERR)) !== 0;
+}
+
+const PRCTL = 'int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)';
+const PR_SET_PDEATHSIG = 1;
+const SIGKILL = 9;
 const PR_CAP_AMBIENT = 47;
+const PR_CAP_AMBIENT_IS_SET = 1;
+const PR_CAP_AMBIENT_RAISE = 2;
+const PR_CAP_AMBIENT_LOWER = 3;
 const PR_CAP_AMBIENT_CLEAR_ALL = 4;
+const CAP_DAC_READ_SEARCH = 2;
 
 /**
  * prctl(2): programs that this thread, or one that it starts from here on, executes get none of the capabilities that
@@ -304,8 +326,25 @@ const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 export function keepCapabilities(): void {
   if (process.platform !== 'linux') return;
   const c = need();
-  const call = c.call('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)');
-  if (call(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) !== 0) throw systemError(c);
+  if (c.call(PRCTL)(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) !== 0) throw systemError(c);
+}
+
+/** The one program that this starts may read what this process may: it is this program, too. */
+export function withRightToRead<T>(start: () => T): T {
+  const call = process.platform === 'linux' ? load()?.call(PRCTL) : undefined;
+  const ambient = (what: number) => call?.(PR_CAP_AMBIENT, what, CAP_DAC_READ_SEARCH, 0, 0);
+  // Who has no such right cannot hand it on, and nothing is to be taken back.
+  const raised = ambient(PR_CAP_AMBIENT_IS_SET) === 0 && ambient(PR_CAP_AMBIENT_RAISE) === 0;
+  try {
+    return start();
+  } finally {
+    if (raised) ambient(PR_CAP_AMBIENT_LOWER);
+  }
+}
+
+/** prctl(2): this process is killed when the thread that has started it ends, also while it waits for a disk. */
+export function endWithParent(): void {
+  if (process.platform === 'linux') load()?.call(PRCTL)(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 }
 
 function systemError(c: Libc): Error {

@@ -9,7 +9,8 @@ import type { KafkaClient } from './kafka/client.ts';
 import type { ExactlyOnce } from './kafka/exactly-once.ts';
 import type { HostSource } from './sources/host/host.ts';
 import type { StatsdSource } from './sources/statsd/statsd.ts';
-import type { TailSource } from './sources/tail/tail.ts';
+import type { Mounts } from './sources/tail/apart/mounts.ts';
+import type { TailInput } from './sources/tail/input.ts';
 import type { Spool } from './spool/spool.ts';
 
 export interface StatusParts {
@@ -24,7 +25,8 @@ export interface StatusParts {
   spool: Spool;
   client: KafkaClient | null;
   exactlyOnce: ExactlyOnce | null;
-  tails: readonly TailSource[];
+  tails: readonly TailInput[];
+  mounts: Mounts;
   statsd: StatsdSource;
   host: HostSource;
   /** Its listeners. */
@@ -41,7 +43,7 @@ export function reasonsOf(
   statsd = parts.statsd.status(),
 ): string[] {
   const { config, client, spool } = parts;
-  const reasons = [...parts.troubles()];
+  const reasons = [...parts.troubles(), ...parts.mounts.troubles];
   if (client?.state === 'connecting') {
     reasons.push(`kafka: ${client.error ?? `connecting to ${config.kafka.brokers.join(', ')}`}`);
   }
@@ -97,6 +99,7 @@ export function buildStatus(parts: StatusParts, files: number): LiveStatus {
         files: tail.listing(files),
       };
     }),
+    mounts: parts.mounts.status(),
     statsd: { ...statsd, replaced: parts.accounts.of('statsd').replaced },
     checks: parts.host.status(),
     kafka: {

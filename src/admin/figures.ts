@@ -130,6 +130,18 @@ export function figures(s: LiveStatus): Figure[] {
     s.logs.flatMap((l) => Object.entries(l.left_out).map(([reason, n]): Sample => [n, l.name, reason])),
   );
   gauge(
+    'mount_hanging',
+    '1: the file system does not answer, and its files wait.',
+    ['mountpoint'],
+    s.mounts.map((m) => [m.hanging === null ? 0 : 1, m.mountpoint]),
+  );
+  counter(
+    'mount_hangs',
+    'How often the file system did not answer.',
+    ['mountpoint'],
+    s.mounts.map((m) => [m.hangs, m.mountpoint]),
+  );
+  gauge(
     'log_lag_bytes',
     'Bytes in the files that are not acknowledged.',
     ['input'],

@@ -50,6 +50,16 @@ export interface LogStatus<Files = FileStatus[]> {
   files: Files;
 }
 
+/** A mount of a kind that may hang, on which there is something to read. */
+export interface MountStatus {
+  mountpoint: string;
+  type: string;
+  /** Since when it does not answer, ISO 8601; null: it does. */
+  hanging: string | null;
+  /** How often it did not. */
+  hangs: number;
+}
+
 export interface ListenerStatus {
   address: string;
   packets: number;
@@ -137,6 +147,7 @@ export interface Status<Files = FileStatus[]> {
   config: { path: string | null; hash: string; loaded_at: string };
   process: { rss_bytes: number; cpu_seconds: number; data_dir_free_bytes: number };
   logs: LogStatus<Files>[];
+  mounts: MountStatus[];
   statsd: {
     listeners: ListenerStatus[];
     contexts: number;

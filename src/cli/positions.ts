@@ -13,6 +13,7 @@ import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
 import { ownInSnapshot } from '../kafka/positions-snapshot.ts';
 import { type DataDirLock, lockDataDir } from '../lock.ts';
+import { waitForAll } from '../mounts/places.ts';
 import { fileKey } from '../sources/tail/checkpoint.ts';
 import type { Generation } from '../sources/tail/journal.ts';
 import { Positions } from '../sources/tail/positions.ts';
@@ -221,6 +222,8 @@ async function confirmed(yes: boolean): Promise<boolean> {
 }
 
 async function configOf(choice: ConfigChoice): Promise<Config | null> {
+  // Nobody else waits for what this process asks.
+  waitForAll();
   try {
     return (await locateConfig(choice)).config;
   } catch (error) {

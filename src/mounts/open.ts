@@ -11,6 +11,7 @@
  */
 import { type BigIntStats, constants, existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { judgePlace } from './fs.ts';
 import { atOnce, call, type Steps } from './steps.ts';
 
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
@@ -33,11 +34,13 @@ export interface Opened {
  * way is not followed.
  */
 export function openRegular(path: string): Opened | null {
+  judgePlace(path);
   return atOnce(opening(path));
 }
 
 /** Throws if a link on the way to this directory is not followed, or what the system says. */
 export function judgeDirectory(path: string): void {
+  judgePlace(path);
   if (JUDGING) atOnce(judging(path));
 }
 

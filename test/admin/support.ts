@@ -46,6 +46,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
         ],
       },
     ],
+    mounts: [{ mountpoint: '/mnt/logs', type: 'nfs4', hanging: '2026-11-22T13:59:55.000Z', hangs: 2 }],
     statsd: {
       listeners: [
         {

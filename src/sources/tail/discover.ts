@@ -28,6 +28,8 @@ export interface DiscoveryOptions {
   input: string;
   selection: Selection;
   own: OwnFiles;
+  /** Paths below which it looks, and nowhere else; null: wherever the selection leads. */
+  roots: ReadonlySet<string> | null;
   /** Directories that are looked into, at most. */
   most: number;
   finder: Finder;
@@ -119,9 +121,9 @@ export class Discovery {
       await this.#rest();
       this.#again = false;
       const start = performance.now();
-      const { input, selection, own, finder: finding } = this.#o;
+      const { finder: finding, ...rest } = this.#o;
       const pass = ++this.#pass;
-      const walk = new Walk({ input, selection, own, finding, directories: this.#directories, pass, stop: signal });
+      const walk = new Walk({ ...rest, finding, directories: this.#directories, pass, stop: signal });
       await walk.run();
       for (const dir of this.#targets) this.#watchTarget(dir);
       if (signal.aborted) return;

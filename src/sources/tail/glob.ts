@@ -72,6 +72,11 @@ export class Glob {
     return ends.length === 0 ? NO_ROWS : ends.map((at) => this.#ends.get(at)!);
   }
 
+  /** The rows that a path at these places, or what is below it, may be matched by. */
+  open(places: Places): number[] {
+    return places.map((at) => this.#ends.get(this.#segments.indexOf(null, at))!);
+  }
+
   /** True if a path at these places is matched by a pattern that itself ends in .gz or .zst. */
   packed(places: Places): boolean {
     return places.some((at) => this.#packed.has(at));

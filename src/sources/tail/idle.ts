@@ -4,9 +4,7 @@ import { Directories } from './directories.ts';
 import type { LogInput } from './envelope.ts';
 import { OwnFiles } from './own.ts';
 import { Selection, withHint } from './selection.ts';
-import { Walk } from './walk.ts';
-
-const FINDING = { room: true, behind: null, found: () => true, aside: () => undefined };
+import { type Finding, Walk } from './walk.ts';
 
 /** By their place in the lists; none: it cannot be told before `stop`. */
 export async function idlePatterns(
@@ -17,7 +15,14 @@ export async function idlePatterns(
   const selection = new Selection(input);
   const directories = new Directories(input.max_files, null, () => undefined);
   const own = new OwnFiles(dataDir);
-  const walk = new Walk({ input: input.name, selection, own, directories, finding: FINDING, pass: 1, stop });
+  const finding: Finding = {
+    room: true,
+    behind: null,
+    found: () => true,
+    aside: () => undefined,
+    elsewhere: (path) => selection.leave(path),
+  };
+  const walk = new Walk({ input: input.name, selection, own, directories, finding, pass: 1, roots: null, stop });
   await walk.run();
   return stop.aborted ? { include: [], exclude: [] } : selection.idle;
 }

@@ -28,6 +28,7 @@ const FILE = 1;
 const POSITION = 2;
 const FORGET = 3;
 const SIZE = 4;
+const KINDS: readonly (Entry['kind'] | undefined)[] = [undefined, 'file', 'position', 'forget', 'size'];
 const TEXT_AT = 16;
 
 /** One file from its creation to its truncation, deletion or replacement, as an input reads it. */
@@ -108,6 +109,13 @@ export function formatOf(bytes: Buffer): number | null {
   return crc32(bytes.subarray(0, 20)) === bytes.readUInt32LE(20) ? bytes.readUInt32LE(16) : null;
 }
 
+/** All that is known of a generation. */
+export function wholeEntries(g: Generation): Buffer[] {
+  const entries = [fileEntry(g), positionEntry(g)];
+  if (g.size > g.position) entries.push(sizeEntry(g));
+  return entries;
+}
+
 export function fileEntry(g: Generation): Buffer {
   const { id, input, path, base, whole, damaged, carried, cut, real } = g;
   const named = g.named || undefined;
@@ -153,18 +161,29 @@ function sealed(entry: Buffer, kind: number, a: number, b: number, number: numbe
 export function readJournal(bytes: Buffer): { files: Map<number, Generation>; damaged: number } {
   const files = new Map<number, Generation>();
   let damaged = 0;
-  let at = UNIT;
-  while (at < bytes.length) {
-    const size = entrySize(bytes, at);
-    if (size === 0) {
-      damaged += Math.min(UNIT, bytes.length - at);
-      at += UNIT;
-      continue;
-    }
-    apply(bytes.subarray(at, at + size), files);
-    at += size;
+  for (const entry of entriesIn(bytes.subarray(UNIT))) {
+    if (entry.kind === null) damaged += entry.bytes.length;
+    else apply(entry.bytes, files);
   }
   return { files, damaged };
+}
+
+export interface Entry {
+  /** Null: it cannot be understood. */
+  kind: 'file' | 'position' | 'forget' | 'size' | null;
+  number: number;
+  bytes: Buffer;
+}
+
+/** What follows the header. */
+export function* entriesIn(bytes: Buffer): Iterable<Entry> {
+  for (let at = 0; at < bytes.length; ) {
+    const size = entrySize(bytes, at);
+    const entry = bytes.subarray(at, at + (size || UNIT));
+    const kind = size === 0 ? null : (KINDS[entry[4]!] ?? null);
+    yield { kind, number: kind === null ? 0 : entry.readUInt32LE(8), bytes: entry };
+    at += entry.length;
+  }
 }
 
 /** Bytes of the entry at `at`; 0: there is none. */
@@ -177,7 +196,8 @@ function entrySize(bytes: Buffer, at: number): number {
   return crc32(bytes.subarray(at + 4, at + size)) === bytes.readUInt32LE(at) ? size : 0;
 }
 
-function apply(entry: Buffer, files: Map<number, Generation>): void {
+/** What an entry says counts from now on. */
+export function apply(entry: Buffer, files: Map<number, Generation>): void {
   const number = entry.readUInt32LE(8);
   const seen = entry.readUInt32LE(12);
   if (entry[4] === FORGET) {

@@ -32,7 +32,7 @@ export function homesOf(path: string): string[] {
 
 function real(dir: string): string {
   try {
-    return realpathSync.native(dir);
+    return realpathSync(dir);
   } catch {
     return dir;
   }

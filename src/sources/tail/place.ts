@@ -49,12 +49,12 @@ export class Places {
   /** Undefined: that cannot be told now. */
   #realOf(path: string, link: boolean): string | undefined {
     try {
-      if (link) return realpathSync.native(path);
+      if (link) return realpathSync(path);
       const dir = dirname(path);
       let real = this.#real.get(dir);
       if (real === undefined) {
         if (this.#real.size >= MOST) this.#real.clear();
-        real = realpathSync.native(dir);
+        real = realpathSync(dir);
         this.#real.set(dir, real);
       }
       return real === dir ? path : join(real, basename(path));

@@ -10,7 +10,7 @@ import { log } from '../../log.ts';
 import { Gone } from './gone.ts';
 import type { Inode } from './identity.ts';
 import { ByInode } from './inodes.ts';
-import { blank, fileEntry, forgetEntry, type Generation, header, now, positionEntry, sizeEntry } from './journal.ts';
+import { blank, forgetEntry, type Generation, header, now, positionEntry, sizeEntry, wholeEntries } from './journal.ts';
 import { JournalFile } from './journal-file.ts';
 
 const RETRY_MS = 1000;
@@ -18,14 +18,19 @@ const COMPACT_BYTES = 1 << 20;
 /** The path under which an input's first start is kept: no file is called like this. */
 export const STARTED = '';
 
+/** Where they are kept. */
+export type Journal = Pick<JournalFile, 'path' | 'size' | 'stale' | 'lost' | 'append' | 'replace' | 'sync' | 'close'>;
+
 export class Positions {
-  readonly #journal: JournalFile;
+  readonly #journal: Journal;
   readonly #stored = new ByInode<Generation>();
   readonly #started = new Set<string>();
   #inputs: ReadonlySet<string> = new Set();
   /** Generations that no tracked file stands for now. */
   readonly #free = new Set<Generation>();
   readonly #gone = new Gone();
+  /** Those that another process looks after. */
+  readonly #lent = new Set<Generation>();
   #next = 1;
   readonly #created = new Set<Generation>();
   /** Those that were created and are being written. */
@@ -40,7 +45,7 @@ export class Positions {
   /** Told of each generation that is forgotten and of which anything was safe. */
   onForget: ((generation: Generation) => void) | null = null;
 
-  private constructor(journal: JournalFile) {
+  private constructor(journal: Journal) {
     this.#journal = journal;
   }
 
@@ -51,10 +56,16 @@ export class Positions {
    */
   static async open(dataDir: string, inputs: readonly string[] = []): Promise<Positions> {
     const { journal, files } = await JournalFile.open(dataDir);
+    const positions = Positions.over(journal, files, inputs);
+    if (journal.stale) await positions.#flush();
+    return positions;
+  }
+
+  /** The same where it was read already. */
+  static over(journal: Journal, files: ReadonlyMap<number, Generation>, inputs: readonly string[]): Positions {
     const positions = new Positions(journal);
     for (const [number, generation] of files) positions.#add(generation, number);
     positions.#inputs = new Set(inputs);
-    if (journal.stale) await positions.#flush();
     return positions;
   }
 
@@ -118,8 +129,19 @@ export class Positions {
 
   /** Another source may take it. */
   unuse(generation: Generation): void {
-    if (isStored(generation)) this.#free.add(generation);
+    if (isStored(generation) && !this.#lent.has(generation)) this.#free.add(generation);
     generation.seen = now();
+  }
+
+  /** Another process looks after its file: it is nobody's to take here. */
+  lend(generation: Generation): void {
+    this.#free.delete(generation);
+    this.#lent.add(generation);
+  }
+
+  /** None does any more. */
+  giveBack(generation: Generation): void {
+    if (this.#lent.delete(generation) && isStored(generation)) this.#free.add(generation);
   }
 
   /** Its file has no name any more: it is kept for `forget_after`. */
@@ -176,6 +198,7 @@ export class Positions {
     generation.number = 0;
     this.#free.delete(generation);
     this.#gone.delete(generation);
+    this.#lent.delete(generation);
     this.#moved.delete(generation);
     this.#sized.delete(generation);
     this.#created.delete(generation);
@@ -293,7 +316,7 @@ export class Positions {
     const sized = [...this.#sized];
     const forgotten = [...this.#forgotten];
     for (const set of [this.#created, this.#moved, this.#sized, this.#forgotten]) set.clear();
-    const entries = created.flatMap((g) => this.#whole(g));
+    const entries = created.filter(isStored).flatMap(wholeEntries);
     for (const g of moved) if (isStored(g)) entries.push(positionEntry(g));
     for (const g of sized) if (isStored(g)) entries.push(sizeEntry(g));
     for (const number of forgotten) entries.push(forgetEntry(number, now()));
@@ -321,18 +344,10 @@ export class Positions {
   async #compact(): Promise<void> {
     const entries = [header()];
     for (const g of this.#stored) {
-      if (!this.#free.has(g)) g.seen = now();
-      entries.push(...this.#whole(g));
+      if (!this.#free.has(g) && !this.#lent.has(g)) g.seen = now();
+      entries.push(...wholeEntries(g));
     }
     await this.#journal.replace(Buffer.concat(entries));
-  }
-
-  /** All that is known of a generation. */
-  #whole(g: Generation): Buffer[] {
-    if (!isStored(g)) return [];
-    const entries = [fileEntry(g), positionEntry(g)];
-    if (g.size > g.position) entries.push(sizeEntry(g));
-    return entries;
   }
 }
 

@@ -132,6 +132,14 @@ export class Selection {
     for (const row of this.#include.matched(spot.in)) this.#used.add(this.#of[row]!);
   }
 
+  /** What lies there is not looked at here: which patterns name nothing is not known of all. */
+  leave(path: string): void {
+    const spot = this.at(path);
+    if (!spot) return;
+    for (const row of this.#include.open(spot.in)) this.#used.add(this.#of[row]!);
+    for (const of of this.#patterns.exclude.keys()) this.#exclude.used.add(of);
+  }
+
   /** Patterns that have named no file yet, and those that have left nothing out. */
   get idle(): { include: string[]; exclude: string[] } {
     return {
@@ -163,7 +171,7 @@ export class Selection {
 
   /** True if this path is read. */
   has(path: string): boolean {
-    const spot = this.#at(path, (at, name) => this.opens(at, name));
+    const spot = this.at(path);
     return spot !== null && this.takes(spot, path.slice(path.lastIndexOf('/') + 1));
   }
 
@@ -171,6 +179,11 @@ export class Selection {
   unpacks(path: string): boolean {
     const spot = this.#at(path, () => true);
     return spot !== null && this.#include.packed(spot.in);
+  }
+
+  /** Where a path stands; null: neither it nor what is below is read. */
+  at(path: string): Spot | null {
+    return this.#at(path, (spot, name) => this.opens(spot, name));
   }
 
   /** `opens`: whether a directory on the way is looked into. */

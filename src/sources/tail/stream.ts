@@ -107,6 +107,11 @@ export class FileStream implements Stream {
     return { end: this.generation.markedAt, marker: this.generation.marker };
   }
 
+  /** What was sent last, while it is in flight. */
+  get sentLast(): Readonly<{ end: number; marker: Prefix; cut: number }> | undefined {
+    return this.#flying?.at(-1);
+  }
+
   /** When the oldest batch in flight was read, by `performance.now()`. */
   get oldest(): number | undefined {
     return this.#flying?.[0]?.time;

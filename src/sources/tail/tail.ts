@@ -23,7 +23,7 @@ import { Order } from './order.ts';
 import type { Positions } from './positions.ts';
 import { Queue } from './queue.ts';
 import { fill } from './read.ts';
-import { type LeftOutStatus, Tracker } from './tracker.ts';
+import { type LeftOutStatus, Tracker, type TrackerOptions } from './tracker.ts';
 import { cannotRead, rests, Unpacking } from './unpacking.ts';
 import { Waits } from './waits.ts';
 
@@ -38,7 +38,7 @@ const CLOSE_MS = 300_000;
 /** At the stop the output has so long to take what could not be read later. */
 const LAST_MS = 500;
 
-export interface TailOptions {
+export interface TailOptions extends TrackerOptions {
   input: Config['logs'][number];
   host: string;
   tags: Record<string, string>;
@@ -49,8 +49,6 @@ export interface TailOptions {
   account: Account;
   /** A file that was not written for so long is closed, milliseconds; default: five minutes. */
   close_after?: number;
-  /** So many files are opened at the start although they were read to their end; default: a thousand. */
-  open_at_start?: number;
   /** Every file, and every directory, is looked at once in so many quarters of a second; default: 40. */
   round?: number;
 }
@@ -88,7 +86,7 @@ export class TailSource implements Source {
     this.#round = options.round ?? ROUND;
     this.name = input.name;
     const ready = (file: TrackedFile) => this.#makeReady(file);
-    this.#tracker = new Tracker(context, ready, options.open_at_start);
+    this.#tracker = new Tracker(context, ready, options);
     this.#unpacking = new Unpacking(context, this.#tracker, ready);
     this.#format = formatOf(input, kernel);
     const grouping = this.#format?.grouping ? this.#format : null;
@@ -143,8 +141,16 @@ export class TailSource implements Source {
     return mostBehind(this.#tracker.files, count);
   }
 
-  /** Once it has rejected nothing of it runs any more, and nothing that it took is on its way to be pushed. */
-  async run(output: Output, stopped: AbortSignal): Promise<void> {
+  /** Looks for files again, soon. */
+  again(): void {
+    void this.#tracker.scan();
+  }
+
+  /**
+   * `started` is told when all its files were looked for, for the first time. Once it has rejected nothing of it runs any
+   * more, and nothing that it took is on its way to be pushed.
+   */
+  async run(output: Output, stopped: AbortSignal, started?: () => void): Promise<void> {
     const failure = new AbortController();
     const signal = AbortSignal.any([stopped, failure.signal]);
     const stop = () => this.#wake();
@@ -155,6 +161,7 @@ export class TailSource implements Source {
     let timer: NodeJS.Timeout | undefined;
     try {
       await this.#tracker.start();
+      started?.();
       timer = setInterval(() => this.#onTick(), TICK_MS);
       await pumping;
       await this.#lastWords(output);

@@ -10,8 +10,10 @@ import type { BigIntStats } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
-import { closeSync, lstatSync, realpathSync, statSync } from '../../mounts/fs.ts';
+import { closeSync, Elsewhere, lstatSync, realpathSync, statSync } from '../../mounts/fs.ts';
+import type { Mount } from '../../mounts/mountinfo.ts';
 import { isForeign, openRegular } from '../../mounts/open.ts';
+import { foreignMountOf } from '../../mounts/places.ts';
 import { admit, takeUp } from './admit.ts';
 import { Archives } from './archives.ts';
 import { takeBack } from './aside.ts';
@@ -60,6 +62,15 @@ export type LeftOutStatus = {
   compressed: number;
 };
 
+export interface TrackerOptions {
+  /** So many files are opened at the start although they were read to their end; default: a thousand. */
+  open_at_start?: number;
+  /** Paths below which files are looked for, and nowhere else; default: wherever the patterns lead. */
+  roots?: ReadonlySet<string>;
+  /** Told of paths that lead to a mount which is not looked at here; may be told many times. */
+  elsewhere?: (path: string, mount: Mount) => void;
+}
+
 export class Tracker implements Finder {
   readonly untracked: Untracked;
   readonly upkeep: Upkeep;
@@ -68,7 +79,7 @@ export class Tracker implements Finder {
   readonly #lost = new Map<string, TrackedFile>();
   readonly #context: TailContext;
   readonly #ready: (file: TrackedFile) => void;
-  readonly #openAtStart: number;
+  readonly #o: TrackerOptions;
   readonly #selection: Selection;
   readonly #own: OwnFiles;
   readonly #archives: Archives;
@@ -90,9 +101,9 @@ export class Tracker implements Finder {
   #unknown: Set<string> | null = null;
 
   /** `ready` is told of files that may have something to read. */
-  constructor(context: TailContext, ready: (file: TrackedFile) => void, openAtStart = OPEN_AT_START) {
+  constructor(context: TailContext, ready: (file: TrackedFile) => void, options: TrackerOptions) {
     const { input, positions } = context;
-    this.#openAtStart = openAtStart;
+    this.#o = options;
     this.#context = context;
     this.#ready = ready;
     this.#first = !positions.started(input.name);
@@ -106,6 +117,7 @@ export class Tracker implements Finder {
       input: input.name,
       selection: this.#selection,
       own: this.#own,
+      roots: options.roots ?? null,
       most: Math.max(FEWEST_DIRECTORIES, Math.floor(input.max_files / 2)),
       finder: this,
     });
@@ -169,7 +181,8 @@ export class Tracker implements Finder {
     while (this.#looking) await this.#looking;
     this.#first = false;
     this.starting = false;
-    this.#sayIdle();
+    // Of what lies elsewhere, what this process sees of it says nothing.
+    if (!this.#o.roots) this.#sayIdle();
     positions.setStarted(input.name);
     this.#succession.started();
     forgetOld(this.#context, false);
@@ -272,6 +285,11 @@ export class Tracker implements Finder {
     if (back !== null) this.moved(back);
   }
 
+  elsewhere(path: string, mount: Mount): void {
+    this.#selection.leave(path);
+    this.#o.elsewhere?.(path, mount);
+  }
+
   polled(directory: Directory): void {
     this.#poller.start(directory);
   }
@@ -294,7 +312,7 @@ export class Tracker implements Finder {
       return;
     }
     const stat = lookUp(path);
-    if (stat?.isDirectory()) void this.#discovery.scan();
+    if (stat?.isDirectory() || foreignMountOf(path)) void this.#discovery.scan();
     else if (stat?.isFile()) {
       // The new name of a tracked file: what is written to it from now on is told under this name.
       const file = this.#names.of(inodeOf(stat));
@@ -336,8 +354,11 @@ export class Tracker implements Finder {
       stat = statSync(path, { bigint: true, throwIfNoEntry: false });
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      // Not gone, only out of sight.
-      if (code !== 'ENOTDIR' && code !== 'ELOOP') {
+      if (error instanceof Elsewhere) {
+        // Something was mounted above it, or it is a link: the name is no file's that is read here.
+        if (this.#selection.has(path)) this.elsewhere(path, error.mount);
+      } else if (code !== 'ENOTDIR' && code !== 'ELOOP') {
+        // Not gone, only out of sight.
         this.cannotRead(path, error as Error);
         return;
       }
@@ -561,7 +582,7 @@ export class Tracker implements Finder {
       if (this.#isBeyond(path)) this.#discovery.listAgain(dirname(path));
       return;
     }
-    const many = this.files.size >= this.#openAtStart;
+    const many = this.files.size >= (this.#o.open_at_start ?? OPEN_AT_START);
     let admitted = this.starting && many ? takeUp(this.#context, path, stat) : null;
     try {
       const existing = this.untracked.get(path)?.existing ?? this.#first;

@@ -10,7 +10,8 @@
 import type { Dirent, Stats } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
-import { lstatSync, opendirSync, statSync } from '../../mounts/fs.ts';
+import { Elsewhere, lstatSync, opendirSync, statSync } from '../../mounts/fs.ts';
+import type { Mount } from '../../mounts/mountinfo.ts';
 import { isForeign, judgeDirectory } from '../../mounts/open.ts';
 import { isAside } from './aside.ts';
 import type { Directories, Directory } from './directories.ts';
@@ -37,6 +38,8 @@ export interface Finding {
   found(path: string, link: boolean): boolean;
   /** A file that was put aside to be deleted, by this name. */
   aside(path: string): void;
+  /** This path, which may match or have more below it, leads to a mount that is not looked at here. */
+  elsewhere(path: string, mount: Mount): void;
   /** Set: so much was found that it has to be looked at first. */
   readonly behind: Promise<void> | null;
 }
@@ -54,6 +57,8 @@ export interface LeftOut {
 export interface WalkOptions {
   input: string;
   selection: Selection;
+  /** Paths below which it looks, and nowhere else; null: wherever the selection leads. */
+  roots: ReadonlySet<string> | null;
   own: OwnFiles;
   directories: Directories;
   finding: Finding;
@@ -91,9 +96,22 @@ export class Walk {
   }
 
   async run(): Promise<void> {
-    await this.#down(await this.#enter('', this.#o.selection.root(), 0, false));
+    const { roots, selection } = this.#o;
+    if (!roots) await this.#down(await this.#enter('', selection.root(), 0, false));
+    for (const root of roots ?? []) await this.#from(root);
     // More come while these are followed.
     for (const { path, spot, device } of this.#links) await this.#down(await this.#enter(path, spot, device, false));
+  }
+
+  async #from(root: string): Promise<void> {
+    const { selection, finding } = this.#o;
+    const name = root.slice(root.lastIndexOf('/') + 1);
+    const spot = selection.at(root);
+    if (!spot) return;
+    const opens = selection.opens(spot, name);
+    const stat = this.#look(root, opens);
+    if (stat?.isDirectory() && opens) await this.#down(await this.#enter(root, spot, stat.dev, false));
+    else if (stat !== null && selection.takes(spot, name) && !finding.found(root, true)) this.left.files++;
   }
 
   async #down(first: Level | null): Promise<void> {
@@ -190,6 +208,7 @@ export class Walk {
       return statSync(path, { throwIfNoEntry: false }) ?? null;
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
+      if (error instanceof Elsewhere) this.#o.finding.elsewhere(path, error.mount);
       if (code === 'EACCES') {
         if (isDirectory) this.#outOfSight(path, message);
         return undefined;
