@@ -1,0 +1,90 @@
+/**
+ * How full a file system is. statfs can hang (a server that is gone, a dead disk) and then holds one of libuv's four
+ * threads for good, which all file work of the agent shares. So it is asked with a deadline, and one whose last call has
+ * not come back is not asked again; with two such calls none is. What is on a mount of a kind that may hang holds none:
+ * it is asked in a process of its own, by `stat` of coreutils.
+ */
+import { execFile } from 'node:child_process';
+import { statfs } from '../mounts/fs.ts';
+import { mountOf } from '../mounts/places.ts';
+
+const DEADLINE_MS = 1000;
+const MAX_HUNG = 2;
+
+/** `statfs` in bytes and inodes. */
+export interface Room {
+  bytes: number;
+  free: number;
+  /** What others than root may still use. */
+  available: number;
+  inodes: number;
+  inodesFree: number;
+}
+
+/** Mount points whose last call has not come back, and how many of these hold a thread. */
+const hung = new Set<string>();
+let threads = 0;
+
+/** Undefined when it does not answer in time, or did not the last time and still has not. */
+export async function roomOf(mountpoint: string): Promise<Room | undefined> {
+  const path = `${process.env.HOST_ROOT ?? ''}${mountpoint}`;
+  const elsewhere = mountOf(path) !== null;
+  if (hung.has(mountpoint) || (!elsewhere && threads >= MAX_HUNG)) return undefined;
+  hung.add(mountpoint);
+  const asked = (elsewhere ? askedElsewhere(path) : askedHere(path)).finally(() => hung.delete(mountpoint));
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, DEADLINE_MS, undefined);
+  });
+  // Where it is late nobody waits for it any more; whatever it says one day says nothing.
+  asked.catch(() => undefined);
+  try {
+    return await Promise.race([asked, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function askedHere(path: string): Promise<Room> {
+  threads++;
+  try {
+    const { blocks, bsize, bfree, bavail, files, ffree } = await statfs(path);
+    return room(blocks, bfree, bavail, bsize, files, ffree);
+  } finally {
+    threads--;
+  }
+}
+
+/** The process ends when its call does. */
+function askedElsewhere(path: string): Promise<Room> {
+  const options = {
+    timeout: DEADLINE_MS,
+    killSignal: 'SIGKILL',
+    env: { PATH: process.env.PATH, LC_ALL: 'C' },
+  } as const;
+  return new Promise((resolve, reject) => {
+    execFile('stat', ['-f', '-c', '%b %f %a %S %c %d', path], options, (error, stdout) => {
+      const [blocks, free, available, size, inodes, inodesFree] = stdout.split(' ').map(Number);
+      if (!error) resolve(room(blocks!, free!, available!, size!, inodes!, inodesFree!));
+      // Where it may not be looked at, or is gone, there are no figures, as with df.
+      else reject(Object.assign(error, { code: CODES.find(([text]) => error.message.includes(text))?.[1] }));
+    });
+  });
+}
+
+const CODES = [
+  ['Permission denied', 'EACCES'],
+  ['No such file', 'ENOENT'],
+] as const;
+
+function room(
+  blocks: number,
+  free: number,
+  available: number,
+  blockBytes: number,
+  inodes: number,
+  inodesFree: number,
+): Room {
+  const bytes = { bytes: blocks * blockBytes, free: free * blockBytes, available: available * blockBytes };
+  return { ...bytes, inodes, inodesFree };
+}
