@@ -33,6 +33,7 @@ import { Mounts } from './sources/tail/apart/mounts.ts';
 import { fileKey } from './sources/tail/checkpoint.ts';
 import { TailInput } from './sources/tail/input.ts';
 import { Positions } from './sources/tail/positions.ts';
+import { matching } from './sources/tail/selection.ts';
 import { Spool } from './spool/spool.ts';
 import { books, buildStatus, imbalances, reasonsOf, type StatusParts } from './status.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -122,7 +123,7 @@ export class Agent {
     const kernel = new Kernel(pool.memory);
 
     const inputs = config.logs.map((input) => input.name);
-    this.#positions = await Positions.open(data_dir, inputs);
+    this.#positions = await Positions.open(data_dir, inputs, matching(config.logs));
     this.#spool = await Spool.open(join(data_dir, 'spool'), config.spool, (input, records, bytes, reason) =>
       accounts.of(input).drop(reason, records, bytes),
     );

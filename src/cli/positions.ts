@@ -17,6 +17,7 @@ import { waitForAll } from '../mounts/places.ts';
 import { fileKey } from '../sources/tail/checkpoint.ts';
 import type { Generation } from '../sources/tail/journal.ts';
 import { Positions } from '../sources/tail/positions.ts';
+import { matching } from '../sources/tail/selection.ts';
 import { type Change, Finder, type Found, planMove, readPositions, storedFor } from '../sources/tail/stored.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';
 import { complain, printJson } from './output.ts';
@@ -169,7 +170,7 @@ async function changeLocked(
   plan: (positions: Positions, config: Config) => Plan,
 ): Promise<number> {
   const inputs = config.logs.map(({ name }) => name);
-  const positions = await Positions.open(dir, inputs);
+  const positions = await Positions.open(dir, inputs, matching(config.logs));
   let made: Plan;
   try {
     made = plan(positions, config);

@@ -21,11 +21,19 @@ export const STARTED = '';
 /** Where they are kept. */
 export type Journal = Pick<JournalFile, 'path' | 'size' | 'stale' | 'lost' | 'append' | 'replace' | 'sync' | 'close'>;
 
+/** True if the input names this path. */
+export type Matches = (input: string, path: string) => boolean;
+
+const always: Matches = () => true;
+
 export class Positions {
   readonly #journal: Journal;
   readonly #stored = new ByInode<Generation>();
   readonly #started = new Set<string>();
   #inputs: ReadonlySet<string> = new Set();
+  #matches: Matches = always;
+  /** Generations that their input does not name any more. */
+  readonly #strays = new Set<Generation>();
   /** Generations that no tracked file stands for now. */
   readonly #free = new Set<Generation>();
   readonly #gone = new Gone();
@@ -50,22 +58,32 @@ export class Positions {
   }
 
   /**
-   * Reads what is there. `inputs` are the configured names: what is stored under another name belongs to an input that
-   * was renamed, and is any input's to take. Throws where a newer version wrote it, or the directory cannot be
-   * used.
+   * Reads what is there. `inputs` are the configured names, `matches` says whether an input still names a file: what is
+   * stored under another name belongs to an input that was renamed, what its input does not name to one that was split,
+   * merged or changed, and is another's that names it. Throws where a newer version wrote it, or the directory cannot
+   * be used.
    */
-  static async open(dataDir: string, inputs: readonly string[] = []): Promise<Positions> {
+  static async open(dataDir: string, inputs: readonly string[] = [], matches: Matches = always): Promise<Positions> {
     const { journal, files } = await JournalFile.open(dataDir);
-    const positions = Positions.over(journal, files, inputs);
+    const positions = Positions.over(journal, files, inputs, matches);
     if (journal.stale) await positions.#flush();
     return positions;
   }
 
   /** The same where it was read already. */
-  static over(journal: Journal, files: ReadonlyMap<number, Generation>, inputs: readonly string[]): Positions {
+  static over(
+    journal: Journal,
+    files: ReadonlyMap<number, Generation>,
+    inputs: readonly string[],
+    matches: Matches,
+  ): Positions {
     const positions = new Positions(journal);
-    for (const [number, generation] of files) positions.#add(generation, number);
     positions.#inputs = new Set(inputs);
+    positions.#matches = matches;
+    for (const [number, generation] of files) {
+      positions.#add(generation, number);
+      positions.#judge(generation);
+    }
     return positions;
   }
 
@@ -110,15 +128,23 @@ export class Positions {
     return (g.input === input || this.#orphan(g, input)) && g.path !== STARTED && this.#free.has(g);
   }
 
-  /** Its input is not configured any more, while this one is. */
+  /** Its input is not configured any more, while this one is; or does not name it any more, while this one does. */
   #orphan(g: Generation, input: string): boolean {
-    return this.#inputs.has(input) && !this.#inputs.has(g.input);
+    if (!this.#inputs.has(input)) return false;
+    return !this.#inputs.has(g.input) || (this.#strays.has(g) && this.#matches(input, g.path));
+  }
+
+  #judge(g: Generation): void {
+    // Alone, an input has nobody to give it to.
+    if (this.#inputs.size < 2 || g.path === STARTED || !this.#inputs.has(g.input)) return;
+    if (!this.#matches(g.input, g.path)) this.#strays.add(g);
   }
 
   /** A tracked file of the input stands for it now. */
   use(generation: Generation, input = generation.input): void {
     if (generation.input !== input) {
       generation.input = input;
+      this.#strays.delete(generation);
       // Its file entry is written anew, under the same number.
       this.#created.add(generation);
       this.#schedule();
@@ -197,6 +223,7 @@ export class Positions {
     this.#stored.remove(generation);
     generation.number = 0;
     this.#free.delete(generation);
+    this.#strays.delete(generation);
     this.#gone.delete(generation);
     this.#lent.delete(generation);
     this.#moved.delete(generation);
@@ -256,6 +283,7 @@ export class Positions {
       const known = byId.get(generation.id);
       if (!known) {
         this.create(generation);
+        this.#judge(generation);
         continue;
       }
       if (!this.#free.has(known)) continue;

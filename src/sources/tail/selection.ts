@@ -82,6 +82,12 @@ interface Patterns {
   readonly exclude: readonly string[];
 }
 
+/** Whether the input of this name has a path, as `positions.ts` asks it. */
+export function matching(inputs: readonly (Patterns & { name: string })[]): (input: string, path: string) => boolean {
+  const byName = new Map(inputs.map((input) => [input.name, new Selection(input)]));
+  return (input, path) => byName.get(input)?.has(path) === true;
+}
+
 export class Selection {
   readonly #include: Glob;
   readonly #exclude: Excludes;

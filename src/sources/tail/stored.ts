@@ -146,6 +146,7 @@ export function planMove(
     }
     // What is in a compressed file's beginning is not what its content begins with.
     const head = isCompressed(path) ? null : headOf(fd);
+    const claimed = new Set<Generation>();
     const steps = taken.map((input) => {
       const ends = lineEndsOf(input.encoding_in);
       const to = where === 'beginning' ? 0 : where === 'end' ? lastLineStart(fd, size, ends) : where;
@@ -155,9 +156,10 @@ export function planMove(
       }
       const within = to > 0 && !endsLine(fd, to, ends) ? lastLineStart(fd, to, ends) : null;
       const marker = markerAt(fd, to);
-      const free = positions.free(input.name, stat.ino);
+      const free = positions.free(input.name, stat.ino).filter((g) => !claimed.has(g));
       const known = isCompressed(path) ? free[0] : recognise(fd, stat, free);
       const generation = known ?? newGeneration(input.name, path, inodeOf(stat), to);
+      if (known) claimed.add(known);
       const from = known ? known.position : null;
       const change: Change = {
         input: input.name,
@@ -179,6 +181,8 @@ export function planMove(
         delete generation.whole;
         delete generation.damaged;
         delete generation.cut;
+        // What another input had and does not name any more is this one's from now on.
+        if (known) positions.use(known, input.name);
         if (known) positions.described(known);
         if (known) positions.moved(known);
         else positions.create(generation);

@@ -42,7 +42,9 @@ export class Reader implements Output {
     this.#account = new ToldAccount(input.name, (reason, records, bytes) =>
       tell({ kind: 'lost', part, reason, records, bytes }),
     );
-    this.#positions = Positions.over(journalOf(part, tell), readJournal(journal).files, inputs);
+    // What it was given is its input's, whatever had it before.
+    const mine = (name: string) => name === input.name;
+    this.#positions = Positions.over(journalOf(part, tell), readJournal(journal).files, inputs, mine);
     this.#roots = new Set(roots);
     this.#source = tailSource({
       input,

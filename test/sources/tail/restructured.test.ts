@@ -1,0 +1,112 @@
+/** Inputs are split, merged, renamed and changed: a position stays with the file, and goes to the input that names it. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import type { LogInput } from '../../../src/sources/tail/envelope.ts';
+import { blank } from '../../../src/sources/tail/journal.ts';
+import { Positions } from '../../../src/sources/tail/positions.ts';
+import { matching } from '../../../src/sources/tail/selection.ts';
+import { planMove } from '../../../src/sources/tail/stored.ts';
+
+type Inputs = Record<string, string[]>;
+
+const FILES = ['/logs/app.log', '/logs/nginx.log'];
+
+function configured(inputs: Inputs): LogInput[] {
+  return Object.entries(inputs).map(([name, include]) => ({ name, include, exclude: [] }) as unknown as LogInput);
+}
+
+function open(dir: string, inputs: Inputs): Promise<Positions> {
+  return Positions.open(dir, Object.keys(inputs), matching(configured(inputs)));
+}
+
+function directory(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), 'runnel-restructured-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  return dir;
+}
+
+/** Who had each file before, and, of the inputs that name it afterwards, who goes on where another one was. */
+async function check(t: TestContext, before: Inputs, had: Inputs, after: Inputs, want: Inputs): Promise<void> {
+  const dir = directory(t);
+  const first = await open(dir, before);
+  for (const [input, paths] of Object.entries(had)) {
+    for (const path of paths) {
+      const inode = BigInt(1 + FILES.indexOf(path));
+      first.create(Object.assign(blank({ id: `${input} ${path}`, input, path, base: 0 }), { inode }));
+    }
+  }
+  await first.close();
+  const second = await open(dir, after);
+  const got: Inputs = {};
+  const has = matching(configured(after));
+  for (const name of Object.keys(after)) {
+    got[name] = FILES.filter((path) => has(name, path)).flatMap((path, i) => {
+      const inode = BigInt(1 + FILES.indexOf(path));
+      const [generation] = second.free(name, inode);
+      if (generation) second.use(generation, name);
+      return generation ? [generation.id] : [`${i} none`];
+    });
+  }
+  await second.close();
+  assert.deepEqual(got, want);
+}
+
+const [app, nginx] = FILES as [string, string];
+const all = ['/logs/*.log'];
+
+test('an input that is split: each of the two goes on with its files', async (t) => {
+  const want = { one: [`one ${app}`], two: [`one ${nginx}`] };
+  await check(t, { one: all }, { one: FILES }, { one: [app], two: [nginx] }, want);
+});
+
+test('inputs that are merged: the one that is left goes on with all files', async (t) => {
+  const had = { one: [app], two: [nginx] };
+  const want = { one: [`one ${app}`, `two ${nginx}`] };
+  await check(t, { one: [app], two: [nginx] }, had, { one: all }, want);
+  await check(t, { one: [app], two: [nginx] }, had, { one: all, two: ['/x'] }, { ...want, two: [] });
+});
+
+test('patterns that change places, and an input that is renamed on the way', async (t) => {
+  const [before, had] = [
+    { one: [app], two: [nginx] },
+    { one: [app], two: [nginx] },
+  ];
+  const swapped = { one: [`two ${nginx}`], two: [`one ${app}`] };
+  await check(t, before, had, { one: [nginx], two: [app] }, swapped);
+  await check(t, before, had, { one: [nginx], three: [app] }, { one: [`two ${nginx}`], three: [`one ${app}`] });
+});
+
+test('two inputs that both name a file keep their own, and a second one that is new begins by itself', async (t) => {
+  const both = { one: all, two: [nginx] };
+  const had = { one: FILES, two: [nginx] };
+  await check(t, both, had, both, { one: [`one ${app}`, `one ${nginx}`], two: [`two ${nginx}`] });
+  await check(t, { one: all }, { one: FILES }, both, { one: [`one ${app}`, `one ${nginx}`], two: ['0 none'] });
+  // Its own goes before what another one leaves behind.
+  await check(t, both, had, { one: [app], two: [nginx] }, { one: [`one ${app}`], two: [`two ${nginx}`] });
+});
+
+test('`positions set` moves the position that the input will go on with', async (t) => {
+  const dir = directory(t);
+  const path = join(dir, 'a.log');
+  writeFileSync(path, '1\n2\n3\n');
+  const set = async (inputs: Inputs, where: number) => {
+    const logs = configured(inputs).map((input) => ({ ...input, encoding_in: 'utf-8' }) as LogInput);
+    const positions = await open(dir, inputs);
+    const { changes, apply } = planMove(positions, logs, path, where);
+    apply();
+    await positions.close();
+    return changes.map(({ input, from }) => [input, from]);
+  };
+  assert.deepEqual(await set({ one: [path] }, 2), [['one', null]]);
+  const split = { one: ['/elsewhere/*'], two: [path] };
+  assert.deepEqual(await set(split, 4), [['two', 2]]);
+  const positions = await open(dir, split);
+  assert.deepEqual(
+    positions.all().map(({ input, position }) => [input, position]),
+    [['two', 4]],
+  );
+  await positions.close();
+});
