@@ -47,7 +47,7 @@ interface Request {
 
 const device = fs.openSync('/dev/fuse', 'r+');
 const options = 'fd=3,rootmode=40000,user_id=0,group_id=0,allow_other';
-const mounted = spawnSync('mount', ['-i', '-t', 'fuse', '-o', options, 'test', dir], {
+const mounted = spawnSync('mount', ['-i', '-t', 'fuse', '-o', options, '/dev/test', dir], {
   stdio: ['ignore', 1, 2, device],
 });
 if (mounted.status !== 0) process.exit(1);
