@@ -209,7 +209,7 @@ export class TailSource implements Source {
     const { size, nlink } = file.now();
     if (size !== file.stored || (unread && !this.#waits.has(file))) this.#makeReady(file);
     // Renamed back before all of it is settled, it would be read again from what is.
-    else if (!unread && (nlink === 0 || file.committed >= file.position)) {
+    else if (!unread && (nlink === 0 || file.stream.oldest === undefined)) {
       if (now - lastNews(file) >= this.#o.input.rotate_wait) this.#tracker.finish(file, 0);
     }
   }

@@ -150,3 +150,19 @@ test('a file of which nothing but an unfinished line was seen, and that is gone 
   await until('it is counted', () => bench.account.losses.has('vanished'));
   assert.equal(bench.account.losses.get('vanished')!.bytes, 10);
 });
+
+test('a renamed file that gets a name of the glob again before what was read of it is settled comes once', async (t) => {
+  const bench = new Bench(t);
+  const path = bench.path('a.log');
+  writeFileSync(path, 'one\ntwo\n');
+  bench.output.settling = false;
+  const out = await bench.start({ rotate_wait: 200 }, false);
+  await out.count(2);
+  renameSync(path, bench.path('elsewhere'));
+  await setTimeout(1000);
+  renameSync(bench.path('elsewhere'), bench.path('b.log'));
+  appendFileSync(bench.path('b.log'), 'three\n');
+  await out.count(3);
+  await setTimeout(50);
+  assert.deepEqual(out.texts(), ['one', 'two', 'three']);
+});
