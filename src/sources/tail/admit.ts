@@ -147,7 +147,7 @@ export interface CopySearch {
  * tracked: one that has bytes that were not read, or that would be taken for a new file.
  */
 export async function copyOf(context: TailContext, file: TrackedFile, search: CopySearch): Promise<Copy | null> {
-  if (file.position === 0 || !file.stream.persisted) return null;
+  if (!file.stream.persisted) return null;
   // By the time its truncation is noticed it may have been renamed or deleted, too.
   const name = file.path ?? file.stream.name;
   const names = [file.stream.name, ...placesOf(name)];

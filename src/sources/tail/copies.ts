@@ -14,7 +14,7 @@ import { basename } from 'node:path';
 import { fstatSync, readSync } from '../../mounts/fs.ts';
 import type { TrackedFile } from './file.ts';
 import { digest, HEAD_BYTES, same } from './identity.ts';
-import { HEADER_BYTES, markerAt } from './resume.ts';
+import { begins, HEADER_BYTES, markerAt } from './resume.ts';
 
 const STILL_MS = 2000;
 /** Compared in one step, at most. */
@@ -36,8 +36,9 @@ interface Original {
   path: string;
   /** What the copy goes on with; another one: the file was truncated, and this was not its copy. */
   stream: TrackedFile['stream'];
-  /** Up to here the copy holds what the original does. */
+  /** Up to here the copy holds what the original does; and what it held when nothing of that was read yet. */
   compared: number;
+  unread: number;
   /** How often the original had been read when it was found truncated. */
   reads: number | null;
 }
@@ -53,7 +54,14 @@ export class Suspect {
 
   constructor(file: TrackedFile, originals: TrackedFile[]) {
     this.file = file;
-    this.#originals = originals.map((o) => ({ file: o, path: o.path!, stream: o.stream, compared: 0, reads: null }));
+    this.#originals = originals.map((o) => ({
+      file: o,
+      path: o.path!,
+      stream: o.stream,
+      compared: 0,
+      unread: 0,
+      reads: null,
+    }));
   }
 
   /** Compares what came; false: it is a file of its own. `ready` is told of an original that has to be read. */
@@ -62,7 +70,8 @@ export class Suspect {
     const left = this.file.withOpen((fd) => {
       size = fstatSync(fd).size;
       return this.#originals.filter((original) => {
-        const { file, stream, compared } = original;
+        const { file, stream } = original;
+        const compared = file.position > 0 ? original.compared : original.unread;
         if (!known(file) || size < compared) return false;
         if (file.stream !== stream) {
           // Truncated, and this was not taken for its copy: not enough of it was known.
@@ -72,7 +81,7 @@ export class Suspect {
         }
         const verdict = file.withOpen((from) => compare(fd, from, file, compared, size));
         // Without a position a truncation is not seen: it may hold something else by the time that is read.
-        if (verdict === 'equal' && file.position > 0) original.compared = size;
+        if (verdict === 'equal') original[file.position > 0 ? 'compared' : 'unread'] = size;
         if (verdict === 'unknown') this.#since = now;
         if (verdict !== 'truncated') return verdict === 'equal' || verdict === 'unknown';
         // Its next read finds out, and asks for its copy. That may take as long as the output is away.
@@ -97,7 +106,8 @@ export class Suspect {
   sharedWith(original: TrackedFile): number | null {
     const found = this.#originals.find(({ file, stream }) => file === original && stream === original.stream);
     if (!found) return null;
-    const read = this.file.withOpen((fd) => shared(fd, fstatSync(fd).size, original, found.compared)) ?? null;
+    const compared = original.position > 0 ? found.compared : found.unread;
+    const read = this.file.withOpen((fd) => shared(fd, fstatSync(fd).size, original, compared)) ?? null;
     // It may hold nothing but a header yet. What is read again is counted when the hold ends.
     const names = [original.stream.name, found.path];
     const path = this.file.path ?? this.file.stream.name;
@@ -112,7 +122,12 @@ export class Suspect {
 export function shared(fd: number, size: number, original: TrackedFile, compared = 0): number | null {
   const { position, marker, stream } = original;
   const { head } = stream.generation;
-  if (position === 0 || size === 0) return null;
+  if (size === 0) return null;
+  // Nothing was read yet: all that was known of it has to be there.
+  if (position === 0) {
+    const alike = compared === size || (head.length === HEAD_BYTES && same(head, readAt(fd, 0, HEAD_BYTES)));
+    return alike && size >= original.size ? 0 : null;
+  }
   if (size < position && compared === size) return size;
   if (size >= head.length && !same(head, readAt(fd, 0, head.length))) return null;
   if (size >= position) return markerAt(fd, position).digest === marker.digest ? position : null;
@@ -176,7 +191,7 @@ export class MostAlike<T> {
 
 /** Compares the bytes from `from` on, the last of them if they are many. */
 function compare(fd: number, originalFd: number, original: TrackedFile, from: number, size: number): Verdict {
-  if (!intact(originalFd, original)) return 'truncated';
+  if (!intact(originalFd, original, from)) return 'truncated';
   // Without a position, a truncation cannot be seen, and what was read before it is on its way.
   if (original.position === 0 && original.reading) return 'unknown';
   let verdict: Verdict = 'equal';
@@ -186,11 +201,14 @@ function compare(fd: number, originalFd: number, original: TrackedFile, from: nu
     if (!readAt(fd, at, size - at).equals(readAt(originalFd, at, size - at))) verdict = 'differs';
   }
   // It may have been truncated while it was read here.
-  return verdict === 'differs' && !intact(originalFd, original) ? 'truncated' : verdict;
+  return verdict === 'differs' && !intact(originalFd, original, from) ? 'truncated' : verdict;
 }
 
-function intact(fd: number, { position, marker }: TrackedFile): boolean {
-  return fstatSync(fd).size >= position && markerAt(fd, position).digest === marker.digest;
+/** `compared`: so much of it there was. */
+function intact(fd: number, { position, marker, stream }: TrackedFile, compared: number): boolean {
+  const { size } = fstatSync(fd);
+  if (position > 0) return size >= position && markerAt(fd, position).digest === marker.digest;
+  return size >= compared && begins(fd, stream.generation.head);
 }
 
 /**

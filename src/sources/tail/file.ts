@@ -14,7 +14,6 @@ import { closeSync, fstatSync, read, readSync, statSync } from '../../mounts/fs.
 import { openRegular } from '../../mounts/open.ts';
 import type { LogInput, Origin } from './envelope.ts';
 import { mayGroup } from './format.ts';
-import type { Room } from './hole.ts';
 import {
   birthOf,
   digest,
@@ -29,12 +28,14 @@ import {
 } from './identity.ts';
 import { blank, type Generation } from './journal.ts';
 import { type LineEnds, lineEndsOf } from './line-ends.ts';
+import { endOfData } from './nuls.ts';
 import type { Before } from './order.ts';
 import type { Packed } from './packed.ts';
 import type { Positions } from './positions.ts';
 import { isPunchedTo } from './punched.ts';
 import type { Queued } from './queue.ts';
-import { hasBefore, headOf, markerAt } from './resume.ts';
+import { begins, hasBefore, headOf, markerAt } from './resume.ts';
+import { type Room, setEnd } from './room.ts';
 import { FileStream } from './stream.ts';
 import { Unfinished } from './unfinished.ts';
 
@@ -227,14 +228,26 @@ export class TrackedFile implements Queued, Inode {
     this.#context.positions.use(generation);
   }
 
+  /** Nothing is read for now. What it is and holds is noted, so that it is known what is lost if that goes. */
+  wait(): void {
+    const { persisted, generation } = this.stream;
+    if (persisted || this.packed || this.restarting) return;
+    this.announce();
+    this.#endAt(this.stored);
+    this.#context.positions.sized(generation, this.size);
+  }
+
   /** Makes sure that records may go out: the generation is in the journal. */
   persist(): Promise<void> | undefined {
     this.announce();
     return this.#context.positions.stored(this.stream.generation);
   }
 
-  /** Whether it still has this name, and size and time as they were; `other`: this has to be looked at closely. */
-  compare(path: string): 'same' | 'written' | 'other' {
+  /**
+   * Whether it still has this name, and size and time as they were; `other`: this has to be looked at closely. `shorter`:
+   * less is there than was known of.
+   */
+  compare(path: string): 'same' | 'written' | 'shorter' | 'other' {
     try {
       const stat = statSync(path, { throwIfNoEntry: false });
       if (!stat || stat.ino !== Number(this.inode) || stat.dev !== Number(this.device)) return 'other';
@@ -243,23 +256,25 @@ export class TrackedFile implements Queued, Inode {
       if (stat.size === this.stored && modified === this.modified) return 'same';
       // A larger number of an inode may be that of another, too.
       if (stat.ino > Number.MAX_SAFE_INTEGER) return 'other';
-      this.seen(stat.size, modified);
-      return 'written';
+      return this.seen(stat.size, modified);
     } catch {
       // The look that follows says why.
       return 'other';
     }
   }
 
-  /** It has another size or time. What waits is known also while nothing can be read; less is for the read to judge. */
-  seen(size: number, modified: number): void {
+  /** It has another size or time. What waits is known also while nothing can be read. */
+  seen(stored: number, modified: number): 'written' | 'shorter' {
     this.modified = modified;
     this.written = Math.max(this.written, performance.now() - Math.max(0, Date.now() - modified));
-    if (this.packed || size <= this.stored) return;
-    this.grown = performance.now();
-    // What is behind room is room as well, or is found by reading.
-    if (this.room) this.room.bytes = size - this.size;
-    else if (this.#holdsWhatWasRead()) this.size = size;
+    if (this.packed) return 'written';
+    if (stored < this.size) return 'shorter';
+    if (stored > this.stored) this.grown = performance.now();
+    if (this.room) {
+      // What is behind room is room as well, or is found by reading.
+      setEnd(this, this.size, stored, this.room.to);
+    } else if (stored > this.size && this.holdsWhatWasRead() !== false) this.#endAt(stored);
+    return 'written';
   }
 
   /** How much of it there is now, if that can be told at once. */
@@ -267,10 +282,18 @@ export class TrackedFile implements Queued, Inode {
     if (this.fd !== null) this.seen(this.now().size, this.modified);
   }
 
+  #endAt(stored: number): void {
+    const found = this.withOpen((fd) => (fstatSync(fd).size < stored ? stored : endOfData(fd, stored)));
+    const end = Math.max(this.position, found ?? stored);
+    setEnd(this, end, stored, end);
+  }
+
   /** False: it was truncated and written anew, so that its size is not that of what is still to be read. */
-  #holdsWhatWasRead(): boolean {
-    const { position, marker } = this;
-    return marker.length === 0 || this.withOpen((fd) => hasBefore(fd, position, marker)) !== false;
+  holdsWhatWasRead(): boolean | undefined {
+    const { position, marker, stream } = this;
+    if (marker.length > 0) return this.withOpen((fd) => hasBefore(fd, position, marker));
+    const { head } = stream.generation;
+    return !stream.persisted || head.length === 0 || this.withOpen((fd) => begins(fd, head));
   }
 
   /** What was read, and not all of it that was known, is a hole now: it goes on there. `size`: what was known. */
@@ -282,6 +305,12 @@ export class TrackedFile implements Queued, Inode {
     // Else it would be compared again and again.
     if (position === 0) stream.generation.head = headOf(fd);
     return true;
+  }
+
+  /** Nothing is behind `to` any more, which is at or behind `position`. */
+  cut(to: number): void {
+    setEnd(this, to, to, to);
+    this.scanned = this.position;
   }
 
   /** The file begins anew. `moved`: what it held is in another file, which goes on with its stream. */

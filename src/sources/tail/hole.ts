@@ -22,29 +22,14 @@
 import type { Batch } from '../../core/batch.ts';
 import { advise, fstatSync, readSync, seekData, seekHole } from '../../mounts/fs.ts';
 import { LONGEST, type TrackedFile } from './file.ts';
-import { MARKER_BYTES } from './identity.ts';
 import { lastNuls, nulsFrom, PAGE } from './nuls.ts';
+import { LITTLE_BYTES, setEnd } from './room.ts';
 
 const BLOCK_BYTES = 512 * 1024;
 /** NULs are gone through in steps of so many blocks; then other files have their turn. */
 const BLOCKS = 16;
 /** What was gone through before is gone through again at no more than this speed. */
 const AGAIN_BYTES_A_MS = 1024;
-/** What is read at once where it is not known how much there is before the NULs; more after as much was. */
-const LITTLE_BYTES = 16 * 1024 - MARKER_BYTES;
-
-/** NULs at the end of a file, behind `size`. */
-export interface Room {
-  bytes: number;
-  /** Up to here there is nothing else, as far as that was gone through. */
-  to: number;
-  /** How much is read beyond `size`. */
-  ask: number;
-  /** By `performance.now()`: when going through it began; and when the file had been written last, then. */
-  begun: number;
-  modified: number;
-}
-
 /** Bytes [0, got) of the buffer follow the place `from` of the file; `full`: as much as was asked for. */
 export interface Read {
   from: number;
@@ -83,17 +68,6 @@ export function noteEnd(
   const { room } = file;
   if (room) room.ask = full && end === got ? room.ask * 4 : LITTLE_BYTES;
   return { end, ended: !full || (end < got && room !== null && room.to >= stored) };
-}
-
-/** `to`: behind `size` there is nothing but NULs up to here. */
-function setEnd(file: TrackedFile, size: number, stored: number, to: number): void {
-  file.size = size;
-  if (size >= stored) file.room = null;
-  else if (!file.room) file.room = { bytes: stored - size, to, ask: LITTLE_BYTES, begun: 0, modified: -1 };
-  else {
-    file.room.bytes = stored - size;
-    file.room.to = Math.min(Math.max(file.room.to, to), stored);
-  }
 }
 
 /**

@@ -141,6 +141,16 @@ export class Succession {
     this.#seeking.add(restarting);
   }
 
+  /** What was known of it and not read is not all there: `size` bytes are. */
+  shortened(file: TrackedFile, size: number): void {
+    const lost = file.size - size;
+    file.cut(size);
+    this.#o.context.account.drop('truncated', 0, lost);
+    log.warn(
+      `${file.stream.name} was cut to ${size} bytes; ${lost} bytes were not read before and are lost (truncated)`,
+    );
+  }
+
   async #restart(file: TrackedFile): Promise<void> {
     const { names, context, beside, matches, told, judge } = this.#o;
     // What inotify has to tell of its copy is heard first: in between it is asked.
@@ -176,7 +186,7 @@ export class Succession {
   /** The path of the copy; null: there is none. */
   #goOnInCopy(file: TrackedFile, copy: Copy | HeldCopy | null): string | null {
     if (!copy || !file.stream.persisted) {
-      const double = this.#holds.doubleOf(file);
+      const double = copy?.file ?? this.#holds.doubleOf(file);
       if (double) file.restart(false);
       return double?.stream.generation.path ?? null;
     }

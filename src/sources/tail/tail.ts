@@ -35,6 +35,8 @@ const TOGETHER = 256;
 /** After so much reading other things get their turn, milliseconds: small files are read without a wait. */
 const STEP_MS = 5;
 const CLOSE_MS = 300_000;
+/** The output is away when it takes nothing of what waits for so long. */
+const AWAY_MS = 1000;
 /** At the stop the output has so long to take what could not be read later. */
 const LAST_MS = 500;
 
@@ -75,6 +77,10 @@ export class TailSource implements Source {
   #tick = 0;
   /** When other things had their turn last. */
   #rested = 0;
+  /** Memory is asked for, to read this file. */
+  #taking: TrackedFile | null = null;
+  /** By `performance.now()`: when the output took something, or gave memory for it. */
+  #moved = performance.now();
   /** Goes over the tracker's files; in this round it has come so far. */
   #turn: Iterator<TrackedFile> | null = null;
 
@@ -86,7 +92,7 @@ export class TailSource implements Source {
     this.#round = options.round ?? ROUND;
     this.name = input.name;
     const ready = (file: TrackedFile) => this.#makeReady(file);
-    this.#tracker = new Tracker(context, ready, options);
+    this.#tracker = new Tracker(context, ready, { ...options, away: () => this.#isAway });
     this.#unpacking = new Unpacking(context, this.#tracker, ready);
     this.#format = formatOf(input, kernel);
     const grouping = this.#format?.grouping ? this.#format : null;
@@ -187,6 +193,7 @@ export class TailSource implements Source {
       if (!done) this.#look(file, now);
       else this.#turn = null;
     }
+    if (this.#isAway && this.#taking) this.#wait(this.#taking);
     this.#tracker.unsure.step();
     if (this.#tick % this.#round === 0) this.#tracker.again();
     this.#tracker.upkeep.tick(this.#tracker, now);
@@ -195,9 +202,15 @@ export class TailSource implements Source {
     }
   }
 
+  /** What waits has waited for some time: nothing is read. */
+  get #isAway(): boolean {
+    return performance.now() - this.#moved > AWAY_MS;
+  }
+
   #look(file: TrackedFile, now: number): void {
     if (file.path === null) return;
     this.#tracker.check(file, file.path);
+    if (this.#isAway && file.size > file.position && !file.held) file.wait();
     // What was not read of it could not be read any more if it were deleted meanwhile.
     if (file.packed || file.fd === null || file.busy || file.size > file.position) return;
     if (now - file.grown > (this.#o.close_after ?? CLOSE_MS)) descriptors.close(file);
@@ -236,6 +249,7 @@ export class TailSource implements Source {
         this.#takeBack(output, filled, await next.catch(() => null));
         throw error;
       }
+      this.#moved = performance.now();
       filled = await next;
     }
   }
@@ -296,15 +310,19 @@ export class TailSource implements Source {
       }
       let batch: Batch;
       try {
+        this.#taking = file;
         batch = await output.take(file.stream, signal);
+        this.#taking = null;
       } catch (error) {
         file.busy = false;
         if (signal.aborted) return null;
         throw error;
       }
-      if (!this.#tracker.files.has(file)) {
-        // It was let go while there was no memory.
+      this.#moved = performance.now();
+      if (!this.#tracker.files.has(file) || file.restarting || file.stream !== batch.stream) {
+        // It was let go, or begins anew, while there was no memory.
         file.busy = false;
+        if (this.#tracker.files.has(file)) this.#makeReady(file);
         output.discard(batch);
         continue;
       }
@@ -348,8 +366,21 @@ export class TailSource implements Source {
   /** Has the file's place in the journal written, and with it those of the files that come next. */
   #announce(file: TrackedFile): void {
     file.announce();
+    for (const next of this.#next()) next.announce();
+  }
+
+  /** The output is away: this file and those that come next will wait. */
+  #wait(file: TrackedFile): void {
+    for (const one of [file, ...this.#next()]) {
+      if (one.path !== null) this.#tracker.check(one, one.path);
+      one.wait();
+    }
+  }
+
+  /** Files that come next, and of which nothing is known yet but what is there. */
+  *#next(): Iterable<TrackedFile> {
     for (const next of this.#ready.upcoming(TOGETHER)) {
-      if (!next.stream.persisted && !next.held && !next.packed && next.size > 0 && this.#open(next)) next.announce();
+      if (!next.stream.persisted && !next.held && !next.packed && next.size > 0 && this.#open(next)) yield next;
     }
   }
 
@@ -368,10 +399,17 @@ export class TailSource implements Source {
         this.#tracker.leaveOut(file, outcome.archive);
         return false;
       }
-      if (outcome === 'restarted') {
-        if (file.isPunched(size)) return true;
+      const shorter = !file.packed && file.stored < size;
+      if (outcome === 'restarted' || (shorter && file.stored === 0)) {
+        if (outcome === 'restarted' && file.isPunched(size)) return true;
+        file.size = size;
         this.#tracker.restarted(file);
         return false;
+      }
+      if (shorter) {
+        const left = file.stored;
+        file.size = size;
+        this.#tracker.shortened(file, left);
       }
       if (file.size !== size && !file.packed) file.grown = file.written = performance.now();
       if (outcome === 'end') file.readTo = file.size;

@@ -10,7 +10,7 @@ import type { BigIntStats } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
-import { closeSync, Elsewhere, lstatSync, realpathSync, statSync } from '../../mounts/fs.ts';
+import { closeSync, Elsewhere, fstatSync, lstatSync, realpathSync, statSync } from '../../mounts/fs.ts';
 import type { Mount } from '../../mounts/mountinfo.ts';
 import { isForeign, openRegular } from '../../mounts/open.ts';
 import { foreignMountOf } from '../../mounts/places.ts';
@@ -69,6 +69,8 @@ export interface TrackerOptions {
   roots?: ReadonlySet<string>;
   /** Told of paths that lead to a mount which is not looked at here; may be told many times. */
   elsewhere?: (path: string, mount: Mount) => void;
+  /** True: the output is away, nothing is read. */
+  away?: () => boolean;
 }
 
 export class Tracker implements Finder {
@@ -209,6 +211,7 @@ export class Tracker implements Finder {
     this.#context.positions.sized(file.stream.generation, file.size);
     const state = file.compare(path);
     if (state === 'other') this.lookAt(path);
+    else if (state === 'shorter') this.#shorter(file);
     else if (state === 'written' || file.room) this.#wake(file);
     else if (performance.now() - file.grown > REST_MS) file.stream.rest();
   }
@@ -253,6 +256,11 @@ export class Tracker implements Finder {
   /** The file does not hold what it held. */
   restarted(file: TrackedFile): void {
     this.#succession.restarted(file);
+  }
+
+  /** It holds what was read, and `size` bytes in all, which is less than was known of. */
+  shortened(file: TrackedFile, size: number): void {
+    this.#succession.shortened(file, size);
   }
 
   get room(): boolean {
@@ -301,7 +309,9 @@ export class Tracker implements Finder {
       if (!this.#looks.has(path) && this.#selection.has(path)) this.lookAt(path);
     } else {
       file.written = performance.now();
-      this.#wake(file);
+      // Nothing is read for now, which would tell.
+      if (this.#o.away?.() && file.size > file.position) this.check(file, path);
+      else this.#wake(file);
     }
   }
 
@@ -405,7 +415,18 @@ export class Tracker implements Finder {
     const size = Number(stat.size);
     const modified = Number(stat.mtimeMs);
     if (size === file.stored && modified === file.modified) return;
-    file.seen(size, modified);
+    if (file.seen(size, modified) === 'shorter') this.#shorter(file);
+    else this.#wake(file);
+  }
+
+  /** Less is there than was known of. That is judged at once: while the output is away nothing is read. */
+  #shorter(file: TrackedFile): void {
+    if (!file.held && !file.reading && !file.restarting) {
+      const size = file.withOpen((fd) => fstatSync(fd).size) ?? file.size;
+      const holds = file.holdsWhatWasRead();
+      if (size === 0 || holds === false) this.restarted(file);
+      else if (holds && size < file.size) this.shortened(file, size);
+    }
     this.#wake(file);
   }
 
