@@ -32,7 +32,7 @@ import { endOfData } from './nuls.ts';
 import type { Before } from './order.ts';
 import type { Packed } from './packed.ts';
 import type { Positions } from './positions.ts';
-import { isPunchedTo } from './punched.ts';
+import { isHeadPunched, isPunchedTo } from './punched.ts';
 import type { Queued } from './queue.ts';
 import { begins, hasBefore, headOf, markerAt } from './resume.ts';
 import { type Room, setEnd } from './room.ts';
@@ -291,8 +291,12 @@ export class TrackedFile implements Queued, Inode {
   /** False: it was truncated and written anew, so that its size is not that of what is still to be read. */
   holdsWhatWasRead(): boolean | undefined {
     const { position, marker, stream } = this;
-    if (marker.length > 0) return this.withOpen((fd) => hasBefore(fd, position, marker));
     const { head } = stream.generation;
+    if (marker.length > 0) {
+      const known = this.packed === null && head.length <= position;
+      const sameHead = (fd: number) => !known || begins(fd, head) || isHeadPunched(fd, head);
+      return this.withOpen((fd) => hasBefore(fd, position, marker) && sameHead(fd));
+    }
     return !stream.persisted || head.length === 0 || this.withOpen((fd) => begins(fd, head));
   }
 

@@ -12,6 +12,7 @@ import type { Account } from '../../core/account.ts';
 import type { Batch } from '../../core/batch.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
+import { Beginnings } from './beginnings.ts';
 import { type Heir, heirOf } from './carry.ts';
 import { descriptors } from './descriptors.ts';
 import type { TailContext, TrackedFile } from './file.ts';
@@ -71,6 +72,7 @@ export class TailSource implements Source {
   /** Where lines are not simply records. */
   readonly #format: Format | null;
   readonly #waits: Waits;
+  readonly #beginnings = new Beginnings();
   readonly #order: Order;
   readonly #round: number;
   #wake: () => void = () => undefined;
@@ -390,9 +392,13 @@ export class TailSource implements Source {
     const size = file.size;
     try {
       const heir = this.#format?.grouping ? await heirOf(file, this.#format) : null;
-      const outcome = this.#format
-        ? await fillFormatted(file, batch, this.#format, heir)
-        : await fill(file, batch, kernel, input.max_line);
+      let outcome: Awaited<ReturnType<typeof fill>>;
+      if (this.#beginnings.isOtherAfterSilence(file)) outcome = 'restarted';
+      else if (this.#format) outcome = await fillFormatted(file, batch, this.#format, heir);
+      else outcome = await fill(file, batch, kernel, input.max_line);
+      if (outcome === 'end' && batch.count === 0 && file.size === size && this.#beginnings.isOther(file)) {
+        outcome = 'restarted';
+      }
       file.failed = null;
       if (file.error !== null) this.#readable(file);
       if (typeof outcome === 'object') {
