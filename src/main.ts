@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command line: one file per command in cli/, loaded when it is asked for. */
+import './heap.ts';
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 

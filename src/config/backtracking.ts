@@ -9,19 +9,16 @@
  * The bound is an upper one: each term counts the ways in which it may match from one place, and the steps that all of
  * them take; what follows it may be tried once for each way.
  */
-import { setFlagsFromString } from 'node:v8';
+// It has to be switched on before there is a pattern; main.ts does so at the start.
+import '../heap.ts';
 
 /** Characters of a line that are looked at. */
 export const LOOKED_AT = 4096;
 /** Some milliseconds. */
 const MOST_STEPS = 1 << 18;
 
-let enabled = false;
-
 /** The expression for V8's linear engine; null: it cannot run it. */
 export function linear(source: string): RegExp | null {
-  if (!enabled) setFlagsFromString('--enable-experimental-regexp-engine');
-  enabled = true;
   if (needsUnicode(source)) return null;
   try {
     return new RegExp(source, 'l');

@@ -9,8 +9,7 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { moveFile, replaceAndKeep, replaceFile } from '../../core/files.ts';
 import { log } from '../../log.ts';
-import { FORMAT, formatOf, type Generation, readJournal, UNIT } from './journal.ts';
-import { keepYoungSmall } from './many.ts';
+import { FORMAT, formatOf, type Generation, readJournal } from './journal.ts';
 import { setAside } from './set-aside.ts';
 
 export class JournalFile {
@@ -39,7 +38,6 @@ export class JournalFile {
     if (format !== null && format > FORMAT) {
       throw new Error(`${path} has format ${format}, this version reads up to ${FORMAT}: run the newer version`);
     }
-    keepYoungSmall((bytes?.length ?? 0) / (4 * UNIT));
     const { files, damaged } = readJournal(bytes ?? Buffer.alloc(0));
     const whole = format !== null && damaged === 0;
     if (bytes && bytes.length > 0 && !whole) {

@@ -25,7 +25,6 @@ import type { TailContext, TrackedFile } from './file.ts';
 import { forgetOld } from './forget.ts';
 import { inodeOf, isAt, isInode, kindOf, lookUp } from './identity.ts';
 import { homesOf } from './links.ts';
-import { collectOften, keepYoungSmall } from './many.ts';
 import { Names } from './names.ts';
 import { OwnFiles } from './own.ts';
 import { Places } from './place.ts';
@@ -624,8 +623,6 @@ export class Tracker implements Finder {
     this.#names.name(file, file.path ?? path);
     this.#names.add(file);
     this.#places.note(file, file.path, link);
-    keepYoungSmall(this.files.size);
-    collectOften(this.files.size);
     if (fd !== null) descriptors.keep(file, fd);
     this.unsure.add(file);
     if (!file.packed && !file.stream.persisted && !this.#first) this.#names.fresh.add(file);
