@@ -21,6 +21,9 @@ const MOST_TOLD = 512;
 const MANY = 1000;
 const REST = 20;
 const MOST_RESTING = 256;
+/** So many directories are gone over at the same time: a large one holds up no other. */
+const MOST_GOING = 2;
+const WAIT_MS = 50;
 /** Entries of a directory that are read at once. */
 const ENTRIES = 256;
 
@@ -55,8 +58,9 @@ export class Beside {
   readonly #told = new Map<string, number>();
   /** By directory: from when on it may be gone over, by `performance.now()`. */
   readonly #rests = new Map<string, number>();
-  /** By directories: who asks for them to be gone over. */
-  readonly #asking = new Map<string, Asking[]>();
+  /** By directories: who asks for them to be gone over, next time. */
+  readonly #asked = new Map<string, { dirs: readonly string[]; all: Asking[] }>();
+  #going = 0;
   readonly #abort = new AbortController();
 
   /** This path was made, renamed or written to, and it is not, or need not be, that of a tracked file. */
@@ -87,13 +91,10 @@ export class Beside {
   goOver(dirs: readonly string[], visit: Visit): Promise<void> {
     return new Promise((done) => {
       const key = dirs.join('\n');
-      const asking = this.#asking.get(key);
-      if (asking) {
-        asking.push({ visit, done });
-        return;
-      }
-      this.#asking.set(key, [{ visit, done }]);
-      void this.#answer(key, dirs);
+      const asked = this.#asked.get(key) ?? { dirs, all: [] };
+      asked.all.push({ visit, done });
+      this.#asked.set(key, asked);
+      if (this.#going < MOST_GOING) void this.#work();
     });
   }
 
@@ -102,25 +103,26 @@ export class Beside {
     this.#abort.abort();
   }
 
-  async #answer(key: string, dirs: readonly string[]): Promise<void> {
+  async #work(): Promise<void> {
     const { signal } = this.#abort;
+    this.#going++;
     for (;;) {
       // Who asks in the same turn asks together.
       await setImmediate();
-      const rest = this.rests(dirs);
-      if (rest > 0 && !signal.aborted) await setTimeout(rest, undefined, { signal }).catch(() => undefined);
-      const asking = this.#asking.get(key)!;
-      // Who asks from now on is answered next.
-      this.#asking.set(key, []);
-      if (!signal.aborted) await this.#goOverAll(dirs, [...asking]);
-      for (const { done } of asking) done();
-      if (this.#asking.get(key)!.length > 0) continue;
-      this.#asking.delete(key);
-      return;
+      const next = this.#asked.entries().find(([, { dirs }]) => signal.aborted || this.rests(dirs) === 0);
+      if (next) {
+        const [key, { dirs, all }] = next;
+        this.#asked.delete(key);
+        if (!signal.aborted) await this.#goOverAll(dirs, [...all]);
+        for (const { done } of all) done();
+      } else if (this.#asked.size === 0 || this.#going > 1) break;
+      else await setTimeout(WAIT_MS, undefined, { signal }).catch(() => undefined);
     }
+    this.#going--;
   }
 
   async #goOverAll(dirs: readonly string[], asking: Asking[]): Promise<void> {
+    for (const dir of dirs) this.#rests.set(dir, Number.POSITIVE_INFINITY);
     const pace = new Pace();
     let names = 0;
     for (const dir of dirs) {
@@ -130,7 +132,7 @@ export class Beside {
         for (let one = entries.readSync(); one && asking.length > 0; one = entries.readSync()) {
           names++;
           if (pace.due) await pace.rest();
-          if (this.#abort.signal.aborted) return;
+          if (this.#abort.signal.aborted) break;
           if (!one.isFile()) continue;
           const entry = new Entry(join(dir, one.name));
           for (let i = asking.length - 1; i >= 0; i--) if (asking[i]!.visit(entry)) asking.splice(i, 1)[0]!.done();
@@ -141,13 +143,9 @@ export class Beside {
         entries?.closeSync();
       }
     }
-    this.#rest(dirs, names > MANY ? pace.worked * REST : 0);
-  }
-
-  #rest(dirs: readonly string[], milliseconds: number): void {
-    const now = performance.now();
-    for (const [dir, until] of this.#rests) if (until < now) this.#rests.delete(dir);
-    if (milliseconds === 0 || this.#rests.size > MOST_RESTING) return;
-    for (const dir of dirs) this.#rests.set(dir, now + milliseconds);
+    const until = names > MANY ? performance.now() + pace.worked * REST : 0;
+    for (const dir of dirs) this.#rests.set(dir, until);
+    if (this.#rests.size <= MOST_RESTING) return;
+    for (const [dir, time] of this.#rests) if (time < performance.now()) this.#rests.delete(dir);
   }
 }

@@ -10,6 +10,7 @@ import { dirname } from 'node:path';
 import { log } from '../../log.ts';
 import { statfs } from '../../mounts/fs.ts';
 import type { TailContext, TrackedFile } from './file.ts';
+import { Turns } from './turns.ts';
 
 /** Whether they become less is seen in this time. */
 const WINDOW_MS = 5000;
@@ -28,18 +29,37 @@ export class DeletedFiles {
   /** Directories of which the disk is nearly full. */
   readonly #low = new Set<string>();
   #asking = false;
+  readonly #nameless: ReadonlySet<TrackedFile>;
+  readonly #turns: Turns<TrackedFile>;
+  readonly #found: Held[] = [];
 
-  constructor(context: TailContext, letGo: (file: TrackedFile, unread: number) => void) {
+  /** `nameless`: the files that have no name any more. */
+  constructor(
+    context: TailContext,
+    nameless: ReadonlySet<TrackedFile>,
+    letGo: (file: TrackedFile, unread: number) => void,
+  ) {
     this.#context = context;
+    this.#turns = new Turns(() => nameless.values());
+    this.#nameless = nameless;
     this.#letGo = letGo;
   }
 
-  check(files: Iterable<TrackedFile>, now: number): void {
-    const held: Held[] = [];
-    for (const file of files) {
-      const one = file.path === null ? look(file) : null;
-      if (one) held.push(one);
-    }
+  /** Looks at some of the files; true: at all of them by now, and what has to go went. */
+  step(now: number): boolean {
+    const done = this.#turns.step((file) => {
+      const one = look(file);
+      if (one) this.#found.push(one);
+    });
+    if (!done) return false;
+    this.#judge(
+      this.#found.splice(0).filter(({ file }) => this.#nameless.has(file)),
+      now,
+    );
+    return true;
+  }
+
+  #judge(held: Held[], now: number): void {
     if (held.length === 0) {
       this.#window = null;
       this.#low.clear();

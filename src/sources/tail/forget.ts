@@ -10,21 +10,17 @@ import type { TailContext } from './file.ts';
 import type { Generation } from './journal.ts';
 
 /** `patient`: the agent has run for an hour. */
-export function forgetOld({ input, positions, account }: TailContext, patient: boolean): void {
-  if (input.forget_after === null) return;
-  for (const g of positions.olderThan(input.name, input.forget_after)) {
-    const fate = whereIs(g);
-    if (fate === 'there') positions.keep(g);
-    if (fate === 'there' || (fate === 'unknown' && !patient)) continue;
-    const bytes = g.size - g.position;
-    if (bytes > 0) {
-      account.drop('vanished', 0, bytes);
-      log.warn(
-        `${g.path} is gone for longer than forget_after, and ${bytes} bytes of it that were not read (vanished)`,
-      );
-    }
-    positions.forget(g);
+export function forgetIfGone({ positions, account, input }: TailContext, g: Generation, patient: boolean): void {
+  if (!positions.isFree(g, input.name)) return;
+  const fate = whereIs(g);
+  if (fate === 'there') positions.keep(g);
+  if (fate === 'there' || (fate === 'unknown' && !patient)) return;
+  const bytes = g.size - g.position;
+  if (bytes > 0) {
+    account.drop('vanished', 0, bytes);
+    log.warn(`${g.path} is gone for longer than forget_after, and ${bytes} bytes of it that were not read (vanished)`);
   }
+  positions.forget(g);
 }
 
 function whereIs(g: Generation): 'there' | 'gone' | 'unknown' {

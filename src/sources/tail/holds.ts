@@ -1,10 +1,9 @@
 /** Files of which nothing is read for now, as they may be copies in the making. Every hold ends by itself; nothing is held for a fault. */
 import { Suspect } from './copies.ts';
 import type { TrackedFile } from './file.ts';
+import { Turns } from './turns.ts';
 
 const STEP_MS = 50;
-/** Of that, comparing takes so long at most. */
-const WORK_MS = 5;
 
 export interface HoldOptions {
   known: (file: TrackedFile) => boolean;
@@ -23,8 +22,7 @@ export class Holds {
   /** What stood still, alike to the end, by what it may be a copy of. */
   readonly #doubles = new WeakMap<TrackedFile, TrackedFile>();
   #timer: NodeJS.Timeout | null = null;
-  /** Goes over those that are held. */
-  #turn: Iterator<TrackedFile> | null = null;
+  readonly #turns = new Turns(() => this.#holds.keys());
   /** Bytes of files that may be copies, and are read as files of their own. */
   reread_bytes = 0;
 
@@ -37,7 +35,7 @@ export class Holds {
     if (originals.length === 0) return;
     this.#holds.set(file, new Suspect(file, originals));
     file.held = true;
-    this.#timer ??= setInterval(() => this.#stepAll(), STEP_MS);
+    this.#timer ??= setInterval(() => this.#turns.step((held) => this.step(held)), STEP_MS);
     this.step(file);
   }
 
@@ -81,17 +79,5 @@ export class Holds {
   close(): void {
     if (this.#timer) clearInterval(this.#timer);
     this.#timer = null;
-    this.#turn = null;
-  }
-
-  /** As many in turn as there is time for: what is held may be much. */
-  #stepAll(): void {
-    const start = performance.now();
-    for (let left = this.#holds.size; left > 0 && performance.now() - start < WORK_MS; left--) {
-      this.#turn ??= this.#holds.keys();
-      const { value: file, done } = this.#turn.next();
-      if (done) this.#turn = null;
-      else this.step(file);
-    }
   }
 }

@@ -10,6 +10,7 @@
 import { statSync } from '../../mounts/fs.ts';
 import type { Directory } from './directories.ts';
 import type { TrackedFile } from './file.ts';
+import { Turns } from './turns.ts';
 
 const BUSY = { step: 20, round: 100 };
 const SILENT = { step: 250, round: 1000 };
@@ -35,6 +36,8 @@ interface Polled {
   readonly directory: Directory;
   readonly files: Set<TrackedFile>;
   readonly lately: Set<TrackedFile>;
+  /** Goes over those. */
+  readonly latest: Turns<TrackedFile>;
   /** Goes over the files; in the round that it is in, it has come so far. */
   turn: Iterator<TrackedFile>;
   /** The part of a look that a step was too short for. */
@@ -64,7 +67,9 @@ export class Poller {
     const files = new Set<TrackedFile>();
     const { modified } = directory;
     const fresh = { turn: files.values(), rest: 0, last: false };
-    this.#polled.set(directory.path, { directory, files, lately: new Set(), modified, ...fresh });
+    const lately = new Set<TrackedFile>();
+    const latest = new Turns(() => lately.values());
+    this.#polled.set(directory.path, { directory, files, lately, latest, modified, ...fresh });
     this.#unknown = true;
     if (!this.#timer) this.#stepped = performance.now();
     if (!this.#timer || directory.state === 'busy') this.#schedule(0);
@@ -124,7 +129,10 @@ export class Poller {
   /** Looks at what was written lately, and at so many others in turn; true: the round is done. */
   #look(polled: Polled, count: number, now: number): boolean {
     const { files, lately } = polled;
-    for (const file of lately) if (file.path !== null) this.#polling.check(file, file.path);
+    // What is written by many at once is looked at as far as there is time.
+    polled.latest.step((file) => {
+      if (file.path !== null) this.#polling.check(file, file.path);
+    });
     for (polled.rest += count; polled.rest >= 1; polled.rest--) {
       const { value: file, done } = polled.turn.next();
       if (done) {

@@ -6,6 +6,7 @@
  * Written, not synced: what a power cut takes is read and sent again. Where the disk is full, what is marked stays
  * marked and is written when there is room. The journal is rewritten, synced and renamed when most of it is history.
  */
+import { dirname } from 'node:path';
 import { log } from '../../log.ts';
 import { Gone } from './gone.ts';
 import type { Inode } from './identity.ts';
@@ -110,21 +111,27 @@ export class Positions {
   /** Stored generations of the input that no tracked file stands for; its own and the latest seen first. */
   free(input: string, inode?: bigint): Generation[] {
     const all = inode === undefined ? [...this.#free] : this.#stored.of(inode);
-    const found = all.filter((g) => this.#isFree(g, input));
+    const found = all.filter((g) => this.isFree(g, input));
     return found.sort((a, b) => Number(b.input === input) - Number(a.input === input) || b.seen - a.seen);
   }
 
   /** The same, in no order. */
   *known(input: string): Iterable<Generation> {
-    for (const g of this.#free) if (this.#isFree(g, input)) yield g;
+    for (const g of this.#free) if (this.isFree(g, input)) yield g;
+  }
+
+  /** Those of them that were found in this directory, in no order. */
+  freeIn(input: string, dir: string): Generation[] {
+    return [...this.#free].filter((g) => g.path.startsWith(dir) && dirname(g.path) === dir && this.isFree(g, input));
   }
 
   /** True if there is any such generation. */
   hasFree(input: string): boolean {
-    return this.#free.values().some((g) => this.#isFree(g, input));
+    return this.#free.values().some((g) => this.isFree(g, input));
   }
 
-  #isFree(g: Generation, input: string): boolean {
+  /** True if no tracked file stands for it now, and one of the input may. */
+  isFree(g: Generation, input: string): boolean {
     return (g.input === input || this.#orphan(g, input)) && g.path !== STARTED && this.#free.has(g);
   }
 
@@ -241,7 +248,7 @@ export class Positions {
    */
   olderThan(input: string, age: number): Generation[] {
     const limit = now() - age / 1000;
-    return [...this.#free].filter((g) => this.#isFree(g, input) && g.seen < limit);
+    return [...this.#free].filter((g) => this.isFree(g, input) && g.seen < limit);
   }
 
   /** Nothing was seen of it now, but it is known to be there, or may be. */

@@ -15,6 +15,7 @@ import { type HeldCopy, Holds } from './holds.ts';
 import type { Inode } from './identity.ts';
 import type { Generation } from './journal.ts';
 import type { Names } from './names.ts';
+import { Pace } from './pace.ts';
 import type { Places } from './place.ts';
 import { Predecessors } from './predecessors.ts';
 import { recover } from './recover.ts';
@@ -157,17 +158,25 @@ export class Succession {
     await setImmediate();
     await setImmediate();
     const dir = dirname(file.path ?? file.stream.name);
-    for (const other of names.fresh) if (other !== file && dirname(other.path ?? '') === dir) judge(other);
+    // Where it does not tell, the copy may have got its bytes just now.
+    const pace = new Pace();
+    for (const other of told(dir) ? [] : names.fresh) {
+      if (other !== file && dirname(other.path ?? '') === dir) judge(other);
+      if (pace.due) await pace.rest();
+    }
     const held = this.#holds.copyOf(file);
     const tracked = (inode: Inode) => names.of(inode) !== undefined;
     const found = held || file.packed ? null : await copyOf(context, file, { tracked, matches, told, beside });
-    if (!names.files.has(file) || this.#closed) {
+    if (!names.files.has(file)) {
       if (found?.fd != null) closeSync(found.fd);
       return;
     }
+    const copy = found ?? held ?? this.#holds.copyOf(file);
+    // It was not looked for to the end: the next start does.
+    if (!copy && this.#closed) return;
     const unread = Math.max(0, file.size - file.position);
     const { path } = file.stream.generation;
-    const where = this.#goOnInCopy(file, found ?? held ?? this.#holds.copyOf(file));
+    const where = this.#goOnInCopy(file, copy);
     const what = `${path} was truncated or written anew: reading it from 0`;
     if (where !== null) {
       log.info(`${what}, and what was left of it from ${where}`);

@@ -25,6 +25,7 @@ import type { Positions } from './positions.ts';
 import { Queue } from './queue.ts';
 import { fill } from './read.ts';
 import { type LeftOutStatus, Tracker, type TrackerOptions } from './tracker.ts';
+import { Turns } from './turns.ts';
 import { cannotRead, rests, Unpacking } from './unpacking.ts';
 import { Waits } from './waits.ts';
 
@@ -76,6 +77,8 @@ export class TailSource implements Source {
   readonly #order: Order;
   readonly #round: number;
   #wake: () => void = () => undefined;
+  readonly #packed = new Turns(() => this.#tracker.packed.values());
+  readonly #nameless = new Turns(() => this.#tracker.nameless.values());
   #tick = 0;
   /** When other things had their turn last. */
   #rested = 0;
@@ -186,8 +189,8 @@ export class TailSource implements Source {
     this.#tick++;
     const now = performance.now();
     this.#unpacking.sweep();
-    for (const file of this.#tracker.packed) this.#unpacking.tick(file, now);
-    for (const file of this.#tracker.nameless) this.#watchNameless(file, now);
+    this.#packed.step((file) => this.#unpacking.tick(file, now));
+    this.#nameless.step((file) => this.#watchNameless(file, now));
     // Always one: an iterator that rests keeps what was deleted in memory.
     for (let left = Math.max(1, Math.ceil(this.#tracker.files.size / this.#round)); left > 0; left--) {
       this.#turn ??= this.#tracker.files.values();
@@ -198,7 +201,7 @@ export class TailSource implements Source {
     if (this.#isAway && this.#taking) this.#wait(this.#taking);
     this.#tracker.unsure.step();
     if (this.#tick % this.#round === 0) this.#tracker.again();
-    this.#tracker.upkeep.tick(this.#tracker, now);
+    this.#tracker.upkeep.tick(now);
     for (const file of this.#waits.due(now, this.#tracker.files)) {
       if (file.failed === null || file.path === null) this.#makeReady(file);
     }

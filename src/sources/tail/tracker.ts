@@ -22,14 +22,13 @@ import { descriptors } from './descriptors.ts';
 import type { Directory } from './directories.ts';
 import { Discovery, type Finder } from './discover.ts';
 import type { TailContext, TrackedFile } from './file.ts';
-import { forgetOld } from './forget.ts';
 import { inodeOf, isAt, isInode, kindOf, lookUp } from './identity.ts';
 import { homesOf } from './links.ts';
 import { Names } from './names.ts';
 import { OwnFiles } from './own.ts';
 import { Places } from './place.ts';
 import { Poller } from './poll.ts';
-import { seek } from './seek.ts';
+import { type Place, Seeker } from './seek.ts';
 import { Selection, withHint } from './selection.ts';
 import { Succession } from './succession.ts';
 import { Unsure } from './unsure.ts';
@@ -89,6 +88,7 @@ export class Tracker implements Finder {
   readonly #names = new Names();
   readonly #places: Places;
   readonly #beside = new Beside();
+  readonly #seeker = new Seeker(this.#beside, (file, place) => this.#sought(file, place));
   readonly #succession: Succession;
   /** Paths to look at, in order; true: it may be a symbolic link, or a name that is not looked for. */
   readonly #looks = new Map<string, boolean>();
@@ -132,7 +132,7 @@ export class Tracker implements Finder {
       restarted: (file) => this.restarted(file),
       cannotRead: (path, error) => this.cannotRead(path, error),
     });
-    this.upkeep = new Upkeep(context, (file, unread, reason) => this.finish(file, unread, reason));
+    this.upkeep = new Upkeep(context, this.#names, (file, unread, reason) => this.finish(file, unread, reason));
   }
 
   get files(): ReadonlySet<TrackedFile> {
@@ -186,7 +186,6 @@ export class Tracker implements Finder {
     if (!this.#o.roots) this.#sayIdle();
     positions.setStarted(input.name);
     this.#succession.started();
-    forgetOld(this.#context, false);
   }
 
   /** Patterns that have named nothing yet. */
@@ -494,13 +493,11 @@ export class Tracker implements Finder {
       }
     }
     if (file.fd !== null) this.#ready(file);
-    else void this.#seek(file, homesOf(path));
+    else this.#seeker.seek(file, homesOf(path));
   }
 
-  /** It lost its name while it was closed. */
-  async #seek(file: TrackedFile, dirs: readonly string[]): Promise<void> {
-    const { path, seen, packed } = await seek(this.#beside, file, dirs);
-    // It may have been found otherwise meanwhile.
+  /** Where a file is that lost its name while it was closed; it may have been found otherwise meanwhile. */
+  #sought(file: TrackedFile, { path, seen, packed }: Place): void {
     if (this.#closed || !this.files.has(file) || file.path !== null || file.fd !== null) return;
     if (path !== null && this.#selection.has(path)) this.#rename(file, path);
     else if (path !== null && this.#openAt(file, path)) this.#ready(file);

@@ -15,8 +15,9 @@ import { log } from '../../log.ts';
 import { closeSync } from '../../mounts/fs.ts';
 import { openRegular } from '../../mounts/open.ts';
 import { TELLING } from './admit.ts';
+import { ByHead } from './by-head.ts';
 import { newGeneration, type TailContext, type TrackedFile } from './file.ts';
-import { HEAD_BYTES, inodeOf, type Prefix, same } from './identity.ts';
+import { HEAD_BYTES, inodeOf, same } from './identity.ts';
 import { compression, type Format, Inflated } from './inflated.ts';
 import type { Generation } from './journal.ts';
 import type { Names } from './names.ts';
@@ -51,13 +52,12 @@ async function compare(fd: number, format: Format, known: Known): Promise<Verdic
   }
 }
 
-/** True if the content may begin as one of these do. */
-async function alike(fd: number, format: Format, heads: Prefix[]): Promise<boolean> {
+/** The first bytes of the content, as many as a file is known by. */
+async function firstOf(fd: number, format: Format): Promise<Buffer> {
   const inflated = new Inflated(format);
   try {
     const first = Buffer.allocUnsafe(HEAD_BYTES);
-    const got = await inflated.read(fd, first, HEAD_BYTES, 0);
-    return heads.some((head) => got < head.length || same(head, first.subarray(0, head.length)));
+    return first.subarray(0, await inflated.read(fd, first, HEAD_BYTES, 0));
   } finally {
     inflated.release();
   }
@@ -146,6 +146,8 @@ export async function packedAfter(
 }
 
 const LOOK_MS = 250;
+/** What is known of a directory's files is as good as new for so long. */
+const SOURCES_MS = 1000;
 /** Its writer is done when nothing was written for so long. */
 const QUIET_MS = 2000;
 /** It is not waited for longer. */
@@ -157,6 +159,14 @@ interface Held {
   size: bigint;
   /** When it had another size last. */
   grown: number;
+}
+
+/** What a compressed file may have been made of. */
+interface Sources {
+  /** By `performance.now()`. */
+  made: number;
+  open: ByHead<TrackedFile>;
+  free: ByHead<Generation>;
 }
 
 export interface TwinsOptions {
@@ -203,10 +213,16 @@ export class Twins {
   }
 
   async #lookAtAll(): Promise<void> {
+    /** By directory, for all that are held there: thousands may be. */
+    const sources = new Map<string, Sources>();
     for (const [file, held] of this.#held) {
       if (this.#closed) return;
+      const dir = dirname(held.path);
+      let known = sources.get(dir);
+      if (!known || performance.now() - known.made > SOURCES_MS) known = this.#sourcesIn(dir, held.path);
+      sources.set(dir, known);
       try {
-        if (this.#o.names.files.has(file) && !(await this.#decide(file, held))) continue;
+        if (this.#o.names.files.has(file) && !(await this.#decide(file, held, known))) continue;
       } catch {
         // It cannot be opened: that is said when it is read.
       }
@@ -216,21 +232,33 @@ export class Twins {
     }
   }
 
+  #sourcesIn(dir: string, path: string): Sources {
+    const { names, context } = this.#o;
+    const open = [...names.beside(path), ...names.nameless].filter((other) => isOpenIn(other, dir));
+    const free = context.positions.freeIn(context.input.name, dir);
+    return {
+      made: performance.now(),
+      open: new ByHead(open, ({ stream }) => stream.generation),
+      free: new ByHead(
+        free.filter((g) => g.position >= TELLING && g.head.length > 0),
+        (g) => g,
+      ),
+    };
+  }
+
   /** False: later. */
-  async #decide(file: TrackedFile, held: Held): Promise<boolean> {
-    const { context } = this.#o;
-    const dir = dirname(held.path);
-    const open = [...this.#o.names.files].filter((other) => isOpenIn(other, dir));
-    const stored = context.positions.free(context.input.name);
-    const free = stored.filter((g) => dirname(g.path) === dir && g.position >= TELLING && g.head.length > 0);
-    if (open.length + free.length === 0) return true;
+  async #decide(file: TrackedFile, held: Held, sources: Sources): Promise<boolean> {
+    const { context, names } = this.#o;
+    if (sources.open.size + sources.free.size === 0) return true;
     const opened = openRegular(held.path);
     if (!opened) return true;
     const { fd, stat } = opened;
     try {
       const format = compression(held.path)!;
-      const heads = [...open.map((other) => other.stream.generation), ...free].map(({ head }) => head);
-      if (!(await alike(fd, format, heads))) return true;
+      const first = await firstOf(fd, format);
+      const open = sources.open.alike(first, held.path).filter((other) => names.files.has(other));
+      const free = sources.free.alike(first, held.path).filter((g) => context.positions.isFree(g, context.input.name));
+      if (open.length + free.length === 0) return true;
       const now = performance.now();
       if (stat.size !== held.size) held.grown = now;
       held.size = stat.size;
@@ -252,7 +280,7 @@ export class Twins {
       for (const g of free.sort((a, b) => b.position - a.position)) {
         const verdict = await compare(fd, format, g);
         if (verdict !== 'more' && verdict !== 'over') continue;
-        if (!context.positions.free(context.input.name).includes(g)) return false;
+        if (!context.positions.isFree(g, context.input.name)) return false;
         context.positions.moveTo(g, file);
         g.head = headOf(fd);
         file.resume(g);
@@ -284,8 +312,8 @@ export class Twins {
   }
 }
 
-/** A plain file of this directory, of which enough was read to tell it from others. */
+/** A plain file that is or was in this directory, of which enough was read to tell it from others. */
 function isOpenIn(file: TrackedFile, dir: string): boolean {
   if (file.packed || file.held || file.position < TELLING) return false;
-  return dirname(file.stream.name) === dir;
+  return file.path !== null || dirname(file.stream.name) === dir;
 }

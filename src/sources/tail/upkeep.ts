@@ -1,8 +1,10 @@
 /** What is seen to from time to time, beside reading: deleted files that take room, read files to delete, old positions. */
 import { DeletedFiles } from './deleted.ts';
 import type { TailContext, TrackedFile } from './file.ts';
-import { forgetOld } from './forget.ts';
+import { forgetIfGone } from './forget.ts';
+import type { Generation } from './journal.ts';
 import { Remover } from './remove.ts';
+import { Turns } from './turns.ts';
 
 const SECOND = 1000;
 const HOUR = 3_600_000;
@@ -17,14 +19,23 @@ export class Upkeep {
   readonly #context: TailContext;
   readonly #deleted: DeletedFiles;
   readonly #remover: Remover;
-  #room = performance.now();
-  #removal = performance.now();
-  #forgetting = performance.now();
+  readonly #files: Turns<TrackedFile>;
+  readonly #old = new Turns(() => this.#olderThanAllowed());
+  /** By `performance.now()`: when the next round of each begins. */
+  #room = 0;
+  #removal = 0;
+  #forgetting = 0;
+  readonly #started = performance.now();
 
-  constructor(context: TailContext, letGo: (file: TrackedFile, unread: number, reason: string) => void) {
+  constructor(
+    context: TailContext,
+    { files, nameless }: Tracked,
+    letGo: (file: TrackedFile, unread: number, reason: string) => void,
+  ) {
     this.#context = context;
     this.#remover = new Remover(context);
-    this.#deleted = new DeletedFiles(context, (file, unread) => letGo(file, unread, 'rotated_away'));
+    this.#files = new Turns(() => files.values());
+    this.#deleted = new DeletedFiles(context, nameless, (file, unread) => letGo(file, unread, 'rotated_away'));
   }
 
   /** Files that were deleted because `delete_after` says so. */
@@ -32,20 +43,21 @@ export class Upkeep {
     return this.#remover.deleted;
   }
 
-  /** As often as one likes. */
-  tick({ files, nameless }: Tracked, now: number): void {
-    if (now - this.#room >= SECOND) {
-      this.#room = now;
-      this.#deleted.check(nameless, now);
-    }
+  /** As often as one likes. Each takes a few milliseconds at most: a round that takes longer goes on next time. */
+  tick(now: number): void {
+    if (now >= this.#room && this.#deleted.step(now)) this.#room = now + SECOND;
     const { delete_after } = this.#context.input;
-    if (delete_after !== null && now - this.#removal >= Math.min(10 * SECOND, delete_after / 10)) {
-      this.#removal = now;
-      for (const file of files) this.#remover.check(file, now);
+    if (delete_after !== null && now >= this.#removal && this.#files.step((file) => this.#remover.check(file, now))) {
+      this.#removal = now + Math.min(10 * SECOND, delete_after / 10);
     }
-    if (now - this.#forgetting >= HOUR) {
-      this.#forgetting = now;
-      forgetOld(this.#context, true);
+    const patient = now - this.#started >= HOUR;
+    if (now >= this.#forgetting && this.#old.step((g) => forgetIfGone(this.#context, g, patient))) {
+      this.#forgetting = now + HOUR;
     }
+  }
+
+  #olderThanAllowed(): Iterator<Generation> {
+    const { input, positions } = this.#context;
+    return (input.forget_after === null ? [] : positions.olderThan(input.name, input.forget_after)).values();
   }
 }

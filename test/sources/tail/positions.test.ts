@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TailContext } from '../../../src/sources/tail/file.ts';
-import { forgetOld } from '../../../src/sources/tail/forget.ts';
+import { forgetIfGone } from '../../../src/sources/tail/forget.ts';
 import { MOST_GONE } from '../../../src/sources/tail/gone.ts';
 import { NO_INODE } from '../../../src/sources/tail/identity.ts';
 import { blank, FORMAT, header, UNIT } from '../../../src/sources/tail/journal.ts';
@@ -230,11 +230,14 @@ test('long gone files are forgotten while the agent runs, not what is unreadable
   }
   const input = { name: 'test', forget_after: 500_000 } as TailContext['input'];
   const context = { input, positions, account: bench.account } as TailContext;
+  const forgetOld = (patient: boolean) => {
+    for (const g of positions.olderThan('test', 500_000)) forgetIfGone(context, g, patient);
+  };
   const left = () => positions.free('test').map((g) => g.id);
-  forgetOld(context, false);
+  forgetOld(false);
   assert.deepEqual(left().sort(), ['away/file', 'there']);
   assert.equal(bench.account.losses.get('vanished')!.bytes, 5);
-  forgetOld(context, true);
+  forgetOld(true);
   assert.deepEqual(left(), ['there']);
   await positions.close();
 });
