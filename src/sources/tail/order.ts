@@ -23,6 +23,8 @@ export interface OrderOptions {
   waits: Waits;
   files: ReadonlySet<TrackedFile>;
   ready: (file: TrackedFile) => void;
+  /** The file may go as far as order is concerned; true: it is held, as it may be a copy of the other one. */
+  replaces: (file: TrackedFile, old: TrackedFile) => boolean;
 }
 
 export class Order {
@@ -42,7 +44,7 @@ export class Order {
     }
     this.#o.waits.remove(file);
     file.before = null;
-    return false;
+    return file.untouched && this.#o.replaces(file, before.file);
   }
 
   /** The file was read: the one that waits for it may go, unless its last record is open. */

@@ -19,6 +19,7 @@ import { Pace } from './pace.ts';
 import type { Places } from './place.ts';
 import { Predecessors } from './predecessors.ts';
 import { recover } from './recover.ts';
+import { compareWhole, mayReplace } from './replaced.ts';
 import { headOf, markerAt } from './resume.ts';
 import { packedAfter, Twins } from './twins.ts';
 
@@ -125,6 +126,41 @@ export class Succession {
   /** Something was written to a file that waits. */
   step(file: TrackedFile): void {
     this.#holds.step(file);
+  }
+
+  /** A new file has the name of one that was read to its end; true: it is compared with that, and held meanwhile. */
+  replaces(file: TrackedFile, old: TrackedFile): boolean {
+    if (file.stream.persisted || !mayReplace(file, old)) return false;
+    const { names, ready } = this.#o;
+    file.held = true;
+    file.reading = old.reading = true;
+    const comparing = this.#replace(file, old)
+      .catch((error: Error) => log.warn(`cannot compare ${file.stream.name} with what it replaced: ${error.message}`))
+      .finally(() => {
+        file.held = file.reading = old.reading = false;
+        this.#seeking.delete(comparing);
+        if (names.files.has(file)) ready(file);
+      });
+    this.#seeking.add(comparing);
+    return true;
+  }
+
+  async #replace(file: TrackedFile, old: TrackedFile): Promise<void> {
+    const { names, places } = this.#o;
+    if (!descriptors.open(file)) return;
+    const { goesOn, alike } = await compareWhole(file, old);
+    if (this.#closed || !names.files.has(file) || !file.untouched || file.stream.persisted) return;
+    if (!goesOn || old.fd === null) {
+      this.#reread += alike;
+      return;
+    }
+    const { head } = old.stream.generation;
+    file.takeOver(old);
+    // What is written to the old one from now on is its own.
+    old.unfinished = null;
+    old.startAt(old.position, head, old.marker);
+    places.note(file);
+    log.info(`${file.stream.name} was replaced by a copy of it: reading on there at ${file.position}`);
   }
 
   /** The file does not hold what it held. What was not read is looked for in a copy; else it is lost, and counted. */

@@ -102,7 +102,8 @@ export class TailSource implements Source {
     this.#format = formatOf(input, kernel);
     const grouping = this.#format?.grouping ? this.#format : null;
     this.#waits = new Waits({ rotate_wait: input.rotate_wait, timeout: grouping?.timeout ?? null });
-    this.#order = new Order({ waits: this.#waits, files: this.#tracker.files, ready });
+    const replaces = (file: TrackedFile, old: TrackedFile) => this.#tracker.replaces(file, old);
+    this.#order = new Order({ waits: this.#waits, files: this.#tracker.files, ready, replaces });
   }
 
   get files_total(): number {
@@ -222,7 +223,7 @@ export class TailSource implements Source {
   }
 
   #watchNameless(file: TrackedFile, now: number): void {
-    if (file.packed || file.fd === null || file.busy || file.queued || file.restarting) return;
+    if (file.packed || file.fd === null || file.busy || file.queued || file.reading || file.restarting) return;
     const unread = file.size > file.position;
     const { size, nlink } = file.now();
     if (size !== file.stored || (unread && !this.#waits.has(file))) this.#makeReady(file);

@@ -261,6 +261,11 @@ export class Tracker implements Finder {
     this.#succession.shortened(file, size);
   }
 
+  /** True: it is compared with the file that had its name, and held meanwhile. */
+  replaces(file: TrackedFile, old: TrackedFile): boolean {
+    return this.#succession.replaces(file, old);
+  }
+
   get room(): boolean {
     return this.files.size + (this.#unknown?.size ?? 0) < this.#context.input.max_files;
   }
