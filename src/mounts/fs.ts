@@ -12,7 +12,7 @@ import * as native from '../native.ts';
 import type { Mount } from './mountinfo.ts';
 import { anyMayHang, foreignMountOf, mayWait, type To } from './places.ts';
 
-export const { closeSync, constants, fstatSync, readSync } = fs;
+export { closeSync, constants, fstatSync, readSync } from 'node:fs';
 export const { advise, seekData, seekHole } = native;
 
 /** The path leads to a mount that may hang: nothing is said of what is there, nor whether there is anything. */
