@@ -1,12 +1,12 @@
 /** `runnel run`: the agent in the foreground, as systemd, containers and people at a terminal run it. */
 
-import { existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { enableCompileCache, flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import type { Agent } from '../agent.ts';
 import { ConfigError } from '../config/errors.ts';
 import type { LocatedConfig } from '../config/load.ts';
-import { writableByOthers } from '../core/writable.ts';
+import { isUnusedByOthers, writableByOthers } from '../core/writable.ts';
 import { log } from '../log.ts';
 import { keepCapabilities, sdNotify } from '../native.ts';
 import { builtIn, locateConfig } from './locate.ts';
@@ -131,6 +131,10 @@ function makeDataDir(dir: string): string | null {
   } catch {
     // The start says why.
     return null;
+  }
+  if (writableByOthers(dir) !== null && isUnusedByOthers(dir)) {
+    chmodSync(dir, 0o750);
+    log.warn(`data_dir ${dir} could be written by everybody; nobody had, and from now on only root may`);
   }
   return writableByOthers(dir);
 }

@@ -2,7 +2,7 @@
 import { ConfigError, formatFault } from '../config/errors.ts';
 import { isPrecaution } from '../config/glob.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
-import { writableByOthers } from '../core/writable.ts';
+import { isUnusedByOthers, writableByOthers } from '../core/writable.ts';
 import { idlePatterns, namesNothing } from '../sources/tail/idle.ts';
 import { complain, print, printJson } from './output.ts';
 
@@ -11,7 +11,7 @@ export async function validate(file: string, { json = false }: { json?: boolean 
   try {
     const loaded = await loadConfig(file);
     const { hash, files, config } = loaded;
-    const unsafe = writableByOthers(config.data_dir);
+    const unsafe = isUnusedByOthers(config.data_dir) ? null : writableByOthers(config.data_dir);
     const dataDir = unsafe === null ? [] : [loaded.says(['data_dir'], `is refused at the start: ${unsafe}`)];
     const warnings = [...loaded.warnings, ...dataDir, ...(await idle(loaded))];
     if (json) {

@@ -2,8 +2,17 @@
  * Whether others may write what the agent, as root, takes its orders from or keeps its state in: who may, has root's
  * rights. What stands in a directory may be replaced by whoever may write there, unless the sticky bit keeps them from it.
  */
-import { accessSync, constants, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import {
+  accessSync,
+  constants,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 
 /** What is wrong, and what would be right, of an existing file or directory, or of what it lies in. Null: nothing. */
 export function writableByOthers(path: string): string | null {
@@ -19,6 +28,21 @@ export function writableByOthers(path: string): string | null {
     if (!isReadOnly(dir)) return `${dir}, in which it lies, ${whoMay(stat)}: chmod go-w ${dir}`;
   }
   return null;
+}
+
+/** Directories that are everybody's by purpose. */
+const SHARED = ['/tmp', '/var/tmp', '/dev/shm', '/run/lock', '/run/shm'];
+
+/**
+ * Whether others have the right to write in this directory of root's and made nothing of it: a file system that was just
+ * mounted is such (tmpfs: mode 1777). Whoever it is for may take that right away, and lose nothing.
+ */
+export function isUnusedByOthers(dir: string): boolean {
+  const real = realOf(dir);
+  if (real === null || SHARED.includes(real)) return false;
+  const stat = statSync(real);
+  if (stat.uid !== 0 || !isSticky(stat)) return false;
+  return readdirSync(real).every((name) => lstatSync(join(real, name), { throwIfNoEntry: false })?.uid === 0);
 }
 
 /** Null: it is a pipe, and lies nowhere. */

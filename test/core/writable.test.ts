@@ -1,11 +1,11 @@
 /** Who else may write what root relies on. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { writableByOthers } from '../../src/core/writable.ts';
+import { isUnusedByOthers, writableByOthers } from '../../src/core/writable.ts';
 
 const skip = process.getuid?.() !== 0 && 'NOT TESTED: needs root, to be told from others';
 const OTHER = 65_534;
@@ -36,6 +36,20 @@ test('a directory above that others may write is told, with the sticky bit it is
   assert.match(writableByOthers(at('a/b/c'))!, /\/b, in which it lies, may be written by group 65534/);
 });
 
+test('a right that others have and did not use can be taken away where the sticky bit is set', { skip }, (t) => {
+  const at = place(t);
+  chmodSync(at('a'), 0o1777);
+  assert.equal(isUnusedByOthers(at('a')), true);
+  writeFileSync(at('a/own'), '');
+  assert.equal(isUnusedByOthers(at('a')), true);
+  chmodSync(at('a'), 0o777);
+  assert.equal(isUnusedByOthers(at('a')), false);
+  chmodSync(at('a'), 0o1777);
+  chownSync(at('a/own'), OTHER, OTHER);
+  assert.equal(isUnusedByOthers(at('a')), false);
+  assert.equal(isUnusedByOthers('/tmp'), false);
+});
+
 test('behind a link both ways count', { skip }, (t) => {
   const at = place(t);
   mkdirSync(at('links'));
@@ -56,7 +70,7 @@ test('what is mounted read-only nobody may write, and in a namespace of few user
   if (!mounted) return t.skip('NOT TESTED: this user may not mount');
   assert.equal(writableByOthers(at('a/b')), null);
   chownSync(at('a'), OTHER, OTHER);
-  const script = `import { writableByOthers } from '${new URL('../../src/core/writable.ts', import.meta.url).href}'; console.log(writableByOthers('${at('a')}'))`;
+  const script = `import { isUnusedByOthers, writableByOthers } from '${new URL('../../src/core/writable.ts', import.meta.url).href}'; console.log(writableByOthers('${at('a')}'))`;
   const inside = spawnSync('unshare', ['-Ur', process.execPath, '--input-type=module', '-e', script], {
     encoding: 'utf8',
   });
