@@ -34,8 +34,9 @@ export interface Directory {
   /** As of the last listing: directories below, and links to some. */
   below: string[];
   links: string[];
-  /** Files in it for which there was no room. */
+  /** Files and directories in it for which there was no room. */
   left: number;
+  unlooked: number;
   /** The pass that saw it last. */
   pass: number;
   /** Events since `since`. */
@@ -90,11 +91,15 @@ export class Directories {
     directory.below = [];
     directory.links = [];
     directory.left = 0;
+    directory.unlooked = 0;
   }
 
   /** A directory in it, or a link to one. False: there is no room. */
   note(directory: Directory, name: string, link: boolean): boolean {
-    if (this.#noted >= this.most) return false;
+    if (this.#noted >= this.most) {
+      directory.unlooked++;
+      return false;
+    }
     this.#noted++;
     (link ? directory.links : directory.below).push(name);
     return true;
@@ -110,7 +115,7 @@ export class Directories {
     }
     if (!directory) {
       if (this.#byPath.size >= this.most) return null;
-      const unlisted = { modified: Number.NaN, listed: 0, below: [], links: [], left: 0 };
+      const unlisted = { modified: Number.NaN, listed: 0, below: [], links: [], left: 0, unlooked: 0 };
       const quiet = { events: 0, since: 0, hold: HOLD_MS, changed: 0 };
       const kind = this.#kind(path, stat.dev);
       directory = { path, inode: stat.ino, close: null, state: 'told', kind, pass, ...unlisted, ...quiet };

@@ -11,9 +11,10 @@ import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { statSync } from '../../mounts/fs.ts';
 import { Directories, type Directory } from './directories.ts';
+import type { Finding, LeftOut } from './finding.ts';
 import type { OwnFiles } from './own.ts';
 import type { Selection } from './selection.ts';
-import { type Finding, type LeftOut, Walk } from './walk.ts';
+import { Walk } from './walk.ts';
 
 export interface Finder extends Finding {
   /** Something was written to this path of a watched directory. */
@@ -100,8 +101,13 @@ export class Discovery {
     this.#watchTarget(dir);
   }
 
-  async close(): Promise<void> {
+  /** Looks no further, and tells nothing more. */
+  stop(): void {
     this.#stop.abort();
+  }
+
+  async close(): Promise<void> {
+    this.stop();
     await this.#scanning;
     await this.#directories.close();
   }

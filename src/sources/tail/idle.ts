@@ -2,9 +2,10 @@
 import { statSync } from '../../mounts/fs.ts';
 import { Directories } from './directories.ts';
 import type { LogInput } from './envelope.ts';
+import type { Finding } from './finding.ts';
 import { OwnFiles } from './own.ts';
 import { Selection, withHint } from './selection.ts';
-import { type Finding, Walk } from './walk.ts';
+import { Walk } from './walk.ts';
 
 /** By their place in the lists; none: it cannot be told before `stop`. */
 export async function idlePatterns(

@@ -5,8 +5,9 @@
  *                                  /var/log/pods/.../web/0.log.20261125-120000
  */
 
+import type { Stats } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { lstatSync, readlinkSync, realpathSync } from '../../mounts/fs.ts';
+import { lstatSync, readlinkSync, realpathSync, statSync } from '../../mounts/fs.ts';
 
 /** As many as the kernel follows. */
 const MOST = 40;
@@ -15,8 +16,13 @@ const MOST = 40;
 export function placesOf(path: string): string[] {
   let place = path;
   try {
-    for (let links = 0; links < MOST && lstatSync(place).isSymbolicLink(); links++) {
-      place = resolve(real(dirname(place)), readlinkSync(place));
+    for (let links = 0; links < MOST; links++) {
+      const stat = lstatSync(place);
+      if (!stat.isSymbolicLink()) break;
+      const target = resolve(real(dirname(place)), readlinkSync(place));
+      // Nor is anything looked for where such a link leads.
+      if (!isFollowed(stat, target)) return [path];
+      place = target;
     }
   } catch {
     // Nothing is there now, or it cannot be looked at: what was renamed may lie beside it.
@@ -36,4 +42,11 @@ function real(dir: string): string {
   } catch {
     return dir;
   }
+}
+
+/** As in mounts/open.ts, which judges what is opened; where nothing is there, by the directory in which it would be. */
+function isFollowed({ uid }: Stats, target: string): boolean {
+  if (uid === 0 || uid === process.geteuid?.()) return true;
+  const stat = statSync(target, { throwIfNoEntry: false }) ?? statSync(dirname(target), { throwIfNoEntry: false });
+  return stat?.uid === uid;
 }

@@ -1,6 +1,7 @@
 /**
  * What of data_dir is the agent's own work: that is never read as logs, by whatever name it is reached. Each line would
- * make new ones. Logs of others that lie in the same directory are read.
+ * make new ones. Logs of others that lie in the same directory are read. What a wildcard finds of another agent's work
+ * is left out, too.
  */
 import type { BigIntStats, Stats } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -41,10 +42,17 @@ export class OwnFiles {
     return DIRECTORIES.includes(name) || FILES.test(name);
   }
 
-  /** True if the file that this path, without links on it, leads to is the agent's. */
+  /** True if this name in a directory is the work of another agent: two that read each other's never end, either. */
+  isAnothers(dir: string, name: string): boolean {
+    return this.names(name) && ['agent.json', 'positions', 'spool'].every((other) => lookAt(`${dir}/${other}`));
+  }
+
+  /** True if the file that this path, without links on it, leads to is an agent's. */
   has(path: string): boolean {
-    const stat = lookAt(dirname(path));
-    return stat !== undefined && (this.isOwn(stat) || (this.isHome(stat) && this.names(basename(path))));
+    const [dir, name] = [dirname(path), basename(path)];
+    const stat = lookAt(dir);
+    if (!stat) return false;
+    return this.isOwn(stat) || (this.isHome(stat) && this.names(name)) || this.isAnothers(dir, name);
   }
 
   #renew(): void {

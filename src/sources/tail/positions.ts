@@ -251,6 +251,17 @@ export class Positions {
     return [...this.#free].filter((g) => this.isFree(g, input) && g.seen < limit);
   }
 
+  /** So many generations no tracked file stands for, of all inputs. */
+  get idle(): number {
+    return this.#free.size;
+  }
+
+  /** Those of the input beyond so many, the ones that have been for longest. */
+  beyond(input: string, most: number): Generation[] {
+    const all = [...this.known(input)];
+    return all.slice(0, Math.max(0, all.length - most));
+  }
+
   /** Nothing was seen of it now, but it is known to be there, or may be. */
   keep(generation: Generation): void {
     generation.seen = now();

@@ -77,6 +77,11 @@ export interface Spot {
   readonly spelled: boolean;
 }
 
+/** All that is looked for at the one spot is looked for at the other, too. */
+export function covers(way: Spot, spot: Spot): boolean {
+  return spot.in.every((place) => way.in.includes(place)) && way.out.every((place) => spot.out.includes(place));
+}
+
 interface Patterns {
   readonly include: readonly string[];
   readonly exclude: readonly string[];

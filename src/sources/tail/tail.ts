@@ -165,7 +165,10 @@ export class TailSource implements Source {
   async run(output: Output, stopped: AbortSignal, started?: () => void): Promise<void> {
     const failure = new AbortController();
     const signal = AbortSignal.any([stopped, failure.signal]);
-    const stop = () => this.#wake();
+    const stop = () => {
+      this.#tracker.stopStarting();
+      this.#wake();
+    };
     signal.addEventListener('abort', stop);
     const pumping = this.#pump(output, signal, failure);
     // A failure is thrown where this is awaited, below.

@@ -98,6 +98,7 @@ export class Tracker implements Finder {
   #first: boolean;
   /** True until everything was looked at for the first time. */
   starting = true;
+  #stopped = false;
   /** Paths of files that are not known, while what they hold may be. */
   #unknown: Set<string> | null = null;
 
@@ -175,6 +176,8 @@ export class Tracker implements Finder {
     }
     await this.#discovery.scan();
     while (this.#looking) await this.#looking;
+    // Not all was seen: nothing can be said of what is missing.
+    if (this.#stopped) return;
     await this.#succession.recover();
     const unknown = this.#unknown ?? [];
     this.#unknown = null;
@@ -186,6 +189,14 @@ export class Tracker implements Finder {
     if (!this.#o.roots) this.#sayIdle();
     positions.setStarted(input.name);
     this.#succession.started();
+  }
+
+  /** Ends the start: there may be any number of directories and files. */
+  stopStarting(): void {
+    if (!this.starting) return;
+    this.#stopped = true;
+    this.#discovery.stop();
+    this.#looks.clear();
   }
 
   /** Patterns that have named nothing yet. */

@@ -1,7 +1,7 @@
 /** What is seen to from time to time, beside reading: deleted files that take room, read files to delete, old positions. */
 import { DeletedFiles } from './deleted.ts';
 import type { TailContext, TrackedFile } from './file.ts';
-import { forgetIfGone } from './forget.ts';
+import { forgetBeyond, forgetIfGone } from './forget.ts';
 import type { Generation } from './journal.ts';
 import { Remover } from './remove.ts';
 import { Turns } from './turns.ts';
@@ -21,10 +21,12 @@ export class Upkeep {
   readonly #remover: Remover;
   readonly #files: Turns<TrackedFile>;
   readonly #old = new Turns(() => this.#olderThanAllowed());
+  readonly #beyond = new Turns(() => this.#moreThanAllowed());
   /** By `performance.now()`: when the next round of each begins. */
   #room = 0;
   #removal = 0;
   #forgetting = 0;
+  #counting = 0;
   readonly #started = performance.now();
 
   constructor(
@@ -54,6 +56,18 @@ export class Upkeep {
     if (now >= this.#forgetting && this.#old.step((g) => forgetIfGone(this.#context, g, patient))) {
       this.#forgetting = now + HOUR;
     }
+    if (now >= this.#counting && this.#beyond.step((g) => forgetBeyond(this.#context, g))) {
+      this.#counting = now + SECOND;
+    }
+  }
+
+  #moreThanAllowed(): Iterator<Generation> {
+    const { input, positions } = this.#context;
+    const { name, max_files } = input;
+    if (positions.idle <= max_files) return [].values();
+    const all = positions.beyond(name, max_files);
+    // With some to spare, so that the next ones do not have all counted again.
+    return (all.length > 0 ? positions.beyond(name, Math.floor(max_files * 0.9)) : all).values();
   }
 
   #olderThanAllowed(): Iterator<Generation> {

@@ -11,13 +11,13 @@ import type { Dirent, Stats } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../log.ts';
 import { Elsewhere, lstatSync, opendirSync, statSync } from '../../mounts/fs.ts';
-import type { Mount } from '../../mounts/mountinfo.ts';
 import { isForeign, judgeDirectory } from '../../mounts/open.ts';
 import { isAside } from './aside.ts';
 import type { Directories, Directory } from './directories.ts';
 import { isOfKernel } from './filesystems.ts';
+import type { Finding, LeftOut } from './finding.ts';
 import type { OwnFiles } from './own.ts';
-import type { Selection, Spot } from './selection.ts';
+import { covers, type Selection, type Spot } from './selection.ts';
 
 /** Time stamps of directories are as coarse as a timer tick: what was listed so shortly after a change is listed again. */
 const COARSE_MS = 50;
@@ -29,30 +29,6 @@ const ENTRIES = 256;
 const MOST_LINKS = 10_000;
 /** Ways in which one directory is looked at. */
 const MOST_WAYS = 16;
-
-/** What was found, and whom to ask. */
-export interface Finding {
-  /** False: there is no room for another file. */
-  readonly room: boolean;
-  /** A path that is read; may be told many times. False: there is no room for it. `link`: it is, or may be, a symbolic link. */
-  found(path: string, link: boolean): boolean;
-  /** A file that was put aside to be deleted, by this name. */
-  aside(path: string): void;
-  /** This path, which may match or have more below it, leads to a mount that is not looked at here. */
-  elsewhere(path: string, mount: Mount): void;
-  /** Set: so much was found that it has to be looked at first. */
-  readonly behind: Promise<void> | null;
-}
-
-/** What a pass has left out, and says once. */
-export interface LeftOut {
-  /** Files for which there is no room. */
-  files: number;
-  /** Directories for which there is none, links to directories beyond the most, and what lies too deep. */
-  directories: number;
-  /** Directories that links lead to which are not followed. */
-  foreign: number;
-}
 
 export interface WalkOptions {
   input: string;
@@ -157,6 +133,7 @@ export class Walk {
       await this.#list(directory, dir, spot, own.isHome(stat));
     }
     this.left.files += directory.left;
+    this.left.directories += directory.unlooked;
     for (const name of directory.links) this.#addLink(`${dir}/${name}`, spot, name, stat.dev);
     // Listings do not give the directory above.
     const below = selection.spells(spot, '..') ? [...directory.below, '..'] : directory.below;
@@ -226,8 +203,10 @@ export class Walk {
       entries = opendirSync(dir || '/', { bufferSize: ENTRIES });
       let read = 0;
       for (let entry = entries.readSync(); entry; entry = entries.readSync()) {
-        if (!home || !this.#o.own.names(entry.name)) this.#take(directory, dir, spot, entry);
-        if (++read % ENTRIES === 0) await this.#breathe();
+        if (!this.#isOwn(dir, spot, home, entry.name)) this.#take(directory, dir, spot, entry);
+        if (++read % ENTRIES !== 0) continue;
+        await this.#breathe();
+        if (this.#o.stop.aborted) break;
       }
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
@@ -238,6 +217,11 @@ export class Walk {
     } finally {
       entries?.closeSync();
     }
+  }
+
+  #isOwn(dir: string, spot: Spot, home: boolean, name: string): boolean {
+    const { own, selection } = this.#o;
+    return (home && own.names(name)) || (!selection.spells(spot, name) && own.isAnothers(dir, name));
   }
 
   #take(directory: Directory, dir: string, spot: Spot, entry: Dirent): void {
@@ -255,7 +239,7 @@ export class Walk {
     const link = entry.isSymbolicLink();
     const isDirectory = link ? this.#look(path, false)?.isDirectory() : entry.isDirectory();
     if (isDirectory && selection.opens(next, name)) {
-      if (!directories.note(directory, name, link)) this.#noRoom();
+      if (!directories.note(directory, name, link)) this.#sayNoRoom();
     } else if (selection.takes(next, name)) {
       if (!isDirectory) selection.use(next);
       if (!finding.found(path, link)) directory.left++;
@@ -278,19 +262,26 @@ export class Walk {
 
   #watch(path: string, stat: Stats): Directory | null {
     const directory = this.#o.directories.watch(path, stat, this.#o.pass);
-    if (!directory) this.#noRoom();
+    if (!directory) {
+      this.left.directories++;
+      this.#sayNoRoom();
+    }
     return directory;
   }
 
-  #noRoom(): void {
+  #sayNoRoom(): void {
     const help = 'raise max_files, or include less';
     const { most } = this.#o.directories;
-    this.#leaveOut('directories', `more than ${most} directories: the others are not looked into; ${help}`);
+    this.#say('directories', `more than ${most} directories: the others are not looked into; ${help}`);
   }
 
   #leaveOut(key: string, what: string): void {
-    const { input } = this.#o;
     this.left.directories++;
+    this.#say(key, what);
+  }
+
+  #say(key: string, what: string): void {
+    const { input } = this.#o;
     log.warnOnce(`${key} ${input}`, `input ${input} names ${what}`);
   }
 
@@ -306,11 +297,6 @@ export class Walk {
     await setImmediate();
     this.#yielded = performance.now();
   }
-}
-
-/** All that is looked for at the one spot is looked for at the other, too. */
-function covers(way: Spot, spot: Spot): boolean {
-  return spot.in.every((place) => way.in.includes(place)) && way.out.every((place) => spot.out.includes(place));
 }
 
 function isThere(path: string): boolean {

@@ -172,6 +172,21 @@ test('what the agent keeps in data_dir is never read, by whatever way it is reac
   assert.equal(bench.source.files_total, 5);
 });
 
+test("another agent's data_dir is not read where a wildcard leads there; what is spelled out is", async (t) => {
+  const bench = benchWith(t, 'agent/agent.json', 'agent/positions', 'agent/spool/t-0/0.log', 'agent/dead-letter/x.log');
+  for (const name of ['agent/app/a.log', 'other/spool/b.log', 'other/positions', 'agent/positions.new'])
+    write(bench, name);
+  const round = probe(bench);
+  const include = [`${bench.logs}/**`, `${bench.logs}/agent/dead-letter/*`];
+  const out = await bench.start({ include, exclude: ['*.json'] }, true, often);
+  await out.count(4);
+  appendFileSync(bench.path('agent/positions'), 'more\n');
+  write(bench, 'agent/positions.damaged');
+  await round();
+  const own = ['agent/app/a.log', 'agent/dead-letter/x.log', 'other/positions', 'other/spool/b.log', 'probe'];
+  assert.deepEqual(out.texts().toSorted(), own);
+});
+
 test('a wildcard or a link does not lead into what the kernel shows of itself, unless that is spelled out', async (t) => {
   const bench = benchWith(t, 'a.log');
   symlinkSync('/proc', bench.path('proc'));
@@ -228,4 +243,31 @@ test('so many names that cannot be read, links to one file and links between dir
   assert.deepEqual(bench.output.texts(), ['a', 'found']);
   assert.equal(lines.filter((line) => /more than 10000 links to directories/.test(line)).length, 1);
   assert.equal(bench.source.files_total, 2);
+});
+
+test('of files that are gone no more are remembered than may be there, the latest ones', async (t) => {
+  const bench = new Bench(t);
+  const lines = await said(async () => {
+    const out = await bench.start({ ...everywhere(bench), max_files: 10, rotate_wait: 100 }, true, often);
+    for (let i = 0; i < 25; i++) {
+      write(bench, `${i}.log`);
+      await out.count(i + 1);
+      renameSync(bench.path(`${i}.log`), bench.path(`${i}.old`));
+    }
+    await until('let go', () => bench.source.files_total === 0);
+    await until('forgotten', () => bench.positions.all().length <= 10);
+  });
+  assert.equal(lines.filter((line) => /remembers 10 files that are gone, and forgets the oldest/.test(line)).length, 1);
+  assert.ok(bench.positions.all().some(({ path }) => path.endsWith('/24.log')));
+  assert.equal(bench.account.losses.size, 0);
+});
+
+test('a stop ends a start that has much to look at', async (t) => {
+  const bench = benchWith(t, 'a.log');
+  symlinkSync('/', bench.path('root'));
+  await bench.start({ ...everywhere(bench), start_at: 'end' });
+  const before = performance.now();
+  await bench.stop();
+  assert.ok(performance.now() - before < 5000);
+  assert.ok(!bench.positions.started('test'));
 });

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import {
   appendFileSync,
+  chownSync,
   copyFileSync,
+  lchownSync,
   mkdirSync,
   readFileSync,
   renameSync,
@@ -109,4 +111,19 @@ test('where a link leads, also when nothing is there, and where links lead in a 
   symlinkSync('b', bench.path('a'));
   symlinkSync('a', bench.path('b'));
   assert.deepEqual(homesOf(bench.path('a')), [bench.logs]);
+});
+
+const skip = process.getuid?.() !== 0 && 'NOT TESTED: needs root, to make links of other users';
+
+test('nothing is looked for where a link leads that is not followed', { skip }, (t) => {
+  const { bench, path, real } = cluster(t);
+  writeFileSync(real, 'x\n');
+  lchownSync(path, 65_534, 65_534);
+  assert.deepEqual(placesOf(path), [path]);
+  chownSync(real, 65_534, 65_534);
+  assert.deepEqual(placesOf(path), [path, real]);
+  rmSync(real);
+  assert.deepEqual(placesOf(path), [path]);
+  chownSync(bench.path('disk/web'), 65_534, 65_534);
+  assert.deepEqual(placesOf(path), [path, real]);
 });
