@@ -82,7 +82,7 @@ export class Appender {
   async sync(): Promise<void> {
     if (this.#o.sync === 'never') return;
     if (this.#syncing) await this.#syncing;
-    if (this.#syncedTo < this.next) {
+    if (this.unsynced) {
       this.#syncing ??= this.#syncOnce().finally(() => {
         this.#syncing = null;
       });
@@ -199,6 +199,11 @@ export class Appender {
     await writer.cut();
     this.#writer = null;
     await writer.close();
+  }
+
+  /** Something is written and not on the medium, where it is to be. */
+  get unsynced(): boolean {
+    return this.#o.sync !== 'never' && this.#syncedTo < this.next;
   }
 
   get #syncedTo(): number {

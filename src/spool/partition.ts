@@ -39,6 +39,8 @@ export interface Owner {
   /** Resolves when `bytes` more may be written, and counts them. */
   admit(bytes: number): Promise<void>;
   release(bytes: number): void;
+  /** A block was written, and is not synced yet. */
+  written(): void;
   /** Somebody waits for room, so a segment that is acknowledged to its end should go although it is not full. */
   readonly pressed: boolean;
   readonly onDrop: OnDrop;
@@ -94,6 +96,7 @@ export class SpoolPartition {
       onWritten: (note) => {
         this.#waiting.add(note.records, note.bytes, note.weights);
         this.#bell.ring();
+        owner.written();
       },
       onHeld: () => this.#bell.ring(),
       warn,
@@ -219,6 +222,10 @@ export class SpoolPartition {
   /** Resolves when everything before `offset` is as safe as the policy makes things. */
   synced(offset: number): Promise<void> {
     return this.#appender.synced(offset);
+  }
+
+  get unsynced(): boolean {
+    return this.#appender.unsynced;
   }
 
   /** Brings what is written to the medium. A failure is reported and tried again at the next call. */

@@ -41,7 +41,8 @@ export class Spool {
   readonly #options: SpoolOptions;
   readonly #owner: Owner;
   readonly #partitions = new Map<string, SpoolPartition>();
-  readonly #timers: NodeJS.Timeout[] = [];
+  #expiring: NodeJS.Timeout | undefined;
+  #syncing: NodeJS.Timeout | undefined;
   #bytes = 0;
   #waiters: (() => void)[] = [];
   #dropping: Promise<void> | null = null;
@@ -57,6 +58,7 @@ export class Spool {
       patience: options.read_patience ?? READ_PATIENCE_MS,
       admit: (bytes) => this.#admit(bytes),
       release: (bytes) => this.#release(bytes),
+      written: () => this.#syncSoon(),
       get pressed() {
         return pressed();
       },
@@ -73,7 +75,7 @@ export class Spool {
         const topic = topicOf(entry.name);
         if (entry.isDirectory() && topic !== null) await spool.#open(topic);
       }
-      spool.#startTimers();
+      spool.#expireAgain();
       return spool;
     } catch (error) {
       await spool.close();
@@ -134,7 +136,8 @@ export class Spool {
   /** Syncs and closes everything. Appends that wait for room are refused. */
   async close(): Promise<void> {
     this.#closing = true;
-    for (const timer of this.#timers) clearInterval(timer);
+    clearInterval(this.#expiring);
+    clearTimeout(this.#syncing);
     this.#wake();
     await Promise.all([...this.#partitions.values()].map((partition) => partition.close()));
   }
@@ -148,19 +151,28 @@ export class Spool {
     this.#bytes += partition.bytes;
   }
 
-  #startTimers(): void {
-    const { sync, max_age } = this.#options;
-    if (sync !== 'never') {
-      const every = sync === 'always' ? RETRY_SYNC_MS : sync;
-      this.#timers.push(setInterval(() => void this.sync(), every).unref());
-    }
-    if (max_age) {
-      const expire = () => {
-        for (const partition of this.#partitions.values()) void partition.expire(performance.now() - max_age);
-      };
-      this.#timers.push(setInterval(expire, Math.min(EXPIRE_EVERY_MS, max_age)).unref());
-      expire();
-    }
+  /** What is written now is synced at the next multiple of the time that the policy allows. */
+  #syncSoon(): void {
+    const { sync } = this.#options;
+    if (this.#syncing || this.#closing || sync === 'never') return;
+    const every = sync === 'always' ? RETRY_SYNC_MS : sync;
+    this.#syncing = setTimeout(() => void this.#syncNow(), every - (performance.now() % every)).unref();
+  }
+
+  async #syncNow(): Promise<void> {
+    await this.sync();
+    this.#syncing = undefined;
+    if ([...this.#partitions.values()].some(({ unsynced }) => unsynced)) this.#syncSoon();
+  }
+
+  #expireAgain(): void {
+    const { max_age } = this.#options;
+    if (!max_age) return;
+    const expire = () => {
+      for (const partition of this.#partitions.values()) void partition.expire(performance.now() - max_age);
+    };
+    this.#expiring = setInterval(expire, Math.min(EXPIRE_EVERY_MS, max_age)).unref();
+    expire();
   }
 
   async #admit(bytes: number): Promise<void> {
