@@ -24,14 +24,16 @@ import { Order } from './order.ts';
 import type { Positions } from './positions.ts';
 import { Queue } from './queue.ts';
 import { fill } from './read.ts';
+import { Ticks } from './ticks.ts';
 import { type LeftOutStatus, Tracker, type TrackerOptions } from './tracker.ts';
 import { Turns } from './turns.ts';
 import { cannotRead, rests, Unpacking } from './unpacking.ts';
 import { Waits } from './waits.ts';
 
-const TICK_MS = 250;
 /** Every file, and every directory, is looked at once in so many ticks: ten seconds. */
 const ROUND = 40;
+/** Of more files a second's share would be looked at for too long at once. */
+const FEW = 1000;
 /** So many files that wait for their first turn get their place in the journal with one write. */
 const TOGETHER = 256;
 /** After so much reading other things get their turn, milliseconds: small files are read without a wait. */
@@ -79,6 +81,10 @@ export class TailSource implements Source {
   #wake: () => void = () => undefined;
   readonly #packed = new Turns(() => this.#tracker.packed.values());
   readonly #nameless = new Turns(() => this.#tracker.nameless.values());
+  readonly #ticks = new Ticks(
+    (ticks) => this.#onTick(ticks),
+    () => this.#tracker.files.size + this.#tracker.packed.size + this.#tracker.nameless.size <= FEW,
+  );
   #tick = 0;
   /** When other things had their turn last. */
   #rested = 0;
@@ -173,15 +179,14 @@ export class TailSource implements Source {
     const pumping = this.#pump(output, signal, failure);
     // A failure is thrown where this is awaited, below.
     pumping.catch(() => undefined);
-    let timer: NodeJS.Timeout | undefined;
     try {
       await this.#tracker.start();
       started?.();
-      timer = setInterval(() => this.#onTick(), TICK_MS);
+      this.#ticks.start();
       await pumping;
       await this.#lastWords(output);
     } finally {
-      clearInterval(timer);
+      this.#ticks.stop();
       failure.abort();
       await pumping.catch(() => undefined);
       signal.removeEventListener('abort', stop);
@@ -189,14 +194,16 @@ export class TailSource implements Source {
     }
   }
 
-  #onTick(): void {
-    this.#tick++;
+  #onTick(ticks: number): void {
+    const rounds = Math.floor(this.#tick / this.#round);
+    this.#tick += ticks;
     const now = performance.now();
     this.#unpacking.sweep();
     this.#packed.step((file) => this.#unpacking.tick(file, now));
     this.#nameless.step((file) => this.#watchNameless(file, now));
     // Always one: an iterator that rests keeps what was deleted in memory.
-    for (let left = Math.max(1, Math.ceil(this.#tracker.files.size / this.#round)); left > 0; left--) {
+    const share = Math.max(1, Math.ceil(this.#tracker.files.size / this.#round));
+    for (let left = share * ticks; left > 0; left--) {
       this.#turn ??= this.#tracker.files.values();
       const { value: file, done } = this.#turn.next();
       if (!done) this.#look(file, now);
@@ -204,7 +211,7 @@ export class TailSource implements Source {
     }
     if (this.#isAway && this.#taking) this.#wait(this.#taking);
     this.#tracker.unsure.step();
-    if (this.#tick % this.#round === 0) this.#tracker.again();
+    if (Math.floor(this.#tick / this.#round) > rounds) this.#tracker.again();
     this.#tracker.upkeep.tick(now);
     for (const file of this.#waits.due(now, this.#tracker.files)) {
       if (file.failed === null || file.path === null) this.#makeReady(file);
@@ -237,6 +244,7 @@ export class TailSource implements Source {
   }
 
   #makeReady(file: TrackedFile): void {
+    this.#ticks.stir();
     if (file.held || file.restarting) return;
     if (file.busy) file.again = true;
     else this.#ready.add(file);
