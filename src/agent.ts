@@ -28,7 +28,7 @@ import { Kernel } from './kernel/kernel.ts';
 import { type DataDirLock, lockDataDir } from './lock.ts';
 import { log } from './log.ts';
 import { type HostSource, hostSource } from './sources/host/host.ts';
-import { type StatsdSource, statsdSource } from './sources/statsd/statsd.ts';
+import { type StatsdOptions, type StatsdSource, statsdSource } from './sources/statsd/statsd.ts';
 import { Mounts } from './sources/tail/apart/mounts.ts';
 import { fileKey } from './sources/tail/checkpoint.ts';
 import { TailInput } from './sources/tail/input.ts';
@@ -78,7 +78,7 @@ export class Agent {
   #statsd!: StatsdSource;
   /** Makes the input anew, to be started again. */
   #openTail!: (index: number) => TailInput;
-  #openStatsd!: (explicit: boolean) => StatsdSource;
+  #openStatsd!: (unbound: StatsdOptions['unbound']) => StatsdSource;
   #host!: HostSource;
   #admin: AdminServer | null = null;
   #telemetry: Telemetry | null = null;
@@ -177,18 +177,18 @@ export class Agent {
       account: accounts.of('host'),
       nextWindowId,
     });
-    this.#openStatsd = (explicit) =>
+    this.#openStatsd = (unbound) =>
       statsdSource({
         config: config.statsd,
         host,
         tags,
         topic: metrics.topic,
-        explicit,
+        unbound,
         account: accounts.of('statsd'),
         nextWindowId,
         onError: (error) => this.#trouble('statsd', error.message),
       });
-    this.#statsd = this.#openStatsd(isSet('statsd.listen'));
+    this.#statsd = this.#openStatsd(isSet('statsd.listen') ? 'refused' : 'warned');
     this.#admin = await startAdmin({
       listen: config.admin.listen,
       socket: socketPath(config),
@@ -212,10 +212,8 @@ export class Agent {
       this.#telemetry = startTelemetry({ statsd, tags, status: () => buildStatus(this.#parts(), 0) });
     }
     this.#start('statsd', this.#statsd, async () => {
-      const lost = this.#statsd.inFlight();
-      if (lost > 0) this.#accounts.of('statsd').drop('listener_failed', lost);
-      // Only at the agent's start a listener that cannot be bound ends it.
-      this.#statsd = this.#openStatsd(false);
+      // It was bound: where it cannot be now, that ends nothing, and is tried again.
+      this.#statsd = this.#openStatsd('missed');
       return this.#statsd;
     });
     await this.#statsd.ready;
@@ -266,7 +264,10 @@ export class Agent {
         }
         await backoff.wait(signal);
         input = await again();
-        this.#troubles.delete(name);
+        // Before that the reason is what it was.
+        const well = () => this.#troubles.delete(name);
+        if (input.ready) input.ready.then(well, () => undefined);
+        else well();
       }
     };
     this.#running.push(

@@ -48,7 +48,10 @@ export function reasonsOf(
     reasons.push(`kafka: ${client.error ?? `connecting to ${config.kafka.brokers.join(', ')}`}`);
   }
   for (const { topic, error } of topics) if (error) reasons.push(`topic ${topic}: ${error}`);
-  for (const { address, error } of statsd.listeners) if (error) reasons.push(`statsd ${address}: ${error}`);
+  for (const { address, error } of statsd.listeners) {
+    // Where it is started again that is among the troubles.
+    if (error && !reasons.some((reason) => reason.includes(error))) reasons.push(`statsd ${address}: ${error}`);
+  }
   reasons.push(...spool.errors());
   reasons.push(...imbalances(conservation));
   return reasons;

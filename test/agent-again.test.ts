@@ -1,9 +1,12 @@
 /** An input that fails is started again: it says so, and loses and doubles nothing. */
 import assert from 'node:assert/strict';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
 import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Worker } from 'node:worker_threads';
 import type { Status } from '../src/admin/status.ts';
 import { Agent } from '../src/agent.ts';
 import { CheckRunner } from '../src/checks/runner.ts';
@@ -17,7 +20,7 @@ import { numbered } from './support/lines.ts';
 async function start(t: TestContext, more: string) {
   const dir = await directory(t);
   const path = join(dir, 'runnel.yaml');
-  const rest = 'statsd: {listen: []}\nadmin: {listen: 127.0.0.1:0}\n';
+  const rest = `${more.includes('statsd:') ? '' : 'statsd: {listen: []}\n'}admin: {listen: 127.0.0.1:0}\n`;
   await writeFile(path, `data_dir: ${dir}/data\n${rest}${more.replaceAll('DIR', dir)}`);
   const agent = await Agent.start({ ...(await locateConfig({ config: path, defaultPath: path })), version: 'test' });
   const until = async (so: (status: Status) => boolean): Promise<Status> => {
@@ -73,4 +76,62 @@ test('host metrics go on after a failure', async (t) => {
   assert.equal(new Set(checks.map(({ name }) => name)).size, checks.length);
   assert.deepEqual(reasons, []);
   await agent.stop();
+});
+
+/** A socket of ours at this port of 127.0.0.1; 0: any. */
+async function bound(port: number): Promise<Socket> {
+  const socket = createSocket('udp4').bind(port, '127.0.0.1');
+  await once(socket, 'listening');
+  return socket;
+}
+
+test('a StatsD listener whose thread dies comes back to its address, also when another has it meanwhile', async (t) => {
+  const probe = await bound(0);
+  const { port } = probe.address();
+  await new Promise<void>((done) => probe.close(done));
+  const statsd = `statsd: {listen: "udp://127.0.0.1:${port}", flush_interval: 1h}`;
+  const { dir, agent, until } = await start(t, `metrics: {host: false}\n${statsd}\n`);
+  const workers: Worker[] = [];
+  const note = (worker: Worker) => workers.push(worker);
+  process.on('worker', note);
+  const sender = createSocket('udp4');
+  t.after(() => {
+    process.off('worker', note);
+    sender.close();
+  });
+  const send = async (samples: number, received: number) => {
+    sender.send(Array(samples).fill('hits:1|c').join('\n'), port, '127.0.0.1');
+    await until(({ conservation }) => conservation.total.received === received);
+  };
+  await send(2, 2);
+  // As soon as it is dead its address is free.
+  const taken = once(workers[0]!, 'exit').then(() => bound(port));
+  await workers[0]!.terminate();
+  const other = await taken;
+  const { reasons, statsd: said } = await until(({ reasons }) => reasons.join().includes('address already in use'));
+  const message = `cannot listen on udp://127.0.0.1:${port}: address already in use`;
+  assert.deepEqual(reasons, [`statsd has stopped: ${message}; it is started again`]);
+  assert.equal(said.listeners[0]!.error, message);
+  await new Promise<void>((done) => other.close(done));
+  const lostAre = (records: number) =>
+    until(({ reasons, lost }) => reasons.length === 0 && lost[0]?.records === records);
+  await lostAre(2);
+  await send(1, 3);
+  await workers[1]!.terminate();
+  const { lost } = await lostAre(3);
+  assert.deepEqual([lost.length, lost[0]!.input, lost[0]!.reason], [1, 'statsd', 'listener_failed']);
+  await send(1, 4);
+  assert.equal(workers.length, 3);
+  const { conservation } = await until(() => true);
+  assert.deepEqual([conservation.total.unaccounted, conservation.total.in_flight], [0, 1]);
+  await agent.stop();
+  const options = { max_size: 1 << 30, when_full: 'block', sync: 1000 } as const;
+  const spool = await Spool.open(join(dir, 'data', 'spool'), options, assert.fail);
+  const { values } = await readAll(spool.partition('runnel.metrics'));
+  const records = values.map((text) => JSON.parse(text) as { name: string; value: number });
+  assert.deepEqual(
+    records.map(({ name, value }) => [name, value]),
+    [['hits', 1]],
+  );
+  await spool.close();
 });

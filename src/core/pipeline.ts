@@ -15,6 +15,8 @@ export interface Output {
 }
 
 export interface Source {
+  /** Resolves when it is open to what comes; rejects when it cannot be. Without it: it always is. */
+  readonly ready?: Promise<void>;
   /** Brings data in until the signal aborts; resolves when all it took has been pushed. */
   run(output: Output, signal: AbortSignal): Promise<void>;
 }

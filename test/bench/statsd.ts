@@ -28,7 +28,7 @@ const source = statsdSource({
   host: 'bench',
   tags: {},
   topic: 'runnel.metrics',
-  explicit: true,
+  unbound: 'refused',
   account,
   nextWindowId: () => `bench-${++windows}`,
   onError: (error) => {

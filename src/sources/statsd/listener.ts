@@ -96,10 +96,12 @@ export class Listener {
     return this.#counters[COARSER]!;
   }
 
-  /** Receives until the signal aborts, and resolves when everything received is pushed. */
+  /**
+   * Receives until the signal aborts, and resolves when everything received is pushed; at once where it cannot be bound.
+   * Rejects when it stops before that.
+   */
   async run(output: Output, signal: AbortSignal): Promise<void> {
     let quiet: QuietSocket | null = null;
-    let worker: Worker;
     try {
       const { receiveBuffer, native } = this.#settings;
       const { host, port } = await located(this.#settings.address);
@@ -107,16 +109,21 @@ export class Listener {
         quiet = await QuietSocket.bind(host, port, receiveBuffer);
         this.#bound(quiet.port, quiet.receiveBuffer);
         // No thread before something has come.
-        if (!(await quiet.hears(signal))) {
-          quiet.discard();
-          return;
-        }
+        if (!(await quiet.hears(signal))) return;
       }
-      worker = this.#start(host, port, quiet?.fd ?? null);
+      await this.#work(this.#start(host, port, quiet), quiet, output, signal);
     } catch (error) {
-      this.#fail(error as Error);
-      return;
+      const failure = this.#fail(error as Error);
+      if (!this.#listening) return;
+      if (!signal.aborted) throw failure;
+      log.warn(`statsd: ${failure.message}`);
+    } finally {
+      quiet?.close();
     }
+  }
+
+  /** Until the worker has ended; rejects where that was not its task. */
+  async #work(worker: Worker, quiet: QuietSocket | null, output: Output, signal: AbortSignal): Promise<void> {
     const stop = () => {
       Atomics.store(this.#control, STOP, 1);
       Atomics.notify(this.#control, STOP);
@@ -125,20 +132,30 @@ export class Listener {
     if (signal.aborted) stop();
     signal.addEventListener('abort', stop, { once: true });
     let emitting = Promise.resolve();
+    let done = false;
+    let why = '';
     worker.on('message', (message: FromWorker) => {
       this.#count();
       if (message.type === 'piece') emitting = emitting.then(() => this.#emit(output, worker, message));
       else if (message.type === 'ready') this.#say(worker, { type: 'take', datagrams: quiet!.handOver() });
+      else if (message.type === 'read') quiet!.close();
+      else if (message.type === 'done') done = true;
       else this.#heard(worker, message);
     });
-    worker.on('error', (error) => this.#fail(error as Error));
-    await new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+    worker.on('error', (error) => {
+      why = (error as Error).message;
+    });
+    const code = await new Promise<number>((resolve) => worker.once('exit', resolve));
     await emitting;
     signal.removeEventListener('abort', stop);
     this.#count();
-    // Nothing is in flight after an orderly end; a worker that died takes its window with it.
+    if (done || this.#error !== null) return;
+    // A worker that died takes its windows with it.
     const lost = this.inFlight();
     if (lost > 0) this.#drop('listener_failed', lost);
+    throw new Error(
+      `its thread has ended (${why || `exit code ${code}`}); ${lost} samples that it held are lost (listener_failed)`,
+    );
   }
 
   status(): ListenerStatus {
@@ -160,11 +177,12 @@ export class Listener {
     return this.#samples - this.#settled;
   }
 
-  #start(host: string, port: number, fd: number | null): Worker {
+  #start(host: string, port: number, quiet: QuietSocket | null): Worker {
     const { address, stream, onError, nextWindowId, native, ...rest } = this.#settings;
     const workerData: ListenerOptions = {
       ...rest,
-      fd,
+      fd: quiet?.fd ?? null,
+      copy: quiet?.lend() ?? null,
       host,
       port,
       since: performance.timeOrigin + this.#since,
@@ -190,7 +208,7 @@ export class Listener {
     this.#settle(null);
   }
 
-  #heard(worker: Worker, message: Exclude<FromWorker, { type: 'piece' | 'ready' }>): void {
+  #heard(worker: Worker, message: Exclude<FromWorker, { type: 'piece' | 'ready' | 'read' | 'done' }>): void {
     const { nextWindowId, stream } = this.#settings;
     if (message.type === 'listening') this.#bound(message.port, message.receiveBuffer);
     else if (message.type === 'failed') this.#fail(new Error(message.message));
@@ -270,11 +288,12 @@ export class Listener {
     this.#settings.stream.account.drop(reason, samples);
   }
 
-  #fail(error: Error): void {
-    this.#error = this.#listening ? error.message : `cannot listen on ${this.#address}: ${error.message}`;
-    const said = new Error(this.#error);
-    if (this.#listening) this.#settings.onError(said);
+  /** Is in the status from now on; returned as a sentence that names the address. */
+  #fail({ message }: Error): Error {
+    this.#error = this.#listening ? message : `cannot listen on ${this.#address}: ${message}`;
+    const said = new Error(this.#listening ? `${this.#address}: ${message}` : this.#error);
     this.#settle(said);
+    return said;
   }
 }
 

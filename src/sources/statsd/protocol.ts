@@ -2,8 +2,10 @@
 import type { MetricOrigin } from '../../aggregate/record.ts';
 
 export interface ListenerOptions {
-  /** The bound socket; null: the worker binds one, and node:dgram receives. */
+  /** The bound socket, which the main thread closes; null: the worker binds one, and node:dgram receives. */
   fd: number | null;
+  /** Another descriptor of it, which libuv closes. */
+  copy: number | null;
   /** An IP address; port 0: any. */
   host: string;
   port: number;
@@ -57,6 +59,8 @@ export type FromWorker =
   | { type: 'window' }
   /** Documents of the window; the next come when `next` was said. */
   | { type: 'piece'; documents: string[]; weights: Float64Array; last: boolean }
+  /** It reads no more: the socket that it was given may be closed. */
+  | { type: 'read' }
   /** Everything was handed over. */
   | { type: 'done' };
 

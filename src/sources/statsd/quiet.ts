@@ -1,13 +1,18 @@
 /**
- * A listener's socket as long as nothing has come: libuv says when something does, so it costs no thread and no wake.
+ * A listener's socket, and who listens as long as nothing has come: libuv says when something does, so it costs no thread
+ * and no wake.
  *
- *   bound -- first datagram -> heard: a worker is started, what comes meanwhile is kept -- handOver -> the worker's
+ *   bound -- first datagram -> heard: a worker is started, what comes meanwhile is kept -- handOver -> the worker reads
+ *
+ * A descriptor that libc has opened is closed by nobody when a thread ends. So all of them are opened here, and closed
+ * here when the worker has done with them or is dead, at whatever moment that was.
  *
  * libuv reads by a descriptor of its own. Nothing is lost when that is closed: what it has read comes first, what it has
  * not is in the socket.
  */
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { fstatSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { closeSocket, duplicate, openUdp } from '../../native.ts';
@@ -22,6 +27,9 @@ export class QuietSocket {
   readonly #kept: Buffer[] = [];
   /** Bytes that may be kept here; the rest waits in the socket. */
   #room: number;
+  /** The one that a worker's libuv was given: who closes it is not known before the worker has ended. */
+  #lent: number | null = null;
+  #hearing = true;
   #open = true;
 
   private constructor(host: string, port: number, receiveBuffer: number) {
@@ -34,7 +42,7 @@ export class QuietSocket {
     this.#ear.on('message', (datagram) => {
       this.#kept.push(datagram);
       this.#room -= datagram.length;
-      if (this.#room < 0) this.#close();
+      if (this.#room < 0) this.#deafen();
     });
   }
 
@@ -46,7 +54,7 @@ export class QuietSocket {
       quiet.#ear.bind({ fd: duplicate(quiet.fd) });
       await listening;
     } catch (error) {
-      quiet.discard();
+      quiet.close();
       throw error;
     }
     return quiet;
@@ -65,19 +73,41 @@ export class QuietSocket {
     return this.#kept.length > 0;
   }
 
-  /** From now on only what the caller does reads from `fd`, which is the caller's to close. */
+  /** A descriptor for the libuv of the worker, which is to close it. */
+  lend(): number {
+    this.#lent = duplicate(this.fd);
+    return this.#lent;
+  }
+
+  /** What was kept. From now on only what the caller does reads from `fd`, until `close`. */
   handOver(): Buffer[] {
-    this.#close();
+    this.#deafen();
     return this.#kept.splice(0);
   }
 
-  discard(): void {
-    this.#close();
+  /** No worker uses it any more. */
+  close(): void {
+    this.#deafen();
+    if (!this.#open) return;
+    this.#open = false;
+    // Its number may be something else's by now.
+    if (this.#lent !== null && isSame(this.#lent, this.fd)) closeSocket(this.#lent);
     closeSocket(this.fd);
   }
 
-  #close(): void {
-    if (this.#open) this.#ear.close();
-    this.#open = false;
+  #deafen(): void {
+    if (this.#hearing) this.#ear.close();
+    this.#hearing = false;
+  }
+}
+
+/** True if both descriptors are of one socket. */
+function isSame(a: number, b: number): boolean {
+  try {
+    const [one, other] = [fstatSync(a), fstatSync(b)];
+    return one.dev === other.dev && one.ino === other.ino;
+  } catch {
+    // It is closed.
+    return false;
   }
 }

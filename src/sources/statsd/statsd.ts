@@ -18,12 +18,15 @@ export interface StatsdOptions {
   /** On every record, as labels. */
   tags: Record<string, string>;
   topic: string;
-  /** The user configured the listeners: one that cannot bind is an error, not a warning. */
-  explicit: boolean;
+  /**
+   * What a listener that cannot be bound is. `refused`: `ready` rejects, the others run. `warned`: it is said, the others
+   * run. `missed`: `ready` and `run` reject, so that it is tried again.
+   */
+  unbound: 'refused' | 'warned' | 'missed';
   account: Account;
   /** Makes the id of a flush: unique, and the same again never. */
   nextWindowId: () => string;
-  /** A listener that stopped by itself. */
+  /** What was received could not be handed over. */
   onError: (error: Error) => void;
   /** False: node:dgram even where libc could be called. */
   native?: boolean;
@@ -39,7 +42,6 @@ export interface StatsdStatus {
 }
 
 export interface StatsdSource extends Source {
-  /** Resolves when every listener is bound; rejects when one that was configured cannot be. */
   readonly ready: Promise<void>;
   status(): StatsdStatus;
   /** Samples that were received and are neither pushed nor dropped. */
@@ -47,7 +49,7 @@ export interface StatsdSource extends Source {
 }
 
 export function statsdSource(options: StatsdOptions): StatsdSource {
-  const { config, account, host, topic } = options;
+  const { config, account, host, topic, unbound } = options;
   const envelope = valueEnvelope(host);
   const stream: Stream = { name: 'statsd', topic, key: host, account, envelope: () => envelope, replayable: false };
   const listeners = config.listen.map(
@@ -86,9 +88,14 @@ export function statsdSource(options: StatsdOptions): StatsdSource {
       ended.catch(() => undefined); // thrown where it is awaited, below
       const bound = await Promise.all(listeners.map((listener) => listener.bound));
       const failed = bound.filter((error) => error !== null);
-      if (failed.length > 0 && options.explicit) reject(failed[0]);
+      if (unbound === 'warned') for (const error of failed) log.warn(`statsd: ${error.message}`);
+      if (failed.length > 0 && unbound !== 'warned') reject(failed[0]);
       else resolve();
-      if (!options.explicit) for (const error of failed) log.warn(`statsd: ${error.message}`);
+      if (failed.length > 0 && unbound === 'missed') {
+        failure.abort();
+        await Promise.allSettled(runs);
+        throw failed[0];
+      }
       await ended;
     },
     status(): StatsdStatus {

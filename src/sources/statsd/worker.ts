@@ -7,7 +7,6 @@ import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { setPriority } from 'node:os';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { closeSocket, duplicate } from '../../native.ts';
 import { Aggregator } from './aggregator.ts';
 import { ARENA_BYTES, Batches } from './batches.ts';
 import {
@@ -73,6 +72,8 @@ function take(at: number, length: number): void {
   counters[PACKETS]!++;
   counters[BYTES]! += length;
   aggregator.take(at, at + length);
+  // Should the thread die, that is what it takes with it.
+  counters[SAMPLES] = aggregator.samples;
 }
 
 /** A datagram that libuv has read. */
@@ -111,7 +112,7 @@ function end(): void {
     batches?.readAll();
     batches?.look();
     ear!.close();
-    if (options.fd !== null) closeSocket(options.fd);
+    if (options.fd !== null) post({ type: 'read' });
   }
   windows.step();
   windows.finish(Date.now(), performance.now());
@@ -125,7 +126,7 @@ function hear(message: ToWorker): void {
   else if (message.type !== 'stop') windows.heard(message);
 }
 
-/** The socket is this thread's now; `datagrams` came before what is in it. */
+/** This thread reads from the socket now; `datagrams` came before what is in it. */
 function takeOver(fd: number, datagrams: readonly Uint8Array[]): void {
   for (const datagram of datagrams) takeOne(datagram);
   ear = createSocket(isIPv6(options.host) ? 'udp6' : 'udp4');
@@ -158,7 +159,7 @@ function takeOver(fd: number, datagrams: readonly Uint8Array[]): void {
     takeOne(datagram);
     read();
   });
-  ear.bind({ fd: duplicate(fd) }, read);
+  ear.bind({ fd: options.copy! }, read);
 }
 let heard = 0;
 

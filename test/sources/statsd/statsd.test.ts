@@ -40,7 +40,7 @@ async function start(config: Partial<Config> = {}, options: Partial<StatsdOption
     host: 'web-1',
     tags: { env: 'test' },
     topic: 'runnel.metrics',
-    explicit: true,
+    unbound: 'refused',
     account,
     nextWindowId: () => `agent-${++windows}`,
     onError: (error) => assert.fail(error),
@@ -154,7 +154,7 @@ for (const native of datagramsAvailable() ? [true, false] : [false]) {
     const message = `cannot listen on ${address}: address already in use`;
     await assert.rejects(start({ listen: [address] }, { native }), { message });
     // The default listener only warns.
-    const statsd = await start({ listen: [address] }, { native, explicit: false });
+    const statsd = await start({ listen: [address] }, { native, unbound: 'warned' });
     assert.equal(statsd.source.status().listeners[0]!.error, message);
     await statsd.stop();
     taken.close();
