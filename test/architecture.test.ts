@@ -2,7 +2,7 @@
  * Who may import whom, read from the imports themselves.
  *
  *   main > cli > agent > status, telemetry > delivery, exactly-once, verify > sources/*, checks, transforms, kafka, spool, admin, identity, lock
- *        > aggregate, config, http > core, kernel > mounts > log, native, builtin, heap > node:
+ *        > aggregate, config, http > core, kernel > mounts, records > log, native, builtin, heap > node:
  *
  * A part may import the parts of the rows below its own. What else it may is listed here, with the reason. Each npm
  * package has one door: the only file or folder that imports it.
@@ -36,16 +36,13 @@ const ROWS = [
   ],
   ['aggregate', 'config', 'http'],
   ['core', 'kernel'],
-  ['mounts'],
+  ['mounts', 'records'],
   ['log', 'native', 'builtin', 'heap'],
 ];
 
 /** Arrows that the rows alone would forbid: importing file or part, imported file or part. `type`: types only. */
 const ALSO: { from: string; to: string; type?: boolean }[] = [
   { from: 'sources/host', to: 'checks' }, // the source that runs them
-  { from: 'spool', to: 'kafka/record-batch.ts' }, // segments are Kafka's record batches,
-  { from: 'spool', to: 'kafka/codecs.ts' }, // compressed as on the wire,
-  { from: 'spool', to: 'kafka/murmur2.ts' }, // and spread over a topic's partitions as Kafka's clients do
   { from: 'admin/status.ts', to: 'checks/runner.ts', type: true }, // the status shows a check's state as it is
   { from: 'kernel', to: 'core' }, // the kernel is the loops over core's tables,
   { from: 'core', to: 'kernel', type: true }, // and lanes are handed one
@@ -53,16 +50,16 @@ const ALSO: { from: string; to: string; type?: boolean }[] = [
 
 const DOORS: Record<string, string[]> = {
   '@datadog/sketches-js': ['aggregate'],
-  '@node-rs/crc32': ['kafka'],
-  '@toondepauw/node-zstd': ['kafka'],
+  '@node-rs/crc32': ['records'],
+  '@toondepauw/node-zstd': ['records'],
   chokidar: ['sources/tail'],
   commander: ['main.ts', 'cli'],
   'hot-shots': ['telemetry.ts'],
   kafkajs: ['kafka'],
   koffi: ['native.ts'],
-  'lz4-napi': ['kafka'],
+  'lz4-napi': ['records'],
   'prom-client': ['admin'],
-  snappy: ['kafka'],
+  snappy: ['records'],
   systeminformation: ['checks'],
   valibot: ['config'],
   yaml: ['config'],

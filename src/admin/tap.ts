@@ -9,8 +9,8 @@
  *   {"skipped":120}
  */
 import { type Batch, flagNames, iostreamName } from '../core/batch.ts';
-import type { Envelope, JsonEnvelope, RawEnvelope } from '../core/envelope.ts';
 import type { Sink } from '../http/answer.ts';
+import type { Envelope, JsonEnvelope, RawEnvelope } from '../records/envelope.ts';
 
 const RECORDS_PER_SECOND = 500;
 const MAX_WAITING_BYTES = 1 << 20;

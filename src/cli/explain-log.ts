@@ -5,10 +5,10 @@
 import { ConfigError } from '../config/errors.ts';
 import { Account } from '../core/account.ts';
 import { Batch, type Stream } from '../core/batch.ts';
-import type { Envelope } from '../core/envelope.ts';
 import { Pool } from '../core/pool.ts';
-import { records } from '../kafka/record-batch.ts';
 import { Kernel } from '../kernel/kernel.ts';
+import type { Envelope } from '../records/envelope.ts';
+import { records } from '../records/record-batch.ts';
 import { logEnvelope, partitionKey } from '../sources/tail/envelope.ts';
 import { formatOf } from '../sources/tail/format.ts';
 import { cutLong } from '../sources/tail/read.ts';

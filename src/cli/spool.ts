@@ -4,8 +4,8 @@
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decompress } from '../kafka/codecs.ts';
-import { type BatchRecord, records } from '../kafka/record-batch.ts';
+import { decompress } from '../records/codecs.ts';
+import { type BatchRecord, records } from '../records/record-batch.ts';
 import { STATE_FILE } from '../spool/find.ts';
 import { acknowledgedIn } from '../spool/read-state.ts';
 import { Salvage } from '../spool/salvage.ts';

@@ -8,9 +8,10 @@
  * included. `starts` and `ends` are addresses in the pool's memory, not offsets into `bytes`.
  * Invariant: records ascend, do not overlap, and lie in the slot. Dropping or joining records edits the tables.
  */
+
+import type { Envelope } from '../records/envelope.ts';
 import type { Account } from './account.ts';
 import type { Checkpoint } from './block.ts';
-import type { Envelope } from './envelope.ts';
 import type { Share, Slot } from './pool.ts';
 
 /** Bits of `flags[i]`, as the kernel reads them. */

@@ -2,11 +2,8 @@
  * A block: the records section of one Kafka record batch, packed once and compressed. It is held in memory, written to
  * the spool, and sent on the wire as it is; only the 61-byte header is made at send time.
  */
+import type { Codec } from '../records/record-batch.ts';
 import type { Stream } from './batch.ts';
-
-/** Kafka's compression codecs; the index is the codec's number in the batch attributes. */
-export const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
-export type Codec = (typeof CODECS)[number];
 
 /** What of a stream a block carries: when the block is safe, the stream's position moves to `end`. */
 export interface Mark {

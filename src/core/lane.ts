@@ -10,8 +10,9 @@
 import assert from 'node:assert';
 import type { Kernel } from '../kernel/kernel.ts';
 import { log } from '../log.ts';
+import type { Codec } from '../records/record-batch.ts';
 import { type Batch, HELD, type Stream } from './batch.ts';
-import type { Block, Codec, Mark, Outlet } from './block.ts';
+import type { Block, Mark, Outlet } from './block.ts';
 import { MAX_BLOCK_BYTES, type Pool, type Share, type Slot } from './pool.ts';
 
 export type Compress = (codec: Codec, level: number, data: Uint8Array) => Promise<Buffer>;

@@ -15,8 +15,8 @@ import { join } from 'node:path';
 import { hash } from '../builtin.ts';
 import { makeDirectory, syncDirectory } from '../core/files.ts';
 import { log } from '../log.ts';
-import { decompress } from './codecs.ts';
-import { checkCrc, HEADER_BYTES, readHeader, records } from './record-batch.ts';
+import { decompress } from '../records/codecs.ts';
+import { checkCrc, HEADER_BYTES, readHeader, records } from '../records/record-batch.ts';
 
 const MAX_BYTES = 16 * 1024 * 1024;
 const FILE = '00000000000000000000.log';

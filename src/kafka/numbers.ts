@@ -8,10 +8,10 @@
  */
 import { sameCluster, sameTopic, type TopicIdentity } from '../core/topic-identity.ts';
 import { log } from '../log.ts';
+import { readHeader } from '../records/record-batch.ts';
 import type { KafkaClient, Producer } from './client.ts';
 import { BrokerError, CLUSTER_AUTHORIZATION_FAILED } from './errors.ts';
 import type { Link } from './link.ts';
-import { readHeader } from './record-batch.ts';
 import { type Packet, seal, sequenceAfter, WINDOW, type Window } from './window.ts';
 import type { SavedWindow } from './window-file.ts';
 

@@ -1,7 +1,7 @@
 /** The records of the positions topic: see positions-topic.ts for what they say. */
 import type { Checkpoint } from '../core/block.ts';
 import { log } from '../log.ts';
-import { frameRecord, records } from './record-batch.ts';
+import { frameRecord, records } from '../records/record-batch.ts';
 
 const FORMAT = 1;
 

@@ -27,14 +27,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Checkpoint } from '../core/block.ts';
 import { sameTopic, type TopicIdentity } from '../core/topic-identity.ts';
 import { log } from '../log.ts';
+import { decompress } from '../records/codecs.ts';
+import { partitionFor } from '../records/murmur2.ts';
+import { HEADER_BYTES, readHeader, sealHeader, writeHeader } from '../records/record-batch.ts';
 import { abortable } from './backoff.ts';
 import type { KafkaClient, Producer } from './client.ts';
-import { decompress } from './codecs.ts';
 import { BrokerError, OFFSET_OUT_OF_RANGE } from './errors.ts';
-import { partitionFor } from './murmur2.ts';
 import { type Author, batchesOf, type Found, foundIn, isCommit } from './positions-records.ts';
 import { offsetOf } from './reading.ts';
-import { HEADER_BYTES, readHeader, sealHeader, writeHeader } from './record-batch.ts';
 
 const NO_PRODUCER: Producer = { producerId: -1n, epoch: -1 };
 /** Of one batch, at first: below what most topics take. */

@@ -11,7 +11,7 @@
  *     | logStartOffset i64 (5+) | recordErrors [ index i32 | message nullable string ] (8+) | errorMessage nullable string (8+) ] ]
  *   | throttleTime i32
  */
-import { HEADER_BYTES } from './record-batch.ts';
+import { HEADER_BYTES } from '../records/record-batch.ts';
 
 export const PRODUCE_MIN_VERSION = 3;
 export const PRODUCE_MAX_VERSION = 8;

@@ -1,5 +1,5 @@
 /** The small requests that a producer needs, each on a link that is given: asked, decoded, refused with a BrokerError. */
-import { CODECS } from '../core/block.ts';
+import { CODECS } from '../records/record-batch.ts';
 import { actionFor, BrokerError } from './errors.ts';
 import type { Isolation } from './fetch-request.ts';
 import type { Link } from './link.ts';

@@ -22,6 +22,7 @@
  */
 import type { Block, Outlet, Settled } from '../core/block.ts';
 import { log } from '../log.ts';
+import { readHeader } from '../records/record-batch.ts';
 import { abortable, Backoff } from './backoff.ts';
 import type { KafkaClient } from './client.ts';
 import type { DeadLetters } from './dead-letter.ts';
@@ -29,7 +30,6 @@ import { actionFor, BrokerError, CLUSTER_AUTHORIZATION_FAILED, errorName, mayBeW
 import type { Link } from './link.ts';
 import { Numbers, type NumbersOptions } from './numbers.ts';
 import type { ProduceAnswer } from './produce-request.ts';
-import { readHeader } from './record-batch.ts';
 import { SizeLimit } from './size-limit.ts';
 import { halve, type Section, type Smaller } from './split.ts';
 import { spread } from './spread.ts';

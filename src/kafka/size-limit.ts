@@ -8,10 +8,11 @@
  * refused is measured as the topic stores it. Where that does not explain the refusal (the topic may not be asked, other
  * brokers have other rules) only a block that unpacked has half the bytes is sure to be smaller, and so on.
  */
-import type { Codec } from '../core/block.ts';
+
 import { log } from '../log.ts';
-import { compress, decompress } from './codecs.ts';
-import { HEADER_BYTES } from './record-batch.ts';
+import { compress, decompress } from '../records/codecs.ts';
+import type { Codec } from '../records/record-batch.ts';
+import { HEADER_BYTES } from '../records/record-batch.ts';
 import { LEVEL, type Section, type Smaller, split } from './split.ts';
 
 /** How long what was learned is believed, milliseconds: the topic's settings may be changed. */

@@ -2,9 +2,10 @@
  * Makes smaller sections of the records of one, in the same order; where a single record is too large, its cut form. The
  * number of records never changes: a hole in the sequence numbers would make the broker refuse all that follows.
  */
-import type { Codec } from '../core/block.ts';
-import { compress, decompress } from './codecs.ts';
-import { type BatchRecord, frameRecord, records } from './record-batch.ts';
+
+import { compress, decompress } from '../records/codecs.ts';
+import type { Codec } from '../records/record-batch.ts';
+import { type BatchRecord, frameRecord, records } from '../records/record-batch.ts';
 
 export interface Section {
   readonly codec: Codec;

@@ -2,9 +2,9 @@
  * Where the records of a section go when its partition is gone: to the partitions that their keys hash to now, in the order
  * that they have. All of a key stays together, and most sections have one key only: then nothing is packed anew.
  */
-import { compress, decompress } from './codecs.ts';
-import { partitionFor } from './murmur2.ts';
-import { frameRecord, records } from './record-batch.ts';
+import { compress, decompress } from '../records/codecs.ts';
+import { partitionFor } from '../records/murmur2.ts';
+import { frameRecord, records } from '../records/record-batch.ts';
 import { LEVEL, type Section } from './split.ts';
 
 export interface Piece extends Section {

@@ -5,8 +5,8 @@
  *           '- open transaction ---'  ^ not taken yet
  */
 import type { Block, Checkpoint, Settled } from '../core/block.ts';
+import { HEADER_BYTES } from '../records/record-batch.ts';
 import type { Entry } from './open-transaction.ts';
-import { HEADER_BYTES } from './record-batch.ts';
 
 /** What was sent to a partition, and what waits. */
 export interface Counts {

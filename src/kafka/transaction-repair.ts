@@ -3,12 +3,12 @@
  * made smaller, gets another time or partition, or loses a record that is never taken.
  */
 import { log } from '../log.ts';
+import { HEADER_BYTES, sealHeader, writeHeader } from '../records/record-batch.ts';
 import type { KafkaClient, Producer } from './client.ts';
 import type { DeadLetters } from './dead-letter.ts';
 import { actionFor } from './errors.ts';
 import type { Entry, Packet, Refused } from './open-transaction.ts';
 import type { PositionsTopic } from './positions-topic.ts';
-import { HEADER_BYTES, sealHeader, writeHeader } from './record-batch.ts';
 import { SizeLimit } from './size-limit.ts';
 import { halve, type Smaller } from './split.ts';
 import { spread } from './spread.ts';

@@ -1,11 +1,11 @@
 /** Brings blocks and positions to the brokers as part of an open transaction: partitions are added, numbers given. */
 import type { Checkpoint } from '../core/block.ts';
 import { sameCluster } from '../core/topic-identity.ts';
+import { HEADER_BYTES, sealHeader, writeHeader } from '../records/record-batch.ts';
 import { abortable } from './backoff.ts';
 import type { KafkaClient } from './client.ts';
 import { type Entry, type Open, type Packet, Refused } from './open-transaction.ts';
 import type { PositionsTopic } from './positions-topic.ts';
-import { HEADER_BYTES, sealHeader, writeHeader } from './record-batch.ts';
 import type { Transactions } from './transaction.ts';
 import { sequenceAfter, WINDOW } from './window.ts';
 

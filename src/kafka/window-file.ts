@@ -17,7 +17,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { makeDirectory, replaceFile } from '../core/files.ts';
-import { checkCrc, HEADER_BYTES, readHeader } from './record-batch.ts';
+import { checkCrc, HEADER_BYTES, readHeader } from '../records/record-batch.ts';
 
 const MAGIC = 'RUNNEL WINDOW 1\n';
 const INDEX_AT = MAGIC.length + 8;

@@ -12,7 +12,7 @@
  * it is kept, sent or not, or the block's other parts would come twice.
  */
 import type { Block, Mark, Settled } from '../core/block.ts';
-import { HEADER_BYTES, readHeader, sealHeader, writeHeader } from './record-batch.ts';
+import { HEADER_BYTES, readHeader, sealHeader, writeHeader } from '../records/record-batch.ts';
 import type { Section } from './split.ts';
 import type { Items, SavedPacket } from './window-file.ts';
 

@@ -13,8 +13,8 @@
 import assert from 'node:assert';
 import { readFileSync } from 'node:fs';
 import { flagNames, iostreamName, MULTILINE, STDERR, STDOUT, TRUNCATED } from '../core/batch.ts';
-import { type Envelope, varint } from '../core/envelope.ts';
 import { MAX_RECORDS, SCRATCH_BYTES, type Slot } from '../core/pool.ts';
+import { type Envelope, varint } from '../records/envelope.ts';
 
 const TABLE_BYTES = 256;
 const PIECES_AT = 6144;

@@ -10,7 +10,7 @@
  */
 import { readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { HEADER_BYTES, readHeader } from '../kafka/record-batch.ts';
+import { HEADER_BYTES, readHeader } from '../records/record-batch.ts';
 import { mendLast, STATE_FILE } from './find.ts';
 import { quarantine } from './quarantine.ts';
 import { ReadState, stateIsWhole } from './read-state.ts';

@@ -13,10 +13,10 @@
  */
 import type { Block, Outlet } from '../core/block.ts';
 import type { TopicIdentity } from '../core/topic-identity.ts';
-import { decompress } from '../kafka/codecs.ts';
-import { partitionFor } from '../kafka/murmur2.ts';
-import { records } from '../kafka/record-batch.ts';
 import { log } from '../log.ts';
+import { decompress } from '../records/codecs.ts';
+import { partitionFor } from '../records/murmur2.ts';
+import { records } from '../records/record-batch.ts';
 import { WINDOW } from './handed.ts';
 import type { Entry, SpoolPartition } from './partition.ts';
 import type { Weights } from './sidecar.ts';

@@ -12,8 +12,8 @@
 import { unlink } from 'node:fs/promises';
 import type { Block } from '../core/block.ts';
 import type { TopicIdentity } from '../core/topic-identity.ts';
-import { HEADER_BYTES } from '../kafka/record-batch.ts';
 import { log } from '../log.ts';
+import { HEADER_BYTES } from '../records/record-batch.ts';
 import { Appender } from './appender.ts';
 import { AtHand } from './at-hand.ts';
 import { Bell } from './bell.ts';

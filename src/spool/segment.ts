@@ -10,8 +10,8 @@
  */
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Codec } from '../core/block.ts';
-import { checkCrc, HEADER_BYTES, readHeader } from '../kafka/record-batch.ts';
+import type { Codec } from '../records/record-batch.ts';
+import { checkCrc, HEADER_BYTES, readHeader } from '../records/record-batch.ts';
 import { readWhole, type Salvage } from './salvage.ts';
 import { type BlockNote, NoteReader, readNotes } from './sidecar.ts';
 

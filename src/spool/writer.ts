@@ -6,7 +6,7 @@
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Block } from '../core/block.ts';
-import { HEADER_BYTES, sealHeader, writeHeader } from '../kafka/record-batch.ts';
+import { HEADER_BYTES, sealHeader, writeHeader } from '../records/record-batch.ts';
 import type { Segment } from './segment.ts';
 import { type BlockNote, noteLine, type Weights } from './sidecar.ts';
 

@@ -5,11 +5,11 @@
  *   fetch -> batches: checksum, aborted transactions left out -> decompress, a few at a time -> one section after the other
  */
 import type { KafkaClient } from '../kafka/client.ts';
-import { decompress } from '../kafka/codecs.ts';
 import { errorName, OFFSET_OUT_OF_RANGE } from '../kafka/errors.ts';
 import type { FetchAnswer, Isolation } from '../kafka/fetch-request.ts';
 import { fetchFrom, offsetOf } from '../kafka/reading.ts';
-import { type BatchHeader, checkCrc, HEADER_BYTES, readHeader, records } from '../kafka/record-batch.ts';
+import { decompress } from '../records/codecs.ts';
+import { type BatchHeader, checkCrc, HEADER_BYTES, readHeader, records } from '../records/record-batch.ts';
 
 const FETCH_BYTES = 4 << 20;
 const WAIT_MS = 500;

@@ -10,8 +10,8 @@ import { type AdminServer, startAdmin } from '../../src/admin/server.ts';
 import { Tap } from '../../src/admin/tap.ts';
 import { Account } from '../../src/core/account.ts';
 import { Batch } from '../../src/core/batch.ts';
-import { valueEnvelope } from '../../src/core/envelope.ts';
 import { Pool } from '../../src/core/pool.ts';
+import { valueEnvelope } from '../../src/records/envelope.ts';
 import { statusOf, withFiles } from './support.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));

@@ -9,8 +9,8 @@ import { startAdmin } from '../../src/admin/server.ts';
 import { matcher, Tap } from '../../src/admin/tap.ts';
 import { Account } from '../../src/core/account.ts';
 import { Batch, MULTILINE, type Stream } from '../../src/core/batch.ts';
-import { type Envelope, jsonEnvelope, rawEnvelope, valueEnvelope } from '../../src/core/envelope.ts';
 import { Pool } from '../../src/core/pool.ts';
+import { type Envelope, jsonEnvelope, rawEnvelope, valueEnvelope } from '../../src/records/envelope.ts';
 import { statusOf } from './support.ts';
 
 const origin = {

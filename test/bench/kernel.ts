@@ -2,9 +2,9 @@
 import { closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Envelope, jsonEnvelope, rawEnvelope, valueEnvelope } from '../../src/core/envelope.ts';
 import { MAX_BLOCK_BYTES, Pool, SLOT_CAPACITY, type Slot } from '../../src/core/pool.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
+import { type Envelope, jsonEnvelope, rawEnvelope, valueEnvelope } from '../../src/records/envelope.ts';
 import { writeAccessLog } from './access-log.ts';
 
 const ROUNDS = 3;

@@ -9,8 +9,8 @@ import { startAdmin } from '../../src/admin/server.ts';
 import { Tap } from '../../src/admin/tap.ts';
 import { Account } from '../../src/core/account.ts';
 import { Batch } from '../../src/core/batch.ts';
-import { valueEnvelope } from '../../src/core/envelope.ts';
 import { Pool } from '../../src/core/pool.ts';
+import { valueEnvelope } from '../../src/records/envelope.ts';
 import { statusOf } from '../admin/support.ts';
 import { block, directory, openSpool, TOPIC } from '../spool/blocks.ts';
 

@@ -3,13 +3,13 @@ import { test } from 'node:test';
 import { Account } from '../../src/core/account.ts';
 import { HELD, type Stream } from '../../src/core/batch.ts';
 import type { Block, Outlet } from '../../src/core/block.ts';
-import { rawEnvelope } from '../../src/core/envelope.ts';
 import { Lane, type LaneOptions } from '../../src/core/lane.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { Router } from '../../src/core/router.ts';
-import { compress, decompress } from '../../src/kafka/codecs.ts';
-import { records } from '../../src/kafka/record-batch.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
+import { compress, decompress } from '../../src/records/codecs.ts';
+import { rawEnvelope } from '../../src/records/envelope.ts';
+import { records } from '../../src/records/record-batch.ts';
 
 /** Where blocks end up; they settle when the test says so, or at once. */
 class Shelf implements Outlet {

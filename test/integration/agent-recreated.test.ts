@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { appendFile, mkdir, readdir } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { partitionFor } from '../../src/kafka/murmur2.ts';
+import { partitionFor } from '../../src/records/murmur2.ts';
 import { type AgentConfig, type Home, makeHome, type RunningAgent } from '../support/agent.ts';
 import { sameInOrder } from '../support/crash.ts';
 import { createTopic, endOffsets, type Kafka, noKafka, startKafka, withAdmin } from '../support/kafka.ts';

@@ -5,10 +5,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import kafkajs, { type KafkaConfig } from 'kafkajs';
-import { CODECS } from '../../src/core/block.ts';
-import { compress } from '../../src/kafka/codecs.ts';
-import { partitionFor } from '../../src/kafka/murmur2.ts';
-import { frameRecord, HEADER_BYTES, sealHeader, writeHeader } from '../../src/kafka/record-batch.ts';
+import { compress } from '../../src/records/codecs.ts';
+import { partitionFor } from '../../src/records/murmur2.ts';
+import { CODECS, frameRecord, HEADER_BYTES, sealHeader, writeHeader } from '../../src/records/record-batch.ts';
 import {
   createTopic,
   endOffsets,

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import type { Codec } from '../../src/core/block.ts';
 import { KafkaClient } from '../../src/kafka/client.ts';
-import { frameRecord, HEADER_BYTES } from '../../src/kafka/record-batch.ts';
 import { Sender } from '../../src/kafka/sender.ts';
+import type { Codec } from '../../src/records/record-batch.ts';
+import { frameRecord, HEADER_BYTES } from '../../src/records/record-batch.ts';
 import { makeBlock } from '../support/blocks.ts';
 import { freshTopic, noKafka, sharedKafka } from '../support/kafka.ts';
 import { readValues } from '../support/kcat.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { CODECS } from '../../src/core/block.ts';
+import { CODECS } from '../../src/records/record-batch.ts';
 import { block, directory, openSpool, TOPIC } from '../spool/blocks.ts';
 import { noKafka, runJava } from '../support/kafka-jars.ts';
 

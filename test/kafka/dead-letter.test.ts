@@ -3,9 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { appendFile, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Codec } from '../../src/core/block.ts';
-import { compress, decompress } from '../../src/kafka/codecs.ts';
 import { DeadLetters } from '../../src/kafka/dead-letter.ts';
+import { compress, decompress } from '../../src/records/codecs.ts';
+import type { Codec } from '../../src/records/record-batch.ts';
 import {
   frameRecord,
   HEADER_BYTES,
@@ -13,7 +13,7 @@ import {
   records,
   sealHeader,
   writeHeader,
-} from '../../src/kafka/record-batch.ts';
+} from '../../src/records/record-batch.ts';
 import { directory } from '../spool/blocks.ts';
 
 test('a disk that is full leaves no part of a batch behind, however often it is tried', async (t) => {

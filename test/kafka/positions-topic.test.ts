@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { KafkaClient } from '../../src/kafka/client.ts';
 import { readSnapshot, writeSnapshot } from '../../src/kafka/positions-snapshot.ts';
 import { PositionsTopic } from '../../src/kafka/positions-topic.ts';
-import { records } from '../../src/kafka/record-batch.ts';
+import { records } from '../../src/records/record-batch.ts';
 
 async function directory(t: TestContext): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'runnel-positions-'));

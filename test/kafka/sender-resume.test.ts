@@ -8,9 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Accounts } from '../../src/core/account.ts';
 import { KafkaClient } from '../../src/kafka/client.ts';
 import { DeadLetters } from '../../src/kafka/dead-letter.ts';
-import { checkCrc, readHeader, records } from '../../src/kafka/record-batch.ts';
 import { Sender, type SenderOptions } from '../../src/kafka/sender.ts';
 import { Windows } from '../../src/kafka/windows.ts';
+import { checkCrc, readHeader, records } from '../../src/records/record-batch.ts';
 import { makeBlock } from '../support/blocks.ts';
 import { FakeBroker, type Fault } from '../support/fake-broker.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decompress } from '../../src/kafka/codecs.ts';
-import { frameRecord, records } from '../../src/kafka/record-batch.ts';
 import { cutValue, type Section, type Smaller, split } from '../../src/kafka/split.ts';
+import { decompress } from '../../src/records/codecs.ts';
+import { frameRecord, records } from '../../src/records/record-batch.ts';
 import { makeBlock } from '../support/blocks.ts';
 
 async function valuesOf(sections: { codec: 'none' | 'zstd'; body: Buffer; count: number }[]): Promise<string[]> {

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CODECS } from '../../src/core/block.ts';
-import { compress, decompress } from '../../src/kafka/codecs.ts';
-import { partitionFor } from '../../src/kafka/murmur2.ts';
-import { frameRecord, records } from '../../src/kafka/record-batch.ts';
 import { spread } from '../../src/kafka/spread.ts';
+import { compress, decompress } from '../../src/records/codecs.ts';
+import { partitionFor } from '../../src/records/murmur2.ts';
+import { CODECS, frameRecord, records } from '../../src/records/record-batch.ts';
 
 async function section(codec: (typeof CODECS)[number], keys: readonly string[]) {
   const framed = keys.map((key, i) =>

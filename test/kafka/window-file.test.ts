@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Accounts } from '../../src/core/account.ts';
-import { HEADER_BYTES, sealHeader, writeHeader } from '../../src/kafka/record-batch.ts';
 import {
   readWindows,
   removeWindow,
@@ -13,6 +12,7 @@ import {
   writeWindow,
 } from '../../src/kafka/window-file.ts';
 import { Windows } from '../../src/kafka/windows.ts';
+import { HEADER_BYTES, sealHeader, writeHeader } from '../../src/records/record-batch.ts';
 import { makeBlock } from '../support/blocks.ts';
 
 async function directory(t: TestContext): Promise<string> {

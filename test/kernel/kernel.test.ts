@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MULTILINE, STDERR, TRUNCATED } from '../../src/core/batch.ts';
-import { type Envelope, jsonEnvelope, rawEnvelope, valueEnvelope } from '../../src/core/envelope.ts';
 import { MAX_BLOCK_BYTES, MAX_RECORDS, Pool, SLOT_CAPACITY } from '../../src/core/pool.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
+import { type Envelope, jsonEnvelope, rawEnvelope, valueEnvelope } from '../../src/records/envelope.ts';
 import * as twin from './twin.ts';
 
 const pool = new Pool(16 << 20);

@@ -3,7 +3,7 @@
  * (Kafka's record format v2, JSON, and TextDecoder for what is no UTF-8).
  */
 import { MULTILINE, STDERR, STDOUT, TRUNCATED } from '../../src/core/batch.ts';
-import type { Envelope } from '../../src/core/envelope.ts';
+import type { Envelope } from '../../src/records/envelope.ts';
 
 export interface Line {
   start: number;

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Account } from '../../src/core/account.ts';
 import type { Stream } from '../../src/core/batch.ts';
-import type { Block, Codec } from '../../src/core/block.ts';
-import { valueEnvelope } from '../../src/core/envelope.ts';
-import { compress, decompress } from '../../src/kafka/codecs.ts';
-import { frameRecord, records } from '../../src/kafka/record-batch.ts';
+import type { Block } from '../../src/core/block.ts';
+import { compress, decompress } from '../../src/records/codecs.ts';
+import { valueEnvelope } from '../../src/records/envelope.ts';
+import type { Codec } from '../../src/records/record-batch.ts';
+import { frameRecord, records } from '../../src/records/record-batch.ts';
 import type { Entry, SpoolPartition } from '../../src/spool/partition.ts';
 import { Spool, type SpoolOptions } from '../../src/spool/spool.ts';
 

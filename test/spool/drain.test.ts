@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Block, Outlet } from '../../src/core/block.ts';
-import { partitionFor } from '../../src/kafka/murmur2.ts';
+import { partitionFor } from '../../src/records/murmur2.ts';
 import { type DrainOptions, drain, type SpoolIdentity } from '../../src/spool/drain.ts';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
 import { block, directory, HERE, openSpool, streamOf, TOPIC, valuesOf } from './blocks.ts';

@@ -1,7 +1,8 @@
 /** Blocks for tests, framed record by record. */
-import type { Block, Codec } from '../../src/core/block.ts';
-import { compress } from '../../src/kafka/codecs.ts';
-import { frameRecord } from '../../src/kafka/record-batch.ts';
+import type { Block } from '../../src/core/block.ts';
+import { compress } from '../../src/records/codecs.ts';
+import type { Codec } from '../../src/records/record-batch.ts';
+import { frameRecord } from '../../src/records/record-batch.ts';
 
 export async function makeBlock(
   topic: string,

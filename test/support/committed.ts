@@ -4,7 +4,7 @@
  */
 import kafkajs from 'kafkajs';
 import { KafkaClient } from '../../src/kafka/client.ts';
-import { decompress } from '../../src/kafka/codecs.ts';
+import { decompress } from '../../src/records/codecs.ts';
 
 export interface CommittedRecord {
   partition: number;

@@ -8,7 +8,7 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { checkCrc, readHeader, records } from '../../src/kafka/record-batch.ts';
+import { checkCrc, readHeader, records } from '../../src/records/record-batch.ts';
 
 /**
  * What to do with a batch: an error code to answer without taking it, `lose`: take it and close the connection before

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { MULTILINE, TRUNCATED } from '../../src/core/batch.ts';
-import { frameRecord } from '../../src/kafka/record-batch.ts';
+import { frameRecord } from '../../src/records/record-batch.ts';
 import { type Encoding, FileComparison, LocalFile } from '../../src/verify/compare.ts';
 import { Origin } from '../../src/verify/origin.ts';
 import { Recent } from '../../src/verify/recent.ts';

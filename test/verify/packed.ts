@@ -1,9 +1,9 @@
 /** Records sections as the agent makes them: lines packed by the kernel. */
 import { Account } from '../../src/core/account.ts';
 import { Batch } from '../../src/core/batch.ts';
-import { jsonEnvelope, rawEnvelope } from '../../src/core/envelope.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
+import { jsonEnvelope, rawEnvelope } from '../../src/records/envelope.ts';
 
 export interface Packing {
   encoding: 'json' | 'raw';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MULTILINE, TRUNCATED } from '../../src/core/batch.ts';
-import { records as framed, frameRecord } from '../../src/kafka/record-batch.ts';
+import { records as framed, frameRecord } from '../../src/records/record-batch.ts';
 import { Origin } from '../../src/verify/origin.ts';
 import { Recent } from '../../src/verify/recent.ts';
 import { MalformedRecord, Records } from '../../src/verify/records.ts';

@@ -16,9 +16,9 @@ import type { Point } from '../../checks/meter.ts';
 import { CheckRunner, type CheckStatus } from '../../checks/runner.ts';
 import type { Account } from '../../core/account.ts';
 import type { Stream } from '../../core/batch.ts';
-import { type Envelope, valueEnvelope } from '../../core/envelope.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
+import { type Envelope, valueEnvelope } from '../../records/envelope.ts';
 
 const MAX_DEADLINE_MS = 5000;
 /** The first window is not shorter than this. */

@@ -7,9 +7,9 @@
 import type { Config } from '../../config/config.ts';
 import type { Account } from '../../core/account.ts';
 import type { Stream } from '../../core/batch.ts';
-import { valueEnvelope } from '../../core/envelope.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
+import { valueEnvelope } from '../../records/envelope.ts';
 import { Listener, type ListenerStatus } from './listener.ts';
 
 export interface StatsdOptions {

@@ -7,7 +7,7 @@
 import type { Account } from '../../core/account.ts';
 import type { Batch, Stream } from '../../core/batch.ts';
 import type { Checkpoint } from '../../core/block.ts';
-import type { Envelope } from '../../core/envelope.ts';
+import type { Envelope } from '../../records/envelope.ts';
 import { fileCheckpoint } from './checkpoint.ts';
 import { logEnvelope, partitionKey } from './envelope.ts';
 import type { TailContext } from './file.ts';

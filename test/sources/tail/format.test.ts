@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Account } from '../../../src/core/account.ts';
 import { Batch, MULTILINE, STDERR, type Stream } from '../../../src/core/batch.ts';
-import { rawEnvelope } from '../../../src/core/envelope.ts';
 import { Pool } from '../../../src/core/pool.ts';
 import { Kernel } from '../../../src/kernel/kernel.ts';
+import { rawEnvelope } from '../../../src/records/envelope.ts';
 import type { LogInput } from '../../../src/sources/tail/envelope.ts';
 import { formatOf } from '../../../src/sources/tail/format.ts';
 

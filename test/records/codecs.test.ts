@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import lz4 from 'lz4-napi';
 import snappy from 'snappy';
-import { CODECS } from '../../src/core/block.ts';
-import { compress, decompress } from '../../src/kafka/codecs.ts';
-import { inflatedAtMost, MOST_INFLATED } from '../../src/kafka/inflated.ts';
+import { compress, decompress } from '../../src/records/codecs.ts';
+import { inflatedAtMost, MOST_INFLATED } from '../../src/records/inflated.ts';
+import { CODECS } from '../../src/records/record-batch.ts';
 
 const line = (i: number) =>
   `10.0.${i % 256}.7 - - "GET /item/${i}?q=${(i * 2654435761) % 1e6} HTTP/1.1" 200 ${i * 37}\n`;

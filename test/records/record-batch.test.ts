@@ -9,7 +9,7 @@ import {
   records,
   sealHeader,
   writeHeader,
-} from '../../src/kafka/record-batch.ts';
+} from '../../src/records/record-batch.ts';
 
 const fields: HeaderFields = {
   baseOffset: 7n,

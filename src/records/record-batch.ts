@@ -25,7 +25,10 @@
  */
 import assert from 'node:assert';
 import { crc32c } from '@node-rs/crc32';
-import { CODECS, type Codec } from '../core/block.ts';
+
+/** Kafka's compression codecs; the index is the codec's number in the batch attributes. */
+export const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
+export type Codec = (typeof CODECS)[number];
 
 export const HEADER_BYTES = 61;
 /** The part of the header that batchLength and the parts before it do not count. */

@@ -14,8 +14,8 @@
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import type { Decoder, Encoder } from '@toondepauw/node-zstd';
-import type { Codec } from '../core/block.ts';
 import { inflatedAtMost, MOST_INFLATED, snappyBlocks } from './inflated.ts';
+import type { Codec } from './record-batch.ts';
 
 /** node:zlib's default of 16 KiB makes a block cost sixty rounds through the thread pool. */
 const CHUNK = 256 * 1024;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { murmur2, partitionFor } from '../../src/kafka/murmur2.ts';
+import { murmur2, partitionFor } from '../../src/records/murmur2.ts';
 
 // The expected values of Kafka's own UtilsTest.testMurmur2.
 const cases: [string, number][] = [

@@ -2,7 +2,7 @@
  * How large compressed data becomes at most, read from its frames before anything is made of it: a few bytes may claim to
  * be, or be, gigabytes. What is no such data gives any number; whoever decompresses it says that it is none.
  */
-import type { Codec } from '../core/block.ts';
+import type { Codec } from './record-batch.ts';
 
 /** A record batch that is larger is not decompressed. */
 export const MOST_INFLATED = 64 << 20;
