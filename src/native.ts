@@ -102,7 +102,7 @@ export function advise(fd: number, how: keyof typeof FADV, from = 0): void {
 
 const AT_FDCWD = -100;
 const RENAME_NOREPLACE = 1;
-const [EEXIST, EINVAL, ENOSYS] = [17, 22, 38];
+const [EPERM, EEXIST, EINVAL, ENOSYS] = [1, 17, 22, 38];
 
 /** renameat2(2) that writes over nothing: false where `to` is there. Null: the system, or the file system, has no such call. */
 export function renameNew(from: string, to: string): boolean | null {
@@ -114,6 +114,32 @@ export function renameNew(from: string, to: string): boolean | null {
   if (errno === EEXIST) return false;
   if (errno === EINVAL || errno === ENOSYS) return null;
   throw systemError(c);
+}
+
+/** The system call's number on x64 and arm64. */
+const OPENAT2 = 437;
+const O_CLOEXEC = 0o2000000;
+const RESOLVE_NO_SYMLINKS = 4n;
+/** `struct open_how`: flags, mode, resolve. */
+const how = Buffer.alloc(24);
+/** False: the kernel is older than 5.6, or a sandbox has no such call. */
+let canOpenWithoutLinks = process.platform === 'linux';
+
+/**
+ * openat2(2) with RESOLVE_NO_SYMLINKS: a descriptor. Null: a symbolic link is on the way, or it cannot be opened, or not
+ * in this way; open(2) says which.
+ */
+export function openWithoutLinks(path: string, flags: number): number | null {
+  const c = canOpenWithoutLinks ? load() : null;
+  if (!c) return null;
+  how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0);
+  how.writeBigUInt64LE(RESOLVE_NO_SYMLINKS, 16);
+  const open = c.call('int64_t syscall(int64_t, int, const char *, void *, size_t)');
+  const fd = Number(open(OPENAT2, AT_FDCWD, path, how, how.length));
+  if (fd >= 0) return fd;
+  const errno = c.errno();
+  if (errno === ENOSYS || errno === EPERM) canOpenWithoutLinks = false;
+  return null;
 }
 
 const PATH_MAX = 4096;

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { isIPv6 } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,6 +24,7 @@ import {
   datagramsAvailable,
   nativeAvailable,
   openUdp,
+  openWithoutLinks,
   sdNotify,
   tryLock,
 } from '../src/native.ts';
@@ -89,4 +100,20 @@ test('systemd is told over its socket, and without one nothing happens', linux, 
     peer.kill();
     rmSync(dir, { recursive: true });
   }
+});
+
+test('what is opened without links is not reached over one', { skip: process.platform !== 'linux' }, (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'runnel-native-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  mkdirSync(join(dir, 'real'));
+  writeFileSync(join(dir, 'real/a.log'), 'a');
+  symlinkSync('real', join(dir, 'linked'));
+  symlinkSync('a.log', join(dir, 'real/b.log'));
+  const fd = openWithoutLinks(join(dir, 'real/a.log'), constants.O_RDONLY);
+  // A kernel before 5.6 has no such call.
+  if (fd === null) return t.skip('there is no openat2 here');
+  assert.equal(readFileSync(fd, 'utf8'), 'a');
+  closeSync(fd);
+  for (const name of ['linked/a.log', 'real/b.log', 'real/none.log'])
+    assert.equal(openWithoutLinks(join(dir, name), constants.O_RDONLY), null, name);
 });

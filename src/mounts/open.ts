@@ -3,16 +3,28 @@
  * the owner of what it leads to: the agent may read more than whoever may write in a directory of logs, and must not
  * send what a link of theirs leads to.
  *
+ *   opened, no link followed           --> no link led there (where the kernel has openat2)
  *   opened, the last name not followed --> it lies in the directory that was named: no link led there
  *                                      --> elsewhere, or a link: name by name, each opened without following (O_PATH)
  *
  * What is judged is what was opened, by its descriptor, so it does not matter what is changed meanwhile. Where there is
  * no /proc (macOS, for development) links are followed as the system does.
  */
-import { type BigIntStats, constants, existsSync, readFileSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
+import { openWithoutLinks, readLinkOf } from '../native.ts';
 import { judgePlace } from './fs.ts';
-import { atOnce, call, type Steps } from './steps.ts';
 
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 /** A descriptor that only stands for a place. The same number on all 64-bit Linux. */
@@ -35,13 +47,13 @@ export interface Opened {
  */
 export function openRegular(path: string): Opened | null {
   judgePlace(path);
-  return atOnce(opening(path));
+  return JUDGING ? openJudged(path) : onlyRegular(openSync(path, FLAGS));
 }
 
 /** Throws if a link on the way to this directory is not followed, or what the system says. */
 export function judgeDirectory(path: string): void {
   judgePlace(path);
-  if (JUDGING) atOnce(judging(path));
+  if (JUDGING) closeSync(reaching(path).fd);
 }
 
 const FOREIGN = 'EFOREIGNLINK';
@@ -51,39 +63,45 @@ export function isForeign(error: Error): boolean {
   return (error as NodeJS.ErrnoException).code === FOREIGN;
 }
 
-function* opening(path: string): Steps<Opened | null> {
-  if (!JUDGING) return yield* onlyRegular(yield* call('open', path, FLAGS));
+function openJudged(path: string): Opened | null {
+  const direct = openWithoutLinks(path, FLAGS);
+  if (direct !== null) return judgedHardLink(path, onlyRegular(direct));
   let fd: number;
   try {
-    fd = yield* call('open', path, FLAGS | constants.O_NOFOLLOW);
+    fd = openSync(path, FLAGS | constants.O_NOFOLLOW);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ELOOP') throw error;
-    return yield* openingReached(path);
+    return openingReached(path);
   }
-  const opened = yield* onlyRegular(fd);
+  const opened = onlyRegular(fd);
   if (!opened) return null;
+  let straight: boolean;
   try {
-    if (yield* isStraight(fd, path)) {
-      yield* judgeHardLink(path, opened.stat);
-      return opened;
-    }
+    straight = isStraight(fd, path);
   } catch (error) {
-    yield* call('close', fd);
+    closeSync(fd);
     throw error;
   }
-  yield* call('close', fd);
-  return yield* openingReached(path);
+  if (straight) return judgedHardLink(path, opened);
+  closeSync(fd);
+  return openingReached(path);
 }
 
-function* judging(path: string): Steps<void> {
-  const { fd } = yield* reaching(path);
-  yield* call('close', fd);
+function judgedHardLink(path: string, opened: Opened | null): Opened | null {
+  if (!opened || PROTECTED) return opened;
+  try {
+    judgeHardLink(path, opened.stat);
+    return opened;
+  } catch (error) {
+    closeSync(opened.fd);
+    throw error;
+  }
 }
 
-function* onlyRegular(fd: number): Steps<Opened | null> {
-  const stat = yield* call('fstat', fd);
+function onlyRegular(fd: number): Opened | null {
+  const stat = fstatSync(fd, { bigint: true });
   if (stat.isFile()) return { fd, stat };
-  yield* call('close', fd);
+  closeSync(fd);
   return null;
 }
 
@@ -97,30 +115,30 @@ interface Directory {
 const known = new Map<string, Directory>();
 
 /** True: what is open lies in the directory that the path names. Its own name may have changed since. */
-function* isStraight(fd: number, path: string): Steps<boolean> {
-  const real = dirname(yield* call('readlink', `/proc/self/fd/${fd}`));
+function isStraight(fd: number, path: string): boolean {
+  const real = dirname(readlinkSync(`/proc/self/fd/${fd}`));
   const named = dirname(path);
   if (real === named) return true;
   const directory = known.get(named);
   if (directory?.real !== real) return false;
-  const stat = yield* call('stat', real);
+  const stat = statSync(real, { bigint: true, throwIfNoEntry: false });
   return stat?.ino === directory.inode && stat.dev === directory.device;
 }
 
-function* openingReached(path: string): Steps<Opened | null> {
-  const { fd: place, stat, parent, linked } = yield* reaching(path);
+function openingReached(path: string): Opened | null {
+  const { fd: place, stat, parent, linked } = reaching(path);
   try {
     // A device is not even opened.
     if (!stat.isFile()) return null;
-    const real = yield* call('readlink', `/proc/self/fd/${place}`);
-    yield* judgeHardLink(real, stat);
+    const real = readlinkSync(`/proc/self/fd/${place}`);
+    judgeHardLink(real, stat);
     if (!linked) {
       if (known.size >= MOST_KNOWN) known.clear();
       known.set(dirname(path), { real: dirname(real), device: parent.dev, inode: parent.ino });
     }
-    return { fd: yield* call('open', `/proc/self/fd/${place}`, FLAGS), stat };
+    return { fd: openSync(`/proc/self/fd/${place}`, FLAGS), stat };
   } finally {
-    yield* call('close', place);
+    closeSync(place);
   }
 }
 
@@ -139,13 +157,13 @@ interface Link {
 }
 
 /** Goes along the path and the links on it, name by name; what it ends at is opened with O_PATH. */
-function* reaching(path: string): Steps<Reached> {
+function reaching(path: string): Reached {
   // Bytes, as the system has them: what a link says need not be UTF-8.
   const names = namesIn(Buffer.from(path));
   const links: Link[] = [];
   let own = names.length;
   let followed = 0;
-  let at = yield* step('/');
+  let at = step('/');
   let { stat: parent } = at;
   let linked = false;
   try {
@@ -154,33 +172,33 @@ function* reaching(path: string): Steps<Reached> {
       const last = own === 0 && names.length === 0 && links.length === 0;
       if (last) parent = at.stat;
       const place = `/proc/self/fd/${at.fd}/${name}`;
-      const next = yield* step(place, constants.O_NOFOLLOW);
+      const next = step(place, constants.O_NOFOLLOW);
       if (!next.stat.isSymbolicLink()) {
-        yield* call('close', at.fd);
+        closeSync(at.fd);
         at = next;
       } else {
         linked ||= last;
         try {
           if (++followed > MOST_LINKS) throw failure('ELOOP', 'too many symbolic links encountered');
-          const link = yield* call('readlink', `/proc/self/fd/${next.fd}`);
+          const link = readlinkSync(`/proc/self/fd/${next.fd}`);
           links.push({ path: link, owner: next.stat.uid, left: names.length });
-          const text = yield* textOf(next.fd, place);
+          const text = textOf(next.fd, place);
           // Without a text it leads to what its text does not say, as those of /proc do.
-          const from = text === null ? yield* step(place) : text[0] === SLASH ? yield* step('/') : null;
+          const from = text === null ? step(place) : text[0] === SLASH ? step('/') : null;
           if (text) names.unshift(...namesIn(text));
           if (from) {
-            yield* call('close', at.fd);
+            closeSync(at.fd);
             at = from;
           }
         } finally {
-          yield* call('close', next.fd);
+          closeSync(next.fd);
         }
       }
-      while (links.length > 0 && links.at(-1)!.left === names.length) yield* judge(links.pop()!, at);
+      while (links.length > 0 && links.at(-1)!.left === names.length) judge(links.pop()!, at);
     }
     return { ...at, parent, linked };
   } catch (error) {
-    yield* call('close', at.fd);
+    closeSync(at.fd);
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === undefined || code === FOREIGN) throw error;
     throw failure(code, `${message.replace(/^\w+: |, \w+ '.*$/gs, '')}, open '${path}'`);
@@ -196,22 +214,23 @@ function namesIn(path: Buffer): string[] {
     .filter((name) => name !== '' && name !== '.');
 }
 
-function* step(place: string, flags = 0): Steps<Opened> {
-  const fd = yield* call('open', Buffer.from(place, 'latin1'), O_PATH | flags);
-  return { fd, stat: yield* call('fstat', fd) };
+function step(place: string, flags = 0): Opened {
+  const fd = openSync(Buffer.from(place, 'latin1'), O_PATH | flags);
+  return { fd, stat: fstatSync(fd, { bigint: true }) };
 }
 
-/** What a link says; null: it is one of /proc. */
-function* textOf(fd: number, place: string): Steps<Buffer | null> {
-  const kind = yield* call('kind', Buffer.from(dirname(place), 'latin1'));
-  return kind === PROC ? null : yield* call('linkText', fd, Buffer.from(place, 'latin1'));
+/** What a link says, in bytes: it need not be UTF-8. Null: it is one of /proc. */
+function textOf(fd: number, place: string): Buffer | null {
+  const kind = statfsSync(Buffer.from(dirname(place), 'latin1')).type;
+  if (kind === PROC) return null;
+  return readLinkOf(fd) ?? readlinkSync(Buffer.from(place, 'latin1'), { encoding: 'buffer' });
 }
 
 const AGENT = BigInt(process.geteuid?.() ?? 0);
 
-function* judge({ path, owner }: Link, { fd, stat }: Opened): Steps<void> {
+function judge({ path, owner }: Link, { fd, stat }: Opened): void {
   if (owner === 0n || owner === AGENT || owner === stat.uid) return;
-  const real = yield* call('readlink', `/proc/self/fd/${fd}`);
+  const real = readlinkSync(`/proc/self/fd/${fd}`);
   throw failure(
     FOREIGN,
     `${path} is a symbolic link of user ${owner} to ${real} of user ${stat.uid}: such a link is not followed; ` +
@@ -231,9 +250,9 @@ function isProtected(): boolean {
   }
 }
 
-function* judgeHardLink(path: string, stat: BigIntStats): Steps<void> {
+function judgeHardLink(path: string, stat: BigIntStats): void {
   if (PROTECTED || stat.nlink < 2n) return;
-  const directory = yield* call('stat', dirname(path));
+  const directory = statSync(dirname(path), { bigint: true, throwIfNoEntry: false });
   if (!directory || !mayBePlanted(stat, directory, AGENT)) return;
   throw failure(
     FOREIGN,
