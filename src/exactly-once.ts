@@ -5,10 +5,10 @@
 import type { Config } from './config/config.ts';
 import type { Accounts } from './core/account.ts';
 import type { Pool } from './core/pool.ts';
-import type { KafkaClient } from './kafka/client.ts';
-import { ExactlyOnce } from './kafka/exactly-once.ts';
-import { ownInSnapshot } from './kafka/positions-snapshot.ts';
-import type { Committed } from './kafka/positions-topic.ts';
+import type { KafkaClient } from './kafka/connect/client.ts';
+import { ExactlyOnce } from './kafka/transactions/exactly-once.ts';
+import { ownInSnapshot } from './kafka/transactions/positions-snapshot.ts';
+import type { Committed } from './kafka/transactions/positions-topic.ts';
 import { log } from './log.ts';
 import { generationOf } from './sources/tail/checkpoint.ts';
 import type { Positions } from './sources/tail/positions.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Agent } from '../src/agent.ts';
 import { locateConfig } from '../src/cli/locate.ts';
-import { KafkaClient } from '../src/kafka/client.ts';
+import { KafkaClient } from '../src/kafka/connect/client.ts';
 import { lockDataDir } from '../src/lock.ts';
 import { Spool } from '../src/spool/spool.ts';
 import { directory } from './spool/blocks.ts';

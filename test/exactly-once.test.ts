@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Config } from '../src/config/config.ts';
 import { Leaving } from '../src/exactly-once.ts';
-import type { KafkaClient } from '../src/kafka/client.ts';
-import type { ExactlyOnce } from '../src/kafka/exactly-once.ts';
-import { transactionsBefore, writeSnapshot } from '../src/kafka/positions-snapshot.ts';
+import type { KafkaClient } from '../src/kafka/connect/client.ts';
+import type { ExactlyOnce } from '../src/kafka/transactions/exactly-once.ts';
+import { transactionsBefore, writeSnapshot } from '../src/kafka/transactions/positions-snapshot.ts';
 import { directory } from './spool/blocks.ts';
 
 test('inputs do not end where Kafka does not say what was committed and the disk takes no note of that', async (t) => {

@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline/promises';
 import { printable } from '../admin/render.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
-import { ownInSnapshot } from '../kafka/positions-snapshot.ts';
+import { ownInSnapshot } from '../kafka/transactions/positions-snapshot.ts';
 import { type DataDirLock, lockDataDir } from '../lock.ts';
 import { waitForAll } from '../mounts/places.ts';
 import { fileKey } from '../sources/tail/checkpoint.ts';

@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import { printable, size } from '../admin/render.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
-import { KafkaClient } from '../kafka/client.ts';
+import { KafkaClient } from '../kafka/connect/client.ts';
 import { Selection } from '../sources/tail/selection.ts';
 import { isCompressed } from '../sources/tail/stored.ts';
 import { ENCODINGS, type Encoding } from '../verify/compare.ts';

@@ -13,7 +13,7 @@ export interface Mark {
   weight: number;
 }
 
-/** How far something is when a block is safe, for whoever keeps that beside the blocks (see kafka/positions-topic.ts). */
+/** How far something is when a block is safe, for whoever keeps that beside the blocks (see kafka/transactions/positions-topic.ts). */
 export interface Checkpoint {
   /** `file/<id>`, `spool/<topic>`. */
   key: string;

@@ -9,7 +9,7 @@
  *   - more partitions: keys are spread in another way
  *   - at the start: another topic or cluster than they are of (later that is the sender's to notice)
  *   - from now on transactions: a block says itself how far it brings the spool, and that is committed with it
- *     (kafka/positions-topic.ts); what may be at a broker already is sent under its old numbers first
+ *     (kafka/transactions/positions-topic.ts); what may be at a broker already is sent under its old numbers first
  */
 import type { Block, Outlet } from '../core/block.ts';
 import type { TopicIdentity } from '../core/topic-identity.ts';

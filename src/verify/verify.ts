@@ -1,10 +1,10 @@
 /** Reads a topic from its beginning to where it ends now, and says of each file whether it arrived completely. */
-import type { KafkaClient } from '../kafka/client.ts';
-import type { Isolation } from '../kafka/fetch-request.ts';
-import { offsetOf } from '../kafka/reading.ts';
+import type { KafkaClient } from '../kafka/connect/client.ts';
+import { PartitionReader, UnreadableError } from '../kafka/read/partition-reader.ts';
+import { offsetOf } from '../kafka/read/reading.ts';
+import type { Isolation } from '../kafka/wire/fetch.ts';
 import { type Encoding, FileComparison, LocalFile } from './compare.ts';
 import { Origin } from './origin.ts';
-import { PartitionReader, UnreadableError } from './reader.ts';
 import { Recent } from './recent.ts';
 import { MalformedRecord, Records } from './records.ts';
 import { type FileReport, judge, type Result } from './verdict.ts';

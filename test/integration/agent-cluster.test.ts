@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KafkaClient } from '../../src/kafka/client.ts';
+import { KafkaClient } from '../../src/kafka/connect/client.ts';
 import { makeHome } from '../support/agent.ts';
 import { committedValues } from '../support/committed.ts';
 import { sameInOrder } from '../support/crash.ts';

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { appendFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { KafkaClient } from '../../src/kafka/client.ts';
-import { Sender } from '../../src/kafka/sender.ts';
+import { KafkaClient } from '../../src/kafka/connect/client.ts';
+import { Sender } from '../../src/kafka/send/sender.ts';
 import { type Home, makeHome, type RunningAgent } from '../support/agent.ts';
 import { makeBlock } from '../support/blocks.ts';
 import { committedValues } from '../support/committed.ts';

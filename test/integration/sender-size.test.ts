@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { KafkaClient } from '../../src/kafka/client.ts';
-import { Sender } from '../../src/kafka/sender.ts';
+import { KafkaClient } from '../../src/kafka/connect/client.ts';
+import { Sender } from '../../src/kafka/send/sender.ts';
 import type { Codec } from '../../src/records/record-batch.ts';
 import { frameRecord, HEADER_BYTES } from '../../src/records/record-batch.ts';
 import { makeBlock } from '../support/blocks.ts';

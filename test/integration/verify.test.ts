@@ -15,7 +15,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
-import { KafkaClient } from '../../src/kafka/client.ts';
+import { KafkaClient } from '../../src/kafka/connect/client.ts';
 import { compress } from '../../src/records/codecs.ts';
 import { CODECS, type Codec, HEADER_BYTES, sealHeader, writeHeader } from '../../src/records/record-batch.ts';
 import { type Report, type VerifyOptions, verify } from '../../src/verify/verify.ts';

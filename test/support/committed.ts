@@ -3,7 +3,7 @@
  * kafkajs: fast enough for tests with many rounds, and another decoder than the agent's.
  */
 import kafkajs from 'kafkajs';
-import { KafkaClient } from '../../src/kafka/client.ts';
+import { KafkaClient } from '../../src/kafka/connect/client.ts';
 import { decompress } from '../../src/records/codecs.ts';
 
 export interface CommittedRecord {

@@ -23,7 +23,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
-import { kafkajs as mendKafkajs } from '../../src/kafka/kafkajs.ts';
+import { kafkajs as mendKafkajs } from '../../src/kafka/connect/kafkajs.ts';
 import { classOption, javaArguments, keepClasses, noKafka, wantsClasses } from './kafka-jars.ts';
 import { makeCertificates } from './kafka-tls.ts';
 import { TcpProxy } from './proxy.ts';

@@ -1,7 +1,7 @@
 /** A sender with a client of its own before a real Kafka's proxy, and what it was given. */
 import assert from 'node:assert/strict';
-import { KafkaClient, type KafkaClientOptions } from '../../src/kafka/client.ts';
-import { Sender, type SenderOptions } from '../../src/kafka/sender.ts';
+import { KafkaClient, type KafkaClientOptions } from '../../src/kafka/connect/client.ts';
+import { Sender, type SenderOptions } from '../../src/kafka/send/sender.ts';
 import { makeBlock } from './blocks.ts';
 import type { Kafka } from './kafka.ts';
 import { readValues } from './kcat.ts';

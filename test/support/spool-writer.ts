@@ -4,8 +4,8 @@
  *
  *   node test/support/spool-writer.ts DIR BROKERS TOPIC TOTAL
  */
-import { KafkaClient } from '../../src/kafka/client.ts';
-import { Sender } from '../../src/kafka/sender.ts';
+import { KafkaClient } from '../../src/kafka/connect/client.ts';
+import { Sender } from '../../src/kafka/send/sender.ts';
 import { drain } from '../../src/spool/drain.ts';
 import { Spool } from '../../src/spool/spool.ts';
 import { makeBlock } from './blocks.ts';

@@ -1,5 +1,5 @@
 /**
- * A generation as it stands in the positions topic (kafka/positions-topic.ts): the key `file/<id>`, and all that the
+ * A generation as it stands in the positions topic (kafka/transactions/positions-topic.ts): the key `file/<id>`, and all that the
  * journal has of it, so that a start without the journal can go on from there. 64-bit numbers are text:
  *
  *   {"input","path","base","device":"...","inode":"...","head":{"length","digest":"..."},"marker":{...},"markedAt","position"}

@@ -1,0 +1,394 @@
+/**
+ * The agent's view of a Kafka cluster: who leads which partition, and connections to it. Kafka being away is no error
+ * here: what needs it waits, with pauses that double to 10 s, until it is back or the caller's signal aborts.
+ *
+ *   topic -> metadata -> leader -> link (produce)       two links a broker: an acks=all Produce that waits for replicas
+ *   everything else    -> any node -> link (admin)      holds up whatever stands behind it on its connection
+ *
+ * Each topic has a state of its own: one that is missing or forbidden holds up nobody else, and is asked for again until
+ * it is there.
+ */
+import type { TopicIdentity } from '../../core/topic-identity.ts';
+import { log } from '../../log.ts';
+import { abortable, Backoff } from '../backoff.ts';
+import type { TopicLimit } from '../send/size-limit.ts';
+import {
+  actionFor,
+  BrokerError,
+  CLUSTER_AUTHORIZATION_FAILED,
+  LinkError,
+  TOPIC_AUTHORIZATION_FAILED,
+} from '../wire/errors.ts';
+import type { ProduceAnswer } from '../wire/produce.ts';
+import { Cluster, type ClusterStatus } from './cluster.ts';
+import type { Link } from './connection.ts';
+import { type Address, Links, type Purpose, parseAddress, shuffled } from './connections.ts';
+import { Presence } from './presence.ts';
+import { coordinatorOf, createTopic, initProducerId, metadata, type Producer, topicLimit } from './requests.ts';
+import type { SaslConfig, TlsConfig } from './security.ts';
+import { PartitionGone, Topic, TopicError, type TopicProblem } from './topic.ts';
+
+const REQUEST_TIMEOUT = 30_000;
+const CONNECT_TIMEOUT = 10_000;
+/** In the request: how long the leader may wait for its replicas. */
+const PRODUCE_TIMEOUT = 10_000;
+const METADATA_MAX_AGE = 300_000;
+const ELSEWHERE = 'the brokers are of another cluster now';
+
+export type { Producer } from './requests.ts';
+
+export interface KafkaClientOptions {
+  /** `host`, `host:port` or `[v6]:port`. */
+  brokers: readonly string[];
+  client_id: string;
+  create_topics: boolean;
+  tls?: TlsConfig | null | undefined;
+  sasl?: SaslConfig | null | undefined;
+  /** Milliseconds. */
+  request_timeout?: number;
+  connect_timeout?: number;
+  produce_timeout?: number;
+  metadata_max_age?: number;
+  /** How long answers must say that a partition is gone; see topic.ts. */
+  gone_after?: number;
+  /** Nothing is logged: whoever asks says what is wrong. */
+  quiet?: boolean;
+  /** The longest pause between two attempts, milliseconds. */
+  longest_pause?: number;
+  /** Settings of topics, other than the brokers' defaults, with which they are created. */
+  topic_settings?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+export class KafkaClient {
+  readonly #o: KafkaClientOptions;
+  readonly #bootstrap: Address[];
+  readonly #topics = new Map<string, Topic>();
+  readonly #closing = new AbortController();
+  readonly #links: Links;
+  readonly #cluster: Cluster;
+  readonly #presence: Presence;
+  #probing: Promise<void> | null = null;
+  #aging: NodeJS.Timeout | undefined;
+
+  constructor(options: KafkaClientOptions) {
+    this.#o = options;
+    this.#presence = new Presence(options.brokers, options.quiet ?? false);
+    this.#cluster = new Cluster(options.quiet ?? false);
+    this.#bootstrap = options.brokers.map(parseAddress);
+    this.#links = new Links(
+      {
+        client_id: options.client_id,
+        tls: options.tls ?? null,
+        sasl: options.sasl ?? null,
+        connectTimeout: options.connect_timeout ?? CONNECT_TIMEOUT,
+        requestTimeout: options.request_timeout ?? REQUEST_TIMEOUT,
+        opened: (link) => this.#opened(link),
+        lost: (error) => this.#lost(error),
+      },
+      this.#closing.signal,
+    );
+  }
+
+  /** `connected` once a broker answered, until a connection breaks or cannot be made. */
+  get state(): 'connected' | 'connecting' {
+    return this.#presence.connected ? 'connected' : 'connecting';
+  }
+
+  /** Why there is no connection. */
+  get error(): string | null {
+    return this.#presence.error;
+  }
+
+  /** The id of the cluster that all connections are to, once it was reached. */
+  get clusterId(): string | null {
+    return this.#cluster.id;
+  }
+
+  get cluster(): ClusterStatus {
+    return this.#cluster.status;
+  }
+
+  /** Which topic it is that has this name now, as far as is known. */
+  topicIdentity(topic: string): TopicIdentity & { cluster: string | null } {
+    return { cluster: this.#cluster.id, topicId: this.#topics.get(topic)?.id ?? null };
+  }
+
+  /** Aborts when a broker answers after an outage: who waits for Kafka need not wait for its own next attempt. */
+  get back(): AbortSignal {
+    return this.#presence.back;
+  }
+
+  /** How many partitions the topic has, as far as is known now; 0: not at all. */
+  known(topic: string): number {
+    return this.#topics.get(topic)?.partitions ?? 0;
+  }
+
+  /** Whether the topic has always had as many partitions, as far as was seen. */
+  steady(topic: string): boolean {
+    return this.#topics.get(topic)?.changed === false;
+  }
+
+  /** The id of the topic in which this partition was last seen; null: not known. */
+  idWith(topic: string, partition: number): string | null {
+    return this.#topics.get(topic)?.idWith(partition) ?? null;
+  }
+
+  /** An earlier process knew this partition, of the topic with this id. */
+  had(topic: string, partition: number, id: string | null): void {
+    this.#named(topic).had(partition, id);
+  }
+
+  /** Whether the partition was there and is no more. */
+  gone(topic: string, partition: number): boolean {
+    return Boolean(this.#topics.get(topic)?.gone(partition, this.#o.gone_after));
+  }
+
+  /** What stands in the way of the topic, or of this partition of it; null: nothing that is known. */
+  topicError(topic: string, partition = 0): { problem: TopicProblem; detail: string } | null {
+    const t = this.#topics.get(topic);
+    if (!t) return null;
+    if (t.problem !== null) return t.problem === 'topic_unknown' ? null : { problem: t.problem, detail: t.detail };
+    const detail = this.gone(topic, partition) ? null : t.missing(partition);
+    return detail === null ? null : { problem: 'partition_missing', detail };
+  }
+
+  /** Resolves when some broker answers. */
+  connect(signal?: AbortSignal): Promise<void> {
+    this.#probing ??= this.#until(this.#closing.signal, () => this.#ask([])).finally(() => {
+      this.#probing = null;
+    });
+    this.#probing.catch(() => undefined);
+    return abortable(this.#probing, this.#signal(signal));
+  }
+
+  /** How many partitions the topic has; waits until it is there, and creates it where that is allowed. */
+  partitions(topic: string, signal?: AbortSignal): Promise<number> {
+    return this.#until(this.#signal(signal), async (signal) => {
+      // What is known already is good enough while Kafka is away.
+      const known = this.#topics.get(topic)?.partitions;
+      if (known) return known;
+      const t = await this.#topic(topic, signal);
+      if (t.partitions === 0) throw new TopicError(t);
+      return t.partitions;
+    });
+  }
+
+  /** The link to the partition's leader; waits until there is one. Rejects with PartitionGone when there never will be. */
+  leader(topic: string, partition: number, signal?: AbortSignal, purpose: Purpose = 'produce'): Promise<Link> {
+    return this.#until(this.#signal(signal), async (signal) => {
+      const t = await this.#topic(topic, signal);
+      if (t.problem !== null) throw new TopicError(t);
+      const missing = t.missing(partition);
+      if (missing !== null) {
+        const gone = t.gone(partition, this.#o.gone_after);
+        if (gone) throw new PartitionGone(t, partition, gone.sure);
+        // Its other partitions are as good as before.
+        t.stale = true;
+        if (!this.#o.quiet) log.warnOnce(`missing ${topic} ${partition}`, `${missing}; its data waits`);
+        throw new TopicError(t, missing);
+      }
+      const address = this.#cluster.nodes.get(t.leaders.get(partition) ?? -1);
+      if (!address) {
+        t.fail('no_leader', `partition ${partition} of topic ${topic} has no leader`);
+        throw new TopicError(t);
+      }
+      try {
+        return await this.#links.to(address, purpose, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        // Others may lead other partitions: whether Kafka is there at all is seen when metadata is asked for again.
+        t.fail('leader_unreachable', `cannot reach the leader of ${topic}: ${(error as Error).message}`);
+        throw new TopicError(t);
+      }
+    });
+  }
+
+  /** What is known of the topic's leaders is no longer true. */
+  invalidate(topic: string): void {
+    const t = this.#topics.get(topic);
+    if (t) t.stale = true;
+  }
+
+  /** Sends one sealed batch to the partition's leader. Rejects with a LinkError when the connection fails on the way. */
+  produceOn(
+    link: Link,
+    topic: string,
+    partition: number,
+    batch: { header: Buffer; body: Buffer },
+    transactionalId: string | null = null,
+  ): Promise<ProduceAnswer> {
+    const timeout = this.#o.produce_timeout ?? PRODUCE_TIMEOUT;
+    return link.produce({ topic, partition, ...batch, transactionalId, timeout });
+  }
+
+  /** Tries until it works, as everything here does. */
+  attempt<T>(work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.#until(this.#signal(signal), work);
+  }
+
+  /**
+   * A new producer id; waits for Kafka, and says why to `waits`. Rejects with a BrokerError when the right to one is
+   * missing.
+   */
+  initProducerId(signal?: AbortSignal, waits?: (error: Error) => void): Promise<Producer & { cluster: string | null }> {
+    const attempt = async (signal: AbortSignal) => {
+      const link = await this.#anyLink(signal);
+      return { ...(await initProducerId(link)), cluster: link.cluster };
+    };
+    return this.#until(this.#signal(signal), attempt, waits);
+  }
+
+  /**
+   * The link to the broker that coordinates this id's transactions; waits until there is one, and says why to `waits`.
+   * Rejects with a BrokerError when the right to the id is missing.
+   */
+  coordinator(transactionalId: string, signal?: AbortSignal, waits?: (error: Error) => void): Promise<Link> {
+    const attempt = async (signal: AbortSignal) => {
+      const link = await this.#anyLink(signal);
+      return await this.#links.to(await coordinatorOf(link, transactionalId), 'admin', signal);
+    };
+    return this.#until(this.#signal(signal), attempt, waits);
+  }
+
+  /** Creates a topic with the brokers' default partitions and replicas, once. Rejects where that is refused. */
+  async createTopic(topic: string, signal?: AbortSignal): Promise<void> {
+    const s = this.#signal(signal);
+    const { controller } = this.#cluster;
+    const link = controller ? await this.#links.to(controller, 'admin', s) : await this.#anyLink(s);
+    await createTopic(link, topic, this.#o.topic_settings?.[topic] ?? {});
+  }
+
+  /** How large a batch the topic takes, and how it stores it; null where that cannot be learned. */
+  async topicLimit(topic: string, signal?: AbortSignal): Promise<TopicLimit | null> {
+    const s = this.#signal(signal);
+    return await abortable(topicLimit(await this.#anyLink(s), topic), s);
+  }
+
+  /** Ends every connection and every wait. */
+  close(): void {
+    clearTimeout(this.#aging);
+    this.#closing.abort(new Error('the Kafka client is closed'));
+    this.#links.end('closed');
+  }
+
+  #signal(signal: AbortSignal | undefined): AbortSignal {
+    return signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
+  }
+
+  /** Tries until it works; `waits` hears why it does not. What a broker refuses for good (a missing right) is thrown. */
+  async #until<T>(
+    signal: AbortSignal,
+    attempt: (signal: AbortSignal) => Promise<T>,
+    waits?: (error: Error) => void,
+  ): Promise<T> {
+    const backoff = new Backoff(this.#o.longest_pause);
+    let away = false;
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        // A broker that says nothing must not hold up a stop.
+        return await abortable(attempt(signal), signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof PartitionGone) throw error;
+        if (error instanceof BrokerError && actionFor(error.code) === 'denied') throw error;
+        waits?.(error as Error);
+        // Kafka is back and the topic not there yet (just created, say): the long pauses were for the outage.
+        if (away && error instanceof TopicError) backoff.reset();
+        away = error instanceof LinkError;
+        if (error instanceof LinkError) this.#presence.broken(error);
+        else if (!(error instanceof TopicError)) this.#presence.trouble(error as Error);
+        log.debug(`kafka: ${(error as Error).message}`);
+      }
+      await backoff.wait(signal, this.back);
+    }
+  }
+
+  #named(name: string): Topic {
+    let topic = this.#topics.get(name);
+    if (!topic) {
+      topic = new Topic(name, this.#o.quiet);
+      this.#topics.set(name, topic);
+    }
+    return topic;
+  }
+
+  /** The topic's state, asked for when it is not known, stale, or was not good. */
+  async #topic(name: string, signal: AbortSignal): Promise<Topic> {
+    const topic = this.#named(name);
+    if (topic.stale || topic.problem !== null) {
+      // Lanes of one topic ask together.
+      topic.asking ??= this.#ask([name]).finally(() => {
+        topic.asking = null;
+      });
+      await abortable(topic.asking, signal);
+    }
+    return topic;
+  }
+
+  /** Asks any broker for the nodes and for these topics, and creates those that are missing where that is allowed. */
+  async #ask(names: string[]): Promise<void> {
+    const signal = this.#closing.signal;
+    const link = await this.#anyLink(signal);
+    const answer = await metadata(link, names);
+    if (link.cluster !== null && link.cluster !== this.#cluster.id) throw new Error(ELSEWHERE);
+    this.#cluster.learn(answer);
+    this.#presence.answered();
+    this.#age();
+    for (const said of answer.topicMetadata) {
+      const topic = this.#topics.get(said.topic);
+      if (topic && !topic.learn(said)) await this.#missing(topic);
+    }
+  }
+
+  async #missing(topic: Topic): Promise<void> {
+    if (!this.#o.create_topics) {
+      topic.fail('topic_missing', `topic ${topic.name} does not exist, and create_topics is false`);
+      return;
+    }
+    try {
+      await this.createTopic(topic.name);
+      log.info(`created topic ${topic.name}`);
+      topic.problem = 'topic_unknown';
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      const denied = error.code === TOPIC_AUTHORIZATION_FAILED || error.code === CLUSTER_AUTHORIZATION_FAILED;
+      topic.fail('topic_missing', denied ? `${error.message}: create it, or give the right to` : error.message);
+    }
+  }
+
+  /** What is known grows old: partitions are added, leaders move. */
+  #age(): void {
+    clearTimeout(this.#aging);
+    this.#aging = setTimeout(() => {
+      this.#ask([...this.#topics.keys()]).catch((error: Error) => {
+        if (this.#closing.signal.aborted) return;
+        log.debug(`kafka: cannot refresh metadata: ${error.message}`);
+        this.#age();
+      });
+    }, this.#o.metadata_max_age ?? METADATA_MAX_AGE);
+    this.#aging.unref();
+  }
+
+  /** A link to any node that is known, else to any broker of the configuration. */
+  #anyLink(signal: AbortSignal): Promise<Link> {
+    const addresses = [...shuffled([...this.#cluster.nodes.values()]), ...shuffled(this.#bootstrap)];
+    return this.#links.any(addresses, 'admin', signal);
+  }
+
+  /** Where it leads to another cluster than the others, nothing that is known holds, and all begins anew. */
+  #opened({ address, cluster }: Link): void {
+    if (!this.#cluster.recognize(address, cluster)) return;
+    for (const topic of this.#topics.values()) topic.stale = true;
+    this.#links.end(ELSEWHERE);
+    throw new Error(ELSEWHERE);
+  }
+
+  /** A connection ended by itself: find out at once whether Kafka is there, so that what we say of it is true. */
+  #lost(error: Error): void {
+    if (this.#closing.signal.aborted) return;
+    log.debug(`kafka: ${error.message}`);
+    for (const topic of this.#topics.values()) topic.stale = true;
+    this.connect().catch(() => undefined);
+  }
+}

@@ -1,0 +1,42 @@
+/** What is read from partitions: waits for Kafka and for a leader, as a client does. */
+import { abortable } from '../backoff.ts';
+import type { KafkaClient } from '../connect/client.ts';
+import { listOffset } from '../connect/requests.ts';
+import { actionFor, BrokerError } from '../wire/errors.ts';
+import type { Fetch, FetchAnswer, Isolation } from '../wire/fetch.ts';
+
+/** Reads batches of a partition from its leader. What waiting does not mend is given as the answer's error code. */
+export function fetchFrom(client: KafkaClient, job: Fetch, signal: AbortSignal): Promise<FetchAnswer> {
+  return client.attempt(async (signal) => {
+    const link = await client.leader(job.topic, job.partition, signal);
+    const answer = await abortable(link.fetch(job), signal);
+    if (passes(answer.errorCode)) {
+      client.invalidate(job.topic);
+      throw new BrokerError(`cannot read ${job.topic}/${job.partition}`, answer.errorCode);
+    }
+    return answer;
+  }, signal);
+}
+
+/** The first offset that a partition has, or the one behind its last (`read_committed`: behind the last stable one). */
+export function offsetOf(
+  client: KafkaClient,
+  topic: string,
+  partition: number,
+  which: 'first' | 'end',
+  isolation: Isolation,
+  signal: AbortSignal,
+): Promise<number> {
+  return client.attempt(async (signal) => {
+    const link = await client.leader(topic, partition, signal);
+    const { errorCode, offset } = await abortable(listOffset(link, topic, partition, which, isolation), signal);
+    if (errorCode === 0) return Number(offset);
+    client.invalidate(topic);
+    throw new BrokerError(`cannot learn the offsets of ${topic}/${partition}`, errorCode);
+  }, signal);
+}
+
+/** Whether an error is gone by itself, or with other metadata. */
+function passes(code: number): boolean {
+  return code !== 0 && ['retry', 'refresh'].includes(actionFor(code));
+}

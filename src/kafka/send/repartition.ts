@@ -1,0 +1,37 @@
+/**
+ * Where the records of a section go when its partition is gone: to the partitions that their keys hash to now, in the order
+ * that they have. All of a key stays together, and most sections have one key only: then nothing is packed anew.
+ */
+import { compress, decompress } from '../../records/codecs.ts';
+import { partitionFor } from '../../records/murmur2.ts';
+import { frameRecord, records } from '../../records/record-batch.ts';
+import { LEVEL, type Section } from './split.ts';
+
+export interface Piece extends Section {
+  partition: number;
+}
+
+/** Pieces with the same records, one for each partition, in ascending order of the partitions. */
+export async function spread(section: Section, partitions: number): Promise<Piece[]> {
+  const { codec, body, count, rawBytes, cut = false } = section;
+  const parts = new Map<number, Buffer[]>();
+  const known = new Map<string, number>();
+  for (const { key, value, headers } of records(await decompress(codec, body))) {
+    const name = key?.toString() ?? '';
+    const partition = known.get(name) ?? partitionFor(name, partitions);
+    known.set(name, partition);
+    const part = parts.get(partition) ?? [];
+    part.push(frameRecord({ offsetDelta: part.length, key, value, headers }));
+    parts.set(partition, part);
+  }
+  const only = parts.size === 1 ? [...parts.keys()] : [];
+  if (only[0] !== undefined) return [{ partition: only[0], codec, body, count, rawBytes, cut }];
+  const ordered = [...parts].sort(([a], [b]) => a - b);
+  return Promise.all(
+    ordered.map(async ([partition, part]) => {
+      const raw = Buffer.concat(part);
+      const body = await compress(codec, LEVEL, raw);
+      return { partition, codec, body, count: part.length, rawBytes: raw.length };
+    }),
+  );
+}
