@@ -4,7 +4,7 @@ import type { HttpStatus, LiveStatus, Status } from './admin/status.ts';
 import type { Config } from './config/config.ts';
 import type { Accounts } from './core/account.ts';
 import type { Router } from './core/router.ts';
-import type { Delivery } from './delivery.ts';
+import type { Delivery } from './delivery/delivery.ts';
 import type { KafkaClient } from './kafka/connect/client.ts';
 import type { ExactlyOnce } from './kafka/transactions/exactly-once.ts';
 import type { HostSource } from './sources/host/host.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Accounts } from '../src/core/account.ts';
 import type { Router } from '../src/core/router.ts';
-import type { Delivery } from '../src/delivery.ts';
+import type { Delivery } from '../src/delivery/delivery.ts';
 import type { StatsdSource } from '../src/sources/statsd/statsd.ts';
 import { books, imbalances } from '../src/status.ts';
 

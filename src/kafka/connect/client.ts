@@ -8,9 +8,10 @@
  * Each topic has a state of its own: one that is missing or forbidden holds up nobody else, and is asked for again until
  * it is there.
  */
+
+import { abortable, Backoff } from '../../core/abort.ts';
 import type { TopicIdentity } from '../../core/topic-identity.ts';
 import { log } from '../../log.ts';
-import { abortable, Backoff } from '../backoff.ts';
 import type { TopicLimit } from '../send/size-limit.ts';
 import {
   actionFor,

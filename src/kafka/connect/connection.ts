@@ -9,7 +9,7 @@
  */
 import net from 'node:net';
 import tls from 'node:tls';
-import { abortable } from '../backoff.ts';
+import { abortable } from '../../core/abort.ts';
 import { LinkError } from '../wire/errors.ts';
 import {
   FETCH,

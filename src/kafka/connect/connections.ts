@@ -2,7 +2,7 @@
  * The open connections, by address and purpose. Produce has one of its own: what stands behind an acks=all Produce on
  * its connection waits for the replicas too.
  */
-import { abortable } from '../backoff.ts';
+import { abortable } from '../../core/abort.ts';
 import { Link } from './connection.ts';
 import { type SaslConfig, type TlsConfig, tlsOptions } from './security.ts';
 

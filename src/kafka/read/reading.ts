@@ -1,5 +1,5 @@
 /** What is read from partitions: waits for Kafka and for a leader, as a client does. */
-import { abortable } from '../backoff.ts';
+import { abortable } from '../../core/abort.ts';
 import type { KafkaClient } from '../connect/client.ts';
 import { listOffset } from '../connect/requests.ts';
 import { actionFor, BrokerError } from '../wire/errors.ts';

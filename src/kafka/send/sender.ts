@@ -20,10 +20,11 @@
  * After any failure the sender waits until nothing is in flight, deals with what the *oldest* packet was answered, and
  * sends again from there, in order, on one connection. What the others were answered follows from the oldest.
  */
+
+import { abortable, Backoff } from '../../core/abort.ts';
 import type { Block, Outlet, Settled } from '../../core/block.ts';
 import { log } from '../../log.ts';
 import { readHeader } from '../../records/record-batch.ts';
-import { abortable, Backoff } from '../backoff.ts';
 import type { KafkaClient } from '../connect/client.ts';
 import type { Link } from '../connect/connection.ts';
 import { PartitionGone } from '../connect/topic.ts';

@@ -14,9 +14,9 @@
  * the effect of once. What the coordinator refuses for good rejects with a BrokerError.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { abortable, Backoff } from '../../core/abort.ts';
 import { sameCluster } from '../../core/topic-identity.ts';
 import { log } from '../../log.ts';
-import { abortable, Backoff } from '../backoff.ts';
 import type { KafkaClient, Producer } from '../connect/client.ts';
 import type { Link } from '../connect/connection.ts';
 import type { Api } from '../connect/kafkajs.ts';

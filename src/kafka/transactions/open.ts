@@ -1,7 +1,7 @@
 /** The open transaction of a topic: which blocks it holds, what of them is in flight, and what went wrong first. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { abortable } from '../../core/abort.ts';
 import type { Block, Settled } from '../../core/block.ts';
-import { abortable } from '../backoff.ts';
 import type { Link } from '../connect/connection.ts';
 import type { Section } from '../send/split.ts';
 import { BrokerError } from '../wire/errors.ts';

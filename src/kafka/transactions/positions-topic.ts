@@ -24,13 +24,13 @@
  * owner finds no other after itself, the earlier one always does.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { abortable } from '../../core/abort.ts';
 import type { Checkpoint } from '../../core/block.ts';
 import { sameTopic, type TopicIdentity } from '../../core/topic-identity.ts';
 import { log } from '../../log.ts';
 import { decompress } from '../../records/codecs.ts';
 import { partitionFor } from '../../records/murmur2.ts';
 import { HEADER_BYTES, readHeader, sealHeader, writeHeader } from '../../records/record-batch.ts';
-import { abortable } from '../backoff.ts';
 import type { KafkaClient, Producer } from '../connect/client.ts';
 import { offsetOf } from '../read/reading.ts';
 import { BrokerError, OFFSET_OUT_OF_RANGE } from '../wire/errors.ts';

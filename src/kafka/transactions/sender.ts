@@ -19,10 +19,11 @@
  * transaction meanwhile (or this process was fenced), the new epoch decides what is not decided, and the positions topic,
  * read after that, says which it was: the transaction's positions are committed there, or they never will be.
  */
+
+import { abortable, Backoff } from '../../core/abort.ts';
 import type { Block, Outlet, Settled } from '../../core/block.ts';
 import { sameCluster } from '../../core/topic-identity.ts';
 import { log } from '../../log.ts';
-import { abortable, Backoff } from '../backoff.ts';
 import type { KafkaClient } from '../connect/client.ts';
 import { PartitionGone } from '../connect/topic.ts';
 import type { DeadLetters } from '../send/dead-letter.ts';

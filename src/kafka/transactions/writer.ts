@@ -1,8 +1,9 @@
 /** Brings blocks and positions to the brokers as part of an open transaction: partitions are added, numbers given. */
+
+import { abortable } from '../../core/abort.ts';
 import type { Checkpoint } from '../../core/block.ts';
 import { sameCluster } from '../../core/topic-identity.ts';
 import { HEADER_BYTES, sealHeader, writeHeader } from '../../records/record-batch.ts';
-import { abortable } from '../backoff.ts';
 import type { KafkaClient } from '../connect/client.ts';
 import { sequenceAfter, WINDOW } from '../send/window.ts';
 import type { Transactions } from './coordinator.ts';

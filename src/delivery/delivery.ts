@@ -11,28 +11,28 @@
  * What was in flight when the agent was stopped goes first, then what the spool holds of a topic, then its fresh lines:
  * so a file's order holds over restarts, and when brokers are configured after a time without.
  */
-import type { Config } from './config/config.ts';
-import type { Accounts } from './core/account.ts';
-import type { Stream } from './core/batch.ts';
-import { Behind } from './core/behind.ts';
-import type { Mark, Outlet } from './core/block.ts';
-import { Lane } from './core/lane.ts';
-import { MAX_BLOCK_BYTES, type Pool } from './core/pool.ts';
-import { abortable } from './kafka/backoff.ts';
-import type { KafkaClient } from './kafka/connect/client.ts';
-import { DeadLetters } from './kafka/send/dead-letter.ts';
-import type { Windows } from './kafka/send/saved-windows.ts';
-import { Sender, type SenderOptions } from './kafka/send/sender.ts';
-import { added, NOTHING_SENT, type SenderStatus } from './kafka/send/status.ts';
-import type { SavedWindow } from './kafka/send/window-file.ts';
-import type { ExactlyOnce } from './kafka/transactions/exactly-once.ts';
-import type { Kernel } from './kernel/kernel.ts';
-import { log } from './log.ts';
-import { compress } from './records/codecs.ts';
-import { partitionFor } from './records/murmur2.ts';
-import { type DrainOptions, drain, type SpoolIdentity } from './spool/drain.ts';
-import { SpoolOutlet } from './spool/outlet.ts';
-import type { Spool } from './spool/spool.ts';
+import type { Config } from '../config/config.ts';
+import { abortable } from '../core/abort.ts';
+import type { Accounts } from '../core/account.ts';
+import type { Stream } from '../core/batch.ts';
+import type { Mark, Outlet } from '../core/block.ts';
+import { Lane } from '../core/lane.ts';
+import { MAX_BLOCK_BYTES, type Pool } from '../core/pool.ts';
+import type { KafkaClient } from '../kafka/connect/client.ts';
+import { DeadLetters } from '../kafka/send/dead-letter.ts';
+import type { Windows } from '../kafka/send/saved-windows.ts';
+import { Sender, type SenderOptions } from '../kafka/send/sender.ts';
+import { added, NOTHING_SENT, type SenderStatus } from '../kafka/send/status.ts';
+import type { SavedWindow } from '../kafka/send/window-file.ts';
+import type { ExactlyOnce } from '../kafka/transactions/exactly-once.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { log } from '../log.ts';
+import { compress } from '../records/codecs.ts';
+import { partitionFor } from '../records/murmur2.ts';
+import { type DrainOptions, drain, type SpoolIdentity } from '../spool/drain.ts';
+import { SpoolOutlet } from '../spool/outlet.ts';
+import type { Spool } from '../spool/spool.ts';
+import { Behind } from './behind.ts';
 
 /** Packed bytes at which a block is sealed, by codec: measured, in CPU a line. */
 const BLOCK_BYTES = { none: 900_000, gzip: 500_000, snappy: 300_000, lz4: 600_000, zstd: 500_000 } as const;

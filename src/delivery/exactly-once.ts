@@ -2,17 +2,17 @@
  * Transactions and the rest of the agent: what they had committed comes into data_dir before anything is read or sent,
  * also at the first start without them.
  */
-import type { Config } from './config/config.ts';
-import type { Accounts } from './core/account.ts';
-import type { Pool } from './core/pool.ts';
-import type { KafkaClient } from './kafka/connect/client.ts';
-import { ExactlyOnce } from './kafka/transactions/exactly-once.ts';
-import { ownInSnapshot } from './kafka/transactions/positions-snapshot.ts';
-import type { Committed } from './kafka/transactions/positions-topic.ts';
-import { log } from './log.ts';
-import { generationOf } from './sources/tail/checkpoint.ts';
-import type { Positions } from './sources/tail/positions.ts';
-import type { Spool } from './spool/spool.ts';
+import type { Config } from '../config/config.ts';
+import type { Accounts } from '../core/account.ts';
+import type { Pool } from '../core/pool.ts';
+import type { KafkaClient } from '../kafka/connect/client.ts';
+import { ExactlyOnce } from '../kafka/transactions/exactly-once.ts';
+import { ownInSnapshot } from '../kafka/transactions/positions-snapshot.ts';
+import type { Committed } from '../kafka/transactions/positions-topic.ts';
+import { log } from '../log.ts';
+import { generationOf } from '../sources/tail/checkpoint.ts';
+import type { Positions } from '../sources/tail/positions.ts';
+import type { Spool } from '../spool/spool.ts';
 
 /** A transaction holds at most this many bytes, compressed. */
 const TRANSACTION_BYTES = 8_000_000;

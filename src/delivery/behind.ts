@@ -1,5 +1,5 @@
 /** An outlet behind what has to be sent before. */
-import type { Block, Outlet, Settled } from './block.ts';
+import type { Block, Outlet, Settled } from '../core/block.ts';
 
 export class Behind implements Outlet {
   readonly #backlog: Promise<unknown>;

@@ -2,16 +2,16 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Config } from '../src/config/config.ts';
-import { Accounts } from '../src/core/account.ts';
-import { Pool } from '../src/core/pool.ts';
-import { Delivery } from '../src/delivery.ts';
-import { KafkaClient } from '../src/kafka/connect/client.ts';
-import { Windows } from '../src/kafka/send/saved-windows.ts';
-import { Sender } from '../src/kafka/send/sender.ts';
-import { Kernel } from '../src/kernel/kernel.ts';
-import { block, directory, openSpool, TOPIC } from './spool/blocks.ts';
-import { FakeBroker } from './support/fake-broker.ts';
+import type { Config } from '../../src/config/config.ts';
+import { Accounts } from '../../src/core/account.ts';
+import { Pool } from '../../src/core/pool.ts';
+import { Delivery } from '../../src/delivery/delivery.ts';
+import { KafkaClient } from '../../src/kafka/connect/client.ts';
+import { Windows } from '../../src/kafka/send/saved-windows.ts';
+import { Sender } from '../../src/kafka/send/sender.ts';
+import { Kernel } from '../../src/kernel/kernel.ts';
+import { block, directory, openSpool, TOPIC } from '../spool/blocks.ts';
+import { FakeBroker } from '../support/fake-broker.ts';
 
 test('a drain that begins anew after each gap leaves no senders behind, and what they sent stays counted', async (t) => {
   const dir = await directory(t);
