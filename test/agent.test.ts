@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Agent } from '../src/agent.ts';
 import { locateConfig } from '../src/cli/locate.ts';
+import { lockDataDir } from '../src/data-dir/lock.ts';
 import { KafkaClient } from '../src/kafka/connect/client.ts';
-import { lockDataDir } from '../src/lock.ts';
 import { Spool } from '../src/spool/spool.ts';
 import { directory } from './spool/blocks.ts';
 

@@ -1,8 +1,8 @@
 /**
  * Who may import whom, read from the imports themselves.
  *
- *   main > cli > agent > status, telemetry > delivery, exactly-once, verify > sources/*, checks, transforms, kafka, spool, admin, identity, lock
- *        > aggregate, config, http > core, kernel > mounts, records > log, native, builtin, heap > node:
+ *   main > cli > agent > status, telemetry > delivery, verify > sources/*, checks, transforms, kafka, spool, admin
+ *        > aggregate, config, http > data-dir > core, kernel > mounts, records > log, native, builtin, heap > node:
  *
  * A part may import the parts of the rows below its own. What else it may is listed here, with the reason. Each npm
  * package has one door: the only file or folder that imports it.
@@ -21,20 +21,10 @@ const ROWS = [
   ['cli'],
   ['agent'],
   ['status', 'telemetry'],
-  ['delivery', 'exactly-once', 'verify'],
-  [
-    'sources/tail',
-    'sources/statsd',
-    'sources/host',
-    'checks',
-    'transforms',
-    'kafka',
-    'spool',
-    'admin',
-    'identity',
-    'lock',
-  ],
+  ['delivery', 'verify'],
+  ['sources/tail', 'sources/statsd', 'sources/host', 'checks', 'transforms', 'kafka', 'spool', 'admin'],
   ['aggregate', 'config', 'http'],
+  ['data-dir'],
   ['core', 'kernel'],
   ['mounts', 'records'],
   ['log', 'native', 'builtin', 'heap'],

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Agent } from '../agent.ts';
 import { ConfigError } from '../config/errors.ts';
 import type { LocatedConfig } from '../config/load.ts';
-import { isUnusedByOthers, writableByOthers } from '../core/writable.ts';
+import { isUnusedByOthers, writableByOthers } from '../data-dir/writable.ts';
 import { log } from '../log.ts';
 import { keepCapabilities, sdNotify } from '../native.ts';
 import { builtIn, locateConfig } from './locate.ts';

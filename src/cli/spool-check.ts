@@ -7,7 +7,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
-import { type DataDirLock, lockDataDir } from '../lock.ts';
+import { type DataDirLock, lockDataDir } from '../data-dir/lock.ts';
 import { checkPartition, type Flaw, repairPartition } from '../spool/check.ts';
 import { topicOf } from '../spool/spool.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';

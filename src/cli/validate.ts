@@ -2,7 +2,7 @@
 import { ConfigError, formatFault } from '../config/errors.ts';
 import { isPrecaution } from '../config/glob.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
-import { isUnusedByOthers, writableByOthers } from '../core/writable.ts';
+import { isUnusedByOthers, writableByOthers } from '../data-dir/writable.ts';
 import { idlePatterns, namesNothing } from '../sources/tail/idle.ts';
 import { complain, print, printJson } from './output.ts';
 

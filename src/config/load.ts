@@ -9,7 +9,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { createHash } from '../builtin.ts';
-import { writableByOthers } from '../core/writable.ts';
+import { writableByOthers } from '../data-dir/writable.ts';
 import { checkAcross } from './across.ts';
 import { type Config, complete, type Env } from './config.ts';
 import { ConfigError, type Fault, formatFault, MOST_FAULTS } from './errors.ts';

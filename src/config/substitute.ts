@@ -3,7 +3,7 @@
  * further ones: `${file:${CREDENTIALS_DIRECTORY}/kafka}`. As in a shell, `:-` also replaces what is set but empty.
  */
 import { resolve } from 'node:path';
-import { writableByOthers } from '../core/writable.ts';
+import { writableByOthers } from '../data-dir/writable.ts';
 import type { Env } from './config.ts';
 import { Wrong } from './option.ts';
 import { readSmall } from './read.ts';

@@ -11,9 +11,9 @@
 
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { randomBytes } from './builtin.ts';
-import { replaceFileSync } from './core/files.ts';
-import { log } from './log.ts';
+import { randomBytes } from '../builtin.ts';
+import { replaceFileSync } from '../core/files.ts';
+import { log } from '../log.ts';
 
 const FORMAT = 1;
 const RESERVE = 1000;

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Identity } from '../src/identity.ts';
+import { Identity } from '../../src/data-dir/identity.ts';
 
 test('flush numbers do not repeat after a kill -9, nor where the disk took nothing at the start', (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'runnel-identity-'));

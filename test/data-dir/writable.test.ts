@@ -5,7 +5,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { isUnusedByOthers, writableByOthers } from '../../src/core/writable.ts';
+import { isUnusedByOthers, writableByOthers } from '../../src/data-dir/writable.ts';
 
 const skip = process.getuid?.() !== 0 && 'NOT TESTED: needs root, to be told from others';
 const OTHER = 65_534;
@@ -70,7 +70,7 @@ test('what is mounted read-only nobody may write, and in a namespace of few user
   if (!mounted) return t.skip('NOT TESTED: this user may not mount');
   assert.equal(writableByOthers(at('a/b')), null);
   chownSync(at('a'), OTHER, OTHER);
-  const script = `import { isUnusedByOthers, writableByOthers } from '${new URL('../../src/core/writable.ts', import.meta.url).href}'; console.log(writableByOthers('${at('a')}'))`;
+  const script = `import { isUnusedByOthers, writableByOthers } from '${new URL('../../src/data-dir/writable.ts', import.meta.url).href}'; console.log(writableByOthers('${at('a')}'))`;
   const inside = spawnSync('unshare', ['-Ur', process.execPath, '--input-type=module', '-e', script], {
     encoding: 'utf8',
   });

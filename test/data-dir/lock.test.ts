@@ -5,9 +5,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { lockDataDir } from '../src/lock.ts';
+import { lockDataDir } from '../../src/data-dir/lock.ts';
 
-const lock = new URL('../src/lock.ts', import.meta.url).href;
+const lock = new URL('../../src/data-dir/lock.ts', import.meta.url).href;
 const script = (dir: string, mode: string) =>
   `import { lockDataDir } from ${JSON.stringify(lock)};
    try { lockDataDir(${JSON.stringify(dir)}, ${JSON.stringify(mode)}); console.log('locked'); }
