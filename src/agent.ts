@@ -27,6 +27,8 @@ import { ownInSnapshot, transactionsBefore } from './kafka/transactions/position
 import { POSITIONS_SETTINGS } from './kafka/transactions/positions-topic.ts';
 import { Kernel } from './kernel/kernel.ts';
 import { log } from './log.ts';
+import { books, buildStatus, imbalances, reasonsOf, type StatusParts } from './report/status.ts';
+import type { Telemetry } from './report/telemetry.ts';
 import { type HostSource, hostSource } from './sources/host/host.ts';
 import { type StatsdOptions, type StatsdSource, statsdSource } from './sources/statsd/statsd.ts';
 import { Mounts } from './sources/tail/apart/mounts.ts';
@@ -35,8 +37,6 @@ import { TailInput } from './sources/tail/input.ts';
 import { Positions } from './sources/tail/positions.ts';
 import { matching } from './sources/tail/selection.ts';
 import { Spool } from './spool/spool.ts';
-import { books, buildStatus, imbalances, reasonsOf, type StatusParts } from './status.ts';
-import type { Telemetry } from './telemetry.ts';
 
 export interface AgentOptions extends LocatedConfig {
   version: string;
@@ -207,7 +207,7 @@ export class Agent {
   async #run(): Promise<void> {
     const { telemetry, tags } = this.#o.config;
     if (telemetry.statsd !== undefined) {
-      const { startTelemetry } = await import('./telemetry.ts');
+      const { startTelemetry } = await import('./report/telemetry.ts');
       const statsd = `udp://${telemetry.statsd}`;
       this.#telemetry = startTelemetry({ statsd, tags, status: () => buildStatus(this.#parts(), 0) });
     }

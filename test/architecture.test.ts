@@ -1,7 +1,7 @@
 /**
  * Who may import whom, read from the imports themselves.
  *
- *   main > cli > agent > status, telemetry > delivery, verify > sources/*, checks, transforms, kafka, spool, admin
+ *   main > cli > agent > admin > report > delivery, verify > sources/*, checks, transforms, kafka, spool
  *        > aggregate, config, http > data-dir > core, kernel > mounts, records > log, native, builtin, heap > node:
  *
  * A part may import the parts of the rows below its own. What else it may is listed here, with the reason. Each npm
@@ -20,7 +20,8 @@ const ROWS = [
   ['main'],
   ['cli'],
   ['agent'],
-  ['status', 'telemetry'],
+  ['admin'],
+  ['report'],
   ['delivery', 'verify'],
   ['sources/tail', 'sources/statsd', 'sources/host', 'checks', 'transforms', 'kafka', 'spool', 'admin'],
   ['aggregate', 'config', 'http'],
@@ -33,7 +34,6 @@ const ROWS = [
 /** Arrows that the rows alone would forbid: importing file or part, imported file or part. `type`: types only. */
 const ALSO: { from: string; to: string; type?: boolean }[] = [
   { from: 'sources/host', to: 'checks' }, // the source that runs them
-  { from: 'admin/status.ts', to: 'checks/runner.ts', type: true }, // the status shows a check's state as it is
   { from: 'kernel', to: 'core' }, // the kernel is the loops over core's tables,
   { from: 'core', to: 'kernel', type: true }, // and lanes are handed one
 ];
@@ -44,11 +44,11 @@ const DOORS: Record<string, string[]> = {
   '@toondepauw/node-zstd': ['records'],
   chokidar: ['sources/tail'],
   commander: ['main.ts', 'cli'],
-  'hot-shots': ['telemetry.ts'],
+  'hot-shots': ['report/telemetry.ts'],
   kafkajs: ['kafka'],
   koffi: ['native.ts'],
   'lz4-napi': ['records'],
-  'prom-client': ['admin'],
+  'prom-client': ['report'],
   snappy: ['records'],
   systeminformation: ['checks'],
   valibot: ['config'],

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Status } from '../src/admin/status.ts';
+import type { Status } from '../src/report/shape.ts';
 import { freePort } from './support/agent.ts';
 
 const ROOT = dirname(import.meta.dirname);

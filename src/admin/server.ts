@@ -13,9 +13,9 @@
 import { type Answer, type HttpRequest, JSON_TYPE, json, Refusal, type Stream, text } from '../http/answer.ts';
 import { splitAddress } from '../http/listen.ts';
 import { type HttpOptions, HttpServer } from '../http/server.ts';
+import type { HttpStatus, LiveStatus } from '../report/shape.ts';
+import { statusJson } from '../report/status-json.ts';
 import { Renderings } from './renderings.ts';
-import type { HttpStatus, LiveStatus } from './status.ts';
-import { statusJson } from './status-json.ts';
 import type { Tap } from './tap.ts';
 
 /** Files of an input that are listed if nobody says how many. */
@@ -107,14 +107,14 @@ async function answer(
       return { code: 200, type: JSON_TYPE, body };
     }
     case '/metrics': {
-      const { metricsText, METRICS_TYPE } = await import('./metrics.ts');
+      const { metricsText, METRICS_TYPE } = await import('../report/metrics.ts');
       const body = await renderings.of('metrics', async function* () {
         yield await metricsText(options.status(0));
       });
       return { code: 200, type: METRICS_TYPE, body };
     }
     case '/': {
-      const { PAGE, PAGE_POLICY } = await import('./page.ts');
+      const { PAGE, PAGE_POLICY } = await import('../report/page.ts');
       const headers = { 'Content-Security-Policy': PAGE_POLICY };
       return { code: 200, type: 'text/html; charset=utf-8', headers, body: PAGE };
     }

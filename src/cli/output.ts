@@ -2,7 +2,7 @@
  * What commands print. Records, paths and errors come from outside: at a terminal none of their control characters gets
  * through, in a pipe or a file they stay as they are. What is said on stderr never has any.
  */
-import { printable, printableJson } from '../admin/render.ts';
+import { printable, printableJson } from '../report/render.ts';
 
 /** Text in lines; false as `stream.write`. */
 export function print(lines: string): boolean {

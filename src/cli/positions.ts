@@ -8,12 +8,12 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import { printable } from '../admin/render.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
 import { type DataDirLock, lockDataDir } from '../data-dir/lock.ts';
 import { ownInSnapshot } from '../kafka/transactions/positions-snapshot.ts';
 import { waitForAll } from '../mounts/places.ts';
+import { printable } from '../report/render.ts';
 import { fileKey } from '../sources/tail/checkpoint.ts';
 import type { Generation } from '../sources/tail/journal.ts';
 import { Positions } from '../sources/tail/positions.ts';

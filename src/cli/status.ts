@@ -1,8 +1,8 @@
 /** `runnel status`: asks the running agent and prints what it says. */
 import { askFirst, bodyOf, type Target, targetOf, targetsOf } from '../admin/client.ts';
-import { FILES_SHOWN, renderStatus } from '../admin/render.ts';
-import type { Status } from '../admin/status.ts';
 import { ConfigError } from '../config/errors.ts';
+import { FILES_SHOWN, renderStatus } from '../report/render.ts';
+import type { Status } from '../report/shape.ts';
 import { locateConfig } from './locate.ts';
 import { complain, print, printJson } from './output.ts';
 

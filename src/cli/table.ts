@@ -1,5 +1,5 @@
 /** Facts for people: one row a thing, columns as wide as they need. */
-import { printable } from '../admin/render.ts';
+import { printable } from '../report/render.ts';
 
 export function table(heads: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const all = [heads, ...rows].map((row) => row.map((cell) => printable(String(cell))));

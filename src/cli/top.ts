@@ -5,9 +5,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askFirst, bodyOf, type Target } from '../admin/client.ts';
-import { printable } from '../admin/render.ts';
-import type { Status } from '../admin/status.ts';
-import { frame, type Line } from '../admin/top.ts';
+import { printable } from '../report/render.ts';
+import type { Status } from '../report/shape.ts';
+import { frame, type Line } from '../report/top.ts';
 import { printJson } from './output.ts';
 import { type AgentChoice, targetsFor } from './status.ts';
 

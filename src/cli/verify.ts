@@ -3,10 +3,10 @@
  * undecided (Kafka has deleted part of the topic, or it could not be read), 2 wrong usage.
  */
 import { resolve } from 'node:path';
-import { printable, size } from '../admin/render.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
 import { KafkaClient } from '../kafka/connect/client.ts';
+import { printable, size } from '../report/render.ts';
 import { Selection } from '../sources/tail/selection.ts';
 import { isCompressed } from '../sources/tail/stored.ts';
 import { ENCODINGS, type Encoding } from '../verify/compare.ts';

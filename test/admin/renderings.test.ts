@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Renderings } from '../../src/admin/renderings.ts';
-import type { LiveStatus } from '../../src/admin/status.ts';
-import { statusJson } from '../../src/admin/status-json.ts';
+import type { LiveStatus } from '../../src/report/shape.ts';
+import { statusJson } from '../../src/report/status-json.ts';
 import { statusOf } from './support.ts';
 
 const textOf = (pieces: readonly Buffer[]) => Buffer.concat(pieces).toString();

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { ask, askFirst, bodyOf, targetOf, targetsOf } from '../../src/admin/client.ts';
-import { renderStatus } from '../../src/admin/render.ts';
 import { type AdminOptions, type AdminServer, startAdmin } from '../../src/admin/server.ts';
 import { Tap } from '../../src/admin/tap.ts';
+import { renderStatus } from '../../src/report/render.ts';
 import { statusOf, withFiles } from './support.ts';
 
 async function admin(

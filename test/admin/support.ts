@@ -1,5 +1,5 @@
 /** A status with something in every part. */
-import type { Status } from '../../src/admin/status.ts';
+import type { Status } from '../../src/report/shape.ts';
 
 export function statusOf(change: Partial<Status> = {}): Status {
   const file = { id: '8:1:2', size: 900, position: 900, lines: 9, truncated: 0, error: null };

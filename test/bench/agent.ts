@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import type { Status } from '../../src/admin/status.ts';
+import type { Status } from '../../src/report/shape.ts';
 import { cpuSeconds, memoryMb } from './proc.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;

@@ -9,8 +9,8 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type AdminServer, startAdmin } from '../../src/admin/server.ts';
-import type { Status } from '../../src/admin/status.ts';
 import { Tap } from '../../src/admin/tap.ts';
+import type { Status } from '../../src/report/shape.ts';
 import { statusOf } from '../admin/support.ts';
 import { runnel } from '../support/agent.ts';
 

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Status } from '../../src/admin/status.ts';
+import type { Status } from '../../src/report/shape.ts';
 import { type AgentConfig, makeHome } from '../support/agent.ts';
 import { freshTopic } from '../support/kafka.ts';
 import { consume } from './consume.ts';

@@ -22,7 +22,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Books, Status } from '../../src/admin/status.ts';
+import type { Books, Status } from '../../src/report/shape.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const FAST_CLOCK = new URL('fast-clock.ts', import.meta.url).href;

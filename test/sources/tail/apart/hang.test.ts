@@ -4,7 +4,7 @@ import { createSocket } from 'node:dgram';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Status } from '../../../../src/admin/status.ts';
+import type { Status } from '../../../../src/report/shape.ts';
 import { type Home, makeHome, type RunningAgent, runnel } from '../../../support/agent.ts';
 import { type Fuse, Namespace, withFuse } from '../../../support/fuse.ts';
 

@@ -1,5 +1,5 @@
 /** The status as JSON, in pieces: that of very many files is neither made nor held in one. */
-import type { LiveStatus } from './status.ts';
+import type { LiveStatus } from './shape.ts';
 
 /** So many files make a piece: a millisecond or two. */
 const TOGETHER = 500;

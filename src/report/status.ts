@@ -1,17 +1,17 @@
 /** Builds what the agent says about itself from its parts. */
 import { statfsSync } from 'node:fs';
-import type { HttpStatus, LiveStatus, Status } from './admin/status.ts';
-import type { Config } from './config/config.ts';
-import type { Accounts } from './core/account.ts';
-import type { Router } from './core/router.ts';
-import type { Delivery } from './delivery/delivery.ts';
-import type { KafkaClient } from './kafka/connect/client.ts';
-import type { ExactlyOnce } from './kafka/transactions/exactly-once.ts';
-import type { HostSource } from './sources/host/host.ts';
-import type { StatsdSource } from './sources/statsd/statsd.ts';
-import type { Mounts } from './sources/tail/apart/mounts.ts';
-import type { TailInput } from './sources/tail/input.ts';
-import type { Spool } from './spool/spool.ts';
+import type { Config } from '../config/config.ts';
+import type { Accounts } from '../core/account.ts';
+import type { Router } from '../core/router.ts';
+import type { Delivery } from '../delivery/delivery.ts';
+import type { KafkaClient } from '../kafka/connect/client.ts';
+import type { ExactlyOnce } from '../kafka/transactions/exactly-once.ts';
+import type { HostSource } from '../sources/host/host.ts';
+import type { StatsdSource } from '../sources/statsd/statsd.ts';
+import type { Mounts } from '../sources/tail/apart/mounts.ts';
+import type { TailInput } from '../sources/tail/input.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { HttpStatus, LiveStatus, Status } from './shape.ts';
 
 export interface StatusParts {
   version: string;

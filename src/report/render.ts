@@ -1,5 +1,5 @@
 /** The status for people: one screen for a quiet agent, the most behind files first. */
-import type { Books, LogStatus, Status } from './status.ts';
+import type { Books, LogStatus, Status } from './shape.ts';
 
 /** Files of each input that people are shown if they do not ask for more. */
 export const FILES_SHOWN = 10;

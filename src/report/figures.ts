@@ -1,5 +1,5 @@
 /** The status as figures with names and labels: what /metrics shows and what the agent's own StatsD client sends. */
-import type { Books, LiveStatus } from './status.ts';
+import type { Books, LiveStatus } from './shape.ts';
 
 export interface Figure {
   /** Without `runnel_`; that of a counter ends in `_total`. */

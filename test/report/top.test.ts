@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { columns, fitEnd, fitStart } from '../../src/admin/columns.ts';
-import type { Status } from '../../src/admin/status.ts';
-import { frame } from '../../src/admin/top.ts';
-import { statusOf } from './support.ts';
+import { columns, fitEnd, fitStart } from '../../src/report/columns.ts';
+import type { Status } from '../../src/report/shape.ts';
+import { frame } from '../../src/report/top.ts';
+import { statusOf } from '../admin/support.ts';
 
 const WIDE = { width: 160, height: 50 };
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Accounts } from '../src/core/account.ts';
-import type { Router } from '../src/core/router.ts';
-import type { Delivery } from '../src/delivery/delivery.ts';
-import type { StatsdSource } from '../src/sources/statsd/statsd.ts';
-import { books, imbalances } from '../src/status.ts';
+import { Accounts } from '../../src/core/account.ts';
+import type { Router } from '../../src/core/router.ts';
+import type { Delivery } from '../../src/delivery/delivery.ts';
+import { books, imbalances } from '../../src/report/status.ts';
+import type { StatsdSource } from '../../src/sources/statsd/statsd.ts';
 
 /** The books of one input with this many items in batches, in blocks and in a StatsD window. */
 function booksOf(accounts: Accounts, batches: number, blocks: number, window = 0) {

@@ -1,8 +1,8 @@
 /** The agent's own figures to a StatsD server, every ten seconds: counters as their increase, gauges as they are. */
 import { StatsD } from 'hot-shots';
-import { figures } from './admin/figures.ts';
-import type { LiveStatus } from './admin/status.ts';
-import { log } from './log.ts';
+import { log } from '../log.ts';
+import { figures } from './figures.ts';
+import type { LiveStatus } from './shape.ts';
 
 const INTERVAL_MS = 10_000;
 

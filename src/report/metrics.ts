@@ -1,7 +1,7 @@
 /** GET /metrics: the figures in Prometheus' text format. Loaded at the first scrape. */
 import { Counter, Gauge, Registry } from 'prom-client';
 import { figures } from './figures.ts';
-import type { LiveStatus } from './status.ts';
+import type { LiveStatus } from './shape.ts';
 
 export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 

@@ -4,7 +4,7 @@
  */
 import { columns, fitEnd, fitStart, padStart } from './columns.ts';
 import { count, duration, printable, size } from './render.ts';
-import type { FileStatus, Status } from './status.ts';
+import type { FileStatus, Status } from './shape.ts';
 
 export interface Screen {
   width: number;
