@@ -2,7 +2,7 @@
  * Who may import whom, read from the imports themselves.
  *
  *   main > cli > agent > admin > report > delivery, verify > sources/*, checks, transforms, kafka, spool
- *        > aggregate, config, http > data-dir > core, kernel > mounts, records > log, native, builtin, heap > node:
+ *        > lines > aggregate, config, http > data-dir > core, kernel > mounts, records > log, native, builtin, heap > node:
  *
  * A part may import the parts of the rows below its own. What else it may is listed here, with the reason. Each npm
  * package has one door: the only file or folder that imports it.
@@ -24,6 +24,7 @@ const ROWS = [
   ['report'],
   ['delivery', 'verify'],
   ['sources/tail', 'sources/statsd', 'sources/host', 'checks', 'transforms', 'kafka', 'spool', 'admin'],
+  ['lines'],
   ['aggregate', 'config', 'http'],
   ['data-dir'],
   ['core', 'kernel'],

@@ -5,7 +5,7 @@
  * has to be the beginning.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { lineEndsOf } from '../sources/tail/line-ends.ts';
+import { lineEndsOf } from '../lines/line-ends.ts';
 import { type Comparison, MULTILINE, type Span, TRUNCATED } from './origin.ts';
 
 export const ENCODINGS = ['utf-8', 'utf-16le', 'utf-16be', 'latin1'] as const;

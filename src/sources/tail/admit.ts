@@ -1,5 +1,6 @@
 /** Opens a path that is not tracked yet and decides what it is: a file that is known from before, or a new one. */
 import type { BigIntStats } from 'node:fs';
+import { lineEndsOf } from '../../lines/line-ends.ts';
 import { closeSync } from '../../mounts/fs.ts';
 import { openRegular } from '../../mounts/open.ts';
 import { archiveOf, TELLING_BYTES } from './archive.ts';
@@ -9,7 +10,6 @@ import { newGeneration, type TailContext, TrackedFile } from './file.ts';
 import { birthOf, bornApart, type Inode, inodeOf } from './identity.ts';
 import { compression } from './inflated.ts';
 import type { Generation } from './journal.ts';
-import { lineEndsOf } from './line-ends.ts';
 import { homesOf, placesOf } from './links.ts';
 import { admitPacked, knownPacked } from './packed.ts';
 import { firstBytes, HEADER_BYTES, headIn, lastLineStart, markerAt, recognise } from './resume.ts';

@@ -8,10 +8,11 @@
  * The new file's first lines are read before the old file's end: so whoever writes has gone over to the new one, and the
  * old file is read to its end. Until that is decided the new file waits; the old one's silence ends the wait.
  */
+
+import type { Format } from '../../lines/format.ts';
 import { archiveOf } from './archive.ts';
 import { descriptors } from './descriptors.ts';
 import type { TrackedFile } from './file.ts';
-import type { Format } from './format.ts';
 import { digest, HEAD_BYTES, MARKER_BYTES } from './identity.ts';
 import { lastNuls } from './nuls.ts';
 

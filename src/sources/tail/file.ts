@@ -10,10 +10,11 @@
 
 import type { BigIntStats } from 'node:fs';
 import type { Account } from '../../core/account.ts';
+import type { LogInput, Origin } from '../../lines/envelope.ts';
+import { mayGroup } from '../../lines/format.ts';
+import { type LineEnds, lineEndsOf } from '../../lines/line-ends.ts';
 import { closeSync, fstatSync, read, readSync, statSync } from '../../mounts/fs.ts';
 import { openRegular } from '../../mounts/open.ts';
-import type { LogInput, Origin } from './envelope.ts';
-import { mayGroup } from './format.ts';
 import {
   birthOf,
   digest,
@@ -27,7 +28,6 @@ import {
   sharedDevice,
 } from './identity.ts';
 import { blank, type Generation } from './journal.ts';
-import { type LineEnds, lineEndsOf } from './line-ends.ts';
 import { endOfData } from './nuls.ts';
 import type { Before } from './order.ts';
 import type { Packed } from './packed.ts';

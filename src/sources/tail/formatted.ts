@@ -7,11 +7,11 @@
  */
 import { type Batch, HELD, TRUNCATED } from '../../core/batch.ts';
 import { SLOT_CAPACITY } from '../../core/pool.ts';
+import type { Closing, Format, Found, Shaped } from '../../lines/format.ts';
 import { log } from '../../log.ts';
 import { archiveOf } from './archive.ts';
 import type { Heir } from './carry.ts';
 import { LONG, LONGEST, READ_BYTES, type TrackedFile } from './file.ts';
-import type { Closing, Format, Found, Shaped } from './format.ts';
 import { noteEnd, passNuls, pastNuls, skipHole, toRead } from './hole.ts';
 import { digest, MARKER_BYTES, type Prefix, same } from './identity.ts';
 import { PAGE } from './nuls.ts';

@@ -1,7 +1,8 @@
 /** Which patterns of an input name nothing that is there, found out without an agent. */
+
+import type { LogInput } from '../../lines/envelope.ts';
 import { statSync } from '../../mounts/fs.ts';
 import { Directories } from './directories.ts';
-import type { LogInput } from './envelope.ts';
 import type { Finding } from './finding.ts';
 import { OwnFiles } from './own.ts';
 import { Selection, withHint } from './selection.ts';

@@ -10,11 +10,11 @@
 import { type Batch, TRUNCATED } from '../../core/batch.ts';
 import { MAX_RECORDS, SLOT_CAPACITY } from '../../core/pool.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
+import { AROUND_BYTES, type LineEnds, lineEndsOf } from '../../lines/line-ends.ts';
 import { archiveOf } from './archive.ts';
 import { LONG, LONGEST, READ_BYTES, type TrackedFile } from './file.ts';
 import { noteEnd, nulsWereWritten, passNuls, skipHole, toRead } from './hole.ts';
 import { digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './identity.ts';
-import { AROUND_BYTES, type LineEnds, lineEndsOf } from './line-ends.ts';
 import { PAGE } from './nuls.ts';
 
 /** `more`: there may be more to read. `end`: nothing more for now. `restarted`: not the bytes that were there. */

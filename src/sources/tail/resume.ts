@@ -1,9 +1,9 @@
 /** Which stored generation a file is: the one whose first bytes and whose bytes before the position it still has. */
 import type { BigIntStats } from 'node:fs';
+import { endAnyLine, type LineEnds } from '../../lines/line-ends.ts';
 import { readSync } from '../../mounts/fs.ts';
 import { birthOf, bornApart, digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './identity.ts';
 import type { Generation } from './journal.ts';
-import { endAnyLine, type LineEnds } from './line-ends.ts';
 import { endOfData, lastNuls } from './nuls.ts';
 import { isHeadPunched, isPunchedTo } from './punched.ts';
 

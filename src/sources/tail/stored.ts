@@ -6,13 +6,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { LogInput } from '../../lines/envelope.ts';
+import { lineEndsOf } from '../../lines/line-ends.ts';
 import { closeSync } from '../../mounts/fs.ts';
 import { openRegular } from '../../mounts/open.ts';
-import type { LogInput } from './envelope.ts';
 import { newGeneration } from './file.ts';
 import { inodeOf, lookUp, siblings } from './identity.ts';
 import { FORMAT, formatOf, type Generation, readJournal, UNIT } from './journal.ts';
-import { lineEndsOf } from './line-ends.ts';
 import { homesOf } from './links.ts';
 import { type Positions, STARTED } from './positions.ts';
 import { endsLine, headOf, lastLineStart, markerAt, recognise } from './resume.ts';

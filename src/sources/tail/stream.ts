@@ -7,9 +7,9 @@
 import type { Account } from '../../core/account.ts';
 import type { Batch, Stream } from '../../core/batch.ts';
 import type { Checkpoint } from '../../core/block.ts';
+import { logEnvelope, partitionKey } from '../../lines/envelope.ts';
 import type { Envelope } from '../../records/envelope.ts';
 import { fileCheckpoint } from './checkpoint.ts';
-import { logEnvelope, partitionKey } from './envelope.ts';
 import type { TailContext } from './file.ts';
 import { packs } from './glob.ts';
 import { digest, MARKER_BYTES, NO_INODE, type Prefix } from './identity.ts';

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { LogInput } from '../../../src/sources/tail/envelope.ts';
+import type { LogInput } from '../../../src/lines/envelope.ts';
 import { blank } from '../../../src/sources/tail/journal.ts';
 import { Positions } from '../../../src/sources/tail/positions.ts';
 import { matching } from '../../../src/sources/tail/selection.ts';

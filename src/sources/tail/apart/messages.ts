@@ -8,8 +8,9 @@
  *          --taken------->               the next one may come
  *          --settled----->               how far a file is safe: the agent's journal has it already
  */
+
+import type { LogInput } from '../../../lines/envelope.ts';
 import type { Mount } from '../../../mounts/mountinfo.ts';
-import type { LogInput } from '../envelope.ts';
 import type { FileStatus } from '../file-status.ts';
 import type { Prefix } from '../identity.ts';
 import type { LeftOutStatus } from '../tracker.ts';

@@ -1,13 +1,13 @@
 /** Lines to records against a twin that knows all lines at once, while the file grows by random pieces. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Account } from '../../../src/core/account.ts';
-import { Batch, MULTILINE, STDERR, type Stream } from '../../../src/core/batch.ts';
-import { Pool } from '../../../src/core/pool.ts';
-import { Kernel } from '../../../src/kernel/kernel.ts';
-import { rawEnvelope } from '../../../src/records/envelope.ts';
-import type { LogInput } from '../../../src/sources/tail/envelope.ts';
-import { formatOf } from '../../../src/sources/tail/format.ts';
+import { Account } from '../../src/core/account.ts';
+import { Batch, MULTILINE, STDERR, type Stream } from '../../src/core/batch.ts';
+import { Pool } from '../../src/core/pool.ts';
+import { Kernel } from '../../src/kernel/kernel.ts';
+import type { LogInput } from '../../src/lines/envelope.ts';
+import { formatOf } from '../../src/lines/format.ts';
+import { rawEnvelope } from '../../src/records/envelope.ts';
 
 type Rules = NonNullable<LogInput['multiline']>;
 

@@ -8,7 +8,7 @@
  * What is not understood may begin with anything. The first 4 KiB of a line are looked at. No line takes long: where V8's
  * usual engine might, its linear one is used.
  */
-import { LOOKED_AT, linear, needsUnicode, obstacle, quickUpTo } from '../../config/backtracking.ts';
+import { LOOKED_AT, linear, needsUnicode, obstacle, quickUpTo } from '../config/backtracking.ts';
 
 const NEVER = 0;
 const MAYBE = 1;

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { MULTILINE, TRUNCATED } from '../../../src/core/batch.ts';
-import { descriptors } from '../../../src/sources/tail/descriptors.ts';
-import type { TailOptions } from '../../../src/sources/tail/tail.ts';
-import { Bench, until } from './collect.ts';
+import { MULTILINE, TRUNCATED } from '../../src/core/batch.ts';
+import { descriptors } from '../../src/sources/tail/descriptors.ts';
+import type { TailOptions } from '../../src/sources/tail/tail.ts';
+import { Bench, until } from '../sources/tail/collect.ts';
 
 type Rules = Partial<NonNullable<TailOptions['input']['multiline']>>;
 

@@ -1,6 +1,6 @@
 /** What goes around the lines of one file. */
-import type { Config } from '../../config/config.ts';
-import { type Envelope, jsonEnvelope, type LogOrigin, rawEnvelope } from '../../records/envelope.ts';
+import type { Config } from '../config/config.ts';
+import { type Envelope, jsonEnvelope, type LogOrigin, rawEnvelope } from '../records/envelope.ts';
 
 export type LogInput = Config['logs'][number];
 

@@ -8,7 +8,7 @@
  * A line that does none of it opens a group of its like where only `start` is given, else it is a record of its own. So
  * is a line longer than `max_line`. Each of a container's streams has a group of its own.
  */
-import type { Batch } from '../../core/batch.ts';
+import type { Batch } from '../core/batch.ts';
 import type { LogInput } from './envelope.ts';
 import { type Groups, streamOf } from './groups.ts';
 import { LinePattern } from './pattern.ts';

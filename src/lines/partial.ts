@@ -2,8 +2,8 @@
  * Puts the parts of a container's long line together: P, P, F in CRI; in docker's JSON what has no \n at its end. The
  * other stream's lines may stand between them.
  */
-import type { Batch } from '../../core/batch.ts';
-import { PARTIAL } from '../../core/batch.ts';
+import type { Batch } from '../core/batch.ts';
+import { PARTIAL } from '../core/batch.ts';
 import { type Groups, streamOf } from './groups.ts';
 
 /** What was cut stays cut: the rest of the line, in later batches, is not a line. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { firstBytes, LinePattern } from '../../../src/sources/tail/pattern.ts';
+import { firstBytes, LinePattern } from '../../src/lines/pattern.ts';
 
 const SOURCES = [
   '^\\d{4}-',

@@ -5,12 +5,12 @@
  *
  * Each step edits the batch's tables. What is not finished stays in the file and is read again: nothing of it is kept.
  */
-import { type Batch, MALFORMED, MULTILINE, TRUNCATED } from '../../core/batch.ts';
-import { MAX_RECORDS, SLOT_CAPACITY } from '../../core/pool.ts';
-import type { Decoding, Kernel } from '../../kernel/kernel.ts';
+import { type Batch, MALFORMED, MULTILINE, TRUNCATED } from '../core/batch.ts';
+import { MAX_RECORDS, SLOT_CAPACITY } from '../core/pool.ts';
+import type { Decoding, Kernel } from '../kernel/kernel.ts';
+import { MARKER_BYTES } from '../sources/tail/identity.ts';
 import type { LogInput } from './envelope.ts';
 import { Groups } from './groups.ts';
-import { MARKER_BYTES } from './identity.ts';
 import { AROUND_BYTES, type LineEnds, lineEndsOf } from './line-ends.ts';
 import { Multiline } from './multiline.ts';
 import { Parts, type Swallowed } from './partial.ts';

@@ -7,9 +7,9 @@
  * Where a group lies in one piece, only the tables change. Invariant: what is taken is whole groups, and every byte
  * before the first line that is not taken belongs to them.
  */
-import { type Batch, HELD, MULTILINE, PARTIAL } from '../../core/batch.ts';
-import { MAX_RECORDS, type Slot } from '../../core/pool.ts';
-import type { Kernel } from '../../kernel/kernel.ts';
+import { type Batch, HELD, MULTILINE, PARTIAL } from '../core/batch.ts';
+import { MAX_RECORDS, type Slot } from '../core/pool.ts';
+import type { Kernel } from '../kernel/kernel.ts';
 
 const NONE = -1;
 /** Streams of a container, by the bits of a line's flags: none, stdout, stderr. */
