@@ -32,10 +32,10 @@ import type { Telemetry } from './report/telemetry.ts';
 import { type HostSource, hostSource } from './sources/host/host.ts';
 import { type StatsdOptions, type StatsdSource, statsdSource } from './sources/statsd/statsd.ts';
 import { Mounts } from './sources/tail/apart/mounts.ts';
-import { fileKey } from './sources/tail/checkpoint.ts';
+import { matching } from './sources/tail/find/selection.ts';
 import { TailInput } from './sources/tail/input.ts';
-import { Positions } from './sources/tail/positions.ts';
-import { matching } from './sources/tail/selection.ts';
+import { fileKey } from './sources/tail/positions/checkpoint.ts';
+import { Positions } from './sources/tail/positions/positions.ts';
 import { Spool } from './spool/spool.ts';
 
 export interface AgentOptions extends LocatedConfig {

@@ -5,7 +5,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { lockDataDir } from '../src/data-dir/lock.ts';
-import type { FileStatus } from '../src/sources/tail/file-status.ts';
+import type { FileStatus } from '../src/sources/tail/file/status.ts';
 import { Spool } from '../src/spool/spool.ts';
 import { readAll } from './spool/blocks.ts';
 import { makeHome, type RunningAgent } from './support/agent.ts';

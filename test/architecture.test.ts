@@ -202,14 +202,18 @@ test('what is renamed is renamed in one place', () => {
       fs.readFileSync(join(ROOT, 'src', file), 'utf8'),
     ),
   );
-  assert.deepEqual(renames, ['core/files.ts', 'sources/tail/aside.ts']);
+  assert.deepEqual(renames, ['core/files.ts', 'sources/tail/room/aside.ts']);
 });
 
 test('what may be on a mount that hangs is asked through one door', () => {
   // In data_dir, and in what the kernel answers from its memory.
-  const own = ['apart/child.ts', 'descriptors.ts', 'journal-file.ts', 'set-aside.ts', 'stored.ts'].map(
-    (file) => `sources/tail/${file}`,
-  );
+  const own = [
+    'apart/child.ts',
+    'file/descriptors.ts',
+    'positions/edit.ts',
+    'positions/journal-file.ts',
+    'positions/set-aside.ts',
+  ].map((file) => `sources/tail/${file}`);
   const asking = imports.filter(({ from, to, type }) => {
     const watched = within(from, 'sources/tail') || within(from, 'checks');
     return watched && !type && (to === 'node:fs' || to === 'node:fs/promises');

@@ -11,8 +11,8 @@ import { logEnvelope, partitionKey } from '../lines/envelope.ts';
 import { formatOf } from '../lines/format.ts';
 import type { Envelope } from '../records/envelope.ts';
 import { records } from '../records/record-batch.ts';
-import { cutLong } from '../sources/tail/read.ts';
-import { Selection } from '../sources/tail/selection.ts';
+import { cutLong } from '../sources/tail/file/read.ts';
+import { Selection } from '../sources/tail/find/selection.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';
 import { complain, printJson } from './output.ts';
 

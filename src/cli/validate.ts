@@ -3,7 +3,7 @@ import { ConfigError, formatFault } from '../config/errors.ts';
 import { isPrecaution } from '../config/glob.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
 import { isUnusedByOthers, writableByOthers } from '../data-dir/writable.ts';
-import { idlePatterns, namesNothing } from '../sources/tail/idle.ts';
+import { idlePatterns, namesNothing } from '../sources/tail/find/unmatched.ts';
 import { complain, print, printJson } from './output.ts';
 
 /** Faults go to stderr, with `json` to stdout. Returns the exit code: 0, or 2 when the agent would refuse to start. */

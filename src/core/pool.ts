@@ -26,6 +26,8 @@ const TABLE_BYTES = MAX_RECORDS * 17;
 const SLACK = 4096;
 /** Bytes that a slot holds, tables and slack apart. */
 export const SLOT_CAPACITY = 1 << 20;
+/** Of it, what a source may keep before the lines: for a file, the bytes before its position. */
+export const BEFORE_LINES = 64;
 const SLOT_BYTES = TABLE_BYTES + SLOT_CAPACITY + SLACK;
 const PAGE = 65536;
 /** The kernel's own: parameters, templates, constants. */

@@ -10,8 +10,8 @@ import { ExactlyOnce } from '../kafka/transactions/exactly-once.ts';
 import { ownInSnapshot } from '../kafka/transactions/positions-snapshot.ts';
 import type { Committed } from '../kafka/transactions/positions-topic.ts';
 import { log } from '../log.ts';
-import { generationOf } from '../sources/tail/checkpoint.ts';
-import type { Positions } from '../sources/tail/positions.ts';
+import { generationOf } from '../sources/tail/positions/checkpoint.ts';
+import type { Positions } from '../sources/tail/positions/positions.ts';
 import type { Spool } from '../spool/spool.ts';
 
 /** A transaction holds at most this many bytes, compressed. */

@@ -6,9 +6,8 @@
  * Each step edits the batch's tables. What is not finished stays in the file and is read again: nothing of it is kept.
  */
 import { type Batch, MALFORMED, MULTILINE, TRUNCATED } from '../core/batch.ts';
-import { MAX_RECORDS, SLOT_CAPACITY } from '../core/pool.ts';
+import { BEFORE_LINES, MAX_RECORDS, SLOT_CAPACITY } from '../core/pool.ts';
 import type { Decoding, Kernel } from '../kernel/kernel.ts';
-import { MARKER_BYTES } from '../sources/tail/identity.ts';
 import type { LogInput } from './envelope.ts';
 import { Groups } from './groups.ts';
 import { AROUND_BYTES, type LineEnds, lineEndsOf } from './line-ends.ts';
@@ -86,7 +85,7 @@ export class Format {
     this.timeout = multiline?.timeout ?? TIMEOUT_MS;
     this.lineEnds = lineEndsOf(encoding_in);
     const { unitBytes } = this.lineEnds;
-    const room = SLOT_CAPACITY - MARKER_BYTES - SLACK;
+    const room = SLOT_CAPACITY - BEFORE_LINES - SLACK;
     this.readBytes = this.#decoding ? room - max_line - SLACK - 1 : room;
     this.readBytes -= this.readBytes % unitBytes;
     const around = this.#wrap ? WRAPPER_BYTES : 0;

@@ -8,7 +8,7 @@ import { Batch, type Stream } from '../../src/core/batch.ts';
 import type { Output } from '../../src/core/pipeline.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
-import { Positions } from '../../src/sources/tail/positions.ts';
+import { Positions } from '../../src/sources/tail/positions/positions.ts';
 import { type TailOptions, tailSource } from '../../src/sources/tail/tail.ts';
 
 const [glob, count] = process.argv.slice(2);

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { appendFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { endAnyLine, lineEndsOf } from '../../src/lines/line-ends.ts';
-import { Positions } from '../../src/sources/tail/positions.ts';
-import { planMove } from '../../src/sources/tail/stored.ts';
-import type { FileStream } from '../../src/sources/tail/stream.ts';
+import type { FileStream } from '../../src/sources/tail/file/stream.ts';
+import { planMove } from '../../src/sources/tail/positions/edit.ts';
+import { Positions } from '../../src/sources/tail/positions/positions.ts';
 import { Bench, type Collected, until } from '../sources/tail/collect.ts';
 
 const ENCODINGS = ['utf-8', 'latin1', 'utf-16le', 'utf-16be'] as const;

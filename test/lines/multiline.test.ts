@@ -3,7 +3,7 @@ import { appendFileSync, copyFileSync, renameSync, rmSync, truncateSync, writeFi
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { MULTILINE, TRUNCATED } from '../../src/core/batch.ts';
-import { descriptors } from '../../src/sources/tail/descriptors.ts';
+import { descriptors } from '../../src/sources/tail/file/descriptors.ts';
 import type { TailOptions } from '../../src/sources/tail/tail.ts';
 import { Bench, until } from '../sources/tail/collect.ts';
 

@@ -7,8 +7,8 @@ import { Batch } from '../../src/core/batch.ts';
 import type { Output } from '../../src/core/pipeline.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
-import { Positions } from '../../src/sources/tail/positions.ts';
-import type { FileStream } from '../../src/sources/tail/stream.ts';
+import type { FileStream } from '../../src/sources/tail/file/stream.ts';
+import { Positions } from '../../src/sources/tail/positions/positions.ts';
 import { type TailOptions, type TailSource, tailSource } from '../../src/sources/tail/tail.ts';
 import { type Answer, MAX_LINE, type Request } from './protocol.ts';
 

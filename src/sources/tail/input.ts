@@ -14,10 +14,10 @@ import type { PartStatus } from './apart/messages.ts';
 import type { Mounts } from './apart/mounts.ts';
 import { Part } from './apart/part.ts';
 import { Roots } from './apart/roots.ts';
-import type { TailContext } from './file.ts';
-import type { FileStatus } from './file-status.ts';
+import type { TailContext } from './file/file.ts';
+import type { FileStatus } from './file/status.ts';
+import type { LeftOutStatus } from './rotation/tracker.ts';
 import { type TailOptions, type TailSource, tailSource } from './tail.ts';
-import type { LeftOutStatus } from './tracker.ts';
 
 const AGAIN_MS = 1000;
 const LATEST_MS = 30_000;

@@ -9,7 +9,7 @@
  *   room        what is written over the NULs at the end of a file through memory is told to nobody: they are looked at
  *               again, the later the longer nothing came
  */
-import type { TrackedFile } from './file.ts';
+import type { TrackedFile } from './file/file.ts';
 
 /** As often every file that has a name is looked at anyway. */
 const REGULAR_MS = 10_000;

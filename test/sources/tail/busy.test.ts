@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { appendFileSync, closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { Watcher } from '../../../src/sources/tail/watch.ts';
+import { Watcher } from '../../../src/sources/tail/find/watch.ts';
 import { Bench, until } from './collect.ts';
 
 /** Counts the directories that are listened to, by their watches. */

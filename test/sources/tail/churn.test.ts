@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { queryObjects } from 'node:v8';
-import { TrackedFile } from '../../../src/sources/tail/file.ts';
+import { TrackedFile } from '../../../src/sources/tail/file/file.ts';
 import { Bench, until } from './collect.ts';
 
 const ROUNDS = 30;

@@ -18,7 +18,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { descriptors } from '../../../src/sources/tail/descriptors.ts';
+import { descriptors } from '../../../src/sources/tail/file/descriptors.ts';
 import { Bench, said, until } from './collect.ts';
 
 const linux = { skip: process.platform !== 'linux' };

@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { appendFileSync, closeSync, openSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { Descriptors } from '../../../src/sources/tail/descriptors.ts';
-import { newGeneration, type TailContext, TrackedFile } from '../../../src/sources/tail/file.ts';
-import { NO_INODE } from '../../../src/sources/tail/identity.ts';
+import { Descriptors } from '../../../src/sources/tail/file/descriptors.ts';
+import { newGeneration, type TailContext, TrackedFile } from '../../../src/sources/tail/file/file.ts';
+import { NO_INODE } from '../../../src/sources/tail/file/inode.ts';
 import { Bench, openPaths, until } from './collect.ts';
 
 const WAIT = 1000;

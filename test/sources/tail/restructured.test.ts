@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { LogInput } from '../../../src/lines/envelope.ts';
-import { blank } from '../../../src/sources/tail/journal.ts';
-import { Positions } from '../../../src/sources/tail/positions.ts';
-import { matching } from '../../../src/sources/tail/selection.ts';
-import { planMove } from '../../../src/sources/tail/stored.ts';
+import { matching } from '../../../src/sources/tail/find/selection.ts';
+import { planMove } from '../../../src/sources/tail/positions/edit.ts';
+import { blank } from '../../../src/sources/tail/positions/journal.ts';
+import { Positions } from '../../../src/sources/tail/positions/positions.ts';
 
 type Inputs = Record<string, string[]>;
 

@@ -6,8 +6,8 @@ import { appendFileSync, mkdirSync, readFileSync, renameSync, unlinkSync, writeF
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
-import { fileSystemOf, silentFileSystem } from '../../../src/sources/tail/filesystems.ts';
-import { Watcher } from '../../../src/sources/tail/watch.ts';
+import { fileSystemOf, silentFileSystem } from '../../../src/sources/tail/find/filesystems.ts';
+import { Watcher } from '../../../src/sources/tail/find/watch.ts';
 import { Bench, until } from './collect.ts';
 
 const agent = new URL('agent.ts', import.meta.url).pathname;

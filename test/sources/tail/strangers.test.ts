@@ -4,9 +4,9 @@ import fs, { linkSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { Beside, type Entry } from '../../../src/sources/tail/beside.ts';
-import { descriptors } from '../../../src/sources/tail/descriptors.ts';
-import { lookUp, siblings } from '../../../src/sources/tail/identity.ts';
+import { descriptors } from '../../../src/sources/tail/file/descriptors.ts';
+import { lookUp, siblings } from '../../../src/sources/tail/file/inode.ts';
+import { Beside, type Entry } from '../../../src/sources/tail/find/listing.ts';
 import { Bench, numbered, until } from './collect.ts';
 
 const STRANGERS = 8000;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ByHead } from '../../../src/sources/tail/by-head.ts';
-import { MostAlike } from '../../../src/sources/tail/copies.ts';
-import { digest, NOTHING } from '../../../src/sources/tail/identity.ts';
+import { digest, NOTHING } from '../../../src/sources/tail/file/inode.ts';
+import { ByHead } from '../../../src/sources/tail/rotation/by-head.ts';
+import { MostAlike } from '../../../src/sources/tail/rotation/copies.ts';
 import { Turns } from '../../../src/sources/tail/turns.ts';
 
 test('all have their turn, however long each takes, and those that come and go meanwhile', () => {

@@ -3,9 +3,9 @@
  * in flight is known beyond the process that read it.
  */
 import { mountOf } from '../../../mounts/places.ts';
-import type { TailContext } from '../file.ts';
-import type { Generation } from '../journal.ts';
-import { FileStream } from '../stream.ts';
+import type { TailContext } from '../file/file.ts';
+import { FileStream } from '../file/stream.ts';
+import type { Generation } from '../positions/journal.ts';
 
 /** The stream of a file that another process reads. */
 export class ApartStream extends FileStream {

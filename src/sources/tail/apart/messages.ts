@@ -11,9 +11,9 @@
 
 import type { LogInput } from '../../../lines/envelope.ts';
 import type { Mount } from '../../../mounts/mountinfo.ts';
-import type { FileStatus } from '../file-status.ts';
-import type { Prefix } from '../identity.ts';
-import type { LeftOutStatus } from '../tracker.ts';
+import type { Prefix } from '../file/inode.ts';
+import type { FileStatus } from '../file/status.ts';
+import type { LeftOutStatus } from '../rotation/tracker.ts';
 
 export interface Opening {
   kind: 'open';

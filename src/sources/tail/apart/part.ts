@@ -8,9 +8,9 @@
  */
 import type { Output } from '../../../core/pipeline.ts';
 import type { Mount } from '../../../mounts/mountinfo.ts';
-import type { TailContext } from '../file.ts';
-import { apply, blank, entriesIn, type Generation, header, wholeEntries } from '../journal.ts';
-import { STARTED } from '../positions.ts';
+import type { TailContext } from '../file/file.ts';
+import { apply, blank, entriesIn, type Generation, header, wholeEntries } from '../positions/journal.ts';
+import { STARTED } from '../positions/positions.ts';
 import type { Lent } from './lent.ts';
 import type { End, PartStatus, Sent } from './messages.ts';
 import type { FromPart, Listener, MountProcess } from './process.ts';

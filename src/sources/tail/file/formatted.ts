@@ -1,0 +1,220 @@
+/**
+ * Reads the next records of a file whose lines are decoded, unwrapped or joined (format.ts says how). As `fill` does,
+ * one pread straight into the pool; the position moves behind what became records, and no further:
+ *
+ *   slot   | marker | lines of whole records | lines of an open record | beginning of a line | (heir's lines) | (text)
+ *                                            position afterwards
+ */
+import { type Batch, HELD, TRUNCATED } from '../../../core/batch.ts';
+import { SLOT_CAPACITY } from '../../../core/pool.ts';
+import type { Closing, Format, Found, Shaped } from '../../../lines/format.ts';
+import { log } from '../../../log.ts';
+import { archiveOf } from '../compressed/archive.ts';
+import type { Heir } from '../rotation/join.ts';
+import { LONG, LONGEST, READ_BYTES, type TrackedFile } from './file.ts';
+import { noteEnd, passNuls, pastNuls, skipHole, toRead } from './hole.ts';
+import { digest, MARKER_BYTES, type Prefix, same } from './inode.ts';
+import { PAGE } from './nuls.ts';
+import { beginsAsBefore, findEnd, knowHead, type NoLines, type Outcome } from './read.ts';
+import type { Unfinished } from './unfinished.ts';
+
+/** The bytes as they were read, where they are changed in place: the marker is made of them. */
+let asRead: Buffer | undefined;
+/** What of an heir's lines changed it is undone where they are not taken. */
+const swallowedBefore = new Uint8Array(4);
+
+/** `heir`: the file that has the name now, if this one has lost it; its first lines may end the last record. */
+export async function fillFormatted(
+  file: TrackedFile,
+  batch: Batch,
+  format: Format,
+  heir: Heir | null,
+): Promise<Outcome | NoLines> {
+  file.unfinished ??= file.unfinishedAtFirst();
+  const { unfinished } = file;
+  if (file.scanned - file.position >= LONG) {
+    const outcome = await longLine(file, batch, format, unfinished);
+    if (outcome !== 'found') return outcome;
+  }
+  const { bytes } = batch.slot;
+  const { unitBytes } = format.lineEnds;
+  const before = file.marker.length;
+  const sizeBefore = file.size;
+  const skipped = file.position - unfinished.chained;
+  let closing: Closing = 'no';
+  for (;;) {
+    const ask = toRead(file, Math.min(file.readBytes, format.readBytes));
+    const want = ask + before;
+    const all = await file.read(bytes, want, file.position - before);
+    if (!same(file.marker, bytes.subarray(0, Math.min(before, all)))) return 'restarted';
+    if (!beginsAsBefore(file, bytes, all)) return 'restarted';
+    const archive = file.position === 0 ? archiveOf(bytes.subarray(0, all), file.stream.name) : null;
+    if (archive) return { archive };
+    const read = { from: file.position - before, got: all, full: all === want };
+    const { end: got, ended } = noteEnd(file, bytes, read, before, unitBytes);
+    unfinished.open = 0;
+    if (all === before) return 'end';
+    if (file.position % unitBytes !== 0) {
+      stepToUnit(file, bytes, before);
+      return 'more';
+    }
+    if (bytes[before] === 0) {
+      const outcome = await skipHole(file, bytes, before, read, unitBytes);
+      if (file.position - unfinished.chained > LONGEST) unfinished.chained = file.position;
+      if (outcome !== 'none') return outcome;
+    }
+    await knowHead(file, bytes, got);
+    const available = got - before;
+
+    // While the output was away something may have come and been seen.
+    const quiet = file.size === sizeBefore && performance.now() - file.grown >= format.timeout;
+    const silent = file.flush || (unfinished.close && quiet);
+    const base = before - skipped;
+    let found = format.find(batch, before, got, base, ended && file.flush);
+    let atEnd = ended && !found.stopped;
+    const whole = found.taken === available;
+    let heard = 0;
+    if (heir && atEnd && whole && found.count > 0) {
+      heard = heir.lines.copy(bytes, got, 0, Math.max(0, before + format.readBytes - got));
+      found = format.find(batch, before, got + heard, base, false);
+      atEnd &&= !found.stopped;
+    }
+    if (found.count === 0) {
+      const rest = available % unitBytes;
+      file.lookedAt(file.position + available - rest, bytes, got - rest);
+      if (ended) return 'end';
+      if (all - got >= PAGE) return passNuls(file, bytes, unitBytes);
+      if (ask >= format.readBytes) return 'more';
+      file.readBytes = Math.min(file.readBytes * 4, format.readBytes);
+      continue;
+    }
+    if (atEnd && silent && closing === 'no') closing = 'silent';
+    if (format.inPlace) keepAsRead(bytes, got);
+    const end = skipped + found.taken;
+    if (heard > 0) swallowedBefore.set(unfinished.swallowed);
+    const shaped = format.shape(batch, found, end, closing, unfinished.swallowed);
+    if (heard > 0 && shaped.taken >= skipped + available) {
+      if (!inherit(batch, skipped + available, shaped, heir!)) {
+        // It is too entangled with lines of the other file, or none of its own is there: it ends with this one.
+        unfinished.swallowed.set(swallowedBefore);
+        heir = null;
+        closing = 'silent';
+        continue;
+      }
+    }
+    if (shaped.taken === skipped) {
+      if (atEnd) {
+        unfinished.wait(available);
+        file.scanned = file.position;
+        return 'end';
+      }
+      if (!ended && all - got >= PAGE) {
+        const next = await pastNuls(file, bytes, file.position + available);
+        if (next === 'more') return 'more';
+        // What is behind them is no part of the group.
+        if (next !== 'end') closing = 'silent';
+        continue;
+      }
+      if (!found.stopped && ask < format.readBytes) file.readBytes = Math.min(file.readBytes * 4, format.readBytes);
+      else closing = 'full';
+      continue;
+    }
+    const used = shaped.taken - skipped;
+    const raw = format.inPlace ? asRead! : bytes;
+    take(file, batch, format, shaped, digest(raw.subarray(Math.max(0, before + used - MARKER_BYTES), before + used)));
+    count(file, batch, format, found, shaped);
+    if (shaped.open && atEnd) unfinished.wait(available - used);
+    adapt(file, found);
+    return atEnd ? 'end' : 'more';
+  }
+}
+
+/** Where another encoding, or version 0.1.0, left off is half a character: the next record shows the byte as skipped. */
+function stepToUnit(file: TrackedFile, bytes: Buffer, before: number): void {
+  file.position++;
+  file.scanned = file.position;
+  file.marker = digest(bytes.subarray(Math.max(0, before + 1 - MARKER_BYTES), before + 1));
+}
+
+function keepAsRead(bytes: Buffer, got: number): void {
+  asRead ??= Buffer.alloc(SLOT_CAPACITY);
+  bytes.copy(asRead, 0, 0, got);
+}
+
+/** What is before `boundary` is the batch, and of the heir what its last record goes on with; false: they cannot be parted. */
+function inherit(batch: Batch, boundary: number, shaped: Shaped, heir: Heir): boolean {
+  const { source, length, flags } = batch.slot;
+  let last = batch.count - 1;
+  while (last > 0 && source[last]! >= boundary) last--;
+  if (source[last]! >= boundary || flags[last]! & HELD) return false;
+  const end = last === batch.count - 1 ? shaped.taken : source[last]! + length[last]!;
+  heir.taken = end - boundary;
+  length[last] = boundary - source[last]!;
+  batch.count = last + 1;
+  shaped.taken = boundary;
+  shaped.open = false;
+  return true;
+}
+
+/** The batch is what was shaped: position and marker move behind it. */
+function take(file: TrackedFile, batch: Batch, format: Format, shaped: Shaped, marker: Prefix): void {
+  const unfinished = file.unfinished!;
+  batch.from = unfinished.chained;
+  batch.end = unfinished.chained + shaped.taken;
+  batch.used = format.readBytes;
+  file.position = batch.end;
+  file.scanned = batch.end;
+  file.marker = marker;
+  // A record says in 32 bits what was skipped before it.
+  if (batch.count > 0 || shaped.taken > LONGEST) unfinished.chained = batch.end;
+}
+
+function count(file: TrackedFile, batch: Batch, format: Format, found: Found, shaped: Shaped): void {
+  const { account } = batch.stream;
+  const cut = format.cut(batch);
+  file.truncated += cut;
+  account.truncated += cut;
+  if (batch.count > 0) account.replaced += found.replaced;
+  const strangers = shaped.strangers.filter((source) => source < shaped.taken).length;
+  if (strangers === 0) return;
+  account.malformed += strangers;
+  const what = `has lines that are not of the configured format: they are passed as they are, and counted`;
+  log.warnOnce(`malformed ${file.key}`, `${file.stream.generation.path} ${what}`);
+}
+
+/** Reads no more than the tables can name. */
+function adapt(file: TrackedFile, { count, taken, stopped }: Found): void {
+  if (stopped) file.readBytes = Math.max(16 * 1024, taken + (taken >> 3));
+  else if (count < 4096) file.readBytes = Math.max(file.readBytes, READ_BYTES);
+}
+
+/** A line that does not fit into one read: its beginning becomes the batch, when its end is found. */
+async function longLine(
+  file: TrackedFile,
+  batch: Batch,
+  format: Format,
+  unfinished: Unfinished,
+): Promise<Outcome | 'found'> {
+  const { bytes } = batch.slot;
+  const ended = await findEnd(file, bytes, format.lineEnds);
+  if (typeof ended === 'string') return ended;
+  const { end, after } = ended;
+  if (end - file.position <= format.readBytes - format.lineEnds.unitBytes) {
+    file.readBytes = format.readBytes;
+    file.scanned = file.position;
+    return 'found';
+  }
+  const before = file.marker.length;
+  const got = await file.read(bytes, before + format.longest, file.position - before);
+  if (got < before + format.longest || !same(file.marker, bytes.subarray(0, before))) return 'restarted';
+  if (format.lineEnds.first(bytes, before, got) >= 0) return 'restarted';
+  await knowHead(file, bytes, got);
+  const skipped = file.position - unfinished.chained;
+  const found = format.find(batch, before, got, before - skipped, true);
+  const taken = skipped + end - file.position;
+  const shaped = format.shape(batch, found, taken, 'silent', unfinished.swallowed);
+  batch.slot.flags[0] = batch.slot.flags[0]! | TRUNCATED;
+  take(file, batch, format, shaped, after);
+  count(file, batch, format, found, shaped);
+  return 'more';
+}

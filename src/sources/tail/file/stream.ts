@@ -1,0 +1,177 @@
+/**
+ * The stream of one generation of a file: its records' envelope, and how far they are safe.
+ *
+ *   |  settled  |  in flight  |
+ *   0       committed      position of the file
+ */
+import type { Account } from '../../../core/account.ts';
+import type { Batch, Stream } from '../../../core/batch.ts';
+import type { Checkpoint } from '../../../core/block.ts';
+import { logEnvelope, partitionKey } from '../../../lines/envelope.ts';
+import type { Envelope } from '../../../records/envelope.ts';
+import { packs } from '../find/glob.ts';
+import { fileCheckpoint } from '../positions/checkpoint.ts';
+import type { Generation } from '../positions/journal.ts';
+import type { TailContext } from './file.ts';
+import { digest, MARKER_BYTES, NO_INODE, type Prefix } from './inode.ts';
+
+/** So many of the last positions are known, to tell how much of a file was copied before it was truncated. */
+const MARKS = 8;
+/** Half of a batch is not worth knowing where it is less. */
+const HALF_BYTES = 2048;
+
+interface Mark {
+  end: number;
+  marker: Prefix;
+}
+
+export class FileStream implements Stream {
+  readonly generation: Generation;
+  /** True: the generation is in the journal, or on its way there. Records go out under its id when it is there. */
+  persisted: boolean;
+  /** When the file, as it was found, had been written last: copies are younger. 0: from before a restart. */
+  readonly since: bigint;
+  readonly #context: TailContext;
+  #envelope: Envelope | undefined;
+  /** Ends of the batches in flight; none: nothing is kept. */
+  #flying: (Mark & { cut: number; time: number })[] | null = null;
+  /** Where the last batches began, and half of each where that is much: more of it was read than was copied, then. */
+  #before: Mark[] | null = null;
+  #over = false;
+
+  constructor(context: TailContext, generation: Generation, persisted: boolean, since = 0n) {
+    this.#context = context;
+    this.generation = generation;
+    this.persisted = persisted;
+    this.since = since;
+  }
+
+  get name(): string {
+    return this.generation.path;
+  }
+
+  get topic(): string {
+    return this.#context.input.topic;
+  }
+
+  get key(): string {
+    return partitionKey(this.#context.origin, this.generation.path);
+  }
+
+  get account(): Account {
+    return this.#context.account;
+  }
+
+  get replayable(): boolean {
+    return true;
+  }
+
+  envelope(): Envelope {
+    const { id, path } = this.generation;
+    this.#envelope ??= logEnvelope({ input: this.#context.input, config: this.#context.origin, path, id });
+    return this.#envelope;
+  }
+
+  /** The batch is on its way; `marker` is of the bytes before its end, `cut` are streams whose rest is on its way there. */
+  sent({ from, end, used, slot }: Batch, marker: Prefix, cut: number): void {
+    const before = this.#flying?.at(-1) ?? this.#settledMark;
+    this.sentTo(end, marker, cut);
+    const marks: Mark[] = before.end > 0 ? [{ end: before.end, marker: before.marker }] : [];
+    const half = (end - from) >> 1;
+    if (half >= HALF_BYTES) {
+      const bytes = slot.bytes.subarray(Math.max(0, used - half - MARKER_BYTES), used - half);
+      marks.unshift({ end: end - half, marker: digest(bytes) });
+    }
+    // Where all of a small file came at once nothing is kept: there may be a hundred thousand of them.
+    if (marks.length > 0) this.#before = [...marks, ...(this.#before ?? [])].slice(0, MARKS);
+  }
+
+  /** What lies before `end` is on its way, in a record of another stream at last. */
+  sentTo(end: number, marker: Prefix, cut = 0): void {
+    this.#flying ??= [];
+    this.#flying.push({ end, marker, cut, time: performance.now() });
+  }
+
+  /** It is not written to any more: what only helps while it is takes no memory. */
+  rest(): void {
+    this.#before = null;
+  }
+
+  /** Positions up to which it was read, the last one first, as far as they are known, and what lies before them. */
+  get marks(): Mark[] {
+    const all = [...(this.#flying?.toReversed() ?? []), this.#settledMark, ...(this.#before ?? [])];
+    return all.sort((a, b) => b.end - a.end);
+  }
+
+  get #settledMark(): Mark {
+    return { end: this.generation.markedAt, marker: this.generation.marker };
+  }
+
+  /** What was sent last, while it is in flight. */
+  get sentLast(): Readonly<{ end: number; marker: Prefix; cut: number }> | undefined {
+    return this.#flying?.at(-1);
+  }
+
+  /** When the oldest batch in flight was read, by `performance.now()`. */
+  get oldest(): number | undefined {
+    return this.#flying?.[0]?.time;
+  }
+
+  checkpoint(position: number): Checkpoint {
+    const g = this.generation;
+    const there = { ...g, position };
+    for (const flying of this.#flying ?? []) {
+      if (flying.end > position) break;
+      there.marker = flying.marker;
+      there.markedAt = flying.end;
+      setCut(there, flying);
+    }
+    return fileCheckpoint(there);
+  }
+
+  settled(position: number): void {
+    const g = this.generation;
+    // A second stream's mark may have moved it further than a part of the first batch does.
+    g.position = Math.max(g.position, position);
+    // A block may end within a batch: then the marker stays that of the batch before.
+    while (this.#flying && this.#flying[0]!.end <= position) {
+      const settled = this.#flying.shift()!;
+      if (this.#flying.length === 0) this.#flying = null;
+      g.marker = settled.marker;
+      g.markedAt = settled.end;
+      if (setCut(g, settled)) this.#context.positions.described(g);
+    }
+    this.#context.positions.moved(g);
+    if (!this.#flying) {
+      this.#envelope = undefined;
+      if (this.#over) this.#forget();
+    }
+  }
+
+  /** Its bytes are gone for good (truncated, deleted): it is forgotten when what was read is settled. */
+  end(): void {
+    this.#over = true;
+    if (!this.#flying) this.#forget();
+    // What the inode holds from now on is another generation's, also where its bytes begin alike.
+    else this.#context.positions.moveTo(this.generation, NO_INODE);
+  }
+
+  /** Where compressed files are read, what it held may come again in one: then it has to be known. */
+  #forget(): void {
+    const { input, positions } = this.#context;
+    if (!packs(input.include)) positions.forget(this.generation);
+    else {
+      positions.sized(this.generation, this.generation.position);
+      positions.moveTo(this.generation, NO_INODE);
+      positions.release(this.generation);
+    }
+  }
+}
+
+/** Notes at which streams the rest of a line that was cut goes on; true: that is news. */
+function setCut(generation: Generation, { end, cut }: { end: number; cut: number }): boolean {
+  const news = cut > 0 || generation.cut !== undefined;
+  if (cut > 0) generation.cut = { at: end, streams: cut };
+  else delete generation.cut;
+  return news;
+}

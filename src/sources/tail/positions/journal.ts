@@ -1,0 +1,246 @@
+/**
+ * The journal of positions, `data_dir/positions`: a header and entries, all little-endian, in units of 64 bytes.
+ *
+ *   header    "RUNNEL POSITIONS" | u32 format | u32 crc of the 20 bytes before | zeros
+ *
+ *   position  u32 crc | u8 2 | u8 marker bytes | u16 head bytes | u32 number | u32 seen | u32 device | u32 born |
+ *             u64 inode | u64 head | u64 marker | u64 marked at | u64 position
+ *   file      u32 crc | u8 1 | u8 0 | u16 text bytes | u32 number | u32 seen | text | zeros up to a unit
+ *   forget    u32 crc | u8 3 | u8 0 | u16 0          | u32 number | u32 seen | zeros
+ *   size      u32 crc | u8 4 | u8 0 | u16 0          | u32 number | u32 seen | u64 size | zeros      (since format 2)
+ *
+ * The text is JSON: {"id","input","path","base"[,"whole"][,"damaged"][,"carried"][,"cut"][,"named"][,"real"]}. `number` ties the
+ * entries of one file together, within this journal. `seen` is in seconds since the epoch. `born` is 0 in journals that were written before it was
+ * there. `size` is what the file was known to hold when it was last looked at: what is lost is counted by it when the
+ * file is gone. It is written when the file is let go and, while bytes wait, when it was looked at and had changed;
+ * without one, or where it is behind the position, nothing is known to wait. `crc` is the CRC-32 of the rest of the
+ * entry. A later position replaces an earlier one. A journal of an older format is written anew before anything is
+ * appended. Entries are appended with one write; so a kill leaves whole entries, and at most the last one torn. A unit
+ * that does not check is skipped: what it said is lost, what was said before it counts.
+ */
+import { crc32 } from 'node:zlib';
+import { type Inode, NO_INODE, NOTHING, type Prefix, sharedDevice } from '../file/inode.ts';
+
+export const UNIT = 64;
+export const FORMAT = 2;
+const MAGIC = 'RUNNEL POSITIONS';
+const FILE = 1;
+const POSITION = 2;
+const FORGET = 3;
+const SIZE = 4;
+const KINDS: readonly (Entry['kind'] | undefined)[] = [undefined, 'file', 'position', 'forget', 'size'];
+const TEXT_AT = 16;
+
+/** One file from its creation to its truncation, deletion or replacement, as an input reads it. */
+export interface Generation extends Inode {
+  /** In the records; given once, never changes. */
+  readonly id: string;
+  input: string;
+  /** The name that first matched. */
+  readonly path: string;
+  /** Where reading began. */
+  readonly base: number;
+  /** The first bytes, as many of the first 256 as were known. */
+  head: Prefix;
+  /** Everything before it is safe. */
+  position: number;
+  /** The bytes before `markedAt`, which is at or before `position`. */
+  marker: Prefix;
+  markedAt: number;
+  /** What the file held when it was last looked at; below `position` where nothing was known to wait. */
+  size: number;
+  /** Seconds since the epoch: when it was last known to exist. */
+  seen: number;
+  /** That of its entries in the journal; 0: it is not stored. */
+  number: number;
+  /** Its compressed size when it was read to its end, where it is a compressed file. */
+  whole?: number;
+  /** The same, where not all of it could be read. */
+  damaged?: number;
+  /** So many of its first bytes are in the last record of the file that had its name before. */
+  carried?: number;
+  /** Behind `at` the rest of a container's line goes on that was cut; `streams` has a bit for each that has one. */
+  cut?: { at: number; streams: number };
+  /** It had its name when it was last seen; false where that is not known either. */
+  named: boolean;
+  /** Where it was under that name, if links led there. */
+  real?: string;
+}
+
+/** A generation about which nothing but its name is known. */
+export function blank({ id, input, path, base }: Pick<Generation, 'id' | 'input' | 'path' | 'base'>): Generation {
+  const { device, inode, born } = NO_INODE;
+  // As one literal: with spreads, V8 would make two objects of it.
+  return {
+    id,
+    input,
+    path,
+    base,
+    device,
+    inode,
+    born,
+    head: NOTHING,
+    position: base,
+    marker: NOTHING,
+    markedAt: base,
+    size: 0,
+    seen: now(),
+    number: 0,
+    named: false,
+  };
+}
+
+/** Seconds since the epoch, as of the start of the process: a clock that is set meanwhile changes nothing. */
+export function now(): number {
+  return ((performance.timeOrigin + performance.now()) / 1000) >>> 0;
+}
+
+export function header(format = FORMAT): Buffer {
+  const unit = Buffer.alloc(UNIT);
+  unit.write(MAGIC);
+  unit.writeUInt32LE(format, 16);
+  unit.writeUInt32LE(crc32(unit.subarray(0, 20)), 20);
+  return unit;
+}
+
+/** The format of a journal; null: the header is damaged, or this is no journal. */
+export function formatOf(bytes: Buffer): number | null {
+  if (bytes.length < UNIT || bytes.toString('latin1', 0, 16) !== MAGIC) return null;
+  return crc32(bytes.subarray(0, 20)) === bytes.readUInt32LE(20) ? bytes.readUInt32LE(16) : null;
+}
+
+/** All that is known of a generation. */
+export function wholeEntries(g: Generation): Buffer[] {
+  const entries = [fileEntry(g), positionEntry(g)];
+  if (g.size > g.position) entries.push(sizeEntry(g));
+  return entries;
+}
+
+export function fileEntry(g: Generation): Buffer {
+  const { id, input, path, base, whole, damaged, carried, cut, real } = g;
+  const named = g.named || undefined;
+  const text = Buffer.from(JSON.stringify({ id, input, path, base, whole, damaged, carried, cut, named, real }));
+  const entry = Buffer.alloc(Math.ceil((TEXT_AT + text.length) / UNIT) * UNIT);
+  text.copy(entry, TEXT_AT);
+  return sealed(entry, FILE, 0, text.length, g.number, g.seen);
+}
+
+export function positionEntry(g: Generation): Buffer {
+  const entry = Buffer.allocUnsafe(UNIT);
+  entry.writeUInt32LE(Number(BigInt.asUintN(32, g.device)), 16);
+  entry.writeUInt32LE(g.born, 20);
+  entry.writeBigUInt64LE(BigInt.asUintN(64, g.inode), 24);
+  entry.writeBigUInt64LE(g.head.digest, 32);
+  entry.writeBigUInt64LE(g.marker.digest, 40);
+  entry.writeBigUInt64LE(BigInt(g.markedAt), 48);
+  entry.writeBigUInt64LE(BigInt(g.position), 56);
+  return sealed(entry, POSITION, g.marker.length, g.head.length, g.number, g.seen);
+}
+
+export function forgetEntry(number: number, seen: number): Buffer {
+  return sealed(Buffer.alloc(UNIT), FORGET, 0, 0, number, seen);
+}
+
+export function sizeEntry(g: Generation): Buffer {
+  const entry = Buffer.alloc(UNIT);
+  entry.writeBigUInt64LE(BigInt(g.size), 16);
+  return sealed(entry, SIZE, 0, 0, g.number, g.seen);
+}
+
+function sealed(entry: Buffer, kind: number, a: number, b: number, number: number, seen: number): Buffer {
+  entry[4] = kind;
+  entry[5] = a;
+  entry.writeUInt16LE(b, 6);
+  entry.writeUInt32LE(number, 8);
+  entry.writeUInt32LE(seen, 12);
+  entry.writeUInt32LE(crc32(entry.subarray(4)), 0);
+  return entry;
+}
+
+/** What a journal says, and how many of its bytes could not be understood. */
+export function readJournal(bytes: Buffer): { files: Map<number, Generation>; damaged: number } {
+  const files = new Map<number, Generation>();
+  let damaged = 0;
+  for (const entry of entriesIn(bytes.subarray(UNIT))) {
+    if (entry.kind === null) damaged += entry.bytes.length;
+    else apply(entry.bytes, files);
+  }
+  return { files, damaged };
+}
+
+export interface Entry {
+  /** Null: it cannot be understood. */
+  kind: 'file' | 'position' | 'forget' | 'size' | null;
+  number: number;
+  bytes: Buffer;
+}
+
+/** What follows the header. */
+export function* entriesIn(bytes: Buffer): Iterable<Entry> {
+  for (let at = 0; at < bytes.length; ) {
+    const size = entrySize(bytes, at);
+    const entry = bytes.subarray(at, at + (size || UNIT));
+    const kind = size === 0 ? null : (KINDS[entry[4]!] ?? null);
+    yield { kind, number: kind === null ? 0 : entry.readUInt32LE(8), bytes: entry };
+    at += entry.length;
+  }
+}
+
+/** Bytes of the entry at `at`; 0: there is none. */
+function entrySize(bytes: Buffer, at: number): number {
+  if (at + UNIT > bytes.length) return 0;
+  const kind = bytes[at + 4]!;
+  if (kind < FILE || kind > SIZE) return 0;
+  const size = kind === FILE ? Math.ceil((TEXT_AT + bytes.readUInt16LE(at + 6)) / UNIT) * UNIT : UNIT;
+  if (at + size > bytes.length) return 0;
+  return crc32(bytes.subarray(at + 4, at + size)) === bytes.readUInt32LE(at) ? size : 0;
+}
+
+/** What an entry says counts from now on. */
+export function apply(entry: Buffer, files: Map<number, Generation>): void {
+  const number = entry.readUInt32LE(8);
+  const seen = entry.readUInt32LE(12);
+  if (entry[4] === FORGET) {
+    files.delete(number);
+    return;
+  }
+  if (entry[4] === FILE) {
+    const text = entry.toString('utf8', TEXT_AT, TEXT_AT + entry.readUInt16LE(6));
+    const said = JSON.parse(text) as Pick<
+      Generation,
+      'id' | 'input' | 'path' | 'base' | 'whole' | 'damaged' | 'carried' | 'cut' | 'named' | 'real'
+    >;
+    const file = blank(said);
+    const known = files.get(number);
+    if (known) {
+      // Said again with something new: what is known of it stays.
+      const { device, inode, born, head, position, marker, markedAt, size } = known;
+      Object.assign(file, { device, inode, born, head, position, marker, markedAt, size });
+    }
+    files.set(number, Object.assign(file, said, { seen, number }));
+    return;
+  }
+  const file = files.get(number);
+  // Its file entry is damaged: the file will be taken for a new one.
+  if (!file) return;
+  file.seen = Math.max(file.seen, seen);
+  if (entry[4] === SIZE) {
+    file.size = Number(entry.readBigUInt64LE(16));
+    return;
+  }
+  // What is the same as before stays the same object: of a hundred thousand files the garbage would take 20 MB.
+  const device = sharedDevice(BigInt(entry.readUInt32LE(16)));
+  const inode = entry.readBigUInt64LE(24);
+  if (file.device !== device) file.device = device;
+  if (file.inode !== inode) file.inode = inode;
+  file.born = entry.readUInt32LE(20);
+  file.head = prefixOf(file.head, entry.readUInt16LE(6), entry.readBigUInt64LE(32));
+  file.marker = prefixOf(file.marker, entry[5]!, entry.readBigUInt64LE(40));
+  file.markedAt = Number(entry.readBigUInt64LE(48));
+  file.position = Number(entry.readBigUInt64LE(56));
+}
+
+function prefixOf(before: Prefix, length: number, digest: bigint): Prefix {
+  if (length === before.length && digest === before.digest) return before;
+  return length === 0 ? NOTHING : { length, digest };
+}

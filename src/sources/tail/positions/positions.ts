@@ -1,0 +1,402 @@
+/**
+ * Positions: how far each file is safe, kept in a journal so that kill -9 at any moment leaves a readable state.
+ *
+ *   settled -> the generation is marked -> one write for all that is marked in this turn of the event loop
+ *
+ * Written, not synced: what a power cut takes is read and sent again. Where the disk is full, what is marked stays
+ * marked and is written when there is room. The journal is rewritten, synced and renamed when most of it is history.
+ */
+import { dirname } from 'node:path';
+import { log } from '../../../log.ts';
+import type { Inode } from '../file/inode.ts';
+import { ByInode } from './by-inode.ts';
+import { Gone } from './gone.ts';
+import { blank, forgetEntry, type Generation, header, now, positionEntry, sizeEntry, wholeEntries } from './journal.ts';
+import { JournalFile } from './journal-file.ts';
+
+const RETRY_MS = 1000;
+const COMPACT_BYTES = 1 << 20;
+/** The path under which an input's first start is kept: no file is called like this. */
+export const STARTED = '';
+
+/** Where they are kept. */
+export type Journal = Pick<JournalFile, 'path' | 'size' | 'stale' | 'lost' | 'append' | 'replace' | 'sync' | 'close'>;
+
+/** True if the input names this path. */
+export type Matches = (input: string, path: string) => boolean;
+
+const always: Matches = () => true;
+
+export class Positions {
+  readonly #journal: Journal;
+  readonly #stored = new ByInode<Generation>();
+  readonly #started = new Set<string>();
+  #inputs: ReadonlySet<string> = new Set();
+  #matches: Matches = always;
+  /** Generations that their input does not name any more. */
+  readonly #strays = new Set<Generation>();
+  /** Generations that no tracked file stands for now. */
+  readonly #free = new Set<Generation>();
+  readonly #gone = new Gone();
+  /** Those that another process looks after. */
+  readonly #lent = new Set<Generation>();
+  #next = 1;
+  readonly #created = new Set<Generation>();
+  /** Those that were created and are being written. */
+  #storing: readonly Generation[] = [];
+  readonly #moved = new Set<Generation>();
+  readonly #sized = new Set<Generation>();
+  readonly #forgotten = new Set<number>();
+  #writing: Promise<void> | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #failed = false;
+  #closed = false;
+  /** Told of each generation that is forgotten and of which anything was safe. */
+  onForget: ((generation: Generation) => void) | null = null;
+
+  private constructor(journal: Journal) {
+    this.#journal = journal;
+  }
+
+  /**
+   * Reads what is there. `inputs` are the configured names, `matches` says whether an input still names a file: what is
+   * stored under another name belongs to an input that was renamed, what its input does not name to one that was split,
+   * merged or changed, and is another's that names it. Throws where a newer version wrote it, or the directory cannot
+   * be used.
+   */
+  static async open(dataDir: string, inputs: readonly string[] = [], matches: Matches = always): Promise<Positions> {
+    const { journal, files } = await JournalFile.open(dataDir);
+    const positions = Positions.over(journal, files, inputs, matches);
+    if (journal.stale) await positions.#flush();
+    return positions;
+  }
+
+  /** The same where it was read already. */
+  static over(
+    journal: Journal,
+    files: ReadonlyMap<number, Generation>,
+    inputs: readonly string[],
+    matches: Matches,
+  ): Positions {
+    const positions = new Positions(journal);
+    positions.#inputs = new Set(inputs);
+    positions.#matches = matches;
+    for (const [number, generation] of files) {
+      positions.#add(generation, number);
+      positions.#judge(generation);
+    }
+    return positions;
+  }
+
+  /** True: the journal was not there, or damaged. */
+  get lost(): boolean {
+    return this.#journal.lost;
+  }
+
+  /** False before the input's first start on this data_dir. */
+  started(input: string): boolean {
+    return this.#started.has(input);
+  }
+
+  /** The first look at the input's files is done: what appears from now on is new. */
+  setStarted(input: string): void {
+    if (!this.started(input)) this.create(blank({ id: 'started', input, path: STARTED, base: 0 }));
+  }
+
+  /** Everything that is stored, of all inputs. */
+  all(): Generation[] {
+    return [...this.#stored].filter((g) => g.path !== STARTED);
+  }
+
+  /** Stored generations of the input that no tracked file stands for; its own and the latest seen first. */
+  free(input: string, inode?: bigint): Generation[] {
+    const all = inode === undefined ? [...this.#free] : this.#stored.of(inode);
+    const found = all.filter((g) => this.isFree(g, input));
+    return found.sort((a, b) => Number(b.input === input) - Number(a.input === input) || b.seen - a.seen);
+  }
+
+  /** The same, in no order. */
+  *known(input: string): Iterable<Generation> {
+    for (const g of this.#free) if (this.isFree(g, input)) yield g;
+  }
+
+  /** Those of them that were found in this directory, in no order. */
+  freeIn(input: string, dir: string): Generation[] {
+    return [...this.#free].filter((g) => g.path.startsWith(dir) && dirname(g.path) === dir && this.isFree(g, input));
+  }
+
+  /** True if there is any such generation. */
+  hasFree(input: string): boolean {
+    return this.#free.values().some((g) => this.isFree(g, input));
+  }
+
+  /** True if no tracked file stands for it now, and one of the input may. */
+  isFree(g: Generation, input: string): boolean {
+    return (g.input === input || this.#orphan(g, input)) && g.path !== STARTED && this.#free.has(g);
+  }
+
+  /** Its input is not configured any more, while this one is; or does not name it any more, while this one does. */
+  #orphan(g: Generation, input: string): boolean {
+    if (!this.#inputs.has(input)) return false;
+    return !this.#inputs.has(g.input) || (this.#strays.has(g) && this.#matches(input, g.path));
+  }
+
+  #judge(g: Generation): void {
+    // Alone, an input has nobody to give it to.
+    if (this.#inputs.size < 2 || g.path === STARTED || !this.#inputs.has(g.input)) return;
+    if (!this.#matches(g.input, g.path)) this.#strays.add(g);
+  }
+
+  /** A tracked file of the input stands for it now. */
+  use(generation: Generation, input = generation.input): void {
+    if (generation.input !== input) {
+      generation.input = input;
+      this.#strays.delete(generation);
+      // Its file entry is written anew, under the same number.
+      this.#created.add(generation);
+      this.#schedule();
+    }
+    this.#free.delete(generation);
+    generation.seen = now();
+  }
+
+  /** Another source may take it. */
+  unuse(generation: Generation): void {
+    if (isStored(generation) && !this.#lent.has(generation)) this.#free.add(generation);
+    generation.seen = now();
+  }
+
+  /** Another process looks after its file: it is nobody's to take here. */
+  lend(generation: Generation): void {
+    this.#free.delete(generation);
+    this.#lent.add(generation);
+  }
+
+  /** None does any more. */
+  giveBack(generation: Generation): void {
+    if (this.#lent.delete(generation) && isStored(generation)) this.#free.add(generation);
+  }
+
+  /** Its file has no name any more: it is kept for `forget_after`. */
+  release(generation: Generation): void {
+    this.unuse(generation);
+    this.moved(generation);
+    if (isStored(generation)) this.#note(generation);
+  }
+
+  /** Its bytes are in another file now. */
+  moveTo(generation: Generation, { device, inode, born }: Inode): void {
+    this.#gone.delete(generation);
+    if (isStored(generation)) this.#stored.remove(generation);
+    Object.assign(generation, { device, inode, born });
+    if (isStored(generation)) this.#stored.add(generation);
+    this.moved(generation);
+  }
+
+  /** A file that was not known. Its inode does not change from now on. */
+  create(generation: Generation): void {
+    this.#add(generation, this.#next);
+    this.#created.add(generation);
+    this.#schedule();
+  }
+
+  /** What its file entry says has changed. */
+  described(generation: Generation): void {
+    if (!isStored(generation)) return;
+    this.#created.add(generation);
+    this.#schedule();
+  }
+
+  /** Its position, or what identifies it, has changed. */
+  moved(generation: Generation): void {
+    if (!isStored(generation)) return;
+    this.#moved.add(generation);
+    this.#schedule();
+  }
+
+  /** What the file holds: what is lost is counted by it when the file is gone. Only what waits has to be stored. */
+  sized(generation: Generation, size: number): void {
+    if (generation.size === size || !isStored(generation)) return;
+    const known = Math.max(generation.size, size) > generation.position;
+    generation.size = size;
+    if (!known) return;
+    this.#sized.add(generation);
+    this.#schedule();
+  }
+
+  forget(generation: Generation): void {
+    if (!isStored(generation)) return;
+    const { number } = generation;
+    this.#stored.remove(generation);
+    generation.number = 0;
+    this.#free.delete(generation);
+    this.#strays.delete(generation);
+    this.#gone.delete(generation);
+    this.#lent.delete(generation);
+    this.#moved.delete(generation);
+    this.#sized.delete(generation);
+    this.#created.delete(generation);
+    // Also where it was not written yet: it may have been, and have changed its name since.
+    this.#forgotten.add(number);
+    if (generation.position !== generation.base) this.onForget?.(generation);
+    this.#schedule();
+  }
+
+  /**
+   * The input's files, and those of inputs that are not configured any more, that no tracked file stands for and of which
+   * nothing was seen for so long, milliseconds.
+   */
+  olderThan(input: string, age: number): Generation[] {
+    const limit = now() - age / 1000;
+    return [...this.#free].filter((g) => this.isFree(g, input) && g.seen < limit);
+  }
+
+  /** So many generations no tracked file stands for, of all inputs. */
+  get idle(): number {
+    return this.#free.size;
+  }
+
+  /** Those of the input beyond so many, the ones that have been for longest. */
+  beyond(input: string, most: number): Generation[] {
+    const all = [...this.known(input)];
+    return all.slice(0, Math.max(0, all.length - most));
+  }
+
+  /** Nothing was seen of it now, but it is known to be there, or may be. */
+  keep(generation: Generation): void {
+    generation.seen = now();
+    this.moved(generation);
+  }
+
+  /** Resolves when the generation is in the journal, or could not be written; undefined: nothing to wait for. */
+  stored(generation: Generation): Promise<void> | undefined {
+    if (this.#storing.includes(generation)) return this.#writing ?? undefined;
+    return this.#created.has(generation) && !this.#failed ? this.written() : undefined;
+  }
+
+  /** Resolves when all that was said until now is in the journal, or could not be written (then it is said again). */
+  async written(): Promise<void> {
+    while (this.#writing) await this.#writing;
+    if (this.#unwritten) await this.#flush();
+  }
+
+  /** Brings all that was said until now to the medium; false: that failed. */
+  async sync(): Promise<boolean> {
+    await this.written();
+    if (this.#closed || this.#failed) return false;
+    return await this.#journal.sync().then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /**
+   * What another process of this agent has committed counts from now on: generations that are known are set to it, those
+   * that are not are created. No tracked file may stand for them yet.
+   */
+  restore(committed: readonly Generation[]): void {
+    if (committed.length === 0) return;
+    const byId = new Map([...this.#stored].map((g) => [g.id, g]));
+    for (const generation of committed) {
+      const known = byId.get(generation.id);
+      if (!known) {
+        this.create(generation);
+        this.#judge(generation);
+        continue;
+      }
+      if (!this.#free.has(known)) continue;
+      this.#stored.remove(known);
+      const { input, number } = known;
+      Object.assign(known, generation, { input, number, seen: now() });
+      this.#stored.add(known);
+      this.moved(known);
+      if (known.cut) this.described(known);
+    }
+  }
+
+  get #unwritten(): boolean {
+    return this.#journal.stale || this.#created.size + this.#moved.size + this.#sized.size + this.#forgotten.size > 0;
+  }
+
+  async close(): Promise<void> {
+    await this.written();
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#journal.close();
+  }
+
+  #add(generation: Generation, number: number): void {
+    generation.number = number;
+    this.#next = Math.max(this.#next, number + 1);
+    this.#free.add(generation);
+    this.#stored.add(generation);
+    if (generation.path === STARTED) this.#started.add(generation.input);
+    else this.#note(generation);
+  }
+
+  #note(generation: Generation): void {
+    const oldest = this.#gone.add(generation);
+    if (oldest) this.forget(oldest);
+  }
+
+  #schedule(): void {
+    if (this.#timer || this.#writing || this.#failed) return;
+    this.#timer = setTimeout(() => void this.#flush(), 0);
+  }
+
+  #flush(): Promise<void> {
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = null;
+      if (!this.#failed && this.#unwritten) this.#schedule();
+    });
+    return this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#closed) return;
+    const created = [...this.#created];
+    this.#storing = created;
+    const moved = [...this.#moved];
+    const sized = [...this.#sized];
+    const forgotten = [...this.#forgotten];
+    for (const set of [this.#created, this.#moved, this.#sized, this.#forgotten]) set.clear();
+    const entries = created.filter(isStored).flatMap(wholeEntries);
+    for (const g of moved) if (isStored(g)) entries.push(positionEntry(g));
+    for (const g of sized) if (isStored(g)) entries.push(sizeEntry(g));
+    for (const number of forgotten) entries.push(forgetEntry(number, now()));
+    try {
+      const { stale, size } = this.#journal;
+      if (stale || (size > COMPACT_BYTES && size > this.#stored.size * 1024)) await this.#compact();
+      else await this.#journal.append(Buffer.concat(entries));
+      if (this.#failed) log.info('positions are stored again');
+      this.#failed = false;
+    } catch (error) {
+      for (const g of created) if (isStored(g)) this.#created.add(g);
+      for (const g of moved) if (isStored(g)) this.#moved.add(g);
+      for (const g of sized) if (isStored(g)) this.#sized.add(g);
+      for (const number of forgotten) this.#forgotten.add(number);
+      this.#failed = true;
+      const cost = 'reading and sending go on; a restart now would send lines again';
+      log.warnOnce(`positions ${this.#journal.path}`, `cannot store positions: ${(error as Error).message}: ${cost}`);
+      this.#timer = setTimeout(() => void this.#flush(), RETRY_MS);
+    } finally {
+      this.#storing = [];
+    }
+  }
+
+  /** Writes the journal anew, without its history. */
+  async #compact(): Promise<void> {
+    const entries = [header()];
+    for (const g of this.#stored) {
+      if (!this.#free.has(g) && !this.#lent.has(g)) g.seen = now();
+      entries.push(...wholeEntries(g));
+    }
+    await this.#journal.replace(Buffer.concat(entries));
+  }
+}
+
+function isStored({ number }: Generation): boolean {
+  return number > 0;
+}

@@ -1,0 +1,84 @@
+/** Files of which nothing is read for now, as they may be copies in the making. Every hold ends by itself; nothing is held for a fault. */
+
+import type { TrackedFile } from '../file/file.ts';
+import { Turns } from '../turns.ts';
+import { Suspect } from './copies.ts';
+
+const STEP_MS = 50;
+
+export interface HoldOptions {
+  known: (file: TrackedFile) => boolean;
+  ready: (file: TrackedFile) => void;
+}
+
+export interface HeldCopy {
+  file: TrackedFile;
+  /** So many of its bytes were read from the original. */
+  read: number;
+}
+
+export class Holds {
+  readonly #holds = new Map<TrackedFile, Suspect>();
+  readonly #options: HoldOptions;
+  /** What stood still, alike to the end, by what it may be a copy of. */
+  readonly #doubles = new WeakMap<TrackedFile, TrackedFile>();
+  #timer: NodeJS.Timeout | null = null;
+  readonly #turns = new Turns(() => this.#holds.keys());
+  /** Bytes of files that may be copies, and are read as files of their own. */
+  reread_bytes = 0;
+
+  constructor(options: HoldOptions) {
+    this.#options = options;
+  }
+
+  /** Holds the file while it may be a copy of these. */
+  suspect(file: TrackedFile, originals: TrackedFile[]): void {
+    if (originals.length === 0) return;
+    this.#holds.set(file, new Suspect(file, originals));
+    file.held = true;
+    this.#timer ??= setInterval(() => this.#turns.step((held) => this.step(held)), STEP_MS);
+    this.step(file);
+  }
+
+  /** The held file that is the copy of this one, which was truncated, and how much of it was read from there. */
+  copyOf(original: TrackedFile): HeldCopy | null {
+    for (const suspect of this.#holds.values()) {
+      const read = suspect.sharedWith(original);
+      if (read !== null) return { file: suspect.file, read };
+    }
+    return null;
+  }
+
+  /** A file that holds what this one does, or did, and is read as a file of its own. */
+  doubleOf(original: TrackedFile): TrackedFile | null {
+    const double = this.#doubles.get(original);
+    this.#doubles.delete(original);
+    return double && this.#options.known(double) && double.size >= original.position ? double : null;
+  }
+
+  release(file: TrackedFile): void {
+    if (!this.#holds.delete(file)) return;
+    file.held = false;
+    if (this.#holds.size === 0) this.close();
+    if (this.#options.known(file)) this.#options.ready(file);
+  }
+
+  /** Something was written to it: it may be clear now what it is. */
+  step(file: TrackedFile): void {
+    const suspect = this.#holds.get(file);
+    if (!suspect) return;
+    const { known, ready } = this.#options;
+    if (known(file)) {
+      if (suspect.step(performance.now(), known, ready)) return;
+      const { originals, undecided } = suspect;
+      for (const original of originals) this.#doubles.set(original, file);
+      if (originals.length > 0 || undecided) this.reread_bytes += file.size;
+    }
+    this.release(file);
+  }
+
+  close(): void {
+    if (this.#timer) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * At the start: which file had a name before the one that has it now, where that was renamed or copied while the agent
+ * was down. The new one comes after it (order.ts), as while the agent runs.
+ *
+ *   a.log  (known, renamed twice)  -->  a.log.2
+ *   a.log  (known, renamed)        -->  a.log.1   follows it
+ *   a.log  (new)                                  follows that; may go on with its last record (join.ts), if no third one
+ *                                                 of the name came between
+ */
+import { dirname } from 'node:path';
+import type { TrackedFile } from '../file/file.ts';
+import { birthOf, type Inode, inodeOf, isInode, lookUp, siblings } from '../file/inode.ts';
+import { placesOf } from '../find/symlinks.ts';
+import type { Generation } from '../positions/journal.ts';
+import { mayBeCopy } from './copies.ts';
+
+/** After a rotation so much is still written to the old file. */
+const LATE_MS = 10_000;
+
+export class Predecessors {
+  /** By path: the old files of this name, in the order in which they became known. */
+  readonly #old = new Map<string, TrackedFile[]>();
+  /** Paths by which several files are known. */
+  #several: ReadonlySet<string> = new Set();
+  /** Files that are known by such a path, while others may be found. */
+  readonly #held = new Set<TrackedFile>();
+  /** By directory: what is there. */
+  readonly #siblings = new Map<string, string[]>();
+  readonly #tracked: (inode: Inode) => boolean;
+  readonly #ready: (file: TrackedFile) => void;
+
+  constructor(tracked: (inode: Inode) => boolean, ready: (file: TrackedFile) => void) {
+    this.#tracked = tracked;
+    this.#ready = ready;
+  }
+
+  /** Before any file is found: what is known. */
+  expect(known: Iterable<Generation>): void {
+    const paths = new Set<string>();
+    const several = new Set<string>();
+    for (const { path } of known) {
+      if (paths.has(path)) several.add(path);
+      paths.add(path);
+    }
+    this.#several = several;
+  }
+
+  /** This file was known by its path, and is not under it any more. */
+  add(old: TrackedFile): void {
+    const { path } = old.stream.generation;
+    const others = [...(this.#old.get(path) ?? []), old];
+    this.#old.set(
+      path,
+      others.sort((a, b) => a.stream.generation.number - b.stream.generation.number),
+    );
+    this.#hold(old);
+  }
+
+  /** This file has the path now. */
+  found(file: TrackedFile, path: string): void {
+    const { generation, persisted } = file.stream;
+    if (!persisted) this.#link(file, path);
+    else if (generation.path === path) this.#hold(file);
+    else this.add(file);
+  }
+
+  /** All old files were found. */
+  complete(): void {
+    for (const olds of this.#old.values()) {
+      for (const [i, old] of olds.entries()) if (i > 0) old.follow(olds[i - 1]!, false);
+    }
+    for (const file of this.#held) {
+      const { path } = file.stream.generation;
+      if (file.path === path) this.#link(file, path);
+      file.held = false;
+      if (this.#tracked(file) && file.size > file.position) this.#ready(file);
+    }
+    this.#held.clear();
+  }
+
+  clear(): void {
+    this.#old.clear();
+    this.#siblings.clear();
+    this.#several = new Set();
+  }
+
+  #hold(file: TrackedFile): void {
+    if (!this.#several.has(file.stream.generation.path)) return;
+    this.#held.add(file);
+    file.held = true;
+  }
+
+  #link(file: TrackedFile, path: string): void {
+    const old = this.#old.get(path)?.at(-1);
+    if (old && file.before === null) file.follow(old, !this.#cameBetween(old, file, path));
+  }
+
+  #beside(dir: string): string[] {
+    const others = this.#siblings.get(dir) ?? siblings(dir);
+    this.#siblings.set(dir, others);
+    return others;
+  }
+
+  /** Whether another file may have had the name between the two, by names and times. */
+  #cameBetween(old: TrackedFile, file: TrackedFile, path: string): boolean {
+    const stat = lookUp(path);
+    const born = stat && birthOf(stat) !== 0 ? Number(stat.birthtimeMs) : 0;
+    // One that was truncated is older than what it holds.
+    const until = born > old.modified ? born + LATE_MS : Number.POSITIVE_INFINITY;
+    const places = placesOf(path);
+    return places
+      .flatMap((place) => this.#beside(dirname(place)))
+      .some((other) => {
+        if (!mayBeCopy(other, places, 0)) return false;
+        const stat = lookUp(other);
+        if (!stat) return false;
+        const modified = Number(stat.mtimeMs);
+        if (modified <= old.modified || modified > until) return false;
+        return !isInode(old, stat) && !isInode(file, stat) && !this.#tracked(inodeOf(stat));
+      });
+  }
+}
