@@ -92,7 +92,8 @@ export async function packedWith(
         }
       } else {
         const verdict = g.position < TELLING ? 'short' : await compare(fd, format, g);
-        if (verdict !== 'more') {
+        // Meanwhile another file may have been found that goes on with it.
+        if (verdict !== 'more' || !context.positions.isFree(g, context.input.name)) {
           closeSync(fd);
           fd = null;
           if (verdict === 'over') return 'over';

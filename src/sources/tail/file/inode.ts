@@ -4,11 +4,11 @@
  * deleted; first bytes are the same in many files.
  */
 
-import type { BigIntStats, Stats } from 'node:fs';
+import type { BigIntStats, Dir, Stats } from 'node:fs';
 import { join } from 'node:path';
 import { hash, randomBytes } from '../../../builtin.ts';
 import { BEFORE_LINES } from '../../../core/pool.ts';
-import { lstatSync, readdirSync, statSync } from '../../../mounts/fs.ts';
+import { opendirSync, statSync } from '../../../mounts/fs.ts';
 
 /** The hash of so many bytes. Known bytes grow with the file: the hash of fewer bytes is still good for comparing. */
 export interface Prefix {
@@ -16,6 +16,8 @@ export interface Prefix {
   readonly digest: bigint;
 }
 
+/** Entries of a directory that are read at once. */
+const ENTRIES = 256;
 export const HEAD_BYTES = 256;
 export const MARKER_BYTES = BEFORE_LINES;
 export const NOTHING: Prefix = { length: 0, digest: 0n };
@@ -117,23 +119,15 @@ export function kindOf(stat: BigIntStats): string {
   return stat.isSocket() ? 'a socket' : 'a device';
 }
 
-/** Paths of the regular files in a directory. */
-export function siblings(dir: string): string[] {
+/** Paths of the regular files in a directory, in no order. It is read on while they are asked for: there may be many. */
+export function* siblings(dir: string): Iterable<string> {
+  let entries: Dir | null = null;
   try {
-    return readdirSync(dir)
-      .map((name) => join(dir, name))
-      .filter(isFile);
+    entries = opendirSync(dir, { bufferSize: ENTRIES });
+    for (let one = entries.readSync(); one; one = entries.readSync()) if (one.isFile()) yield join(dir, one.name);
   } catch {
     // The directory is gone, and with it what could be found there.
-    return [];
-  }
-}
-
-function isFile(path: string): boolean {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
-  } catch {
-    // It cannot be looked at now: as good as not there.
-    return false;
+  } finally {
+    entries?.closeSync();
   }
 }

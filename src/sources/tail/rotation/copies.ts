@@ -218,8 +218,18 @@ function intact(fd: number, { position, marker, stream }: TrackedFile, compared:
 export function mayBeCopy(path: string, names: readonly string[], alike: number): boolean {
   if (alike >= HEADER_BYTES) return true;
   if (names.includes(path)) return false;
-  const own = basename(path).replace(/^\./, '');
-  return names.some((name) => own.startsWith(basename(name).replace(/^\./, '').split('.')[0]!));
+  const own = bareName(path);
+  return names.some((name) => own.startsWith(stemOf(name)));
+}
+
+/** A file's name, hidden or not. */
+export function bareName(path: string): string {
+  return basename(path).replace(/^\./, '');
+}
+
+/** How the names of its copies begin. */
+export function stemOf(path: string): string {
+  return bareName(path).split('.')[0]!;
 }
 
 function common(a: string, b: string): number {

@@ -7,12 +7,13 @@
  *   a.log  (new)                                  follows that; may go on with its last record (join.ts), if no third one
  *                                                 of the name came between
  */
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { TrackedFile } from '../file/file.ts';
-import { birthOf, type Inode, inodeOf, isInode, lookUp, siblings } from '../file/inode.ts';
+import { birthOf, type Inode, inodeOf, lookUp, siblings } from '../file/inode.ts';
 import { placesOf } from '../find/symlinks.ts';
+import type { Pace } from '../pace.ts';
 import type { Generation } from '../positions/journal.ts';
-import { mayBeCopy } from './copies.ts';
+import { bareName, stemOf } from './copies.ts';
 
 /** After a rotation so much is still written to the old file. */
 const LATE_MS = 10_000;
@@ -24,8 +25,8 @@ export class Predecessors {
   #several: ReadonlySet<string> = new Set();
   /** Files that are known by such a path, while others may be found. */
   readonly #held = new Set<TrackedFile>();
-  /** By directory: what is there. */
-  readonly #siblings = new Map<string, string[]>();
+  /** By the beginning of an old file's name and the directory that it was in: what may be of that name, too. */
+  readonly #others = new Map<string, Other[]>();
   readonly #tracked: (inode: Inode) => boolean;
   readonly #ready: (file: TrackedFile) => void;
 
@@ -64,12 +65,15 @@ export class Predecessors {
     else this.add(file);
   }
 
-  /** All old files were found. */
-  complete(): void {
+  /** All old files were found: there may be many, and many files beside them. */
+  async complete(pace: Pace): Promise<void> {
+    await this.#lookAround(pace);
     for (const olds of this.#old.values()) {
       for (const [i, old] of olds.entries()) if (i > 0) old.follow(olds[i - 1]!, false);
+      if (pace.due) await pace.rest();
     }
     for (const file of this.#held) {
+      if (pace.due) await pace.rest();
       const { path } = file.stream.generation;
       if (file.path === path) this.#link(file, path);
       file.held = false;
@@ -80,7 +84,7 @@ export class Predecessors {
 
   clear(): void {
     this.#old.clear();
-    this.#siblings.clear();
+    this.#others.clear();
     this.#several = new Set();
   }
 
@@ -95,10 +99,30 @@ export class Predecessors {
     if (old && file.before === null) file.follow(old, !this.#cameBetween(old, file, path));
   }
 
-  #beside(dir: string): string[] {
-    const others = this.#siblings.get(dir) ?? siblings(dir);
-    this.#siblings.set(dir, others);
-    return others;
+  /** Finds the files that may have had a name of those that old ones had: each directory is gone over once. */
+  async #lookAround(pace: Pace): Promise<void> {
+    /** By directory: the lengths of the beginnings that are looked for in it. */
+    const wanted = new Map<string, Set<number>>();
+    for (const path of this.#old.keys()) {
+      if (pace.due) await pace.rest();
+      for (const { dir, stem } of homesOfCopies(placesOf(path))) {
+        this.#others.set(join(dir, stem), []);
+        wanted.set(dir, (wanted.get(dir) ?? new Set()).add(stem.length));
+      }
+    }
+    for (const [dir, lengths] of wanted) {
+      for (const path of siblings(dir)) {
+        if (pace.due) await pace.rest();
+        const name = bareName(path);
+        let other: Other | null = null;
+        for (const length of lengths) {
+          const others = length <= name.length && this.#others.get(join(dir, name.slice(0, length)));
+          if (!others) continue;
+          other ??= otherAt(path);
+          if (other) others.push(other);
+        }
+      }
+    }
   }
 
   /** Whether another file may have had the name between the two, by names and times. */
@@ -108,15 +132,33 @@ export class Predecessors {
     // One that was truncated is older than what it holds.
     const until = born > old.modified ? born + LATE_MS : Number.POSITIVE_INFINITY;
     const places = placesOf(path);
-    return places
-      .flatMap((place) => this.#beside(dirname(place)))
-      .some((other) => {
-        if (!mayBeCopy(other, places, 0)) return false;
-        const stat = lookUp(other);
-        if (!stat) return false;
-        const modified = Number(stat.mtimeMs);
-        if (modified <= old.modified || modified > until) return false;
-        return !isInode(old, stat) && !isInode(file, stat) && !this.#tracked(inodeOf(stat));
+    return homesOfCopies(places).some(({ dir, stem }) => {
+      const others = this.#others.get(join(dir, stem));
+      // It was not looked for: it is not known.
+      if (!others) return true;
+      return others.some((other) => {
+        if (other.modified <= old.modified || other.modified > until || places.includes(other.path)) return false;
+        return !isSame(old, other) && !isSame(file, other) && !this.#tracked(other);
       });
+    });
   }
+}
+
+interface Other extends Inode {
+  path: string;
+  modified: number;
+}
+
+/** Where copies of a file are that has or had these names, and how theirs begin. */
+function homesOfCopies(places: readonly string[]): { dir: string; stem: string }[] {
+  return places.flatMap((home) => places.map((name) => ({ dir: dirname(home), stem: stemOf(name) })));
+}
+
+function isSame(a: Inode, b: Inode): boolean {
+  return a.inode === b.inode && a.device === b.device && a.born === b.born;
+}
+
+function otherAt(path: string): Other | null {
+  const stat = lookUp(path);
+  return stat ? { path, modified: Number(stat.mtimeMs), ...inodeOf(stat) } : null;
 }

@@ -16,26 +16,21 @@ import { openRegular } from '../../../mounts/open.ts';
 import { compression } from '../compressed/inflate.ts';
 import { packedWith } from '../compressed/rotated-copies.ts';
 import type { TailContext, TrackedFile } from '../file/file.ts';
-import { birthOf, bornApart, digest, type Inode, inodeKey, inodeOf, lookUp, siblings } from '../file/inode.ts';
+import { birthOf, bornApart, type Inode, inodeKey, inodeOf, lookUp, siblings } from '../file/inode.ts';
 import { type Beside, nearby } from '../find/nearby.ts';
-import { homesOf, placesOf } from '../find/symlinks.ts';
+import { homesOf } from '../find/symlinks.ts';
+import { Pace, sortInSteps } from '../pace.ts';
 import type { Generation } from '../positions/journal.ts';
-import { firstBytes, HEADER_BYTES, recognise } from '../positions/recognise.ts';
+import { recognise } from '../positions/recognise.ts';
 import { isAside, takeBack } from '../room/aside.ts';
 import { isKnown, resumed, TELLING } from './admit.ts';
-import { mayBeCopy } from './copies.ts';
+import { headsOf, holds, likelyCopies } from './likely.ts';
 import { Missing } from './missing.ts';
-
-/** So soon a truncation is noticed, at the latest: a copy may be older than the last news of its original by this. */
-const NOTICED_MS = 15_000;
 
 /** So often a directory is gone over in which things are renamed meanwhile. */
 const ATTEMPTS = 5;
 /** The time of a file's change is behind the clock by less than this. */
 const COARSE_MS = 20;
-/** With more files beside it, it is not looked for a second one that holds the same. */
-const MOST_COMPARED = 1000;
-
 export interface Recovered {
   file: TrackedFile;
   fd: number;
@@ -51,12 +46,18 @@ export interface RecoverOptions {
   again: (path: string, bytes: number) => void;
 }
 
-/** Once everything that is known was found under its name. Oldest first within a directory. */
+/**
+ * Once everything that is known was found under its name. Oldest first within a directory. Others have their turn in
+ * between, who may come across a known file first: it is theirs then.
+ */
 export async function* recover(context: TailContext, options: RecoverOptions): AsyncIterable<Recovered> {
   const missed = new Missing(context);
+  // There may be any number of files, known ones and others.
+  const pace = new Pace();
   const byHome = new Map<string, { dirs: string[]; generations: Generation[] }>();
   const home = new Set<string>();
   for (const g of context.positions.free(context.input.name)) {
+    if (pace.due) await pace.rest();
     if (!options.names(g.path)) continue;
     const key = atHome(g, options);
     if (key !== null) {
@@ -74,26 +75,40 @@ export async function* recover(context: TailContext, options: RecoverOptions): A
       const before = dirs.map((dir) => lookUp(dir)?.mtimeNs);
       // Where there is no directory, nothing can be told: it may not be mounted yet.
       if (before.includes(undefined)) break;
-      const all: Beside[] = [];
-      for (const name of dirs.flatMap(siblings)) {
-        const path = isAside(basename(name)) ? (takeBack(name) ?? name) : name;
-        const stat = lookUp(path);
-        if (stat?.isFile()) all.push({ path, stat });
-      }
-      const { found, left } = await search(context, missing, all, home, options);
+      const all = await besideThem(dirs, pace);
+      const { found, left } = await search(context, missing, all, home, options, pace);
       found.sort((a, b) => a.file.modified - b.file.modified);
       yield* found;
       missing = left;
       if (attempt < ATTEMPTS && (await haveChanged(dirs, before))) continue;
       const asked = left.filter((g) => missed.matters(g));
       const near = await nearby(dirs, new Set(asked.map(({ inode }) => inode)));
-      const elsewhere = await search(context, asked, near, home, options);
+      const elsewhere = await search(context, asked, near, home, options, pace);
       yield* elsewhere.found;
-      for (const g of elsewhere.left) missed.add(g);
+      for (const g of elsewhere.left) {
+        if (isFree(context, g)) missed.add(g);
+        if (pace.due) await pace.rest();
+      }
       break;
     }
   }
   missed.say();
+}
+
+/** The files of these directories, by name. */
+async function besideThem(dirs: readonly string[], pace: Pace): Promise<Beside[]> {
+  const all: Beside[] = [];
+  for (const dir of dirs) {
+    const here: Beside[] = [];
+    for (const name of siblings(dir)) {
+      if (pace.due) await pace.rest();
+      const path = isAside(basename(name)) ? (takeBack(name) ?? name) : name;
+      const stat = lookUp(path);
+      if (stat?.isFile()) here.push({ path, stat });
+    }
+    for (const one of await sortInSteps(here, (a, b) => (a.path < b.path ? -1 : 1), pace)) all.push(one);
+  }
+  return all;
 }
 
 /** What is renamed while a directory is listed and its files are opened is in neither place. */
@@ -111,73 +126,63 @@ async function search(
   all: Beside[],
   home: ReadonlySet<string>,
   options: RecoverOptions,
+  pace: Pace,
 ): Promise<{ found: Recovered[]; left: Generation[] }> {
-  const free = ({ stat }: Beside) => !home.has(inodeKey(stat)) && !options.tracked(inodeOf(stat));
-  const beside = all.filter(free);
+  const beside: Beside[] = [];
+  const compressed: Beside[] = [];
+  const byInode = new Map<bigint, Beside>();
+  for (const one of all) {
+    if (pace.due) await pace.rest();
+    if (home.has(inodeKey(one.stat)) || options.tracked(inodeOf(one.stat))) continue;
+    beside.push(one);
+    if (compression(one.path)) compressed.push(one);
+    byInode.set(one.stat.ino, one);
+  }
   const found: Recovered[] = [];
   const taken = new Set<Beside>();
   const left: Generation[] = [];
-  const byInode = new Map(beside.map((one) => [one.stat.ino, one]));
   for (const g of generations) {
+    if (pace.due) await pace.rest();
+    if (!isFree(context, g)) continue;
     const moved = byInode.get(g.inode);
-    const file = moved && (await firstThat(context, g, [moved], options, taken));
+    const file = moved && (await firstThat(context, g, [moved], options, taken, pace));
     if (file === 'over') settle(context, g);
     else if (file) found.push(file);
     else left.push(g);
   }
   const missing: Generation[] = [];
-  const byHead = left.some((g) => g.position >= TELLING) ? headsOf(beside) : new Map<bigint, Beside[]>();
+  const telling = left.some((g) => g.position >= TELLING);
+  const byHead = telling ? await headsOf(beside, pace) : new Map<bigint, Beside[]>();
   for (const g of left) {
+    if (pace.due) await pace.rest();
+    if (!isFree(context, g)) continue;
     const withHead = g.position >= TELLING ? (byHead.get(g.head.digest) ?? []) : [];
-    const alike = withHead.filter((one) => g.position >= HEADER_BYTES || isLikelyCopy(one, g, all));
-    const unlike = withHead.filter((one) => !alike.includes(one));
+    const { likely, unlike } = await likelyCopies(withHead, g, all, pace);
     // Where there is little more than a header, the last copy is the most likely one.
-    alike.sort((a, b) => Number(b.stat.ctimeNs - a.stat.ctimeNs));
-    const file = (await firstThat(context, g, alike, options, taken)) ?? (await packed(context, g, beside, taken));
+    const alike = await sortInSteps(likely, (a, b) => Number(b.stat.ctimeNs - a.stat.ctimeNs), pace);
+    const file =
+      (await firstThat(context, g, alike, options, taken, pace)) ?? (await packed(context, g, compressed, taken));
     if (file === 'over') settle(context, g);
     else if (file) found.push(file);
     else {
-      for (const { path } of unlike) if (holds(path, g)) options.again(path, g.position);
+      for (const { path } of unlike) {
+        if (pace.due) await pace.rest();
+        if (holds(path, g)) options.again(path, g.position);
+      }
       missing.push(g);
     }
   }
   return { found, left: missing };
 }
 
-/**
- * Where what was read may be but a header, as others begin with: it has a name of its own after that of the file, and
- * was made since that was last read. And the file is still there and was truncated, or no other holds the same.
- */
-function isLikelyCopy({ path, stat }: Beside, g: Generation, all: Beside[]): boolean {
-  if (!mayBeCopy(path, placesOf(g.path), g.position)) return false;
-  if (birthOf(stat) !== 0 && Number(stat.birthtimeMs) < g.seen * 1000 - NOTICED_MS) return false;
-  const original = lookUp(g.path);
-  if (original?.ino === g.inode && !bornApart(g.born, birthOf(original))) return true;
-  const others = all.filter((other) => other.stat.ino !== stat.ino && Number(other.stat.size) >= g.position);
-  return others.length < MOST_COMPARED && !others.some((other) => holds(other.path, g));
-}
-
-/** Whether it holds what was read, as far as bytes tell; null: it cannot be opened. */
-function holds(path: string, g: Generation): boolean | null {
-  try {
-    const opened = openRegular(path);
-    if (!opened) return false;
-    const same = recognise(opened.fd, opened.stat, [{ ...g, born: 0 }]) !== undefined;
-    closeSync(opened.fd);
-    return same;
-  } catch {
-    return null;
-  }
-}
-
 /** What a file that was compressed meanwhile goes on in. */
 async function packed(
   context: TailContext,
   g: Generation,
-  beside: Beside[],
+  compressed: Beside[],
   taken: Set<Beside>,
 ): Promise<Recovered | 'over' | null> {
-  const free = beside.filter((one) => !taken.has(one));
+  const free = compressed.filter((one) => !taken.has(one));
   const found = await packedWith(
     context,
     g,
@@ -186,6 +191,11 @@ async function packed(
   if (found === 'over') return found;
   for (const one of free) if (one.path === found?.path) taken.add(one);
   return found;
+}
+
+/** No tracked file goes on with it. */
+function isFree({ positions, input }: TailContext, g: Generation): boolean {
+  return positions.isFree(g, input.name);
 }
 
 /** It is found, read to its end, and nobody writes to it any more. */
@@ -200,13 +210,16 @@ async function firstThat(
   context: TailContext,
   g: Generation,
   candidates: Beside[],
-  { names }: RecoverOptions,
+  { names, tracked }: RecoverOptions,
   taken: Set<Beside>,
+  pace: Pace,
 ): Promise<Recovered | 'over' | undefined> {
   for (const one of candidates) {
+    if (pace.due) await pace.rest();
+    if (!isFree(context, g)) return undefined;
     const { path, stat } = one;
     const size = Number(stat.size);
-    if (compression(path)) continue;
+    if (compression(path) || tracked(inodeOf(stat))) continue;
     if (taken.has(one) || size < g.position) continue;
     // What holds nothing more matters where it would be taken for a new file, or is written to by who has it open.
     const over = size === g.position && !names(path) && !(g.inode === stat.ino && isRecent(context, stat));
@@ -237,24 +250,6 @@ async function firstThat(
 /** Renamed or written to so shortly ago that more may come. */
 function isRecent({ input }: TailContext, { ctimeMs }: BigIntStats): boolean {
   return Date.now() - Number(ctimeMs) < input.rotate_wait;
-}
-
-/** The files by the hash of their first bytes. */
-function headsOf(beside: Beside[]): Map<bigint, Beside[]> {
-  const byHead = new Map<bigint, Beside[]>();
-  for (const one of beside) {
-    if (Number(one.stat.size) < TELLING) continue;
-    try {
-      const opened = openRegular(one.path);
-      if (!opened) continue;
-      const { digest: key } = digest(firstBytes(opened.fd));
-      closeSync(opened.fd);
-      byHead.set(key, [...(byHead.get(key) ?? []), one]);
-    } catch {
-      // Not readable: then it cannot be told what it is.
-    }
-  }
-  return byHead;
 }
 
 /** The key of the file if it is under its name and could only not be opened. */

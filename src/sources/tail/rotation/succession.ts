@@ -74,11 +74,13 @@ export class Succession {
     const again = (path: string, bytes: number) => {
       this.#alike.set(path, Math.max(bytes, this.#alike.get(path) ?? 0));
     };
+    const pace = new Pace();
     for await (const found of recover(context, { names: matches, tracked, again })) {
+      if (pace.due) await pace.rest();
       this.#before.add(found.file);
       this.#takeIn(found, found.path);
     }
-    this.#before.complete();
+    await this.#before.complete(pace);
   }
 
   /** Everything that has a name was found. */

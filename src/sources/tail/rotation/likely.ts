@@ -1,0 +1,100 @@
+/** At the start: in which of the files beside it a known one may go on that was renamed or copied, by their first bytes. */
+import { closeSync } from '../../../mounts/fs.ts';
+import { openRegular } from '../../../mounts/open.ts';
+import { birthOf, bornApart, digest, lookUp } from '../file/inode.ts';
+import type { Beside } from '../find/nearby.ts';
+import { placesOf } from '../find/symlinks.ts';
+import type { Pace } from '../pace.ts';
+import type { Generation } from '../positions/journal.ts';
+import { firstBytes, HEADER_BYTES, recognise } from '../positions/recognise.ts';
+import { TELLING } from './admit.ts';
+import { mayBeCopy } from './copies.ts';
+
+/** So soon a truncation is noticed, at the latest: a copy may be older than the last news of its original by this. */
+const NOTICED_MS = 15_000;
+
+/** With more files beside it, it is not looked for a second one that holds the same. */
+const MOST_COMPARED = 1000;
+
+/** The files by the hash of their first bytes. */
+export async function headsOf(beside: Beside[], pace: Pace): Promise<Map<bigint, Beside[]>> {
+  const byHead = new Map<bigint, Beside[]>();
+  for (const one of beside) {
+    if (pace.due) await pace.rest();
+    if (Number(one.stat.size) < TELLING) continue;
+    try {
+      const opened = openRegular(one.path);
+      if (!opened) continue;
+      const { digest: key } = digest(firstBytes(opened.fd));
+      closeSync(opened.fd);
+      const alike = byHead.get(key);
+      if (alike) alike.push(one);
+      else byHead.set(key, [one]);
+    } catch {
+      // Not readable: then it cannot be told what it is.
+    }
+  }
+  return byHead;
+}
+
+/**
+ * Of the files with its first bytes those in which it may go on. What was read may be but a header, as others begin with:
+ * then such a file has a name of its own after that of the one that was read, and was made since that was last read. And
+ * that is still there and was truncated, or no other holds the same.
+ */
+export async function likelyCopies(
+  withHead: Beside[],
+  g: Generation,
+  all: Beside[],
+  pace: Pace,
+): Promise<{ likely: Beside[]; unlike: Beside[] }> {
+  if (g.position >= HEADER_BYTES || withHead.length === 0) return { likely: withHead, unlike: [] };
+  const names = placesOf(g.path);
+  const original = lookUp(g.path);
+  const truncated = original?.ino === g.inode && !bornApart(g.born, birthOf(original));
+  let only: Only | undefined;
+  const likely: Beside[] = [];
+  const unlike: Beside[] = [];
+  for (const one of withHead) {
+    if (pace.due) await pace.rest();
+    const { path, stat } = one;
+    const older = birthOf(stat) !== 0 && Number(stat.birthtimeMs) < g.seen * 1000 - NOTICED_MS;
+    let may = !older && mayBeCopy(path, names, g.position);
+    if (may && !truncated) {
+      only ??= await onlyHolder(g, all, pace);
+      may = only === 'none' || only === stat.ino;
+    }
+    (may ? likely : unlike).push(one);
+  }
+  return { likely, unlike };
+}
+
+/** An inode; or none, or more than one, as far as it is looked. */
+type Only = bigint | 'none' | 'several';
+
+/** The one file that holds what was read. */
+async function onlyHolder(g: Generation, all: Beside[], pace: Pace): Promise<Only> {
+  const large = all.filter(({ stat }) => Number(stat.size) >= g.position);
+  if (large.length > MOST_COMPARED) return 'several';
+  let only: Only = 'none';
+  for (const { path, stat } of large) {
+    if (pace.due) await pace.rest();
+    if (stat.ino === only || !holds(path, g)) continue;
+    if (only !== 'none') return 'several';
+    only = stat.ino;
+  }
+  return only;
+}
+
+/** Whether it holds what was read, as far as bytes tell; null: it cannot be opened. */
+export function holds(path: string, g: Generation): boolean | null {
+  try {
+    const opened = openRegular(path);
+    if (!opened) return false;
+    const same = recognise(opened.fd, opened.stat, [{ ...g, born: 0 }]) !== undefined;
+    closeSync(opened.fd);
+    return same;
+  } catch {
+    return null;
+  }
+}
