@@ -303,7 +303,11 @@ export class TrackedFile implements Queued, Inode {
   /** What was read, and not all of it that was known, is a hole now: it goes on there. `size`: what was known. */
   isPunched(size: number): boolean {
     const { fd, position, marker, packed, stream } = this;
-    if (fd === null || packed || !isPunchedTo(fd, stream.generation.head, marker, position, size)) return false;
+    const { head } = stream.generation;
+    if (fd === null || packed) return false;
+    // What was not read of its first bytes may be others by now.
+    const there = head.length <= position && begins(fd, head);
+    if (!isPunchedTo(fd, there, { head, marker, position, size })) return false;
     this.marker = markerAt(fd, position);
     this.scanned = position;
     // Else it would be compared again and again.

@@ -3,11 +3,13 @@
  * a full disk), or set to NUL. What was read is not there any more, and nothing is lost by that:
  *
  *   | NUL .............................. | lines that are known ... |     punched
+ *   | lines that are known | NUL ........... | lines, or the end ...|     punched
  *   | NUL .................................................. | lines |     truncated, and its writer goes on where it was
  *   0                  position ^                                   ^ size, as it was known
  *
- * Of a file that was truncated nothing is left that was known. So it is told by where the NULs end; where the bytes
- * before the position are still there, by these.
+ * Of a file that was truncated nothing is left that was known. So it is told by where the NULs end; where its beginning
+ * or the bytes before the position are still there, by these. NULs that go on behind the position are no telling: they
+ * may be room that a writer who begins anew has reserved.
  */
 import { readSync, seekData } from '../../../mounts/fs.ts';
 import type { Prefix } from './inode.ts';
@@ -22,17 +24,25 @@ export function isHeadPunched(fd: number, { length }: Prefix): boolean {
   return length > 0 && nulsAt(fd, 0, length).nuls === length;
 }
 
-/** The same, and they go on to what lies before `position`, or farther, but not to `size`. */
-export function isPunchedTo(fd: number, head: Prefix, marker: Prefix, position: number, size: number): boolean {
-  if (!isHeadPunched(fd, head)) return false;
+/**
+ * True: NULs are in the place of the first bytes, or these are there (`begins`); and NULs, from the marker's first byte
+ * on, take its place, or a part of it. They may go on, but not to `size`, and with `begins` not farther.
+ */
+export function isPunchedTo(
+  fd: number,
+  begins: boolean,
+  { head, marker, position, size }: { head: Prefix; marker: Prefix; position: number; size: number },
+): boolean {
+  if (begins ? head.length === 0 || marker.length === 0 : !isHeadPunched(fd, head)) return false;
   const from = position - marker.length;
+  const isEnd = (at: number) => at > from && (begins ? at <= size : at < size);
   let at = from;
   for (let i = 0; i < BLOCKS; i++) {
     at = Math.max(at, seekData(fd, at) ?? at);
-    if (at >= size) return false;
+    if (begins ? at > size : at >= size) return false;
     const { nuls, got } = nulsAt(fd, at, BLOCK_BYTES);
     at += nuls;
-    if (nuls < got) return at > from && at < size;
+    if (nuls < got || (begins && got < BLOCK_BYTES)) return isEnd(at);
     if (got < BLOCK_BYTES) return false;
   }
   return false;

@@ -22,9 +22,11 @@ export function recognise(fd: number, stat: BigIntStats, candidates: Generation[
 function continues(fd: number, stat: BigIntStats, g: Generation): boolean {
   if (Number(stat.size) < g.position) return false;
   if (g.inode === stat.ino && g.position < HEADER_BYTES && bornApart(g.born, birthOf(stat))) return false;
-  const punched = !begins(fd, g.head);
-  if (punched && !(isSame(stat, g) && isHeadPunched(fd, g.head))) return false;
-  if (punched && isPunchedTo(fd, g.head, g.marker, g.markedAt, Math.max(g.position, g.size))) return g.born !== 0;
+  const there = begins(fd, g.head);
+  const isOne = isSame(stat, g);
+  if (!there && !(isOne && isHeadPunched(fd, g.head))) return false;
+  const known = { head: g.head, marker: g.marker, position: g.markedAt, size: Math.max(g.position, g.size) };
+  if (isOne && !(there && hasBefore(fd, g.markedAt, g.marker)) && isPunchedTo(fd, there, known)) return g.born !== 0;
   // Within a batch, where no marker is: at least a line ends there, in the encoding of now or of then.
   if (g.position > g.markedAt && !endAnyLine(readAt(fd, Math.max(0, g.position - 2), 2))) return false;
   return hasBefore(fd, g.markedAt, g.marker);

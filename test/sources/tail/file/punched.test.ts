@@ -21,6 +21,8 @@ for (const how of ['--punch-hole', '--zero-range']) {
     ['a few of the first bytes', 0, 1000],
     ['all but the last lines', 0, LINES.length - 100],
     ['what lies in the middle', 8192, 8192],
+    ['the last lines', LINES.length - 5000, 5000],
+    ['all between the first and the last lines', 4096, LINES.length - 4096 - 30],
   ] as const) {
     test(`${what} of what was read is gone (${how}): nothing comes twice, also after a restart`, async (t) => {
       const bench = new Bench(t);
