@@ -39,9 +39,14 @@ const KINDS: readonly Kind[] = [
   { name: 'lzma', begins: '5d0000', and: (b) => b.length > 12 && (b[12] === 0 || b[12] === 0xff) },
   { name: 'snappy', begins: 'ff060000734e61507059' },
   { name: 'rar', begins: '526172211a07' },
+  // RFC 1950, as deflate with a window of 32 KiB has it. Texts may begin so, too.
+  { name: 'zlib', begins: '7801', and: isNoText },
+  { name: 'zlib', begins: '785e', and: isNoText },
+  { name: 'zlib', begins: '789c', and: isNoText },
+  { name: 'zlib', begins: '78da', and: isNoText },
 ];
 
-/** Names that say it; of brotli and zlib nothing else does. */
+/** Names that say it; of brotli, and of zlib with a smaller window, nothing else does. */
 const NAMED =
   /\.(?:gz|tgz|zst|tzst|bz2|tbz2?|xz|txz|lzma|tlz|zip|lz4|Z|taz|7z|lz|lzo|sz|snappy|rar|tar|br|zz|zlib)(?:\.tmp|\.part|~)?$/;
 const UNMARKED = /\.(?<name>br|zz|zlib)$/;
@@ -53,7 +58,7 @@ export function archiveOf(bytes: Buffer, path: string): string | null {
   if (kind) return kind.name;
   if (isTar(bytes)) return 'tar';
   const unmarked = UNMARKED.exec(path)?.groups?.name;
-  return unmarked !== undefined && !isText(bytes.subarray(0, TELLING_BYTES)) ? unmarked : null;
+  return unmarked !== undefined && isNoText(bytes) ? unmarked : null;
 }
 
 /** The same of the file that the path leads to; null also where it cannot be looked at. */
@@ -100,7 +105,7 @@ function isTar(bytes: Buffer): boolean {
   return Number.parseInt(bytes.toString('latin1', 148, 156), 8) === sum;
 }
 
-/** True if there is no control character but those that end lines, move, or colour. */
-function isText(bytes: Buffer): boolean {
-  return bytes.every((byte) => byte >= 0x20 || isWithin(byte, 8, 13) || byte === 0x1b);
+/** True if there is a control character beside those that end lines, move, or colour. */
+function isNoText(bytes: Buffer): boolean {
+  return bytes.subarray(0, TELLING_BYTES).some((byte) => byte < 0x20 && !isWithin(byte, 8, 13) && byte !== 0x1b);
 }

@@ -154,6 +154,8 @@ export function nulsWereWritten(file: TrackedFile, bytes: Buffer): boolean {
 /** True: there is a hole in what lies between the file's position and `end`, which is nothing but NULs. */
 function isHole({ fd, position }: TrackedFile, end: number): boolean {
   if (end - position < PAGE) return false;
+  // What was read of a place that was only reserved would be data.
+  advise(fd!, 'dontneed', position);
   const hole = seekHole(fd!, position);
   return hole !== null && hole < end && (seekData(fd!, hole) ?? 0) > hole;
 }

@@ -158,6 +158,25 @@ for (const [kind, make] of Object.entries(KINDS)) {
   });
 }
 
+for (const [kind, make] of Object.entries(KINDS)) {
+  if (kind === 'zero-filled') continue;
+  test(`behind the room of a ${kind} file somebody else appends: the room is left out, and counted`, async (t) => {
+    const w = writer(t);
+    // No more than is read at once.
+    const size = 200_000;
+    if (!make(w.fd, w.path, size)) return t.skip('NOT TESTED: fallocate cannot be used here');
+    if (!nativeAvailable()) return t.skip('NOT TESTED: holes cannot be asked for here');
+    const out = await w.bench.start();
+    out.gaps = true;
+    w.write('written\n');
+    await out.count(1);
+    appendFileSync(w.path, 'appended\n');
+    await out.count(2);
+    assert.deepEqual(out.texts(), ['written', 'appended']);
+    assert.equal(w.bench.account.losses.get('hole')?.bytes, size - w.at);
+  });
+}
+
 test('what is written through memory, of which nothing is told, comes within a second or two', async (t) => {
   const w = writer(t);
   ftruncateSync(w.fd, MEGABYTE);
