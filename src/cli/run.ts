@@ -9,6 +9,7 @@ import type { LocatedConfig } from '../config/load.ts';
 import { isUnusedByOthers, writableByOthers } from '../data-dir/writable.ts';
 import { log } from '../log.ts';
 import { keepCapabilities, sdNotify } from '../native.ts';
+import { unsafeDataDir } from './data-dir.ts';
 import { builtIn, locateConfig } from './locate.ts';
 import { complain } from './output.ts';
 import { welcome } from './welcome.ts';
@@ -136,7 +137,7 @@ function makeDataDir(dir: string): string | null {
     chmodSync(dir, 0o750);
     log.warn(`data_dir ${dir} could be written by everybody; nobody had, and from now on only root may`);
   }
-  return writableByOthers(dir);
+  return unsafeDataDir(dir);
 }
 
 /**
@@ -144,7 +145,14 @@ function makeDataDir(dir: string): string | null {
  * cannot be written, Node does without.
  */
 function rememberCompiledCode(dataDir: string): void {
-  enableCompileCache(join(dataDir, 'cache'));
+  const dir = join(dataDir, 'cache');
+  try {
+    // Node would let everybody write there, where the umask does: what lies there is run.
+    mkdirSync(dir, { mode: 0o750 });
+  } catch {
+    // It is there, or cannot be: then nothing is kept.
+  }
+  enableCompileCache(dir);
   // Not at the exit only: a process that is killed would never leave any.
   setTimeout(flushCompileCache, CACHE_AFTER_MS).unref();
 }

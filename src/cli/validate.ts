@@ -2,8 +2,9 @@
 import { ConfigError, formatFault } from '../config/errors.ts';
 import { isPrecaution } from '../config/glob.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
-import { isUnusedByOthers, writableByOthers } from '../data-dir/writable.ts';
+import { isUnusedByOthers } from '../data-dir/writable.ts';
 import { idlePatterns, namesNothing } from '../sources/tail/find/unmatched.ts';
+import { unsafeDataDir } from './data-dir.ts';
 import { complain, print, printJson } from './output.ts';
 
 /** Faults go to stderr, with `json` to stdout. Returns the exit code: 0, or 2 when the agent would refuse to start. */
@@ -11,7 +12,7 @@ export async function validate(file: string, { json = false }: { json?: boolean 
   try {
     const loaded = await loadConfig(file);
     const { hash, files, config } = loaded;
-    const unsafe = isUnusedByOthers(config.data_dir) ? null : writableByOthers(config.data_dir);
+    const unsafe = isUnusedByOthers(config.data_dir) ? null : unsafeDataDir(config.data_dir);
     const dataDir = unsafe === null ? [] : [loaded.says(['data_dir'], `is refused at the start: ${unsafe}`)];
     const warnings = [...loaded.warnings, ...dataDir, ...(await idle(loaded))];
     if (json) {

@@ -5,6 +5,7 @@
 import {
   accessSync,
   constants,
+  type Dirent,
   lstatSync,
   readdirSync,
   readFileSync,
@@ -45,14 +46,52 @@ export function isUnusedByOthers(dir: string): boolean {
   return readdirSync(real).every((name) => lstatSync(join(real, name), { throwIfNoEntry: false })?.uid === 0);
 }
 
-/** Null: it is a pipe, and lies nowhere. */
+/**
+ * The same of what is in a directory, of the names that are asked for, and of all below these. Null: nothing, as far as
+ * others get there.
+ */
+export function writableWithin(dir: string, isAsked: (name: string) => boolean): string | null {
+  if (process.geteuid?.() !== 0 || realOf(dir) === null) return null;
+  return faultIn(dir, isAsked, letsOthersIn(statSync(dir)));
+}
+
+/** `reached`: others get into it. Where a link leads they may come from elsewhere. */
+function faultIn(dir: string, isAsked: (name: string) => boolean, reached: boolean): string | null {
+  for (const entry of entriesOf(dir)) {
+    const path = join(dir, entry.name);
+    const link = entry.isSymbolicLink();
+    const stat = isAsked(entry.name) && realOf(path) !== null ? statSync(path, { throwIfNoEntry: false }) : undefined;
+    if (!stat || !(stat.isFile() || stat.isDirectory())) continue;
+    const own = link ? writableByOthers(path) : reached ? fault(path, stat) : null;
+    if (own) return own;
+    const below = stat.isDirectory() ? faultIn(path, () => true, link || (reached && letsOthersIn(stat))) : null;
+    if (below) return below;
+  }
+  return null;
+}
+
+function entriesOf(dir: string): Dirent[] {
+  try {
+    return readdirSync(dir, { withFileTypes: true });
+  } catch (error) {
+    // An agent that runs has taken it away.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+function letsOthersIn({ mode, gid }: Stats): boolean {
+  return (mode & 0o001) !== 0 || ((mode & 0o010) !== 0 && gid !== 0);
+}
+
+/** Null: it is a pipe, and lies nowhere, or a link that leads nowhere. */
 function realOf(path: string): string | null {
   try {
     const real = realpathSync(path);
     statSync(real);
     return real;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    if (['ENOENT', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
     throw error;
   }
 }

@@ -82,4 +82,11 @@ test('a data_dir that others may write is refused as root, before anything in it
     assert.match(run('validate').stderr, /warning: \S+:1:11: data_dir is refused at the start: /);
     chmodSync(data, 0o755);
   }
+  chownSync(data, 0, 0);
+  mkdirSync(join(data, 'cache'));
+  chmodSync(join(data, 'cache'), 0o777);
+  const { status, stderr } = run('run');
+  assert.equal(status, 1);
+  assert.match(stderr, /cannot use data_dir: \S+\/data\/cache may be written by everybody: chmod go-w/);
+  assert.match(run('validate').stderr, /data_dir is refused at the start: \S+\/cache may be written/);
 });

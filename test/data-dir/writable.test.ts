@@ -5,7 +5,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { isUnusedByOthers, writableByOthers } from '../../src/data-dir/writable.ts';
+import { isUnusedByOthers, writableByOthers, writableWithin } from '../../src/data-dir/writable.ts';
 
 const skip = process.getuid?.() !== 0 && 'NOT TESTED: needs root, to be told from others';
 const OTHER = 65_534;
@@ -60,6 +60,33 @@ test('behind a link both ways count', { skip }, (t) => {
   chmodSync(at('links'), 0o755);
   chownSync(at('a/b/c'), OTHER, 0);
   assert.match(writableByOthers(at('links/c'))!, /\/a\/b\/c belongs to user 65534, who may change it: chown root/);
+});
+
+test('what others may write within a directory is told, where they get there and it is asked for', { skip }, (t) => {
+  const at = place(t);
+  const within = () => writableWithin(at('a'), (name) => name !== 'theirs');
+  mkdirSync(at('a/theirs'), { mode: 0o755 });
+  chmodSync(at('a/theirs'), 0o777);
+  writeFileSync(at('a/b/c/file'), '');
+  symlinkSync('nowhere', at('a/b/gone'));
+  symlinkSync('loop', at('a/b/loop'));
+  assert.equal(within(), null);
+  chmodSync(at('a/b/c'), 0o777);
+  assert.match(within()!, /\/a\/b\/c may be written by everybody: chmod go-w/);
+  chmodSync(at('a/b/c'), 0o755);
+  chmodSync(at('a/b/c/file'), 0o666);
+  assert.match(within()!, /\/c\/file may be written by everybody/);
+  chmodSync(at('a/b'), 0o750);
+  assert.equal(within(), null);
+  mkdirSync(at('elsewhere'));
+  symlinkSync('../elsewhere', at('a/spool'));
+  assert.equal(within(), null);
+  chmodSync(at('elsewhere'), 0o777);
+  assert.match(within()!, /\/elsewhere may be written by everybody/);
+  chmodSync(at('elsewhere'), 0o755);
+  writeFileSync(at('elsewhere/segment'), '');
+  chownSync(at('elsewhere/segment'), OTHER, 0);
+  assert.match(within()!, /\/segment belongs to user 65534/);
 });
 
 test('what is mounted read-only nobody may write, and in a namespace of few users owners are not told', {

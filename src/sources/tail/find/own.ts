@@ -5,10 +5,9 @@
  */
 import type { BigIntStats, Stats } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { AGENTS_DIRECTORIES, isAgents } from '../../../data-dir/own-names.ts';
 import { readdirSync, statSync } from '../../../mounts/fs.ts';
 
-const DIRECTORIES = ['spool', 'window', 'dead-letter', 'cache'];
-const FILES = /^(lock|agent\.json|positions|runnel\.sock)($|\.)/;
 /** What is made meanwhile lies below a directory that is known. */
 const RENEW_MS = 10_000;
 
@@ -39,7 +38,7 @@ export class OwnFiles {
 
   /** True if this name in data_dir is the agent's. */
   names(name: string): boolean {
-    return DIRECTORIES.includes(name) || FILES.test(name);
+    return isAgents(name);
   }
 
   /** True if this name in a directory is the work of another agent: two that read each other's never end, either. */
@@ -61,7 +60,7 @@ export class OwnFiles {
     this.#renewed = now;
     this.#home = lookAt(this.#dir);
     this.#directories.clear();
-    for (const name of DIRECTORIES) this.#add(join(this.#dir, name));
+    for (const name of AGENTS_DIRECTORIES) this.#add(join(this.#dir, name));
   }
 
   #add(dir: string): void {
