@@ -17,6 +17,8 @@ export type Segment = string | RegExp | typeof ANYWHERE;
 const DEEPEST = 20;
 const MOST = 4096;
 const LONGEST = 65_536;
+/** Bytes of a name, in any file system. */
+const LONGEST_NAME = 255;
 
 /** Throws Wrong where it could not be read, or means more than can be looked for. */
 export function checkGlob(pattern: string): void {
@@ -37,7 +39,19 @@ export function checkGlob(pattern: string): void {
   }
   if (braces > 0) throw new Wrong('has a { that is not closed; a literal one is written \\{');
   if (/(^|[^\\])(\\\\)*\\$/.test(pattern)) throw new Wrong('ends in a lone \\');
-  alternatives(pattern);
+  for (const one of alternatives(pattern)) namesOf(one).forEach(checkName);
+}
+
+/** A wildcard stands for a byte at least, `*` for none. */
+function checkName(name: string): void {
+  const literal = !/[*?[\]\\]/.test(name);
+  const bytes = literal ? Buffer.byteLength(name) : partsOf(name).filter((part) => part !== '*').length;
+  if (bytes > LONGEST_NAME) throw new Wrong(`has a name that is longer than ${LONGEST_NAME} bytes, as no file has`);
+}
+
+/** `ab[c-d]*` -> `a`, `b`, `[c-d]`, `*` */
+export function partsOf(name: string): string[] {
+  return name.match(/\\.|\[[!^]?\]?(?:\[:[a-z]+:\]|[^\]])*\]|./gsu) ?? [];
 }
 
 function checkClass(text: string): void {
@@ -110,6 +124,7 @@ export function segmentOf(name: string, hidden = false): Segment {
     const c = name[i]!;
     const end = c === '[' ? classEnd(name, i) : null;
     if (c === '*') {
+      if (name[i + 1] === '*') continue;
       parts.push(source);
       source = '';
     } else if (c === '?') source += '.';

@@ -1,5 +1,5 @@
 /** Whether there can be a path that `include` names and `exclude` leaves out, from the patterns alone. */
-import { ANYWHERE, alternatives, namesOf, segmentOf } from './glob.ts';
+import { ANYWHERE, alternatives, namesOf, partsOf, segmentOf } from './glob.ts';
 
 /** Beyond so many comparisons it is not told. */
 const MOST = 1 << 20;
@@ -80,11 +80,6 @@ function namesMeet(include: string, exclude: string): boolean {
     below = row;
   }
   return below[0]!;
-}
-
-/** `ab[c-d]*` -> `a`, `b`, `[c-d]`, `*` */
-function partsOf(name: string): string[] {
-  return name.match(/\\.|\[[!^]?\]?(?:\[:[a-z]+:\]|[^\]])*\]|./gsu) ?? [];
 }
 
 function isStar(part: string): boolean {

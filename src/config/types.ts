@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import { obstacle } from './backtracking.ts';
 import { either, nearest } from './errors.ts';
-import { alternatives, checkGlob, namesOf, segmentOf } from './glob.ts';
+import { alternatives, checkGlob, namesOf } from './glob.ts';
 import { advice, misread } from './misread.ts';
 import { type Leaf, leaf, Wrong } from './option.ts';
 
@@ -171,8 +171,6 @@ export function glob(example: string): Leaf<string> {
     for (const one of alternatives(value)) {
       const names = namesOf(one);
       if (['', '..'].includes(names.at(-1) ?? '')) throw new Wrong('names no file: it ends in a directory');
-      const long = names.find((name) => typeof segmentOf(name) === 'string' && Buffer.byteLength(name) > 255);
-      if (long !== undefined) throw new Wrong('has a name that is longer than 255 bytes, as no file has');
     }
     return value;
   });

@@ -450,6 +450,10 @@ describe('faults of one value', () => {
     'runnel.yaml:1:18: logs[0].include[0] stands for more than 4096 patterns: write fewer alternatives, or * and exclude the rest',
   );
   wrong(
+    `logs: [{include: "/a/${'*b'.repeat(20_000)}"}]`,
+    'runnel.yaml:1:18: logs[0].include[0] has a name that is longer than 255 bytes, as no file has',
+  );
+  wrong(
     'logs: [{include: /a, max_line: 1MiB}]',
     'runnel.yaml:1:32: logs[0].max_line must be at most 900000B, not "1MiB"',
   );
