@@ -14,12 +14,12 @@ import type { Output, Source } from '../../core/pipeline.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { type Format, formatOf } from '../../lines/format.ts';
 import { cannotRead, rests, Unpacking } from './compressed/unpacking.ts';
-import { Beginnings } from './file/beginnings.ts';
 import { descriptors } from './file/descriptors.ts';
 import type { TailContext, TrackedFile } from './file/file.ts';
 import { fillFormatted } from './file/formatted.ts';
 import { tellHole } from './file/hole.ts';
 import { fill } from './file/read.ts';
+import { type Comparison, Rewrites } from './file/rewrites.ts';
 import { type FileStatus, lagOf, mostBehind } from './file/status.ts';
 import type { Positions } from './positions/positions.ts';
 import { Queue } from './queue.ts';
@@ -75,7 +75,7 @@ export class TailSource implements Source {
   /** Where lines are not simply records. */
   readonly #format: Format | null;
   readonly #waits: Waits;
-  readonly #beginnings = new Beginnings();
+  readonly #rewrites = new Rewrites();
   readonly #order: Order;
   readonly #round: number;
   #wake: () => void = () => undefined;
@@ -213,8 +213,10 @@ export class TailSource implements Source {
     this.#tracker.unsure.step();
     if (Math.floor(this.#tick / this.#round) > rounds) this.#tracker.again();
     this.#tracker.upkeep.tick(now);
-    for (const file of this.#waits.due(now, this.#tracker.files)) {
-      if (file.failed === null || file.path === null) this.#makeReady(file);
+    for (const waiting of [this.#waits, this.#rewrites]) {
+      for (const file of waiting.due(now, this.#tracker.files)) {
+        if (file.failed === null || file.path === null) this.#makeReady(file);
+      }
     }
   }
 
@@ -293,7 +295,7 @@ export class TailSource implements Source {
           return;
         }
         file.flush = true;
-        await this.#fill(file, batch);
+        await this.#fill(file, batch, false);
         if (batch.count > 0) await output.push(batch);
         else output.discard(batch);
       }
@@ -318,7 +320,8 @@ export class TailSource implements Source {
       file.busy = true;
       file.again = false;
       file.reading = true;
-      const prepared = !file.packed || (await this.#unpacking.prepare(file));
+      const asked = this.#rewrites.asks(file);
+      const prepared = file.packed ? await this.#unpacking.prepare(file) : !asked || (await this.#isAsRead(file));
       file.reading = false;
       if (!prepared) {
         file.busy = false;
@@ -346,7 +349,7 @@ export class TailSource implements Source {
       // Something may have come that was not told yet.
       if (!file.packed) file.flush = this.#waits.isOver(file) && file.now().size === file.stored;
       file.reading = true;
-      const more = await this.#fill(file, batch);
+      const more = await this.#fill(file, batch, !asked);
       file.reading = false;
       file.reads++;
       file.busy = false;
@@ -401,19 +404,30 @@ export class TailSource implements Source {
     }
   }
 
-  /** Reads a batch; true: there may be more. */
-  async #fill(file: TrackedFile, batch: Batch): Promise<boolean> {
+  /** False: it does not hold what was read of it, or may not. It is open. */
+  async #isAsRead(file: TrackedFile): Promise<boolean> {
+    let found: Comparison = 'same';
+    try {
+      found = await this.#rewrites.compare(file);
+    } catch {
+      // What cannot be read now cannot be compared; the read that follows says why.
+    }
+    if (found !== 'other') return found === 'same';
+    if (file.isPunched(file.size)) return true;
+    this.#tracker.restarted(file);
+    return false;
+  }
+
+  /** Reads a batch; true: there may be more. `told`: where nothing has come, that was not looked into yet. */
+  async #fill(file: TrackedFile, batch: Batch, told: boolean): Promise<boolean> {
     const { kernel, input, account } = this.#o;
     const size = file.size;
     try {
       const heir = this.#format?.grouping ? await heirOf(file, this.#format) : null;
-      let outcome: Awaited<ReturnType<typeof fill>>;
-      if (this.#beginnings.isOtherAfterSilence(file)) outcome = 'restarted';
-      else if (this.#format) outcome = await fillFormatted(file, batch, this.#format, heir);
-      else outcome = await fill(file, batch, kernel, input.max_line);
-      if (outcome === 'end' && batch.count === 0 && file.size === size && this.#beginnings.isOther(file)) {
-        outcome = 'restarted';
-      }
+      const outcome = this.#format
+        ? await fillFormatted(file, batch, this.#format, heir)
+        : await fill(file, batch, kernel, input.max_line);
+      if (told && outcome === 'end' && batch.count === 0 && file.size === size) this.#rewrites.told(file);
       file.failed = null;
       if (file.error !== null) this.#readable(file);
       if (typeof outcome === 'object') {
@@ -442,7 +456,7 @@ export class TailSource implements Source {
       if (heir && heir.taken > 0) await inherit(heir, batch);
       batch.weight = batch.count;
       batch.time = Date.now();
-      file.stream.sent(batch, file.marker, file.unfinished?.cut ?? 0);
+      file.stream.sent(batch, file.marker, file.unfinished?.cut ?? 0, file.sum);
       file.lines += batch.count;
       this.lines += batch.count;
       this.bytes += batch.end - batch.from;

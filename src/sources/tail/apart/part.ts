@@ -170,6 +170,7 @@ export class Part implements Listener {
       positions.described(ours);
     }
     positions.sized(ours, their.size);
+    if (their.sum && their.sum !== ours.sum) positions.summed(ours, their.sum);
     ours.seen = Math.max(ours.seen, their.seen);
   }
 

@@ -36,7 +36,9 @@ import {
 import { endOfData } from './nuls.ts';
 import { isHeadPunched, isPunchedTo } from './punched.ts';
 import { type Room, setEnd } from './reserved.ts';
+import type { Doubt } from './rewrites.ts';
 import { FileStream } from './stream.ts';
+import { sumOf, timeOf } from './sum.ts';
 import { Unfinished } from './unfinished.ts';
 
 /** Bytes of one read; a longer line is read with more, shorter lines than the tables can name with less. */
@@ -73,6 +75,8 @@ export class TrackedFile implements Queued, Inode {
   fd: number | null = null;
   position: number;
   marker: Prefix = NOTHING;
+  /** Of all that lies before `position`; null: it is not known. */
+  sum: number | null;
   /** Without the NULs at its end, as far as it is known that there are any: its `room`. */
   size: number;
   room: Room | null = null;
@@ -101,6 +105,8 @@ export class TrackedFile implements Queued, Inode {
   restarting = false;
   /** It was taken for a file that was read before, by inode and size; what it holds is still to be compared. */
   unsure = false;
+  /** It may have been written anew in place. */
+  doubt: Doubt | null = null;
   /** The unfinished last line is sent as it is: nothing will follow. */
   flush = false;
   /** By `performance.now()`: when it lost its name, when it last grew, when it was last written as far as known. */
@@ -138,6 +144,7 @@ export class TrackedFile implements Queued, Inode {
     this.modified = Number(stat.mtimeMs);
     this.stream = new FileStream(context, generation, persisted, persisted ? 0n : stat.mtimeNs);
     this.position = generation.position;
+    this.sum = sumOf(generation);
     this.scanned = this.position;
     this.written = this.grown - Math.max(0, Date.now() - this.modified);
     if (persisted) context.positions.use(generation, context.input.name);
@@ -196,6 +203,7 @@ export class TrackedFile implements Queued, Inode {
     this.scanned = this.position;
     this.size = Math.max(this.size, this.position);
     this.marker = NULS;
+    this.sum = null;
     this.#context.account.drop('hole', 0, bytes);
   }
 
@@ -309,6 +317,7 @@ export class TrackedFile implements Queued, Inode {
     const there = head.length <= position && begins(fd, head);
     if (!isPunchedTo(fd, there, { head, marker, position, size })) return false;
     this.marker = markerAt(fd, position);
+    this.sum = null;
     this.scanned = position;
     // Else it would be compared again and again.
     if (position === 0) stream.generation.head = headOf(fd);
@@ -332,6 +341,8 @@ export class TrackedFile implements Queued, Inode {
     this.scanned = 0;
     this.nuls = -1;
     this.marker = NOTHING;
+    this.sum = 0;
+    this.doubt = null;
     this.size = 0;
     this.room = null;
     this.readTo = 0;
@@ -365,6 +376,7 @@ export class TrackedFile implements Queued, Inode {
     this.position = position;
     this.scanned = position;
     this.marker = marker;
+    this.sum = null;
     this.unfinished = new Unfinished(0);
   }
 
@@ -402,6 +414,7 @@ export class TrackedFile implements Queued, Inode {
     this.position = position;
     this.scanned = position;
     this.marker = marker;
+    this.sum = null;
   }
 
   /** Goes on with the stream of a file of which this is a copy. */
@@ -410,6 +423,7 @@ export class TrackedFile implements Queued, Inode {
     this.position = from.position;
     this.scanned = from.position;
     this.marker = from.marker;
+    this.sum = from.sum;
     this.unfinished = from.unfinished;
     this.#context.positions.moveTo(this.stream.generation, this);
   }
@@ -418,9 +432,33 @@ export class TrackedFile implements Queued, Inode {
   resume(generation: Generation): void {
     this.stream = new FileStream(this.#context, generation, true);
     this.position = generation.position;
+    this.sum = sumOf(generation);
     this.scanned = this.position;
     this.size = this.position;
     this.#context.positions.use(generation, this.#context.input.name);
+  }
+
+  /** It was taken up as a stored file: where it was written to since that was looked at last, it is compared. */
+  doubtIfWritten(): void {
+    const { sum, size, position } = this.stream.generation;
+    if (sum?.length !== this.position || sum.modified === timeOf(this.modified)) return;
+    this.doubt = { size: Math.max(size, position), away: true, differs: null };
+  }
+
+  /** It was looked at, and is as it was: the next process knows by its time whether it was written to since. */
+  noteSum(): void {
+    if (!this.busy && this.queued === null && this.doubt === null) this.#summed(timeOf(this.modified));
+  }
+
+  /** It is not looked at any more; it may have been written to since it last was. */
+  closeSum(): void {
+    if (this.doubt || this.stream.generation.sum?.modified === null) this.#summed(0);
+  }
+
+  #summed(modified: number): void {
+    const { generation } = this.stream;
+    const { sum } = generation;
+    if (sum && sum.modified !== modified) this.#context.positions.summed(generation, { ...sum, modified });
   }
 
   /** Reads up to `length` bytes of its content from `position` on; fewer only at its end. It must be open. */

@@ -16,6 +16,7 @@ import { noteEnd, passNuls, pastNuls, skipHole, toRead } from './hole.ts';
 import { digest, MARKER_BYTES, type Prefix, same } from './inode.ts';
 import { PAGE } from './nuls.ts';
 import { beginsAsBefore, findEnd, knowHead, type NoLines, type Outcome } from './read.ts';
+import { addToSum } from './sum.ts';
 import type { Unfinished } from './unfinished.ts';
 
 /** The bytes as they were read, where they are changed in place: the marker is made of them. */
@@ -122,6 +123,7 @@ export async function fillFormatted(
     const used = shaped.taken - skipped;
     const raw = format.inPlace ? asRead! : bytes;
     take(file, batch, format, shaped, digest(raw.subarray(Math.max(0, before + used - MARKER_BYTES), before + used)));
+    addToSum(file, raw, before, before + used);
     count(file, batch, format, found, shaped);
     if (shaped.open && atEnd) unfinished.wait(available - used);
     adapt(file, found);
@@ -134,6 +136,7 @@ function stepToUnit(file: TrackedFile, bytes: Buffer, before: number): void {
   file.position++;
   file.scanned = file.position;
   file.marker = digest(bytes.subarray(Math.max(0, before + 1 - MARKER_BYTES), before + 1));
+  addToSum(file, bytes, before, before + 1);
 }
 
 function keepAsRead(bytes: Buffer, got: number): void {
@@ -215,6 +218,8 @@ async function longLine(
   const shaped = format.shape(batch, found, taken, 'silent', unfinished.swallowed);
   batch.slot.flags[0] = batch.slot.flags[0]! | TRUNCATED;
   take(file, batch, format, shaped, after);
+  // Not all of it was read at once.
+  file.sum = null;
   count(file, batch, format, found, shaped);
   return 'more';
 }

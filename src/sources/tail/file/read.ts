@@ -16,6 +16,7 @@ import { LONG, LONGEST, READ_BYTES, type TrackedFile } from './file.ts';
 import { noteEnd, nulsWereWritten, passNuls, skipHole, toRead } from './hole.ts';
 import { digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './inode.ts';
 import { PAGE } from './nuls.ts';
+import { addToSum } from './sum.ts';
 
 /** `more`: there may be more to read. `end`: nothing more for now. `restarted`: not the bytes that were there. */
 export type Outcome = 'more' | 'end' | 'restarted';
@@ -142,6 +143,8 @@ async function longLine(file: TrackedFile, batch: Batch, kernel: Kernel, maxLine
   file.position = end;
   file.scanned = end;
   file.marker = after;
+  // Not all of it was read at once.
+  file.sum = null;
   return 'more';
 }
 
@@ -153,6 +156,7 @@ function take(file: TrackedFile, batch: Batch, before: number, used: number): vo
   batch.end = file.position + used;
   file.position = batch.end;
   file.marker = digest(batch.slot.bytes.subarray(Math.max(0, end - MARKER_BYTES), end));
+  addToSum(file, batch.slot.bytes, before, end);
 }
 
 function cutLines(file: TrackedFile, batch: Batch, maxLine: number): void {

@@ -34,7 +34,7 @@ export class FileStream implements Stream {
   readonly #context: TailContext;
   #envelope: Envelope | undefined;
   /** Ends of the batches in flight; none: nothing is kept. */
-  #flying: (Mark & { cut: number; time: number })[] | null = null;
+  #flying: (Mark & { cut: number; sum: number | null; time: number })[] | null = null;
   /** Where the last batches began, and half of each where that is much: more of it was read than was copied, then. */
   #before: Mark[] | null = null;
   #over = false;
@@ -72,10 +72,13 @@ export class FileStream implements Stream {
     return this.#envelope;
   }
 
-  /** The batch is on its way; `marker` is of the bytes before its end, `cut` are streams whose rest is on its way there. */
-  sent({ from, end, used, slot }: Batch, marker: Prefix, cut: number): void {
+  /**
+   * The batch is on its way; `marker` is of the bytes before its end, `sum` of all of them, `cut` are streams whose rest is
+   * on its way there.
+   */
+  sent({ from, end, used, slot }: Batch, marker: Prefix, cut: number, sum: number | null): void {
     const before = this.#flying?.at(-1) ?? this.#settledMark;
-    this.sentTo(end, marker, cut);
+    this.sentTo(end, marker, cut, sum);
     const marks: Mark[] = before.end > 0 ? [{ end: before.end, marker: before.marker }] : [];
     const half = (end - from) >> 1;
     if (half >= HALF_BYTES) {
@@ -87,9 +90,9 @@ export class FileStream implements Stream {
   }
 
   /** What lies before `end` is on its way, in a record of another stream at last. */
-  sentTo(end: number, marker: Prefix, cut = 0): void {
+  sentTo(end: number, marker: Prefix, cut = 0, sum: number | null = null): void {
     this.#flying ??= [];
-    this.#flying.push({ end, marker, cut, time: performance.now() });
+    this.#flying.push({ end, marker, cut, sum, time: performance.now() });
   }
 
   /** It is not written to any more: what only helps while it is takes no memory. */
@@ -139,6 +142,7 @@ export class FileStream implements Stream {
       if (this.#flying.length === 0) this.#flying = null;
       g.marker = settled.marker;
       g.markedAt = settled.end;
+      g.sum = settled.sum === null ? undefined : { length: settled.end, crc: settled.sum, modified: null };
       if (setCut(g, settled)) this.#context.positions.described(g);
     }
     this.#context.positions.moved(g);

@@ -177,6 +177,7 @@ export function planMove(
         generation.position = to;
         generation.marker = marker;
         generation.markedAt = to;
+        generation.sum = undefined;
         if (head) generation.head = head;
         delete generation.whole;
         delete generation.damaged;

@@ -7,16 +7,20 @@
  *             u64 inode | u64 head | u64 marker | u64 marked at | u64 position
  *   file      u32 crc | u8 1 | u8 0 | u16 text bytes | u32 number | u32 seen | text | zeros up to a unit
  *   forget    u32 crc | u8 3 | u8 0 | u16 0          | u32 number | u32 seen | zeros
- *   size      u32 crc | u8 4 | u8 0 | u16 0          | u32 number | u32 seen | u64 size | zeros      (since format 2)
+ *   size      u32 crc | u8 4 | u8 0 | u16 0          | u32 number | u32 seen | u64 size | u64 summed | u32 sum | u32 modified |
+ *             zeros (since format 2)
  *
  * The text is JSON: {"id","input","path","base"[,"whole"][,"damaged"][,"carried"][,"cut"][,"named"][,"real"]}. `number` ties the
  * entries of one file together, within this journal. `seen` is in seconds since the epoch. `born` is 0 in journals that were written before it was
  * there. `size` is what the file was known to hold when it was last looked at: what is lost is counted by it when the
  * file is gone. It is written when the file is let go and, while bytes wait, when it was looked at and had changed;
- * without one, or where it is behind the position, nothing is known to wait. `crc` is the CRC-32 of the rest of the
- * entry. A later position replaces an earlier one. A journal of an older format is written anew before anything is
- * appended. Entries are appended with one write; so a kill leaves whole entries, and at most the last one torn. A unit
- * that does not check is skipped: what it said is lost, what was said before it counts.
+ * without one, or where it is behind the position, nothing is known to wait. `sum` is the CRC-32 of the first `summed`
+ * bytes, which counts where these end at the marker, and `modified` when the file had been written last when it was seen
+ * to hold them, in the last 30 bits of the milliseconds since the epoch; 0: that is not known. Where `summed` is 0 there is
+ * no sum. Versions that do not know of it pass over it. `crc` is the CRC-32 of the rest of the entry. A later position
+ * replaces an earlier one. A journal of an older format is written anew before anything is appended. Entries are appended
+ * with one write; so a kill leaves whole entries, and at most the last one torn. A unit that does not check is skipped:
+ * what it said is lost, what was said before it counts.
  */
 import { crc32 } from 'node:zlib';
 import { type Inode, NO_INODE, NOTHING, type Prefix, sharedDevice } from '../file/inode.ts';
@@ -30,6 +34,15 @@ const FORGET = 3;
 const SIZE = 4;
 const KINDS: readonly (Entry['kind'] | undefined)[] = [undefined, 'file', 'position', 'forget', 'size'];
 const TEXT_AT = 16;
+
+/** What was read of a file, up to a place that is safe. */
+export interface Sum {
+  /** So many bytes, from the first one. */
+  readonly length: number;
+  readonly crc: number;
+  /** When the file had been written last and held them (timeOf); 0: that is not known; null: nor is that stored. */
+  readonly modified: number | null;
+}
 
 /** One file from its creation to its truncation, deletion or replacement, as an input reads it. */
 export interface Generation extends Inode {
@@ -49,6 +62,8 @@ export interface Generation extends Inode {
   markedAt: number;
   /** What the file held when it was last looked at; below `position` where nothing was known to wait. */
   size: number;
+  /** What lies before `markedAt`, where that is all in it. */
+  sum: Sum | undefined;
   /** Seconds since the epoch: when it was last known to exist. */
   seen: number;
   /** That of its entries in the journal; 0: it is not stored. */
@@ -84,6 +99,7 @@ export function blank({ id, input, path, base }: Pick<Generation, 'id' | 'input'
     marker: NOTHING,
     markedAt: base,
     size: 0,
+    sum: undefined,
     seen: now(),
     number: 0,
     named: false,
@@ -112,7 +128,7 @@ export function formatOf(bytes: Buffer): number | null {
 /** All that is known of a generation. */
 export function wholeEntries(g: Generation): Buffer[] {
   const entries = [fileEntry(g), positionEntry(g)];
-  if (g.size > g.position) entries.push(sizeEntry(g));
+  if (g.size > g.position || g.sum) entries.push(sizeEntry(g));
   return entries;
 }
 
@@ -144,6 +160,11 @@ export function forgetEntry(number: number, seen: number): Buffer {
 export function sizeEntry(g: Generation): Buffer {
   const entry = Buffer.alloc(UNIT);
   entry.writeBigUInt64LE(BigInt(g.size), 16);
+  if (g.sum) {
+    entry.writeBigUInt64LE(BigInt(g.sum.length), 24);
+    entry.writeUInt32LE(g.sum.crc, 32);
+    entry.writeUInt32LE(g.sum.modified ?? 0, 36);
+  }
   return sealed(entry, SIZE, 0, 0, g.number, g.seen);
 }
 
@@ -214,8 +235,8 @@ export function apply(entry: Buffer, files: Map<number, Generation>): void {
     const known = files.get(number);
     if (known) {
       // Said again with something new: what is known of it stays.
-      const { device, inode, born, head, position, marker, markedAt, size } = known;
-      Object.assign(file, { device, inode, born, head, position, marker, markedAt, size });
+      const { device, inode, born, head, position, marker, markedAt, size, sum } = known;
+      Object.assign(file, { device, inode, born, head, position, marker, markedAt, size, sum });
     }
     files.set(number, Object.assign(file, said, { seen, number }));
     return;
@@ -226,6 +247,9 @@ export function apply(entry: Buffer, files: Map<number, Generation>): void {
   file.seen = Math.max(file.seen, seen);
   if (entry[4] === SIZE) {
     file.size = Number(entry.readBigUInt64LE(16));
+    const length = Number(entry.readBigUInt64LE(24));
+    const sum = { length, crc: entry.readUInt32LE(32), modified: entry.readUInt32LE(36) };
+    file.sum = length === 0 ? undefined : sum;
     return;
   }
   // What is the same as before stays the same object: of a hundred thousand files the garbage would take 20 MB.

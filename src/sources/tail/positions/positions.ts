@@ -11,7 +11,17 @@ import { log } from '../../../log.ts';
 import type { Inode } from '../file/inode.ts';
 import { ByInode } from './by-inode.ts';
 import { Gone } from './gone.ts';
-import { blank, forgetEntry, type Generation, header, now, positionEntry, sizeEntry, wholeEntries } from './journal.ts';
+import {
+  blank,
+  forgetEntry,
+  type Generation,
+  header,
+  now,
+  positionEntry,
+  type Sum,
+  sizeEntry,
+  wholeEntries,
+} from './journal.ts';
 import { JournalFile } from './journal-file.ts';
 
 const RETRY_MS = 1000;
@@ -224,6 +234,14 @@ export class Positions {
     this.#schedule();
   }
 
+  /** What was read of the file, up to where that is known to be safe. */
+  summed(generation: Generation, sum: Sum): void {
+    if (sum.length !== generation.markedAt || !isStored(generation)) return;
+    generation.sum = sum;
+    this.#sized.add(generation);
+    this.#schedule();
+  }
+
   forget(generation: Generation): void {
     if (!isStored(generation)) return;
     const { number } = generation;
@@ -306,8 +324,8 @@ export class Positions {
       }
       if (!this.#free.has(known)) continue;
       this.#stored.remove(known);
-      const { input, number } = known;
-      Object.assign(known, generation, { input, number, seen: now() });
+      const { input, number, sum } = known;
+      Object.assign(known, generation, { input, number, sum, seen: now() });
       this.#stored.add(known);
       this.moved(known);
       if (known.cut) this.described(known);

@@ -47,6 +47,7 @@ export function takeUp(context: TailContext, path: string, stat: BigIntStats): A
   const file = new TrackedFile(context, name, stat, generation, true);
   file.marker = marker;
   file.unsure = true;
+  file.doubtIfWritten();
   return { file, fd: null };
 }
 
@@ -83,6 +84,7 @@ export function admit(context: TailContext, path: string, as: 'new' | 'existing'
     if (format) return { file: admitPacked({ context, path, fd, stat, format, existing }, stored), fd };
     const file = stored ? resumed(context, fd, stat, stored) : added(context, path, fd, stat, existing);
     file.path = path;
+    file.doubtIfWritten();
     return { file, fd };
   } catch (error) {
     closeSync(fd);

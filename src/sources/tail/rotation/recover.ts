@@ -237,7 +237,11 @@ async function firstThat(
         closeSync(opened.fd);
         return 'over';
       }
-      if (g.inode !== stat.ino) context.positions.moveTo(g, inodeOf(stat));
+      if (g.inode !== stat.ino) {
+        // Of a copy, not all was compared.
+        g.sum = undefined;
+        context.positions.moveTo(g, inodeOf(stat));
+      }
       return { file: resumed(context, opened.fd, opened.stat, g), fd: opened.fd, path };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;

@@ -222,7 +222,10 @@ export class Tracker implements Finder {
     if (state === 'other') this.lookAt(path);
     else if (state === 'shorter') this.#shorter(file);
     else if (state === 'written' || file.room) this.#wake(file);
-    else if (performance.now() - file.grown > REST_MS) file.stream.rest();
+    else {
+      file.noteSum();
+      if (performance.now() - file.grown > REST_MS) file.stream.rest();
+    }
   }
 
   scan(): Promise<void> {
@@ -257,6 +260,7 @@ export class Tracker implements Finder {
     for (const file of this.files) {
       file.measure();
       this.#remember(file);
+      file.closeSum();
       descriptors.close(file);
       this.#context.positions.unuse(file.stream.generation);
     }
@@ -641,7 +645,7 @@ export class Tracker implements Finder {
     if (!file.packed && !file.stream.persisted && !this.#first) this.#names.fresh.add(file);
     if (this.starting) this.#succession.found(file, path);
     if (file.packed && !file.stream.persisted) this.#succession.holdPacked(file, path);
-    if (file.packed || file.size !== file.position) this.#wake(file);
+    if (file.packed || file.doubt || file.size !== file.position) this.#wake(file);
     if (link) this.#watchTarget(path, file);
     this.#poller.add(file);
   }

@@ -1,7 +1,7 @@
 /** A file system that does not answer: its files wait, and nothing else does. Where it answers, nothing is missing or twice. */
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status } from '../../../../src/report/shape.ts';
@@ -232,4 +232,21 @@ test('one that is mounted later, hangs, and is mounted anew holds up nothing and
     numbered(0, 1100, 'far'),
   );
   assert.deepEqual(lines.filter((line) => !line.startsWith('far')).sort(), ['before', 'near', 'other', 'still near']);
+});
+
+test('a report of which a line changed there while the agent was down comes', withFuse, async () => {
+  await using scene = await Scene.make();
+  const report = (state: string) => [...numbered(0, 600, 'always'), `disk: ${state}`, ...numbered(0, 10, 'the end')];
+  const far = scene.home.path('backing/far.log');
+  const write = (state: string, flag: string) => writeFileSync(far, `${report(state).join('\n')}\n`, { flag });
+  write('active', 'w');
+  await scene.mount();
+  const agent = await scene.start();
+  await agent.until(({ logs }) => logs[0]?.lines === 611 && logs[0].lag_bytes === 0, 'all is sent', 20_000);
+  await agent.stop();
+  write('failed', 'r+');
+  const again = await scene.start();
+  await received(again, 611);
+  await again.stop();
+  same(await scene.lines(), [...report('active'), ...report('failed')]);
 });
