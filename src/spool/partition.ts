@@ -395,6 +395,8 @@ export class SpoolPartition {
     this.#owner.release(segment.size);
     // Where neither says it, the files stay: after a kill they are read again rather than their offsets given again.
     if (!known) return;
+    // What is damaged of it is copied first.
+    await this.#losses.kept();
     for (const path of [segment.log, segment.weights]) {
       await unlink(path).catch((error) => {
         if (error.code !== 'ENOENT') this.#warn('cannot remove a segment', error);

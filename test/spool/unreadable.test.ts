@@ -295,15 +295,35 @@ test('a real disk that does not give the end of a segment', linux, async (t) => 
   try {
     if (!mount()) return t.skip('NOT TESTED: needs the right to mount');
     await filled(dir, 200);
-    const segment = await readFile(logOf(dir));
+    const [segment, notes] = [await readFile(logOf(dir)), await readFile(logOf(dir).replace('.log', '.weights'))];
     umount();
-    // What lies behind the image's end cannot be read: EIO, as from a bad sector.
-    const at = 40 * 4096;
-    const place = (await readFile(image)).indexOf(segment.subarray(at, at + 4096));
-    assert.ok(place > 0 && place % 4096 === 0);
+    const bytes = await readFile(image);
+    const placesOf = (of: Buffer) =>
+      Array.from({ length: Math.ceil(of.length / 4096) }, (_, i) =>
+        bytes.indexOf(of.subarray(i * 4096, (i + 1) * 4096)),
+      );
+    // Where a file system puts things is its own affair: all that is to be read has to be before the image's end.
+    const behind = Math.max(...placesOf(notes));
+    const places = placesOf(segment);
+    const place = places.find(
+      (at, i) => i >= 40 && at > behind && places.every((other, j) => (j < i ? other < at : other >= at)),
+    );
+    if (place === undefined) return t.skip('NOT TESTED: the file system has put other things behind the segment');
+    assert.ok(place % 4096 === 0);
+    // What lies behind it cannot be read: EIO, as from a bad sector.
     await truncate(image, place);
+    const gives = () =>
+      readFile(logOf(dir)).then(
+        () => true,
+        ({ code }) => code !== 'EIO',
+      );
     assert.ok(mount());
-    await assert.rejects(readFile(logOf(dir)), { code: 'EIO' });
+    // What was read is kept as long as a mount namespace that was copied meanwhile has it mounted, too.
+    while (await gives()) {
+      umount();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      assert.ok(mount());
+    }
     heard(t);
     const { spool, drops } = await openSpool(dir, { read_patience: 0 });
     const partition = spool.partition(TOPIC);
