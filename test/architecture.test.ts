@@ -23,7 +23,7 @@ const ROWS = [
   ['admin'],
   ['report'],
   ['delivery', 'verify'],
-  ['sources/tail', 'sources/statsd', 'sources/host', 'checks', 'transforms', 'kafka', 'spool', 'admin'],
+  ['sources/tail', 'sources/statsd', 'sources/host', 'checks', 'transforms', 'kafka', 'spool'],
   ['lines'],
   ['aggregate', 'config', 'http'],
   ['data-dir'],
@@ -155,6 +155,23 @@ test('every part has its row', () => {
     files.filter((file) => rowOf(partOf(file)) < 0),
     [],
   );
+});
+
+test('docs/ARCHITECTURE.md has these rows, and every room', () => {
+  const text = fs.readFileSync(join(ROOT, 'docs/ARCHITECTURE.md'), 'utf8');
+  const block = (title: string) => new RegExp(`^## ${title}$[^]*?^\`\`\`\\n([^]*?)^\`\`\``, 'm').exec(text)?.[1] ?? '';
+  const rows = block('Rows').trimEnd().split('\n');
+  assert.deepEqual(
+    rows.map((row) => row.split(/\s+/)),
+    ROWS,
+  );
+  const above: string[] = [];
+  const rooms = [...block('Rooms').matchAll(/^( *)([\w-]+)\/ +\S/gm)].map(([, indent, name]) => {
+    above.splice(indent!.length / 2, above.length, name!);
+    return above.join('/');
+  });
+  const folders = fs.globSync('**/*/', { cwd: join(ROOT, 'src') }).map((folder) => folder.replace(/\/$/, ''));
+  assert.deepEqual(rooms.sort(), folders.sort());
 });
 
 test('imports point down, never back or sideways', () => {
