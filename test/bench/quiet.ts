@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freshTopic } from '../support/kafka.ts';
 import { AgentProcess } from './agent.ts';
 import { type Bench, type Figure, median, progress, quantile } from './bench.ts';
+import { startPeers } from './peers.ts';
 
 const APPENDS = 200;
 const QUIET_FILES = 100;
@@ -91,7 +92,7 @@ export async function latency(bench: Bench): Promise<Figure[]> {
   ];
 }
 
-/** Host metrics every ten seconds, StatsD without traffic, a hundred files that nobody writes. */
+/** Host metrics every ten seconds, StatsD without traffic, a hundred files that nobody writes; beside it, others' agents. */
 export async function idle(bench: Bench): Promise<Figure[]> {
   const { main, dir, kafka, idleSeconds } = bench;
   const folder = join(dir, 'idle');
@@ -101,15 +102,22 @@ export async function idle(bench: Bench): Promise<Figure[]> {
   using arrivals = new Arrivals(kafka.brokers, topic);
   const include = join(folder, '*.log');
   await using agent = await AgentProcess.start({ main, dir, brokers: kafka.brokers, topic, include, metrics: true });
+  await using peers = new AsyncDisposableStack();
+  const others = (await startPeers(dir, include)).map((peer) => peers.use(peer));
   await arrivals.of('line of file');
   progress(`idle for ${idleSeconds} s`);
   // The first ten seconds belong to the start.
   await sleep(10_000);
   const before = agent.cpu().total;
+  const theirs = others.map((peer) => peer.cpu());
   await sleep(idleSeconds * 1000);
-  const percent = ((agent.cpu().total - before) / idleSeconds) * 100;
+  const percent = (spent: number) => (spent / idleSeconds) * 100;
   return [
-    { name: 'idle, 100 quiet files: CPU', value: percent, unit: '% of a core', at_most: 1 },
-    { name: 'idle, 100 quiet files: memory', value: agent.memory().now, unit: 'MB', at_most: 80 },
+    { name: 'idle, 100 quiet files: CPU', value: percent(agent.cpu().total - before), unit: '% of a core', at_most: 1 },
+    { name: 'idle, 100 quiet files: memory', value: agent.memory().now, unit: 'MB', at_most: 85 },
+    ...others.flatMap((peer, i): Figure[] => [
+      { name: `idle, ${peer.name}: CPU`, value: percent(peer.cpu() - theirs[i]!), unit: '% of a core' },
+      { name: `idle, ${peer.name}: memory`, value: peer.memory(), unit: 'MB' },
+    ]),
   ];
 }
