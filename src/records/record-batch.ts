@@ -41,21 +41,22 @@ const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 
 export interface HeaderFields {
-  baseOffset: bigint;
-  /** Bytes of the records section as it is stored or sent. */
-  recordsBytes: number;
+  /** Default 0. */
+  baseOffset?: bigint;
   count: number;
   codec: Codec;
   /** Milliseconds since the epoch: base and max timestamp; the records' deltas are 0. */
   time: number;
-  /** -1n without idempotence; then `epoch` and `sequence` are -1 too. */
-  producerId: bigint;
-  epoch: number;
-  sequence: number;
+  /** -1n, the default, without idempotence; then `epoch` and `sequence` are -1 too. */
+  producerId?: bigint;
+  epoch?: number;
+  sequence?: number;
   transactional?: boolean;
 }
 
 export interface BatchHeader extends Required<HeaderFields> {
+  /** Bytes of the records section as it is stored or sent. */
+  recordsBytes: number;
   /** Bytes of the whole batch, header included. */
   bytes: number;
   crc: number;
@@ -75,27 +76,24 @@ export interface BatchRecord {
   end: number;
 }
 
-/** Fills the 61 bytes of `header`, the checksum apart: `sealHeader` sets that. */
-export function writeHeader(header: Buffer, fields: HeaderFields): void {
-  const { recordsBytes, count, time } = fields;
-  header.writeBigInt64BE(fields.baseOffset, 0);
-  header.writeInt32BE(HEADER_BYTES - AFTER_LENGTH + recordsBytes, LENGTH_AT);
+/** The header of a batch, with the checksum over it and `body`, the records section as it will be stored or sent. */
+export function sealedHeader(body: Uint8Array, fields: HeaderFields): Buffer {
+  const { count, time, baseOffset = 0n, producerId = -1n, epoch = -1, sequence = -1 } = fields;
+  const header = Buffer.allocUnsafe(HEADER_BYTES);
+  header.writeBigInt64BE(baseOffset, 0);
+  header.writeInt32BE(HEADER_BYTES - AFTER_LENGTH + body.length, LENGTH_AT);
   header.writeInt32BE(-1, 12);
   header.writeInt8(MAGIC, 16);
-  header.writeUInt32BE(0, CRC_AT);
   header.writeInt16BE(CODECS.indexOf(fields.codec) | (fields.transactional ? TRANSACTIONAL : 0), ATTRIBUTES_AT);
   header.writeInt32BE(count - 1, 23);
   header.writeBigInt64BE(BigInt(time), 27);
   header.writeBigInt64BE(BigInt(time), 35);
-  header.writeBigInt64BE(fields.producerId, 43);
-  header.writeInt16BE(fields.epoch, 51);
-  header.writeInt32BE(fields.sequence, 53);
+  header.writeBigInt64BE(producerId, 43);
+  header.writeInt16BE(epoch, 51);
+  header.writeInt32BE(sequence, 53);
   header.writeInt32BE(count, 57);
-}
-
-/** Sets the checksum over the header and `body`, the records section as it will be sent. */
-export function sealHeader(header: Buffer, body: Uint8Array): void {
-  header.writeUInt32BE(crc32c(body, crc32c(header.subarray(ATTRIBUTES_AT, HEADER_BYTES))), CRC_AT);
+  header.writeUInt32BE(crc32c(body, crc32c(header.subarray(ATTRIBUTES_AT))), CRC_AT);
+  return header;
 }
 
 /** The header at `at`; null when what stands there is cut short or is not a batch of version 2. */

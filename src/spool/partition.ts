@@ -10,13 +10,13 @@
  * only after the state that makes them needless is written.
  */
 import { unlink } from 'node:fs/promises';
+import { Bell } from '../core/bell.ts';
 import type { Block } from '../core/block.ts';
 import type { TopicIdentity } from '../core/topic-identity.ts';
 import { log } from '../log.ts';
 import { HEADER_BYTES } from '../records/record-batch.ts';
 import { Appender } from './appender.ts';
 import { AtHand } from './at-hand.ts';
-import { Bell } from './bell.ts';
 import { type Found, find, nothing } from './find.ts';
 import { HandedOut } from './handed.ts';
 import { type OnDrop, reportLost } from './loss.ts';

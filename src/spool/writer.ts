@@ -6,7 +6,7 @@
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Block } from '../core/block.ts';
-import { HEADER_BYTES, sealHeader, writeHeader } from '../records/record-batch.ts';
+import { HEADER_BYTES, sealedHeader } from '../records/record-batch.ts';
 import type { Segment } from './segment.ts';
 import { type BlockNote, noteLine, type Weights } from './sidecar.ts';
 
@@ -52,10 +52,7 @@ export class SegmentWriter {
     const { segment } = this;
     const { count, body, codec, time, rawBytes, key } = block;
     const bytes = blockBytes(block);
-    const header = Buffer.alloc(HEADER_BYTES);
-    const fields = { recordsBytes: body.length, count, codec, time, producerId: -1n, epoch: -1, sequence: -1 };
-    writeHeader(header, { ...fields, baseOffset: BigInt(segment.next) });
-    sealHeader(header, body);
+    const header = sealedHeader(body, { baseOffset: BigInt(segment.next), count, codec, time });
     const note: BlockNote = { offset: segment.next, records: count, bytes, time, rawBytes, key, weights };
     const line = Buffer.from(noteLine(note));
     await writeAll(this.#weights, [line], this.#weightsAt);

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KafkaClient, type KafkaClientOptions } from '../../src/kafka/connect/client.ts';
 import type { SaslConfig } from '../../src/kafka/connect/security.ts';
 import { Sender } from '../../src/kafka/send/sender.ts';
-import { HEADER_BYTES, sealHeader, writeHeader } from '../../src/records/record-batch.ts';
+import { sealedHeader } from '../../src/records/record-batch.ts';
 import { makeBlock } from '../support/blocks.ts';
 import { createTopic, freshTopic, type Kafka, noKafka, startKafka, USERS, withAdmin } from '../support/kafka.ts';
 import { readValues } from '../support/kcat.ts';
@@ -199,10 +199,7 @@ test('it knows partitions, creates what is missing, and sends to each partition'
     }
     for (const partition of [2, 0, 1]) {
       const { body, count, codec, time } = await makeBlock('three', [`p${partition}`]);
-      const header = Buffer.alloc(HEADER_BYTES);
-      const fields = { baseOffset: 0n, recordsBytes: body.length, count, codec, time };
-      writeHeader(header, { ...fields, producerId: -1n, epoch: -1, sequence: -1 });
-      sealHeader(header, body);
+      const header = sealedHeader(body, { count, codec, time });
       const link = await client.leader('three', partition);
       const answer = await client.produceOn(link, 'three', partition, { header, body });
       assert.deepEqual([answer.errorCode, answer.baseOffset], [0, 0n]);

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import kafkajs, { type KafkaConfig } from 'kafkajs';
 import { compress } from '../../src/records/codecs.ts';
 import { partitionFor } from '../../src/records/murmur2.ts';
-import { CODECS, frameRecord, HEADER_BYTES, sealHeader, writeHeader } from '../../src/records/record-batch.ts';
+import { CODECS, frameRecord, sealedHeader } from '../../src/records/record-batch.ts';
 import {
   createTopic,
   endOffsets,
@@ -32,10 +32,7 @@ test("Kafka's own tool reads the batches of every codec, checksums and all", { s
       const lines = Array.from({ length: 500 }, (_, i) => `${codec} line ${i} ${'='.repeat(i % 300)} end`);
       const raw = Buffer.concat(lines.map((value, i) => frameRecord({ offsetDelta: i, value, headers: [['n', '1']] })));
       const body = await compress(codec, 1, raw);
-      const header = Buffer.alloc(HEADER_BYTES);
-      const common = { producerId: -1n, epoch: -1, sequence: -1, time: 1_700_000_000_000 };
-      writeHeader(header, { ...common, baseOffset: BigInt(offset), recordsBytes: body.length, count: 500, codec });
-      sealHeader(header, body);
+      const header = sealedHeader(body, { baseOffset: BigInt(offset), count: 500, codec, time: 1_700_000_000_000 });
       parts.push(header, body);
       offset += 500;
     }

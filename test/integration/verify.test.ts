@@ -17,7 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
 import { KafkaClient } from '../../src/kafka/connect/client.ts';
 import { compress } from '../../src/records/codecs.ts';
-import { CODECS, type Codec, HEADER_BYTES, sealHeader, writeHeader } from '../../src/records/record-batch.ts';
+import { CODECS, type Codec, HEADER_BYTES, sealedHeader } from '../../src/records/record-batch.ts';
 import { type Report, type VerifyOptions, verify } from '../../src/verify/verify.ts';
 import { makeHome, runnel } from '../support/agent.ts';
 import { freshTopic, type Kafka, noKafka, startKafka, withAdmin } from '../support/kafka.ts';
@@ -46,10 +46,7 @@ async function send(
 ): Promise<number> {
   const { body, count } = pack(text, { encoding: 'json', ...how });
   const packed = await compress(codec, 1, body);
-  const header = Buffer.alloc(HEADER_BYTES);
-  const none = { baseOffset: 0n, producerId: -1n, epoch: -1, sequence: -1 };
-  writeHeader(header, { ...none, recordsBytes: packed.length, count, codec, time: Date.now() });
-  sealHeader(header, packed);
+  const header = sealedHeader(packed, { count, codec, time: Date.now() });
   for (const deadline = Date.now() + 30_000; ; await sleep(50)) {
     const link = await client.leader(topic, partition);
     const { errorCode } = await client.produceOn(link, topic, partition, { header, body: packed });

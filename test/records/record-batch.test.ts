@@ -7,13 +7,11 @@ import {
   type HeaderFields,
   readHeader,
   records,
-  sealHeader,
-  writeHeader,
+  sealedHeader,
 } from '../../src/records/record-batch.ts';
 
 const fields: HeaderFields = {
   baseOffset: 7n,
-  recordsBytes: 0,
   count: 2,
   codec: 'none',
   time: 1_700_000_000_123,
@@ -27,9 +25,7 @@ const body = Buffer.concat([
 ]);
 
 function batch(over: Partial<HeaderFields> = {}): Buffer {
-  const header = Buffer.alloc(HEADER_BYTES);
-  writeHeader(header, { ...fields, recordsBytes: body.length, ...over });
-  sealHeader(header, body);
+  const header = sealedHeader(body, { ...fields, ...over });
   return Buffer.concat([header, body]);
 }
 

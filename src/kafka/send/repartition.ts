@@ -5,10 +5,21 @@
 import { compress, decompress } from '../../records/codecs.ts';
 import { partitionFor } from '../../records/murmur2.ts';
 import { frameRecord, records } from '../../records/record-batch.ts';
+import type { KafkaClient } from '../connect/client.ts';
 import { LEVEL, type Section } from './split.ts';
 
 export interface Piece extends Section {
   partition: number;
+}
+
+/**
+ * Over how many partitions the keys of all that waits were spread, where what an earlier process left was spread over
+ * `before`; 0: not known, or not over as many all the time.
+ */
+export function spreadOver(client: KafkaClient, topic: string, before: number | null): number {
+  const known = client.known(topic);
+  if (known === 0) return before ?? 0;
+  return (before ?? known) === known && client.steady(topic) ? known : 0;
 }
 
 /** Pieces with the same records, one for each partition, in ascending order of the partitions. */

@@ -22,21 +22,21 @@
  */
 
 import { abortable, Backoff } from '../../core/abort.ts';
+import { Bell } from '../../core/bell.ts';
 import type { Block, Outlet, Settled } from '../../core/block.ts';
 import { log } from '../../log.ts';
 import { readHeader } from '../../records/record-batch.ts';
 import type { KafkaClient } from '../connect/client.ts';
 import type { Link } from '../connect/connection.ts';
 import { PartitionGone } from '../connect/topic.ts';
-import { actionFor, BrokerError, CLUSTER_AUTHORIZATION_FAILED, errorName, mayBeWritten } from '../wire/errors.ts';
+import { actionFor, BrokerError, errorName, mayBeWritten } from '../wire/errors.ts';
 import type { ProduceAnswer } from '../wire/produce.ts';
 import type { DeadLetters } from './dead-letter.ts';
-import { spread } from './repartition.ts';
+import { type Holder, Repair, remedyFor } from './repair.ts';
+import { spread, spreadOver } from './repartition.ts';
 import { Numbers, type NumbersOptions } from './sequence.ts';
-import { SizeLimit } from './size-limit.ts';
-import { halve, type Section, type Smaller } from './split.ts';
+import type { Section } from './split.ts';
 import type { SenderStatus } from './status.ts';
-import { ClockSkew } from './timestamp.ts';
 import { type Custody, type Packet, type Refusal, type SettledEarlier, Window } from './window.ts';
 import type { SavedWindow } from './window-file.ts';
 
@@ -64,12 +64,18 @@ export class Sender implements Outlet {
   #sent = 0;
   #inFlight = 0;
   #failed = false;
-  readonly #limit: SizeLimit;
-  readonly #skew = new ClockSkew();
-  #wake: (() => void) | null = null;
+  readonly #bell = new Bell();
+  readonly #repair: Repair<Packet>;
+  readonly #holder: Holder<Packet> = {
+    replace: (packet, sections) => this.#window.replace(packet, sections),
+    refuse: (packet) => {
+      this.#window.refuse(packet);
+      // A hole in the numbers would make the broker refuse all that follows. None of that was taken yet.
+      this.#numbers.forget();
+    },
+  };
   #error: string | null = null;
   #retries = 0;
-  #cut = 0;
   #lastAck: number | null = null;
   #throttled = 0;
 
@@ -79,22 +85,20 @@ export class Sender implements Outlet {
     this.#name = `${options.topic}-${options.partition}`;
     this.#backoff = new Backoff(options.longest_pause);
     this.#numbers = new Numbers(client, this.#window, options);
-    this.#limit = new SizeLimit(options.topic, (signal) => client.topicLimit(options.topic, signal));
+    this.#repair = new Repair(client, options);
   }
 
   /** After `stop` neither the promise nor `settled` is heard of again. */
   put(block: Block, settled: Settled): Promise<void> {
     const accepted = this.#window.put(block, settled);
-    this.#running ??= this.#run();
-    this.#wake?.();
+    this.#start();
     return accepted;
   }
 
   /** Takes a piece of what another sender has, whose partition is gone. After `stop` `settled` may come with `kept`. */
   adopt(piece: Section, time: number, custody: Custody): Promise<void> {
     const accepted = this.#window.adopt(piece, time, custody);
-    this.#running ??= this.#run();
-    this.#wake?.();
+    this.#start();
     return accepted;
   }
 
@@ -105,31 +109,23 @@ export class Sender implements Outlet {
     this.#spreadBefore = window.partitions;
     this.#window.restore(window.packets, settled);
     this.#numbers.resume(window);
-    this.#running ??= this.#run();
+    this.#start();
   }
 
   /** After `stop`: what has to be kept for the next process; `kept` settles its blocks. */
   left(): { window: SavedWindow; kept: () => void } {
     const packets = this.#window.unacknowledged();
-    for (const packet of packets) this.#numbers.sealToKeep(packet, this.#skew.ms);
+    for (const packet of packets) this.#numbers.sealToKeep(packet, this.#repair.skew);
     const { topic, partition } = this.#o;
     const saved = packets.map((packet) => this.#window.saved(packet));
-    const window = { topic, partition, partitions: this.#spreadOver(), ...this.#numbers.sentTo, packets: saved };
+    const partitions = spreadOver(this.#client, topic, this.#spreadBefore);
+    const window = { topic, partition, partitions, ...this.#numbers.sentTo, packets: saved };
     return { window, kept: () => this.#window.keep(packets) };
   }
 
   /** Others have some of it: they are to be asked first for what is left. */
   get moving(): boolean {
     return this.#window.moving;
-  }
-
-  /** Over how many partitions the keys of all that waits were spread; 0: not known, or not over as many all the time. */
-  #spreadOver(): number {
-    const { topic } = this.#o;
-    const known = this.#client.known(topic);
-    const before = this.#spreadBefore ?? known;
-    if (known === 0) return before;
-    return before === known && this.#client.steady(topic) ? known : 0;
   }
 
   drained(signal: AbortSignal): Promise<void> {
@@ -139,7 +135,7 @@ export class Sender implements Outlet {
   /** Ends the work where it is. */
   async stop(): Promise<void> {
     this.#stop.abort(new Error(`the sender of ${this.#name} is stopped`));
-    this.#wake?.();
+    this.#bell.ring();
     await this.#running;
   }
 
@@ -152,7 +148,7 @@ export class Sender implements Outlet {
       bytes: this.#window.bytes,
       in_flight: this.#window.pending,
       retries: this.#retries,
-      cut: this.#cut,
+      cut: this.#repair.cut,
       possible_duplicates: this.#numbers.possibleDuplicates,
       lastAck: this.#lastAck,
       throttled_seconds: this.#throttled / 1000,
@@ -160,12 +156,17 @@ export class Sender implements Outlet {
     };
   }
 
+  #start(): void {
+    this.#running ??= this.#run();
+    this.#bell.ring();
+  }
+
   async #run(): Promise<void> {
     const signal = this.#stop.signal;
     while (!signal.aborted) {
       try {
         if (this.#window.packets.length === 0) {
-          await this.#woken();
+          await this.#bell.heard(signal);
           continue;
         }
         // In this order: who has no right to any topic has none to a producer id either, and may get both later.
@@ -196,15 +197,16 @@ export class Sender implements Outlet {
 
   /** Hands over what waits and what comes, until all of it is safe there; or until the partitions are others again. */
   async #move({ topic, message, sure }: PartitionGone): Promise<void> {
-    log.warnOnce(`gone ${this.#name}`, `${message}: what waits for it goes to the partitions of its keys`);
+    const { signal } = this.#stop;
+    this.#repair.moves(this.#o.partition, message);
     this.#numbers.leave(sure);
     this.#error = null;
     const partitions = this.#client.known(topic);
-    while (!this.#stop.signal.aborted) {
+    while (!signal.aborted) {
       const packet = this.#window.packets.find(({ acknowledged, away }) => !acknowledged && !away);
       // Over others only when all of this has arrived: else what is newer could stand before it.
       if (packet && this.#client.known(topic) === partitions) await this.#handOver(packet, partitions);
-      else if (this.#window.moving) await this.#woken();
+      else if (this.#window.moving) await this.#bell.heard(signal);
       else return;
     }
   }
@@ -217,7 +219,7 @@ export class Sender implements Outlet {
     const custody = this.#window.handOver(
       packet,
       pieces.map(({ partition }) => partition),
-      () => this.#wake?.(),
+      () => this.#bell.ring(),
     );
     const taken = pieces.map((piece, i) => this.#o.moveTo!(piece.partition).adopt(piece, packet.time, custody[i]!));
     await abortable(Promise.all(taken), signal);
@@ -225,25 +227,26 @@ export class Sender implements Outlet {
 
   /** Sends from the oldest on, until all is acknowledged or something fails, and deals with that. */
   async #drive(link: Link): Promise<void> {
+    const { signal } = this.#stop;
     this.#sent = 0;
     this.#failed = false;
     for (const packet of this.#window.packets) packet.answer = null;
-    while (!this.#stop.signal.aborted) {
+    while (!signal.aborted) {
       while (!this.#failed && this.#sent < Math.min(this.#numbers.width, this.#window.packets.length)) {
         const packet = this.#window.packets[this.#sent]!;
         if (!packet.acknowledged) {
           const full = link.writable();
           if (full) {
-            await abortable(full, this.#stop.signal).catch((error: Error) => this.#fail(error));
+            await abortable(full, signal).catch((error: Error) => this.#fail(error));
             continue;
           }
-          if (link.expiring || this.#limit.exceededBy(packet)) break;
+          if (link.expiring || this.#repair.tooLarge(packet)) break;
           this.#transmit(link, packet);
         }
         this.#sent++;
       }
       if (this.#inFlight > 0) {
-        await this.#woken();
+        await this.#bell.heard(signal);
         continue;
       }
       const oldest = this.#window.packets[0];
@@ -251,13 +254,13 @@ export class Sender implements Outlet {
       if (oldest.answer) return await this.#amend(oldest, oldest.answer);
       if (this.#failed) return await this.#pause();
       const next = this.#window.packets[this.#sent];
-      if (next && this.#limit.exceededBy(next)) this.#replace(next, await this.#limit.fit(next));
+      if (next && this.#repair.tooLarge(next)) await this.#repair.shrink(next, this.#holder);
     }
   }
 
   #transmit(link: Link, packet: Packet): void {
     const { topic, partition } = this.#o;
-    const header = packet.header ?? this.#numbers.seal(packet, this.#skew.ms);
+    const header = packet.header ?? this.#numbers.seal(packet, this.#repair.skew);
     if (packet.tries++ > 0) this.#retries++;
     this.#inFlight++;
     this.#client.produceOn(link, topic, partition, { header, body: packet.body }).then(
@@ -267,7 +270,7 @@ export class Sender implements Outlet {
         packet.unsure = true;
         this.#client.invalidate(topic);
         this.#fail(error);
-        this.#wake?.();
+        this.#bell.ring();
       },
     );
   }
@@ -282,7 +285,7 @@ export class Sender implements Outlet {
       packet.unsure ||= mayBeWritten(answer.errorCode);
       this.#fail(new BrokerError(this.#name, answer.errorCode, answer.message));
     }
-    this.#wake?.();
+    this.#bell.ring();
   }
 
   #acknowledged(packet: Packet): void {
@@ -309,88 +312,28 @@ export class Sender implements Outlet {
 
   /** Nothing is in flight, and the oldest packet was refused. */
   async #amend(oldest: Packet, { errorCode, message }: Refusal): Promise<void> {
-    const { topic } = this.#o;
-    const why = `${topic}: ${errorName(errorCode)}${message ? `: ${message}` : ''}`;
-    const action = actionFor(errorCode);
-    switch (action) {
-      case 'order':
-      case 'identity':
-        // While others were in flight before it this says nothing; alone at the head, after an ordered resend, it does.
-        if (action === 'order' && ++oldest.disordered <= 1) return;
+    const why = `${this.#o.topic}: ${errorName(errorCode)}${message ? `: ${message}` : ''}`;
+    const { count, disordered } = oldest;
+    const remedy = remedyFor(errorCode, { count, disordered, numbered: this.#numbers.idempotent });
+    switch (remedy) {
+      case 'resend':
+        oldest.disordered++;
+        return;
+      case 'renumber':
         this.#numbers.renew(why);
-        break;
-      case 'split':
-        return await this.#tooLarge(oldest, why);
-      case 'time':
-        return await this.#retime(oldest, message, why);
-      case 'denied':
-        if (errorCode === CLUSTER_AUTHORIZATION_FAILED && this.#numbers.idempotent) return this.#numbers.goWithout();
-        this.#client.invalidate(topic);
-        log.warnOnce(`denied ${topic}`, `${why}: give the right to write; its data waits`);
-        break;
-      case 'refresh':
-        this.#client.invalidate(topic);
-        break;
-      case 'invalid':
-        return await this.#invalid(oldest, why);
-      case 'refused':
-        log.warnOnce(`refused ${topic}`, `${why}: Kafka does not take what ${topic} should get; its data waits`);
+        return await this.#pause();
+      case 'unnumbered':
+        return await this.#numbers.goWithout();
     }
-    await this.#pause();
-  }
-
-  async #tooLarge(packet: Packet, why: string): Promise<void> {
-    const smaller = await this.#limit.refused(packet, why, this.#stop.signal);
-    if (smaller) this.#replace(packet, smaller);
-    else await this.#setAside(packet, why);
-  }
-
-  /** By smaller ones with the same records, and the same sequence numbers. */
-  #replace(packet: Packet, smaller: Smaller | null): void {
-    if (!smaller) return;
-    this.#cut += smaller.cut;
-    this.#window.replace(packet, smaller.sections);
-  }
-
-  /** Finds the records that the broker does not take, half by half, and lets the others pass. */
-  async #invalid(packet: Packet, why: string): Promise<void> {
-    if (packet.count === 1 || !this.#o.deadLetters) return await this.#setAside(packet, why);
-    this.#window.replace(packet, await halve(packet));
-  }
-
-  /** What the broker never takes is kept on disk, and does not hold up what comes after it; without room it waits. */
-  async #setAside(packet: Packet, why: string): Promise<void> {
-    const { topic, deadLetters } = this.#o;
-    if (packet.count === 1 && (await deadLetters?.take(this.#name, packet.header!, packet.body, why))) {
-      this.#window.refuse(packet);
-      // A hole in the numbers would make the broker refuse all that follows. None of that was taken yet.
-      return this.#numbers.forget();
-    }
-    const what = 'mend what the topic accepts (cleanup.policy, validation), or make room in data_dir/dead-letter';
-    log.warnOnce(`refused ${topic}`, `${why}: ${what}; its data waits`);
-    await this.#pause();
-  }
-
-  /** Our clock and the broker's differ by more than the topic allows: the broker's counts. */
-  async #retime(packet: Packet, message: string | null, why: string): Promise<void> {
-    log.warnOnce(`time ${this.#o.topic}`, `${why}: check the clocks; going on with the time that the broker takes`);
-    const sure = this.#skew.learn(packet, readHeader(packet.header!)!.time, message);
-    for (const p of this.#window.packets) p.header = null;
-    if (!sure) await this.#pause();
+    const sent = readHeader(oldest.header!)!.time;
+    const refusal = { packet: oldest, name: this.#name, sent, said: message, why };
+    const mended = await this.#repair.mend(remedy, refusal, this.#holder, this.#stop.signal);
+    if (remedy === 'retime') for (const packet of this.#window.packets) packet.header = null;
+    if (!mended) await this.#pause();
   }
 
   async #pause(): Promise<void> {
     // An abort ends the loop that asked for the pause; there is nothing to add to it.
     await this.#backoff.wait(this.#stop.signal, this.#client.back).catch(() => undefined);
-  }
-
-  #woken(): Promise<void> {
-    if (this.#stop.signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#wake = () => {
-        this.#wake = null;
-        resolve();
-      };
-    });
   }
 }

@@ -9,7 +9,6 @@
  * brokers have other rules) only a block that unpacked has half the bytes is sure to be smaller, and so on.
  */
 
-import { log } from '../../log.ts';
 import { compress, decompress } from '../../records/codecs.ts';
 import type { Codec } from '../../records/record-batch.ts';
 import { HEADER_BYTES } from '../../records/record-batch.ts';
@@ -35,15 +34,13 @@ interface Limit {
 }
 
 export class SizeLimit {
-  readonly #topic: string;
   readonly #ask: (signal: AbortSignal) => Promise<TopicLimit | null>;
   #limit: Limit | null = null;
   /** Monotonic milliseconds. */
   #until = 0;
 
   /** `ask` gives null where the topic does not say it. */
-  constructor(topic: string, ask: (signal: AbortSignal) => Promise<TopicLimit | null>) {
-    this.#topic = topic;
+  constructor(ask: (signal: AbortSignal) => Promise<TopicLimit | null>) {
     this.#ask = ask;
   }
 
@@ -59,35 +56,32 @@ export class SizeLimit {
     return HEADER_BYTES + stored > bytes;
   }
 
-  /** It is known to be too large. Null: it cannot get smaller. */
+  /** Of what is known to be too large. Null: it cannot get smaller. */
   async fit(section: Section): Promise<Smaller | null> {
     const raw = await decompress(section.codec, section.body);
-    return this.#limit && this.#smaller(section, raw, this.#limit);
+    return this.#limit && smaller(section, raw, this.#limit);
   }
 
-  /** The broker refused it as too large. Null: it cannot get smaller. Rejects with the signal's reason when that aborts. */
-  async refused(section: Section, why: string, signal: AbortSignal): Promise<Smaller | null> {
+  /**
+   * Of what the broker refused as too large, and how large a batch may be, for people. Null: it cannot get smaller. Rejects
+   * with the signal's reason when that aborts.
+   */
+  async refused(section: Section, signal: AbortSignal): Promise<{ smaller: Smaller | null; takes: string }> {
     const raw = await decompress(section.codec, section.body);
     const said = await this.#ask(signal).catch(() => null);
     signal.throwIfAborted();
     this.#limit = await learned(section, raw, said);
     this.#until = performance.now() + BELIEF;
-    const what = `${this.#topic} takes batches of ${this.#limit.bytes} bytes`;
     const stored =
       said && said.codec !== 'producer' ? ` (as it stores them: compression.type=${name(said.codec)})` : '';
-    log.warnOnce(`too large ${this.#topic}`, `${why}: ${what}${stored}, splitting what is larger`);
-    return this.#smaller(section, raw, this.#limit);
+    return { smaller: await smaller(section, raw, this.#limit), takes: `${this.#limit.bytes} bytes${stored}` };
   }
+}
 
-  async #smaller(section: Section, raw: Buffer, { bytes, ratio }: Limit): Promise<Smaller | null> {
-    const of = ratio ?? Math.min(1, section.body.length / raw.length);
-    const most = Math.floor(((bytes - HEADER_BYTES) / of) * (of === 1 ? 1 : MARGIN));
-    const smaller = await split(section, raw, most);
-    if (smaller?.sections[0]?.cut) {
-      log.warnOnce(`cut ${this.#topic}`, `${this.#topic}: a record is larger than the topic takes, and was cut`);
-    }
-    return smaller;
-  }
+function smaller(section: Section, raw: Buffer, { bytes, ratio }: Limit): Promise<Smaller | null> {
+  const of = ratio ?? Math.min(1, section.body.length / raw.length);
+  const most = Math.floor(((bytes - HEADER_BYTES) / of) * (of === 1 ? 1 : MARGIN));
+  return split(section, raw, most);
 }
 
 async function learned(section: Section, raw: Buffer, said: TopicLimit | null): Promise<Limit> {

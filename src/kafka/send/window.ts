@@ -11,8 +11,9 @@
  * here until all of its pieces are safe there. What is adopted so is part of a block of another window: at a stop all of
  * it is kept, sent or not, or the block's other parts would come twice.
  */
+import { Bell } from '../../core/bell.ts';
 import type { Block, Mark, Settled } from '../../core/block.ts';
-import { HEADER_BYTES, readHeader, sealHeader, writeHeader } from '../../records/record-batch.ts';
+import { HEADER_BYTES, readHeader, sealedHeader } from '../../records/record-batch.ts';
 import type { Section } from './split.ts';
 import type { Items, SavedPacket } from './window-file.ts';
 
@@ -83,7 +84,7 @@ export class Window {
   readonly #entries: Entry[] = [];
   /** Of the last block that settled. */
   #continues = false;
-  #drained: (() => void)[] = [];
+  readonly #empty = new Bell();
   /** Acknowledged. */
   records = 0;
   bytes = 0;
@@ -225,7 +226,7 @@ export class Window {
       this.#entries[WINDOW + QUEUE - 1]?.accept?.();
       settled(kept ? 'kept' : 'there', refused);
     }
-    if (this.#entries.length === 0) for (const resolve of this.#drained.splice(0)) resolve();
+    if (this.#entries.length === 0) this.#empty.ring();
     return gone;
   }
 
@@ -274,24 +275,18 @@ export class Window {
   async drained(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (this.#entries.length === 0) return;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    this.#drained.push(resolve);
-    await promise.finally(() => signal.removeEventListener('abort', abort));
+    await this.#empty.heard(signal);
+    signal.throwIfAborted();
   }
 }
 
 /** The batch header for these numbers, checksum included; the packet keeps it. */
 export function seal(packet: Packet, producer: { producerId: bigint; epoch: number }, skew: number): Buffer {
-  const { codec, body, count, sequence, time } = packet;
-  const header = Buffer.allocUnsafe(HEADER_BYTES);
+  const { codec, body, count, sequence } = packet;
   const { producerId, epoch } = producer;
-  const recordsBytes = body.length;
-  writeHeader(header, { baseOffset: 0n, recordsBytes, count, codec, time: time + skew, producerId, epoch, sequence });
-  sealHeader(header, body);
-  packet.header = header;
-  return header;
+  const time = packet.time + skew;
+  packet.header = sealedHeader(body, { count, codec, time, producerId, epoch, sequence });
+  return packet.header;
 }
 
 /** Sequence numbers are 31 bits wide and go round. */

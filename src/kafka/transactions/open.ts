@@ -1,6 +1,5 @@
 /** The open transaction of a topic: which blocks it holds, what of them is in flight, and what went wrong first. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { abortable } from '../../core/abort.ts';
+import { Bell } from '../../core/bell.ts';
 import type { Block, Settled } from '../../core/block.ts';
 import type { Link } from '../connect/connection.ts';
 import type { Section } from '../send/split.ts';
@@ -58,7 +57,7 @@ export class Open {
   bytes = 0;
   blocks = 0;
   failure: Error | null = null;
-  #wake: (() => void)[] = [];
+  readonly #returned = new Bell();
 
   /** It may take so many milliseconds. */
   constructor(producer: TransactionalProducer, most: number, stop: AbortSignal) {
@@ -100,13 +99,13 @@ export class Open {
     this.#flying.set(partition, this.flying(partition) - 1);
     this.#links.set(link, this.#links.get(link)! - 1);
     this.failure ??= failure;
-    for (const wake of this.#wake.splice(0)) wake();
+    this.#returned.ring();
   }
 
   /** Resolves when something came back. */
-  change(): Promise<void> {
-    const changed = new Promise<void>((resolve) => this.#wake.push(resolve));
-    return abortable(changed, this.signal);
+  async change(): Promise<void> {
+    await this.#returned.heard(this.signal);
+    this.signal.throwIfAborted();
   }
 
   /** Resolves when all that was sent is acknowledged; throws the failure. */
@@ -118,8 +117,8 @@ export class Open {
   /** Nothing of it is on its way any more, to where it would be written from memory that is used again. */
   async abandon(): Promise<void> {
     const until = performance.now() + SETTLE_MS;
-    while (this.inFlight > 0 && performance.now() < until) {
-      await Promise.race([new Promise<void>((resolve) => this.#wake.push(resolve)), sleep(SETTLE_MS)]);
+    for (let left = SETTLE_MS; this.inFlight > 0 && left > 0; left = until - performance.now()) {
+      await this.#returned.heard(undefined, left);
     }
     for (const [link, n] of this.#links) if (n > 0) link.fail('it does not answer, and its transaction is over');
   }

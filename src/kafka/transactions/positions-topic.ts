@@ -30,13 +30,12 @@ import { sameTopic, type TopicIdentity } from '../../core/topic-identity.ts';
 import { log } from '../../log.ts';
 import { decompress } from '../../records/codecs.ts';
 import { partitionFor } from '../../records/murmur2.ts';
-import { HEADER_BYTES, readHeader, sealHeader, writeHeader } from '../../records/record-batch.ts';
-import type { KafkaClient, Producer } from '../connect/client.ts';
+import { HEADER_BYTES, readHeader, sealedHeader } from '../../records/record-batch.ts';
+import type { KafkaClient } from '../connect/client.ts';
 import { offsetOf } from '../read/reading.ts';
 import { BrokerError, OFFSET_OUT_OF_RANGE } from '../wire/errors.ts';
 import { type Author, batchesOf, type Found, foundIn, isCommit } from './positions-records.ts';
 
-const NO_PRODUCER: Producer = { producerId: -1n, epoch: -1 };
 /** Of one batch, at first: below what most topics take. */
 const BATCH_BYTES = 500_000;
 const FETCH_BYTES = 4 << 20;
@@ -227,18 +226,7 @@ export class PositionsTopic {
     const value = { host, pid: process.pid, at: new Date().toISOString() };
     const [batch] = this.batches([{ key: OWNER, value }]);
     const { body, count } = batch!;
-    const header = Buffer.alloc(HEADER_BYTES);
-    const time = Date.now();
-    writeHeader(header, {
-      ...NO_PRODUCER,
-      baseOffset: 0n,
-      recordsBytes: body.length,
-      count,
-      codec: 'none',
-      time,
-      sequence: -1,
-    });
-    sealHeader(header, body);
+    const header = sealedHeader(body, { count, codec: 'none', time: Date.now() });
     const link = await this.#client.leader(this.topic, partition, signal);
     const answer = await abortable(this.#client.produceOn(link, this.topic, partition, { header, body }), signal);
     if (answer.errorCode !== 0) {

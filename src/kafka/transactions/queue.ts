@@ -4,9 +4,13 @@
  *   put ->  | block | block | block |  block  block ...        one queue for all partitions of the topic
  *           '- open transaction ---'  ^ not taken yet
  */
+import { Bell } from '../../core/bell.ts';
 import type { Block, Checkpoint, Settled } from '../../core/block.ts';
 import { HEADER_BYTES } from '../../records/record-batch.ts';
-import type { Entry } from './open.ts';
+import type { Holder } from '../send/repair.ts';
+import { spread } from '../send/repartition.ts';
+import type { Section } from '../send/split.ts';
+import type { Entry, Packet } from './open.ts';
 
 /** What was sent to a partition, and what waits. */
 export interface Counts {
@@ -15,13 +19,13 @@ export interface Counts {
   in_flight: number;
 }
 
-export class TransactionQueue {
+export class TransactionQueue implements Holder<Packet> {
   /** In the order of the puts; the first `taken` are in the open transaction. */
   readonly #entries: Entry[] = [];
   /** So many bytes one transaction holds at most; as many may wait behind it. */
   readonly #room: number;
   #bytes = 0;
-  #drained: (() => void)[] = [];
+  readonly #empty = new Bell();
   taken = 0;
   /** By partition, as far as anything was put for it. */
   readonly sent = new Map<number, Counts>();
@@ -57,9 +61,32 @@ export class TransactionQueue {
     });
   }
 
-  /** All that is not committed. */
-  get entries(): readonly Entry[] {
-    return this.#entries;
+  /** What is for partitions that are gone goes to the partitions, of so many, that its keys belong to. */
+  async move(gone: (partition: number) => boolean, partitions: number): Promise<void> {
+    for (const entry of [...this.#entries]) {
+      const moved: Packet[] = [];
+      for (const packet of entry.packets) {
+        if (!gone(packet.partition)) moved.push(packet);
+        else for (const piece of await spread(packet, partitions)) moved.push({ ...piece, time: packet.time });
+      }
+      entry.packets = moved;
+    }
+  }
+
+  replace(packet: Packet, sections: readonly Section[]): void {
+    const { partition, time } = packet;
+    this.#splice(packet, ...sections.map((section) => ({ ...section, partition, time })));
+  }
+
+  /** It is in no transaction any more; the next one's positions move past it. */
+  refuse(packet: Packet): void {
+    this.#splice(packet).refused += packet.count;
+  }
+
+  #splice(packet: Packet, ...others: Packet[]): Entry {
+    const entry = this.#entries.find(({ packets }) => packets.includes(packet))!;
+    entry.packets.splice(entry.packets.indexOf(packet), 1, ...others);
+    return entry;
   }
 
   /** How far what was taken brings what it is from, by key. */
@@ -96,12 +123,12 @@ export class TransactionQueue {
       entry.accept?.();
       entry.accept = null;
     }
-    if (this.#entries.length === 0) for (const resolve of this.#drained.splice(0)) resolve();
+    if (this.#entries.length === 0) this.#empty.ring();
   }
 
-  /** Resolves when it is empty. */
-  drained(): Promise<void> {
-    return new Promise((resolve) => this.#drained.push(resolve));
+  /** Resolves when it is empty, or the signal aborts. */
+  drained(signal: AbortSignal): Promise<void> {
+    return this.#empty.heard(signal);
   }
 
   #counts(partition: number): Counts {

@@ -27,32 +27,24 @@ import { log } from '../../log.ts';
 import type { KafkaClient } from '../connect/client.ts';
 import { PartitionGone } from '../connect/topic.ts';
 import type { DeadLetters } from '../send/dead-letter.ts';
+import { Repair, remedyFor } from '../send/repair.ts';
 import type { SenderStatus } from '../send/status.ts';
 import { actionFor, BrokerError } from '../wire/errors.ts';
 import { type TransactionalProducer, Transactions } from './coordinator.ts';
-import { Open, Refused } from './open.ts';
+import { Filling, type FillingOptions } from './filling.ts';
+import { Open, type Packet, Refused } from './open.ts';
 import { type Committed, type PositionsTopic, Superseded, type Watch } from './positions-topic.ts';
 import { TransactionQueue } from './queue.ts';
-import { Repair } from './repair.ts';
 import { TransactionWriter } from './writer.ts';
 
-/** How long a transaction takes blocks, milliseconds; at most a quarter of its timeout. */
-const AGE = 1000;
-/** The same of the first one; each takes twice as long as the one before. So a start shows soon that it works. */
-const FIRST_AGE = 100;
 /** The part of the transaction's timeout after which it is ended by us, before the coordinator does. */
 const LATE = 0.8;
 /** At a stop an open transaction is aborted, so that it hides nothing from consumers; it may take this long, milliseconds. */
 const ABORT_MS = 500;
 
-export interface TransactionalSenderOptions {
-  topic: string;
+export interface TransactionalSenderOptions extends FillingOptions {
   transactionalId: string;
-  /** `transaction_timeout`, milliseconds. */
-  timeout: number;
   positions: PositionsTopic;
-  /** What a transaction may hold at most: compressed bytes, and blocks. */
-  room: { bytes: number; blocks: number };
   /** Takes what the broker refuses for good. */
   deadLetters: DeadLetters;
   /** Awaited before anything is sent: what other processes of this agent id had committed. */
@@ -60,8 +52,6 @@ export interface TransactionalSenderOptions {
   /** A transaction's positions are about to be written, are settled, or never will be. */
   began(sender: TransactionalSender): void;
   ended(sender: TransactionalSender, committedTo: bigint | null): void;
-  /** Keys whose positions are to be deleted: taken out when that is committed. */
-  forgotten: Set<string>;
   /** Another process works under the agent id: nothing is sent any more. */
   superseded(error: Superseded): void;
   /** The longest pause between two attempts, milliseconds. */
@@ -89,20 +79,12 @@ export class TransactionalSender {
   #running: Promise<void> | null = null;
   readonly #queue: TransactionQueue;
   readonly #writer: TransactionWriter;
-  readonly #repair: Repair;
+  readonly #repair: Repair<Packet>;
+  readonly #filling: Filling;
   #producer: TransactionalProducer | null = null;
   #open: Open | null = null;
   /** A commit was asked for, and its answer is not known: the transaction's positions. */
   #ending: Watch | null = null;
-  /** Keys that the open transaction deletes. */
-  #forgetting: string[] = [];
-  /** The most blocks of the next transaction: fewer after failures. */
-  #most = Number.POSITIVE_INFINITY;
-  /** Commit as soon as what is queued is sent: somebody waits for that, or for memory. */
-  #hurried = false;
-  #waiting = 0;
-  #finishing = false;
-  #wake: (() => void) | null = null;
   #error: string | null = null;
   #lastAck: number | null = null;
   #retries = 0;
@@ -116,9 +98,10 @@ export class TransactionalSender {
     this.#transactions = new Transactions(client, options);
     this.#queue = new TransactionQueue(options.room.bytes);
     const { topic, positions, deadLetters } = options;
-    this.#repair = new Repair(client, { topic, positions, deadLetters });
+    this.#repair = new Repair(client, { topic, deadLetters });
     const skew = () => this.#repair.skew;
     this.#writer = new TransactionWriter(client, { topic, positions, transactions: this.#transactions, skew });
+    this.#filling = new Filling(this.#queue, this.#repair, this.#writer, options);
     this.#backoff = new Backoff(options.longest_pause);
     this.#ready.promise.catch(() => undefined);
   }
@@ -143,35 +126,24 @@ export class TransactionalSender {
 
   /** Somebody waits for memory: the open transaction is committed as soon as what is queued is sent. */
   hurry(): void {
-    if (this.#queue.length === 0 || this.#hurried) return;
-    this.#hurried = true;
-    this.#wake?.();
+    this.#filling.hurry();
   }
 
   /** From now on nothing waits for more to come. */
   finish(): void {
-    this.#finishing = true;
-    this.#wake?.();
+    this.#filling.finish();
   }
 
   /** Commits what was put; rejects with the signal's reason when that comes first. */
-  async drained(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (this.#queue.length === 0) return;
-    this.#waiting++;
-    this.#wake?.();
-    try {
-      await abortable(this.#queue.drained(), signal);
-    } finally {
-      this.#waiting--;
-    }
+  drained(signal: AbortSignal): Promise<void> {
+    return this.#filling.drained(signal);
   }
 
   /** Ends the work where it is: an open transaction is aborted. A commit that was asked for is what it will be. */
   async stop(): Promise<void> {
     this.#stop.abort(new Error(`the sender of ${this.#o.topic} is stopped`));
     this.#ready.reject(this.#stop.signal.reason);
-    this.#wake?.();
+    this.#filling.bell.ring();
     await this.#running;
     if (!this.#open || this.#open.partitions.size === 0 || this.#ending !== null) return;
     if (this.#client.state !== 'connected') return;
@@ -210,7 +182,7 @@ export class TransactionalSender {
   #put(partition: number, block: Block, settled: Settled): Promise<void> {
     const accepted = this.#queue.put(partition, block, settled);
     this.start();
-    this.#wake?.();
+    this.#filling.bell.ring();
     return accepted;
   }
 
@@ -222,11 +194,10 @@ export class TransactionalSender {
         this.#producer ??= await this.#begin();
         const { first } = this.#queue;
         if (!first) {
-          this.#hurried = false;
-          await this.#woken();
+          await this.#filling.bell.heard(signal);
           continue;
         }
-        await this.#repair.move(this.#queue.entries);
+        await this.#move();
         // Before a transaction is open: it would run out while a leader is away.
         for (const { partition } of first.packets) await this.#client.leader(this.#o.topic, partition, signal);
         await this.#client.leader(this.#o.positions.topic, await this.#o.positions.partition(signal), signal);
@@ -276,8 +247,9 @@ export class TransactionalSender {
     this.#open = open;
     let ends: { base: bigint; next: bigint };
     try {
-      await this.#fill(open);
-      ends = await this.#writePositions(open);
+      await this.#filling.fill(open);
+      this.#o.began(this);
+      ends = await this.#filling.writePositions(open);
     } catch (error) {
       if (stop.aborted) throw error;
       await open.abandon();
@@ -296,53 +268,26 @@ export class TransactionalSender {
     this.#settle(ends.next);
   }
 
-  /** Takes blocks and sends them until the transaction is full or old. */
-  async #fill(open: Open): Promise<void> {
-    const { room, timeout } = this.#o;
-    const until = open.began + Math.min(AGE, timeout / 4, FIRST_AGE * 2 ** Math.min(this.#commits, 10));
-    const most = Math.min(room.blocks, this.#most);
-    for (;;) {
-      if (open.failure) throw open.failure;
-      const entry = this.#queue.next;
-      const left = until - performance.now();
-      if (!entry) {
-        if (left <= 0 || this.#hurried || this.#finishing || this.#waiting > 0) return;
-        await abortable(this.#woken(left), open.signal);
-        continue;
-      }
-      const bytes = entry.packets.reduce((sum, { body }) => sum + body.length, 0);
-      if (open.blocks > 0 && (open.blocks >= most || open.bytes + bytes > room.bytes || left <= 0)) return;
-      this.#queue.taken++;
-      open.blocks++;
-      open.bytes += bytes;
-      await this.#repair.splitTooLarge(entry);
-      await this.#writer.sendBlock(open, entry);
-    }
-  }
-
-  /** Sends what the blocks bring; resolves with where that lies when it and all blocks are acknowledged. */
-  #writePositions(open: Open): Promise<{ base: bigint; next: bigint }> {
-    const { topic, forgotten } = this.#o;
-    const latest = this.#queue.checkpoints();
-    for (const key of forgotten) if (!latest.has(key)) latest.set(key, { key, value: null });
-    this.#forgetting = [...latest.values()].filter(({ value }) => value === null).map(({ key }) => key);
-    // Without any the transaction's fate could not be read.
-    if (latest.size === this.#forgetting.length) latest.set(topic, { key: `topic/${topic}`, value: {} });
-    this.#o.began(this);
-    return this.#writer.sendPositions(open, latest.values());
+  /** What is for partitions that are gone goes where its keys belong now. No transaction is open: nothing of it is there. */
+  #move(): Promise<void> {
+    const { topic } = this.#o;
+    const partitions = this.#client.known(topic);
+    const gone = (partition: number) => {
+      if (!this.#client.gone(topic, partition)) return false;
+      this.#repair.moves(partition, `topic ${topic} has ${partitions} partitions, partition ${partition} is gone`);
+      return true;
+    };
+    return this.#queue.move(gone, partitions);
   }
 
   /** The transaction is committed: what it held is safe. `next`: the offset behind its positions, where that is known. */
   #settle(next: bigint | null): void {
     this.#open = null;
     this.#commits++;
-    this.#most *= 2;
     this.#error = null;
     this.#lastAck = performance.now();
     this.#backoff.reset();
-    for (const key of this.#forgetting.splice(0)) this.#o.forgotten.delete(key);
-    this.#queue.settle();
-    if (this.#queue.length === 0) this.#hurried = false;
+    this.#filling.settle();
     this.#o.ended(this, next);
   }
 
@@ -350,9 +295,7 @@ export class TransactionalSender {
   #aborted(): void {
     this.#open = null;
     this.#aborts++;
-    this.#retries += this.#queue.taken;
-    this.#most = Math.max(1, Math.ceil(this.#queue.taken / 2));
-    this.#queue.taken = 0;
+    this.#retries += this.#filling.abort();
     this.#o.ended(this, null);
   }
 
@@ -363,18 +306,20 @@ export class TransactionalSender {
       this.#fenced++;
       log.warnOnce(`fenced ${this.#o.topic}`, `${error.message}; finding out why, then sending again`);
     }
-    const action = error instanceof BrokerError ? actionFor(error.code) : null;
-    if (action === 'denied') {
-      log.warnOnce(`denied ${this.#o.topic}`, `${error.message}: give the right; the data of ${this.#o.topic} waits`);
-    }
-    if (action === 'denied' || action === 'refresh') this.#client.invalidate(this.#o.topic);
     if (this.#open && this.#ending === null) this.#aborted();
     if (!(await this.#amended(error))) await this.#pause();
   }
 
   /** Nothing is open. Whether what went wrong was dealt with, so that the next attempt need not wait. */
   async #amended(error: Error): Promise<boolean> {
-    if (error instanceof Refused) return this.#repair.amend(error, this.#stop.signal);
+    if (error instanceof Refused) {
+      const { entry, packet, sent, said, code, message: why } = error;
+      const remedy = remedyFor(code, packet);
+      if (remedy === 'shrink' && !entry && this.#o.positions.shrink()) return true;
+      const refusal = { packet, sent, said, name: `${this.#o.topic}-${packet.partition}`, why };
+      return await this.#repair.mend(remedy, refusal, entry && this.#queue, this.#stop.signal);
+    }
+    if (error instanceof BrokerError) this.#repair.blame(remedyFor(error.code), error.message);
     // What is for it is moved before the next one.
     return error instanceof PartitionGone && error.topic === this.#o.topic;
   }
@@ -387,18 +332,5 @@ export class TransactionalSender {
   async #pause(): Promise<void> {
     // An abort ends the loop that asked for the pause; there is nothing to add to it.
     await this.#backoff.wait(this.#stop.signal).catch(() => undefined);
-  }
-
-  /** Resolves when there is something to do, or after so many milliseconds. */
-  #woken(within?: number): Promise<void> {
-    if (this.#stop.signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = within === undefined ? undefined : setTimeout(() => this.#wake?.(), within);
-      this.#wake = () => {
-        clearTimeout(timer);
-        this.#wake = null;
-        resolve();
-      };
-    });
   }
 }

@@ -3,7 +3,7 @@
 import { abortable } from '../../core/abort.ts';
 import type { Checkpoint } from '../../core/block.ts';
 import { sameCluster } from '../../core/topic-identity.ts';
-import { HEADER_BYTES, sealHeader, writeHeader } from '../../records/record-batch.ts';
+import { sealedHeader } from '../../records/record-batch.ts';
 import type { KafkaClient } from '../connect/client.ts';
 import { sequenceAfter, WINDOW } from '../send/window.ts';
 import type { Transactions } from './coordinator.ts';
@@ -85,11 +85,8 @@ export class TransactionWriter {
     const sequence = this.#sequences.get(key) ?? 0;
     this.#sequences.set(key, sequenceAfter(sequence, count));
     const time = packet.time + this.#o.skew();
-    const header = Buffer.allocUnsafe(HEADER_BYTES);
-    const recordsBytes = body.length;
-    const fields = { baseOffset: 0n, recordsBytes, count, codec, time, ...open.producer, sequence };
-    writeHeader(header, { ...fields, transactional: true });
-    sealHeader(header, body);
+    const { producerId, epoch } = open.producer;
+    const header = sealedHeader(body, { count, codec, time, producerId, epoch, sequence, transactional: true });
     open.sent(key, link);
     this.#client.produceOn(link, topic, partition, { header, body }, this.#o.transactions.id).then(
       ({ errorCode, message, baseOffset, throttleTime }) => {

@@ -6,14 +6,7 @@ import { test } from 'node:test';
 import { DeadLetters } from '../../../src/kafka/send/dead-letter.ts';
 import { compress, decompress } from '../../../src/records/codecs.ts';
 import type { Codec } from '../../../src/records/record-batch.ts';
-import {
-  frameRecord,
-  HEADER_BYTES,
-  readHeader,
-  records,
-  sealHeader,
-  writeHeader,
-} from '../../../src/records/record-batch.ts';
+import { frameRecord, HEADER_BYTES, readHeader, records, sealedHeader } from '../../../src/records/record-batch.ts';
 import { directory } from '../../spool/blocks.ts';
 
 test('a disk that is full leaves no part of a batch behind, however often it is tried', async (t) => {
@@ -39,10 +32,7 @@ test('a disk that is full leaves no part of a batch behind, however often it is 
 /** A sealed batch of one record. */
 async function letter(value: string, codec: Codec = 'none'): Promise<[header: Buffer, body: Buffer]> {
   const body = await compress(codec, 1, frameRecord({ offsetDelta: 0, key: 'web-1', value }));
-  const header = Buffer.alloc(HEADER_BYTES);
-  const numbers = { producerId: -1n, epoch: -1, sequence: -1 };
-  writeHeader(header, { recordsBytes: body.length, count: 1, codec, time: Date.now(), baseOffset: 0n, ...numbers });
-  sealHeader(header, body);
+  const header = sealedHeader(body, { count: 1, codec, time: Date.now() });
   return [header, body];
 }
 

@@ -12,7 +12,7 @@ import {
   type SavedWindow,
   writeWindow,
 } from '../../../src/kafka/send/window-file.ts';
-import { HEADER_BYTES, sealHeader, writeHeader } from '../../../src/records/record-batch.ts';
+import { sealedHeader } from '../../../src/records/record-batch.ts';
 import { makeBlock } from '../../support/blocks.ts';
 
 async function directory(t: TestContext): Promise<string> {
@@ -23,10 +23,7 @@ async function directory(t: TestContext): Promise<string> {
 
 async function packet(sequence: number, values: string[], weights: Record<string, number>): Promise<SavedPacket> {
   const { body, codec, count, time } = await makeBlock('t', values);
-  const header = Buffer.alloc(HEADER_BYTES);
-  const fields = { baseOffset: 0n, recordsBytes: body.length, count, codec, time, producerId: 5n, epoch: 1, sequence };
-  writeHeader(header, fields);
-  sealHeader(header, body);
+  const header = sealedHeader(body, { count, codec, time, producerId: 5n, epoch: 1, sequence });
   return { header, body, weights: new Map(Object.entries(weights)) };
 }
 
