@@ -1,8 +1,8 @@
 /**
  * The agent: builds the parts from a configuration, runs them, drains them. The only file that knows them all.
  *
- *   files          -> router -> lane -> sender -> Kafka              can be read again: straight to Kafka
- *   StatsD, checks -> router -> lane -> spool -> drain -> sender     cannot: safe on disk first
+ *   files          -> pipeline -> lane -> sender -> Kafka              can be read again: straight to Kafka
+ *   StatsD, checks -> pipeline -> lane -> spool -> drain -> sender     cannot: safe on disk first
  *   without brokers everything goes to the spool, and stays there until there are some
  */
 import { join } from 'node:path';
@@ -12,10 +12,10 @@ import { Tap } from './admin/tap.ts';
 import type { LocatedConfig } from './config/load.ts';
 import { abortable, Backoff } from './core/abort.ts';
 import { Accounts } from './core/account.ts';
+import { Ledgers } from './core/ledger.ts';
 import { countLost } from './core/lost.ts';
-import type { Source } from './core/pipeline.ts';
+import { Pipeline, type Source } from './core/pipeline.ts';
 import { Pool } from './core/pool.ts';
-import { Router } from './core/router.ts';
 import { Identity } from './data-dir/identity.ts';
 import { type DataDirLock, lockDataDir } from './data-dir/lock.ts';
 import { Delivery } from './delivery/delivery.ts';
@@ -71,7 +71,7 @@ export class Agent {
   #leaving: Leaving | null = null;
   readonly #superseded = Promise.withResolvers<Error>();
   #isSuperseded = false;
-  #router!: Router;
+  #pipeline!: Pipeline;
   #delivery!: Delivery;
   readonly #mounts = new Mounts();
   #tails: TailInput[] = [];
@@ -142,7 +142,9 @@ export class Agent {
       }
     } else if (await transactionsBefore(data_dir)) await ownInSnapshot(data_dir, { set: 'all' });
     const windows = await Windows.open(data_dir, accounts);
+    const ledgers = new Ledgers();
     this.#delivery = new Delivery({
+      ledgers,
       config,
       pool,
       kernel,
@@ -153,13 +155,12 @@ export class Agent {
       exactlyOnce: this.#exactlyOnce,
       left: this.#leaving?.done ?? null,
     });
-    this.#router = new Router({
+    this.#pipeline = new Pipeline({
       pool,
+      ledgers,
       laneOf: (stream) => this.#delivery.laneOf(stream),
       keeps: (stream, lane) => this.#delivery.keeps(stream, lane),
-      observe: (batch) => {
-        if (this.#tap.active) this.#tap.offer(batch);
-      },
+      observers: [(batch) => this.#tap.offer(batch)],
     });
 
     const openTail = (input: (typeof config.logs)[number]) => {
@@ -254,7 +255,7 @@ export class Agent {
       for (let input = source; !signal.aborted; ) {
         const began = performance.now();
         try {
-          return await input.run(this.#router, signal);
+          return await input.run(this.#pipeline, signal);
         } catch (error) {
           if (signal.aborted) return;
           if (performance.now() - began > STEADY_MS) backoff.reset();
@@ -277,7 +278,12 @@ export class Agent {
 
   /** What does not add up is in the status while it lasts; here it is said, also where nobody asks. */
   #checkBooks(): void {
-    const parts = { accounts: this.#accounts, router: this.#router, delivery: this.#delivery, statsd: this.#statsd };
+    const parts = {
+      accounts: this.#accounts,
+      pipeline: this.#pipeline,
+      delivery: this.#delivery,
+      statsd: this.#statsd,
+    };
     for (const imbalance of imbalances(books(parts))) log.warnOnce(imbalance.replace(/\d+/g, ''), imbalance);
   }
 
@@ -295,7 +301,7 @@ export class Agent {
       hash,
       loadedAt: this.#loadedAt,
       accounts: this.#accounts,
-      router: this.#router,
+      pipeline: this.#pipeline,
       delivery: this.#delivery,
       spool: this.#spool,
       client: this.#client,
@@ -324,7 +330,7 @@ export class Agent {
     await atStop('store what Kafka has of the positions', async () => this.#exactlyOnce?.close());
     await atStop('store the positions', async () => this.#positions?.close());
     await atStop('close the local log', async () => this.#spool?.close());
-    if (this.#delivery) countLost([...this.#router.pending(), ...this.#delivery.packed()]);
+    if (this.#delivery) countLost([...this.#pipeline.pending(), ...this.#delivery.packed()]);
     const closing = [
       atStop('close the connections to Kafka', async () => this.#client?.close()),
       atStop('close the admin server', async () => this.#admin?.close()),

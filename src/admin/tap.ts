@@ -167,8 +167,8 @@ function rawText(batch: Batch, i: number, envelope: RawEnvelope, line: string): 
 }
 
 /** Bytes of the source that were left out before record i. */
-function skippedBefore({ slot }: Batch, i: number): number {
-  return slot.source[i]! - (i === 0 ? 0 : slot.source[i - 1]! + slot.length[i - 1]!);
+function skippedBefore({ slot, skipped }: Batch, i: number): number {
+  return slot.source[i]! - (i === 0 ? -skipped.before : slot.source[i - 1]! + slot.length[i - 1]!);
 }
 
 /** A text with its zigzag varint length before it, as record headers carry it. */

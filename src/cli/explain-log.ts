@@ -62,6 +62,7 @@ export async function explainLog(path: string, line: string, choice: ConfigChoic
     envelope: batch.stream.envelope(),
     time: Date.now(),
     position: 0,
+    skipped: 0,
     delta: 0,
     outAt: out.bytesAt,
     limitAt: out.bytesAt + out.bytes.length,

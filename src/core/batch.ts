@@ -6,12 +6,17 @@
  *
  * Record i is memory[starts[i], ends[i]); it came from the source's bytes [from + source[i], + length[i]), terminator
  * included. `starts` and `ends` are addresses in the pool's memory, not offsets into `bytes`.
- * Invariant: records ascend, do not overlap, and lie in the slot. Dropping or joining records edits the tables.
+ * Invariant: records ascend, do not overlap, and lie in the slot. Dropping or joining records edits the tables: the bytes
+ * of what was dropped show in the next record as skipped, also where that is in a later batch.
+ *
+ *   source | skipped.before | record |  dropped  | record | skipped.behind |
+ *                           ^ from                                         ^ end
  */
 
 import type { Envelope } from '../records/envelope.ts';
 import type { Account } from './account.ts';
 import type { Checkpoint } from './block.ts';
+import type { Step } from './pipeline.ts';
 import type { Share, Slot } from './pool.ts';
 
 /** Bits of `flags[i]`, as the kernel reads them. */
@@ -50,10 +55,17 @@ export interface Stream {
   readonly account: Account;
   /** What goes around each record; built when first needed, may be dropped to save memory. */
   envelope(): Envelope;
-  /** Everything before `position` is safe (acknowledged by Kafka, or in the spool). Called in ascending order. */
-  settled?(position: number): void;
+  /** What its batches pass on their way, in this order; none: they are packed as they are. */
+  readonly steps?: readonly Step[];
+  /**
+   * Everything before `position` is safe (acknowledged by Kafka, or in the spool). Called in ascending order; so many
+   * bytes directly before it are in no record, because they were filtered.
+   */
+  settled?(position: number, skipped: number): void;
+  /** What `settled` said of that, for the position at which it goes on. */
+  skippedAt?(position: number): number;
   /** What is needed to go on from `position`, which is in flight or settled. */
-  checkpoint?(position: number): Checkpoint;
+  checkpoint?(position: number, skipped: number): Checkpoint;
   /** True: can be read again (a file), so it goes straight to Kafka. False: it goes to the spool first. */
   readonly replayable: boolean;
 }
@@ -70,6 +82,8 @@ export class Batch {
   from = 0;
   /** Position in the source up to which everything is in this batch, filtered, or was before it. */
   end = 0;
+  /** Bytes that were filtered: directly before `from`, and between the last record and `end`. */
+  readonly skipped = { before: 0, behind: 0 };
   /** Input items in this batch: what its account received. Metrics: samples, not series. */
   weight = 0;
   /** When it was read, milliseconds since the epoch. */

@@ -4,13 +4,18 @@
  */
 import type { Codec } from '../records/record-batch.ts';
 import type { Stream } from './batch.ts';
+import type { Ticket } from './ledger.ts';
 
 /** What of a stream a block carries: when the block is safe, the stream's position moves to `end`. */
 export interface Mark {
   stream: Stream;
   end: number;
+  /** Bytes directly before `end` that are in no record, because they were filtered. */
+  skipped: number;
   /** Input items of the stream in this block. */
   weight: number;
+  /** Null: nobody asks how far the stream is safe. */
+  ticket: Ticket | null;
 }
 
 /** How far something is when a block is safe, for whoever keeps that beside the blocks (see kafka/transactions/positions-topic.ts). */

@@ -5,14 +5,15 @@
  *   append(batch) -> open block -> seal -> compress (off the main thread) -> outlet.put -> settled -> positions move
  *
  * Invariants: blocks are put in the order they were sealed, and settle in that order; a stream's position moves over
- * its settled prefix only. A block has one slot of the pool until it is compressed and admitted.
+ * its settled prefix only (ledger.ts). A block has one slot of the pool until it is compressed and admitted.
  */
 import assert from 'node:assert';
 import type { Kernel } from '../kernel/kernel.ts';
 import { log } from '../log.ts';
 import type { Codec } from '../records/record-batch.ts';
-import { type Batch, HELD, type Stream } from './batch.ts';
+import { type Batch, HELD } from './batch.ts';
 import type { Block, Mark, Outlet } from './block.ts';
+import type { Ledgers, Ticket } from './ledger.ts';
 import { MAX_BLOCK_BYTES, type Pool, type Share, type Slot } from './pool.ts';
 
 export type Compress = (codec: Codec, level: number, data: Uint8Array) => Promise<Buffer>;
@@ -22,6 +23,8 @@ export interface LaneOptions {
   share: Share;
   pool: Pool;
   kernel: Kernel;
+  /** Shared by all lanes. */
+  ledgers: Ledgers;
   outlet: Outlet;
   compress: Compress;
   codec: Codec;
@@ -61,6 +64,12 @@ interface Unsettled {
   refused: number;
 }
 
+/** Of a batch: its own stream's, and that of the other which it carries. */
+interface Tickets {
+  own: Ticket | null;
+  also: Ticket | null;
+}
+
 export class Lane {
   readonly topic: string;
   readonly outlet: Outlet;
@@ -83,15 +92,20 @@ export class Lane {
 
   /** Packs the batch's records. Resolves when all are packed; `batch.weight` falls to 0 meanwhile. */
   append(batch: Batch): Promise<void> {
-    const appended = this.#appending.then(() => this.#append(batch));
+    const { stream, from, end, skipped, also } = batch;
+    const tickets: Tickets = {
+      own: stream.settled ? this.#o.ledgers.give(stream, this, from, end, skipped) : null,
+      also: also?.stream.settled ? this.#o.ledgers.give(also.stream, this, 0, also.end) : null,
+    };
+    const appended = this.#appending.then(() => this.#append(batch, tickets));
     // A failure belongs to the caller; the lane goes on.
-    this.#appending = appended.catch(() => undefined);
+    this.#appending = appended.catch(() => this.#lose(batch, tickets));
     return appended;
   }
 
-  async #append(batch: Batch): Promise<void> {
+  async #append(batch: Batch, tickets: Tickets): Promise<void> {
     if (batch.count === 0) {
-      this.#mark(batch.stream, batch.end, 0);
+      this.#markEnd(batch, tickets, 0);
       return;
     }
     let first = 0;
@@ -105,14 +119,17 @@ export class Lane {
         continue;
       }
       first += packed;
-      const end = first === batch.count ? batch.end : safeEnd(batch, first - 1);
       // Metrics weigh more than one item a record: what does not divide goes with the last part.
       const weight =
         first === batch.count ? batch.weight : Math.floor((batch.weight * packed) / (batch.count - first + packed));
       batch.weight -= weight;
       open.continues = first < batch.count && (batch.slot.flags[first - 1]! & HELD) !== 0;
-      this.#mark(batch.stream, end, weight);
-      if (first === batch.count && batch.also) this.#mark(batch.also.stream, batch.also.end, 0);
+      if (first === batch.count) this.#markEnd(batch, tickets, weight);
+      else {
+        const end = safeEnd(batch, first - 1);
+        const skipped = end === batch.from ? batch.skipped.before : 0;
+        this.#mark({ stream: batch.stream, end, skipped, weight, ticket: tickets.own });
+      }
       if (first < batch.count || open.at - open.slot.bytesAt >= this.#o.blockBytes) this.#seal();
     }
   }
@@ -130,6 +147,7 @@ export class Lane {
       envelope: batch.stream.envelope(),
       time: batch.time,
       position: batch.from,
+      skipped: batch.skipped.before,
       delta: open.count,
       outAt: open.at,
       limitAt: open.slot.bytesAt + limit,
@@ -161,19 +179,32 @@ export class Lane {
     return open;
   }
 
+  /** All of the batch is packed. */
+  #markEnd({ stream, end, skipped, also }: Batch, tickets: Tickets, weight: number): void {
+    this.#mark({ stream, end, skipped: skipped.behind, weight, ticket: tickets.own });
+    if (also) this.#mark({ stream: also.stream, end: also.end, skipped: 0, weight: 0, ticket: tickets.also });
+  }
+
   /** Notes how far a stream is packed; without an open block the position waits for what is on its way. */
-  #mark(stream: Stream, end: number, weight: number): void {
+  #mark(mark: Mark): void {
     const open = this.#open;
     if (!open) {
-      this.#unsettled.push({ ...unsettled([{ stream, end, weight }]), done: true });
+      this.#unsettled.push({ ...unsettled([mark]), done: true });
       this.#settle();
       return;
     }
     const last = open.marks.at(-1);
-    if (last && last.stream === stream) {
-      last.end = end;
-      last.weight += weight;
-    } else open.marks.push({ stream, end, weight });
+    if (last && last.stream === mark.stream && last.ticket === mark.ticket) {
+      last.end = mark.end;
+      last.skipped = mark.skipped;
+      last.weight += mark.weight;
+    } else open.marks.push(mark);
+  }
+
+  /** Not all of the batch got in: it is read again. */
+  #lose({ stream, from, also }: Batch, tickets: Tickets): void {
+    if (tickets.own) this.#o.ledgers.lose(stream, tickets.own, from);
+    if (also && tickets.also) this.#o.ledgers.lose(also.stream, tickets.also, 0);
   }
 
   #seal(): void {
@@ -240,12 +271,12 @@ export class Lane {
     while (this.#unsettled[0]?.done) {
       const { marks, kept, refused, waiting } = this.#unsettled.shift()!;
       let left = refused;
-      for (const { stream, end, weight } of marks) {
+      for (const { stream, end, skipped, weight, ticket } of marks) {
         const lost = Math.min(left, weight);
         left -= lost;
         if (lost > 0) stream.account.drop('refused', lost);
         if (this.#o.final && !kept) stream.account.forwarded += weight - lost;
-        stream.settled?.(end);
+        if (ticket) this.#o.ledgers.settle(stream, ticket, end, skipped);
       }
       for (const resolve of waiting) resolve();
     }

@@ -1,6 +1,20 @@
-/** What a source sees of the rest of the agent. */
-import type { Batch, Stream } from './batch.ts';
+/**
+ * The pipeline stands between sources and lanes: it gives out batches, and brings them on their way when they are filled.
+ *
+ *   source -> take -> (fills) -> push -> steps of its stream -> observers -> lane.append -> ledger -> position
+ *
+ * A step edits the batch's tables: what it drops is counted as filtered, and shows in the next record as skipped. So
+ * everything between two records of a stream is explained, whatever batches they are in (batch.ts has the picture).
+ *
+ * Invariants: batches of a stream are brought on their way in the order of the source. From when a batch has its weight
+ * until it is packed it is counted as pending; its weight is what of it is neither filtered nor packed.
+ */
+import { Batch, type Stream } from './batch.ts';
+import type { Lane } from './lane.ts';
+import type { Ledgers } from './ledger.ts';
+import type { Pool } from './pool.ts';
 
+/** What a source sees of the rest of the agent. */
 export interface Output {
   /** A free batch for this stream: waits for memory. Rejects with the signal's reason when that aborts first. */
   take(stream: Stream, signal?: AbortSignal): Promise<Batch>;
@@ -19,4 +33,109 @@ export interface Source {
   readonly ready?: Promise<void>;
   /** Brings data in until the signal aborts; resolves when all it took has been pushed. */
   run(output: Output, signal: AbortSignal): Promise<void>;
+}
+
+/** One step of what an input's records pass. An item weighs one. */
+export interface Step {
+  readonly verb: string;
+  /** Records that came, and that were left. */
+  in: number;
+  out: number;
+  /** Edits the batch's tables. */
+  apply(batch: Batch): void;
+}
+
+/** Sees every batch before it is packed; must not keep it. */
+export type Observer = (batch: Batch) => void;
+
+export interface PipelineOptions {
+  pool: Pool;
+  ledgers: Ledgers;
+  /** The lane that a stream's records take; may have to wait until the topic's partitions are known. */
+  laneOf: (stream: Stream) => Lane | Promise<Lane>;
+  /** False: the stream's records take another lane from now on, once those that are on their way have arrived. */
+  keeps?: (stream: Stream, lane: Lane) => boolean;
+  observers: readonly Observer[];
+}
+
+export class Pipeline implements Output {
+  readonly #o: PipelineOptions;
+  readonly #lanes = new WeakMap<Stream, Lane>();
+  /** Batches that sources fill or lanes pack. */
+  readonly #out = new Set<Batch>();
+  /** Who waits until a batch is packed. */
+  #waiting: (() => void)[] = [];
+
+  constructor(options: PipelineOptions) {
+    this.#o = options;
+  }
+
+  async take(stream: Stream, signal?: AbortSignal): Promise<Batch> {
+    signal?.throwIfAborted();
+    const had = this.#lanes.get(stream);
+    if (had && this.#o.keeps?.(stream, had) === false) await unlessAborted(this.#leave(stream, had), signal);
+    const lane = this.#lanes.get(stream) ?? (await unlessAborted(this.#o.laneOf(stream), signal));
+    this.#lanes.set(stream, lane);
+    const { share } = lane;
+    const batch = new Batch(await this.#o.pool.take(share, 'batch', signal), share, stream);
+    this.#out.add(batch);
+    return batch;
+  }
+
+  async push(batch: Batch): Promise<void> {
+    try {
+      if (batch.stream.steps) this.#process(batch, batch.stream.steps);
+      for (const observe of this.#o.observers) observe(batch);
+      await this.#lanes.get(batch.stream)!.append(batch);
+    } finally {
+      this.discard(batch);
+    }
+  }
+
+  discard(batch: Batch): void {
+    this.#out.delete(batch);
+    for (const resolve of this.#waiting.splice(0)) resolve();
+    this.#o.pool.give(batch.share, 'batch', batch.slot);
+  }
+
+  #process(batch: Batch, steps: readonly Step[]): void {
+    const { stream, skipped, slot } = batch;
+    const before = batch.count;
+    for (const step of steps) {
+      if (batch.count === 0) break;
+      step.in += batch.count;
+      step.apply(batch);
+      step.out += batch.count;
+    }
+    stream.account.filtered += before - batch.count;
+    batch.weight -= before - batch.count;
+    skipped.before = this.#o.ledgers.skippedAt(stream, batch.from);
+    const last = batch.count - 1;
+    const end = last < 0 ? batch.from - skipped.before : batch.from + slot.source[last]! + slot.length[last]!;
+    skipped.behind = batch.end - end;
+  }
+
+  /** All that the stream has in its lane arrives before anything takes another: so its order holds. */
+  async #leave(stream: Stream, lane: Lane): Promise<void> {
+    while ([...this.#out].some((batch) => batch.stream === stream)) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    await lane.passed();
+    this.#lanes.delete(stream);
+  }
+
+  /** Items that were received and are not packed yet, by input: from when a batch has its weight. */
+  *pending(): Iterable<{ stream: Stream; weight: number }> {
+    yield* this.#out;
+  }
+}
+
+/** The lane may be long in coming (no broker has been reached yet): a stop does not wait for it. */
+function unlessAborted<T>(value: T | Promise<T>, signal: AbortSignal | undefined): T | Promise<T> {
+  if (!(value instanceof Promise) || !signal) return value;
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  value.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  return promise;
 }

@@ -17,6 +17,7 @@ import type { Accounts } from '../core/account.ts';
 import type { Stream } from '../core/batch.ts';
 import type { Mark, Outlet } from '../core/block.ts';
 import { Lane } from '../core/lane.ts';
+import type { Ledgers } from '../core/ledger.ts';
 import { MAX_BLOCK_BYTES, type Pool } from '../core/pool.ts';
 import type { KafkaClient } from '../kafka/connect/client.ts';
 import { DeadLetters } from '../kafka/send/dead-letter.ts';
@@ -41,6 +42,7 @@ export interface DeliveryParts {
   config: Config;
   pool: Pool;
   kernel: Kernel;
+  ledgers: Ledgers;
   accounts: Accounts;
   spool: Spool;
   windows: Windows;
@@ -157,13 +159,14 @@ export class Delivery {
   }
 
   #lane(share: string, topic: string, outlet: Outlet, { final }: { final: boolean }): Lane {
-    const { pool, kernel, config } = this.#p;
+    const { pool, kernel, ledgers, config } = this.#p;
     const codec = config.kafka.compression;
     return new Lane({
       topic,
       share: pool.share(share),
       pool,
       kernel,
+      ledgers,
       outlet,
       compress,
       codec,

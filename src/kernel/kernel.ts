@@ -58,6 +58,8 @@ export interface PackJob {
   time: number;
   /** Where in the source the batch begins: `batch.from`. */
   position: number;
+  /** Bytes of the source directly before that which were filtered. */
+  skipped: number;
   /** Offset delta of the first record in its block. */
   delta: number;
   /** Addresses in the pool's memory between which the records go. Up to 64 bytes from `limitAt` on may be overwritten. */
@@ -227,11 +229,12 @@ export class Kernel {
    */
   pack(slot: Slot, first: number, count: number, job: PackJob): number {
     assert(first + count <= MAX_RECORDS, 'records beyond the tables');
-    const { envelope, position, delta, outAt, limitAt, empty } = job;
+    const { envelope, position, skipped, delta, outAt, limitAt, empty } = job;
     this.#use(slot);
     this.#place(envelope, job.time);
     const headers = envelope.kind === 'raw' ? envelope.headerCount : 0;
-    return this.#exports.pack(KINDS[envelope.kind], headers, first, count, position, delta, outAt, limitAt, empty);
+    const kind = KINDS[envelope.kind];
+    return this.#exports.pack(kind, headers, first, count, position, skipped, delta, outAt, limitAt, empty);
   }
 
   #use(slot: Slot): void {

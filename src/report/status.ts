@@ -2,7 +2,7 @@
 import { statfsSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import type { Accounts } from '../core/account.ts';
-import type { Router } from '../core/router.ts';
+import type { Pipeline } from '../core/pipeline.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import type { KafkaClient } from '../kafka/connect/client.ts';
 import type { ExactlyOnce } from '../kafka/transactions/exactly-once.ts';
@@ -20,7 +20,7 @@ export interface StatusParts {
   hash: string;
   loadedAt: Date;
   accounts: Accounts;
-  router: Router;
+  pipeline: Pipeline;
   delivery: Delivery;
   spool: Spool;
   client: KafkaClient | null;
@@ -132,11 +132,13 @@ function losses(accounts: Accounts): Status['lost'] {
 }
 
 /** received + recovered = forwarded + filtered + dropped + in_flight, of each input and of all; what is missing to that. */
-export function books(parts: Pick<StatusParts, 'accounts' | 'router' | 'delivery' | 'statsd'>): Status['conservation'] {
-  const { accounts, router, delivery, statsd } = parts;
+export function books(
+  parts: Pick<StatusParts, 'accounts' | 'pipeline' | 'delivery' | 'statsd'>,
+): Status['conservation'] {
+  const { accounts, pipeline, delivery, statsd } = parts;
   const inFlight = new Map<string, number>();
   const add = (input: string, items: number) => inFlight.set(input, (inFlight.get(input) ?? 0) + items);
-  for (const { stream, weight } of router.pending()) add(stream.account.input, weight);
+  for (const { stream, weight } of pipeline.pending()) add(stream.account.input, weight);
   for (const { input, weight } of delivery.pending()) add(input, weight);
   add('statsd', statsd.inFlight());
 

@@ -63,7 +63,7 @@ const abort = new AbortController();
 const running = source.run(output, abort.signal);
 while (source.lines < Number(count)) {
   await sleep(20);
-  for (const [stream, end] of settled.splice(0)) stream.settled?.(end);
+  for (const [stream, end] of settled.splice(0)) stream.settled?.(end, 0);
 }
 // A file that was not written to for a minute keeps less, and each is looked at every ten seconds.
 await sleep(75_000);

@@ -40,7 +40,7 @@ function run(file: number, envelope?: Envelope): number {
 
 function packAll(slot: Slot, count: number, envelope: Envelope, position: number): void {
   const [outAt, limitAt] = [block.bytesAt, block.bytesAt + MAX_BLOCK_BYTES];
-  const job = { envelope, time: Date.now(), position, delta: 0, outAt, limitAt, empty: true };
+  const job = { envelope, time: Date.now(), position, skipped: 0, delta: 0, outAt, limitAt, empty: true };
   for (let first = 0; first < count; ) first += kernel.pack(slot, first, count - first, job);
 }
 

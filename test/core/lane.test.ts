@@ -4,8 +4,9 @@ import { Account } from '../../src/core/account.ts';
 import { HELD, type Stream } from '../../src/core/batch.ts';
 import type { Block, Outlet } from '../../src/core/block.ts';
 import { Lane, type LaneOptions } from '../../src/core/lane.ts';
+import { Ledgers } from '../../src/core/ledger.ts';
+import { Pipeline } from '../../src/core/pipeline.ts';
 import { Pool } from '../../src/core/pool.ts';
-import { Router } from '../../src/core/router.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import { compress, decompress } from '../../src/records/codecs.ts';
 import { rawEnvelope } from '../../src/records/envelope.ts';
@@ -59,6 +60,7 @@ function stream(topic: string, name = 'a.log', key = 'web-1'): TestStream {
 function house(options: Partial<LaneOptions> & { outlet: Outlet }, bufferMemory = 32 << 20) {
   const pool = options.pool ?? new Pool(bufferMemory);
   const kernel = new Kernel(pool.memory);
+  const ledgers = new Ledgers();
   const lanes = new Map<string, Lane>();
   const addLane = (topic: string, outlet: Outlet) => {
     const lane = new Lane({
@@ -66,6 +68,7 @@ function house(options: Partial<LaneOptions> & { outlet: Outlet }, bufferMemory 
       share: pool.share(topic),
       pool,
       kernel,
+      ledgers,
       compress,
       codec: 'none',
       level: 1,
@@ -80,10 +83,10 @@ function house(options: Partial<LaneOptions> & { outlet: Outlet }, bufferMemory 
     return lane;
   };
   const lane = addLane('logs', options.outlet);
-  const router = new Router({ pool, laneOf: (s) => lanes.get(s.topic)!, observe: () => undefined });
+  const pipeline = new Pipeline({ pool, ledgers, laneOf: (s) => lanes.get(s.topic)!, observers: [] });
   /** Pushes text as lines of a stream that starts at `from`. */
   const push = async (to: Stream, text: string, from = 0) => {
-    const batch = await router.take(to);
+    const batch = await pipeline.take(to);
     const { slot } = batch;
     batch.used = slot.bytes.write(text);
     batch.count = kernel.findLines(slot, slot.bytesAt, slot.bytesAt + batch.used, slot.bytesAt, 0);
@@ -92,9 +95,9 @@ function house(options: Partial<LaneOptions> & { outlet: Outlet }, bufferMemory 
     batch.weight = batch.count;
     batch.time = Date.now();
     to.account.received += batch.count;
-    await router.push(batch);
+    await pipeline.push(batch);
   };
-  return { pool, lane, router, push, addLane, drain: () => lane.drain(AbortSignal.timeout(5000)) };
+  return { pool, lane, ledgers, pipeline, push, addLane, drain: () => lane.drain(AbortSignal.timeout(5000)) };
 }
 
 const lines = (count: number, from = 0) => Array.from({ length: count }, (_, i) => `line ${from + i}`);
@@ -169,14 +172,14 @@ test('a position moves only when its block and all before it are safe', async ()
 
 test('bytes without a record move the position after the blocks before them', async () => {
   const shelf = new Shelf(false);
-  const { push, router, drain } = house({ outlet: shelf });
+  const { push, pipeline, drain } = house({ outlet: shelf });
   const s = stream('logs');
   await push(s, 'hello\n');
   await drain();
-  const nothing = await router.take(s);
+  const nothing = await pipeline.take(s);
   nothing.from = 6;
   nothing.end = 1000;
-  await router.push(nothing);
+  await pipeline.push(nothing);
   assert.deepEqual(s.positions, []);
   shelf.settleNext();
   assert.deepEqual(s.positions, [6, 1000]);
@@ -184,9 +187,9 @@ test('bytes without a record move the position after the blocks before them', as
 
 test('a second stream in a batch is safe with the last record, not before', async () => {
   const shelf = new Shelf(false);
-  const { router, drain } = house({ outlet: shelf, blockBytes: 1000 });
+  const { pipeline, drain } = house({ outlet: shelf, blockBytes: 1000 });
   const [s, heir] = [stream('logs'), stream('logs', 'b.log')];
-  const batch = await router.take(s);
+  const batch = await pipeline.take(s);
   const { slot } = batch;
   slot.bytes.fill(0x78, 0, 2000);
   for (let i = 0; i < 2; i++) {
@@ -197,7 +200,7 @@ test('a second stream in a batch is safe with the last record, not before', asyn
     slot.flags[i] = 0;
   }
   Object.assign(batch, { count: 2, weight: 2, end: 1602, also: { stream: heir, end: 77 } });
-  await router.push(batch);
+  await pipeline.push(batch);
   await drain();
   assert.equal(shelf.blocks.length, 2);
   shelf.settleNext();
@@ -208,9 +211,9 @@ test('a second stream in a batch is safe with the last record, not before', asyn
 
 test('where a block ends within records that only count together, the position stays before them', async () => {
   const shelf = new Shelf(true);
-  const { router, drain } = house({ outlet: shelf, blockBytes: 1000 });
+  const { pipeline, drain } = house({ outlet: shelf, blockBytes: 1000 });
   const s = stream('logs');
-  const batch = await router.take(s);
+  const batch = await pipeline.take(s);
   const { slot } = batch;
   slot.bytes.fill(0x78, 0, 4000);
   for (let i = 0; i < 4; i++) {
@@ -221,9 +224,9 @@ test('where a block ends within records that only count together, the position s
     slot.flags[i] = i === 1 || i === 2 ? HELD : 0;
   }
   Object.assign(batch, { count: 4, weight: 4, end: 3204 });
-  await router.push(batch);
+  await pipeline.push(batch);
   await drain();
-  assert.deepEqual(s.positions, [801, 801, 801, 3204]);
+  assert.deepEqual(s.positions, [801, 3204]);
 });
 
 test('a stream takes another lane only when all that it has on its way has arrived', async () => {
@@ -232,14 +235,15 @@ test('a stream takes another lane only when all that it has on its way has arriv
   let current = lane;
   const s = stream('logs');
   const other = stream('logs', 'b.log');
-  const router = new Router({
+  const pipeline = new Pipeline({
     pool,
+    ledgers: new Ledgers(),
     laneOf: (of) => (of === s ? current : lane),
     keeps: (of, its) => of !== s || its === current,
-    observe: () => undefined,
+    observers: [],
   });
   const fill = async () => {
-    const batch = await router.take(s);
+    const batch = await pipeline.take(s);
     batch.slot.bytes.write('a line\n');
     batch.count = 1;
     batch.slot.starts[0] = batch.slot.bytesAt;
@@ -255,12 +259,12 @@ test('a stream takes another lane only when all that it has on its way has arriv
   });
   // Another stream keeps the old lane busy.
   await push(other, 'x\n');
-  await router.push(first);
+  await pipeline.push(first);
   while (old.blocks.length < 1) await new Promise(setImmediate);
   await push(other, 'y\n', 2);
   assert.equal(taken, false);
   old.settleNext();
-  await router.push(await second);
+  await pipeline.push(await second);
   await current.drain(AbortSignal.timeout(5000));
   await drain();
   assert.deepEqual(await old.values(), ['x', 'a line', 'y']);
@@ -284,7 +288,7 @@ test('a lane of the spool starts a block for each key', async () => {
 
 test('a topic that is stuck at full speed starves no other topic', async () => {
   const stuck = new Shelf(false);
-  const { push, addLane, router } = house({ outlet: stuck, blockBytes: 900_000 });
+  const { push, addLane, pipeline } = house({ outlet: stuck, blockBytes: 900_000 });
   const fine = new Shelf(true);
   const other = addLane('metrics', fine);
   const hot = stream('logs');
@@ -303,7 +307,7 @@ test('a topic that is stuck at full speed starves no other topic', async () => {
   assert.equal(s.account.forwarded, 20_000);
   assert.ok(pushed < 20, `the stuck topic took ${pushed} batches`);
   let waiting = 0;
-  for (const batch of router.pending()) waiting += batch.weight;
+  for (const batch of pipeline.pending()) waiting += batch.weight;
   assert.ok(waiting <= 1);
 });
 

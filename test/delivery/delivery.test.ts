@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Config } from '../../src/config/config.ts';
 import { Accounts } from '../../src/core/account.ts';
+import { Ledgers } from '../../src/core/ledger.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { Delivery } from '../../src/delivery/delivery.ts';
 import { KafkaClient } from '../../src/kafka/connect/client.ts';
@@ -37,6 +38,7 @@ test('a drain that begins anew after each gap leaves no senders behind, and what
     } as unknown as Config,
     pool,
     kernel: new Kernel(pool.memory),
+    ledgers: new Ledgers(),
     accounts,
     spool,
     windows: await Windows.open(dir, accounts),

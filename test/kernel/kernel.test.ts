@@ -103,9 +103,9 @@ function packWithKernel(first: number, count: number, job: twin.Job, outShift = 
   const outAt = block.bytesAt + outShift;
   const limit = outShift + job.room;
   const guarded = block.bytes.subarray(0, Math.min(limit + 512, SLOT_CAPACITY)).fill(GUARD);
-  const { envelope, time, position, delta, empty } = job;
-  const limitAt = outAt + job.room;
-  const packed = kernel.pack(batch, first, count, { envelope, time, position, delta, outAt, limitAt, empty });
+  const { room, ...rest } = job;
+  const limitAt = outAt + room;
+  const packed = kernel.pack(batch, first, count, { ...rest, outAt, limitAt });
   assert.ok(kernel.endAt <= limitAt, 'the end lies behind the limit');
   assert.ok(
     guarded.subarray(0, outShift).every((byte) => byte === GUARD),
@@ -128,7 +128,7 @@ function checkPack(lines: twin.Line[], first: number, count: number, job: twin.J
 }
 
 function jobFor(envelope: Envelope, change: Partial<twin.Job> = {}): twin.Job {
-  return { envelope, time: TIME, position: 0, delta: 0, room: 200_000, empty: false, ...change };
+  return { envelope, time: TIME, position: 0, skipped: 0, delta: 0, room: 200_000, empty: false, ...change };
 }
 
 /** One line with these bytes, as JSON: its value and what was counted. */
@@ -209,6 +209,7 @@ test('packs what its twin packs: many records, gaps, flags, large positions, tig
     const first = below(lines.length);
     const job = jobFor(ENVELOPES[below(ENVELOPES.length)]!, {
       position: Math.floor(10 ** (random() * 15)) - 1,
+      skipped: below(2) * Math.floor(10 ** (random() * 15)),
       delta: [0, 63, 64, 8191, 8192, 100_000][below(6)]!,
       room: [0, 100, 400, 1500, 6000, 50_000][below(6)]! + below(300),
       empty: below(2) === 0,

@@ -44,6 +44,7 @@ export interface Job {
   envelope: Envelope;
   time: number;
   position: number;
+  skipped: number;
   delta: number;
   /** Bytes that the records may take. */
   room: number;
@@ -60,7 +61,7 @@ export interface Packed {
 export function pack(bytes: Uint8Array, lines: Line[], first: number, count: number, job: Job): Packed {
   const packed: Packed = { count: 0, bytes: Buffer.alloc(0), replaced: 0, cut: 0 };
   for (let i = first; i < first + count; i++) {
-    const before = i === 0 ? 0 : lines[i - 1]!.source + lines[i - 1]!.length;
+    const before = i === 0 ? -job.skipped : lines[i - 1]!.source + lines[i - 1]!.length;
     const line = lines[i]!;
     const skipped = Math.max(0, line.source - before);
     const room = job.room - packed.bytes.length;

@@ -128,7 +128,7 @@ for (const encoding_in of ENCODINGS) {
     const out = await bench.start({ encoding_in });
     out.settling = false;
     await out.count(2);
-    (out.streams[0] as FileStream).settled(one.length);
+    (out.streams[0] as FileStream).settled(one.length, 0);
     await bench.stop();
     const again = await bench.start({ encoding_in });
     await again.count(1);

@@ -150,7 +150,7 @@ class Agent implements Output {
       const [stream, position, due] = next;
       const wait = due - performance.now();
       if (wait > 0) await sleep(wait);
-      stream.settled(position);
+      stream.settled(position, 0);
       await this.#positions.written();
       say(`S ${stream.generation.id} ${position}\n`);
     }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Accounts } from '../../src/core/account.ts';
-import type { Router } from '../../src/core/router.ts';
+import type { Pipeline } from '../../src/core/pipeline.ts';
 import type { Delivery } from '../../src/delivery/delivery.ts';
 import { books, imbalances } from '../../src/report/status.ts';
 import type { StatsdSource } from '../../src/sources/statsd/statsd.ts';
@@ -11,7 +11,7 @@ function booksOf(accounts: Accounts, batches: number, blocks: number, window = 0
   const stream = { account: accounts.of('logs.app') };
   return books({
     accounts,
-    router: { pending: () => [{ stream, weight: batches }] } as unknown as Router,
+    pipeline: { pending: () => [{ stream, weight: batches }] } as unknown as Pipeline,
     delivery: { pending: () => [{ input: 'logs.app', weight: blocks }] } as unknown as Delivery,
     statsd: { inFlight: () => window } as unknown as StatsdSource,
   });

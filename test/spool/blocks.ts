@@ -56,7 +56,7 @@ export async function block(
 ): Promise<Block> {
   const { codec = 'none', weight = 1, stream = STATSD, time = Date.now() } = options;
   const raw = Buffer.concat(values.map((value, offsetDelta) => frameRecord({ offsetDelta, key: stream.key, value })));
-  const marks = [{ stream, end: 0, weight: values.length * weight }];
+  const marks = [{ stream, end: 0, skipped: 0, weight: values.length * weight, ticket: null }];
   const body = await compress(codec, 1, raw);
   return { topic: TOPIC, key: stream.key, count: values.length, rawBytes: raw.length, codec, body, time, marks };
 }

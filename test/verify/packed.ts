@@ -50,6 +50,7 @@ export function pack(text: string | Buffer, how: Packing): Packed {
     envelope,
     time: 1_790_000_000_000,
     position: from,
+    skipped: 0,
     delta: 0,
     outAt: block.bytesAt,
     limitAt: block.bytesAt + block.bytes.length,

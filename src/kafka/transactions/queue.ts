@@ -93,8 +93,8 @@ export class TransactionQueue implements Holder<Packet> {
   checkpoints(): Map<string, Checkpoint> {
     const latest = new Map<string, Checkpoint>();
     for (const { block } of this.#entries.slice(0, this.taken)) {
-      for (const { stream, end } of block.marks) {
-        const checkpoint = stream.checkpoint?.(end);
+      for (const { stream, end, skipped } of block.marks) {
+        const checkpoint = stream.checkpoint?.(end, skipped);
         if (checkpoint) latest.set(checkpoint.key, checkpoint);
       }
       if (block.checkpoint) latest.set(block.checkpoint.key, block.checkpoint);

@@ -41,15 +41,20 @@ export let cut: u32 = 0;
 
 let kind: u32 = 0;
 let position: u64 = 0;
+let before: u64 = 0;
 let headerCount: u32 = 0;
 
-/** Packs records [first, first + count) at memory [out, limit); returns how many fit. `empty`: the first is cut to fit. */
+/**
+ * Packs records [first, first + count) at memory [out, limit); returns how many fit. `skipped`: bytes that were left out
+ * before the batch. `empty`: the first record is cut to fit.
+ */
 export function pack(
-  as: u32, headers: u32, first: u32, count: u32, from: f64, delta: u32, out: usize, limit: usize, empty: bool,
+  as: u32, headers: u32, first: u32, count: u32, from: f64, skipped: f64, delta: u32, out: usize, limit: usize, empty: bool,
 ): u32 {
   kind = as;
   headerCount = headers;
   position = <u64>from;
+  before = <u64>skipped;
   cut = 0;
   resetReplaced();
   const around = aroundBytes();
@@ -167,9 +172,10 @@ function writeNumber(out: usize, value: u64): usize {
   return decimal(out, value, count);
 }
 
-/** Bytes of the source that were left out between the record before, or the batch's beginning, and record i. */
+/** Bytes of the source that were left out between the record before, also in an earlier batch, and record i. */
 @inline
-function skippedBefore(i: u32): u32 {
-  const before: u32 = i == 0 ? 0 : source(i - 1) + length(i - 1);
-  return source(i) > before ? source(i) - before : 0;
+function skippedBefore(i: u32): u64 {
+  if (i == 0) return before + source(0);
+  const end = source(i - 1) + length(i - 1);
+  return source(i) > end ? source(i) - end : 0;
 }

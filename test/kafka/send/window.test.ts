@@ -90,8 +90,9 @@ async function splitBlock() {
   const account = new Accounts().of('logs.app');
   const stream = { name: 'a', topic: 't', key: 'k', account, replayable: true, envelope: () => assert.fail() };
   const block = await makeBlock('t', ['a', 'b', 'c']);
-  void window.put({ ...block, marks: [{ stream, end: 9, weight: 3 }] }, (where = 'there', refused = 0) =>
-    settled.push(`${where} ${refused}`),
+  void window.put(
+    { ...block, marks: [{ stream, end: 9, skipped: 0, weight: 3, ticket: null }] },
+    (where = 'there', refused = 0) => settled.push(`${where} ${refused}`),
   );
   const [packet] = window.packets;
   const part = (count: number) => ({ codec: 'none' as const, body: Buffer.from('x'), count, rawBytes: 1 });

@@ -31,7 +31,7 @@ const output: Output = {
     }
     writeSync(fd, text);
     pool.give(batch.share, 'batch', slot);
-    setTimeout(() => stream.settled?.(end), Number(delay ?? 0));
+    setTimeout(() => stream.settled?.(end, 0), Number(delay ?? 0));
   },
   discard(batch) {
     pool.give(batch.share, 'batch', batch.slot);

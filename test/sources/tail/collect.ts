@@ -64,8 +64,8 @@ export class Collected implements Output {
     assert.equal(batch.from + end, batch.end);
     assert.equal(batch.weight, batch.count);
     if (this.settling) {
-      stream.settled?.(batch.end);
-      batch.also?.stream.settled?.(batch.also.end);
+      stream.settled?.(batch.end, 0);
+      batch.also?.stream.settled?.(batch.also.end, 0);
     }
     this.pool.give(batch.share, 'batch', slot);
     this.#changed();

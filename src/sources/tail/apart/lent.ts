@@ -12,8 +12,8 @@ export class ApartStream extends FileStream {
   /** Told how far it is safe. */
   onSettled: ((stream: ApartStream, position: number) => void) | null = null;
 
-  override settled(position: number): void {
-    super.settled(position);
+  override settled(position: number, skipped: number): void {
+    super.settled(position, skipped);
     this.onSettled?.(this, position);
   }
 }

@@ -87,7 +87,8 @@ export class Reader implements Output {
 
   settled(id: string, position: number): void {
     const stream = this.#streams.get(id);
-    stream?.settled(position);
+    // What was filtered is the agent's to know.
+    stream?.settled(position, 0);
     if (stream?.sentLast === undefined) this.#streams.delete(id);
   }
 

@@ -120,9 +120,16 @@ export class FileStream implements Stream {
     return this.#flying?.[0]?.time;
   }
 
-  checkpoint(position: number): Checkpoint {
+  /** What is persisted of that may be older than the position: then some of it was read again and is known by its records. */
+  skippedAt(position: number): number {
+    const { to, bytes } = this.generation.skipped ?? { to: 0, bytes: 0 };
+    return position <= to ? Math.max(0, bytes - (to - position)) : 0;
+  }
+
+  checkpoint(position: number, skipped: number): Checkpoint {
     const g = this.generation;
     const there = { ...g, position };
+    if (skipped > 0) there.skipped = { to: position, bytes: skipped };
     for (const flying of this.#flying ?? []) {
       if (flying.end > position) break;
       there.marker = flying.marker;
@@ -132,7 +139,7 @@ export class FileStream implements Stream {
     return fileCheckpoint(there);
   }
 
-  settled(position: number): void {
+  settled(position: number, skipped: number): void {
     const g = this.generation;
     // A second stream's mark may have moved it further than a part of the first batch does.
     g.position = Math.max(g.position, position);
@@ -144,6 +151,10 @@ export class FileStream implements Stream {
       g.markedAt = settled.end;
       g.sum = settled.sum === null ? undefined : { length: settled.end, crc: settled.sum, modified: null };
       if (setCut(g, settled)) this.#context.positions.described(g);
+    }
+    if (skipped > 0) {
+      g.skipped = { to: position, bytes: skipped };
+      this.#context.positions.described(g);
     }
     this.#context.positions.moved(g);
     if (!this.#flying) {

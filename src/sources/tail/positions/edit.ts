@@ -182,6 +182,7 @@ export function planMove(
         delete generation.whole;
         delete generation.damaged;
         delete generation.cut;
+        delete generation.skipped;
         // What another input had and does not name any more is this one's from now on.
         if (known) positions.use(known, input.name);
         if (known) positions.described(known);

@@ -10,7 +10,7 @@
  *   size      u32 crc | u8 4 | u8 0 | u16 0          | u32 number | u32 seen | u64 size | u64 summed | u32 sum | u32 modified |
  *             zeros (since format 2)
  *
- * The text is JSON: {"id","input","path","base"[,"whole"][,"damaged"][,"carried"][,"cut"][,"named"][,"real"]}. `number` ties the
+ * The text is JSON: {"id","input","path","base"[,"whole"][,"damaged"][,"carried"][,"cut"][,"skipped"][,"named"][,"real"]}. `number` ties the
  * entries of one file together, within this journal. `seen` is in seconds since the epoch. `born` is 0 in journals that were written before it was
  * there. `size` is what the file was known to hold when it was last looked at: what is lost is counted by it when the
  * file is gone. It is written when the file is let go and, while bytes wait, when it was looked at and had changed;
@@ -76,6 +76,8 @@ export interface Generation extends Inode {
   carried?: number;
   /** Behind `at` the rest of a container's line goes on that was cut; `streams` has a bit for each that has one. */
   cut?: { at: number; streams: number };
+  /** The `bytes` before `to` are in no record, because they were filtered. Says nothing of a position beyond `to`. */
+  skipped?: { to: number; bytes: number };
   /** It had its name when it was last seen; false where that is not known either. */
   named: boolean;
   /** Where it was under that name, if links led there. */
@@ -133,9 +135,10 @@ export function wholeEntries(g: Generation): Buffer[] {
 }
 
 export function fileEntry(g: Generation): Buffer {
-  const { id, input, path, base, whole, damaged, carried, cut, real } = g;
+  const { id, input, path, base, whole, damaged, carried, cut, skipped, real } = g;
   const named = g.named || undefined;
-  const text = Buffer.from(JSON.stringify({ id, input, path, base, whole, damaged, carried, cut, named, real }));
+  const said = { id, input, path, base, whole, damaged, carried, cut, skipped, named, real };
+  const text = Buffer.from(JSON.stringify(said));
   const entry = Buffer.alloc(Math.ceil((TEXT_AT + text.length) / UNIT) * UNIT);
   text.copy(entry, TEXT_AT);
   return sealed(entry, FILE, 0, text.length, g.number, g.seen);
@@ -229,7 +232,7 @@ export function apply(entry: Buffer, files: Map<number, Generation>): void {
     const text = entry.toString('utf8', TEXT_AT, TEXT_AT + entry.readUInt16LE(6));
     const said = JSON.parse(text) as Pick<
       Generation,
-      'id' | 'input' | 'path' | 'base' | 'whole' | 'damaged' | 'carried' | 'cut' | 'named' | 'real'
+      'id' | 'input' | 'path' | 'base' | 'whole' | 'damaged' | 'carried' | 'cut' | 'skipped' | 'named' | 'real'
     >;
     const file = blank(said);
     const known = files.get(number);

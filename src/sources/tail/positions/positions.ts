@@ -328,7 +328,7 @@ export class Positions {
       Object.assign(known, generation, { input, number, sum, seen: now() });
       this.#stored.add(known);
       this.moved(known);
-      if (known.cut) this.described(known);
+      if (known.cut || known.skipped) this.described(known);
     }
   }
 

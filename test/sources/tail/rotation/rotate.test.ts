@@ -513,7 +513,7 @@ test('what was settled within a batch does not make another file with the same h
   await first.count(3);
   // A block ended here.
   const { generation } = first.streams[0]!;
-  first.streams[0]!.settled(312);
+  first.streams[0]!.settled(312, 0);
   assert.ok(generation.markedAt < 312);
   await bench.stop();
   truncateSync(bench.path('a.log'));
@@ -530,7 +530,7 @@ test('what was settled within a batch is not read again', async (t) => {
   const first = await bench.start();
   first.settling = false;
   await first.count(3);
-  first.streams[0]!.settled(6);
+  first.streams[0]!.settled(6, 0);
   await bench.stop();
   const out = await bench.start();
   await out.count(2);

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lane } from '../../src/core/lane.ts';
+import { Ledgers } from '../../src/core/ledger.ts';
+import { Pipeline } from '../../src/core/pipeline.ts';
 import { Pool } from '../../src/core/pool.ts';
-import { Router } from '../../src/core/router.ts';
 import { streamOf } from '../spool/blocks.ts';
 
 test('a lane that never comes is nobody’s trouble when its stream was stopped before it was asked for', async (t) => {
@@ -15,8 +16,8 @@ test('a lane that never comes is nobody’s trouble when its stream was stopped 
     await sleep(5);
     throw new Error('the client is closed');
   };
-  const router = new Router({ pool: new Pool(32 << 20), laneOf, observe: () => undefined });
-  await assert.rejects(router.take(streamOf('statsd'), AbortSignal.abort(new Error('the agent stops'))), /stops/);
+  const pipeline = new Pipeline({ pool: new Pool(32 << 20), ledgers: new Ledgers(), laneOf, observers: [] });
+  await assert.rejects(pipeline.take(streamOf('statsd'), AbortSignal.abort(new Error('the agent stops'))), /stops/);
   await sleep(20);
   assert.deepEqual(unhandled, []);
 });
