@@ -615,8 +615,10 @@ export class Tracker implements Finder {
     if (this.#archives.has(path, stat)) return;
     if (this.#isOwn(path, link)) return;
     if (!this.room) {
-      // Once there is, it is found again.
-      if (this.#isBeyond(path)) this.#discovery.listAgain(dirname(path));
+      if (!this.#isBeyond(path)) return;
+      // Once there is, it is found again. What finds it counts it: that is not to wait for its turn.
+      this.#discovery.listAgain(dirname(path));
+      if (this.#discovery.left.files === 0) void this.scan();
       return;
     }
     const many = this.files.size >= (this.#o.open_at_start ?? OPEN_AT_START);

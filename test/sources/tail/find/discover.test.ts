@@ -222,6 +222,13 @@ test('beyond max_files no more files are read before others are gone, which is s
   assert.equal(bench.source.files_total, 3);
 });
 
+test('what is beyond max_files at the start is counted before all is gone over again', async (t) => {
+  const bench = benchWith(t, 'a.log', 'b.log', 'sub/c.log', 'sub/d.log', 'sub/e.log');
+  const out = await bench.start({ ...everywhere(bench), max_files: 3 }, true, { round: 1_000_000 });
+  await out.count(3);
+  await until('counted', () => bench.source.left_out.max_files === 2);
+});
+
 test('so many names that cannot be read, links to one file and links between directories take little memory', async (t) => {
   const bench = new Bench(t);
   const dir = bench.path('many');
