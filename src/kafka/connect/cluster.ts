@@ -11,6 +11,8 @@ import type { Address } from './connections.ts';
 
 /** Addresses that lead now here, now there are reported this often, milliseconds. */
 const SAY_AGAIN = 60_000;
+/** They are gone through, in any order, each time one is to be asked something. */
+const MOST_NODES = 10_000;
 
 export interface ClusterStatus {
   /** Null: not reached yet, or it does not tell its id. */
@@ -64,7 +66,11 @@ export class Cluster {
     return true;
   }
 
+  /** Throws where that is no cluster's answer. */
   learn({ brokers, controllerId }: Metadata): void {
+    if (brokers.length > MOST_NODES) {
+      throw new Error(`a cluster of ${brokers.length} brokers is impossible: more than ${MOST_NODES} are not believed`);
+    }
     if (brokers.length > 0) this.nodes.clear();
     for (const { nodeId, host, port } of brokers) this.nodes.set(nodeId, { host, port });
     this.#controller = controllerId;

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { Cluster } from '../../../src/kafka/connect/cluster.ts';
 import { Link } from '../../../src/kafka/connect/connection.ts';
 import { kafkajs } from '../../../src/kafka/connect/kafkajs.ts';
 import { fetchAnswer } from '../../../src/kafka/wire/fetch.ts';
@@ -116,6 +117,19 @@ test('counts that are above the bytes that are left are refused before anything 
     const metadata = Buffer.concat([Buffer.alloc(5), Buffer.from([0xff, 0xff, 0xff, 0xff, 0x0f]), Buffer.alloc(30)]);
     assert.throws(() => metadataAnswer(metadata.subarray(5 * tags)), /cut short/);
   }
+});
+
+test('a cluster of more brokers than any has is not believed', () => {
+  const cluster = new Cluster(true);
+  const answer = (count: number) => ({
+    brokers: Array.from({ length: count }, (_, nodeId) => ({ nodeId, host: 'kafka', port: 9092 })),
+    clusterId: null,
+    controllerId: 0,
+    topicMetadata: [],
+  });
+  cluster.learn(answer(10_000));
+  assert.throws(() => cluster.learn(answer(10_001)), /a cluster of 10001 brokers is impossible/);
+  assert.equal(cluster.nodes.size, 10_000);
 });
 
 test('a broker cannot ask for so many rounds of SCRAM that a thread is gone for good', async () => {
