@@ -16,10 +16,9 @@ export interface Beside {
   stat: BigIntStats;
 }
 
-/** The files of these inodes in directories near those, which were gone over already. */
-export async function nearby(dirs: readonly string[], inodes: ReadonlySet<bigint>): Promise<Beside[]> {
+/** The files that are wanted in directories near those, which were gone over already. */
+export async function nearby(dirs: readonly string[], wants: (file: Beside) => boolean): Promise<Beside[]> {
   const found: Beside[] = [];
-  if (inodes.size === 0) return found;
   const pace = new Pace();
   let names = 0;
   /** Its files are looked at, if that is asked for; returns the directories in it. */
@@ -34,7 +33,7 @@ export async function nearby(dirs: readonly string[], inodes: ReadonlySet<bigint
         const path = join(dir, one.name);
         if (one.isDirectory()) below.push(path);
         const stat = files && one.isFile() ? lookUp(path) : undefined;
-        if (stat && inodes.has(stat.ino)) found.push({ path, stat });
+        if (stat && wants({ path, stat })) found.push({ path, stat });
       }
     } catch {
       // It is gone, or may not be looked into: nothing can be found there.

@@ -1,6 +1,8 @@
 /** At the start: in which of the files beside it a known one may go on that was renamed or copied, by their first bytes. */
+import { basename } from 'node:path';
 import { closeSync } from '../../../mounts/fs.ts';
 import { openRegular } from '../../../mounts/open.ts';
+import { compression } from '../compressed/inflate.ts';
 import { birthOf, bornApart, digest, lookUp } from '../file/inode.ts';
 import type { Beside } from '../find/nearby.ts';
 import { placesOf } from '../find/symlinks.ts';
@@ -12,6 +14,8 @@ import { mayBeCopy } from './copies.ts';
 
 /** So soon a truncation is noticed, at the latest: a copy may be older than the last news of its original by this. */
 const NOTICED_MS = 15_000;
+/** Compressed files in other directories that are opened for those of one. */
+const MOST_PACKED = 32;
 
 /** With more files beside it, it is not looked for a second one that holds the same. */
 const MOST_COMPARED = 1000;
@@ -97,4 +101,25 @@ export function holds(path: string, g: Generation): boolean | null {
   } catch {
     return null;
   }
+}
+
+/**
+ * What one of these may have become in another directory: it has its inode; or it is compressed, of a name alike, and has
+ * been so since that was last heard of. These have to be opened to tell: not many are.
+ */
+export function rotatedOf(generations: Generation[]): (file: Beside) => boolean {
+  const inodes = new Set(generations.map(({ inode }) => inode));
+  const names = new Set(generations.map(({ path }) => stemOf(path)));
+  const since = generations.reduce((least, { seen }) => Math.min(least, seen), Number.POSITIVE_INFINITY) * 1000;
+  let left = MOST_PACKED;
+  return ({ path, stat }) => {
+    if (inodes.has(stat.ino)) return true;
+    const isAlike = compression(path) && names.has(stemOf(path)) && Number(stat.ctimeMs) > since - NOTICED_MS;
+    return isAlike ? left-- > 0 : false;
+  };
+}
+
+/** `app` of `app.log.1.gz`, and of `app-20261130.log.gz`. */
+function stemOf(path: string): string {
+  return /^.[^.]*?(?=\.|-\d|$)/s.exec(basename(path))?.[0] ?? '';
 }

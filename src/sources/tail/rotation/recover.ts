@@ -4,7 +4,7 @@
  *
  *   stored position --> still under its name: the scan finds it
  *                   --> the same inode, or the same first bytes and marker, under another name: read on there
- *                   --> the same inode in a directory nearby (nearby.ts): read on there
+ *                   --> the same inode in a directory nearby (nearby.ts), or compressed there: read on there
  *                   --> nowhere: lost, in bytes, by what it held when it was last looked at (missing.ts)
  */
 import type { BigIntStats } from 'node:fs';
@@ -24,7 +24,7 @@ import type { Generation } from '../positions/journal.ts';
 import { recognise } from '../positions/recognise.ts';
 import { isAside, takeBack } from '../room/aside.ts';
 import { isKnown, resumed, TELLING } from './admit.ts';
-import { headsOf, holds, likelyCopies } from './likely.ts';
+import { headsOf, holds, likelyCopies, rotatedOf } from './likely.ts';
 import { Missing } from './missing.ts';
 
 /** So often a directory is gone over in which things are renamed meanwhile. */
@@ -82,7 +82,7 @@ export async function* recover(context: TailContext, options: RecoverOptions): A
       missing = left;
       if (attempt < ATTEMPTS && (await haveChanged(dirs, before))) continue;
       const asked = left.filter((g) => missed.matters(g));
-      const near = await nearby(dirs, new Set(asked.map(({ inode }) => inode)));
+      const near = asked.length === 0 ? [] : await nearby(dirs, rotatedOf(asked));
       const elsewhere = await search(context, asked, near, home, options, pace);
       yield* elsewhere.found;
       for (const g of elsewhere.left) {

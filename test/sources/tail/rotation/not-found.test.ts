@@ -87,6 +87,31 @@ for (const [where, dir] of Object.entries({ below: 'app/old', beside: 'archive',
   });
 }
 
+for (const [dir, name] of [
+  ['app/old', 'a.log-20261130.gz'],
+  ['archive', 'a-20261130.log.gz'],
+  ['.', 'a.log.1.gz'],
+] as const) {
+  test(`compressed into ${dir} as ${name} while down: it is finished there, before the new file`, async (t) => {
+    const bench = new Bench(t);
+    for (const one of ['app', dir]) mkdirSync(bench.path(one), { recursive: true });
+    const input = { include: [bench.path('app/*.log')] };
+    const old = bench.path('app/a.log');
+    writeFileSync(old, before);
+    const id = await readAndStop(bench, input);
+    for (let i = 0; i < 40; i++) writeFileSync(join(bench.path(dir), `other.${i}.gz`), gzipSync(before));
+    writeFileSync(join(bench.path(dir), name), gzipSync(`${readFileSync(old, 'utf8')}2\n3\n`));
+    rmSync(old);
+    writeFileSync(old, 'new\n');
+    const out = await bench.start(input);
+    await out.count(3);
+    assert.deepEqual(out.texts(), ['2', '3', 'new']);
+    assert.equal(out.lines[0]!.id, id);
+    await bench.stop();
+    assert.deepEqual(await started(bench, input), { reasons: [], notFound: 0, warnings: [] });
+  });
+}
+
 test('moved to where it is not looked for: that is said and counted, once, though it is not known what is lost', async (t) => {
   const bench = new Bench(t);
   const far = mkdtempSync(join(tmpdir(), 'runnel-far-'));
