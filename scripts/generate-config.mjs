@@ -1,6 +1,7 @@
 /**
  * Writes what is derived from the schema of options: the sample (config/runnel.yaml), the JSON Schema for editors
- * (config/runnel.schema.json) and the reference page (config/reference.md). `npm run generate`.
+ * (config/runnel.schema.json) and the reference page (config/reference.md); and from the reasons of losses their page
+ * (docs/losses.md). `npm run generate`.
  *
  * In the sample, taking one `#` away from each line that begins with `#` and not with `# ` and one letter uncomments
  * it: documentation of top-level options is `# text`, options are `#key: value`, what is nested is indented behind the #.
@@ -10,16 +11,18 @@ import { fileURLToPath } from 'node:url';
 import { schema } from '../src/config/schema.ts';
 import { shapeOf } from '../src/config/shape.ts';
 import { UNSUPPORTED } from '../src/config/unsupported.ts';
+import { LOSSES } from '../src/core/losses.ts';
 
 const WIDTH = 118;
 
-/** The generated files by their name under config/. */
+/** The generated files by their path. */
 export function render() {
   const shape = shapeOf(schema);
   return {
-    'runnel.yaml': sample(shape),
-    'runnel.schema.json': `${JSON.stringify(jsonSchema(shape), null, 2)}\n`,
-    'reference.md': reference(shape),
+    'config/runnel.yaml': sample(shape),
+    'config/runnel.schema.json': `${JSON.stringify(jsonSchema(shape), null, 2)}\n`,
+    'config/reference.md': reference(shape),
+    'docs/losses.md': losses(),
   };
 }
 
@@ -197,8 +200,28 @@ function limits(path) {
   return found ? ` Not supported in this version: ${found.what}.` : '';
 }
 
+// --- the losses
+
+function losses() {
+  const rows = Object.entries(LOSSES).map(
+    ([reason, { meaning, remedy = '' }]) => `| \`${reason}\` | ${meaning} | ${remedy} |`,
+  );
+  const lines = [
+    '# What is lost, and why',
+    '',
+    'Generated from `src/core/losses.ts` by `npm run generate`. Whatever is received and not forwarded is counted by its',
+    'reason: in `runnel status` under `lost`, in the figures as `runnel_dropped_total` (items) and',
+    '`runnel_dropped_bytes_total` (bytes, also of what never became items).',
+    '',
+    '| reason | what it means | what to do |',
+    '|---|---|---|',
+    ...rows,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const [name, text] of Object.entries(render())) {
-    writeFileSync(new URL(`../config/${name}`, import.meta.url), text);
+  for (const [path, text] of Object.entries(render())) {
+    writeFileSync(new URL(`../${path}`, import.meta.url), text);
   }
 }

@@ -5,6 +5,8 @@
  *
  * `in_flight` is not kept here: it is counted where things are (blocks, windows, spool), so the sum checks something.
  */
+import type { LossReason } from './losses.ts';
+
 export interface Loss {
   records: number;
   bytes: number;
@@ -27,14 +29,14 @@ export class Account {
   malformed = 0;
   /** Files that were gone at the start, of which it is not known what they held at last. */
   notFound = 0;
-  readonly losses = new Map<string, Loss>();
+  readonly losses = new Map<LossReason, Loss>();
 
   constructor(input: string) {
     this.input = input;
   }
 
   /** Items that were received and will not be forwarded. With `records` 0: bytes that never became items. */
-  drop(reason: string, records: number, bytes = 0): void {
+  drop(reason: LossReason, records: number, bytes = 0): void {
     const loss = this.losses.get(reason) ?? { records: 0, bytes: 0, last: 0 };
     loss.records += records;
     loss.bytes += bytes;

@@ -1,12 +1,15 @@
-/** What a spool partition loses otherwise than by being full or old: each is said, counted, and kept where it can be. */
+/** What a spool partition loses, and what of it otherwise than by being full or old: said, counted, and kept where it can be. */
+import type { LossReason } from '../core/losses.ts';
 import { log } from '../log.ts';
 import type { Found } from './find.ts';
 import type { HandedOut } from './handed.ts';
-import { type OnDrop, reportLost } from './loss.ts';
 import { quarantine, quarantineWhole } from './quarantine.ts';
 import type { Damage, Segment } from './segment.ts';
-import type { Weights } from './sidecar.ts';
+import type { BlockNote, Weights } from './sidecar.ts';
 import type { Waiting } from './waiting.ts';
+
+/** Told of input items that were lost; `bytes` of their packed form. With `records` 0: bytes of unknown contents. */
+export type OnDrop = (input: string, records: number, bytes: number, reason: LossReason) => void;
 
 const REPLACE = 'a disk that does so is failing: replace it';
 
@@ -70,5 +73,20 @@ export class Losses {
   /** Resolves when what is to be kept is. */
   kept(): Promise<unknown> {
     return this.#keeping;
+  }
+}
+
+/** Lost blocks, or where nothing is known of them, lost bytes. */
+export function reportLost(onDrop: OnDrop, notes: readonly BlockNote[], bytes: number, reason: LossReason): void {
+  for (const note of notes) reportLoss(onDrop, note, reason);
+  if (notes.length === 0) onDrop('spool', 0, bytes, reason);
+}
+
+/** A lost block, in each input's items; its bytes are shared out by them. */
+function reportLoss(onDrop: OnDrop, note: BlockNote, reason: LossReason): void {
+  let total = 0;
+  for (const items of note.weights.values()) total += items;
+  for (const [input, items] of note.weights) {
+    onDrop(input, items, Math.round((note.bytes * items) / total), reason);
   }
 }

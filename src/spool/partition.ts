@@ -9,9 +9,11 @@
  * out; a segment that holds a block that was handed out and is not acknowledged is never dropped; a segment's files go
  * only after the state that makes them needless is written.
  */
+
 import { unlink } from 'node:fs/promises';
 import { Bell } from '../core/bell.ts';
 import type { Block } from '../core/block.ts';
+import type { LossReason } from '../core/losses.ts';
 import type { TopicIdentity } from '../core/topic-identity.ts';
 import { log } from '../log.ts';
 import { HEADER_BYTES } from '../records/record-batch.ts';
@@ -19,8 +21,7 @@ import { Appender } from './appender.ts';
 import { AtHand } from './at-hand.ts';
 import { type Found, find, nothing } from './find.ts';
 import { HandedOut } from './handed.ts';
-import { type OnDrop, reportLost } from './loss.ts';
-import { Losses } from './losses.ts';
+import { Losses, type OnDrop, reportLost } from './losses.ts';
 import type { Producer, Producers } from './producers.ts';
 import { Progress } from './progress.ts';
 import type { Entry, Segment } from './segment.ts';
@@ -298,7 +299,7 @@ export class SpoolPartition {
   }
 
   /** Removes a segment with what waits in it, counted as lost for `reason`. */
-  async drop(segment: Segment, reason: string): Promise<void> {
+  async drop(segment: Segment, reason: LossReason): Promise<void> {
     if (segment.removed) return;
     const { acknowledged } = this;
     const writer = this.#detach(segment);

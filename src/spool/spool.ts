@@ -13,7 +13,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from '../core/files.ts';
-import type { OnDrop } from './loss.ts';
+import type { OnDrop } from './losses.ts';
 import { type Owner, SpoolPartition } from './partition.ts';
 import type { Weights } from './sidecar.ts';
 

@@ -21,18 +21,18 @@ async function load(text: string): Promise<Loaded> {
 /** Takes one # from every line that is an option. */
 const uncommented = (text: string) => text.replace(/^#(?! \S)/gm, '');
 
-for (const name of ['runnel.yaml', 'runnel.schema.json', 'reference.md']) {
-  test(`config/${name} is what the schema says; if not: npm run generate`, () => {
-    assert.equal(readFileSync(new URL(`../../config/${name}`, import.meta.url), 'utf8'), rendered[name]);
+for (const [path, text] of Object.entries(rendered)) {
+  test(`${path} is what it is made from says; if not: npm run generate`, () => {
+    assert.equal(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'), text);
   });
 }
 
 test('the sample as it is gives every default', async () => {
-  assert.deepEqual((await load(rendered['runnel.yaml']!)).config, (await load('')).config);
+  assert.deepEqual((await load(rendered['config/runnel.yaml']!)).config, (await load('')).config);
 });
 
 test('the sample uncommented is valid, and what it says are the defaults', async () => {
-  const { config } = await load(uncommented(rendered['runnel.yaml']!));
+  const { config } = await load(uncommented(rendered['config/runnel.yaml']!));
   const defaults = (await load('')).config;
   assert.deepEqual({ ...config.statsd }, defaults.statsd);
   assert.deepEqual(config.spool, defaults.spool);
@@ -68,5 +68,5 @@ test('the JSON Schema allows no unknown keys and documents every option', () => 
     for (const inner of (node.anyOf as Record<string, unknown>[] | undefined) ?? []) visit(inner, path);
     if (node.items) visit(node.items as Record<string, unknown>, `${path}[]`);
   };
-  visit(JSON.parse(rendered['runnel.schema.json']!), '');
+  visit(JSON.parse(rendered['config/runnel.schema.json']!), '');
 });

@@ -1,9 +1,11 @@
 /** The tail source in a process of its own, so that it can be killed: `node agent.ts LOG`; see protocol.ts. */
+
 import { once } from 'node:events';
 import { openSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Account } from '../../src/core/account.ts';
 import { Batch } from '../../src/core/batch.ts';
+import type { LossReason } from '../../src/core/losses.ts';
 import type { Output } from '../../src/core/pipeline.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
@@ -19,7 +21,7 @@ const fd = openSync(process.argv[2]!, 'a');
 const say = (text: string) => writeSync(fd, text, null, 'latin1');
 
 class CountedAccount extends Account {
-  override drop(reason: string, records: number, bytes = 0): void {
+  override drop(reason: LossReason, records: number, bytes = 0): void {
     super.drop(reason, records, bytes);
     say(`L ${reason} ${bytes}\n`);
   }

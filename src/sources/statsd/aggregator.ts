@@ -7,9 +7,11 @@
  *
  * Invariant: the weights of the documents add up to `samples`.
  */
+
 import { Arena } from '../../aggregate/arena.ts';
 import { type MetricOrigin, MetricRecords, type Window } from '../../aggregate/record.ts';
 import { SeriesTable } from '../../aggregate/series.ts';
+import type { LossReason } from '../../core/losses.ts';
 import {
   COUNTER,
   DONE,
@@ -101,7 +103,7 @@ export class Aggregator {
   }
 
   /** What was received and is not in `samples`, by reason. Whoever reports it empties it. */
-  get losses(): Map<string, number> {
+  get losses(): Map<LossReason, number> {
     return this.#intake.losses;
   }
 

@@ -3,8 +3,10 @@
  *
  * Invariant: `samples` counts every sample once it is in the window, what the kernel added included.
  */
+
 import { saturated } from '../../aggregate/saturated.ts';
 import type { SeriesTable } from '../../aggregate/series.ts';
+import type { LossReason } from '../../core/losses.ts';
 import { GAUGE, MAX_ENTRIES, type StatsdKernel } from '../../kernel/statsd.ts';
 import type { Content } from './content.ts';
 import type { Metric } from './parse.ts';
@@ -17,7 +19,7 @@ export class Intake {
   /** Samples that went to an overflow series. */
   overflowed = 0;
   /** What was received and is not in `samples`, by reason. Whoever reports it empties it. */
-  readonly losses = new Map<string, number>();
+  readonly losses = new Map<LossReason, number>();
   readonly #kernel: StatsdKernel;
   readonly #series: SeriesTable;
   /** For sorting the kernel's entries. */
@@ -129,7 +131,7 @@ export class Intake {
     this.#kernel.clearEntries();
   }
 
-  lose(reason: string, samples: number): void {
+  lose(reason: LossReason, samples: number): void {
     this.losses.set(reason, (this.losses.get(reason) ?? 0) + samples);
   }
 }

@@ -1,9 +1,11 @@
 /** One listener as the main thread sees it: its worker, its counters, and its documents on the way into the pipeline. */
+
 import { isIP } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { emit } from '../../aggregate/emit.ts';
 import type { MetricOrigin } from '../../aggregate/record.ts';
 import type { Stream } from '../../core/batch.ts';
+import { type LossReason, meaningOf } from '../../core/losses.ts';
 import type { Output } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
 import { datagramsAvailable } from '../../native.ts';
@@ -28,7 +30,6 @@ import {
   type ToWorker,
 } from './protocol.ts';
 import { QuietSocket } from './quiet.ts';
-import { REMEDIES } from './remedies.ts';
 
 export interface ListenerSettings {
   /** `udp://host:port` */
@@ -216,8 +217,8 @@ export class Listener {
       for (const [reason, samples] of message.losses) {
         stream.account.received += samples;
         stream.account.drop(reason, samples);
-        const remedy = REMEDIES[reason];
-        if (remedy) log.warnOnce(`${reason} ${this.#address}`, `${this.#address}: ${remedy}`);
+        const { meaning, remedy } = meaningOf(reason);
+        if (remedy) log.warnOnce(`${reason} ${this.#address}`, `${this.#address}: ${meaning}: ${remedy}`);
       }
     } else if (message.type === 'window') this.#say(worker, { type: 'id', id: nextWindowId() });
   }
@@ -283,7 +284,7 @@ export class Listener {
     this.#kernelDrops = drops;
   }
 
-  #drop(reason: string, samples: number): void {
+  #drop(reason: LossReason, samples: number): void {
     this.#settled += samples;
     this.#settings.stream.account.drop(reason, samples);
   }

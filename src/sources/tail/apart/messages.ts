@@ -9,6 +9,7 @@
  *          --settled----->               how far a file is safe: the agent's journal has it already
  */
 
+import type { LossReason } from '../../../core/losses.ts';
 import type { LogInput } from '../../../lines/envelope.ts';
 import type { Mount } from '../../../mounts/mountinfo.ts';
 import type { Prefix } from '../file/inode.ts';
@@ -84,6 +85,6 @@ export type ToAgent =
   | { kind: 'entries'; part: number; bytes: Buffer }
   | Sent
   | { kind: 'elsewhere'; part: number; path: string; mount: Mount }
-  | { kind: 'lost'; part: number; reason: string; records: number; bytes: number }
+  | { kind: 'lost'; part: number; reason: LossReason; records: number; bytes: number }
   | { kind: 'status'; part: number; status: PartStatus }
   | { kind: 'closed'; part: number; error: string | null };

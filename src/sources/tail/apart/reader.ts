@@ -2,8 +2,10 @@
  * One part, in the process that reads it: a tail source whose output, positions and account are the agent's. What it asks
  * of files may hang, and nothing but this process waits for it.
  */
+
 import { Account } from '../../../core/account.ts';
 import { Batch, type Stream } from '../../../core/batch.ts';
+import type { LossReason } from '../../../core/losses.ts';
 import type { Output } from '../../../core/pipeline.ts';
 import { Pool } from '../../../core/pool.ts';
 import { Kernel } from '../../../kernel/kernel.ts';
@@ -137,14 +139,14 @@ export class Reader implements Output {
 }
 
 class ToldAccount extends Account {
-  readonly #told: (reason: string, records: number, bytes: number) => void;
+  readonly #told: (reason: LossReason, records: number, bytes: number) => void;
 
-  constructor(input: string, told: (reason: string, records: number, bytes: number) => void) {
+  constructor(input: string, told: (reason: LossReason, records: number, bytes: number) => void) {
     super(input);
     this.#told = told;
   }
 
-  override drop(reason: string, records: number, bytes = 0): void {
+  override drop(reason: LossReason, records: number, bytes = 0): void {
     super.drop(reason, records, bytes);
     this.#told(reason, records, bytes);
   }

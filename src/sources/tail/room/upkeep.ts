@@ -1,5 +1,6 @@
 /** What is seen to from time to time, beside reading: deleted files that take room, read files to delete, old positions. */
 
+import type { LossReason } from '../../../core/losses.ts';
 import type { TailContext, TrackedFile } from '../file/file.ts';
 import { forgetBeyond, forgetIfGone } from '../positions/expire.ts';
 import type { Generation } from '../positions/journal.ts';
@@ -33,7 +34,7 @@ export class Upkeep {
   constructor(
     context: TailContext,
     { files, nameless }: Tracked,
-    letGo: (file: TrackedFile, unread: number, reason: string) => void,
+    letGo: (file: TrackedFile, unread: number, reason: LossReason) => void,
   ) {
     this.#context = context;
     this.#remover = new Remover(context);

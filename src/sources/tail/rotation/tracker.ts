@@ -6,9 +6,11 @@
  *
  * A look is one short step without a wait, so it sees one state of things.
  */
+
 import type { BigIntStats } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import type { LossReason } from '../../../core/losses.ts';
 import { log } from '../../../log.ts';
 import { closeSync, Elsewhere, fstatSync, lstatSync, realpathSync, statSync } from '../../../mounts/fs.ts';
 import type { Mount } from '../../../mounts/mountinfo.ts';
@@ -667,7 +669,7 @@ export class Tracker implements Finder {
   }
 
   /** Lets a file go that has no name any more. `unread` bytes of it are lost. */
-  finish(file: TrackedFile, unread: number, reason = 'deleted'): void {
+  finish(file: TrackedFile, unread: number, reason: LossReason = 'deleted'): void {
     if (unread > 0) {
       this.#context.account.drop(reason, 0, unread);
       const path = file.stream.generation.path;
