@@ -25,24 +25,27 @@ export function isHeadPunched(fd: number, { length }: Prefix): boolean {
 }
 
 /**
- * True: NULs are in the place of the first bytes, or these are there (`begins`); and NULs, from the marker's first byte
- * on, take its place, or a part of it. They may go on, but not to `size`, and with `begins` not farther.
+ * True: NULs are in the place of the first bytes, or these are there (`begins`, and are no NULs); and NULs, from the
+ * marker's first byte on, take its place, or a part of it. They may go on, but not to `size`; with `begins` up to it.
  */
 export function isPunchedTo(
   fd: number,
   begins: boolean,
   { head, marker, position, size }: { head: Prefix; marker: Prefix; position: number; size: number },
 ): boolean {
-  if (begins ? head.length === 0 || marker.length === 0 : !isHeadPunched(fd, head)) return false;
+  const nuls = isHeadPunched(fd, head);
+  // A beginning that was a hole from the first tells nothing.
+  const told = begins && !nuls;
+  if (told ? head.length === 0 || marker.length === 0 : !nuls) return false;
   const from = position - marker.length;
-  const isEnd = (at: number) => at > from && (begins ? at <= size : at < size);
+  const isEnd = (at: number) => at > from && (told ? at <= size : at < size);
   let at = from;
   for (let i = 0; i < BLOCKS; i++) {
     at = Math.max(at, seekData(fd, at) ?? at);
-    if (begins ? at > size : at >= size) return false;
+    if (told ? at > size : at >= size) return false;
     const { nuls, got } = nulsAt(fd, at, BLOCK_BYTES);
     at += nuls;
-    if (nuls < got || (begins && got < BLOCK_BYTES)) return isEnd(at);
+    if (nuls < got || (told && got < BLOCK_BYTES)) return isEnd(at);
     if (got < BLOCK_BYTES) return false;
   }
   return false;
