@@ -257,8 +257,10 @@ export class Twins {
     try {
       const format = compression(held.path)!;
       const first = await firstOf(fd, format);
-      const open = sources.open.alike(first, held.path).filter((other) => names.files.has(other));
+      const open = sources.open.alike(first, held.path);
       const free = sources.free.alike(first, held.path).filter((g) => context.positions.isFree(g, context.input.name));
+      // One that was let go meanwhile is among those that are free, at the next look.
+      if (!open.every((other) => names.files.has(other))) return false;
       if (open.length + free.length === 0) return true;
       const now = performance.now();
       if (stat.size !== held.size) held.grown = now;
