@@ -32,3 +32,8 @@ test('a kernel is compiled anew when its sources are others, also where it is yo
   writeFileSync(source, text);
   check(true);
 });
+
+test('whoever runs a checkout that was brought up to date runs kernels of the same sources', () => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  for (const name of ['start', 'runnel']) assert.equal(scripts[`pre${name}`], scripts.prepare);
+});
