@@ -10,7 +10,7 @@ import { socketPath } from './admin/client.ts';
 import { type AdminServer, startAdmin } from './admin/server.ts';
 import { Tap } from './admin/tap.ts';
 import type { LocatedConfig } from './config/load.ts';
-import { abortable, Backoff } from './core/abort.ts';
+import { abortable, aborted, Backoff } from './core/abort.ts';
 import { Accounts } from './core/account.ts';
 import { Ledgers } from './core/ledger.ts';
 import { countLost } from './core/lost.ts';
@@ -323,8 +323,7 @@ export class Agent {
     const { shutdown_timeout } = this.#o.config;
     const limit = shutdown_timeout - Math.min(KEEP_MS, Math.floor(shutdown_timeout / 4));
     const deadline = AbortSignal.timeout(this.#isSuperseded ? Math.min(SUPERSEDED_STOP_MS, limit) : limit);
-    const expired = new Promise<void>((resolve) => deadline.addEventListener('abort', () => resolve(), { once: true }));
-    await Promise.race([Promise.allSettled(this.#running), expired]);
+    await Promise.race([Promise.allSettled(this.#running), aborted(deadline)]);
     // In this order, and each also where one before it fails: what is left open would keep the process from ending.
     await atStop('finish what is on its way', async () => this.#delivery?.close(deadline));
     await atStop('store what Kafka has of the positions', async () => this.#exactlyOnce?.close());

@@ -222,6 +222,15 @@ test('what is renamed is renamed in one place', () => {
   assert.deepEqual(renames, ['core/files.ts', 'sources/tail/room/aside.ts']);
 });
 
+test('a signal that ends a wait is listened to in one place', () => {
+  // The pool takes who waits out of its queue; the others do something when it aborts, and wait for nothing.
+  const others = ['core/pool.ts', 'kafka/transactions/open.ts', 'sources/statsd/listener.ts', 'sources/tail/tail.ts'];
+  const listening = files.filter((file) =>
+    fs.readFileSync(join(ROOT, 'src', file), 'utf8').includes("addEventListener('abort'"),
+  );
+  assert.deepEqual(listening.sort(), ['core/abort.ts', 'core/bell.ts', ...others].sort());
+});
+
 test('what may be on a mount that hangs is asked through one door', () => {
   // In data_dir, and in what the kernel answers from its memory.
   const own = [

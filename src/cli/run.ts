@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Agent } from '../agent.ts';
 import { ConfigError } from '../config/errors.ts';
 import type { LocatedConfig } from '../config/load.ts';
+import { aborted } from '../core/abort.ts';
 import { isUnusedByOthers, writableByOthers } from '../data-dir/writable.ts';
 import { log } from '../log.ts';
 import { keepCapabilities, sdNotify } from '../native.ts';
@@ -70,11 +71,7 @@ export async function run(options: RunOptions): Promise<number> {
   if (process.stderr.isTTY) complain(welcome(located, agent.adminAddress));
   sdNotify('READY=1');
   feedWatchdog();
-  const stopped = new Promise<null>((resolve) => {
-    if (stop.signal.aborted) resolve(null);
-    stop.signal.addEventListener('abort', () => resolve(null), { once: true });
-  });
-  const superseded = await Promise.race([stopped, agent.superseded]);
+  const superseded = await Promise.race([aborted(stop.signal), agent.superseded]);
   if (superseded) complain(`runnel: ends here: ${superseded.message}`);
   sdNotify('STOPPING=1');
   await agent.stop();

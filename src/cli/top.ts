@@ -3,8 +3,9 @@
  * back when it ends (q, Ctrl-C, a signal, an error). Elsewhere it prints plain frames, or with `--json` a status a line.
  * An agent that stops answering is waited for.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
+
 import { askFirst, bodyOf, type Target } from '../admin/client.ts';
+import { pause } from '../core/abort.ts';
 import { printable } from '../report/render.ts';
 import type { Status } from '../report/shape.ts';
 import { frame, type Line } from '../report/top.ts';
@@ -84,8 +85,7 @@ async function watch(
   let now = first;
   view.show(now, before, null);
   for (let shown = 1; shown < count; shown++) {
-    await sleep(interval, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) return;
+    if (!(await pause(interval, signal))) return;
     let notice: string | null = null;
     try {
       const next = await ask(targets);

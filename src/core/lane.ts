@@ -11,6 +11,7 @@ import assert from 'node:assert';
 import type { Kernel } from '../kernel/kernel.ts';
 import { log } from '../log.ts';
 import type { Codec } from '../records/record-batch.ts';
+import { abortable } from './abort.ts';
 import { type Batch, HELD } from './batch.ts';
 import type { Block, Mark, Outlet } from './block.ts';
 import type { Ledgers, Ticket } from './ledger.ts';
@@ -298,11 +299,7 @@ export class Lane {
 
   /** Seals what is open and waits until all of it is safe. Rejects with the signal's reason when that comes first. */
   async drain(signal: AbortSignal): Promise<void> {
-    const stopped = new Promise<never>((_, reject) => {
-      if (signal.aborted) reject(signal.reason);
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    });
-    await Promise.race([this.#drained(signal), stopped]);
+    await abortable(this.#drained(signal), signal);
   }
 
   async #drained(signal: AbortSignal): Promise<void> {

@@ -9,6 +9,7 @@
  * Invariants: batches of a stream are brought on their way in the order of the source. From when a batch has its weight
  * until it is packed it is counted as pending; its weight is what of it is neither filtered nor packed.
  */
+import { abortable } from './abort.ts';
 import { Batch, type Stream } from './batch.ts';
 import type { Lane } from './lane.ts';
 import type { Ledgers } from './ledger.ts';
@@ -73,8 +74,9 @@ export class Pipeline implements Output {
   async take(stream: Stream, signal?: AbortSignal): Promise<Batch> {
     signal?.throwIfAborted();
     const had = this.#lanes.get(stream);
-    if (had && this.#o.keeps?.(stream, had) === false) await unlessAborted(this.#leave(stream, had), signal);
-    const lane = this.#lanes.get(stream) ?? (await unlessAborted(this.#o.laneOf(stream), signal));
+    if (had && this.#o.keeps?.(stream, had) === false) await abortable(this.#leave(stream, had), signal);
+    // It may be long in coming: no broker has been reached yet.
+    const lane = this.#lanes.get(stream) ?? (await abortable(this.#o.laneOf(stream), signal));
     this.#lanes.set(stream, lane);
     const { share } = lane;
     const batch = new Batch(await this.#o.pool.take(share, 'batch', signal), share, stream);
@@ -128,14 +130,4 @@ export class Pipeline implements Output {
   *pending(): Iterable<{ stream: Stream; weight: number }> {
     yield* this.#out;
   }
-}
-
-/** The lane may be long in coming (no broker has been reached yet): a stop does not wait for it. */
-function unlessAborted<T>(value: T | Promise<T>, signal: AbortSignal | undefined): T | Promise<T> {
-  if (!(value instanceof Promise) || !signal) return value;
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  value.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  return promise;
 }

@@ -5,7 +5,7 @@
  * behind it. A reader that has come to the end of the files may take that block from memory meanwhile, so Kafka goes on
  * getting what the disk does not take.
  */
-import { setTimeout as delay } from 'node:timers/promises';
+import { pause } from '../core/abort.ts';
 import type { Block } from '../core/block.ts';
 import { makeDirectory, syncDirectory } from '../core/files.ts';
 import { type Segment, segmentAt } from './segment.ts';
@@ -156,13 +156,11 @@ export class Appender {
 
   /** Keeps the block for a while; true: a reader has taken it. */
   async #hold(block: Block, weights: Weights): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const held: Held = { block, weights, taken: false, wake: resolve };
+    const woken = new AbortController();
+    const held: Held = { block, weights, taken: false, wake: () => woken.abort() };
     this.#held = held;
     this.#o.onHeld();
-    const timer = new AbortController();
-    await Promise.race([promise, delay(RETRY_MS, undefined, { signal: timer.signal }).catch(() => undefined)]);
-    timer.abort(); // the delay's end is of no interest any more
+    await pause(RETRY_MS, woken.signal);
     this.#held = null;
     return held.taken;
   }

@@ -3,7 +3,7 @@
  * `patience` milliseconds; then it is passed over, and what lies before and behind it is read. Whatever else keeps a
  * segment from being read (a right, a limit) is waited for: it costs nothing but time.
  */
-import { setTimeout as delay } from 'node:timers/promises';
+import { pause } from '../core/abort.ts';
 import { isBadMedium, Salvage } from './salvage.ts';
 import { type Damage, type Entry, type Segment, SegmentReader } from './segment.ts';
 
@@ -87,6 +87,6 @@ export class AtHand {
     this.#o.warn(`cannot read ${segment.log}${until}`, error);
     this.#since = bad ? (this.#since ?? performance.now()) : null;
     if (this.#since !== null && performance.now() - this.#since >= patience) this.#salvage = new Salvage();
-    else await delay(RETRY_MS, undefined, signal ? { signal } : {}).catch(() => undefined); // aborted: the caller looks
+    else await pause(RETRY_MS, signal); // aborted: the caller looks
   }
 }

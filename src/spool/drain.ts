@@ -11,6 +11,7 @@
  *   - from now on transactions: a block says itself how far it brings the spool, and that is committed with it
  *     (kafka/transactions/positions-topic.ts); what may be at a broker already is sent under its old numbers first
  */
+import { abortable } from '../core/abort.ts';
 import type { Block, Outlet } from '../core/block.ts';
 import type { TopicIdentity } from '../core/topic-identity.ts';
 import { log } from '../log.ts';
@@ -118,7 +119,7 @@ class Drain {
       const lane = this.#lanes.get(target) ?? (await this.#newLane(target));
       if (!this.#exactly) await this.#partition.mayBeSent(signal);
       signal.throwIfAborted();
-      await unlessAborted(this.#put(lane, block, entry), signal);
+      await abortable(this.#put(lane, block, entry), signal);
       expected = entry.nextOffset;
       this.#earlier--;
     }
@@ -215,7 +216,7 @@ class Drain {
    */
   async #allPassed(partition: number): Promise<void> {
     while (this.#inFlight.some(({ lane, done }) => done && lane.partition === partition)) {
-      await unlessAborted(new Promise((resolve) => this.#waiting.push(resolve)), this.#o.signal);
+      await abortable(new Promise<void>((resolve) => this.#waiting.push(resolve)), this.#o.signal);
     }
   }
 }
@@ -235,13 +236,4 @@ async function unpacked(topic: string, { body, codec, baseOffset }: Entry): Prom
     log.warn(`spool of ${topic}: cannot unpack the block at ${baseOffset}: ${(error as Error).message}`);
   }
   return { key: '', rawBytes: body.length };
-}
-
-function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

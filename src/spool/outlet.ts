@@ -1,4 +1,5 @@
 /** Where a lane's blocks go when they go to the spool: accepted when written, settled when synced. */
+import { abortable } from '../core/abort.ts';
 import type { Block, Outlet, Settled } from '../core/block.ts';
 import type { SpoolPartition } from './partition.ts';
 
@@ -18,11 +19,7 @@ export class SpoolOutlet implements Outlet {
   /** Does not wait for the next sync of the policy: makes one. */
   async drained(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const aborted = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    });
-    aborted.catch(() => undefined); // whoever waits below hears of it
-    await Promise.race([this.#partition.sync(), aborted]);
-    await Promise.race([this.#last, aborted]);
+    await abortable(this.#partition.sync(), signal);
+    await abortable(this.#last, signal);
   }
 }

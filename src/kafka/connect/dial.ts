@@ -9,8 +9,10 @@
  * None is given up while another is tried. Node's own way gives each address but the last half a second: a broker that is
  * farther away, and whose name has another address that leads nowhere, is never reached.
  */
+
 import dns from 'node:dns';
 import net from 'node:net';
+import { abortable } from '../../core/abort.ts';
 
 const NEXT_AFTER = 250;
 
@@ -36,17 +38,14 @@ export async function dial(host: string, port: number, signal: AbortSignal): Pro
       else if ([...tried].at(-1) === socket) next();
     });
   };
-  const abort = () => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
   next();
   try {
-    const used = await promise;
+    const used = await abortable(promise, signal);
     tried.delete(used);
     // From here on whoever has it hears of its end.
     return used.removeAllListeners('error');
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
     for (const socket of tried) socket.destroy();
   }
 }

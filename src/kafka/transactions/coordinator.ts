@@ -13,8 +13,7 @@
  * Each call goes on until the coordinator has answered: connections may break and coordinators move. Asked twice, each has
  * the effect of once. What the coordinator refuses for good rejects with a BrokerError.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { abortable, Backoff } from '../../core/abort.ts';
+import { abortable, Backoff, pause } from '../../core/abort.ts';
 import { sameCluster } from '../../core/topic-identity.ts';
 import { log } from '../../log.ts';
 import type { KafkaClient, Producer } from '../connect/client.ts';
@@ -121,7 +120,7 @@ export class Transactions {
   ): Promise<T> {
     const backoff = new Backoff();
     const began = performance.now();
-    let pause = SHORT_PAUSE;
+    let wait = SHORT_PAUSE;
     const waits = (error: Error) => {
       this.problem = error.message;
       if (performance.now() - began < SAY_AFTER) return;
@@ -146,8 +145,8 @@ export class Transactions {
           signal.throwIfAborted();
           if (error instanceof BrokerError) {
             if (error.code === CONCURRENT_TRANSACTIONS) {
-              await sleep(pause, undefined, { signal }).catch(() => undefined);
-              pause = Math.min(pause * 1.5, LONGER_PAUSE);
+              await pause(wait, signal);
+              wait = Math.min(wait * 1.5, LONGER_PAUSE);
               continue;
             }
             if (!COORDINATOR_CODES.has(error.code) || actionFor(error.code) === 'denied') throw error;

@@ -23,8 +23,7 @@
  * had ended its transaction (it took too long), and it goes on. Both asking at the same time changes nothing: the later
  * owner finds no other after itself, the earlier one always does.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { abortable } from '../../core/abort.ts';
+import { abortable, pause } from '../../core/abort.ts';
 import type { Checkpoint } from '../../core/block.ts';
 import { sameTopic, type TopicIdentity } from '../../core/topic-identity.ts';
 import { log } from '../../log.ts';
@@ -299,7 +298,7 @@ export class PositionsTopic {
         throw new Error(`${this.topic} has more than ${MOST_POSITIONS} positions of this agent`);
       }
       if (reading.next > before) empty = 0;
-      else if (waiting) await sleep(Math.max(0, MAX_WAIT - (performance.now() - asked)), undefined, { signal });
+      else if (waiting) await pause(Math.max(0, MAX_WAIT - (performance.now() - asked)), signal);
       else if (reading.next < end && ++empty === EMPTY_ANSWERS) {
         throw new Error(`${this.topic}: offset ${before} does not come, though the partition ends at ${end}`);
       }

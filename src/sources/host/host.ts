@@ -8,12 +8,14 @@
  * Windows follow on each other: a window that was missed (the machine slept, memory was full) makes the next one longer,
  * and its sums are of the longer time.
  */
+
 import { emit } from '../../aggregate/emit.ts';
 import { MetricRecords } from '../../aggregate/record.ts';
 import { type Span, untilNext, windowAt } from '../../aggregate/window.ts';
 import { availableChecks } from '../../checks/all.ts';
 import type { Point } from '../../checks/meter.ts';
 import { CheckRunner, type CheckStatus } from '../../checks/runner.ts';
+import { pause } from '../../core/abort.ts';
 import type { Account } from '../../core/account.ts';
 import type { Stream } from '../../core/batch.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
@@ -107,7 +109,7 @@ export function hostSource(options: HostOptions): HostSource {
       // The counters' first values; what they were before the agent started is in no window.
       await measure();
       let wait = untilNext(Date.now(), config.interval, Math.min(SHORTEST_MS, config.interval / 2));
-      while (await slept(wait, signal)) {
+      while (await pause(wait, signal)) {
         const now = performance.now();
         const window = windowAt(Date.now(), now - last, config.interval);
         const missed = Math.floor((now - last) / config.interval - 0.9);
@@ -122,19 +124,4 @@ export function hostSource(options: HostOptions): HostSource {
     },
     status: () => runners.map((runner) => ({ ...runner.status })),
   };
-}
-
-/** False when the signal aborted first. */
-function slept(wait: number, signal: AbortSignal): Promise<boolean> {
-  if (signal.aborted) return Promise.resolve(false);
-  return new Promise((resolve) => {
-    const done = (whole: boolean) => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
-      resolve(whole);
-    };
-    const abort = () => done(false);
-    const timer = setTimeout(done, wait, true);
-    signal.addEventListener('abort', abort, { once: true });
-  });
 }

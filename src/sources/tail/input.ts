@@ -4,7 +4,7 @@
  *
  *   TailSource --elsewhere--> a mount that may hang: the paths that lead there --> Part --> another process
  */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { aborted, pause } from '../../core/abort.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
 import type { Mount } from '../../mounts/mountinfo.ts';
@@ -188,10 +188,7 @@ export class TailInput implements Source {
   ): Promise<void> {
     const { mount } = apart;
     const { mounts, inputs } = this.#o;
-    const stopped = new Promise<null>((resolve) => {
-      if (signal.aborted) resolve(null);
-      signal.addEventListener('abort', () => resolve(null), { once: true });
-    });
+    const stopped = aborted(signal);
     let wait = AGAIN_MS;
     while (!signal.aborted && !isGone(mount)) {
       this.#lent.sort();
@@ -209,7 +206,7 @@ export class TailInput implements Source {
       const why = await Promise.race([part.ended, stopped]);
       if (why === null) {
         part.close();
-        await Promise.race([part.ended, sleep(part.hanging ? 0 : CLOSE_MS)]);
+        await Promise.race([part.ended, pause(part.hanging ? 0 : CLOSE_MS)]);
         part.lost('the agent stops');
       }
       this.#count(apart);
@@ -220,7 +217,7 @@ export class TailInput implements Source {
         `what reads ${mount.mountpoint} for ${this.name} has ended: ${why}; ${again}`,
       );
       if (performance.now() - began > LATEST_MS) wait = AGAIN_MS;
-      await Promise.race([sleep(wait), stopped]);
+      await pause(wait, signal);
       wait = Math.min(wait * 2, LATEST_MS);
       first = false;
     }

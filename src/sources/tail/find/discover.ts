@@ -6,9 +6,10 @@
  * seconds; a directory that did not change costs one stat. A directory is watched before it is listed, so there is no
  * moment between the two. Where a pattern's directory does not exist yet, the nearest one above it is watched.
  */
+
 import type { Stats } from 'node:fs';
 import { basename } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { pause } from '../../../core/abort.ts';
 import { statSync } from '../../../mounts/fs.ts';
 import { Directories, type Directory } from './directories.ts';
 import type { Finding, LeftOut } from './finding.ts';
@@ -144,7 +145,7 @@ export class Discovery {
     const { signal } = this.#stop;
     const left = this.#restUntil - performance.now();
     // Cut short when it stops.
-    if (left > SHORT_MS) await sleep(left, undefined, { signal }).catch(() => undefined);
+    if (left > SHORT_MS) await pause(left, signal);
   }
 
   #watchTarget(dir: string): void {

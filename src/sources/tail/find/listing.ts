@@ -7,9 +7,11 @@
  * Strangers may put a hundred thousand names into a directory, and make something happen in it many times a second. So
  * one that has many is gone over for a small part of the time only: it rests for many times as long as that took.
  */
+
 import type { BigIntStats, Dir } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
+import { pause } from '../../../core/abort.ts';
 import { opendirSync } from '../../../mounts/fs.ts';
 import { lookUp } from '../file/inode.ts';
 import { Pace } from '../pace.ts';
@@ -116,7 +118,7 @@ export class Beside {
         if (!signal.aborted) await this.#goOverAll(dirs, [...all]);
         for (const { done } of all) done();
       } else if (this.#asked.size === 0 || this.#going > 1) break;
-      else await setTimeout(WAIT_MS, undefined, { signal }).catch(() => undefined);
+      else await pause(WAIT_MS, signal);
     }
     this.#going--;
   }
