@@ -1,19 +1,26 @@
-// Runs the tests:  node scripts/test.mjs [unit|integration] [options of `node --test`]
+// Runs the tests:  node scripts/test.mjs [fast|unit|integration | PATH...] [options of `node --test`]
 //
-// unit: everything in test/ but test/integration, two files at a time. integration: the same, against one
+// Without a name: what `npm run check` says, then unit, then integration. A PATH is a file of tests or a folder of them.
+//
+// unit: everything in test/ but test/integration. fast: of it the files that have no line `// Slow: WHY` at their head;
+// each must be done in seconds, so what starts programs or waits for clocks has that line. integration: test/integration, against one
 // Kafka that is started for all of them (tests that stop or cut it start their own), or the one at $KAFKA_BROKERS.
-// Where there can be no Kafka, the tests that need it are skipped and say why. Fails when a test of either part failed.
+// Where there can be no Kafka, the tests that need it are skipped and say why. Fails when a test of any part failed.
 // Compiled code is kept from one test file to the next: half of what a file's start costs is compiling.
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const COUNTS = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo', 'duration_ms'];
-/** A test, and a file of tests, that takes longer hangs. */
-const LIMIT_MS = { unit: 120_000, integration: 300_000 };
+/** A test, and a file of tests, that takes longer hangs, or is not fast. */
+const LIMIT_MS = { fast: 15_000, unit: 120_000, integration: 300_000 };
+/** Files at once: most of what they do is wait. */
+const AT_ONCE = { fast: 4, unit: 4, integration: 3 };
+/** Why a file of tests is not for the fast lane. */
+const SLOW = /^\/\/ Slow: \S/m;
 /** Goes with the packages: `npm ci` begins a new one. */
 const COMPILE_CACHE = join(root, 'node_modules/.cache/compile');
 
@@ -75,28 +82,47 @@ async function provideKafka() {
   return { env: { KAFKA_BROKERS: kafka.brokers }, stop: () => kafka.stop() };
 }
 
-async function main([first, ...rest]) {
-  const only = first === 'unit' || first === 'integration' ? first : null;
-  const options = only || first === undefined ? rest : [first, ...rest];
-  const built = spawnSync(process.execPath, [join(root, 'scripts/build-kernel.mjs')], { stdio: 'inherit' });
-  if (built.status !== 0) return 1;
-  const all = fs.globSync('test/**/*.test.ts', { cwd: root }).sort();
+/** The files of tests by the part of the run that they belong to. */
+function partsOf(lane, paths) {
+  const named = (file) => paths.length === 0 || paths.some((path) => file === path || file.startsWith(join(path, '/')));
+  const files = fs.globSync('test/**/*.test.ts', { cwd: root }).filter(named).sort();
   const isIntegration = (file) => file.startsWith(join('test', 'integration'));
-  const results = {};
-  if (only !== 'integration') {
-    const files = all.filter((file) => !isIntegration(file));
-    results.unit = await runTests(files, { concurrency: 2, limit: LIMIT_MS.unit, env: {}, options });
+  const isSlow = (file) => SLOW.test(fs.readFileSync(join(root, file), 'utf8'));
+  const unit = files.filter((file) => !isIntegration(file));
+  const integration = files.filter(isIntegration);
+  if (lane === 'fast') return { fast: unit.filter((file) => !isSlow(file)) };
+  if (lane === 'unit') return { unit };
+  if (lane === 'integration') return { integration };
+  return { unit, integration };
+}
+
+async function main(args) {
+  const options = args.filter((arg) => arg.startsWith('-'));
+  const names = args.filter((arg) => !arg.startsWith('-'));
+  const lane = names[0] in LIMIT_MS ? names.shift() : null;
+  const paths = names.map((name) => relative(root, resolve(name)));
+  const parts = Object.entries(partsOf(lane, paths)).filter(([, files]) => files.length > 0);
+  if (parts.length === 0) {
+    console.error(`no tests in ${names.join(', ')}: give files test/**/*.test.ts, or folders of them`);
+    return 2;
   }
-  if (only !== 'unit') {
-    const { env, stop } = await provideKafka();
+  if (args.length === 0 && run('npm', ['run', '--silent', 'check']) !== 0) return 1;
+  if (run(process.execPath, [join(root, 'scripts/build-kernel.mjs')]) !== 0) return 1;
+  const results = {};
+  for (const [part, files] of parts) {
+    const { env, stop } = part === 'integration' ? await provideKafka() : { env: {}, stop: () => {} };
     try {
-      const how = { concurrency: 2, limit: LIMIT_MS.integration, env, options };
-      results.integration = await runTests(all.filter(isIntegration), how);
+      results[part] = await runTests(files, { concurrency: AT_ONCE[part], limit: LIMIT_MS[part], env, options });
     } finally {
       await stop();
     }
   }
   return report(results);
+}
+
+/** The program's exit code. */
+function run(program, args) {
+  return spawnSync(program, args, { cwd: root, stdio: 'inherit' }).status ?? 1;
 }
 
 /** Prints each part's counts in a line, then their sums as the test runner does. Returns the exit code. */

@@ -1,4 +1,5 @@
 /** An input that fails is started again: it says so, and loses and doubles nothing. */
+// Slow: starts agents.
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
 /** The whole agent, without Kafka, whose disk takes nothing any more: it goes on, and its stop is a clean one. */
+// Slow: starts agents.
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { rm, writeFile } from 'node:fs/promises';

@@ -3,6 +3,7 @@
  * Node that is supported. What comes from the npm registry comes by npm; without the registry the tests say so and are
  * skipped.
  */
+// Slow: packs and installs the package.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';

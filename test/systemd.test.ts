@@ -1,4 +1,5 @@
 /** The unit, as systemd's own tools judge it without booting, and what the agent tells systemd. */
+// Slow: starts agents.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

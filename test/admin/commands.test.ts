@@ -1,4 +1,5 @@
 /** `runnel status`, `tap` and `check` as a user runs them. */
+// Slow: starts agents.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,5 @@
 /** The agent's endpoint against peers that mean it no good: it answers others, and its memory stays what it is. */
+// Slow: starts agents.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';

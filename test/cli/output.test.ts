@@ -1,4 +1,5 @@
 /** What commands print of what comes from outside: at a terminal no control character, in a pipe every byte. */
+// Slow: starts agents.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,5 @@
 /** `runnel positions` beside a real agent and between two runs of it. */
+// Slow: starts agents.
 import assert from 'node:assert/strict';
 import {
   appendFileSync,

@@ -1,4 +1,5 @@
 /** `runnel run` before the agent runs. */
+// Slow: starts agents.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

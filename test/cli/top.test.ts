@@ -1,4 +1,5 @@
 /** `runnel top` as a user runs it: at a terminal (util-linux's `script` gives it one) and in a pipe. */
+// Slow: starts agents.
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

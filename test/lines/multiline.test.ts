@@ -1,3 +1,4 @@
+// Slow: files have to be silent for as long as options say.
 import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -2,6 +2,7 @@
  * The tail source against a model of what must come: a fixed set of seeds, and scripts that once failed. Many seeds:
  * `npm run test:model -- --seeds 1000`; what that finds and shrinks is pasted here.
  */
+// Slow: starts processes and kills them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PhysicalFile } from './content.ts';

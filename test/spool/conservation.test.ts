@@ -1,4 +1,5 @@
 /** Whatever happens to it, every item that the spool took is forwarded, dropped with a number, or waiting. */
+// Slow: goes through many random cases.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { block, directory, openSpool, streamOf, valuesOf } from './blocks.ts';

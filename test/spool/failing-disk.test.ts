@@ -1,4 +1,5 @@
 /** A disk that does not take what is written: names that are taken by something else, and one that is full. */
+// Slow: a disk that gives nothing has to be given up.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readlinkSync } from 'node:fs';

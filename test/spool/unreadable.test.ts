@@ -1,4 +1,5 @@
 /** A disk that does not give back what was written (EIO): at the start, while the local log is drained, to a command. */
+// Slow: a disk that gives nothing has to be given up.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

@@ -1,3 +1,4 @@
+// Slow: fills memory.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Aggregator } from '../../../src/sources/statsd/aggregator.ts';

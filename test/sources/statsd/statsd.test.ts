@@ -1,3 +1,4 @@
+// Slow: waits for windows to end.
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
 /** A listener's thread that ends before its time: it is said, what it held is counted, and its socket is free again. */
+// Slow: waits for windows to end.
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
 /** Files that change while the output is away, before anything of them was read: what is lost is counted, and said at once. */
+// Slow: files have to be silent for as long as options say.
 import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';

@@ -1,4 +1,5 @@
 /** What lies in a directory of logs and is no proper log: the source goes on, and says and counts what has to be. */
+// Slow: what is tried again has to come round.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

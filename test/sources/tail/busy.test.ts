@@ -1,4 +1,5 @@
 /** Directories in which so much happens that listening to it would cost more than the lines: they are polled for a while. */
+// Slow: what is tried again has to come round.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
 /** Directories and files that come and go, as those of pods do: nothing is kept of them. */
+// Slow: what is tried again has to come round.
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';

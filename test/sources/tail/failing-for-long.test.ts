@@ -1,4 +1,5 @@
 /** Files that cannot be read for long: they are tried again as seldom as any file is looked at, and counted. */
+// Slow: what is tried again has to come round.
 import assert from 'node:assert/strict';
 import fs, { appendFileSync, existsSync, readdirSync, readlinkSync, renameSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';

@@ -1,4 +1,5 @@
 /** Reads and opens that fail for a while, or for good: no line of any file is lost by it, and each is tried again. */
+// Slow: what is tried again has to come round.
 import assert from 'node:assert/strict';
 import {
   appendFileSync,

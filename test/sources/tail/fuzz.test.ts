@@ -1,4 +1,5 @@
 /** Seeded random bytes through the source: whatever a file holds, its records take its bytes without a gap. */
+// Slow: goes through many random cases.
 import assert from 'node:assert/strict';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,3 +1,4 @@
+// Slow: starts processes and kills them.
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

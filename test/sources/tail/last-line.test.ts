@@ -2,6 +2,7 @@
  * The last line of a file, without an end: it waits as long as the file has the name it was read under, and goes out
  * `rotate_wait` after the last write where it has lost it, to whatever other name.
  */
+// Slow: files have to be silent for as long as options say.
 import assert from 'node:assert/strict';
 import { appendFileSync, closeSync, openSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,4 +1,5 @@
 /** The output is away for longer than silence lasts: what is written meanwhile was not silence. */
+// Slow: files have to be silent for as long as options say.
 import assert from 'node:assert/strict';
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,4 +1,5 @@
 /** Where inotify tells nothing, or not all, or cannot be used: files are looked at, and what happened is found. */
+// Slow: what is tried again has to come round.
 import assert from 'node:assert/strict';
 import { type ChildProcessByStdio, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

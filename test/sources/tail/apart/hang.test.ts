@@ -1,4 +1,5 @@
 /** A file system that does not answer: its files wait, and nothing else does. Where it answers, nothing is missing or twice. */
+// Slow: mounts that hang have to be given up, and come back.
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';

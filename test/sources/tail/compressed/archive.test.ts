@@ -1,4 +1,5 @@
 /** What holds no lines is never read as text, whatever it is called: it is said, and counted. */
+// Slow: files have to be silent for as long as options say.
 import assert from 'node:assert/strict';
 import { appendFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';

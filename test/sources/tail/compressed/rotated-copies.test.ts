@@ -1,4 +1,5 @@
 /** Files that were compressed after they were read, or half read: nothing is lost, nothing comes twice. */
+// Slow: files have to be silent for as long as options say.
 import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';

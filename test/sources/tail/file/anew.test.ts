@@ -1,4 +1,5 @@
 /** Files that are written anew in place and end as before: a report of which only some lines differ. */
+// Slow: files have to be at rest for a while.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, closeSync, openSync, readFileSync, utimesSync, writeFileSync, writeSync } from 'node:fs';

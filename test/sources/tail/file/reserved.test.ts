@@ -1,4 +1,5 @@
 /** Files that end with NULs which their writer has not written over yet: reserved, zero-filled, or mapped ones. */
+// Slow: what is tried again has to come round.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {

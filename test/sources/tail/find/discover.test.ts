@@ -1,4 +1,5 @@
 /** Which directories are looked into, however they are linked, named and nested; and what is bounded there. */
+// Slow: makes thousands of files.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

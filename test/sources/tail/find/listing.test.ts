@@ -1,4 +1,5 @@
 /** Thousands of files that are closed and go at once. */
+// Slow: makes thousands of files.
 import assert from 'node:assert/strict';
 import { appendFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,4 +1,5 @@
 /** A kill while positions are written: whatever part of a write reached the file, what was stored before it counts. */
+// Slow: starts processes and kills them.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

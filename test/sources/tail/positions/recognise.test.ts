@@ -1,4 +1,5 @@
 /** Of many files, those that were read to their end are not opened at the next start; they are compared soon afterwards. */
+// Slow: what is tried again has to come round.
 import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';

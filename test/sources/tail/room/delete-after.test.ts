@@ -1,4 +1,5 @@
 /** `delete_after`: files are deleted when they are read and acknowledged, and never before. */
+// Slow: files have to be silent for as long as options say.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {

@@ -1,4 +1,5 @@
 /** Files that were deleted, or renamed, while there is something to read of them. */
+// Slow: files have to be silent for as long as options say.
 import assert from 'node:assert/strict';
 import {
   appendFileSync,

@@ -1,4 +1,5 @@
 /** Files that are copied and truncated, with the copy inside the glob; and files that only look like it. */
+// Slow: files have to be silent for as long as options say.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

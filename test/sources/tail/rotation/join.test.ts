@@ -1,4 +1,5 @@
 /** Records that were begun in a file which was rotated while the agent was down, and go on in its new one. */
+// Slow: files have to be silent for as long as options say.
 import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,4 +1,5 @@
 /** A start in a directory with very many other files: the main thread is never held up for long. */
+// Slow: makes thousands of files.
 import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
