@@ -21,9 +21,12 @@ export interface DiskStat {
 /** `major minor name` and eleven numbers or more: completed, merged, sectors, ms for reads, then for writes; in flight, ms, weighted ms. */
 export function parseDiskstats(text: string): DiskStat[] {
   const disks: DiskStat[] = [];
+  const names = new Set<string>();
   for (const line of text.split('\n')) {
     const field = line.trim().split(/\s+/);
-    if (field.length < 14 || IN_MEMORY.test(field[2]!)) continue;
+    if (field.length < 14) continue;
+    names.add(field[2]!);
+    if (IN_MEMORY.test(field[2]!)) continue;
     const at = (i: number) => Number(field[i]);
     disks.push({
       device: field[2]!,
@@ -37,13 +40,12 @@ export function parseDiskstats(text: string): DiskStat[] {
       weightedSeconds: at(13) / 1000,
     });
   }
-  const names = new Set(disks.map((d) => d.device));
   return disks.filter((d) => !names.has(diskOf(d.device)));
 }
 
-/** The disk of a partition: sda1 -> sda, nvme0n1p2 -> nvme0n1; of anything else the empty string. */
+/** The disk whose partition it is if there is such a disk, as the kernel names them: sda1 -> sda, nvme0n1p2 -> nvme0n1. */
 function diskOf(device: string): string {
-  return (/^(.*\d)p\d+$/.exec(device) ?? /^((?:h|s|v|xv)d[a-z]+)\d+$/.exec(device))?.[1] ?? '';
+  return (/^(.*\d)p\d+$/.exec(device) ?? /^(.*\D)\d+$/.exec(device))?.[1] ?? '';
 }
 
 export function reportDisks(meter: Meter, disks: readonly DiskStat[]): void {

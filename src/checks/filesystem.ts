@@ -1,7 +1,7 @@
 /** Room and inodes of the real, local file systems: mountinfo says which there are, statfs how full they are. */
 import * as mounts from '../mounts/mountinfo.ts';
 import type { Meter } from './check.ts';
-import { hostView, readProc } from './proc.ts';
+import { readProc } from './proc.ts';
 import { type Room, roomOf } from './room.ts';
 
 /** File systems that are no disk's but hold files all the same. */
@@ -10,23 +10,46 @@ const EXCLUDED_TYPES = /^(iso9660|squashfs|erofs|fuse\..*)$/;
 const EXCLUDED_MOUNTS =
   /^\/(dev|proc|run\/credentials\/.+|run\/user\/.+|sys|var\/lib\/docker\/.+|var\/lib\/containers\/storage\/.+|var\/lib\/kubelet\/.+)($|\/)/;
 
+/** Files there have the number of their subvolume. */
+const SUBVOLUMES = new Set(['btrfs', 'bcachefs']);
+
 export interface Mount {
   device: string;
+  /** `major:minor`. */
+  number: string;
   mountpoint: string;
   type: string;
   readonly: boolean;
 }
 
-/** Of a file system that is mounted several times (bind mounts) only the shortest mount point is kept. */
-export function parseMountinfo(text: string): Mount[] {
+/**
+ * Of a file system that is mounted several times (bind mounts) only the shortest mount point is kept. `own`: it is the
+ * agent's own view, in which its service manager has mounted everything read-only: what the file system itself says counts.
+ */
+export function parseMountinfo(text: string, own = false): Mount[] {
+  const all = mounts.parseMountinfo(text);
+  const isHidden = mounts.hiddenAmong(all);
   const found = new Map<string, Mount>();
-  for (const { device, mountpoint, options, type, source, superOptions } of mounts.parseMountinfo(text)) {
-    const mount = { device: source, mountpoint, type, readonly: isReadonly(options) || isReadonly(superOptions) };
-    const known = found.get(device);
-    if (isReal(mount) && !(known && known.mountpoint.length <= mountpoint.length)) found.set(device, mount);
+  for (const one of all) {
+    const { device: number, mountpoint, options, type, source, superOptions } = one;
+    const readonly = isReadonly(superOptions) || (!own && isReadonly(options));
+    const mount = { device: source, number, mountpoint, type, readonly };
+    const known = found.get(number);
+    if (!isReal(mount) || (known && known.mountpoint.length <= mountpoint.length)) continue;
+    if (!isHidden(one)) found.set(number, mount);
   }
-  // What was mounted last on one place hides what was there before.
-  return [...new Map([...found.values()].map((m) => [m.mountpoint, m])).values()];
+  return [...found.values()];
+}
+
+/** The mounts of the host: as PID 1 sees them where that may be looked at, else as this process does. */
+function hostMounts(): Mount[] {
+  try {
+    return parseMountinfo(readProc('1/mountinfo'));
+  } catch (error) {
+    // With HOST_PROC there is no other view that is the host's.
+    if (process.env.HOST_PROC) throw error;
+    return parseMountinfo(readProc('self/mountinfo'), true);
+  }
 }
 
 function isReal(mount: Mount): boolean {
@@ -40,7 +63,7 @@ function isReadonly(options: string): boolean {
   return options.split(',').includes('ro');
 }
 
-export function reportFilesystem(meter: Meter, mount: Mount, room: Room): void {
+export function reportFilesystem(meter: Meter, mount: Omit<Mount, 'number'>, room: Room): void {
   const place = { 'system.device': mount.device, 'system.filesystem.mountpoint': mount.mountpoint };
   const attributes = {
     ...place,
@@ -75,12 +98,12 @@ export function reportFilesystem(meter: Meter, mount: Mount, room: Room): void {
 
 export async function filesystem(meter: Meter, signal: AbortSignal): Promise<void> {
   const silent: string[] = [];
-  for (const mount of parseMountinfo(readProc(hostView('mountinfo')))) {
+  for (const mount of hostMounts()) {
     if (signal.aborted) return;
     try {
-      const room = await roomOf(mount.mountpoint);
-      if (!room) silent.push(mount.mountpoint);
-      else if (room.bytes > 0) reportFilesystem(meter, mount, room);
+      const room = await roomOf(mount.mountpoint, SUBVOLUMES.has(mount.type) ? null : mount.number);
+      if (room === 'silent') silent.push(mount.mountpoint);
+      else if (room !== 'other' && room.bytes > 0) reportFilesystem(meter, mount, room);
     } catch (error) {
       // Another user's mount (EACCES), or gone since it was listed (ENOENT): no figures, as with df.
       const code = (error as NodeJS.ErrnoException).code;

@@ -2,8 +2,8 @@
 import type { Meter } from './check.ts';
 import { hostView, readProc } from './proc.ts';
 
-/** Their names are random: every container that comes and goes would be new series. */
-const OF_CONTAINERS = /^(veth|cali|lxc)/;
+/** Their names are random (Calico's and Cilium's hexadecimal): every container that comes and goes would be new series. */
+const OF_CONTAINERS = /^(veth|cali[\da-f]{11}$|lxc[\da-f]{8,}$|lxc_health$)/;
 
 interface Traffic {
   bytes: number;

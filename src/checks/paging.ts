@@ -1,4 +1,5 @@
 /** Swap, page faults and kills for want of memory, from /proc/swaps and /proc/vmstat. */
+import { unescaped } from '../mounts/mountinfo.ts';
 import type { Meter } from './check.ts';
 import { parsePairs, tryReadProc } from './proc.ts';
 
@@ -13,7 +14,8 @@ export function parseSwaps(text: string): Swap[] {
   const swaps: Swap[] = [];
   for (const line of text.split('\n').slice(1)) {
     const [device, , size, used] = line.split(/\s+/);
-    if (device && used !== undefined) swaps.push({ device, bytes: Number(size) * 1024, used: Number(used) * 1024 });
+    if (device && used !== undefined)
+      swaps.push({ device: unescaped(device), bytes: Number(size) * 1024, used: Number(used) * 1024 });
   }
   return swaps;
 }

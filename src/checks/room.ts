@@ -5,7 +5,7 @@
  * it is asked in a process of its own, by `stat` of coreutils.
  */
 import { execFile } from 'node:child_process';
-import { statfs } from '../mounts/fs.ts';
+import { stat, statfs } from '../mounts/fs.ts';
 import { mountOf } from '../mounts/places.ts';
 
 const DEADLINE_MS = 1000;
@@ -25,16 +25,21 @@ export interface Room {
 const hung = new Set<string>();
 let threads = 0;
 
-/** Undefined when it does not answer in time, or did not the last time and still has not. */
-export async function roomOf(mountpoint: string): Promise<Room | undefined> {
+/**
+ * `silent`: it does not answer in time, or did not the last time and still has not. `other`: what is there is not the file
+ * system of this number (`major:minor`; null: it is not asked for): the host's mount is not seen from here.
+ */
+export async function roomOf(mountpoint: string, number: string | null): Promise<Room | 'silent' | 'other'> {
   const path = `${process.env.HOST_ROOT ?? ''}${mountpoint}`;
   const elsewhere = mountOf(path) !== null;
-  if (hung.has(mountpoint) || (!elsewhere && threads >= MAX_HUNG)) return undefined;
+  if (hung.has(mountpoint) || (!elsewhere && threads >= MAX_HUNG)) return 'silent';
   hung.add(mountpoint);
-  const asked = (elsewhere ? askedElsewhere(path) : askedHere(path)).finally(() => hung.delete(mountpoint));
+  const asked = (elsewhere ? askedElsewhere(path, number) : askedHere(path, number)).finally(() =>
+    hung.delete(mountpoint),
+  );
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, DEADLINE_MS, undefined);
+  const late = new Promise<'silent'>((resolve) => {
+    timer = setTimeout(resolve, DEADLINE_MS, 'silent');
   });
   // Where it is late nobody waits for it any more; whatever it says one day says nothing.
   asked.catch(() => undefined);
@@ -45,9 +50,10 @@ export async function roomOf(mountpoint: string): Promise<Room | undefined> {
   }
 }
 
-async function askedHere(path: string): Promise<Room> {
+async function askedHere(path: string, number: string | null): Promise<Room | 'other'> {
   threads++;
   try {
+    if (number !== null && numberOf((await stat(path)).dev) !== number) return 'other';
     const { blocks, bsize, bfree, bavail, files, ffree } = await statfs(path);
     return room(blocks, bfree, bavail, bsize, files, ffree);
   } finally {
@@ -56,16 +62,32 @@ async function askedHere(path: string): Promise<Room> {
 }
 
 /** The process ends when its call does. */
-function askedElsewhere(path: string): Promise<Room> {
+async function askedElsewhere(path: string, number: string | null): Promise<Room | 'other'> {
+  if (number !== null && numberOf(Number(await asked(['-c', '%d', path]))) !== number) return 'other';
+  const [blocks, free, available, size, inodes, inodesFree] = (await asked(['-f', '-c', '%b %f %a %S %c %d', path]))
+    .split(' ')
+    .map(Number);
+  return room(blocks!, free!, available!, size!, inodes!, inodesFree!);
+}
+
+/** As the kernel packs them for `stat`. */
+function numberOf(device: number): string {
+  const high = Math.floor(device / 2 ** 32);
+  const low = device >>> 0;
+  const major = ((low >>> 8) & 0xfff) | (high & ~0xfff);
+  const minor = ((low & 0xff) | ((low >>> 12) & ~0xff)) >>> 0;
+  return `${major}:${minor}`;
+}
+
+function asked(args: string[]): Promise<string> {
   const options = {
     timeout: DEADLINE_MS,
     killSignal: 'SIGKILL',
     env: { PATH: process.env.PATH, LC_ALL: 'C' },
   } as const;
   return new Promise((resolve, reject) => {
-    execFile('stat', ['-f', '-c', '%b %f %a %S %c %d', path], options, (error, stdout) => {
-      const [blocks, free, available, size, inodes, inodesFree] = stdout.split(' ').map(Number);
-      if (!error) resolve(room(blocks!, free!, available!, size!, inodes!, inodesFree!));
+    execFile('stat', args, options, (error, stdout) => {
+      if (!error) resolve(stdout);
       // Where it may not be looked at, or is gone, there are no figures, as with df.
       else reject(Object.assign(error, { code: CODES.find(([text]) => error.message.includes(text))?.[1] }));
     });

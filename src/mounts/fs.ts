@@ -7,7 +7,7 @@
  * Where no mount may hang nothing costs more. Elsewhere a path costs a look at its directory, now and then.
  */
 import fs from 'node:fs';
-import { statfs as statfsHere } from 'node:fs/promises';
+import { statfs as statfsHere, stat as statHere } from 'node:fs/promises';
 import * as native from '../native.ts';
 import type { Mount } from './mountinfo.ts';
 import { anyMayHang, foreignMountOf, mayWait, type To } from './places.ts';
@@ -76,6 +76,7 @@ export const opendirSync = judged('file', fs.opendirSync);
 export const readdirSync = judged('file', fs.readdirSync) as typeof fs.readdirSync;
 export const statfsSync = judged('file', fs.statfsSync) as typeof fs.statfsSync;
 export const statfs = judged('file', (path) => statfsHere(path));
+export const stat = judged('file', (path) => statHere(path));
 export const renameSync = judged('name', (from, to: string) => fs.renameSync(from, to));
 export const unlinkSync = judged('name', (path) => fs.unlinkSync(path));
 export const renameNew = judged('name', native.renameNew);

@@ -5,6 +5,9 @@
  *   id parent major:minor root mountpoint options optional... - type source options of the super block
  */
 export interface Mount {
+  id: string;
+  /** Of the mount that it lies on. */
+  parent: string;
   /** `major:minor`: the same for all mounts of one file system. */
   device: string;
   mountpoint: string;
@@ -22,6 +25,8 @@ export function parseMountinfo(text: string): Mount[] {
     const dash = field.indexOf('-', 6);
     if (dash < 0) continue;
     mounts.push({
+      id: field[0]!,
+      parent: field[1]!,
       device: field[2]!,
       mountpoint: unescaped(field[4]!),
       options: field[5]!,
@@ -34,7 +39,7 @@ export function parseMountinfo(text: string): Mount[] {
 }
 
 /** Blanks, tabs, line ends and backslashes are written as \040 and so on. */
-function unescaped(text: string): string {
+export function unescaped(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
@@ -66,6 +71,22 @@ export function mayHang(mounts: readonly Mount[]): Mount[] {
   }
   // Of several on one place the one that was mounted last is seen.
   return found.reverse().sort((a, b) => b.mountpoint.length - a.mountpoint.length);
+}
+
+/** True of a mount to which no path leads: another one was mounted over it, or over a directory above it, later. */
+export function hiddenAmong(mounts: readonly Mount[]): (mount: Mount) => boolean {
+  const byId = new Map(mounts.map((mount) => [mount.id, mount]));
+  const liesOn = (mount: Mount, other: Mount): boolean => {
+    let at: Mount | undefined = mount;
+    for (let steps = 0; at && at !== other && steps < mounts.length; steps++) at = byId.get(at.parent);
+    return at === other;
+  };
+  return (mount) =>
+    mounts.slice(mounts.indexOf(mount) + 1).some((other) => covers(other, mount) && !liesOn(mount, other));
+}
+
+function covers(mount: Mount, { mountpoint }: Mount): boolean {
+  return mount.mountpoint === '/' || isWithin(mountpoint, mount);
 }
 
 export function isWithin(path: string, { mountpoint }: Mount): boolean {

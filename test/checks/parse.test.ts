@@ -73,6 +73,12 @@ test('disks are listed without their partitions and without what lies in memory'
     'md127',
     'sr0',
   ]);
+  assert.deepEqual(names('fioa', 'fioa1', 'rssda', 'rssda1', 'loop0', 'loop0p1', 'dm-0', 'dm-1'), [
+    'fioa',
+    'rssda',
+    'dm-0',
+    'dm-1',
+  ]);
   // A partition whose disk the machine does not see, as on some virtual machines.
   assert.deepEqual(names('xvda1'), ['xvda1']);
 });
@@ -99,6 +105,9 @@ test('network interfaces have two directions; those of containers are left out',
   eth0:219369449    5657    1    2    0     0          0         0   345365    3474    3    4    0     0       0          0
 eth0:1: 5 6 7 8 0 0 0 0 9 10 11 12 0 0 0 0
 veth1a2b: 5 6 7 8 0 0 0 0 9 10 11 12 0 0 0 0
+cali0123456789a: 5 6 7 8 0 0 0 0 9 10 11 12 0 0 0 0
+lxc0123456789ab: 5 6 7 8 0 0 0 0 9 10 11 12 0 0 0 0
+lxcbr0: 5 6 7 8 0 0 0 0 9 10 11 12 0 0 0 0
 `;
   assert.deepEqual(parseNetDev(text), [
     {
@@ -108,6 +117,11 @@ veth1a2b: 5 6 7 8 0 0 0 0 9 10 11 12 0 0 0 0
     },
     {
       name: 'eth0:1',
+      receive: { bytes: 5, packets: 6, errors: 7, dropped: 8 },
+      transmit: { bytes: 9, packets: 10, errors: 11, dropped: 12 },
+    },
+    {
+      name: 'lxcbr0',
       receive: { bytes: 5, packets: 6, errors: 7, dropped: 8 },
       transmit: { bytes: 9, packets: 10, errors: 11, dropped: 12 },
     },
@@ -152,7 +166,34 @@ test('a mount is read-only by its own options or by its super block', () => {
   assert.equal(flags('rw', 'ro'), true);
 });
 
+test('a mount to which no path leads any more is not asked, one on its mount point is', () => {
+  const root = '27 1 254:0 / / rw - ext4 /dev/vda rw';
+  const below = '40 27 8:1 / /mnt/a rw - ext4 /dev/sda1 rw';
+  // Mounted on /, over /mnt with all that was below it.
+  assert.deepEqual(mounts(root, below, '41 27 8:2 / /mnt rw - ext4 /dev/sdb1 rw'), ['/', '/mnt']);
+  assert.deepEqual(mounts(root, below, '41 40 8:2 / /mnt/a rw - ext4 /dev/sdb1 rw'), ['/', '/mnt/a']);
+  // The list need not be in the order in which it was mounted: what lies on another is not hidden by it.
+  assert.deepEqual(
+    mounts(root, '42 41 8:1 / /mnt/a rw - ext4 /dev/sda1 rw', '41 27 8:2 / /mnt rw - ext4 /dev/sdb1 rw'),
+    ['/', '/mnt/a', '/mnt'],
+  );
+  // Also mounted elsewhere, where it is seen.
+  const elsewhere = '44 27 8:1 / /srv/long/name rw - ext4 /dev/sda1 rw';
+  assert.deepEqual(mounts(root, below, '41 27 8:2 / /mnt rw - ext4 /dev/sdb1 rw', elsewhere), [
+    '/',
+    '/mnt',
+    '/srv/long/name',
+  ]);
+});
+
+test('in the own view what the service manager mounted read-only is not the file system that is', () => {
+  const seen = (line: string) => parseMountinfo(line, true)[0]?.readonly;
+  assert.equal(seen('1 0 8:1 / / ro,relatime - ext4 /dev/sda1 rw'), false);
+  assert.equal(seen('1 0 8:1 / / ro,relatime - ext4 /dev/sda1 ro'), true);
+});
+
 test('swaps, vmstat and pressure', () => {
+  assert.equal(parseSwaps('Filename\n/swap\\040file file 1 0 -2\n')[0]?.device, '/swap file');
   assert.deepEqual(parseSwaps('Filename\tType\tSize\tUsed\tPriority\n/dev/sda2  partition\t8388604\t\t1024\t\t-2\n'), [
     { device: '/dev/sda2', bytes: 8388604 * 1024, used: 1024 * 1024 },
   ]);

@@ -12,7 +12,7 @@ const ROOM = fileURLToPath(new URL('../../src/checks/room.ts', import.meta.url))
 const PROGRAM = `
 import { roomOf } from ${JSON.stringify(ROOM)};
 const [, hanging, near] = process.argv;
-const read = async (path) => (await roomOf(path))?.bytes ?? null;
+const read = async (path) => (await roomOf(path, null)).bytes ?? null;
 const first = [await read(hanging), await read(near)];
 process.stdout.write(JSON.stringify([...first, await read(hanging)]) + '\\n');
 process.exit();

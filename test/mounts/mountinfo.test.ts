@@ -21,6 +21,8 @@ test('what is mounted is read with blanks in its name, and in the order in which
   const mounts = parseMountinfo(TABLE);
   assert.equal(mounts.length, 13);
   assert.deepEqual(mounts[4], {
+    id: '32',
+    parent: '27',
     device: '0:41',
     mountpoint: '/mnt/with blank',
     options: 'rw,relatime',
