@@ -12,6 +12,7 @@ export const EXACT = 1024;
 /** Size class of 2^14 registers. */
 const REGISTERS_SIZE = 8;
 const hashes = new Float64Array(EXACT);
+const HASH_BITS = 53;
 
 export class Uniques {
   /** Sets that are estimated from fewer registers since the last `clear`, because there was no room. */
@@ -51,19 +52,9 @@ export class Uniques {
   size(number: number): number {
     const count = this.#counts[number]!;
     if (count >= 0) return count;
-    const registers = 64 << (-1 - count);
+    const bits = 5 - count;
     const at = this.#blocks[number]! * 64;
-    let harmonic = 0;
-    let empty = 0;
-    for (let i = 0; i < registers; i++) {
-      const register = this.#arena.bytes[at + i]!;
-      harmonic += 2 ** -register;
-      if (register === 0) empty++;
-    }
-    const estimate = ((0.7213 / (1 + 1.079 / registers)) * registers * registers) / harmonic;
-    // Linear counting is better as long as many registers are empty.
-    const linear = estimate <= 2.5 * registers && empty > 0;
-    return Math.round(linear ? registers * Math.log(registers / empty) : estimate);
+    return estimated(this.#arena.bytes.subarray(at, at + (1 << bits)), HASH_BITS - bits);
   }
 
   /** Forgets those of series below `size`; the region is the caller's to clear. */
@@ -128,6 +119,40 @@ export class Uniques {
     const rank = high > 0 ? Math.clz32(high) - 10 : 22 + Math.clz32(low >>> bits) - bits;
     const { bytes } = this.#arena;
     if (rank > bytes[at]!) bytes[at] = rank;
+  }
+}
+
+/**
+ * How many members these registers have seen, each of which may be 0 to `most` + 1. Without the bias of the raw estimate
+ * and of linear counting where they meet: Otmar Ertl, New cardinality estimation algorithms for HyperLogLog sketches
+ * (2017), algorithm 6.
+ */
+function estimated(registers: Uint8Array, most: number): number {
+  const of = new Uint32Array(most + 2);
+  for (const register of registers) of[register]!++;
+  const all = registers.length;
+  let z = all * tau(1 - of[most + 1]! / all);
+  for (let value = most; value >= 1; value--) z = (z + of[value]!) / 2;
+  z += all * sigma(of[0]! / all);
+  return Math.round((all * all) / (2 * Math.LN2 * z));
+}
+
+/** x + x^2 + 2 x^4 + 4 x^8 + ... */
+function sigma(x: number): number {
+  if (x === 1) return Number.POSITIVE_INFINITY;
+  let sum = x;
+  for (let power = x * x, y = 1; sum + power * y !== sum; power *= power, y *= 2) sum += power * y;
+  return sum;
+}
+
+/** (1 - x - (1 - x^1/2)^2 / 2 - (1 - x^1/4)^2 / 4 - ...) / 3 */
+function tau(x: number): number {
+  if (x === 0 || x === 1) return 0;
+  let sum = 1 - x;
+  for (let root = Math.sqrt(x), y = 0.5; ; root = Math.sqrt(root), y /= 2) {
+    const less = sum - (1 - root) ** 2 * y;
+    if (less === sum) return sum / 3;
+    sum = less;
   }
 }
 

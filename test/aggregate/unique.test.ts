@@ -35,6 +35,21 @@ for (const members of [2000, 20_000, 50_000, 200_000]) {
   });
 }
 
+test('sets of any size are neither over- nor underestimated on average', () => {
+  const SETS = 24;
+  for (const members of [2000, 15_000, 30_000, 40_000, 60_000, 120_000]) {
+    const sets = uniques(1 << 20, SETS);
+    let sum = 0;
+    for (let s = 0; s < SETS; s++) {
+      for (let i = 0; i < members; i++) add(sets, s, `${s}:${i}`);
+      sum += sets.size(s);
+    }
+    // The standard error of the mean is 0.17 %.
+    const error = sum / SETS / members - 1;
+    assert.ok(Math.abs(error) < 0.006, `${members}: ${(error * 100).toFixed(2)} %`);
+  }
+});
+
 test('a member is as large as its hash, however long it is', () => {
   const arena = new Arena(1 << 20);
   const sets = new Uniques(new Region(arena), 10);
