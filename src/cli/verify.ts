@@ -7,8 +7,8 @@ import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
 import { KafkaClient } from '../kafka/connect/client.ts';
 import { printable, size } from '../report/render.ts';
+import { compression } from '../sources/tail/compressed/archive.ts';
 import { Selection } from '../sources/tail/find/selection.ts';
-import { isCompressed } from '../sources/tail/positions/edit.ts';
 import { ENCODINGS, type Encoding } from '../verify/compare.ts';
 import type { FileReport, Gap } from '../verify/verdict.ts';
 import { type Report, type VerifyOptions, verify as verifyTopic } from '../verify/verify.ts';
@@ -110,7 +110,7 @@ function optionsOf(command: VerifyCommand, config: Config | null): Omit<VerifyOp
 
 /** The configuration's input says how the file is read; without one it is UTF-8. */
 function fileOf(path: string, encodingIn: string | undefined, config: Config | null): VerifyOptions['file'] {
-  if (isCompressed(path)) {
+  if (compression(path)) {
     throw new Usage(`${path} is compressed: decompress it, and name the result with --file and the file with --id`);
   }
   const input = config?.logs.find((log) => new Selection(log).isIncluded(path)) as

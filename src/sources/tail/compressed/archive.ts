@@ -1,9 +1,24 @@
 /**
- * Files that hold no lines: compressed ones, whatever they are called (logrotate's compresscmd, a temporary name, a plain
- * one), and tar's. The first bytes tell, as far as a kind has any that no text begins with.
+ * What is compressed, by its name and by its first bytes: those that are read, and all that hold no lines, whatever they
+ * are called (logrotate's compresscmd, a temporary name, a plain one), tar's too. The first bytes tell, as far as a kind has
+ * any that no text begins with.
  */
 import { closeSync, readSync } from '../../../mounts/fs.ts';
 import { openRegular } from '../../../mounts/open.ts';
+
+/** How the compressed files that can be read are compressed. */
+export type Compression = 'gzip' | 'zstd';
+
+/** How a file is compressed that is read, by its name or the pattern for it; null: it is read as it is. */
+export function compression(path: string): Compression | null {
+  if (path.endsWith('.gz')) return 'gzip';
+  return path.endsWith('.zst') ? 'zstd' : null;
+}
+
+/** Whether of the kinds of `archiveOf` this is one that can be read. */
+export function isRead(kind: string): kind is Compression {
+  return kind === 'gzip' || kind === 'zstd';
+}
 
 /** So many first bytes tell. */
 export const TELLING_BYTES = 512;

@@ -2,8 +2,7 @@
 import type { BigIntStats } from 'node:fs';
 import { log } from '../../../log.ts';
 import type { Untracked } from '../find/untracked.ts';
-import { archiveAt, isNamedArchive } from './archive.ts';
-import { compression } from './inflate.ts';
+import { archiveAt, compression, isNamedArchive, isRead } from './archive.ts';
 
 export interface ArchivesOptions {
   input: string;
@@ -37,8 +36,7 @@ export class Archives {
   /** The file was seen to be one. Those whose names say so are said once for each kind. */
   note(path: string, stat: BigIntStats, kind: string): void {
     const { input, untracked } = this.#o;
-    const reads = kind === 'gzip' || kind === 'zstd';
-    const help = reads
+    const help = isRead(kind)
       ? 'compressed files are read where the pattern itself ends in .gz or .zst'
       : 'of compressed files gzip and zstd can be read';
     // Lines that are there instead one day were not there at the first start.

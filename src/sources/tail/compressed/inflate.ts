@@ -15,8 +15,8 @@
 
 import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
 import { fstatSync, read } from '../../../mounts/fs.ts';
+import type { Compression } from './archive.ts';
 
-export type Format = 'gzip' | 'zstd';
 /** `open`: more may follow. `cut`: it ends within a member. `corrupt`: from some place on it is not what it should be. */
 export type Ending = 'open' | 'whole' | 'cut' | 'corrupt';
 
@@ -24,19 +24,13 @@ const PIECE_BYTES = 32 * 1024;
 const SMALL_BYTES = 16;
 const STEP_BYTES = 128 * 1024;
 
-/** How a file is compressed, by its name; null: it is not. */
-export function compression(path: string): Format | null {
-  if (path.endsWith('.gz')) return 'gzip';
-  return path.endsWith('.zst') ? 'zstd' : null;
-}
-
 interface Chunk {
   at: number;
   bytes: Buffer;
 }
 
 export class Inflated {
-  readonly #format: Format;
+  readonly #format: Compression;
   #stream: Gunzip | ZstdDecompress | null = null;
   #chunks: Chunk[] = [];
   #to = 0;
@@ -54,7 +48,7 @@ export class Inflated {
   /** Compressed bytes of the file when its end was reached last; -1: it was not. */
   size = -1;
 
-  constructor(format: Format) {
+  constructor(format: Compression) {
     this.#format = format;
   }
 

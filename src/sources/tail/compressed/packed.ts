@@ -11,7 +11,8 @@ import { newGeneration, type TailContext, TrackedFile } from '../file/file.ts';
 import { digest, HEAD_BYTES, inodeOf, MARKER_BYTES, type Prefix, same } from '../file/inode.ts';
 import type { Generation } from '../positions/journal.ts';
 import { begins, headOf } from '../positions/recognise.ts';
-import { type Ending, type Format, Inflated } from './inflate.ts';
+import type { Compression } from './archive.ts';
+import { type Ending, Inflated } from './inflate.ts';
 
 /** `later`: more has to be decompressed before. `nothing`: it was read to its end, and has not changed. */
 export type Approach = 'ready' | 'later' | 'nothing' | 'restarted';
@@ -35,7 +36,7 @@ export class Packed {
   /** It was said that it is cut or corrupt. */
   told = false;
 
-  constructor(format: Format, size: number) {
+  constructor(format: Compression, size: number) {
     this.#inflated = new Inflated(format);
     this.size = size;
   }
@@ -165,7 +166,7 @@ export interface Found {
   path: string;
   fd: number;
   stat: BigIntStats;
-  format: Format;
+  format: Compression;
   /** It was there before the first look on this data_dir was done. */
   existing: boolean;
 }
@@ -200,7 +201,7 @@ export function packedFile(
   context: TailContext,
   path: string | null,
   stat: BigIntStats,
-  format: Format,
+  format: Compression,
   generation: Generation,
   persisted: boolean,
 ): TrackedFile {

@@ -21,7 +21,8 @@ import { begins, headOf } from '../positions/recognise.ts';
 import { TELLING } from '../rotation/admit.ts';
 import { ByHead } from '../rotation/by-head.ts';
 import type { Names } from '../rotation/names.ts';
-import { compression, type Format, Inflated } from './inflate.ts';
+import { type Compression, compression } from './archive.ts';
+import { Inflated } from './inflate.ts';
 import { packedFile } from './packed.ts';
 
 /** What is known of a file's content. */
@@ -31,7 +32,7 @@ type Known = Pick<Generation, 'head' | 'marker' | 'markedAt' | 'position'>;
 type Verdict = 'differs' | 'short' | 'more' | 'over';
 
 /** Compares the decompressed content of an open file with what is known of another one. */
-async function compare(fd: number, format: Format, known: Known): Promise<Verdict> {
+async function compare(fd: number, format: Compression, known: Known): Promise<Verdict> {
   const { head, marker, markedAt, position } = known;
   const inflated = new Inflated(format);
   const bytesAt = async (at: number, length: number) => {
@@ -53,7 +54,7 @@ async function compare(fd: number, format: Format, known: Known): Promise<Verdic
 }
 
 /** The first bytes of the content, as many as a file is known by. */
-async function firstOf(fd: number, format: Format): Promise<Buffer> {
+async function firstOf(fd: number, format: Compression): Promise<Buffer> {
   const inflated = new Inflated(format);
   try {
     const first = Buffer.allocUnsafe(HEAD_BYTES);

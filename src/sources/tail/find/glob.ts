@@ -6,13 +6,11 @@
  */
 import { ANYWHERE, alternatives, namesOf, type Segment, segmentOf } from '../../../config/glob.ts';
 import { lstatSync } from '../../../mounts/fs.ts';
-
-/** Patterns of compressed files. */
-const PACKED = /\.(gz|zst)$/;
+import { compression } from '../compressed/archive.ts';
 
 /** True if compressed files are read. */
 export function packs(patterns: readonly string[]): boolean {
-  return patterns.some((pattern) => alternatives(pattern).some((one) => PACKED.test(one)));
+  return patterns.some((pattern) => alternatives(pattern).some((one) => compression(one) !== null));
 }
 
 /** How far a path has come: segments that may come next, in ascending order. */
@@ -41,7 +39,7 @@ export class Glob {
       this.#segments.push(...names.map((name) => segmentOf(name, hidden)), null);
       const end = this.#segments.length - 1;
       this.#ends.set(end, row);
-      if (PACKED.test(names.at(-1) ?? '')) this.#packed.add(end);
+      if (compression(names.at(-1) ?? '')) this.#packed.add(end);
     }
     this.#hidden = hidden;
     this.#added = new Uint32Array(this.#segments.length);

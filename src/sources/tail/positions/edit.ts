@@ -10,6 +10,7 @@ import type { LogInput } from '../../../lines/envelope.ts';
 import { lineEndsOf } from '../../../lines/line-ends.ts';
 import { closeSync } from '../../../mounts/fs.ts';
 import { openRegular } from '../../../mounts/open.ts';
+import { compression } from '../compressed/archive.ts';
 import { newGeneration } from '../file/file.ts';
 import { inodeOf, lookUp, siblings } from '../file/inode.ts';
 import { Selection } from '../find/selection.ts';
@@ -68,7 +69,7 @@ export class Finder {
     if (now === null || !stat) return { state: 'gone', now: null, size: null, behind: null };
     const size = Number(stat.size);
     // Positions in a compressed file count its content, which only reading it can tell.
-    if (isCompressed(now)) return { state: now === generation.path ? 'there' : 'renamed', now, size, behind: null };
+    if (compression(now)) return { state: now === generation.path ? 'there' : 'renamed', now, size, behind: null };
     if (size < generation.position) return { state: 'shorter', now, size, behind: null };
     return { state: now === generation.path ? 'there' : 'renamed', now, size, behind: size - generation.position };
   }
@@ -96,10 +97,6 @@ export class Finder {
     }
     return byInode;
   }
-}
-
-export function isCompressed(path: string): boolean {
-  return /\.(gz|zst)$/.test(path);
 }
 
 export interface Change {
@@ -133,7 +130,7 @@ export function planMove(
     const why = reading.length > 0 ? `input ${reading[0]!.name} excludes` : 'no input under logs includes';
     throw new Error(`${why} ${path}`);
   }
-  if (isCompressed(path) && where !== 'beginning') {
+  if (compression(path) && where !== 'beginning') {
     throw new Error(`${path} is compressed: its position can only be set to \`beginning\``);
   }
   const opened = openRegular(path);
@@ -145,7 +142,7 @@ export function planMove(
       throw new Error(`${path} has ${size} bytes: there is no position ${where} in it`);
     }
     // What is in a compressed file's beginning is not what its content begins with.
-    const head = isCompressed(path) ? null : headOf(fd);
+    const head = compression(path) ? null : headOf(fd);
     const claimed = new Set<Generation>();
     const steps = taken.map((input) => {
       const ends = lineEndsOf(input.encoding_in);
@@ -157,7 +154,7 @@ export function planMove(
       const within = to > 0 && !endsLine(fd, to, ends) ? lastLineStart(fd, to, ends) : null;
       const marker = markerAt(fd, to);
       const free = positions.free(input.name, stat.ino).filter((g) => !claimed.has(g));
-      const known = isCompressed(path) ? free[0] : recognise(fd, stat, free);
+      const known = compression(path) ? free[0] : recognise(fd, stat, free);
       const generation = known ?? newGeneration(input.name, path, inodeOf(stat), to);
       if (known) claimed.add(known);
       const from = known ? known.position : null;

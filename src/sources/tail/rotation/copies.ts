@@ -12,6 +12,7 @@
 
 import { basename } from 'node:path';
 import { fstatSync, readSync } from '../../../mounts/fs.ts';
+import { compression } from '../compressed/archive.ts';
 import type { TrackedFile } from '../file/file.ts';
 import { digest, HEAD_BYTES, same } from '../file/inode.ts';
 import { begins, HEADER_BYTES, markerAt } from '../positions/recognise.ts';
@@ -24,8 +25,6 @@ const MOST = 32;
 /** For so long at most it is looked which those are, milliseconds: that is some ten thousand files. */
 const STEP_MS = 4;
 const LOOKED_AT_ONCE = 1024;
-/** Their positions are not those of the file's bytes. */
-const COMPRESSED = /\.(?:gz|zst)$/;
 
 /** `unknown`: what the original held is being read at this moment. */
 type Verdict = 'equal' | 'differs' | 'truncated' | 'unknown';
@@ -142,7 +141,7 @@ export function shared(fd: number, size: number, original: TrackedFile, compared
 
 /** The files of which this new one may be a copy: it begins as they do, and is not longer. */
 export function originalsOf(file: TrackedFile, fd: number, others: Iterable<TrackedFile>, all: boolean): TrackedFile[] {
-  if (file.size === 0 || COMPRESSED.test(file.path ?? '')) return [];
+  if (file.size === 0 || compression(file.path ?? '')) return [];
   const first = readAt(fd, 0, HEAD_BYTES);
   const digests = new Map<number, bigint>();
   const found = new MostAlike<TrackedFile>(file.path ?? '', MOST);
@@ -151,7 +150,7 @@ export function originalsOf(file: TrackedFile, fd: number, others: Iterable<Trac
   for (const other of others) {
     if (++looked % LOOKED_AT_ONCE === 0 && performance.now() - start > STEP_MS) break;
     if (!all && !other.stream.persisted) continue;
-    if (other === file || other.held || other.path === null || COMPRESSED.test(other.path)) continue;
+    if (other === file || other.held || other.path === null || compression(other.path)) continue;
     const { length, digest: known } = other.stream.generation.head;
     if (length > 0 && first.length >= length) {
       if (!digests.has(length)) digests.set(length, digest(first.subarray(0, length)).digest);

@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import { closeSync } from '../../../mounts/fs.ts';
 import { openRegular } from '../../../mounts/open.ts';
-import { compression } from '../compressed/inflate.ts';
+import { compression } from '../compressed/archive.ts';
 import { birthOf, bornApart, digest, lookUp } from '../file/inode.ts';
 import type { Beside } from '../find/nearby.ts';
 import { placesOf } from '../find/symlinks.ts';

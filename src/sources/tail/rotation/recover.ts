@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { log } from '../../../log.ts';
 import { closeSync } from '../../../mounts/fs.ts';
 import { openRegular } from '../../../mounts/open.ts';
-import { compression } from '../compressed/inflate.ts';
+import { compression } from '../compressed/archive.ts';
 import { packedWith } from '../compressed/rotated-copies.ts';
 import type { TailContext, TrackedFile } from '../file/file.ts';
 import { birthOf, bornApart, type Inode, inodeKey, inodeOf, lookUp, siblings } from '../file/inode.ts';

@@ -5,7 +5,7 @@
  *   told of lately --> going over --> under another name | not there; what is compressed there may hold it
  */
 import { setImmediate } from 'node:timers/promises';
-import { compression } from '../compressed/inflate.ts';
+import { compression } from '../compressed/archive.ts';
 import type { TrackedFile } from '../file/file.ts';
 import { inodeKey, lookUp } from '../file/inode.ts';
 import type { Beside, Entry } from '../find/listing.ts';
