@@ -8,10 +8,12 @@
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { schema } from '../src/config/schema.ts';
 import { shapeOf } from '../src/config/shape.ts';
-import { UNSUPPORTED } from '../src/config/unsupported.ts';
 import { LOSSES } from '../src/core/losses.ts';
+import { optionsOf } from '../src/options.ts';
+import { INPUTS } from '../src/sources/all.ts';
+
+const { schema, unsupported: UNSUPPORTED } = optionsOf(INPUTS);
 
 const WIDTH = 118;
 

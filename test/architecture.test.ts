@@ -1,8 +1,8 @@
 /**
  * Who may import whom, read from the imports themselves.
  *
- *   main > cli > agent > admin > report > delivery, verify > sources/*, checks, transforms, kafka, spool
- *        > lines > aggregate, config, http > data-dir > core, kernel > mounts, records > log, native, builtin, heap > node:
+ *   main > cli > agent > admin > report > inputs > delivery, verify > options > sources/all > sources/*, checks, transforms,
+ *        kafka, spool > lines > aggregate, config, http > data-dir > core, kernel > mounts, records > log, native, builtin, heap > node:
  *
  * A part may import the parts of the rows below its own. What else it may is listed here, with the reason. Each npm
  * package has one door: the only file or folder that imports it.
@@ -22,7 +22,10 @@ const ROWS = [
   ['agent'],
   ['admin'],
   ['report'],
+  ['inputs'],
   ['delivery', 'verify'],
+  ['options'],
+  ['sources/all.ts'],
   ['sources/tail', 'sources/statsd', 'sources/host', 'checks', 'transforms', 'kafka', 'spool'],
   ['lines'],
   ['aggregate', 'config', 'http'],
@@ -37,6 +40,7 @@ const ALSO: { from: string; to: string; type?: boolean }[] = [
   { from: 'sources/host', to: 'checks' }, // the source that runs them
   { from: 'kernel', to: 'core' }, // the kernel is the loops over core's tables,
   { from: 'core', to: 'kernel', type: true }, // and lanes are handed one
+  { from: 'core/input.ts', to: 'config', type: true }, // an input brings its options
 ];
 
 const DOORS: Record<string, string[]> = {

@@ -4,12 +4,14 @@
  *   GET /health          200 once the listeners are bound and the positions read
  *   GET /ready[?strict]  the same; with `strict` also that everything works, Kafka included
  *   GET /status[?files=N]   the status as JSON, with at most 100 files of each input, or N
+ *   GET /tables[?files=N]   its inputs as the page shows them
  *   GET /metrics         Prometheus text
  *   GET /                the page
  *   GET /tap[?match=P]   records as they leave, as lines of JSON; on the socket only
  *
  * Nothing here changes anything.
  */
+import type { AnyKind } from '../core/input.ts';
 import { type Answer, type HttpRequest, JSON_TYPE, json, Refusal, type Stream, text } from '../http/answer.ts';
 import { splitAddress } from '../http/listen.ts';
 import { type HttpOptions, HttpServer } from '../http/server.ts';
@@ -36,6 +38,7 @@ export interface AdminOptions {
   /** With at most so many files of each input, the most behind first. */
   status: (files: number) => LiveStatus;
   tap: Tap;
+  kinds?: readonly AnyKind[];
 }
 
 export interface AdminServer {
@@ -101,15 +104,24 @@ async function answer(
       return json(healthy && (ready || !strict) ? 200 : 503, { ready: healthy && ready, reasons });
     }
     case '/status': {
-      const files = query.get('files') ?? `${FILES_LISTED}`;
-      if (!/^\d{1,9}$/.test(files)) return text(400, 'files must be a number.');
-      const body = await renderings.of(`status ${Number(files)}`, () => statusJson(options.status(Number(files))));
+      const files = filesIn(query);
+      if (files === null) return text(400, 'files must be a number.');
+      const body = await renderings.of(`status ${files}`, () => statusJson(options.status(files)));
+      return { code: 200, type: JSON_TYPE, body };
+    }
+    case '/tables': {
+      const files = filesIn(query);
+      if (files === null) return text(400, 'files must be a number.');
+      const { tables } = await import('../report/tables.ts');
+      const body = await renderings.of(`tables ${files}`, () => [
+        JSON.stringify(tables(options.status(files), options.kinds)),
+      ]);
       return { code: 200, type: JSON_TYPE, body };
     }
     case '/metrics': {
       const { metricsText, METRICS_TYPE } = await import('../report/metrics.ts');
       const body = await renderings.of('metrics', async function* () {
-        yield await metricsText(options.status(0));
+        yield await metricsText(options.status(0), options.kinds);
       });
       return { code: 200, type: METRICS_TYPE, body };
     }
@@ -124,6 +136,12 @@ async function answer(
     default:
       return text(404, 'There is /, /health, /ready, /status and /metrics.');
   }
+}
+
+/** Of each input; null: that is no number. */
+function filesIn(query: URLSearchParams): number | null {
+  const files = query.get('files') ?? `${FILES_LISTED}`;
+  return /^\d{1,9}$/.test(files) ? Number(files) : null;
 }
 
 function tapped(tap: Tap, pattern: string | null): Answer | Stream {

@@ -1,7 +1,7 @@
 /** Which configuration a command means: `-c`, else the installed one, else the built-in default. */
 import { existsSync } from 'node:fs';
-import { defaultConfig } from '../config/default.ts';
-import { type LocatedConfig, loadConfig } from '../config/load.ts';
+import { type LocatedConfig, loadConfig } from '../options.ts';
+import { defaultConfig } from './default.ts';
 
 export interface ConfigChoice {
   config?: string;

@@ -8,11 +8,11 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
 import { type DataDirLock, lockDataDir } from '../data-dir/lock.ts';
 import { ownInSnapshot } from '../kafka/transactions/positions-snapshot.ts';
 import { waitForAll } from '../mounts/places.ts';
+import type { Config } from '../options.ts';
 import { printable } from '../report/render.ts';
 import { matching } from '../sources/tail/find/selection.ts';
 import { fileKey } from '../sources/tail/positions/checkpoint.ts';

@@ -3,10 +3,11 @@
  * undecided (Kafka has deleted part of the topic, or it could not be read), 2 wrong usage.
  */
 import { resolve } from 'node:path';
-import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
+import { size } from '../core/units.ts';
 import { KafkaClient } from '../kafka/connect/client.ts';
-import { printable, size } from '../report/render.ts';
+import type { Config } from '../options.ts';
+import { printable } from '../report/render.ts';
 import { compression } from '../sources/tail/compressed/archive.ts';
 import { Selection } from '../sources/tail/find/selection.ts';
 import { ENCODINGS, type Encoding } from '../verify/compare.ts';

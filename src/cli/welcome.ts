@@ -1,17 +1,15 @@
 /** What `runnel run` says at a terminal: what it collects, where that goes, how to look at it. One screen. */
-import type { LocatedConfig } from '../config/load.ts';
+import type { LocatedConfig } from '../options.ts';
+import { INPUTS } from '../sources/all.ts';
 
 /** How the reader calls this program: from a clone of the repository it is an npm script. */
 const COMMAND = process.argv[1]?.endsWith('.ts') ? 'npm run -s runnel --' : 'runnel';
 
 export function welcome({ config, path }: LocatedConfig, admin: string | null): string {
   const lines: [string, string][] = [];
-  for (const input of config.logs) lines.push([`logs ${input.name}`, input.include.join(', ')]);
-  if (config.metrics.host !== false) {
-    const on = Object.entries(config.metrics.host).filter(([, enabled]) => enabled);
-    lines.push(['host metrics', `${on.map(([name]) => name).join(', ')} every ${config.metrics.interval / 1000} s`]);
+  for (const kind of INPUTS) {
+    for (const { title, about } of kind.inputs(config)) lines.push([title, about]);
   }
-  if (config.statsd.listen.length > 0) lines.push(['statsd', config.statsd.listen.join(', ')]);
   const flag = path === null ? '' : ` -c ${path}`;
   const goes: [string, string][] =
     config.kafka.brokers.length > 0

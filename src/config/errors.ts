@@ -11,6 +11,11 @@ export interface Fault extends Place {
   message: string;
 }
 
+/** Where an option stands: `['logs', 0, 'name']`. */
+export type Path = readonly (string | number)[];
+/** Says something of an option. */
+export type Saying = (path: Path, message: string) => void;
+
 /** More are not told, nor looked for. */
 export const MOST_FAULTS = 1000;
 

@@ -10,21 +10,28 @@ import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { createHash } from '../builtin.ts';
 import { writableByOthers } from '../data-dir/writable.ts';
-import { checkAcross } from './across.ts';
-import { type Config, complete, type Env } from './config.ts';
-import { ConfigError, type Fault, formatFault, MOST_FAULTS } from './errors.ts';
+import type { Config, Env } from './config.ts';
+import { ConfigError, type Fault, formatFault, MOST_FAULTS, type Path, type Saying } from './errors.ts';
 import { fit } from './fit.ts';
+import type { Fields, Section } from './option.ts';
 import { readNamed, readSmall, reasonOf } from './read.ts';
-import { schema } from './schema.ts';
+import type { RawConfig } from './schema.ts';
 import { labelAt, type Shape, shapeOf } from './shape.ts';
 import { Substitution } from './substitute.ts';
 import { type EmptyTree, isSet, mergeTrees, placeOf, plainValue, readTree, scalarAt, type Tree } from './tree.ts';
-import { refuseUnsupported } from './unsupported.ts';
+import { refuseUnsupported, type Unsupported } from './unsupported.ts';
 
-export type Path = (string | number)[];
+/** All that can be configured. */
+export interface Options<C extends Config> {
+  readonly schema: Section<Fields>;
+  readonly unsupported: readonly Unsupported[];
+  /** Fills in the defaults that depend on other options. `raw`: what the schema gives. */
+  complete(raw: RawConfig & Record<string, unknown>, env: Env): C;
+  check(config: C, refuse: Saying, warn: Saying): void;
+}
 
-export interface Loaded {
-  config: Config;
+export interface Loaded<C extends Config = Config> {
+  config: C;
   /** Of the files as they stand on disk, without what `${...}` brings in. */
   hash: string;
   warnings: string[];
@@ -37,7 +44,7 @@ export interface Loaded {
 }
 
 /** A configuration and where it is. */
-export interface LocatedConfig extends Omit<Loaded, 'files' | 'says'> {
+export interface LocatedConfig<C extends Config = Config> extends Omit<Loaded<C>, 'files' | 'says'> {
   /** Null: the built-in default. */
   path: string | null;
 }
@@ -47,9 +54,13 @@ const MAX_CONFIG_BYTES = 4 << 20;
 const MAX_FILES = 10_000;
 
 /** Throws ConfigError with everything that is wrong. */
-export async function loadConfig(path: string, { env = process.env }: { env?: Env } = {}): Promise<Loaded> {
+export async function loadConfig<C extends Config>(
+  path: string,
+  options: Options<C>,
+  { env = process.env }: { env?: Env } = {},
+): Promise<Loaded<C>> {
   const faults: Fault[] = [];
-  const shape = shapeOf(schema);
+  const shape = shapeOf(options.schema);
   const hash = createHash('sha256');
   const yaml = await import('yaml');
   const files = [path, ...dropIns(path, faults)];
@@ -64,7 +75,7 @@ export async function loadConfig(path: string, { env = process.env }: { env?: En
     if (faults.length > MOST_FAULTS) throw new ConfigError(first(faults, files));
   }
   const warnings: string[] = [];
-  const config = interpret(tree, shape, env, faults, warnings);
+  const config = interpret(tree, options, shape, env, faults, warnings);
   if (config === null && faults.length === 0)
     faults.push({ file: path, line: 1, column: 1, message: 'cannot be used' });
   if (config === null || faults.length > 0) throw new ConfigError(first(faults, files));
@@ -79,8 +90,15 @@ export async function loadConfig(path: string, { env = process.env }: { env?: En
 }
 
 /** Reads values as the schema wants them and checks them against each other. Null when they cannot be used. */
-function interpret(tree: Tree, shape: Shape, env: Env, faults: Fault[], warnings: string[]): Config | null {
-  refuseUnsupported(tree, faults);
+function interpret<C extends Config>(
+  tree: Tree,
+  { schema, unsupported, complete, check }: Options<C>,
+  shape: Shape,
+  env: Env,
+  faults: Fault[],
+  warnings: string[],
+): C | null {
+  refuseUnsupported(tree, unsupported, faults);
   const values = plainValue(tree);
   let result = v.safeParse(schema, values);
   for (const issue of result.issues ?? []) {
@@ -100,13 +118,14 @@ function interpret(tree: Tree, shape: Shape, env: Env, faults: Fault[], warnings
     result = v.safeParse(schema, values);
   }
   if (!result.success) return null;
-  const config = complete(result.output, env);
+  const config = complete(result.output as never, env);
   const refuse = (path: Path, message: string) => {
-    // What is missing here may be what is wrong inside, which was told already.
-    if (!faults.some((fault) => fault.message.startsWith(`${nameOf(path)}.`)))
-      faults.push(faultAt(tree, path, message));
+    const fault = faultAt(tree, path, message);
+    // What is missing here may be what is wrong inside, which was told already; two inputs may say the same of an option.
+    if (faults.some((told) => told.message === fault.message || told.message.startsWith(`${nameOf(path)}.`))) return;
+    faults.push(fault);
   };
-  checkAcross(config, refuse, (path, message) => warnings.push(formatFault(faultAt(tree, path, message))));
+  check(config, refuse, (path, message) => warnings.push(formatFault(faultAt(tree, path, message))));
   return config;
 }
 
@@ -132,8 +151,12 @@ function compact(value: unknown): unknown {
 }
 
 /** The configuration that values, written as in a file, stand for; for built-in defaults and tests. */
-export function configFrom(values: Record<string, unknown>, env: Env = process.env): Config {
-  return complete(v.parse(schema, values), env);
+export function configFrom<C extends Config>(
+  values: Record<string, unknown>,
+  { schema, complete }: Options<C>,
+  env: Env = process.env,
+): C {
+  return complete(v.parse(schema, values) as never, env);
 }
 
 function faultAt(tree: Tree, path: Path, message: string): Fault {

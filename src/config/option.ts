@@ -46,6 +46,8 @@ export type Option<S extends v.GenericSchema> = v.OptionalSchema<S, v.InferInput
 export type Optional<S extends v.GenericSchema> = v.OptionalSchema<S, undefined>;
 export type Fields = v.ObjectEntries;
 export type Section<E extends Fields> = v.ObjectSchema<E, undefined>;
+/** What a schema gives. */
+export type Values<S extends v.GenericSchema> = v.InferOutput<S>;
 
 /** An option with a default, written as in the file. */
 export function option<S extends v.GenericSchema>(schema: S, fallback: v.InferInput<S>, text: string): Option<S> {

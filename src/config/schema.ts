@@ -1,16 +1,14 @@
 /**
- * Every option of the agent. `config/runnel.yaml`, the JSON Schema and the reference page are generated from here
- * (`npm run generate`), in this order.
+ * Every option that is not an input's. `config/runnel.yaml`, the JSON Schema and the reference page are generated from
+ * these and those of the inputs (`npm run generate`), in this order.
  */
 import type * as v from 'valibot';
-import { dictionary, list, option, optional, section } from './option.ts';
-import { kafkaSection } from './schema/kafka.ts';
-import { logSection } from './schema/logs.ts';
-import { metricsSection } from './schema/metrics.ts';
-import { statsdSection } from './schema/statsd.ts';
+import { kafkaSection } from './kafka.ts';
+import { dictionary, type Fields, list, option, optional, type Section, section } from './option.ts';
 import { duration, durationOrNever, hostPort, name, oneOf, path, size, syncPolicy, text } from './types.ts';
 
-export const schema = section({
+/** Before those of the inputs. */
+const GENERAL = {
   host: optional(
     name('text', 'web-1'),
     "This machine's name, on every record. Default: RUNNEL_HOST, NODE_NAME, else the machine's hostname.",
@@ -27,9 +25,10 @@ export const schema = section({
   ),
   tags: option(dictionary(text()), {}, 'Labels on every record, for example {env: prod}.'),
   kafka: option(kafkaSection, {}, 'Where records go, and how.'),
-  logs: option(list(logSection), [], 'The files to tail.'),
-  metrics: option(metricsSection, {}, 'What the agent measures by itself.'),
-  statsd: option(statsdSection, {}, 'What applications send.'),
+};
+
+/** Behind them. */
+const REST = {
   spool: option(
     section({
       max_size: option(size({ min: '16MiB' }), '1GiB', 'The local log takes at most this much disk.'),
@@ -92,7 +91,12 @@ export const schema = section({
     '32MiB',
     'Everything in flight, compressed bytes included; the process is about 100 MB larger.',
   ),
-});
+};
 
-/** What the schema gives; `Config` (config.ts) is that with the defaults that depend on other options or the machine. */
-export type RawConfig = v.InferOutput<typeof schema>;
+export function schemaWith(inputs: Fields): Section<Fields> {
+  return section({ ...GENERAL, ...inputs, ...REST });
+}
+
+type Own = Section<typeof GENERAL & typeof REST>;
+/** What the schema gives; `Config` (config.ts) is that with the defaults that depend on the machine. */
+export type RawConfig = v.InferOutput<Own>;

@@ -10,13 +10,8 @@ export interface Unsupported {
   what: string;
 }
 
-export const UNSUPPORTED: Unsupported[] = [
-  { path: ['statsd', 'listen', '*'], values: /^(tcp|unix|unixgram|unixstream):/, what: 'any listener but udp://' },
-  { path: ['metrics', 'checks', '*'], what: 'a check beside metrics.host' },
-];
-
-export function refuseUnsupported(tree: Tree, faults: Fault[]): void {
-  for (const option of UNSUPPORTED) visit(tree, option.path, '', option, faults);
+export function refuseUnsupported(tree: Tree, options: readonly Unsupported[], faults: Fault[]): void {
+  for (const option of options) visit(tree, option.path, '', option, faults);
 }
 
 function visit(tree: Tree, path: string[], name: string, option: Unsupported, faults: Fault[]): void {

@@ -16,6 +16,7 @@ import { abortable } from '../core/abort.ts';
 import type { Accounts } from '../core/account.ts';
 import type { Stream } from '../core/batch.ts';
 import type { Mark, Outlet } from '../core/block.ts';
+import type { InputTopic } from '../core/input.ts';
 import { Lane } from '../core/lane.ts';
 import type { Ledgers } from '../core/ledger.ts';
 import { MAX_BLOCK_BYTES, type Pool } from '../core/pool.ts';
@@ -40,6 +41,8 @@ const BLOCK_BYTES = { none: 900_000, gzip: 500_000, snappy: 300_000, lz4: 600_00
 
 export interface DeliveryParts {
   config: Config;
+  /** All that inputs may write to. */
+  topics: readonly InputTopic[];
   pool: Pool;
   kernel: Kernel;
   ledgers: Ledgers;
@@ -95,9 +98,8 @@ export class Delivery {
   constructor(parts: DeliveryParts) {
     this.#p = parts;
     // Every lane's minimum is set aside from the start, not when its first record comes.
-    const { config, pool, client } = parts;
-    for (const { topic } of config.logs) pool.share(client ? topic : spooledName(topic));
-    pool.share(spooledName(config.metrics.topic));
+    const { config, topics, pool, client } = parts;
+    for (const { topic, replayable } of topics) pool.share(replayable && client ? topic : spooledName(topic));
     this.#deadLetters = new DeadLetters(config.data_dir);
     for (const window of parts.windows.found) this.#resend(window);
     for (const [input, items] of parts.spool.recovered()) parts.accounts.of(input).recovered += items;

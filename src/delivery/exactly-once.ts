@@ -4,14 +4,13 @@
  */
 import type { Config } from '../config/config.ts';
 import type { Accounts } from '../core/account.ts';
+import type { InputPositions } from '../core/input.ts';
 import type { Pool } from '../core/pool.ts';
 import type { KafkaClient } from '../kafka/connect/client.ts';
 import { ExactlyOnce } from '../kafka/transactions/exactly-once.ts';
 import { ownInSnapshot } from '../kafka/transactions/positions-snapshot.ts';
 import type { Committed } from '../kafka/transactions/positions-topic.ts';
 import { log } from '../log.ts';
-import { generationOf } from '../sources/tail/positions/checkpoint.ts';
-import type { Positions } from '../sources/tail/positions/positions.ts';
 import type { Spool } from '../spool/spool.ts';
 
 /** A transaction holds at most this many bytes, compressed. */
@@ -24,7 +23,7 @@ interface Parts {
   pool: Pool;
   client: KafkaClient;
   accounts: Accounts;
-  positions: Positions;
+  positions: readonly InputPositions[];
   spool: Spool;
 }
 
@@ -49,9 +48,12 @@ export function openExactlyOnce(
     room: packed
       ? { bytes: TRANSACTION_BYTES, blocks }
       : { bytes: Math.min(TRANSACTION_BYTES, bytes), blocks: Number.POSITIVE_INFINITY },
-    lost: positions.lost,
+    lost: positions.some(({ lost }) => lost),
     restore: (committed) => restoreCommitted(committed, parts),
-    sync: async () => (await positions.sync()) && (await spool.syncStates()),
+    async sync() {
+      for (const one of positions) if (!(await one.sync())) return false;
+      return spool.syncStates();
+    },
     superseded,
   });
 }
@@ -107,9 +109,7 @@ export class Leaving {
 
 /** What another process of this agent had committed, and data_dir does not have, counts from now on. */
 async function restoreCommitted(committed: Committed, { positions, spool, accounts }: Parts): Promise<void> {
-  const generations = [...committed].flatMap(([key, value]) => (value && generationOf(key, value)) ?? []);
-  positions.restore(generations);
-  await positions.written();
+  for (const one of positions) await one.restore(committed);
   for (const partition of spool.partitions()) {
     const value = committed.get(`spool/${partition.topic}`);
     if (!value) continue;

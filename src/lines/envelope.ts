@@ -1,8 +1,27 @@
 /** What goes around the lines of one file. */
-import type { Config } from '../config/config.ts';
 import { type Envelope, jsonEnvelope, type LogOrigin, rawEnvelope } from '../records/envelope.ts';
 
-export type LogInput = Config['logs'][number];
+/** How lines are found, and what is said of them. */
+export interface LineOptions {
+  name: string;
+  tags: Record<string, string>;
+  encoding: 'json' | 'raw';
+  format: 'plain' | 'cri' | 'docker';
+  encoding_in: 'utf-8' | 'utf-16le' | 'utf-16be' | 'latin1';
+  /** Bytes. */
+  max_line: number;
+  multiline?: GroupOptions | undefined;
+}
+
+export interface GroupOptions {
+  start?: string | undefined;
+  continue?: string | undefined;
+  end?: string | undefined;
+  max_lines: number;
+  max_bytes: number;
+  /** Milliseconds. */
+  timeout: number;
+}
 
 /** The parts of the configuration that show in every record. */
 export interface Origin {
@@ -17,7 +36,7 @@ export function partitionKey(config: Origin, path: string): string {
 }
 
 /** `path` is the name that first matched, `id` what the file was called when it was found. */
-export function logEnvelope(file: { input: LogInput; config: Origin; path: string; id: string }): Envelope {
+export function logEnvelope(file: { input: LineOptions; config: Origin; path: string; id: string }): Envelope {
   const { input, config, path, id } = file;
   const origin: LogOrigin = {
     host: config.host,

@@ -8,7 +8,7 @@
 import { type Batch, MALFORMED, MULTILINE, TRUNCATED } from '../core/batch.ts';
 import { BEFORE_LINES, MAX_RECORDS, SLOT_CAPACITY } from '../core/pool.ts';
 import type { Decoding, Kernel } from '../kernel/kernel.ts';
-import type { LogInput } from './envelope.ts';
+import type { LineOptions } from './envelope.ts';
 import { Groups } from './groups.ts';
 import { AROUND_BYTES, type LineEnds, lineEndsOf } from './line-ends.ts';
 import { Multiline } from './multiline.ts';
@@ -44,13 +44,13 @@ export interface Shaped {
 }
 
 /** Null: a line is a record. */
-export function formatOf(input: LogInput, kernel: Kernel): Format | null {
+export function formatOf(input: LineOptions, kernel: Kernel): Format | null {
   const { format, encoding_in, multiline } = input;
   return format === 'plain' && encoding_in === 'utf-8' && !multiline ? null : new Format(input, kernel);
 }
 
 /** Lines may wait for others. */
-export function mayGroup({ format, multiline }: LogInput): boolean {
+export function mayGroup({ format, multiline }: LineOptions): boolean {
   return format !== 'plain' || Boolean(multiline);
 }
 
@@ -74,7 +74,7 @@ export class Format {
   readonly #maxLine: number;
   readonly #groups = new Groups();
 
-  constructor(input: LogInput, kernel: Kernel) {
+  constructor(input: LineOptions, kernel: Kernel) {
     const { format, encoding_in, multiline, max_line } = input;
     this.#kernel = kernel;
     this.#decoding = encoding_in === 'utf-8' ? null : encoding_in;

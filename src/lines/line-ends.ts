@@ -2,7 +2,7 @@
  * Where lines end in a file: behind an LF. In UTF-16 that is two bytes, which lie two by two from the file's beginning;
  * a byte 0A alone may as well be half of another character (U+0A05, U+010A).
  */
-import type { LogInput } from './envelope.ts';
+import type { LineOptions } from './envelope.ts';
 
 /** What may stand around the text of a line, and is none of it: a byte order mark, CR and LF. */
 export const AROUND_BYTES = 5;
@@ -42,14 +42,14 @@ export class LineEnds {
 }
 
 const BYTES = new LineEnds(10);
-const BY_ENCODING: Record<LogInput['encoding_in'], LineEnds> = {
+const BY_ENCODING: Record<LineOptions['encoding_in'], LineEnds> = {
   'utf-8': BYTES,
   latin1: BYTES,
   'utf-16le': new LineEnds(Buffer.from([10, 0])),
   'utf-16be': new LineEnds(Buffer.from([0, 10])),
 };
 
-export function lineEndsOf(encoding: LogInput['encoding_in']): LineEnds {
+export function lineEndsOf(encoding: LineOptions['encoding_in']): LineEnds {
   return BY_ENCODING[encoding];
 }
 

@@ -9,11 +9,9 @@
  * is a line longer than `max_line`. Each of a container's streams has a group of its own.
  */
 import type { Batch } from '../core/batch.ts';
-import type { LogInput } from './envelope.ts';
+import type { GroupOptions } from './envelope.ts';
 import { type Groups, streamOf } from './groups.ts';
 import { LinePattern } from './pattern.ts';
-
-type Options = NonNullable<LogInput['multiline']>;
 
 export class Multiline {
   readonly #start: LinePattern | null;
@@ -23,7 +21,7 @@ export class Multiline {
   readonly #maxBytes: number;
   readonly #maxLine: number;
 
-  constructor(options: Options, maxLine: number) {
+  constructor(options: GroupOptions, maxLine: number) {
     const pattern = (source: string | undefined) => (source === undefined ? null : new LinePattern(source));
     this.#start = pattern(options.start);
     this.#continue = pattern(options.continue);

@@ -58,7 +58,7 @@ const error = (e) => (e === null ? '' : '!' + e);
 function rate(now, then, seconds) {
   return then === undefined || seconds <= 0 ? '' : number(Math.max(0, Math.round((now - then) / seconds))) + '/s';
 }
-function show(s) {
+function show(s, tables) {
   const seconds = before ? s.uptime_seconds - before.uptime_seconds : 0;
   root.replaceChildren();
   document.title = 'runnel on ' + s.host;
@@ -76,22 +76,18 @@ function show(s) {
   table('Inputs', ['', 'received', 'rate', 'forwarded', 'filtered', 'dropped', 'in flight'], inputs.map(([name, b]) => [
     name, number(b.received), rate(b.received, before?.conservation.inputs[name]?.received, seconds),
     number(b.forwarded), number(b.filtered), bad(b.dropped), number(b.in_flight)]));
-  for (const l of s.logs) table('Logs ' + l.name + ' (' + number(l.files_total) + ' files)', ['', 'lines', 'size', 'behind', 'lag', ''],
-    l.files.map((f) => [f.path, number(f.lines), size(f.size), size(f.lag_bytes), age(f.lag_seconds), error(f.error)]));
-  table('StatsD (' + number(s.statsd.contexts) + ' series)', ['', 'packets', 'lines', 'rejected', 'kernel drops', ''],
-    s.statsd.listeners.map((l) => [l.address, number(l.packets), number(l.lines), bad(l.rejected), bad(l.kernel_drops), error(l.error)]));
+  for (const t of tables) table(t.title, t.heads, t.rows);
   table('Kafka: ' + s.kafka.state, ['', 'records', 'bytes', 'in flight', ''],
     s.topics.map((t) => [t.topic + '/' + t.partition, number(t.records), size(t.bytes), number(t.in_flight), error(t.error)]));
   table('Local log', ['', 'records', 'size', 'oldest'], [['waiting', number(s.spool.records), size(s.spool.bytes), age(s.spool.oldest_seconds)]]);
-  table('Checks', ['', 'runs', 'errors', 'skipped', 'last', ''], s.checks.map((c) => [
-    c.name, number(c.runs), bad(c.errors), bad(c.skipped), (c.last_seconds * 1000).toFixed(1) + ' ms', error(c.last_error)]));
   table('Lost', ['', 'reason', 'records', 'bytes', 'last'], s.lost.map((l) => [
     l.input, l.reason, bad(l.records), size(l.bytes), l.last]));
   before = s;
 }
+const get = async (path) => (await fetch(path)).json();
 async function update() {
   try {
-    if (!document.hidden) show(await (await fetch('status?files=20')).json());
+    if (!document.hidden) show(await get('status?files=0'), await get('tables?files=20'));
   } catch {
     root.replaceChildren(make('p', 'The agent does not answer.', 'bad'));
     before = null;

@@ -8,13 +8,15 @@ export function* statusJson(status: LiveStatus): Generator<string> {
   let text = '';
   for (const [key, value] of Object.entries(status)) {
     text += `${text === '' ? '{' : ','}${JSON.stringify(key)}:`;
-    if (key !== 'logs') {
+    if (!Array.isArray(value) || !value.some(hasFiles)) {
       text += JSON.stringify(value);
       continue;
     }
     text += '[';
-    for (const [i, { files, ...log }] of status.logs.entries()) {
-      text += `${i > 0 ? ',' : ''}${JSON.stringify(log).slice(0, -1)},"files":[`;
+    for (const [i, item] of value.entries()) {
+      if (i > 0) text += ',';
+      const { files, ...rest } = item as { files: Iterable<unknown> };
+      text += `${JSON.stringify(rest).slice(0, -1)},"files":[`;
       let count = 0;
       for (const file of files) {
         text += `${count > 0 ? ',' : ''}${JSON.stringify(file)}`;
@@ -27,4 +29,8 @@ export function* statusJson(status: LiveStatus): Generator<string> {
     text += ']';
   }
   yield `${text}}\n`;
+}
+
+function hasFiles(item: unknown): boolean {
+  return typeof item === 'object' && item !== null && 'files' in item;
 }

@@ -4,12 +4,9 @@ import type { Config } from '../config/config.ts';
 import type { Accounts } from '../core/account.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import type { Delivery } from '../delivery/delivery.ts';
+import type { Inputs } from '../inputs.ts';
 import type { KafkaClient } from '../kafka/connect/client.ts';
 import type { ExactlyOnce } from '../kafka/transactions/exactly-once.ts';
-import type { HostSource } from '../sources/host/host.ts';
-import type { StatsdSource } from '../sources/statsd/statsd.ts';
-import type { Mounts } from '../sources/tail/apart/mounts.ts';
-import type { TailInput } from '../sources/tail/input.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { HttpStatus, LiveStatus, Status } from './shape.ts';
 
@@ -25,10 +22,7 @@ export interface StatusParts {
   spool: Spool;
   client: KafkaClient | null;
   exactlyOnce: ExactlyOnce | null;
-  tails: readonly TailInput[];
-  mounts: Mounts;
-  statsd: StatsdSource;
-  host: HostSource;
+  inputs: Pick<Inputs, 'problems' | 'status' | 'inFlight'>;
   /** Its listeners. */
   admin: () => HttpStatus[];
   /** What went wrong at the start or since and still holds. */
@@ -36,22 +30,13 @@ export interface StatusParts {
 }
 
 /** Why the agent is not ready, or does less than configured; what is not given is asked for. */
-export function reasonsOf(
-  parts: StatusParts,
-  conservation = books(parts),
-  topics = parts.delivery.topics(),
-  statsd = parts.statsd.status(),
-): string[] {
+export function reasonsOf(parts: StatusParts, conservation = books(parts), topics = parts.delivery.topics()): string[] {
   const { config, client, spool } = parts;
-  const reasons = [...parts.troubles(), ...parts.mounts.troubles];
+  const reasons = [...parts.troubles(), ...parts.inputs.problems()];
   if (client?.state === 'connecting') {
     reasons.push(`kafka: ${client.error ?? `connecting to ${config.kafka.brokers.join(', ')}`}`);
   }
   for (const { topic, error } of topics) if (error) reasons.push(`topic ${topic}: ${error}`);
-  for (const { address, error } of statsd.listeners) {
-    // Where it is started again that is among the troubles.
-    if (error && !reasons.some((reason) => reason.includes(error))) reasons.push(`statsd ${address}: ${error}`);
-  }
   reasons.push(...spool.errors());
   reasons.push(...imbalances(conservation));
   return reasons;
@@ -63,8 +48,7 @@ export function buildStatus(parts: StatusParts, files: number): LiveStatus {
   const conservation = books(parts);
   const topics = delivery.topics();
   const waiting = spool.waiting();
-  const statsd = parts.statsd.status();
-  const reasons = reasonsOf(parts, conservation, topics, statsd);
+  const reasons = reasonsOf(parts, conservation, topics);
   const acks = topics.map(({ lastAck }) => lastAck).filter((time) => time !== null);
   const cpu = process.cpuUsage();
   return {
@@ -81,30 +65,7 @@ export function buildStatus(parts: StatusParts, files: number): LiveStatus {
       cpu_seconds: (cpu.user + cpu.system) / 1e6,
       data_dir_free_bytes: freeBytes(config.data_dir),
     },
-    logs: parts.tails.map((tail) => {
-      const { truncated, replaced, malformed, notFound } = parts.accounts.of(`logs.${tail.name}`);
-      return {
-        name: tail.name,
-        files_total: tail.files_total,
-        lines: tail.lines,
-        bytes: tail.bytes,
-        watching: tail.watching,
-        unreadable: tail.unreadable,
-        left_out: tail.left_out,
-        idle_patterns: tail.idle,
-        truncated,
-        replaced,
-        reread_bytes: tail.reread_bytes,
-        not_found: notFound,
-        deleted: tail.deleted,
-        malformed,
-        ...tail.lag,
-        files: tail.listing(files),
-      };
-    }),
-    mounts: parts.mounts.status(),
-    statsd: { ...statsd, replaced: parts.accounts.of('statsd').replaced },
-    checks: parts.host.status(),
+    ...parts.inputs.status(files),
     kafka: {
       cluster: client?.cluster ?? null,
       state: client ? client.state : 'not_configured',
@@ -133,14 +94,14 @@ function losses(accounts: Accounts): Status['lost'] {
 
 /** received + recovered = forwarded + filtered + dropped + in_flight, of each input and of all; what is missing to that. */
 export function books(
-  parts: Pick<StatusParts, 'accounts' | 'pipeline' | 'delivery' | 'statsd'>,
+  parts: Pick<StatusParts, 'accounts' | 'pipeline' | 'delivery' | 'inputs'>,
 ): Status['conservation'] {
-  const { accounts, pipeline, delivery, statsd } = parts;
+  const { accounts, pipeline, delivery, inputs: open } = parts;
   const inFlight = new Map<string, number>();
   const add = (input: string, items: number) => inFlight.set(input, (inFlight.get(input) ?? 0) + items);
   for (const { stream, weight } of pipeline.pending()) add(stream.account.input, weight);
   for (const { input, weight } of delivery.pending()) add(input, weight);
-  add('statsd', statsd.inFlight());
+  for (const { input, weight } of open.inFlight()) add(input, weight);
 
   const total = { received: 0, recovered: 0, forwarded: 0, filtered: 0, dropped: 0, in_flight: 0, unaccounted: 0 };
   const inputs: Status['conservation']['inputs'] = {};

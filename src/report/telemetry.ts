@@ -1,5 +1,6 @@
 /** The agent's own figures to a StatsD server, every ten seconds: counters as their increase, gauges as they are. */
 import { StatsD } from 'hot-shots';
+import type { AnyKind } from '../core/input.ts';
 import { log } from '../log.ts';
 import { figures } from './figures.ts';
 import type { LiveStatus } from './shape.ts';
@@ -11,6 +12,7 @@ export interface TelemetryOptions {
   statsd: string;
   tags: Record<string, string>;
   status: () => LiveStatus;
+  kinds?: readonly AnyKind[];
   interval_ms?: number;
 }
 
@@ -34,7 +36,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
   const before = new Map<string, number>();
 
   function send(): void {
-    for (const figure of figures(options.status())) {
+    for (const figure of figures(options.status(), options.kinds)) {
       for (const { labels, value } of figure.samples) {
         if (figure.kind === 'gauge') {
           client.gauge(figure.name, value, labels);

@@ -2,9 +2,12 @@
  * What `runnel top` shows: one frame of a status and the one before it, as lines that fit the screen. Inputs and topics
  * get a third of the height each at most; files, the most behind first, get the rest.
  */
+import type { FileRow, InputRow } from '../core/input.ts';
+import { count, duration, size } from '../core/units.ts';
+import { INPUTS } from '../sources/all.ts';
 import { columns, fitEnd, fitStart, padStart } from './columns.ts';
-import { count, duration, printable, size } from './render.ts';
-import type { FileStatus, Status } from './shape.ts';
+import { printable } from './render.ts';
+import type { Status } from './shape.ts';
 
 export interface Screen {
   width: number;
@@ -57,9 +60,10 @@ export function frame(now: Status, before: Status | null, screen: Screen, notice
     lines.push(...tableOf(heads, name, rows, screen.width, airy ? room - 1 : room, total));
   };
   show(['RECORDS/S', 'BYTES/S', 'IN FLIGHT'], 'TOPIC', topicRows(now, rates), third);
-  show(['LINES/S', 'BYTES/S', 'WAITING', 'BEHIND', 'FILES'], 'INPUT', inputRows(now, rates), third);
-  const files = now.logs.flatMap((input) => input.files).sort(mostBehindFirst);
-  const total = now.logs.reduce((sum, input) => sum + input.files_total, 0);
+  const inputs = inputsIn(now);
+  show(['LINES/S', 'BYTES/S', 'WAITING', 'BEHIND', 'FILES'], 'INPUT', inputRows(inputs, rates), third);
+  const files = inputs.flatMap((input) => input.files).sort(mostBehindFirst);
+  const total = inputs.reduce((sum, input) => sum + (input.files_total ?? 0), 0);
   const fileHeads = ['LINES/S', 'WAITING', 'BEHIND', 'POSITION', 'SIZE'];
   show(fileHeads, 'FILE', fileRows(files, rates), Number.POSITIVE_INFINITY, total);
   return lines.slice(0, Math.max(1, screen.height));
@@ -93,37 +97,25 @@ function topicRows(s: Status, rates: Rates): Row[] {
   });
 }
 
-function inputRows(s: Status, rates: Rates): Row[] {
-  const logs = s.logs.map((l): Row => {
-    const then = (b: Status) => b.logs.find(({ name }) => name === l.name);
-    const lines = perSecond(rates.of(l.lines, (b) => then(b)?.lines));
-    const bytes = bytesOf(rates.of(l.bytes, (b) => then(b)?.bytes));
-    const note = l.unreadable > 0 ? `: ${count(l.unreadable, 'file')} cannot be read` : '';
-    const cells = [lines, bytes, size(l.lag_bytes), behind(l.lag_bytes, l.lag_seconds), `${l.files_total}`];
-    return { cells, name: `logs ${l.name}`, note };
-  });
-  const listeners = s.statsd.listeners.map((l): Row => {
-    const then = (b: Status) => b.statsd.listeners.find(({ address }) => address === l.address);
-    const lines = perSecond(rates.of(l.lines, (b) => then(b)?.lines));
-    const bytes = bytesOf(rates.of(l.bytes, (b) => then(b)?.bytes));
-    const bad = [
-      ...(l.rejected > 0 ? [`${l.rejected} rejected`] : []),
-      ...(l.kernel_drops > 0 ? [`${l.kernel_drops} dropped by the kernel`] : []),
-      ...(l.error === null ? [] : [l.error]),
-    ];
-    return {
-      cells: [lines, bytes, '-', '-', '-'],
-      name: `statsd ${l.address}`,
-      note: bad.length > 0 ? `: ${bad.join(', ')}` : '',
-    };
-  });
-  const checks = s.checks
-    .filter(({ last_error }) => last_error !== null)
-    .map((c): Row => ({ cells: ['-', '-', '-', '-', '-'], name: `check ${c.name}`, note: `: ${c.last_error}` }));
-  return [...logs, ...listeners, ...checks];
+function inputsIn(s: Status): InputRow[] {
+  return INPUTS.flatMap((kind) => kind.rows(s));
 }
 
-function fileRows(files: readonly FileStatus[], rates: Rates): Row[] {
+function inputRows(inputs: readonly InputRow[], rates: Rates): Row[] {
+  return inputs.map((input) => {
+    const before = rates.input(input.name);
+    const cells = [
+      perSecond(rates.of(input.lines, () => before?.lines)),
+      bytesOf(rates.of(input.bytes, () => before?.bytes)),
+      input.lag_bytes === null ? '-' : size(input.lag_bytes),
+      behind(input.lag_bytes ?? 0, input.lag_seconds),
+      `${input.files_total ?? '-'}`,
+    ];
+    return { cells, name: input.name, note: input.note === '' ? '' : `: ${input.note}` };
+  });
+}
+
+function fileRows(files: readonly FileRow[], rates: Rates): Row[] {
   return files.map((f) => {
     const lines = perSecond(rates.of(f.lines, () => rates.linesOf(f)));
     const cells = [lines, size(f.lag_bytes), behind(f.lag_bytes, f.lag_seconds), `${f.position}`, `${f.size}`];
@@ -162,7 +154,7 @@ function tableOf(
   return lines;
 }
 
-function mostBehindFirst(a: FileStatus, b: FileStatus): number {
+function mostBehindFirst(a: FileRow, b: FileRow): number {
   return b.lag_bytes - a.lag_bytes || b.lag_seconds - a.lag_seconds || (a.path < b.path ? -1 : 1);
 }
 
@@ -182,20 +174,28 @@ function bytesOf(rate: number | null): string {
 class Rates {
   readonly #before: Status | null;
   readonly #seconds: number;
+  readonly #inputs = new Map<string, InputRow>();
   readonly #lines = new Map<string, number>();
 
   constructor(before: Status | null, seconds: number) {
     this.#before = before;
     this.#seconds = seconds;
-    for (const input of before?.logs ?? []) for (const file of input.files) this.#lines.set(file.id, file.lines);
+    for (const input of before ? inputsIn(before) : []) {
+      this.#inputs.set(input.name, input);
+      for (const file of input.files) this.#lines.set(file.id, file.lines);
+    }
   }
 
-  of(now: number, then: (before: Status) => number | undefined): number | null {
+  of(now: number | null, then: (before: Status) => number | null | undefined): number | null {
     const value = this.#before === null ? undefined : then(this.#before);
-    return value === undefined ? null : Math.max(0, (now - value) / this.#seconds);
+    return now === null || typeof value !== 'number' ? null : Math.max(0, (now - value) / this.#seconds);
   }
 
-  linesOf(file: FileStatus): number | undefined {
+  input(name: string): InputRow | undefined {
+    return this.#inputs.get(name);
+  }
+
+  linesOf(file: FileRow): number | undefined {
     return this.#lines.get(file.id);
   }
 }

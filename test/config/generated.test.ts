@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 // @ts-expect-error a script, without types
 import { render } from '../../scripts/generate-config.mjs';
-import { type Loaded, loadConfig } from '../../src/config/load.ts';
+import { type Loaded, loadConfig } from '../../src/options.ts';
 
 const rendered: Record<string, string> = render();
 const dir = await mkdtemp(join(tmpdir(), 'runnel-generated-'));

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import type { Env } from '../../src/config/config.ts';
 import { ConfigError } from '../../src/config/errors.ts';
-import { type Loaded, loadConfig } from '../../src/config/load.ts';
+import { type Loaded, loadConfig } from '../../src/options.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'runnel-config-'));
 after(() => rmSync(root, { recursive: true }));

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { misread } from '../../src/config/misread.ts';
-import { leavesAllOut, mayLeaveOut } from '../../src/config/overlap.ts';
+import { leavesAllOut, mayLeaveOut } from '../../src/sources/tail/find/overlap.ts';
 
 test('what looks like something else is told, and what was probably meant', () => {
   const check = (pattern: string, what: RegExp | null, instead?: string) => {

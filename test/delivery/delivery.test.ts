@@ -32,10 +32,9 @@ test('a drain that begins anew after each gap leaves no senders behind, and what
   const delivery = new Delivery({
     config: {
       data_dir: dir,
-      logs: [],
-      metrics: { topic: TOPIC },
       kafka: { compression: 'none', compression_level: 1, linger: 50 },
     } as unknown as Config,
+    topics: [{ topic: TOPIC, replayable: false }],
     pool,
     kernel: new Kernel(pool.memory),
     ledgers: new Ledgers(),

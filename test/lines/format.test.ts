@@ -5,11 +5,11 @@ import { Account } from '../../src/core/account.ts';
 import { Batch, MULTILINE, STDERR, type Stream } from '../../src/core/batch.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
-import type { LogInput } from '../../src/lines/envelope.ts';
+import type { LineOptions } from '../../src/lines/envelope.ts';
 import { formatOf } from '../../src/lines/format.ts';
 import { rawEnvelope } from '../../src/records/envelope.ts';
 
-type Rules = NonNullable<LogInput['multiline']>;
+type Rules = NonNullable<LineOptions['multiline']>;
 
 const pool = new Pool(8 << 20);
 const share = pool.share('logs');
@@ -87,9 +87,9 @@ function twin(lines: Line[], rules: Rules | undefined): string[] {
   return groups.map((group) => `${group.iostream} ${group.texts.join('\n')}`);
 }
 
-function run(input: Partial<LogInput>, text: string): string[] {
+function run(input: Partial<LineOptions>, text: string): string[] {
   const defaults = { format: 'plain', encoding_in: 'utf-8', max_line: 100_000 };
-  const format = formatOf({ ...defaults, ...input } as LogInput, kernel)!;
+  const format = formatOf({ ...defaults, ...input } as LineOptions, kernel)!;
   const bytes = Buffer.from(text);
   const swallowed = new Uint8Array(4);
   const records: string[] = [];

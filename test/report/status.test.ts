@@ -4,7 +4,6 @@ import { Accounts } from '../../src/core/account.ts';
 import type { Pipeline } from '../../src/core/pipeline.ts';
 import type { Delivery } from '../../src/delivery/delivery.ts';
 import { books, imbalances } from '../../src/report/status.ts';
-import type { StatsdSource } from '../../src/sources/statsd/statsd.ts';
 
 /** The books of one input with this many items in batches, in blocks and in a StatsD window. */
 function booksOf(accounts: Accounts, batches: number, blocks: number, window = 0) {
@@ -13,7 +12,7 @@ function booksOf(accounts: Accounts, batches: number, blocks: number, window = 0
     accounts,
     pipeline: { pending: () => [{ stream, weight: batches }] } as unknown as Pipeline,
     delivery: { pending: () => [{ input: 'logs.app', weight: blocks }] } as unknown as Delivery,
-    statsd: { inFlight: () => window } as unknown as StatsdSource,
+    inputs: { problems: () => [], status: () => ({}), inFlight: () => [{ input: 'statsd', weight: window }] },
   });
 }
 

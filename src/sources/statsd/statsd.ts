@@ -4,16 +4,16 @@
  *   received = in flight (the open window, the closed one, documents on their way) + pushed + dropped
  */
 
-import type { Config } from '../../config/config.ts';
 import type { Account } from '../../core/account.ts';
 import type { Stream } from '../../core/batch.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
 import { valueEnvelope } from '../../records/envelope.ts';
 import { Listener, type ListenerStatus } from './listener.ts';
+import type { StatsdConfig } from './options.ts';
 
 export interface StatsdOptions {
-  config: Config['statsd'];
+  config: StatsdConfig;
   host: string;
   /** On every record, as labels. */
   tags: Record<string, string>;

@@ -7,7 +7,6 @@
  * at once in ten seconds, whatever the tracker is told by inotify.
  */
 import { setImmediate } from 'node:timers/promises';
-import type { Config } from '../../config/config.ts';
 import type { Account } from '../../core/account.ts';
 import type { Batch } from '../../core/batch.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
@@ -21,6 +20,7 @@ import { tellHole } from './file/hole.ts';
 import { fill } from './file/read.ts';
 import { type Comparison, Rewrites } from './file/rewrites.ts';
 import { type FileStatus, lagOf, mostBehind } from './file/status.ts';
+import type { LogConfig } from './options.ts';
 import type { Positions } from './positions/positions.ts';
 import { Queue } from './queue.ts';
 import { type Heir, heirOf } from './rotation/join.ts';
@@ -45,7 +45,7 @@ const AWAY_MS = 1000;
 const LAST_MS = 500;
 
 export interface TailOptions extends TrackerOptions {
-  input: Config['logs'][number];
+  input: LogConfig;
   host: string;
   tags: Record<string, string>;
   partition_by: 'host' | 'file';

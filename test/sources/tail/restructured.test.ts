@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { LogInput } from '../../../src/lines/envelope.ts';
 import { matching } from '../../../src/sources/tail/find/selection.ts';
+import type { LogConfig } from '../../../src/sources/tail/options.ts';
 import { planMove } from '../../../src/sources/tail/positions/edit.ts';
 import { blank } from '../../../src/sources/tail/positions/journal.ts';
 import { Positions } from '../../../src/sources/tail/positions/positions.ts';
@@ -14,8 +14,8 @@ type Inputs = Record<string, string[]>;
 
 const FILES = ['/logs/app.log', '/logs/nginx.log'];
 
-function configured(inputs: Inputs): LogInput[] {
-  return Object.entries(inputs).map(([name, include]) => ({ name, include, exclude: [] }) as unknown as LogInput);
+function configured(inputs: Inputs): LogConfig[] {
+  return Object.entries(inputs).map(([name, include]) => ({ name, include, exclude: [] }) as unknown as LogConfig);
 }
 
 function open(dir: string, inputs: Inputs): Promise<Positions> {
@@ -93,7 +93,7 @@ test('`positions set` moves the position that the input will go on with', async 
   const path = join(dir, 'a.log');
   writeFileSync(path, '1\n2\n3\n');
   const set = async (inputs: Inputs, where: number) => {
-    const logs = configured(inputs).map((input) => ({ ...input, encoding_in: 'utf-8' }) as LogInput);
+    const logs = configured(inputs).map((input) => ({ ...input, encoding_in: 'utf-8' }) as LogConfig);
     const positions = await open(dir, inputs);
     const { changes, apply } = planMove(positions, logs, path, where);
     apply();

@@ -10,17 +10,17 @@
  */
 
 import type { LossReason } from '../../../core/losses.ts';
-import type { LogInput } from '../../../lines/envelope.ts';
 import type { Mount } from '../../../mounts/mountinfo.ts';
 import type { Prefix } from '../file/inode.ts';
 import type { FileStatus } from '../file/status.ts';
+import type { LogConfig } from '../options.ts';
 import type { LeftOutStatus } from '../rotation/tracker.ts';
 
 export interface Opening {
   kind: 'open';
   part: number;
   mount: Mount;
-  input: LogInput;
+  input: LogConfig;
   /** Names of all inputs that are configured. */
   inputs: string[];
   host: string;

@@ -10,12 +10,13 @@
 
 import type { BigIntStats } from 'node:fs';
 import type { Account } from '../../../core/account.ts';
-import type { LogInput, Origin } from '../../../lines/envelope.ts';
+import type { Origin } from '../../../lines/envelope.ts';
 import { mayGroup } from '../../../lines/format.ts';
 import { type LineEnds, lineEndsOf } from '../../../lines/line-ends.ts';
 import { closeSync, fstatSync, read, readSync, statSync } from '../../../mounts/fs.ts';
 import { openRegular } from '../../../mounts/open.ts';
 import type { Packed } from '../compressed/packed.ts';
+import type { LogConfig } from '../options.ts';
 import { blank, type Generation } from '../positions/journal.ts';
 import type { Positions } from '../positions/positions.ts';
 import { begins, hasBefore, headOf, markerAt } from '../positions/recognise.ts';
@@ -54,7 +55,7 @@ const NULS = digest(Buffer.alloc(MARKER_BYTES));
 
 /** What all files of an input share. */
 export interface TailContext {
-  input: LogInput;
+  input: LogConfig;
   origin: Origin;
   positions: Positions;
   account: Account;

@@ -1,16 +1,35 @@
 /** Which patterns of an input name nothing that is there, found out without an agent. */
-
-import type { LogInput } from '../../../lines/envelope.ts';
+import type { Saying } from '../../../config/errors.ts';
+import { isPrecaution } from '../../../config/glob.ts';
 import { statSync } from '../../../mounts/fs.ts';
+import type { LogConfig } from '../options.ts';
 import { Directories } from './directories.ts';
 import type { Finding } from './finding.ts';
 import { OwnFiles } from './own.ts';
 import { Selection, withHint } from './selection.ts';
 import { Walk } from './walk.ts';
 
+/** Warns of patterns that name nothing. What cannot be told before `stop` is left unsaid. */
+export async function warnOfIdle(
+  { logs, data_dir }: { logs: readonly LogConfig[]; data_dir: string },
+  warn: Saying,
+  stop: AbortSignal,
+): Promise<void> {
+  for (const [i, input] of logs.entries()) {
+    const { include, exclude } = await idlePatterns(input, data_dir, stop);
+    for (const pattern of include) {
+      warn(['logs', i, 'include', input.include.indexOf(pattern)], namesNothing(pattern));
+    }
+    for (const pattern of exclude.filter((one) => !isPrecaution(one))) {
+      const path = ['logs', i, 'exclude', input.exclude.indexOf(pattern)];
+      warn(path, `leaves nothing out that is there now: ${pattern}`);
+    }
+  }
+}
+
 /** By their place in the lists; none: it cannot be told before `stop`. */
 export async function idlePatterns(
-  input: LogInput,
+  input: LogConfig,
   dataDir: string,
   stop: AbortSignal,
 ): Promise<{ include: string[]; exclude: string[] }> {

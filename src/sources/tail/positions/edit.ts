@@ -6,7 +6,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LogInput } from '../../../lines/envelope.ts';
 import { lineEndsOf } from '../../../lines/line-ends.ts';
 import { closeSync } from '../../../mounts/fs.ts';
 import { openRegular } from '../../../mounts/open.ts';
@@ -15,6 +14,7 @@ import { newGeneration } from '../file/file.ts';
 import { inodeOf, lookUp, siblings } from '../file/inode.ts';
 import { Selection } from '../find/selection.ts';
 import { homesOf } from '../find/symlinks.ts';
+import type { LogConfig } from '../options.ts';
 import { FORMAT, formatOf, type Generation, readJournal, UNIT } from './journal.ts';
 import { type Positions, STARTED } from './positions.ts';
 import { endsLine, headOf, lastLineStart, markerAt, recognise } from './recognise.ts';
@@ -120,7 +120,7 @@ export interface Change {
  */
 export function planMove(
   positions: Positions,
-  inputs: readonly LogInput[],
+  inputs: readonly LogConfig[],
   path: string,
   where: number | 'beginning' | 'end',
 ): { changes: Change[]; apply: () => void } {

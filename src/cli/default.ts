@@ -1,8 +1,8 @@
 /** The built-in configuration of `run --default`: this machine's metrics, StatsD and logs, into the local log. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Config, Env } from './config.ts';
-import { configFrom } from './load.ts';
+import type { Env } from '../config/config.ts';
+import { type Config, configFrom } from '../options.ts';
 
 const SYSTEM_LOGS = [
   '/var/log/*.log',

@@ -1,5 +1,5 @@
-/** `logs`: the files to tail. */
-import { dictionary, list, option, optional, required, section } from '../option.ts';
+/** `logs`: the files to tail. Each entry is an input. */
+import { dictionary, list, option, optional, required, section, type Values } from '../../config/option.ts';
 import {
   duration,
   durationOrNever,
@@ -12,9 +12,9 @@ import {
   size,
   text,
   topic,
-} from '../types.ts';
+} from '../../config/types.ts';
 
-export const logSection = section({
+const logSection = section({
   name: optional(
     name('text', 'nginx'),
     'The name in records (event.dataset), status and metrics; unique. Left out, it is taken from the first path. Renaming it re-reads nothing.',
@@ -107,3 +107,28 @@ export const logSection = section({
     'Files that are followed at once, 1 to 2 KB of memory each; what is beyond is not read before others are gone, which is said and counted (left_out). At most half as many directories are looked into.',
   ),
 });
+
+export const logsOption = option(list(logSection), [], 'The files to tail.');
+
+type RawLog = Values<typeof logSection>;
+export type LogConfig = RawLog & { name: string; topic: string };
+
+/** An entry without a name takes it from its first path, one without a topic has the common one. */
+export function completeLogs(raw: readonly RawLog[], prefix: string): LogConfig[] {
+  const names = new Set(raw.map((l) => l.name).filter((n) => n !== undefined));
+  return raw.map((l) => ({
+    ...l,
+    name: l.name ?? unusedName(l.include[0] ?? 'logs', names),
+    topic: l.topic ?? `${prefix}.logs`,
+  }));
+}
+
+/** `/var/log/nginx/*.log` gives nginx, `/var/log/syslog` syslog; a name that is taken gets a number. */
+function unusedName(include: string, taken: Set<string>): string {
+  const parts = include.split('/').filter((part) => part !== '' && !/[*?[{]/.test(part));
+  const base = (parts.at(-1) ?? 'logs').replace(/\.[^.]*$/, '').replace(/[^A-Za-z0-9._-]/g, '_') || 'logs';
+  let candidate = base;
+  for (let n = 2; taken.has(candidate); n++) candidate = `${base}-${n}`;
+  taken.add(candidate);
+  return candidate;
+}

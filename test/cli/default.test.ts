@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { defaultConfig } from '../../src/config/default.ts';
+import { defaultConfig } from '../../src/cli/default.ts';
 import { parseListener } from '../../src/config/types.ts';
 
 test('the built-in default reads the machine from now on and sends nothing away', () => {

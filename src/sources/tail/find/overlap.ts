@@ -1,5 +1,5 @@
 /** Whether there can be a path that `include` names and `exclude` leaves out, from the patterns alone. */
-import { ANYWHERE, alternatives, namesOf, partsOf, segmentOf } from './glob.ts';
+import { ANYWHERE, alternatives, namesOf, partsOf, segmentOf } from '../../../config/glob.ts';
 
 /** Beyond so many comparisons it is not told. */
 const MOST = 1 << 20;

@@ -1,6 +1,6 @@
 /** `kafka`: where records go, and how. */
-import { list, option, optional, required, section } from '../option.ts';
-import { duration, hostPort, integer, name, oneOf, path, topic, yesNo } from '../types.ts';
+import { list, option, optional, required, section } from './option.ts';
+import { duration, hostPort, integer, name, oneOf, path, topic, yesNo } from './types.ts';
 
 export const kafkaSection = section({
   brokers: option(

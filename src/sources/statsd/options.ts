@@ -1,8 +1,8 @@
 /** `statsd`: what applications send. */
-import { list, option, section } from '../option.ts';
-import { duration, fraction, integer, listener, size } from '../types.ts';
+import { list, option, section, type Values } from '../../config/option.ts';
+import { duration, fraction, integer, listener, size } from '../../config/types.ts';
 
-export const statsdSection = section({
+const statsdSection = section({
   listen: option(
     list(listener('udp://127.0.0.1:8125')),
     ['udp://127.0.0.1:8125'],
@@ -34,3 +34,7 @@ export const statsdSection = section({
     'For histograms, sets, and names and tags of more than 256 bytes, of all listeners together. Where it is used up, percentiles and set sizes are coarser, then samples count for their name alone (runnel.overflow); both are counted.',
   ),
 });
+
+export const statsdOption = option(statsdSection, {}, 'What applications send.');
+
+export type StatsdConfig = Values<typeof statsdSection>;

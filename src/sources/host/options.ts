@@ -1,6 +1,6 @@
 /** `metrics`: what the agent measures by itself. */
-import { list, option, optional, orFalse, required, section } from '../option.ts';
-import { duration, name, topic, yesNo } from '../types.ts';
+import { list, option, optional, orFalse, required, section, type Values } from '../../config/option.ts';
+import { duration, name, topic, yesNo } from '../../config/types.ts';
 
 const host = orFalse({
   cpu: option(yesNo(), 'true', 'system.cpu.*'),
@@ -15,7 +15,7 @@ const host = orFalse({
   pressure: option(yesNo(), 'true', 'Pressure stall information, where the kernel has it.'),
 });
 
-export const metricsSection = section({
+const metricsSection = section({
   interval: option(duration({ min: '1s', max: '1h' }), '10s', 'How often everything is measured.'),
   topic: optional(
     topic('runnel.metrics'),
@@ -34,3 +34,12 @@ export const metricsSection = section({
     'Further checks.',
   ),
 });
+
+export const metricsOption = option(metricsSection, {}, 'What the agent measures by itself.');
+
+type RawMetrics = Values<typeof metricsSection>;
+export type MetricsConfig = Omit<RawMetrics, 'topic'> & { topic: string };
+
+export function completeMetrics(raw: RawMetrics, prefix: string): MetricsConfig {
+  return { ...raw, topic: raw.topic ?? `${prefix}.metrics` };
+}

@@ -1,0 +1,149 @@
+/**
+ * What an input is to the rest of the agent. `sources/all.ts` lists the kinds; nothing else names one.
+ *
+ *   InputKind    light: its section of the configuration, and how what it says of itself is shown
+ *     open()     loads what it is made of -> OpenKind, what all inputs of the kind share
+ *       open()   -> OpenInput: one that runs, and is opened and closed while the others go on
+ */
+import type { Config } from '../config/config.ts';
+import type { Path, Saying } from '../config/errors.ts';
+import type { Option } from '../config/option.ts';
+import type { Unsupported } from '../config/unsupported.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import type { Account } from './account.ts';
+import type { Figures } from './figures.ts';
+import type { Output } from './pipeline.ts';
+
+export interface InputTopic {
+  topic: string;
+  /** What is sent there can be read again: it goes straight to Kafka, and begins where that is known to be safe. */
+  replayable: boolean;
+}
+
+/** An input as it is configured. */
+export interface InputSpec<One> {
+  /** In books, status and figures: `logs.nginx`. */
+  id: string;
+  /** In messages: `logs nginx`. */
+  title: string;
+  topics: readonly InputTopic[];
+  /** All that it goes by, of itself and of others; where it changes the input is opened anew. */
+  options: One;
+  /** What it collects, in words. */
+  about: string;
+}
+
+/** A table of text that the page shows; a cell that begins with `!` is bad. */
+export interface Table {
+  title: string;
+  heads: readonly string[];
+  rows: readonly (readonly string[])[];
+}
+
+/** A line of `runnel top`; null: there is no such number. */
+export interface InputRow {
+  name: string;
+  lines: number | null;
+  bytes: number | null;
+  lag_bytes: number | null;
+  lag_seconds: number;
+  files_total: number | null;
+  /** Those that are listed: the most behind. */
+  files: readonly FileRow[];
+  /** What is wrong. */
+  note: string;
+}
+
+export interface FileRow {
+  path: string;
+  id: string;
+  size: number;
+  position: number;
+  lag_bytes: number;
+  lag_seconds: number;
+  lines: number;
+  error: string | null;
+}
+
+/** `Name`: its key in the configuration. `Options`: what stands there. `One`: what one input goes by. `Said`: its part of the status. */
+export interface InputKind<Name extends string, Options, One, Said> {
+  readonly name: Name;
+  /** Its schema, with default and text. */
+  // biome-ignore lint/suspicious/noExplicitAny: what a schema takes and gives is the kind's business
+  readonly options: Option<any>;
+  /** Within its section. */
+  readonly unsupported?: readonly Unsupported[];
+  /** Fills in the defaults that depend on other options. */
+  complete(raw: unknown, config: Config): Options;
+  /** What must hold between its options and others. */
+  check?(config: Configured<Name, Options>, refuse: Saying, warn: Saying): void;
+  /** All topics that it may write to, and where in the configuration that is said. */
+  topics(config: Configured<Name, Options>): (InputTopic & { path: Path })[];
+  inputs(config: Configured<Name, Options>): InputSpec<One>[];
+  /** What `validate` says of a section that is right. */
+  brief(config: Configured<Name, Options>): string | null;
+  /** What `validate` finds on this machine that may not be meant so. */
+  look?(config: Configured<Name, Options>, warn: Saying, stop: AbortSignal): Promise<void>;
+  /** The status where none of it is open. */
+  readonly nothing: Said;
+  figures(said: Said, to: Figures): void;
+  /** In `runnel status`. `local`: there are no brokers. */
+  lines(said: Said, local: boolean): string[];
+  rows(said: Said): InputRow[];
+  tables(said: Said): Table[];
+  open(config: Configured<Name, Options>, host: InputHost): Promise<OpenKind<One>>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: of whatever kind
+export type AnyKind = InputKind<string, any, any, any>;
+
+/** A configuration with the section of a kind. */
+export type Configured<Name extends string, Options> = Config & { [N in Name]: Options };
+
+/** What the agent has for inputs. */
+export interface InputHost {
+  readonly kernel: Kernel;
+  account(id: string): Account;
+  /** `<agent id>-<flush number>`, a new one at each call. */
+  nextWindowId(): string;
+  /** Whether a file sets this option (`statsd.listen`): a default may fail where a wish may not. */
+  isSet(option: string): boolean;
+  /** Something went wrong that does not end the input. */
+  trouble(id: string, message: string): void;
+}
+
+export interface OpenKind<One> {
+  /** How far its inputs are, where they can be read again. */
+  readonly positions?: InputPositions;
+  /** `first`: at the start of the agent; else it is opened again, or anew. */
+  open(spec: InputSpec<One>, how: { first: boolean }): Promise<OpenInput>;
+  /** What is wrong with what the inputs share. */
+  problems(): string[];
+  /** Of what its inputs say: its part of the status. */
+  status(inputs: readonly unknown[]): object;
+  close(): Promise<void>;
+}
+
+export interface OpenInput {
+  /** Resolves when it is open to what comes; rejects when it cannot be. Without it: it always is. */
+  readonly ready?: Promise<void>;
+  /** Brings data in until the signal aborts; resolves when all it took has been pushed. */
+  run(output: Output, signal: AbortSignal): Promise<void>;
+  problems(): string[];
+  /** Items that were received and are not pushed yet. */
+  inFlight(): number;
+  /** With at most so many files. */
+  status(files: number): unknown;
+}
+
+/** Positions in data_dir, which transactions carry, too. */
+export interface InputPositions {
+  /** True: they were not there, or damaged. */
+  readonly lost: boolean;
+  /** What another process of this agent has committed counts from now on. Resolves when it is written. */
+  restore(committed: ReadonlyMap<string, Record<string, unknown> | null>): Promise<void>;
+  /** Brings all to the medium; false: that failed. */
+  sync(): Promise<boolean>;
+  /** Told of each key that is of no interest any more. */
+  onForget: ((key: string) => void) | null;
+}

@@ -1,0 +1,78 @@
+/** `checks` in the status, and how they are shown. */
+import type { CheckStatus } from '../../checks/runner.ts';
+import type { Figures } from '../../core/figures.ts';
+import type { InputRow, Table } from '../../core/input.ts';
+import { count } from '../../core/units.ts';
+
+export interface HostStatus {
+  checks: CheckStatus[];
+}
+
+export function figures(s: HostStatus, to: Figures): void {
+  to.counter(
+    'check_runs',
+    'Runs of a check.',
+    ['check'],
+    s.checks.map((c) => [c.runs, c.name]),
+  );
+  to.counter(
+    'check_errors',
+    'Runs that failed.',
+    ['check'],
+    s.checks.map((c) => [c.errors, c.name]),
+  );
+  to.counter(
+    'check_skipped',
+    'Runs that were left out because the one before had not ended.',
+    ['check'],
+    s.checks.map((c) => [c.skipped, c.name]),
+  );
+  to.gauge(
+    'check_last_seconds',
+    'How long the last run took.',
+    ['check'],
+    s.checks.map((c) => [c.last_seconds, c.name]),
+  );
+}
+
+export function lines({ checks }: HostStatus): string[] {
+  if (checks.length === 0) return [];
+  return [
+    '',
+    'checks',
+    ...checks.map((c) => {
+      const bad = `${c.errors > 0 ? `, ${c.errors} failed` : ''}${c.skipped > 0 ? `, ${c.skipped} skipped` : ''}`;
+      const error = c.last_error === null ? '' : `: ${c.last_error}`;
+      return `  ${c.name}: ${count(c.runs, 'run')}, last ${lastOf(c)}${bad}${error}`;
+    }),
+  ];
+}
+
+/** Those that failed. */
+export function rows({ checks }: HostStatus): InputRow[] {
+  const none = { lines: null, bytes: null, lag_bytes: null, lag_seconds: 0, files_total: null, files: [] };
+  return checks.flatMap(({ name, last_error }) =>
+    last_error === null ? [] : [{ name: `check ${name}`, ...none, note: last_error }],
+  );
+}
+
+export function tables({ checks }: HostStatus): Table[] {
+  return [
+    {
+      title: 'Checks',
+      heads: ['', 'runs', 'errors', 'skipped', 'last', ''],
+      rows: checks.map((c) => [
+        c.name,
+        `${c.runs}`,
+        `${c.errors > 0 ? '!' : ''}${c.errors}`,
+        `${c.skipped > 0 ? '!' : ''}${c.skipped}`,
+        lastOf(c),
+        c.last_error === null ? '' : `!${c.last_error}`,
+      ]),
+    },
+  ];
+}
+
+function lastOf({ last_seconds }: CheckStatus): string {
+  return `${(last_seconds * 1000).toFixed(1)} ms`;
+}

@@ -1,0 +1,45 @@
+/** `statsd` in the table of inputs. */
+import type { InputKind } from '../../core/input.ts';
+import { type StatsdConfig, statsdOption } from './options.ts';
+import { figures, lines, NOTHING, rows, type StatsdSaid, tables } from './report.ts';
+
+/** What it goes by, of itself and of others. */
+export interface StatsdInput {
+  config: StatsdConfig;
+  topic: string;
+  host: string;
+  tags: Record<string, string>;
+}
+
+export const statsd: InputKind<'statsd', StatsdConfig, StatsdInput, StatsdSaid> = {
+  name: 'statsd',
+  options: statsdOption,
+  unsupported: [{ path: ['listen', '*'], values: /^(tcp|unix|unixgram|unixstream):/, what: 'any listener but udp://' }],
+  complete: (raw) => raw as StatsdConfig,
+  check({ statsd: { listen } }, refuse) {
+    for (const [i, address] of listen.entries()) {
+      if (listen.indexOf(address) !== i) refuse(['statsd', 'listen', i], 'is listed twice');
+    }
+  },
+  topics: (config) => [{ topic: topicIn(config), replayable: false, path: ['metrics', 'topic'] }],
+  inputs(config) {
+    const { statsd, host, tags } = config;
+    if (statsd.listen.length === 0) return [];
+    const topic = topicIn(config);
+    const options = { config: statsd, topic, host, tags };
+    const topics = [{ topic, replayable: false }];
+    return [{ id: 'statsd', title: 'statsd', topics, options, about: statsd.listen.join(', ') }];
+  },
+  brief: ({ statsd: { listen } }) => `StatsD: ${listen.join(', ') || 'none'}`,
+  nothing: NOTHING,
+  figures,
+  lines,
+  rows,
+  tables,
+  open: async (_, host) => (await import('./open.ts')).openStatsd(host),
+};
+
+/** Metrics have one topic, whoever brings them. */
+function topicIn(config: object): string {
+  return (config as { metrics: { topic: string } }).metrics.topic;
+}

@@ -1,0 +1,33 @@
+/** `statsd`: its one input, with all listeners. */
+import type { InputHost, OpenInput, OpenKind } from '../../core/input.ts';
+import type { StatsdInput } from './kind.ts';
+import { NOTHING, type StatsdSaid } from './report.ts';
+import { statsdSource } from './statsd.ts';
+
+export function openStatsd(host: InputHost): OpenKind<StatsdInput> {
+  return {
+    async open({ id, options }, { first }): Promise<OpenInput> {
+      const account = host.account(id);
+      // It was bound: where it cannot be now, that ends nothing, and is tried again.
+      const unbound = !first ? 'missed' : host.isSet('statsd.listen') ? 'refused' : 'warned';
+      const source = statsdSource({
+        ...options,
+        unbound,
+        account,
+        nextWindowId: () => host.nextWindowId(),
+        onError: (error) => host.trouble(id, error.message),
+      });
+      return {
+        ready: source.ready,
+        run: (output, signal) => source.run(output, signal),
+        problems: () =>
+          source.status().listeners.flatMap(({ address, error }) => (error ? [`statsd ${address}: ${error}`] : [])),
+        inFlight: () => source.inFlight(),
+        status: (): StatsdSaid['statsd'] => ({ ...source.status(), replaced: account.replaced }),
+      };
+    },
+    problems: () => [],
+    status: ([said]) => (said ? { statsd: said } : NOTHING),
+    close: async () => undefined,
+  };
+}

@@ -1,0 +1,106 @@
+/** `statsd` in the status, and how it is shown. */
+import type { Figures } from '../../core/figures.ts';
+import type { InputRow, Table } from '../../core/input.ts';
+import { count, size } from '../../core/units.ts';
+import type { ListenerStatus } from './listener.ts';
+
+export interface StatsdSaid {
+  statsd: {
+    listeners: ListenerStatus[];
+    contexts: number;
+    /** Sequences of bytes that were no UTF-8 and became U+FFFD. */
+    replaced: number;
+    /** Samples that were added to a series of their name alone, `runnel.overflow`. */
+    overflowed: number;
+    /** Sketches and sets that were kept coarser for want of memory. */
+    coarser: number;
+  };
+}
+
+export const NOTHING: StatsdSaid = {
+  statsd: { listeners: [], contexts: 0, overflowed: 0, coarser: 0, replaced: 0 },
+};
+
+export function figures(s: StatsdSaid, to: Figures): void {
+  const listeners = s.statsd.listeners;
+  to.counter(
+    'statsd_packets',
+    'Packets received.',
+    ['listener'],
+    listeners.map((l) => [l.packets, l.address]),
+  );
+  to.counter(
+    'statsd_lines',
+    'Lines received.',
+    ['listener'],
+    listeners.map((l) => [l.lines, l.address]),
+  );
+  to.counter(
+    'statsd_bytes',
+    'Bytes received.',
+    ['listener'],
+    listeners.map((l) => [l.bytes, l.address]),
+  );
+  to.counter(
+    'statsd_rejected',
+    'Lines that could not be parsed.',
+    ['listener'],
+    listeners.map((l) => [l.rejected, l.address]),
+  );
+  to.counter(
+    'statsd_kernel_drops',
+    'Packets that the kernel had no room for.',
+    ['listener'],
+    listeners.map((l) => [l.kernel_drops, l.address]),
+  );
+  to.counter('statsd_replaced', 'Sequences of bytes that were no UTF-8 and became U+FFFD.', [], [[s.statsd.replaced]]);
+  to.counter('statsd_overflowed', 'Samples added to a series of their name alone.', [], [[s.statsd.overflowed]]);
+  to.counter('statsd_coarser', 'Histograms and sets kept coarser for want of memory.', [], [[s.statsd.coarser]]);
+  to.gauge('statsd_contexts', 'Series in the current window.', [], [[s.statsd.contexts]]);
+}
+
+export function lines({ statsd: { listeners, contexts } }: StatsdSaid): string[] {
+  if (listeners.length === 0) return [];
+  return [
+    '',
+    `statsd: ${count(contexts, 'series', 'series')} in this window`,
+    ...listeners.map((l) => {
+      const bad = faultsOf(l).map((fault) => `, ${fault}`);
+      const error = l.error === null ? '' : `: ${l.error}`;
+      return `  ${l.address}: ${count(l.packets, 'packet')}, ${count(l.lines, 'line')}, ${size(l.bytes)}${bad.join('')}${error}`;
+    }),
+  ];
+}
+
+export function rows({ statsd: { listeners } }: StatsdSaid): InputRow[] {
+  const none = { lag_bytes: null, lag_seconds: 0, files_total: null, files: [] };
+  return listeners.map((l) => {
+    const note = [...faultsOf(l), ...(l.error === null ? [] : [l.error])].join(', ');
+    return { name: `statsd ${l.address}`, lines: l.lines, bytes: l.bytes, ...none, note };
+  });
+}
+
+export function tables({ statsd: { listeners, contexts } }: StatsdSaid): Table[] {
+  const bad = (n: number) => (n > 0 ? `!${n}` : `${n}`);
+  return [
+    {
+      title: `StatsD (${count(contexts, 'series', 'series')})`,
+      heads: ['', 'packets', 'lines', 'rejected', 'kernel drops', ''],
+      rows: listeners.map((l) => [
+        l.address,
+        `${l.packets}`,
+        `${l.lines}`,
+        bad(l.rejected),
+        bad(l.kernel_drops),
+        l.error === null ? '' : `!${l.error}`,
+      ]),
+    },
+  ];
+}
+
+function faultsOf({ rejected, kernel_drops }: ListenerStatus): string[] {
+  return [
+    ...(rejected > 0 ? [`${rejected} rejected`] : []),
+    ...(kernel_drops > 0 ? [`${kernel_drops} dropped by the kernel`] : []),
+  ];
+}

@@ -1,0 +1,74 @@
+/** What must hold between the options of `logs`, and others. */
+import type { Config } from '../../config/config.ts';
+import type { Saying } from '../../config/errors.ts';
+import { isPrecaution } from '../../config/glob.ts';
+import { advice, misread } from '../../config/misread.ts';
+import { leavesAllOut, mayLeaveOut } from './find/overlap.ts';
+import type { LogConfig } from './options.ts';
+
+type Configured = Config & { logs: LogConfig[] };
+
+/** `warn`: of what may be meant so. */
+export function checkLogs(config: Configured, refuse: Saying, warn: Saying): void {
+  const seen = new Map<string, number>();
+  for (const [i, log] of config.logs.entries()) {
+    const before = seen.get(log.name);
+    if (before !== undefined) refuse(['logs', i, 'name'], `is that of logs[${before}] too: names are unique`);
+    seen.set(log.name, i);
+    checkLines(log, i, refuse);
+    if (log.encoding === 'raw') checkHeaders(config, i, refuse);
+  }
+  for (const [i, log] of config.logs.entries()) checkExcludes(log, i, refuse, warn);
+}
+
+/** Of more pairs of patterns it is not told. */
+const MOST_COMPARED = 10_000;
+
+/** What can leave nothing out was written to keep something back, and means something else. */
+function checkExcludes({ include, exclude }: LogConfig, i: number, refuse: Saying, warn: Saying): void {
+  if (include.length * exclude.length > MOST_COMPARED) return;
+  for (const [k, pattern] of exclude.entries()) {
+    const path = ['logs', i, 'exclude', k];
+    const all = include.findIndex((one) => leavesAllOut(pattern, one));
+    if (all >= 0) refuse(path, `leaves out all that logs[${i}].include[${all}] names: take out one of the two`);
+    const wrong = misread(pattern);
+    // That a directory has such a name is not what was meant.
+    const isIdle = !include.some((one) => mayLeaveOut(pattern, one, wrong !== null));
+    if (isIdle && wrong) refuse(path, `can match nothing that include names: it ${wrong.what}; ${advice(wrong)}`);
+    else if (wrong) warn(path, `${wrong.what}: ${advice(wrong)}`);
+    else if (isIdle && !isPrecaution(pattern)) {
+      warn(path, 'can match nothing that include names: a name is meant as a whole, with * for any characters');
+    }
+  }
+}
+
+/** Headers of raw records that say where a line came from. */
+const HEADERS = ['host', 'path', 'file', 'offset', 'length', 'skipped', 'flags', 'iostream'];
+
+/** Labels are headers beside those: one of the same name would hide where the line came from. */
+function checkHeaders({ tags, logs }: Configured, i: number, refuse: Saying): void {
+  const taken = (name: string) => `is a header of its own with encoding: raw: call the label otherwise than ${name}`;
+  for (const name of HEADERS) {
+    if (name in logs[i]!.tags) refuse(['logs', i, 'tags', name], taken(name));
+    else if (name in tags) refuse(['tags', name], taken(name));
+  }
+}
+
+/** Lines as read and as UTF-8 have to fit into one slot of memory together. */
+const LONGEST_LINE: Partial<Record<LogConfig['encoding_in'], number>> = {
+  'utf-16le': 341 << 10,
+  'utf-16be': 341 << 10,
+  latin1: 511 << 10,
+};
+
+function checkLines({ encoding_in, max_line, multiline }: LogConfig, i: number, refuse: Saying): void {
+  const longest = LONGEST_LINE[encoding_in];
+  const most = longest === undefined ? '' : `must be at most ${longest >> 10}KiB with encoding_in: ${encoding_in}`;
+  if (longest !== undefined && max_line > longest) refuse(['logs', i, 'max_line'], most);
+  if (!multiline) return;
+  const { start, end, max_bytes } = multiline;
+  if (longest !== undefined && max_bytes > longest) refuse(['logs', i, 'multiline', 'max_bytes'], most);
+  if (start === undefined && multiline.continue === undefined && end === undefined) {
+    refuse(['logs', i, 'multiline'], "needs start, continue or end, for example start: '^\\d{4}-'");
+  }
+}

@@ -1,0 +1,38 @@
+/** `logs` in the table of inputs. */
+import type { InputKind } from '../../core/input.ts';
+import { checkLogs } from './check.ts';
+import { completeLogs, type LogConfig, logsOption } from './options.ts';
+import { figures, lines, rows, type TailStatus, tables } from './report.ts';
+
+/** What an input goes by, of itself and of others. */
+export interface LogInput {
+  input: LogConfig;
+  host: string;
+  tags: Record<string, string>;
+  partition_by: 'host' | 'file';
+}
+
+export const logs: InputKind<'logs', LogConfig[], LogInput, TailStatus> = {
+  name: 'logs',
+  options: logsOption,
+  complete: (raw, { kafka }) => completeLogs(raw as Parameters<typeof completeLogs>[0], kafka.topic_prefix),
+  check: checkLogs,
+  topics: (config) =>
+    config.logs.map(({ topic }, i) => ({ topic, replayable: true, path: ['logs', i, 'topic'] as const })),
+  inputs: ({ logs, host, tags, kafka: { partition_by } }) =>
+    logs.map((input) => ({
+      id: `logs.${input.name}`,
+      title: `logs ${input.name}`,
+      topics: [{ topic: input.topic, replayable: true }],
+      options: { input, host, tags, partition_by },
+      about: input.include.join(', '),
+    })),
+  brief: ({ logs }) => `log inputs: ${logs.length}`,
+  look: async (config, warn, stop) => (await import('./find/unmatched.ts')).warnOfIdle(config, warn, stop),
+  nothing: { logs: [], mounts: [] },
+  figures,
+  lines,
+  rows,
+  tables,
+  open: async (config, host) => (await import('./open.ts')).openLogs(config, host),
+};

@@ -1,0 +1,76 @@
+/** `logs`: what its inputs share (positions, processes for mounts that may hang), and one input of it. */
+import type { Config } from '../../config/config.ts';
+import type { InputHost, InputPositions, OpenInput, OpenKind } from '../../core/input.ts';
+import { Mounts } from './apart/mounts.ts';
+import { matching } from './find/selection.ts';
+import { TailInput, type TailInputOptions } from './input.ts';
+import type { LogInput } from './kind.ts';
+import type { LogConfig } from './options.ts';
+import { fileKey, generationOf } from './positions/checkpoint.ts';
+import { Positions } from './positions/positions.ts';
+import type { LogStatus } from './report.ts';
+
+type Configured = Config & { logs: LogConfig[] };
+
+export async function openLogs(config: Configured, host: InputHost): Promise<OpenKind<LogInput>> {
+  const { data_dir, logs } = config;
+  const inputs = logs.map(({ name }) => name);
+  const positions = await Positions.open(data_dir, inputs, matching(logs));
+  const mounts = new Mounts();
+  return {
+    positions: inTransactions(positions),
+    async open({ id, options }) {
+      const rest = { positions, data_dir, kernel: host.kernel, account: host.account(id), mounts, inputs };
+      return openInput({ ...options, ...rest });
+    },
+    problems: () => mounts.troubles,
+    status: (logs) => ({ logs, mounts: mounts.status() }),
+    close: () => positions.close(),
+  };
+}
+
+function openInput(options: TailInputOptions): OpenInput {
+  const tail = new TailInput(options);
+  const { account } = options;
+  return {
+    run: (output, signal) => tail.run(output, signal),
+    problems: () => [],
+    // What it has read is in a batch, which the pipeline counts.
+    inFlight: () => 0,
+    status(files): LogStatus<unknown> {
+      return {
+        name: tail.name,
+        files_total: tail.files_total,
+        lines: tail.lines,
+        bytes: tail.bytes,
+        watching: tail.watching,
+        unreadable: tail.unreadable,
+        left_out: { ...tail.left_out },
+        idle_patterns: tail.idle,
+        truncated: account.truncated,
+        replaced: account.replaced,
+        reread_bytes: tail.reread_bytes,
+        not_found: account.notFound,
+        deleted: tail.deleted,
+        malformed: account.malformed,
+        ...tail.lag,
+        files: tail.listing(files),
+      };
+    },
+  };
+}
+
+/** As the positions topic has them (positions/checkpoint.ts). */
+function inTransactions(positions: Positions): InputPositions {
+  const all: InputPositions = {
+    lost: positions.lost,
+    async restore(committed) {
+      positions.restore([...committed].flatMap(([key, value]) => (value && generationOf(key, value)) ?? []));
+      await positions.written();
+    },
+    sync: () => positions.sync(),
+    onForget: null,
+  };
+  positions.onForget = ({ id }) => all.onForget?.(fileKey(id));
+  return all;
+}

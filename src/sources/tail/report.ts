@@ -1,0 +1,213 @@
+/** `logs` in the status, and how it is shown. */
+import type { Figures, Sample } from '../../core/figures.ts';
+import type { InputRow, Table } from '../../core/input.ts';
+import { count, duration, size } from '../../core/units.ts';
+import type { FileStatus } from './file/status.ts';
+
+export interface LogStatus<Files = FileStatus[]> {
+  name: string;
+  files_total: number;
+  lines: number;
+  bytes: number;
+  /** How changes become known: `polling` where inotify cannot be used, or tells not all, for some of the directories. */
+  watching: 'inotify' | 'polling';
+  /** Files that cannot be read now. */
+  unreadable: number;
+  /** Files that match and are not read, by reason; directories that are not looked into count one each. */
+  left_out: Record<string, number>;
+  /** Patterns that have named no file yet, and those that have left nothing out. */
+  idle_patterns: { include: string[]; exclude: string[] };
+  /** Lines that were cut because they were too long. */
+  truncated: number;
+  /** Sequences of bytes that were no UTF-8 and became U+FFFD. */
+  replaced: number;
+  /** Bytes of files that may be copies of others, and were read as files of their own. */
+  reread_bytes: number;
+  /** Files that had gone away when the agent started: what was written to them at last is not known. */
+  not_found: number;
+  /** Files that were deleted because `delete_after` says so. */
+  deleted: number;
+  /** Lines that were not of the configured format (cri, docker), and passed as they were. */
+  malformed: number;
+  /** Of all its files together; the age is that of the oldest byte. */
+  lag_bytes: number;
+  lag_seconds: number;
+  /** The most behind first; `GET /status?files=N` lists the first N. */
+  files: Files;
+}
+
+/** A mount of a kind that may hang, on which there is something to read. */
+export interface MountStatus {
+  mountpoint: string;
+  type: string;
+  /** Since when it does not answer, ISO 8601; null: it does. */
+  hanging: string | null;
+  /** How often it did not. */
+  hangs: number;
+}
+
+export interface TailStatus {
+  logs: LogStatus[];
+  mounts: MountStatus[];
+}
+
+export function figures(s: TailStatus, to: Figures): void {
+  to.counter(
+    'log_lines',
+    'Lines read.',
+    ['input'],
+    s.logs.map((l) => [l.lines, l.name]),
+  );
+  to.counter(
+    'log_bytes',
+    'Bytes read.',
+    ['input'],
+    s.logs.map((l) => [l.bytes, l.name]),
+  );
+  to.counter(
+    'log_truncated',
+    'Lines cut because they were too long.',
+    ['input'],
+    s.logs.map((l) => [l.truncated, l.name]),
+  );
+  to.counter(
+    'log_replaced',
+    'Sequences of bytes that were no UTF-8 and became U+FFFD.',
+    ['input'],
+    s.logs.map((l) => [l.replaced, l.name]),
+  );
+  to.counter(
+    'log_reread_bytes',
+    'Bytes of files that may be copies of others, and were read as files of their own.',
+    ['input'],
+    s.logs.map((l) => [l.reread_bytes, l.name]),
+  );
+  to.counter(
+    'log_not_found',
+    'Files that had gone away when the agent started: what was written to them at last is not known.',
+    ['input'],
+    s.logs.map((l) => [l.not_found, l.name]),
+  );
+  to.counter(
+    'log_files_deleted',
+    'Files deleted because delete_after says so.',
+    ['input'],
+    s.logs.map((l) => [l.deleted, l.name]),
+  );
+  to.counter(
+    'log_malformed',
+    'Lines that were not of the configured format, and passed as they were.',
+    ['input'],
+    s.logs.map((l) => [l.malformed, l.name]),
+  );
+  to.gauge(
+    'log_files',
+    'Files that are followed.',
+    ['input'],
+    s.logs.map((l) => [l.files_total, l.name]),
+  );
+  to.gauge(
+    'log_files_unreadable',
+    'Files that cannot be read now.',
+    ['input'],
+    s.logs.map((l) => [l.unreadable, l.name]),
+  );
+  to.gauge(
+    'log_left_out',
+    'Files that match and are not read; directories that are not looked into count one each.',
+    ['input', 'reason'],
+    s.logs.flatMap((l) => Object.entries(l.left_out).map(([reason, n]): Sample => [n, l.name, reason])),
+  );
+  to.gauge(
+    'mount_hanging',
+    '1: the file system does not answer, and its files wait.',
+    ['mountpoint'],
+    s.mounts.map((m) => [m.hanging === null ? 0 : 1, m.mountpoint]),
+  );
+  to.counter(
+    'mount_hangs',
+    'How often the file system did not answer.',
+    ['mountpoint'],
+    s.mounts.map((m) => [m.hangs, m.mountpoint]),
+  );
+  to.gauge(
+    'log_lag_bytes',
+    'Bytes in the files that are not acknowledged.',
+    ['input'],
+    s.logs.map((l) => [l.lag_bytes, l.name]),
+  );
+  to.gauge(
+    'log_lag_seconds',
+    'Age of the oldest byte that is not acknowledged.',
+    ['input'],
+    s.logs.map((l) => [l.lag_seconds, l.name]),
+  );
+}
+
+export function lines({ logs }: TailStatus, local: boolean): string[] {
+  return logs.flatMap((input) => {
+    const unreadable = input.unreadable > 0 ? `, ${input.unreadable} unreadable` : '';
+    const left = Object.entries(input.left_out).filter(([, files]) => files > 0);
+    const leftOut = left.map(([reason, files]) => `, ${files} left out (${reason})`).join('');
+    const polled = input.watching === 'polling' ? ', polled' : '';
+    const waiting = input.lag_bytes > 0 ? `, ${size(input.lag_bytes)} waiting (${duration(input.lag_seconds)})` : '';
+    const replaced = input.replaced > 0 ? `, ${count(input.replaced, 'sequence')} not UTF-8` : '';
+    const malformed = input.malformed > 0 ? `, ${count(input.malformed, 'line')} not of the format` : '';
+    const hidden = input.files_total - input.files.length;
+    return [
+      '',
+      `logs ${input.name}: ${count(input.lines, 'line')}, ${size(input.bytes)}, ${count(input.files_total, 'file')}${waiting}${unreadable}${leftOut}${replaced}${malformed}${polled}`,
+      ...input.files.map((file) => lineOf(file, local)),
+      ...notRead(input),
+      ...(hidden > 0 ? [`  and ${count(hidden, 'file')} less behind`] : []),
+    ];
+  });
+}
+
+function lineOf(f: FileStatus, local: boolean): string {
+  const sent = local ? 'all in the local log' : 'all sent';
+  const lag = f.lag_bytes > 0 ? `${size(f.lag_bytes)} waiting (${duration(f.lag_seconds)})` : sent;
+  const cut = f.truncated > 0 ? `, ${f.truncated} cut` : '';
+  const error = f.error === null ? '' : `: ${f.error}`;
+  return `  ${f.path}: at ${f.position} of ${f.size} bytes, ${lag}, ${count(f.lines, 'line')}${cut}${error}`;
+}
+
+/** What is left out, and patterns that name nothing. */
+function notRead({ left_out, idle_patterns }: LogStatus): string[] {
+  const reasons: [string, string][] = [
+    ['max_files', 'no room for so many files (max_files)'],
+    ['directories', 'directories are not looked into: too many, or too deep'],
+    ['foreign_link', 'links of those who may not have what they lead to'],
+    ['special', 'FIFOs, sockets, devices, directories'],
+  ];
+  const lines = reasons.flatMap(([reason, what]) => {
+    return (left_out[reason] ?? 0) > 0 ? [`  not read: ${left_out[reason]} (${what})`] : [];
+  });
+  const { include, exclude } = idle_patterns;
+  for (const pattern of include) lines.push(`  no file yet: ${pattern}`);
+  if (exclude.length > 0) lines.push(`  leaves nothing out: ${exclude.join(', ')}`);
+  return lines;
+}
+
+export function rows({ logs }: TailStatus): InputRow[] {
+  return logs.map((l) => {
+    const { lines, bytes, lag_bytes, lag_seconds, files_total, files } = l;
+    const note = l.unreadable > 0 ? `${count(l.unreadable, 'file')} cannot be read` : '';
+    return { name: `logs ${l.name}`, lines, bytes, lag_bytes, lag_seconds, files_total, files, note };
+  });
+}
+
+export function tables({ logs }: TailStatus): Table[] {
+  return logs.map(({ name, files_total, files }) => ({
+    title: `Logs ${name} (${count(files_total, 'file')})`,
+    heads: ['', 'lines', 'size', 'behind', 'lag', ''],
+    rows: files.map((f) => [
+      f.path,
+      `${f.lines}`,
+      size(f.size),
+      size(f.lag_bytes),
+      duration(f.lag_seconds),
+      f.error === null ? '' : `!${f.error}`,
+    ]),
+  }));
+}
