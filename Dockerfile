@@ -9,7 +9,7 @@ COPY scripts scripts
 COPY config config
 COPY systemd systemd
 COPY src src
-RUN npm pack && npm install --global --prefix /out --omit=dev --ignore-scripts --no-audit --no-fund ./runnel-*.tgz
+RUN npm pack && npm install --global --prefix /out --omit=dev --ignore-scripts --no-audit --no-fund ./runnel-agent-*.tgz
 
 FROM node:26-bookworm-slim
 COPY --from=build /out /usr/local

@@ -65,6 +65,21 @@ test('the lock is complete for every platform and names no registry of this mach
   );
 });
 
+test('no page has people install another package of npm than this one', () => {
+  const pages = fs.globSync(['*.md', 'docs/**/*.md', 'config/*.md'], { cwd: ROOT });
+  const installs = /\b(?:npm (?:install|i|add|exec)|npx)\b(?<args>[^`\n]*)/g;
+  const named = pages.flatMap((page) => {
+    const text = fs.readFileSync(join(ROOT, page), 'utf8');
+    return [...text.matchAll(installs)].flatMap(({ groups }) => groups!.args!.match(/(?<=\s)[^\s-][^\s]*/g) ?? []);
+  });
+  const packed = `./${MANIFEST.name.replace('@', '').replace('/', '-')}-${MANIFEST.version}.tgz`;
+  assert.ok(named.includes(packed), `no page says how ${packed} is installed`);
+  assert.deepEqual(
+    named.filter((name) => /^(@?runnel\b|\S*\.tgz$)/.test(name) && ![packed, MANIFEST.name].includes(name)),
+    [],
+  );
+});
+
 suite('the packed package', { timeout: 300_000 }, () => {
   let dir = '';
   let prefix = '';
@@ -123,11 +138,11 @@ suite('the packed package', { timeout: 300_000 }, () => {
 
   test('installs no second Node and no compiler', (t) => {
     if (skip) return t.skip(skip);
-    const installed = fs.readdirSync(join(prefix, 'lib/node_modules/runnel/node_modules'));
+    const installed = fs.readdirSync(join(prefix, 'lib/node_modules', MANIFEST.name, 'node_modules'));
     const unwanted = installed.filter((name) => /^node-|^typescript$|^assemblyscript$|^@biomejs$|^@types$/.test(name));
     assert.deepEqual(unwanted, []);
     for (const name of Object.keys(MANIFEST.devDependencies)) {
-      assert.ok(!fs.existsSync(join(prefix, 'lib/node_modules/runnel/node_modules', name)), name);
+      assert.ok(!fs.existsSync(join(prefix, 'lib/node_modules', MANIFEST.name, 'node_modules', name)), name);
     }
   });
 
