@@ -26,7 +26,7 @@ const logSection = section({
   exclude: option(
     list(excludeGlob('*.gz')),
     [],
-    'What include matches and is not read, with all that is below it: names where there is no slash (*.gz, old), paths where it begins with one (/var/log/old), else ends of paths (old/*.log). Wildcards also stand for a dot at the beginning. Compressed files, whatever their names, are read only where the include itself ends in .gz or .zst; else they are left out, and counted (left_out).',
+    'What include matches and is not read, with all that is below it: names where there is no slash (*.gz, old), paths where it begins with one (/var/log/old; by whatever link they are reached), else ends of paths (old/*.log). Wildcards also stand for a dot at the beginning. Compressed files, whatever their names, are read only where the include itself ends in .gz or .zst; else they are left out, and counted (left_out).',
   ),
   topic: optional(topic(), 'Where the lines go; taken literally. Default: <kafka.topic_prefix>.logs.'),
   encoding: option(

@@ -5,7 +5,7 @@
  * all. So nothing is listed that no pattern can match.
  */
 import { ANYWHERE, alternatives, namesOf, type Segment, segmentOf } from '../../../config/glob.ts';
-import { lstatSync } from '../../../mounts/fs.ts';
+import { lstatSync, realpathSync } from '../../../mounts/fs.ts';
 import { compression } from '../compressed/archive.ts';
 
 /** True if compressed files are read. */
@@ -72,7 +72,12 @@ export class Glob {
 
   /** The rows that a path at these places, or what is below it, may be matched by. */
   open(places: Places): number[] {
-    return places.map((at) => this.#ends.get(this.#segments.indexOf(null, at))!);
+    return places.map((at) => this.rowAt(at));
+  }
+
+  /** The row that a place is in. */
+  rowAt(place: number): number {
+    return this.#ends.get(this.#segments.indexOf(null, place))!;
   }
 
   /** True if a path at these places is matched by a pattern that itself ends in .gz or .zst. */
@@ -141,6 +146,23 @@ export function rowOf(pattern: string): string[] {
     else row.push(name);
   }
   return row;
+}
+
+/** The same row by where the directory really lies that it begins with; null: that is where it says. */
+export function reallyAt(row: readonly string[]): string[] | null {
+  const wild = row.findIndex((name) => !isPlain(name) || name === '..');
+  const plain = row.slice(0, wild < 0 ? -1 : wild);
+  try {
+    const dir = `/${plain.join('/')}`;
+    const real = realpathSync(dir);
+    if (real === dir) return null;
+    // Names are no patterns.
+    const names = real.split('/').filter((name) => name !== '');
+    return [...names.map((name) => name.replace(/[*?[\]\\]/g, '\\$&')), ...row.slice(plain.length)];
+  } catch {
+    // It is not there, or may not be looked at.
+    return null;
+  }
 }
 
 function isLink(path: string): boolean {

@@ -2,11 +2,12 @@
  * What an input reads: the paths that `include` names and `exclude` does not.
  *
  * What `exclude` names is left out with all that is below it. There a pattern without a slash is a name, of a file or of
- * a directory that `include` does not spell out; one that begins with a slash is a path; others are the end of one.
+ * a directory that `include` does not spell out; one that begins with a slash is a path; others are the end of one. What
+ * lies under such a path is left out also where a link leads to it.
  */
 import { ANYWHERE, alternatives, namesOf, type Segment, segmentOf } from '../../../config/glob.ts';
 import { advice, misread } from '../../../config/misread.ts';
-import { fits, Glob, type Places, rowOf } from './glob.ts';
+import { fits, Glob, type Places, reallyAt, rowOf } from './glob.ts';
 
 interface Row {
   names: string[];
@@ -17,8 +18,10 @@ interface Row {
 /** `exclude`. Here wildcards also stand for a dot at the beginning. */
 class Excludes {
   readonly #names: { want: Segment; of: number }[] = [];
-  readonly #rows: (Row & { below: boolean })[] = [];
+  readonly #rows: (Row & { below: boolean; absolute: boolean })[] = [];
   readonly #paths: Glob;
+  /** Some begin with a slash. */
+  readonly absolute: boolean;
   /** Patterns that have left something out. */
   readonly used = new Set<number>();
 
@@ -31,10 +34,15 @@ class Excludes {
         else {
           // All names of a directory are the files in it, and not what lies below its directories.
           const below = one.endsWith('/') || last === '**' || !/^[*?.]+$/.test(last);
-          this.#rows.push({ names: one.startsWith('/') ? rowOf(one) : ['**', ...names], of, below });
+          const absolute = one.startsWith('/');
+          const row = absolute ? rowOf(one) : ['**', ...names];
+          this.#rows.push({ names: row, of, below, absolute });
+          const real = absolute && reallyAt(row);
+          if (real) this.#rows.push({ names: real, of, below, absolute });
         }
       }
     }
+    this.absolute = this.#rows.some(({ absolute }) => absolute);
     this.#paths = new Glob(
       this.#rows.map(({ names }) => names),
       true,
@@ -61,6 +69,22 @@ class Excludes {
     const byPath = this.#paths.matched(places).map((row) => this.#rows[row]!);
     const byName = this.#use(named);
     return this.#use(byPath.filter(({ below }) => below)) || byName;
+  }
+
+  /**
+   * The places of a path without links on it in the patterns that begin with a slash; null: these leave it out, or a
+   * directory that it is in. `file`: it is a file.
+   */
+  along(real: string, file: boolean): Places | null {
+    let places: Places = this.#paths.root().filter((at) => this.#rows[this.#paths.rowAt(at)]!.absolute);
+    const names = namesIn(real);
+    for (const [i, name] of names.entries()) {
+      places = this.into(places, name);
+      const found = this.#paths.matched(places).map((row) => this.#rows[row]!);
+      const ends = file && i === names.length - 1;
+      if (this.#use(ends ? found : found.filter(({ below }) => below))) return null;
+    }
+    return places;
   }
 
   #use(found: readonly { of: number }[]): boolean {
@@ -164,6 +188,19 @@ export class Selection {
     return this.#include.opens(spot.in) && !this.#exclude.directory(spot.out, name, spot.spelled);
   }
 
+  /** Where a directory stands, also by where it lies if it is a link; null: what is there is left out. */
+  through(spot: Spot, leadsTo: () => string | null): Spot | null {
+    const real = this.#exclude.absolute ? leadsTo() : null;
+    if (real === null) return spot;
+    const out = this.#exclude.along(real, false);
+    return out && { ...spot, out: [...new Set([...spot.out, ...out])].sort((a, b) => a - b) };
+  }
+
+  /** True if a file that links may lead to is left out by where it lies. */
+  hides(liesAt: () => string): boolean {
+    return this.#exclude.absolute && this.#exclude.along(liesAt(), true) === null;
+  }
+
   /** The names that are looked for in a directory; null: names have to be listed. */
   names(spot: Spot): string[] | null {
     return this.#include.names(spot.in);
@@ -200,13 +237,17 @@ export class Selection {
   /** `opens`: whether a directory on the way is looked into. */
   #at(path: string, opens: (spot: Spot, name: string) => boolean): Spot | null {
     let spot: Spot | null = this.root();
-    const names = path.split('/').filter((name) => name !== '');
+    const names = namesIn(path);
     for (const [i, name] of names.entries()) {
       spot = this.into(spot, name);
       if (!spot || (i < names.length - 1 && !opens(spot, name))) return null;
     }
     return spot;
   }
+}
+
+function namesIn(path: string): string[] {
+  return path.split('/').filter((name) => name !== '');
 }
 
 /** A pattern that matches nothing, and what it may be meant for. */

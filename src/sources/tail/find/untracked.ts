@@ -9,9 +9,9 @@ import { log } from '../../../log.ts';
 
 /**
  * `dangling`: a symbolic link that leads nowhere. That something appears there changes nothing in its own directory.
- * `compressed`: or another archive.
+ * `compressed`: or another archive. `excluded`: by where it lies, as links lead there.
  */
-export type Reason = 'unreadable' | 'foreign_link' | 'special' | 'dangling' | 'compressed';
+export type Reason = 'unreadable' | 'foreign_link' | 'special' | 'dangling' | 'compressed' | 'excluded';
 
 const MOST = 10_000;
 /** So many are said, each by its name. */
@@ -35,7 +35,14 @@ export interface News {
   tracked?: boolean;
 }
 
-const none = (): Record<Reason, number> => ({ unreadable: 0, foreign_link: 0, special: 0, dangling: 0, compressed: 0 });
+const none = (): Record<Reason, number> => ({
+  unreadable: 0,
+  foreign_link: 0,
+  special: 0,
+  dangling: 0,
+  compressed: 0,
+  excluded: 0,
+});
 
 export class Untracked {
   readonly #input: string;

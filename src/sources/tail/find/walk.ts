@@ -10,7 +10,7 @@
 import type { Dirent, Stats } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../../log.ts';
-import { Elsewhere, lstatSync, opendirSync, statSync } from '../../../mounts/fs.ts';
+import { Elsewhere, lstatSync, opendirSync, realpathSync, statSync } from '../../../mounts/fs.ts';
 import { isForeign, judgeDirectory } from '../../../mounts/open.ts';
 import { isAside } from '../room/aside.ts';
 import type { Directories, Directory } from './directories.ts';
@@ -104,16 +104,20 @@ export class Walk {
     }
   }
 
-  /** `dir` without a slash at its end; `above`: the device that it is on. Null: there is nothing to look for. */
-  async #enter(dir: string, spot: Spot, above: number, plain: boolean): Promise<Level | null> {
+  /**
+   * `dir` without a slash at its end; `above`: the device that it is on; `plain`: it is no link. Null: there is nothing to
+   * look for.
+   */
+  async #enter(dir: string, there: Spot, above: number, plain: boolean): Promise<Level | null> {
     const { selection, own, directories, stop } = this.#o;
     await this.#breathe();
     if (stop.aborted) return null;
     const stat = this.#look(dir || '/', true);
     if (!stat?.isDirectory() || own.isOwn(stat)) return null;
     // Nobody's logs are there, but thousands of directories that come and go. What is spelled out is meant.
-    if (!spot.spelled && stat.dev !== above && isOfKernel(dir)) return null;
-    if (this.#wasSeen(stat, spot)) return null;
+    if (!there.spelled && stat.dev !== above && isOfKernel(dir)) return null;
+    const spot = plain ? there : this.#spotOf(dir || '/', there);
+    if (!spot || this.#wasSeen(stat, spot)) return null;
     const level = { dir, device: stat.dev, spot, next: 0 };
     const names = selection.names(spot);
     if (names) return { ...level, below: this.#lookFor(dir, spot, names, stat), listed: false };
@@ -138,6 +142,16 @@ export class Walk {
     // Listings do not give the directory above.
     const below = selection.spells(spot, '..') ? [...directory.below, '..'] : directory.below;
     return { ...level, below, listed: true };
+  }
+
+  /** Of a directory that may be a link; null: what is there is left out. */
+  #spotOf(path: string, spot: Spot): Spot | null {
+    try {
+      return this.#o.selection.through(spot, () => (lstatSync(path).isSymbolicLink() ? realpathSync(path) : null));
+    } catch {
+      // It has just gone: the next pass sees that.
+      return null;
+    }
   }
 
   #wasSeen({ dev, ino }: Stats, spot: Spot): boolean {

@@ -600,6 +600,16 @@ export class Tracker implements Finder {
     }
   }
 
+  /** True: links lead there, and it is left out by where it lies. */
+  #isHidden(path: string): boolean {
+    try {
+      return this.#selection.hides(() => realpathSync(path));
+    } catch {
+      // It has just gone: the next look sees that.
+      return false;
+    }
+  }
+
   /** The file was read, and holds no lines. */
   leaveOut(file: TrackedFile, kind: string): void {
     const { path } = file;
@@ -616,6 +626,10 @@ export class Tracker implements Finder {
   #adopt(path: string, stat: BigIntStats, link: boolean): void {
     if (this.#archives.has(path, stat)) return;
     if (this.#isOwn(path, link)) return;
+    if (link && this.#isHidden(path)) {
+      this.untracked.note(path, 'excluded', { existing: this.#first });
+      return;
+    }
     if (!this.room) {
       if (!this.#isBeyond(path)) return;
       // Once there is, it is found again. What finds it counts it: that is not to wait for its turn.
