@@ -26,8 +26,8 @@ import { Queue } from './queue.ts';
 import { type Heir, heirOf } from './rotation/join.ts';
 import { Order } from './rotation/order.ts';
 import { type LeftOutStatus, Tracker, type TrackerOptions } from './rotation/tracker.ts';
+import { Rounds } from './rounds.ts';
 import { Ticks } from './ticks.ts';
-import { Turns } from './turns.ts';
 import { Waits } from './waits.ts';
 
 /** Every file, and every directory, is looked at once in so many ticks: ten seconds. */
@@ -79,8 +79,8 @@ export class TailSource implements Source {
   readonly #order: Order;
   readonly #round: number;
   #wake: () => void = () => undefined;
-  readonly #packed = new Turns(() => this.#tracker.packed.values());
-  readonly #nameless = new Turns(() => this.#tracker.nameless.values());
+  readonly #packed = new Rounds(() => this.#tracker.packed.values());
+  readonly #nameless = new Rounds(() => this.#tracker.nameless.values());
   readonly #ticks = new Ticks(
     (ticks) => this.#onTick(ticks),
     () => this.#tracker.files.size + this.#tracker.packed.size + this.#tracker.nameless.size <= FEW,

@@ -9,7 +9,7 @@
  */
 import { statSync } from '../../../mounts/fs.ts';
 import type { TrackedFile } from '../file/file.ts';
-import { Turns } from '../turns.ts';
+import { Rounds } from '../rounds.ts';
 import type { Directory } from './directories.ts';
 
 const BUSY = { step: 20, round: 100 };
@@ -37,7 +37,7 @@ interface Polled {
   readonly files: Set<TrackedFile>;
   readonly lately: Set<TrackedFile>;
   /** Goes over those. */
-  readonly latest: Turns<TrackedFile>;
+  readonly latest: Rounds<TrackedFile>;
   /** Goes over the files; in the round that it is in, it has come so far. */
   turn: Iterator<TrackedFile>;
   /** The part of a look that a step was too short for. */
@@ -68,7 +68,7 @@ export class Poller {
     const { modified } = directory;
     const fresh = { turn: files.values(), rest: 0, last: false };
     const lately = new Set<TrackedFile>();
-    const latest = new Turns(() => lately.values());
+    const latest = new Rounds(() => lately.values());
     this.#polled.set(directory.path, { directory, files, lately, latest, modified, ...fresh });
     this.#unknown = true;
     if (!this.#timer) this.#stepped = performance.now();

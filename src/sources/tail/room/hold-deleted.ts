@@ -10,7 +10,7 @@ import { dirname } from 'node:path';
 import { log } from '../../../log.ts';
 import { statfs } from '../../../mounts/fs.ts';
 import type { TailContext, TrackedFile } from '../file/file.ts';
-import { Turns } from '../turns.ts';
+import { Rounds } from '../rounds.ts';
 
 /** Whether they become less is seen in this time. */
 const WINDOW_MS = 5000;
@@ -30,7 +30,7 @@ export class DeletedFiles {
   readonly #low = new Set<string>();
   #asking = false;
   readonly #nameless: ReadonlySet<TrackedFile>;
-  readonly #turns: Turns<TrackedFile>;
+  readonly #rounds: Rounds<TrackedFile>;
   readonly #found: Held[] = [];
 
   /** `nameless`: the files that have no name any more. */
@@ -40,14 +40,14 @@ export class DeletedFiles {
     letGo: (file: TrackedFile, unread: number) => void,
   ) {
     this.#context = context;
-    this.#turns = new Turns(() => nameless.values());
+    this.#rounds = new Rounds(() => nameless.values());
     this.#nameless = nameless;
     this.#letGo = letGo;
   }
 
   /** Looks at some of the files; true: at all of them by now, and what has to go went. */
   step(now: number): boolean {
-    const done = this.#turns.step((file) => {
+    const done = this.#rounds.step((file) => {
       const one = look(file);
       if (one) this.#found.push(one);
     });

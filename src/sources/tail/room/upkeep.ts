@@ -4,7 +4,7 @@ import type { LossReason } from '../../../core/losses.ts';
 import type { TailContext, TrackedFile } from '../file/file.ts';
 import { forgetBeyond, forgetIfGone } from '../positions/expire.ts';
 import type { Generation } from '../positions/journal.ts';
-import { Turns } from '../turns.ts';
+import { Rounds } from '../rounds.ts';
 import { Remover } from './delete-after.ts';
 import { DeletedFiles } from './hold-deleted.ts';
 
@@ -21,9 +21,9 @@ export class Upkeep {
   readonly #context: TailContext;
   readonly #deleted: DeletedFiles;
   readonly #remover: Remover;
-  readonly #files: Turns<TrackedFile>;
-  readonly #old = new Turns(() => this.#olderThanAllowed());
-  readonly #beyond = new Turns(() => this.#moreThanAllowed());
+  readonly #files: Rounds<TrackedFile>;
+  readonly #old = new Rounds(() => this.#olderThanAllowed());
+  readonly #beyond = new Rounds(() => this.#moreThanAllowed());
   /** By `performance.now()`: when the next round of each begins. */
   #room = 0;
   #removal = 0;
@@ -38,7 +38,7 @@ export class Upkeep {
   ) {
     this.#context = context;
     this.#remover = new Remover(context);
-    this.#files = new Turns(() => files.values());
+    this.#files = new Rounds(() => files.values());
     this.#deleted = new DeletedFiles(context, nameless, (file, unread) => letGo(file, unread, 'rotated_away'));
   }
 

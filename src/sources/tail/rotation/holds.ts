@@ -1,7 +1,7 @@
 /** Files of which nothing is read for now, as they may be copies in the making. Every hold ends by itself; nothing is held for a fault. */
 
 import type { TrackedFile } from '../file/file.ts';
-import { Turns } from '../turns.ts';
+import { Rounds } from '../rounds.ts';
 import { Suspect } from './copies.ts';
 
 const STEP_MS = 50;
@@ -23,7 +23,7 @@ export class Holds {
   /** What stood still, alike to the end, by what it may be a copy of. */
   readonly #doubles = new WeakMap<TrackedFile, TrackedFile>();
   #timer: NodeJS.Timeout | null = null;
-  readonly #turns = new Turns(() => this.#holds.keys());
+  readonly #rounds = new Rounds(() => this.#holds.keys());
   /** Bytes of files that may be copies, and are read as files of their own. */
   reread_bytes = 0;
 
@@ -36,7 +36,7 @@ export class Holds {
     if (originals.length === 0) return;
     this.#holds.set(file, new Suspect(file, originals));
     file.held = true;
-    this.#timer ??= setInterval(() => this.#turns.step((held) => this.step(held)), STEP_MS);
+    this.#timer ??= setInterval(() => this.#rounds.step((held) => this.step(held)), STEP_MS);
     this.step(file);
   }
 

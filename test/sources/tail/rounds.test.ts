@@ -3,27 +3,27 @@ import { test } from 'node:test';
 import { digest, NOTHING } from '../../../src/sources/tail/file/inode.ts';
 import { ByHead } from '../../../src/sources/tail/rotation/by-head.ts';
 import { MostAlike } from '../../../src/sources/tail/rotation/copies.ts';
-import { Turns } from '../../../src/sources/tail/turns.ts';
+import { Rounds } from '../../../src/sources/tail/rounds.ts';
 
 test('all have their turn, however long each takes, and those that come and go meanwhile', () => {
   const all = new Set([1, 2, 3, 4, 5]);
-  const turns = new Turns(() => all.values());
+  const rounds = new Rounds(() => all.values());
   const visited: number[] = [];
   const slow = (one: number) => {
     visited.push(one);
     for (const start = performance.now(); performance.now() - start < 5; );
   };
-  assert.equal(turns.step(slow), false);
+  assert.equal(rounds.step(slow), false);
   assert.deepEqual(visited, [1]);
   all.delete(2);
   all.add(6);
   let steps = 1;
-  while (!turns.step(slow)) steps++;
+  while (!rounds.step(slow)) steps++;
   assert.deepEqual(visited, [1, 3, 4, 5, 6]);
   assert.equal(steps, 5);
   visited.length = 0;
   assert.equal(
-    turns.step((one) => visited.push(one)),
+    rounds.step((one) => visited.push(one)),
     true,
   );
   assert.deepEqual(visited, [1, 3, 4, 5, 6]);

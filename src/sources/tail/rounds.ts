@@ -1,12 +1,12 @@
 /**
- * Goes over many in turns, for a few milliseconds at a time: however many strangers make there are of them, other things
- * have their turn. To be called again and again: an iterator that rests keeps in memory what was deleted.
+ * Goes over many, round after round, for a few milliseconds at a time: however many strangers make there are of them,
+ * other things have their turn. To be called again and again: an iterator that rests keeps in memory what was deleted.
  */
 const STEP_MS = 4;
 
-export class Turns<T> {
+export class Rounds<T> {
   readonly #all: () => Iterator<T>;
-  #turn: Iterator<T> | null = null;
+  #round: Iterator<T> | null = null;
 
   constructor(all: () => Iterator<T>) {
     this.#all = all;
@@ -15,11 +15,11 @@ export class Turns<T> {
   /** Visits those whose turn it is; true: now all had theirs. */
   step(visit: (one: T) => void): boolean {
     const start = performance.now();
-    this.#turn ??= this.#all();
+    this.#round ??= this.#all();
     do {
-      const { value, done } = this.#turn.next();
+      const { value, done } = this.#round.next();
       if (done) {
-        this.#turn = null;
+        this.#round = null;
         return true;
       }
       visit(value);
