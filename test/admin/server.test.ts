@@ -220,7 +220,7 @@ test('a command tries the socket first, then the address, and says what each sai
 test('for people the status is text without control characters, the most behind file first', () => {
   const text = renderStatus(withFiles(statusOf({ ready: false, reasons: ['topic_missing: runnel.logs'] }), 3));
   assert.match(text, /^runnel 1\.0\.0 on web-1, pid 1, up 12\.3 s: not ready\n {2}! topic_missing: runnel.logs\n/);
-  const most = 'b<script>.log: at 900 of 900 bytes, 900 B waiting (1 min 30 s), 9 lines: EACCES';
+  const most = 'b<script>.log: at 900 of 900 bytes, 900 B waiting (1 min 30 s), 9 lines, waits: error (12.0 s): EACCES';
   assert.ok(text.includes(most), text);
   assert.ok(text.indexOf(most) < text.indexOf('a.log'));
   assert.match(

@@ -2,7 +2,7 @@
 import type { Status } from '../../src/report/shape.ts';
 
 export function statusOf(change: Partial<Status> = {}): Status {
-  const file = { id: '8:1:2', size: 900, position: 900, lines: 9, truncated: 0, error: null };
+  const file = { id: '8:1:2', size: 900, position: 900, lines: 9, truncated: 0, error: null, waiting: null };
   const books = { received: 24, recovered: 0, forwarded: 20, filtered: 0, dropped: 1, in_flight: 3, unaccounted: 0 };
   return {
     version: '1.0.0',
@@ -41,6 +41,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
             lag_bytes: 900,
             lag_seconds: 90,
             error: 'EACCES',
+            waiting: { reason: 'error', seconds: 12 },
           },
           { ...file, path: '/var/log/nginx/c\u001b[31m.log', committed: 900, lag_bytes: 0, lag_seconds: 0 },
         ],

@@ -168,8 +168,9 @@ function lineOf(f: FileStatus, local: boolean): string {
   const sent = local ? 'all in the local log' : 'all sent';
   const lag = f.lag_bytes > 0 ? `${size(f.lag_bytes)} waiting (${duration(f.lag_seconds)})` : sent;
   const cut = f.truncated > 0 ? `, ${f.truncated} cut` : '';
+  const waits = f.waiting ? `, waits: ${f.waiting.reason} (${duration(f.waiting.seconds)})` : '';
   const error = f.error === null ? '' : `: ${f.error}`;
-  return `  ${f.path}: at ${f.position} of ${f.size} bytes, ${lag}, ${count(f.lines, 'line')}${cut}${error}`;
+  return `  ${f.path}: at ${f.position} of ${f.size} bytes, ${lag}, ${count(f.lines, 'line')}${cut}${waits}${error}`;
 }
 
 /** What is left out, and patterns that name nothing. */

@@ -12,23 +12,21 @@ import type { Batch } from '../../core/batch.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { type Format, formatOf } from '../../lines/format.ts';
-import { cannotRead, rests, Unpacking } from './compressed/unpacking.ts';
+import { cannotRead, Unpacking } from './compressed/unpacking.ts';
 import { descriptors } from './file/descriptors.ts';
 import type { TailContext, TrackedFile } from './file/file.ts';
 import { fillFormatted } from './file/formatted.ts';
 import { tellHole } from './file/hole.ts';
 import { fill } from './file/read.ts';
 import { type Comparison, Rewrites } from './file/rewrites.ts';
-import { type FileStatus, lagOf, mostBehind } from './file/status.ts';
+import { type FileStatus, lagOf, mostBehind, type Shortage } from './file/status.ts';
 import type { LogConfig } from './options.ts';
 import type { Positions } from './positions/positions.ts';
-import { Queue } from './queue.ts';
 import { type Heir, heirOf } from './rotation/join.ts';
 import { Order } from './rotation/order.ts';
 import { type LeftOutStatus, Tracker, type TrackerOptions } from './rotation/tracker.ts';
 import { Rounds } from './rounds.ts';
-import { Ticks } from './ticks.ts';
-import { Waits } from './waits.ts';
+import { Turns } from './turns.ts';
 
 /** Every file, and every directory, is looked at once in so many ticks: ten seconds. */
 const ROUND = 40;
@@ -70,21 +68,13 @@ export class TailSource implements Source {
   readonly #o: TailOptions;
   readonly #tracker: Tracker;
   readonly #unpacking: Unpacking;
-  /** Files that may have something to read, in turn. */
-  readonly #ready = new Queue<TrackedFile>();
+  readonly #turns: Turns;
   /** Where lines are not simply records. */
   readonly #format: Format | null;
-  readonly #waits: Waits;
   readonly #rewrites = new Rewrites();
-  readonly #order: Order;
   readonly #round: number;
-  #wake: () => void = () => undefined;
   readonly #packed = new Rounds(() => this.#tracker.packed.values());
   readonly #nameless = new Rounds(() => this.#tracker.nameless.values());
-  readonly #ticks = new Ticks(
-    (ticks) => this.#onTick(ticks),
-    () => this.#tracker.files.size + this.#tracker.packed.size + this.#tracker.nameless.size <= FEW,
-  );
   #tick = 0;
   /** When other things had their turn last. */
   #rested = 0;
@@ -102,14 +92,29 @@ export class TailSource implements Source {
     this.#o = options;
     this.#round = options.round ?? ROUND;
     this.name = input.name;
-    const ready = (file: TrackedFile) => this.#makeReady(file);
-    this.#tracker = new Tracker(context, ready, { ...options, away: () => this.#isAway });
-    this.#unpacking = new Unpacking(context, this.#tracker, ready);
     this.#format = formatOf(input, kernel);
-    const grouping = this.#format?.grouping ? this.#format : null;
-    this.#waits = new Waits({ rotate_wait: input.rotate_wait, timeout: grouping?.timeout ?? null });
-    const replaces = (file: TrackedFile, old: TrackedFile) => this.#tracker.replaces(file, old);
-    this.#order = new Order({ waits: this.#waits, files: this.#tracker.files, ready, replaces });
+    this.#turns = this.#makeTurns();
+    this.#tracker = new Tracker(context, this.#turns, { ...options, away: () => this.#isAway });
+    this.#unpacking = new Unpacking(context, this.#tracker, this.#turns);
+  }
+
+  #makeTurns(): Turns {
+    const tracked = (file: TrackedFile) => this.#tracker.files.has(file);
+    return new Turns({
+      rotate_wait: this.#o.input.rotate_wait,
+      timeout: this.#format?.grouping ? this.#format.timeout : null,
+      rewrites: this.#rewrites,
+      order: new Order({
+        tracked,
+        ready: (file) => this.#turns.ready(file),
+        replaces: (file, old) => this.#tracker.replaces(file, old),
+      }),
+      tracked,
+      starting: () => this.#tracker.starting,
+      onTick: (ticks, now) => this.#onTick(ticks, now),
+      onStep: () => this.#tracker.step(),
+      few: () => this.#tracker.files.size + this.#tracker.packed.size + this.#tracker.nameless.size <= FEW,
+    });
   }
 
   get files_total(): number {
@@ -156,7 +161,14 @@ export class TailSource implements Source {
 
   /** The most behind first, at most so many, made one by one. */
   listing(count: number): Iterable<FileStatus> {
-    return mostBehind(this.#tracker.files, count);
+    return mostBehind(this.#tracker.files, count, (file) => this.#shortage(file));
+  }
+
+  /** It is this file's turn, or will be, and there is no memory for what it holds. */
+  #shortage(file: TrackedFile): Shortage | null {
+    const away = this.#isAway && (file.queued !== null || file === this.#taking);
+    if (!away && file !== this.#taking) return null;
+    return { reason: away ? 'output' : 'memory', since: this.#moved };
   }
 
   /** Looks for files again, soon. */
@@ -173,20 +185,20 @@ export class TailSource implements Source {
     const signal = AbortSignal.any([stopped, failure.signal]);
     const stop = () => {
       this.#tracker.stopStarting();
-      this.#wake();
+      this.#turns.wake();
     };
     signal.addEventListener('abort', stop);
     const pumping = this.#pump(output, signal, failure);
     // A failure is thrown where this is awaited, below.
     pumping.catch(() => undefined);
     try {
+      this.#turns.start();
       await this.#tracker.start();
       started?.();
-      this.#ticks.start();
       await pumping;
       await this.#lastWords(output);
     } finally {
-      this.#ticks.stop();
+      this.#turns.stop();
       failure.abort();
       await pumping.catch(() => undefined);
       signal.removeEventListener('abort', stop);
@@ -194,10 +206,9 @@ export class TailSource implements Source {
     }
   }
 
-  #onTick(ticks: number): void {
+  #onTick(ticks: number, now: number): void {
     const rounds = Math.floor(this.#tick / this.#round);
     this.#tick += ticks;
-    const now = performance.now();
     this.#unpacking.sweep();
     this.#packed.step((file) => this.#unpacking.tick(file, now));
     this.#nameless.step((file) => this.#watchNameless(file, now));
@@ -210,14 +221,8 @@ export class TailSource implements Source {
       else this.#turn = null;
     }
     if (this.#isAway && this.#taking) this.#wait(this.#taking);
-    this.#tracker.unsure.step();
+    this.#tracker.tick(now);
     if (Math.floor(this.#tick / this.#round) > rounds) this.#tracker.again();
-    this.#tracker.upkeep.tick(now);
-    for (const waiting of [this.#waits, this.#rewrites]) {
-      for (const file of waiting.due(now, this.#tracker.files)) {
-        if (file.failed === null || file.path === null) this.#makeReady(file);
-      }
-    }
   }
 
   /** What waits has waited for some time: nothing is read. */
@@ -228,7 +233,7 @@ export class TailSource implements Source {
   #look(file: TrackedFile, now: number): void {
     if (file.path === null) return;
     this.#tracker.check(file, file.path);
-    if (this.#isAway && file.size > file.position && !file.held) file.wait();
+    if (this.#isAway && file.size > file.position && !file.held) file.noteUnread();
     // What was not read of it could not be read any more if it were deleted meanwhile.
     if (file.packed || file.fd === null || file.busy || file.size > file.position) return;
     if (now - file.grown > (this.#o.close_after ?? CLOSE_MS)) descriptors.close(file);
@@ -238,19 +243,11 @@ export class TailSource implements Source {
     if (file.packed || file.fd === null || file.busy || file.queued || file.reading || file.restarting) return;
     const unread = file.size > file.position;
     const { size, nlink } = file.now();
-    if (size !== file.stored || (unread && !this.#waits.has(file))) this.#makeReady(file);
+    if (size !== file.stored || (unread && !this.#turns.isDue(file))) this.#turns.ready(file);
     // Renamed back before all of it is settled, it would be read again from what is.
     else if (!unread && (nlink === 0 || file.stream.oldest === undefined)) {
       if (now - lastNews(file) >= this.#o.input.rotate_wait) this.#tracker.finish(file, 0);
     }
-  }
-
-  #makeReady(file: TrackedFile): void {
-    this.#ticks.stir();
-    if (file.held || file.restarting) return;
-    if (file.busy) file.again = true;
-    else this.#ready.add(file);
-    this.#wake();
   }
 
   async #pump(output: Output, signal: AbortSignal, failure: AbortController): Promise<void> {
@@ -308,15 +305,12 @@ export class TailSource implements Source {
       await this.#breathe();
       // From here to the wait for a file there must be no other: whoever wakes it would not be heard.
       if (signal.aborted) return null;
-      const file = this.#ready.take();
+      const file = this.#turns.next();
       if (!file) {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+        await this.#turns.come();
         continue;
       }
-      if (file.restarting || rests(file) || this.#waits.mayWait(file) || this.#order.holds(file)) continue;
-      if (!this.#open(file)) continue;
+      if (!this.#turns.mayRead(file) || !this.#open(file)) continue;
       file.busy = true;
       file.again = false;
       file.reading = true;
@@ -325,7 +319,8 @@ export class TailSource implements Source {
       file.reading = false;
       if (!prepared) {
         file.busy = false;
-        if (file.again) this.#makeReady(file);
+        if (file.again) this.#turns.ready(file);
+        else this.#turns.wait(file);
         continue;
       }
       let batch: Batch;
@@ -342,19 +337,19 @@ export class TailSource implements Source {
       if (!this.#tracker.files.has(file) || file.restarting || file.stream !== batch.stream) {
         // It was let go, or begins anew, while there was no memory.
         file.busy = false;
-        if (this.#tracker.files.has(file)) this.#makeReady(file);
+        if (this.#tracker.files.has(file)) this.#turns.ready(file);
         output.discard(batch);
         continue;
       }
       // Something may have come that was not told yet.
-      if (!file.packed) file.flush = this.#waits.isOver(file) && file.now().size === file.stored;
+      if (!file.packed) file.flush = this.#turns.isOver(file) && file.now().size === file.stored;
       file.reading = true;
       const more = await this.#fill(file, batch, !asked);
       file.reading = false;
       file.reads++;
       file.busy = false;
       file.flush = false;
-      if (more || file.again) this.#makeReady(file);
+      if (more || file.again) this.#turns.ready(file);
       if (batch.count > 0) return batch;
       output.discard(batch);
     }
@@ -378,7 +373,10 @@ export class TailSource implements Source {
       if (file.path !== null) this.#tracker.lookAt(file.path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') this.#tracker.lookAt(file.path!);
-      else this.#tracker.cannotRead(file.path!, error as Error);
+      else {
+        this.#tracker.cannotRead(file.path!, error as Error);
+        this.#turns.failed(file);
+      }
     }
     return false;
   }
@@ -393,13 +391,13 @@ export class TailSource implements Source {
   #wait(file: TrackedFile): void {
     for (const one of [file, ...this.#next()]) {
       if (one.path !== null) this.#tracker.check(one, one.path);
-      one.wait();
+      one.noteUnread();
     }
   }
 
   /** Files that come next, and of which nothing is known yet but what is there. */
   *#next(): Iterable<TrackedFile> {
-    for (const next of this.#ready.upcoming(TOGETHER)) {
+    for (const next of this.#turns.upcoming(TOGETHER)) {
       if (!next.stream.persisted && !next.held && !next.packed && next.size > 0 && this.#open(next)) yield next;
     }
   }
@@ -448,8 +446,7 @@ export class TailSource implements Source {
       }
       if (file.size !== size && !file.packed) file.grown = file.written = performance.now();
       if (outcome === 'end') file.readTo = file.size;
-      this.#waits.note(file);
-      this.#order.read(file);
+      this.#turns.read(file, outcome === 'more', batch.count > 0);
       if (batch.count === 0) return outcome === 'more';
       if (!file.stream.persisted) this.#announce(file);
       await file.persist();
@@ -469,9 +466,8 @@ export class TailSource implements Source {
       if (file.path !== null && !file.packed) {
         file.failed = performance.now();
         this.#tracker.cannotRead(file.path, error as Error);
-        return false;
-      }
-      cannotRead(file, error as Error);
+      } else cannotRead(file, error as Error);
+      this.#turns.wait(file);
       return false;
     }
   }

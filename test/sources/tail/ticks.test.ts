@@ -6,11 +6,12 @@ import { Ticks } from '../../../src/sources/tail/ticks.ts';
 test('where nothing happens a tick stands for four, and a stir ends that at once', async (t) => {
   const ticked: { at: number; ticks: number }[] = [];
   let few = false;
-  const ticks = new Ticks(
-    (count) => ticked.push({ at: performance.now(), ticks: count }),
-    () => few,
-    300,
-  );
+  const ticks = new Ticks({
+    onTick: (count) => ticked.push({ at: performance.now(), ticks: count }),
+    onStep: () => false,
+    mayBeCalm: () => few,
+    still_ms: 300,
+  });
   t.after(() => ticks.stop());
   const next = async () => {
     const seen = ticked.length;
@@ -37,4 +38,35 @@ test('where nothing happens a tick stands for four, and a stir ends that at once
   const count = ticked.length;
   await sleep(400);
   assert.equal(ticked.length, count);
+});
+
+test('what is hurried goes on in short steps until it is done, before the first tick and in a calm one', async (t) => {
+  let steps = 0;
+  let enough = 3;
+  let ticked = 0;
+  const ticks = new Ticks({
+    onTick: (count) => {
+      ticked = count;
+    },
+    onStep: () => ++steps < enough,
+    mayBeCalm: () => true,
+    still_ms: 0,
+  });
+  t.after(() => ticks.stop());
+  const stepped = async () => {
+    while (steps < enough) await sleep(5);
+  };
+
+  ticks.hurry();
+  ticks.start();
+  await stepped();
+
+  while (ticked !== 4) await sleep(5);
+  enough = 6;
+  const hurried = performance.now();
+  ticks.hurry();
+  await stepped();
+  assert.ok(performance.now() - hurried > 3 * 40, 'not all at once');
+  await sleep(300);
+  assert.equal(steps, 6);
 });

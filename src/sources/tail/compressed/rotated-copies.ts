@@ -21,6 +21,7 @@ import { begins, headOf } from '../positions/recognise.ts';
 import { TELLING } from '../rotation/admit.ts';
 import { ByHead } from '../rotation/by-head.ts';
 import type { Names } from '../rotation/names.ts';
+import type { Turns } from '../turns.ts';
 import { type Compression, compression } from './archive.ts';
 import { Inflated } from './inflate.ts';
 import { packedFile } from './packed.ts';
@@ -147,7 +148,6 @@ export async function packedAfter(
   return null;
 }
 
-const LOOK_MS = 250;
 /** What is known of a directory's files is as good as new for so long. */
 const SOURCES_MS = 1000;
 /** Its writer is done when nothing was written for so long. */
@@ -174,14 +174,13 @@ interface Sources {
 export interface TwinsOptions {
   context: TailContext;
   names: Names;
-  ready: (file: TrackedFile) => void;
+  turns: Turns;
 }
 
 /** New compressed files of which nothing is read until it is known whether their content was read already. */
 export class Twins {
   readonly #o: TwinsOptions;
   readonly #held = new Map<TrackedFile, Held>();
-  #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | null = null;
   #closed = false;
   /** False until every file that has a name was found. */
@@ -192,25 +191,21 @@ export class Twins {
   }
 
   hold(file: TrackedFile, path: string): void {
-    file.held = true;
+    this.#o.turns.hold(file, 'compressed copy');
     const now = performance.now();
     this.#held.set(file, { path, since: now, size: -1n, grown: now });
-    this.#timer ??= setInterval(() => this.#look(), LOOK_MS);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    clearInterval(this.#timer);
     await this.#looking;
   }
 
-  #look(): void {
-    if (!this.started || this.#looking) return;
+  /** To be called at each tick. */
+  look(): void {
+    if (!this.started || this.#looking || this.#held.size === 0) return;
     this.#looking = this.#lookAtAll().finally(() => {
       this.#looking = null;
-      if (this.#held.size > 0) return;
-      clearInterval(this.#timer);
-      this.#timer = undefined;
     });
   }
 
@@ -229,8 +224,8 @@ export class Twins {
         // It cannot be opened: that is said when it is read.
       }
       this.#held.delete(file);
-      file.held = false;
-      this.#o.ready(file);
+      this.#o.turns.release(file, 'compressed copy');
+      this.#o.turns.ready(file);
     }
   }
 
@@ -275,7 +270,7 @@ export class Twins {
         if (verdict !== 'more' && verdict !== 'over') continue;
         // What it has more is read from the file itself, which has to be open for that.
         if (other.fd === null) {
-          this.#o.ready(other);
+          this.#o.turns.ready(other);
           return false;
         }
         this.#skip(file, fd, Number(stat.size), other.stream.name);

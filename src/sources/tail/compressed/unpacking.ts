@@ -8,14 +8,12 @@ import { log } from '../../../log.ts';
 import { descriptors } from '../file/descriptors.ts';
 import type { TailContext, TrackedFile } from '../file/file.ts';
 import type { Tracker } from '../rotation/tracker.ts';
+import type { Turns } from '../turns.ts';
 
 /** Files that are decompressed at the same time; each takes a megabyte or two. */
 const PLACES = 8;
 /** After so long without a write it is looked whether a file is whole. */
 const QUIET_MS = 2000;
-
-/** What is looked at four times a second is read at most so often while that fails: as often as any file is looked at. */
-const AGAIN_MS = 10_000;
 
 /** A file that has no name, or is compressed: nothing else looks at it. */
 export function cannotRead(file: TrackedFile, { message }: Error): void {
@@ -25,25 +23,20 @@ export function cannotRead(file: TrackedFile, { message }: Error): void {
   log.warnOnce(`read ${file.key}`, `cannot read ${path}: ${message}; it is tried again every ten seconds`);
 }
 
-/** It could not be read a moment ago, and is looked at again soon enough. */
-export function rests({ path, packed, failed }: TrackedFile): boolean {
-  return failed !== null && (path === null || packed !== null) && performance.now() - failed < AGAIN_MS;
-}
-
 export class Unpacking {
   readonly #context: TailContext;
   readonly #tracker: Tracker;
-  readonly #ready: (file: TrackedFile) => void;
+  readonly #turns: Turns;
   readonly #places = new Set<TrackedFile>();
   readonly #waiting = new Set<TrackedFile>();
 
-  constructor(context: TailContext, tracker: Tracker, ready: (file: TrackedFile) => void) {
+  constructor(context: TailContext, tracker: Tracker, turns: Turns) {
     this.#context = context;
     this.#tracker = tracker;
-    this.#ready = ready;
+    this.#turns = turns;
   }
 
-  /** True: the open file can be read at its position. False: later; `ready` is told when. */
+  /** True: the open file can be read at its position. False: later. */
   async prepare(file: TrackedFile): Promise<boolean> {
     if (file.held || !this.#place(file)) return false;
     try {
@@ -67,7 +60,7 @@ export class Unpacking {
   /** Looks after a compressed file, four times a second. */
   tick(file: TrackedFile, now: number): void {
     const packed = file.packed!;
-    if (file.busy || file.held || this.#waiting.has(file)) return;
+    if (file.busy || file.held) return;
     const { rotate_wait } = this.#context.input;
     const quiet = now - file.grown;
     const over = file.path === null && now - Math.max(file.grown, file.gone ?? 0) >= rotate_wait;
@@ -76,20 +69,20 @@ export class Unpacking {
       return;
     }
     const { size } = file.now();
-    if (size !== packed.size) this.#ready(file);
+    if (size !== packed.size) this.#turns.ready(file);
     else if (size === 0) {
       if (over) this.#tracker.finish(file, 0);
     } else if (packed.ending === 'open') {
       if (quiet < QUIET_MS) return;
       packed.concluding = true;
-      this.#ready(file);
+      this.#turns.ready(file);
     } else if (packed.ending === 'cut' && quiet < rotate_wait) return;
     else {
       if (packed.ending !== 'whole') this.#tell(file);
       // What is torn waits for the rest, as an unfinished line does in any file.
       if (file.size > file.position && (packed.ending !== 'cut' || over)) {
         file.flush = true;
-        this.#ready(file);
+        this.#turns.ready(file);
       } else if (file.committed >= file.position) this.#done(file, size, over);
     }
   }
@@ -137,6 +130,7 @@ export class Unpacking {
     }
     if (this.#places.size >= PLACES) {
       this.#waiting.add(file);
+      this.#turns.hold(file, 'decompression');
       return false;
     }
     this.#places.add(file);
@@ -147,7 +141,10 @@ export class Unpacking {
     if (!this.#places.delete(file)) return;
     for (const next of this.#waiting) {
       this.#waiting.delete(next);
-      this.#ready(next);
+      this.#turns.release(next, 'decompression');
+      // It may have been let go.
+      if (!this.#tracker.files.has(next)) continue;
+      this.#turns.ready(next);
       return;
     }
   }

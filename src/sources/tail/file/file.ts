@@ -41,6 +41,7 @@ import type { Doubt } from './rewrites.ts';
 import { FileStream } from './stream.ts';
 import { sumOf, timeOf } from './sum.ts';
 import { Unfinished } from './unfinished.ts';
+import { isHold, type Wait } from './wait.ts';
 
 /** Bytes of one read; a longer line is read with more, shorter lines than the tables can name with less. */
 export const READ_BYTES = 512 * 1024;
@@ -100,10 +101,8 @@ export class TrackedFile implements Queued, Inode {
   reading = false;
   /** How often it was read. */
   reads = 0;
-  /** Nothing is read of it for now. */
-  held = false;
-  /** It does not hold what it held; the copy of that is being looked for. Nothing is read of it for now. */
-  restarting = false;
+  /** Why it is not to be read now; written by turns.ts. */
+  wait: Wait | null = null;
   /** It was taken for a file that was read before, by inode and size; what it holds is still to be compared. */
   unsure = false;
   /** It may have been written anew in place. */
@@ -158,6 +157,16 @@ export class TrackedFile implements Queued, Inode {
 
   get committed(): number {
     return this.stream.generation.position;
+  }
+
+  /** Nothing is read of it for now. */
+  get held(): boolean {
+    return isHold(this.wait) && !this.restarting;
+  }
+
+  /** It does not hold what it held; the copy of that is being looked for. Nothing is read of it for now. */
+  get restarting(): boolean {
+    return this.wait?.reason === 'truncated';
   }
 
   /** Where its lines end. */
@@ -238,7 +247,7 @@ export class TrackedFile implements Queued, Inode {
   }
 
   /** Nothing is read for now. What it is and holds is noted, so that it is known what is lost if that goes. */
-  wait(): void {
+  noteUnread(): void {
     const { persisted, generation } = this.stream;
     if (persisted || this.packed || this.restarting) return;
     this.announce();

@@ -41,7 +41,6 @@ export type Comparison = 'same' | 'other' | 'later';
 export class Rewrites {
   /** By `performance.now()`: when it may be compared, or read anew, again. */
   readonly #again = new WeakMap<TrackedFile, number>();
-  readonly #doubtful = new Set<TrackedFile>();
   #piece: Buffer | null = null;
 
   /** True: it is to be compared before it is read. */
@@ -75,16 +74,8 @@ export class Rewrites {
     return 'same';
   }
 
-  /** Which files to look at now. */
-  *due(now: number, tracked: ReadonlySet<TrackedFile>): Iterable<TrackedFile> {
-    for (const file of this.#doubtful) {
-      const { doubt } = file;
-      if (!doubt || !tracked.has(file)) this.#doubtful.delete(file);
-      else if (!file.busy && now >= this.#dueAt(file, doubt)) yield file;
-    }
-  }
-
-  #dueAt(file: TrackedFile, { differs }: Doubt): number {
+  /** When it is looked at, by `performance.now()`. */
+  dueAt(file: TrackedFile, { differs }: Doubt): number {
     return differs ? differs.due : Math.max(file.grown + QUIET_MS, this.#again.get(file) ?? 0);
   }
 
@@ -94,7 +85,6 @@ export class Rewrites {
 
   #doubt(file: TrackedFile): Doubt {
     file.doubt ??= { size: file.size, away: false, differs: null };
-    this.#doubtful.add(file);
     return file.doubt;
   }
 

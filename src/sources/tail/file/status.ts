@@ -1,5 +1,6 @@
 /** What the status says of files. */
 import type { TrackedFile } from './file.ts';
+import { isHold, type Reason } from './wait.ts';
 
 /** A file as `status --json` shows it. */
 export interface FileStatus {
@@ -13,7 +14,17 @@ export interface FileStatus {
   lines: number;
   truncated: number;
   error: string | null;
+  /** Why what is there is not read now; null: it was read, or it is in its turn. */
+  waiting: Waiting | null;
 }
+
+export interface Waiting {
+  reason: Reason | 'output' | 'memory';
+  seconds: number;
+}
+
+/** What a file waits for beside what it knows itself: that all of them do. By `performance.now()`, since when. */
+export type Shortage = { reason: 'output' | 'memory'; since: number };
 
 /** How far files are behind together; the age is that of the oldest byte. No object is made for any of them. */
 export function lagOf(files: Iterable<TrackedFile>): Pick<FileStatus, 'lag_bytes' | 'lag_seconds'> {
@@ -40,7 +51,11 @@ interface Behind {
  * The most behind first, at most `count` of them, made one by one as they are asked for. What is less behind than so
  * many others, or not at all, costs next to nothing.
  */
-export function* mostBehind(files: Iterable<TrackedFile>, count: number): Generator<FileStatus> {
+export function* mostBehind(
+  files: Iterable<TrackedFile>,
+  count: number,
+  shortage: (file: TrackedFile) => Shortage | null,
+): Generator<FileStatus> {
   if (count === 0) return;
   const now = performance.now();
   const behind: Behind[] = [];
@@ -56,16 +71,26 @@ export function* mostBehind(files: Iterable<TrackedFile>, count: number): Genera
       floor = behind.at(-1)!.waiting;
     } else if (waiting === 0 && others.length < count) others.push(file);
   }
-  for (const { file } of behind.sort(mostBehindFirst).slice(0, count)) yield statusOf(file, now);
-  for (const file of others.slice(0, Math.max(0, count - behind.length))) yield statusOf(file, now);
+  for (const { file } of behind.sort(mostBehindFirst).slice(0, count)) yield statusOf(file, now, shortage(file));
+  for (const file of others.slice(0, Math.max(0, count - behind.length))) yield statusOf(file, now, shortage(file));
 }
 
 function mostBehindFirst(a: Behind, b: Behind): number {
   return b.waiting - a.waiting || b.lag - a.lag;
 }
 
-function statusOf(file: TrackedFile, now: number): FileStatus {
+function statusOf(file: TrackedFile, now: number, shortage: Shortage | null): FileStatus {
   const { path, id } = file.stream.generation;
   const { expected: size, position, committed, waiting: lag_bytes, lines, truncated, error } = file;
-  return { path, id, size, position, committed, lag_bytes, lag_seconds: file.lag(now) / 1000, lines, truncated, error };
+  const lag_seconds = file.lag(now) / 1000;
+  const waiting = waitingOf(file, now, shortage);
+  return { path, id, size, position, committed, lag_bytes, lag_seconds, lines, truncated, error, waiting };
+}
+
+function waitingOf(file: TrackedFile, now: number, shortage: Shortage | null): Waiting | null {
+  const { wait, size, position, doubt, failed } = file;
+  // What may come yet at the end of what was read holds up nothing.
+  const waits = isHold(wait) || size > position || doubt !== null || failed !== null;
+  const why = isHold(wait) ? wait : (shortage ?? wait);
+  return waits && why ? { reason: why.reason, seconds: (now - why.since) / 1000 } : null;
 }

@@ -1,6 +1,6 @@
 /**
  * What is not finished at the end of a file where lines are not simply records. It stays in the file; when to look at it
- * again is in waits.ts.
+ * again is in turns.ts.
  *
  *   | records | bytes without a record | lines of an open record | unfinished line |
  *             chained                  position                                    size

@@ -2,13 +2,12 @@
 
 import type { TrackedFile } from '../file/file.ts';
 import { Rounds } from '../rounds.ts';
+import type { Turns } from '../turns.ts';
 import { Suspect } from './copies.ts';
-
-const STEP_MS = 50;
 
 export interface HoldOptions {
   known: (file: TrackedFile) => boolean;
-  ready: (file: TrackedFile) => void;
+  turns: Turns;
 }
 
 export interface HeldCopy {
@@ -19,24 +18,23 @@ export interface HeldCopy {
 
 export class Holds {
   readonly #holds = new Map<TrackedFile, Suspect>();
-  readonly #options: HoldOptions;
+  readonly #o: HoldOptions;
   /** What stood still, alike to the end, by what it may be a copy of. */
   readonly #doubles = new WeakMap<TrackedFile, TrackedFile>();
-  #timer: NodeJS.Timeout | null = null;
   readonly #rounds = new Rounds(() => this.#holds.keys());
   /** Bytes of files that may be copies, and are read as files of their own. */
   reread_bytes = 0;
 
   constructor(options: HoldOptions) {
-    this.#options = options;
+    this.#o = options;
   }
 
   /** Holds the file while it may be a copy of these. */
   suspect(file: TrackedFile, originals: TrackedFile[]): void {
     if (originals.length === 0) return;
     this.#holds.set(file, new Suspect(file, originals));
-    file.held = true;
-    this.#timer ??= setInterval(() => this.#rounds.step((held) => this.step(held)), STEP_MS);
+    this.#o.turns.hold(file, 'possible copy');
+    this.#o.turns.hurry();
     this.step(file);
   }
 
@@ -53,32 +51,33 @@ export class Holds {
   doubleOf(original: TrackedFile): TrackedFile | null {
     const double = this.#doubles.get(original);
     this.#doubles.delete(original);
-    return double && this.#options.known(double) && double.size >= original.position ? double : null;
+    return double && this.#o.known(double) && double.size >= original.position ? double : null;
   }
 
   release(file: TrackedFile): void {
     if (!this.#holds.delete(file)) return;
-    file.held = false;
-    if (this.#holds.size === 0) this.close();
-    if (this.#options.known(file)) this.#options.ready(file);
+    const { known, turns } = this.#o;
+    turns.release(file, 'possible copy');
+    if (known(file)) turns.ready(file);
+  }
+
+  /** Looks at those whose turn it is; true: some are held. */
+  stepAll(): boolean {
+    this.#rounds.step((held) => this.step(held));
+    return this.#holds.size > 0;
   }
 
   /** Something was written to it: it may be clear now what it is. */
   step(file: TrackedFile): void {
     const suspect = this.#holds.get(file);
     if (!suspect) return;
-    const { known, ready } = this.#options;
+    const { known, turns } = this.#o;
     if (known(file)) {
-      if (suspect.step(performance.now(), known, ready)) return;
+      if (suspect.step(performance.now(), known, (original) => turns.ready(original))) return;
       const { originals, undecided } = suspect;
       for (const original of originals) this.#doubles.set(original, file);
       if (originals.length > 0 || undecided) this.reread_bytes += file.size;
     }
     this.release(file);
-  }
-
-  close(): void {
-    if (this.#timer) clearInterval(this.#timer);
-    this.#timer = null;
   }
 }

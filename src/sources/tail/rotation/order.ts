@@ -8,7 +8,6 @@
  * ones may end the old one's last record (join.ts): then it waits until that is decided; the old one's silence ends the wait.
  */
 import type { TrackedFile } from '../file/file.ts';
-import type { Waits } from '../waits.ts';
 
 /** What a file waits for. */
 export interface Before {
@@ -20,8 +19,8 @@ export interface Before {
 }
 
 export interface OrderOptions {
-  waits: Waits;
-  files: ReadonlySet<TrackedFile>;
+  /** False: the file was let go. */
+  tracked: (file: TrackedFile) => boolean;
   ready: (file: TrackedFile) => void;
   /** The file may go as far as order is concerned; true: it is held, as it may be a copy of the other one. */
   replaces: (file: TrackedFile, old: TrackedFile) => boolean;
@@ -38,11 +37,7 @@ export class Order {
   holds(file: TrackedFile): boolean {
     const { before } = file;
     if (before === null) return false;
-    if (this.#waits(file, before)) {
-      this.#o.waits.put(file, 'predecessor');
-      return true;
-    }
-    this.#o.waits.remove(file);
+    if (this.#waits(file, before)) return true;
     file.before = null;
     return file.untouched && this.#o.replaces(file, before.file);
   }
@@ -50,17 +45,17 @@ export class Order {
   /** The file was read: the one that waits for it may go, unless its last record is open. */
   read({ after, unfinished }: TrackedFile): void {
     if (!after || (unfinished && unfinished.open > 0)) return;
-    if (this.#o.waits.why(after) === 'predecessor') this.#o.ready(after);
+    if (hasPredecessor(after)) this.#o.ready(after);
   }
 
   #waits(file: TrackedFile, { file: old, to, joins }: Before): boolean {
-    if (old.error !== null || old.failed !== null || !this.#o.files.has(old)) return false;
+    if (old.error !== null || old.failed !== null || !this.#o.tracked(old)) return false;
     if (!isRead(old, to, joins)) {
       this.#nudge(old);
       return true;
     }
     if (!joins || !file.untouched) return false;
-    if (old.busy || old.held || old.queued || this.#o.waits.why(old) === 'predecessor') return true;
+    if (old.busy || old.held || old.queued || hasPredecessor(old)) return true;
     if (!old.unfinished || old.unfinished.open === 0) return false;
     this.#o.ready(old);
     return true;
@@ -68,8 +63,13 @@ export class Order {
 
   /** It may rest although there is something to read: nobody has told of that. */
   #nudge(old: TrackedFile): void {
-    if (!old.busy && !old.queued && this.#o.waits.why(old) !== 'predecessor') this.#o.ready(old);
+    if (!old.busy && !old.queued && !hasPredecessor(old)) this.#o.ready(old);
   }
+}
+
+/** It waits itself. */
+function hasPredecessor({ wait }: TrackedFile): boolean {
+  return wait?.reason === 'predecessor';
 }
 
 /** True: all that it held up to there is read; an open record at its end, too, if nothing may end it but silence. */

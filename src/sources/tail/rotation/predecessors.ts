@@ -13,6 +13,7 @@ import { birthOf, type Inode, inodeOf, lookUp, siblings } from '../file/inode.ts
 import { placesOf } from '../find/symlinks.ts';
 import type { Pace } from '../pace.ts';
 import type { Generation } from '../positions/journal.ts';
+import type { Turns } from '../turns.ts';
 import { bareName, stemOf } from './copies.ts';
 
 /** After a rotation so much is still written to the old file. */
@@ -28,11 +29,11 @@ export class Predecessors {
   /** By the beginning of an old file's name and the directory that it was in: what may be of that name, too. */
   readonly #others = new Map<string, Other[]>();
   readonly #tracked: (inode: Inode) => boolean;
-  readonly #ready: (file: TrackedFile) => void;
+  readonly #turns: Turns;
 
-  constructor(tracked: (inode: Inode) => boolean, ready: (file: TrackedFile) => void) {
+  constructor(tracked: (inode: Inode) => boolean, turns: Turns) {
     this.#tracked = tracked;
-    this.#ready = ready;
+    this.#turns = turns;
   }
 
   /** Before any file is found: what is known. */
@@ -76,8 +77,9 @@ export class Predecessors {
       if (pace.due) await pace.rest();
       const { path } = file.stream.generation;
       if (file.path === path) this.#link(file, path);
-      file.held = false;
-      if (this.#tracked(file) && file.size > file.position) this.#ready(file);
+      this.#turns.release(file, 'older files');
+      const more = file.size > file.position || file.doubt !== null;
+      if (more && this.#tracked(file)) this.#turns.ready(file);
     }
     this.#held.clear();
   }
@@ -91,7 +93,7 @@ export class Predecessors {
   #hold(file: TrackedFile): void {
     if (!this.#several.has(file.stream.generation.path)) return;
     this.#held.add(file);
-    file.held = true;
+    this.#turns.hold(file, 'older files');
   }
 
   #link(file: TrackedFile, path: string): void {

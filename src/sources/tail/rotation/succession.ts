@@ -15,6 +15,7 @@ import { Pace } from '../pace.ts';
 import type { Generation } from '../positions/journal.ts';
 import type { Places } from '../positions/place.ts';
 import { headOf, markerAt } from '../positions/recognise.ts';
+import type { Turns } from '../turns.ts';
 import { type Admitted, type Copy, copyOf } from './admit.ts';
 import { originalsOf } from './copies.ts';
 import { type HeldCopy, Holds } from './holds.ts';
@@ -32,8 +33,7 @@ export interface SuccessionOptions {
   matches: (path: string) => boolean;
   /** True if inotify tells what happens in this directory. */
   told: (dir: string) => boolean;
-  /** Is told of files that may have something to read. */
-  ready: (file: TrackedFile) => void;
+  turns: Turns;
   /** Has it seen to that a fresh file, whose first bytes may be there, waits if it may be a copy. */
   judge: (file: TrackedFile) => void;
 }
@@ -50,11 +50,11 @@ export class Succession {
   readonly #before: Predecessors;
 
   constructor(options: SuccessionOptions) {
-    const { names, ready } = options;
+    const { context, names, turns } = options;
     this.#o = options;
-    this.#twins = new Twins({ context: options.context, names, ready });
-    this.#holds = new Holds({ known: (file) => names.files.has(file), ready });
-    this.#before = new Predecessors((inode) => names.of(inode) !== undefined, ready);
+    this.#twins = new Twins({ context, names, turns });
+    this.#holds = new Holds({ known: (file) => names.files.has(file), turns });
+    this.#before = new Predecessors((inode) => names.of(inode) !== undefined, turns);
   }
 
   /** Bytes that were read once more because it could not be told whether they had been read. */
@@ -130,18 +130,29 @@ export class Succession {
     this.#holds.step(file);
   }
 
+  /** Looks at what may be a copy; true: there is more of it. */
+  stepHolds(): boolean {
+    return this.#holds.stepAll();
+  }
+
+  /** To be called at each tick. */
+  tick(): void {
+    this.#twins.look();
+  }
+
   /** A new file has the name of one that was read to its end; true: it is compared with that, and held meanwhile. */
   replaces(file: TrackedFile, old: TrackedFile): boolean {
     if (file.stream.persisted || !mayReplace(file, old)) return false;
-    const { names, ready } = this.#o;
-    file.held = true;
+    const { names, turns } = this.#o;
+    turns.hold(file, 'replacement');
     file.reading = old.reading = true;
     const comparing = this.#replace(file, old)
       .catch((error: Error) => log.warn(`cannot compare ${file.stream.name} with what it replaced: ${error.message}`))
       .finally(() => {
-        file.held = file.reading = old.reading = false;
+        file.reading = old.reading = false;
+        turns.release(file, 'replacement');
         this.#seeking.delete(comparing);
-        if (names.files.has(file)) ready(file);
+        if (names.files.has(file)) turns.ready(file);
       });
     this.#seeking.add(comparing);
     return true;
@@ -168,14 +179,14 @@ export class Succession {
   /** The file does not hold what it held. What was not read is looked for in a copy; else it is lost, and counted. */
   restarted(file: TrackedFile): void {
     if (file.restarting) return;
-    file.restarting = true;
-    const { names, ready } = this.#o;
+    const { names, turns } = this.#o;
+    turns.hold(file, 'truncated');
     const restarting = this.#restart(file)
       .catch((error: Error) => log.warn(`cannot look for a copy of ${file.stream.name}: ${error.message}`))
       .finally(() => {
-        file.restarting = false;
+        turns.release(file, 'truncated');
         this.#seeking.delete(restarting);
-        if (names.files.has(file)) ready(file);
+        if (names.files.has(file)) turns.ready(file);
       });
     this.#seeking.add(restarting);
   }
@@ -260,7 +271,7 @@ export class Succession {
 
   /** A file that was found elsewhere than under the name by which it is known. */
   #takeIn({ file, fd }: Admitted, path: string): void {
-    const { names, matches, ready } = this.#o;
+    const { names, matches, turns } = this.#o;
     if (matches(path) && !names.named(path)) names.name(file, path);
     else {
       file.gone = performance.now();
@@ -269,12 +280,11 @@ export class Succession {
     names.add(file);
     this.#o.places.note(file, path);
     if (fd !== null) descriptors.keep(file, fd);
-    if (file.packed || file.size !== file.position) ready(file);
+    if (file.packed || file.size !== file.position) turns.ready(file);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#holds.close();
     await this.#twins.close();
     await Promise.all(this.#seeking);
   }

@@ -31,6 +31,7 @@ import { Untracked } from '../find/untracked.ts';
 import { Places } from '../positions/place.ts';
 import { takeBack } from '../room/aside.ts';
 import { Upkeep } from '../room/upkeep.ts';
+import type { Turns } from '../turns.ts';
 import { admit, takeUp } from './admit.ts';
 import { Names } from './names.ts';
 import { type Place, Seeker } from './seek.ts';
@@ -76,11 +77,11 @@ export interface TrackerOptions {
 export class Tracker implements Finder {
   readonly untracked: Untracked;
   readonly upkeep: Upkeep;
-  readonly unsure: Unsure;
+  readonly #unsure: Unsure;
   /** By path: the file that had it, while that is still read and no other has it. */
   readonly #lost = new Map<string, TrackedFile>();
   readonly #context: TailContext;
-  readonly #ready: (file: TrackedFile) => void;
+  readonly #turns: Turns;
   readonly #o: TrackerOptions;
   readonly #selection: Selection;
   readonly #own: OwnFiles;
@@ -104,12 +105,11 @@ export class Tracker implements Finder {
   /** Paths of files that are not known, while what they hold may be. */
   #unknown: Set<string> | null = null;
 
-  /** `ready` is told of files that may have something to read. */
-  constructor(context: TailContext, ready: (file: TrackedFile) => void, options: TrackerOptions) {
+  constructor(context: TailContext, turns: Turns, options: TrackerOptions) {
     const { input, positions } = context;
     this.#o = options;
     this.#context = context;
-    this.#ready = ready;
+    this.#turns = turns;
     this.#first = !positions.started(input.name);
     this.untracked = new Untracked(input.name, (directory) => this.#discovery.listAgain(directory));
     this.#selection = new Selection(input);
@@ -130,8 +130,8 @@ export class Tracker implements Finder {
     const told = (dir: string) => this.#discovery.tells(dir);
     const [names, beside] = [this.#names, this.#beside];
     const places = this.#places;
-    this.#succession = new Succession({ context, names, places, beside, matches, told, ready, judge });
-    this.unsure = new Unsure({
+    this.#succession = new Succession({ context, names, places, beside, matches, told, turns, judge });
+    this.#unsure = new Unsure({
       restarted: (file) => this.restarted(file),
       cannotRead: (path, error) => this.cannotRead(path, error),
     });
@@ -230,6 +230,18 @@ export class Tracker implements Finder {
     }
   }
 
+  /** Goes on with what is hurried; true: there is more of it. */
+  step(): boolean {
+    return this.#succession.stepHolds();
+  }
+
+  /** What is looked after at each tick. */
+  tick(now: number): void {
+    this.#unsure.step();
+    this.#succession.tick();
+    this.upkeep.tick(now);
+  }
+
   scan(): Promise<void> {
     return this.#discovery.scan();
   }
@@ -241,7 +253,7 @@ export class Tracker implements Finder {
   /** Goes over all directories again, and over what could not be read. */
   again(): void {
     void this.#discovery.scan();
-    this.unsure.again();
+    this.#unsure.again();
     for (const path of this.untracked.round()) this.lookAt(path);
     for (const [path, file] of this.#lost) if (!this.files.has(file)) this.#lost.delete(path);
   }
@@ -401,7 +413,7 @@ export class Tracker implements Finder {
     }
     if (file && isInode(file, stat)) {
       // Nothing may have been written to it since.
-      if (this.untracked.get(path)) this.#ready(file);
+      if (this.untracked.get(path)) this.#turns.ready(file);
       this.#update(file, stat);
       return;
     }
@@ -409,7 +421,7 @@ export class Tracker implements Finder {
     const alias = this.#names.aliased(path);
     if (alias && isInode(alias, stat)) {
       if (alias.path === null && this.#selection.has(path)) this.#rename(alias, path);
-      else this.#ready(alias);
+      else this.#turns.ready(alias);
       return;
     }
     this.#names.unalias(path);
@@ -454,7 +466,7 @@ export class Tracker implements Finder {
   #wake(file: TrackedFile): void {
     if (this.#names.fresh.has(file) && file.path !== null) this.#judge(file, file.path);
     if (file.held) this.#succession.step(file);
-    else this.#ready(file);
+    else this.#turns.ready(file);
   }
 
   /** A new file may have to wait as soon as it has bytes. A copy gets its first ones when it is made. */
@@ -481,7 +493,7 @@ export class Tracker implements Finder {
         this.#names.alias(path, file);
         this.#places.note(file);
         this.#poller.add(file);
-      } else this.#ready(file);
+      } else this.#turns.ready(file);
       return;
     }
     if (before !== null) {
@@ -494,7 +506,7 @@ export class Tracker implements Finder {
     this.#remember(file);
     this.#poller.add(file);
     file.gone = null;
-    this.#ready(file);
+    this.#turns.ready(file);
   }
 
   /** Its name is gone or another file's. It is read to its end, and let go when nothing is written to it any more. */
@@ -514,7 +526,7 @@ export class Tracker implements Finder {
         return;
       }
     }
-    if (file.fd !== null) this.#ready(file);
+    if (file.fd !== null) this.#turns.ready(file);
     else this.#seeker.seek(file, homesOf(path));
   }
 
@@ -522,7 +534,7 @@ export class Tracker implements Finder {
   #sought(file: TrackedFile, { path, seen, packed }: Place): void {
     if (this.#closed || !this.files.has(file) || file.path !== null || file.fd !== null) return;
     if (path !== null && this.#selection.has(path)) this.#rename(file, path);
-    else if (path !== null && this.#openAt(file, path)) this.#ready(file);
+    else if (path !== null && this.#openAt(file, path)) this.#turns.ready(file);
     else if (path === null && seen) this.#letGo(file, packed);
     else {
       this.#places.outOfSight(file);
@@ -659,7 +671,7 @@ export class Tracker implements Finder {
     this.#names.add(file);
     this.#places.note(file, file.path, link);
     if (fd !== null) descriptors.keep(file, fd);
-    this.unsure.add(file);
+    this.#unsure.add(file);
     if (!file.packed && !file.stream.persisted && !this.#first) this.#names.fresh.add(file);
     if (this.starting) this.#succession.found(file, path);
     if (file.packed && !file.stream.persisted) this.#succession.holdPacked(file, path);

@@ -230,9 +230,10 @@ test('status shows each file', async (t) => {
   const out = await bench.start();
   await out.count(2);
   await until('settled', () => bench.source.files()[0]?.committed === 6);
-  const { id, lag_seconds, ...rest } = bench.source.files()[0]!;
+  const { id, lag_seconds, waiting, ...rest } = bench.source.files()[0]!;
   assert.match(id, /^[0-9a-f]{16}$/);
   assert.ok(lag_seconds >= 0);
+  assert.equal(waiting?.reason, 'unfinished line');
   const path = bench.path('a.log');
   assert.deepEqual(rest, {
     path,
