@@ -4,7 +4,8 @@
 //
 // unit: everything in test/ but test/integration. fast: of it the files that have no line `// Slow: WHY` at their head;
 // each must be done in seconds, so what starts programs or waits for clocks has that line. integration: test/integration, against one
-// Kafka that is started for all of them (tests that stop or cut it start their own), or the one at $KAFKA_BROKERS.
+// Kafka that is started for all of them, or the one at $KAFKA_BROKERS. Tests that end, freeze or configure one start their
+// own; those that cut connections have a proxy of their own before the shared one.
 // Where there can be no Kafka, the tests that need it are skipped and say why. Fails when a test of any part failed.
 // Compiled code is kept from one test file to the next: half of what a file's start costs is compiling.
 import { spawn, spawnSync } from 'node:child_process';
@@ -78,8 +79,9 @@ async function provideKafka() {
     return without(error.message);
   }
   const { startKafka } = await import('../test/support/kafka.ts');
-  const kafka = await startKafka();
-  return { env: { KAFKA_BROKERS: kafka.brokers }, stop: () => kafka.stop() };
+  const kafka = await startKafka({ lets: AT_ONCE.integration });
+  const env = { KAFKA_BROKERS: kafka.brokers, RUNNEL_TEST_LISTENERS: kafka.toLet };
+  return { env, stop: () => kafka.stop() };
 }
 
 /** The files of tests by the part of the run that they belong to. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AgentConfig, makeHome } from '../support/agent.ts';
-import { freshTopic, type Kafka } from '../support/kafka.ts';
+import { freshTopic, type ProxiedKafka } from '../support/kafka.ts';
 import { type FilesResult, readBack } from './files.ts';
 import { RotatingWriter } from './writer.ts';
 
@@ -11,7 +11,7 @@ import { RotatingWriter } from './writer.ts';
 const WINDOW_LINES = (6 * 500_000) / 30;
 
 /** The agent gets `signal` while nothing can be sent and lines go on being written; then Kafka is back, and it starts again. */
-export async function outage(kafka: Kafka, signal: 'SIGTERM' | 'SIGKILL', awayMs = 3000): Promise<FilesResult> {
+export async function outage(kafka: ProxiedKafka, signal: 'SIGTERM' | 'SIGKILL', awayMs = 3000): Promise<FilesResult> {
   await using home = await makeHome();
   await mkdir(home.path('logs'));
   const topic = await freshTopic(kafka.brokers, 'crash-outage');
@@ -45,7 +45,7 @@ export async function outage(kafka: Kafka, signal: 'SIGTERM' | 'SIGKILL', awayMs
 }
 
 /** Acknowledgements are held back for so long; files are renamed and deleted meanwhile. All their lines arrive. */
-export async function rotatedAway(kafka: Kafka, pressureMs = 20_000): Promise<FilesResult> {
+export async function rotatedAway(kafka: ProxiedKafka, pressureMs = 20_000): Promise<FilesResult> {
   await using home = await makeHome();
   await mkdir(home.path('logs'));
   const topic = await freshTopic(kafka.brokers, 'crash-rotated');

@@ -7,19 +7,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type AgentConfig, type Home, makeHome } from '../support/agent.ts';
 import { readCommitted } from '../support/committed.ts';
 import { sameInOrder } from '../support/crash.ts';
-import { freshTopic, type Kafka, noKafka, startKafka } from '../support/kafka.ts';
+import { freshTopic, noKafka, type ProxiedKafka, sharedKafkaBehindProxy } from '../support/kafka.ts';
 import { numbered } from '../support/lines.ts';
 
 const skip = noKafka;
 const FILES = 10;
 const LINES = 12_000;
-let kafka: Kafka;
+let kafka: ProxiedKafka;
 
 before(async () => {
-  if (!skip) kafka = await startKafka();
+  if (!skip) kafka = await sharedKafkaBehindProxy();
 });
 after(async () => {
-  await kafka?.stop();
+  await kafka?.[Symbol.asyncDispose]();
 });
 
 interface Backlog {

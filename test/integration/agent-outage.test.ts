@@ -3,19 +3,19 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { makeHome } from '../support/agent.ts';
-import { createTopic, type Kafka, noKafka, startKafka } from '../support/kafka.ts';
+import { createTopic, noKafka, type ProxiedKafka, sharedKafkaBehindProxy } from '../support/kafka.ts';
 import { assertValues, numbered, Writer } from '../support/lines.ts';
 
 const skip = noKafka;
 const MB = 1 << 20;
 const AWAY_SECONDS = 15 * 60;
-let kafka: Kafka;
+let kafka: ProxiedKafka;
 
 before(async () => {
-  if (!skip) kafka = await startKafka();
+  if (!skip) kafka = await sharedKafkaBehindProxy();
 });
 after(async () => {
-  await kafka?.stop();
+  await kafka?.[Symbol.asyncDispose]();
 });
 
 test('writes that go on for a quarter of an hour without Kafka take no memory beyond the pool, and all arrive once', {

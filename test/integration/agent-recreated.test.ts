@@ -6,20 +6,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { partitionFor } from '../../src/records/murmur2.ts';
 import { type AgentConfig, type Home, makeHome, type RunningAgent } from '../support/agent.ts';
 import { sameInOrder } from '../support/crash.ts';
-import { createTopic, endOffsets, type Kafka, noKafka, startKafka, withAdmin } from '../support/kafka.ts';
+import {
+  createTopic,
+  endOffsets,
+  noKafka,
+  type ProxiedKafka,
+  sharedKafkaBehindProxy,
+  withAdmin,
+} from '../support/kafka.ts';
 import { readRecords } from '../support/kcat.ts';
 import { numbered } from '../support/lines.ts';
 
 const skip = noKafka;
 /** Lines of each file that are acknowledged before the topic is deleted, and go with it. */
 const GONE = 10;
-let kafka: Kafka;
+let kafka: ProxiedKafka;
 
 before(async () => {
-  if (!skip) kafka = await startKafka();
+  if (!skip) kafka = await sharedKafkaBehindProxy();
 });
 after(async () => {
-  await kafka?.stop();
+  await kafka?.[Symbol.asyncDispose]();
 });
 
 /** Files of a host whose key goes to the last of three partitions, or each to its own. */

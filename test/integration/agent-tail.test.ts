@@ -5,18 +5,18 @@ import { appendFile, mkdir, open, rename, rm, truncate, writeFile } from 'node:f
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { canBind, makeHome } from '../support/agent.ts';
-import { freshTopic, type Kafka, noKafka, startKafka } from '../support/kafka.ts';
+import { freshTopic, noKafka, type ProxiedKafka, sharedKafkaBehindProxy } from '../support/kafka.ts';
 import { readRecords } from '../support/kcat.ts';
 import { numbered } from '../support/lines.ts';
 
 const skip = noKafka;
-let kafka: Kafka;
+let kafka: ProxiedKafka;
 
 before(async () => {
-  if (!skip) kafka = await startKafka();
+  if (!skip) kafka = await sharedKafkaBehindProxy();
 });
 after(async () => {
-  await kafka?.stop();
+  await kafka?.[Symbol.asyncDispose]();
 });
 
 function rss(pid: number): number {

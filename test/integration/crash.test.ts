@@ -3,16 +3,16 @@ import { after, before, test } from 'node:test';
 import { killCounters } from '../crash/counters.ts';
 import { killFiles } from '../crash/files.ts';
 import { outage, rotatedAway } from '../crash/outage.ts';
-import { type Kafka, noKafka, startKafka } from '../support/kafka.ts';
+import { noKafka, type ProxiedKafka, sharedKafkaBehindProxy } from '../support/kafka.ts';
 
 const skip = noKafka;
-let kafka: Kafka;
+let kafka: ProxiedKafka;
 
 before(async () => {
-  if (!skip) kafka = await startKafka();
+  if (!skip) kafka = await sharedKafkaBehindProxy();
 });
 after(async () => {
-  await kafka?.stop();
+  await kafka?.[Symbol.asyncDispose]();
 });
 
 test('kill -9 at random moments while files are written and rotated loses nothing', { skip }, async () => {

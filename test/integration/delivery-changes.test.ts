@@ -7,18 +7,25 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type AgentConfig, type Home, makeHome, type RunningAgent, runnel } from '../support/agent.ts';
 import { committedValues } from '../support/committed.ts';
 import { sameInOrder } from '../support/crash.ts';
-import { freshTopic, type Kafka, noKafka, startKafka, untilStored, withAdmin } from '../support/kafka.ts';
+import {
+  freshTopic,
+  noKafka,
+  type ProxiedKafka,
+  sharedKafkaBehindProxy,
+  untilStored,
+  withAdmin,
+} from '../support/kafka.ts';
 import { numbered, Writer } from '../support/lines.ts';
 
 const skip = noKafka;
 const LIMIT_MS = 120_000;
-let kafka: Kafka;
+let kafka: ProxiedKafka;
 
 before(async () => {
-  if (!skip) kafka = await startKafka();
+  if (!skip) kafka = await sharedKafkaBehindProxy();
 });
 after(async () => {
-  await kafka?.stop();
+  await kafka?.[Symbol.asyncDispose]();
 });
 
 interface Setting {

@@ -4,17 +4,17 @@ import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { type AgentConfig, type Home, makeHome, runnel } from '../support/agent.ts';
 import { readCommitted } from '../support/committed.ts';
-import { freshTopic, type Kafka, noKafka, startKafka } from '../support/kafka.ts';
+import { freshTopic, noKafka, type SharedKafka, sharedKafka } from '../support/kafka.ts';
 import { numbered } from '../support/lines.ts';
 
 const skip = noKafka;
-let kafka: Kafka;
+let kafka: SharedKafka;
 
 before(async () => {
-  if (!skip) kafka = await startKafka();
+  if (!skip) kafka = await sharedKafka();
 });
 after(async () => {
-  await kafka?.stop();
+  await kafka?.[Symbol.asyncDispose]();
 });
 
 const NAMES = ['a', 'b'] as const;

@@ -2,17 +2,17 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createTopic, type Kafka, noKafka, startKafka } from '../support/kafka.ts';
+import { createTopic, noKafka, type ProxiedKafka, sharedKafkaBehindProxy } from '../support/kafka.ts';
 import { Lane } from '../support/sender-lane.ts';
 
 const skip = noKafka;
-let kafka: Kafka;
+let kafka: ProxiedKafka;
 
 before(async () => {
-  if (!skip) kafka = await startKafka();
+  if (!skip) kafka = await sharedKafkaBehindProxy();
 });
 after(async () => {
-  await kafka?.stop();
+  await kafka?.[Symbol.asyncDispose]();
 });
 
 for (const [direction, most] of [

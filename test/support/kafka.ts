@@ -38,6 +38,8 @@ export interface KafkaOptions {
   tls?: boolean;
   /** Checks ACLs: everything is denied but to `admin` and to whoever comes without a name (PLAINTEXT). */
   acls?: boolean;
+  /** So many test files at a time may have a proxy of their own before it (`sharedKafka`). */
+  lets?: number;
   /** One of several: see kafka-cluster.ts. */
   node?: { id: number; clusterId: string; controllerPort: number; voters: string };
   /** More of the broker's properties, or others. */
@@ -82,10 +84,29 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
   }
 }
 
+/** What test files share: they end and freeze no broker, and their topics are their own. */
+export interface SharedKafka extends AsyncDisposable {
+  brokers: string;
+}
+
+/** The same behind a proxy that is one file's. */
+export type ProxiedKafka = Pick<Kafka, 'brokers' | 'proxied' | 'proxy'> & AsyncDisposable;
+
 /** The broker at $KAFKA_BROKERS (the test script starts one for the whole run), else one of one's own. */
-export async function sharedKafka(): Promise<{ brokers: string } & AsyncDisposable> {
+export async function sharedKafka(): Promise<SharedKafka> {
   const brokers = process.env.KAFKA_BROKERS;
   return brokers ? { brokers, [Symbol.asyncDispose]: async () => {} } : startKafka();
+}
+
+/** The same with a proxy, where the broker has listeners to let; who has the port of one has the listener. */
+export async function sharedKafkaBehindProxy(): Promise<ProxiedKafka> {
+  const brokers = process.env.KAFKA_BROKERS;
+  for (const listener of process.env.RUNNEL_TEST_LISTENERS?.split(',') ?? []) {
+    const [target, port] = listener.split(':').map(Number);
+    const proxy = await TcpProxy.start(target!, port).catch(() => null);
+    if (proxy) return { brokers: brokers!, proxied: proxy.address, proxy, [Symbol.asyncDispose]: () => proxy.stop() };
+  }
+  return startKafka();
 }
 
 export class Kafka {
@@ -98,6 +119,8 @@ export class Kafka {
   readonly ca: string;
   /** Client certificate and key that the authority signed; the TLS listeners ask for one and insist on none. */
   readonly clientCertificate: { cert: string; key: string };
+  /** For $RUNNEL_TEST_LISTENERS: `port:proxy's port` of each listener that is to let. */
+  readonly toLet: string;
   readonly dir: string;
   clusterId = '';
   readonly #scram: readonly string[];
@@ -113,6 +136,8 @@ export class Kafka {
     this.saslBrokers = at(ports.SASL);
     this.tlsBrokers = at(ports.TLS);
     this.saslTlsBrokers = at(ports.SASLTLS);
+    const lets = Object.keys(ports).filter((name) => /^LET\d/.test(name));
+    this.toLet = lets.map((name) => `${ports[name]}:${ports[`PROXY_${name}`]}`).join(',');
     this.ca = ports.TLS ? path.join(dir, 'ca.pem') : '';
     this.clientCertificate = { cert: path.join(dir, 'client.pem'), key: path.join(dir, 'client.key') };
     this.#scram = scram;
@@ -328,12 +353,13 @@ export async function endOffsets(brokers: string, topic: string): Promise<number
 
 type Ports = Record<string, number | undefined>;
 
-/** One free port a listener, and one for the proxy: all held at once, so that they differ. */
-async function freePorts({ sasl, tls }: KafkaOptions): Promise<Ports> {
+/** One free port a listener, and one for each proxy: all held at once, so that they differ. */
+async function freePorts({ sasl, tls, lets = 0 }: KafkaOptions): Promise<Ports> {
   const names = ['PLAINTEXT', 'PROXIED', 'CONTROLLER', 'PROXY'];
   if (sasl) names.push('SASL');
   if (tls) names.push('TLS');
   if (sasl && tls) names.push('SASLTLS');
+  for (let i = 0; i < lets; i++) names.push(`LET${i}`, `PROXY_LET${i}`);
   const servers = names.map(() => createServer().listen(0, '127.0.0.1'));
   await Promise.all(servers.map((server) => once(server, 'listening')));
   const ports = names.map((name, i) => [name, (servers[i]!.address() as AddressInfo).port] as const);
@@ -342,22 +368,22 @@ async function freePorts({ sasl, tls }: KafkaOptions): Promise<Ports> {
 }
 
 function properties(dir: string, ports: Ports, proxyPort: number, options: KafkaOptions): string {
-  const advertised = { ...ports, PROXIED: proxyPort, CONTROLLER: undefined };
-  const list = (of: Ports) =>
-    Object.entries(of)
-      .filter(([, port]) => port !== undefined)
-      .map(([name, port]) => `${name}://127.0.0.1:${port}`)
-      .join(',');
+  const listeners = Object.entries(ports).filter(([name, port]) => port !== undefined && !/^PROXY_/.test(name));
+  const advertised = listeners
+    .filter(([name]) => name !== 'CONTROLLER')
+    .map(([name, port]) => [name, name === 'PROXIED' ? proxyPort : (ports[`PROXY_${name}`] ?? port)] as const);
+  const list = (of: readonly (readonly [string, number | undefined])[]) =>
+    of.map(([name, port]) => `${name}://127.0.0.1:${port}`).join(',');
+  const special: Record<string, string> = { SASL: 'SASL_PLAINTEXT', TLS: 'SSL', SASLTLS: 'SASL_SSL' };
   const all: Record<string, string | number> = {
     'process.roles': 'broker,controller',
     'node.id': options.node?.id ?? 1,
     'controller.quorum.voters': options.node?.voters ?? `1@127.0.0.1:${ports.CONTROLLER}`,
-    listeners: list(ports),
+    listeners: list(listeners),
     'advertised.listeners': list(advertised),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    'listener.security.protocol.map':
-      'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL,SASLTLS:SASL_SSL',
+    'listener.security.protocol.map': listeners.map(([name]) => `${name}:${special[name] ?? 'PLAINTEXT'}`).join(','),
     'log.dirs': path.join(dir, 'data'),
     'num.partitions': 1,
     'offsets.topic.replication.factor': 1,

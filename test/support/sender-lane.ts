@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { KafkaClient, type KafkaClientOptions } from '../../src/kafka/connect/client.ts';
 import { Sender, type SenderOptions } from '../../src/kafka/send/sender.ts';
 import { makeBlock } from './blocks.ts';
-import type { Kafka } from './kafka.ts';
+import type { ProxiedKafka } from './kafka.ts';
 import { readValues } from './kcat.ts';
 
 export type LaneOptions = Partial<KafkaClientOptions> & { sender?: Partial<SenderOptions> };
@@ -15,10 +15,10 @@ export class Lane implements AsyncDisposable {
   readonly sent: string[] = [];
   /** Numbers of the blocks that are settled. */
   readonly settled: number[] = [];
-  readonly #kafka: Kafka;
+  readonly #kafka: ProxiedKafka;
   #blocks = 0;
 
-  constructor(kafka: Kafka, topic: string, options: LaneOptions = {}) {
+  constructor(kafka: ProxiedKafka, topic: string, options: LaneOptions = {}) {
     this.#kafka = kafka;
     const { sender, ...clientOptions } = options;
     this.topic = topic;
