@@ -14,8 +14,8 @@ import { locateConfig } from '../src/cli/locate.ts';
 import { Kernel } from '../src/kernel/kernel.ts';
 import type { Status } from '../src/report/shape.ts';
 import { Spool } from '../src/spool/spool.ts';
-import { directory, readAll } from './spool/blocks.ts';
 import { numbered } from './support/lines.ts';
+import { directory, readAll } from './support/spool-blocks.ts';
 
 /** An agent of this process, without brokers. */
 async function start(t: TestContext, more: string) {

@@ -8,10 +8,10 @@ import { type TestContext, test } from 'node:test';
 import { lockDataDir } from '../src/data-dir/lock.ts';
 import type { FileStatus } from '../src/sources/tail/file/status.ts';
 import { Spool } from '../src/spool/spool.ts';
-import { readAll } from './spool/blocks.ts';
 import { makeHome, type RunningAgent } from './support/agent.ts';
 import { failingDisk } from './support/failing-disk.ts';
 import { numbered } from './support/lines.ts';
+import { readAll } from './support/spool-blocks.ts';
 
 const LINES = 60_000;
 

@@ -7,7 +7,7 @@ import { locateConfig } from '../src/cli/locate.ts';
 import { lockDataDir } from '../src/data-dir/lock.ts';
 import { KafkaClient } from '../src/kafka/connect/client.ts';
 import { Spool } from '../src/spool/spool.ts';
-import { directory } from './spool/blocks.ts';
+import { directory } from './support/spool-blocks.ts';
 
 test('a stop ends all parts also where one of them fails', async (t) => {
   const dir = await directory(t);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Renderings } from '../../src/admin/renderings.ts';
 import { statusJson } from '../../src/report/status-json.ts';
-import { statusOf } from './support.ts';
+import { statusOf } from '../support/status.ts';
 
 const textOf = (pieces: readonly Buffer[]) => Buffer.concat(pieces).toString();
 

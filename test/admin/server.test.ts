@@ -9,7 +9,7 @@ import { ask, askFirst, bodyOf, targetOf, targetsOf } from '../../src/admin/clie
 import { type AdminOptions, type AdminServer, startAdmin } from '../../src/admin/server.ts';
 import { Tap } from '../../src/admin/tap.ts';
 import { renderStatus } from '../../src/report/render.ts';
-import { statusOf, withFiles } from './support.ts';
+import { statusOf, withFiles } from '../support/status.ts';
 
 async function admin(
   t: TestContext,

@@ -11,7 +11,7 @@ import { Account } from '../../src/core/account.ts';
 import { Batch, MULTILINE, type Stream } from '../../src/core/batch.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { type Envelope, jsonEnvelope, rawEnvelope, valueEnvelope } from '../../src/records/envelope.ts';
-import { statusOf } from './support.ts';
+import { statusOf } from '../support/status.ts';
 
 const origin = {
   host: 'web-1',

@@ -12,8 +12,8 @@ import { Account } from '../../src/core/account.ts';
 import { Batch } from '../../src/core/batch.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { valueEnvelope } from '../../src/records/envelope.ts';
-import { statusOf } from '../admin/support.ts';
-import { block, directory, openSpool, TOPIC } from '../spool/blocks.ts';
+import { block, directory, openSpool, TOPIC } from '../support/spool-blocks.ts';
+import { statusOf } from '../support/status.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const script = { skip: spawnSync('script', ['--version']).status !== 0 && 'NOT TESTED: there is no script(1) here' };

@@ -6,7 +6,7 @@ import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { block, directory, openSpool, TOPIC } from '../spool/blocks.ts';
+import { block, directory, openSpool, TOPIC } from '../support/spool-blocks.ts';
 
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 

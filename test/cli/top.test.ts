@@ -12,8 +12,8 @@ import { fileURLToPath } from 'node:url';
 import { type AdminServer, startAdmin } from '../../src/admin/server.ts';
 import { Tap } from '../../src/admin/tap.ts';
 import type { Status } from '../../src/report/shape.ts';
-import { statusOf } from '../admin/support.ts';
 import { runnel } from '../support/agent.ts';
+import { statusOf } from '../support/status.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const noScript = spawnSync('script', ['--version']).status !== 0 && 'script (util-linux) is not installed';

@@ -5,7 +5,7 @@ import type { Lane } from '../../src/core/lane.ts';
 import { Ledgers } from '../../src/core/ledger.ts';
 import { Pipeline } from '../../src/core/pipeline.ts';
 import { Pool } from '../../src/core/pool.ts';
-import { streamOf } from '../spool/blocks.ts';
+import { streamOf } from '../support/spool-blocks.ts';
 
 test('a lane that never comes is nobody’s trouble when its stream was stopped before it was asked for', async (t) => {
   const unhandled: unknown[] = [];

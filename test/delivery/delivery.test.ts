@@ -11,8 +11,8 @@ import { KafkaClient } from '../../src/kafka/connect/client.ts';
 import { Windows } from '../../src/kafka/send/saved-windows.ts';
 import { Sender } from '../../src/kafka/send/sender.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
-import { block, directory, openSpool, TOPIC } from '../spool/blocks.ts';
 import { FakeBroker } from '../support/fake-broker.ts';
+import { block, directory, openSpool, TOPIC } from '../support/spool-blocks.ts';
 
 test('a drain that begins anew after each gap leaves no senders behind, and what they sent stays counted', async (t) => {
   const dir = await directory(t);

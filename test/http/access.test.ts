@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Access } from '../../src/http/access.ts';
 import { peerOf } from '../../src/http/connection.ts';
+import { Peer, portOf, QUICK, serve } from '../support/http-peer.ts';
 import { makeCertificates } from '../support/kafka-tls.ts';
-import { Peer, portOf, QUICK, serve, until } from './support.ts';
+import { until } from '../support/until.ts';
 
 async function codeOf(t: TestContext, access: Access, headers: string): Promise<number> {
   const peer = await Peer.of(t, await serve(t, undefined, { access }));

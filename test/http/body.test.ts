@@ -3,7 +3,8 @@ import { type TestContext, test } from 'node:test';
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { text } from '../../src/http/answer.ts';
 import type { HttpServer } from '../../src/http/server.ts';
-import { Peer, QUICK, serve, until } from './support.ts';
+import { Peer, QUICK, serve } from '../support/http-peer.ts';
+import { until } from '../support/until.ts';
 
 const MAX = 100_000;
 

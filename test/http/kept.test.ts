@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { queryObjects } from 'node:v8';
 import { text } from '../../src/http/answer.ts';
 import { Connection } from '../../src/http/connection.ts';
-import { Peer, serve, until } from './support.ts';
+import { Peer, serve } from '../support/http-peer.ts';
+import { until } from '../support/until.ts';
 
 test('nothing is kept of connections that are gone, however they came and went', async (t) => {
   const server = await serve(t, ({ path }) => {

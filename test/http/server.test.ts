@@ -6,7 +6,8 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { text } from '../../src/http/answer.ts';
 import type { HttpServer } from '../../src/http/server.ts';
-import { Peer, QUICK, serve, until } from './support.ts';
+import { Peer, QUICK, serve } from '../support/http-peer.ts';
+import { until } from '../support/until.ts';
 
 /** Waits for `open()`. */
 function gate(): { passed: Promise<void>; open: () => void } {

@@ -4,9 +4,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { directory } from '../spool/blocks.ts';
 import { freshTopic, noKafka, sharedKafka } from '../support/kafka.ts';
 import { readValues } from '../support/kcat.ts';
+import { directory } from '../support/spool-blocks.ts';
 
 const WRITER = new URL('../support/spool-writer.ts', import.meta.url).pathname;
 const ROUNDS = 8;

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CODECS } from '../../src/records/record-batch.ts';
-import { block, directory, openSpool, TOPIC } from '../spool/blocks.ts';
 import { noKafka, runJava } from '../support/kafka-jars.ts';
+import { block, directory, openSpool, TOPIC } from '../support/spool-blocks.ts';
 
 const CODEC_NAMES = { none: 'none', gzip: 'gzip', snappy: 'snappy', lz4: 'lz4', zstd: 'zstd' } as const;
 

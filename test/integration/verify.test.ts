@@ -21,7 +21,7 @@ import { CODECS, type Codec, HEADER_BYTES, sealedHeader } from '../../src/record
 import { type Report, type VerifyOptions, verify } from '../../src/verify/verify.ts';
 import { makeHome, runnel } from '../support/agent.ts';
 import { freshTopic, type Kafka, noKafka, startKafka, withAdmin } from '../support/kafka.ts';
-import { type Packing, pack } from '../verify/packed.ts';
+import { type Packing, pack } from '../support/packed.ts';
 
 const skip = noKafka;
 let kafka: Kafka;

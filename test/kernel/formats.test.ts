@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { MALFORMED, PARTIAL, STDERR, STDOUT } from '../../src/core/batch.ts';
 import { MAX_RECORDS, Pool } from '../../src/core/pool.ts';
 import { type Decoding, Kernel } from '../../src/kernel/kernel.ts';
-import * as twin from './twin-formats.ts';
+import * as twin from '../support/kernel-twin-formats.ts';
 
 const pool = new Pool(8 << 20);
 const slot = await pool.take(pool.share('test'), 'batch');

@@ -4,7 +4,7 @@ import { MULTILINE, STDERR, TRUNCATED } from '../../src/core/batch.ts';
 import { MAX_BLOCK_BYTES, MAX_RECORDS, Pool, SLOT_CAPACITY } from '../../src/core/pool.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import { type Envelope, jsonEnvelope, rawEnvelope, valueEnvelope } from '../../src/records/envelope.ts';
-import * as twin from './twin.ts';
+import * as twin from '../support/kernel-twin.ts';
 
 const pool = new Pool(16 << 20);
 const share = pool.share('test');

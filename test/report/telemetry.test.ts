@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { test } from 'node:test';
 import { startTelemetry } from '../../src/report/telemetry.ts';
-import { statusOf } from '../admin/support.ts';
+import { statusOf } from '../support/status.ts';
 
 test('the own figures go to StatsD: gauges as they are, counters as their increase', async () => {
   const server = createSocket('udp4');

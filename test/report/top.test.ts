@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { columns, fitEnd, fitStart } from '../../src/report/columns.ts';
 import type { Status } from '../../src/report/shape.ts';
 import { frame } from '../../src/report/top.ts';
-import { statusOf } from '../admin/support.ts';
+import { statusOf } from '../support/status.ts';
 
 const WIDE = { width: 160, height: 50 };
 

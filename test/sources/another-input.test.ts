@@ -15,7 +15,7 @@ import { optionsOf } from '../../src/options.ts';
 import { valueEnvelope } from '../../src/records/envelope.ts';
 import { INPUTS } from '../../src/sources/all.ts';
 import { Spool } from '../../src/spool/spool.ts';
-import { directory, readAll } from '../spool/blocks.ts';
+import { directory, readAll } from '../support/spool-blocks.ts';
 
 interface Otlp {
   topic: string;

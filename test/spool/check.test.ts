@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { checkPartition, repairPartition } from '../../src/spool/check.ts';
-import { block, directory, openSpool, readAll, TOPIC } from './blocks.ts';
+import { block, directory, openSpool, readAll, TOPIC } from '../support/spool-blocks.ts';
 
 /** A partition with 40 blocks of one record in segments of 9, two items a record. */
 async function written(t: TestContext): Promise<{ dir: string; partition: string; segment: (base: number) => string }> {

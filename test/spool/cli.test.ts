@@ -5,7 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { block, directory, openSpool, readAll, TOPIC } from './blocks.ts';
+import { block, directory, openSpool, readAll, TOPIC } from '../support/spool-blocks.ts';
 
 const run = promisify(execFile);
 const MODULE = new URL('../../src/cli/spool.ts', import.meta.url).href;

@@ -2,7 +2,7 @@
 // Slow: goes through many random cases.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { block, directory, openSpool, streamOf, valuesOf } from './blocks.ts';
+import { block, directory, openSpool, streamOf, valuesOf } from '../support/spool-blocks.ts';
 
 const TOPICS = ['runnel.metrics', 'runnel.logs', 'runnel.events'];
 

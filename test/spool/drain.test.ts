@@ -5,7 +5,7 @@ import type { Block, Outlet } from '../../src/core/block.ts';
 import { partitionFor } from '../../src/records/murmur2.ts';
 import { type DrainOptions, drain, type SpoolIdentity } from '../../src/spool/drain.ts';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
-import { block, directory, HERE, openSpool, streamOf, TOPIC, valuesOf } from './blocks.ts';
+import { block, directory, HERE, openSpool, streamOf, TOPIC, valuesOf } from '../support/spool-blocks.ts';
 
 class Held implements Outlet {
   readonly partition: number;

@@ -18,7 +18,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
-import { block, directory, HERE, openSpool, readAll, streamOf, TOPIC, valuesOf } from './blocks.ts';
+import { block, directory, HERE, openSpool, readAll, streamOf, TOPIC, valuesOf } from '../support/spool-blocks.ts';
 
 test('an append waits in memory until the disk takes it, and nothing overtakes it', async (t) => {
   const dir = await directory(t);

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
-import { block, directory, openSpool, readAll, TOPIC } from './blocks.ts';
+import { block, directory, openSpool, readAll, TOPIC } from '../support/spool-blocks.ts';
 
 /** Three blocks of two, each of which weighs ten, and the partition's id. */
 async function filled(dir: string): Promise<string> {

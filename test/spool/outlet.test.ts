@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SpoolOutlet } from '../../src/spool/outlet.ts';
-import { block, directory, openSpool, readAll, TOPIC } from './blocks.ts';
+import { block, directory, openSpool, readAll, TOPIC } from '../support/spool-blocks.ts';
 
 test('puts settle in order, once synced; draining does not wait for the next sync of the policy', async (t) => {
   const { spool } = await openSpool(await directory(t), { sync: 600_000 });

@@ -3,7 +3,7 @@ import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { acknowledgedIn, ReadState } from '../../src/spool/read-state.ts';
-import { directory } from './blocks.ts';
+import { directory } from '../support/spool-blocks.ts';
 
 test('who asks for what is written to be synced gets that, also when another write waits already', async (t) => {
   const dir = await directory(t);

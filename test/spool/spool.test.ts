@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { block, directory, HERE, openSpool, readAll, streamOf, TOPIC, valuesOf } from './blocks.ts';
+import { block, directory, HERE, openSpool, readAll, streamOf, TOPIC, valuesOf } from '../support/spool-blocks.ts';
 
 const segments = async (dir: string) =>
   (await readdir(join(dir, `${TOPIC}-0`))).filter((name) => name.endsWith('.log')).sort();

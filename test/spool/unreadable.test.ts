@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { checkPartition } from '../../src/spool/check.ts';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
-import { BadMedium } from './bad-medium.ts';
-import { block, type Drop, directory, HERE, openSpool, readAll, TOPIC, valuesOf } from './blocks.ts';
+import { BadMedium } from '../support/bad-medium.ts';
+import { block, type Drop, directory, HERE, openSpool, readAll, TOPIC, valuesOf } from '../support/spool-blocks.ts';
 
 const linux = { skip: process.platform !== 'linux', timeout: 60_000 };
 

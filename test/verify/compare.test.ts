@@ -9,7 +9,7 @@ import { type Encoding, FileComparison, LocalFile } from '../../src/verify/compa
 import { Origin } from '../../src/verify/origin.ts';
 import { Recent } from '../../src/verify/recent.ts';
 import { Records } from '../../src/verify/records.ts';
-import { type Packed, pack, seeded } from './packed.ts';
+import { type Packed, pack, seeded } from '../support/packed.ts';
 
 function localFile(t: TestContext, content: Buffer | string, encoding: Encoding = 'utf-8'): LocalFile {
   const dir = mkdtempSync(join(tmpdir(), 'runnel-compare-'));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Ranges } from '../../src/verify/ranges.ts';
 import { Recent } from '../../src/verify/recent.ts';
-import { seeded } from './packed.ts';
+import { seeded } from '../support/packed.ts';
 
 function pairs(ranges: Ranges): [number, number][] {
   return ranges.starts.map((start, i) => [start, ranges.ends[i]!]);

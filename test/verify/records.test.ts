@@ -5,7 +5,7 @@ import { records as framed, frameRecord } from '../../src/records/record-batch.t
 import { Origin } from '../../src/verify/origin.ts';
 import { Recent } from '../../src/verify/recent.ts';
 import { MalformedRecord, Records } from '../../src/verify/records.ts';
-import { type Packed, type Packing, pack, seeded } from './packed.ts';
+import { type Packed, type Packing, pack, seeded } from '../support/packed.ts';
 
 /** What is found in sections: `host path id offset length skipped` of each record. */
 class Found {

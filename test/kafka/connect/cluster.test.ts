@@ -7,9 +7,9 @@ import { KafkaClient, type KafkaClientOptions } from '../../../src/kafka/connect
 import { Windows } from '../../../src/kafka/send/saved-windows.ts';
 import { Sender, type SenderOptions } from '../../../src/kafka/send/sender.ts';
 import { drain } from '../../../src/spool/drain.ts';
-import { block, directory, HERE, openSpool, TOPIC } from '../../spool/blocks.ts';
 import { makeBlock } from '../../support/blocks.ts';
 import { FakeBroker, type Fault } from '../../support/fake-broker.ts';
+import { block, directory, HERE, openSpool, TOPIC } from '../../support/spool-blocks.ts';
 
 function connect(t: TestContext, address: string, options: Partial<SenderOptions & KafkaClientOptions> = {}) {
   const client = new KafkaClient({

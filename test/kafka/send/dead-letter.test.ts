@@ -7,7 +7,7 @@ import { DeadLetters } from '../../../src/kafka/send/dead-letter.ts';
 import { compress, decompress } from '../../../src/records/codecs.ts';
 import type { Codec } from '../../../src/records/record-batch.ts';
 import { frameRecord, HEADER_BYTES, readHeader, records, sealedHeader } from '../../../src/records/record-batch.ts';
-import { directory } from '../../spool/blocks.ts';
+import { directory } from '../../support/spool-blocks.ts';
 
 test('a disk that is full leaves no part of a batch behind, however often it is tried', async (t) => {
   const dir = await directory(t);

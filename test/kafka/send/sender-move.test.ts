@@ -6,6 +6,7 @@ import { KafkaClient } from '../../../src/kafka/connect/client.ts';
 import { Sender } from '../../../src/kafka/send/sender.ts';
 import { makeBlock } from '../../support/blocks.ts';
 import { type Batch, FakeBroker, type Fault } from '../../support/fake-broker.ts';
+import { until } from '../../support/until.ts';
 
 const TOPIC = 't';
 /** Where it goes among three. */
@@ -46,14 +47,6 @@ async function start(script: (batch: Batch, broker: FakeBroker) => Fault, gone_a
   };
 }
 
-async function until(so: () => boolean): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (!so()) {
-    assert.ok(Date.now() < deadline, 'not so in time');
-    await sleep(5);
-  }
-}
-
 const places = ({ seen }: FakeBroker) => seen.map(({ partition, values }) => `${values} to ${partition}`);
 
 test('what may have been written counts as a possible duplicate, and nothing else of what is moved', async () => {
@@ -67,7 +60,7 @@ test('what may have been written counts as a possible duplicate, and nothing els
   await run.sender.drained(AbortSignal.timeout(10_000));
   await run.put(1);
   // What is handed on before the end of the connection is seen goes out on it, and may be written for all that is known.
-  await until(() => run.broker.seen.length === 2 && run.sender.status.error !== null);
+  await until('the second is refused', () => run.broker.seen.length === 2 && run.sender.status.error !== null);
   for (let i = 2; i < 12; i++) await run.put(i);
   await run.sender.drained(AbortSignal.timeout(10_000));
   assert.deepEqual(
@@ -93,7 +86,7 @@ test('a partition that is missing for a while is waited for, and the status says
   await run.sender.drained(AbortSignal.timeout(10_000));
   run.broker.partitions = 1;
   await run.put(1);
-  await until(() => run.sender.status.error?.startsWith('partition_missing: ') === true);
+  await until('the partition is missed', () => run.sender.status.error?.startsWith('partition_missing: ') === true);
   assert.equal(run.sender.status.error, 'partition_missing: topic t has no partition 2, but 1 partitions');
   run.broker.partitions = 3;
   await run.sender.drained(AbortSignal.timeout(10_000));
@@ -109,10 +102,10 @@ test('when it is there again, what is newer goes to it after all that was moved 
   run.broker.partitions = 1;
   run.client.invalidate(TOPIC);
   await run.put(1);
-  await until(() => run.broker.seen.some(({ partition }) => partition === 0));
+  await until('another partition gets some', () => run.broker.seen.some(({ partition }) => partition === 0));
   run.broker.partitions = 3;
   run.client.invalidate(TOPIC);
-  await until(() => run.client.known(TOPIC) === 3);
+  await until('there are three partitions', () => run.client.known(TOPIC) === 3);
   await run.put(2);
   await sleep(100);
   assert.equal(run.broker.seen.filter(({ partition }) => partition === 2).length, 1);

@@ -13,6 +13,7 @@ import { Sender, type SenderOptions } from '../../../src/kafka/send/sender.ts';
 import { checkCrc, readHeader, records } from '../../../src/records/record-batch.ts';
 import { makeBlock } from '../../support/blocks.ts';
 import { FakeBroker, type Fault } from '../../support/fake-broker.ts';
+import { until } from '../../support/until.ts';
 
 const TOPIC = 't';
 
@@ -55,7 +56,7 @@ test('a broker that says nothing holds up no stop', async () => {
   broker.initAnswers = false;
   const { client, sender, stop } = connect(broker);
   const { settled } = await put(sender, 1);
-  await until(() => client.known(TOPIC) > 0);
+  await until('the topic is known', () => client.known(TOPIC) > 0);
   await sleep(50);
   const began = performance.now();
   await stop();
@@ -63,21 +64,13 @@ test('a broker that says nothing holds up no stop', async () => {
   assert.deepEqual(settled, []);
 });
 
-async function until(so: () => boolean): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (!so()) {
-    assert.ok(Date.now() < deadline, 'not so in time');
-    await sleep(5);
-  }
-}
-
 /** A broker that answers the first two batches and then nothing, to a sender that is stopped then. */
 async function stopped(t: TestContext, dir: string, fault: (number: number) => Fault) {
   const broker = await FakeBroker.start(({ number }) => fault(number));
   t.after(() => broker[Symbol.asyncDispose]());
   const { sender, stop } = connect(broker);
   const { values, settled } = await put(sender, 9);
-  await until(() => broker.seen.length === 7);
+  await until('all is seen by the broker', () => broker.seen.length === 7);
   await stop();
   const windows = await Windows.open(dir, new Accounts());
   await windows.keep(sender);
@@ -121,7 +114,7 @@ test('stopped again before all of them are acknowledged, the rest is kept again'
   const windows = await Windows.open(dir, new Accounts());
   const { sender, stop } = connect(broker);
   windows.resend(windows.found[0]!, sender, new AbortController().signal).catch(() => undefined);
-  await until(() => broker.seen.length >= 12);
+  await until('much is sent again', () => broker.seen.length >= 12);
   await stop();
   await windows.keep(sender);
   assert.equal((await Windows.open(dir, new Accounts())).found[0]!.packets.length, 4);
@@ -152,7 +145,7 @@ test('what waits for another cluster and was not sent there survives a stop', as
   const windows = await Windows.open(dir, new Accounts());
   const { sender, client, stop } = connect(other);
   windows.resend(windows.found[0]!, sender, new AbortController().signal).catch(() => undefined);
-  await until(() => client.clusterId === 'another');
+  await until('the other cluster is met', () => client.clusterId === 'another');
   await sleep(50);
   await stop();
   await windows.keep(sender);
@@ -169,7 +162,7 @@ test('a disk that takes nothing leaves positions where they are', async (t) => {
   t.after(() => broker[Symbol.asyncDispose]());
   const { sender, stop } = connect(broker);
   const { settled } = await put(sender, 3);
-  await until(() => broker.seen.length === 1);
+  await until('the first is sent', () => broker.seen.length === 1);
   await stop();
   await rm(join(dir, 'window'));
   const windows = await Windows.open(dir, new Accounts());
@@ -214,7 +207,7 @@ test('when there is no more room for what is refused, it waits', async (t) => {
   await using broker = await FakeBroker.start(() => 87);
   const { sender, stop } = connect(broker, { deadLetters: new DeadLetters(dir, 200) });
   const { settled } = await put(sender, 3);
-  await until(() => broker.seen.length > 20);
+  await until('much is sent', () => broker.seen.length > 20);
   await stop();
   assert.deepEqual(settled, ['0 there']);
   assert.equal(sender.status.in_flight, 4);

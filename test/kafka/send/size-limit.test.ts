@@ -6,9 +6,9 @@ import { type TestContext, test } from 'node:test';
 import { KafkaClient } from '../../../src/kafka/connect/client.ts';
 import { DeadLetters } from '../../../src/kafka/send/dead-letter.ts';
 import { Sender } from '../../../src/kafka/send/sender.ts';
-import { directory } from '../../spool/blocks.ts';
 import { makeBlock } from '../../support/blocks.ts';
 import { FakeBroker } from '../../support/fake-broker.ts';
+import { directory } from '../../support/spool-blocks.ts';
 
 const LIMIT = 2000;
 

@@ -1,11 +1,10 @@
 /** The server with a handler, and peers that speak to it byte by byte. */
-import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Handler, text } from '../../src/http/answer.ts';
 import { type HttpOptions, HttpServer } from '../../src/http/server.ts';
+import { until } from './until.ts';
 
 /** Short, so that a test need not wait. */
 export const QUICK = { head_ms: 300, still_ms: 300, whole_ms: 1000, look_ms: 50 };
@@ -76,13 +75,5 @@ export class Peer {
   async ended(): Promise<this> {
     await until('the connection is closed', () => this.closed || this.socket.readableEnded);
     return this;
-  }
-}
-
-export async function until(what: string, so: () => boolean, limit_ms = 10_000): Promise<void> {
-  const deadline = performance.now() + limit_ms;
-  while (!so()) {
-    assert.ok(performance.now() < deadline, `${what}: not so after ${limit_ms} ms`);
-    await sleep(5);
   }
 }
