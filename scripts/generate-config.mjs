@@ -205,8 +205,9 @@ function limits(path) {
 // --- the losses
 
 function losses() {
+  const cell = (text) => text.replaceAll('|', '\\|');
   const rows = Object.entries(LOSSES).map(
-    ([reason, { meaning, remedy = '' }]) => `| \`${reason}\` | ${meaning} | ${remedy} |`,
+    ([reason, { meaning, remedy = '' }]) => `| \`${reason}\` | ${cell(meaning)} | ${cell(remedy)} |`,
   );
   const lines = [
     '# What is lost, and why',

@@ -1,4 +1,4 @@
-/** The agent's own words, one line each on stderr. Never the contents of a record. */
+/** The agent's own words, one line each on stderr. Never the contents of a record, but for debugging. */
 type Level = 'debug' | 'info' | 'warn' | 'error';
 
 /** Bytes, about, that keys may take: paths are in them, which anybody makes up. */
@@ -72,5 +72,9 @@ export const log = {
   /** A warning about one thing, at most once in `every_ms` (default: an hour) for each key. */
   warnOnce(key: string, message: string, every_ms = 3_600_000): void {
     if (said.begin(key, every_ms, performance.now())) say('warn', message);
+  },
+  /** What may show the contents of a record, and often: to who asks for it, at most once in `every_ms` for each key. */
+  debugOnce(key: string, message: string, every_ms: number): void {
+    if (process.env.RUNNEL_DEBUG && said.begin(key, every_ms, performance.now())) say('debug', message);
   },
 };

@@ -71,13 +71,31 @@ export const LOSSES = {
     meaning: 'the kernel dropped datagrams before they were received; how many is in the figures of the listener',
     remedy: 'raise statsd.receive_buffer and net.core.rmem_max',
   },
-  'malformed:name': { meaning: 'a StatsD line has no name' },
-  'malformed:value': { meaning: 'a StatsD line has no value, or one that is no number' },
-  'malformed:type': { meaning: 'a StatsD line has no type that is known' },
-  'malformed:rate': { meaning: 'a StatsD line has a sample rate (|@) that is none' },
-  'malformed:timestamp': { meaning: 'a StatsD line has a time (|T) that is none' },
-  'malformed:event': { meaning: 'a StatsD event (_e) is not of its form' },
-  'malformed:service_check': { meaning: 'a StatsD service check (_sc) is not of its form' },
+  'malformed:name': { meaning: 'a StatsD line has no name', remedy: 'look at who sends it: NAME:VALUE|TYPE' },
+  'malformed:value': {
+    meaning: 'a StatsD line has no value, or one that is no number',
+    remedy: 'write 0.75 with a point, not 0,75; without spaces, and not NaN',
+  },
+  'malformed:type': {
+    meaning: 'a StatsD line has no type, or one that is none of c g ms h d s',
+    remedy: 'c counts, g is a gauge, ms a timing, h a histogram, d a distribution, s a set',
+  },
+  'malformed:rate': {
+    meaning: 'a StatsD line has a sample rate (|@) that is none',
+    remedy: 'a rate is above 0 and at most 1: |@0.1',
+  },
+  'malformed:timestamp': {
+    meaning: 'a StatsD line has a time (|T) that is none',
+    remedy: 'a time is whole seconds since 1970: |T1796083200',
+  },
+  'malformed:event': {
+    meaning: 'a StatsD event (_e) is not of its form',
+    remedy: '_e{TITLE BYTES,TEXT BYTES}:TITLE|TEXT, and the title is not empty',
+  },
+  'malformed:service_check': {
+    meaning: 'a StatsD service check (_sc) is not of its form',
+    remedy: '_sc|NAME|STATUS, with a status of 0 (ok), 1 (warning), 2 (critical), 3 (unknown)',
+  },
   unsupported: { meaning: 'a StatsD event or service check, which are not forwarded yet' },
   bad_timestamp: {
     meaning: 'samples whose own time (|T) is more than an hour ago or more than ten minutes ahead are dropped',

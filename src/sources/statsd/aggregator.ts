@@ -51,6 +51,13 @@ export interface AggregatorOptions {
   arenaBytes: number;
 }
 
+/** Samples that were received and are lost. */
+export interface Loss {
+  reason: LossReason;
+  samples: number;
+  example: string | undefined;
+}
+
 /** Documents of some series, and how many samples stand behind each. */
 export interface Piece {
   documents: string[];
@@ -102,9 +109,18 @@ export class Aggregator {
     return this.#intake.overflowed;
   }
 
-  /** What was received and is not in `samples`, by reason. Whoever reports it empties it. */
-  get losses(): Map<LossReason, number> {
+  /** What was received and is not in `samples`, by reason. */
+  get losses(): ReadonlyMap<LossReason, number> {
     return this.#intake.losses;
+  }
+
+  /** The losses since this was called last, and a line of each reason that has one. */
+  takeLosses(): Loss[] {
+    const { losses, examples } = this.#intake;
+    const taken = [...losses].map(([reason, samples]): Loss => ({ reason, samples, example: examples.get(reason) }));
+    losses.clear();
+    examples.clear();
+    return taken;
   }
 
   /** Counts the lines of one datagram, at [from, to) of the kernel's memory. */
@@ -222,9 +238,10 @@ export class Aggregator {
     const intake = this.#intake;
     const { bytes } = this.kernel;
     const end = bytes[next - 1] === 10 ? next - 1 : next;
-    const parsed = parseLine(bytes.subarray(from, end));
+    const line = bytes.subarray(from, end);
+    const parsed = parseLine(line);
     const fault = parsed.kind === 'metric' ? timestampFault(parsed, Date.now()) : null;
-    if (parsed.kind === 'metric' && fault !== null) intake.lose(fault, Math.max(1, parsed.values.length));
+    if (parsed.kind === 'metric' && fault !== null) intake.lose(fault, Math.max(1, parsed.values.length), line);
     else if (parsed.kind === 'metric') {
       const tags = parsed.host ? [...parsed.tags, ['host', parsed.host] as const] : parsed.tags;
       const number = this.#series.number(KINDS[parsed.type], parsed.name, tags);
@@ -233,12 +250,12 @@ export class Aggregator {
       if (number >= 0 && learn && this.kernel.learn(from, number)) return false;
       this.unknownFields += parsed.unknownFields;
       if (number >= 0) intake.add(number, parsed, from);
-      else intake.lose('max_contexts', Math.max(1, parsed.values.length));
+      else intake.lose('max_contexts', Math.max(1, parsed.values.length), line);
     } else if (parsed.kind === 'rejected') {
       this.rejected++;
-      intake.lose(`malformed:${parsed.reason}`, 1);
+      intake.lose(`malformed:${parsed.reason}`, 1, line);
     } else {
-      intake.lose('unsupported', 1);
+      intake.lose('unsupported', 1, line);
     }
     this.lines++;
     return true;

@@ -11,6 +11,9 @@ import { GAUGE, MAX_ENTRIES, type StatsdKernel } from '../../kernel/statsd.ts';
 import type { Content } from './content.ts';
 import type { Metric } from './parse.ts';
 
+/** Of a line that is lost, what may be said. */
+const EXAMPLE_BYTES = 200;
+
 export class Intake {
   /** The open window. */
   open: Content;
@@ -20,6 +23,8 @@ export class Intake {
   overflowed = 0;
   /** What was received and is not in `samples`, by reason. Whoever reports it empties it. */
   readonly losses = new Map<LossReason, number>();
+  /** A line of each reason that has one, for who looks for it. Emptied with them. */
+  readonly examples = new Map<LossReason, string>();
   readonly #kernel: StatsdKernel;
   readonly #series: SeriesTable;
   /** For sorting the kernel's entries. */
@@ -131,7 +136,9 @@ export class Intake {
     this.#kernel.clearEntries();
   }
 
-  lose(reason: LossReason, samples: number): void {
-    this.losses.set(reason, (this.losses.get(reason) ?? 0) + samples);
+  lose(reason: LossReason, samples: number, line?: Buffer): void {
+    const before = this.losses.get(reason);
+    this.losses.set(reason, (before ?? 0) + samples);
+    if (line && before === undefined) this.examples.set(reason, line.toString('utf8', 0, EXAMPLE_BYTES));
   }
 }

@@ -5,11 +5,12 @@ import { Worker } from 'node:worker_threads';
 import { emit } from '../../aggregate/emit.ts';
 import type { MetricOrigin } from '../../aggregate/record.ts';
 import type { Stream } from '../../core/batch.ts';
-import { type LossReason, meaningOf } from '../../core/losses.ts';
+import type { LossReason } from '../../core/losses.ts';
 import type { Output } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
 import { datagramsAvailable } from '../../native.ts';
 import { parseAddress, type UdpAddress } from './address.ts';
+import { LossesSaid } from './losses-said.ts';
 import {
   BYTES,
   COARSER,
@@ -74,6 +75,7 @@ export class Listener {
   #replaced = 0;
   #kernelDrops = 0;
   #settled = 0;
+  readonly #lost = new LossesSaid();
 
   constructor(settings: ListenerSettings) {
     this.#settings = settings;
@@ -214,11 +216,10 @@ export class Listener {
     if (message.type === 'listening') this.#bound(message.port, message.receiveBuffer);
     else if (message.type === 'failed') this.#fail(new Error(message.message));
     else if (message.type === 'losses') {
-      for (const [reason, samples] of message.losses) {
-        stream.account.received += samples;
-        stream.account.drop(reason, samples);
-        const { meaning, remedy } = meaningOf(reason);
-        if (remedy) log.warnOnce(`${reason} ${this.#address}`, `${this.#address}: ${meaning}: ${remedy}`);
+      for (const loss of message.losses) {
+        stream.account.received += loss.samples;
+        stream.account.drop(loss.reason, loss.samples);
+        this.#lost.say(this.#address, loss);
       }
     } else if (message.type === 'window') this.#say(worker, { type: 'id', id: nextWindowId() });
   }

@@ -59,9 +59,7 @@ function report(): void {
   counters[OVERFLOWED] = aggregator.overflowed;
   counters[COARSER] = aggregator.coarser;
   if (aggregator.losses.size === 0) return;
-  const losses = [...aggregator.losses];
-  aggregator.losses.clear();
-  port.postMessage({ type: 'losses', losses } satisfies FromWorker);
+  port.postMessage({ type: 'losses', losses: aggregator.takeLosses() } satisfies FromWorker);
 }
 
 function tick(): void {

@@ -198,7 +198,7 @@ test('where not even the overflow series has room, samples are lost by name', ()
   assert.equal(a.samples, weight);
   assert.equal(documents.length, weight);
   // The next window has room again.
-  a.losses.clear();
+  a.takeLosses();
   take(a, 'name.29999:5|h');
   assert.equal(flush(a).weight, 1);
 });

@@ -1,0 +1,22 @@
+/** What is lost is counted each time, and said once for each reason: how much so far, why, and what to do. */
+import { type LossReason, meaningOf } from '../../core/losses.ts';
+import { log } from '../../log.ts';
+import type { Loss } from './aggregator.ts';
+
+/** An example, to who asks for such, is said this often. */
+const EXAMPLE_EVERY_MS = 10_000;
+
+export class LossesSaid {
+  readonly #soFar = new Map<LossReason, number>();
+
+  /** `from`: who received it, `udp://127.0.0.1:8125`. */
+  say(from: string, { reason, samples, example }: Loss): void {
+    const count = (this.#soFar.get(reason) ?? 0) + samples;
+    this.#soFar.set(reason, count);
+    const { meaning, remedy } = meaningOf(reason);
+    const lost = `${count} ${count === 1 ? 'sample is' : 'samples are'} lost so far (${reason})`;
+    log.warnOnce(`${reason} ${from}`, `${from}: ${lost}: ${meaning}${remedy ? `: ${remedy}` : ''}`);
+    if (example !== undefined)
+      log.debugOnce(`${reason} ${from} example`, `${from}: ${reason}: ${example}`, EXAMPLE_EVERY_MS);
+  }
+}
