@@ -297,12 +297,16 @@ export class TrackedFile implements Queued, Inode {
 
   /** How much of it there is now, if that can be told at once. */
   measure(): void {
-    if (this.fd !== null) this.seen(this.now().size, this.modified);
+    if (this.fd === null) return;
+    const { size } = this.now();
+    this.seen(size, this.modified);
+    // What is written over the NULs at its end makes it no larger.
+    if (this.room && size === this.stored) this.#endAt(size);
   }
 
   #endAt(stored: number): void {
     const found = this.withOpen((fd) => (fstatSync(fd).size < stored ? stored : endOfData(fd, stored)));
-    const end = Math.max(this.position, found ?? stored);
+    const end = Math.max(this.room ? this.size : this.position, found ?? stored);
     setEnd(this, end, stored, end);
   }
 

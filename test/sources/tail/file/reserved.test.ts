@@ -13,12 +13,15 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { nativeAvailable } from '../../../../src/native.ts';
+import { descriptors } from '../../../../src/sources/tail/file/descriptors.ts';
+import type { TrackedFile } from '../../../../src/sources/tail/file/file.ts';
 import { Bench, until } from '../collect.ts';
 
 const MEGABYTE = 1 << 20;
@@ -199,6 +202,36 @@ test('what is written through memory, of which nothing is told, comes within a s
     assert.ok(performance.now() - start < 3000, `${performance.now() - start} ms`);
   }
   assert.deepEqual(out.texts(), ['told', 'line 2', 'line 3', 'line 4']);
+});
+
+test('a file with room is rotated: what is written late to the old one comes before the new one', async (t) => {
+  const keep = t.mock.method(descriptors, 'keep');
+  for (const make of Object.values(KINDS)) {
+    const old = writer(t);
+    const { bench, path } = old;
+    old.write('one\n');
+    if (!make(old.fd, path, MEGABYTE)) continue;
+    futimesSync(old.fd, 1000, 1000);
+    const out = await bench.start({ rotate_wait: 60_000 });
+    await out.count(1);
+    const file = keep.mock.calls.at(-1)!.arguments[0] as TrackedFile;
+    await until('at its end', () => file.room?.to === MEGABYTE && !file.busy && !file.queued);
+    let release = () => {};
+    out.blocked = new Promise((resolve) => (release = resolve));
+    writeFileSync(bench.path('b.log'), 'other\n');
+    await until('taken', () => bench.source.lag.lag_bytes === 6);
+    // It was quiet for long: then one that was just written has its turn sooner.
+    file.written = Number.NEGATIVE_INFINITY;
+    renameSync(path, `${path}.1`);
+    old.write('late\n');
+    writer(t, bench).write('new\n');
+    await until('found', () => bench.source.files_total === 3);
+    out.blocked = null;
+    release();
+    await out.count(4);
+    assert.deepEqual(out.texts(path), ['one', 'late', 'new']);
+    await bench.stop();
+  }
 });
 
 test('of a file that lost its name the last line comes without the NULs behind it', async (t) => {
