@@ -61,7 +61,8 @@ function sampleFields(shape, indent, path) {
     const at = [...path, key];
     const absent = isUnsupported(at);
     const text = absent ? `${field.text} Not supported in this version.` : field.text;
-    return [...wrap(text, `${indent}# `), ...sampleOf(key, field, absent ? `${indent}# ` : indent, at)];
+    const other = absent || field.alternative;
+    return [...wrap(text, `${indent}# `), ...sampleOf(key, field, other ? `${indent}# ` : indent, at)];
   });
 }
 

@@ -103,7 +103,7 @@ function firstSentence(text: string): string {
   return first.charAt(0).toLowerCase() + first.slice(1);
 }
 
-function isFaulty({ place }: Tree, faults: readonly Fault[]): boolean {
+export function isFaulty({ place }: Tree, faults: readonly Fault[]): boolean {
   return faults.some((f) => f.file === place.file && f.line === place.line && f.column === place.column);
 }
 

@@ -1,6 +1,6 @@
 /** `kafka`: where records go, and how. */
-import { list, option, optional, required, section } from './option.ts';
-import { duration, hostPort, integer, name, oneOf, path, topic, yesNo } from './types.ts';
+import { alternative, list, option, optional, section } from './option.ts';
+import { duration, hostPort, integer, name, oneOf, path, topic, url, yesNo } from './types.ts';
 
 export const kafkaSection = section({
   brokers: option(
@@ -65,15 +65,33 @@ export const kafkaSection = section({
   sasl: optional(
     section({
       mechanism: option(
-        oneOf('plain', 'scram-sha-256', 'scram-sha-512'),
+        oneOf('plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer', 'aws-msk-iam'),
         'scram-sha-512',
-        'How the agent proves who it is.',
+        'How the agent proves who it is. plain and scram: with username and password. oauthbearer: with a token, from token_file or from token_url. aws-msk-iam: with the credentials that AWS gives to this host, in region; needs the package aws-msk-iam-sasl-signer-js beside runnel.',
       ),
-      username: required(name('text', 'runnel'), 'Who the agent logs in as.'),
-      password: required(
+      username: optional(name('text', 'runnel'), 'Who the agent logs in as.'),
+      password: optional(
         name('secret', '${KAFKA_PASSWORD}'),
         'The secret that goes with the name. Better from the environment, ${KAFKA_PASSWORD}, or a file, ${file:/run/secrets/kafka}, than written here.',
       ),
+      token_file: alternative(
+        path('/var/run/secrets/kafka/token'),
+        'oauthbearer: a file that holds a token; read again for each connection.',
+      ),
+      token_url: alternative(
+        url('https://login.example.com/oauth2/token'),
+        'oauthbearer: where a token is had for client_id and client_secret (OAuth 2.0, client credentials). Asked again before the token ends.',
+      ),
+      client_id: alternative(name('text', 'runnel'), 'oauthbearer, with token_url: who asks.'),
+      client_secret: alternative(
+        name('secret', '${OAUTH_CLIENT_SECRET}'),
+        'oauthbearer, with token_url: the secret that goes with client_id.',
+      ),
+      scope: alternative(
+        name('text', 'kafka'),
+        'oauthbearer, with token_url: what the token is for, where the server wants to know.',
+      ),
+      region: alternative(name('region', 'eu-central-1'), "aws-msk-iam: the cluster's region."),
     }),
     'Logs in to the brokers.',
   ),

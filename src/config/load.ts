@@ -12,13 +12,24 @@ import { createHash } from '../builtin.ts';
 import { writableByOthers } from '../data-dir/writable.ts';
 import type { Config, Env } from './config.ts';
 import { ConfigError, type Fault, formatFault, MOST_FAULTS, type Path, type Saying } from './errors.ts';
-import { fit } from './fit.ts';
+import { fit, isFaulty } from './fit.ts';
+import { checkLogin } from './login.ts';
 import type { Fields, Section } from './option.ts';
 import { readNamed, readSmall, reasonOf } from './read.ts';
 import type { RawConfig } from './schema.ts';
 import { labelAt, type Shape, shapeOf } from './shape.ts';
 import { Substitution } from './substitute.ts';
-import { type EmptyTree, isSet, mergeTrees, placeOf, plainValue, readTree, scalarAt, type Tree } from './tree.ts';
+import {
+  type EmptyTree,
+  isSet,
+  mergeTrees,
+  nodeAt,
+  placeOf,
+  plainValue,
+  readTree,
+  scalarAt,
+  type Tree,
+} from './tree.ts';
 import { refuseUnsupported, type Unsupported } from './unsupported.ts';
 
 /** All that can be configured. */
@@ -125,6 +136,11 @@ function interpret<C extends Config>(
     if (faults.some((told) => told.message === fault.message || told.message.startsWith(`${nameOf(path)}.`))) return;
     faults.push(fault);
   };
+  const isThere = (path: Path) => {
+    const at = nodeAt(tree, path);
+    return at !== undefined && (at.kind !== 'empty' || isFaulty(at, faults));
+  };
+  checkLogin(config.kafka, refuse, isThere);
   check(config, refuse, (path, message) => warnings.push(formatFault(faultAt(tree, path, message))));
   return config;
 }
@@ -220,12 +236,13 @@ async function warningsOf(config: Config, tree: Tree, files: string[]): Promise<
       "kafka.tls.insecure is on: the brokers' certificates are not checked, anyone between can read and change everything",
     );
   }
-  const password = scalarAt(tree, ['kafka', 'sasl', 'password']);
-  if (password && !password.substituted && files.includes(password.place.file)) {
-    const { mode } = await stat(password.place.file);
+  for (const key of ['password', 'client_secret']) {
+    const secret = scalarAt(tree, ['kafka', 'sasl', key]);
+    if (!secret || secret.substituted || !files.includes(secret.place.file)) continue;
+    const { mode } = await stat(secret.place.file);
     if (mode & 0o004) {
       warnings.push(
-        `${password.place.file} holds a password and every user of this machine can read it: chmod 640, or take it from \${file:...}`,
+        `${secret.place.file} holds a password and every user of this machine can read it: chmod 640, or take it from \${file:...}`,
       );
     }
   }

@@ -59,6 +59,11 @@ export function optional<S extends v.GenericSchema>(schema: S, text: string): Op
   return v.pipe(v.optional(schema), v.description(text)) as unknown as Optional<S>;
 }
 
+/** The same, for another setting than the default one: in the sample, which shows one that works, it is a comment. */
+export function alternative<S extends v.GenericSchema>(schema: S, text: string): Optional<S> {
+  return v.pipe(v.optional(schema), v.description(text), v.metadata({ alternative: true })) as unknown as Optional<S>;
+}
+
 /** An option that must be there. */
 export function required<S extends v.GenericSchema>(schema: S, text: string): S {
   return v.pipe(schema, v.description(text)) as unknown as S;

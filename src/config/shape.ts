@@ -18,6 +18,8 @@ export interface Field {
   /** As written in a file; undefined where there is none. */
   fallback: unknown;
   required: boolean;
+  /** It is for another setting than the default one. */
+  alternative: boolean;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: valibot's schemas have no common type that shows their parts
@@ -42,6 +44,7 @@ export function shapeOf(schema: unknown): Shape {
           text: v.getDescription(entry) ?? '',
           fallback: entry.type === 'optional' ? entry.default : undefined,
           required: entry.type !== 'optional',
+          alternative: v.getMetadata(entry).alternative === true,
         });
       }
       return { kind: 'map', fields, orFalse: false };

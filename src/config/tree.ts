@@ -252,7 +252,7 @@ export function placeOf(tree: Tree, path: readonly (string | number)[]): Place {
 }
 
 /** What stands at a path, undefined where nothing does. */
-function nodeAt(tree: Tree, path: readonly (string | number)[]): Tree | undefined {
+export function nodeAt(tree: Tree, path: readonly (string | number)[]): Tree | undefined {
   let at: Tree | undefined = tree;
   for (const step of path) {
     if (at?.kind === 'list' && typeof step === 'number') at = at.items[step];

@@ -150,6 +150,17 @@ export function topic(example = 'runnel.logs', longest = 249): Leaf<string> {
   });
 }
 
+/** Where something is asked over HTTP. */
+export function url(example: string): Leaf<string> {
+  return leaf({ label: 'URL', json: { type: 'string', pattern: '^https?://' }, example }, (value) => {
+    const address = URL.canParse(value) ? new URL(value) : null;
+    if (!address || !/^https?:$/.test(address.protocol))
+      throw new Wrong(`must be a URL, for example ${example}, not {}`);
+    if (address.username || address.password) throw new Wrong('must not hold a name or a secret');
+    return value;
+  });
+}
+
 /** A path that does not depend on the working directory. */
 export function path(example: string): Leaf<string> {
   return leaf({ label: 'absolute path', json: { type: 'string', pattern: '^/' }, example }, (value) => {

@@ -510,6 +510,31 @@ describe('faults between options', () => {
   check('a login whose secret is not set is one fault', 'kafka: {brokers: a, sasl: {username: u, password: ${P}}}', [
     'runnel.yaml:1:51: the environment variable P is not set: set it, or write ${P:-default}',
   ]);
+  check('a login without a mechanism', 'kafka: {brokers: a, sasl: {token_file: /t}}', [
+    'runnel.yaml:1:27: kafka.sasl needs username: who the agent logs in as',
+    'runnel.yaml:1:27: kafka.sasl needs password: the secret that goes with the name',
+    'runnel.yaml:1:40: kafka.sasl.token_file is not for mechanism: scram-sha-512: leave it out, or name another mechanism',
+  ]);
+  const oauth = (more: string) => `kafka: {brokers: a, sasl: {mechanism: oauthbearer${more}}}`;
+  check('no token', oauth(''), [
+    'runnel.yaml:1:27: kafka.sasl needs token_file: a file that holds a token, or token_url: where one is had',
+  ]);
+  check('nobody who asks for a token', oauth(', token_url: https://a/b'), [
+    'runnel.yaml:1:27: kafka.sasl needs client_id: who asks for the token',
+    'runnel.yaml:1:27: kafka.sasl needs client_secret: the secret that goes with client_id',
+  ]);
+  check('two tokens', oauth(', token_url: https://a/b, client_id: c, client_secret: s, token_file: /t'), [
+    'runnel.yaml:1:120: kafka.sasl.token_file contradicts token_url: a token is had from one of the two',
+  ]);
+  check('what is no URL', oauth(', token_url: a.example, client_id: c, client_secret: s'), [
+    'runnel.yaml:1:63: kafka.sasl.token_url must be a URL, for example https://login.example.com/oauth2/token, not "a.example"',
+  ]);
+  check('AWS without a region', 'kafka: {brokers: a, tls: {}, sasl: {mechanism: aws-msk-iam}}', [
+    "runnel.yaml:1:36: kafka.sasl needs region: the cluster's region, for example eu-central-1",
+  ]);
+  check('AWS without TLS', 'kafka: {brokers: a, sasl: {mechanism: aws-msk-iam, region: r}}', [
+    'runnel.yaml:1:27: kafka.sasl with aws-msk-iam needs TLS: write tls: {} beside it',
+  ]);
   check('TLS without brokers', 'kafka: {tls: {}}', ['runnel.yaml:1:14: kafka.tls is set, but kafka.brokers is empty']);
   check(
     'records where the positions are',
@@ -530,6 +555,7 @@ describe('faults between options', () => {
       'runnel.yaml:2:17: kafka.linger needs a unit, for example 1ms',
       'runnel.yaml:2:26: kafka.sasl needs username: who the agent logs in as',
       'runnel.yaml:2:26: kafka.sasl needs password: the secret that goes with the name',
+      'runnel.yaml:2:26: kafka.sasl is set, but kafka.brokers is empty',
       'runnel.yaml:3:19: logs[0].include[0] must be an absolute path or glob, beginning with /, not "x"',
     ],
   );

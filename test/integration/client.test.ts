@@ -1,7 +1,8 @@
 /** The client against a real Kafka: rights, encryption, passwords, and what it costs while nothing happens. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,16 +11,27 @@ import type { SaslConfig } from '../../src/kafka/connect/security.ts';
 import { Sender } from '../../src/kafka/send/sender.ts';
 import { sealedHeader } from '../../src/records/record-batch.ts';
 import { makeBlock } from '../support/blocks.ts';
-import { createTopic, freshTopic, type Kafka, noKafka, startKafka, USERS, withAdmin } from '../support/kafka.ts';
+import {
+  createTopic,
+  freshTopic,
+  type Kafka,
+  noKafka,
+  startKafka,
+  USERS,
+  unsecuredToken,
+  withAdmin,
+} from '../support/kafka.ts';
 import { readValues } from '../support/kcat.ts';
+import { startTokenServer } from '../support/token-server.ts';
 
 const skip = noKafka;
 let kafka: Kafka;
 
 before(async () => {
   if (!skip) {
-    // Sessions of SCRAM-SHA-256 last a second.
-    const properties = { 'listener.name.sasl.scram-sha-256.connections.max.reauth.ms': 1000 };
+    // Sessions of SCRAM-SHA-256 last a second, those of tokens as long as these.
+    const reauth = (mechanism: string) => `listener.name.sasl.${mechanism}.connections.max.reauth.ms`;
+    const properties = { [reauth('scram-sha-256')]: 1000, [reauth('oauthbearer')]: 60_000 };
     kafka = await startKafka({ sasl: true, tls: true, acls: true, properties });
   }
 });
@@ -99,6 +111,42 @@ test('a session that ends is followed by another one without a failure', { skip 
   const sent: string[] = [];
   const until = performance.now() + 4000;
   while (performance.now() < until) {
+    sent.push(`${sent.length}`);
+    await sender.put(await makeBlock(topic, [sent.at(-1)!]), () => undefined);
+    await sleep(5);
+  }
+  await sender.drained(AbortSignal.timeout(10_000));
+  assert.deepEqual((await readValues(kafka.brokers, topic)).map(String), sent);
+  assert.equal(sender.status.retries, 0);
+});
+
+test('it sends with a token, of a file or of a server that gives them', { skip }, async (t) => {
+  const dir = await mkdtemp(path.join(tmpdir(), 'runnel-token-'));
+  t.after(() => rm(dir, { recursive: true }));
+  const token_file = path.join(dir, 'token');
+  await writeFile(token_file, `${unsecuredToken('admin')}\n`);
+  await checkSends(kafka.saslBrokers, { sasl: { mechanism: 'oauthbearer', token_file } });
+  await using server = await startTokenServer({ id: 'runnel', secret: 's' });
+  server.answer.token = () => unsecuredToken('admin');
+  const sasl: SaslConfig = { mechanism: 'oauthbearer', token_url: server.url, client_id: 'runnel', client_secret: 's' };
+  await checkSends(kafka.saslTlsBrokers, { sasl, tls: { ca_file: kafka.ca } });
+  assert.match(await checkFails(kafka.saslBrokers, { sasl: { ...sasl, client_secret: 'x' } }), /401 invalid_client/);
+  await writeFile(token_file, unsecuredToken('admin', -60));
+  assert.match(
+    await checkFails(kafka.saslBrokers, { sasl: { mechanism: 'oauthbearer', token_file } }),
+    /[Aa]uthentication failed/,
+  );
+});
+
+test('a session that ends with its token is followed by one with the next token', { skip }, async () => {
+  await using server = await startTokenServer({ id: 'runnel', secret: 's' });
+  server.answer = { seconds: 2, token: () => unsecuredToken('admin', 2) };
+  const topic = await freshTopic(kafka.brokers, 'tokens');
+  const sasl: SaslConfig = { mechanism: 'oauthbearer', token_url: server.url, client_id: 'runnel', client_secret: 's' };
+  await using lane = laneOn(topic, kafka.saslBrokers, { sasl });
+  const { sender } = lane;
+  const sent: string[] = [];
+  while (server.asked.length < 4) {
     sent.push(`${sent.length}`);
     await sender.put(await makeBlock(topic, [sent.at(-1)!]), () => undefined);
     await sleep(5);

@@ -4,7 +4,7 @@
  *   brokers         PLAINTEXT
  *   proxied         PLAINTEXT behind the TCP proxy `proxy`: the broker advertises the proxy's port, so that a client
  *                   that begins there stays there
- *   saslBrokers     SASL_PLAINTEXT, with `sasl`: PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512 for USERS
+ *   saslBrokers     SASL_PLAINTEXT, with `sasl`: PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512 for USERS, OAUTHBEARER
  *   tlsBrokers      SSL, with `tls`: the certificate is signed by `ca`
  *   saslTlsBrokers  SASL_SSL, with both
  *
@@ -416,14 +416,24 @@ function properties(dir: string, ports: Ports, proxyPort: number, options: Kafka
 
 function saslProperties({ tls }: KafkaOptions): Record<string, string> {
   const users = Object.entries(USERS).map(([name, password]) => `user_${name}="${password}"`);
-  const all: Record<string, string> = { 'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512' };
+  const all: Record<string, string> = { 'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER' };
   for (const listener of tls ? ['sasl', 'sasltls'] : ['sasl']) {
     const jaas = (mechanism: string) => `listener.name.${listener}.${mechanism}.sasl.jaas.config`;
     all[jaas('plain')] = `org.apache.kafka.common.security.plain.PlainLoginModule required ${users.join(' ')};`;
     all[jaas('scram-sha-256')] = 'org.apache.kafka.common.security.scram.ScramLoginModule required;';
+    // Tokens that nobody has signed, as `unsecuredToken` makes them.
+    all[jaas('oauthbearer')] =
+      'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="admin";';
     all[jaas('scram-sha-512')] = 'org.apache.kafka.common.security.scram.ScramLoginModule required;';
   }
   return all;
+}
+
+/** A token for the SASL listeners, of this user, that ends in so many seconds. */
+export function unsecuredToken(user: keyof typeof USERS, seconds = 3600): string {
+  const now = Date.now() / 1000;
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  return `${part({ alg: 'none' })}.${part({ sub: user, iat: now, exp: now + seconds })}.`;
 }
 
 function tlsProperties(dir: string): Record<string, string> {

@@ -32,7 +32,6 @@ import { dial } from './dial.ts';
 import { type Api, type Broker, type Connection, kafkajs, quietLogger, type SocketFactory } from './kafkajs.ts';
 import { Patience } from './patience.ts';
 import { metadata } from './requests.ts';
-import type { SaslConfig } from './security.ts';
 
 const PRODUCE = 0;
 const KEEP_ALIVE_MS = 30_000;
@@ -44,7 +43,8 @@ export interface LinkOptions {
   port: number;
   clientId: string;
   tls: tls.ConnectionOptions | null;
-  sasl: SaslConfig | null;
+  /** As kafkajs takes it: see security.ts. */
+  login: object | null;
   /** For everything until the connection can be used, milliseconds. */
   connectTimeout: number;
   /** How long a broker may answer nothing, milliseconds. */
@@ -96,7 +96,7 @@ export class Link {
       rack: null,
       ssl: options.tls,
       // kafkajs keeps its authenticator in this object.
-      sasl: options.sasl && { ...options.sasl },
+      sasl: options.login && { ...options.login },
       clientId: options.clientId,
       socketFactory: this.#socket,
       connectionTimeout: options.connectTimeout,

@@ -4,7 +4,7 @@
  */
 import { abortable } from '../../core/abort.ts';
 import { Link } from './connection.ts';
-import { type SaslConfig, type TlsConfig, tlsOptions } from './security.ts';
+import { loginOf, type SaslConfig, type TlsConfig, tlsOptions } from './security.ts';
 
 const DEFAULT_PORT = 9092;
 
@@ -31,11 +31,13 @@ export interface LinksOptions {
 export class Links {
   readonly #o: LinksOptions;
   readonly #closing: AbortSignal;
+  readonly #login: object | null;
   readonly #links = new Map<string, Promise<Link>>();
 
   /** When `closing` aborts, so do the connections that are just being made; `end` ends the others. */
   constructor(options: LinksOptions, closing: AbortSignal) {
     this.#o = options;
+    this.#login = options.sasl && loginOf(options.sasl);
     this.#closing = closing;
   }
 
@@ -85,12 +87,12 @@ export class Links {
   }
 
   async #open(address: Address, remove: () => void): Promise<Link> {
-    const { tls, sasl, client_id, connectTimeout, requestTimeout, opened, lost } = this.#o;
+    const { tls, client_id, connectTimeout, requestTimeout, opened, lost } = this.#o;
     const failed = (_: Link, error: Error) => {
       remove();
       lost(error);
     };
-    const options = { ...address, clientId: client_id, sasl, connectTimeout, requestTimeout, failed };
+    const options = { ...address, clientId: client_id, login: this.#login, connectTimeout, requestTimeout, failed };
     const link = await Link.open({ ...options, tls: tls ? await tlsOptions(tls) : null }, this.#closing);
     try {
       opened(link);

@@ -155,6 +155,7 @@ interface Scram {
 const NO_KAFKA = "what listens here does not speak Kafka's protocol (or only over TLS)";
 const MIB = 1 << 20;
 const LENGTH_BYTES = 4;
+const MOST_SAID = 200;
 /** A hundred partitions of a topic take 5 KB. */
 const MOST_METADATA = 8 * MIB;
 /** Of a record batch there is all or nothing, so one may be larger than what was asked for. */
@@ -165,6 +166,38 @@ const MOST_ITERATIONS = 200_000;
 /** Bytes of an answer to this request; undefined: none was asked, or SASL's. */
 function mostBytes(apiKey: number | undefined): number {
   return apiKey === METADATA ? MOST_METADATA : apiKey === FETCH ? MOST_FETCHED : MIB;
+}
+
+interface Exchange {
+  request: { encode(): Promise<Buffer> };
+  response: { decode(bytes: Buffer): Promise<Buffer>; parse(bytes: Buffer): Promise<void> };
+}
+
+/**
+ * `sasl` for kafkajs, to log in with a token (RFC 7628). Its own way takes the broker's refusal for a success: that is an
+ * answer with a reason in it, after which the broker closes the connection.
+ */
+export function tokenLogin(token: () => Promise<string>): object {
+  return {
+    mechanism: 'oauthbearer',
+    authenticationProvider: ({ saslAuthenticate }: { saslAuthenticate(exchange: Exchange): Promise<void> }) => ({
+      async authenticate(): Promise<void> {
+        const said = Buffer.from(`n,,\x01auth=Bearer ${await token()}\x01\x01`);
+        const length = Buffer.alloc(LENGTH_BYTES);
+        length.writeInt32BE(said.length);
+        await saslAuthenticate({
+          request: { encode: async () => Buffer.concat([length, said]) },
+          response: { decode: async (bytes) => bytes.subarray(LENGTH_BYTES), parse: async (bytes) => accepted(bytes) },
+        });
+      },
+    }),
+  };
+}
+
+function accepted(answer: Buffer): void {
+  if (answer.length === 0) return;
+  const why = answer.toString('utf8', 0, MOST_SAID).replace(/[^\x20-\x7e]/g, '?');
+  throw new Error(`SASL OAUTHBEARER authentication failed: the broker refuses the token: ${why}`);
 }
 
 /** kafkajs's own words: of use to whoever debugs, noise to everybody else. */

@@ -1,6 +1,8 @@
 /** From the configuration's `kafka.tls` and `kafka.sasl` to what sockets and kafkajs take. */
 import { readFile } from 'node:fs/promises';
 import type tls from 'node:tls';
+import { tokenLogin } from './kafkajs.ts';
+import { tokensOf } from './tokens.ts';
 
 export interface TlsConfig {
   ca_file?: string | undefined;
@@ -10,10 +12,17 @@ export interface TlsConfig {
   insecure?: boolean | undefined;
 }
 
+/** What each mechanism needs of these is checked with the configuration (config/login.ts). */
 export interface SaslConfig {
-  mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
-  username: string;
-  password: string;
+  mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer' | 'aws-msk-iam';
+  username?: string | undefined;
+  password?: string | undefined;
+  token_file?: string | undefined;
+  token_url?: string | undefined;
+  client_id?: string | undefined;
+  client_secret?: string | undefined;
+  scope?: string | undefined;
+  region?: string | undefined;
 }
 
 /** Reads the files anew each time, so that a renewed certificate counts from the next connection on. */
@@ -36,4 +45,12 @@ export async function tlsOptions(config: TlsConfig): Promise<tls.ConnectionOptio
     ...(config.server_name !== undefined && { servername: config.server_name }),
     rejectUnauthorized: !config.insecure,
   };
+}
+
+/** What kafkajs logs in with. Made once for all connections: they share a token. */
+export function loginOf(sasl: SaslConfig): object {
+  const { mechanism, username, password } = sasl;
+  if (mechanism !== 'oauthbearer' && mechanism !== 'aws-msk-iam') return { mechanism, username, password };
+  // To the broker AWS's is a token as any other.
+  return tokenLogin(tokensOf(sasl));
 }
