@@ -7,3 +7,4 @@ export { replaced } from './as/json.as';
 export { decodeLines, decodedTo, decodedEnd, decodedReplaced, decodedCut, decodedStopped } from './as/decode.as';
 export { unwrapCri, unwrapDocker, malformed, unescapedReplaced } from './as/container.as';
 export { join } from './as/join.as';
+export { search, searchEdges, select } from './as/search.as';

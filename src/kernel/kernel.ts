@@ -7,6 +7,7 @@
  *   1024   where the compiler would put static data: there are none
  *   2048   table for escaping (as/json.as.ts)
  *   6144   the pieces for a record's flags, then those of the envelope in use, one behind the other
+ *   73728  where literals are looked for: the tables of those in use, and a byte a record, what was found
  *
  * State between calls is only there and in the kernel's globals: one instance a memory, used by one thread.
  */
@@ -15,11 +16,16 @@ import { readFileSync } from 'node:fs';
 import { flagNames, iostreamName, MULTILINE, STDERR, STDOUT, TRUNCATED } from '../core/batch.ts';
 import { MAX_RECORDS, SCRATCH_BYTES, type Slot } from '../core/pool.ts';
 import { type Envelope, varint } from '../records/envelope.ts';
+import { NEEDLES_ROOM, type Needles } from './needles.ts';
 
 const TABLE_BYTES = 256;
 const PIECES_AT = 6144;
 /** Pieces are copied in steps of 16 bytes. */
 const OVERRUN = 16;
+const FOUND_AT = SCRATCH_BYTES - MAX_RECORDS;
+const NEEDLES_AT = FOUND_AT - NEEDLES_ROOM;
+/** How a literal must lie in a line, as as/search.as.ts has it. */
+const EDGES = { starts: 1, ends: 2, is: 3 } as const;
 const KINDS = { json: 0, raw: 1, value: 2 } as const;
 /** Indexes into the table of pieces; FLAGS + the bits of a record's flags. */
 const [KEY, HEAD, OFFSET, LENGTH, SKIPPED, AFTER, FLAGS] = [0, 1, 2, 3, 4, 5, 6] as const;
@@ -90,6 +96,9 @@ interface Exports {
   readonly malformed: WebAssembly.Global;
   readonly unescapedReplaced: WebAssembly.Global;
   join(first: number, count: number, separator: number): number;
+  search(table: number, count: number, out: number): void;
+  searchEdges(table: number, where: number, count: number, out: number): void;
+  select(count: number, verdicts: number, wanted: number, starts: number, stride: number, flags: number): number;
 }
 
 /** The numbers of encodings in as/decode.as.ts. */
@@ -149,6 +158,10 @@ export class Kernel {
   readonly #envelopeAt: number;
   readonly #flags: Record<'json' | 'raw', Uint32Array>;
   #flagsOf: 'json' | 'raw' | null = null;
+  /** Those whose tables are in the scratch. */
+  #needles: Needles | null = null;
+  /** Behind what an envelope may take. */
+  #limit = SCRATCH_BYTES;
 
   constructor(memory: WebAssembly.Memory) {
     this.#exports = new WebAssembly.Instance(compile(), { env: { memory } }).exports as unknown as Exports;
@@ -224,6 +237,30 @@ export class Kernel {
   }
 
   /**
+   * Which of the slot's records [0, count) hold one of the literals, begin or end with one, or are one: a byte each, 1 or
+   * 0, that holds until the next call.
+   */
+  find(slot: Slot, count: number, where: 'contains' | keyof typeof EDGES, needles: Needles): Uint8Array {
+    this.#use(slot);
+    if (needles !== this.#needles) {
+      needles.tables(NEEDLES_AT).copy(this.#scratch, NEEDLES_AT);
+      this.#limit = NEEDLES_AT;
+      if (this.#freeAt > NEEDLES_AT) this.#envelope = undefined;
+      this.#needles = needles;
+    }
+    if (where === 'contains') this.#exports.search(NEEDLES_AT, count, FOUND_AT);
+    else this.#exports.searchEdges(NEEDLES_AT, EDGES[where], count, FOUND_AT);
+    return this.#scratch.subarray(FOUND_AT, FOUND_AT + count);
+  }
+
+  /** Names only those of the slot's records [0, count) whose byte in `found` is `wanted`; returns how many there are. */
+  select(slot: Slot, count: number, found: Uint8Array, wanted: 0 | 1): number {
+    if (found.byteOffset !== FOUND_AT || found.buffer !== this.#scratch.buffer) this.#scratch.set(found, FOUND_AT);
+    const stride = slot.endsAt - slot.startsAt;
+    return this.#exports.select(count, FOUND_AT, wanted, slot.startsAt, stride, slot.flagsAt);
+  }
+
+  /**
    * Packs the slot's records [first, first + count) as Kafka records, in order; returns how many fitted. That is 0 for
    * an empty block only when there is not even room for the envelope of the first.
    */
@@ -281,7 +318,7 @@ export class Kernel {
   #piece(index: number, ...parts: Buffer[]): void {
     const at = this.#freeAt;
     for (const part of parts) {
-      assert(this.#freeAt + part.length + OVERRUN <= SCRATCH_BYTES, 'the envelope is larger than the scratch');
+      assert(this.#freeAt + part.length + OVERRUN <= this.#limit, 'the envelope is larger than the scratch');
       part.copy(this.#scratch, this.#freeAt);
       this.#freeAt += part.length;
     }
