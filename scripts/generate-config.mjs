@@ -76,6 +76,7 @@ function sampleValue({ shape, fallback }) {
 function exampleOf(shape) {
   if (shape.kind === 'list') return `[${exampleOf(shape.item)}]`;
   if (shape.kind === 'dictionary') return '{env: prod}';
+  if (shape.kind === 'choice') return shape.example;
   return inline(shape.info.example ?? '');
 }
 
@@ -138,6 +139,16 @@ function jsonOf(shape) {
       if (required.length > 0) map.required = required;
       return shape.orFalse ? { anyOf: [{ type: 'boolean' }, map] } : map;
     }
+    case 'choice': {
+      const fields = [...shape.fields].map(([key, field]) => [
+        key,
+        { description: field.text, ...jsonOf(field.shape) },
+      ]);
+      const one = { minProperties: 1, maxProperties: 1, additionalProperties: false };
+      return { type: 'object', properties: Object.fromEntries(fields), ...one };
+    }
+    case 'grammar':
+      return shape.info.json;
     default:
       return { anyOf: [shape.info.json, PLACEHOLDER] };
   }
@@ -174,7 +185,8 @@ function tables(name, shape) {
   for (const [key, field] of shape.fields) {
     const path = name === '' ? key : `${name}.${key}`;
     const child = field.shape.kind === 'list' ? field.shape.item : field.shape;
-    if (child.kind === 'map') inner.push(...tables(field.shape.kind === 'list' ? `${path}[]` : path, child));
+    if (child.kind === 'map' || child.kind === 'choice')
+      inner.push(...tables(field.shape.kind === 'list' ? `${path}[]` : path, child));
     rows.push(
       `| \`${key}\` | ${typeOf(field.shape)} | ${defaultOf(field)} | ${field.text.replaceAll('|', '\\|')}${limits(path)} |`,
     );
@@ -186,6 +198,7 @@ function tables(name, shape) {
 function typeOf(shape) {
   if (shape.kind === 'list') return `list of ${typeOf(shape.item)}`;
   if (shape.kind === 'dictionary') return `map of ${typeOf(shape.value)}`;
+  if (shape.kind === 'choice') return 'map with one of the keys';
   if (shape.kind === 'map') return shape.orFalse ? 'map, true or false' : 'map';
   return shape.info.label;
 }

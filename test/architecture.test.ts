@@ -1,8 +1,8 @@
 /**
  * Who may import whom, read from the imports themselves.
  *
- *   main > cli > agent > admin > report > inputs > delivery, verify > options > sources/all > sources/*, checks, transforms,
- *        kafka, spool > lines > aggregate, config, http > data-dir > core, kernel > mounts, records > log, native, builtin, heap > node:
+ *   main > cli > agent > admin > report > inputs > delivery, verify > options > sources/all > sources/*, checks, kafka,
+ *        spool > transforms > lines > aggregate, config, http > data-dir > core, kernel > mounts, records > log, native, builtin, heap > node:
  *
  * A part may import the parts of the rows below its own. What else it may is listed here, with the reason. Each npm
  * package has one door: the only file or folder that imports it.
@@ -26,7 +26,8 @@ const ROWS = [
   ['delivery', 'verify'],
   ['options'],
   ['sources/all.ts'],
-  ['sources/tail', 'sources/statsd', 'sources/host', 'checks', 'transforms', 'kafka', 'spool'],
+  ['sources/tail', 'sources/statsd', 'sources/host', 'checks', 'kafka', 'spool'],
+  ['transforms'],
   ['lines'],
   ['aggregate', 'config', 'http'],
   ['data-dir'],

@@ -5,7 +5,8 @@
 import { ConfigError } from '../config/errors.ts';
 import { Account } from '../core/account.ts';
 import { Batch, type Stream } from '../core/batch.ts';
-import { Pool } from '../core/pool.ts';
+import type { Step } from '../core/pipeline.ts';
+import { Pool, type Slot } from '../core/pool.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { logEnvelope, partitionKey } from '../lines/envelope.ts';
 import { formatOf } from '../lines/format.ts';
@@ -13,10 +14,11 @@ import type { Envelope } from '../records/envelope.ts';
 import { records } from '../records/record-batch.ts';
 import { cutLong } from '../sources/tail/file/read.ts';
 import { Selection } from '../sources/tail/find/selection.ts';
+import { stepsOf } from '../transforms/process.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';
 import { complain, printJson } from './output.ts';
 
-/** Prints `{"input","topic","key","value"|"headers"}`; exit 1 when no input reads this path. */
+/** Prints `{"input","topic","key","steps","value"[,"headers"]}`, value null where a step has dropped it; exit 1 when no input reads this path. */
 export async function explainLog(path: string, line: string, choice: ConfigChoice): Promise<number> {
   let config: Awaited<ReturnType<typeof locateConfig>>['config'];
   try {
@@ -58,23 +60,56 @@ export async function explainLog(path: string, line: string, choice: ConfigChoic
     batch.count = kernel.findLines(slot, slot.bytesAt, slot.bytesAt + used, slot.bytesAt, 0);
     cutLong(batch, input.max_line);
   }
-  kernel.pack(slot, 0, batch.count, {
-    envelope: batch.stream.envelope(),
-    time: Date.now(),
-    position: 0,
-    skipped: 0,
-    delta: 0,
-    outAt: out.bytesAt,
-    limitAt: out.bytesAt + out.bytes.length,
-    empty: true,
-  });
-  const packed = Buffer.from(out.bytes.subarray(0, kernel.endAt - out.bytesAt));
-  for (const record of records(packed)) {
-    const value = record.value?.toString() ?? '';
-    const shown = input.encoding === 'json' ? { value: JSON.parse(value) } : { value, headers: text(record.headers) };
-    printJson(`${JSON.stringify({ input: input.name, topic: input.topic, key: stream.key, ...shown })}\n`);
+  const steps = stepsOf(input.process, kernel) ?? [];
+  const rows = Array.from({ length: batch.count }, (_, i) => rowOf(slot, i));
+  /** Where the last record ends that was not dropped. */
+  let end = 0;
+  for (const row of rows) {
+    const { source, length } = row;
+    setRow(slot, 0, { ...row, source: 0 });
+    batch.count = 1;
+    const told = steps.map((step, i) => ({ step: i + 1, verb: step.verb, result: pass(step, batch) }));
+    const about = { input: input.name, topic: input.topic, key: stream.key, steps: told };
+    if (batch.count === 0) {
+      printJson(`${JSON.stringify({ ...about, value: null })}\n`);
+      continue;
+    }
+    kernel.pack(slot, 0, 1, {
+      envelope,
+      time: Date.now(),
+      position: source,
+      skipped: source - end,
+      delta: 0,
+      outAt: out.bytesAt,
+      limitAt: out.bytesAt + out.bytes.length,
+      empty: true,
+    });
+    end = source + length;
+    const [record] = records(Buffer.from(out.bytes.subarray(0, kernel.endAt - out.bytesAt)));
+    const value = record!.value?.toString() ?? '';
+    const shown = input.encoding === 'json' ? { value: JSON.parse(value) } : { value, headers: text(record!.headers) };
+    printJson(`${JSON.stringify({ ...about, ...shown })}\n`);
   }
   return 0;
+}
+
+/** What a step makes of the one record; `skipped`: one before has dropped it. */
+function pass(step: Step, batch: Batch): 'ok' | 'dropped' | 'skipped' {
+  if (batch.count === 0) return 'skipped';
+  step.apply(batch);
+  return batch.count === 0 ? 'dropped' : 'ok';
+}
+
+const TABLES = ['starts', 'ends', 'source', 'length', 'flags'] as const;
+type Row = Record<(typeof TABLES)[number], number>;
+
+/** What the tables say of a record. */
+function rowOf(slot: Slot, i: number): Row {
+  return Object.fromEntries(TABLES.map((name) => [name, slot[name][i]!])) as Row;
+}
+
+function setRow(slot: Slot, i: number, row: Row): void {
+  for (const name of TABLES) slot[name][i] = row[name];
 }
 
 function text(headers: [string, Buffer][]): Record<string, string> {

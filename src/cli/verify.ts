@@ -10,8 +10,10 @@ import type { Config } from '../options.ts';
 import { printable } from '../report/render.ts';
 import { compression } from '../sources/tail/compressed/archive.ts';
 import { Selection } from '../sources/tail/find/selection.ts';
+import { Finder, readPositions } from '../sources/tail/positions/edit.ts';
 import { ENCODINGS, type Encoding } from '../verify/compare.ts';
-import type { FileReport, Gap } from '../verify/verdict.ts';
+import type { Span } from '../verify/origin.ts';
+import type { FileReport, Filtered, Gap } from '../verify/verdict.ts';
 import { type Report, type VerifyOptions, verify as verifyTopic } from '../verify/verify.ts';
 import { locateConfig } from './locate.ts';
 import { complain, print, printJson } from './output.ts';
@@ -47,7 +49,7 @@ export async function verify(command: VerifyCommand): Promise<number> {
   let client: KafkaClient;
   try {
     const config = await configFor(command);
-    options = optionsOf(command, config);
+    options = await optionsOf(command, config);
     client = clientFor(command, config);
   } catch (error) {
     if (error instanceof ConfigError) complain(error.message);
@@ -90,7 +92,7 @@ function clientFor(command: VerifyCommand, config: Config | null): KafkaClient {
   });
 }
 
-function optionsOf(command: VerifyCommand, config: Config | null): Omit<VerifyOptions, 'client'> {
+async function optionsOf(command: VerifyCommand, config: Config | null): Promise<Omit<VerifyOptions, 'client'>> {
   const { isolation } = command;
   if (isolation !== 'read_committed' && isolation !== 'read_uncommitted') {
     throw new Usage(`--isolation is read_committed or read_uncommitted, not ${isolation}`);
@@ -101,7 +103,7 @@ function optionsOf(command: VerifyCommand, config: Config | null): Omit<VerifyOp
     isolation,
     host: command.host ?? null,
     id: command.id ?? null,
-    file: command.file === undefined ? null : fileOf(resolve(command.file), command.encodingIn, config),
+    file: command.file === undefined ? null : await fileOf(resolve(command.file), command.encodingIn, config),
     exactlyOnce: command.exactlyOnce ?? false,
     anyStart: command.anyStart ?? false,
     remember: whole('--remember', command.remember, 1),
@@ -110,12 +112,16 @@ function optionsOf(command: VerifyCommand, config: Config | null): Omit<VerifyOp
 }
 
 /** The configuration's input says how the file is read; without one it is UTF-8. */
-function fileOf(path: string, encodingIn: string | undefined, config: Config | null): VerifyOptions['file'] {
+async function fileOf(
+  path: string,
+  encodingIn: string | undefined,
+  config: Config | null,
+): Promise<VerifyOptions['file']> {
   if (compression(path)) {
     throw new Usage(`${path} is compressed: decompress it, and name the result with --file and the file with --id`);
   }
   const input = config?.logs.find((log) => new Selection(log).isIncluded(path)) as
-    | { name: string; format?: string; encoding_in?: string }
+    | { name: string; format?: string; encoding_in?: string; process: readonly unknown[] }
     | undefined;
   if (input?.format !== undefined && input.format !== 'plain') {
     throw new Usage(
@@ -126,7 +132,22 @@ function fileOf(path: string, encodingIn: string | undefined, config: Config | n
   if (!ENCODINGS.includes(encoding as Encoding)) {
     throw new Usage(`--encoding-in is one of ${ENCODINGS.join(', ')}, not ${encoding}`);
   }
-  return { path, encoding: encoding as Encoding };
+  const filtered = config && input && input.process.length > 0 ? await filteredOf(path, config) : null;
+  return { path, encoding: encoding as Encoding, filtered };
+}
+
+/** What the agent of this configuration has read of the file, and left out behind the last record. */
+async function filteredOf(path: string, { data_dir, host }: Config): Promise<Filtered> {
+  const ends = new Map<string, Span>();
+  const finder = new Finder();
+  for (const generation of (await readPositions(data_dir))?.files ?? []) {
+    const { id, position, skipped } = generation;
+    // Of a position that is elsewhere it says nothing.
+    if (!skipped || skipped.to !== position) continue;
+    const { now, state } = finder.find(generation);
+    if (now === path && state !== 'shorter') ends.set(id, { from: position - skipped.bytes, to: position });
+  }
+  return { host, ends };
 }
 
 function whole(name: string, text: string, least: number): number {

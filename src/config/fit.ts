@@ -3,7 +3,7 @@
  * known one, a single value becomes a list where a list is wanted, a map where a list is wanted is refused, and so on.
  * What comes out has the schema's shape; only the scalars are still to be read.
  */
-import { type Fault, MOST_FAULTS, nearest } from './errors.ts';
+import { either, type Fault, MOST_FAULTS, nearest } from './errors.ts';
 import type { Shape } from './shape.ts';
 import type { MapTree, Tree } from './tree.ts';
 
@@ -19,11 +19,29 @@ export function fit(tree: Tree, shape: Shape, name: string, faults: Fault[]): Tr
     case 'leaf':
       if (tree.kind === 'scalar') return tree;
       return refuse(`must be a single value (${shape.info.label}), not a ${tree.kind}`);
+    case 'grammar':
+      return hasEmpty(tree, name, faults) ? empty : tree;
+    case 'choice': {
+      const verbs = [...shape.fields.keys()];
+      if (tree.kind !== 'map') {
+        return refuse(`must be a map with ${either(verbs)}, for example ${shape.example}, not ${article(tree)}`);
+      }
+      const known = [...tree.entries.keys()].filter((key) => shape.fields.has(key));
+      if (known.length > 1)
+        return refuse(`has ${known.join(' and ')}: make a step of each, in the order they are meant`);
+      if (tree.entries.size === 0) return refuse(`needs ${either(verbs)}, for example ${shape.example}`);
+      const fitted = fitMap(tree, shape, name, faults);
+      const [key, entry] = [...tree.entries][0]!;
+      if (entry.value.kind === 'empty') faults.push({ ...entry.place, message: `${name}.${key} is empty` });
+      return fitted;
+    }
     case 'list': {
       if (tree.kind === 'map') {
         const first = [...tree.entries.keys()][0] ?? 'it';
         return refuse(
-          shape.item.kind === 'map' ? `must be a list of maps: put "- " before ${first}` : 'must be a list',
+          shape.item.kind === 'map' || shape.item.kind === 'choice'
+            ? `must be a list of maps: put "- " before ${first}`
+            : 'must be a list',
         );
       }
       if (tree.kind === 'scalar')
@@ -49,7 +67,7 @@ export function fit(tree: Tree, shape: Shape, name: string, faults: Fault[]): Tr
   }
 }
 
-function fitMap(tree: MapTree, shape: Shape & { kind: 'map' }, name: string, faults: Fault[]): Tree {
+function fitMap(tree: MapTree, shape: Shape & { kind: 'map' | 'choice' }, name: string, faults: Fault[]): Tree {
   const fitted = fitEntries(
     tree,
     (key, place) => {
@@ -92,6 +110,15 @@ function fitEntries(
     entries.set(key, { place: entry.place, value: fit(entry.value, shape, path, faults) });
   }
   return { kind: 'map', place: tree.place, entries };
+}
+
+/** Within what has a grammar of its own there are no defaults. */
+function hasEmpty(tree: Tree, name: string, faults: Fault[]): boolean {
+  if (tree.kind === 'empty') faults.push({ ...tree.place, message: `${name} is empty` });
+  const told = faults.length;
+  if (tree.kind === 'list') for (const [i, item] of tree.items.entries()) hasEmpty(item, `${name}[${i}]`, faults);
+  else if (tree.kind === 'map') for (const [key, { value }] of tree.entries) hasEmpty(value, `${name}.${key}`, faults);
+  return tree.kind === 'empty' || faults.length > told;
 }
 
 function isEmpty(tree: Tree): boolean {

@@ -21,6 +21,17 @@ export interface LeafInfo {
 /** What is wrong with a value. `{}` in the text stands for the value; a secret is never put in its place. */
 export class Wrong extends Error {}
 
+/** What is wrong with a part of a value. */
+export class WrongAt extends Wrong {
+  readonly path: readonly (string | number)[];
+  constructor(path: readonly (string | number)[], message: string) {
+    super(message);
+    this.path = path;
+  }
+}
+
+/** A schema of anything, as far as valibot can tell. */
+export type Grammar<T, In = unknown> = v.GenericSchema<In, T>;
 /** A scalar as it may be written. */
 export type Written = string | number | boolean;
 export type Leaf<T> = v.GenericSchema<Written, T>;
@@ -40,6 +51,31 @@ export function leaf<T>(info: LeafInfo, parse: (text: string) => T): Leaf<T> {
     }),
     v.metadata({ info }),
   ) as unknown as Leaf<T>;
+}
+
+/**
+ * Maps, lists and scalars after a grammar of their own. `parse` gets them with all scalars as text, and throws Wrong, or
+ * WrongAt of a part.
+ */
+export function grammar<T>(info: LeafInfo, parse: (value: unknown) => T): Grammar<T> {
+  return v.pipe(
+    v.unknown(),
+    v.rawTransform<unknown, T>(({ dataset, addIssue, NEVER }) => {
+      try {
+        return parse(dataset.value);
+      } catch (error) {
+        if (!(error instanceof Wrong)) throw error;
+        addIssue({ message: error.message, ...(error instanceof WrongAt && { path: pathOf(error.path) }) });
+        return NEVER;
+      }
+    }),
+    v.metadata({ grammar: info }),
+  ) as unknown as Grammar<T>;
+}
+
+function pathOf(keys: readonly (string | number)[]): [v.IssuePathItem, ...v.IssuePathItem[]] {
+  const item = (key: string | number) => ({ type: 'unknown', origin: 'value', input: null, key, value: null });
+  return keys.map(item) as unknown as [v.IssuePathItem, ...v.IssuePathItem[]];
 }
 
 export type Option<S extends v.GenericSchema> = v.OptionalSchema<S, v.InferInput<S>>;
@@ -72,6 +108,11 @@ export function required<S extends v.GenericSchema>(schema: S, text: string): S 
 /** A map with known keys. Unknown ones are found before valibot sees the map. */
 export function section<E extends Fields>(fields: E): Section<E> {
   return v.object(fields);
+}
+
+/** A map with exactly one of these keys; all are optional. */
+export function choice<E extends Fields>(fields: E, example: string): Section<E> {
+  return v.pipe(v.object(fields), v.metadata({ choice: { example } })) as unknown as Section<E>;
 }
 
 export function list<S extends v.GenericSchema>(item: S): v.ArraySchema<S, undefined> {

@@ -9,6 +9,10 @@ export type Shape =
   | { kind: 'leaf'; info: LeafInfo }
   /** `orFalse`: may also be true or false. */
   | { kind: 'map'; fields: Map<string, Field>; orFalse: boolean }
+  /** A map with exactly one of the keys. */
+  | { kind: 'choice'; fields: Map<string, Field>; example: string }
+  /** Anything: what it is made of is its own business. */
+  | { kind: 'grammar'; info: LeafInfo }
   | { kind: 'dictionary'; value: Shape }
   | { kind: 'list'; item: Shape };
 
@@ -47,9 +51,11 @@ export function shapeOf(schema: unknown): Shape {
           alternative: v.getMetadata(entry).alternative === true,
         });
       }
-      return { kind: 'map', fields, orFalse: false };
+      const { choice } = v.getMetadata(s) as { choice?: { example: string } };
+      return choice ? { kind: 'choice', fields, ...choice } : { kind: 'map', fields, orFalse: false };
     }
     default:
+      if ('grammar' in v.getMetadata(s)) return { kind: 'grammar', info: (v.getMetadata(s) as Any).grammar };
       return { kind: 'leaf', info: (v.getMetadata(s) as { info: LeafInfo }).info };
   }
 }
@@ -60,8 +66,8 @@ export function labelAt(shape: Shape, path: readonly (string | number)[]): strin
   for (const step of path) {
     if (at?.kind === 'list') at = at.item;
     else if (at?.kind === 'dictionary') at = at.value;
-    else if (at?.kind === 'map') at = at.fields.get(String(step))?.shape;
+    else if (at?.kind === 'map' || at?.kind === 'choice') at = at.fields.get(String(step))?.shape;
   }
   if (at?.kind === 'map') return at.orFalse ? 'true, false or a map' : 'a map';
-  return at?.kind === 'leaf' ? at.info.label : undefined;
+  return at?.kind === 'leaf' || at?.kind === 'grammar' ? at.info.label : undefined;
 }

@@ -272,10 +272,10 @@ export function isSet(tree: Tree, path: readonly (string | number)[]): boolean {
   return at !== undefined && at.kind !== 'empty';
 }
 
-/** Plain values for the schema; what is empty is left out. */
+/** Plain values for the schema; what is empty is left out, and undefined in a list, where the others keep their places. */
 export function plainValue(tree: Tree): unknown {
   if (tree.kind === 'scalar') return tree.text;
-  if (tree.kind === 'list') return tree.items.filter((item) => item.kind !== 'empty').map(plainValue);
+  if (tree.kind === 'list') return tree.items.map((item) => (item.kind === 'empty' ? undefined : plainValue(item)));
   const value: Record<string, unknown> = Object.create(null);
   if (tree.kind === 'map') {
     for (const [key, entry] of tree.entries) if (entry.value.kind !== 'empty') value[key] = plainValue(entry.value);

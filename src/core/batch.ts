@@ -56,7 +56,7 @@ export interface Stream {
   /** What goes around each record; built when first needed, may be dropped to save memory. */
   envelope(): Envelope;
   /** What its batches pass on their way, in this order; none: they are packed as they are. */
-  readonly steps?: readonly Step[];
+  readonly steps?: readonly Step[] | undefined;
   /**
    * Everything before `position` is safe (acknowledged by Kafka, or in the spool). Called in ascending order; so many
    * bytes directly before it are in no record, because they were filtered.

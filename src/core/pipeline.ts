@@ -42,6 +42,8 @@ export interface Step {
   /** Records that came, and that were left. */
   in: number;
   out: number;
+  /** Of them, those that it should have changed and could not. */
+  readonly failed: number;
   /** Edits the batch's tables. */
   apply(batch: Batch): void;
 }

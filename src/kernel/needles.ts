@@ -63,7 +63,7 @@ export class Needles {
     for (const [bucket, literals] of lists.entries()) table.writeUInt32LE(list(literals), TABLES + bucket * 4);
     table.writeUInt32LE(this.count, TABLES + 32);
     table.writeUInt32LE(list(this.#literals), TABLES + 36);
-    return table.subarray(0, this.#automaton(table, base, at));
+    return Buffer.from(table.subarray(0, this.#automaton(table, base, at)));
   }
 
   /** Fills the tables of halves; literals that begin alike share a bucket, as far as there are enough. */

@@ -23,7 +23,6 @@ export function figures(s: LiveStatus, kinds: readonly AnyKind[] = INPUTS): Figu
     ['input'],
     of('forwarded'),
   );
-  to.counter('filtered', 'What the configuration said to leave out.', ['input'], of('filtered'));
   to.gauge('in_flight', 'What was received and is not forwarded yet.', ['input'], of('in_flight'));
   to.gauge(
     'unaccounted',

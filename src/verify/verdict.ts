@@ -48,6 +48,13 @@ export interface FileReport {
   };
 }
 
+/** What the agent that read the file says of lines that its configuration leaves out. */
+export interface Filtered {
+  host: string;
+  /** By identity: the bytes that it has read, up to where it is safe, without a record behind them. */
+  ends: ReadonlyMap<string, Span>;
+}
+
 export interface Rules {
   /** Duplicates are a failure too. */
   exactlyOnce: boolean;
@@ -59,7 +66,13 @@ export interface Rules {
   compacted: boolean;
 }
 
-export function judge(origin: Origin, rules: Rules, file: LocalFile | null): FileReport {
+/** `filtered`: null where nothing may be missing because it was left out. */
+export function judge(
+  origin: Origin,
+  rules: Rules,
+  file: LocalFile | null,
+  filtered: Filtered | null = null,
+): FileReport {
   const { starts, ends } = origin.ranges;
   const doubts: string[] = [];
   const faults: string[] = [];
@@ -71,7 +84,7 @@ export function judge(origin: Origin, rules: Rules, file: LocalFile | null): Fil
     missing += to - from;
     if (gaps.length < NAMED) gaps.push(sized({ from, to }));
   };
-  if (starts[0]! > 0 && !rules.anyStart) {
+  if (starts.length > 0 && starts[0]! > 0 && !rules.anyStart) {
     gap(0, starts[0]!);
     if (rules.deleted) doubts.push('its beginning is missing, and Kafka has deleted the beginning of the topic');
     else if (rules.compacted) doubts.push(`its beginning is missing, ${COMPACTED}`);
@@ -88,7 +101,9 @@ export function judge(origin: Origin, rules: Rules, file: LocalFile | null): Fil
     doubts.push('bytes came again too late to tell whether in the same records (--remember more of them)');
   }
   if (rules.exactlyOnce && origin.duplicates + origin.unproven > 0) faults.push('records came more than once');
-  const to = ends.at(-1)!;
+  const arrived = ends.at(-1) ?? 0;
+  const end = filtered?.ends.get(origin.id);
+  const to = end && end.from <= arrived ? Math.max(arrived, end.to) : arrived;
   const comparison = origin.comparison as FileComparison | null;
   let compared: FileReport['compared'];
   if (file && comparison) {
@@ -97,7 +112,8 @@ export function judge(origin: Origin, rules: Rules, file: LocalFile | null): Fil
     if (different > 0) faults.push('records differ from the file');
     if (unread > 0 && file.endsLine(to, file.size)) {
       gap(to, file.size);
-      faults.push('the end of the file has not arrived');
+      if (filtered) doubts.push('the end of the file has not arrived, and is not known to be left out');
+      else faults.push('the end of the file has not arrived');
     }
     compared = {
       path: file.path,
@@ -116,8 +132,8 @@ export function judge(origin: Origin, rules: Rules, file: LocalFile | null): Fil
     reasons: [...faults, ...doubts],
     records: origin.records,
     bytes: origin.bytes,
-    skipped_bytes: origin.skipped,
-    from: starts[0]!,
+    skipped_bytes: origin.skipped + to - arrived,
+    from: starts[0] ?? 0,
     to,
     gaps,
     gaps_total: total,

@@ -7,7 +7,7 @@ import { type Encoding, FileComparison, LocalFile } from './compare.ts';
 import { Origin } from './origin.ts';
 import { Recent } from './recent.ts';
 import { MalformedRecord, Records } from './records.ts';
-import { type FileReport, judge, type Result } from './verdict.ts';
+import { type FileReport, type Filtered, judge, type Result } from './verdict.ts';
 
 /** Ranges of all files together: a topic of nothing but gaps must not fill the memory. */
 const MAX_RANGES = 2_000_000;
@@ -25,7 +25,7 @@ export interface VerifyOptions {
   host: string | null;
   id: string | null;
   /** Only the files of this path, compared with it. */
-  file: { path: string; encoding: Encoding } | null;
+  file: { path: string; encoding: Encoding; filtered?: Filtered | null } | null;
   exactlyOnce: boolean;
   anyStart: boolean;
   /** Records that are remembered, to tell duplicates from overlaps. */
@@ -199,7 +199,9 @@ class Verification {
     const rules = { exactlyOnce, anyStart, deleted, compacted: total((r) => r.missing) > 0 };
     const origins = [...this.#origins.values()].filter((origin) => origin.wanted && origin.records > 0);
     if (this.#file) onlyTheBest(origins);
-    const files = failure ? [] : origins.map((origin) => judge(origin, rules, this.#file));
+    const filtered = this.#o.file?.filtered ?? null;
+    if (!failure && origins.length === 0) origins.push(...this.#wholly(filtered));
+    const files = failure ? [] : origins.map((origin) => judge(origin, rules, this.#file, filtered));
     const reasons = failure ? [failure.message] : [];
     if (!failure && files.length === 0) reasons.push(`no record of ${this.#wanted()} was found in topic ${topic}`);
     const has = (result: Result) => files.some((f) => f.result === result);
@@ -218,6 +220,18 @@ class Verification {
       partitions: this.#partitions,
       files: files.sort(byResult),
     };
+  }
+
+  /** A file of which no record came, because its lines were filtered from its beginning on. */
+  *#wholly(filtered: Filtered | null): Iterable<Origin> {
+    const { host, id: wanted, file } = this.#o;
+    for (const [id, { from }] of filtered?.ends ?? []) {
+      if (from > 0 || (wanted !== null && wanted !== id)) continue;
+      const origin = new Origin({ number: 0, host: host ?? filtered!.host, path: file!.path, id, wanted: true });
+      origin.comparison = new FileComparison(this.#file!);
+      yield origin;
+      return;
+    }
   }
 
   #wanted(): string {

@@ -30,6 +30,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
         truncated: 2,
         replaced: 5,
         malformed: 3,
+        steps: [{ step: 1, verb: 'drop', in: 9, out: 7, failed: 0 }],
         lag_bytes: 1000,
         lag_seconds: 90,
         files: [

@@ -5,10 +5,11 @@
  *   TailSource --elsewhere--> a mount that may hang: the paths that lead there --> Part --> another process
  */
 import { aborted, pause } from '../../core/abort.ts';
-import type { Output, Source } from '../../core/pipeline.ts';
+import type { Output, Source, Step } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
 import type { Mount } from '../../mounts/mountinfo.ts';
 import { isGone } from '../../mounts/places.ts';
+import { stepsOf } from '../../transforms/process.ts';
 import { Lent } from './apart/lent.ts';
 import type { PartStatus } from './apart/messages.ts';
 import type { Mounts } from './apart/mounts.ts';
@@ -45,6 +46,8 @@ const OF_ACCOUNT = ['truncated', 'replaced', 'malformed'] as const;
 
 export class TailInput implements Source {
   readonly name: string;
+  /** What its lines pass, wherever they are read. */
+  readonly steps: readonly Step[] | undefined;
   readonly #o: TailInputOptions;
   readonly #local: TailSource;
   readonly #lent: Lent;
@@ -61,13 +64,16 @@ export class TailInput implements Source {
   readonly #keeping = new Set<Promise<void>>();
 
   constructor(options: TailInputOptions) {
-    const { input, host, tags, partition_by, positions, account, data_dir } = options;
+    const { input, host, tags, partition_by, positions, account, data_dir, kernel } = options;
     this.#o = options;
     this.name = input.name;
-    this.#context = { input, origin: { host, tags, kafka: { partition_by } }, positions, account, data_dir };
+    this.steps = stepsOf(input.process, kernel);
+    const { steps } = this;
+    this.#context = { input, origin: { host, tags, kafka: { partition_by } }, positions, account, data_dir, steps };
     this.#lent = new Lent(this.#context);
     this.#local = tailSource({
       ...options,
+      steps,
       elsewhere: (path, mount) => this.#elsewhere(path, mount),
     });
   }

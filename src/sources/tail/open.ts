@@ -53,6 +53,9 @@ function openInput(options: TailInputOptions): OpenInput {
         not_found: account.notFound,
         deleted: tail.deleted,
         malformed: account.malformed,
+        steps: (tail.steps ?? []).map(({ verb, in: came, out, failed }, i) => {
+          return { step: i + 1, verb, in: came, out, failed };
+        }),
         ...tail.lag,
         files: tail.listing(files),
       };

@@ -13,6 +13,7 @@ import {
   text,
   topic,
 } from '../../config/types.ts';
+import { processList } from '../../transforms/process.ts';
 
 const logSection = section({
   name: optional(
@@ -80,6 +81,11 @@ const logSection = section({
       ),
     }),
     'Joins the lines of a stack trace and the like into one record, with LF between them. What is not finished stays in the file until it is.',
+  ),
+  process: option(
+    processList(),
+    [],
+    'What its lines pass before they are sent: steps, in this order, each of one verb. What a step leaves out shows in the next record as log.skipped, so that runnel verify says complete.',
   ),
   rotate_wait: option(
     duration({ min: '1s', max: '1d' }),

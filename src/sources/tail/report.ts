@@ -4,6 +4,17 @@ import type { InputRow, Table } from '../../core/input.ts';
 import { count, duration, size } from '../../core/units.ts';
 import type { FileStatus } from './file/status.ts';
 
+/** A step of an input's `process`. */
+export interface StepStatus {
+  /** From 1. */
+  step: number;
+  verb: string;
+  /** Records that came, and that were left. */
+  in: number;
+  out: number;
+  failed: number;
+}
+
 export interface LogStatus<Files = FileStatus[]> {
   name: string;
   files_total: number;
@@ -29,6 +40,7 @@ export interface LogStatus<Files = FileStatus[]> {
   deleted: number;
   /** Lines that were not of the configured format (cri, docker), and passed as they were. */
   malformed: number;
+  steps: StepStatus[];
   /** Of all its files together; the age is that of the oldest byte. */
   lag_bytes: number;
   lag_seconds: number;
@@ -100,6 +112,12 @@ export function figures(s: TailStatus, to: Figures): void {
     ['input'],
     s.logs.map((l) => [l.malformed, l.name]),
   );
+  to.counter(
+    'filtered',
+    'What a step of process left out.',
+    ['input', 'step'],
+    s.logs.flatMap((l) => l.steps.map((of): Sample => [of.in - of.out, `logs.${l.name}`, of.step])),
+  );
   to.gauge(
     'log_files',
     'Files that are followed.',
@@ -157,6 +175,7 @@ export function lines({ logs }: TailStatus, local: boolean): string[] {
     return [
       '',
       `logs ${input.name}: ${count(input.lines, 'line')}, ${size(input.bytes)}, ${count(input.files_total, 'file')}${waiting}${unreadable}${leftOut}${replaced}${malformed}${polled}`,
+      ...input.steps.map((of) => `  step ${of.step}, ${of.verb}: ${count(of.in, 'line')} in, ${of.out} out`),
       ...input.files.map((file) => lineOf(file, local)),
       ...notRead(input),
       ...(hidden > 0 ? [`  and ${count(hidden, 'file')} less behind`] : []),

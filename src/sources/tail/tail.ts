@@ -9,7 +9,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Account } from '../../core/account.ts';
 import type { Batch } from '../../core/batch.ts';
-import type { Output, Source } from '../../core/pipeline.ts';
+import type { Output, Source, Step } from '../../core/pipeline.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { type Format, formatOf } from '../../lines/format.ts';
 import { cannotRead, Unpacking } from './compressed/unpacking.ts';
@@ -51,6 +51,7 @@ export interface TailOptions extends TrackerOptions {
   data_dir: string;
   kernel: Kernel;
   account: Account;
+  steps?: readonly Step[] | undefined;
   /** A file that was not written for so long is closed, milliseconds; default: five minutes. */
   close_after?: number;
   /** Every file, and every directory, is looked at once in so many quarters of a second; default: 40. */
@@ -86,9 +87,9 @@ export class TailSource implements Source {
   #turn: Iterator<TrackedFile> | null = null;
 
   constructor(options: TailOptions) {
-    const { input, host, tags, partition_by, positions, account, kernel, data_dir } = options;
+    const { input, host, tags, partition_by, positions, account, kernel, data_dir, steps } = options;
     const origin = { host, tags, kafka: { partition_by } };
-    const context: TailContext = { input, origin, positions, account, data_dir };
+    const context: TailContext = { input, origin, positions, account, data_dir, steps };
     this.#o = options;
     this.#round = options.round ?? ROUND;
     this.name = input.name;

@@ -10,6 +10,7 @@
 
 import type { BigIntStats } from 'node:fs';
 import type { Account } from '../../../core/account.ts';
+import type { Step } from '../../../core/pipeline.ts';
 import type { Origin } from '../../../lines/envelope.ts';
 import { mayGroup } from '../../../lines/format.ts';
 import { type LineEnds, lineEndsOf } from '../../../lines/line-ends.ts';
@@ -60,6 +61,8 @@ export interface TailContext {
   origin: Origin;
   positions: Positions;
   account: Account;
+  /** What its lines pass before they are packed. */
+  steps: readonly Step[] | undefined;
   /** What is the agent's own in it is not read. */
   data_dir: string;
 }

@@ -7,6 +7,7 @@
 import type { Account } from '../../../core/account.ts';
 import type { Batch, Stream } from '../../../core/batch.ts';
 import type { Checkpoint } from '../../../core/block.ts';
+import type { Step } from '../../../core/pipeline.ts';
 import { logEnvelope, partitionKey } from '../../../lines/envelope.ts';
 import type { Envelope } from '../../../records/envelope.ts';
 import { packs } from '../find/glob.ts';
@@ -60,6 +61,10 @@ export class FileStream implements Stream {
 
   get account(): Account {
     return this.#context.account;
+  }
+
+  get steps(): readonly Step[] | undefined {
+    return this.#context.steps;
   }
 
   get replayable(): boolean {
