@@ -1,0 +1,177 @@
+/**
+ * What is ready is read in turn, a batch each, and pushed. While one batch is packed the next one is read already.
+ *
+ *   turns --next--> open; decompressed, or compared --> memory --> fill --> push
+ */
+import { setImmediate } from 'node:timers/promises';
+import type { Account } from '../../core/account.ts';
+import type { Batch } from '../../core/batch.ts';
+import type { Output } from '../../core/pipeline.ts';
+import type { Unpacking } from './compressed/unpacking.ts';
+import type { TrackedFile } from './file/file.ts';
+import type { Rewrites } from './file/rewrites.ts';
+import type { Shortage } from './file/status.ts';
+import type { Reading } from './reading.ts';
+import type { Tracker } from './rotation/tracker.ts';
+import type { Turns } from './turns.ts';
+
+/** After so much reading other things get their turn, milliseconds: small files are read without a wait. */
+const STEP_MS = 5;
+/** The output is away when it takes nothing of what waits for so long. */
+const AWAY_MS = 1000;
+/** At the stop the output has so long to take what could not be read later. */
+const LAST_MS = 500;
+
+export interface PumpOptions {
+  account: Account;
+  tracker: Tracker;
+  turns: Turns;
+  rewrites: Rewrites;
+  unpacking: Unpacking;
+  reading: Reading;
+}
+
+export class Pump {
+  readonly #o: PumpOptions;
+  /** When other things had their turn last. */
+  #rested = 0;
+  /** Memory is asked for, to read this file. */
+  #taking: TrackedFile | null = null;
+  /** By `performance.now()`: when the output took something, or gave memory for it. */
+  #moved = performance.now();
+
+  constructor(options: PumpOptions) {
+    this.#o = options;
+  }
+
+  /** What waits has waited for some time: nothing is read. */
+  get isAway(): boolean {
+    return performance.now() - this.#moved > AWAY_MS;
+  }
+
+  /** It is this file's turn, or will be, and there is no memory for what it holds. */
+  shortage(file: TrackedFile): Shortage | null {
+    const away = this.isAway && (file.queued !== null || file === this.#taking);
+    if (!away && file !== this.#taking) return null;
+    return { reason: away ? 'output' : 'memory', since: this.#moved };
+  }
+
+  /** While the output is away: what waits is noted, so that it is known what is lost if that goes. */
+  tick(): void {
+    if (this.isAway && this.#taking) this.#o.reading.noteUnread(this.#taking);
+  }
+
+  async run(output: Output, signal: AbortSignal, failure: AbortController): Promise<void> {
+    let filled = await this.#nextBatch(output, signal);
+    while (filled) {
+      const next = this.#nextBatch(output, signal);
+      // A failure is thrown where this is awaited, below.
+      next.catch(() => undefined);
+      // The next read is under way before packing begins, if there is memory for it.
+      for (let i = 0; i < 8; i++) await undefined;
+      try {
+        await output.push(filled);
+      } catch (error) {
+        failure.abort(error);
+        this.#takeBack(output, filled, await next.catch(() => null));
+        throw error;
+      }
+      this.#moved = performance.now();
+      filled = await next;
+    }
+  }
+
+  /** What was not packed of these is read again: it was not received yet. The first was given back already. */
+  #takeBack(output: Output, failed: Batch, ahead: Batch | null): void {
+    this.#o.account.received -= failed.weight + (ahead?.weight ?? 0);
+    if (ahead) output.discard(ahead);
+  }
+
+  /** Deleted files are read to their end, the unfinished line there too: the next process finds nothing of them. */
+  async lastWords(output: Output): Promise<void> {
+    const soon = AbortSignal.timeout(LAST_MS);
+    for (const file of this.#o.tracker.files) {
+      file.measure();
+      if (file.fd === null || file.packed || file.held || file.size <= file.position || file.now().nlink > 0) continue;
+      for (let from = -1; from !== file.position && file.position < file.size; ) {
+        from = file.position;
+        let batch: Batch;
+        try {
+          batch = await output.take(file.stream, soon);
+        } catch {
+          // The output is away: the next start counts it.
+          return;
+        }
+        file.flush = true;
+        await this.#o.reading.fill(file, batch, false);
+        if (batch.count > 0) await output.push(batch);
+        else output.discard(batch);
+      }
+    }
+  }
+
+  /** The next batch that holds something; null: it is time to stop. */
+  async #nextBatch(output: Output, signal: AbortSignal): Promise<Batch | null> {
+    for (;;) {
+      await this.#breathe();
+      // From here to the wait for a file there must be no other: whoever wakes it would not be heard.
+      if (signal.aborted) return null;
+      const file = this.#o.turns.next();
+      if (!file) {
+        await this.#o.turns.come();
+        continue;
+      }
+      if (!this.#o.turns.mayRead(file) || !this.#o.reading.open(file)) continue;
+      file.busy = true;
+      file.again = false;
+      file.reading = true;
+      const asked = this.#o.rewrites.asks(file);
+      const prepared = file.packed
+        ? await this.#o.unpacking.prepare(file)
+        : !asked || (await this.#o.reading.isAsRead(file));
+      file.reading = false;
+      if (!prepared) {
+        file.busy = false;
+        if (file.again) this.#o.turns.ready(file);
+        else this.#o.turns.wait(file);
+        continue;
+      }
+      let batch: Batch;
+      try {
+        this.#taking = file;
+        batch = await output.take(file.stream, signal);
+        this.#taking = null;
+      } catch (error) {
+        file.busy = false;
+        if (signal.aborted) return null;
+        throw error;
+      }
+      this.#moved = performance.now();
+      if (!this.#o.tracker.files.has(file) || file.restarting || file.stream !== batch.stream) {
+        // It was let go, or begins anew, while there was no memory.
+        file.busy = false;
+        if (this.#o.tracker.files.has(file)) this.#o.turns.ready(file);
+        output.discard(batch);
+        continue;
+      }
+      // Something may have come that was not told yet.
+      if (!file.packed) file.flush = this.#o.turns.isOver(file) && file.now().size === file.stored;
+      file.reading = true;
+      const more = await this.#o.reading.fill(file, batch, !asked);
+      file.reading = false;
+      file.reads++;
+      file.busy = false;
+      file.flush = false;
+      if (more || file.again) this.#o.turns.ready(file);
+      if (batch.count > 0) return batch;
+      output.discard(batch);
+    }
+  }
+
+  /** Lets other things have their turn, if this has worked for some time. At the start finding files goes first. */
+  async #breathe(): Promise<void> {
+    if (!this.#o.tracker.starting && performance.now() - this.#rested <= STEP_MS) return;
+    await setImmediate();
+    this.#rested = performance.now();
+  }
+}

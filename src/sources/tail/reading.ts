@@ -1,0 +1,169 @@
+/**
+ * Reads a file into batches: it is opened, compared where it may have been written anew, and read on. What a read says of
+ * the file goes to the tracker, and what the file waits for then to the turns.
+ */
+import type { Account } from '../../core/account.ts';
+import type { Batch } from '../../core/batch.ts';
+import type { Kernel } from '../../kernel/kernel.ts';
+import type { Format } from '../../lines/format.ts';
+import { cannotRead } from './compressed/unpacking.ts';
+import { descriptors } from './file/descriptors.ts';
+import type { TrackedFile } from './file/file.ts';
+import { fillFormatted } from './file/formatted.ts';
+import { tellHole } from './file/hole.ts';
+import { fill } from './file/read.ts';
+import type { Comparison, Rewrites } from './file/rewrites.ts';
+import type { LogConfig } from './options.ts';
+import { type Heir, heirOf } from './rotation/join.ts';
+import type { Tracker } from './rotation/tracker.ts';
+import type { Turns } from './turns.ts';
+
+/** So many files that wait for their first turn get their place in the journal with one write. */
+const TOGETHER = 256;
+
+export interface ReadingOptions {
+  input: LogConfig;
+  account: Account;
+  kernel: Kernel;
+  /** Where lines are not simply records. */
+  format: Format | null;
+  tracker: Tracker;
+  turns: Turns;
+  rewrites: Rewrites;
+}
+
+export class Reading {
+  lines = 0;
+  bytes = 0;
+  readonly #o: ReadingOptions;
+
+  constructor(options: ReadingOptions) {
+    this.#o = options;
+  }
+
+  /** False: it is not to be read now, which is seen to. */
+  open(file: TrackedFile): boolean {
+    // It may have been let go while it waited for its turn.
+    if (!this.#o.tracker.files.has(file)) return false;
+    try {
+      if (descriptors.open(file)) {
+        if (file.packed && file.path !== null && this.#o.tracker.untracked.get(file.path)) this.#readable(file);
+        return true;
+      }
+      if (file.path !== null) this.#o.tracker.lookAt(file.path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') this.#o.tracker.lookAt(file.path!);
+      else {
+        this.#o.tracker.cannotRead(file.path!, error as Error);
+        this.#o.turns.failed(file);
+      }
+    }
+    return false;
+  }
+
+  /** False: it does not hold what was read of it, or may not. It is open. */
+  async isAsRead(file: TrackedFile): Promise<boolean> {
+    let found: Comparison = 'same';
+    try {
+      found = await this.#o.rewrites.compare(file);
+    } catch {
+      // What cannot be read now cannot be compared; the read that follows says why.
+    }
+    if (found !== 'other') return found === 'same';
+    if (file.isPunched(file.size)) return true;
+    this.#o.tracker.restarted(file);
+    return false;
+  }
+
+  /** Reads a batch; true: there may be more. `told`: where nothing has come, that was not looked into yet. */
+  async fill(file: TrackedFile, batch: Batch, told: boolean): Promise<boolean> {
+    const { kernel, input, account, format } = this.#o;
+    const size = file.size;
+    try {
+      const heir = format?.grouping ? await heirOf(file, format) : null;
+      const outcome = format
+        ? await fillFormatted(file, batch, format, heir)
+        : await fill(file, batch, kernel, input.max_line);
+      if (told && outcome === 'end' && batch.count === 0 && file.size === size) this.#o.rewrites.told(file);
+      file.failed = null;
+      if (file.error !== null) this.#readable(file);
+      if (typeof outcome === 'object') {
+        this.#o.tracker.leaveOut(file, outcome.archive);
+        return false;
+      }
+      const shorter = !file.packed && file.stored < size;
+      if (outcome === 'restarted' || (shorter && file.stored === 0)) {
+        if (outcome === 'restarted' && file.isPunched(size)) return true;
+        file.size = size;
+        this.#o.tracker.restarted(file);
+        return false;
+      }
+      if (shorter) {
+        const left = file.stored;
+        file.size = size;
+        this.#o.tracker.shortened(file, left);
+      }
+      if (file.size !== size && !file.packed) file.grown = file.written = performance.now();
+      if (outcome === 'end') file.readTo = file.size;
+      this.#o.turns.read(file, outcome === 'more', batch.count > 0);
+      if (batch.count === 0) return outcome === 'more';
+      if (!file.stream.persisted) this.#announce(file);
+      await file.persist();
+      if (heir && heir.taken > 0) await inherit(heir, batch);
+      batch.weight = batch.count;
+      batch.time = Date.now();
+      file.stream.sent(batch, file.marker, file.unfinished?.cut ?? 0, file.sum);
+      file.lines += batch.count;
+      this.lines += batch.count;
+      this.bytes += batch.end - batch.from;
+      if (format) file.hole = 0;
+      else tellHole(file, batch);
+      account.received += batch.count;
+      return outcome === 'more';
+    } catch (error) {
+      batch.count = 0;
+      if (file.path !== null && !file.packed) {
+        file.failed = performance.now();
+        this.#o.tracker.cannotRead(file.path, error as Error);
+      } else cannotRead(file, error as Error);
+      this.#o.turns.wait(file);
+      return false;
+    }
+  }
+
+  /** The output is away: this file and those that come next will wait. */
+  noteUnread(file: TrackedFile): void {
+    for (const one of [file, ...this.#next()]) {
+      if (one.path !== null) this.#o.tracker.check(one, one.path);
+      one.noteUnread();
+    }
+  }
+
+  /** Has the file's place in the journal written, and with it those of the files that come next. */
+  #announce(file: TrackedFile): void {
+    file.announce();
+    for (const next of this.#next()) next.announce();
+  }
+
+  /** Files that come next, and of which nothing is known yet but what is there. */
+  *#next(): Iterable<TrackedFile> {
+    for (const next of this.#o.turns.upcoming(TOGETHER)) {
+      if (!next.stream.persisted && !next.held && !next.packed && next.size > 0 && this.open(next)) yield next;
+    }
+  }
+
+  /** It could not be opened or read, and can be. */
+  #readable(file: TrackedFile): void {
+    file.error = null;
+    if (file.path !== null) this.#o.tracker.untracked.delete(file.path);
+  }
+}
+
+/** The batch's last record goes on in another file. */
+async function inherit(heir: Heir, batch: Batch): Promise<void> {
+  const { stream } = heir.file;
+  const end = heir.settle();
+  await heir.file.persist();
+  stream.sentTo(end, heir.file.marker);
+  batch.also = { stream, end };
+}
