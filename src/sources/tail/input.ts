@@ -17,7 +17,7 @@ import { Part } from './apart/part.ts';
 import { Roots } from './apart/roots.ts';
 import type { TailContext } from './file/file.ts';
 import type { FileStatus } from './file/status.ts';
-import type { LeftOutStatus } from './rotation/tracker.ts';
+import type { LeftOutStatus } from './find/left-out.ts';
 import { type TailOptions, type TailSource, tailSource } from './tail.ts';
 
 const AGAIN_MS = 1000;

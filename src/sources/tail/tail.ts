@@ -14,13 +14,14 @@ import { Unpacking } from './compressed/unpacking.ts';
 import type { TailContext, TrackedFile } from './file/file.ts';
 import { Rewrites } from './file/rewrites.ts';
 import { type FileStatus, lagOf, mostBehind } from './file/status.ts';
+import type { LeftOutStatus } from './find/left-out.ts';
 import type { LogConfig } from './options.ts';
 import type { Positions } from './positions/positions.ts';
 import { Pump } from './pump.ts';
 import { Reading } from './reading.ts';
 import { Regular } from './regular.ts';
 import { Order } from './rotation/order.ts';
-import { type LeftOutStatus, Tracker, type TrackerOptions } from './rotation/tracker.ts';
+import { Tracker, type TrackerOptions } from './rotation/tracker.ts';
 import { Turns } from './turns.ts';
 
 /** Of more files a second's share would be looked at for too long at once. */

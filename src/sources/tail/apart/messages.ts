@@ -13,8 +13,8 @@ import type { LossReason } from '../../../core/losses.ts';
 import type { Mount } from '../../../mounts/mountinfo.ts';
 import type { Prefix } from '../file/inode.ts';
 import type { FileStatus } from '../file/status.ts';
+import type { LeftOutStatus } from '../find/left-out.ts';
 import type { LogConfig } from '../options.ts';
-import type { LeftOutStatus } from '../rotation/tracker.ts';
 
 export interface Opening {
   kind: 'open';

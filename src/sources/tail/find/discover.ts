@@ -34,7 +34,8 @@ export interface DiscoveryOptions {
   roots: ReadonlySet<string> | null;
   /** Directories that are looked into, at most. */
   most: number;
-  finder: Finder;
+  /** Who is told. */
+  finder: () => Finder;
 }
 
 /** Of the time that a pass takes, so many times as long passes before the next: whoever makes directories gets no more. */
@@ -61,7 +62,7 @@ export class Discovery {
     this.#directories = new Directories(
       options.most,
       (dir, event, name) => this.#told(dir, event, name),
-      (directory) => options.finder.polled(directory),
+      (directory) => options.finder().polled(directory),
     );
   }
 
@@ -118,8 +119,8 @@ export class Discovery {
     if (!name || (event === 'rename' && name === basename(dir))) void this.scan();
     if (!name) return;
     const path = dir === '/' ? `/${name}` : `${dir}/${name}`;
-    if (event === 'rename') this.#o.finder.moved(path);
-    else this.#o.finder.written(path);
+    if (event === 'rename') this.#o.finder().moved(path);
+    else this.#o.finder().written(path);
   }
 
   async #scan(): Promise<void> {
@@ -128,9 +129,9 @@ export class Discovery {
       await this.#rest();
       this.#again = false;
       const start = performance.now();
-      const { finder: finding, ...rest } = this.#o;
+      const finding = this.#o.finder();
       const pass = ++this.#pass;
-      const walk = new Walk({ ...rest, finding, directories: this.#directories, pass, stop: signal });
+      const walk = new Walk({ ...this.#o, finding, directories: this.#directories, pass, stop: signal });
       await walk.run();
       for (const dir of this.#targets) this.#watchTarget(dir);
       if (signal.aborted) return;
