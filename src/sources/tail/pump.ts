@@ -122,16 +122,15 @@ export class Pump {
         continue;
       }
       if (!this.#o.turns.mayRead(file) || !this.#o.reading.open(file)) continue;
-      file.busy = true;
-      file.again = false;
-      file.reading = true;
+      file.takeTurn();
+      file.use(true);
       const asked = this.#o.rewrites.asks(file);
       const prepared = file.packed
         ? await this.#o.unpacking.prepare(file)
         : !asked || (await this.#o.reading.isAsRead(file));
-      file.reading = false;
+      file.use(false);
       if (!prepared) {
-        file.busy = false;
+        file.passTurn();
         if (file.again) this.#o.turns.ready(file);
         else this.#o.turns.wait(file);
         continue;
@@ -142,26 +141,24 @@ export class Pump {
         batch = await output.take(file.stream, signal);
         this.#taking = null;
       } catch (error) {
-        file.busy = false;
+        file.passTurn();
         if (signal.aborted) return null;
         throw error;
       }
       this.#moved = performance.now();
       if (!this.#o.tracker.files.has(file) || file.restarting || file.stream !== batch.stream) {
         // It was let go, or begins anew, while there was no memory.
-        file.busy = false;
+        file.passTurn();
         if (this.#o.tracker.files.has(file)) this.#o.turns.ready(file);
         output.discard(batch);
         continue;
       }
       // Something may have come that was not told yet.
       if (!file.packed) file.flush = this.#o.turns.isOver(file) && file.now().size === file.stored;
-      file.reading = true;
+      file.use(true);
       const more = await this.#o.reading.fill(file, batch, !asked);
-      file.reading = false;
-      file.reads++;
-      file.busy = false;
-      file.flush = false;
+      file.use(false);
+      file.endTurn();
       if (more || file.again) this.#o.turns.ready(file);
       if (batch.count > 0) return batch;
       output.discard(batch);

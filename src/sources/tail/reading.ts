@@ -85,7 +85,7 @@ export class Reading {
         ? await fillFormatted(file, batch, format, heir)
         : await fill(file, batch, kernel, input.max_line);
       if (told && outcome === 'end' && batch.count === 0 && file.size === size) this.#o.rewrites.told(file);
-      file.failed = null;
+      file.succeeds();
       if (file.error !== null) this.#readable(file);
       if (typeof outcome === 'object') {
         this.#o.tracker.leaveOut(file, outcome.archive);
@@ -94,17 +94,17 @@ export class Reading {
       const shorter = !file.packed && file.stored < size;
       if (outcome === 'restarted' || (shorter && file.stored === 0)) {
         if (outcome === 'restarted' && file.isPunched(size)) return true;
-        file.size = size;
+        file.know(size);
         this.#o.tracker.restarted(file);
         return false;
       }
       if (shorter) {
         const left = file.stored;
-        file.size = size;
+        file.know(size);
         this.#o.tracker.shortened(file, left);
       }
-      if (file.size !== size && !file.packed) file.grown = file.written = performance.now();
-      if (outcome === 'end') file.readTo = file.size;
+      if (file.size !== size && !file.packed) file.grew();
+      if (outcome === 'end') file.ended();
       this.#o.turns.read(file, outcome === 'more', batch.count > 0);
       if (batch.count === 0) return outcome === 'more';
       if (!file.stream.persisted) this.#announce(file);
@@ -113,17 +113,17 @@ export class Reading {
       batch.weight = batch.count;
       batch.time = Date.now();
       file.stream.sent(batch, file.marker, file.unfinished?.cut ?? 0, file.sum);
-      file.lines += batch.count;
+      file.count(batch.count);
       this.lines += batch.count;
       this.bytes += batch.end - batch.from;
-      if (format) file.hole = 0;
+      if (format) file.takeHole();
       else tellHole(file, batch);
       account.received += batch.count;
       return outcome === 'more';
     } catch (error) {
       batch.count = 0;
       if (file.path !== null && !file.packed) {
-        file.failed = performance.now();
+        file.fails((error as Error).message);
         this.#o.tracker.cannotRead(file.path, error as Error);
       } else cannotRead(file, error as Error);
       this.#o.turns.wait(file);
@@ -154,7 +154,7 @@ export class Reading {
 
   /** It could not be opened or read, and can be. */
   #readable(file: TrackedFile): void {
-    file.error = null;
+    file.say(null);
     if (file.path !== null) this.#o.tracker.untracked.delete(file.path);
   }
 }

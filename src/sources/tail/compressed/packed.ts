@@ -9,6 +9,7 @@ import type { BigIntStats } from 'node:fs';
 import { fstatSync } from '../../../mounts/fs.ts';
 import { newGeneration, type TailContext, TrackedFile } from '../file/file.ts';
 import { digest, HEAD_BYTES, inodeOf, MARKER_BYTES, type Prefix, same } from '../file/inode.ts';
+import type { FileState } from '../file/state.ts';
 import type { Generation } from '../positions/journal.ts';
 import { begins, headOf } from '../positions/recognise.ts';
 import type { Compression } from './archive.ts';
@@ -65,7 +66,7 @@ export class Packed {
   }
 
   /** Decompressed bytes, as far as they are known; before the end, what the rest would be at the same ratio. */
-  expected(file: TrackedFile): number {
+  expected(file: FileState): number {
     if (this.ending !== 'open' || this.atEnd || this.#known(file)) return file.size;
     const { fed, to } = this.#inflated;
     const ratio = fed > 0 ? to / fed : 1;
@@ -81,7 +82,7 @@ export class Packed {
       this.size = size;
       this.ending = 'open';
       this.told = false;
-      file.grown = performance.now();
+      file.grew();
     }
     if (!this.active) {
       if (!begins(fd, generation.head)) return 'restarted';
@@ -103,7 +104,7 @@ export class Packed {
       if (!(await inflated.seek(fd, file.position - length, SLICE_MS))) return 'later';
       const bytes = await this.#bytes(fd, file.position - length, length);
       if (bytes.length < length) return 'restarted';
-      file.marker = digest(bytes);
+      file.mark(digest(bytes));
       this.#unmarked = false;
     }
     if (!(await inflated.seek(fd, file.position - file.marker.length, SLICE_MS))) return 'later';
@@ -120,7 +121,7 @@ export class Packed {
   }
 
   /** As TrackedFile.read. The beginning of the line at the file's position, `line` bytes, stays at hand. */
-  async read(file: TrackedFile, into: Buffer, length: number, position: number, line: number): Promise<number> {
+  async read(file: FileState, into: Buffer, length: number, position: number, line: number): Promise<number> {
     const keep = file.position - file.marker.length;
     const got = await this.#inflated.read(file.fd!, into, length, position, keep, file.marker.length + line);
     if (this.#inflated.ending !== 'open') this.ending = this.#inflated.ending;
@@ -143,7 +144,7 @@ export class Packed {
   }
 
   /** True: it was read to its end before, and has not changed. */
-  #known(file: TrackedFile): boolean {
+  #known(file: FileState): boolean {
     const { whole, damaged } = file.stream.generation;
     return whole === this.size || damaged === this.size;
   }
@@ -152,7 +153,7 @@ export class Packed {
   #recall(file: TrackedFile): void {
     this.told = true;
     this.ending = file.stream.generation.whole === this.size ? 'whole' : 'corrupt';
-    if (this.ending === 'corrupt') file.error = 'it is damaged, or ends in the middle: what is good of it was read';
+    if (this.ending === 'corrupt') file.say('it is damaged, or ends in the middle: what is good of it was read');
   }
 
   async #bytes(fd: number, position: number, length: number): Promise<Buffer> {
@@ -206,11 +207,11 @@ export function packedFile(
   persisted: boolean,
 ): TrackedFile {
   const file = new TrackedFile(context, path, stat, generation, persisted);
-  file.packed = new Packed(format, file.size);
-  file.size = file.position;
+  const packed = new Packed(format, file.size);
+  file.unpack(packed);
   Object.assign(generation, inodeOf(stat));
   // Its writer may be done long since: then it need not be waited for.
-  file.grown -= Math.max(0, Math.min(Date.now() - file.modified, OLD_MS));
-  if (file.position > 0) file.packed.expect(generation.marker, generation.markedAt);
+  file.grewBefore(Math.max(0, Math.min(Date.now() - file.modified, OLD_MS)));
+  if (file.position > 0) packed.expect(generation.marker, generation.markedAt);
   return file;
 }

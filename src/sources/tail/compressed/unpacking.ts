@@ -17,8 +17,7 @@ const QUIET_MS = 2000;
 
 /** A file that has no name, or is compressed: nothing else looks at it. */
 export function cannotRead(file: TrackedFile, { message }: Error): void {
-  file.error = message;
-  file.failed = performance.now();
+  file.fails(message);
   const { path } = file.stream.generation;
   log.warnOnce(`read ${file.key}`, `cannot read ${path}: ${message}; it is tried again every ten seconds`);
 }
@@ -91,7 +90,7 @@ export class Unpacking {
   #tell(file: TrackedFile): void {
     const packed = file.packed!;
     const { fault, bytes } = packed.damage;
-    file.error ??= fault;
+    if (file.error === null) file.say(fault);
     if (packed.told) return;
     packed.told = true;
     this.#context.account.drop('corrupt', 0, bytes);

@@ -50,7 +50,7 @@ export class Descriptors {
       closeSync(fd);
       return;
     }
-    file.fd = fd;
+    file.keep(fd);
     this.#open.add(file);
   }
 

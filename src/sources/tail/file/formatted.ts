@@ -11,11 +11,12 @@ import type { Closing, Format, Found, Shaped } from '../../../lines/format.ts';
 import { log } from '../../../log.ts';
 import { archiveOf } from '../compressed/archive.ts';
 import type { Heir } from '../rotation/join.ts';
-import { LONG, LONGEST, READ_BYTES, type TrackedFile } from './file.ts';
+import type { TrackedFile } from './file.ts';
 import { noteEnd, passNuls, pastNuls, skipHole, toRead } from './hole.ts';
 import { digest, MARKER_BYTES, type Prefix, same } from './inode.ts';
 import { PAGE } from './nuls.ts';
 import { beginsAsBefore, findEnd, knowHead, type NoLines, type Outcome } from './read.ts';
+import { LONG, LONGEST, READ_BYTES } from './state.ts';
 import { addToSum } from './sum.ts';
 import type { Unfinished } from './unfinished.ts';
 
@@ -133,9 +134,7 @@ export async function fillFormatted(
 
 /** Where another encoding, or version 0.1.0, left off is half a character: the next record shows the byte as skipped. */
 function stepToUnit(file: TrackedFile, bytes: Buffer, before: number): void {
-  file.position++;
-  file.scanned = file.position;
-  file.marker = digest(bytes.subarray(Math.max(0, before + 1 - MARKER_BYTES), before + 1));
+  file.moveTo(file.position + 1, digest(bytes.subarray(Math.max(0, before + 1 - MARKER_BYTES), before + 1)));
   addToSum(file, bytes, before, before + 1);
 }
 
@@ -165,9 +164,7 @@ function take(file: TrackedFile, batch: Batch, format: Format, shaped: Shaped, m
   batch.from = unfinished.chained;
   batch.end = unfinished.chained + shaped.taken;
   batch.used = format.readBytes;
-  file.position = batch.end;
-  file.scanned = batch.end;
-  file.marker = marker;
+  file.moveTo(batch.end, marker);
   // A record says in 32 bits what was skipped before it.
   if (batch.count > 0 || shaped.taken > LONGEST) unfinished.chained = batch.end;
 }

@@ -21,9 +21,10 @@
  */
 import type { Batch } from '../../../core/batch.ts';
 import { advise, fstatSync, readSync, seekData, seekHole } from '../../../mounts/fs.ts';
-import { LONGEST, type TrackedFile } from './file.ts';
+import type { TrackedFile } from './file.ts';
 import { lastNuls, nulsFrom, PAGE } from './nuls.ts';
 import { LITTLE_BYTES, setEnd } from './reserved.ts';
+import { LONGEST } from './state.ts';
 
 const BLOCK_BYTES = 512 * 1024;
 /** NULs are gone through in steps of so many blocks; then other files have their turn. */
@@ -55,7 +56,7 @@ export function noteEnd(
 ): { end: number; ended: boolean } {
   let end = got;
   if (file.packed) {
-    file.size = full ? Math.max(file.size, from + got) : from + got;
+    file.know(full ? Math.max(file.size, from + got) : from + got);
     return { end, ended: !full };
   }
   if (got > least && bytes[got - 1] === 0) {
@@ -146,8 +147,7 @@ export async function passNuls(file: TrackedFile, bytes: Buffer, unitBytes = 1):
 /** True: where NULs were passed over within a line something was written. It is looked at again from its beginning. */
 export function nulsWereWritten(file: TrackedFile, bytes: Buffer): boolean {
   if (file.nuls < file.position || readSync(file.fd!, bytes, 0, 1, file.nuls) === 0 || bytes[0] === 0) return false;
-  file.nuls = -1;
-  file.scanned = file.position;
+  file.lookAgain();
   return true;
 }
 
@@ -162,8 +162,7 @@ function isHole({ fd, position }: TrackedFile, end: number): boolean {
 
 /** The skipped bytes are those before the batch's first record. */
 export function tellHole(file: TrackedFile, batch: Batch): void {
-  const { hole } = file;
-  file.hole = 0;
+  const hole = file.takeHole();
   if (hole === 0 || hole + batch.end - batch.from > LONGEST) return;
   batch.from -= hole;
   const { source } = batch.slot;

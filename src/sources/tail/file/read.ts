@@ -12,10 +12,11 @@ import { MAX_RECORDS, SLOT_CAPACITY } from '../../../core/pool.ts';
 import type { Kernel } from '../../../kernel/kernel.ts';
 import { AROUND_BYTES, type LineEnds, lineEndsOf } from '../../../lines/line-ends.ts';
 import { archiveOf } from '../compressed/archive.ts';
-import { LONG, LONGEST, READ_BYTES, type TrackedFile } from './file.ts';
+import type { TrackedFile } from './file.ts';
 import { noteEnd, nulsWereWritten, passNuls, skipHole, toRead } from './hole.ts';
 import { digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './inode.ts';
 import { PAGE } from './nuls.ts';
+import { LONG, LONGEST, READ_BYTES } from './state.ts';
 import { addToSum } from './sum.ts';
 
 /** `more`: there may be more to read. `end`: nothing more for now. `restarted`: not the bytes that were there. */
@@ -140,11 +141,8 @@ async function longLine(file: TrackedFile, batch: Batch, kernel: Kernel, maxLine
   batch.used = head;
   batch.from = file.position;
   batch.end = end;
-  file.position = end;
-  file.scanned = end;
-  file.marker = after;
   // Not all of it was read at once.
-  file.sum = null;
+  file.goTo(end, after);
   return 'more';
 }
 

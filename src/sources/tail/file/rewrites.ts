@@ -110,7 +110,7 @@ export class Rewrites {
     file.doubt = null;
     if (!other) return 'same';
     this.#again.set(file, now + stored / BYTES_A_MS);
-    file.size = doubt.size;
+    file.know(doubt.size);
     return 'other';
   }
 

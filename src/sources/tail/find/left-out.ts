@@ -68,7 +68,7 @@ export class LeftOut {
 
   cannotRead(path: string, error: Error): void {
     const file = this.#o.named(path);
-    if (file) file.error = error.message;
+    file?.say(error.message);
     this.#o.untracked.note(path, isForeign(error) ? 'foreign_link' : 'unreadable', {
       existing: this.#o.first(),
       what: `cannot read ${path}: ${error.message}; it is tried again every ten seconds`,

@@ -44,7 +44,7 @@ export function takeUp(context: TailContext, path: string, stat: BigIntStats): A
   // One string for both.
   const name = generation.path === path ? generation.path : path;
   const file = new TrackedFile(context, name, stat, generation, true);
-  file.marker = marker;
+  file.mark(marker);
   file.unsure = true;
   file.doubtIfWritten();
   return { file, fd: null };
@@ -82,7 +82,7 @@ export function admit(context: TailContext, path: string, as: 'new' | 'existing'
     const existing = as === 'existing';
     if (format) return { file: admitPacked({ context, path, fd, stat, format, existing }, stored), fd };
     const file = stored ? resumed(context, fd, stat, stored) : added(context, path, fd, stat, existing);
-    file.path = path;
+    file.name(path);
     file.doubtIfWritten();
     return { file, fd };
   } catch (error) {
@@ -94,7 +94,7 @@ export function admit(context: TailContext, path: string, as: 'new' | 'existing'
 export function resumed(context: TailContext, fd: number, stat: BigIntStats, generation: Generation): TrackedFile {
   const file = new TrackedFile(context, null, stat, generation, true);
   Object.assign(generation, inodeOf(stat));
-  file.marker = markerAt(fd, file.position);
+  file.mark(markerAt(fd, file.position));
   return file;
 }
 

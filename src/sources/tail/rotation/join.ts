@@ -47,11 +47,11 @@ export async function heirOf(old: TrackedFile, format: Format): Promise<Heir | n
   if (file.busy || !file.untouched || !open(file)) return null;
   const bytes = Buffer.allocUnsafe(READ_BYTES);
   let got: number;
-  file.reading = true;
+  file.use(true);
   try {
     got = await file.read(bytes, READ_BYTES, 0);
   } finally {
-    file.reading = false;
+    file.use(false);
   }
   // NULs at its end may be written over yet.
   const lines = bytes.subarray(0, Math.min(got, format.lineEnds.aligned(lastNuls(bytes, 0, got))));

@@ -65,7 +65,7 @@ export class Names {
   name(file: TrackedFile, path: string): void {
     // One that is new has its name nowhere yet.
     if (this.files.has(file)) this.unname(file);
-    file.path = path;
+    file.name(path);
     this.nameless.delete(file);
     this.#byName.set(path, file);
     const dir = dirname(path);
@@ -77,7 +77,7 @@ export class Names {
   unname(file: TrackedFile): void {
     const { path } = file;
     if (path === null) return;
-    file.path = null;
+    file.name(null);
     if (this.files.has(file)) this.nameless.add(file);
     if (this.#byName.get(path) === file) this.#byName.delete(path);
     const dir = dirname(path);
@@ -89,12 +89,11 @@ export class Names {
   alias(path: string, file: TrackedFile): void {
     this.unalias(path);
     this.#byAlias.set(path, file);
-    file.aliases ??= new Set();
-    file.aliases.add(path);
+    file.alias(path);
   }
 
   unalias(path: string): void {
-    this.#byAlias.get(path)?.aliases?.delete(path);
+    this.#byAlias.get(path)?.unalias(path);
     this.#byAlias.delete(path);
   }
 }

@@ -14,7 +14,7 @@ import type { Untracked } from '../find/untracked.ts';
 import type { Places } from '../positions/place.ts';
 import type { Turns } from '../turns.ts';
 import type { Names } from './names.ts';
-import { type Place, Seeker } from './seek.ts';
+import { Seeker, type Sought } from './seek.ts';
 import type { Succession } from './succession.ts';
 
 /** Names that a file is known by, beside the one that it is read under. */
@@ -79,7 +79,7 @@ export class Renames {
     this.#o.places.note(file);
     this.remember(file);
     this.#o.poller.add(file);
-    file.gone = null;
+    file.regain();
     this.#o.turns.ready(file);
   }
 
@@ -88,7 +88,7 @@ export class Renames {
     const path = file.path!;
     this.#lost.set(path, file);
     this.#o.names.unname(file);
-    file.gone = performance.now();
+    file.lose();
     file.measure();
     this.#o.places.note(file);
     this.remember(file);
@@ -105,7 +105,7 @@ export class Renames {
   }
 
   /** Where a file is that lost its name while it was closed; it may have been found otherwise meanwhile. */
-  #sought(file: TrackedFile, { path, seen, packed }: Place): void {
+  #sought(file: TrackedFile, { path, seen, packed }: Sought): void {
     if (this.#o.closed() || !this.#o.names.files.has(file) || file.path !== null || file.fd !== null) return;
     if (path !== null && this.#o.matches(path)) this.rename(file, path);
     else if (path !== null && this.#openAt(file, path)) this.#o.turns.ready(file);
@@ -142,16 +142,16 @@ export class Renames {
 
   /** Opens a file under a name that is not looked for. */
   #openAt(file: TrackedFile, path: string): boolean {
-    file.path = path;
+    file.name(path);
     try {
       if (descriptors.open(file)) {
         this.#o.names.alias(path, file);
         this.#o.places.note(file, path, false);
       }
     } catch (error) {
-      file.error = (error as Error).message;
+      file.say((error as Error).message);
     }
-    file.path = null;
+    file.name(null);
     return file.fd !== null;
   }
 

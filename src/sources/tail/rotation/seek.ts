@@ -20,7 +20,7 @@ const COARSE_MS = 50;
 const MOST_KNOWN = 1000;
 const MOST_PACKED = 32;
 
-export interface Place {
+export interface Sought {
   /** The name that the file has now; null: it is not there. */
   path: string | null;
   /** False: its directory is out of sight, and what is in it may be there yet. */
@@ -38,10 +38,10 @@ interface Group {
 
 export class Seeker {
   readonly #beside: Beside;
-  readonly #found: (file: TrackedFile, place: Place) => void;
+  readonly #found: (file: TrackedFile, place: Sought) => void;
   readonly #groups = new Map<string, Group>();
 
-  constructor(beside: Beside, found: (file: TrackedFile, place: Place) => void) {
+  constructor(beside: Beside, found: (file: TrackedFile, place: Sought) => void) {
     this.#beside = beside;
     this.#found = found;
   }

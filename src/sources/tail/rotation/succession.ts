@@ -145,11 +145,11 @@ export class Succession {
     if (file.stream.persisted || !mayReplace(file, old)) return false;
     const { names, turns } = this.#o;
     turns.hold(file, 'replacement');
-    file.reading = old.reading = true;
+    for (const one of [file, old]) one.use(true);
     const comparing = this.#replace(file, old)
       .catch((error: Error) => log.warn(`cannot compare ${file.stream.name} with what it replaced: ${error.message}`))
       .finally(() => {
-        file.reading = old.reading = false;
+        for (const one of [file, old]) one.use(false);
         turns.release(file, 'replacement');
         this.#seeking.delete(comparing);
         if (names.files.has(file)) turns.ready(file);
@@ -170,7 +170,7 @@ export class Succession {
     const { head } = old.stream.generation;
     file.takeOver(old);
     // What is written to the old one from now on is its own.
-    old.unfinished = null;
+    old.forgetUnfinished();
     old.startAt(old.position, head, old.marker);
     places.note(file);
     log.info(`${file.stream.name} was replaced by a copy of it: reading on there at ${file.position}`);
@@ -274,7 +274,7 @@ export class Succession {
     const { names, matches, turns } = this.#o;
     if (matches(path) && !names.named(path)) names.name(file, path);
     else {
-      file.gone = performance.now();
+      file.lose();
       names.alias(path, file);
     }
     names.add(file);

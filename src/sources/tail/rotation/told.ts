@@ -75,7 +75,7 @@ export class Told implements Finder {
       this.#o.beside.tell(path);
       if (!this.#o.looks.has(path) && this.#o.selection.has(path)) this.#o.looks.add(path, true);
     } else {
-      file.written = performance.now();
+      file.wrote();
       // Nothing is read for now, which would tell.
       if (this.#o.away?.() && file.size > file.position) this.#o.changes.check(file, path);
       else this.#o.changes.wake(file);
