@@ -6,13 +6,15 @@
  *   without brokers everything goes to the spool, and stays there until there are some
  */
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { socketPath } from './admin/client.ts';
 import { type AdminServer, startAdmin } from './admin/server.ts';
 import { Tap } from './admin/tap.ts';
+import type { Config } from './config/config.ts';
 import type { LocatedConfig } from './config/load.ts';
-import { aborted } from './core/abort.ts';
+import { aborted, pause } from './core/abort.ts';
 import { Accounts } from './core/account.ts';
-import type { AnyKind } from './core/input.ts';
+import type { AnyKind, InputTopic } from './core/input.ts';
 import { Ledgers } from './core/ledger.ts';
 import { countLost } from './core/lost.ts';
 import { Pipeline } from './core/pipeline.ts';
@@ -20,28 +22,32 @@ import { Pool } from './core/pool.ts';
 import { Identity } from './data-dir/identity.ts';
 import { type DataDirLock, lockDataDir } from './data-dir/lock.ts';
 import { Delivery } from './delivery/delivery.ts';
-import { Leaving, openExactlyOnce, positionsTopic } from './delivery/exactly-once.ts';
+import { type Leaving, openTransactions, positionsTopic } from './delivery/exactly-once.ts';
 import { Inputs } from './inputs.ts';
 import { KafkaClient } from './kafka/connect/client.ts';
 import { Windows } from './kafka/send/saved-windows.ts';
 import type { ExactlyOnce } from './kafka/transactions/exactly-once.ts';
-import { ownInSnapshot, transactionsBefore } from './kafka/transactions/positions-snapshot.ts';
 import { POSITIONS_SETTINGS } from './kafka/transactions/positions-topic.ts';
 import { Kernel } from './kernel/kernel.ts';
 import { log } from './log.ts';
+import { connectionOf, needsRestart, type Reloaded, Reloads, refused, reread } from './reload.ts';
+import { OwnFigures } from './report/own-figures.ts';
 import { books, buildStatus, imbalances, reasonsOf, type StatusParts } from './report/status.ts';
-import type { Telemetry } from './report/telemetry.ts';
 import { INPUTS } from './sources/all.ts';
 import { Spool } from './spool/spool.ts';
 
 export interface AgentOptions extends LocatedConfig {
   version: string;
+  /** Reads the configuration again; throws ConfigError. Without it there is no reload. */
+  reread?: () => Promise<LocatedConfig>;
   /** The kinds of inputs; default: those of the table. */
   kinds?: readonly AnyKind[];
 }
 
 /** What of `shutdown_timeout` is left for writing down what is in flight, at most: milliseconds. */
 const KEEP_MS = 1000;
+/** An input that is not open again after so long is waited for no longer by who asked for a reload. */
+const SETTLE_MS = 300;
 /** Connections that are asked to close are not waited for longer than this after the drain. */
 const CLOSE_MS = 1000;
 /** An agent whose work another one has taken over waits for its local log only. */
@@ -51,10 +57,13 @@ const AUDIT_MS = 10_000;
 
 export class Agent {
   readonly #o: AgentOptions;
+  /** What holds now. */
+  #now: LocatedConfig;
   readonly #accounts = new Accounts();
   readonly #tap = new Tap();
   readonly #stop = new AbortController();
-  readonly #loadedAt = new Date();
+  #loadedAt = new Date();
+  readonly #reloads = new Reloads(() => this.#reload());
   readonly #troubles = new Map<string, string>();
   readonly #lock: DataDirLock;
   #spool!: Spool;
@@ -67,12 +76,14 @@ export class Agent {
   #delivery!: Delivery;
   #inputs!: Inputs;
   #admin: AdminServer | null = null;
-  #telemetry: Telemetry | null = null;
+  readonly #figures: OwnFigures;
   #audit: NodeJS.Timeout | undefined;
   #healthy = false;
 
   private constructor(options: AgentOptions) {
     this.#o = options;
+    this.#now = options;
+    this.#figures = new OwnFigures(() => buildStatus(this.#parts(), 0), options.kinds ?? INPUTS);
     this.#lock = lockDataDir(options.config.data_dir, options.config.lock);
   }
 
@@ -94,13 +105,18 @@ export class Agent {
     return this.#admin?.address ?? null;
   }
 
+  /** Reads the configuration again. What has changed is in force when it resolves; any error leaves all as it was. */
+  reload(): Promise<Reloaded> {
+    return this.#reloads.ask();
+  }
+
   /** Resolves with the reason when the agent must end because another one does its work. */
   get superseded(): Promise<Error> {
     return this.#superseded.promise;
   }
 
   async #build(): Promise<void> {
-    const { config, isSet, kinds = INPUTS } = this.#o;
+    const { config, kinds = INPUTS } = this.#o;
     const { kafka, data_dir } = config;
     const accounts = this.#accounts;
     const identity = Identity.open(data_dir);
@@ -111,33 +127,28 @@ export class Agent {
       kernel,
       account: (id) => accounts.of(id),
       nextWindowId: () => identity.nextWindowId(),
-      isSet,
+      isSet: (option) => this.#now.isSet(option),
       trouble: (id, message) => this.#trouble(id, message),
     });
-    const { positions } = this.#inputs;
     this.#spool = await Spool.open(join(data_dir, 'spool'), config.spool, (input, records, bytes, reason) =>
       accounts.of(input).drop(reason, records, bytes),
     );
-    if (kafka.brokers.length > 0) {
-      const topic_settings = { [positionsTopic(config)]: POSITIONS_SETTINGS };
-      this.#client = new KafkaClient({ ...kafka, topic_settings });
-      const parts = { config, pool, accounts, positions, spool: this.#spool, client: this.#client };
-      const open = () =>
-        openExactlyOnce({ ...parts, agentId: identity.agentId, superseded: (error) => this.#supersede(error) });
-      if (kafka.delivery === 'exactly_once') {
-        this.#exactlyOnce = await open();
-        for (const one of positions) one.onForget = (key) => this.#exactlyOnce?.forget(key);
-        pool.onPressure = () => this.#exactlyOnce?.hurry();
-      } else if (await transactionsBefore(data_dir)) {
-        this.#leaving = new Leaving(await open(), parts, this.#stop.signal);
-      }
-    } else if (await transactionsBefore(data_dir)) await ownInSnapshot(data_dir, { set: 'all' });
+    if (kafka.brokers.length > 0) this.#client = newClient(config);
+    const superseded = (error: Error) => this.#supersede(error);
+    const { agentId } = identity;
+    const transactions = { config, pool, accounts, spool: this.#spool, client: this.#client, agentId, superseded };
+    const { exactlyOnce, leaving } = await openTransactions(
+      { ...transactions, positions: this.#inputs.positions },
+      this.#stop.signal,
+    );
+    this.#exactlyOnce = exactlyOnce;
+    this.#leaving = leaving;
     const windows = await Windows.open(data_dir, accounts);
     const ledgers = new Ledgers();
     this.#delivery = new Delivery({
       ledgers,
       config,
-      topics: kinds.flatMap((kind: AnyKind) => kind.topics(config)),
+      topics: this.#topics(),
       pool,
       kernel,
       accounts,
@@ -163,27 +174,63 @@ export class Agent {
       reasons: () => reasonsOf(this.#parts()),
       status: (files) => buildStatus(this.#parts(), files),
       tap: this.#tap,
+      reload: () => this.reload(),
       kinds,
     });
-    for (const error of this.#admin.errors) {
-      if (isSet('admin.listen') && this.#admin.address === null) throw new Error(error);
-      this.#trouble(error, error);
-    }
+    const { errors, address } = this.#admin;
+    if (errors.length > 0 && this.#o.isSet('admin.listen') && address === null) throw new Error(errors[0]);
+    if (errors.length > 0) this.#trouble('admin', errors.join('; '));
   }
 
   async #run(): Promise<void> {
-    const { config, kinds = INPUTS } = this.#o;
-    const { telemetry, tags } = config;
-    if (telemetry.statsd !== undefined) {
-      const { startTelemetry } = await import('./report/telemetry.ts');
-      const statsd = `udp://${telemetry.statsd}`;
-      this.#telemetry = startTelemetry({ statsd, tags, status: () => buildStatus(this.#parts(), 0), kinds });
-    }
-    await this.#inputs.start(config, { output: this.#pipeline, delivery: this.#delivery });
+    await this.#figures.change(this.#o.config);
+    await this.#inputs.start(this.#o.config, { output: this.#pipeline, delivery: this.#delivery });
     this.#healthy = true;
     this.#audit = setInterval(() => this.#checkBooks(), AUDIT_MS).unref();
     // Before there is anything to send, so that the status says whether Kafka is there. It gives up only when it stops.
     this.#client?.connect(this.#stop.signal).catch(() => undefined);
+  }
+
+  #topics(): InputTopic[] {
+    const { kinds = INPUTS } = this.#o;
+    return kinds.flatMap((kind: AnyKind) => kind.topics(this.#now.config));
+  }
+
+  async #reload(): Promise<Reloaded> {
+    const before = this.#now.config;
+    const now = await reread(this.#o.reread);
+    if ('errors' in now) return now;
+    const { config, warnings, says } = now;
+    const errors = (await needsRestart(before, config)).map(({ path, message }) => says(path, message));
+    if (errors.length > 0) return refused(...errors);
+    const changes = (of: (config: Config) => unknown) => !isDeepStrictEqual(of(before), of(config));
+    const changed: string[] = [];
+    if (changes(({ admin }) => admin)) {
+      const failed = await this.#admin!.change({ ...config.admin, socket: socketPath(config) });
+      if (failed.length > 0) return refused(...failed.map(({ option, error }) => says(['admin', option], error)));
+      this.#troubles.delete('admin');
+      changed.push('admin');
+    }
+    if (this.#stop.signal.aborted) return refused({ message: 'the agent stops' });
+    // From here on nothing can fail.
+    this.#now = now;
+    this.#loadedAt = new Date();
+    if (changes(({ kafka: { partition_by: _, topic_prefix: __, ...kafka } }) => kafka)) changed.push('kafka');
+    if (changes(connectionOf)) this.#client?.change(connectionOf(config));
+    if (!this.#client && config.kafka.brokers.length > 0) {
+      this.#client = newClient(config);
+      this.#client.connect(this.#stop.signal).catch(() => undefined);
+    }
+    this.#delivery.change({ config, topics: this.#topics(), client: this.#client });
+    const inputs = this.#inputs.change(config, { output: this.#pipeline, delivery: this.#delivery });
+    if (await this.#figures.change(config)) changed.push('telemetry');
+    const waiting = new Set(inputs);
+    await Promise.race([
+      Promise.all(inputs.map((one) => one.open.then(() => waiting.delete(one)))),
+      pause(SETTLE_MS, this.#stop.signal),
+    ]);
+    const titles = (all: Iterable<{ title: string }>) => [...all].map(({ title }) => title);
+    return { reloaded: true, changed: [...titles(inputs), ...changed], waiting: titles(waiting), warnings, errors: [] };
   }
 
   #supersede(error: Error): void {
@@ -209,9 +256,9 @@ export class Agent {
   }
 
   #parts(): StatusParts {
-    const { version, config, path, hash } = this.#o;
+    const { config, path, hash } = this.#now;
     return {
-      version,
+      version: this.#o.version,
       config,
       path,
       hash,
@@ -234,9 +281,10 @@ export class Agent {
     clearInterval(this.#audit);
     const reason = new Error('the agent stops');
     this.#stop.abort(reason);
-    const { shutdown_timeout } = this.#o.config;
+    const { shutdown_timeout } = this.#now.config;
     const limit = shutdown_timeout - Math.min(KEEP_MS, Math.floor(shutdown_timeout / 4));
     const deadline = AbortSignal.timeout(this.#isSuperseded ? Math.min(SUPERSEDED_STOP_MS, limit) : limit);
+    await Promise.race([this.#reloads.close(), aborted(deadline)]);
     await Promise.race([this.#inputs?.stop(reason), aborted(deadline)]);
     // In this order, and each also where one before it fails: what is left open would keep the process from ending.
     await atStop('finish what is on its way', async () => this.#delivery?.close(deadline));
@@ -247,11 +295,15 @@ export class Agent {
     const closing = [
       atStop('close the connections to Kafka', async () => this.#client?.close()),
       atStop('close the admin server', async () => this.#admin?.close()),
-      atStop('send the last figures', async () => this.#telemetry?.close()),
+      atStop('send the last figures', async () => this.#figures.close()),
     ];
     await Promise.race([Promise.all(closing), new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())]);
     this.#lock.release();
   }
+}
+
+function newClient(config: Config): KafkaClient {
+  return new KafkaClient({ ...config.kafka, topic_settings: { [positionsTopic(config)]: POSITIONS_SETTINGS } });
 }
 
 async function atStop(what: string, work: () => Promise<void>): Promise<void> {

@@ -3,6 +3,7 @@
  *
  *   kind (sources/all.ts) -> open kind -> input: open -> run -> (failed -> what it sent is safe -> opened anew -> run)
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config/config.ts';
 import { abortable, Backoff } from './core/abort.ts';
 import type { AnyKind, InputHost, InputPositions, InputSpec, OpenInput, OpenKind } from './core/input.ts';
@@ -14,6 +15,8 @@ import { log } from './log.ts';
 const STEADY_MS = 60_000;
 /** That an input was started again is reported this often. */
 const SAY_AGAIN = 60_000;
+/** After so long it is said that an input that has changed waits. */
+const WAITS_MS = 1000;
 
 type Spec = InputSpec<unknown>;
 
@@ -24,14 +27,18 @@ export interface Destination {
 }
 
 interface Kind {
-  kind: AnyKind;
-  open: OpenKind<unknown>;
+  readonly kind: AnyKind;
+  readonly open: OpenKind<unknown>;
+  /** Resolves when all that was closed of it has ended, and what that sent is safe. */
+  closed: Promise<unknown>;
 }
 
 export class Inputs {
   readonly #kinds: readonly Kind[];
   /** In the order of the configuration. */
   #running: Running[] = [];
+  /** Those that are not configured as they are any more, until they have ended. */
+  readonly #closing = new Set<Running>();
 
   private constructor(kinds: readonly Kind[]) {
     this.#kinds = kinds;
@@ -41,7 +48,9 @@ export class Inputs {
   static async open(kinds: readonly AnyKind[], config: Config, host: InputHost): Promise<Inputs> {
     const open: Kind[] = [];
     try {
-      for (const kind of kinds) open.push({ kind, open: await kind.open(config, host) });
+      for (const kind of kinds) {
+        open.push({ kind, open: await kind.open(config, host), closed: Promise.resolve() });
+      }
     } catch (error) {
       for (const { open: one } of open) await one.close();
       throw error;
@@ -56,23 +65,61 @@ export class Inputs {
 
   /** Opens and runs all that are configured; rejects where one that listens cannot. */
   async start(config: Config, to: Destination): Promise<void> {
-    for (const { kind, open } of this.#kinds) {
-      for (const spec of kind.inputs(config)) {
-        this.#running.push(new Running({ kind, open }, spec, await open.open(spec, { first: true })));
+    for (const kind of this.#kinds) {
+      for (const spec of kind.kind.inputs(config)) {
+        const one = new Running(kind, spec);
+        one.input = await kind.open.open(spec, { first: true });
+        this.#running.push(one);
       }
     }
     // Who listens first: it may end the start, and then nothing was read.
     const [listening, others] = [true, false].map((ready) => {
-      return this.#running.filter(({ input }) => (input.ready !== undefined) === ready);
+      return this.#running.filter(({ input }) => (input?.ready !== undefined) === ready);
     });
     for (const one of listening!) one.start(to);
-    await Promise.all(listening!.map(({ input }) => input.ready));
+    await Promise.all(listening!.map(({ input }) => input?.ready));
     for (const one of others!) one.start(to);
+  }
+
+  /**
+   * From now on these are configured: what has changed is closed, and opened anew once what it sent is safe, while the
+   * others go on. Names what has changed; `done` gives those that are open.
+   */
+  change(config: Config, to: Destination): { title: string; open: Promise<void> }[] {
+    const all: Running[] = [];
+    const changed: { title: string; open: Promise<void> }[] = [];
+    for (const kind of this.#kinds) {
+      const had = this.#running.filter((one) => one.kind === kind);
+      const now = kind.kind.inputs(config).map((spec) => {
+        return had.find((one) => isDeepStrictEqual(one.spec, spec)) ?? new Running(kind, spec);
+      });
+      const closed = had.filter((one) => !now.includes(one)).map((one) => ({ one, ended: this.#close(one, to) }));
+      kind.closed = Promise.all([kind.closed, ...closed.map(({ ended }) => ended)]);
+      const after = kind.closed.then(() => kind.open.configure?.(config));
+      for (const one of now.filter((one) => !had.includes(one))) {
+        one.before = closed.find(({ one: { spec } }) => spec.id === one.spec.id)?.one ?? null;
+        changed.push({ title: one.spec.title, open: one.start(to, after) });
+      }
+      for (const { one, ended } of closed) {
+        if (!now.some(({ spec }) => spec.id === one.spec.id)) changed.push({ title: one.spec.title, open: ended });
+      }
+      all.push(...now);
+    }
+    this.#running = all;
+    return changed;
+  }
+
+  /** Resolves when it has ended and what it sent is safe: what can be read again goes on from there. */
+  async #close(one: Running, to: Destination): Promise<void> {
+    this.#closing.add(one);
+    await one.stop(new Error('the configuration has changed'));
+    this.#closing.delete(one);
+    await one.passed(to);
   }
 
   /** Resolves when all have ended. */
   async stop(reason: Error): Promise<void> {
-    await Promise.all(this.#running.map((one) => one.stop(reason)));
+    await Promise.all([...this.#running, ...this.#closing].map((one) => one.stop(reason)));
   }
 
   /** Stores what is to be kept of them; none runs any more. */
@@ -88,14 +135,16 @@ export class Inputs {
 
   /** Items that were received and are not pushed yet, by input. */
   *inFlight(): Iterable<{ input: string; weight: number }> {
-    for (const { spec, input } of this.#running) yield { input: spec.id, weight: input.inFlight() };
+    for (const { spec, input } of [...this.#running, ...this.#closing]) {
+      if (input) yield { input: spec.id, weight: input.inFlight() };
+    }
   }
 
   /** Their parts of the status, with at most so many files each. */
   status(files: number): Record<string, unknown> {
-    const parts = this.#kinds.map(({ kind, open }) => {
-      const said = this.#running.filter((one) => one.kind.kind === kind).map(({ input }) => input.status(files));
-      return open.status(said);
+    const parts = this.#kinds.map((kind) => {
+      const inputs = this.#running.flatMap((one) => (one.kind === kind ? (one.shown ?? []) : []));
+      return kind.open.status(inputs.map((input) => input.status(files)));
     });
     return Object.assign({}, ...parts);
   }
@@ -104,29 +153,45 @@ export class Inputs {
 class Running {
   readonly kind: Kind;
   readonly spec: Spec;
-  input: OpenInput;
+  /** Null: it is not open yet. */
+  input: OpenInput | null = null;
+  /** What was open under its name before it. */
+  before: Running | null = null;
   readonly #stop = new AbortController();
   #ended: Promise<void> = Promise.resolve();
   /** Why it does not run now. */
   #trouble: string | null = null;
 
-  constructor(kind: Kind, spec: Spec, input: OpenInput) {
+  constructor(kind: Kind, spec: Spec) {
     this.kind = kind;
     this.spec = spec;
-    this.input = input;
+  }
+
+  /** What the status shows under its name. */
+  get shown(): OpenInput | null {
+    return this.input ?? this.before?.shown ?? null;
   }
 
   get problems(): string[] {
-    return this.#trouble === null ? this.input.problems() : [this.#trouble];
+    return this.#trouble === null ? (this.input?.problems() ?? []) : [this.#trouble];
   }
 
-  start(to: Destination): void {
+  /** Resolves when it is open, or has ended. `after`: it is opened then. */
+  start(to: Destination, after?: Promise<void>): Promise<void> {
     const { signal } = this.#stop;
-    this.#ended = this.#run(to, signal).catch((error: Error) => {
+    const opened = Promise.withResolvers<void>();
+    const run = async () => {
+      if (after) await this.#open(after, signal);
+      opened.resolve(this.input?.ready?.catch(() => undefined));
+      await this.#run(to, signal);
+    };
+    this.#ended = run().catch((error: Error) => {
+      opened.resolve();
       if (signal.aborted) return;
       this.#trouble = `${this.spec.title}: ${error.message}`;
       log.error(this.#trouble);
     });
+    return opened.promise;
   }
 
   async stop(reason: Error): Promise<void> {
@@ -134,26 +199,44 @@ class Running {
     await this.#ended;
   }
 
+  /** Resolves when what it sent is safe, so that nothing of it is read again. */
+  async passed({ delivery }: Destination): Promise<void> {
+    for (const { topic, replayable } of this.spec.topics) if (replayable) await delivery.passed(topic);
+  }
+
+  async #open(after: Promise<void>, signal: AbortSignal): Promise<void> {
+    const waits = setTimeout(() => {
+      this.#trouble = `${this.spec.title} has changed, and is opened when what was sent of it before is safe`;
+    }, WAITS_MS).unref();
+    try {
+      await abortable(after, signal);
+      this.input = await this.kind.open.open(this.spec, { first: false });
+    } finally {
+      clearTimeout(waits);
+      this.#trouble = null;
+      this.before = null;
+    }
+  }
+
   /** Until it is stopped. Where that fails it is opened anew and run again, and said until it is. */
   async #run(to: Destination, signal: AbortSignal): Promise<void> {
-    const again = this.spec.topics.filter(({ replayable }) => replayable);
+    const { kind, spec } = this;
     const backoff = new Backoff();
     while (!signal.aborted) {
       const began = performance.now();
       try {
-        for (const { topic } of again) await to.delivery.known(topic, signal);
-        return await this.input.run(to.output, signal);
+        for (const { topic, replayable } of spec.topics) if (replayable) await to.delivery.known(topic, signal);
+        return await this.input!.run(to.output, signal);
       } catch (error) {
         if (signal.aborted) return;
         if (performance.now() - began > STEADY_MS) backoff.reset();
-        const what = `${this.spec.title} has stopped: ${(error as Error).message}; it is started again`;
+        const what = `${spec.title} has stopped: ${(error as Error).message}; it is started again`;
         this.#trouble = what;
         log.warnOnce(what, what, SAY_AGAIN);
       }
       await backoff.wait(signal);
       // What was read goes on from where it is safe: until then the next one would read it again.
-      for (const { topic } of again) await abortable(to.delivery.passed(topic), signal);
-      const { kind, spec } = this;
+      await abortable(this.passed(to), signal);
       this.input = await kind.open.open(spec, { first: false });
       // Before that the reason is what it was.
       const well = () => {

@@ -60,6 +60,17 @@ program
   });
 
 program
+  .command('reload')
+  .description('have the running agent read its configuration again; where that is wrong, the old one goes on: exit 2')
+  .option('-c, --config <file>', 'find the agent by its configuration')
+  .option('--admin <url>', 'find the agent by its socket or address, for example unix:/run/runnel/runnel.sock')
+  .option('--json', 'print what has changed as JSON')
+  .action(async (options: { config?: string; admin?: string; json?: boolean }) => {
+    const { reload } = await import('./cli/reload.ts');
+    await finish(reload({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+program
   .command('status')
   .description('ask the running agent what was read, sent, waiting and lost')
   .option('-c, --config <file>', 'find the agent by its configuration')

@@ -1,7 +1,7 @@
 /**
  * Who may import whom, read from the imports themselves.
  *
- *   main > cli > agent > admin > report > inputs > delivery, verify > options > sources/all > sources/*, checks, kafka,
+ *   main > cli > agent > admin > report > inputs, reload > delivery, verify > options > sources/all > sources/*, checks, kafka,
  *        spool > transforms > lines > aggregate, config, http > data-dir > core, kernel > mounts, records > log, native, builtin, heap > node:
  *
  * A part may import the parts of the rows below its own. What else it may is listed here, with the reason. Each npm
@@ -22,7 +22,7 @@ const ROWS = [
   ['agent'],
   ['admin'],
   ['report'],
-  ['inputs'],
+  ['inputs', 'reload'],
   ['delivery', 'verify'],
   ['options'],
   ['sources/all.ts'],

@@ -46,10 +46,10 @@ export function nameOf(target: Target): string {
   return 'host' in target ? `http://${target.host}:${target.port}` : target.socketPath;
 }
 
-/** Sends GET; resolves with the answer's head, the body still to be read. */
-export function ask(target: Target, path: string): Promise<IncomingMessage> {
+/** Resolves with the answer's head, the body still to be read. */
+export function ask(target: Target, path: string, method: 'GET' | 'POST' = 'GET'): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const asked = request({ ...target, path, agent: false, timeout: ANSWER_MS }, (response) => {
+    const asked = request({ ...target, path, method, agent: false, timeout: ANSWER_MS }, (response) => {
       asked.setTimeout(0);
       resolve(response);
     });
@@ -60,11 +60,15 @@ export function ask(target: Target, path: string): Promise<IncomingMessage> {
 }
 
 /** The first of the targets that answers. Throws one sentence that says what each said. */
-export async function askFirst(targets: readonly Target[], path: string): Promise<IncomingMessage> {
+export async function askFirst(
+  targets: readonly Target[],
+  path: string,
+  method: 'GET' | 'POST' = 'GET',
+): Promise<IncomingMessage> {
   const said: string[] = [];
   for (const target of targets) {
     try {
-      return await ask(target, path);
+      return await ask(target, path, method);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       said.push(`${nameOf(target)}: ${SILENT[code ?? ''] ?? message}`);

@@ -8,8 +8,9 @@
  *   GET /metrics         Prometheus text
  *   GET /                the page
  *   GET /tap[?match=P]   records as they leave, as lines of JSON; on the socket only
+ *   POST /reload         reads the configuration again; on the socket only
  *
- * Nothing here changes anything.
+ * On the address nothing changes anything.
  */
 import type { AnyKind } from '../core/input.ts';
 import { type Answer, type HttpRequest, JSON_TYPE, json, Refusal, type Stream, text } from '../http/answer.ts';
@@ -38,8 +39,12 @@ export interface AdminOptions {
   /** With at most so many files of each input, the most behind first. */
   status: (files: number) => LiveStatus;
   tap: Tap;
+  /** Reads the configuration again; not without it. */
+  reload?: () => Promise<{ reloaded: boolean }>;
   kinds?: readonly AnyKind[];
 }
+
+type Addresses = Pick<AdminOptions, 'listen' | 'hosts' | 'socket'>;
 
 export interface AdminServer {
   /** `127.0.0.1:8687`; null when it could not be bound. */
@@ -48,36 +53,70 @@ export interface AdminServer {
   /** One sentence for each that could not be bound. */
   readonly errors: readonly string[];
   status(): HttpStatus[];
+  /** Serves there from now on; where one cannot be bound it says so, and nothing has changed. */
+  change(now: Addresses): Promise<{ option: 'listen' | 'socket'; error: string }[]>;
   close(): Promise<void>;
 }
 
 /** Binds what it can; never rejects. */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
-  const { listen, hosts, socket } = options;
   const errors: string[] = [];
-  const renderings = new Renderings();
-  const open = async (at: string, local: boolean, how: Pick<HttpOptions, 'where' | 'access'>) => {
-    try {
-      return await HttpServer.open({ ...how, handler: (request) => answer(request, options, renderings, local) });
-    } catch (error) {
-      errors.push(`cannot serve status on ${at}: ${(error as Error).message}`);
-      return null;
-    }
+  const failed = (at: string | null) => (error: Error) => {
+    errors.push(`cannot serve status on ${at}: ${error.message}`);
+    return null;
   };
-  const names = { listen, hosts, option: 'admin.hosts' };
-  const near = await open(listen, false, { where: splitAddress(listen), access: { names } });
-  const local = socket === null ? null : await open(socket, true, { where: { path: socket }, access: { names: null } });
-  const servers = [near, local].filter((server) => server !== null);
+  const renderings = new Renderings();
+  let { listen, socket } = options;
+  const names = { listen, hosts: options.hosts, option: 'admin.hosts' };
+  const open = (local: boolean, how: Pick<HttpOptions, 'where' | 'access'>) =>
+    HttpServer.open({ ...how, handler: (request) => answer(request, options, renderings, local) });
+  const openNear = (listen: string) => open(false, { where: splitAddress(listen), access: { names } });
+  const openLocal = async (path: string | null) =>
+    path === null ? null : await open(true, { where: { path }, access: { names: null } });
+  let near = await openNear(listen).catch(failed(listen));
+  let local = await openLocal(socket).catch(failed(socket));
+  const servers = () => [near, local].filter((server) => server !== null);
   return {
-    address: near?.address ?? null,
-    socket: local?.address ?? null,
+    get address() {
+      return near?.address ?? null;
+    },
+    get socket() {
+      return local?.address ?? null;
+    },
     errors,
     status: () =>
-      servers.map(({ address, connections, requests, refused }) => {
+      servers().map(({ address, connections, requests, refused }) => {
         return { address, connections, requests, refused: Object.fromEntries(refused) };
       }),
+    async change(now) {
+      const failed: { option: 'listen' | 'socket'; error: string }[] = [];
+      const cannot = (option: 'listen' | 'socket', at: string | null) => (error: Error) => {
+        failed.push({ option, error: `cannot serve status on ${at}: ${error.message}` });
+        return null;
+      };
+      const before = { near, local };
+      // Where only the host is another one, the port is ours.
+      const ours = now.listen !== listen && splitAddress(now.listen).port === splitAddress(listen).port;
+      if (ours) await near?.close();
+      const next = {
+        near: now.listen === listen ? near : await openNear(now.listen).catch(cannot('listen', now.listen)),
+        local: now.socket === socket ? local : await openLocal(now.socket).catch(cannot('socket', now.socket)),
+      };
+      const [kept, left] = failed.length > 0 ? [before, next] : [next, before];
+      // What is asked there just now is answered first.
+      if (left.near !== kept.near) void left.near?.close();
+      if (left.local !== kept.local) void left.local?.close();
+      ({ near, local } = kept);
+      if (failed.length > 0) {
+        if (ours) near = await openNear(listen).catch(cannot('listen', listen));
+        return failed;
+      }
+      ({ listen, socket } = now);
+      Object.assign(names, { listen, hosts: now.hosts });
+      return [];
+    },
     async close() {
-      await Promise.all(servers.map((server) => server.close()));
+      await Promise.all(servers().map((server) => server.close()));
     },
   };
 }
@@ -88,6 +127,10 @@ async function answer(
   renderings: Renderings,
   local: boolean,
 ): Promise<Answer | Stream> {
+  if (method === 'POST' && path === '/reload' && local && options.reload) {
+    const told = await options.reload();
+    return json(told.reloaded ? 200 : 409, told);
+  }
   if (method !== 'GET' && method !== 'HEAD') {
     throw new Refusal(405, 'method', 'Nothing here changes anything: only GET and HEAD.', { Allow: 'GET, HEAD' });
   }

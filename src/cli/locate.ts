@@ -18,5 +18,6 @@ export async function locateConfig(choice: ConfigChoice): Promise<LocatedConfig>
 
 export function builtIn(): LocatedConfig {
   const config = defaultConfig({ root: process.getuid?.() === 0 });
-  return { config, path: null, hash: 'built-in', warnings: [], isSet: () => false };
+  const says = (_: unknown, message: string) => ({ file: 'built-in', line: 1, column: 1, message });
+  return { config, path: null, hash: 'built-in', warnings: [], says, isSet: () => false };
 }

@@ -13,6 +13,7 @@ import type { LocatedConfig } from '../options.ts';
 import { unsafeDataDir } from './data-dir.ts';
 import { builtIn, locateConfig } from './locate.ts';
 import { complain } from './output.ts';
+import { faultText, reloadText } from './reload.ts';
 import { welcome } from './welcome.ts';
 
 /** By then what a start needs has been loaded. */
@@ -51,7 +52,8 @@ export async function run(options: RunOptions): Promise<number> {
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   process.on('SIGUSR1', () => undefined);
-  process.on('SIGHUP', () => log.warn('SIGHUP: this version reads its configuration only at the start; restart it'));
+  const started = Promise.withResolvers<Agent>();
+  process.on('SIGHUP', () => started.promise.then(reload));
 
   const unsafe = makeDataDir(located.config.data_dir);
   if (unsafe) {
@@ -63,13 +65,18 @@ export async function run(options: RunOptions): Promise<number> {
   keepRights();
   let agent: Agent;
   try {
-    agent = await (await import('../agent.ts')).Agent.start({ ...located, version: options.version });
+    agent = await (await import('../agent.ts')).Agent.start({
+      ...located,
+      version: options.version,
+      reread: () => reread(located.path),
+    });
   } catch (error) {
     complain(`runnel: cannot start: ${(error as Error).message}`);
     return 1;
   }
   if (process.stderr.isTTY) complain(welcome(located, agent.adminAddress));
   sdNotify('READY=1');
+  started.resolve(agent);
   feedWatchdog();
   const superseded = await Promise.race([aborted(stop.signal), agent.superseded]);
   if (superseded) complain(`runnel: ends here: ${superseded.message}`);
@@ -95,6 +102,18 @@ async function choose(options: RunOptions): Promise<LocatedConfig | null> {
     complain(error.message);
     return null;
   }
+}
+
+function reread(path: string | null): Promise<LocatedConfig> {
+  return path === null ? Promise.resolve(builtIn()) : locateConfig({ config: path, defaultPath: path });
+}
+
+/** As SIGHUP asks for it: what comes of it is in the log. */
+async function reload(agent: Agent): Promise<void> {
+  const told = await agent.reload();
+  for (const warning of told.warnings) log.warn(warning);
+  for (const fault of told.errors) log.error(faultText(fault));
+  log[told.reloaded ? 'info' : 'error'](`SIGHUP: ${reloadText(told)}`);
 }
 
 /** What the agent may read, what it starts must not. */

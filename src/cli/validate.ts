@@ -12,7 +12,8 @@ export async function validate(file: string, { json = false }: { json?: boolean 
     const loaded = await loadConfig(file);
     const { hash, files, config } = loaded;
     const unsafe = isUnusedByOthers(config.data_dir) ? null : unsafeDataDir(config.data_dir);
-    const dataDir = unsafe === null ? [] : [loaded.says(['data_dir'], `is refused at the start: ${unsafe}`)];
+    const dataDir =
+      unsafe === null ? [] : [formatFault(loaded.says(['data_dir'], `is refused at the start: ${unsafe}`))];
     const warnings = [...loaded.warnings, ...dataDir, ...(await lookAround(loaded))];
     if (json) {
       answer({ valid: true, path: file, files, hash, warnings, errors: [] });
@@ -39,9 +40,9 @@ async function lookAround({ config, says, warnings: said }: Loaded): Promise<str
   const stop = AbortSignal.timeout(LOOKING_MS);
   const warnings: string[] = [];
   const warn: Saying = (path, message) => {
-    const place = says(path, '');
+    const place = formatFault(says(path, ''));
     // Why may have been said already.
-    if (!said.some((warning) => warning.startsWith(place))) warnings.push(says(path, message));
+    if (!said.some((warning) => warning.startsWith(place))) warnings.push(formatFault(says(path, message)));
   };
   for (const kind of INPUTS) await kind.look?.(config, warn, stop);
   return warnings;

@@ -49,13 +49,13 @@ export interface Loaded<C extends Config = Config> {
   /** The files it was read from, in order. */
   files: string[];
   /** What is to be said of an option, with its place. */
-  says: (path: Path, message: string) => string;
+  says: (path: Path, message: string) => Fault;
   /** Whether a file sets this option (`statsd.listen`): a default may fail where a wish may not. */
   isSet: (option: string) => boolean;
 }
 
 /** A configuration and where it is. */
-export interface LocatedConfig<C extends Config = Config> extends Omit<Loaded<C>, 'files' | 'says'> {
+export interface LocatedConfig<C extends Config = Config> extends Omit<Loaded<C>, 'files'> {
   /** Null: the built-in default. */
   path: string | null;
 }
@@ -95,7 +95,7 @@ export async function loadConfig<C extends Config>(
     hash: hash.digest('hex').slice(0, 16),
     warnings: [...warnings, ...(await warningsOf(config, tree, files))],
     files,
-    says: (path, message) => formatFault(faultAt(tree, path, message)),
+    says: (path, message) => faultAt(tree, path, message),
     isSet: (option) => isSet(tree, option.split('.')),
   };
 }

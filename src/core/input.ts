@@ -113,6 +113,8 @@ export interface InputHost {
 }
 
 export interface OpenKind<One> {
+  /** This configuration holds: what is not in it is closed, what is new in it is opened next. */
+  configure?(config: Config): void;
   /** How far its inputs are, where they can be read again. */
   readonly positions?: InputPositions;
   /** `first`: at the start of the agent; else it is opened again, or anew. */

@@ -79,6 +79,8 @@ interface Waiter {
 /** A topic's part of the pool. */
 export class Share {
   readonly name: string;
+  /** Its minimum is set aside. */
+  reserved = true;
   /** Slots held, and of them those held by batches. */
   slots = 0;
   batches = 0;
@@ -135,6 +137,13 @@ export class Pool {
       this.#shares.set(name, share);
     }
     return share;
+  }
+
+  /** From now on the minimums of these shares are set aside, and of no others. */
+  reserve(names: Iterable<string>): void {
+    for (const share of this.#shares.values()) share.reserved = false;
+    for (const name of names) this.share(name).reserved = true;
+    this.#wake();
   }
 
   get free(): number {
@@ -208,7 +217,7 @@ export class Pool {
     if (share.slots < SHARE_MINIMUM && this.#free.length > 0) return true;
     let reserved = 0;
     for (const other of this.#shares.values()) {
-      if (other !== share) reserved += Math.max(0, SHARE_MINIMUM - other.slots);
+      if (other !== share && other.reserved) reserved += Math.max(0, SHARE_MINIMUM - other.slots);
     }
     return this.#free.length > reserved;
   }

@@ -73,7 +73,7 @@ function laneName(topic: string, partition: number): string {
 }
 
 export class Delivery {
-  readonly #p: DeliveryParts;
+  #p: DeliveryParts;
   readonly #lanes = new Map<string, Lane>();
   /** The partitions of files' lanes. */
   readonly #partitions = new Map<Lane, number>();
@@ -97,13 +97,27 @@ export class Delivery {
 
   constructor(parts: DeliveryParts) {
     this.#p = parts;
-    // Every lane's minimum is set aside from the start, not when its first record comes.
-    const { config, topics, pool, client } = parts;
-    for (const { topic, replayable } of topics) pool.share(replayable && client ? topic : spooledName(topic));
-    this.#deadLetters = new DeadLetters(config.data_dir);
+    this.#reserve();
+    this.#deadLetters = new DeadLetters(parts.config.data_dir);
     for (const window of parts.windows.found) this.#resend(window);
     for (const [input, items] of parts.spool.recovered()) parts.accounts.of(input).recovered += items;
     if (parts.client) for (const { topic } of parts.spool.partitions()) this.#drain(topic);
+  }
+
+  /** From now on this holds; what is on its way goes on. `client`: there were no brokers until now. */
+  change({ config, topics, client }: Pick<DeliveryParts, 'config' | 'topics' | 'client'>): void {
+    const before = this.#p;
+    this.#p = { ...before, config, topics, client };
+    this.#reserve();
+    if (before.client !== null || client === null) return;
+    for (const window of before.windows.found) this.#resend(window);
+    for (const { topic } of before.spool.partitions()) this.#drain(topic);
+  }
+
+  /** Every lane's minimum is set aside before its first record comes. */
+  #reserve(): void {
+    const { topics, pool, client } = this.#p;
+    pool.reserve(topics.map(({ topic, replayable }) => (replayable && client ? topic : spooledName(topic))));
   }
 
   /** Resolves when it is known how far the files of this topic are committed. Rejects when the signal aborts. */
@@ -121,11 +135,13 @@ export class Delivery {
     return lane || this.#straight(client, stream);
   }
 
-  /** Whether the lane still is the stream's: the topic may have got more partitions. */
+  /** Whether the lane still is the stream's: the topic may have got more partitions, or there were no brokers before. */
   keeps(stream: Stream, lane: Lane): boolean {
+    const { client } = this.#p;
     const partition = this.#partitions.get(lane);
-    const count = this.#p.client?.known(stream.topic) ?? 0;
-    return partition === undefined || count === 0 || partitionFor(stream.key, count) === partition;
+    if (partition === undefined) return !client || !stream.replayable;
+    const count = client?.known(stream.topic) ?? 0;
+    return count === 0 || partitionFor(stream.key, count) === partition;
   }
 
   /** How many partitions the topic has, once it is there. */
@@ -161,20 +177,29 @@ export class Delivery {
   }
 
   #lane(share: string, topic: string, outlet: Outlet, { final }: { final: boolean }): Lane {
-    const { pool, kernel, ledgers, config } = this.#p;
-    const codec = config.kafka.compression;
+    const { pool, kernel, ledgers } = this.#p;
+    const kafka = () => this.#p.config.kafka;
     return new Lane({
+      ledgers,
       topic,
       share: pool.share(share),
       pool,
       kernel,
-      ledgers,
       outlet,
       compress,
-      codec,
-      level: config.kafka.compression_level,
-      linger: config.kafka.linger,
-      blockBytes: Math.min(MAX_BLOCK_BYTES, BLOCK_BYTES[codec]),
+      // What may change while the lane is in use.
+      get codec() {
+        return kafka().compression;
+      },
+      get level() {
+        return kafka().compression_level;
+      },
+      get linger() {
+        return kafka().linger;
+      },
+      get blockBytes() {
+        return Math.min(MAX_BLOCK_BYTES, BLOCK_BYTES[kafka().compression]);
+      },
       singleKey: !final,
       final,
     });

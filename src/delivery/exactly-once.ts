@@ -8,7 +8,7 @@ import type { InputPositions } from '../core/input.ts';
 import type { Pool } from '../core/pool.ts';
 import type { KafkaClient } from '../kafka/connect/client.ts';
 import { ExactlyOnce } from '../kafka/transactions/exactly-once.ts';
-import { ownInSnapshot } from '../kafka/transactions/positions-snapshot.ts';
+import { ownInSnapshot, transactionsBefore } from '../kafka/transactions/positions-snapshot.ts';
 import type { Committed } from '../kafka/transactions/positions-topic.ts';
 import { log } from '../log.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -31,10 +31,34 @@ export function positionsTopic({ kafka }: Config): string {
   return `${kafka.topic_prefix}.positions`;
 }
 
-/** `superseded`: another process works under the agent id. */
-export function openExactlyOnce(
-  parts: Parts & { agentId: string; superseded: (error: Error) => void },
-): Promise<ExactlyOnce> {
+interface Identity {
+  agentId: string;
+  /** Another process works under the agent id. */
+  superseded: (error: Error) => void;
+}
+
+/** Those that are configured, or what is still to be learned of those before. `signal`: the agent stops. */
+export async function openTransactions(
+  parts: Omit<Parts, 'client'> & Identity & { client: KafkaClient | null },
+  signal: AbortSignal,
+): Promise<{ exactlyOnce: ExactlyOnce | null; leaving: Leaving | null }> {
+  const { config, client, positions, pool } = parts;
+  const none = { exactlyOnce: null, leaving: null };
+  if (!client) {
+    if (await transactionsBefore(config.data_dir)) await ownInSnapshot(config.data_dir, { set: 'all' });
+    return none;
+  }
+  if (config.kafka.delivery !== 'exactly_once') {
+    if (!(await transactionsBefore(config.data_dir))) return none;
+    return { ...none, leaving: new Leaving(await openExactlyOnce({ ...parts, client }), { config, client }, signal) };
+  }
+  const exactlyOnce = await openExactlyOnce({ ...parts, client });
+  for (const one of positions) one.onForget = (key) => exactlyOnce.forget(key);
+  pool.onPressure = () => exactlyOnce.hurry();
+  return { ...none, exactlyOnce };
+}
+
+function openExactlyOnce(parts: Parts & Identity): Promise<ExactlyOnce> {
   const { config, pool, client, positions, spool, agentId, superseded } = parts;
   const { bytes, blocks } = pool.holdable;
   // Without compression a block holds a slot until it is settled, else only its compressed bytes.

@@ -28,6 +28,16 @@ test('a slot given back is the next one out', async () => {
   assert.equal(await pool.take(share, 'batch'), slot);
 });
 
+test('the minimums of shares that are not reserved any more are free for others', async () => {
+  const pool = new Pool(16 * MiB);
+  const share = pool.share('a');
+  for (const name of ['b', 'c', 'd', 'e']) pool.share(name);
+  const given = Array.from({ length: pool.limit }, () => pool.take(share, 'block'));
+  assert.equal(await settled(given.at(-1)!), false);
+  pool.reserve(['a', 'b']);
+  assert.equal(await settled(given.at(-1)!), true);
+});
+
 test('a share that takes all it may leaves the others their minimum', async () => {
   const pool = new Pool(32 * MiB);
   const greedy = pool.share('greedy');

@@ -34,17 +34,22 @@ const CONNECT_TIMEOUT = 10_000;
 /** In the request: how long the leader may wait for its replicas. */
 const PRODUCE_TIMEOUT = 10_000;
 const METADATA_MAX_AGE = 300_000;
+const CHANGED = 'the configuration has changed';
 const ELSEWHERE = 'the brokers are of another cluster now';
 
 export type { Producer } from './requests.ts';
 
-export interface KafkaClientOptions {
+/** What connections go by; may change. */
+export interface KafkaConnection {
   /** `host`, `host:port` or `[v6]:port`. */
   brokers: readonly string[];
   client_id: string;
   create_topics: boolean;
   tls?: TlsConfig | null | undefined;
   sasl?: SaslConfig | null | undefined;
+}
+
+export interface KafkaClientOptions extends KafkaConnection {
   /** Milliseconds. */
   request_timeout?: number;
   connect_timeout?: number;
@@ -61,11 +66,13 @@ export interface KafkaClientOptions {
 }
 
 export class KafkaClient {
-  readonly #o: KafkaClientOptions;
-  readonly #bootstrap: Address[];
+  #o: KafkaClientOptions;
+  #bootstrap: Address[];
   readonly #topics = new Map<string, Topic>();
   readonly #closing = new AbortController();
-  readonly #links: Links;
+  #links: Links;
+  /** Ends the connections, open or being made, that go by options which hold no more. */
+  #changing = new AbortController();
   readonly #cluster: Cluster;
   readonly #presence: Presence;
   #probing: Promise<void> | null = null;
@@ -76,17 +83,37 @@ export class KafkaClient {
     this.#presence = new Presence(options.brokers, options.quiet ?? false);
     this.#cluster = new Cluster(options.quiet ?? false);
     this.#bootstrap = options.brokers.map(parseAddress);
-    this.#links = new Links(
+    this.#links = this.#newLinks();
+  }
+
+  /** From now on these hold: connections are made anew, and what was asked on the old ones is asked again. */
+  change(options: KafkaConnection): void {
+    this.#o = { ...this.#o, ...options };
+    this.#bootstrap = options.brokers.map(parseAddress);
+    this.#cluster.forget();
+    for (const topic of this.#topics.values()) topic.stale = true;
+    const [before, links] = [this.#links, this.#changing];
+    this.#changing = new AbortController();
+    this.#links = this.#newLinks();
+    this.#presence.change(options.brokers);
+    links.abort(new Error(CHANGED));
+    before.end(CHANGED);
+    this.connect().catch(() => undefined);
+  }
+
+  #newLinks(): Links {
+    const { client_id, tls, sasl, connect_timeout, request_timeout } = this.#o;
+    return new Links(
       {
-        client_id: options.client_id,
-        tls: options.tls ?? null,
-        sasl: options.sasl ?? null,
-        connectTimeout: options.connect_timeout ?? CONNECT_TIMEOUT,
-        requestTimeout: options.request_timeout ?? REQUEST_TIMEOUT,
+        client_id,
+        tls: tls ?? null,
+        sasl: sasl ?? null,
+        connectTimeout: connect_timeout ?? CONNECT_TIMEOUT,
+        requestTimeout: request_timeout ?? REQUEST_TIMEOUT,
         opened: (link) => this.#opened(link),
         lost: (error) => this.#lost(error),
       },
-      this.#closing.signal,
+      AbortSignal.any([this.#closing.signal, this.#changing.signal]),
     );
   }
 
@@ -286,11 +313,14 @@ export class KafkaClient {
     let away = false;
     for (;;) {
       signal.throwIfAborted();
+      const changing = this.#changing.signal;
       try {
         // A broker that says nothing must not hold up a stop.
         return await abortable(attempt(signal), signal);
       } catch (error) {
         signal.throwIfAborted();
+        // It was asked where nobody is to be asked any more.
+        if (changing.aborted) continue;
         if (error instanceof PartitionGone) throw error;
         if (error instanceof BrokerError && actionFor(error.code) === 'denied') throw error;
         waits?.(error as Error);

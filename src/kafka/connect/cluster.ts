@@ -66,6 +66,12 @@ export class Cluster {
     return true;
   }
 
+  /** Where its nodes are is to be asked again. */
+  forget(): void {
+    this.nodes.clear();
+    this.#controller = -1;
+  }
+
   /** Throws where that is no cluster's answer. */
   learn({ brokers, controllerId }: Metadata): void {
     if (brokers.length > MOST_NODES) {

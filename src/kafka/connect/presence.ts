@@ -5,7 +5,7 @@ import { log } from '../../log.ts';
 const SAY_AGAIN = 60_000;
 
 export class Presence {
-  readonly #brokers: string;
+  #brokers: string;
   /** The caller says it in its own words. */
   readonly #quiet: boolean;
   #connected = false;
@@ -32,6 +32,14 @@ export class Presence {
     return this.#back.signal;
   }
 
+  /** From now on it is about these: who waits for Kafka tries at once. */
+  change(brokers: readonly string[]): void {
+    this.#brokers = brokers.join(', ');
+    this.#connected = false;
+    this.#error = null;
+    this.#again();
+  }
+
   /** Something is in the way that is no broken connection. */
   trouble(error: Error): void {
     this.#error = error.message;
@@ -54,7 +62,10 @@ export class Presence {
     if (!this.#quiet && away && this.#error !== null) log.info(`Kafka answers again`);
     this.#connected = true;
     this.#error = null;
-    if (!away) return;
+    if (away) this.#again();
+  }
+
+  #again(): void {
     this.#back.abort();
     this.#back = new AbortController();
   }

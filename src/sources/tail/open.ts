@@ -13,9 +13,9 @@ import type { LogStatus } from './report.ts';
 type Configured = Config & { logs: LogConfig[] };
 
 export async function openLogs(config: Configured, host: InputHost): Promise<OpenKind<LogInput>> {
-  const { data_dir, logs } = config;
-  const inputs = logs.map(({ name }) => name);
-  const positions = await Positions.open(data_dir, inputs, matching(logs));
+  const { data_dir } = config;
+  let inputs = namesOf(config);
+  const positions = await Positions.open(data_dir, inputs, matching(config.logs));
   const mounts = new Mounts();
   return {
     positions: inTransactions(positions),
@@ -23,10 +23,18 @@ export async function openLogs(config: Configured, host: InputHost): Promise<Ope
       const rest = { positions, data_dir, kernel: host.kernel, account: host.account(id), mounts, inputs };
       return openInput({ ...options, ...rest });
     },
+    configure(config) {
+      inputs = namesOf(config as Configured);
+      positions.configure(inputs, matching((config as Configured).logs));
+    },
     problems: () => mounts.troubles,
     status: (logs) => ({ logs, mounts: mounts.status() }),
     close: () => positions.close(),
   };
+}
+
+function namesOf({ logs }: Configured): string[] {
+  return logs.map(({ name }) => name);
 }
 
 function openInput(options: TailInputOptions): OpenInput {

@@ -89,13 +89,17 @@ export class Positions {
     matches: Matches,
   ): Positions {
     const positions = new Positions(journal);
-    positions.#inputs = new Set(inputs);
-    positions.#matches = matches;
-    for (const [number, generation] of files) {
-      positions.#add(generation, number);
-      positions.#judge(generation);
-    }
+    for (const [number, generation] of files) positions.#add(generation, number);
+    positions.configure(inputs, matches);
     return positions;
+  }
+
+  /** From now on these inputs are configured, and name these files. */
+  configure(inputs: readonly string[], matches: Matches): void {
+    this.#inputs = new Set(inputs);
+    this.#matches = matches;
+    this.#strays.clear();
+    for (const generation of this.#free) this.#judge(generation);
   }
 
   /** True: the journal was not there, or damaged. */
