@@ -76,6 +76,16 @@ export async function writeSynced(path: string, parts: readonly Uint8Array[]): P
   }
 }
 
+/** For reading and writing anywhere in it. */
+export async function openOrCreate(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r+');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return open(path, 'w+', MODE);
+  }
+}
+
 /** Gives a file another name; once it resolves, for good. Where it rejects it has either. */
 export async function moveFile(from: string, to: string): Promise<void> {
   await rename(from, to);

@@ -23,9 +23,9 @@
  * spool was closed.
  */
 import { readFileSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import { moveFile } from '../core/files.ts';
+import { moveFile, openOrCreate } from '../core/files.ts';
 import { log } from '../log.ts';
 import { Producers } from './producers.ts';
 import { isBadMedium, readWhole } from './salvage.ts';
@@ -203,15 +203,6 @@ function readSlot(bytes: Buffer, at: number) {
     boot: slot.readUInt32BE(52),
     id: slot.readBigUInt64BE(56),
   };
-}
-
-async function openOrCreate(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r+');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return open(path, 'w+', 0o640);
-  }
 }
 
 let boot: number | undefined;

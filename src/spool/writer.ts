@@ -4,8 +4,9 @@
  * A block's note goes into the sidecar first, then header and body into the segment. Both are written at positions that
  * move only when all is written, so what a failed write left behind is overwritten by the next try.
  */
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import type { Block } from '../core/block.ts';
+import { openOrCreate } from '../core/files.ts';
 import { HEADER_BYTES, sealedHeader } from '../records/record-batch.ts';
 import type { Segment } from './segment.ts';
 import { type BlockNote, noteLine, type Weights } from './sidecar.ts';
@@ -125,14 +126,5 @@ async function writeAll(file: FileHandle, parts: Buffer[], at: number): Promise<
       return done < part.length ? [part.subarray(done)] : [];
     });
     if (rest.length === 0) return;
-  }
-}
-
-async function openOrCreate(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r+');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return open(path, 'w+', 0o640);
   }
 }
