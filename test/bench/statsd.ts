@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Account } from '../../src/core/account.ts';
 import { statsdSource } from '../../src/sources/statsd/statsd.ts';
-import { collect } from '../support/collect.ts';
+import { collect } from '../support/output.ts';
 
 const [rate = 1_000_000, seconds = 5, series = 1000] = process.argv.slice(2, 5).map(Number);
 const kind = process.argv[5] ?? 'c';

@@ -87,9 +87,17 @@ function twin(lines: Line[], rules: Rules | undefined): string[] {
   return groups.map((group) => `${group.iostream} ${group.texts.join('\n')}`);
 }
 
+const LINES: LineOptions = {
+  name: 'test',
+  tags: {},
+  encoding: 'raw',
+  format: 'plain',
+  encoding_in: 'utf-8',
+  max_line: 100_000,
+};
+
 function run(input: Partial<LineOptions>, text: string): string[] {
-  const defaults = { format: 'plain', encoding_in: 'utf-8', max_line: 100_000 };
-  const format = formatOf({ ...defaults, ...input } as LineOptions, kernel)!;
+  const format = formatOf({ ...LINES, ...input }, kernel)!;
   const bytes = Buffer.from(text);
   const swallowed = new Uint8Array(4);
   const records: string[] = [];

@@ -1,4 +1,5 @@
 /** Where the last line begins is found as lines are read: in UTF-16 a byte 0A alone ends none. */
+
 import assert from 'node:assert/strict';
 import { appendFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -7,6 +8,7 @@ import type { FileStream } from '../../src/sources/tail/file/stream.ts';
 import { planMove } from '../../src/sources/tail/positions/edit.ts';
 import { Positions } from '../../src/sources/tail/positions/positions.ts';
 import { Bench, type Collected, until } from '../sources/tail/collect.ts';
+import { tailInput } from '../support/tail-input.ts';
 
 const ENCODINGS = ['utf-8', 'latin1', 'utf-16le', 'utf-16be'] as const;
 type Encoding = (typeof ENCODINGS)[number];
@@ -108,8 +110,8 @@ for (const encoding_in of ENCODINGS) {
     await out.count(1);
     await bench.stop();
     const positions = await Positions.open(bench.data, ['test']);
-    const inputs = [{ name: 'test', include: [`${bench.logs}/*.log`], exclude: [], encoding_in }];
-    const plan = (where: number | 'end') => planMove(positions, inputs as never, bench.path('a.log'), where);
+    const inputs = [tailInput({ include: [`${bench.logs}/*.log`], encoding_in })];
+    const plan = (where: number | 'end') => planMove(positions, inputs, bench.path('a.log'), where);
     const within = (where: number) => plan(where).changes[0]!.within;
     assert.deepEqual([within(0), within(old.length), within(old.length + 2)], [null, null, old.length]);
     const { changes, apply } = plan('end');

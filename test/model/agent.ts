@@ -4,14 +4,14 @@ import { once } from 'node:events';
 import { openSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Account } from '../../src/core/account.ts';
-import { Batch } from '../../src/core/batch.ts';
+import type { Batch } from '../../src/core/batch.ts';
 import type { LossReason } from '../../src/core/losses.ts';
-import type { Output } from '../../src/core/pipeline.ts';
-import { Pool } from '../../src/core/pool.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import type { FileStream } from '../../src/sources/tail/file/stream.ts';
 import { Positions } from '../../src/sources/tail/positions/positions.ts';
-import { type TailOptions, type TailSource, tailSource } from '../../src/sources/tail/tail.ts';
+import { type TailSource, tailSource } from '../../src/sources/tail/tail.ts';
+import { recordsOf, TestOutput } from '../support/output.ts';
+import { tailInput } from '../support/tail-input.ts';
 import { type Answer, MAX_LINE, type Request } from './protocol.ts';
 
 /** Batches that may be on their way while what is sent to is away. */
@@ -27,9 +27,7 @@ class CountedAccount extends Account {
   }
 }
 
-class Agent implements Output {
-  readonly #pool = new Pool(8 << 20);
-  readonly #kernel = new Kernel(this.#pool.memory);
+class Agent extends TestOutput {
   readonly #settleMs: number;
   readonly #abort = new AbortController();
   readonly #positions: Positions;
@@ -46,36 +44,19 @@ class Agent implements Output {
   #away: boolean;
 
   constructor(positions: Positions, request: Request & { do: 'start' }, away: boolean) {
+    super((batch) => this.#tell(batch));
     const { include, settle_ms, rotate_wait, data } = request;
     this.#positions = positions;
     this.#settleMs = settle_ms;
     this.#away = away;
-    const input = {
-      name: 'test',
-      include: [include],
-      exclude: [],
-      topic: 'logs',
-      encoding: 'raw',
-      format: 'plain',
-      encoding_in: 'utf-8',
-      tags: {},
-      start_at: 'beginning',
-      ignore_older: null,
-      max_line: MAX_LINE,
-      rotate_wait,
-      hold_deleted: 1 << 30,
-      delete_after: null,
-      forget_after: null,
-      max_files: 200_000,
-    };
     this.#source = tailSource({
-      input: input as unknown as TailOptions['input'],
+      input: tailInput({ include: [include], max_line: MAX_LINE, rotate_wait, forget_after: null }),
       host: 'web-1',
       tags: {},
       partition_by: 'host',
       positions,
       data_dir: data,
-      kernel: this.#kernel,
+      kernel: new Kernel(this.pool.memory),
       account: new CountedAccount('logs.test'),
     });
     say('B\n');
@@ -104,28 +85,25 @@ class Agent implements Output {
     say('E\n');
   }
 
-  async take(stream: FileStream, signal: AbortSignal): Promise<Batch> {
+  override async take(stream: FileStream, signal: AbortSignal): Promise<Batch> {
     while (this.#held.length >= WINDOW && !signal.aborted) {
       await Promise.race([this.#changed.promise, once(signal, 'abort')]);
     }
     signal.throwIfAborted();
-    const share = this.#pool.share(stream.topic);
-    return new Batch(await this.#pool.take(share, 'batch', signal), share, stream);
+    return super.take(stream, signal);
   }
 
-  async push(batch: Batch): Promise<void> {
+  #tell(batch: Batch): void {
     const { slot, end, from, count } = batch;
     const stream = batch.stream as FileStream;
     const { id } = stream.generation;
     let text = '';
     if (!this.#told.has(id)) text += `I ${id} ${stream.generation.path}\n`;
     this.#told.add(id);
-    for (let i = 0; i < count; i++) {
-      const line = slot.bytes.toString('latin1', slot.starts[i]! - slot.bytesAt, slot.ends[i]! - slot.bytesAt);
-      text += `R ${id} ${from + slot.source[i]!} ${slot.length[i]} ${line}\n`;
+    for (const record of recordsOf(batch, 'latin1')) {
+      text += `R ${id} ${record.offset} ${record.length} ${record.text}\n`;
     }
     const middle = from + slot.source[count >> 1]!;
-    this.#pool.give(batch.share, 'batch', slot);
     const arrive = () => {
       say(text);
       const due = performance.now() + this.#settleMs;
@@ -136,10 +114,6 @@ class Agent implements Output {
     };
     if (this.#away) this.#held.push(arrive);
     else arrive();
-  }
-
-  discard(batch: Batch): void {
-    this.#pool.give(batch.share, 'batch', batch.slot);
   }
 
   #wake(): void {

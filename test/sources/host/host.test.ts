@@ -1,42 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Account } from '../../../src/core/account.ts';
-import { Batch, type Stream } from '../../../src/core/batch.ts';
 import type { Output } from '../../../src/core/pipeline.ts';
-import { Pool } from '../../../src/core/pool.ts';
 import { hostSource } from '../../../src/sources/host/host.ts';
+import { recordsOf, TestOutput } from '../../support/output.ts';
 
 /** Keeps the documents of every batch; settles what it gets at once. */
-class Collected implements Output {
+class Collected extends TestOutput {
   readonly windows: Record<string, unknown>[][] = [];
-  readonly #pool = new Pool(32 << 20);
-  readonly #abortAfter: number;
-  readonly #aborter: AbortController;
 
   constructor(aborter: AbortController, abortAfter: number) {
-    this.#aborter = aborter;
-    this.#abortAfter = abortAfter;
-  }
-
-  async take(stream: Stream): Promise<Batch> {
-    const share = this.#pool.share(stream.topic);
-    return new Batch(await this.#pool.take(share, 'batch'), share, stream);
-  }
-
-  async push(batch: Batch): Promise<void> {
-    const { bytes, bytesAt, starts, ends } = batch.slot;
-    const documents: Record<string, unknown>[] = [];
-    for (let i = 0; i < batch.count; i++) {
-      documents.push(JSON.parse(bytes.toString('utf8', starts[i]! - bytesAt, ends[i]! - bytesAt)));
-    }
-    this.windows.push(documents);
-    batch.stream.account.forwarded += batch.weight;
-    this.discard(batch);
-    if (this.windows.length === this.#abortAfter) this.#aborter.abort();
-  }
-
-  discard(batch: Batch): void {
-    this.#pool.give(batch.share, 'batch', batch.slot);
+    super((batch) => {
+      this.windows.push([...recordsOf(batch)].map(({ text }) => JSON.parse(text)));
+      batch.stream.account.forwarded += batch.weight;
+      if (this.windows.length === abortAfter) aborter.abort();
+    }, 32 << 20);
   }
 }
 

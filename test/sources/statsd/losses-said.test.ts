@@ -7,7 +7,7 @@ import { Account } from '../../../src/core/account.ts';
 import { LOSSES } from '../../../src/core/losses.ts';
 import { sayTo } from '../../../src/log.ts';
 import { statsdSource } from '../../../src/sources/statsd/statsd.ts';
-import { collect } from '../../support/collect.ts';
+import { collect } from '../../support/output.ts';
 
 /** Sends each of these `times` and gives what the log says. */
 async function saidOf(t: TestContext, times: number, ...lines: string[]) {

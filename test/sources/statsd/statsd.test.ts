@@ -9,7 +9,7 @@ import { StatsD } from 'hot-shots';
 import { Account } from '../../../src/core/account.ts';
 import { datagramsAvailable } from '../../../src/native.ts';
 import { type StatsdOptions, statsdSource } from '../../../src/sources/statsd/statsd.ts';
-import { collect } from '../../support/collect.ts';
+import { collect } from '../../support/output.ts';
 
 interface Record {
   '@timestamp': string;

@@ -9,7 +9,7 @@ import type { Worker } from 'node:worker_threads';
 import { Account } from '../../../src/core/account.ts';
 import { datagramsAvailable } from '../../../src/native.ts';
 import { type StatsdOptions, statsdSource } from '../../../src/sources/statsd/statsd.ts';
-import { collect } from '../../support/collect.ts';
+import { collect } from '../../support/output.ts';
 
 /** The next thread that is started. */
 async function thread(): Promise<Worker> {

@@ -4,63 +4,31 @@
  */
 import { openSync, writeSync } from 'node:fs';
 import { Account } from '../../../src/core/account.ts';
-import { Batch } from '../../../src/core/batch.ts';
-import type { Output } from '../../../src/core/pipeline.ts';
-import { Pool } from '../../../src/core/pool.ts';
 import { Kernel } from '../../../src/kernel/kernel.ts';
 import type { FileStream } from '../../../src/sources/tail/file/stream.ts';
 import { Positions } from '../../../src/sources/tail/positions/positions.ts';
-import { type TailOptions, tailSource } from '../../../src/sources/tail/tail.ts';
+import { tailSource } from '../../../src/sources/tail/tail.ts';
+import { recordsOf, TestOutput } from '../../support/output.ts';
+import { tailInput } from '../../support/tail-input.ts';
 
 const [logs, data, result, delay, pattern] = process.argv.slice(2);
-const pool = new Pool(8 << 20);
-const kernel = new Kernel(pool.memory);
 const fd = openSync(result!, 'a');
-const output: Output = {
-  async take(stream, signal) {
-    const share = pool.share(stream.topic);
-    return new Batch(await pool.take(share, 'batch', signal), share, stream);
-  },
-  async push(batch) {
-    const { slot, stream, end } = batch;
-    const { id } = (stream as FileStream).generation;
-    let text = '';
-    for (let i = 0; i < batch.count; i++) {
-      const line = slot.bytes.toString('latin1', slot.starts[i]! - slot.bytesAt, slot.ends[i]! - slot.bytesAt);
-      text += `${id} ${batch.from + slot.source[i]!} ${slot.length[i]} ${line}\n`;
-    }
-    writeSync(fd, text);
-    pool.give(batch.share, 'batch', slot);
-    setTimeout(() => stream.settled?.(end, 0), Number(delay ?? 0));
-  },
-  discard(batch) {
-    pool.give(batch.share, 'batch', batch.slot);
-  },
-};
-const input = {
-  name: 'test',
-  include: pattern ? [`${logs}/${pattern}`] : [`${logs}/*.log*`, `${logs}/*.gz`],
-  exclude: [],
-  topic: 'logs',
-  encoding: 'raw',
-  format: 'plain',
-  encoding_in: 'utf-8',
-  tags: {},
-  start_at: 'beginning',
-  ignore_older: null,
-  max_line: 256 * 1024,
-  rotate_wait: 60_000,
-  forget_after: null,
-  max_files: 200_000,
-};
+const output = new TestOutput((batch) => {
+  const { stream, end } = batch;
+  const { id } = (stream as FileStream).generation;
+  let text = '';
+  for (const record of recordsOf(batch, 'latin1')) text += `${id} ${record.offset} ${record.length} ${record.text}\n`;
+  writeSync(fd, text);
+  setTimeout(() => stream.settled?.(end, 0), Number(delay ?? 0));
+});
 const source = tailSource({
-  input: input as unknown as TailOptions['input'],
+  input: tailInput({ include: pattern ? [`${logs}/${pattern}`] : [`${logs}/*.log*`, `${logs}/*.gz`] }),
   host: 'web-1',
   tags: {},
   partition_by: 'host',
   positions: await Positions.open(data!),
   data_dir: data!,
-  kernel,
+  kernel: new Kernel(output.pool.memory),
   account: new Account('logs.test'),
 });
 await source.run(output, new AbortController().signal);

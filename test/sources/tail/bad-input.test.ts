@@ -386,7 +386,7 @@ test('a hole in a file in UTF-16, and in one whose lines are joined', native, as
     writeSync(fd, encode('two\nthree\n'), 0, undefined, (4 << 20) + 1000);
     const multiline =
       encoding_in === 'utf-8' ? { start: '^t', max_lines: 2, max_bytes: 1000, timeout: 200 } : undefined;
-    const out = await bench.start({ encoding_in, ...(multiline && { multiline: multiline as never }) });
+    const out = await bench.start({ encoding_in, ...(multiline && { multiline }) });
     out.gaps = true;
     await out.count(3);
     closeSync(fd);

@@ -7,29 +7,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Account } from '../../../src/core/account.ts';
-import { Batch, type Stream } from '../../../src/core/batch.ts';
-import type { Output } from '../../../src/core/pipeline.ts';
-import { Pool } from '../../../src/core/pool.ts';
+import type { Batch, Stream } from '../../../src/core/batch.ts';
 import { Kernel } from '../../../src/kernel/kernel.ts';
 import type { FileStatus } from '../../../src/sources/tail/file/status.ts';
 import type { FileStream } from '../../../src/sources/tail/file/stream.ts';
 import { Positions } from '../../../src/sources/tail/positions/positions.ts';
 import { type TailOptions, type TailSource, tailSource } from '../../../src/sources/tail/tail.ts';
+import { recordsOf, type Seen, TestOutput } from '../../support/output.ts';
+import { type TailValues, tailInput } from '../../support/tail-input.ts';
 
-export interface Line {
+export interface Line extends Seen {
   path: string;
   id: string;
-  text: string;
-  offset: number;
-  length: number;
-  flags: number;
   /** Bytes between the record before and this one. */
   skipped: number;
 }
 
-export class Collected implements Output {
-  readonly pool = new Pool(8 << 20);
-  readonly kernel = new Kernel(this.pool.memory);
+export class Collected extends TestOutput {
+  readonly kernel: Kernel;
   readonly lines: Line[] = [];
   /** Of each batch. */
   readonly streams: FileStream[] = [];
@@ -41,38 +36,35 @@ export class Collected implements Output {
   blocked: Promise<void> | null = null;
   #changed: () => void = () => undefined;
 
-  async take(stream: Stream, signal?: AbortSignal): Promise<Batch> {
-    if (this.blocked) await Promise.race([this.blocked, signal && once(signal, 'abort')]);
-    const share = this.pool.share(stream.topic);
-    return new Batch(await this.pool.take(share, 'batch', signal), share, stream);
+  constructor() {
+    super((batch) => this.#keep(batch));
+    this.kernel = new Kernel(this.pool.memory);
   }
 
-  async push(batch: Batch): Promise<void> {
-    const { slot, stream } = batch;
-    const { id, path } = (stream as FileStream).generation;
-    this.streams.push(stream as FileStream);
-    let end = 0;
-    for (let i = 0; i < batch.count; i++) {
-      const text = slot.bytes.toString('latin1', slot.starts[i]! - slot.bytesAt, slot.ends[i]! - slot.bytesAt);
-      const skipped = slot.source[i]! - end;
+  override async take(stream: Stream, signal?: AbortSignal): Promise<Batch> {
+    if (this.blocked) await Promise.race([this.blocked, signal && once(signal, 'abort')]);
+    return super.take(stream, signal);
+  }
+
+  #keep(batch: Batch): void {
+    const stream = batch.stream as FileStream;
+    const { id, path } = stream.generation;
+    this.streams.push(stream);
+    let end = batch.from;
+    for (const record of recordsOf(batch, 'latin1')) {
+      const skipped = record.offset - end;
       assert.ok(skipped >= 0, 'records take the bytes of the file in order');
       if (skipped > 0) assert.ok(this.gaps, 'records take the bytes of the file without a gap');
-      end = slot.source[i]! + slot.length[i]!;
-      const line = { path, id, text, offset: batch.from + slot.source[i]!, length: slot.length[i]! };
-      this.lines.push({ ...line, flags: slot.flags[i]!, skipped });
+      end = record.offset + record.length;
+      this.lines.push({ path, id, ...record, skipped });
     }
-    assert.equal(batch.from + end, batch.end);
+    assert.equal(end, batch.end);
     assert.equal(batch.weight, batch.count);
     if (this.settling) {
-      stream.settled?.(batch.end, 0);
+      stream.settled(batch.end, 0);
       batch.also?.stream.settled?.(batch.also.end, 0);
     }
-    this.pool.give(batch.share, 'batch', slot);
     this.#changed();
-  }
-
-  discard(batch: Batch): void {
-    this.pool.give(batch.share, 'batch', batch.slot);
   }
 
   texts(path?: string): string[] {
@@ -134,8 +126,6 @@ export async function said(run: () => Promise<void>): Promise<string[]> {
   return lines;
 }
 
-type Input = TailOptions['input'];
-
 /** A directory of logs, a data_dir, and sources over them, one after the other as after restarts. */
 export class Bench {
   readonly logs: string;
@@ -181,30 +171,13 @@ export class Bench {
     return join(this.logs, name);
   }
 
-  async start(input: Partial<Input> = {}, first = true, more: Partial<TailOptions> = {}): Promise<Collected> {
+  async start(input: TailValues = {}, first = true, more: Partial<TailOptions> = {}): Promise<Collected> {
     if (first) this.output = new Collected();
     this.#abort = new AbortController();
     this.positions = await Positions.open(this.data, [input.name ?? 'test']);
-    const defaults = {
-      name: 'test',
-      include: [`${this.logs}/*.log`],
-      exclude: [],
-      topic: 'logs',
-      encoding: 'raw',
-      format: 'plain',
-      encoding_in: 'utf-8',
-      tags: {},
-      start_at: 'beginning',
-      ignore_older: null,
-      max_line: 256 * 1024,
-      rotate_wait: 1000,
-      hold_deleted: 1 << 30,
-      delete_after: null,
-      forget_after: 7 * 86_400_000,
-      max_files: 200_000,
-    };
+    const include = [`${this.logs}/*.log`];
     const source = tailSource({
-      input: { ...defaults, ...input } as Input,
+      input: tailInput({ include, rotate_wait: 1000, ...input }),
       host: 'web-1',
       tags: {},
       partition_by: 'host',

@@ -9,13 +9,14 @@ import type { LogConfig } from '../../../src/sources/tail/options.ts';
 import { planMove } from '../../../src/sources/tail/positions/edit.ts';
 import { blank } from '../../../src/sources/tail/positions/journal.ts';
 import { Positions } from '../../../src/sources/tail/positions/positions.ts';
+import { tailInput } from '../../support/tail-input.ts';
 
 type Inputs = Record<string, string[]>;
 
 const FILES = ['/logs/app.log', '/logs/nginx.log'];
 
 function configured(inputs: Inputs): LogConfig[] {
-  return Object.entries(inputs).map(([name, include]) => ({ name, include, exclude: [] }) as unknown as LogConfig);
+  return Object.entries(inputs).map(([name, include]) => tailInput({ name, include }));
 }
 
 function open(dir: string, inputs: Inputs): Promise<Positions> {
@@ -93,9 +94,8 @@ test('`positions set` moves the position that the input will go on with', async 
   const path = join(dir, 'a.log');
   writeFileSync(path, '1\n2\n3\n');
   const set = async (inputs: Inputs, where: number) => {
-    const logs = configured(inputs).map((input) => ({ ...input, encoding_in: 'utf-8' }) as LogConfig);
     const positions = await open(dir, inputs);
-    const { changes, apply } = planMove(positions, logs, path, where);
+    const { changes, apply } = planMove(positions, configured(inputs), path, where);
     apply();
     await positions.close();
     return changes.map(({ input, from }) => [input, from]);

@@ -1,4 +1,5 @@
 // Slow: files have to be silent for as long as options say.
+
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, readdirSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
@@ -7,6 +8,7 @@ import { setTimeout } from 'node:timers/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { planMove } from '../../../../src/sources/tail/positions/edit.ts';
 import { Positions } from '../../../../src/sources/tail/positions/positions.ts';
+import { tailInput } from '../../../support/tail-input.ts';
 import { Bench, type Collected, openPaths, until } from '../collect.ts';
 
 const PACKS = [
@@ -95,7 +97,7 @@ for (const [ending, pack] of PACKS) {
     const bench = new Bench(t);
     const groups = Array.from({ length: 20_000 }, (_, i) => `start ${i}\n${' more\n'.repeat(i % 5)}`);
     writeFileSync(bench.path(`a.${ending}`), pack(groups.join('')));
-    const multiline = { start: '^start', max_lines: 500, max_bytes: 65_536, timeout: 500 } as never;
+    const multiline = { start: '^start', max_lines: 500, max_bytes: 65_536, timeout: 500 };
     const got: string[] = [];
     for (let turn = 0; got.length < groups.length; turn++) {
       assert.ok(turn < 1000);
@@ -244,12 +246,7 @@ test('the position of a compressed file is set to its beginning: it is read agai
   await until('let go', () => !isOpen(path));
   await bench.stop();
   const positions = await Positions.open(bench.data, ['test']);
-  planMove(
-    positions,
-    [{ ...input, name: 'test', exclude: [], encoding_in: 'utf-8' } as never],
-    path,
-    'beginning',
-  ).apply();
+  planMove(positions, [tailInput(input)], path, 'beginning').apply();
   await positions.close();
   const out = await bench.start(input);
   await out.count(2);

@@ -71,7 +71,7 @@ function assertOnce(bench: Bench, lines: string[]): void {
 
 for (const [how, input] of [
   ['plain lines', {}],
-  ['joined lines', { multiline: { start: '^', timeout: 50 } }],
+  ['joined lines', { multiline: { start: '^', timeout: 100 } }],
 ] as const) {
   test(`a line in the middle of a report changes, at once and after a while: it comes each time (${how})`, async (t) => {
     const bench = new Bench(t);

@@ -136,8 +136,8 @@ for (const [kind, make] of Object.entries(KINDS)) {
   test(`a ${kind} file of which a group of lines, or UTF-16, is to be made`, async (t) => {
     const w = writer(t);
     if (!make(w.fd, w.path, MEGABYTE)) return t.skip('NOT TESTED: fallocate cannot be used here');
-    const multiline = { start: '^new', max_lines: 500, max_bytes: 1 << 20, timeout: 300 };
-    const out = await w.bench.start({ multiline } as never);
+    const multiline = { start: '^new', max_lines: 500, max_bytes: 512 * 1024, timeout: 300 };
+    const out = await w.bench.start({ multiline });
     w.write('new 1\n  more\nnew 2\n');
     await out.count(1);
     await setTimeout(100);
