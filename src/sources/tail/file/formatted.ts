@@ -1,6 +1,6 @@
 /**
- * Reads the next records of a file whose lines are decoded, unwrapped or joined (format.ts says how). As `fill` does,
- * one pread straight into the pool; the position moves behind what became records, and no further:
+ * Reads the next records of a file (look.ts) whose lines are decoded, unwrapped or joined (format.ts says how). The
+ * position moves behind what became records, and no further:
  *
  *   slot   | marker | lines of whole records | lines of an open record | beginning of a line | (heir's lines) | (text)
  *                                            position afterwards
@@ -9,14 +9,13 @@ import { type Batch, HELD, TRUNCATED } from '../../../core/batch.ts';
 import { SLOT_CAPACITY } from '../../../core/pool.ts';
 import type { Closing, Format, Found, Shaped } from '../../../lines/format.ts';
 import { log } from '../../../log.ts';
-import { archiveOf } from '../compressed/archive.ts';
 import type { Heir } from '../rotation/join.ts';
 import type { TrackedFile } from './file.ts';
-import { noteEnd, passNuls, pastNuls, skipHole, toRead } from './hole.ts';
-import { digest, MARKER_BYTES, type Prefix, same } from './inode.ts';
+import { passNuls, pastNuls } from './hole.ts';
+import { digest, MARKER_BYTES, type Prefix } from './inode.ts';
+import { adapt, askMore, findEnd, look, lookAtLong, type NoLines, type Outcome } from './look.ts';
 import { PAGE } from './nuls.ts';
-import { beginsAsBefore, findEnd, knowHead, type NoLines, type Outcome } from './read.ts';
-import { LONG, LONGEST, READ_BYTES } from './state.ts';
+import { LONG, LONGEST } from './state.ts';
 import { addToSum } from './sum.ts';
 import type { Unfinished } from './unfinished.ts';
 
@@ -40,32 +39,18 @@ export async function fillFormatted(
   }
   const { bytes } = batch.slot;
   const { unitBytes } = format.lineEnds;
-  const before = file.marker.length;
   const sizeBefore = file.size;
   const skipped = file.position - unfinished.chained;
   let closing: Closing = 'no';
   for (;;) {
-    const ask = toRead(file, Math.min(file.readBytes, format.readBytes));
-    const want = ask + before;
-    const all = await file.read(bytes, want, file.position - before);
-    if (!same(file.marker, bytes.subarray(0, Math.min(before, all)))) return 'restarted';
-    if (!beginsAsBefore(file, bytes, all)) return 'restarted';
-    const archive = file.position === 0 ? archiveOf(bytes.subarray(0, all), file.stream.name) : null;
-    if (archive) return { archive };
-    const read = { from: file.position - before, got: all, full: all === want };
-    const { end: got, ended } = noteEnd(file, bytes, read, before, unitBytes);
     unfinished.open = 0;
-    if (all === before) return 'end';
-    if (file.position % unitBytes !== 0) {
-      stepToUnit(file, bytes, before);
-      return 'more';
-    }
-    if (bytes[before] === 0) {
-      const outcome = await skipHole(file, bytes, before, read, unitBytes);
+    const looked = await look(file, bytes, Math.min(file.readBytes, format.readBytes), unitBytes);
+    if (typeof looked === 'string' || 'archive' in looked) {
+      // A hole may be longer than a record can say.
       if (file.position - unfinished.chained > LONGEST) unfinished.chained = file.position;
-      if (outcome !== 'none') return outcome;
+      return looked;
     }
-    await knowHead(file, bytes, got);
+    const { before, end: got, got: all, ended, asked: ask } = looked;
     const available = got - before;
 
     // While the output was away something may have come and been seen.
@@ -87,7 +72,7 @@ export async function fillFormatted(
       if (ended) return 'end';
       if (all - got >= PAGE) return passNuls(file, bytes, unitBytes);
       if (ask >= format.readBytes) return 'more';
-      file.readBytes = Math.min(file.readBytes * 4, format.readBytes);
+      askMore(file, format.readBytes);
       continue;
     }
     if (atEnd && silent && closing === 'no') closing = 'silent';
@@ -117,7 +102,7 @@ export async function fillFormatted(
         if (next !== 'end') closing = 'silent';
         continue;
       }
-      if (!found.stopped && ask < format.readBytes) file.readBytes = Math.min(file.readBytes * 4, format.readBytes);
+      if (!found.stopped && ask < format.readBytes) askMore(file, format.readBytes);
       else closing = 'full';
       continue;
     }
@@ -127,15 +112,9 @@ export async function fillFormatted(
     addToSum(file, raw, before, before + used);
     count(file, batch, format, found, shaped);
     if (shaped.open && atEnd) unfinished.wait(available - used);
-    adapt(file, found);
+    adapt(file, found.stopped, found.count, found.taken);
     return atEnd ? 'end' : 'more';
   }
-}
-
-/** Where another encoding, or version 0.1.0, left off is half a character: the next record shows the byte as skipped. */
-function stepToUnit(file: TrackedFile, bytes: Buffer, before: number): void {
-  file.moveTo(file.position + 1, digest(bytes.subarray(Math.max(0, before + 1 - MARKER_BYTES), before + 1)));
-  addToSum(file, bytes, before, before + 1);
 }
 
 function keepAsRead(bytes: Buffer, got: number): void {
@@ -182,12 +161,6 @@ function count(file: TrackedFile, batch: Batch, format: Format, found: Found, sh
   log.warnOnce(`malformed ${file.key}`, `${file.stream.generation.path} ${what}`);
 }
 
-/** Reads no more than the tables can name. */
-function adapt(file: TrackedFile, { count, taken, stopped }: Found): void {
-  if (stopped) file.readBytes = Math.max(16 * 1024, taken + (taken >> 3));
-  else if (count < 4096) file.readBytes = Math.max(file.readBytes, READ_BYTES);
-}
-
 /** A line that does not fit into one read: its beginning becomes the batch, when its end is found. */
 async function longLine(
   file: TrackedFile,
@@ -204,11 +177,9 @@ async function longLine(
     file.scanned = file.position;
     return 'found';
   }
-  const before = file.marker.length;
-  const got = await file.read(bytes, before + format.longest, file.position - before);
-  if (got < before + format.longest || !same(file.marker, bytes.subarray(0, before))) return 'restarted';
-  if (format.lineEnds.first(bytes, before, got) >= 0) return 'restarted';
-  await knowHead(file, bytes, got);
+  const head = await lookAtLong(file, bytes, format.longest, format.lineEnds);
+  if (head === 'restarted') return head;
+  const { before, end: got } = head;
   const skipped = file.position - unfinished.chained;
   const found = format.find(batch, before, got, before - skipped, true);
   const taken = skipped + end - file.position;
