@@ -22,10 +22,10 @@ import { Pool } from './core/pool.ts';
 import { Identity } from './data-dir/identity.ts';
 import { type DataDirLock, lockDataDir } from './data-dir/lock.ts';
 import { Delivery } from './delivery/delivery.ts';
-import { type Leaving, openTransactions, positionsTopic } from './delivery/exactly-once.ts';
+import { openTransactions, positionsTopic, type TransactionsBefore } from './delivery/exactly-once.ts';
 import { Inputs } from './inputs.ts';
 import { KafkaClient } from './kafka/connect/client.ts';
-import { Windows } from './kafka/send/saved-windows.ts';
+import { SavedWindows } from './kafka/send/saved-windows.ts';
 import type { ExactlyOnce } from './kafka/transactions/exactly-once.ts';
 import { POSITIONS_SETTINGS } from './kafka/transactions/positions-topic.ts';
 import { Kernel } from './kernel/kernel.ts';
@@ -69,7 +69,7 @@ export class Agent {
   #spool!: Spool;
   #client: KafkaClient | null = null;
   #exactlyOnce: ExactlyOnce | null = null;
-  #leaving: Leaving | null = null;
+  #transactionsBefore: TransactionsBefore | null = null;
   readonly #superseded = Promise.withResolvers<Error>();
   #isSuperseded = false;
   #pipeline!: Pipeline;
@@ -142,8 +142,8 @@ export class Agent {
       this.#stop.signal,
     );
     this.#exactlyOnce = exactlyOnce;
-    this.#leaving = leaving;
-    const windows = await Windows.open(data_dir, accounts);
+    this.#transactionsBefore = leaving;
+    const windows = await SavedWindows.open(data_dir, accounts);
     const ledgers = new Ledgers();
     this.#delivery = new Delivery({
       ledgers,
@@ -156,7 +156,7 @@ export class Agent {
       windows,
       client: this.#client,
       exactlyOnce: this.#exactlyOnce,
-      left: this.#leaving?.done ?? null,
+      left: this.#transactionsBefore?.done ?? null,
     });
     this.#pipeline = new Pipeline({
       pool,
@@ -271,7 +271,10 @@ export class Agent {
       exactlyOnce: this.#exactlyOnce,
       inputs: this.#inputs,
       admin: () => this.#admin?.status() ?? [],
-      troubles: () => [...this.#troubles.values(), ...(this.#leaving?.reason ? [this.#leaving.reason] : [])],
+      troubles: () => [
+        ...this.#troubles.values(),
+        ...(this.#transactionsBefore?.reason ? [this.#transactionsBefore.reason] : []),
+      ],
     };
   }
 

@@ -22,7 +22,7 @@ import type { Ledgers } from '../core/ledger.ts';
 import { MAX_BLOCK_BYTES, type Pool } from '../core/pool.ts';
 import type { KafkaClient } from '../kafka/connect/client.ts';
 import { DeadLetters } from '../kafka/send/dead-letter.ts';
-import type { Windows } from '../kafka/send/saved-windows.ts';
+import type { SavedWindows } from '../kafka/send/saved-windows.ts';
 import { Sender, type SenderOptions } from '../kafka/send/sender.ts';
 import { added, NOTHING_SENT, type SenderStatus } from '../kafka/send/status.ts';
 import type { SavedWindow } from '../kafka/send/window-file.ts';
@@ -48,7 +48,7 @@ export interface DeliveryParts {
   ledgers: Ledgers;
   accounts: Accounts;
   spool: Spool;
-  windows: Windows;
+  windows: SavedWindows;
   /** Null: no brokers are configured. */
   client: KafkaClient | null;
   /** Null: at least once is enough. */

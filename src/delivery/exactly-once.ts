@@ -41,7 +41,7 @@ interface Identity {
 export async function openTransactions(
   parts: Omit<Parts, 'client'> & Identity & { client: KafkaClient | null },
   signal: AbortSignal,
-): Promise<{ exactlyOnce: ExactlyOnce | null; leaving: Leaving | null }> {
+): Promise<{ exactlyOnce: ExactlyOnce | null; leaving: TransactionsBefore | null }> {
   const { config, client, positions, pool } = parts;
   const none = { exactlyOnce: null, leaving: null };
   if (!client) {
@@ -50,7 +50,10 @@ export async function openTransactions(
   }
   if (config.kafka.delivery !== 'exactly_once') {
     if (!(await transactionsBefore(config.data_dir))) return none;
-    return { ...none, leaving: new Leaving(await openExactlyOnce({ ...parts, client }), { config, client }, signal) };
+    return {
+      ...none,
+      leaving: new TransactionsBefore(await openExactlyOnce({ ...parts, client }), { config, client }, signal),
+    };
   }
   const exactlyOnce = await openExactlyOnce({ ...parts, client });
   for (const one of positions) one.onForget = (key) => exactlyOnce.forget(key);
@@ -83,7 +86,7 @@ function openExactlyOnce(parts: Parts & Identity): Promise<ExactlyOnce> {
 }
 
 /** The last process worked with transactions: what it had committed counts, and from then on data_dir alone. */
-export class Leaving {
+export class TransactionsBefore {
   /** Resolves when that is so, or cannot be known. Rejects when the signal aborts. */
   readonly done: Promise<void>;
   readonly #exactlyOnce: ExactlyOnce;

@@ -31,6 +31,8 @@ export const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 export type Codec = (typeof CODECS)[number];
 
 export const HEADER_BYTES = 61;
+/** Batches of a producer id that a broker remembers: so many may be on their way, counted from the oldest. */
+export const WINDOW = 5;
 /** The part of the header that batchLength and the parts before it do not count. */
 const LENGTH_AT = 8;
 const AFTER_LENGTH = 12;

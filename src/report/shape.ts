@@ -2,6 +2,8 @@
  * What the agent says about itself: `status --json`, `GET /status`, and the source of /metrics, the page and the
  * agent's own StatsD numbers. Built in one place, so that all of them say the same.
  */
+import type { ClusterStatus } from '../kafka/connect/cluster.ts';
+import type { TransactionsStatus } from '../kafka/transactions/sender.ts';
 import type { INPUTS } from '../sources/all.ts';
 
 export interface TopicStatus {
@@ -26,26 +28,6 @@ export interface HttpStatus {
   requests: number;
   /** Connections and requests that were not served, by the reason. */
   refused: Record<string, number>;
-}
-
-export interface ClusterStatus {
-  /** Null: not reached yet, or it does not tell its id. */
-  id: string | null;
-  /** How often the brokers were of another cluster than before. */
-  changes: number;
-  /** The one before, and since when (ISO 8601) it is another; null: there was none. */
-  before: string | null;
-  since: string | null;
-}
-
-export interface TransactionsStatus {
-  /** Age of the oldest open transaction; null: none is open. */
-  open_seconds: number | null;
-  commits: number;
-  /** Ended without a commit; what they held was sent again. */
-  aborts: number;
-  /** Of them, those that Kafka had ended, because they took too long. */
-  fenced: number;
 }
 
 export interface LossStatus {

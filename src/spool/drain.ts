@@ -17,8 +17,7 @@ import type { TopicIdentity } from '../core/topic-identity.ts';
 import { log } from '../log.ts';
 import { decompress } from '../records/codecs.ts';
 import { partitionFor } from '../records/murmur2.ts';
-import { records } from '../records/record-batch.ts';
-import { WINDOW } from './handed.ts';
+import { records, WINDOW } from '../records/record-batch.ts';
 import type { Entry, SpoolPartition } from './partition.ts';
 import type { Weights } from './sidecar.ts';
 

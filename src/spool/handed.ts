@@ -2,11 +2,9 @@
  * The blocks of a partition that were handed out and are not acknowledged, in the order of their offsets; and how many
  * were handed out since the persisted position, because a broker that is asked to know a block again remembers five.
  */
+import { WINDOW } from '../records/record-batch.ts';
 import type { Entry, Segment } from './segment.ts';
 import type { Waiting } from './waiting.ts';
-
-/** Batches of a producer that a broker remembers. */
-export const WINDOW = 5;
 
 interface Item {
   entry: Pick<Entry, 'nextOffset' | 'count' | 'bytes' | 'time' | 'note'>;

@@ -8,7 +8,7 @@ import { Ledgers } from '../../src/core/ledger.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { Delivery } from '../../src/delivery/delivery.ts';
 import { KafkaClient } from '../../src/kafka/connect/client.ts';
-import { Windows } from '../../src/kafka/send/saved-windows.ts';
+import { SavedWindows } from '../../src/kafka/send/saved-windows.ts';
 import { Sender } from '../../src/kafka/send/sender.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import { FakeBroker } from '../support/fake-broker.ts';
@@ -40,7 +40,7 @@ test('a drain that begins anew after each gap leaves no senders behind, and what
     ledgers: new Ledgers(),
     accounts,
     spool,
-    windows: await Windows.open(dir, accounts),
+    windows: await SavedWindows.open(dir, accounts),
     client,
     exactlyOnce: null,
     left: null,

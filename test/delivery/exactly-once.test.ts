@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Config } from '../../src/config/config.ts';
-import { Leaving } from '../../src/delivery/exactly-once.ts';
+import { TransactionsBefore } from '../../src/delivery/exactly-once.ts';
 import type { KafkaClient } from '../../src/kafka/connect/client.ts';
 import type { ExactlyOnce } from '../../src/kafka/transactions/exactly-once.ts';
 import { transactionsBefore, writeSnapshot } from '../../src/kafka/transactions/positions-snapshot.ts';
@@ -19,7 +19,11 @@ test('inputs do not end where Kafka does not say what was committed and the disk
   };
   const config = { data_dir: dataDir, kafka: { topic_prefix: 'runnel', transaction_timeout: 1000 } } as Config;
   const client = { connect: async () => undefined, topicError: () => null } as unknown as KafkaClient;
-  const leaving = new Leaving({ leave } as unknown as ExactlyOnce, { config, client }, new AbortController().signal);
+  const leaving = new TransactionsBefore(
+    { leave } as unknown as ExactlyOnce,
+    { config, client },
+    new AbortController().signal,
+  );
   await leaving.done;
   assert.equal(leaving.reason, null);
   assert.equal(await transactionsBefore(dataDir), true);
@@ -30,7 +34,7 @@ test('it says what is waited for, and until when once Kafka is reached', async (
   const config = { kafka: { topic_prefix: 'runnel', transaction_timeout: 1000 } } as Config;
   const client = { connect: () => reached.promise, topicError: () => null, error: null } as unknown as KafkaClient;
   const exactlyOnce = { leave: () => said.promise } as unknown as ExactlyOnce;
-  const leaving = new Leaving(exactlyOnce, { config, client }, new AbortController().signal);
+  const leaving = new TransactionsBefore(exactlyOnce, { config, client }, new AbortController().signal);
   assert.match(leaving.reason ?? '', /^not known yet .*, until Kafka is reached and says it$/);
   const before = Date.now();
   reached.resolve();

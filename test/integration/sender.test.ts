@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Sender } from '../../src/kafka/send/sender.ts';
-import type { Identity } from '../../src/kafka/send/sequence.ts';
+import type { ProducerIdentity } from '../../src/kafka/send/sequence.ts';
 import { makeBlock } from '../support/blocks.ts';
 import { createTopic, type Kafka, noKafka, startKafka, untilStored, withAdmin } from '../support/kafka.ts';
 import { readRecords, readValues } from '../support/kcat.ts';
@@ -197,8 +197,8 @@ test('a clock that is a day ahead holds up nothing', { skip }, async () => {
 
 test('a second sender with the identity of the first doubles nothing', { skip }, async () => {
   await createTopic(kafka.brokers, 'resumed');
-  const identities: Identity[] = [];
-  const onIdentity = async (identity: Identity) => void identities.push(identity);
+  const identities: ProducerIdentity[] = [];
+  const onIdentity = async (identity: ProducerIdentity) => void identities.push(identity);
   await using first = laneTo('resumed', { sender: { onIdentity } });
   await first.putMany(9);
   await first.check();
@@ -216,9 +216,9 @@ test('a producer id that another one goes on with, in a higher epoch, is left to
   skip,
 }, async () => {
   await createTopic(kafka.brokers, 'epoch');
-  const ids: Identity[] = [];
+  const ids: ProducerIdentity[] = [];
   const said: (string | null)[] = [];
-  const onIdentity = async (identity: Identity) => {
+  const onIdentity = async (identity: ProducerIdentity) => {
     ids.push(identity);
     said.push(lane.sender.status.error);
   };
@@ -243,8 +243,8 @@ test('what was written before another one went on with the producer id counts as
   skip,
 }, async () => {
   await createTopic(kafka.brokers, 'epoch-lost');
-  const ids: Identity[] = [];
-  const onIdentity = async (identity: Identity) => void ids.push(identity);
+  const ids: ProducerIdentity[] = [];
+  const onIdentity = async (identity: ProducerIdentity) => void ids.push(identity);
   await using lane = laneTo('epoch-lost', { sender: { onIdentity } });
   await lane.putMany(9);
   await lane.sender.drained(AbortSignal.timeout(10_000));

@@ -30,7 +30,7 @@ export class UnreadableError extends Error {
   }
 }
 
-export interface Section {
+export interface FetchedSection {
   /** The decompressed records section. */
   body: Buffer;
   count: number;
@@ -72,7 +72,7 @@ export class PartitionReader {
   }
 
   /** Throws UnreadableError where a batch is damaged or does not come. */
-  async *sections(): AsyncGenerator<Section, void> {
+  async *sections(): AsyncGenerator<FetchedSection, void> {
     const { first, end } = this.#o;
     let at = first;
     let fetching = at < end ? this.#fetch(at) : null;
@@ -95,7 +95,7 @@ export class PartitionReader {
     for (const next of open) yield await this.#section(next);
   }
 
-  async #section({ batch, body }: { batch: Batch; body: Promise<Buffer> }): Promise<Section> {
+  async #section({ batch, body }: { batch: Batch; body: Promise<Buffer> }): Promise<FetchedSection> {
     const { first, end } = this.#o;
     const { baseOffset, header } = batch;
     try {

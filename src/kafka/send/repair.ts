@@ -13,7 +13,7 @@ import type { KafkaClient } from '../connect/client.ts';
 import { actionFor, CLUSTER_AUTHORIZATION_FAILED } from '../wire/errors.ts';
 import type { DeadLetters } from './dead-letter.ts';
 import { SizeLimit } from './size-limit.ts';
-import { halve, type Section, type Smaller } from './split.ts';
+import { halve, type RecordsSection, type Smaller } from './split.ts';
 import { ClockSkew } from './timestamp.ts';
 
 /**
@@ -56,13 +56,13 @@ const WARNINGS: Readonly<Record<Warning, (topic: string, takes: string) => strin
   gone: () => 'what waits for it goes to the partitions of its keys',
 };
 
-interface Batch extends Section {
+interface Batch extends RecordsSection {
   time: number;
   tries?: number;
 }
 
 /** A batch, and how it was refused. */
-export interface Refusal<B extends Batch> {
+export interface RefusedBatch<B extends Batch> {
   packet: B;
   /** Topic and partition, for people. */
   name: string;
@@ -77,7 +77,7 @@ export interface Refusal<B extends Batch> {
 /** Who has the batches that are to be sent. */
 export interface Holder<B extends Batch> {
   /** Puts batches of the same records in its place. */
-  replace(packet: B, sections: readonly Section[]): void;
+  replace(packet: B, sections: readonly RecordsSection[]): void;
   /** The broker will never take it; it is kept elsewhere. */
   refuse(packet: B): void;
 }
@@ -158,7 +158,12 @@ export class Repair<B extends Batch> {
    * Does what is to be done about a batch, all but what is about its numbers; true: the next attempt need not wait.
    * `holder` null: the batch is none of the topic's, and has to go out as it is.
    */
-  async mend(remedy: Remedy, refusal: Refusal<B>, holder: Holder<B> | null, signal: AbortSignal): Promise<boolean> {
+  async mend(
+    remedy: Remedy,
+    refusal: RefusedBatch<B>,
+    holder: Holder<B> | null,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { packet, why } = refusal;
     switch (remedy) {
       case 'shrink': {
@@ -200,7 +205,7 @@ export class Repair<B extends Batch> {
    * What the broker never takes is kept on disk, and does not hold up what comes after it. False: there is no room for it,
    * or it is more than one record. Killed in between, it is refused again, and known again.
    */
-  async #setAside({ packet, name, sent, why }: Refusal<B>, holder: Holder<B>): Promise<boolean> {
+  async #setAside({ packet, name, sent, why }: RefusedBatch<B>, holder: Holder<B>): Promise<boolean> {
     const { body, count, codec } = packet;
     if (count > 1 || !this.#deadLetters) return this.#noRoom(why);
     const header = sealedHeader(body, { count, codec, time: sent });

@@ -6,9 +6,9 @@ import { compress, decompress } from '../../records/codecs.ts';
 import { partitionFor } from '../../records/murmur2.ts';
 import { frameRecord, records } from '../../records/record-batch.ts';
 import type { KafkaClient } from '../connect/client.ts';
-import { LEVEL, type Section } from './split.ts';
+import { LEVEL, type RecordsSection } from './split.ts';
 
-export interface Piece extends Section {
+export interface Piece extends RecordsSection {
   partition: number;
 }
 
@@ -23,7 +23,7 @@ export function spreadOver(client: KafkaClient, topic: string, before: number | 
 }
 
 /** Pieces with the same records, one for each partition, in ascending order of the partitions. */
-export async function spread(section: Section, partitions: number): Promise<Piece[]> {
+export async function spread(section: RecordsSection, partitions: number): Promise<Piece[]> {
   const { codec, body, count, rawBytes, cut = false } = section;
   const parts = new Map<number, Buffer[]>();
   const known = new Map<string, number>();

@@ -11,9 +11,16 @@ import { join } from 'node:path';
 import type { Accounts } from '../../core/account.ts';
 import { log } from '../../log.ts';
 import type { Sender } from './sender.ts';
-import { type Damage, type Items, readWindows, removeWindow, type SavedWindow, writeWindow } from './window-file.ts';
+import {
+  type Items,
+  readWindows,
+  removeWindow,
+  type SavedWindow,
+  type WindowDamage,
+  writeWindow,
+} from './window-file.ts';
 
-export class Windows {
+export class SavedWindows {
   readonly found: readonly SavedWindow[];
   readonly #dir: string;
   readonly #accounts: Accounts;
@@ -27,11 +34,11 @@ export class Windows {
   }
 
   /** Reads what the last process left, and counts it as recovered. */
-  static async open(dataDir: string, accounts: Accounts): Promise<Windows> {
+  static async open(dataDir: string, accounts: Accounts): Promise<SavedWindows> {
     const dir = join(dataDir, 'window');
     const { windows, damage } = await readWindows(dir);
     const found = windows.filter((window) => window.packets.length > 0);
-    const all = new Windows(dir, found, accounts);
+    const all = new SavedWindows(dir, found, accounts);
     for (const window of found) {
       const waiting = all.#of(window);
       for (const { weights } of window.packets) {
@@ -107,7 +114,7 @@ export class Windows {
     return waiting;
   }
 
-  #damaged({ path, weights, bytes }: Damage): void {
+  #damaged({ path, weights, bytes }: WindowDamage): void {
     let total = 0;
     for (const [input, items] of weights) {
       const account = this.#accounts.of(input);

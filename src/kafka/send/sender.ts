@@ -35,9 +35,9 @@ import type { DeadLetters } from './dead-letter.ts';
 import { type Holder, Repair, remedyFor } from './repair.ts';
 import { spread, spreadOver } from './repartition.ts';
 import { Numbers, type NumbersOptions } from './sequence.ts';
-import type { Section } from './split.ts';
+import type { RecordsSection } from './split.ts';
 import type { SenderStatus } from './status.ts';
-import { type Custody, type Packet, type Refusal, type SettledEarlier, Window } from './window.ts';
+import { type AdoptedPart, type Packet, type ProduceRefusal, type SettledEarlier, Window } from './window.ts';
 import type { SavedWindow } from './window-file.ts';
 
 export interface SenderOptions extends NumbersOptions {
@@ -96,8 +96,8 @@ export class Sender implements Outlet {
   }
 
   /** Takes a piece of what another sender has, whose partition is gone. After `stop` `settled` may come with `kept`. */
-  adopt(piece: Section, time: number, custody: Custody): Promise<void> {
-    const accepted = this.#window.adopt(piece, time, custody);
+  adopt(piece: RecordsSection, time: number, part: AdoptedPart): Promise<void> {
+    const accepted = this.#window.adopt(piece, time, part);
     this.#start();
     return accepted;
   }
@@ -216,12 +216,12 @@ export class Sender implements Outlet {
     const { signal } = this.#stop;
     signal.throwIfAborted();
     // All pieces at once: at a stop each is where it is kept.
-    const custody = this.#window.handOver(
+    const part = this.#window.handOver(
       packet,
       pieces.map(({ partition }) => partition),
       () => this.#bell.ring(),
     );
-    const taken = pieces.map((piece, i) => this.#o.moveTo!(piece.partition).adopt(piece, packet.time, custody[i]!));
+    const taken = pieces.map((piece, i) => this.#o.moveTo!(piece.partition).adopt(piece, packet.time, part[i]!));
     await abortable(Promise.all(taken), signal);
   }
 
@@ -311,7 +311,7 @@ export class Sender implements Outlet {
   }
 
   /** Nothing is in flight, and the oldest packet was refused. */
-  async #amend(oldest: Packet, { errorCode, message }: Refusal): Promise<void> {
+  async #amend(oldest: Packet, { errorCode, message }: ProduceRefusal): Promise<void> {
     const why = `${this.#o.topic}: ${errorName(errorCode)}${message ? `: ${message}` : ''}`;
     const { count, disordered } = oldest;
     const remedy = remedyFor(errorCode, { count, disordered, numbered: this.#numbers.idempotent });

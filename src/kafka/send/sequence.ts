@@ -8,11 +8,11 @@
  */
 import { sameCluster, sameTopic, type TopicIdentity } from '../../core/topic-identity.ts';
 import { log } from '../../log.ts';
-import { readHeader } from '../../records/record-batch.ts';
+import { readHeader, WINDOW } from '../../records/record-batch.ts';
 import type { KafkaClient, Producer } from '../connect/client.ts';
 import type { Link } from '../connect/connection.ts';
 import { BrokerError, CLUSTER_AUTHORIZATION_FAILED } from '../wire/errors.ts';
-import { type Packet, seal, sequenceAfter, WINDOW, type Window } from './window.ts';
+import { type Packet, seal, sequenceAfter, type Window } from './window.ts';
 import type { SavedWindow } from './window-file.ts';
 
 /** Brokers forget a producer that was silent for a day (`producer.id.expiration.ms`); long before that we take it so. */
@@ -23,18 +23,18 @@ const ASK_AGAIN = 600_000;
 const NOT_IDEMPOTENT: Producer = { producerId: -1n, epoch: -1 };
 
 /** A producer id, and what it is good for. */
-export type Identity = Producer & TopicIdentity;
+export type ProducerIdentity = Producer & TopicIdentity;
 
 export interface NumbersOptions {
   topic: string;
   partition: number;
   /** The producer id to go on with, and the sequence number of the first record to come. */
-  identity?: Identity & { sequence: number };
+  identity?: ProducerIdentity & { sequence: number };
   /**
    * A new producer id, whose sequence 0 is the record after `before` others that this sender is done with.
    * Nothing is sent under it until this resolves. Producer id -1: from here on without one.
    */
-  onIdentity?: (identity: Identity, before: number) => Promise<void>;
+  onIdentity?: (identity: ProducerIdentity, before: number) => Promise<void>;
 }
 
 export class Numbers {

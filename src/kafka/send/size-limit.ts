@@ -12,7 +12,7 @@
 import { compress, decompress } from '../../records/codecs.ts';
 import type { Codec } from '../../records/record-batch.ts';
 import { HEADER_BYTES } from '../../records/record-batch.ts';
-import { LEVEL, type Section, type Smaller, split } from './split.ts';
+import { LEVEL, type RecordsSection, type Smaller, split } from './split.ts';
 
 /** How long what was learned is believed, milliseconds: the topic's settings may be changed. */
 const BELIEF = 600_000;
@@ -45,7 +45,7 @@ export class SizeLimit {
   }
 
   /** Whether it has to be split. What cannot get smaller is sent, and refused by the broker, not by us. */
-  exceededBy({ count, body, rawBytes }: Section): boolean {
+  exceededBy({ count, body, rawBytes }: RecordsSection): boolean {
     if (!this.#limit || count === 1) return false;
     if (performance.now() > this.#until) {
       this.#limit = null;
@@ -57,7 +57,7 @@ export class SizeLimit {
   }
 
   /** Of what is known to be too large. Null: it cannot get smaller. */
-  async fit(section: Section): Promise<Smaller | null> {
+  async fit(section: RecordsSection): Promise<Smaller | null> {
     const raw = await decompress(section.codec, section.body);
     return this.#limit && smaller(section, raw, this.#limit);
   }
@@ -66,7 +66,7 @@ export class SizeLimit {
    * Of what the broker refused as too large, and how large a batch may be, for people. Null: it cannot get smaller. Rejects
    * with the signal's reason when that aborts.
    */
-  async refused(section: Section, signal: AbortSignal): Promise<{ smaller: Smaller | null; takes: string }> {
+  async refused(section: RecordsSection, signal: AbortSignal): Promise<{ smaller: Smaller | null; takes: string }> {
     const raw = await decompress(section.codec, section.body);
     const said = await this.#ask(signal).catch(() => null);
     signal.throwIfAborted();
@@ -78,13 +78,13 @@ export class SizeLimit {
   }
 }
 
-function smaller(section: Section, raw: Buffer, { bytes, ratio }: Limit): Promise<Smaller | null> {
+function smaller(section: RecordsSection, raw: Buffer, { bytes, ratio }: Limit): Promise<Smaller | null> {
   const of = ratio ?? Math.min(1, section.body.length / raw.length);
   const most = Math.floor(((bytes - HEADER_BYTES) / of) * (of === 1 ? 1 : MARGIN));
   return split(section, raw, most);
 }
 
-async function learned(section: Section, raw: Buffer, said: TopicLimit | null): Promise<Limit> {
+async function learned(section: RecordsSection, raw: Buffer, said: TopicLimit | null): Promise<Limit> {
   if (said) {
     const { stored, ratio } = await storedAs(said.codec, section, raw);
     if (HEADER_BYTES + stored > said.bytes) return { bytes: said.bytes, ratio };
@@ -93,7 +93,7 @@ async function learned(section: Section, raw: Buffer, said: TopicLimit | null): 
 }
 
 /** How many bytes it has where this is the topic's compression. */
-async function storedAs(codec: TopicLimit['codec'], section: Section, raw: Buffer) {
+async function storedAs(codec: TopicLimit['codec'], section: RecordsSection, raw: Buffer) {
   if (codec === 'producer' || codec === section.codec) return { stored: section.body.length, ratio: null };
   const stored = codec === 'none' ? raw.length : (await compress(codec, LEVEL, raw)).length;
   return { stored, ratio: stored / raw.length };

@@ -7,7 +7,7 @@ import { compress, decompress } from '../../records/codecs.ts';
 import type { Codec } from '../../records/record-batch.ts';
 import { type BatchRecord, frameRecord, records } from '../../records/record-batch.ts';
 
-export interface Section {
+export interface RecordsSection {
   readonly codec: Codec;
   readonly body: Buffer;
   readonly count: number;
@@ -18,7 +18,7 @@ export interface Section {
 }
 
 export interface Smaller {
-  sections: Section[];
+  sections: RecordsSection[];
   /** Records that were cut. */
   cut: number;
 }
@@ -32,9 +32,9 @@ const FRAMING = 40;
  * Sections whose records take at most `most` bytes unpacked, or of which each is one record: at least two of several
  * records, whatever their sizes. A record that is alone is cut. Null: it cannot be, and stay what it is.
  */
-export async function split(section: Section, raw: Buffer, most: number): Promise<Smaller | null> {
+export async function split(section: RecordsSection, raw: Buffer, most: number): Promise<Smaller | null> {
   const { codec, count } = section;
-  const pack = async (parts: Buffer[]): Promise<Section> => {
+  const pack = async (parts: Buffer[]): Promise<RecordsSection> => {
     const rawBytes = parts.reduce((sum, part) => sum + part.length, 0);
     return { codec, body: await compress(codec, LEVEL, Buffer.concat(parts)), count: parts.length, rawBytes };
   };
@@ -43,7 +43,7 @@ export async function split(section: Section, raw: Buffer, most: number): Promis
     const cut = cutRecord(record!, Math.min(most, raw.length - 1));
     return cut && { sections: [{ ...(await pack([cut])), cut: true }], cut: section.cut ? 0 : 1 };
   }
-  const sections: Section[] = [];
+  const sections: RecordsSection[] = [];
   const fitting = Math.min(most, Math.ceil(raw.length / 2));
   let parts: Buffer[] = [];
   let bytes = 0;
@@ -63,7 +63,7 @@ export async function split(section: Section, raw: Buffer, most: number): Promis
 }
 
 /** Two sections, or more, of one of several records. */
-export async function halve(section: Section): Promise<Section[]> {
+export async function halve(section: RecordsSection): Promise<RecordsSection[]> {
   const raw = await decompress(section.codec, section.body);
   return (await split(section, raw, Number.POSITIVE_INFINITY))!.sections;
 }

@@ -49,7 +49,7 @@ export interface SavedWindow {
 }
 
 /** What is in a directory of windows, and what is no more. */
-export interface Damage {
+export interface WindowDamage {
   path: string;
   /** Items of packets that are gone; empty where not even that is known. */
   weights: Items;
@@ -85,13 +85,13 @@ export async function removeWindow(dir: string, { topic, partition }: SavedWindo
 }
 
 /** All windows in `dir`. Throws where a newer version wrote one, or the directory cannot be read. */
-export async function readWindows(dir: string): Promise<{ windows: SavedWindow[]; damage: Damage[] }> {
+export async function readWindows(dir: string): Promise<{ windows: SavedWindow[]; damage: WindowDamage[] }> {
   const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw new Error(`cannot read what was in flight at the last stop: ${error.message}`);
   });
   const windows: SavedWindow[] = [];
-  const damage: Damage[] = [];
+  const damage: WindowDamage[] = [];
   for (const name of names.sort()) {
     const match = NAME.exec(name);
     const path = join(dir, name);

@@ -13,12 +13,10 @@
  */
 import { Bell } from '../../core/bell.ts';
 import type { Block, Mark, Settled } from '../../core/block.ts';
-import { HEADER_BYTES, readHeader, sealedHeader } from '../../records/record-batch.ts';
-import type { Section } from './split.ts';
+import { HEADER_BYTES, readHeader, sealedHeader, WINDOW } from '../../records/record-batch.ts';
+import type { RecordsSection } from './split.ts';
 import type { Items, SavedPacket } from './window-file.ts';
 
-/** Batches of a producer id that a broker remembers. */
-export const WINDOW = 5;
 /** Blocks that may wait behind the window. */
 const QUEUE = 2;
 
@@ -45,7 +43,7 @@ interface Entry {
 }
 
 /** What a window that takes a piece of another one's block is to know. */
-export interface Custody {
+export interface AdoptedPart {
   readonly settled: Settled;
   /** Input items to write down with it. */
   readonly weights: () => Items;
@@ -54,12 +52,12 @@ export interface Custody {
 /** Of a packet of an earlier process. */
 export type SettledEarlier = (weights: Items, refused: number, where: 'there' | 'kept') => void;
 
-export interface Refusal {
+export interface ProduceRefusal {
   errorCode: number;
   message: string | null;
 }
 
-export interface Packet extends Section {
+export interface Packet extends RecordsSection {
   readonly entry: Entry;
   time: number;
   /** Handed over. */
@@ -74,7 +72,7 @@ export interface Packet extends Section {
   unsure: boolean;
   acknowledged: boolean;
   /** What it was answered on the current link, where that was no acknowledgement. */
-  answer: Refusal | null;
+  answer: ProduceRefusal | null;
   /** How often it was refused as out of order while it was the oldest. */
   disordered: number;
 }
@@ -104,11 +102,11 @@ export class Window {
   }
 
   /** The same for a piece that another window hands over. */
-  adopt(section: Section, time: number, { settled, weights }: Custody): Promise<void> {
+  adopt(section: RecordsSection, time: number, { settled, weights }: AdoptedPart): Promise<void> {
     return this.#put(section, time, newEntry(settled, weights, { adopted: true }));
   }
 
-  #put(section: Section, time: number, entry: Entry): Promise<void> {
+  #put(section: RecordsSection, time: number, entry: Entry): Promise<void> {
     this.#entries.push(entry);
     this.packets.push(newPacket(section, entry, time, -1));
     this.pending += section.count;
@@ -164,7 +162,7 @@ export class Window {
   }
 
   /** The packet goes to the windows of these partitions, ascending, in pieces; gives for each what its window is to know. */
-  handOver(packet: Packet, partitions: readonly number[], arrived: () => void): Custody[] {
+  handOver(packet: Packet, partitions: readonly number[], arrived: () => void): AdoptedPart[] {
     const { entry } = packet;
     packet.away = true;
     let left = partitions.length;
@@ -231,7 +229,7 @@ export class Window {
   }
 
   /** Puts sections with the same records, and so the same sequence numbers, in a packet's place. */
-  replace(packet: Packet, sections: readonly Section[]): void {
+  replace(packet: Packet, sections: readonly RecordsSection[]): void {
     let { sequence } = packet;
     const parts = sections.map((section) => {
       const part = newPacket(section, packet.entry, packet.time, sequence);
@@ -323,7 +321,7 @@ function newEntry(
 }
 
 function newPacket(
-  { codec, body, count, rawBytes, cut = false }: Section,
+  { codec, body, count, rawBytes, cut = false }: RecordsSection,
   entry: Entry,
   time: number,
   sequence: number,

@@ -4,7 +4,7 @@
  */
 import { Bell } from '../../core/bell.ts';
 import type { Repair } from '../send/repair.ts';
-import type { Open, Packet } from './open.ts';
+import type { Open, OpenPacket } from './open.ts';
 import type { TransactionQueue } from './queue.ts';
 import type { TransactionWriter } from './writer.ts';
 
@@ -26,7 +26,7 @@ export interface FillingOptions {
 export class Filling {
   readonly #o: FillingOptions;
   readonly #queue: TransactionQueue;
-  readonly #repair: Repair<Packet>;
+  readonly #repair: Repair<OpenPacket>;
   readonly #writer: TransactionWriter;
   /** Rings when there is more, or it is to end. */
   readonly bell = new Bell();
@@ -41,7 +41,7 @@ export class Filling {
   #waiting = 0;
   #finishing = false;
 
-  constructor(queue: TransactionQueue, repair: Repair<Packet>, writer: TransactionWriter, options: FillingOptions) {
+  constructor(queue: TransactionQueue, repair: Repair<OpenPacket>, writer: TransactionWriter, options: FillingOptions) {
     this.#queue = queue;
     this.#repair = repair;
     this.#writer = writer;

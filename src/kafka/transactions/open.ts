@@ -2,23 +2,23 @@
 import { Bell } from '../../core/bell.ts';
 import type { Block, Settled } from '../../core/block.ts';
 import type { Link } from '../connect/connection.ts';
-import type { Section } from '../send/split.ts';
+import type { RecordsSection } from '../send/split.ts';
 import { BrokerError } from '../wire/errors.ts';
 import type { TransactionalProducer } from './coordinator.ts';
 
 /** What is in flight when a transaction fails is waited for this long, milliseconds; then its connections are ended. */
 const SETTLE_MS = 1000;
 
-export interface Packet extends Section {
+export interface OpenPacket extends RecordsSection {
   readonly partition: number;
   time: number;
 }
 
-export interface Entry {
+export interface OpenBlock {
   /** For which it was put; its packets may go to others, where that one is gone. */
   readonly partition: number;
   readonly block: Block;
-  packets: Packet[];
+  packets: OpenPacket[];
   /** Records that were not taken, and never will be; they are in no packet. */
   refused: number;
   readonly settled: Settled;
@@ -28,12 +28,19 @@ export interface Entry {
 
 /** A batch was refused. */
 export class Refused extends BrokerError {
-  readonly entry: Entry | null;
-  readonly packet: Packet;
+  readonly entry: OpenBlock | null;
+  readonly packet: OpenPacket;
   readonly sent: number;
   readonly said: string | null;
 
-  constructor(what: string, entry: Entry | null, packet: Packet, sent: number, code: number, said: string | null) {
+  constructor(
+    what: string,
+    entry: OpenBlock | null,
+    packet: OpenPacket,
+    sent: number,
+    code: number,
+    said: string | null,
+  ) {
     super(what, code, said);
     this.entry = entry;
     this.packet = packet;

@@ -12,7 +12,7 @@ export interface Author {
   instance: string;
 }
 
-export interface Found {
+export interface PositionRecord {
   key: string;
   value: Record<string, unknown> | null;
   /** Empty where there is no value. */
@@ -52,11 +52,11 @@ export function isCommit(body: Buffer): boolean {
   return false;
 }
 
-export function foundIn(body: Buffer, agentId: string, time: number): Found[] {
+export function foundIn(body: Buffer, agentId: string, time: number): PositionRecord[] {
   // Most batches are other agents': nothing is unpacked for them.
   const prefix = `${agentId}/`;
   if (!body.includes(prefix)) return [];
-  const found: Found[] = [];
+  const found: PositionRecord[] = [];
   for (const { key, value } of records(body)) {
     const name = key?.toString() ?? '';
     if (!name.startsWith(prefix)) continue;

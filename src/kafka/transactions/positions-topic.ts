@@ -33,7 +33,7 @@ import { HEADER_BYTES, readHeader, sealedHeader } from '../../records/record-bat
 import type { KafkaClient } from '../connect/client.ts';
 import { offsetOf } from '../read/reading.ts';
 import { BrokerError, OFFSET_OUT_OF_RANGE } from '../wire/errors.ts';
-import { type Author, batchesOf, type Found, foundIn, isCommit } from './positions-records.ts';
+import { type Author, batchesOf, foundIn, isCommit, type PositionRecord } from './positions-records.ts';
 
 /** Of one batch, at first: below what most topics take. */
 const BATCH_BYTES = 500_000;
@@ -72,7 +72,7 @@ export class Superseded extends Error {}
 /** A batch of a transaction that is not decided yet. */
 interface Pending {
   base: bigint;
-  found: Found[];
+  found: PositionRecord[];
 }
 
 /** A batch of this process, of a transaction whose end is not known. */
@@ -235,7 +235,7 @@ export class PositionsTopic {
   }
 
   async #catchUp(signal: AbortSignal): Promise<Committed> {
-    const latest = new Map<string, Found>();
+    const latest = new Map<string, PositionRecord>();
     const own = await this.partition(signal);
     const generation = this.#generation;
     if (this.#reading === null) {
@@ -254,7 +254,7 @@ export class PositionsTopic {
   }
 
   /** Where nothing is known, the agent's keys may be in another partition: there were fewer of them then. */
-  async #readOthers(own: number, latest: Map<string, Found>, signal: AbortSignal): Promise<void> {
+  async #readOthers(own: number, latest: Map<string, PositionRecord>, signal: AbortSignal): Promise<void> {
     const count = await this.#client.partitions(this.topic, signal);
     for (let partition = 0; partition < count; partition++) {
       if (partition !== own) await this.#read(partition, new Reading(0n), latest, signal);
@@ -263,10 +263,15 @@ export class PositionsTopic {
     this.#foreign = null;
   }
 
-  async #read(partition: number, reading: Reading, latest: Map<string, Found>, signal: AbortSignal): Promise<void> {
+  async #read(
+    partition: number,
+    reading: Reading,
+    latest: Map<string, PositionRecord>,
+    signal: AbortSignal,
+  ): Promise<void> {
     let end: bigint | null = null;
     let empty = 0;
-    const take = (found: Found) => this.#take(found, latest);
+    const take = (found: PositionRecord) => this.#take(found, latest);
     while (end === null || reading.next < end || this.#undecided(reading)) {
       const link = await this.#client.leader(this.topic, partition, signal, 'admin');
       const waiting = end !== null && reading.next >= end;
@@ -306,7 +311,7 @@ export class PositionsTopic {
   }
 
   /** Takes whole batches into account, and leaves the reading's place behind the last of them. */
-  async #understand(data: Buffer, reading: Reading, take: (found: Found) => void): Promise<void> {
+  async #understand(data: Buffer, reading: Reading, take: (found: PositionRecord) => void): Promise<void> {
     for (let at = 0; ; ) {
       const header = readHeader(data, at);
       if (!header || data.length - at < header.bytes) return;
@@ -339,7 +344,7 @@ export class PositionsTopic {
     }
   }
 
-  #take(found: Found, latest: Map<string, Found>): void {
+  #take(found: PositionRecord, latest: Map<string, PositionRecord>): void {
     const { key, by, value } = found;
     if (key === OWNER) {
       if (by === this.#o.instance) this.#foreign = null;

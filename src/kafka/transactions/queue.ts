@@ -9,8 +9,8 @@ import type { Block, Checkpoint, Settled } from '../../core/block.ts';
 import { HEADER_BYTES } from '../../records/record-batch.ts';
 import type { Holder } from '../send/repair.ts';
 import { spread } from '../send/repartition.ts';
-import type { Section } from '../send/split.ts';
-import type { Entry, Packet } from './open.ts';
+import type { RecordsSection } from '../send/split.ts';
+import type { OpenBlock, OpenPacket } from './open.ts';
 
 /** What was sent to a partition, and what waits. */
 export interface Counts {
@@ -19,9 +19,9 @@ export interface Counts {
   in_flight: number;
 }
 
-export class TransactionQueue implements Holder<Packet> {
+export class TransactionQueue implements Holder<OpenPacket> {
   /** In the order of the puts; the first `taken` are in the open transaction. */
-  readonly #entries: Entry[] = [];
+  readonly #entries: OpenBlock[] = [];
   /** So many bytes one transaction holds at most; as many may wait behind it. */
   readonly #room: number;
   #bytes = 0;
@@ -38,12 +38,12 @@ export class TransactionQueue implements Holder<Packet> {
     return this.#entries.length;
   }
 
-  get first(): Entry | undefined {
+  get first(): OpenBlock | undefined {
     return this.#entries[0];
   }
 
   /** The first that is not taken. */
-  get next(): Entry | undefined {
+  get next(): OpenBlock | undefined {
     return this.#entries[this.taken];
   }
 
@@ -51,7 +51,7 @@ export class TransactionQueue implements Holder<Packet> {
   put(partition: number, block: Block, settled: Settled): Promise<void> {
     const { codec, body, count, rawBytes, time } = block;
     const packets = [{ partition, codec, body, count, rawBytes, time }];
-    const entry: Entry = { partition, block, packets, refused: 0, settled, accept: null };
+    const entry: OpenBlock = { partition, block, packets, refused: 0, settled, accept: null };
     this.#entries.push(entry);
     this.#bytes += body.length;
     this.#counts(partition).in_flight += count;
@@ -64,7 +64,7 @@ export class TransactionQueue implements Holder<Packet> {
   /** What is for partitions that are gone goes to the partitions, of so many, that its keys belong to. */
   async move(gone: (partition: number) => boolean, partitions: number): Promise<void> {
     for (const entry of [...this.#entries]) {
-      const moved: Packet[] = [];
+      const moved: OpenPacket[] = [];
       for (const packet of entry.packets) {
         if (!gone(packet.partition)) moved.push(packet);
         else for (const piece of await spread(packet, partitions)) moved.push({ ...piece, time: packet.time });
@@ -73,17 +73,17 @@ export class TransactionQueue implements Holder<Packet> {
     }
   }
 
-  replace(packet: Packet, sections: readonly Section[]): void {
+  replace(packet: OpenPacket, sections: readonly RecordsSection[]): void {
     const { partition, time } = packet;
     this.#splice(packet, ...sections.map((section) => ({ ...section, partition, time })));
   }
 
   /** It is in no transaction any more; the next one's positions move past it. */
-  refuse(packet: Packet): void {
+  refuse(packet: OpenPacket): void {
     this.#splice(packet).refused += packet.count;
   }
 
-  #splice(packet: Packet, ...others: Packet[]): Entry {
+  #splice(packet: OpenPacket, ...others: OpenPacket[]): OpenBlock {
     const entry = this.#entries.find(({ packets }) => packets.includes(packet))!;
     entry.packets.splice(entry.packets.indexOf(packet), 1, ...others);
     return entry;

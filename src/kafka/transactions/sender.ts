@@ -32,7 +32,7 @@ import type { SenderStatus } from '../send/status.ts';
 import { actionFor, BrokerError } from '../wire/errors.ts';
 import { type TransactionalProducer, Transactions } from './coordinator.ts';
 import { Filling, type FillingOptions } from './filling.ts';
-import { Open, type Packet, Refused } from './open.ts';
+import { Open, type OpenPacket, Refused } from './open.ts';
 import { type Committed, type PositionsTopic, Superseded, type Watch } from './positions-topic.ts';
 import { TransactionQueue } from './queue.ts';
 import { TransactionWriter } from './writer.ts';
@@ -79,7 +79,7 @@ export class TransactionalSender {
   #running: Promise<void> | null = null;
   readonly #queue: TransactionQueue;
   readonly #writer: TransactionWriter;
-  readonly #repair: Repair<Packet>;
+  readonly #repair: Repair<OpenPacket>;
   readonly #filling: Filling;
   #producer: TransactionalProducer | null = null;
   #open: Open | null = null;

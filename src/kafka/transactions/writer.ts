@@ -3,11 +3,11 @@
 import { abortable } from '../../core/abort.ts';
 import type { Checkpoint } from '../../core/block.ts';
 import { sameCluster } from '../../core/topic-identity.ts';
-import { sealedHeader } from '../../records/record-batch.ts';
+import { sealedHeader, WINDOW } from '../../records/record-batch.ts';
 import type { KafkaClient } from '../connect/client.ts';
-import { sequenceAfter, WINDOW } from '../send/window.ts';
+import { sequenceAfter } from '../send/window.ts';
 import type { Transactions } from './coordinator.ts';
-import { type Entry, type Open, type Packet, Refused } from './open.ts';
+import { type Open, type OpenBlock, type OpenPacket, Refused } from './open.ts';
 import type { PositionsTopic } from './positions-topic.ts';
 
 export interface WriterOptions {
@@ -36,7 +36,7 @@ export class TransactionWriter {
     this.#sequences.clear();
   }
 
-  async sendBlock(open: Open, entry: Entry): Promise<void> {
+  async sendBlock(open: Open, entry: OpenBlock): Promise<void> {
     for (const packet of entry.packets) await this.#send(open, this.#o.topic, packet, entry);
   }
 
@@ -51,7 +51,7 @@ export class TransactionWriter {
       if (offset + BigInt(count) > next) next = offset + BigInt(count);
     };
     for (const { body, count } of positions.batches(checkpoints)) {
-      const packet: Packet = { partition, codec: 'none', body, count, rawBytes: body.length, time: Date.now() };
+      const packet: OpenPacket = { partition, codec: 'none', body, count, rawBytes: body.length, time: Date.now() };
       await this.#send(open, positions.topic, packet, null, answered);
     }
     await open.acknowledged();
@@ -61,8 +61,8 @@ export class TransactionWriter {
   async #send(
     open: Open,
     topic: string,
-    packet: Packet,
-    entry: Entry | null,
+    packet: OpenPacket,
+    entry: OpenBlock | null,
     answered?: (base: bigint, count: number) => void,
   ): Promise<void> {
     const { partition } = packet;

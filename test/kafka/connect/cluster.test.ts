@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Accounts } from '../../../src/core/account.ts';
 import { KafkaClient, type KafkaClientOptions } from '../../../src/kafka/connect/client.ts';
-import { Windows } from '../../../src/kafka/send/saved-windows.ts';
+import { SavedWindows } from '../../../src/kafka/send/saved-windows.ts';
 import { Sender, type SenderOptions } from '../../../src/kafka/send/sender.ts';
 import { drain } from '../../../src/spool/drain.ts';
 import { makeBlock } from '../../support/blocks.ts';
@@ -113,12 +113,12 @@ test('what is stopped before it reached the new cluster is kept under the number
   after.initAnswers = false;
   while (sender.status.error === null) await new Promise((resolve) => setTimeout(resolve, 5));
   await sender.stop();
-  await (await Windows.open(dir, new Accounts())).keep(sender);
+  await (await SavedWindows.open(dir, new Accounts())).keep(sender);
 
   after.initAnswers = true;
   const { sender: other } = connect(t, after.address);
   await send(other, numbered('other', 10));
-  const windows = await Windows.open(dir, new Accounts());
+  const windows = await SavedWindows.open(dir, new Accounts());
   const { sender: next } = connect(t, after.address);
   await windows.resend(windows.found[0]!, next, AbortSignal.timeout(20_000));
   assert.deepEqual(after.stored, [...numbered('other', 10), ...values.slice(2)]);

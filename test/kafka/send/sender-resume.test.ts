@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Accounts } from '../../../src/core/account.ts';
 import { KafkaClient } from '../../../src/kafka/connect/client.ts';
 import { DeadLetters } from '../../../src/kafka/send/dead-letter.ts';
-import { Windows } from '../../../src/kafka/send/saved-windows.ts';
+import { SavedWindows } from '../../../src/kafka/send/saved-windows.ts';
 import { Sender, type SenderOptions } from '../../../src/kafka/send/sender.ts';
 import { checkCrc, readHeader, records } from '../../../src/records/record-batch.ts';
 import { makeBlock } from '../../support/blocks.ts';
@@ -72,13 +72,13 @@ async function stopped(t: TestContext, dir: string, fault: (number: number) => F
   const { values, settled } = await put(sender, 9);
   await until('all is seen by the broker', () => broker.seen.length === 7);
   await stop();
-  const windows = await Windows.open(dir, new Accounts());
+  const windows = await SavedWindows.open(dir, new Accounts());
   await windows.keep(sender);
   return { broker, values, settled };
 }
 
 async function resumed(broker: FakeBroker, dir: string, fresh: string[] = []) {
-  const windows = await Windows.open(dir, new Accounts());
+  const windows = await SavedWindows.open(dir, new Accounts());
   const { sender, stop } = connect(broker);
   await windows.resend(windows.found[0]!, sender, AbortSignal.timeout(20_000));
   for (const value of fresh) await sender.put(await makeBlock(TOPIC, [value]), () => undefined);
@@ -111,13 +111,13 @@ for (const [what, fault] of [
 test('stopped again before all of them are acknowledged, the rest is kept again', async (t) => {
   const dir = await directory(t);
   const { broker, values } = await stopped(t, dir, (n) => ((n >= 2 && n < 7) || (n >= 8 && n < 12) ? 'silence' : null));
-  const windows = await Windows.open(dir, new Accounts());
+  const windows = await SavedWindows.open(dir, new Accounts());
   const { sender, stop } = connect(broker);
   windows.resend(windows.found[0]!, sender, new AbortController().signal).catch(() => undefined);
   await until('much is sent again', () => broker.seen.length >= 12);
   await stop();
   await windows.keep(sender);
-  assert.equal((await Windows.open(dir, new Accounts())).found[0]!.packets.length, 4);
+  assert.equal((await SavedWindows.open(dir, new Accounts())).found[0]!.packets.length, 4);
   await resumed(broker, dir);
   assert.deepEqual(broker.stored, values.slice(0, 14));
 });
@@ -142,7 +142,7 @@ test('what waits for another cluster and was not sent there survives a stop', as
   await using other = await FakeBroker.start(() => 'ignore');
   other.clusterId = 'another';
   other.initError = 15;
-  const windows = await Windows.open(dir, new Accounts());
+  const windows = await SavedWindows.open(dir, new Accounts());
   const { sender, client, stop } = connect(other);
   windows.resend(windows.found[0]!, sender, new AbortController().signal).catch(() => undefined);
   await until('the other cluster is met', () => client.clusterId === 'another');
@@ -165,7 +165,7 @@ test('a disk that takes nothing leaves positions where they are', async (t) => {
   await until('the first is sent', () => broker.seen.length === 1);
   await stop();
   await rm(join(dir, 'window'));
-  const windows = await Windows.open(dir, new Accounts());
+  const windows = await SavedWindows.open(dir, new Accounts());
   await writeFile(join(dir, 'window'), 'in the way');
   await windows.keep(sender);
   assert.deepEqual(settled, []);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cutValue, type Section, type Smaller, split } from '../../../src/kafka/send/split.ts';
+import { cutValue, type RecordsSection, type Smaller, split } from '../../../src/kafka/send/split.ts';
 import { decompress } from '../../../src/records/codecs.ts';
 import { frameRecord, records } from '../../../src/records/record-batch.ts';
 import { makeBlock } from '../../support/blocks.ts';
@@ -20,7 +20,7 @@ async function valuesOf(sections: { codec: 'none' | 'zstd'; body: Buffer; count:
 }
 
 /** As whoever splits does it. */
-async function splitBlock(block: Section, most: number): Promise<Smaller> {
+async function splitBlock(block: RecordsSection, most: number): Promise<Smaller> {
   return (await split(block, await decompress(block.codec, block.body), most))!;
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Accounts } from '../../../src/core/account.ts';
-import { Windows } from '../../../src/kafka/send/saved-windows.ts';
+import { SavedWindows } from '../../../src/kafka/send/saved-windows.ts';
 import {
   readWindows,
   removeWindow,
@@ -92,7 +92,7 @@ test('whatever byte is flipped, and wherever it is cut: what checks is found, an
       const known = windows[0]!.saved > 0;
       if (!known || found.length < 3) assert.equal(damage.length, 1, `byte ${at}`);
       // The count of items holds as long as the index does.
-      await Windows.open(dir, accounts).catch((error) => assert.match(error.message, /ENOENT/));
+      await SavedWindows.open(dir, accounts).catch((error) => assert.match(error.message, /ENOENT/));
     }
   }
 });
@@ -105,7 +105,7 @@ test('what a window held is recovered, in flight where it checks, and dropped wh
   bytes[bytes.length - 1]! ^= 1;
   await writeFile(path, bytes);
   const accounts = new Accounts();
-  const windows = await Windows.open(dir, accounts);
+  const windows = await SavedWindows.open(dir, accounts);
   const a = accounts.of('logs.a');
   assert.deepEqual([a.recovered, a.dropped, a.losses.get('window_damaged')?.records], [4, 2, 2]);
   assert.deepEqual([accounts.of('logs.b').recovered, accounts.of('logs.b').dropped], [1, 0]);
