@@ -9,7 +9,7 @@ import { type BatchRecord, records } from '../records/record-batch.ts';
 import { STATE_FILE } from '../spool/find.ts';
 import { acknowledgedIn } from '../spool/read-state.ts';
 import { Salvage } from '../spool/salvage.ts';
-import { basesIn, type Entry, measured, SegmentReader } from '../spool/segment.ts';
+import { basesIn, measured, SegmentReader, type StoredBatch } from '../spool/segment.ts';
 import { topicOf } from '../spool/spool.ts';
 import { complain, lineOf, printJson } from './output.ts';
 import { table } from './table.ts';
@@ -59,7 +59,7 @@ export async function spoolCat(dir: string, topic: string, options: { json: bool
   return 1;
 }
 
-function recordJson(entry: Entry, record: BatchRecord) {
+function recordJson(entry: StoredBatch, record: BatchRecord) {
   return {
     offset: entry.baseOffset + record.offsetDelta,
     timestamp: new Date(entry.time + record.timestampDelta).toISOString(),
@@ -102,7 +102,7 @@ async function factsOf(dir: string, topic: string): Promise<TopicFacts> {
 }
 
 /** The batches of a partition's segments as they are now. */
-async function* entries(dir: string, onDamage: (bytes: number) => void): AsyncGenerator<Entry, void> {
+async function* entries(dir: string, onDamage: (bytes: number) => void): AsyncGenerator<StoredBatch, void> {
   const bases = await basesIn(dir);
   for (const [i, base] of bases.entries()) {
     try {

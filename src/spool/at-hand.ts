@@ -5,7 +5,7 @@
  */
 import { pause } from '../core/abort.ts';
 import { isBadMedium, Salvage } from './salvage.ts';
-import { type Damage, type Entry, type Segment, SegmentReader } from './segment.ts';
+import { type Damage, type Segment, SegmentReader, type StoredBatch } from './segment.ts';
 
 const RETRY_MS = 1000;
 
@@ -38,7 +38,7 @@ export class AtHand {
   }
 
   /** The next block at or after `from`; null at the segment's end; undefined: look again which segment is next. */
-  async next(segment: Segment, from: number, signal?: AbortSignal): Promise<Entry | null | undefined> {
+  async next(segment: Segment, from: number, signal?: AbortSignal): Promise<StoredBatch | null | undefined> {
     try {
       if (this.#segment !== segment) {
         await this.close();

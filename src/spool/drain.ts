@@ -18,7 +18,8 @@ import { log } from '../log.ts';
 import { decompress } from '../records/codecs.ts';
 import { partitionFor } from '../records/murmur2.ts';
 import { records, WINDOW } from '../records/record-batch.ts';
-import type { Entry, SpoolPartition } from './partition.ts';
+import type { SpoolPartition } from './partition.ts';
+import type { StoredBatch } from './segment.ts';
 import type { Weights } from './sidecar.ts';
 
 /** What a sender is to know about its numbers. */
@@ -95,7 +96,7 @@ class Drain {
   /** So many of the next blocks may be at a broker already, sent by an earlier process. */
   #earlier: number;
   /** Blocks in flight, in the order of their offsets. */
-  #inFlight: { entry: Entry; lane: Lane; done: boolean; refused: number }[] = [];
+  #inFlight: { entry: StoredBatch; lane: Lane; done: boolean; refused: number }[] = [];
   /** Who waits until the position has moved. */
   #waiting: (() => void)[] = [];
 
@@ -124,7 +125,7 @@ class Drain {
     }
   }
 
-  async #blockOf(entry: Entry): Promise<Block> {
+  async #blockOf(entry: StoredBatch): Promise<Block> {
     const { topic } = this.#partition;
     const block = await blockOf(topic, entry);
     if (!this.#o.exactly) return block;
@@ -132,7 +133,7 @@ class Drain {
     return { ...block, checkpoint: { key: `spool/${topic}`, value } };
   }
 
-  async #put(lane: Lane, block: Block, entry: Entry): Promise<void> {
+  async #put(lane: Lane, block: Block, entry: StoredBatch): Promise<void> {
     const item = { entry, lane, done: false, refused: 0 };
     this.#inFlight.push(item);
     await lane.sender.put({ ...block, sentBefore: this.#earlier > 0 }, (_, refused = 0) => {
@@ -220,14 +221,17 @@ class Drain {
   }
 }
 
-async function blockOf(topic: string, entry: Entry): Promise<Block> {
+async function blockOf(topic: string, entry: StoredBatch): Promise<Block> {
   const { body, codec, count, time, note } = entry;
   const { key, rawBytes } = note ?? (await unpacked(topic, entry));
   return { topic, key, count, rawBytes, codec, body, time, marks: [] };
 }
 
 /** Where the sidecar is damaged, the records themselves say their key. */
-async function unpacked(topic: string, { body, codec, baseOffset }: Entry): Promise<{ key: string; rawBytes: number }> {
+async function unpacked(
+  topic: string,
+  { body, codec, baseOffset }: StoredBatch,
+): Promise<{ key: string; rawBytes: number }> {
   try {
     const raw = await decompress(codec, body);
     for (const record of records(raw)) return { key: record.key?.toString() ?? '', rawBytes: raw.length };

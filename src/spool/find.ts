@@ -26,7 +26,7 @@ export interface Lost {
   reason: 'spool_torn' | 'spool_damaged' | 'spool_unreadable';
 }
 
-export interface Found {
+export interface FoundSpool {
   state: ReadState;
   segments: Segment[];
   next: number;
@@ -34,11 +34,11 @@ export interface Found {
   lost: Lost[];
 }
 
-export function nothing(dir: string): Found {
+export function nothing(dir: string): FoundSpool {
   return { state: new ReadState(join(dir, STATE_FILE)), segments: [], next: 0, waiting: new Waiting(), lost: [] };
 }
 
-export async function find(dir: string): Promise<Found> {
+export async function find(dir: string): Promise<FoundSpool> {
   const state = await ReadState.open(join(dir, STATE_FILE));
   try {
     const interrupted = await finishReplacing(dir);

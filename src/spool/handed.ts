@@ -3,11 +3,11 @@
  * were handed out since the persisted position, because a broker that is asked to know a block again remembers five.
  */
 import { WINDOW } from '../records/record-batch.ts';
-import type { Entry, Segment } from './segment.ts';
+import type { Segment, StoredBatch } from './segment.ts';
 import type { Waiting } from './waiting.ts';
 
 interface Item {
-  entry: Pick<Entry, 'nextOffset' | 'count' | 'bytes' | 'time' | 'note'>;
+  entry: Pick<StoredBatch, 'nextOffset' | 'count' | 'bytes' | 'time' | 'note'>;
   /** Null: it came from memory. */
   segment: Segment | null;
 }
@@ -41,7 +41,7 @@ export class HandedOut {
     this.#window = [];
   }
 
-  add({ nextOffset, count, bytes, time, note }: Entry, segment: Segment | null): void {
+  add({ nextOffset, count, bytes, time, note }: StoredBatch, segment: Segment | null): void {
     this.#items.push({ entry: { nextOffset, count, bytes, time, note }, segment });
     this.#window.push(nextOffset);
   }

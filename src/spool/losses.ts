@@ -1,7 +1,7 @@
 /** What a spool partition loses, and what of it otherwise than by being full or old: said, counted, and kept where it can be. */
 import type { LossReason } from '../core/losses.ts';
 import { log } from '../log.ts';
-import type { Found } from './find.ts';
+import type { FoundSpool } from './find.ts';
 import type { HandedOut } from './handed.ts';
 import { quarantine, quarantineWhole } from './quarantine.ts';
 import type { Damage, Segment } from './segment.ts';
@@ -27,7 +27,7 @@ export class Losses {
   }
 
   /** What an earlier process left here, what is lost of it included: that is counted as dropped at once. */
-  recover({ waiting, lost }: Found): Weights {
+  recover({ waiting, lost }: FoundSpool): Weights {
     const recovered = new Map(waiting.weights);
     for (const { bytes, notes, reason } of lost) {
       reportLost(this.#onDrop, notes, bytes, reason);

@@ -19,17 +19,15 @@ import { log } from '../log.ts';
 import { HEADER_BYTES } from '../records/record-batch.ts';
 import { Appender } from './appender.ts';
 import { AtHand } from './at-hand.ts';
-import { type Found, find, nothing } from './find.ts';
+import { type FoundSpool, find, nothing } from './find.ts';
 import { HandedOut } from './handed.ts';
 import { Losses, type OnDrop, reportLost } from './losses.ts';
-import type { Producer, Producers } from './producers.ts';
+import type { Producers, SpoolProducer } from './producers.ts';
 import { Progress } from './progress.ts';
-import type { Entry, Segment } from './segment.ts';
+import type { Segment, StoredBatch } from './segment.ts';
 import { type BlockNote, readNotes, type Weights } from './sidecar.ts';
 import type { Waiting } from './waiting.ts';
 import type { SegmentWriter } from './writer.ts';
-
-export type { Entry } from './segment.ts';
 
 /** What a partition needs of the spool that it is part of. */
 export interface Owner {
@@ -66,7 +64,7 @@ export class SpoolPartition {
   readonly #bell = new Bell();
   readonly #losses: Losses;
 
-  private constructor(topic: string, dir: string, owner: Owner, found: Found) {
+  private constructor(topic: string, dir: string, owner: Owner, found: FoundSpool) {
     this.topic = topic;
     this.#owner = owner;
     this.#progress = new Progress(topic, found.state, owner.sync === 'always', () => void this.#persisted());
@@ -179,7 +177,7 @@ export class SpoolPartition {
    * Writes a producer down before a block is sent under it. Where the disk does not take it, a kill brings the one back
    * that was written last: what was sent since may then come twice, and nothing is lost.
    */
-  setProducer(topic: TopicIdentity, partition: number, producer: Producer | null): Promise<void> {
+  setProducer(topic: TopicIdentity, partition: number, producer: SpoolProducer | null): Promise<void> {
     return this.#progress.setProducer(topic, partition, producer);
   }
 
@@ -238,7 +236,10 @@ export class SpoolPartition {
    * Blocks from `from` on, in order, as they come; ends when the signal aborts or, with `follow: false`, at the end of
    * what is there. A block that is handed out counts as in flight until it is acknowledged.
    */
-  async *read(from: number, options: { signal?: AbortSignal; follow?: boolean } = {}): AsyncGenerator<Entry, void> {
+  async *read(
+    from: number,
+    options: { signal?: AbortSignal; follow?: boolean } = {},
+  ): AsyncGenerator<StoredBatch, void> {
     const { signal, follow = true } = options;
     this.#handed.clear();
     this.#readTo = from;
@@ -334,7 +335,7 @@ export class SpoolPartition {
     this.#bell.ring();
   }
 
-  #handOut(entry: Entry, segment: Segment | null): Entry {
+  #handOut(entry: StoredBatch, segment: Segment | null): StoredBatch {
     this.#handed.add(entry, segment);
     this.#readTo = entry.nextOffset;
     return entry;
@@ -344,7 +345,7 @@ export class SpoolPartition {
    * The block that the disk does not take. Its offset must not be given again, so that is written down first; where the
    * disk does not take that either, whoever sends it looks at `producersAreUnsafe`.
    */
-  async #fromMemory(): Promise<Entry | null> {
+  async #fromMemory(): Promise<StoredBatch | null> {
     const held = this.#appender.takeHeld();
     if (!held) return null;
     const { block, offset, weights } = held;

@@ -16,7 +16,7 @@
 import { crc32 } from 'node:zlib';
 import type { TopicIdentity } from '../core/topic-identity.ts';
 
-export interface Producer {
+export interface SpoolProducer {
   producerId: bigint;
   epoch: number;
   /** Below zero: it began so many records on, within a block that was split. As such it is not written. */
@@ -34,7 +34,7 @@ export class Producers {
   readonly partitions: number;
   /** 0: not known. */
   #topic: bigint;
-  readonly #of = new Map<number, Producer>();
+  readonly #of = new Map<number, SpoolProducer>();
 
   private constructor(cluster: number, topic: bigint, partitions: number) {
     this.#cluster = cluster;
@@ -68,7 +68,7 @@ export class Producers {
   encode(most: number): Buffer {
     if (this.partitions === 0) return Buffer.alloc(0);
     const room = Math.floor((most - HEAD_BYTES) / PRODUCER_BYTES);
-    const topic: [number, Producer][] =
+    const topic: [number, SpoolProducer][] =
       this.#topic === 0n ? [] : [[TOPIC, { producerId: this.#topic, epoch: 0, sequence: 0 }]];
     const known = [...topic, ...this.#of].filter(([, { sequence }]) => sequence >= 0).slice(0, room);
     const table = Buffer.alloc(HEAD_BYTES + known.length * PRODUCER_BYTES);
@@ -95,11 +95,11 @@ export class Producers {
     if (this.#topic === 0n) this.#topic = topicOf(topic);
   }
 
-  get(partition: number): Readonly<Producer> | undefined {
+  get(partition: number): Readonly<SpoolProducer> | undefined {
     return this.#of.get(partition);
   }
 
-  set(partition: number, producer: Producer | null): void {
+  set(partition: number, producer: SpoolProducer | null): void {
     if (producer) this.#of.set(partition, producer);
     else this.#of.delete(partition);
   }

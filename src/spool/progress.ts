@@ -5,7 +5,7 @@
 import { randomBytes } from '../builtin.ts';
 import type { TopicIdentity } from '../core/topic-identity.ts';
 import { log } from '../log.ts';
-import { type Producer, Producers } from './producers.ts';
+import { Producers, type SpoolProducer } from './producers.ts';
 import type { ReadState } from './read-state.ts';
 
 const RETRY_MS = 1000;
@@ -83,7 +83,7 @@ export class Progress {
   }
 
   /** In this topic: producers of another one are let go. */
-  async setProducer(topic: TopicIdentity, partition: number, producer: Producer | null): Promise<void> {
+  async setProducer(topic: TopicIdentity, partition: number, producer: SpoolProducer | null): Promise<void> {
     const { producers } = this.#state;
     if (!producers.holdIn(topic)) this.#state.producers = Producers.in(topic, producers.partitions);
     this.#state.producers.learn(topic);

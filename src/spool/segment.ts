@@ -34,7 +34,7 @@ export interface Segment {
 }
 
 /** A batch as it is read back. */
-export interface Entry {
+export interface StoredBatch {
   baseOffset: number;
   nextOffset: number;
   body: Buffer;
@@ -164,7 +164,7 @@ export class SegmentReader {
   }
 
   /** The next good batch whose offset is at least `low`; null at the end of what is written. */
-  async next(low: number): Promise<Entry | null> {
+  async next(low: number): Promise<StoredBatch | null> {
     while (this.#at < this.segment.size) {
       const head = await this.#bytes(HEADER_BYTES);
       const header = head && readHeader(head);

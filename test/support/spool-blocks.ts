@@ -10,7 +10,8 @@ import { compress, decompress } from '../../src/records/codecs.ts';
 import { valueEnvelope } from '../../src/records/envelope.ts';
 import type { Codec } from '../../src/records/record-batch.ts';
 import { frameRecord, records } from '../../src/records/record-batch.ts';
-import type { Entry, SpoolPartition } from '../../src/spool/partition.ts';
+import type { SpoolPartition } from '../../src/spool/partition.ts';
+import type { StoredBatch } from '../../src/spool/segment.ts';
 import { Spool, type SpoolOptions } from '../../src/spool/spool.ts';
 
 export const TOPIC = 'runnel.metrics';
@@ -61,14 +62,17 @@ export async function block(
   return { topic: TOPIC, key: stream.key, count: values.length, rawBytes: raw.length, codec, body, time, marks };
 }
 
-export async function valuesOf(entry: Pick<Entry, 'codec' | 'body'>): Promise<string[]> {
+export async function valuesOf(entry: Pick<StoredBatch, 'codec' | 'body'>): Promise<string[]> {
   const raw = await decompress(entry.codec, entry.body);
   return [...records(raw)].map((record) => record.value?.toString() ?? '');
 }
 
 /** Everything from `from` on that is there now. */
-export async function readAll(partition: SpoolPartition, from = 0): Promise<{ entries: Entry[]; values: string[] }> {
-  const entries: Entry[] = [];
+export async function readAll(
+  partition: SpoolPartition,
+  from = 0,
+): Promise<{ entries: StoredBatch[]; values: string[] }> {
+  const entries: StoredBatch[] = [];
   const values: string[] = [];
   for await (const entry of partition.read(from, { follow: false })) {
     entries.push(entry);
