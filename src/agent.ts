@@ -10,8 +10,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { socketPath } from './admin/client.ts';
 import { type AdminServer, startAdmin } from './admin/server.ts';
 import { Tap } from './admin/tap.ts';
-import type { Config } from './config/config.ts';
-import type { LocatedConfig } from './config/load.ts';
+import type { CommonConfig } from './config/config.ts';
+import type { LocatedAs } from './config/load.ts';
 import { aborted, pause } from './core/abort.ts';
 import { Accounts } from './core/account.ts';
 import type { AnyKind, InputTopic } from './core/input.ts';
@@ -36,10 +36,10 @@ import { books, buildStatus, imbalances, reasonsOf, type StatusParts } from './r
 import { INPUTS } from './sources/all.ts';
 import { Spool } from './spool/spool.ts';
 
-export interface AgentOptions extends LocatedConfig {
+export interface AgentOptions extends LocatedAs {
   version: string;
   /** Reads the configuration again; throws ConfigError. Without it there is no reload. */
-  reread?: () => Promise<LocatedConfig>;
+  reread?: () => Promise<LocatedAs>;
   /** The kinds of inputs; default: those of the table. */
   kinds?: readonly AnyKind[];
 }
@@ -58,7 +58,7 @@ const AUDIT_MS = 10_000;
 export class Agent {
   readonly #o: AgentOptions;
   /** What holds now. */
-  #now: LocatedConfig;
+  #now: LocatedAs;
   readonly #accounts = new Accounts();
   readonly #tap = new Tap();
   readonly #stop = new AbortController();
@@ -203,7 +203,7 @@ export class Agent {
     const { config, warnings, says } = now;
     const errors = (await needsRestart(before, config)).map(({ path, message }) => says(path, message));
     if (errors.length > 0) return refused(...errors);
-    const changes = (of: (config: Config) => unknown) => !isDeepStrictEqual(of(before), of(config));
+    const changes = (of: (config: CommonConfig) => unknown) => !isDeepStrictEqual(of(before), of(config));
     const changed: string[] = [];
     if (changes(({ admin }) => admin)) {
       const failed = await this.#admin!.change({ ...config.admin, socket: socketPath(config) });
@@ -305,7 +305,7 @@ export class Agent {
   }
 }
 
-function newClient(config: Config): KafkaClient {
+function newClient(config: CommonConfig): KafkaClient {
   return new KafkaClient({ ...config.kafka, topic_settings: { [positionsTopic(config)]: POSITIONS_SETTINGS } });
 }
 

@@ -4,7 +4,7 @@
  *   kind (sources/all.ts) -> open kind -> input: open -> run -> (failed -> what it sent is safe -> opened anew -> run)
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Config } from './config/config.ts';
+import type { CommonConfig } from './config/config.ts';
 import { abortable, Backoff } from './core/abort.ts';
 import type { AnyKind, InputHost, InputPositions, InputSpec, OpenInput, OpenKind } from './core/input.ts';
 import type { Output } from './core/pipeline.ts';
@@ -45,7 +45,7 @@ export class Inputs {
   }
 
   /** Opens what the inputs of each kind share. */
-  static async open(kinds: readonly AnyKind[], config: Config, host: InputHost): Promise<Inputs> {
+  static async open(kinds: readonly AnyKind[], config: CommonConfig, host: InputHost): Promise<Inputs> {
     const open: Kind[] = [];
     try {
       for (const kind of kinds) {
@@ -64,7 +64,7 @@ export class Inputs {
   }
 
   /** Opens and runs all that are configured; rejects where one that listens cannot. */
-  async start(config: Config, to: Destination): Promise<void> {
+  async start(config: CommonConfig, to: Destination): Promise<void> {
     for (const kind of this.#kinds) {
       for (const spec of kind.kind.inputs(config)) {
         const one = new Running(kind, spec);
@@ -85,7 +85,7 @@ export class Inputs {
    * From now on these are configured: what has changed is closed, and opened anew once what it sent is safe, while the
    * others go on. Names what has changed; `done` gives those that are open.
    */
-  change(config: Config, to: Destination): { title: string; open: Promise<void> }[] {
+  change(config: CommonConfig, to: Destination): { title: string; open: Promise<void> }[] {
     const all: Running[] = [];
     const changed: { title: string; open: Promise<void> }[] = [];
     for (const kind of this.#kinds) {

@@ -199,7 +199,7 @@ program
   .option('--json', 'print the report as JSON')
   .addHelpText('after', '\nExit codes: 0 complete, 1 incomplete, 2 wrong usage, 3 undecided.')
   .action(async (options: Omit<import('./cli/verify.ts').VerifyCommand, 'defaultPath'>) => {
-    const { verify } = await import('./cli/verify.ts');
+    const { runVerify: verify } = await import('./cli/verify.ts');
     await finish(verify({ defaultPath: DEFAULT_CONFIG, ...options }));
   });
 

@@ -105,7 +105,7 @@ const RENAME_NOREPLACE = 1;
 const [EPERM, EEXIST, EINVAL, ENOSYS] = [1, 17, 22, 38];
 
 /** renameat2(2) that writes over nothing: false where `to` is there. Null: the system, or the file system, has no such call. */
-export function renameNew(from: string, to: string): boolean | null {
+export function renameNoReplace(from: string, to: string): boolean | null {
   const c = process.platform === 'linux' ? load() : null;
   if (!c) return null;
   const rename = c.call('int renameat2(int, const char *, int, const char *, uint32_t)');

@@ -1,6 +1,6 @@
 /** All that can be configured: what holds for the whole agent, and the section of each kind of input. */
 import { checkAcross } from './config/across.ts';
-import { type Config as Common, complete, type Env } from './config/config.ts';
+import { type CommonConfig as Common, complete, type Env } from './config/config.ts';
 import * as load from './config/load.ts';
 import { schemaWith } from './config/schema.ts';
 import type { AnyKind } from './core/input.ts';
@@ -12,8 +12,8 @@ type Sections<Kinds extends readonly AnyKind[]> = {
 };
 export type ConfigOf<Kinds extends readonly AnyKind[]> = Common & Sections<Kinds>;
 export type Config = ConfigOf<typeof INPUTS>;
-export type Loaded = load.Loaded<Config>;
-export type LocatedConfig = load.LocatedConfig<Config>;
+export type Loaded = load.LoadedAs<Config>;
+export type LocatedConfig = load.LocatedAs<Config>;
 
 export function optionsOf<Kinds extends readonly AnyKind[]>(kinds: Kinds): load.Options<ConfigOf<Kinds>> {
   return {
@@ -39,10 +39,10 @@ export function optionsOf<Kinds extends readonly AnyKind[]>(kinds: Kinds): load.
 
 /** Throws ConfigError with everything that is wrong. */
 export function loadConfig(path: string, { env = process.env }: { env?: Env } = {}): Promise<Loaded> {
-  return load.loadConfig(path, optionsOf(INPUTS), { env });
+  return load.loadWith(path, optionsOf(INPUTS), { env });
 }
 
 /** The configuration that values, written as in a file, stand for; for built-in defaults and tests. */
 export function configFrom(values: Record<string, unknown>, env: Env = process.env): Config {
-  return load.configFrom(values, optionsOf(INPUTS), env);
+  return load.fromValues(values, optionsOf(INPUTS), env);
 }

@@ -6,9 +6,9 @@
  * Up to there nothing has changed, and any error leaves all as it was.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Config } from './config/config.ts';
+import type { CommonConfig } from './config/config.ts';
 import { ConfigError, type Fault, type Path } from './config/errors.ts';
-import type { LocatedConfig } from './config/load.ts';
+import type { LocatedAs } from './config/load.ts';
 import { transactionsBefore } from './kafka/transactions/positions-snapshot.ts';
 
 /** What became of it. */
@@ -28,7 +28,7 @@ export function refused(...errors: Reloaded['errors']): Reloaded {
 }
 
 /** The configuration as it is now, or why it cannot be used. */
-export async function reread(read: (() => Promise<LocatedConfig>) | undefined): Promise<LocatedConfig | Reloaded> {
+export async function reread(read: (() => Promise<LocatedAs>) | undefined): Promise<LocatedAs | Reloaded> {
   if (!read) return refused({ message: 'there is no file to read again' });
   try {
     return await read();
@@ -38,7 +38,10 @@ export async function reread(read: (() => Promise<LocatedConfig>) | undefined): 
 }
 
 /** What cannot change while the agent runs, and does. */
-export async function needsRestart(before: Config, now: Config): Promise<{ path: Path; message: string }[]> {
+export async function needsRestart(
+  before: CommonConfig,
+  now: CommonConfig,
+): Promise<{ path: Path; message: string }[]> {
   const found: { path: Path; message: string }[] = [];
   const refuse = (path: Path, why: string) => found.push({ path, message: `needs a restart: ${why}` });
   const changes = (...path: string[]) => !isDeepStrictEqual(at(before, path), at(now, path));
@@ -65,12 +68,12 @@ export async function needsRestart(before: Config, now: Config): Promise<{ path:
   return found;
 }
 
-function at(config: Config, path: readonly string[]): unknown {
+function at(config: CommonConfig, path: readonly string[]): unknown {
   return path.reduce((value: unknown, key) => (value as Record<string, unknown>)[key], config);
 }
 
 /** What the connections to Kafka go by. */
-export function connectionOf({ kafka: { brokers, client_id, create_topics, tls, sasl } }: Config) {
+export function connectionOf({ kafka: { brokers, client_id, create_topics, tls, sasl } }: CommonConfig) {
   return { brokers, client_id, create_topics, tls, sasl };
 }
 

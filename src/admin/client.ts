@@ -21,10 +21,10 @@ export function socketPath(config: Placed): string {
 }
 
 /** An address that may answer: `unix:/path` or `http://host:port`. */
-export type Target = { socketPath: string } | { host: string; port: number };
+export type AgentAddress = { socketPath: string } | { host: string; port: number };
 
 /** Where the agent of a configuration may answer, in the order to try. `installed`: it is the machine's own agent. */
-export function targetsOf(config: Placed, installed: boolean): Target[] {
+export function targetsOf(config: Placed, installed: boolean): AgentAddress[] {
   const sockets = [socketPath(config)];
   if (!config.admin.socket) sockets.push(join(config.data_dir, 'runnel.sock'));
   if (!config.admin.socket && installed) sockets.push(join(RUNTIME_DIRECTORY, 'runnel.sock'));
@@ -32,7 +32,7 @@ export function targetsOf(config: Placed, installed: boolean): Target[] {
 }
 
 /** Of `http://host:port`, or `unix:/path`. Throws when it is neither. */
-export function targetOf(url: string): Target {
+export function targetOf(url: string): AgentAddress {
   if (url.startsWith('unix:')) return { socketPath: url.slice('unix:'.length).replace(/^\/\/+/, '/') };
   const withScheme = /^[a-z]+:\/\//.test(url) ? url : `http://${url}`;
   if (!URL.canParse(withScheme) || !withScheme.startsWith('http://')) {
@@ -42,12 +42,12 @@ export function targetOf(url: string): Target {
   return { host: hostname.replace(/^\[(.*)\]$/, '$1').replace(/^0\.0\.0\.0$/, '127.0.0.1'), port: Number(port || 80) };
 }
 
-export function nameOf(target: Target): string {
+export function nameOf(target: AgentAddress): string {
   return 'host' in target ? `http://${target.host}:${target.port}` : target.socketPath;
 }
 
 /** Resolves with the answer's head, the body still to be read. */
-export function ask(target: Target, path: string, method: 'GET' | 'POST' = 'GET'): Promise<IncomingMessage> {
+export function ask(target: AgentAddress, path: string, method: 'GET' | 'POST' = 'GET'): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const asked = request({ ...target, path, method, agent: false, timeout: ANSWER_MS }, (response) => {
       asked.setTimeout(0);
@@ -61,7 +61,7 @@ export function ask(target: Target, path: string, method: 'GET' | 'POST' = 'GET'
 
 /** The first of the targets that answers. Throws one sentence that says what each said. */
 export async function askFirst(
-  targets: readonly Target[],
+  targets: readonly AgentAddress[],
   path: string,
   method: 'GET' | 'POST' = 'GET',
 ): Promise<IncomingMessage> {

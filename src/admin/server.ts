@@ -13,7 +13,15 @@
  * On the address nothing changes anything.
  */
 import type { AnyKind } from '../core/input.ts';
-import { type Answer, type HttpRequest, JSON_TYPE, json, Refusal, type Stream, text } from '../http/answer.ts';
+import {
+  type Answer,
+  type HttpRequest,
+  JSON_TYPE,
+  jsonAnswer,
+  Refusal,
+  type StreamedAnswer,
+  textAnswer,
+} from '../http/answer.ts';
 import { splitAddress } from '../http/listen.ts';
 import { type HttpOptions, HttpServer } from '../http/server.ts';
 import type { HttpStatus, LiveStatus } from '../report/shape.ts';
@@ -126,10 +134,10 @@ async function answer(
   options: AdminOptions,
   renderings: Renderings,
   local: boolean,
-): Promise<Answer | Stream> {
+): Promise<Answer | StreamedAnswer> {
   if (method === 'POST' && path === '/reload' && local && options.reload) {
     const told = await options.reload();
-    return json(told.reloaded ? 200 : 409, told);
+    return jsonAnswer(told.reloaded ? 200 : 409, told);
   }
   if (method !== 'GET' && method !== 'HEAD') {
     throw new Refusal(405, 'method', 'Nothing here changes anything: only GET and HEAD.', { Allow: 'GET, HEAD' });
@@ -137,25 +145,25 @@ async function answer(
   switch (path) {
     case '/health': {
       const healthy = options.healthy();
-      return json(healthy ? 200 : 503, { healthy });
+      return jsonAnswer(healthy ? 200 : 503, { healthy });
     }
     case '/ready': {
       const healthy = options.healthy();
       const reasons = options.reasons();
       const ready = reasons.length === 0;
       const strict = query.has('strict') && query.get('strict') !== 'false';
-      return json(healthy && (ready || !strict) ? 200 : 503, { ready: healthy && ready, reasons });
+      return jsonAnswer(healthy && (ready || !strict) ? 200 : 503, { ready: healthy && ready, reasons });
     }
     case '/status': {
       const files = filesIn(query);
-      if (files === null) return text(400, 'files must be a number.');
+      if (files === null) return textAnswer(400, 'files must be a number.');
       const body = await renderings.of(`status ${files}`, () => statusJson(options.status(files)));
       return { code: 200, type: JSON_TYPE, body };
     }
     case '/tables': {
       const files = filesIn(query);
-      if (files === null) return text(400, 'files must be a number.');
-      const { tables } = await import('../report/tables.ts');
+      if (files === null) return textAnswer(400, 'files must be a number.');
+      const { tablesOf: tables } = await import('../report/tables.ts');
       const body = await renderings.of(`tables ${files}`, () => [
         JSON.stringify(tables(options.status(files), options.kinds)),
       ]);
@@ -174,10 +182,10 @@ async function answer(
       return { code: 200, type: 'text/html; charset=utf-8', headers, body: PAGE };
     }
     case '/tap':
-      if (!local) return text(403, 'Records are shown on the unix socket only: runnel tap uses it.');
+      if (!local) return textAnswer(403, 'Records are shown on the unix socket only: runnel tap uses it.');
       return tapped(options.tap, query.get('match'));
     default:
-      return text(404, 'There is /, /health, /ready, /status and /metrics.');
+      return textAnswer(404, 'There is /, /health, /ready, /status and /metrics.');
   }
 }
 
@@ -187,10 +195,10 @@ function filesIn(query: URLSearchParams): number | null {
   return /^\d{1,9}$/.test(files) ? Number(files) : null;
 }
 
-function tapped(tap: Tap, pattern: string | null): Answer | Stream {
+function tapped(tap: Tap, pattern: string | null): Answer | StreamedAnswer {
   if (pattern !== null && pattern.length > MAX_PATTERN) {
-    return text(400, `match may have at most ${MAX_PATTERN} characters.`);
+    return textAnswer(400, `match may have at most ${MAX_PATTERN} characters.`);
   }
-  if (!tap.hasRoom()) return text(503, 'Too many listen already.');
+  if (!tap.hasRoom()) return textAnswer(503, 'Too many listen already.');
   return { type: 'application/x-ndjson', begin: (sink) => tap.listen(sink, pattern) };
 }

@@ -1,7 +1,7 @@
 /** Metric records as they stand in Kafka: one JSON document a series and flush. */
 
 /** One flush. `id` is `<agent id>-<flush number>`: with the index it makes `event.id`, which a resend does not change. */
-export interface Window {
+export interface TimeWindow {
   /** Milliseconds since the epoch. */
   start: number;
   end: number;
@@ -27,7 +27,7 @@ export class MetricRecords {
   readonly #id: string;
   #index = 0;
 
-  constructor(origin: MetricOrigin, window: Window) {
+  constructor(origin: MetricOrigin, window: TimeWindow) {
     this.#window = during(window.start, window.end);
     this.#id = window.id;
     const labels = Object.keys(origin.labels).length > 0 ? `,"labels":${JSON.stringify(origin.labels)}` : '';

@@ -13,7 +13,7 @@ const EXCLUDED_MOUNTS =
 /** Files there have the number of their subvolume. */
 const SUBVOLUMES = new Set(['btrfs', 'bcachefs']);
 
-export interface Mount {
+export interface MountedFilesystem {
   device: string;
   /** `major:minor`. */
   number: string;
@@ -26,10 +26,10 @@ export interface Mount {
  * Of a file system that is mounted several times (bind mounts) only the shortest mount point is kept. `own`: it is the
  * agent's own view, in which its service manager has mounted everything read-only: what the file system itself says counts.
  */
-export function parseMountinfo(text: string, own = false): Mount[] {
+export function parseFilesystems(text: string, own = false): MountedFilesystem[] {
   const all = mounts.parseMountinfo(text);
   const isHidden = mounts.hiddenAmong(all);
-  const found = new Map<string, Mount>();
+  const found = new Map<string, MountedFilesystem>();
   for (const one of all) {
     const { device: number, mountpoint, options, type, source, superOptions } = one;
     const readonly = isReadonly(superOptions) || (!own && isReadonly(options));
@@ -42,17 +42,17 @@ export function parseMountinfo(text: string, own = false): Mount[] {
 }
 
 /** The mounts of the host: as PID 1 sees them where that may be looked at, else as this process does. */
-function hostMounts(): Mount[] {
+function hostMounts(): MountedFilesystem[] {
   try {
-    return parseMountinfo(readProc('1/mountinfo'));
+    return parseFilesystems(readProc('1/mountinfo'));
   } catch (error) {
     // With HOST_PROC there is no other view that is the host's.
     if (process.env.HOST_PROC) throw error;
-    return parseMountinfo(readProc('self/mountinfo'), true);
+    return parseFilesystems(readProc('self/mountinfo'), true);
   }
 }
 
-function isReal(mount: Mount): boolean {
+function isReal(mount: MountedFilesystem): boolean {
   if (EXCLUDED_TYPES.test(mount.type) || EXCLUDED_MOUNTS.test(mount.mountpoint)) return false;
   // A container's own root.
   if (mount.type === 'overlay') return mount.mountpoint === '/';
@@ -63,7 +63,7 @@ function isReadonly(options: string): boolean {
   return options.split(',').includes('ro');
 }
 
-export function reportFilesystem(meter: Meter, mount: Omit<Mount, 'number'>, room: Room): void {
+export function reportFilesystem(meter: Meter, mount: Omit<MountedFilesystem, 'number'>, room: Room): void {
   const place = { 'system.device': mount.device, 'system.filesystem.mountpoint': mount.mountpoint };
   const attributes = {
     ...place,

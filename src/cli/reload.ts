@@ -4,7 +4,7 @@
  */
 import { realpathSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
-import { askFirst, bodyOf, type Target, targetOf, targetsOf } from '../admin/client.ts';
+import { type AgentAddress, askFirst, bodyOf, targetOf, targetsOf } from '../admin/client.ts';
 import { ConfigError, type Fault, formatFault } from '../config/errors.ts';
 import type { Reloaded } from '../reload.ts';
 import type { Status } from '../report/shape.ts';
@@ -44,9 +44,9 @@ async function ask(options: AgentChoice): Promise<Reloaded> {
 }
 
 /** Where the agent takes it. Throws ConfigError where the configuration cannot be used: nobody is asked then. */
-async function socketsOf(choice: AgentChoice): Promise<Target[]> {
+async function socketsOf(choice: AgentChoice): Promise<AgentAddress[]> {
   let path: string | null = null;
-  let targets: Target[];
+  let targets: AgentAddress[];
   if (choice.admin !== undefined) targets = [targetOf(choice.admin)];
   else {
     const located = await locateConfig(choice);
@@ -64,7 +64,7 @@ async function socketsOf(choice: AgentChoice): Promise<Target[]> {
   return sockets.length > 0 ? sockets : targets;
 }
 
-async function statusOf(target: Target): Promise<Status | null> {
+async function statusOf(target: AgentAddress): Promise<Status | null> {
   try {
     const response = await askFirst([target], '/status?files=0');
     return response.statusCode === 200 ? (JSON.parse(await bodyOf(response)) as Status) : null;

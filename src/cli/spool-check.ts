@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Config } from '../config/config.ts';
+import type { CommonConfig } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
 import { type DataDirLock, lockDataDir } from '../data-dir/lock.ts';
 import { checkPartition, type Flaw, repairPartition } from '../spool/check.ts';
@@ -23,7 +23,7 @@ interface TopicReport {
 
 /** Resolves with the exit code: 0 no damage (any more), 1 damage, 2 a configuration that cannot be used. */
 export async function spoolCheck(options: ConfigChoice & { repair?: boolean; json?: boolean }): Promise<number> {
-  let config: Config;
+  let config: CommonConfig;
   try {
     ({ config } = await locateConfig(options));
   } catch (error) {

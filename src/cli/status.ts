@@ -1,5 +1,5 @@
 /** `runnel status`: asks the running agent and prints what it says. */
-import { askFirst, bodyOf, type Target, targetOf, targetsOf } from '../admin/client.ts';
+import { type AgentAddress, askFirst, bodyOf, targetOf, targetsOf } from '../admin/client.ts';
 import { ConfigError } from '../config/errors.ts';
 import { FILES_SHOWN, renderStatus } from '../report/render.ts';
 import type { Status } from '../report/shape.ts';
@@ -42,7 +42,7 @@ export async function status(options: AgentChoice & { json?: boolean; files?: st
 }
 
 /** Where the agent may answer; null when the configuration cannot be used, which has been said on stderr then. */
-export async function targetsFor(choice: AgentChoice): Promise<Target[] | null> {
+export async function targetsFor(choice: AgentChoice): Promise<AgentAddress[] | null> {
   try {
     if (choice.admin !== undefined) return [targetOf(choice.admin)];
     const { config } = await locateConfig(choice);

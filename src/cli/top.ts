@@ -4,7 +4,7 @@
  * An agent that stops answering is waited for.
  */
 
-import { askFirst, bodyOf, type Target } from '../admin/client.ts';
+import { type AgentAddress, askFirst, bodyOf } from '../admin/client.ts';
 import { pause } from '../core/abort.ts';
 import { printable } from '../report/render.ts';
 import type { Status } from '../report/shape.ts';
@@ -76,7 +76,7 @@ interface View {
 
 async function watch(
   first: Status,
-  targets: readonly Target[],
+  targets: readonly AgentAddress[],
   view: View,
   { interval, count }: { interval: number; count: number },
   signal: AbortSignal,
@@ -99,7 +99,7 @@ async function watch(
   }
 }
 
-async function ask(targets: readonly Target[]): Promise<Status> {
+async function ask(targets: readonly AgentAddress[]): Promise<Status> {
   const response = await askFirst(targets, `/status?files=${FILES_ASKED}`);
   const body = await bodyOf(response);
   if (response.statusCode !== 200) throw new Error(`the agent answered ${response.statusCode}: ${body.trim()}`);

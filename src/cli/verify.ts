@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { ConfigError } from '../config/errors.ts';
-import { size } from '../core/units.ts';
+import { formatSize } from '../core/units.ts';
 import { KafkaClient } from '../kafka/connect/client.ts';
 import type { Config } from '../options.ts';
 import { printable } from '../report/render.ts';
@@ -12,7 +12,7 @@ import { compression } from '../sources/tail/compressed/archive.ts';
 import { Selection } from '../sources/tail/find/selection.ts';
 import { Finder, readPositions } from '../sources/tail/positions/edit.ts';
 import { ENCODINGS, type Encoding } from '../verify/compare.ts';
-import type { Span } from '../verify/origin.ts';
+import type { ByteRange } from '../verify/origin.ts';
 import type { FileReport, Filtered, Gap } from '../verify/verdict.ts';
 import { type Report, type VerifyOptions, verify as verifyTopic } from '../verify/verify.ts';
 import { locateConfig } from './locate.ts';
@@ -44,7 +44,7 @@ export interface VerifyCommand {
 class Usage extends Error {}
 
 /** Resolves to the exit code. */
-export async function verify(command: VerifyCommand): Promise<number> {
+export async function runVerify(command: VerifyCommand): Promise<number> {
   let options: Omit<VerifyOptions, 'client'>;
   let client: KafkaClient;
   try {
@@ -138,7 +138,7 @@ async function fileOf(
 
 /** What the agent of this configuration has read of the file, and left out behind the last record. */
 async function filteredOf(path: string, { data_dir, host }: Config): Promise<Filtered> {
-  const ends = new Map<string, Span>();
+  const ends = new Map<string, ByteRange>();
   const finder = new Finder();
   for (const generation of (await readPositions(data_dir))?.files ?? []) {
     const { id, position, skipped } = generation;
@@ -166,7 +166,7 @@ export function render(r: Report): string {
     ...(r.aborted > 0 ? [`${r.aborted} of aborted transactions left out`] : []),
   ];
   const lines = [
-    `topic ${r.topic}: ${r.records} records${others.length > 0 ? ` (${others.join(', ')})` : ''}, ${size(r.bytes)} in ${r.seconds} s${rate}`,
+    `topic ${r.topic}: ${r.records} records${others.length > 0 ? ` (${others.join(', ')})` : ''}, ${formatSize(r.bytes)} in ${r.seconds} s${rate}`,
   ];
   for (const { partition, first, open } of r.partitions) {
     if (first > 0) lines.push(`  partition ${partition} begins at offset ${first}: Kafka has deleted what was before`);

@@ -1,11 +1,15 @@
 /** What must hold between options that are not an input's own. */
 import type { InputTopic } from '../core/input.ts';
 import { Pool } from '../core/pool.ts';
-import type { Config } from './config.ts';
+import type { CommonConfig } from './config.ts';
 import type { Path, Saying } from './errors.ts';
 
 /** `topics`: those of the inputs, and where that is said. */
-export function checkAcross(config: Config, topics: readonly (InputTopic & { path: Path })[], refuse: Saying): void {
+export function checkAcross(
+  config: CommonConfig,
+  topics: readonly (InputTopic & { path: Path })[],
+  refuse: Saying,
+): void {
   checkKafka(config, topics, refuse);
   const count = new Set(topics.map(({ topic }) => topic)).size;
   const needed = Pool.minimumFor(count);
@@ -14,7 +18,7 @@ export function checkAcross(config: Config, topics: readonly (InputTopic & { pat
   }
 }
 
-function checkKafka({ kafka }: Config, topics: readonly (InputTopic & { path: Path })[], refuse: Saying): void {
+function checkKafka({ kafka }: CommonConfig, topics: readonly (InputTopic & { path: Path })[], refuse: Saying): void {
   const { tls, sasl } = kafka;
   const positions = `${kafka.topic_prefix}.positions`;
   if (kafka.delivery === 'exactly_once') {

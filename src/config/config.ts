@@ -4,9 +4,9 @@ import type { RawConfig } from './schema.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-export type Config = Omit<RawConfig, 'host'> & { host: string };
+export type CommonConfig = Omit<RawConfig, 'host'> & { host: string };
 
 /** Fills in the defaults that depend on the environment or on the machine. */
-export function complete<Raw extends RawConfig>(raw: Raw, env: Env): Raw & Config {
+export function complete<Raw extends RawConfig>(raw: Raw, env: Env): Raw & CommonConfig {
   return { ...raw, host: raw.host ?? (env.RUNNEL_HOST || env.NODE_NAME || hostname()) };
 }

@@ -1,13 +1,13 @@
 /** What is wrong with a configuration: all of it at once, each fault with its place. */
 
 /** Line and column count from 1, as editors do. */
-export interface Place {
+export interface FilePlace {
   file: string;
   line: number;
   column: number;
 }
 
-export interface Fault extends Place {
+export interface Fault extends FilePlace {
   message: string;
 }
 
@@ -34,7 +34,7 @@ export function formatFault(fault: Fault): string {
   return text.replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
-export function formatPlace(place: Place): string {
+export function formatPlace(place: FilePlace): string {
   return `${place.file}:${place.line}:${place.column}`;
 }
 

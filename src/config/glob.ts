@@ -11,7 +11,7 @@ import { Wrong } from './option.ts';
 
 export const ANYWHERE = Symbol('**');
 /** What a name has to be. */
-export type Segment = string | RegExp | typeof ANYWHERE;
+export type GlobSegment = string | RegExp | typeof ANYWHERE;
 
 /** Braces within braces. */
 const DEEPEST = 20;
@@ -114,7 +114,7 @@ export function namesOf(path: string): string[] {
 }
 
 /** `hidden`: wildcards also stand for a dot at the beginning. */
-export function segmentOf(name: string, hidden = false): Segment {
+export function segmentOf(name: string, hidden = false): GlobSegment {
   if (name === '**') return ANYWHERE;
   if (!/[*?[\]\\]/.test(name)) return name;
   /** What stands between the stars. */

@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { createHash } from '../builtin.ts';
 import { writableByOthers } from '../data-dir/writable.ts';
-import type { Config, Env } from './config.ts';
+import type { CommonConfig, Env } from './config.ts';
 import { ConfigError, type Fault, formatFault, MOST_FAULTS, type Path, type Saying } from './errors.ts';
 import { fit, isFaulty } from './fit.ts';
 import { checkLogin } from './login.ts';
@@ -33,7 +33,7 @@ import {
 import { refuseUnsupported, type Unsupported } from './unsupported.ts';
 
 /** All that can be configured. */
-export interface Options<C extends Config> {
+export interface Options<C extends CommonConfig> {
   readonly schema: Section<Fields>;
   readonly unsupported: readonly Unsupported[];
   /** Fills in the defaults that depend on other options. `raw`: what the schema gives. */
@@ -41,7 +41,7 @@ export interface Options<C extends Config> {
   check(config: C, refuse: Saying, warn: Saying): void;
 }
 
-export interface Loaded<C extends Config = Config> {
+export interface LoadedAs<C extends CommonConfig = CommonConfig> {
   config: C;
   /** Of the files as they stand on disk, without what `${...}` brings in. */
   hash: string;
@@ -55,7 +55,7 @@ export interface Loaded<C extends Config = Config> {
 }
 
 /** A configuration and where it is. */
-export interface LocatedConfig<C extends Config = Config> extends Omit<Loaded<C>, 'files'> {
+export interface LocatedAs<C extends CommonConfig = CommonConfig> extends Omit<LoadedAs<C>, 'files'> {
   /** Null: the built-in default. */
   path: string | null;
 }
@@ -65,11 +65,11 @@ const MAX_CONFIG_BYTES = 4 << 20;
 const MAX_FILES = 10_000;
 
 /** Throws ConfigError with everything that is wrong. */
-export async function loadConfig<C extends Config>(
+export async function loadWith<C extends CommonConfig>(
   path: string,
   options: Options<C>,
   { env = process.env }: { env?: Env } = {},
-): Promise<Loaded<C>> {
+): Promise<LoadedAs<C>> {
   const faults: Fault[] = [];
   const shape = shapeOf(options.schema);
   const hash = createHash('sha256');
@@ -101,7 +101,7 @@ export async function loadConfig<C extends Config>(
 }
 
 /** Reads values as the schema wants them and checks them against each other. Null when they cannot be used. */
-function interpret<C extends Config>(
+function interpret<C extends CommonConfig>(
   tree: Tree,
   { schema, unsupported, complete, check }: Options<C>,
   shape: Shape,
@@ -167,7 +167,7 @@ function compact(value: unknown): unknown {
 }
 
 /** The configuration that values, written as in a file, stand for; for built-in defaults and tests. */
-export function configFrom<C extends Config>(
+export function fromValues<C extends CommonConfig>(
   values: Record<string, unknown>,
   { schema, complete }: Options<C>,
   env: Env = process.env,
@@ -229,7 +229,7 @@ function first(faults: Fault[], files: string[]): Fault[] {
   return [...all.slice(0, MOST_FAULTS), { ...all[MOST_FAULTS]!, message: 'and more, which are not told' }];
 }
 
-async function warningsOf(config: Config, tree: Tree, files: string[]): Promise<string[]> {
+async function warningsOf(config: CommonConfig, tree: Tree, files: string[]): Promise<string[]> {
   const warnings: string[] = [];
   if (config.kafka.tls?.insecure) {
     warnings.push(

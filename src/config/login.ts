@@ -1,8 +1,8 @@
 /** What each mechanism of `kafka.sasl` needs, and what belongs to another one. */
-import type { Config } from './config.ts';
+import type { CommonConfig } from './config.ts';
 import type { Path, Saying } from './errors.ts';
 
-type Sasl = NonNullable<Config['kafka']['sasl']>;
+type Sasl = NonNullable<CommonConfig['kafka']['sasl']>;
 type Key = Exclude<keyof Sasl, 'mechanism'>;
 
 const WHAT: Record<Key, string> = {
@@ -34,7 +34,7 @@ function needsOf(mechanism: Sasl['mechanism'], fromUrl: boolean): Needs {
 }
 
 /** `isSet`: also where what was set cannot be used, which was said already. */
-export function checkLogin({ tls, sasl }: Config['kafka'], refuse: Saying, isSet: (path: Path) => boolean): void {
+export function checkLogin({ tls, sasl }: CommonConfig['kafka'], refuse: Saying, isSet: (path: Path) => boolean): void {
   if (!sasl) return;
   const { mechanism } = sasl;
   const place = ['kafka', 'sasl'];

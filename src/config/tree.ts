@@ -5,32 +5,32 @@
  * aliases and `<<` are followed within bounds. `mergeTrees` lays conf.d over the main file.
  */
 import type { Alias, LineCounter, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
-import { type Fault, formatPlace, type Place } from './errors.ts';
+import { type Fault, type FilePlace, formatPlace } from './errors.ts';
 import { Wrong } from './option.ts';
 import { mask, type Substitution, unmask } from './substitute.ts';
 
 export interface ScalarTree {
   kind: 'scalar';
-  place: Place;
+  place: FilePlace;
   text: string;
   /** The environment or a file went into it: never shown. */
   substituted: boolean;
 }
 export interface ListTree {
   kind: 'list';
-  place: Place;
+  place: FilePlace;
   items: Tree[];
 }
 export interface MapTree {
   kind: 'map';
-  place: Place;
+  place: FilePlace;
   /** `place` is the key's. */
-  entries: Map<string, { place: Place; value: Tree }>;
+  entries: Map<string, { place: FilePlace; value: Tree }>;
 }
 /** `key:` with nothing behind it: the default. */
 export interface EmptyTree {
   kind: 'empty';
-  place: Place;
+  place: FilePlace;
 }
 export type Tree = ScalarTree | ListTree | MapTree | EmptyTree;
 
@@ -86,7 +86,7 @@ function deepBracket(yaml: Yaml, text: string): number | null {
   return null;
 }
 
-function placeIn(text: string, offset: number, file: string): Place {
+function placeIn(text: string, offset: number, file: string): FilePlace {
   const before = text.slice(0, offset).split('\n');
   return { file, line: before.length, column: before.at(-1)!.length + 1 };
 }
@@ -128,12 +128,12 @@ class TreeReader {
     this.#faults = faults;
   }
 
-  place(offset: number): Place {
+  place(offset: number): FilePlace {
     const { line, col } = this.#lines.linePos(offset);
     return { file: this.#file, line: Math.max(1, line), column: Math.max(1, col) };
   }
 
-  fault(place: Place, message: string): void {
+  fault(place: FilePlace, message: string): void {
     this.#faults.push({ ...place, message });
   }
 
@@ -171,7 +171,7 @@ class TreeReader {
     if (node.anchor !== undefined && this.#aliased === 0) this.#anchors.set(node.anchor, node);
   }
 
-  #readScalar(node: Scalar, place: Place): Tree {
+  #readScalar(node: Scalar, place: FilePlace): Tree {
     const plain = node.type === 'PLAIN' || node.type === undefined;
     const source = plain && typeof node.source === 'string' ? node.source : String(node.value ?? '');
     if (plain && node.value === null) return { kind: 'empty', place };
@@ -186,7 +186,7 @@ class TreeReader {
     }
   }
 
-  #readMap(node: YAMLMap, place: Place, depth: number): MapTree {
+  #readMap(node: YAMLMap, place: FilePlace, depth: number): MapTree {
     const entries: MapTree['entries'] = new Map();
     const merged: Tree[] = [];
     for (const pair of node.items as Pair<Node, Node | null>[]) {
@@ -237,7 +237,7 @@ export function mergeTrees(base: Tree, over: Tree, name: string, faults: Fault[]
 }
 
 /** What stands at a path, or the nearest thing around it. */
-export function placeOf(tree: Tree, path: readonly (string | number)[]): Place {
+export function placeOf(tree: Tree, path: readonly (string | number)[]): FilePlace {
   let at = tree;
   let place = tree.place;
   for (const step of path) {

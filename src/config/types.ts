@@ -256,14 +256,14 @@ export function splitHostPort(value: string): { host: string; port: number | nul
 }
 
 /** Where something listens: `udp://127.0.0.1:8125`, `tcp://[::1]:8125`, `unixgram:///run/x.sock`, `unixstream:///run/x.sock`. */
-export type Listener =
+export type ListenAddress =
   | { kind: 'udp' | 'tcp'; host: string; port: number }
   | { kind: 'unixgram' | 'unixstream'; path: string };
 
 const LISTENERS = ['udp', 'tcp', 'unixgram', 'unixstream'];
 
 /** Throws Wrong. `unix://` means `unixgram://`. */
-export function parseListener(address: string): Listener {
+export function parseListener(address: string): ListenAddress {
   const match = /^([a-z]+):\/\/(.*)$/.exec(address);
   if (!match)
     throw new Wrong(

@@ -5,7 +5,7 @@
  *     open()     loads what it is made of -> OpenKind, what all inputs of the kind share
  *       open()   -> OpenInput: one that runs, and is opened and closed while the others go on
  */
-import type { Config } from '../config/config.ts';
+import type { CommonConfig } from '../config/config.ts';
 import type { Path, Saying } from '../config/errors.ts';
 import type { Option } from '../config/option.ts';
 import type { Unsupported } from '../config/unsupported.ts';
@@ -74,7 +74,7 @@ export interface InputKind<Name extends string, Options, One, Said> {
   /** Within its section. */
   readonly unsupported?: readonly Unsupported[];
   /** Fills in the defaults that depend on other options. */
-  complete(raw: unknown, config: Config): Options;
+  complete(raw: unknown, config: CommonConfig): Options;
   /** What must hold between its options and others. */
   check?(config: Configured<Name, Options>, refuse: Saying, warn: Saying): void;
   /** All topics that it may write to, and where in the configuration that is said. */
@@ -98,7 +98,7 @@ export interface InputKind<Name extends string, Options, One, Said> {
 export type AnyKind = InputKind<string, any, any, any>;
 
 /** A configuration with the section of a kind. */
-export type Configured<Name extends string, Options> = Config & { [N in Name]: Options };
+export type Configured<Name extends string, Options> = CommonConfig & { [N in Name]: Options };
 
 /** What the agent has for inputs. */
 export interface InputHost {
@@ -114,7 +114,7 @@ export interface InputHost {
 
 export interface OpenKind<One> {
   /** This configuration holds: what is not in it is closed, what is new in it is opened next. */
-  configure?(config: Config): void;
+  configure?(config: CommonConfig): void;
   /** How far its inputs are, where they can be read again. */
   readonly positions?: InputPositions;
   /** `first`: at the start of the agent; else it is opened again, or anew. */

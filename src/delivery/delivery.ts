@@ -11,7 +11,7 @@
  * What was in flight when the agent was stopped goes first, then what the spool holds of a topic, then its fresh lines:
  * so a file's order holds over restarts, and when brokers are configured after a time without.
  */
-import type { Config } from '../config/config.ts';
+import type { CommonConfig } from '../config/config.ts';
 import { abortable } from '../core/abort.ts';
 import type { Accounts } from '../core/account.ts';
 import type { Stream } from '../core/batch.ts';
@@ -40,7 +40,7 @@ import { Behind } from './behind.ts';
 const BLOCK_BYTES = { none: 900_000, gzip: 500_000, snappy: 300_000, lz4: 600_000, zstd: 500_000 } as const;
 
 export interface DeliveryParts {
-  config: Config;
+  config: CommonConfig;
   /** All that inputs may write to. */
   topics: readonly InputTopic[];
   pool: Pool;

@@ -2,7 +2,7 @@
  * Transactions and the rest of the agent: what they had committed comes into data_dir before anything is read or sent,
  * also at the first start without them.
  */
-import type { Config } from '../config/config.ts';
+import type { CommonConfig } from '../config/config.ts';
 import type { Accounts } from '../core/account.ts';
 import type { InputPositions } from '../core/input.ts';
 import type { Pool } from '../core/pool.ts';
@@ -19,7 +19,7 @@ const TRANSACTION_BYTES = 8_000_000;
 const LEAVE_MS = 20_000;
 
 interface Parts {
-  config: Config;
+  config: CommonConfig;
   pool: Pool;
   client: KafkaClient;
   accounts: Accounts;
@@ -27,7 +27,7 @@ interface Parts {
   spool: Spool;
 }
 
-export function positionsTopic({ kafka }: Config): string {
+export function positionsTopic({ kafka }: CommonConfig): string {
   return `${kafka.topic_prefix}.positions`;
 }
 
@@ -90,7 +90,7 @@ export class TransactionsBefore {
   /** Resolves when that is so, or cannot be known. Rejects when the signal aborts. */
   readonly done: Promise<void>;
   readonly #exactlyOnce: ExactlyOnce;
-  readonly #config: Config;
+  readonly #config: CommonConfig;
   readonly #client: KafkaClient;
   /** When it is not waited for any longer; null: Kafka was not reached yet. */
   #until: Date | null = null;

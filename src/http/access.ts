@@ -19,7 +19,7 @@ export interface Access {
 }
 
 /** Throws a Refusal when the request is not to be served. */
-export function admit({ headers, socket }: IncomingMessage, { names, token, certificate }: Access): void {
+export function authorize({ headers, socket }: IncomingMessage, { names, token, certificate }: Access): void {
   if (names && !isOurs(headers.host, names)) {
     throw new Refusal(421, 'host', `This name is not one of the agent: add it to ${names.option} to use it.`);
   }

@@ -20,7 +20,7 @@ export interface Answer {
 }
 
 /** An answer that goes on until one side ends it. */
-export interface Stream {
+export interface StreamedAnswer {
   type: string;
   /** Begins to write; gives what stops that when the stream is over. */
   begin(sink: Sink): () => void;
@@ -34,7 +34,7 @@ export interface Sink {
   destroy(): unknown;
 }
 
-export type Handler = (request: HttpRequest) => Answer | Stream | Promise<Answer | Stream>;
+export type Handler = (request: HttpRequest) => Answer | StreamedAnswer | Promise<Answer | StreamedAnswer>;
 
 /** Why a request is not served, as the answer that says so; `reason` is what it is counted under. */
 export class Refusal extends Error {
@@ -52,10 +52,10 @@ export class Refusal extends Error {
 
 export const JSON_TYPE = 'application/json';
 
-export function text(code: number, body: string): Answer {
+export function textAnswer(code: number, body: string): Answer {
   return { code, body: `${body}\n` };
 }
 
-export function json(code: number, body: object): Answer {
+export function jsonAnswer(code: number, body: object): Answer {
   return { code, type: JSON_TYPE, body: `${JSON.stringify(body)}\n` };
 }

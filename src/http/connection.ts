@@ -22,7 +22,7 @@ export interface Exchange {
   continues: boolean;
 }
 
-export class Connection {
+export class HttpConnection {
   /** What requests come on: the TLS one where there is TLS. */
   socket: Socket;
   /** Address; null: this machine. */

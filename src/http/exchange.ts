@@ -1,9 +1,9 @@
 /** One request and its answer. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Access, admit } from './access.ts';
-import { type Answer, type Handler, Refusal, type Stream, text } from './answer.ts';
+import { type Access, authorize } from './access.ts';
+import { type Answer, type Handler, Refusal, type StreamedAnswer, textAnswer } from './answer.ts';
 import { type Budget, readBody, type Taken } from './body.ts';
-import type { Connection, Exchange } from './connection.ts';
+import type { Exchange, HttpConnection } from './connection.ts';
 import type { Limits } from './limits.ts';
 
 const HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };
@@ -23,12 +23,16 @@ export interface Context {
   /** Counts a request that is not served. */
   refuse(reason: string): void;
   /** Makes room for what the connection will be sent. */
-  hold(connection: Connection, body: readonly Buffer[]): void;
-  release(connection: Connection): void;
+  hold(connection: HttpConnection, body: readonly Buffer[]): void;
+  release(connection: HttpConnection): void;
 }
 
 /** Resolves when the answer has left, or the peer. */
-export async function exchange(connection: Connection, { request, response, continues }: Exchange, context: Context) {
+export async function exchange(
+  connection: HttpConnection,
+  { request, response, continues }: Exchange,
+  context: Context,
+) {
   const closed = new Promise<void>((resolve) => response.once('close', resolve));
   // The close tells it.
   response.on('error', () => undefined);
@@ -42,9 +46,9 @@ export async function exchange(connection: Connection, { request, response, cont
     onBytes: () => connection.touch(),
   };
   connection.enter('work');
-  let answer: Answer | Stream;
+  let answer: Answer | StreamedAnswer;
   try {
-    admit(request, context.access);
+    authorize(request, context.access);
     answer = await context.handler({
       ...target(request),
       method: request.method ?? '',
@@ -76,13 +80,13 @@ function target({ url = '' }: IncomingMessage): { path: string; query: URLSearch
 }
 
 function said(error: Error, context: Context): Answer {
-  if (!(error instanceof Refusal)) return text(500, error.message);
+  if (!(error instanceof Refusal)) return textAnswer(500, error.message);
   context.refuse(error.reason);
-  return { ...text(error.code, error.message), headers: error.headers };
+  return { ...textAnswer(error.code, error.message), headers: error.headers };
 }
 
 async function send(
-  connection: Connection,
+  connection: HttpConnection,
   { method }: IncomingMessage,
   response: ServerResponse,
   { code, type = TEXT_TYPE, headers, body }: Answer,
@@ -116,10 +120,10 @@ function written(response: ServerResponse, part: Buffer): Promise<void> {
 }
 
 function beginStream(
-  connection: Connection,
+  connection: HttpConnection,
   { method }: IncomingMessage,
   response: ServerResponse,
-  { type, begin }: Stream,
+  { type, begin }: StreamedAnswer,
   { streams }: Context,
 ): void {
   response.writeHead(200, { ...HEADERS, 'Content-Type': type });

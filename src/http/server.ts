@@ -16,7 +16,7 @@ import { log } from '../log.ts';
 import type { Access } from './access.ts';
 import type { Handler } from './answer.ts';
 import { Budget } from './body.ts';
-import { Connection, peerOf } from './connection.ts';
+import { HttpConnection, peerOf } from './connection.ts';
 import { type Context, exchange } from './exchange.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import { listen, type Where } from './listen.ts';
@@ -64,9 +64,9 @@ export class HttpServer implements Context {
   closing = false;
   readonly #listener: Server;
   readonly #parser: Parser;
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new Set<HttpConnection>();
   /** By what requests come on. */
-  readonly #of = new WeakMap<Socket, Connection>();
+  readonly #of = new WeakMap<Socket, HttpConnection>();
   /** Answers on their way: their size, and to how many connections each is. */
   readonly #sending = new Map<readonly Buffer[], { bytes: number; to: number }>();
   #ahead = 0;
@@ -108,7 +108,7 @@ export class HttpServer implements Context {
     if (said !== undefined) this.#say(reason, said);
   }
 
-  hold(connection: Connection, body: readonly Buffer[]): void {
+  hold(connection: HttpConnection, body: readonly Buffer[]): void {
     connection.sending = body;
     const held = this.#sending.get(body);
     if (held) {
@@ -123,7 +123,7 @@ export class HttpServer implements Context {
     }
   }
 
-  release(connection: Connection): void {
+  release(connection: HttpConnection): void {
     const body = connection.sending;
     if (body === null) return;
     connection.sending = null;
@@ -163,7 +163,7 @@ export class HttpServer implements Context {
       if (others >= this.limits.peer) this.#drop(this.#stillest((c) => c.peer === peer)!, 'peer');
     }
     if (this.#connections.size >= this.limits.connections) this.#drop(this.#stillest(() => true)!, 'connections');
-    const connection = new Connection(socket, peer, tls ? 'shake' : 'head');
+    const connection = new HttpConnection(socket, peer, tls ? 'shake' : 'head');
     this.#connections.add(connection);
     this.#of.set(socket, connection);
     this.#looking ??= setInterval(() => this.#look(), this.limits.look_ms).unref();
@@ -189,7 +189,7 @@ export class HttpServer implements Context {
     socket.destroy();
   }
 
-  #forget(connection: Connection): void {
+  #forget(connection: HttpConnection): void {
     this.#connections.delete(connection);
     this.release(connection);
     this.#ahead -= connection.ahead.length;
@@ -200,15 +200,15 @@ export class HttpServer implements Context {
   }
 
   /** The one of these that did nothing for longest; those that wait for us are the last. */
-  #stillest(which: (connection: Connection) => boolean): Connection | null {
-    let found: Connection | null = null;
+  #stillest(which: (connection: HttpConnection) => boolean): HttpConnection | null {
+    let found: HttpConnection | null = null;
     for (const connection of this.#connections) {
       if (which(connection) && (found === null || isStiller(connection, found))) found = connection;
     }
     return found;
   }
 
-  #drop(connection: Connection, reason: string): void {
+  #drop(connection: HttpConnection, reason: string): void {
     this.refuse(reason);
     connection.destroy();
     this.#forget(connection);
@@ -244,7 +244,7 @@ export class HttpServer implements Context {
   }
 
   /** One after the other. */
-  async #serve(connection: Connection): Promise<void> {
+  async #serve(connection: HttpConnection): Promise<void> {
     connection.busy = true;
     for (let next = connection.ahead.shift(); next; next = connection.ahead.shift()) {
       this.#ahead--;
@@ -283,7 +283,7 @@ export class HttpServer implements Context {
   }
 }
 
-function isStiller(one: Connection, other: Connection): boolean {
+function isStiller(one: HttpConnection, other: HttpConnection): boolean {
   if ((one.phase === 'work') !== (other.phase === 'work')) return other.phase === 'work';
   return one.touched < other.touched;
 }

@@ -24,19 +24,19 @@ export interface GroupOptions {
 }
 
 /** The parts of the configuration that show in every record. */
-export interface Origin {
+export interface EnvelopeOptions {
   host: string;
   tags: Record<string, string>;
   kafka: { partition_by: 'host' | 'file' };
 }
 
 /** The Kafka key of a file's records. */
-export function partitionKey(config: Origin, path: string): string {
+export function partitionKey(config: EnvelopeOptions, path: string): string {
   return config.kafka.partition_by === 'file' ? `${config.host}:${path}` : config.host;
 }
 
 /** `path` is the name that first matched, `id` what the file was called when it was found. */
-export function logEnvelope(file: { input: LineOptions; config: Origin; path: string; id: string }): Envelope {
+export function logEnvelope(file: { input: LineOptions; config: EnvelopeOptions; path: string; id: string }): Envelope {
   const { input, config, path, id } = file;
   const origin: LogOrigin = {
     host: config.host,

@@ -22,7 +22,7 @@ const SLACK = 64;
 const WRAPPER_BYTES = 256;
 
 /** Lines in the tables, before they are shaped. */
-export interface Found {
+export interface FoundLines {
   count: number;
   /** Bytes of the source that they take. */
   taken: number;
@@ -98,7 +98,7 @@ export class Format {
    * Names the lines of the slot's bytes [from, to); `base` is what their source is relative to. `last`: what no line feed
    * ends is a line, too. Their text is UTF-8, behind `to` if need be.
    */
-  find({ slot }: Batch, from: number, to: number, base: number, last: boolean): Found {
+  find({ slot }: Batch, from: number, to: number, base: number, last: boolean): FoundLines {
     const { bytesAt } = slot;
     const [fromAt, toAt, baseAt] = [bytesAt + from, bytesAt + to, bytesAt + base];
     if (this.#decoding) {
@@ -113,7 +113,7 @@ export class Format {
   }
 
   /** Makes records of the `found` lines; `batch.count` says how many. `end` is where they end, as `source` counts. */
-  shape(batch: Batch, found: Found, end: number, closing: Closing, swallowed: Swallowed): Shaped {
+  shape(batch: Batch, found: FoundLines, end: number, closing: Closing, swallowed: Swallowed): Shaped {
     const { source, length, flags } = batch.slot;
     const groups = this.#groups;
     let { count } = found;
@@ -163,7 +163,7 @@ export class Format {
   #partial = 0;
 
   /** Takes off what the runtime wrote around the lines; returns the sources of those that are not of its format. */
-  #unwrap(batch: Batch, found: Found): number[] {
+  #unwrap(batch: Batch, found: FoundLines): number[] {
     const { source, flags } = batch.slot;
     const { partial, malformed, replaced } = this.#kernel.unwrap(batch.slot, this.#wrap!, 0, found.count);
     found.replaced += replaced;

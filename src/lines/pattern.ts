@@ -33,7 +33,7 @@ export class LinePattern {
     this.#quick = quickUpTo(source);
     this.#re = new RegExp(source, this.#unicode ? 'u' : '');
     this.#linear = this.#quick < LOOKED_AT ? linear(source)! : this.#re;
-    this.#first = firstBytes(source);
+    this.#first = beginningBytes(source);
     this.#empty = this.#re.test('');
   }
 
@@ -50,7 +50,7 @@ export class LinePattern {
 }
 
 /** For each byte: whether a line that begins with it matches. */
-export function firstBytes(source: string): Uint8Array {
+export function beginningBytes(source: string): Uint8Array {
   try {
     return new Reader(source).read();
   } catch (error) {

@@ -79,4 +79,4 @@ export const statfs = judged('file', (path) => statfsHere(path));
 export const stat = judged('file', (path) => statHere(path));
 export const renameSync = judged('name', (from, to: string) => fs.renameSync(from, to));
 export const unlinkSync = judged('name', (path) => fs.unlinkSync(path));
-export const renameNew = judged('name', native.renameNew);
+export const renameNew = judged('name', native.renameNoReplace);

@@ -8,7 +8,7 @@
  */
 import { lstatSync, readlinkSync } from 'node:fs';
 import type { Mount } from './mountinfo.ts';
-import { Table } from './table.ts';
+import { MountTable } from './table.ts';
 
 interface Place {
   /** The mount that may hang; null: it is on none. */
@@ -25,7 +25,7 @@ const MOST = 1000;
 /** As many as the kernel follows. */
 const MOST_LINKS = 40;
 
-const table = new Table();
+const table = new MountTable();
 let version = 0;
 let directories = new Map<string, Place>();
 /** By device: the mounts on which this process may wait. */

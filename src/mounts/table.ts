@@ -11,7 +11,7 @@ const ASK_MS = 1;
 /** Where the kernel cannot be asked for news. */
 const READ_MS = 250;
 
-export class Table {
+export class MountTable {
   mounts: readonly Mount[] = [];
   /** Grows with each change. */
   version = 0;

@@ -4,7 +4,7 @@ import type { AnyKind } from '../core/input.ts';
 import { INPUTS } from '../sources/all.ts';
 import type { Books, LiveStatus } from './shape.ts';
 
-export function figures(s: LiveStatus, kinds: readonly AnyKind[] = INPUTS): Figure[] {
+export function figuresOf(s: LiveStatus, kinds: readonly AnyKind[] = INPUTS): Figure[] {
   const to = new Figures();
   to.gauge('info', 'Always 1.', ['version', 'config_hash'], [[1, s.version, s.config.hash]]);
   to.gauge('ready', '1 when everything configured works, Kafka included.', [], [[s.ready ? 1 : 0]]);

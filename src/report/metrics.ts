@@ -1,7 +1,7 @@
 /** GET /metrics: the figures in Prometheus' text format. Loaded at the first scrape. */
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { AnyKind } from '../core/input.ts';
-import { figures } from './figures.ts';
+import { figuresOf } from './figures.ts';
 import type { LiveStatus } from './shape.ts';
 
 export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
@@ -9,7 +9,7 @@ export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 /** A registry of its own for each scrape: two at once do not mix, and series that are gone are gone. */
 export function metricsText(status: LiveStatus, kinds?: readonly AnyKind[]): Promise<string> {
   const registry = new Registry();
-  for (const { name, kind, help, labels, samples } of figures(status, kinds)) {
+  for (const { name, kind, help, labels, samples } of figuresOf(status, kinds)) {
     // Without labels prom-client would say 0 where nothing is known.
     if (samples.length === 0 && labels.length === 0) continue;
     const options = { name: `runnel_${name}`, help, labelNames: [...labels], registers: [registry] };

@@ -1,6 +1,6 @@
 /** The agent's own figures to a StatsD server, where one is configured; another one from the next change on. */
 import { isDeepStrictEqual } from 'node:util';
-import type { Config } from '../config/config.ts';
+import type { CommonConfig } from '../config/config.ts';
 import type { AnyKind } from '../core/input.ts';
 import type { LiveStatus } from './shape.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -22,7 +22,7 @@ export class OwnFigures {
   }
 
   /** True: they go elsewhere now, or with other tags. */
-  async change({ telemetry: { statsd }, tags }: Config): Promise<boolean> {
+  async change({ telemetry: { statsd }, tags }: CommonConfig): Promise<boolean> {
     const target = statsd === undefined ? null : { statsd: `udp://${statsd}`, tags };
     if (isDeepStrictEqual(target, this.#target)) return false;
     void this.#telemetry?.close();

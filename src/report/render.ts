@@ -1,5 +1,5 @@
 /** The status for people: one screen for a quiet agent, the most behind files first. */
-import { count, duration, size } from '../core/units.ts';
+import { count, formatDuration, formatSize } from '../core/units.ts';
 import { INPUTS } from '../sources/all.ts';
 import type { Books, Status } from './shape.ts';
 
@@ -8,14 +8,14 @@ export const FILES_SHOWN = 10;
 
 export function renderStatus(s: Status): string {
   const lines = [
-    `runnel ${s.version} on ${s.host}, pid ${s.pid}, up ${duration(s.uptime_seconds)}: ${s.ready ? 'ready' : 'not ready'}`,
+    `runnel ${s.version} on ${s.host}, pid ${s.pid}, up ${formatDuration(s.uptime_seconds)}: ${s.ready ? 'ready' : 'not ready'}`,
     ...s.reasons.map((reason) => `  ! ${reason}`),
     `config ${s.config.path ?? 'built in'}, loaded ${s.config.loaded_at}`,
-    `memory ${size(s.process.rss_bytes)}, cpu ${duration(s.process.cpu_seconds)}, free in data_dir ${size(s.process.data_dir_free_bytes)}`,
+    `memory ${formatSize(s.process.rss_bytes)}, cpu ${formatDuration(s.process.cpu_seconds)}, free in data_dir ${formatSize(s.process.data_dir_free_bytes)}`,
   ];
   for (const kind of INPUTS) lines.push(...kind.lines(s, s.kafka.state === 'not_configured'));
   const ack =
-    s.kafka.last_ack_seconds === null ? '' : `, last acknowledgement ${duration(s.kafka.last_ack_seconds)} ago`;
+    s.kafka.last_ack_seconds === null ? '' : `, last acknowledgement ${formatDuration(s.kafka.last_ack_seconds)} ago`;
   lines.push('', `kafka: ${s.kafka.state}${ack}${s.kafka.retries > 0 ? `, ${s.kafka.retries} retries` : ''}`);
   const { cluster } = s.kafka;
   if (cluster && cluster.before !== null) {
@@ -25,14 +25,15 @@ export function renderStatus(s: Status): string {
     const twice = t.possible_duplicates > 0 ? `, ${t.possible_duplicates} may be there twice` : '';
     const cut = t.cut > 0 ? `, ${t.cut} cut` : '';
     lines.push(
-      `  ${t.topic}/${t.partition}: ${count(t.records, 'record')}, ${size(t.bytes)}, ${t.in_flight} in flight${twice}${cut}${said(t.error)}`,
+      `  ${t.topic}/${t.partition}: ${count(t.records, 'record')}, ${formatSize(t.bytes)}, ${t.in_flight} in flight${twice}${cut}${said(t.error)}`,
     );
   }
-  const age = s.spool.records > 0 ? `, oldest ${duration(s.spool.oldest_seconds)}` : '';
-  lines.push(`local log: ${count(s.spool.records, 'record')}, ${size(s.spool.bytes)}${age}`);
+  const age = s.spool.records > 0 ? `, oldest ${formatDuration(s.spool.oldest_seconds)}` : '';
+  lines.push(`local log: ${count(s.spool.records, 'record')}, ${formatSize(s.spool.bytes)}${age}`);
   lines.push('', s.lost.length === 0 ? 'lost: nothing' : 'lost');
   for (const l of s.lost) {
-    const much = l.records + l.bytes > 0 ? `${count(l.records, 'record')}, ${size(l.bytes)}` : 'how much is not known';
+    const much =
+      l.records + l.bytes > 0 ? `${count(l.records, 'record')}, ${formatSize(l.bytes)}` : 'how much is not known';
     lines.push(`  ${l.input}: ${l.reason}, ${much}, last ${l.last}`);
   }
   lines.push(sum(s.conservation.total), '');

@@ -1,6 +1,6 @@
 /** Builds what the agent says about itself from its parts. */
 import { statfsSync } from 'node:fs';
-import type { Config } from '../config/config.ts';
+import type { CommonConfig } from '../config/config.ts';
 import type { Accounts } from '../core/account.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import type { Delivery } from '../delivery/delivery.ts';
@@ -12,7 +12,7 @@ import type { HttpStatus, LiveStatus, Status } from './shape.ts';
 
 export interface StatusParts {
   version: string;
-  config: Config;
+  config: CommonConfig;
   path: string | null;
   hash: string;
   loadedAt: Date;

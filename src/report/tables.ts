@@ -4,7 +4,7 @@ import { INPUTS } from '../sources/all.ts';
 import type { LiveStatus } from './shape.ts';
 import { statusJson } from './status-json.ts';
 
-export function tables(status: LiveStatus, kinds: readonly AnyKind[] = INPUTS): Table[] {
+export function tablesOf(status: LiveStatus, kinds: readonly AnyKind[] = INPUTS): Table[] {
   // Its files are made one by one, once.
   const said = JSON.parse([...statusJson(status)].join(''));
   return kinds.flatMap((kind) => kind.tables(said));

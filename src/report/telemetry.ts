@@ -2,7 +2,7 @@
 import { StatsD } from 'hot-shots';
 import type { AnyKind } from '../core/input.ts';
 import { log } from '../log.ts';
-import { figures } from './figures.ts';
+import { figuresOf } from './figures.ts';
 import type { LiveStatus } from './shape.ts';
 
 const INTERVAL_MS = 10_000;
@@ -36,7 +36,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
   const before = new Map<string, number>();
 
   function send(): void {
-    for (const figure of figures(options.status(), options.kinds)) {
+    for (const figure of figuresOf(options.status(), options.kinds)) {
       for (const { labels, value } of figure.samples) {
         if (figure.kind === 'gauge') {
           client.gauge(figure.name, value, labels);

@@ -3,7 +3,7 @@
  * get a third of the height each at most; files, the most behind first, get the rest.
  */
 import type { FileRow, InputRow } from '../core/input.ts';
-import { count, duration, size } from '../core/units.ts';
+import { count, formatDuration, formatSize } from '../core/units.ts';
 import { INPUTS } from '../sources/all.ts';
 import { columns, fitEnd, fitStart, padStart } from './columns.ts';
 import { printable } from './render.ts';
@@ -41,13 +41,15 @@ export function frame(now: Status, before: Status | null, screen: Screen, notice
   const seconds = before && before.pid === now.pid ? now.uptime_seconds - before.uptime_seconds : 0;
   const rates = new Rates(seconds > 0 ? before : null, seconds);
 
-  say(`runnel ${now.version} on ${now.host}, pid ${now.pid}, up ${duration(now.uptime_seconds)}: ${readiness(now)}`);
+  say(
+    `runnel ${now.version} on ${now.host}, pid ${now.pid}, up ${formatDuration(now.uptime_seconds)}: ${readiness(now)}`,
+  );
   if (notice !== null) say(notice, 'bad');
   for (const reason of now.reasons.slice(0, REASONS)) say(`! ${reason}`, 'bad');
   if (now.reasons.length > REASONS) say(`! and ${now.reasons.length - REASONS} more reasons`, 'bad');
   say(`${processOf(now, rates)}; ${kafkaOf(now)}; ${spoolOf(now)}`);
   for (const { input, reason, records, bytes } of now.lost.slice(0, LOSSES)) {
-    say(`lost: ${input}, ${reason}: ${count(records, 'record')}, ${size(bytes)}`, 'bad');
+    say(`lost: ${input}, ${reason}: ${count(records, 'record')}, ${formatSize(bytes)}`, 'bad');
   }
   if (now.lost.length > LOSSES) say(`lost: and ${now.lost.length - LOSSES} more reasons`, 'bad');
 
@@ -75,17 +77,17 @@ function readiness(s: Status): string {
 
 function processOf(s: Status, rates: Rates): string {
   const cpu = rates.of(s.process.cpu_seconds, (b) => b.process.cpu_seconds);
-  return `${size(s.process.rss_bytes)} of memory, ${cpu === null ? '-' : `${(cpu * 100).toFixed(1)} %`} cpu`;
+  return `${formatSize(s.process.rss_bytes)} of memory, ${cpu === null ? '-' : `${(cpu * 100).toFixed(1)} %`} cpu`;
 }
 
 function kafkaOf({ kafka }: Status): string {
-  const ack = kafka.last_ack_seconds === null ? '' : `, acknowledged ${duration(kafka.last_ack_seconds)} ago`;
+  const ack = kafka.last_ack_seconds === null ? '' : `, acknowledged ${formatDuration(kafka.last_ack_seconds)} ago`;
   return `kafka ${kafka.state}${ack}`;
 }
 
 function spoolOf({ spool }: Status): string {
   if (spool.records === 0) return 'local log empty';
-  return `local log ${count(spool.records, 'record')}, ${size(spool.bytes)}, oldest ${duration(spool.oldest_seconds)}`;
+  return `local log ${count(spool.records, 'record')}, ${formatSize(spool.bytes)}, oldest ${formatDuration(spool.oldest_seconds)}`;
 }
 
 function topicRows(s: Status, rates: Rates): Row[] {
@@ -107,7 +109,7 @@ function inputRows(inputs: readonly InputRow[], rates: Rates): Row[] {
     const cells = [
       perSecond(rates.of(input.lines, () => before?.lines)),
       bytesOf(rates.of(input.bytes, () => before?.bytes)),
-      input.lag_bytes === null ? '-' : size(input.lag_bytes),
+      input.lag_bytes === null ? '-' : formatSize(input.lag_bytes),
       behind(input.lag_bytes ?? 0, input.lag_seconds),
       `${input.files_total ?? '-'}`,
     ];
@@ -118,7 +120,7 @@ function inputRows(inputs: readonly InputRow[], rates: Rates): Row[] {
 function fileRows(files: readonly FileRow[], rates: Rates): Row[] {
   return files.map((f) => {
     const lines = perSecond(rates.of(f.lines, () => rates.linesOf(f)));
-    const cells = [lines, size(f.lag_bytes), behind(f.lag_bytes, f.lag_seconds), `${f.position}`, `${f.size}`];
+    const cells = [lines, formatSize(f.lag_bytes), behind(f.lag_bytes, f.lag_seconds), `${f.position}`, `${f.size}`];
     return { cells, ...named(f.path, f) };
   });
 }
@@ -159,7 +161,7 @@ function mostBehindFirst(a: FileRow, b: FileRow): number {
 }
 
 function behind(bytes: number, seconds: number): string {
-  return bytes > 0 ? duration(seconds) : '-';
+  return bytes > 0 ? formatDuration(seconds) : '-';
 }
 
 function perSecond(rate: number | null): string {
@@ -167,7 +169,7 @@ function perSecond(rate: number | null): string {
 }
 
 function bytesOf(rate: number | null): string {
-  return rate === null ? '-' : size(Math.round(rate));
+  return rate === null ? '-' : formatSize(Math.round(rate));
 }
 
 /** Increases a second since the status before; null where that does not say. */

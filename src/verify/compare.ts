@@ -5,8 +5,9 @@
  * has to be the beginning.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { MULTILINE, TRUNCATED } from '../core/batch.ts';
 import { lineEndsOf } from '../lines/line-ends.ts';
-import { type Comparison, MULTILINE, type Span, TRUNCATED } from './origin.ts';
+import type { ByteRange, Comparison } from './origin.ts';
 
 export const ENCODINGS = ['utf-8', 'utf-16le', 'utf-16be', 'latin1'] as const;
 export type Encoding = (typeof ENCODINGS)[number];
@@ -88,7 +89,7 @@ export class FileComparison implements Comparison {
   matching = 0;
   different = 0;
   /** Where the first differences are. */
-  readonly differing: Span[] = [];
+  readonly differing: ByteRange[] = [];
 
   constructor(file: LocalFile) {
     this.#file = file;

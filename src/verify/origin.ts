@@ -5,11 +5,7 @@ import type { Recent } from './recent.ts';
 /** So many overlaps are named; all are counted. */
 const NAMED = 100;
 
-/** A record's flags, as bits. */
-export const TRUNCATED = 1;
-export const MULTILINE = 2;
-
-export interface Span {
+export interface ByteRange {
   from: number;
   to: number;
 }
@@ -44,7 +40,7 @@ export class Origin {
   unproven = 0;
   /** Records that share bytes with others and are not the same. */
   overlaps = 0;
-  readonly overlapping: Span[] = [];
+  readonly overlapping: ByteRange[] = [];
 
   constructor(facts: { number: number; host: string; path: string; id: string; wanted: boolean }) {
     this.number = facts.number;

@@ -10,7 +10,8 @@
  * before was of, else of those with the same id. They are complete JSON or complete headers: what compares equal means the
  * same. Everything else is parsed as any JSON or headers are; if it has no file, offset and length it is foreign.
  */
-import { MULTILINE, type Origin, TRUNCATED } from './origin.ts';
+import { MULTILINE, TRUNCATED } from '../core/batch.ts';
+import type { Origin } from './origin.ts';
 import type { Recent } from './recent.ts';
 
 const TIMESTAMP = Buffer.from('{"@timestamp":"');

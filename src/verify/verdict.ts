@@ -6,7 +6,7 @@
  *   undecided    bytes are missing that Kafka may have deleted, or what was read does not tell
  */
 import type { FileComparison, LocalFile } from './compare.ts';
-import type { Origin, Span } from './origin.ts';
+import type { ByteRange, Origin } from './origin.ts';
 
 export type Result = 'complete' | 'incomplete' | 'undecided';
 
@@ -14,7 +14,7 @@ export type Result = 'complete' | 'incomplete' | 'undecided';
 const NAMED = 100;
 const COMPACTED = 'and Kafka has deleted records of the topic (compaction)';
 
-export interface Gap extends Span {
+export interface Gap extends ByteRange {
   bytes: number;
 }
 
@@ -52,7 +52,7 @@ export interface FileReport {
 export interface Filtered {
   host: string;
   /** By identity: the bytes that it has read, up to where it is safe, without a record behind them. */
-  ends: ReadonlyMap<string, Span>;
+  ends: ReadonlyMap<string, ByteRange>;
 }
 
 export interface Rules {
@@ -147,6 +147,6 @@ export function judge(
   };
 }
 
-function sized({ from, to }: Span): Gap {
+function sized({ from, to }: ByteRange): Gap {
   return { from, to, bytes: to - from };
 }

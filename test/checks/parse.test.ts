@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseCpuStat } from '../../src/checks/cpu.ts';
 import { parseDiskstats } from '../../src/checks/disk.ts';
-import { parseMountinfo } from '../../src/checks/filesystem.ts';
+import { parseFilesystems } from '../../src/checks/filesystem.ts';
 import { parseLoadavg } from '../../src/checks/load.ts';
 import { parseMeminfo } from '../../src/checks/memory.ts';
 import { parseNetDev } from '../../src/checks/network.ts';
@@ -129,7 +129,7 @@ lxcbr0: 5 6 7 8 0 0 0 0 9 10 11 12 0 0 0 0
 });
 
 function mounts(...lines: string[]): string[] {
-  return parseMountinfo(`${lines.join('\n')}\n`).map((m) => m.mountpoint);
+  return parseFilesystems(`${lines.join('\n')}\n`).map((m) => m.mountpoint);
 }
 
 test('only real, local file systems are asked', () => {
@@ -160,7 +160,7 @@ test('a file system that is mounted twice is asked once, at its shortest mount p
 
 test('a mount is read-only by its own options or by its super block', () => {
   const flags = (mount: string, block: string) =>
-    parseMountinfo(`1 0 8:1 / /a ${mount} - ext4 /dev/sda1 ${block}`)[0]?.readonly;
+    parseFilesystems(`1 0 8:1 / /a ${mount} - ext4 /dev/sda1 ${block}`)[0]?.readonly;
   assert.equal(flags('rw,noatime', 'rw,errors=remount-ro'), false);
   assert.equal(flags('ro,noatime', 'rw'), true);
   assert.equal(flags('rw', 'ro'), true);
@@ -187,7 +187,7 @@ test('a mount to which no path leads any more is not asked, one on its mount poi
 });
 
 test('in the own view what the service manager mounted read-only is not the file system that is', () => {
-  const seen = (line: string) => parseMountinfo(line, true)[0]?.readonly;
+  const seen = (line: string) => parseFilesystems(line, true)[0]?.readonly;
   assert.equal(seen('1 0 8:1 / / ro,relatime - ext4 /dev/sda1 rw'), false);
   assert.equal(seen('1 0 8:1 / / ro,relatime - ext4 /dev/sda1 ro'), true);
 });

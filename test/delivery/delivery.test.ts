@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Config } from '../../src/config/config.ts';
+import type { CommonConfig } from '../../src/config/config.ts';
 import { Accounts } from '../../src/core/account.ts';
 import { Ledgers } from '../../src/core/ledger.ts';
 import { Pool } from '../../src/core/pool.ts';
@@ -33,7 +33,7 @@ test('a drain that begins anew after each gap leaves no senders behind, and what
     config: {
       data_dir: dir,
       kafka: { compression: 'none', compression_level: 1, linger: 50 },
-    } as unknown as Config,
+    } as unknown as CommonConfig,
     topics: [{ topic: TOPIC, replayable: false }],
     pool,
     kernel: new Kernel(pool.memory),

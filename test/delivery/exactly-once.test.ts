@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Config } from '../../src/config/config.ts';
+import type { CommonConfig } from '../../src/config/config.ts';
 import { TransactionsBefore } from '../../src/delivery/exactly-once.ts';
 import type { KafkaClient } from '../../src/kafka/connect/client.ts';
 import type { ExactlyOnce } from '../../src/kafka/transactions/exactly-once.ts';
@@ -17,7 +17,7 @@ test('inputs do not end where Kafka does not say what was committed and the disk
   const leave = async () => {
     throw new Error('no broker answers');
   };
-  const config = { data_dir: dataDir, kafka: { topic_prefix: 'runnel', transaction_timeout: 1000 } } as Config;
+  const config = { data_dir: dataDir, kafka: { topic_prefix: 'runnel', transaction_timeout: 1000 } } as CommonConfig;
   const client = { connect: async () => undefined, topicError: () => null } as unknown as KafkaClient;
   const leaving = new TransactionsBefore(
     { leave } as unknown as ExactlyOnce,
@@ -31,7 +31,7 @@ test('inputs do not end where Kafka does not say what was committed and the disk
 
 test('it says what is waited for, and until when once Kafka is reached', async () => {
   const [reached, said] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const config = { kafka: { topic_prefix: 'runnel', transaction_timeout: 1000 } } as Config;
+  const config = { kafka: { topic_prefix: 'runnel', transaction_timeout: 1000 } } as CommonConfig;
   const client = { connect: () => reached.promise, topicError: () => null, error: null } as unknown as KafkaClient;
   const exactlyOnce = { leave: () => said.promise } as unknown as ExactlyOnce;
   const leaving = new TransactionsBefore(exactlyOnce, { config, client }, new AbortController().signal);

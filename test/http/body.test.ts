@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
-import { text } from '../../src/http/answer.ts';
+import { textAnswer } from '../../src/http/answer.ts';
 import type { HttpServer } from '../../src/http/server.ts';
 import { Peer, QUICK, serve } from '../support/http-peer.ts';
 import { until } from '../support/until.ts';
@@ -14,7 +14,7 @@ function receiver(t: TestContext, limits = {}): Promise<HttpServer> {
     t,
     async ({ body }) => {
       const bytes = await body(MAX);
-      return text(200, `/${bytes.length}/${bytes.subarray(0, 5)}`);
+      return textAnswer(200, `/${bytes.length}/${bytes.subarray(0, 5)}`);
     },
     { limits },
   );

@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { queryObjects } from 'node:v8';
-import { text } from '../../src/http/answer.ts';
-import { Connection } from '../../src/http/connection.ts';
+import { textAnswer } from '../../src/http/answer.ts';
+import { HttpConnection } from '../../src/http/connection.ts';
 import { Peer, serve } from '../support/http-peer.ts';
 import { until } from '../support/until.ts';
 
 test('nothing is kept of connections that are gone, however they came and went', async (t) => {
   const server = await serve(t, ({ path }) => {
     if (path === '/stream') return { type: 'text/plain', begin: () => () => undefined };
-    return path === '/much' ? { code: 200, body: [Buffer.alloc(16 << 20)] } : text(200, path);
+    return path === '/much' ? { code: 200, body: [Buffer.alloc(16 << 20)] } : textAnswer(200, path);
   });
   const gone: ((peer: Peer) => void)[] = [
     ({ socket }) => socket.destroy(),
@@ -34,6 +34,6 @@ test('nothing is kept of connections that are gone, however they came and went',
   await until('all are gone', () => server.connections === 0);
   assert.equal(server.streams.size, 0);
   // The last ones may still be on their way out of the system's hands.
-  const kept = Number(queryObjects(Connection));
+  const kept = Number(queryObjects(HttpConnection));
   assert.ok(kept < 15, `${kept} of 150 connections`);
 });

@@ -4,7 +4,7 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { text } from '../../src/http/answer.ts';
+import { textAnswer } from '../../src/http/answer.ts';
 import type { HttpServer } from '../../src/http/server.ts';
 import { Peer, QUICK, serve } from '../support/http-peer.ts';
 import { until } from '../support/until.ts';
@@ -32,7 +32,7 @@ test('one request of a connection is answered at a time, in the order in which t
     most = Math.max(most, ++now);
     await sleep(path === '/0' ? 20 : 1);
     now--;
-    return text(200, path);
+    return textAnswer(200, path);
   });
   const paths = Array.from({ length: 50 }, (_, i) => `/${i}`);
   const peer = await Peer.of(t, server);
@@ -45,7 +45,7 @@ test('one request of a connection is answered at a time, in the order in which t
 test('who does not take its answer is not made the next one', async (t) => {
   let made = 0;
   const server = await serve(t, ({ path }) => {
-    if (path !== '/much') return text(200, path);
+    if (path !== '/much') return textAnswer(200, path);
     made++;
     return { code: 200, body: MUCH };
   });
@@ -64,7 +64,7 @@ test('of too many requests sent ahead the connection with most of them pays', as
     t,
     async ({ path }) => {
       if (path === '/wait') await passed;
-      return text(200, path);
+      return textAnswer(200, path);
     },
     { limits: { ahead: 50 } },
   );
@@ -105,7 +105,7 @@ test('nothing that fills all connections keeps others out', async (t) => {
     t,
     async ({ path }) => {
       if (path === '/wait') await passed;
-      return path === '/much' ? { code: 200, body: MUCH } : text(200, path);
+      return path === '/much' ? { code: 200, body: MUCH } : textAnswer(200, path);
     },
     { limits: { connections: 8 } },
   );
@@ -144,7 +144,7 @@ test('who does not get on is ended in time, and counted if it had begun', async 
     t,
     async ({ path, body }) => {
       if (path === '/body') await body(1000);
-      return path === '/much' ? { code: 200, body: MUCH } : text(200, path);
+      return path === '/much' ? { code: 200, body: MUCH } : textAnswer(200, path);
     },
     { limits: QUICK },
   );
@@ -207,7 +207,7 @@ test('what is being sent is bounded: the answer that stands still for longest go
   const server = await serve(
     t,
     ({ path }) => {
-      if (path === '/well') return text(200, path);
+      if (path === '/well') return textAnswer(200, path);
       return { code: 200, body: path === '/shared' ? shared : [Buffer.alloc(40 << 20)] };
     },
     { limits: { sending: 50 << 20 } },
@@ -253,7 +253,7 @@ test('what is no HTTP is answered so, behind the answers that it follows', async
 test('a handler that fails is said, and the connection goes on', async (t) => {
   const server = await serve(t, ({ path }) => {
     if (path === '/bad') throw new Error('it broke');
-    return text(200, path);
+    return textAnswer(200, path);
   });
   const peer = await Peer.of(t, server);
   await peer.send('/bad', '/good').answers(2);
@@ -265,7 +265,7 @@ test('who has said all that it has to say gets its answer, but no stream', async
   let stopped = 0;
   const server = await serve(t, async ({ path }) => {
     await sleep(20);
-    if (path === '/answer') return text(200, path);
+    if (path === '/answer') return textAnswer(200, path);
     return { type: 'text/plain', begin: () => () => stopped++ };
   });
   const peer = await Peer.of(t, server);
@@ -289,7 +289,7 @@ test('at the end what is being answered is answered, streams end, and nobody is 
     }
     if (path === '/much') return { code: 200, body: MUCH };
     await passed;
-    return text(200, path);
+    return textAnswer(200, path);
   });
   const [idle, working, streaming, deaf] = [
     await Peer.of(t, server),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { firstBytes, LinePattern } from '../../src/lines/pattern.ts';
+import { beginningBytes, LinePattern } from '../../src/lines/pattern.ts';
 
 const SOURCES = [
   '^\\d{4}-',
@@ -86,7 +86,7 @@ const TAILS = [
 test('what the first byte says is what the expression says, for every byte and many ends', () => {
   let known = 0;
   for (const source of SOURCES) {
-    const table = firstBytes(source);
+    const table = beginningBytes(source);
     const pattern = new LinePattern(source);
     const unicode = new RegExp(source, 'u');
     for (let byte = 0; byte < 256; byte++) {
@@ -105,7 +105,7 @@ test('what the first byte says is what the expression says, for every byte and m
 
 test('usual patterns are known by the first byte for all of ASCII that matters', () => {
   const check = (source: string, never: string, always: string) => {
-    const table = firstBytes(source);
+    const table = beginningBytes(source);
     for (const c of never) assert.equal(table[c.charCodeAt(0)], 0, `${source} ${c}`);
     for (const c of always) assert.equal(table[c.charCodeAt(0)], 2, `${source} ${c}`);
   };

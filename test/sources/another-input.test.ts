@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent } from '../../src/agent.ts';
 import { emit } from '../../src/aggregate/emit.ts';
-import { loadConfig } from '../../src/config/load.ts';
+import { loadWith } from '../../src/config/load.ts';
 import { list, option, section } from '../../src/config/option.ts';
 import { integer, name, topic } from '../../src/config/types.ts';
 import type { Stream } from '../../src/core/batch.ts';
@@ -91,7 +91,7 @@ async function configured(t: TestContext, text: string) {
   const path = join(dir, 'runnel.yaml');
   const rest = 'admin: {listen: 127.0.0.1:0}\nstatsd: {listen: []}\nmetrics: {host: false}\n';
   await writeFile(path, `data_dir: ${dir}/data\n${rest}${text}`);
-  return { dir, path, load: () => loadConfig(path, optionsOf(KINDS)) };
+  return { dir, path, load: () => loadWith(path, optionsOf(KINDS)) };
 }
 
 test('its options are checked, with place and remedy', async (t) => {

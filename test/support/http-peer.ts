@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
-import { type Handler, text } from '../../src/http/answer.ts';
+import { type Handler, textAnswer } from '../../src/http/answer.ts';
 import { type HttpOptions, HttpServer } from '../../src/http/server.ts';
 import { until } from './until.ts';
 
@@ -11,7 +11,7 @@ export const QUICK = { head_ms: 300, still_ms: 300, whole_ms: 1000, look_ms: 50 
 
 export async function serve(
   t: TestContext,
-  handler: Handler = ({ path }) => text(200, path),
+  handler: Handler = ({ path }) => textAnswer(200, path),
   options: Partial<HttpOptions> = {},
 ): Promise<HttpServer> {
   const where = { host: '127.0.0.1', port: 0 };

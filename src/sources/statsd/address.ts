@@ -4,7 +4,7 @@ export interface UdpAddress {
   port: number;
 }
 
-export function parseAddress(address: string): UdpAddress {
+export function parseUdpAddress(address: string): UdpAddress {
   const found = /^udp:\/\/(?:\[([^\]]+)\]|([^:/]+)):(\d{1,5})$/.exec(address);
   if (!found || Number(found[3]) > 65_535) throw new Error('only udp://HOST:PORT is served');
   return { host: found[1] ?? found[2]!, port: Number(found[3]) };

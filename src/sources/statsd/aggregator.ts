@@ -9,7 +9,7 @@
  */
 
 import { Arena } from '../../aggregate/arena.ts';
-import { type MetricOrigin, MetricRecords, type Window } from '../../aggregate/record.ts';
+import { type MetricOrigin, MetricRecords, type TimeWindow } from '../../aggregate/record.ts';
 import { SeriesTable } from '../../aggregate/series.ts';
 import type { LossReason } from '../../core/losses.ts';
 import {
@@ -52,14 +52,14 @@ export interface AggregatorOptions {
 }
 
 /** Samples that were received and are lost. */
-export interface Loss {
+export interface SampleLoss {
   reason: LossReason;
   samples: number;
   example: string | undefined;
 }
 
 /** Documents of some series, and how many samples stand behind each. */
-export interface Piece {
+export interface FlushPiece {
   documents: string[];
   weights: Float64Array;
   last: boolean;
@@ -115,9 +115,11 @@ export class Aggregator {
   }
 
   /** The losses since this was called last, and a line of each reason that has one. */
-  takeLosses(): Loss[] {
+  takeLosses(): SampleLoss[] {
     const { losses, examples } = this.#intake;
-    const taken = [...losses].map(([reason, samples]): Loss => ({ reason, samples, example: examples.get(reason) }));
+    const taken = [...losses].map(
+      ([reason, samples]): SampleLoss => ({ reason, samples, example: examples.get(reason) }),
+    );
     losses.clear();
     examples.clear();
     return taken;
@@ -178,12 +180,12 @@ export class Aggregator {
   }
 
   /** The closed window gets its name; `piece` gives its documents from now on. */
-  begin(window: Window): void {
+  begin(window: TimeWindow): void {
     this.#records = new MetricRecords(this.#origin, window);
   }
 
   /** The next `count` documents at most, or as many as can be made in `budget_ms`. */
-  piece(count: number, budget_ms: number): Piece {
+  piece(count: number, budget_ms: number): FlushPiece {
     const records = this.#records;
     if (!records) throw new Error('no window is being written out');
     const closed = this.#closed;

@@ -9,7 +9,7 @@ import type { LossReason } from '../../core/losses.ts';
 import type { Output } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
 import { datagramsAvailable } from '../../native.ts';
-import { parseAddress, type UdpAddress } from './address.ts';
+import { parseUdpAddress, type UdpAddress } from './address.ts';
 import { LossesSaid } from './losses-said.ts';
 import {
   BYTES,
@@ -301,7 +301,7 @@ export class Listener {
 
 /** Where the address leads, as an IP address. */
 async function located(address: string): Promise<UdpAddress> {
-  const { host, port } = parseAddress(address);
+  const { host, port } = parseUdpAddress(address);
   if (isIP(host)) return { host, port };
   const { lookup } = await import('node:dns/promises');
   return { host: (await lookup(host, { order: 'ipv4first' })).address, port };

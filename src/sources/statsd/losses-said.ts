@@ -1,7 +1,7 @@
 /** What is lost is counted each time, and said once for each reason: how much so far, why, and what to do. */
 import { type LossReason, meaningOf } from '../../core/losses.ts';
 import { log } from '../../log.ts';
-import type { Loss } from './aggregator.ts';
+import type { SampleLoss } from './aggregator.ts';
 
 /** An example, to who asks for such, is said this often. */
 const EXAMPLE_EVERY_MS = 10_000;
@@ -10,7 +10,7 @@ export class LossesSaid {
   readonly #soFar = new Map<LossReason, number>();
 
   /** `from`: who received it, `udp://127.0.0.1:8125`. */
-  say(from: string, { reason, samples, example }: Loss): void {
+  say(from: string, { reason, samples, example }: SampleLoss): void {
     const count = (this.#soFar.get(reason) ?? 0) + samples;
     this.#soFar.set(reason, count);
     const { meaning, remedy } = meaningOf(reason);

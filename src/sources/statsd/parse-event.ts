@@ -25,12 +25,12 @@ export interface Event {
   alertType?: 'info' | 'warning' | 'error' | 'success';
 }
 
-export type CheckStatus = 'ok' | 'warning' | 'critical' | 'unknown';
+export type ServiceCheckStatus = 'ok' | 'warning' | 'critical' | 'unknown';
 
 export interface ServiceCheck {
   kind: 'service_check';
   name: string;
-  status: CheckStatus;
+  status: ServiceCheckStatus;
   tags: Tag[];
   /** Seconds since the epoch. */
   timestamp?: number;
@@ -38,7 +38,7 @@ export interface ServiceCheck {
   message?: string;
 }
 
-const STATUSES: readonly CheckStatus[] = ['ok', 'warning', 'critical', 'unknown'];
+const STATUSES: readonly ServiceCheckStatus[] = ['ok', 'warning', 'critical', 'unknown'];
 
 export function parseEvent(line: Buffer): Event | undefined {
   const header = /^_e\{(\d+),(\d+)\}:/.exec(line.toString('latin1'));

@@ -46,11 +46,11 @@ export interface External {
 
 export interface Rejected {
   kind: 'rejected';
-  reason: Reason;
+  reason: MalformedReason;
 }
 
 /** Part of `malformed:<reason>` in the counters. */
-export type Reason = 'name' | 'value' | 'type' | 'rate' | 'timestamp' | 'event' | 'service_check';
+export type MalformedReason = 'name' | 'value' | 'type' | 'rate' | 'timestamp' | 'event' | 'service_check';
 
 export type Parsed = Metric | Event | ServiceCheck | Rejected;
 
@@ -100,7 +100,7 @@ function parseMetric(text: string): Metric | Rejected {
   return metric;
 }
 
-function parseField(metric: Metric, field: string): Reason | undefined {
+function parseField(metric: Metric, field: string): MalformedReason | undefined {
   if (field.startsWith('#')) {
     const { tags, host } = parseTags(field.slice(1));
     metric.tags = tags;
@@ -147,6 +147,6 @@ export function parseNumber(text: string): number | undefined {
   return Number.isFinite(value) ? value : undefined;
 }
 
-function rejected(reason: Reason): Rejected {
+function rejected(reason: MalformedReason): Rejected {
   return { kind: 'rejected', reason };
 }

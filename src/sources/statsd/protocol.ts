@@ -1,7 +1,7 @@
 /** What a listener's worker and the main thread say to each other. */
 
 import type { MetricOrigin } from '../../aggregate/record.ts';
-import type { Loss } from './aggregator.ts';
+import type { SampleLoss } from './aggregator.ts';
 
 export interface ListenerOptions {
   /** The bound socket, which the main thread closes; null: the worker binds one, and node:dgram receives. */
@@ -56,7 +56,7 @@ export type FromWorker =
   | { type: 'listening'; port: number; receiveBuffer: number }
   | { type: 'failed'; message: string }
   /** Samples that were received and are lost, since the last such message. */
-  | { type: 'losses'; losses: Loss[] }
+  | { type: 'losses'; losses: SampleLoss[] }
   /** A window is closed and wants an id. */
   | { type: 'window' }
   /** Documents of the window; the next come when `next` was said. */

@@ -1,7 +1,7 @@
 /** `statsd` in the status, and how it is shown. */
 import type { Figures } from '../../core/figures.ts';
 import type { InputRow, Table } from '../../core/input.ts';
-import { count, size } from '../../core/units.ts';
+import { count, formatSize } from '../../core/units.ts';
 import type { ListenerStatus } from './listener.ts';
 
 export interface StatsdSaid {
@@ -67,7 +67,7 @@ export function lines({ statsd: { listeners, contexts } }: StatsdSaid): string[]
     ...listeners.map((l) => {
       const bad = faultsOf(l).map((fault) => `, ${fault}`);
       const error = l.error === null ? '' : `: ${l.error}`;
-      return `  ${l.address}: ${count(l.packets, 'packet')}, ${count(l.lines, 'line')}, ${size(l.bytes)}${bad.join('')}${error}`;
+      return `  ${l.address}: ${count(l.packets, 'packet')}, ${count(l.lines, 'line')}, ${formatSize(l.bytes)}${bad.join('')}${error}`;
     }),
   ];
 }

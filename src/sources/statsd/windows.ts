@@ -17,7 +17,7 @@ const PIECE = 1000;
 /** The socket waits meanwhile: its buffer of 8 MiB holds 50 ms of a million lines a second. */
 const PIECE_MS = 5;
 
-export class Windows {
+export class TimeWindows {
   readonly #aggregator: Aggregator;
   readonly #interval: number;
   readonly #post: (message: FromWorker) => void;

@@ -26,7 +26,7 @@ import {
   STOP,
   type ToWorker,
 } from './protocol.ts';
-import { Windows } from './windows.ts';
+import { TimeWindows } from './windows.ts';
 
 const options = workerData as ListenerOptions;
 const port = parentPort!;
@@ -37,7 +37,7 @@ const aggregator = new Aggregator({ maxContexts, memory, percentiles, origin, ar
 const { bytes, arenaAt } = aggregator.kernel;
 const now = performance.now();
 const open = Math.max(0, performance.timeOrigin + now - options.since);
-const windows = new Windows(aggregator, interval, { wall: Date.now(), now, open }, post);
+const windows = new TimeWindows(aggregator, interval, { wall: Date.now(), now, open }, post);
 /** libuv's ear, once there is one. */
 let ear: Socket | null = null;
 let batches: Batches | null = null;

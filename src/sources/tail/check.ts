@@ -1,12 +1,12 @@
 /** What must hold between the options of `logs`, and others. */
-import type { Config } from '../../config/config.ts';
+import type { CommonConfig } from '../../config/config.ts';
 import type { Saying } from '../../config/errors.ts';
 import { isPrecaution } from '../../config/glob.ts';
 import { advice, misread } from '../../config/misread.ts';
 import { leavesAllOut, mayLeaveOut } from './find/overlap.ts';
 import type { LogConfig } from './options.ts';
 
-type Configured = Config & { logs: LogConfig[] };
+type Configured = CommonConfig & { logs: LogConfig[] };
 
 /** `warn`: of what may be meant so. */
 export function checkLogs(config: Configured, refuse: Saying, warn: Saying): void {

@@ -1,5 +1,5 @@
 /** `logs`: what its inputs share (positions, processes for mounts that may hang), and one input of it. */
-import type { Config } from '../../config/config.ts';
+import type { CommonConfig } from '../../config/config.ts';
 import type { InputHost, InputPositions, OpenInput, OpenKind } from '../../core/input.ts';
 import { Mounts } from './apart/mounts.ts';
 import { matching } from './find/selection.ts';
@@ -10,7 +10,7 @@ import { fileKey, generationOf } from './positions/checkpoint.ts';
 import { Positions } from './positions/positions.ts';
 import type { LogStatus } from './report.ts';
 
-type Configured = Config & { logs: LogConfig[] };
+type Configured = CommonConfig & { logs: LogConfig[] };
 
 export async function openLogs(config: Configured, host: InputHost): Promise<OpenKind<LogInput>> {
   const { data_dir } = config;

@@ -1,7 +1,7 @@
 /** `logs` in the status, and how it is shown. */
 import type { Figures, Sample } from '../../core/figures.ts';
 import type { InputRow, Table } from '../../core/input.ts';
-import { count, duration, size } from '../../core/units.ts';
+import { count, formatDuration, formatSize } from '../../core/units.ts';
 import type { FileStatus } from './file/status.ts';
 
 /** A step of an input's `process`. */
@@ -168,13 +168,14 @@ export function lines({ logs }: TailStatus, local: boolean): string[] {
     const left = Object.entries(input.left_out).filter(([, files]) => files > 0);
     const leftOut = left.map(([reason, files]) => `, ${files} left out (${reason})`).join('');
     const polled = input.watching === 'polling' ? ', polled' : '';
-    const waiting = input.lag_bytes > 0 ? `, ${size(input.lag_bytes)} waiting (${duration(input.lag_seconds)})` : '';
+    const waiting =
+      input.lag_bytes > 0 ? `, ${formatSize(input.lag_bytes)} waiting (${formatDuration(input.lag_seconds)})` : '';
     const replaced = input.replaced > 0 ? `, ${count(input.replaced, 'sequence')} not UTF-8` : '';
     const malformed = input.malformed > 0 ? `, ${count(input.malformed, 'line')} not of the format` : '';
     const hidden = input.files_total - input.files.length;
     return [
       '',
-      `logs ${input.name}: ${count(input.lines, 'line')}, ${size(input.bytes)}, ${count(input.files_total, 'file')}${waiting}${unreadable}${leftOut}${replaced}${malformed}${polled}`,
+      `logs ${input.name}: ${count(input.lines, 'line')}, ${formatSize(input.bytes)}, ${count(input.files_total, 'file')}${waiting}${unreadable}${leftOut}${replaced}${malformed}${polled}`,
       ...input.steps.map((of) => `  step ${of.step}, ${of.verb}: ${count(of.in, 'line')} in, ${of.out} out`),
       ...input.files.map((file) => lineOf(file, local)),
       ...notRead(input),
@@ -185,9 +186,9 @@ export function lines({ logs }: TailStatus, local: boolean): string[] {
 
 function lineOf(f: FileStatus, local: boolean): string {
   const sent = local ? 'all in the local log' : 'all sent';
-  const lag = f.lag_bytes > 0 ? `${size(f.lag_bytes)} waiting (${duration(f.lag_seconds)})` : sent;
+  const lag = f.lag_bytes > 0 ? `${formatSize(f.lag_bytes)} waiting (${formatDuration(f.lag_seconds)})` : sent;
   const cut = f.truncated > 0 ? `, ${f.truncated} cut` : '';
-  const waits = f.waiting ? `, waits: ${f.waiting.reason} (${duration(f.waiting.seconds)})` : '';
+  const waits = f.waiting ? `, waits: ${f.waiting.reason} (${formatDuration(f.waiting.seconds)})` : '';
   const error = f.error === null ? '' : `: ${f.error}`;
   return `  ${f.path}: at ${f.position} of ${f.size} bytes, ${lag}, ${count(f.lines, 'line')}${cut}${waits}${error}`;
 }
@@ -224,9 +225,9 @@ export function tables({ logs }: TailStatus): Table[] {
     rows: files.map((f) => [
       f.path,
       `${f.lines}`,
-      size(f.size),
-      size(f.lag_bytes),
-      duration(f.lag_seconds),
+      formatSize(f.size),
+      formatSize(f.lag_bytes),
+      formatDuration(f.lag_seconds),
       f.error === null ? '' : `!${f.error}`,
     ]),
   }));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Aggregator } from '../../../src/sources/statsd/aggregator.ts';
 import type { FromWorker } from '../../../src/sources/statsd/protocol.ts';
-import { Windows } from '../../../src/sources/statsd/windows.ts';
+import { TimeWindows } from '../../../src/sources/statsd/windows.ts';
 
 const WALL = Date.UTC(2026, 0, 1);
 
@@ -20,7 +20,7 @@ function listener(offset = 0, open = 0) {
   let ids = 0;
   const records: { start: string; '@timestamp': string; interval: number; value: number }[] = [];
   const posted: FromWorker[] = [];
-  const windows = new Windows(aggregator, 10_000, { wall, now, open }, (message) => posted.push(message));
+  const windows = new TimeWindows(aggregator, 10_000, { wall, now, open }, (message) => posted.push(message));
   const handOver = () => {
     for (let message = posted.shift(); message; message = posted.shift()) {
       if (message.type === 'window') windows.heard({ type: 'id', id: `a-${++ids}` });

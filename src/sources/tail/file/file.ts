@@ -8,7 +8,7 @@
 import type { BigIntStats } from 'node:fs';
 import type { Account } from '../../../core/account.ts';
 import type { Step } from '../../../core/pipeline.ts';
-import type { Origin } from '../../../lines/envelope.ts';
+import type { EnvelopeOptions } from '../../../lines/envelope.ts';
 import { mayGroup } from '../../../lines/format.ts';
 import { type LineEnds, lineEndsOf } from '../../../lines/line-ends.ts';
 import { fstatSync } from '../../../mounts/fs.ts';
@@ -29,7 +29,7 @@ import { isHold, type Wait } from './wait.ts';
 /** What all files of an input share. */
 export interface TailContext {
   input: LogConfig;
-  origin: Origin;
+  origin: EnvelopeOptions;
   positions: Positions;
   account: Account;
   /** What its lines pass before they are packed. */

@@ -7,7 +7,7 @@
  */
 import { type Batch, HELD, TRUNCATED } from '../../../core/batch.ts';
 import { SLOT_CAPACITY } from '../../../core/pool.ts';
-import type { Closing, Format, Found, Shaped } from '../../../lines/format.ts';
+import type { Closing, Format, FoundLines, Shaped } from '../../../lines/format.ts';
 import { log } from '../../../log.ts';
 import type { Heir } from '../rotation/join.ts';
 import type { TrackedFile } from './file.ts';
@@ -148,7 +148,7 @@ function take(file: TrackedFile, batch: Batch, format: Format, shaped: Shaped, m
   if (batch.count > 0 || shaped.taken > LONGEST) unfinished.chained = batch.end;
 }
 
-function count(file: TrackedFile, batch: Batch, format: Format, found: Found, shaped: Shaped): void {
+function count(file: TrackedFile, batch: Batch, format: Format, found: FoundLines, shaped: Shaped): void {
   const { account } = batch.stream;
   const cut = format.cut(batch);
   file.truncated += cut;

@@ -4,7 +4,7 @@
  * A directory stands at those places in the rows that its path has reached; the places say whether to look into it at
  * all. So nothing is listed that no pattern can match.
  */
-import { ANYWHERE, alternatives, namesOf, type Segment, segmentOf } from '../../../config/glob.ts';
+import { ANYWHERE, alternatives, type GlobSegment, namesOf, segmentOf } from '../../../config/glob.ts';
 import { lstatSync, realpathSync } from '../../../mounts/fs.ts';
 import { compression } from '../compressed/archive.ts';
 
@@ -21,7 +21,7 @@ const NO_ROWS: readonly number[] = [];
 
 export class Glob {
   /** Of all rows, one after the other, each with its end. */
-  readonly #segments: (Segment | null)[] = [];
+  readonly #segments: (GlobSegment | null)[] = [];
   readonly #first: Places;
   /** By the end of a row: its number. */
   readonly #ends = new Map<number, number>();
@@ -122,7 +122,7 @@ export class Glob {
   }
 }
 
-export function fits(want: Exclude<Segment, typeof ANYWHERE> | null, name: string): boolean {
+export function fits(want: Exclude<GlobSegment, typeof ANYWHERE> | null, name: string): boolean {
   if (want === null || typeof want === 'string') return want === name;
   return name !== '..' && want.test(name);
 }

@@ -5,7 +5,7 @@
  * a directory that `include` does not spell out; one that begins with a slash is a path; others are the end of one. What
  * lies under such a path is left out also where a link leads to it.
  */
-import { ANYWHERE, alternatives, namesOf, type Segment, segmentOf } from '../../../config/glob.ts';
+import { ANYWHERE, alternatives, type GlobSegment, namesOf, segmentOf } from '../../../config/glob.ts';
 import { advice, misread } from '../../../config/misread.ts';
 import { fits, Glob, type Places, reallyAt, rowOf } from './glob.ts';
 
@@ -17,7 +17,7 @@ interface Row {
 
 /** `exclude`. Here wildcards also stand for a dot at the beginning. */
 class Excludes {
-  readonly #names: { want: Segment; of: number }[] = [];
+  readonly #names: { want: GlobSegment; of: number }[] = [];
   readonly #rows: (Row & { below: boolean; absolute: boolean })[] = [];
   readonly #paths: Glob;
   /** Some begin with a slash. */
