@@ -16,7 +16,14 @@ import type { Config } from '../options.ts';
 import { printable } from '../report/render.ts';
 import { matching } from '../sources/tail/find/selection.ts';
 import { fileKey } from '../sources/tail/positions/checkpoint.ts';
-import { type Change, Finder, type Found, planMove, readPositions, storedFor } from '../sources/tail/positions/edit.ts';
+import {
+  type Change,
+  planMove,
+  readPositions,
+  type StoredFile,
+  StoredFiles,
+  storedFor,
+} from '../sources/tail/positions/edit.ts';
 import type { Generation } from '../sources/tail/positions/journal.ts';
 import { Positions } from '../sources/tail/positions/positions.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';
@@ -38,7 +45,7 @@ export async function positionsLs(options: ConfigChoice & { json?: boolean }): P
   if (!config) return 2;
   const stored = await readPositions(config.data_dir);
   if (!stored) return failed(`no positions in ${config.data_dir}: no file was read there yet`);
-  const finder = new Finder();
+  const finder = new StoredFiles();
   const facts = stored.files
     .map((g) => factsOf(g, finder.find(g)))
     .sort((a, b) => (b.behind ?? -1) - (a.behind ?? -1) || (a.path < b.path ? -1 : 1));
@@ -52,7 +59,7 @@ export async function positionsLs(options: ConfigChoice & { json?: boolean }): P
   return failed(`${stored.damaged} damaged bytes in ${join(config.data_dir, 'positions')} were passed over`);
 }
 
-function factsOf(g: Generation, { state, now, size, behind }: Found) {
+function factsOf(g: Generation, { state, now, size, behind }: StoredFile) {
   const seen = new Date(g.seen * 1000).toISOString().replace('.000Z', 'Z');
   return { path: g.path, id: g.id, input: g.input, position: g.position, size, behind, seen, state, now };
 }
@@ -106,7 +113,7 @@ export async function positionsForget(
     return failed('name one of: a PATH, --id ID, --all-gone', 2);
   }
   return change(options, (positions) => {
-    const finder = new Finder();
+    const finder = new StoredFiles();
     const all = positions.all();
     const chosen =
       path !== undefined

@@ -10,7 +10,7 @@ import type { Config } from '../options.ts';
 import { printable } from '../report/render.ts';
 import { compression } from '../sources/tail/compressed/archive.ts';
 import { Selection } from '../sources/tail/find/selection.ts';
-import { Finder, readPositions } from '../sources/tail/positions/edit.ts';
+import { readPositions, StoredFiles } from '../sources/tail/positions/edit.ts';
 import { ENCODINGS, type Encoding } from '../verify/compare.ts';
 import type { ByteRange } from '../verify/origin.ts';
 import type { FileReport, Filtered, Gap } from '../verify/verdict.ts';
@@ -139,7 +139,7 @@ async function fileOf(
 /** What the agent of this configuration has read of the file, and left out behind the last record. */
 async function filteredOf(path: string, { data_dir, host }: Config): Promise<Filtered> {
   const ends = new Map<string, ByteRange>();
-  const finder = new Finder();
+  const finder = new StoredFiles();
   for (const generation of (await readPositions(data_dir))?.files ?? []) {
     const { id, position, skipped } = generation;
     // Of a position that is elsewhere it says nothing.

@@ -12,9 +12,9 @@ import type { TrackedFile } from './file/file.ts';
 import { fillFormatted } from './file/formatted.ts';
 import { tellHole } from './file/hole.ts';
 import { fill } from './file/read.ts';
-import type { Comparison, Rewrites } from './file/rewrites.ts';
+import type { Rewrites, Sameness } from './file/rewrites.ts';
 import type { LogConfig } from './options.ts';
-import { type Heir, heirOf } from './rotation/join.ts';
+import { type Join, joinOf } from './rotation/join.ts';
 import type { Tracker } from './rotation/tracker.ts';
 import type { Turns } from './turns.ts';
 
@@ -63,7 +63,7 @@ export class Reading {
 
   /** False: it does not hold what was read of it, or may not. It is open. */
   async isAsRead(file: TrackedFile): Promise<boolean> {
-    let found: Comparison = 'same';
+    let found: Sameness = 'same';
     try {
       found = await this.#o.rewrites.compare(file);
     } catch {
@@ -80,9 +80,9 @@ export class Reading {
     const { kernel, input, account, format } = this.#o;
     const size = file.size;
     try {
-      const heir = format?.grouping ? await heirOf(file, format) : null;
+      const joined = format?.grouping ? await joinOf(file, format) : null;
       const outcome = format
-        ? await fillFormatted(file, batch, format, heir)
+        ? await fillFormatted(file, batch, format, joined)
         : await fill(file, batch, kernel, input.max_line);
       if (told && outcome === 'end' && batch.count === 0 && file.size === size) this.#o.rewrites.told(file);
       file.succeeds();
@@ -109,7 +109,7 @@ export class Reading {
       if (batch.count === 0) return outcome === 'more';
       if (!file.stream.persisted) this.#announce(file);
       await file.persist();
-      if (heir && heir.taken > 0) await inherit(heir, batch);
+      if (joined && joined.taken > 0) await settleJoined(joined, batch);
       batch.weight = batch.count;
       batch.time = Date.now();
       file.stream.sent(batch, file.marker, file.unfinished?.cut ?? 0, file.sum);
@@ -160,10 +160,10 @@ export class Reading {
 }
 
 /** The batch's last record goes on in another file. */
-async function inherit(heir: Heir, batch: Batch): Promise<void> {
-  const { stream } = heir.file;
-  const end = heir.settle();
-  await heir.file.persist();
-  stream.sentTo(end, heir.file.marker);
+async function settleJoined(joined: Join, batch: Batch): Promise<void> {
+  const { stream } = joined.file;
+  const end = joined.settle();
+  await joined.file.persist();
+  stream.sentTo(end, joined.file.marker);
   batch.also = { stream, end };
 }

@@ -12,7 +12,7 @@
  */
 import type { TrackedFile } from './file/file.ts';
 import type { Rewrites } from './file/rewrites.ts';
-import { type Hold, isHold, type Reason } from './file/wait.ts';
+import { type Hold, isHold, type WaitReason } from './file/wait.ts';
 import { Queue } from './queue.ts';
 import type { Order } from './rotation/order.ts';
 import { Ticks } from './ticks.ts';
@@ -151,7 +151,7 @@ export class Turns {
       this.#put(file, 'error', retries(file) ? file.failed + REGULAR_MS : NEVER);
       return;
     }
-    let reason: Reason | null = null;
+    let reason: WaitReason | null = null;
     let due = NEVER;
     if (file.doubt) {
       reason = 'rewrite';
@@ -209,7 +209,7 @@ export class Turns {
     return false;
   }
 
-  #put(file: TrackedFile, reason: Reason, due: number): void {
+  #put(file: TrackedFile, reason: WaitReason, due: number): void {
     const { wait } = file;
     if (isHold(wait)) return;
     if (wait?.reason === reason) wait.due = due;

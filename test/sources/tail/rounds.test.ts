@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { digest, NOTHING } from '../../../src/sources/tail/file/inode.ts';
+import { digest, NO_PREFIX } from '../../../src/sources/tail/file/inode.ts';
 import { ByHead } from '../../../src/sources/tail/rotation/by-head.ts';
 import { MostAlike } from '../../../src/sources/tail/rotation/copies.ts';
 import { Rounds } from '../../../src/sources/tail/rounds.ts';
@@ -40,7 +40,7 @@ test('what begins alike, or may, is found by its first bytes', () => {
   const known = (path: string, length: number, other = false) => {
     const bytes = Buffer.from(text.subarray(0, length));
     if (other) bytes[0] = 0x54;
-    return { path, head: length === 0 ? NOTHING : digest(bytes) };
+    return { path, head: length === 0 ? NO_PREFIX : digest(bytes) };
   };
   const all = [known('/a', 5), known('/b', 5, true), known('/c', 25), known('/d', 25, true), known('/e', 0)];
   const byHead = new ByHead(all, (one) => one);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { descriptors } from '../../../src/sources/tail/file/descriptors.ts';
 import { lookUp, siblings } from '../../../src/sources/tail/file/inode.ts';
-import { Beside, type Entry } from '../../../src/sources/tail/find/listing.ts';
+import { type ListedName, Listing } from '../../../src/sources/tail/find/listing.ts';
 import { Bench, numbered, until } from './collect.ts';
 
 const STRANGERS = 8000;
@@ -113,11 +113,11 @@ test('a copy with a name of its own is found among many names', async (t) => {
 test('a directory is gone over for all who ask, gives way meanwhile, and rests for longer than that took', async (t) => {
   const bench = new Bench(t);
   crowd(bench);
-  const beside = new Beside();
+  const beside = new Listing();
   t.after(() => beside.close());
   const dirs = [bench.logs];
   assert.equal(beside.rests(dirs), 0);
-  const [all, some] = [new Set<Entry>(), new Set<Entry>()];
+  const [all, some] = [new Set<ListedName>(), new Set<ListedName>()];
   let turns = 0;
   const turn = setInterval(() => turns++, 0);
   const going = beside.goOver(dirs, (entry) => all.add(entry).size === STRANGERS);
@@ -142,7 +142,7 @@ test('a directory is gone over for all who ask, gives way meanwhile, and rests f
 
 test('what inotify told of lately is known, the latest first, and not without a bound', (t) => {
   const bench = new Bench(t);
-  const beside = new Beside();
+  const beside = new Listing();
   for (let i = 0; i < 2000; i++) beside.tell(bench.path(`s${i}.txt`));
   beside.tell('/elsewhere/s');
   const lately = beside.lately([bench.logs]);

@@ -13,7 +13,7 @@ import { apply, blank, entriesIn, type Generation, header, wholeEntries } from '
 import { STARTED } from '../positions/positions.ts';
 import type { Lent } from './lent.ts';
 import type { End, PartStatus, Sent } from './messages.ts';
-import type { FromPart, Listener, MountProcess } from './process.ts';
+import type { FromPart, MountProcess, PartListener } from './process.ts';
 import { unpack } from './tables.ts';
 
 export interface PartOptions {
@@ -35,7 +35,7 @@ const DESCRIBED = ['input', 'whole', 'damaged', 'carried', 'named', 'real'] as c
 
 let parts = 0;
 
-export class Part implements Listener {
+export class Part implements PartListener {
   readonly mount: Mount;
   readonly #o: PartOptions;
   readonly #number = ++parts;

@@ -18,7 +18,7 @@ const PROGRAM = new URL(import.meta.url.endsWith('.ts') ? './child.ts' : './chil
 export type FromPart = Extract<ToAgent, { part: number }>;
 
 /** Who is told what is said of a part. */
-export interface Listener {
+export interface PartListener {
   readonly mount: Mount;
   told(message: FromPart): void;
   /** Nothing more will be said. */
@@ -33,7 +33,7 @@ export class MountProcess {
   over = false;
   readonly #hangs: Map<string, number>;
   readonly #child: ChildProcess;
-  readonly #listeners = new Map<number, Listener>();
+  readonly #listeners = new Map<number, PartListener>();
   #ready = false;
   /** When it was asked what it has not answered yet. */
   #asked: number | null = null;
@@ -73,7 +73,7 @@ export class MountProcess {
     return [...this.mounts.values()].map(({ mountpoint, type }) => `the file system at ${mountpoint} (${type})`);
   }
 
-  listen(part: number, listener: Listener): void {
+  listen(part: number, listener: PartListener): void {
     this.#listeners.set(part, listener);
   }
 

@@ -162,7 +162,7 @@ export class Packed {
   }
 }
 
-export interface Found {
+export interface FoundPacked {
   context: TailContext;
   path: string;
   fd: number;
@@ -180,7 +180,7 @@ export function knownPacked(fd: number, stat: BigIntStats, candidates: Generatio
 
 /** A compressed file that is not tracked yet: one that is known from before, or a new one. */
 export function admitPacked(
-  { context, path, fd, stat, format, existing }: Found,
+  { context, path, fd, stat, format, existing }: FoundPacked,
   known: Generation | undefined,
 ): TrackedFile {
   const { input, positions, account } = context;

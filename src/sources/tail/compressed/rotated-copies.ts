@@ -65,7 +65,7 @@ async function firstOf(fd: number, format: Compression): Promise<Buffer> {
   }
 }
 
-export interface Found {
+export interface RotatedCopy {
   file: TrackedFile;
   fd: number;
   path: string;
@@ -76,7 +76,7 @@ export async function packedWith(
   context: TailContext,
   g: Generation,
   paths: Iterable<string>,
-): Promise<Found | 'over' | null> {
+): Promise<RotatedCopy | 'over' | null> {
   for (const path of paths) {
     const format = compression(path);
     if (!format) continue;
@@ -119,7 +119,7 @@ export async function packedAfter(
   context: TailContext,
   gone: TrackedFile,
   paths: Iterable<string>,
-): Promise<Found | null> {
+): Promise<RotatedCopy | null> {
   const { position, marker, stream } = gone;
   if (position < TELLING) return null;
   const known = { head: stream.generation.head, marker, markedAt: position, position };
@@ -178,7 +178,7 @@ export interface TwinsOptions {
 }
 
 /** New compressed files of which nothing is read until it is known whether their content was read already. */
-export class Twins {
+export class RotatedCopies {
   readonly #o: TwinsOptions;
   readonly #held = new Map<TrackedFile, Held>();
   #looking: Promise<void> | null = null;

@@ -18,7 +18,7 @@ import type { Positions } from '../positions/positions.ts';
 import { headOf } from '../positions/recognise.ts';
 import type { Queued } from '../queue.ts';
 import type { Before } from '../rotation/order.ts';
-import { type Inode, NOTHING, newId, type Prefix } from './inode.ts';
+import { type Inode, NO_PREFIX, newId, type Prefix } from './inode.ts';
 import type { Doubt } from './rewrites.ts';
 import { FileState, READ_BYTES } from './state.ts';
 import { FileStream } from './stream.ts';
@@ -175,7 +175,7 @@ export class TrackedFile extends FileState implements Queued {
     this.hole = 0;
     this.scanned = 0;
     this.nuls = -1;
-    this.marker = NOTHING;
+    this.marker = NO_PREFIX;
     this.sum = 0;
     this.doubt = null;
     this.size = 0;

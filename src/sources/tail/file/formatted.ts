@@ -2,34 +2,34 @@
  * Reads the next records of a file (look.ts) whose lines are decoded, unwrapped or joined (format.ts says how). The
  * position moves behind what became records, and no further:
  *
- *   slot   | marker | lines of whole records | lines of an open record | beginning of a line | (heir's lines) | (text)
+ *   slot   | marker | lines of whole records | lines of an open record | beginning of a line | (joined's lines) | (text)
  *                                            position afterwards
  */
 import { type Batch, HELD, TRUNCATED } from '../../../core/batch.ts';
 import { SLOT_CAPACITY } from '../../../core/pool.ts';
 import type { Closing, Format, FoundLines, Shaped } from '../../../lines/format.ts';
 import { log } from '../../../log.ts';
-import type { Heir } from '../rotation/join.ts';
+import type { Join } from '../rotation/join.ts';
 import type { TrackedFile } from './file.ts';
 import { passNuls, pastNuls } from './hole.ts';
 import { digest, MARKER_BYTES, type Prefix } from './inode.ts';
 import { adapt, askMore, findEnd, look, lookAtLong, type NoLines, type Outcome } from './look.ts';
-import { PAGE } from './nuls.ts';
+import { PAGE_BYTES } from './nuls.ts';
 import { LONG, LONGEST } from './state.ts';
 import { addToSum } from './sum.ts';
 import type { Unfinished } from './unfinished.ts';
 
 /** The bytes as they were read, where they are changed in place: the marker is made of them. */
 let asRead: Buffer | undefined;
-/** What of an heir's lines changed it is undone where they are not taken. */
+/** What of an joined's lines changed it is undone where they are not taken. */
 const swallowedBefore = new Uint8Array(4);
 
-/** `heir`: the file that has the name now, if this one has lost it; its first lines may end the last record. */
+/** `joined`: the file that has the name now, if this one has lost it; its first lines may end the last record. */
 export async function fillFormatted(
   file: TrackedFile,
   batch: Batch,
   format: Format,
-  heir: Heir | null,
+  joined: Join | null,
 ): Promise<Outcome | NoLines> {
   file.unfinished ??= file.unfinishedAtFirst();
   const { unfinished } = file;
@@ -61,8 +61,8 @@ export async function fillFormatted(
     let atEnd = ended && !found.stopped;
     const whole = found.taken === available;
     let heard = 0;
-    if (heir && atEnd && whole && found.count > 0) {
-      heard = heir.lines.copy(bytes, got, 0, Math.max(0, before + format.readBytes - got));
+    if (joined && atEnd && whole && found.count > 0) {
+      heard = joined.lines.copy(bytes, got, 0, Math.max(0, before + format.readBytes - got));
       found = format.find(batch, before, got + heard, base, false);
       atEnd &&= !found.stopped;
     }
@@ -70,7 +70,7 @@ export async function fillFormatted(
       const rest = available % unitBytes;
       file.lookedAt(file.position + available - rest, bytes, got - rest);
       if (ended) return 'end';
-      if (all - got >= PAGE) return passNuls(file, bytes, unitBytes);
+      if (all - got >= PAGE_BYTES) return passNuls(file, bytes, unitBytes);
       if (ask >= format.readBytes) return 'more';
       askMore(file, format.readBytes);
       continue;
@@ -81,10 +81,10 @@ export async function fillFormatted(
     if (heard > 0) swallowedBefore.set(unfinished.swallowed);
     const shaped = format.shape(batch, found, end, closing, unfinished.swallowed);
     if (heard > 0 && shaped.taken >= skipped + available) {
-      if (!inherit(batch, skipped + available, shaped, heir!)) {
+      if (!takeJoined(batch, skipped + available, shaped, joined!)) {
         // It is too entangled with lines of the other file, or none of its own is there: it ends with this one.
         unfinished.swallowed.set(swallowedBefore);
-        heir = null;
+        joined = null;
         closing = 'silent';
         continue;
       }
@@ -95,7 +95,7 @@ export async function fillFormatted(
         file.scanned = file.position;
         return 'end';
       }
-      if (!ended && all - got >= PAGE) {
+      if (!ended && all - got >= PAGE_BYTES) {
         const next = await pastNuls(file, bytes, file.position + available);
         if (next === 'more') return 'more';
         // What is behind them is no part of the group.
@@ -122,14 +122,14 @@ function keepAsRead(bytes: Buffer, got: number): void {
   bytes.copy(asRead, 0, 0, got);
 }
 
-/** What is before `boundary` is the batch, and of the heir what its last record goes on with; false: they cannot be parted. */
-function inherit(batch: Batch, boundary: number, shaped: Shaped, heir: Heir): boolean {
+/** What is before `boundary` is the batch, and of the joined what its last record goes on with; false: they cannot be parted. */
+function takeJoined(batch: Batch, boundary: number, shaped: Shaped, joined: Join): boolean {
   const { source, length, flags } = batch.slot;
   let last = batch.count - 1;
   while (last > 0 && source[last]! >= boundary) last--;
   if (source[last]! >= boundary || flags[last]! & HELD) return false;
   const end = last === batch.count - 1 ? shaped.taken : source[last]! + length[last]!;
-  heir.taken = end - boundary;
+  joined.taken = end - boundary;
   length[last] = boundary - source[last]!;
   batch.count = last + 1;
   shaped.taken = boundary;

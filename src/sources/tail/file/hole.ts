@@ -22,7 +22,7 @@
 import type { Batch } from '../../../core/batch.ts';
 import { advise, fstatSync, readSync, seekData, seekHole } from '../../../mounts/fs.ts';
 import type { TrackedFile } from './file.ts';
-import { lastNuls, nulsFrom, PAGE } from './nuls.ts';
+import { lastNuls, nulsFrom, PAGE_BYTES } from './nuls.ts';
 import { LITTLE_BYTES, setEnd } from './reserved.ts';
 import { LONGEST } from './state.ts';
 
@@ -64,7 +64,7 @@ export function noteEnd(
     end = Math.min(got, least + Math.ceil((end - least) / unitBytes) * unitBytes);
   }
   const stored = full ? Math.max(file.stored, from + got) : from + got;
-  const open = full && got - end < PAGE;
+  const open = full && got - end < PAGE_BYTES;
   setEnd(file, open ? Math.max(file.size, from + end) : from + end, stored, from + got);
   const { room } = file;
   if (room) room.ask = full && end === got ? room.ask * 4 : LITTLE_BYTES;
@@ -94,7 +94,7 @@ export async function pastNuls(file: TrackedFile, bytes: Buffer, from: number): 
     // Else what is read, and read ahead, would be data without end: so would a page of which a part was read.
     advise(fd, 'dontneed', at);
     at = Math.max(at, seekData(fd, at) ?? at);
-    const want = BLOCK_BYTES - (at % PAGE);
+    const want = BLOCK_BYTES - (at % PAGE_BYTES);
     const got = at < stored ? await file.read(bytes, want, at) : 0;
     const nuls = nulsFrom(bytes, 0, got);
     at += nuls;
@@ -153,7 +153,7 @@ export function nulsWereWritten(file: TrackedFile, bytes: Buffer): boolean {
 
 /** True: there is a hole in what lies between the file's position and `end`, which is nothing but NULs. */
 function isHole({ fd, position }: TrackedFile, end: number): boolean {
-  if (end - position < PAGE) return false;
+  if (end - position < PAGE_BYTES) return false;
   // What was read of a place that was only reserved would be data.
   advise(fd!, 'dontneed', position);
   const hole = seekHole(fd!, position);

@@ -20,10 +20,10 @@ export interface Prefix {
 const ENTRIES = 256;
 export const HEAD_BYTES = 256;
 export const MARKER_BYTES = BEFORE_LINES;
-export const NOTHING: Prefix = { length: 0, digest: 0n };
+export const NO_PREFIX: Prefix = { length: 0, digest: 0n };
 
 export function digest(bytes: Uint8Array): Prefix {
-  if (bytes.length === 0) return NOTHING;
+  if (bytes.length === 0) return NO_PREFIX;
   return { length: bytes.length, digest: hash('sha1', bytes, 'buffer').readBigUInt64LE(0) };
 }
 
@@ -82,12 +82,12 @@ export function bornApart(a: number, b: number): boolean {
 }
 
 /** As a key. */
-export function keyOf({ device, inode, born }: Inode): string {
+export function inodeText({ device, inode, born }: Inode): string {
   return `${device}:${inode}:${born}`;
 }
 
 export function inodeKey(stat: Stat): string {
-  return keyOf(inodeOf(stat));
+  return inodeText(inodeOf(stat));
 }
 
 /** What a path leads to; undefined: nothing that can be looked at now. */

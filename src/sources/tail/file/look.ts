@@ -13,7 +13,7 @@ import { archiveOf } from '../compressed/archive.ts';
 import type { TrackedFile } from './file.ts';
 import { noteEnd, nulsWereWritten, passNuls, skipHole, toRead } from './hole.ts';
 import { digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './inode.ts';
-import { PAGE } from './nuls.ts';
+import { PAGE_BYTES } from './nuls.ts';
 import { LONGEST, READ_BYTES } from './state.ts';
 import { addToSum } from './sum.ts';
 
@@ -102,7 +102,7 @@ export async function findEnd(
     file.lookedAt(from + data - rest, bytes, data - rest);
     const complete = file.scanned - file.position > LONGEST || (file.flush && ended);
     if (!complete && ended) return 'end';
-    if (!complete) return got - data < PAGE ? 'more' : passNuls(file, bytes, lines.unitBytes);
+    if (!complete) return got - data < PAGE_BYTES ? 'more' : passNuls(file, bytes, lines.unitBytes);
     end = from + data;
   }
   return { end, after: digest(bytes.subarray(end - from - MARKER_BYTES, end - from)) };

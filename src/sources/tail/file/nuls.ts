@@ -2,13 +2,13 @@
 import { readSync } from '../../../mounts/fs.ts';
 
 /** No hole is smaller. */
-export const PAGE = 4096;
-const NULS = Buffer.alloc(PAGE);
+export const PAGE_BYTES = 4096;
+const NULS = Buffer.alloc(PAGE_BYTES);
 
 /** How many of bytes [from, to) are NUL before another one comes. */
 export function nulsFrom(bytes: Buffer, from: number, to: number): number {
   let at = from;
-  while (at + PAGE <= to && bytes.compare(NULS, 0, PAGE, at, at + PAGE) === 0) at += PAGE;
+  while (at + PAGE_BYTES <= to && bytes.compare(NULS, 0, PAGE_BYTES, at, at + PAGE_BYTES) === 0) at += PAGE_BYTES;
   while (at < to && bytes[at] === 0) at++;
   return at - from;
 }
@@ -16,7 +16,7 @@ export function nulsFrom(bytes: Buffer, from: number, to: number): number {
 /** Where in bytes [from, to) the NULs begin that go on to `to`. */
 export function lastNuls(bytes: Buffer, from: number, to: number): number {
   let at = to;
-  while (at - PAGE >= from && bytes.compare(NULS, 0, PAGE, at - PAGE, at) === 0) at -= PAGE;
+  while (at - PAGE_BYTES >= from && bytes.compare(NULS, 0, PAGE_BYTES, at - PAGE_BYTES, at) === 0) at -= PAGE_BYTES;
   while (at > from && bytes[at - 1] === 0) at--;
   return at;
 }
@@ -29,14 +29,14 @@ export function endOfData(fd: number, size: number): number {
   if (size === 0 || dataIn(fd, size - 1, size) === size) return size;
   let nuls = size;
   let data = 0;
-  for (let step = PAGE; data === 0 && nuls > 0; step *= 2) {
+  for (let step = PAGE_BYTES; data === 0 && nuls > 0; step *= 2) {
     const at = Math.max(0, size - step);
-    data = dataIn(fd, at, Math.min(nuls, at + PAGE));
+    data = dataIn(fd, at, Math.min(nuls, at + PAGE_BYTES));
     if (data === 0) nuls = at;
   }
-  while (nuls - data > PAGE) {
+  while (nuls - data > PAGE_BYTES) {
     const middle = data + Math.floor((nuls - data) / 2);
-    const found = dataIn(fd, middle, Math.min(nuls, middle + PAGE));
+    const found = dataIn(fd, middle, Math.min(nuls, middle + PAGE_BYTES));
     if (found > 0) data = found;
     else nuls = middle;
   }

@@ -5,7 +5,7 @@
 import type { BigIntStats } from 'node:fs';
 import { closeSync } from '../../../mounts/fs.ts';
 import { openRegular } from '../../../mounts/open.ts';
-import { birthOf, type Inode, isInode, keyOf, sharedDevice } from './inode.ts';
+import { birthOf, type Inode, inodeText, isInode, sharedDevice } from './inode.ts';
 
 export class Place implements Inode {
   readonly device: bigint;
@@ -29,7 +29,7 @@ export class Place implements Inode {
 
   /** Its inode, as text. */
   get key(): string {
-    return keyOf(this);
+    return inodeText(this);
   }
 
   /** It has this name now, under which it is read; null: none. */

@@ -14,7 +14,7 @@ import type { TrackedFile } from './file.ts';
 import { passNuls } from './hole.ts';
 import { digest, MARKER_BYTES } from './inode.ts';
 import { adapt, askMore, findEnd, look, lookAtLong, type NoLines, type Outcome } from './look.ts';
-import { PAGE } from './nuls.ts';
+import { PAGE_BYTES } from './nuls.ts';
 import { LONG, READ_BYTES } from './state.ts';
 import { addToSum } from './sum.ts';
 
@@ -54,7 +54,7 @@ export async function fill(
     }
     file.lookedAt(file.position + available, bytes, end);
     if (!ended) {
-      if (got - end >= PAGE) return passNuls(file, bytes);
+      if (got - end >= PAGE_BYTES) return passNuls(file, bytes);
       if (available > maxLine + AROUND_BYTES) return 'more';
       askMore(file, maxLine + AROUND_BYTES + 1);
       continue;

@@ -4,7 +4,7 @@ import { MARKER_BYTES } from './inode.ts';
 /** What is read at once where it is not known how much there is before the NULs; more after as much was. */
 export const LITTLE_BYTES = 16 * 1024 - MARKER_BYTES;
 
-export interface Room {
+export interface ReservedRoom {
   bytes: number;
   /** Up to here there is nothing else, as far as that was gone through. */
   to: number;
@@ -16,7 +16,12 @@ export interface Room {
 }
 
 /** The file has `size` bytes and then NULs: up to `to` nothing else, on disk up to `stored`. */
-export function setEnd(file: { size: number; room: Room | null }, size: number, stored: number, to: number): void {
+export function setEnd(
+  file: { size: number; room: ReservedRoom | null },
+  size: number,
+  stored: number,
+  to: number,
+): void {
   file.size = size;
   if (size >= stored) file.room = null;
   else if (!file.room) file.room = { bytes: stored - size, to, ask: LITTLE_BYTES, begun: 0, modified: -1 };

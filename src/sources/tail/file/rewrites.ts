@@ -13,7 +13,7 @@ import { crc32 } from 'node:zlib';
 import { fstatSync } from '../../../mounts/fs.ts';
 import { begins } from '../positions/recognise.ts';
 import type { TrackedFile } from './file.ts';
-import { nulsFrom, PAGE } from './nuls.ts';
+import { nulsFrom, PAGE_BYTES } from './nuls.ts';
 import { isHeadPunched } from './punched.ts';
 
 const QUIET_MS = 1000;
@@ -36,7 +36,7 @@ export interface Doubt {
 }
 
 /** `later`: it differs, and may not be whole yet. */
-export type Comparison = 'same' | 'other' | 'later';
+export type Sameness = 'same' | 'other' | 'later';
 
 export class Rewrites {
   /** By `performance.now()`: when it may be compared, or read anew, again. */
@@ -59,7 +59,7 @@ export class Rewrites {
   }
 
   /** The file that is asked for is open. `other`: it is to be read from 0. */
-  async compare(file: TrackedFile): Promise<Comparison> {
+  async compare(file: TrackedFile): Promise<Sameness> {
     const { doubt } = file;
     if (doubt?.differs) return this.#lookAgain(file, doubt, doubt.differs);
     if (!this.#mayBeCompared(file)) {
@@ -97,7 +97,7 @@ export class Rewrites {
     doubt.differs = { since: now, due: now + STILL_MS, stored, modified };
   }
 
-  async #lookAgain(file: TrackedFile, doubt: Doubt, differs: NonNullable<Doubt['differs']>): Promise<Comparison> {
+  async #lookAgain(file: TrackedFile, doubt: Doubt, differs: NonNullable<Doubt['differs']>): Promise<Sameness> {
     const now = performance.now();
     if (now < differs.due) return 'later';
     const { size: stored, mtimeMs: modified } = fstatSync(file.fd!);
@@ -129,7 +129,8 @@ export class Rewrites {
     if (now === sum || got < position) return false;
     // A part of what was read may have been given back to the system.
     await this.#read(file, (piece) => {
-      for (let at = 0; at + PAGE <= piece.length && !nuls; at += PAGE) nuls = nulsFrom(piece, at, at + PAGE) === PAGE;
+      for (let at = 0; at + PAGE_BYTES <= piece.length && !nuls; at += PAGE_BYTES)
+        nuls = nulsFrom(piece, at, at + PAGE_BYTES) === PAGE_BYTES;
     });
     if (nuls) file.sum = null;
     return !nuls;

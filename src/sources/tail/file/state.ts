@@ -10,11 +10,11 @@ import type { BigIntStats } from 'node:fs';
 import { fstatSync, read, readSync, statSync } from '../../../mounts/fs.ts';
 import type { Packed } from '../compressed/packed.ts';
 import { begins, hasBefore, headOf, markerAt } from '../positions/recognise.ts';
-import { birthOf, digest, MARKER_BYTES, NOTHING, type Prefix } from './inode.ts';
+import { birthOf, digest, MARKER_BYTES, NO_PREFIX, type Prefix } from './inode.ts';
 import { endOfData } from './nuls.ts';
 import { Place } from './place.ts';
 import { isHeadPunched, isPunchedTo } from './punched.ts';
-import { type Room, setEnd } from './reserved.ts';
+import { type ReservedRoom, setEnd } from './reserved.ts';
 import type { FileStream } from './stream.ts';
 import type { Unfinished } from './unfinished.ts';
 
@@ -32,12 +32,12 @@ const NULS = digest(Buffer.alloc(MARKER_BYTES));
 export class FileState extends Place {
   stream: FileStream;
   position: number;
-  marker: Prefix = NOTHING;
+  marker: Prefix = NO_PREFIX;
   /** Of all that lies before `position`; null: it is not known. */
   sum: number | null;
   /** Without the NULs at its end, as far as it is known that there are any: its `room`. */
   size: number;
-  room: Room | null = null;
+  room: ReservedRoom | null = null;
   modified: number;
   /** Set: it is compressed; positions and `size` are those of its content. */
   packed: Packed | null = null;

@@ -1,6 +1,6 @@
 /** What the status says of files. */
 import type { TrackedFile } from './file.ts';
-import { isHold, type Reason } from './wait.ts';
+import { isHold, type WaitReason } from './wait.ts';
 
 /** A file as `status --json` shows it. */
 export interface FileStatus {
@@ -15,11 +15,11 @@ export interface FileStatus {
   truncated: number;
   error: string | null;
   /** Why what is there is not read now; null: it was read, or it is in its turn. */
-  waiting: Waiting | null;
+  waiting: WaitStatus | null;
 }
 
-export interface Waiting {
-  reason: Reason | 'output' | 'memory';
+export interface WaitStatus {
+  reason: WaitReason | 'output' | 'memory';
   seconds: number;
 }
 
@@ -87,7 +87,7 @@ function statusOf(file: TrackedFile, now: number, shortage: Shortage | null): Fi
   return { path, id, size, position, committed, lag_bytes, lag_seconds, lines, truncated, error, waiting };
 }
 
-function waitingOf(file: TrackedFile, now: number, shortage: Shortage | null): Waiting | null {
+function waitingOf(file: TrackedFile, now: number, shortage: Shortage | null): WaitStatus | null {
   const { wait, size, position, doubt, failed } = file;
   // What may come yet at the end of what was read holds up nothing.
   const waits = isHold(wait) || size > position || doubt !== null || failed !== null;

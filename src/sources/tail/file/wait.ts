@@ -23,7 +23,7 @@ const HOLDS = {
 
 export type Hold = keyof typeof HOLDS;
 
-export type Reason =
+export type WaitReason =
   | Hold
   /** The file that had its name before has to be read first (rotation/order.ts). */
   | 'predecessor'
@@ -39,7 +39,7 @@ export type Reason =
   | 'error';
 
 export interface Wait {
-  readonly reason: Reason;
+  readonly reason: WaitReason;
   /** By `performance.now()`. */
   readonly since: number;
   /** By `performance.now()`: when it is asked for; infinity: when something is told. */

@@ -12,7 +12,7 @@
 import type { Stats } from 'node:fs';
 import { log } from '../../../log.ts';
 import { fileSystemOf } from './filesystems.ts';
-import { type Close, type Told, Watcher } from './watch.ts';
+import { type Close, type OnEvent, Watcher } from './watch.ts';
 
 /** More events in a second than this: busy. */
 const BUSY_EVENTS = 1000;
@@ -64,7 +64,7 @@ export class Directories {
    * `told`: by inotify; null: nothing is to be told. `polled`: from now on the directory has to be looked at, until its
    * state is `told` again.
    */
-  constructor(most: number, told: Told | null, polled: (directory: Directory) => void) {
+  constructor(most: number, told: OnEvent | null, polled: (directory: Directory) => void) {
     this.most = most;
     this.#polled = polled;
     this.#watcher =

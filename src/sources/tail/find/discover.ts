@@ -12,7 +12,7 @@ import { basename } from 'node:path';
 import { pause } from '../../../core/abort.ts';
 import { statSync } from '../../../mounts/fs.ts';
 import { Directories, type Directory } from './directories.ts';
-import type { Finding, LeftOut } from './finding.ts';
+import type { Finding, LeftOutByWalk } from './finding.ts';
 import type { OwnFiles } from './own.ts';
 import type { Selection } from './selection.ts';
 import { Walk } from './walk.ts';
@@ -55,7 +55,7 @@ export class Discovery {
   #again = false;
   #restUntil = 0;
   /** In the last pass. */
-  left: LeftOut = { files: 0, directories: 0, foreign: 0 };
+  left: LeftOutByWalk = { files: 0, directories: 0, foreign: 0 };
 
   constructor(options: DiscoveryOptions) {
     this.#o = options;

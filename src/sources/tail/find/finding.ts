@@ -16,7 +16,7 @@ export interface Finding {
 }
 
 /** What a pass has left out, and says once. */
-export interface LeftOut {
+export interface LeftOutByWalk {
   /** Files for which there is no room. */
   files: number;
   /** Directories for which there is none, links to directories beyond the most, and what lies too deep. */

@@ -14,15 +14,15 @@ export function packs(patterns: readonly string[]): boolean {
 }
 
 /** How far a path has come: segments that may come next, in ascending order. */
-export type Places = readonly number[];
+export type GlobState = readonly number[];
 
-const NOWHERE: Places = [];
+const NOWHERE: GlobState = [];
 const NO_ROWS: readonly number[] = [];
 
 export class Glob {
   /** Of all rows, one after the other, each with its end. */
   readonly #segments: (GlobSegment | null)[] = [];
-  readonly #first: Places;
+  readonly #first: GlobState;
   /** By the end of a row: its number. */
   readonly #ends = new Map<number, number>();
   readonly #packed = new Set<number>();
@@ -48,12 +48,12 @@ export class Glob {
   }
 
   /** The places of `/`. */
-  root(): Places {
+  root(): GlobState {
     return this.#first;
   }
 
   /** Where a child of a directory at these places stands. Empty: nothing below it can match. */
-  into(places: Places, name: string): Places {
+  into(places: GlobState, name: string): GlobState {
     const turn = ++this.#turn;
     let next: number[] | null = null;
     for (const at of places) {
@@ -65,13 +65,13 @@ export class Glob {
   }
 
   /** The rows by which a path at these places is matched completely. */
-  matched(places: Places): readonly number[] {
+  matched(places: GlobState): readonly number[] {
     const ends = places.filter((at) => this.#segments[at] === null);
     return ends.length === 0 ? NO_ROWS : ends.map((at) => this.#ends.get(at)!);
   }
 
   /** The rows that a path at these places, or what is below it, may be matched by. */
-  open(places: Places): number[] {
+  open(places: GlobState): number[] {
     return places.map((at) => this.rowAt(at));
   }
 
@@ -81,17 +81,17 @@ export class Glob {
   }
 
   /** True if a path at these places is matched by a pattern that itself ends in .gz or .zst. */
-  packed(places: Places): boolean {
+  packed(places: GlobState): boolean {
     return places.some((at) => this.#packed.has(at));
   }
 
   /** True if a path at these places may have more below it. */
-  opens(places: Places): boolean {
+  opens(places: GlobState): boolean {
     return places.some((at) => this.#segments[at] !== null);
   }
 
   /** The names that are looked for below a directory at these places; null: names have to be listed. */
-  names(places: Places): string[] | null {
+  names(places: GlobState): string[] | null {
     const names = new Set<string>();
     for (const at of places) {
       const want = this.#segments[at]!;
@@ -103,7 +103,7 @@ export class Glob {
   }
 
   /** True if this name is spelled out. */
-  spells(places: Places, name: string): boolean {
+  spells(places: GlobState, name: string): boolean {
     return places.some((at) => this.#segments[at] === name);
   }
 

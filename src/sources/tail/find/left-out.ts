@@ -6,7 +6,7 @@ import { isForeign } from '../../../mounts/open.ts';
 import type { TrackedFile } from '../file/file.ts';
 import { kindOf, lookUp } from '../file/inode.ts';
 import type { LogConfig } from '../options.ts';
-import type { LeftOut as LeftOutByWalk } from './finding.ts';
+import type { LeftOutByWalk } from './finding.ts';
 import type { OwnFiles } from './own.ts';
 import { type Selection, withHint } from './selection.ts';
 import type { Untracked } from './untracked.ts';

@@ -30,7 +30,7 @@ const WAIT_MS = 50;
 const ENTRIES = 256;
 
 /** A name, and what it leads to; that is looked at once for all. */
-export class Entry {
+export class ListedName {
   readonly path: string;
   #stat: BigIntStats | undefined;
   #looked = false;
@@ -48,14 +48,14 @@ export class Entry {
 }
 
 /** True: it is enough. */
-export type Visit = (entry: Entry) => boolean;
+export type Visit = (entry: ListedName) => boolean;
 
 interface Asking {
   visit: Visit;
   done: () => void;
 }
 
-export class Beside {
+export class Listing {
   /** By path: when it was told of, the latest at the end. */
   readonly #told = new Map<string, number>();
   /** By directory: from when on it may be gone over, by `performance.now()`. */
@@ -77,11 +77,11 @@ export class Beside {
   }
 
   /** What was told of lately in these directories, the latest first. */
-  lately(dirs: readonly string[]): Entry[] {
+  lately(dirs: readonly string[]): ListedName[] {
     const since = performance.now() - LATELY_MS;
     for (const [path, time] of this.#told) if (time < since) this.#told.delete(path);
     const paths = [...this.#told.keys()].filter((path) => dirs.includes(dirname(path)));
-    return paths.reverse().map((path) => new Entry(path));
+    return paths.reverse().map((path) => new ListedName(path));
   }
 
   /** Milliseconds for which these directories rest yet. */
@@ -136,7 +136,7 @@ export class Beside {
           if (pace.due) await pace.rest();
           if (this.#abort.signal.aborted) break;
           if (!one.isFile()) continue;
-          const entry = new Entry(join(dir, one.name));
+          const entry = new ListedName(join(dir, one.name));
           for (let i = asking.length - 1; i >= 0; i--) if (asking[i]!.visit(entry)) asking.splice(i, 1)[0]!.done();
         }
       } catch {

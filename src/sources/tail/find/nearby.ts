@@ -11,14 +11,14 @@ import { Pace } from '../pace.ts';
 const MOST_NAMES = 20_000;
 const ENTRIES = 256;
 
-export interface Beside {
+export interface NearbyFile {
   path: string;
   stat: BigIntStats;
 }
 
 /** The files that are wanted in directories near those, which were gone over already. */
-export async function nearby(dirs: readonly string[], wants: (file: Beside) => boolean): Promise<Beside[]> {
-  const found: Beside[] = [];
+export async function nearby(dirs: readonly string[], wants: (file: NearbyFile) => boolean): Promise<NearbyFile[]> {
+  const found: NearbyFile[] = [];
   const pace = new Pace();
   let names = 0;
   /** Its files are looked at, if that is asked for; returns the directories in it. */

@@ -7,7 +7,7 @@
  */
 import { ANYWHERE, alternatives, type GlobSegment, namesOf, segmentOf } from '../../../config/glob.ts';
 import { advice, misread } from '../../../config/misread.ts';
-import { fits, Glob, type Places, reallyAt, rowOf } from './glob.ts';
+import { fits, Glob, type GlobState, reallyAt, rowOf } from './glob.ts';
 
 interface Row {
   names: string[];
@@ -49,22 +49,22 @@ class Excludes {
     );
   }
 
-  root(): Places {
+  root(): GlobState {
     return this.#paths.root();
   }
 
-  into(places: Places, name: string): Places {
+  into(places: GlobState, name: string): GlobState {
     return places.length === 0 ? places : this.#paths.into(places, name);
   }
 
   /** True if the file of this name, at these places, is left out. */
-  file(places: Places, name: string): boolean {
+  file(places: GlobState, name: string): boolean {
     const byName = this.#use(this.#names.filter(({ want }) => want === ANYWHERE || fits(want, name)));
     return this.#use(this.#paths.matched(places).map((row) => this.#rows[row]!)) || byName;
   }
 
   /** The same of a directory, and all below it. `spelled`: by `include`, which then means it whatever its name is. */
-  directory(places: Places, name: string, spelled: boolean): boolean {
+  directory(places: GlobState, name: string, spelled: boolean): boolean {
     const named = this.#names.filter(({ want }) => !spelled && want !== ANYWHERE && fits(want, name));
     const byPath = this.#paths.matched(places).map((row) => this.#rows[row]!);
     const byName = this.#use(named);
@@ -75,8 +75,8 @@ class Excludes {
    * The places of a path without links on it in the patterns that begin with a slash; null: these leave it out, or a
    * directory that it is in. `file`: it is a file.
    */
-  along(real: string, file: boolean): Places | null {
-    let places: Places = this.#paths.root().filter((at) => this.#rows[this.#paths.rowAt(at)]!.absolute);
+  along(real: string, file: boolean): GlobState | null {
+    let places: GlobState = this.#paths.root().filter((at) => this.#rows[this.#paths.rowAt(at)]!.absolute);
     const names = namesIn(real);
     for (const [i, name] of names.entries()) {
       places = this.into(places, name);
@@ -95,8 +95,8 @@ class Excludes {
 
 /** Where a path stands in `include`, and in `exclude`. */
 export interface Spot {
-  readonly in: Places;
-  readonly out: Places;
+  readonly in: GlobState;
+  readonly out: GlobState;
   /** `include` spells its name out. */
   readonly spelled: boolean;
 }

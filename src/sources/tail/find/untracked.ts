@@ -11,14 +11,14 @@ import { log } from '../../../log.ts';
  * `dangling`: a symbolic link that leads nowhere. That something appears there changes nothing in its own directory.
  * `compressed`: or another archive. `excluded`: by where it lies, as links lead there.
  */
-export type Reason = 'unreadable' | 'foreign_link' | 'special' | 'dangling' | 'compressed' | 'excluded';
+export type UntrackedReason = 'unreadable' | 'foreign_link' | 'special' | 'dangling' | 'compressed' | 'excluded';
 
 const MOST = 10_000;
 /** So many are said, each by its name. */
 const SAID = 100;
 
 interface Noted {
-  reason: Reason;
+  reason: UntrackedReason;
   /** It was there at the first start. */
   existing: boolean;
   /** When it was found to be so, as far as that can change: it need not be opened again while it is like that. */
@@ -35,7 +35,7 @@ export interface News {
   tracked?: boolean;
 }
 
-const none = (): Record<Reason, number> => ({
+const none = (): Record<UntrackedReason, number> => ({
   unreadable: 0,
   foreign_link: 0,
   special: 0,
@@ -60,7 +60,7 @@ export class Untracked {
     this.#again = again;
   }
 
-  note(path: string, reason: Reason, { existing, what, state, tracked = false }: News): void {
+  note(path: string, reason: UntrackedReason, { existing, what, state, tracked = false }: News): void {
     const noted = this.#paths.get(path);
     if (noted?.reason === reason) {
       noted.state = state;
@@ -91,7 +91,7 @@ export class Untracked {
     this.#noted[noted.reason]--;
   }
 
-  count(reason: Reason): number {
+  count(reason: UntrackedReason): number {
     return this.#noted[reason] + this.#beyond[reason];
   }
 

@@ -15,7 +15,7 @@ import { isForeign, judgeDirectory } from '../../../mounts/open.ts';
 import { isAside } from '../room/aside.ts';
 import type { Directories, Directory } from './directories.ts';
 import { isOfKernel } from './filesystems.ts';
-import type { Finding, LeftOut } from './finding.ts';
+import type { Finding, LeftOutByWalk } from './finding.ts';
 import type { OwnFiles } from './own.ts';
 import { covers, type Selection, type Spot } from './selection.ts';
 
@@ -60,7 +60,7 @@ interface Link {
 }
 
 export class Walk {
-  readonly left: LeftOut = { files: 0, directories: 0, foreign: 0 };
+  readonly left: LeftOutByWalk = { files: 0, directories: 0, foreign: 0 };
   readonly #o: WalkOptions;
   /** By device and inode: what was looked for in it. */
   readonly #seen = new Map<string, Spot[]>();

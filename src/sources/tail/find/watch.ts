@@ -9,7 +9,7 @@ import { dirname } from 'node:path';
 import { FSWatcher } from 'chokidar';
 
 /** `rename`: the name was made, moved or deleted; `change`: written to. No name: something happened to the directory. */
-export type Told = (directory: string, event: string, name: string | null) => void;
+export type OnEvent = (directory: string, event: string, name: string | null) => void;
 
 /** Ends a watch. */
 export type Close = () => void;
@@ -20,7 +20,7 @@ export class Watcher {
   readonly #watcher = new FSWatcher({ persistent: false });
   #error: Error | null = null;
 
-  constructor(told: Told) {
+  constructor(told: OnEvent) {
     this.#watcher.on('raw', (event: string, name: string | null, details: unknown) => {
       const { watchedPath } = details as { watchedPath?: string };
       if (watchedPath !== undefined) told(watchedPath, event, name);

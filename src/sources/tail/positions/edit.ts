@@ -15,7 +15,7 @@ import { inodeOf, lookUp, siblings } from '../file/inode.ts';
 import { Selection } from '../find/selection.ts';
 import { homesOf } from '../find/symlinks.ts';
 import type { LogConfig } from '../options.ts';
-import { FORMAT, formatOf, type Generation, readJournal, UNIT } from './journal.ts';
+import { FORMAT, type Generation, journalFormat, readJournal, UNIT } from './journal.ts';
 import { type Positions, STARTED } from './positions.ts';
 import { endsLine, headOf, lastLineStart, markerAt, recognise } from './recognise.ts';
 
@@ -30,7 +30,7 @@ export async function readPositions(dataDir: string): Promise<{ files: Generatio
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
       throw error;
     }
-    const format = formatOf(bytes);
+    const format = journalFormat(bytes);
     if (format !== null && format > FORMAT) {
       throw new Error(`${path} has format ${format}, this version reads up to ${FORMAT}: run the newer version`);
     }
@@ -49,10 +49,10 @@ export async function readPositions(dataDir: string): Promise<{ files: Generatio
  * - `shorter`  there, and ends before the position: it was truncated
  * - `gone`     neither its name nor its directory leads to it
  */
-export type FileState = 'there' | 'renamed' | 'shorter' | 'gone';
+export type StoredFileState = 'there' | 'renamed' | 'shorter' | 'gone';
 
-export interface Found {
-  state: FileState;
+export interface StoredFile {
+  state: StoredFileState;
   /** The path that leads to it now, its size, and the bytes behind the position; null where there are none to tell. */
   now: string | null;
   size: number | null;
@@ -60,10 +60,10 @@ export interface Found {
 }
 
 /** Finds the files of stored positions. Directories are listed once, so one is made for each look. */
-export class Finder {
+export class StoredFiles {
   readonly #byDirectory = new Map<string, Map<string, string>>();
 
-  find(generation: Generation): Found {
+  find(generation: Generation): StoredFile {
     const now = this.#pathOf(generation);
     const stat = now === null ? undefined : lookUp(now);
     if (now === null || !stat) return { state: 'gone', now: null, size: null, behind: null };
@@ -201,7 +201,7 @@ export function planMove(
 }
 
 /** Stored positions of the file that `path` leads to now, and those that were found under this name and are gone. */
-export function storedFor(all: readonly Generation[], path: string, finder: Finder): Generation[] {
+export function storedFor(all: readonly Generation[], path: string, finder: StoredFiles): Generation[] {
   const stat = lookUp(path);
   return all.filter((g) => (finder.find(g).now === null ? g.path === path : stat?.ino === g.inode));
 }

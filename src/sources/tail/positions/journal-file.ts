@@ -9,7 +9,7 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { moveFile, replaceAndKeep, replaceFile } from '../../../core/files.ts';
 import { log } from '../../../log.ts';
-import { FORMAT, formatOf, type Generation, readJournal } from './journal.ts';
+import { FORMAT, type Generation, journalFormat, readJournal } from './journal.ts';
 import { setAside } from './set-aside.ts';
 
 export class JournalFile {
@@ -34,7 +34,7 @@ export class JournalFile {
   static async open(dataDir: string): Promise<{ journal: JournalFile; files: Map<number, Generation> }> {
     const path = join(dataDir, 'positions');
     const bytes = await readOrPutAside(path);
-    const format = bytes ? formatOf(bytes) : null;
+    const format = bytes ? journalFormat(bytes) : null;
     if (format !== null && format > FORMAT) {
       throw new Error(`${path} has format ${format}, this version reads up to ${FORMAT}: run the newer version`);
     }

@@ -23,7 +23,7 @@
  * what it said is lost, what was said before it counts.
  */
 import { crc32 } from 'node:zlib';
-import { type Inode, NO_INODE, NOTHING, type Prefix, sharedDevice } from '../file/inode.ts';
+import { type Inode, NO_INODE, NO_PREFIX, type Prefix, sharedDevice } from '../file/inode.ts';
 
 export const UNIT = 64;
 export const FORMAT = 2;
@@ -32,7 +32,7 @@ const FILE = 1;
 const POSITION = 2;
 const FORGET = 3;
 const SIZE = 4;
-const KINDS: readonly (Entry['kind'] | undefined)[] = [undefined, 'file', 'position', 'forget', 'size'];
+const KINDS: readonly (JournalEntry['kind'] | undefined)[] = [undefined, 'file', 'position', 'forget', 'size'];
 const TEXT_AT = 16;
 
 /** What was read of a file, up to a place that is safe. */
@@ -96,9 +96,9 @@ export function blank({ id, input, path, base }: Pick<Generation, 'id' | 'input'
     device,
     inode,
     born,
-    head: NOTHING,
+    head: NO_PREFIX,
     position: base,
-    marker: NOTHING,
+    marker: NO_PREFIX,
     markedAt: base,
     size: 0,
     sum: undefined,
@@ -122,7 +122,7 @@ export function header(format = FORMAT): Buffer {
 }
 
 /** The format of a journal; null: the header is damaged, or this is no journal. */
-export function formatOf(bytes: Buffer): number | null {
+export function journalFormat(bytes: Buffer): number | null {
   if (bytes.length < UNIT || bytes.toString('latin1', 0, 16) !== MAGIC) return null;
   return crc32(bytes.subarray(0, 20)) === bytes.readUInt32LE(20) ? bytes.readUInt32LE(16) : null;
 }
@@ -192,7 +192,7 @@ export function readJournal(bytes: Buffer): { files: Map<number, Generation>; da
   return { files, damaged };
 }
 
-export interface Entry {
+export interface JournalEntry {
   /** Null: it cannot be understood. */
   kind: 'file' | 'position' | 'forget' | 'size' | null;
   number: number;
@@ -200,7 +200,7 @@ export interface Entry {
 }
 
 /** What follows the header. */
-export function* entriesIn(bytes: Buffer): Iterable<Entry> {
+export function* entriesIn(bytes: Buffer): Iterable<JournalEntry> {
   for (let at = 0; at < bytes.length; ) {
     const size = entrySize(bytes, at);
     const entry = bytes.subarray(at, at + (size || UNIT));
@@ -269,5 +269,5 @@ export function apply(entry: Buffer, files: Map<number, Generation>): void {
 
 function prefixOf(before: Prefix, length: number, digest: bigint): Prefix {
   if (length === before.length && digest === before.digest) return before;
-  return length === 0 ? NOTHING : { length, digest };
+  return length === 0 ? NO_PREFIX : { length, digest };
 }

@@ -11,7 +11,7 @@ import type { Generation } from './journal.ts';
 const LOOK_BACK = 64 * 1024;
 const FARTHEST = 4 << 20;
 /** Other files of a program may begin with the same header: up to here bytes alone do not tell what a file is. */
-export const HEADER_BYTES = 4096;
+export const SHARED_HEADER_BYTES = 4096;
 
 /** The candidate that the open file continues. The device only breaks ties: it may change when the machine boots. */
 export function recognise(fd: number, stat: BigIntStats, candidates: Generation[]): Generation | undefined {
@@ -21,7 +21,7 @@ export function recognise(fd: number, stat: BigIntStats, candidates: Generation[
 
 function continues(fd: number, stat: BigIntStats, g: Generation): boolean {
   if (Number(stat.size) < g.position) return false;
-  if (g.inode === stat.ino && g.position < HEADER_BYTES && bornApart(g.born, birthOf(stat))) return false;
+  if (g.inode === stat.ino && g.position < SHARED_HEADER_BYTES && bornApart(g.born, birthOf(stat))) return false;
   const there = begins(fd, g.head);
   const isOne = isSame(stat, g);
   if (!there && !(isOne && isHeadPunched(fd, g.head))) return false;

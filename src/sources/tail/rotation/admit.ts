@@ -7,10 +7,10 @@ import { archiveOf, compression, TELLING_BYTES } from '../compressed/archive.ts'
 import { admitPacked, knownPacked } from '../compressed/packed.ts';
 import { newGeneration, type TailContext, TrackedFile } from '../file/file.ts';
 import { birthOf, bornApart, type Inode, inodeOf } from '../file/inode.ts';
-import type { Beside, Entry } from '../find/listing.ts';
+import type { ListedName, Listing } from '../find/listing.ts';
 import { homesOf, placesOf } from '../find/symlinks.ts';
 import type { Generation } from '../positions/journal.ts';
-import { firstBytes, HEADER_BYTES, headIn, lastLineStart, markerAt, recognise } from '../positions/recognise.ts';
+import { firstBytes, headIn, lastLineStart, markerAt, recognise, SHARED_HEADER_BYTES } from '../positions/recognise.ts';
 import { mayBeCopy, shared } from './copies.ts';
 
 /** From here on first bytes and marker tell files apart; before it, only a copy that was just made is taken for one. */
@@ -140,7 +140,7 @@ export interface CopySearch {
   matches: (path: string) => boolean;
   /** True if inotify tells what happens in this directory. */
   told: (dir: string) => boolean;
-  beside: Beside;
+  beside: Listing;
 }
 
 /**
@@ -172,7 +172,7 @@ export async function copyOf(context: TailContext, file: TrackedFile, search: Co
 function copyAt(
   context: TailContext,
   file: TrackedFile,
-  entry: Entry,
+  entry: ListedName,
   names: readonly string[],
   { tracked, matches }: CopySearch,
 ): Copy | null {
@@ -185,7 +185,7 @@ function copyAt(
   if (tracked(inodeOf(stat))) return null;
   if (Number(stat.size) <= file.position && !matches(path)) return null;
   if (file.position < TELLING && age > JUST_MS) return null;
-  if (file.position < HEADER_BYTES && isOlder(stat, file)) return null;
+  if (file.position < SHARED_HEADER_BYTES && isOlder(stat, file)) return null;
   if (!mayBeCopy(path, names, Math.min(file.position, Number(stat.size)))) return null;
   try {
     const opened = openRegular(path);

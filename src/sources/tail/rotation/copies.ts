@@ -15,7 +15,7 @@ import { fstatSync, readSync } from '../../../mounts/fs.ts';
 import { compression } from '../compressed/archive.ts';
 import type { TrackedFile } from '../file/file.ts';
 import { digest, HEAD_BYTES, same } from '../file/inode.ts';
-import { begins, HEADER_BYTES, markerAt } from '../positions/recognise.ts';
+import { begins, markerAt, SHARED_HEADER_BYTES } from '../positions/recognise.ts';
 
 const STILL_MS = 2000;
 /** Compared in one step, at most. */
@@ -43,7 +43,7 @@ interface Original {
 }
 
 /** A file that may be a copy. */
-export class Suspect {
+export class PossibleCopy {
   readonly file: TrackedFile;
   /** It is read as a file of its own and yet may be a copy. */
   undecided = false;
@@ -215,7 +215,7 @@ function intact(fd: number, { position, marker, stream }: TrackedFile, compared:
  * what is called `a.log` itself now. `names`: those that the original has and had; `alike`: bytes that both hold.
  */
 export function mayBeCopy(path: string, names: readonly string[], alike: number): boolean {
-  if (alike >= HEADER_BYTES) return true;
+  if (alike >= SHARED_HEADER_BYTES) return true;
   if (names.includes(path)) return false;
   const own = bareName(path);
   return names.some((name) => own.startsWith(stemOf(name)));

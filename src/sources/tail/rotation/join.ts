@@ -19,7 +19,7 @@ import { lastNuls } from '../file/nuls.ts';
 /** What is read of the new file. */
 const READ_BYTES = 256 * 1024;
 
-export class Heir {
+export class Join {
   readonly file: TrackedFile;
   /** Its first bytes. */
   readonly lines: Buffer;
@@ -41,7 +41,7 @@ export class Heir {
 }
 
 /** The file that goes on with what is open at the end of this one, if it has a whole line by now. */
-export async function heirOf(old: TrackedFile, format: Format): Promise<Heir | null> {
+export async function joinOf(old: TrackedFile, format: Format): Promise<Join | null> {
   const file = old.after;
   if (!file || file.before?.file !== old || !file.before.joins) return null;
   if (file.busy || !file.untouched || !open(file)) return null;
@@ -56,7 +56,7 @@ export async function heirOf(old: TrackedFile, format: Format): Promise<Heir | n
   // NULs at its end may be written over yet.
   const lines = bytes.subarray(0, Math.min(got, format.lineEnds.aligned(lastNuls(bytes, 0, got))));
   if (format.lineEnds.first(lines, 0, lines.length) < 0 || archiveOf(lines, file.stream.name)) return null;
-  return new Heir(file, lines);
+  return new Join(file, lines);
 }
 
 /** While it waits it may have been closed in favour of others. */

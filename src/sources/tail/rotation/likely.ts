@@ -4,11 +4,11 @@ import { closeSync } from '../../../mounts/fs.ts';
 import { openRegular } from '../../../mounts/open.ts';
 import { compression } from '../compressed/archive.ts';
 import { birthOf, bornApart, digest, lookUp } from '../file/inode.ts';
-import type { Beside } from '../find/nearby.ts';
+import type { NearbyFile } from '../find/nearby.ts';
 import { placesOf } from '../find/symlinks.ts';
 import type { Pace } from '../pace.ts';
 import type { Generation } from '../positions/journal.ts';
-import { firstBytes, HEADER_BYTES, recognise } from '../positions/recognise.ts';
+import { firstBytes, recognise, SHARED_HEADER_BYTES } from '../positions/recognise.ts';
 import { TELLING } from './admit.ts';
 import { mayBeCopy } from './copies.ts';
 
@@ -21,8 +21,8 @@ const MOST_PACKED = 32;
 const MOST_COMPARED = 1000;
 
 /** The files by the hash of their first bytes. */
-export async function headsOf(beside: Beside[], pace: Pace): Promise<Map<bigint, Beside[]>> {
-  const byHead = new Map<bigint, Beside[]>();
+export async function headsOf(beside: NearbyFile[], pace: Pace): Promise<Map<bigint, NearbyFile[]>> {
+  const byHead = new Map<bigint, NearbyFile[]>();
   for (const one of beside) {
     if (pace.due) await pace.rest();
     if (Number(one.stat.size) < TELLING) continue;
@@ -47,18 +47,18 @@ export async function headsOf(beside: Beside[], pace: Pace): Promise<Map<bigint,
  * that is still there and was truncated, or no other holds the same.
  */
 export async function likelyCopies(
-  withHead: Beside[],
+  withHead: NearbyFile[],
   g: Generation,
-  all: Beside[],
+  all: NearbyFile[],
   pace: Pace,
-): Promise<{ likely: Beside[]; unlike: Beside[] }> {
-  if (g.position >= HEADER_BYTES || withHead.length === 0) return { likely: withHead, unlike: [] };
+): Promise<{ likely: NearbyFile[]; unlike: NearbyFile[] }> {
+  if (g.position >= SHARED_HEADER_BYTES || withHead.length === 0) return { likely: withHead, unlike: [] };
   const names = placesOf(g.path);
   const original = lookUp(g.path);
   const truncated = original?.ino === g.inode && !bornApart(g.born, birthOf(original));
   let only: Only | undefined;
-  const likely: Beside[] = [];
-  const unlike: Beside[] = [];
+  const likely: NearbyFile[] = [];
+  const unlike: NearbyFile[] = [];
   for (const one of withHead) {
     if (pace.due) await pace.rest();
     const { path, stat } = one;
@@ -77,7 +77,7 @@ export async function likelyCopies(
 type Only = bigint | 'none' | 'several';
 
 /** The one file that holds what was read. */
-async function onlyHolder(g: Generation, all: Beside[], pace: Pace): Promise<Only> {
+async function onlyHolder(g: Generation, all: NearbyFile[], pace: Pace): Promise<Only> {
   const large = all.filter(({ stat }) => Number(stat.size) >= g.position);
   if (large.length > MOST_COMPARED) return 'several';
   let only: Only = 'none';
@@ -107,7 +107,7 @@ export function holds(path: string, g: Generation): boolean | null {
  * What one of these may have become in another directory: it has its inode; or it is compressed, of a name alike, and has
  * been so since that was last heard of. These have to be opened to tell: not many are.
  */
-export function rotatedOf(generations: Generation[]): (file: Beside) => boolean {
+export function rotatedOf(generations: Generation[]): (file: NearbyFile) => boolean {
   const inodes = new Set(generations.map(({ inode }) => inode));
   const names = new Set(generations.map(({ path }) => stemOf(path)));
   const since = generations.reduce((least, { seen }) => Math.min(least, seen), Number.POSITIVE_INFINITY) * 1000;

@@ -17,7 +17,7 @@ import { compression } from '../compressed/archive.ts';
 import { packedWith } from '../compressed/rotated-copies.ts';
 import type { TailContext, TrackedFile } from '../file/file.ts';
 import { birthOf, bornApart, type Inode, inodeKey, inodeOf, lookUp, siblings } from '../file/inode.ts';
-import { type Beside, nearby } from '../find/nearby.ts';
+import { type NearbyFile, nearby } from '../find/nearby.ts';
 import { homesOf } from '../find/symlinks.ts';
 import { Pace, sortInSteps } from '../pace.ts';
 import type { Generation } from '../positions/journal.ts';
@@ -96,10 +96,10 @@ export async function* recover(context: TailContext, options: RecoverOptions): A
 }
 
 /** The files of these directories, by name. */
-async function besideThem(dirs: readonly string[], pace: Pace): Promise<Beside[]> {
-  const all: Beside[] = [];
+async function besideThem(dirs: readonly string[], pace: Pace): Promise<NearbyFile[]> {
+  const all: NearbyFile[] = [];
   for (const dir of dirs) {
-    const here: Beside[] = [];
+    const here: NearbyFile[] = [];
     for (const name of siblings(dir)) {
       if (pace.due) await pace.rest();
       const path = isAside(basename(name)) ? (takeBack(name) ?? name) : name;
@@ -123,14 +123,14 @@ async function haveChanged(dirs: readonly string[], before: readonly (bigint | u
 async function search(
   context: TailContext,
   generations: Generation[],
-  all: Beside[],
+  all: NearbyFile[],
   home: ReadonlySet<string>,
   options: RecoverOptions,
   pace: Pace,
 ): Promise<{ found: Recovered[]; left: Generation[] }> {
-  const beside: Beside[] = [];
-  const compressed: Beside[] = [];
-  const byInode = new Map<bigint, Beside>();
+  const beside: NearbyFile[] = [];
+  const compressed: NearbyFile[] = [];
+  const byInode = new Map<bigint, NearbyFile>();
   for (const one of all) {
     if (pace.due) await pace.rest();
     if (home.has(inodeKey(one.stat)) || options.tracked(inodeOf(one.stat))) continue;
@@ -139,7 +139,7 @@ async function search(
     byInode.set(one.stat.ino, one);
   }
   const found: Recovered[] = [];
-  const taken = new Set<Beside>();
+  const taken = new Set<NearbyFile>();
   const left: Generation[] = [];
   for (const g of generations) {
     if (pace.due) await pace.rest();
@@ -152,7 +152,7 @@ async function search(
   }
   const missing: Generation[] = [];
   const telling = left.some((g) => g.position >= TELLING);
-  const byHead = telling ? await headsOf(beside, pace) : new Map<bigint, Beside[]>();
+  const byHead = telling ? await headsOf(beside, pace) : new Map<bigint, NearbyFile[]>();
   for (const g of left) {
     if (pace.due) await pace.rest();
     if (!isFree(context, g)) continue;
@@ -179,8 +179,8 @@ async function search(
 async function packed(
   context: TailContext,
   g: Generation,
-  compressed: Beside[],
-  taken: Set<Beside>,
+  compressed: NearbyFile[],
+  taken: Set<NearbyFile>,
 ): Promise<Recovered | 'over' | null> {
   const free = compressed.filter((one) => !taken.has(one));
   const found = await packedWith(
@@ -209,9 +209,9 @@ function settle({ positions }: TailContext, g: Generation): void {
 async function firstThat(
   context: TailContext,
   g: Generation,
-  candidates: Beside[],
+  candidates: NearbyFile[],
   { names, tracked }: RecoverOptions,
-  taken: Set<Beside>,
+  taken: Set<NearbyFile>,
   pace: Pace,
 ): Promise<Recovered | 'over' | undefined> {
   for (const one of candidates) {

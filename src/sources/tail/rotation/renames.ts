@@ -7,7 +7,7 @@ import { log } from '../../../log.ts';
 import { descriptors } from '../file/descriptors.ts';
 import type { TailContext, TrackedFile } from '../file/file.ts';
 import { isAt } from '../file/inode.ts';
-import type { Beside } from '../find/listing.ts';
+import type { Listing } from '../find/listing.ts';
 import type { Poller } from '../find/poll.ts';
 import { homesOf } from '../find/symlinks.ts';
 import type { Untracked } from '../find/untracked.ts';
@@ -24,7 +24,7 @@ export interface RenamesOptions {
   context: TailContext;
   names: Names;
   places: Places;
-  beside: Beside;
+  beside: Listing;
   untracked: Untracked;
   poller: Poller;
   succession: Succession;

@@ -12,7 +12,7 @@
 import { fstatSync } from '../../../mounts/fs.ts';
 import type { TrackedFile } from '../file/file.ts';
 import { birthOf } from '../file/inode.ts';
-import { begins, HEADER_BYTES, hasBefore } from '../positions/recognise.ts';
+import { begins, hasBefore, SHARED_HEADER_BYTES } from '../positions/recognise.ts';
 
 const BLOCK_BYTES = 256 * 1024;
 
@@ -56,7 +56,7 @@ export async function compareWhole(file: TrackedFile, old: TrackedFile): Promise
   const deleted = gone.nlink === 0n;
   // It was there already when the old one lost its last name: its bytes were not written under the name.
   const renamedOver = deleted && birthOf(born) !== 0 && born.birthtimeNs < gone.ctimeNs;
-  const telling = alike >= HEADER_BYTES || renamedOver;
+  const telling = alike >= SHARED_HEADER_BYTES || renamedOver;
   const whole = alike >= old.position;
   return { goesOn: telling && whole, alike: telling || (deleted && whole) ? alike : 0 };
 }

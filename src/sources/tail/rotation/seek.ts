@@ -8,7 +8,7 @@ import { setImmediate } from 'node:timers/promises';
 import { compression } from '../compressed/archive.ts';
 import type { TrackedFile } from '../file/file.ts';
 import { inodeKey, lookUp } from '../file/inode.ts';
-import type { Beside, Entry } from '../find/listing.ts';
+import type { ListedName, Listing } from '../find/listing.ts';
 import { Pace } from '../pace.ts';
 import { MostAlike } from './copies.ts';
 
@@ -37,11 +37,11 @@ interface Group {
 }
 
 export class Seeker {
-  readonly #beside: Beside;
+  readonly #beside: Listing;
   readonly #found: (file: TrackedFile, place: Sought) => void;
   readonly #groups = new Map<string, Group>();
 
-  constructor(beside: Beside, found: (file: TrackedFile, place: Sought) => void) {
+  constructor(beside: Listing, found: (file: TrackedFile, place: Sought) => void) {
     this.#beside = beside;
     this.#found = found;
   }
@@ -97,7 +97,7 @@ export class Seeker {
   }
 
   /** If it is one of them, that one is found. */
-  #take({ files }: Group, { path, stat }: Entry): void {
+  #take({ files }: Group, { path, stat }: ListedName): void {
     const wanted = stat && files.get(inodeKey(stat));
     if (!wanted) return;
     files.delete(wanted.file.key);

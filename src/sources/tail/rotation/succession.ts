@@ -6,11 +6,11 @@ import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { log } from '../../../log.ts';
 import { closeSync } from '../../../mounts/fs.ts';
-import { packedAfter, Twins } from '../compressed/rotated-copies.ts';
+import { packedAfter, RotatedCopies } from '../compressed/rotated-copies.ts';
 import { descriptors } from '../file/descriptors.ts';
 import type { TailContext, TrackedFile } from '../file/file.ts';
 import type { Inode } from '../file/inode.ts';
-import type { Beside } from '../find/listing.ts';
+import type { Listing } from '../find/listing.ts';
 import { Pace } from '../pace.ts';
 import type { Generation } from '../positions/journal.ts';
 import type { Places } from '../positions/place.ts';
@@ -18,8 +18,8 @@ import { headOf, markerAt } from '../positions/recognise.ts';
 import type { Turns } from '../turns.ts';
 import { type Admitted, type Copy, copyOf } from './admit.ts';
 import { originalsOf } from './copies.ts';
-import { type HeldCopy, Holds } from './holds.ts';
 import type { Names } from './names.ts';
+import { type HeldCopy, PossibleCopies } from './possible-copies.ts';
 import { Predecessors } from './predecessors.ts';
 import { recover } from './recover.ts';
 import { compareWhole, mayReplace } from './replaced.ts';
@@ -28,7 +28,7 @@ export interface SuccessionOptions {
   context: TailContext;
   names: Names;
   places: Places;
-  beside: Beside;
+  beside: Listing;
   /** True if the input's glob names this path. */
   matches: (path: string) => boolean;
   /** True if inotify tells what happens in this directory. */
@@ -40,8 +40,8 @@ export interface SuccessionOptions {
 
 export class Succession {
   readonly #o: SuccessionOptions;
-  readonly #holds: Holds;
-  readonly #twins: Twins;
+  readonly #possibleCopies: PossibleCopies;
+  readonly #rotatedCopies: RotatedCopies;
   readonly #seeking = new Set<Promise<void>>();
   /** By path: so many bytes of it may have been read before, of a file that cannot be told to be the same. */
   readonly #alike = new Map<string, number>();
@@ -52,14 +52,14 @@ export class Succession {
   constructor(options: SuccessionOptions) {
     const { context, names, turns } = options;
     this.#o = options;
-    this.#twins = new Twins({ context, names, turns });
-    this.#holds = new Holds({ known: (file) => names.files.has(file), turns });
+    this.#rotatedCopies = new RotatedCopies({ context, names, turns });
+    this.#possibleCopies = new PossibleCopies({ known: (file) => names.files.has(file), turns });
     this.#before = new Predecessors((inode) => names.of(inode) !== undefined, turns);
   }
 
   /** Bytes that were read once more because it could not be told whether they had been read. */
   get reread_bytes(): number {
-    return this.#holds.reread_bytes + this.#reread;
+    return this.#possibleCopies.reread_bytes + this.#reread;
   }
 
   /** Before any file is found. */
@@ -87,7 +87,7 @@ export class Succession {
   started(): void {
     this.#before.clear();
     this.#alike.clear();
-    this.#twins.started = true;
+    this.#rotatedCopies.started = true;
   }
 
   /** At the start, under a name that is looked for: what is known has to be read before what has its name now. */
@@ -99,12 +99,12 @@ export class Succession {
 
   /** A new file may have to wait. `others`: of which it may be a copy; all of them, or those that were read before. */
   holdNew(file: TrackedFile, others: Iterable<TrackedFile>, all: boolean): void {
-    if (file.fd !== null) this.#holds.suspect(file, originalsOf(file, file.fd, others, all));
+    if (file.fd !== null) this.#possibleCopies.hold(file, originalsOf(file, file.fd, others, all));
   }
 
   /** A new compressed file: its content may have been read before it was compressed. */
   holdPacked(file: TrackedFile, path: string): void {
-    this.#twins.hold(file, path);
+    this.#rotatedCopies.hold(file, path);
   }
 
   /**
@@ -118,7 +118,7 @@ export class Succession {
       .then((found) => {
         if (found) this.#takeIn(found, found.path);
         // Else it is decided there.
-        else if (!this.#twins.undecided) lost(Math.max(0, file.size - file.position));
+        else if (!this.#rotatedCopies.undecided) lost(Math.max(0, file.size - file.position));
       })
       .catch((error: Error) => log.warn(`cannot look for ${file.stream.name} among compressed files: ${error.message}`))
       .finally(() => this.#seeking.delete(seeking));
@@ -127,17 +127,17 @@ export class Succession {
 
   /** Something was written to a file that waits. */
   step(file: TrackedFile): void {
-    this.#holds.step(file);
+    this.#possibleCopies.step(file);
   }
 
   /** Looks at what may be a copy; true: there is more of it. */
   stepHolds(): boolean {
-    return this.#holds.stepAll();
+    return this.#possibleCopies.stepAll();
   }
 
   /** To be called at each tick. */
   tick(): void {
-    this.#twins.look();
+    this.#rotatedCopies.look();
   }
 
   /** A new file has the name of one that was read to its end; true: it is compared with that, and held meanwhile. */
@@ -213,14 +213,14 @@ export class Succession {
       if (other !== file && dirname(other.path ?? '') === dir) judge(other);
       if (pace.due) await pace.rest();
     }
-    const held = this.#holds.copyOf(file);
+    const held = this.#possibleCopies.copyOf(file);
     const tracked = (inode: Inode) => names.of(inode) !== undefined;
     const found = held || file.packed ? null : await copyOf(context, file, { tracked, matches, told, beside });
     if (!names.files.has(file)) {
       if (found?.fd != null) closeSync(found.fd);
       return;
     }
-    const copy = found ?? held ?? this.#holds.copyOf(file);
+    const copy = found ?? held ?? this.#possibleCopies.copyOf(file);
     // It was not looked for to the end: the next start does.
     if (!copy && this.#closed) return;
     const unread = Math.max(0, file.size - file.position);
@@ -244,7 +244,7 @@ export class Succession {
   /** The path of the copy; null: there is none. */
   #goOnInCopy(file: TrackedFile, copy: Copy | HeldCopy | null): string | null {
     if (!copy || !file.stream.persisted) {
-      const double = copy?.file ?? this.#holds.doubleOf(file);
+      const double = copy?.file ?? this.#possibleCopies.doubleOf(file);
       if (double) file.restart(false);
       return double?.stream.generation.path ?? null;
     }
@@ -264,7 +264,7 @@ export class Succession {
     if (found) this.#takeIn(found, found.path);
     else {
       this.#o.places.note(copy.file);
-      this.#holds.release(copy.file);
+      this.#possibleCopies.release(copy.file);
     }
     return found?.path ?? copy.file.path ?? copy.file.stream.name;
   }
@@ -285,7 +285,7 @@ export class Succession {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#twins.close();
+    await this.#rotatedCopies.close();
     await Promise.all(this.#seeking);
   }
 }

@@ -5,7 +5,7 @@ import { inodeOf, lookUp } from '../file/inode.ts';
 import type { Directory } from '../find/directories.ts';
 import type { Finder } from '../find/discover.ts';
 import type { LeftOut } from '../find/left-out.ts';
-import type { Beside } from '../find/listing.ts';
+import type { Listing } from '../find/listing.ts';
 import type { Poller } from '../find/poll.ts';
 import type { Selection } from '../find/selection.ts';
 import type { Places } from '../positions/place.ts';
@@ -19,7 +19,7 @@ export interface ToldOptions {
   names: Names;
   places: Places;
   selection: Selection;
-  beside: Beside;
+  beside: Listing;
   leftOut: LeftOut;
   poller: Poller;
   changes: Changes;

@@ -13,7 +13,7 @@ import { isInode, lookUp } from '../file/inode.ts';
 import type { Directory } from '../find/directories.ts';
 import { Discovery } from '../find/discover.ts';
 import { LeftOut, type LeftOutStatus } from '../find/left-out.ts';
-import { Beside } from '../find/listing.ts';
+import { Listing } from '../find/listing.ts';
 import { OwnFiles } from '../find/own.ts';
 import { Poller, type Polling } from '../find/poll.ts';
 import { Selection } from '../find/selection.ts';
@@ -55,7 +55,7 @@ export class Tracker implements Polling {
   readonly #leftOut: LeftOut;
   readonly #poller = new Poller(this);
   readonly #names = new Names();
-  readonly #beside = new Beside();
+  readonly #beside = new Listing();
   readonly #succession: Succession;
   readonly #changes: Changes;
   readonly #renames: Renames;

@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { Suspect } from '../../../../src/sources/tail/rotation/copies.ts';
+import { PossibleCopy } from '../../../../src/sources/tail/rotation/copies.ts';
 import { Bench, until } from '../collect.ts';
 
 const lines = (from: number, to: number) =>
@@ -265,7 +265,7 @@ test('what was compared with a file before anything was read of it is no copy of
   await until('b.log is there', () => bench.source.files_total === 1);
   writeFileSync(path, 'first\n');
   await until('a.log is there', () => bench.source.files_total === 2);
-  const steps = t.mock.method(Suspect.prototype, 'step').mock;
+  const steps = t.mock.method(PossibleCopy.prototype, 'step').mock;
   copyFileSync(path, bench.path('a.log.1'));
   await until('it is compared', () => steps.callCount() > 3);
   // From now on nothing is compared again: the machine is slow.

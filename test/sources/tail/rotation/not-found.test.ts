@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { Finder } from '../../../../src/sources/tail/positions/edit.ts';
+import { StoredFiles } from '../../../../src/sources/tail/positions/edit.ts';
 import { blank } from '../../../../src/sources/tail/positions/journal.ts';
 import { Positions } from '../../../../src/sources/tail/positions/positions.ts';
 import { Bench, said, until } from '../collect.ts';
@@ -58,7 +58,7 @@ test('a link on the way leads elsewhere since: what is left of the file is read 
   assert.equal(out.lines[0]!.id, id);
   assert.equal(out.lines[0]!.path, bench.path('current/log/app.log'));
   const stored = bench.positions.all().find((g) => g.id === id)!;
-  assert.deepEqual(new Finder().find(stored).now, old);
+  assert.deepEqual(new StoredFiles().find(stored).now, old);
   await bench.stop();
   // And once more: the old workers go on for some time.
   appendFileSync(old, 'while down again\n');

@@ -3,9 +3,9 @@
 import type { TrackedFile } from '../file/file.ts';
 import { Rounds } from '../rounds.ts';
 import type { Turns } from '../turns.ts';
-import { Suspect } from './copies.ts';
+import { PossibleCopy } from './copies.ts';
 
-export interface HoldOptions {
+export interface PossibleCopiesOptions {
   known: (file: TrackedFile) => boolean;
   turns: Turns;
 }
@@ -16,23 +16,23 @@ export interface HeldCopy {
   read: number;
 }
 
-export class Holds {
-  readonly #holds = new Map<TrackedFile, Suspect>();
-  readonly #o: HoldOptions;
+export class PossibleCopies {
+  readonly #held = new Map<TrackedFile, PossibleCopy>();
+  readonly #o: PossibleCopiesOptions;
   /** What stood still, alike to the end, by what it may be a copy of. */
   readonly #doubles = new WeakMap<TrackedFile, TrackedFile>();
-  readonly #rounds = new Rounds(() => this.#holds.keys());
+  readonly #rounds = new Rounds(() => this.#held.keys());
   /** Bytes of files that may be copies, and are read as files of their own. */
   reread_bytes = 0;
 
-  constructor(options: HoldOptions) {
+  constructor(options: PossibleCopiesOptions) {
     this.#o = options;
   }
 
   /** Holds the file while it may be a copy of these. */
-  suspect(file: TrackedFile, originals: TrackedFile[]): void {
+  hold(file: TrackedFile, originals: TrackedFile[]): void {
     if (originals.length === 0) return;
-    this.#holds.set(file, new Suspect(file, originals));
+    this.#held.set(file, new PossibleCopy(file, originals));
     this.#o.turns.hold(file, 'possible copy');
     this.#o.turns.hurry();
     this.step(file);
@@ -40,9 +40,9 @@ export class Holds {
 
   /** The held file that is the copy of this one, which was truncated, and how much of it was read from there. */
   copyOf(original: TrackedFile): HeldCopy | null {
-    for (const suspect of this.#holds.values()) {
-      const read = suspect.sharedWith(original);
-      if (read !== null) return { file: suspect.file, read };
+    for (const copy of this.#held.values()) {
+      const read = copy.sharedWith(original);
+      if (read !== null) return { file: copy.file, read };
     }
     return null;
   }
@@ -55,7 +55,7 @@ export class Holds {
   }
 
   release(file: TrackedFile): void {
-    if (!this.#holds.delete(file)) return;
+    if (!this.#held.delete(file)) return;
     const { known, turns } = this.#o;
     turns.release(file, 'possible copy');
     if (known(file)) turns.ready(file);
@@ -64,17 +64,17 @@ export class Holds {
   /** Looks at those whose turn it is; true: some are held. */
   stepAll(): boolean {
     this.#rounds.step((held) => this.step(held));
-    return this.#holds.size > 0;
+    return this.#held.size > 0;
   }
 
   /** Something was written to it: it may be clear now what it is. */
   step(file: TrackedFile): void {
-    const suspect = this.#holds.get(file);
-    if (!suspect) return;
+    const copy = this.#held.get(file);
+    if (!copy) return;
     const { known, turns } = this.#o;
     if (known(file)) {
-      if (suspect.step(performance.now(), known, (original) => turns.ready(original))) return;
-      const { originals, undecided } = suspect;
+      if (copy.step(performance.now(), known, (original) => turns.ready(original))) return;
+      const { originals, undecided } = copy;
       for (const original of originals) this.#doubles.set(original, file);
       if (originals.length > 0 || undecided) this.reread_bytes += file.size;
     }
