@@ -14,12 +14,13 @@ import { locateConfig } from '../src/cli/locate.ts';
 import { Kernel } from '../src/kernel/kernel.ts';
 import type { Status } from '../src/report/shape.ts';
 import { Spool } from '../src/spool/spool.ts';
+import { directory } from './support/directory.ts';
 import { numbered } from './support/lines.ts';
-import { directory, readAll } from './support/spool-blocks.ts';
+import { readAll } from './support/spool-blocks.ts';
 
 /** An agent of this process, without brokers. */
 async function start(t: TestContext, more: string) {
-  const dir = await directory(t);
+  const dir = directory(t);
   const path = join(dir, 'runnel.yaml');
   const rest = `${more.includes('statsd:') ? '' : 'statsd: {listen: []}\n'}admin: {listen: 127.0.0.1:0}\n`;
   await writeFile(path, `data_dir: ${dir}/data\n${rest}${more.replaceAll('DIR', dir)}`);

@@ -7,10 +7,10 @@ import { locateConfig } from '../src/cli/locate.ts';
 import { lockDataDir } from '../src/data-dir/lock.ts';
 import { KafkaClient } from '../src/kafka/connect/client.ts';
 import { Spool } from '../src/spool/spool.ts';
-import { directory } from './support/spool-blocks.ts';
+import { directory } from './support/directory.ts';
 
 test('a stop ends all parts also where one of them fails', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const path = join(dir, 'runnel.yaml');
   const [kafka, rest] = ['kafka: {brokers: [127.0.0.1:1]}', 'statsd: {listen: []}\nadmin: {listen: 127.0.0.1:0}'];
   await writeFile(path, `data_dir: ${dir}/data\n${kafka}\n${rest}\nmetrics: {host: false}\n`);

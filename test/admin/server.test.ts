@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { ask, askFirst, bodyOf, targetOf, targetsOf } from '../../src/admin/client.ts';
 import { type AdminOptions, type AdminServer, startAdmin } from '../../src/admin/server.ts';
 import { Tap } from '../../src/admin/tap.ts';
 import { renderStatus } from '../../src/report/render.ts';
+import { directory } from '../support/directory.ts';
 import { statusOf, withFiles } from '../support/status.ts';
 
 async function admin(
@@ -49,12 +49,6 @@ function get(
     asked.on('error', reject);
     asked.end();
   });
-}
-
-function directory(t: TestContext): string {
-  const path = mkdtempSync(join(tmpdir(), 'runnel-admin-'));
-  t.after(() => rmSync(path, { recursive: true }));
-  return path;
 }
 
 test('status is the JSON of the contract, with as many files as asked for', async (t) => {

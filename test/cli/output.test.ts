@@ -12,7 +12,8 @@ import { Account } from '../../src/core/account.ts';
 import { Batch } from '../../src/core/batch.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { valueEnvelope } from '../../src/records/envelope.ts';
-import { block, directory, openSpool, TOPIC } from '../support/spool-blocks.ts';
+import { directory } from '../support/directory.ts';
+import { block, openSpool, TOPIC } from '../support/spool-blocks.ts';
 import { statusOf } from '../support/status.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -47,7 +48,7 @@ function serve(change: Partial<Parameters<typeof startAdmin>[0]>): ReturnType<ty
 }
 
 test('spool cat', script, async (t) => {
-  const data = await directory(t);
+  const data = directory(t);
   const config = join(data, 'runnel.yaml');
   writeFileSync(config, `data_dir: ${data}\n`);
   mkdirSync(join(data, 'spool'));
@@ -64,7 +65,7 @@ test('spool cat', script, async (t) => {
 });
 
 test('tap', script, async (t) => {
-  const data = await directory(t);
+  const data = directory(t);
   const pool = new Pool(8 << 20);
   const share = pool.share('logs');
   const batch = new Batch(await pool.take(share, 'batch'), share, {
@@ -94,7 +95,7 @@ test('tap', script, async (t) => {
 });
 
 test('status, explain and what is wrong with a configuration', script, async (t) => {
-  const data = await directory(t);
+  const data = directory(t);
   const config = join(data, 'runnel.yaml');
   writeFileSync(config, `data_dir: ${data}\nlogs: [{name: all, include: "/**"}]\n`);
   const path = `/var/log/${EVIL}.log`;

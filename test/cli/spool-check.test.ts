@@ -6,7 +6,8 @@ import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { block, directory, openSpool, TOPIC } from '../support/spool-blocks.ts';
+import { directory } from '../support/directory.ts';
+import { block, openSpool, TOPIC } from '../support/spool-blocks.ts';
 
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 
@@ -20,7 +21,7 @@ async function check(config: string, ...options: string[]) {
 }
 
 test('what root repairs stays the agent’s', { skip: process.getuid?.() !== 0 && 'needs root' }, async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const dataDir = join(dir, 'data');
   const { spool } = await openSpool(join(dataDir, 'spool'));
   for (const value of ['one', 'two', 'three']) await spool.partition(TOPIC).append(await block([value]));
@@ -48,7 +49,7 @@ test('what root repairs stays the agent’s', { skip: process.getuid?.() !== 0 &
 });
 
 test('a repair where no agent has run makes no data_dir', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const config = join(dir, 'runnel.yaml');
   await writeFile(config, `data_dir: ${join(dir, 'data')}\n`);
   const { code, stderr } = await check(config, '--repair');

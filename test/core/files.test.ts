@@ -1,18 +1,13 @@
 /** What a power cut may leave of a file that is written whole: the order of the calls is what decides it. */
+
 import assert from 'node:assert/strict';
-import fs, { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { makeDirectory, moveFile, replaceAndKeep, replaceFile, replaceFileSync } from '../../src/core/files.ts';
-
-function directory(t: TestContext): string {
-  const dir = mkdtempSync(join(tmpdir(), 'runnel-files-'));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
-  return dir;
-}
+import { directory } from '../support/directory.ts';
 
 /** What is synced and renamed while `act` runs, names below `dir` only. */
 async function calls(t: TestContext, dir: string, act: () => unknown): Promise<string[]> {

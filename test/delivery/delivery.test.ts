@@ -11,11 +11,12 @@ import { KafkaClient } from '../../src/kafka/connect/client.ts';
 import { SavedWindows } from '../../src/kafka/send/saved-windows.ts';
 import { Sender } from '../../src/kafka/send/sender.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
+import { directory } from '../support/directory.ts';
 import { FakeBroker } from '../support/fake-broker.ts';
-import { block, directory, openSpool, TOPIC } from '../support/spool-blocks.ts';
+import { block, openSpool, TOPIC } from '../support/spool-blocks.ts';
 
 test('a drain that begins anew after each gap leaves no senders behind, and what they sent stays counted', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const [spoolDir, options] = [join(dir, 'spool'), { max_size: 80_000 }];
   const { spool: before } = await openSpool(spoolDir, options);
   for (let i = 0; i < 40; i++) await before.partition(TOPIC).append(await block([`${i} ${'x'.repeat(1000)}`]));

@@ -7,10 +7,10 @@ import { TransactionsBefore } from '../../src/delivery/exactly-once.ts';
 import type { KafkaClient } from '../../src/kafka/connect/client.ts';
 import type { ExactlyOnce } from '../../src/kafka/transactions/exactly-once.ts';
 import { transactionsBefore, writeSnapshot } from '../../src/kafka/transactions/positions-snapshot.ts';
-import { directory } from '../support/spool-blocks.ts';
+import { directory } from '../support/directory.ts';
 
 test('inputs do not end where Kafka does not say what was committed and the disk takes no note of that', async (t) => {
-  const dataDir = await directory(t);
+  const dataDir = directory(t);
   const snapshot = { cluster: 'c', topic: 'p', topicId: null, partition: 0, offset: 7n, own: [], forgotten: [] };
   await writeSnapshot(dataDir, snapshot);
   await mkdir(join(dataDir, 'positions.topic.new'));

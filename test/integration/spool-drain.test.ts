@@ -4,9 +4,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { directory } from '../support/directory.ts';
 import { freshTopic, noKafka, sharedKafka } from '../support/kafka.ts';
 import { readValues } from '../support/kcat.ts';
-import { directory } from '../support/spool-blocks.ts';
 
 const WRITER = new URL('../support/spool-writer.ts', import.meta.url).pathname;
 const ROUNDS = 8;
@@ -15,7 +15,7 @@ test('a process killed while it drains the spool leaves nothing lost, nothing tw
   skip: noKafka,
 }, async (t) => {
   await using kafka = await sharedKafka();
-  const dir = await directory(t);
+  const dir = directory(t);
   const topic = await freshTopic(kafka.brokers, 'spool-kill');
   const run = (total: number) => {
     const child = spawn(process.execPath, [WRITER, dir, kafka.brokers, topic, String(total)], {

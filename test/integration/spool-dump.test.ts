@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CODECS } from '../../src/records/record-batch.ts';
+import { directory } from '../support/directory.ts';
 import { noKafka, runJava } from '../support/kafka-jars.ts';
-import { block, directory, openSpool, TOPIC } from '../support/spool-blocks.ts';
+import { block, openSpool, TOPIC } from '../support/spool-blocks.ts';
 
 const CODEC_NAMES = { none: 'none', gzip: 'gzip', snappy: 'snappy', lz4: 'lz4', zstd: 'zstd' } as const;
 
 test('Apache Kafka reads a segment with batches of every codec', { skip: noKafka }, async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool } = await openSpool(dir);
   const partition = spool.partition(TOPIC);
   const written: string[] = [];

@@ -15,7 +15,8 @@ import { optionsOf } from '../../src/options.ts';
 import { valueEnvelope } from '../../src/records/envelope.ts';
 import { INPUTS } from '../../src/sources/all.ts';
 import { Spool } from '../../src/spool/spool.ts';
-import { directory, readAll } from '../support/spool-blocks.ts';
+import { directory } from '../support/directory.ts';
+import { readAll } from '../support/spool-blocks.ts';
 
 interface Otlp {
   topic: string;
@@ -87,7 +88,7 @@ const otlp: InputKind<'otlp', Otlp, Otlp, OtlpStatus> = {
 const KINDS = [...INPUTS, otlp] as const;
 
 async function configured(t: TestContext, text: string) {
-  const dir = await directory(t);
+  const dir = directory(t);
   const path = join(dir, 'runnel.yaml');
   const rest = 'admin: {listen: 127.0.0.1:0}\nstatsd: {listen: []}\nmetrics: {host: false}\n';
   await writeFile(path, `data_dir: ${dir}/data\n${rest}${text}`);

@@ -3,11 +3,12 @@ import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { checkPartition, repairPartition } from '../../src/spool/check.ts';
-import { block, directory, openSpool, readAll, TOPIC } from '../support/spool-blocks.ts';
+import { directory } from '../support/directory.ts';
+import { block, openSpool, readAll, TOPIC } from '../support/spool-blocks.ts';
 
 /** A partition with 40 blocks of one record in segments of 9, two items a record. */
 async function written(t: TestContext): Promise<{ dir: string; partition: string; segment: (base: number) => string }> {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool } = await openSpool(dir, { max_size: 80_000 });
   for (let i = 0; i < 40; i++) {
     await spool.partition(TOPIC).append(await block([`${i} ${'x'.repeat(1000)}`], { weight: 2 }));

@@ -5,7 +5,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { block, directory, openSpool, readAll, TOPIC } from '../support/spool-blocks.ts';
+import { directory } from '../support/directory.ts';
+import { block, openSpool, readAll, TOPIC } from '../support/spool-blocks.ts';
 
 const run = promisify(execFile);
 const MODULE = new URL('../../src/cli/spool.ts', import.meta.url).href;
@@ -20,7 +21,7 @@ async function cli(call: string): Promise<{ code: number; stdout: string; stderr
 }
 
 test('ls and cat show what is there while the agent goes on writing', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool } = await openSpool(dir);
   const partition = spool.partition(TOPIC);
   const time = Date.parse('2026-11-22T14:00:00.123Z');
@@ -60,7 +61,7 @@ test('ls and cat show what is there while the agent goes on writing', async (t) 
 });
 
 test('cat passes over damage and says so', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool } = await openSpool(dir);
   for (const value of ['one', 'two', 'three']) await spool.partition(TOPIC).append(await block([value]));
   await spool.close();
@@ -75,7 +76,7 @@ test('cat passes over damage and says so', async (t) => {
 });
 
 test('a topic or a log that is not there is one clear sentence', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const none = await cli(`spoolLs(${JSON.stringify(join(dir, 'none'))}, {json: false})`);
   assert.equal(none.code, 1);
   assert.match(none.stderr, /no local log in .*: nothing was collected there yet/);

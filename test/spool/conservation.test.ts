@@ -2,7 +2,8 @@
 // Slow: goes through many random cases.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { block, directory, openSpool, streamOf, valuesOf } from '../support/spool-blocks.ts';
+import { directory } from '../support/directory.ts';
+import { block, openSpool, streamOf, valuesOf } from '../support/spool-blocks.ts';
 
 const TOPICS = ['runnel.metrics', 'runnel.logs', 'runnel.events'];
 
@@ -18,7 +19,7 @@ function random(seed: number): (below: number) => number {
 
 for (const seed of [1, 2, 3, 4]) {
   test(`appended = forwarded + dropped + waiting, through drops, trims and restarts (seed ${seed})`, async (t) => {
-    const dir = await directory(t);
+    const dir = directory(t);
     const below = random(seed);
     const options = { max_size: 60_000, sync: seed % 2 === 0 ? ('always' as const) : 5 };
     const inputs = ['statsd', 'host', 'logs.app'].map((input) => streamOf(input));

@@ -5,7 +5,8 @@ import type { Block, Outlet } from '../../src/core/block.ts';
 import { partitionFor } from '../../src/records/murmur2.ts';
 import { type DrainOptions, drain, type SpoolIdentity } from '../../src/spool/drain.ts';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
-import { block, directory, HERE, openSpool, streamOf, TOPIC, valuesOf } from '../support/spool-blocks.ts';
+import { directory } from '../support/directory.ts';
+import { block, HERE, openSpool, streamOf, TOPIC, valuesOf } from '../support/spool-blocks.ts';
 
 class Held implements Outlet {
   readonly partition: number;
@@ -84,7 +85,7 @@ function draining(partition: SpoolPartition, options: Partial<DrainOptions> & { 
 }
 
 test('blocks go out oldest first, at most five beyond the persisted position, and are trimmed when settled', async (t) => {
-  const { spool } = await openSpool(await directory(t));
+  const { spool } = await openSpool(directory(t));
   const partition = spool.partition(TOPIC);
   for (let i = 0; i < 12; i++) await partition.append(await block([`value ${i}`], { weight: 2 }));
   const d = draining(partition);
@@ -114,7 +115,7 @@ test('blocks go out oldest first, at most five beyond the persisted position, an
 });
 
 test('after a kill the same blocks go out under the same numbers', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool: killed } = await openSpool(dir);
   for (let i = 0; i < 8; i++) await killed.partition(TOPIC).append(await block([`a ${i}`, `b ${i}`]));
   const first = draining(killed.partition(TOPIC));
@@ -145,7 +146,7 @@ test('after a kill the same blocks go out under the same numbers', async (t) => 
 });
 
 test('a gap in the offsets begins a new identity', async (t) => {
-  const { spool } = await openSpool(await directory(t), { max_size: 80_000 });
+  const { spool } = await openSpool(directory(t), { max_size: 80_000 });
   const partition = spool.partition(TOPIC);
   const append = async (i: number) => partition.append(await block([`${i} ${'x'.repeat(1000)}`]));
   for (let i = 0; i < 20; i++) await append(i);
@@ -175,7 +176,7 @@ const THREE = [0, 1, 2].map((partition) => {
 });
 
 test('blocks go to the partition of their key, and the position follows the oldest', async (t) => {
-  const { spool } = await openSpool(await directory(t));
+  const { spool } = await openSpool(directory(t));
   const partition = spool.partition(TOPIC);
   for (const to of [2, 0, 2]) await partition.append(await block([`to ${to}`], { stream: THREE[to]! }));
   const d = draining(partition, { count: 3 });
@@ -216,7 +217,7 @@ async function killedInThree(dir: string) {
 const first = async ({ blocks }: Held) => (await valuesOf(blocks[0]!.block))[0];
 
 test('after a kill the blocks of each partition go out under the numbers that they had', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const killed = await killedInThree(dir);
   const { spool } = await openSpool(dir);
   const d = draining(spool.partition(TOPIC), { count: 3 });
@@ -238,7 +239,7 @@ test('after a kill the blocks of each partition go out under the numbers that th
 });
 
 test('a producer that is renewed while another partition holds the position back is known again after a kill', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool: killed } = await openSpool(dir);
   const partition = killed.partition(TOPIC);
   for (let i = 0; i < 5; i++) await partition.append(await block([`${i} a`, `${i} b`], { stream: THREE[i % 3]! }));
@@ -273,7 +274,7 @@ test('a producer that is renewed while another partition holds the position back
 });
 
 test('the partition that holds the position back is never waited for by its own producer', async (t) => {
-  const { spool } = await openSpool(await directory(t));
+  const { spool } = await openSpool(directory(t));
   const partition = spool.partition(TOPIC);
   for (let i = 0; i < 3; i++) await partition.append(await block(['a', 'b'], { stream: THREE[i]! }));
   const d = draining(partition, { count: 3 });
@@ -289,7 +290,7 @@ test('the partition that holds the position back is never waited for by its own 
 });
 
 test('more partitions count after what may have been sent, in another cluster nothing of it does', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const killed = await killedInThree(dir);
   const { spool } = await openSpool(dir);
   const d = draining(spool.partition(TOPIC), { count: 4 });
@@ -316,7 +317,7 @@ test('more partitions count after what may have been sent, in another cluster no
 });
 
 test('before transactions go on, what may have been sent is sent under its old numbers', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const killed = await killedInThree(dir);
   const { spool } = await openSpool(dir);
   const transactional: Held[] = [];
@@ -343,7 +344,7 @@ test('before transactions go on, what may have been sent is sent under its old n
 });
 
 test('a backlog that is damaged to its end does not hold up what waits for it', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool } = await openSpool(dir, { max_size: 80_000 });
   const partition = spool.partition(TOPIC);
   for (let i = 0; i < 12; i++) await partition.append(await block(['x'.repeat(1000)]));

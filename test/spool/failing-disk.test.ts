@@ -18,10 +18,11 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
-import { block, directory, HERE, openSpool, readAll, streamOf, TOPIC, valuesOf } from '../support/spool-blocks.ts';
+import { directory } from '../support/directory.ts';
+import { block, HERE, openSpool, readAll, streamOf, TOPIC, valuesOf } from '../support/spool-blocks.ts';
 
 test('an append waits in memory until the disk takes it, and nothing overtakes it', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool } = await openSpool(dir);
   const partition = spool.partition(TOPIC);
   const inTheWay = join(dir, `${TOPIC}-0`);
@@ -41,7 +42,7 @@ test('an append waits in memory until the disk takes it, and nothing overtakes i
 });
 
 test('what the disk does not take goes to a reader that has read all else, under offsets of its own', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const options = { max_size: 8 * 3000 };
   const { spool } = await openSpool(dir, options);
   const partition = spool.partition(TOPIC);
@@ -72,7 +73,7 @@ test('what the disk does not take goes to a reader that has read all else, under
 });
 
 test('what goes on from memory is not changed when whoever appended it uses its memory again', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool } = await openSpool(dir, { sync: 'never' });
   const partition = spool.partition(TOPIC);
   await writeFile(join(dir, `${TOPIC}-0`), '');
@@ -90,7 +91,7 @@ test('what goes on from memory is not changed when whoever appended it uses its 
 });
 
 test('what only memory had, and was on its way at a stop, is counted', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool, drops } = await openSpool(dir);
   const partition = spool.partition(TOPIC);
   await writeFile(join(dir, `${TOPIC}-0`), '');
@@ -109,7 +110,7 @@ test('what only memory had, and was on its way at a stop, is counted', async (t)
 });
 
 test('notes that cannot be read hold up neither what is new nor what they are about', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const options = { max_size: 8 * 3000 };
   const weights = (base: number) => join(dir, `${TOPIC}-0`, `${String(base).padStart(20, '0')}.weights`);
   const unreadable = async (base: number) => {
@@ -135,7 +136,7 @@ test('notes that cannot be read hold up neither what is new nor what they are ab
 });
 
 test('a segment that cannot be read is said while it lasts, and read when it can be', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool } = await openSpool(dir);
   const partition = spool.partition(TOPIC);
   await partition.append(await block(['one']));
@@ -155,7 +156,7 @@ test('a segment that cannot be read is said while it lasts, and read when it can
 });
 
 test('what cannot be brought to the medium is said while it lasts', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool } = await openSpool(dir, { sync: 60_000 });
   const partition = spool.partition(TOPIC);
   await partition.append(await block(['one']), 'written');
@@ -173,7 +174,7 @@ test('what cannot be brought to the medium is said while it lasts', async (t) =>
 });
 
 test('a read position that is damaged is said, because all that is kept is sent again', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool } = await openSpool(dir);
   await spool.partition(TOPIC).append(await block(['one']));
   await spool.close();
@@ -191,7 +192,7 @@ test('a read position that is damaged is said, because all that is kept is sent 
 });
 
 test('no file stays open that could not be made ready to be written to', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool } = await openSpool(dir);
   const any = await open(join(dir, 'any'), 'w');
   const write = t.mock.method(Object.getPrototypeOf(any) as FileHandle, 'write', async () => {
@@ -217,7 +218,7 @@ test('no file stays open that could not be made ready to be written to', async (
 });
 
 test('a spool whose last sync failed does not say that it was closed, and takes nothing more', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool } = await openSpool(dir, { sync: 60_000 });
   const partition = spool.partition(TOPIC);
   await partition.append(await block(['one']), 'written');
@@ -241,7 +242,7 @@ test('a spool whose last sync failed does not say that it was closed, and takes 
 });
 
 test('closing does not wait for a disk that takes nothing', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool } = await openSpool(dir);
   await writeFile(join(dir, `${TOPIC}-0`), '');
   const append = spool.partition(TOPIC).append(await block(['one']));
@@ -251,7 +252,7 @@ test('closing does not wait for a disk that takes nothing', async (t) => {
 });
 
 test('a full disk: what is collected goes on from memory, and to the disk again when there is room', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   if (!mounted(dir)) return t.skip('needs the right to mount');
   try {
     await writeFile(join(dir, 'filler'), Buffer.alloc(700_000));
@@ -281,7 +282,7 @@ test('a full disk: what is collected goes on from memory, and to the disk again 
 });
 
 test('it is opened on a disk that is full, with the note of a block that did not fit', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   if (!mounted(dir)) return t.skip('needs the right to mount');
   try {
     const { spool } = await openSpool(dir);
@@ -306,7 +307,7 @@ test('it is opened on a disk that is full, with the note of a block that did not
 });
 
 test('a disk that can only be read: all goes on from memory, under a producer that a restart does not know', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   if (!mounted(dir)) return t.skip('needs the right to mount');
   try {
     const { spool } = await openSpool(dir);

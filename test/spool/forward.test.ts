@@ -4,7 +4,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
-import { block, directory, openSpool, readAll, TOPIC } from '../support/spool-blocks.ts';
+import { directory } from '../support/directory.ts';
+import { block, openSpool, readAll, TOPIC } from '../support/spool-blocks.ts';
 
 /** Three blocks of two, each of which weighs ten, and the partition's id. */
 async function filled(dir: string): Promise<string> {
@@ -31,7 +32,7 @@ async function forwarded(partition: SpoolPartition, id: string, offset: number):
 }
 
 test('what was acknowledged elsewhere does not wait any more, and is not read', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const id = await filled(dir);
   const { spool } = await openSpool(dir);
   const partition = spool.partition(TOPIC);
@@ -48,7 +49,7 @@ test('what was acknowledged elsewhere does not wait any more, and is not read', 
 });
 
 test('offsets of a partition that is gone mean nothing to the one that began anew', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const id = await filled(dir);
   await rm(join(dir, `${TOPIC}-0`), { recursive: true });
   await filled(dir);
@@ -61,7 +62,7 @@ test('offsets of a partition that is gone mean nothing to the one that began ane
 });
 
 test('an offset that was lost with the power is not taken for the one that was given again', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const id = await filled(dir);
   const { spool } = await openSpool(dir);
   const partition = spool.partition(TOPIC);

@@ -3,10 +3,10 @@ import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { acknowledgedIn, ReadState } from '../../src/spool/read-state.ts';
-import { directory } from '../support/spool-blocks.ts';
+import { directory } from '../support/directory.ts';
 
 test('who asks for what is written to be synced gets that, also when another write waits already', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const path = join(dir, 'read.state');
   await writeFile(join(dir, 'any'), '');
   const any = await open(join(dir, 'any'), 'r+');

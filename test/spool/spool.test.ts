@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { block, directory, HERE, openSpool, readAll, streamOf, TOPIC, valuesOf } from '../support/spool-blocks.ts';
+import { directory } from '../support/directory.ts';
+import { block, HERE, openSpool, readAll, streamOf, TOPIC, valuesOf } from '../support/spool-blocks.ts';
 
 const segments = async (dir: string) =>
   (await readdir(join(dir, `${TOPIC}-0`))).filter((name) => name.endsWith('.log')).sort();
@@ -16,7 +17,7 @@ async function quarantined(dir: string): Promise<[string, number][]> {
 const numbered = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `value ${from + i}`);
 
 test('what was appended is read back in order, also after the spool was opened again', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   let { spool } = await openSpool(dir);
   let partition = spool.partition(TOPIC);
   for (let i = 0; i < 50; i += 5) assert.equal(await partition.append(await block(numbered(i, i + 5))), i + 5);
@@ -34,7 +35,7 @@ test('what was appended is read back in order, also after the spool was opened a
 });
 
 test('segments roll, and carry the offset of their first record in their names', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   let { spool } = await openSpool(dir, { max_size: 80_000 });
   for (let i = 0; i < 40; i++) await spool.partition(TOPIC).append(await block([`${i} ${'x'.repeat(1000)}`]));
   const names = await segments(dir);
@@ -52,7 +53,7 @@ test('segments roll, and carry the offset of their first record in their names',
 });
 
 test('a clock that is set ages nothing that waits', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool } = await openSpool(dir);
   const partition = spool.partition(TOPIC);
   await partition.append(await block(['a']));
@@ -74,7 +75,7 @@ test('a clock that is set ages nothing that waits', async (t) => {
 });
 
 test('the weights of what waits survive a restart as recovered', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   let { spool } = await openSpool(dir);
   const partition = spool.partition(TOPIC);
   await partition.append(await block(['a', 'b'], { weight: 10 }));
@@ -99,7 +100,7 @@ test('the weights of what waits survive a restart as recovered', async (t) => {
 });
 
 test('a tail cut off at any byte of the last batch leaves the batches before it', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool } = await openSpool(dir);
   await spool.partition(TOPIC).append(await block(numbered(0, 3)));
   await spool.partition(TOPIC).append(await block(numbered(3, 5)));
@@ -131,7 +132,7 @@ test('a tail cut off at any byte of the last batch leaves the batches before it'
 });
 
 test('a batch damaged at any byte is passed over, counted, and hides nothing else', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool } = await openSpool(dir);
   for (let i = 0; i < 4; i++)
     await spool.partition(TOPIC).append(await block(numbered(3 * i, 3 * i + 3), { weight: 2 }));
@@ -157,7 +158,7 @@ test('a batch damaged at any byte is passed over, counted, and hides nothing els
 });
 
 test('zeroed, emptied and missing segments cost what they held and nothing more', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const options = { max_size: 80_000 };
   const { spool } = await openSpool(dir, options);
   for (let i = 0; i < 40; i++) await spool.partition(TOPIC).append(await block([`${i} ${'x'.repeat(1000)}`]));
@@ -183,7 +184,7 @@ test('zeroed, emptied and missing segments cost what they held and nothing more'
 });
 
 test('a segment whose file is gone is counted by its sidecar, as far as it was not acknowledged', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const options = { max_size: 80_000 };
   const { spool } = await openSpool(dir, options);
   const partition = spool.partition(TOPIC);
@@ -207,7 +208,7 @@ test('a segment whose file is gone is counted by its sidecar, as far as it was n
 });
 
 test('a full spool drops its oldest segment and counts it by input', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool, drops } = await openSpool(dir, { max_size: 80_000 });
   const partition = spool.partition(TOPIC);
   for (let i = 0; i < 100; i++) await partition.append(await block([`${i} ${'x'.repeat(1000)}`], { weight: 3 }));
@@ -224,7 +225,7 @@ test('a full spool drops its oldest segment and counts it by input', async (t) =
 });
 
 test('blocks in flight are not dropped', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool } = await openSpool(dir, { max_size: 80_000 });
   const partition = spool.partition(TOPIC);
   const append = async (i: number) => partition.append(await block([`${i} ${'x'.repeat(1000)}`]));
@@ -241,7 +242,7 @@ test('blocks in flight are not dropped', async (t) => {
 });
 
 test('with when_full: block an append waits until something is acknowledged', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool, drops } = await openSpool(dir, { max_size: 20_000, when_full: 'block' });
   const partition = spool.partition(TOPIC);
   let appended = 0;
@@ -265,7 +266,7 @@ test('with when_full: block an append waits until something is acknowledged', as
 });
 
 test('an append that waits for room is refused when the spool closes', async (t) => {
-  const { spool } = await openSpool(await directory(t), { max_size: 3000, when_full: 'block' });
+  const { spool } = await openSpool(directory(t), { max_size: 3000, when_full: 'block' });
   const partition = spool.partition(TOPIC);
   const appends = await Promise.all([1, 2, 3, 4].map(() => block(['x'.repeat(1000)])));
   const results = Promise.allSettled(appends.map((b) => partition.append(b)));
@@ -278,7 +279,7 @@ test('an append that waits for room is refused when the spool closes', async (t)
 });
 
 test('an acknowledged position and the producers hold after a kill', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool: killed } = await openSpool(dir);
   const before = killed.partition(TOPIC);
   for (let i = 0; i < 10; i++) await before.append(await block([`value ${i}`]));
@@ -300,7 +301,7 @@ test('an acknowledged position and the producers hold after a kill', async (t) =
 });
 
 test('segments that are acknowledged go, and offsets are not given twice after all of them went', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const options = { max_size: 20_000, when_full: 'block' } as const;
   let { spool } = await openSpool(dir, options);
   let partition = spool.partition(TOPIC);
@@ -321,7 +322,7 @@ test('segments that are acknowledged go, and offsets are not given twice after a
 });
 
 test('reading goes on while blocks are appended', async (t) => {
-  const { spool } = await openSpool(await directory(t), { max_size: 4_000_000 });
+  const { spool } = await openSpool(directory(t), { max_size: 4_000_000 });
   const partition = spool.partition(TOPIC);
   const blocks = 500;
   const appending = (async () => {
@@ -343,7 +344,7 @@ test('reading goes on while blocks are appended', async (t) => {
 });
 
 test('a reader that waits ends when its signal aborts', async (t) => {
-  const { spool } = await openSpool(await directory(t));
+  const { spool } = await openSpool(directory(t));
   const controller = new AbortController();
   const reading = spool.partition(TOPIC).read(0, { signal: controller.signal });
   const next = reading.next();
@@ -354,7 +355,7 @@ test('a reader that waits ends when its signal aborts', async (t) => {
 
 for (const sync of ['always', 20, 'never'] as const) {
   test(`with sync: ${sync} an append resolves once it is as safe as that`, async (t) => {
-    const dir = await directory(t);
+    const dir = directory(t);
     const { spool } = await openSpool(dir, { sync });
     const partition = spool.partition(TOPIC);
     const blocks = await Promise.all(numbered(0, 30).map((value) => block([value])));
@@ -369,7 +370,7 @@ for (const sync of ['always', 20, 'never'] as const) {
 }
 
 test('where a megabyte waits it is synced at once, whatever the clock says', { timeout: 20_000 }, async (t) => {
-  const { spool } = await openSpool(await directory(t), { sync: 600_000 });
+  const { spool } = await openSpool(directory(t), { sync: 600_000 });
   const partition = spool.partition(TOPIC);
   const blocks = await Promise.all(numbered(0, 5).map((value) => block([value.padEnd(300_000, '.')])));
   const appends = blocks.map((b) => partition.append(b));
@@ -378,7 +379,7 @@ test('where a megabyte waits it is synced at once, whatever the clock says', { t
 });
 
 test('what is older than max_age goes, counted', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   let { spool, drops } = await openSpool(dir);
   await spool.partition(TOPIC).append(await block(['old'], { time: Date.now() - 60_000, weight: 4 }));
   await spool.close();
@@ -395,7 +396,7 @@ test('what is older than max_age goes, counted', async (t) => {
 test('a clock that jumps ages nothing that this process wrote; time that passes does', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const minute = 60_000;
-  const { spool, drops } = await openSpool(await directory(t), { max_age: 10 * minute });
+  const { spool, drops } = await openSpool(directory(t), { max_age: 10 * minute });
   const partition = spool.partition(TOPIC);
   const { now } = Date;
   const clock = t.mock.method(Date, 'now', () => now() - 60 * minute);
@@ -421,13 +422,13 @@ test('a clock that jumps ages nothing that this process wrote; time that passes 
 });
 
 test('a topic name that could leave the directory is refused', async (t) => {
-  const { spool } = await openSpool(await directory(t));
+  const { spool } = await openSpool(directory(t));
   assert.throws(() => spool.partition('../../etc'), /Kafka allows no such name/);
   await spool.close();
 });
 
 test('two topics that need room at the same time drop no more than it takes', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool, drops } = await openSpool(dir, { max_size: 80_000 });
   const topics = ['a', 'b'].map((topic) => spool.partition(topic));
   const big = await block(['x'.repeat(4000)]);

@@ -9,7 +9,8 @@ import { type TestContext, test } from 'node:test';
 import { checkPartition } from '../../src/spool/check.ts';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
 import { BadMedium } from '../support/bad-medium.ts';
-import { block, type Drop, directory, HERE, openSpool, readAll, TOPIC, valuesOf } from '../support/spool-blocks.ts';
+import { directory } from '../support/directory.ts';
+import { block, type Drop, HERE, openSpool, readAll, TOPIC, valuesOf } from '../support/spool-blocks.ts';
 
 const linux = { skip: process.platform !== 'linux', timeout: 60_000 };
 
@@ -51,7 +52,7 @@ test(
   'it starts where the disk does not give all of the last segment; the rest of it is read, what lacks is counted',
   linux,
   async (t) => {
-    const dir = await directory(t);
+    const dir = directory(t);
     await filled(dir, 30);
     const medium = await BadMedium.in(t);
     medium.spoil(logOf(dir), 9000, 9001);
@@ -88,7 +89,7 @@ test(
 );
 
 test('what the disk did not give at the start and gives later is not lost', linux, async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   await filled(dir, 10);
   const medium = await BadMedium.in(t);
   medium.spoil(logOf(dir));
@@ -104,7 +105,7 @@ test(
   'what it does not give while the log is drained is asked for again, said, and passed over after a while',
   linux,
   async (t) => {
-    const dir = await directory(t);
+    const dir = directory(t);
     await filled(dir, 20);
     const medium = await BadMedium.in(t);
     const said = heard(t);
@@ -139,7 +140,7 @@ test(
 );
 
 test('what it gives again in that time is not lost', linux, async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   await filled(dir, 5);
   const medium = await BadMedium.in(t);
   heard(t);
@@ -154,7 +155,7 @@ test('what it gives again in that time is not lost', linux, async (t) => {
 });
 
 test('a segment that is written goes on being read behind what the disk does not give of it', linux, async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool, drops } = await openSpool(dir, { read_patience: 0 });
   const partition = spool.partition(TOPIC);
   await appendAll(partition, 0, 6);
@@ -179,7 +180,7 @@ test(
   'where the notes are gone, too, offsets that may be given again mean nothing to who had them',
   linux,
   async (t) => {
-    const dir = await directory(t);
+    const dir = directory(t);
     const { spool } = await openSpool(dir, { sync: 'always' });
     const partition = spool.partition(TOPIC);
     await appendAll(partition, 0, 5);
@@ -206,7 +207,7 @@ test(
 );
 
 test('a segment that cannot even be opened is passed over, counted by its notes, and moved away', linux, async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool, drops } = await openSpool(dir, { read_patience: 0, max_size: 80_000 });
   const partition = spool.partition(TOPIC);
   await appendAll(partition, 0, 12);
@@ -224,7 +225,7 @@ test('a segment that cannot even be opened is passed over, counted by its notes,
 });
 
 test('it starts where the disk tells nothing of a segment, and gives none of its offsets again', linux, async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { spool } = await openSpool(dir, { sync: 'always', max_size: 80_000 });
   await appendAll(spool.partition(TOPIC), 0, 12);
   await spool.close();
@@ -250,7 +251,7 @@ test(
   'a read position that the disk does not give is set aside, so that it is written to another place',
   linux,
   async (t) => {
-    const dir = await directory(t);
+    const dir = directory(t);
     await filled(dir, 3);
     const state = join(dir, `${TOPIC}-0`, 'read.state');
     const medium = await BadMedium.in(t);
@@ -270,7 +271,7 @@ test(
 );
 
 test('a check says which bytes the disk does not give', linux, async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   await filled(dir, 20);
   const medium = await BadMedium.in(t);
   medium.spoil(logOf(dir), 9000, 9001);
@@ -283,8 +284,8 @@ test('a check says which bytes the disk does not give', linux, async (t) => {
 });
 
 test('a real disk that does not give the end of a segment', linux, async (t) => {
-  const dir = await directory(t);
-  const root = await directory(t);
+  const dir = directory(t);
+  const root = directory(t);
   const image = join(root, 'image');
   await writeFile(image, Buffer.alloc(8 << 20));
   const made = spawnSync('mkfs.ext4', ['-q', '-F', '-b', '4096', '-O', '^has_journal', image]).status === 0;

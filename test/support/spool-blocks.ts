@@ -1,8 +1,4 @@
 /** Blocks for the spool's tests, and what was read back. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { Account } from '../../src/core/account.ts';
 import type { Stream } from '../../src/core/batch.ts';
 import type { Block } from '../../src/core/block.ts';
@@ -17,12 +13,6 @@ import { Spool, type SpoolOptions } from '../../src/spool/spool.ts';
 export const TOPIC = 'runnel.metrics';
 /** The topic that spools are drained to. */
 export const HERE = { cluster: 'here', topicId: null };
-
-export async function directory(t: TestContext): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), 'runnel-spool-'));
-  t.after(() => rm(dir, { recursive: true, force: true }));
-  return dir;
-}
 
 export interface Drop {
   input: string;

@@ -8,8 +8,9 @@ import { SavedWindows } from '../../../src/kafka/send/saved-windows.ts';
 import { Sender, type SenderOptions } from '../../../src/kafka/send/sender.ts';
 import { drain } from '../../../src/spool/drain.ts';
 import { makeBlock } from '../../support/blocks.ts';
+import { directory } from '../../support/directory.ts';
 import { FakeBroker, type Fault } from '../../support/fake-broker.ts';
-import { block, directory, HERE, openSpool, TOPIC } from '../../support/spool-blocks.ts';
+import { block, HERE, openSpool, TOPIC } from '../../support/spool-blocks.ts';
 
 function connect(t: TestContext, address: string, options: Partial<SenderOptions & KafkaClientOptions> = {}) {
   const client = new KafkaClient({
@@ -102,7 +103,7 @@ test('addresses of two clusters at once are no loop without a pause, and nothing
 });
 
 test('what is stopped before it reached the new cluster is kept under the numbers of the old one', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const before = await FakeBroker.start(({ number }) => (number < 2 ? null : 'silence'));
   const { sender } = connect(t, before.address);
   const values = numbered('line', 4);
@@ -125,7 +126,7 @@ test('what is stopped before it reached the new cluster is kept under the number
 });
 
 test('a spool goes on under new producers, and remembers of which cluster they are', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const before = await FakeBroker.start();
   const { spool } = await openSpool(join(dir, 'spool'));
   const partition = spool.partition(TOPIC);

@@ -7,10 +7,10 @@ import { DeadLetters } from '../../../src/kafka/send/dead-letter.ts';
 import { compress, decompress } from '../../../src/records/codecs.ts';
 import type { Codec } from '../../../src/records/record-batch.ts';
 import { frameRecord, HEADER_BYTES, readHeader, records, sealedHeader } from '../../../src/records/record-batch.ts';
-import { directory } from '../../support/spool-blocks.ts';
+import { directory } from '../../support/directory.ts';
 
 test('a disk that is full leaves no part of a batch behind, however often it is tried', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'none', dir]).status !== 0) {
     return t.skip('needs the right to mount');
   }
@@ -53,7 +53,7 @@ const line = (second: number, offset: number) =>
   `{"@timestamp":"2026-11-23T11:50:0${second}.000Z","message":"x","log":{"file":{"id":"a"},"offset":${offset}}}`;
 
 test('what was kept before a kill and is refused again after it is kept once', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const path = join(dir, 'dead-letter', 't-0', '00000000000000000000.log');
   const take = async (letters: DeadLetters, ...batch: Parameters<typeof letter>) =>
     letters.take('t-0', ...(await letter(...batch)), 'why');
@@ -74,7 +74,7 @@ test('what was kept before a kill and is refused again after it is kept once', a
 });
 
 test('half a batch that a kill left is cut off, so that what follows can be read', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const path = join(dir, 'dead-letter', 't-0', '00000000000000000000.log');
   assert.equal(await new DeadLetters(dir).take('t-0', ...(await letter(line(1, 0))), 'why'), true);
   const { size } = await stat(path);

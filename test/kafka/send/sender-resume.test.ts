@@ -1,7 +1,7 @@
 /** A sender that is stopped with packets on their way, and the one that goes on after it; and what is refused for good. */
+
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,16 +12,11 @@ import { SavedWindows } from '../../../src/kafka/send/saved-windows.ts';
 import { Sender, type SenderOptions } from '../../../src/kafka/send/sender.ts';
 import { checkCrc, readHeader, records } from '../../../src/records/record-batch.ts';
 import { makeBlock } from '../../support/blocks.ts';
+import { directory } from '../../support/directory.ts';
 import { FakeBroker, type Fault } from '../../support/fake-broker.ts';
 import { until } from '../../support/until.ts';
 
 const TOPIC = 't';
-
-async function directory(t: TestContext): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), 'runnel-sender-'));
-  t.after(() => rm(dir, { recursive: true, force: true }));
-  return dir;
-}
 
 function connect(broker: { address: string }, options: Partial<SenderOptions> = {}) {
   const client = new KafkaClient({
@@ -97,7 +92,7 @@ for (const [what, fault] of [
   ],
 ] as const) {
   test(`blocks that were ${what} are there once after the next start`, async (t) => {
-    const dir = await directory(t);
+    const dir = directory(t);
     const { broker, values, settled } = await stopped(t, dir, fault as (n: number) => Fault);
     const kept = Array.from({ length: 5 }, (_, i) => `${i + 2} kept`);
     assert.deepEqual(settled, ['0 there', '1 there', ...kept]);
@@ -109,7 +104,7 @@ for (const [what, fault] of [
 }
 
 test('stopped again before all of them are acknowledged, the rest is kept again', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { broker, values } = await stopped(t, dir, (n) => ((n >= 2 && n < 7) || (n >= 8 && n < 12) ? 'silence' : null));
   const windows = await SavedWindows.open(dir, new Accounts());
   const { sender, stop } = connect(broker);
@@ -123,7 +118,7 @@ test('stopped again before all of them are acknowledged, the rest is kept again'
 });
 
 test('in another cluster they go out under a new producer id, since the old one is somebody else there', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { values } = await stopped(t, dir, (n) => (n >= 2 && n < 7 ? 'silence' : null));
   await using other = await FakeBroker.start();
   other.clusterId = 'another';
@@ -137,7 +132,7 @@ test('in another cluster they go out under a new producer id, since the old one 
 });
 
 test('what waits for another cluster and was not sent there survives a stop', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const { values } = await stopped(t, dir, (n) => (n >= 2 && n < 7 ? 'silence' : null));
   await using other = await FakeBroker.start(() => 'ignore');
   other.clusterId = 'another';
@@ -156,7 +151,7 @@ test('what waits for another cluster and was not sent there survives a stop', as
 });
 
 test('a disk that takes nothing leaves positions where they are', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   await writeFile(join(dir, 'window'), 'in the way');
   const broker = await FakeBroker.start(() => 'silence');
   t.after(() => broker[Symbol.asyncDispose]());
@@ -172,7 +167,7 @@ test('a disk that takes nothing leaves positions where they are', async (t) => {
 });
 
 test('a record that Kafka refuses for good is kept aside, and all others arrive once, in order', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   const poison = new Set(['r3', 'r10', 'r11', 'r40']);
   await using broker = await FakeBroker.start(({ values }) => (values.some((v) => poison.has(v)) ? 87 : null));
   const { sender, stop } = connect(broker, { deadLetters: new DeadLetters(dir) });
@@ -203,7 +198,7 @@ test('a record that Kafka refuses for good is kept aside, and all others arrive 
 });
 
 test('when there is no more room for what is refused, it waits', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   await using broker = await FakeBroker.start(() => 87);
   const { sender, stop } = connect(broker, { deadLetters: new DeadLetters(dir, 200) });
   const { settled } = await put(sender, 3);

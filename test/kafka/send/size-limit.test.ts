@@ -7,14 +7,14 @@ import { KafkaClient } from '../../../src/kafka/connect/client.ts';
 import { DeadLetters } from '../../../src/kafka/send/dead-letter.ts';
 import { Sender } from '../../../src/kafka/send/sender.ts';
 import { makeBlock } from '../../support/blocks.ts';
+import { directory } from '../../support/directory.ts';
 import { FakeBroker } from '../../support/fake-broker.ts';
-import { directory } from '../../support/spool-blocks.ts';
 
 const LIMIT = 2000;
 
 /** Sends these blocks to a broker that takes batches of LIMIT bytes, and knows no DescribeConfigs. */
 async function sent(t: TestContext, blocks: readonly (readonly string[])[]) {
-  const dir = await directory(t);
+  const dir = directory(t);
   await using broker = await FakeBroker.start(({ bytes }) => (bytes > LIMIT ? 10 : null));
   const client = new KafkaClient({
     brokers: [broker.address],

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { Accounts } from '../../../src/core/account.ts';
 import { SavedWindows } from '../../../src/kafka/send/saved-windows.ts';
 import {
@@ -14,12 +13,7 @@ import {
 } from '../../../src/kafka/send/window-file.ts';
 import { sealedHeader } from '../../../src/records/record-batch.ts';
 import { makeBlock } from '../../support/blocks.ts';
-
-async function directory(t: TestContext): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), 'runnel-window-'));
-  t.after(() => rm(dir, { recursive: true, force: true }));
-  return dir;
-}
+import { directory } from '../../support/directory.ts';
 
 async function packet(sequence: number, values: string[], weights: Record<string, number>): Promise<SavedPacket> {
   const { body, codec, count, time } = await makeBlock('t', values);
@@ -37,7 +31,7 @@ async function sample(topic = 'app.logs', partition = 3): Promise<SavedWindow> {
 }
 
 test('a window is read as it was written, with the mode of a secret of the group', async (t) => {
-  const dir = join(await directory(t), 'window');
+  const dir = join(directory(t), 'window');
   const long = await sample('x'.repeat(249), 0);
   for (const window of [await sample(), long]) await writeWindow(dir, window);
   const { windows, damage } = await readWindows(dir);
@@ -59,7 +53,7 @@ async function sampleAs(read: SavedWindow): Promise<SavedWindow> {
 }
 
 test('a directory that is not there holds no windows; a half-written one is removed', async (t) => {
-  const dir = join(await directory(t), 'window');
+  const dir = join(directory(t), 'window');
   assert.deepEqual(await readWindows(dir), { windows: [], damage: [] });
   await writeWindow(dir, await sample());
   await writeFile(join(dir, 'abc.new'), 'RUNNEL');
@@ -68,13 +62,13 @@ test('a directory that is not there holds no windows; a half-written one is remo
 });
 
 test('a window of a newer version ends the start, and is left alone', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   await writeFile(join(dir, 't-0'), 'RUNNEL WINDOW 2\nwhatever');
   await assert.rejects(readWindows(dir), /t-0 has format 2, this version reads up to 1: run the newer version/);
 });
 
 test('whatever byte is flipped, and wherever it is cut: what checks is found, and the rest is counted', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   await writeWindow(dir, await sample());
   const path = join(dir, 'app.logs-3');
   const good = await readFile(path);
@@ -98,7 +92,7 @@ test('whatever byte is flipped, and wherever it is cut: what checks is found, an
 });
 
 test('what a window held is recovered, in flight where it checks, and dropped where not', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   await writeWindow(join(dir, 'window'), await sample());
   const path = join(dir, 'window', 'app.logs-3');
   const bytes = await readFile(path);

@@ -1,19 +1,14 @@
 /** The small formats of exactly_once: the positions records, the snapshot. */
+
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { KafkaClient } from '../../../src/kafka/connect/client.ts';
 import { readSnapshot, writeSnapshot } from '../../../src/kafka/transactions/positions-snapshot.ts';
 import { PositionsTopic } from '../../../src/kafka/transactions/positions-topic.ts';
 import { records } from '../../../src/records/record-batch.ts';
-
-async function directory(t: TestContext): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), 'runnel-positions-'));
-  t.after(() => rm(dir, { recursive: true, force: true }));
-  return dir;
-}
+import { directory } from '../../support/directory.ts';
 
 test('positions of ten thousand files become several batches, each numbered from 0', () => {
   const client = new KafkaClient({ brokers: ['127.0.0.1:1'], client_id: 'test', create_topics: false });
@@ -40,7 +35,7 @@ test('positions of ten thousand files become several batches, each numbered from
 });
 
 test('the snapshot comes back as it was written; damaged it is none, newer it is refused', async (t) => {
-  const dir = await directory(t);
+  const dir = directory(t);
   assert.equal(await readSnapshot(dir), null);
   const snapshot = { cluster: 'c', topic: 'runnel.positions', topicId: 'a0b1', partition: 2, offset: 2n ** 60n };
   for (const better of [{}, { own: ['file/1'] }, { own: 'all' as const, forgotten: ['file/2'] }]) {

@@ -46,6 +46,16 @@ export class Collected extends TestOutput {
     return super.take(stream, signal);
   }
 
+  /** Lets nothing through until the result is called. */
+  block(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.blocked = promise;
+    return () => {
+      this.blocked = null;
+      resolve();
+    };
+  }
+
   #keep(batch: Batch): void {
     const stream = batch.stream as FileStream;
     const { id, path } = stream.generation;

@@ -316,16 +316,12 @@ for (const behind of [true, false]) {
     out.gaps = true;
     await out.count(2);
     await setTimeout(200);
-    let release = () => {};
-    out.blocked = new Promise((resolve) => {
-      release = resolve;
-    });
+    const release = out.block();
     if (!behind) appendFileSync(bench.path('a.log'), part);
     renameSync(bench.path('a.log'), bench.path('a.old'));
     const [rest, next] = [part + cri('stdout', 'F', 'rest'), cri('stdout', 'F', 'next')];
     writeFileSync(bench.path('a.log'), rest + next);
     await setTimeout(300);
-    out.blocked = null;
     release();
     await out.count(4);
     const { id } = out.lines[3]!;

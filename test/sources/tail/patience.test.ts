@@ -5,19 +5,7 @@ import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import type { TailOptions } from '../../../src/sources/tail/tail.ts';
-import { Bench, type Collected } from './collect.ts';
-
-/** Lets nothing through until the result is called. */
-function block(out: Collected): () => void {
-  let release = () => {};
-  out.blocked = new Promise((resolve) => {
-    release = resolve;
-  });
-  return () => {
-    out.blocked = null;
-    release();
-  };
-}
+import { Bench } from './collect.ts';
 
 test('a record is not ended by a silence that was over when the output came back', async (t) => {
   const bench = new Bench(t);
@@ -25,7 +13,7 @@ test('a record is not ended by a silence that was over when the output came back
   writeFileSync(bench.path('a.log'), '#0\n#1\na\n');
   const out = await bench.start({ multiline: { ...multiline, timeout: 1500 } } as Partial<TailOptions['input']>);
   await out.count(1);
-  const release = block(out);
+  const release = out.block();
   await setTimeout(2500);
   appendFileSync(bench.path('a.log'), 'b\n');
   // Long enough for the file to be looked at.
@@ -48,7 +36,7 @@ for (const multiline of [undefined, { start: '^#', max_lines: 500, max_bytes: 26
     renameSync(bench.path('a.log'), bench.path('a.old'));
     appendFileSync(bench.path('a.old'), '#1\n#half');
     await out.count(multiline ? 1 : 2);
-    const release = block(out);
+    const release = out.block();
     await setTimeout(3500);
     appendFileSync(bench.path('a.old'), ' of a');
     await setTimeout(600);

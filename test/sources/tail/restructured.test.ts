@@ -1,7 +1,7 @@
 /** Inputs are split, merged, renamed and changed: a position stays with the file, and goes to the input that names it. */
+
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { matching } from '../../../src/sources/tail/find/selection.ts';
@@ -9,6 +9,7 @@ import type { LogConfig } from '../../../src/sources/tail/options.ts';
 import { planMove } from '../../../src/sources/tail/positions/edit.ts';
 import { blank } from '../../../src/sources/tail/positions/journal.ts';
 import { Positions } from '../../../src/sources/tail/positions/positions.ts';
+import { directory } from '../../support/directory.ts';
 import { tailInput } from '../../support/tail-input.ts';
 
 type Inputs = Record<string, string[]>;
@@ -21,12 +22,6 @@ function configured(inputs: Inputs): LogConfig[] {
 
 function open(dir: string, inputs: Inputs): Promise<Positions> {
   return Positions.open(dir, Object.keys(inputs), matching(configured(inputs)));
-}
-
-function directory(t: TestContext): string {
-  const dir = mkdtempSync(join(tmpdir(), 'runnel-restructured-'));
-  t.after(() => rmSync(dir, { recursive: true }));
-  return dir;
 }
 
 /** Who had each file before, and, of the inputs that name it afterwards, who goes on where another one was. */

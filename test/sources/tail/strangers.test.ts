@@ -89,14 +89,11 @@ test('a copy with a name of its own is found among many names', async (t) => {
   const bench = new Bench(t);
   crowd(bench, 1000);
   writeFileSync(bench.path('a.log'), numbered(0, 1000));
-  let release = () => {};
   const out = await bench.start();
   await out.count(1000);
   for (const name of ['backup', 'other']) {
     const from = out.lines.length;
-    out.blocked = new Promise((resolve) => {
-      release = resolve;
-    });
+    const release = out.block();
     const content = numbered(0, from + 1000);
     writeFileSync(bench.path('a.log'), content);
     writeFileSync(bench.path(name), content);

@@ -1,20 +1,15 @@
 /** A kill while positions are written: whatever part of a write reached the file, what was stored before it counts. */
 // Slow: starts processes and kills them.
+
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { blank, type Generation, readJournal, UNIT } from '../../../../src/sources/tail/positions/journal.ts';
 import { Positions } from '../../../../src/sources/tail/positions/positions.ts';
+import { directory } from '../../../support/directory.ts';
 
 type Stored = Map<string, number>;
-
-function directory(t: TestContext): string {
-  const dir = mkdtempSync(join(tmpdir(), 'runnel-journal-'));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
-  return dir;
-}
 
 function positionsIn(generations: Iterable<Generation>): Stored {
   return new Map([...generations].map(({ id, position }) => [id, position]));

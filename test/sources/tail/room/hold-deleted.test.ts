@@ -27,23 +27,12 @@ function open(name: string): number {
   return openPaths().filter((path) => path.includes(name)).length;
 }
 
-function block(bench: Bench): () => void {
-  let release = () => {};
-  bench.output.blocked = new Promise((resolve) => {
-    release = () => {
-      bench.output.blocked = null;
-      resolve();
-    };
-  });
-  return () => release();
-}
-
 test('beyond hold_deleted the file that was deleted first is let go while the output is away, and counted', async (t) => {
   const bench = new Bench(t);
   for (const name of ['one', 'two', 'three']) writeFileSync(bench.path(`${name}.log`), 'begin\n');
   const out = await bench.start({ hold_deleted: 150 * KB });
   await out.count(3);
-  const release = block(bench);
+  const release = bench.output.block();
   for (const name of ['one', 'two', 'three']) appendFileSync(bench.path(`${name}.log`), line.repeat(1000));
   await setTimeout(50);
   for (const name of ['one', 'two']) {
@@ -82,7 +71,7 @@ test('a deleted file is let go, too, when its disk has less than 5 % free', asyn
   writeSync(fd, 'begin\n');
   const out = await bench.start();
   await out.count(1);
-  const release = block(bench);
+  const release = bench.output.block();
   writeSync(fd, line.repeat(40_500));
   closeSync(fd);
   rmSync(bench.path('a.log'));

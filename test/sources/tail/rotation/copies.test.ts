@@ -60,8 +60,7 @@ test('a copy that takes its time, of a file of which much is not read: it is rea
   const out = await bench.start();
   await out.count(1000);
   const { id } = out.lines[0]!;
-  let release = () => {};
-  out.blocked = new Promise((resolve) => (release = resolve));
+  const release = out.block();
   appendFileSync(bench.path('a.log'), lines(1000, 4000));
   const bytes = readFileSync(bench.path('a.log'));
   for (let at = 0; at < bytes.length; at += 10_000) {
@@ -73,7 +72,6 @@ test('a copy that takes its time, of a file of which much is not read: it is rea
   // Longer than a file has to stand still: it still is clear whose copy this is.
   await setTimeout(2500);
   assert.equal(out.lines.length, 1000);
-  out.blocked = null;
   release();
   await out.count(4001);
   await setTimeout(50);

@@ -27,18 +27,6 @@ function lines(from: number, to: number): string {
   return text;
 }
 
-/** Lets nothing through until the result is called. */
-function block(out: Collected): () => void {
-  let release = () => {};
-  out.blocked = new Promise((resolve) => {
-    release = () => {
-      out.blocked = null;
-      resolve();
-    };
-  });
-  return () => release();
-}
-
 function assertInOrder(out: Collected, from: number, to: number): void {
   const numbers = out.texts().map((text) => Number.parseInt(text, 10));
   const wrong = numbers.findIndex((number, i) => number !== from + i);
@@ -71,7 +59,7 @@ for (const [how, rotate] of Object.entries(ROTATIONS)) {
       writeFileSync(bench.path('a.log'), lines(0, 10));
       const out = await bench.start(glob(bench));
       await out.count(10);
-      const release = block(out);
+      const release = out.block();
       appendFileSync(bench.path('a.log'), lines(10, MANY));
       await untilSeen(bench, lines(10, MANY).length);
       for (let i = 1; i <= 3; i++) {
@@ -92,7 +80,7 @@ for (const [where, glob] of Object.entries({ outside, inside })) {
     writeFileSync(bench.path('a.log'), lines(0, 100));
     const out = await bench.start(glob(bench));
     await out.count(100);
-    const release = block(out);
+    const release = out.block();
     appendFileSync(bench.path('a.log'), lines(100, 2 * MANY));
     await untilSeen(bench, lines(100, 2 * MANY).length);
     copyFileSync(bench.path('a.log'), bench.path('a.log.1'));
@@ -112,7 +100,7 @@ test('stopped and started between rotations: the files come one after the other'
   let last = 10;
   for (let i = 0; i < 3; i++) {
     if (i > 0) bench.output = new Collected();
-    block(bench.output);
+    bench.output.block();
     if (i > 0) await bench.start(input, false);
     appendFileSync(bench.path('a.log'), lines(last, last + MANY));
     last += MANY;
@@ -136,7 +124,7 @@ test('a link that leads to another file: that one comes after the first', async 
   symlinkSync(bench.path('one'), bench.path('current'));
   const out = await bench.start({ include: [bench.path('current/*.log')] });
   await out.count(10);
-  const release = block(out);
+  const release = out.block();
   appendFileSync(bench.path('one/a.log'), lines(10, MANY));
   symlinkSync(bench.path('two'), bench.path('next'));
   renameSync(bench.path('next'), bench.path('current'));

@@ -145,13 +145,11 @@ test('truncated while the output is blocked', async (t) => {
   writeFileSync(bench.path('a.log'), '1\n');
   const out = await bench.start();
   await out.count(1);
-  let release = () => {};
-  out.blocked = new Promise((resolve) => (release = resolve));
+  const release = out.block();
   appendFileSync(bench.path('a.log'), 'never read\n');
   await setTimeout(50);
   writeFileSync(bench.path('a.log'), 'new\n');
   await setTimeout(50);
-  out.blocked = null;
   release();
   await out.count(2);
   assert.deepEqual(out.texts(), ['1', 'new']);
@@ -369,8 +367,7 @@ test('copied, truncated and deleted while the output is blocked: the rest is rea
   writeFileSync(bench.path('a.log'), '1\n');
   const out = await bench.start();
   await out.count(1);
-  let release = () => {};
-  out.blocked = new Promise((resolve) => (release = resolve));
+  const release = out.block();
   appendFileSync(bench.path('a.log'), '2\n3\n');
   // The next batch is waited for.
   await setTimeout(50);
@@ -378,7 +375,6 @@ test('copied, truncated and deleted while the output is blocked: the rest is rea
   truncateSync(bench.path('a.log'));
   rmSync(bench.path('a.log'));
   await setTimeout(50);
-  out.blocked = null;
   release();
   await out.count(3);
   assert.deepEqual(out.texts(), ['1', '2', '3']);
@@ -486,9 +482,8 @@ test('what was sent and not settled is written anew before it is read again: ano
   appendFileSync(bench.path('a.log'), 'an old line\n');
   await first.count(1);
   await bench.stop();
-  let release = () => {};
   bench.output = new Collected();
-  bench.output.blocked = new Promise((resolve) => (release = resolve));
+  const release = bench.output.block();
   const out = await bench.start({}, false);
   await until('it is found', () => bench.source.files().length === 1);
   truncateSync(bench.path('a.log'));

@@ -37,8 +37,7 @@ async function leaveUnread(bench: Bench, name: string, first: string, rest: stri
   writeFileSync(bench.path(name), first);
   const out = await bench.start();
   await out.count(first.split('\n').length - 1);
-  let release = () => {};
-  out.blocked = new Promise((resolve) => (release = resolve));
+  const release = out.block();
   appendFileSync(bench.path(name), rest);
   const stopping = bench.stop();
   release();
