@@ -36,6 +36,8 @@ export interface LaneOptions {
   blockBytes: number;
   /** True: a block holds records of one key only (the spool applies the partition when it is drained). */
   singleKey: boolean;
+  /** True: when its outlet takes nothing for some time it is stalled, and others of its topic go on beside it. */
+  mayStall: boolean;
   /** True: settled means acknowledged by Kafka. False: settled means safe in the spool, which counts on from there. */
   final: boolean;
 }
@@ -71,10 +73,15 @@ interface Tickets {
   also: Ticket | null;
 }
 
+/** Without an acknowledgement for so long, while one is waited for, a lane is stalled. */
+const STALL_MS = 1000;
+
 export class Lane {
   readonly topic: string;
   readonly outlet: Outlet;
   readonly share: Share;
+  /** False: it is not stalled, however long it takes. */
+  readonly mayStall: boolean;
   readonly #o: LaneOptions;
   #open: OpenBlock | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -82,13 +89,54 @@ export class Lane {
   /** Appends run one after the other: each may wait for a slot. */
   #appending: Promise<void> = Promise.resolve();
   #putting: Promise<void> = Promise.resolve();
+  #watch: NodeJS.Timeout | undefined;
+  #stalled: PromiseWithResolvers<void> | null = null;
+  /** Who waits for something that a stalled lane does not give. */
+  readonly #onStall = new Set<() => void>();
 
   constructor(options: LaneOptions) {
     assert(options.blockBytes <= MAX_BLOCK_BYTES, 'a block would be larger than Kafka takes');
     this.topic = options.topic;
     this.outlet = options.outlet;
     this.share = options.share;
+    this.mayStall = options.mayStall;
     this.#o = options;
+  }
+
+  /** Resolves when it goes on; null: it is not stalled. */
+  get stalled(): Promise<void> | null {
+    return this.#stalled?.promise ?? null;
+  }
+
+  /** Resolves with the work; to null as soon as the lane is stalled. */
+  unlessStalled<T>(work: Promise<T>): Promise<T | null> {
+    if (!this.mayStall) return work;
+    if (this.#stalled) return Promise.resolve(null);
+    const { promise, resolve, reject } = Promise.withResolvers<T | null>();
+    const stalled = () => resolve(null);
+    this.#onStall.add(stalled);
+    work.then(resolve, reject).finally(() => this.#onStall.delete(stalled));
+    return promise;
+  }
+
+  /** Something was acknowledged, or is waited for from now on. */
+  #moved(): void {
+    if (!this.mayStall) return;
+    clearTimeout(this.#watch);
+    this.#watch = undefined;
+    if (this.#stalled) {
+      this.#o.pool.stall(this.share, false);
+      this.#stalled.resolve();
+      this.#stalled = null;
+    }
+    if (this.#unsettled.length > 0) this.#watch = setTimeout(() => this.#stall(), STALL_MS).unref();
+  }
+
+  #stall(): void {
+    this.#stalled = Promise.withResolvers();
+    this.#o.pool.stall(this.share, true);
+    for (const stalled of this.#onStall) stalled();
+    this.#onStall.clear();
   }
 
   /** Packs the batch's records. Resolves when all are packed; `batch.weight` falls to 0 meanwhile. */
@@ -217,6 +265,7 @@ export class Lane {
     const records = Buffer.from(pool.memory.buffer, open.slot.bytesAt, open.at - open.slot.bytesAt);
     const entry = unsettled(open.marks);
     this.#unsettled.push(entry);
+    if (this.#unsettled.length === 1) this.#moved();
     // Without compression the slot itself goes out, and is held until it is safe.
     const packed: Promise<{ codec: Codec; body: Buffer }> =
       codec === 'none'
@@ -280,6 +329,7 @@ export class Lane {
         if (ticket) this.#o.ledgers.settle(stream, ticket, end, skipped);
       }
       for (const resolve of waiting) resolve();
+      this.#moved();
     }
   }
 

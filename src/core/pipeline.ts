@@ -10,23 +10,38 @@
  * until it is packed it is counted as pending; its weight is what of it is neither filtered nor packed.
  */
 import { abortable } from './abort.ts';
+import type { Account } from './account.ts';
 import { Batch, type Stream } from './batch.ts';
 import type { Lane } from './lane.ts';
 import type { Ledgers } from './ledger.ts';
-import type { Pool } from './pool.ts';
+import type { Pool, Slot } from './pool.ts';
 
 /** What a source sees of the rest of the agent. */
 export interface Output {
-  /** A free batch for this stream: waits for memory. Rejects with the signal's reason when that aborts first. */
+  /**
+   * A free batch for this stream: waits for memory. Rejects with the signal's reason when that aborts first, and with
+   * Stalled where the stream's lane is stalled: other streams may go on meanwhile.
+   */
   take(stream: Stream, signal?: AbortSignal): Promise<Batch>;
   /**
    * Hands a filled batch over; it must not be touched afterwards. Resolves when its records are packed, so a source
-   * that awaits this never has more than its own batches in memory. A batch with `count` 0 and `end` > `from` moves
+   * that awaits this never has more than its own batches in memory; also when its lane is stalled, where it is packed
+   * later. A batch with `count` 0 and `end` > `from` moves
    * the stream's position without a record.
    */
   push(batch: Batch): Promise<void>;
   /** Gives a batch back that holds nothing. */
   discard(batch: Batch): void;
+}
+
+/** The lane of a stream takes nothing for now. */
+export class Stalled extends Error {
+  /** Resolves when it goes on. */
+  readonly over: Promise<void>;
+  constructor(stream: Stream, over: Promise<void>) {
+    super(`${stream.topic}: the partition of ${stream.key} does not take anything`);
+    this.over = over;
+  }
 }
 
 export interface Source {
@@ -66,6 +81,8 @@ export class Pipeline implements Output {
   readonly #lanes = new WeakMap<Stream, Lane>();
   /** Batches that sources fill or lanes pack. */
   readonly #out = new Set<Batch>();
+  /** By account: what went wrong with a batch that nobody waited for any more. */
+  readonly #failed = new Map<Account, Error>();
   /** Who waits until a batch is packed. */
   #waiting: (() => void)[] = [];
 
@@ -76,21 +93,52 @@ export class Pipeline implements Output {
   async take(stream: Stream, signal?: AbortSignal): Promise<Batch> {
     signal?.throwIfAborted();
     const had = this.#lanes.get(stream);
+    if (had?.stalled) throw new Stalled(stream, had.stalled);
     if (had && this.#o.keeps?.(stream, had) === false) await abortable(this.#leave(stream, had), signal);
     // It may be long in coming: no broker has been reached yet.
     const lane = this.#lanes.get(stream) ?? (await abortable(this.#o.laneOf(stream), signal));
     this.#lanes.set(stream, lane);
-    const { share } = lane;
-    const batch = new Batch(await this.#o.pool.take(share, 'batch', signal), share, stream);
+    const batch = new Batch(await this.#slot(stream, lane, signal), lane.share, stream);
     this.#out.add(batch);
     return batch;
   }
 
+  async #slot(stream: Stream, lane: Lane, signal: AbortSignal | undefined): Promise<Slot> {
+    const failed = this.#failed.get(stream.account);
+    this.#failed.delete(stream.account);
+    if (failed) throw failed;
+    const { pool } = this.#o;
+    if (!lane.mayStall) return pool.take(lane.share, 'batch', signal);
+    if (lane.stalled) throw new Stalled(stream, lane.stalled);
+    const cancel = new AbortController();
+    const signals = signal ? [signal, cancel.signal] : [cancel.signal];
+    const slot = await lane.unlessStalled(pool.take(lane.share, 'batch', AbortSignal.any(signals)));
+    if (slot) return slot;
+    const stalled = new Stalled(stream, lane.stalled ?? Promise.resolve());
+    cancel.abort(stalled);
+    throw stalled;
+  }
+
   async push(batch: Batch): Promise<void> {
+    const lane = this.#lanes.get(batch.stream)!;
+    const packed = this.#pack(batch, lane);
+    if (!lane.mayStall) return packed;
+    let waited = true;
+    packed.catch((error: Error) => {
+      if (waited) return;
+      // It is read again, as it is not received.
+      batch.stream.account.received -= batch.weight;
+      this.#failed.set(batch.stream.account, error);
+    });
+    await lane.unlessStalled(packed);
+    waited = false;
+  }
+
+  async #pack(batch: Batch, lane: Lane): Promise<void> {
     try {
       if (batch.stream.steps) this.#process(batch, batch.stream.steps);
       for (const observe of this.#o.observers) observe(batch);
-      await this.#lanes.get(batch.stream)!.append(batch);
+      await lane.append(batch);
     } finally {
       this.discard(batch);
     }

@@ -12,6 +12,9 @@
  * and batches leave the last two of them to blocks, so a full share always can finish a block. A slot is given only
  * while what remains covers the unfilled minimums of all other shares: a topic that is stuck starves nobody.
  *
+ * A share may have parts, one a lane. What a part holds that is stalled (its partition has no leader) is set aside: it
+ * does not count against what the others of its share may have, so they go on beside it.
+ *
  * Compressed bytes in flight count into the same shares, against a budget of their own (`admit` / `release`).
  */
 import assert from 'node:assert';
@@ -76,19 +79,70 @@ interface Waiter {
   reject: (reason: unknown) => void;
 }
 
-/** A topic's part of the pool. */
-export class Share {
+/** What is held: slots, of them those held by batches, and compressed bytes in flight. */
+interface Held {
+  slots: number;
+  batches: number;
+  bytes: number;
+}
+
+/** A topic's part of the pool, or a lane's part of that. */
+export class Share implements Held {
   readonly name: string;
+  readonly #of: Share | null;
   /** Its minimum is set aside. */
   reserved = true;
-  /** Slots held, and of them those held by batches. */
   slots = 0;
   batches = 0;
-  /** Compressed bytes in flight. */
   bytes = 0;
-  constructor(name: string) {
+  /** What stalled parts hold of it. */
+  readonly aside: Held = { slots: 0, batches: 0, bytes: 0 };
+  #stalled = false;
+
+  constructor(name: string, of: Share | null = null) {
     this.name = name;
+    this.#of = of;
   }
+
+  part(name: string): Share {
+    return new Share(name, this);
+  }
+
+  /** The topic's. */
+  get whole(): Share {
+    return this.#of ?? this;
+  }
+
+  get stalled(): boolean {
+    return this.#stalled;
+  }
+
+  set stalled(stalled: boolean) {
+    if (stalled === this.#stalled) return;
+    this.#stalled = stalled;
+    const sign = stalled ? 1 : -1;
+    add(this.whole.aside, { slots: sign * this.slots, batches: sign * this.batches, bytes: sign * this.bytes });
+  }
+
+  /** More is held, or less. */
+  count(more: Held): void {
+    add(this, more);
+    if (this.#of) add(this.#of, more);
+    if (this.#stalled) add(this.whole.aside, more);
+  }
+
+  /** What counts against the share's limits when this part of it wants more. */
+  against(): Held {
+    const { slots, batches, bytes, aside } = this.whole;
+    if (this.#stalled) return { slots, batches, bytes };
+    return { slots: slots - aside.slots, batches: batches - aside.batches, bytes: bytes - aside.bytes };
+  }
+}
+
+function add(held: Held, { slots, batches, bytes }: Held): void {
+  held.slots += slots;
+  held.batches += batches;
+  held.bytes += bytes;
 }
 
 export class Pool {
@@ -170,8 +224,7 @@ export class Pool {
   }
 
   give(share: Share, use: Use, slot: Slot): void {
-    share.slots--;
-    if (use === 'batch') share.batches--;
+    share.count({ slots: -1, batches: use === 'batch' ? -1 : 0, bytes: 0 });
     assert(share.slots >= 0 && share.batches >= 0, `slot of ${share.name} given back twice`);
     this.#free.push(slot);
     this.#wake();
@@ -191,6 +244,17 @@ export class Pool {
   release(share: Share, bytes: number): void {
     this.#count(share, -bytes);
     assert(share.bytes >= 0, `bytes of ${share.name} released twice`);
+    this.#admit();
+  }
+
+  /** A part of a share was set aside, or is not any more: others may have more. */
+  stall(share: Share, stalled: boolean): void {
+    share.stalled = stalled;
+    this.#admit();
+    this.#wake();
+  }
+
+  #admit(): void {
     const waiting = this.#admissions;
     this.#admissions = [];
     for (const a of waiting) {
@@ -202,22 +266,24 @@ export class Pool {
   }
 
   #count(share: Share, bytes: number): void {
-    share.bytes += bytes;
+    share.count({ slots: 0, batches: 0, bytes });
     this.#bytes += bytes;
   }
 
   #mayAdmit(share: Share, bytes: number): boolean {
     // An empty share always may have one block: progress does not depend on the others.
-    return share.bytes === 0 || (share.bytes + bytes <= this.#byteLimit && this.#bytes + bytes <= this.byteBudget);
+    const held = share.against().bytes;
+    return held === 0 || (held + bytes <= this.#byteLimit && this.#bytes + bytes <= this.byteBudget);
   }
 
   #mayTake(share: Share, use: Use): boolean {
-    if (share.slots >= this.limit) return false;
-    if (use === 'batch' && share.batches >= this.limit - 2) return false;
-    if (share.slots < SHARE_MINIMUM && this.#free.length > 0) return true;
+    const { slots, batches } = share.against();
+    if (slots >= this.limit) return false;
+    if (use === 'batch' && batches >= this.limit - 2) return false;
+    if (share.whole.slots < SHARE_MINIMUM && this.#free.length > 0) return true;
     let reserved = 0;
     for (const other of this.#shares.values()) {
-      if (other !== share && other.reserved) reserved += Math.max(0, SHARE_MINIMUM - other.slots);
+      if (other !== share.whole && other.reserved) reserved += Math.max(0, SHARE_MINIMUM - other.slots);
     }
     return this.#free.length > reserved;
   }
@@ -225,8 +291,7 @@ export class Pool {
   #give(share: Share, use: Use): Slot {
     const slot = this.#free.pop();
     assert(slot, 'the pool is empty although a slot may be taken');
-    share.slots++;
-    if (use === 'batch') share.batches++;
+    share.count({ slots: 1, batches: use === 'batch' ? 1 : 0, bytes: 0 });
     return slot;
   }
 

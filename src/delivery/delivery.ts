@@ -19,7 +19,7 @@ import type { Mark, Outlet } from '../core/block.ts';
 import type { InputTopic } from '../core/input.ts';
 import { Lane } from '../core/lane.ts';
 import type { Ledgers } from '../core/ledger.ts';
-import { MAX_BLOCK_BYTES, type Pool } from '../core/pool.ts';
+import { MAX_BLOCK_BYTES, type Pool, type Share } from '../core/pool.ts';
 import type { KafkaClient } from '../kafka/connect/client.ts';
 import { DeadLetters } from '../kafka/send/dead-letter.ts';
 import type { SavedWindows } from '../kafka/send/saved-windows.ts';
@@ -158,7 +158,15 @@ export class Delivery {
       const exactly = this.#p.exactlyOnce?.sender(stream.topic).outlet(partition);
       const sender = exactly ?? this.#senderOf(client, stream.topic, partition);
       const before = this.#before(stream.topic, partition);
-      lane = this.#lane(stream.topic, stream.topic, before ? new Behind(before, sender) : sender, { final: true });
+      // In a transaction all partitions of a topic wait for each other, and one key is one lane.
+      const mayStall = this.#p.config.kafka.partition_by === 'file' && !exactly;
+      const share = this.#p.pool.share(stream.topic);
+      lane = this.#lane(
+        mayStall ? share.part(name) : share,
+        stream.topic,
+        before ? new Behind(before, sender) : sender,
+        { final: true, mayStall },
+      );
       this.#lanes.set(name, lane);
       this.#partitions.set(lane, partition);
     }
@@ -169,20 +177,21 @@ export class Delivery {
     const name = spooledName(topic);
     let lane = this.#lanes.get(name);
     if (!lane) {
-      lane = this.#lane(name, topic, new SpoolOutlet(this.#p.spool.partition(topic)), { final: false });
+      const outlet = new SpoolOutlet(this.#p.spool.partition(topic));
+      lane = this.#lane(this.#p.pool.share(name), topic, outlet, { final: false, mayStall: false });
       this.#lanes.set(name, lane);
       if (this.#p.client && !this.#backlogs.has(topic)) this.#drain(topic);
     }
     return lane;
   }
 
-  #lane(share: string, topic: string, outlet: Outlet, { final }: { final: boolean }): Lane {
+  #lane(share: Share, topic: string, outlet: Outlet, how: { final: boolean; mayStall: boolean }): Lane {
     const { pool, kernel, ledgers } = this.#p;
     const kafka = () => this.#p.config.kafka;
     return new Lane({
       ledgers,
       topic,
-      share: pool.share(share),
+      share,
       pool,
       kernel,
       outlet,
@@ -200,8 +209,8 @@ export class Delivery {
       get blockBytes() {
         return Math.min(MAX_BLOCK_BYTES, BLOCK_BYTES[kafka().compression]);
       },
-      singleKey: !final,
-      final,
+      singleKey: !how.final,
+      ...how,
     });
   }
 

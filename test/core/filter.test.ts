@@ -71,7 +71,7 @@ async function life(
   const blockBytes = 2000 + random(20_000);
   const lane = new Lane({
     ...{ topic: 't', share, pool, kernel, ledgers, outlet: shelf, compress, codec: 'none' as const, level: 1 },
-    ...{ linger: 60_000, blockBytes, singleKey: false, final: true },
+    ...{ linger: 60_000, blockBytes, singleKey: false, final: true, mayStall: false },
   });
   const pipeline = new Pipeline({ pool, ledgers, laneOf: () => lane, observers: [] });
   const account = new Account('logs.x');

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { Account } from '../../src/core/account.ts';
 import { HELD, type Stream } from '../../src/core/batch.ts';
 import type { Block, Outlet } from '../../src/core/block.ts';
 import { Lane, type LaneOptions } from '../../src/core/lane.ts';
 import { Ledgers } from '../../src/core/ledger.ts';
-import { Pipeline } from '../../src/core/pipeline.ts';
+import { Pipeline, Stalled } from '../../src/core/pipeline.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import { compress, decompress } from '../../src/records/codecs.ts';
@@ -24,6 +25,9 @@ class Shelf implements Outlet {
     this.blocks.push({ ...block, body: Buffer.from(block.body) });
     if (this.#settleAtOnce) settled();
     else this.#waiting.push(settled);
+  }
+  settleAll(): void {
+    for (const settled of this.#waiting.splice(0)) settled();
   }
   settleNext(): void {
     this.#waiting.shift()!();
@@ -62,10 +66,10 @@ function house(options: Partial<LaneOptions> & { outlet: Outlet }, bufferMemory 
   const kernel = new Kernel(pool.memory);
   const ledgers = new Ledgers();
   const lanes = new Map<string, Lane>();
-  const addLane = (topic: string, outlet: Outlet) => {
+  const addLane = (topic: string, outlet: Outlet, share = pool.share(topic)) => {
     const lane = new Lane({
       topic,
-      share: pool.share(topic),
+      share,
       pool,
       kernel,
       ledgers,
@@ -76,6 +80,7 @@ function house(options: Partial<LaneOptions> & { outlet: Outlet }, bufferMemory 
       blockBytes: 100_000,
       singleKey: false,
       final: true,
+      mayStall: false,
       ...options,
       outlet,
     });
@@ -326,3 +331,39 @@ test('a block that its outlet does not take is said, and nothing is put behind i
   assert.match(said.join(), /logs: a block could not be handed on: refused 1/);
   assert.deepEqual([puts, s.positions], [1, []]);
 });
+
+for (const codec of ['none', 'zstd'] as const) {
+  test(`a lane that is stalled leaves its topic's memory to the others, ${codec}`, async () => {
+    const stuck = new Shelf(false);
+    const { pool, pipeline, push, addLane } = house({ outlet: stuck, blockBytes: 900_000, codec, mayStall: true });
+    const share = pool.share('logs');
+    const free = pool.free;
+    const away = addLane('away', stuck, share.part('away'));
+    const fine = addLane('fine', new Shelf(true), share.part('fine'));
+    const [held, other] = [stream('away'), stream('fine', 'b.log')];
+    // As much as there is memory for: what is noise stays as large as it is.
+    const noise = () => `${randomBytes(600_000).toString('latin1').replaceAll('\n', ' ')}\n`;
+    let pushed = 0;
+    const flood = async () => {
+      for (;;) {
+        await push(held, noise());
+        pushed++;
+      }
+    };
+    await assert.rejects(flood(), Stalled);
+    assert.ok(pushed > 1, `${pushed}`);
+    for (let i = 0; i < 20; i++) await push(other, noise());
+    await fine.drain(AbortSignal.timeout(5000));
+    assert.equal(other.account.forwarded, 20);
+    assert.equal(held.account.forwarded, 0);
+    const { over } = (await pipeline.take(held).catch((error: Stalled) => error)) as Stalled;
+    const settling = setInterval(() => stuck.settleAll(), 5);
+    await over;
+    await push(held, noise());
+    await away.drain(AbortSignal.timeout(5000));
+    while (held.account.forwarded < held.account.received) await new Promise((r) => setTimeout(r, 5));
+    clearInterval(settling);
+    assert.equal(pool.free, free, 'every slot came back');
+    assert.deepEqual(share.aside, { slots: 0, batches: 0, bytes: 0 });
+  });
+}

@@ -2,11 +2,13 @@
  * What is ready is read in turn, a batch each, and pushed. While one batch is packed the next one is read already.
  *
  *   turns --next--> open; decompressed, or compared --> memory --> fill --> push
+ *
+ * A file whose partition takes nothing is put aside until it does, and holds up no other.
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Account } from '../../core/account.ts';
 import type { Batch } from '../../core/batch.ts';
-import type { Output } from '../../core/pipeline.ts';
+import { type Output, Stalled } from '../../core/pipeline.ts';
 import type { Unpacking } from './compressed/unpacking.ts';
 import type { TrackedFile } from './file/file.ts';
 import type { Rewrites } from './file/rewrites.ts';
@@ -37,6 +39,8 @@ export class Pump {
   #rested = 0;
   /** Memory is asked for, to read this file. */
   #taking: TrackedFile | null = null;
+  /** Files whose partition takes nothing. */
+  readonly #aside = new Set<TrackedFile>();
   /** By `performance.now()`: when the output took something, or gave memory for it. */
   #moved = performance.now();
 
@@ -47,6 +51,11 @@ export class Pump {
   /** What waits has waited for some time: nothing is read. */
   get isAway(): boolean {
     return performance.now() - this.#moved > AWAY_MS;
+  }
+
+  /** What there is of the file is not read for now, however long it may take. */
+  isHeldUp(file: TrackedFile): boolean {
+    return this.isAway || this.#aside.has(file);
   }
 
   /** It is this file's turn, or will be, and there is no memory for what it holds. */
@@ -98,8 +107,9 @@ export class Pump {
         let batch: Batch;
         try {
           batch = await output.take(file.stream, soon);
-        } catch {
-          // The output is away: the next start counts it.
+        } catch (error) {
+          // Its partition, or all of the output, is away: the next start counts it.
+          if (error instanceof Stalled) break;
           return;
         }
         file.flush = true;
@@ -141,9 +151,12 @@ export class Pump {
         batch = await output.take(file.stream, signal);
         this.#taking = null;
       } catch (error) {
+        this.#taking = null;
         file.passTurn();
         if (signal.aborted) return null;
-        throw error;
+        if (!(error instanceof Stalled)) throw error;
+        this.#putAside(file, error.over);
+        continue;
       }
       this.#moved = performance.now();
       if (!this.#o.tracker.files.has(file) || file.restarting || file.stream !== batch.stream) {
@@ -163,6 +176,17 @@ export class Pump {
       if (batch.count > 0) return batch;
       output.discard(batch);
     }
+  }
+
+  #putAside(file: TrackedFile, over: Promise<void>): void {
+    file.noteUnread();
+    this.#o.turns.stalled(file);
+    if (this.#aside.has(file)) return;
+    this.#aside.add(file);
+    void over.then(() => {
+      this.#aside.delete(file);
+      this.#o.turns.ready(file);
+    });
   }
 
   /** Lets other things have their turn, if this has worked for some time. At the start finding files goes first. */

@@ -63,7 +63,7 @@ export class Regular {
   #look(file: TrackedFile, now: number): void {
     if (file.path === null) return;
     this.#o.tracker.check(file, file.path);
-    if (this.#o.pump.isAway && file.size > file.position && !file.held) file.noteUnread();
+    if (file.size > file.position && !file.held && this.#o.pump.isHeldUp(file)) file.noteUnread();
     // What was not read of it could not be read any more if it were deleted meanwhile.
     if (file.packed || file.fd === null || file.busy || file.size > file.position) return;
     if (now - file.grown > (this.#o.close_after ?? CLOSE_MS)) descriptors.close(file);

@@ -137,6 +137,11 @@ export class Turns {
     this.#put(file, 'error', NEVER);
   }
 
+  /** The partition of its records takes nothing: whoever knows when it does says that it is ready. */
+  stalled(file: TrackedFile): void {
+    this.#put(file, 'partition', NEVER);
+  }
+
   /** The file was read. `more`: not to what there is for now. `moved`: what it waited for at its end came. */
   read(file: TrackedFile, more: boolean, moved: boolean): void {
     if (file.unfinished) file.unfinished.close = false;

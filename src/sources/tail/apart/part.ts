@@ -6,7 +6,9 @@
  * but that, and the next one goes on from there. The positions are the agent's: one moves when what is before it is
  * safe, whether the process answers or not.
  */
-import type { Output } from '../../../core/pipeline.ts';
+import { abortable } from '../../../core/abort.ts';
+import type { Batch, Stream } from '../../../core/batch.ts';
+import { type Output, Stalled } from '../../../core/pipeline.ts';
 import type { Mount } from '../../../mounts/mountinfo.ts';
 import type { TailContext } from '../file/file.ts';
 import { apply, blank, entriesIn, type Generation, header, wholeEntries } from '../positions/journal.ts';
@@ -180,7 +182,7 @@ export class Part implements PartListener {
     const other = message.also && this.#streamOf(message.also);
     await context.positions.stored(stream.generation);
     if (other) await context.positions.stored(other.generation);
-    const batch = await output.take(stream, this.#over.signal);
+    const batch = await takeWhenItGoes(output, stream, this.#over.signal);
     if (this.#over.signal.aborted) {
       output.discard(batch);
       return;
@@ -205,5 +207,17 @@ export class Part implements PartListener {
     return this.#o.lent.streamOf(generation, (of, position) => {
       if (!this.#over.signal.aborted) this.#process.send({ kind: 'settled', part: this.#number, id: of, position });
     });
+  }
+}
+
+/** What a process sends comes in its order: where the partition of one file takes nothing the others of its mount wait. */
+async function takeWhenItGoes(output: Output, stream: Stream, signal: AbortSignal): Promise<Batch> {
+  for (;;) {
+    try {
+      return await output.take(stream, signal);
+    } catch (error) {
+      if (!(error instanceof Stalled)) throw error;
+      await abortable(error.over, signal);
+    }
   }
 }

@@ -33,6 +33,8 @@ export type WaitReason =
   | 'unfinished line'
   /** NULs at its end may be written over yet: that is told to nobody (file/hole.ts). */
   | 'reserved room'
+  /** The partition of its records takes nothing; others do (core/lane.ts). */
+  | 'partition'
   /** It may have been written anew in place (file/rewrites.ts). */
   | 'rewrite'
   /** It could not be opened or read, which is tried again. */
