@@ -72,6 +72,8 @@ interface Import {
 /** `import ... from 'x'`, `import type ... from 'x'`, `export ... from 'x'`, `import 'x'`, `import('x')`, `require('x')`. */
 const IMPORT =
   /^(?:import|export)\s+(?<type>type\s)?(?:[\w$*{][^'";()]*\sfrom\s*)?'(?<static>[^']+)'|(?<typeof>\btypeof\s+)?\bimport\(\s*'(?<dynamic>[^']+)'|[rR]equire(?:\(import\.meta\.url\))?\('(?<required>[^']+)'/gm;
+/** `export class X`, `export const x` and the like; not what is only exported again. */
+const DEFINITION = /^export (?:async |abstract )*(?:class|interface|type|function\*?|const|let) +([\w$]+)/gm;
 /** A worker's file is an import too. */
 const WORKER = /'(?<file>\.\.?\/[\w/-]+\.ts)'/g;
 
@@ -216,6 +218,22 @@ test('no file imports the modules of Node that load what nobody uses', () => {
     (i) => ['node:http', 'node:crypto'].includes(i.to) && !i.type && i.from !== 'builtin.ts',
   );
   assert.deepEqual(shown(offenders), []);
+});
+
+test('one name is one thing: no exported name is defined twice', () => {
+  const defined = new Map<string, string[]>();
+  for (const file of files) {
+    // What each kind of input gives is called as core/input.ts says.
+    if (/^sources\/\w+\/report\.ts$/.test(file)) continue;
+    for (const [, name] of fs.readFileSync(join(ROOT, 'src', file), 'utf8').matchAll(DEFINITION)) {
+      defined.set(name!, [...(defined.get(name!) ?? []), file]);
+    }
+  }
+  assert.ok(defined.size > 500, 'the definitions were not found');
+  assert.deepEqual(
+    [...defined].filter(([, at]) => at.length > 1).map(([name, at]) => `${name}: ${at.join(', ')}`),
+    [],
+  );
 });
 
 test('what is renamed is renamed in one place', () => {
