@@ -65,7 +65,10 @@ export const LOSSES = {
     meaning: 'a file was not written to for longer than ignore_older when it was found',
     remedy: 'raise ignore_older of the input',
   },
-  hole: { meaning: 'bytes of a file that nobody wrote, or whose room was given back: they are no lines' },
+  hole: {
+    meaning:
+      'bytes of a file that nobody wrote, or whose room was given back, or a page of NULs before a line: they are no lines',
+  },
   corrupt: { meaning: 'a compressed file is damaged; what is good of it was read' },
   kernel_drop: {
     meaning: 'the kernel dropped datagrams before they were received; how many is in the figures of the listener',

@@ -44,13 +44,13 @@ export async function fillFormatted(
   let closing: Closing = 'no';
   for (;;) {
     unfinished.open = 0;
-    const looked = await look(file, bytes, Math.min(file.readBytes, format.readBytes), unitBytes);
+    const looked = await look(file, bytes, Math.min(file.readBytes, format.readBytes), format.lineEnds);
     if (typeof looked === 'string' || 'archive' in looked) {
       // A hole may be longer than a record can say.
       if (file.position - unfinished.chained > LONGEST) unfinished.chained = file.position;
       return looked;
     }
-    const { before, end: got, got: all, ended, asked: ask } = looked;
+    const { before, end: got, got: all, stopped, ended, asked: ask } = looked;
     const available = got - before;
 
     // While the output was away something may have come and been seen.
@@ -96,7 +96,7 @@ export async function fillFormatted(
         return 'end';
       }
       if (!ended && all - got >= PAGE_BYTES) {
-        const next = await pastNuls(file, bytes, file.position + available);
+        const next = stopped || (await pastNuls(file, bytes, file.position + available));
         if (next === 'more') return 'more';
         // What is behind them is no part of the group.
         if (next !== 'end') closing = 'silent';
@@ -112,7 +112,7 @@ export async function fillFormatted(
     addToSum(file, raw, before, before + used);
     count(file, batch, format, found, shaped);
     if (shaped.open && atEnd) unfinished.wait(available - used);
-    adapt(file, found.stopped, found.count, found.taken);
+    adapt(file, found.stopped || stopped, found.count, found.taken);
     return atEnd ? 'end' : 'more';
   }
 }

@@ -7,8 +7,9 @@
  *   | line | NUL ... | hole ............. | NUL ... line | line |
  *          ^ position                              ^ reading goes on here
  *
- * A hole at the beginning of a line is skipped with all NULs around it, and counted. NULs that were written, and those
- * within a line, are left alone; so are all where the system does not tell.
+ * A hole at the beginning of a line is skipped with all NULs around it, and counted. So is a page of NULs and more that was
+ * written there (a disk after a power cut, dd), once the line behind it has its end: until then somebody may write over
+ * them. Fewer, and those within a line, are left alone.
  *
  * Room: NULs up to the end of the file, which may be written over yet by a writer that reserves its file (fallocate),
  * fills it with NULs, or maps it.
@@ -20,6 +21,7 @@
  * once, for what may follow; again only when something was written, and seldom.
  */
 import type { Batch } from '../../../core/batch.ts';
+import type { LineEnds } from '../../../lines/line-ends.ts';
 import { advise, fstatSync, readSync, seekData, seekHole } from '../../../mounts/fs.ts';
 import type { TrackedFile } from './file.ts';
 import { lastNuls, nulsFrom, PAGE_BYTES } from './nuls.ts';
@@ -119,8 +121,8 @@ export async function skipHole(
   { got, full }: Read,
   unitBytes = 1,
 ): Promise<'more' | 'end' | 'none'> {
-  if (file.packed) return 'none';
   const nuls = nulsFrom(bytes, at, got);
+  if (file.packed) return skipPacked(file, nuls - (nuls % unitBytes));
   let end = file.position + nuls;
   if (at + nuls === got) {
     const found = full ? await pastNuls(file, bytes, end) : 'end';
@@ -131,9 +133,46 @@ export async function skipHole(
   if (end === file.position) return 'none';
   // What is behind a hole that is being skipped belongs to it.
   if (file.hole > 0 || isHole(file, end)) file.skip(end - file.position);
-  else if (at + nuls < got) return 'none';
+  else if (end - file.position < PAGE_BYTES) return 'none';
   else file.lookedPast(file.position, end);
   return 'more';
+}
+
+/** Nobody writes over what is in a compressed file. */
+function skipPacked(file: TrackedFile, nuls: number): 'more' | 'none' {
+  if (nuls === 0 || (nuls < PAGE_BYTES && file.hole === 0)) return 'none';
+  file.skip(nuls);
+  return 'more';
+}
+
+/**
+ * Where in bytes [from, to) of a file the first line begins that begins with a page of NULs; `to`: none does. One that
+ * begins at `from` was looked at (skipHole). What comes behind it waits for the next read, which begins with it.
+ */
+export function lineOfNuls(bytes: Buffer, from: number, to: number, lines: LineEnds): number {
+  const { unitBytes } = lines;
+  // There is no page of them without one of these.
+  for (let at = from + PAGE_BYTES - 1; at < to; at += PAGE_BYTES) {
+    if (bytes[at] !== 0) continue;
+    const start = from + lines.aligned(lastNuls(bytes, from, at + 1) - from);
+    const end = at + nulsFrom(bytes, at, to);
+    const nuls = end - start - ((end - start) % unitBytes);
+    if (nuls >= PAGE_BYTES && start > from && lines.first(bytes, start - unitBytes, start) === start) return start;
+    at += end - at - ((end - at) % PAGE_BYTES);
+  }
+  return to;
+}
+
+/** The line's end is known; true: it begins with NULs that were looked past, which are skipped, or looked at again. */
+export function skipNuls(file: TrackedFile, bytes: Buffer): boolean {
+  const { fd, nuls, position, stored } = file;
+  if (nuls !== position) return false;
+  // What is known of the file's end is that of what comes behind.
+  setEnd(file, stored, stored, stored);
+  // All that follow these belong to them.
+  if (nulsFrom(bytes, 0, readSync(fd!, bytes, 0, PAGE_BYTES, position)) === PAGE_BYTES) file.skip(PAGE_BYTES);
+  else file.lookAgain();
+  return true;
 }
 
 /** Within a line, a page of NULs and more follows what was looked at: it is looked at what follows them. */

@@ -11,7 +11,7 @@ import { MAX_RECORDS } from '../../../core/pool.ts';
 import type { LineEnds } from '../../../lines/line-ends.ts';
 import { archiveOf } from '../compressed/archive.ts';
 import type { TrackedFile } from './file.ts';
-import { noteEnd, nulsWereWritten, passNuls, skipHole, toRead } from './hole.ts';
+import { lineOfNuls, noteEnd, nulsWereWritten, passNuls, skipHole, skipNuls, toRead } from './hole.ts';
 import { digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './inode.ts';
 import { PAGE_BYTES } from './nuls.ts';
 import { LONGEST, READ_BYTES } from './state.ts';
@@ -25,24 +25,27 @@ export interface NoLines {
   archive: string;
 }
 
-/** Bytes [before, end) of the buffer follow the file's position; up to `got` there are NULs. */
+/** Bytes [before, end) of the buffer follow the file's position; up to `got` there are NULs, unless it `stopped`. */
 export interface Look {
   before: number;
   end: number;
   got: number;
+  /** At `end` a line begins with a page of NULs: the next look begins there. */
+  stopped: boolean;
   /** Nothing else follows for now. */
   ended: boolean;
   /** So many bytes behind the position were asked for. */
   asked: number;
 }
 
-/** Reads up to `most` bytes behind the file's position; units of the encoding have so many bytes. */
+/** Reads up to `most` bytes behind the file's position. */
 export async function look(
   file: TrackedFile,
   bytes: Buffer,
   most: number,
-  unitBytes: number,
+  lines: LineEnds,
 ): Promise<Look | Outcome | NoLines> {
+  const { unitBytes } = lines;
   const before = file.marker.length;
   const from = file.position - before;
   const asked = toRead(file, most);
@@ -53,7 +56,7 @@ export async function look(
   const archive = file.position === 0 ? archiveOf(bytes.subarray(0, got), file.stream.name) : null;
   if (archive) return { archive };
   const read = { from, got, full: got === want };
-  const { end, ended } = noteEnd(file, bytes, read, before, unitBytes);
+  const noted = noteEnd(file, bytes, read, before, unitBytes);
   if (got === before) return 'end';
   if (file.position % unitBytes !== 0) {
     stepToUnit(file, bytes, before);
@@ -63,8 +66,10 @@ export async function look(
     const outcome = await skipHole(file, bytes, before, read, unitBytes);
     if (outcome !== 'none') return outcome;
   }
-  await knowHead(file, bytes, end);
-  return { before, end, got, ended, asked };
+  await knowHead(file, bytes, noted.end);
+  const end = lineOfNuls(bytes, before, noted.end, lines);
+  const stopped = end < noted.end;
+  return { before, end, got, stopped, ended: noted.ended && !stopped, asked };
 }
 
 /** As `look`, for the first `length` bytes of a line that is longer: no line ended there when it was looked at. */
@@ -105,6 +110,7 @@ export async function findEnd(
     if (!complete) return got - data < PAGE_BYTES ? 'more' : passNuls(file, bytes, lines.unitBytes);
     end = from + data;
   }
+  if (skipNuls(file, bytes)) return 'more';
   return { end, after: digest(bytes.subarray(end - from - MARKER_BYTES, end - from)) };
 }
 
@@ -113,7 +119,7 @@ export function askMore(file: TrackedFile, most: number): void {
   file.readBytes = Math.min(file.readBytes * 4, most);
 }
 
-/** Reads no more than the tables can name. `stopped`: they could not name more than these `count` lines of so many bytes. */
+/** Reads no more than there is to name. `stopped`: no more than these `count` lines of so many bytes could be named. */
 export function adapt(file: TrackedFile, stopped: boolean, count: number, bytes: number): void {
   if (stopped) file.readBytes = Math.max(16 * 1024, bytes + (bytes >> 3));
   else if (count < MAX_RECORDS / 2) file.readBytes = Math.max(file.readBytes, READ_BYTES);

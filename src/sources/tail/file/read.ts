@@ -34,9 +34,9 @@ export async function fill(
   const { slot } = batch;
   const { bytes, bytesAt } = slot;
   for (;;) {
-    const looked = await look(file, bytes, Math.min(file.readBytes, SLOT_CAPACITY - file.marker.length), 1);
+    const looked = await look(file, bytes, Math.min(file.readBytes, SLOT_CAPACITY - file.marker.length), LINES);
     if (typeof looked === 'string' || 'archive' in looked) return looked;
-    const { before, end, got, ended } = looked;
+    const { before, end, got, stopped, ended } = looked;
     const available = end - before;
     const fromAt = bytesAt + before;
     batch.count = kernel.findLines(slot, fromAt, bytesAt + end, fromAt, 0);
@@ -45,7 +45,7 @@ export async function fill(
       if (used > maxLine) cutLines(file, batch, maxLine);
       take(file, batch, before, used);
       const full = batch.count === MAX_RECORDS;
-      adapt(file, full, batch.count, used);
+      adapt(file, full || stopped, batch.count, used);
       // A NUL may be the beginning of a hole.
       if (!full && (used === available || bytes[before + used] !== 0))
         file.lookedAt(batch.end + available - used, bytes, end);
