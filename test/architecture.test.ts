@@ -271,6 +271,12 @@ test('what may be on a mount that hangs is asked through one door', () => {
   assert.deepEqual([...new Set(asking.map(({ from }) => from))], ['checks/proc.ts', ...own]);
 });
 
+test('what helps tests lies in test/support, or is a program of its own', () => {
+  const place = /\.test\.ts$|^(support|bench|crash|model|soak)\//;
+  const others = fs.globSync('**/*.ts', { cwd: join(ROOT, 'test') }).filter((file) => !place.test(file));
+  assert.deepEqual(others, []);
+});
+
 test('every npm package has one door', () => {
   const outside = packages.filter(({ from, to }) => !DOORS[to]?.some((door) => within(from, door)));
   assert.deepEqual(shown(outside), []);

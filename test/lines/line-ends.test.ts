@@ -7,8 +7,9 @@ import { endAnyLine, lineEndsOf } from '../../src/lines/line-ends.ts';
 import type { FileStream } from '../../src/sources/tail/file/stream.ts';
 import { planMove } from '../../src/sources/tail/positions/edit.ts';
 import { Positions } from '../../src/sources/tail/positions/positions.ts';
-import { Bench, type Collected, until } from '../sources/tail/collect.ts';
+import { Bench, type Collected } from '../support/tail.ts';
 import { tailInput } from '../support/tail-input.ts';
+import { until } from '../support/until.ts';
 
 const ENCODINGS = ['utf-8', 'latin1', 'utf-16le', 'utf-16be'] as const;
 type Encoding = (typeof ENCODINGS)[number];

@@ -6,7 +6,8 @@ import { setTimeout } from 'node:timers/promises';
 import { MULTILINE, TRUNCATED } from '../../src/core/batch.ts';
 import { descriptors } from '../../src/sources/tail/file/descriptors.ts';
 import type { TailOptions } from '../../src/sources/tail/tail.ts';
-import { Bench, until } from '../sources/tail/collect.ts';
+import { Bench } from '../support/tail.ts';
+import { until } from '../support/until.ts';
 
 type Rules = Partial<NonNullable<TailOptions['input']['multiline']>>;
 

@@ -20,7 +20,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { isForeign, judgeDirectory, mayBePlanted, openRegular } from '../../src/mounts/open.ts';
-import { Bench, said, until } from '../sources/tail/collect.ts';
+import { Bench, said } from '../support/tail.ts';
+import { until } from '../support/until.ts';
 
 const EVE = 65_534;
 const BOB = 65_533;

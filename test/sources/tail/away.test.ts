@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { Bench, type Collected, numbered, until } from './collect.ts';
+import { Bench, type Collected, numbered } from '../../support/tail.ts';
+import { until } from '../../support/until.ts';
 
 const LINES = numbered(0, 3000);
 

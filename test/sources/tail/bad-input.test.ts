@@ -26,9 +26,10 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { TRUNCATED } from '../../../src/core/batch.ts';
 import { nativeAvailable } from '../../../src/native.ts';
-import { Bench, type Collected, said, until } from './collect.ts';
+import { Bench, type Collected, said } from '../../support/tail.ts';
+import { until } from '../../support/until.ts';
 
-const agent = fileURLToPath(new URL('./agent.ts', import.meta.url));
+const agent = fileURLToPath(new URL('../../support/tail-agent.ts', import.meta.url));
 
 /** True once the file is known to the source, so that what follows is not found by the first look. */
 async function settledDown(bench: Bench, out: Collected): Promise<void> {

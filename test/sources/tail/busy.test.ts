@@ -7,7 +7,8 @@ import { appendFileSync, closeSync, openSync, writeFileSync, writeSync } from 'n
 import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { Watcher } from '../../../src/sources/tail/find/watch.ts';
-import { Bench, until } from './collect.ts';
+import { Bench } from '../../support/tail.ts';
+import { until } from '../../support/until.ts';
 
 /** Counts the directories that are listened to, by their watches. */
 function countWatches(t: TestContext): { set: number; now: number } {

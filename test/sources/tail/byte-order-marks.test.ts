@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { MULTILINE, TRUNCATED } from '../../../src/core/batch.ts';
-import { Bench, type Collected } from './collect.ts';
+import { Bench, type Collected } from '../../support/tail.ts';
 
 const MARK = '\ufeff';
 const MULTI = { continue: undefined, end: undefined, max_lines: 9, max_bytes: 1000, timeout: 60_000 };

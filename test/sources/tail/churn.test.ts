@@ -5,7 +5,8 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { queryObjects } from 'node:v8';
 import { TrackedFile } from '../../../src/sources/tail/file/file.ts';
-import { Bench, until } from './collect.ts';
+import { Bench } from '../../support/tail.ts';
+import { until } from '../../support/until.ts';
 
 const ROUNDS = 30;
 const TOGETHER = 10;

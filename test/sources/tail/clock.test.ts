@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, existsSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { Bench, until } from './collect.ts';
+import { Bench } from '../../support/tail.ts';
+import { until } from '../../support/until.ts';
 
 const HOUR = 3_600_000;
 

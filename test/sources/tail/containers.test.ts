@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { HELD, MULTILINE, STDERR, STDOUT, TRUNCATED } from '../../../src/core/batch.ts';
 import type { TailOptions } from '../../../src/sources/tail/tail.ts';
-import { Bench, until } from './collect.ts';
+import { Bench } from '../../support/tail.ts';
+import { until } from '../../support/until.ts';
 
 type Input = Partial<TailOptions['input']>;
 

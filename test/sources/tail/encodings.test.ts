@@ -3,7 +3,7 @@ import { appendFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { MULTILINE, TRUNCATED } from '../../../src/core/batch.ts';
-import { Bench } from './collect.ts';
+import { Bench } from '../../support/tail.ts';
 
 type Encoding = 'utf-16le' | 'utf-16be' | 'latin1';
 

@@ -6,7 +6,8 @@ import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { Bench, said, until } from './collect.ts';
+import { Bench, said } from '../../support/tail.ts';
+import { until } from '../../support/until.ts';
 
 const linux = { skip: process.platform !== 'linux' };
 

@@ -20,7 +20,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { descriptors } from '../../../src/sources/tail/file/descriptors.ts';
-import { Bench, said, until } from './collect.ts';
+import { Bench, said } from '../../support/tail.ts';
+import { until } from '../../support/until.ts';
 
 const linux = { skip: process.platform !== 'linux' };
 

@@ -5,7 +5,8 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { Bench, type Line, until } from './collect.ts';
+import { Bench, type Line } from '../../support/tail.ts';
+import { until } from '../../support/until.ts';
 
 const SEEDS = (process.env.RUNNEL_SEEDS ?? '1,2,3,4,5,6').split(',').map(Number);
 const MAX_LINE = 300;

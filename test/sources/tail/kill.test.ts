@@ -8,9 +8,10 @@ import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { Bench, until } from './collect.ts';
+import { Bench } from '../../support/tail.ts';
+import { until } from '../../support/until.ts';
 
-const agent = fileURLToPath(new URL('./agent.ts', import.meta.url));
+const agent = fileURLToPath(new URL('../../support/tail-agent.ts', import.meta.url));
 const KILLS = Number(process.env.RUNNEL_KILLS ?? 10);
 
 function linesOf(result: string): string[] {

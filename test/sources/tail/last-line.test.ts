@@ -10,7 +10,8 @@ import { setTimeout } from 'node:timers/promises';
 import { Descriptors } from '../../../src/sources/tail/file/descriptors.ts';
 import { newGeneration, type TailContext, TrackedFile } from '../../../src/sources/tail/file/file.ts';
 import { NO_INODE } from '../../../src/sources/tail/file/inode.ts';
-import { Bench, openPaths, until } from './collect.ts';
+import { Bench, openPaths } from '../../support/tail.ts';
+import { until } from '../../support/until.ts';
 
 const WAIT = 1000;
 const rotated = (bench: Bench) => ({ include: [bench.path('a.log*')], rotate_wait: WAIT });

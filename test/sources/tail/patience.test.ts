@@ -5,7 +5,7 @@ import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import type { TailOptions } from '../../../src/sources/tail/tail.ts';
-import { Bench } from './collect.ts';
+import { Bench } from '../../support/tail.ts';
 
 test('a record is not ended by a silence that was over when the output came back', async (t) => {
   const bench = new Bench(t);

@@ -9,9 +9,10 @@ import type { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { fileSystemOf, silentFileSystem } from '../../../src/sources/tail/find/filesystems.ts';
 import { Watcher } from '../../../src/sources/tail/find/watch.ts';
-import { Bench, until } from './collect.ts';
+import { Bench } from '../../support/tail.ts';
+import { until } from '../../support/until.ts';
 
-const agent = new URL('agent.ts', import.meta.url).pathname;
+const agent = new URL('../../support/tail-agent.ts', import.meta.url).pathname;
 const MAY_UNSHARE = spawnSync('unshare', ['-Urm', 'true']).status === 0;
 const needsNamespaces = { skip: MAY_UNSHARE ? false : 'user namespaces are not allowed here' };
 

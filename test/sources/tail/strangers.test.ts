@@ -7,7 +7,8 @@ import { type TestContext, test } from 'node:test';
 import { descriptors } from '../../../src/sources/tail/file/descriptors.ts';
 import { lookUp, siblings } from '../../../src/sources/tail/file/inode.ts';
 import { type ListedName, Listing } from '../../../src/sources/tail/find/listing.ts';
-import { Bench, numbered, until } from './collect.ts';
+import { Bench, numbered } from '../../support/tail.ts';
+import { until } from '../../support/until.ts';
 
 const STRANGERS = 8000;
 const TIMES = 16;

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Bench, until } from './collect.ts';
+import { Bench } from '../../support/tail.ts';
+import { until } from '../../support/until.ts';
 
 const multiline = { start: '^#', continue: undefined, end: undefined, max_lines: 9, max_bytes: 999, timeout: 600_000 };
 

@@ -5,7 +5,8 @@ import { appendFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'n
 import { test } from 'node:test';
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { archiveOf } from '../../../../src/sources/tail/compressed/archive.ts';
-import { Bench, numbered, said, until } from '../collect.ts';
+import { Bench, numbered, said } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 const TEXT = Array.from({ length: 400 }, (_, i) => `2026-11-30 line ${i} ${(i * 7919) % 104_729}\n`).join('');
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');

@@ -8,8 +8,9 @@ import { setTimeout } from 'node:timers/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { planMove } from '../../../../src/sources/tail/positions/edit.ts';
 import { Positions } from '../../../../src/sources/tail/positions/positions.ts';
+import { Bench, type Collected, openPaths } from '../../../support/tail.ts';
 import { tailInput } from '../../../support/tail-input.ts';
-import { Bench, type Collected, openPaths, until } from '../collect.ts';
+import { until } from '../../../support/until.ts';
 
 const PACKS = [
   ['gz', gzipSync],

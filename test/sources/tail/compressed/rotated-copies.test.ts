@@ -7,7 +7,8 @@ import { setTimeout } from 'node:timers/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { descriptors } from '../../../../src/sources/tail/file/descriptors.ts';
 import type { TrackedFile } from '../../../../src/sources/tail/file/file.ts';
-import { Bench, numbered, rows, until } from '../collect.ts';
+import { Bench, numbered, rows } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 const PACKS = [
   ['gz', gzipSync],

@@ -8,7 +8,8 @@ import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { MOST_SUMMED } from '../../../../src/sources/tail/file/sum.ts';
 import { readJournal, sizeEntry } from '../../../../src/sources/tail/positions/journal.ts';
-import { Bench, numbered, rows, until } from '../collect.ts';
+import { Bench, numbered, rows } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 const DISKS = Array.from(
   { length: 6 },

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { Bench, openPaths, until } from '../collect.ts';
+import { Bench, openPaths } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 /** Longer than the first bytes by which a file is known. */
 const HEADER = `${'#'.padEnd(299, 'version ')}\n`;

@@ -5,7 +5,8 @@ import { appendFileSync, closeSync, ftruncateSync, openSync, statSync, writeFile
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { nativeAvailable } from '../../../../src/native.ts';
-import { Bench, numbered, rows, until } from '../collect.ts';
+import { Bench, numbered, rows } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 /** Bytes [from, from + length) are NUL afterwards; false: that cannot be done here. */
 function punch(path: string, from: number, length: number, how = '--punch-hole'): boolean {

@@ -3,7 +3,8 @@ import { appendFileSync, linkSync, mkdirSync, renameSync, symlinkSync, utimesSyn
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { TRUNCATED } from '../../../../src/core/batch.ts';
-import { Bench, until } from '../collect.ts';
+import { Bench } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 test('lines of files that are there and of files that appear come in order', async (t) => {
   const bench = new Bench(t);

@@ -22,7 +22,8 @@ import { setTimeout } from 'node:timers/promises';
 import { nativeAvailable } from '../../../../src/native.ts';
 import { descriptors } from '../../../../src/sources/tail/file/descriptors.ts';
 import type { TrackedFile } from '../../../../src/sources/tail/file/file.ts';
-import { Bench, until } from '../collect.ts';
+import { Bench } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 const MEGABYTE = 1 << 20;
 

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
-import { Bench, said, until } from '../collect.ts';
+import { Bench, said } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 /** A bench with these files, each of which says its own name. */
 function benchWith(t: TestContext, ...names: string[]): Bench {

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, renameSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { Bench, said, until } from '../collect.ts';
+import { Bench, said } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 test('excluded files are not read, also where a link that is not excluded stands beside them', async (t) => {
   const bench = new Bench(t);

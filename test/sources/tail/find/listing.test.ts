@@ -7,7 +7,8 @@ import { setTimeout } from 'node:timers/promises';
 import { queryObjects } from 'node:v8';
 import { descriptors } from '../../../../src/sources/tail/file/descriptors.ts';
 import { TrackedFile } from '../../../../src/sources/tail/file/file.ts';
-import { Bench, until } from '../collect.ts';
+import { Bench } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 const FILES = 3000;
 

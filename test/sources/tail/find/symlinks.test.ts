@@ -18,7 +18,8 @@ import { gzipSync } from 'node:zlib';
 import { descriptors } from '../../../../src/sources/tail/file/descriptors.ts';
 import type { TrackedFile } from '../../../../src/sources/tail/file/file.ts';
 import { homesOf, placesOf } from '../../../../src/sources/tail/find/symlinks.ts';
-import { Bench, numbered, rows, until } from '../collect.ts';
+import { Bench, numbered, rows } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 /** `containers/web.log` leads to `pods/web/0.log` by way of another link. */
 function cluster(t: TestContext): { bench: Bench; path: string; real: string; include: string[] } {

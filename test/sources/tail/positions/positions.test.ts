@@ -20,7 +20,8 @@ import { forgetIfGone } from '../../../../src/sources/tail/positions/expire.ts';
 import { MOST_GONE } from '../../../../src/sources/tail/positions/gone.ts';
 import { blank, FORMAT, header, UNIT } from '../../../../src/sources/tail/positions/journal.ts';
 import { Positions } from '../../../../src/sources/tail/positions/positions.ts';
-import { Bench, until } from '../collect.ts';
+import { Bench } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 test('stop and start: every line exactly once', async (t) => {
   const bench = new Bench(t);

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { Bench, openPaths, until } from '../collect.ts';
+import { Bench, openPaths } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 /** How many descriptors of this process are on files of this directory. */
 function openIn(directory: string): number {

@@ -21,7 +21,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { OpenDirectory, takeBack } from '../../../../src/sources/tail/room/aside.ts';
-import { Bench, until } from '../collect.ts';
+import { Bench } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 const ID = '0123456789abcdef';
 const ANYBODY = 65_534;

@@ -16,7 +16,8 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { Bench, until } from '../collect.ts';
+import { Bench } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 test('a file that is read and acknowledged is deleted and forgotten; its name can be used again', async (t) => {
   const bench = new Bench(t);

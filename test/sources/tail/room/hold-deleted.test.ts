@@ -17,7 +17,8 @@ import { setTimeout } from 'node:timers/promises';
 import { Descriptors } from '../../../../src/sources/tail/file/descriptors.ts';
 import { newGeneration, type TailContext, TrackedFile } from '../../../../src/sources/tail/file/file.ts';
 import { NO_INODE } from '../../../../src/sources/tail/file/inode.ts';
-import { Bench, openPaths, until } from '../collect.ts';
+import { Bench, openPaths } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 const KB = 1000;
 const line = `${'x'.repeat(99)}\n`;

@@ -16,7 +16,8 @@ import {
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { PossibleCopy } from '../../../../src/sources/tail/rotation/copies.ts';
-import { Bench, until } from '../collect.ts';
+import { Bench } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 const lines = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, i) => `line ${from + i} of the file\n`).join('');

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import type { TailOptions } from '../../../../src/sources/tail/tail.ts';
-import { Bench } from '../collect.ts';
+import { Bench } from '../../../support/tail.ts';
 
 type Input = Partial<TailOptions['input']>;
 

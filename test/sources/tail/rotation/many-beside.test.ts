@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
-import { Bench } from '../collect.ts';
+import { Bench } from '../../../support/tail.ts';
 
 const FILES = 30_000;
 const LONGEST_MS = 20;

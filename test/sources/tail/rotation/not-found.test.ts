@@ -17,7 +17,8 @@ import { gzipSync } from 'node:zlib';
 import { StoredFiles } from '../../../../src/sources/tail/positions/edit.ts';
 import { blank } from '../../../../src/sources/tail/positions/journal.ts';
 import { Positions } from '../../../../src/sources/tail/positions/positions.ts';
-import { Bench, said, until } from '../collect.ts';
+import { Bench, said } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 /** Longer than what is compared of a beginning. */
 const before = `${'1'.repeat(400)}\n`;

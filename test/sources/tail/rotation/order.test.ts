@@ -14,7 +14,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { test } from 'node:test';
-import { Bench, Collected, until } from '../collect.ts';
+import { Bench, Collected } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 /** More than a read takes, so that a file has several turns. */
 const MANY = 8000;

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { appendFileSync, closeSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { Bench, numbered, openPaths, rows, until } from '../collect.ts';
+import { Bench, numbered, openPaths, rows } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 /** Writes it under another name first. Times of files are as coarse as a timer tick. */
 async function replace(bench: Bench, text: string): Promise<void> {

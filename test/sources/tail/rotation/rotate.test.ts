@@ -16,7 +16,8 @@ import {
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { TrackedFile } from '../../../../src/sources/tail/file/file.ts';
-import { Bench, Collected, openPaths, until } from '../collect.ts';
+import { Bench, Collected, openPaths } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 test('rename and recreate, again and again, at full speed: every line once, in order', async (t) => {
   const bench = new Bench(t);

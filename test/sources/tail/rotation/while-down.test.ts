@@ -26,7 +26,8 @@ import {
   UNIT,
 } from '../../../../src/sources/tail/positions/journal.ts';
 import { Positions } from '../../../../src/sources/tail/positions/positions.ts';
-import { Bench, type Collected, until } from '../collect.ts';
+import { Bench, type Collected } from '../../../support/tail.ts';
+import { until } from '../../../support/until.ts';
 
 const lines = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, i) => `${from + i} of them\n`).join('');

@@ -6,15 +6,15 @@ import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { Account } from '../../../src/core/account.ts';
-import type { Batch, Stream } from '../../../src/core/batch.ts';
-import { Kernel } from '../../../src/kernel/kernel.ts';
-import type { FileStatus } from '../../../src/sources/tail/file/status.ts';
-import type { FileStream } from '../../../src/sources/tail/file/stream.ts';
-import { Positions } from '../../../src/sources/tail/positions/positions.ts';
-import { type TailOptions, type TailSource, tailSource } from '../../../src/sources/tail/tail.ts';
-import { recordsOf, type Seen, TestOutput } from '../../support/output.ts';
-import { type TailValues, tailInput } from '../../support/tail-input.ts';
+import { Account } from '../../src/core/account.ts';
+import type { Batch, Stream } from '../../src/core/batch.ts';
+import { Kernel } from '../../src/kernel/kernel.ts';
+import type { FileStatus } from '../../src/sources/tail/file/status.ts';
+import type { FileStream } from '../../src/sources/tail/file/stream.ts';
+import { Positions } from '../../src/sources/tail/positions/positions.ts';
+import { type TailOptions, type TailSource, tailSource } from '../../src/sources/tail/tail.ts';
+import { recordsOf, type Seen, TestOutput } from './output.ts';
+import { type TailValues, tailInput } from './tail-input.ts';
 
 export interface Line extends Seen {
   path: string;
@@ -97,15 +97,6 @@ export function openPaths(): string[] {
       return '';
     }
   });
-}
-
-/** Runs `tick` until it is true. */
-export async function until(what: string, done: () => boolean, timeout_ms = 20_000): Promise<void> {
-  const start = performance.now();
-  while (!done()) {
-    assert.ok(performance.now() - start < timeout_ms, `waited in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 /** `line N` for each N in [from, to). */

@@ -1,15 +1,15 @@
 /**
- * A small agent for tests that kill it: `node agent.ts LOGS DATA RESULT [DELAY [PATTERN]]` tails LOGS/*.log* and LOGS/*.gz, or LOGS/PATTERN, appends each line to
+ * A small agent for tests that kill it: `node tail-agent.ts LOGS DATA RESULT [DELAY [PATTERN]]` tails LOGS/*.log* and LOGS/*.gz, or LOGS/PATTERN, appends each line to
  * RESULT as `<id> <offset> <length> <text>`, and counts what is in RESULT as settled after DELAY ms.
  */
 import { openSync, writeSync } from 'node:fs';
-import { Account } from '../../../src/core/account.ts';
-import { Kernel } from '../../../src/kernel/kernel.ts';
-import type { FileStream } from '../../../src/sources/tail/file/stream.ts';
-import { Positions } from '../../../src/sources/tail/positions/positions.ts';
-import { tailSource } from '../../../src/sources/tail/tail.ts';
-import { recordsOf, TestOutput } from '../../support/output.ts';
-import { tailInput } from '../../support/tail-input.ts';
+import { Account } from '../../src/core/account.ts';
+import { Kernel } from '../../src/kernel/kernel.ts';
+import type { FileStream } from '../../src/sources/tail/file/stream.ts';
+import { Positions } from '../../src/sources/tail/positions/positions.ts';
+import { tailSource } from '../../src/sources/tail/tail.ts';
+import { recordsOf, TestOutput } from './output.ts';
+import { tailInput } from './tail-input.ts';
 
 const [logs, data, result, delay, pattern] = process.argv.slice(2);
 const fd = openSync(result!, 'a');
