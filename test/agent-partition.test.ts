@@ -1,4 +1,5 @@
 /** A partition without a leader holds up its own files and no others, however much there is to send. */
+// Slow: an agent that gets no answer for a second.
 import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { test } from 'node:test';

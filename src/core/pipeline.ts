@@ -137,6 +137,7 @@ export class Pipeline implements Output {
   async #pack(batch: Batch, lane: Lane): Promise<void> {
     try {
       if (batch.stream.steps) this.#process(batch, batch.stream.steps);
+      if (batch.stream.skippedAt) this.#explain(batch);
       for (const observe of this.#o.observers) observe(batch);
       await lane.append(batch);
     } finally {
@@ -151,7 +152,6 @@ export class Pipeline implements Output {
   }
 
   #process(batch: Batch, steps: readonly Step[]): void {
-    const { stream, skipped, slot } = batch;
     const before = batch.count;
     for (const step of steps) {
       if (batch.count === 0) break;
@@ -159,12 +159,16 @@ export class Pipeline implements Output {
       step.apply(batch);
       step.out += batch.count;
     }
-    stream.account.filtered += before - batch.count;
+    batch.stream.account.filtered += before - batch.count;
     batch.weight -= before - batch.count;
-    skipped.before = this.#o.ledgers.skippedAt(stream, batch.from);
-    const last = batch.count - 1;
-    const end = last < 0 ? batch.from - skipped.before : batch.from + slot.source[last]! + slot.length[last]!;
-    skipped.behind = batch.end - end;
+  }
+
+  /** What was filtered before the batch, also by steps that are not configured any more, and what was at its end. */
+  #explain({ stream, skipped, slot, count, from, end }: Batch): void {
+    skipped.before = this.#o.ledgers.skippedAt(stream, from);
+    const last = count - 1;
+    const recorded = last < 0 ? from - skipped.before : from + slot.source[last]! + slot.length[last]!;
+    skipped.behind = end - recorded;
   }
 
   /** All that the stream has in its lane arrives before anything takes another: so its order holds. */

@@ -1,4 +1,5 @@
 /** A verb is its file and a line of the table: added to a copy of the sources it is there for users, and nothing else changes. */
+// Slow: runs programs.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

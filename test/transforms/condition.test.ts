@@ -1,4 +1,5 @@
 /** Conditions: which lines they hold for, and what is said where one is written wrongly. */
+// Slow: runs a program.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as v from 'valibot';
