@@ -302,6 +302,27 @@ export class DatagramReader {
   }
 }
 
+/** poll(2): waits until one of these descriptors can be read. */
+export class ReadableWait {
+  /** struct pollfd { fd, events, revents } each */
+  readonly #polled: Buffer;
+  readonly #count: number;
+
+  constructor(fds: readonly number[]) {
+    this.#count = fds.length;
+    this.#polled = Buffer.from(new ArrayBuffer(fds.length * 8));
+    for (const [i, fd] of fds.entries()) {
+      this.#polled.writeInt32LE(fd, i * 8);
+      this.#polled.writeInt16LE(POLLIN, i * 8 + 4);
+    }
+  }
+
+  /** At most so long; a signal may end it sooner. */
+  wait(timeout_ms: number): void {
+    need().call('int poll(void *, unsigned long, int)')(this.#polled, this.#count, timeout_ms);
+  }
+}
+
 /** sd_notify(3): `READY=1`, `STOPPING=1`, `WATCHDOG=1`. Does nothing when systemd did not ask for it. */
 export function sdNotify(text: string): void {
   const path = process.env.NOTIFY_SOCKET;
@@ -320,6 +341,7 @@ export function sdNotify(text: string): void {
   }
 }
 
+const POLLIN = 1;
 const POLLPRI = 2;
 const POLLERR = 8;
 /** struct pollfd { fd, events, revents } */

@@ -248,7 +248,7 @@ test('what is renamed is renamed in one place', () => {
 
 test('a signal that ends a wait is listened to in one place', () => {
   // The pool takes who waits out of its queue; the others do something when it aborts, and wait for nothing.
-  const others = ['core/pool.ts', 'kafka/transactions/open.ts', 'sources/statsd/listener.ts', 'sources/tail/tail.ts'];
+  const others = ['core/pool.ts', 'kafka/transactions/open.ts', 'sources/tail/tail.ts'];
   const listening = files.filter((file) =>
     fs.readFileSync(join(ROOT, 'src', file), 'utf8').includes("addEventListener('abort'"),
   );

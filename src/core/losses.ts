@@ -71,7 +71,7 @@ export const LOSSES = {
   },
   corrupt: { meaning: 'a compressed file is damaged; what is good of it was read' },
   kernel_drop: {
-    meaning: 'the kernel dropped datagrams before they were received; how many is in the figures of the listener',
+    meaning: 'the kernel dropped datagrams before they were received; each counts as one, whatever was in it',
     remedy: 'raise statsd.receive_buffer and net.core.rmem_max',
   },
   'malformed:name': { meaning: 'a StatsD line has no name', remedy: 'look at who sends it: NAME:VALUE|TYPE' },
@@ -116,7 +116,7 @@ export const LOSSES = {
     meaning: 'statsd.memory is used up: samples that find no room are dropped',
     remedy: 'raise it, or send fewer series',
   },
-  listener_failed: { meaning: 'the thread of a StatsD listener ended, and what it held with it; it is started again' },
+  listener_failed: { meaning: 'the thread of StatsD ended, and what it held with it; it is started again' },
   output_failed: { meaning: 'a window of StatsD could not be handed over' },
 } as const satisfies Readonly<Record<string, Meaning>>;
 

@@ -1,18 +1,10 @@
-/** What a listener's worker and the main thread say to each other. */
+/** What the thread of StatsD and the main thread say to each other. */
 
 import type { MetricOrigin } from '../../aggregate/record.ts';
 import type { SampleLoss } from './aggregator.ts';
 
-export interface ListenerOptions {
-  /** The bound socket, which the main thread closes; null: the worker binds one, and node:dgram receives. */
-  fd: number | null;
-  /** Another descriptor of it, which libuv closes. */
-  copy: number | null;
-  /** An IP address; port 0: any. */
-  host: string;
-  port: number;
-  receiveBuffer: number;
-  /** When it was bound, as threads agree on it: `performance.timeOrigin` and `performance.now()` together. */
+export interface ThreadOptions {
+  /** When listening began, as threads agree on it: `performance.timeOrigin` and `performance.now()` together. */
   since: number;
   /** Length of a window, milliseconds. */
   interval: number;
@@ -21,10 +13,30 @@ export interface ListenerOptions {
   memory: number;
   percentiles: readonly number[];
   origin: MetricOrigin;
-  /** Int32, see below: the main thread's orders, as a worker that waits in a receive hears no messages. */
+  /** Int32, see below: the main thread's orders, as a thread that waits in a receive hears no messages. */
   control: SharedArrayBuffer;
-  /** Float64, see below: the worker's counters, as they stand. */
+  /** Float64, see below: the thread's counters, as they stand. */
   counters: SharedArrayBuffer;
+}
+
+/** A bound socket of datagrams that the thread receives from now on. */
+export interface HandedSocket {
+  /** The number of its listener. */
+  listener: number;
+  /** The main thread closes it. */
+  fd: number;
+  /** Another descriptor of it, which libuv closes. */
+  copy: number;
+  type: 'udp4' | 'udp6';
+}
+
+/** Where the thread is to bind a socket of its own. */
+export interface BindPlace {
+  listener: number;
+  /** An IP address; port 0: any. */
+  host: string;
+  port: number;
+  receiveBuffer: number;
 }
 
 /** A receive waits for a datagram at most so long, milliseconds. */
@@ -32,44 +44,57 @@ export const POLL_MS = 100;
 
 /** Places in `control`. */
 export const STOP = 0;
-/** Counts the messages to the worker. */
+/** Counts the messages to the thread. */
 export const MESSAGES = 1;
 export const CONTROLS = 2;
 
-/** Places in `counters`. */
+/** Places in `counters`: first those of all listeners together, then those of each. */
+export const SAMPLES = 0;
+export const CONTEXTS = 1;
+export const REPLACED = 2;
+export const OVERFLOWED = 3;
+export const COARSER = 4;
+const TOGETHER = 5;
+/** From `countersOf(listener)` on. */
 export const PACKETS = 0;
 export const LINES = 1;
 export const BYTES = 2;
-export const SAMPLES = 3;
-export const REJECTED = 4;
-export const KERNEL_DROPS = 5;
-export const CONTEXTS = 6;
-export const REPLACED = 7;
-export const OVERFLOWED = 8;
-export const COARSER = 9;
-export const COUNTERS = 10;
+export const REJECTED = 3;
+export const KERNEL_DROPS = 4;
+const EACH = 5;
 
-export type FromWorker =
-  /** It can take over the socket that it was given. */
+export function countersOf(listener: number): number {
+  return TOGETHER + listener * EACH;
+}
+
+export type FromThread =
+  /** It can take sockets over. */
   | { type: 'ready' }
   /** It has bound one; `receiveBuffer` is what was granted. */
-  | { type: 'listening'; port: number; receiveBuffer: number }
-  | { type: 'failed'; message: string }
-  /** Samples that were received and are lost, since the last such message. */
-  | { type: 'losses'; losses: SampleLoss[] }
+  | { type: 'listening'; listener: number; port: number; receiveBuffer: number }
+  | { type: 'failed'; listener: number; message: string }
+  /** Samples that were received and are lost, since the last such message; null: of more than one listener. */
+  | { type: 'losses'; listener: number | null; losses: SampleLoss[] }
   /** A window is closed and wants an id. */
   | { type: 'window' }
   /** Documents of the window; the next come when `next` was said. */
   | { type: 'piece'; documents: string[]; weights: Float64Array; last: boolean }
-  /** It reads no more: the socket that it was given may be closed. */
+  /** It reads no more: the sockets that it was given may be closed. */
   | { type: 'read' }
   /** Everything was handed over. */
   | { type: 'done' };
 
-export type ToWorker =
-  /** The socket is the worker's now; these came before what is in it. */
-  | { type: 'take'; datagrams: Uint8Array[] }
+export type ToThread =
+  /** These sockets are the thread's now; the datagrams came before what is in them, in this order. */
+  | { type: 'take'; sockets: HandedSocket[]; datagrams: HeardDatagram[] }
+  | { type: 'bind'; place: BindPlace }
   | { type: 'id'; id: string }
   | { type: 'next' }
   /** STOP is set. */
   | { type: 'stop' };
+
+/** A datagram that came before there was a thread. */
+export interface HeardDatagram {
+  listener: number;
+  datagram: Uint8Array;
+}

@@ -1,16 +1,25 @@
 /**
- * StatsD: one worker a listener receives, parses and aggregates; here its documents go on into the pipeline.
+ * StatsD: addresses are bound here, and quiet until something comes on one of them; then one thread takes them all over,
+ * so that a series gives one record a window wherever its samples came from.
+ *
+ *   listeners  --- something has come ---> thread: receive, parse, aggregate ---> documents ---> pipeline
  *
  *   received = in flight (the open window, the closed one, documents on their way) + pushed + dropped
  */
 
+import { setImmediate as turn } from 'node:timers/promises';
+import { aborted, Backoff } from '../../core/abort.ts';
 import type { Account } from '../../core/account.ts';
 import type { Stream } from '../../core/batch.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
+import { datagramsAvailable } from '../../native.ts';
 import { valueEnvelope } from '../../records/envelope.ts';
 import { Listener, type ListenerStatus } from './listener.ts';
 import type { StatsdConfig } from './options.ts';
+import type { HeardDatagram } from './protocol.ts';
+import { QuietSocket } from './receive/udp.ts';
+import { AggregatingThread } from './thread.ts';
 
 export interface StatsdOptions {
   config: StatsdConfig;
@@ -19,8 +28,8 @@ export interface StatsdOptions {
   tags: Record<string, string>;
   topic: string;
   /**
-   * What a listener that cannot be bound is. `refused`: `ready` rejects, the others run. `warned`: it is said, the others
-   * run. `missed`: `ready` and `run` reject, so that it is tried again.
+   * What a listener that cannot be bound is; the others run. `refused`: `ready` rejects. `warned`: it is said. `missed`: it
+   * is tried again, here or, where it is the only one, by whom `run` rejects for.
    */
   unbound: 'refused' | 'warned' | 'missed';
   account: Account;
@@ -49,63 +58,178 @@ export interface StatsdSource extends Source {
 }
 
 export function statsdSource(options: StatsdOptions): StatsdSource {
-  const { config, account, host, topic, unbound } = options;
-  const envelope = valueEnvelope(host);
-  const stream: Stream = { name: 'statsd', topic, key: host, account, envelope: () => envelope, replayable: false };
-  const listeners = config.listen.map(
-    (address) =>
-      new Listener({
-        address,
-        receiveBuffer: config.receive_buffer,
-        interval: config.flush_interval,
-        maxContexts: config.max_contexts,
-        memory: Math.floor(config.memory / config.listen.length),
-        percentiles: config.percentiles,
-        origin: { host, dataset: 'statsd', labels: options.tags },
-        stream,
-        nextWindowId: options.nextWindowId,
-        onError: options.onError,
-        native: options.native ?? true,
-      }),
-  );
-  const sum = (of: (listener: Listener) => number) => listeners.reduce((total, listener) => total + of(listener), 0);
-  const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
-  // Who does not ask whether it is ready must not die of the answer.
-  ready.catch(() => {});
-
+  const source = new Statsd(options);
   return {
-    ready,
-    async run(output: Output, signal: AbortSignal): Promise<void> {
-      const failure = new AbortController();
-      const until = AbortSignal.any([signal, failure.signal]);
-      const runs = listeners.map((listener) => listener.run(output, until));
-      const ended = Promise.all(runs).catch(async (error) => {
-        // All end together: whoever starts it again binds all of them.
-        failure.abort(error);
-        await Promise.allSettled(runs);
-        throw error;
-      });
-      ended.catch(() => undefined); // thrown where it is awaited, below
-      const bound = await Promise.all(listeners.map((listener) => listener.bound));
-      const failed = bound.filter((error) => error !== null);
-      if (unbound === 'warned') for (const error of failed) log.warn(`statsd: ${error.message}`);
-      if (failed.length > 0 && unbound !== 'warned') reject(failed[0]);
-      else resolve();
-      if (failed.length > 0 && unbound === 'missed') {
-        failure.abort();
-        await Promise.allSettled(runs);
-        throw failed[0];
-      }
-      await ended;
-    },
-    status(): StatsdStatus {
-      return {
-        listeners: listeners.map((listener) => listener.status()),
-        contexts: sum((listener) => listener.contexts),
-        overflowed: sum((listener) => listener.overflowed),
-        coarser: sum((listener) => listener.coarser),
-      };
-    },
-    inFlight: () => sum((listener) => listener.inFlight()),
+    ready: source.ready,
+    run: (output, signal) => source.run(output, signal),
+    status: () => source.status(),
+    inFlight: () => source.inFlight(),
   };
+}
+
+class Statsd {
+  readonly #options: StatsdOptions;
+  readonly #native: boolean;
+  readonly #listeners: Listener[];
+  readonly #thread: AggregatingThread;
+  readonly #ready = Promise.withResolvers<void>();
+  /** By listener, of those that are bound here. */
+  readonly #sockets = new Map<number, QuietSocket>();
+  /** Those of them that the thread has not got. */
+  readonly #quiet = new Set<number>();
+  /** What has come on them, in its order. */
+  #kept: HeardDatagram[] = [];
+  readonly #heard = Promise.withResolvers<void>();
+  #threadReady = false;
+
+  constructor(options: StatsdOptions) {
+    this.#options = options;
+    const { config, account, host, topic } = options;
+    this.#native = (options.native ?? true) && datagramsAvailable();
+    this.#listeners = config.listen.map((address) => new Listener(address));
+    const envelope = valueEnvelope(host);
+    const stream: Stream = { name: 'statsd', topic, key: host, account, envelope: () => envelope, replayable: false };
+    this.#thread = new AggregatingThread({
+      interval: config.flush_interval,
+      maxContexts: config.max_contexts,
+      memory: config.memory,
+      percentiles: config.percentiles,
+      origin: { host, dataset: 'statsd', labels: options.tags },
+      stream,
+      listeners: this.#listeners,
+      nextWindowId: options.nextWindowId,
+      onError: options.onError,
+      onReady: () => {
+        this.#threadReady = true;
+        this.#handOver();
+      },
+      onRead: () => this.#close(),
+    });
+    for (const [i, listener] of this.#listeners.entries()) listener.countedIn(this.#thread.countersOf(i));
+    // Who does not ask whether it is ready must not die of the answer.
+    this.#ready.promise.catch(() => {});
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  status(): StatsdStatus {
+    const thread = this.#thread;
+    thread.count();
+    const listeners = this.#listeners.map((listener) => listener.status());
+    return { listeners, contexts: thread.contexts, overflowed: thread.overflowed, coarser: thread.coarser };
+  }
+
+  inFlight(): number {
+    return this.#thread.inFlight();
+  }
+
+  /**
+   * Receives until the signal aborts, and resolves when everything received is pushed; at once where nothing can be bound.
+   * Rejects when it stops before that.
+   */
+  async run(output: Output, signal: AbortSignal): Promise<void> {
+    const { unbound } = this.#options;
+    const thread = this.#thread;
+    const began = performance.now();
+    const ended = new AbortController();
+    const until = AbortSignal.any([signal, ended.signal]);
+    let started = false;
+    const start = (since: number) => {
+      started = true;
+      thread.start(since, output);
+      aborted(signal).then(() => thread.stop());
+    };
+    try {
+      // Where it binds them itself there is nothing to wait for.
+      if (!this.#native && this.#listeners.length > 0) start(began);
+      const errors = await Promise.all(this.#listeners.map((_, i) => this.#bind(i)));
+      const failed = errors.filter((error) => error !== null);
+      const none = failed.length === this.#listeners.length;
+      if (unbound === 'warned') for (const error of failed) log.warn(`statsd: ${error.message}`);
+      if (failed.length > 0 && (unbound === 'refused' || (unbound === 'missed' && none))) this.#ready.reject(failed[0]);
+      else this.#ready.resolve();
+      if (none) {
+        if (started) thread.stop();
+        if (started) await thread.ended;
+        if (unbound === 'missed' && failed[0]) throw failed[0];
+        return;
+      }
+      if (unbound === 'missed') errors.forEach((error, i) => void (error && this.#bindAgain(i, error, until)));
+      if (this.#native && (await this.#hears(signal)))
+        start(Math.min(...this.#listeners.map((l) => l.since ?? Infinity)));
+      if (!started) return;
+      const error = await thread.ended;
+      if (!error) return;
+      for (const listener of this.#listeners) if (listener.since !== null) listener.fail(error);
+      if (!signal.aborted) throw error;
+      log.warn(`statsd: ${error.message}`);
+    } finally {
+      ended.abort();
+      this.#close();
+    }
+  }
+
+  /** Null when it is bound, or why it is not. */
+  async #bind(i: number): Promise<Error | null> {
+    const listener = this.#listeners[i]!;
+    const wanted = this.#options.config.receive_buffer;
+    try {
+      const { host, port } = await listener.located();
+      if (this.#native) {
+        const socket = await QuietSocket.bind(host, port, wanted, (datagram) => {
+          this.#kept.push({ listener: i, datagram });
+          this.#heard.resolve();
+        });
+        this.#sockets.set(i, socket);
+        this.#quiet.add(i);
+        listener.bound(socket.port, socket.receiveBuffer, wanted);
+      } else {
+        const bound = await this.#thread.bind({ listener: i, host, port, receiveBuffer: wanted });
+        listener.bound(bound.port, bound.receiveBuffer, wanted);
+      }
+      return null;
+    } catch (error) {
+      return listener.fail(error as Error);
+    }
+  }
+
+  /** Until it can be bound: the others are heard meanwhile. */
+  async #bindAgain(i: number, error: Error, signal: AbortSignal): Promise<void> {
+    log.warn(`statsd: ${error.message}; it is tried again`);
+    const backoff = new Backoff();
+    try {
+      do await backoff.wait(signal);
+      while ((await this.#bind(i)) !== null);
+    } catch {
+      // The signal ends the wait.
+      return;
+    }
+    if (signal.aborted) this.#close();
+    else if (this.#threadReady) this.#handOver();
+  }
+
+  /** True when something has come on one of them; false when the signal aborts before that. */
+  async #hears(signal: AbortSignal): Promise<boolean> {
+    await Promise.race([this.#heard.promise, aborted(signal)]);
+    // What came just before is told in the next turn of the loop.
+    for (let turns = 0; this.#kept.length === 0 && turns < 2; turns++) await turn();
+    return this.#kept.length > 0;
+  }
+
+  /** The thread receives from now on. */
+  #handOver(): void {
+    const sockets = [...this.#quiet].map((listener) => {
+      const socket = this.#sockets.get(listener)!;
+      return { listener, type: socket.type, ...socket.handOver() };
+    });
+    this.#quiet.clear();
+    this.#thread.take(sockets, this.#kept);
+    this.#kept = [];
+  }
+
+  #close(): void {
+    for (const socket of this.#sockets.values()) socket.close();
+  }
 }

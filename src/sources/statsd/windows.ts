@@ -10,7 +10,7 @@
  */
 import { cutAt, type Span, untilNext, windowAt } from '../../aggregate/window.ts';
 import type { Aggregator } from './aggregator.ts';
-import type { FromWorker, ToWorker } from './protocol.ts';
+import type { FromThread, ToThread } from './protocol.ts';
 
 /** Series in a piece: about 300 KB of documents. */
 const PIECE = 1000;
@@ -20,7 +20,7 @@ const PIECE_MS = 5;
 export class TimeWindows {
   readonly #aggregator: Aggregator;
   readonly #interval: number;
-  readonly #post: (message: FromWorker) => void;
+  readonly #post: (message: FromThread) => void;
   /** On the monotonic clock. */
   #begun: number;
   #due: number;
@@ -36,7 +36,7 @@ export class TimeWindows {
     aggregator: Aggregator,
     interval: number,
     { wall, now, open }: { wall: number; now: number; open: number },
-    post: (message: FromWorker) => void,
+    post: (message: FromThread) => void,
   ) {
     this.#aggregator = aggregator;
     this.#interval = interval;
@@ -83,7 +83,7 @@ export class TimeWindows {
     return this.#finished && !this.busy;
   }
 
-  heard(message: ToWorker): void {
+  heard(message: ToThread): void {
     if (message.type === 'id' && this.#closed) this.#aggregator.begin({ ...this.#closed, id: message.id });
     this.#mayPost = true;
   }

@@ -1,22 +1,23 @@
 /**
- * A listener's thread. While datagrams are rare libuv says when one comes, and a timer when a window ends: nothing else
- * wakes it. While they come often it stays in the receive (batches.ts), and between two of them sees to the windows and to
- * the main thread. Where libc cannot be called libuv's reading is all there is.
+ * The thread of StatsD: receives from all listeners, and aggregates what comes. While datagrams are rare libuv says when
+ * one comes, and a timer when a window ends: nothing else wakes it. While they come often it stays in the receive
+ * (receive/batches.ts), and between two of them sees to the windows and to the main thread. Where libc cannot be called
+ * libuv's reading is all there is.
  */
 import { createSocket, type Socket } from 'node:dgram';
-import { isIPv6 } from 'node:net';
 import { setPriority } from 'node:os';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { Aggregator } from './aggregator.ts';
-import { ARENA_BYTES, Batches } from './batches.ts';
 import {
+  type BindPlace,
   BYTES,
   COARSER,
   CONTEXTS,
-  type FromWorker,
+  countersOf,
+  type FromThread,
+  type HandedSocket,
   KERNEL_DROPS,
   LINES,
-  type ListenerOptions,
   MESSAGES,
   OVERFLOWED,
   PACKETS,
@@ -24,11 +25,14 @@ import {
   REPLACED,
   SAMPLES,
   STOP,
-  type ToWorker,
+  type ThreadOptions,
+  type ToThread,
 } from './protocol.ts';
+import { ARENA_BYTES, Batches } from './receive/batches.ts';
+import { bindWithNode } from './receive/node.ts';
 import { TimeWindows } from './windows.ts';
 
-const options = workerData as ListenerOptions;
+const options = workerData as ThreadOptions;
 const port = parentPort!;
 const control = new Int32Array(options.control);
 const counters = new Float64Array(options.counters);
@@ -38,47 +42,83 @@ const { bytes, arenaAt } = aggregator.kernel;
 const now = performance.now();
 const open = Math.max(0, performance.timeOrigin + now - options.since);
 const windows = new TimeWindows(aggregator, interval, { wall: Date.now(), now, open }, post);
-/** libuv's ear, once there is one. */
-let ear: Socket | null = null;
-let batches: Batches | null = null;
+/** Of what the aggregator has counted, what the listeners know already. */
+let lines = 0;
+let rejected = 0;
+/** libuv's ears. */
+const ears: Socket[] = [];
+/** Sockets that are being bound. */
+let binding = 0;
 let timer: NodeJS.Timeout | undefined;
+let heard = 0;
+/** Something was handed over: it cannot end before that. */
+let given = false;
 let closed = false;
 
-function post(message: FromWorker): void {
-  report();
+const batches = new Batches(bytes, arenaAt, {
+  hear() {
+    for (let m = receiveMessageOnPort(port); m; m = receiveMessageOnPort(port)) hear(m.message as ToThread);
+    heard = Atomics.load(control, MESSAGES);
+  },
+  stopping,
+  busy: () => windows.busy,
+  tick,
+  take,
+  taken(listener) {
+    report(listener);
+    windows.step();
+  },
+  drops(listener, count) {
+    counters[countersOf(listener) + KERNEL_DROPS] = count;
+  },
+  pause(until, ms) {
+    if (until === 'stop') Atomics.wait(control, STOP, 0, ms);
+    else Atomics.wait(control, MESSAGES, heard, ms);
+  },
+});
+
+function post(message: FromThread): void {
+  report(null);
   port.postMessage(message);
 }
 
-/** Counters first: whoever gets a message finds in them what it is about. */
-function report(): void {
-  counters[LINES] = aggregator.lines;
+/** Counters first: whoever gets a message finds in them what it is about. `listener`: of whom the last lines were. */
+function report(listener: number | null): void {
   counters[SAMPLES] = aggregator.samples;
-  counters[REJECTED] = aggregator.rejected;
   counters[CONTEXTS] = aggregator.contexts;
   counters[REPLACED] = aggregator.replaced;
   counters[OVERFLOWED] = aggregator.overflowed;
   counters[COARSER] = aggregator.coarser;
+  if (listener !== null) {
+    const at = countersOf(listener);
+    counters[at + LINES]! += aggregator.lines - lines;
+    counters[at + REJECTED]! += aggregator.rejected - rejected;
+    lines = aggregator.lines;
+    rejected = aggregator.rejected;
+  }
   if (aggregator.losses.size === 0) return;
-  port.postMessage({ type: 'losses', losses: aggregator.takeLosses() } satisfies FromWorker);
+  port.postMessage({ type: 'losses', listener, losses: aggregator.takeLosses() } satisfies FromThread);
 }
 
 function tick(): void {
   windows.tick(Date.now(), performance.now());
 }
 
-function take(at: number, length: number): void {
-  counters[PACKETS]!++;
-  counters[BYTES]! += length;
+function take(listener: number, at: number, length: number): void {
+  const mine = countersOf(listener);
+  counters[mine + PACKETS]!++;
+  counters[mine + BYTES]! += length;
   aggregator.take(at, at + length);
   // Should the thread die, that is what it takes with it.
   counters[SAMPLES] = aggregator.samples;
 }
 
 /** A datagram that libuv has read. */
-function takeOne(datagram: Uint8Array): void {
+function takeOne(listener: number, datagram: Uint8Array): void {
   tick();
   bytes.set(datagram, arenaAt);
-  take(arenaAt, datagram.length);
+  take(listener, arenaAt, datagram.length);
+  report(listener);
 }
 
 function stopping(): boolean {
@@ -87,9 +127,9 @@ function stopping(): boolean {
 
 /** After everything that was heard, of whom ever. */
 function goOn(): void {
-  report();
+  report(null);
   windows.step();
-  if (stopping() && ear) end();
+  if (stopping() && given && binding === 0) end();
   // Until the last series is forgotten: windows without samples age them.
   else if (aggregator.contexts > 0 || windows.busy) {
     timer ??= setTimeout(onTime, Math.max(1, Math.ceil(windows.due - performance.now())));
@@ -107,10 +147,10 @@ function end(): void {
   if (!closed) {
     closed = true;
     clearTimeout(timer);
-    batches?.readAll();
-    batches?.look();
-    ear!.close();
-    if (options.fd !== null) post({ type: 'read' });
+    batches.readAll();
+    batches.look();
+    for (const ear of ears) ear.close();
+    post({ type: 'read' });
   }
   windows.step();
   windows.finish(Date.now(), performance.now());
@@ -119,70 +159,53 @@ function end(): void {
   port.close();
 }
 
-function hear(message: ToWorker): void {
-  if (message.type === 'take') takeOver(options.fd!, message.datagrams);
+function hear(message: ToThread): void {
+  given ||= message.type === 'take' || message.type === 'bind';
+  if (message.type === 'take') {
+    for (const { listener, datagram } of message.datagrams) takeOne(listener, datagram);
+    for (const socket of message.sockets) receiveFrom(socket);
+  } else if (message.type === 'bind') bind(message.place);
   else if (message.type !== 'stop') windows.heard(message);
 }
 
-/** This thread reads from the socket now; `datagrams` came before what is in it. */
-function takeOver(fd: number, datagrams: readonly Uint8Array[]): void {
-  for (const datagram of datagrams) takeOne(datagram);
-  ear = createSocket(isIPv6(options.host) ? 'udp6' : 'udp4');
-  batches = new Batches(fd, bytes, arenaAt, {
-    hear() {
-      for (let m = receiveMessageOnPort(port); m; m = receiveMessageOnPort(port)) hear(m.message as ToWorker);
-      heard = Atomics.load(control, MESSAGES);
-    },
-    stopping,
-    busy: () => windows.busy,
-    tick,
-    take,
-    taken() {
-      report();
-      windows.step();
-    },
-    drops(count) {
-      counters[KERNEL_DROPS] = count;
-    },
-    pause(until, ms) {
-      if (until === 'stop') Atomics.wait(control, STOP, 0, ms);
-      else Atomics.wait(control, MESSAGES, heard, ms);
-    },
-  });
-  const read = () => {
-    batches!.readAll();
-    goOn();
-  };
+/** This thread reads from the socket now. */
+function receiveFrom({ listener, fd, copy, type }: HandedSocket): void {
+  if (ears.length === 0) goFirst();
+  batches.add(listener, fd);
+  const ear = createSocket(type);
+  ears.push(ear);
   ear.on('message', (datagram) => {
-    takeOne(datagram);
-    read();
+    takeOne(listener, datagram);
+    batches.readAll();
+    goOn();
   });
-  ear.bind({ fd: options.copy! }, read);
+  ear.bind({ fd: copy });
 }
-let heard = 0;
 
 /** Where libc cannot be called. */
-function bindWithNode(): void {
-  const socket = createSocket({ type: isIPv6(options.host) ? 'udp6' : 'udp4', recvBufferSize: options.receiveBuffer });
-  const fail = (error: Error & { code?: string }) => {
-    // `bind EADDRINUSE 127.0.0.1:8125` says less.
-    post({ type: 'failed', message: error.code === 'EADDRINUSE' ? 'address already in use' : error.message });
-    port.close();
-  };
-  socket.once('error', fail);
-  socket.on('message', (datagram) => {
-    takeOne(datagram);
-    goOn();
-  });
-  socket.bind(options.port, options.host, () => {
-    socket.off('error', fail);
-    ear = socket;
-    post({ type: 'listening', port: socket.address().port, receiveBuffer: socket.getRecvBufferSize() });
-    goOn();
+function bind(place: BindPlace): void {
+  const { listener } = place;
+  binding++;
+  bindWithNode(place, {
+    bound(ear, port, receiveBuffer) {
+      binding--;
+      ears.push(ear);
+      post({ type: 'listening', listener, port, receiveBuffer });
+      goOn();
+    },
+    failed(message) {
+      binding--;
+      post({ type: 'failed', listener, message });
+      goOn();
+    },
+    datagram(datagram) {
+      takeOne(listener, datagram);
+      goOn();
+    },
   });
 }
 
-/** The socket's buffer is short: on a busy machine this thread goes first (0 is the calling thread on Linux). */
+/** The sockets' buffers are short: on a busy machine this thread goes first (0 is the calling thread on Linux). */
 function goFirst(): void {
   try {
     setPriority(0, -10);
@@ -191,12 +214,10 @@ function goFirst(): void {
   }
 }
 
-port.on('message', (message: ToWorker) => {
+port.on('message', (message: ToThread) => {
   hear(message);
+  // All of them together: whoever stays with one of the new sockets would leave the others.
+  if (message.type === 'take') batches.readAll();
   goOn();
 });
-if (options.fd === null) bindWithNode();
-else {
-  goFirst();
-  post({ type: 'ready' });
-}
+post({ type: 'ready' });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Aggregator } from '../../../src/sources/statsd/aggregator.ts';
-import type { FromWorker } from '../../../src/sources/statsd/protocol.ts';
+import type { FromThread } from '../../../src/sources/statsd/protocol.ts';
 import { TimeWindows } from '../../../src/sources/statsd/windows.ts';
 
 const WALL = Date.UTC(2026, 0, 1);
@@ -19,7 +19,7 @@ function listener(offset = 0, open = 0) {
   let now = 500;
   let ids = 0;
   const records: { start: string; '@timestamp': string; interval: number; value: number }[] = [];
-  const posted: FromWorker[] = [];
+  const posted: FromThread[] = [];
   const windows = new TimeWindows(aggregator, 10_000, { wall, now, open }, (message) => posted.push(message));
   const handOver = () => {
     for (let message = posted.shift(); message; message = posted.shift()) {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { fstatSync } from 'node:fs';
 import { test } from 'node:test';
-import { closeSocket, DatagramReader, datagramsAvailable, openUdp } from '../../../src/native.ts';
-import { kernelDrops } from '../../../src/sources/statsd/drops.ts';
+import { closeSocket, DatagramReader, datagramsAvailable, openUdp } from '../../../../src/native.ts';
+import { kernelDrops } from '../../../../src/sources/statsd/receive/drops.ts';
 
 test('the kernel says how many datagrams found the buffer full', { skip: !datagramsAvailable() }, async () => {
   const socket = openUdp('127.0.0.1', 0, 4096, 1000);

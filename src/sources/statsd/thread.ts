@@ -1,0 +1,241 @@
+/**
+ * The thread of StatsD as the main thread sees it: started when something has come, it receives for all listeners and
+ * gives back documents; here they go on into the pipeline, and what it counts into the books.
+ *
+ *   start -> ready -> (take, bind) -> window, piece, piece ... -> stop -> read -> done -> exit
+ */
+import { Worker } from 'node:worker_threads';
+import { emit } from '../../aggregate/emit.ts';
+import type { MetricOrigin } from '../../aggregate/record.ts';
+import type { Stream } from '../../core/batch.ts';
+import type { LossReason } from '../../core/losses.ts';
+import type { Output } from '../../core/pipeline.ts';
+import { log } from '../../log.ts';
+import type { Listener } from './listener.ts';
+import { LossesSaid } from './losses-said.ts';
+import {
+  type BindPlace,
+  COARSER,
+  CONTEXTS,
+  CONTROLS,
+  countersOf,
+  type FromThread,
+  type HandedSocket,
+  type HeardDatagram,
+  MESSAGES,
+  OVERFLOWED,
+  REPLACED,
+  SAMPLES,
+  STOP,
+  type ThreadOptions,
+  type ToThread,
+} from './protocol.ts';
+
+export interface ThreadSettings {
+  interval: number;
+  maxContexts: number;
+  memory: number;
+  percentiles: readonly number[];
+  origin: MetricOrigin;
+  stream: Stream;
+  listeners: readonly Listener[];
+  nextWindowId: () => string;
+  onError: (error: Error) => void;
+  /** It can take sockets over. */
+  onReady: () => void;
+  /** It reads no more. */
+  onRead: () => void;
+}
+
+type Bound = { port: number; receiveBuffer: number };
+
+export class AggregatingThread {
+  readonly #settings: ThreadSettings;
+  readonly #control = new Int32Array(new SharedArrayBuffer(CONTROLS * 4));
+  readonly #counters: Float64Array;
+  readonly #ended = Promise.withResolvers<Error | null>();
+  readonly #lost = new LossesSaid();
+  /** Who waits for a socket of the thread's own, by listener. */
+  readonly #binding = new Map<number, PromiseWithResolvers<Bound>>();
+  #worker: Worker | null = null;
+  #emitting: Promise<void> = Promise.resolve();
+  /** Of its counters, what the account knows already. */
+  #samples = 0;
+  #replaced = 0;
+  #settled = 0;
+
+  constructor(settings: ThreadSettings) {
+    this.#settings = settings;
+    this.#counters = new Float64Array(new SharedArrayBuffer(countersOf(settings.listeners.length) * 8));
+  }
+
+  /** The last thing it does: null when it has handed over everything, or why it has not. */
+  get ended(): Promise<Error | null> {
+    return this.#ended.promise;
+  }
+
+  get contexts(): number {
+    return this.#counters[CONTEXTS]!;
+  }
+
+  /** Samples that were added to a series of their name alone. */
+  get overflowed(): number {
+    return this.#counters[OVERFLOWED]!;
+  }
+
+  /** Sketches and sets that were kept coarser for want of memory. */
+  get coarser(): number {
+    return this.#counters[COARSER]!;
+  }
+
+  /** Of one listener; see protocol.ts. */
+  countersOf(listener: number): Float64Array {
+    return this.#counters.subarray(countersOf(listener), countersOf(listener + 1));
+  }
+
+  /** `since`: when listening began, by `performance.now()`. Its messages go to `output`. */
+  start(since: number, output: Output): void {
+    const { stream, listeners, nextWindowId, onError, onReady, onRead, ...rest } = this.#settings;
+    const workerData: ThreadOptions = {
+      ...rest,
+      since: performance.timeOrigin + since,
+      control: this.#control.buffer as SharedArrayBuffer,
+      counters: this.#counters.buffer as SharedArrayBuffer,
+    };
+    const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
+    // Documents are gone as soon as they are made: a small young generation keeps the thread small.
+    const limits = { maxYoungGenerationSizeMb: 4 };
+    const worker = new Worker(new URL(file, import.meta.url), { workerData, resourceLimits: limits });
+    this.#worker = worker;
+    let done = false;
+    let why = '';
+    worker.on('message', (message: FromThread) => {
+      this.count();
+      if (message.type === 'done') done = true;
+      else this.#heard(message, output);
+    });
+    worker.on('error', (error) => {
+      why = (error as Error).message;
+    });
+    worker.once('exit', async (code) => {
+      await this.#emitting;
+      this.count();
+      this.#ended.resolve(done ? null : this.#died(why || `exit code ${code}`));
+    });
+  }
+
+  /** Its listeners' sockets, and what came before what is in them. */
+  take(sockets: HandedSocket[], datagrams: HeardDatagram[]): void {
+    this.#say({ type: 'take', sockets, datagrams });
+  }
+
+  /** It binds a socket of its own, for a listener. */
+  bind(place: BindPlace): Promise<Bound> {
+    const bound = Promise.withResolvers<Bound>();
+    this.#binding.set(place.listener, bound);
+    this.#say({ type: 'bind', place });
+    return bound.promise;
+  }
+
+  /** It reads what there is, and ends. */
+  stop(): void {
+    Atomics.store(this.#control, STOP, 1);
+    Atomics.notify(this.#control, STOP);
+    this.#say({ type: 'stop' });
+  }
+
+  /** Samples that were received and are neither pushed nor dropped. */
+  inFlight(): number {
+    this.count();
+    return this.#samples - this.#settled;
+  }
+
+  /** Takes its counters into the account. */
+  count(): void {
+    const { stream, listeners } = this.#settings;
+    const { account } = stream;
+    const [samples, replaced] = [this.#counters[SAMPLES]!, this.#counters[REPLACED]!];
+    account.received += samples - this.#samples;
+    account.replaced += replaced - this.#replaced;
+    this.#samples = samples;
+    this.#replaced = replaced;
+    for (const listener of listeners) listener.count(account);
+    if (this.coarser > 0) {
+      log.warnOnce(
+        'statsd coarser',
+        `statsd: ${this.coarser} histograms and sets were kept coarser, statsd.memory is used up: raise it, or send fewer series`,
+      );
+    }
+    if (this.overflowed > 0) {
+      log.warnOnce(
+        'statsd overflowed',
+        `statsd: ${this.overflowed} samples count for their name alone (runnel.overflow), there are more series than statsd.max_contexts and statsd.memory allow`,
+      );
+    }
+  }
+
+  #heard(message: Exclude<FromThread, { type: 'done' }>, output: Output): void {
+    const { nextWindowId, stream, listeners, onReady, onRead } = this.#settings;
+    if (message.type === 'piece') {
+      this.#emitting = this.#emitting.then(() => this.#emit(output, message));
+    } else if (message.type === 'ready') onReady();
+    else if (message.type === 'read') onRead();
+    else if (message.type === 'window') this.#say({ type: 'id', id: nextWindowId() });
+    else if (message.type === 'losses') {
+      const from = message.listener === null ? 'statsd' : listeners[message.listener]!.address;
+      for (const loss of message.losses) {
+        stream.account.received += loss.samples;
+        stream.account.drop(loss.reason, loss.samples);
+        this.#lost.say(from, loss);
+      }
+    } else {
+      const bound = this.#binding.get(message.listener);
+      this.#binding.delete(message.listener);
+      if (message.type === 'listening') bound?.resolve(message);
+      else bound?.reject(new Error(message.message));
+    }
+  }
+
+  async #emit(output: Output, piece: Extract<FromThread, { type: 'piece' }>): Promise<void> {
+    // From the push on the pipeline counts a batch.
+    const counting: Output = {
+      take: (stream, signal) => output.take(stream, signal),
+      discard: (batch) => output.discard(batch),
+      push: (batch) => {
+        this.#settled += batch.weight;
+        return output.push(batch);
+      },
+    };
+    const before = this.#settled;
+    try {
+      // Without a signal: what was received is pushed even when the agent is stopping.
+      await emit(counting, this.#settings.stream, piece.documents, piece.weights);
+    } catch (error) {
+      const weight = piece.weights.reduce((sum, w) => sum + w, 0);
+      this.#drop('output_failed', before + weight - this.#settled);
+      this.#settings.onError(new Error(`statsd: cannot hand over a window: ${(error as Error).message}`));
+    }
+    if (!piece.last) this.#say({ type: 'next' });
+  }
+
+  #say(message: ToThread): void {
+    this.#worker?.postMessage(message);
+    Atomics.add(this.#control, MESSAGES, 1);
+    Atomics.notify(this.#control, MESSAGES);
+  }
+
+  /** A thread that died takes its windows with it. */
+  #died(why: string): Error {
+    const lost = this.inFlight();
+    if (lost > 0) this.#drop('listener_failed', lost);
+    const held = `${lost} samples that it held are lost (listener_failed)`;
+    const error = new Error(`its thread has ended (${why}); ${held}`);
+    for (const bound of this.#binding.values()) bound.reject(error);
+    return error;
+  }
+
+  #drop(reason: LossReason, samples: number): void {
+    this.#settled += samples;
+    this.#settings.stream.account.drop(reason, samples);
+  }
+}

@@ -1,0 +1,90 @@
+/** A StatsD source that runs until the test ends, with what it brings kept as text. */
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Account } from '../../src/core/account.ts';
+import { type StatsdOptions, statsdSource } from '../../src/sources/statsd/statsd.ts';
+import { collect } from './output.ts';
+
+/** A port of 127.0.0.1, or of ::1. */
+export const FOUR = 'udp://127.0.0.1:0';
+export const SIX = 'udp://[::1]:0';
+
+export interface SentRecord {
+  name: string;
+  // biome-ignore lint/suspicious/noExplicitAny: what a record says is the test's business
+  [field: string]: any;
+}
+
+/** One window that ends with the test, unless `config` has another interval. */
+export async function startStatsd(
+  t: TestContext,
+  listen: string[],
+  options: Partial<StatsdOptions> = {},
+  config: Partial<StatsdOptions['config']> = {},
+) {
+  const account = new Account('statsd');
+  const { output, weight, records } = collect();
+  let windows = 0;
+  const source = statsdSource({
+    config: {
+      listen,
+      receive_buffer: 1 << 20,
+      flush_interval: 3_600_000,
+      percentiles: [],
+      max_contexts: 1000,
+      memory: 8 << 20,
+      ...config,
+    },
+    host: 'web-1',
+    tags: {},
+    topic: 'runnel.metrics',
+    unbound: 'refused',
+    account,
+    nextWindowId: () => `agent-${++windows}`,
+    onError: (error) => assert.fail(error),
+    ...options,
+  });
+  const stop = new AbortController();
+  const running = source.run(output, stop.signal);
+  // Looked at by the test, or not at all.
+  running.catch(() => undefined);
+  const sockets = { udp4: createSocket('udp4'), udp6: createSocket('udp6') };
+  t.after(async () => {
+    for (const socket of Object.values(sockets)) socket.close();
+    stop.abort();
+    await Promise.allSettled([running]);
+  });
+  await source.ready.catch(() => undefined);
+  const addressOf = (listener: number) => source.status().listeners[listener]!.address;
+  const portOf = (listener: number) => Number(addressOf(listener).split(':').at(-1));
+  return {
+    source,
+    account,
+    weight,
+    running,
+    stop,
+    addressOf,
+    portOf,
+    addresses: listen.map((_, i) => addressOf(i)),
+    /** Resolves when the kernel has it. */
+    async send(line: string, listener = 0): Promise<void> {
+      const six = addressOf(listener).includes('[');
+      await new Promise((sent) => {
+        sockets[six ? 'udp6' : 'udp4'].send(line, portOf(listener), six ? '::1' : '127.0.0.1', sent);
+      });
+    },
+    /** So many samples, those that are lost included. */
+    async received(count: number): Promise<void> {
+      for (source.inFlight(); account.received < count; source.inFlight()) await sleep(5);
+    },
+    /** The records, by topic, once it has ended. */
+    async end(): Promise<{ topic: string; record: SentRecord }[]> {
+      stop.abort();
+      await running;
+      assert.deepEqual([source.inFlight(), account.received], [0, weight() + account.dropped]);
+      return records.map(({ stream, value }) => ({ topic: stream.topic, record: JSON.parse(value) as SentRecord }));
+    },
+  };
+}
