@@ -7,9 +7,10 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { CommonConfig } from './config/config.ts';
-import { ConfigError, type Fault, type Path } from './config/errors.ts';
+import { ConfigError, type Fault, formatFault, type Path } from './config/errors.ts';
 import type { LocatedAs } from './config/load.ts';
 import { transactionsBefore } from './kafka/transactions/positions-snapshot.ts';
+import { log } from './log.ts';
 
 /** What became of it. */
 export interface Reloaded {
@@ -35,6 +36,27 @@ export async function reread(read: (() => Promise<LocatedAs>) | undefined): Prom
   } catch (error) {
     return refused(...(error instanceof ConfigError ? error.faults : [{ message: (error as Error).message }]));
   }
+}
+
+/** For people, in one line. */
+export function summaryOf({ reloaded, changed, waiting }: Reloaded): string {
+  if (!reloaded) return 'the configuration is refused: the old one goes on';
+  if (changed.length === 0) return 'reloaded: nothing has changed';
+  const waits = waiting.length > 0 ? `; not open yet, until what was sent before is safe: ${waiting.join(', ')}` : '';
+  return `reloaded: ${changed.join(', ')}${waits}`;
+}
+
+/** With its place, if it has one. */
+export function faultText(fault: Reloaded['errors'][number]): string {
+  return fault.file === undefined ? fault.message : formatFault(fault as Fault);
+}
+
+/** In the log, whoever asked. */
+function tell(told: Reloaded): Reloaded {
+  for (const warning of told.warnings) log.warn(warning);
+  for (const fault of told.errors) log.error(faultText(fault));
+  log[told.reloaded ? 'info' : 'error'](summaryOf(told));
+  return told;
 }
 
 /** What cannot change while the agent runs, and does. */
@@ -88,20 +110,18 @@ export class Reloads {
     this.#reload = reload;
   }
 
+  /** Never rejects. */
   ask(): Promise<Reloaded> {
     if (this.#closed) return Promise.resolve(refused({ message: 'the agent stops' }));
-    if (!this.#running) return this.#begin();
-    this.#next ??= this.#running.then(
-      () => this.#go(),
-      () => this.#go(),
-    );
+    if (!this.#running && !this.#next) return this.#begin();
+    this.#next ??= this.#running!.then(() => this.#go());
     return this.#next;
   }
 
   /** Refuses what comes from now on, and resolves when none is under way. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#running?.catch(() => undefined);
+    await this.#running;
   }
 
   #go(): Promise<Reloaded> {
@@ -110,7 +130,8 @@ export class Reloads {
   }
 
   #begin(): Promise<Reloaded> {
-    const running = this.#reload().finally(() => {
+    const reloading = this.#reload().catch((error: Error) => refused({ message: `cannot reload: ${error.message}` }));
+    const running = reloading.then(tell).finally(() => {
       if (this.#running === running) this.#running = null;
     });
     this.#running = running;

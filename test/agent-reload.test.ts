@@ -127,6 +127,36 @@ test('with Kafka away reloads are as quick, and other brokers take over what is 
   assert.deepEqual(broker.stored, lines);
 });
 
+test('an input that changes while Kafka is away is open again when what it had sent is safe', async (t) => {
+  const { home, admin, log } = await setUp(t);
+  await using silent = await FakeBroker.start(() => 'ignore');
+  await using broker = await FakeBroker.start();
+  const configured = (brokers: string, tags: object): AgentConfig => ({
+    admin,
+    kafka: { brokers: [brokers], compression: 'none' },
+    logs: [log('app', { tags })],
+  });
+  const agent = await home.start(configured(silent.address, {}));
+  await using writer = new Writer(home.path('app.log'), 'app', 1000);
+  await agent.until(({ topics }) => topics.some(({ in_flight }) => in_flight > 0), 'something is in flight');
+  await home.configure(configured(silent.address, { n: '1' }));
+  const { changed, waiting, took } = await reload(home);
+  assert.deepEqual([changed, waiting], [['logs app'], ['logs app']]);
+  assert.ok(took < MOST_MS, `${took} ms`);
+  const says = 'logs app has changed, and is opened when what was sent of it before is safe';
+  await agent.until(({ reasons }) => reasons.includes(says), 'it says that it waits');
+  // One that waits may change again.
+  await home.configure(configured(silent.address, { n: '2' }));
+  assert.deepEqual((await reload(home)).waiting, ['logs app']);
+  await home.configure(configured(broker.address, { n: '2' }));
+  assert.deepEqual((await reload(home)).changed, ['kafka']);
+  await agent.until(({ reasons }) => reasons.length === 0, 'it is open');
+  const lines = await writer.stop();
+  await agent.settled(lines.length);
+  await agent.stop();
+  assert.deepEqual(broker.stored, lines);
+});
+
 test('an agent without brokers is given some: the local log goes first, then what is read since', async (t) => {
   const { home, admin, log } = await setUp(t);
   await using broker = await FakeBroker.start();
@@ -267,10 +297,10 @@ test('SIGHUP reloads: several at once one after the other, and none during a sto
   await home.configure({ admin, logs: [log('app'), log('more')] });
   for (let i = 0; i < 20; i++) process.kill(agent.pid, 'SIGHUP');
   await agent.until(({ logs }) => logs.length === 2, 'it has two inputs');
-  assert.match(agent.stderr, /SIGHUP: reloaded: logs more/);
+  assert.match(agent.stderr, /info reloaded: logs more/);
   await home.configure({ admin, logs: [{ name: 'app' }] });
   process.kill(agent.pid, 'SIGHUP');
-  await agent.until(() => agent.stderr.includes('SIGHUP: the configuration is refused'), 'it is refused');
+  await agent.until(() => agent.stderr.includes('error the configuration is refused'), 'it is refused');
   assert.match(agent.stderr, /runnel\.yaml:\d+:\d+: logs\[0\] needs include/);
   assert.equal((await agent.status()).logs.length, 2);
   const stopped = agent.stop();

@@ -5,8 +5,8 @@
 import { realpathSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { type AgentAddress, askFirst, bodyOf, targetOf, targetsOf } from '../admin/client.ts';
-import { ConfigError, type Fault, formatFault } from '../config/errors.ts';
-import type { Reloaded } from '../reload.ts';
+import { ConfigError } from '../config/errors.ts';
+import { faultText, type Reloaded, refused, summaryOf } from '../reload.ts';
 import type { Status } from '../report/shape.ts';
 import { locateConfig } from './locate.ts';
 import { complain, print, printJson } from './output.ts';
@@ -18,18 +18,17 @@ export async function reload(options: AgentChoice & { json?: boolean }): Promise
   try {
     told = await ask(options);
   } catch (error) {
-    if (error instanceof ConfigError) {
-      told = { reloaded: false, changed: [], waiting: [], warnings: [], errors: [...error.faults] };
-    } else {
+    if (!(error instanceof ConfigError)) {
       complain(`runnel: ${(error as Error).message}; is it running?`);
       return 1;
     }
+    told = refused(...error.faults);
   }
   if (options.json) printJson(`${JSON.stringify(told)}\n`);
   else {
     for (const warning of told.warnings) complain(`warning: ${warning}`);
     for (const fault of told.errors) complain(faultText(fault));
-    if (told.reloaded) print(`${reloadText(told)}\n`);
+    if (told.reloaded) print(`${summaryOf(told)}\n`);
   }
   return told.reloaded ? 0 : 2;
 }
@@ -80,16 +79,4 @@ function isSame(path: string, other: string | null): boolean {
   } catch {
     return false;
   }
-}
-
-export function reloadText({ reloaded, changed, waiting }: Reloaded): string {
-  if (!reloaded) return 'the configuration is refused: the old one goes on';
-  if (changed.length === 0) return 'reloaded: nothing has changed';
-  const waits = waiting.length > 0 ? `; not open yet, until what was sent before is safe: ${waiting.join(', ')}` : '';
-  return `reloaded: ${changed.join(', ')}${waits}`;
-}
-
-/** With its place, if it has one. */
-export function faultText(fault: Reloaded['errors'][number]): string {
-  return fault.file === undefined ? fault.message : formatFault(fault as Fault);
 }

@@ -13,7 +13,6 @@ import type { LocatedConfig } from '../options.ts';
 import { unsafeDataDir } from './data-dir.ts';
 import { builtIn, locateConfig } from './locate.ts';
 import { complain } from './output.ts';
-import { faultText, reloadText } from './reload.ts';
 import { welcome } from './welcome.ts';
 
 /** By then what a start needs has been loaded. */
@@ -53,7 +52,7 @@ export async function run(options: RunOptions): Promise<number> {
   process.on('SIGINT', onSignal);
   process.on('SIGUSR1', () => undefined);
   const started = Promise.withResolvers<Agent>();
-  process.on('SIGHUP', () => started.promise.then(reload));
+  process.on('SIGHUP', () => started.promise.then((agent) => agent.reload()));
 
   const unsafe = makeDataDir(located.config.data_dir);
   if (unsafe) {
@@ -106,14 +105,6 @@ async function choose(options: RunOptions): Promise<LocatedConfig | null> {
 
 function reread(path: string | null): Promise<LocatedConfig> {
   return path === null ? Promise.resolve(builtIn()) : locateConfig({ config: path, defaultPath: path });
-}
-
-/** As SIGHUP asks for it: what comes of it is in the log. */
-async function reload(agent: Agent): Promise<void> {
-  const told = await agent.reload();
-  for (const warning of told.warnings) log.warn(warning);
-  for (const fault of told.errors) log.error(faultText(fault));
-  log[told.reloaded ? 'info' : 'error'](`SIGHUP: ${reloadText(told)}`);
 }
 
 /** What the agent may read, what it starts must not. */
