@@ -9,10 +9,9 @@ import type { Step } from '../core/pipeline.ts';
 import { Pool, type Slot } from '../core/pool.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { logEnvelope, partitionKey } from '../lines/envelope.ts';
-import { formatOf } from '../lines/format.ts';
+import { Format } from '../lines/format.ts';
 import type { Envelope } from '../records/envelope.ts';
 import { records } from '../records/record-batch.ts';
-import { cutLong } from '../sources/tail/file/read.ts';
 import { Selection } from '../sources/tail/find/selection.ts';
 import { stepsOf } from '../transforms/process.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';
@@ -51,15 +50,10 @@ export async function explainLog(path: string, line: string, choice: ConfigChoic
     replayable: true,
   };
   const batch = new Batch(slot, share, stream);
-  const format = formatOf({ ...input, encoding_in: 'utf-8' }, kernel);
-  if (format) {
-    const found = format.find(batch, 0, used, 0, true);
-    format.shape(batch, found, used, 'silent', new Uint8Array(4));
-    format.cut(batch);
-  } else {
-    batch.count = kernel.findLines(slot, slot.bytesAt, slot.bytesAt + used, slot.bytesAt, 0);
-    cutLong(batch, input.max_line);
-  }
+  const format = new Format({ ...input, encoding_in: 'utf-8' }, kernel);
+  const found = format.find(batch, 0, used, 0, true);
+  format.shape(batch, found, used, 'silent', new Uint8Array(4));
+  format.cut(batch, used);
   const steps = stepsOf(input.process, kernel) ?? [];
   const rows = Array.from({ length: batch.count }, (_, i) => rowOf(slot, i));
   /** Where the last record ends that was not dropped. */

@@ -1,5 +1,5 @@
 /**
- * From the bytes of a file to records, where a line is not simply a record:
+ * From the bytes of a file to records. A plain file's lines are records as they lie there; else:
  *
  *   find lines -> (decode) -> unwrap cri or docker, put partial lines together -> multiline -> cut at max_line
  *
@@ -14,6 +14,8 @@ import { AROUND_BYTES, type LineEnds, lineEndsOf } from './line-ends.ts';
 import { Multiline } from './multiline.ts';
 import { Parts, type Swallowed } from './partial.ts';
 
+/** Bytes of one read where lines are records; a longer line is read with more. */
+export const READ_BYTES = 512 * 1024;
 /** A partial line, or the last group of a file, goes out as it is after this long without a write. */
 const TIMEOUT_MS = 2000;
 /** The kernel wants that much behind a line. */
@@ -43,12 +45,6 @@ export interface Shaped {
   open: boolean;
 }
 
-/** Null: a line is a record. */
-export function formatOf(input: LineOptions, kernel: Kernel): Format | null {
-  const { format, encoding_in, multiline } = input;
-  return format === 'plain' && encoding_in === 'utf-8' && !multiline ? null : new Format(input, kernel);
-}
-
 /** Lines may wait for others. */
 export function mayGroup({ format, multiline }: LineOptions): boolean {
   return format !== 'plain' || Boolean(multiline);
@@ -57,6 +53,8 @@ export function mayGroup({ format, multiline }: LineOptions): boolean {
 export class Format {
   /** Milliseconds of silence after which an open group goes out. */
   readonly timeout: number;
+  /** False: lines are records as they lie there. */
+  readonly shapes: boolean;
   /** Bytes of one read at most. */
   readonly readBytes: number;
   /** Bytes of the file that are read of a line that is longer. */
@@ -85,8 +83,10 @@ export class Format {
     this.timeout = multiline?.timeout ?? TIMEOUT_MS;
     this.lineEnds = lineEndsOf(encoding_in);
     const { unitBytes } = this.lineEnds;
+    this.shapes = this.#decoding !== null || mayGroup(input);
     const room = SLOT_CAPACITY - BEFORE_LINES - SLACK;
-    this.readBytes = this.#decoding ? room - max_line - SLACK - 1 : room;
+    if (!this.shapes) this.readBytes = Math.min(room, Math.max(READ_BYTES, max_line + AROUND_BYTES + 1));
+    else this.readBytes = this.#decoding ? room - max_line - SLACK - 1 : room;
     this.readBytes -= this.readBytes % unitBytes;
     const around = this.#wrap ? WRAPPER_BYTES : 0;
     this.longest = Math.min(this.readBytes, (max_line + AROUND_BYTES + around) * unitBytes);
@@ -142,14 +142,18 @@ export class Format {
     return { taken, strangers, open: taken < end };
   }
 
-  /** Cuts records that are one line, and longer than allowed; returns how many are cut. */
-  cut(batch: Batch): number {
-    const { bytes, bytesAt, starts, ends, flags } = batch.slot;
+  /** Cuts records that are one line, and longer than allowed; returns how many are cut. All take `taken` bytes of the file. */
+  cut(batch: Batch, taken: number): number {
+    const { count, slot } = batch;
+    const maxLine = this.#maxLine;
+    // No line is longer than all of them.
+    if (!this.shapes && taken <= maxLine) return 0;
+    const { bytes, bytesAt, starts, ends, flags } = slot;
     let cut = 0;
-    for (let i = 0; i < batch.count; i++) {
+    for (let i = 0; i < count; i++) {
       const start = starts[i]!;
-      if (ends[i]! - start > this.#maxLine && !(flags[i]! & MULTILINE)) {
-        let end = start + this.#maxLine;
+      if (ends[i]! - start > maxLine && !(flags[i]! & MULTILINE)) {
+        let end = start + maxLine;
         // Not within a character: its later bytes are 10xxxxxx.
         for (let back = 0; back < 3 && (bytes[end - bytesAt]! & 0xc0) === 0x80; back++) end--;
         ends[i] = end;

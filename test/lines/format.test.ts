@@ -6,7 +6,7 @@ import { Batch, MULTILINE, STDERR, type Stream } from '../../src/core/batch.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import type { LineOptions } from '../../src/lines/envelope.ts';
-import { formatOf } from '../../src/lines/format.ts';
+import { Format } from '../../src/lines/format.ts';
 import { rawEnvelope } from '../../src/records/envelope.ts';
 
 type Rules = NonNullable<LineOptions['multiline']>;
@@ -97,7 +97,7 @@ const LINES: LineOptions = {
 };
 
 function run(input: Partial<LineOptions>, text: string): string[] {
-  const format = formatOf({ ...LINES, ...input }, kernel)!;
+  const format = new Format({ ...LINES, ...input }, kernel);
   const bytes = Buffer.from(text);
   const swallowed = new Uint8Array(4);
   const records: string[] = [];

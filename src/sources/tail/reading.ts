@@ -4,16 +4,13 @@
  */
 import type { Account } from '../../core/account.ts';
 import type { Batch } from '../../core/batch.ts';
-import type { Kernel } from '../../kernel/kernel.ts';
 import type { Format } from '../../lines/format.ts';
 import { cannotRead } from './compressed/unpacking.ts';
 import { descriptors } from './file/descriptors.ts';
 import type { TrackedFile } from './file/file.ts';
-import { fillFormatted } from './file/formatted.ts';
 import { tellHole } from './file/hole.ts';
 import { fill } from './file/read.ts';
 import type { Rewrites, Sameness } from './file/rewrites.ts';
-import type { LogConfig } from './options.ts';
 import { type Join, joinOf } from './rotation/join.ts';
 import type { Tracker } from './rotation/tracker.ts';
 import type { Turns } from './turns.ts';
@@ -22,11 +19,8 @@ import type { Turns } from './turns.ts';
 const TOGETHER = 256;
 
 export interface ReadingOptions {
-  input: LogConfig;
   account: Account;
-  kernel: Kernel;
-  /** Where lines are not simply records. */
-  format: Format | null;
+  format: Format;
   tracker: Tracker;
   turns: Turns;
   rewrites: Rewrites;
@@ -77,13 +71,11 @@ export class Reading {
 
   /** Reads a batch; true: there may be more. `told`: where nothing has come, that was not looked into yet. */
   async fill(file: TrackedFile, batch: Batch, told: boolean): Promise<boolean> {
-    const { kernel, input, account, format } = this.#o;
+    const { account, format } = this.#o;
     const size = file.size;
     try {
-      const joined = format?.grouping ? await joinOf(file, format) : null;
-      const outcome = format
-        ? await fillFormatted(file, batch, format, joined)
-        : await fill(file, batch, kernel, input.max_line);
+      const joined = format.grouping ? await joinOf(file, format) : null;
+      const outcome = await fill(file, batch, format, joined);
       if (told && outcome === 'end' && batch.count === 0 && file.size === size) this.#o.rewrites.told(file);
       file.succeeds();
       if (file.error !== null) this.#readable(file);
@@ -116,7 +108,7 @@ export class Reading {
       file.count(batch.count);
       this.lines += batch.count;
       this.bytes += batch.end - batch.from;
-      if (format) file.takeHole();
+      if (format.shapes) file.takeHole();
       else tellHole(file, batch);
       account.received += batch.count;
       return outcome === 'more';

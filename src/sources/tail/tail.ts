@@ -9,7 +9,7 @@
 import type { Account } from '../../core/account.ts';
 import type { Output, Source, Step } from '../../core/pipeline.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
-import { type Format, formatOf } from '../../lines/format.ts';
+import { Format } from '../../lines/format.ts';
 import { Unpacking } from './compressed/unpacking.ts';
 import type { TailContext, TrackedFile } from './file/file.ts';
 import { Rewrites } from './file/rewrites.ts';
@@ -61,12 +61,12 @@ export class TailSource implements Source {
     const context: TailContext = { input, origin, positions, account, data_dir, steps };
     const { close_after, round } = options;
     this.name = input.name;
-    const format = formatOf(input, kernel);
+    const format = new Format(input, kernel);
     const rewrites = new Rewrites();
     const turns = this.#makeTurns(input, format, rewrites);
     const tracker = new Tracker(context, turns, { ...options, away: () => this.#pump.isAway });
     const unpacking = new Unpacking(context, tracker, turns);
-    const reading = new Reading({ input, account, kernel, format, tracker, turns, rewrites });
+    const reading = new Reading({ account, format, tracker, turns, rewrites });
     const pump = new Pump({ account, tracker, turns, rewrites, unpacking, reading });
     const { rotate_wait } = input;
     this.#regular = new Regular({ tracker, turns, unpacking, pump, rotate_wait, close_after, round });
@@ -76,11 +76,11 @@ export class TailSource implements Source {
     this.#pump = pump;
   }
 
-  #makeTurns({ rotate_wait }: LogConfig, format: Format | null, rewrites: Rewrites): Turns {
+  #makeTurns({ rotate_wait }: LogConfig, format: Format, rewrites: Rewrites): Turns {
     const tracked = (file: TrackedFile) => this.#tracker.files.has(file);
     return new Turns({
       rotate_wait,
-      timeout: format?.grouping ? format.timeout : null,
+      timeout: format.grouping ? format.timeout : null,
       rewrites,
       order: new Order({
         tracked,

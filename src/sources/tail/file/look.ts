@@ -5,16 +5,17 @@
  *                                            before                     end                  got
  *
  * The marker is read again each time: if it differs, the file was truncated or replaced since. So are its first bytes
- * where there is no marker. The lines in what was read are found by the readers (read.ts, formatted.ts).
+ * where there is no marker. The lines in what was read are found in read.ts.
  */
 import { MAX_RECORDS } from '../../../core/pool.ts';
+import { READ_BYTES } from '../../../lines/format.ts';
 import type { LineEnds } from '../../../lines/line-ends.ts';
 import { archiveOf } from '../compressed/archive.ts';
 import type { TrackedFile } from './file.ts';
 import { lineOfNuls, noteEnd, nulsWereWritten, passNuls, skipHole, skipNuls, toRead } from './hole.ts';
 import { digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from './inode.ts';
 import { PAGE_BYTES } from './nuls.ts';
-import { LONGEST, READ_BYTES } from './state.ts';
+import { LONGEST } from './state.ts';
 import { addToSum } from './sum.ts';
 
 /** `more`: there may be more to read. `end`: nothing more for now. `restarted`: not the bytes that were there. */

@@ -1,130 +1,211 @@
 /**
- * Reads the next lines of a file into a batch (look.ts), where lines are records as they lie there.
+ * Reads the next records of a file into a batch. A look (look.ts) brings its next bytes, the format (lines/format.ts)
+ * finds lines in them and shapes records; that of a plain file shapes nothing. The position moves behind what became
+ * records, and no further:
  *
- *   slot   | marker | lines ... | beginning of a line |
+ *   slot   | marker | lines of whole records | lines of an open record | beginning of a line | (joined lines) | (text)
+ *                                            position afterwards
  *
  * The beginning of a line waits in the file until the line is complete. A long one is not read again at each write: only
  * what follows `scanned` is, until its end is there. So a line of any length needs no more memory than `max_line`.
  */
-import { type Batch, TRUNCATED } from '../../../core/batch.ts';
-import { MAX_RECORDS, SLOT_CAPACITY } from '../../../core/pool.ts';
-import type { Kernel } from '../../../kernel/kernel.ts';
-import { AROUND_BYTES, lineEndsOf } from '../../../lines/line-ends.ts';
+import { type Batch, HELD, TRUNCATED } from '../../../core/batch.ts';
+import { SLOT_CAPACITY } from '../../../core/pool.ts';
+import type { Closing, Format, FoundLines, Shaped } from '../../../lines/format.ts';
+import { log } from '../../../log.ts';
+import type { Join } from '../rotation/join.ts';
 import type { TrackedFile } from './file.ts';
-import { passNuls } from './hole.ts';
-import { digest, MARKER_BYTES } from './inode.ts';
+import { passNuls, pastNuls } from './hole.ts';
+import { digest, MARKER_BYTES, type Prefix } from './inode.ts';
 import { adapt, askMore, findEnd, look, lookAtLong, type NoLines, type Outcome } from './look.ts';
 import { PAGE_BYTES } from './nuls.ts';
-import { LONG, READ_BYTES } from './state.ts';
+import { LONG, LONGEST } from './state.ts';
 import { addToSum } from './sum.ts';
+import type { Unfinished } from './unfinished.ts';
 
-const LINES = lineEndsOf('utf-8');
+/** The bytes as they were read, where they are changed in place: the marker is made of them. */
+let asRead: Buffer | undefined;
+/** What joined lines changed of it is undone where they are not taken. */
+const swallowedBefore = new Uint8Array(4);
+/** Where lines are records, none is swallowed. */
+const NONE = new Uint8Array(4);
 
-/** Fills the batch with the file's next lines and moves the file's position; `batch.count` says how many. */
+/**
+ * Fills the batch and moves the file's position; `batch.count` says how many records there are. `joined`: the file that has
+ * the name now, if this one has lost it; its first lines may end the last record.
+ */
 export async function fill(
   file: TrackedFile,
   batch: Batch,
-  kernel: Kernel,
-  maxLine: number,
+  format: Format,
+  joined: Join | null,
 ): Promise<Outcome | NoLines> {
+  const unfinished = format.shapes ? unfinishedOf(file) : null;
   if (file.scanned - file.position >= LONG) {
-    const outcome = await longLine(file, batch, kernel, maxLine);
+    const outcome = await longLine(file, batch, format, unfinished);
     if (outcome !== 'found') return outcome;
   }
-  const { slot } = batch;
-  const { bytes, bytesAt } = slot;
+  const { bytes } = batch.slot;
+  const { unitBytes } = format.lineEnds;
+  const sizeBefore = file.size;
+  const swallowed = unfinished ? unfinished.swallowed : NONE;
+  const skipped = unfinished ? file.position - unfinished.chained : 0;
+  let closing: Closing = 'no';
   for (;;) {
-    const looked = await look(file, bytes, Math.min(file.readBytes, SLOT_CAPACITY - file.marker.length), LINES);
-    if (typeof looked === 'string' || 'archive' in looked) return looked;
-    const { before, end, got, stopped, ended } = looked;
-    const available = end - before;
-    const fromAt = bytesAt + before;
-    batch.count = kernel.findLines(slot, fromAt, bytesAt + end, fromAt, 0);
-    if (batch.count > 0) {
-      const used = kernel.consumedAt - fromAt;
-      if (used > maxLine) cutLines(file, batch, maxLine);
-      take(file, batch, before, used);
-      const full = batch.count === MAX_RECORDS;
-      adapt(file, full || stopped, batch.count, used);
-      // A NUL may be the beginning of a hole.
-      if (!full && (used === available || bytes[before + used] !== 0))
-        file.lookedAt(batch.end + available - used, bytes, end);
-      else file.scanned = batch.end;
-      return ended && !full ? 'end' : 'more';
+    if (unfinished) unfinished.open = 0;
+    const looked = await look(file, bytes, Math.min(file.readBytes, format.readBytes), format.lineEnds);
+    if (typeof looked === 'string' || 'archive' in looked) {
+      // A hole may be longer than a record can say.
+      if (unfinished && file.position - unfinished.chained > LONGEST) unfinished.chained = file.position;
+      return looked;
     }
-    file.lookedAt(file.position + available, bytes, end);
-    if (!ended) {
-      if (got - end >= PAGE_BYTES) return passNuls(file, bytes);
-      if (available > maxLine + AROUND_BYTES) return 'more';
-      askMore(file, maxLine + AROUND_BYTES + 1);
+    const { before, end: got, got: all, stopped, ended, asked: ask } = looked;
+    const available = got - before;
+
+    // While the output was away something may have come and been seen.
+    const quiet = file.size === sizeBefore && performance.now() - file.grown >= format.timeout;
+    const silent = file.flush || (unfinished?.close && quiet);
+    const base = before - skipped;
+    let found = format.find(batch, before, got, base, ended && file.flush);
+    let atEnd = ended && !found.stopped;
+    const whole = found.taken === available;
+    let heard = 0;
+    if (joined && atEnd && whole && found.count > 0) {
+      heard = joined.lines.copy(bytes, got, 0, Math.max(0, before + format.readBytes - got));
+      found = format.find(batch, before, got + heard, base, false);
+      atEnd &&= !found.stopped;
+    }
+    if (found.count === 0) {
+      const rest = available % unitBytes;
+      file.lookedAt(file.position + available - rest, bytes, got - rest);
+      if (ended) return 'end';
+      if (all - got >= PAGE_BYTES) return passNuls(file, bytes, unitBytes);
+      if (ask >= format.readBytes) return 'more';
+      askMore(file, format.readBytes);
       continue;
     }
-    if (!file.flush) return 'end';
-    batch.count = kernel.findLines(slot, fromAt, bytesAt + end, fromAt, 0, true);
-    if (available > maxLine) cutLines(file, batch, maxLine);
-    take(file, batch, before, available);
-    return 'end';
+    if (atEnd && silent && closing === 'no') closing = 'silent';
+    if (format.inPlace) keepAsRead(bytes, got);
+    const end = skipped + found.taken;
+    if (heard > 0) swallowedBefore.set(swallowed);
+    const shaped = format.shape(batch, found, end, closing, swallowed);
+    if (heard > 0 && shaped.taken >= skipped + available) {
+      if (!takeJoined(batch, skipped + available, shaped, joined!)) {
+        // It is too entangled with lines of the other file, or none of its own is there: it ends with this one.
+        swallowed.set(swallowedBefore);
+        joined = null;
+        closing = 'silent';
+        continue;
+      }
+    }
+    if (shaped.taken === skipped) {
+      if (atEnd) {
+        unfinished?.wait(available);
+        file.scanned = file.position;
+        return 'end';
+      }
+      if (!ended && all - got >= PAGE_BYTES) {
+        const next = stopped || (await pastNuls(file, bytes, file.position + available));
+        if (next === 'more') return 'more';
+        // What is behind them is no part of the group.
+        if (next !== 'end') closing = 'silent';
+        continue;
+      }
+      if (!found.stopped && ask < format.readBytes) askMore(file, format.readBytes);
+      else closing = 'full';
+      continue;
+    }
+    const used = shaped.taken - skipped;
+    const raw = format.inPlace ? asRead! : bytes;
+    const to = before + used;
+    take(file, batch, shaped, digest(raw.subarray(Math.max(0, to - MARKER_BYTES), to)), unfinished);
+    batch.used = format.shapes ? format.readBytes : to;
+    addToSum(file, raw, before, to);
+    count(file, batch, format, found, shaped);
+    if (shaped.open && atEnd) unfinished?.wait(available - used);
+    // A NUL may be the beginning of a hole.
+    const rest = !format.shapes && !found.stopped && (to === got || bytes[to] !== 0);
+    if (rest) file.lookedAt(batch.end + got - to, bytes, got);
+    adapt(file, found.stopped || stopped, found.count, found.taken);
+    return atEnd ? 'end' : 'more';
   }
 }
 
-/** As `fill`, where a long line is next. Over-long: the line's beginning becomes the batch. */
-async function longLine(file: TrackedFile, batch: Batch, kernel: Kernel, maxLine: number): Promise<Outcome | 'found'> {
-  const { slot } = batch;
-  const { bytes, bytesAt } = slot;
-  const found = await findEnd(file, bytes, LINES);
-  if (typeof found === 'string') return found;
-  const { end, after } = found;
-  if (end - file.position <= maxLine + AROUND_BYTES) {
-    file.readBytes = Math.max(READ_BYTES, maxLine + AROUND_BYTES + 1);
+function unfinishedOf(file: TrackedFile): Unfinished {
+  file.unfinished ??= file.unfinishedAtFirst();
+  return file.unfinished;
+}
+
+function keepAsRead(bytes: Buffer, got: number): void {
+  asRead ??= Buffer.alloc(SLOT_CAPACITY);
+  bytes.copy(asRead, 0, 0, got);
+}
+
+/** What is before `boundary` is the batch, and of the joined lines those that its last record goes on with; false: they cannot be parted. */
+function takeJoined(batch: Batch, boundary: number, shaped: Shaped, joined: Join): boolean {
+  const { source, length, flags } = batch.slot;
+  let last = batch.count - 1;
+  while (last > 0 && source[last]! >= boundary) last--;
+  if (source[last]! >= boundary || flags[last]! & HELD) return false;
+  const end = last === batch.count - 1 ? shaped.taken : source[last]! + length[last]!;
+  joined.taken = end - boundary;
+  length[last] = boundary - source[last]!;
+  batch.count = last + 1;
+  shaped.taken = boundary;
+  shaped.open = false;
+  return true;
+}
+
+/** The batch is what was shaped: position and marker move behind it. */
+function take(file: TrackedFile, batch: Batch, shaped: Shaped, marker: Prefix, unfinished: Unfinished | null): void {
+  batch.from = unfinished ? unfinished.chained : file.position;
+  batch.end = batch.from + shaped.taken;
+  file.moveTo(batch.end, marker);
+  // A record says in 32 bits what was skipped before it.
+  if (unfinished && (batch.count > 0 || shaped.taken > LONGEST)) unfinished.chained = batch.end;
+}
+
+function count(file: TrackedFile, batch: Batch, format: Format, found: FoundLines, shaped: Shaped): void {
+  const { account } = batch.stream;
+  const cut = format.cut(batch, shaped.taken);
+  file.truncated += cut;
+  account.truncated += cut;
+  if (batch.count > 0) account.replaced += found.replaced;
+  const strangers = shaped.strangers.filter((source) => source < shaped.taken).length;
+  if (strangers === 0) return;
+  account.malformed += strangers;
+  const what = `has lines that are not of the configured format: they are passed as they are, and counted`;
+  log.warnOnce(`malformed ${file.key}`, `${file.stream.generation.path} ${what}`);
+}
+
+/** A line that does not fit into one read: its beginning becomes the batch, when its end is found. */
+async function longLine(
+  file: TrackedFile,
+  batch: Batch,
+  format: Format,
+  unfinished: Unfinished | null,
+): Promise<Outcome | 'found'> {
+  const { bytes } = batch.slot;
+  const ended = await findEnd(file, bytes, format.lineEnds);
+  if (typeof ended === 'string') return ended;
+  const { end, after } = ended;
+  if (end - file.position <= format.readBytes - format.lineEnds.unitBytes) {
+    file.readBytes = format.readBytes;
     file.scanned = file.position;
     return 'found';
   }
-  const head = await lookAtLong(file, bytes, maxLine + AROUND_BYTES - 1, LINES);
+  const head = await lookAtLong(file, bytes, format.longest, format.lineEnds);
   if (head === 'restarted') return head;
-  const fromAt = bytesAt + head.before;
-  batch.count = kernel.findLines(slot, fromAt, bytesAt + head.end, fromAt, 0, true);
-  slot.length[0] = end - file.position;
-  slot.flags[0] = TRUNCATED;
-  cutLines(file, batch, maxLine);
-  batch.used = head.end;
-  batch.from = file.position;
-  batch.end = end;
+  const { before, end: got } = head;
+  const skipped = unfinished ? file.position - unfinished.chained : 0;
+  const found = format.find(batch, before, got, before - skipped, true);
+  const taken = skipped + end - file.position;
+  const shaped = format.shape(batch, found, taken, 'silent', unfinished ? unfinished.swallowed : NONE);
+  batch.slot.flags[0] = batch.slot.flags[0]! | TRUNCATED;
+  take(file, batch, shaped, after, unfinished);
+  batch.used = format.shapes ? format.readBytes : got;
   // Not all of it was read at once.
-  file.goTo(end, after);
+  file.sum = null;
+  count(file, batch, format, found, shaped);
   return 'more';
-}
-
-/** The batch's lines are the `used` bytes behind the marker: position and marker move behind them. */
-function take(file: TrackedFile, batch: Batch, before: number, used: number): void {
-  const end = before + used;
-  batch.used = end;
-  batch.from = file.position;
-  batch.end = file.position + used;
-  file.position = batch.end;
-  file.marker = digest(batch.slot.bytes.subarray(Math.max(0, end - MARKER_BYTES), end));
-  addToSum(file, batch.slot.bytes, before, end);
-}
-
-function cutLines(file: TrackedFile, batch: Batch, maxLine: number): void {
-  const cut = cutLong(batch, maxLine);
-  file.truncated += cut;
-  batch.stream.account.truncated += cut;
-}
-
-/** Cuts and marks the lines that are longer than allowed; returns how many are cut. */
-export function cutLong({ slot, count }: Batch, maxLine: number): number {
-  const { bytes, bytesAt, starts, ends, flags } = slot;
-  let cut = 0;
-  for (let i = 0; i < count; i++) {
-    const start = starts[i]!;
-    if (ends[i]! - start > maxLine) {
-      let end = start + maxLine;
-      // Not within a character: its later bytes are 10xxxxxx.
-      for (let back = 0; back < 3 && (bytes[end - bytesAt]! & 0xc0) === 0x80; back++) end--;
-      ends[i] = end;
-      flags[i] = TRUNCATED;
-    }
-    if (flags[i] === TRUNCATED) cut++;
-  }
-  return cut;
 }

@@ -7,6 +7,7 @@
  * Invariant: `marker` is the hash of the (up to 64) bytes before `position`.
  */
 import type { BigIntStats } from 'node:fs';
+import { READ_BYTES } from '../../../lines/format.ts';
 import { fstatSync, read, readSync, statSync } from '../../../mounts/fs.ts';
 import type { Packed } from '../compressed/packed.ts';
 import { begins, hasBefore, headOf, markerAt } from '../positions/recognise.ts';
@@ -18,8 +19,6 @@ import { type ReservedRoom, setEnd } from './reserved.ts';
 import type { FileStream } from './stream.ts';
 import type { Unfinished } from './unfinished.ts';
 
-/** Bytes of one read; a longer line is read with more, shorter lines than the tables can name with less. */
-export const READ_BYTES = 512 * 1024;
 /** Beginnings of lines up to this length are simply read again. */
 export const LONG = 4096;
 /** A line's length, and that of a hole before it, is kept in 32 bits: a longer line is cut into pieces. */
@@ -49,6 +48,7 @@ export class FileState extends Place {
   nuls = -1;
   /** Bytes of a hole that was skipped, directly before `position`. */
   hole = 0;
+  /** Bytes of one read: more for a line that is longer, less for shorter lines than the tables can name. */
   readBytes = READ_BYTES;
   /** What is known of its unfinished records, where lines are not simply records. */
   unfinished: Unfinished | null = null;
