@@ -71,6 +71,8 @@ interface Unsettled {
 interface Tickets {
   own: Ticket | null;
   also: Ticket | null;
+  /** Up to where its own stream's is packed. */
+  packed: number;
 }
 
 /** Without an acknowledgement for so long, while one is waited for, a lane is stalled. */
@@ -145,6 +147,7 @@ export class Lane {
     const tickets: Tickets = {
       own: stream.settled ? this.#o.ledgers.give(stream, this, from, end, skipped) : null,
       also: also?.stream.settled ? this.#o.ledgers.give(also.stream, this, 0, also.end) : null,
+      packed: from,
     };
     const appended = this.#appending.then(() => this.#append(batch, tickets));
     // A failure belongs to the caller; the lane goes on.
@@ -178,6 +181,7 @@ export class Lane {
         const end = safeEnd(batch, first - 1);
         const skipped = end === batch.from ? batch.skipped.before : 0;
         this.#mark({ stream: batch.stream, end, skipped, weight, ticket: tickets.own });
+        tickets.packed = end;
       }
       if (first < batch.count || open.at - open.slot.bytesAt >= this.#o.blockBytes) this.#seal();
     }
@@ -250,9 +254,9 @@ export class Lane {
     } else open.marks.push(mark);
   }
 
-  /** Not all of the batch got in: it is read again. */
-  #lose({ stream, from, also }: Batch, tickets: Tickets): void {
-    if (tickets.own) this.#o.ledgers.lose(stream, tickets.own, from);
+  /** Not all of the batch got in: what did not is read again. */
+  #lose({ stream, also }: Batch, tickets: Tickets): void {
+    if (tickets.own) this.#o.ledgers.lose(stream, tickets.own, tickets.packed);
     if (also && tickets.also) this.#o.ledgers.lose(also.stream, tickets.also, 0);
   }
 
