@@ -10,6 +10,7 @@
  * it is read to its end itself, and the compressed one has nothing to add.
  */
 
+import type { BigIntStats } from 'node:fs';
 import { dirname } from 'node:path';
 import { log } from '../../../log.ts';
 import { closeSync } from '../../../mounts/fs.ts';
@@ -71,47 +72,63 @@ export interface RotatedCopy {
   path: string;
 }
 
-/** The compressed file in which a generation goes on; `over`: there is one, and nothing more in it. */
-export async function packedWith(
-  context: TailContext,
-  g: Generation,
+interface Candidate {
+  path: string;
+  format: Compression;
+  fd: number;
+  stat: BigIntStats;
+}
+
+/**
+ * What `look` finds in the first of these files in which it finds something, as far as they are compressed. Each is open
+ * while it is looked at; a copy that is found stays so. `cannot`: what a failure keeps from being done, before the path.
+ */
+async function firstWith<Found extends RotatedCopy | 'over'>(
   paths: Iterable<string>,
-): Promise<RotatedCopy | 'over' | null> {
+  cannot: string,
+  look: (candidate: Candidate) => Promise<Found | null>,
+): Promise<Found | null> {
   for (const path of paths) {
     const format = compression(path);
     if (!format) continue;
     let fd: number | null = null;
+    let found: Found | null = null;
     try {
       const opened = openRegular(path);
       if (!opened) continue;
       fd = opened.fd;
-      const { stat } = opened;
-      if (g.inode === stat.ino && begins(fd, g.head)) {
-        // It went on there before.
-        if (g.whole === Number(stat.size) || g.damaged === Number(stat.size)) {
-          closeSync(fd);
-          return 'over';
-        }
-      } else {
-        const verdict = g.position < TELLING ? 'short' : await compare(fd, format, g);
-        // Meanwhile another file may have been found that goes on with it.
-        if (verdict !== 'more' || !context.positions.isFree(g, context.input.name)) {
-          closeSync(fd);
-          fd = null;
-          if (verdict === 'over') return 'over';
-          continue;
-        }
-        context.positions.moveTo(g, inodeOf(stat));
-        g.head = headOf(fd);
-        log.info(`${g.path} was compressed meanwhile: reading on in ${path}`);
-      }
-      return { file: packedFile(context, null, stat, format, g, true), fd, path };
+      found = await look({ path, format, fd, stat: opened.stat });
+      if (found) return found;
     } catch (error) {
-      if (fd !== null) closeSync(fd);
-      log.warn(`cannot read on in ${path}: ${(error as Error).message}`);
+      log.warn(`${cannot} ${path}: ${(error as Error).message}`);
+    } finally {
+      if (fd !== null && (found === null || found === 'over')) closeSync(fd);
     }
   }
   return null;
+}
+
+/** The compressed file in which a generation goes on; `over`: there is one, and nothing more in it. */
+export function packedWith(
+  context: TailContext,
+  g: Generation,
+  paths: Iterable<string>,
+): Promise<RotatedCopy | 'over' | null> {
+  return firstWith<RotatedCopy | 'over'>(paths, 'cannot read on in', async ({ path, format, fd, stat }) => {
+    if (g.inode === stat.ino && begins(fd, g.head)) {
+      // It went on there before.
+      if (g.whole === Number(stat.size) || g.damaged === Number(stat.size)) return 'over';
+    } else {
+      const verdict = g.position < TELLING ? 'short' : await compare(fd, format, g);
+      if (verdict === 'over') return 'over';
+      // Meanwhile another file may have been found that goes on with it.
+      if (verdict !== 'more' || !context.positions.isFree(g, context.input.name)) return null;
+      context.positions.moveTo(g, inodeOf(stat));
+      g.head = headOf(fd);
+      log.info(`${g.path} was compressed meanwhile: reading on in ${path}`);
+    }
+    return { file: packedFile(context, null, stat, format, g, true), fd, path };
+  });
 }
 
 /** The compressed file in which one goes on that was closed when it went; null: there is none with anything to read. */
@@ -123,29 +140,17 @@ export async function packedAfter(
   const { position, marker, stream } = gone;
   if (position < TELLING) return null;
   const known = { head: stream.generation.head, marker, markedAt: position, position };
-  for (const path of paths) {
-    const format = compression(path);
-    if (!format) continue;
-    let fd: number | null = null;
-    try {
-      const opened = openRegular(path);
-      if (!opened) continue;
-      fd = opened.fd;
-      if ((await compare(fd, format, known)) === 'more') {
-        const generation = newGeneration(context.input.name, path, inodeOf(opened.stat), 0);
-        const file = packedFile(context, null, opened.stat, format, generation, false);
-        stream.generation.head = headOf(fd);
-        file.takeOver(gone);
-        file.packed!.expect(marker, position);
-        log.info(`${stream.name} was compressed meanwhile: reading on in ${path}`);
-        return { file, fd, path };
-      }
-    } catch (error) {
-      log.warn(`cannot tell whether ${stream.name} goes on in ${path}: ${(error as Error).message}`);
-    }
-    if (fd !== null) closeSync(fd);
-  }
-  return null;
+  const cannot = `cannot tell whether ${stream.name} goes on in`;
+  return firstWith<RotatedCopy>(paths, cannot, async ({ path, format, fd, stat }) => {
+    if ((await compare(fd, format, known)) !== 'more') return null;
+    const generation = newGeneration(context.input.name, path, inodeOf(stat), 0);
+    const file = packedFile(context, null, stat, format, generation, false);
+    stream.generation.head = headOf(fd);
+    file.takeOver(gone);
+    file.packed!.expect(marker, position);
+    log.info(`${stream.name} was compressed meanwhile: reading on in ${path}`);
+    return { file, fd, path };
+  });
 }
 
 /** What is known of a directory's files is as good as new for so long. */
