@@ -303,7 +303,7 @@ test('start_at end and ignore_older skip compressed files that were there', asyn
   const include = [`${bench.logs}/*.gz`];
   writeFileSync(bench.path('a.gz'), gzipSync('old\n'));
   let out = await bench.start({ include, start_at: 'end' });
-  await until('first look', () => bench.source.files_total === 1);
+  await until('first look', () => bench.positions.started('test'));
   writeFileSync(bench.path('b.gz'), gzipSync('new\n'));
   await out.count(1);
   await bench.stop();

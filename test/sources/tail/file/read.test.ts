@@ -172,7 +172,7 @@ test('start_at end skips what was there at the first start, never what appears l
   const bench = new Bench(t);
   writeFileSync(bench.path('a.log'), 'old\nunfinished');
   let out = await bench.start({ start_at: 'end' });
-  await until('first look', () => bench.source.files_total === 1);
+  await until('first look', () => bench.positions.started('test'));
   appendFileSync(bench.path('a.log'), ' line\nnew\n');
   writeFileSync(bench.path('b.log'), 'b1\n');
   await out.count(3);
@@ -190,7 +190,7 @@ test('ignore_older skips what was not written for long, and counts it', async (t
   writeFileSync(bench.path('a.log'), 'old\n');
   utimesSync(bench.path('a.log'), 1000, 1000);
   const out = await bench.start({ ignore_older: 60_000 });
-  await until('first look', () => bench.source.files_total === 1);
+  await until('first look', () => bench.positions.started('test'));
   appendFileSync(bench.path('a.log'), 'new\n');
   await out.count(1);
   assert.deepEqual(out.texts(), ['new']);
