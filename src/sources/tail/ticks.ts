@@ -73,7 +73,8 @@ export class Ticks {
   }
 
   #arm(): void {
-    const wait = this.#at - performance.now();
+    // Where the loop was held up, its time is over already.
+    const wait = Math.max(0, this.#at - performance.now());
     const isStep = this.#hurried && wait > STEP_MS;
     this.#timer = setTimeout(
       () => {

@@ -70,3 +70,22 @@ test('what is hurried goes on in short steps until it is done, before the first 
   await sleep(300);
   assert.equal(steps, 6);
 });
+
+test('what is hurried where the loop was held up past the next tick is no reason to warn', async (t) => {
+  const warnings: Error[] = [];
+  const warned = (warning: Error) => warnings.push(warning);
+  process.on('warning', warned);
+  let ticked = 0;
+  const ticks = new Ticks({ onTick: () => ticked++, onStep: () => false, mayBeCalm: () => false });
+  t.after(() => {
+    ticks.stop();
+    process.off('warning', warned);
+  });
+
+  ticks.start();
+  const blocked = performance.now();
+  while (performance.now() - blocked < 400);
+  ticks.hurry();
+  while (ticked === 0) await sleep(5);
+  assert.deepEqual(warnings, []);
+});
