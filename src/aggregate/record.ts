@@ -55,7 +55,12 @@ export class MetricRecords {
       text += typeof value === 'number' ? `,"${key}":${number(value)}` : `,"${key}":${JSON.stringify(value)}`;
     }
     if (unit !== '') text += `,"unit":${JSON.stringify(unit)}`;
-    return `${text},"attributes":{${attributes}${this.#host}${this.#id}-${this.#index++}${this.#tail}`;
+    return `${text},"attributes":{${attributes}${this.#host}${this.nextId()}${this.#tail}`;
+  }
+
+  /** The `event.id` of the next record of this flush. */
+  nextId(): string {
+    return `${this.#id}-${this.#index++}`;
   }
 }
 

@@ -11,7 +11,7 @@ export function checkAcross(
   refuse: Saying,
 ): void {
   checkKafka(config, topics, refuse);
-  const count = new Set(topics.map(({ topic }) => topic)).size;
+  const count = new Set(topics.map(({ topic, within }) => within ?? topic)).size;
   const needed = Pool.minimumFor(count);
   if (config.buffer_memory < needed) {
     refuse(['buffer_memory'], `must be at least ${Math.ceil(needed / 2 ** 20)}MiB for ${count} topics`);

@@ -18,6 +18,8 @@ export interface InputTopic {
   topic: string;
   /** What is sent there can be read again: it goes straight to Kafka, and begins where that is known to be safe. */
   replayable: boolean;
+  /** Its records are in the memory of that topic; without it, it has its own. */
+  within?: string;
 }
 
 /** An input as it is configured. */

@@ -99,7 +99,10 @@ export const LOSSES = {
     meaning: 'a StatsD service check (_sc) is not of its form',
     remedy: '_sc|NAME|STATUS, with a status of 0 (ok), 1 (warning), 2 (critical), 3 (unknown)',
   },
-  unsupported: { meaning: 'a StatsD event or service check, which are not forwarded yet' },
+  event_limit: {
+    meaning: 'more than 10,000 StatsD events came in one window',
+    remedy: 'send fewer, or set statsd.flush_interval to a shorter duration',
+  },
   bad_timestamp: {
     meaning: 'samples whose own time (|T) is more than an hour ago or more than ten minutes ahead are dropped',
     remedy: 'look at the clock of who sends them',

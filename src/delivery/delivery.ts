@@ -117,7 +117,9 @@ export class Delivery {
   /** Every lane's minimum is set aside before its first record comes. */
   #reserve(): void {
     const { topics, pool, client } = this.#p;
-    pool.reserve(topics.map(({ topic, replayable }) => (replayable && client ? topic : spooledName(topic))));
+    pool.reserve(
+      topics.map(({ topic, replayable, within }) => (replayable && client ? topic : spooledName(within ?? topic))),
+    );
   }
 
   /** Resolves when it is known how far the files of this topic are committed. Rejects when the signal aborts. */
@@ -173,12 +175,19 @@ export class Delivery {
     return lane;
   }
 
+  /** The topic whose share is its too: its own, where anything asks for that. */
+  #withinOf(topic: string): string {
+    const same = this.#p.topics.filter((one) => one.topic === topic);
+    return (same.every(({ within }) => within !== undefined) && same[0]?.within) || topic;
+  }
+
   #spooled(topic: string): Lane {
     const name = spooledName(topic);
     let lane = this.#lanes.get(name);
     if (!lane) {
       const outlet = new SpoolOutlet(this.#p.spool.partition(topic));
-      lane = this.#lane(this.#p.pool.share(name), topic, outlet, { final: false, mayStall: false });
+      const share = this.#p.pool.share(spooledName(this.#withinOf(topic)));
+      lane = this.#lane(share, topic, outlet, { final: false, mayStall: false });
       this.#lanes.set(name, lane);
       if (this.#p.client && !this.#backlogs.has(topic)) this.#drain(topic);
     }

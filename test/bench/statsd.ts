@@ -28,6 +28,7 @@ const source = statsdSource({
   host: 'bench',
   tags: {},
   topic: 'runnel.metrics',
+  events: 'runnel.events',
   unbound: 'refused',
   account,
   nextWindowId: () => `bench-${++windows}`,

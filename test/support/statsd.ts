@@ -40,6 +40,7 @@ export async function startStatsd(
     host: 'web-1',
     tags: {},
     topic: 'runnel.metrics',
+    events: 'runnel.events',
     unbound: 'refused',
     account,
     nextWindowId: () => `agent-${++windows}`,

@@ -1,6 +1,6 @@
 /**
- * Datagrams in, metric documents out: one listener's series with what they hold of the open window, and of the window
- * before it while that is written out, a piece at a time, so that receiving never waits for a flush.
+ * Datagrams in, documents out: all series with what they hold of the open window, and of the window before it while that
+ * is written out, a piece at a time, so that receiving never waits for a flush. Events wait in the window with them.
  *
  *   bytes -> kernel (known spellings) ----------------------> columns, entries -> sketches
  *              \-> parse.ts -> series table -> learn spelling -^
@@ -29,6 +29,7 @@ import { Content } from './content.ts';
 import { Documents } from './documents.ts';
 import { Intake } from './intake.ts';
 import { parseLine, type WireType } from './parse.ts';
+import { statusNumber } from './parse-event.ts';
 import { isTimely, timestampFault } from './timestamp.ts';
 
 const KINDS: Record<WireType, number> = { c: COUNTER, g: GAUGE, h: HISTOGRAM, d: HISTOGRAM, ms: TIMER, s: SET };
@@ -62,6 +63,8 @@ export interface SampleLoss {
 export interface FlushPiece {
   documents: string[];
   weights: Float64Array;
+  /** Behind each stands one item. */
+  events: string[];
   last: boolean;
 }
 
@@ -81,9 +84,10 @@ export class Aggregator {
   readonly #intake: Intake;
   #closed: Content;
   #records: MetricRecords | null = null;
-  /** Series, then entries with a time of their own, that have been written out. */
+  /** Series, then entries with a time of their own, then events that have been written out. */
   #cursor = 0;
   #timedCursor = 0;
+  #eventCursor = 0;
 
   constructor(options: AggregatorOptions) {
     this.#arena = new Arena(options.memory);
@@ -91,12 +95,21 @@ export class Aggregator {
     this.kernel = new StatsdKernel(this.#series.capacity, options.arenaBytes);
     this.#documents = new Documents(this.#series, options.percentiles);
     this.#origin = options.origin;
-    this.#intake = new Intake(this.kernel, this.#series, new Content(this.kernel.columns[0], this.#arena));
-    this.#closed = new Content(this.kernel.columns[1], this.#arena);
+    this.#intake = new Intake(
+      this.kernel,
+      this.#series,
+      new Content(this.kernel.columns[0], this.#arena, options.memory),
+    );
+    this.#closed = new Content(this.kernel.columns[1], this.#arena, options.memory);
   }
 
   get contexts(): number {
     return this.#series.live;
+  }
+
+  /** Something is to be done when the open window ends. */
+  get waits(): boolean {
+    return this.contexts > 0 || this.#intake.open.events.size > 0;
   }
 
   /** Accepted, of all windows. */
@@ -168,8 +181,9 @@ export class Aggregator {
     this.#closed = closed;
     this.#cursor = 0;
     this.#timedCursor = 0;
+    this.#eventCursor = 0;
     this.coarser += closed.coarser;
-    let any = closed.timed.size > 0;
+    let any = closed.timed.size > 0 || closed.events.size > 0;
     for (let i = 0; i < this.#series.size; i++) {
       if (closed.columns.samples[i] === 0) continue;
       any = true;
@@ -189,13 +203,14 @@ export class Aggregator {
     const records = this.#records;
     if (!records) throw new Error('no window is being written out');
     const closed = this.#closed;
-    const { timed, columns } = closed;
+    const { timed, columns, events } = closed;
     const documents: string[] = [];
+    const eventDocuments: string[] = [];
     const weights = new Float64Array(count);
     const deadline = performance.now() + budget_ms;
     let characters = 0;
     const full = () =>
-      documents.length >= count ||
+      documents.length + eventDocuments.length >= count ||
       characters > PIECE_CHARACTERS ||
       (documents.length % 16 === 15 && performance.now() > deadline);
     const put = (document: string, weight: number) => {
@@ -210,12 +225,18 @@ export class Aggregator {
     for (; this.#timedCursor < timed.size && !full(); this.#timedCursor++) {
       put(this.#documents.makeTimed(records, closed, this.#timedCursor), timed.samples(this.#timedCursor));
     }
-    const last = this.#cursor >= this.#series.size && this.#timedCursor >= timed.size;
+    for (; this.#eventCursor < events.size && !full(); this.#eventCursor++) {
+      const document = events.record(this.#eventCursor, records.nextId());
+      eventDocuments.push(document);
+      characters += document.length;
+    }
+    const written = this.#cursor >= this.#series.size && this.#timedCursor >= timed.size;
+    const last = written && this.#eventCursor >= events.size;
     if (last) {
       this.#endWindow();
       this.#records = null;
     }
-    return { documents, weights: weights.slice(0, documents.length), last };
+    return { documents, weights: weights.slice(0, documents.length), events: eventDocuments, last };
   }
 
   /** Empties the closed window's columns and forgets series that are no longer sent. */
@@ -256,8 +277,14 @@ export class Aggregator {
     } else if (parsed.kind === 'rejected') {
       this.rejected++;
       intake.lose(`malformed:${parsed.reason}`, 1, line);
-    } else {
-      intake.lose('unsupported', 1, line);
+    } else if (parsed.kind === 'event') intake.addEvent(parsed, this.#origin, line);
+    else {
+      const { name, host } = parsed;
+      const tags: (readonly [string, string])[] = [['check', name], ...parsed.tags];
+      if (host) tags.push(['host', host]);
+      const number = this.#series.number(GAUGE, 'check.status', tags);
+      if (number >= 0) intake.addCheck(number, statusNumber(parsed), parsed);
+      else intake.lose('max_contexts', 1, line);
     }
     this.lines++;
     return true;

@@ -19,7 +19,8 @@ export class Documents {
     const kind = this.#series.kind(number);
     const value = content.columns.sums[number]!;
     if (kind === COUNTER) return records.make(name, 'sum', { value }, '1', attributes);
-    if (kind === GAUGE) return records.make(name, 'gauge', { value }, '1', attributes);
+    if (kind === GAUGE)
+      return records.make(name, 'gauge', gaugeFields(value, content.messages.of(number)), '1', attributes);
     if (kind === SET) {
       const fields: MetricFields = { value: content.sets.size(number) };
       if (content.sets.approximate(number)) fields.approximate = 'true';
@@ -34,13 +35,18 @@ export class Documents {
   }
 
   /** Of what came with a time of its own. */
-  makeTimed(records: MetricRecords, { timed }: Content, entry: number): string {
+  makeTimed(records: MetricRecords, { timed, messages }: Content, entry: number): string {
     const number = timed.series(entry);
     const type = this.#series.kind(number) === COUNTER ? 'sum' : 'gauge';
-    const fields = { value: timed.value(entry) };
+    const fields = gaugeFields(timed.value(entry), messages.of(number, timed.second(entry)));
     const attributes = this.#series.attributes(number);
     return records.make(this.#series.name(number), type, fields, '1', attributes, timed.second(entry));
   }
+}
+
+/** A check's status comes with what it says. */
+function gaugeFields(value: number, message: string | undefined): MetricFields {
+  return message === undefined ? { value } : { value, message };
 }
 
 /** 0.5 is p50, 0.999 is p99_9. */

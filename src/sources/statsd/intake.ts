@@ -4,12 +4,14 @@
  * Invariant: `samples` counts every sample once it is in the window, what the kernel added included.
  */
 
+import type { MetricOrigin } from '../../aggregate/record.ts';
 import { saturated } from '../../aggregate/saturated.ts';
 import type { SeriesTable } from '../../aggregate/series.ts';
 import type { LossReason } from '../../core/losses.ts';
 import { GAUGE, MAX_ENTRIES, type StatsdKernel } from '../../kernel/statsd.ts';
 import type { Content } from './content.ts';
 import type { Metric } from './parse.ts';
+import type { Event, ServiceCheck } from './parse-event.ts';
 
 /** Of a line that is lost, what may be said. */
 const EXAMPLE_BYTES = 200;
@@ -60,6 +62,27 @@ export class Intake {
       else if (metric.type === 'g') sums[number] = value;
       else this.#addValue(number, value, weight);
     }
+  }
+
+  /** A service check is a gauge, which says more than its value. */
+  addCheck(number: number, status: number, { timestamp, message }: ServiceCheck): void {
+    const { columns, messages } = this.open;
+    if (timestamp !== undefined) {
+      const before = this.samples;
+      this.addTimed(number, timestamp, [status], 1, 1);
+      if (this.samples === before) return;
+    } else {
+      columns.sums[number] = status;
+      columns.samples[number]!++;
+      this.samples++;
+    }
+    messages.set(number, timestamp, message);
+  }
+
+  addEvent(event: Event, origin: MetricOrigin, line: Buffer): void {
+    const why = this.open.events.add(event, origin, Date.now());
+    if (why === null) this.samples++;
+    else this.lose(why, 1, line);
   }
 
   /** The first `count` of `values`, of a counter or a gauge. */

@@ -1,4 +1,5 @@
 /** `statsd` in the table of inputs. */
+import type { CommonConfig } from '../../config/config.ts';
 import type { InputKind } from '../../core/input.ts';
 import { type StatsdConfig, statsdOption } from './options.ts';
 import { figures, lines, NOTHING, rows, type StatsdSaid, tables } from './report.ts';
@@ -7,6 +8,8 @@ import { figures, lines, NOTHING, rows, type StatsdSaid, tables } from './report
 export interface StatsdInput {
   config: StatsdConfig;
   topic: string;
+  /** Of events. */
+  events: string;
   host: string;
   tags: Record<string, string>;
 }
@@ -21,13 +24,19 @@ export const statsd: InputKind<'statsd', StatsdConfig, StatsdInput, StatsdSaid> 
       if (listen.indexOf(address) !== i) refuse(['statsd', 'listen', i], 'is listed twice');
     }
   },
-  topics: (config) => [{ topic: topicIn(config), replayable: false, path: ['metrics', 'topic'] }],
+  topics(config) {
+    const { topic, events } = topicsIn(config);
+    return [
+      { topic, replayable: false, path: ['metrics', 'topic'] },
+      { topic: events, replayable: false, within: topic, path: ['kafka', 'topic_prefix'] },
+    ];
+  },
   inputs(config) {
     const { statsd, host, tags } = config;
     if (statsd.listen.length === 0) return [];
-    const topic = topicIn(config);
-    const options = { config: statsd, topic, host, tags };
-    const topics = [{ topic, replayable: false }];
+    const { topic, events } = topicsIn(config);
+    const options = { config: statsd, topic, events, host, tags };
+    const topics = [topic, events].map((topic) => ({ topic, replayable: false }));
     return [{ id: 'statsd', title: 'statsd', topics, options, about: statsd.listen.join(', ') }];
   },
   brief: ({ statsd: { listen } }) => `StatsD: ${listen.join(', ') || 'none'}`,
@@ -40,6 +49,7 @@ export const statsd: InputKind<'statsd', StatsdConfig, StatsdInput, StatsdSaid> 
 };
 
 /** Metrics have one topic, whoever brings them. */
-function topicIn(config: object): string {
-  return (config as { metrics: { topic: string } }).metrics.topic;
+function topicsIn(config: CommonConfig): { topic: string; events: string } {
+  const { topic } = (config as unknown as { metrics: { topic: string } }).metrics;
+  return { topic, events: `${config.kafka.topic_prefix}.events` };
 }

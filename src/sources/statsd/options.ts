@@ -31,7 +31,7 @@ const statsdSection = section({
   memory: option(
     size({ min: '1MiB', max: '2GiB' }),
     '64MiB',
-    'For histograms, sets, and names and tags of more than 256 bytes, of all listeners together. Where it is used up, percentiles and set sizes are coarser, then samples count for their name alone (runnel.overflow); both are counted.',
+    'For histograms, sets, names and tags of more than 256 bytes, and (an eighth of it) events, of all listeners together. Where it is used up, events are lost, percentiles and set sizes are coarser, then samples count for their name alone (runnel.overflow); both are counted.',
   ),
 });
 

@@ -40,6 +40,14 @@ export interface ServiceCheck {
 
 const STATUSES: readonly ServiceCheckStatus[] = ['ok', 'warning', 'critical', 'unknown'];
 
+/** Of seconds since the epoch in 32 bits: what is later is no time. */
+const LAST_SECOND = 2 ** 32 - 1;
+
+/** 0 ok, 1 warning, 2 critical, 3 unknown. */
+export function statusNumber({ status }: ServiceCheck): number {
+  return STATUSES.indexOf(status);
+}
+
 export function parseEvent(line: Buffer): Event | undefined {
   const header = /^_e\{(\d+),(\d+)\}:/.exec(line.toString('latin1'));
   if (!header) return undefined;
@@ -108,7 +116,7 @@ function takeTags(of: Event | ServiceCheck, field: string): void {
 }
 
 function takeTimestamp(of: Event | ServiceCheck, value: string): void {
-  if (/^\d{1,15}$/.test(value) && Number(value) > 0) of.timestamp = Number(value);
+  if (/^\d{1,10}$/.test(value) && Number(value) > 0 && Number(value) <= LAST_SECOND) of.timestamp = Number(value);
 }
 
 function unescaped(text: string): string {

@@ -1,7 +1,7 @@
 /** What the thread of StatsD and the main thread say to each other. */
 
 import type { MetricOrigin } from '../../aggregate/record.ts';
-import type { SampleLoss } from './aggregator.ts';
+import type { FlushPiece, SampleLoss } from './aggregator.ts';
 
 export interface ThreadOptions {
   /** When listening began, as threads agree on it: `performance.timeOrigin` and `performance.now()` together. */
@@ -78,7 +78,7 @@ export type FromThread =
   /** A window is closed and wants an id. */
   | { type: 'window' }
   /** Documents of the window; the next come when `next` was said. */
-  | { type: 'piece'; documents: string[]; weights: Float64Array; last: boolean }
+  | ({ type: 'piece' } & FlushPiece)
   /** It reads no more: the sockets that it was given may be closed. */
   | { type: 'read' }
   /** Everything was handed over. */

@@ -10,7 +10,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { aborted, Backoff } from '../../core/abort.ts';
 import type { Account } from '../../core/account.ts';
-import type { Stream } from '../../core/batch.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
 import { datagramsAvailable } from '../../native.ts';
@@ -27,6 +26,8 @@ export interface StatsdOptions {
   /** On every record, as labels. */
   tags: Record<string, string>;
   topic: string;
+  /** Of events. */
+  events: string;
   /**
    * What a listener that cannot be bound is; the others run. `refused`: `ready` rejects. `warned`: it is said. `missed`: it
    * is tried again, here or, where it is the only one, by whom `run` rejects for.
@@ -84,18 +85,19 @@ class Statsd {
 
   constructor(options: StatsdOptions) {
     this.#options = options;
-    const { config, account, host, topic } = options;
+    const { config, account, host, topic, events } = options;
     this.#native = (options.native ?? true) && datagramsAvailable();
     this.#listeners = config.listen.map((address) => new Listener(address));
     const envelope = valueEnvelope(host);
-    const stream: Stream = { name: 'statsd', topic, key: host, account, envelope: () => envelope, replayable: false };
+    const common = { name: 'statsd', key: host, account, envelope: () => envelope, replayable: false };
     this.#thread = new AggregatingThread({
       interval: config.flush_interval,
       maxContexts: config.max_contexts,
       memory: config.memory,
       percentiles: config.percentiles,
       origin: { host, dataset: 'statsd', labels: options.tags },
-      stream,
+      stream: { ...common, topic },
+      eventStream: { ...common, topic: events },
       listeners: this.#listeners,
       nextWindowId: options.nextWindowId,
       onError: options.onError,

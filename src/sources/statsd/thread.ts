@@ -38,6 +38,8 @@ export interface ThreadSettings {
   percentiles: readonly number[];
   origin: MetricOrigin;
   stream: Stream;
+  /** Where events go. */
+  eventStream: Stream;
   listeners: readonly Listener[];
   nextWindowId: () => string;
   onError: (error: Error) => void;
@@ -95,7 +97,7 @@ export class AggregatingThread {
 
   /** `since`: when listening began, by `performance.now()`. Its messages go to `output`. */
   start(since: number, output: Output): void {
-    const { stream, listeners, nextWindowId, onError, onReady, onRead, ...rest } = this.#settings;
+    const { stream, eventStream, listeners, nextWindowId, onError, onReady, onRead, ...rest } = this.#settings;
     const workerData: ThreadOptions = {
       ...rest,
       since: performance.timeOrigin + since,
@@ -163,7 +165,7 @@ export class AggregatingThread {
     if (this.coarser > 0) {
       log.warnOnce(
         'statsd coarser',
-        `statsd: ${this.coarser} histograms and sets were kept coarser, statsd.memory is used up: raise it, or send fewer series`,
+        `statsd: ${this.coarser} histograms, sets and messages of checks were kept coarser, statsd.memory is used up: raise it, or send fewer series`,
       );
     }
     if (this.overflowed > 0) {
@@ -210,8 +212,9 @@ export class AggregatingThread {
     try {
       // Without a signal: what was received is pushed even when the agent is stopping.
       await emit(counting, this.#settings.stream, piece.documents, piece.weights);
+      await emit(counting, this.#settings.eventStream, piece.events, new Uint8Array(piece.events.length).fill(1));
     } catch (error) {
-      const weight = piece.weights.reduce((sum, w) => sum + w, 0);
+      const weight = piece.weights.reduce((sum, w) => sum + w, piece.events.length);
       this.#drop('output_failed', before + weight - this.#settled);
       this.#settings.onError(new Error(`statsd: cannot hand over a window: ${(error as Error).message}`));
     }

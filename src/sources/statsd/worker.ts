@@ -131,7 +131,7 @@ function goOn(): void {
   windows.step();
   if (stopping() && given && binding === 0) end();
   // Until the last series is forgotten: windows without samples age them.
-  else if (aggregator.contexts > 0 || windows.busy) {
+  else if (aggregator.waits || windows.busy) {
     timer ??= setTimeout(onTime, Math.max(1, Math.ceil(windows.due - performance.now())));
   }
 }

@@ -27,6 +27,7 @@ async function saidOf(t: TestContext, times: number, ...lines: string[]) {
     host: 'h',
     tags: {},
     topic: 'runnel.metrics',
+    events: 'runnel.events',
     unbound: 'refused',
     account,
     nextWindowId: () => '1',

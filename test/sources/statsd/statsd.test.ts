@@ -41,6 +41,7 @@ async function start(config: Partial<Config> = {}, options: Partial<StatsdOption
     host: 'web-1',
     tags: { env: 'test' },
     topic: 'runnel.metrics',
+    events: 'runnel.events',
     unbound: 'refused',
     account,
     nextWindowId: () => `agent-${++windows}`,
@@ -245,15 +246,17 @@ test('rejected lines are counted by reason and take nothing else with them', asy
   await statsd.send('a:1|c\nbroken\nb:x|c\nc:1|q\nd:1|c|@7\na:1|c', '_e{5,4}:title|text\n_sc|up|0\n_sc|up|9', '\n\r\n');
   const records = await statsd.stop();
   assert.deepEqual(
-    records.map((r) => [r.name, r.value]),
-    [['a', 2]],
+    records.filter((r) => r.name).map((r) => [r.name, r.value]),
+    [
+      ['a', 2],
+      ['check.status', 0],
+    ],
   );
   assert.deepEqual(Object.fromEntries([...statsd.account.losses].map(([reason, loss]) => [reason, loss.records])), {
     'malformed:value': 2,
     'malformed:type': 1,
     'malformed:rate': 1,
     'malformed:service_check': 1,
-    unsupported: 2,
   });
   assert.equal(statsd.account.received, 9);
   const [listener] = statsd.source.status().listeners;
@@ -342,7 +345,7 @@ test('what hot-shots sends arrives', async () => {
   await new Promise((resolve) => client.close(resolve));
   const records = await statsd.stop();
   assert.deepEqual(
-    records.map((r) => [r.name, r.type, r.value ?? r.count]),
+    records.filter((r) => r.name).map((r) => [r.name, r.type, r.value ?? r.count]),
     [
       ['orders', 'sum', 3],
       ['queue', 'gauge', 7],
@@ -352,7 +355,8 @@ test('what hot-shots sends arrives', async () => {
     ],
   );
   assert.deepEqual(records[0]!.attributes, { app: 'shop', kind: 'web' });
-  assert.equal(statsd.account.losses.get('unsupported')?.records, 1);
+  const event = records.find((r) => r.title !== undefined);
+  assert.deepEqual([event?.title, event?.message, event?.tags], ['deploy', 'größer', { app: 'shop' }]);
 });
 
 test('it listens on a name and on IPv6, and says what it does not serve', async () => {
