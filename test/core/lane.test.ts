@@ -276,6 +276,35 @@ test('a stream takes another lane only when all that it has on its way has arriv
   assert.deepEqual(await next.values(), ['a line']);
 });
 
+test('a stream in two lanes is safe up to what either of them still has on its way', async () => {
+  const [slow, fast] = [new Shelf(false), new Shelf(true)];
+  const { pipeline, addLane } = house({ outlet: slow });
+  const s = stream('logs');
+  const lanes = [addLane('slow', slow), addLane('fast', fast)];
+  const put = async (lane: Lane, from: number, end: number) => {
+    const batch = await pipeline.take(s);
+    batch.slot.bytes.write('a line\n');
+    batch.slot.starts[0] = batch.slot.bytesAt;
+    batch.slot.ends[0] = batch.slot.bytesAt + 6;
+    batch.slot.source[0] = 0;
+    batch.slot.length[0] = end - from;
+    Object.assign(batch, { count: 1, weight: 1, from, end });
+    await lane.append(batch);
+    pipeline.discard(batch);
+    await lane.drain(AbortSignal.timeout(5000));
+  };
+  await put(lanes[1]!, 0, 10);
+  await put(lanes[0]!, 10, 20);
+  await put(lanes[1]!, 20, 30);
+  await put(lanes[0]!, 30, 40);
+  await put(lanes[1]!, 40, 50);
+  assert.deepEqual(s.positions, [10]);
+  slow.settleNext();
+  assert.deepEqual(s.positions, [10, 30]);
+  slow.settleNext();
+  assert.deepEqual(s.positions, [10, 30, 50]);
+});
+
 test('a lane of the spool starts a block for each key', async () => {
   const shelf = new Shelf(true);
   const { push, drain } = house({ outlet: shelf, singleKey: true, final: false });

@@ -104,7 +104,8 @@ test('a line that is made to be compared at every place is walked in a step or t
   const harmless = Buffer.alloc(64 << 10, 'GET /item/1 ');
   time([harmless]);
   const worst = Math.min(...Array.from({ length: 5 }, () => time([hostile])));
-  assert.ok(worst < 5000, `64 KiB took ${worst} us`);
+  // It is half a millisecond on an idle machine.
+  assert.ok(worst < 2000, `64 KiB took ${worst} us`);
 });
 
 test('the largest set of literals has room', () => {
