@@ -1,6 +1,6 @@
 /**
- * What V8 is told, once, before anything runs: main.ts imports this first. Flags that change while it runs may leave it
- * in a state that it does not expect.
+ * What V8 is told, once, before anything runs: cli/program.ts imports this first. Flags that change while it runs may
+ * leave it in a state that it does not expect.
  *
  * Memory goes before CPU time. What is kept of a hundred thousand files survives, which V8 would take for a sign to make
  * room: its space for young objects grows up to 48 MB, and old ones are not collected before there are hundreds of MB.

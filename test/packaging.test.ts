@@ -20,6 +20,8 @@ import { freePort } from './support/agent.ts';
 const ROOT = dirname(import.meta.dirname);
 const MANIFEST = JSON.parse(fs.readFileSync(join(ROOT, 'package.json'), 'utf8'));
 const NODES = [22, 24];
+/** The oldest that reads what the program begins with, and the newest that is too old. */
+const TOO_OLD = [12, 20];
 const QUIET = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts', '--fetch-retries=0'];
 const UNREACHABLE =
   /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED|E403|E404|E5\d\d)\b/;
@@ -97,7 +99,7 @@ suite('the packed package', { timeout: 300_000 }, () => {
     packed = files;
     try {
       await npm('install', '--global', '--prefix', prefix, '--omit=dev', ...QUIET, join(dir, filename));
-      const named = NODES.map((major) => `node${major}@npm:node-linux-${process.arch}@${major}`);
+      const named = [...NODES, ...TOO_OLD].map((major) => `node${major}@npm:node-linux-${process.arch}@${major}`);
       if (process.platform === 'linux') await npm('install', '--prefix', join(dir, 'nodes'), ...QUIET, ...named);
     } catch (error) {
       const reason = UNREACHABLE.exec((error as Error).message);
@@ -106,13 +108,15 @@ suite('the packed package', { timeout: 300_000 }, () => {
       console.error(`\nTHE PACKAGE IS NOT TESTED FURTHER: ${skip}\n`);
     }
     for (const major of NODES) {
-      const path = join(dir, 'nodes/node_modules', `node${major}`, 'bin/node');
+      const path = nodeOf(major);
       if (!fs.existsSync(path)) continue;
       nodes.push({ version: (await execute(path, ['--version'])).stdout.trim(), path });
     }
   });
 
   after(() => rm(dir, { recursive: true, force: true }));
+
+  const nodeOf = (major: number) => join(dir, 'nodes/node_modules', `node${major}`, 'bin/node');
 
   test('has what it needs, and neither sources nor tests', () => {
     const paths = packed.map(({ path }) => path);
@@ -148,8 +152,21 @@ suite('the packed package', { timeout: 300_000 }, () => {
 
   test('starts by its name', async (t) => {
     if (skip) return t.skip(skip);
-    const { code, stdout } = await execute(join(prefix, 'bin/runnel'), ['--version'], dir);
+    const first = `PATH=${dirname(process.execPath)}:${process.env.PATH}`;
+    const { code, stdout } = await execute('env', [first, join(prefix, 'bin/runnel'), '--version'], dir);
     assert.deepEqual([code, stdout.trim()], [0, MANIFEST.version]);
+  });
+
+  test('says in one sentence that a Node is too old', async (t) => {
+    if (skip) return t.skip(skip);
+    for (const node of TOO_OLD.map(nodeOf)) {
+      if (!fs.existsSync(node)) continue;
+      const version = (await execute(node, ['--version'])).stdout.trim().slice(1);
+      const { code, stdout, stderr } = await execute(node, [join(prefix, 'bin/runnel'), 'run', '--default'], dir);
+      const needed = MANIFEST.engines.node.slice('>='.length);
+      const sentence = `runnel: needs Node ${needed} or newer, and was started by Node ${version} (${fs.realpathSync(node)})\n`;
+      assert.deepEqual({ code, stdout, stderr }, { code: 2, stdout: '', stderr: sentence });
+    }
   });
 
   test('collects, answers and stops under every supported Node', async (t) => {

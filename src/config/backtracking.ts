@@ -9,7 +9,7 @@
  * The bound is an upper one: each term counts the ways in which it may match from one place, and the steps that all of
  * them take; what follows it may be tried once for each way.
  */
-// It has to be switched on before there is a pattern; main.ts does so at the start.
+// It has to be switched on before there is a pattern; heap.ts does so at the start.
 import '../heap.ts';
 
 /** Characters of a line that are looked at. */

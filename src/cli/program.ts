@@ -1,0 +1,265 @@
+/** The command line: one file per command beside this one, loaded when it is asked for. */
+import '../heap.ts';
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+
+const DEFAULT_CONFIG = '/etc/runnel/runnel.yaml';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const program = new Command('runnel')
+  .description('Tails log files, collects host metrics, accepts StatsD, and forwards it all to Kafka.')
+  .version(version, '-V, --version')
+  .exitOverride()
+  .showHelpAfterError('(runnel --help shows the commands)')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  runnel run --default                      try it: no configuration, no Kafka needed
+  runnel run -c /etc/runnel/runnel.yaml     the agent, as systemd runs it
+  runnel validate -c runnel.yaml            every error with its line, exit 2
+  runnel status                             what was read, sent, waiting, lost
+  runnel top                                the same, live
+  runnel tap 'runnel.logs'                  watch records as they leave
+  runnel explain statsd 'hits:1|c|#env:prod'
+  runnel spool cat runnel.logs              what the local log holds
+  runnel verify --topic runnel.logs         is every byte of every file in Kafka?
+
+Exit codes: 0 done, 1 it ran and failed, 2 wrong usage or configuration; verify: 3 undecided.`,
+  );
+
+/** Ends with the command's exit code once stdout is written. */
+function finish(work: Promise<number>): Promise<void> {
+  return work.then((code) => {
+    process.exitCode = code;
+  });
+}
+
+program
+  .command('run')
+  .description('run the agent in the foreground')
+  .option('-c, --config <file>', `configuration (default: ${DEFAULT_CONFIG})`)
+  .option('--default', 'without a configuration: host metrics, StatsD and the machine’s own logs into a local log')
+  .action(async (options: { config?: string; default?: boolean }) => {
+    const { run } = await import('./run.ts');
+    await finish(run({ version, defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+program
+  .command('validate')
+  .description('check a configuration: every error as FILE:LINE:COLUMN, exit 2')
+  .option('-c, --config <file>', 'configuration', DEFAULT_CONFIG)
+  .option('--json', 'print the errors as JSON')
+  .action(async (options: { config: string; json?: boolean }) => {
+    const { validate } = await import('./validate.ts');
+    await finish(validate(options.config, { json: options.json ?? false }));
+  });
+
+program
+  .command('reload')
+  .description('have the running agent read its configuration again; where that is wrong, the old one goes on: exit 2')
+  .option('-c, --config <file>', 'find the agent by its configuration')
+  .option('--admin <url>', 'find the agent by its socket or address, for example unix:/run/runnel/runnel.sock')
+  .option('--json', 'print what has changed as JSON')
+  .action(async (options: { config?: string; admin?: string; json?: boolean }) => {
+    const { reload } = await import('./reload.ts');
+    await finish(reload({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+program
+  .command('status')
+  .description('ask the running agent what was read, sent, waiting and lost')
+  .option('-c, --config <file>', 'find the agent by its configuration')
+  .option('--admin <url>', 'find the agent by its admin address, for example http://127.0.0.1:8687')
+  .option('--json', 'print the status as JSON')
+  .option('--files <n>', 'list at most this many files of each input, the most behind first')
+  .action(async (options: { config?: string; admin?: string; json?: boolean; files?: string }) => {
+    const { status } = await import('./status.ts');
+    await finish(status({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+program
+  .command('top')
+  .description('the status, live: inputs, files (the most behind first), topics, losses; q ends it')
+  .option('-c, --config <file>', 'find the agent by its configuration')
+  .option('--admin <url>', 'find the agent by its admin address, for example http://127.0.0.1:8687')
+  .option('--interval <duration>', 'how often to look', '1s')
+  .option('--count <n>', 'end after so many looks')
+  .option('--json', 'print a status a line')
+  .action(async (options: Omit<import('./top.ts').TopOptions, 'defaultPath'>) => {
+    const { top } = await import('./top.ts');
+    await finish(top({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+program
+  .command('tap')
+  .description('print records as they leave, live; never slows the pipeline')
+  .argument('[pattern]', 'only topics or sources that match, for example runnel.logs or *access*')
+  .option('-c, --config <file>', 'find the agent by its configuration')
+  .option('--admin <url>', 'find the agent by its socket, for example unix:/run/runnel/runnel.sock')
+  .option('--json', 'print topic, source and record as JSON')
+  .action(async (pattern: string | undefined, options: { config?: string; admin?: string; json?: boolean }) => {
+    const { tap } = await import('./tap.ts');
+    await finish(tap(pattern, { defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+const explain = program
+  .command('explain')
+  .description('what the agent would make of an input, as JSON; needs no agent');
+explain
+  .command('statsd')
+  .description('parse StatsD lines')
+  .argument('<line>', "for example 'page.views:1|c|@0.5|#env:prod'")
+  .option('--json', 'as it is anyway')
+  .action(async (line: string) => {
+    const { explainStatsd } = await import('./explain-statsd.ts');
+    const { printJson } = await import('./output.ts');
+    printJson(`${JSON.stringify(explainStatsd(line))}\n`);
+  });
+explain
+  .command('log')
+  .description('the record that a line of a file becomes')
+  .argument('<path>', 'the path of the file')
+  .argument('<line>', 'the line')
+  .option('-c, --config <file>', 'configuration')
+  .option('--json', 'as it is anyway')
+  .action(async (path: string, line: string, options: { config?: string }) => {
+    const { explainLog } = await import('./explain-log.ts');
+    await finish(explainLog(path, line, { defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+program
+  .command('check')
+  .description('run one check and print its metrics')
+  .argument('<name>', 'cpu, memory, load, disk, filesystem, network, uptime, ...')
+  .option('--once', 'print once, also at a terminal')
+  .option('--json', 'print the metrics as JSON')
+  .action(async (name: string, options: { once?: boolean; json?: boolean }) => {
+    const { runCheck } = await import('./check.ts');
+    await finish(runCheck(name, { once: options.once ?? false, json: options.json ?? false }));
+  });
+
+const spool = program.command('spool').description('the local log: what waits for Kafka, in Kafka’s own format');
+spool
+  .command('ls')
+  .description('its topics, records, bytes')
+  .option('-c, --config <file>', 'configuration')
+  .option('--json', 'print as JSON')
+  .action(async (options: { config?: string; json?: boolean }) => {
+    const { spoolDirectory } = await import('./data-dir.ts');
+    const { spoolLs } = await import('./spool.ts');
+    const dir = await spoolDirectory({ defaultPath: DEFAULT_CONFIG, ...options });
+    await finish(dir === null ? Promise.resolve(2) : spoolLs(dir, { json: options.json ?? false }));
+  });
+spool
+  .command('cat')
+  .description('the records of a topic, oldest first')
+  .argument('<topic>', 'for example runnel.logs')
+  .option('-c, --config <file>', 'configuration')
+  .option('--json', 'print offset, time, key, headers and value as JSON')
+  .action(async (topic: string, options: { config?: string; json?: boolean }) => {
+    const { spoolDirectory } = await import('./data-dir.ts');
+    const { spoolCat } = await import('./spool.ts');
+    const dir = await spoolDirectory({ defaultPath: DEFAULT_CONFIG, ...options });
+    await finish(dir === null ? Promise.resolve(2) : spoolCat(dir, topic, { json: options.json ?? false }));
+  });
+spool
+  .command('check')
+  .description('look for damage: exit 1 if there is some')
+  .option('-c, --config <file>', 'configuration')
+  .option('--repair', 'take damaged bytes out and keep them in quarantine; the agent must be stopped')
+  .option('--json', 'print as JSON')
+  .action(async (options: { config?: string; repair?: boolean; json?: boolean }) => {
+    const { spoolCheck } = await import('./spool-check.ts');
+    await finish(spoolCheck({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+program
+  .command('verify')
+  .description('prove from the records in Kafka that files arrived completely: gaps, overlaps, duplicates')
+  .requiredOption('--topic <name>', 'the topic')
+  .option('-c, --config <file>', 'brokers, TLS and SASL are those of this configuration')
+  .option('--brokers <list>', 'brokers, separated by commas')
+  .option('--from-beginning', 'from the first offset that is there (always so)')
+  .option('--until-now', 'to the end that the topic has at the start (always so)')
+  .option('--partition <n...>', 'only these partitions')
+  .option('--host <name>', 'only files of this host')
+  .option('--id <id>', 'only the file with this id')
+  .option('--file <path>', 'only this file, compared with what it holds here')
+  .option('--encoding-in <name>', 'how the file is encoded: utf-8, utf-16le, utf-16be, latin1')
+  .option('--isolation <level>', 'read_committed or read_uncommitted', 'read_committed')
+  .option('--exactly-once', 'a record that came twice is a failure')
+  .option('--any-start', 'a file may begin later than at 0: reading began there (start_at: end)')
+  .option('--remember <records>', 'records kept in mind, to tell duplicates from overlaps', '2000000')
+  .option('--timeout <seconds>', 'how long Kafka may be silent', '30')
+  .option('--json', 'print the report as JSON')
+  .addHelpText('after', '\nExit codes: 0 complete, 1 incomplete, 2 wrong usage, 3 undecided.')
+  .action(async (options: Omit<import('./verify.ts').VerifyCommand, 'defaultPath'>) => {
+    const { runVerify: verify } = await import('./verify.ts');
+    await finish(verify({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+interface PositionsOptions {
+  config?: string;
+  json?: boolean;
+  yes?: boolean;
+}
+const positions = program
+  .command('positions')
+  .description('how far each file was read and is safe; to look at, and to change while the agent is stopped');
+positions
+  .command('ls')
+  .description('each file: position, size now, bytes behind, last seen; changes nothing')
+  .option('-c, --config <file>', 'configuration')
+  .option('--json', 'print as JSON')
+  .action(async (options: PositionsOptions) => {
+    const { positionsLs } = await import('./positions.ts');
+    await finish(positionsLs({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+positions
+  .command('set')
+  .description('let reading of a file go on somewhere else; says what that costs and asks first')
+  .argument('<path>', 'the file')
+  .argument('<position>', 'bytes from its beginning, or `beginning`, or `end` (of its last complete line)')
+  .option('-c, --config <file>', 'configuration')
+  .option('--yes', 'do not ask')
+  .option('--json', 'print what was changed as JSON')
+  .action(async (path: string, where: string, options: PositionsOptions) => {
+    const { positionsSet } = await import('./positions.ts');
+    await finish(positionsSet(path, where, { defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+positions
+  .command('forget')
+  .description('forget files: those that are there are read again, as new ones')
+  .argument('[path]', 'the file')
+  .option('--id <id>', 'by the id in its records')
+  .option('--all-gone', 'all whose file is gone')
+  .option('-c, --config <file>', 'configuration')
+  .option('--yes', 'do not ask')
+  .option('--json', 'print what was forgotten as JSON')
+  .action(async (path: string | undefined, options: PositionsOptions & { id?: string; allGone?: boolean }) => {
+    const { positionsForget } = await import('./positions.ts');
+    await finish(positionsForget(path, { defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+// A reader of our output that goes away (`| head`) is not an error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+// Nor is one of our own words, or a full disk under them: an agent does not end for want of a log.
+process.stderr.on('error', () => undefined);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else {
+    const { complain } = await import('./output.ts');
+    complain(`runnel: ${(error as Error).message}`);
+    process.exitCode = 1;
+  }
+}
