@@ -29,7 +29,7 @@ import { SavedWindows } from './kafka/send/saved-windows.ts';
 import type { ExactlyOnce } from './kafka/transactions/exactly-once.ts';
 import { POSITIONS_SETTINGS } from './kafka/transactions/positions-topic.ts';
 import { Kernel } from './kernel/kernel.ts';
-import { log } from './log.ts';
+import { log, setLog } from './log.ts';
 import { connectionOf, needsRestart, type Reloaded, Reloads, refused, reread } from './reload.ts';
 import { OwnFigures } from './report/own-figures.ts';
 import { books, buildStatus, imbalances, reasonsOf, type StatusParts } from './report/status.ts';
@@ -108,6 +108,18 @@ export class Agent {
   /** Reads the configuration again. What has changed is in force when it resolves; any error leaves all as it was. */
   reload(): Promise<Reloaded> {
     return this.#reloads.ask();
+  }
+
+  /** The configuration that holds now. */
+  get config(): CommonConfig {
+    return this.#now.config;
+  }
+
+  /** What was received and is not in Kafka: records of the local log, and lines that are in their files. */
+  get waiting(): { spool: number; files: number } {
+    const { records, weights } = this.#spool.waiting();
+    const spooled = [...weights].reduce((sum, [, weight]) => sum + weight, 0);
+    return { spool: records, files: books(this.#parts()).total.in_flight - spooled };
   }
 
   /** Resolves with the reason when the agent must end because another one does its work. */
@@ -224,6 +236,8 @@ export class Agent {
     this.#delivery.change({ config, topics: this.#topics(), client: this.#client });
     const inputs = this.#inputs.change(config, { output: this.#pipeline, delivery: this.#delivery });
     if (await this.#figures.change(config)) changed.push('telemetry');
+    if (changes(({ log }) => log)) changed.push('log');
+    setLog(config.log);
     const waiting = new Set(inputs);
     await Promise.race([
       Promise.all(inputs.map((one) => one.open.then(() => waiting.delete(one)))),

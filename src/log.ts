@@ -1,5 +1,14 @@
 /** The agent's own words, one line each on stderr. Never the contents of a record, but for debugging. */
-type Level = 'debug' | 'info' | 'warn' | 'error';
+export type Level = 'debug' | 'info' | 'warn' | 'error';
+
+export interface LogOptions {
+  /** What is of less weight is not said. */
+  level: Level;
+  /** `text`: time, level, message. `json`: the same as an object a line. */
+  format: 'text' | 'json';
+}
+
+const WEIGHTS: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
 /** Bytes, about, that keys may take: paths are in them, which anybody makes up. */
 const MOST_BYTES = 4_000_000;
@@ -43,22 +52,45 @@ export class Said {
 }
 
 const said = new Said();
-let write = (line: string): void => void process.stderr.write(line);
+let options: LogOptions = { level: 'info', format: 'text' };
+let elsewhere: ((level: Level, message: string) => void) | null = null;
 
-/** What is said from now on goes there instead: a process that may hang must not keep the stderr of another one open. */
-export function sayTo(other: (line: string) => void): void {
-  write = other;
+/** What is said from now on is said so. */
+export function setLog(to: LogOptions): void {
+  options = to;
+}
+
+/**
+ * All that is said from now on goes there instead, to be said by another process: one that may hang must not keep the
+ * stderr of that one open.
+ */
+export function sayTo(other: (level: Level, message: string) => void): void {
+  elsewhere = other;
+}
+
+function isSaid(level: Level): boolean {
+  return elsewhere !== null || WEIGHTS[level] >= WEIGHTS[options.level];
 }
 
 function say(level: Level, message: string): void {
-  // Control characters (of a file's name, of a broker's answer) must not reach a terminal.
-  const text = message.replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
-  write(`${new Date().toISOString()} ${level} ${text}\n`);
+  if (!isSaid(level)) return;
+  if (elsewhere) elsewhere(level, message);
+  else process.stderr.write(`${lineOf(level, message)}\n`);
+}
+
+/** Control characters (of a file's name, of a broker's answer) must not reach a terminal. */
+function lineOf(level: Level, message: string): string {
+  const time = new Date().toISOString();
+  const hex = (c: string, digits: number) => c.charCodeAt(0).toString(16).padStart(digits, '0');
+  if (options.format === 'text') {
+    return `${time} ${level} ${message.replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => `\\x${hex(c, 2)}`)}`;
+  }
+  return JSON.stringify({ time, level, message }).replace(/[\x7f-\x9f]/g, (c) => `\\u${hex(c, 4)}`);
 }
 
 export const log = {
   debug(message: string): void {
-    if (process.env.RUNNEL_DEBUG) say('debug', message);
+    say('debug', message);
   },
   info(message: string): void {
     say('info', message);
@@ -71,10 +103,10 @@ export const log = {
   },
   /** A warning about one thing, at most once in `every_ms` (default: an hour) for each key. */
   warnOnce(key: string, message: string, every_ms = 3_600_000): void {
-    if (said.begin(key, every_ms, performance.now())) say('warn', message);
+    if (isSaid('warn') && said.begin(key, every_ms, performance.now())) say('warn', message);
   },
   /** What may show the contents of a record, and often: to who asks for it, at most once in `every_ms` for each key. */
   debugOnce(key: string, message: string, every_ms: number): void {
-    if (process.env.RUNNEL_DEBUG && said.begin(key, every_ms, performance.now())) say('debug', message);
+    if (isSaid('debug') && said.begin(key, every_ms, performance.now())) say('debug', message);
   },
 };

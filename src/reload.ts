@@ -15,7 +15,7 @@ import { log } from './log.ts';
 /** What became of it. */
 export interface Reloaded {
   reloaded: boolean;
-  /** What has changed: inputs by their titles, and `kafka`, `admin`, `telemetry`. */
+  /** What has changed: inputs by their titles, and `kafka`, `admin`, `telemetry`, `log`. */
   changed: string[];
   /** Inputs that are not open again yet. */
   waiting: string[];

@@ -307,3 +307,14 @@ test('SIGHUP reloads: several at once one after the other, and none during a sto
   process.kill(agent.pid, 'SIGHUP');
   await stopped;
 });
+
+test('the log goes by its new level and format at once', async (t) => {
+  const { home, admin } = await setUp(t);
+  const agent = await home.start({ admin });
+  const before = agent.stderr;
+  await home.configure({ admin, log: { format: 'json' } });
+  assert.deepEqual((await reload(home)).changed, ['log']);
+  await agent.stop();
+  const said = agent.stderr.slice(before.length).trimEnd().split('\n');
+  assert.match(JSON.parse(said.at(-1)!).message, /^stopped after/);
+});

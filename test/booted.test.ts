@@ -42,6 +42,7 @@ function stepsOf(page: string): string {
 const LOOK = `
 timeout 60 sh -c 'until runnel spool cat runnel.logs | grep this-line; do sleep 0.2; done'
 systemctl show runnel -p ActiveState -p User -p NRestarts > /root/running
+cat /proc/$(systemctl show runnel -p MainPID --value)/comm >> /root/running
 `;
 
 /** A wrong configuration: the start fails, and is not tried again in three times the time after which it would be. */
@@ -95,7 +96,7 @@ test('the steps of docs/install.md install it on a booted Debian', { skip: whyNo
   const journal = await read('journal');
   assert.equal(await read('done'), 'done\n', [booted.stdout, booted.stderr, await read('said'), journal].join('\n'));
   const shown = async (name: string) => (await read(name)).trim().split('\n').sort();
-  assert.deepEqual(await shown('running'), ['ActiveState=active', 'NRestarts=0', 'User=runnel']);
+  assert.deepEqual(await shown('running'), ['ActiveState=active', 'NRestarts=0', 'User=runnel', 'runnel']);
   assert.deepEqual(await shown('wrong'), ['ActiveState=failed', 'ExecMainStatus=2', 'NRestarts=0']);
   assert.match(journal, / runnel\[\d+\]: \/etc\/runnel\/runnel\.yaml:\d+:1: unknown key nonsense/);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { Said } from '../src/log.ts';
+import { type TestContext, test } from 'node:test';
+import { type LogOptions, log, Said, setLog } from '../src/log.ts';
 
 const HOUR = 3_600_000;
 
@@ -36,4 +36,43 @@ test('what is never to be said again takes so much memory at most, whoever makes
     }
     assert.ok(most <= 4_000_000, `${most} bytes`);
   }
+});
+
+/** What is written of four messages, one of each level. */
+function written(t: TestContext, options: LogOptions): string[] {
+  const lines: string[] = [];
+  const { mock } = t.mock.method(process.stderr, 'write', (line: string) => lines.push(line) > 0);
+  setLog(options);
+  for (const level of ['debug', 'info', 'warn', 'error'] as const) log[level](`a ${level}\n\x1b[2J\x9b`);
+  setLog({ level: 'info', format: 'text' });
+  mock.restore();
+  return lines;
+}
+
+test('what is of less weight than log.level is not said', (t) => {
+  const levels = (level: LogOptions['level']) =>
+    written(t, { level, format: 'text' }).map((line) => line.split(' ')[1]);
+  assert.deepEqual(levels('debug'), ['debug', 'info', 'warn', 'error']);
+  assert.deepEqual(levels('info'), ['info', 'warn', 'error']);
+  assert.deepEqual(levels('error'), ['error']);
+});
+
+test('a message is one line in either format, without control characters', (t) => {
+  const [text] = written(t, { level: 'error', format: 'text' });
+  assert.match(text!, /^\d{4}-\d\d-\d\dT[\d:.]+Z error a error\\x0a\\x1b\[2J\\x9b\n$/);
+  const [json] = written(t, { level: 'error', format: 'json' });
+  assert.match(json!, /^\{[\x20-\x7e]*\}\n$/);
+  const { time, level, message } = JSON.parse(json!);
+  assert.ok(!Number.isNaN(Date.parse(time)));
+  assert.deepEqual([level, message], ['error', 'a error\n\x1b[2J\x9b']);
+});
+
+test('a warning that was not to be said has not been said', (t) => {
+  const lines: string[] = [];
+  t.mock.method(process.stderr, 'write', (line: string) => lines.push(line) > 0);
+  setLog({ level: 'error', format: 'text' });
+  log.warnOnce('a warning', 'a warning');
+  setLog({ level: 'info', format: 'text' });
+  log.warnOnce('a warning', 'a warning');
+  assert.equal(lines.length, 1);
 });

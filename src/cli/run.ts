@@ -1,15 +1,16 @@
 /** `runnel run`: the agent in the foreground, as systemd, containers and people at a terminal run it. */
 
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { enableCompileCache, flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import type { Agent } from '../agent.ts';
 import { ConfigError } from '../config/errors.ts';
 import { aborted } from '../core/abort.ts';
 import { isUnusedByOthers, writableByOthers } from '../data-dir/writable.ts';
-import { log } from '../log.ts';
+import { log, setLog } from '../log.ts';
 import { keepCapabilities, sdNotify } from '../native.ts';
 import type { LocatedConfig } from '../options.ts';
+import { startLine, stopLine } from './announce.ts';
 import { unsafeDataDir } from './data-dir.ts';
 import { builtIn, locateConfig } from './locate.ts';
 import { complain } from './output.ts';
@@ -35,6 +36,8 @@ export async function run(options: RunOptions): Promise<number> {
   }
   const located = await choose(options);
   if (located === null) return 2;
+  setLog(located.config.log);
+  nameProcess();
   for (const warning of located.warnings) log.warn(warning);
 
   // Handlers first: a signal during the start must not end the process half-way.
@@ -56,7 +59,7 @@ export async function run(options: RunOptions): Promise<number> {
 
   const unsafe = makeDataDir(located.config.data_dir);
   if (unsafe) {
-    complain(`runnel: cannot start: cannot use data_dir: ${unsafe}`);
+    fail(`cannot start: cannot use data_dir: ${unsafe}`, located);
     return 1;
   }
   rememberCompiledCode(located.config.data_dir);
@@ -70,17 +73,20 @@ export async function run(options: RunOptions): Promise<number> {
       reread: () => reread(located.path),
     });
   } catch (error) {
-    complain(`runnel: cannot start: ${(error as Error).message}`);
+    fail(`cannot start: ${(error as Error).message}`, located);
     return 1;
   }
-  if (process.stderr.isTTY) complain(welcome(located, agent.adminAddress));
+  if (process.stderr.isTTY && located.config.log.format === 'text') complain(welcome(located, agent.adminAddress));
+  else log.info(startLine(options.version, located));
   sdNotify('READY=1');
   started.resolve(agent);
   feedWatchdog();
   const superseded = await Promise.race([aborted(stop.signal), agent.superseded]);
-  if (superseded) complain(`runnel: ends here: ${superseded.message}`);
+  if (superseded) fail(`ends here: ${superseded.message}`, located);
   sdNotify('STOPPING=1');
+  const since = performance.now();
   await agent.stop();
+  log.info(stopLine((performance.now() - since) / 1000, agent.waiting, agent.config));
   // What still holds the event loop (a connection attempt that cannot be cancelled) has nothing to lose any more.
   process.exit(superseded ? 1 : 0);
 }
@@ -105,6 +111,22 @@ async function choose(options: RunOptions): Promise<LocatedConfig | null> {
 
 function reread(path: string | null): Promise<LocatedConfig> {
   return path === null ? Promise.resolve(builtIn()) : locateConfig({ config: path, defaultPath: path });
+}
+
+/** Why it ends: for people, but where the log is for programs. */
+function fail(message: string, { config }: LocatedConfig): void {
+  if (config.log.format === 'json') log.error(message);
+  else complain(`runnel: ${message}`);
+}
+
+/** What ps, top and pgrep call it, in place of Node's `MainThread`; its command line stays what it is. */
+function nameProcess(): void {
+  try {
+    writeFileSync('/proc/self/comm', 'runnel');
+  } catch {
+    // There is no /proc: then the way that Node has, which takes the room of the command line.
+    process.title = 'runnel';
+  }
 }
 
 /** What the agent may read, what it starts must not. */

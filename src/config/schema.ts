@@ -91,6 +91,22 @@ const REST = {
     '32MiB',
     'Everything in flight, compressed bytes included; the process is about 100 MB larger.',
   ),
+  log: option(
+    section({
+      level: option(
+        oneOf('debug', 'info', 'warn', 'error'),
+        'info',
+        'What is of less weight is not said. debug also shows StatsD lines that could not be taken.',
+      ),
+      format: option(
+        oneOf('text', 'json'),
+        'text',
+        'text: time, level and message, separated by blanks. json: an object a line, {"time", "level", "message"}.',
+      ),
+    }),
+    {},
+    "The agent's own log, on stderr. The contents of records are never in it, but at level debug.",
+  ),
 };
 
 export function schemaWith(inputs: Fields): Section<Fields> {

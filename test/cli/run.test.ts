@@ -10,15 +10,18 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { freePort, makeHome, runnel } from '../support/agent.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
@@ -56,6 +59,59 @@ test('an agent whose log nobody reads any more goes on, and ends as it should', 
   assert.equal(child.exitCode, null);
   child.kill('SIGTERM');
   assert.deepEqual(await ended, [0, null]);
+});
+
+test('its log begins with what runs and ends with what waits, and where', async () => {
+  await using home = await makeHome();
+  writeFileSync(home.path('a.log'), 'one\ntwo\nthree\n');
+  const logs = [{ name: 'app', include: home.path('a.log') }];
+  const alone = await home.start({ logs });
+  const first = await alone.until(({ spool }) => spool.records === 3, 'all is in the local log');
+  if (process.platform === 'linux') assert.equal(readFileSync(`/proc/${alone.pid}/comm`, 'utf8'), 'runnel\n');
+  await alone.stop();
+  const { version, config } = first;
+  const begins = `runnel ${version} has started on web-1: config ${config.path} (${config.hash}), data_dir ${home.dataDir}, inputs logs.app`;
+  assert.ok(alone.stderr.includes(` info ${begins}, brokers none: all stays in the local log\n`), alone.stderr);
+  const kept = `: 3 records wait in ${home.dataDir}/spool, sent once there are brokers\n`;
+  assert.match(alone.stderr, / info stopped after \d+\.\d s: .*\n$/);
+  assert.ok(alone.stderr.endsWith(kept), alone.stderr);
+
+  // Nobody listens there.
+  const brokers = [`127.0.0.1:${await freePort()}`];
+  writeFileSync(home.path('a.log'), 'four\nfive\n', { flag: 'a' });
+  const waiting = await home.start({ logs, kafka: { brokers }, shutdown_timeout: '1s' });
+  await waiting.until(({ spool }) => spool.records === 3, 'the local log waits');
+  await waiting.stop();
+  assert.match(waiting.stderr, new RegExp(`, inputs logs\\.app, brokers ${brokers[0]}\\n`));
+  assert.match(waiting.stderr, /: 3 records wait in \S+\/spool.*, sent at the next start\n$/);
+});
+
+test('log.level and log.format hold for all that it says once they are read', async () => {
+  await using home = await makeHome();
+  const json = await home.start({ log: { format: 'json' } });
+  await json.stop();
+  const said = json.stderr
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  for (const one of said) assert.deepEqual(Object.keys(one), ['time', 'level', 'message']);
+  assert.match(said[0].message, /^runnel \S+ has started/);
+  assert.match(said.at(-1).message, /^stopped after/);
+
+  const quiet = await home.start({ log: { level: 'warn' } });
+  await quiet.stop();
+  assert.equal(quiet.stderr, '');
+
+  await using taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const listen = `127.0.0.1:${(taken.address() as AddressInfo).port}`;
+  const { code, stderr } = await runnel(
+    'run',
+    '-c',
+    await home.configure({ admin: { listen }, log: { format: 'json' } }),
+  );
+  assert.equal(code, 1, stderr);
+  assert.match(JSON.parse(stderr.trim().split('\n').at(-1)!).message, /^cannot start: .*in use/);
 });
 
 const asRoot = { skip: process.getuid?.() !== 0 && 'NOT TESTED: needs root, to be told from others' };

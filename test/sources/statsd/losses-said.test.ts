@@ -5,15 +5,14 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Account } from '../../../src/core/account.ts';
 import { LOSSES } from '../../../src/core/losses.ts';
-import { sayTo } from '../../../src/log.ts';
+import { setLog } from '../../../src/log.ts';
 import { statsdSource } from '../../../src/sources/statsd/statsd.ts';
 import { collect } from '../../support/output.ts';
 
 /** Sends each of these `times` and gives what the log says. */
 async function saidOf(t: TestContext, times: number, ...lines: string[]) {
   const said: string[] = [];
-  sayTo((line) => said.push(line));
-  t.after(() => sayTo((line) => void process.stderr.write(line)));
+  t.mock.method(process.stderr, 'write', (line: string) => said.push(line) > 0);
   const account = new Account('statsd');
   const source = statsdSource({
     config: {
@@ -80,8 +79,8 @@ test('each reason is said once, with how many, why and what to do, and without t
 });
 
 test('who debugs is shown a line of each', async (t) => {
-  process.env.RUNNEL_DEBUG = '1';
-  t.after(() => delete process.env.RUNNEL_DEBUG);
+  setLog({ level: 'debug', format: 'text' });
+  t.after(() => setLog({ level: 'info', format: 'text' }));
   const { said, address } = await saidOf(t, 3, ...BAD.map(([line]) => line));
   const shown = said.filter((line) => line.includes(' debug '));
   assert.deepEqual(

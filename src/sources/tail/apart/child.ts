@@ -28,9 +28,9 @@ try {
 const readers = new Map<number, Reader>();
 const tell = (message: ToAgent) => void process.send!(message);
 
-sayTo((line) => tell({ kind: 'said', line }));
+sayTo((level, message) => tell({ kind: 'said', level, message }));
 process.on('uncaughtException', (error) => {
-  process.send!({ kind: 'said', line: `${error.stack}\n` } satisfies ToAgent, end);
+  process.send!({ kind: 'said', level: 'error', message: String(error.stack) } satisfies ToAgent, end);
 });
 process.on('disconnect', end);
 // Who stops the agent may mean all its processes: what is read is read to the end that the agent says.

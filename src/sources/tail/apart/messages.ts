@@ -10,6 +10,7 @@
  */
 
 import type { LossReason } from '../../../core/losses.ts';
+import type { Level } from '../../../log.ts';
 import type { Mount } from '../../../mounts/mountinfo.ts';
 import type { Prefix } from '../file/inode.ts';
 import type { FileStatus } from '../file/status.ts';
@@ -81,7 +82,7 @@ export interface PartStatus {
 export type ToAgent =
   | { kind: 'ready' }
   | { kind: 'pong' }
-  | { kind: 'said'; line: string }
+  | { kind: 'said'; level: Level; message: string }
   | { kind: 'entries'; part: number; bytes: Buffer }
   | Sent
   | { kind: 'elsewhere'; part: number; path: string; mount: Mount }

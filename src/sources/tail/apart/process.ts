@@ -119,7 +119,7 @@ export class MountProcess {
     if (this.over) return;
     if (message.kind === 'ready') this.#ready = true;
     else if (message.kind === 'pong') this.#answers();
-    else if (message.kind === 'said') process.stderr.write(message.line);
+    else if (message.kind === 'said') log[message.level](message.message);
     else this.#listeners.get(message.part)?.told(message);
   }
 
