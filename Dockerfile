@@ -1,4 +1,6 @@
-# runnel as a sidecar or a DaemonSet. The host's logs are mounted read-only, the state is a volume.
+# runnel as a sidecar or a DaemonSet. The host's logs are mounted read-only, the state is a volume:
+#
+#   docker run -v /var/log:/var/log:ro -v runnel:/var/lib/runnel -p 127.0.0.1:8687:8687 -p 8125:8125/udp runnel
 FROM node:26-bookworm-slim AS build
 WORKDIR /build
 # Install scripts are needed by none of the packages; the kernel is compiled by `npm pack` (prepack).
@@ -7,13 +9,16 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY README.md CHANGELOG.md LICENSE tsconfig.json tsconfig.build.json ./
 COPY scripts scripts
 COPY config config
+COPY docs docs
 COPY systemd systemd
 COPY src src
 RUN npm pack && npm install --global --prefix /out --omit=dev --ignore-scripts --no-audit --no-fund ./runnel-agent-*.tgz
 
 FROM node:26-bookworm-slim
 COPY --from=build /out /usr/local
-RUN useradd --system --home-dir /var/lib/runnel --create-home runnel && mkdir -p /etc/runnel
+# The group adm, 4 on Debian and Ubuntu, may read the host's logs.
+RUN useradd --system --groups adm --home-dir /var/lib/runnel --create-home runnel
+COPY config/image.yaml /etc/runnel/runnel.yaml
 USER runnel
 VOLUME /var/lib/runnel
 EXPOSE 8125/udp 8687/tcp
