@@ -40,6 +40,8 @@ export interface Table {
   title: string;
   heads: readonly string[];
   rows: readonly (readonly string[])[];
+  /** Seldom looked at: it opens when it is asked for, or when a cell is bad. */
+  folded?: boolean;
 }
 
 /** A line of `runnel top`; null: there is no such number. */

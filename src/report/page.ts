@@ -4,20 +4,32 @@
  */
 import { createHash } from '../builtin.ts';
 
+/** Every colour of text has 4.5:1 on its ground. A table that is too wide is scrolled by itself, its words stay whole. */
 const STYLE = `
-:root { color-scheme: light dark; --line: #8884; --soft: #8889; --bad: #c33; --good: #2a7; }
-body { font: 14px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 75rem; padding: 1.5rem; }
-h1 { font-size: 1.2rem; margin: 0; } h2 { font-size: 1rem; margin: 1.6rem 0 .3rem; }
+:root { color-scheme: light dark; --ground: #fff; --text: #1b1b1b; --soft: #5a5a5a; --bad: #b3261e; --good: #0b6e43; --line: #d4d4d4; }
+@media (prefers-color-scheme: dark) {
+  :root { --ground: #121212; --text: #e8e8e8; --soft: #a8a8a8; --bad: #ff8a80; --good: #5fd39a; --line: #3a3a3a; }
+}
+body { font: 14px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 75rem; padding: 1.5rem; color: var(--text); background: var(--ground); }
+h1 { font-size: 1.2rem; margin: 0; } h2, summary { font-size: 1rem; font-weight: bold; margin: 1.6rem 0 .3rem; }
+summary { cursor: pointer; }
+.wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
-th, td { text-align: right; padding: .2rem .6rem; border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; }
-th { font-weight: normal; color: var(--soft); } th:first-child, td:first-child { text-align: left; padding-left: 0; overflow-wrap: anywhere; }
+th, td { text-align: right; padding: .2rem .6rem; border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; white-space: nowrap; }
+th { font-weight: normal; color: var(--soft); } th:first-child, td:first-child { text-align: left; padding-left: 0; }
+td:first-child, td.bad { white-space: normal; }
 .bad { color: var(--bad); } .good { color: var(--good); } .soft { color: var(--soft); } ul { margin: .3rem 0; padding-left: 1.2rem; }
+h1, p, li { overflow-wrap: anywhere; }
+@media (max-width: 40rem) { body { padding: 1rem; } th, td { padding: .2rem .35rem; } }
 `;
 
 const SCRIPT = `
 'use strict';
 const root = document.getElementById('status');
 let before = null;
+/** How tables look: what its reader opened or scrolled stays so, by title, while all is drawn anew each time. */
+let drawn = [];
+const left = new Map();
 function make(tag, text, kind) {
   const e = document.createElement(tag);
   if (text !== undefined) e.textContent = text;
@@ -37,9 +49,8 @@ function age(s) {
   return s < 172800 ? Math.floor(s / 3600) + ' h' : Math.floor(s / 86400) + ' d';
 }
 const number = (n) => n.toLocaleString('en');
-function table(title, heads, rows) {
+function table(title, heads, rows, folded) {
   if (rows.length === 0) return;
-  root.append(make('h2', title));
   const t = make('table');
   const h = t.createTHead().insertRow();
   for (const head of heads) h.append(make('th', head));
@@ -51,7 +62,19 @@ function table(title, heads, rows) {
       r.append(make('td', text.replace(/^!/, ''), text.startsWith('!') ? 'bad' : ''));
     }
   }
-  root.append(t);
+  const wide = make('div', undefined, 'wide');
+  wide.append(t);
+  // Numbers in a title change.
+  const name = title.replace(/[:(].*/, '');
+  const { scrolled = 0, open = false } = left.get(name) ?? {};
+  // What is wrong is not hidden.
+  const wrong = rows.some((row) => row.some((cell) => String(cell).startsWith('!')));
+  const part = make(folded ? 'details' : 'section');
+  part.open = open || wrong;
+  part.append(make(folded ? 'summary' : 'h2', title), wide);
+  root.append(part);
+  wide.scrollLeft = scrolled;
+  drawn.push(() => left.set(name, { scrolled: wide.scrollLeft, open: wrong ? open : part.open }));
 }
 const bad = (n) => (n > 0 ? '!' + number(n) : number(n));
 const error = (e) => (e === null ? '' : '!' + e);
@@ -60,6 +83,8 @@ function rate(now, then, seconds) {
 }
 function show(s, tables) {
   const seconds = before ? s.uptime_seconds - before.uptime_seconds : 0;
+  for (const leave of drawn) leave();
+  drawn = [];
   root.replaceChildren();
   document.title = 'runnel on ' + s.host;
   root.append(make('h1', 'runnel ' + s.version + ' on ' + s.host));
@@ -73,10 +98,10 @@ function show(s, tables) {
     root.append(list);
   }
   const inputs = Object.entries(s.conservation.inputs);
-  table('Inputs', ['', 'received', 'rate', 'forwarded', 'filtered', 'dropped', 'in flight'], inputs.map(([name, b]) => [
+  table('Inputs', ['', 'received', 'rate', 'recovered', 'forwarded', 'filtered', 'dropped', 'in flight'], inputs.map(([name, b]) => [
     name, number(b.received), rate(b.received, before?.conservation.inputs[name]?.received, seconds),
-    number(b.forwarded), number(b.filtered), bad(b.dropped), number(b.in_flight)]));
-  for (const t of tables) table(t.title, t.heads, t.rows);
+    number(b.recovered), number(b.forwarded), number(b.filtered), bad(b.dropped), number(b.in_flight)]));
+  for (const t of tables) table(t.title, t.heads, t.rows, t.folded);
   table('Kafka: ' + s.kafka.state, ['', 'records', 'bytes', 'in flight', ''],
     s.topics.map((t) => [t.topic + '/' + t.partition, number(t.records), size(t.bytes), number(t.in_flight), error(t.error)]));
   table('Local log', ['', 'records', 'size', 'oldest'], [['waiting', number(s.spool.records), size(s.spool.bytes), age(s.spool.oldest_seconds)]]);

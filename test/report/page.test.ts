@@ -9,6 +9,8 @@ import { statusOf } from '../support/status.ts';
 class Element {
   textContent = '';
   className = '';
+  open = false;
+  scrollLeft = 0;
   children: Element[] = [];
   append(...children: Element[]): void {
     this.children.push(...children);

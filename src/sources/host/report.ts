@@ -60,6 +60,7 @@ export function tables({ checks }: HostStatus): Table[] {
   return [
     {
       title: 'Checks',
+      folded: true,
       heads: ['', 'runs', 'errors', 'skipped', 'last', ''],
       rows: checks.map((c) => [
         c.name,
