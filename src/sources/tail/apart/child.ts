@@ -21,6 +21,8 @@ if (!process.connected) end();
 try {
   // Where memory is short this goes first: it is started again.
   writeFileSync('/proc/self/oom_score_adj', '1000');
+  // As ps and top are to show it.
+  writeFileSync('/proc/self/comm', 'runnel-mount');
 } catch {
   // Some sandboxes do not allow it.
 }

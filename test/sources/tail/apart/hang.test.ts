@@ -194,6 +194,7 @@ test(
     const agent = await scene.start();
     await received(agent, 100);
     const [child] = childrenOf(agent);
+    assert.equal(readFileSync(`/proc/${child}/comm`, 'utf8'), 'runnel-mount\n');
     scene.append('backing/far.txt', ...numbered(100, 20_000));
     process.kill(child!, 'SIGKILL');
     await received(agent, 20_000);
