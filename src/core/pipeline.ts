@@ -112,9 +112,15 @@ export class Pipeline implements Output {
     if (lane.stalled) throw new Stalled(stream, lane.stalled);
     const cancel = new AbortController();
     const signals = signal ? [signal, cancel.signal] : [cancel.signal];
-    const slot = await lane.unlessStalled(pool.take(lane.share, 'batch', AbortSignal.any(signals)));
+    const taking = pool.take(lane.share, 'batch', AbortSignal.any(signals));
+    const slot = await lane.unlessStalled(taking);
     if (slot) return slot;
     const stalled = new Stalled(stream, lane.stalled ?? Promise.resolve());
+    // It may have come in the same moment.
+    taking.then(
+      (late) => pool.give(lane.share, 'batch', late),
+      () => undefined,
+    );
     cancel.abort(stalled);
     throw stalled;
   }
