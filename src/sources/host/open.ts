@@ -1,12 +1,12 @@
 /** `metrics`: the checks of this machine. */
 import type { InputHost, OpenInput, OpenKind } from '../../core/input.ts';
-import { hostSource } from './host.ts';
 import type { HostInput } from './kind.ts';
 
 export function openHost(host: InputHost): OpenKind<HostInput> {
   return {
     async open({ id, options }): Promise<OpenInput> {
       const nextWindowId = () => host.nextWindowId();
+      const { hostSource } = await import('./host.ts');
       const source = hostSource({ ...options, account: host.account(id), nextWindowId });
       return {
         run: (output, signal) => source.run(output, signal),

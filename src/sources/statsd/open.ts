@@ -2,7 +2,6 @@
 import type { InputHost, OpenInput, OpenKind } from '../../core/input.ts';
 import type { StatsdInput } from './kind.ts';
 import { NOTHING, type StatsdSaid } from './report.ts';
-import { statsdSource } from './statsd.ts';
 
 export function openStatsd(host: InputHost): OpenKind<StatsdInput> {
   return {
@@ -10,6 +9,7 @@ export function openStatsd(host: InputHost): OpenKind<StatsdInput> {
       const account = host.account(id);
       // It was bound: where it cannot be now, that ends nothing, and is tried again.
       const unbound = !first ? 'missed' : host.isSet('statsd.listen') ? 'refused' : 'warned';
+      const { statsdSource } = await import('./statsd.ts');
       const source = statsdSource({
         ...options,
         unbound,

@@ -1,9 +1,10 @@
 /** `logs`: what its inputs share (positions, processes for mounts that may hang), and one input of it. */
 import type { CommonConfig } from '../../config/config.ts';
+import type { Account } from '../../core/account.ts';
 import type { InputHost, InputPositions, OpenInput, OpenKind } from '../../core/input.ts';
 import { Mounts } from './apart/mounts.ts';
 import { matching } from './find/selection.ts';
-import { TailInput, type TailInputOptions } from './input.ts';
+import type { TailInput } from './input.ts';
 import type { LogInput } from './kind.ts';
 import type { LogConfig } from './options.ts';
 import { fileKey, generationOf } from './positions/checkpoint.ts';
@@ -21,7 +22,8 @@ export async function openLogs(config: Configured, host: InputHost): Promise<Ope
     positions: inTransactions(positions),
     async open({ id, options }) {
       const rest = { positions, data_dir, kernel: host.kernel, account: host.account(id), mounts, inputs };
-      return openInput({ ...options, ...rest });
+      const { TailInput } = await import('./input.ts');
+      return inputOf(new TailInput({ ...options, ...rest }), rest.account);
     },
     configure(config) {
       inputs = namesOf(config as Configured);
@@ -37,9 +39,7 @@ function namesOf({ logs }: Configured): string[] {
   return logs.map(({ name }) => name);
 }
 
-function openInput(options: TailInputOptions): OpenInput {
-  const tail = new TailInput(options);
-  const { account } = options;
+function inputOf(tail: TailInput, account: Account): OpenInput {
   return {
     run: (output, signal) => tail.run(output, signal),
     problems: () => [],
