@@ -28,7 +28,7 @@ export function explainStatsd(lines: string): StatsdExplanation {
       if (reason) out.dropped = [...(out.dropped ?? []), { line, reason }];
     } else if (parsed.kind === 'event') out.events.push(event(parsed));
     else if (parsed.kind === 'service_check') out.service_checks.push(check(parsed));
-    else out.errors.push({ line, reason: parsed.reason });
+    else out.errors.push({ line, reason: parsed.detail });
   }
   return out;
 }

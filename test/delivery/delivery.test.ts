@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { CommonConfig } from '../../src/config/config.ts';
 import { Accounts } from '../../src/core/account.ts';
+import type { Stream } from '../../src/core/batch.ts';
+import type { InputTopic } from '../../src/core/input.ts';
 import { Ledgers } from '../../src/core/ledger.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { Delivery } from '../../src/delivery/delivery.ts';
@@ -56,5 +58,44 @@ test('a drain that begins anew after each gap leaves no senders behind, and what
   await delivery.close(AbortSignal.timeout(5000));
   assert.equal(stops.mock.callCount(), 3);
   client.close();
+  await spool.close();
+});
+
+test('a topic within another takes its memory from that, where no input asks for its own', async (t) => {
+  const dir = directory(t);
+  const { spool } = await openSpool(join(dir, 'spool'), {});
+  const pool = new Pool(32 << 20);
+  const account = new Accounts().of('statsd');
+  const lanesOf = async (topics: InputTopic[]) => {
+    const accounts = new Accounts();
+    const delivery = new Delivery({
+      config: {
+        data_dir: dir,
+        kafka: { compression: 'none', compression_level: 1, linger: 50 },
+      } as unknown as CommonConfig,
+      topics,
+      pool,
+      kernel: new Kernel(pool.memory),
+      ledgers: new Ledgers(),
+      accounts,
+      spool,
+      windows: await SavedWindows.open(dir, accounts),
+      client: null,
+      exactlyOnce: null,
+      left: null,
+    });
+    const stream = (topic: string): Stream => {
+      return { name: topic, topic, key: 'h', account, envelope: assert.fail, replayable: false };
+    };
+    const lanes = await Promise.all(['metrics', 'events'].map((topic) => delivery.laneOf(stream(topic))));
+    await delivery.close(AbortSignal.timeout(5000));
+    return lanes.map(({ share }) => share.name);
+  };
+  const both: InputTopic[] = [
+    { topic: 'metrics', replayable: false },
+    { topic: 'events', replayable: false, within: 'metrics' },
+  ];
+  assert.deepEqual(await lanesOf(both), ['spool/metrics', 'spool/metrics']);
+  assert.deepEqual(await lanesOf([...both, { topic: 'events', replayable: true }]), ['spool/metrics', 'spool/events']);
   await spool.close();
 });

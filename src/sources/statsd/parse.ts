@@ -47,6 +47,8 @@ export interface External {
 export interface Rejected {
   kind: 'rejected';
   reason: MalformedReason;
+  /** The same for who wrote the line: what is wrong with it. */
+  detail: string;
 }
 
 /** Part of `malformed:<reason>` in the counters. */
@@ -56,22 +58,26 @@ export type Parsed = Metric | Event | ServiceCheck | Rejected;
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 const TYPES = new Set<string>(['c', 'g', 'ms', 'h', 'd', 's']);
+const FORM = 'a line is NAME:VALUE|TYPE';
+const EVENT_FORM = 'it is _e{TITLE BYTES,TEXT BYTES}:TITLE|TEXT, and the title is not empty';
+const CHECK_FORM = 'it is _sc|NAME|STATUS, the status from 0 to 3';
 
 /** A line without its terminator. A CR at its end is none of it. */
 export function parseLine(bytes: Buffer): Parsed {
   const line = bytes.at(-1) === 13 ? bytes.subarray(0, -1) : bytes;
   const text = line.toString();
-  if (text.startsWith('_e{')) return parseEvent(line) ?? rejected('event');
-  if (text.startsWith('_sc')) return parseCheck(text) ?? rejected('service_check');
+  if (text.startsWith('_e{')) return parseEvent(line) ?? rejected('event', `no event: ${EVENT_FORM}`);
+  if (text.startsWith('_sc')) return parseCheck(text) ?? rejected('service_check', `no service check: ${CHECK_FORM}`);
   return parseMetric(text);
 }
 
 function parseMetric(text: string): Metric | Rejected {
   const [head = '', type, ...fields] = text.split('|');
   const colon = head.indexOf(':');
-  if (colon === 0 || head === '') return rejected('name');
-  if (colon < 0) return rejected('value');
-  if (type === undefined || !TYPES.has(type)) return rejected('type');
+  if (colon === 0 || head === '') return rejected('name', `there is no name: ${FORM}`);
+  if (colon < 0) return rejected('value', `there is no value: ${FORM}`);
+  if (!type) return rejected('type', `there is no type: ${FORM}`);
+  if (!TYPES.has(type)) return rejected('type', `${type} is none of ${[...TYPES].join(' ')}`);
   const metric: Metric = {
     kind: 'metric',
     name: head.slice(0, colon),
@@ -82,25 +88,25 @@ function parseMetric(text: string): Metric | Rejected {
   };
   const value = head.slice(colon + 1);
   if (type === 's') {
-    if (value === '') return rejected('value');
+    if (value === '') return rejected('value', `there is no value: ${FORM}`);
     metric.member = value;
   } else {
     for (const member of value.split(':')) {
       if (member === '') continue;
       const number = parseNumber(member);
-      if (number === undefined) return rejected('value');
+      if (number === undefined) return rejected('value', `${member} is no number${hint(member)}`);
       metric.values.push(number);
     }
-    if (metric.values.length === 0) return rejected('value');
+    if (metric.values.length === 0) return rejected('value', `there is no value: ${FORM}`);
   }
   for (const field of fields) {
-    const reason = parseField(metric, field);
-    if (reason) return rejected(reason);
+    const wrong = parseField(metric, field);
+    if (wrong) return wrong;
   }
   return metric;
 }
 
-function parseField(metric: Metric, field: string): MalformedReason | undefined {
+function parseField(metric: Metric, field: string): Rejected | undefined {
   if (field.startsWith('#')) {
     const { tags, host } = parseTags(field.slice(1));
     metric.tags = tags;
@@ -108,11 +114,15 @@ function parseField(metric: Metric, field: string): MalformedReason | undefined 
     if (host !== undefined) metric.host = host;
   } else if (field.startsWith('@')) {
     const rate = parseNumber(field.slice(1));
-    if (rate === undefined || rate <= 0 || rate > 1) return 'rate';
+    if (rate === undefined || rate <= 0 || rate > 1) {
+      return rejected('rate', `${field} is no sample rate: it is above 0 and at most 1`);
+    }
     metric.rate = rate;
   } else if (field.startsWith('T')) {
     const timestamp = /^\d+$/.test(field.slice(1)) ? Number(field.slice(1)) : 0;
-    if (timestamp < 1 || !Number.isSafeInteger(timestamp)) return 'timestamp';
+    if (timestamp < 1 || !Number.isSafeInteger(timestamp)) {
+      return rejected('timestamp', `${field} is no time: whole seconds since 1970, such as T1796083200`);
+    }
     metric.timestamp = timestamp;
   } else if (field.startsWith('c:')) {
     for (const part of field.slice(2).split(',')) {
@@ -147,6 +157,11 @@ export function parseNumber(text: string): number | undefined {
   return Number.isFinite(value) ? value : undefined;
 }
 
-function rejected(reason: MalformedReason): Rejected {
-  return { kind: 'rejected', reason };
+/** What is often meant. */
+function hint(member: string): string {
+  return /^[+-]?\d+,\d+$/.test(member) ? `: write ${member.replace(',', '.')}` : '';
+}
+
+function rejected(reason: MalformedReason, detail: string): Rejected {
+  return { kind: 'rejected', reason, detail };
 }
