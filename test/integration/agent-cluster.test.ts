@@ -1,16 +1,18 @@
 /** The whole agent before three brokers: leaders move and brokers die, and all lines arrive, once, in order. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KafkaClient } from '../../src/kafka/connect/client.ts';
+import { partitionFor } from '../../src/records/murmur2.ts';
 import { makeHome } from '../support/agent.ts';
 import { committedValues } from '../support/committed.ts';
 import { sameInOrder } from '../support/crash.ts';
-import { type Kafka, noKafka } from '../support/kafka.ts';
+import { type Kafka, noKafka, withAdmin } from '../support/kafka.ts';
 import { type Cluster, startCluster } from '../support/kafka-cluster.ts';
-import { assertValues, Writer } from '../support/lines.ts';
+import { readValues } from '../support/kcat.ts';
+import { assertValues, numbered, Writer } from '../support/lines.ts';
 
 const skip = noKafka;
 let cluster: Cluster;
@@ -144,4 +146,59 @@ test('exactly once: the death of the coordinator and leaders that move show read
   assert.equal(conservation.total.forwarded, lines.length);
   await agent.stop();
   assert.equal(sameInOrder(await committedValues(cluster.brokers, topic), lines), null);
+});
+
+test('with partition_by: file a partition whose broker is dead holds up its own files only', { skip }, async () => {
+  await using home = await makeHome();
+  const topic = 'by-file';
+  const replicaAssignment = cluster.nodes.map((_, partition) => ({ partition, replicas: [partition + 1] }));
+  const configEntries = [{ name: 'min.insync.replicas', value: '1' }];
+  await withAdmin(cluster.brokers, (admin) =>
+    admin.createTopics({ topics: [{ topic, replicaAssignment, configEntries }], waitForLeaders: true }),
+  );
+  await mkdir(home.path('logs'));
+  const paths: string[] = [];
+  for (let i = 0; paths.filter(Boolean).length < cluster.nodes.length; i++) {
+    const path = home.path('logs', `${i}.log`);
+    paths[partitionFor(`web-1:${path}`, cluster.nodes.length)] ??= path;
+  }
+  const written = paths.map(() => 0);
+  const write = async (count: number) => {
+    for (const [i, path] of paths.entries()) {
+      await appendFile(path, `${numbered(`p${i}`, written[i]!, count).join('\n')}\n`);
+      written[i]! += count;
+    }
+  };
+  await write(100);
+  const agent = await home.start({
+    kafka: { brokers: cluster.brokers.split(','), partition_by: 'file' },
+    logs: [{ name: 'app', include: home.path('logs', '*.log'), topic, encoding: 'raw' }],
+  });
+  await agent.settled(3 * 100);
+  const dead = cluster.nodes[2]!;
+  await dead.kill();
+  for (let round = 0; round < 4; round++) {
+    await write(60_000);
+    await agent.until(
+      ({ logs }) =>
+        paths.slice(0, 2).every((path) => {
+          const file = logs[0]!.files.find((one) => one.path === path)!;
+          return file.size > 0 && file.committed === file.size && file.lines === written[0];
+        }),
+      'what is written to the others is safe',
+      60_000,
+    );
+  }
+  const { logs } = await agent.status();
+  const away = logs[0]!.files.find(({ path }) => path === paths[2])!;
+  assert.ok(away.lag_bytes > 10_000_000, `${away.lag_bytes}`);
+  assert.equal(away.waiting?.reason, 'partition');
+  await dead.start();
+  await agent.settled(3 * written[0]!, 120_000);
+  await agent.stop();
+  const values = (await readValues(cluster.brokers, topic)).map(String);
+  for (const i of paths.keys()) {
+    const of = values.filter((value) => value.startsWith(`p${i} `));
+    assert.deepEqual(of, numbered(`p${i}`, 0, written[i]!), `partition ${i}`);
+  }
 });
