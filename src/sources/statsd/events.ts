@@ -34,9 +34,13 @@ class Allowance {
     return true;
   }
 
+  refund(bytes: number): void {
+    this.#budget.refund(bytes);
+    this.#charged -= bytes;
+  }
+
   clear(): void {
-    this.#budget.refund(this.#charged);
-    this.#charged = 0;
+    this.refund(this.#charged);
   }
 }
 
@@ -90,12 +94,13 @@ export class Messages {
     const key = keyOf(series, second);
     const before = this.#messages.get(key);
     if (message === before) return;
-    // What the one before took is given back with the window.
-    if (message !== undefined && this.#room.charge(ENTRY_BYTES + message.length * 2)) this.#messages.set(key, message);
-    else {
-      if (message !== undefined) this.left++;
+    if (before !== undefined) {
+      this.#room.refund(bytesOf(before));
       this.#messages.delete(key);
     }
+    if (message === undefined) return;
+    if (this.#room.charge(bytesOf(message))) this.#messages.set(key, message);
+    else this.left++;
   }
 
   of(series: number, second?: number): string | undefined {
@@ -107,6 +112,10 @@ export class Messages {
     this.#messages.clear();
     this.#room.clear();
   }
+}
+
+function bytesOf(message: string): number {
+  return ENTRY_BYTES + message.length * 2;
 }
 
 function keyOf(series: number, second: number | undefined): string {

@@ -159,6 +159,14 @@ test('of a flood of events so many a window are taken, and the next has room aga
   assert.equal(a.samples, 2 * MOST_EVENTS);
 });
 
+test('a message that takes the place of another takes no more memory', () => {
+  const a = aggregator(1 << 20);
+  for (let i = 0; i < 5000; i++) take(a, `_sc|up|1|m:${i} ${'x'.repeat(1000)}`);
+  const [document] = flush(a).documents;
+  assert.match(JSON.parse(document!).message, /^4999 x/);
+  assert.equal(a.coarser, 0);
+});
+
 test('large events, and messages of checks, take an eighth of the memory each, and none of the series', () => {
   const a = aggregator(8 << 20);
   const text = '\x01'.repeat(40_000);
