@@ -55,6 +55,12 @@ async function compare(fd: number, format: Compression, known: Known): Promise<V
   }
 }
 
+/** True: its content is what is known of another file, or begins with it. */
+export async function holdsPacked(fd: number, format: Compression, known: Known): Promise<boolean> {
+  const verdict = known.head.length === 0 ? 'differs' : await compare(fd, format, known);
+  return verdict === 'more' || verdict === 'over';
+}
+
 /** The first bytes of the content, as many as a file is known by. */
 async function firstOf(fd: number, format: Compression): Promise<Buffer> {
   const inflated = new Inflated(format);
@@ -72,6 +78,12 @@ export interface RotatedCopy {
   path: string;
 }
 
+/** There is one, and nothing more in it. */
+interface ReadCopy {
+  path: string;
+  fd: null;
+}
+
 interface Candidate {
   path: string;
   format: Compression;
@@ -83,7 +95,7 @@ interface Candidate {
  * What `look` finds in the first of these files in which it finds something, as far as they are compressed. Each is open
  * while it is looked at; a copy that is found stays so. `cannot`: what a failure keeps from being done, before the path.
  */
-async function firstWith<Found extends RotatedCopy | 'over'>(
+async function firstWith<Found extends RotatedCopy | ReadCopy>(
   paths: Iterable<string>,
   cannot: string,
   look: (candidate: Candidate) => Promise<Found | null>,
@@ -102,25 +114,25 @@ async function firstWith<Found extends RotatedCopy | 'over'>(
     } catch (error) {
       log.warn(`${cannot} ${path}: ${(error as Error).message}`);
     } finally {
-      if (fd !== null && (found === null || found === 'over')) closeSync(fd);
+      if (fd !== null && !found?.fd) closeSync(fd);
     }
   }
   return null;
 }
 
-/** The compressed file in which a generation goes on; `over`: there is one, and nothing more in it. */
+/** The compressed file in which a generation goes on. */
 export function packedWith(
   context: TailContext,
   g: Generation,
   paths: Iterable<string>,
-): Promise<RotatedCopy | 'over' | null> {
-  return firstWith<RotatedCopy | 'over'>(paths, 'cannot read on in', async ({ path, format, fd, stat }) => {
+): Promise<RotatedCopy | ReadCopy | null> {
+  return firstWith<RotatedCopy | ReadCopy>(paths, 'cannot read on in', async ({ path, format, fd, stat }) => {
     if (g.inode === stat.ino && begins(fd, g.head)) {
       // It went on there before.
-      if (g.whole === Number(stat.size) || g.damaged === Number(stat.size)) return 'over';
+      if (g.whole === Number(stat.size) || g.damaged === Number(stat.size)) return { path, fd: null };
     } else {
       const verdict = g.position < TELLING ? 'short' : await compare(fd, format, g);
-      if (verdict === 'over') return 'over';
+      if (verdict === 'over') return { path, fd: null };
       // Meanwhile another file may have been found that goes on with it.
       if (verdict !== 'more' || !context.positions.isFree(g, context.input.name)) return null;
       context.positions.moveTo(g, inodeOf(stat));

@@ -223,6 +223,20 @@ export class Selection {
     return spot !== null && this.takes(spot, path.slice(path.lastIndexOf('/') + 1));
   }
 
+  /** True if `exclude` names this path, whether `include` does or not. */
+  excludes(path: string): boolean {
+    let spot: Spot = this.root();
+    const names = namesIn(path);
+    for (const [i, name] of names.entries()) {
+      const out = this.#exclude.into(spot.out, name);
+      if (i === names.length - 1) return this.#exclude.file(out, name);
+      const spelled = this.#include.spells(spot.in, name);
+      if (this.#exclude.directory(out, name, spelled)) return true;
+      spot = { in: this.#include.into(spot.in, name), out, spelled };
+    }
+    return false;
+  }
+
   /** True if the path ends in .gz or .zst, and so does a pattern that names it. */
   unpacks(path: string): boolean {
     const spot = this.#at(path, () => true);

@@ -81,7 +81,7 @@ export function admit(context: TailContext, path: string, as: 'new' | 'existing'
     }
     const existing = as === 'existing';
     if (format) return { file: admitPacked({ context, path, fd, stat, format, existing }, stored), fd };
-    const file = stored ? resumed(context, fd, stat, stored) : added(context, path, fd, stat, existing);
+    const file = stored ? resumed(context, fd, stat, stored) : admitNew(context, path, fd, stat, existing);
     file.name(path);
     file.doubtIfWritten();
     return { file, fd };
@@ -98,7 +98,14 @@ export function resumed(context: TailContext, fd: number, stat: BigIntStats, gen
   return file;
 }
 
-function added(context: TailContext, path: string, fd: number, stat: BigIntStats, existing: boolean): TrackedFile {
+/** A file that is not known, as one of this path. */
+export function admitNew(
+  context: TailContext,
+  path: string,
+  fd: number,
+  stat: BigIntStats,
+  existing: boolean,
+): TrackedFile {
   const { input, positions, account } = context;
   const atEnd = existing && input.start_at === 'end';
   const older = !atEnd && input.ignore_older !== null && Date.now() - Number(stat.mtimeMs) > input.ignore_older;

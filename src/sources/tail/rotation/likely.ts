@@ -4,16 +4,17 @@ import { closeSync } from '../../../mounts/fs.ts';
 import { openRegular } from '../../../mounts/open.ts';
 import { compression } from '../compressed/archive.ts';
 import { birthOf, bornApart, digest, lookUp } from '../file/inode.ts';
-import type { NearbyFile } from '../find/nearby.ts';
+import { type NearbyFile, nearby } from '../find/nearby.ts';
 import { placesOf } from '../find/symlinks.ts';
 import type { Pace } from '../pace.ts';
 import type { Generation } from '../positions/journal.ts';
 import { firstBytes, recognise, SHARED_HEADER_BYTES } from '../positions/recognise.ts';
 import { TELLING } from './admit.ts';
 import { mayBeCopy } from './copies.ts';
+import { RotatedNames } from './rotated-names.ts';
 
 /** So soon a truncation is noticed, at the latest: a copy may be older than the last news of its original by this. */
-const NOTICED_MS = 15_000;
+export const NOTICED_MS = 15_000;
 /** Compressed files in other directories that are opened for those of one. */
 const MOST_PACKED = 32;
 
@@ -103,11 +104,29 @@ export function holds(path: string, g: Generation): boolean | null {
   }
 }
 
+/** In other directories: what these may have become, and all that has a name of which they may have been given one. */
+export async function lookNearby(
+  dirs: readonly string[],
+  asked: Generation[],
+): Promise<{ rotated: NearbyFile[]; near: NearbyFile[] }> {
+  const rotated: NearbyFile[] = [];
+  if (asked.length === 0) return { rotated, near: [] };
+  const names = new RotatedNames<Generation>();
+  for (const g of asked) if (g.named) names.add(g.path, g);
+  const isRotated = rotatedOf(asked);
+  const near = await nearby(dirs, (one) => {
+    const may = isRotated(one);
+    if (may) rotated.push(one);
+    return may || names.of(one.path) !== undefined;
+  });
+  return { rotated, near };
+}
+
 /**
  * What one of these may have become in another directory: it has its inode; or it is compressed, of a name alike, and has
  * been so since that was last heard of. These have to be opened to tell: not many are.
  */
-export function rotatedOf(generations: Generation[]): (file: NearbyFile) => boolean {
+function rotatedOf(generations: Generation[]): (file: NearbyFile) => boolean {
   const inodes = new Set(generations.map(({ inode }) => inode));
   const names = new Set(generations.map(({ path }) => stemOf(path)));
   const since = generations.reduce((least, { seen }) => Math.min(least, seen), Number.POSITIVE_INFINITY) * 1000;

@@ -17,7 +17,7 @@ import type { Turns } from '../turns.ts';
 import { bareName, stemOf } from './copies.ts';
 
 /** After a rotation so much is still written to the old file. */
-const LATE_MS = 10_000;
+export const LATE_MS = 10_000;
 
 export class Predecessors {
   /** By path: the old files of this name, in the order in which they became known. */
@@ -53,9 +53,9 @@ export class Predecessors {
     const others = [...(this.#old.get(path) ?? []), old];
     this.#old.set(
       path,
-      others.sort((a, b) => a.stream.generation.number - b.stream.generation.number),
+      others.sort((a, b) => turnOf(a) - turnOf(b)),
     );
-    this.#hold(old);
+    this.#hold(old, others.length > 1);
   }
 
   /** This file has the path now. */
@@ -78,7 +78,8 @@ export class Predecessors {
       const { path } = file.stream.generation;
       if (file.path === path) this.#link(file, path);
       this.#turns.release(file, 'older files');
-      const more = file.size > file.position || file.doubt !== null;
+      // How much there is of a compressed one is not known before.
+      const more = file.packed || file.size > file.position || file.doubt !== null;
       if (more && this.#tracked(file)) this.#turns.ready(file);
     }
     this.#held.clear();
@@ -90,8 +91,9 @@ export class Predecessors {
     this.#several = new Set();
   }
 
-  #hold(file: TrackedFile): void {
-    if (!this.#several.has(file.stream.generation.path)) return;
+  /** `several`: of its path another file is known. */
+  #hold(file: TrackedFile, several = false): void {
+    if (!several && !this.#several.has(file.stream.generation.path)) return;
     this.#held.add(file);
     this.#turns.hold(file, 'older files');
   }
@@ -144,6 +146,11 @@ export class Predecessors {
       });
     });
   }
+}
+
+/** In the order of the journal; what is not in it yet is behind. */
+function turnOf({ stream }: TrackedFile): number {
+  return stream.generation.number || Number.MAX_SAFE_INTEGER;
 }
 
 interface Other extends Inode {

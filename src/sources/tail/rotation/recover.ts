@@ -6,6 +6,8 @@
  *                   --> the same inode, or the same first bytes and marker, under another name: read on there
  *                   --> the same inode in a directory nearby (nearby.ts), or compressed there: read on there
  *                   --> nowhere: lost, in bytes, by what it held when it was last looked at (missing.ts)
+ *
+ * What had its name after it, and lost it as well, is looked for in the same places (between.ts).
  */
 import type { BigIntStats } from 'node:fs';
 import { basename, dirname } from 'node:path';
@@ -17,14 +19,15 @@ import { compression } from '../compressed/archive.ts';
 import { packedWith } from '../compressed/rotated-copies.ts';
 import type { TailContext, TrackedFile } from '../file/file.ts';
 import { birthOf, bornApart, type Inode, inodeKey, inodeOf, lookUp, siblings } from '../file/inode.ts';
-import { type NearbyFile, nearby } from '../find/nearby.ts';
+import type { NearbyFile } from '../find/nearby.ts';
 import { homesOf } from '../find/symlinks.ts';
 import { Pace, sortInSteps } from '../pace.ts';
 import type { Generation } from '../positions/journal.ts';
 import { recognise } from '../positions/recognise.ts';
 import { isAside, takeBack } from '../room/aside.ts';
 import { isKnown, resumed, TELLING } from './admit.ts';
-import { headsOf, holds, likelyCopies, rotatedOf } from './likely.ts';
+import { filesBetween, type Rotated } from './between.ts';
+import { headsOf, holds, likelyCopies, lookNearby } from './likely.ts';
 import { Missing } from './missing.ts';
 
 /** So often a directory is gone over in which things are renamed meanwhile. */
@@ -41,6 +44,8 @@ export interface Recovered {
 export interface RecoverOptions {
   /** True if the input's glob names this path: what it does not name any more is not asked for. */
   names: (path: string) => boolean;
+  /** True if `exclude` names it. */
+  excludes: (path: string) => boolean;
   tracked: (inode: Inode) => boolean;
   /** Told of a file that is read as a new one, and may hold so many bytes that were read before. */
   again: (path: string, bytes: number) => void;
@@ -76,15 +81,20 @@ export async function* recover(context: TailContext, options: RecoverOptions): A
       // Where there is no directory, nothing can be told: it may not be mounted yet.
       if (before.includes(undefined)) break;
       const all = await besideThem(dirs, pace);
-      const { found, left } = await search(context, missing, all, home, options, pace);
-      found.sort((a, b) => a.file.modified - b.file.modified);
-      yield* found;
-      missing = left;
+      const beside = await search(context, missing, all, home, options, pace);
+      const between = await filesBetween(context, beside.rotated, all, options, pace);
+      for (const g of beside.over) settle(context, g);
+      yield* beside.found.sort((a, b) => a.file.modified - b.file.modified);
+      yield* between;
+      missing = beside.left;
       if (attempt < ATTEMPTS && (await haveChanged(dirs, before))) continue;
-      const asked = left.filter((g) => missed.matters(g));
-      const near = asked.length === 0 ? [] : await nearby(dirs, rotatedOf(asked));
-      const elsewhere = await search(context, asked, near, home, options, pace);
+      const asked = missing.filter((g) => missed.matters(g));
+      const { rotated, near } = await lookNearby(dirs, asked);
+      const elsewhere = await search(context, asked, rotated, home, options, pace);
+      const others = await filesBetween(context, elsewhere.rotated, near, options, pace);
+      for (const g of elsewhere.over) settle(context, g);
       yield* elsewhere.found;
+      yield* others;
       for (const g of elsewhere.left) {
         if (isFree(context, g)) missed.add(g);
         if (pace.due) await pace.rest();
@@ -119,6 +129,15 @@ async function haveChanged(dirs: readonly string[], before: readonly (bigint | u
   return age() < 2 * COARSE_MS || dirs.some((dir, i) => lookUp(dir)?.mtimeNs !== before[i]);
 }
 
+interface Searched {
+  found: Recovered[];
+  /** Of these nothing more is to be read. */
+  over: Generation[];
+  left: Generation[];
+  /** Those that had their names when they were last seen, with the places of both kinds. */
+  rotated: Rotated[];
+}
+
 /** Which of the files beside it each generation goes on in: by inode where that is so, else by what they hold. */
 async function search(
   context: TailContext,
@@ -127,7 +146,7 @@ async function search(
   home: ReadonlySet<string>,
   options: RecoverOptions,
   pace: Pace,
-): Promise<{ found: Recovered[]; left: Generation[] }> {
+): Promise<Searched> {
   const beside: NearbyFile[] = [];
   const compressed: NearbyFile[] = [];
   const byInode = new Map<bigint, NearbyFile>();
@@ -139,15 +158,22 @@ async function search(
     byInode.set(one.stat.ino, one);
   }
   const found: Recovered[] = [];
+  const over: Generation[] = [];
+  const rotated: Rotated[] = [];
   const taken = new Set<NearbyFile>();
   const left: Generation[] = [];
+  const take = (g: Generation, was: Generation, { at, file }: GoesOn) => {
+    if (was.named) rotated.push({ g: was, at });
+    if (file) found.push(file);
+    else over.push(g);
+  };
   for (const g of generations) {
     if (pace.due) await pace.rest();
     if (!isFree(context, g)) continue;
     const moved = byInode.get(g.inode);
-    const file = moved && (await firstThat(context, g, [moved], options, taken, pace));
-    if (file === 'over') settle(context, g);
-    else if (file) found.push(file);
+    const was = moved && g.named ? { ...g } : g;
+    const there = moved && (await firstThat(context, g, [moved], options, taken, pace));
+    if (there) take(g, was, there);
     else left.push(g);
   }
   const missing: Generation[] = [];
@@ -160,10 +186,10 @@ async function search(
     const { likely, unlike } = await likelyCopies(withHead, g, all, pace);
     // Where there is little more than a header, the last copy is the most likely one.
     const alike = await sortInSteps(likely, (a, b) => Number(b.stat.ctimeNs - a.stat.ctimeNs), pace);
-    const file =
+    const was = g.named ? { ...g } : g;
+    const there =
       (await firstThat(context, g, alike, options, taken, pace)) ?? (await packed(context, g, compressed, taken));
-    if (file === 'over') settle(context, g);
-    else if (file) found.push(file);
+    if (there) take(g, was, there);
     else {
       for (const { path } of unlike) {
         if (pace.due) await pace.rest();
@@ -172,7 +198,13 @@ async function search(
       missing.push(g);
     }
   }
-  return { found, left: missing };
+  return { found, over, left: missing, rotated };
+}
+
+/** Where a generation goes on; null: it is there, and nothing more in it. */
+interface GoesOn {
+  at: NearbyFile;
+  file: Recovered | null;
 }
 
 /** What a file that was compressed meanwhile goes on in. */
@@ -181,16 +213,18 @@ async function packed(
   g: Generation,
   compressed: NearbyFile[],
   taken: Set<NearbyFile>,
-): Promise<Recovered | 'over' | null> {
+): Promise<GoesOn | null> {
   const free = compressed.filter((one) => !taken.has(one));
   const found = await packedWith(
     context,
     g,
     free.map(({ path }) => path),
   );
-  if (found === 'over') return found;
-  for (const one of free) if (one.path === found?.path) taken.add(one);
-  return found;
+  const at = free.find(({ path }) => path === found?.path);
+  if (!found || !at) return null;
+  if (found.fd === null) return { at, file: null };
+  taken.add(at);
+  return { at, file: found };
 }
 
 /** No tracked file goes on with it. */
@@ -205,7 +239,7 @@ function settle({ positions }: TailContext, g: Generation): void {
   positions.described(g);
 }
 
-/** The first of these files that goes on with the generation; `over`: there is one, and nothing more in it. */
+/** The first of these files that goes on with the generation. */
 async function firstThat(
   context: TailContext,
   g: Generation,
@@ -213,7 +247,7 @@ async function firstThat(
   { names, tracked }: RecoverOptions,
   taken: Set<NearbyFile>,
   pace: Pace,
-): Promise<Recovered | 'over' | undefined> {
+): Promise<GoesOn | undefined> {
   for (const one of candidates) {
     if (pace.due) await pace.rest();
     if (!isFree(context, g)) return undefined;
@@ -235,14 +269,14 @@ async function firstThat(
       taken.add(one);
       if (over) {
         closeSync(opened.fd);
-        return 'over';
+        return { at: one, file: null };
       }
       if (g.inode !== stat.ino) {
         // Of a copy, not all was compared.
         g.sum = undefined;
         context.positions.moveTo(g, inodeOf(stat));
       }
-      return { file: resumed(context, opened.fd, opened.stat, g), fd: opened.fd, path };
+      return { at: one, file: { file: resumed(context, opened.fd, opened.stat, g), fd: opened.fd, path } };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
       log.warn(`cannot read on in ${path}: ${(error as Error).message}`);

@@ -31,6 +31,8 @@ export interface SuccessionOptions {
   beside: Listing;
   /** True if the input's glob names this path. */
   matches: (path: string) => boolean;
+  /** True if `exclude` names this path. */
+  excludes: (path: string) => boolean;
   /** True if inotify tells what happens in this directory. */
   told: (dir: string) => boolean;
   turns: Turns;
@@ -69,13 +71,13 @@ export class Succession {
 
   /** Reads on in what was renamed or copied while the agent was down; what is known and has its name was found. */
   async recover(): Promise<void> {
-    const { context, names, matches } = this.#o;
+    const { context, names, matches, excludes } = this.#o;
     const tracked = (inode: Inode) => names.of(inode) !== undefined;
     const again = (path: string, bytes: number) => {
       this.#alike.set(path, Math.max(bytes, this.#alike.get(path) ?? 0));
     };
     const pace = new Pace();
-    for await (const found of recover(context, { names: matches, tracked, again })) {
+    for await (const found of recover(context, { names: matches, excludes, tracked, again })) {
       if (pace.due) await pace.rest();
       this.#before.add(found.file);
       this.#takeIn(found, found.path);

@@ -95,7 +95,8 @@ export class Tracker implements Polling {
     const matches = (path: string) => selection.has(path);
     const judge = (file: TrackedFile) => changes.judge(file, file.path!);
     const common = { context, names, places, beside, matches, turns };
-    const succession = new Succession({ ...common, told: (dir) => discovery.tells(dir), judge });
+    const excludes = (path: string) => selection.excludes(path) || leftOut.isHidden(path);
+    const succession = new Succession({ ...common, excludes, told: (dir) => discovery.tells(dir), judge });
     const changes = new Changes({ positions, names, turns, succession, lookAt, starting: () => stage.starting });
     const closed = () => this.#closed;
     const renames = new Renames({ ...common, untracked, poller, succession, lookAt, closed });

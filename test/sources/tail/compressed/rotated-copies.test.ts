@@ -1,7 +1,7 @@
 /** Files that were compressed after they were read, or half read: nothing is lost, nothing comes twice. */
 // Slow: files have to be silent for as long as options say.
 import assert from 'node:assert/strict';
-import { appendFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
@@ -35,6 +35,7 @@ for (const [ending, pack] of PACKS) {
     writeFileSync(path, 'new\n');
     // One that begins alike, and goes on otherwise.
     writeFileSync(bench.path(`app.log.2.${ending}`), pack(`${numbered(0, 1000)}other\n${numbered(1000, 9000)}`));
+    utimesSync(bench.path(`app.log.2.${ending}`), 1, 1);
     const old: string[] = [];
     const others: string[] = [];
     for (let turn = 0; old.length < 98_000; turn++) {

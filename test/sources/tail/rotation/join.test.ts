@@ -110,7 +110,7 @@ test('another file came between the two: it is not known what the group went on 
   await readBefore(bench, `${filler}#1\na\n`, input, 1);
   renameSync(bench.path('a.log'), bench.path('a.log.2'));
   await setTimeout(20);
-  writeFileSync(bench.path('a.log.1'), 'b\n#unseen\n');
+  writeFileSync(bench.path('a.old'), 'b\n#unseen\n');
   await setTimeout(20);
   writeFileSync(bench.path('a.log'), 'c\n#2\n#3\n');
   const out = await bench.start(input);
