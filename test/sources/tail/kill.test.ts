@@ -66,6 +66,37 @@ test(`killed with -9 ${KILLS} times under load: nothing is lost, ids and offsets
   for (let i = 0; i < number; i++) assert.ok(seen.has(String(i)), `line ${i} is lost`);
 });
 
+test('killed with -9 and rotated several times while down: each line has one id and offset, whatever was settled', async (t) => {
+  const bench = new Bench(t);
+  const result = join(bench.data, 'result');
+  let number = 0;
+  let turn = 0;
+  const write = () => {
+    for (let i = 0; i < 200; i++) appendFileSync(bench.path('a.log'), `${number++}\n`);
+  };
+  const texts = () => new Set(linesOf(result).map((line) => line.split(' ')[3]));
+  write();
+  for (let i = 0; i < 6; i++) {
+    // Nothing is settled before the kill, or all is; then no glob names what is rotated.
+    const delay = i % 2 === 0 ? '100000' : '0';
+    const options = [agent, bench.logs, bench.data, result, delay, 'a.log'];
+    const child = spawn(process.execPath, options, { stdio: 'ignore' });
+    await until('all lines', () => texts().size >= number);
+    await kill(child);
+    for (let n = 0; n < 3; n++) {
+      renameSync(bench.path('a.log'), bench.path(`a.log.${turn++}`));
+      await setTimeout(10);
+      write();
+    }
+  }
+  const places = new Map<string, string>();
+  for (const line of linesOf(result)) {
+    const [id, offset, , text] = line.split(' ');
+    assert.equal(places.get(text!) ?? `${id} ${offset}`, `${id} ${offset}`);
+    places.set(text!, `${id} ${offset}`);
+  }
+});
+
 test('killed with -9 in the middle of compressed files: nothing is lost, ids and offsets stay', async (t) => {
   const bench = new Bench(t);
   const result = join(bench.data, 'result');
