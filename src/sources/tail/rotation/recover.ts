@@ -64,9 +64,15 @@ export async function* recover(context: TailContext, options: RecoverOptions): A
   for (const g of context.positions.free(context.input.name)) {
     if (pace.due) await pace.rest();
     if (!options.names(g.path)) continue;
-    const key = atHome(g, options);
-    if (key !== null) {
-      home.add(key);
+    const there = atHome(g);
+    const same = there && holds(g.path, g);
+    if (there && same !== false && !options.tracked(inodeOf(there))) {
+      home.add(inodeKey(there));
+      continue;
+    }
+    if (same) {
+      // It is read from another position, as a person has said so: nothing is missing.
+      settle(context, g);
       continue;
     }
     const dirs = [...new Set([...homesOf(g.path), ...(g.real ? [dirname(g.real)] : [])])];
@@ -290,9 +296,8 @@ function isRecent({ input }: TailContext, { ctimeMs }: BigIntStats): boolean {
   return Date.now() - Number(ctimeMs) < input.rotate_wait;
 }
 
-/** The key of the file if it is under its name and could only not be opened. */
-function atHome(g: Generation, { tracked }: RecoverOptions): string | null {
+/** The file if it is under its name. */
+function atHome(g: Generation): BigIntStats | null {
   const stat = lookUp(g.path);
-  if (!stat?.isFile() || stat.ino !== g.inode || bornApart(g.born, birthOf(stat))) return null;
-  return tracked(inodeOf(stat)) || holds(g.path, g) === false ? null : inodeKey(stat);
+  return stat?.isFile() && stat.ino === g.inode && !bornApart(g.born, birthOf(stat)) ? stat : null;
 }
