@@ -7,7 +7,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KafkaClient, type KafkaClientOptions } from '../../src/kafka/connect/client.ts';
-import type { SaslConfig } from '../../src/kafka/connect/security.ts';
+import type { SaslConfig } from '../../src/kafka/connect/tokens.ts';
 import { Sender } from '../../src/kafka/send/sender.ts';
 import { sealedHeader } from '../../src/records/record-batch.ts';
 import { makeBlock } from '../support/blocks.ts';

@@ -26,7 +26,8 @@ import type { Link } from './connection.ts';
 import { type Address, Links, type Purpose, parseAddress, shuffled } from './connections.ts';
 import { Presence } from './presence.ts';
 import { coordinatorOf, createTopic, initProducerId, metadata, type Producer, topicLimit } from './requests.ts';
-import type { SaslConfig, TlsConfig } from './security.ts';
+import type { TlsConfig } from './security.ts';
+import type { SaslConfig } from './tokens.ts';
 import { PartitionGone, Topic, TopicError, type TopicProblem } from './topic.ts';
 
 const REQUEST_TIMEOUT = 30_000;

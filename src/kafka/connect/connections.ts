@@ -4,7 +4,8 @@
  */
 import { abortable } from '../../core/abort.ts';
 import { Link } from './connection.ts';
-import { loginOf, type SaslConfig, type TlsConfig, tlsOptions } from './security.ts';
+import { loginOf, type TlsConfig, tlsOptions } from './security.ts';
+import type { SaslConfig } from './tokens.ts';
 
 const DEFAULT_PORT = 9092;
 

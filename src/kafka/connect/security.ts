@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type tls from 'node:tls';
 import { tokenLogin } from './kafkajs.ts';
-import { tokensOf } from './tokens.ts';
+import { type SaslConfig, tokensOf } from './tokens.ts';
 
 export interface TlsConfig {
   ca_file?: string | undefined;
@@ -10,19 +10,6 @@ export interface TlsConfig {
   key_file?: string | undefined;
   server_name?: string | undefined;
   insecure?: boolean | undefined;
-}
-
-/** What each mechanism needs of these is checked with the configuration (config/login.ts). */
-export interface SaslConfig {
-  mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer' | 'aws-msk-iam';
-  username?: string | undefined;
-  password?: string | undefined;
-  token_file?: string | undefined;
-  token_url?: string | undefined;
-  client_id?: string | undefined;
-  client_secret?: string | undefined;
-  scope?: string | undefined;
-  region?: string | undefined;
 }
 
 /** Reads the files anew each time, so that a renewed certificate counts from the next connection on. */

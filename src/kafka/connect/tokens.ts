@@ -8,7 +8,19 @@
  * A session ends with its token, the broker says when: the connection is made anew before that.
  */
 import { readFile } from 'node:fs/promises';
-import type { SaslConfig } from './security.ts';
+
+/** What each mechanism needs of these is checked with the configuration (config/login.ts). */
+export interface SaslConfig {
+  mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer' | 'aws-msk-iam';
+  username?: string | undefined;
+  password?: string | undefined;
+  token_file?: string | undefined;
+  token_url?: string | undefined;
+  client_id?: string | undefined;
+  client_secret?: string | undefined;
+  scope?: string | undefined;
+  region?: string | undefined;
+}
 
 /** Gives a token; rejects with a sentence. */
 type Tokens = () => Promise<string>;

@@ -15,7 +15,7 @@ import type { PartStatus } from './apart/messages.ts';
 import type { Mounts } from './apart/mounts.ts';
 import { Part } from './apart/part.ts';
 import { Roots } from './apart/roots.ts';
-import type { TailContext } from './file/file.ts';
+import type { TailContext } from './context.ts';
 import type { FileStatus } from './file/status.ts';
 import type { LeftOutStatus } from './find/left-out.ts';
 import { type TailOptions, type TailSource, tailSource } from './tail.ts';

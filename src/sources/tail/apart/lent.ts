@@ -3,7 +3,7 @@
  * in flight is known beyond the process that read it.
  */
 import { mountOf } from '../../../mounts/places.ts';
-import type { TailContext } from '../file/file.ts';
+import type { TailContext } from '../context.ts';
 import { FileStream } from '../file/stream.ts';
 import type { Generation } from '../positions/journal.ts';
 

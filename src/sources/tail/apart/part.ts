@@ -10,7 +10,7 @@ import { abortable } from '../../../core/abort.ts';
 import type { Batch, Stream } from '../../../core/batch.ts';
 import { type Output, Stalled } from '../../../core/pipeline.ts';
 import type { Mount } from '../../../mounts/mountinfo.ts';
-import type { TailContext } from '../file/file.ts';
+import type { TailContext } from '../context.ts';
 import { apply, blank, entriesIn, type Generation, header, wholeEntries } from '../positions/journal.ts';
 import { STARTED } from '../positions/positions.ts';
 import type { Lent } from './lent.ts';

@@ -5,12 +5,9 @@
  * same file; `whole`, or `damaged`, is its compressed size when it was read to its end, so nothing is decompressed again
  * while it has that size; the marker is that of the decompressed bytes before the position, and is looked at before it is read on.
  */
-import type { BigIntStats } from 'node:fs';
 import { fstatSync } from '../../../mounts/fs.ts';
-import { newGeneration, type TailContext, TrackedFile } from '../file/file.ts';
-import { digest, HEAD_BYTES, inodeOf, MARKER_BYTES, type Prefix, same } from '../file/inode.ts';
+import { digest, HEAD_BYTES, MARKER_BYTES, type Prefix, same } from '../file/inode.ts';
 import type { FileState } from '../file/state.ts';
-import type { Generation } from '../positions/journal.ts';
 import { begins, headOf } from '../positions/recognise.ts';
 import type { Compression } from './archive.ts';
 import { type Ending, Inflated } from './inflate.ts';
@@ -20,7 +17,6 @@ export type Approach = 'ready' | 'later' | 'nothing' | 'restarted';
 
 /** Decompressing to the position goes on for so long at a time, milliseconds; then other files have their turn. */
 const SLICE_MS = 20;
-const OLD_MS = 86_400_000;
 
 export class Packed {
   readonly #inflated: Inflated;
@@ -74,7 +70,7 @@ export class Packed {
   }
 
   /** Brings the decompressor to the file's position, step by step. The file must be open. */
-  async approach(file: TrackedFile): Promise<Approach> {
+  async approach(file: FileState): Promise<Approach> {
     const fd = file.fd!;
     const { generation } = file.stream;
     const { size } = fstatSync(fd);
@@ -150,7 +146,7 @@ export class Packed {
   }
 
   /** That was said by a process before. */
-  #recall(file: TrackedFile): void {
+  #recall(file: FileState): void {
     this.told = true;
     this.ending = file.stream.generation.whole === this.size ? 'whole' : 'corrupt';
     if (this.ending === 'corrupt') file.say('it is damaged, or ends in the middle: what is good of it was read');
@@ -160,58 +156,4 @@ export class Packed {
     const bytes = Buffer.allocUnsafe(length);
     return bytes.subarray(0, await this.#inflated.read(fd, bytes, length, position));
   }
-}
-
-export interface FoundPacked {
-  context: TailContext;
-  path: string;
-  fd: number;
-  stat: BigIntStats;
-  format: Compression;
-  /** It was there before the first look on this data_dir was done. */
-  existing: boolean;
-}
-
-/** The candidate that the compressed file is. */
-export function knownPacked(fd: number, stat: BigIntStats, candidates: Generation[]): Generation | undefined {
-  const found = candidates.filter((g) => g.head.length > 0 && begins(fd, g.head));
-  return found.find((g) => g.device === stat.dev) ?? found[0];
-}
-
-/** A compressed file that is not tracked yet: one that is known from before, or a new one. */
-export function admitPacked(
-  { context, path, fd, stat, format, existing }: FoundPacked,
-  known: Generation | undefined,
-): TrackedFile {
-  const { input, positions, account } = context;
-  if (known) return packedFile(context, path, stat, format, known, true);
-  const generation = newGeneration(input.name, path, inodeOf(stat), 0);
-  const old = input.ignore_older !== null && Date.now() - Number(stat.mtimeMs) > input.ignore_older;
-  const skip = old || (existing && input.start_at === 'end');
-  if (!skip) return packedFile(context, path, stat, format, generation, false);
-  // It is taken for one that was read: how long its content is, is not worth decompressing it.
-  generation.head = headOf(fd);
-  generation.whole = Number(stat.size);
-  if (old) account.drop('ignored_older', 0, Number(stat.size));
-  positions.create(generation);
-  return packedFile(context, path, stat, format, generation, true);
-}
-
-/** A tracked file that goes on at the generation's position. */
-export function packedFile(
-  context: TailContext,
-  path: string | null,
-  stat: BigIntStats,
-  format: Compression,
-  generation: Generation,
-  persisted: boolean,
-): TrackedFile {
-  const file = new TrackedFile(context, path, stat, generation, persisted);
-  const packed = new Packed(format, file.size);
-  file.unpack(packed);
-  Object.assign(generation, inodeOf(stat));
-  // Its writer may be done long since: then it need not be waited for.
-  file.grewBefore(Math.max(0, Math.min(Date.now() - file.modified, OLD_MS)));
-  if (file.position > 0) packed.expect(generation.marker, generation.markedAt);
-  return file;
 }

@@ -15,17 +15,19 @@ import { dirname } from 'node:path';
 import { log } from '../../../log.ts';
 import { closeSync } from '../../../mounts/fs.ts';
 import { openRegular } from '../../../mounts/open.ts';
-import { newGeneration, type TailContext, type TrackedFile } from '../file/file.ts';
+import type { TailContext } from '../context.ts';
+import type { TrackedFile } from '../file/file.ts';
 import { HEAD_BYTES, inodeOf, same } from '../file/inode.ts';
+import { newGeneration } from '../positions/generation.ts';
 import type { Generation } from '../positions/journal.ts';
 import { begins, headOf } from '../positions/recognise.ts';
 import { TELLING } from '../rotation/admit.ts';
 import { ByHead } from '../rotation/by-head.ts';
 import type { Names } from '../rotation/names.ts';
 import type { Turns } from '../turns.ts';
+import { packedFile } from './admit.ts';
 import { type Compression, compression } from './archive.ts';
 import { Inflated } from './inflate.ts';
-import { packedFile } from './packed.ts';
 
 /** What is known of a file's content. */
 type Known = Pick<Generation, 'head' | 'marker' | 'markedAt' | 'position'>;

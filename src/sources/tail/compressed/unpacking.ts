@@ -5,8 +5,9 @@
  *   waiting -> decompressing -> at its end -> quiet: whole | cut | corrupt -> settled: closed
  */
 import { log } from '../../../log.ts';
+import type { TailContext } from '../context.ts';
 import { descriptors } from '../file/descriptors.ts';
-import type { TailContext, TrackedFile } from '../file/file.ts';
+import type { TrackedFile } from '../file/file.ts';
 import type { Tracker } from '../rotation/tracker.ts';
 import type { Turns } from '../turns.ts';
 

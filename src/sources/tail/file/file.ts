@@ -6,39 +6,43 @@
  */
 
 import type { BigIntStats } from 'node:fs';
-import type { Account } from '../../../core/account.ts';
-import type { Step } from '../../../core/pipeline.ts';
-import type { EnvelopeOptions } from '../../../lines/envelope.ts';
 import { mayGroup, READ_BYTES } from '../../../lines/format.ts';
 import { type LineEnds, lineEndsOf } from '../../../lines/line-ends.ts';
 import { fstatSync } from '../../../mounts/fs.ts';
-import type { LogConfig } from '../options.ts';
-import { blank, type Generation } from '../positions/journal.ts';
-import type { Positions } from '../positions/positions.ts';
+import type { Packed } from '../compressed/packed.ts';
+import type { TailContext } from '../context.ts';
+import { newGeneration } from '../positions/generation.ts';
+import type { Generation } from '../positions/journal.ts';
 import { headOf } from '../positions/recognise.ts';
 import type { Queued } from '../queue.ts';
-import type { Before } from '../rotation/order.ts';
-import { type Inode, NO_PREFIX, newId, type Prefix } from './inode.ts';
-import type { Doubt } from './rewrites.ts';
+import { NO_PREFIX, type Prefix } from './inode.ts';
 import { FileState } from './state.ts';
 import { FileStream } from './stream.ts';
 import { sumOf, timeOf } from './sum.ts';
 import { Unfinished } from './unfinished.ts';
 import { isHold, type Wait } from './wait.ts';
 
-/** What all files of an input share. */
-export interface TailContext {
-  input: LogConfig;
-  origin: EnvelopeOptions;
-  positions: Positions;
-  account: Account;
-  /** What its lines pass before they are packed. */
-  steps: readonly Step[] | undefined;
-  /** What is the agent's own in it is not read. */
-  data_dir: string;
+/** A file may not hold what was read of it. */
+export interface Doubt {
+  /** Bytes that were known of it before. */
+  size: number;
+  /** It was written to while no agent ran: nothing more of it is read before it is compared. */
+  away: boolean;
+  /** It does not, as it was last seen. By `performance.now()`: since when that is known, and when it is looked at again. */
+  differs: { since: number; due: number; stored: number; modified: number } | null;
+}
+
+/** What a file waits for: the one that had its name before (rotation/order.ts). */
+export interface Before {
+  file: TrackedFile;
+  /** So far that one has to be read. */
+  to: number;
+  /** Its last record may go on at the beginning of this file. */
+  joins: boolean;
 }
 
 export class TrackedFile extends FileState implements Queued {
+  declare packed: Packed | null;
   readonly #context: TailContext;
   /** It has its turn; `again`: something was written meanwhile. */
   busy = false;
@@ -47,8 +51,6 @@ export class TrackedFile extends FileState implements Queued {
   reading = false;
   /** How often it was read. */
   reads = 0;
-  /** The unfinished last line is sent as it is: nothing will follow. */
-  flush = false;
   queued: Queued['queued'] = null;
   /** Why it is not to be read now; written by turns.ts. */
   wait: Wait | null = null;
@@ -292,8 +294,4 @@ export class TrackedFile extends FileState implements Queued {
     super.close();
     this.packed?.release();
   }
-}
-
-export function newGeneration(input: string, path: string, { device, inode, born }: Inode, base: number): Generation {
-  return Object.assign(blank({ id: newId(), input, path, base }), { device, inode, born });
 }

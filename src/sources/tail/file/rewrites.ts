@@ -12,7 +12,7 @@
 import { crc32 } from 'node:zlib';
 import { fstatSync } from '../../../mounts/fs.ts';
 import { begins } from '../positions/recognise.ts';
-import type { TrackedFile } from './file.ts';
+import type { Doubt, TrackedFile } from './file.ts';
 import { nulsFrom, PAGE_BYTES } from './nuls.ts';
 import { isHeadPunched } from './punched.ts';
 
@@ -24,16 +24,6 @@ const PIECE_BYTES = 64 * 1024;
 /** One that does not stand still for so long is being written; so long that is waited for at most. */
 const STILL_MS = 200;
 const LATEST_MS = 3000;
-
-/** A file may not hold what was read of it. */
-export interface Doubt {
-  /** Bytes that were known of it before. */
-  size: number;
-  /** It was written to while no agent ran: nothing more of it is read before it is compared. */
-  away: boolean;
-  /** It does not, as it was last seen. By `performance.now()`: since when that is known, and when it is looked at again. */
-  differs: { since: number; due: number; stored: number; modified: number } | null;
-}
 
 /** `later`: it differs, and may not be whole yet. */
 export type Sameness = 'same' | 'other' | 'later';

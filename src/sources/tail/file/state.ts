@@ -9,7 +9,6 @@
 import type { BigIntStats } from 'node:fs';
 import { READ_BYTES } from '../../../lines/format.ts';
 import { fstatSync, read, readSync, statSync } from '../../../mounts/fs.ts';
-import type { Packed } from '../compressed/packed.ts';
 import { begins, hasBefore, headOf, markerAt } from '../positions/recognise.ts';
 import { birthOf, digest, MARKER_BYTES, NO_PREFIX, type Prefix } from './inode.ts';
 import { endOfData } from './nuls.ts';
@@ -28,6 +27,15 @@ const LITTLE_BYTES = 16 * 1024;
 /** The marker behind a hole. */
 const NULS = digest(Buffer.alloc(MARKER_BYTES));
 
+/** What a compressed file holds (compressed/packed.ts). */
+export interface PackedContent {
+  /** Bytes on disk, as they were seen last. */
+  readonly size: number;
+  /** Bytes of it, as far as they are known; before the end, what the rest would be. */
+  expected(file: FileState): number;
+  read(file: FileState, into: Buffer, length: number, position: number, step: number): Promise<number>;
+}
+
 export class FileState extends Place {
   stream: FileStream;
   position: number;
@@ -39,7 +47,7 @@ export class FileState extends Place {
   room: ReservedRoom | null = null;
   modified: number;
   /** Set: it is compressed; positions and `size` are those of its content. */
-  packed: Packed | null = null;
+  packed: PackedContent | null = null;
   /** Up to here no line ends; at or after `position`. */
   scanned: number;
   /** What lies before `scanned`, where that is not read again. */
@@ -50,6 +58,8 @@ export class FileState extends Place {
   hole = 0;
   /** Bytes of one read: more for a line that is longer, less for shorter lines than the tables can name. */
   readBytes = READ_BYTES;
+  /** The unfinished last line is sent as it is: nothing will follow. */
+  flush = false;
   /** What is known of its unfinished records, where lines are not simply records. */
   unfinished: Unfinished | null = null;
   /** What there was of it when it was last read, if that was all. */
@@ -179,7 +189,7 @@ export class FileState extends Place {
   }
 
   /** It is compressed: what there is of its content is not known yet. */
-  unpack(packed: Packed): void {
+  unpack(packed: PackedContent): void {
     this.packed = packed;
     this.size = this.position;
   }

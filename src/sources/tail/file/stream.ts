@@ -10,10 +10,10 @@ import type { Checkpoint } from '../../../core/block.ts';
 import type { Step } from '../../../core/pipeline.ts';
 import { logEnvelope, partitionKey } from '../../../lines/envelope.ts';
 import type { Envelope } from '../../../records/envelope.ts';
+import type { TailContext } from '../context.ts';
 import { packs } from '../find/glob.ts';
 import { fileCheckpoint } from '../positions/checkpoint.ts';
 import type { Generation } from '../positions/journal.ts';
-import type { TailContext } from './file.ts';
 import { digest, MARKER_BYTES, NO_INODE, type Prefix } from './inode.ts';
 
 /** So many of the last positions are known, to tell how much of a file was copied before it was truncated. */

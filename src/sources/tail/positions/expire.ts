@@ -6,7 +6,7 @@
 import { dirname } from 'node:path';
 import { log } from '../../../log.ts';
 import { statSync } from '../../../mounts/fs.ts';
-import type { TailContext } from '../file/file.ts';
+import type { TailContext } from '../context.ts';
 import type { Generation } from './journal.ts';
 
 /** `patient`: the agent has run for an hour. */

@@ -15,8 +15,9 @@ import type { BigIntStats } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { log } from '../../../log.ts';
 import { fstatSync } from '../../../mounts/fs.ts';
+import type { TailContext } from '../context.ts';
 import { descriptors } from '../file/descriptors.ts';
-import type { TailContext, TrackedFile } from '../file/file.ts';
+import type { TrackedFile } from '../file/file.ts';
 import { isInode } from '../file/inode.ts';
 import { OpenDirectory } from './aside.ts';
 

@@ -9,7 +9,8 @@
 import { dirname } from 'node:path';
 import { log } from '../../../log.ts';
 import { statfs } from '../../../mounts/fs.ts';
-import type { TailContext, TrackedFile } from '../file/file.ts';
+import type { TailContext } from '../context.ts';
+import type { TrackedFile } from '../file/file.ts';
 import { Rounds } from '../rounds.ts';
 
 /** Whether they become less is seen in this time. */

@@ -1,7 +1,8 @@
 /** What is seen to from time to time, beside reading: deleted files that take room, read files to delete, old positions. */
 
 import type { LossReason } from '../../../core/losses.ts';
-import type { TailContext, TrackedFile } from '../file/file.ts';
+import type { TailContext } from '../context.ts';
+import type { TrackedFile } from '../file/file.ts';
 import { forgetBeyond, forgetIfGone } from '../positions/expire.ts';
 import type { Generation } from '../positions/journal.ts';
 import { Rounds } from '../rounds.ts';

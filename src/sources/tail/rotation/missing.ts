@@ -3,7 +3,7 @@
  * when it was last seen may have been written to since: how much is not known, so it is counted as a file.
  */
 import { log } from '../../../log.ts';
-import type { TailContext } from '../file/file.ts';
+import type { TailContext } from '../context.ts';
 import type { Generation } from '../positions/journal.ts';
 
 /** So many are named. */

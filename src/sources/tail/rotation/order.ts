@@ -7,16 +7,7 @@
  * afterwards holds up nothing, nor does an unfinished line at its end. Where records are joined lines, the new file's first
  * ones may end the old one's last record (join.ts): then it waits until that is decided; the old one's silence ends the wait.
  */
-import type { TrackedFile } from '../file/file.ts';
-
-/** What a file waits for. */
-export interface Before {
-  file: TrackedFile;
-  /** So far that one has to be read. */
-  to: number;
-  /** Its last record may go on at the beginning of this file. */
-  joins: boolean;
-}
+import type { Before, TrackedFile } from '../file/file.ts';
 
 export interface OrderOptions {
   /** False: the file was let go. */

@@ -4,8 +4,9 @@
  */
 import type { LossReason } from '../../../core/losses.ts';
 import { log } from '../../../log.ts';
+import type { TailContext } from '../context.ts';
 import { descriptors } from '../file/descriptors.ts';
-import type { TailContext, TrackedFile } from '../file/file.ts';
+import type { TrackedFile } from '../file/file.ts';
 import { isAt } from '../file/inode.ts';
 import type { Listing } from '../find/listing.ts';
 import type { Poller } from '../find/poll.ts';

@@ -7,8 +7,9 @@
 import type { LossReason } from '../../../core/losses.ts';
 import type { Mount } from '../../../mounts/mountinfo.ts';
 import { Archives } from '../compressed/archives.ts';
+import type { TailContext } from '../context.ts';
 import { descriptors } from '../file/descriptors.ts';
-import type { TailContext, TrackedFile } from '../file/file.ts';
+import type { TrackedFile } from '../file/file.ts';
 import { isInode, lookUp } from '../file/inode.ts';
 import type { Directory } from '../find/directories.ts';
 import { Discovery } from '../find/discover.ts';

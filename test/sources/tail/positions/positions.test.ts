@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { TailContext } from '../../../../src/sources/tail/file/file.ts';
+import type { TailContext } from '../../../../src/sources/tail/context.ts';
 import { NO_INODE } from '../../../../src/sources/tail/file/inode.ts';
 import { forgetIfGone } from '../../../../src/sources/tail/positions/expire.ts';
 import { MOST_GONE } from '../../../../src/sources/tail/positions/gone.ts';

@@ -14,9 +14,11 @@ import {
 } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import type { TailContext } from '../../../../src/sources/tail/context.ts';
 import { Descriptors } from '../../../../src/sources/tail/file/descriptors.ts';
-import { newGeneration, type TailContext, TrackedFile } from '../../../../src/sources/tail/file/file.ts';
+import { TrackedFile } from '../../../../src/sources/tail/file/file.ts';
 import { NO_INODE } from '../../../../src/sources/tail/file/inode.ts';
+import { newGeneration } from '../../../../src/sources/tail/positions/generation.ts';
 import { Bench, openPaths } from '../../../support/tail.ts';
 import { until } from '../../../support/until.ts';
 

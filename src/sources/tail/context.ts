@@ -1,0 +1,18 @@
+/** What the parts of an input's tail share. */
+import type { Account } from '../../core/account.ts';
+import type { Step } from '../../core/pipeline.ts';
+import type { EnvelopeOptions } from '../../lines/envelope.ts';
+import type { LogConfig } from './options.ts';
+import type { Positions } from './positions/positions.ts';
+
+/** What all files of an input share. */
+export interface TailContext {
+  input: LogConfig;
+  origin: EnvelopeOptions;
+  positions: Positions;
+  account: Account;
+  /** What its lines pass before they are packed. */
+  steps: readonly Step[] | undefined;
+  /** What is the agent's own in it is not read. */
+  data_dir: string;
+}
