@@ -7,6 +7,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { setPriority } from 'node:os';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { datagramsAvailable } from '../../native.ts';
 import { Aggregator } from './aggregator.ts';
 import {
   type BindPlace,
@@ -220,4 +221,6 @@ port.on('message', (message: ToThread) => {
   if (message.type === 'take') batches.readAll();
   goOn();
 });
+// What calls libc is loaded before anything is taken: a thread that has counted something is whole.
+datagramsAvailable();
 post({ type: 'ready' });
