@@ -1,6 +1,6 @@
 /** The whole agent stopped, killed and started again, with Kafka and without. */
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StatsD } from 'hot-shots';
@@ -176,10 +176,14 @@ test('SIGTERM under load and a new start lose nothing and double nothing', { ski
     statsd: { listen: 'udp://127.0.0.1:0', flush_interval: '10s' },
   };
   const file = home.path('logs', 'app.log');
-  const old = numbered('app', 0, 300_000);
-  await writeFile(file, `${old.join('\n')}\n`);
+  const old: string[] = [];
+  await writeFile(file, '');
   let sent = 0;
   for (let round = 0; round < 3; round++) {
+    // Each round has lines of its own: a quick one before it may have left nothing behind.
+    const more = numbered('app', old.length, 150_000);
+    for (const line of more) old.push(line);
+    await appendFile(file, `${more.join('\n')}\n`);
     const agent = await home.start(config);
     const { statsd, close } = client(await agent.statsdPort());
     for (let i = 0; i < 500; i++) statsd.increment('hits', 1, ['n:0']);
@@ -213,10 +217,14 @@ test('kill -9 under load loses nothing, and doubles at most the unacknowledged w
     logs: [{ name: 'app', include: home.path('logs', '*.log'), topic: logs, encoding: 'raw' }],
   };
   const file = home.path('logs', 'app.log');
-  const old = numbered('app', 0, 300_000);
-  await writeFile(file, `${old.join('\n')}\n`);
+  const old: string[] = [];
+  await writeFile(file, '');
   const kills = 5;
   for (let round = 0; round < kills; round++) {
+    // Each round has lines of its own: a quick one before it may have left nothing behind.
+    const more = numbered('app', old.length, 60_000);
+    for (const line of more) old.push(line);
+    await appendFile(file, `${more.join('\n')}\n`);
     const agent = await home.start(config);
     await agent.until((s) => s.conservation.total.forwarded > 1000 * round, 'lines flow');
     await agent.kill9();
