@@ -52,7 +52,7 @@ const DOORS: Record<string, string[]> = {
   commander: ['cli'],
   'hot-shots': ['report/telemetry.ts'],
   kafkajs: ['kafka'],
-  koffi: ['native.ts'],
+  koffi: ['native/libc.ts'],
   'lz4-napi': ['records'],
   'prom-client': ['report'],
   snappy: ['records'],

@@ -18,16 +18,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import {
-  closeSocket,
-  DatagramReader,
-  datagramsAvailable,
-  nativeAvailable,
-  openUdp,
-  openWithoutLinks,
-  sdNotify,
-  tryLock,
-} from '../src/native.ts';
+import { nativeAvailable } from '../src/native/libc.ts';
+import { closeSocket, DatagramReader, datagramsAvailable, openUdp, sdNotify } from '../src/native/sockets.ts';
+import { openWithoutLinks, tryLock } from '../src/native.ts';
 
 test('a lock is held by one descriptor at a time and ends with it', { skip: !nativeAvailable() }, () => {
   const dir = mkdtempSync(join(tmpdir(), 'runnel-native-'));

@@ -7,7 +7,8 @@
 import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { log } from '../log.ts';
-import { nativeAvailable, tryLock } from '../native.ts';
+import { nativeAvailable } from '../native/libc.ts';
+import { tryLock } from '../native.ts';
 
 export type LockMode = 'flock' | 'pid';
 

@@ -12,7 +12,7 @@ import { aborted, Backoff } from '../../core/abort.ts';
 import type { Account } from '../../core/account.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
-import { datagramsAvailable } from '../../native.ts';
+import { datagramsAvailable } from '../../native/sockets.ts';
 import { valueEnvelope } from '../../records/envelope.ts';
 import { Listener, type ListenerStatus } from './listener.ts';
 import type { StatsdConfig } from './options.ts';

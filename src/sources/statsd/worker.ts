@@ -7,7 +7,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { setPriority } from 'node:os';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { datagramsAvailable } from '../../native.ts';
+import { datagramsAvailable } from '../../native/sockets.ts';
 import { Aggregator } from './aggregator.ts';
 import {
   type BindPlace,

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { datagramsAvailable } from '../../../src/native.ts';
+import { datagramsAvailable } from '../../../src/native/sockets.ts';
 import { FOUR, SIX, startStatsd } from '../../support/statsd.ts';
 
 for (const native of datagramsAvailable() ? [true, false] : [false]) {

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StatsD } from 'hot-shots';
 import { Account } from '../../../src/core/account.ts';
-import { datagramsAvailable } from '../../../src/native.ts';
+import { datagramsAvailable } from '../../../src/native/sockets.ts';
 import { type StatsdOptions, statsdSource } from '../../../src/sources/statsd/statsd.ts';
 import { collect } from '../../support/output.ts';
 

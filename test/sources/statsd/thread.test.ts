@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
-import { datagramsAvailable } from '../../../src/native.ts';
+import { datagramsAvailable } from '../../../src/native/sockets.ts';
 import { FOUR, startStatsd } from '../../support/statsd.ts';
 
 /** The next thread that is started. */

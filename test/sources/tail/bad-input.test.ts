@@ -25,7 +25,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { TRUNCATED } from '../../../src/core/batch.ts';
-import { nativeAvailable } from '../../../src/native.ts';
+import { nativeAvailable } from '../../../src/native/libc.ts';
 import { Bench, type Collected, said } from '../../support/tail.ts';
 import { until } from '../../support/until.ts';
 

@@ -8,7 +8,7 @@
  * So each socket has its turn, a batch at a time, whatever comes on the others.
  */
 import { fstatSync } from 'node:fs';
-import { DatagramReader, ReadableWait, setWaiting } from '../../../native.ts';
+import { DatagramReader, ReadableWait, setWaiting } from '../../../native/sockets.ts';
 import { POLL_MS } from '../protocol.ts';
 import { kernelDrops } from './drops.ts';
 

@@ -14,7 +14,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { fstatSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
-import { closeSocket, duplicate, openUdp } from '../../../native.ts';
+import { closeSocket, duplicate, openUdp } from '../../../native/sockets.ts';
 import { POLL_MS } from '../protocol.ts';
 
 export class QuietSocket {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { fstatSync } from 'node:fs';
 import { test } from 'node:test';
-import { closeSocket, DatagramReader, datagramsAvailable, openUdp } from '../../../../src/native.ts';
+import { closeSocket, DatagramReader, datagramsAvailable, openUdp } from '../../../../src/native/sockets.ts';
 import { kernelDrops } from '../../../../src/sources/statsd/receive/drops.ts';
 
 test('the kernel says how many datagrams found the buffer full', { skip: !datagramsAvailable() }, async () => {

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, closeSync, ftruncateSync, openSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { nativeAvailable } from '../../../../src/native.ts';
+import { nativeAvailable } from '../../../../src/native/libc.ts';
 import { Bench, numbered, rows } from '../../../support/tail.ts';
 import { until } from '../../../support/until.ts';
 

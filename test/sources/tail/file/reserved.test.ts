@@ -19,7 +19,7 @@ import {
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { nativeAvailable } from '../../../../src/native.ts';
+import { nativeAvailable } from '../../../../src/native/libc.ts';
 import { descriptors } from '../../../../src/sources/tail/file/descriptors.ts';
 import type { TrackedFile } from '../../../../src/sources/tail/file/file.ts';
 import { Bench } from '../../../support/tail.ts';

@@ -1,0 +1,58 @@
+/**
+ * libc. This is the one door to koffi, which is loaded at the first use; where it cannot be loaded `nativeAvailable` is
+ * false and callers do without. Numbers and layouts beside it are those of 64-bit Linux (x64 and arm64 agree).
+ */
+import { createRequire } from 'node:module';
+import { getSystemErrorMessage } from 'node:util';
+
+export type Call = (...args: unknown[]) => number;
+
+export interface Libc {
+  errno(): number;
+  address(view: ArrayBufferView): bigint;
+  /** A function of libc by its prototype. */
+  call(prototype: string): Call;
+}
+
+let libc: Libc | null | undefined;
+
+/** Null: it cannot be called here. */
+export function loadLibc(): Libc | null {
+  if (libc !== undefined) return libc;
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    const library = koffi.load(process.platform === 'darwin' ? '/usr/lib/libSystem.dylib' : 'libc.so.6');
+    const calls = new Map<string, Call>();
+    libc = {
+      errno: () => koffi.errno(),
+      address: (view) => BigInt(koffi.address(view) as unknown as bigint | number),
+      call(prototype) {
+        let call = calls.get(prototype);
+        if (!call) {
+          call = library.func(prototype) as unknown as Call;
+          calls.set(prototype, call);
+        }
+        return call;
+      },
+    };
+  } catch {
+    // No build for this platform, or another libc: callers ask `nativeAvailable` and say what they miss.
+    libc = null;
+  }
+  return libc;
+}
+
+export function needLibc(): Libc {
+  const found = loadLibc();
+  if (!found) throw new Error(`koffi cannot be loaded on ${process.platform} ${process.arch}`);
+  return found;
+}
+
+export function nativeAvailable(): boolean {
+  return loadLibc() !== null;
+}
+
+/** What the call said that has just failed. */
+export function systemError(c: Libc): Error {
+  return new Error(getSystemErrorMessage(-c.errno()));
+}
