@@ -50,6 +50,9 @@ export function nearest(word: string, known: readonly string[]): string | null {
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
   const plain = word.toLowerCase().replaceAll('-', '_').slice(0, 64);
   for (const candidate of known) {
+    // `warning` for warn.
+    if (candidate.length > 3 && (plain.startsWith(candidate) || (plain.length > 3 && candidate.startsWith(plain))))
+      return candidate;
     const distance = editDistance(plain, candidate);
     if (distance < bestDistance && distance < candidate.length) {
       best = candidate;

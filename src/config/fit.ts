@@ -4,7 +4,7 @@
  * What comes out has the schema's shape; only the scalars are still to be read.
  */
 import { either, type Fault, MOST_FAULTS, nearest } from './errors.ts';
-import type { Shape } from './shape.ts';
+import type { Field, Shape } from './shape.ts';
 import type { MapTree, Tree } from './tree.ts';
 
 export function fit(tree: Tree, shape: Shape, name: string, faults: Fault[]): Tree {
@@ -36,18 +36,15 @@ export function fit(tree: Tree, shape: Shape, name: string, faults: Fault[]): Tr
       return fitted;
     }
     case 'list': {
-      if (tree.kind === 'map') {
-        const first = [...tree.entries.keys()][0] ?? 'it';
-        return refuse(
-          shape.item.kind === 'map' || shape.item.kind === 'choice'
-            ? `must be a list of maps: put "- " before ${first}`
-            : 'must be a list',
-        );
-      }
-      if (tree.kind === 'scalar')
+      const isOfMaps = shape.item.kind === 'map' || shape.item.kind === 'choice';
+      if (tree.kind === 'map' || (tree.kind === 'scalar' && isOfMaps))
+        return refuse(`is a list: ${asList(tree, shape.item, name)}`);
+      const given = tree.kind === 'scalar' ? [tree] : tree.items;
+      const all = shape.commas ? given.flatMap(parted) : given;
+      if (tree.kind === 'scalar' && all.length === 1)
         return { kind: 'list', place: tree.place, items: [fit(tree, shape.item, name, faults)] };
       const items: Tree[] = [];
-      for (const [i, item] of tree.items.entries()) {
+      for (const [i, item] of all.entries()) {
         // An empty item would shift the ones behind it away from their places.
         if (item.kind === 'empty') faults.push({ ...item.place, message: `${name}[${i}] is empty` });
         else items.push(fit(item, shape.item, `${name}[${i}]`, faults));
@@ -60,8 +57,9 @@ export function fit(tree: Tree, shape: Shape, name: string, faults: Fault[]): Tr
     case 'map':
       if (shape.orFalse && tree.kind === 'scalar') return tree;
       if (tree.kind !== 'map') {
-        const first = [...shape.fields.keys()][0];
-        return refuse(`must be a map with keys such as ${first}, not ${article(tree)}`);
+        const [first] = [...shape.fields.entries()].find(([, { required }]) => required) ?? [...shape.fields][0]!;
+        if (name === '') return refuse(`must be a map with keys such as ${first}, not ${article(tree)}`);
+        return refuse(`is a map: write ${shape.write ?? mapOf(first, tree, name)}`);
       }
       return fitMap(tree, shape, name, faults);
   }
@@ -73,7 +71,7 @@ function fitMap(tree: MapTree, shape: Shape & { kind: 'map' | 'choice' }, name: 
     (key, place) => {
       const field = shape.fields.get(key);
       if (field) return field.shape;
-      faults.push({ ...place, message: unknownKey(key, name, [...shape.fields.keys()]) });
+      faults.push({ ...place, message: unknownKey(key, name, shape.fields) });
       return null;
     },
     name,
@@ -82,13 +80,13 @@ function fitMap(tree: MapTree, shape: Shape & { kind: 'map' | 'choice' }, name: 
   for (const [key, field] of shape.fields) {
     const entry = tree.entries.get(key);
     if (field.required && (!entry || isEmpty(entry.value))) {
-      // An empty one may be what a fault that was told already has left.
-      if (entry && isFaulty(entry.value, faults)) continue;
+      // An empty one may be what a fault that was told already has left, and a missing one may have another name there.
+      if (entry ? isFaulty(entry.value, faults) : isMeant(key, name, faults)) continue;
       faults.push({ ...(entry?.place ?? tree.place), message: `${name} needs ${key}: ${firstSentence(field.text)}` });
     } else if (field.fallback === undefined && field.shape.kind === 'map' && entry?.value.kind === 'empty') {
       faults.push({
         ...entry.place,
-        message: `${name}.${key} is empty: write ${key}: {} for its defaults, or leave it out`,
+        message: `${name}.${key} is empty: write ${field.shape.write ?? `${key}: {} for its defaults`}, or leave it out`,
       });
     }
   }
@@ -130,17 +128,89 @@ function firstSentence(text: string): string {
   return first.charAt(0).toLowerCase() + first.slice(1);
 }
 
+/** Whether a key that is not known was told to be meant for this one. */
+export function isMeant(key: string, name: string, faults: readonly Fault[]): boolean {
+  const where = name === '' ? '' : ` in ${name.replace(/\[\d+\]$/, '')}`;
+  return faults.some(
+    ({ message }) =>
+      message.startsWith(`unknown key ${key}:...${where}: `) ||
+      (message.startsWith('unknown key ') && message.endsWith(`${where}: did you mean ${key}?`)),
+  );
+}
+
 export function isFaulty({ place }: Tree, faults: readonly Fault[]): boolean {
   return faults.some((f) => f.file === place.file && f.line === place.line && f.column === place.column);
 }
 
-function unknownKey(key: string, name: string, known: string[]): string {
+function unknownKey(key: string, name: string, fields: ReadonlyMap<string, Field>): string {
   const where = name === '' ? '' : ` in ${name.replace(/\[\d+\]$/, '')}`;
   const colon = key.indexOf(':');
   // `password:hunter2`: what follows the colon is a value, and maybe a secret.
   if (colon > 0) return `unknown key ${key.slice(0, colon)}:...${where}: put a space after the colon`;
-  const near = nearest(key, known);
-  return `unknown key ${key}${where}: ${near ? `did you mean ${near}?` : `known keys are ${known.join(', ')}`}`;
+  const brace = /^(\w+)\s*[[{]/.exec(key)?.[1];
+  if (brace !== undefined) return `unknown key ${key.slice(0, 40)}${where}: put a colon after ${brace}`;
+  const found = [...fields].find(([, { elsewhere }]) => elsewhere.includes(key))?.[0];
+  const known = [...fields.keys()];
+  const near = found ?? nearest(key, known);
+  if (near) return `unknown key ${key}${where}: did you mean ${near}?`;
+  if (/^(enabled?|on)$/.test(key) && name !== '')
+    return `unknown key ${key}${where}: leave it out: what is written is on`;
+  const inside = within(key, name, fields);
+  if (inside) return `unknown key ${key}${where}: did you mean ${inside}?`;
+  return `unknown key ${key}${where}: known keys are ${known.join(', ')}`;
+}
+
+/** The option of this name, or that others call so, one level below. */
+function within(key: string, name: string, fields: ReadonlyMap<string, Field>): string | null {
+  for (const [outer, { shape }] of fields) {
+    const [of, map] = shape.kind === 'list' ? ['[]', shape.item] : ['', shape];
+    if (map.kind !== 'map') continue;
+    for (const [inner, { elsewhere }] of map.fields) {
+      if (inner === key || elsewhere.includes(key)) return [name, `${outer}${of}`, inner].filter(Boolean).join('.');
+    }
+  }
+  return null;
+}
+
+/** What would be a list: `write logs: [{include: ...}]`. */
+function asList(tree: Tree, item: Shape, name: string): string {
+  const key = lastOf(name);
+  if (item.kind === 'choice') return `write ${key}: [${item.example}]`;
+  if (item.kind !== 'map') return `write ${key}: [${item.kind === 'leaf' ? (item.info.example ?? '...') : '...'}]`;
+  const first = [...item.fields].find(([, { required }]) => required)?.[0] ?? [...item.fields.keys()][0]!;
+  if (tree.kind !== 'map') return `write ${key}: [{${first}: ${shown(tree)}}]`;
+  // `logs: {nginx: {include: ...}}`
+  const named = [...tree.entries].find(([entry, { value }]) => value.kind === 'map' && !item.fields.has(entry))?.[0];
+  if (named !== undefined && item.fields.has('name') && /^[\w.-]+$/.test(named))
+    return `write ${key}: [{name: ${named}, ...}]`;
+  const has = [...tree.entries.keys()].find((entry) => item.fields.has(entry));
+  return `write ${key}: [{${has ?? first}: ...}]`;
+}
+
+function mapOf(first: string, tree: Tree, name: string): string {
+  const map = `{${first}: ${shown(tree)}}`;
+  return name.endsWith(']') ? map : `${lastOf(name)}: ${map}`;
+}
+
+/** A value that is meant, where it is one and no secret. */
+function shown(tree: Tree): string {
+  return tree.kind === 'scalar' &&
+    !tree.substituted &&
+    /^[\w./*:@-]{1,80}$/.test(tree.text) &&
+    !/^(true|false|yes|no|on|off)$/i.test(tree.text)
+    ? tree.text
+    : '...';
+}
+
+function lastOf(name: string): string {
+  return name.replace(/^.*\./, '');
+}
+
+/** `a, b` as two. */
+function parted(tree: Tree): Tree[] {
+  if (tree.kind !== 'scalar' || !tree.text.includes(',')) return [tree];
+  const texts = tree.text.split(',').map((text) => text.trim());
+  return texts.filter((text) => text !== '').map((text) => ({ ...tree, text }));
 }
 
 function article(tree: Tree): string {

@@ -1,12 +1,15 @@
 /** `kafka`: where records go, and how. */
-import { alternative, list, option, optional, section } from './option.ts';
+import { alternative, calledElsewhere, commaList, option, optional, section } from './option.ts';
 import { duration, hostPort, integer, name, oneOf, path, topic, url, yesNo } from './types.ts';
 
 export const kafkaSection = section({
-  brokers: option(
-    list(hostPort(9092, 'kafka-1:9092')),
-    [],
-    'Brokers to ask first; port 9092 if none is given. Empty: everything goes to the local log only.',
+  brokers: calledElsewhere(
+    ['bootstrap_servers', 'bootstrap.servers', 'bootstrap-servers', 'bootstrap', 'hosts', 'servers', 'endpoints'],
+    option(
+      commaList(hostPort(9092, 'kafka-1:9092')),
+      [],
+      'Brokers to ask first; port 9092 if none is given. Empty: everything goes to the local log only.',
+    ),
   ),
   topic_prefix: option(
     topic('runnel', 200),
@@ -45,54 +48,75 @@ export const kafkaSection = section({
     'How long an open block waits for more records before it is sent. Longer: fewer, better compressed blocks.',
   ),
   client_id: option(name(), 'runnel', "The name in the broker's logs and quotas."),
-  tls: optional(
-    section({
-      ca_file: optional(path('/etc/runnel/ca.pem'), "Certificates to trust, as PEM. Without it: the system's."),
-      cert_file: optional(path('/etc/runnel/client.pem'), "The agent's own certificate, as PEM. Needs key_file."),
-      key_file: optional(path('/etc/runnel/client.key'), 'The key of cert_file, as PEM.'),
-      server_name: optional(
-        name('host name', 'kafka.example.com'),
-        "The name in the broker's certificate, where it is not the address.",
+  tls: calledElsewhere(
+    ['ssl', 'security_protocol', 'security.protocol'],
+    optional(
+      section(
+        {
+          ca_file: calledElsewhere(
+            ['ca', 'cafile', 'ca_cert', 'ca_location', 'certificate_authorities', 'ssl_ca'],
+            optional(path('/etc/runnel/ca.pem'), "Certificates to trust, as PEM. Without it: the system's."),
+          ),
+          cert_file: calledElsewhere(
+            ['cert', 'certificate', 'crt_file', 'client_cert'],
+            optional(path('/etc/runnel/client.pem'), "The agent's own certificate, as PEM. Needs key_file."),
+          ),
+          key_file: calledElsewhere(
+            ['key', 'private_key', 'client_key'],
+            optional(path('/etc/runnel/client.key'), 'The key of cert_file, as PEM.'),
+          ),
+          server_name: optional(
+            name('host name', 'kafka.example.com'),
+            "The name in the broker's certificate, where it is not the address.",
+          ),
+          insecure: option(
+            yesNo(),
+            'false',
+            "Does not check the broker's certificate. Anyone between can read and change everything.",
+          ),
+        },
+        "tls: {} for the system's certificates",
       ),
-      insecure: option(
-        yesNo(),
-        'false',
-        "Does not check the broker's certificate. Anyone between can read and change everything.",
-      ),
-    }),
-    "Speaks TLS to the brokers. tls: {} uses the system's certificates.",
+      "Speaks TLS to the brokers. tls: {} uses the system's certificates.",
+    ),
   ),
-  sasl: optional(
-    section({
-      mechanism: option(
-        oneOf('plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer', 'aws-msk-iam'),
-        'scram-sha-512',
-        'How the agent proves who it is. plain and scram: with username and password. oauthbearer: with a token, from token_file or from token_url. aws-msk-iam: with the credentials that AWS gives to this host, in region; needs the package aws-msk-iam-sasl-signer-js beside runnel.',
+  sasl: calledElsewhere(
+    ['authentication', 'auth', 'sasl_mechanism', 'sasl.mechanism'],
+    optional(
+      section(
+        {
+          mechanism: option(
+            oneOf('plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer', 'aws-msk-iam'),
+            'scram-sha-512',
+            'How the agent proves who it is. plain and scram: with username and password. oauthbearer: with a token, from token_file or from token_url. aws-msk-iam: with the credentials that AWS gives to this host, in region; needs the package aws-msk-iam-sasl-signer-js beside runnel.',
+          ),
+          username: calledElsewhere(['user', 'login'], optional(name('text', 'runnel'), 'Who the agent logs in as.')),
+          password: optional(
+            name('secret', '${KAFKA_PASSWORD}'),
+            'The secret that goes with the name. Better from the environment, ${KAFKA_PASSWORD}, or a file, ${file:/run/secrets/kafka}, than written here.',
+          ),
+          token_file: alternative(
+            path('/var/run/secrets/kafka/token'),
+            'oauthbearer: a file that holds a token; read again for each connection.',
+          ),
+          token_url: alternative(
+            url('https://login.example.com/oauth2/token'),
+            'oauthbearer: where a token is had for client_id and client_secret (OAuth 2.0, client credentials). Asked again before the token ends.',
+          ),
+          client_id: alternative(name('text', 'runnel'), 'oauthbearer, with token_url: who asks.'),
+          client_secret: alternative(
+            name('secret', '${OAUTH_CLIENT_SECRET}'),
+            'oauthbearer, with token_url: the secret that goes with client_id.',
+          ),
+          scope: alternative(
+            name('text', 'kafka'),
+            'oauthbearer, with token_url: what the token is for, where the server wants to know.',
+          ),
+          region: alternative(name('region', 'eu-central-1'), "aws-msk-iam: the cluster's region."),
+        },
+        'sasl: {username: ..., password: ...}',
       ),
-      username: optional(name('text', 'runnel'), 'Who the agent logs in as.'),
-      password: optional(
-        name('secret', '${KAFKA_PASSWORD}'),
-        'The secret that goes with the name. Better from the environment, ${KAFKA_PASSWORD}, or a file, ${file:/run/secrets/kafka}, than written here.',
-      ),
-      token_file: alternative(
-        path('/var/run/secrets/kafka/token'),
-        'oauthbearer: a file that holds a token; read again for each connection.',
-      ),
-      token_url: alternative(
-        url('https://login.example.com/oauth2/token'),
-        'oauthbearer: where a token is had for client_id and client_secret (OAuth 2.0, client credentials). Asked again before the token ends.',
-      ),
-      client_id: alternative(name('text', 'runnel'), 'oauthbearer, with token_url: who asks.'),
-      client_secret: alternative(
-        name('secret', '${OAUTH_CLIENT_SECRET}'),
-        'oauthbearer, with token_url: the secret that goes with client_id.',
-      ),
-      scope: alternative(
-        name('text', 'kafka'),
-        'oauthbearer, with token_url: what the token is for, where the server wants to know.',
-      ),
-      region: alternative(name('region', 'eu-central-1'), "aws-msk-iam: the cluster's region."),
-    }),
-    'Logs in to the brokers.',
+      'Logs in to the brokers.',
+    ),
   ),
 });

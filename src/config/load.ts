@@ -11,8 +11,9 @@ import * as v from 'valibot';
 import { createHash } from '../builtin.ts';
 import { writableByOthers } from '../data-dir/writable.ts';
 import type { CommonConfig, Env } from './config.ts';
+import { writtenFor } from './elsewhere.ts';
 import { ConfigError, type Fault, formatFault, MOST_FAULTS, type Path, type Saying } from './errors.ts';
-import { fit, isFaulty } from './fit.ts';
+import { fit, isFaulty, isMeant } from './fit.ts';
 import { checkLogin } from './login.ts';
 import type { Fields, Section } from './option.ts';
 import { readNamed, readSmall, reasonOf } from './read.ts';
@@ -81,7 +82,13 @@ export async function loadWith<C extends CommonConfig>(
     const text = await readText(file, file === path, faults);
     if (text === null) continue;
     hash.update(`${text.length}:${text}`);
+    const told = faults.length;
     const read = readTree(yaml, text, file, substitution, faults);
+    const other = shape.kind === 'map' ? writtenFor(text, read, (key) => shape.fields.has(key)) : null;
+    if (other) {
+      faults.splice(told, faults.length, other);
+      continue;
+    }
     tree = mergeTrees(tree, fit(read, shape, '', faults), '', faults);
     if (faults.length > MOST_FAULTS) throw new ConfigError(first(faults, files));
   }
@@ -134,6 +141,8 @@ function interpret<C extends CommonConfig>(
     const fault = faultAt(tree, path, message);
     // What is missing here may be what is wrong inside, which was told already; two inputs may say the same of an option.
     if (faults.some((told) => told.message === fault.message || told.message.startsWith(`${nameOf(path)}.`))) return;
+    const needs = /^needs ([\w, ]+)/.exec(message)?.[1]?.split(/, | or /) ?? [];
+    if (needs.some((key) => isMeant(key, nameOf(path), faults))) return;
     faults.push(fault);
   };
   const isThere = (path: Path) => {

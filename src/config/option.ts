@@ -100,14 +100,23 @@ export function alternative<S extends v.GenericSchema>(schema: S, text: string):
   return v.pipe(v.optional(schema), v.description(text), v.metadata({ alternative: true })) as unknown as Optional<S>;
 }
 
+/** What others call this option: whoever writes one of these is told its name here. */
+export function calledElsewhere<S extends v.GenericSchema>(names: readonly string[], schema: S): S {
+  return v.pipe(schema, v.metadata({ elsewhere: names })) as unknown as S;
+}
+
 /** An option that must be there. */
 export function required<S extends v.GenericSchema>(schema: S, text: string): S {
   return v.pipe(schema, v.description(text)) as unknown as S;
 }
 
-/** A map with known keys. Unknown ones are found before valibot sees the map. */
-export function section<E extends Fields>(fields: E): Section<E> {
-  return v.object(fields);
+/**
+ * A map with known keys. Unknown ones are found before valibot sees the map. `write`: what to write in place of a single
+ * value, where that is not plain from the first key: `tls: {} for the system's certificates`.
+ */
+export function section<E extends Fields>(fields: E, write?: string): Section<E> {
+  const object = v.object(fields);
+  return write === undefined ? object : (v.pipe(object, v.metadata({ write })) as unknown as Section<E>);
 }
 
 /** A map with exactly one of these keys; all are optional. */
@@ -117,6 +126,11 @@ export function choice<E extends Fields>(fields: E, example: string): Section<E>
 
 export function list<S extends v.GenericSchema>(item: S): v.ArraySchema<S, undefined> {
   return v.array(item);
+}
+
+/** A list that may be one text, parted by commas, as other programs have it. */
+export function commaList<S extends v.GenericSchema>(item: S): v.ArraySchema<S, undefined> {
+  return v.pipe(v.array(item), v.metadata({ commas: true })) as unknown as v.ArraySchema<S, undefined>;
 }
 
 /** A map whose keys the user chooses. */

@@ -7,14 +7,15 @@ import type { LeafInfo } from './option.ts';
 
 export type Shape =
   | { kind: 'leaf'; info: LeafInfo }
-  /** `orFalse`: may also be true or false. */
-  | { kind: 'map'; fields: Map<string, Field>; orFalse: boolean }
+  /** `orFalse`: may also be true or false. `write`: see `section`. */
+  | { kind: 'map'; fields: Map<string, Field>; orFalse: boolean; write?: string | undefined }
   /** A map with exactly one of the keys. */
   | { kind: 'choice'; fields: Map<string, Field>; example: string }
   /** Anything: what it is made of is its own business. */
   | { kind: 'grammar'; info: LeafInfo }
   | { kind: 'dictionary'; value: Shape }
-  | { kind: 'list'; item: Shape };
+  /** `commas`: what is between commas is an item. */
+  | { kind: 'list'; item: Shape; commas: boolean };
 
 export interface Field {
   shape: Shape;
@@ -24,6 +25,8 @@ export interface Field {
   required: boolean;
   /** It is for another setting than the default one. */
   alternative: boolean;
+  /** What others call it. */
+  elsewhere: readonly string[];
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: valibot's schemas have no common type that shows their parts
@@ -37,7 +40,7 @@ export function shapeOf(schema: unknown): Shape {
     case 'lazy':
       return { ...(shapeOf(s.getter({})) as Shape & { kind: 'map' }), orFalse: true };
     case 'array':
-      return { kind: 'list', item: shapeOf(s.item) };
+      return { kind: 'list', item: shapeOf(s.item), commas: v.getMetadata(s).commas === true };
     case 'record':
       return { kind: 'dictionary', value: shapeOf(s.value) };
     case 'object': {
@@ -49,10 +52,11 @@ export function shapeOf(schema: unknown): Shape {
           fallback: entry.type === 'optional' ? entry.default : undefined,
           required: entry.type !== 'optional',
           alternative: v.getMetadata(entry).alternative === true,
+          elsewhere: (v.getMetadata(entry).elsewhere as readonly string[] | undefined) ?? [],
         });
       }
-      const { choice } = v.getMetadata(s) as { choice?: { example: string } };
-      return choice ? { kind: 'choice', fields, ...choice } : { kind: 'map', fields, orFalse: false };
+      const { choice, write } = v.getMetadata(s) as { choice?: { example: string }; write?: string };
+      return choice ? { kind: 'choice', fields, ...choice } : { kind: 'map', fields, orFalse: false, write };
     }
     default:
       if ('grammar' in v.getMetadata(s)) return { kind: 'grammar', info: (v.getMetadata(s) as Any).grammar };

@@ -8,6 +8,7 @@ import type { Alias, LineCounter, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'y
 import { type Fault, type FilePlace, formatPlace } from './errors.ts';
 import { Wrong } from './option.ts';
 import { mask, type Substitution, unmask } from './substitute.ts';
+import { syntaxFaults } from './syntax.ts';
 
 export interface ScalarTree {
   kind: 'scalar';
@@ -37,7 +38,7 @@ export type Tree = ScalarTree | ListTree | MapTree | EmptyTree;
 const MAX_DEPTH = 20;
 const MAX_NODES = 200_000;
 
-type Yaml = typeof import('yaml');
+export type Yaml = typeof import('yaml');
 
 /** Reads one file's text. Faults are added to `faults`; what could be read is returned. */
 export function readTree(yaml: Yaml, text: string, file: string, substitution: Substitution, faults: Fault[]): Tree {
@@ -59,10 +60,11 @@ export function readTree(yaml: Yaml, text: string, file: string, substitution: S
   });
   const reader = new TreeReader(yaml, lines, file, substitution, faults);
   const saidOf = new Set<number>();
-  for (const error of [...document.errors, ...document.warnings]) {
-    const place = reader.place(error.pos[0]);
+  const placeOf = (offset: number) => reader.place(offset);
+  for (const { offset, message } of syntaxFaults(yaml, masked, document, placeOf)) {
+    const place = reader.place(offset);
     // One mistake makes several errors on its line.
-    if (!saidOf.has(place.line)) reader.fault(place, syntaxMessage(error.code, error.message));
+    if (!saidOf.has(place.line)) reader.fault(place, message);
     saidOf.add(place.line);
   }
   if (document.errors.length > 0) return empty;
@@ -89,24 +91,6 @@ function deepBracket(yaml: Yaml, text: string): number | null {
 function placeIn(text: string, offset: number, file: string): FilePlace {
   const before = text.slice(0, offset).split('\n');
   return { file, line: before.length, column: before.at(-1)!.length + 1 };
-}
-
-/** YAML's own messages, without the pieces of the file that some of them quote. */
-function syntaxMessage(code: string, message: string): string {
-  switch (code) {
-    case 'MULTIPLE_DOCS':
-      return 'a second document begins here: one file holds one; put the rest into conf.d';
-    case 'TAB_AS_INDENT':
-      return 'a tab indents this line: YAML wants spaces';
-    case 'TAG_RESOLVE_FAILED':
-      return 'tags such as !name are not used here: a text that begins with ! needs quotes';
-    case 'BAD_ALIAS':
-      return 'a text that begins with * or & needs quotes';
-    default:
-      // The parser calls itself for each level.
-      if (message.startsWith('Maximum call stack')) return 'is nested too deep';
-      return `not valid YAML: ${message.replace(/: (?!between).*/s, '').replace(/ at line .*/s, '')}`;
-  }
 }
 
 class TreeReader {

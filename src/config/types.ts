@@ -34,7 +34,8 @@ function quantity(text: string, units: Record<string, number>, what: string, exa
   const factor = units[unit];
   if (factor === undefined) {
     const known = Object.keys(units).filter((u) => what === 'duration' || u.endsWith('iB') || u === 'B');
-    const near = Object.keys(units).find((u) => u.toLowerCase() === unit.toLowerCase());
+    const meant = [unit, `${unit}iB`].map((one) => one.toLowerCase());
+    const near = Object.keys(units).find((u) => meant.includes(u.toLowerCase()) && (what !== 'size' || u !== 'kB'));
     throw new Wrong(`has an unknown unit ${unit}: ${near ? `did you mean ${near}?` : `use ${either(known)}`}`);
   }
   return Math.round(Number(digits) * factor);
@@ -164,6 +165,7 @@ export function url(example: string): Leaf<string> {
 /** A path that does not depend on the working directory. */
 export function path(example: string): Leaf<string> {
   return leaf({ label: 'absolute path', json: { type: 'string', pattern: '^/' }, example }, (value) => {
+    if (value.startsWith('~')) throw new Wrong('begins with ~, which is not replaced: write ${HOME} for it');
     if (!value.startsWith('/')) throw new Wrong('must be an absolute path, beginning with /, not {}');
     if (value.includes('\0')) throw new Wrong('must not hold a NUL');
     return value;
@@ -233,7 +235,11 @@ export function hostPort(defaultPort: number | null, example: string): Leaf<stri
   return leaf(
     { label: defaultPort === null ? 'host:port' : 'host or host:port', json: { type: 'string' }, example },
     (value) => {
+      const alone = /^:?(\d{1,5})$/.exec(value)?.[1];
+      if (alone !== undefined)
+        throw new Wrong(`is a port without a host: write ${example.replace(/:\d+$/, '')}:${alone}`);
       const { host, port } = splitHostPort(value);
+      if (/^\d+$/.test(host)) throw new Wrong(`has a number where the host should be, for example ${example}, not {}`);
       if (port === null && defaultPort === null) throw new Wrong(`needs a port, for example ${example}`);
       return `${host.includes(':') ? `[${host}]` : host}:${port ?? defaultPort}`;
     },
@@ -244,6 +250,8 @@ export function hostPort(defaultPort: number | null, example: string): Leaf<stri
 export function splitHostPort(value: string): { host: string; port: number | null } {
   const scheme = /^([a-z+]+):\/\//i.exec(value);
   if (scheme) throw new Wrong(`must be host:port without ${scheme[1]}://`);
+  if (/\S\s+\S/.test(value))
+    throw new Wrong('must be host:port without blanks, not {}; several are a list: [a:1, b:2]');
   if (isIP(value) === 6) return { host: value, port: null };
   const match = /^(?:\[([^\]]+)\]|([^:[\]/\s]+))(?::(\d{1,5}))?$/.exec(value);
   const host = match?.[1] ?? match?.[2];
@@ -253,48 +261,6 @@ export function splitHostPort(value: string): { host: string; port: number | nul
   const port = match[3] === undefined ? null : Number(match[3]);
   if (port !== null && port > 65535) throw new Wrong('must have a port from 0 to 65535');
   return { host, port };
-}
-
-/** Where something listens: `udp://127.0.0.1:8125`, `tcp://[::1]:8125`, `unixgram:///run/x.sock`, `unixstream:///run/x.sock`. */
-export type ListenAddress =
-  | { kind: 'udp' | 'tcp'; host: string; port: number }
-  | { kind: 'unixgram' | 'unixstream'; path: string };
-
-const LISTENERS = ['udp', 'tcp', 'unixgram', 'unixstream'];
-
-/** Throws Wrong. `unix://` means `unixgram://`. */
-export function parseListener(address: string): ListenAddress {
-  const match = /^([a-z]+):\/\/(.*)$/.exec(address);
-  if (!match)
-    throw new Wrong(
-      'must begin with udp://, tcp://, unixgram:// or unixstream://, for example udp://127.0.0.1:8125, not {}',
-    );
-  const kind = match[1] === 'unix' ? 'unixgram' : match[1]!;
-  const rest = match[2]!;
-  if (!LISTENERS.includes(kind)) {
-    const near = nearest(kind, LISTENERS);
-    throw new Wrong(
-      `has an unknown scheme ${kind}://: use udp, tcp, unixgram or unixstream${near ? `; did you mean ${near}?` : ''}`,
-    );
-  }
-  if (kind === 'unixgram' || kind === 'unixstream') {
-    if (!rest.startsWith('/'))
-      throw new Wrong(`must have an absolute path, for example ${kind}:///run/runnel/statsd.sock`);
-    if (Buffer.byteLength(rest) > 107)
-      throw new Wrong('has a path longer than the 107 bytes that a socket address holds');
-    return { kind, path: rest };
-  }
-  const { host, port } = splitHostPort(rest);
-  if (port === null) throw new Wrong(`needs a port, for example ${kind}://127.0.0.1:8125`);
-  return { kind: kind as 'udp' | 'tcp', host, port };
-}
-
-export function listener(example: string): Leaf<string> {
-  const json = { type: 'string', pattern: '^(udp|tcp|unix|unixgram|unixstream)://' };
-  return leaf({ label: 'listener address', json, example }, (value) => {
-    parseListener(value);
-    return value.replace(/^unix:/, 'unixgram:');
-  });
 }
 
 /** Milliseconds, or one of the words. */

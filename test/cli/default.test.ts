@@ -5,7 +5,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { defaultConfig } from '../../src/cli/default.ts';
-import { parseListener } from '../../src/config/types.ts';
+import { parseListener } from '../../src/config/listener.ts';
 
 test('the built-in default reads the machine from now on and sends nothing away', () => {
   const config = defaultConfig({ root: true, env: {} });

@@ -15,25 +15,28 @@ const host = orFalse({
   pressure: option(yesNo(), 'true', 'Pressure stall information, where the kernel has it.'),
 });
 
-const metricsSection = section({
-  interval: option(duration({ min: '1s', max: '1h' }), '10s', 'How often everything is measured.'),
-  topic: optional(
-    topic('runnel.metrics'),
-    'Where metrics go, those of StatsD too. Default: <kafka.topic_prefix>.metrics.',
-  ),
-  host: option(host, {}, 'Metrics of this machine, under their OpenTelemetry names. false: none.'),
-  checks: option(
-    list(
-      section({
-        name: required(name('text', 'ntp'), 'Which check.'),
-        interval: optional(duration({ min: '1s', max: '1d' }), 'How often it runs. Default: metrics.interval.'),
-        timeout: option(duration({ min: '100ms', max: '1h' }), '10s', 'When it is given up.'),
-      }),
+const metricsSection = section(
+  {
+    interval: option(duration({ min: '1s', max: '1h' }), '10s', 'How often everything is measured.'),
+    topic: optional(
+      topic('runnel.metrics'),
+      'Where metrics go, those of StatsD too. Default: <kafka.topic_prefix>.metrics.',
     ),
-    [],
-    'Further checks.',
-  ),
-});
+    host: option(host, {}, 'Metrics of this machine, under their OpenTelemetry names. false: none.'),
+    checks: option(
+      list(
+        section({
+          name: required(name('text', 'ntp'), 'Which check.'),
+          interval: optional(duration({ min: '1s', max: '1d' }), 'How often it runs. Default: metrics.interval.'),
+          timeout: option(duration({ min: '100ms', max: '1h' }), '10s', 'When it is given up.'),
+        }),
+      ),
+      [],
+      'Further checks.',
+    ),
+  },
+  'metrics: {interval: 10s}, or metrics: {host: false} for none',
+);
 
 export const metricsOption = option(metricsSection, {}, 'What the agent measures by itself.');
 

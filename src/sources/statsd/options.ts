@@ -1,39 +1,47 @@
 /** `statsd`: what applications send. */
-import { list, option, section, type Values } from '../../config/option.ts';
-import { duration, fraction, integer, listener, size } from '../../config/types.ts';
 
-const statsdSection = section({
-  listen: option(
-    list(listener('udp://127.0.0.1:8125')),
-    ['udp://127.0.0.1:8125'],
-    'Addresses: udp://, tcp://, unixgram:///path (unix:// means the same), unixstream:///path. []: none. One written here that cannot be bound ends the start; the default one only warns.',
-  ),
-  receive_buffer: option(
-    size({ min: '64KiB', max: '1GiB' }),
-    '8MiB',
-    'What the kernel may hold of datagrams that were not read yet (SO_RCVBUF, forced where the agent may).',
-  ),
-  flush_interval: option(
-    duration({ min: '1s', max: '1h' }),
-    '10s',
-    'The length of a window, aligned to the wall clock; each series gives one record a window.',
-  ),
-  percentiles: option(
-    list(fraction()),
-    ['0.5', '0.95', '0.99'],
-    'Percentiles that histograms carry, as p50, p95, p99.',
-  ),
-  max_contexts: option(
-    integer(1, 2_000_000),
-    '100000',
-    'Series that may live in a window; the samples of more are added to one series a name, marked runnel.overflow. About 840 bytes each.',
-  ),
-  memory: option(
-    size({ min: '1MiB', max: '2GiB' }),
-    '64MiB',
-    'For histograms, sets, names and tags of more than 256 bytes, and (an eighth of it) events, of all listeners together. Where it is used up, events are lost, percentiles and set sizes are coarser, then samples count for their name alone (runnel.overflow); both are counted.',
-  ),
-});
+import { listener } from '../../config/listener.ts';
+import { calledElsewhere, list, option, section, type Values } from '../../config/option.ts';
+import { duration, fraction, integer, size } from '../../config/types.ts';
+
+const statsdSection = section(
+  {
+    listen: calledElsewhere(
+      ['port', 'address', 'bind', 'host', 'listeners'],
+      option(
+        list(listener('udp://127.0.0.1:8125')),
+        ['udp://127.0.0.1:8125'],
+        'Addresses: udp://, tcp://, unixgram:///path (unix:// means the same), unixstream:///path. []: none. One written here that cannot be bound ends the start; the default one only warns.',
+      ),
+    ),
+    receive_buffer: option(
+      size({ min: '64KiB', max: '1GiB' }),
+      '8MiB',
+      'What the kernel may hold of datagrams that were not read yet (SO_RCVBUF, forced where the agent may).',
+    ),
+    flush_interval: option(
+      duration({ min: '1s', max: '1h' }),
+      '10s',
+      'The length of a window, aligned to the wall clock; each series gives one record a window.',
+    ),
+    percentiles: option(
+      list(fraction()),
+      ['0.5', '0.95', '0.99'],
+      'Percentiles that histograms carry, as p50, p95, p99.',
+    ),
+    max_contexts: option(
+      integer(1, 2_000_000),
+      '100000',
+      'Series that may live in a window; the samples of more are added to one series a name, marked runnel.overflow. About 840 bytes each.',
+    ),
+    memory: option(
+      size({ min: '1MiB', max: '2GiB' }),
+      '64MiB',
+      'For histograms, sets, names and tags of more than 256 bytes, and (an eighth of it) events, of all listeners together. Where it is used up, events are lost, percentiles and set sizes are coarser, then samples count for their name alone (runnel.overflow); both are counted.',
+    ),
+  },
+  'statsd: {listen: [udp://127.0.0.1:8125]}, or statsd: {listen: []} for none',
+);
 
 export const statsdOption = option(statsdSection, {}, 'What applications send.');
 

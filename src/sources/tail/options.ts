@@ -1,5 +1,14 @@
 /** `logs`: the files to tail. Each entry is an input. */
-import { dictionary, list, option, optional, required, section, type Values } from '../../config/option.ts';
+import {
+  calledElsewhere,
+  dictionary,
+  list,
+  option,
+  optional,
+  required,
+  section,
+  type Values,
+} from '../../config/option.ts';
 import {
   duration,
   durationOrNever,
@@ -20,9 +29,12 @@ const logSection = section({
     name('text', 'nginx'),
     'The name in records (event.dataset), status and metrics; unique. Left out, it is taken from the first path. Renaming it re-reads nothing.',
   ),
-  include: required(
-    list(glob('/var/log/nginx/*.log')),
-    'Files to read: absolute paths or globs (*, ?, [a-z], {a,b}, and ** for any depth). A symbolic link is followed if its owner is root, the agent, or the owner of what it leads to.',
+  include: calledElsewhere(
+    ['path', 'paths', 'file', 'files', 'Path', 'filename', 'glob'],
+    required(
+      list(glob('/var/log/nginx/*.log')),
+      'Files to read: absolute paths or globs (*, ?, [a-z], {a,b}, and ** for any depth). A symbolic link is followed if its owner is root, the agent, or the owner of what it leads to.',
+    ),
   ),
   exclude: option(
     list(excludeGlob('*.gz')),
@@ -63,9 +75,12 @@ const logSection = section({
   max_line: option(size({ min: '256B', max: '900000B' }), '256KiB', 'Longer lines are cut, marked and counted.'),
   multiline: optional(
     section({
-      start: optional(
-        pattern('^\\d{4}-'),
-        'A line that matches begins a record. Alone: those that do not match belong to the one before. At least one of start, continue and end is needed; a regular expression sees the first 4 KiB of a line. One that might take very long on some line is matched in linear time, or refused where that cannot be: look-ahead, back-references, \\p{...}, (?i:...) and large {n,m} are for patterns that repeat little else.',
+      start: calledElsewhere(
+        ['pattern', 'firstline', 'start_pattern', 'condition_pattern', 'match'],
+        optional(
+          pattern('^\\d{4}-'),
+          'A line that matches begins a record. Alone: those that do not match belong to the one before. At least one of start, continue and end is needed; a regular expression sees the first 4 KiB of a line. One that might take very long on some line is matched in linear time, or refused where that cannot be: look-ahead, back-references, \\p{...}, (?i:...) and large {n,m} are for patterns that repeat little else.',
+        ),
       ),
       continue: optional(
         pattern('^\\s'),
