@@ -76,7 +76,7 @@ function sampleValue({ shape, fallback }) {
 function exampleOf(shape) {
   if (shape.kind === 'list') return `[${exampleOf(shape.item)}]`;
   if (shape.kind === 'dictionary') return '{env: prod}';
-  if (shape.kind === 'choice') return shape.example;
+  if (shape.kind === 'choice') return shape.info.example;
   return inline(shape.info.example ?? '');
 }
 
@@ -140,12 +140,13 @@ function jsonOf(shape) {
       return shape.orFalse ? { anyOf: [{ type: 'boolean' }, map] } : map;
     }
     case 'choice': {
-      const fields = [...shape.fields].map(([key, field]) => [
+      const fields = [...shape.fields, ...shape.beside].map(([key, field]) => [
         key,
         { description: field.text, ...jsonOf(field.shape) },
       ]);
-      const one = { minProperties: 1, maxProperties: 1, additionalProperties: false };
-      return { type: 'object', properties: Object.fromEntries(fields), ...one };
+      const one = [...shape.fields.keys()].map((key) => ({ required: [key] }));
+      const map = { type: 'object', properties: Object.fromEntries(fields), additionalProperties: false, oneOf: one };
+      return { anyOf: [map, { type: 'string', description: `A ${shape.info.named.what}.` }] };
     }
     case 'grammar':
       return shape.info.json;
@@ -182,7 +183,7 @@ function reference(shape) {
 function tables(name, shape) {
   const rows = [];
   const inner = [];
-  for (const [key, field] of shape.fields) {
+  for (const [key, field] of [...shape.fields, ...(shape.beside ?? [])]) {
     const path = name === '' ? key : `${name}.${key}`;
     const child = field.shape.kind === 'list' ? field.shape.item : field.shape;
     if (child.kind === 'map' || child.kind === 'choice')
@@ -198,7 +199,7 @@ function tables(name, shape) {
 function typeOf(shape) {
   if (shape.kind === 'list') return `list of ${typeOf(shape.item)}`;
   if (shape.kind === 'dictionary') return `map of ${typeOf(shape.value)}`;
-  if (shape.kind === 'choice') return 'map with one of the keys';
+  if (shape.kind === 'choice') return `map with one of the keys, or a ${shape.info.named.what}`;
   if (shape.kind === 'map') return shape.orFalse ? 'map, true or false' : 'map';
   return shape.info.label;
 }

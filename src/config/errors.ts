@@ -50,16 +50,16 @@ export function nearest(word: string, known: readonly string[]): string | null {
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
   const plain = word.toLowerCase().replaceAll('-', '_').slice(0, 64);
   for (const candidate of known) {
-    // `warning` for warn.
-    if (candidate.length > 3 && (plain.startsWith(candidate) || (plain.length > 3 && candidate.startsWith(plain))))
-      return candidate;
     const distance = editDistance(plain, candidate);
     if (distance < bestDistance && distance < candidate.length) {
       best = candidate;
       bestDistance = distance;
     }
   }
-  return best;
+  if (best !== null) return best;
+  // `warning` for warn.
+  const begins = (a: string, b: string) => b.length > 3 && a.startsWith(b);
+  return known.find((candidate) => begins(plain, candidate) || begins(candidate, plain)) ?? null;
 }
 
 /** Levenshtein's, with two neighbours that changed places counted as one edit. */

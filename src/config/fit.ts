@@ -4,6 +4,7 @@
  * What comes out has the schema's shape; only the scalars are still to be read.
  */
 import { either, type Fault, MOST_FAULTS, nearest } from './errors.ts';
+import type { LeafInfo } from './option.ts';
 import type { Field, Shape } from './shape.ts';
 import type { MapTree, Tree } from './tree.ts';
 
@@ -20,24 +21,11 @@ export function fit(tree: Tree, shape: Shape, name: string, faults: Fault[]): Tr
       if (tree.kind === 'scalar') return tree;
       return refuse(`must be a single value (${shape.info.label}), not a ${tree.kind}`);
     case 'grammar':
-      return hasEmpty(tree, name, faults) ? empty : tree;
-    case 'choice': {
-      const verbs = [...shape.fields.keys()];
-      if (tree.kind !== 'map') {
-        return refuse(`must be a map with ${either(verbs)}, for example ${shape.example}, not ${article(tree)}`);
-      }
-      const known = [...tree.entries.keys()].filter((key) => shape.fields.has(key));
-      if (known.length > 1)
-        return refuse(`has ${known.join(' and ')}: make a step of each, in the order they are meant`);
-      if (tree.entries.size === 0) return refuse(`needs ${either(verbs)}, for example ${shape.example}`);
-      const fitted = fitMap(tree, shape, name, faults);
-      const [key, entry] = [...tree.entries][0]!;
-      if (entry.value.kind === 'empty') faults.push({ ...entry.place, message: `${name}.${key} is empty` });
-      return fitted;
-    }
+      return isWhole(tree, name, undefined, shape.info, faults) ? tree : empty;
+    case 'choice':
+      return fitChoice(tree, shape, name, faults);
     case 'list': {
-      const isOfMaps = shape.item.kind === 'map' || shape.item.kind === 'choice';
-      if (tree.kind === 'map' || (tree.kind === 'scalar' && isOfMaps))
+      if (tree.kind === 'map' || (tree.kind === 'scalar' && shape.item.kind === 'map'))
         return refuse(`is a list: ${asList(tree, shape.item, name)}`);
       const given = tree.kind === 'scalar' ? [tree] : tree.items;
       const all = shape.commas ? given.flatMap(parted) : given;
@@ -65,7 +53,41 @@ export function fit(tree: Tree, shape: Shape, name: string, faults: Fault[]): Tr
   }
 }
 
-function fitMap(tree: MapTree, shape: Shape & { kind: 'map' | 'choice' }, name: string, faults: Fault[]): Tree {
+function fitChoice(tree: Tree, shape: Shape & { kind: 'choice' }, name: string, faults: Fault[]): Tree {
+  const { fields, beside, info } = shape;
+  const refuse = (message: string): Tree => {
+    faults.push({ ...tree.place, message: `${name} ${message}` });
+    return { kind: 'empty', place: tree.place };
+  };
+  const keys = [...fields.keys()];
+  const wanted = `${either(keys)}, for example ${info.example}`;
+  if (tree.kind === 'scalar') {
+    const { what, known } = info.named;
+    if (known.includes(tree.text)) return tree;
+    if (tree.substituted) return refuse(`must be a ${what}: what \${...} put here is none, and is not shown`);
+    const text = JSON.stringify(tree.text.slice(0, 80));
+    if (keys.includes(tree.text))
+      return refuse(`is only ${text}: write it with what it is to do, for example ${info.example}`);
+    const near = nearest(tree.text, [...known, ...keys]);
+    const list = known.length > 0 ? `; a ${what} is one of ${known.join(', ')}` : '';
+    return refuse(
+      `is no ${what}: ${text}${near ? `, did you mean ${near}?` : `: it must be a map with ${wanted}${list}`}`,
+    );
+  }
+  if (tree.kind !== 'map') return refuse(`must be a map with ${wanted}, not ${article(tree)}`);
+  const chosen = [...tree.entries.keys()].filter((key) => fields.has(key));
+  if (chosen.length > 1) return refuse(`has ${chosen.join(' and ')}: make a step of each, in the order they are meant`);
+  const unknown = [...tree.entries.keys()].some((key) => !fields.has(key) && !beside.has(key));
+  if (chosen.length === 0 && !unknown) return refuse(`needs ${wanted}`);
+  const told = faults.length;
+  const fitted = fitMap(tree, { kind: 'map', fields: new Map([...fields, ...beside]), orFalse: false }, name, faults);
+  for (const [key, { place, value }] of tree.entries) {
+    if (value.kind === 'empty') faults.push({ ...place, message: `${name}.${key} is empty` });
+  }
+  return faults.length > told ? { kind: 'empty', place: tree.place } : fitted;
+}
+
+function fitMap(tree: MapTree, shape: Shape & { kind: 'map' }, name: string, faults: Fault[]): Tree {
   const fitted = fitEntries(
     tree,
     (key, place) => {
@@ -110,13 +132,21 @@ function fitEntries(
   return { kind: 'map', place: tree.place, entries };
 }
 
-/** Within what has a grammar of its own there are no defaults. */
-function hasEmpty(tree: Tree, name: string, faults: Fault[]): boolean {
-  if (tree.kind === 'empty') faults.push({ ...tree.place, message: `${name} is empty` });
+/** Within what has a grammar of its own there are no defaults. `key`: the last one above it. */
+function isWhole(tree: Tree, name: string, key: string | undefined, info: LeafInfo, faults: Fault[]): boolean {
   const told = faults.length;
-  if (tree.kind === 'list') for (const [i, item] of tree.items.entries()) hasEmpty(item, `${name}[${i}]`, faults);
-  else if (tree.kind === 'map') for (const [key, { value }] of tree.entries) hasEmpty(value, `${name}.${key}`, faults);
-  return tree.kind === 'empty' || faults.length > told;
+  const refuse = (message: string) => faults.push({ ...tree.place, message: `${name} ${message}` });
+  if (tree.kind === 'empty') refuse(`is empty${info.empty ? `: ${info.empty}` : ''}`);
+  else if (tree.kind === 'scalar' && tree.odd && info.numbers?.(key)) {
+    refuse(
+      `is a number that is compared as it is written, and YAML reads ${tree.text.slice(0, 80)} as another: quote it`,
+    );
+  } else if (tree.kind === 'list') {
+    for (const [i, item] of tree.items.entries()) isWhole(item, `${name}[${i}]`, key, info, faults);
+  } else if (tree.kind === 'map') {
+    for (const [inner, { value }] of tree.entries) isWhole(value, `${name}.${inner}`, inner, info, faults);
+  }
+  return faults.length === told;
 }
 
 function isEmpty(tree: Tree): boolean {
@@ -175,7 +205,7 @@ function within(key: string, name: string, fields: ReadonlyMap<string, Field>): 
 /** What would be a list: `write logs: [{include: ...}]`. */
 function asList(tree: Tree, item: Shape, name: string): string {
   const key = lastOf(name);
-  if (item.kind === 'choice') return `write ${key}: [${item.example}]`;
+  if (item.kind === 'choice') return `write ${key}: [${item.info.example}]`;
   if (item.kind !== 'map') return `write ${key}: [${item.kind === 'leaf' ? (item.info.example ?? '...') : '...'}]`;
   const first = [...item.fields].find(([, { required }]) => required)?.[0] ?? [...item.fields.keys()][0]!;
   if (tree.kind !== 'map') return `write ${key}: [{${first}: ${shown(tree)}}]`;

@@ -16,6 +16,10 @@ export interface LeafInfo {
   json: Record<string, unknown>;
   /** A value to show in the sample where there is no default. */
   example?: string;
+  /** Of a grammar: under these keys a number is compared as text, so it must not be written as no program writes it. */
+  numbers?: (key: string | undefined) => boolean;
+  /** Of a grammar: what to write where nothing stands. */
+  empty?: string;
 }
 
 /** What is wrong with a value. `{}` in the text stands for the value; a secret is never put in its place. */
@@ -78,6 +82,11 @@ function pathOf(keys: readonly (string | number)[]): [v.IssuePathItem, ...v.Issu
   return keys.map(item) as unknown as [v.IssuePathItem, ...v.IssuePathItem[]];
 }
 
+/** What a schema makes of values that are right. */
+export function valuesOf<S extends v.GenericSchema>(schema: S, values: unknown): Values<S> {
+  return v.parse(schema, values);
+}
+
 export type Option<S extends v.GenericSchema> = v.OptionalSchema<S, v.InferInput<S>>;
 export type Optional<S extends v.GenericSchema> = v.OptionalSchema<S, undefined>;
 export type Fields = v.ObjectEntries;
@@ -119,9 +128,38 @@ export function section<E extends Fields>(fields: E, write?: string): Section<E>
   return write === undefined ? object : (v.pipe(object, v.metadata({ write })) as unknown as Section<E>);
 }
 
-/** A map with exactly one of these keys; all are optional. */
-export function choice<E extends Fields>(fields: E, example: string): Section<E> {
-  return v.pipe(v.object(fields), v.metadata({ choice: { example } })) as unknown as Section<E>;
+/** What stands beside the one key of a choice, and what a text in its place may be. */
+export interface ChoiceInfo<Beside extends Fields = Fields> {
+  example: string;
+  beside: Beside;
+  /** `what`: `preset`. */
+  named: { what: string; known: readonly string[] };
+}
+
+/** A map with exactly one of these keys, which are optional as those beside it are; or a name in place of it. */
+export function choice<E extends Fields, B extends Fields>(fields: E, info: ChoiceInfo<B>): Grammar<string | object> {
+  const map = v.pipe(v.object({ ...info.beside, ...fields }), v.metadata({ choice: info }));
+  // What it may be is checked before valibot sees it.
+  const word = v.string();
+  return v.lazy((input) => (typeof input === 'string' ? word : map) as never) as never;
+}
+
+/** What `make` makes of what a schema gives. Several things may be wrong with it, each `refuse`d at its place in that. */
+export function made<S extends v.GenericSchema, T>(
+  schema: S,
+  make: (value: v.InferOutput<S>, refuse: (path: readonly (string | number)[], message: string) => void) => T,
+): v.GenericSchema<v.InferInput<S>, T> {
+  return v.pipe(
+    schema,
+    v.rawTransform<v.InferOutput<S>, T>(({ dataset, addIssue, NEVER }) => {
+      let right = true;
+      const result = make(dataset.value, (path, message) => {
+        right = false;
+        addIssue({ message, path: pathOf(path) });
+      });
+      return right ? result : NEVER;
+    }),
+  ) as never;
 }
 
 export function list<S extends v.GenericSchema>(item: S): v.ArraySchema<S, undefined> {

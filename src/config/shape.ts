@@ -3,14 +3,14 @@
  * JSON Schema walk over.
  */
 import * as v from 'valibot';
-import type { LeafInfo } from './option.ts';
+import type { ChoiceInfo, LeafInfo } from './option.ts';
 
 export type Shape =
   | { kind: 'leaf'; info: LeafInfo }
   /** `orFalse`: may also be true or false. `write`: see `section`. */
   | { kind: 'map'; fields: Map<string, Field>; orFalse: boolean; write?: string | undefined }
-  /** A map with exactly one of the keys. */
-  | { kind: 'choice'; fields: Map<string, Field>; example: string }
+  /** A map with exactly one of the keys, and of those beside it what is wanted; or a name. */
+  | { kind: 'choice'; fields: Map<string, Field>; beside: Map<string, Field>; info: ChoiceInfo }
   /** Anything: what it is made of is its own business. */
   | { kind: 'grammar'; info: LeafInfo }
   | { kind: 'dictionary'; value: Shape }
@@ -37,8 +37,10 @@ export function shapeOf(schema: unknown): Shape {
   switch (s.type) {
     case 'optional':
       return shapeOf(s.wrapped);
-    case 'lazy':
-      return { ...(shapeOf(s.getter({})) as Shape & { kind: 'map' }), orFalse: true };
+    case 'lazy': {
+      const inner = shapeOf(s.getter({}));
+      return inner.kind === 'map' ? { ...inner, orFalse: true } : inner;
+    }
     case 'array':
       return { kind: 'list', item: shapeOf(s.item), commas: v.getMetadata(s).commas === true };
     case 'record':
@@ -55,8 +57,11 @@ export function shapeOf(schema: unknown): Shape {
           elsewhere: (v.getMetadata(entry).elsewhere as readonly string[] | undefined) ?? [],
         });
       }
-      const { choice, write } = v.getMetadata(s) as { choice?: { example: string }; write?: string };
-      return choice ? { kind: 'choice', fields, ...choice } : { kind: 'map', fields, orFalse: false, write };
+      const { choice: info, write } = v.getMetadata(s) as { choice?: ChoiceInfo; write?: string };
+      if (!info) return { kind: 'map', fields, orFalse: false, write };
+      const beside = new Map([...fields].filter(([key]) => key in info.beside));
+      for (const key of beside.keys()) fields.delete(key);
+      return { kind: 'choice', fields, beside, info };
     }
     default:
       if ('grammar' in v.getMetadata(s)) return { kind: 'grammar', info: (v.getMetadata(s) as Any).grammar };
@@ -70,7 +75,8 @@ export function labelAt(shape: Shape, path: readonly (string | number)[]): strin
   for (const step of path) {
     if (at?.kind === 'list') at = at.item;
     else if (at?.kind === 'dictionary') at = at.value;
-    else if (at?.kind === 'map' || at?.kind === 'choice') at = at.fields.get(String(step))?.shape;
+    else if (at?.kind === 'choice') at = (at.fields.get(String(step)) ?? at.beside.get(String(step)))?.shape;
+    else if (at?.kind === 'map') at = at.fields.get(String(step))?.shape;
   }
   if (at?.kind === 'map') return at.orFalse ? 'true, false or a map' : 'a map';
   return at?.kind === 'leaf' || at?.kind === 'grammar' ? at.info.label : undefined;

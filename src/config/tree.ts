@@ -16,6 +16,8 @@ export interface ScalarTree {
   text: string;
   /** The environment or a file went into it: never shown. */
   substituted: boolean;
+  /** YAML reads it as a number that is written otherwise as a rule: 0x10, 007, 1e3, 2.50. */
+  odd: boolean;
 }
 export interface ListTree {
   kind: 'list';
@@ -37,6 +39,7 @@ export type Tree = ScalarTree | ListTree | MapTree | EmptyTree;
 
 const MAX_DEPTH = 20;
 const MAX_NODES = 200_000;
+const AS_A_RULE = /^-?(0|[1-9]\d*)(\.\d*[1-9])?$/;
 
 export type Yaml = typeof import('yaml');
 
@@ -162,7 +165,8 @@ class TreeReader {
     try {
       const { text, substituted } = this.#substitution.in(unmask(source));
       if (plain && substituted && text.trim() === '') return { kind: 'empty', place };
-      return { kind: 'scalar', place, text, substituted };
+      const odd = plain && typeof node.value === 'number' && !substituted && !AS_A_RULE.test(text);
+      return { kind: 'scalar', place, text, substituted, odd };
     } catch (error) {
       if (!(error instanceof Wrong)) throw error;
       this.fault(place, error.message);

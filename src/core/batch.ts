@@ -25,6 +25,8 @@ export const MULTILINE = 2;
 /** Which of its streams a container wrote the line to. */
 export const STDOUT = 4;
 export const STDERR = 8;
+/** Its fields could not be read: it goes out as it is, and steps about fields leave it alone. */
+export const UNPARSED = 0x10;
 /** The line is not of the format that it should be of. Only while lines are put together; not for the record. */
 export const MALFORMED = 0x20;
 /** The line goes on in the next one of its stream. Only while lines are put together; not for the record. */

@@ -1,23 +1,38 @@
 /**
  * Conditions, as they are written:
  *
- *   condition  {line: test} | [condition, ...]: any of them | {not: condition}; of a map all must hold
- *   test       text: the line is it | [text, ...]: one of them | {contains|starts|ends: text or [text, ...], not: test}
+ *   condition  {line: test, FIELD: test, ...}: all of them | [condition, ...]: any of them | {not: condition}
+ *   test       value | [value, ...]: one of them | a map, of which all must hold:
+ *              {contains|starts|ends: text or [text, ...], gt|gte|lt|lte: number, exists: true or false, not: test}
  *
- * Letters are told apart by case. `line` is the line as it goes out: decoded, unwrapped, joined.
+ * Letters are told apart by case. `line` is the line as it goes out: decoded, unwrapped, joined. A field that is not there
+ * passes no test but `exists: false`, and what is under a `not`.
  */
 
 import { either, nearest } from '../config/errors.ts';
 import { grammar, Wrong, WrongAt } from '../config/option.ts';
 import { NEEDLES_BYTES } from '../kernel/needles.ts';
+import { fieldName } from './field.ts';
+import type { FieldNames } from './names.ts';
 
-export type Condition =
-  | { line: 'contains' | 'starts' | 'ends' | 'is'; literals: readonly string[] }
-  | { not: Condition }
-  | { all: readonly Condition[] }
-  | { any: readonly Condition[] };
+export type TextTest = 'contains' | 'starts' | 'ends' | 'is';
+export type NumberTest = 'gt' | 'gte' | 'lt' | 'lte';
 
-const TESTS = ['contains', 'starts', 'ends'] as const;
+/** Of one field, or of the line (null), with its name where it stands. */
+export type Test = { of: string | null; path: Path } & (
+  | { test: TextTest; literals: readonly string[] }
+  | { test: NumberTest; number: string }
+  | { test: 'exists' }
+);
+
+export type Condition = Test | { not: Condition } | { all: readonly Condition[] } | { any: readonly Condition[] };
+
+type Path = readonly (string | number)[];
+
+const TEXTS: readonly TextTest[] = ['contains', 'starts', 'ends'];
+const ORDERS: readonly NumberTest[] = ['gt', 'gte', 'lt', 'lte'];
+const OF_LINE = [...TEXTS, 'not'];
+const OF_FIELD = [...TEXTS, ...ORDERS, 'exists', 'not'];
 const MOST_TEXTS = 64;
 const LONGEST_TEXT = 256;
 /** Each is a pass over the lines. */
@@ -26,8 +41,9 @@ const EXAMPLE = '{line: {contains: kube-probe}}';
 
 /** For the documentation of the verbs that take one. */
 export const CONDITION_TEXT =
-  'A condition is {line: TEST}, a list of conditions (any of them) or {not: CONDITION}. A TEST is a text or a list (the line is one of them) ' +
-  `or a map of contains, starts, ends (each a text or a list of which one is enough) and not; of a map all must hold. Case matters. At most ${MOST_TEXTS} texts of at most ${LONGEST_TEXT} bytes in a list.`;
+  'A condition is a map of fields and line, each with a TEST (all must hold), a list of conditions (any of them) or {not: CONDITION}. A TEST is a value or a list (it is one of them) ' +
+  'or a map of contains, starts, ends (each a text or a list of which one is enough), gt, gte, lt, lte (numbers), exists (true or false) and not; of a map all must hold. ' +
+  `Case matters. At most ${MOST_TEXTS} texts of at most ${LONGEST_TEXT} bytes in a list.`;
 
 /** The option of a verb that takes a condition. */
 export function condition() {
@@ -36,6 +52,9 @@ export function condition() {
       label: 'condition',
       json: { type: ['object', 'array'] },
       example: EXAMPLE,
+      // 200 is no other text than 200.0 where they are compared as numbers.
+      numbers: (key) => !isOne(ORDERS, key ?? ''),
+      empty: 'for a field that is not there write {exists: false}, for an empty text quotes',
     },
     (value) => {
       const reader = new Reader();
@@ -44,45 +63,61 @@ export function condition() {
   );
 }
 
-type Path = readonly (string | number)[];
+/** All tests of a condition. */
+export function* testsOf(condition: Condition): Iterable<Test> {
+  if ('not' in condition) yield* testsOf(condition.not);
+  else if ('all' in condition) for (const one of condition.all) yield* testsOf(one);
+  else if ('any' in condition) for (const one of condition.any) yield* testsOf(one);
+  else yield condition;
+}
+
+/** Tells the names which fields a condition is about. */
+export function readFields(condition: Condition, names: FieldNames): void {
+  for (const { of, path } of testsOf(condition)) if (of !== null) names.read(of, ...path);
+}
 
 class Reader {
   #tests = 0;
 
   condition(value: unknown, path: Path): Condition {
-    if (Array.isArray(value)) return any(this.#each(value, path, (item, at) => this.condition(item, at)));
+    if (Array.isArray(value)) return any(each(value, path, (item, at) => this.condition(item, at)));
     const map = asMap(value, path, `must be a condition, for example ${EXAMPLE}`);
     const parts = Object.entries(map).map(([key, inner]): Condition => {
       const at = [...path, key];
-      if (key === 'line') return this.#test(inner, at);
       if (key === 'not') return { not: this.condition(inner, at) };
-      throw new WrongAt(at, `is not known: a condition is about line in this version, for example ${EXAMPLE}`);
+      return this.#test({ of: key === 'line' ? null : fieldName(key, at), path: at }, inner, at);
     });
-    return all(parts, path, `needs line, for example ${EXAMPLE}`);
+    return all(parts, path, `needs a field or line, for example ${EXAMPLE}`);
   }
 
-  #test(value: unknown, path: Path): Condition {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return this.#literals('is', value, path);
+  /** `about`: what it is of. */
+  #test(about: Pick<Test, 'of' | 'path'>, value: unknown, path: Path): Condition {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      return this.#literals(about, 'is', value, path);
+    }
     const parts = Object.entries(value).map(([key, inner]): Condition => {
       const at = [...path, key];
-      if (key === 'not') return { not: this.#test(inner, at) };
-      const test = TESTS.find((name) => name === key);
-      if (test) return this.#literals(test, inner, at);
-      const near = nearest(key, [...TESTS, 'not']);
+      if (key === 'not') return { not: this.#test(about, inner, at) };
+      if (isOne(TEXTS, key)) return this.#literals(about, key, inner, at);
+      if (about.of === null && OF_FIELD.includes(key))
+        throw new WrongAt(at, `is a test of a field: of a line use ${either(OF_LINE)}`);
+      if (about.of === null) throw new WrongAt(at, unknown(key, OF_LINE, 'is no test of a line'));
+      if (isOne(ORDERS, key)) return { ...about, test: key, number: this.#counted(number(inner, at), at) };
+      if (key === 'exists') {
+        const test: Test = { ...about, test: key };
+        return this.#counted(bool(inner, at), at) ? test : { not: test };
+      }
       throw new WrongAt(
         at,
-        `is no test of a line: ${near ? `did you mean ${near}?` : `use ${either([...TESTS, 'not'])}`}`,
+        unknown(key, OF_FIELD, `is no test; a field within ${about.of} is written ${about.of}.${key}`),
       );
     });
     return all(parts, path, 'needs a test, for example {contains: kube-probe}');
   }
 
-  #literals(line: 'contains' | 'starts' | 'ends' | 'is', value: unknown, path: Path): Condition {
-    if (++this.#tests > MOST_TESTS) {
-      throw new WrongAt(path, `is one test too many: at most ${MOST_TESTS} in a condition; put texts into one list`);
-    }
+  #literals(about: Pick<Test, 'of' | 'path'>, test: TextTest, value: unknown, path: Path): Condition {
     const list = Array.isArray(value) ? value : [value];
-    const literals = this.#each(list, path, (item, at) => text(item, Array.isArray(value) ? at : path));
+    const literals = each(list, path, (item, at) => text(item, about, test, Array.isArray(value) ? at : path));
     if (literals.length > MOST_TEXTS) {
       throw new WrongAt(
         path,
@@ -93,23 +128,54 @@ class Reader {
     if (bytes > NEEDLES_BYTES) {
       throw new WrongAt(path, `is ${bytes} bytes: at most ${NEEDLES_BYTES} in a list; make a second step of the rest`);
     }
-    return { line, literals: [...new Set(literals)] };
+    return this.#counted({ ...about, test, literals: [...new Set(literals)] }, path);
   }
 
-  #each<T>(items: readonly unknown[], path: Path, read: (item: unknown, at: Path) => T): T[] {
-    if (items.length === 0) throw new WrongAt(path, 'is an empty list: it would match nothing; leave the step out');
-    return items.map((item, i) => read(item, [...path, i]));
+  #counted<T>(test: T, path: Path): T {
+    if (++this.#tests <= MOST_TESTS) return test;
+    throw new WrongAt(path, `is one test too many: at most ${MOST_TESTS} in a condition; put texts into one list`);
   }
 }
 
-function text(value: unknown, path: Path): string {
-  if (typeof value !== 'string') throw new WrongAt(path, 'must be a text');
-  if (value === '') throw new WrongAt(path, 'is empty: every line holds nothing');
-  if (!value.isWellFormed()) throw new WrongAt(path, 'has half a character, as no line has');
-  const bytes = Buffer.byteLength(value);
+function each<T>(items: readonly unknown[], path: Path, read: (item: unknown, at: Path) => T): T[] {
+  if (items.length === 0) throw new WrongAt(path, 'is an empty list: it would match nothing; leave the step out');
+  return items.map((item, i) => read(item, [...path, i]));
+}
+
+function isOne<T extends string>(list: readonly T[], key: string): key is T {
+  return list.includes(key as T);
+}
+
+function unknown(key: string, known: readonly string[], wrong: string): string {
+  const near = nearest(key, known);
+  return `${wrong}: ${near ? `did you mean ${near}?` : `use ${either(known)}`}`;
+}
+
+function text(value: unknown, about: Pick<Test, 'of'>, test: TextTest, path: Path): string {
+  if (typeof value === 'object' && value !== null) throw new WrongAt(path, 'must be a text');
+  const literal = String(value);
+  if (literal === '' && !(test === 'is' && about.of !== null)) {
+    throw new WrongAt(path, `is empty: every ${about.of === null ? 'line' : 'text'} holds nothing`);
+  }
+  if (!literal.isWellFormed()) throw new WrongAt(path, 'has half a character, as no line has');
+  const bytes = Buffer.byteLength(literal);
   if (bytes > LONGEST_TEXT)
     throw new WrongAt(path, `is ${bytes} bytes long: at most ${LONGEST_TEXT}; a part of it will do`);
-  return value;
+  return literal;
+}
+
+const NUMBER = /^-?\d{1,64}(\.\d{1,64})?([eE][+-]?\d{1,3})?$/;
+
+function number(value: unknown, path: Path): string {
+  const written = String(value);
+  if (!NUMBER.test(written)) throw new WrongAt(path, 'must be a number, for example 500, not {}');
+  return written;
+}
+
+function bool(value: unknown, path: Path): boolean {
+  const written = String(value);
+  if (written !== 'true' && written !== 'false') throw new WrongAt(path, 'must be true or false, not {}');
+  return written === 'true';
 }
 
 function asMap(value: unknown, path: Path, wrong: string): object {

@@ -1,6 +1,6 @@
 /** `keep`: what does not match is dropped, and counted as filtered. */
 import { optional } from '../config/option.ts';
-import { type Condition, condition } from './condition.ts';
+import { type Condition, condition, readFields } from './condition.ts';
 import { matcherOf } from './match.ts';
 import type { Verb } from './verb.ts';
 
@@ -10,10 +10,12 @@ export const keep: Verb<Condition> = {
     condition(),
     'Lines that match go on; the others are dropped, and counted (filtered). The condition is written as with drop.',
   ),
-  step(options, kernel) {
-    const match = matcherOf(options, kernel);
+  when: false,
+  fields: readFields,
+  step(options, context) {
+    const match = matcherOf(options, context, 1);
     return (batch) => {
-      batch.count = kernel.select(batch.slot, batch.count, match(batch), 1);
+      batch.count = context.kernel.select(batch.slot, batch.count, match(batch), 1);
     };
   },
 };

@@ -1,16 +1,32 @@
 /** Which records of a batch a condition holds for: a byte each, 1 or 0. */
-import type { Batch } from '../core/batch.ts';
+import assert from 'node:assert';
+import { type Batch, UNPARSED } from '../core/batch.ts';
 import { MAX_RECORDS } from '../core/pool.ts';
-import type { Kernel } from '../kernel/kernel.ts';
 import { Needles } from '../kernel/needles.ts';
-import type { Condition } from './condition.ts';
+import { type Condition, type Test, testsOf } from './condition.ts';
+import type { StepContext } from './verb.ts';
 
 /** What it gives holds until the next call. */
 export type Match = (batch: Batch) => Uint8Array;
 
-export function matcherOf(condition: Condition, kernel: Kernel): Match {
+/**
+ * What a condition holds for. `unparsed`: what is said of records whose parse failed, where it is about fields: they have
+ * none, and must not vanish for that.
+ */
+export function matcherOf(condition: Condition, context: StepContext, unparsed: 0 | 1): Match {
+  const match = partOf(condition, context);
+  if ([...testsOf(condition)].every(({ of }) => of === null)) return match;
+  return (batch) => {
+    const found = match(batch);
+    const { flags } = batch.slot;
+    for (let i = 0; i < batch.count; i++) if (flags[i]! & UNPARSED) found[i] = unparsed;
+    return found;
+  };
+}
+
+function partOf(condition: Condition, context: StepContext): Match {
   if ('not' in condition) {
-    const match = matcherOf(condition.not, kernel);
+    const match = partOf(condition.not, context);
     const found = new Uint8Array(MAX_RECORDS);
     return (batch) => {
       const of = match(batch);
@@ -18,15 +34,14 @@ export function matcherOf(condition: Condition, kernel: Kernel): Match {
       return found.subarray(0, batch.count);
     };
   }
-  if ('all' in condition) return joined(condition.all, kernel, 0);
-  if ('any' in condition) return joined(condition.any, kernel, 1);
-  const needles = new Needles(condition.literals.map((text) => Buffer.from(text)));
-  return ({ slot, count }) => kernel.find(slot, count, condition.line, needles);
+  if ('all' in condition) return joined(condition.all, context, 0);
+  if ('any' in condition) return joined(condition.any, context, 1);
+  return testOf(condition, context);
 }
 
 /** All of the conditions hold (`decisive` 0), or any of them (1). */
-function joined(conditions: readonly Condition[], kernel: Kernel, decisive: 0 | 1): Match {
-  const [first, ...rest] = conditions.map((one) => matcherOf(one, kernel));
+function joined(conditions: readonly Condition[], context: StepContext, decisive: 0 | 1): Match {
+  const [first, ...rest] = conditions.map((one) => partOf(one, context));
   if (rest.length === 0) return first!;
   const found = new Uint8Array(MAX_RECORDS);
   return (batch) => {
@@ -37,4 +52,10 @@ function joined(conditions: readonly Condition[], kernel: Kernel, decisive: 0 | 
     }
     return found.subarray(0, batch.count);
   };
+}
+
+function testOf(test: Test, { kernel }: StepContext): Match {
+  assert(test.of === null && 'literals' in test, 'a field that no step makes');
+  const needles = new Needles(test.literals.map((text) => Buffer.from(text)));
+  return ({ slot, count }) => kernel.find(slot, count, test.test, needles);
 }

@@ -1,18 +1,94 @@
-/** `process`: a list of steps, each of one verb; what its lines pass between reading and sending. */
-import { choice, type Grammar, list } from '../config/option.ts';
-import type { Batch } from '../core/batch.ts';
+/**
+ * `process`: a list of steps, what an input's lines pass between reading and sending.
+ *
+ *   process: [nginx, {sample: 0.1, when: {log.level: debug}}]
+ *             ^ preset: its steps stand here
+ *                     ^ one verb    ^ the records that it is for
+ */
+import { choice, type Grammar, list, made, optional, valuesOf } from '../config/option.ts';
 import type { Step } from '../core/pipeline.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { VERBS } from './all.ts';
+import { type Condition, condition, readFields } from './condition.ts';
+import { matcherOf } from './match.ts';
+import { FieldNames } from './names.ts';
+import { PRESETS } from './presets/all.ts';
+import type { Preset } from './presets/preset.ts';
+import { VerbStep } from './step.ts';
 import type { AnyVerb } from './verb.ts';
 
-/** A step as it was read: the verb's name and its options. */
-export type StepConfig = Record<string, unknown>;
+/** A step as it was read. */
+export interface StepConfig {
+  readonly verb: string;
+  readonly options: unknown;
+  readonly when: Condition | null;
+  /** It reads or makes fields. */
+  readonly fields: boolean;
+  /** Which entry of the list it is of, from 0. */
+  readonly entry: number;
+}
 
-/** The schema of `process`, with its verbs. */
-export function processList(verbs: readonly AnyVerb[] = VERBS): Grammar<StepConfig[], object[]> {
+const MOST_STEPS = 1000;
+const EXAMPLE = '{drop: {line: {contains: kube-probe}}}';
+const WHEN_TEXT =
+  'The records that the step is for: a condition as with drop. The others pass it as they are. keep and drop take none.';
+
+/** The schema of `process`. */
+export function processList(
+  verbs: readonly AnyVerb[] = VERBS,
+  presets: Readonly<Record<string, Preset>> = PRESETS,
+): Grammar<StepConfig[], (object | string)[]> {
   const fields = Object.fromEntries(verbs.map(({ name, option }) => [name, option]));
-  return list(choice(fields, '{drop: {line: {contains: kube-probe}}}')) as never;
+  const named = { what: 'preset', known: Object.keys(presets) };
+  const beside = { when: optional(condition(), WHEN_TEXT) };
+  const entries = () => list(choice(fields, { example: EXAMPLE, beside, named }));
+  const ofPresets = new Map<string, Entry[]>();
+  return made(entries(), (written, refuse) => {
+    const steps: StepConfig[] = [];
+    const names = new FieldNames(refuse);
+    for (const [i, one] of written.entries()) {
+      if (typeof one !== 'string') {
+        const step = stepOf(one as Entry, i, verbs, names, refuse);
+        if (step) steps.push(step);
+        continue;
+      }
+      if (!ofPresets.has(one)) ofPresets.set(one, valuesOf(entries(), presets[one]!.steps) as Entry[]);
+      names.within = one;
+      for (const entry of ofPresets.get(one)!) steps.push(stepOf(entry, i, verbs, names, refuse)!);
+      names.within = null;
+    }
+    if (steps.length > MOST_STEPS) refuse([MOST_STEPS], `is one step too many: at most ${MOST_STEPS} of an input`);
+    return steps;
+  }) as never;
+}
+
+type Entry = Record<string, unknown> & { when?: Condition };
+type Refuse = ConstructorParameters<typeof FieldNames>[0];
+
+/** Null: what is wrong with it was said before. */
+function stepOf(
+  entry: Entry,
+  i: number,
+  verbs: readonly AnyVerb[],
+  names: FieldNames,
+  refuse: Refuse,
+): StepConfig | null {
+  const verb = verbs.find(({ name }) => entry[name] !== undefined);
+  if (!verb) return null;
+  const options = entry[verb.name];
+  const when = entry.when ?? null;
+  if (when && verb.when === false) {
+    refuse(
+      [i, 'when'],
+      `is nothing for ${verb.name}: write it into its condition, as in {${verb.name}: {line: ..., FIELD: ...}}`,
+    );
+  }
+  names.at([i, 'when'], `process[${i}]`);
+  if (when) readFields(when, names);
+  const { used } = names;
+  names.at([i, verb.name], `process[${i}]`);
+  verb.fields?.(options, names);
+  return { verb: verb.name, options, when, fields: used || names.used, entry: i };
 }
 
 /** The steps of one input, with their counts; undefined: it has none, and its lines go as they are. */
@@ -22,21 +98,9 @@ export function stepsOf(
   verbs: readonly AnyVerb[] = VERBS,
 ): readonly Step[] | undefined {
   if (process.length === 0) return undefined;
-  return process.map((config) => {
-    const verb = verbs.find(({ name }) => config[name] !== undefined)!;
-    return new VerbStep(verb.name, verb.step(config[verb.name], kernel));
+  return process.map(({ verb: name, options, when }) => {
+    const verb = verbs.find((one) => one.name === name)!;
+    const context = { kernel, conditional: when !== null };
+    return new VerbStep(name, verb.step(options, context), when && matcherOf(when, context, 0));
   });
-}
-
-class VerbStep implements Step {
-  readonly verb: string;
-  readonly apply: (batch: Batch) => void;
-  in = 0;
-  out = 0;
-  readonly failed = 0;
-
-  constructor(verb: string, apply: (batch: Batch) => void) {
-    this.verb = verb;
-    this.apply = apply;
-  }
 }

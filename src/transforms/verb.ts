@@ -5,17 +5,32 @@
  *              ^ name    ^ what its option reads, and `step` gets
  */
 import type { Grammar, Optional } from '../config/option.ts';
-import type { Step } from '../core/pipeline.ts';
+import type { Batch } from '../core/batch.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import type { FieldNames } from './names.ts';
 
-/** What a step does with a batch's tables. */
-export type Apply = Step['apply'];
+/** What a step is made for. */
+export interface StepContext {
+  readonly kernel: Kernel;
+  /** It has a `when`: what it does may not be done once for all records. */
+  readonly conditional: boolean;
+}
+
+/**
+ * What a step does with a batch's tables. `only`: a byte a record, 1 where it is for the record; null: it is for all.
+ * Records that it is not for it leaves as they are, and in their places among the others.
+ */
+export type Apply = (batch: Batch, only: Uint8Array | null) => void;
 
 export interface Verb<Options> {
   readonly name: string;
   /** Its option, with its text. */
   readonly option: Optional<Grammar<Options>>;
-  step(options: Options, kernel: Kernel): Apply;
+  /** False: what it is for is what its option says, and it takes no `when`. */
+  readonly when?: false;
+  /** The fields that it reads and makes, paths within its options. Without it: it is of the line alone. */
+  fields?(options: Options, names: FieldNames): void;
+  step(options: Options, context: StepContext): Apply;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: of whatever options

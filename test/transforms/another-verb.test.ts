@@ -17,7 +17,7 @@ import type { Verb } from './verb.ts';
 export const dropShort: Verb<number> = {
   name: 'drop_short',
   option: optional(integer(1, 1000), 'Lines of fewer bytes are dropped.'),
-  step: (least, kernel) => (batch) => {
+  step: (least, { kernel }) => (batch) => {
     const { starts, ends } = batch.slot;
     const long = Uint8Array.from({ length: batch.count }, (_, i) => Number(ends[i]! - starts[i]! >= least));
     batch.count = kernel.select(batch.slot, batch.count, long, 1);

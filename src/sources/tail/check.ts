@@ -17,6 +17,7 @@ export function checkLogs(config: Configured, refuse: Saying, warn: Saying): voi
     seen.set(log.name, i);
     checkLines(log, i, refuse);
     if (log.encoding === 'raw') checkHeaders(config, i, refuse);
+    if (log.encoding === 'raw') checkSteps(log, i, refuse);
   }
   for (const [i, log] of config.logs.entries()) checkExcludes(log, i, refuse, warn);
 }
@@ -40,6 +41,17 @@ function checkExcludes({ include, exclude }: LogConfig, i: number, refuse: Sayin
       warn(path, 'can match nothing that include names: a name is meant as a whole, with * for any characters');
     }
   }
+}
+
+/** A raw record is its line: there is no place for fields. */
+function checkSteps({ process }: LogConfig, i: number, refuse: Saying): void {
+  const step = process.find(({ fields }) => fields);
+  if (!step) return;
+  const path = ['logs', i, 'process', step.entry];
+  refuse(
+    path,
+    `is about fields (${step.verb}), which encoding: raw has none of: use steps about line, or encoding: json`,
+  );
 }
 
 /** Headers of raw records that say where a line came from. */

@@ -1,0 +1,35 @@
+/** A step of an input's pipeline, made of a verb: it counts, and knows which records the verb is for. */
+import type { Batch } from '../core/batch.ts';
+import type { Step } from '../core/pipeline.ts';
+import { MAX_RECORDS } from '../core/pool.ts';
+import type { Match } from './match.ts';
+import type { Apply } from './verb.ts';
+
+export class VerbStep implements Step {
+  readonly verb: string;
+  in = 0;
+  out = 0;
+  readonly failed = 0;
+  readonly #apply: Apply;
+  readonly #when: Match | null;
+  /** The verb's own matches would overwrite what the condition gave. */
+  readonly #only: Uint8Array | null;
+
+  constructor(verb: string, apply: Apply, when: Match | null) {
+    this.verb = verb;
+    this.#apply = apply;
+    this.#when = when;
+    this.#only = when && new Uint8Array(MAX_RECORDS);
+  }
+
+  apply(batch: Batch): void {
+    if (!this.#when || !this.#only) {
+      this.#apply(batch, null);
+      return;
+    }
+    const matches = this.#when(batch);
+    if (!matches.includes(1)) return;
+    this.#only.set(matches);
+    this.#apply(batch, this.#only.subarray(0, batch.count));
+  }
+}

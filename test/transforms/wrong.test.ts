@@ -1,0 +1,150 @@
+/** What is said of steps that are written wrongly: its place, what is wrong, and what would be right. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import type { ConfigError } from '../../src/config/errors.ts';
+import { loadConfig } from '../../src/options.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'runnel-wrong-'));
+after(() => rmSync(dir, { recursive: true }));
+const file = join(dir, 'runnel.yaml');
+
+/** All that is said of steps, each on a line of its own: `line:column`, from the first step on, then the message. */
+async function saidOf(steps: readonly string[], input = 'encoding: json'): Promise<string[]> {
+  const head = ['logs:', '- name: app', '  include: /var/log/app.log', `  ${input}`, '  process:'];
+  writeFileSync(file, [...head, ...steps.map((step) => `  - ${step}`)].join('\n'));
+  try {
+    await loadConfig(file, { env: { SECRET: 'hunter2' } });
+    return [];
+  } catch (error) {
+    return (error as ConfigError).faults.map(({ line, column, message }) => {
+      return `${line - head.length}:${column} ${message.replace('logs[0].process', '')}`;
+    });
+  }
+}
+
+/** Each step by itself, with what is said of it. */
+async function check(cases: readonly [step: string, said: string | null][]): Promise<void> {
+  for (const [step, said] of cases) {
+    assert.deepEqual((await saidOf([step])).join('\n') || null, said, step.slice(0, 200));
+  }
+}
+
+const EMPTY = 'is empty: for a field that is not there write {exists: false}, for an empty text quotes';
+const odd = (text: string) =>
+  `is a number that is compared as it is written, and YAML reads ${text} as another: quote it`;
+const ENVELOPE = 'which says where and when a record was read: no step has it';
+const EXAMPLE = 'for example {line: {contains: kube-probe}}';
+
+test('a step has one verb, and may have a condition', async () => {
+  await check([
+    ['{dropp: {line: x}}', '1:6 unknown key dropp in : did you mean drop?'],
+    [
+      '{drop: {line: x}, keep: {line: x}}',
+      '1:5 [0] has drop and keep: make a step of each, in the order they are meant',
+    ],
+    [
+      '{drop: {line: x}, when: {line: y}}',
+      '1:29 [0].when is nothing for drop: write it into its condition, as in {drop: {line: ..., FIELD: ...}}',
+    ],
+    [
+      'drop',
+      '1:5 [0] is only "drop": write it with what it is to do, for example {drop: {line: {contains: kube-probe}}}',
+    ],
+    ['~', '1:5 [0] is empty'],
+    ['${SECRET}', '1:5 [0] must be a preset: what ${...} put here is none, and is not shown'],
+  ]);
+  for (const step of ['{when: {line: y}}', '{}'])
+    assert.match((await saidOf([step]))[0]!, /^1:5 \[0\] needs .*keep.*, for example/);
+  assert.match((await saidOf(['nginxx']))[0]!, /^1:5 \[0\] is no preset: "nginxx"/);
+  assert.match((await saidOf(['[drop]']))[0]!, /^1:5 \[0\] must be a map with .*drop.*, not a list$/);
+});
+
+test('a condition is what it can be', async () => {
+  await check([
+    ['{drop: x}', `1:12 [0].drop must be a condition, ${EXAMPLE}, not "x"`],
+    ['{drop: []}', '1:12 [0].drop is an empty list: it would match nothing; leave the step out'],
+    ['{drop: {}}', `1:12 [0].drop needs a field or line, ${EXAMPLE}`],
+    ['{drop: {not: {}}}', `1:18 [0].drop.not needs a field or line, ${EXAMPLE}`],
+    ['{keep: }', '1:6 [0].keep is empty'],
+    ['{drop: {line: {contain: x}}}', '1:29 [0].drop.line.contain is no test of a line: did you mean contains?'],
+    ['{drop: {line: {has: x}}}', '1:25 [0].drop.line.has is no test of a line: use contains, starts, ends or not'],
+    [
+      '{drop: {line: {gt: 5}}}',
+      '1:24 [0].drop.line.gt is a test of a field: of a line use contains, starts, ends or not',
+    ],
+    ['{drop: {line: {}}}', '1:19 [0].drop.line needs a test, for example {contains: kube-probe}'],
+    [
+      '{drop: {line: {contains: []}}}',
+      '1:30 [0].drop.line.contains is an empty list: it would match nothing; leave the step out',
+    ],
+    ['{drop: {line: {contains: [a, {b: c}]}}}', '1:34 [0].drop.line.contains[1] must be a text'],
+    ["{drop: {line: [a, '']}}", '1:23 [0].drop.line[1] is empty: every line holds nothing'],
+    ['{drop: {line: ~}}', `1:19 [0].drop.line ${EMPTY}`],
+    ['{drop: {line: [null]}}', `1:20 [0].drop.line[0] ${EMPTY}`],
+    ['{drop: {line: }}', `1:19 [0].drop.line ${EMPTY}`],
+    [
+      '{drop: {status: 200}}',
+      '1:21 [0].drop.status is a field, and no step before this one makes any: begin with one that parses',
+    ],
+    ['{drop: {log.file.path: /x}}', `1:28 [0].drop.log.file.path is of the envelope (log.file), ${ENVELOPE}`],
+    ['{keep: [{not: {host.name: x}}]}', `1:31 [0].keep[0].not.host.name is of the envelope (host), ${ENVELOPE}`],
+    ['{drop: {a..b: x}}', '1:19 [0].drop.a..b is no name of a field: an empty part stands beside a dot'],
+    [
+      '{drop: {http: {status: x}}}',
+      '1:28 [0].drop.http.status is no test; a field within http is written http.status: did you mean starts?',
+    ],
+  ]);
+});
+
+test('a number that is no text as it stands must be quoted', async () => {
+  await check([
+    ['{drop: {line: 007}}', `1:19 [0].drop.line ${odd('007')}`],
+    ['{drop: {line: [200, 2.50]}}', `1:25 [0].drop.line[1] ${odd('2.50')}`],
+    ['{drop: {line: {contains: 0x10}}}', `1:30 [0].drop.line.contains ${odd('0x10')}`],
+    ['{keep: {line: 1e3}}', `1:19 [0].keep.line ${odd('1e3')}`],
+    ['{drop: {line: [\'1e3\', "007", 200, -1.5, 0, 12:30, 1.2.3, yes, true, 12345678901234567890]}}', null],
+  ]);
+});
+
+test('what is too much is refused with how much may be', async () => {
+  const many = Array.from({ length: 65 }, (_, i) => `word${i}`);
+  const large = Array.from({ length: 16 }, (_, i) => `w${i}${'x'.repeat(250)}`);
+  const tests = Array.from({ length: 33 }, (_, i) => `{line: w${i}}`);
+  const step = '{drop: {line: x}}';
+  await check([
+    [
+      `{drop: {line: {contains: ${'x'.repeat(257)}}}}`,
+      '1:30 [0].drop.line.contains is 257 bytes long: at most 256; a part of it will do',
+    ],
+    [
+      `{drop: {line: [${many}]}}`,
+      '1:19 [0].drop.line has 65 texts: at most 64 in a list; make a second step of the rest',
+    ],
+    [
+      `{drop: {line: [${large}]}}`,
+      '1:19 [0].drop.line is 4038 bytes: at most 4000 in a list; make a second step of the rest',
+    ],
+    [
+      `{drop: [${tests}]}`,
+      '1:394 [0].drop[32].line is one test too many: at most 32 in a condition; put texts into one list',
+    ],
+  ]);
+  assert.deepEqual(await saidOf(Array(1000).fill(step)), []);
+  assert.deepEqual(await saidOf(Array(1001).fill(step)), [
+    '1001:5 [1000] is one step too many: at most 1000 of an input',
+  ]);
+});
+
+test('all that is wrong is said, each at its place', async () => {
+  assert.deepEqual(
+    await saidOf(['{drop: {line: 0x1}}', '{keep: {line: x}}', '{keep: {line: {end: x}}, drop: {line: x}}', 'no']),
+    [
+      `1:19 [0].drop.line ${odd('0x1')}`,
+      '3:5 [2] has keep and drop: make a step of each, in the order they are meant',
+      '4:5 [3] is no preset: "no": it must be a map with keep or drop, for example {drop: {line: {contains: kube-probe}}}',
+    ],
+  );
+});
