@@ -95,6 +95,8 @@ export interface InputKind<Name extends string, Options, One, Said> {
   lines(said: Said, local: boolean): string[];
   rows(said: Said): InputRow[];
   tables(said: Said): Table[];
+  /** What may not be meant so, a sentence each: it is said among the reasons, and the agent is ready all the same. */
+  notices?(said: Said): string[];
   open(config: Configured<Name, Options>, host: InputHost): Promise<OpenKind<One>>;
 }
 

@@ -2,11 +2,13 @@
 import { statfsSync } from 'node:fs';
 import type { CommonConfig } from '../config/config.ts';
 import type { Accounts } from '../core/account.ts';
+import type { AnyKind } from '../core/input.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import type { Inputs } from '../inputs.ts';
 import type { KafkaClient } from '../kafka/connect/client.ts';
 import type { ExactlyOnce } from '../kafka/transactions/exactly-once.ts';
+import { INPUTS } from '../sources/all.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { HttpStatus, LiveStatus, Status } from './shape.ts';
 
@@ -51,6 +53,8 @@ export function buildStatus(parts: StatusParts, files: number): LiveStatus {
   const reasons = reasonsOf(parts, conservation, topics);
   const acks = topics.map(({ lastAck }) => lastAck).filter((time) => time !== null);
   const cpu = process.cpuUsage();
+  const said = parts.inputs.status(files);
+  const notices = INPUTS.flatMap((kind: AnyKind) => kind.notices?.(said) ?? []);
   return {
     version: parts.version,
     host: config.host,
@@ -58,14 +62,14 @@ export function buildStatus(parts: StatusParts, files: number): LiveStatus {
     time: new Date().toISOString(),
     uptime_seconds: round(process.uptime()),
     ready: reasons.length === 0,
-    reasons,
+    reasons: [...reasons, ...notices],
     config: { path: parts.path, hash: parts.hash, loaded_at: parts.loadedAt.toISOString() },
     process: {
       rss_bytes: process.memoryUsage.rss(),
       cpu_seconds: (cpu.user + cpu.system) / 1e6,
       data_dir_free_bytes: freeBytes(config.data_dir),
     },
-    ...parts.inputs.status(files),
+    ...said,
     kafka: {
       cluster: client?.cluster ?? null,
       state: client ? client.state : 'not_configured',

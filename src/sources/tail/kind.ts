@@ -2,7 +2,7 @@
 import type { InputKind } from '../../core/input.ts';
 import { checkLogs } from './check.ts';
 import { completeLogs, type LogConfig, logsOption } from './options.ts';
-import { figures, lines, rows, type TailStatus, tables } from './report.ts';
+import { figures, lines, notices, rows, type TailStatus, tables } from './report.ts';
 
 /** What an input goes by, of itself and of others. */
 export interface LogInput {
@@ -34,5 +34,6 @@ export const logs: InputKind<'logs', LogConfig[], LogInput, TailStatus> = {
   lines,
   rows,
   tables,
+  notices,
   open: async (config, host) => (await import('./open.ts')).openLogs(config, host),
 };

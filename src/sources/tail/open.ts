@@ -2,6 +2,7 @@
 import type { CommonConfig } from '../../config/config.ts';
 import type { Account } from '../../core/account.ts';
 import type { InputHost, InputPositions, OpenInput, OpenKind } from '../../core/input.ts';
+import { stepStatuses } from '../../transforms/report.ts';
 import { Mounts } from './apart/mounts.ts';
 import { matching } from './find/selection.ts';
 import type { TailInput } from './input.ts';
@@ -61,9 +62,7 @@ function inputOf(tail: TailInput, account: Account): OpenInput {
         not_found: account.notFound,
         deleted: tail.deleted,
         malformed: account.malformed,
-        steps: (tail.steps ?? []).map(({ verb, in: came, out, failed }, i) => {
-          return { step: i + 1, verb, in: came, out, failed };
-        }),
+        steps: stepStatuses(tail.steps ?? []),
         ...tail.lag,
         files: tail.listing(files),
       };

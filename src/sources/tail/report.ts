@@ -2,18 +2,8 @@
 import type { Figures, Sample } from '../../core/figures.ts';
 import type { InputRow, Table } from '../../core/input.ts';
 import { count, formatDuration, formatSize } from '../../core/units.ts';
+import { type StepStatus, stepLines, stepNotices, stepTables } from '../../transforms/report.ts';
 import type { FileStatus } from './file/status.ts';
-
-/** A step of an input's `process`. */
-export interface StepStatus {
-  /** From 1. */
-  step: number;
-  verb: string;
-  /** Records that came, and that were left. */
-  in: number;
-  out: number;
-  failed: number;
-}
 
 export interface LogStatus<Files = FileStatus[]> {
   name: string;
@@ -176,7 +166,7 @@ export function lines({ logs }: TailStatus, local: boolean): string[] {
     return [
       '',
       `logs ${input.name}: ${count(input.lines, 'line')}, ${formatSize(input.bytes)}, ${count(input.files_total, 'file')}${waiting}${unreadable}${leftOut}${replaced}${malformed}${polled}`,
-      ...input.steps.map((of) => `  step ${of.step}, ${of.verb}: ${count(of.in, 'line')} in, ${of.out} out`),
+      ...stepLines(input.steps),
       ...input.files.map((file) => lineOf(file, local)),
       ...notRead(input),
       ...(hidden > 0 ? [`  and ${count(hidden, 'file')} less behind`] : []),
@@ -213,22 +203,32 @@ function notRead({ left_out, idle_patterns }: LogStatus): string[] {
 export function rows({ logs }: TailStatus): InputRow[] {
   return logs.map((l) => {
     const { lines, bytes, lag_bytes, lag_seconds, files_total, files } = l;
-    const note = l.unreadable > 0 ? `${count(l.unreadable, 'file')} cannot be read` : '';
+    const unreadable = l.unreadable > 0 ? [`${count(l.unreadable, 'file')} cannot be read`] : [];
+    const failed = l.steps.flatMap((of) => (of.failed > 0 ? [`step ${of.step}: ${of.failed} failed`] : []));
+    const note = [...unreadable, ...failed].join(', ');
     return { name: `logs ${l.name}`, lines, bytes, lag_bytes, lag_seconds, files_total, files, note };
   });
 }
 
 export function tables({ logs }: TailStatus): Table[] {
-  return logs.map(({ name, files_total, files }) => ({
-    title: `Logs ${name} (${count(files_total, 'file')})`,
-    heads: ['', 'lines', 'size', 'behind', 'lag', ''],
-    rows: files.map((f) => [
-      f.path,
-      `${f.lines}`,
-      formatSize(f.size),
-      formatSize(f.lag_bytes),
-      formatDuration(f.lag_seconds),
-      f.error === null ? '' : `!${f.error}`,
-    ]),
-  }));
+  return logs.flatMap(({ name, files_total, files, steps }) => [
+    {
+      title: `Logs ${name} (${count(files_total, 'file')})`,
+      heads: ['', 'lines', 'size', 'behind', 'lag', ''],
+      rows: files.map((f) => [
+        f.path,
+        `${f.lines}`,
+        formatSize(f.size),
+        formatSize(f.lag_bytes),
+        formatDuration(f.lag_seconds),
+        f.error === null ? '' : `!${f.error}`,
+      ]),
+    },
+    ...stepTables(`logs ${name}`, steps),
+  ]);
+}
+
+/** What may not be meant so, and holds nothing up. */
+export function notices({ logs }: Pick<TailStatus, 'logs'>): string[] {
+  return logs.flatMap(({ name, steps }) => stepNotices(`logs ${name}`, steps));
 }

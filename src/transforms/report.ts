@@ -1,0 +1,45 @@
+/** What the steps of an input say of themselves in the status, and how that is shown. */
+import type { Table } from '../core/input.ts';
+import type { Step } from '../core/pipeline.ts';
+import { count } from '../core/units.ts';
+
+/** A step of an input's `process`. */
+export interface StepStatus {
+  /** From 1, those of presets each. */
+  step: number;
+  verb: string;
+  /** Records that came, and that were left. */
+  in: number;
+  out: number;
+  failed: number;
+}
+
+/** Of fewer lines it says nothing that none was left. */
+const MANY = 1000;
+
+export function stepStatuses(steps: readonly Step[]): StepStatus[] {
+  return steps.map(({ verb, in: came, out, failed }, i) => ({ step: i + 1, verb, in: came, out, failed }));
+}
+
+export function stepLines(steps: readonly StepStatus[]): string[] {
+  return steps.map(({ step, verb, in: came, out, failed }) => {
+    return `  step ${step}, ${verb}: ${count(came, 'line')} in, ${out} out${failed > 0 ? `, ${failed} failed` : ''}`;
+  });
+}
+
+/** What may not be meant so. `name`: of the input. */
+export function stepNotices(name: string, steps: readonly StepStatus[]): string[] {
+  return steps.flatMap(({ step, verb, in: came, out }) => {
+    if (came < MANY || out > 0) return [];
+    return [`${name}: step ${step} has dropped all ${came.toLocaleString('en-US')} lines (${verb})`];
+  });
+}
+
+/** For the page; none where there are no steps. */
+export function stepTables(name: string, steps: readonly StepStatus[]): Table[] {
+  if (steps.length === 0) return [];
+  const rows = steps.map(({ step, verb, in: came, out, failed }) => {
+    return [`${step} ${verb}`, `${came}`, `${out}`, `${failed}`];
+  });
+  return [{ title: `Steps of ${name}`, heads: ['', 'in', 'out', 'failed'], rows }];
+}
