@@ -10,6 +10,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { socketPath } from './admin/client.ts';
 import { type AdminServer, startAdmin } from './admin/server.ts';
 import { Tap } from './admin/tap.ts';
+import { bufferMemory } from './config/across.ts';
 import type { CommonConfig } from './config/config.ts';
 import type { LocatedAs } from './config/load.ts';
 import { aborted, pause } from './core/abort.ts';
@@ -132,8 +133,9 @@ export class Agent {
     const { kafka, data_dir } = config;
     const accounts = this.#accounts;
     const identity = Identity.open(data_dir);
-    const pool = new Pool(config.buffer_memory);
-    const kernel = new Kernel(pool.memory);
+    const { bytes, arenas } = bufferMemory(config.buffer_memory, this.#topics());
+    const pool = new Pool(bytes, arenas);
+    const kernel = new Kernel(pool.memory, pool.arenas);
 
     this.#inputs = await Inputs.open(kinds, config, {
       kernel,

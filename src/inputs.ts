@@ -115,6 +115,7 @@ export class Inputs {
     await one.stop(new Error('the configuration has changed'));
     this.#closing.delete(one);
     await one.passed(to);
+    one.input?.close?.();
   }
 
   /** Resolves when all have ended. */
@@ -237,6 +238,8 @@ class Running {
       await backoff.wait(signal);
       // What was read goes on from where it is safe: until then the next one would read it again.
       await abortable(this.passed(to), signal);
+      this.input?.close?.();
+      this.input = null;
       this.input = await kind.open.open(spec, { first: false });
       // Before that the reason is what it was.
       const well = () => {

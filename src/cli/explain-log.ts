@@ -7,13 +7,13 @@ import { Account } from '../core/account.ts';
 import { Batch, type Stream } from '../core/batch.ts';
 import type { Step } from '../core/pipeline.ts';
 import { Pool, type Slot } from '../core/pool.ts';
-import { Kernel } from '../kernel/kernel.ts';
+import { Kernel, type PackJob } from '../kernel/kernel.ts';
 import { logEnvelope, partitionKey } from '../lines/envelope.ts';
 import { Format } from '../lines/format.ts';
 import type { Envelope } from '../records/envelope.ts';
 import { records } from '../records/record-batch.ts';
 import { Selection } from '../sources/tail/find/selection.ts';
-import { stepsOf } from '../transforms/process.ts';
+import { processingOf } from '../transforms/process.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';
 import { complain, printJson } from './output.ts';
 
@@ -34,11 +34,13 @@ export async function explainLog(path: string, line: string, choice: ConfigChoic
     complain(`runnel: no input under logs: reads ${path}${but}`);
     return 1;
   }
-  const pool = new Pool(4 << 20);
+  const pool = new Pool(12 << 20);
   const share = pool.share(input.topic);
   const slot = await pool.take(share, 'batch');
   const out = await pool.take(share, 'block');
-  const kernel = new Kernel(pool.memory);
+  const kernel = new Kernel(pool.memory, pool.arenas);
+  const processing = processingOf(input.process, kernel);
+  const fields = processing?.fields ? await pool.take(share, 'batch') : null;
   const used = slot.bytes.write(`${line}\n`);
   const envelope: Envelope = logEnvelope({ input, config, path, id: '<file identity>' });
   const stream: Stream = {
@@ -49,12 +51,11 @@ export async function explainLog(path: string, line: string, choice: ConfigChoic
     envelope: () => envelope,
     replayable: true,
   };
-  const batch = new Batch(slot, share, stream);
-  const format = new Format({ ...input, encoding_in: 'utf-8' }, kernel);
+  const batch = new Batch(slot, share, stream, fields);
+  const format = new Format({ ...input, encoding_in: 'utf-8' }, kernel, processing?.fields?.most);
   const found = format.find(batch, 0, used, 0, true);
   format.shape(batch, found, used, 'silent', new Uint8Array(4));
   format.cut(batch, used);
-  const steps = stepsOf(input.process, kernel) ?? [];
   const rows = Array.from({ length: batch.count }, (_, i) => rowOf(slot, i));
   /** Where the last record ends that was not dropped. */
   let end = 0;
@@ -62,13 +63,18 @@ export async function explainLog(path: string, line: string, choice: ConfigChoic
     const { source, length } = row;
     setRow(slot, 0, { ...row, source: 0 });
     batch.count = 1;
-    const told = steps.map((step, i) => ({ step: i + 1, verb: step.verb, result: pass(step, batch) }));
+    batch.rows = null;
+    const told = (processing?.steps ?? []).map((step, i) => ({
+      step: i + 1,
+      verb: step.verb,
+      result: pass(step, batch),
+    }));
     const about = { input: input.name, topic: input.topic, key: stream.key, steps: told };
     if (batch.count === 0) {
       printJson(`${JSON.stringify({ ...about, value: null })}\n`);
       continue;
     }
-    kernel.pack(slot, 0, 1, {
+    const job: PackJob = {
       envelope,
       time: Date.now(),
       position: source,
@@ -77,9 +83,12 @@ export async function explainLog(path: string, line: string, choice: ConfigChoic
       outAt: out.bytesAt,
       limitAt: out.bytesAt + out.bytes.length,
       empty: true,
-    });
+    };
+    if (processing?.fields) processing.fields.pack(batch, 0, 1, job);
+    else kernel.pack(slot, 0, 1, job);
+    const { endAt } = processing?.fields ?? kernel;
     end = source + length;
-    const [record] = records(Buffer.from(out.bytes.subarray(0, kernel.endAt - out.bytesAt)));
+    const [record] = records(Buffer.from(out.bytes.subarray(0, endAt - out.bytesAt)));
     const value = record!.value?.toString() ?? '';
     const shown = input.encoding === 'json' ? { value: JSON.parse(value) } : { value, headers: text(record!.headers) };
     printJson(`${JSON.stringify({ ...about, ...shown })}\n`);

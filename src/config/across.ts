@@ -1,6 +1,6 @@
 /** What must hold between options that are not an input's own. */
 import type { InputTopic } from '../core/input.ts';
-import { Pool } from '../core/pool.ts';
+import { type Demand, Pool } from '../core/pool.ts';
 import type { CommonConfig } from './config.ts';
 import type { Path, Saying } from './errors.ts';
 
@@ -11,11 +11,30 @@ export function checkAcross(
   refuse: Saying,
 ): void {
   checkKafka(config, topics, refuse);
-  const count = new Set(topics.map(({ topic, within }) => within ?? topic)).size;
-  const needed = Pool.minimumFor(count);
-  if (config.buffer_memory < needed) {
-    refuse(['buffer_memory'], `must be at least ${Math.ceil(needed / 2 ** 20)}MiB for ${count} topics`);
+  const demand = demandOf(topics);
+  const needed = Pool.minimumFor(demand);
+  if (config.buffer_memory !== null && config.buffer_memory < needed) {
+    const { plain, fields, arenas } = demand;
+    const and = arenas === 0 ? '' : `, and ${arenas} ${arenas === 1 ? 'input' : 'inputs'} with fields in process`;
+    const least = `must be at least ${Math.ceil(needed / 2 ** 20)}MiB for ${plain + fields} topics${and}`;
+    refuse(['buffer_memory'], and === '' ? least : `${least}: leave it out, and it is what is needed`);
   }
+}
+
+/** Where nothing is configured: this, or what is needed if that is more. */
+const BUFFER_MEMORY = 32 << 20;
+
+/** What the pool is made of: `buffer_memory`, and how many inputs have fields. */
+export function bufferMemory(set: number | null, topics: readonly InputTopic[]): { bytes: number; arenas: number } {
+  const demand = demandOf(topics);
+  return { bytes: set ?? Math.max(BUFFER_MEMORY, Pool.minimumFor(demand)), arenas: demand.arenas };
+}
+
+function demandOf(topics: readonly InputTopic[]): Demand {
+  const memoryOf = ({ topic, within }: InputTopic) => within ?? topic;
+  const withFields = topics.filter(({ fields }) => fields);
+  const fields = new Set(withFields.map(memoryOf)).size;
+  return { plain: new Set(topics.map(memoryOf)).size - fields, fields, arenas: withFields.length };
 }
 
 function checkKafka({ kafka }: CommonConfig, topics: readonly (InputTopic & { path: Path })[], refuse: Saying): void {

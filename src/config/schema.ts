@@ -5,7 +5,7 @@
 import type * as v from 'valibot';
 import { kafkaSection } from './kafka.ts';
 import { dictionary, type Fields, list, option, optional, type Section, section } from './option.ts';
-import { duration, durationOrNever, hostPort, name, oneOf, path, size, syncPolicy, text } from './types.ts';
+import { duration, durationOrNever, hostPort, name, oneOf, path, size, sizeOrAuto, syncPolicy, text } from './types.ts';
 
 /** Before those of the inputs. */
 const GENERAL = {
@@ -87,9 +87,9 @@ const REST = {
     'How long SIGTERM waits for what is in flight. What is left then stays in its file or in the local log.',
   ),
   buffer_memory: option(
-    size({ min: '8MiB', max: '2GiB' }),
-    '32MiB',
-    'Everything in flight, compressed bytes included; the process is about 100 MB larger.',
+    sizeOrAuto({ min: '8MiB', max: '2GiB' }),
+    'auto',
+    'Everything in flight, compressed bytes included; the process is about 100 MB larger. auto: 32MiB, or as much as the topics and the inputs with fields in process need, if that is more.',
   ),
   log: option(
     section({

@@ -77,6 +77,14 @@ export function size(range: Range = {}): Leaf<number> {
   );
 }
 
+/** Bytes; `auto` is null. */
+export function sizeOrAuto(range: Range = {}): Leaf<number | null> {
+  const json = { anyOf: [{ const: 'auto' }, SIZE_JSON] };
+  return leaf({ label: rangeLabel('size or auto', range), json, example: '64MiB' }, (text) =>
+    text === 'auto' ? null : ranged(readSize(text), range, readSize),
+  );
+}
+
 function rangeLabel(what: string, { min, max }: Range): string {
   if (min !== undefined && max !== undefined) return `${what}, ${min} to ${max}`;
   if (min !== undefined) return `${what}, at least ${min}`;

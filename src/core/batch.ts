@@ -13,6 +13,7 @@
  *                           ^ from                                         ^ end
  */
 
+import type { PackJob } from '../kernel/kernel.ts';
 import type { Envelope } from '../records/envelope.ts';
 import type { Account } from './account.ts';
 import type { Checkpoint } from './block.ts';
@@ -47,6 +48,28 @@ export function iostreamName(flags: number): string | null {
   return flags & STDERR ? 'stderr' : flags & STDOUT ? 'stdout' : null;
 }
 
+/** The rows of a batch's records: their fields, as kernel/as/process/cells.as.ts has them. */
+export interface Rows {
+  /** The slot they lie in. */
+  readonly slot: Slot;
+  /** Cells of a row. */
+  readonly width: number;
+  /** So many rows there may be. */
+  readonly most: number;
+}
+
+/** What the batches of an input with fields have them for: transforms/program.ts. */
+export interface FieldPlan {
+  /** Records that a batch may have. */
+  readonly most: number;
+  /** As `Kernel.pack`, with the fields. */
+  pack(batch: Batch, first: number, count: number, job: PackJob): number;
+  /** Of the last `pack`, as of the kernel's. */
+  readonly endAt: number;
+  readonly replaced: number;
+  readonly cut: number;
+}
+
 /** Where records come from and where they go; shared by all batches of one file, so it costs nothing per line. */
 export interface Stream {
   /** For people: a path, `statsd`, `host`. */
@@ -59,6 +82,8 @@ export interface Stream {
   envelope(): Envelope;
   /** What its batches pass on their way, in this order; none: they are packed as they are. */
   readonly steps?: readonly Step[] | undefined;
+  /** Its batches have a second slot, for fields. */
+  readonly fields?: FieldPlan | undefined;
   /**
    * Everything before `position` is safe (acknowledged by Kafka, or in the spool). Called in ascending order; so many
    * bytes directly before it are in no record, because they were filtered.
@@ -76,6 +101,10 @@ export class Batch {
   readonly slot: Slot;
   readonly share: Share;
   readonly stream: Stream;
+  /** Where its records' fields go, if its stream has some. */
+  readonly fields: Slot | null;
+  /** Null: no step has asked for them yet. */
+  rows: Rows | null = null;
   /** Records named by the tables. */
   count = 0;
   /** Bytes of the slot that are in use. */
@@ -93,8 +122,9 @@ export class Batch {
   /** Another stream of the same lane whose bytes up to `end` are in this batch's last record. */
   also: { stream: Stream; end: number } | null = null;
 
-  constructor(slot: Slot, share: Share, stream: Stream) {
+  constructor(slot: Slot, share: Share, stream: Stream, fields: Slot | null = null) {
     this.slot = slot;
+    this.fields = fields;
     this.share = share;
     this.stream = stream;
   }

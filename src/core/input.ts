@@ -20,6 +20,8 @@ export interface InputTopic {
   replayable: boolean;
   /** Its records are in the memory of that topic; without it, it has its own. */
   within?: string;
+  /** Its records have fields, which need memory of their own. */
+  fields?: boolean;
 }
 
 /** An input as it is configured. */
@@ -137,6 +139,8 @@ export interface OpenInput {
   readonly ready?: Promise<void>;
   /** Brings data in until the signal aborts; resolves when all it took has been pushed. */
   run(output: Output, signal: AbortSignal): Promise<void>;
+  /** It has ended, and nothing of it is on its way any more: what it holds of the agent's is given back. */
+  close?(): void;
   problems(): string[];
   /** Items that were received and are not pushed yet. */
   inFlight(): number;

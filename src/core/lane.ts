@@ -8,7 +8,7 @@
  * its settled prefix only (ledger.ts). A block has one slot of the pool until it is compressed and admitted.
  */
 import assert from 'node:assert';
-import type { Kernel } from '../kernel/kernel.ts';
+import type { Kernel, PackJob } from '../kernel/kernel.ts';
 import { log } from '../log.ts';
 import type { Codec } from '../records/record-batch.ts';
 import { abortable } from './abort.ts';
@@ -195,8 +195,7 @@ export class Lane {
   }
 
   #packUpTo(open: OpenBlock, batch: Batch, first: number, count: number, limit: number, empty: boolean): number {
-    const { kernel } = this.#o;
-    const packed = kernel.pack(batch.slot, first, count, {
+    const job: PackJob = {
       envelope: batch.stream.envelope(),
       time: batch.time,
       position: batch.from,
@@ -205,11 +204,15 @@ export class Lane {
       outAt: open.at,
       limitAt: open.slot.bytesAt + limit,
       empty,
-    });
-    open.at = kernel.endAt;
+    };
+    const { account, fields } = batch.stream;
+    const { kernel } = this.#o;
+    const packed = fields ? fields.pack(batch, first, count, job) : kernel.pack(batch.slot, first, count, job);
+    const { endAt, replaced, cut } = fields ?? kernel;
+    open.at = endAt;
     open.count += packed;
-    batch.stream.account.replaced += kernel.replaced;
-    batch.stream.account.truncated += kernel.cut;
+    account.replaced += replaced;
+    account.truncated += cut;
     return packed;
   }
 

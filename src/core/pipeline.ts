@@ -98,27 +98,32 @@ export class Pipeline implements Output {
     // It may be long in coming: no broker has been reached yet.
     const lane = this.#lanes.get(stream) ?? (await abortable(this.#o.laneOf(stream), signal));
     this.#lanes.set(stream, lane);
-    const batch = new Batch(await this.#slot(stream, lane, signal), lane.share, stream);
+    const [slot, fields] = await this.#slots(stream, lane, signal);
+    const batch = new Batch(slot!, lane.share, stream, fields);
     this.#out.add(batch);
     return batch;
   }
 
-  async #slot(stream: Stream, lane: Lane, signal: AbortSignal | undefined): Promise<Slot> {
+  /** One for the lines, and one for their fields if there are some. */
+  async #slots(stream: Stream, lane: Lane, signal: AbortSignal | undefined): Promise<Slot[]> {
     const failed = this.#failed.get(stream.account);
     this.#failed.delete(stream.account);
     if (failed) throw failed;
     const { pool } = this.#o;
-    if (!lane.mayStall) return pool.take(lane.share, 'batch', signal);
+    const count = stream.fields ? 2 : 1;
+    if (!lane.mayStall) return pool.takeAll(lane.share, 'batch', count, signal);
     if (lane.stalled) throw new Stalled(stream, lane.stalled);
     const cancel = new AbortController();
     const signals = signal ? [signal, cancel.signal] : [cancel.signal];
-    const taking = pool.take(lane.share, 'batch', AbortSignal.any(signals));
-    const slot = await lane.unlessStalled(taking);
-    if (slot) return slot;
+    const taking = pool.takeAll(lane.share, 'batch', count, AbortSignal.any(signals));
+    const slots = await lane.unlessStalled(taking);
+    if (slots) return slots;
     const stalled = new Stalled(stream, lane.stalled ?? Promise.resolve());
     // It may have come in the same moment.
     taking.then(
-      (late) => pool.give(lane.share, 'batch', late),
+      (late) => {
+        for (const slot of late) pool.give(lane.share, 'batch', slot);
+      },
       () => undefined,
     );
     cancel.abort(stalled);
@@ -155,6 +160,7 @@ export class Pipeline implements Output {
     this.#out.delete(batch);
     for (const resolve of this.#waiting.splice(0)) resolve();
     this.#o.pool.give(batch.share, 'batch', batch.slot);
+    if (batch.fields) this.#o.pool.give(batch.share, 'batch', batch.fields);
   }
 
   #process(batch: Batch, steps: readonly Step[]): void {

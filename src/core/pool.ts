@@ -1,16 +1,19 @@
 /**
  * The pool: all memory for data in flight, one shared WebAssembly.Memory of fixed size.
  *
- *   page 0..1   | slot 0             | slot 1             | ...
- *   scratch     | tables | bytes | slack                  |
+ *   page 0..1   | arenas   | slot 0             | slot 1             | ...
+ *   scratch     | programs | tables | bytes | slack                  |
  *
  * Node reads files into it, the kernel works in it, sockets and codecs take views of it: nothing is copied.
  * It never grows, so addresses and views stay good. Slots are reused last in, first out: untouched pages cost nothing.
  *
  * Who may hold a slot: a batch that a source fills, and a lane's open block (until it is compressed; without
- * compression until it is acknowledged). Both count into the share of their topic. A share holds at most `limit` slots,
- * and batches leave the last two of them to blocks, so a full share always can finish a block. A slot is given only
- * while what remains covers the unfilled minimums of all other shares: a topic that is stuck starves nobody.
+ * compression until it is acknowledged). Both count into the share of their topic. A batch of an input whose `process`
+ * has fields holds a second one for them; it gets both at once, so no two wait for each other's. A share holds at most
+ * `limit` slots, and batches leave the last two of them to blocks, so a full share always can finish a block. A slot is
+ * given only while what remains covers the unfilled minimums of all other shares: a topic that is stuck starves nobody.
+ *
+ * An input with fields has an arena besides, for its program (kernel/arena.ts): they lie before the slots, and are none.
  *
  * A share may have parts, one a lane. What a part holds that is stalled (its partition has no leader) is set aside: it
  * does not count against what the others of its share may have, so they go on beside it.
@@ -27,19 +30,43 @@ export const MAX_BLOCK_BYTES = 1_000_000;
 const TABLE_BYTES = MAX_RECORDS * 17;
 /** The kernel may write up to this many bytes past the end of what it was asked to write. */
 const SLACK = 4096;
+/** Of it, what stays free where a slot has no tables. */
+const OVERRUN = 64;
 /** Bytes that a slot holds, tables and slack apart. */
 export const SLOT_CAPACITY = 1 << 20;
 /** Of it, what a source may keep before the lines: for a file, the bytes before its position. */
 export const BEFORE_LINES = 64;
-const SLOT_BYTES = TABLE_BYTES + SLOT_CAPACITY + SLACK;
+export const SLOT_BYTES = TABLE_BYTES + SLOT_CAPACITY + SLACK;
 const PAGE = 65536;
 /** The kernel's own: parameters, templates, constants. */
 export const SCRATCH_BYTES = 2 * PAGE;
 /** Slots that every share can count on: one batch, one block being packed, one block being compressed. */
 export const SHARE_MINIMUM = 3;
+/** The same where a batch may have fields. */
+export const FIELDS_MINIMUM = 4;
+/** With a slot for fields, less than the 2 MiB that an input with `process` may need more than another. */
+export const PROGRAM_BYTES = 768 * 1024;
+/** Arenas of inputs that come with a reload; pages that are not used cost nothing. */
+const SPARE_ARENAS = 32;
+
+/** Where the arenas are. */
+export interface ArenaSpace {
+  readonly at: number;
+  readonly count: number;
+}
+
+/** What a pool must have room for: shares without and with fields, and inputs with fields. */
+export interface Demand {
+  plain: number;
+  fields: number;
+  arenas: number;
+}
 
 /** A stretch of the pool. `at` and the other addresses are byte offsets into `pool.memory`. */
 export class Slot {
+  readonly at: number;
+  /** Where it ends; the kernel may write a little behind what it was asked to, so that is kept free. */
+  readonly limit: number;
   readonly startsAt: number;
   readonly endsAt: number;
   readonly sourceAt: number;
@@ -56,6 +83,8 @@ export class Slot {
 
   constructor(memory: ArrayBufferLike, at: number) {
     const table = MAX_RECORDS * 4;
+    this.at = at;
+    this.limit = at + SLOT_BYTES - OVERRUN;
     this.startsAt = at;
     this.endsAt = at + table;
     this.sourceAt = at + 2 * table;
@@ -75,7 +104,9 @@ type Use = 'batch' | 'block';
 interface Waiter {
   share: Share;
   use: Use;
-  resolve: (slot: Slot) => void;
+  /** Slots that it wants at once. */
+  count: number;
+  resolve: (slots: Slot[]) => void;
   reject: (reason: unknown) => void;
 }
 
@@ -90,6 +121,8 @@ interface Held {
 export class Share implements Held {
   readonly name: string;
   readonly #of: Share | null;
+  /** Slots that it can count on. */
+  minimum = SHARE_MINIMUM;
   /** Its minimum is set aside. */
   reserved = true;
   slots = 0;
@@ -147,6 +180,7 @@ function add(held: Held, { slots, batches, bytes }: Held): void {
 
 export class Pool {
   readonly memory: WebAssembly.Memory;
+  readonly arenas: ArenaSpace;
   readonly slotCount: number;
   /** Slots that one share may hold at most. */
   readonly limit: number;
@@ -161,14 +195,20 @@ export class Pool {
   /** Called when compressed bytes have to wait: whoever holds some may let go of them. */
   onPressure: (() => void) | null = null;
 
-  /** `bufferMemory` in bytes: three quarters become slots, one quarter is the budget of compressed bytes. */
-  constructor(bufferMemory: number) {
-    this.slotCount = Math.max(SHARE_MINIMUM * 2, Math.floor((bufferMemory * 0.75 - SCRATCH_BYTES) / SLOT_BYTES));
+  /**
+   * `bufferMemory` in bytes: three quarters become slots and `arenas` arenas, one quarter is the budget of compressed
+   * bytes.
+   */
+  constructor(bufferMemory: number, arenas = 0) {
+    const forSlots = bufferMemory * 0.75 - SCRATCH_BYTES - arenas * PROGRAM_BYTES;
+    this.slotCount = Math.max(SHARE_MINIMUM * 2, Math.floor(forSlots / SLOT_BYTES));
     this.byteBudget = Math.max(4 * MAX_BLOCK_BYTES, Math.floor(bufferMemory / 4));
-    const pages = Math.ceil((SCRATCH_BYTES + this.slotCount * SLOT_BYTES) / PAGE);
+    this.arenas = { at: SCRATCH_BYTES, count: arenas + SPARE_ARENAS };
+    const slotsAt = SCRATCH_BYTES + this.arenas.count * PROGRAM_BYTES;
+    const pages = Math.ceil((slotsAt + this.slotCount * SLOT_BYTES) / PAGE);
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     for (let i = this.slotCount - 1; i >= 0; i--) {
-      this.#free.push(new Slot(this.memory.buffer, SCRATCH_BYTES + i * SLOT_BYTES));
+      this.#free.push(new Slot(this.memory.buffer, slotsAt + i * SLOT_BYTES));
     }
     this.limit = Math.max(SHARE_MINIMUM + 1, Math.floor(this.slotCount / 3));
     this.#byteLimit = Math.max(2 * MAX_BLOCK_BYTES, Math.floor(this.byteBudget / 3));
@@ -179,9 +219,10 @@ export class Pool {
     return { bytes: Math.floor(this.#byteLimit / 2), blocks: Math.max(1, Math.floor((this.limit - 2) / 2)) };
   }
 
-  /** The smallest `buffer_memory` that gives every one of `topics` its minimum, in bytes. */
-  static minimumFor(topics: number): number {
-    return Math.ceil((SCRATCH_BYTES + SLOT_BYTES * SHARE_MINIMUM * Math.max(2, topics)) / 0.75);
+  /** The smallest `buffer_memory` that gives every share its minimum, in bytes. */
+  static minimumFor({ plain, fields, arenas }: Demand): number {
+    const slots = Math.max(2 * SHARE_MINIMUM, SHARE_MINIMUM * plain + FIELDS_MINIMUM * fields);
+    return Math.ceil((SCRATCH_BYTES + SLOT_BYTES * slots + PROGRAM_BYTES * arenas) / 0.75);
   }
 
   share(name: string): Share {
@@ -193,10 +234,17 @@ export class Pool {
     return share;
   }
 
-  /** From now on the minimums of these shares are set aside, and of no others. */
-  reserve(names: Iterable<string>): void {
-    for (const share of this.#shares.values()) share.reserved = false;
-    for (const name of names) this.share(name).reserved = true;
+  /** From now on the minimums of these shares are set aside, and of no others. `fields`: their batches may have some. */
+  reserve(shares: Iterable<{ name: string; fields: boolean }>): void {
+    for (const share of this.#shares.values()) {
+      share.reserved = false;
+      share.minimum = SHARE_MINIMUM;
+    }
+    for (const { name, fields } of shares) {
+      const share = this.share(name);
+      share.reserved = true;
+      if (fields) share.minimum = FIELDS_MINIMUM;
+    }
     this.#wake();
   }
 
@@ -205,19 +253,27 @@ export class Pool {
   }
 
   /** A slot, as soon as the share may have one. Rejects with the signal's reason when that aborts first. */
-  take(share: Share, use: Use, signal?: AbortSignal): Promise<Slot> {
+  async take(share: Share, use: Use, signal?: AbortSignal): Promise<Slot> {
+    const [slot] = await this.takeAll(share, use, 1, signal);
+    return slot!;
+  }
+
+  /** As `take`, so many at once. */
+  takeAll(share: Share, use: Use, count: number, signal?: AbortSignal): Promise<Slot[]> {
     signal?.throwIfAborted();
-    if (this.#mayTake(share, use)) return Promise.resolve(this.#give(share, use));
+    // Who wants two would never have them if others, who want one, went before.
+    const waits = this.#waiters.some((waiter) => waiter.use === use && waiter.count > 1 && rivals(waiter.share, share));
+    if (!waits && this.#mayTake(share, use, count)) return Promise.resolve(this.#give(share, use, count));
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = { share, use, resolve, reject };
+      const waiter: Waiter = { share, use, count, resolve, reject };
       const abort = () => {
         this.#waiters = this.#waiters.filter((w) => w !== waiter);
         reject(signal?.reason);
       };
       signal?.addEventListener('abort', abort, { once: true });
-      waiter.resolve = (slot) => {
+      waiter.resolve = (slots) => {
         signal?.removeEventListener('abort', abort);
-        resolve(slot);
+        resolve(slots);
       };
       this.#waiters.push(waiter);
     });
@@ -276,23 +332,24 @@ export class Pool {
     return held === 0 || (held + bytes <= this.#byteLimit && this.#bytes + bytes <= this.byteBudget);
   }
 
-  #mayTake(share: Share, use: Use): boolean {
+  #mayTake(share: Share, use: Use, count: number): boolean {
     const { slots, batches } = share.against();
-    if (slots >= this.limit) return false;
-    if (use === 'batch' && batches >= this.limit - 2) return false;
-    if (share.whole.slots < SHARE_MINIMUM && this.#free.length > 0) return true;
+    if (slots + count > this.limit) return false;
+    if (use === 'batch' && batches + count > this.limit - 2) return false;
+    const { whole } = share;
+    if (whole.slots + count <= whole.minimum && this.#free.length >= count) return true;
     let reserved = 0;
     for (const other of this.#shares.values()) {
-      if (other !== share.whole && other.reserved) reserved += Math.max(0, SHARE_MINIMUM - other.slots);
+      if (other !== whole && other.reserved) reserved += Math.max(0, other.minimum - other.slots);
     }
-    return this.#free.length > reserved;
+    return this.#free.length >= reserved + count;
   }
 
-  #give(share: Share, use: Use): Slot {
-    const slot = this.#free.pop();
-    assert(slot, 'the pool is empty although a slot may be taken');
-    share.count({ slots: 1, batches: use === 'batch' ? 1 : 0, bytes: 0 });
-    return slot;
+  #give(share: Share, use: Use, count: number): Slot[] {
+    const slots = this.#free.splice(this.#free.length - count).reverse();
+    assert(slots.length === count, 'the pool is empty although a slot may be taken');
+    share.count({ slots: count, batches: use === 'batch' ? count : 0, bytes: 0 });
+    return slots;
   }
 
   #wake(): void {
@@ -300,11 +357,21 @@ export class Pool {
     this.#waiters = [];
     // Blocks first: they free slots.
     for (const use of ['block', 'batch'] as const) {
+      const pairs: Share[] = [];
       for (const w of waiting) {
         if (w.use !== use) continue;
-        if (this.#mayTake(w.share, use)) w.resolve(this.#give(w.share, use));
-        else this.#waiters.push(w);
+        const free = !pairs.some((share) => rivals(share, w.share));
+        if (free && this.#mayTake(w.share, use, w.count)) w.resolve(this.#give(w.share, use, w.count));
+        else {
+          this.#waiters.push(w);
+          if (w.count > 1) pairs.push(w.share);
+        }
       }
     }
   }
+}
+
+/** Whether what one has the other has not: of a stalled part others take nothing away. */
+function rivals(one: Share, other: Share): boolean {
+  return one === other || (one.whole === other.whole && !one.stalled && !other.stalled);
 }

@@ -118,7 +118,9 @@ export class Delivery {
   #reserve(): void {
     const { topics, pool, client } = this.#p;
     pool.reserve(
-      topics.map(({ topic, replayable, within }) => (replayable && client ? topic : spooledName(within ?? topic))),
+      topics.map(({ topic, replayable, within, fields = false }) => {
+        return { name: replayable && client ? topic : spooledName(within ?? topic), fields };
+      }),
     );
   }
 

@@ -13,10 +13,12 @@
  */
 import assert from 'node:assert';
 import { readFileSync } from 'node:fs';
-import { flagNames, iostreamName, MULTILINE, STDERR, STDOUT, TRUNCATED } from '../core/batch.ts';
-import { MAX_RECORDS, SCRATCH_BYTES, type Slot } from '../core/pool.ts';
+import { flagNames, iostreamName, MULTILINE, type Rows, STDERR, STDOUT, TRUNCATED } from '../core/batch.ts';
+import { type ArenaSpace, MAX_RECORDS, SCRATCH_BYTES, type Slot } from '../core/pool.ts';
 import { type Envelope, varint } from '../records/envelope.ts';
+import { type ProgramArena, ProgramArenas } from './arena.ts';
 import { NEEDLES_ROOM, type Needles } from './needles.ts';
+import { ProcessKernel, rowsAt } from './process.ts';
 
 const TABLE_BYTES = 256;
 const PIECES_AT = 6144;
@@ -98,7 +100,8 @@ interface Exports {
   join(first: number, count: number, separator: number): number;
   search(table: number, count: number, out: number): void;
   searchEdges(table: number, where: number, count: number, out: number): void;
-  select(count: number, verdicts: number, wanted: number, starts: number, stride: number, flags: number): number;
+  /** The arguments of `select` in as/search.as.ts. */
+  select(count: number, verdicts: number, wanted: number, ...tables: number[]): number;
 }
 
 /** The numbers of encodings in as/decode.as.ts. */
@@ -119,6 +122,8 @@ export interface DecodeJob {
   longest: number;
   /** What no LF ends is a line, too. */
   last: boolean;
+  /** Lines that are named. */
+  most?: number;
 }
 
 export interface Decoded {
@@ -162,13 +167,33 @@ export class Kernel {
   #needles: Needles | null = null;
   /** Behind what an envelope may take. */
   #limit = SCRATCH_BYTES;
+  readonly #memory: WebAssembly.Memory;
+  readonly #arenas: ProgramArenas;
+  #process: ProcessKernel | undefined;
 
-  constructor(memory: WebAssembly.Memory) {
+  /** `arenas`: where those are, for inputs with fields. */
+  constructor(memory: WebAssembly.Memory, arenas: ArenaSpace = { at: 0, count: 0 }) {
+    this.#memory = memory;
+    this.#arenas = new ProgramArenas(memory, arenas);
     this.#exports = new WebAssembly.Instance(compile(), { env: { memory } }).exports as unknown as Exports;
     this.#scratch = Buffer.from(memory.buffer, 0, SCRATCH_BYTES);
     this.#pieces = new Uint32Array(memory.buffer, 0, TABLE_BYTES / 4);
     this.#flags = { json: this.#placeFlags(JSON_PIECES.flags), raw: this.#placeFlags(RAW_PIECES.flags) };
     this.#envelopeAt = this.#freeAt;
+  }
+
+  /** The loops for fields, loaded when they are first asked for. */
+  get process(): ProcessKernel {
+    this.#process ??= new ProcessKernel(this.#memory);
+    return this.#process;
+  }
+
+  takeArena(): ProgramArena {
+    return this.#arenas.take();
+  }
+
+  giveArena(arena: ProgramArena): void {
+    this.#arenas.give(arena);
   }
 
   /** The address after the last terminator that `findLines` took; `fromAt` where it found none. */
@@ -194,21 +219,29 @@ export class Kernel {
   /**
    * Names the lines of memory [fromAt, toAt) that LF ends in the slot's tables from index `first`, `source` relative to
    * `baseAt`; returns how many. LF and a CR before it are not part of a record, but of its length; nor are byte order
-   * marks that begin the line. `last`: what no LF ends is a line, too.
+   * marks that begin the line. `last`: what no LF ends is a line, too. At most `most` lines.
    */
-  findLines(slot: Slot, fromAt: number, toAt: number, baseAt: number, first: number, last = false): number {
+  findLines(
+    slot: Slot,
+    fromAt: number,
+    toAt: number,
+    baseAt: number,
+    first: number,
+    last = false,
+    most = MAX_RECORDS,
+  ): number {
     this.#use(slot);
-    return this.#exports.findLines(fromAt, toAt, baseAt, first, MAX_RECORDS, last);
+    return this.#exports.findLines(fromAt, toAt, baseAt, first, most, last);
   }
 
   /** Names the lines of memory [fromAt, toAt) as `findLines` does, and writes them as UTF-8, LF behind each. */
   decodeLines(slot: Slot, job: DecodeJob, first: number): Decoded {
-    const { encoding, fromAt, toAt, baseAt, outAt, limitAt, longest, last } = job;
+    const { encoding, fromAt, toAt, baseAt, outAt, limitAt, longest, last, most = MAX_RECORDS } = job;
     assert(limitAt - outAt >= longest + 32, 'no room for a line');
     this.#use(slot);
     const e = this.#exports;
     const as = ENCODINGS[encoding];
-    const count = e.decodeLines(fromAt, toAt, baseAt, as, outAt, limitAt, longest, first, MAX_RECORDS, last);
+    const count = e.decodeLines(fromAt, toAt, baseAt, as, outAt, limitAt, longest, first, most, last);
     return {
       count,
       consumedAt: e.decodedTo.value >>> 0,
@@ -253,11 +286,15 @@ export class Kernel {
     return this.#scratch.subarray(FOUND_AT, FOUND_AT + count);
   }
 
-  /** Names only those of the slot's records [0, count) whose byte in `found` is `wanted`; returns how many there are. */
-  select(slot: Slot, count: number, found: Uint8Array, wanted: 0 | 1): number {
+  /**
+   * Names only those of the slot's records [0, count) whose byte in `found` is `wanted`, with their rows if they have some;
+   * returns how many there are.
+   */
+  select(slot: Slot, count: number, found: Uint8Array, wanted: 0 | 1, rows: Rows | null = null): number {
     if (found.byteOffset !== FOUND_AT || found.buffer !== this.#scratch.buffer) this.#scratch.set(found, FOUND_AT);
-    const stride = slot.endsAt - slot.startsAt;
-    return this.#exports.select(count, FOUND_AT, wanted, slot.startsAt, stride, slot.flagsAt);
+    const tables = [slot.startsAt, slot.endsAt - slot.startsAt, slot.flagsAt];
+    const [at, bytes] = rows ? [rowsAt(rows), rows.width * 8] : [0, 0];
+    return this.#exports.select(count, FOUND_AT, wanted, ...tables, at, bytes);
   }
 
   /**

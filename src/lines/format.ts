@@ -64,6 +64,8 @@ export class Format {
   readonly grouping: boolean;
   /** The bytes that are read are changed where they lie. */
   readonly inPlace: boolean;
+  /** Lines that are named at once. */
+  readonly mostLines: number;
   readonly #kernel: Kernel;
   readonly #decoding: Decoding | null;
   readonly #wrap: 'cri' | 'docker' | null;
@@ -72,7 +74,9 @@ export class Format {
   readonly #maxLine: number;
   readonly #groups = new Groups();
 
-  constructor(input: LineOptions, kernel: Kernel) {
+  /** `mostLines`: of a batch, and so its records. */
+  constructor(input: LineOptions, kernel: Kernel, mostLines = MAX_RECORDS) {
+    this.mostLines = mostLines;
     const { format, encoding_in, multiline, max_line } = input;
     this.#kernel = kernel;
     this.#decoding = encoding_in === 'utf-8' ? null : encoding_in;
@@ -103,13 +107,13 @@ export class Format {
     const [fromAt, toAt, baseAt] = [bytesAt + from, bytesAt + to, bytesAt + base];
     if (this.#decoding) {
       const places = { fromAt, toAt, baseAt, outAt: toAt + SLACK, limitAt: bytesAt + SLOT_CAPACITY };
-      const job = { encoding: this.#decoding, ...places, longest: this.#maxLine, last };
+      const job = { encoding: this.#decoding, ...places, longest: this.#maxLine, last, most: this.mostLines };
       const { count, consumedAt, replaced, stopped } = this.#kernel.decodeLines(slot, job, 0);
       return { count, taken: consumedAt - fromAt, replaced, stopped };
     }
-    const count = this.#kernel.findLines(slot, fromAt, toAt, baseAt, 0, last);
+    const count = this.#kernel.findLines(slot, fromAt, toAt, baseAt, 0, last, this.mostLines);
     const taken = this.#kernel.consumedAt - fromAt;
-    return { count, taken, replaced: 0, stopped: count === MAX_RECORDS };
+    return { count, taken, replaced: 0, stopped: count === this.mostLines };
   }
 
   /** Makes records of the `found` lines; `batch.count` says how many. `end` is where they end, as `source` counts. */

@@ -15,7 +15,7 @@ export const drop: Verb<Condition> = {
   step(options, context) {
     const match = matcherOf(options, context, 0);
     return (batch) => {
-      batch.count = context.kernel.select(batch.slot, batch.count, match(batch), 0);
+      batch.count = context.kernel.select(batch.slot, batch.count, match(batch), 0, batch.rows);
     };
   },
 };

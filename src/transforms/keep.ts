@@ -15,7 +15,7 @@ export const keep: Verb<Condition> = {
   step(options, context) {
     const match = matcherOf(options, context, 1);
     return (batch) => {
-      batch.count = context.kernel.select(batch.slot, batch.count, match(batch), 1);
+      batch.count = context.kernel.select(batch.slot, batch.count, match(batch), 1, batch.rows);
     };
   },
 };

@@ -5,7 +5,9 @@
  *             ^ preset: its steps stand here
  *                     ^ one verb    ^ the records that it is for
  */
+import assert from 'node:assert';
 import { choice, type Grammar, list, made, optional, valuesOf } from '../config/option.ts';
+import type { FieldPlan } from '../core/batch.ts';
 import type { Step } from '../core/pipeline.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { VERBS } from './all.ts';
@@ -14,8 +16,9 @@ import { matcherOf } from './match.ts';
 import { FieldNames } from './names.ts';
 import { PRESETS } from './presets/all.ts';
 import type { Preset } from './presets/preset.ts';
+import { Program } from './program.ts';
 import { VerbStep } from './step.ts';
-import type { AnyVerb } from './verb.ts';
+import type { AnyVerb, StepContext } from './verb.ts';
 
 /** A step as it was read. */
 export interface StepConfig {
@@ -91,16 +94,45 @@ function stepOf(
   return { verb: verb.name, options, when, fields: used || names.used, entry: i };
 }
 
-/** The steps of one input, with their counts; undefined: it has none, and its lines go as they are. */
-export function stepsOf(
+/** Whether the records of an input with these steps have fields. */
+export function hasFields(process: readonly StepConfig[]): boolean {
+  return process.some(({ fields }) => fields);
+}
+
+/** What the records of one input pass. */
+export interface Processing {
+  readonly steps: readonly Step[];
+  /** Null: they have no fields. */
+  readonly fields: FieldPlan | null;
+  /** Nothing of it is on its way any more. */
+  close(): void;
+}
+
+/** Throws a sentence where it cannot be made. Undefined: there are no steps, and lines go as they are. */
+export function processingOf(
   process: readonly StepConfig[],
   kernel: Kernel,
   verbs: readonly AnyVerb[] = VERBS,
-): readonly Step[] | undefined {
+): Processing | undefined {
   if (process.length === 0) return undefined;
-  return process.map(({ verb: name, options, when }) => {
+  const program = hasFields(process) ? new Program(kernel) : null;
+  const steps = process.map(({ verb: name, options, when }) => {
     const verb = verbs.find((one) => one.name === name)!;
-    const context = { kernel, conditional: when !== null };
-    return new VerbStep(name, verb.step(options, context), when && matcherOf(when, context, 0));
+    const step = new VerbStep(name);
+    const context: StepContext = {
+      kernel,
+      get program() {
+        assert(program, `${name} has not told of its fields`);
+        return program;
+      },
+      conditional: when !== null,
+      failed(count) {
+        step.failed += count;
+      },
+    };
+    step.made(verb.step(options, context), when && matcherOf(when, context, 0));
+    return step;
   });
+  program?.seal();
+  return { steps, fields: program, close: () => program?.close() };
 }

@@ -9,14 +9,18 @@ export class VerbStep implements Step {
   readonly verb: string;
   in = 0;
   out = 0;
-  readonly failed = 0;
-  readonly #apply: Apply;
-  readonly #when: Match | null;
+  failed = 0;
+  #apply!: Apply;
+  #when: Match | null = null;
   /** The verb's own matches would overwrite what the condition gave. */
-  readonly #only: Uint8Array | null;
+  #only: Uint8Array | null = null;
 
-  constructor(verb: string, apply: Apply, when: Match | null) {
+  constructor(verb: string) {
     this.verb = verb;
+  }
+
+  /** What it does, and to which records. */
+  made(apply: Apply, when: Match | null): void {
     this.#apply = apply;
     this.#when = when;
     this.#only = when && new Uint8Array(MAX_RECORDS);

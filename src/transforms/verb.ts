@@ -8,12 +8,17 @@ import type { Grammar, Optional } from '../config/option.ts';
 import type { Batch } from '../core/batch.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { FieldNames } from './names.ts';
+import type { Program } from './program.ts';
 
 /** What a step is made for. */
 export interface StepContext {
   readonly kernel: Kernel;
+  /** Of the input: cells, rows, and memory for tables. There is none where no step has told of `fields`. */
+  readonly program: Program;
   /** It has a `when`: what it does may not be done once for all records. */
   readonly conditional: boolean;
+  /** So many records it should have changed, and could not. */
+  failed(count: number): void;
 }
 
 /**

@@ -15,7 +15,7 @@ import { Kernel } from '../../src/kernel/kernel.ts';
 import { compress } from '../../src/records/codecs.ts';
 import { rawEnvelope } from '../../src/records/envelope.ts';
 import { records } from '../../src/records/record-batch.ts';
-import { stepsOf } from '../../src/transforms/process.ts';
+import { processingOf, type StepConfig } from '../../src/transforms/process.ts';
 
 const SEEDS = 60;
 const MOST_WAITING = 6;
@@ -56,11 +56,22 @@ class Shelf implements Outlet {
   async drained(): Promise<void> {}
 }
 
+/** A step that drops lines which contain one of the texts. */
+function dropping(...literals: string[]): StepConfig {
+  return {
+    verb: 'drop',
+    options: { of: null, path: [], test: 'contains', literals },
+    when: null,
+    fields: false,
+    entry: 0,
+  };
+}
+
 /** A process: reads the file from where it is safe, and is killed at some moment. Gives what is persisted then. */
 async function life(
   file: Buffer,
   from: { position: number; skipped: number },
-  process: object[],
+  process: StepConfig[],
   random: (below: number) => number,
 ): Promise<{ sent: Sent[]; persisted: typeof from; account: Account }> {
   const pool = new Pool(48 << 20);
@@ -76,14 +87,14 @@ async function life(
   const pipeline = new Pipeline({ pool, ledgers, laneOf: () => lane, observers: [] });
   const account = new Account('logs.x');
   let persisted = from;
-  const steps = stepsOf(process as never, kernel);
+  const processing = processingOf(process, kernel);
   const stream: Stream = {
     ...{ name: 'a.log', topic: 't', key: 'h', account, replayable: true, envelope: () => ENVELOPE },
     settled(position, skipped) {
       assert.ok(position > persisted.position);
       persisted = { position, skipped };
     },
-    ...(steps && { steps }),
+    ...(processing && { steps: processing.steps }),
     skippedAt: (position) => (position === persisted.position ? persisted.skipped : 0),
   };
   const lives = random(3) === 0 ? file.length : random(file.length);
@@ -125,8 +136,8 @@ async function round(seed: number): Promise<void> {
   }
   const text = lines.map((line) => `${line}\n`);
   const file = Buffer.from(text.join(''));
-  const process = [{ drop: { line: 'contains', literals: ['/health', 'probe'] } }];
-  if (random(2) === 0) process.push({ drop: { line: 'contains', literals: ['x '] } });
+  const process = [dropping('/health', 'probe')];
+  if (random(2) === 0) process.push(dropping('x '));
   const kept = (line: string) => !/health|probe/.test(line) && !(process.length > 1 && line.includes('x '));
   const all = new Map<number, Sent>();
   let from = { position: 0, skipped: 0 };
@@ -161,7 +172,7 @@ test('what is filtered is explained by the next record, over batches, blocks and
 test('what was filtered before a restart is explained where nothing is filtered any more', async () => {
   const file = Buffer.from('drop 1\ndrop 2\nkeep 1\nkeep 2\n');
   const always = () => 0;
-  const drop = [{ drop: { line: 'contains', literals: ['drop'] } }];
+  const drop = [dropping('drop')];
   const first = await life(file.subarray(0, 14), { position: 0, skipped: 0 }, drop, always);
   assert.deepEqual([first.sent, first.persisted], [[], { position: 14, skipped: 14 }]);
   const { sent } = await life(file, first.persisted, [], always);

@@ -34,7 +34,7 @@ test('the minimums of shares that are not reserved any more are free for others'
   for (const name of ['b', 'c', 'd', 'e']) pool.share(name);
   const given = Array.from({ length: pool.limit }, () => pool.take(share, 'block'));
   assert.equal(await settled(given.at(-1)!), false);
-  pool.reserve(['a', 'b']);
+  pool.reserve(['a', 'b'].map((name) => ({ name, fields: false })));
   assert.equal(await settled(given.at(-1)!), true);
 });
 
@@ -72,6 +72,32 @@ test('who waits for a slot gets it when one comes back, blocks before batches', 
   assert.equal(await settled(batch), false);
   pool.give(share, 'block', held.pop()!);
   assert.equal(await settled(batch), true);
+});
+
+test('who wants two slots gets them both, however many want one', async () => {
+  const pool = new Pool(32 * MiB);
+  const share = pool.share('a');
+  const held = [];
+  for (let i = 0; i < pool.limit - 2; i++) held.push(await pool.take(share, 'batch'));
+  const two = pool.takeAll(share, 'batch', 2);
+  pool.give(share, 'batch', held.pop()!);
+  const one = pool.take(share, 'batch');
+  assert.equal(await settled(two), false);
+  assert.equal(await settled(one), false);
+  pool.give(share, 'batch', held.pop()!);
+  assert.equal(new Set(await two).size, 2);
+  pool.give(share, 'batch', held.pop()!);
+  await one;
+});
+
+test('a share with fields can count on one slot more', async () => {
+  for (const fields of [false, true]) {
+    const pool = new Pool(16 * MiB);
+    pool.reserve(['a', 'b', 'c'].map((name) => ({ name, fields: fields && name === 'c' })));
+    const given = Array.from({ length: 4 }, () => pool.take(pool.share('a'), 'block'));
+    assert.equal(await settled(given[3]!), !fields);
+    assert.equal(await settled(pool.takeAll(pool.share('c'), 'batch', 2)), true);
+  }
 });
 
 test('a wait for a slot ends when its signal aborts', async () => {

@@ -20,7 +20,7 @@ export const dropShort: Verb<number> = {
   step: (least, { kernel }) => (batch) => {
     const { starts, ends } = batch.slot;
     const long = Uint8Array.from({ length: batch.count }, (_, i) => Number(ends[i]! - starts[i]! >= least));
-    batch.count = kernel.select(batch.slot, batch.count, long, 1);
+    batch.count = kernel.select(batch.slot, batch.count, long, 1, batch.rows);
   },
 };
 `;

@@ -6,7 +6,7 @@ import { Account } from '../../src/core/account.ts';
 import { Batch } from '../../src/core/batch.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
-import { processList, stepsOf } from '../../src/transforms/process.ts';
+import { processingOf, processList } from '../../src/transforms/process.ts';
 
 const pool = new Pool(8 << 20);
 const kernel = new Kernel(pool.memory);
@@ -28,7 +28,7 @@ function left(process: object[], lines: readonly string[] = LINES): string[] {
   const batch = new Batch(slot, share, stream);
   batch.used = slot.bytes.write(lines.map((line) => `${line}\n`).join(''));
   batch.count = kernel.findLines(slot, slot.bytesAt, slot.bytesAt + batch.used, slot.bytesAt, 0);
-  for (const step of stepsOf(v.parse(processList(), process), kernel)!) step.apply(batch);
+  for (const step of processingOf(v.parse(processList(), process), kernel)!.steps) step.apply(batch);
   return Array.from({ length: batch.count }, (_, i) =>
     slot.bytes.toString('utf8', slot.starts[i]! - slot.bytesAt, slot.ends[i]! - slot.bytesAt),
   );

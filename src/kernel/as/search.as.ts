@@ -48,8 +48,13 @@ export function searchEdges(table: usize, where: u32, count: u32, out: usize): v
   for (let i: u32 = 0; i < count; i++) store<u8>(out + i, u8(hasAtEdge(table, where, start(i), end(i))));
 }
 
-/** Names only the records whose byte at `verdicts` is `wanted`; returns how many there are. */
-export function select(count: u32, verdicts: usize, wanted: u32, starts: usize, stride: usize, flags: usize): u32 {
+/**
+ * Names only the records whose byte at `verdicts` is `wanted`; returns how many there are. Each has a row of `rowBytes`,
+ * a multiple of 16, from `rows` on.
+ */
+export function select(
+  count: u32, verdicts: usize, wanted: u32, starts: usize, stride: usize, flags: usize, rows: usize, rowBytes: usize,
+): u32 {
   let kept: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
     if (<u32>load<u8>(verdicts + i) != wanted) continue;
@@ -58,6 +63,9 @@ export function select(count: u32, verdicts: usize, wanted: u32, starts: usize, 
         store<u32>(at + (<usize>kept << 2), load<u32>(at + (<usize>i << 2)));
       }
       store<u8>(flags + kept, load<u8>(flags + i));
+      const to = rows + <usize>kept * rowBytes;
+      const from = rows + <usize>i * rowBytes;
+      for (let at: usize = 0; at < rowBytes; at += 16) v128.store(to + at, v128.load(from + at));
     }
     kept++;
   }

@@ -1,7 +1,7 @@
 /** What the parts of an input's tail share. */
 import type { Account } from '../../core/account.ts';
-import type { Step } from '../../core/pipeline.ts';
 import type { EnvelopeOptions } from '../../lines/envelope.ts';
+import type { Processing } from '../../transforms/process.ts';
 import type { LogConfig } from './options.ts';
 import type { Positions } from './positions/positions.ts';
 
@@ -12,7 +12,7 @@ export interface TailContext {
   positions: Positions;
   account: Account;
   /** What its lines pass before they are packed. */
-  steps: readonly Step[] | undefined;
+  processing: Processing | undefined;
   /** What is the agent's own in it is not read. */
   data_dir: string;
 }

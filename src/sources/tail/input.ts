@@ -9,7 +9,7 @@ import type { Output, Source, Step } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
 import type { Mount } from '../../mounts/mountinfo.ts';
 import { isGone } from '../../mounts/places.ts';
-import { stepsOf } from '../../transforms/process.ts';
+import { processingOf } from '../../transforms/process.ts';
 import { Lent } from './apart/lent.ts';
 import type { PartStatus } from './apart/messages.ts';
 import type { Mounts } from './apart/mounts.ts';
@@ -47,7 +47,7 @@ const OF_ACCOUNT = ['truncated', 'replaced', 'malformed'] as const;
 export class TailInput implements Source {
   readonly name: string;
   /** What its lines pass, wherever they are read. */
-  readonly steps: readonly Step[] | undefined;
+  readonly steps: readonly Step[];
   readonly #o: TailInputOptions;
   readonly #local: TailSource;
   readonly #lent: Lent;
@@ -67,15 +67,22 @@ export class TailInput implements Source {
     const { input, host, tags, partition_by, positions, account, data_dir, kernel } = options;
     this.#o = options;
     this.name = input.name;
-    this.steps = stepsOf(input.process, kernel);
-    const { steps } = this;
-    this.#context = { input, origin: { host, tags, kafka: { partition_by } }, positions, account, data_dir, steps };
+    const processing = processingOf(input.process, kernel);
+    this.steps = processing?.steps ?? [];
+    const origin = { host, tags, kafka: { partition_by } };
+    this.#context = { input, origin, positions, account, data_dir, processing };
     this.#lent = new Lent(this.#context);
     this.#local = tailSource({
       ...options,
-      steps,
+      processing,
+      mostLines: processing?.fields?.most,
       elsewhere: (path, mount) => this.#elsewhere(path, mount),
     });
+  }
+
+  /** Nothing of it is on its way any more. */
+  close(): void {
+    this.#context.processing?.close();
   }
 
   get lines(): number {

@@ -1,5 +1,6 @@
 /** `logs` in the table of inputs. */
 import type { InputKind } from '../../core/input.ts';
+import { hasFields } from '../../transforms/process.ts';
 import { checkLogs } from './check.ts';
 import { completeLogs, type LogConfig, logsOption } from './options.ts';
 import { figures, lines, notices, rows, type TailStatus, tables } from './report.ts';
@@ -18,7 +19,12 @@ export const logs: InputKind<'logs', LogConfig[], LogInput, TailStatus> = {
   complete: (raw, { kafka }) => completeLogs(raw as Parameters<typeof completeLogs>[0], kafka.topic_prefix),
   check: checkLogs,
   topics: (config) =>
-    config.logs.map(({ topic }, i) => ({ topic, replayable: true, path: ['logs', i, 'topic'] as const })),
+    config.logs.map(({ topic, process }, i) => ({
+      topic,
+      replayable: true,
+      fields: hasFields(process),
+      path: ['logs', i, 'topic'] as const,
+    })),
   inputs: ({ logs, host, tags, kafka: { partition_by } }) =>
     logs.map((input) => ({
       id: `logs.${input.name}`,

@@ -43,6 +43,7 @@ function namesOf({ logs }: Configured): string[] {
 function inputOf(tail: TailInput, account: Account): OpenInput {
   return {
     run: (output, signal) => tail.run(output, signal),
+    close: () => tail.close(),
     problems: () => [],
     // What it has read is in a batch, which the pipeline counts.
     inFlight: () => 0,
@@ -62,7 +63,7 @@ function inputOf(tail: TailInput, account: Account): OpenInput {
         not_found: account.notFound,
         deleted: tail.deleted,
         malformed: account.malformed,
-        steps: stepStatuses(tail.steps ?? []),
+        steps: stepStatuses(tail.steps),
         ...tail.lag,
         files: tail.listing(files),
       };

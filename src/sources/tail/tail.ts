@@ -7,9 +7,10 @@
  * at once in ten seconds, whatever the tracker is told by inotify.
  */
 import type { Account } from '../../core/account.ts';
-import type { Output, Source, Step } from '../../core/pipeline.ts';
+import type { Output, Source } from '../../core/pipeline.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { Format } from '../../lines/format.ts';
+import type { Processing } from '../../transforms/process.ts';
 import { Unpacking } from './compressed/unpacking.ts';
 import type { TailContext } from './context.ts';
 import type { TrackedFile } from './file/file.ts';
@@ -37,7 +38,9 @@ export interface TailOptions extends TrackerOptions {
   data_dir: string;
   kernel: Kernel;
   account: Account;
-  steps?: readonly Step[] | undefined;
+  processing?: Processing | undefined;
+  /** Lines of a batch at most; default: as many as its tables have room for. */
+  mostLines?: number | undefined;
   /** A file that was not written for so long is closed, milliseconds; default: five minutes. */
   close_after?: number;
   /** Every file, and every directory, is looked at once in so many quarters of a second; default: 40. */
@@ -57,12 +60,12 @@ export class TailSource implements Source {
   readonly #regular: Regular;
 
   constructor(options: TailOptions) {
-    const { input, host, tags, partition_by, positions, account, kernel, data_dir, steps } = options;
+    const { input, host, tags, partition_by, positions, account, kernel, data_dir, processing, mostLines } = options;
     const origin = { host, tags, kafka: { partition_by } };
-    const context: TailContext = { input, origin, positions, account, data_dir, steps };
+    const context: TailContext = { input, origin, positions, account, data_dir, processing };
     const { close_after, round } = options;
     this.name = input.name;
-    const format = new Format(input, kernel);
+    const format = new Format(input, kernel, mostLines);
     const rewrites = new Rewrites();
     const turns = this.#makeTurns(input, format, rewrites);
     const tracker = new Tracker(context, turns, { ...options, away: () => this.#pump.isAway });

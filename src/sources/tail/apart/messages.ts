@@ -22,6 +22,8 @@ export interface Opening {
   part: number;
   mount: Mount;
   input: LogConfig;
+  /** Lines of a batch at most. */
+  mostLines: number | undefined;
   /** Names of all inputs that are configured. */
   inputs: string[];
   host: string;

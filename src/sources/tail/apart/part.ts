@@ -62,6 +62,7 @@ export class Part implements PartListener {
       part: this.#number,
       mount,
       input,
+      mostLines: context.processing?.fields?.most,
       inputs: [...inputs],
       host: origin.host,
       tags: origin.tags,

@@ -38,7 +38,7 @@ export class Reader implements Output {
   #said = '';
 
   constructor(opening: Opening, tell: Tell) {
-    const { part, input, inputs, journal, roots, host, tags, partition_by, data_dir } = opening;
+    const { part, input, mostLines, inputs, journal, roots, host, tags, partition_by, data_dir } = opening;
     this.#part = part;
     this.#tell = tell;
     this.#account = new ToldAccount(input.name, (reason, records, bytes) =>
@@ -50,6 +50,7 @@ export class Reader implements Output {
     this.#roots = new Set(roots);
     this.#source = tailSource({
       input,
+      mostLines,
       host,
       tags,
       partition_by,

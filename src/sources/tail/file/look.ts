@@ -7,8 +7,7 @@
  * The marker is read again each time: if it differs, the file was truncated or replaced since. So are its first bytes
  * where there is no marker. The lines in what was read are found in read.ts.
  */
-import { MAX_RECORDS } from '../../../core/pool.ts';
-import { READ_BYTES } from '../../../lines/format.ts';
+import { type FoundLines, READ_BYTES } from '../../../lines/format.ts';
 import type { LineEnds } from '../../../lines/line-ends.ts';
 import { archiveOf } from '../compressed/archive.ts';
 import type { TrackedFile } from './file.ts';
@@ -120,10 +119,10 @@ export function askMore(file: TrackedFile, most: number): void {
   file.readBytes = Math.min(file.readBytes * 4, most);
 }
 
-/** Reads no more than there is to name. `stopped`: no more than these `count` lines of so many bytes could be named. */
-export function adapt(file: TrackedFile, stopped: boolean, count: number, bytes: number): void {
-  if (stopped) file.readBytes = Math.max(16 * 1024, bytes + (bytes >> 3));
-  else if (count < MAX_RECORDS / 2) file.readBytes = Math.max(file.readBytes, READ_BYTES);
+/** Reads no more than there is to name. `stopped`: no more than the lines that were found could be named, or `most` of them. */
+export function adapt(file: TrackedFile, { stopped, count, taken }: FoundLines, most: number): void {
+  if (stopped) file.readBytes = Math.max(16 * 1024, taken + (taken >> 3));
+  else if (count < most / 2) file.readBytes = Math.max(file.readBytes, READ_BYTES);
 }
 
 /** Where another encoding, or version 0.1.0, left off is half a character: the next record shows the byte as skipped. */

@@ -126,7 +126,7 @@ export async function fill(
     // A NUL may be the beginning of a hole.
     const rest = !format.shapes && !found.stopped && (to === got || bytes[to] !== 0);
     if (rest) file.lookedAt(batch.end + got - to, bytes, got);
-    adapt(file, found.stopped || stopped, found.count, found.taken);
+    adapt(file, { ...found, stopped: found.stopped || stopped }, format.mostLines);
     return atEnd ? 'end' : 'more';
   }
 }

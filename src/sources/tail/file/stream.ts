@@ -5,7 +5,7 @@
  *   0       committed      position of the file
  */
 import type { Account } from '../../../core/account.ts';
-import type { Batch, Stream } from '../../../core/batch.ts';
+import type { Batch, FieldPlan, Stream } from '../../../core/batch.ts';
 import type { Checkpoint } from '../../../core/block.ts';
 import type { Step } from '../../../core/pipeline.ts';
 import { logEnvelope, partitionKey } from '../../../lines/envelope.ts';
@@ -64,7 +64,11 @@ export class FileStream implements Stream {
   }
 
   get steps(): readonly Step[] | undefined {
-    return this.#context.steps;
+    return this.#context.processing?.steps;
+  }
+
+  get fields(): FieldPlan | undefined {
+    return this.#context.processing?.fields ?? undefined;
   }
 
   get replayable(): boolean {

@@ -1,0 +1,75 @@
+/**
+ * The second kernel: the loops that `process` needs beside those of kernel.ts, on the same memory. It is loaded when an
+ * input has fields. Each part has its door in process/, which knows the arguments of its exports.
+ */
+import assert from 'node:assert';
+import { readFileSync } from 'node:fs';
+import type { Rows } from '../core/batch.ts';
+import { MAX_RECORDS, type Slot } from '../core/pool.ts';
+
+/** What a slot of fields begins with, as as/process/cells.as.ts has it. */
+const HEADER_BYTES = 64;
+/** Rows take so much of their slot at most; the rest is for side bytes: all lines of a batch have room there. */
+const ROWS_BYTES = 640 * 1024;
+/** Cells of a row at most. */
+export const MAX_CELLS = 64;
+
+/** Rows of so many cells that a slot has room for. */
+export function mostRows(width: number): number {
+  return Math.min(MAX_RECORDS, Math.floor(ROWS_BYTES / (8 * width)));
+}
+
+/** Where row 0 begins. */
+export function rowsAt({ slot }: Rows): number {
+  return slot.at + HEADER_BYTES;
+}
+
+interface RowExports {
+  useSlot(startsAt: number, endsAt: number, sourceAt: number, lengthAt: number, flagsAt: number): void;
+  useRows(at: number, limit: number, cells: number, records: number, fresh: boolean): void;
+  clearRows(first: number, records: number): void;
+  sideTake(bytes: number): number;
+}
+
+let compiled: WebAssembly.Module | undefined;
+
+export class ProcessKernel {
+  /** All of the pool's memory. */
+  readonly bytes: Buffer;
+  readonly words: Uint32Array;
+  readonly #exports: Record<string, unknown>;
+  readonly #rows: RowExports;
+
+  constructor(memory: WebAssembly.Memory) {
+    compiled ??= new WebAssembly.Module(readFileSync(new URL('./process.wasm', import.meta.url)));
+    this.bytes = Buffer.from(memory.buffer);
+    this.words = new Uint32Array(memory.buffer);
+    this.#exports = new WebAssembly.Instance(compiled, { env: { memory } }).exports;
+    this.#rows = this.exports<RowExports>();
+  }
+
+  /** What the module exports, as a part of it knows them. */
+  exports<Part>(): Part {
+    return this.#exports as Part;
+  }
+
+  /** The tables of this slot are in use. */
+  useSlot({ startsAt, endsAt, sourceAt, lengthAt, flagsAt }: Slot): void {
+    this.#rows.useSlot(startsAt, endsAt, sourceAt, lengthAt, flagsAt);
+  }
+
+  /** Rows and side bytes of a batch of so many records are in use. `fresh`: it has none yet. */
+  useRows({ slot, width, most }: Rows, count: number, fresh: boolean): void {
+    assert(count <= most, 'more records than there are rows');
+    this.#rows.useRows(slot.at, slot.limit, width, count, fresh);
+  }
+
+  clearRows(first: number, count: number): void {
+    this.#rows.clearRows(first, count);
+  }
+
+  /** The address of so many side bytes of the batch whose rows are in use; 0: there is no room. */
+  sideTake(bytes: number): number {
+    return this.#rows.sideTake(bytes) >>> 0;
+  }
+}
