@@ -6,14 +6,16 @@ import { join } from 'node:path';
 import type { Agent } from '../agent.ts';
 import { ConfigError } from '../config/errors.ts';
 import { aborted } from '../core/abort.ts';
+import { makeDirectorySync } from '../core/files.ts';
 import { isUnusedByOthers, writableByOthers } from '../data-dir/writable.ts';
 import { log, setLog } from '../log.ts';
 import { sdNotify } from '../native/sockets.ts';
-import { keepCapabilities } from '../native.ts';
+import { endNow, keepCapabilities } from '../native.ts';
 import type { LocatedConfig } from '../options.ts';
 import { startLine, stopLine } from './announce.ts';
 import { unsafeDataDir } from './data-dir.ts';
 import { builtIn, locateConfig } from './locate.ts';
+import { fitForMachine } from './machine.ts';
 import { complain } from './output.ts';
 import { welcome } from './welcome.ts';
 
@@ -46,7 +48,7 @@ export async function run(options: RunOptions): Promise<number> {
   let signals = 0;
   const onSignal = (signal: NodeJS.Signals) => {
     signals++;
-    if (signals > 1) process.exit(1);
+    if (signals > 1) endNow(1);
     log.info(
       `${signal}: draining, at most ${located.config.shutdown_timeout / 1000} s; a second signal ends it at once`,
     );
@@ -68,13 +70,16 @@ export async function run(options: RunOptions): Promise<number> {
   keepRights();
   let agent: Agent;
   try {
-    agent = await (await import('../agent.ts')).Agent.start({
+    const starting = (await import('../agent.ts')).Agent.start({
       ...located,
       version: options.version,
       reread: () => reread(located.path),
     });
+    agent = await Promise.race([starting, givenUp(stop.signal, located.config.shutdown_timeout)]);
   } catch (error) {
     fail(`cannot start: ${(error as Error).message}`, located);
+    // What of it hangs must not keep the process.
+    if (stop.signal.aborted) endNow(1);
     return 1;
   }
   if (process.stderr.isTTY && located.config.log.format === 'text') complain(welcome(located, agent.adminAddress));
@@ -92,6 +97,13 @@ export async function run(options: RunOptions): Promise<number> {
   process.exit(superseded ? 1 : 0);
 }
 
+/** Rejects when a stop was asked for and the start goes on all the same: what it waits for may never come. */
+async function givenUp(stop: AbortSignal, limit_ms: number): Promise<never> {
+  await aborted(stop);
+  await new Promise((resolve) => setTimeout(resolve, limit_ms).unref());
+  throw new Error(`the start had not ended ${limit_ms / 1000} s after it was to stop`);
+}
+
 async function choose(options: RunOptions): Promise<LocatedConfig | null> {
   const missing = options.config === undefined && !existsSync(options.defaultPath);
   if (options.default || (missing && process.stdin.isTTY && process.stderr.isTTY)) return builtIn();
@@ -102,7 +114,7 @@ async function choose(options: RunOptions): Promise<LocatedConfig | null> {
     return null;
   }
   try {
-    return await locateConfig(options);
+    return fitForMachine(await locateConfig(options));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     complain(error.message);
@@ -110,8 +122,8 @@ async function choose(options: RunOptions): Promise<LocatedConfig | null> {
   }
 }
 
-function reread(path: string | null): Promise<LocatedConfig> {
-  return path === null ? Promise.resolve(builtIn()) : locateConfig({ config: path, defaultPath: path });
+async function reread(path: string | null): Promise<LocatedConfig> {
+  return path === null ? builtIn() : fitForMachine(await locateConfig({ config: path, defaultPath: path }));
 }
 
 /** Why it ends: for people, but where the log is for programs. */
@@ -157,8 +169,7 @@ function feedWatchdog(): void {
 /** Before anything in it is believed. Returns why nothing in it can be. */
 function makeDataDir(dir: string): string | null {
   try {
-    // Node would make it readable to everybody.
-    mkdirSync(dir, { recursive: true, mode: 0o750 });
+    makeDirectorySync(dir);
   } catch {
     // The start says why.
     return null;

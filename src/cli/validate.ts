@@ -4,6 +4,7 @@ import { isUnusedByOthers } from '../data-dir/writable.ts';
 import { type Loaded, loadConfig } from '../options.ts';
 import { INPUTS } from '../sources/all.ts';
 import { unsafeDataDir } from './data-dir.ts';
+import { machineFaults } from './machine.ts';
 import { complain, print, printJson } from './output.ts';
 
 /** Faults go to stderr, with `json` to stdout. Returns the exit code: 0, or 2 when the agent would refuse to start. */
@@ -11,6 +12,8 @@ export async function validate(file: string, { json = false }: { json?: boolean 
   try {
     const loaded = await loadConfig(file);
     const { hash, files, config } = loaded;
+    const { faults, passing } = machineFaults(loaded);
+    if (faults.length + passing.length > 0) throw new ConfigError([...faults, ...passing]);
     const unsafe = isUnusedByOthers(config.data_dir) ? null : unsafeDataDir(config.data_dir);
     const dataDir =
       unsafe === null ? [] : [formatFault(loaded.says(['data_dir'], `is refused at the start: ${unsafe}`))];

@@ -64,6 +64,8 @@ export interface LocatedAs<C extends CommonConfig = CommonConfig> extends Omit<L
 const MAX_CONFIG_BYTES = 4 << 20;
 /** In conf.d. */
 const MAX_FILES = 10_000;
+/** Of files there that are not read; more are not told. */
+const MOST_LEFT = 20;
 
 /** Throws ConfigError with everything that is wrong. */
 export async function loadWith<C extends CommonConfig>(
@@ -75,7 +77,8 @@ export async function loadWith<C extends CommonConfig>(
   const shape = shapeOf(options.schema);
   const hash = createHash('sha256');
   const yaml = await import('yaml');
-  const files = [path, ...dropIns(path, faults)];
+  const warnings: string[] = [];
+  const files = [path, ...dropIns(path, faults, warnings)];
   const substitution = new Substitution(env, dirname(path));
   let tree: Tree = { kind: 'empty', place: { file: path, line: 1, column: 1 } } satisfies EmptyTree;
   for (const file of files) {
@@ -92,7 +95,6 @@ export async function loadWith<C extends CommonConfig>(
     tree = mergeTrees(tree, fit(read, shape, '', faults), '', faults);
     if (faults.length > MOST_FAULTS) throw new ConfigError(first(faults, files));
   }
-  const warnings: string[] = [];
   const config = interpret(tree, options, shape, env, faults, warnings);
   if (config === null && faults.length === 0)
     faults.push({ file: path, line: 1, column: 1, message: 'cannot be used' });
@@ -193,12 +195,19 @@ function nameOf(path: Path): string {
   return path.map((step, i) => (typeof step === 'number' ? `[${step}]` : i === 0 ? step : `.${step}`)).join('');
 }
 
-function dropIns(path: string, faults: Fault[]): string[] {
+function dropIns(path: string, faults: Fault[], warnings: string[]): string[] {
   const folder = join(dirname(path), 'conf.d');
   const refuse = (message: string) => faults.push({ file: folder, line: 1, column: 1, message });
   let names: string[];
   try {
-    names = readdirSync(folder).filter((name) => name.endsWith('.yaml') && !name.startsWith('.'));
+    const all = readdirSync(folder).filter((name) => !name.startsWith('.'));
+    names = all.filter((name) => name.endsWith('.yaml'));
+    for (const name of all
+      .filter((one) => /\.(yml|json)$|\.yaml$/i.test(one) && !names.includes(one))
+      .slice(0, MOST_LEFT)) {
+      const renamed = name.replace(/\.\w+$/, '.yaml');
+      warnings.push(`${join(folder, name)}:1:1: is not read: only .yaml is, so call it ${renamed}`);
+    }
     const unsafe = writableByOthers(folder);
     if (unsafe) refuse(unsafe);
   } catch (error) {

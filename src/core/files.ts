@@ -7,8 +7,18 @@
  * them; once it resolves, the new ones. Where it rejects nothing is left under the other name; whether the old or the new
  * ones are there is not known, as the directory may be what could not be synced.
  */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 const MODE = 0o640;
@@ -94,10 +104,36 @@ export async function moveFile(from: string, to: string): Promise<void> {
 }
 
 /** Makes a directory and those above it where they are missing; once it resolves, for good. */
-export async function makeDirectory(dir: string, mode = 0o750): Promise<void> {
-  const first = await mkdir(dir, { recursive: true, mode });
-  if (first === undefined) return;
-  for (let made = dir; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made));
+export async function makeDirectory(dir: string, mode?: number): Promise<void> {
+  for (const made of makeDirectorySync(dir, mode)) await syncDirectory(dirname(made));
+}
+
+/**
+ * The same, not synced; gives those that it made, the lowest first. Node's own way (`recursive`) never ends where a
+ * directory that is there says that it is not, as those of /proc do when something is to be made in them.
+ */
+export function makeDirectorySync(dir: string, mode = 0o750): string[] {
+  const missing: string[] = [];
+  for (let at = dir; ; at = dirname(at)) {
+    const done = makeOne(at, mode);
+    if (done === 'there') break;
+    missing.push(at);
+    if (done === 'made') break;
+    if (existsSync(dirname(at))) throw new Error(`no directory can be made in ${dirname(at)}`);
+  }
+  for (const path of missing.toReversed()) makeOne(path, mode);
+  return missing;
+}
+
+function makeOne(dir: string, mode: number): 'made' | 'there' | 'nowhere' {
+  try {
+    mkdirSync(dir, { mode });
+    return 'made';
+  } catch (error) {
+    if (statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return 'there';
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && dirname(dir) !== dir) return 'nowhere';
+    throw error;
+  }
 }
 
 /** A new name is there after a power cut only when its directory was synced too. */

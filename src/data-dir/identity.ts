@@ -9,10 +9,10 @@
  * A newer format is refused and nothing is changed.
  */
 
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomBytes } from '../builtin.ts';
-import { replaceFileSync } from '../core/files.ts';
+import { makeDirectorySync, replaceFileSync } from '../core/files.ts';
 import { log } from '../log.ts';
 
 const FORMAT = 1;
@@ -44,7 +44,7 @@ export class Identity {
 
   /** Reads the identity or makes one. Throws when the directory cannot be written or is of a newer format. */
   static open(dataDir: string): Identity {
-    mkdirSync(dataDir, { recursive: true, mode: 0o750 });
+    makeDirectorySync(dataDir);
     const path = join(dataDir, 'agent.json');
     const machineId = readMachineId();
     const stored = read(path);

@@ -4,8 +4,9 @@
  * flock ends with the process, whatever kills it. Where it cannot be had, `lock: pid` relies on the pid in the file:
  * a process that has it and is alive holds the lock.
  */
-import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, ftruncateSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeDirectorySync } from '../core/files.ts';
 import { log } from '../log.ts';
 import { nativeAvailable } from '../native/libc.ts';
 import { tryLock } from '../native.ts';
@@ -31,7 +32,7 @@ export function lockDataDir(dir: string, mode: LockMode): DataDirLock {
 /** What is wrong with the directory shows here first. */
 function openLock(dir: string, path: string): number {
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o750 });
+    makeDirectorySync(dir);
     return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o640);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;

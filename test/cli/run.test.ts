@@ -147,3 +147,26 @@ test('a data_dir that others may write is refused as root, before anything in it
   assert.match(stderr, /cannot use data_dir: \S+\/data\/cache may be written by everybody: chmod go-w/);
   assert.match(run('validate').stderr, /data_dir is refused at the start: \S+\/cache may be written/);
 });
+
+test('SIGTERM ends a start that hangs', async (t) => {
+  const home = mkdtempSync(join(tmpdir(), 'runnel-run-'));
+  t.after(() => rmSync(home, { recursive: true }));
+  mkdirSync(join(home, 'data'), { mode: 0o750 });
+  // Whoever opens it waits for one who writes, on a thread that Node's own exit waits for.
+  assert.equal(spawnSync('mkfifo', [join(home, 'data/positions')]).status, 0);
+  const config = `data_dir: ${home}/data\nadmin: {listen: 127.0.0.1:0}\nstatsd: {listen: []}\nmetrics: {host: false}\nshutdown_timeout: 1s\n`;
+  writeFileSync(join(home, 'runnel.yaml'), config);
+  const child = spawn(process.execPath, [MAIN, 'run', '-c', join(home, 'runnel.yaml')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  const ended = once(child, 'exit');
+  let said = '';
+  child.stderr.on('data', (data) => {
+    said += data;
+  });
+  while (!existsSync(join(home, 'data/agent.json')) && child.exitCode === null) await setTimeout(20);
+  child.kill('SIGTERM');
+  assert.deepEqual(await ended, [1, null]);
+  assert.match(said, /cannot start: the start had not ended 1 s after it was to stop/);
+});

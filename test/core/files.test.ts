@@ -90,3 +90,8 @@ test('where a file cannot be replaced, the old one stays and nothing beside it',
   await assert.rejects(replaceFile(join(dir, 'c'), [Buffer.from('b')]), /EISDIR/);
   assert.deepEqual(readdirSync(dir), ['a', 'c.new']);
 });
+
+test('a directory that cannot hold any is refused, and ends nobody', async () => {
+  await assert.rejects(makeDirectory('/proc/runnel/x'), /no directory can be made in \/proc/);
+  await assert.rejects(makeDirectory('/proc/version/x'), /ENOTDIR/);
+});

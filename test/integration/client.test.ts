@@ -186,7 +186,7 @@ test('a certificate for another name is refused, and server_name says which is m
 
 test('a file that cannot be read is named', { skip }, async () => {
   const tls = { ca_file: path.join(kafka.dir, 'none.pem') };
-  assert.match(await checkFails(kafka.tlsBrokers, { tls }), /cannot read kafka\.tls\.ca_file: ENOENT/);
+  assert.match(await checkFails(kafka.tlsBrokers, { tls }), /kafka\.tls\.ca_file .*: there is no such file/);
   await writeFile(path.join(kafka.dir, 'junk.pem'), 'junk');
   await checkFails(kafka.tlsBrokers, { tls: { ca_file: path.join(kafka.dir, 'junk.pem') } });
 });

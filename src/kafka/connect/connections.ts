@@ -94,7 +94,7 @@ export class Links {
       lost(error);
     };
     const options = { ...address, clientId: client_id, login: this.#login, connectTimeout, requestTimeout, failed };
-    const link = await Link.open({ ...options, tls: tls ? await tlsOptions(tls) : null }, this.#closing);
+    const link = await Link.open({ ...options, tls: tls ? tlsOptions(tls) : null }, this.#closing);
     try {
       opened(link);
     } catch (error) {

@@ -1,6 +1,6 @@
 /** From the configuration's `kafka.tls` and `kafka.sasl` to what sockets and kafkajs take. */
-import { readFile } from 'node:fs/promises';
 import type tls from 'node:tls';
+import { readTlsFiles } from './certificates.ts';
 import { tokenLogin } from './kafkajs.ts';
 import { type SaslConfig, tokensOf } from './tokens.ts';
 
@@ -12,19 +12,13 @@ export interface TlsConfig {
   insecure?: boolean | undefined;
 }
 
-/** Reads the files anew each time, so that a renewed certificate counts from the next connection on. */
-export async function tlsOptions(config: TlsConfig): Promise<tls.ConnectionOptions> {
-  const read = (what: string, path: string | undefined) =>
-    path === undefined
-      ? undefined
-      : readFile(path).catch((error: Error) => {
-          throw new Error(`cannot read kafka.tls.${what}: ${error.message}`);
-        });
-  const [ca, cert, key] = await Promise.all([
-    read('ca_file', config.ca_file),
-    read('cert_file', config.cert_file),
-    read('key_file', config.key_file),
-  ]);
+/** Reads the files anew each time, so that a renewed certificate counts from the next connection on. Throws a sentence. */
+export function tlsOptions(config: TlsConfig): tls.ConnectionOptions {
+  const { files, faults } = readTlsFiles(config);
+  // What is passing the broker has to judge.
+  const fault = faults.find(({ passing }) => !passing);
+  if (fault) throw new Error(`kafka.tls.${fault.option} ${fault.message}`);
+  const { ca_file: ca, cert_file: cert, key_file: key } = files;
   return {
     ...(ca && { ca }),
     ...(cert && { cert }),

@@ -7,7 +7,7 @@
  *
  * A session ends with its token, the broker says when: the connection is made anew before that.
  */
-import { readFile } from 'node:fs/promises';
+import { readSmall } from '../../config/read.ts';
 
 /** What each mechanism needs of these is checked with the configuration (config/login.ts). */
 export interface SaslConfig {
@@ -40,13 +40,25 @@ export function tokensOf(sasl: SaslConfig): Tokens {
   return token_file === undefined ? fromUrl(sasl) : () => fromFile(token_file);
 }
 
-async function fromFile(path: string): Promise<string> {
-  const text = await readFile(path, 'utf8').catch((error: Error) => {
-    throw new Error(`cannot read kafka.sasl.token_file: ${error.message}`);
-  });
-  const token = text.trim();
-  if (token === '') throw new Error(`kafka.sasl.token_file ${path} is empty`);
+/** Throws a sentence. */
+export function readToken(path: string): string {
+  let token: string;
+  try {
+    token = readSmall(path, MOST_BYTES).toString('utf8').trim();
+  } catch (error) {
+    throw new Error(`${path}: ${(error as Error).message}`);
+  }
+  if (token === '') throw new Error(`${path}: it is empty`);
+  if (/[^\x20-\x7e]/.test(token)) throw new Error(`${path}: it holds more than a token: one line of ASCII is expected`);
   return token;
+}
+
+async function fromFile(path: string): Promise<string> {
+  try {
+    return readToken(path);
+  } catch (error) {
+    throw new Error(`kafka.sasl.token_file ${(error as Error).message}`);
+  }
 }
 
 function fromUrl(sasl: SaslConfig): Tokens {

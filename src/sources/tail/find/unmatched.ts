@@ -1,7 +1,7 @@
-/** Which patterns of an input name nothing that is there, found out without an agent. */
+/** Which patterns of an input name nothing that is there, and which files two inputs read, found out without an agent. */
 import type { Saying } from '../../../config/errors.ts';
 import { isPrecaution } from '../../../config/glob.ts';
-import { statSync } from '../../../mounts/fs.ts';
+import { realpathSync, statSync } from '../../../mounts/fs.ts';
 import type { LogConfig } from '../options.ts';
 import { Directories } from './directories.ts';
 import type { Finding } from './finding.ts';
@@ -15,8 +15,9 @@ export async function warnOfIdle(
   warn: Saying,
   stop: AbortSignal,
 ): Promise<void> {
+  const shared = new SharedFiles();
   for (const [i, input] of logs.entries()) {
-    const { include, exclude } = await idlePatterns(input, data_dir, stop);
+    const { include, exclude } = await idlePatterns(input, data_dir, stop, (path, link) => shared.found(path, link, i));
     for (const pattern of include) {
       warn(['logs', i, 'include', input.include.indexOf(pattern)], namesNothing(pattern));
     }
@@ -25,6 +26,55 @@ export async function warnOfIdle(
       warn(path, `leaves nothing out that is there now: ${pattern}`);
     }
   }
+  for (const { by, also, path, files } of shared.pairs) {
+    const what = files === 1 ? path : `${path} and ${files - 1} more`;
+    warn(
+      ['logs', also, 'include'],
+      `names what logs[${by}] reads, too: ${what} would be sent by both; exclude it in one`,
+    );
+  }
+}
+
+/** Remembered to be told apart. */
+const MOST_FILES = 100_000;
+/** Pairs of inputs that are told. */
+const MOST_PAIRS = 100;
+
+/** Which files are read by more than one input, by where they really lie. */
+class SharedFiles {
+  readonly #by = new Map<string, number>();
+  /** What was found for an input already: a path may be found many times. */
+  #found: { input: number; paths: Set<string> } = { input: -1, paths: new Set() };
+  readonly #pairs = new Map<string, { by: number; also: number; path: string; files: number }>();
+
+  get pairs() {
+    return this.#pairs.values();
+  }
+
+  found(path: string, link: boolean, input: number): void {
+    const real = link ? realOf(path) : path;
+    const by = this.#by.get(real);
+    if (by === undefined) {
+      if (this.#by.size < MOST_FILES) this.#by.set(real, input);
+      return;
+    }
+    if (this.#found.input !== input) this.#found = { input, paths: new Set() };
+    if (by === input || this.#found.paths.has(real)) return;
+    this.#found.paths.add(real);
+    const key = `${by} ${input}`;
+    const pair = this.#pairs.get(key);
+    if (pair) pair.files++;
+    else if (this.#pairs.size < MOST_PAIRS) this.#pairs.set(key, { by, also: input, path, files: 1 });
+  }
+}
+
+function realOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    // It has just gone, or leads to where this process does not look.
+    return path;
+  }
 }
 
 /** By their place in the lists; none: it cannot be told before `stop`. */
@@ -32,6 +82,7 @@ export async function idlePatterns(
   input: LogConfig,
   dataDir: string,
   stop: AbortSignal,
+  found: (path: string, link: boolean) => void = () => undefined,
 ): Promise<{ include: string[]; exclude: string[] }> {
   const selection = new Selection(input);
   const directories = new Directories(input.max_files, null, () => undefined);
@@ -39,7 +90,10 @@ export async function idlePatterns(
   const finding: Finding = {
     room: true,
     behind: null,
-    found: () => true,
+    found: (path, link) => {
+      found(path, link);
+      return true;
+    },
     aside: () => undefined,
     elsewhere: (path) => selection.leave(path),
   };
