@@ -56,6 +56,9 @@ export interface Rows {
   readonly width: number;
   /** So many rows there may be. */
   readonly most: number;
+  /** Rows of others before and behind them: of records that go to other topics. */
+  readonly first: number;
+  readonly behind: number;
 }
 
 /** What the batches of an input with fields have them for: transforms/program.ts. */
@@ -84,6 +87,8 @@ export interface Stream {
   readonly steps?: readonly Step[] | undefined;
   /** Its batches have a second slot, for fields. */
   readonly fields?: FieldPlan | undefined;
+  /** A step may send its records to several topics: a part each, by the number in `batch.routes`; its own is the first. */
+  readonly parts?: StreamParts | undefined;
   /**
    * Everything before `position` is safe (acknowledged by Kafka, or in the spool). Called in ascending order; so many
    * bytes directly before it are in no record, because they were filtered.
@@ -95,6 +100,18 @@ export interface Stream {
   checkpoint?(position: number, skipped: number): Checkpoint;
   /** True: can be read again (a file), so it goes straight to Kafka. False: it goes to the spool first. */
   readonly replayable: boolean;
+}
+
+/** The records of a stream that go to one topic. Its position is of that topic: it moves behind what that has. */
+export interface StreamPart extends Stream {
+  /** What begins before it is in the topic, or on its way there: read again, it is not packed again. */
+  taken: number;
+}
+
+export interface StreamParts {
+  readonly all: readonly StreamPart[];
+  /** What ends before it was counted, by the steps too: read again, it is not counted again. */
+  counted: number;
 }
 
 export class Batch {
@@ -119,8 +136,10 @@ export class Batch {
   weight = 0;
   /** When it was read, milliseconds since the epoch. */
   time = 0;
-  /** Another stream of the same lane whose bytes up to `end` are in this batch's last record. */
+  /** Another stream whose bytes up to `end` are in this batch's last record. */
   also: { stream: Stream; end: number } | null = null;
+  /** By record: which of its stream's parts it goes to; null: all to the first. */
+  routes: Uint8Array | null = null;
 
   constructor(slot: Slot, share: Share, stream: Stream, fields: Slot | null = null) {
     this.slot = slot;

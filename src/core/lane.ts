@@ -12,7 +12,7 @@ import type { Kernel, PackJob } from '../kernel/kernel.ts';
 import { log } from '../log.ts';
 import type { Codec } from '../records/record-batch.ts';
 import { abortable } from './abort.ts';
-import { type Batch, HELD } from './batch.ts';
+import { type Batch, HELD, type Stream } from './batch.ts';
 import type { Block, Mark, Outlet } from './block.ts';
 import type { Ledgers, Ticket } from './ledger.ts';
 import { MAX_BLOCK_BYTES, type Pool, type Share, type Slot } from './pool.ts';
@@ -36,8 +36,10 @@ export interface LaneOptions {
   blockBytes: number;
   /** True: a block holds records of one key only (the spool applies the partition when it is drained). */
   singleKey: boolean;
-  /** True: when its outlet takes nothing for some time it is stalled, and others of its topic go on beside it. */
+  /** True: when its outlet takes nothing for some time it is stalled, and others go on beside it. */
   mayStall: boolean;
+  /** For how long, milliseconds; default: a second. */
+  stallAfter?: number;
   /** True: settled means acknowledged by Kafka. False: settled means safe in the spool, which counts on from there. */
   final: boolean;
 }
@@ -70,13 +72,13 @@ interface Unsettled {
 /** Of a batch: its own stream's, and that of the other which it carries. */
 interface Tickets {
   own: Ticket | null;
-  also: Ticket | null;
+  also: readonly { stream: Stream; end: number; skipped: number; ticket: Ticket }[];
   /** Up to where its own stream's is packed. */
   packed: number;
 }
 
 /** Without an acknowledgement for so long, while one is waited for, a lane is stalled. */
-const STALL_MS = 1000;
+export const STALL_MS = 1000;
 
 export class Lane {
   readonly topic: string;
@@ -121,6 +123,26 @@ export class Lane {
     return promise;
   }
 
+  /** So many slots of its share; null as soon as the lane is stalled. */
+  async slotsUnlessStalled(use: 'batch' | 'block', count: number, signal?: AbortSignal): Promise<Slot[] | null> {
+    const { pool, share } = this.#o;
+    if (!this.mayStall) return pool.takeAll(share, use, count, signal);
+    if (this.#stalled) return null;
+    const cancel = new AbortController();
+    const taking = pool.takeAll(share, use, count, signal ? AbortSignal.any([signal, cancel.signal]) : cancel.signal);
+    const slots = await this.unlessStalled(taking);
+    if (slots) return slots;
+    // It may have come in the same moment.
+    taking.then(
+      (late) => {
+        for (const slot of late) pool.give(share, use, slot);
+      },
+      () => undefined,
+    );
+    cancel.abort();
+    return null;
+  }
+
   /** Something was acknowledged, or is waited for from now on. */
   #moved(): void {
     if (!this.mayStall) return;
@@ -131,7 +153,9 @@ export class Lane {
       this.#stalled.resolve();
       this.#stalled = null;
     }
-    if (this.#unsettled.length > 0) this.#watch = setTimeout(() => this.#stall(), STALL_MS).unref();
+    if (this.#unsettled.length > 0) {
+      this.#watch = setTimeout(() => this.#stall(), this.#o.stallAfter ?? STALL_MS).unref();
+    }
   }
 
   #stall(): void {
@@ -142,28 +166,52 @@ export class Lane {
   }
 
   /** Packs the batch's records. Resolves when all are packed; `batch.weight` falls to 0 meanwhile. */
-  append(batch: Batch): Promise<void> {
-    const { stream, from, end, skipped, also } = batch;
+  async append(batch: Batch): Promise<void> {
+    await this.#queue(batch, false);
+  }
+
+  /** The same as far as it goes while the lane is not stalled: gives up to where the stream is packed. */
+  appendUnlessStalled(batch: Batch): Promise<number> {
+    return this.#queue(batch, this.mayStall);
+  }
+
+  #queue(batch: Batch, mayLeave: boolean): Promise<number> {
+    const { stream, from, end, skipped } = batch;
     const tickets: Tickets = {
       own: stream.settled ? this.#o.ledgers.give(stream, this, from, end, skipped) : null,
-      also: also?.stream.settled ? this.#o.ledgers.give(also.stream, this, 0, also.end) : null,
+      also: [...alsoIn(batch)].map((one) => {
+        const ticket = this.#o.ledgers.give(one.stream, this, 0, one.end, { before: 0, behind: one.skipped });
+        return { ...one, ticket };
+      }),
       packed: from,
     };
-    const appended = this.#appending.then(() => this.#append(batch, tickets));
+    const appended = this.#appending.then(async () => {
+      if (await this.#append(batch, tickets, mayLeave && tickets.also.length === 0)) return end;
+      const { own, packed } = tickets;
+      if (own) this.#o.ledgers.cut(stream, own, packed, packed === from ? skipped.before : 0);
+      return packed;
+    });
     // A failure belongs to the caller; the lane goes on.
-    this.#appending = appended.catch(() => this.#lose(batch, tickets));
+    this.#appending = appended.then(
+      () => undefined,
+      () => this.#lose(batch, tickets),
+    );
     return appended;
   }
 
-  async #append(batch: Batch, tickets: Tickets): Promise<void> {
+  /** False: the lane is stalled, and the rest was left. */
+  async #append(batch: Batch, tickets: Tickets, mayLeave: boolean): Promise<boolean> {
     if (batch.count === 0) {
       this.#markEnd(batch, tickets, 0);
-      return;
+      return true;
     }
     let first = 0;
     while (first < batch.count) {
       if (this.#open && this.#o.singleKey && this.#open.key !== batch.stream.key) this.#seal();
-      const open = this.#open ?? (await this.#openBlock(batch));
+      // What only counts together with the next record is not parted from it.
+      const leaves = mayLeave && (first === 0 || (batch.slot.flags[first - 1]! & HELD) === 0);
+      const open = this.#open ?? (await this.#openBlock(batch, leaves));
+      if (!open) return false;
       const packed = this.#pack(open, batch, first);
       if (packed === 0) {
         assert(open.count > 0, 'the kernel refused a record that has a block of its own');
@@ -185,6 +233,7 @@ export class Lane {
       }
       if (first < batch.count || open.at - open.slot.bytesAt >= this.#o.blockBytes) this.#seal();
     }
+    return true;
   }
 
   /** Packs as many records as the block takes; a record larger than a usual block gets one of its own. */
@@ -216,8 +265,12 @@ export class Lane {
     return packed;
   }
 
-  async #openBlock(batch: Batch): Promise<OpenBlock> {
-    const slot = await this.#o.pool.take(this.#o.share, 'block');
+  /** Null: it is stalled, and so has to be left. */
+  async #openBlock(batch: Batch, mayLeave: boolean): Promise<OpenBlock | null> {
+    const { pool, share } = this.#o;
+    const slots = await (mayLeave ? this.slotsUnlessStalled('block', 1) : pool.takeAll(share, 'block', 1));
+    if (!slots) return null;
+    const slot = slots[0]!;
     const time = Date.now();
     const open: OpenBlock = {
       slot,
@@ -236,9 +289,9 @@ export class Lane {
   }
 
   /** All of the batch is packed. */
-  #markEnd({ stream, end, skipped, also }: Batch, tickets: Tickets, weight: number): void {
+  #markEnd({ stream, end, skipped }: Batch, tickets: Tickets, weight: number): void {
     this.#mark({ stream, end, skipped: skipped.behind, weight, ticket: tickets.own });
-    if (also) this.#mark({ stream: also.stream, end: also.end, skipped: 0, weight: 0, ticket: tickets.also });
+    for (const also of tickets.also) this.#mark({ ...also, weight: 0 });
   }
 
   /** Notes how far a stream is packed; without an open block the position waits for what is on its way. */
@@ -258,9 +311,9 @@ export class Lane {
   }
 
   /** Not all of the batch got in: what did not is read again. */
-  #lose({ stream, also }: Batch, tickets: Tickets): void {
+  #lose({ stream }: Batch, tickets: Tickets): void {
     if (tickets.own) this.#o.ledgers.lose(stream, tickets.own, tickets.packed);
-    if (also && tickets.also) this.#o.ledgers.lose(also.stream, tickets.also, 0);
+    for (const also of tickets.also) this.#o.ledgers.lose(also.stream, also.ticket, 0);
   }
 
   #seal(): void {
@@ -370,6 +423,14 @@ export class Lane {
 
 function unsettled(marks: readonly Mark[]): Unsettled {
   return { marks, waiting: [], counted: false, done: false, kept: false, refused: 0 };
+}
+
+/** What the batch's last record has of other streams: of each topic's part, where they have several. */
+function* alsoIn({ also }: Batch): Iterable<{ stream: Stream; end: number; skipped: number }> {
+  if (!also) return;
+  const { stream, end } = also;
+  if (stream.parts) for (const part of stream.parts.all) yield { stream: part, end, skipped: end };
+  else if (stream.settled) yield { stream, end, skipped: 0 };
 }
 
 /**

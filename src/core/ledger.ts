@@ -13,6 +13,9 @@
  */
 import type { Stream } from './batch.ts';
 
+/** Stands for the lane of what takes none. */
+const PASSED = {};
+
 export class Ticket {
   readonly ledger: Ledger;
   /** Whatever its lane is known by. */
@@ -67,6 +70,13 @@ class Ledger {
     return ticket;
   }
 
+  /** What of the ticket, the last one, begins at `to` is given anew. */
+  cut(ticket: Ticket, to: number, skipped: number): void {
+    ticket.end = to;
+    this.#end = { at: to, skipped };
+    if (ticket.safe >= to) this.#open = this.#open.filter((open) => open !== ticket);
+  }
+
   settle(ticket: Ticket, to: number, skipped: number): void {
     if (to > ticket.lost) return;
     ticket.safe = to;
@@ -99,6 +109,11 @@ export class Ledgers {
     return ledger.give(lane, from, end, skipped);
   }
 
+  /** [from, end) of the stream is in no record: it is safe as soon as what is before it is. */
+  pass(stream: Stream, from: number, end: number, skipped: { before: number; behind: number }): void {
+    this.settle(stream, this.give(stream, PASSED, from, end, skipped), end, skipped.behind);
+  }
+
   /** What a lane has of a ticket is safe up to `to`. In the order of the source, for each ticket. */
   settle(stream: Stream, ticket: Ticket, to: number, skipped: number): void {
     const { ledger } = ticket;
@@ -110,6 +125,13 @@ export class Ledgers {
   lose(stream: Stream, ticket: Ticket, from: number): void {
     ticket.lost = Math.min(ticket.lost, from);
     if (this.#ledgers.get(stream) === ticket.ledger) this.#ledgers.delete(stream);
+  }
+
+  /** What of the ticket begins at `to` did not get into its lane, and is given anew before anything else of the stream. */
+  cut(stream: Stream, ticket: Ticket, to: number, skipped: number): void {
+    const { ledger } = ticket;
+    ledger.cut(ticket, to, skipped);
+    if (ledger.isEmpty && this.#ledgers.get(stream) === ledger) this.#ledgers.delete(stream);
   }
 
   /** Bytes directly before `position` that are in no record, because they were filtered. */

@@ -15,6 +15,10 @@ import { Batch, type Stream } from './batch.ts';
 import type { Lane } from './lane.ts';
 import type { Ledgers } from './ledger.ts';
 import type { Pool, Slot } from './pool.ts';
+import { Routed } from './routed.ts';
+import { runSteps } from './run.ts';
+import { skippedIn } from './spread.ts';
+import { Stalled } from './stalled.ts';
 
 /** What a source sees of the rest of the agent. */
 export interface Output {
@@ -26,22 +30,12 @@ export interface Output {
   /**
    * Hands a filled batch over; it must not be touched afterwards. Resolves when its records are packed, so a source
    * that awaits this never has more than its own batches in memory; also when its lane is stalled, where it is packed
-   * later. A batch with `count` 0 and `end` > `from` moves
-   * the stream's position without a record.
+   * later. A batch with `count` 0 and `end` > `from` moves the stream's position without a record.
+   * Rejects with Refused where the stream has parts, and that of a topic that takes nothing is in the batch.
    */
   push(batch: Batch): Promise<void>;
   /** Gives a batch back that holds nothing. */
   discard(batch: Batch): void;
-}
-
-/** The lane of a stream takes nothing for now. */
-export class Stalled extends Error {
-  /** Resolves when it goes on. */
-  readonly over: Promise<void>;
-  constructor(stream: Stream, over: Promise<void>) {
-    super(`${stream.topic}: the partition of ${stream.key} does not take anything`);
-    this.over = over;
-  }
 }
 
 export interface Source {
@@ -58,9 +52,11 @@ export interface Step {
   in: number;
   out: number;
   /** Of them, those that it should have changed and could not. */
-  readonly failed: number;
+  failed: number;
   /** Edits the batch's tables. */
   apply(batch: Batch): void;
+  /** What it counted of the last batch holds, or does not: that was counted before, or comes again. */
+  count?(on: boolean): void;
 }
 
 /** Sees every batch before it is packed; must not keep it. */
@@ -86,12 +82,16 @@ export class Pipeline implements Output {
   /** Who waits until a batch is packed. */
   #waiting: (() => void)[] = [];
 
+  readonly #routed: Routed;
+
   constructor(options: PipelineOptions) {
     this.#o = options;
+    this.#routed = new Routed(options, this.#out, (batch) => this.discard(batch));
   }
 
   async take(stream: Stream, signal?: AbortSignal): Promise<Batch> {
     signal?.throwIfAborted();
+    if (stream.parts) return this.#routed.take(stream, stream.parts.all, signal);
     const had = this.#lanes.get(stream);
     if (had?.stalled) throw new Stalled(stream, had.stalled);
     if (had && this.#o.keeps?.(stream, had) === false) await abortable(this.#leave(stream, had), signal);
@@ -112,25 +112,13 @@ export class Pipeline implements Output {
     const { pool } = this.#o;
     const count = stream.fields ? 2 : 1;
     if (!lane.mayStall) return pool.takeAll(lane.share, 'batch', count, signal);
-    if (lane.stalled) throw new Stalled(stream, lane.stalled);
-    const cancel = new AbortController();
-    const signals = signal ? [signal, cancel.signal] : [cancel.signal];
-    const taking = pool.takeAll(lane.share, 'batch', count, AbortSignal.any(signals));
-    const slots = await lane.unlessStalled(taking);
+    const slots = await lane.slotsUnlessStalled('batch', count, signal);
     if (slots) return slots;
-    const stalled = new Stalled(stream, lane.stalled ?? Promise.resolve());
-    // It may have come in the same moment.
-    taking.then(
-      (late) => {
-        for (const slot of late) pool.give(lane.share, 'batch', slot);
-      },
-      () => undefined,
-    );
-    cancel.abort(stalled);
-    throw stalled;
+    throw new Stalled(stream, lane.stalled ?? Promise.resolve());
   }
 
   async push(batch: Batch): Promise<void> {
+    if (batch.stream.parts) return this.#routed.push(batch, batch.stream.parts);
     const lane = this.#lanes.get(batch.stream)!;
     const packed = this.#pack(batch, lane);
     if (!lane.mayStall) return packed;
@@ -148,7 +136,8 @@ export class Pipeline implements Output {
   async #pack(batch: Batch, lane: Lane): Promise<void> {
     try {
       if (batch.stream.steps) this.#process(batch, batch.stream.steps);
-      if (batch.stream.skippedAt) this.#explain(batch);
+      // Also by steps that are not configured any more.
+      if (batch.stream.skippedAt) Object.assign(batch.skipped, skippedIn(batch, this.#o.ledgers));
       for (const observe of this.#o.observers) observe(batch);
       await lane.append(batch);
     } finally {
@@ -164,23 +153,10 @@ export class Pipeline implements Output {
   }
 
   #process(batch: Batch, steps: readonly Step[]): void {
-    const before = batch.count;
-    for (const step of steps) {
-      if (batch.count === 0) break;
-      step.in += batch.count;
-      step.apply(batch);
-      step.out += batch.count;
-    }
-    batch.stream.account.filtered += before - batch.count;
-    batch.weight -= before - batch.count;
-  }
-
-  /** What was filtered before the batch, also by steps that are not configured any more, and what was at its end. */
-  #explain({ stream, skipped, slot, count, from, end }: Batch): void {
-    skipped.before = this.#o.ledgers.skippedAt(stream, from);
-    const last = count - 1;
-    const recorded = last < 0 ? from - skipped.before : from + slot.source[last]! + slot.length[last]!;
-    skipped.behind = end - recorded;
+    const { filtered, count } = runSteps(batch, steps);
+    count(true);
+    batch.stream.account.filtered += filtered;
+    batch.weight -= filtered;
   }
 
   /** All that the stream has in its lane arrives before anything takes another: so its order holds. */

@@ -98,6 +98,19 @@ export class Slot {
     this.length = new Uint32Array(memory, this.lengthAt, MAX_RECORDS);
     this.flags = new Uint8Array(memory, this.flagsAt, MAX_RECORDS);
   }
+
+  /** The same bytes, whose first record is that with this number. */
+  behind(first: number): Slot {
+    const tables = { startsAt: 0, endsAt: 0, sourceAt: 0, lengthAt: 0, flagsAt: this.flagsAt + first };
+    for (const name of ['startsAt', 'endsAt', 'sourceAt', 'lengthAt'] as const) tables[name] = this[name] + 4 * first;
+    return Object.assign(Object.create(Slot.prototype) as Slot, this, tables, {
+      starts: this.starts.subarray(first),
+      ends: this.ends.subarray(first),
+      source: this.source.subarray(first),
+      length: this.length.subarray(first),
+      flags: this.flags.subarray(first),
+    });
+  }
 }
 
 type Use = 'batch' | 'block';

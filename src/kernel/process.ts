@@ -20,13 +20,13 @@ export function mostRows(width: number): number {
 }
 
 /** Where row 0 begins. */
-export function rowsAt({ slot }: Rows): number {
-  return slot.at + HEADER_BYTES;
+export function rowsAt({ slot, width, first }: Rows): number {
+  return slot.at + HEADER_BYTES + first * width * 8;
 }
 
 interface RowExports {
   useSlot(startsAt: number, endsAt: number, sourceAt: number, lengthAt: number, flagsAt: number): void;
-  useRows(at: number, limit: number, cells: number, records: number, fresh: boolean): void;
+  useRows(at: number, limit: number, cells: number, ...rows: (number | boolean)[]): void;
   clearRows(first: number, records: number): void;
   sideTake(bytes: number): number;
 }
@@ -59,9 +59,9 @@ export class ProcessKernel {
   }
 
   /** Rows and side bytes of a batch of so many records are in use. `fresh`: it has none yet. */
-  useRows({ slot, width, most }: Rows, count: number, fresh: boolean): void {
-    assert(count <= most, 'more records than there are rows');
-    this.#rows.useRows(slot.at, slot.limit, width, count, fresh);
+  useRows({ slot, width, most, first, behind }: Rows, count: number, fresh: boolean): void {
+    assert(first + count + behind <= most, 'more records than there are rows');
+    this.#rows.useRows(slot.at, slot.limit, width, first, count + behind, fresh);
   }
 
   clearRows(first: number, count: number): void {

@@ -1,5 +1,6 @@
 /** `keep`: what does not match is dropped, and counted as filtered. */
 import { optional } from '../config/option.ts';
+import { select } from '../core/select.ts';
 import { type Condition, condition, readFields } from './condition.ts';
 import { matcherOf } from './match.ts';
 import type { Verb } from './verb.ts';
@@ -15,7 +16,7 @@ export const keep: Verb<Condition> = {
   step(options, context) {
     const match = matcherOf(options, context, 1);
     return (batch) => {
-      batch.count = context.kernel.select(batch.slot, batch.count, match(batch), 1, batch.rows);
+      select(batch, context.kernel, match(batch), 1);
     };
   },
 };

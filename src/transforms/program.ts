@@ -77,7 +77,7 @@ export class Program implements FieldPlan {
   rowsOf(batch: Batch, clear = true): void {
     assert(batch.fields && this.#width > 0, 'a batch without fields');
     const fresh = batch.rows === null;
-    batch.rows ??= { slot: batch.fields, width: this.#width, most: this.#most };
+    batch.rows ??= { slot: batch.fields, width: this.#width, most: this.#most, first: 0, behind: 0 };
     this.process.useSlot(batch.slot);
     this.process.useRows(batch.rows, batch.count, fresh);
     if (fresh && clear) this.process.clearRows(0, batch.count);

@@ -8,7 +8,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Account } from '../../core/account.ts';
 import type { Batch } from '../../core/batch.ts';
-import { type Output, Stalled } from '../../core/pipeline.ts';
+import type { Output } from '../../core/pipeline.ts';
+import { Stalled } from '../../core/stalled.ts';
 import type { Unpacking } from './compressed/unpacking.ts';
 import type { TrackedFile } from './file/file.ts';
 import type { Rewrites } from './file/rewrites.ts';
@@ -178,7 +179,7 @@ export class Pump {
     }
   }
 
-  #putAside(file: TrackedFile, over: Promise<void>): void {
+  #putAside(file: TrackedFile, over: Promise<unknown>): void {
     file.noteUnread();
     this.#o.turns.stalled(file);
     if (this.#aside.has(file)) return;

@@ -12,7 +12,7 @@ const [slot, fields] = await pool.takeAll(pool.share('test'), 'batch', 2);
 
 /** The slot's first `count` records get a text each, and rows whose cells say which they are. */
 function fill(count: number, width: number): Rows {
-  const rows: Rows = { slot: fields!, width, most: mostRows(width) };
+  const rows: Rows = { slot: fields!, width, most: mostRows(width), first: 0, behind: 0 };
   slot!.bytes.write('x\n'.repeat(count));
   kernel.findLines(slot!, slot!.bytesAt, slot!.bytesAt + count * 2, slot!.bytesAt, 0);
   kernel.process.useRows(rows, count, true);

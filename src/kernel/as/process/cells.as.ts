@@ -39,11 +39,14 @@ let slot: usize = 0;
 let rows: usize = 0;
 let count: u32 = 0;
 
-/** The slot of fields in use, with so many records; `limit` is its end. `fresh`: of a batch that has no rows yet. */
-export function useRows(at: usize, limit: usize, cells: u32, records: u32, fresh: bool): void {
+/**
+ * The slot of fields in use, with so many records behind the first; `limit` is its end. `fresh`: of a batch that has no
+ * rows yet.
+ */
+export function useRows(at: usize, limit: usize, cells: u32, first: u32, records: u32, fresh: bool): void {
   slot = at;
-  rows = at + HEADER;
   width = cells;
+  rows = at + HEADER + ((<usize>first * width) << 3);
   count = records;
   if (fresh) store<u32>(slot, <u32>limit);
 }

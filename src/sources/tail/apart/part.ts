@@ -8,7 +8,8 @@
  */
 import { abortable } from '../../../core/abort.ts';
 import type { Batch, Stream } from '../../../core/batch.ts';
-import { type Output, Stalled } from '../../../core/pipeline.ts';
+import type { Output } from '../../../core/pipeline.ts';
+import { Stalled } from '../../../core/stalled.ts';
 import type { Mount } from '../../../mounts/mountinfo.ts';
 import type { TailContext } from '../context.ts';
 import { apply, blank, entriesIn, type Generation, header, wholeEntries } from '../positions/journal.ts';
