@@ -12,12 +12,12 @@
 import { abortable } from './abort.ts';
 import type { Account } from './account.ts';
 import { Batch, type Stream } from './batch.ts';
+import { skippedIn } from './divide.ts';
 import type { Lane } from './lane.ts';
 import type { Ledgers } from './ledger.ts';
 import type { Pool, Slot } from './pool.ts';
 import { Routed } from './routed.ts';
 import { runSteps } from './run.ts';
-import { skippedIn } from './spread.ts';
 import { Stalled } from './stalled.ts';
 
 /** What a source sees of the rest of the agent. */
@@ -31,7 +31,7 @@ export interface Output {
    * Hands a filled batch over; it must not be touched afterwards. Resolves when its records are packed, so a source
    * that awaits this never has more than its own batches in memory; also when its lane is stalled, where it is packed
    * later. A batch with `count` 0 and `end` > `from` moves the stream's position without a record.
-   * Rejects with Refused where the stream has parts, and that of a topic that takes nothing is in the batch.
+   * Rejects with NotTaken where the stream has parts, and that of a topic that takes nothing is in the batch.
    */
   push(batch: Batch): Promise<void>;
   /** Gives a batch back that holds nothing. */

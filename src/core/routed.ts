@@ -1,5 +1,5 @@
 /**
- * Streams whose records go to several topics (spread.ts): each part has a lane of its own, and one that takes nothing
+ * Streams whose records go to several topics (divide.ts): each part has a lane of its own, and one that takes nothing
  * holds up only the streams that have records for it.
  *
  *   take   memory of the first topic that goes on
@@ -12,11 +12,11 @@
 import { abortable, pause } from './abort.ts';
 import type { Account } from './account.ts';
 import { Batch, type Stream, type StreamPart, type StreamParts } from './batch.ts';
+import { type Divided, divide, skippedIn } from './divide.ts';
 import { type Lane, STALL_MS } from './lane.ts';
 import type { PipelineOptions } from './pipeline.ts';
 import { type Passed, runSteps } from './run.ts';
-import { type Spread, skippedIn, spread } from './spread.ts';
-import { Refused, Stalled } from './stalled.ts';
+import { NotTaken, Stalled } from './stalled.ts';
 
 /** What lanes a topic has is not known yet. By `performance.now()`, since when. */
 interface Awaited {
@@ -76,7 +76,7 @@ export class Routed {
     let passed: Passed | null = stream.steps ? runSteps(batch, stream.steps) : null;
     let held = false;
     try {
-      const all = spread(batch, parts.all);
+      const all = divide(batch, parts.all);
       const lanes = await this.#lanesOf(all.batches, batch.also !== null);
       const isNew = batch.end > parts.counted;
       const filtered = passed?.filtered ?? 0;
@@ -101,7 +101,7 @@ export class Routed {
     }
   }
 
-  /** The lanes that these take. Rejects with Refused where one takes nothing; `wait`: it is waited for. */
+  /** The lanes that these take. Rejects with NotTaken where one takes nothing; `wait`: it is waited for. */
   async #lanesOf(batches: readonly Batch[], wait: boolean): Promise<Lane[]> {
     const lanes: Lane[] = [];
     for (const { stream } of batches) {
@@ -111,7 +111,7 @@ export class Routed {
         if (!wait) await this.#soon(part, lane);
         lane = await lane;
       }
-      if (lane.stalled && !wait) throw new Refused(part, lane.stalled);
+      if (lane.stalled && !wait) throw new NotTaken(part, lane.stalled);
       lanes.push(lane);
     }
     return lanes;
@@ -136,7 +136,7 @@ export class Routed {
     return coming;
   }
 
-  /** Resolves when it is there. Rejects with Refused when that takes some time, also because others of the topic wait. */
+  /** Resolves when it is there. Rejects with NotTaken when that takes some time, also because others of the topic wait. */
   async #soon(part: StreamPart, lane: Promise<Lane>): Promise<void> {
     const { topic } = part;
     let awaited = this.#awaited.get(topic);
@@ -151,11 +151,11 @@ export class Routed {
     const late = left <= 0 ? Promise.resolve(null) : pause(left, cancel.signal).then(() => null);
     const found = await Promise.race([lane, late]);
     cancel.abort();
-    if (!found) throw new Refused(part, awaited.over);
+    if (!found) throw new NotTaken(part, awaited.over);
   }
 
-  /** Each lane packs its part. Rejects with Refused where one stalls meanwhile. */
-  async #pack(batch: Batch, parts: readonly StreamPart[], all: Spread, lanes: readonly Lane[]): Promise<void> {
+  /** Each lane packs its part. Rejects with NotTaken where one stalls meanwhile. */
+  async #pack(batch: Batch, parts: readonly StreamPart[], all: Divided, lanes: readonly Lane[]): Promise<void> {
     const { ledgers, observers } = this.#o;
     const { from, end, also } = batch;
     for (const part of all.without) {
@@ -178,7 +178,7 @@ export class Routed {
       try {
         if (also) await lanes[i]!.append(one);
         else part.taken = await lanes[i]!.appendUnlessStalled(one);
-        return part.taken < end ? new Refused(part, lanes[i]!.stalled ?? Promise.resolve()) : null;
+        return part.taken < end ? new NotTaken(part, lanes[i]!.stalled ?? Promise.resolve()) : null;
       } finally {
         // What was not packed is read again, and received then.
         part.account.received -= one.weight;

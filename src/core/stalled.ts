@@ -15,4 +15,4 @@ export class Stalled extends Error {
 }
 
 /** Not all of a batch was packed, or nothing: it is to be read again from its beginning when that goes on. */
-export class Refused extends Stalled {}
+export class NotTaken extends Stalled {}

@@ -61,7 +61,13 @@ test('side bytes never reach the rows, and all lines of a slot have room there',
     assert.ok(lowest >= rowsAt(rows) + count * width * 8);
     assert.ok(taken >= 500 << 10 || width * count * 8 < 512 << 10, `${taken} bytes`);
   }
-  assert.throws(() => kernel.process.useRows({ slot: fields!, width: 64, most: mostRows(64) }, mostRows(64) + 1, true));
+  assert.throws(() =>
+    kernel.process.useRows(
+      { slot: fields!, width: 64, most: mostRows(64), first: 0, behind: 0 },
+      mostRows(64) + 1,
+      true,
+    ),
+  );
 });
 
 test('an arena says when it is full, and is another one when it was given back', () => {

@@ -7,14 +7,15 @@
  * Read again, what begins before a topic's position is left out: it is there. What a topic has none of is skipped bytes
  * for it, so that all topics explain all bytes.
  */
-import { Batch, type StreamPart } from './batch.ts';
+import { rowsAt } from '../kernel/process.ts';
+import { Batch, type Rows, type StreamPart } from './batch.ts';
 import type { Ledgers } from './ledger.ts';
 import { MAX_RECORDS } from './pool.ts';
 
 const order = new Uint32Array(MAX_RECORDS);
 const tables = [new Uint32Array(MAX_RECORDS), new Uint8Array(MAX_RECORDS)] as const;
 
-export interface Spread {
+export interface Divided {
   /** What is packed: of each part that has any. */
   readonly batches: readonly Batch[];
   /** Parts for which there is nothing in it, and that have not passed it. */
@@ -25,8 +26,8 @@ export interface Spread {
   readonly last: Batch | null;
 }
 
-export function spread(batch: Batch, parts: readonly StreamPart[]): Spread {
-  const { slot, count, from, end, routes } = batch;
+export function divide(batch: Batch, parts: readonly StreamPart[]): Divided {
+  const { slot, count, from, end, routes, rows } = batch;
   const { source, length } = slot;
   const counts = new Uint32Array(parts.length + 1);
   const known = parts.length;
@@ -45,7 +46,8 @@ export function spread(batch: Batch, parts: readonly StreamPart[]): Spread {
   let last: Batch | null = null;
   for (const [i, part] of parts.entries()) {
     if (counts[i]! > 0) {
-      const one = new Batch(first === 0 ? slot : slot.behind(first), batch.share, part);
+      const one = new Batch(first === 0 ? slot : slot.behind(first), batch.share, part, batch.fields);
+      if (rows) one.rows = { ...rows, first, behind: count - first - counts[i]! };
       const { used, time } = batch;
       const start = Math.max(from, part.taken);
       Object.assign(one, { from: start, end, used, time, count: counts[i], weight: counts[i] });
@@ -59,13 +61,21 @@ export function spread(batch: Batch, parts: readonly StreamPart[]): Spread {
 }
 
 /** Brings the records of each part together. `order` has the part of each record. */
-function arrange({ slot, count }: Batch, counts: Uint32Array): void {
+function arrange({ slot, count, rows }: Batch, counts: Uint32Array): void {
   const next = new Uint32Array(counts.length);
   for (let i = 1; i < counts.length; i++) next[i] = next[i - 1]! + counts[i - 1]!;
   for (let i = 0; i < count; i++) order[i] = next[order[i]!]!++;
   const [wide, narrow] = tables;
   for (const table of [slot.starts, slot.ends, slot.source, slot.length]) move(table, wide, count);
   move(slot.flags, narrow, count);
+  if (rows) moveRows(rows, count);
+}
+
+function moveRows(rows: Rows, count: number): void {
+  const { slot, width } = rows;
+  const all = new BigUint64Array(slot.bytes.buffer, rowsAt(rows), count * width);
+  const copy = all.slice();
+  for (let i = 0; i < count; i++) all.set(copy.subarray(i * width, (i + 1) * width), order[i]! * width);
 }
 
 function move(table: Uint32Array | Uint8Array, copy: Uint32Array | Uint8Array, count: number): void {
