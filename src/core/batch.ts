@@ -61,6 +61,14 @@ export interface Rows {
   readonly behind: number;
 }
 
+/** What a slot of fields begins with. */
+const FIELDS_HEADER_BYTES = 64;
+
+/** The address of the first row. */
+export function rowsAt({ slot, width, first }: Rows): number {
+  return slot.at + FIELDS_HEADER_BYTES + first * width * 8;
+}
+
 /** What the batches of an input with fields have them for: transforms/program.ts. */
 export interface FieldPlan {
   /** Records that a batch may have. */

@@ -7,8 +7,7 @@
  * Read again, what begins before a topic's position is left out: it is there. What a topic has none of is skipped bytes
  * for it, so that all topics explain all bytes.
  */
-import { rowsAt } from '../kernel/process.ts';
-import { Batch, type Rows, type StreamPart } from './batch.ts';
+import { Batch, type Rows, rowsAt, type StreamPart } from './batch.ts';
 import type { Ledgers } from './ledger.ts';
 import { MAX_RECORDS } from './pool.ts';
 

@@ -13,12 +13,12 @@
  */
 import assert from 'node:assert';
 import { readFileSync } from 'node:fs';
-import { flagNames, iostreamName, MULTILINE, type Rows, STDERR, STDOUT, TRUNCATED } from '../core/batch.ts';
+import { flagNames, iostreamName, MULTILINE, type Rows, rowsAt, STDERR, STDOUT, TRUNCATED } from '../core/batch.ts';
 import { type ArenaSpace, MAX_RECORDS, SCRATCH_BYTES, type Slot } from '../core/pool.ts';
 import { type Envelope, varint } from '../records/envelope.ts';
 import { type ProgramArena, ProgramArenas } from './arena.ts';
 import { NEEDLES_ROOM, type Needles } from './needles.ts';
-import { ProcessKernel, rowsAt } from './process.ts';
+import { ProcessKernel } from './process.ts';
 
 const TABLE_BYTES = 256;
 const PIECES_AT = 6144;

@@ -7,8 +7,6 @@ import { readFileSync } from 'node:fs';
 import type { Rows } from '../core/batch.ts';
 import { MAX_RECORDS, type Slot } from '../core/pool.ts';
 
-/** What a slot of fields begins with, as as/process/cells.as.ts has it. */
-const HEADER_BYTES = 64;
 /** Rows take so much of their slot at most; the rest is for side bytes: all lines of a batch have room there. */
 const ROWS_BYTES = 640 * 1024;
 /** Cells of a row at most. */
@@ -17,11 +15,6 @@ export const MAX_CELLS = 64;
 /** Rows of so many cells that a slot has room for. */
 export function mostRows(width: number): number {
   return Math.min(MAX_RECORDS, Math.floor(ROWS_BYTES / (8 * width)));
-}
-
-/** Where row 0 begins. */
-export function rowsAt({ slot, width, first }: Rows): number {
-  return slot.at + HEADER_BYTES + first * width * 8;
 }
 
 interface RowExports {

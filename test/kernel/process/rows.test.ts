@@ -1,10 +1,10 @@
 /** Rows of cells, their side bytes, and the arenas of programs. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Rows } from '../../../src/core/batch.ts';
+import { type Rows, rowsAt } from '../../../src/core/batch.ts';
 import { Pool, PROGRAM_BYTES } from '../../../src/core/pool.ts';
 import { Kernel } from '../../../src/kernel/kernel.ts';
-import { mostRows, rowsAt } from '../../../src/kernel/process.ts';
+import { mostRows } from '../../../src/kernel/process.ts';
 
 const pool = new Pool(16 << 20);
 const kernel = new Kernel(pool.memory, pool.arenas);
