@@ -114,7 +114,7 @@ async function choose(options: RunOptions): Promise<LocatedConfig | null> {
     return null;
   }
   try {
-    return fitForMachine(await locateConfig(options));
+    return fitForMachine(await locateConfig({ ...options, config: options.config ?? options.defaultPath }));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     complain(error.message);

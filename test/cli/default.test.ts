@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { defaultConfig } from '../../src/cli/default.ts';
 import { parseListener } from '../../src/config/listener.ts';
+import { directory } from '../support/directory.ts';
 
 test('the built-in default reads the machine from now on and sends nothing away', () => {
-  const config = defaultConfig({ root: true, env: {} });
+  const config = defaultConfig({ root: true, tryOut: false, env: {} });
   assert.equal(config.data_dir, '/var/lib/runnel');
   assert.deepEqual(config.kafka.brokers, []);
   assert.equal(config.logs[0]?.start_at, 'end');
@@ -16,8 +21,35 @@ test('the built-in default reads the machine from now on and sends nothing away'
 });
 
 test('without root its data goes under the state directory of the user', () => {
-  assert.equal(defaultConfig({ root: false, env: { XDG_STATE_HOME: '/s' } }).data_dir, '/s/runnel');
-  assert.equal(defaultConfig({ root: false, env: {} }).data_dir, join(homedir(), '.local/state/runnel'));
+  const home = { root: false, tryOut: false };
+  assert.equal(defaultConfig({ ...home, env: { XDG_STATE_HOME: '/s' } }).data_dir, '/s/runnel');
+  assert.equal(defaultConfig({ ...home, env: {} }).data_dir, join(homedir(), '.local/state/runnel'));
+});
+
+test('a clone tries it out in a folder of its own, as root too, which commands find while it runs', async (t) => {
+  const state = directory(t);
+  for (const root of [true, false]) {
+    assert.equal(defaultConfig({ root, env: { XDG_STATE_HOME: state } }).data_dir, join(state, 'runnel-try'));
+  }
+  const found = async (program: string, env: NodeJS.ProcessEnv, defaultPath: string) => {
+    const script = `
+      const { locateConfig } = await import('${program}/cli/locate.${program.endsWith('src') ? 'ts' : 'js'}');
+      process.stdout.write((await locateConfig({ defaultPath: '${defaultPath}' })).config.data_dir);`;
+    const args = ['--input-type=module', '-e', script];
+    return (await promisify(execFile)(process.execPath, args, { env: { ...process.env, ...env } })).stdout;
+  };
+  const env = { XDG_STATE_HOME: state };
+  const src = fileURLToPath(new URL('../../src', import.meta.url));
+  const installed = join(state, 'runnel.yaml');
+  writeFileSync(installed, 'data_dir: /srv/runnel\n');
+  assert.equal(await found(src, env, installed), '/srv/runnel');
+  mkdirSync(join(state, 'runnel-try'));
+  const agent = createServer().listen(join(state, 'runnel-try/runnel.sock'));
+  await once(agent, 'listening');
+  assert.equal(await found(src, env, installed), join(state, 'runnel-try'));
+  agent.close();
+  await once(agent, 'close');
+  assert.equal(await found(src, env, '/none'), join(state, 'runnel-try'));
 });
 
 test('listener addresses are told apart', () => {
