@@ -7,8 +7,9 @@
  *   {"topic":"runnel.logs","source":"/var/log/a.log","key":"web-1","value":{...}}    as ECS JSON, and metrics
  *   {"topic":"runnel.logs","source":"/var/log/a.log","key":"web-1","value":"the line","headers":{"host":"web-1",...}}
  *   {"skipped":120}
+ *   {"unmatched":{"seconds":10,"streams":["runnel.metrics host"],"others":false}}   once, while nothing has matched
  */
-import { type Batch, flagNames, iostreamName } from '../core/batch.ts';
+import { type Batch, flagNames, iostreamName, type Stream } from '../core/batch.ts';
 import type { Sink } from '../http/answer.ts';
 import type { Envelope, JsonEnvelope, RawEnvelope } from '../records/envelope.ts';
 
@@ -17,16 +18,26 @@ const MAX_WAITING_BYTES = 1 << 20;
 const MAX_LISTENERS = 8;
 /** One that did not take all that it was sent for so many seconds makes room for another. */
 const STUCK = 5;
+/** One that saw nothing for so many seconds is told what it would have seen. */
+const UNMATCHED = 10;
+/** Of so many streams, whatever there is. */
+const MAX_SEEN = 20;
+
+/** What a pattern is compared with. */
+type Tapped = Pick<Stream, 'topic' | 'name'> & { account: { input: string } };
 
 class Listener {
   readonly sink: Sink;
-  readonly matches: (topic: string, source: string) => boolean;
+  readonly matches: (stream: Tapped) => boolean;
   left = RECORDS_PER_SECOND;
   skipped = 0;
+  /** Streams that it does not want, until one came that it does, or it was told of these. */
+  unwanted: Set<string> | null = new Set();
+  seconds = 0;
   /** Seconds in which something waited for it. */
   stuck = 0;
 
-  constructor(sink: Sink, matches: (topic: string, source: string) => boolean) {
+  constructor(sink: Sink, matches: (stream: Tapped) => boolean) {
     this.sink = sink;
     this.matches = matches;
   }
@@ -67,7 +78,11 @@ export class Tap {
   offer(batch: Batch): void {
     if (!this.active || batch.count === 0) return;
     for (const listener of this.#listeners) {
-      if (listener.matches(batch.stream.topic, batch.stream.name)) show(listener, batch);
+      const { unwanted } = listener;
+      if (listener.matches(batch.stream)) {
+        listener.unwanted = null;
+        show(listener, batch);
+      } else if (unwanted && unwanted.size <= MAX_SEEN) unwanted.add(`${batch.stream.topic} ${batch.stream.name}`);
     }
   }
 
@@ -75,6 +90,7 @@ export class Tap {
     for (const listener of this.#listeners) {
       listener.left = RECORDS_PER_SECOND;
       listener.stuck = listener.sink.writableLength > 0 ? listener.stuck + 1 : 0;
+      tellUnmatched(listener);
       if (listener.skipped === 0 || listener.sink.writableLength >= MAX_WAITING_BYTES) continue;
       listener.sink.write(`{"skipped":${listener.skipped}}\n`);
       listener.skipped = 0;
@@ -82,12 +98,38 @@ export class Tap {
   }
 }
 
-/** A pattern with `*` matches a whole topic or source; without, any part of one. */
-export function matcher(pattern: string | null): (topic: string, source: string) => boolean {
+function tellUnmatched(listener: Listener): void {
+  const { unwanted, sink } = listener;
+  // The first second may have been a short one.
+  if (!unwanted || ++listener.seconds <= UNMATCHED) return;
+  listener.unwanted = null;
+  const streams = [...unwanted].slice(0, MAX_SEEN).sort();
+  sink.write(`${JSON.stringify({ unmatched: { seconds: UNMATCHED, streams, others: unwanted.size > MAX_SEEN } })}\n`);
+}
+
+/** What goes into a topic of this name of the agent's own. */
+const TOPIC_KINDS = ['events', 'traces', 'audit', 'alerts'];
+
+/** Words that stand for all records of a kind, whatever the topics are called. Anything else is a pattern. */
+const SHORTHANDS: Record<string, (stream: Tapped) => boolean> = {
+  logs: isLog,
+  metrics: (stream) => !isLog(stream) && !TOPIC_KINDS.some((kind) => stream.topic.endsWith(`.${kind}`)),
+  events: ({ topic }) => topic.endsWith('.events'),
+  traces: ({ topic }) => topic.endsWith('.traces'),
+};
+
+function isLog({ account }: Tapped): boolean {
+  return account.input.startsWith('logs.');
+}
+
+/** A pattern with `*` matches a whole topic, source (a path) or input; without, any part of one. */
+export function matcher(pattern: string | null): (stream: Tapped) => boolean {
   if (pattern === null || pattern === '') return () => true;
-  if (!pattern.includes('*')) return (topic, source) => topic.includes(pattern) || source.includes(pattern);
+  if (Object.hasOwn(SHORTHANDS, pattern)) return SHORTHANDS[pattern]!;
   const parts = pattern.split(/\*+/);
-  return (topic, source) => hasInOrder(topic, parts) || hasInOrder(source, parts);
+  const matches =
+    parts.length === 1 ? (text: string) => text.includes(pattern) : (text: string) => hasInOrder(text, parts);
+  return ({ topic, name, account }) => matches(topic) || matches(name) || matches(account.input);
 }
 
 /** Begins with the first of the parts, ends with the last, and has the others in between: each is taken where it first is. */

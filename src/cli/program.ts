@@ -2,8 +2,13 @@
 import '../heap.ts';
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { showUsage, usageError } from './usage.ts';
 
 const DEFAULT_CONFIG = '/etc/runnel/runnel.yaml';
+const CONFIG = '-c, --config <file>';
+/** Of commands that need what is configured, and of those that ask an agent that runs. */
+const ITS_CONFIG = `the agent's configuration (default: ${DEFAULT_CONFIG})`;
+const FINDS_AGENT = `find the agent by its configuration (default: ${DEFAULT_CONFIG})`;
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -13,7 +18,7 @@ const program = new Command('runnel')
   .description('Tails log files, collects host metrics, accepts StatsD, and forwards it all to Kafka.')
   .version(version, '-V, --version')
   .exitOverride()
-  .showHelpAfterError('(runnel --help shows the commands)')
+  .configureOutput({ outputError: (said, write) => write(usageError(said)) })
   .addHelpText(
     'after',
     `
@@ -23,9 +28,9 @@ Examples:
   runnel validate -c runnel.yaml            every error with its line, exit 2
   runnel status                             what was read, sent, waiting, lost
   runnel top                                the same, live
-  runnel tap 'runnel.logs'                  watch records as they leave
+  runnel tap logs                           watch log records as they leave
   runnel explain statsd 'hits:1|c|#env:prod'
-  runnel spool cat runnel.logs              what the local log holds
+  runnel spool cat runnel.logs -n 20        the last records of the local log
   runnel verify --topic runnel.logs         is every byte of every file in Kafka?
 
 Exit codes: 0 done, 1 it ran and failed, 2 wrong usage or configuration; verify: 3 undecided.`,
@@ -41,7 +46,7 @@ function finish(work: Promise<number>): Promise<void> {
 program
   .command('run')
   .description('run the agent in the foreground')
-  .option('-c, --config <file>', `configuration (default: ${DEFAULT_CONFIG})`)
+  .option(CONFIG, ITS_CONFIG)
   .option('--default', 'without a configuration: host metrics, StatsD and the machine’s own logs into a local log')
   .action(async (options: { config?: string; default?: boolean }) => {
     const { run } = await import('./run.ts');
@@ -51,17 +56,17 @@ program
 program
   .command('validate')
   .description('check a configuration: every error as FILE:LINE:COLUMN, exit 2')
-  .option('-c, --config <file>', 'configuration', DEFAULT_CONFIG)
+  .option(CONFIG, ITS_CONFIG)
   .option('--json', 'print the errors as JSON')
-  .action(async (options: { config: string; json?: boolean }) => {
+  .action(async (options: { config?: string; json?: boolean }) => {
     const { validate } = await import('./validate.ts');
-    await finish(validate(options.config, { json: options.json ?? false }));
+    await finish(validate(options.config ?? DEFAULT_CONFIG, { json: options.json ?? false }));
   });
 
 program
   .command('reload')
   .description('have the running agent read its configuration again; where that is wrong, the old one goes on: exit 2')
-  .option('-c, --config <file>', 'find the agent by its configuration')
+  .option(CONFIG, FINDS_AGENT)
   .option('--admin <url>', 'find the agent by its socket or address, for example unix:/run/runnel/runnel.sock')
   .option('--json', 'print what has changed as JSON')
   .action(async (options: { config?: string; admin?: string; json?: boolean }) => {
@@ -72,7 +77,7 @@ program
 program
   .command('status')
   .description('ask the running agent what was read, sent, waiting and lost')
-  .option('-c, --config <file>', 'find the agent by its configuration')
+  .option(CONFIG, FINDS_AGENT)
   .option('--admin <url>', 'find the agent by its admin address, for example http://127.0.0.1:8687')
   .option('--json', 'print the status as JSON')
   .option('--files <n>', 'list at most this many files of each input, the most behind first')
@@ -83,10 +88,10 @@ program
 
 program
   .command('top')
-  .description('the status, live: inputs, files (the most behind first), topics, losses; q ends it')
-  .option('-c, --config <file>', 'find the agent by its configuration')
+  .description('the status, live: inputs, files, topics, losses; q ends it')
+  .option(CONFIG, FINDS_AGENT)
   .option('--admin <url>', 'find the agent by its admin address, for example http://127.0.0.1:8687')
-  .option('--interval <duration>', 'how often to look', '1s')
+  .option('--interval <duration>', 'how often to look, for example 500ms or 1m', '1s')
   .option('--count <n>', 'end after so many looks')
   .option('--json', 'print a status a line')
   .action(async (options: Omit<import('./top.ts').TopOptions, 'defaultPath'>) => {
@@ -97,10 +102,18 @@ program
 program
   .command('tap')
   .description('print records as they leave, live; never slows the pipeline')
-  .argument('[pattern]', 'only topics or sources that match, for example runnel.logs or *access*')
-  .option('-c, --config <file>', 'find the agent by its configuration')
+  .argument('[pattern]', 'only records whose topic, input or path has this in it, or with * is like this as a whole')
+  .addHelpText(
+    'after',
+    `
+A pattern logs, metrics, events or traces stands for all records of that kind:
+  runnel tap logs               what is read from files
+  runnel tap logs.nginx         of the input nginx
+  runnel tap '/var/log/app/*'   of these files`,
+  )
+  .option(CONFIG, FINDS_AGENT)
   .option('--admin <url>', 'find the agent by its socket, for example unix:/run/runnel/runnel.sock')
-  .option('--json', 'print topic, source and record as JSON')
+  .option('--json', 'print topic, source, key and record as JSON')
   .action(async (pattern: string | undefined, options: { config?: string; admin?: string; json?: boolean }) => {
     const { tap } = await import('./tap.ts');
     await finish(tap(pattern, { defaultPath: DEFAULT_CONFIG, ...options }));
@@ -111,9 +124,9 @@ const explain = program
   .description('what the agent would make of an input, as JSON; needs no agent');
 explain
   .command('statsd')
-  .description('parse StatsD lines')
+  .description('the samples, events and checks that StatsD lines are')
   .argument('<line>', "for example 'page.views:1|c|@0.5|#env:prod'")
-  .option('--json', 'as it is anyway')
+  .option('--json', 'changes nothing: it is JSON anyway')
   .action(async (line: string) => {
     const { explainStatsd } = await import('./explain-statsd.ts');
     const { printJson } = await import('./output.ts');
@@ -122,10 +135,10 @@ explain
 explain
   .command('log')
   .description('the record that a line of a file becomes')
-  .argument('<path>', 'the path of the file')
+  .argument('<path>', 'the path of the file, which need not be there')
   .argument('<line>', 'the line')
-  .option('-c, --config <file>', 'configuration')
-  .option('--json', 'as it is anyway')
+  .option(CONFIG, ITS_CONFIG)
+  .option('--json', 'changes nothing: it is JSON anyway')
   .action(async (path: string, line: string, options: { config?: string }) => {
     const { explainLog } = await import('./explain-log.ts');
     await finish(explainLog(path, line, { defaultPath: DEFAULT_CONFIG, ...options }));
@@ -134,7 +147,7 @@ explain
 program
   .command('check')
   .description('run one check and print its metrics')
-  .argument('<name>', 'cpu, memory, load, disk, filesystem, network, uptime, ...')
+  .argument('<name>', 'for example cpu; one that there is not is answered with those that there are')
   .option('--once', 'print once, also at a terminal')
   .option('--json', 'print the metrics as JSON')
   .action(async (name: string, options: { once?: boolean; json?: boolean }) => {
@@ -145,8 +158,8 @@ program
 const spool = program.command('spool').description('the local log: what waits for Kafka, in Kafka’s own format');
 spool
   .command('ls')
-  .description('its topics, records, bytes')
-  .option('-c, --config <file>', 'configuration')
+  .description('its topics: records, bytes, how many wait for Kafka')
+  .option(CONFIG, ITS_CONFIG)
   .option('--json', 'print as JSON')
   .action(async (options: { config?: string; json?: boolean }) => {
     const { spoolDirectory } = await import('./data-dir.ts');
@@ -156,20 +169,21 @@ spool
   });
 spool
   .command('cat')
-  .description('the records of a topic, oldest first')
-  .argument('<topic>', 'for example runnel.logs')
-  .option('-c, --config <file>', 'configuration')
+  .description('the records of a topic, oldest first, to what is its end now')
+  .argument('<topic>', 'one that `spool ls` shows, for example runnel.logs')
+  .option('-n, --lines <n>', 'only the last n records, as tail does')
+  .option(CONFIG, ITS_CONFIG)
   .option('--json', 'print offset, time, key, headers and value as JSON')
-  .action(async (topic: string, options: { config?: string; json?: boolean }) => {
+  .action(async (topic: string, options: { config?: string; json?: boolean; lines?: string }) => {
     const { spoolDirectory } = await import('./data-dir.ts');
     const { spoolCat } = await import('./spool.ts');
     const dir = await spoolDirectory({ defaultPath: DEFAULT_CONFIG, ...options });
-    await finish(dir === null ? Promise.resolve(2) : spoolCat(dir, topic, { json: options.json ?? false }));
+    await finish(dir === null ? Promise.resolve(2) : spoolCat(dir, topic, { ...options, json: options.json ?? false }));
   });
 spool
   .command('check')
   .description('look for damage: exit 1 if there is some')
-  .option('-c, --config <file>', 'configuration')
+  .option(CONFIG, ITS_CONFIG)
   .option('--repair', 'take damaged bytes out and keep them in quarantine; the agent must be stopped')
   .option('--json', 'print as JSON')
   .action(async (options: { config?: string; repair?: boolean; json?: boolean }) => {
@@ -180,9 +194,9 @@ spool
 program
   .command('verify')
   .description('prove from the records in Kafka that files arrived completely: gaps, overlaps, duplicates')
-  .requiredOption('--topic <name>', 'the topic')
-  .option('-c, --config <file>', 'brokers, TLS and SASL are those of this configuration')
-  .option('--brokers <list>', 'brokers, separated by commas')
+  .requiredOption('--topic <name>', 'the topic to read, for example runnel.logs')
+  .option(CONFIG, `brokers, TLS and SASL are those of this configuration (default: ${DEFAULT_CONFIG})`)
+  .option('--brokers <list>', 'brokers, separated by commas, in place of a configuration')
   .option('--from-beginning', 'from the first offset that is there (always so)')
   .option('--until-now', 'to the end that the topic has at the start (always so)')
   .option('--partition <n...>', 'only these partitions')
@@ -213,7 +227,7 @@ const positions = program
 positions
   .command('ls')
   .description('each file: position, size now, bytes behind, last seen; changes nothing')
-  .option('-c, --config <file>', 'configuration')
+  .option(CONFIG, ITS_CONFIG)
   .option('--json', 'print as JSON')
   .action(async (options: PositionsOptions) => {
     const { positionsLs } = await import('./positions.ts');
@@ -224,7 +238,7 @@ positions
   .description('let reading of a file go on somewhere else; says what that costs and asks first')
   .argument('<path>', 'the file')
   .argument('<position>', 'bytes from its beginning, or `beginning`, or `end` (of its last complete line)')
-  .option('-c, --config <file>', 'configuration')
+  .option(CONFIG, ITS_CONFIG)
   .option('--yes', 'do not ask')
   .option('--json', 'print what was changed as JSON')
   .action(async (path: string, where: string, options: PositionsOptions) => {
@@ -237,7 +251,7 @@ positions
   .argument('[path]', 'the file')
   .option('--id <id>', 'by the id in its records')
   .option('--all-gone', 'all whose file is gone')
-  .option('-c, --config <file>', 'configuration')
+  .option(CONFIG, ITS_CONFIG)
   .option('--yes', 'do not ask')
   .option('--json', 'print what was forgotten as JSON')
   .action(async (path: string | undefined, options: PositionsOptions & { id?: string; allGone?: boolean }) => {
@@ -253,6 +267,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 // Nor is one of our own words, or a full disk under them: an agent does not end for want of a log.
 process.stderr.on('error', () => undefined);
 
+showUsage(program);
 try {
   await program.parseAsync();
 } catch (error) {

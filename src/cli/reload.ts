@@ -10,7 +10,7 @@ import { faultText, type Reloaded, refused, summaryOf } from '../reload.ts';
 import type { Status } from '../report/shape.ts';
 import { locateConfig } from './locate.ts';
 import { complain, print, printJson } from './output.ts';
-import type { AgentChoice } from './status.ts';
+import { type AgentChoice, silence } from './status.ts';
 
 /** Resolves to the exit code: 0 done, 1 when no agent answers, 2 when the configuration was refused: the old one goes on. */
 export async function reload(options: AgentChoice & { json?: boolean }): Promise<number> {
@@ -19,7 +19,7 @@ export async function reload(options: AgentChoice & { json?: boolean }): Promise
     told = await ask(options);
   } catch (error) {
     if (!(error instanceof ConfigError)) {
-      complain(`runnel: ${(error as Error).message}; is it running?`);
+      complain(`runnel: ${silence(error, options)}`);
       return 1;
     }
     told = refused(...error.faults);

@@ -36,8 +36,16 @@ export async function spoolLs(dir: string, options: { json: boolean }): Promise<
   return 0;
 }
 
-/** Prints each record's value on a line, or with `json` all of it. Resolves with the exit code. */
-export async function spoolCat(dir: string, topic: string, options: { json: boolean }): Promise<number> {
+/** Prints each record's value on a line, or with `json` all of it; of the last `lines` only. Resolves with the exit code. */
+export async function spoolCat(
+  dir: string,
+  topic: string,
+  options: { json: boolean; lines?: string },
+): Promise<number> {
+  if (options.lines !== undefined && !/^\d{1,15}$/.test(options.lines)) {
+    complain(`runnel: -n takes a number of records, for example -n 20, not ${options.lines}`);
+    return 2;
+  }
   const topics = await topicsIn(dir);
   if (!topics) return absent(dir);
   if (!topics.includes(topic)) {
@@ -45,10 +53,21 @@ export async function spoolCat(dir: string, topic: string, options: { json: bool
     complain(`runnel: no topic ${topic} in ${dir}: ${known}`);
     return 1;
   }
+  const at = join(dir, `${topic}-0`);
+  const from = options.lines === undefined ? ALL : await lastOf(at, Number(options.lines));
+  let before = from.skip;
   let damaged = 0;
-  for await (const entry of entries(join(dir, `${topic}-0`), (bytes) => (damaged += bytes))) {
+  for await (const entry of entries(at, (bytes) => (damaged += bytes), from.base)) {
     let lines = '';
+    if (before >= entry.count) {
+      before -= entry.count;
+      continue;
+    }
     for (const record of records(await decompress(entry.codec, entry.body))) {
+      if (before > 0) {
+        before--;
+        continue;
+      }
       const { value } = record;
       lines += lineOf(options.json ? JSON.stringify(recordJson(entry, record)) : (value?.toString() ?? ''));
     }
@@ -57,6 +76,18 @@ export async function spoolCat(dir: string, topic: string, options: { json: bool
   if (damaged === 0) return 0;
   complain(`runnel: ${damaged} damaged bytes in ${topic} were passed over`);
   return 1;
+}
+
+const ALL = { base: 0, skip: 0 };
+
+/** Where the last `wanted` records of a partition begin: in which segment, and after how many of its records. */
+async function lastOf(dir: string, wanted: number): Promise<{ base: number; skip: number }> {
+  let found = 0;
+  for (const base of (await basesIn(dir)).reverse()) {
+    for await (const { count } of entries(dir, () => undefined, base, base)) found += count;
+    if (found >= wanted) return { base, skip: found - wanted };
+  }
+  return ALL;
 }
 
 function recordJson(entry: StoredBatch, record: BatchRecord) {
@@ -101,10 +132,16 @@ async function factsOf(dir: string, topic: string): Promise<TopicFacts> {
   return facts;
 }
 
-/** The batches of a partition's segments as they are now. */
-async function* entries(dir: string, onDamage: (bytes: number) => void): AsyncGenerator<StoredBatch, void> {
+/** The batches of a partition's segments, from one to another, as they are now. */
+async function* entries(
+  dir: string,
+  onDamage: (bytes: number) => void,
+  from = 0,
+  to = Number.POSITIVE_INFINITY,
+): AsyncGenerator<StoredBatch, void> {
   const bases = await basesIn(dir);
   for (const [i, base] of bases.entries()) {
+    if (base < from || base > to) continue;
     try {
       const segment = await measured(dir, base, bases[i + 1]);
       const reader = await SegmentReader.open(segment, ({ bytes }) => onDamage(bytes), new Salvage());

@@ -33,12 +33,19 @@ export async function status(options: AgentChoice & { json?: boolean; files?: st
     body = await bodyOf(response);
     if (response.statusCode !== 200) throw new Error(`the agent answered ${response.statusCode}: ${body.trim()}`);
   } catch (error) {
-    complain(`runnel: ${(error as Error).message}; is it running?`);
+    complain(`runnel: ${silence(error, options)}`);
     return 1;
   }
   if (options.json) printJson(body);
   else print(renderStatus(JSON.parse(body) as Status));
   return 0;
+}
+
+/** That no agent answers, and what to do. */
+export function silence(error: unknown, { config, admin }: AgentChoice): string {
+  const other =
+    config === undefined && admin === undefined ? ' One with another configuration is found by -c FILE.' : '';
+  return `${(error as Error).message}; is it running?${other}`;
 }
 
 /** Where the agent may answer; null when the configuration cannot be used, which has been said on stderr then. */

@@ -10,7 +10,7 @@ import { printable } from '../report/render.ts';
 import type { Status } from '../report/shape.ts';
 import { frame, type Line } from '../report/top.ts';
 import { printJson } from './output.ts';
-import { type AgentChoice, targetsFor } from './status.ts';
+import { type AgentChoice, silence, targetsFor } from './status.ts';
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000 };
 const SHORTEST_MS = 100;
@@ -48,7 +48,7 @@ export async function top(options: TopOptions): Promise<number> {
   try {
     first = await ask(targets);
   } catch (error) {
-    return failed(`${(error as Error).message}; is it running?`);
+    return failed(silence(error, options));
   }
   const stop = new AbortController();
   const end = () => stop.abort();

@@ -78,6 +78,28 @@ test('where no agent answers, status and tap say so and exit 1', async (t) => {
   }
 });
 
+test('a command that is called wrongly says how it is called, and exits 2', async () => {
+  for (const [args, said] of [
+    [
+      ['status', 'a.yaml'],
+      /^runnel: status takes no argument, not a\.yaml; .*-c FILE.*\nUsage: runnel status \[options\]\n/,
+    ],
+    [
+      ['explain', 'statsd'],
+      /^runnel: missing required argument 'line'\nUsage: runnel explain statsd \[options\] <line>\n/,
+    ],
+    [
+      ['spool', 'cat', 'x', '-m'],
+      /^runnel: unknown option '-m'\nUsage: runnel spool cat .*\nrunnel spool cat --help says more\n$/,
+    ],
+    [['stats'], /^runnel: unknown command 'stats'\n\(Did you mean status\?\)\n/],
+  ] as const) {
+    const { code, out, err } = await runnel(...args);
+    assert.deepEqual([code, out], [2, ''], args.join(' '));
+    assert.match(err, said);
+  }
+});
+
 test('tap prints records on stdout and what it skipped on stderr, and ends with the agent', async (t) => {
   const { config, tap, start } = await agent(t);
   const server = await start();

@@ -51,6 +51,8 @@ async function batchOf(envelope: Envelope, lines: string[], from = 0): Promise<B
   return batch;
 }
 
+const tapped = (topic: string, name: string, input: string) => ({ topic, name, account: { input } });
+
 class Sink {
   texts: string[] = [];
   writableLength = 0;
@@ -128,6 +130,9 @@ test('a metric record is shown as it is', async () => {
 test('a pattern matches a part of topic or source, with a star the whole', () => {
   const cases: [pattern: string | null, matches: boolean][] = [
     [null, true],
+    ['logs.nginx', true],
+    ['logs.n*x', true],
+    ['logs.app', false],
     ['', true],
     ['runnel.logs', true],
     ['a.log', true],
@@ -147,18 +152,70 @@ test('a pattern matches a part of topic or source, with a star the whole', () =>
     ['[a-z/]*', false],
   ];
   for (const [pattern, matches] of cases)
-    assert.equal(matcher(pattern)('runnel.logs', '/var/log/a.log'), matches, String(pattern));
+    assert.equal(matcher(pattern)(tapped('runnel.logs', '/var/log/a.log', 'logs.nginx')), matches, String(pattern));
+});
+
+test('logs, metrics, events and traces stand for all records of a kind, whatever the topics are called', () => {
+  const cases: [stream: ReturnType<typeof tapped>, kind: string][] = [
+    [tapped('runnel.logs', '/var/log/a.log', 'logs.nginx'), 'logs'],
+    [tapped('access', '/srv/metrics/a.log', 'logs.metrics'), 'logs'],
+    [tapped('runnel.metrics', 'host', 'host'), 'metrics'],
+    [tapped('my-logs', 'statsd', 'statsd'), 'metrics'],
+    [tapped('runnel.events', 'statsd', 'statsd'), 'events'],
+    [tapped('p.traces', 'otlp', 'otlp'), 'traces'],
+  ];
+  for (const [stream, kind] of cases) {
+    const shown = ['logs', 'metrics', 'events', 'traces'].filter((pattern) => matcher(pattern)(stream));
+    assert.deepEqual(shown, [kind], stream.topic);
+  }
 });
 
 test('a pattern with many stars takes no longer than its length says', () => {
   const matches = matcher(`${'*a'.repeat(100)}*b`);
   const before = performance.now();
-  for (let i = 0; i < 100; i++) assert.equal(matches('runnel.logs', `/var/log/${'a'.repeat(4000)}`), false);
+  for (let i = 0; i < 100; i++)
+    assert.equal(matches(tapped('runnel.logs', `/var/log/${'a'.repeat(4000)}`, 'logs.a')), false);
   assert.ok(performance.now() - before < 1000);
 });
 
 test('records of other streams are not shown, and not counted as skipped', async () => {
   assert.deepEqual(shown(await batchOf(valueEnvelope('k'), ['{}']), 'runnel.metrics'), []);
+});
+
+test('one that nothing matches for ten seconds is told once what it would have seen', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const tap = new Tap();
+  const sinks = [new Sink(), new Sink(), new Sink()];
+  const stops = [tap.listen(sinks[0]!, 'nginx.log'), tap.listen(sinks[1]!, 'a.log'), tap.listen(sinks[2]!, null)];
+  for (let i = 0; i < 10; i++) t.mock.timers.tick(1000);
+  const batch = await batchOf(valueEnvelope('k'), ['{}']);
+  for (let i = 0; i < 3; i++) tap.offer(batch);
+  for (let i = 0; i < 20; i++) t.mock.timers.tick(1000);
+  for (const stop of stops) stop();
+  pool.give(batch.share, 'batch', batch.slot);
+  const unmatched = { seconds: 10, streams: ['runnel.logs /var/log/a.log'], others: false };
+  assert.deepEqual(sinks[0]!.lines, [{ unmatched }]);
+  assert.deepEqual(
+    sinks.slice(1).map(({ lines }) => lines.length),
+    [3, 3],
+  );
+});
+
+test('of the streams that are told there are at most twenty', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const tap = new Tap();
+  const sink = new Sink();
+  const stop = tap.listen(sink, 'nginx');
+  const batch = await batchOf(valueEnvelope('k'), ['{}']);
+  for (let i = 0; i < 50; i++) {
+    const stream = { ...batch.stream, name: `/${i}`, account: new Account('logs.app') };
+    tap.offer(Object.assign(Object.create(batch), { stream }));
+  }
+  for (let i = 0; i < 11; i++) t.mock.timers.tick(1000);
+  stop();
+  pool.give(batch.share, 'batch', batch.slot);
+  const [{ unmatched }] = sink.lines as [{ unmatched: { streams: string[]; others: boolean } }];
+  assert.deepEqual([unmatched.streams.length, unmatched.others], [20, true]);
 });
 
 test('a flood is cut to what can be shown, and the rest is counted', async (t) => {

@@ -1,7 +1,7 @@
 /** `spool ls` and `spool cat`, in a process of their own, beside a spool that is open. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -58,6 +58,33 @@ test('ls and cat show what is there while the agent goes on writing', async (t) 
     value: '{"c":3}',
   });
   await spool.close();
+});
+
+test('cat -n shows the last records, over segments and within blocks', async (t) => {
+  const dir = directory(t);
+  const { spool } = await openSpool(dir, { max_size: 1600 });
+  const all = ['1', '2', '3', '4', '5', '6', '7'];
+  const blocks = [all.slice(0, 2), all.slice(2, 3), all.slice(3, 6), all.slice(6)];
+  for (const values of blocks) await spool.partition(TOPIC).append(await block(values));
+  await spool.close();
+  assert.ok((await readdir(join(dir, `${TOPIC}-0`))).filter((name) => name.endsWith('.log')).length > 1);
+  for (const [lines, shown] of [
+    ['0', []],
+    ['1', ['7']],
+    ['3', ['5', '6', '7']],
+    ['5', ['3', '4', '5', '6', '7']],
+    ['999', all],
+  ] as const) {
+    const { code, stdout } = await cli(
+      `spoolCat(${JSON.stringify(dir)}, '${TOPIC}', {json: false, lines: '${lines}'})`,
+    );
+    assert.deepEqual([code, stdout], [0, shown.map((value) => `${value}\n`).join('')], lines);
+  }
+  const wrong = await cli(`spoolCat(${JSON.stringify(dir)}, '${TOPIC}', {json: false, lines: '-1'})`);
+  assert.deepEqual(
+    [wrong.code, wrong.stderr],
+    [2, 'runnel: -n takes a number of records, for example -n 20, not -1\n'],
+  );
 });
 
 test('cat passes over damage and says so', async (t) => {
