@@ -108,6 +108,8 @@ export interface Stream {
   checkpoint?(position: number, skipped: number): Checkpoint;
   /** True: can be read again (a file), so it goes straight to Kafka. False: it goes to the spool first. */
   readonly replayable: boolean;
+  /** True: what was read of it is nowhere any more (the file was truncated, or deleted). */
+  readonly gone?: boolean;
 }
 
 /** The records of a stream that go to one topic. Its position is of that topic: it moves behind what that has. */

@@ -10,7 +10,7 @@ export function countLost(pending: Iterable<{ readonly stream: Stream; weight: n
   const lost = new Map<string, number>();
   for (const part of pending) {
     const { stream, weight } = part;
-    if (stream.replayable || weight === 0) continue;
+    if ((stream.replayable && !stream.gone) || weight === 0) continue;
     part.weight = 0;
     stream.account.drop('shutdown', weight);
     lost.set(stream.account.input, (lost.get(stream.account.input) ?? 0) + weight);

@@ -30,6 +30,8 @@ interface Entry {
   readonly earlier: boolean;
   /** It is part of another window's block. */
   readonly adopted: boolean;
+  /** It cannot be read again. */
+  readonly gone: () => boolean;
   /** Pieces that were handed over to the windows of these partitions, and are not safe there. */
   readonly away: { partition: number }[];
   /** Some of it is on disk, for the next process. */
@@ -96,7 +98,9 @@ export class Window {
   /** Resolves when there is room for the block; it is in its place at once. */
   put(block: Block, settled: Settled): Promise<void> {
     const weights = () => weightsOf(block.marks);
-    const accepted = this.#put(block, block.time, newEntry(settled, weights, { continues: block.continues ?? false }));
+    const gone = () => block.marks.some(({ stream }) => stream.gone);
+    const entry = newEntry(settled, weights, { continues: block.continues ?? false, gone });
+    const accepted = this.#put(block, block.time, entry);
     this.packets.at(-1)!.unsure = block.sentBefore ?? false;
     return accepted;
   }
@@ -131,12 +135,12 @@ export class Window {
   }
 
   /**
-   * Packets without an acknowledgement that must be kept: those that may be at the broker, those of which parts are kept,
-   * and after them as many as it takes for the position to move past them.
+   * Packets without an acknowledgement that must be kept: those that may be at the broker, that cannot be read again, or of
+   * which parts are kept, and after them as many as it takes for the position to move past them.
    */
   unacknowledged(): Packet[] {
     const must = ({ sequence, entry }: Packet) =>
-      sequence >= 0 || entry.earlier || entry.adopted || entry.kept || entry.away.length > 0;
+      sequence >= 0 || entry.earlier || entry.adopted || entry.kept || entry.away.length > 0 || entry.gone();
     let end = this.packets.findLastIndex(must) + 1;
     for (; this.packets[end]; end++) {
       if (this.packets[end - 1]?.entry === this.packets[end]!.entry) continue;
@@ -315,9 +319,21 @@ function less(weights: Items, gone: number): Items {
 function newEntry(
   settled: Settled,
   weights: () => Items,
-  { continues = false, earlier = false, adopted = false },
+  { continues = false, earlier = false, adopted = false, gone = () => false },
 ): Entry {
-  return { settled, weights, continues, earlier, adopted, away: [], kept: false, left: 1, refused: 0, accept: null };
+  return {
+    settled,
+    weights,
+    continues,
+    earlier,
+    adopted,
+    gone,
+    away: [],
+    kept: false,
+    left: 1,
+    refused: 0,
+    accept: null,
+  };
 }
 
 function newPacket(

@@ -75,6 +75,10 @@ export class FileStream implements Stream {
     return true;
   }
 
+  get gone(): boolean {
+    return this.#over;
+  }
+
   envelope(): Envelope {
     const { id, path } = this.generation;
     this.#envelope ??= logEnvelope({ input: this.#context.input, config: this.#context.origin, path, id });
