@@ -69,6 +69,7 @@ export class Agent {
   readonly #lock: DataDirLock;
   #spool!: Spool;
   #client: KafkaClient | null = null;
+  #windows: SavedWindows | null = null;
   #exactlyOnce: ExactlyOnce | null = null;
   #transactionsBefore: TransactionsBefore | null = null;
   readonly #superseded = Promise.withResolvers<Error>();
@@ -116,11 +117,13 @@ export class Agent {
     return this.#now.config;
   }
 
-  /** What was received and is not in Kafka: records of the local log, and lines that are in their files. */
-  get waiting(): { spool: number; files: number } {
-    const { records, weights } = this.#spool.waiting();
-    const spooled = [...weights].reduce((sum, [, weight]) => sum + weight, 0);
-    return { spool: records, files: books(this.#parts()).total.in_flight - spooled };
+  /** What is not in Kafka: records of the local log, lines that are kept as they were sent, and bytes of files. */
+  get waiting(): { spool: number; window: number; bytes: number } {
+    let [window, bytes] = [0, 0];
+    for (const { weight } of this.#windows?.pending() ?? []) window += weight;
+    const said = this.#inputs.status(0);
+    for (const { rows } of this.#o.kinds ?? INPUTS) for (const row of rows(said)) bytes += row.lag_bytes ?? 0;
+    return { spool: this.#spool.waiting().records, window, bytes };
   }
 
   /** Resolves with the reason when the agent must end because another one does its work. */
@@ -140,6 +143,7 @@ export class Agent {
     this.#inputs = await Inputs.open(kinds, config, {
       kernel,
       account: (id) => accounts.of(id),
+      leftSince: (id) => (this.#client && this.#windows?.since(id)) ?? null,
       nextWindowId: () => identity.nextWindowId(),
       isSet: (option) => this.#now.isSet(option),
       trouble: (id, message) => this.#trouble(id, message),
@@ -158,6 +162,7 @@ export class Agent {
     this.#exactlyOnce = exactlyOnce;
     this.#transactionsBefore = leaving;
     const windows = await SavedWindows.open(data_dir, accounts);
+    this.#windows = windows;
     const ledgers = new Ledgers();
     this.#delivery = new Delivery({
       ledgers,

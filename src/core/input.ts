@@ -112,6 +112,8 @@ export type Configured<Name extends string, Options> = CommonConfig & { [N in Na
 export interface InputHost {
   readonly kernel: Kernel;
   account(id: string): Account;
+  /** When the oldest was read of what the last process left of the input, milliseconds since the epoch; null: Kafka has it all. */
+  leftSince(id: string): number | null;
   /** `<agent id>-<flush number>`, a new one at each call. */
   nextWindowId(): string;
   /** Whether a file sets this option (`statsd.listen`): a default may fail where a wish may not. */

@@ -343,13 +343,15 @@ export class Delivery {
     for (const lane of this.#lanes.values()) yield* lane.pending();
   }
 
-  /** What is packed and not safe yet, by input; what the spool holds is counted apart. */
+  /** What is packed and not safe yet, and what the last process left on its way, by input. */
   *pending(): Iterable<{ input: string; weight: number }> {
     for (const { stream, weight } of this.packed()) yield { input: stream.account.input, weight };
-    for (const partition of this.#p.spool.partitions()) {
-      for (const [input, weight] of partition.waiting().weights) yield { input, weight };
-    }
     yield* this.#p.windows.pending();
+  }
+
+  /** What the spool holds, by input. */
+  spooled(): ReadonlyMap<string, number> {
+    return this.#p.spool.waiting().weights;
   }
 
   /** What was sent, by topic and partition: a spool's drain may have had several senders one after the other. */

@@ -23,7 +23,13 @@ export function figuresOf(s: LiveStatus, kinds: readonly AnyKind[] = INPUTS): Fi
     ['input'],
     of('forwarded'),
   );
-  to.gauge('in_flight', 'What was received and is not forwarded yet.', ['input'], of('in_flight'));
+  to.gauge(
+    'in_flight',
+    'What was received and is not forwarded yet: on its way, or in the local log.',
+    ['input'],
+    of('in_flight'),
+  );
+  to.gauge('in_local_log', 'Of that, what is in the local log.', ['input'], of('in_local_log'));
   to.gauge(
     'unaccounted',
     'received + recovered - forwarded - filtered - dropped - in_flight: anything but 0 is a fault of the agent.',
@@ -41,7 +47,9 @@ export function figuresOf(s: LiveStatus, kinds: readonly AnyKind[] = INPUTS): Fi
 
   for (const kind of kinds) kind.figures(s, to);
 
-  to.gauge('kafka_connected', '1 while Kafka answers.', [], [[s.kafka.state === 'connected' ? 1 : 0]]);
+  // Without brokers there is nothing to be connected to: an alert for 0 must not fire there.
+  const connected: Sample[] = s.kafka.state === 'not_configured' ? [] : [[s.kafka.state === 'connected' ? 1 : 0]];
+  to.gauge('kafka_connected', '1 while Kafka answers; without brokers it is left out.', [], connected);
   to.gauge('kafka_last_ack_seconds', 'Age of the last acknowledgement.', [], [[s.kafka.last_ack_seconds]]);
   to.counter('kafka_retries', 'Requests that were sent again.', [], [[s.kafka.retries]]);
   to.counter('kafka_throttled_seconds', 'How long brokers made the agent wait.', [], [[s.kafka.throttled_seconds]]);

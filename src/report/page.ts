@@ -98,11 +98,11 @@ function show(s, tables) {
     root.append(list);
   }
   const inputs = Object.entries(s.conservation.inputs);
-  table('Inputs', ['', 'received', 'rate', 'recovered', 'forwarded', 'filtered', 'dropped', 'in flight'], inputs.map(([name, b]) => [
+  table('Inputs', ['', 'received', 'rate', 'recovered', 'forwarded', 'filtered', 'dropped', 'on their way', 'in the local log'], inputs.map(([name, b]) => [
     name, number(b.received), rate(b.received, before?.conservation.inputs[name]?.received, seconds),
-    number(b.recovered), number(b.forwarded), number(b.filtered), bad(b.dropped), number(b.in_flight)]));
+    number(b.recovered), number(b.forwarded), number(b.filtered), bad(b.dropped), number(b.in_flight - b.in_local_log), number(b.in_local_log)]));
   for (const t of tables) table(t.title, t.heads, t.rows, t.folded);
-  table('Kafka: ' + s.kafka.state, ['', 'records', 'bytes', 'in flight', ''],
+  table('Kafka: ' + s.kafka.state, ['', 'records', 'bytes', 'on their way', ''],
     s.topics.map((t) => [t.topic + '/' + t.partition, number(t.records), size(t.bytes), number(t.in_flight), error(t.error)]));
   table('Local log', ['', 'records', 'size', 'oldest'], [['waiting', number(s.spool.records), size(s.spool.bytes), age(s.spool.oldest_seconds)]]);
   table('Lost', ['', 'reason', 'records', 'bytes', 'last'], s.lost.map((l) => [

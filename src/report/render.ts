@@ -25,7 +25,7 @@ export function renderStatus(s: Status): string {
     const twice = t.possible_duplicates > 0 ? `, ${t.possible_duplicates} may be there twice` : '';
     const cut = t.cut > 0 ? `, ${t.cut} cut` : '';
     lines.push(
-      `  ${t.topic}/${t.partition}: ${count(t.records, 'record')}, ${formatSize(t.bytes)}, ${t.in_flight} in flight${twice}${cut}${said(t.error)}`,
+      `  ${t.topic}/${t.partition}: ${count(t.records, 'record')}, ${formatSize(t.bytes)}, ${t.in_flight} on their way${twice}${cut}${said(t.error)}`,
     );
   }
   const age = s.spool.records > 0 ? `, oldest ${formatDuration(s.spool.oldest_seconds)}` : '';
@@ -41,7 +41,8 @@ export function renderStatus(s: Status): string {
 }
 
 function sum(b: Books): string {
-  const parts = `${b.forwarded} forwarded + ${b.filtered} filtered + ${b.dropped} dropped + ${b.in_flight} in flight`;
+  const waits = `${b.in_flight - b.in_local_log} on their way + ${b.in_local_log} in the local log`;
+  const parts = `${b.forwarded} forwarded + ${b.filtered} filtered + ${b.dropped} dropped + ${waits}`;
   return `${b.received} received + ${b.recovered} recovered ${b.unaccounted === 0 ? '=' : '≠'} ${parts}`;
 }
 

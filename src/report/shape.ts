@@ -46,7 +46,10 @@ export interface Books {
   forwarded: number;
   filtered: number;
   dropped: number;
+  /** On its way to Kafka, or in the local log. */
   in_flight: number;
+  /** Of that, what is in the local log. */
+  in_local_log: number;
   /** 0. Anything else is a fault of the agent's: more than 0 is lost without a reason, less is counted twice. */
   unaccounted: number;
 }

@@ -103,16 +103,27 @@ export function books(
   const { accounts, pipeline, delivery, inputs: open } = parts;
   const inFlight = new Map<string, number>();
   const add = (input: string, items: number) => inFlight.set(input, (inFlight.get(input) ?? 0) + items);
+  const kept = delivery.spooled();
   for (const { stream, weight } of pipeline.pending()) add(stream.account.input, weight);
   for (const { input, weight } of delivery.pending()) add(input, weight);
   for (const { input, weight } of open.inFlight()) add(input, weight);
 
-  const total = { received: 0, recovered: 0, forwarded: 0, filtered: 0, dropped: 0, in_flight: 0, unaccounted: 0 };
+  const total = {
+    received: 0,
+    recovered: 0,
+    forwarded: 0,
+    filtered: 0,
+    dropped: 0,
+    in_flight: 0,
+    in_local_log: 0,
+    unaccounted: 0,
+  };
   const inputs: Status['conservation']['inputs'] = {};
   for (const { input, received, recovered, forwarded, filtered, dropped } of accounts) {
-    const in_flight = inFlight.get(input) ?? 0;
+    const in_local_log = kept.get(input) ?? 0;
+    const in_flight = (inFlight.get(input) ?? 0) + in_local_log;
     const unaccounted = received + recovered - forwarded - filtered - dropped - in_flight;
-    const of = { received, recovered, forwarded, filtered, dropped, in_flight, unaccounted };
+    const of = { received, recovered, forwarded, filtered, dropped, in_flight, in_local_log, unaccounted };
     inputs[input] = of;
     for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += of[key];
   }
@@ -125,7 +136,7 @@ export function imbalances({ inputs }: Status['conservation']): string[] {
     .filter(([, { unaccounted }]) => unaccounted !== 0)
     .map(([input, { unaccounted }]) =>
       unaccounted > 0
-        ? `books of ${input}: ${unaccounted} items are neither forwarded, dropped nor in flight; please report this`
+        ? `books of ${input}: ${unaccounted} items are neither forwarded, dropped nor on their way; please report this`
         : `books of ${input}: ${-unaccounted} items are counted twice; please report this`,
     );
 }

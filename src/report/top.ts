@@ -61,7 +61,7 @@ export function frame(now: Status, before: Status | null, screen: Screen, notice
     if (airy) lines.push({ text: '', tone: 'plain' });
     lines.push(...tableOf(heads, name, rows, screen.width, airy ? room - 1 : room, total));
   };
-  show(['RECORDS/S', 'BYTES/S', 'IN FLIGHT'], 'TOPIC', topicRows(now, rates), third);
+  show(['RECORDS/S', 'BYTES/S', 'ON THEIR WAY'], 'TOPIC', topicRows(now, rates), third);
   const inputs = inputsIn(now);
   show(['LINES/S', 'BYTES/S', 'WAITING', 'BEHIND', 'FILES'], 'INPUT', inputRows(inputs, rates), third);
   const files = inputs.flatMap((input) => input.files).sort(mostBehindFirst);
@@ -110,7 +110,7 @@ function inputRows(inputs: readonly InputRow[], rates: Rates): Row[] {
       perSecond(rates.of(input.lines, () => before?.lines)),
       bytesOf(rates.of(input.bytes, () => before?.bytes)),
       input.lag_bytes === null ? '-' : formatSize(input.lag_bytes),
-      behind(input.lag_bytes ?? 0, input.lag_seconds),
+      input.lag_seconds > 0 ? formatDuration(input.lag_seconds) : '-',
       `${input.files_total ?? '-'}`,
     ];
     return { cells, name: input.name, note: input.note === '' ? '' : `: ${input.note}` };

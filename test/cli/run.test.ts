@@ -72,7 +72,7 @@ test('its log begins with what runs and ends with what waits, and where', async 
   const { version, config } = first;
   const begins = `runnel ${version} has started on web-1: config ${config.path} (${config.hash}), data_dir ${home.dataDir}, inputs logs.app`;
   assert.ok(alone.stderr.includes(` info ${begins}, brokers none: all stays in the local log\n`), alone.stderr);
-  const kept = `: 3 records wait in ${home.dataDir}/spool, sent once there are brokers\n`;
+  const kept = `: 3 records wait in the local log (${home.dataDir}/spool), sent once there are brokers\n`;
   assert.match(alone.stderr, / info stopped after \d+\.\d s: .*\n$/);
   assert.ok(alone.stderr.endsWith(kept), alone.stderr);
 
@@ -83,7 +83,7 @@ test('its log begins with what runs and ends with what waits, and where', async 
   await waiting.until(({ spool }) => spool.records === 3, 'the local log waits');
   await waiting.stop();
   assert.match(waiting.stderr, new RegExp(`, inputs logs\\.app, brokers ${brokers[0]}\\n`));
-  assert.match(waiting.stderr, /: 3 records wait in \S+\/spool.*, sent at the next start\n$/);
+  assert.match(waiting.stderr, /: 3 records wait in the local log \(\S+\/spool\).*, sent at the next start\n$/);
 });
 
 test('log.level and log.format hold for all that it says once they are read', async () => {

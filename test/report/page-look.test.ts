@@ -51,7 +51,15 @@ test(`text has a contrast of ${LEAST}:1 on its ground, by day and by night`, () 
 
 test('the books of an input add up on the page', () => {
   const columns = /table\('Inputs', \[([^\]]*)\]/.exec(PAGE)![1]!;
-  for (const name of ['received', 'recovered', 'forwarded', 'filtered', 'dropped', 'in flight']) {
+  for (const name of [
+    'received',
+    'recovered',
+    'forwarded',
+    'filtered',
+    'dropped',
+    'on their way',
+    'in the local log',
+  ]) {
     assert.ok(columns.includes(`'${name}'`), name);
   }
 });

@@ -3,7 +3,16 @@ import type { Status } from '../../src/report/shape.ts';
 
 export function statusOf(change: Partial<Status> = {}): Status {
   const file = { id: '8:1:2', size: 900, position: 900, lines: 9, truncated: 0, error: null, waiting: null };
-  const books = { received: 24, recovered: 0, forwarded: 20, filtered: 0, dropped: 1, in_flight: 3, unaccounted: 0 };
+  const books = {
+    received: 24,
+    recovered: 0,
+    forwarded: 20,
+    filtered: 0,
+    dropped: 1,
+    in_flight: 3,
+    in_local_log: 1,
+    unaccounted: 0,
+  };
   return {
     version: '1.0.0',
     host: 'web-1',
@@ -33,6 +42,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
         steps: [{ step: 1, verb: 'drop', in: 9, out: 7, failed: 0 }],
         lag_bytes: 1000,
         lag_seconds: 90,
+        left_seconds: 0,
         files: [
           { ...file, path: '/var/log/nginx/a.log', committed: 800, lag_bytes: 100, lag_seconds: 0.2 },
           {

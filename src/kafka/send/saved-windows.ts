@@ -10,6 +10,7 @@
 import { join } from 'node:path';
 import type { Accounts } from '../../core/account.ts';
 import { log } from '../../log.ts';
+import { readHeader } from '../../records/record-batch.ts';
 import type { Sender } from './sender.ts';
 import {
   type Items,
@@ -26,6 +27,8 @@ export class SavedWindows {
   readonly #accounts: Accounts;
   /** Items on disk and not at Kafka, by window. */
   readonly #waiting = new Map<string, Map<string, number>>();
+  /** When the oldest of what was found was read, milliseconds since the epoch: by window and input. */
+  readonly #since = new Map<string, Map<string, number>>();
 
   private constructor(dir: string, found: SavedWindow[], accounts: Accounts) {
     this.#dir = dir;
@@ -41,8 +44,12 @@ export class SavedWindows {
     const all = new SavedWindows(dir, found, accounts);
     for (const window of found) {
       const waiting = all.#of(window);
-      for (const { weights } of window.packets) {
+      const since = new Map<string, number>();
+      all.#since.set(nameOf(window), since);
+      for (const { header, weights } of window.packets) {
         add(waiting, weights);
+        const { time } = readHeader(header)!;
+        for (const input of weights.keys()) since.set(input, Math.min(time, since.get(input) ?? time));
         for (const [input, items] of weights) accounts.of(input).recovered += items;
       }
     }
@@ -57,6 +64,16 @@ export class SavedWindows {
     for (const waiting of this.#waiting.values()) {
       for (const [input, weight] of waiting) yield { input, weight };
     }
+  }
+
+  /** When the oldest of what the last process left of the input, and Kafka has not yet, was read; null: there is nothing. */
+  since(input: string): number | null {
+    let oldest: number | null = null;
+    for (const [name, waiting] of this.#waiting) {
+      const time = this.#since.get(name)?.get(input);
+      if (time !== undefined && waiting.get(input)! > 0) oldest = Math.min(time, oldest ?? time);
+    }
+    return oldest;
   }
 
   /** Has what an earlier process left sent first; resolves when all of it is acknowledged and the file is gone. */
@@ -74,7 +91,7 @@ export class SavedWindows {
   /** Keeps what a sender, which is stopped, has in flight. Where the disk does not take it, it is read and sent again. */
   async keep(sender: Sender): Promise<void> {
     const { window, kept } = sender.left();
-    const name = `${window.topic}-${window.partition}`;
+    const name = nameOf(window);
     if (window.packets.length === 0) {
       if (this.#waiting.has(name)) await this.#remove(window);
       return;
@@ -95,17 +112,17 @@ export class SavedWindows {
   }
 
   async #remove(window: SavedWindow): Promise<void> {
-    this.#waiting.delete(`${window.topic}-${window.partition}`);
+    this.#waiting.delete(nameOf(window));
     try {
       await removeWindow(this.#dir, window);
     } catch (error) {
-      const path = join(this.#dir, `${window.topic}-${window.partition}`);
+      const path = join(this.#dir, nameOf(window));
       log.warn(`cannot remove ${path}: ${(error as Error).message}; remove it, or its records may come twice`);
     }
   }
 
-  #of({ topic, partition }: SavedWindow): Map<string, number> {
-    const name = `${topic}-${partition}`;
+  #of(window: SavedWindow): Map<string, number> {
+    const name = nameOf(window);
     let waiting = this.#waiting.get(name);
     if (!waiting) {
       waiting = new Map();
@@ -128,6 +145,10 @@ export class SavedWindows {
     );
     if (total === 0) this.#accounts.of('window').drop('window_damaged', 0, bytes);
   }
+}
+
+function nameOf({ topic, partition }: SavedWindow): string {
+  return `${topic}-${partition}`;
 }
 
 function add(to: Map<string, number>, weights: Items): void {

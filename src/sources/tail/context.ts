@@ -2,6 +2,7 @@
 import type { Account } from '../../core/account.ts';
 import type { EnvelopeOptions } from '../../lines/envelope.ts';
 import type { Processing } from '../../transforms/process.ts';
+import type { FileStream } from './file/stream.ts';
 import type { LogConfig } from './options.ts';
 import type { Positions } from './positions/positions.ts';
 
@@ -13,6 +14,8 @@ export interface TailContext {
   account: Account;
   /** What its lines pass before they are packed. */
   processing: Processing | undefined;
+  /** Streams that no tracked file goes on with, and of which something is in flight. */
+  leaving: Set<FileStream>;
   /** What is the agent's own in it is not read. */
   data_dir: string;
 }

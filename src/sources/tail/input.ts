@@ -70,7 +70,8 @@ export class TailInput implements Source {
     const processing = processingOf(input.process, kernel);
     this.steps = processing?.steps ?? [];
     const origin = { host, tags, kafka: { partition_by } };
-    this.#context = { input, origin, positions, account, data_dir, processing };
+    const leaving = new Set<never>();
+    this.#context = { input, origin, positions, account, data_dir, processing, leaving };
     this.#lent = new Lent(this.#context);
     this.#local = tailSource({
       ...options,

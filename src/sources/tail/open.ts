@@ -24,7 +24,8 @@ export async function openLogs(config: Configured, host: InputHost): Promise<Ope
     async open({ id, options }) {
       const rest = { positions, data_dir, kernel: host.kernel, account: host.account(id), mounts, inputs };
       const { TailInput } = await import('./input.ts');
-      return inputOf(new TailInput({ ...options, ...rest }), rest.account);
+      const tail = new TailInput({ ...options, ...rest });
+      return inputOf(tail, rest.account, () => host.leftSince(id));
     },
     configure(config) {
       inputs = namesOf(config as Configured);
@@ -40,7 +41,7 @@ function namesOf({ logs }: Configured): string[] {
   return logs.map(({ name }) => name);
 }
 
-function inputOf(tail: TailInput, account: Account): OpenInput {
+function inputOf(tail: TailInput, account: Account, leftSince: () => number | null): OpenInput {
   return {
     run: (output, signal) => tail.run(output, signal),
     close: () => tail.close(),
@@ -64,11 +65,17 @@ function inputOf(tail: TailInput, account: Account): OpenInput {
         deleted: tail.deleted,
         malformed: account.malformed,
         steps: stepStatuses(tail.steps),
-        ...tail.lag,
+        ...lagWith(tail.lag, leftSince()),
         files: tail.listing(files),
       };
     },
   };
+}
+
+/** With the lines that are in no file's positions any more, and kept on disk until Kafka has them. */
+function lagWith({ lag_bytes, lag_seconds }: TailInput['lag'], since: number | null) {
+  const left_seconds = since === null ? 0 : (Date.now() - since) / 1000;
+  return { lag_bytes, lag_seconds: Math.max(lag_seconds, left_seconds), left_seconds };
 }
 
 /** As the positions topic has them (positions/checkpoint.ts). */

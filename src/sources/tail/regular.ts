@@ -75,7 +75,7 @@ export class Regular {
     const { size, nlink } = file.now();
     if (size !== file.stored || (unread && !this.#o.turns.isDue(file))) this.#o.turns.ready(file);
     // Renamed back before all of it is settled, it would be read again from what is.
-    else if (!unread && (nlink === 0 || file.stream.oldest === undefined)) {
+    else if (!unread && (nlink === 0 || file.stream.sentLast === undefined)) {
       if (now - lastNews(file) >= this.#o.rotate_wait) this.#o.tracker.finish(file, 0);
     }
   }

@@ -34,6 +34,8 @@ export interface LogStatus<Files = FileStatus[]> {
   /** Of all its files together; the age is that of the oldest byte. */
   lag_bytes: number;
   lag_seconds: number;
+  /** Age of the oldest line that the process before left on its way, and Kafka has not; 0: there is none. */
+  left_seconds: number;
   /** The most behind first; `GET /status?files=N` lists the first N. */
   files: Files;
 }
@@ -158,25 +160,27 @@ export function lines({ logs }: TailStatus, local: boolean): string[] {
     const left = Object.entries(input.left_out).filter(([, files]) => files > 0);
     const leftOut = left.map(([reason, files]) => `, ${files} left out (${reason})`).join('');
     const polled = input.watching === 'polling' ? ', polled' : '';
-    const waiting =
-      input.lag_bytes > 0 ? `, ${formatSize(input.lag_bytes)} waiting (${formatDuration(input.lag_seconds)})` : '';
+    const age = formatDuration(input.lag_seconds);
+    const waiting = input.lag_bytes > 0 ? `, ${formatSize(input.lag_bytes)} waiting (${age})` : '';
+    const earlier = input.left_seconds > 0;
+    const before = earlier ? `, lines of before the start on their way (${formatDuration(input.left_seconds)})` : '';
+    const done = local ? 'all in the local log' : earlier ? 'all read' : 'all sent';
     const replaced = input.replaced > 0 ? `, ${count(input.replaced, 'sequence')} not UTF-8` : '';
     const malformed = input.malformed > 0 ? `, ${count(input.malformed, 'line')} not of the format` : '';
     const hidden = input.files_total - input.files.length;
     return [
       '',
-      `logs ${input.name}: ${count(input.lines, 'line')}, ${formatSize(input.bytes)}, ${count(input.files_total, 'file')}${waiting}${unreadable}${leftOut}${replaced}${malformed}${polled}`,
+      `logs ${input.name}: ${count(input.lines, 'line')}, ${formatSize(input.bytes)}, ${count(input.files_total, 'file')}${waiting}${before}${unreadable}${leftOut}${replaced}${malformed}${polled}`,
       ...stepLines(input.steps),
-      ...input.files.map((file) => lineOf(file, local)),
+      ...input.files.map((file) => lineOf(file, done)),
       ...notRead(input),
       ...(hidden > 0 ? [`  and ${count(hidden, 'file')} less behind`] : []),
     ];
   });
 }
 
-function lineOf(f: FileStatus, local: boolean): string {
-  const sent = local ? 'all in the local log' : 'all sent';
-  const lag = f.lag_bytes > 0 ? `${formatSize(f.lag_bytes)} waiting (${formatDuration(f.lag_seconds)})` : sent;
+function lineOf(f: FileStatus, done: string): string {
+  const lag = f.lag_bytes > 0 ? `${formatSize(f.lag_bytes)} waiting (${formatDuration(f.lag_seconds)})` : done;
   const cut = f.truncated > 0 ? `, ${f.truncated} cut` : '';
   const waits = f.waiting ? `, waits: ${f.waiting.reason} (${formatDuration(f.waiting.seconds)})` : '';
   const error = f.error === null ? '' : `: ${f.error}`;

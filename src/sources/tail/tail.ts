@@ -16,6 +16,7 @@ import type { TailContext } from './context.ts';
 import type { TrackedFile } from './file/file.ts';
 import { Rewrites } from './file/rewrites.ts';
 import { type FileStatus, lagOf, mostBehind } from './file/status.ts';
+import type { FileStream } from './file/stream.ts';
 import type { LeftOutStatus } from './find/left-out.ts';
 import type { LogConfig } from './options.ts';
 import type { Positions } from './positions/positions.ts';
@@ -58,11 +59,13 @@ export class TailSource implements Source {
   readonly #reading: Reading;
   readonly #pump: Pump;
   readonly #regular: Regular;
+  readonly #leaving = new Set<FileStream>();
 
   constructor(options: TailOptions) {
     const { input, host, tags, partition_by, positions, account, kernel, data_dir, processing, mostLines } = options;
     const origin = { host, tags, kafka: { partition_by } };
-    const context: TailContext = { input, origin, positions, account, data_dir, processing };
+    const leaving = this.#leaving;
+    const context: TailContext = { input, origin, positions, account, data_dir, processing, leaving };
     const { close_after, round } = options;
     this.name = input.name;
     const format = new Format(input, kernel, mostLines);
@@ -146,12 +149,12 @@ export class TailSource implements Source {
 
   /** How far its files are behind together. */
   get lag(): ReturnType<typeof lagOf> {
-    return lagOf(this.#tracker.files);
+    return lagOf(this.#tracker.files, this.#leaving);
   }
 
   /** The most behind first, at most so many, made one by one. */
   listing(count: number): Iterable<FileStatus> {
-    return mostBehind(this.#tracker.files, count, (file) => this.#pump.shortage(file));
+    return mostBehind(this.#tracker, this.#leaving, count, (file) => this.#pump.shortage(file));
   }
 
   /** Looks for files again, soon. */

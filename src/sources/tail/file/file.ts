@@ -11,11 +11,12 @@ import { type LineEnds, lineEndsOf } from '../../../lines/line-ends.ts';
 import { fstatSync } from '../../../mounts/fs.ts';
 import type { Packed } from '../compressed/packed.ts';
 import type { TailContext } from '../context.ts';
+import { byClock, take as takeAges } from '../positions/ages.ts';
 import { newGeneration } from '../positions/generation.ts';
 import type { Generation } from '../positions/journal.ts';
 import { headOf } from '../positions/recognise.ts';
 import type { Queued } from '../queue.ts';
-import { NO_PREFIX, type Prefix } from './inode.ts';
+import { birthOf, NO_PREFIX, type Prefix } from './inode.ts';
 import { FileState } from './state.ts';
 import { FileStream } from './stream.ts';
 import { sumOf, timeOf } from './sum.ts';
@@ -73,6 +74,7 @@ export class TrackedFile extends FileState implements Queued {
   ) {
     super(path, stat, new FileStream(context, generation, persisted, persisted ? 0n : stat.mtimeNs), sumOf(generation));
     this.#context = context;
+    this.#takeUp(persisted, stat);
     if (persisted) context.positions.use(generation, context.input.name);
   }
 
@@ -171,8 +173,9 @@ export class TrackedFile extends FileState implements Queued {
   restart(moved: boolean): void {
     if (!moved) this.stream.end();
     const generation = this.#successor(0);
-    const since = this.fd === null ? 0n : fstatSync(this.fd, { bigint: true }).mtimeNs;
-    this.stream = new FileStream(this.#context, generation, false, since);
+    const stat = this.fd === null ? null : fstatSync(this.fd, { bigint: true });
+    this.stream = new FileStream(this.#context, generation, false, stat?.mtimeNs ?? 0n);
+    if (stat && !this.packed) takeAges(generation, Number(stat.size), byClock(Number(stat.mtimeMs)));
     this.position = 0;
     this.hole = 0;
     this.scanned = 0;
@@ -245,12 +248,14 @@ export class TrackedFile extends FileState implements Queued {
     positions.create(generation);
     positions.use(generation);
     this.stream = new FileStream(this.#context, generation, true);
+    if (!this.packed) takeAges(generation, this.size, this.written);
     this.goTo(position, marker);
   }
 
   /** Goes on with the stream of a file of which this is a copy. */
   takeOver(from: TrackedFile): void {
     this.stream = from.stream;
+    this.#context.leaving.delete(this.stream);
     this.moveTo(from.position, from.marker);
     this.sum = from.sum;
     this.unfinished = from.unfinished;
@@ -263,8 +268,20 @@ export class TrackedFile extends FileState implements Queued {
     this.position = generation.position;
     this.sum = sumOf(generation);
     this.scanned = this.position;
+    this.#takeUp(true);
     this.size = this.position;
     this.#context.positions.use(generation, this.#context.input.name);
+  }
+
+  /** When what is not safe of it came: of a file that is known, as far as it was looked after; of a new one with its first byte. */
+  #takeUp(persisted: boolean, stat?: BigIntStats): void {
+    const { generation } = this.stream;
+    let since = this.written;
+    if (persisted) {
+      since = Math.min(since, this.#context.positions.lookedAfter(generation));
+      for (const stream of this.#context.leaving) if (stream.generation === generation) stream.stay();
+    } else if (stat && birthOf(stat) !== 0) since = byClock(Number(stat.birthtimeMs));
+    takeAges(generation, this.size, since);
   }
 
   /** It was taken up as a stored file: where it was written to since that was looked at last, it is compared. */

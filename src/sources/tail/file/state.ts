@@ -9,6 +9,7 @@
 import type { BigIntStats } from 'node:fs';
 import { READ_BYTES } from '../../../lines/format.ts';
 import { fstatSync, read, readSync, statSync } from '../../../mounts/fs.ts';
+import { came } from '../positions/ages.ts';
 import { begins, hasBefore, headOf, markerAt } from '../positions/recognise.ts';
 import { birthOf, digest, MARKER_BYTES, NO_PREFIX, type Prefix } from './inode.ts';
 import { endOfData } from './nuls.ts';
@@ -104,9 +105,13 @@ export class FileState extends Place {
     return Math.max(0, this.expected - this.committed);
   }
 
-  /** Milliseconds until `now` since the oldest byte that is not settled was seen. */
+  /** The age of the oldest byte that is not settled, milliseconds. */
   lag(now: number): number {
-    return this.waiting > 0 ? now - (this.stream.oldest ?? this.grown) : 0;
+    if (this.waiting === 0) return 0;
+    this.came(now);
+    const { ages, position } = this.stream.generation;
+    // How much there is of what is compressed is an estimate.
+    return Math.max(0, now - (ages ? ages.of(position) : this.packed ? this.written : this.grown));
   }
 
   /** Reads up to `length` bytes of its content from `position` on; fewer only at its end. It must be open. */
@@ -192,6 +197,7 @@ export class FileState extends Place {
   unpack(packed: PackedContent): void {
     this.packed = packed;
     this.size = this.position;
+    this.stream.generation.ages = undefined;
   }
 
   /** What lies before `position` is known now. */
@@ -227,7 +233,14 @@ export class FileState extends Place {
   /** More has come. */
   grew(): void {
     this.grown = performance.now();
-    if (!this.packed) this.written = this.grown;
+    if (this.packed) return;
+    this.written = this.grown;
+    this.came(this.grown);
+  }
+
+  /** What there is of it beyond what was seen came now. */
+  came(now: number): void {
+    if (!this.packed) came(this.stream.generation, this.size, now);
   }
 
   /** It was read to its end. */
@@ -266,6 +279,7 @@ export class FileState extends Place {
       // What is behind room is room as well, or is found by reading.
       setEnd(this, this.size, stored, this.room.to);
     } else if (stored > this.size && this.holdsWhatWasRead() !== false) this.endAt(stored);
+    this.came(performance.now());
     return 'written';
   }
 

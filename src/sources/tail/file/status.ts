@@ -1,5 +1,6 @@
 /** What the status says of files. */
 import type { TrackedFile } from './file.ts';
+import type { FileStream } from './stream.ts';
 import { isHold, type WaitReason } from './wait.ts';
 
 /** A file as `status --json` shows it. */
@@ -26,8 +27,11 @@ export interface WaitStatus {
 /** What a file waits for beside what it knows itself: that all of them do. By `performance.now()`, since when. */
 export type Shortage = { reason: 'output' | 'memory'; since: number };
 
+/** What is in flight of streams that no tracked file goes on with. */
+type Leaving = ReadonlySet<FileStream>;
+
 /** How far files are behind together; the age is that of the oldest byte. No object is made for any of them. */
-export function lagOf(files: Iterable<TrackedFile>): Pick<FileStatus, 'lag_bytes' | 'lag_seconds'> {
+export function lagOf(files: Iterable<TrackedFile>, leaving: Leaving): Pick<FileStatus, 'lag_bytes' | 'lag_seconds'> {
   const now = performance.now();
   let lag_bytes = 0;
   let most = 0;
@@ -37,14 +41,32 @@ export function lagOf(files: Iterable<TrackedFile>): Pick<FileStatus, 'lag_bytes
     lag_bytes += waiting;
     most = Math.max(most, file.lag(now));
   }
+  for (const stream of leaving) {
+    lag_bytes += stream.unsettled;
+    most = Math.max(most, stream.lag(now));
+  }
   return { lag_bytes, lag_seconds: most / 1000 };
 }
 
 interface Behind {
   file: TrackedFile;
+  /** With what it held before. */
   waiting: number;
   /** Milliseconds. */
   lag: number;
+}
+
+type Left = Pick<Behind, 'waiting' | 'lag'>;
+
+/** What is in flight of files that were truncated, replaced or deleted, by the path that they had. */
+function leftOf(leaving: Leaving, now: number): ReadonlyMap<string, Left> | null {
+  if (leaving.size === 0) return null;
+  const all = new Map<string, Left>();
+  for (const stream of leaving) {
+    const { waiting, lag } = all.get(stream.name) ?? { waiting: 0, lag: 0 };
+    all.set(stream.name, { waiting: waiting + stream.unsettled, lag: Math.max(lag, stream.lag(now)) });
+  }
+  return all;
 }
 
 /**
@@ -52,37 +74,43 @@ interface Behind {
  * many others, or not at all, costs next to nothing.
  */
 export function* mostBehind(
-  files: Iterable<TrackedFile>,
+  { files }: { files: Iterable<TrackedFile> },
+  leaving: Leaving,
   count: number,
   shortage: (file: TrackedFile) => Shortage | null,
 ): Generator<FileStatus> {
   if (count === 0) return;
   const now = performance.now();
+  const before = leftOf(leaving, now);
   const behind: Behind[] = [];
   const others: TrackedFile[] = [];
   /** What the last of them waits for, once there are enough. */
   let floor = 1;
   for (const file of files) {
-    const { waiting } = file;
+    const left = before && file.path !== null ? before.get(file.path) : undefined;
+    const waiting = file.waiting + (left?.waiting ?? 0);
     if (waiting >= floor) {
-      behind.push({ file, waiting, lag: file.lag(now) });
+      behind.push({ file, waiting, lag: Math.max(file.lag(now), left?.lag ?? 0) });
       if (behind.length < 2 * count) continue;
       behind.sort(mostBehindFirst).length = count;
       floor = behind.at(-1)!.waiting;
     } else if (waiting === 0 && others.length < count) others.push(file);
   }
-  for (const { file } of behind.sort(mostBehindFirst).slice(0, count)) yield statusOf(file, now, shortage(file));
-  for (const file of others.slice(0, Math.max(0, count - behind.length))) yield statusOf(file, now, shortage(file));
+  const shown = behind.sort(mostBehindFirst).slice(0, count);
+  for (const one of shown) yield statusOf(one, now, shortage(one.file));
+  for (const file of others.slice(0, count - shown.length)) {
+    yield statusOf({ file, waiting: 0, lag: 0 }, now, shortage(file));
+  }
 }
 
 function mostBehindFirst(a: Behind, b: Behind): number {
   return b.waiting - a.waiting || b.lag - a.lag;
 }
 
-function statusOf(file: TrackedFile, now: number, shortage: Shortage | null): FileStatus {
+function statusOf({ file, waiting: lag_bytes, lag }: Behind, now: number, shortage: Shortage | null): FileStatus {
   const { path, id } = file.stream.generation;
-  const { expected: size, position, committed, waiting: lag_bytes, lines, truncated, error } = file;
-  const lag_seconds = file.lag(now) / 1000;
+  const { expected: size, position, committed, lines, truncated, error } = file;
+  const lag_seconds = lag / 1000;
   const waiting = waitingOf(file, now, shortage);
   return { path, id, size, position, committed, lag_bytes, lag_seconds, lines, truncated, error, waiting };
 }

@@ -35,7 +35,7 @@ export class FileStream implements Stream {
   readonly #context: TailContext;
   #envelope: Envelope | undefined;
   /** Ends of the batches in flight; none: nothing is kept. */
-  #flying: (Mark & { cut: number; sum: number | null; time: number })[] | null = null;
+  #flying: (Mark & { cut: number; sum: number | null })[] | null = null;
   /** Where the last batches began, and half of each where that is much: more of it was read than was copied, then. */
   #before: Mark[] | null = null;
   #over = false;
@@ -105,7 +105,7 @@ export class FileStream implements Stream {
   /** What lies before `end` is on its way, in a record of another stream at last. */
   sentTo(end: number, marker: Prefix, cut = 0, sum: number | null = null): void {
     this.#flying ??= [];
-    this.#flying.push({ end, marker, cut, sum, time: performance.now() });
+    this.#flying.push({ end, marker, cut, sum });
   }
 
   /** It is not written to any more: what only helps while it is takes no memory. */
@@ -128,9 +128,25 @@ export class FileStream implements Stream {
     return this.#flying?.at(-1);
   }
 
-  /** When the oldest batch in flight was read, by `performance.now()`. */
-  get oldest(): number | undefined {
-    return this.#flying?.[0]?.time;
+  /** The age of the oldest byte that is not settled, milliseconds. */
+  lag(now: number): number {
+    const { ages, position } = this.generation;
+    return this.#flying && ages ? Math.max(0, now - ages.of(position)) : 0;
+  }
+
+  /** Bytes that were read and are not settled. */
+  get unsettled(): number {
+    return this.#flying ? Math.max(0, this.#flying.at(-1)!.end - this.generation.position) : 0;
+  }
+
+  /** A tracked file goes on with its generation. */
+  stay(): void {
+    this.#context.leaving.delete(this);
+  }
+
+  /** No tracked file goes on with it; what is in flight of it is waited for. */
+  leave(): void {
+    if (this.#flying) this.#context.leaving.add(this);
   }
 
   /** What is persisted of that may be older than the position: then some of it was read again and is known by its records. */
@@ -156,6 +172,7 @@ export class FileStream implements Stream {
     const g = this.generation;
     // A second stream's mark may have moved it further than a part of the first batch does.
     g.position = Math.max(g.position, position);
+    if (g.ages && g.ages.end <= g.position) g.ages = undefined;
     // A block may end within a batch: then the marker stays that of the batch before.
     while (this.#flying && this.#flying[0]!.end <= position) {
       const settled = this.#flying.shift()!;
@@ -172,6 +189,7 @@ export class FileStream implements Stream {
     this.#context.positions.moved(g);
     if (!this.#flying) {
       this.#envelope = undefined;
+      this.#context.leaving.delete(this);
       if (this.#over) this.#forget();
     }
   }
@@ -179,6 +197,7 @@ export class FileStream implements Stream {
   /** Its bytes are gone for good (truncated, deleted): it is forgotten when what was read is settled. */
   end(): void {
     this.#over = true;
+    this.leave();
     if (!this.#flying) this.#forget();
     // What the inode holds from now on is another generation's, also where its bytes begin alike.
     else this.#context.positions.moveTo(this.generation, NO_INODE);

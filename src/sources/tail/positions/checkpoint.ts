@@ -1,6 +1,6 @@
 /**
  * A generation as it stands in the positions topic (kafka/transactions/positions-topic.ts): the key `file/<id>`, and all that the
- * journal has of it but its sum, so that a start without the journal can go on from there. 64-bit numbers are text:
+ * journal has of it but its sum and the age of what waits, so that a start without the journal can go on from there. 64-bit numbers are text:
  *
  *   {"input","path","base","device":"...","inode":"...","head":{"length","digest":"..."},"marker":{...},"markedAt","position"}
  */
@@ -14,7 +14,7 @@ export function fileKey(id: string): string {
 }
 
 export function fileCheckpoint(generation: Generation): Checkpoint {
-  const { id, seen: _, number: __, sum: ___, ...rest } = generation;
+  const { id, seen: _, number: __, sum: ___, ages: ____, ...rest } = generation;
   return { key: fileKey(id), value: JSON.parse(JSON.stringify(rest, withText)) };
 }
 

@@ -8,7 +8,7 @@
  *   file      u32 crc | u8 1 | u8 0 | u16 text bytes | u32 number | u32 seen | text | zeros up to a unit
  *   forget    u32 crc | u8 3 | u8 0 | u16 0          | u32 number | u32 seen | zeros
  *   size      u32 crc | u8 4 | u8 0 | u16 0          | u32 number | u32 seen | u64 size | u64 summed | u32 sum | u32 modified |
- *             zeros (since format 2)
+ *             u64 from | u32 since | zeros (since format 2)
  *
  * The text is JSON: {"id","input","path","base"[,"whole"][,"damaged"][,"carried"][,"cut"][,"skipped"][,"named"][,"real"]}. `number` ties the
  * entries of one file together, within this journal. `seen` is in seconds since the epoch. `born` is 0 in journals that were written before it was
@@ -17,13 +17,15 @@
  * without one, or where it is behind the position, nothing is known to wait. `sum` is the CRC-32 of the first `summed`
  * bytes, which counts where these end at the marker, and `modified` when the file had been written last when it was seen
  * to hold them, in the last 30 bits of the milliseconds since the epoch; 0: that is not known. Where `summed` is 0 there is
- * no sum. Versions that do not know of it pass over it. `crc` is the CRC-32 of the rest of the entry. A later position
+ * no sum. Where bytes wait, the one at `from` came at `since`, or after that, in seconds since the epoch; 0: that is not
+ * known. Versions that do not know of these pass over them. `crc` is the CRC-32 of the rest of the entry. A later position
  * replaces an earlier one. A journal of an older format is written anew before anything is appended. Entries are appended
  * with one write; so a kill leaves whole entries, and at most the last one torn. A unit that does not check is skipped:
  * what it said is lost, what was said before it counts.
  */
 import { crc32 } from 'node:zlib';
 import { type Inode, NO_INODE, NO_PREFIX, type Prefix, sharedDevice } from '../file/inode.ts';
+import { Ages } from './ages.ts';
 
 export const UNIT = 64;
 export const FORMAT = 2;
@@ -32,6 +34,7 @@ const FILE = 1;
 const POSITION = 2;
 const FORGET = 3;
 const SIZE = 4;
+const SINCE_AT = 48;
 const KINDS: readonly (JournalEntry['kind'] | undefined)[] = [undefined, 'file', 'position', 'forget', 'size'];
 const TEXT_AT = 16;
 
@@ -64,6 +67,8 @@ export interface Generation extends Inode {
   size: number;
   /** What lies before `markedAt`, where that is all in it. */
   sum: Sum | undefined;
+  /** When what is not safe of it came; undefined: nothing is known to wait. */
+  ages: Ages | undefined;
   /** Seconds since the epoch: when it was last known to exist. */
   seen: number;
   /** That of its entries in the journal; 0: it is not stored. */
@@ -102,6 +107,7 @@ export function blank({ id, input, path, base }: Pick<Generation, 'id' | 'input'
     markedAt: base,
     size: 0,
     sum: undefined,
+    ages: undefined,
     seen: now(),
     number: 0,
     named: false,
@@ -110,7 +116,16 @@ export function blank({ id, input, path, base }: Pick<Generation, 'id' | 'input'
 
 /** Seconds since the epoch, as of the start of the process: a clock that is set meanwhile changes nothing. */
 export function now(): number {
-  return ((performance.timeOrigin + performance.now()) / 1000) >>> 0;
+  return secondsAt(performance.now());
+}
+
+function secondsAt(time: number): number {
+  return ((performance.timeOrigin + time) / 1000) >>> 0;
+}
+
+/** Seconds since the epoch as `performance.now()` tells them; not later than now. */
+export function timeAt(seconds: number): number {
+  return Math.min(seconds * 1000 - performance.timeOrigin, performance.now());
 }
 
 export function header(format = FORMAT): Buffer {
@@ -167,6 +182,10 @@ export function sizeEntry(g: Generation): Buffer {
     entry.writeBigUInt64LE(BigInt(g.sum.length), 24);
     entry.writeUInt32LE(g.sum.crc, 32);
     entry.writeUInt32LE(g.sum.modified ?? 0, 36);
+  }
+  if (g.ages && g.size > g.position) {
+    entry.writeBigUInt64LE(BigInt(g.position), SINCE_AT - 8);
+    entry.writeUInt32LE(secondsAt(g.ages.of(g.position)), SINCE_AT);
   }
   return sealed(entry, SIZE, 0, 0, g.number, g.seen);
 }
@@ -238,8 +257,8 @@ export function apply(entry: Buffer, files: Map<number, Generation>): void {
     const known = files.get(number);
     if (known) {
       // Said again with something new: what is known of it stays.
-      const { device, inode, born, head, position, marker, markedAt, size, sum } = known;
-      Object.assign(file, { device, inode, born, head, position, marker, markedAt, size, sum });
+      const { device, inode, born, head, position, marker, markedAt, size, sum, ages } = known;
+      Object.assign(file, { device, inode, born, head, position, marker, markedAt, size, sum, ages });
     }
     files.set(number, Object.assign(file, said, { seen, number }));
     return;
@@ -253,6 +272,9 @@ export function apply(entry: Buffer, files: Map<number, Generation>): void {
     const length = Number(entry.readBigUInt64LE(24));
     const sum = { length, crc: entry.readUInt32LE(32), modified: entry.readUInt32LE(36) };
     file.sum = length === 0 ? undefined : sum;
+    const since = entry.readUInt32LE(SINCE_AT);
+    const from = Number(entry.readBigUInt64LE(SINCE_AT - 8));
+    file.ages = since === 0 ? undefined : new Ages(from, file.size, timeAt(since));
     return;
   }
   // What is the same as before stays the same object: of a hundred thousand files the garbage would take 20 MB.

@@ -20,6 +20,7 @@ import {
   positionEntry,
   type Sum,
   sizeEntry,
+  timeAt,
   wholeEntries,
 } from './journal.ts';
 import { JournalFile } from './journal-file.ts';
@@ -61,6 +62,8 @@ export class Positions {
   #timer: NodeJS.Timeout | undefined;
   #failed = false;
   #closed = false;
+  /** When the last process was known to run, seconds since the epoch. */
+  #before = 0;
   /** Told of each generation that is forgotten and of which anything was safe. */
   onForget: ((generation: Generation) => void) | null = null;
 
@@ -89,7 +92,10 @@ export class Positions {
     matches: Matches,
   ): Positions {
     const positions = new Positions(journal);
-    for (const [number, generation] of files) positions.#add(generation, number);
+    for (const [number, generation] of files) {
+      positions.#add(generation, number);
+      positions.#before = Math.max(positions.#before, generation.seen);
+    }
     positions.configure(inputs, matches);
     return positions;
   }
@@ -105,6 +111,11 @@ export class Positions {
   /** True: the journal was not there, or damaged. */
   get lost(): boolean {
     return this.#journal.lost;
+  }
+
+  /** When its file was looked after last, by this process or the one before, by `performance.now()`: what came since may be as old. */
+  lookedAfter({ seen }: Generation): number {
+    return timeAt(Math.max(seen, this.#before));
   }
 
   /** False before the input's first start on this data_dir. */
@@ -328,8 +339,8 @@ export class Positions {
       }
       if (!this.#free.has(known)) continue;
       this.#stored.remove(known);
-      const { input, number, sum } = known;
-      Object.assign(known, generation, { input, number, sum, seen: now() });
+      const { input, number, sum, ages } = known;
+      Object.assign(known, generation, { input, number, sum, ages, seen: now() });
       this.#stored.add(known);
       this.moved(known);
       if (known.cut || known.skipped) this.described(known);
@@ -341,6 +352,8 @@ export class Positions {
   }
 
   async close(): Promise<void> {
+    // It is known when this process ended.
+    for (const g of this.#stored) if (g.path === STARTED) this.keep(g);
     await this.written();
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -385,7 +398,11 @@ export class Positions {
     const forgotten = [...this.#forgotten];
     for (const set of [this.#created, this.#moved, this.#sized, this.#forgotten]) set.clear();
     const entries = created.filter(isStored).flatMap(wholeEntries);
-    for (const g of moved) if (isStored(g)) entries.push(positionEntry(g));
+    const time = now();
+    for (const g of moved) {
+      if (!this.#free.has(g) && !this.#lent.has(g)) g.seen = time;
+      if (isStored(g)) entries.push(positionEntry(g));
+    }
     for (const g of sized) if (isStored(g)) entries.push(sizeEntry(g));
     for (const number of forgotten) entries.push(forgetEntry(number, now()));
     try {

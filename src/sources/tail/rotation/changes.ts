@@ -33,6 +33,7 @@ export class Changes {
 
   /** Looks whether anything about a tracked file has changed; costs one stat. */
   check(file: TrackedFile, path: string): void {
+    file.came(performance.now());
     this.#o.positions.sized(file.stream.generation, file.size);
     const state = file.compare(path);
     if (state === 'other') this.#o.lookAt(path);

@@ -138,7 +138,12 @@ export class Renames {
   /** It cannot be seen, nor that it is gone: it is taken up again where it was, or counted when it is forgotten. */
   #letRest(file: TrackedFile): void {
     this.#o.names.remove(file);
-    this.#o.context.positions.release(file.stream.generation);
+    this.#release(file);
+  }
+
+  #release({ stream }: TrackedFile): void {
+    stream.leave();
+    this.#o.context.positions.release(stream.generation);
   }
 
   /** Opens a file under a name that is not looked for. */
@@ -173,6 +178,6 @@ export class Renames {
     descriptors.close(file);
     this.#o.names.remove(file);
     if (deleted) file.stream.end();
-    else this.#o.context.positions.release(file.stream.generation);
+    else this.#release(file);
   }
 }

@@ -14,11 +14,20 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
 import type { TailContext } from '../../../../src/sources/tail/context.ts';
 import { NO_INODE } from '../../../../src/sources/tail/file/inode.ts';
+import { Ages } from '../../../../src/sources/tail/positions/ages.ts';
 import { forgetIfGone } from '../../../../src/sources/tail/positions/expire.ts';
 import { MOST_GONE } from '../../../../src/sources/tail/positions/gone.ts';
-import { blank, FORMAT, header, UNIT } from '../../../../src/sources/tail/positions/journal.ts';
+import {
+  blank,
+  FORMAT,
+  header,
+  readJournal,
+  UNIT,
+  wholeEntries,
+} from '../../../../src/sources/tail/positions/journal.ts';
 import { Positions } from '../../../../src/sources/tail/positions/positions.ts';
 import { Bench } from '../../../support/tail.ts';
 import { until } from '../../../support/until.ts';
@@ -356,4 +365,22 @@ test('what is forgotten right after it was given to another input stays forgotte
   const third = await Positions.open(bench.data, ['new']);
   assert.deepEqual(third.free('new'), []);
   await third.close();
+});
+
+test('the journal knows since when bytes wait, where the version that wrote it did', () => {
+  const g = { ...blank({ id: 'a', input: 'test', path: '/a.log', base: 0 }), number: 1, position: 100, size: 300 };
+  const hourAgo = performance.now() - 3_600_000;
+  g.ages = new Ages(50, 200, hourAgo);
+  g.ages.add(300, hourAgo + 60_000, 50);
+  const [file, position, size] = wholeEntries(g);
+  const read = (last: Buffer) => readJournal(Buffer.concat([header(), file!, position!, last])).files.get(1)!;
+  const { ages } = read(size!);
+  assert.deepEqual([ages!.at, ages!.end], [100, 300]);
+  assert.ok(Math.abs(ages!.of(100) - hourAgo) <= 1000);
+
+  // As it was written before there was anything behind `modified`.
+  const older = Buffer.from(size!).fill(0, 40);
+  older.writeUInt32LE(crc32(older.subarray(4)), 0);
+  const { ages: none, size: known } = read(older);
+  assert.deepEqual([none, known], [undefined, 300]);
 });
