@@ -40,6 +40,8 @@ export const SLOT_BYTES = TABLE_BYTES + SLOT_CAPACITY + SLACK;
 const PAGE = 65536;
 /** The kernel's own: parameters, templates, constants. */
 export const SCRATCH_BYTES = 2 * PAGE;
+/** At the memory's end, not of `buffer_memory`: what regular expressions try, and their programs (kernel/process/regex.ts). */
+export const WORK_BYTES = 8 * PAGE;
 /** Slots that every share can count on: one batch, one block being packed, one block being compressed. */
 export const SHARE_MINIMUM = 3;
 /** The same where a batch may have fields. */
@@ -218,7 +220,7 @@ export class Pool {
     this.byteBudget = Math.max(4 * MAX_BLOCK_BYTES, Math.floor(bufferMemory / 4));
     this.arenas = { at: SCRATCH_BYTES, count: arenas + SPARE_ARENAS };
     const slotsAt = SCRATCH_BYTES + this.arenas.count * PROGRAM_BYTES;
-    const pages = Math.ceil((slotsAt + this.slotCount * SLOT_BYTES) / PAGE);
+    const pages = Math.ceil((slotsAt + this.slotCount * SLOT_BYTES + WORK_BYTES) / PAGE);
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     for (let i = this.slotCount - 1; i >= 0; i--) {
       this.#free.push(new Slot(this.memory.buffer, slotsAt + i * SLOT_BYTES));

@@ -2,3 +2,6 @@
 // process.ts is their door. As in kernel.as.ts nothing here allocates or can fail.
 export { useSlot } from './as/tables.as';
 export { clearRows, sideTake, useRows } from './as/process/cells.as';
+export { useMemo } from './as/process/regex-memo.as';
+export { forgetGaveUp, gaveUp, useStack } from './as/process/regex.as';
+export { regexAll, regexMatch, regexStopped, regexTest, regexTestLines } from './as/process/regex-lines.as';

@@ -34,13 +34,16 @@ let left: i32 = 0;
 /** Records [0, count) that hold one of the literals of `table`, as bytes at `out`. */
 export function search(table: usize, count: u32, out: usize): void {
   for (let i: u32 = 0; i < count; i++) {
-    const from = start(i);
-    const to = end(i);
-    left = LEAST + A_BYTE * <i32>(to - from);
-    let found = teddy(table, from, to);
-    if (left < 0) found = walk(table, from, to);
-    store<u8>(out + i, u8(found));
+    store<u8>(out + i, u8(holds(table, start(i), end(i))));
   }
+}
+
+/** Whether memory [from, to) holds one of the literals of `table`. */
+@inline
+export function holds(table: usize, from: usize, to: usize): bool {
+  left = LEAST + A_BYTE * <i32>(to - from);
+  const found = teddy(table, from, to);
+  return left < 0 ? walk(table, from, to) : found;
 }
 
 /** The same where a literal begins the record, ends it, or both: is all of it. */

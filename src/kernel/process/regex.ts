@@ -1,0 +1,143 @@
+/**
+ * Regular expressions in ECMAScript's syntax over lines in UTF-8, in linear time (as/process/regex.as.ts). A `Pattern` is
+ * read from its source once; `RegexKernel` runs what was placed in the memory of the kernel.
+ *
+ * `.` and classes take whole characters; `.` does not take LF, CR, U+2028 and U+2029. What takes too many steps counts
+ * as not matching (`gaveUp`): 250,000, and on short lines 8,192 and 16 a byte.
+ */
+import assert from 'node:assert';
+import { WORK_BYTES } from '../../core/pool.ts';
+import { type Captures, codeOf } from './regex/code.ts';
+import { requiredLiterals } from './regex/literals.ts';
+import { innerOf, type ParsedPattern, parsePattern } from './regex/parse.ts';
+import { choicesAmong, nodesFrom, type PatternPlan, type PatternRoom, placeProgram } from './regex/place.ts';
+
+export interface PatternOptions {
+  /** It may match from any place; else it must from the beginning. */
+  search?: boolean;
+  captures?: Captures;
+}
+
+export class Pattern {
+  readonly source: string;
+  /** The name of each captured group. */
+  readonly groups: readonly (string | null)[];
+  readonly plan: PatternPlan;
+
+  /** Throws PatternError. */
+  constructor(source: string, { search = false, captures = 'none' }: PatternOptions = {}) {
+    const parsed = parsePattern(source);
+    const { start, groups } = codeOf(parsed, captures);
+    const nodes = nodesFrom(start);
+    const anchored = !search || beginsAtStart(parsed);
+    this.source = source;
+    this.groups = groups;
+    this.plan = {
+      nodes,
+      choices: choicesAmong(nodes),
+      slots: groups.length * 2,
+      anchored,
+      literals: anchored ? null : requiredLiterals(parsed),
+    };
+  }
+
+  /** The address of its program. */
+  place(room: PatternRoom): number {
+    return placeProgram(this.plan, room);
+  }
+}
+
+/** Every way through it begins with `^`. */
+function beginsAtStart({ tree }: ParsedPattern): boolean {
+  const anchored = (node: Parameters<typeof innerOf>[0]): boolean => {
+    if (node.type === 'Assertion') return node.kind === 'start';
+    if (node.type === 'Alternative') return node.elements.length > 0 && anchored(node.elements[0]!);
+    if (node.type === 'Pattern' || node.type === 'Group' || node.type === 'CapturingGroup') {
+      return innerOf(node).every(anchored);
+    }
+    return false;
+  };
+  return anchored(tree);
+}
+
+interface RegexExports {
+  useMemo(at: number): void;
+  useStack(at: number): void;
+  forgetGaveUp(): void;
+  readonly gaveUp: WebAssembly.Global;
+  readonly regexStopped: WebAssembly.Global;
+  regexTest(program: number, from: number, to: number): number;
+  regexTestLines(program: number, count: number, out: number): void;
+  regexMatch(program: number, from: number, to: number, groups: number, out: number): number;
+  regexAll(program: number, at: number, from: number, to: number, groups: number, out: number, most: number): number;
+}
+
+/** The beginning of the work area: the stack and slots, what was tried, and what is told of matches. */
+const STACK_BYTES = (128 + 24) * 1024;
+const MEMO_BYTES = (128 + 1) * 1024;
+const TOLD_BYTES = 2048;
+const MATCHES_AT_ONCE = TOLD_BYTES / 8;
+/** The rest is for programs that belong to no input's steps. */
+export const SHARED_PROGRAMS_AT = STACK_BYTES + MEMO_BYTES + TOLD_BYTES;
+
+/** What the second kernel gives to its parts. */
+interface Host {
+  readonly bytes: Buffer;
+  exports<Part>(): Part;
+}
+
+/** Begin and end of a match or of a group of it, as addresses in the kernel's memory. */
+export type Span = readonly [from: number, to: number];
+
+/** Runs programs by the addresses of their heads. All that is looked at has 16 bytes behind it that can be read. */
+export class RegexKernel {
+  readonly #exports: RegexExports;
+  readonly #toldAt: number;
+  readonly #told: Uint32Array;
+
+  constructor(host: Host) {
+    const { bytes } = host;
+    const at = bytes.byteLength - WORK_BYTES;
+    this.#exports = host.exports<RegexExports>();
+    this.#exports.useStack(at);
+    this.#exports.useMemo(at + STACK_BYTES);
+    this.#toldAt = at + STACK_BYTES + MEMO_BYTES;
+    this.#told = new Uint32Array(bytes.buffer, bytes.byteOffset + this.#toldAt, TOLD_BYTES / 4);
+  }
+
+  /** Lines that took too many steps, since this was last asked; they count as not matching. */
+  takeGaveUp(): number {
+    const count = this.#exports.gaveUp.value;
+    this.#exports.forgetGaveUp();
+    return count;
+  }
+
+  test(program: number, from: number, to: number): boolean {
+    return this.#exports.regexTest(program, from, to) !== 0;
+  }
+
+  /** Which of the records [0, count) of the slot in use match: a byte each at `outAt`. */
+  testLines(program: number, count: number, outAt: number): void {
+    this.#exports.regexTestLines(program, count, outAt);
+  }
+
+  /** The match and its groups; a group that took no part is null. Null: there is none. */
+  match(program: number, groups: number, from: number, to: number): [Span, ...(Span | null)[]] | null {
+    assert(groups * 8 + 8 <= TOLD_BYTES);
+    if (!this.#exports.regexMatch(program, from, to, groups, this.#toldAt)) return null;
+    const span = (i: number): Span => [this.#told[i * 2]!, this.#told[i * 2 + 1]!];
+    const of = Array.from({ length: groups }, (_, i) => (span(i + 1)[1] === 0 ? null : span(i + 1)));
+    return [span(0), ...of];
+  }
+
+  /** All matches, one behind the other, that are not empty; with `groups`, of each its first group. */
+  *all(program: number, groups: number, from: number, to: number): Generator<Span> {
+    let at = from;
+    do {
+      const count = this.#exports.regexAll(program, at, from, to, groups, this.#toldAt, MATCHES_AT_ONCE);
+      const spans = Array.from({ length: count }, (_, i): Span => [this.#told[i * 2]!, this.#told[i * 2 + 1]!]);
+      at = this.#exports.regexStopped.value >>> 0;
+      yield* spans;
+    } while (at !== 0);
+  }
+}
