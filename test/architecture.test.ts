@@ -45,6 +45,7 @@ const ALSO: { from: string; to: string; type?: boolean }[] = [
 
 const DOORS: Record<string, string[]> = {
   '@datadog/sketches-js': ['aggregate'],
+  '@eslint-community/regexpp': ['kernel/process/regex/parse.ts'],
   '@node-rs/crc32': ['records'],
   '@toondepauw/node-zstd': ['records'],
   'aws-msk-iam-sasl-signer-js': ['kafka'],

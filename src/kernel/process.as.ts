@@ -3,5 +3,7 @@
 export { useSlot } from './as/tables.as';
 export { clearRows, sideTake, useRows } from './as/process/cells.as';
 export { useMemo } from './as/process/regex-memo.as';
-export { forgetGaveUp, gaveUp, useStack } from './as/process/regex.as';
+export { useStack } from './as/process/regex-stack.as';
+export { forgetGaveUp, gaveUp } from './as/process/regex.as';
 export { regexAll, regexMatch, regexStopped, regexTest, regexTestLines } from './as/process/regex-lines.as';
+export { regexRow } from './as/process/regex-rows.as';

@@ -81,7 +81,7 @@ export class Format {
     this.#kernel = kernel;
     this.#decoding = encoding_in === 'utf-8' ? null : encoding_in;
     this.#wrap = format === 'plain' ? null : format;
-    this.#multiline = multiline ? new Multiline(multiline, max_line) : null;
+    this.#multiline = multiline ? new Multiline(multiline, max_line, kernel) : null;
     this.#parts = this.#wrap ? new Parts(max_line) : null;
     this.#maxLine = max_line;
     this.timeout = multiline?.timeout ?? TIMEOUT_MS;

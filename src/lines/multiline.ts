@@ -9,6 +9,8 @@
  * is a line longer than `max_line`. Each of a container's streams has a group of its own.
  */
 import type { Batch } from '../core/batch.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { RegexKernel } from '../kernel/process/regex.ts';
 import type { GroupOptions } from './envelope.ts';
 import { type Groups, streamOf } from './groups.ts';
 import { LinePattern } from './pattern.ts';
@@ -21,8 +23,9 @@ export class Multiline {
   readonly #maxBytes: number;
   readonly #maxLine: number;
 
-  constructor(options: GroupOptions, maxLine: number) {
-    const pattern = (source: string | undefined) => (source === undefined ? null : new LinePattern(source));
+  constructor(options: GroupOptions, maxLine: number, kernel: Kernel) {
+    const regex = RegexKernel.of(kernel.process);
+    const pattern = (source: string | undefined) => (source === undefined ? null : new LinePattern(source, regex));
     this.#start = pattern(options.start);
     this.#continue = pattern(options.continue);
     this.#end = pattern(options.end);

@@ -5,10 +5,12 @@
  *   ^\d{4}-      a line that begins with no digit does not match
  *   ^\s          a line that begins with a blank matches
  *
- * What is not understood may begin with anything. The first 4 KiB of a line are looked at. No line takes long: where V8's
- * usual engine might, its linear one is used.
+ * What is not understood may begin with anything. What has to be looked at goes to the kernel's engine, which takes linear
+ * time. What that does not know (look-ahead, back-references), and lines that take it too many steps, go to V8: of these
+ * the first 4 KiB are looked at, and where V8's usual engine might take long, its linear one is used.
  */
 import { LOOKED_AT, linear, needsUnicode, obstacle, quickUpTo } from '../config/backtracking.ts';
+import type { RegexKernel } from '../kernel/process/regex.ts';
 
 const NEVER = 0;
 const MAYBE = 1;
@@ -17,24 +19,22 @@ const ALWAYS = 2;
 const ASTRAL = /[\ud800-\udbff][\udc00-\udfff]/g;
 
 export class LinePattern {
-  readonly #re: RegExp;
-  /** For lines that are longer than these characters. */
-  readonly #linear: RegExp;
-  readonly #quick: number;
-  readonly #unicode: boolean;
+  readonly #source: string;
+  readonly #regex: RegexKernel | null;
+  /** Where the kernel has its program; null: V8 has to do it. */
+  readonly #program: number | null;
   readonly #first: Uint8Array;
   readonly #empty: boolean;
+  #v8: V8Pattern | null = null;
 
-  /** Throws where it may take very long; the configuration refuses such a one. */
-  constructor(source: string) {
-    const part = obstacle(source);
-    if (part !== null) throw new Error(`with ${part}, ${source} cannot be matched in linear time`);
-    this.#unicode = needsUnicode(source);
-    this.#quick = quickUpTo(source);
-    this.#re = new RegExp(source, this.#unicode ? 'u' : '');
-    this.#linear = this.#quick < LOOKED_AT ? linear(source)! : this.#re;
+  /** Throws where it may take very long; the configuration refuses such a one. `regex`: of the memory that lines are in. */
+  constructor(source: string, regex: RegexKernel | null = null) {
+    this.#source = source;
+    this.#regex = regex;
+    this.#program = regex?.shared(source) ?? null;
+    if (this.#program === null) this.#v8 = new V8Pattern(source);
     this.#first = beginningBytes(source);
-    this.#empty = this.#re.test('');
+    this.#empty = new RegExp(source, needsUnicode(source) ? 'u' : '').test('');
   }
 
   /** Whether the line bytes [from, to) matches. */
@@ -42,6 +42,37 @@ export class LinePattern {
     if (from === to) return this.#empty;
     const known = this.#first[bytes[from]!]!;
     if (known !== MAYBE) return known === ALWAYS;
+    if (this.#program !== null) {
+      const at = bytes.byteOffset;
+      const matches = this.#regex!.test(this.#program, at + from, at + to);
+      if (matches || this.#regex!.takeGaveUp() === 0) return matches;
+      this.#v8 ??= V8Pattern.orNone(this.#source);
+    }
+    return this.#v8?.test(bytes, from, to) ?? false;
+  }
+}
+
+class V8Pattern {
+  readonly #re: RegExp;
+  /** For lines that are longer than these characters. */
+  readonly #linear: RegExp;
+  readonly #quick: number;
+  readonly #unicode: boolean;
+
+  constructor(source: string) {
+    const part = obstacle(source);
+    if (part !== null) throw new Error(`with ${part}, ${source} cannot be matched in linear time`);
+    this.#unicode = needsUnicode(source);
+    this.#quick = quickUpTo(source);
+    this.#re = new RegExp(source, this.#unicode ? 'u' : '');
+    this.#linear = this.#quick < LOOKED_AT ? linear(source)! : this.#re;
+  }
+
+  static orNone(source: string): V8Pattern | null {
+    return obstacle(source) === null ? new V8Pattern(source) : null;
+  }
+
+  test(bytes: Buffer, from: number, to: number): boolean {
     let line = bytes.toString('utf8', from, Math.min(to, from + LOOKED_AT));
     // To an engine without the flag `u` a character beyond U+FFFF is two.
     if (!this.#unicode) line = line.replace(ASTRAL, '\uffff');

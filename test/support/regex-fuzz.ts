@@ -1,7 +1,7 @@
 /** Random patterns on random lines: what our engine finds, beside what V8 does. */
-import { readFileSync } from 'node:fs';
-import { Pool, WORK_BYTES } from '../../src/core/pool.ts';
-import { Pattern, RegexKernel, SHARED_PROGRAMS_AT } from '../../src/kernel/process/regex.ts';
+import { Pool, PROGRAM_BYTES } from '../../src/core/pool.ts';
+import { Kernel } from '../../src/kernel/kernel.ts';
+import { Pattern, type PatternOptions, RegexKernel } from '../../src/kernel/process/regex.ts';
 
 export interface FuzzResult {
   compared: number;
@@ -17,6 +17,7 @@ const ATOMS =
   'a b c A . é 漢 [ab] [^a] \\w \\W \\s \\S \\d [b-c] [α-ω] [^é] [aé漢] [^\\sα] ab bcé \\b \\B (?<![ab]) (?![bc]) (?=\\S|$) (?<=^|é) (?!漢) ^ $ [😀b] 😀 [一-龥] [^\\W_] -'.split(
     ' ',
   );
+const PLAIN = ['a', 'b', '[ab]', '\\w', '.', 'é', '\\S', '[^a]'];
 const QUANTIFIERS = ['', '', '', '*', '+', '?', '*?', '+?', '??', '{2}', '{1,3}', '{0,2}?', '{2,}'];
 const LETTERS = [...'aaabbbccABé漢α-  ωÉ😀\u2028\u00a0_7'];
 
@@ -28,13 +29,17 @@ export function random(seed: number): (limit: number) => number {
   };
 }
 
-/** `patterns` patterns, each on `lines` lines. */
-export function fuzzRegex(seed: number, patterns: number, lines: number): FuzzResult {
+/** Makes patterns. */
+function generator(seed: number) {
   const below = random(seed);
   const one = <T>(list: readonly T[]): T => list[below(list.length)]!;
   let names = 0;
+  const quantified = (atom: string) => {
+    const quantifier = one(QUANTIFIERS);
+    return [...atom].length > 1 && !/^[[(\\]/.test(atom) && quantifier ? `(?:${atom})${quantifier}` : atom + quantifier;
+  };
   const sequence = (depth: number): string => {
-    let text = '';
+    let text = below(3) ? one(PLAIN) : '';
     for (let i = 1 + below(4); i > 0; i--) {
       if (below(10) < 7 || depth > 2) {
         const atom = one(ATOMS);
@@ -43,28 +48,28 @@ export function fuzzRegex(seed: number, patterns: number, lines: number): FuzzRe
     }
     return text;
   };
-  const quantified = (atom: string) => {
-    const quantifier = one(QUANTIFIERS);
-    return [...atom].length > 1 && !/^[[(\\]/.test(atom) && quantifier ? `(?:${atom})${quantifier}` : atom + quantifier;
-  };
   const alternatives = (depth: number): string => Array.from({ length: 1 + below(3) }, () => sequence(depth)).join('|');
-
-  const { regex, room, bytes, at } = regexBench();
-  const result: FuzzResult = { compared: 0, matched: 0, refused: 0, gaveUp: 0, differences: [] };
-  for (let p = 0; p < patterns; p++) {
+  const pattern = (): string => {
     names = 0;
     const parts = Array.from(
       { length: 1 + below(3) },
       () => `(?<n${names++}>${alternatives(1)})${one(['', '', '-', ' '])}`,
     );
-    const source = (below(2) ? '^' : '') + parts.join('') + (below(3) ? '' : '$');
-    const ignoreCase = below(4) === 0;
-    const search = below(3) > 0;
-    let pattern: Pattern;
-    try {
-      pattern = new Pattern(`${ignoreCase ? '(?i)' : ''}${source}`, { search, captures: 'named' });
-    } catch (error) {
-      if ((error as Error).name !== 'PatternError') throw error;
+    return (below(2) ? '^' : '') + parts.join('') + (below(3) ? '' : '$');
+  };
+  return { below, one, pattern };
+}
+
+/** `patterns` patterns, each on `lines` lines. */
+export function fuzzRegex(seed: number, patterns: number, lines: number): FuzzResult {
+  const { below, one, pattern: next } = generator(seed);
+  const { regex, room, bytes, at } = regexBench();
+  const result: FuzzResult = { compared: 0, matched: 0, refused: 0, gaveUp: 0, differences: [] };
+  for (let p = 0; p < patterns; p++) {
+    const source = next();
+    const [ignoreCase, search] = [below(4) === 0, below(3) > 0];
+    const pattern = read(`${ignoreCase ? '(?i)' : ''}${source}`, { search, captures: 'named' });
+    if (!pattern) {
       result.refused++;
       continue;
     }
@@ -72,53 +77,98 @@ export function fuzzRegex(seed: number, patterns: number, lines: number): FuzzRe
     const program = pattern.place(room);
     const re = new RegExp(source, `u${search ? '' : 'y'}${ignoreCase ? 'i' : ''}`);
     for (let i = 0; i < lines; i++) {
-      let line = '';
-      for (let k = below(14); k > 0; k--) line += one(LETTERS);
+      const line = Array.from({ length: below(14) }, () => one(LETTERS)).join('');
       const length = bytes.write(line, at);
       re.lastIndex = 0;
       const expected = re.exec(line);
       const found = regex.match(program, pattern.groups.length, at, at + length);
-      const texts = found?.map((span) => (span ? bytes.toString('utf8', ...span) : null));
-      const want = expected
-        ? [expected[0], ...pattern.groups.map((name) => expected.groups![name!] ?? null)]
-        : undefined;
+      const texts = JSON.stringify(found?.map((span) => (span ? bytes.toString('utf8', ...span) : null)));
+      const want = JSON.stringify(
+        expected ? [expected[0], ...pattern.groups.map((name) => expected.groups![name!] ?? null)] : undefined,
+      );
       result.compared++;
       if (expected) result.matched++;
-      if (JSON.stringify(texts) !== JSON.stringify(want) && result.differences.length < 8) {
-        result.differences.push(
-          `${source} ${search} ${ignoreCase} on ${JSON.stringify(line)}: ${JSON.stringify(texts)} is not ${JSON.stringify(want)}`,
-        );
-      }
+      if (texts === want || result.differences.length > 8) continue;
+      result.differences.push(`${pattern.source} on ${JSON.stringify(line)}, search ${search}: ${texts}, not ${want}`);
     }
     result.gaveUp += regex.takeGaveUp();
   }
   return result;
 }
 
+function read(source: string, options: PatternOptions): Pattern | null {
+  try {
+    return new Pattern(source, options);
+  } catch (error) {
+    if ((error as Error).name === 'PatternError') return null;
+    throw error;
+  }
+}
+
+export interface HostileResult {
+  patterns: number;
+  refused: number;
+  gaveUp: number;
+  /** The line that took longest, the better of two times. */
+  slowest: { ms: number; source: string; motif: string };
+}
+
+const MOTIFS = ['a', 'ab', 'aab', 'abc ', 'é', 'aé漢', 'a b', 'ab-', '漢'];
+const HOSTILE_BYTES = 65_536;
+
+/** Each of so many patterns on lines of 64 KiB: the same again and again, and at their end something else. */
+export function hostileRegex(seed: number, patterns: number): HostileResult {
+  const { one, pattern: next } = generator(seed);
+  const { regex, room, bytes, at } = regexBench();
+  const result: HostileResult = { patterns: 0, refused: 0, gaveUp: 0, slowest: { ms: 0, source: '', motif: '' } };
+  for (let p = 0; p < patterns; p++) {
+    const source = next();
+    const pattern = read(source, { search: true, captures: 'named' });
+    if (!pattern) {
+      result.refused++;
+      continue;
+    }
+    result.patterns++;
+    room.clear();
+    const program = pattern.place(room);
+    const motif = one(MOTIFS);
+    const text = motif.repeat(HOSTILE_BYTES / Buffer.byteLength(motif));
+    const to = at + bytes.write(`${text}!`, at);
+    const time = () => {
+      const begin = performance.now();
+      regex.match(program, pattern.groups.length, at, to);
+      return performance.now() - begin;
+    };
+    let ms = time();
+    for (let i = 0; i < 3 && ms > 0.5; i++) ms = Math.min(ms, time());
+    if (ms > result.slowest.ms) result.slowest = { ms, source, motif };
+    result.gaveUp += regex.takeGaveUp() > 0 ? 1 : 0;
+  }
+  return result;
+}
+
 /** An engine by itself, room for a program, and a place for a line. */
 export function regexBench() {
-  const { memory } = new Pool(8 << 20);
-  const bytes = Buffer.from(memory.buffer);
-  const module = new WebAssembly.Module(readFileSync(new URL('../../src/kernel/process.wasm', import.meta.url)));
-  const instance = new WebAssembly.Instance(module, { env: { memory } });
-  const regex = new RegexKernel({ bytes, exports: <Part>() => instance.exports as Part });
-  const begin = bytes.length - WORK_BYTES + SHARED_PROGRAMS_AT;
+  const pool = new Pool(8 << 20);
+  const kernel = new Kernel(pool.memory, pool.arenas);
+  const bytes = Buffer.from(pool.memory.buffer);
+  const begin = pool.arenas.at;
   let next = begin;
   const room = {
     bytes,
     clear: () => {
-      bytes.fill(0, begin, next);
       next = begin;
     },
     reserve: (size: number) => {
       const place = next;
       next += Math.ceil(size / 16) * 16 + 16;
-      if (next > bytes.length) throw new Error('no room');
+      if (next > begin + 8 * PROGRAM_BYTES) throw new Error('no room');
+      bytes.fill(0, place, next);
       return place;
     },
     get used() {
       return next - begin;
     },
   };
-  return { regex, room, bytes, at: 1 << 20 };
+  return { pool, kernel, regex: RegexKernel.of(kernel.process), room, bytes, at: begin + 16 * PROGRAM_BYTES };
 }

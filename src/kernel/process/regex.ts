@@ -7,10 +7,12 @@
  */
 import assert from 'node:assert';
 import { WORK_BYTES } from '../../core/pool.ts';
+import type { ProcessKernel } from '../process.ts';
 import { type Captures, codeOf } from './regex/code.ts';
 import { requiredLiterals } from './regex/literals.ts';
 import { innerOf, type ParsedPattern, parsePattern } from './regex/parse.ts';
 import { choicesAmong, nodesFrom, type PatternPlan, type PatternRoom, placeProgram } from './regex/place.ts';
+import { SharedPrograms } from './regex/shared.ts';
 
 export interface PatternOptions {
   /** It may match from any place; else it must from the beginning. */
@@ -78,31 +80,43 @@ const MEMO_BYTES = (128 + 1) * 1024;
 const TOLD_BYTES = 2048;
 const MATCHES_AT_ONCE = TOLD_BYTES / 8;
 /** The rest is for programs that belong to no input's steps. */
-export const SHARED_PROGRAMS_AT = STACK_BYTES + MEMO_BYTES + TOLD_BYTES;
+const SHARED_AT = STACK_BYTES + MEMO_BYTES + TOLD_BYTES;
 
-/** What the second kernel gives to its parts. */
-interface Host {
-  readonly bytes: Buffer;
-  exports<Part>(): Part;
-}
+const instances = new WeakMap<ProcessKernel, RegexKernel>();
 
 /** Begin and end of a match or of a group of it, as addresses in the kernel's memory. */
-export type Span = readonly [from: number, to: number];
+export type MatchSpan = readonly [from: number, to: number];
 
 /** Runs programs by the addresses of their heads. All that is looked at has 16 bytes behind it that can be read. */
 export class RegexKernel {
   readonly #exports: RegexExports;
   readonly #toldAt: number;
   readonly #told: Uint32Array;
+  readonly #shared: SharedPrograms;
 
-  constructor(host: Host) {
-    const { bytes } = host;
+  static of(kernel: ProcessKernel): RegexKernel {
+    let regex = instances.get(kernel);
+    if (!regex) {
+      regex = new RegexKernel(kernel);
+      instances.set(kernel, regex);
+    }
+    return regex;
+  }
+
+  private constructor(kernel: ProcessKernel) {
+    const { bytes } = kernel;
     const at = bytes.byteLength - WORK_BYTES;
-    this.#exports = host.exports<RegexExports>();
+    this.#exports = kernel.exports<RegexExports>();
     this.#exports.useStack(at);
     this.#exports.useMemo(at + STACK_BYTES);
     this.#toldAt = at + STACK_BYTES + MEMO_BYTES;
     this.#told = new Uint32Array(bytes.buffer, bytes.byteOffset + this.#toldAt, TOLD_BYTES / 4);
+    this.#shared = new SharedPrograms(bytes, at + SHARED_AT, bytes.byteLength);
+  }
+
+  /** The program of a pattern that is searched for; null: it is not for this engine, or there is no room left. */
+  shared(source: string): number | null {
+    return this.#shared.of(source, (room) => new Pattern(source, { search: true }).place(room));
   }
 
   /** Lines that took too many steps, since this was last asked; they count as not matching. */
@@ -122,20 +136,20 @@ export class RegexKernel {
   }
 
   /** The match and its groups; a group that took no part is null. Null: there is none. */
-  match(program: number, groups: number, from: number, to: number): [Span, ...(Span | null)[]] | null {
+  match(program: number, groups: number, from: number, to: number): [MatchSpan, ...(MatchSpan | null)[]] | null {
     assert(groups * 8 + 8 <= TOLD_BYTES);
     if (!this.#exports.regexMatch(program, from, to, groups, this.#toldAt)) return null;
-    const span = (i: number): Span => [this.#told[i * 2]!, this.#told[i * 2 + 1]!];
+    const span = (i: number): MatchSpan => [this.#told[i * 2]!, this.#told[i * 2 + 1]!];
     const of = Array.from({ length: groups }, (_, i) => (span(i + 1)[1] === 0 ? null : span(i + 1)));
     return [span(0), ...of];
   }
 
   /** All matches, one behind the other, that are not empty; with `groups`, of each its first group. */
-  *all(program: number, groups: number, from: number, to: number): Generator<Span> {
+  *all(program: number, groups: number, from: number, to: number): Generator<MatchSpan> {
     let at = from;
     do {
       const count = this.#exports.regexAll(program, at, from, to, groups, this.#toldAt, MATCHES_AT_ONCE);
-      const spans = Array.from({ length: count }, (_, i): Span => [this.#told[i * 2]!, this.#told[i * 2 + 1]!]);
+      const spans = Array.from({ length: count }, (_, i): MatchSpan => [this.#told[i * 2]!, this.#told[i * 2 + 1]!]);
       at = this.#exports.regexStopped.value >>> 0;
       yield* spans;
     } while (at !== 0);

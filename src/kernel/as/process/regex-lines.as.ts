@@ -1,7 +1,8 @@
 // What is asked of a regular expression: which lines match, where, and with which groups.
 import { end, start } from '../tables.as';
 import { holds } from '../search.as';
-import { beginLine, find, matchedTo, slot, useProgram } from './regex.as';
+import { slot } from './regex-stack.as';
+import { beginLine, find, matchedTo, useProgram } from './regex.as';
 
 /** In the program's head: the literals of which a line that matches holds one. */
 const LITERALS: usize = 20;

@@ -1,67 +1,25 @@
 // Regular expressions over bytes: a backtracker that takes no choice twice at one place, and to which most choices are
 // none, since the first byte of what may follow tells. Runs of a class are scanned sixteen bytes at a time. A line that
 // takes too many steps counts as one that does not match.
-//
-// kernel/process/regex/place.ts writes the programs. An instruction has eight words:
-//
-//   op | next | other | set, or text | second set | least, slot, bytes of text | number of the choice | most, last slot
-//
-//   MATCH    it has matched
-//   TEXT     these bytes, at most 16
-//   CLASS    a character of the set
-//   SPAN     a run of the set: what follows cannot begin with one
-//   BRANCH   next where the set begins, else other
-//   SPLIT    next, and if that fails other; the sets tell how each may begin
-//   SAVE     the place, in a slot
-//   CLEAR    slots [slot, last slot]: what a turn of a loop captured is not that of the turn before
-//   GREEDY   a run of the set, then what follows, at its last place, or the one before, ...; number of the walk behind `most`
-//   LAZY     the same from its first place on
-//   BEGIN, END, WORD, AHEAD, BEHIND   look only; `least` 1: it must not be so
-//
-// The stack has what is to be undone or tried, 16 bytes each: [slot, its value, its mark, 1], [instruction, place, -, 0],
-// [GREEDY, place, lowest place, 2]. The last word has, above those two bits, which choice was the newest before.
+import {
+  AHEAD, BEGIN, BEHIND, BRANCH, CHOICE, CLASS, CLEAR, END, GREEDY, LAZY, LEAST, MATCH, MOST, NEXT, OTHER, SAVE, SECOND, SET,
+  SPAN, SPLIT, TEXT, WORD,
+} from './regex-code.as';
 import { beginMemo, endMemo, fresh, memoFull } from './regex-memo.as';
 import { AT_END, FLAGS, before, begins, isBoundary, lastOf, nextOf, runEnd, taken } from './regex-sets.as';
-
-const NEXT: usize = 4;
-const OTHER: usize = 8;
-const SET: usize = 12;
-const SECOND: usize = 16;
-const LEAST: usize = 20;
-const CHOICE: usize = 24;
-const MOST: usize = 28;
-
-const MATCH: u32 = 0;
-const TEXT: u32 = 1;
-const CLASS: u32 = 2;
-const SPAN: u32 = 3;
-const BRANCH: u32 = 4;
-const SPLIT: u32 = 5;
-const SAVE: u32 = 6;
-const CLEAR: u32 = 7;
-const GREEDY: u32 = 8;
-const LAZY: u32 = 9;
-const BEGIN: u32 = 10;
-const END: u32 = 11;
-const WORD: u32 = 12;
-const AHEAD: u32 = 13;
-const BEHIND: u32 = 14;
-
-const UNDO: u32 = 1;
-const RUN: u32 = 2;
-const ENTRY: usize = 16;
-const STACK_BYTES: usize = 131072;
-/** A slot's mark: the choice that was the newest when its value was put on the stack. */
-const MARKS: usize = 1024;
-/** A walk has 16 bytes: the match that it is of, the run's end, its lowest beginning. */
-const WALKS: usize = 2048;
+import {
+  ENTRY, RUN, UNDO, beginSerials, clearSlots, emptyStack, kept, leaveOn, pushChoice, setSlot, slot, stack, stackLimit, takeOff,
+  undo, walkOf,
+} from './regex-stack.as';
 
 const MOST_STEPS: u32 = 250000;
 const LEAST_STEPS: u32 = 8192;
 const STEPS_A_BYTE: u32 = 16;
+/** What takes as long as so many. */
+const A_START: u32 = 3;
+const A_RUN: u32 = 3;
+const A_CHOICE: u32 = 1;
 
-let stack: usize = 0;
-let slots: usize = 0;
 let code: usize = 0;
 let choices: u32 = 0;
 let slotCount: u32 = 0;
@@ -72,24 +30,9 @@ let steps: u32 = 0;
 let budget: u32 = 0;
 let over: bool = false;
 let line: usize = 0;
-let newest: u32 = 0;
-let serial: u32 = 0;
 let match: u32 = 0;
-/** Slots were set that nothing undoes. */
-let kept: bool = false;
 export let matchedTo: usize = 0;
 export let gaveUp: u32 = 0;
-
-/** [at, + 128 KiB + 24 KiB) is for what is tried. */
-export function useStack(at: usize): void {
-  stack = at;
-  slots = at + STACK_BYTES;
-}
-
-@inline
-export function slot(i: u32): u32 {
-  return load<u32>(slots + (<usize>i << 2));
-}
 
 export function forgetGaveUp(): void {
   gaveUp = 0;
@@ -109,20 +52,11 @@ export function beginLine(from: usize, to: usize, again: bool): void {
   line = from;
   beginMemo(choices, <u32>(to - from) + 1);
   match++;
-  clearSlots();
+  clearSlots(slotCount);
   if (again) return;
   steps = 0;
   budget = min(LEAST_STEPS + STEPS_A_BYTE * <u32>min(to - from, MOST_STEPS), MOST_STEPS);
-  if (serial > 0x10000000) {
-    serial = 0;
-    memory.fill(slots + MARKS, 0, MARKS);
-  }
-}
-
-@inline
-function clearSlots(): void {
-  for (let i: u32 = 0; i < slotCount; i++) store<u32>(slots + (<usize>i << 2), 0);
-  kept = false;
+  beginSerials();
 }
 
 /** The first match from `from` on; its end is in `matchedTo`. Returns where it begins, 0: there is none. */
@@ -133,18 +67,19 @@ export function find(from: usize, to: usize): usize {
   if (anchored) found = !over && from == line && matchAt(at, to) ? at : 0;
   else {
     for (; at <= to && !over; at++) {
-      if (first) {
+      if (first && !begins(first, at, to)) {
         const next = nextOf(first, at, to);
         steps += <u32>(next - at) >> 4;
         at = next;
         if (at == to && !load<u8>(first + FLAGS + AT_END)) break;
       }
+      steps += A_START;
       if (at < to && !isBoundary(at, line)) continue;
       if (matchAt(at, to)) {
         found = at;
         break;
       }
-      if (kept) clearSlots();
+      if (kept) clearSlots(slotCount);
     }
   }
   if (over) gaveUp++;
@@ -152,36 +87,12 @@ export function find(from: usize, to: usize): usize {
   return found;
 }
 
-@inline
-function push(top: usize, a: usize, b: usize, c: usize, kind: u32): usize {
-  store<u32>(top, <u32>a);
-  store<u32>(top, <u32>b, 4);
-  store<u32>(top, <u32>c, 8);
-  store<u32>(top, kind | (newest << 2), 12);
-  return top + ENTRY;
-}
-
-/** Sets a slot so that it is undone with the newest choice. */
-@inline
-function setSlot(top: usize, at: usize, value: u32): usize {
-  const mark = load<u32>(at + MARKS);
-  if (newest != 0 && mark != newest) {
-    top = push(top, at, load<u32>(at), mark, UNDO);
-    store<u32>(at + MARKS, newest);
-  }
-  if (newest == 0) kept = true;
-  store<u32>(at, value);
-  return top;
-}
-
 function matchAt(from: usize, to: usize): bool {
-  const limit = stack + STACK_BYTES - 4096;
-  let top = stack;
+  let top = emptyStack();
   let pc = code;
   let at = from;
-  newest = 0;
   for (;;) {
-    if (++steps > budget || top > limit || memoFull) {
+    if (++steps > budget || top > stackLimit || memoFull) {
       over = true;
       return false;
     }
@@ -205,6 +116,11 @@ function matchAt(from: usize, to: usize): bool {
         continue;
       }
       case SPAN: {
+        if (!begins(load<u32>(pc, SET), at, to)) {
+          if (load<u32>(pc, LEAST)) break;
+          pc = load<u32>(pc, NEXT);
+          continue;
+        }
         const most = <usize>load<u32>(pc, MOST);
         const end = runEnd(load<u32>(pc, SET), at, most && most < to - at ? at + most : to);
         steps += <u32>(end - at) >> 4;
@@ -223,40 +139,44 @@ function matchAt(from: usize, to: usize): bool {
         }
         if (begins(load<u32>(pc, SECOND), at, to)) {
           if (!fresh(load<u32>(pc, CHOICE), <u32>(at - line))) break;
-          top = push(top, load<u32>(pc, OTHER), at, 0, 0);
-          newest = ++serial;
+          steps += A_CHOICE;
+          top = pushChoice(top, load<u32>(pc, OTHER), at, 0, 0);
         }
         pc = load<u32>(pc, NEXT);
         continue;
       case SAVE:
-        top = setSlot(top, slots + (<usize>load<u32>(pc, LEAST) << 2), <u32>at);
+        top = setSlot(top, load<u32>(pc, LEAST), at);
         pc = load<u32>(pc, NEXT);
         continue;
       case CLEAR:
         for (let i = load<u32>(pc, LEAST); i <= load<u32>(pc, MOST); i++) {
-          const where = slots + (<usize>i << 2);
-          if (load<u32>(where)) top = setSlot(top, where, 0);
+          if (slot(i)) top = setSlot(top, i, 0);
         }
         pc = load<u32>(pc, NEXT);
         continue;
       case GREEDY: {
-        const walk = slots + WALKS + (<usize>load<u32>(pc, MOST) << 4);
+        const walk = walkOf(load<u32>(pc, MOST));
         const least = <usize>load<u32>(pc, LEAST);
         const known = load<u32>(walk) == match;
         const end = <usize>load<u32>(walk, 4);
         const lowest = <usize>load<u32>(walk, 8);
+        // No run at all: there is no choice.
+        if (least == 0 && !begins(load<u32>(pc, SET), at, to)) {
+          if (!begins(load<u32>(pc, SECOND), at, to)) break;
+          pc = load<u32>(pc, NEXT);
+          continue;
+        }
         // All of the run behind `lowest` was tried, or is about to be.
         if (known && at >= lowest && at <= end) break;
         const run = runEnd(load<u32>(pc, SET), at, to);
-        steps += <u32>(run - at) >> 4;
+        steps += A_RUN + (<u32>(run - at) >> 4);
         let last = run;
         if (known && run == end && lowest > at) last = min(run, lowest + least - 1);
         store<u32>(walk, match);
         store<u32>(walk, <u32>run, 4);
         store<u32>(walk, <u32>at, 8);
         if (last < at + least) break;
-        top = push(top, pc, last, at + least, RUN);
-        newest = ++serial;
+        top = pushChoice(top, pc, last, at + least, RUN);
         break;
       }
       case LAZY: {
@@ -264,13 +184,12 @@ function matchAt(from: usize, to: usize): bool {
         let next = nextOf(second, at, to);
         while (next < to && !isBoundary(next, line)) next = nextOf(second, next + 1, to);
         const end = runEnd(load<u32>(pc, SET), at, next);
-        steps += <u32>(next - at) >> 4;
+        steps += A_RUN + (<u32>(next - at) >> 4);
         if (end < next || (next == to && !load<u8>(second + FLAGS + AT_END))) break;
         if (!fresh(load<u32>(pc, CHOICE), <u32>(next - line))) break;
         const bytes = taken(load<u32>(pc, SET), next, to);
         if (bytes) {
-          top = push(top, pc, next + bytes, 0, 0);
-          newest = ++serial;
+          top = pushChoice(top, pc, next + bytes, 0, 0);
         }
         at = next;
         pc = load<u32>(pc, NEXT);
@@ -313,15 +232,11 @@ function matchAt(from: usize, to: usize): bool {
     for (;;) {
       if (top == stack) return false;
       top -= ENTRY;
-      const kind = load<u32>(top, 12) & 3;
+      const kind = takeOff(top);
       if (kind == UNDO) {
-        const where = <usize>load<u32>(top);
-        store<u32>(where, load<u32>(top, 4));
-        store<u32>(where + MARKS, load<u32>(top, 8));
+        undo(top);
         continue;
       }
-      const previous = load<u32>(top, 12) >> 2;
-      newest = previous;
       if (kind != RUN) {
         pc = load<u32>(top);
         at = load<u32>(top, 4);
@@ -332,9 +247,7 @@ function matchAt(from: usize, to: usize): bool {
       const place = lastPlace(load<u32>(run, SECOND), load<u32>(top, 4), lowest, to);
       if (place < lowest) continue;
       if (place > lowest) {
-        store<u32>(top, <u32>place - 1, 4);
-        top += ENTRY;
-        newest = ++serial;
+        top = leaveOn(top, place - 1);
       }
       if (!fresh(load<u32>(run, CHOICE), <u32>(place - line))) {
         if (++steps > budget) {
@@ -362,6 +275,6 @@ function lastPlace(set: usize, at: usize, lowest: usize, to: usize): usize {
   const from = at;
   let place = lastOf(set, at, lowest);
   while (place >= lowest && !isBoundary(place, line)) place = lastOf(set, place - 1, lowest);
-  steps += <u32>(from - place) >> 4;
+  steps += A_RUN + (<u32>(from - place) >> 4);
   return place;
 }

@@ -3,20 +3,20 @@
  * none. What cannot be done in linear time, or differs between engines, is refused with its place.
  */
 
+import { checkEscape, PatternCharacters } from './characters.ts';
 import {
   ANY_FIRST,
   apart,
   type CharacterSet,
   characterSet,
   END_FIRST,
-  either,
+  eitherFirst,
   type First,
-  NO_FIRST,
   PatternGraph,
   type PatternNode,
 } from './nodes.ts';
 import { type AST, innerOf, type ParsedPattern, PatternError } from './parse.ts';
-import { ANY, BLANKS, DIGITS, firstBytes, negated, property, type Ranges, union, WORDS, withCases } from './sets.ts';
+import { firstBytesOf, WORDS } from './sets.ts';
 
 /** Nodes that may be asked for; a program has fewer, since those that are alike are one. */
 const MOST_NODES = 60_000;
@@ -34,13 +34,6 @@ export interface PatternCode {
   groups: (string | null)[];
 }
 
-/** What a part of the pattern may begin with. */
-interface Begins {
-  first: First;
-  /** It may match nothing. */
-  nullable: boolean;
-}
-
 export function codeOf(pattern: ParsedPattern, captures: Captures): PatternCode {
   const writer = new Writer(pattern, captures);
   return { start: writer.write(), groups: writer.groups };
@@ -50,13 +43,13 @@ class Writer {
   readonly #pattern: ParsedPattern;
   readonly #captures: Captures;
   readonly #graph: PatternGraph;
-  readonly #begins = new Map<AST.Node, Begins>();
-  readonly #sets = new Map<AST.Node, CharacterSet | null>();
+  readonly #characters: PatternCharacters;
   readonly groups: (string | null)[] = [];
   readonly #numbers = new Map<AST.Node, number>();
 
   constructor(pattern: ParsedPattern, captures: Captures) {
     this.#pattern = pattern;
+    this.#characters = new PatternCharacters(pattern.ignoreCase);
     this.#captures = captures;
     this.#graph = new PatternGraph(MOST_NODES, () => {
       throw new PatternError(0, 'becomes too large: counted repetitions of groups are written out');
@@ -79,6 +72,7 @@ class Writer {
         this.#numbers.set(node, this.groups.push(name) - 1);
       }
     }
+    checkEscape(node);
     for (const inner of innerOf(node)) this.#number(inner);
   }
 
@@ -89,7 +83,7 @@ class Writer {
 
   #choice(a: PatternNode, b: PatternNode): PatternNode {
     if (a === b) return a;
-    const first = either(a.first, b.first);
+    const first = eitherFirst(a.first, b.first);
     if (apart(a.first, b.first))
       return this.#graph.node('branch', { next: a, other: b, set: this.#graph.firstSet(a.first), first });
     return this.#graph.node('split', {
@@ -102,7 +96,7 @@ class Writer {
   }
 
   #part(node: AST.Element, next: PatternNode): PatternNode {
-    const set = this.#setOf(node);
+    const set = this.#characters.setOf(node);
     if (set) return this.#one(node, set, next);
     switch (node.type) {
       case 'Assertion':
@@ -155,49 +149,16 @@ class Writer {
         return this.#graph.node('word', { next, set: WORD_SET, least: node.negate ? 1 : 0, first });
     }
     const op = node.kind === 'lookahead' ? 'ahead' : 'behind';
-    return this.#graph.node(op, { next, set: this.#lookedAt(node), least: node.negate ? 1 : 0, first });
-  }
-
-  /** The one character that is looked at, or the line's edge: alternatives of these. */
-  #lookedAt(node: AST.LookaheadAssertion | AST.LookbehindAssertion): CharacterSet {
-    const edge = node.kind === 'lookahead' ? 'end' : 'start';
-    const ranges: Ranges[] = [];
-    let atEdge = false;
-    for (const { elements } of this.#flat(node.alternatives)) {
-      const [only] = elements;
-      if (elements.length === 1 && only!.type === 'Assertion' && only!.kind === edge) atEdge = true;
-      else {
-        const of = elements.length === 1 ? this.#rangesOf(only!) : null;
-        if (!of) {
-          const where = node.kind === 'lookahead' ? 'ahead' : 'back';
-          throw new PatternError(
-            node.start,
-            `looks ${where} at more than one character: only that is known, as in (?=[a-z]), (?!x), (?<=x), (?<![a-z])`,
-          );
-        }
-        ranges.push(of);
-      }
-    }
-    const set = union(...ranges);
-    return characterSet(firstBytes(set, atEdge), set);
-  }
-
-  #flat(list: readonly AST.Alternative[]): AST.Alternative[] {
-    return list.flatMap((one) => {
-      const [only] = one.elements;
-      return one.elements.length === 1 && only!.type === 'Group' && !only!.modifiers
-        ? this.#flat(only!.alternatives)
-        : [one];
-    });
+    return this.#graph.node(op, { next, set: this.#characters.lookedAt(node), least: node.negate ? 1 : 0, first });
   }
 
   #repeated(node: AST.Quantifier, next: PatternNode): PatternNode {
     const { element, min, max, greedy } = node;
-    const set = this.#setOf(element);
+    const set = this.#characters.setOf(element);
     if (max === 0) return next;
     const run = set && this.#run(element, set, node, next);
     if (run) return run;
-    const begins = this.#beginsOf(element);
+    const begins = this.#characters.beginsOf(element);
     if (begins.nullable && max > min) {
       throw new PatternError(
         node.start,
@@ -225,7 +186,7 @@ class Writer {
 
   /** Any number of turns, and one with any number behind it. */
   #loop(turn: (behind: PatternNode) => PatternNode, first: First, greedy: boolean, next: PatternNode) {
-    const all = either(first, next.first);
+    const all = eitherFirst(first, next.first);
     const [one, other] = [this.#graph.firstSet(first), this.#graph.firstSet(next.first)];
     if (apart(first, next.first)) {
       const loop = this.#graph.own('branch', { other: next, set: one, first: all });
@@ -255,7 +216,7 @@ class Writer {
       for (let i = 0; i < count; i++) code = this.#one(element, set, code);
       return code;
     };
-    const all = (least: number) => (least > 0 ? set.first : either(set.first, next.first));
+    const all = (least: number) => (least > 0 ? set.first : eitherFirst(set.first, next.first));
     if (next.always && !greedy) return some(min, next);
     const single = next.always || apart(set.first, next.first);
     if (single && set.plain && (endless || max < MOST_COUNT)) {
@@ -280,79 +241,9 @@ class Writer {
     walk(node);
     return numbers.length === 0 ? null : [numbers[0]! * 2, numbers.at(-1)! * 2 + 1];
   }
-
-  #beginsOf(node: AST.Node): Begins {
-    let begins = this.#begins.get(node);
-    if (!begins) {
-      begins = this.#newBegins(node);
-      this.#begins.set(node, begins);
-    }
-    return begins;
-  }
-
-  #newBegins(node: AST.Node): Begins {
-    const set = this.#setOf(node);
-    if (set) return { first: set.first, nullable: false };
-    if (node.type === 'Assertion') {
-      return node.kind === 'end' ? { first: END_FIRST, nullable: true } : { first: NO_FIRST, nullable: true };
-    }
-    if (node.type === 'Quantifier') {
-      if (node.max === 0) return { first: NO_FIRST, nullable: true };
-      const { first, nullable } = this.#beginsOf(node.element);
-      return { first, nullable: nullable || node.min === 0 };
-    }
-    if (node.type === 'Alternative') {
-      let first = NO_FIRST;
-      for (const part of node.elements) {
-        const begins = this.#beginsOf(part);
-        first = either(first, begins.first);
-        if (!begins.nullable) return { first, nullable: false };
-      }
-      return { first, nullable: true };
-    }
-    const parts = innerOf(node).map((inner) => this.#beginsOf(inner));
-    return {
-      first: parts.reduce((all, { first }) => either(all, first), NO_FIRST),
-      nullable: parts.some(({ nullable }) => nullable),
-    };
-  }
-
-  #setOf(node: AST.Node): CharacterSet | null {
-    let set = this.#sets.get(node);
-    if (set === undefined) {
-      const ranges = this.#rangesOf(node);
-      set = ranges && characterSet(firstBytes(ranges), ranges);
-      this.#sets.set(node, set);
-    }
-    return set;
-  }
-
-  /** The characters that a node stands for, when it stands for one of some. */
-  #rangesOf(node: AST.Node): Ranges | null {
-    const cased = (set: Ranges) => (this.#pattern.ignoreCase ? withCases(set) : set);
-    switch (node.type) {
-      case 'Character':
-        return cased([node.value, node.value]);
-      case 'CharacterClassRange':
-        return [node.min.value, node.max.value];
-      case 'CharacterSet': {
-        if (node.kind === 'any') return ANY;
-        const set =
-          node.kind === 'property'
-            ? cased(property(node.raw.replace('\\P', '\\p')))
-            : { digit: DIGITS, space: BLANKS, word: WORDS }[node.kind];
-        return node.negate ? negated(set) : set;
-      }
-      case 'CharacterClass': {
-        const set = cased(union(...node.elements.map((element) => this.#rangesOf(element) ?? [])));
-        return node.negate ? negated(set) : set;
-      }
-    }
-    return null;
-  }
 }
 
-const WORD_SET = characterSet(firstBytes(WORDS), WORDS);
+const WORD_SET = characterSet(firstBytesOf(WORDS), WORDS);
 
 /** The bytes of the only character of a set, when it is one of ASCII. */
 function onlyOne({ known, plain }: CharacterSet): number[] | null {

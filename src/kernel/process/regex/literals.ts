@@ -9,7 +9,6 @@ const MOST_LITERALS = 32;
 /** Of those that one part of the pattern may be. */
 const MOST_EXACT = 16;
 const LONGEST = 64;
-const SHORTEST = 2;
 
 /** `exact`: all that it may be, if that is little. `needed`: one of these is in whatever it is. */
 interface Held {
@@ -32,7 +31,7 @@ function score(literals: readonly string[] | null): number {
   if (!literals || literals.length > MOST_LITERALS) return 0;
   const shortest = Math.min(...literals.map((text) => Buffer.byteLength(text)));
   const bytes = literals.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
-  if (shortest < SHORTEST || bytes > NEEDLES_BYTES) return 0;
+  if (shortest === 0 || bytes > NEEDLES_BYTES) return 0;
   return Math.min(shortest, 8) * 8 - literals.length;
 }
 

@@ -62,7 +62,7 @@ export const NO_FIRST: First = new Uint32Array(9);
 export const ANY_FIRST: First = firstOf(new Uint8Array(FIRST_COUNT).fill(1));
 export const END_FIRST: First = firstOf(Uint8Array.from({ length: FIRST_COUNT }, (_, i) => (i === AT_END ? 1 : 0)));
 
-export function either(a: First, b: First): First {
+export function eitherFirst(a: First, b: First): First {
   return a.map((bits, i) => bits | b[i]!);
 }
 

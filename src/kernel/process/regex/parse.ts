@@ -10,6 +10,7 @@ export type { AST };
 
 /** More characters than anybody writes by hand. */
 const LONGEST = 32_768;
+const DEEPEST = 200;
 
 /** What is wrong with a pattern, and at which of its characters. */
 export class PatternError extends Error {
@@ -40,6 +41,8 @@ export function parsePattern(source: string): ParsedPattern {
     ) as typeof import('@eslint-community/regexpp');
     parser = new RegExpParser();
   }
+  const deep = tooDeep(source);
+  if (deep !== null) throw new PatternError(deep, `has groups within groups, more than ${DEEPEST} deep`);
   const ignoreCase = source.startsWith('(?i)');
   const names = new Map<string, string>();
   const plain = plainNames(ignoreCase ? `(?:)${source.slice(4)}` : source, names);
@@ -48,9 +51,19 @@ export function parsePattern(source: string): ParsedPattern {
     return { tree, names, ignoreCase };
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    const { index } = error as SyntaxError & { index: number };
-    throw new PatternError(index, reason(error.message, source, index));
+    const { index, message } = error as SyntaxError & { index: number };
+    throw explained(source, index, message);
   }
+}
+
+/** Where a group is within too many. */
+function tooDeep(source: string): number | null {
+  let depth = 0;
+  for (const { 0: found, index } of source.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|[()]/gs)) {
+    if (found === '(' && ++depth > DEEPEST) return index;
+    if (found === ')') depth--;
+  }
+  return null;
 }
 
 /** Where it means the same, patterns are read without the flag `u`: with it, `\-` and `\"` are wrong. */
@@ -77,14 +90,27 @@ function plainNames(source: string, names: Map<string, string>): string {
   });
 }
 
-/** The parser's message without the pattern; of what other engines know, what would be right. */
-function reason(message: string, source: string, index: number): string {
-  const flags = /^\(\?[a-z^-]+[:)]/i.exec(source.slice(Math.max(0, source.lastIndexOf('(', index))))?.[0];
-  if (flags) return `has ${flags} here: only (?i), at the very beginning, makes case count for nothing`;
-  if (/\(\?P<[^>]*$/.test(source.slice(0, index + 3))) return 'has (?P<name>...): write (?<name>...)';
-  if (/\(\?>$/.test(source.slice(0, index + 1))) return 'has (?>...): write (?:...), which takes no longer here';
-  const text = message.slice(message.lastIndexOf('/: ') + 3).replace(/^[^:]*\/u: /, '');
-  return `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
+/** What other engines know, and what would be right here. */
+const ELSEWHERE: readonly [RegExp, string][] = [
+  [/^\(\?P</, 'has (?P<name>...): write (?<name>...)'],
+  [/^\(\?>/, 'has (?>...): write (?:...), which takes no longer here'],
+  [/^\(\?#/, 'has a comment: write it beside the pattern'],
+  [/^\(\?[a-z^-]+[:)]/i, 'has flags here: only (?i), at the very beginning, makes case count for nothing'],
+];
+
+/** The parser's message without the pattern, or what would be right. */
+function explained(source: string, index: number, message: string): PatternError {
+  const group = source.lastIndexOf('(', index);
+  const rest = source.slice(Math.max(0, group));
+  const known = /group|nothing to repeat/i.test(message) ? ELSEWHERE.find(([form]) => form.test(rest)) : undefined;
+  if (known) return new PatternError(group, known[1]);
+  if (/Nothing to repeat/.test(message)) index--;
+  if (/Nothing to repeat/.test(message) && /[*+?}]\+$/.test(source.slice(0, index + 1))) {
+    return new PatternError(index, 'has + behind a repetition: write it without, which takes no longer here');
+  }
+  // `Invalid regular expression: /PATTERN/FLAGS: what it is`, with the names written over.
+  const text = message.slice(message.lastIndexOf(': ') + 2);
+  return new PatternError(index, `is no regular expression: ${text.charAt(0).toLowerCase()}${text.slice(1)}`);
 }
 
 /** The parts that a node is made of. Those of what only looks are not among them. */

@@ -28,6 +28,8 @@ const FLAGS_AT = 32;
 const RANGES_AT = 292;
 /** Of which a character may be skipped without another look: it is a byte, or all that begin with it are in. */
 const SKIPPED = [1, 3];
+/** A fraction of an input's arena. */
+const MOST_NODES = 8192;
 /** As many walks as the kernel has room for. */
 const MOST_WALKS = 1024;
 const CHOICES: readonly PatternNode['op'][] = ['split', 'lazy', 'greedy'];
@@ -51,9 +53,10 @@ export function nodesFrom(start: PatternNode): PatternNode[] {
   return [...all];
 }
 
+/** How many of them are choices. Throws where there are too many nodes. */
 export function choicesAmong(nodes: readonly PatternNode[]): number {
-  if (nodes.filter(({ op }) => op === 'greedy').length > MOST_WALKS) {
-    throw new PatternError(0, 'becomes too large: it has too many repetitions');
+  if (nodes.length > MOST_NODES || nodes.filter(({ op }) => op === 'greedy').length > MOST_WALKS) {
+    throw new PatternError(0, 'becomes too large: counted repetitions of groups are written out, make them fewer');
   }
   return nodes.filter(({ op }) => CHOICES.includes(op)).length;
 }

@@ -4,7 +4,7 @@
  */
 
 /** First and last code point of each range, ascending, with gaps between. */
-export type Ranges = readonly number[];
+export type CodeRanges = readonly number[];
 
 const LAST = 0x10ffff;
 const REPLACEMENT = 0xfffd;
@@ -16,15 +16,15 @@ const IN = 1;
 const WHOLE = 2;
 const SOME = 4;
 
-export const DIGITS: Ranges = [48, 57];
-export const WORDS: Ranges = [48, 57, 65, 90, 95, 95, 97, 122];
-export const BLANKS: Ranges = [
+export const DIGITS: CodeRanges = [48, 57];
+export const WORDS: CodeRanges = [48, 57, 65, 90, 95, 95, 97, 122];
+export const BLANKS: CodeRanges = [
   9, 13, 32, 32, 0xa0, 0xa0, 0x1680, 0x1680, 0x2000, 0x200a, 0x2028, 0x2029, 0x202f, 0x202f, 0x205f, 0x205f, 0x3000,
   0x3000, 0xfeff, 0xfeff,
 ];
-export const ANY: Ranges = negated([10, 10, 13, 13, 0x2028, 0x2029]);
+export const ANY: CodeRanges = negated([10, 10, 13, 13, 0x2028, 0x2029]);
 
-export function union(...sets: readonly Ranges[]): Ranges {
+export function union(...sets: readonly CodeRanges[]): CodeRanges {
   const pairs = sets.flatMap((set) => pairsOf(set)).sort((a, b) => a[0] - b[0]);
   const all: number[] = [];
   for (const [low, high] of pairs) {
@@ -34,7 +34,7 @@ export function union(...sets: readonly Ranges[]): Ranges {
   return all;
 }
 
-export function negated(set: Ranges): Ranges {
+export function negated(set: CodeRanges): CodeRanges {
   const others: number[] = [];
   let next = 0;
   for (const [low, high] of pairsOf(set)) {
@@ -45,12 +45,12 @@ export function negated(set: Ranges): Ranges {
   return others;
 }
 
-function pairsOf(set: Ranges): [number, number][] {
+function pairsOf(set: CodeRanges): [number, number][] {
   return Array.from({ length: set.length / 2 }, (_, i) => [set[i * 2]!, set[i * 2 + 1]!]);
 }
 
 /** Whether some or all of [low, high] are in the set: 0, SOME, WHOLE. */
-function part(set: Ranges, low: number, high: number): number {
+function part(set: CodeRanges, low: number, high: number): number {
   for (let i = 0; i < set.length; i += 2) {
     if (set[i + 1]! < low) continue;
     if (set[i]! <= low && set[i + 1]! >= high) return WHOLE;
@@ -60,7 +60,7 @@ function part(set: Ranges, low: number, high: number): number {
 }
 
 /** Of each first byte of a character, by what the head of regex-sets.as.ts says; `end`: the end of the line is in it, too. */
-export function firstBytes(set: Ranges, end = false): Uint8Array {
+export function firstBytesOf(set: CodeRanges, end = false): Uint8Array {
   const known = new Uint8Array(FIRST_COUNT);
   const odd = part(set, REPLACEMENT, REPLACEMENT) ? IN | WHOLE : 0;
   for (let byte = 0; byte < 256; byte++) {
@@ -107,7 +107,7 @@ function readCases(): Map<number, readonly number[]> {
 }
 
 /** The set with all that differs from its members only by case. */
-export function withCases(set: Ranges): Ranges {
+export function withCases(set: CodeRanges): CodeRanges {
   cases ??= readCases();
   const more: number[] = [];
   const add = (code: number) => {
@@ -123,7 +123,7 @@ export function withCases(set: Ranges): Ranges {
 }
 
 /** Of `\p{...}`, as V8 has it. */
-export function property(source: string): Ranges {
+export function property(source: string): CodeRanges {
   const test = new RegExp(`^${source}$`, 'u');
   const set: number[] = [];
   for (let code = 0; code <= LAST; code++) {
