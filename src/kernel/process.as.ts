@@ -7,3 +7,8 @@ export { useStack } from './as/process/regex-stack.as';
 export { forgetGaveUp, gaveUp } from './as/process/regex.as';
 export { regexAll, regexMatch, regexStopped, regexTest, regexTestLines } from './as/process/regex-lines.as';
 export { regexRow } from './as/process/regex-rows.as';
+export { useClock } from './as/process/time.as';
+export { readTime } from './as/process/times.as';
+export { ahead, useLatest } from './as/process/found.as';
+export { parseText } from './as/process/formats.as';
+export { levels, times } from './as/process/edits.as';

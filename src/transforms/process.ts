@@ -60,6 +60,11 @@ export function processList(
       for (const entry of ofPresets.get(one)!) steps.push(stepOf(entry, i, verbs, names, refuse)!);
       names.within = null;
     }
+    for (const { name, once } of verbs) {
+      const [first, second] = steps.filter(({ verb }) => verb === name);
+      if (once && second)
+        refuse([second.entry], `is a second ${name}: process[${first!.entry}] has one, and an input has one at most`);
+    }
     if (steps.length > MOST_STEPS) refuse([MOST_STEPS], `is one step too many: at most ${MOST_STEPS} of an input`);
     return steps;
   }) as never;

@@ -33,6 +33,8 @@ export interface Verb<Options> {
   readonly option: Optional<Grammar<Options>>;
   /** False: what it is for is what its option says, and it takes no `when`. */
   readonly when?: false;
+  /** An input has one such step at most. */
+  readonly once?: true;
   /** The fields that it reads and makes, paths within its options. Without it: it is of the line alone. */
   fields?(options: Options, names: FieldNames): void;
   step(options: Options, context: StepContext): Apply;

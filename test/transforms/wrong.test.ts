@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import type { ConfigError } from '../../src/config/errors.ts';
+import { type ConfigError, either } from '../../src/config/errors.ts';
 import { loadConfig } from '../../src/options.ts';
+import { VERBS } from '../../src/transforms/all.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'runnel-wrong-'));
 after(() => rmSync(dir, { recursive: true }));
@@ -144,7 +145,7 @@ test('all that is wrong is said, each at its place', async () => {
     [
       `1:19 [0].drop.line ${odd('0x1')}`,
       '3:5 [2] has keep and drop: make a step of each, in the order they are meant',
-      '4:5 [3] is no preset: "no": it must be a map with keep or drop, for example {drop: {line: {contains: kube-probe}}}',
+      `4:5 [3] is no preset: "no": it must be a map with ${either(VERBS.map(({ name }) => name))}, for example {drop: {line: {contains: kube-probe}}}`,
     ],
   );
 });

@@ -13,7 +13,6 @@
 import dns from 'node:dns';
 import net from 'node:net';
 import { abortable } from '../../core/abort.ts';
-import { ofAddresses } from './words.ts';
 
 const NEXT_AFTER = 250;
 
@@ -23,7 +22,7 @@ export async function dial(host: string, port: number, signal: AbortSignal): Pro
   signal.throwIfAborted();
   const tried = new Set<net.Socket>();
   const { promise, resolve, reject } = Promise.withResolvers<net.Socket>();
-  const failures: { address: string; error: Error }[] = [];
+  const failures: string[] = [];
   let timer: NodeJS.Timeout | undefined;
   const next = () => {
     clearTimeout(timer);
@@ -34,8 +33,8 @@ export async function dial(host: string, port: number, signal: AbortSignal): Pro
     if (tried.size < addresses.length) timer = setTimeout(next, NEXT_AFTER);
     socket.once('connect', () => resolve(socket));
     socket.once('error', (error) => {
-      failures.push({ address, error });
-      if (failures.length === addresses.length) reject(new Error(ofAddresses(failures)));
+      failures.push(error.message);
+      if (failures.length === addresses.length) reject(new Error(failures.join(', ')));
       else if ([...tried].at(-1) === socket) next();
     });
   };

@@ -1,5 +1,4 @@
 /** Whether Kafka is there, and what is said of it. */
-import { count } from '../../core/units.ts';
 import { log } from '../../log.ts';
 
 /** A connection that comes and goes is reported this often, milliseconds. */
@@ -9,17 +8,12 @@ export class Presence {
   #brokers: string;
   /** The caller says it in its own words. */
   readonly #quiet: boolean;
-  readonly #waiting: () => number;
   #connected = false;
   #error: string | null = null;
-  /** Since when. */
-  #since = new Date();
   #back = new AbortController();
 
-  /** `waiting`: records that are not in Kafka yet. */
-  constructor(brokers: readonly string[], quiet: boolean, waiting: () => number) {
+  constructor(brokers: readonly string[], quiet: boolean) {
     this.#quiet = quiet;
-    this.#waiting = waiting;
     this.#brokers = brokers.join(', ');
   }
 
@@ -30,7 +24,7 @@ export class Presence {
 
   /** Why there is no connection. */
   get error(): string | null {
-    return this.#connected || this.#error === null ? null : `${this.#error} (since ${clock(this.#since)})`;
+    return this.#connected ? null : this.#error;
   }
 
   /** Aborts when a broker answers after an outage: who waits for Kafka need not wait for its own next attempt. */
@@ -48,7 +42,6 @@ export class Presence {
 
   /** Something is in the way that is no broken connection. */
   trouble(error: Error): void {
-    if (this.#error === null) this.#since = new Date();
     this.#error = error.message;
   }
 
@@ -56,11 +49,10 @@ export class Presence {
     if (!this.#quiet && (this.#connected || this.#error === null)) {
       log.warnOnce(
         `kafka ${this.#brokers}`,
-        `${error.message}${this.#waits()}; trying again until one answers`,
+        `cannot reach Kafka: ${error.message}; trying again until it answers`,
         SAY_AGAIN,
       );
     }
-    if (this.#connected || this.#error === null) this.#since = new Date();
     this.#connected = false;
     this.#error = error.message;
   }
@@ -73,19 +65,8 @@ export class Presence {
     if (away) this.#again();
   }
 
-  #waits(): string {
-    const records = this.#waiting();
-    return records === 0 ? '' : `; ${count(records, 'record waits', 'records wait')}`;
-  }
-
   #again(): void {
     this.#back.abort();
     this.#back = new AbortController();
   }
-}
-
-/** Time of day, as the log has it; with the day where that is another one. */
-function clock(time: Date): string {
-  const text = time.toISOString().slice(0, 19).replace('T', ' ');
-  return text.startsWith(new Date().toISOString().slice(0, 10)) ? text.slice(11) : text;
 }

@@ -210,7 +210,7 @@ function skipValue(at: usize, to: usize): usize {
 }
 
 /** Of a string's text that `stringEnd` has checked, what it stands for, at `out`, at least eight bytes before. */
-function unescape(from: usize, to: usize, out: usize): usize {
+export function unescape(from: usize, to: usize, out: usize): usize {
   while (from < to) {
     let plain = from;
     while (plain < to) {

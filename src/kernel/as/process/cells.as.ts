@@ -115,3 +115,11 @@ export function sideTake(bytes: usize): usize {
   store<u32>(slot, <u32>at);
   return at;
 }
+
+/** Of `taken` side bytes, the last that were taken, only the first `used` are kept: returns where they are then. */
+export function sideKeep(at: usize, taken: usize, used: usize): usize {
+  const to = (at + taken - used) & ~15;
+  memory.copy(to, at, used);
+  store<u32>(slot, <u32>to);
+  return to;
+}

@@ -1,0 +1,51 @@
+/** Options of a verb or a format that are written as one word, or as a map: `time: ts`, `time: {field: ts, zone: UTC}`. */
+import { either, nearest } from '../config/errors.ts';
+import { Wrong, WrongAt } from '../config/option.ts';
+
+/** The values of a map by key; of one word: the value of `first`. Throws WrongAt. */
+export function writtenOptions(value: unknown, first: string, known: readonly string[]): Record<string, unknown> {
+  if (typeof value === 'string') return { [first]: value };
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Wrong(`must be ${first}, or a map with ${either(known)}, not {}`);
+  }
+  for (const key of Object.keys(value)) {
+    if (known.includes(key)) continue;
+    const near = nearest(key, known);
+    throw new WrongAt([key], `is not known: ${near ? `did you mean ${near}?` : `use ${either(known)}`}`);
+  }
+  return value as Record<string, unknown>;
+}
+
+/** What `read` makes of the text at `key`; what it finds wrong has its place. Undefined: there is none. */
+export function textOption<T>(options: Record<string, unknown>, key: string, read: (text: string) => T): T | undefined {
+  const value = options[key];
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string') throw new WrongAt([key], 'must be a text');
+  try {
+    return read(value);
+  } catch (error) {
+    if (error instanceof Wrong && !(error instanceof WrongAt)) throw new WrongAt([key], error.message);
+    throw error;
+  }
+}
+
+/** The texts at `key`, one or a list. */
+export function textsOption<T>(
+  options: Record<string, unknown>,
+  key: string,
+  read: (text: string) => T,
+): readonly T[] | undefined {
+  const value = options[key];
+  if (!Array.isArray(value)) {
+    const one = textOption(options, key, read);
+    return one === undefined ? undefined : [one];
+  }
+  if (value.length === 0) throw new WrongAt([key], 'is an empty list');
+  return value.map((_, i) => {
+    try {
+      return textOption({ [i]: value[i] }, String(i), read)!;
+    } catch (error) {
+      throw error instanceof WrongAt ? new WrongAt([key, i], error.message) : error;
+    }
+  });
+}
