@@ -18,8 +18,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
+import { DatagramReader } from '../src/native/datagrams.ts';
 import { nativeAvailable } from '../src/native/libc.ts';
-import { closeSocket, DatagramReader, datagramsAvailable, openUdp, sdNotify } from '../src/native/sockets.ts';
+import { closeSocket, datagramsAvailable, openDatagrams, sdNotify } from '../src/native/sockets.ts';
 import { openWithoutLinks, tryLock } from '../src/native.ts';
 
 test('a lock is held by one descriptor at a time and ends with it', { skip: !nativeAvailable() }, () => {
@@ -44,8 +45,9 @@ test('a descriptor that is not open cannot be locked', { skip: !nativeAvailable(
 const linux = { skip: !datagramsAvailable() };
 
 test('datagrams are read by the batch, each to its own place', linux, async () => {
+  const options = { receiveBuffer: 1 << 20, timeout: 1000 };
   for (const host of ['127.0.0.1', '::1']) {
-    const socket = openUdp(host, 0, 1 << 20, 1000);
+    const socket = openDatagrams({ host, port: 0 }, options);
     try {
       assert.ok(socket.receiveBuffer >= 212_992);
       const memory = Buffer.from(new SharedArrayBuffer(8 * 1024));
@@ -62,7 +64,7 @@ test('datagrams are read by the batch, each to its own place', linux, async () =
           got.push(memory.toString('utf8', 1024 * (1 + i), 1024 * (1 + i) + reader.length(i)));
       }
       assert.deepEqual(got, ['one', 'two', 'three']);
-      assert.throws(() => openUdp(host, socket.port, 1 << 20, 1000), { message: 'address already in use' });
+      assert.throws(() => openDatagrams({ host, port: socket.port }, options), { message: 'address already in use' });
     } finally {
       closeSocket(socket.fd);
     }

@@ -9,6 +9,7 @@ import { aborted } from '../core/abort.ts';
 import { makeDirectorySync } from '../core/files.ts';
 import { isUnusedByOthers, writableByOthers } from '../data-dir/writable.ts';
 import { log, setLog } from '../log.ts';
+import { takeInheritedSockets } from '../native/inherited.ts';
 import { sdNotify } from '../native/sockets.ts';
 import { endNow, keepCapabilities } from '../native.ts';
 import type { LocatedConfig } from '../options.ts';
@@ -67,6 +68,7 @@ export async function run(options: RunOptions): Promise<number> {
   }
   rememberCompiledCode(located.config.data_dir);
   // Before there is a thread or a program that could take them over.
+  takeInheritedSockets();
   keepRights();
   let agent: Agent;
   try {

@@ -1,6 +1,6 @@
 /** Addresses to listen at. */
 import { nearest } from './errors.ts';
-import { type Leaf, leaf, Wrong } from './option.ts';
+import { Wrong } from './option.ts';
 import { splitHostPort } from './types.ts';
 
 /** Where something listens: `udp://127.0.0.1:8125`, `tcp://[::1]:8125`, `unixgram:///run/x.sock`, `unixstream:///run/x.sock`. */
@@ -39,12 +39,4 @@ export function parseListener(address: string): ListenAddress {
   const { host, port } = splitHostPort(rest);
   if (port === null) throw new Wrong(`needs a port, for example ${kind}://127.0.0.1:8125`);
   return { kind: kind as 'udp' | 'tcp', host, port };
-}
-
-export function listener(example: string): Leaf<string> {
-  const json = { type: 'string', pattern: '^(udp|tcp|unix|unixgram|unixstream)://' };
-  return leaf({ label: 'listener address', json, example }, (value) => {
-    parseListener(value);
-    return value.replace(/^unix:/, 'unixgram:');
-  });
 }

@@ -91,6 +91,10 @@ export const LOSSES = {
     meaning: 'a StatsD line has a time (|T) that is none',
     remedy: 'a time is whole seconds since 1970: |T1796083200',
   },
+  'malformed:length': {
+    meaning: 'a StatsD line or message is longer than 64 KiB, or the end of one was missing',
+    remedy: 'look at who sends it: over a path, messages have their length before them or LF behind them',
+  },
   'malformed:event': {
     meaning: 'a StatsD event (_e) is not of its form',
     remedy: '_e{TITLE BYTES,TEXT BYTES}:TITLE|TEXT, and the title is not empty',

@@ -6,7 +6,7 @@
  *
  * A spelling leads by a hash table (open addressing, linear probing) to the number of its series:
  *   slot, 16 bytes: hash u32 (0: free) | address of the key u32 | name length u16, tags length u16 | kind << 28 + series
- *   key: name, padded to 8 bytes, then tags
+ *   key: name, padded to 8 bytes, then tags; 8 bytes before it: the origin, as the same spelling from another is another
  * counters  sums[series] += value / rate        gauges  sums[series] = value        all  samples[series] += 1
  * histograms and timers go to the list of entries (series, value, weight), which JavaScript drains into sketches.
  * Set members, and counters and gauges with a time of their own, are given back with the number of their series.
@@ -37,6 +37,7 @@ const POWERS: StaticArray<f64> = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1
 let table: usize = 0;
 let mask: u32 = 0;
 let seed: u64 = 0;
+let origin: u32 = 0;
 let entrySeries: usize = 0;
 let entryValue: usize = 0;
 let entryWeight: usize = 0;
@@ -60,6 +61,11 @@ export function configure(resultAt: usize, valuesAt: usize, seriesAt: usize, val
 export function setTable(tableAt: usize, slots: u32): void {
   table = tableAt;
   mask = slots - 1;
+}
+
+/** Where the lines come from. */
+export function comesFrom(number: u32): void {
+  origin = number;
 }
 
 export function clearEntries(): void {
@@ -258,7 +264,7 @@ export function accumulate(from: usize, to: usize, sums: usize, samplesAt: usize
 
     // The spelling.
     const nameLength = <u32>(firstColon - line);
-    const mixed = mix(mix(seed + kind, line, nameLength), tagsAt, tagsLength);
+    const mixed = mix(mix(seed + kind + (<u64>origin << 8), line, nameLength), tagsAt, tagsLength);
     const hash = <u32>(mixed ^ (mixed >> 32)) | 1;
     const lengths = nameLength | (tagsLength << 16);
     let series: u32 = u32.MAX_VALUE;
@@ -269,7 +275,7 @@ export function accumulate(from: usize, to: usize, sums: usize, samplesAt: usize
       if (found != hash || load<u32>(slot, 8) != lengths) continue;
       const target = load<u32>(slot, 12);
       const key = <usize>load<u32>(slot, 4);
-      if (target >> 28 != kind || !same(key, line, nameLength) || !same(key + ((nameLength + 7) & ~7), tagsAt, tagsLength)) continue;
+      if (target >> 28 != kind || load<u32>(key - 8) != origin || !same(key, line, nameLength) || !same(key + ((nameLength + 7) & ~7), tagsAt, tagsLength)) continue;
       series = target & 0x0fffffff;
       break;
     }

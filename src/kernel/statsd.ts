@@ -36,6 +36,8 @@ const FIRST_SLOTS = 4096;
 const LONGEST_SPELLING = 4096;
 /** Bytes of keys that a spelling may take on average before the cache counts as full. */
 const KEY_BYTES = 128;
+/** Before each key, so that it begins at a multiple of eight. */
+const ORIGIN_BYTES = 8;
 const PAGE = 65_536;
 
 interface Exports {
@@ -43,6 +45,7 @@ interface Exports {
   setTable(at: number, slots: number): void;
   clearEntries(): void;
   accumulate(from: number, to: number, sums: number, samples: number): number;
+  comesFrom(origin: number): void;
 }
 
 /** One window's figures by series number. */
@@ -70,6 +73,7 @@ export class StatsdKernel {
   readonly result: Uint32Array;
   /** TIMED: the line's values. */
   readonly values: Float64Array;
+  #origin = 0;
   readonly #exports: Exports;
   readonly #words: Uint32Array;
   readonly #tableAt: number;
@@ -128,6 +132,12 @@ export class StatsdKernel {
     return this.#exports.accumulate(from, to, columns.sumsAt, columns.samplesAt);
   }
 
+  /** Spellings of another origin are others: from now on it is this one. */
+  comesFrom(origin: number): void {
+    this.#origin = origin;
+    this.#exports.comesFrom(origin);
+  }
+
   /** TIMED: what one value of the line stands for, 1 / rate. */
   get weight(): number {
     return this.values[MAX_VALUES]!;
@@ -148,12 +158,14 @@ export class StatsdKernel {
     const [, , , , , hash, nameLength, tagsAt, tagsLength, kind] = this.result as unknown as number[];
     if (nameLength! + tagsLength! > LONGEST_SPELLING) return false;
     const padded = (nameLength! + 7) & ~7;
-    const size = (padded + tagsLength! + 8 + 7) & ~7;
+    const size = (ORIGIN_BYTES + padded + tagsLength! + 8 + 7) & ~7;
     if (this.#spellings >= this.#maxSlots / 2 || this.#keyAt + size + 16 > this.#keysEnd) this.forget();
     else if (this.#spellings >= this.#slots / 2) this.#grow();
-    this.bytes.copyWithin(this.#keyAt, line, line + nameLength!);
-    this.bytes.copyWithin(this.#keyAt + padded, tagsAt!, tagsAt! + tagsLength!);
-    this.#insert(hash!, this.#keyAt, nameLength! | (tagsLength! << 16), ((kind! << 28) | series) >>> 0);
+    const key = this.#keyAt + ORIGIN_BYTES;
+    this.bytes.writeUInt32LE(this.#origin, this.#keyAt);
+    this.bytes.copyWithin(key, line, line + nameLength!);
+    this.bytes.copyWithin(key + padded, tagsAt!, tagsAt! + tagsLength!);
+    this.#insert(hash!, key, nameLength! | (tagsLength! << 16), ((kind! << 28) | series) >>> 0);
     this.#keyAt += size;
     this.#spellings++;
     return true;

@@ -52,6 +52,24 @@ export function nativeAvailable(): boolean {
   return loadLibc() !== null;
 }
 
+/** What a thread that receives calls: by name, the prototype. */
+export const RECEIVING = {
+  recvmmsg: 'int recvmmsg(int, void *, uint32_t, int, void *)',
+  poll: 'int poll(void *, unsigned long, int)',
+  read: 'int64_t read(int, void *, size_t)',
+  accept4: 'int accept4(int, void *, void *, int)',
+  recv: 'int64_t recv(int, void *, size_t, int)',
+  fcntl: 'int fcntl(int, int, int)',
+  close: 'int close(int)',
+  getsockopt: 'int getsockopt(int, int, int, void *, void *)',
+} as const;
+
+/** To be called before such a thread has taken anything: koffi ends the process where it makes a call in a thread that is being ended. */
+export function prepareToReceive(): void {
+  const c = needLibc();
+  for (const prototype of Object.values(RECEIVING)) c.call(prototype);
+}
+
 /** What the call said that has just failed. */
 export function systemError(c: Libc): Error {
   return new Error(getSystemErrorMessage(-c.errno()));

@@ -2,74 +2,187 @@
  * Sockets that Node does not have: datagrams by the batch, receive buffers past the system's limit, sd_notify.
  */
 import { isIPv6 } from 'node:net';
-import { type Call, loadLibc, nativeAvailable, needLibc, systemError } from './libc.ts';
+import { nativeAvailable, needLibc, RECEIVING, systemError } from './libc.ts';
 
 const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
+const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0x800;
 const SOCK_CLOEXEC = 0x80000;
 const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const SO_TYPE = 3;
 const SO_RCVBUF = 8;
+const SO_PASSCRED = 16;
+const SO_PEERCRED = 17;
 const SO_RCVTIMEO = 20;
 const SO_RCVBUFFORCE = 33;
 const MSG_DONTWAIT = 0x40;
-const MSG_WAITFORONE = 0x10000;
 const EINTR = 4;
 const EAGAIN = 11;
-const POLLIN = 1;
+const ECONNREFUSED = 111;
 
 /** Datagrams by the batch need Linux; elsewhere there is node:dgram. */
 export function datagramsAvailable(): boolean {
   return process.platform === 'linux' && nativeAvailable();
 }
 
-export interface DatagramSocket {
+/** Where a socket is bound. `host` is an IP address; port 0: any free one. */
+export type SocketPlace = { host: string; port: number } | { path: string };
+
+export interface BoundSocket {
   fd: number;
+  /** Of an IP address. */
   port: number;
   /** Bytes the kernel granted, its own overhead included (it doubles what was asked). */
   receiveBuffer: number;
 }
 
-/**
- * A bound UDP socket. `host` is an IP address; port 0: any free one. Asks for `receiveBuffer` bytes past the system's
- * limit first (needs CAP_NET_ADMIN), then within it. A receive waits `timeout_ms` at most.
- */
-export function openUdp(host: string, port: number, receiveBuffer: number, timeout_ms: number): DatagramSocket {
+export interface DatagramOptions {
+  /** Asked for past the system's limit first (needs CAP_NET_ADMIN), then within it. Bytes. */
+  receiveBuffer: number;
+  /** A receive waits at most so long. Milliseconds. */
+  timeout: number;
+  /** Each datagram says whose it is: of a path only. */
+  credentials?: boolean;
+}
+
+/** A bound socket of datagrams. */
+export function openDatagrams(place: SocketPlace, options: DatagramOptions): BoundSocket {
+  return bound(place, SOCK_DGRAM | SOCK_CLOEXEC, (fd) => prepareDatagrams(fd, options));
+}
+
+/** What `openDatagrams` asks of a socket that somebody else has bound. Returns the bytes of its receive buffer. */
+export function prepareDatagrams(fd: number, { receiveBuffer, timeout, credentials }: DatagramOptions): number {
+  const size = Math.min(receiveBuffer, 0x3fffffff);
+  // What whoever has made it could force stays, where less can be asked for here.
+  if (setNumber(fd, SO_RCVBUFFORCE, size) !== 0 && getNumber(fd, SO_RCVBUF) < size * 2) setNumber(fd, SO_RCVBUF, size);
+  const time = Buffer.alloc(16);
+  time.writeBigInt64LE(BigInt(Math.floor(timeout / 1000)), 0);
+  time.writeBigInt64LE(BigInt((timeout % 1000) * 1000), 8);
+  needLibc().call(SETSOCKOPT)(fd, SOL_SOCKET, SO_RCVTIMEO, time, 16);
+  if (credentials) setNumber(fd, SO_PASSCRED, 1);
+  return getNumber(fd, SO_RCVBUF);
+}
+
+/** A socket that listens for connections; none of its calls waits. */
+export function openListener(place: SocketPlace): BoundSocket {
+  const socket = bound(place, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, (fd) => {
+    if ('host' in place) setNumber(fd, SO_REUSEADDR, 1);
+  });
   const c = needLibc();
-  const address = socketAddress(host, port);
-  const fd = c.call('int socket(int, int, int)')(address.readUInt16LE(0), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (c.call('int listen(int, int)')(socket.fd, 128) === 0) return socket;
+  const error = systemError(c);
+  closeSocket(socket.fd);
+  throw error;
+}
+
+const SETSOCKOPT = 'int setsockopt(int, int, int, void *, uint32_t)';
+
+function setNumber(fd: number, option: number, value: number): number {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  return needLibc().call(SETSOCKOPT)(fd, SOL_SOCKET, option, bytes, 4);
+}
+
+function getNumber(fd: number, option: number): number {
+  const [value, length] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32LE(4);
+  needLibc().call(RECEIVING.getsockopt)(fd, SOL_SOCKET, option, value, length);
+  return value.readInt32LE();
+}
+
+function bound(place: SocketPlace, type: number, prepare: (fd: number) => void): BoundSocket {
+  const c = needLibc();
+  const address = socketAddress(place);
+  const fd = c.call('int socket(int, int, int)')(address.readUInt16LE(0), type, 0);
   if (fd < 0) throw systemError(c);
-  const set = c.call('int setsockopt(int, int, int, void *, uint32_t)');
-  const size = Buffer.alloc(4);
-  size.writeInt32LE(Math.min(receiveBuffer, 0x3fffffff));
-  if (set(fd, SOL_SOCKET, SO_RCVBUFFORCE, size, 4) !== 0) set(fd, SOL_SOCKET, SO_RCVBUF, size, 4);
-  const timeout = Buffer.alloc(16);
-  timeout.writeBigInt64LE(BigInt(Math.floor(timeout_ms / 1000)), 0);
-  timeout.writeBigInt64LE(BigInt((timeout_ms % 1000) * 1000), 8);
-  set(fd, SOL_SOCKET, SO_RCVTIMEO, timeout, 16);
+  prepare(fd);
   if (c.call('int bind(int, void *, uint32_t)')(fd, address, address.length) !== 0) {
     const error = systemError(c);
     closeSocket(fd);
     throw error;
   }
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(4);
-  c.call('int getsockopt(int, int, int, void *, void *)')(fd, SOL_SOCKET, SO_RCVBUF, size, length);
-  const bound = Buffer.alloc(28);
-  length.writeUInt32LE(28);
-  c.call('int getsockname(int, void *, void *)')(fd, bound, length);
-  return { fd, port: bound.readUInt16BE(2), receiveBuffer: size.readInt32LE() };
+  const found = socketPlace(fd);
+  return { fd, port: found && 'port' in found ? found.port : 0, receiveBuffer: getNumber(fd, SO_RCVBUF) };
 }
 
+/** Where the socket is bound, getsockname(2). Null: nowhere, or it is of another kind. */
+export function socketPlace(fd: number): SocketPlace | null {
+  const [name, length] = [Buffer.alloc(128), Buffer.alloc(4)];
+  length.writeUInt32LE(name.length);
+  if (needLibc().call('int getsockname(int, void *, void *)')(fd, name, length) !== 0) return null;
+  const family = name.readUInt16LE(0);
+  if (family === AF_UNIX) {
+    const end = name.indexOf(0, 2);
+    return end > 2 ? { path: name.toString('utf8', 2, Math.min(end, length.readUInt32LE())) } : null;
+  }
+  const port = name.readUInt16BE(2);
+  if (family === AF_INET) return { host: [...name.subarray(4, 8)].join('.'), port };
+  if (family !== AF_INET6) return null;
+  const words = Array.from({ length: 8 }, (_, i) => name.readUInt16BE(8 + i * 2).toString(16));
+  return { host: words.join(':'), port };
+}
+
+/** Whether it is of datagrams or of connections; null: of neither. */
+export function socketKind(fd: number): 'datagrams' | 'connections' | null {
+  const type = getNumber(fd, SO_TYPE);
+  return type === SOCK_DGRAM ? 'datagrams' : type === SOCK_STREAM ? 'connections' : null;
+}
+
+/** Somebody listens at this path, and takes what it is for. */
+export function answersAt(path: string, kind: 'datagrams' | 'connections'): boolean {
+  const c = needLibc();
+  const address = socketAddress({ path });
+  const type = (kind === 'datagrams' ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
+  const fd = c.call('int socket(int, int, int)')(AF_UNIX, type, 0);
+  if (fd < 0) throw systemError(c);
+  try {
+    return (
+      c.call('int connect(int, void *, uint32_t)')(fd, address, address.length) === 0 || c.errno() !== ECONNREFUSED
+    );
+  } finally {
+    closeSocket(fd);
+  }
+}
+
+/** accept4(2): a connection of which no call waits; null when there is none. */
+export function acceptOn(fd: number): number | null {
+  const c = needLibc();
+  const accepted = c.call(RECEIVING.accept4)(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  return accepted < 0 ? null : accepted;
+}
+
+/** recv(2) to this place in a memory that does not move: bytes; 0: the other side has ended; null: there is nothing now. */
+export function receiveInto(fd: number, memory: Buffer, at: number, room: number): number | null {
+  const c = needLibc();
+  const n = Number(c.call(RECEIVING.recv)(fd, memory.subarray(at), room, MSG_DONTWAIT));
+  if (n >= 0) return n;
+  const errno = c.errno();
+  // Reset, or broken in another way: it has ended.
+  return errno === EAGAIN || errno === EINTR ? null : 0;
+}
+
+/** The process at the other end of a connection over a path, as it is called here; 0: it is not seen from here. */
+export function peerProcess(fd: number): number {
+  const [credentials, length] = [Buffer.alloc(12), Buffer.alloc(4)];
+  length.writeUInt32LE(12);
+  needLibc().call(RECEIVING.getsockopt)(fd, SOL_SOCKET, SO_PEERCRED, credentials, length);
+  return credentials.readInt32LE(0);
+}
+
+const F_SETFD = 2;
 const F_SETFL = 4;
+const FD_CLOEXEC = 1;
 const F_DUPFD_CLOEXEC = 1030;
 const O_NONBLOCK = 0x800;
 
 /** fcntl(2): another descriptor of the same socket. */
 export function duplicate(fd: number): number {
   const c = needLibc();
-  const copy = c.call('int fcntl(int, int, int)')(fd, F_DUPFD_CLOEXEC, 0);
+  const copy = c.call(RECEIVING.fcntl)(fd, F_DUPFD_CLOEXEC, 0);
   if (copy < 0) throw systemError(c);
   return copy;
 }
@@ -77,16 +190,29 @@ export function duplicate(fd: number): number {
 /** fcntl(2): whether a receive waits. All descriptors of the socket share it, and libuv wants them not to. */
 export function setWaiting(fd: number, waits: boolean): void {
   const c = needLibc();
-  if (c.call('int fcntl(int, int, int)')(fd, F_SETFL, waits ? 0 : O_NONBLOCK) < 0) throw systemError(c);
+  if (c.call(RECEIVING.fcntl)(fd, F_SETFL, waits ? 0 : O_NONBLOCK) < 0) throw systemError(c);
+}
+
+/** fcntl(2): programs that are started do not get it. */
+export function closeOnExecute(fd: number): void {
+  needLibc().call(RECEIVING.fcntl)(fd, F_SETFD, FD_CLOEXEC);
 }
 
 /** close(2): Node's own would warn of a descriptor that it did not open. */
 export function closeSocket(fd: number): void {
-  needLibc().call('int close(int)')(fd);
+  needLibc().call(RECEIVING.close)(fd);
 }
 
-/** sockaddr_in or sockaddr_in6. */
-function socketAddress(host: string, port: number): Buffer {
+/** sockaddr_in, sockaddr_in6 or sockaddr_un. A path that begins with @ is in the abstract namespace: its first byte is 0. */
+function socketAddress(place: SocketPlace): Buffer {
+  if ('path' in place) {
+    const path = place.path.replace(/^@/, '\0');
+    const name = Buffer.alloc(2 + Buffer.byteLength(path) + (path === place.path ? 1 : 0));
+    name.writeUInt16LE(AF_UNIX, 0);
+    name.write(path, 2);
+    return name;
+  }
+  const { host, port } = place;
   const six = isIPv6(host);
   const out = Buffer.alloc(six ? 28 : 16);
   out.writeUInt16LE(six ? AF_INET6 : AF_INET, 0);
@@ -110,71 +236,6 @@ function socketAddress(host: string, port: number): Buffer {
   return out;
 }
 
-/** recvmmsg(2) into fixed places of one stretch of memory: datagram i begins at `at + i * slotBytes`. */
-export class DatagramReader {
-  readonly slots: number;
-  readonly #fd: number;
-  readonly #headers: Buffer;
-  readonly #vectors: Buffer;
-  readonly #lengths: Uint32Array;
-  readonly #receive: Call;
-
-  /** `memory` must not move; the reader holds its address. */
-  constructor(fd: number, memory: Buffer, at: number, slots: number, slotBytes: number) {
-    const c = needLibc();
-    this.#fd = fd;
-    this.slots = slots;
-    // struct iovec { base, length } and struct mmsghdr { msghdr { name, namelen, iov, iovlen, ... }, len }
-    this.#vectors = Buffer.from(new ArrayBuffer(slots * 16));
-    this.#headers = Buffer.from(new ArrayBuffer(slots * 64));
-    const base = c.address(memory) + BigInt(at);
-    const vectors = c.address(this.#vectors);
-    for (let i = 0; i < slots; i++) {
-      this.#vectors.writeBigUInt64LE(base + BigInt(i * slotBytes), i * 16);
-      this.#vectors.writeBigUInt64LE(BigInt(slotBytes), i * 16 + 8);
-      this.#headers.writeBigUInt64LE(vectors + BigInt(i * 16), i * 64 + 16);
-      this.#headers.writeBigUInt64LE(1n, i * 64 + 24);
-    }
-    this.#lengths = new Uint32Array(this.#headers.buffer);
-    this.#receive = c.call('int recvmmsg(int, void *, uint32_t, int, void *)');
-  }
-
-  /** Datagrams received, 0 when there were none; `wait`: for the first of them, as long as the socket's timeout. */
-  receive(wait: boolean): number {
-    const n = this.#receive(this.#fd, this.#headers, this.slots, wait ? MSG_WAITFORONE : MSG_DONTWAIT, null);
-    if (n >= 0) return n;
-    const c = needLibc();
-    const errno = c.errno();
-    if (errno === EAGAIN || errno === EINTR) return 0;
-    throw systemError(c);
-  }
-
-  length(i: number): number {
-    return this.#lengths[i * 16 + 14]!;
-  }
-}
-
-/** poll(2): waits until one of these descriptors can be read. */
-export class ReadableWait {
-  /** struct pollfd { fd, events, revents } each */
-  readonly #polled: Buffer;
-  readonly #count: number;
-
-  constructor(fds: readonly number[]) {
-    this.#count = fds.length;
-    this.#polled = Buffer.from(new ArrayBuffer(fds.length * 8));
-    for (const [i, fd] of fds.entries()) {
-      this.#polled.writeInt32LE(fd, i * 8);
-      this.#polled.writeInt16LE(POLLIN, i * 8 + 4);
-    }
-  }
-
-  /** At most so long; a signal may end it sooner. */
-  wait(timeout_ms: number): void {
-    needLibc().call('int poll(void *, unsigned long, int)')(this.#polled, this.#count, timeout_ms);
-  }
-}
-
 /** sd_notify(3): `READY=1`, `STOPPING=1`, `WATCHDOG=1`. Does nothing when systemd did not ask for it. */
 export function sdNotify(text: string): void {
   const path = process.env.NOTIFY_SOCKET;
@@ -183,8 +244,7 @@ export function sdNotify(text: string): void {
   const fd = c.call('int socket(int, int, int)')(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) throw systemError(c);
   try {
-    // A name that begins with @ is in the abstract namespace: its first byte is 0.
-    const address = Buffer.concat([Buffer.from([AF_UNIX, 0]), Buffer.from(path.replace(/^@/, '\0'))]);
+    const address = socketAddress({ path });
     const bytes = Buffer.from(text);
     const send = c.call('int64_t sendto(int, void *, size_t, int, void *, uint32_t)');
     if (Number(send(fd, bytes, bytes.length, 0, address, address.length)) < 0) throw systemError(c);

@@ -51,7 +51,7 @@ describe('values', () => {
     assert.equal(config.data_dir, '/var/lib/runnel');
     assert.deepEqual(config.kafka.brokers, []);
     assert.equal(config.kafka.linger, 50);
-    assert.deepEqual(config.statsd.listen, ['udp://127.0.0.1:8125']);
+    assert.deepEqual(config.statsd.listen, [{ address: 'udp://127.0.0.1:8125', origin: false }]);
     assert.deepEqual(config.statsd.percentiles, [0.5, 0.95, 0.99]);
     assert.equal(config.spool.max_size, 2 ** 30);
     assert.equal(config.spool.sync, 1000);
@@ -607,9 +607,22 @@ describe('labels of raw records', () => {
   ]);
 });
 
-describe('what this version does not do', () => {
-  const refused = (yaml: string, message: string) => check(yaml, yaml, [`${message} is not supported in this version`]);
-  refused('statsd: {listen: tcp://127.0.0.1:1}', 'runnel.yaml:1:18: statsd.listen[0]: any listener but udp://');
+describe('statsd.listen', () => {
+  const refused = (entry: string, said: string) =>
+    check(entry, `statsd: {listen: [${entry}]}`, [`runnel.yaml:1:${said}`]);
+  refused('{adress: udp://h:1}', '28: statsd.listen[0].adress is not known here: did you mean address?');
+  refused(
+    '{origin: true}',
+    '19: statsd.listen[0] needs an address, for example {address: unixgram:///run/runnel/statsd.sock}',
+  );
+  refused(
+    '{address: upd://h:1}',
+    '29: statsd.listen[0].address has an unknown scheme upd://: use udp, tcp, unixgram or unixstream; did you mean udp?',
+  );
+  refused(
+    '{address: udp://h:1, origin: true}',
+    '48: statsd.listen[0].origin is known of paths only: use unixgram:///path or unixstream:///path',
+  );
 });
 
 describe('files', () => {

@@ -4,12 +4,20 @@ import { createSocket } from 'node:dgram';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Account } from '../../src/core/account.ts';
+import type { ListenEntry } from '../../src/sources/statsd/listen-entry.ts';
 import { type StatsdOptions, statsdSource } from '../../src/sources/statsd/statsd.ts';
 import { collect } from './output.ts';
 
 /** A port of 127.0.0.1, or of ::1. */
 export const FOUR = 'udp://127.0.0.1:0';
 export const SIX = 'udp://[::1]:0';
+
+/** The defaults. */
+export const CONNECTIONS = { max_connections: 256, idle_timeout: 600_000 };
+
+export function listenOn(...addresses: string[]): ListenEntry[] {
+  return addresses.map((address) => ({ address, origin: false }));
+}
 
 export interface SentRecord {
   name: string;
@@ -20,7 +28,7 @@ export interface SentRecord {
 /** One window that ends with the test, unless `config` has another interval. */
 export async function startStatsd(
   t: TestContext,
-  listen: string[],
+  listen: (string | ListenEntry)[],
   options: Partial<StatsdOptions> = {},
   config: Partial<StatsdOptions['config']> = {},
 ) {
@@ -29,7 +37,8 @@ export async function startStatsd(
   let windows = 0;
   const source = statsdSource({
     config: {
-      listen,
+      listen: listen.flatMap((entry) => (typeof entry === 'string' ? listenOn(entry) : entry)),
+      ...CONNECTIONS,
       receive_buffer: 1 << 20,
       flush_interval: 3_600_000,
       percentiles: [],

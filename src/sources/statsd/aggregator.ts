@@ -30,6 +30,8 @@ import { Documents } from './documents.ts';
 import { Intake } from './intake.ts';
 import { parseLine, type WireType } from './parse.ts';
 import { statusNumber } from './parse-event.ts';
+import type { SampleOrigin } from './receive/origins.ts';
+import type { Tag } from './tags.ts';
 import { isTimely, timestampFault } from './timestamp.ts';
 
 const KINDS: Record<WireType, number> = { c: COUNTER, g: GAUGE, h: HISTOGRAM, d: HISTOGRAM, ms: TIMER, s: SET };
@@ -39,6 +41,8 @@ const KINDS: Record<WireType, number> = { c: COUNTER, g: GAUGE, h: HISTOGRAM, d:
  */
 const IDLE_WINDOWS = 30;
 const IDLE_WINDOWS_NEARLY_FULL = 2;
+/** OpenTelemetry's name for it. */
+const CONTAINER = 'container.id';
 /** Characters of the documents of a piece, about: what is on its way to the main thread at once. */
 const PIECE_CHARACTERS = 512 * 1024;
 
@@ -84,6 +88,8 @@ export class Aggregator {
   readonly #intake: Intake;
   #closed: Content;
   #records: MetricRecords | null = null;
+  /** Of the datagram that is taken. */
+  #from: SampleOrigin | null = null;
   /** Series, then entries with a time of their own, then events that have been written out. */
   #cursor = 0;
   #timedCursor = 0;
@@ -138,9 +144,13 @@ export class Aggregator {
     return taken;
   }
 
-  /** Counts the lines of one datagram, at [from, to) of the kernel's memory. */
-  take(from: number, to: number): void {
+  /** Counts the lines of one datagram, at [from, to) of the kernel's memory, which came from `origin`. */
+  take(from: number, to: number, origin: SampleOrigin | null = null): void {
     const { kernel } = this;
+    if (origin !== this.#from) {
+      this.#from = origin;
+      kernel.comesFrom(origin?.number ?? 0);
+    }
     const { result } = kernel;
     const intake = this.#intake;
     let at = from;
@@ -167,6 +177,12 @@ export class Aggregator {
       } else if (!this.#takeSlowly(at, next, why === UNKNOWN)) continue;
       at = next;
     }
+  }
+
+  /** A line, or more, was longer than is kept of one: its end is lost. */
+  tooLong(): void {
+    this.rejected++;
+    this.#intake.lose('malformed:length', 1);
   }
 
   /**
@@ -266,7 +282,7 @@ export class Aggregator {
     const fault = parsed.kind === 'metric' ? timestampFault(parsed, Date.now()) : null;
     if (parsed.kind === 'metric' && fault !== null) intake.lose(fault, Math.max(1, parsed.values.length), line);
     else if (parsed.kind === 'metric') {
-      const tags = parsed.host ? [...parsed.tags, ['host', parsed.host] as const] : parsed.tags;
+      const tags = this.#tagged(parsed.host ? [...parsed.tags, ['host', parsed.host] as const] : parsed.tags);
       const number = this.#series.number(KINDS[parsed.type], parsed.name, tags);
       if (learn && (parsed.name.includes('\ufffd') || tags.some((tag) => tag.join().includes('\ufffd'))))
         this.replaced++;
@@ -277,16 +293,23 @@ export class Aggregator {
     } else if (parsed.kind === 'rejected') {
       this.rejected++;
       intake.lose(`malformed:${parsed.reason}`, 1, line);
-    } else if (parsed.kind === 'event') intake.addEvent(parsed, this.#origin, line);
-    else {
+    } else if (parsed.kind === 'event') {
+      intake.addEvent({ ...parsed, tags: [...this.#tagged(parsed.tags)] }, this.#origin, line);
+    } else {
       const { name, host } = parsed;
       const tags: (readonly [string, string])[] = [['check', name], ...parsed.tags];
       if (host) tags.push(['host', host]);
-      const number = this.#series.number(GAUGE, 'check.status', tags);
+      const number = this.#series.number(GAUGE, 'check.status', this.#tagged(tags));
       if (number >= 0) intake.addCheck(number, statusNumber(parsed), parsed);
       else intake.lose('max_contexts', 1, line);
     }
     this.lines++;
     return true;
+  }
+
+  /** With the container that the datagram came from, whatever the sender says of it. */
+  #tagged(tags: readonly Tag[]): readonly Tag[] {
+    const from = this.#from;
+    return from ? [...tags.filter(([key]) => key !== CONTAINER), [CONTAINER, from.container]] : tags;
   }
 }

@@ -17,11 +17,11 @@ export interface StatsdInput {
 export const statsd: InputKind<'statsd', StatsdConfig, StatsdInput, StatsdSaid> = {
   name: 'statsd',
   options: statsdOption,
-  unsupported: [{ path: ['listen', '*'], values: /^(tcp|unix|unixgram|unixstream):/, what: 'any listener but udp://' }],
   complete: (raw) => raw as StatsdConfig,
   check({ statsd: { listen } }, refuse) {
-    for (const [i, address] of listen.entries()) {
-      if (listen.indexOf(address) !== i) refuse(['statsd', 'listen', i], 'is listed twice');
+    for (const [i, { address }] of listen.entries()) {
+      const first = listen.findIndex((entry) => entry.address === address);
+      if (first !== i) refuse(['statsd', 'listen', i], 'is listed twice');
     }
   },
   topics(config) {
@@ -37,9 +37,9 @@ export const statsd: InputKind<'statsd', StatsdConfig, StatsdInput, StatsdSaid> 
     const { topic, events } = topicsIn(config);
     const options = { config: statsd, topic, events, host, tags };
     const topics = [topic, events].map((topic) => ({ topic, replayable: false }));
-    return [{ id: 'statsd', title: 'statsd', topics, options, about: statsd.listen.join(', ') }];
+    return [{ id: 'statsd', title: 'statsd', topics, options, about: addressesOf(statsd) }];
   },
-  brief: ({ statsd: { listen } }) => `StatsD: ${listen.join(', ') || 'none'}`,
+  brief: ({ statsd }) => `StatsD: ${addressesOf(statsd) || 'none'}`,
   nothing: NOTHING,
   figures,
   lines,
@@ -47,6 +47,10 @@ export const statsd: InputKind<'statsd', StatsdConfig, StatsdInput, StatsdSaid> 
   tables,
   open: async (_, host) => (await import('./open.ts')).openStatsd(host),
 };
+
+function addressesOf({ listen }: StatsdConfig): string {
+  return listen.map(({ address }) => address).join(', ');
+}
 
 /** Metrics have one topic, whoever brings them. */
 function topicsIn(config: CommonConfig): { topic: string; events: string } {

@@ -2,8 +2,18 @@
 import { isIP } from 'node:net';
 import type { Account } from '../../core/account.ts';
 import { log } from '../../log.ts';
-import { parseUdpAddress, type UdpAddress } from './address.ts';
-import { BYTES, KERNEL_DROPS, LINES, PACKETS, REJECTED } from './protocol.ts';
+import type { SocketPlace } from '../../native/sockets.ts';
+import { type ListenEntry, placeIn } from './listen-entry.ts';
+import {
+  BYTES,
+  EACH,
+  KERNEL_DROPS,
+  LINES,
+  OPEN_CONNECTIONS,
+  PACKETS,
+  REFUSED_CONNECTIONS,
+  REJECTED,
+} from './protocol.ts';
 
 export interface ListenerStatus {
   address: string;
@@ -12,24 +22,35 @@ export interface ListenerStatus {
   bytes: number;
   rejected: number;
   kernel_drops: number;
+  /** Open now; of listeners for connections only. */
+  connections?: number;
+  /** Closed at once, since there were max_connections. */
+  refused_connections?: number;
   error: string | null;
 }
 
 export class Listener {
   /** When it was bound, by `performance.now()`. */
   since: number | null = null;
-  readonly #configured: string;
+  readonly reception: 'datagrams' | 'connections';
+  /** It is a path. */
+  readonly local: boolean;
+  readonly origin: boolean;
+  readonly #entry: ListenEntry;
   #address: string;
   #error: string | null = null;
   /** Those that the thread counts in. */
-  #counters: Float64Array = new Float64Array(KERNEL_DROPS + 1);
+  #counters: Float64Array = new Float64Array(EACH);
   /** Of them, what the account knows already. */
   #kernelDrops = 0;
 
-  /** `udp://host:port` */
-  constructor(address: string) {
-    this.#configured = address;
-    this.#address = address;
+  constructor(entry: ListenEntry) {
+    const { kind } = placeIn(entry);
+    this.reception = kind === 'udp' || kind === 'unixgram' ? 'datagrams' : 'connections';
+    this.local = kind === 'unixgram' || kind === 'unixstream';
+    this.origin = entry.origin;
+    this.#entry = entry;
+    this.#address = entry.address;
   }
 
   /** With the port that it got. */
@@ -38,8 +59,10 @@ export class Listener {
   }
 
   /** Where the address leads, as an IP address. */
-  async located(): Promise<UdpAddress> {
-    const { host, port } = parseUdpAddress(this.#configured);
+  async located(): Promise<SocketPlace> {
+    const place = placeIn(this.#entry);
+    if ('path' in place) return { path: place.path };
+    const { host, port } = place;
     if (isIP(host)) return { host, port };
     const { lookup } = await import('node:dns/promises');
     return { host: (await lookup(host, { order: 'ipv4first' })).address, port };
@@ -50,11 +73,11 @@ export class Listener {
   }
 
   /** `granted` of the `wanted` bytes, as Linux counts: its own overhead included, which makes it twice what was asked. */
-  bound(port: number, granted: number, wanted: number): void {
+  bound(port: number, granted: number | null, wanted: number): void {
     this.since = performance.now();
     this.#error = null;
-    this.#address = this.#configured.replace(/:0$/, `:${port}`);
-    if (granted < wanted) {
+    this.#address = this.local ? this.#entry.address : this.#entry.address.replace(/:0$/, `:${port}`);
+    if (granted !== null && granted < wanted && !this.local) {
       log.warn(
         `${this.#address}: the receive buffer is ${granted} bytes instead of ${wanted}; bursts may be lost: sysctl -w net.core.rmem_max=${wanted}`,
       );
@@ -76,12 +99,23 @@ export class Listener {
       bytes: counters[BYTES]!,
       rejected: counters[REJECTED]!,
       kernel_drops: counters[KERNEL_DROPS]!,
+      ...(this.reception === 'connections' && {
+        connections: counters[OPEN_CONNECTIONS]!,
+        refused_connections: counters[REFUSED_CONNECTIONS]!,
+      }),
       error: this.#error,
     };
   }
 
   /** Takes what the kernel dropped into the account: a datagram counts as one item, nobody knows what was in it. */
   count(account: Account): void {
+    const refused = this.#counters[REFUSED_CONNECTIONS]!;
+    if (refused > 0) {
+      log.warnOnce(
+        `refused ${this.#address}`,
+        `${this.#address}: ${refused} connections were closed at once, there are statsd.max_connections: raise it, or find who opens them`,
+      );
+    }
     const drops = this.#counters[KERNEL_DROPS]!;
     const more = drops - this.#kernelDrops;
     if (more === 0) return;

@@ -1,23 +1,33 @@
 /** `statsd`: what applications send. */
 
-import { listener } from '../../config/listener.ts';
 import { calledElsewhere, list, option, section, type Values } from '../../config/option.ts';
 import { duration, fraction, integer, size } from '../../config/types.ts';
+import { listenEntry } from './listen-entry.ts';
 
 const statsdSection = section(
   {
     listen: calledElsewhere(
       ['port', 'address', 'bind', 'host', 'listeners'],
       option(
-        list(listener('udp://127.0.0.1:8125')),
+        list(listenEntry()),
         ['udp://127.0.0.1:8125'],
-        'Addresses: udp://, tcp://, unixgram:///path (unix:// means the same), unixstream:///path. []: none. One written here that cannot be bound ends the start; the default one only warns.',
+        'Addresses: udp://, tcp:// (lines), unixgram:///path (unix:// means the same), unixstream:///path (lines, or messages with their length before them, as Datadog has it); or a map of address and origin, which adds the container.id of the sending process (paths only). Anybody may send to a path who may reach it: its directory says who that is. []: none. One written here that cannot be bound ends the start; the default one only warns. A socket that systemd has bound there is taken over, and loses nothing over a restart.',
       ),
     ),
     receive_buffer: option(
       size({ min: '64KiB', max: '1GiB' }),
       '8MiB',
       'What the kernel may hold of datagrams that were not read yet (SO_RCVBUF, forced where the agent may).',
+    ),
+    max_connections: option(
+      integer(1, 10_000),
+      '256',
+      'Connections over tcp:// and unixstream:// at once, of all listeners; more are closed at once, and counted. Each may keep 64 KiB.',
+    ),
+    idle_timeout: option(
+      duration({ min: '1s', max: '24h' }),
+      '10m',
+      'A connection over tcp:// that brings nothing for so long is closed.',
     ),
     flush_interval: option(
       duration({ min: '1s', max: '1h' }),

@@ -17,17 +17,24 @@ export interface ThreadOptions {
   control: SharedArrayBuffer;
   /** Float64, see below: the thread's counters, as they stand. */
   counters: SharedArrayBuffer;
+  /** Rung when something was said to the thread, or null: it hears the message itself. */
+  bell: number | null;
+  /** Connections over TCP and paths together, and milliseconds after which one over TCP that brings nothing is closed. */
+  connections: number;
+  idle: number;
 }
 
-/** A bound socket of datagrams that the thread receives from now on. */
+/** A bound socket that the thread receives from now on. */
 export interface HandedSocket {
   /** The number of its listener. */
   listener: number;
   /** The main thread closes it. */
   fd: number;
-  /** Another descriptor of it, which libuv closes. */
-  copy: number;
-  type: 'udp4' | 'udp6';
+  reception: 'datagrams' | 'connections';
+  /** It is bound to a path. */
+  local: boolean;
+  /** The container that a sample comes from is one of its tags. */
+  origin: boolean;
 }
 
 /** Where the thread is to bind a socket of its own. */
@@ -46,7 +53,12 @@ export const POLL_MS = 100;
 export const STOP = 0;
 /** Counts the messages to the thread. */
 export const MESSAGES = 1;
-export const CONTROLS = 2;
+/** From here on: the descriptors of the thread's connections, 0 or one more. */
+export const CONNECTIONS = 2;
+
+export function controlsFor(connections: number): number {
+  return CONNECTIONS + connections;
+}
 
 /** Places in `counters`: first those of all listeners together, then those of each. */
 export const SAMPLES = 0;
@@ -61,7 +73,9 @@ export const LINES = 1;
 export const BYTES = 2;
 export const REJECTED = 3;
 export const KERNEL_DROPS = 4;
-const EACH = 5;
+export const OPEN_CONNECTIONS = 5;
+export const REFUSED_CONNECTIONS = 6;
+export const EACH = 7;
 
 export function countersOf(listener: number): number {
   return TOGETHER + listener * EACH;

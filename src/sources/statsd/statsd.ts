@@ -7,17 +7,20 @@
  *   received = in flight (the open window, the closed one, documents on their way) + pushed + dropped
  */
 
+import { isIPv6 } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { aborted, Backoff } from '../../core/abort.ts';
 import type { Account } from '../../core/account.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
-import { datagramsAvailable } from '../../native/sockets.ts';
+import { unusedInherited } from '../../native/inherited.ts';
+import { datagramsAvailable, type SocketPlace } from '../../native/sockets.ts';
 import { valueEnvelope } from '../../records/envelope.ts';
 import { Listener, type ListenerStatus } from './listener.ts';
 import type { StatsdConfig } from './options.ts';
-import type { HeardDatagram } from './protocol.ts';
-import { QuietSocket } from './receive/udp.ts';
+import type { HandedSocket, HeardDatagram } from './protocol.ts';
+import { Ear } from './receive/ear.ts';
+import { ListenSocket } from './receive/socket.ts';
 import { AggregatingThread } from './thread.ts';
 
 export interface StatsdOptions {
@@ -75,9 +78,9 @@ class Statsd {
   readonly #thread: AggregatingThread;
   readonly #ready = Promise.withResolvers<void>();
   /** By listener, of those that are bound here. */
-  readonly #sockets = new Map<number, QuietSocket>();
-  /** Those of them that the thread has not got. */
-  readonly #quiet = new Set<number>();
+  readonly #sockets = new Map<number, ListenSocket>();
+  /** Of those of them that the thread has not got. */
+  readonly #quiet = new Map<number, Ear | null>();
   /** What has come on them, in its order. */
   #kept: HeardDatagram[] = [];
   readonly #heard = Promise.withResolvers<void>();
@@ -87,7 +90,7 @@ class Statsd {
     this.#options = options;
     const { config, account, host, topic, events } = options;
     this.#native = (options.native ?? true) && datagramsAvailable();
-    this.#listeners = config.listen.map((address) => new Listener(address));
+    this.#listeners = config.listen.map((entry) => new Listener(entry));
     const envelope = valueEnvelope(host);
     const common = { name: 'statsd', key: host, account, envelope: () => envelope, replayable: false };
     this.#thread = new AggregatingThread({
@@ -99,6 +102,9 @@ class Statsd {
       stream: { ...common, topic },
       eventStream: { ...common, topic: events },
       listeners: this.#listeners,
+      connections: config.max_connections,
+      idle: config.idle_timeout,
+      native: this.#native,
       nextWindowId: options.nextWindowId,
       onError: options.onError,
       onReady: () => {
@@ -147,6 +153,11 @@ class Statsd {
       // Where it binds them itself there is nothing to wait for.
       if (!this.#native && this.#listeners.length > 0) start(began);
       const errors = await Promise.all(this.#listeners.map((_, i) => this.#bind(i)));
+      for (const unused of unusedInherited())
+        log.warnOnce(
+          `inherited ${unused}`,
+          `statsd: systemd has bound ${unused}, which is not in statsd.listen: nothing reads it`,
+        );
       const failed = errors.filter((error) => error !== null);
       const none = failed.length === this.#listeners.length;
       if (unbound === 'warned') for (const error of failed) log.warn(`statsd: ${error.message}`);
@@ -160,7 +171,7 @@ class Statsd {
       }
       if (unbound === 'missed') errors.forEach((error, i) => void (error && this.#bindAgain(i, error, until)));
       if (this.#native && (await this.#hears(signal)))
-        start(Math.min(...this.#listeners.map((l) => l.since ?? Infinity)));
+        start(Math.min(...this.#listeners.map((listener) => listener.since ?? Infinity)));
       if (!started) return;
       const error = await thread.ended;
       if (!error) return;
@@ -178,16 +189,12 @@ class Statsd {
     const listener = this.#listeners[i]!;
     const wanted = this.#options.config.receive_buffer;
     try {
-      const { host, port } = await listener.located();
-      if (this.#native) {
-        const socket = await QuietSocket.bind(host, port, wanted, (datagram) => {
-          this.#kept.push({ listener: i, datagram });
-          this.#heard.resolve();
-        });
-        this.#sockets.set(i, socket);
-        this.#quiet.add(i);
-        listener.bound(socket.port, socket.receiveBuffer, wanted);
-      } else {
+      const place = await listener.located();
+      if (this.#native) await this.#open(i, place, wanted);
+      else if ('path' in place || listener.reception === 'connections')
+        throw new Error('only udp:// is served where koffi cannot be loaded');
+      else {
+        const { host, port } = place;
         const bound = await this.#thread.bind({ listener: i, host, port, receiveBuffer: wanted });
         listener.bound(bound.port, bound.receiveBuffer, wanted);
       }
@@ -195,6 +202,31 @@ class Statsd {
     } catch (error) {
       return listener.fail(error as Error);
     }
+  }
+
+  async #open(i: number, place: SocketPlace, wanted: number): Promise<void> {
+    const listener = this.#listeners[i]!;
+    const { reception, origin, local } = listener;
+    const socket = ListenSocket.open(place, reception, { receiveBuffer: wanted, credentials: origin });
+    try {
+      const ear = local || reception === 'connections' ? null : await this.#listenQuietly(i, socket, place, wanted);
+      this.#quiet.set(i, ear);
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
+    this.#sockets.set(i, socket);
+    listener.bound(socket.port, socket.receiveBuffer, wanted);
+    // Nobody but the thread hears of these.
+    if (this.#quiet.get(i) === null) this.#heard.resolve();
+  }
+
+  #listenQuietly(i: number, socket: ListenSocket, place: SocketPlace, room: number): Promise<Ear> {
+    const type = 'host' in place && isIPv6(place.host) ? 'udp6' : 'udp4';
+    return Ear.on(socket, type, room, (datagram) => {
+      this.#kept.push({ listener: i, datagram });
+      this.#heard.resolve();
+    });
   }
 
   /** Until it can be bound: the others are heard meanwhile. */
@@ -212,19 +244,21 @@ class Statsd {
     else if (this.#threadReady) this.#handOver();
   }
 
-  /** True when something has come on one of them; false when the signal aborts before that. */
+  /** True when something has come on one of them, or one can be heard by the thread only; false when the signal aborts before that. */
   async #hears(signal: AbortSignal): Promise<boolean> {
     await Promise.race([this.#heard.promise, aborted(signal)]);
+    const needed = () => this.#kept.length > 0 || [...this.#quiet.values()].includes(null);
     // What came just before is told in the next turn of the loop.
-    for (let turns = 0; this.#kept.length === 0 && turns < 2; turns++) await turn();
-    return this.#kept.length > 0;
+    for (let turns = 0; !needed() && turns < 2; turns++) await turn();
+    return needed();
   }
 
   /** The thread receives from now on. */
   #handOver(): void {
-    const sockets = [...this.#quiet].map((listener) => {
-      const socket = this.#sockets.get(listener)!;
-      return { listener, type: socket.type, ...socket.handOver() };
+    const sockets = [...this.#quiet].map(([i, ear]): HandedSocket => {
+      ear?.close();
+      const { reception, local, origin } = this.#listeners[i]!;
+      return { listener: i, fd: this.#sockets.get(i)!.fd, reception, local, origin };
     });
     this.#quiet.clear();
     this.#thread.take(sockets, this.#kept);
@@ -232,6 +266,7 @@ class Statsd {
   }
 
   #close(): void {
+    for (const ear of this.#quiet.values()) ear?.close();
     for (const socket of this.#sockets.values()) socket.close();
   }
 }

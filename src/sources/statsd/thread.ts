@@ -11,13 +11,16 @@ import type { Stream } from '../../core/batch.ts';
 import type { LossReason } from '../../core/losses.ts';
 import type { Output } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
+import { openBell, ring } from '../../native/poll.ts';
+import { closeSocket } from '../../native/sockets.ts';
 import type { Listener } from './listener.ts';
 import { LossesSaid } from './losses-said.ts';
 import {
   type BindPlace,
   COARSER,
+  CONNECTIONS,
   CONTEXTS,
-  CONTROLS,
+  controlsFor,
   countersOf,
   type FromThread,
   type HandedSocket,
@@ -41,6 +44,10 @@ export interface ThreadSettings {
   /** Where events go. */
   eventStream: Stream;
   listeners: readonly Listener[];
+  connections: number;
+  idle: number;
+  /** False: libc cannot be called, the thread's libuv hears and reads. */
+  native: boolean;
   nextWindowId: () => string;
   onError: (error: Error) => void;
   /** It can take sockets over. */
@@ -53,7 +60,8 @@ type Bound = { port: number; receiveBuffer: number };
 
 export class AggregatingThread {
   readonly #settings: ThreadSettings;
-  readonly #control = new Int32Array(new SharedArrayBuffer(CONTROLS * 4));
+  readonly #control: Int32Array;
+  #bell: number | null = null;
   readonly #counters: Float64Array;
   readonly #ended = Promise.withResolvers<Error | null>();
   readonly #lost = new LossesSaid();
@@ -68,6 +76,7 @@ export class AggregatingThread {
 
   constructor(settings: ThreadSettings) {
     this.#settings = settings;
+    this.#control = new Int32Array(new SharedArrayBuffer(controlsFor(settings.connections) * 4));
     this.#counters = new Float64Array(new SharedArrayBuffer(countersOf(settings.listeners.length) * 8));
   }
 
@@ -97,8 +106,10 @@ export class AggregatingThread {
 
   /** `since`: when listening began, by `performance.now()`. Its messages go to `output`. */
   start(since: number, output: Output): void {
-    const { stream, eventStream, listeners, nextWindowId, onError, onReady, onRead, ...rest } = this.#settings;
+    const { stream, eventStream, listeners, native, nextWindowId, onError, onReady, onRead, ...rest } = this.#settings;
+    this.#bell = native ? openBell() : null;
     const workerData: ThreadOptions = {
+      bell: this.#bell,
       ...rest,
       since: performance.timeOrigin + since,
       control: this.#control.buffer as SharedArrayBuffer,
@@ -119,7 +130,12 @@ export class AggregatingThread {
     worker.on('error', (error) => {
       why = (error as Error).message;
     });
+    // While it waits for its sockets nothing but the bell can end it.
+    const wake = () => this.#ring();
+    process.once('exit', wake);
     worker.once('exit', async (code) => {
+      process.off('exit', wake);
+      this.#closeAll();
       await this.#emitting;
       this.count();
       this.#ended.resolve(done ? null : this.#died(why || `exit code ${code}`));
@@ -225,6 +241,21 @@ export class AggregatingThread {
     this.#worker?.postMessage(message);
     Atomics.add(this.#control, MESSAGES, 1);
     Atomics.notify(this.#control, MESSAGES);
+    this.#ring();
+  }
+
+  #ring(): void {
+    if (this.#bell !== null) ring(this.#bell);
+  }
+
+  /** What the thread has opened, where it did not come to close it. */
+  #closeAll(): void {
+    for (let i = CONNECTIONS; i < this.#control.length; i++) {
+      if (this.#control[i] !== 0) closeSocket(this.#control[i]! - 1);
+      this.#control[i] = 0;
+    }
+    if (this.#bell !== null) closeSocket(this.#bell);
+    this.#bell = null;
   }
 
   /** A thread that died takes its windows with it. */

@@ -1,18 +1,19 @@
 /**
- * The thread of StatsD: receives from all listeners, and aggregates what comes. While datagrams are rare libuv says when
- * one comes, and a timer when a window ends: nothing else wakes it. While they come often it stays in the receive
+ * The thread of StatsD: receives from all listeners, and aggregates what comes. It waits until something comes, the main
+ * thread says something, or a window ends: nothing else wakes it. While something comes often it stays in the receive
  * (receive/batches.ts), and between two of them sees to the windows and to the main thread. Where libc cannot be called
- * libuv's reading is all there is.
+ * libuv hears and reads.
  */
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import { setPriority } from 'node:os';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { datagramsAvailable } from '../../native/sockets.ts';
+import { prepareToReceive } from '../../native/libc.ts';
 import { Aggregator } from './aggregator.ts';
 import {
   type BindPlace,
   BYTES,
   COARSER,
+  CONNECTIONS,
   CONTEXTS,
   countersOf,
   type FromThread,
@@ -20,8 +21,10 @@ import {
   KERNEL_DROPS,
   LINES,
   MESSAGES,
+  OPEN_CONNECTIONS,
   OVERFLOWED,
   PACKETS,
+  REFUSED_CONNECTIONS,
   REJECTED,
   REPLACED,
   SAMPLES,
@@ -31,6 +34,8 @@ import {
 } from './protocol.ts';
 import { ARENA_BYTES, Batches } from './receive/batches.ts';
 import { bindWithNode } from './receive/node.ts';
+import { Origins, type SampleOrigin } from './receive/origins.ts';
+import { Streams } from './receive/streams.ts';
 import { TimeWindows } from './windows.ts';
 
 const options = workerData as ThreadOptions;
@@ -46,8 +51,8 @@ const windows = new TimeWindows(aggregator, interval, { wall: Date.now(), now, o
 /** Of what the aggregator has counted, what the listeners know already. */
 let lines = 0;
 let rejected = 0;
-/** libuv's ears. */
-const ears: Socket[] = [];
+/** Where libc cannot be called. */
+const bound: Socket[] = [];
 /** Sockets that are being bound. */
 let binding = 0;
 let timer: NodeJS.Timeout | undefined;
@@ -56,27 +61,42 @@ let heard = 0;
 let given = false;
 let closed = false;
 
-const batches = new Batches(bytes, arenaAt, {
-  hear() {
-    for (let m = receiveMessageOnPort(port); m; m = receiveMessageOnPort(port)) hear(m.message as ToThread);
-    heard = Atomics.load(control, MESSAGES);
+const origins = new Origins();
+const streams = new Streams(
+  bytes,
+  arenaAt,
+  {
+    take,
+    taken,
+    tooLong,
+    opened: (listener) => void counters[countersOf(listener) + OPEN_CONNECTIONS]!++,
+    closed: (listener) => void counters[countersOf(listener) + OPEN_CONNECTIONS]!--,
+    refused: (listener) => void counters[countersOf(listener) + REFUSED_CONNECTIONS]!++,
   },
-  stopping,
-  busy: () => windows.busy,
-  tick,
-  take,
-  taken(listener) {
-    report(listener);
-    windows.step();
+  { connections: options.connections, idle: options.idle, origins, open: control.subarray(CONNECTIONS) },
+);
+const batches = new Batches(
+  { memory: bytes, at: arenaAt, streams, origins, bell: options.bell ?? -1 },
+  {
+    hear() {
+      for (let m = receiveMessageOnPort(port); m; m = receiveMessageOnPort(port)) hear(m.message as ToThread);
+      heard = Atomics.load(control, MESSAGES);
+    },
+    stopping,
+    busy: () => windows.busy,
+    tick,
+    take,
+    taken,
+    tooLong,
+    drops(listener, count) {
+      counters[countersOf(listener) + KERNEL_DROPS] = count;
+    },
+    pause(until, ms) {
+      if (until === 'stop') Atomics.wait(control, STOP, 0, ms);
+      else Atomics.wait(control, MESSAGES, heard, ms);
+    },
   },
-  drops(listener, count) {
-    counters[countersOf(listener) + KERNEL_DROPS] = count;
-  },
-  pause(until, ms) {
-    if (until === 'stop') Atomics.wait(control, STOP, 0, ms);
-    else Atomics.wait(control, MESSAGES, heard, ms);
-  },
-});
+);
 
 function post(message: FromThread): void {
   report(null);
@@ -105,13 +125,23 @@ function tick(): void {
   windows.tick(Date.now(), performance.now());
 }
 
-function take(listener: number, at: number, length: number): void {
+function take(listener: number, at: number, length: number, origin: SampleOrigin | null = null): void {
   const mine = countersOf(listener);
   counters[mine + PACKETS]!++;
   counters[mine + BYTES]! += length;
-  aggregator.take(at, at + length);
+  aggregator.take(at, at + length, origin);
   // Should the thread die, that is what it takes with it.
   counters[SAMPLES] = aggregator.samples;
+}
+
+function taken(listener: number): void {
+  report(listener);
+  windows.step();
+}
+
+function tooLong(listener: number): void {
+  aggregator.tooLong();
+  report(listener);
 }
 
 /** A datagram that libuv has read. */
@@ -150,7 +180,8 @@ function end(): void {
     clearTimeout(timer);
     batches.readAll();
     batches.look();
-    for (const ear of ears) ear.close();
+    batches.close();
+    for (const socket of bound) socket.close();
     post({ type: 'read' });
   }
   windows.step();
@@ -170,17 +201,26 @@ function hear(message: ToThread): void {
 }
 
 /** This thread reads from the socket now. */
-function receiveFrom({ listener, fd, copy, type }: HandedSocket): void {
-  if (ears.length === 0) goFirst();
-  batches.add(listener, fd);
-  const ear = createSocket(type);
-  ears.push(ear);
-  ear.on('message', (datagram) => {
-    takeOne(listener, datagram);
+function receiveFrom({ listener, fd, reception, local, origin }: HandedSocket): void {
+  if (reception === 'datagrams') batches.add(listener, fd, { drops: !local, origin });
+  else batches.addStream({ listener, fd, local, origin });
+}
+
+/** Stays here until everything is handed over: libuv has nothing to do in this thread. */
+function serve(): void {
+  goFirst();
+  for (;;) {
     batches.readAll();
-    goOn();
-  });
-  ear.bind({ fd: copy });
+    report(null);
+    windows.step();
+    if (stopping()) end();
+    if (closed && windows.finished) return;
+    const waits = aggregator.waits || windows.busy;
+    batches.wait(waits && !closed ? Math.max(1, Math.ceil(windows.due - performance.now())) : -1);
+    for (let m = receiveMessageOnPort(port); m; m = receiveMessageOnPort(port)) hear(m.message as ToThread);
+    heard = Atomics.load(control, MESSAGES);
+    tick();
+  }
 }
 
 /** Where libc cannot be called. */
@@ -188,9 +228,9 @@ function bind(place: BindPlace): void {
   const { listener } = place;
   binding++;
   bindWithNode(place, {
-    bound(ear, port, receiveBuffer) {
+    bound(socket, port, receiveBuffer) {
       binding--;
-      ears.push(ear);
+      bound.push(socket);
       post({ type: 'listening', listener, port, receiveBuffer });
       goOn();
     },
@@ -217,10 +257,9 @@ function goFirst(): void {
 
 port.on('message', (message: ToThread) => {
   hear(message);
-  // All of them together: whoever stays with one of the new sockets would leave the others.
-  if (message.type === 'take') batches.readAll();
-  goOn();
+  if (options.bell !== null && given) serve();
+  else goOn();
 });
 // What calls libc is loaded before anything is taken: a thread that has counted something is whole.
-datagramsAvailable();
+if (options.bell !== null) prepareToReceive();
 post({ type: 'ready' });

@@ -15,6 +15,16 @@ async function thread(): Promise<Worker> {
   return worker as Worker;
 }
 
+/**
+ * A thread that waits for a datagram, or for what the main thread says, hears of its end with the next one, here one that
+ * is empty.
+ */
+async function whileWaiting(end: () => unknown, statsd: { send(line: string): Promise<void> }): Promise<void> {
+  const ending = end();
+  statsd.send('');
+  await ending;
+}
+
 for (const native of datagramsAvailable() ? [true, false] : [false]) {
   const by = native ? 'recvmmsg' : 'node:dgram';
   const ends: [string, RegExp, (worker: Worker) => unknown][] = [
@@ -29,7 +39,7 @@ for (const native of datagramsAvailable() ? [true, false] : [false]) {
       statsd.send('hits:1|c\nhits:1|c\nhits:1|c');
       const worker = await started;
       await statsd.received(3);
-      await end(worker);
+      await whileWaiting(() => end(worker), statsd);
       const [address] = statsd.addresses;
       await assert.rejects(statsd.running, said);
       assert.equal(statsd.account.losses.get('listener_failed')?.records, 3);
@@ -78,7 +88,7 @@ for (const native of datagramsAvailable() ? [true, false] : [false]) {
       await statsd.received(1);
       // It takes the socket over, or receives: no fact tells which.
       await sleep(ms);
-      await worker.terminate();
+      await whileWaiting(() => worker.terminate(), statsd);
       await assert.rejects(statsd.running, /its thread has ended|cannot listen on .*: its thread has ended/);
       [address] = statsd.addresses as [string];
     }
@@ -91,7 +101,7 @@ for (const native of datagramsAvailable() ? [true, false] : [false]) {
     const worker = await first;
     await statsd.send('hits:1|c', 1);
     await statsd.received(2);
-    await worker.terminate();
+    await whileWaiting(() => worker.terminate(), statsd);
     await assert.rejects(statsd.running, /its thread has ended \(exit code 1\); 2 samples/);
     assert.deepEqual([statsd.weight(), statsd.account.received, statsd.account.dropped], [0, 2, 2]);
     for (const { error } of statsd.source.status().listeners) assert.match(error!, /its thread has ended/);

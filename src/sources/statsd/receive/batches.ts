@@ -1,6 +1,7 @@
 /**
- * Datagrams by the batch: recvmmsg(2) straight into the kernel's arena. Whoever is told that something came calls
- * `readAll`; where that happens often it stays and waits in the call itself, until nothing comes for POLL_MS.
+ * Datagrams by the batch: recvmmsg(2) straight into the kernel's arena, and streams a piece at a time. `wait` waits until
+ * something comes, or the bell is rung; `readAll` takes what there is, and where that happens often it stays and waits in
+ * the call itself, until nothing comes for POLL_MS.
  *
  *   one socket    recvmmsg, which waits
  *   several       recvmmsg on each, none of which waits; when all are empty poll(2) waits for any of them
@@ -8,9 +9,13 @@
  * So each socket has its turn, a batch at a time, whatever comes on the others.
  */
 import { fstatSync } from 'node:fs';
-import { DatagramReader, ReadableWait, setWaiting } from '../../../native/sockets.ts';
+import { DatagramReader } from '../../../native/datagrams.ts';
+import { hush, ReadableWait } from '../../../native/poll.ts';
+import { setWaiting } from '../../../native/sockets.ts';
 import { POLL_MS } from '../protocol.ts';
 import { kernelDrops } from './drops.ts';
+import type { Origins, SampleOrigin } from './origins.ts';
+import type { ListeningStream, Streams } from './streams.ts';
 
 /** Datagrams a call. */
 const SLOTS = 64;
@@ -35,8 +40,10 @@ export interface Between {
   /** Something came now; it is taken next. */
   tick(): void;
   /** A datagram in the memory that is read into. */
-  take(listener: number, at: number, length: number): void;
+  take(listener: number, at: number, length: number, origin: SampleOrigin | null): void;
   taken(listener: number): void;
+  /** A datagram has come without its end. */
+  tooLong(listener: number): void;
   /** Datagrams that the kernel had no room for, since the socket was opened. */
   drops(listener: number, count: number): void;
   /** Waits; ends early when the main thread says something (`messages`) or to stop. */
@@ -47,15 +54,28 @@ interface BatchSocket {
   listener: number;
   fd: number;
   inode: number;
+  /** UDP: the kernel counts what it had no room for. Over a path the sender waits, or is told. */
+  drops: boolean;
   reader: DatagramReader;
 }
 
+export interface BatchOptions {
+  /** Has ARENA_BYTES from `at` on, and does not move. All is read into it, one after the other. */
+  memory: Buffer;
+  at: number;
+  streams: Streams;
+  origins: Origins;
+  /** Rung when the main thread has said something; -1: there is none. */
+  bell: number;
+}
+
 export class Batches {
-  readonly #memory: Buffer;
-  readonly #at: number;
+  readonly #o: BatchOptions;
   readonly #between: Between;
-  readonly #sockets: BatchSocket[] = [];
+  #sockets: BatchSocket[] = [];
+  /** The bell, the sockets, the streams' descriptors. */
   #any = new ReadableWait([]);
+  #waitedFor: readonly number[] = [];
   /** The only socket, while its receives wait. */
   #waiting: BatchSocket | null = null;
   #lookAgain = 0;
@@ -63,26 +83,41 @@ export class Batches {
   #woken = Number.NEGATIVE_INFINITY;
   #lastRead = Number.POSITIVE_INFINITY;
 
-  /** `memory` has ARENA_BYTES from `at` on, and does not move. All sockets are read into it, one after the other. */
-  constructor(memory: Buffer, at: number, between: Between) {
-    this.#memory = memory;
-    this.#at = at;
+  constructor(options: BatchOptions, between: Between) {
+    this.#o = options;
     this.#between = between;
   }
 
-  add(listener: number, fd: number): void {
+  /** `origin`: datagrams say whose they are. */
+  add(listener: number, fd: number, { drops, origin }: { drops: boolean; origin: boolean }): void {
     this.#block(null);
-    const reader = new DatagramReader(fd, this.#memory, this.#at, SLOTS, SLOT_BYTES);
-    this.#sockets.push({ listener, fd, inode: fstatSync(fd).ino, reader });
-    this.#any = new ReadableWait(this.#sockets.map((socket) => socket.fd));
+    const reader = new DatagramReader(fd, this.#o.memory, this.#o.at, SLOTS, SLOT_BYTES, origin);
+    this.#sockets.push({ listener, fd, inode: fstatSync(fd).ino, drops, reader });
+  }
+
+  addStream(stream: ListeningStream): void {
+    this.#block(null);
+    this.#o.streams.listen(stream);
+  }
+
+  /** Waits until something comes, or the main thread says something; at most so long, -1: for ever. */
+  wait(ms: number): void {
+    const { streams, bell } = this.#o;
+    const due = streams.due;
+    const idle = due === Number.POSITIVE_INFINITY ? -1 : Math.max(0, Math.ceil(due - performance.now()));
+    const any = this.#all();
+    any.wait(ms < 0 ? idle : idle < 0 ? ms : Math.min(ms, idle));
+    if (any.isReadable(0)) hush(bell);
+    if (idle >= 0) streams.closeIdle(performance.now());
   }
 
   /** Takes what there is, and what comes while it waits. */
   readAll(): void {
-    if (this.#sockets.length === 0) return;
+    if (this.#sockets.length === 0 && this.#o.streams.descriptors.length === 0) return;
     const now = performance.now();
     const often = now - this.#woken < POLL_MS;
-    if (often && this.#sockets.length === 1) this.#block(this.#sockets[0]!);
+    const only = this.#sockets.length === 1 && this.#o.streams.descriptors.length === 0;
+    if (often && only) this.#block(this.#sockets[0]!);
     try {
       while (this.#turn(often));
     } finally {
@@ -93,8 +128,26 @@ export class Batches {
   }
 
   look(): void {
-    for (const { listener, inode } of this.#sockets) this.#between.drops(listener, kernelDrops(inode));
+    for (const { listener, inode, drops } of this.#sockets)
+      if (drops) this.#between.drops(listener, kernelDrops(inode));
     this.#lookAgain = performance.now() + DROPS_EVERY_MS;
+  }
+
+  /** Nothing of them is read any more: only the bell is heard. */
+  close(): void {
+    this.#block(null);
+    this.#o.streams.close();
+    this.#sockets = [];
+  }
+
+  /** What is waited for now. */
+  #all(): ReadableWait {
+    const fds = [this.#o.bell, ...this.#sockets.map(({ fd }) => fd), ...this.#o.streams.descriptors];
+    if (fds.length !== this.#waitedFor.length || fds.some((fd, i) => fd !== this.#waitedFor[i])) {
+      this.#waitedFor = fds;
+      this.#any = new ReadableWait(fds);
+    }
+    return this.#any;
   }
 
   /** Whose receives wait. */
@@ -130,21 +183,32 @@ export class Batches {
     if (this.#waiting) return this.#batch(this.#waiting, wait);
     const most = this.#each();
     if (most > 0 || !wait) return most;
-    this.#any.wait(POLL_MS);
+    this.#all().wait(POLL_MS);
     return this.#each();
   }
 
   #each(): number {
     let most = 0;
     for (const socket of this.#sockets) most = Math.max(most, this.#batch(socket, false));
-    return most;
+    const { streams } = this.#o;
+    if (streams.descriptors.length === 0) return most;
+    const any = this.#all();
+    any.wait(0);
+    this.#between.tick();
+    const first = 1 + this.#sockets.length;
+    // What is left to read is read at once: it waits in nobody's buffer that could be full.
+    return streams.turn((i) => any.isReadable(first + i)) ? SLOTS : most;
   }
 
   #batch({ listener, reader }: BatchSocket, wait: boolean): number {
     const between = this.#between;
+    const { origins, at } = this.#o;
     const n = reader.receive(wait);
     between.tick();
-    for (let i = 0; i < n; i++) between.take(listener, this.#at + i * SLOT_BYTES, reader.length(i));
+    for (let i = 0; i < n; i++) {
+      between.take(listener, at + i * SLOT_BYTES, reader.length(i), origins.of(reader.process(i)));
+      if (reader.isCut(i)) between.tooLong(listener);
+    }
     between.taken(listener);
     return n;
   }

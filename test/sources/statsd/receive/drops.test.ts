@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { fstatSync } from 'node:fs';
 import { test } from 'node:test';
-import { closeSocket, DatagramReader, datagramsAvailable, openUdp } from '../../../../src/native/sockets.ts';
+import { DatagramReader } from '../../../../src/native/datagrams.ts';
+import { closeSocket, datagramsAvailable, openDatagrams } from '../../../../src/native/sockets.ts';
 import { kernelDrops } from '../../../../src/sources/statsd/receive/drops.ts';
 
 test('the kernel says how many datagrams found the buffer full', { skip: !datagramsAvailable() }, async () => {
-  const socket = openUdp('127.0.0.1', 0, 4096, 1000);
+  const socket = openDatagrams({ host: '127.0.0.1', port: 0 }, { receiveBuffer: 4096, timeout: 1000 });
   const { ino } = fstatSync(socket.fd);
   assert.equal(kernelDrops(ino), 0);
   const sender = createSocket('udp4');

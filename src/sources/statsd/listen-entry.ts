@@ -1,0 +1,73 @@
+/** An entry of `statsd.listen`: an address, or a map with what else is to be known of it. */
+import { nearest } from '../../config/errors.ts';
+import { type ListenAddress, parseListener } from '../../config/listener.ts';
+import { type Grammar, grammar, Wrong, WrongAt } from '../../config/option.ts';
+
+export interface ListenEntry {
+  /** As it was written; `unix://` is `unixgram://`. */
+  address: string;
+  /** The container that a sample comes from is one of its tags. */
+  origin: boolean;
+}
+
+const EXAMPLE = 'udp://127.0.0.1:8125';
+const ADDRESS = { type: 'string', pattern: '^(udp|tcp|unix|unixgram|unixstream)://' };
+const KEYS = ['address', 'origin'];
+
+export function listenEntry(): Grammar<ListenEntry> {
+  const properties = {
+    address: { ...ADDRESS, description: 'Where to listen.' },
+    origin: {
+      type: 'boolean',
+      description: 'The container.id of the sending process is one of its tags (paths only).',
+    },
+  };
+  const map = { type: 'object', properties, required: ['address'] };
+  return grammar<ListenEntry>(
+    {
+      label: 'listener address',
+      json: { anyOf: [ADDRESS, { ...map, additionalProperties: false }] },
+      example: EXAMPLE,
+    },
+    (value) =>
+      typeof value === 'object' && value !== null ? entryOf(value) : { address: addressOf(value), origin: false },
+  );
+}
+
+/** Where a listener is to be. */
+export function placeIn({ address }: ListenEntry): ListenAddress {
+  return parseListener(address);
+}
+
+function entryOf(map: object): ListenEntry {
+  for (const key of Object.keys(map)) {
+    if (KEYS.includes(key)) continue;
+    const near = nearest(key, KEYS);
+    throw new WrongAt([key], `is not known here${near ? `: did you mean ${near}?` : `: use ${KEYS.join(' and ')}`}`);
+  }
+  const { address: written, origin: asked = 'false' } = map as Record<string, unknown>;
+  if (written === undefined)
+    throw new Wrong(`needs an address, for example {address: unixgram:///run/runnel/statsd.sock}`);
+  const address = at('address', () => addressOf(written));
+  if (asked !== 'true' && asked !== 'false') throw new WrongAt(['origin'], 'must be true or false, not {}');
+  const origin = asked === 'true';
+  if (origin && !address.startsWith('unix')) {
+    throw new WrongAt(['origin'], 'is known of paths only: use unixgram:///path or unixstream:///path');
+  }
+  return { address, origin };
+}
+
+function addressOf(value: unknown): string {
+  if (typeof value !== 'string') throw new Wrong(`must be a listener address, for example ${EXAMPLE}`);
+  parseListener(value);
+  return value.replace(/^unix:/, 'unixgram:');
+}
+
+/** An error of it is one of this key. */
+function at<T>(key: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof Wrong ? new WrongAt([key], error.message) : error;
+  }
+}

@@ -1,0 +1,11 @@
+/** `statsd-sender.ts FOLDER TIMES`: sends so many samples to each of unixgram and unixstream in the folder. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { sendDatagrams } from './unix-datagrams.ts';
+
+const [folder, times] = [process.argv[2]!, Number(process.argv[3])];
+await sendDatagrams(`${folder}/unixgram`, Array(times).fill('gram:1|c|#container.id:forged'));
+const stream = connect(`${folder}/unixstream`);
+await once(stream, 'connect');
+stream.end('stream:1|c\n'.repeat(times));
+await once(stream, 'close');
