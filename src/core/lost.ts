@@ -8,14 +8,17 @@ import type { Stream } from './batch.ts';
  */
 export function countLost(pending: Iterable<{ readonly stream: Stream; weight: number }>): void {
   const lost = new Map<string, number>();
+  let gone = true;
   for (const part of pending) {
     const { stream, weight } = part;
     if ((stream.replayable && !stream.gone) || weight === 0) continue;
     part.weight = 0;
+    gone &&= stream.gone === true;
     stream.account.drop('shutdown', weight);
     lost.set(stream.account.input, (lost.get(stream.account.input) ?? 0) + weight);
   }
   for (const [input, items] of lost) {
-    log.error(`${input}: ${items} items were not stored before the stop and are lost; is the disk of data_dir full?`);
+    const why = gone ? 'their files were truncated or deleted' : 'is the disk of data_dir full?';
+    log.error(`${input}: ${items} items were not stored before the stop and are lost; ${why}`);
   }
 }

@@ -24,8 +24,10 @@ export function renderStatus(s: Status): string {
   for (const t of s.topics) {
     const twice = t.possible_duplicates > 0 ? `, ${t.possible_duplicates} may be there twice` : '';
     const cut = t.cut > 0 ? `, ${t.cut} cut` : '';
+    const stored = t.in_local_log === t.in_flight ? 'all' : t.in_local_log;
+    const from = t.in_local_log > 0 ? `, ${stored} of them from the local log` : '';
     lines.push(
-      `  ${t.topic}/${t.partition}: ${count(t.records, 'record')}, ${formatSize(t.bytes)}, ${t.in_flight} on their way${twice}${cut}${said(t.error)}`,
+      `  ${t.topic}/${t.partition}: ${count(t.records, 'record')}, ${formatSize(t.bytes)}, ${t.in_flight} on their way${from}${twice}${cut}${said(t.error)}`,
     );
   }
   const age = s.spool.records > 0 ? `, oldest ${formatDuration(s.spool.oldest_seconds)}` : '';

@@ -13,6 +13,8 @@ export interface TopicStatus {
   bytes: number;
   /** Records. */
   in_flight: number;
+  /** Of them, those that are in the local log until they are acknowledged. */
+  in_local_log: number;
   /** Records that Kafka may have twice, because it forgot what it had of them. */
   possible_duplicates: number;
   /** Records that were cut, because alone they were larger than the topic takes. */

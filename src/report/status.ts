@@ -50,6 +50,7 @@ export function buildStatus(parts: StatusParts, files: number): LiveStatus {
   const conservation = books(parts);
   const topics = delivery.topics();
   const waiting = spool.waiting();
+  const spooled = new Map([...spool.partitions()].map((each) => [each.topic, each.waiting().records]));
   const reasons = reasonsOf(parts, conservation, topics);
   const acks = topics.map(({ lastAck }) => lastAck).filter((time) => time !== null);
   const cpu = process.cpuUsage();
@@ -79,7 +80,8 @@ export function buildStatus(parts: StatusParts, files: number): LiveStatus {
       transactions: parts.exactlyOnce?.status ?? null,
     },
     topics: topics.map(({ topic, partition, records, bytes, in_flight, possible_duplicates, cut, error }) => {
-      return { topic, partition, records, bytes, in_flight, possible_duplicates, cut, error };
+      const in_local_log = Math.min(in_flight, spooled.get(topic) ?? 0);
+      return { topic, partition, records, bytes, in_flight, in_local_log, possible_duplicates, cut, error };
     }),
     spool: { bytes: waiting.bytes, records: waiting.records, oldest_seconds: round(waiting.oldest_seconds) },
     lost: losses(parts.accounts),

@@ -1,6 +1,6 @@
 /** The whole agent while Kafka is away for long: memory stays bounded, and the status says what waits. */
 import assert from 'node:assert/strict';
-import { appendFile, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { renderStatus } from '../../src/report/render.ts';
 import type { Status } from '../../src/report/shape.ts';
@@ -88,7 +88,7 @@ test('what status says of a file agrees with the books: truncated while Kafka is
   const log = home.path('app.log');
   const config = {
     kafka: { brokers: kafka.proxied },
-    logs: [{ name: 'app', include: log, topic: 'agreed', encoding: 'raw' }],
+    logs: [{ name: 'app', include: home.path('*.log'), topic: 'agreed', encoding: 'raw' }],
     shutdown_timeout: '1s',
   };
   const [first, second, third] = [0, 1000, 3000].map((from, i) => numbered('app', from, [1000, 2000, 10][i]!));
@@ -112,21 +112,25 @@ test('what status says of a file agrees with the books: truncated while Kafka is
   assert.ok(!text.includes('all sent') && text.includes('2000 on their way'), text);
   assert.match(text, /^3000 received \+ 0 recovered = 1000 forwarded .* \+ 2000 on their way \+ 0 in the local log$/m);
 
+  const short = numbered('gone', 0, 5);
+  await writeFile(home.path('gone.log'), `${short.join('\n')}\n`);
+  await agent.until((s) => s.conservation.total.received === 3005, 'what is deleted is read');
+  await rm(home.path('gone.log'));
   await agent.stop();
-  assert.match(agent.stderr, /: 2000 lines that were on their way wait in \S+\/window, sent at the next start\n$/);
+  assert.match(agent.stderr, /: 2005 lines that were on their way wait in \S+\/window, sent at the next start\n$/);
   for (const end of [() => agent.kill9(), () => agent.stop()]) {
     agent = await home.start(config);
     const again = await agent.until((s) => s.logs[0]!.files_total === 1, 'the file is found');
     assert.ok(Math.abs(age(again) - elapsed()) < 2, `${age(again)} s, not ${elapsed()}`);
     assert.match(renderStatus(again), /lines of before the start on their way \(.*\n.*, all read, /);
-    assert.match(renderStatus(again), /^0 received \+ 2000 recovered = .* 2000 on their way \+ 0 in the local log$/m);
+    assert.match(renderStatus(again), /^0 received \+ 2005 recovered = .* 2005 on their way \+ 0 in the local log$/m);
     await end();
   }
   kafka.proxy.heal();
   agent = await home.start(config);
   await append(third!);
-  const all = await agent.settled(2010);
+  const all = await agent.settled(2015);
   assert.deepEqual([age(all), all.logs[0]!.left_seconds], [0, 0]);
   await agent.stop();
-  await assertValues(kafka.brokers, 'agreed', [...first!, ...second!, ...third!]);
+  await assertValues(kafka.brokers, 'agreed', [...first!, ...second!, ...short, ...third!]);
 });

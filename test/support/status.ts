@@ -92,6 +92,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
         records: 9,
         bytes: 400,
         in_flight: 0,
+        in_local_log: 0,
         possible_duplicates: 0,
         cut: 0,
         error: null,

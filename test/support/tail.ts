@@ -174,7 +174,14 @@ export class Bench {
 
   async start(input: TailValues = {}, first = true, more: Partial<TailOptions> = {}): Promise<Collected> {
     if (first) this.output = new Collected();
+    await this.open(input, more);
     this.#abort = new AbortController();
+    this.#running = this.source.run(this.output, this.#abort.signal);
+    return this.output;
+  }
+
+  /** A source that does not run yet. */
+  async open(input: TailValues = {}, more: Partial<TailOptions> = {}): Promise<void> {
     this.positions = await Positions.open(this.data, [input.name ?? 'test']);
     const include = [`${this.logs}/*.log`];
     const source = tailSource({
@@ -189,8 +196,6 @@ export class Bench {
       ...more,
     });
     this.source = Object.assign(source, { files: (count = Number.POSITIVE_INFINITY) => [...source.listing(count)] });
-    this.#running = this.source.run(this.output, this.#abort.signal);
-    return this.output;
   }
 
   async stop(): Promise<void> {

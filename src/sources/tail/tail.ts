@@ -20,6 +20,7 @@ import type { FileStream } from './file/stream.ts';
 import type { LeftOutStatus } from './find/left-out.ts';
 import type { LogConfig } from './options.ts';
 import type { Positions } from './positions/positions.ts';
+import { Unlooked } from './positions/unlooked.ts';
 import { Pump } from './pump.ts';
 import { Reading } from './reading.ts';
 import { Regular } from './regular.ts';
@@ -60,12 +61,14 @@ export class TailSource implements Source {
   readonly #pump: Pump;
   readonly #regular: Regular;
   readonly #leaving = new Set<FileStream>();
+  readonly #unlooked: Unlooked;
 
   constructor(options: TailOptions) {
     const { input, host, tags, partition_by, positions, account, kernel, data_dir, processing, mostLines } = options;
     const origin = { host, tags, kafka: { partition_by } };
     const leaving = this.#leaving;
     const context: TailContext = { input, origin, positions, account, data_dir, processing, leaving };
+    this.#unlooked = new Unlooked(context);
     const { close_after, round } = options;
     this.name = input.name;
     const format = new Format(input, kernel, mostLines);
@@ -149,7 +152,10 @@ export class TailSource implements Source {
 
   /** How far its files are behind together. */
   get lag(): ReturnType<typeof lagOf> {
-    return lagOf(this.#tracker.files, this.#leaving);
+    const lag = lagOf(this.#tracker.files, this.#leaving);
+    if (!this.#tracker.starting) return lag;
+    const { bytes, age } = this.#unlooked.lag(performance.now());
+    return { lag_bytes: lag.lag_bytes + bytes, lag_seconds: Math.max(lag.lag_seconds, age / 1000) };
   }
 
   /** The most behind first, at most so many, made one by one. */

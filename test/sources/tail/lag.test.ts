@@ -53,6 +53,11 @@ test('a byte gets older while nothing is acknowledged, whatever else is written,
   const stopped = performance.now();
   await bench.age();
   for (const name of ['waits', 'down', 'new']) appendFileSync(bench.path(`${name}.log`), 'while it was down\n');
+  // Nothing is looked at before it is known what Kafka has.
+  await bench.open();
+  isAge(bench.source.lag.lag_seconds, written, SECOND);
+  assert.equal(bench.source.lag.lag_bytes, 2 + 3 * 5 + 2 * 'while it was down\n'.length);
+  await bench.positions.close();
   out = await bench.start({}, true, { round: 2 });
   out.settling = false;
   await out.count(4 + 1 + 1 + 2);

@@ -9,7 +9,7 @@
 import type { BigIntStats } from 'node:fs';
 import { READ_BYTES } from '../../../lines/format.ts';
 import { fstatSync, read, readSync, statSync } from '../../../mounts/fs.ts';
-import { came } from '../positions/ages.ts';
+import { byClock, came } from '../positions/ages.ts';
 import { begins, hasBefore, headOf, markerAt } from '../positions/recognise.ts';
 import { birthOf, digest, MARKER_BYTES, NO_PREFIX, type Prefix } from './inode.ts';
 import { endOfData } from './nuls.ts';
@@ -271,7 +271,10 @@ export class FileState extends Place {
   /** It has another size or time. What waits is known also while nothing can be read. */
   seen(stored: number, modified: number): 'written' | 'shorter' {
     this.modified = modified;
-    this.written = Math.max(this.written, performance.now() - Math.max(0, Date.now() - modified));
+    const at = byClock(modified);
+    this.written = Math.max(this.written, at);
+    // What is new came since it last grew, and not after it was written last.
+    const came = Math.max(this.grown, at);
     if (this.packed) return 'written';
     if (stored < this.size) return 'shorter';
     if (stored > this.stored) this.grown = performance.now();
@@ -279,7 +282,7 @@ export class FileState extends Place {
       // What is behind room is room as well, or is found by reading.
       setEnd(this, this.size, stored, this.room.to);
     } else if (stored > this.size && this.holdsWhatWasRead() !== false) this.endAt(stored);
-    this.came(performance.now());
+    this.came(came);
     return 'written';
   }
 

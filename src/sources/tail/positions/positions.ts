@@ -62,8 +62,10 @@ export class Positions {
   #timer: NodeJS.Timeout | undefined;
   #failed = false;
   #closed = false;
-  /** When the last process was known to run, seconds since the epoch. */
-  #before = 0;
+  /** When an earlier process was last known to look after the input, seconds since the epoch. */
+  readonly #before = new Map<string, number>();
+  /** Inputs all of whose files were looked at. */
+  readonly #looked = new Set<string>();
   /** Told of each generation that is forgotten and of which anything was safe. */
   onForget: ((generation: Generation) => void) | null = null;
 
@@ -94,7 +96,8 @@ export class Positions {
     const positions = new Positions(journal);
     for (const [number, generation] of files) {
       positions.#add(generation, number);
-      positions.#before = Math.max(positions.#before, generation.seen);
+      const { input, seen } = generation;
+      positions.#before.set(input, Math.max(seen, positions.#before.get(input) ?? 0));
     }
     positions.configure(inputs, matches);
     return positions;
@@ -114,8 +117,8 @@ export class Positions {
   }
 
   /** When its file was looked after last, by this process or the one before, by `performance.now()`: what came since may be as old. */
-  lookedAfter({ seen }: Generation): number {
-    return timeAt(Math.max(seen, this.#before));
+  lookedAfter({ input, seen }: Generation): number {
+    return timeAt(Math.max(seen, this.#before.get(input) ?? 0));
   }
 
   /** False before the input's first start on this data_dir. */
@@ -125,6 +128,7 @@ export class Positions {
 
   /** The first look at the input's files is done: what appears from now on is new. */
   setStarted(input: string): void {
+    this.#looked.add(input);
     if (!this.started(input)) this.create(blank({ id: 'started', input, path: STARTED, base: 0 }));
   }
 
@@ -353,7 +357,7 @@ export class Positions {
 
   async close(): Promise<void> {
     // It is known when this process ended.
-    for (const g of this.#stored) if (g.path === STARTED) this.keep(g);
+    for (const g of this.#stored) if (g.path === STARTED && this.#looked.has(g.input)) this.keep(g);
     await this.written();
     this.#closed = true;
     clearTimeout(this.#timer);

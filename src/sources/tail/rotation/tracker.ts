@@ -259,8 +259,11 @@ export class Tracker implements Polling {
       file.measure();
       this.#renames.remember(file);
       file.closeSum();
+      // What was read of one that is deleted is nowhere else: it is kept, or counted.
+      const gone = file.fd !== null && !file.packed && file.size <= file.position && file.now().nlink === 0;
       descriptors.close(file);
-      this.#context.positions.unuse(file.stream.generation);
+      if (gone) file.stream.end();
+      else this.#context.positions.unuse(file.stream.generation);
     }
   }
 
