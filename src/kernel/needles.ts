@@ -34,6 +34,11 @@ export class Needles {
     this.#literals = literals;
   }
 
+  /** How much room the tables take. */
+  get bytes(): number {
+    return this.#make(0).length;
+  }
+
   /** The tables as they stand in the kernel's memory at `base`, which is the same each time. */
   tables(base: number): Buffer {
     this.#tables ??= this.#make(base);

@@ -12,3 +12,4 @@ export { readTime } from './as/process/times.as';
 export { ahead, useLatest } from './as/process/found.as';
 export { parseText } from './as/process/formats.as';
 export { levels, times } from './as/process/edits.as';
+export { cellCompares, cellHolds, cellIsThere } from './as/process/conditions.as';

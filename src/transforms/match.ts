@@ -3,6 +3,7 @@ import assert from 'node:assert';
 import { type Batch, UNPARSED } from '../core/batch.ts';
 import { MAX_RECORDS } from '../core/pool.ts';
 import { Needles } from '../kernel/needles.ts';
+import { CellTests } from '../kernel/process/cell-tests.ts';
 import { type Condition, type Test, testsOf } from './condition.ts';
 import type { StepContext } from './verb.ts';
 
@@ -54,8 +55,24 @@ function joined(conditions: readonly Condition[], context: StepContext, decisive
   };
 }
 
-function testOf(test: Test, { kernel }: StepContext): Match {
-  assert(test.of === null && 'literals' in test, 'a field that no step makes');
+function testOf(test: Test, context: StepContext): Match {
+  if (test.of !== null) return cellTestOf(test, test.of, context);
+  assert('literals' in test, 'a line is tested by its text');
   const needles = new Needles(test.literals.map((text) => Buffer.from(text)));
-  return ({ slot, count }) => kernel.find(slot, count, test.test, needles);
+  return ({ slot, count }) => context.kernel.find(slot, count, test.test, needles);
+}
+
+function cellTestOf(test: Test, field: string, { program }: StepContext): Match {
+  const tests = new CellTests(program.process, program.arena);
+  const cell = program.cell(field);
+  const holds =
+    test.test === 'exists'
+      ? tests.there(cell)
+      : 'literals' in test
+        ? tests.text(cell, test.test, test.literals)
+        : tests.number(cell, test.test, test.number);
+  return (batch) => {
+    program.rowsOf(batch);
+    return holds(batch.count);
+  };
 }

@@ -118,7 +118,8 @@ function isIn(table: usize, buckets: u32, at: usize, to: usize): bool {
   return false;
 }
 
-function hasAtEdge(table: usize, where: u32, from: usize, to: usize): bool {
+/** Whether memory [from, to) begins or ends with one of the literals, or is one. */
+export function hasAtEdge(table: usize, where: u32, from: usize, to: usize): bool {
   let literal: usize = load<u32>(table, LITERALS);
   for (let count = load<u32>(table, COUNT); count; count--, literal += 8) {
     const bytes: usize = load<u32>(literal, 4);

@@ -123,3 +123,14 @@ export function sideKeep(at: usize, taken: usize, used: usize): usize {
   store<u32>(slot, <u32>to);
   return to;
 }
+
+/** Where the side begins: given back to `sideBack`, all that was taken since is free again. */
+@inline
+export function sideTop(): u32 {
+  return load<u32>(slot);
+}
+
+@inline
+export function sideBack(top: u32): void {
+  store<u32>(slot, top);
+}
