@@ -5,8 +5,9 @@ FROM node:26-bookworm-slim AS build
 WORKDIR /build
 # Install scripts are needed by none of the packages; the kernel is compiled by `npm pack` (prepack).
 COPY package.json package-lock.json .npmrc ./
+COPY scripts/node scripts/node
 RUN npm ci --ignore-scripts --no-audit --no-fund
-COPY README.md CHANGELOG.md LICENSE tsconfig.json tsconfig.build.json ./
+COPY README.md CHANGELOG.md LICENSE tsconfig.json ./
 COPY scripts scripts
 COPY config config
 COPY docs docs

@@ -8,6 +8,8 @@ const NEEDED = '22.15';
 const [major = 0, minor = 0] = NEEDED.split('.').map(Number);
 const [here = 0, below = 0] = process.versions.node.split('.').map(Number);
 if (here > major || (here === major && below >= minor)) {
+  // A stack trace names the sources that dist/ was made of. Maps are read when there is one.
+  process.setSourceMapsEnabled(true);
   import('./cli/program.ts');
 } else {
   process.stderr.write(

@@ -47,26 +47,6 @@ async function npm(...args: string[]): Promise<string> {
   return stdout;
 }
 
-interface Lock {
-  packages: Record<string, { resolved?: string; version?: string; optionalDependencies?: Record<string, string> }>;
-}
-
-test('the lock is complete for every platform and names no registry of this machine', () => {
-  const { packages } = JSON.parse(fs.readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as Lock;
-  const missing: string[] = [];
-  for (const [at, { optionalDependencies }] of Object.entries(packages)) {
-    for (const name of Object.keys(optionalDependencies ?? {})) {
-      if (!packages[`${at}/node_modules/${name}`] && !packages[`node_modules/${name}`]) missing.push(name);
-    }
-  }
-  assert.deepEqual(missing, []);
-  const hosts = Object.values(packages).flatMap(({ resolved }) => resolved ?? []);
-  assert.deepEqual(
-    hosts.filter((url) => !url.startsWith('https://registry.npmjs.org/')),
-    [],
-  );
-});
-
 test('no page has people install another package of npm than this one', () => {
   const pages = fs.globSync(['*.md', 'docs/**/*.md', 'config/*.md'], { cwd: ROOT });
   const installs = /\b(?:npm (?:install|i|add|exec)|npx)\b(?<args>[^`\n]*)/g;
@@ -125,14 +105,22 @@ suite('the packed package', { timeout: 300_000 }, () => {
       'dist/kernel/kernel.wasm',
       'dist/kernel/statsd.wasm',
       'dist/sources/statsd/worker.js',
+      'dist/sources/tail/apart/child.js',
     ]) {
       assert.ok(paths.includes(path), `${path} is missing`);
     }
-    const source = (path: string) => join(ROOT, 'src', path.slice('dist/'.length).replace(/\.js$/, '.ts'));
     const stray = paths.filter((path) =>
-      path.startsWith('dist/') ? !fs.existsSync(source(path)) : /\.(ts|test\.js|tgz|log)$/.test(path),
+      path.startsWith('dist/') ? !/\.(js|js\.map|wasm)$/.test(path) : /\.(ts|test\.js|tgz|log)$/.test(path),
     );
     assert.deepEqual(stray, []);
+    const maps = paths.filter((path) => path.endsWith('.js.map'));
+    for (const path of maps) {
+      const { sources, sourcesContent } = JSON.parse(fs.readFileSync(join(ROOT, path), 'utf8'));
+      assert.equal(sourcesContent, undefined);
+      const unknown = sources.filter((name: string) => !/\/src\/.*\.ts$/.test(join(ROOT, dirname(path), name)));
+      assert.deepEqual(unknown, [], path);
+      for (const name of sources) assert.ok(fs.existsSync(join(ROOT, dirname(path), name)), name);
+    }
     const expected = (path: string) => (path === 'dist/main.js' ? 0o755 : 0o644);
     assert.deepEqual(
       packed.filter(({ path, mode }) => (mode & 0o777) !== expected(path)),
@@ -148,6 +136,41 @@ suite('the packed package', { timeout: 300_000 }, () => {
     for (const name of Object.keys(MANIFEST.devDependencies)) {
       assert.ok(!fs.existsSync(join(prefix, 'lib/node_modules', MANIFEST.name, 'node_modules', name)), name);
     }
+  });
+
+  test('loads what it needs, from few files, and names its sources where it fails', async (t) => {
+    if (skip) return t.skip(skip);
+    const main = join(prefix, 'lib/node_modules', MANIFEST.name, 'dist/main.js');
+    const hooks = `
+      import { registerHooks } from 'node:module';
+      registerHooks({ load: (url, context, next) => (process.stderr.write(url + '\\n'), next(url, context)) });`;
+    const preload = `data:text/javascript,${encodeURIComponent(hooks)}`;
+    const loaded = async (...args: string[]) => {
+      const { stderr } = await execute(process.execPath, ['--import', preload, main, ...args], dir);
+      return stderr.split('\n').filter((url) => url.startsWith('file:'));
+    };
+    const version = await loaded('--version');
+    assert.ok(version.length < 12, version.join('\n'));
+    const explain = await loaded('explain', 'statsd', 'a:1|c');
+    assert.ok(
+      explain.some((url) => /\/explain-statsd-/.test(url)),
+      explain.join('\n'),
+    );
+    assert.deepEqual(
+      explain.filter((url) => /\/(agent|explain-log|verify|validate)-|\/(yaml|kafkajs|koffi)\//.test(url)),
+      [],
+    );
+    const tells = 'process.stdout.write = () => console.error(new Error().stack);';
+    const telling = [
+      '--import',
+      `data:text/javascript,${encodeURIComponent(tells)}`,
+      main,
+      'explain',
+      'statsd',
+      'a:1|c',
+    ];
+    const { stderr } = await execute(process.execPath, telling, dir);
+    assert.match(stderr, / at printJson .*\/src\/cli\/output\.ts:\d+:\d+\)/);
   });
 
   test('starts by its name', async (t) => {

@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Status } from '../../src/report/shape.ts';
@@ -14,12 +14,7 @@ const ROOT = new URL('../..', import.meta.url).pathname;
 export function buildAgent(dir: string): string {
   const to = join(dir, 'package');
   mkdirSync(to, { recursive: true });
-  const tsc = join(ROOT, 'node_modules/.bin/tsc');
-  execFileSync(tsc, ['-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(to, 'dist')], { stdio: 'inherit' });
-  execFileSync(process.execPath, [join(ROOT, 'scripts/build-kernel.mjs')], { stdio: 'inherit' });
-  for (const name of readdirSync(join(ROOT, 'src/kernel'))) {
-    if (name.endsWith('.wasm')) copyFileSync(join(ROOT, 'src/kernel', name), join(to, 'dist/kernel', name));
-  }
+  execFileSync(process.execPath, [join(ROOT, 'scripts/build-dist.mjs'), join(to, 'dist')], { stdio: 'inherit' });
   copyFileSync(join(ROOT, 'package.json'), join(to, 'package.json'));
   symlinkSync(join(ROOT, 'node_modules'), join(to, 'node_modules'));
   return join(to, 'dist/main.js');
