@@ -124,7 +124,7 @@ function jsonOf(shape) {
     case 'list': {
       const item = jsonOf(shape.item);
       const list = { type: 'array', items: item };
-      return shape.item.kind === 'leaf' ? { anyOf: [list, item] } : list;
+      return shape.item.kind === 'leaf' || shape.single ? { anyOf: [list, item] } : list;
     }
     case 'dictionary':
       return { type: ['object', 'null'], additionalProperties: jsonOf(shape.value) };
@@ -197,7 +197,8 @@ function tables(name, shape) {
 }
 
 function typeOf(shape) {
-  if (shape.kind === 'list') return `list of ${typeOf(shape.item)}`;
+  if (shape.kind === 'list')
+    return `${shape.single ? `${typeOf(shape.item)}, or a ` : ''}list of ${shape.single ? 'such' : typeOf(shape.item)}`;
   if (shape.kind === 'dictionary') return `map of ${typeOf(shape.value)}`;
   if (shape.kind === 'choice') return `map with one of the keys, or a ${shape.info.named.what}`;
   if (shape.kind === 'map') return shape.orFalse ? 'map, true or false' : 'map';

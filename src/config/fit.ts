@@ -25,6 +25,9 @@ export function fit(tree: Tree, shape: Shape, name: string, faults: Fault[]): Tr
     case 'choice':
       return fitChoice(tree, shape, name, faults);
     case 'list': {
+      if (tree.kind === 'map' && shape.single) {
+        return { kind: 'list', place: tree.place, items: [fit(tree, shape.item, name, faults)] };
+      }
       if (tree.kind === 'map' || (tree.kind === 'scalar' && shape.item.kind === 'map'))
         return refuse(`is a list: ${asList(tree, shape.item, name)}`);
       const given = tree.kind === 'scalar' ? [tree] : tree.items;

@@ -166,6 +166,17 @@ export function list<S extends v.GenericSchema>(item: S): v.ArraySchema<S, undef
   return v.array(item);
 }
 
+/** A list in whose place its one item may stand, also where that is a map. */
+export function listOrOne<S extends v.GenericSchema>(item: S): v.GenericSchema<unknown, v.InferOutput<S>[]> {
+  const all = v.array(item);
+  const one = v.pipe(
+    item,
+    v.transform((value) => [value]),
+  );
+  const either = v.lazy((input) => (Array.isArray(input) ? all : one) as never);
+  return v.pipe(either, v.metadata({ single: all })) as never;
+}
+
 /** A list that may be one text, parted by commas, as other programs have it. */
 export function commaList<S extends v.GenericSchema>(item: S): v.ArraySchema<S, undefined> {
   return v.pipe(v.array(item), v.metadata({ commas: true })) as unknown as v.ArraySchema<S, undefined>;

@@ -14,8 +14,8 @@ export type Shape =
   /** Anything: what it is made of is its own business. */
   | { kind: 'grammar'; info: LeafInfo }
   | { kind: 'dictionary'; value: Shape }
-  /** `commas`: what is between commas is an item. */
-  | { kind: 'list'; item: Shape; commas: boolean };
+  /** `commas`: what is between commas is an item. `single`: a map in its place is its one item. */
+  | { kind: 'list'; item: Shape; commas: boolean; single: boolean };
 
 export interface Field {
   shape: Shape;
@@ -38,11 +38,13 @@ export function shapeOf(schema: unknown): Shape {
     case 'optional':
       return shapeOf(s.wrapped);
     case 'lazy': {
+      const { single } = v.getMetadata(s) as Any;
+      if (single) return { kind: 'list', item: shapeOf(single.item), commas: false, single: true };
       const inner = shapeOf(s.getter({}));
       return inner.kind === 'map' ? { ...inner, orFalse: true } : inner;
     }
     case 'array':
-      return { kind: 'list', item: shapeOf(s.item), commas: v.getMetadata(s).commas === true };
+      return { kind: 'list', item: shapeOf(s.item), commas: v.getMetadata(s).commas === true, single: false };
     case 'record':
       return { kind: 'dictionary', value: shapeOf(s.value) };
     case 'object': {

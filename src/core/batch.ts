@@ -65,7 +65,7 @@ export interface Rows {
 const FIELDS_HEADER_BYTES = 64;
 
 /** The address of the first row. */
-export function rowsAt({ slot, width, first }: Rows): number {
+export function rowsAt({ slot, width, first }: Pick<Rows, 'slot' | 'width' | 'first'>): number {
   return slot.at + FIELDS_HEADER_BYTES + first * width * 8;
 }
 

@@ -13,3 +13,7 @@ export { ahead, useLatest } from './as/process/found.as';
 export { parseText } from './as/process/formats.as';
 export { levels, times } from './as/process/edits.as';
 export { cellCompares, cellHolds, cellIsThere } from './as/process/conditions.as';
+export { chooseRecords, failRecords, fieldTexts, freshRows, markRecords, useTexts } from './as/process/texts.as';
+export { walkJson, jsonFailed, jsonSlow } from './as/process/jsonwalk.as';
+export { fieldsEnd, missed, packFields, setOf, useTemplates } from './as/process/emit.as';
+export { replaced as fieldsReplaced } from './as/json.as';

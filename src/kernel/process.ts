@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert';
 import { readFileSync } from 'node:fs';
-import type { Rows } from '../core/batch.ts';
+import { type Rows, rowsAt } from '../core/batch.ts';
 import { MAX_RECORDS, type Slot } from '../core/pool.ts';
 
 /** Rows take so much of their slot at most; the rest is for side bytes: all lines of a batch have room there. */
@@ -24,6 +24,18 @@ interface RowExports {
   sideTake(bytes: number): number;
 }
 
+/** The kind of a cell whose value is text as it is. */
+const TEXT = 1;
+
+/** A cell, as as/process/cells.as.ts has it; `meta` 0: the field is absent. */
+export interface Cell {
+  at: number;
+  meta: number;
+  bytes: number;
+  kind: number;
+  flags: number;
+}
+
 let compiled: WebAssembly.Module | undefined;
 
 export class ProcessKernel {
@@ -32,6 +44,9 @@ export class ProcessKernel {
   readonly words: Uint32Array;
   readonly #exports: Record<string, unknown>;
   readonly #rows: RowExports;
+  /** Of the rows in use. */
+  #rowsAt = 0;
+  #width = 0;
 
   constructor(memory: WebAssembly.Memory) {
     compiled ??= new WebAssembly.Module(readFileSync(new URL('./process.wasm', import.meta.url)));
@@ -55,6 +70,8 @@ export class ProcessKernel {
   useRows({ slot, width, most, first, behind }: Rows, count: number, fresh: boolean): void {
     assert(first + count + behind <= most, 'more records than there are rows');
     this.#rows.useRows(slot.at, slot.limit, width, first, count + behind, fresh);
+    this.#rowsAt = rowsAt({ slot, width, first });
+    this.#width = width;
   }
 
   clearRows(first: number, count: number): void {
@@ -64,5 +81,28 @@ export class ProcessKernel {
   /** The address of so many side bytes of the batch whose rows are in use; 0: there is no room. */
   sideTake(bytes: number): number {
     return this.#rows.sideTake(bytes) >>> 0;
+  }
+
+  textAt(at: number, bytes: number): string {
+    return this.bytes.toString('utf8', at, at + bytes);
+  }
+
+  /** What is in a cell of the rows in use. */
+  cellOf(record: number, cell: number): Cell {
+    const at = this.#cellAt(record, cell);
+    const meta = this.words[at + 1]!;
+    return { at: this.words[at]!, meta, bytes: meta & 0xffffff, kind: (meta >>> 24) & 15, flags: meta >>> 28 };
+  }
+
+  setCell(record: number, cell: number, at: number, meta: number): void {
+    this.words.set([at, meta], this.#cellAt(record, cell));
+  }
+
+  setText(record: number, cell: number, at: number, bytes: number): void {
+    this.setCell(record, cell, at, bytes | (TEXT << 24));
+  }
+
+  #cellAt(record: number, cell: number): number {
+    return this.#rowsAt / 4 + (record * this.#width + cell) * 2;
   }
 }

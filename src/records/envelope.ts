@@ -13,6 +13,12 @@ export interface JsonEnvelope {
   readonly offset: Buffer;
   /** `},"host":{"name":"web-1"},"event":{"dataset":"nginx"},"labels":{"env":"prod"}}` */
   readonly after: Buffer;
+  /** `{"path":"...","id":"..."},"offset":` */
+  readonly file: Buffer;
+  /** Texts of JSON values: `event.dataset`, `host`, and `labels` where there are some. The same for all streams of an input. */
+  readonly dataset: string;
+  readonly host: string;
+  readonly labels: string | null;
 }
 
 /** Log line as it is, with the headers host, path, file, offset, length (and `flags`, `skipped` where they apply). */
@@ -45,15 +51,19 @@ export interface LogOrigin {
 }
 
 export function jsonEnvelope(o: LogOrigin): JsonEnvelope {
-  const labels = Object.keys(o.labels).length > 0 ? `,"labels":${JSON.stringify(o.labels)}` : '';
+  const labels = Object.keys(o.labels).length > 0 ? JSON.stringify(o.labels) : null;
+  const [host, dataset] = [JSON.stringify({ name: o.host }), JSON.stringify(o.dataset)];
+  const file = `${JSON.stringify({ path: o.path, id: o.id })},"offset":`;
   return {
     kind: 'json',
     key: Buffer.from(o.key),
     before: Buffer.from('","message":"'),
-    offset: Buffer.from(`","log":{"file":${JSON.stringify({ path: o.path, id: o.id })},"offset":`),
-    after: Buffer.from(
-      `},"host":${JSON.stringify({ name: o.host })},"event":${JSON.stringify({ dataset: o.dataset })}${labels}}`,
-    ),
+    offset: Buffer.from(`","log":{"file":${file}`),
+    after: Buffer.from(`},"host":${host},"event":{"dataset":${dataset}}${labels ? `,"labels":${labels}` : ''}}`),
+    file: Buffer.from(file),
+    dataset,
+    host,
+    labels,
   };
 }
 

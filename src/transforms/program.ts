@@ -1,36 +1,63 @@
 /**
- * What the steps of one input make together of its records' fields: which field has which cell of a row, and how rows are
- * written. Nothing is recorded by name but what a step names; what else a line holds is passed as it stands.
+ * What the steps of one input make together of its records' fields: which field has which cell of a row, and how a record
+ * is written. Nothing is recorded by name but what a step names; what else a line holds is passed as it stands.
  *
- *   steps are made -> cells are given to the names they ask for -> first batch: sealed, `onSeal` -> batches
+ *   steps are made -> cells are given to the names they ask for -> sealed: `onSeal` -> batches: rowsOf, pack
  *
  * A name is dotted and is one field, however the line nests it. It has its cell from the first step to the last: `rename`
- * moves what is in it.
+ * moves what is in it. A record's message is in its cell from the beginning: it is the line.
  */
 import assert from 'node:assert';
 import type { Batch, FieldPlan } from '../core/batch.ts';
 import type { ProgramArena } from '../kernel/arena.ts';
 import type { Kernel, PackJob } from '../kernel/kernel.ts';
+import { FieldsPacker } from '../kernel/process/emit.ts';
+import { TextsDoor } from '../kernel/process/texts.ts';
 import { MAX_CELLS, mostRows, type ProcessKernel } from '../kernel/process.ts';
+import type { JsonEnvelope } from '../records/envelope.ts';
+import { type TemplateItem, templateOf, unparsedTemplate, variantOf } from './fields/template.ts';
+import { FieldTree } from './fields/tree.ts';
 
 /** The cell of `@timestamp`: milliseconds. */
-export const TIME_CELL = 0;
+const TIME_CELL = 0;
+/** Cells of runs that are not the first of their object. */
+const MORE_RUNS = 8;
 
 export class Program implements FieldPlan {
   readonly process: ProcessKernel;
   /** Where tables of its steps go; it lives as long as the program. */
   readonly arena: ProgramArena;
+  readonly texts: TextsDoor;
+  /** The cell of `message`. */
+  readonly message: number;
+  /** Of the last `pack`. */
+  endAt = 0;
+  replaced = 0;
+  cut = 0;
   readonly #kernel: Kernel;
   readonly #cells = new Map<string, number>();
   #next = TIME_CELL + 1;
   #width = 0;
   #most = 0;
   readonly #sealing: (() => void)[] = [];
+  /** Where members are passed that no step names. */
+  readonly #passing = new Set<string>();
+  /** Names that are written by the agent, whatever the line has of them. */
+  readonly #own = new Set<string>();
+  #tree!: FieldTree;
+  #more = { from: 0, to: 0 };
+  #packer!: FieldsPacker;
+  #template: readonly TemplateItem[] | null = null;
+  #envelope: JsonEnvelope | null = null;
+  /** Replaced by steps, until it is told with what is packed next. */
+  #replacedBefore = 0;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
     this.process = kernel.process;
     this.arena = kernel.takeArena();
+    this.texts = new TextsDoor(this.process, this.arena);
+    this.message = this.cell('message');
   }
 
   /** Nothing of it is on its way any more. */
@@ -40,6 +67,7 @@ export class Program implements FieldPlan {
 
   /** The cell of the field of this dotted name. Only while steps are made. */
   cell(name: string): number {
+    assert(this.#width === 0, 'cells are given while steps are made');
     let cell = this.#cells.get(name);
     if (cell === undefined) {
       cell = this.#reserve();
@@ -48,9 +76,21 @@ export class Program implements FieldPlan {
     return cell;
   }
 
-  /** All that have a cell. */
-  get cells(): ReadonlyMap<string, number> {
-    return this.#cells;
+  /** The cell for milliseconds that become `@timestamp`; `event.created` is the time of reading then. */
+  timeCell(): number {
+    this.#own.add('event.created');
+    return TIME_CELL;
+  }
+
+  /** The cell of what the agent writes there itself: what a line has of that name goes to `conflict`. */
+  ownCell(name: string): number {
+    this.#own.add(name);
+    return this.cell(name);
+  }
+
+  /** Members that no step names are passed at this path, '' the record. */
+  pass(path: string): void {
+    this.#passing.add(path);
   }
 
   /** What a step does when all names are known: before the first batch. */
@@ -61,9 +101,34 @@ export class Program implements FieldPlan {
   /** All steps are made. */
   seal(): void {
     assert(this.#width === 0, 'sealed twice');
+    const reserve = () => this.#reserve();
+    this.#tree = new FieldTree(this.#cells);
+    for (const path of this.#passing) this.#tree.pass(path, reserve);
+    this.#more = { from: this.#next, to: this.#next };
+    while (this.#passing.size > 0 && this.#more.to < this.#more.from + MORE_RUNS) this.#more.to = reserve() + 1;
     this.#width = this.#next + (this.#next % 2);
     this.#most = mostRows(this.#width);
+    this.#packer = new FieldsPacker(this.process, this.arena, this.#more);
     for (const task of this.#sealing) task();
+  }
+
+  /** The fields as objects, once it is sealed. */
+  get tree(): FieldTree {
+    return this.#tree;
+  }
+
+  get own(): readonly string[] {
+    return [...this.#own];
+  }
+
+  /** Cells of runs that are not the first of their object: from, and up to. */
+  get more(): { from: number; to: number } {
+    return this.#more;
+  }
+
+  /** Cells of a row. */
+  get width(): number {
+    return this.#width;
   }
 
   get most(): number {
@@ -71,36 +136,76 @@ export class Program implements FieldPlan {
   }
 
   /**
-   * Tables and rows of the batch are in use; at the first time all rows are empty. `clear` false: whoever asks empties
-   * each row by itself.
+   * Tables and rows of the batch are in use. At the first time a row has nothing but the message; `init` false: whoever
+   * asks sees to that in each row. True: it was the first time.
    */
-  rowsOf(batch: Batch, clear = true): void {
+  rowsOf(batch: Batch, init = true): boolean {
     assert(batch.fields && this.#width > 0, 'a batch without fields');
     const fresh = batch.rows === null;
     batch.rows ??= { slot: batch.fields, width: this.#width, most: this.#most, first: 0, behind: 0 };
     this.process.useSlot(batch.slot);
     this.process.useRows(batch.rows, batch.count, fresh);
-    if (fresh && clear) this.process.clearRows(0, batch.count);
+    if (!fresh) return false;
+    if (init) this.process.clearRows(0, batch.count);
+    this.texts.fresh(batch.count, this.message);
+    return true;
+  }
+
+  /** So many characters of the records' were none, and became U+FFFD. */
+  replacedInSteps(count: number): void {
+    this.#replacedBefore += count;
   }
 
   pack(batch: Batch, first: number, count: number, job: PackJob): number {
-    return this.#kernel.pack(batch.slot, first, count, job);
+    const { envelope } = job;
+    assert(envelope.kind === 'json', 'fields in something else than JSON');
+    // No step has asked for any.
+    if (!batch.rows) return this.#packPlain(batch, first, count, job);
+    this.rowsOf(batch);
+    if (!this.#template || !sameTexts(envelope, this.#envelope!)) this.#makeTemplate(envelope);
+    let packed = 0;
+    let at = job.outAt;
+    this.replaced = this.#replacedBefore;
+    this.#replacedBefore = 0;
+    this.cut = 0;
+    for (;;) {
+      const rest = { ...job, delta: job.delta + packed, outAt: at };
+      packed += this.#packer.pack(first + packed, count - packed, rest, envelope);
+      at = this.#packer.endAt;
+      this.replaced += this.#packer.replaced;
+      if (!this.#packer.missed) break;
+      const set = this.#packer.setOf(first + packed);
+      this.#packer.addVariant(set, variantOf(this.#template!, set));
+    }
+    this.endAt = at;
+    // Even alone it is too large: as a plain line it can be cut.
+    if (packed === 0 && job.empty) return this.#packPlain(batch, first, 1, job);
+    return packed;
   }
 
-  get endAt(): number {
-    return this.#kernel.endAt;
+  #packPlain(batch: Batch, first: number, count: number, job: PackJob): number {
+    const packed = this.#kernel.pack(batch.slot, first, count, job);
+    const { endAt, replaced, cut } = this.#kernel;
+    Object.assign(this, { endAt, replaced, cut });
+    return packed;
   }
 
-  get replaced(): number {
-    return this.#kernel.replaced;
-  }
-
-  get cut(): number {
-    return this.#kernel.cut;
+  #makeTemplate(envelope: JsonEnvelope): void {
+    assert(!this.#template, 'envelopes of one input differ');
+    let more = 0n;
+    for (let cell = this.#more.from; cell < this.#more.to; cell++) more |= 1n << BigInt(cell);
+    const items = templateOf({ tree: this.#tree, time: TIME_CELL, more, envelope });
+    this.#packer.setGeneral(items, unparsedTemplate(envelope));
+    this.#template = items;
+    this.#envelope = envelope;
   }
 
   #reserve(): number {
     if (this.#next === MAX_CELLS) throw new Error(`its steps name more than ${MAX_CELLS} fields: make them fewer`);
     return this.#next++;
   }
+}
+
+function sameTexts(a: JsonEnvelope, b: JsonEnvelope): boolean {
+  return a.host === b.host && a.dataset === b.dataset && a.labels === b.labels;
 }

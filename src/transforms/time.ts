@@ -41,6 +41,7 @@ export const time: Verb<TimeOptions> = {
     const kernel = process.exports<EditExports>();
     const at = placeTime(arena, formats, placeZone(arena, zone));
     const cell = program.cell(field);
+    program.timeCell();
     const marks = new Marks(arena);
     return (batch, only) => {
       program.rowsOf(batch);

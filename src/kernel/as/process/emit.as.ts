@@ -1,0 +1,349 @@
+// Packing records with fields: Kafka records as pack.as.ts writes them, whose value is put together after a template.
+//
+// A template is steps of 16 bytes: kind u32, cell u32, address and bytes of a piece of text that stands before. There is one
+// for each set of cells that occurs (a variant): all text between two values is one piece, and nothing is decided a record.
+// JavaScript makes it when a set is met first (`missed`). Of more sets than are kept, the rest are written after one template
+// for all: steps of 48 bytes, with conditions on the set behind.
+//
+//   variants    open addressing: set u64, address of the template u32, 0 u32
+//   conditions  any u64, and u64, none u64: the set has one of `any` and one of `and` (0: whatever) and none of `none`
+//
+// The set of a record whose parse failed is that of no cells; its template is another one.
+//
+// Invariant: a record is written as a whole below `limit`, or not at all; stores reach less than 64 bytes beyond.
+import { copy, decimal, digits, varint, varintBytes } from '../bytes.as';
+import { escape, fitting, resetReplaced } from '../json.as';
+import { end, flags, length, source, start } from '../tables.as';
+import { JSTR, PAIRS, RAW, TRUE, UINT, bytesOf, cellAt, cellMeta, flagsOf, kindOf, rowAt, width } from './cells.as';
+import { ISO_BYTES, writeIso } from './iso.as';
+import { UNQUOTED } from './jsonwalk.as';
+
+// Kinds of steps; TEXT, 0, is the piece alone.
+const VALUE: u32 = 1;
+/** The first run of a node, or its pairs. */
+const REST: u32 = 2;
+/** The other runs of node `cell`. */
+const RUNS: u32 = 3;
+const STAMP: u32 = 4;
+const READ: u32 = 5;
+const FILE: u32 = 6;
+const NUMBERS: u32 = 7;
+const LINE: u32 = 8;
+const OPEN: u32 = 9;
+const CLOSE: u32 = 10;
+const END: u32 = 11;
+
+const UNPARSED: u32 = 0x10;
+const RECORD_FLAGS: u32 = 15;
+/** What a value may take beside its bytes, escaped six-fold: quotes, a comma. */
+const AROUND: usize = 8;
+/** More than varints and numbers take that are not counted one by one. */
+const RESERVE: usize = 256;
+const COMMA: u8 = 0x2c;
+const BRACE: u8 = 0x7b;
+const QUOTE: u8 = 0x22;
+
+// The job in use, as emit.ts places it.
+let variants: usize = 0;
+let mask: u32 = 0;
+let general: usize = 0;
+let unparsed: usize = 0;
+let key: usize = 0;
+let keyBytes: usize = 0;
+let file: usize = 0;
+let fileBytes: usize = 0;
+/** 24 bytes of text: when the batch was read. */
+let readAt: usize = 0;
+let lengthPiece: usize = 0;
+let skippedPiece: usize = 0;
+/** By bits of a record's flags: address and bytes of a piece. */
+let flagPieces: usize = 0;
+let moreFrom: u32 = 0;
+let moreTo: u32 = 0;
+/** True: for a set without a variant the general template is taken. */
+let isGeneral: bool = false;
+
+export let fieldsEnd: usize = 0;
+/** It stopped at a record whose set has no variant. */
+export let missed: bool = false;
+
+let position: u64 = 0;
+let before: u64 = 0;
+let limit: usize = 0;
+let full: bool = false;
+
+export function useTemplates(job: usize, generalToo: bool): void {
+  variants = load<u32>(job);
+  mask = load<u32>(job, 4);
+  general = load<u32>(job, 8);
+  unparsed = load<u32>(job, 12);
+  key = load<u32>(job, 16);
+  keyBytes = load<u32>(job, 20);
+  file = load<u32>(job, 24);
+  fileBytes = load<u32>(job, 28);
+  readAt = load<u32>(job, 32);
+  lengthPiece = load<u32>(job, 36);
+  skippedPiece = load<u32>(job, 40);
+  flagPieces = load<u32>(job, 44);
+  moreFrom = load<u32>(job, 48);
+  moreTo = load<u32>(job, 52);
+  isGeneral = generalToo;
+}
+
+/** Which cells of the record there are: a bit each. */
+export function setOf(i: u32): u64 {
+  const row = rowAt(i);
+  let set: u64 = 0;
+  for (let f: u32 = 0; f < width; f += 2) {
+    const pair = <u64>i64x2.bitmask(i64x2.ne(v128.load(row + (<usize>f << 3)), i64x2.splat(0)));
+    set |= pair << f;
+  }
+  return set;
+}
+
+/** As `pack`: records [first, first + count) at [out, to); gives how many there are then, up to the first that is too large. */
+export function packFields(
+  first: u32, count: u32, from: f64, skipped: f64, delta: u32, out: usize, to: usize,
+): u32 {
+  position = <u64>from;
+  before = <u64>skipped;
+  limit = to;
+  missed = false;
+  resetReplaced();
+  let known: u64 = 0;
+  let template: usize = 0;
+  let i = first;
+  // Bytes of the two lengths that stand before what they measure: as many as of the record before.
+  let guess: usize = 2;
+  for (; i < first + count; i++) {
+    const bits = flags(i);
+    let steps = unparsed;
+    let set: u64 = 0;
+    if ((bits & UNPARSED) == 0) {
+      set = setOf(i);
+      if (template == 0 || set != known) {
+        template = variantOf(set);
+        known = set;
+      }
+      steps = template;
+      if (steps == 0 && !isGeneral) {
+        missed = true;
+        break;
+      }
+    }
+    if (out + RESERVE + keyBytes > limit) break;
+    full = false;
+    const bodyAt = out + guess;
+    store<u16>(bodyAt, 0);
+    const valueAt = copy(varint(bodyAt + 2, delta), key, keyBytes);
+    let at = steps ? write(valueAt + guess, i, steps) : writeGeneral(valueAt + guess, i, set);
+    if (full) break;
+    const needed = varintBytes(<u32>(at - valueAt - guess));
+    at = varint(measure(valueAt, guess, at), 0);
+    out = measure(out, guess, at);
+    guess = needed;
+    delta++;
+  }
+  fieldsEnd = out;
+  return i - first;
+}
+
+@inline
+function variantOf(set: u64): usize {
+  for (let slot = hashOf(set) & mask; ; slot = (slot + 1) & mask) {
+    const entry = variants + (<usize>slot << 4);
+    const template = load<u32>(entry, 8);
+    if (template == 0 || load<u64>(entry) == set) return template;
+  }
+  return 0;
+}
+
+@inline
+function hashOf(set: u64): u32 {
+  return <u32>((set * 0x9e3779b97f4a7c15) >> 32);
+}
+
+/** Puts the bytes of what lies `width` bytes after `at` up to `end` before it; gives its end, which may have moved. */
+@inline
+function measure(at: usize, width: usize, end: usize): usize {
+  const bytes = end - at - width;
+  const needed = varintBytes(<u32>bytes);
+  if (needed != width) memory.copy(at + needed, at + width, bytes);
+  varint(at, <u32>bytes);
+  return at + needed + bytes;
+}
+
+/** Whether so many bytes more have room. Where not, all that is written from here on is of no account. */
+@inline
+function fits(at: usize, bytes: usize): bool {
+  if (at + bytes + RESERVE <= limit) return true;
+  full = true;
+  return false;
+}
+
+function write(at: usize, i: u32, step: usize): usize {
+  const row = rowAt(i);
+  for (; ; step += 16) {
+    const kind = load<u32>(step);
+    const bytes = <usize>load<u32>(step, 12);
+    if (!fits(at, bytes)) return at;
+    at = copy(at, load<u32>(step, 8), bytes);
+    if (kind == VALUE) at = writeCell(at, row, load<u32>(step, 4));
+    else if (kind == END) return at;
+    else at = writeOther(at, i, row, kind, load<u32>(step, 4));
+    if (full) return at;
+  }
+  return at;
+}
+
+function writeGeneral(at: usize, i: u32, set: u64): usize {
+  const row = rowAt(i);
+  let opened: usize = 0;
+  for (let step = general; ; step += 48) {
+    const kind = load<u32>(step);
+    if (kind == END) return at;
+    const any = load<u64>(step, 16);
+    const and = load<u64>(step, 24);
+    if ((any != 0 && (set & any) == 0) || (and != 0 && (set & and) == 0) || (set & load<u64>(step, 32)) != 0) continue;
+    const cell = load<u32>(step, 4);
+    const bytes = <usize>load<u32>(step, 12);
+    if (!fits(at, bytes)) return at;
+    if (kind == CLOSE) {
+      if (load<u8>(at - 1) == BRACE) at = opened;
+      else store<u8>(at++, BRACE + 2);
+      continue;
+    }
+    if (kind == OPEN) opened = at;
+    if (bytes) {
+      // The comma that it begins with is not for the first member of an object.
+      const skip = usize(load<u8>(at - 1) == BRACE && load<u8>(load<u32>(step, 8)) == COMMA);
+      at = copy(at, <usize>load<u32>(step, 8) + skip, bytes - skip);
+    }
+    if (kind == VALUE) at = writeCell(at, row, cell);
+    else at = writeOther(at, i, row, kind, cell);
+    if (full) return at;
+  }
+  return at;
+}
+
+function writeOther(at: usize, i: u32, row: usize, kind: u32, cell: u32): usize {
+  if (kind == REST) return writeRest(at, row, cell);
+  if (kind == RUNS) return writeRuns(at, row, cell);
+  if (kind == NUMBERS) return writeNumbers(at, i);
+  if (kind == FILE) return fits(at, fileBytes) ? copy(at, file, fileBytes) : at;
+  if (kind == READ) return copy(at, readAt, ISO_BYTES);
+  if (kind == STAMP) return writeIso(at, load<u64>(row + (<usize>cell << 3)));
+  return kind == LINE ? writeText(at, start(i), end(i) - start(i)) : at;
+}
+
+@inline
+function writeCell(at: usize, row: usize, cell: u32): usize {
+  return writeValue(at, cellAt(row, cell), cellMeta(row, cell));
+}
+
+function writeValue(at: usize, from: usize, meta: u32): usize {
+  const bytes = <usize>bytesOf(meta);
+  const kind = kindOf(meta);
+  if (kind == RAW) return fits(at, bytes) ? copy(at, from, bytes) : at;
+  if (kind == TRUE) {
+    store<u32>(at, 0x65757274);
+    return at + 4;
+  }
+  if (kind == UINT) return decimal(at, from, digits(from));
+  if (kind != JSTR) return writeText(at, from, bytes);
+  if (!fits(at, bytes)) return at;
+  store<u8>(at, QUOTE);
+  at = copy(at + 1, from, bytes);
+  store<u8>(at, QUOTE);
+  return at + 1;
+}
+
+function writeText(at: usize, from: usize, bytes: usize): usize {
+  if (!fits(at, bytes * 6 + AROUND)) {
+    // It may well be shorter than it could be.
+    const room = limit > at + RESERVE + AROUND ? limit - at - RESERVE - AROUND : 0;
+    if (fitting(from, from + bytes, room) < from + bytes) return at;
+    full = false;
+  }
+  store<u8>(at++, QUOTE);
+  if (bytes <= 16) {
+    const text = v128.load(from);
+    const quotes = v128.or(i8x16.eq(text, i8x16.splat(0x22)), i8x16.eq(text, i8x16.splat(0x5c)));
+    const odd = <u32>i8x16.bitmask(v128.or(quotes, i8x16.lt_s(text, i8x16.splat(0x20))));
+    if ((odd & ((1 << <u32>bytes) - 1)) == 0) {
+      v128.store(at, text);
+      store<u8>(at + bytes, QUOTE);
+      return at + bytes + 1;
+    }
+  }
+  at = escape(from, from + bytes, at);
+  store<u8>(at, QUOTE);
+  return at + 1;
+}
+
+/** The first members of an object, or what is behind its comma. */
+function writeRest(at: usize, row: usize, cell: u32): usize {
+  const meta = cellMeta(row, cell);
+  const from = cellAt(row, cell);
+  if (kindOf(meta) == PAIRS) return writePairs(at, from, bytesOf(meta));
+  return writeRun(at, from, bytesOf(meta), flagsOf(meta));
+}
+
+@inline
+function writeRun(at: usize, from: usize, bytes: usize, bits: u32): usize {
+  if (!fits(at, bytes + 1)) return at;
+  store<u8>(at, QUOTE);
+  return copy(at + usize(bits & UNQUOTED), from, bytes);
+}
+
+/** The runs of a node behind its first one. */
+function writeRuns(at: usize, row: usize, node: u32): usize {
+  for (let f = moreFrom; f < moreTo && !full; f++) {
+    const meta = cellMeta(row, f);
+    if (meta >> 25 != node || meta == 0) continue;
+    store<u8>(at++, COMMA);
+    at = writeRun(at, cellAt(row, f), bytesOf(meta), (meta >> 24) & 1);
+  }
+  return at;
+}
+
+function writePairs(at: usize, entry: usize, count: u32): usize {
+  for (let n = count; n; n--, entry += 16) {
+    const bytes = <usize>load<u32>(entry, 4);
+    if (n != count) store<u8>(at++, COMMA);
+    at = writeText(at, load<u32>(entry), bytes);
+    if (full) return at;
+    store<u8>(at++, 0x3a);
+    at = writeValue(at, load<u32>(entry, 8), load<u32>(entry, 12));
+    if (full) return at;
+  }
+  return at;
+}
+
+/** Behind `"offset":`, as pack.as.ts has it. */
+function writeNumbers(at: usize, i: u32): usize {
+  at = number(at, position + source(i));
+  at = number(piece(at, lengthPiece), length(i));
+  const skipped = skippedBefore(i);
+  if (skipped > 0) at = number(piece(at, skippedPiece), skipped);
+  const bits = flags(i) & RECORD_FLAGS;
+  return bits > 0 ? piece(at, flagPieces + (<usize>bits << 3)) : at;
+}
+
+@inline
+function number(at: usize, value: u64): usize {
+  return decimal(at, value, digits(value));
+}
+
+/** A piece by where its address and bytes are. */
+@inline
+function piece(at: usize, entry: usize): usize {
+  return copy(at, load<u32>(entry), load<u32>(entry, 4));
+}
+
+@inline
+function skippedBefore(i: u32): u64 {
+  if (i == 0) return before + source(0);
+  const end = source(i - 1) + length(i - 1);
+  return source(i) > end ? source(i) - end : 0;
+}

@@ -1,0 +1,234 @@
+// JSON text, walked without making anything of it: each function gives the address behind what it found, 0 where that is
+// no JSON. As strict as fatal decoding of UTF-8 and JSON.parse, but for what these leave to whoever asks:
+//
+//   tooDeep    nested more than 63 deep, as the stack is a u64
+//   lone       an escaped surrogate without its other half, as JSON.parse takes them
+//
+// A string's end is looked for 16 bytes at a time: quotes, backslashes, controls and bytes beyond ASCII in one comparison;
+// most keys and values end in the first load. UTF-8 is checked once a text, when the first such byte is met.
+//
+// Invariant: a byte below 0x20 stands behind the text, so no scan goes beyond it.
+import { isUtf8 } from '../utf8.as';
+import { hex4 } from './unescape.as';
+
+const QUOTE: u32 = 0x22;
+const BACKSLASH: u32 = 0x5c;
+const OBJECT: u32 = 0x7b;
+const ARRAY: u32 = 0x5b;
+const DEPTH: u32 = 63;
+
+export let tooDeep: bool = false;
+export let lone: bool = false;
+/** The string that was walked last has backslashes. */
+export let escaped: bool = false;
+
+let textFrom: usize = 0;
+let utf8: bool = false;
+
+/** Another text begins. */
+@inline
+export function beginText(from: usize): void {
+  textFrom = from;
+  utf8 = false;
+  tooDeep = false;
+  lone = false;
+}
+
+@inline
+export function blank(at: usize, to: usize): usize {
+  while (load<u8>(at) <= 0x20 && at < to && isBlank(load<u8>(at))) at++;
+  return at;
+}
+
+@inline
+function isBlank(byte: u32): bool {
+  return byte == 0x20 || byte == 10 || byte == 13 || byte == 9;
+}
+
+/** A bit for each of the 16 bytes that does not just belong to a string. */
+@inline
+function oddBits(at: usize): u32 {
+  const bytes = v128.load(at);
+  const quotes = v128.or(i8x16.eq(bytes, i8x16.splat(<i8>QUOTE)), i8x16.eq(bytes, i8x16.splat(<i8>BACKSLASH)));
+  // Signed: controls, and what is beyond ASCII.
+  return <u32>i8x16.bitmask(v128.or(quotes, i8x16.lt_s(bytes, i8x16.splat(0x20))));
+}
+
+/** The quote that ends the string whose inside begins at `at`. */
+@inline
+export function stringEnd(at: usize, to: usize): usize {
+  escaped = false;
+  let odd = oddBits(at);
+  while (odd == 0) {
+    at += 16;
+    odd = oddBits(at);
+  }
+  at += ctz(odd);
+  return load<u8>(at) == QUOTE ? at : rareEnd(at, to);
+}
+
+/** As `stringEnd`, from a byte that is not plain. */
+function rareEnd(at: usize, to: usize): usize {
+  while (at < to) {
+    const byte = <u32>load<u8>(at);
+    if (byte == QUOTE) return at;
+    if (byte == BACKSLASH) {
+      escaped = true;
+      at = escapeEnd(at, to);
+      if (at == 0) return 0;
+    } else if (byte >= 0x80) {
+      if (!utf8 && !isUtf8(textFrom, to)) return 0;
+      utf8 = true;
+      at = asciiAt(at);
+    } else return 0;
+    let odd = oddBits(at);
+    while (odd == 0) {
+      at += 16;
+      odd = oddBits(at);
+    }
+    at += ctz(odd);
+  }
+  return 0;
+}
+
+/** The first byte of ASCII from `at` on. */
+@inline
+function asciiAt(at: usize): usize {
+  let beyond = <u32>i8x16.bitmask(v128.load(at));
+  while (beyond == 0xffff) {
+    at += 16;
+    beyond = <u32>i8x16.bitmask(v128.load(at));
+  }
+  return at + ctz(~beyond);
+}
+
+function escapeEnd(at: usize, to: usize): usize {
+  const letter = <u32>load<u8>(at + 1);
+  if (letter == 0x75) {
+    if (!isHex4(at + 2, to)) return 0;
+    const code = hex4(at + 2);
+    at += 6;
+    if (code < 0xd800 || code >= 0xe000) return at;
+    if (code < 0xdc00 && load<u16>(at) == 0x755c && isHex4(at + 2, to) && (hex4(at + 2) & 0xfc00) == 0xdc00) return at + 6;
+    lone = true;
+    return at;
+  }
+  const plain = letter == QUOTE || letter == BACKSLASH || letter == 0x2f || letter == 0x6e || letter == 0x74;
+  return at + 2 <= to && (plain || letter == 0x72 || letter == 0x62 || letter == 0x66) ? at + 2 : 0;
+}
+
+@inline
+function isHex4(at: usize, to: usize): bool {
+  if (at + 4 > to) return false;
+  for (let i: usize = 0; i < 4; i++) {
+    const digit = <u32>load<u8>(at + i);
+    if (digit - 0x30 >= 10 && (digit | 0x20) - 0x61 >= 6) return false;
+  }
+  return true;
+}
+
+@inline
+function isDigit(at: usize): bool {
+  return <u32>load<u8>(at) - 0x30 < 10;
+}
+
+@inline
+function digitsEnd(at: usize): usize {
+  if (!isDigit(at)) return 0;
+  do at++;
+  while (isDigit(at));
+  return at;
+}
+
+function numberEnd(at: usize): usize {
+  if (load<u8>(at) == 0x2d) at++;
+  at = load<u8>(at) == 0x30 ? at + 1 : digitsEnd(at);
+  if (at == 0) return 0;
+  if (load<u8>(at) == 0x2e) {
+    at = digitsEnd(at + 1);
+    if (at == 0) return 0;
+  }
+  if ((load<u8>(at) | 0x20) != 0x65) return at;
+  at++;
+  if (load<u8>(at) == 0x2b || load<u8>(at) == 0x2d) at++;
+  return digitsEnd(at);
+}
+
+/** Behind a value that is no object and no array. It may end behind `to` where `to` is within it. */
+@inline
+function scalarEnd(at: usize, to: usize): usize {
+  const first = <u32>load<u8>(at);
+  if (first == QUOTE) {
+    const end = stringEnd(at + 1, to);
+    return end ? end + 1 : 0;
+  }
+  if (first - 0x30 < 10 || first == 0x2d) return numberEnd(at);
+  const word = load<u32>(at);
+  if (word == 0x65757274 || word == 0x6c6c756e) return at + 4;
+  return word == 0x736c6166 && load<u8>(at + 4) == 0x65 ? at + 5 : 0;
+}
+
+/** Behind the value at `at`, whatever it is. */
+@inline
+export function valueEnd(at: usize, to: usize): usize {
+  const first = <u32>load<u8>(at);
+  const end = first == OBJECT || first == ARRAY ? nestedEnd(at, to) : scalarEnd(at, to);
+  return end <= to ? end : 0;
+}
+
+/** Behind `"key":` and blanks, where a value is due. */
+@inline
+function keyEnd(at: usize, to: usize): usize {
+  if (load<u8>(at) != QUOTE) return 0;
+  at = stringEnd(at + 1, to);
+  if (at == 0) return 0;
+  at = blank(at + 1, to);
+  return load<u8>(at) == 0x3a ? blank(at + 1, to) : 0;
+}
+
+/** Behind the object or array at `at`. */
+function nestedEnd(at: usize, to: usize): usize {
+  // A bit a level: 1 in an object.
+  let stack: u64 = 0;
+  let depth: u32 = 0;
+  for (;;) {
+    // A value is due.
+    const first = <u32>load<u8>(at);
+    if (first == OBJECT || first == ARRAY) {
+      if (++depth > DEPTH) {
+        tooDeep = true;
+        return 0;
+      }
+      stack = (stack << 1) | u64(first == OBJECT);
+      at = blank(at + 1, to);
+      if (<u32>load<u8>(at) != first + 2) {
+        if (first == OBJECT) at = keyEnd(at, to);
+        if (at == 0) return 0;
+        continue;
+      }
+      at++;
+      stack >>= 1;
+      depth--;
+    } else {
+      at = scalarEnd(at, to);
+      if (at == 0) return 0;
+    }
+    for (;;) {
+      if (depth == 0) return at;
+      at = blank(at, to);
+      if (at >= to) return 0;
+      const next = <u32>load<u8>(at++);
+      const inObject = (stack & 1) != 0;
+      if (next == 0x2c) {
+        at = blank(at, to);
+        if (inObject) at = keyEnd(at, to);
+        if (at == 0) return 0;
+        break;
+      }
+      if (next != (inObject ? OBJECT + 2 : ARRAY + 2)) return 0;
+      stack >>= 1;
+      depth--;
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,275 @@
+// JSON objects into rows: members that a step names into their cells, all others as they stand, in stretches.
+//
+//   {"level":30,"pid":7,"req":{"id":1,"method":"GET"},"msg":"done"}
+//     cell       run 1          run      cell           cell             level, req.method and msg are named
+//
+// Names are looked up by node: the objects that have named fields, one of which is the one that is walked. Each node has a
+// cell for its first run; more runs of whatever node go to a few cells that all share, with the node's number.
+//
+// What JavaScript does instead: equal names, more than 256 members, more runs than cells, names with backslashes, a
+// lone surrogate, nesting that is too deep, and members that are the envelope's within `log` or `event`.
+//
+// The table of names, made by transforms/field-tree.ts; entries by open addressing, at most a quarter in use:
+//
+//   0   first eight bytes u64 | bytes u32 | node u8, flags u8, cell u8, child u8 | address of the name u32 | 0 u32
+import { ESCAPED, JSTR, RAW, TEXT, cellMeta, clearRow, mergeRow, rowAt, setCell } from './cells.as';
+import { beginText, blank, escaped, lone, stringEnd, tooDeep, valueEnd } from './jsontext.as';
+import { textEnd, textStart } from './texts.as';
+
+/** Flags of a name. */
+const IS_CELL: u32 = 0x100;
+const IS_NODE: u32 = 0x200;
+const IS_SLOW: u32 = 0x400;
+
+const ENTRY: usize = 24;
+const MOST_MEMBERS: u32 = 256;
+/** `log.` and `event.`, as words. */
+const LOG: u64 = 0x2e676f6c;
+const EVENT: u64 = 0x2e746e657665;
+/** No cell. */
+const NONE: u32 = 0xff;
+/** Of the cell of a run: the quote that it begins with is not there. */
+export const UNQUOTED: u32 = 1;
+
+// The job in use: nine words and a byte a node, as json.ts places them.
+let names: usize = 0;
+let mask: u32 = 0;
+let hashes: usize = 0;
+let scratch: usize = 0;
+let moreFrom: u32 = 0;
+let moreTo: u32 = 0;
+/** The nodes of `log` and `event`, where the members stand beside the envelope; 0: they do not. */
+let logNode: u32 = 0;
+let eventNode: u32 = 0;
+/** The node whose members those of the text are. */
+let root: u32 = 0;
+/** By node: the cell of its first run. */
+let rests: usize = 0;
+
+export let jsonFailed: u32 = 0;
+export let jsonSlow: u32 = 0;
+
+/** Of the text that is walked: members, a bit for some of each one's hash, the next cell for a run. */
+let seen: u32 = 0;
+let bloom: u64 = 0;
+let more: u32 = 0;
+/** JavaScript is to do it, if it is JSON at all. */
+let slow: bool = false;
+
+/**
+ * Parses the texts of those of records [0, count) whose byte at `todo` is 1: it becomes 0, or 2 where JavaScript is to do it.
+ * What was parsed takes the place of cell `instead`: the message, or a field. `fresh`: there is nothing else in the rows.
+ * The text as it was is in cell `original` then, if that is not NONE.
+ */
+export function walkJson(count: u32, todo: usize, job: usize, fresh: bool, instead: u32, original: u32): void {
+  names = load<u32>(job);
+  mask = load<u32>(job, 4);
+  hashes = load<u32>(job, 8);
+  scratch = load<u32>(job, 12);
+  moreFrom = load<u32>(job, 16);
+  moreTo = load<u32>(job, 20);
+  logNode = load<u32>(job, 24);
+  eventNode = load<u32>(job, 28);
+  root = load<u32>(job, 32);
+  rests = job + 36;
+  jsonFailed = 0;
+  jsonSlow = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    if (load<u8>(todo + i) != 1) continue;
+    const from = textStart(i);
+    const to = textEnd(i);
+    const row = fresh ? rowAt(i) : scratch;
+    clearRow(row);
+    const is = isObject(from, to, row);
+    if (is && !slow) {
+      if (fresh || mergeRow(row, rowAt(i), instead)) {
+        if (original != NONE) setCell(rowAt(i), original, from, <u32>(to - from), TEXT);
+        store<u8>(todo + i, 0);
+        continue;
+      }
+      slow = true;
+    }
+    if (fresh) {
+      clearRow(row);
+      setCell(row, instead, from, <u32>(to - from), TEXT);
+    }
+    if (is || tooDeep) {
+      store<u8>(todo + i, 2);
+      jsonSlow++;
+    } else jsonFailed++;
+  }
+}
+
+function isObject(from: usize, to: usize, row: usize): bool {
+  beginText(from);
+  seen = 0;
+  bloom = 0;
+  more = moreFrom;
+  slow = false;
+  let at = blank(from, to);
+  if (at >= to || load<u8>(at) != 0x7b) return false;
+  at = members(at + 1, to, row, root);
+  if (lone) slow = true;
+  return at != 0 && blank(at, to) == to;
+}
+
+/** Puts the members of the object whose inside begins at `at` into the row; gives the address behind the object. */
+function members(at: usize, to: usize, row: usize, node: u32): usize {
+  at = blank(at, to);
+  if (load<u8>(at) == 0x7d) return at + 1;
+  // The run that may go on; 0: there is none.
+  let run: usize = 0;
+  let runEnd: usize = 0;
+  for (;;) {
+    if (load<u8>(at) != 0x22) return 0;
+    const key = at + 1;
+    const keyEnd = stringEnd(key, to);
+    if (keyEnd == 0) return 0;
+    if (escaped) slow = true;
+    const bytes = <u32>(keyEnd - key);
+    const word = firstWord(key, bytes);
+    at = keyEnd + 1;
+    if (load<u8>(at) != 0x3a) at = blank(at, to);
+    if (load<u8>(at) != 0x3a) return 0;
+    at++;
+    if (load<u8>(at) <= 0x20) at = blank(at, to);
+    const value = at;
+    const hash = hashOf(word, bytes, keyEnd, node);
+    note(hash);
+    const known = find(key, bytes, word, hash, node);
+    if (known & IS_SLOW) slow = true;
+    if (known & IS_NODE && isFull(value, to)) {
+      if (run) keep(row, node, run, runEnd, 0);
+      run = 0;
+      at = members(value + 1, to, row, known >> 24);
+      if (at == 0) return 0;
+    } else {
+      at = valueEnd(value, to);
+      if (at == 0) return 0;
+      if (known & IS_CELL) {
+        if (run) keep(row, node, run, runEnd, 0);
+        run = 0;
+        const cell = (known >> 16) & 0xff;
+        if (cellMeta(row, cell) != 0) slow = true;
+        if (load<u8>(value) == 0x22) setCell(row, cell, value + 1, <u32>(at - value - 2), JSTR, escaped ? ESCAPED : 0);
+        else setCell(row, cell, value, <u32>(at - value), RAW);
+      } else {
+        const within = node == root ? prefixNode(word) : 0;
+        if (within) {
+          if (run) keep(row, node, run, runEnd, 0);
+          run = 0;
+          inEnvelope(row, within, key, keyEnd, at);
+        } else {
+          if (run == 0) run = key - 1;
+          runEnd = at;
+        }
+      }
+    }
+    if (load<u8>(at) <= 0x20) at = blank(at, to);
+    if (at >= to) return 0;
+    const next = <u32>load<u8>(at++);
+    if (next == 0x7d) break;
+    if (next != 0x2c) return 0;
+    if (load<u8>(at) <= 0x20) at = blank(at, to);
+  }
+  if (run) keep(row, node, run, runEnd, 0);
+  return at;
+}
+
+/** Whether there is an object at `at`, and something in it. */
+@inline
+function isFull(at: usize, to: usize): bool {
+  return load<u8>(at) == 0x7b && load<u8>(blank(at + 1, to)) != 0x7d;
+}
+
+/** The node that `log.x` or `event.x` belongs to, by its first eight bytes. */
+@inline
+function prefixNode(word: u64): u32 {
+  if ((word & 0xffffffff) == LOG) return logNode;
+  return (word & 0xffffffffffff) == EVENT ? eventNode : 0;
+}
+
+/** `log.x` is x in log, as if it stood there. */
+function inEnvelope(row: usize, node: u32, key: usize, keyEnd: usize, end: usize): void {
+  const name = key + (node == logNode ? 4 : 6);
+  for (let at = name; at < keyEnd; at++) if (load<u8>(at) == 0x2e) slow = true;
+  if (name >= keyEnd) {
+    slow = true;
+    return;
+  }
+  const bytes = <u32>(keyEnd - name);
+  note(hashOf(firstWord(name, bytes), bytes, keyEnd, node));
+  keep(row, node, name, end, UNQUOTED);
+}
+
+/** A run of a node's members. */
+function keep(row: usize, node: u32, run: usize, end: usize, flags: u32): void {
+  const bytes = <u32>(end - run);
+  const first = <u32>load<u8>(rests + node);
+  if (cellMeta(row, first) == 0) setCell(row, first, run, bytes, RAW, flags);
+  else if (more < moreTo) setRun(row, more++, run, bytes, node, flags);
+  else slow = true;
+}
+
+/** A run that is not the first of its node: kind and flags say whose it is. */
+@inline
+function setRun(row: usize, f: u32, at: usize, bytes: u32, node: u32, flags: u32): void {
+  setCell(row, f, at, bytes, 0, 0);
+  store<u32>(row + (<usize>f << 3), bytes | (((node << 1) | flags) << 24), 4);
+}
+
+/** The first eight bytes, zeros behind the end. */
+@inline
+function firstWord(at: usize, bytes: u32): u64 {
+  const word = load<u64>(at);
+  return bytes >= 8 ? word : word & (((<u64>1) << (<u64>bytes << 3)) - 1);
+}
+
+/** What the table of names is looked up by, and equal names are found by. */
+@inline
+function hashOf(word: u64, bytes: u32, end: usize, node: u32): u32 {
+  let hash = (word ^ <u64>bytes ^ (<u64>node << 40)) * 0x9e3779b97f4a7c15;
+  if (bytes > 8) hash ^= load<u64>(end - 8) * 0xff51afd7ed558ccd;
+  return <u32>((hash * 0x9e3779b97f4a7c15) >> 32);
+}
+
+/** A member is seen; where another of this hash was seen before, they may be equal. */
+@inline
+function note(hash: u32): void {
+  const bit = (<u64>1) << <u64>(hash & 63);
+  if (bloom & bit && isSeen(hash)) slow = true;
+  bloom |= bit;
+  if (seen == MOST_MEMBERS) slow = true;
+  else {
+    store<u32>(hashes + (<usize>seen << 2), hash);
+    seen++;
+  }
+}
+
+function isSeen(hash: u32): bool {
+  const wanted = i32x4.splat(hash);
+  for (let k: u32 = 0; k < seen; k += 4) {
+    const same = <u32>i32x4.bitmask(i32x4.eq(v128.load(hashes + (<usize>k << 2)), wanted));
+    if (same & ((1 << min(4, seen - k)) - 1)) return true;
+  }
+  return false;
+}
+
+/** What is known of a name: node it is of, flags, cell, node that it is; 0: it has no meaning. */
+@inline
+function find(at: usize, bytes: u32, word: u64, hash: u32, node: u32): u32 {
+  for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+    const entry = names + <usize>slot * ENTRY;
+    const length = load<u32>(entry, 8);
+    if (length == 0) return 0;
+    const known = load<u32>(entry, 12);
+    if (length != bytes || load<u64>(entry) != word || (known & 0xff) != node) continue;
+    if (bytes <= 8 || rest(at, bytes, load<u32>(entry, 16))) return known;
+  }
+  return 0;
+}
+
+function rest(at: usize, bytes: u32, name: usize): bool {
+  for (let i: usize = 8; i < bytes; i++) if (load<u8>(at + i) != load<u8>(name + i)) return false;
+  return true;
+}

@@ -1,0 +1,52 @@
+/** Walks JSON into rows (as/process/jsonwalk.as.ts). */
+import type { ProgramArena } from '../arena.ts';
+import { MAX_CELLS, type ProcessKernel } from '../process.ts';
+
+interface JsonExports {
+  walkJson(count: number, todo: number, job: number, fresh: boolean, instead: number, original: number): void;
+  readonly jsonFailed: WebAssembly.Global;
+  readonly jsonSlow: WebAssembly.Global;
+}
+
+const MEMBERS = 256;
+const NO_CELL = 0xff;
+
+export interface JsonJob {
+  names: { at: number; mask: number };
+  /** Cells of runs that are not the first of their object. */
+  more: { from: number; to: number };
+  /** Numbers of nodes: whose members the texts have, and those of `log` and `event`, 0 where they are like any other. */
+  root: number;
+  log: number;
+  event: number;
+  /** By node: the cell of its first run. */
+  rests: readonly number[];
+}
+
+export class JsonWalker {
+  readonly #exports: JsonExports;
+  readonly #jobAt: number;
+
+  constructor(process: ProcessKernel, arena: ProgramArena, { names, more, root, log, event, rests }: JsonJob) {
+    this.#exports = process.exports<JsonExports>();
+    const [hashes, scratch] = [arena.reserve(MEMBERS * 4), arena.reserve(MAX_CELLS * 8)];
+    const job = [names.at, names.mask, hashes, scratch, more.from, more.to, log, event, root];
+    this.#jobAt = arena.reserve(job.length * 4 + rests.length);
+    arena.words(this.#jobAt, job.length).set(job);
+    arena.bytes.set(rests, this.#jobAt + job.length * 4);
+  }
+
+  /**
+   * Parses the texts of the records at `todo`, whose byte becomes 0, or 2 where it must be done elsewhere. See walkJson.
+   * `original` null: the text is not kept.
+   */
+  walk(
+    count: number,
+    todoAt: number,
+    how: { fresh: boolean; instead: number; original: number | null },
+  ): { failed: number; slow: number } {
+    const e = this.#exports;
+    e.walkJson(count, todoAt, this.#jobAt, how.fresh, how.instead, how.original ?? NO_CELL);
+    return { failed: e.jsonFailed.value, slow: e.jsonSlow.value };
+  }
+}

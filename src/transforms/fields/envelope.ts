@@ -1,0 +1,7 @@
+/** What of a record's names is the envelope's: what a line has under them goes elsewhere. */
+
+/** Members of a line that go to `conflict` as they are, in cells of their own. The rest of `log` and `event` merges. */
+export const NAMES_OF_ENVELOPE = ['@timestamp', 'host', 'labels', 'conflict', 'log', 'event', 'event.dataset'] as const;
+
+/** Those of which a line seldom has one: they go to `conflict` too, the slow way. */
+export const OWN_IN_LOG = ['file', 'offset', 'length', 'skipped', 'flags', 'iostream'] as const;

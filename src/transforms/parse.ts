@@ -1,0 +1,167 @@
+/**
+ * `parse`: a line becomes fields, by the first of some formats that it is of.
+ *
+ *   parse: json        parse: {json: {into: app}}        parse: [json, logfmt, none]
+ *
+ * A line that is of none goes out as it is, with error.type. A field that is of none stays, and the record has an error.type
+ * if it had none.
+ */
+import { choice, listOrOne, made, optional, valuesOf } from '../config/option.ts';
+import type { Batch } from '../core/batch.ts';
+import { log } from '../log.ts';
+import { FORMATS } from './parse/all.ts';
+import type { AnyFormat, CommonOptions, ParseContext } from './parse/format.ts';
+import type { Verb } from './verb.ts';
+
+/** A format as it was read. */
+interface Chosen {
+  readonly format: AnyFormat;
+  readonly options: CommonOptions;
+}
+
+const ERROR = 'parse';
+const PATH = 'log.file.path';
+const EXAMPLE = '{json: {into: app}}';
+
+export const parse: Verb<readonly Chosen[]> = {
+  name: 'parse',
+  option: optional(
+    formatsOption(),
+    'The format of the lines, whose fields they become: one, or a list of which the first that a line is of is taken. A line that is of none goes out as it is, with error.type: parse, and is counted (failed); steps about fields leave it alone.',
+  ),
+  fields(chosen, names) {
+    for (const [i, { format, options }] of chosen.entries()) {
+      const at = [i, format.name];
+      if (options.field !== undefined && options.field !== PATH) names.read(options.field, ...at, 'field');
+      format.fields(options, names, at);
+      if (options.keep_message) names.make(['event.original']);
+      if (options.field !== undefined) names.make(['error.type']);
+    }
+  },
+  step(chosen, context) {
+    const { program, kernel } = context;
+    const parsers = chosen.map((one) => new Parser(one, context));
+    const { on_failure, field } = chosen.at(-1)!.options;
+    const resets = chosen[0]!.format.resets === true && chosen.every(({ options }) => options.field === undefined);
+    const error = field === undefined ? null : new ErrorType(context);
+    const names = chosen.map(({ format }) => format.name).join(', ');
+    return (batch, only) => {
+      const { texts } = program;
+      const { slot, count } = batch;
+      const fresh = program.rowsOf(batch, !resets || only !== null);
+      let left = texts.choose(count, only);
+      for (const parser of parsers) {
+        if (left === 0) return;
+        parser.parse(batch, fresh);
+        left = remaining(texts.todo, count);
+      }
+      if (left === 0) return;
+      context.failed(left);
+      const what = field === undefined ? 'lines' : `texts in ${field}`;
+      const then = on_failure === 'drop' ? 'they are dropped' : 'they go out as they are, with error.type: parse';
+      log.warnOnce(
+        `parse ${batch.stream.key} ${batch.stream.name}`,
+        `${batch.stream.name} has ${what} that are not ${names}: ${then}, and counted (failed)`,
+      );
+      if (on_failure === 'drop') {
+        const found = Uint8Array.from(texts.todo.subarray(0, count), (todo) => Number(todo !== 0));
+        batch.count = kernel.select(slot, count, found, 0, batch.rows);
+      } else if (error) error.mark(count);
+      else texts.fail(count);
+    };
+  },
+};
+
+/** One format, made for one step. */
+class Parser {
+  readonly #context: ParseContext;
+  readonly #field: number | null;
+  readonly #ofPath: boolean;
+  readonly #parse: ReturnType<AnyFormat['make']>;
+
+  constructor({ format, options }: Chosen, context: ParseContext | Parameters<typeof parse.step>[1]) {
+    const { program } = context;
+    this.#ofPath = options.field === PATH;
+    this.#field = options.field === undefined || this.#ofPath ? null : program.cell(options.field);
+    this.#context = {
+      kernel: context.kernel,
+      program,
+      conditional: context.conditional,
+      failed: (count) => context.failed(count),
+      instead: this.#field ?? program.message,
+      original: options.keep_message ? program.ownCell('event.original') : null,
+      texts: (_, i) => program.texts.at(i),
+    };
+    this.#parse = format.make(options, this.#context);
+  }
+
+  parse(batch: Batch, fresh: boolean): void {
+    const { texts, process } = this.#context.program;
+    const { count, slot, stream } = batch;
+    if (this.#field !== null) texts.useField(count, this.#field);
+    else if (this.#ofPath) {
+      const path = Buffer.from(stream.name);
+      const at = process.sideTake(path.length + 1);
+      if (at === 0) return;
+      path.copy(process.bytes, at);
+      process.bytes[at + path.length] = 10;
+      texts.useOne(count, at, path.length);
+    } else texts.useLines(slot);
+    this.#parse(batch, fresh && this.#field === null && !this.#ofPath);
+  }
+}
+
+/** What is put where a field could not be parsed. */
+class ErrorType {
+  readonly #program: ParseContext['program'];
+  readonly #cell: number;
+  readonly #text: { at: number; bytes: number };
+
+  constructor({ program }: { program: ParseContext['program'] }) {
+    this.#program = program;
+    this.#cell = program.cell('error.type');
+    this.#text = { at: program.arena.place(Buffer.from(ERROR)), bytes: ERROR.length };
+  }
+
+  mark(count: number): void {
+    this.#program.texts.mark(count, this.#cell, this.#text);
+  }
+}
+
+function remaining(todo: Uint8Array, count: number): number {
+  let left = 0;
+  for (let i = 0; i < count; i++) if (todo[i] !== 0) left++;
+  return left;
+}
+
+function formatsOption() {
+  const words = FORMATS.filter(({ word }) => word !== false).map(({ name }) => name);
+  const named = { what: 'format', known: words };
+  const withOptions = FORMATS.filter(({ option }) => option !== false);
+  const fields = Object.fromEntries(
+    withOptions.map(({ name, option, text }) => [name, optional(option as never, text)]),
+  );
+  return made(listOrOne(choice(fields, { example: EXAMPLE, beside: {}, named })), (written, refuse) => {
+    if (written.length === 0) refuse([], 'is an empty list: name a format');
+    const chosen = written.map((one) => chosenOf(one as string | Record<string, unknown>));
+    for (const [i, { format, options }] of chosen.entries()) {
+      if (i === chosen.length - 1) continue;
+      if (format.name === 'none') refuse([i], 'takes any line: it must be the last of the list');
+      else if (options.on_failure !== 'pass') {
+        refuse(
+          [i, format.name, 'on_failure'],
+          'is never so: the next format of the list is tried; write it at the last',
+        );
+      }
+    }
+    return chosen;
+  });
+}
+
+function chosenOf(written: string | Record<string, unknown>): Chosen {
+  const has = (name: string) => (typeof written === 'string' ? written === name : written[name] !== undefined);
+  const format = FORMATS.find(({ name }) => has(name))!;
+  const options =
+    typeof written === 'string' ? (format.option ? valuesOf(format.option, {}) : {}) : written[format.name];
+  return { format, options: { keep_message: false, on_failure: 'pass', ...(options as Partial<CommonOptions>) } };
+}

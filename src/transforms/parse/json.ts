@@ -1,0 +1,71 @@
+/** `parse: json`: an object a line. Its members stand at the top of the record, beside the envelope, or under one name. */
+import { leaf, optional } from '../../config/option.ts';
+import { JsonWalker } from '../../kernel/process/json.ts';
+import { fieldName } from '../field.ts';
+import { OWN_IN_LOG } from '../fields/envelope.ts';
+import { placeNames } from '../fields/names.ts';
+import { SlowJson } from '../fields/slow-json.ts';
+import type { Program } from '../program.ts';
+import { type CommonOptions, formatOptions, type Parse, type ParseFormat } from './format.ts';
+
+interface JsonOptions extends CommonOptions {
+  into?: string | undefined;
+}
+
+/** A record that the kernel gave back. */
+const SLOW = 2;
+const STILL = 1;
+
+export const json: ParseFormat<JsonOptions> = {
+  name: 'json',
+  text: 'An object a line.',
+  option: formatOptions({
+    into: optional(
+      leaf({ label: 'field', json: { type: 'string' }, example: 'app' }, (text) => fieldName(text, [])),
+      'The field that the whole object becomes. Left out, its members stand at the top of the record; what has the name of something of the envelope stands under conflict then.',
+    ),
+  }) as never,
+  resets: true,
+  fields({ into }, names) {
+    if (into === undefined) return names.makeAny();
+    names.make([into]);
+    names.makeAny(`${into}.`);
+  },
+  make({ into = '' }, { program, texts, instead, original }): Parse {
+    program.pass(into);
+    let walker!: JsonWalker;
+    let slow: SlowJson | undefined;
+    program.onSeal(() => {
+      walker = walkerOf(program, into);
+    });
+    return (batch, fresh) => {
+      const { todo, todoAt } = program.texts;
+      const walked = walker.walk(batch.count, todoAt, { fresh, instead, original });
+      if (walked.slow === 0) return;
+      slow ??= new SlowJson(program, program.tree.at(into));
+      for (let i = 0; i < batch.count; i++) {
+        if (todo[i] !== SLOW) continue;
+        todo[i] = STILL;
+        const { at, bytes } = texts(batch, i);
+        if (!slow.parse(program.process.bytes.subarray(at, at + bytes), i, instead)) continue;
+        if (original !== null) program.process.setText(i, original, at, bytes);
+        todo[i] = 0;
+      }
+    };
+  },
+};
+
+function walkerOf(program: Program, into: string): JsonWalker {
+  const { tree, own, more, process, arena } = program;
+  const top = tree.at(into);
+  const all = into === '' ? [...OWN_IN_LOG.map((name) => `log.${name}`), ...own] : [];
+  const nodeOf = (name: string) => (into === '' ? tree.at(name).number : 0);
+  return new JsonWalker(process, arena, {
+    names: placeNames(tree, top, all, arena),
+    more,
+    root: top.number,
+    log: nodeOf('log'),
+    event: nodeOf('event'),
+    rests: tree.nodes.map(({ rest }) => rest ?? 0),
+  });
+}

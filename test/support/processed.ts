@@ -1,0 +1,149 @@
+/** What steps make of lines: their records, decoded by a reader of their own, as JSON. */
+import assert from 'node:assert/strict';
+import { Account } from '../../src/core/account.ts';
+import { Batch, type Stream } from '../../src/core/batch.ts';
+import { MAX_BLOCK_BYTES, Pool } from '../../src/core/pool.ts';
+import { Kernel } from '../../src/kernel/kernel.ts';
+import { logEnvelope } from '../../src/lines/envelope.ts';
+import { configFrom } from '../../src/options.ts';
+import { type Processing, processingOf } from '../../src/transforms/process.ts';
+
+const pool = new Pool(16 << 20);
+export const kernel = new Kernel(pool.memory, pool.arenas);
+const share = pool.share('test');
+const [slot, fields] = await pool.takeAll(share, 'batch', 2);
+const block = await pool.take(share, 'block');
+
+/** When the lines were read. */
+export const READ_AT = Date.parse('2026-11-22T14:00:00.123Z');
+export const PATH = '/var/log/app/a.log';
+
+const envelope = logEnvelope({
+  input: { name: 'app', tags: {}, encoding: 'json', format: 'plain', encoding_in: 'utf-8', max_line: 262_144 },
+  config: { host: 'web-1', tags: { env: 'prod' }, kafka: { partition_by: 'host' } },
+  path: PATH,
+  id: 'a-1',
+});
+
+/** The steps of an input, as they are written. */
+export function made(process: unknown[]): Processing {
+  const { logs } = configFrom({ logs: [{ name: 'app', include: [PATH], process }] }, {});
+  return processingOf(logs[0]!.process, kernel)!;
+}
+
+export interface Run {
+  /** The records' values, as they stand. */
+  texts: string[];
+  replaced: number;
+  cut: number;
+}
+
+/** Runs lines through steps that are made, and packs them; each line may have any bytes but LF. */
+export function run({ steps, fields: plan }: Processing, lines: readonly (string | Buffer)[]): Run {
+  const stream: Stream = {
+    name: PATH,
+    topic: 'logs',
+    key: 'web-1',
+    account: new Account('logs.app'),
+    envelope: () => envelope,
+    replayable: true,
+    ...(plan && { fields: plan }),
+  };
+  const texts: string[] = [];
+  const sum = { replaced: 0, cut: 0 };
+  let at = 0;
+  for (let i = 0; i < lines.length; ) {
+    const batch = new Batch(slot!, share, stream, fields);
+    let used = 0;
+    const first = i;
+    for (; i < lines.length && batch.count < (plan?.most ?? 1000); i++) {
+      const line = Buffer.from(lines[i]!);
+      if (used + line.length + 1 > 512 << 10 && i > first) break;
+      line.copy(slot!.bytes, used);
+      used += line.length;
+      slot!.bytes[used++] = 10;
+      batch.count++;
+    }
+    slot!.bytes.fill(0x78, used, used + 100);
+    batch.count = kernel.findLines(slot!, slot!.bytesAt, slot!.bytesAt + used, slot!.bytesAt, 0);
+    Object.assign(batch, { from: at, end: at + used, used, time: READ_AT, weight: batch.count });
+    at += used;
+    for (const step of steps) {
+      step.in += batch.count;
+      step.apply(batch);
+      step.out += batch.count;
+    }
+    for (let packed = 0; packed < batch.count; ) {
+      const job = { envelope, time: READ_AT, position: batch.from, skipped: 0, delta: 0, empty: true };
+      const room = { outAt: block.bytesAt, limitAt: block.bytesAt + MAX_BLOCK_BYTES };
+      const packer = plan ?? kernel;
+      const count = plan
+        ? plan.pack(batch, packed, batch.count - packed, { ...job, ...room })
+        : kernel.pack(slot!, packed, batch.count - packed, { ...job, ...room });
+      assert.ok(count > 0 && packer.endAt <= room.limitAt, 'a record has no room');
+      const records = Buffer.from(pool.memory.buffer, block.bytesAt, packer.endAt - block.bytesAt);
+      const read = [...valuesOf(records)];
+      assert.equal(read.length, count);
+      texts.push(...read);
+      packed += count;
+      sum.replaced += packer.replaced;
+      sum.cut += packer.cut;
+    }
+  }
+  return { texts, ...sum };
+}
+
+/** The values of the records of a block, decoded here on purpose: varints, key, value, no headers. */
+function* valuesOf(records: Buffer): Generator<string> {
+  let at = 0;
+  const varint = () => {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = records[at++]!;
+      value += (byte & 127) * scale;
+      if (byte < 128) return value / 2;
+    }
+  };
+  while (at < records.length) {
+    const bytes = varint();
+    const end = at + bytes;
+    at += 2;
+    varint();
+    const key = varint();
+    assert.equal(records.toString('utf8', at, at + key), 'web-1');
+    at += key;
+    const value = varint();
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(records.subarray(at, at + value));
+    at += value;
+    assert.equal(varint(), 0);
+    assert.equal(at, end);
+    yield text;
+  }
+}
+
+/** The records that steps make of lines, without what is the same for all: `@timestamp` when it is of the reading, host, labels, file. */
+export function processed(process: unknown[], lines: readonly (string | Buffer)[]): Record<string, unknown>[] {
+  const all = made(process);
+  try {
+    return run(all, lines).texts.map(brief);
+  } finally {
+    all.close();
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a document
+export function brief(text: string): any {
+  const { host, labels, log, event, ...rest } = JSON.parse(text);
+  assert.deepEqual([host, labels], [{ name: 'web-1' }, { env: 'prod' }]);
+  assert.equal(event.dataset, 'app');
+  const { file, offset, length, ...more } = log;
+  assert.deepEqual(file, { path: PATH, id: 'a-1' });
+  assert.ok(offset >= 0 && length > 0);
+  const { dataset, ...said } = event;
+  if (rest['@timestamp'] === new Date(READ_AT).toISOString()) delete rest['@timestamp'];
+  return {
+    ...rest,
+    ...(Object.keys(more).length > 0 && { log: more }),
+    ...(Object.keys(said).length > 0 && { event: said }),
+  };
+}
