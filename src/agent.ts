@@ -151,7 +151,7 @@ export class Agent {
     this.#spool = await Spool.open(join(data_dir, 'spool'), config.spool, (input, records, bytes, reason) =>
       accounts.of(input).drop(reason, records, bytes),
     );
-    if (kafka.brokers.length > 0) this.#client = newClient(config);
+    if (kafka.brokers.length > 0) this.#client = this.#newClient(config);
     const superseded = (error: Error) => this.#supersede(error);
     const { agentId } = identity;
     const transactions = { config, pool, accounts, spool: this.#spool, client: this.#client, agentId, superseded };
@@ -237,7 +237,7 @@ export class Agent {
     if (changes(({ kafka: { partition_by: _, topic_prefix: __, ...kafka } }) => kafka)) changed.push('kafka');
     if (changes(connectionOf)) this.#client?.change(connectionOf(config));
     if (!this.#client && config.kafka.brokers.length > 0) {
-      this.#client = newClient(config);
+      this.#client = this.#newClient(config);
       this.#client.connect(this.#stop.signal).catch(() => undefined);
     }
     this.#delivery.change({ config, topics: this.#topics(), client: this.#client });
@@ -252,6 +252,13 @@ export class Agent {
     ]);
     const titles = (all: Iterable<{ title: string }>) => [...all].map(({ title }) => title);
     return { reloaded: true, changed: [...titles(inputs), ...changed], waiting: titles(waiting), warnings, errors: [] };
+  }
+
+  #newClient(config: CommonConfig): KafkaClient {
+    const topic_settings = { [positionsTopic(config)]: POSITIONS_SETTINGS };
+    // It may ask before there are any.
+    const waiting = () => (this.#healthy ? books(this.#parts()).total.in_flight : 0);
+    return new KafkaClient({ ...config.kafka, topic_settings, waiting });
   }
 
   #supersede(error: Error): void {
@@ -324,10 +331,6 @@ export class Agent {
     await Promise.race([Promise.all(closing), new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())]);
     this.#lock.release();
   }
-}
-
-function newClient(config: CommonConfig): KafkaClient {
-  return new KafkaClient({ ...config.kafka, topic_settings: { [positionsTopic(config)]: POSITIONS_SETTINGS } });
 }
 
 async function atStop(what: string, work: () => Promise<void>): Promise<void> {

@@ -2,8 +2,10 @@
 import { existsSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { socketPath } from '../admin/client.ts';
-import { type LocatedConfig, loadConfig } from '../options.ts';
+import { ConfigError } from '../config/errors.ts';
+import { type Config, type LocatedConfig, loadConfig } from '../options.ts';
 import { defaultConfig, IN_CLONE } from './default.ts';
+import { complain } from './output.ts';
 
 export interface ConfigChoice {
   config?: string;
@@ -21,6 +23,17 @@ export async function locateConfig(choice: ConfigChoice): Promise<LocatedConfig>
   if (existsSync(choice.defaultPath)) return { ...(await loadConfig(choice.defaultPath)), path: choice.defaultPath };
   if (!IN_CLONE && !(await runs(builtIn(false))) && (await runs(builtIn(true)))) return builtIn(true);
   return builtIn();
+}
+
+/** The configuration; null where it cannot be used, which was said. */
+export async function configFor(choice: ConfigChoice): Promise<Config | null> {
+  try {
+    return (await locateConfig(choice)).config;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    complain(error.message);
+    return null;
+  }
 }
 
 export function builtIn(tryOut = IN_CLONE): LocatedConfig {

@@ -8,12 +8,16 @@ import type { LocatedConfig } from '../options.ts';
 type Configured = Pick<LocatedConfig, 'config' | 'says'>;
 
 /** `passing`: what may be right at another time, so that an agent begins all the same, and waits for it. */
-export function machineFaults({ config, says }: Configured): { faults: Fault[]; passing: Fault[] } {
+export function machineFaults(
+  { config, says }: Configured,
+  { all }: { all: boolean },
+): { faults: Fault[]; passing: Fault[] } {
   const { data_dir, kafka } = config;
   const faults: Fault[] = [];
   const passing: Fault[] = [];
   const hopeless = hopelessDataDir(data_dir);
-  if (hopeless) faults.push(says(['data_dir'], hopeless));
+  // What may pass the start finds out by itself.
+  if (hopeless && (all || !hopeless.passing)) faults.push(says(['data_dir'], hopeless.message));
   if (kafka.tls) {
     for (const fault of readTlsFiles(kafka.tls).faults) {
       (fault.passing ? passing : faults).push(says(['kafka', 'tls', fault.option], fault.message));
@@ -31,7 +35,7 @@ export function machineFaults({ config, says }: Configured): { faults: Fault[]; 
 
 /** The same configuration, with warnings of what is passing; throws ConfigError where something is wrong. */
 export function fitForMachine<C extends LocatedConfig>(located: C): C {
-  const { faults, passing } = machineFaults(located);
+  const { faults, passing } = machineFaults(located, { all: false });
   if (faults.length > 0) throw new ConfigError(faults);
   return { ...located, warnings: [...located.warnings, ...passing.map(formatFault)] };
 }

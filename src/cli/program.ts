@@ -30,6 +30,7 @@ Examples:
   runnel top                                the same, live
   runnel tap logs                           watch log records as they leave
   runnel explain statsd 'hits:1|c|#env:prod'
+  runnel explain log /var/log/a.log 'a line'
   runnel spool cat runnel.logs -n 20        the last records of the local log
   runnel verify --topic runnel.logs         is every byte of every file in Kafka?
 
@@ -142,6 +143,27 @@ explain
   .action(async (path: string, line: string, options: { config?: string }) => {
     const { explainLog } = await import('./explain-log.ts');
     await finish(explainLog(path, line, { defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+program
+  .command('test')
+  .description('run processing cases: do lines become the records that they should become? exit 1 where not')
+  .argument('<file>', 'YAML: [{input: app, path: /var/log/a.log, lines: [...], expect: [{topic: T, value: {...}}]}]')
+  .option('-c, --config <file>', 'configuration')
+  .option('--json', 'print what is missing and unexpected of each case as JSON')
+  .action(async (file: string, options: { config?: string; json?: boolean }) => {
+    const { runCases } = await import('./test.ts');
+    await finish(runCases(file, { defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+program
+  .command('presets')
+  .description('list the presets of process, or print one as steps')
+  .argument('[name]', 'for example nginx')
+  .option('--json', 'print as JSON')
+  .action(async (name: string | undefined, options: { json?: boolean }) => {
+    const { presets } = await import('./presets.ts');
+    await finish(presets(name, { json: options.json ?? false }));
   });
 
 program

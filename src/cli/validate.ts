@@ -12,7 +12,7 @@ export async function validate(file: string, { json = false }: { json?: boolean 
   try {
     const loaded = await loadConfig(file);
     const { hash, files, config } = loaded;
-    const { faults, passing } = machineFaults(loaded);
+    const { faults, passing } = machineFaults(loaded, { all: true });
     if (faults.length + passing.length > 0) throw new ConfigError([...faults, ...passing]);
     const unsafe = isUnusedByOthers(config.data_dir) ? null : unsafeDataDir(config.data_dir);
     const dataDir =

@@ -139,7 +139,7 @@ function fitEntries(
 function isWhole(tree: Tree, name: string, key: string | undefined, info: LeafInfo, faults: Fault[]): boolean {
   const told = faults.length;
   const refuse = (message: string) => faults.push({ ...tree.place, message: `${name} ${message}` });
-  if (tree.kind === 'empty') refuse(`is empty${info.empty ? `: ${info.empty}` : ''}`);
+  if (tree.kind === 'empty' && !info.nulls) refuse(`is empty${info.empty ? `: ${info.empty}` : ''}`);
   else if (tree.kind === 'scalar' && tree.odd && info.numbers?.(key)) {
     refuse(
       `is a number that is compared as it is written, and YAML reads ${tree.text.slice(0, 80)} as another: quote it`,
@@ -163,7 +163,7 @@ function firstSentence(text: string): string {
 
 /** Whether a key that is not known was told to be meant for this one. */
 export function isMeant(key: string, name: string, faults: readonly Fault[]): boolean {
-  const where = name === '' ? '' : ` in ${name.replace(/\[\d+\]$/, '')}`;
+  const where = placed(name);
   return faults.some(
     ({ message }) =>
       message.startsWith(`unknown key ${key}:...${where}: `) ||
@@ -171,12 +171,18 @@ export function isMeant(key: string, name: string, faults: readonly Fault[]): bo
   );
 }
 
+/** ` in logs`, for any of them. */
+function placed(name: string): string {
+  const list = name.replace(/\[\d+\]$/, '');
+  return list === '' ? '' : ` in ${list}`;
+}
+
 export function isFaulty({ place }: Tree, faults: readonly Fault[]): boolean {
   return faults.some((f) => f.file === place.file && f.line === place.line && f.column === place.column);
 }
 
 function unknownKey(key: string, name: string, fields: ReadonlyMap<string, Field>): string {
-  const where = name === '' ? '' : ` in ${name.replace(/\[\d+\]$/, '')}`;
+  const where = placed(name);
   const colon = key.indexOf(':');
   // `password:hunter2`: what follows the colon is a value, and maybe a secret.
   if (colon > 0) return `unknown key ${key.slice(0, colon)}:...${where}: put a space after the colon`;

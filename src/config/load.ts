@@ -125,7 +125,10 @@ function interpret<C extends CommonConfig>(
     const path = (issue.path ?? []).map((item) => item.key as string | number);
     // What is missing or has the wrong form was said when the tree was fitted.
     if (issue.kind === 'schema') continue;
-    faults.push({ ...placeOf(tree, path), message: `${nameOf(path)} ${complaint(issue.message, tree, shape, path)}` });
+    faults.push({
+      ...placeOf(tree, path),
+      message: `${optionName(path)} ${complaint(issue.message, tree, shape, path)}`,
+    });
     remove(values, path);
   }
   // Once more without what is wrong, so that the checks across options can speak in the same go.
@@ -142,9 +145,10 @@ function interpret<C extends CommonConfig>(
   const refuse = (path: Path, message: string) => {
     const fault = faultAt(tree, path, message);
     // What is missing here may be what is wrong inside, which was told already; two inputs may say the same of an option.
-    if (faults.some((told) => told.message === fault.message || told.message.startsWith(`${nameOf(path)}.`))) return;
+    if (faults.some((told) => told.message === fault.message || told.message.startsWith(`${optionName(path)}.`)))
+      return;
     const needs = /^needs ([\w, ]+)/.exec(message)?.[1]?.split(/, | or /) ?? [];
-    if (needs.some((key) => isMeant(key, nameOf(path), faults))) return;
+    if (needs.some((key) => isMeant(key, optionName(path), faults))) return;
     faults.push(fault);
   };
   const isThere = (path: Path) => {
@@ -187,11 +191,11 @@ export function fromValues<C extends CommonConfig>(
 }
 
 function faultAt(tree: Tree, path: Path, message: string): Fault {
-  return { ...placeOf(tree, path), message: `${nameOf(path)} ${message}` };
+  return { ...placeOf(tree, path), message: `${optionName(path)} ${message}` };
 }
 
 /** `logs[0].include[1]` */
-function nameOf(path: Path): string {
+export function optionName(path: Path): string {
   return path.map((step, i) => (typeof step === 'number' ? `[${step}]` : i === 0 ? step : `.${step}`)).join('');
 }
 
@@ -222,7 +226,12 @@ function dropIns(path: string, faults: Fault[], warnings: string[]): string[] {
 }
 
 /** `named`: by whoever runs this, so it may be a pipe. */
-async function readText(file: string, named: boolean, faults: Fault[]): Promise<string | null> {
+export async function readText(
+  file: string,
+  named: boolean,
+  faults: Fault[],
+  what = 'the configuration',
+): Promise<string | null> {
   const refuse = (message: string): null => {
     faults.push({ file, line: 1, column: 1, message });
     return null;
@@ -234,7 +243,7 @@ async function readText(file: string, named: boolean, faults: Fault[]): Promise<
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
     if (error instanceof TypeError) return refuse('is not UTF-8 text');
-    return refuse(`cannot read the configuration: ${(error as Error).message}`);
+    return refuse(`cannot read ${what}: ${(error as Error).message}`);
   }
 }
 

@@ -20,6 +20,8 @@ export interface LeafInfo {
   numbers?: (key: string | undefined) => boolean;
   /** Of a grammar: what to write where nothing stands. */
   empty?: string;
+  /** Of a grammar: what is empty is a value, too. */
+  nulls?: boolean;
 }
 
 /** What is wrong with a value. `{}` in the text stands for the value; a secret is never put in its place. */

@@ -53,8 +53,14 @@ export function unmask(text: string): string {
   return text.replaceAll(OPEN, '{').replaceAll(CLOSE, '}');
 }
 
+/** What is done with the text of a scalar. */
+export interface Substitute {
+  /** Throws Wrong. */
+  in(text: string): Substituted;
+}
+
 /** One for all files of a configuration: what they bring in is bounded together. */
-export class Substitution {
+export class Substitution implements Substitute {
   readonly #env: Env;
   /** What a relative `${file:...}` starts from. */
   readonly #folder: string;

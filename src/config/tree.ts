@@ -7,7 +7,7 @@
 import type { Alias, LineCounter, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 import { type Fault, type FilePlace, formatPlace } from './errors.ts';
 import { Wrong } from './option.ts';
-import { mask, type Substitution, unmask } from './substitute.ts';
+import { mask, type Substitute, unmask } from './substitute.ts';
 import { syntaxFaults } from './syntax.ts';
 
 export interface ScalarTree {
@@ -16,7 +16,9 @@ export interface ScalarTree {
   text: string;
   /** The environment or a file went into it: never shown. */
   substituted: boolean;
-  /** YAML reads it as a number that is written otherwise as a rule: 0x10, 007, 1e3, 2.50. */
+  /** What YAML makes of it. */
+  value: string | number | boolean;
+  /** That is a number which is written otherwise as a rule: 0x10, 007, 1e3, 2.50. */
   odd: boolean;
 }
 export interface ListTree {
@@ -44,7 +46,7 @@ const AS_A_RULE = /^-?(0|[1-9]\d*)(\.\d*[1-9])?$/;
 export type Yaml = typeof import('yaml');
 
 /** Reads one file's text. Faults are added to `faults`; what could be read is returned. */
-export function readTree(yaml: Yaml, text: string, file: string, substitution: Substitution, faults: Fault[]): Tree {
+export function readTree(yaml: Yaml, text: string, file: string, substitution: Substitute, faults: Fault[]): Tree {
   const lines = new yaml.LineCounter();
   const empty: EmptyTree = { kind: 'empty', place: { file, line: 1, column: 1 } };
   const { masked, deep } = mask(text);
@@ -100,14 +102,14 @@ class TreeReader {
   readonly #yaml: Yaml;
   readonly #lines: LineCounter;
   readonly #file: string;
-  readonly #substitution: Substitution;
+  readonly #substitution: Substitute;
   readonly #faults: Fault[];
   #nodes = 0;
   /** The last node of each anchor. Not those that are read again through an alias. */
   readonly #anchors = new Map<string, Node>();
   #aliased = 0;
 
-  constructor(yaml: Yaml, lines: LineCounter, file: string, substitution: Substitution, faults: Fault[]) {
+  constructor(yaml: Yaml, lines: LineCounter, file: string, substitution: Substitute, faults: Fault[]) {
     this.#yaml = yaml;
     this.#lines = lines;
     this.#file = file;
@@ -165,8 +167,16 @@ class TreeReader {
     try {
       const { text, substituted } = this.#substitution.in(unmask(source));
       if (plain && substituted && text.trim() === '') return { kind: 'empty', place };
-      const odd = plain && typeof node.value === 'number' && !substituted && !AS_A_RULE.test(text);
-      return { kind: 'scalar', place, text, substituted, odd };
+      const read = plain && !substituted ? node.value : null;
+      const value = typeof read === 'number' || typeof read === 'boolean' ? read : text;
+      return {
+        kind: 'scalar',
+        place,
+        text,
+        substituted,
+        value,
+        odd: typeof value === 'number' && !AS_A_RULE.test(text),
+      };
     } catch (error) {
       if (!(error instanceof Wrong)) throw error;
       this.fault(place, error.message);
@@ -258,6 +268,14 @@ export function scalarAt(tree: Tree, path: readonly (string | number)[]): Scalar
 export function isSet(tree: Tree, path: readonly (string | number)[]): boolean {
   const at = nodeAt(tree, path);
   return at !== undefined && at.kind !== 'empty';
+}
+
+/** What YAML means: numbers, true and false, null where nothing stands. */
+export function typedValue(tree: Tree): unknown {
+  if (tree.kind === 'scalar') return tree.value;
+  if (tree.kind === 'list') return tree.items.map(typedValue);
+  const entries = tree.kind === 'map' ? [...tree.entries].map(([key, { value }]) => [key, typedValue(value)]) : null;
+  return entries && Object.fromEntries(entries);
 }
 
 /** Plain values for the schema; what is empty is left out, and undefined in a list, where the others keep their places. */

@@ -5,25 +5,26 @@ import { isOfKernel } from '../mounts/of-kernel.ts';
 
 const INSTEAD = 'write a directory on a disk, for example /var/lib/runnel';
 
-/** What is wrong, and what would be right; null: nothing that can be told. */
-export function hopelessDataDir(path: string): string | null {
+/** What is wrong, and what would be right; null: nothing that can be told. `passing`: it may be otherwise at the start. */
+export function hopelessDataDir(path: string): { message: string; passing: boolean } | null {
   const dir = resolve(path);
-  if (dir === '/') return `would have the agent's files beside everything else: ${INSTEAD}`;
+  const never = (message: string) => ({ message: `${message}: ${INSTEAD}`, passing: false });
+  const now = (message: string) => ({ message: `${message}: ${INSTEAD}`, passing: true });
+  if (dir === '/') return never("would have the agent's files beside everything else");
   let at = dir;
   let there = lookAt(at);
   while (!there && at !== '/') {
-    if (isLink(at))
-      return `${dir === at ? 'is' : `lies in ${at},`} a link to what is not there: make that directory, or ${INSTEAD}`;
+    if (isLink(at)) return now(`${dir} cannot be: ${at} is a link to what is not there`);
     at = dirname(at);
     there = lookAt(at);
   }
   if (!there) return null;
   if (!there.isDirectory())
-    return at === dir ? `${dir} is no directory: ${INSTEAD}` : `${dir} cannot be: ${at} is no directory: ${INSTEAD}`;
+    return now(at === dir ? `${dir} is no directory` : `${dir} cannot be: ${at} is no directory`);
   const real = realpathSync(at);
-  if (isOfKernel(real)) return `${dir} cannot be: in ${real} the kernel shows itself, and keeps no files: ${INSTEAD}`;
-  if (/^\/dev(?!\/shm\/)(\/|$)/.test(real))
-    return `${dir} cannot be: ${real} holds devices, and is gone after a restart: ${INSTEAD}`;
+  if (isOfKernel(real)) return never(`${dir} cannot be: in ${real} the kernel shows itself, and keeps no files`);
+  if (/^\/dev(?!\/shm(\/|$))(\/|$)/.test(real))
+    return never(`${dir} cannot be: ${real} holds devices, and is gone after a restart`);
   return null;
 }
 

@@ -4,6 +4,7 @@ import type { CommonConfig } from '../config/config.ts';
 import type { Accounts } from '../core/account.ts';
 import type { AnyKind } from '../core/input.ts';
 import type { Pipeline } from '../core/pipeline.ts';
+import { count } from '../core/units.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import type { Inputs } from '../inputs.ts';
 import type { KafkaClient } from '../kafka/connect/client.ts';
@@ -36,7 +37,9 @@ export function reasonsOf(parts: StatusParts, conservation = books(parts), topic
   const { config, client, spool } = parts;
   const reasons = [...parts.troubles(), ...parts.inputs.problems()];
   if (client?.state === 'connecting') {
-    reasons.push(`kafka: ${client.error ?? `connecting to ${config.kafka.brokers.join(', ')}`}`);
+    const waiting = conservation.total.in_flight;
+    const waits = waiting === 0 ? '' : `; ${count(waiting, 'record waits', 'records wait')}`;
+    reasons.push(`kafka: ${client.error ?? `connecting to ${config.kafka.brokers.join(', ')}`}${waits}`);
   }
   for (const { topic, error } of topics) if (error) reasons.push(`topic ${topic}: ${error}`);
   reasons.push(...spool.errors());

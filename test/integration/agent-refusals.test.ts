@@ -94,7 +94,7 @@ test('sessions that end every two seconds are renewed without a failure', { skip
   await sleep(4 * SESSION_MS);
   const { kafka: said } = await arrives();
   assert.equal(said.retries, 0);
-  assert.doesNotMatch(agent.stderr, /cannot reach Kafka/);
+  assert.doesNotMatch(agent.stderr, /no broker answers/);
 });
 
 test('a quota slows it down, and the status says for how long', { skip }, async () => {

@@ -62,6 +62,8 @@ export interface KafkaClientOptions extends KafkaConnection {
   quiet?: boolean;
   /** The longest pause between two attempts, milliseconds. */
   longest_pause?: number;
+  /** Records that are not in Kafka yet, to be said where no broker answers. */
+  waiting?: () => number;
   /** Settings of topics, other than the brokers' defaults, with which they are created. */
   topic_settings?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
@@ -81,7 +83,7 @@ export class KafkaClient {
 
   constructor(options: KafkaClientOptions) {
     this.#o = options;
-    this.#presence = new Presence(options.brokers, options.quiet ?? false);
+    this.#presence = new Presence(options.brokers, options.quiet ?? false, options.waiting ?? (() => 0));
     this.#cluster = new Cluster(options.quiet ?? false);
     this.#bootstrap = options.brokers.map(parseAddress);
     this.#links = this.#newLinks();

@@ -32,6 +32,7 @@ import { dial } from './dial.ts';
 import { type Api, type Broker, type Connection, kafkajs, quietLogger, type SocketFactory } from './kafkajs.ts';
 import { Patience } from './patience.ts';
 import { metadata } from './requests.ts';
+import { closedBy, inWords, type LinkProgress } from './words.ts';
 
 const PRODUCE = 0;
 const KEEP_ALIVE_MS = 30_000;
@@ -45,6 +46,8 @@ export interface LinkOptions {
   tls: tls.ConnectionOptions | null;
   /** As kafkajs takes it: see security.ts. */
   login: object | null;
+  /** Who logs in, for people. */
+  who: LinkProgress['login'];
   /** For everything until the connection can be used, milliseconds. */
   connectTimeout: number;
   /** How long a broker may answer nothing, milliseconds. */
@@ -78,7 +81,7 @@ export class Link {
   /** Aborts with why the link is of no more use. */
   readonly #ending = new AbortController();
   #tcp: net.Socket | null = null;
-  #open = false;
+  #at: LinkProgress['at'] = 'dial';
   /** Monotonic milliseconds. */
   #expiresAt = Number.POSITIVE_INFINITY;
   readonly #patience: Patience;
@@ -118,17 +121,17 @@ export class Link {
   static async open(options: LinkOptions, signal: AbortSignal): Promise<Link> {
     const link = new Link(options);
     const seconds = options.connectTimeout / 1000;
-    const late = setTimeout(() => link.fail(`no connection within ${seconds} s`), options.connectTimeout);
+    const late = setTimeout(() => link.fail(link.#late(seconds)), options.connectTimeout);
     try {
       await abortable(abortable(link.#connect(), link.#ending.signal), signal);
     } catch (error) {
-      link.fail(reason(error as Error));
+      link.fail(link.#reason(error as Error));
       signal.throwIfAborted();
       throw link.error;
     } finally {
       clearTimeout(late);
     }
-    link.#open = true;
+    link.#at = 'open';
     const lifetime = Number(link.#connection.sessionLifetime.toString());
     if (lifetime > 0) link.#expiresAt = performance.now() + lifetime * SESSION_USED;
     const { maxVersion } = link.#broker.versions?.[PRODUCE] ?? { maxVersion: 0 };
@@ -147,8 +150,9 @@ export class Link {
     this.#tcp = tcp;
     tcp.setNoDelay(true);
     tcp.setKeepAlive(true, KEEP_ALIVE_MS);
-    tcp.on('error', (error) => this.fail(reason(error)));
-    tcp.once('close', () => this.fail('the broker closed the connection'));
+    this.#at = this.#o.tls ? 'tls' : 'hello';
+    tcp.on('error', (error) => this.fail(this.#reason(error)));
+    tcp.once('close', () => this.fail(closedBy(this.#progress())));
     await this.#broker.connect();
     this.cluster = (await metadata(this, [])).clusterId;
   }
@@ -167,7 +171,7 @@ export class Link {
     this.#ending.abort(error);
     this.#connection.connectionStatus = 'disconnected';
     this.#drain?.reject(error);
-    if (this.#open) this.#o.failed(this, error);
+    if (this.#at === 'open') this.#o.failed(this, error);
   }
 
   /** The SASL session ends soon: what is asked should be finished, and another link opened. */
@@ -194,7 +198,7 @@ export class Link {
       });
       return (await abortable(sent, this.#ending.signal)) as T;
     } catch (error) {
-      this.fail(reason(error as Error));
+      this.fail(this.#reason(error as Error));
       throw this.error;
     } finally {
       this.#patience.answered();
@@ -270,11 +274,27 @@ export class Link {
       return answer;
     } catch (error) {
       // kafkajs rejects what it has in hand just before the socket's own end is seen.
-      this.fail(reason(error as Error));
+      this.fail(this.#reason(error as Error));
       throw this.error;
     } finally {
       this.#patience.answered();
     }
+  }
+
+  #progress(): LinkProgress {
+    const { host, tls, who } = this.#o;
+    const at = this.#at === 'hello' && this.#broker.versions ? 'login' : this.#at;
+    return { host, tls: tls !== null, login: who, at };
+  }
+
+  #reason(error: Error): string {
+    return inWords(error, this.#progress());
+  }
+
+  #late(seconds: number): string {
+    if (this.#at === 'dial')
+      return `does not answer within ${seconds} s: is the port right, and does a firewall let it through?`;
+    return `no connection within ${seconds} s: it takes one and says nothing`;
   }
 
   /** Waits until the socket takes more; rejects when the link fails. Null when it does already. */
@@ -300,18 +320,12 @@ export class Link {
       process.nextTick(onConnect);
       return socket;
     }
-    const secure = tls.connect(
-      { socket, host, ...(net.isIP(host) ? {} : { servername: host }), ...options },
-      onConnect,
-    );
-    secure.on('error', (error) => this.fail(reason(error)));
-    secure.once('close', () => this.fail('the broker closed the connection'));
+    const secure = tls.connect({ socket, host, ...(net.isIP(host) ? {} : { servername: host }), ...options }, () => {
+      this.#at = 'hello';
+      onConnect();
+    });
+    secure.on('error', (error) => this.fail(this.#reason(error)));
+    secure.once('close', () => this.fail(closedBy(this.#progress())));
     return secure;
   };
-}
-
-/** The one sentence of an error. */
-function reason(error: Error & { code?: string }): string {
-  if (error instanceof LinkError) return error.message;
-  return error.message || error.code || error.name;
 }

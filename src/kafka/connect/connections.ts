@@ -3,6 +3,7 @@
  * its connection waits for the replicas too.
  */
 import { abortable } from '../../core/abort.ts';
+import { NoBroker } from '../wire/errors.ts';
 import { Link } from './connection.ts';
 import { loginOf, type TlsConfig, tlsOptions } from './security.ts';
 import type { SaslConfig } from './tokens.ts';
@@ -60,20 +61,20 @@ export class Links {
     return abortable(opened, signal);
   }
 
-  /** A connection to any of these, one that is open before others. Rejects with the last reason. */
+  /** A connection to any of these, one that is open before others. Rejects with NoBroker. */
   async any(addresses: readonly Address[], purpose: Purpose, signal: AbortSignal): Promise<Link> {
     const byKey = new Map(addresses.map((address) => [keyOf(address, purpose), address]));
     const ordered = [...byKey].sort(([a], [b]) => Number(this.#links.has(b)) - Number(this.#links.has(a)));
-    let failure: unknown = new Error('no broker is known');
+    const failures: string[] = [];
     for (const [, address] of ordered) {
       try {
         return await this.to(address, purpose, signal);
       } catch (error) {
         signal.throwIfAborted();
-        failure = error;
+        failures.push((error as Error).message);
       }
     }
-    throw failure;
+    throw new NoBroker(failures.length > 0 ? failures : ['none is known']);
   }
 
   /** Ends all that are open or are being opened. */
@@ -93,7 +94,15 @@ export class Links {
       remove();
       lost(error);
     };
-    const options = { ...address, clientId: client_id, login: this.#login, connectTimeout, requestTimeout, failed };
+    const options = {
+      ...address,
+      clientId: client_id,
+      login: this.#login,
+      who: this.#o.sasl,
+      connectTimeout,
+      requestTimeout,
+      failed,
+    };
     const link = await Link.open({ ...options, tls: tls ? tlsOptions(tls) : null }, this.#closing);
     try {
       opened(link);

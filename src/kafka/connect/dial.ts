@@ -13,6 +13,7 @@
 import dns from 'node:dns';
 import net from 'node:net';
 import { abortable } from '../../core/abort.ts';
+import { ofAddresses } from './words.ts';
 
 const NEXT_AFTER = 250;
 
@@ -22,7 +23,7 @@ export async function dial(host: string, port: number, signal: AbortSignal): Pro
   signal.throwIfAborted();
   const tried = new Set<net.Socket>();
   const { promise, resolve, reject } = Promise.withResolvers<net.Socket>();
-  const failures: string[] = [];
+  const failures: { address: string; error: Error }[] = [];
   let timer: NodeJS.Timeout | undefined;
   const next = () => {
     clearTimeout(timer);
@@ -33,8 +34,8 @@ export async function dial(host: string, port: number, signal: AbortSignal): Pro
     if (tried.size < addresses.length) timer = setTimeout(next, NEXT_AFTER);
     socket.once('connect', () => resolve(socket));
     socket.once('error', (error) => {
-      failures.push(error.message);
-      if (failures.length === addresses.length) reject(new Error(failures.join(', ')));
+      failures.push({ address, error });
+      if (failures.length === addresses.length) reject(new Error(ofAddresses(failures)));
       else if ([...tried].at(-1) === socket) next();
     });
   };

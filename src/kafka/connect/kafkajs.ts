@@ -152,7 +152,10 @@ interface Scram {
   hi(password: string, salt: Buffer, iterations: number, digest: object): Promise<Buffer>;
 }
 
-const NO_KAFKA = "what listens here does not speak Kafka's protocol (or only over TLS)";
+const NO_KAFKA = "does not speak Kafka's protocol: is the port right?";
+const ONLY_TLS = 'speaks TLS at this port: write tls: {} into kafka, or ca_file where the authority is your own';
+/** A record of TLS, an alert: what is said to who does not speak it. */
+const isAlert = (data: Buffer) => data[0] === 0x15 && data[1] === 3;
 const MIB = 1 << 20;
 const LENGTH_BYTES = 4;
 const MOST_SAID = 200;
@@ -266,13 +269,14 @@ function mendConnection(connection: Connection): void {
   const processData = connection.processData;
   connection.processData = function read(this: Connection, data: Buffer) {
     try {
+      if (isAlert(data) && this.requestQueue.inflight.size === 1) throw new TypeError(ONLY_TLS);
       processData.call(this, data);
       const asked = this.requestQueue.inflight.values().next().value;
       if (this.bytesNeeded > LENGTH_BYTES + mostBytes(asked?.entry.apiKey))
         throw new RangeError('an answer is too long');
-    } catch {
+    } catch (error) {
       // What kafkajs says of it (null, outside of bounds) helps nobody.
-      this.socket.destroy(new Error(NO_KAFKA));
+      this.socket.destroy(new Error((error as Error).message === ONLY_TLS ? ONLY_TLS : NO_KAFKA));
     }
   };
 }

@@ -1,4 +1,5 @@
 /** Whether Kafka is there, and what is said of it. */
+import { count } from '../../core/units.ts';
 import { log } from '../../log.ts';
 
 /** A connection that comes and goes is reported this often, milliseconds. */
@@ -8,12 +9,17 @@ export class Presence {
   #brokers: string;
   /** The caller says it in its own words. */
   readonly #quiet: boolean;
+  readonly #waiting: () => number;
   #connected = false;
   #error: string | null = null;
+  /** Since when. */
+  #since = new Date();
   #back = new AbortController();
 
-  constructor(brokers: readonly string[], quiet: boolean) {
+  /** `waiting`: records that are not in Kafka yet. */
+  constructor(brokers: readonly string[], quiet: boolean, waiting: () => number) {
     this.#quiet = quiet;
+    this.#waiting = waiting;
     this.#brokers = brokers.join(', ');
   }
 
@@ -24,7 +30,7 @@ export class Presence {
 
   /** Why there is no connection. */
   get error(): string | null {
-    return this.#connected ? null : this.#error;
+    return this.#connected || this.#error === null ? null : `${this.#error} (since ${clock(this.#since)})`;
   }
 
   /** Aborts when a broker answers after an outage: who waits for Kafka need not wait for its own next attempt. */
@@ -42,6 +48,7 @@ export class Presence {
 
   /** Something is in the way that is no broken connection. */
   trouble(error: Error): void {
+    if (this.#error === null) this.#since = new Date();
     this.#error = error.message;
   }
 
@@ -49,10 +56,11 @@ export class Presence {
     if (!this.#quiet && (this.#connected || this.#error === null)) {
       log.warnOnce(
         `kafka ${this.#brokers}`,
-        `cannot reach Kafka: ${error.message}; trying again until it answers`,
+        `${error.message}${this.#waits()}; trying again until one answers`,
         SAY_AGAIN,
       );
     }
+    if (this.#connected || this.#error === null) this.#since = new Date();
     this.#connected = false;
     this.#error = error.message;
   }
@@ -65,8 +73,19 @@ export class Presence {
     if (away) this.#again();
   }
 
+  #waits(): string {
+    const records = this.#waiting();
+    return records === 0 ? '' : `; ${count(records, 'record waits', 'records wait')}`;
+  }
+
   #again(): void {
     this.#back.abort();
     this.#back = new AbortController();
   }
+}
+
+/** Time of day, as the log has it; with the day where that is another one. */
+function clock(time: Date): string {
+  const text = time.toISOString().slice(0, 19).replace('T', ' ');
+  return text.startsWith(new Date().toISOString().slice(0, 10)) ? text.slice(11) : text;
 }

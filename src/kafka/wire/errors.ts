@@ -111,10 +111,31 @@ export class BrokerError extends Error {
   }
 }
 
+/** Reasons that go on from the address. */
+const VERB = /^(refuses|refused|cannot|does|ended|wants|speaks|answers)\b/;
+
 /** A connection could not be made, broke, or did not answer in time. */
 export class LinkError extends Error {
+  readonly reason: string;
+
   constructor(address: string, reason: string) {
-    super(`${address}: ${reason}`);
+    const named = reason.startsWith('no address for ');
+    super(named ? reason : `${address}${VERB.test(reason) ? '' : ':'} ${reason}`);
     this.name = 'LinkError';
+    this.reason = reason;
   }
 }
+
+/** None of the brokers can be used now: why, of each, or once for all. */
+export class NoBroker extends LinkError {
+  constructor(reasons: readonly string[]) {
+    const each = [...new Set(reasons)];
+    const more = each.length > MOST_SAID ? ` and ${each.length - MOST_SAID} more` : '';
+    const what = 'no broker answers';
+    super(what, each.slice(0, MOST_SAID).join(', ') + more);
+    this.message = `${what}: ${this.reason}`;
+    this.name = 'NoBroker';
+  }
+}
+
+const MOST_SAID = 3;

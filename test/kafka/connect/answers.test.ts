@@ -40,7 +40,15 @@ async function brokerThat(t: TestContext, answer: (api: number) => Buffer | null
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  const options = { host: '127.0.0.1', port, clientId: 'test', tls: null, login: null, failed: () => undefined };
+  const options = {
+    host: '127.0.0.1',
+    port,
+    clientId: 'test',
+    tls: null,
+    login: null,
+    who: null,
+    failed: () => undefined,
+  };
   return {
     open: () => Link.open({ ...options, connectTimeout: 5000, requestTimeout: 5000 }, AbortSignal.timeout(20_000)),
     /** Bytes that the other side has taken. */

@@ -18,7 +18,15 @@ test('addresses have a default port, and may be IPv6', () => {
 test('a link keeps nothing of what it was asked and has answered', async () => {
   await using broker = await FakeBroker.start();
   const [host, port] = broker.address.split(':') as [string, string];
-  const options = { host, port: Number(port), clientId: 'test', tls: null, login: null, failed: () => undefined };
+  const options = {
+    host,
+    port: Number(port),
+    clientId: 'test',
+    tls: null,
+    login: null,
+    who: null,
+    failed: () => undefined,
+  };
   const limits = { connectTimeout: 10_000, requestTimeout: 10_000 };
   const link = await Link.open({ ...options, ...limits }, AbortSignal.timeout(20_000));
   const ask = async () => {

@@ -1,0 +1,139 @@
+/**
+ * What the lines of a file would become, without an agent: for `explain log` and `test`. They pass what they would pass in
+ * an agent, each record by itself, so that it can be said what each step made of it.
+ */
+import { Account } from '../core/account.ts';
+import { Batch, type Stream } from '../core/batch.ts';
+import type { Step } from '../core/pipeline.ts';
+import { Pool, SLOT_CAPACITY, type Slot } from '../core/pool.ts';
+import { Kernel, type PackJob } from '../kernel/kernel.ts';
+import { logEnvelope, partitionKey } from '../lines/envelope.ts';
+import { Format } from '../lines/format.ts';
+import type { Config } from '../options.ts';
+import { records } from '../records/record-batch.ts';
+import { Selection } from '../sources/tail/find/selection.ts';
+import type { LogConfig } from '../sources/tail/options.ts';
+import { processingOf } from '../transforms/process.ts';
+
+export interface ToldStep {
+  /** From 1. */
+  step: number;
+  verb: string;
+  /** `skipped`: it was not for this record, or one before has dropped it. */
+  result: 'ok' | 'failed' | 'dropped' | 'skipped';
+}
+
+/** What has become of a record. */
+export interface TrialRecord {
+  input: string;
+  topic: string;
+  key: string;
+  steps: ToldStep[];
+  /** Null where a step has dropped it. */
+  value: unknown;
+  /** With encoding: raw. */
+  headers?: Record<string, string>;
+}
+
+/** The input that reads a path; a text where none does. */
+export function inputOf(config: Config, path: string): LogConfig | string {
+  const including = config.logs.filter((log) => new Selection(log).isIncluded(path));
+  const input = including.find((log) => new Selection(log).has(path));
+  if (input) return input;
+  const but = including.map(({ name }) => `, and ${name} excludes it`).join('');
+  return `no input under logs: reads ${path}${but}`;
+}
+
+/** As an agent has room for at once, with what is unwrapped. */
+const MOST_BYTES = SLOT_CAPACITY / 2;
+const MOST_LINES = 1000;
+
+/** `lines` of the file, in UTF-8 whatever `encoding_in` says. A text: they are too much. */
+export async function trial(
+  config: Config,
+  input: LogConfig,
+  path: string,
+  lines: readonly string[],
+): Promise<TrialRecord[] | string> {
+  const text = `${lines.join('\n')}\n`;
+  if (Buffer.byteLength(text) > MOST_BYTES) return `the lines have more than ${MOST_BYTES >> 10} KiB together`;
+  if (text.split('\n').length > MOST_LINES) return `there are more than ${MOST_LINES} lines`;
+  const pool = new Pool(12 << 20);
+  const share = pool.share(input.topic);
+  const slot = await pool.take(share, 'batch');
+  const out = await pool.take(share, 'block');
+  const kernel = new Kernel(pool.memory, pool.arenas);
+  const processing = processingOf(input.process, kernel);
+  const fields = processing?.fields ? await pool.take(share, 'batch') : null;
+  const used = slot.bytes.write(text);
+  const envelope = logEnvelope({ input, config, path, id: '<file identity>' });
+  const stream: Stream = {
+    name: path,
+    topic: input.topic,
+    key: partitionKey(config, path),
+    account: new Account(`logs.${input.name}`),
+    envelope: () => envelope,
+    replayable: true,
+  };
+  const batch = new Batch(slot, share, stream, fields);
+  const format = new Format({ ...input, encoding_in: 'utf-8' }, kernel, processing?.fields?.most);
+  const found = format.find(batch, 0, used, 0, true);
+  format.shape(batch, found, used, 'silent', new Uint8Array(4));
+  format.cut(batch, used);
+  const rows = Array.from({ length: batch.count }, (_, i) => rowOf(slot, i));
+  /** Where the last record ends that was not dropped. */
+  let end = 0;
+  return rows.map((row) => {
+    const { source, length } = row;
+    setRow(slot, 0, { ...row, source: 0 });
+    batch.count = 1;
+    batch.rows = null;
+    const told = (processing?.steps ?? []).map((step, i) => ({
+      step: i + 1,
+      verb: step.verb,
+      result: pass(step, batch),
+    }));
+    const about = { input: input.name, topic: input.topic, key: stream.key, steps: told };
+    if (batch.count === 0) return { ...about, value: null };
+    const job: PackJob = {
+      envelope,
+      time: Date.now(),
+      position: source,
+      skipped: source - end,
+      delta: 0,
+      outAt: out.bytesAt,
+      limitAt: out.bytesAt + out.bytes.length,
+      empty: true,
+    };
+    if (processing?.fields) processing.fields.pack(batch, 0, 1, job);
+    else kernel.pack(slot, 0, 1, job);
+    const { endAt } = processing?.fields ?? kernel;
+    end = source + length;
+    const [record] = records(Buffer.from(out.bytes.subarray(0, endAt - out.bytesAt)));
+    const value = record!.value?.toString() ?? '';
+    if (input.encoding === 'json') return { ...about, value: JSON.parse(value) };
+    return { ...about, value, headers: headersOf(record!.headers) };
+  });
+}
+
+function pass(step: Step, batch: Batch): ToldStep['result'] {
+  if (batch.count === 0) return 'skipped';
+  step.apply(batch);
+  return batch.count === 0 ? 'dropped' : 'ok';
+}
+
+const TABLES = ['starts', 'ends', 'source', 'length', 'flags'] as const;
+type Row = Record<(typeof TABLES)[number], number>;
+
+/** What the tables say of a record. */
+function rowOf(slot: Slot, i: number): Row {
+  return Object.fromEntries(TABLES.map((name) => [name, slot[name][i]!])) as Row;
+}
+
+function setRow(slot: Slot, i: number, row: Row): void {
+  for (const name of TABLES) slot[name][i] = row[name];
+}
+
+function headersOf(headers: [string, Buffer][]): Record<string, string> {
+  return Object.fromEntries(headers.map(([name, value]) => [name, value.toString()]));
+}
