@@ -67,6 +67,10 @@ export class SeriesTable {
     return this.#overflow[number] === 1;
   }
 
+  isLive(number: number): boolean {
+    return this.#keys[number] !== undefined;
+  }
+
   kind(number: number): number {
     return this.#keys[number]!.charCodeAt(0) - 48;
   }

@@ -1,6 +1,7 @@
 /** `runnel explain statsd LINE`: what the agent makes of these lines, in the words of the configuration and the records. */
 
-import { type Metric, parseLine } from '../sources/statsd/parse.ts';
+import type { Manner } from '../sources/statsd/manner.ts';
+import { type Metric, type Parsed, parseLine } from '../sources/statsd/parse.ts';
 import type { Event, ServiceCheck } from '../sources/statsd/parse-event.ts';
 import type { Tag } from '../sources/statsd/tags.ts';
 import { timestampFault } from '../sources/statsd/timestamp.ts';
@@ -17,20 +18,23 @@ export interface StatsdExplanation {
   dropped?: { line: string; reason: string }[];
 }
 
-export function explainStatsd(lines: string): StatsdExplanation {
+export function explainStatsd(lines: string, manner?: Manner): StatsdExplanation {
   const out: StatsdExplanation = { samples: [], events: [], service_checks: [], errors: [] };
   for (const line of lines.split('\n')) {
     if (line === '' || line === '\r') continue;
-    const parsed = parseLine(Buffer.from(line));
-    if (parsed.kind === 'metric') {
-      out.samples.push(sample(parsed));
-      const reason = timestampFault(parsed, Date.now());
-      if (reason) out.dropped = [...(out.dropped ?? []), { line, reason }];
-    } else if (parsed.kind === 'event') out.events.push(event(parsed));
-    else if (parsed.kind === 'service_check') out.service_checks.push(check(parsed));
-    else out.errors.push({ line, reason: parsed.detail });
+    for (const parsed of parseLine(Buffer.from(line), manner)) explain(parsed, line, out);
   }
   return out;
+}
+
+function explain(parsed: Parsed, line: string, out: StatsdExplanation): void {
+  if (parsed.kind === 'metric') {
+    out.samples.push(sample(parsed));
+    const reason = timestampFault(parsed, Date.now());
+    if (reason) out.dropped = [...(out.dropped ?? []), { line, reason }];
+  } else if (parsed.kind === 'event') out.events.push(event(parsed));
+  else if (parsed.kind === 'service_check') out.service_checks.push(check(parsed));
+  else out.errors.push({ line, reason: parsed.detail });
 }
 
 function sample(metric: Metric): Record<string, unknown> {
@@ -41,6 +45,7 @@ function sample(metric: Metric): Record<string, unknown> {
     value: values.length === 1 ? values[0] : undefined,
     values: values.length > 1 ? values : undefined,
     set: member,
+    step: metric.steps?.includes(true) || undefined,
     rate: metric.rate,
     tags: tagsObject(metric.tags),
     host: metric.host,

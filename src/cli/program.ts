@@ -1,7 +1,7 @@
 /** The command line: one file per command beside this one, loaded when it is asked for. */
 import '../heap.ts';
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { showUsage, usageError } from './usage.ts';
 
 const DEFAULT_CONFIG = '/etc/runnel/runnel.yaml';
@@ -127,11 +127,16 @@ explain
   .command('statsd')
   .description('the samples, events and checks that StatsD lines are')
   .argument('<line>', "for example 'page.views:1|c|@0.5|#env:prod'")
+  .addOption(
+    new Option('--dialect <name>', 'as a listener of that dialect')
+      .choices(['dogstatsd', 'statsd'])
+      .default('dogstatsd'),
+  )
   .option('--json', 'changes nothing: it is JSON anyway')
-  .action(async (line: string) => {
+  .action(async (line: string, { dialect }: { dialect: 'dogstatsd' | 'statsd' }) => {
     const { explainStatsd } = await import('./explain-statsd.ts');
     const { printJson } = await import('./output.ts');
-    printJson(`${JSON.stringify(explainStatsd(line))}\n`);
+    printJson(`${JSON.stringify(explainStatsd(line, { dialect, nameTags: [] }))}\n`);
   });
 explain
   .command('log')

@@ -38,6 +38,7 @@ let table: usize = 0;
 let mask: u32 = 0;
 let seed: u64 = 0;
 let origin: u32 = 0;
+let signedGauges = true;
 let entrySeries: usize = 0;
 let entryValue: usize = 0;
 let entryWeight: usize = 0;
@@ -63,9 +64,10 @@ export function setTable(tableAt: usize, slots: u32): void {
   mask = slots - 1;
 }
 
-/** Where the lines come from. */
-export function comesFrom(number: u32): void {
+/** Where the lines come from; `steps`: a gauge with a sign is a step, which is not for here. */
+export function comesFrom(number: u32, steps: bool): void {
   origin = number;
+  signedGauges = !steps;
 }
 
 export function clearEntries(): void {
@@ -200,6 +202,9 @@ export function accumulate(from: usize, to: usize, sums: usize, samplesAt: usize
       field++;
     }
     let odd = kind > SET || (field < end && load<u8>(field) != 0x7c) || field > end;
+    if (kind == GAUGE && !signedGauges) {
+      for (let i = firstColon + 1; i < firstBar; i++) if (load<u8>(i) == 0x2b || load<u8>(i) == 0x2d) odd = true;
+    }
 
     // The fields.
     let tagsAt: usize = field;

@@ -45,7 +45,7 @@ interface Exports {
   setTable(at: number, slots: number): void;
   clearEntries(): void;
   accumulate(from: number, to: number, sums: number, samples: number): number;
-  comesFrom(origin: number): void;
+  comesFrom(origin: number, steps: boolean): void;
 }
 
 /** One window's figures by series number. */
@@ -132,10 +132,10 @@ export class StatsdKernel {
     return this.#exports.accumulate(from, to, columns.sumsAt, columns.samplesAt);
   }
 
-  /** Spellings of another origin are others: from now on it is this one. */
-  comesFrom(origin: number): void {
+  /** Spellings of another origin are others: from now on it is this one. `steps`: gauges with a sign are given back. */
+  comesFrom(origin: number, steps: boolean): void {
     this.#origin = origin;
-    this.#exports.comesFrom(origin);
+    this.#exports.comesFrom(origin, steps);
   }
 
   /** TIMED: what one value of the line stands for, 1 / rate. */

@@ -51,7 +51,9 @@ describe('values', () => {
     assert.equal(config.data_dir, '/var/lib/runnel');
     assert.deepEqual(config.kafka.brokers, []);
     assert.equal(config.kafka.linger, 50);
-    assert.deepEqual(config.statsd.listen, [{ address: 'udp://127.0.0.1:8125', origin: false }]);
+    assert.deepEqual(config.statsd.listen, [
+      { address: 'udp://127.0.0.1:8125', origin: false, dialect: 'dogstatsd', name_tags: [] },
+    ]);
     assert.deepEqual(config.statsd.percentiles, [0.5, 0.95, 0.99]);
     assert.equal(config.spool.max_size, 2 ** 30);
     assert.equal(config.spool.sync, 1000);
@@ -611,6 +613,10 @@ describe('statsd.listen', () => {
   const refused = (entry: string, said: string) =>
     check(entry, `statsd: {listen: [${entry}]}`, [`runnel.yaml:1:${said}`]);
   refused('{adress: udp://h:1}', '28: statsd.listen[0].adress is not known here: did you mean address?');
+  refused(
+    '{address: udp://h:1, dialect: statds}',
+    '49: statsd.listen[0].dialect must be dogstatsd or statsd: did you mean statsd?',
+  );
   refused(
     '{origin: true}',
     '19: statsd.listen[0] needs an address, for example {address: unixgram:///run/runnel/statsd.sock}',

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HISTOGRAM, MEMBER, ODD, SET, StatsdKernel, TIMED, UNKNOWN } from '../../src/kernel/statsd.ts';
-import { type Metric, parseLine } from '../../src/sources/statsd/parse.ts';
+import { type Metric, type Parsed, parseLine } from '../../src/sources/statsd/parse.ts';
 
 function random(seed: number): () => number {
   return () => {
@@ -27,7 +27,7 @@ function byGrammar(lines: Buffer): Figures & { rejected: number } {
   };
   for (const line of split(lines)) {
     if (line.length === 0 || (line.length === 1 && line[0] === 13)) continue;
-    const parsed = parseLine(line);
+    const [parsed] = parseLine(line) as [Parsed];
     if (parsed.kind !== 'metric' || hasWrongTime(parsed)) {
       out.rejected++;
       continue;
@@ -107,7 +107,7 @@ function byKernel(kernel: StatsdKernel, lines: Buffer): Figures & { rejected: nu
     if (p === at + lines.length) break;
     drain();
     const line = kernel.bytes.subarray(p, kernel.bytes[next - 1] === 10 ? next - 1 : next);
-    const parsed = parseLine(line);
+    const [parsed] = parseLine(line) as [Parsed];
     if (why === UNKNOWN) {
       assert.equal(parsed.kind, 'metric', `the kernel takes ${line}, the grammar does not`);
       if (parsed.kind !== 'metric') continue;

@@ -16,7 +16,7 @@ export const SIX = 'udp://[::1]:0';
 export const CONNECTIONS = { max_connections: 256, idle_timeout: 600_000 };
 
 export function listenOn(...addresses: string[]): ListenEntry[] {
-  return addresses.map((address) => ({ address, origin: false }));
+  return addresses.map((address) => ({ address, origin: false, dialect: 'dogstatsd', name_tags: [] }));
 }
 
 export interface SentRecord {

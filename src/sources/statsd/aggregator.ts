@@ -28,7 +28,8 @@ import {
 import { Content } from './content.ts';
 import { Documents } from './documents.ts';
 import { Intake } from './intake.ts';
-import { parseLine, type WireType } from './parse.ts';
+import { DOGSTATSD, MANNERS, type Manner, mannerNumber } from './manner.ts';
+import { type Parsed, parseLine, type WireType } from './parse.ts';
 import { statusNumber } from './parse-event.ts';
 import type { SampleOrigin } from './receive/origins.ts';
 import type { Tag } from './tags.ts';
@@ -90,6 +91,7 @@ export class Aggregator {
   #records: MetricRecords | null = null;
   /** Of the datagram that is taken. */
   #from: SampleOrigin | null = null;
+  #manner: Manner = DOGSTATSD;
   /** Series, then entries with a time of their own, then events that have been written out. */
   #cursor = 0;
   #timedCursor = 0;
@@ -145,11 +147,13 @@ export class Aggregator {
   }
 
   /** Counts the lines of one datagram, at [from, to) of the kernel's memory, which came from `origin`. */
-  take(from: number, to: number, origin: SampleOrigin | null = null): void {
+  take(from: number, to: number, manner: Manner = DOGSTATSD, origin: SampleOrigin | null = null): void {
     const { kernel } = this;
-    if (origin !== this.#from) {
+    if (origin !== this.#from || manner !== this.#manner) {
       this.#from = origin;
-      kernel.comesFrom(origin?.number ?? 0);
+      this.#manner = manner;
+      const number = (origin?.number ?? 0) * MANNERS + mannerNumber(manner);
+      kernel.comesFrom(number, manner.dialect === 'statsd');
     }
     const { result } = kernel;
     const intake = this.#intake;
@@ -192,6 +196,7 @@ export class Aggregator {
   close(): boolean {
     if (this.#records) throw new Error('a window is closed before the one before it was written out');
     this.#intake.drain();
+    this.#intake.keepLevels();
     const closed = this.#intake.open;
     this.#intake.open = this.#closed;
     this.#closed = closed;
@@ -274,11 +279,17 @@ export class Aggregator {
 
   /** One line through the grammar. True: it is done with. False: its spelling is known now, the kernel takes it. */
   #takeSlowly(from: number, next: number, learn: boolean): boolean {
-    const intake = this.#intake;
     const { bytes } = this.kernel;
     const end = bytes[next - 1] === 10 ? next - 1 : next;
     const line = bytes.subarray(from, end);
-    const parsed = parseLine(line);
+    const all = parseLine(line, this.#manner);
+    for (const parsed of all) if (!this.#takeParsed(parsed, line, from, learn && all.length === 1)) return false;
+    this.lines++;
+    return true;
+  }
+
+  #takeParsed(parsed: Parsed, line: Buffer, from: number, learn: boolean): boolean {
+    const intake = this.#intake;
     const fault = parsed.kind === 'metric' ? timestampFault(parsed, Date.now()) : null;
     if (parsed.kind === 'metric' && fault !== null) intake.lose(fault, Math.max(1, parsed.values.length), line);
     else if (parsed.kind === 'metric') {
@@ -303,7 +314,6 @@ export class Aggregator {
       if (number >= 0) intake.addCheck(number, statusNumber(parsed), parsed);
       else intake.lose('max_contexts', 1, line);
     }
-    this.lines++;
     return true;
   }
 

@@ -32,6 +32,8 @@ export class Intake {
   /** For sorting the kernel's entries. */
   readonly #places: Uint32Array;
   readonly #order = new Uint32Array(MAX_ENTRIES);
+  /** Where gauges stood at the end of the window before; null: none was sent a step. */
+  #levels: Float64Array | null = null;
 
   constructor(kernel: StatsdKernel, series: SeriesTable, open: Content) {
     this.#kernel = kernel;
@@ -55,12 +57,25 @@ export class Intake {
       return;
     }
     const { sums, samples } = this.open.columns;
+    if (metric.steps && samples[number] === 0) sums[number] = this.#levels?.[number] ?? 0;
+    if (metric.steps) this.#levels ??= new Float64Array(samples.length);
     samples[number]! += metric.values.length;
     this.samples += metric.values.length;
-    for (const value of metric.values) {
+    for (const [i, value] of metric.values.entries()) {
       if (metric.type === 'c') sums[number] = saturated(sums[number]! + saturated(value * weight));
-      else if (metric.type === 'g') sums[number] = value;
+      else if (metric.type === 'g') sums[number] = metric.steps?.[i] ? saturated(sums[number]! + value) : value;
       else this.#addValue(number, value, weight);
+    }
+  }
+
+  /** The open window ends: where its gauges stand is where steps of the next begin. Those that are gone begin at 0. */
+  keepLevels(): void {
+    const levels = this.#levels;
+    if (!levels) return;
+    const { sums, samples } = this.open.columns;
+    for (let number = 0; number < this.#series.size; number++) {
+      if (!this.#series.isLive(number)) levels[number] = 0;
+      else if (samples[number] !== 0 && this.#series.kind(number) === GAUGE) levels[number] = sums[number]!;
     }
   }
 

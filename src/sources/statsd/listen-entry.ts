@@ -1,18 +1,22 @@
 /** An entry of `statsd.listen`: an address, or a map with what else is to be known of it. */
-import { nearest } from '../../config/errors.ts';
+import { either, nearest } from '../../config/errors.ts';
 import { type ListenAddress, parseListener } from '../../config/listener.ts';
 import { type Grammar, grammar, Wrong, WrongAt } from '../../config/option.ts';
+import { DIALECTS, type Manner, NAME_TAGS } from './manner.ts';
 
 export interface ListenEntry {
   /** As it was written; `unix://` is `unixgram://`. */
   address: string;
   /** The container that a sample comes from is one of its tags. */
   origin: boolean;
+  dialect: Manner['dialect'];
+  name_tags: Manner['nameTags'];
 }
 
 const EXAMPLE = 'udp://127.0.0.1:8125';
 const ADDRESS = { type: 'string', pattern: '^(udp|tcp|unix|unixgram|unixstream)://' };
-const KEYS = ['address', 'origin'];
+const KEYS = ['address', 'origin', 'dialect', 'name_tags'];
+const PLAIN = { origin: false, dialect: 'dogstatsd', name_tags: [] } as const;
 
 export function listenEntry(): Grammar<ListenEntry> {
   const properties = {
@@ -20,6 +24,11 @@ export function listenEntry(): Grammar<ListenEntry> {
     origin: {
       type: 'boolean',
       description: 'The container.id of the sending process is one of its tags (paths only).',
+    },
+    dialect: { enum: [...DIALECTS], description: 'statsd: as etsy has it. +5|g is a step, names are cleaned.' },
+    name_tags: {
+      anyOf: [{ enum: [...NAME_TAGS] }, { type: 'array', items: { enum: [...NAME_TAGS] } }],
+      description: 'Tags that stand in names: influx (name,k=v), librato (name#k=v), signalfx (name[k=v]).',
     },
   };
   const map = { type: 'object', properties, required: ['address'] };
@@ -29,8 +38,7 @@ export function listenEntry(): Grammar<ListenEntry> {
       json: { anyOf: [ADDRESS, { ...map, additionalProperties: false }] },
       example: EXAMPLE,
     },
-    (value) =>
-      typeof value === 'object' && value !== null ? entryOf(value) : { address: addressOf(value), origin: false },
+    (value) => (typeof value === 'object' && value !== null ? entryOf(value) : { address: addressOf(value), ...PLAIN }),
   );
 }
 
@@ -45,7 +53,12 @@ function entryOf(map: object): ListenEntry {
     const near = nearest(key, KEYS);
     throw new WrongAt([key], `is not known here${near ? `: did you mean ${near}?` : `: use ${KEYS.join(' and ')}`}`);
   }
-  const { address: written, origin: asked = 'false' } = map as Record<string, unknown>;
+  const {
+    address: written,
+    origin: asked = 'false',
+    dialect = 'dogstatsd',
+    name_tags: ways = [],
+  } = map as Record<string, unknown>;
   if (written === undefined)
     throw new Wrong(`needs an address, for example {address: unixgram:///run/runnel/statsd.sock}`);
   const address = at('address', () => addressOf(written));
@@ -54,7 +67,15 @@ function entryOf(map: object): ListenEntry {
   if (origin && !address.startsWith('unix')) {
     throw new WrongAt(['origin'], 'is known of paths only: use unixgram:///path or unixstream:///path');
   }
-  return { address, origin };
+  const name_tags = (Array.isArray(ways) ? ways : [ways]).map((way) => oneOf('name_tags', way, NAME_TAGS));
+  return { address, origin, dialect: oneOf('dialect', dialect, DIALECTS), name_tags };
+}
+
+function oneOf<T extends string>(key: string, value: unknown, words: readonly T[]): T {
+  const found = words.find((word) => word === value);
+  if (found) return found;
+  const near = typeof value === 'string' ? nearest(value, [...words]) : null;
+  throw new WrongAt([key], `must be ${either([...words])}${near ? `: did you mean ${near}?` : ''}`);
 }
 
 function addressOf(value: unknown): string {

@@ -4,6 +4,7 @@ import type { Account } from '../../core/account.ts';
 import { log } from '../../log.ts';
 import type { SocketPlace } from '../../native/sockets.ts';
 import { type ListenEntry, placeIn } from './listen-entry.ts';
+import type { Manner } from './manner.ts';
 import {
   BYTES,
   EACH,
@@ -36,6 +37,7 @@ export class Listener {
   /** It is a path. */
   readonly local: boolean;
   readonly origin: boolean;
+  readonly manner: Manner;
   readonly #entry: ListenEntry;
   #address: string;
   #error: string | null = null;
@@ -49,6 +51,7 @@ export class Listener {
     this.reception = kind === 'udp' || kind === 'unixgram' ? 'datagrams' : 'connections';
     this.local = kind === 'unixgram' || kind === 'unixstream';
     this.origin = entry.origin;
+    this.manner = { dialect: entry.dialect, nameTags: entry.name_tags };
     this.#entry = entry;
     this.#address = entry.address;
   }

@@ -11,7 +11,7 @@ const statsdSection = section(
       option(
         list(listenEntry()),
         ['udp://127.0.0.1:8125'],
-        'Addresses: udp://, tcp:// (lines), unixgram:///path (unix:// means the same), unixstream:///path (lines, or messages with their length before them, as Datadog has it); or a map of address and origin, which adds the container.id of the sending process (paths only). Anybody may send to a path who may reach it: its directory says who that is. []: none. One written here that cannot be bound ends the start; the default one only warns. A socket that systemd has bound there is taken over, and loses nothing over a restart.',
+        'Addresses: udp://, tcp:// (lines), unixgram:///path (unix:// means the same), unixstream:///path (lines, or messages with their length before them, as Datadog has it); or a map of address and: origin: true, which adds the container.id of the sending process (paths only); dialect: statsd, as etsy has it (+5|g is a step, names are cleaned); name_tags, a list of the ways in which tags stand in names: influx (name,k=v), librato (name#k=v), signalfx (name[k=v]). Anybody may send to a path who may reach it: its directory says who that is. []: none. One written here that cannot be bound ends the start; the default one only warns. A socket that systemd has bound there is taken over, and loses nothing over a restart.',
       ),
     ),
     receive_buffer: option(

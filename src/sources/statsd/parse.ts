@@ -1,6 +1,6 @@
 /**
- * The grammar of DogStatsD (protocol 1.0 to 1.6), one line at a time: the reference that the kernel's fast path agrees
- * with, and what runs once for each new spelling and for everything unusual.
+ * The grammar of DogStatsD (protocol 1.0 to 1.6) and of etsy's StatsD, one line at a time: the reference that the kernel's
+ * fast path agrees with, and what runs once for each new spelling and for everything unusual.
  *
  *   metric  name ":" value *( ":" value ) "|" type *( "|" field )        (a set's value is not split)
  *   type    "c" / "g" / "ms" / "h" / "d" / "s"
@@ -8,8 +8,12 @@
  *   tags    tag *( "," tag ),  tag = key [ ":" value ]
  *   event   "_e{" title bytes "," text bytes "}:" ...        service check   "_sc|" ...        see parse-event.ts
  *
- * A repeated field: the last one counts. `+5|g` is the value 5, not a step.
+ *   packed  name ":" value "|" type [ "|@" rate ] *( ":" value "|" type [ "|@" rate ] ) [ "|#" tags ]         (etsy's way)
+ *
+ * A repeated field: the last one counts. `+5|g` is the value 5, not a step, but in the dialect `statsd`.
  */
+import { DOGSTATSD, type Manner, sanitized } from './manner.ts';
+import { tagsInName } from './name-tags.ts';
 import { type Event, parseCheck, parseEvent, type ServiceCheck } from './parse-event.ts';
 import { parseTags, type Tag } from './tags.ts';
 
@@ -21,6 +25,8 @@ export interface Metric {
   type: WireType;
   /** Of all types but sets. */
   values: number[];
+  /** Of gauges, where one of them is: which of the values are steps from the one before. */
+  steps?: boolean[];
   /** Of sets: the member. */
   member?: string;
   rate?: number;
@@ -62,16 +68,31 @@ const FORM = 'a line is NAME:VALUE|TYPE';
 const EVENT_FORM = 'it is _e{TITLE BYTES,TEXT BYTES}:TITLE|TEXT, and the title is not empty';
 const CHECK_FORM = 'it is _sc|NAME|STATUS, the status from 0 to 3';
 
-/** A line without its terminator. A CR at its end is none of it. */
-export function parseLine(bytes: Buffer): Parsed {
+/** A line without its terminator: what it says, of a packed one more than one thing. A CR at its end is none of it. */
+export function parseLine(bytes: Buffer, manner: Manner = DOGSTATSD): Parsed[] {
   const line = bytes.at(-1) === 13 ? bytes.subarray(0, -1) : bytes;
   const text = line.toString();
-  if (text.startsWith('_e{')) return parseEvent(line) ?? rejected('event', `no event: ${EVENT_FORM}`);
-  if (text.startsWith('_sc')) return parseCheck(text) ?? rejected('service_check', `no service check: ${CHECK_FORM}`);
-  return parseMetric(text);
+  if (manner.dialect === 'dogstatsd') {
+    if (text.startsWith('_e{')) return [parseEvent(line) ?? rejected('event', `no event: ${EVENT_FORM}`)];
+    if (text.startsWith('_sc'))
+      return [parseCheck(text) ?? rejected('service_check', `no service check: ${CHECK_FORM}`)];
+  }
+  return unpacked(text).map((one) => parseMetric(one, manner));
 }
 
-function parseMetric(text: string): Metric | Rejected {
+/** A line each; most are what they are. */
+function unpacked(text: string): string[] {
+  const [head, type, ...fields] = text.split('|');
+  const isPacked = (field: string) => field.startsWith(':') || (field.startsWith('@') && field.includes(':'));
+  if (!head || !(type?.includes(':') || fields.some(isPacked))) return [text];
+  const colon = head.indexOf(':');
+  const hash = text.indexOf('|#');
+  const [packed, tags] = hash < 0 ? [text, ''] : [text.slice(0, hash), text.slice(hash)];
+  const parts = packed.slice(colon + 1).split(':');
+  return parts.filter((part) => part !== '').map((part) => `${text.slice(0, colon)}:${part}${tags}`);
+}
+
+function parseMetric(text: string, { dialect, nameTags }: Manner): Metric | Rejected {
   const [head = '', type, ...fields] = text.split('|');
   const colon = head.indexOf(':');
   if (colon === 0 || head === '') return rejected('name', `there is no name: ${FORM}`);
@@ -86,7 +107,22 @@ function parseMetric(text: string): Metric | Rejected {
     tags: [],
     unknownFields: 0,
   };
-  const value = head.slice(colon + 1);
+  const named = nameTags.length > 0 ? tagsInName(metric.name, nameTags) : null;
+  if (named) {
+    if (fields.some((field) => field.startsWith('#'))) {
+      return rejected('name', 'there are tags in the name and behind the value: write them in one way');
+    }
+    metric.name = named.name;
+    metric.tags = named.tags;
+  }
+  let value = head.slice(colon + 1);
+  if (dialect === 'statsd') {
+    metric.name = sanitized(metric.name);
+    if (metric.name === '') return rejected('name', 'nothing is left of the name: use letters, digits, . _ and -');
+    value = value.trim();
+    if (type === 's' && value === '') value = '0';
+    if (type === 'g' && /(^|:)[+-]/.test(value)) metric.steps = [];
+  }
   if (type === 's') {
     if (value === '') return rejected('value', `there is no value: ${FORM}`);
     metric.member = value;
@@ -96,6 +132,7 @@ function parseMetric(text: string): Metric | Rejected {
       const number = parseNumber(member);
       if (number === undefined) return rejected('value', `${member} is no number${hint(member)}`);
       metric.values.push(number);
+      metric.steps?.push(/^[+-]/.test(member));
     }
     if (metric.values.length === 0) return rejected('value', `there is no value: ${FORM}`);
   }

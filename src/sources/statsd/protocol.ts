@@ -2,6 +2,7 @@
 
 import type { MetricOrigin } from '../../aggregate/record.ts';
 import type { FlushPiece, SampleLoss } from './aggregator.ts';
+import type { Manner } from './manner.ts';
 
 export interface ThreadOptions {
   /** When listening began, as threads agree on it: `performance.timeOrigin` and `performance.now()` together. */
@@ -13,6 +14,8 @@ export interface ThreadOptions {
   memory: number;
   percentiles: readonly number[];
   origin: MetricOrigin;
+  /** Of each listener. */
+  manners: readonly Manner[];
   /** Int32, see below: the main thread's orders, as a thread that waits in a receive hears no messages. */
   control: SharedArrayBuffer;
   /** Float64, see below: the thread's counters, as they stand. */

@@ -110,6 +110,7 @@ export class AggregatingThread {
     this.#bell = native ? openBell() : null;
     const workerData: ThreadOptions = {
       bell: this.#bell,
+      manners: listeners.map(({ manner }) => manner),
       ...rest,
       since: performance.timeOrigin + since,
       control: this.#control.buffer as SharedArrayBuffer,

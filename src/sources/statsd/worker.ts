@@ -42,7 +42,7 @@ const options = workerData as ThreadOptions;
 const port = parentPort!;
 const control = new Int32Array(options.control);
 const counters = new Float64Array(options.counters);
-const { interval, maxContexts, memory, percentiles, origin } = options;
+const { interval, maxContexts, memory, percentiles, origin, manners } = options;
 const aggregator = new Aggregator({ maxContexts, memory, percentiles, origin, arenaBytes: ARENA_BYTES });
 const { bytes, arenaAt } = aggregator.kernel;
 const now = performance.now();
@@ -129,7 +129,7 @@ function take(listener: number, at: number, length: number, origin: SampleOrigin
   const mine = countersOf(listener);
   counters[mine + PACKETS]!++;
   counters[mine + BYTES]! += length;
-  aggregator.take(at, at + length, origin);
+  aggregator.take(at, at + length, manners[listener], origin);
   // Should the thread die, that is what it takes with it.
   counters[SAMPLES] = aggregator.samples;
 }

@@ -10,7 +10,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { closeSocket, datagramsAvailable, openDatagrams } from '../../../../src/native/sockets.ts';
 import { containerIn } from '../../../../src/sources/statsd/receive/origins.ts';
-import { FOUR, startStatsd } from '../../../support/statsd.ts';
+import { FOUR, listenOn, startStatsd } from '../../../support/statsd.ts';
 import { sendDatagrams } from '../../../support/unix-datagrams.ts';
 
 const linux = { skip: datagramsAvailable() ? false : 'NOT TESTED: libc cannot be called here' };
@@ -159,7 +159,8 @@ test('a path at which a server answers is not taken', linux, async (t) => {
 test('with origin a sample says which container has sent it; the same series of two is two', linux, async (t) => {
   const [one, two] = ['a', 'b'].map((letter) => letter.repeat(64));
   const folder = await directory(t);
-  const entries = ['unixgram', 'unixstream'].map((kind) => ({ address: `${kind}://${folder}/${kind}`, origin: true }));
+  const paths = ['unixgram', 'unixstream'].map((kind) => `${kind}://${folder}/${kind}`);
+  const entries = listenOn(...paths).map((entry) => ({ ...entry, origin: true }));
   const statsd = await startStatsd(t, entries);
   const groups = await containers(t, [one!, two!]);
   if (!groups) return t.skip('NOT TESTED: no cgroup can be made here');
