@@ -26,6 +26,7 @@ Examples:
   runnel run --default                      try it: no configuration, no Kafka needed
   runnel run -c /etc/runnel/runnel.yaml     the agent, as systemd runs it
   runnel validate -c runnel.yaml            every error with its line, exit 2
+  runnel validate -c runnel.yaml --deep     does Kafka take it, too?
   runnel status                             what was read, sent, waiting, lost
   runnel top                                the same, live
   runnel tap logs                           watch log records as they leave
@@ -58,10 +59,11 @@ program
   .command('validate')
   .description('check a configuration: every error as FILE:LINE:COLUMN, exit 2')
   .option(CONFIG, ITS_CONFIG)
+  .option('--deep', 'ask Kafka, too: brokers, topics, rights, settings; exit 1 where it does not take what is sent')
   .option('--json', 'print the errors as JSON')
-  .action(async (options: { config?: string; json?: boolean }) => {
+  .action(async ({ config, ...options }: { config?: string; json?: boolean; deep?: boolean }) => {
     const { validate } = await import('./validate.ts');
-    await finish(validate(options.config ?? DEFAULT_CONFIG, { json: options.json ?? false }));
+    await finish(validate(config ?? DEFAULT_CONFIG, options));
   });
 
 program

@@ -229,12 +229,12 @@ export class Link {
   }
 
   /** The nodes and these topics with their ids; null where the broker does not tell those. Rejects only when the link fails. */
-  async metadata(topics: readonly string[]): Promise<Metadata | null> {
+  async metadata(topics: readonly string[], rights = false): Promise<Metadata | null> {
     const { minVersion, maxVersion } = this.#broker.versions?.[METADATA] ?? { minVersion: 0, maxVersion: 0 };
     if (minVersion > METADATA_VERSION || maxVersion < METADATA_VERSION) return null;
     return this.#exchange(
       { apiKey: METADATA, apiName: 'Metadata', apiVersion: METADATA_VERSION },
-      (correlationId, clientId) => [metadataRequest({ correlationId, clientId, topics })],
+      (correlationId, clientId) => [metadataRequest({ correlationId, clientId, topics, rights })],
       metadataAnswer,
     );
   }

@@ -19,33 +19,39 @@ export interface Producer {
   epoch: number;
 }
 
-/** Of the nodes and these topics; where the brokers tell the topics' ids, with them. */
-export async function metadata(link: Link, topics: readonly string[]): Promise<Metadata> {
-  const answer = await link.metadata(topics);
+/** Of the nodes and these topics; where the brokers tell the topics' ids, with them, and what the asker may do (`rights`). */
+export async function metadata(
+  link: Link,
+  topics: readonly string[],
+  { rights = false }: { rights?: boolean } = {},
+): Promise<Metadata> {
+  const answer = await link.metadata(topics, rights);
   return answer ?? (await link.request<Metadata>('Metadata', { topics, allowAutoTopicCreation: false }));
 }
 
-export async function initProducerId(link: Link): Promise<Producer> {
+/** `transactional`: the link is to its coordinator. Whoever has this id until now is fenced. */
+export async function initProducerId(link: Link, transactional?: { id: string; timeout: number }): Promise<Producer> {
   const answer = await link.request<{ errorCode: number; producerId: string; producerEpoch: number }>(
     'InitProducerId',
-    { transactionalId: null, transactionTimeout: 60_000 },
+    { transactionalId: transactional?.id ?? null, transactionTimeout: transactional?.timeout ?? 60_000 },
   );
   if (answer.errorCode === 0) return { producerId: BigInt(answer.producerId), epoch: answer.producerEpoch };
   throw new BrokerError('cannot get a producer id', answer.errorCode);
 }
 
-/** Creates a topic with the brokers' default partitions and replicas; one that is there is as good. */
+/** Creates a topic with the brokers' default partitions and replicas; one that is there is as good. `validate`: would it be? */
 export async function createTopic(
   link: Link,
   topic: string,
   settings: Readonly<Record<string, string>>,
+  { only }: { only?: 'validate' } = {},
 ): Promise<void> {
   const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
   const answer = await link.request<{ topicErrors: { errorCode: number; errorMessage: string | null }[] }>(
     'CreateTopics',
     {
       topics: [{ topic, numPartitions: -1, replicationFactor: -1, configEntries }],
-      validateOnly: false,
+      validateOnly: only === 'validate',
       timeout: CREATE_TIMEOUT,
     },
   );
@@ -55,15 +61,37 @@ export async function createTopic(
   }
 }
 
-/** How large a batch the topic takes, and how it stores it; null where that cannot be learned. */
-export async function topicLimit(link: Link, topic: string): Promise<TopicLimit | null> {
-  const answer = await link.request<{
-    resources: { configEntries: { configName: string; configValue: string }[] }[];
+/** Settings of topics, by Kafka's names; those of which they may not be asked for are left out. */
+export async function describeTopics(
+  link: Link,
+  topics: readonly string[],
+  settings: readonly string[],
+): Promise<Map<string, Record<string, string>>> {
+  const { resources } = await link.request<{
+    resources: {
+      errorCode: number;
+      resourceName: string;
+      configEntries: { configName: string; configValue: string | null }[];
+    }[];
   }>('DescribeConfigs', {
-    resources: [{ type: TOPIC_RESOURCE, name: topic, configNames: [MAX_MESSAGE_BYTES, COMPRESSION_TYPE] }],
+    resources: topics.map((name) => ({ type: TOPIC_RESOURCE, name, configNames: settings })),
     includeSynonyms: false,
   });
-  const said = (name: string) => answer.resources[0]?.configEntries.find((e) => e.configName === name)?.configValue;
+  const told = resources.filter(({ errorCode, configEntries }) => errorCode === 0 && configEntries.length > 0);
+  const entries = ({ configEntries }: (typeof resources)[number]) =>
+    Object.fromEntries(
+      settings.flatMap((name) => {
+        const value = configEntries.find(({ configName }) => configName === name)?.configValue;
+        return typeof value === 'string' ? [[name, value]] : [];
+      }),
+    );
+  return new Map(told.map((resource) => [resource.resourceName, entries(resource)]));
+}
+
+/** How large a batch the topic takes, and how it stores it; null where that cannot be learned. */
+export async function topicLimit(link: Link, topic: string): Promise<TopicLimit | null> {
+  const told = await describeTopics(link, [topic], [MAX_MESSAGE_BYTES, COMPRESSION_TYPE]);
+  const said = (name: string) => told.get(topic)?.[name];
   const bytes = Number(said(MAX_MESSAGE_BYTES));
   const codec = CODECS.find((codec) => codec === said(COMPRESSION_TYPE));
   if (!(bytes > 0)) return null;

@@ -24,7 +24,9 @@ export interface TopicAnswer {
   topic: string;
   /** Brokers before Kafka 3.0 do not tell it. */
   topicId?: string | null;
-  partitionMetadata: { partitionId: number; leader: number }[];
+  /** What the asker may do, a bit for each of Kafka's operations by their numbers; null: it was not asked. */
+  operations?: number | null;
+  partitionMetadata: { partitionId: number; leader: number; replicas?: readonly number[]; isr?: readonly number[] }[];
 }
 
 /** How long answers must say the same before a partition is taken to be gone, milliseconds; without ids so many times. */

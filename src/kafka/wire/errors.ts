@@ -103,11 +103,14 @@ export function mayBeWritten(code: number): boolean {
 /** A broker answered with an error code. */
 export class BrokerError extends Error {
   readonly code: number;
+  /** What the broker adds to it. */
+  readonly detail: string | null;
 
   constructor(what: string, code: number, detail: string | null = null) {
     super(`${what}: ${errorName(code)}${detail ? `: ${detail}` : ''}`);
     this.name = 'BrokerError';
     this.code = code;
+    this.detail = detail;
   }
 }
 

@@ -7,7 +7,7 @@
  *
  * Request:
  *   size i32 | apiKey i16 = 3 | apiVersion i16 | correlationId i32 | clientId string (i16 length) | tags
- *   | topics [ topicId uuid = 0 | name | tags ] | allowAutoTopicCreation i8 = 0 | includeAuthorizedOperations i8 = 0 | tags
+ *   | topics [ topicId uuid = 0 | name | tags ] | allowAutoTopicCreation i8 = 0 | includeAuthorizedOperations i8 | tags
  *
  * Response, after the correlation id:
  *   tags | throttleTime i32 | brokers [ nodeId i32 | host | port i32 | rack nullable | tags ] | clusterId nullable
@@ -23,6 +23,8 @@ export const METADATA = 3;
 export const METADATA_VERSION = 12;
 
 const UUID_BYTES = 16;
+/** In place of the operations. */
+const NOT_ASKED = -(2 ** 31);
 const NO_ID = '0'.repeat(2 * UUID_BYTES);
 
 /** The answer, with the names that kafkajs gives to older versions of it. */
@@ -33,7 +35,13 @@ export interface Metadata {
   topicMetadata: TopicAnswer[];
 }
 
-export function metadataRequest(f: { correlationId: number; clientId: string; topics: readonly string[] }): Buffer {
+/** `rights`: the answer is to say what may be done with the topics. */
+export function metadataRequest(f: {
+  correlationId: number;
+  clientId: string;
+  topics: readonly string[];
+  rights?: boolean;
+}): Buffer {
   const head = Buffer.alloc(4 + 2 + 2 + 4);
   head.writeInt16BE(METADATA, 4);
   head.writeInt16BE(METADATA_VERSION, 6);
@@ -47,7 +55,7 @@ export function metadataRequest(f: { correlationId: number; clientId: string; to
     parts.push(Buffer.alloc(UUID_BYTES), uvarint(name.length + 1), name, NO_TAGS);
   }
   // No topic is made by asking for it.
-  parts.push(Buffer.of(0, 0), NO_TAGS);
+  parts.push(Buffer.of(0, f.rights ? 1 : 0), NO_TAGS);
   const out = Buffer.concat(parts);
   out.writeInt32BE(out.length - 4, 0);
   return out;
@@ -73,13 +81,20 @@ export function metadataAnswer(payload: Buffer): Metadata & { throttleTime: numb
       r.skip(2);
       const [partitionId, leader] = [r.int32(), r.int32()];
       r.skip(4);
-      for (let i = 0; i < 3; i++) r.array(() => r.int32());
+      const [replicas, isr] = [r.array(() => r.int32()), r.array(() => r.int32())];
+      r.array(() => r.int32());
       r.tags();
-      return { partitionId, leader };
+      return { partitionId, leader, replicas, isr };
     });
-    r.skip(4);
+    const operations = r.int32();
     r.tags();
-    return { topicErrorCode, topic, topicId: id === NO_ID ? null : id, partitionMetadata };
+    return {
+      topicErrorCode,
+      topic,
+      topicId: id === NO_ID ? null : id,
+      operations: operations === NOT_ASKED ? null : operations,
+      partitionMetadata,
+    };
   });
   r.tags();
   return { brokers, clusterId, controllerId, topicMetadata, throttleTime };

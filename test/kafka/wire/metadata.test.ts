@@ -56,9 +56,10 @@ test('an answer gives the nodes, the leaders and the ids of the topics', () => {
         topicErrorCode: 0,
         topic: 'logs',
         topicId: Buffer.from(ID).toString('hex'),
-        partitionMetadata: [{ partitionId: 0, leader: 1 }],
+        operations: null,
+        partitionMetadata: [{ partitionId: 0, leader: 1, replicas: [1], isr: [1] }],
       },
-      { topicErrorCode: 3, topic: 'x', topicId: null, partitionMetadata: [] },
+      { topicErrorCode: 3, topic: 'x', topicId: null, operations: null, partitionMetadata: [] },
     ],
   });
 });
