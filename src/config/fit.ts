@@ -19,7 +19,9 @@ export function fit(tree: Tree, shape: Shape, name: string, faults: Fault[]): Tr
   switch (shape.kind) {
     case 'leaf':
       if (tree.kind === 'scalar') return tree;
-      return refuse(`must be a single value (${shape.info.label}), not a ${tree.kind}`);
+      return refuse(
+        `must be a single value (${shape.info.label}), ${shape.info.example === undefined ? '' : `for example ${shape.info.example}, `}not a ${tree.kind}`,
+      );
     case 'grammar':
       return isWhole(tree, name, undefined, shape.info, faults) ? tree : empty;
     case 'choice':
@@ -37,8 +39,9 @@ export function fit(tree: Tree, shape: Shape, name: string, faults: Fault[]): Tr
       const items: Tree[] = [];
       for (const [i, item] of all.entries()) {
         // An empty item would shift the ones behind it away from their places.
-        if (item.kind === 'empty') faults.push({ ...item.place, message: `${name}[${i}] is empty` });
-        else items.push(fit(item, shape.item, `${name}[${i}]`, faults));
+        if (item.kind === 'empty') {
+          if (!isFaulty(item, faults)) faults.push({ ...item.place, message: `${name}[${i}] is empty` });
+        } else items.push(fit(item, shape.item, `${name}[${i}]`, faults));
       }
       return { kind: 'list', place: tree.place, items };
     }
@@ -96,7 +99,7 @@ function fitMap(tree: MapTree, shape: Shape & { kind: 'map' }, name: string, fau
     (key, place) => {
       const field = shape.fields.get(key);
       if (field) return field.shape;
-      faults.push({ ...place, message: unknownKey(key, name, shape.fields) });
+      faults.push({ ...place, message: unknownKey(key, name, shape, tree.entries.get(key)!.value) });
       return null;
     },
     name,
@@ -181,7 +184,8 @@ export function isFaulty({ place }: Tree, faults: readonly Fault[]): boolean {
   return faults.some((f) => f.file === place.file && f.line === place.line && f.column === place.column);
 }
 
-function unknownKey(key: string, name: string, fields: ReadonlyMap<string, Field>): string {
+function unknownKey(key: string, name: string, shape: Shape & { kind: 'map' | 'choice' }, value: Tree): string {
+  const { fields } = shape;
   const where = placed(name);
   const colon = key.indexOf(':');
   // `password:hunter2`: what follows the colon is a value, and maybe a secret.
@@ -192,11 +196,18 @@ function unknownKey(key: string, name: string, fields: ReadonlyMap<string, Field
   const known = [...fields.keys()];
   const near = found ?? nearest(key, known);
   if (near) return `unknown key ${key}${where}: did you mean ${near}?`;
-  if (/^(enabled?|on)$/.test(key) && name !== '')
-    return `unknown key ${key}${where}: leave it out: what is written is on`;
+  if (/^(enabled?|on)$/.test(key) && name !== '') return `unknown key ${key}${where}: ${switched(shape, value)}`;
   const inside = within(key, name, fields);
   if (inside) return `unknown key ${key}${where}: did you mean ${inside}?`;
   return `unknown key ${key}${where}: known keys are ${known.join(', ')}`;
+}
+
+/** `enabled: false` and the like. */
+function switched(shape: Shape, value: Tree): string {
+  const off = value.kind === 'scalar' && /^(false|no|off)$/i.test(value.text);
+  if (!off) return 'leave it out: what is written is on';
+  const none = shape.kind === 'map' && / or (.* for none)$/.exec(shape.write ?? '')?.[1];
+  return none ? `write ${none}` : 'leave all of it out';
 }
 
 /** The option of this name, or that others call so, one level below. */
@@ -205,7 +216,10 @@ function within(key: string, name: string, fields: ReadonlyMap<string, Field>): 
     const [of, map] = shape.kind === 'list' ? ['[]', shape.item] : ['', shape];
     if (map.kind !== 'map') continue;
     for (const [inner, { elsewhere }] of map.fields) {
-      if (inner === key || elsewhere.includes(key)) return [name, `${outer}${of}`, inner].filter(Boolean).join('.');
+      const joined =
+        key.startsWith(outer) && /^[._-]$/.test(key.slice(outer.length, -inner.length)) && key.endsWith(inner);
+      if (inner === key || joined || elsewhere.includes(key))
+        return [name, `${outer}${of}`, inner].filter(Boolean).join('.');
     }
   }
   return null;

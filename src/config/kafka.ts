@@ -32,10 +32,13 @@ export const kafkaSection = section({
     'host',
     "What the key is, and with it the partition (murmur2, as Java's default partitioner): host: the host, so all its records keep their order. file: <host>:<path>, so a host's files spread over the partitions.",
   ),
-  delivery: option(
-    oneOf('at_least_once', 'exactly_once'),
-    'at_least_once',
-    'at_least_once: idempotent; twice at most the unacknowledged window after a kill -9. exactly_once: transactions; nothing twice for readers with read_committed.',
+  delivery: calledElsewhere(
+    ['acks', 'enable_idempotence', 'enable.idempotence', 'idempotent', 'transactional_id'],
+    option(
+      oneOf('at_least_once', 'exactly_once'),
+      'at_least_once',
+      'at_least_once: idempotent; twice at most the unacknowledged window after a kill -9. exactly_once: transactions; nothing twice for readers with read_committed.',
+    ),
   ),
   transaction_timeout: option(
     duration({ min: '1s', max: '15m' }),
@@ -69,10 +72,13 @@ export const kafkaSection = section({
             name('host name', 'kafka.example.com'),
             "The name in the broker's certificate, where it is not the address.",
           ),
-          insecure: option(
-            yesNo(),
-            'false',
-            "Does not check the broker's certificate. Anyone between can read and change everything.",
+          insecure: calledElsewhere(
+            ['verify', 'insecure_skip_verify', 'skip_verify', 'verify_certificate', 'verification_mode'],
+            option(
+              yesNo(),
+              'false',
+              "Does not check the broker's certificate. Anyone between can read and change everything.",
+            ),
           ),
         },
         "tls: {} for the system's certificates",

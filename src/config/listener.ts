@@ -36,6 +36,10 @@ export function parseListener(address: string): ListenAddress {
       throw new Wrong('has a path longer than the 107 bytes that a socket address holds');
     return { kind, path: rest };
   }
+  if (rest.startsWith(':'))
+    throw new Wrong(
+      `needs an address: write ${kind}://0.0.0.0${rest} for all, ${kind}://127.0.0.1${rest} for this machine`,
+    );
   const { host, port } = splitHostPort(rest);
   if (port === null) throw new Wrong(`needs a port, for example ${kind}://127.0.0.1:8125`);
   return { kind: kind as 'udp' | 'tcp', host, port };

@@ -4,7 +4,7 @@
  */
 import type * as v from 'valibot';
 import { kafkaSection } from './kafka.ts';
-import { dictionary, type Fields, list, option, optional, type Section, section } from './option.ts';
+import { calledElsewhere, dictionary, type Fields, list, option, optional, type Section, section } from './option.ts';
 import { duration, durationOrNever, hostPort, name, oneOf, path, size, sizeOrAuto, syncPolicy, text } from './types.ts';
 
 /** Before those of the inputs. */
@@ -24,7 +24,10 @@ const GENERAL = {
     'How data_dir is locked. pid: a file with the process id, for systems where flock cannot be had.',
   ),
   tags: option(dictionary(text()), {}, 'Labels on every record, for example {env: prod}.'),
-  kafka: option(kafkaSection, {}, 'Where records go, and how.'),
+  kafka: calledElsewhere(
+    ['output', 'outputs', 'sinks', 'sink'],
+    option(kafkaSection, {}, 'Where records go, and how.'),
+  ),
 };
 
 /** Behind them. */

@@ -52,13 +52,15 @@ function ranged(value: number, range: Range, read: (text: string) => number): nu
   return value;
 }
 
-const readDuration = (text: string) => quantity(text, DURATION_UNITS, 'duration', '50ms');
+const readDuration = (text: string, example = '50ms') => quantity(text, DURATION_UNITS, 'duration', example);
+/** In a unit that is of use there. */
+const durationIn = (text: string, { min }: Range) => readDuration(text, min && !min.endsWith('ms') ? '10s' : '50ms');
 const readSize = (text: string) => quantity(text, SIZE_UNITS, 'size', '64KiB');
 
 /** Milliseconds. */
 export function duration(range: Range = {}): Leaf<number> {
   return leaf({ label: rangeLabel('duration', range), json: DURATION_JSON, example: '10s' }, (text) =>
-    ranged(readDuration(text), range, readDuration),
+    ranged(durationIn(text, range), range, readDuration),
   );
 }
 
@@ -66,7 +68,7 @@ export function duration(range: Range = {}): Leaf<number> {
 export function durationOrNever(range: Range = {}): Leaf<number | null> {
   const json = { anyOf: [{ const: 'never' }, DURATION_JSON] };
   return leaf({ label: rangeLabel('duration or never', range), json, example: '7d' }, (text) =>
-    text === 'never' ? null : ranged(readDuration(text), range, readDuration),
+    text === 'never' ? null : ranged(durationIn(text, range), range, readDuration),
   );
 }
 
@@ -266,6 +268,9 @@ export function splitHostPort(value: string): { host: string; port: number | nul
   if (!match || host === undefined || (match[1] !== undefined && isIP(match[1]) !== 6)) {
     throw new Wrong('must be host:port, not {}');
   }
+  const variable = /^\$(\w+)/.exec(host)?.[1];
+  if (variable) throw new Wrong(`has $${variable}, which is not replaced: write \${${variable}}`);
+  if (/[$@#?,;'"{}<>()]/.test(host)) throw new Wrong('must be host:port, not {}');
   const port = match[3] === undefined ? null : Number(match[3]);
   if (port !== null && port > 65535) throw new Wrong('must have a port from 0 to 65535');
   return { host, port };

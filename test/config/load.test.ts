@@ -490,7 +490,7 @@ describe('faults of form', () => {
     'runnel.yaml:1:8: logs[0] needs include: files to read: absolute paths or globs (*, ?, [a-z], {a,b}, and ** for any depth)',
   );
   wrong('logs:\n  -\n', 'runnel.yaml:2:4: logs[0] is empty');
-  wrong('host: [a]', 'runnel.yaml:1:7: host must be a single value (text), not a list');
+  wrong('host: [a]', 'runnel.yaml:1:7: host must be a single value (text), for example web-1, not a list');
   wrong('just text', 'runnel.yaml:1:1: the file must be a map with keys such as host, not a single value');
   wrong('host: a\nhost: b', 'runnel.yaml:2:1: host is set twice: here and at runnel.yaml:1:1');
   wrong(

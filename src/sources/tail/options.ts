@@ -129,7 +129,10 @@ const logSection = section({
   ),
 });
 
-export const logsOption = option(list(logSection), [], 'The files to tail.');
+export const logsOption = calledElsewhere(
+  ['inputs', 'input', 'sources', 'files'],
+  option(list(logSection), [], 'The files to tail.'),
+);
 
 type RawLog = Values<typeof logSection>;
 export type LogConfig = RawLog & { name: string; topic: string };
