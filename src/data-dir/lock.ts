@@ -5,6 +5,7 @@
  * a process that has it and is alive holds the lock.
  */
 import { closeSync, constants, ftruncateSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { makeDirectorySync } from '../core/files.ts';
 import { log } from '../log.ts';
@@ -36,7 +37,13 @@ function openLock(dir: string, path: string): number {
     return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o640);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new Error(`cannot use data_dir ${dir}: ${code === 'EEXIST' ? 'it is not a directory' : message}`);
+    const why: Record<string, string> = {
+      EEXIST: 'it is not a directory',
+      EISDIR: `${path} is a directory, and should be a file: is it another program's?`,
+      EACCES: `${userName()} may not write there: chown it, or write another directory`,
+      EROFS: 'its file system can only be read: write another directory',
+    };
+    throw new Error(`cannot use data_dir ${dir}: ${why[code ?? ''] ?? message}`);
   }
 }
 
@@ -92,5 +99,14 @@ function alive(pid: number): boolean {
   } catch (error) {
     // EPERM: it lives, and is someone else's.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // One without a name, as in containers.
+    return `user ${process.getuid?.()}`;
   }
 }

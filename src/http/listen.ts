@@ -1,6 +1,7 @@
 /** Addresses to listen on: `host:port`, or the path of a unix socket. */
-import { lstatSync, unlinkSync } from 'node:fs';
+import { existsSync, lstatSync, unlinkSync } from 'node:fs';
 import { type AddressInfo, connect, type Server } from 'node:net';
+import { dirname } from 'node:path';
 
 export type Where = { host: string; port: number } | { path: string };
 
@@ -25,6 +26,8 @@ export async function listen(server: Server, where: Where): Promise<string> {
     return `${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOTFOUND' && 'host' in where) throw new Error(`no address for ${where.host}: is the name right?`);
+    if (code === 'EACCES' && 'path' in where && !existsSync(dirname(where.path))) throw new Error(REASONS.ENOENT);
     throw new Error(REASONS[code ?? ''] ?? message);
   }
 }

@@ -170,3 +170,30 @@ test('SIGTERM ends a start that hangs', async (t) => {
   assert.deepEqual(await ended, [1, null]);
   assert.match(said, /cannot start: the start had not ended 1 s after it was to stop/);
 });
+
+test('what a start cannot have is one sentence that says what to do', async () => {
+  await using home = await makeHome();
+  mkdirSync(join(home.dir, 'odd/lock'), { recursive: true, mode: 0o750 });
+  const cases: [config: object, expected: string][] = [
+    [
+      { statsd: { listen: ['udp://192.0.2.1:8125'] } },
+      'cannot listen on udp://192.0.2.1:8125: this machine has no such address: write 0.0.0.0 for all that it has',
+    ],
+    [
+      { statsd: { listen: ['udp://nobody.invalid:8125'] } },
+      'cannot listen on udp://nobody.invalid:8125: no address for nobody.invalid: is the name right?',
+    ],
+    [
+      { admin: { listen: 'nobody.invalid:1' } },
+      'cannot serve status on nobody.invalid:1: no address for nobody.invalid: is the name right?',
+    ],
+    [
+      { data_dir: join(home.dir, 'odd') },
+      "cannot use data_dir HOME/odd: HOME/odd/lock is a directory, and should be a file: is it another program's?",
+    ],
+  ];
+  for (const [config, expected] of cases) {
+    const { code, stderr } = await runnel('run', '-c', await home.configure({ metrics: { host: false }, ...config }));
+    assert.deepEqual([code, stderr.replaceAll(home.dir, 'HOME')], [1, `runnel: cannot start: ${expected}\n`]);
+  }
+});

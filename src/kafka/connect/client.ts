@@ -377,7 +377,7 @@ export class KafkaClient {
 
   async #missing(topic: Topic): Promise<void> {
     if (!this.#o.create_topics) {
-      topic.fail('topic_missing', `topic ${topic.name} does not exist, and create_topics is false`);
+      topic.fail('topic_missing', `topic ${topic.name} does not exist, and kafka.create_topics is false: create it`);
       return;
     }
     try {
@@ -387,7 +387,12 @@ export class KafkaClient {
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       const denied = error.code === TOPIC_AUTHORIZATION_FAILED || error.code === CLUSTER_AUTHORIZATION_FAILED;
-      topic.fail('topic_missing', denied ? `${error.message}: create it, or give the right to` : error.message);
+      topic.fail(
+        'topic_missing',
+        denied
+          ? `topic ${topic.name} does not exist, and may not be created: create it, or give Create on it`
+          : error.message,
+      );
     }
   }
 

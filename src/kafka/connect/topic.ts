@@ -105,7 +105,7 @@ export class Topic {
     if (topicErrorCode !== 0) this.#answers = 0;
     if (topicErrorCode === UNKNOWN_TOPIC_OR_PARTITION) return false;
     if (topicErrorCode === TOPIC_AUTHORIZATION_FAILED) {
-      this.fail('topic_forbidden', `no right to topic ${this.name}`);
+      this.fail('topic_forbidden', `no right to topic ${this.name}: give Describe and Write on it`);
     } else if (topicErrorCode !== 0) {
       this.fail('no_leader', `topic ${this.name}: ${errorName(topicErrorCode)}`);
     } else {

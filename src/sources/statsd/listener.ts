@@ -30,6 +30,12 @@ export interface ListenerStatus {
   error: string | null;
 }
 
+/** What the system says, where that helps nobody. */
+const MEANT: Readonly<Record<string, string>> = {
+  'address not available': 'this machine has no such address: write 0.0.0.0 for all that it has',
+  'no such file or directory': 'the directory does not exist: make it',
+};
+
 export class Listener {
   /** When it was bound, by `performance.now()`. */
   since: number | null = null;
@@ -68,7 +74,10 @@ export class Listener {
     const { host, port } = place;
     if (isIP(host)) return { host, port };
     const { lookup } = await import('node:dns/promises');
-    return { host: (await lookup(host, { order: 'ipv4first' })).address, port };
+    const found = await lookup(host, { order: 'ipv4first' }).catch((error: Error & { code?: string }) => {
+      throw new Error(error.code === 'ENOTFOUND' ? `no address for ${host}: is the name right?` : error.message);
+    });
+    return { host: found.address, port };
   }
 
   countedIn(counters: Float64Array): void {
@@ -88,7 +97,8 @@ export class Listener {
   }
 
   /** Is in the status from now on; returned as a sentence that names the address. */
-  fail({ message }: Error): Error {
+  fail(error: Error): Error {
+    const message = MEANT[error.message] ?? error.message;
     this.#error = this.since === null ? `cannot listen on ${this.#address}: ${message}` : message;
     return new Error(this.since === null ? this.#error : `${this.#address}: ${message}`);
   }
