@@ -58,6 +58,6 @@ function checkKafka({ kafka }: CommonConfig, topics: readonly (InputTopic & { pa
     refuse(['kafka', 'compression_level'], 'must be from 1 to 9 for gzip');
   }
   if ((tls || sasl) && kafka.brokers.length === 0) {
-    refuse(['kafka', tls ? 'tls' : 'sasl'], 'is set, but kafka.brokers is empty');
+    refuse(['kafka', tls ? 'tls' : 'sasl'], 'is set, but kafka.brokers is empty: name the brokers');
   }
 }

@@ -6,6 +6,7 @@
 import { either, type Fault, MOST_FAULTS, nearest } from './errors.ts';
 import type { LeafInfo } from './option.ts';
 import type { Field, Shape } from './shape.ts';
+import { ODD_SPACE, PLAIN_SPACE } from './syntax.ts';
 import type { MapTree, Tree } from './tree.ts';
 
 export function fit(tree: Tree, shape: Shape, name: string, faults: Fault[]): Tree {
@@ -187,6 +188,7 @@ export function isFaulty({ place }: Tree, faults: readonly Fault[]): boolean {
 function unknownKey(key: string, name: string, shape: Shape & { kind: 'map' | 'choice' }, value: Tree): string {
   const { fields } = shape;
   const where = placed(name);
+  if (ODD_SPACE.test(key)) return PLAIN_SPACE;
   const colon = key.indexOf(':');
   // `password:hunter2`: what follows the colon is a value, and maybe a secret.
   if (colon > 0) return `unknown key ${key.slice(0, colon)}:...${where}: put a space after the colon`;

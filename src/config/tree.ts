@@ -72,7 +72,7 @@ export function readTree(yaml: Yaml, text: string, file: string, substitution: S
     if (!saidOf.has(place.line)) reader.fault(place, message);
     saidOf.add(place.line);
   }
-  if (document.errors.length > 0) return empty;
+  if (document.errors.length > 0 || saidOf.size > 0) return empty;
   return reader.read(document.contents as Node | null, 0, 0);
 }
 

@@ -108,9 +108,14 @@ export function fraction(): Leaf<number> {
   const json = { type: 'number', exclusiveMinimum: 0, exclusiveMaximum: 1 };
   return leaf({ label: 'number between 0 and 1', json }, (text) => {
     const value = /^\d*\.?\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
+    const percent = /^p?(\d+(?:\.\d+)?)%?$/i.exec(text.trim())?.[1];
+    const meant =
+      percent !== undefined && Number(percent) > 1 && Number(percent) < 100
+        ? `: write ${Number((Number(percent) / 100).toPrecision(12))} for the ${percent}th percentile`
+        : '';
+    if (Number.isNaN(value) && meant) throw new Wrong(`must be a number between 0 and 1${meant}`);
     if (Number.isNaN(value)) throw new Wrong('must be a number between 0 and 1, for example 0.95, not {}');
     if (value <= 0 || value >= 1) {
-      const meant = value > 1 && value < 100 ? `: write ${value / 100} for the ${value}th percentile` : '';
       throw new Wrong(`must lie between 0 and 1, both excluded${meant}`);
     }
     return value;

@@ -547,7 +547,9 @@ describe('faults between options', () => {
   check('AWS without TLS', 'kafka: {brokers: a, sasl: {mechanism: aws-msk-iam, region: r}}', [
     'runnel.yaml:1:27: kafka.sasl with aws-msk-iam needs TLS: write tls: {} beside it',
   ]);
-  check('TLS without brokers', 'kafka: {tls: {}}', ['runnel.yaml:1:14: kafka.tls is set, but kafka.brokers is empty']);
+  check('TLS without brokers', 'kafka: {tls: {}}', [
+    'runnel.yaml:1:14: kafka.tls is set, but kafka.brokers is empty: name the brokers',
+  ]);
   check(
     'records where the positions are',
     'kafka: {delivery: exactly_once}\nlogs: [{include: /a, topic: runnel.positions}]\nmetrics: {topic: runnel.positions}',
@@ -567,7 +569,7 @@ describe('faults between options', () => {
       'runnel.yaml:2:17: kafka.linger needs a unit, for example 1ms',
       'runnel.yaml:2:26: kafka.sasl needs username: who the agent logs in as',
       'runnel.yaml:2:26: kafka.sasl needs password: the secret that goes with the name',
-      'runnel.yaml:2:26: kafka.sasl is set, but kafka.brokers is empty',
+      'runnel.yaml:2:26: kafka.sasl is set, but kafka.brokers is empty: name the brokers',
       'runnel.yaml:3:19: logs[0].include[0] must be an absolute path or glob, beginning with /, not "x"',
     ],
   );

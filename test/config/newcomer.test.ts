@@ -71,6 +71,14 @@ describe('keys by their names elsewhere', () => {
 });
 
 describe('more of what is written elsewhere', () => {
+  check(
+    'statsd: {percentiles: [p99]}',
+    '1:24: statsd.percentiles[0] must be a number between 0 and 1: write 0.99 for the 99th percentile',
+  );
+  check(
+    'statsd: {percentiles: [99.9]}',
+    '1:24: statsd.percentiles[0] must lie between 0 and 1, both excluded: write 0.999 for the 99.9th percentile',
+  );
   check('log_level: debug', '1:1: unknown key log_level: did you mean log.level?');
   check('kafka: {brokers: a, acks: all}', '1:21: unknown key acks in kafka: did you mean delivery?');
   check('kafka: {brokers: a, tls: {verify: false}}', '1:27: unknown key verify in kafka.tls: did you mean insecure?');
@@ -120,7 +128,10 @@ describe('syntax', () => {
   check('kafka: {brokers: "a:9092}\nlogs: []', '1:18: the " that begins at 1:18 is not closed');
   check('tags:\n  a: |\n    " [\n  b: [x', '4:8: the [ that begins at 4:6 is not closed');
   check('logs: [{include: /a}]]', '1:22: this ] closes nothing');
-  check('logs: [{include: /a} {include: /b}]', '1:22: a { behind a value: one of the two, or a comma between them');
+  check(
+    'logs: [{include: /a} {include: /b}]',
+    '1:22: a { behind a value: a text with { in it needs quotes, a second value a comma before it',
+  );
   check('logs: [{include: /a,, name: b}]', '1:21: a comma too many, or with nothing before it');
   check('logs: [{include: ["/a" "/b"]}]', '1:24: a comma is missing before this');
   check(
@@ -143,6 +154,22 @@ describe('syntax', () => {
     'host: "a\\qb"',
     `1:9: \\q means nothing within "...": write \\\\ for a backslash, or take '...' for the quotes`,
   );
+});
+
+describe('more syntax', () => {
+  const column =
+    'this line begins in another column than the ones it belongs to: what belongs together is indented alike';
+  const space = 'a space that is none for YAML (no-break, or without width): write a plain one';
+  check(
+    'logs: [{include: /a, multiline: {start: ^\\d{4}}}]',
+    '1:44: a { behind a value: a text with { in it needs quotes, a second value a comma before it',
+  );
+  check('kafka:\n  brokers:\n  - a\n  -b', '4:3: a space is missing after the -');
+  check('logs:\n    - include: /a\n  - include: /b', `3:1: ${column}`);
+  check('kafka:\n  brokers: a\n \tlinger: 5ms', '3:1: a tab indents this line: YAML wants spaces');
+  check('kafka:\n\u00a0 brokers: a', `2:1: ${space}`);
+  check('host:\u00a0a', `1:6: ${space}`);
+  check('host: "\u00a0a"');
 });
 
 describe('a file for another program', () => {
