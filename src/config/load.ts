@@ -15,7 +15,7 @@ import { writtenFor } from './elsewhere.ts';
 import { ConfigError, type Fault, formatFault, MOST_FAULTS, type Path, type Saying } from './errors.ts';
 import { fit, isFaulty, isMeant } from './fit.ts';
 import { checkLogin } from './login.ts';
-import type { Fields, Section } from './option.ts';
+import type { CharacterKey, Fields, Section } from './option.ts';
 import { readNamed, readSmall, reasonOf } from './read.ts';
 import type { RawConfig } from './schema.ts';
 import { labelAt, type Shape, shapeOf } from './shape.ts';
@@ -122,13 +122,13 @@ function interpret<C extends CommonConfig>(
   const values = plainValue(tree);
   let result = v.safeParse(schema, values);
   for (const issue of result.issues ?? []) {
-    const path = (issue.path ?? []).map((item) => item.key as string | number);
+    const keys = (issue.path ?? []).map((item) => item.key as string | number | CharacterKey);
+    const path = keys.filter((key) => typeof key !== 'object');
+    const within = keys.find((key) => typeof key === 'object')?.character;
     // What is missing or has the wrong form was said when the tree was fitted.
     if (issue.kind === 'schema') continue;
-    faults.push({
-      ...placeOf(tree, path),
-      message: `${optionName(path)} ${complaint(issue.message, tree, shape, path)}`,
-    });
+    const place = (within !== undefined && scalarAt(tree, path)?.placeOf(within)) || placeOf(tree, path);
+    faults.push({ ...place, message: `${optionName(path)} ${complaint(issue.message, tree, shape, path)}` });
     remove(values, path);
   }
   // Once more without what is wrong, so that the checks across options can speak in the same go.

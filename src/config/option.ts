@@ -27,13 +27,20 @@ export interface LeafInfo {
 /** What is wrong with a value. `{}` in the text stands for the value; a secret is never put in its place. */
 export class Wrong extends Error {}
 
-/** What is wrong with a part of a value. */
+/** What is wrong with a part of a value; `character`: of the text there. */
 export class WrongAt extends Wrong {
   readonly path: readonly (string | number)[];
-  constructor(path: readonly (string | number)[], message: string) {
+  readonly character: number | undefined;
+  constructor(path: readonly (string | number)[], message: string, character?: number) {
     super(message);
     this.path = path;
+    this.character = character;
   }
+}
+
+/** Ends the path of what is wrong with a part of a text. */
+export interface CharacterKey {
+  character: number;
 }
 
 /** A schema of anything, as far as valibot can tell. */
@@ -51,7 +58,10 @@ export function leaf<T>(info: LeafInfo, parse: (text: string) => T): Leaf<T> {
         return parse(String(dataset.value));
       } catch (error) {
         if (!(error instanceof Wrong)) throw error;
-        addIssue({ message: error.message });
+        addIssue({
+          message: error.message,
+          ...(error instanceof WrongAt && { path: pathOf(error.path, error.character) }),
+        });
         return NEVER;
       }
     }),
@@ -71,7 +81,10 @@ export function grammar<T>(info: LeafInfo, parse: (value: unknown) => T): Gramma
         return parse(dataset.value);
       } catch (error) {
         if (!(error instanceof Wrong)) throw error;
-        addIssue({ message: error.message, ...(error instanceof WrongAt && { path: pathOf(error.path) }) });
+        addIssue({
+          message: error.message,
+          ...(error instanceof WrongAt && { path: pathOf(error.path, error.character) }),
+        });
         return NEVER;
       }
     }),
@@ -79,8 +92,15 @@ export function grammar<T>(info: LeafInfo, parse: (value: unknown) => T): Gramma
   ) as unknown as Grammar<T>;
 }
 
-function pathOf(keys: readonly (string | number)[]): [v.IssuePathItem, ...v.IssuePathItem[]] {
-  const item = (key: string | number) => ({ type: 'unknown', origin: 'value', input: null, key, value: null });
+function pathOf(path: WrongAt['path'], character?: number): [v.IssuePathItem, ...v.IssuePathItem[]] {
+  const keys = character === undefined ? path : [...path, { character } satisfies CharacterKey];
+  const item = (key: string | number | CharacterKey) => ({
+    type: 'unknown',
+    origin: 'value',
+    input: null,
+    key,
+    value: null,
+  });
   return keys.map(item) as unknown as [v.IssuePathItem, ...v.IssuePathItem[]];
 }
 
@@ -149,15 +169,18 @@ export function choice<E extends Fields, B extends Fields>(fields: E, info: Choi
 /** What `make` makes of what a schema gives. Several things may be wrong with it, each `refuse`d at its place in that. */
 export function made<S extends v.GenericSchema, T>(
   schema: S,
-  make: (value: v.InferOutput<S>, refuse: (path: readonly (string | number)[], message: string) => void) => T,
+  make: (
+    value: v.InferOutput<S>,
+    refuse: (path: readonly (string | number)[], message: string, character?: number) => void,
+  ) => T,
 ): v.GenericSchema<v.InferInput<S>, T> {
   return v.pipe(
     schema,
     v.rawTransform<v.InferOutput<S>, T>(({ dataset, addIssue, NEVER }) => {
       let right = true;
-      const result = make(dataset.value, (path, message) => {
+      const result = make(dataset.value, (path, message, character) => {
         right = false;
-        addIssue({ message, path: pathOf(path) });
+        addIssue({ message, path: pathOf(path, character) });
       });
       return right ? result : NEVER;
     }),

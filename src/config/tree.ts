@@ -5,6 +5,7 @@
  * aliases and `<<` are followed within bounds. `mergeTrees` lays conf.d over the main file.
  */
 import type { Alias, LineCounter, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
+import { characterIn } from './characters.ts';
 import { type Fault, type FilePlace, formatPlace } from './errors.ts';
 import { Wrong } from './option.ts';
 import { mask, type Substitute, unmask } from './substitute.ts';
@@ -16,6 +17,8 @@ export interface ScalarTree {
   text: string;
   /** The environment or a file went into it: never shown. */
   substituted: boolean;
+  /** Where a character of the text stands. */
+  placeOf: (character: number) => FilePlace;
   /** What YAML makes of it. */
   value: string | number | boolean;
   /** That is a number which is written otherwise as a rule: 0x10, 007, 1e3, 2.50. */
@@ -63,7 +66,7 @@ export function readTree(yaml: Yaml, text: string, file: string, substitution: S
     lineCounter: lines,
     merge: true,
   });
-  const reader = new TreeReader(yaml, lines, file, substitution, faults);
+  const reader = new TreeReader(yaml, masked, lines, file, substitution, faults);
   const saidOf = new Set<number>();
   const placeOf = (offset: number) => reader.place(offset);
   for (const { offset, message } of syntaxFaults(yaml, masked, document, placeOf)) {
@@ -100,6 +103,7 @@ function placeIn(text: string, offset: number, file: string): FilePlace {
 
 class TreeReader {
   readonly #yaml: Yaml;
+  readonly #text: string;
   readonly #lines: LineCounter;
   readonly #file: string;
   readonly #substitution: Substitute;
@@ -109,8 +113,9 @@ class TreeReader {
   readonly #anchors = new Map<string, Node>();
   #aliased = 0;
 
-  constructor(yaml: Yaml, lines: LineCounter, file: string, substitution: Substitute, faults: Fault[]) {
+  constructor(yaml: Yaml, text: string, lines: LineCounter, file: string, substitution: Substitute, faults: Fault[]) {
     this.#yaml = yaml;
+    this.#text = text;
     this.#lines = lines;
     this.#file = file;
     this.#substitution = substitution;
@@ -167,6 +172,10 @@ class TreeReader {
     try {
       const { text, substituted } = this.#substitution.in(unmask(source));
       if (plain && substituted && text.trim() === '') return { kind: 'empty', place };
+      const [from = 0, to = 0] = node.range ?? [];
+      const raw = this.#text.slice(from, to);
+      const placeOf = (character: number) =>
+        substituted ? place : this.place(from + characterIn(raw, node.type, character));
       const read = plain && !substituted ? node.value : null;
       const value = typeof read === 'number' || typeof read === 'boolean' ? read : text;
       return {
@@ -174,6 +183,7 @@ class TreeReader {
         place,
         text,
         substituted,
+        placeOf,
         value,
         odd: typeof value === 'number' && !AS_A_RULE.test(text),
       };

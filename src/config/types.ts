@@ -1,10 +1,12 @@
 /** What the scalars of a configuration may be: durations, sizes, names, addresses, patterns. Each parses its own text. */
 import { isIP } from 'node:net';
+import { PatternError } from '../kernel/process/regex/parse.ts';
+import { Pattern } from '../kernel/process/regex.ts';
 import { obstacle } from './backtracking.ts';
 import { either, nearest } from './errors.ts';
 import { alternatives, checkGlob, namesOf } from './glob.ts';
 import { advice, misread } from './misread.ts';
-import { type Leaf, leaf, Wrong } from './option.ts';
+import { type Leaf, leaf, Wrong, WrongAt } from './option.ts';
 
 const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const SIZE_UNITS: Record<string, number> = {
@@ -233,16 +235,29 @@ export function pattern(example: string): Leaf<string> {
       const reason = String((error as Error).message)
         .split(': ')
         .at(-1);
-      throw new Wrong(`is no regular expression: ${reason}`);
+      throw new WrongAt([], `is no regular expression: ${reason}`, wrongIn(value)?.index);
     }
     if (groupsDeep(value) > MOST_GROUPS) throw new Wrong(`has groups within groups, more than ${MOST_GROUPS} deep`);
     const part = obstacle(value);
-    if (part === null) return value;
-    throw new Wrong(
+    if (part === null || wrongIn(value) === null) return value;
+    throw new WrongAt(
+      [],
       `may take very long on some lines: with ${part} it cannot be matched in linear time; ` +
         'write it without, or so that it begins with ^ and repeats less',
+      Math.max(0, value.indexOf(part)),
     );
   });
+}
+
+/** Why our own engine does not know it; null: it does. */
+function wrongIn(source: string): PatternError | null {
+  try {
+    new Pattern(source, { search: true });
+    return null;
+  } catch (error) {
+    if (error instanceof PatternError) return error;
+    throw error;
+  }
 }
 
 /** `host:port`; the port may be left out where there is a default. The result always has one. */

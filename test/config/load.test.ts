@@ -580,10 +580,22 @@ describe('lines', () => {
     "runnel.yaml:1:33: logs[0].multiline needs start, continue or end, for example start: '^\\d{4}-'",
   ]);
   check('a pattern that may explode', "logs:\n  - include: /a\n    multiline: {start: '(a+)+\\1'}", [
-    'runnel.yaml:3:24: logs[0].multiline.start may take very long on some lines: with \\1 it cannot be matched in linear time; write it without, or so that it begins with ^ and repeats less',
+    'runnel.yaml:3:30: logs[0].multiline.start may take very long on some lines: with \\1 it cannot be matched in linear time; write it without, or so that it begins with ^ and repeats less',
   ]);
   check('a pattern that is none', 'logs:\n  - include: /a\n    multiline: {continue: "("}', [
-    'runnel.yaml:3:27: logs[0].multiline.continue is no regular expression: Unterminated group',
+    'runnel.yaml:3:29: logs[0].multiline.continue is no regular expression: Unterminated group',
+  ]);
+  for (const [written, where] of [
+    ['"\\t\\x41\\u00e9("', '3:41'],
+    ["'it''s('", '3:34'],
+    ['ab(', '3:30'],
+  ]) {
+    check(`the place in ${written}`, `logs:\n  - include: /a\n    multiline: {continue: ${written}}`, [
+      `runnel.yaml:${where}: logs[0].multiline.continue is no regular expression: Unterminated group`,
+    ]);
+  }
+  check('and in a block', 'logs:\n  - include: /a\n    multiline:\n      continue: |-\n        ab\n        c(', [
+    'runnel.yaml:6:11: logs[0].multiline.continue is no regular expression: Unterminated group',
   ]);
   check('a max_line that UTF-16 leaves no room for', 'logs: [{include: /a, encoding_in: utf-16le, max_line: 400KiB}]', [
     'runnel.yaml:1:55: logs[0].max_line must be at most 341KiB with encoding_in: utf-16le',
