@@ -49,6 +49,14 @@ export class Pattern {
   }
 }
 
+/** The pattern for all of a text, as a glob has it: `*` any characters, `?` one, also dots and slashes. */
+export function globSource(glob: string): string {
+  const written = glob.replace(/[\\^$.*+?()[\]{}|/]/g, (sign) =>
+    sign === '*' ? '[^]*' : sign === '?' ? '[^]' : `\\${sign}`,
+  );
+  return `^${written}$`;
+}
+
 /** Every way through it begins with `^`. */
 function beginsAtStart({ tree }: ParsedPattern): boolean {
   const anchored = (node: Parameters<typeof innerOf>[0]): boolean => {
@@ -70,6 +78,7 @@ interface RegexExports {
   readonly regexStopped: WebAssembly.Global;
   regexTest(program: number, from: number, to: number): number;
   regexTestLines(program: number, count: number, out: number): void;
+  regexTestCells(program: number, cell: number, count: number, out: number): void;
   regexMatch(program: number, from: number, to: number, groups: number, out: number): number;
   regexAll(program: number, at: number, from: number, to: number, groups: number, out: number, most: number): number;
 }
@@ -133,6 +142,11 @@ export class RegexKernel {
   /** Which of the records [0, count) of the slot in use match: a byte each at `outAt`. */
   testLines(program: number, count: number, outAt: number): void {
     this.#exports.regexTestLines(program, count, outAt);
+  }
+
+  /** The same of the text of a cell, of the rows in use; where that is absent or no text, it does not match. */
+  testCells(program: number, cell: number, count: number, outAt: number): void {
+    this.#exports.regexTestCells(program, cell, count, outAt);
   }
 
   /** The match and its groups; a group that took no part is null. Null: there is none. */

@@ -1,7 +1,7 @@
 /** The engine for regular expressions: beside V8, on hostile lines, and what it refuses. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Pattern, type PatternOptions } from '../../../src/kernel/process/regex.ts';
+import { globSource, Pattern, type PatternOptions } from '../../../src/kernel/process/regex.ts';
 import { fuzzRegex, hostileRegex, regexBench } from '../../support/regex-fuzz.ts';
 
 const { regex, room, bytes, at } = regexBench();
@@ -86,6 +86,18 @@ test('all matches of a line, or of its group', () => {
   assert.deepEqual(all('x*', 'axxbx'), ['xx', 'x']);
   assert.equal(all('é', 'é'.repeat(1000)).length, 1000);
   assert.deepEqual(all('^a', 'aaa'), ['a']);
+});
+
+test('a glob is of the whole text', () => {
+  for (const [glob, yes, no] of [
+    ['/api/*/items', '/api/v1/x/items', '/api/v1/items/2'],
+    ['*.go:?', 'a/b.go:1', 'a/b.go:12'],
+    ['a[1].b', 'a[1].b', 'a1xb'],
+    ['漢?', '漢字', '漢'],
+  ] as const) {
+    assert.ok(run(globSource(glob), yes));
+    assert.equal(run(globSource(glob), no), null);
+  }
 });
 
 test('a pattern that cannot be is refused at its place', () => {

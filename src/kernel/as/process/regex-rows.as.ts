@@ -2,9 +2,10 @@
 //
 // In the program's head: address of groups | how many. Each is a word: its cell, with 0x100 for a whole number, 0x200 for
 // a number; NOWHERE: nobody wants it.
-import { RAW, TEXT, clearCell, setCell, sideTake } from './cells.as';
+import { RAW, TEXT, clearCell, rowAt, setCell, sideTake } from './cells.as';
 import { regexTest } from './regex-lines.as';
 import { slot } from './regex-stack.as';
+import { textAt, textEnd, textOf } from './cell-text.as';
 
 const GROUPS: usize = 24;
 const GROUP_COUNT: usize = 28;
@@ -29,6 +30,13 @@ export function regexRow(program: usize, at: usize, to: usize, row: usize): bool
     if (group < WHOLE || !number(row, group, from, end)) setCell(row, group & 0xff, from, <u32>(end - from), TEXT);
   }
   return true;
+}
+
+/** Of which records [0, count) the text of cell `f` matches: a byte each at `out`. What is absent does not. */
+export function regexTestCells(program: usize, f: u32, count: u32, out: usize): void {
+  for (let i: u32 = 0; i < count; i++) {
+    store<u8>(out + i, u8(textOf(rowAt(i), f) && regexTest(program, textAt, textEnd)));
+  }
 }
 
 @inline
