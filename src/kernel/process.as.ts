@@ -10,7 +10,7 @@ export { regexRow, regexTestCells } from './as/process/regex-rows.as';
 export { useClock } from './as/process/time.as';
 export { readTime } from './as/process/times.as';
 export { ahead, useLatest } from './as/process/found.as';
-export { parseText } from './as/process/formats.as';
+export { parseTexts } from './as/process/formats.as';
 export { levels, times } from './as/process/edits.as';
 export { cellCompares, cellHolds, cellIsThere } from './as/process/conditions.as';
 export { chooseRecords, failRecords, fieldTexts, freshRows, markRecords, useTexts } from './as/process/texts.as';

@@ -1,5 +1,5 @@
 /** `time`: the time that a field has becomes that of the record; the time of reading goes to event.created. */
-import { grammar, optional, Wrong, WrongAt } from '../config/option.ts';
+import { grammar, optional, Wrong } from '../config/option.ts';
 import { type EditExports, Marks } from '../kernel/process/edits.ts';
 import { placeTime, placeZone, type TimeFormat } from '../kernel/process/time.ts';
 import { isZone, localZone } from '../kernel/process/zones.ts';
@@ -61,14 +61,13 @@ function read(value: unknown): TimeOptions {
     field: options.field === '@timestamp' ? options.field : fieldName(options.field, path),
     path,
     formats: textsOption(options, 'format', timeFormat) ?? ANY_TIME,
-    zone: zoneOption(options),
+    zone: textOption(options, 'zone', zoneOf) ?? localZone(),
   };
 }
 
-/** The zone of an option `zone`. */
-export function zoneOption(options: Record<string, unknown>): string {
-  const zone = textOption(options, 'zone', (text) => text) ?? 'local';
-  if (zone === 'local') return localZone();
-  if (isZone(zone)) return zone;
-  throw new WrongAt(['zone'], 'is no zone: use a name as Europe/Berlin or UTC, an offset as +02:00, or local');
+/** A zone's name. Throws Wrong. */
+export function zoneOf(text: string): string {
+  if (text === 'local') return localZone();
+  if (isZone(text)) return text;
+  throw new Wrong('is no zone: use a name as Europe/Berlin or UTC, an offset as +02:00, or local');
 }

@@ -175,10 +175,11 @@ const GO: Readonly<Record<string, string>> = {
   '/': '/',
 };
 
-/** Pairs beside the names that are known. */
+/** Pairs beside the names that are known, those of the name host apart. */
 export function logfmtTwin(line: string, names: readonly string[]): Values | null {
   const found: Values = {};
   const rest: Values = {};
+  const apart: Values = {};
   let assigned = false;
   const space = '[ \\t-\\r]';
   const one = new RegExp(
@@ -192,11 +193,12 @@ export function logfmtTwin(line: string, names: readonly string[]): Values | nul
     if (text[pair[0].length] === '=') return null;
     assigned ||= pair[2] === '=';
     const value = pair[3] === undefined ? pair[4] : unescapeTwin(pair[3]);
-    (names.includes(pair[1]!) ? found : rest)[pair[1]!] = pair[2] === '=' ? value : true;
+    (names.includes(pair[1]!) ? found : pair[1] === 'host' ? apart : rest)[pair[1]!] = pair[2] === '=' ? value : true;
     text = text.slice(pair[0].length);
   }
   if (!assigned) return null;
-  return Object.keys(rest).length > 0 ? { ...found, pairs: rest } : found;
+  const some = (of: Values) => Object.keys(of).length > 0;
+  return { ...found, ...(some(rest) && { pairs: rest }), ...(some(apart) && { conflicts: apart }) };
 }
 
 function unescapeTwin(text: string): string {

@@ -3,23 +3,35 @@
 //   ADDRESS IDENT USER [21/Sep/2026:14:13:20 +0200] "METHOD URL HTTP/1.1" 200 512           common
 //   ...                                                                  "REFERRER" "AGENT" combined
 //
-// A `-` and an empty quoted text are none. A request of another form is the URL as a whole.
+// Apache's vhost_combined has HOST:PORT before all that. A `-` and an empty quoted text are none. A request of another form is the URL as a whole.
 import { RAW, TEXT } from './cells.as';
 import { begin, option, put, putQuoted, putTime } from './found.as';
-import { BLANK, CLOSE, DASH, OPEN, QUOTE, areDigits, find, hasEscapes, isDigit, isLetter, quoteEnd } from './scan.as';
+import { BLANK, CLOSE, COLON, DASH, OPEN, QUOTE, areDigits, find, hasEscapes, isDigit, isLetter, quoteEnd } from './scan.as';
 import { NO_TIME, apacheTime } from './time.as';
 
 const ADDRESS: u32 = 0, IDENT: u32 = 1, USER: u32 = 2, METHOD: u32 = 3, URL: u32 = 4, VERSION: u32 = 5, STATUS: u32 = 6, BYTES: u32 = 7;
 const REFERRER: u32 = 8, AGENT: u32 = 9, REST: u32 = 10, CLAIMED: u32 = 11;
+const DOMAIN: u32 = 12, PORT: u32 = 13;
 const COMMON: u32 = 0;
 const TIME_BYTES: usize = 26;
 const HTTP: u32 = 0x50545448;
+/** ` "-"` */
+const NONE: u32 = 0x222d2220;
 const HTTP_SLASH: usize = 5;
 
-/** `option` 0: combined or common; 1: what stands behind is kept, and there may be some. */
+/** `option` 0: combined or common; 1: what stands behind is kept, and there may be some; 2: HOST:PORT stands before. */
 export function access(program: usize, at: usize, to: usize): bool {
   begin(program);
   let end = find(at, to, BLANK);
+  if (option(program, 2)) {
+    let colon = end;
+    while (colon > at && load<u8>(colon) != COLON) colon--;
+    if (colon == at || !areDigits(colon + 1, end)) return false;
+    put(DOMAIN, at, colon - at, TEXT);
+    put(PORT, colon + 1, end - colon - 1, load<u8>(colon, 1) == 0x30 ? TEXT : RAW);
+    at = min(end + 1, to);
+    end = find(at, to, BLANK);
+  }
   if (end == to || end == at) return false;
   put(ADDRESS, at, end - at, TEXT);
   at = end + 1;
@@ -65,7 +77,8 @@ export function access(program: usize, at: usize, to: usize): bool {
 function rest(program: usize, at: usize, to: usize): bool {
   if (at == to) return true;
   if (option(program, 1) == 0 || load<u8>(at) != BLANK) return false;
-  put(REST, at + 1, to - at - 1, TEXT);
+  // nginx's `main` has the client that a proxy tells of here, and mostly none.
+  if (to - at != 4 || load<u32>(at) != NONE) put(REST, at + 1, to - at - 1, TEXT);
   return true;
 }
 

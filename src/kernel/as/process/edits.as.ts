@@ -4,7 +4,7 @@ import { flags } from '../tables.as';
 import { FAILED, cellMeta, clearCell, rowAt } from './cells.as';
 import { believed } from './found.as';
 import { moveLevel } from './levels.as';
-import { textAt, textOf, textTo } from './text.as';
+import { textAt, textEnd, textOf } from './cell-text.as';
 import { NO_TIME } from './time.as';
 import { readTime } from './times.as';
 
@@ -14,7 +14,7 @@ export function times(program: usize, count: u32, from: u32, only: usize): u32 {
   for (let i: u32 = 0; i < count; i++) {
     const row = rowAt(i);
     if (!isFor(i, row, from, only)) continue;
-    const ms = textOf(row, from) ? readTime(program, textAt, textTo) : NO_TIME;
+    const ms = textOf(row, from) ? readTime(program, textAt, textEnd) : NO_TIME;
     if (believed(ms)) {
       clearCell(row, from);
       store<u64>(row, <u64>ms);

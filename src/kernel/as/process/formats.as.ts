@@ -1,22 +1,46 @@
 // Formats that are not JSON and not patterns: which parser a program is for, and the loops over a batch.
+import { TEXT, clearCell, rowAt, setCell } from './cells.as';
 import { access } from './access.as';
 import { csv } from './csv.as';
-import { keep } from './found.as';
+import { isTaken, keep } from './found.as';
 import { klog } from './klog.as';
 import { logfmt } from './logfmt.as';
 import { syslog } from './syslog.as';
+import { textEnd, textStart } from './texts.as';
 
-const ACCESS: u32 = 0, SYSLOG: u32 = 1, KLOG: u32 = 2, CSV: u32 = 3;
+const ACCESS: u32 = 0, SYSLOG: u32 = 1, KLOG: u32 = 2, CSV: u32 = 3, LOGFMT: u32 = 4;
 
-/** Makes what memory [at, to) holds fields of the row. False: it is not of the program's format, and the row is as it was. */
-export function parseText(program: usize, at: usize, to: usize, row: usize): bool {
+/** Not a cell. */
+const NO_CELL: u32 = 0xff;
+const TO_DO: u8 = 1;
+/** The row has something already where pairs would go: that is merged elsewhere. */
+const TAKEN: u8 = 2;
+
+/** process/formats.ts says what it does. */
+export function parseTexts(program: usize, first: u32, last: u32, todo: usize, instead: u32, original: u32): void {
+  const pairs = load<u32>(program) == LOGFMT;
+  for (let i = first; i < last; i++) {
+    if (load<u8>(todo + i) != TO_DO) continue;
+    const at = textStart(i);
+    const to = textEnd(i);
+    if (!parseText(program, at, to)) continue;
+    const row = rowAt(i);
+    if (pairs && isTaken(program, row)) {
+      store<u8>(todo + i, TAKEN);
+      continue;
+    }
+    clearCell(row, instead);
+    keep(program, row);
+    if (original != NO_CELL) setCell(row, original, at, <u32>(to - at), TEXT);
+    store<u8>(todo + i, 0);
+  }
+}
+
+/** What memory [at, to) holds is found then, as far as it is of the program's format. */
+function parseText(program: usize, at: usize, to: usize): bool {
   const format = load<u32>(program);
-  let is = false;
-  if (format == ACCESS) is = access(program, at, to);
-  else if (format == SYSLOG) is = syslog(program, at, to);
-  else if (format == KLOG) is = klog(program, at, to);
-  else if (format == CSV) is = csv(program, at, to);
-  else is = logfmt(program, at, to);
-  if (is) keep(program, row);
-  return is;
+  if (format == ACCESS) return access(program, at, to);
+  if (format == SYSLOG) return syslog(program, at, to);
+  if (format == KLOG) return klog(program, at, to);
+  return format == CSV ? csv(program, at, to) : logfmt(program, at, to);
 }

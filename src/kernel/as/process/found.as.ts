@@ -6,7 +6,7 @@
 //   16   u32 options of the format, 4 of them
 //   32   the row's cell of each field, a byte each; NOWHERE: nobody wants it
 import { BACKSLASH, QUOTE } from './scan.as';
-import { TEXT, setCell, sideTake } from './cells.as';
+import { TEXT, cellMeta, sideTake } from './cells.as';
 
 const FIELDS: usize = 8;
 const ROOM: usize = 12;
@@ -91,4 +91,13 @@ export function keep(program: usize, row: usize): void {
     if (to != NOWHERE) store<u64>(row + (<usize>to << 3), cell);
   }
   if (time != 0) store<u64>(row, time);
+}
+
+/** Whether the row has something where the first two fields that were found would go. */
+export function isTaken(program: usize, row: usize): bool {
+  for (let f: u32 = 0; f < 2; f++) {
+    const to = <u32>load<u8>(program + CELLS + f);
+    if (load<u64>(found + (<usize>f << 3)) != 0 && to != NOWHERE && cellMeta(row, to) != 0) return true;
+  }
+  return false;
 }

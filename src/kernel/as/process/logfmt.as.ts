@@ -1,5 +1,6 @@
 // logfmt: key=value key="a \"value\"" word. Values are text; a word alone is true. Names that a step knows go to their
-// cells, the others to pairs: {key, its bytes, address, meta} of 16 bytes each, among the side bytes.
+// cells, the others to pairs: {key, its bytes, address, meta} of 16 bytes each, among the side bytes. Those that have the
+// name of something of the envelope are pairs apart.
 //
 // Of equal keys the last wins. A line without any value is none, nor one with an open quote, an empty key, a key in quotes,
 // or with something directly behind a closing quote.
@@ -7,16 +8,18 @@ import { PAIRS, TEXT, TRUE, sideTake } from './cells.as';
 import { begin, option, put } from './found.as';
 import { BLANK, QUOTE, hasEscapes, quoteEnd } from './scan.as';
 import { unescapeGo } from './escapes.as';
-import { firstOf, hashOf, wordAt } from './words.as';
+import { firstOf, hashOf, secondOf, wordAt } from './words.as';
 
 const PAIR: usize = 16;
 /** As process/formats.ts has it. */
 const MOST_PAIRS: u32 = 512;
-/** The field of the pairs; names that are known have those behind. */
+/** The fields of the pairs, and of those apart; names that are known have those behind. */
 const REST: u32 = 0;
+const CONFLICTS: u32 = 1;
 
 let pairs: usize = 0;
 let count: u32 = 0;
+let apart: u32 = 0;
 /** A bit for some of the bits of each key's hash: a key whose bit is not set is new. */
 let seen: u64 = 0;
 
@@ -28,6 +31,7 @@ export function logfmt(program: usize, at: usize, to: usize): bool {
   const names: usize = option(program, 2);
   pairs = option(program, 3);
   count = 0;
+  apart = 0;
   seen = 0;
   let assigned = false;
   while (at < to) {
@@ -71,12 +75,21 @@ export function logfmt(program: usize, at: usize, to: usize): bool {
     while (valueTo > value && isSpace(load<u8>(valueTo - 1))) valueTo--;
     if (!add(names, key, keyTo - key, value, valueTo - value, TEXT)) return false;
   }
-  if (!assigned) return false;
-  if (count == 0) return true;
-  const out = sideTake(<usize>count * PAIR);
+  return assigned && putPairs(REST, pairs, count) && putPairs(CONFLICTS, pairsApart(), apart);
+}
+
+@inline
+function pairsApart(): usize {
+  return pairs + <usize>MOST_PAIRS * PAIR;
+}
+
+function putPairs(f: u32, at: usize, number: u32): bool {
+  if (number == 0) return true;
+  const bytes = <usize>number * PAIR;
+  const out = sideTake(bytes);
   if (out == 0) return false;
-  memory.copy(out, pairs, <usize>count * PAIR);
-  put(REST, out, count, PAIRS);
+  memory.copy(out, at, bytes);
+  put(f, out, number, PAIRS);
   return true;
 }
 
@@ -101,19 +114,22 @@ function stop(at: usize, to: usize, a: u8, b: u8, pair: u8): usize {
 
 function add(names: usize, key: usize, keyBytes: usize, at: usize, bytes: usize, kind: u32): bool {
   const known = wordAt(names, key, keyBytes);
-  if (known != 0) {
+  if (known != 0 && secondOf(known) == 0) {
     put(firstOf(known), at, bytes, kind);
     return true;
   }
+  const first = known == 0 ? pairs : pairsApart();
+  const number = known == 0 ? count : apart;
+  const last = first + <usize>number * PAIR;
+  let pair = last;
   const bit = <u64>1 << (hashOf(key, keyBytes) >> 58);
-  let pair = pairs + <usize>count * PAIR;
-  const last = pair;
-  if (seen & bit) pair = sameKey(key, keyBytes, last);
-  if (pair == last) {
-    if (count == MOST_PAIRS) return false;
-    count++;
-  }
+  if (seen & bit) pair = sameKey(first, key, keyBytes, last);
   seen |= bit;
+  if (pair == last) {
+    if (number == MOST_PAIRS) return false;
+    if (known == 0) count++;
+    else apart++;
+  }
   store<u32>(pair, <u32>key);
   store<u32>(pair, <u32>keyBytes, 4);
   store<u32>(pair, <u32>at, 8);
@@ -122,8 +138,8 @@ function add(names: usize, key: usize, keyBytes: usize, at: usize, bytes: usize,
 }
 
 /** The pair of that key, or the one behind the last. */
-function sameKey(key: usize, bytes: usize, last: usize): usize {
-  for (let pair = pairs; pair < last; pair += PAIR) {
+function sameKey(first: usize, key: usize, bytes: usize, last: usize): usize {
+  for (let pair = first; pair < last; pair += PAIR) {
     if (load<u32>(pair, 4) == <u32>bytes && memory.compare(load<u32>(pair), key, bytes) == 0) return pair;
   }
   return last;
