@@ -15,7 +15,8 @@ export function checkAcross(
   const needed = Pool.minimumFor(demand);
   if (config.buffer_memory !== null && config.buffer_memory < needed) {
     const { plain, fields, arenas } = demand;
-    const and = arenas === 0 ? '' : `, and ${arenas} ${arenas === 1 ? 'input' : 'inputs'} with fields in process`;
+    const and =
+      arenas === 0 ? '' : `, and ${arenas} ${arenas === 1 ? 'input' : 'inputs'} with fields or patterns in process`;
     const least = `must be at least ${Math.ceil(needed / 2 ** 20)}MiB for ${plain + fields} topics${and}`;
     refuse(['buffer_memory'], and === '' ? least : `${least}: leave it out, and it is what is needed`);
   }
@@ -34,7 +35,11 @@ function demandOf(topics: readonly InputTopic[]): Demand {
   const memoryOf = ({ topic, within }: InputTopic) => within ?? topic;
   const withFields = topics.filter(({ fields }) => fields);
   const fields = new Set(withFields.map(memoryOf)).size;
-  return { plain: new Set(topics.map(memoryOf)).size - fields, fields, arenas: withFields.length };
+  return {
+    plain: new Set(topics.map(memoryOf)).size - fields,
+    fields,
+    arenas: topics.filter(({ arena }) => arena).length,
+  };
 }
 
 function checkKafka({ kafka }: CommonConfig, topics: readonly (InputTopic & { path: Path })[], refuse: Saying): void {

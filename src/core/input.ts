@@ -22,6 +22,8 @@ export interface InputTopic {
   within?: string;
   /** Its records have fields, which need memory of their own. */
   fields?: boolean;
+  /** Its input needs memory of its own for tables. */
+  arena?: boolean;
 }
 
 /** An input as it is configured. */

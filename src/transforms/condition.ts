@@ -3,7 +3,7 @@
  *
  *   condition  {line: test, FIELD: test, ...}: all of them | [condition, ...]: any of them | {not: condition}
  *   test       value | [value, ...]: one of them | a map, of which all must hold:
- *              {contains|starts|ends: text or [text, ...], gt|gte|lt|lte: number, exists: true or false, not: test}
+ *              {contains|starts|ends|glob|matches: text or [text, ...], gt|gte|lt|lte: number, exists: true or false, not: test}
  *
  * Letters are told apart by case. `line` is the line as it goes out: decoded, unwrapped, joined. A field that is not there
  * passes no test but `exists: false`, and what is under a `not`.
@@ -12,6 +12,8 @@
 import { either, nearest } from '../config/errors.ts';
 import { grammar, Wrong, WrongAt } from '../config/option.ts';
 import { NEEDLES_BYTES } from '../kernel/needles.ts';
+import { PatternError } from '../kernel/process/regex/parse.ts';
+import { Pattern } from '../kernel/process/regex.ts';
 import { fieldName } from './field.ts';
 import type { FieldNames } from './names.ts';
 
@@ -22,6 +24,7 @@ export type NumberTest = 'gt' | 'gte' | 'lt' | 'lte';
 export type Test = { of: string | null; path: Path } & (
   | { test: TextTest; literals: readonly string[] }
   | { test: NumberTest; number: string }
+  | { test: 'matches'; pattern: string }
   | { test: 'exists' }
 );
 
@@ -31,8 +34,9 @@ type Path = readonly (string | number)[];
 
 const TEXTS: readonly TextTest[] = ['contains', 'starts', 'ends'];
 const ORDERS: readonly NumberTest[] = ['gt', 'gte', 'lt', 'lte'];
-const OF_LINE = [...TEXTS, 'not'];
-const OF_FIELD = [...TEXTS, ...ORDERS, 'exists', 'not'];
+const PATTERNS = ['glob', 'matches'] as const;
+const OF_LINE = [...TEXTS, ...PATTERNS, 'not'];
+const OF_FIELD = [...TEXTS, ...PATTERNS, ...ORDERS, 'exists', 'not'];
 const MOST_TEXTS = 64;
 const LONGEST_TEXT = 256;
 /** Each is a pass over the lines. */
@@ -42,7 +46,8 @@ const EXAMPLE = '{line: {contains: kube-probe}}';
 /** For the documentation of the verbs that take one. */
 export const CONDITION_TEXT =
   'A condition is a map of fields and line, each with a TEST (all must hold), a list of conditions (any of them) or {not: CONDITION}. A TEST is a value or a list (it is one of them) ' +
-  'or a map of contains, starts, ends (each a text or a list of which one is enough), gt, gte, lt, lte (numbers), exists (true or false) and not; of a map all must hold. ' +
+  'or a map of contains, starts, ends, glob (of the whole, with * and ?), matches (a regular expression, found anywhere in it), each one or a list of which one is enough, ' +
+  'gt, gte, lt, lte (numbers), exists (true or false) and not; of a map all must hold. A field that is not there passes no test but exists: false and what is under a not. ' +
   `Case matters. At most ${MOST_TEXTS} texts of at most ${LONGEST_TEXT} bytes in a list.`;
 
 /** The option of a verb that takes a condition. */
@@ -73,7 +78,10 @@ export function* testsOf(condition: Condition): Iterable<Test> {
 
 /** Tells the names which fields a condition is about. */
 export function readFields(condition: Condition, names: FieldNames): void {
-  for (const { of, path } of testsOf(condition)) if (of !== null) names.read(of, ...path);
+  for (const test of testsOf(condition)) {
+    if (test.of !== null) names.read(test.of, ...test.path);
+    if (test.test === 'matches') names.tables = true;
+  }
 }
 
 class Reader {
@@ -99,6 +107,7 @@ class Reader {
       const at = [...path, key];
       if (key === 'not') return { not: this.#test(about, inner, at) };
       if (isOne(TEXTS, key)) return this.#literals(about, key, inner, at);
+      if (isOne(PATTERNS, key)) return this.#patterns(about, key, inner, at);
       if (about.of === null && OF_FIELD.includes(key))
         throw new WrongAt(at, `is a test of a field: of a line use ${either(OF_LINE)}`);
       if (about.of === null) throw new WrongAt(at, unknown(key, OF_LINE, 'is no test of a line'));
@@ -131,6 +140,18 @@ class Reader {
     return this.#counted({ ...about, test, literals: [...new Set(literals)] }, path);
   }
 
+  #patterns(about: Pick<Test, 'of' | 'path'>, test: 'glob' | 'matches', value: unknown, path: Path): Condition {
+    const list = Array.isArray(value) ? value : [value];
+    const tests = each(list, path, (item, i): Condition => {
+      const at = Array.isArray(value) ? i : path;
+      if (typeof item === 'object' && item !== null) throw new WrongAt(at, 'must be a text');
+      const pattern = test === 'glob' ? globPattern(String(item)) : String(item);
+      if (pattern === '') throw new WrongAt(at, 'is empty: it would match anything');
+      return this.#counted({ ...about, test: 'matches', pattern: patternOf(pattern, at).source }, at);
+    });
+    return any(tests);
+  }
+
   #counted<T>(test: T, path: Path): T {
     if (++this.#tests <= MOST_TESTS) return test;
     throw new WrongAt(path, `is one test too many: at most ${MOST_TESTS} in a condition; put texts into one list`);
@@ -149,6 +170,20 @@ function isOne<T extends string>(list: readonly T[], key: string): key is T {
 function unknown(key: string, known: readonly string[], wrong: string): string {
   const near = nearest(key, known);
   return `${wrong}: ${near ? `did you mean ${near}?` : `use ${either(known)}`}`;
+}
+
+/** A glob of a whole text: * any characters, ? one. */
+function globPattern(glob: string): string {
+  return `^${glob.replace(/[\\^$.*+?()[\]{}|/]/g, (sign) => (sign === '*' ? '[^]*' : sign === '?' ? '[^]' : `\\${sign}`))}$`;
+}
+
+function patternOf(source: string, path: Path): Pattern {
+  try {
+    return new Pattern(source, { search: true });
+  } catch (error) {
+    if (!(error instanceof PatternError)) throw error;
+    throw new WrongAt(path, `${error.message} (at character ${error.index + 1})`);
+  }
 }
 
 function text(value: unknown, about: Pick<Test, 'of'>, test: TextTest, path: Path): string {

@@ -3,7 +3,7 @@ import assert from 'node:assert';
 import { type Batch, UNPARSED } from '../core/batch.ts';
 import { MAX_RECORDS } from '../core/pool.ts';
 import { Needles } from '../kernel/needles.ts';
-import { CellTests } from '../kernel/process/cell-tests.ts';
+import { type CellTest, CellTests, LineTests } from '../kernel/process/cell-tests.ts';
 import { type Condition, type Test, testsOf } from './condition.ts';
 import type { StepContext } from './verb.ts';
 
@@ -57,22 +57,29 @@ function joined(conditions: readonly Condition[], context: StepContext, decisive
 
 function testOf(test: Test, context: StepContext): Match {
   if (test.of !== null) return cellTestOf(test, test.of, context);
+  const { kernel } = context;
+  if (test.test === 'matches') {
+    const lines = new LineTests(kernel.process, context.arena);
+    const holds = lines.pattern(test.pattern);
+    return ({ slot, count }) => holds(slot, count);
+  }
   assert('literals' in test, 'a line is tested by its text');
   const needles = new Needles(test.literals.map((text) => Buffer.from(text)));
-  return ({ slot, count }) => context.kernel.find(slot, count, test.test, needles);
+  return ({ slot, count }) => kernel.find(slot, count, test.test, needles);
 }
 
 function cellTestOf(test: Test, field: string, { program }: StepContext): Match {
   const tests = new CellTests(program.process, program.arena);
   const cell = program.cell(field);
-  const holds =
-    test.test === 'exists'
-      ? tests.there(cell)
-      : 'literals' in test
-        ? tests.text(cell, test.test, test.literals)
-        : tests.number(cell, test.test, test.number);
+  const holds = testOfCell(tests, cell, test);
   return (batch) => {
     program.rowsOf(batch);
     return holds(batch.count);
   };
+}
+
+function testOfCell(tests: CellTests, cell: number, test: Test): CellTest {
+  if (test.test === 'exists') return tests.there(cell);
+  if (test.test === 'matches') return tests.pattern(cell, test.pattern);
+  return 'literals' in test ? tests.text(cell, test.test, test.literals) : tests.number(cell, test.test, test.number);
 }

@@ -23,6 +23,8 @@ export class FieldNames {
   readonly #refuse: Refuse;
   /** A field was read or made. */
   used = false;
+  /** The step needs tables in the memory of the input's program, with fields or without. */
+  tables = false;
   /** The preset whose steps it is about: they stand nowhere. */
   within: string | null = null;
   /** Where the verb's options stand, and how its step is called. */
@@ -38,6 +40,7 @@ export class FieldNames {
     this.#path = path;
     this.#step = step;
     this.used = false;
+    this.tables = false;
   }
 
   /** The step needs the field; `path`: where it names it in its options. */

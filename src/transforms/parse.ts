@@ -86,6 +86,7 @@ class Parser {
     this.#context = {
       kernel: context.kernel,
       program,
+      arena: program.arena,
       conditional: context.conditional,
       failed: (count) => context.failed(count),
       instead: this.#field ?? program.message,

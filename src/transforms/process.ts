@@ -27,6 +27,8 @@ export interface StepConfig {
   readonly when: Condition | null;
   /** It reads or makes fields. */
   readonly fields: boolean;
+  /** It needs tables in the pool's memory, with fields or without. */
+  readonly tables: boolean;
   /** Which entry of the list it is of, from 0. */
   readonly entry: number;
 }
@@ -93,15 +95,20 @@ function stepOf(
   }
   names.at([i, 'when'], `process[${i}]`);
   if (when) readFields(when, names);
-  const { used } = names;
+  const { used, tables } = names;
   names.at([i, verb.name], `process[${i}]`);
   verb.fields?.(options, names);
-  return { verb: verb.name, options, when, fields: used || names.used, entry: i };
+  return { verb: verb.name, options, when, fields: used || names.used, tables: tables || names.tables, entry: i };
 }
 
 /** Whether the records of an input with these steps have fields. */
 export function hasFields(process: readonly StepConfig[]): boolean {
   return process.some(({ fields }) => fields);
+}
+
+/** Whether these steps take memory of the pool beside that of batches. */
+export function needsArena(process: readonly StepConfig[]): boolean {
+  return process.some(({ fields, tables }) => fields || tables);
 }
 
 /** What the records of one input pass. */
@@ -121,6 +128,8 @@ export function processingOf(
 ): Processing | undefined {
   if (process.length === 0) return undefined;
   const program = hasFields(process) ? new Program(kernel) : null;
+  const own = !program && needsArena(process) ? kernel.takeArena() : null;
+  const arena = program?.arena ?? own;
   const steps = process.map(({ verb: name, options, when }) => {
     const verb = verbs.find((one) => one.name === name)!;
     const step = new VerbStep(name);
@@ -129,6 +138,10 @@ export function processingOf(
       get program() {
         assert(program, `${name} has not told of its fields`);
         return program;
+      },
+      get arena() {
+        assert(arena, `${name} has not told of its tables`);
+        return arena;
       },
       conditional: when !== null,
       failed(count) {
@@ -139,5 +152,9 @@ export function processingOf(
     return step;
   });
   program?.seal();
-  return { steps, fields: program, close: () => program?.close() };
+  const close = () => {
+    program?.close();
+    if (own) kernel.giveArena(own);
+  };
+  return { steps, fields: program, close };
 }

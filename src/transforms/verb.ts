@@ -6,6 +6,7 @@
  */
 import type { Grammar, Optional } from '../config/option.ts';
 import type { Batch } from '../core/batch.ts';
+import type { ProgramArena } from '../kernel/arena.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { FieldNames } from './names.ts';
 import type { Program } from './program.ts';
@@ -15,6 +16,8 @@ export interface StepContext {
   readonly kernel: Kernel;
   /** Of the input: cells, rows, and memory for tables. There is none where no step has told of `fields`. */
   readonly program: Program;
+  /** For tables that live as long as the step; that of the program where there is one. */
+  readonly arena: ProgramArena;
   /** It has a `when`: what it does may not be done once for all records. */
   readonly conditional: boolean;
   /** So many records it should have changed, and could not. */

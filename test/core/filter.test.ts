@@ -63,6 +63,7 @@ function dropping(...literals: string[]): StepConfig {
     options: { of: null, path: [], test: 'contains', literals },
     when: null,
     fields: false,
+    tables: false,
     entry: 0,
   };
 }

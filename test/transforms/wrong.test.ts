@@ -71,10 +71,13 @@ test('a condition is what it can be', async () => {
     ['{drop: {not: {}}}', `1:18 [0].drop.not needs a field or line, ${EXAMPLE}`],
     ['{keep: }', '1:6 [0].keep is empty'],
     ['{drop: {line: {contain: x}}}', '1:29 [0].drop.line.contain is no test of a line: did you mean contains?'],
-    ['{drop: {line: {has: x}}}', '1:25 [0].drop.line.has is no test of a line: use contains, starts, ends or not'],
+    [
+      '{drop: {line: {has: x}}}',
+      '1:25 [0].drop.line.has is no test of a line: use contains, starts, ends, glob, matches or not',
+    ],
     [
       '{drop: {line: {gt: 5}}}',
-      '1:24 [0].drop.line.gt is a test of a field: of a line use contains, starts, ends or not',
+      '1:24 [0].drop.line.gt is a test of a field: of a line use contains, starts, ends, glob, matches or not',
     ],
     ['{drop: {line: {}}}', '1:19 [0].drop.line needs a test, for example {contains: kube-probe}'],
     [
@@ -83,6 +86,14 @@ test('a condition is what it can be', async () => {
     ],
     ['{drop: {line: {contains: [a, {b: c}]}}}', '1:34 [0].drop.line.contains[1] must be a text'],
     ["{drop: {line: [a, '']}}", '1:23 [0].drop.line[1] is empty: every line holds nothing'],
+    [
+      '{drop: {line: {matches: (a*)*}}}',
+      '1:29 [0].drop.line.matches repeats what may match nothing: let it match at least one character, and write * or ? behind it (at character 1)',
+    ],
+    [
+      "{drop: {line: {matches: [a, 'b[']}}}",
+      '1:33 [0].drop.line.matches[1] is no regular expression: unterminated character class (at character 3)',
+    ],
     ['{drop: {line: ~}}', `1:19 [0].drop.line ${EMPTY}`],
     ['{drop: {line: [null]}}', `1:20 [0].drop.line[0] ${EMPTY}`],
     ['{drop: {line: }}', `1:19 [0].drop.line ${EMPTY}`],
@@ -132,6 +143,9 @@ test('what is too much is refused with how much may be', async () => {
       `{drop: [${tests}]}`,
       '1:394 [0].drop[32].line is one test too many: at most 32 in a condition; put texts into one list',
     ],
+  ]);
+  assert.deepEqual(await saidOf([`{drop: {line: {matches: ${'x'.repeat(100_000)}}}}`]), [
+    '1:29 [0].drop.line.matches is 100000 characters long: a pattern has at most 32768 (at character 32769)',
   ]);
   assert.deepEqual(await saidOf(Array(1000).fill(step)), []);
   assert.deepEqual(await saidOf(Array(1001).fill(step)), [

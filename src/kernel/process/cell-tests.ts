@@ -1,11 +1,16 @@
-/** Tests of one cell of each record: a byte a record, 1 where it holds. The loops are as/process/conditions.as.ts. */
-import { MAX_RECORDS, SCRATCH_BYTES } from '../../core/pool.ts';
+/**
+ * Tests of one cell of each record, or of its line: a byte a record, 1 where it holds. The loops are
+ * as/process/conditions.as.ts. What takes too many steps to match counts as not matching.
+ */
+import { MAX_RECORDS, SCRATCH_BYTES, type Slot } from '../../core/pool.ts';
 import type { ProgramArena } from '../arena.ts';
 import { Needles } from '../needles.ts';
 import type { ProcessKernel } from '../process.ts';
+import { Pattern, RegexKernel } from './regex.ts';
 
 interface TestExports {
   cellHolds(cell: number, table: number, where: number, empty: boolean, count: number, out: number): void;
+  cellMatches(cell: number, program: number, count: number, out: number): void;
   cellIsThere(cell: number, count: number, out: number): void;
   cellCompares(cell: number, orders: number, from: number, to: number, count: number, out: number): void;
 }
@@ -29,6 +34,8 @@ export class CellTests {
     this.#arena = arena;
     this.#exports = kernel.exports<TestExports>();
     this.#bytes = kernel.bytes;
+    // It gives the engine its memory.
+    RegexKernel.of(kernel);
   }
 
   /** The cell holds one of these texts, begins or ends with one, or is one. */
@@ -51,6 +58,15 @@ export class CellTests {
     };
   }
 
+  /** The pattern is found in the cell. */
+  pattern(cell: number, source: string): CellTest {
+    const program = new Pattern(source, { search: true }).place(this.#arena);
+    return (count) => {
+      this.#exports.cellMatches(cell, program, count, FOUND_AT);
+      return this.#found(count);
+    };
+  }
+
   there(cell: number): CellTest {
     return (count) => {
       this.#exports.cellIsThere(cell, count, FOUND_AT);
@@ -66,5 +82,29 @@ export class CellTests {
 
   #found(count: number): Uint8Array {
     return this.#bytes.subarray(FOUND_AT, FOUND_AT + count);
+  }
+}
+
+/** Of a batch whose slot is given. */
+export type LineTest = (slot: Slot, count: number) => Uint8Array;
+
+export class LineTests {
+  readonly #kernel: ProcessKernel;
+  readonly #arena: ProgramArena;
+
+  constructor(kernel: ProcessKernel, arena: ProgramArena) {
+    this.#kernel = kernel;
+    this.#arena = arena;
+  }
+
+  /** The pattern is found in the line. */
+  pattern(source: string): LineTest {
+    const program = new Pattern(source, { search: true }).place(this.#arena);
+    const regex = RegexKernel.of(this.#kernel);
+    return (slot, count) => {
+      this.#kernel.useSlot(slot);
+      regex.testLines(program, count, FOUND_AT);
+      return this.#kernel.bytes.subarray(FOUND_AT, FOUND_AT + count);
+    };
   }
 }

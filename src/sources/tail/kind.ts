@@ -1,6 +1,6 @@
 /** `logs` in the table of inputs. */
 import type { InputKind } from '../../core/input.ts';
-import { hasFields } from '../../transforms/process.ts';
+import { hasFields, needsArena } from '../../transforms/process.ts';
 import { checkLogs } from './check.ts';
 import { completeLogs, type LogConfig, logsOption } from './options.ts';
 import { figures, lines, notices, rows, type TailStatus, tables } from './report.ts';
@@ -23,6 +23,7 @@ export const logs: InputKind<'logs', LogConfig[], LogInput, TailStatus> = {
       topic,
       replayable: true,
       fields: hasFields(process),
+      arena: needsArena(process),
       path: ['logs', i, 'topic'] as const,
     })),
   inputs: ({ logs, host, tags, kafka: { partition_by } }) =>

@@ -190,6 +190,22 @@ test('numbers are compared as numbers, exactly, and what is none is less than no
   );
 });
 
+test('patterns are found in what a cell says', () => {
+  const cells: (Cell | null)[] = [
+    { kind: TEXT, text: 'GET /healthz' },
+    { kind: JSTR, text: 'a\\nb', escaped: true },
+    { kind: RAW, text: '503' },
+    { kind: UINT, text: 503 },
+    { kind: TEXT, text: '' },
+    null,
+  ];
+  const says = ['GET /healthz', 'a\nb', '503', '503', '', null];
+  for (const pattern of ['^GET|b$', '^5\\d\\d$', 'a\\nb', 'health', '^$', '^[^]*z$', '(?:x|y)+']) {
+    const expected = says.map((text) => Number(text !== null && new RegExp(pattern).test(text)));
+    assert.deepEqual(textsOf(cells, tests.pattern(CELL, pattern)), expected, pattern);
+  }
+});
+
 test('what is unescaped to be compared takes no room', () => {
   const cells = Array.from({ length: 2000 }, () => ({ kind: JSTR, text: `${'\\n'.repeat(120)}x`, escaped: true }));
   const before = () => kernel.process.sideTake(0);

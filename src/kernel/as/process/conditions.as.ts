@@ -1,6 +1,7 @@
 // For which records a test of a cell holds: a byte each at `out`, 1 or 0. It holds for none whose cell is absent.
 import { cellMeta, rowAt } from './cells.as';
 import { compare, take, UNORDERED } from './decimal.as';
+import { regexTest } from './regex-lines.as';
 import { hasAtEdge, holds } from '../search.as';
 import { textAt, textEnd, textOf } from './cell-text.as';
 
@@ -15,6 +16,13 @@ export function cellHolds(f: u32, table: usize, where: u32, empty: bool, count: 
       }
     }
     store<u8>(out + i, u8(found));
+  }
+}
+
+/** The regular expression is found in the cell. */
+export function cellMatches(f: u32, program: usize, count: u32, out: usize): void {
+  for (let i: u32 = 0; i < count; i++) {
+    store<u8>(out + i, u8(textOf(rowAt(i), f) && regexTest(program, textAt, textEnd)));
   }
 }
 
