@@ -51,7 +51,9 @@ export function shownDeep({ ok, cluster, brokers, topics, findings }: DeepAnswer
   const usable = brokers.filter(({ error }) => error === null).length;
   const verdict = ok
     ? 'Kafka takes what this configuration sends'
-    : 'Kafka does not take what this configuration sends';
+    : usable === 0
+      ? 'no broker can be used: nothing else could be asked'
+      : 'Kafka does not take all that this configuration sends';
   return {
     err: findings.map((finding) => `${finding.level}: ${formatFault(finding)}`),
     out: [
