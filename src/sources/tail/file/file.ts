@@ -93,6 +93,7 @@ export class TrackedFile extends FileState implements Queued {
   endTurn(): void {
     this.busy = false;
     this.flush = false;
+    this.silence = 0;
     this.reads++;
   }
 

@@ -34,9 +34,12 @@ export class Rewrites {
   #piece: Buffer | null = null;
 
   /** True: it is to be compared before it is read. */
-  asks({ packed, doubt, grown }: TrackedFile): boolean {
+  asks({ packed, doubt, grown, silence }: TrackedFile): boolean {
     if (packed) return false;
-    return performance.now() - grown > QUIET_MS || (doubt !== null && (doubt.away || doubt.differs !== null));
+    return (
+      Math.max(silence, performance.now() - grown) > QUIET_MS ||
+      (doubt !== null && (doubt.away || doubt.differs !== null))
+    );
   }
 
   /** Something was told of the file, and nothing had come. It is open. */

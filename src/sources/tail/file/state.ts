@@ -67,6 +67,8 @@ export class FileState extends Place {
   readTo = 0;
   /** By `performance.now()`: when it last grew, when it was last written as far as known. */
   grown = performance.now();
+  /** Milliseconds: how long it had been silent before it was seen to grow; 0 once that was read. */
+  silence = 0;
   written: number;
   /** What the system said of it last that is of no good; null: nothing. */
   error: string | null = null;
@@ -277,7 +279,11 @@ export class FileState extends Place {
     const came = Math.max(this.grown, at);
     if (this.packed) return 'written';
     if (stored < this.size) return 'shorter';
-    if (stored > this.stored) this.grown = performance.now();
+    if (stored > this.stored) {
+      const now = performance.now();
+      this.silence = Math.max(this.silence, Math.floor(now - this.grown));
+      this.grown = now;
+    }
     if (this.room) {
       // What is behind room is room as well, or is found by reading.
       setEnd(this, this.size, stored, this.room.to);

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, closeSync, openSync, readFileSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { MOST_SUMMED } from '../../../../src/sources/tail/file/sum.ts';
 import { readJournal, sizeEntry } from '../../../../src/sources/tail/positions/journal.ts';
 import { Bench, numbered, rows } from '../../../support/tail.ts';
@@ -100,6 +100,24 @@ for (const [how, input] of [
     assert.deepEqual([...bench.account.losses], []);
   });
 }
+
+test('a report changes and gets longer, and is looked at before that is told: it comes as a whole', async (t) => {
+  const bench = new Bench(t);
+  const path = bench.path('a.log');
+  const lines = rows(report(0));
+  writeFileSync(path, report(0));
+  const out = await bench.start({}, true, { round: 1 });
+  await out.count(lines.length);
+  const quiet = performance.now() + 1100;
+  await until('it is silent', () => performance.now() > quiet);
+  await setImmediate();
+  overwrite(path, report(1, 'one more line\n'));
+  // The next regular look is due when the event loop goes on, with timers before what inotify has to tell.
+  for (const over = performance.now() + 1100; performance.now() < over; );
+  lines.push(...rows(report(1, 'one more line\n')));
+  await out.count(lines.length);
+  assert.deepEqual(out.texts(), lines);
+});
 
 test('what is overwritten slowly comes when it is whole', async (t) => {
   const bench = new Bench(t);
