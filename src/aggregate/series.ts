@@ -17,8 +17,20 @@ const OVERFLOW_NAME = 2048;
 /** A key of so many bytes comes with its series. */
 const KEY_BYTES = 256;
 
+export interface SeriesLimits {
+  /** Series at once, and of one name. */
+  series: number;
+  perName: number;
+  /** Tags of a series; characters of a name, and of the key and the value of a tag. */
+  tags: number;
+  length: number;
+}
+
 export class SeriesTable {
   readonly limit: number;
+  readonly #limits: SeriesLimits;
+  /** Series of each name, as JSON; where there is a limit to them. */
+  readonly #ofName = new Map<string, number>();
   /** Numbers that can be given out. */
   readonly capacity: number;
   /** Numbers ever given out. */
@@ -33,7 +45,9 @@ export class SeriesTable {
   readonly #budget: Arena;
   #overflows = 0;
 
-  constructor(limit: number, budget: Arena) {
+  constructor(limits: SeriesLimits, budget: Arena) {
+    const { series: limit } = limits;
+    this.#limits = limits;
     this.limit = limit;
     this.#budget = budget;
     this.capacity = limit + OVERFLOW;
@@ -48,11 +62,19 @@ export class SeriesTable {
 
   /** The number of a series, new or known; of its overflow series when the table is full; -1 when that is full too. */
   number(kind: number, name: string, tags: readonly (readonly [string, string])[]): number {
-    const nameJson = JSON.stringify(name);
+    const { length, tags: most } = this.#limits;
+    const nameJson = JSON.stringify(name.length > length ? name.slice(0, length).toWellFormed() : name);
+    if (
+      name.length > length ||
+      tags.length > most ||
+      tags.some(([key, value]) => Math.max(key.length, value.length) > length)
+    )
+      return this.#overflowOf(kind, nameJson);
     const key = String(kind) + nameJson + attributesJson(sorted(tags));
     const known = this.#numbers.get(key);
     if (known !== undefined) return known;
-    if (this.live - this.#overflows < this.limit && this.#budget.charge(beyond(key))) {
+    if (this.live - this.#overflows < this.limit && this.#hasRoom(nameJson) && this.#budget.charge(beyond(key))) {
+      if (this.#limits.perName < this.limit) this.#ofName.set(nameJson, (this.#ofName.get(nameJson) ?? 0) + 1);
       return this.#add(key, nameJson.length);
     }
     return this.#overflowOf(kind, nameJson);
@@ -105,7 +127,10 @@ export class SeriesTable {
       this.#numbers.delete(key);
       this.#keys[number] = undefined;
       if (this.#overflow[number] === 1) this.#overflows--;
-      else this.#budget.refund(beyond(key));
+      else {
+        this.#budget.refund(beyond(key));
+        this.#forget(key.slice(1, 1 + this.#nameLengths[number]!));
+      }
       this.#overflow[number] = 0;
       this.#idle[number] = 0;
       this.#free.push(number);
@@ -121,6 +146,16 @@ export class SeriesTable {
     this.#nameLengths[number] = nameLength;
     this.#idle[number] = 0;
     return number;
+  }
+
+  #hasRoom(nameJson: string): boolean {
+    return this.#limits.perName >= this.limit || (this.#ofName.get(nameJson) ?? 0) < this.#limits.perName;
+  }
+
+  #forget(nameJson: string): void {
+    const left = (this.#ofName.get(nameJson) ?? 0) - 1;
+    if (left > 0) this.#ofName.set(nameJson, left);
+    else this.#ofName.delete(nameJson);
   }
 
   #overflowOf(kind: number, nameJson: string): number {

@@ -44,12 +44,15 @@ let entryValue: usize = 0;
 let entryWeight: usize = 0;
 let entryLimit: u32 = 0;
 let entries: u32 = 0;
+/** Of series from this number on samples are counted, and nothing else. */
+let countedFrom: u32 = 0;
 /** Ten u32 for JavaScript, see the `store`s in `stop`. */
 let result: usize = 0;
 /** MAX_VALUES f64: the values of one line; behind them, for TIMED, its weight and its time. */
 let values: usize = 0;
 
-export function configure(resultAt: usize, valuesAt: usize, seriesAt: usize, valueAt: usize, weightAt: usize, limit: u32, seedOf: u32): void {
+export function configure(resultAt: usize, valuesAt: usize, seriesAt: usize, valueAt: usize, weightAt: usize, limit: u32, series: u32, seedOf: u32): void {
+  countedFrom = series;
   result = resultAt;
   values = valuesAt;
   entrySeries = seriesAt;
@@ -292,6 +295,15 @@ export function accumulate(from: usize, to: usize, sums: usize, samplesAt: usize
       store<u32>(result, tagsLength, 32);
       store<u32>(result, kind, 36);
       return line;
+    }
+
+    if (series >= countedFrom) {
+      const left = samplesAt + ((<usize>series) << 3);
+      store<f64>(left, load<f64>(left) + <f64>count);
+      samples += count;
+      lines++;
+      line = next;
+      continue;
     }
 
     if (second != 0) {

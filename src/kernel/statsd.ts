@@ -84,8 +84,12 @@ export class StatsdKernel {
   #spellings = 0;
   #keyAt: number;
 
-  /** For series 0 ... `series` - 1; the first `arenaBytes` after page 0 are the caller's. */
-  constructor(series: number, arenaBytes: number) {
+  /**
+   * For series 0 ... `series` - 1, and `counted` more whose samples are only counted; the first `arenaBytes` after page 0
+   * are the caller's.
+   */
+  constructor(series: number, counted: number, arenaBytes: number) {
+    const columns = series + counted;
     let at = ARENA_AT;
     const reserve = (bytes: number) => {
       const start = at;
@@ -93,7 +97,7 @@ export class StatsdKernel {
       return start;
     };
     reserve(arenaBytes + 64);
-    const columnsAt = [0, 1].map(() => ({ sumsAt: reserve(series * 8), samplesAt: reserve(series * 8) }));
+    const columnsAt = [0, 1].map(() => ({ sumsAt: reserve(columns * 8), samplesAt: reserve(columns * 8) }));
     const seriesAt = reserve(MAX_ENTRIES * 4);
     const valueAt = reserve(MAX_ENTRIES * 8);
     const weightAt = reserve(MAX_ENTRIES * 8);
@@ -108,8 +112,8 @@ export class StatsdKernel {
     this.#words = new Uint32Array(buffer);
     this.columns = columnsAt.map((column) => ({
       ...column,
-      sums: new Float64Array(buffer, column.sumsAt, series),
-      samples: new Float64Array(buffer, column.samplesAt, series),
+      sums: new Float64Array(buffer, column.sumsAt, columns),
+      samples: new Float64Array(buffer, column.samplesAt, columns),
     })) as [Columns, Columns];
     this.entrySeries = new Uint32Array(buffer, seriesAt, MAX_ENTRIES);
     this.entryValue = new Float64Array(buffer, valueAt, MAX_ENTRIES);
@@ -121,7 +125,7 @@ export class StatsdKernel {
     this.#exports = instance.exports as unknown as Exports;
     // A seed that differs in every process, so that nobody can choose names that collide.
     const seed = Math.floor(Math.random() * 2 ** 32);
-    this.#exports.configure(RESULT_AT, VALUES_AT, seriesAt, valueAt, weightAt, MAX_ENTRIES, seed);
+    this.#exports.configure(RESULT_AT, VALUES_AT, seriesAt, valueAt, weightAt, MAX_ENTRIES, series, seed);
     this.#slots = FIRST_SLOTS;
     this.#keyAt = this.#keysAt;
     this.#exports.setTable(this.#tableAt, this.#slots);

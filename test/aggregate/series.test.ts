@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Arena } from '../../src/aggregate/arena.ts';
 import { SeriesTable } from '../../src/aggregate/series.ts';
+import { seriesLimits } from '../support/statsd.ts';
 
 test('a series is its kind, name and attributes, whatever their order', () => {
-  const table = new SeriesTable(10, new Arena(1 << 20));
+  const table = new SeriesTable(seriesLimits(10), new Arena(1 << 20));
   const number = table.number(0, 'a"b', [
     ['k', 'v'],
     ['a', ''],
@@ -25,7 +26,7 @@ test('a series is its kind, name and attributes, whatever their order', () => {
 });
 
 test('past the limit there is one overflow series a name, and past those nothing', () => {
-  const table = new SeriesTable(2, new Arena(1 << 20));
+  const table = new SeriesTable(seriesLimits(2), new Arena(1 << 20));
   table.number(0, 'a', [['u', '1']]);
   table.number(0, 'a', [['u', '2']]);
   const overflow = table.number(0, 'a', [['u', '3']]);
@@ -37,7 +38,7 @@ test('past the limit there is one overflow series a name, and past those nothing
 });
 
 test('idle series go, and their numbers are given out again', () => {
-  const table = new SeriesTable(4, new Arena(1 << 20));
+  const table = new SeriesTable(seriesLimits(4), new Arena(1 << 20));
   const numbers = ['a', 'b', 'c', 'd'].map((name) => table.number(0, name, []));
   for (let window = 0; window < 3; window++) {
     table.used(numbers[0]!);
@@ -53,7 +54,7 @@ test('idle series go, and their numbers are given out again', () => {
 
 test('long keys take of the budget, half of it at most, and give it back when their series go', () => {
   const budget = new Arena(1 << 20);
-  const table = new SeriesTable(1000, budget);
+  const table = new SeriesTable(seriesLimits(1000), budget);
   for (let i = 0; i < 100; i++) table.number(0, 'short', [['user', String(i)]]);
   assert.equal(budget.used, 0);
   const long = (i: number) => table.number(0, 'long', [['text', String(i).padEnd(60_000, 'x')]]);
@@ -72,7 +73,7 @@ test('long keys take of the budget, half of it at most, and give it back when th
 });
 
 test('the overflow series of a series has its kind and its name', () => {
-  const table = new SeriesTable(2, new Arena(1 << 20));
+  const table = new SeriesTable(seriesLimits(2), new Arena(1 << 20));
   const number = table.number(2, 'a', [['u', '1']]);
   const overflow = table.overflow(number);
   assert.deepEqual([table.kind(overflow), table.name(overflow)], [2, '"a"']);

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Account } from '../../src/core/account.ts';
 import { statsdSource } from '../../src/sources/statsd/statsd.ts';
 import { collect } from '../support/output.ts';
-import { CONNECTIONS, listenOn } from '../support/statsd.ts';
+import { DEFAULTS, listenOn } from '../support/statsd.ts';
 
 const [rate = 1_000_000, seconds = 5, series = 1000] = process.argv.slice(2, 5).map(Number);
 const kind = process.argv[5] ?? 'c';
@@ -20,7 +20,7 @@ let windows = 0;
 const source = statsdSource({
   config: {
     listen: listenOn('udp://127.0.0.1:0'),
-    ...CONNECTIONS,
+    ...DEFAULTS,
     receive_buffer: 8 << 20,
     flush_interval: 2000,
     percentiles: [0.5, 0.95, 0.99],

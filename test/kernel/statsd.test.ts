@@ -196,7 +196,7 @@ test('the kernel and the grammar agree on random lines', () => {
     const bytes = Buffer.from(lines);
     // A byte of another encoding, anywhere.
     if (next() < 0.2) bytes[Math.floor(next() * bytes.length)] = 0xff;
-    const kernel = new StatsdKernel(1000, 65_536);
+    const kernel = new StatsdKernel(1000, 0, 65_536);
     const { slow, ...got } = byKernel(kernel, bytes);
     const expected = byGrammar(bytes);
     assert.ok(slow < 40);
@@ -218,7 +218,7 @@ function sortedFigures(figures: Figures & { rejected: number }) {
 }
 
 test('more spellings than the table has room for are learned again', () => {
-  const kernel = new StatsdKernel(100, 65_536);
+  const kernel = new StatsdKernel(100, 0, 65_536);
   const columns = kernel.columns[0];
   for (let i = 0; i < 10_000; i++) {
     const length = kernel.bytes.write(`name.of.a.metric.${i}:1|c|#env:prod`, kernel.arenaAt);

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { SeriesLimits } from '../../src/aggregate/series.ts';
 import { Account } from '../../src/core/account.ts';
 import type { ListenEntry } from '../../src/sources/statsd/listen-entry.ts';
+import type { NamingConfig } from '../../src/sources/statsd/naming-options.ts';
 import { type StatsdOptions, statsdSource } from '../../src/sources/statsd/statsd.ts';
 import { collect } from './output.ts';
 
@@ -12,8 +14,28 @@ import { collect } from './output.ts';
 export const FOUR = 'udp://127.0.0.1:0';
 export const SIX = 'udp://[::1]:0';
 
-/** The defaults. */
-export const CONNECTIONS = { max_connections: 256, idle_timeout: 600_000 };
+export const NO_NAMING: NamingConfig = {
+  mappings: [],
+  prefix: '',
+  normalize: 'none',
+  drop_tags: [],
+  allow: [],
+  deny: [],
+};
+
+/** Those of the options of which tests seldom want others. */
+export const DEFAULTS = {
+  ...NO_NAMING,
+  max_connections: 256,
+  idle_timeout: 600_000,
+  max_contexts_per_name: 2_000_000,
+  max_tags: 64,
+  max_length: 1024,
+};
+
+export function seriesLimits(series: number): SeriesLimits {
+  return { series, perName: series, tags: 64, length: 1_000_000 };
+}
 
 export function listenOn(...addresses: string[]): ListenEntry[] {
   return addresses.map((address) => ({ address, origin: false, dialect: 'dogstatsd', name_tags: [] }));
@@ -38,7 +60,7 @@ export async function startStatsd(
   const source = statsdSource({
     config: {
       listen: listen.flatMap((entry) => (typeof entry === 'string' ? listenOn(entry) : entry)),
-      ...CONNECTIONS,
+      ...DEFAULTS,
       receive_buffer: 1 << 20,
       flush_interval: 3_600_000,
       percentiles: [],

@@ -75,6 +75,8 @@ export function statusOf(change: Partial<Status> = {}): Status {
       replaced: 1,
       overflowed: 7,
       coarser: 3,
+      unknown_fields: 2,
+      filtered: [{ rule: 'deny debug.*', samples: 4 }],
     },
     checks: [{ name: 'cpu', runs: 3, errors: 0, skipped: 0, last_seconds: 0.0002, last_error: null }],
     kafka: {

@@ -10,7 +10,7 @@
 
 import { Arena } from '../../aggregate/arena.ts';
 import { type MetricOrigin, MetricRecords, type TimeWindow } from '../../aggregate/record.ts';
-import { SeriesTable } from '../../aggregate/series.ts';
+import { type SeriesLimits, SeriesTable } from '../../aggregate/series.ts';
 import type { LossReason } from '../../core/losses.ts';
 import {
   COUNTER,
@@ -29,6 +29,8 @@ import { Content } from './content.ts';
 import { Documents } from './documents.ts';
 import { Intake } from './intake.ts';
 import { DOGSTATSD, MANNERS, type Manner, mannerNumber } from './manner.ts';
+import { Naming } from './naming.ts';
+import type { NamingConfig } from './naming-options.ts';
 import { type Parsed, parseLine, type WireType } from './parse.ts';
 import { statusNumber } from './parse-event.ts';
 import type { SampleOrigin } from './receive/origins.ts';
@@ -48,7 +50,8 @@ const CONTAINER = 'container.id';
 const PIECE_CHARACTERS = 512 * 1024;
 
 export interface AggregatorOptions {
-  maxContexts: number;
+  limits: SeriesLimits;
+  naming: NamingConfig;
   /** Bytes for sketches and sets, and for long keys. */
   memory: number;
   percentiles: readonly number[];
@@ -84,6 +87,9 @@ export class Aggregator {
   coarser = 0;
   readonly #arena: Arena;
   readonly #series: SeriesTable;
+  readonly #naming: Naming;
+  /** Samples that were left out, by rule; counted when their window ends. They are among `samples`. */
+  readonly filtered: Float64Array;
   readonly #documents: Documents;
   readonly #origin: MetricOrigin;
   readonly #intake: Intake;
@@ -99,8 +105,12 @@ export class Aggregator {
 
   constructor(options: AggregatorOptions) {
     this.#arena = new Arena(options.memory);
-    this.#series = new SeriesTable(options.maxContexts, this.#arena);
-    this.kernel = new StatsdKernel(this.#series.capacity, options.arenaBytes);
+    this.#series = new SeriesTable(options.limits, this.#arena);
+    this.#naming = new Naming(options.naming);
+    // What a rule leaves out is counted in a column of its own, behind those of series.
+    const { rules } = this.#naming;
+    this.filtered = new Float64Array(rules.length);
+    this.kernel = new StatsdKernel(this.#series.capacity, rules.length, options.arenaBytes);
     this.#documents = new Documents(this.#series, options.percentiles);
     this.#origin = options.origin;
     this.#intake = new Intake(
@@ -117,7 +127,7 @@ export class Aggregator {
 
   /** Something is to be done when the open window ends. */
   get waits(): boolean {
-    return this.contexts > 0 || this.#intake.open.events.size > 0;
+    return this.contexts > 0 || this.#intake.open.events.size > 0 || this.#intake.leftOut;
   }
 
   /** Accepted, of all windows. */
@@ -204,6 +214,7 @@ export class Aggregator {
     this.#timedCursor = 0;
     this.#eventCursor = 0;
     this.coarser += closed.coarser;
+    this.#countFiltered(closed);
     let any = closed.timed.size > 0 || closed.events.size > 0;
     for (let i = 0; i < this.#series.size; i++) {
       if (closed.columns.samples[i] === 0) continue;
@@ -260,6 +271,14 @@ export class Aggregator {
     return { documents, weights: weights.slice(0, documents.length), events: eventDocuments, last };
   }
 
+  #countFiltered({ columns }: Content): void {
+    for (let rule = 0; rule < this.filtered.length; rule++) {
+      const number = this.#series.capacity + rule;
+      this.filtered[rule]! += columns.samples[number]!;
+      columns.samples[number] = 0;
+    }
+  }
+
   /** Empties the closed window's columns and forgets series that are no longer sent. */
   #endWindow(): void {
     const series = this.#series;
@@ -294,12 +313,17 @@ export class Aggregator {
     if (parsed.kind === 'metric' && fault !== null) intake.lose(fault, Math.max(1, parsed.values.length), line);
     else if (parsed.kind === 'metric') {
       const tags = this.#tagged(parsed.host ? [...parsed.tags, ['host', parsed.host] as const] : parsed.tags);
-      const number = this.#series.number(KINDS[parsed.type], parsed.name, tags);
+      const named = this.#naming.apply({ name: parsed.name, tags });
+      const left = typeof named === 'number';
+      const number = left
+        ? this.#series.capacity + named
+        : this.#series.number(KINDS[parsed.type], named.name, named.tags);
       if (learn && (parsed.name.includes('\ufffd') || tags.some((tag) => tag.join().includes('\ufffd'))))
         this.replaced++;
       if (number >= 0 && learn && this.kernel.learn(from, number)) return false;
       this.unknownFields += parsed.unknownFields;
-      if (number >= 0) intake.add(number, parsed, from);
+      if (left) intake.leaveOut(number, Math.max(1, parsed.values.length));
+      else if (number >= 0) intake.add(number, parsed, from);
       else intake.lose('max_contexts', Math.max(1, parsed.values.length), line);
     } else if (parsed.kind === 'rejected') {
       this.rejected++;

@@ -94,6 +94,18 @@ export class Intake {
     messages.set(number, timestamp, message);
   }
 
+  /** `number` is that of the rule's column. */
+  leaveOut(number: number, samples: number): void {
+    this.open.columns.samples[number]! += samples;
+    this.samples += samples;
+  }
+
+  /** There are samples in the open window that a rule has left out. */
+  get leftOut(): boolean {
+    const { samples } = this.open.columns;
+    return samples.subarray(this.#series.capacity).some((count) => count > 0);
+  }
+
   addEvent(event: Event, origin: MetricOrigin, line: Buffer): void {
     const why = this.open.events.add(event, origin, Date.now());
     if (why === null) this.samples++;

@@ -1,6 +1,7 @@
 /** `statsd` in the table of inputs. */
 import type { CommonConfig } from '../../config/config.ts';
 import type { InputKind } from '../../core/input.ts';
+import { checkNaming } from './naming-options.ts';
 import { type StatsdConfig, statsdOption } from './options.ts';
 import { figures, lines, NOTHING, rows, type StatsdSaid, tables } from './report.ts';
 
@@ -18,7 +19,9 @@ export const statsd: InputKind<'statsd', StatsdConfig, StatsdInput, StatsdSaid> 
   name: 'statsd',
   options: statsdOption,
   complete: (raw) => raw as StatsdConfig,
-  check({ statsd: { listen } }, refuse) {
+  check({ statsd }, refuse) {
+    const { listen } = statsd;
+    checkNaming(statsd, (path, message) => refuse(['statsd', ...path], message));
     for (const [i, { address }] of listen.entries()) {
       const first = listen.findIndex((entry) => entry.address === address);
       if (first !== i) refuse(['statsd', 'listen', i], 'is listed twice');

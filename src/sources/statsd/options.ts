@@ -3,6 +3,7 @@
 import { calledElsewhere, list, option, section, type Values } from '../../config/option.ts';
 import { duration, fraction, integer, size } from '../../config/types.ts';
 import { listenEntry } from './listen-entry.ts';
+import { namingFields } from './naming-options.ts';
 
 const statsdSection = section(
   {
@@ -39,10 +40,26 @@ const statsdSection = section(
       ['0.5', '0.95', '0.99'],
       'Percentiles that histograms carry, as p50, p95, p99.',
     ),
+    ...namingFields,
     max_contexts: option(
       integer(1, 2_000_000),
       '100000',
       'Series that may live in a window; the samples of more are added to one series a name, marked runnel.overflow. About 840 bytes each.',
+    ),
+    max_contexts_per_name: option(
+      integer(1, 2_000_000),
+      '2000000',
+      'Series of one name that may live in a window; the samples of more are added to one series, marked runnel.overflow.',
+    ),
+    max_tags: option(
+      integer(0, 1000),
+      '64',
+      'A series that was sent with more tags counts for its name alone (runnel.overflow).',
+    ),
+    max_length: option(
+      integer(16, 4096),
+      '1024',
+      'Characters of a name (more are cut off), of the key and of the value of a tag; a series with longer ones counts for its name alone (runnel.overflow).',
     ),
     memory: option(
       size({ min: '1MiB', max: '2GiB' }),

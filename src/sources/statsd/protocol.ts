@@ -1,15 +1,18 @@
 /** What the thread of StatsD and the main thread say to each other. */
 
 import type { MetricOrigin } from '../../aggregate/record.ts';
+import type { SeriesLimits } from '../../aggregate/series.ts';
 import type { FlushPiece, SampleLoss } from './aggregator.ts';
 import type { Manner } from './manner.ts';
+import type { NamingConfig } from './naming-options.ts';
 
 export interface ThreadOptions {
   /** When listening began, as threads agree on it: `performance.timeOrigin` and `performance.now()` together. */
   since: number;
   /** Length of a window, milliseconds. */
   interval: number;
-  maxContexts: number;
+  limits: SeriesLimits;
+  naming: NamingConfig;
   /** Bytes for sketches and sets. */
   memory: number;
   percentiles: readonly number[];
@@ -69,7 +72,9 @@ export const CONTEXTS = 1;
 export const REPLACED = 2;
 export const OVERFLOWED = 3;
 export const COARSER = 4;
-const TOGETHER = 5;
+/** Fields of no known meaning. */
+export const UNKNOWN_FIELDS = 5;
+const TOGETHER = 6;
 /** From `countersOf(listener)` on. */
 export const PACKETS = 0;
 export const LINES = 1;
@@ -82,6 +87,11 @@ export const EACH = 7;
 
 export function countersOf(listener: number): number {
   return TOGETHER + listener * EACH;
+}
+
+/** Behind those of the listeners: samples that were left out, by rule. */
+export function filteredOf(listeners: number, rule: number): number {
+  return countersOf(listeners) + rule;
 }
 
 export type FromThread =

@@ -14,11 +14,15 @@ export interface StatsdSaid {
     overflowed: number;
     /** Sketches and sets that were kept coarser for want of memory. */
     coarser: number;
+    /** Fields of no known meaning, which are ignored; once a spelling. */
+    unknown_fields: number;
+    /** Samples that `allow` and `deny` have left out, by rule. */
+    filtered: { rule: string; samples: number }[];
   };
 }
 
 export const NOTHING: StatsdSaid = {
-  statsd: { listeners: [], contexts: 0, overflowed: 0, coarser: 0, replaced: 0 },
+  statsd: { listeners: [], contexts: 0, overflowed: 0, coarser: 0, replaced: 0, unknown_fields: 0, filtered: [] },
 };
 
 export function figures(s: StatsdSaid, to: Figures): void {
@@ -56,6 +60,13 @@ export function figures(s: StatsdSaid, to: Figures): void {
   to.counter('statsd_replaced', 'Sequences of bytes that were no UTF-8 and became U+FFFD.', [], [[s.statsd.replaced]]);
   to.counter('statsd_overflowed', 'Samples added to a series of their name alone.', [], [[s.statsd.overflowed]]);
   to.counter('statsd_coarser', 'Histograms and sets kept coarser for want of memory.', [], [[s.statsd.coarser]]);
+  to.counter('statsd_unknown_fields', 'Fields of no known meaning, once a spelling.', [], [[s.statsd.unknown_fields]]);
+  to.counter(
+    'statsd_filtered',
+    'Samples that allow and deny have left out.',
+    ['rule'],
+    s.statsd.filtered.map(({ rule, samples }) => [samples, rule]),
+  );
   to.gauge('statsd_contexts', 'Series in the current window.', [], [[s.statsd.contexts]]);
 }
 

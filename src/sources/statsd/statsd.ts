@@ -52,6 +52,10 @@ export interface StatsdStatus {
   overflowed: number;
   /** Sketches and sets that were kept coarser for want of memory. */
   coarser: number;
+  /** Fields of no known meaning, which are ignored; once a spelling. */
+  unknown_fields: number;
+  /** Samples that `allow` and `deny` have left out, by rule. */
+  filtered: { rule: string; samples: number }[];
 }
 
 export interface StatsdSource extends Source {
@@ -95,7 +99,13 @@ class Statsd {
     const common = { name: 'statsd', key: host, account, envelope: () => envelope, replayable: false };
     this.#thread = new AggregatingThread({
       interval: config.flush_interval,
-      maxContexts: config.max_contexts,
+      limits: {
+        series: config.max_contexts,
+        perName: config.max_contexts_per_name,
+        tags: config.max_tags,
+        length: config.max_length,
+      },
+      naming: config,
       memory: config.memory,
       percentiles: config.percentiles,
       origin: { host, dataset: 'statsd', labels: options.tags },
@@ -126,7 +136,8 @@ class Statsd {
     const thread = this.#thread;
     thread.count();
     const listeners = this.#listeners.map((listener) => listener.status());
-    return { listeners, contexts: thread.contexts, overflowed: thread.overflowed, coarser: thread.coarser };
+    const { contexts, overflowed, coarser, unknownFields: unknown_fields, filtered } = thread;
+    return { listeners, contexts, overflowed, coarser, unknown_fields, filtered };
   }
 
   inFlight(): number {

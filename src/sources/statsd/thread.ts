@@ -7,6 +7,7 @@
 import { Worker } from 'node:worker_threads';
 import { emit } from '../../aggregate/emit.ts';
 import type { MetricOrigin } from '../../aggregate/record.ts';
+import type { SeriesLimits } from '../../aggregate/series.ts';
 import type { Stream } from '../../core/batch.ts';
 import type { LossReason } from '../../core/losses.ts';
 import type { Output } from '../../core/pipeline.ts';
@@ -15,6 +16,8 @@ import { openBell, ring } from '../../native/poll.ts';
 import { closeSocket } from '../../native/sockets.ts';
 import type { Listener } from './listener.ts';
 import { LossesSaid } from './losses-said.ts';
+import { rulesOf } from './naming.ts';
+import type { NamingConfig } from './naming-options.ts';
 import {
   type BindPlace,
   COARSER,
@@ -23,6 +26,7 @@ import {
   controlsFor,
   countersOf,
   type FromThread,
+  filteredOf,
   type HandedSocket,
   type HeardDatagram,
   MESSAGES,
@@ -32,11 +36,13 @@ import {
   STOP,
   type ThreadOptions,
   type ToThread,
+  UNKNOWN_FIELDS,
 } from './protocol.ts';
 
 export interface ThreadSettings {
   interval: number;
-  maxContexts: number;
+  limits: SeriesLimits;
+  naming: NamingConfig;
   memory: number;
   percentiles: readonly number[];
   origin: MetricOrigin;
@@ -63,6 +69,7 @@ export class AggregatingThread {
   readonly #control: Int32Array;
   #bell: number | null = null;
   readonly #counters: Float64Array;
+  readonly #rules: readonly string[];
   readonly #ended = Promise.withResolvers<Error | null>();
   readonly #lost = new LossesSaid();
   /** Who waits for a socket of the thread's own, by listener. */
@@ -73,11 +80,15 @@ export class AggregatingThread {
   #samples = 0;
   #replaced = 0;
   #settled = 0;
+  #filtered = 0;
 
   constructor(settings: ThreadSettings) {
     this.#settings = settings;
+    this.#rules = rulesOf(settings.naming);
     this.#control = new Int32Array(new SharedArrayBuffer(controlsFor(settings.connections) * 4));
-    this.#counters = new Float64Array(new SharedArrayBuffer(countersOf(settings.listeners.length) * 8));
+    this.#counters = new Float64Array(
+      new SharedArrayBuffer(filteredOf(settings.listeners.length, this.#rules.length) * 8),
+    );
   }
 
   /** The last thing it does: null when it has handed over everything, or why it has not. */
@@ -97,6 +108,17 @@ export class AggregatingThread {
   /** Sketches and sets that were kept coarser for want of memory. */
   get coarser(): number {
     return this.#counters[COARSER]!;
+  }
+
+  /** Fields of no known meaning, of lines that were taken for the first time. */
+  get unknownFields(): number {
+    return this.#counters[UNKNOWN_FIELDS]!;
+  }
+
+  /** Samples that were left out, by rule. */
+  get filtered(): { rule: string; samples: number }[] {
+    const first = filteredOf(this.#settings.listeners.length, 0);
+    return this.#rules.map((rule, i) => ({ rule, samples: this.#counters[first + i]! }));
   }
 
   /** Of one listener; see protocol.ts. */
@@ -178,6 +200,10 @@ export class AggregatingThread {
     account.replaced += replaced - this.#replaced;
     this.#samples = samples;
     this.#replaced = replaced;
+    const filtered = this.filtered.reduce((sum, { samples }) => sum + samples, 0);
+    account.filtered += filtered - this.#filtered;
+    this.#settled += filtered - this.#filtered;
+    this.#filtered = filtered;
     for (const listener of listeners) listener.count(account);
     if (this.coarser > 0) {
       log.warnOnce(

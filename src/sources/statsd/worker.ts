@@ -17,6 +17,7 @@ import {
   CONTEXTS,
   countersOf,
   type FromThread,
+  filteredOf,
   type HandedSocket,
   KERNEL_DROPS,
   LINES,
@@ -31,6 +32,7 @@ import {
   STOP,
   type ThreadOptions,
   type ToThread,
+  UNKNOWN_FIELDS,
 } from './protocol.ts';
 import { ARENA_BYTES, Batches } from './receive/batches.ts';
 import { bindWithNode } from './receive/node.ts';
@@ -42,8 +44,8 @@ const options = workerData as ThreadOptions;
 const port = parentPort!;
 const control = new Int32Array(options.control);
 const counters = new Float64Array(options.counters);
-const { interval, maxContexts, memory, percentiles, origin, manners } = options;
-const aggregator = new Aggregator({ maxContexts, memory, percentiles, origin, arenaBytes: ARENA_BYTES });
+const { interval, limits, naming, memory, percentiles, origin, manners } = options;
+const aggregator = new Aggregator({ limits, naming, memory, percentiles, origin, arenaBytes: ARENA_BYTES });
 const { bytes, arenaAt } = aggregator.kernel;
 const now = performance.now();
 const open = Math.max(0, performance.timeOrigin + now - options.since);
@@ -110,6 +112,9 @@ function report(listener: number | null): void {
   counters[REPLACED] = aggregator.replaced;
   counters[OVERFLOWED] = aggregator.overflowed;
   counters[COARSER] = aggregator.coarser;
+  counters[UNKNOWN_FIELDS] = aggregator.unknownFields;
+  for (let rule = 0; rule < aggregator.filtered.length; rule++)
+    counters[filteredOf(manners.length, rule)] = aggregator.filtered[rule]!;
   if (listener !== null) {
     const at = countersOf(listener);
     counters[at + LINES]! += aggregator.lines - lines;

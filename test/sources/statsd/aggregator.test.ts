@@ -3,11 +3,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Aggregator } from '../../../src/sources/statsd/aggregator.ts';
 import { percentileLabel } from '../../../src/sources/statsd/documents.ts';
+import { NO_NAMING, seriesLimits } from '../../support/statsd.ts';
 
 const ORIGIN = { host: 'web-1', dataset: 'statsd', labels: {} };
 
 function aggregator(maxContexts = 1000, memory = 16 << 20): Aggregator {
-  return new Aggregator({ maxContexts, memory, percentiles: [0.5], origin: ORIGIN, arenaBytes: 131_072 });
+  return new Aggregator({
+    limits: seriesLimits(maxContexts),
+    naming: NO_NAMING,
+    memory,
+    percentiles: [0.5],
+    origin: ORIGIN,
+    arenaBytes: 131_072,
+  });
 }
 
 function take(a: Aggregator, text: string): void {

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { explainStatsd } from '../../../src/cli/explain-statsd.ts';
 import { Aggregator } from '../../../src/sources/statsd/aggregator.ts';
 import type { Manner } from '../../../src/sources/statsd/manner.ts';
+import { NO_NAMING, seriesLimits } from '../../support/statsd.ts';
 
 interface Case {
   id: string;
@@ -131,7 +132,14 @@ function compareWindow(lines: string, manner: Manner, expected: Record<string, u
 function windowOf(lines: string, manner: Manner): Document[] {
   const origin = { host: 'web-1', dataset: 'statsd', labels: {} };
   const memory = 1 << 20;
-  const aggregator = new Aggregator({ maxContexts: 100, memory, percentiles: [], origin, arenaBytes: 65_536 });
+  const aggregator = new Aggregator({
+    limits: seriesLimits(100),
+    naming: NO_NAMING,
+    memory,
+    percentiles: [],
+    origin,
+    arenaBytes: 65_536,
+  });
   const { kernel } = aggregator;
   // Line by line, so that known spellings are met.
   for (const line of lines.split('\n')) {
@@ -146,7 +154,8 @@ function windowOf(lines: string, manner: Manner): Document[] {
 test('a gauge stands where it was left: steps of a later window begin there, also where the kernel knows the spelling', () => {
   const origin = { host: 'web-1', dataset: 'statsd', labels: {} };
   const aggregator = new Aggregator({
-    maxContexts: 10,
+    limits: seriesLimits(10),
+    naming: NO_NAMING,
     memory: 1 << 20,
     percentiles: [],
     origin,

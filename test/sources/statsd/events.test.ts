@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StatsD } from 'hot-shots';
 import { Aggregator } from '../../../src/sources/statsd/aggregator.ts';
 import { MOST_EVENTS } from '../../../src/sources/statsd/events.ts';
-import { FOUR, type SentRecord, startStatsd } from '../../support/statsd.ts';
+import { FOUR, NO_NAMING, type SentRecord, seriesLimits, startStatsd } from '../../support/statsd.ts';
 
 /** The records of one window, by topic. */
 async function recordsOf(t: TestContext, ...lines: string[]) {
@@ -123,7 +123,14 @@ test('where there are only events, they go out when the window ends', async (t) 
 
 function aggregator(memory = 16 << 20): Aggregator {
   const origin = { host: 'web-1', dataset: 'statsd', labels: {} };
-  return new Aggregator({ maxContexts: 1000, memory, percentiles: [], origin, arenaBytes: 131_072 });
+  return new Aggregator({
+    limits: seriesLimits(1000),
+    naming: NO_NAMING,
+    memory,
+    percentiles: [],
+    origin,
+    arenaBytes: 131_072,
+  });
 }
 
 function take(a: Aggregator, text: string): void {

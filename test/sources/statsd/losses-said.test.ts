@@ -8,7 +8,7 @@ import { LOSSES } from '../../../src/core/losses.ts';
 import { setLog } from '../../../src/log.ts';
 import { statsdSource } from '../../../src/sources/statsd/statsd.ts';
 import { collect } from '../../support/output.ts';
-import { CONNECTIONS, listenOn } from '../../support/statsd.ts';
+import { DEFAULTS, listenOn } from '../../support/statsd.ts';
 
 /** Sends each of these `times` and gives what the log says. */
 async function saidOf(t: TestContext, times: number, ...lines: string[]) {
@@ -18,7 +18,7 @@ async function saidOf(t: TestContext, times: number, ...lines: string[]) {
   const source = statsdSource({
     config: {
       listen: listenOn('udp://127.0.0.1:0'),
-      ...CONNECTIONS,
+      ...DEFAULTS,
       receive_buffer: 1 << 20,
       flush_interval: 3_600_000,
       percentiles: [],

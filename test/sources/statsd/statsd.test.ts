@@ -10,7 +10,7 @@ import { Account } from '../../../src/core/account.ts';
 import { datagramsAvailable } from '../../../src/native/sockets.ts';
 import { type StatsdOptions, statsdSource } from '../../../src/sources/statsd/statsd.ts';
 import { collect } from '../../support/output.ts';
-import { CONNECTIONS, listenOn } from '../../support/statsd.ts';
+import { DEFAULTS, listenOn } from '../../support/statsd.ts';
 
 interface Record {
   '@timestamp': string;
@@ -32,7 +32,7 @@ async function start(config: Partial<Config> = {}, options: Partial<StatsdOption
   const source = statsdSource({
     config: {
       listen: listenOn('udp://127.0.0.1:0'),
-      ...CONNECTIONS,
+      ...DEFAULTS,
       receive_buffer: 1 << 20,
       flush_interval: 3_600_000,
       percentiles: [0.5, 0.999],
@@ -321,7 +321,7 @@ test('a flush of many series goes out in pieces and loses nothing that comes mea
 });
 
 test('a name that is six times as long in JSON arrives whole', async () => {
-  const statsd = await start({ memory: 64 << 20 });
+  const statsd = await start({ memory: 64 << 20, max_length: 60_000 });
   const name = '\x01'.repeat(60_000);
   await statsd.send(`${name}:1|c|#a:b`, `${name}:1|c|#a:b`, 'hits:1|c');
   const records = await statsd.stop();
@@ -372,5 +372,12 @@ test('it listens on a name and on IPv6', async () => {
 test('without listeners there is nothing to do', async () => {
   const statsd = await start({ listen: [] });
   assert.deepEqual(await statsd.stop(), []);
-  assert.deepEqual(statsd.source.status(), { listeners: [], contexts: 0, overflowed: 0, coarser: 0 });
+  assert.deepEqual(statsd.source.status(), {
+    listeners: [],
+    contexts: 0,
+    overflowed: 0,
+    coarser: 0,
+    unknown_fields: 0,
+    filtered: [],
+  });
 });

@@ -3,13 +3,15 @@ import { test } from 'node:test';
 import { Aggregator } from '../../../src/sources/statsd/aggregator.ts';
 import type { FromThread } from '../../../src/sources/statsd/protocol.ts';
 import { TimeWindows } from '../../../src/sources/statsd/windows.ts';
+import { NO_NAMING, seriesLimits } from '../../support/statsd.ts';
 
 const WALL = Date.UTC(2026, 0, 1);
 
 /** A listener's windows of ten seconds under clocks that the test sets. */
 function listener(offset = 0, open = 0) {
   const aggregator = new Aggregator({
-    maxContexts: 10,
+    limits: seriesLimits(10),
+    naming: NO_NAMING,
     memory: 1 << 20,
     percentiles: [],
     origin: { host: 'web-1', dataset: 'statsd', labels: {} },
