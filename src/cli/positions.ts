@@ -15,7 +15,7 @@ import { waitForAll } from '../mounts/places.ts';
 import type { Config } from '../options.ts';
 import { printable } from '../report/render.ts';
 import { matching } from '../sources/tail/find/selection.ts';
-import { fileKey } from '../sources/tail/positions/checkpoint.ts';
+import { fileKey, fileKeys } from '../sources/tail/positions/checkpoint.ts';
 import {
   type Change,
   planMove,
@@ -78,7 +78,8 @@ export async function positionsSet(path: string, where: string, options: ConfigC
   const to = where === 'beginning' || where === 'end' ? where : Number(where);
   return change(options, (positions, config) => {
     const { changes, apply } = planMove(positions, config.logs, resolve(path), to);
-    return { facts: changes, text: changes.flatMap(told), apply, ids: changes };
+    const ids = changes.map(({ id, to }) => ({ id, to, keys: [fileKey(id)] }));
+    return { facts: changes, text: changes.flatMap(told), apply, ids };
   });
 }
 
@@ -132,7 +133,7 @@ export async function positionsForget(
     const apply = () => {
       for (const g of chosen) positions.forget(g);
     };
-    return { facts, text, apply, ids: facts.map(({ id }) => ({ id, to: null })) };
+    return { facts, text, apply, ids: chosen.map((g) => ({ id: g.id, to: null, keys: fileKeys(g) })) };
   });
 }
 
@@ -140,8 +141,8 @@ interface Plan {
   facts: unknown[];
   text: string[];
   apply: () => void;
-  /** What must be stored afterwards; null: nothing. */
-  ids: { id: string; to: number | null }[];
+  /** What must be stored afterwards, `to` null: nothing; and where transactions have it. */
+  ids: { id: string; to: number | null; keys: string[] }[];
 }
 
 async function change(
@@ -200,7 +201,7 @@ async function changeLocked(
 
 /** With transactions Kafka has positions too: it is noted that these count at the next start, and not Kafka's. */
 async function overrule(dir: string, { kafka }: Config, { ids }: Plan, reread: boolean): Promise<void> {
-  const keysOf = (changes: Plan['ids']) => changes.map(({ id }) => fileKey(id));
+  const keysOf = (changes: Plan['ids']) => changes.flatMap(({ keys }) => keys);
   const set = keysOf(ids.filter(({ to }) => to !== null));
   const forgotten = keysOf(ids.filter(({ to }) => to === null));
   const noted = await ownInSnapshot(dir, { set, forgotten, reread }).catch((error: Error) => {

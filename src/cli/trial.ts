@@ -63,7 +63,7 @@ export async function trial(
   const slot = await pool.take(share, 'batch');
   const out = await pool.take(share, 'block');
   const kernel = new Kernel(pool.memory, pool.arenas);
-  const processing = processingOf(input.process, kernel);
+  const processing = processingOf(input.process, kernel, input.topic);
   const fields = processing?.fields ? await pool.take(share, 'batch') : null;
   const used = slot.bytes.write(text);
   const envelope = logEnvelope({ input, config, path, id: '<file identity>' });
@@ -88,12 +88,14 @@ export async function trial(
     setRow(slot, 0, { ...row, source: 0 });
     batch.count = 1;
     batch.rows = null;
+    batch.routes = null;
     const told = (processing?.steps ?? []).map((step, i) => ({
       step: i + 1,
       verb: step.verb,
       result: pass(step, batch),
     }));
-    const about = { input: input.name, topic: input.topic, key: stream.key, steps: told };
+    const topic = processing?.topics[batch.routes?.[0] ?? 0] ?? input.topic;
+    const about = { input: input.name, topic, key: stream.key, steps: told };
     if (batch.count === 0) return { ...about, value: null };
     const job: PackJob = {
       envelope,

@@ -161,11 +161,17 @@ const TOPIC = /^[a-zA-Z0-9._-]{1,249}$/;
 export function topic(example = 'runnel.logs', longest = 249): Leaf<string> {
   const json = { type: 'string', pattern: TOPIC.source, maxLength: longest };
   return leaf({ label: 'topic name', json, example }, (value) => {
-    if (!TOPIC.test(value)) throw new Wrong("must be 1 to 249 letters, digits, '.', '_' or '-', not {}");
-    if (value === '.' || value === '..') throw new Wrong("must not be '.' or '..': Kafka refuses it");
+    const wrong = wrongOfTopic(value);
+    if (wrong !== null) throw new Wrong(wrong);
     if (value.length > longest) throw new Wrong(`must have at most ${longest} characters`);
     return value;
   });
+}
+
+/** Why Kafka takes no topic of this name; null: it does. */
+export function wrongOfTopic(name: string): string | null {
+  if (!TOPIC.test(name)) return "must be 1 to 249 letters, digits, '.', '_' or '-', not {}";
+  return name === '.' || name === '..' ? "must not be '.' or '..': Kafka refuses it" : null;
 }
 
 /** Where something is asked over HTTP. */

@@ -81,6 +81,12 @@ export interface FieldPlan {
   readonly cut: number;
 }
 
+/** Where a batch's records go, for who sends some elsewhere. */
+export function routesIn(batch: Batch): Uint8Array {
+  batch.routes ??= new Uint8Array(batch.count);
+  return batch.routes;
+}
+
 /** Where records come from and where they go; shared by all batches of one file, so it costs nothing per line. */
 export interface Stream {
   /** For people: a path, `statsd`, `host`. */

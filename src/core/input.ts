@@ -16,6 +16,8 @@ import type { Output } from './pipeline.ts';
 
 export interface InputTopic {
   topic: string;
+  /** Its input writes to several, each of which goes on when others do not. */
+  several?: boolean;
   /** What is sent there can be read again: it goes straight to Kafka, and begins where that is known to be safe. */
   replayable: boolean;
   /** Its records are in the memory of that topic; without it, it has its own. */

@@ -39,7 +39,7 @@ export interface LaneOptions {
   /** True: when its outlet takes nothing for some time it is stalled, and others go on beside it. */
   mayStall: boolean;
   /** For how long, milliseconds; default: a second. */
-  stallAfter?: number;
+  stallAfter?: number | undefined;
   /** True: settled means acknowledged by Kafka. False: settled means safe in the spool, which counts on from there. */
   final: boolean;
 }
@@ -185,17 +185,21 @@ export class Lane {
       }),
       packed: from,
     };
-    const appended = this.#appending.then(async () => {
-      if (await this.#append(batch, tickets, mayLeave && tickets.also.length === 0)) return end;
+    const before = this.#appending;
+    // It may be that what is before it waits, and may not leave.
+    const turn = mayLeave ? this.unlessStalled(before.then(() => true)) : before;
+    const appended = turn.then(async (comes) => {
+      if (comes !== null && (await this.#append(batch, tickets, mayLeave))) return end;
       const { own, packed } = tickets;
       if (own) this.#o.ledgers.cut(stream, own, packed, packed === from ? skipped.before : 0);
       return packed;
     });
     // A failure belongs to the caller; the lane goes on.
-    this.#appending = appended.then(
+    const over = appended.then(
       () => undefined,
       () => this.#lose(batch, tickets),
     );
+    this.#appending = mayLeave ? before.then(() => over) : over;
     return appended;
   }
 

@@ -17,7 +17,7 @@ import type { Accounts } from '../core/account.ts';
 import type { Stream } from '../core/batch.ts';
 import type { Mark, Outlet } from '../core/block.ts';
 import type { InputTopic } from '../core/input.ts';
-import { Lane } from '../core/lane.ts';
+import { Lane, type LaneOptions } from '../core/lane.ts';
 import type { Ledgers } from '../core/ledger.ts';
 import { MAX_BLOCK_BYTES, type Pool, type Share } from '../core/pool.ts';
 import type { KafkaClient } from '../kafka/connect/client.ts';
@@ -62,6 +62,9 @@ export interface TopicSent extends SenderStatus {
   topic: string;
   partition: number;
 }
+
+/** Acknowledged is what a transaction held when that ends: a lane is stalled after as long as several take. */
+const TRANSACTION_STALL_MS = 5000;
 
 /** The lane of a topic's records that go to the spool, and its share of the pool: stuck files do not starve it. */
 function spooledName(topic: string): string {
@@ -163,14 +166,15 @@ export class Delivery {
       const sender = exactly ?? this.#senderOf(client, stream.topic, partition);
       const before = this.#before(stream.topic, partition);
       // In a transaction all partitions of a topic wait for each other, and one key is one lane.
-      const mayStall = this.#p.config.kafka.partition_by === 'file' && !exactly;
+      const several = this.#p.topics.some((one) => one.topic === stream.topic && one.several);
+      const byFile = this.#p.config.kafka.partition_by === 'file' && !exactly;
+      const stallAfter = exactly ? TRANSACTION_STALL_MS : undefined;
       const share = this.#p.pool.share(stream.topic);
-      lane = this.#lane(
-        mayStall ? share.part(name) : share,
-        stream.topic,
-        before ? new Behind(before, sender) : sender,
-        { final: true, mayStall },
-      );
+      lane = this.#lane(byFile ? share.part(name) : share, stream.topic, before ? new Behind(before, sender) : sender, {
+        final: true,
+        mayStall: byFile || several,
+        stallAfter,
+      });
       this.#lanes.set(name, lane);
       this.#partitions.set(lane, partition);
     }
@@ -196,7 +200,12 @@ export class Delivery {
     return lane;
   }
 
-  #lane(share: Share, topic: string, outlet: Outlet, how: { final: boolean; mayStall: boolean }): Lane {
+  #lane(
+    share: Share,
+    topic: string,
+    outlet: Outlet,
+    how: Pick<LaneOptions, 'final' | 'mayStall' | 'stallAfter'>,
+  ): Lane {
     const { pool, kernel, ledgers } = this.#p;
     const kafka = () => this.#p.config.kafka;
     return new Lane({

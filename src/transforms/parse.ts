@@ -7,7 +7,8 @@
  * if it had none.
  */
 import { choice, listOrOne, made, optional, valuesOf } from '../config/option.ts';
-import type { Batch } from '../core/batch.ts';
+import { type Batch, routesIn } from '../core/batch.ts';
+import { select } from '../core/select.ts';
 import { log } from '../log.ts';
 import { FORMATS } from './parse/all.ts';
 import type { AnyFormat, CommonOptions, ParseContext } from './parse/format.ts';
@@ -22,6 +23,11 @@ interface Chosen {
 const ERROR = 'parse';
 const PATH = 'log.file.path';
 const EXAMPLE = '{json: {into: app}}';
+
+/** What becomes of a line that is of none. */
+function isTopic(fate: string): boolean {
+  return fate !== 'pass' && fate !== 'drop';
+}
 
 export const parse: Verb<readonly Chosen[]> = {
   name: 'parse',
@@ -38,12 +44,17 @@ export const parse: Verb<readonly Chosen[]> = {
       if (options.field !== undefined) names.make(['error.type']);
     }
   },
+  topics(chosen) {
+    const { on_failure } = chosen.at(-1)!.options;
+    return isTopic(on_failure) ? [on_failure] : [];
+  },
   step(chosen, context) {
     const { program, kernel } = context;
     const parsers = chosen.map((one) => new Parser(one, context));
     const { on_failure, field } = chosen.at(-1)!.options;
     const resets = chosen[0]!.format.resets === true && chosen.every(({ options }) => options.field === undefined);
     const error = field === undefined ? null : new ErrorType(context);
+    const route = isTopic(on_failure) ? context.route(on_failure) : null;
     const names = chosen.map(({ format }) => format.name).join(', ');
     return (batch, only) => {
       const { texts } = program;
@@ -58,15 +69,22 @@ export const parse: Verb<readonly Chosen[]> = {
       if (left === 0) return;
       context.failed(left);
       const what = field === undefined ? 'lines' : `texts in ${field}`;
-      const then = on_failure === 'drop' ? 'they are dropped' : 'they go out as they are, with error.type: parse';
+      const where = route === null ? 'out' : `to ${on_failure}`;
+      const then = on_failure === 'drop' ? 'they are dropped' : `they go ${where} as they are, with error.type: parse`;
       log.warnOnce(
         `parse ${batch.stream.key} ${batch.stream.name}`,
         `${batch.stream.name} has ${what} that are not ${names}: ${then}, and counted (failed)`,
       );
       if (on_failure === 'drop') {
         const found = Uint8Array.from(texts.todo.subarray(0, count), (todo) => Number(todo !== 0));
-        batch.count = kernel.select(slot, count, found, 0, batch.rows);
-      } else if (error) error.mark(count);
+        select(batch, kernel, found, 0);
+        return;
+      }
+      if (route !== null) {
+        const routes = routesIn(batch);
+        for (let i = 0; i < count; i++) if (texts.todo[i] !== 0) routes[i] = route;
+      }
+      if (error) error.mark(count);
       else texts.fail(count);
     };
   },
@@ -89,6 +107,7 @@ class Parser {
       arena: program.arena,
       conditional: context.conditional,
       failed: (count) => context.failed(count),
+      route: (topic) => context.route(topic),
       instead: this.#field ?? program.message,
       original: options.keep_message ? program.ownCell('event.original') : null,
       texts: (_, i) => program.texts.at(i),

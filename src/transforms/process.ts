@@ -111,25 +111,45 @@ export function needsArena(process: readonly StepConfig[]): boolean {
   return process.some(({ fields, tables }) => fields || tables);
 }
 
+/** Topics that steps send records to, with the entry that says so; each once. */
+export function routesOf(
+  process: readonly StepConfig[],
+  verbs: readonly AnyVerb[] = VERBS,
+): readonly { topic: string; entry: number }[] {
+  const found = new Map<string, { topic: string; entry: number }>();
+  for (const { verb: name, options, entry } of process) {
+    const topics = verbs.find((one) => one.name === name)?.topics?.(options) ?? [];
+    for (const topic of topics) if (!found.has(topic)) found.set(topic, { topic, entry });
+  }
+  return [...found.values()];
+}
+
 /** What the records of one input pass. */
 export interface Processing {
   readonly steps: readonly Step[];
+  /** Where they go, by their number in `batch.routes`; the input's own topic is the first. */
+  readonly topics: readonly string[];
   /** Null: they have no fields. */
   readonly fields: FieldPlan | null;
   /** Nothing of it is on its way any more. */
   close(): void;
 }
 
-/** Throws a sentence where it cannot be made. Undefined: there are no steps, and lines go as they are. */
+/**
+ * `topic`: the input's own. Throws a sentence where it cannot be made. Undefined: there are no steps, and lines go as they
+ * are.
+ */
 export function processingOf(
   process: readonly StepConfig[],
   kernel: Kernel,
+  topic: string,
   verbs: readonly AnyVerb[] = VERBS,
 ): Processing | undefined {
   if (process.length === 0) return undefined;
   const program = hasFields(process) ? new Program(kernel) : null;
   const own = !program && needsArena(process) ? kernel.takeArena() : null;
   const arena = program?.arena ?? own;
+  const topics = [...new Set([topic, ...routesOf(process, verbs).map((route) => route.topic)])];
   const steps = process.map(({ verb: name, options, when }) => {
     const verb = verbs.find((one) => one.name === name)!;
     const step = new VerbStep(name);
@@ -144,6 +164,11 @@ export function processingOf(
         return arena;
       },
       conditional: when !== null,
+      route(topic) {
+        const number = topics.indexOf(topic);
+        assert(number >= 0, `${name} has not told of topic ${topic}`);
+        return number;
+      },
       failed(count) {
         step.failed += count;
       },
@@ -156,5 +181,5 @@ export function processingOf(
     program?.close();
     if (own) kernel.giveArena(own);
   };
-  return { steps, fields: program, close };
+  return { steps, topics, fields: program, close };
 }

@@ -20,6 +20,8 @@ export interface StepContext {
   readonly arena: ProgramArena;
   /** It has a `when`: what it does may not be done once for all records. */
   readonly conditional: boolean;
+  /** The number of a topic that the verb has told of: what goes there has it in `batch.routes`. */
+  route(topic: string): number;
   /** So many records it should have changed, and could not. */
   failed(count: number): void;
 }
@@ -40,6 +42,8 @@ export interface Verb<Options> {
   readonly once?: true;
   /** The fields that it reads and makes, paths within its options. Without it: it is of the line alone. */
   fields?(options: Options, names: FieldNames): void;
+  /** Topics beside the input's own that records may go to. */
+  topics?(options: Options): readonly string[];
   step(options: Options, context: StepContext): Apply;
 }
 

@@ -88,7 +88,7 @@ async function life(
   const pipeline = new Pipeline({ pool, ledgers, laneOf: () => lane, observers: [] });
   const account = new Account('logs.x');
   let persisted = from;
-  const processing = processingOf(process, kernel);
+  const processing = processingOf(process, kernel, 't');
   const stream: Stream = {
     ...{ name: 'a.log', topic: 't', key: 'h', account, replayable: true, envelope: () => ENVELOPE },
     settled(position, skipped) {

@@ -28,7 +28,7 @@ const envelope = logEnvelope({
 /** The steps of an input, as they are written. */
 export function made(process: unknown[]): Processing {
   const { logs } = configFrom({ logs: [{ name: 'app', include: [PATH], process }] }, {});
-  return processingOf(logs[0]!.process, kernel)!;
+  return processingOf(logs[0]!.process, kernel, 'logs')!;
 }
 
 export interface Run {

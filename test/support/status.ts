@@ -2,7 +2,16 @@
 import type { Status } from '../../src/report/shape.ts';
 
 export function statusOf(change: Partial<Status> = {}): Status {
-  const file = { id: '8:1:2', size: 900, position: 900, lines: 9, truncated: 0, error: null, waiting: null };
+  const file = {
+    id: '8:1:2',
+    size: 900,
+    position: 900,
+    lines: 9,
+    truncated: 0,
+    error: null,
+    waits_for: null,
+    waiting: null,
+  };
   const books = {
     received: 24,
     recovered: 0,
@@ -52,6 +61,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
             lag_bytes: 900,
             lag_seconds: 90,
             error: 'EACCES',
+            waits_for: null,
             waiting: { reason: 'error', seconds: 12 },
           },
           { ...file, path: '/var/log/nginx/c\u001b[31m.log', committed: 900, lag_bytes: 0, lag_seconds: 0 },

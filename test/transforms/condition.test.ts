@@ -28,7 +28,7 @@ function left(process: object[], lines: readonly string[] = LINES): string[] {
   const batch = new Batch(slot, share, stream, fields);
   batch.used = slot.bytes.write(lines.map((line) => `${line}\n`).join(''));
   batch.count = kernel.findLines(slot, slot.bytesAt, slot.bytesAt + batch.used, slot.bytesAt, 0);
-  const { steps, close } = processingOf(v.parse(processList(), process), kernel)!;
+  const { steps, close } = processingOf(v.parse(processList(), process), kernel, 't')!;
   for (const step of steps) step.apply(batch);
   close();
   return Array.from({ length: batch.count }, (_, i) =>

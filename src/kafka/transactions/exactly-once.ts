@@ -183,7 +183,9 @@ export class ExactlyOnce {
   async #restore(committed: Committed): Promise<void> {
     const own = this.#own;
     const renewed = this.#renewed;
-    const better = (key: string) => renewed || own === 'all' || own?.includes(key) || this.#forgotten.has(key);
+    const isBetter = (key: string) => own?.includes(key) || this.#forgotten.has(key);
+    // What is known of a file is so in all of its topics.
+    const better = (key: string) => renewed || own === 'all' || isBetter(key) || isBetter(wholeOf(key));
     const theirs = new Map([...committed].filter(([key]) => !better(key)));
     if (theirs.size > 0) {
       log.info(`${this.#o.topic}: ${theirs.size} positions were committed that data_dir does not have; they count`);
@@ -234,4 +236,9 @@ export class ExactlyOnce {
       return false;
     }
   }
+}
+
+/** `file/<id>` of `file/<id>/<topic>`; any other key is whole. */
+function wholeOf(key: string): string {
+  return key.split('/', 2).join('/');
 }

@@ -94,7 +94,8 @@ export class TransactionQueue implements Holder<OpenPacket> {
     const latest = new Map<string, Checkpoint>();
     for (const { block } of this.#entries.slice(0, this.taken)) {
       for (const { stream, end, skipped } of block.marks) {
-        const checkpoint = stream.checkpoint?.(end, skipped);
+        // That of another topic is written with what that has.
+        const checkpoint = stream.topic === block.topic ? stream.checkpoint?.(end, skipped) : undefined;
         if (checkpoint) latest.set(checkpoint.key, checkpoint);
       }
       if (block.checkpoint) latest.set(block.checkpoint.key, block.checkpoint);

@@ -3,6 +3,7 @@ import type { Account } from '../../core/account.ts';
 import type { EnvelopeOptions } from '../../lines/envelope.ts';
 import type { Processing } from '../../transforms/process.ts';
 import type { FileStream } from './file/stream.ts';
+import type { Routing } from './file/topics.ts';
 import type { LogConfig } from './options.ts';
 import type { Positions } from './positions/positions.ts';
 
@@ -16,6 +17,8 @@ export interface TailContext {
   processing: Processing | undefined;
   /** Streams that no tracked file goes on with, and of which something is in flight. */
   leaving: Set<FileStream>;
+  /** Null: they go to one topic. Undefined: where they go is known by another process. */
+  routing?: Routing | null | undefined;
   /** What is the agent's own in it is not read. */
   data_dir: string;
 }

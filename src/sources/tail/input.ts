@@ -17,6 +17,7 @@ import { Part } from './apart/part.ts';
 import { Roots } from './apart/roots.ts';
 import type { TailContext } from './context.ts';
 import type { FileStatus } from './file/status.ts';
+import { routingOf } from './file/topics.ts';
 import type { LeftOutStatus } from './find/left-out.ts';
 import { type TailOptions, type TailSource, tailSource } from './tail.ts';
 
@@ -67,15 +68,17 @@ export class TailInput implements Source {
     const { input, host, tags, partition_by, positions, account, data_dir, kernel } = options;
     this.#o = options;
     this.name = input.name;
-    const processing = processingOf(input.process, kernel);
+    const processing = processingOf(input.process, kernel, input.topic);
     this.steps = processing?.steps ?? [];
     const origin = { host, tags, kafka: { partition_by } };
     const leaving = new Set<never>();
-    this.#context = { input, origin, positions, account, data_dir, processing, leaving };
+    const routing = routingOf(input, processing);
+    this.#context = { input, origin, positions, account, data_dir, processing, leaving, routing };
     this.#lent = new Lent(this.#context);
     this.#local = tailSource({
       ...options,
       processing,
+      routing,
       mostLines: processing?.fields?.most,
       elsewhere: (path, mount) => this.#elsewhere(path, mount),
     });

@@ -8,7 +8,7 @@ import { matching } from './find/selection.ts';
 import type { TailInput } from './input.ts';
 import type { LogInput } from './kind.ts';
 import type { LogConfig } from './options.ts';
-import { fileKey, generationOf } from './positions/checkpoint.ts';
+import { fileKeys, generationOf } from './positions/checkpoint.ts';
 import { Positions } from './positions/positions.ts';
 import type { LogStatus } from './report.ts';
 
@@ -89,6 +89,8 @@ function inTransactions(positions: Positions): InputPositions {
     sync: () => positions.sync(),
     onForget: null,
   };
-  positions.onForget = ({ id }) => all.onForget?.(fileKey(id));
+  positions.onForget = (generation) => {
+    for (const key of fileKeys(generation)) all.onForget?.(key);
+  };
   return all;
 }

@@ -7,14 +7,15 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Account } from '../../core/account.ts';
-import type { Batch } from '../../core/batch.ts';
+import type { Batch, Stream } from '../../core/batch.ts';
 import type { Output } from '../../core/pipeline.ts';
-import { Stalled } from '../../core/stalled.ts';
+import { NotTaken, Stalled } from '../../core/stalled.ts';
 import type { Unpacking } from './compressed/unpacking.ts';
 import type { TrackedFile } from './file/file.ts';
 import type { Rewrites } from './file/rewrites.ts';
+import type { ReadPlace } from './file/state.ts';
 import type { Shortage } from './file/status.ts';
-import type { Reading } from './reading.ts';
+import type { Counted, Reading } from './reading.ts';
 import type { Tracker } from './rotation/tracker.ts';
 import type { Turns } from './turns.ts';
 
@@ -24,6 +25,16 @@ const STEP_MS = 5;
 const AWAY_MS = 1000;
 /** At the stop the output has so long to take what could not be read later. */
 const LAST_MS = 500;
+
+/** A batch of a file, and what it takes to read it again. */
+interface Filled {
+  batch: Batch;
+  file: TrackedFile;
+  place: ReadPlace;
+  counted: Counted;
+  /** How often the file had gone back. */
+  returns: number;
+}
 
 export interface PumpOptions {
   account: Account;
@@ -42,6 +53,8 @@ export class Pump {
   #taking: TrackedFile | null = null;
   /** Files whose partition takes nothing. */
   readonly #aside = new Set<TrackedFile>();
+  /** Files that are being read, and go back when that is over. */
+  readonly #returning = new Map<TrackedFile, { place: ReadPlace; stream: Stream }>();
   /** By `performance.now()`: when the output took something, or gave memory for it. */
   #moved = performance.now();
 
@@ -72,23 +85,55 @@ export class Pump {
   }
 
   async run(output: Output, signal: AbortSignal, failure: AbortController): Promise<void> {
-    let filled = await this.#nextBatch(output, signal);
+    let filled = await this.#nextRead(output, signal);
     while (filled) {
-      const next = this.#nextBatch(output, signal);
+      const next = this.#nextRead(output, signal);
       // A failure is thrown where this is awaited, below.
       next.catch(() => undefined);
       // The next read is under way before packing begins, if there is memory for it.
       for (let i = 0; i < 8; i++) await undefined;
       try {
-        await output.push(filled);
+        if (filled.returns === filled.file.returns) await output.push(filled.batch);
+        else this.#drop(output, filled);
       } catch (error) {
-        failure.abort(error);
-        this.#takeBack(output, filled, await next.catch(() => null));
-        throw error;
+        if (!(error instanceof NotTaken)) {
+          failure.abort(error);
+          this.#takeBack(output, filled.batch, (await next.catch(() => null))?.batch ?? null);
+          throw error;
+        }
+        this.#return(filled, error);
       }
       this.#moved = performance.now();
       filled = await next;
     }
+  }
+
+  /** Some topic does not take what the file has for it: the file is read again, from there, when it does. */
+  #return({ file, batch, place, counted }: Filled, { over, topic }: NotTaken): void {
+    this.#o.reading.uncount(file, counted);
+    if (!this.#o.tracker.files.has(file)) return;
+    file.refuse(topic);
+    this.#returning.set(file, { place, stream: batch.stream });
+    // Where it is being read at the moment it goes back after that.
+    if (!file.reading) this.#goBack(file);
+    this.#putAside(file, over);
+  }
+
+  /** True: it has gone back. */
+  #goBack(file: TrackedFile): boolean {
+    const returning = this.#returning.get(file);
+    if (!returning) return false;
+    this.#returning.delete(file);
+    // Else it has begun anew meanwhile.
+    if (file.stream === returning.stream) file.goBack(returning.place);
+    return true;
+  }
+
+  /** What was read behind that is read again, too. */
+  #drop(output: Output, { batch, file, counted }: Filled): void {
+    this.#o.reading.uncount(file, counted);
+    this.#o.account.received -= batch.weight;
+    output.discard(batch);
   }
 
   /** What was not packed of these is read again: it was not received yet. The first was given back already. */
@@ -115,14 +160,19 @@ export class Pump {
         }
         file.flush = true;
         await this.#o.reading.fill(file, batch, false);
-        if (batch.count > 0) await output.push(batch);
-        else output.discard(batch);
+        try {
+          if (batch.count > 0) await output.push(batch);
+          else output.discard(batch);
+        } catch (error) {
+          if (!(error instanceof NotTaken)) throw error;
+          break;
+        }
       }
     }
   }
 
   /** The next batch that holds something; null: it is time to stop. */
-  async #nextBatch(output: Output, signal: AbortSignal): Promise<Batch | null> {
+  async #nextRead(output: Output, signal: AbortSignal): Promise<Filled | null> {
     for (;;) {
       await this.#breathe();
       // From here to the wait for a file there must be no other: whoever wakes it would not be heard.
@@ -130,6 +180,10 @@ export class Pump {
       const file = this.#o.turns.next();
       if (!file) {
         await this.#o.turns.come();
+        continue;
+      }
+      if (this.#aside.has(file)) {
+        this.#o.turns.stalled(file);
         continue;
       }
       if (!this.#o.turns.mayRead(file) || !this.#o.reading.open(file)) continue;
@@ -140,6 +194,7 @@ export class Pump {
         ? await this.#o.unpacking.prepare(file)
         : !asked || (await this.#o.reading.isAsRead(file));
       file.use(false);
+      this.#goBack(file);
       if (!prepared) {
         file.passTurn();
         if (file.again) this.#o.turns.ready(file);
@@ -168,15 +223,29 @@ export class Pump {
         continue;
       }
       // Something may have come that was not told yet.
-      if (!file.packed) file.flush = this.#o.turns.isOver(file) && file.now().size === file.stored;
+      if (!file.packed) file.flush = this.#mayFlush(file);
       file.use(true);
+      const { place, returns } = file;
+      const counting = this.#o.reading.counting(file);
       const more = await this.#o.reading.fill(file, batch, !asked);
       file.use(false);
       file.endTurn();
+      const filled = { batch, file, place, returns, counted: counting() };
+      if (this.#goBack(file)) {
+        if (batch.count > 0) this.#drop(output, filled);
+        else output.discard(batch);
+        continue;
+      }
       if (more || file.again) this.#o.turns.ready(file);
-      if (batch.count > 0) return batch;
+      if (batch.count > 0) return filled;
       output.discard(batch);
     }
+  }
+
+  /** Its last line goes out as it is: nothing more comes, nor is there anything of it that would be read again. */
+  #mayFlush(file: TrackedFile): boolean {
+    if (!this.#o.turns.isOver(file) || file.now().size !== file.stored) return false;
+    return !file.stream.parts || file.stream.isSettled;
   }
 
   #putAside(file: TrackedFile, over: Promise<unknown>): void {
@@ -184,10 +253,12 @@ export class Pump {
     this.#o.turns.stalled(file);
     if (this.#aside.has(file)) return;
     this.#aside.add(file);
-    void over.then(() => {
+    const goOn = () => {
       this.#aside.delete(file);
+      file.refuse(null);
       this.#o.turns.ready(file);
-    });
+    };
+    void over.then(goOn, goOn);
   }
 
   /** Lets other things have their turn, if this has worked for some time. At the start finding files goes first. */

@@ -18,6 +18,11 @@ import type { Turns } from './turns.ts';
 /** So many files that wait for their first turn get their place in the journal with one write. */
 const TOGETHER = 256;
 
+const COUNTED = ['lines', 'bytes', 'cut', 'truncated', 'replaced', 'malformed'] as const;
+
+/** What a read counted. */
+export type Counted = Record<(typeof COUNTED)[number], number>;
+
 export interface ReadingOptions {
   account: Account;
   format: Format;
@@ -121,6 +126,31 @@ export class Reading {
       this.#o.turns.wait(file);
       return false;
     }
+  }
+
+  /** What is counted from now on until it is asked: of what is read again. */
+  counting(file: TrackedFile): () => Counted {
+    const before = this.#counts(file);
+    return () => {
+      const now = this.#counts(file);
+      for (const name of COUNTED) now[name] -= before[name];
+      return now;
+    };
+  }
+
+  /** It is not counted, but for what was received: the output knows what it took of that. */
+  uncount(file: TrackedFile, counted: Counted): void {
+    const { account } = this.#o;
+    file.count(-counted.lines);
+    this.lines -= counted.lines;
+    this.bytes -= counted.bytes;
+    file.truncated -= counted.cut;
+    for (const name of ['truncated', 'replaced', 'malformed'] as const) account[name] -= counted[name];
+  }
+
+  #counts(file: TrackedFile): Counted {
+    const { truncated, replaced, malformed } = this.#o.account;
+    return { lines: this.lines, bytes: this.bytes, cut: file.truncated, truncated, replaced, malformed };
   }
 
   /** The output is away: this file and those that come next will wait. */

@@ -183,8 +183,9 @@ function lineOf(f: FileStatus, done: string): string {
   const lag = f.lag_bytes > 0 ? `${formatSize(f.lag_bytes)} waiting (${formatDuration(f.lag_seconds)})` : done;
   const cut = f.truncated > 0 ? `, ${f.truncated} cut` : '';
   const waits = f.waiting ? `, waits: ${f.waiting.reason} (${formatDuration(f.waiting.seconds)})` : '';
+  const stuck = f.waits_for === null ? '' : `, waits for topic ${f.waits_for}`;
   const error = f.error === null ? '' : `: ${f.error}`;
-  return `  ${f.path}: at ${f.position} of ${f.size} bytes, ${lag}, ${count(f.lines, 'line')}${cut}${waits}${error}`;
+  return `  ${f.path}: at ${f.position} of ${f.size} bytes, ${lag}, ${count(f.lines, 'line')}${cut}${waits}${stuck}${error}`;
 }
 
 /** What is left out, and patterns that name nothing. */

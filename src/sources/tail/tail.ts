@@ -17,6 +17,7 @@ import type { TrackedFile } from './file/file.ts';
 import { Rewrites } from './file/rewrites.ts';
 import { type FileStatus, lagOf, mostBehind } from './file/status.ts';
 import type { FileStream } from './file/stream.ts';
+import type { Routing } from './file/topics.ts';
 import type { LeftOutStatus } from './find/left-out.ts';
 import type { LogConfig } from './options.ts';
 import type { Positions } from './positions/positions.ts';
@@ -41,6 +42,7 @@ export interface TailOptions extends TrackerOptions {
   kernel: Kernel;
   account: Account;
   processing?: Processing | undefined;
+  routing?: Routing | null | undefined;
   /** Lines of a batch at most; default: as many as its tables have room for. */
   mostLines?: number | undefined;
   /** A file that was not written for so long is closed, milliseconds; default: five minutes. */
@@ -64,10 +66,12 @@ export class TailSource implements Source {
   readonly #unlooked: Unlooked;
 
   constructor(options: TailOptions) {
-    const { input, host, tags, partition_by, positions, account, kernel, data_dir, processing, mostLines } = options;
+    const { input, host, tags, partition_by, positions, account, kernel, data_dir, processing, mostLines, routing } =
+      options;
     const origin = { host, tags, kafka: { partition_by } };
     const leaving = this.#leaving;
-    const context: TailContext = { input, origin, positions, account, data_dir, processing, leaving };
+    const shared = { input, origin, positions, account, data_dir, processing, routing };
+    const context: TailContext = { ...shared, leaving };
     this.#unlooked = new Unlooked(context);
     const { close_after, round } = options;
     this.name = input.name;

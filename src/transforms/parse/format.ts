@@ -4,8 +4,8 @@
  *   parse: {json: {into: app}}
  *           ^ name  ^ its options, beside those that all have
  */
-import { type Fields, type Grammar, type Leaf, leaf, option, optional, section } from '../../config/option.ts';
-import { oneOf, yesNo } from '../../config/types.ts';
+import { type Fields, type Grammar, type Leaf, leaf, option, optional, section, Wrong } from '../../config/option.ts';
+import { wrongOfTopic, yesNo } from '../../config/types.ts';
 import type { Batch } from '../../core/batch.ts';
 import { fieldName } from '../field.ts';
 import type { FieldNames } from '../names.ts';
@@ -15,7 +15,8 @@ import type { StepContext } from '../verb.ts';
 export interface CommonOptions {
   field?: string | undefined;
   keep_message: boolean;
-  on_failure: 'pass' | 'drop';
+  /** `pass`, `drop`, or a topic. */
+  on_failure: string;
 }
 
 /** What the texts are that are parsed. */
@@ -61,6 +62,14 @@ function parsedField(): Leaf<string> {
   );
 }
 
+function fate(): Leaf<string> {
+  return leaf({ label: 'pass, drop or a topic', json: { type: 'string' }, example: 'logs.unparsed' }, (text) => {
+    const wrong = wrongOfTopic(text);
+    if (wrong !== null) throw new Wrong(wrong);
+    return text;
+  });
+}
+
 /** The options of a format, with those that all have. */
 export function formatOptions<E extends Fields>(fields: E) {
   return section({
@@ -71,9 +80,9 @@ export function formatOptions<E extends Fields>(fields: E) {
     ),
     keep_message: option(yesNo(), 'false', 'true: the line as it was is kept, as event.original.'),
     on_failure: option(
-      oneOf('pass', 'drop'),
+      fate(),
       'pass',
-      'What becomes of a line that is not of the format: pass, it goes out as it is with error.type: parse; drop, it is dropped, and counted (filtered). In a list it belongs to the last format.',
+      'What becomes of a line that is not of the format: pass, it goes out as it is with error.type: parse; drop, it is dropped, and counted (filtered); or the name of a topic, to which it goes as it is. In a list it belongs to the last format.',
     ),
   });
 }

@@ -9,7 +9,7 @@
 import { abortable } from '../../../core/abort.ts';
 import type { Batch, Stream } from '../../../core/batch.ts';
 import type { Output } from '../../../core/pipeline.ts';
-import { Stalled } from '../../../core/stalled.ts';
+import { NotTaken, Stalled } from '../../../core/stalled.ts';
 import type { Mount } from '../../../mounts/mountinfo.ts';
 import type { TailContext } from '../context.ts';
 import { apply, blank, entriesIn, type Generation, header, wholeEntries } from '../positions/journal.ts';
@@ -184,22 +184,31 @@ export class Part implements PartListener {
     const other = message.also && this.#streamOf(message.also);
     await context.positions.stored(stream.generation);
     if (other) await context.positions.stored(other.generation);
-    const batch = await takeWhenItGoes(output, stream, this.#over.signal);
-    if (this.#over.signal.aborted) {
-      output.discard(batch);
-      return;
-    }
-    unpack(message, batch);
     const { from, end, count, time, marker, cut, also } = message;
-    Object.assign(batch, { from, end, time, weight: count });
-    stream.sentTo(end, marker, cut);
-    if (other && also) {
-      other.sentTo(also.end, also.marker, also.cut);
-      batch.also = { stream: other, end: also.end };
+    for (let isTaken = false; !isTaken; ) {
+      const batch = await takeWhenItGoes(output, stream, this.#over.signal);
+      if (this.#over.signal.aborted) {
+        output.discard(batch);
+        return;
+      }
+      unpack(message, batch);
+      Object.assign(batch, { from, end, time, weight: count });
+      stream.sentTo(end, marker, cut);
+      if (other && also) {
+        other.sentTo(also.end, also.marker, also.cut);
+        batch.also = { stream: other, end: also.end };
+      }
+      context.account.received += count;
+      try {
+        await output.push(batch);
+        isTaken = true;
+      } catch (error) {
+        if (!(error instanceof NotTaken)) throw error;
+        stream.readAgain(from);
+        await abortable(error.over, this.#over.signal);
+      }
     }
-    context.account.received += count;
     taken(count, end - from);
-    await output.push(batch);
     this.#process.send({ kind: 'taken', part: this.#number });
   }
 

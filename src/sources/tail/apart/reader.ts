@@ -10,7 +10,7 @@ import type { Output } from '../../../core/pipeline.ts';
 import { Pool } from '../../../core/pool.ts';
 import { Kernel } from '../../../kernel/kernel.ts';
 import type { FileStream } from '../file/stream.ts';
-import { readJournal } from '../positions/journal.ts';
+import { FORMAT, readJournal } from '../positions/journal.ts';
 import { type Journal, Positions } from '../positions/positions.ts';
 import { type TailSource, tailSource } from '../tail.ts';
 import type { End, Opening, ToAgent } from './messages.ts';
@@ -161,6 +161,7 @@ function journalOf(part: number, tell: Tell): Journal {
     path: 'the journal',
     size: 0,
     stale: false,
+    format: FORMAT,
     lost: false,
     append,
     replace: append,

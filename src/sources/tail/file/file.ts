@@ -62,6 +62,8 @@ export class TrackedFile extends FileState implements Queued {
   /** The file that had its name before, while that has to be read first; and the other way round. */
   before: Before | null = null;
   after: TrackedFile | null = null;
+  /** The topic that does not take what comes next. */
+  refusedBy: string | null = null;
   /** By `performance.now()`: when reading it failed; null: it did not, the last time. */
   failed: number | null = null;
 
@@ -111,6 +113,11 @@ export class TrackedFile extends FileState implements Queued {
   /** It can be read. */
   succeeds(): void {
     this.failed = null;
+  }
+
+  /** What comes next is not taken by this topic; null: it may be, again. */
+  refuse(topic: string | null): void {
+    this.refusedBy = topic;
   }
 
   /** Nothing is read of it for now. */

@@ -16,7 +16,7 @@ import { log } from '../../../log.ts';
 import type { Join } from '../rotation/join.ts';
 import type { TrackedFile } from './file.ts';
 import { passNuls, pastNuls } from './hole.ts';
-import { digest, MARKER_BYTES, type Prefix } from './inode.ts';
+import { digest, HEAD_BYTES, MARKER_BYTES, type Prefix } from './inode.ts';
 import { adapt, askMore, findEnd, look, lookAtLong, type NoLines, type Outcome } from './look.ts';
 import { PAGE_BYTES } from './nuls.ts';
 import { LONG, LONGEST } from './state.ts';
@@ -50,27 +50,34 @@ export async function fill(
   const sizeBefore = file.size;
   const swallowed = unfinished ? unfinished.swallowed : NONE;
   const skipped = unfinished ? file.position - unfinished.chained : 0;
+  const edge = file.stream.edgeBehind(file.position) - file.position;
   let closing: Closing = 'no';
   for (;;) {
     if (unfinished) unfinished.open = 0;
-    const looked = await look(file, bytes, Math.min(file.readBytes, format.readBytes), format.lineEnds);
+    // By its first bytes a file is known again.
+    const most = Math.min(file.readBytes, format.readBytes, Math.max(edge, HEAD_BYTES));
+    const looked = await look(file, bytes, most, format.lineEnds);
     if (typeof looked === 'string' || 'archive' in looked) {
       // A hole may be longer than a record can say.
       if (unfinished && file.position - unfinished.chained > LONGEST) unfinished.chained = file.position;
       return looked;
     }
-    const { before, end: got, got: all, stopped, ended, asked: ask } = looked;
+    const { before, got: all, stopped, asked: ask } = looked;
+    // A record ended there when it was read before: so it ends there again.
+    const isEdge = looked.end - before >= edge;
+    const got = isEdge ? before + edge : looked.end;
+    const ended = looked.ended && got === looked.end;
     const available = got - before;
 
     // While the output was away something may have come and been seen.
     const quiet = file.size === sizeBefore && performance.now() - file.grown >= format.timeout;
-    const silent = file.flush || (unfinished?.close && quiet);
+    const silent = isEdge || file.flush || (unfinished?.close && quiet && mayClose(file));
     const base = before - skipped;
-    let found = format.find(batch, before, got, base, ended && file.flush);
-    let atEnd = ended && !found.stopped;
+    let found = format.find(batch, before, got, base, isEdge || (ended && file.flush));
+    let atEnd = (isEdge || ended) && !found.stopped;
     const whole = found.taken === available;
     let heard = 0;
-    if (joined && atEnd && whole && found.count > 0) {
+    if (joined && atEnd && !isEdge && whole && found.count > 0) {
       heard = joined.lines.copy(bytes, got, 0, Math.max(0, before + format.readBytes - got));
       found = format.find(batch, before, got + heard, base, false);
       atEnd &&= !found.stopped;
@@ -79,7 +86,7 @@ export async function fill(
       const rest = available % unitBytes;
       file.lookedAt(file.position + available - rest, bytes, got - rest);
       if (ended) return 'end';
-      if (all - got >= PAGE_BYTES) return passNuls(file, bytes, unitBytes);
+      if (!isEdge && all - got >= PAGE_BYTES) return passNuls(file, bytes, unitBytes);
       if (ask >= format.readBytes) return 'more';
       askMore(file, format.readBytes);
       continue;
@@ -104,7 +111,7 @@ export async function fill(
         file.scanned = file.position;
         return 'end';
       }
-      if (!ended && all - got >= PAGE_BYTES) {
+      if (!ended && !isEdge && all - got >= PAGE_BYTES) {
         const next = stopped || (await pastNuls(file, bytes, file.position + available));
         if (next === 'more') return 'more';
         // What is behind them is no part of the group.
@@ -127,8 +134,16 @@ export async function fill(
     const rest = !format.shapes && !found.stopped && (to === got || bytes[to] !== 0);
     if (rest) file.lookedAt(batch.end + got - to, bytes, got);
     adapt(file, { ...found, stopped: found.stopped || stopped }, format.mostLines);
-    return atEnd ? 'end' : 'more';
+    return atEnd && ended ? 'end' : 'more';
   }
+}
+
+/**
+ * Whether an open record may end because the file is silent. Read again, it would not end there if more had come: so where
+ * a topic may be behind the others nothing ends so that is not safe in all of them.
+ */
+function mayClose({ stream }: TrackedFile): boolean {
+  return !stream.parts || stream.isSettled;
 }
 
 function unfinishedOf(file: TrackedFile): Unfinished {

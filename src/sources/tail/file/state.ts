@@ -28,6 +28,16 @@ const LITTLE_BYTES = 16 * 1024;
 /** The marker behind a hole. */
 const NULS = digest(Buffer.alloc(MARKER_BYTES));
 
+/** Where reading goes on, and what is known of what lies before. */
+export interface ReadPlace {
+  readonly position: number;
+  readonly marker: Prefix;
+  readonly sum: number | null;
+  readonly hole: number;
+  readonly chained: number;
+  readonly cut: number;
+}
+
 /** What a compressed file holds (compressed/packed.ts). */
 export interface PackedContent {
   /** Bytes on disk, as they were seen last. */
@@ -74,6 +84,8 @@ export class FileState extends Place {
   error: string | null = null;
   lines = 0;
   truncated = 0;
+  /** How often it went back, to be read again. */
+  returns = 0;
 
   constructor(path: string | null, stat: BigIntStats, stream: FileStream, sum: number | null) {
     const { generation } = stream;
@@ -175,6 +187,23 @@ export class FileState extends Place {
   goTo(position: number, marker: Prefix): void {
     this.moveTo(position, marker);
     this.sum = null;
+  }
+
+  /** Where it is now, to go back there. */
+  get place(): ReadPlace {
+    const { position, marker, sum, hole, unfinished } = this;
+    return { position, marker, sum, hole, chained: unfinished?.chained ?? position, cut: unfinished?.cut ?? 0 };
+  }
+
+  /** It is read again from there. */
+  goBack({ position, marker, sum, hole, chained, cut }: ReadPlace): void {
+    this.moveTo(position, marker);
+    this.sum = sum;
+    this.hole = hole;
+    if (this.unfinished) Object.assign(this.unfinished, { chained, cut, open: 0, close: false, again: 0 });
+    this.readTo = 0;
+    this.returns++;
+    this.stream.readAgain(position);
   }
 
   /** What was passed over, or looked at, is looked at again. */

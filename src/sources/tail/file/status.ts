@@ -15,6 +15,8 @@ export interface FileStatus {
   lines: number;
   truncated: number;
   error: string | null;
+  /** The topic that does not take what the file has for it, or has not acknowledged it; null: none holds it up. */
+  waits_for: string | null;
   /** Why what is there is not read now; null: it was read, or it is in its turn. */
   waiting: WaitStatus | null;
 }
@@ -23,6 +25,9 @@ export interface WaitStatus {
   reason: WaitReason | 'output' | 'memory';
   seconds: number;
 }
+
+/** What is on its way for so long is waited for. */
+const LATE_MS = 1000;
 
 /** What a file waits for beside what it knows itself: that all of them do. By `performance.now()`, since when. */
 export type Shortage = { reason: 'output' | 'memory'; since: number };
@@ -112,7 +117,9 @@ function statusOf({ file, waiting: lag_bytes, lag }: Behind, now: number, shorta
   const { expected: size, position, committed, lines, truncated, error } = file;
   const lag_seconds = lag / 1000;
   const waiting = waitingOf(file, now, shortage);
-  return { path, id, size, position, committed, lag_bytes, lag_seconds, lines, truncated, error, waiting };
+  const waits_for = file.refusedBy ?? (lag > LATE_MS ? file.stream.waitsFor : null);
+  const known = { path, id, size, position, committed, lag_bytes, lag_seconds, lines, truncated, error };
+  return { ...known, waits_for, waiting };
 }
 
 function waitingOf(file: TrackedFile, now: number, shortage: Shortage | null): WaitStatus | null {

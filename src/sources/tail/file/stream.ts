@@ -13,8 +13,9 @@ import type { Envelope } from '../../../records/envelope.ts';
 import type { TailContext } from '../context.ts';
 import { packs } from '../find/glob.ts';
 import { fileCheckpoint } from '../positions/checkpoint.ts';
-import type { Generation } from '../positions/journal.ts';
+import type { Generation, TopicPosition } from '../positions/journal.ts';
 import { digest, MARKER_BYTES, NO_INODE, type Prefix } from './inode.ts';
+import { lowestOf, setRouting, TopicStreams } from './topics.ts';
 
 /** So many of the last positions are known, to tell how much of a file was copied before it was truncated. */
 const MARKS = 8;
@@ -39,12 +40,18 @@ export class FileStream implements Stream {
   /** Where the last batches began, and half of each where that is much: more of it was read than was copied, then. */
   #before: Mark[] | null = null;
   #over = false;
+  /** Dropped while nothing is in flight. */
+  #parts: TopicStreams | undefined;
 
   constructor(context: TailContext, generation: Generation, persisted: boolean, since = 0n) {
     this.#context = context;
     this.generation = generation;
     this.persisted = persisted;
     this.since = since;
+    const { routing, input, positions } = context;
+    if (routing === undefined || generation.routed === routing?.sum) return;
+    setRouting(generation, routing, input.topic);
+    positions.described(generation);
   }
 
   get name(): string {
@@ -69,6 +76,13 @@ export class FileStream implements Stream {
 
   get fields(): FieldPlan | undefined {
     return this.#context.processing?.fields ?? undefined;
+  }
+
+  get parts(): TopicStreams | undefined {
+    const { routing } = this.#context;
+    if (!routing) return undefined;
+    this.#parts ??= new TopicStreams(this, routing);
+    return this.#parts;
   }
 
   get replayable(): boolean {
@@ -106,6 +120,36 @@ export class FileStream implements Stream {
   sentTo(end: number, marker: Prefix, cut = 0, sum: number | null = null): void {
     this.#flying ??= [];
     this.#flying.push({ end, marker, cut, sum });
+  }
+
+  /** What lies behind `position` is read again. */
+  readAgain(position: number): void {
+    const flying = this.#flying?.filter(({ end }) => end <= position) ?? [];
+    this.#flying = flying.length > 0 ? flying : null;
+  }
+
+  /** Nothing of it is in flight. */
+  get isSettled(): boolean {
+    return this.#flying === null;
+  }
+
+  /** Where the first record behind `position` begins that some topics have, and others have not: none is made over it. */
+  edgeBehind(position: number): number {
+    let edge = Number.POSITIVE_INFINITY;
+    const consider = (at: number) => {
+      if (at > position && at < edge) edge = at;
+    };
+    for (const at of this.generation.topics?.values() ?? []) consider(at.position);
+    for (const { taken } of this.#parts?.all ?? []) consider(taken);
+    consider(this.#parts?.counted ?? 0);
+    return edge;
+  }
+
+  /** The topic that is furthest behind; null: all have what was read, or there is but one. */
+  get waitsFor(): string | null {
+    if (!this.#parts || !this.#flying) return null;
+    const { all } = this.#parts;
+    return all.reduce((least, one) => (one.at.position < least.at.position ? one : least)).topic;
   }
 
   /** It is not written to any more: what only helps while it is takes no memory. */
@@ -156,16 +200,39 @@ export class FileStream implements Stream {
   }
 
   checkpoint(position: number, skipped: number): Checkpoint {
-    const g = this.generation;
-    const there = { ...g, position };
+    const there = this.#at(position);
     if (skipped > 0) there.skipped = { to: position, bytes: skipped };
+    return fileCheckpoint(there);
+  }
+
+  /** Of one of its topics. */
+  checkpointIn(topic: string, at: TopicPosition, isOwn: boolean): Checkpoint {
+    const there = this.#at(at.position);
+    there.topics = new Map(there.topics).set(topic, at);
+    return fileCheckpoint(there, isOwn ? undefined : topic);
+  }
+
+  /** What was known there. */
+  #at(position: number): Generation {
+    const there = { ...this.generation, position };
     for (const flying of this.#flying ?? []) {
       if (flying.end > position) break;
       there.marker = flying.marker;
       there.markedAt = flying.end;
       setCut(there, flying);
     }
-    return fileCheckpoint(there);
+    return there;
+  }
+
+  /** Everything before that is safe in one of its topics. */
+  settledIn(topic: string, at: TopicPosition): void {
+    const g = this.generation;
+    const before = g.topics?.get(topic);
+    if (!before || at.position <= before.position) return;
+    g.topics = new Map(g.topics).set(topic, at);
+    this.#context.positions.placed(g);
+    const lowest = lowestOf(g);
+    if (lowest > g.position) this.settled(lowest, 0);
   }
 
   settled(position: number, skipped: number): void {
@@ -190,6 +257,7 @@ export class FileStream implements Stream {
     if (!this.#flying) {
       this.#envelope = undefined;
       this.#context.leaving.delete(this);
+      if (this.#parts?.isSafe) this.#parts = undefined;
       if (this.#over) this.#forget();
     }
   }

@@ -180,6 +180,8 @@ export function planMove(
         delete generation.damaged;
         delete generation.cut;
         delete generation.skipped;
+        delete generation.routed;
+        delete generation.topics;
         // What another input had and does not name any more is this one's from now on.
         if (known) positions.use(known, input.name);
         if (known) positions.described(known);

@@ -9,7 +9,7 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { moveFile, replaceAndKeep, replaceFile } from '../../../core/files.ts';
 import { log } from '../../../log.ts';
-import { FORMAT, type Generation, journalFormat, readJournal } from './journal.ts';
+import { FORMAT, formatFor, type Generation, journalFormat, readJournal } from './journal.ts';
 import { setAside } from './set-aside.ts';
 
 export class JournalFile {
@@ -19,14 +19,17 @@ export class JournalFile {
   size: number;
   /** It has to be written anew before anything can be appended. */
   stale: boolean;
+  /** That of what is written; null: nothing is. */
+  format: number | null;
   /** It was not there, or damaged. */
   readonly lost: boolean;
 
-  private constructor(path: string, handle: FileHandle, size: number, stale: boolean, lost: boolean) {
+  private constructor(path: string, handle: FileHandle, size: number, format: number | null, lost: boolean) {
     this.path = path;
     this.#handle = handle;
     this.size = size;
-    this.stale = stale;
+    this.format = format;
+    this.stale = format === null || format < formatFor([]);
     this.lost = lost;
   }
 
@@ -50,7 +53,7 @@ export class JournalFile {
       log.warn(`the positions in ${path} are damaged (${kept}): ${cost}`);
     }
     const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o640);
-    const journal = new JournalFile(path, handle, whole ? bytes!.length : 0, !whole || format < FORMAT, !whole);
+    const journal = new JournalFile(path, handle, whole ? bytes!.length : 0, whole ? format : null, !whole);
     // At once: of a hundred thousand files these are 26 MB, which the garbage collector would leave for minutes.
     const buffer = bytes?.buffer;
     if (buffer instanceof ArrayBuffer && bytes?.length === buffer.byteLength) buffer.transfer(0);
@@ -70,6 +73,7 @@ export class JournalFile {
     const before = this.#handle;
     this.#handle = handle;
     this.size = bytes.length;
+    this.format = journalFormat(bytes);
     this.stale = false;
     await before.close();
   }

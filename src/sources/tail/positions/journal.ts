@@ -9,8 +9,12 @@
  *   forget    u32 crc | u8 3 | u8 0 | u16 0          | u32 number | u32 seen | zeros
  *   size      u32 crc | u8 4 | u8 0 | u16 0          | u32 number | u32 seen | u64 size | u64 summed | u32 sum | u32 modified |
  *             u64 from | u32 since | zeros (since format 2)
+ *   topic     u32 crc | u8 5 | u8 0 | u16 text bytes | u32 number | u32 seen | u64 position | u64 skipped | text | zeros up to a unit
+ *             (since format 3)
  *
- * The text is JSON: {"id","input","path","base"[,"whole"][,"damaged"][,"carried"][,"cut"][,"skipped"][,"named"][,"real"]}. `number` ties the
+ * The text is JSON: {"id","input","path","base"[,"whole"][,"damaged"][,"carried"][,"cut"][,"skipped"][,"named"][,"real"][,"routed"]};
+ * of a topic its name. Where an input's lines go to several topics the position is the lowest of theirs, and each is
+ * said by an entry of its own; a file entry without `routed` ends that. Only a journal that has those is of format 3. `number` ties the
  * entries of one file together, within this journal. `seen` is in seconds since the epoch. `born` is 0 in journals that were written before it was
  * there. `size` is what the file was known to hold when it was last looked at: what is lost is counted by it when the
  * file is gone. It is written when the file is let go and, while bytes wait, when it was looked at and had changed;
@@ -28,15 +32,20 @@ import { type Inode, NO_INODE, NO_PREFIX, type Prefix, sharedDevice } from '../f
 import { Ages } from './ages.ts';
 
 export const UNIT = 64;
-export const FORMAT = 2;
+export const FORMAT = 3;
+/** What is written while no lines go to several topics: versions before read that. */
+const PLAIN_FORMAT = 2;
 const MAGIC = 'RUNNEL POSITIONS';
 const FILE = 1;
 const POSITION = 2;
 const FORGET = 3;
 const SIZE = 4;
 const SINCE_AT = 48;
-const KINDS: readonly (JournalEntry['kind'] | undefined)[] = [undefined, 'file', 'position', 'forget', 'size'];
+const TOPIC = 5;
+const KINDS: readonly (JournalEntry['kind'] | undefined)[] = [undefined, 'file', 'position', 'forget', 'size', 'topic'];
 const TEXT_AT = 16;
+/** That of a topic. */
+const NAME_AT = 32;
 
 /** What was read of a file, up to a place that is safe. */
 export interface Sum {
@@ -45,6 +54,12 @@ export interface Sum {
   readonly crc: number;
   /** When the file had been written last and held them (timeOf); 0: that is not known; null: nor is that stored. */
   readonly modified: number | null;
+}
+
+/** How far a file is safe in one topic; so many bytes directly before that are in no record there. */
+export interface TopicPosition {
+  readonly position: number;
+  readonly skipped: number;
 }
 
 /** One file from its creation to its truncation, deletion or replacement, as an input reads it. */
@@ -58,7 +73,7 @@ export interface Generation extends Inode {
   readonly base: number;
   /** The first bytes, as many of the first 256 as were known. */
   head: Prefix;
-  /** Everything before it is safe. */
+  /** Everything before it is safe, in all topics. */
   position: number;
   /** The bytes before `markedAt`, which is at or before `position`. */
   marker: Prefix;
@@ -83,6 +98,10 @@ export interface Generation extends Inode {
   cut?: { at: number; streams: number };
   /** The `bytes` before `to` are in no record, because they were filtered. Says nothing of a position beyond `to`. */
   skipped?: { to: number; bytes: number };
+  /** Its lines go to several topics, by steps that have this sum. */
+  routed?: string;
+  /** How far each of those topics is. Never written to: a new one replaces it. */
+  topics?: ReadonlyMap<string, TopicPosition>;
   /** It had its name when it was last seen; false where that is not known either. */
   named: boolean;
   /** Where it was under that name, if links led there. */
@@ -128,6 +147,12 @@ export function timeAt(seconds: number): number {
   return Math.min(seconds * 1000 - performance.timeOrigin, performance.now());
 }
 
+/** The oldest format in which these can be said. */
+export function formatFor(generations: Iterable<Generation>): number {
+  for (const { topics } of generations) if (topics) return FORMAT;
+  return PLAIN_FORMAT;
+}
+
 export function header(format = FORMAT): Buffer {
   const unit = Buffer.alloc(UNIT);
   unit.write(MAGIC);
@@ -144,15 +169,15 @@ export function journalFormat(bytes: Buffer): number | null {
 
 /** All that is known of a generation. */
 export function wholeEntries(g: Generation): Buffer[] {
-  const entries = [fileEntry(g), positionEntry(g)];
+  const entries = [fileEntry(g), ...topicEntries(g), positionEntry(g)];
   if (g.size > g.position || g.sum) entries.push(sizeEntry(g));
   return entries;
 }
 
 export function fileEntry(g: Generation): Buffer {
-  const { id, input, path, base, whole, damaged, carried, cut, skipped, real } = g;
+  const { id, input, path, base, whole, damaged, carried, cut, skipped, real, routed } = g;
   const named = g.named || undefined;
-  const said = { id, input, path, base, whole, damaged, carried, cut, skipped, named, real };
+  const said = { id, input, path, base, whole, damaged, carried, cut, skipped, named, real, routed };
   const text = Buffer.from(JSON.stringify(said));
   const entry = Buffer.alloc(Math.ceil((TEXT_AT + text.length) / UNIT) * UNIT);
   text.copy(entry, TEXT_AT);
@@ -190,6 +215,18 @@ export function sizeEntry(g: Generation): Buffer {
   return sealed(entry, SIZE, 0, 0, g.number, g.seen);
 }
 
+/** Before the position, which is the lowest of them: what is torn off leaves a lower one. */
+export function topicEntries(g: Generation): Buffer[] {
+  return [...(g.topics ?? [])].map(([name, { position, skipped }]) => {
+    const text = Buffer.from(name);
+    const entry = Buffer.alloc(Math.ceil((NAME_AT + text.length) / UNIT) * UNIT);
+    entry.writeBigUInt64LE(BigInt(position), 16);
+    entry.writeBigUInt64LE(BigInt(skipped), 24);
+    text.copy(entry, NAME_AT);
+    return sealed(entry, TOPIC, 0, text.length, g.number, g.seen);
+  });
+}
+
 function sealed(entry: Buffer, kind: number, a: number, b: number, number: number, seen: number): Buffer {
   entry[4] = kind;
   entry[5] = a;
@@ -213,7 +250,7 @@ export function readJournal(bytes: Buffer): { files: Map<number, Generation>; da
 
 export interface JournalEntry {
   /** Null: it cannot be understood. */
-  kind: 'file' | 'position' | 'forget' | 'size' | null;
+  kind: 'file' | 'position' | 'forget' | 'size' | 'topic' | null;
   number: number;
   bytes: Buffer;
 }
@@ -233,8 +270,9 @@ export function* entriesIn(bytes: Buffer): Iterable<JournalEntry> {
 function entrySize(bytes: Buffer, at: number): number {
   if (at + UNIT > bytes.length) return 0;
   const kind = bytes[at + 4]!;
-  if (kind < FILE || kind > SIZE) return 0;
-  const size = kind === FILE ? Math.ceil((TEXT_AT + bytes.readUInt16LE(at + 6)) / UNIT) * UNIT : UNIT;
+  if (kind < FILE || kind > TOPIC) return 0;
+  const textAt = kind === FILE ? TEXT_AT : NAME_AT;
+  const size = kind === FILE || kind === TOPIC ? Math.ceil((textAt + bytes.readUInt16LE(at + 6)) / UNIT) * UNIT : UNIT;
   if (at + size > bytes.length) return 0;
   return crc32(bytes.subarray(at + 4, at + size)) === bytes.readUInt32LE(at) ? size : 0;
 }
@@ -251,7 +289,8 @@ export function apply(entry: Buffer, files: Map<number, Generation>): void {
     const text = entry.toString('utf8', TEXT_AT, TEXT_AT + entry.readUInt16LE(6));
     const said = JSON.parse(text) as Pick<
       Generation,
-      'id' | 'input' | 'path' | 'base' | 'whole' | 'damaged' | 'carried' | 'cut' | 'skipped' | 'named' | 'real'
+      | ('id' | 'input' | 'path' | 'base' | 'whole' | 'damaged' | 'carried' | 'cut' | 'skipped' | 'named' | 'real')
+      | 'routed'
     >;
     const file = blank(said);
     const known = files.get(number);
@@ -259,6 +298,7 @@ export function apply(entry: Buffer, files: Map<number, Generation>): void {
       // Said again with something new: what is known of it stays.
       const { device, inode, born, head, position, marker, markedAt, size, sum, ages } = known;
       Object.assign(file, { device, inode, born, head, position, marker, markedAt, size, sum, ages });
+      if (said.routed !== undefined && known.topics) file.topics = known.topics;
     }
     files.set(number, Object.assign(file, said, { seen, number }));
     return;
@@ -275,6 +315,12 @@ export function apply(entry: Buffer, files: Map<number, Generation>): void {
     const since = entry.readUInt32LE(SINCE_AT);
     const from = Number(entry.readBigUInt64LE(SINCE_AT - 8));
     file.ages = since === 0 ? undefined : new Ages(from, file.size, timeAt(since));
+    return;
+  }
+  if (entry[4] === TOPIC) {
+    const name = entry.toString('utf8', NAME_AT, NAME_AT + entry.readUInt16LE(6));
+    const at = { position: Number(entry.readBigUInt64LE(16)), skipped: Number(entry.readBigUInt64LE(24)) };
+    file.topics = new Map(file.topics).set(name, at);
     return;
   }
   // What is the same as before stays the same object: of a hundred thousand files the garbage would take 20 MB.

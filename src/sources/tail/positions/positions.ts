@@ -10,10 +10,13 @@ import { dirname } from 'node:path';
 import { log } from '../../../log.ts';
 import type { Inode } from '../file/inode.ts';
 import { ByInode } from './by-inode.ts';
+import { together } from './checkpoint.ts';
 import { Gone } from './gone.ts';
 import {
   blank,
+  FORMAT,
   forgetEntry,
+  formatFor,
   type Generation,
   header,
   now,
@@ -21,6 +24,7 @@ import {
   type Sum,
   sizeEntry,
   timeAt,
+  topicEntries,
   wholeEntries,
 } from './journal.ts';
 import { JournalFile } from './journal-file.ts';
@@ -31,7 +35,10 @@ const COMPACT_BYTES = 1 << 20;
 export const STARTED = '';
 
 /** Where they are kept. */
-export type Journal = Pick<JournalFile, 'path' | 'size' | 'stale' | 'lost' | 'append' | 'replace' | 'sync' | 'close'>;
+export type Journal = Pick<
+  JournalFile,
+  'path' | 'size' | 'stale' | 'format' | 'lost' | 'append' | 'replace' | 'sync' | 'close'
+>;
 
 /** True if the input names this path. */
 export type Matches = (input: string, path: string) => boolean;
@@ -56,6 +63,8 @@ export class Positions {
   /** Those that were created and are being written. */
   #storing: readonly Generation[] = [];
   readonly #moved = new Set<Generation>();
+  /** Those of which a topic's position has moved. */
+  readonly #placed = new Set<Generation>();
   readonly #sized = new Set<Generation>();
   readonly #forgotten = new Set<number>();
   #writing: Promise<void> | null = null;
@@ -243,6 +252,13 @@ export class Positions {
     this.#schedule();
   }
 
+  /** How far its topics are has changed. */
+  placed(generation: Generation): void {
+    if (!isStored(generation)) return;
+    this.#placed.add(generation);
+    this.#schedule();
+  }
+
   /** What the file holds: what is lost is counted by it when the file is gone. Only what waits has to be stored. */
   sized(generation: Generation, size: number): void {
     if (generation.size === size || !isStored(generation)) return;
@@ -271,6 +287,7 @@ export class Positions {
     this.#gone.delete(generation);
     this.#lent.delete(generation);
     this.#moved.delete(generation);
+    this.#placed.delete(generation);
     this.#sized.delete(generation);
     this.#created.delete(generation);
     // Also where it was not written yet: it may have been, and have changed its name since.
@@ -334,8 +351,9 @@ export class Positions {
   restore(committed: readonly Generation[]): void {
     if (committed.length === 0) return;
     const byId = new Map([...this.#stored].map((g) => [g.id, g]));
-    for (const generation of committed) {
-      const known = byId.get(generation.id);
+    for (const said of Map.groupBy(committed, ({ id }) => id).values()) {
+      const known = byId.get(said[0]!.id);
+      const generation = said.some(({ topics }) => topics) ? together(said, known) : said[0]!;
       if (!known) {
         this.create(generation);
         this.#judge(generation);
@@ -347,12 +365,16 @@ export class Positions {
       Object.assign(known, generation, { input, number, sum, ages, seen: now() });
       this.#stored.add(known);
       this.moved(known);
-      if (known.cut || known.skipped) this.described(known);
+      if (known.cut || known.skipped || known.topics) this.described(known);
     }
   }
 
   get #unwritten(): boolean {
-    return this.#journal.stale || this.#created.size + this.#moved.size + this.#sized.size + this.#forgotten.size > 0;
+    return this.#journal.stale || this.#changes.some(({ size }) => size > 0);
+  }
+
+  get #changes(): Set<unknown>[] {
+    return [this.#created, this.#placed, this.#moved, this.#sized, this.#forgotten];
   }
 
   async close(): Promise<void> {
@@ -397,11 +419,13 @@ export class Positions {
     if (this.#closed) return;
     const created = [...this.#created];
     this.#storing = created;
+    const placed = [...this.#placed];
     const moved = [...this.#moved];
     const sized = [...this.#sized];
     const forgotten = [...this.#forgotten];
-    for (const set of [this.#created, this.#moved, this.#sized, this.#forgotten]) set.clear();
+    for (const set of this.#changes) set.clear();
     const entries = created.filter(isStored).flatMap(wholeEntries);
+    for (const g of placed) if (isStored(g)) entries.push(...topicEntries(g));
     const time = now();
     for (const g of moved) {
       if (!this.#free.has(g) && !this.#lent.has(g)) g.seen = time;
@@ -410,13 +434,15 @@ export class Positions {
     for (const g of sized) if (isStored(g)) entries.push(sizeEntry(g));
     for (const number of forgotten) entries.push(forgetEntry(number, now()));
     try {
-      const { stale, size } = this.#journal;
-      if (stale || (size > COMPACT_BYTES && size > this.#stored.size * 1024)) await this.#compact();
+      const { stale, size, format } = this.#journal;
+      const older = [...created, ...placed].some((g) => g.topics) && format !== FORMAT;
+      if (stale || older || (size > COMPACT_BYTES && size > this.#stored.size * 1024)) await this.#compact();
       else await this.#journal.append(Buffer.concat(entries));
       if (this.#failed) log.info('positions are stored again');
       this.#failed = false;
     } catch (error) {
       for (const g of created) if (isStored(g)) this.#created.add(g);
+      for (const g of placed) if (isStored(g)) this.#placed.add(g);
       for (const g of moved) if (isStored(g)) this.#moved.add(g);
       for (const g of sized) if (isStored(g)) this.#sized.add(g);
       for (const number of forgotten) this.#forgotten.add(number);
@@ -431,7 +457,7 @@ export class Positions {
 
   /** Writes the journal anew, without its history. */
   async #compact(): Promise<void> {
-    const entries = [header()];
+    const entries = [header(formatFor(this.#stored))];
     for (const g of this.#stored) {
       if (!this.#free.has(g) && !this.#lent.has(g)) g.seen = now();
       entries.push(...wholeEntries(g));

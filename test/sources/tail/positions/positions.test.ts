@@ -257,7 +257,7 @@ test('a journal of a newer format is refused and left alone', async (t) => {
   const path = join(bench.data, 'positions');
   const newer = header(FORMAT + 1);
   writeFileSync(path, newer);
-  await assert.rejects(Positions.open(bench.data), /format 3, this version reads up to 2/);
+  await assert.rejects(Positions.open(bench.data), /format 4, this version reads up to 3/);
   assert.deepEqual(readFileSync(path), newer);
 });
 
