@@ -4,7 +4,6 @@
  */
 import { Account } from '../core/account.ts';
 import { Batch, type Stream } from '../core/batch.ts';
-import type { Step } from '../core/pipeline.ts';
 import { Pool, SLOT_CAPACITY, type Slot } from '../core/pool.ts';
 import { Kernel, type PackJob } from '../kernel/kernel.ts';
 import { logEnvelope, partitionKey } from '../lines/envelope.ts';
@@ -13,7 +12,9 @@ import type { Config } from '../options.ts';
 import { records } from '../records/record-batch.ts';
 import { Selection } from '../sources/tail/find/selection.ts';
 import type { LogConfig } from '../sources/tail/options.ts';
+import { ENVELOPE } from '../transforms/field.ts';
 import { processingOf } from '../transforms/process.ts';
+import type { VerbStep } from '../transforms/step.ts';
 
 export interface ToldStep {
   /** From 1. */
@@ -21,6 +22,8 @@ export interface ToldStep {
   verb: string;
   /** `skipped`: it was not for this record, or one before has dropped it. */
   result: 'ok' | 'failed' | 'dropped' | 'skipped';
+  /** What the record has after it, beside where it comes from; nothing once it is dropped. */
+  fields: Record<string, unknown>;
 }
 
 /** What has become of a record. */
@@ -83,45 +86,69 @@ export async function trial(
   const rows = Array.from({ length: batch.count }, (_, i) => rowOf(slot, i));
   /** Where the last record ends that was not dropped. */
   let end = 0;
+  const pack = (source: number) => {
+    const outAt = out.bytesAt;
+    const job: PackJob = {
+      envelope,
+      time: batch.time,
+      position: source,
+      skipped: source - end,
+      delta: 0,
+      outAt,
+      limitAt: outAt + out.bytes.length,
+      empty: true,
+    };
+    if (processing?.fields) processing.fields.pack(batch, 0, 1, job);
+    else kernel.pack(slot, 0, 1, job);
+    const { endAt } = processing?.fields ?? kernel;
+    const [record] = records(Buffer.from(out.bytes.subarray(0, endAt - outAt)));
+    const value = record!.value?.toString() ?? '';
+    if (input.encoding === 'json') return { value: JSON.parse(value) };
+    return { value, headers: headersOf(record!.headers) };
+  };
+  batch.time = Date.now();
   return rows.map((row) => {
     const { source, length } = row;
     setRow(slot, 0, { ...row, source: 0 });
     batch.count = 1;
     batch.rows = null;
     batch.routes = null;
-    const told = (processing?.steps ?? []).map((step, i) => ({
-      step: i + 1,
-      verb: step.verb,
-      result: pass(step, batch),
-    }));
+    const steps = (processing?.steps ?? []).map((step, i): ToldStep => {
+      const result = pass(step, batch);
+      const has = batch.count === 0 || input.encoding === 'raw' ? {} : fieldsOf(pack(source).value);
+      return { step: i + 1, verb: step.verb, result, fields: has };
+    });
     const topic = processing?.topics[batch.routes?.[0] ?? 0] ?? input.topic;
-    const about = { input: input.name, topic, key: stream.key, steps: told };
+    const about = { input: input.name, topic, key: stream.key, steps };
     if (batch.count === 0) return { ...about, value: null };
-    const job: PackJob = {
-      envelope,
-      time: Date.now(),
-      position: source,
-      skipped: source - end,
-      delta: 0,
-      outAt: out.bytesAt,
-      limitAt: out.bytesAt + out.bytes.length,
-      empty: true,
-    };
-    if (processing?.fields) processing.fields.pack(batch, 0, 1, job);
-    else kernel.pack(slot, 0, 1, job);
-    const { endAt } = processing?.fields ?? kernel;
+    const packed = pack(source);
     end = source + length;
-    const [record] = records(Buffer.from(out.bytes.subarray(0, endAt - out.bytesAt)));
-    const value = record!.value?.toString() ?? '';
-    if (input.encoding === 'json') return { ...about, value: JSON.parse(value) };
-    return { ...about, value, headers: headersOf(record!.headers) };
+    return { ...about, ...packed };
   });
 }
 
-function pass(step: Step, batch: Batch): ToldStep['result'] {
-  if (batch.count === 0) return 'skipped';
+function pass(step: VerbStep, batch: Batch): ToldStep['result'] {
+  if (batch.count === 0 || step.passesOver(batch)) return 'skipped';
+  const { failed } = step;
   step.apply(batch);
-  return batch.count === 0 ? 'dropped' : 'ok';
+  if (batch.count === 0) return 'dropped';
+  return step.failed > failed ? 'failed' : 'ok';
+}
+
+/** A document without its envelope; its time, where the line has told it. */
+function fieldsOf(document: Record<string, unknown>): Record<string, unknown> {
+  const { event } = document as { event?: { created?: unknown } };
+  for (const name of ENVELOPE)
+    if (name !== '@timestamp' || event?.created === undefined) remove(document, name.split('.'));
+  return document;
+}
+
+function remove(from: Record<string, unknown>, [name, ...rest]: string[]): void {
+  if (rest.length === 0) delete from[name!];
+  const inner = from[name!];
+  if (rest.length === 0 || typeof inner !== 'object' || inner === null) return;
+  remove(inner as Record<string, unknown>, rest);
+  if (Object.keys(inner).length === 0) delete from[name!];
 }
 
 const TABLES = ['starts', 'ends', 'source', 'length', 'flags'] as const;

@@ -6,7 +6,7 @@ import { WrongAt } from '../config/option.ts';
 
 const LONGEST_NAME = 256;
 /** Each with all that is below it. */
-const ENVELOPE = [
+export const ENVELOPE = [
   '@timestamp',
   'host',
   'labels',

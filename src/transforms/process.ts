@@ -126,7 +126,7 @@ export function routesOf(
 
 /** What the records of one input pass. */
 export interface Processing {
-  readonly steps: readonly Step[];
+  readonly steps: readonly VerbStep[];
   /** Where they go, by their number in `batch.routes`; the input's own topic is the first. */
   readonly topics: readonly string[];
   /** Null: they have no fields. */
@@ -150,9 +150,9 @@ export function processingOf(
   const own = !program && needsArena(process) ? kernel.takeArena() : null;
   const arena = program?.arena ?? own;
   const topics = [...new Set([topic, ...routesOf(process, verbs).map((route) => route.topic)])];
-  const steps = process.map(({ verb: name, options, when }) => {
+  const steps = process.map(({ verb: name, options, when, fields }) => {
     const verb = verbs.find((one) => one.name === name)!;
-    const step = new VerbStep(name);
+    const step = new VerbStep(name, fields);
     const context: StepContext = {
       kernel,
       get program() {

@@ -1,5 +1,5 @@
 /** A step of an input's pipeline, made of a verb: it counts, and knows which records the verb is for. */
-import type { Batch } from '../core/batch.ts';
+import { type Batch, UNPARSED } from '../core/batch.ts';
 import type { Step } from '../core/pipeline.ts';
 import { MAX_RECORDS } from '../core/pool.ts';
 import type { Match } from './match.ts';
@@ -7,6 +7,8 @@ import type { Apply } from './verb.ts';
 
 export class VerbStep implements Step {
   readonly verb: string;
+  /** It goes by fields: what could not be parsed it leaves alone. */
+  readonly #byFields: boolean;
   in = 0;
   out = 0;
   failed = 0;
@@ -15,8 +17,9 @@ export class VerbStep implements Step {
   /** The verb's own matches would overwrite what the condition gave. */
   #only: Uint8Array | null = null;
 
-  constructor(verb: string) {
+  constructor(verb: string, byFields = false) {
     this.verb = verb;
+    this.#byFields = byFields;
   }
 
   /** What it does, and to which records. */
@@ -35,5 +38,11 @@ export class VerbStep implements Step {
     if (!matches.includes(1)) return;
     this.#only.set(matches);
     this.#apply(batch, this.#only.subarray(0, batch.count));
+  }
+
+  /** Whether record 0 of the batch is none that it is for. */
+  passesOver(batch: Batch): boolean {
+    if (this.#byFields && batch.slot.flags[0]! & UNPARSED) return true;
+    return this.#when !== null && this.#when(batch)[0] === 0;
   }
 }

@@ -47,8 +47,8 @@ test('a verb is its file and a line of the table', (t) => {
   assert.deepEqual(
     results.map(({ steps, value }) => [steps, value?.message]),
     [
-      [[{ step: 1, verb: 'drop_short', result: 'dropped' }], undefined],
-      [[{ step: 1, verb: 'drop_short', result: 'ok' }], 'fives'],
+      [[{ step: 1, verb: 'drop_short', result: 'dropped', fields: {} }], undefined],
+      [[{ step: 1, verb: 'drop_short', result: 'ok', fields: { message: 'fives' } }], 'fives'],
     ],
   );
   configure({ drop_short: 0 });
