@@ -17,3 +17,4 @@ export { chooseRecords, failRecords, fieldTexts, freshRows, markRecords, useText
 export { walkJson, jsonFailed, jsonSlow } from './as/process/jsonwalk.as';
 export { fieldsEnd, missed, packFields, setOf, useTemplates } from './as/process/emit.as';
 export { replaced as fieldsReplaced } from './as/json.as';
+export { editRows, editsFailed } from './as/process/moves.as';

@@ -40,6 +40,8 @@ export class Program implements FieldPlan {
   #width = 0;
   #most = 0;
   readonly #sealing: (() => void)[] = [];
+  readonly #alike: (readonly [string, string])[] = [];
+  readonly #objects = new Set<string>();
   /** Where members are passed that no step names. */
   readonly #passing = new Set<string>();
   /** Names that are written by the agent, whatever the line has of them. */
@@ -88,6 +90,16 @@ export class Program implements FieldPlan {
     return this.cell(name);
   }
 
+  /** What is called by one of the names is called by the other at another step: what is below one has a cell below both. */
+  alike(name: string, other: string): void {
+    this.#alike.push([name, other]);
+  }
+
+  /** What the line has below this name are members of one object, as it is written dotted, too. */
+  asObject(name: string): void {
+    this.#objects.add(name);
+  }
+
   /** Members that no step names are passed at this path, '' the record. */
   pass(path: string): void {
     this.#passing.add(path);
@@ -102,8 +114,11 @@ export class Program implements FieldPlan {
   seal(): void {
     assert(this.#width === 0, 'sealed twice');
     const reserve = () => this.#reserve();
-    this.#tree = new FieldTree(this.#cells);
+    this.#completeAlike();
+    this.#tree = new FieldTree(this.#cells, this.#objects);
     for (const path of this.#passing) this.#tree.pass(path, reserve);
+    // What is passed below one name may come to be below the other.
+    for (const [name, other] of this.#alike) this.#tree.passAlike(name, other, reserve);
     this.#more = { from: this.#next, to: this.#next };
     while (this.#passing.size > 0 && this.#more.to < this.#more.from + MORE_RUNS) this.#more.to = reserve() + 1;
     this.#width = this.#next + (this.#next % 2);
@@ -198,6 +213,17 @@ export class Program implements FieldPlan {
     this.#packer.setGeneral(items, unparsedTemplate(envelope));
     this.#template = items;
     this.#envelope = envelope;
+  }
+
+  #completeAlike(): void {
+    for (let before = -1; before < this.#cells.size; ) {
+      before = this.#cells.size;
+      for (const [a, b] of this.#alike.flatMap(([one, other]) => [[one, other] as const, [other, one] as const])) {
+        for (const name of [...this.#cells.keys()]) {
+          if (name.startsWith(`${a}.`)) this.cell(b + name.slice(a.length));
+        }
+      }
+    }
   }
 
   #reserve(): number {

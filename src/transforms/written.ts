@@ -49,3 +49,17 @@ export function textsOption<T>(
     }
   });
 }
+
+/** What `read` makes of each entry of a map; throws WrongAt. */
+export function entriesOf<T>(
+  value: unknown,
+  example: string,
+  read: (key: string, value: unknown, path: readonly string[]) => T,
+): T[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Wrong(`must be a map, for example ${example}, not {}`);
+  }
+  const entries = Object.entries(value);
+  if (entries.length === 0) throw new Wrong(`is empty: write for example ${example}`);
+  return entries.map(([key, inner]) => read(key, inner, [key]));
+}

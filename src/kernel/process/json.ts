@@ -10,15 +10,16 @@ interface JsonExports {
 
 const MEMBERS = 256;
 const NO_CELL = 0xff;
+const GATHERED_BYTES = 32;
 
 export interface JsonJob {
   names: { at: number; mask: number };
   /** Cells of runs that are not the first of their object. */
   more: { from: number; to: number };
-  /** Numbers of nodes: whose members the texts have, and those of `log` and `event`, 0 where they are like any other. */
+  /** The number of the node whose members the texts have. */
   root: number;
-  log: number;
-  event: number;
+  /** Objects whose members may be written dotted there; `nests`: what is in them is nested to the end. */
+  gathered: readonly { name: string; node: number; nests: boolean }[];
   /** By node: the cell of its first run. */
   rests: readonly number[];
 }
@@ -27,10 +28,11 @@ export class JsonWalker {
   readonly #exports: JsonExports;
   readonly #jobAt: number;
 
-  constructor(process: ProcessKernel, arena: ProgramArena, { names, more, root, log, event, rests }: JsonJob) {
+  constructor(process: ProcessKernel, arena: ProgramArena, { names, more, root, gathered, rests }: JsonJob) {
     this.#exports = process.exports<JsonExports>();
     const [hashes, scratch] = [arena.reserve(MEMBERS * 4), arena.reserve(MAX_CELLS * 8)];
-    const job = [names.at, names.mask, hashes, scratch, more.from, more.to, log, event, root];
+    const list = placeGathered(arena, gathered);
+    const job = [names.at, names.mask, hashes, scratch, more.from, more.to, list, gathered.length, root];
     this.#jobAt = arena.reserve(job.length * 4 + rests.length);
     arena.words(this.#jobAt, job.length).set(job);
     arena.bytes.set(rests, this.#jobAt + job.length * 4);
@@ -49,4 +51,16 @@ export class JsonWalker {
     e.walkJson(count, todoAt, this.#jobAt, how.fresh, how.instead, how.original ?? NO_CELL);
     return { failed: e.jsonFailed.value, slow: e.jsonSlow.value };
   }
+}
+
+function placeGathered(arena: ProgramArena, gathered: JsonJob['gathered']): number {
+  const at = arena.reserve(gathered.length * GATHERED_BYTES);
+  for (const [i, { name, node, nests }] of gathered.entries()) {
+    const entry = at + i * GATHERED_BYTES;
+    const prefix = Buffer.from(`${name}.`);
+    prefix.copy(arena.bytes, entry, 0, 8);
+    arena.bytes.fill(0xff, entry + 8, entry + 8 + Math.min(8, prefix.length));
+    arena.words(entry + 16, 4).set([prefix.length, arena.place(prefix), node, Number(nests)]);
+  }
+  return at;
 }

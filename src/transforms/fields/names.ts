@@ -72,3 +72,11 @@ export function nameWithin(path: string, of: string): string | null {
 function isBelow(path: string, of: string): boolean {
   return of === '' ? path !== '' : path.startsWith(`${of}.`);
 }
+
+/** Objects whose members may be written dotted at the top of a text, by their name there. */
+export function gatheredBelow(tree: FieldTree, top: FieldNode): { name: string; node: FieldNode }[] {
+  return tree.gathered.flatMap((node) => {
+    const name = nameWithin(node.path, top.path);
+    return name === null || node.rest === null ? [] : [{ name, node }];
+  });
+}

@@ -4,16 +4,17 @@
  * make: named fields in their cells, of equal names the last, and all others as they stand, one run for each object.
  */
 import type { Program } from '../program.ts';
-import { OWN_IN_LOG } from './envelope.ts';
+import { NESTED, OWN_IN_LOG } from './envelope.ts';
 import { isFullObject, membersOf, withoutLone } from './json-text.ts';
-import { nameWithin } from './names.ts';
+import { gatheredBelow, nameWithin } from './names.ts';
+import { RunsOfRow } from './runs.ts';
 import type { FieldNode } from './tree.ts';
 
 /** Values by name, or objects of such. */
 type Nest = Map<string, string | Nest>;
 
 /** Kinds of cells, as the kernel numbers them, and a JSTR's flag for backslashes. */
-const [TEXT, JSTR, RAW, TRUE, PAIRS, UINT] = [1, 2, 3, 5, 6, 7] as const;
+const [JSTR, RAW] = [2, 3] as const;
 const ESCAPED = 1;
 const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -28,6 +29,8 @@ export class SlowJson {
   /** By node's number and dotted name below it. */
   readonly #known = new Map<string, Known>();
   readonly #own: readonly string[];
+  readonly #runs: RunsOfRow;
+  readonly #gathered: ReturnType<typeof gatheredBelow>;
   #cells = new Map<number, string>();
   #rests = new Map<FieldNode, Nest>();
   #conflicts: Nest = new Map();
@@ -35,7 +38,9 @@ export class SlowJson {
   /** `top`: whose members the texts have. */
   constructor(program: Program, top: FieldNode) {
     this.#program = program;
+    this.#runs = new RunsOfRow(program);
     this.#top = top;
+    this.#gathered = gatheredBelow(program.tree, top);
     this.#own = top.path === '' ? [...OWN_IN_LOG.map((name) => `log.${name}`), ...program.own] : [];
     for (const node of program.tree.nodes) {
       for (const other of program.tree.nodes) {
@@ -56,9 +61,16 @@ export class SlowJson {
     this.#cells = new Map();
     this.#rests = new Map();
     this.#conflicts = new Map();
-    for (const { node, rest } of this.#restsOf(row)) this.#rests.set(node, rest);
+    const had = this.#runs.of(row);
+    for (const { node, members } of had) {
+      this.#rests.set(node, new Map([...membersOf(`{${members}}`)].map(({ name, value }) => [name, value])));
+    }
     for (const { name, value } of membersOf(object)) this.#put(this.#top, name, value);
-    return this.#write(row, instead);
+    return this.#write(
+      row,
+      instead,
+      had.map(({ node }) => node),
+    );
   }
 
   #read(text: Buffer): string | null {
@@ -84,66 +96,23 @@ export class SlowJson {
     if (known?.child && isFullObject(value)) {
       for (const member of membersOf(value)) this.#put(known.child, member.name, member.value);
     } else if (known && known.leaf !== null) this.#cells.set(known.leaf, value);
-    else if (this.#top.path === '' && node === this.#top && /^(log|event)\../.test(name)) {
-      const dot = name.indexOf('.');
-      this.#put(this.#known.get(`${node.number} ${name.slice(0, dot)}`)!.child!, name.slice(dot + 1), value);
-    } else {
-      const inEnvelope = this.#top.path === '' && (node.path === 'log' || node.path === 'event');
-      const rest = this.#rests.get(node) ?? new Map();
-      this.#rests.set(node, rest);
-      // Below log and event all is nested.
-      if (inEnvelope) nest(rest, name.split('.'), value);
-      else rest.set(name, value);
+    else {
+      const gathered =
+        node === this.#top &&
+        this.#gathered.find((one) => name.startsWith(`${one.name}.`) && name.length > one.name.length + 1);
+      if (gathered) this.#put(gathered.node, name.slice(gathered.name.length + 1), value);
+      else this.#pass(node, name, value);
     }
   }
 
-  /** What is in the row that is passed by no name, taken out of it. */
-  *#restsOf(row: number): Generator<{ node: FieldNode; rest: Nest }> {
-    const { tree, more, process } = this.#program;
-    const found = new Map<FieldNode, Nest>();
-    const add = (node: FieldNode, members: string) => {
-      const rest = found.get(node) ?? new Map();
-      found.set(node, rest);
-      for (const { name, value } of membersOf(`{${members}}`)) rest.set(name, value);
-    };
-    for (const node of tree.nodes) {
-      if (node.rest === null) continue;
-      const cell = process.cellOf(row, node.rest);
-      if (cell.meta === 0) continue;
-      const quote = cell.flags === 1 ? '"' : '';
-      add(node, cell.kind === PAIRS ? this.#pairs(cell.at, cell.bytes) : quote + process.textAt(cell.at, cell.bytes));
-      process.setCell(row, node.rest, 0, 0);
-    }
-    for (let f = more.from; f < more.to; f++) {
-      const { meta, at, bytes } = process.cellOf(row, f);
-      if (meta === 0) continue;
-      add(tree.nodes[meta >>> 25]!, ((meta >>> 24) & 1 ? '"' : '') + process.textAt(at, bytes));
-      process.setCell(row, f, 0, 0);
-    }
-    for (const [node, rest] of found) yield { node, rest };
+  #pass(node: FieldNode, name: string, value: string): void {
+    const rest = this.#rests.get(node) ?? new Map();
+    this.#rests.set(node, rest);
+    if (NESTED.has(node.path)) nest(rest, name.split('.'), value);
+    else rest.set(name, value);
   }
 
-  #pairs(at: number, count: number): string {
-    const { process } = this.#program;
-    return Array.from({ length: count }, (_, i) => {
-      const [key, bytes, value, meta] = process.words.subarray(
-        at / 4 + i * 4,
-        at / 4 + i * 4 + 4,
-      ) as unknown as number[];
-      return `${JSON.stringify(process.textAt(key!, bytes!))}:${this.#valueOf(value!, meta!)}`;
-    }).join();
-  }
-
-  #valueOf(at: number, meta: number): string {
-    const kind = (meta >>> 24) & 15;
-    if (kind === UINT) return String(at);
-    if (kind === TRUE) return 'true';
-    const text = this.#program.process.textAt(at, meta & 0xffffff);
-    if (kind === TEXT) return JSON.stringify(text);
-    return kind === JSTR ? `"${text}"` : text;
-  }
-
-  #write(row: number, instead: number): boolean {
+  #write(row: number, instead: number, had: readonly FieldNode[]): boolean {
     const { process, tree } = this.#program;
     const cells: { cell: number; kind: number; flags: number; text: string }[] = [];
     for (const [cell, value] of this.#cells) {
@@ -159,6 +128,7 @@ export class SlowJson {
     let at = process.sideTake(size);
     if (at === 0) return false;
     process.setCell(row, instead, 0, 0);
+    for (const node of had) this.#runs.clear(row, node);
     for (const [i, { cell, kind, flags }] of cells.entries()) {
       const text = texts[i]!;
       text.copy(process.bytes, at);

@@ -34,10 +34,14 @@ export class FieldTree {
   readonly nodes: FieldNode[] = [];
   readonly #byPath = new Map<string, FieldNode>();
 
-  /** `cells`: by dotted name. */
-  constructor(cells: ReadonlyMap<string, number>) {
+  /** Objects whose members may be written dotted, at the top of a line. */
+  readonly gathered: FieldNode[] = [];
+
+  /** `cells`: by dotted name; `objects`: names of objects besides. */
+  constructor(cells: ReadonlyMap<string, number>, objects: ReadonlySet<string> = new Set()) {
     this.root = this.#add('', '');
     for (const [name, cell] of cells) this.#node(name).leaf = cell;
+    for (const name of objects) this.gathered.push(this.#node(name));
   }
 
   /** From here on members that no step names are passed at this path, and below it. */
@@ -45,14 +49,29 @@ export class FieldTree {
     const top = this.#node(path);
     if (path === '') {
       for (const own of NAMES_OF_ENVELOPE) this.#node(own);
+      for (const own of ['log', 'event']) this.gathered.push(this.#node(own));
       this.conflicts ??= reserve();
     }
     for (const node of this.nodes) {
       const below = node === top || path === '' || node.path.startsWith(`${path}.`);
       if (!below) continue;
-      if (node === top || node.children.size > 0 || node.path === 'log' || node.path === 'event')
-        node.rest ??= reserve();
+      if (node === top || node.children.size > 0 || this.gathered.includes(node)) node.rest ??= reserve();
       if (node !== top) node.leaf ??= reserve();
+    }
+  }
+
+  /** What is passed below one of the names is below the other, too. */
+  passAlike(name: string, other: string, reserve: () => number): void {
+    for (const node of [...this.nodes]) {
+      for (const [a, b] of [
+        [name, other],
+        [other, name],
+      ] as const) {
+        if (node.rest === null || (node.path !== a && !node.path.startsWith(`${a}.`))) continue;
+        const twin = this.#node(b + node.path.slice(a.length));
+        twin.rest ??= reserve();
+        twin.leaf ??= reserve();
+      }
     }
   }
 

@@ -2,8 +2,8 @@
 import { leaf, optional } from '../../config/option.ts';
 import { JsonWalker } from '../../kernel/process/json.ts';
 import { fieldName } from '../field.ts';
-import { OWN_IN_LOG } from '../fields/envelope.ts';
-import { placeNames } from '../fields/names.ts';
+import { NESTED, OWN_IN_LOG } from '../fields/envelope.ts';
+import { gatheredBelow, placeNames } from '../fields/names.ts';
 import { SlowJson } from '../fields/slow-json.ts';
 import type { Program } from '../program.ts';
 import { type CommonOptions, formatOptions, type Parse, type ParseFormat } from './format.ts';
@@ -59,13 +59,15 @@ function walkerOf(program: Program, into: string): JsonWalker {
   const { tree, own, more, process, arena } = program;
   const top = tree.at(into);
   const all = into === '' ? [...OWN_IN_LOG.map((name) => `log.${name}`), ...own] : [];
-  const nodeOf = (name: string) => (into === '' ? tree.at(name).number : 0);
   return new JsonWalker(process, arena, {
     names: placeNames(tree, top, all, arena),
     more,
     root: top.number,
-    log: nodeOf('log'),
-    event: nodeOf('event'),
+    gathered: gatheredBelow(tree, top).map(({ name, node }) => ({
+      name,
+      node: node.number,
+      nests: NESTED.has(node.path),
+    })),
     rests: tree.nodes.map(({ rest }) => rest ?? 0),
   });
 }

@@ -5,7 +5,7 @@ export const none: ParseFormat<object> = {
   name: 'none',
   text: 'Any line, left as it is: the last of a list.',
   option: false,
-  fields: () => undefined,
+  fields: (_, names) => names.make(['message']),
   make:
     (_, { program }) =>
     ({ count }) => {

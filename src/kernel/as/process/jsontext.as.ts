@@ -140,6 +140,11 @@ function digitsEnd(at: usize): usize {
   return at;
 }
 
+/** Behind the number at `at`, where something else stands behind it; 0: there is none. */
+export function jsonNumberEnd(at: usize): usize {
+  return isDigit(at) || load<u8>(at) == 0x2d ? numberEnd(at) : 0;
+}
+
 function numberEnd(at: usize): usize {
   if (load<u8>(at) == 0x2d) at++;
   at = load<u8>(at) == 0x30 ? at + 1 : digitsEnd(at);

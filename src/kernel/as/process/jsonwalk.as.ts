@@ -23,9 +23,7 @@ const IS_SLOW: u32 = 0x400;
 
 const ENTRY: usize = 24;
 const MOST_MEMBERS: u32 = 256;
-/** `log.` and `event.`, as words. */
-const LOG: u64 = 0x2e676f6c;
-const EVENT: u64 = 0x2e746e657665;
+const GATHERED: usize = 32;
 /** No cell. */
 const NONE: u32 = 0xff;
 /** Of the cell of a run: the quote that it begins with is not there. */
@@ -38,9 +36,9 @@ let hashes: usize = 0;
 let scratch: usize = 0;
 let moreFrom: u32 = 0;
 let moreTo: u32 = 0;
-/** The nodes of `log` and `event`, where the members stand beside the envelope; 0: they do not. */
-let logNode: u32 = 0;
-let eventNode: u32 = 0;
+/** Objects whose members may be written dotted at the top (`log.level`): where they are listed, and how many. */
+let gathered: usize = 0;
+let gatheredCount: u32 = 0;
 /** The node whose members those of the text are. */
 let root: u32 = 0;
 /** By node: the cell of its first run. */
@@ -68,8 +66,8 @@ export function walkJson(count: u32, todo: usize, job: usize, fresh: bool, inste
   scratch = load<u32>(job, 12);
   moreFrom = load<u32>(job, 16);
   moreTo = load<u32>(job, 20);
-  logNode = load<u32>(job, 24);
-  eventNode = load<u32>(job, 28);
+  gathered = load<u32>(job, 24);
+  gatheredCount = load<u32>(job, 28);
   root = load<u32>(job, 32);
   rests = job + 36;
   jsonFailed = 0;
@@ -154,11 +152,11 @@ function members(at: usize, to: usize, row: usize, node: u32): usize {
         if (load<u8>(value) == 0x22) setCell(row, cell, value + 1, <u32>(at - value - 2), JSTR, escaped ? ESCAPED : 0);
         else setCell(row, cell, value, <u32>(at - value), RAW);
       } else {
-        const within = node == root ? prefixNode(word) : 0;
+        const within = node == root ? gatheredOf(key, bytes, word) : 0;
         if (within) {
           if (run) keep(row, node, run, runEnd, 0);
           run = 0;
-          inEnvelope(row, within, key, keyEnd, at);
+          gather(row, within, key, keyEnd, at);
         } else {
           if (run == 0) run = key - 1;
           runEnd = at;
@@ -182,21 +180,24 @@ function isFull(at: usize, to: usize): bool {
   return load<u8>(at) == 0x7b && load<u8>(blank(at + 1, to)) != 0x7d;
 }
 
-/** The node that `log.x` or `event.x` belongs to, by its first eight bytes. */
+/**
+ * The entry of the object that a dotted name belongs to; 0: none. Entries: first eight bytes of its name and the dot u64, a
+ * mask of those u64, bytes u32, address u32, node u32, whether all of it is nested u32.
+ */
 @inline
-function prefixNode(word: u64): u32 {
-  if ((word & 0xffffffff) == LOG) return logNode;
-  return (word & 0xffffffffffff) == EVENT ? eventNode : 0;
+function gatheredOf(key: usize, bytes: u32, word: u64): usize {
+  for (let i: u32 = 0, entry = gathered; i < gatheredCount; i++, entry += GATHERED) {
+    if ((word & load<u64>(entry, 8)) != load<u64>(entry) || bytes <= load<u32>(entry, 16)) continue;
+    if (rest(key, load<u32>(entry, 16), load<u32>(entry, 20))) return entry;
+  }
+  return 0;
 }
 
 /** `log.x` is x in log, as if it stood there. */
-function inEnvelope(row: usize, node: u32, key: usize, keyEnd: usize, end: usize): void {
-  const name = key + (node == logNode ? 4 : 6);
-  for (let at = name; at < keyEnd; at++) if (load<u8>(at) == 0x2e) slow = true;
-  if (name >= keyEnd) {
-    slow = true;
-    return;
-  }
+function gather(row: usize, entry: usize, key: usize, keyEnd: usize, end: usize): void {
+  const name = key + load<u32>(entry, 16);
+  const node = load<u32>(entry, 24);
+  if (load<u32>(entry, 28)) for (let at = name; at < keyEnd; at++) if (load<u8>(at) == 0x2e) slow = true;
   const bytes = <u32>(keyEnd - name);
   note(hashOf(firstWord(name, bytes), bytes, keyEnd, node));
   keep(row, node, name, end, UNQUOTED);
