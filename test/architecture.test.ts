@@ -272,7 +272,7 @@ test('what may be on a mount that hangs is asked through one door', () => {
 });
 
 test('what helps tests lies in test/support, or is a program of its own', () => {
-  const place = /\.test\.ts$|^(support|bench|crash|model|soak)\//;
+  const place = /\.test\.ts$|^(support|bench|crash|model|proof|soak)\//;
   const others = fs.globSync('**/*.ts', { cwd: join(ROOT, 'test') }).filter((file) => !place.test(file));
   assert.deepEqual(others, []);
 });

@@ -1,4 +1,5 @@
 /** A line, a format and a row: what the kernel's parser finds in it, as text by field. */
+import process_ from 'node:process';
 import { rowsAt } from '../../src/core/batch.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
@@ -58,7 +59,7 @@ export function timeOf(): string | undefined {
   return ms === 0 ? undefined : new Date(ms).toISOString();
 }
 
-let state = 1;
+let state = Number(process_.env.FUZZ_SEED ?? 1);
 
 export function below(limit: number): number {
   state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;

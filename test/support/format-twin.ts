@@ -78,6 +78,6 @@ export function accessTwin(line: string, combined: boolean, rest: boolean): Valu
     bytes: found[7] === '-' ? undefined : number(found[7]!),
     referrer: unlessNone(found[8]),
     agent: unlessNone(found[9]),
-    rest: found[10],
+    rest: found[10] === '"-"' ? undefined : found[10],
   };
 }

@@ -8,7 +8,7 @@ import { PAIRS, TEXT, TRUE, sideTake } from './cells.as';
 import { begin, option, put } from './found.as';
 import { BLANK, QUOTE, hasEscapes, quoteEnd } from './scan.as';
 import { unescapeGo } from './escapes.as';
-import { firstOf, hashOf, secondOf, wordAt } from './words.as';
+import { firstOf, secondOf, wordAt, wordHash } from './words.as';
 
 const PAIR: usize = 16;
 /** As process/formats.ts has it. */
@@ -122,7 +122,7 @@ function add(names: usize, key: usize, keyBytes: usize, at: usize, bytes: usize,
   const number = known == 0 ? count : apart;
   const last = first + <usize>number * PAIR;
   let pair = last;
-  const bit = <u64>1 << (hashOf(key, keyBytes) >> 58);
+  const bit = <u64>1 << (wordHash >> 58);
   if (seen & bit) pair = sameKey(first, key, keyBytes, last);
   seen |= bit;
   if (pair == last) {

@@ -110,30 +110,40 @@ function write(out: usize): usize {
   return out;
 }
 
-/** All values of the name that value `j` has, in its element. */
+/** All values of the name that value `j` has, in its element: one, or an array. */
 function writeValues(out: usize, j: u32, element: usize, named: usize): usize {
-  const begin = out++;
-  let found: u32 = 0;
-  for (let k = j; k < count; k++) {
-    const value = valueAt(k);
-    if (load<u32>(value, 28) || !same(element, value, 0) || !same(named, value, 8)) continue;
-    if (found++ > 0) store<u8>(out++, COMMA);
-    out = text(out, load<u32>(value, 16), load<u32>(value, 20), load<u32>(value, 24) != 0);
-    store<u32>(value, 1, 28);
+  let k = next(j + 1, element, named);
+  if (k == count) return writeValue(out, named);
+  store<u8>(out++, OPEN);
+  out = writeValue(out, named);
+  for (; k < count; k = next(k + 1, element, named)) {
+    store<u8>(out++, COMMA);
+    out = writeValue(out, valueAt(k));
   }
-  if (found == 1) {
-    memory.copy(begin, begin + 1, out - begin - 1);
-    return out - 1;
-  }
-  store<u8>(begin, OPEN);
   store<u8>(out++, CLOSE);
   return out;
+}
+
+/** The next from `k` on that has these names; `count`: there is none. */
+function next(k: u32, element: usize, named: usize): u32 {
+  for (; k < count; k++) {
+    const value = valueAt(k);
+    if (same(named, value, 8) && same(element, value, 0)) break;
+  }
+  return k;
+}
+
+@inline
+function writeValue(out: usize, value: usize): usize {
+  store<u32>(value, 1, 28);
+  return text(out, load<u32>(value, 16), load<u32>(value, 20), load<u32>(value, 24) != 0);
 }
 
 /** Whether the names at `at` of two values are equal. */
 @inline
 function same(a: usize, b: usize, at: usize): bool {
   const bytes = load<u32>(a + at, 4);
+  if (load<u32>(a + at) == load<u32>(b + at)) return true;
   return bytes == load<u32>(b + at, 4) && memory.compare(load<u32>(a + at), load<u32>(b + at), bytes) == 0;
 }
 

@@ -162,15 +162,39 @@ export function apacheTime(at: usize, to: usize): i64 {
 const HALF: i64 = 15778476;
 const MOST_AHEAD: i64 = 2 * DAY;
 
+const NO_MONTH: u32 = 99;
+/** The last month and day, and where the day begins in the year that all of it is of. */
+let nearMonth: u32 = NO_MONTH;
+let nearDay: u32 = 0;
+let nearNow: i64 = 0;
+let nearBegin: i64 = 0;
+
 /** The second since the epoch of a month, a day and a second of it in the year that brings it nearest to the clock. */
 export function nearest(month: u32, day: u32, ofDay: i64, zone: usize): i64 {
+  if (month == nearMonth && day == nearDay && now == nearNow) return toUtc(zone, nearBegin + ofDay);
+  const second = nearestYear(month, day, ofDay, zone);
+  const away = second - now;
+  // Then so is every second of the day, whatever the zone.
+  nearMonth = NO_MONTH;
+  if (second != NO_TIME && away < DAY / 2 && away > 3 * DAY - HALF) {
+    nearMonth = month;
+    nearDay = day;
+    nearNow = now;
+  }
+  return second;
+}
+
+function nearestYear(month: u32, day: u32, ofDay: i64, zone: usize): i64 {
   const year = yearOf(now);
   let best = NO_TIME;
   for (let y = year + 1; y + 1 >= year; y--) {
     if (!isDate(y, month, day)) continue;
-    const second = toUtc(zone, daysFrom(y, month, day) * DAY + ofDay);
+    const begin = daysFrom(y, month, day) * DAY;
+    const second = toUtc(zone, begin + ofDay);
     if (second - now > MOST_AHEAD) continue;
-    if (best == NO_TIME || abs(second - now) < abs(best - now)) best = second;
+    if (best != NO_TIME && abs(second - now) >= abs(best - now)) continue;
+    best = second;
+    nearBegin = begin;
   }
   if (best != NO_TIME || month != 2 || day != 29) return best;
   // The last leap year.

@@ -9,10 +9,14 @@ const FIRST: usize = 16;
 const SECOND: usize = 20;
 const HASH: u64 = 0x9e3779b97f4a7c15;
 
+/** The hash of the word that was looked up last: that of its first eight bytes, and how many there are. */
+export let wordHash: u64 = 0;
+
 /** The word's entry; 0: it is not known. */
 export function wordAt(table: usize, at: usize, bytes: usize): usize {
   const word = first(at, bytes);
-  let slot = <usize>(((word ^ <u64>bytes) * HASH) >> 56);
+  wordHash = (word ^ <u64>bytes) * HASH;
+  let slot = <usize>(wordHash >> 56);
   let entry = table + slot * ENTRY;
   for (let length = load<u32>(entry, BYTES); length != 0; length = load<u32>(entry, BYTES)) {
     if (length == <u32>bytes && load<u64>(entry) == word) {
@@ -22,12 +26,6 @@ export function wordAt(table: usize, at: usize, bytes: usize): usize {
     entry = table + slot * ENTRY;
   }
   return 0;
-}
-
-/** Of the first eight bytes, and how many there are; its high bits are the best. */
-@inline
-export function hashOf(at: usize, bytes: usize): u64 {
-  return (first(at, bytes) ^ <u64>bytes) * HASH;
 }
 
 @inline

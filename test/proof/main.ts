@@ -1,0 +1,16 @@
+/**
+ * What the tests show for some cases, for very many: `npm run proof -- processing`. Each proof says what it compared; the first
+ * difference ends it.
+ */
+import { proveFormats, proveTimes } from './times.ts';
+
+const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[]>> = {
+  processing: [proveTimes, () => proveFormats(100_000, Math.floor(Math.random() * 2 ** 31))],
+};
+
+const named = process.argv.slice(2);
+for (const name of named.length > 0 ? named : Object.keys(PROOFS)) {
+  const proofs = PROOFS[name];
+  if (!proofs) throw new Error(`there is no proof ${name}: use ${Object.keys(PROOFS).join(', ')}`);
+  for (const prove of proofs) console.log(await prove());
+}
