@@ -6,7 +6,7 @@ export { useMemo } from './as/process/regex-memo.as';
 export { useStack } from './as/process/regex-stack.as';
 export { forgetGaveUp, gaveUp } from './as/process/regex.as';
 export { regexAll, regexMatch, regexStopped, regexTest, regexTestLines } from './as/process/regex-lines.as';
-export { regexRow, regexTestCells } from './as/process/regex-rows.as';
+export { regexTestCells, regexTexts } from './as/process/regex-rows.as';
 export { useClock } from './as/process/time.as';
 export { readTime } from './as/process/times.as';
 export { ahead, useLatest } from './as/process/found.as';

@@ -163,7 +163,7 @@ function formatsOption() {
   );
   return made(listOrOne(choice(fields, { example: EXAMPLE, beside: {}, named })), (written, refuse) => {
     if (written.length === 0) refuse([], 'is an empty list: name a format');
-    const chosen = written.map((one) => chosenOf(one as string | Record<string, unknown>));
+    const chosen = written.flatMap((one) => chosenOf(one as string | Record<string, unknown>) ?? []);
     for (const [i, { format, options }] of chosen.entries()) {
       if (i === chosen.length - 1) continue;
       if (format.name === 'none') refuse([i], 'takes any line: it must be the last of the list');
@@ -178,9 +178,11 @@ function formatsOption() {
   });
 }
 
-function chosenOf(written: string | Record<string, unknown>): Chosen {
+/** Undefined: what was wrong with it is said already. */
+function chosenOf(written: string | Record<string, unknown>): Chosen | undefined {
   const has = (name: string) => (typeof written === 'string' ? written === name : written[name] !== undefined);
-  const format = FORMATS.find(({ name }) => has(name))!;
+  const format = FORMATS.find(({ name }) => has(name));
+  if (!format) return undefined;
   const options =
     typeof written === 'string' ? (format.option ? valuesOf(format.option, {}) : {}) : written[format.name];
   return { format, options: { keep_message: false, on_failure: 'pass', ...(options as Partial<CommonOptions>) } };

@@ -11,7 +11,16 @@ import type { ProcessKernel } from '../process.ts';
 import { type Captures, codeOf } from './regex/code.ts';
 import { requiredLiterals } from './regex/literals.ts';
 import { innerOf, type ParsedPattern, parsePattern } from './regex/parse.ts';
-import { choicesAmong, nodesFrom, type PatternPlan, type PatternRoom, placeProgram } from './regex/place.ts';
+import {
+  choicesAmong,
+  type GroupCell,
+  NOWHERE,
+  nodesFrom,
+  type PatternPlan,
+  type PatternRoom,
+  placeGroups,
+  placeProgram,
+} from './regex/place.ts';
 import { SharedPrograms } from './regex/shared.ts';
 
 export interface PatternOptions {
@@ -43,9 +52,11 @@ export class Pattern {
     };
   }
 
-  /** The address of its program. */
-  place(room: PatternRoom): number {
-    return placeProgram(this.plan, room);
+  /** The address of its program. `cells`: where its groups go, for `texts`. */
+  place(room: PatternRoom, cells?: readonly (GroupCell | null)[]): number {
+    const head = placeProgram(this.plan, room);
+    if (cells) placeGroups(head, cells, room);
+    return head;
   }
 }
 
@@ -79,6 +90,7 @@ interface RegexExports {
   regexTest(program: number, from: number, to: number): number;
   regexTestLines(program: number, count: number, out: number): void;
   regexTestCells(program: number, cell: number, count: number, out: number): void;
+  regexTexts(program: number, count: number, todo: number, original: number): void;
   regexMatch(program: number, from: number, to: number, groups: number, out: number): number;
   regexAll(program: number, at: number, from: number, to: number, groups: number, out: number, most: number): number;
 }
@@ -156,6 +168,14 @@ export class RegexKernel {
     const span = (i: number): MatchSpan => [this.#told[i * 2]!, this.#told[i * 2 + 1]!];
     const of = Array.from({ length: groups }, (_, i) => (span(i + 1)[1] === 0 ? null : span(i + 1)));
     return [span(0), ...of];
+  }
+
+  /**
+   * Sets the cells of the rows in use from what the texts in use capture, of the records [0, count) whose byte at `todoAt`
+   * is 1; where one matches, that becomes 0, and the text goes to the cell `original`, if there is one.
+   */
+  texts(program: number, count: number, todoAt: number, original: number | null): void {
+    this.#exports.regexTexts(program, count, todoAt, original ?? NOWHERE);
   }
 
   /** All matches, one behind the other, that are not empty; with `groups`, of each its first group. */

@@ -4,7 +4,17 @@
  *   parse: {json: {into: app}}
  *           ^ name  ^ its options, beside those that all have
  */
-import { type Fields, type Grammar, type Leaf, leaf, option, optional, section, Wrong } from '../../config/option.ts';
+import {
+  type Fields,
+  type Grammar,
+  type Leaf,
+  leaf,
+  option,
+  optional,
+  section,
+  Wrong,
+  WrongAt,
+} from '../../config/option.ts';
 import { wrongOfTopic, yesNo } from '../../config/types.ts';
 import type { Batch } from '../../core/batch.ts';
 import { fieldName } from '../field.ts';
@@ -85,4 +95,15 @@ export function formatOptions<E extends Fields>(fields: E) {
       'What becomes of a line that is not of the format: pass, it goes out as it is with error.type: parse; drop, it is dropped, and counted (filtered); or the name of a topic, to which it goes as it is. In a list it belongs to the last format.',
     ),
   });
+}
+
+/** Those that all formats have, of one whose options are written as a grammar of its own. Throws WrongAt. */
+export function commonOptions(options: Readonly<Record<string, unknown>>): CommonOptions {
+  const { field, on_failure = 'pass' } = options;
+  const keep = String(options.keep_message ?? 'false');
+  if (field !== undefined && field !== OF_ENVELOPE) fieldName(field, ['field']);
+  if (keep !== 'true' && keep !== 'false') throw new WrongAt(['keep_message'], 'must be true or false');
+  const wrong = typeof on_failure === 'string' ? wrongOfTopic(on_failure) : 'must be pass, drop or the name of a topic';
+  if (wrong !== null) throw new WrongAt(['on_failure'], wrong);
+  return { field: field as string | undefined, keep_message: keep === 'true', on_failure: on_failure as string };
 }

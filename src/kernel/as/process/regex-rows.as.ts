@@ -1,41 +1,56 @@
 // The groups of a regular expression as cells of a row. Of groups that go to one cell, the first that took part counts.
 //
 // In the program's head: address of groups | how many. Each is a word: its cell, with 0x100 for a whole number, 0x200 for
-// a number; NOWHERE: nobody wants it.
-import { RAW, TEXT, clearCell, rowAt, setCell, sideTake } from './cells.as';
+// a number, 0x400 where nothing is left out; NOWHERE: nobody wants it.
+import { RAW, TEXT, rowAt, setCell, sideTake } from './cells.as';
 import { regexTest } from './regex-lines.as';
 import { slot } from './regex-stack.as';
-import { textAt, textEnd, textOf } from './cell-text.as';
+import { textAt, textEnd as cellEnd, textOf } from './cell-text.as';
+import { textEnd, textStart } from './texts.as';
 
 const GROUPS: usize = 24;
 const GROUP_COUNT: usize = 28;
 const NOWHERE: u32 = 0xffff;
 const WHOLE: u32 = 0x100;
 const NUMBER: u32 = 0x200;
+const NOT_EMPTY: u32 = 0x400;
 
 /** Sets the cells of what memory [at, to) captures; false: it does not match, and the row is as it was. */
-export function regexRow(program: usize, at: usize, to: usize, row: usize): bool {
+function regexRow(program: usize, at: usize, to: usize, row: usize): bool {
   if (!regexTest(program, at, to)) return false;
   const groups = <usize>load<u32>(program, GROUPS);
   const count = load<u32>(program, GROUP_COUNT);
-  for (let i: u32 = 0; i < count; i++) {
-    const group = load<u32>(groups + (<usize>i << 2));
-    if (group != NOWHERE) clearCell(row, group & 0xff);
-  }
   for (let i = <i32>count - 1; i >= 0; i--) {
     const group = load<u32>(groups + (<usize>i << 2));
     const end = <usize>slot(2 * i + 1);
     if (group == NOWHERE || !end) continue;
     const from = <usize>slot(2 * i);
-    if (group < WHOLE || !number(row, group, from, end)) setCell(row, group & 0xff, from, <u32>(end - from), TEXT);
+    if (group & NOT_EMPTY && from == end) continue;
+    if (!(group & (WHOLE | NUMBER)) || !number(row, group, from, end)) setCell(row, group & 0xff, from, <u32>(end - from), TEXT);
   }
   return true;
+}
+
+/**
+ * The texts (texts.as.ts) of the records at `todo`; of those that match the byte becomes 0, and the text goes to the cell
+ * `original` (NOWHERE: to none).
+ */
+export function regexTexts(program: usize, count: u32, todo: usize, original: u32): void {
+  for (let i: u32 = 0; i < count; i++) {
+    if (load<u8>(todo + i) != 1) continue;
+    const row = rowAt(i);
+    const at = textStart(i);
+    const to = textEnd(i);
+    if (!regexRow(program, at, to, row)) continue;
+    store<u8>(todo + i, 0);
+    if (original != NOWHERE) setCell(row, original, at, <u32>(to - at), TEXT);
+  }
 }
 
 /** Of which records [0, count) the text of cell `f` matches: a byte each at `out`. What is absent does not. */
 export function regexTestCells(program: usize, f: u32, count: u32, out: usize): void {
   for (let i: u32 = 0; i < count; i++) {
-    store<u8>(out + i, u8(textOf(rowAt(i), f) && regexTest(program, textAt, textEnd)));
+    store<u8>(out + i, u8(textOf(rowAt(i), f) && regexTest(program, textAt, cellEnd)));
   }
 }
 

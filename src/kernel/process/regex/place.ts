@@ -2,7 +2,7 @@
  * Writes a program into the kernel's memory, as as/process/regex.as.ts reads it:
  *
  *   head           8 words: first instruction | choices | slots | only from the beginning | set of first bytes, or 0 |
- *                  table of literals, or 0 | - | -
+ *                  table of literals, or 0 | address of groups | how many (as/process/regex-rows.as.ts)
  *   instructions   8 words each
  *   sets           304 bytes each, and ranges
  *   texts          16 bytes each
@@ -43,6 +43,23 @@ export interface PatternPlan {
   readonly literals: readonly Buffer[] | null;
 }
 
+/** `int`, `float`: a number where it is one. */
+export type GroupType = 'text' | 'int' | 'float';
+
+/** What becomes of a captured group. */
+export interface GroupCell {
+  cell: number;
+  type: GroupType;
+  /** Nothing is no value. */
+  notEmpty: boolean;
+}
+
+const TYPE_BITS = { text: 0, int: 0x100, float: 0x200 } as const;
+const NOT_EMPTY = 0x400;
+/** No cell. */
+export const NOWHERE = 0xffff;
+const GROUPS_AT = 24;
+
 /** All nodes that can be reached, the first one first. */
 export function nodesFrom(start: PatternNode): PatternNode[] {
   const all = new Set([start]);
@@ -59,6 +76,18 @@ export function choicesAmong(nodes: readonly PatternNode[]): number {
     throw new PatternError(0, 'becomes too large: counted repetitions of groups are written out, make them fewer');
   }
   return nodes.filter(({ op }) => CHOICES.includes(op)).length;
+}
+
+/** Tells a program where its groups go; null: nobody wants one. */
+export function placeGroups(head: number, groups: readonly (GroupCell | null)[], room: PatternRoom): void {
+  const at = room.reserve(groups.length * 4);
+  const word = (group: GroupCell) => group.cell | TYPE_BITS[group.type] | (group.notEmpty ? NOT_EMPTY : 0);
+  words(
+    room,
+    at,
+    groups.map((group) => (group ? word(group) : NOWHERE)),
+  );
+  words(room, head + GROUPS_AT, [at, groups.length]);
 }
 
 /** The address of the program's head. */
