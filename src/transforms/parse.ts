@@ -45,7 +45,7 @@ export const parse: Verb<readonly Chosen[]> = {
     }
   },
   topics(chosen) {
-    const { on_failure } = chosen.at(-1)!.options;
+    const on_failure = chosen.at(-1)?.options.on_failure ?? 'pass';
     return isTopic(on_failure) ? [on_failure] : [];
   },
   step(chosen, context) {
@@ -58,7 +58,7 @@ export const parse: Verb<readonly Chosen[]> = {
     const names = chosen.map(({ format }) => format.name).join(', ');
     return (batch, only) => {
       const { texts } = program;
-      const { slot, count } = batch;
+      const { count } = batch;
       const fresh = program.rowsOf(batch, !resets || only !== null);
       let left = texts.choose(count, only);
       for (const parser of parsers) {
