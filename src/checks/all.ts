@@ -1,33 +1,64 @@
 /** Every check there is. A new one is a file beside this and a line here. */
 import type { Check } from './check.ts';
-import { cpu } from './cpu.ts';
+import { conntrack } from './conntrack.ts';
+import { cpu, cpuFrequency, cpuPerCore } from './cpu.ts';
 import { disk } from './disk.ts';
+import { fileHandles } from './file-handles.ts';
+import type { HostFiles } from './files.ts';
 import { filesystem } from './filesystem.ts';
 import { load } from './load.ts';
 import { memory } from './memory.ts';
 import { network } from './network.ts';
 import { paging } from './paging.ts';
 import { pressure } from './pressure.ts';
-import { hasProc } from './proc.ts';
 import { processes } from './processes.ts';
+import { sockets } from './sockets.ts';
 import { uptime } from './uptime.ts';
+import { users } from './users.ts';
+
+/** What `metrics.host` says of each check: those it does not name are as by default. */
+export interface HostSettings {
+  readonly [name: string]: unknown;
+}
+
+interface HostCheck {
+  /** Makes it, from what stands under its name where that is more than true or false. */
+  open(host: HostFiles, settings: HostSettings): Check;
+  /** It runs only where it is asked for. */
+  onDemand?: true;
+}
 
 /** By the name that `metrics.host` and `runnel check` know them by. */
-const CHECKS: Readonly<Record<string, Check>> = {
-  cpu,
-  memory,
-  load,
-  disk,
-  filesystem,
-  network,
-  uptime,
-  paging,
-  processes,
-  pressure,
+const CHECKS: Readonly<Record<string, HostCheck>> = {
+  cpu: { open: cpu },
+  cpu_per_core: { open: cpuPerCore, onDemand: true },
+  cpu_frequency: { open: cpuFrequency, onDemand: true },
+  memory: { open: memory },
+  load: { open: load },
+  disk: { open: disk },
+  filesystem: { open: filesystem },
+  network: { open: network },
+  sockets: { open: sockets },
+  uptime: { open: uptime },
+  paging: { open: paging },
+  processes: { open: processes },
+  pressure: { open: pressure },
+  file_handles: { open: fileHandles },
+  conntrack: { open: conntrack },
+  users: { open: users },
 };
 
-/** The checks that this machine can run. */
-export async function availableChecks(): Promise<ReadonlyMap<string, Check>> {
-  const checks = hasProc() ? CHECKS : (await import('./portable.ts')).PORTABLE;
-  return new Map(Object.entries(checks));
+/** All that this machine can run, each as it is configured, or by default. */
+export async function availableChecks(
+  host: HostFiles,
+  settings: HostSettings = {},
+): Promise<ReadonlyMap<string, Check>> {
+  if (!host.has('/proc/stat')) return new Map(Object.entries((await import('./portable.ts')).PORTABLE));
+  return new Map(Object.entries(CHECKS).map(([name, { open }]) => [name, open(host, settings)]));
+}
+
+/** Whether it runs by itself: where it is not named, or true, or has options. */
+export function isOn(name: string, settings: HostSettings): boolean {
+  const said = settings[name];
+  return said === undefined ? !CHECKS[name]?.onDemand : said !== false;
 }

@@ -1,7 +1,7 @@
 /**
  * A check measures one aspect of the host: it reads, parses, and tells a meter what it found. Reading and parsing are
  * two functions, so that a test of the parser needs no machine. Names, units and attributes are OpenTelemetry's
- * (semantic conventions 1.44, system.*), with `network.interface.name` throughout.
+ * (semantic conventions 1.44, system.*), with `network.interface.name` throughout; catalog.ts lists them all.
  */
 export type Attributes = Readonly<Record<string, string | number>>;
 
@@ -10,9 +10,14 @@ export interface Meter {
   gauge(name: string, value: number, unit: string, attributes?: Attributes): void;
   /**
    * A counter as the kernel keeps it, since boot. What is reported is its increase since the last run, which is also
-   * returned; nothing on the first run, and nothing when it went down (the device was replaced, the counter wrapped).
+   * returned; nothing on the first run, and nothing when it went down (the device was replaced). `wraps`: where the
+   * kernel's counter begins at 0 again; going down from shortly before that is an increase, too.
    */
-  monotonic(name: string, total: number, unit: string, attributes?: Attributes): number | undefined;
+  monotonic(name: string, total: number, unit: string, attributes?: Attributes, wraps?: number): number | undefined;
+  /** An increase since the last run that the check itself has found. */
+  increase(name: string, by: number, unit: string, attributes?: Attributes): void;
+  /** What cannot be measured here, a phrase with the reason: the check goes on with the rest, its status is a warning. */
+  lack(what: string): void;
 }
 
 /** One measurement. It may throw after having reported a part: that part counts. The signal aborts at its deadline. */

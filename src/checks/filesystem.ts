@@ -1,8 +1,9 @@
 /** Room and inodes of the real, local file systems: mountinfo says which there are, statfs how full they are. */
 import * as mounts from '../mounts/mountinfo.ts';
-import type { Meter } from './check.ts';
-import { readProc } from './proc.ts';
+import type { Check, Meter } from './check.ts';
+import type { HostFiles } from './files.ts';
 import { type Room, roomOf } from './room.ts';
+import { share } from './text.ts';
 
 /** File systems that are no disk's but hold files all the same. */
 const WITHOUT_DEVICE = new Set(['tmpfs', 'zfs', 'btrfs', 'bcachefs']);
@@ -42,13 +43,13 @@ export function parseFilesystems(text: string, own = false): MountedFilesystem[]
 }
 
 /** The mounts of the host: as PID 1 sees them where that may be looked at, else as this process does. */
-function hostMounts(): MountedFilesystem[] {
+function mountinfoOf(host: HostFiles): { text: string; own: boolean } {
   try {
-    return parseFilesystems(readProc('1/mountinfo'));
+    return { text: host.read('/proc/1/mountinfo'), own: false };
   } catch (error) {
-    // With HOST_PROC there is no other view that is the host's.
-    if (process.env.HOST_PROC) throw error;
-    return parseFilesystems(readProc('self/mountinfo'), true);
+    // Elsewhere there is no other view that is the host's.
+    if (host.isForeign) throw error;
+    return { text: host.read('/proc/self/mountinfo'), own: true };
   }
 }
 
@@ -80,8 +81,7 @@ export function reportFilesystem(meter: Meter, mount: Omit<MountedFilesystem, 'n
   }
   meter.gauge('system.filesystem.limit', room.bytes, 'By', attributes);
   // As df says it: of what is not reserved for root.
-  const utilization = used / (used + room.available);
-  meter.gauge('system.filesystem.utilization', Math.round(utilization * 1e6) / 1e6, '1', attributes);
+  meter.gauge('system.filesystem.utilization', share(used, used + room.available), '1', attributes);
   meter.gauge('system.filesystem.readonly', mount.readonly ? 1 : 0, '1', place);
   // btrfs and others have no fixed number of inodes.
   if (room.inodes === 0) return;
@@ -96,19 +96,27 @@ export function reportFilesystem(meter: Meter, mount: Omit<MountedFilesystem, 'n
   }
 }
 
-export async function filesystem(meter: Meter, signal: AbortSignal): Promise<void> {
-  const silent: string[] = [];
-  for (const mount of hostMounts()) {
-    if (signal.aborted) return;
-    try {
-      const room = await roomOf(mount.mountpoint, SUBVOLUMES.has(mount.type) ? null : mount.number);
-      if (room === 'silent') silent.push(mount.mountpoint);
-      else if (room !== 'other' && room.bytes > 0) reportFilesystem(meter, mount, room);
-    } catch (error) {
-      // Another user's mount (EACCES), or gone since it was listed (ENOENT): no figures, as with df.
-      const code = (error as NodeJS.ErrnoException).code;
-      if (code !== 'EACCES' && code !== 'EPERM' && code !== 'ENOENT') silent.push(mount.mountpoint);
+export function filesystem(host: HostFiles): Check {
+  let before = '';
+  let mounted: MountedFilesystem[] = [];
+  return async (meter, signal) => {
+    const silent: string[] = [];
+    const { text, own } = mountinfoOf(host);
+    // It is the same for days.
+    if (text !== before) mounted = parseFilesystems(text, own);
+    before = text;
+    for (const mount of mounted) {
+      if (signal.aborted) return;
+      try {
+        const room = await roomOf(mount.mountpoint, SUBVOLUMES.has(mount.type) ? null : mount.number, host.root);
+        if (room === 'silent') silent.push(mount.mountpoint);
+        else if (room !== 'other' && room.bytes > 0) reportFilesystem(meter, mount, room);
+      } catch (error) {
+        // Another user's mount (EACCES), or gone since it was listed (ENOENT): no figures, as with df.
+        const code = (error as NodeJS.ErrnoException).code;
+        if (code !== 'EACCES' && code !== 'EPERM' && code !== 'ENOENT') silent.push(mount.mountpoint);
+      }
     }
-  }
-  if (silent.length > 0) throw new Error(`no answer from the file system at ${silent.join(', ')}: left out`);
+    if (silent.length > 0) throw new Error(`no answer from the file system at ${silent.join(', ')}: left out`);
+  };
 }

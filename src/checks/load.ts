@@ -1,6 +1,6 @@
 /** The load averages, from /proc/loadavg: `0.26 0.09 0.02 1/98 7069`. */
-import type { Meter } from './check.ts';
-import { readProc } from './proc.ts';
+import type { Check, Meter } from './check.ts';
+import type { HostFiles } from './files.ts';
 
 /** The averages over 1, 5 and 15 minutes. */
 export function parseLoadavg(text: string): [number, number, number] {
@@ -14,6 +14,6 @@ export function reportLoad(meter: Meter, [one, five, fifteen]: readonly number[]
   meter.gauge('system.cpu.load_average.15m', fifteen!, '{thread}');
 }
 
-export async function load(meter: Meter): Promise<void> {
-  reportLoad(meter, parseLoadavg(readProc('loadavg')));
+export function load(host: HostFiles): Check {
+  return async (meter) => reportLoad(meter, parseLoadavg(host.read('/proc/loadavg')));
 }

@@ -1,12 +1,38 @@
 /** Memory by use, from /proc/meminfo. `used` + `free` + `buffers` + `cached` is the limit, as free(1) counts. */
-import type { Meter } from './check.ts';
-import { parsePairs, readProc } from './proc.ts';
+import type { Check, Meter } from './check.ts';
+import type { HostFiles } from './files.ts';
+import { share } from './text.ts';
 
-/** Bytes by the names of /proc/meminfo. */
+/** What the kernel says beside the states: the rest of the metric's name, and the line of /proc/meminfo. */
+const OF_LINUX = [
+  ['available', 'MemAvailable'],
+  ['shared', 'Shmem'],
+  ['committed', 'Committed_AS'],
+  ['commit_limit', 'CommitLimit'],
+  ['dirty', 'Dirty'],
+  ['writeback', 'Writeback'],
+  ['mapped', 'Mapped'],
+  ['anonymous', 'AnonPages'],
+  ['transparent_hugepages', 'AnonHugePages'],
+  ['page_tables', 'PageTables'],
+  ['kernel_stack', 'KernelStack'],
+  ['per_cpu', 'Percpu'],
+  ['vmalloc', 'VmallocUsed'],
+  ['unevictable', 'Unevictable'],
+  ['locked', 'Mlocked'],
+  ['swap_cached', 'SwapCached'],
+  ['corrupted', 'HardwareCorrupted'],
+] as const;
+
+/** Bytes by the names of /proc/meminfo; of HugePages_* the number of pages. */
 export function parseMeminfo(text: string): Map<string, number> {
-  const bytes = parsePairs(text);
-  // HugePages_* count pages; everything else is in kB.
-  for (const [name, value] of bytes) if (!name.startsWith('HugePages_')) bytes.set(name, value * 1024);
+  const bytes = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    const colon = line.indexOf(':');
+    if (colon < 0) continue;
+    const value = Number.parseInt(line.slice(colon + 1), 10);
+    bytes.set(line.slice(0, colon), line.endsWith(' kB') ? value * 1024 : value);
+  }
   return bytes;
 }
 
@@ -21,23 +47,37 @@ export function reportMemory(meter: Meter, bytes: Map<string, number>): void {
     meter.gauge('system.memory.usage', value, 'By', { 'system.memory.state': state });
   }
   meter.gauge('system.memory.limit', total, 'By');
-  meter.gauge('system.memory.utilization', Math.round((used / total) * 1e6) / 1e6, '1', {
-    'system.memory.state': 'used',
-  });
-  meter.gauge('system.memory.linux.available', of('MemAvailable'), 'By');
-  for (const [state, name] of [
+  meter.gauge('system.memory.utilization', share(used, total), '1', { 'system.memory.state': 'used' });
+  for (const [name, line] of OF_LINUX) meter.gauge(`system.memory.linux.${name}`, of(line), 'By');
+  for (const [state, line] of [
+    ['active', 'Active'],
+    ['inactive', 'Inactive'],
+  ] as const) {
+    meter.gauge('system.memory.linux.aged', of(line), 'By', { state });
+  }
+  for (const [state, line] of [
     ['reclaimable', 'SReclaimable'],
     ['unreclaimable', 'SUnreclaim'],
   ] as const) {
-    meter.gauge('system.memory.linux.slab.usage', of(name), 'By', { 'system.memory.linux.slab.state': state });
+    meter.gauge('system.memory.linux.slab.usage', of(line), 'By', { 'system.memory.linux.slab.state': state });
   }
-  meter.gauge('system.memory.linux.shared', of('Shmem'), 'By');
-  meter.gauge('system.memory.linux.committed', of('Committed_AS'), 'By');
-  meter.gauge('system.memory.linux.commit_limit', of('CommitLimit'), 'By');
-  meter.gauge('system.memory.linux.dirty', of('Dirty'), 'By');
-  meter.gauge('system.memory.linux.writeback', of('Writeback'), 'By');
+  reportHugepages(meter, of);
 }
 
-export async function memory(meter: Meter): Promise<void> {
-  reportMemory(meter, parseMeminfo(readProc('meminfo')));
+/** Of the pages that are set aside; where there are none, nothing is said. */
+function reportHugepages(meter: Meter, of: (name: string) => number): void {
+  const pages = of('HugePages_Total');
+  if (!(pages > 0)) return;
+  const name = 'system.memory.linux.hugepages';
+  const state = `${name}.state`;
+  meter.gauge(`${name}.limit`, pages, '{page}');
+  meter.gauge(`${name}.usage`, pages - of('HugePages_Free'), '{page}', { [state]: 'used' });
+  meter.gauge(`${name}.usage`, of('HugePages_Free'), '{page}', { [state]: 'free' });
+  meter.gauge(`${name}.reserved`, of('HugePages_Rsvd'), '{page}');
+  meter.gauge(`${name}.surplus`, of('HugePages_Surp'), '{page}');
+  meter.gauge(`${name}.page_size`, of('Hugepagesize'), 'By');
+}
+
+export function memory(host: HostFiles): Check {
+  return async (meter) => reportMemory(meter, parseMeminfo(host.read('/proc/meminfo')));
 }

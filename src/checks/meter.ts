@@ -14,28 +14,56 @@ export interface Point {
   attributes: string;
 }
 
+/** A counter of 32 bits. */
+export const WRAPS_AT = 2 ** 32;
+/** An increase over the end of a counter is believed up to this part of its range; what is more was a new beginning. */
+const BELIEVED = 1 / 8;
 const NONE: Attributes = {};
 
 export class SeriesMeter implements Meter {
   #points: Point[] = [];
   #before = new Map<string, number>();
   #now = new Map<string, number>();
+  #lacks: string[] = [];
 
   gauge(name: string, value: number, unit: string, attributes = NONE): void {
     if (!Number.isFinite(value)) return;
     this.#points.push({ name, type: 'gauge', value, unit, attributes: inner(attributes) });
   }
 
-  monotonic(name: string, total: number, unit: string, attributes = NONE): number | undefined {
+  monotonic(name: string, total: number, unit: string, attributes = NONE, wraps?: number): number | undefined {
     if (!Number.isFinite(total)) return undefined;
     const text = inner(attributes);
     const series = `${name} ${text}`;
     const before = this.#before.get(series);
     this.#now.set(series, total);
-    if (before === undefined || total < before) return undefined;
-    const value = exact(total - before);
+    if (before === undefined) return undefined;
+    let difference = total - before;
+    if (difference < 0) {
+      if (wraps === undefined || before >= wraps) return undefined;
+      difference += wraps;
+      if (difference > wraps * BELIEVED) return undefined;
+    }
+    const value = exact(difference);
     this.#points.push({ name, type: 'sum', value, unit, attributes: text });
     return value;
+  }
+
+  increase(name: string, by: number, unit: string, attributes = NONE): void {
+    if (!Number.isFinite(by) || by < 0) return;
+    this.#points.push({ name, type: 'sum', value: exact(by), unit, attributes: inner(attributes) });
+  }
+
+  lack(what: string): void {
+    this.#lacks.push(what);
+  }
+
+  /** What the run could not measure, said since the last call; null: nothing. */
+  lacked(): string | null {
+    const all = this.#lacks;
+    if (all.length === 0) return null;
+    this.#lacks = [];
+    return all.join('; ');
   }
 
   /**
@@ -53,7 +81,7 @@ export class SeriesMeter implements Meter {
 }
 
 function inner(attributes: Attributes): string {
-  return JSON.stringify(attributes).slice(1, -1);
+  return attributes === NONE ? '' : JSON.stringify(attributes).slice(1, -1);
 }
 
 /** 57.38 - 57.37 is 0.01, not 0.010000000000005116: counters of seconds have at most nanoseconds. */

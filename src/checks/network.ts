@@ -1,6 +1,7 @@
 /** What network interfaces did, from /proc/net/dev. The host's ends of containers' cables (veth...) are left out. */
-import type { Meter } from './check.ts';
-import { hostView, readProc } from './proc.ts';
+import type { Check, Meter } from './check.ts';
+import type { HostFiles } from './files.ts';
+import { WRAPS_AT } from './meter.ts';
 
 /** Their names are random (Calico's and Cilium's hexadecimal): every container that comes and goes would be new series. */
 const OF_CONTAINERS = /^(veth|cali[\da-f]{11}$|lxc[\da-f]{8,}$|lxc_health$)/;
@@ -42,16 +43,17 @@ function traffic(n: readonly number[], at: number): Traffic {
 
 export function reportNetwork(meter: Meter, interfaces: readonly InterfaceStat[]): void {
   for (const i of interfaces) {
+    // Some drivers count in 32 bits.
     for (const direction of ['receive', 'transmit'] as const) {
       const attributes = { 'network.interface.name': i.name, 'network.io.direction': direction };
-      meter.monotonic('system.network.io', i[direction].bytes, 'By', attributes);
-      meter.monotonic('system.network.packet.count', i[direction].packets, '{packet}', attributes);
-      meter.monotonic('system.network.packet.dropped', i[direction].dropped, '{packet}', attributes);
-      meter.monotonic('system.network.errors', i[direction].errors, '{error}', attributes);
+      meter.monotonic('system.network.io', i[direction].bytes, 'By', attributes, WRAPS_AT);
+      meter.monotonic('system.network.packet.count', i[direction].packets, '{packet}', attributes, WRAPS_AT);
+      meter.monotonic('system.network.packet.dropped', i[direction].dropped, '{packet}', attributes, WRAPS_AT);
+      meter.monotonic('system.network.errors', i[direction].errors, '{error}', attributes, WRAPS_AT);
     }
   }
 }
 
-export async function network(meter: Meter): Promise<void> {
-  reportNetwork(meter, parseNetDev(readProc(hostView('net/dev'))));
+export function network(host: HostFiles): Check {
+  return async (meter) => reportNetwork(meter, parseNetDev(host.read(`${host.view}/net/dev`)));
 }

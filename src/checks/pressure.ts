@@ -1,6 +1,6 @@
 /** How long tasks stood still for want of cpu, memory and I/O, from /proc/pressure (absent where the kernel has no PSI). */
-import type { Meter } from './check.ts';
-import { tryReadProc } from './proc.ts';
+import type { Check } from './check.ts';
+import type { HostFiles } from './files.ts';
 
 /** `some avg10=0.00 avg60=0.00 avg300=0.00 total=1234` and the same of `full`; totals in microseconds, returned in seconds. */
 export function parsePressure(text: string): { kind: string; seconds: number }[] {
@@ -10,10 +10,12 @@ export function parsePressure(text: string): { kind: string; seconds: number }[]
   }));
 }
 
-export async function pressure(meter: Meter): Promise<void> {
-  for (const resource of ['cpu', 'memory', 'io']) {
-    for (const { kind, seconds } of parsePressure(tryReadProc(`pressure/${resource}`) ?? '')) {
-      meter.monotonic('system.linux.pressure.stall_time', seconds, 's', { resource, kind });
+export function pressure(host: HostFiles): Check {
+  return async (meter) => {
+    for (const resource of ['cpu', 'memory', 'io', 'irq']) {
+      for (const { kind, seconds } of parsePressure(host.tryRead(`/proc/pressure/${resource}`) ?? '')) {
+        meter.monotonic('system.linux.pressure.stall_time', seconds, 's', { resource, kind });
+      }
     }
-  }
+  };
 }

@@ -1,6 +1,7 @@
 /** How many processes run, wait for a disk, and were created, from /proc/stat: no process is looked at one by one. */
-import type { Meter } from './check.ts';
-import { readProc } from './proc.ts';
+import type { Check, Meter } from './check.ts';
+import type { HostFiles } from './files.ts';
+import { numberAt } from './text.ts';
 
 export interface ProcessStat {
   created: number;
@@ -9,7 +10,7 @@ export interface ProcessStat {
 }
 
 export function parseProcessStat(text: string): ProcessStat {
-  const of = (name: string) => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+  const of = (name: string) => numberAt(text, name);
   return { created: of('processes'), running: of('procs_running'), blocked: of('procs_blocked') };
 }
 
@@ -19,6 +20,6 @@ export function reportProcesses(meter: Meter, stat: ProcessStat): void {
   meter.gauge('system.process.count', stat.blocked, '{process}', { 'process.state': 'blocked' });
 }
 
-export async function processes(meter: Meter): Promise<void> {
-  reportProcesses(meter, parseProcessStat(readProc('stat')));
+export function processes(host: HostFiles): Check {
+  return async (meter) => reportProcesses(meter, parseProcessStat(host.read('/proc/stat')));
 }

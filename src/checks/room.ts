@@ -27,10 +27,11 @@ let threads = 0;
 
 /**
  * `silent`: it does not answer in time, or did not the last time and still has not. `other`: what is there is not the file
- * system of this number (`major:minor`; null: it is not asked for): the host's mount is not seen from here.
+ * system of this number (`major:minor`; null: it is not asked for): the host's mount is not seen from here. `root`: where the
+ * host's files are seen.
  */
-export async function roomOf(mountpoint: string, number: string | null): Promise<Room | 'silent' | 'other'> {
-  const path = `${process.env.HOST_ROOT ?? ''}${mountpoint}`;
+export async function roomOf(mountpoint: string, number: string | null, root = ''): Promise<Room | 'silent' | 'other'> {
+  const path = `${root}${mountpoint}`;
   const elsewhere = mountOf(path) !== null;
   if (hung.has(mountpoint) || (!elsewhere && threads >= MAX_HUNG)) return 'silent';
   hung.add(mountpoint);

@@ -10,28 +10,39 @@ export interface CheckStatus {
   skipped: number;
   last_seconds: number;
   last_error: string | null;
+  /** What it cannot measure here, with the reason. */
+  lacks: string | null;
 }
+
+/** `check.status`, as Nagios numbers them. */
+const [OK, WARNING, UNKNOWN] = [0, 1, 3];
 
 export class CheckRunner {
   readonly status: CheckStatus;
   readonly #check: Check;
   readonly #meter = new SeriesMeter();
+  readonly #attributes: string;
   #running = false;
 
   constructor(name: string, check: Check) {
     this.#check = check;
-    this.status = { name, runs: 0, errors: 0, skipped: 0, last_seconds: 0, last_error: null };
+    this.#attributes = JSON.stringify({ check: name }).slice(1, -1);
+    this.status = { name, runs: 0, errors: 0, skipped: 0, last_seconds: 0, last_error: null, lacks: null };
   }
 
-  /** What one run found, also where it failed half-way or did not end in time. Never rejects: `status` says what failed. */
+  /**
+   * What one run found, also where it failed half-way or did not end in time, and how it went. Never rejects: `status`
+   * says what failed.
+   */
   async run(deadline_ms: number): Promise<Point[]> {
     if (this.#running) {
       this.status.skipped++;
-      return [];
+      return [this.#point('check.status', UNKNOWN, '1')];
     }
     this.#running = true;
     // What the last run still reported after its deadline.
     this.#meter.take(false);
+    this.#meter.lacked();
     const started = performance.now();
     const aborter = new AbortController();
     let timer: NodeJS.Timeout | undefined;
@@ -56,6 +67,15 @@ export class CheckRunner {
     this.status.runs++;
     this.status.last_seconds = (performance.now() - started) / 1000;
     this.status.last_error = failure;
-    return this.#meter.take(failure === null);
+    this.status.lacks = this.#meter.lacked();
+    const went = failure !== null ? UNKNOWN : this.status.lacks !== null ? WARNING : OK;
+    const points = this.#meter.take(failure === null);
+    points.push(this.#point('check.duration', Math.round(this.status.last_seconds * 1e6) / 1e6, 's'));
+    points.push(this.#point('check.status', went, '1'));
+    return points;
+  }
+
+  #point(name: string, value: number, unit: string): Point {
+    return { name, type: 'gauge', value, unit, attributes: this.#attributes };
   }
 }

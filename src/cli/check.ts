@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { availableChecks } from '../checks/all.ts';
+import { HostFiles } from '../checks/files.ts';
 import type { Point } from '../checks/meter.ts';
 import { CheckRunner } from '../checks/runner.ts';
 import { complain, print, printJson } from './output.ts';
@@ -13,7 +14,8 @@ const APART_MS = 1000;
 
 /** Resolves to the exit code: 0, 1 when the check failed, 2 when there is no such check. */
 export async function runCheck(name: string, options: { json?: boolean; once?: boolean }): Promise<number> {
-  const checks = await availableChecks();
+  const host = new HostFiles();
+  const checks = await availableChecks(host);
   const check = checks.get(name);
   if (!check) {
     process.stderr.write(
@@ -26,6 +28,7 @@ export async function runCheck(name: string, options: { json?: boolean; once?: b
   const again = process.stdout.isTTY && !options.once;
   do {
     await sleep(APART_MS);
+    host.newRound();
     const points = await runner.run(APART_MS * 5);
     if (options.json) printJson(points.map(jsonLine).join(''));
     else print(points.map(textLine).join(''));

@@ -1,17 +1,20 @@
 /** The parsers of /proc, on text as kernels print it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseCpuStat } from '../../src/checks/cpu.ts';
+import { parseCpuinfo, parseCpuStat, parseCpus } from '../../src/checks/cpu.ts';
 import { parseDiskstats } from '../../src/checks/disk.ts';
+import { parseFileNr } from '../../src/checks/file-handles.ts';
 import { parseFilesystems } from '../../src/checks/filesystem.ts';
 import { parseLoadavg } from '../../src/checks/load.ts';
 import { parseMeminfo } from '../../src/checks/memory.ts';
 import { parseNetDev } from '../../src/checks/network.ts';
 import { parseSwaps } from '../../src/checks/paging.ts';
 import { parsePressure } from '../../src/checks/pressure.ts';
-import { parsePairs } from '../../src/checks/proc.ts';
 import { parseProcessStat } from '../../src/checks/processes.ts';
+import { parseSockstat, parseUdpQueues, SnmpTables } from '../../src/checks/sockets.ts';
+import { numberAt } from '../../src/checks/text.ts';
 import { parseUptime } from '../../src/checks/uptime.ts';
+import { countLogind, parseUtmp } from '../../src/checks/users.ts';
 
 const STAT = `cpu  5737 12 5234 1132339 1589 3 119 544 100 2
 cpu0 2111 0 2208 567957 136 0 16 293 0 0
@@ -28,6 +31,7 @@ softirq 307343 0 57406
 test('cpu time is seconds by mode, with both kinds of interrupts in one', () => {
   assert.deepEqual(parseCpuStat(STAT), {
     seconds: { user: 57.37, nice: 0.12, system: 52.34, idle: 11323.39, iowait: 15.89, interrupt: 1.22, steal: 5.44 },
+    guest: { user: 1, nice: 0.02 },
     count: 2,
     contextSwitches: 882679,
     interrupts: 430687,
@@ -88,13 +92,18 @@ test('a disk counts sectors of 512 bytes and milliseconds', () => {
     {
       device: 'sda',
       reads: 10,
+      readsMerged: 1,
       bytesRead: 8192,
       readSeconds: 2,
       writes: 20,
+      writesMerged: 2,
       bytesWritten: 16384,
       writeSeconds: 4,
+      pending: 0,
       ioSeconds: 5,
       weightedSeconds: 6,
+      discards: Number.NaN,
+      flushes: Number.NaN,
     },
   ]);
 });
@@ -198,13 +207,6 @@ test('swaps, vmstat and pressure', () => {
     { device: '/dev/sda2', bytes: 8388604 * 1024, used: 1024 * 1024 },
   ]);
   assert.deepEqual(
-    [...parsePairs('pgfault 12\noom_kill 0\n')],
-    [
-      ['pgfault', 12],
-      ['oom_kill', 0],
-    ],
-  );
-  assert.deepEqual(
     parsePressure(
       'some avg10=0.00 avg60=0.00 avg300=0.00 total=1500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=20\n',
     ),
@@ -213,4 +215,93 @@ test('swaps, vmstat and pressure', () => {
       { kind: 'full', seconds: 0.00002 },
     ],
   );
+});
+
+test('a number stands behind the beginning of a line', () => {
+  const text = 'pgfault 12\npgfault_a 7\ncpu  1 2\nMemFree:\t  9 kB\nempty \noom_kill 0';
+  const cases: [string, number][] = [
+    ['pgfault', 12],
+    ['pgfault_a', 7],
+    ['oom_kill', 0],
+    ['cpu', 1],
+    ['MemFree:', 9],
+    ['fault', Number.NaN],
+    ['empty', Number.NaN],
+    ['kill', Number.NaN],
+  ];
+  for (const [name, expected] of cases) assert.equal(numberAt(text, name), expected, name);
+});
+
+test('processors are told apart by their numbers; one that is off is not there', () => {
+  assert.deepEqual(
+    parseCpus('cpu  3 0\ncpu0 100 0 0 5\ncpu12 200 0 0 7 0 0 0 3\nintr 1\n').map((c) => [
+      c.number,
+      c.seconds.user,
+      c.seconds.steal,
+    ]),
+    [
+      [0, 1, 0],
+      [12, 2, 0.03],
+    ],
+  );
+  assert.deepEqual(
+    parseCpuinfo('processor\t: 0\ncpu MHz\t\t: 2399.998\n\nprocessor\t: 1\nBogoMIPS : 50\n'),
+    [2399998000],
+  );
+});
+
+test('sockets by state, and the tables of snmp whose columns differ by kernel', () => {
+  const sockstat = parseSockstat('sockets: used 29\nTCP: inuse 1 orphan 0 tw 25 alloc 3 mem 2\nTCP6: inuse 4\n');
+  assert.deepEqual(
+    ['sockets.used', 'TCP.tw', 'TCP6.inuse', 'UDP.inuse'].map((name) => sockstat.get(name)),
+    [29, 25, 4, undefined],
+  );
+  const tables = new SnmpTables(['Tcp.RetransSegs', 'TcpExt.ListenDrops', 'Tcp.MaxConn']);
+  const old = 'Tcp: RtoMin MaxConn RetransSegs\nTcp: 200 -1 7\n';
+  const later =
+    'Tcp: RtoMin MaxConn New RetransSegs\nTcp: 200 -1 9 8\nTcpExt: ListenDrops\nTcpExt: 3\nIpExt: X\nIpExt: 1\n';
+  assert.deepEqual(
+    [...tables.parse(old)],
+    [
+      ['Tcp.MaxConn', -1],
+      ['Tcp.RetransSegs', 7],
+    ],
+  );
+  assert.deepEqual(
+    [...tables.parse(later)],
+    [
+      ['Tcp.MaxConn', -1],
+      ['Tcp.RetransSegs', 8],
+      ['TcpExt.ListenDrops', 3],
+    ],
+  );
+  assert.deepEqual([...tables.parse('')], []);
+});
+
+test('the bytes that wait in UDP sockets are hexadecimal, those to be sent first', () => {
+  const line = (queues: string) =>
+    `  12: 0100007F:0035 00000000:0000 07 ${queues} 00:00000000 00000000   101        0 12345 2 ffff 0\n`;
+  const head =
+    '   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n';
+  assert.deepEqual(
+    parseUdpQueues(head + line('00000010:00000A00') + line('00000000:00000000') + line('00000000:00000001')),
+    {
+      receive: 0xa01,
+      transmit: 16,
+    },
+  );
+  assert.deepEqual(parseUdpQueues(''), { receive: 0, transmit: 0 });
+});
+
+test('open files, and who is logged in by logind or by utmp', () => {
+  assert.deepEqual(parseFileNr('1132\t2\t9223372036854775807\n'), { count: 1130, limit: 2 ** 63 });
+  assert.deepEqual(countLogind(['0', '1000', '.#1000abc'], ['1', 'c2', '1.ref']), { users: 2, sessions: 2 });
+  const entry = (type: number, name: string) => {
+    const bytes = Buffer.alloc(384);
+    bytes.writeInt32LE(type, 0);
+    bytes.write(name, 44);
+    return bytes;
+  };
+  const utmp = Buffer.concat([entry(2, 'reboot'), entry(7, 'ann'), entry(7, 'ann'), entry(7, 'bo'), entry(8, 'gone')]);
+  assert.deepEqual(parseUtmp(Buffer.concat([utmp, Buffer.alloc(100)])), { users: 2, sessions: 3 });
 });

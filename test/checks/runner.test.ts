@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { availableChecks } from '../../src/checks/all.ts';
 import type { Check } from '../../src/checks/check.ts';
 import { cpu, reportCpu } from '../../src/checks/cpu.ts';
+import { HostFiles } from '../../src/checks/files.ts';
 import { SeriesMeter } from '../../src/checks/meter.ts';
 import { PORTABLE } from '../../src/checks/portable.ts';
 import { CheckRunner } from '../../src/checks/runner.ts';
@@ -24,6 +25,21 @@ test('a counter is reported as its increase: nothing first, nothing after a rese
   assert.deepEqual(increases(7, 1, 4), [undefined, undefined, 3]);
   assert.deepEqual(increases(57.37, 57.38), [undefined, 0.01]);
   assert.deepEqual(increases(1, Number.NaN, 5), [undefined, undefined, undefined]);
+  const wrapping = new SeriesMeter();
+  const wraps = (...totals: number[]) =>
+    totals.map((total) => {
+      wrapping.monotonic('w', total, '1', {}, 2 ** 32);
+      return wrapping.take(true)[0]?.value;
+    });
+  assert.deepEqual(wraps(2 ** 32 - 10, 5, 3e9, 7, 2 ** 33, 2 ** 33 + 1, 1), [
+    undefined,
+    15,
+    3e9 - 5,
+    undefined,
+    2 ** 33 - 7,
+    1,
+    undefined,
+  ]);
   assert.deepEqual(increases(-1e308, 1e308), [undefined, Number.MAX_VALUE]);
   assert.deepEqual(increases(0, 1e300), [undefined, 1e300]);
 });
@@ -65,7 +81,7 @@ test('a run that failed half-way loses no increase of what it did not reach', ()
 test('cpu utilization is the share of the time since the last run', () => {
   const meter = new SeriesMeter();
   const seconds = { user: 1, nice: 0, system: 1, idle: 10, iowait: 0, interrupt: 0, steal: 0 };
-  const rest = { count: 1, contextSwitches: 1, interrupts: 1 };
+  const rest = { guest: { user: 0, nice: 0 }, count: 1, contextSwitches: 1, interrupts: 1 };
   reportCpu(meter, { seconds, ...rest });
   assert.deepEqual(
     meter.take(true).map((p) => p.name),
@@ -100,21 +116,28 @@ test('a check that hangs is left at its deadline, skipped while it hangs, and wh
   };
   const runner = new CheckRunner('hangs', check);
   assert.deepEqual(
-    (await runner.run(20)).map((p) => p.name),
-    ['early'],
+    (await runner.run(20)).map((p) => [p.name, p.name === 'check.duration' ? 0 : p.value]),
+    [
+      ['early', 1],
+      ['check.duration', 0],
+      ['check.status', 3],
+    ],
   );
   assert.equal(aborted, true);
   assert.match(runner.status.last_error ?? '', /no end after 0.02 s/);
-  assert.deepEqual(await runner.run(20), []);
+  assert.deepEqual(
+    (await runner.run(20)).map((p) => [p.name, p.value]),
+    [['check.status', 3]],
+  );
   assert.equal(runner.status.skipped, 1);
   release();
   await new Promise(setImmediate);
   assert.deepEqual(
     (await runner.run(1000)).map((p) => p.name),
-    ['early'],
+    ['early', 'check.duration', 'check.status'],
   );
   const { last_seconds: _, ...status } = runner.status;
-  assert.deepEqual(status, { name: 'hangs', runs: 2, errors: 1, skipped: 1, last_error: null });
+  assert.deepEqual(status, { name: 'hangs', runs: 2, errors: 1, skipped: 1, last_error: null, lacks: null });
 });
 
 test('a check that fails after a part has reported the part', async () => {
@@ -122,12 +145,25 @@ test('a check that fails after a part has reported the part', async () => {
     meter.gauge('a', 1, '1');
     throw new Error('the rest is unreadable');
   });
-  assert.equal((await runner.run(1000)).length, 1);
+  assert.deepEqual(
+    (await runner.run(1000)).map((p) => p.name),
+    ['a', 'check.duration', 'check.status'],
+  );
   assert.equal(runner.status.last_error, 'the rest is unreadable');
 });
 
+test('a check that lacks a part says so: its status is a warning', async () => {
+  const runner = new CheckRunner('lacks', async (meter) => meter.lack('the clock may not be asked'));
+  const points = await runner.run(1000);
+  assert.deepEqual(
+    points.filter((p) => p.name === 'check.status').map((p) => [p.value, p.attributes]),
+    [[1, '"check":"lacks"']],
+  );
+  assert.equal(runner.status.lacks, 'the clock may not be asked');
+});
+
 test('every check runs on this machine', async () => {
-  for (const [name, check] of await availableChecks()) {
+  for (const [name, check] of await availableChecks(new HostFiles())) {
     const runner = new CheckRunner(name, check);
     await runner.run(5000);
     await runner.run(5000);
@@ -140,7 +176,7 @@ test('every check that needs no /proc runs on this machine', async () => {
     const runner = new CheckRunner(name, check);
     const points = await runner.run(20_000);
     assert.equal(runner.status.last_error, null, name);
-    for (const p of points) assert.match(p.name, /^system\./);
+    for (const p of points) assert.match(p.name, /^(system|check)\./);
   }
 });
 
@@ -150,19 +186,24 @@ test('HOST_PROC says where the host has its /proc, and a file is read anew at ev
   process.env.HOST_PROC = directory;
   try {
     mkdirSync(join(directory, '1'));
-    const runner = new CheckRunner('cpu', cpu);
-    await runner.run(1000);
+    const host = new HostFiles();
+    const run = () => {
+      host.newRound();
+      return runner.run(1000);
+    };
+    const runner = new CheckRunner('cpu', cpu(host));
+    await run();
     assert.match(runner.status.last_error ?? '', /ENOENT/);
     writeFileSync(
       join(directory, 'stat'),
       'cpu  100 0 0 100 0 0 0 0 0 0\ncpu0 100 0 0 100 0 0 0 0 0 0\nintr 5\nctxt 9\n',
     );
-    await runner.run(1000);
+    await run();
     writeFileSync(
       join(directory, 'stat'),
       'cpu  200 0 0 400 0 0 0 0 0 0\ncpu0 200 0 0 400 0 0 0 0 0 0\nintr 7\nctxt 9\n',
     );
-    const points = await runner.run(1000);
+    const points = await run();
     const value = (name: string, mode: string) =>
       points.find((p) => p.name === name && p.attributes.includes(mode))?.value;
     assert.equal(value('system.cpu.time', '"user"'), 1);

@@ -88,7 +88,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
       unknown_fields: 2,
       filtered: [{ rule: 'deny debug.*', samples: 4 }],
     },
-    checks: [{ name: 'cpu', runs: 3, errors: 0, skipped: 0, last_seconds: 0.0002, last_error: null }],
+    checks: [{ name: 'cpu', runs: 3, errors: 0, skipped: 0, last_seconds: 0.0002, last_error: null, lacks: null }],
     kafka: {
       cluster: { id: 'kraft-1', changes: 0, before: null, since: null },
       state: 'connected',

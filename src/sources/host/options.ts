@@ -1,18 +1,24 @@
 /** `metrics`: what the agent measures by itself. */
 import { list, option, optional, orFalse, required, section, type Values } from '../../config/option.ts';
-import { duration, name, topic, yesNo } from '../../config/types.ts';
+import { duration, name, path, topic, yesNo } from '../../config/types.ts';
 
 const host = orFalse({
   cpu: option(yesNo(), 'true', 'system.cpu.*'),
+  cpu_per_core: option(yesNo(), 'false', 'system.cpu.* of each processor, with `cpu.logical_number`, beside the sum.'),
+  cpu_frequency: option(yesNo(), 'false', 'system.cpu.frequency'),
   memory: option(yesNo(), 'true', 'system.memory.*'),
   load: option(yesNo(), 'true', 'system.cpu.load_average.*'),
   disk: option(yesNo(), 'true', 'system.disk.*'),
   filesystem: option(yesNo(), 'true', 'system.filesystem.*'),
   network: option(yesNo(), 'true', 'system.network.*'),
-  uptime: option(yesNo(), 'true', 'system.uptime'),
+  sockets: option(yesNo(), 'true', 'Connections by state, retransmits, listen drops, queues of UDP.'),
+  uptime: option(yesNo(), 'true', 'system.uptime, and when the machine was booted.'),
   paging: option(yesNo(), 'true', 'system.paging.*'),
   processes: option(yesNo(), 'true', 'system.process.*'),
   pressure: option(yesNo(), 'true', 'Pressure stall information, where the kernel has it.'),
+  file_handles: option(yesNo(), 'true', 'Open files of the whole machine.'),
+  conntrack: option(yesNo(), 'true', 'Connections that the firewall follows, where it does.'),
+  users: option(yesNo(), 'true', 'Who is logged in.'),
 });
 
 const metricsSection = section(
@@ -21,6 +27,11 @@ const metricsSection = section(
     topic: optional(
       topic('runnel.metrics'),
       'Where metrics go, those of StatsD too. Default: <kafka.topic_prefix>.metrics.',
+    ),
+    host_root: option(
+      path('/'),
+      '/',
+      'Where the files of the host are seen: /host in a container that measures its host and has its / mounted there.',
     ),
     host: option(host, {}, 'Metrics of this machine, under their OpenTelemetry names. false: none.'),
     checks: option(

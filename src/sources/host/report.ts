@@ -42,7 +42,8 @@ export function lines({ checks }: HostStatus): string[] {
     'checks',
     ...checks.map((c) => {
       const bad = `${c.errors > 0 ? `, ${c.errors} failed` : ''}${c.skipped > 0 ? `, ${c.skipped} skipped` : ''}`;
-      const error = c.last_error === null ? '' : `: ${c.last_error}`;
+      const error =
+        c.last_error === null ? (c.lacks === null ? '' : `; without a part: ${c.lacks}`) : `: ${c.last_error}`;
       return `  ${c.name}: ${count(c.runs, 'run')}, last ${lastOf(c)}${bad}${error}`;
     }),
   ];
@@ -68,7 +69,7 @@ export function tables({ checks }: HostStatus): Table[] {
         `${c.errors > 0 ? '!' : ''}${c.errors}`,
         `${c.skipped > 0 ? '!' : ''}${c.skipped}`,
         lastOf(c),
-        c.last_error === null ? '' : `!${c.last_error}`,
+        c.last_error === null ? (c.lacks ?? '') : `!${c.last_error}`,
       ]),
     },
   ];

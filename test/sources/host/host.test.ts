@@ -4,6 +4,7 @@ import { Account } from '../../../src/core/account.ts';
 import type { Output } from '../../../src/core/pipeline.ts';
 import { hostSource } from '../../../src/sources/host/host.ts';
 import { recordsOf, TestOutput } from '../../support/output.ts';
+import { until } from '../../support/until.ts';
 
 /** Keeps the documents of every batch; settles what it gets at once. */
 class Collected extends TestOutput {
@@ -72,6 +73,22 @@ test('every window has the host metrics as records of the contract, and each is 
   const status = source.status().find((s) => s.name === 'cpu')!;
   assert.equal(status.errors, 0);
   assert.equal(status.runs, 3);
+});
+
+test('nothing is concluded from a gap of more than three intervals', async () => {
+  const aborter = new AbortController();
+  const output = new Collected(aborter, 4);
+  const account = new Account('host');
+  const interval = 100;
+  const options = { topic: 't', host: 'h', tags: {}, account, nextWindowId: () => 'x-1' };
+  const running = hostSource({ ...options, config: { interval, host: { cpu: true } } }).run(output, aborter.signal);
+  await until('the first window', () => output.windows.length > 0);
+  // As a machine that sleeps, or SIGSTOP.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, interval * 5);
+  await running;
+  const lengths = output.windows.map((documents) => documents[0]!.interval as number);
+  assert.equal(lengths.length, 4);
+  assert.ok(Math.max(...lengths) <= 0.3, `${lengths}`);
 });
 
 test('without host metrics the source ends at once', async () => {

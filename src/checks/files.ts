@@ -1,0 +1,156 @@
+/**
+ * Files of /proc and /sys of the host, opened once and read again from their start at every run: the whole batch takes a
+ * fraction of a millisecond, opening each file anew would double that. Reads are synchronous: the kernel answers from
+ * its memory, and a hop through libuv's threads would cost more than the read. What several checks read in one round
+ * (/proc/stat) is read once.
+ *
+ * `root` is where the host's files are seen (`metrics.host_root`): /host in a container that measures its host. HOST_PROC
+ * names its /proc where that is mounted elsewhere.
+ */
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+
+/** Descriptors that are kept; a file beyond them is opened at each read. */
+const MOST_OPEN = 1024;
+/** Of a file of the kernel's. */
+const MOST_BYTES = 16 << 20;
+
+let buffer = Buffer.allocUnsafe(64 * 1024);
+
+export class HostFiles {
+  /** Where the host's files are, without a slash at the end: empty for /. */
+  readonly root: string;
+  readonly #proc: string;
+  /** It is not our own machine's view: what belongs to this process says nothing of the host. */
+  readonly #foreign: boolean;
+  readonly #open = new Map<string, number>();
+  readonly #read = new Map<string, string>();
+
+  constructor(root = '/') {
+    const given = root === '/' ? (process.env.HOST_ROOT ?? '') : root;
+    this.root = given.replace(/\/+$/, '');
+    this.#proc = process.env.HOST_PROC || `${this.root}/proc`;
+    this.#foreign = this.#proc !== '/proc';
+  }
+
+  /** Where a file of the host is seen from here. */
+  path(path: string): string {
+    return path.startsWith('/proc/') ? this.#proc + path.slice(5) : this.root + path;
+  }
+
+  /** The process whose view of networks and mounts is the host's: our own, or PID 1 of a host's /proc mounted elsewhere. */
+  get view(): '/proc/self' | '/proc/1' {
+    return this.#foreign ? '/proc/1' : '/proc/self';
+  }
+
+  get isForeign(): boolean {
+    return this.#foreign;
+  }
+
+  has(path: string): boolean {
+    return existsSync(this.path(path));
+  }
+
+  /** What was read before is read again. */
+  newRound(): void {
+    this.#read.clear();
+  }
+
+  /** The contents of a file as text. Throws what open(2) and read(2) say; a later call tries again. */
+  read(path: string): string {
+    let text = this.#read.get(path);
+    if (text === undefined) {
+      text = this.#again(path);
+      this.#read.set(path, text);
+    }
+    return text;
+  }
+
+  /** As `read`; undefined where there is no such file, or the kernel has what is behind it switched off. */
+  tryRead(path: string): string | undefined {
+    try {
+      return this.read(path);
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** The number in a file that has nothing else; NaN where there is none. */
+  number(path: string): number {
+    const text = this.tryRead(path);
+    return text === undefined || text.trim() === '' ? Number.NaN : Number(text);
+  }
+
+  /** Of a small file that is no text. */
+  bytes(path: string): Buffer {
+    return readFileSync(this.path(path));
+  }
+
+  /** Names in a directory; none where there is no such. */
+  list(path: string): string[] {
+    try {
+      return readdirSync(this.path(path));
+    } catch (error) {
+      if (isAbsent(error)) return [];
+      throw error;
+    }
+  }
+
+  /** It will not be read any more. */
+  forget(path: string): void {
+    const fd = this.#open.get(path);
+    if (fd === undefined) return;
+    this.#open.delete(path);
+    closeSync(fd);
+  }
+
+  close(): void {
+    for (const fd of this.#open.values()) closeSync(fd);
+    this.#open.clear();
+    this.#read.clear();
+  }
+
+  #again(path: string): string {
+    const kept = this.#open.get(path);
+    const fd = kept ?? openSync(this.path(path), 'r');
+    const keep = kept !== undefined || this.#open.size < MOST_OPEN;
+    if (keep) this.#open.set(path, fd);
+    try {
+      return contents(fd);
+    } catch (error) {
+      if (keep) this.forget(path);
+      throw error;
+    } finally {
+      if (!keep) closeSync(fd);
+    }
+  }
+}
+
+function contents(fd: number): string {
+  let used = 0;
+  for (;;) {
+    // procfs gives a page or a record at a time: only a read of 0 bytes is the end.
+    const n = readSync(fd, buffer, used, buffer.length - used, used);
+    if (n === 0) return buffer.toString('utf8', 0, used);
+    used += n;
+    if (used < buffer.length) continue;
+    if (used >= MOST_BYTES) throw new Error(`more than ${MOST_BYTES} bytes`);
+    buffer = Buffer.concat([buffer], buffer.length * 2);
+  }
+}
+
+/** No such file, process, or device; or it is switched off (/proc/pressure: EOPNOTSUPP). */
+function isAbsent(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ESRCH' || code === 'ENODEV' || code === 'EOPNOTSUPP' || code === 'ENOTDIR';
+}
+
+const AUXV_PAGE_SIZE = 6n;
+
+/** Of this kernel's pages, from the auxiliary vector: pairs of 64 bits, kind and value. */
+export function pageBytes(auxv: Buffer): number {
+  for (let at = 0; at + 16 <= auxv.length; at += 16) {
+    if (auxv.readBigUInt64LE(at) === AUXV_PAGE_SIZE) return Number(auxv.readBigUInt64LE(at + 8));
+  }
+  return 4096;
+}
