@@ -268,7 +268,7 @@ test('what may be on a mount that hangs is asked through one door', () => {
     const watched = within(from, 'sources/tail') || within(from, 'checks');
     return watched && !type && (to === 'node:fs' || to === 'node:fs/promises');
   });
-  assert.deepEqual([...new Set(asking.map(({ from }) => from))], ['checks/proc.ts', ...own]);
+  assert.deepEqual([...new Set(asking.map(({ from }) => from))], ['checks/files.ts', ...own]);
 });
 
 test('what helps tests lies in test/support, or is a program of its own', () => {
