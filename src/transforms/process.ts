@@ -150,7 +150,7 @@ export function processingOf(
   const own = !program && needsArena(process) ? kernel.takeArena() : null;
   const arena = program?.arena ?? own;
   const topics = [...new Set([topic, ...routesOf(process, verbs).map((route) => route.topic)])];
-  const steps = process.map(({ verb: name, options, when, fields }) => {
+  const make = ({ verb: name, options, when, fields }: StepConfig) => {
     const verb = verbs.find((one) => one.name === name)!;
     const step = new VerbStep(name, fields);
     const context: StepContext = {
@@ -175,11 +175,17 @@ export function processingOf(
     };
     step.made(verb.step(options, context), when && matcherOf(when, context, 0));
     return step;
-  });
-  program?.seal();
+  };
   const close = () => {
     program?.close();
     if (own) kernel.giveArena(own);
   };
-  return { steps, topics, fields: program, close };
+  try {
+    const steps = process.map(make);
+    program?.seal();
+    return { steps, topics, fields: program, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
 }

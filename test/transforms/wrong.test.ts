@@ -153,6 +153,52 @@ test('what is too much is refused with how much may be', async () => {
   ]);
 });
 
+test('steps that have no room are refused, with how much there is', async () => {
+  const tests = (from: number) => Array.from({ length: 30 }, (_, i) => `{f${from + i}: {exists: true}}`);
+  const keeps = [0, 30, 60].map((from) => `{keep: [${tests(from)}]}`);
+  assert.deepEqual(await saidOf(['{parse: json}', ...keeps]), [
+    '1:3  cannot be used: its steps name more than 64 fields: make them fewer',
+  ]);
+  const words = (k: number) => Array.from({ length: 64 }, (_, i) => `w${k}x${i}${'y'.repeat(40)}`);
+  const large = Array.from({ length: 30 }, (_, k) => `{drop: {x: [${words(k)}]}}`);
+  const [said] = await saidOf(['{parse: json}', ...large]);
+  assert.match(said!, /^1:3 {2}cannot be used: its steps need \d+ KiB of tables more, and \d+ KiB are left: make them/);
+});
+
+test('fields are for records that have a place for them', async () => {
+  const steps = ['{drop: {line: {contains: x}}}', '{parse: json}', '{drop: {level: debug}}'];
+  assert.deepEqual(await saidOf(steps, 'encoding: raw'), [
+    '2:5 [1] is about fields (parse), which encoding: raw has none of: use steps about line, or encoding: json',
+  ]);
+  assert.deepEqual(await saidOf([steps[0]!, '{keep: {line: {matches: ^a}}}'], 'encoding: raw'), []);
+});
+
+test('a field that no step makes is refused, with the one that is probably meant', async () => {
+  const access = '{parse: combined}';
+  const said = async (...steps: string[]) => (await saidOf(steps)).join('\n');
+  assert.equal(
+    await said(access, '{keep: {status: {gte: 500}}}'),
+    '2:21 [1].keep.status is not there: combined has no status, did you mean http.response.status_code?',
+  );
+  assert.equal(
+    await said(access, '{rename: {http.request.method: verb}}', '{drop: {http.request.method: GET}}'),
+    '3:34 [2].drop.http.request.method is called verb since process[1]',
+  );
+  assert.equal(
+    await said('{parse: json}', '{remove: [debug.*]}', '{drop: {debug.x: 1}}'),
+    '3:22 [2].drop.debug.x was removed by process[1]',
+  );
+  assert.equal(
+    await said('{level: severity}'),
+    '1:13 [0].level is a field, and no step before this one makes any: begin with one that parses',
+  );
+  assert.equal(await said('{parse: json}', '{drop: {anything.at.all: 1}}'), '');
+  assert.equal(
+    await said('{parse: json}', '{time: ts}', '{time: ts2}'),
+    '3:5 [2] is a second time: process[1] has one, and an input has one at most',
+  );
+});
+
 test('all that is wrong is said, each at its place', async () => {
   assert.deepEqual(
     await saidOf(['{drop: {line: 0x1}}', '{keep: {line: x}}', '{keep: {line: {end: x}}, drop: {line: x}}', 'no']),

@@ -3,6 +3,7 @@ import type { CommonConfig } from '../../config/config.ts';
 import type { Saying } from '../../config/errors.ts';
 import { isPrecaution } from '../../config/glob.ts';
 import { advice, misread } from '../../config/misread.ts';
+import { StepMaker } from '../../transforms/make.ts';
 import { leavesAllOut, mayLeaveOut } from './find/overlap.ts';
 import type { LogConfig } from './options.ts';
 
@@ -18,6 +19,11 @@ export function checkLogs(config: Configured, refuse: Saying, warn: Saying): voi
     checkLines(log, i, refuse);
     if (log.encoding === 'raw') checkHeaders(config, i, refuse);
     if (log.encoding === 'raw') checkSteps(log, i, refuse);
+  }
+  const maker = new StepMaker();
+  for (const [i, { process, topic }] of config.logs.entries()) {
+    const fault = maker.faultOf(process, topic);
+    if (fault !== null) refuse(['logs', i, 'process'], `cannot be used: ${fault}`);
   }
   for (const [i, log] of config.logs.entries()) checkExcludes(log, i, refuse, warn);
 }
