@@ -1,7 +1,7 @@
 /** Lines that go to several topics: each topic has its own once, and explains every byte; one that is stuck holds up no other. */
 // Slow: waits for lanes that are stuck.
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
