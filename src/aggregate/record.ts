@@ -86,3 +86,8 @@ export function attributesJson(pairs: Iterable<readonly [string, string]>): stri
   }
   return [...merged].map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',');
 }
+
+/** 0.5 is p50, 0.999 is p99_9. */
+export function percentileLabel(quantile: number): string {
+  return `p${String(Number((quantile * 100).toPrecision(12))).replace('.', '_')}`;
+}

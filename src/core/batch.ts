@@ -91,6 +91,8 @@ export function routesIn(batch: Batch): Uint8Array {
 export interface Stream {
   /** For people: a path, `statsd`, `host`. */
   readonly name: string;
+  /** Of a file: what it is called in its records. */
+  readonly id?: string;
   readonly topic: string;
   /** The Kafka key: decides the partition. */
   readonly key: string;

@@ -107,7 +107,6 @@ class Parser {
       arena: program.arena,
       conditional: context.conditional,
       failed: (count) => context.failed(count),
-      route: (topic) => context.route(topic),
       instead: this.#field ?? program.message,
       original: options.keep_message ? program.ownCell('event.original') : null,
       texts: (_, i) => program.texts.at(i),

@@ -6,9 +6,9 @@
  *                     ^ one verb    ^ the records that it is for
  */
 import assert from 'node:assert';
+import { Tally } from '../aggregate/tally.ts';
 import { choice, type Grammar, list, made, optional, valuesOf } from '../config/option.ts';
 import type { FieldPlan } from '../core/batch.ts';
-import type { Step } from '../core/pipeline.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { VERBS } from './all.ts';
 import { type Condition, condition, readFields } from './condition.ts';
@@ -34,6 +34,8 @@ export interface StepConfig {
 }
 
 const MOST_STEPS = 1000;
+/** What a metric of lines takes for sketches at most. */
+const TALLY_BYTES = 8 << 20;
 const EXAMPLE = '{drop: {line: {contains: kube-probe}}}';
 const WHEN_TEXT =
   'The records that the step is for: a condition as with drop. The others pass it as they are. keep and drop take none.';
@@ -124,11 +126,18 @@ export function routesOf(
   return [...found.values()];
 }
 
+/** Whether these steps make metrics of lines. */
+export function countsMetrics(process: readonly StepConfig[], verbs: readonly AnyVerb[] = VERBS): boolean {
+  return process.some((step) => verbs.some(({ name, metrics }) => name === step.verb && metrics));
+}
+
 /** What the records of one input pass. */
 export interface Processing {
   readonly steps: readonly VerbStep[];
   /** Where they go, by their number in `batch.routes`; the input's own topic is the first. */
   readonly topics: readonly string[];
+  /** Metrics that are counted of them. */
+  readonly tallies: readonly Tally[];
   /** Null: they have no fields. */
   readonly fields: FieldPlan | null;
   /** Nothing of it is on its way any more. */
@@ -150,6 +159,7 @@ export function processingOf(
   const own = !program && needsArena(process) ? kernel.takeArena() : null;
   const arena = program?.arena ?? own;
   const topics = [...new Set([topic, ...routesOf(process, verbs).map((route) => route.topic)])];
+  const tallies: Tally[] = [];
   const make = ({ verb: name, options, when, fields }: StepConfig) => {
     const verb = verbs.find((one) => one.name === name)!;
     const step = new VerbStep(name, fields);
@@ -172,6 +182,14 @@ export function processingOf(
       failed(count) {
         step.failed += count;
       },
+      tally(of) {
+        const tally = new Tally({ ...of, memory: TALLY_BYTES });
+        tallies.push(tally);
+        return tally;
+      },
+      onCount(task) {
+        step.onCount = task;
+      },
     };
     step.made(verb.step(options, context), when && matcherOf(when, context, 0));
     return step;
@@ -183,7 +201,7 @@ export function processingOf(
   try {
     const steps = process.map(make);
     program?.seal();
-    return { steps, topics, fields: program, close };
+    return { steps, topics, tallies, fields: program, close };
   } catch (error) {
     close();
     throw error;

@@ -22,6 +22,13 @@ export class VerbStep implements Step {
     this.#byFields = byFields;
   }
 
+  /** Told whether what was counted of the last batch holds. */
+  onCount: ((on: boolean) => void) | null = null;
+
+  count(on: boolean): void {
+    this.onCount?.(on);
+  }
+
   /** What it does, and to which records. */
   made(apply: Apply, when: Match | null): void {
     this.#apply = apply;

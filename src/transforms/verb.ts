@@ -4,6 +4,8 @@
  *   process: [{drop: {line: {contains: kube-probe}}}]
  *              ^ name    ^ what its option reads, and `step` gets
  */
+
+import type { Tally, TallyOptions } from '../aggregate/tally.ts';
 import type { Grammar, Optional } from '../config/option.ts';
 import type { Batch } from '../core/batch.ts';
 import type { ProgramArena } from '../kernel/arena.ts';
@@ -24,6 +26,10 @@ export interface StepContext {
   route(topic: string): number;
   /** So many records it should have changed, and could not. */
   failed(count: number): void;
+  /** A metric that the step counts; its records are sent at the end of each window. */
+  tally(options: Pick<TallyOptions, 'name' | 'series' | 'unit'>): Tally;
+  /** Told of each batch, once it is known: whether what it counted of it holds. */
+  onCount(task: (on: boolean) => void): void;
 }
 
 /**
@@ -42,6 +48,8 @@ export interface Verb<Options> {
   readonly once?: true;
   /** The fields that it reads and makes, paths within its options. Without it: it is of the line alone. */
   fields?(options: Options, names: FieldNames): void;
+  /** True: it makes metrics. */
+  readonly metrics?: true;
   /** Topics beside the input's own that records may go to. */
   topics?(options: Options): readonly string[];
   step(options: Options, context: StepContext): Apply;

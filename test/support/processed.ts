@@ -8,7 +8,7 @@ import { logEnvelope } from '../../src/lines/envelope.ts';
 import { configFrom } from '../../src/options.ts';
 import { type Processing, processingOf } from '../../src/transforms/process.ts';
 
-const pool = new Pool(16 << 20);
+export const pool = new Pool(16 << 20);
 export const kernel = new Kernel(pool.memory, pool.arenas);
 const share = pool.share('test');
 const [slot, fields] = await pool.takeAll(share, 'batch', 2);

@@ -209,3 +209,32 @@ test('all that is wrong is said, each at its place', async () => {
     ],
   );
 });
+
+test('sample, route and metric say what they need', async () => {
+  const one = 'needs one of count: true, sum: FIELD and histogram: FIELD';
+  await check([
+    [
+      '{sample: 0}',
+      '1:14 [0].sample must be a part of the lines, above 0 and at most 1: drop drops all; 0.1, {rate: 0.05, by: trace_id} or {limit: 100/s, by: user.name}',
+    ],
+    [
+      '{sample: {rate: 0.5, limit: 5/s}}',
+      '1:14 [0].sample needs only one of rate or limit: 0.1, {rate: 0.05, by: trace_id} or {limit: 100/s, by: user.name}',
+    ],
+    [
+      '{sample: {limit: 5/m}}',
+      '1:22 [0].sample.limit must be lines a second, from 1/s to 1000000/s, for example 100/s, not "5/m"',
+    ],
+    ['{sample: {rat: 0.5}}', '1:20 [0].sample.rat is not known: did you mean rate?'],
+    ['{route: a b}', `1:13 [0].route must be 1 to 249 letters, digits, '.', '_' or '-', not "a b"`],
+    ['{route: {by: tenant}}', '1:13 [0].route needs by and topics, as in {by: tenant, topics: {acme: logs.acme}}'],
+    [
+      '{metric: {count: true}}',
+      '1:14 [0].metric needs name, as in {name: http.server.requests, count: true, by: [http.response.status_code]}',
+    ],
+    ['{metric: {name: x}}', `1:14 [0].metric ${one}`],
+    ['{metric: {name: x, count: false}}', '1:31 [0].metric.count must be true: each line counts one'],
+    ['{metric: {name: x, count: true, max_series: 0}}', '1:49 [0].metric.max_series must be from 1 to 10000'],
+    ['{metric: {name: x, histogram: [a]}}', '1:35 [0].metric.histogram must be a text'],
+  ]);
+});

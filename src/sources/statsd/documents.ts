@@ -1,5 +1,5 @@
 /** The metric records of series, from what a window holds of them. */
-import type { MetricFields, MetricRecords } from '../../aggregate/record.ts';
+import { type MetricFields, type MetricRecords, percentileLabel } from '../../aggregate/record.ts';
 import type { SeriesTable } from '../../aggregate/series.ts';
 import { COUNTER, GAUGE, SET, TIMER } from '../../kernel/statsd.ts';
 import type { Content } from './content.ts';
@@ -47,9 +47,4 @@ export class Documents {
 /** A check's status comes with what it says. */
 function gaugeFields(value: number, message: string | undefined): MetricFields {
   return message === undefined ? { value } : { value, message };
-}
-
-/** 0.5 is p50, 0.999 is p99_9. */
-export function percentileLabel(quantile: number): string {
-  return `p${String(Number((quantile * 100).toPrecision(12))).replace('.', '_')}`;
 }

@@ -19,6 +19,7 @@ import type { TailContext } from './context.ts';
 import type { FileStatus } from './file/status.ts';
 import { routingOf } from './file/topics.ts';
 import type { LeftOutStatus } from './find/left-out.ts';
+import { LineMetrics, type LineMetricsOptions } from './metrics.ts';
 import { type TailOptions, type TailSource, tailSource } from './tail.ts';
 
 const AGAIN_MS = 1000;
@@ -30,6 +31,8 @@ export interface TailInputOptions extends TailOptions {
   mounts: Mounts;
   /** Names of all inputs that are configured. */
   inputs: readonly string[];
+  /** Null: its steps make none. */
+  metrics: Omit<LineMetricsOptions, 'name' | 'host' | 'labels'> | null;
 }
 
 /** What is read on one mount. */
@@ -53,6 +56,7 @@ export class TailInput implements Source {
   readonly #local: TailSource;
   readonly #lent: Lent;
   readonly #context: TailContext;
+  readonly #metrics: LineMetrics | null;
   /** By device. */
   readonly #apart = new Map<string, Apart>();
   /** What processes counted that have ended. */
@@ -74,6 +78,9 @@ export class TailInput implements Source {
     const leaving = new Set<never>();
     const routing = routingOf(input, processing);
     this.#context = { input, origin, positions, account, data_dir, processing, leaving, routing };
+    const labels = { ...tags, ...input.tags };
+    const tallies = processing?.tallies ?? [];
+    this.#metrics = options.metrics && new LineMetrics(tallies, { ...options.metrics, name: input.name, host, labels });
     this.#lent = new Lent(this.#context);
     this.#local = tailSource({
       ...options,
@@ -158,6 +165,21 @@ export class TailInput implements Source {
   }
 
   async run(output: Output, stopped: AbortSignal): Promise<void> {
+    if (!this.#metrics) return this.#runLines(output, stopped);
+    const over = new AbortController();
+    const signal = AbortSignal.any([stopped, over.signal]);
+    const metrics = this.#metrics.run(output, signal).finally(() => over.abort(new Error('metrics are not sent')));
+    metrics.catch(() => undefined); // it is looked at below
+    try {
+      await this.#runLines(output, signal);
+    } finally {
+      over.abort(new Error('nothing is read any more'));
+      await metrics;
+      await this.#metrics.end(output);
+    }
+  }
+
+  async #runLines(output: Output, stopped: AbortSignal): Promise<void> {
     const failure = new AbortController();
     const signal = AbortSignal.any([stopped, failure.signal]);
     // What lies elsewhere is not to be looked for here.

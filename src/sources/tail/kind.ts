@@ -1,7 +1,9 @@
 /** `logs` in the table of inputs. */
-import type { InputKind } from '../../core/input.ts';
-import { hasFields, needsArena, routesOf } from '../../transforms/process.ts';
+import type { CommonConfig } from '../../config/config.ts';
+import type { InputKind, InputTopic } from '../../core/input.ts';
+import { countsMetrics, hasFields, needsArena, routesOf, type StepConfig } from '../../transforms/process.ts';
 import { checkLogs } from './check.ts';
+import type { LineMetricsConfig } from './metrics.ts';
 import { completeLogs, type LogConfig, logsOption } from './options.ts';
 import { figures, lines, notices, rows, type TailStatus, tables } from './report.ts';
 
@@ -11,6 +13,8 @@ export interface LogInput {
   host: string;
   tags: Record<string, string>;
   partition_by: 'host' | 'file';
+  /** Null: its steps make no metrics. */
+  metrics: LineMetricsConfig | null;
 }
 
 export const logs: InputKind<'logs', LogConfig[], LogInput, TailStatus> = {
@@ -22,21 +26,29 @@ export const logs: InputKind<'logs', LogConfig[], LogInput, TailStatus> = {
     config.logs.flatMap(({ topic, process }, i) => {
       const fields = hasFields(process);
       const routes = routesOf(process).filter((route) => route.topic !== topic);
+      const metrics = metricsOf(config, process);
+      const counted = metrics ? [{ topic: metrics.topic, replayable: false, path: ['metrics', 'topic'] }] : [];
       const own = { topic, replayable: true, fields, arena: needsArena(process), path: ['logs', i, 'topic'] };
-      if (routes.length === 0) return [own];
+      if (routes.length === 0) return [own, ...counted];
       const others = routes.map(({ topic, entry }) => {
         return { ...own, topic, arena: false, several: true, path: ['logs', i, 'process', entry] };
       });
-      return [{ ...own, several: true }, ...others];
+      return [{ ...own, several: true }, ...others, ...counted];
     }),
-  inputs: ({ logs, host, tags, kafka: { partition_by } }) =>
-    logs.map((input) => ({
-      id: `logs.${input.name}`,
-      title: `logs ${input.name}`,
-      topics: topicsOf(input).map((topic) => ({ topic, replayable: true })),
-      options: { input, host, tags, partition_by },
-      about: input.include.join(', '),
-    })),
+  inputs: (config) =>
+    config.logs.map((input) => {
+      const { host, tags, kafka } = config;
+      const metrics = metricsOf(config, input.process);
+      const topics: InputTopic[] = topicsOf(input).map((topic) => ({ topic, replayable: true }));
+      if (metrics) topics.push({ topic: metrics.topic, replayable: false });
+      return {
+        id: `logs.${input.name}`,
+        title: `logs ${input.name}`,
+        topics,
+        options: { input, host, tags, partition_by: kafka.partition_by, metrics },
+        about: input.include.join(', '),
+      };
+    }),
   brief: ({ logs }) => `log inputs: ${logs.length}`,
   look: async (config, warn, stop) => (await import('./find/unmatched.ts')).warnOfIdle(config, warn, stop),
   nothing: { logs: [], mounts: [] },
@@ -47,6 +59,16 @@ export const logs: InputKind<'logs', LogConfig[], LogInput, TailStatus> = {
   notices,
   open: async (config, host) => (await import('./open.ts')).openLogs(config, host),
 };
+
+/** Metrics have one topic, whoever brings them, and those of lines are aggregated as StatsD's are. */
+function metricsOf(config: CommonConfig, process: readonly StepConfig[]): LineMetricsConfig | null {
+  if (!countsMetrics(process)) return null;
+  const { metrics, statsd } = config as unknown as {
+    metrics: { topic: string };
+    statsd: { flush_interval: number; percentiles: number[] };
+  };
+  return { topic: metrics.topic, interval: statsd.flush_interval, percentiles: statsd.percentiles };
+}
 
 /** Its own is the first. */
 function topicsOf({ topic, process }: LogConfig): string[] {

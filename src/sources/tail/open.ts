@@ -24,7 +24,12 @@ export async function openLogs(config: Configured, host: InputHost): Promise<Ope
     async open({ id, options }) {
       const rest = { positions, data_dir, kernel: host.kernel, account: host.account(id), mounts, inputs };
       const { TailInput } = await import('./input.ts');
-      const tail = new TailInput({ ...options, ...rest });
+      const how = options.metrics;
+      const counted = () => ({
+        account: host.account(`metric.${options.input.name}`),
+        nextWindowId: host.nextWindowId,
+      });
+      const tail = new TailInput({ ...options, ...rest, metrics: how && { ...how, ...counted() } });
       return inputOf(tail, rest.account, () => host.leftSince(id));
     },
     configure(config) {

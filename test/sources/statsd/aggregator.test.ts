@@ -1,8 +1,8 @@
 // Slow: fills memory.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { percentileLabel } from '../../../src/aggregate/record.ts';
 import { Aggregator } from '../../../src/sources/statsd/aggregator.ts';
-import { percentileLabel } from '../../../src/sources/statsd/documents.ts';
 import { NO_NAMING, seriesLimits } from '../../support/statsd.ts';
 
 const ORIGIN = { host: 'web-1', dataset: 'statsd', labels: {} };

@@ -58,6 +58,10 @@ export class FileStream implements Stream {
     return this.generation.path;
   }
 
+  get id(): string {
+    return this.generation.id;
+  }
+
   get topic(): string {
     return this.#context.input.topic;
   }
