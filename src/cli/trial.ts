@@ -84,15 +84,16 @@ export async function trial(
   format.shape(batch, found, used, 'silent', new Uint8Array(4));
   format.cut(batch, used);
   const rows = Array.from({ length: batch.count }, (_, i) => rowOf(slot, i));
-  /** Where the last record ends that was not dropped. */
-  let end = 0;
+  /** By topic, where its last record ends. */
+  const ends = new Map<string, number>();
+  const topicOf = () => processing?.topics[batch.routes?.[0] ?? 0] ?? input.topic;
   const pack = (source: number) => {
     const outAt = out.bytesAt;
     const job: PackJob = {
       envelope,
       time: batch.time,
       position: source,
-      skipped: source - end,
+      skipped: source - (ends.get(topicOf()) ?? 0),
       delta: 0,
       outAt,
       limitAt: outAt + out.bytes.length,
@@ -118,11 +119,11 @@ export async function trial(
       const has = batch.count === 0 || input.encoding === 'raw' ? {} : fieldsOf(pack(source).value);
       return { step: i + 1, verb: step.verb, result, fields: has };
     });
-    const topic = processing?.topics[batch.routes?.[0] ?? 0] ?? input.topic;
+    const topic = topicOf();
     const about = { input: input.name, topic, key: stream.key, steps };
     if (batch.count === 0) return { ...about, value: null };
     const packed = pack(source);
-    end = source + length;
+    ends.set(topic, source + length);
     return { ...about, ...packed };
   });
 }

@@ -8,9 +8,14 @@
  */
 import { nearest } from '../config/errors.ts';
 
+/** What a record has before the first step. */
+const LINE = 'message';
+
 /** Looked at from the last to the first: the first that knows the name decides. */
 type Event =
-  | { kind: 'made'; name: string; by: string }
+  | { kind: 'made'; name: string; by: string | null }
+  /** It was refused: once is enough. */
+  | { kind: 'told'; name: string }
   /** All names below the prefix, '' all. */
   | { kind: 'any'; prefix: string }
   /** What has become of those that `is` says yes to. */
@@ -19,7 +24,8 @@ type Event =
 type Refuse = (path: readonly (string | number)[], message: string) => void;
 
 export class FieldNames {
-  readonly #events: Event[] = [];
+  /** Before the first step a record has its line. */
+  readonly #events: Event[] = [{ kind: 'made', name: LINE, by: null }];
   readonly #refuse: Refuse;
   /** A field was read or made. */
   used = false;
@@ -50,12 +56,11 @@ export class FieldNames {
     if (fate === true) return;
     if (this.within === null) this.#refuse([...this.#path, ...path], fate);
     else this.#refuse(this.#path.slice(0, 1), `(${this.within}) needs ${name}, which ${fate}`);
-    // Said once is enough.
-    this.make([name]);
+    this.#events.push({ kind: 'told', name });
   }
 
-  /** The step gives records these fields; `by`: what does, in words: `combined`. */
-  make(names: readonly string[], by = this.#step): void {
+  /** The step gives records these fields; `by`: what does, in words, and has no others: `combined`. */
+  make(names: readonly string[], by: string | null = null): void {
     this.used = true;
     for (const name of names) this.#events.push({ kind: 'made', name, by });
   }
@@ -80,6 +85,11 @@ export class FieldNames {
     this.#gone(is, `was removed by ${this.#step}`);
   }
 
+  /** The line is not among the fields any more: it became others, as the step says next. */
+  takeLine(): void {
+    this.#gone((name) => name === LINE, `was the line, of which ${this.#step} has made fields: it is called line`);
+  }
+
   only(is: (name: string) => boolean): void {
     this.used = true;
     this.#gone((name) => !is(name), `is not among what ${this.#step} keeps`);
@@ -92,19 +102,23 @@ export class FieldNames {
   /** True: it may be there. Else what is wrong. */
   #fateOf(name: string): true | string {
     for (const event of this.#events.toReversed()) {
-      if (event.kind === 'made' && event.name === name) return true;
+      if ((event.kind === 'made' || event.kind === 'told') && event.name === name) return true;
       if (event.kind === 'any' && name.startsWith(event.prefix)) return true;
       if (event.kind === 'gone' && event.is(name)) return event.why;
     }
-    const made = this.#events.filter((event) => event.kind === 'made');
-    if (this.#events.length === 0)
+    if (this.#events.length === 1)
       return 'is a field, and no step before this one makes any: begin with one that parses';
-    const near = meant(
-      name,
-      [...new Set(made.map((event) => event.name))].filter((known) => this.#fateOf(known) === true),
-    );
-    const by = made.findLast((event) => event.name === near)?.by ?? made.at(-1)?.by ?? 'the line';
-    return `is not there: ${by} has no ${name}${near ? `, did you mean ${near}?` : ''}`;
+    const made = this.#events.filter((event) => event.kind === 'made');
+    const near = this.#meant(name, new Set(made.map((event) => event.name)));
+    const by = (made.find((event) => event.name === near && event.by) ?? made.findLast(({ by }) => by))?.by;
+    const hint = near ? `, did you mean ${near}?` : '';
+    return by ? `is not there: ${by} has no ${name}${hint}` : `is not there: no step before this one makes it${hint}`;
+  }
+
+  #meant(name: string, made: ReadonlySet<string>): string | null {
+    const below = this.#events.findLast((event) => event.kind === 'any');
+    const there = [...made].filter((known) => this.#fateOf(known) === true);
+    return meant(name, there) ?? (below && this.#fateOf(below.prefix + name) === true ? below.prefix + name : null);
   }
 }
 

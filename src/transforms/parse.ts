@@ -36,6 +36,7 @@ export const parse: Verb<readonly Chosen[]> = {
     'The format of the lines, whose fields they become: one, or a list of which the first that a line is of is taken. A line that is of none goes out as it is, with error.type: parse, and is counted (failed); steps about fields leave it alone.',
   ),
   fields(chosen, names) {
+    if (chosen.every(({ format, options }) => options.field === undefined && !format.keepsLine)) names.takeLine();
     for (const [i, { format, options }] of chosen.entries()) {
       const at = [i, format.name];
       if (options.field !== undefined && options.field !== PATH) names.read(options.field, ...at, 'field');

@@ -33,7 +33,7 @@ test('a field is known where a step makes it', () => {
     ['url.orignal', [combined], 'is not there: combined has no url.orignal, did you mean url.original?'],
     ['tenant', [combined], 'is not there: combined has no tenant'],
     ['anything.at.all', [json], null],
-    ['anything', [app], 'is not there: the line has no anything'],
+    ['anything', [app], 'is not there: no step before this one makes it, did you mean app.anything?'],
     ['app.anything', [app], null],
     ['msg', [json, rename('msg', 'message')], 'is called message since process[0]'],
     ['message', [json, rename('msg', 'message')], null],
@@ -42,6 +42,14 @@ test('a field is known where a step makes it', () => {
     ['b', [json, onlyA], 'is not among what process[0] keeps'],
     ['a', [json, onlyA], null],
     ['b', [json, onlyA, make('b')], null],
+    ['message', [], null],
+    ['message', [make('x')], null],
+    [
+      'message',
+      [(names) => names.takeLine(), combined],
+      'was the line, of which process[0] has made fields: it is called line',
+    ],
+    ['message', [(names) => names.takeLine(), json], null],
     ['x', [], 'is a field, and no step before this one makes any: begin with one that parses'],
   ];
   for (const [name, before, said] of cases) {

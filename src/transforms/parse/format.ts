@@ -56,6 +56,8 @@ export interface ParseFormat<Options> {
   /** Names of the fields that it makes; `at`: where its options stand within those of the step. */
   fields(options: Options, names: FieldNames, at: readonly (string | number)[]): void;
   make(options: Options, context: ParseContext): Parse;
+  /** The line stays the message where it yields none. */
+  readonly keepsLine?: true;
   /** It empties the row of each record that it is asked for, and says what its message is: nothing need be in there before. */
   readonly resets?: true;
 }

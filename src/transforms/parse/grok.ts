@@ -15,6 +15,7 @@ export const grok: ParseFormat<Captured> = {
     'What captures nothing is left out. definitions: {NAME: PATTERN} has your own names. It must match from the beginning of the line: ' +
     'search: true lets it match anywhere. A map has pattern and these, and field, keep_message and on_failure as json has.',
   word: false,
+  keepsLine: true,
   option: patternOption(EXAMPLE, ['definitions'], (text, path, options) => {
     const own = definitionsOf(options.definitions);
     const { source, fields, placeOf } = wrongInText(path, () => expandGrok(text, own));
@@ -28,7 +29,10 @@ export const grok: ParseFormat<Captured> = {
     };
   }),
   fields({ fields }, names) {
-    names.make(fields.map(({ name }) => name));
+    names.make(
+      fields.map(({ name }) => name),
+      'the pattern',
+    );
   },
   make: (options, context) => capturing(options, context, true),
 };

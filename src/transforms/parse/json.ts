@@ -28,7 +28,7 @@ export const json: ParseFormat<JsonOptions> = {
   resets: true,
   fields({ into }, names) {
     if (into === undefined) return names.makeAny();
-    names.make([into]);
+    names.make([into], 'json');
     names.makeAny(`${into}.`);
   },
   make({ into = '' }, { program, texts, instead, original }): Parse {

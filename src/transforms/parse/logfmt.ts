@@ -41,7 +41,7 @@ export const logfmt = fixedFormat<LogfmtOptions>({
   names: () => [],
   others({ into }, names) {
     if (into === undefined) return names.makeAny();
-    names.make([into]);
+    names.make([into], 'logfmt');
     names.makeAny(`${into}.`);
   },
   prepare: ({ into = '' }, program) => program.pass(into),

@@ -13,6 +13,7 @@ export const regex: ParseFormat<Captured> = {
     'Not known are back-references, look-ahead and look-behind of more than one character, and repetitions of what may match nothing. ' +
     'A map has pattern and search, and field, keep_message and on_failure as json has.',
   word: false,
+  keepsLine: true,
   option: patternOption(EXAMPLE, [], (text) => ({
     source: text,
     placeOf: (index) => index,
@@ -23,7 +24,10 @@ export const regex: ParseFormat<Captured> = {
     },
   })),
   fields({ fields }, names) {
-    names.make(fields.map(({ name }) => name));
+    names.make(
+      fields.map(({ name }) => name),
+      'the pattern',
+    );
   },
   make: (options, context) => capturing(options, context, false),
 };
