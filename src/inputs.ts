@@ -6,7 +6,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { CommonConfig } from './config/config.ts';
 import { abortable, Backoff } from './core/abort.ts';
-import type { AnyKind, InputHost, InputPositions, InputSpec, OpenInput, OpenKind } from './core/input.ts';
+import {
+  type AnyKind,
+  type InputHost,
+  type InputPositions,
+  type InputSpec,
+  type OpenInput,
+  type OpenKind,
+  Reopened,
+} from './core/input.ts';
 import type { Output } from './core/pipeline.ts';
 import type { Delivery } from './delivery/delivery.ts';
 import { log } from './log.ts';
@@ -112,7 +120,7 @@ export class Inputs {
   /** Resolves when it has ended and what it sent is safe: what can be read again goes on from there. */
   async #close(one: Running, to: Destination): Promise<void> {
     this.#closing.add(one);
-    await one.stop(new Error('the configuration has changed'));
+    await one.stop(new Reopened());
     this.#closing.delete(one);
     await one.passed(to);
     one.input?.close?.();

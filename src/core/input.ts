@@ -140,6 +140,13 @@ export interface OpenKind<One> {
   close(): Promise<void>;
 }
 
+/** Why an input is stopped that is opened anew at once: its configuration is another one now. */
+export class Reopened extends Error {
+  constructor() {
+    super('the configuration has changed');
+  }
+}
+
 export interface OpenInput {
   /** Resolves when it is open to what comes; rejects when it cannot be. Without it: it always is. */
   readonly ready?: Promise<void>;

@@ -2,6 +2,7 @@
  * Sockets that Node does not have: datagrams by the batch, receive buffers past the system's limit, sd_notify.
  */
 import { isIPv6 } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { nativeAvailable, needLibc, RECEIVING, systemError } from './libc.ts';
 
 const AF_UNIX = 1;
@@ -22,6 +23,7 @@ const SO_RCVBUFFORCE = 33;
 const MSG_DONTWAIT = 0x40;
 const EINTR = 4;
 const EAGAIN = 11;
+const ECONNABORTED = 103;
 const ECONNREFUSED = 111;
 
 /** Datagrams by the batch need Linux; elsewhere there is node:dgram. */
@@ -148,11 +150,16 @@ export function answersAt(path: string, kind: 'datagrams' | 'connections'): bool
   }
 }
 
-/** accept4(2): a connection of which no call waits; null when there is none. */
+/** accept4(2): a connection of which no call waits; null when there is none. Throws where one waits that cannot be had. */
 export function acceptOn(fd: number): number | null {
   const c = needLibc();
-  const accepted = c.call(RECEIVING.accept4)(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  return accepted < 0 ? null : accepted;
+  for (;;) {
+    const accepted = c.call(RECEIVING.accept4)(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (accepted >= 0) return accepted;
+    const errno = c.errno();
+    if (errno === EAGAIN) return null;
+    if (errno !== EINTR && errno !== ECONNABORTED) throw systemError(c);
+  }
 }
 
 /** recv(2) to this place in a memory that does not move: bytes; 0: the other side has ended; null: there is nothing now. */
@@ -223,7 +230,10 @@ function socketAddress(place: SocketPlace): Buffer {
     });
     return out;
   }
-  const [left = '', right] = host.replace(/%.*$/, '').split('::');
+  const [address, zone] = host.split('%') as [string, string | undefined];
+  if (zone !== undefined) out.writeUInt32LE(scopeOf(zone), 24);
+  // Written in one way: ::ffff:127.0.0.1 is ::ffff:7f00:1.
+  const [left = '', right] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::');
   const words = (text: string) => (text === '' ? [] : text.split(':').map((word) => Number.parseInt(word, 16)));
   const tail = words(right ?? '');
   const head = words(left);
@@ -234,6 +244,15 @@ function socketAddress(place: SocketPlace): Buffer {
     out.writeUInt16BE(word, 24 - (tail.length - i) * 2);
   });
   return out;
+}
+
+/** Of an interface, by its name or number. */
+function scopeOf(zone: string): number {
+  const scopes = networkInterfaces()[zone]?.map((address) => (address.family === 'IPv6' ? address.scopeid : 0));
+  // Of addresses that are known everywhere it is 0.
+  const scope = scopes ? Math.max(...scopes) : Number(zone);
+  if (!Number.isInteger(scope)) throw new Error(`there is no interface ${zone}`);
+  return scope;
 }
 
 /** sd_notify(3): `READY=1`, `STOPPING=1`, `WATCHDOG=1`. Does nothing when systemd did not ask for it. */

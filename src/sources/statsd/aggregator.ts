@@ -76,6 +76,12 @@ export interface FlushPiece {
   last: boolean;
 }
 
+/** Blanks may be around what is at [from, to): in etsy's dialect they are no part of it. */
+function isPadded(bytes: Uint8Array, from: number, to: number): boolean {
+  const [first, last] = [bytes[from]!, bytes[to - 1]!];
+  return first <= 32 || last <= 32 || first > 127 || last > 127;
+}
+
 export class Aggregator {
   readonly kernel: StatsdKernel;
   lines = 0;
@@ -164,9 +170,11 @@ export class Aggregator {
       this.#manner = manner;
       const number = (origin?.number ?? 0) * MANNERS + mannerNumber(manner);
       kernel.comesFrom(number, manner.dialect === 'statsd');
+      if (manner.dialect === 'statsd') this.#intake.expectSteps();
     }
     const { result } = kernel;
     const intake = this.#intake;
+    const etsy = manner.dialect === 'statsd';
     let at = from;
     while (at < to) {
       at = kernel.accumulate(at, to, intake.open.columns) >>> 0;
@@ -179,8 +187,8 @@ export class Aggregator {
         continue;
       }
       const next = result[1]!;
-      if (why === MEMBER) {
-        intake.addMember(result[5]!, result[6]!, result[7]!);
+      if (why === MEMBER && !(etsy && isPadded(kernel.bytes, result[6]!, result[7]!))) {
+        intake.addMember(result[5]!, kernel.bytes, result[6]!, result[7]!);
         this.lines++;
       } else if (why === TIMED) {
         const { second, weight, values } = kernel;

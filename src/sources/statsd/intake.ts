@@ -32,7 +32,7 @@ export class Intake {
   /** For sorting the kernel's entries. */
   readonly #places: Uint32Array;
   readonly #order = new Uint32Array(MAX_ENTRIES);
-  /** Where gauges stood at the end of the window before; null: none was sent a step. */
+  /** Where gauges stood at the end of the window before; null: nobody sends steps. */
   #levels: Float64Array | null = null;
 
   constructor(kernel: StatsdKernel, series: SeriesTable, open: Content) {
@@ -48,7 +48,13 @@ export class Intake {
     if (metric.type === 's') {
       // The bytes, as the kernel's path has them: one member is one member whatever fields follow it.
       const colon = bytes.indexOf(0x3a, from);
-      this.addMember(number, colon + 1, bytes.indexOf(0x7c, colon));
+      const bar = bytes.indexOf(0x7c, colon);
+      if (bytes.toString('utf8', colon + 1, bar) === metric.member) this.addMember(number, bytes, colon + 1, bar);
+      else {
+        // One of a packed line, or with blanks around it.
+        const member = Buffer.from(metric.member!);
+        this.addMember(number, member, 0, member.length);
+      }
       return;
     }
     const weight = saturated(1 / (metric.rate ?? 1));
@@ -58,7 +64,6 @@ export class Intake {
     }
     const { sums, samples } = this.open.columns;
     if (metric.steps && samples[number] === 0) sums[number] = this.#levels?.[number] ?? 0;
-    if (metric.steps) this.#levels ??= new Float64Array(samples.length);
     samples[number]! += metric.values.length;
     this.samples += metric.values.length;
     for (const [i, value] of metric.values.entries()) {
@@ -66,6 +71,11 @@ export class Intake {
       else if (metric.type === 'g') sums[number] = metric.steps?.[i] ? saturated(sums[number]! + value) : value;
       else this.#addValue(number, value, weight);
     }
+  }
+
+  /** Somebody may send steps: from now on it is known where gauges stand. */
+  expectSteps(): void {
+    this.#levels ??= new Float64Array(this.open.columns.samples.length);
   }
 
   /** The open window ends: where its gauges stand is where steps of the next begin. Those that are gone begin at 0. */
@@ -137,9 +147,8 @@ export class Intake {
     this.#moved(number, put ? overflow : -1);
   }
 
-  /** The member is at [from, to) of the kernel's memory. */
-  addMember(number: number, from: number, to: number): void {
-    const { bytes } = this.#kernel;
+  /** The member is at [from, to) of `bytes`. */
+  addMember(number: number, bytes: Uint8Array, from: number, to: number): void {
     const { sets, columns } = this.open;
     columns.samples[number]!++;
     this.samples++;

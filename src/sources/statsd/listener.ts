@@ -35,6 +35,10 @@ const MEANT: Readonly<Record<string, string>> = {
   'address not available': 'this machine has no such address: write 0.0.0.0 for all that it has',
   'no such file or directory': 'the directory does not exist: make it',
 };
+const MEANT_OF_PATHS: Readonly<Record<string, string>> = {
+  ...MEANT,
+  'permission denied': 'permission denied: let the user that the agent runs as write in the directory',
+};
 
 export class Listener {
   /** When it was bound, by `performance.now()`. */
@@ -60,6 +64,11 @@ export class Listener {
     this.manner = { dialect: entry.dialect, nameTags: entry.name_tags };
     this.#entry = entry;
     this.#address = entry.address;
+  }
+
+  /** As it is configured. */
+  get configured(): string {
+    return this.#entry.address;
   }
 
   /** With the port that it got. */
@@ -98,7 +107,7 @@ export class Listener {
 
   /** Is in the status from now on; returned as a sentence that names the address. */
   fail(error: Error): Error {
-    const message = MEANT[error.message] ?? error.message;
+    const message = (this.local ? MEANT_OF_PATHS : MEANT)[error.message] ?? error.message;
     this.#error = this.since === null ? `cannot listen on ${this.#address}: ${message}` : message;
     return new Error(this.since === null ? this.#error : `${this.#address}: ${message}`);
   }

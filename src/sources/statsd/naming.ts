@@ -76,7 +76,8 @@ class Mapper {
     if (!found) return null;
     const filled = (template: string) => template.replace(/\$\{?(\d+)\}?/g, (_, group) => found[Number(group)] ?? '');
     const added = Object.entries(this.#mapping.tags).map(([key, value]): Tag => [key, filled(value)]);
-    return { name: filled(this.#mapping.name), tags: [...tags, ...added] };
+    // Where nothing is left of the name it is what was sent.
+    return { name: filled(this.#mapping.name) || name, tags: [...tags, ...added] };
   }
 }
 

@@ -1,10 +1,18 @@
 /** `statsd`: its one input, with all listeners. */
+import type { CommonConfig } from '../../config/config.ts';
 import type { InputHost, OpenInput, OpenKind } from '../../core/input.ts';
 import type { StatsdInput } from './kind.ts';
+import type { StatsdConfig } from './options.ts';
+import { KeptSockets } from './receive/kept.ts';
 import { NOTHING, type StatsdSaid } from './report.ts';
 
 export function openStatsd(host: InputHost): OpenKind<StatsdInput> {
+  const kept = new KeptSockets();
   return {
+    configure(config) {
+      const { statsd } = config as CommonConfig & { statsd: StatsdConfig };
+      kept.only(statsd.listen.map(({ address }) => address));
+    },
     async open({ id, options }, { first }): Promise<OpenInput> {
       const account = host.account(id);
       // It was bound: where it cannot be now, that ends nothing, and is tried again.
@@ -14,6 +22,7 @@ export function openStatsd(host: InputHost): OpenKind<StatsdInput> {
         ...options,
         unbound,
         account,
+        kept,
         nextWindowId: () => host.nextWindowId(),
         onError: (error) => host.trouble(id, error.message),
       });
@@ -28,6 +37,6 @@ export function openStatsd(host: InputHost): OpenKind<StatsdInput> {
     },
     problems: () => [],
     status: ([said]) => (said ? { statsd: said } : NOTHING),
-    close: async () => undefined,
+    close: async () => kept.only([]),
   };
 }

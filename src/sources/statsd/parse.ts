@@ -64,6 +64,8 @@ export type Parsed = Metric | Event | ServiceCheck | Rejected;
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 const TYPES = new Set<string>(['c', 'g', 'ms', 'h', 'd', 's']);
+/** Characters of names and tags that a packed line may come to, each of its samples having its own. */
+const MOST_UNPACKED = 1 << 20;
 const FORM = 'a line is NAME:VALUE|TYPE';
 const EVENT_FORM = 'it is _e{TITLE BYTES,TEXT BYTES}:TITLE|TEXT, and the title is not empty';
 const CHECK_FORM = 'it is _sc|NAME|STATUS, the status from 0 to 3';
@@ -77,11 +79,12 @@ export function parseLine(bytes: Buffer, manner: Manner = DOGSTATSD): Parsed[] {
     if (text.startsWith('_sc'))
       return [parseCheck(text) ?? rejected('service_check', `no service check: ${CHECK_FORM}`)];
   }
-  return unpacked(text).map((one) => parseMetric(one, manner));
+  const lines = unpacked(text);
+  return lines ? lines.map((one) => parseMetric(one, manner)) : [rejected('value', 'there are too many in one line')];
 }
 
-/** A line each; most are what they are. */
-function unpacked(text: string): string[] {
+/** A line each; most are what they are. Null: too many, each with long tags, to be taken while datagrams wait. */
+function unpacked(text: string): string[] | null {
   const [head, type, ...fields] = text.split('|');
   const isPacked = (field: string) => field.startsWith(':') || (field.startsWith('@') && field.includes(':'));
   if (!head || !(type?.includes(':') || fields.some(isPacked))) return [text];
@@ -89,11 +92,13 @@ function unpacked(text: string): string[] {
   const hash = text.indexOf('|#');
   const [packed, tags] = hash < 0 ? [text, ''] : [text.slice(0, hash), text.slice(hash)];
   const parts = packed.slice(colon + 1).split(':');
+  if (parts.length * (colon + tags.length) > MOST_UNPACKED) return null;
   return parts.filter((part) => part !== '').map((part) => `${text.slice(0, colon)}:${part}${tags}`);
 }
 
 function parseMetric(text: string, { dialect, nameTags }: Manner): Metric | Rejected {
-  const [head = '', type, ...fields] = text.split('|');
+  const [head = '', type, ...rest] = text.split('|');
+  let fields = rest;
   const colon = head.indexOf(':');
   if (colon === 0 || head === '') return rejected('name', `there is no name: ${FORM}`);
   if (colon < 0) return rejected('value', `there is no value: ${FORM}`);
@@ -109,9 +114,11 @@ function parseMetric(text: string, { dialect, nameTags }: Manner): Metric | Reje
   };
   const named = nameTags.length > 0 ? tagsInName(metric.name, nameTags) : null;
   if (named) {
-    if (fields.some((field) => field.startsWith('#'))) {
+    // The last one counts, and an empty one says nothing.
+    if ((fields.findLast((field) => field.startsWith('#')) ?? '#') !== '#') {
       return rejected('name', 'there are tags in the name and behind the value: write them in one way');
     }
+    fields = fields.filter((field) => !field.startsWith('#'));
     metric.name = named.name;
     metric.tags = named.tags;
   }

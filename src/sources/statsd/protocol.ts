@@ -102,6 +102,8 @@ export type FromThread =
   | { type: 'failed'; listener: number; message: string }
   /** Samples that were received and are lost, since the last such message; null: of more than one listener. */
   | { type: 'losses'; listener: number | null; losses: SampleLoss[] }
+  /** Connections wait that the system does not give. */
+  | { type: 'trouble'; listener: number; message: string }
   /** A window is closed and wants an id. */
   | { type: 'window' }
   /** Documents of the window; the next come when `next` was said. */

@@ -9,8 +9,9 @@
 
 import { isIPv6 } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
-import { aborted, Backoff } from '../../core/abort.ts';
+import { aborted, Backoff, pause } from '../../core/abort.ts';
 import type { Account } from '../../core/account.ts';
+import { Reopened } from '../../core/input.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
 import { unusedInherited } from '../../native/inherited.ts';
@@ -20,7 +21,8 @@ import { Listener, type ListenerStatus } from './listener.ts';
 import type { StatsdConfig } from './options.ts';
 import type { HandedSocket, HeardDatagram } from './protocol.ts';
 import { Ear } from './receive/ear.ts';
-import { ListenSocket } from './receive/socket.ts';
+import { KeptSockets } from './receive/kept.ts';
+import type { ListenSocket } from './receive/socket.ts';
 import { AggregatingThread } from './thread.ts';
 
 export interface StatsdOptions {
@@ -41,9 +43,14 @@ export interface StatsdOptions {
   nextWindowId: () => string;
   /** What was received could not be handed over. */
   onError: (error: Error) => void;
+  /** Where sockets are kept for who comes after it. */
+  kept?: KeptSockets;
   /** False: node:dgram even where libc could be called. */
   native?: boolean;
 }
+
+/** Whether the names of sockets are theirs still is looked at this often. */
+const NAMES_EVERY_MS = 2000;
 
 export interface StatsdStatus {
   listeners: ListenerStatus[];
@@ -89,11 +96,14 @@ class Statsd {
   #kept: HeardDatagram[] = [];
   readonly #heard = Promise.withResolvers<void>();
   #threadReady = false;
+  readonly #bound: KeptSockets;
+  #signal: AbortSignal | null = null;
 
   constructor(options: StatsdOptions) {
     this.#options = options;
     const { config, account, host, topic, events } = options;
     this.#native = (options.native ?? true) && datagramsAvailable();
+    this.#bound = options.kept ?? new KeptSockets();
     this.#listeners = config.listen.map((entry) => new Listener(entry));
     const envelope = valueEnvelope(host);
     const common = { name: 'statsd', key: host, account, envelope: () => envelope, replayable: false };
@@ -150,6 +160,7 @@ class Statsd {
    */
   async run(output: Output, signal: AbortSignal): Promise<void> {
     const { unbound } = this.#options;
+    this.#signal = signal;
     const thread = this.#thread;
     const began = performance.now();
     const ended = new AbortController();
@@ -184,7 +195,8 @@ class Statsd {
       if (this.#native && (await this.#hears(signal)))
         start(Math.min(...this.#listeners.map((listener) => listener.since ?? Infinity)));
       if (!started) return;
-      const error = await thread.ended;
+      const gone = this.#watchNames(until);
+      const error = (await thread.ended) ?? (await gone);
       if (!error) return;
       for (const listener of this.#listeners) if (listener.since !== null) listener.fail(error);
       if (!signal.aborted) throw error;
@@ -193,6 +205,18 @@ class Statsd {
       ended.abort();
       this.#close();
     }
+  }
+
+  /** Ends the thread when a path leads to another socket, or to none: the next life binds it. Resolves with the reason. */
+  async #watchNames(signal: AbortSignal): Promise<Error | null> {
+    const named = [...this.#sockets].filter(([i]) => this.#listeners[i]!.local);
+    while (named.length > 0 && (await pause(NAMES_EVERY_MS, signal))) {
+      const lost = named.find(([, socket]) => !socket.reachable);
+      if (!lost) continue;
+      this.#thread.stop();
+      return this.#listeners[lost[0]]!.fail(new Error('its file is gone, or another program has put its own there'));
+    }
+    return null;
   }
 
   /** Null when it is bound, or why it is not. */
@@ -218,7 +242,8 @@ class Statsd {
   async #open(i: number, place: SocketPlace, wanted: number): Promise<void> {
     const listener = this.#listeners[i]!;
     const { reception, origin, local } = listener;
-    const socket = ListenSocket.open(place, reception, { receiveBuffer: wanted, credentials: origin });
+    const options = { receiveBuffer: wanted, credentials: origin };
+    const socket = this.#bound.take(listener.configured, place, reception, options);
     try {
       const ear = local || reception === 'connections' ? null : await this.#listenQuietly(i, socket, place, wanted);
       this.#quiet.set(i, ear);
@@ -277,7 +302,16 @@ class Statsd {
   }
 
   #close(): void {
+    const signal = this.#signal;
+    // Nobody comes after one that is stopped for good.
+    const goesOn = this.#options.kept !== undefined && !(signal?.aborted && !(signal.reason instanceof Reopened));
     for (const ear of this.#quiet.values()) ear?.close();
-    for (const socket of this.#sockets.values()) socket.close();
+    for (const [i, socket] of this.#sockets) {
+      const { configured, origin } = this.#listeners[i]!;
+      const options = { receiveBuffer: this.#options.config.receive_buffer, credentials: origin };
+      if (goesOn) this.#bound.keep(configured, options, socket);
+      else socket.close();
+    }
+    this.#sockets.clear();
   }
 }

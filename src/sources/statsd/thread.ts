@@ -226,7 +226,14 @@ export class AggregatingThread {
     } else if (message.type === 'ready') onReady();
     else if (message.type === 'read') onRead();
     else if (message.type === 'window') this.#say({ type: 'id', id: nextWindowId() });
-    else if (message.type === 'losses') {
+    else if (message.type === 'trouble') {
+      const { address } = listeners[message.listener]!;
+      log.warnOnce(
+        `trouble ${address}`,
+        `${address}: connections wait: ${message.message}: raise the limit of open files (LimitNOFILE), or lower statsd.max_connections`,
+        60_000,
+      );
+    } else if (message.type === 'losses') {
       const from = message.listener === null ? 'statsd' : listeners[message.listener]!.address;
       for (const loss of message.losses) {
         stream.account.received += loss.samples;

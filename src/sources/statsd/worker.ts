@@ -74,6 +74,7 @@ const streams = new Streams(
     opened: (listener) => void counters[countersOf(listener) + OPEN_CONNECTIONS]!++,
     closed: (listener) => void counters[countersOf(listener) + OPEN_CONNECTIONS]!--,
     refused: (listener) => void counters[countersOf(listener) + REFUSED_CONNECTIONS]!++,
+    noRoom: (listener, error) => post({ type: 'trouble', listener, message: error.message }),
   },
   { connections: options.connections, idle: options.idle, origins, open: control.subarray(CONNECTIONS) },
 );

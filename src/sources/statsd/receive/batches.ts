@@ -15,7 +15,7 @@ import { setWaiting } from '../../../native/sockets.ts';
 import { POLL_MS } from '../protocol.ts';
 import { kernelDrops } from './drops.ts';
 import type { Origins, SampleOrigin } from './origins.ts';
-import type { ListeningStream, Streams } from './streams.ts';
+import { type ListeningStream, PIECE, type Streams } from './streams.ts';
 
 /** Datagrams a call. */
 const SLOTS = 64;
@@ -27,6 +27,7 @@ const BUSY = 4;
 const CLOSE_MS = 0.25;
 const PAUSE_MS = 1;
 const DROPS_EVERY_MS = 1000;
+const LF = 10;
 /** After the order to stop, what the sockets hold is read for this long at most. */
 const LAST_READ_MS = 1000;
 
@@ -130,7 +131,10 @@ export class Batches {
   look(): void {
     for (const { listener, inode, drops } of this.#sockets)
       if (drops) this.#between.drops(listener, kernelDrops(inode));
-    this.#lookAgain = performance.now() + DROPS_EVERY_MS;
+    const now = performance.now();
+    // While something comes all the time nothing waits, so nothing else would see to them.
+    this.#o.streams.closeIdle(now);
+    this.#lookAgain = now + DROPS_EVERY_MS;
   }
 
   /** Nothing of them is read any more: only the bell is heard. */
@@ -196,18 +200,23 @@ export class Batches {
     any.wait(0);
     this.#between.tick();
     const first = 1 + this.#sockets.length;
-    // What is left to read is read at once: it waits in nobody's buffer that could be full.
-    return streams.turn((i) => any.isReadable(first + i)) ? SLOTS : most;
+    const bytes = streams.turn((i) => any.isReadable(first + i));
+    // Where there may be more it is read at once; what comes in small pieces is worth a pause.
+    return bytes >= PIECE ? SLOTS : bytes > 0 ? Math.max(most, BUSY) : most;
   }
 
   #batch({ listener, reader }: BatchSocket, wait: boolean): number {
     const between = this.#between;
-    const { origins, at } = this.#o;
+    const { origins, memory, at } = this.#o;
     const n = reader.receive(wait);
     between.tick();
     for (let i = 0; i < n; i++) {
-      between.take(listener, at + i * SLOT_BYTES, reader.length(i), origins.of(reader.process(i)));
-      if (reader.isCut(i)) between.tooLong(listener);
+      const [from, length] = [at + i * SLOT_BYTES, reader.length(i)];
+      const cut = reader.isCut(i);
+      // The line that its end is missing of could be taken for another.
+      const whole = cut ? memory.subarray(from, from + length).lastIndexOf(LF) + 1 : length;
+      between.take(listener, from, whole, origins.of(reader.process(i)));
+      if (cut) between.tooLong(listener);
     }
     between.taken(listener);
     return n;

@@ -21,6 +21,11 @@ export class Ear {
   private constructor(type: 'udp4' | 'udp6', room: number, heard: (datagram: Buffer) => void) {
     this.#room = room;
     this.#socket = createSocket(type);
+    // What there is to be heard the thread hears: an empty datagram starts it.
+    this.#socket.on('error', () => {
+      this.close();
+      heard(Buffer.alloc(0));
+    });
     this.#socket.on('message', (datagram) => {
       this.#room -= datagram.length;
       if (this.#room < 0) this.close();

@@ -18,6 +18,13 @@ const CONTAINER = /([0-9a-f]{64}|[0-9a-f]{32}-\d{1,20})(?:\.scope)?$/;
 export class Origins {
   readonly #processes = new Map<number, { origin: SampleOrigin | null; until: number }>();
   readonly #containers = new Map<string, SampleOrigin>();
+  /** Numbers are given once: what the kernel knows of one is never another's. */
+  #numbers = 0;
+  readonly #cgroupsOf: (process: number) => string;
+
+  constructor(cgroups: (process: number) => string = cgroupsOf) {
+    this.#cgroupsOf = cgroups;
+  }
 
   /** Null: it is in none, or cannot be told. */
   of(process: number): SampleOrigin | null {
@@ -32,11 +39,13 @@ export class Origins {
   }
 
   #look(process: number): SampleOrigin | null {
-    const container = containerIn(cgroupsOf(process));
+    const container = containerIn(this.#cgroupsOf(process));
     if (container === null) return null;
     const known = this.#containers.get(container);
-    if (known || this.#containers.size >= MOST_CONTAINERS) return known ?? null;
-    const origin = { number: this.#containers.size + 1, container };
+    if (known) return known;
+    // Most of them are gone: those that are not get new numbers.
+    if (this.#containers.size >= MOST_CONTAINERS) this.#containers.clear();
+    const origin = { number: ++this.#numbers, container };
     this.#containers.set(container, origin);
     return origin;
   }

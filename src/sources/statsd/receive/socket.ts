@@ -6,6 +6,7 @@
  * agent has it: who may reach it is what its directory says.
  */
 import { chmodSync, lstatSync, statSync, unlinkSync } from 'node:fs';
+import { log } from '../../../log.ts';
 import { inheritedAt } from '../../../native/inherited.ts';
 import {
   answersAt,
@@ -15,6 +16,7 @@ import {
   openListener,
   prepareDatagrams,
   type SocketPlace,
+  setWaiting,
   socketPlace,
 } from '../../../native/sockets.ts';
 import { POLL_MS } from '../protocol.ts';
@@ -58,6 +60,8 @@ export class ListenSocket {
     const inherited = inheritedAt(place, reception);
     if (inherited !== null) {
       const granted = reception === 'datagrams' ? prepareDatagrams(inherited, options) : 0;
+      // systemd's are such that each call waits: the thread would, for a second connection.
+      setWaiting(inherited, false);
       const bound = socketPlace(inherited);
       const port = bound && 'port' in bound ? bound.port : 0;
       // Its name is systemd's.
@@ -66,17 +70,32 @@ export class ListenSocket {
     const path = 'path' in place ? place.path : null;
     if (path !== null) makeWay(path, reception);
     const socket = reception === 'datagrams' ? openDatagrams(place, options) : openListener(place);
-    if (path !== null) chmodSync(path, MODE);
-    return new ListenSocket(socket, reception, path);
+    try {
+      if (path !== null) chmodSync(path, MODE);
+      return new ListenSocket(socket, reception, path);
+    } catch (error) {
+      closeSocket(socket.fd);
+      throw error;
+    }
+  }
+
+  /** False: its name is gone, or another's, so nothing new comes. */
+  get reachable(): boolean {
+    return this.#path === null || inodeOf(this.#path) === this.#inode;
   }
 
   /** The thread does not use it any more. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    closeSocket(this.fd);
     // Another process may have taken the name over.
-    if (this.#path !== null && inodeOf(this.#path) === this.#inode) unlinkSync(this.#path);
+    const path = this.reachable ? this.#path : null;
+    closeSocket(this.fd);
+    try {
+      if (path !== null) unlinkSync(path);
+    } catch (error) {
+      log.warn(`statsd: cannot remove ${path}: ${(error as Error).message}`);
+    }
   }
 }
 

@@ -9,10 +9,14 @@ import type { Origins, SampleOrigin } from './origins.ts';
 
 /** Bytes of a line or a message; a connection that has a longer message is closed, of a line the end is left out. */
 export const LONGEST_MESSAGE = 65_536;
-const PIECE = 65_536;
+export const PIECE = 65_536;
 const PREFIX = 4;
 /** Accepted in one turn. */
 const AT_ONCE = 64;
+/** Bytes read in one turn, about: datagrams wait meanwhile. */
+const TURN_BYTES = 1 << 20;
+/** Where there is no descriptor or memory for a connection it waits for so long before it is tried again. */
+const NO_ROOM_MS = 250;
 const LF = 10;
 
 /** What is done with what comes. */
@@ -25,6 +29,8 @@ export interface Taking {
   opened(listener: number): void;
   closed(listener: number): void;
   refused(listener: number): void;
+  /** Connections wait, as the system does not give them. */
+  noRoom(listener: number, error: Error): void;
 }
 
 export interface StreamLimits {
@@ -65,6 +71,10 @@ export class Streams {
   readonly #open: Int32Array;
   readonly #listening: ListeningStream[] = [];
   #connections: Connection[] = [];
+  /** Number of the connection that is read first in the next turn. */
+  #next = 0;
+  /** Nothing is accepted before that. */
+  #acceptAt = 0;
 
   /** `memory` has LONGEST_MESSAGE + 65,536 bytes and one more from `at` on, and does not move. */
   constructor(
@@ -87,27 +97,36 @@ export class Streams {
 
   /** What is to be waited for, in the order that `turn` asks in. It changes with each turn. */
   get descriptors(): number[] {
-    return [...this.#listening, ...this.#connections].map(({ fd }) => fd);
+    // poll(2) leaves out what is negative.
+    const accepts = performance.now() >= this.#acceptAt;
+    const listening = this.#listening.map(({ fd }) => (accepts ? fd : -1));
+    return [...listening, ...this.#connections.map(({ fd }) => fd)];
   }
 
-  /** When the next is closed for bringing nothing, by `performance.now()`. */
+  /** When the next is closed for bringing nothing, or accepted although nothing comes, by `performance.now()`. */
   get due(): number {
-    let due = Number.POSITIVE_INFINITY;
+    let due = this.#acceptAt > performance.now() ? this.#acceptAt : Number.POSITIVE_INFINITY;
     for (const { from, heard } of this.#connections) {
       if (!from.local) due = Math.min(due, heard + this.#limits.idle);
     }
     return due;
   }
 
-  /** Reads each once that can be read; true when there was something. */
-  turn(isReadable: (i: number) => boolean): boolean {
+  /** Reads those that can be read, each once at most; returns the bytes, or 1 when something else has happened. */
+  turn(isReadable: (i: number) => boolean): number {
     const many = this.#listening.length;
-    const readable = this.#connections.filter((_, i) => isReadable(many + i));
+    const connections = this.#connections;
     const asking = this.#listening.filter((_, i) => isReadable(i));
-    let any = false;
-    for (const connection of readable) if (this.#read(connection)) any = true;
-    for (const listening of asking) if (this.#accept(listening)) any = true;
-    return any;
+    const first = this.#next;
+    let bytes = 0;
+    for (let n = 0; n < connections.length && bytes < TURN_BYTES; n++) {
+      const i = (first + n) % connections.length;
+      if (!isReadable(many + i)) continue;
+      bytes += this.#read(connections[i]!);
+      this.#next = i + 1;
+    }
+    for (const listening of asking) if (this.#accept(listening)) bytes ||= 1;
+    return bytes;
   }
 
   closeIdle(now: number): void {
@@ -124,7 +143,7 @@ export class Streams {
 
   #accept(from: ListeningStream): boolean {
     for (let n = 0; n < AT_ONCE; n++) {
-      const fd = acceptOn(from.fd);
+      const fd = this.#accepted(from);
       if (fd === null) return n > 0;
       if (this.#connections.length >= this.#limits.connections) {
         closeSocket(fd);
@@ -135,21 +154,33 @@ export class Streams {
       const origin = from.origin ? this.#origins.of(peerProcess(fd)) : null;
       const framing = from.local ? 'unknown' : 'lines';
       const rest = Buffer.alloc(0);
-      this.#connections.push({ from, fd, origin, framing, rest, skipping: false, heard: performance.now() });
+      const opened: Connection = { from, fd, origin, framing, rest, skipping: false, heard: performance.now() };
+      this.#connections = [...this.#connections, opened];
       this.#taking.opened(from.listener);
     }
     return true;
   }
 
-  /** False: there was nothing. */
-  #read(connection: Connection): boolean {
+  #accepted(from: ListeningStream): number | null {
+    try {
+      return acceptOn(from.fd);
+    } catch (error) {
+      // It can be read as long as one waits: asking again at once would take a whole core.
+      this.#acceptAt = performance.now() + NO_ROOM_MS;
+      this.#taking.noRoom(from.listener, error as Error);
+      return null;
+    }
+  }
+
+  /** Bytes; 1 when it has ended. */
+  #read(connection: Connection): number {
     const { rest, fd } = connection;
     rest.copy(this.#memory, this.#at);
     const got = receiveInto(fd, this.#memory, this.#at + rest.length, PIECE);
-    if (got === null) return false;
+    if (got === null) return 0;
     if (got === 0) {
       this.#end(connection);
-      return true;
+      return 1;
     }
     connection.heard = performance.now();
     const end = this.#at + rest.length + got;
@@ -157,7 +188,7 @@ export class Streams {
     if (from === null) this.#end(connection);
     else connection.rest = Buffer.from(this.#memory.subarray(from, end));
     this.#taking.taken(connection.from.listener);
-    return true;
+    return got;
   }
 
   /** Takes what is whole before `end`; returns where the rest begins, null when nothing more can be understood. */

@@ -10,7 +10,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { closeSocket, datagramsAvailable, openDatagrams, openListener } from '../../../../src/native/sockets.ts';
+import {
+  closeSocket,
+  datagramsAvailable,
+  openDatagrams,
+  openListener,
+  setWaiting,
+} from '../../../../src/native/sockets.ts';
 
 const MAIN = join(import.meta.dirname, '../../../../src/main.ts');
 
@@ -21,6 +27,8 @@ test('what comes while the agent is down is there when it is up again', { skip: 
   const udp = openDatagrams({ host: '127.0.0.1', port: 0 }, buffer);
   const stream = openListener({ path: join(folder, 'stream') });
   const other = openListener({ host: '127.0.0.1', port: 0 });
+  // As systemd makes them.
+  setWaiting(stream.fd, true);
   t.after(() => {
     for (const { fd } of [udp, stream, other]) closeSocket(fd);
   });

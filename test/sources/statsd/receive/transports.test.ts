@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { closeSocket, datagramsAvailable, openDatagrams } from '../../../../src/native/sockets.ts';
-import { containerIn } from '../../../../src/sources/statsd/receive/origins.ts';
+import { containerIn, Origins } from '../../../../src/sources/statsd/receive/origins.ts';
 import { FOUR, listenOn, startStatsd } from '../../../support/statsd.ts';
 import { sendDatagrams } from '../../../support/unix-datagrams.ts';
 
@@ -179,6 +179,18 @@ test('with origin a sample says which container has sent it; the same series of 
     ['stream', one, 40],
     ['stream', two, 7],
   ]);
+});
+
+test('containers that come and go without end are all known, each by a number of its own', () => {
+  const origins = new Origins((process) => `0::/docker-${process.toString(16).padStart(64, '0')}.scope`);
+  const numbers = new Set<number>();
+  for (let process = 1; process <= 40_000; process++) {
+    const origin = origins.of(process)!;
+    assert.equal(Number.parseInt(origin.container, 16), process);
+    numbers.add(origin.number);
+    assert.equal(origins.of(process), origin);
+  }
+  assert.equal(numbers.size, 40_000);
 });
 
 test('a container is found in the names that runtimes give cgroups', () => {
