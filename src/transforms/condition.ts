@@ -13,7 +13,7 @@ import { either, nearest } from '../config/errors.ts';
 import { grammar, Wrong, WrongAt } from '../config/option.ts';
 import { NEEDLES_BYTES } from '../kernel/needles.ts';
 import { PatternError } from '../kernel/process/regex/parse.ts';
-import { Pattern } from '../kernel/process/regex.ts';
+import { globSource, Pattern } from '../kernel/process/regex.ts';
 import { fieldName } from './field.ts';
 import type { FieldNames } from './names.ts';
 
@@ -145,7 +145,7 @@ class Reader {
     const tests = each(list, path, (item, i): Condition => {
       const at = Array.isArray(value) ? i : path;
       if (typeof item === 'object' && item !== null) throw new WrongAt(at, 'must be a text');
-      const pattern = test === 'glob' ? globPattern(String(item)) : String(item);
+      const pattern = test === 'glob' ? globSource(String(item)) : String(item);
       if (pattern === '') throw new WrongAt(at, 'is empty: it would match anything');
       return this.#counted({ ...about, test: 'matches', pattern: patternOf(pattern, at).source }, at);
     });
@@ -170,11 +170,6 @@ function isOne<T extends string>(list: readonly T[], key: string): key is T {
 function unknown(key: string, known: readonly string[], wrong: string): string {
   const near = nearest(key, known);
   return `${wrong}: ${near ? `did you mean ${near}?` : `use ${either(known)}`}`;
-}
-
-/** A glob of a whole text: * any characters, ? one. */
-function globPattern(glob: string): string {
-  return `^${glob.replace(/[\\^$.*+?()[\]{}|/]/g, (sign) => (sign === '*' ? '[^]*' : sign === '?' ? '[^]' : `\\${sign}`))}$`;
 }
 
 function patternOf(source: string, path: Path): Pattern {

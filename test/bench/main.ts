@@ -16,6 +16,7 @@ import { progress } from './bench.ts';
 import { exactlyOnce } from './exactly-once.ts';
 import { backlog, hotAndQuiet, lineWrites, many, quietFiles } from './files.ts';
 import { cri, multiline } from './formats.ts';
+import { patternFigures } from './patterns.ts';
 import { idle, latency, start } from './quiet.ts';
 import { away, recovery } from './recovery.ts';
 import { statsd } from './statsd-figures.ts';
@@ -26,6 +27,7 @@ const CASES: Record<string, Case> = {
   throughput,
   multiline,
   cri,
+  patterns: patternFigures,
   start,
   latency,
   idle,

@@ -2,11 +2,21 @@
  * What the tests show for some cases, for very many: `npm run proof -- processing`. Each proof says what it compared; the first
  * difference ends it.
  */
+import { proveRegex, proveRegexBound } from './regex.ts';
 import { proveFormats, proveTimes } from './times.ts';
 
 const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[]>> = {
-  processing: [proveTimes, () => proveFormats(100_000, Math.floor(Math.random() * 2 ** 31))],
+  processing: [
+    proveTimes,
+    () => proveFormats(100_000, seed()),
+    () => proveRegex(seed()),
+    () => proveRegexBound(seed(), 10_000),
+  ],
 };
+
+function seed(): number {
+  return Math.floor(Math.random() * 2 ** 31);
+}
 
 const named = process.argv.slice(2);
 for (const name of named.length > 0 ? named : Object.keys(PROOFS)) {

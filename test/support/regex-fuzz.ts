@@ -140,7 +140,8 @@ export function hostileRegex(seed: number, patterns: number): HostileResult {
       return performance.now() - begin;
     };
     let ms = time();
-    for (let i = 0; i < 3 && ms > 0.5; i++) ms = Math.min(ms, time());
+    // What else runs on the machine shows in one time, and not in the best of some.
+    for (let i = 0; i < 100 && ms > 0.9; i++) ms = Math.min(ms, time());
     if (ms > result.slowest.ms) result.slowest = { ms, source, motif };
     result.gaveUp += regex.takeGaveUp() > 0 ? 1 : 0;
   }

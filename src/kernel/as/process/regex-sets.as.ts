@@ -14,6 +14,14 @@ const RANGE_COUNT: usize = 296;
 export const AT_END: u32 = 256;
 const REPLACEMENT: u32 = 0xfffd;
 
+/** Steps that were taken character by character. */
+export let walked: u32 = 0;
+const A_CHARACTER: u32 = 5;
+
+export function forgetWalked(): void {
+  walked = 0;
+}
+
 /** Whether what stands at `at`, or that nothing does, is in a set of first bytes. */
 @inline
 export function begins(set: usize, at: usize, to: usize): bool {
@@ -77,6 +85,7 @@ export function taken(set: usize, at: usize, to: usize): usize {
 }
 
 function takenBeyond(set: usize, known: u32, at: usize, to: usize): usize {
+  walked += A_CHARACTER;
   const bytes = characterBytes(at, to);
   if (known & 4 && !inRanges(set, codePoint(at, bytes))) return 0;
   return bytes;
@@ -131,6 +140,28 @@ export function nextOf(set: usize, at: usize, to: usize): usize {
     if (found) return min(at + ctz(found), to);
   }
   return to;
+}
+
+/** The first place from `at` on where a character begins with a byte of the set; `to` where there is none. */
+@inline
+export function nextBegin(set: usize, at: usize, to: usize, line: usize): usize {
+  let next = nextOf(set, at, to);
+  while (next < to && !isBoundary(next, line)) {
+    walked++;
+    next = nextOf(set, next + 1, to);
+  }
+  return next;
+}
+
+/** The last place in [from, at] where a character begins with a byte of the set; `from` - 1 where there is none. */
+@inline
+export function lastBegin(set: usize, at: usize, from: usize, line: usize): usize {
+  let last = lastOf(set, at, from);
+  while (last >= from && !isBoundary(last, line)) {
+    walked++;
+    last = lastOf(set, last - 1, from);
+  }
+  return last;
 }
 
 /** The last place in [from, at] where a byte of the set is; `from` - 1 where there is none. */

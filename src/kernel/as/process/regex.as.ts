@@ -6,7 +6,7 @@ import {
   SPAN, SPLIT, TEXT, WORD,
 } from './regex-code.as';
 import { beginMemo, endMemo, fresh, memoFull } from './regex-memo.as';
-import { AT_END, FLAGS, before, begins, isBoundary, lastOf, nextOf, runEnd, taken } from './regex-sets.as';
+import { AT_END, FLAGS, before, begins, forgetWalked, isBoundary, lastBegin, nextBegin, nextOf, runEnd, taken, walked } from './regex-sets.as';
 import {
   ENTRY, RUN, UNDO, beginSerials, clearSlots, emptyStack, kept, leaveOn, pushChoice, setSlot, slot, stack, stackLimit, takeOff,
   undo, walkOf,
@@ -16,9 +16,10 @@ const MOST_STEPS: u32 = 250000;
 const LEAST_STEPS: u32 = 8192;
 const STEPS_A_BYTE: u32 = 16;
 /** What takes as long as so many. */
-const A_START: u32 = 3;
-const A_RUN: u32 = 3;
-const A_CHOICE: u32 = 1;
+const A_START: u32 = 6;
+const A_RUN: u32 = 6;
+const A_CHOICE: u32 = 6;
+const A_TURN_BACK: u32 = 4;
 
 let code: usize = 0;
 let choices: u32 = 0;
@@ -55,6 +56,7 @@ export function beginLine(from: usize, to: usize, again: bool): void {
   clearSlots(slotCount);
   if (again) return;
   steps = 0;
+  forgetWalked();
   budget = min(LEAST_STEPS + STEPS_A_BYTE * <u32>min(to - from, MOST_STEPS), MOST_STEPS);
   beginSerials();
 }
@@ -92,7 +94,7 @@ function matchAt(from: usize, to: usize): bool {
   let pc = code;
   let at = from;
   for (;;) {
-    if (++steps > budget || top > stackLimit || memoFull) {
+    if (++steps + walked > budget || top > stackLimit || memoFull) {
       over = true;
       return false;
     }
@@ -181,8 +183,7 @@ function matchAt(from: usize, to: usize): bool {
       }
       case LAZY: {
         const second = <usize>load<u32>(pc, SECOND);
-        let next = nextOf(second, at, to);
-        while (next < to && !isBoundary(next, line)) next = nextOf(second, next + 1, to);
+        const next = nextBegin(second, at, to, line);
         const end = runEnd(load<u32>(pc, SET), at, next);
         steps += A_RUN + (<u32>(next - at) >> 4);
         if (end < next || (next == to && !load<u8>(second + FLAGS + AT_END))) break;
@@ -229,11 +230,13 @@ function matchAt(from: usize, to: usize): bool {
         break;
     }
     // Back to the newest choice that has another way.
+    steps += A_TURN_BACK;
     for (;;) {
       if (top == stack) return false;
       top -= ENTRY;
       const kind = takeOff(top);
       if (kind == UNDO) {
+        steps++;
         undo(top);
         continue;
       }
@@ -273,8 +276,7 @@ function lastPlace(set: usize, at: usize, lowest: usize, to: usize): usize {
     at--;
   }
   const from = at;
-  let place = lastOf(set, at, lowest);
-  while (place >= lowest && !isBoundary(place, line)) place = lastOf(set, place - 1, lowest);
+  const place = lastBegin(set, at, lowest, line);
   steps += A_RUN + (<u32>(from - place) >> 4);
   return place;
 }
