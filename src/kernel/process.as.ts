@@ -11,7 +11,7 @@ export { useClock } from './as/process/time.as';
 export { readTime } from './as/process/times.as';
 export { ahead, useLatest } from './as/process/found.as';
 export { parseTexts } from './as/process/formats.as';
-export { levels, times } from './as/process/edits.as';
+export { levels, spread, times } from './as/process/edits.as';
 export { cellCompares, cellHolds, cellIsThere, cellMatches } from './as/process/conditions.as';
 export { chooseRecords, failRecords, fieldTexts, freshRows, markRecords, useTexts } from './as/process/texts.as';
 export { walkJson, jsonFailed, jsonSlow } from './as/process/jsonwalk.as';

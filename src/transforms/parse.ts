@@ -12,6 +12,7 @@ import { select } from '../core/select.ts';
 import { log } from '../log.ts';
 import { FORMATS } from './parse/all.ts';
 import type { AnyFormat, CommonOptions, ParseContext } from './parse/format.ts';
+import { ParseOnce } from './parse/once.ts';
 import type { Verb } from './verb.ts';
 
 /** A format as it was read. */
@@ -97,6 +98,7 @@ class Parser {
   readonly #field: number | null;
   readonly #ofPath: boolean;
   readonly #parse: ReturnType<AnyFormat['make']>;
+  #once: ParseOnce | undefined;
 
   constructor({ format, options }: Chosen, context: ParseContext | Parameters<typeof parse.step>[1]) {
     const { program } = context;
@@ -126,8 +128,11 @@ class Parser {
       path.copy(process.bytes, at);
       process.bytes[at + path.length] = 10;
       texts.useOne(count, at, path.length);
+      this.#once ??= new ParseOnce(this.#context.program);
+      this.#once.parse(count, () => this.#parse(batch, false));
+      return;
     } else texts.useLines(slot);
-    this.#parse(batch, fresh && this.#field === null && !this.#ofPath);
+    this.#parse(batch, fresh && this.#field === null);
   }
 }
 

@@ -39,9 +39,9 @@ export interface Run {
 }
 
 /** Runs lines through steps that are made, and packs them; each line may have any bytes but LF. */
-export function run({ steps, fields: plan }: Processing, lines: readonly (string | Buffer)[]): Run {
+export function run({ steps, fields: plan }: Processing, lines: readonly (string | Buffer)[], name = PATH): Run {
   const stream: Stream = {
-    name: PATH,
+    name,
     topic: 'logs',
     key: 'web-1',
     account: new Account('logs.app'),
@@ -122,10 +122,14 @@ function* valuesOf(records: Buffer): Generator<string> {
 }
 
 /** The records that steps make of lines, without what is the same for all: `@timestamp` when it is of the reading, host, labels, file. */
-export function processed(process: unknown[], lines: readonly (string | Buffer)[]): Record<string, unknown>[] {
+export function processed(
+  process: unknown[],
+  lines: readonly (string | Buffer)[],
+  name = PATH,
+): Record<string, unknown>[] {
   const all = made(process);
   try {
-    return run(all, lines).texts.map(brief);
+    return run(all, lines, name).texts.map(brief);
   } finally {
     all.close();
   }
