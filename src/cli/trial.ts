@@ -111,6 +111,7 @@ export async function trial(
   return rows.map((row) => {
     const { source, length } = row;
     setRow(slot, 0, { ...row, source: 0 });
+    batch.from = source;
     batch.count = 1;
     batch.rows = null;
     batch.routes = null;

@@ -32,7 +32,15 @@ const ACCESS = (path: string, status: number) =>
   `10.0.0.9 - ann [10/Oct/2026:13:55:36 +0200] "GET ${path} HTTP/1.1" ${status} 512 "-" "curl/8.5"`;
 
 /** By the number of the recipe: lines, and what the records that come of them hold. */
-const CASES: Record<number, { lines: string[]; expect: object[]; path?: string; topics?: string[] }> = {
+interface Recipe {
+  lines: string[];
+  path?: string;
+  /** What the records hold; or what is true of them. */
+  expect: object[] | ((records: Record<string, unknown>[]) => void);
+  topics?: string[];
+}
+
+const CASES: Record<number, Recipe> = {
   1: {
     lines: ['{"msg":"hi","user":{"id":12345678901234567890}}', '{"cut":'],
     expect: [
@@ -114,6 +122,28 @@ const CASES: Record<number, { lines: string[]; expect: object[]; path?: string; 
     ],
     expect: [{ 'service.name': 'shop' }, { 'log.level': 'warn' }],
   },
+  19: {
+    lines: Array.from({ length: 400 }, (_, i) => json({ level: i % 4 === 0 ? 'info' : 'debug', i })),
+    expect: (records) => {
+      const info = records.filter(({ i }) => Number(i) % 4 === 0).length;
+      const debug = records.length - info;
+      assert.ok(info === 100 && debug >= 10 && debug <= 60, `${info} info, ${debug} debug`);
+    },
+  },
+  20: {
+    lines: Array.from({ length: 600 }, (_, i) => json({ trace_id: `t${i % 200}`, i })),
+    expect: (records) => {
+      const traces = new Set(records.map(({ trace_id }) => trace_id));
+      assert.ok(traces.size >= 2 && traces.size <= 30 && records.length === traces.size * 3, `${traces.size} traces`);
+    },
+  },
+  21: {
+    lines: Array.from({ length: 300 }, (_, i) => json({ user: { name: i < 250 ? 'ann' : 'bob' } })),
+    expect: (records) => {
+      const of = (name: string) => records.filter(({ user }) => (user as { name: string }).name === name).length;
+      assert.ok(of('ann') >= 100 && of('ann') < 200 && of('bob') === 50, `ann ${of('ann')}, bob ${of('bob')}`);
+    },
+  },
   22: {
     lines: [
       json({ http: { response: { status_code: 503 } } }),
@@ -142,6 +172,10 @@ const CASES: Record<number, { lines: string[]; expect: object[]; path?: string; 
     expect: [{ tenant: 'acme' }, { tenant: 'other' }, {}],
     topics: ['logs.acme', 'runnel.logs', 'runnel.logs'],
   },
+  30: {
+    lines: [ACCESS('/a', 200), ACCESS('/b', 503)],
+    expect: [{ 'http.response.status_code': 200 }, { 'http.response.status_code': 503 }],
+  },
 };
 
 for (const { number, title, yaml } of recipes) {
@@ -152,9 +186,11 @@ for (const { number, title, yaml } of recipes) {
     const told = await trial(config, config.logs[0]!, path, of.lines);
     assert.ok(typeof told === 'object');
     const records = told.filter(({ value }) => value !== null);
-    const differ = records.map(({ value }, i) => of.expect[i] && difference(value, of.expect[i]));
+    if (typeof of.expect === 'function') return of.expect(records.map(({ value }) => value as Record<string, unknown>));
+    const expected = of.expect;
+    const differ = records.map(({ value }, i) => expected[i] && difference(value, expected[i]));
     const { missing, unexpected } = matchOf(
-      of.expect.map((value) => ({ value })),
+      expected.map((value) => ({ value })),
       records,
     );
     assert.deepEqual([missing, unexpected.map(({ value }) => value)], [[], []], JSON.stringify(differ));
