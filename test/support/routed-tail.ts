@@ -46,12 +46,23 @@ class Topic implements Outlet {
 
   async put(block: Block, settled: Settled): Promise<void> {
     for (const { headers, value } of records(Buffer.from(block.body))) {
-      const said = Object.fromEntries(headers.map(([name, text]) => [name, text.toString()]));
-      const { path, file: id, offset, length, skipped = 0 } = said as Record<string, string>;
-      const numbers = { offset: Number(offset), length: Number(length), skipped: Number(skipped) };
-      this.sent.push({ topic: this.name, path: path!, id: id!, ...numbers, value: `${value}` });
+      this.sent.push(headers.length > 0 ? this.#raw(headers, `${value}`) : this.#json(`${value}`));
     }
     this.#waiting.push(settled);
+  }
+
+  #raw(headers: [string, Buffer][], value: string): Sent {
+    const said = Object.fromEntries(headers.map(([name, text]) => [name, text.toString()]));
+    const { path, file: id, offset, length, skipped = 0 } = said as Record<string, string>;
+    const numbers = { offset: Number(offset), length: Number(length), skipped: Number(skipped) };
+    return { topic: this.name, path: path!, id: id!, ...numbers, value };
+  }
+
+  /** Of fields the line is put together again. */
+  #json(text: string): Sent {
+    const { log, message, number, kind, pad } = JSON.parse(text);
+    const { file, offset, length, skipped = 0 } = log;
+    return { topic: this.name, ...file, offset, length, skipped, value: message ?? `${number} ${kind} ${pad}` };
   }
 
   acknowledge(count: number): void {

@@ -22,6 +22,13 @@ const REST = '  more of it';
 const firstOf = (record: string) => record.split('\n', 1)[0]!;
 const KINDS = ['plain', 'plain', 'noise', 'ERROR', 'AUDIT', 'ERROR AUDIT'];
 
+/** The same by fields. */
+const BY_FIELDS = [
+  { drop: { line: { contains: 'noise' } } },
+  { parse: 'json' },
+  { route: { by: 'kind', topics: { ERROR: 'errors', AUDIT: 'audit', 'ERROR AUDIT': 'audit' } } },
+];
+
 function topicOf(line: string): string | null {
   if (line.includes('noise')) return null;
   return line.includes('AUDIT') ? 'audit' : line.includes('ERROR') ? 'errors' : 'logs';
@@ -88,7 +95,10 @@ async function round(dir: string, seed: number, how: 'kill' | 'stop', values: Ta
       const kind = KINDS[random(3) === 0 ? random(KINDS.length) : 0]!;
       const line = `${lines.length} ${kind} ${'x'.repeat(random(100))}`;
       lines.push(values.multiline ? `${line}\n${REST}` : line);
-      text += `${lines.at(-1)}\n`;
+      const [number, ...kinds] = line.split(' ');
+      const pad = kinds.pop()!;
+      const json = { number: Number(number), kind: kinds.join(' '), pad };
+      text += `${values.process ? JSON.stringify(json) : lines.at(-1)}\n`;
     }
     // What a rotation comes in between goes on in the next file.
     const rotates = random(25) === 0;
@@ -140,6 +150,7 @@ async function round(dir: string, seed: number, how: 'kill' | 'stop', values: Ta
 
 for (const [name, values] of [
   ['lines', {}],
+  ['fields', { encoding: 'json', process: BY_FIELDS as never }],
   ['groups', { multiline: { start: '^\\d', timeout: 100 } }],
 ] as const) {
   for (const how of ['kill', 'stop'] as const) {
