@@ -10,7 +10,9 @@ import type { Config } from '../options.ts';
 import { printable } from '../report/render.ts';
 import { compression } from '../sources/tail/compressed/archive.ts';
 import { Selection } from '../sources/tail/find/selection.ts';
+import type { LogConfig } from '../sources/tail/options.ts';
 import { readPositions, StoredFiles } from '../sources/tail/positions/edit.ts';
+import { hasFields } from '../transforms/process.ts';
 import { ENCODINGS, type Encoding } from '../verify/compare.ts';
 import type { ByteRange } from '../verify/origin.ts';
 import type { FileReport, Filtered, Gap } from '../verify/verdict.ts';
@@ -103,7 +105,7 @@ async function optionsOf(command: VerifyCommand, config: Config | null): Promise
     isolation,
     host: command.host ?? null,
     id: command.id ?? null,
-    file: command.file === undefined ? null : await fileOf(resolve(command.file), command.encodingIn, config),
+    file: command.file === undefined ? null : await fileOf(resolve(command.file), command, config),
     exactlyOnce: command.exactlyOnce ?? false,
     anyStart: command.anyStart ?? false,
     remember: whole('--remember', command.remember, 1),
@@ -114,15 +116,13 @@ async function optionsOf(command: VerifyCommand, config: Config | null): Promise
 /** The configuration's input says how the file is read; without one it is UTF-8. */
 async function fileOf(
   path: string,
-  encodingIn: string | undefined,
+  { encodingIn, topic }: Pick<VerifyCommand, 'encodingIn' | 'topic'>,
   config: Config | null,
 ): Promise<VerifyOptions['file']> {
   if (compression(path)) {
     throw new Usage(`${path} is compressed: decompress it, and name the result with --file and the file with --id`);
   }
-  const input = config?.logs.find((log) => new Selection(log).isIncluded(path)) as
-    | { name: string; format?: string; encoding_in?: string; process: readonly unknown[] }
-    | undefined;
+  const input = config?.logs.find((log) => new Selection(log).isIncluded(path)) as Partial<LogConfig> | undefined;
   if (input?.format !== undefined && input.format !== 'plain') {
     throw new Usage(
       `lines of input ${input.name} are unwrapped (${input.format}) and cannot be compared with their file; leave --file out`,
@@ -132,20 +132,23 @@ async function fileOf(
   if (!ENCODINGS.includes(encoding as Encoding)) {
     throw new Usage(`--encoding-in is one of ${ENCODINGS.join(', ')}, not ${encoding}`);
   }
-  const filtered = config && input && input.process.length > 0 ? await filteredOf(path, config) : null;
-  return { path, encoding: encoding as Encoding, filtered };
+  const process = input?.process ?? [];
+  const filtered = config && process.length > 0 ? await filteredOf(path, topic, config) : null;
+  return { path, encoding: encoding as Encoding, filtered, byRange: hasFields(process) };
 }
 
 /** What the agent of this configuration has read of the file, and left out behind the last record. */
-async function filteredOf(path: string, { data_dir, host }: Config): Promise<Filtered> {
+async function filteredOf(path: string, topic: string, { data_dir, host }: Config): Promise<Filtered> {
   const ends = new Map<string, ByteRange>();
   const finder = new StoredFiles();
   for (const generation of (await readPositions(data_dir))?.files ?? []) {
-    const { id, position, skipped } = generation;
+    const { id, position, skipped, topics } = generation;
     // Of a position that is elsewhere it says nothing.
-    if (!skipped || skipped.to !== position) continue;
+    const whole = skipped?.to === position ? { position, skipped: skipped.bytes } : null;
+    const at = topics ? topics.get(topic) : whole;
+    if (!at || at.skipped === 0) continue;
     const { now, state } = finder.find(generation);
-    if (now === path && state !== 'shorter') ends.set(id, { from: position - skipped.bytes, to: position });
+    if (now === path && state !== 'shorter') ends.set(id, { from: at.position - at.skipped, to: at.position });
   }
   return { host, ends };
 }
@@ -192,8 +195,9 @@ function fileLines(f: FileReport): string[] {
     ...spans('overlap', f.overlaps, f.overlaps_total),
   ];
   if (f.compared) {
-    const { path, matching, different, differing, unread_bytes } = f.compared;
-    lines.push(`  compared with ${path}: ${matching} records are as they should be, ${different} differ`);
+    const { path, matching, by_range, different, differing, unread_bytes } = f.compared;
+    const ranged = by_range > 0 ? `, ${by_range} compared by their range only, as steps may change what they say` : '';
+    lines.push(`  compared with ${path}: ${matching} records are as they should be${ranged}, ${different} differ`);
     lines.push(...spans('different', differing, different));
     if (unread_bytes > 0) lines.push(`  ${unread_bytes} bytes at its end have not arrived`);
   }

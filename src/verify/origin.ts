@@ -64,10 +64,15 @@ export class Origin {
     if (recent.has(this.number, offset, length)) {
       this.duplicates++;
       this.duplicateBytes += length;
+    } else if (this.skipped > 0) {
+      // Bytes that were left out before may come all the same: steps have changed, or go by the time of reading.
+      if (recent.overlaps(this.number, offset, length)) this.#overlaps(offset, skipped, length);
     } else if (known === skipped + length && recent.forgot) this.unproven++;
-    else {
-      this.overlaps++;
-      if (this.overlapping.length < NAMED) this.overlapping.push({ from: offset - skipped, to: offset + length });
-    }
+    else this.#overlaps(offset, skipped, length);
+  }
+
+  #overlaps(offset: number, skipped: number, length: number): void {
+    this.overlaps++;
+    if (this.overlapping.length < NAMED) this.overlapping.push({ from: offset - skipped, to: offset + length });
   }
 }

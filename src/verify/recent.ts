@@ -5,6 +5,9 @@
  * in the ring), and then kept so. What was overwritten stays in the index, is seen not to be the record, and goes when the
  * index is made anew.
  */
+/** So many are looked at one by one. */
+const FEW = 4096;
+
 export class Recent {
   readonly #capacity: number;
   readonly #files: Uint32Array;
@@ -48,6 +51,42 @@ export class Recent {
       if (this.#files[at] === file && this.#offsets[at] === offset && this.#lengths[at] === length) return true;
     }
     return false;
+  }
+
+  /** Whether it shares bytes with one of the file that is remembered. */
+  overlaps(file: number, offset: number, length: number): boolean {
+    const end = offset + length;
+    const shares = (at: number) => this.#offsets[at]! < end && this.#offsets[at]! + this.#lengths[at]! > offset;
+    const sorted = this.#sortedOf(file);
+    for (let at = this.#sortedTo; at < this.#count; at++) {
+      const place = at % this.#capacity;
+      if (this.#files[place] === file && shares(place)) return true;
+    }
+    let low = 0;
+    for (let high = sorted.length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if (this.#offsets[sorted[middle]!]! < end) low = middle + 1;
+      else high = middle;
+    }
+    // Those that share nothing with each other lie one behind the other: the last before the end is the only one.
+    return low > 0 && shares(sorted[low - 1]!);
+  }
+
+  #sorted: Uint32Array = new Uint32Array(0);
+  #sortedOfFile = -1;
+  /** So many records had been remembered when that was sorted. */
+  #sortedTo = 0;
+
+  /** Places of the file's records by their offset, but those that came since. */
+  #sortedOf(file: number): Uint32Array {
+    if (this.#sortedOfFile === file && this.#count - this.#sortedTo < FEW) return this.#sorted;
+    const places: number[] = [];
+    const held = Math.min(this.#count, this.#capacity);
+    for (let at = 0; at < held; at++) if (this.#files[at] === file) places.push(at);
+    this.#sorted = Uint32Array.from(places).sort((a, b) => this.#offsets[a]! - this.#offsets[b]!);
+    this.#sortedOfFile = file;
+    this.#sortedTo = this.#count;
+    return this.#sorted;
   }
 
   #put(at: number, file: number, offset: number, length: number): void {

@@ -42,6 +42,8 @@ export interface FileReport {
     path: string;
     size: number;
     matching: number;
+    /** Of these only that the file has such lines: steps or a mask may have changed what they say. */
+    by_range: number;
     different: number;
     differing: Gap[];
     unread_bytes: number;
@@ -107,7 +109,7 @@ export function judge(
   const comparison = origin.comparison as FileComparison | null;
   let compared: FileReport['compared'];
   if (file && comparison) {
-    const { matching, different, differing } = comparison;
+    const { matching, byRange, different, differing } = comparison;
     const unread = Math.max(0, file.size - to);
     if (different > 0) faults.push('records differ from the file');
     if (unread > 0 && file.endsLine(to, file.size)) {
@@ -119,6 +121,7 @@ export function judge(
       path: file.path,
       size: file.size,
       matching,
+      by_range: byRange,
       different,
       differing: differing.map(sized),
       unread_bytes: unread,

@@ -25,7 +25,7 @@ export interface VerifyOptions {
   host: string | null;
   id: string | null;
   /** Only the files of this path, compared with it. */
-  file: { path: string; encoding: Encoding; filtered?: Filtered | null } | null;
+  file: { path: string; encoding: Encoding; filtered?: Filtered | null; byRange?: boolean } | null;
   exactlyOnce: boolean;
   anyStart: boolean;
   /** Records that are remembered, to tell duplicates from overlaps. */
@@ -185,7 +185,7 @@ class Verification {
         (wantedHost === null || wantedHost === host) &&
         (wantedId !== null ? wantedId === id : file === null || file.path === path);
       origin = new Origin({ number: this.#origins.size, host, path, id, wanted });
-      if (wanted && this.#file) origin.comparison = new FileComparison(this.#file);
+      if (wanted && this.#file) origin.comparison = new FileComparison(this.#file, this.#o.file?.byRange);
       this.#origins.set(key, origin);
     }
     return origin;
@@ -228,7 +228,7 @@ class Verification {
     for (const [id, { from }] of filtered?.ends ?? []) {
       if (from > 0 || (wanted !== null && wanted !== id)) continue;
       const origin = new Origin({ number: 0, host: host ?? filtered!.host, path: file!.path, id, wanted: true });
-      origin.comparison = new FileComparison(this.#file!);
+      origin.comparison = new FileComparison(this.#file!, this.#o.file?.byRange);
       yield origin;
       return;
     }
@@ -244,8 +244,8 @@ class Verification {
 /** Of several files that had the path one after the other, the one that the file is: its records match, and most do. */
 function onlyTheBest(origins: readonly Origin[]): void {
   const fit = (origin: Origin) => {
-    const { matching, different } = origin.comparison as FileComparison;
-    return matching / (matching + different);
+    const { matching, different, byRange } = origin.comparison as FileComparison;
+    return (matching + byRange) / (matching + byRange + different);
   };
   const best = [...origins].sort((a, b) => fit(b) - fit(a) || b.bytes - a.bytes || b.number - a.number)[0];
   for (const origin of origins) if (origin !== best) origin.comparison = null;

@@ -108,7 +108,7 @@ function skippedAt({ position: to, skipped }: TopicPosition, position: number): 
 
 /** From now on its lines go where these steps say; null: all to one topic. `own`: the input's. */
 export function setRouting(generation: Generation, routing: Routing | null, own: string): void {
-  const { topics, position, skipped, routed } = generation;
+  const { topics, position, skipped, routed, base } = generation;
   if (routed === routing?.sum) return;
   const ahead = Math.max(position, ...[...(topics?.values() ?? [])].map((at) => at.position));
   if (ahead > position) {
@@ -116,7 +116,8 @@ export function setRouting(generation: Generation, routing: Routing | null, own:
     log.warn(`${generation.path}: ${what} when its steps changed: what some of them have of that comes twice`);
   }
   const before = topics ?? new Map([[own, { position: skipped?.to ?? position, skipped: skipped?.bytes ?? 0 }]]);
-  const at = (topic: string) => skippedAt(before.get(topic) ?? { position, skipped: 0 }, position);
+  // What was read before a topic was used is in no record of it.
+  const at = (topic: string) => skippedAt(before.get(topic) ?? { position, skipped: position - base }, position);
   delete generation.skipped;
   if (routing) {
     generation.routed = routing.sum;
