@@ -3,6 +3,7 @@
  * difference ends it.
  */
 import { proveRegex, proveRegexBound } from './regex.ts';
+import { proveRoutes } from './routes.ts';
 import { proveFormats, proveTimes } from './times.ts';
 
 const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[]>> = {
@@ -11,6 +12,7 @@ const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[
     () => proveFormats(100_000, seed()),
     () => proveRegex(seed()),
     () => proveRegexBound(seed(), 10_000),
+    () => proveRoutes(30),
   ],
 };
 
