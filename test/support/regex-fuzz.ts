@@ -81,6 +81,8 @@ export function fuzzRegex(seed: number, patterns: number, lines: number): FuzzRe
       const length = bytes.write(line, at);
       re.lastIndex = 0;
       const expected = re.exec(line);
+      // V8 finds \B between the halves of a character, where ECMAScript does not look.
+      if (expected && /[\udc00-\udfff]/.test(line.charAt(expected.index))) continue;
       const found = regex.match(program, pattern.groups.length, at, at + length);
       const texts = JSON.stringify(found?.map((span) => (span ? bytes.toString('utf8', ...span) : null)));
       const want = JSON.stringify(
