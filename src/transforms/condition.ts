@@ -177,7 +177,7 @@ function patternOf(source: string, path: Path): Pattern {
     return new Pattern(source, { search: true });
   } catch (error) {
     if (!(error instanceof PatternError)) throw error;
-    throw new WrongAt(path, `${error.message} (at character ${error.index + 1})`);
+    throw new WrongAt(path, error.message, error.index);
   }
 }
 

@@ -33,7 +33,7 @@ let parser: import('@eslint-community/regexpp').RegExpParser | undefined;
 
 export function parsePattern(source: string): ParsedPattern {
   if (source.length > LONGEST) {
-    throw new PatternError(LONGEST, `is ${source.length} characters long: a pattern has at most ${LONGEST}`);
+    throw new PatternError(0, `is ${source.length} characters long: a pattern has at most ${LONGEST}`);
   }
   if (!parser) {
     const { RegExpParser } = createRequire(import.meta.url)(
