@@ -9,7 +9,7 @@
  *
  * Without a year it is the one that brings the time nearest to when the line was read.
  */
-import { Wrong } from '../config/option.ts';
+import { Wrong, WrongAt } from '../config/option.ts';
 
 const LETTER = 1;
 const BLANKS = 2;
@@ -54,7 +54,7 @@ function directive(word: string, at: number, has: Set<string>): number[] {
   const step = STEPS[word] ?? OPTIONAL[word];
   if (step === undefined) {
     const known = [...Object.keys(STEPS), ...Object.keys(SHORT), '%'].map((letter) => `%${letter}`).join(' ');
-    throw new Wrong(`has %${word} at character ${at + 1}, which is not known: there are ${known}`);
+    throw new WrongAt([], `has %${word} at character ${at + 1}, which is not known: there are ${known}`, at);
   }
   has.add(word);
   return [step];

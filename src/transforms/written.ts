@@ -24,8 +24,7 @@ export function textOption<T>(options: Record<string, unknown>, key: string, rea
   try {
     return read(value);
   } catch (error) {
-    if (error instanceof Wrong && !(error instanceof WrongAt)) throw new WrongAt([key], error.message);
-    throw error;
+    throw within(key, error);
   }
 }
 
@@ -45,7 +44,7 @@ export function textsOption<T>(
     try {
       return textOption({ [i]: value[i] }, String(i), read)!;
     } catch (error) {
-      throw error instanceof WrongAt ? new WrongAt([key, i], error.message) : error;
+      throw error instanceof WrongAt ? new WrongAt([key, i], error.message, error.character) : error;
     }
   });
 }
@@ -62,4 +61,10 @@ export function entriesOf<T>(
   const entries = Object.entries(value);
   if (entries.length === 0) throw new Wrong(`is empty: write for example ${example}`);
   return entries.map(([key, inner]) => read(key, inner, [key]));
+}
+
+/** What is wrong with a text, at its key. */
+function within(key: string, error: unknown): unknown {
+  if (error instanceof WrongAt) return new WrongAt([key, ...error.path], error.message, error.character);
+  return error instanceof Wrong ? new WrongAt([key], error.message) : error;
 }

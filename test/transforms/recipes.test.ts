@@ -176,6 +176,59 @@ const CASES: Record<number, Recipe> = {
     lines: [ACCESS('/a', 200), ACCESS('/b', 503)],
     expect: [{ 'http.response.status_code': 200 }, { 'http.response.status_code': 503 }],
   },
+  31: {
+    lines: ['03-17 16:13:38.811  1702  2395 D WindowManager: freezing: true'],
+    expect: [
+      {
+        ...{ ts: null, level: null, 'log.level': 'debug', 'log.logger': 'WindowManager', message: 'freezing: true' },
+        ...{ 'process.pid': '1702', 'process.thread.id': '2395' },
+      },
+    ],
+  },
+  32: {
+    lines: ['2016-09-28 04:30:30, Info                  CBS    Loaded Servicing Stack v6.1'],
+    expect: [
+      {
+        ...{ '@timestamp': '2016-09-28T04:30:30.000Z', 'log.level': 'info', 'log.logger': 'CBS' },
+        message: 'Loaded Servicing Stack v6.1',
+      },
+    ],
+  },
+  33: {
+    lines: ['20171224-0:7:2:9|Step_LSC|30002312|onStandStepChanged 3579'],
+    expect: [
+      {
+        ...{ '@timestamp': '2017-12-24T00:07:02.009Z', 'log.logger': 'Step_LSC', 'process.pid': '30002312' },
+        message: 'onStandStepChanged 3579',
+      },
+    ],
+  },
+  34: {
+    lines: ['- 1117838570 2005.06.03 R02-M1 2005-06-03-15.42.50.675872 R02-M1 RAS KERNEL INFO parity error corrected'],
+    expect: [
+      {
+        ...{ '@timestamp': '2005-06-03T15:42:50.675Z', 'log.level': 'info', node: 'R02-M1', type: 'RAS' },
+        ...{ component: 'KERNEL', message: 'parity error corrected' },
+      },
+    ],
+  },
+  35: {
+    lines: ['- 1131566461 2005.11.09 dn228 Nov 9 12:01:01 dn228/dn228 crond(pam_unix)[2915]: session closed'],
+    expect: [
+      {
+        ...{
+          'log.syslog.hostname': 'dn228/dn228',
+          'log.syslog.appname': 'crond(pam_unix)',
+          'log.syslog.procid': '2915',
+        },
+        ...{ line: null, message: 'session closed' },
+      },
+    ],
+  },
+  36: {
+    lines: ['[10.30 16:49:06] chrome.exe *64 - proxy.example:5070 open through proxy - done'],
+    expect: [{ ts: null, 'process.name': 'chrome.exe *64', message: 'proxy.example:5070 open through proxy - done' }],
+  },
 };
 
 for (const { number, title, yaml } of recipes) {

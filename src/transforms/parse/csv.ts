@@ -1,11 +1,15 @@
 /** `parse: {csv: {columns: [ts, user, amount]}}`: values between separators, quotes as RFC 4180 has them. */
-import { leaf, list, option, required } from '../../config/option.ts';
+import { leaf, list, made, option, required } from '../../config/option.ts';
 import { fieldName } from '../field.ts';
 import { fixedFormat, sign } from './fixed.ts';
 
 interface CsvOptions {
   columns: readonly string[];
   separator: number;
+}
+
+function columnName() {
+  return leaf({ label: 'field', json: { type: 'string' }, example: 'user' }, (name) => fieldName(name, []));
 }
 
 export const csv = fixedFormat<CsvOptions>({
@@ -16,7 +20,12 @@ export const csv = fixedFormat<CsvOptions>({
   timed: null,
   options: {
     columns: required(
-      list(leaf({ label: 'field', json: { type: 'string' }, example: 'user' }, (name) => fieldName(name, []))),
+      made(list(columnName()), (names, refuse) => {
+        for (const [i, name] of names.entries()) {
+          if (names.indexOf(name) < i) refuse([i], 'is there already: each column has a name of its own');
+        }
+        return names;
+      }),
       'The fields of the values, in their order.',
     ),
     separator: option(sign(';'), ',', 'What stands between values.'),
