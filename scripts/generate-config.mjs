@@ -1,7 +1,7 @@
 /**
  * Writes what is derived from the schema of options: the sample (config/runnel.yaml), the JSON Schema for editors
- * (config/runnel.schema.json) and the reference page (config/reference.md); and from the reasons of losses their page
- * (docs/losses.md). `npm run generate`.
+ * (config/runnel.schema.json) and the reference page (config/reference.md); from the reasons of losses their page
+ * (docs/losses.md), and from the catalog of metrics theirs (docs/host-metrics.md). `npm run generate`.
  *
  * In the sample, taking one `#` away from each line that begins with `#` and not with `# ` and one letter uncomments
  * it: documentation of top-level options is `# text`, options are `#key: value`, what is nested is indented behind the #.
@@ -12,6 +12,7 @@ import { shapeOf } from '../src/config/shape.ts';
 import { LOSSES } from '../src/core/losses.ts';
 import { optionsOf } from '../src/options.ts';
 import { INPUTS } from '../src/sources/all.ts';
+import { hostMetrics } from './host-metrics.mjs';
 
 const { schema, unsupported: UNSUPPORTED } = optionsOf(INPUTS);
 
@@ -25,6 +26,7 @@ export function render() {
     'config/runnel.schema.json': `${JSON.stringify(jsonSchema(shape), null, 2)}\n`,
     'config/reference.md': reference(shape),
     'docs/losses.md': losses(),
+    'docs/host-metrics.md': hostMetrics(),
   };
 }
 

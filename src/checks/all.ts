@@ -1,5 +1,8 @@
 /** Every check there is. A new one is a file beside this and a line here. */
+
+import { cgroups } from './cgroups.ts';
 import type { Check } from './check.ts';
+import { clock } from './clock.ts';
 import { conntrack } from './conntrack.ts';
 import { cpu, cpuFrequency, cpuPerCore } from './cpu.ts';
 import { disk } from './disk.ts';
@@ -13,6 +16,8 @@ import { paging } from './paging.ts';
 import { pressure } from './pressure.ts';
 import { processes } from './processes.ts';
 import { sockets } from './sockets.ts';
+import { namesUnits, systemd } from './systemd.ts';
+import { temperature } from './temperature.ts';
 import { uptime } from './uptime.ts';
 import { users } from './users.ts';
 
@@ -24,7 +29,7 @@ export interface HostSettings {
 interface HostCheck {
   /** Makes it, from what stands under its name where that is more than true or false. */
   open(host: HostFiles, settings: HostSettings): Check;
-  /** It runs only where it is asked for. */
+  /** It runs only where it is asked for, or is asked for something. */
   onDemand?: true;
 }
 
@@ -46,6 +51,10 @@ const CHECKS: Readonly<Record<string, HostCheck>> = {
   file_handles: { open: fileHandles },
   conntrack: { open: conntrack },
   users: { open: users },
+  temperature: { open: temperature },
+  clock: { open: clock },
+  cgroups: { open: cgroups },
+  systemd: { open: systemd, onDemand: true },
 };
 
 /** All that this machine can run, each as it is configured, or by default. */
@@ -57,8 +66,9 @@ export async function availableChecks(
   return new Map(Object.entries(CHECKS).map(([name, { open }]) => [name, open(host, settings)]));
 }
 
-/** Whether it runs by itself: where it is not named, or true, or has options. */
+/** Whether it runs by itself. */
 export function isOn(name: string, settings: HostSettings): boolean {
   const said = settings[name];
-  return said === undefined ? !CHECKS[name]?.onDemand : said !== false;
+  if (said === undefined) return !CHECKS[name]?.onDemand;
+  return name === 'systemd' ? namesUnits(said) : said !== false;
 }

@@ -7,12 +7,15 @@
  * `root` is where the host's files are seen (`metrics.host_root`): /host in a container that measures its host. HOST_PROC
  * names its /proc where that is mounted elsewhere.
  */
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { judgePlace } from '../mounts/fs.ts';
 
 /** Descriptors that are kept; a file beyond them is opened at each read. */
 const MOST_OPEN = 1024;
 /** Of a file of the kernel's. */
 const MOST_BYTES = 16 << 20;
+const MOST_SMALL_BYTES = 4 << 20;
 
 let buffer = Buffer.allocUnsafe(64 * 1024);
 
@@ -75,6 +78,30 @@ export class HostFiles {
     }
   }
 
+  /** As `tryRead`, of a file that is seldom looked at: it is not kept open. */
+  once(path: string): string | undefined {
+    try {
+      return readFileSync(this.path(path), 'utf8');
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** A small file of the host that is no file of the kernel's. Throws where its mount may hang. */
+  small(path: string): string | undefined {
+    const place = this.path(path);
+    judgePlace(place);
+    const { size = 0 } = statSync(place, { throwIfNoEntry: false }) ?? {};
+    if (size > MOST_SMALL_BYTES) throw new Error(`${path} has more than ${MOST_SMALL_BYTES} bytes`);
+    return this.once(path);
+  }
+
+  /** A file of /sys whose answer takes a device. */
+  slow(path: string): Promise<string> {
+    return readFile(this.path(path), 'utf8');
+  }
+
   /** The number in a file that has nothing else; NaN where there is none. */
   number(path: string): number {
     const text = this.tryRead(path);
@@ -92,6 +119,35 @@ export class HostFiles {
       return readdirSync(this.path(path));
     } catch (error) {
       if (isAbsent(error)) return [];
+      throw error;
+    }
+  }
+
+  /** The same, outside of what is the kernel's. Throws where its mount may hang. */
+  names(path: string): string[] {
+    judgePlace(this.path(path));
+    return this.list(path);
+  }
+
+  /** Names of the directories in one; none where there is no such. */
+  directories(path: string): string[] {
+    try {
+      const all = readdirSync(this.path(path), { withFileTypes: true });
+      return all.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    } catch (error) {
+      if (isAbsent(error)) return [];
+      throw error;
+    }
+  }
+
+  /** How many entries a directory of descriptors has; null where that cannot be told. */
+  entries(path: string): number | null {
+    try {
+      // From Linux 6.2 on its size is their number.
+      return statSync(this.path(path)).size || readdirSync(this.path(path)).length;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (isAbsent(error) || code === 'EACCES' || code === 'EPERM') return null;
       throw error;
     }
   }
@@ -145,10 +201,12 @@ function isAbsent(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ESRCH' || code === 'ENODEV' || code === 'EOPNOTSUPP' || code === 'ENOTDIR';
 }
 
+const AUXV = '/proc/self/auxv';
 const AUXV_PAGE_SIZE = 6n;
 
-/** Of this kernel's pages, from the auxiliary vector: pairs of 64 bits, kind and value. */
-export function pageBytes(auxv: Buffer): number {
+/** Of this kernel's pages, whichever files are looked at: from the auxiliary vector, pairs of 64 bits, kind and value. */
+export function pageBytes(): number {
+  const auxv = existsSync(AUXV) ? readFileSync(AUXV) : Buffer.alloc(0);
   for (let at = 0; at + 16 <= auxv.length; at += 16) {
     if (auxv.readBigUInt64LE(at) === AUXV_PAGE_SIZE) return Number(auxv.readBigUInt64LE(at + 8));
   }

@@ -158,7 +158,7 @@ export function reportSockets(meter: Meter, stat: SocketStat): void {
 
 export function sockets(host: HostFiles): Check {
   const tables = new SnmpTables([...COUNTERS.map(([, , counter]) => counter), 'Tcp.CurrEstab']);
-  const page = pageBytes(host.bytes('/proc/self/auxv'));
+  const page = pageBytes();
   return async (meter) => {
     const net = (name: string) => host.tryRead(`${host.view}/net/${name}`) ?? '';
     const sockstat = parseSockstat(`${net('sockstat')}${net('sockstat6')}`);

@@ -38,7 +38,10 @@ test('the sample uncommented is valid, and what it says are the defaults', async
   const { mappings, drop_tags, allow, deny } = defaults.statsd;
   assert.deepEqual({ ...config.statsd, mappings, drop_tags, allow, deny }, defaults.statsd);
   assert.deepEqual(config.spool, defaults.spool);
-  assert.deepEqual(config.metrics, defaults.metrics);
+  const { host } = defaults.metrics;
+  assert.ok(host !== false && config.metrics.host !== false);
+  const shown = { ...config.metrics.host, processes: host.processes, systemd: host.systemd };
+  assert.deepEqual({ ...config.metrics, host: shown }, defaults.metrics);
   assert.equal(config.buffer_memory, defaults.buffer_memory);
   const { brokers: _, tls, sasl, ...kafka } = config.kafka;
   const { brokers: __, ...kafkaDefaults } = defaults.kafka;

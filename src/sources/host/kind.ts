@@ -20,7 +20,11 @@ export const metrics: InputKind<'metrics', MetricsConfig, HostInput, HostStatus>
   inputs({ metrics, host, tags }) {
     if (metrics.host === false) return [];
     const { topic } = metrics;
-    const on = Object.entries(metrics.host).flatMap(([name, enabled]) => (enabled ? [name] : []));
+    const { systemd } = metrics.host;
+    const idle = systemd === false || systemd.units.length === 0;
+    const on = Object.entries(metrics.host).flatMap(([name, said]) =>
+      said === false || (name === 'systemd' && idle) ? [] : [name],
+    );
     const about = `${on.join(', ')} every ${metrics.interval / 1000} s`;
     const options = { config: metrics, topic, host, tags };
     return [{ id: 'host', title: 'host metrics', topics: [{ topic, replayable: false }], options, about }];

@@ -1,6 +1,19 @@
 /** `metrics`: what the agent measures by itself. */
 import { list, option, optional, orFalse, required, section, type Values } from '../../config/option.ts';
-import { duration, name, path, topic, yesNo } from '../../config/types.ts';
+import { duration, name, path, text, topic, yesNo } from '../../config/types.ts';
+
+const processMatch = section({
+  name: required(
+    name('text', 'nginx'),
+    'What they are called in metrics (process.group); unless process, cmdline, cgroup or pidfile say otherwise, the name of the process, too.',
+  ),
+  process: optional(text('glob', 'nginx'), 'The name of the process.'),
+  cmdline: optional(text('glob', 'nginx: master*'), 'Its command line.'),
+  user: optional(text('text', 'www-data'), 'Its user, by name or number.'),
+  cgroup: optional(text('glob', '/system.slice/nginx.service'), 'Its cgroup.'),
+  pidfile: optional(path('/run/nginx.pid'), 'The file in which its number stands.'),
+  per_process: option(yesNo(), 'false', 'Metrics of each process (process.pid), instead of their sum.'),
+});
 
 const host = orFalse({
   cpu: option(yesNo(), 'true', 'system.cpu.*'),
@@ -14,11 +27,36 @@ const host = orFalse({
   sockets: option(yesNo(), 'true', 'Connections by state, retransmits, listen drops, queues of UDP.'),
   uptime: option(yesNo(), 'true', 'system.uptime, and when the machine was booted.'),
   paging: option(yesNo(), 'true', 'system.paging.*'),
-  processes: option(yesNo(), 'true', 'system.process.*'),
+  processes: option(
+    orFalse({
+      states: option(yesNo(), 'false', 'Looks at every process for its state: it costs some microseconds for each.'),
+      match: option(
+        list(processMatch),
+        [],
+        'Processes that are measured, by name, command line, user, cgroup or pid file.',
+      ),
+    }),
+    {},
+    'system.process.*; and process.* of those that are named.',
+  ),
   pressure: option(yesNo(), 'true', 'Pressure stall information, where the kernel has it.'),
   file_handles: option(yesNo(), 'true', 'Open files of the whole machine.'),
   conntrack: option(yesNo(), 'true', 'Connections that the firewall follows, where it does.'),
   users: option(yesNo(), 'true', 'Who is logged in.'),
+  temperature: option(yesNo(), 'true', 'hw.temperature, where there are sensors.'),
+  clock: option(yesNo(), 'true', 'system.time.*: whether the clock is kept, and how far it is off.'),
+  cgroups: option(
+    yesNo(),
+    'true',
+    'Of containers (docker, containerd, CRI-O, podman), of the one that the agent runs in, and of slices of systemd; cgroup v2.',
+  ),
+  systemd: option(
+    orFalse({
+      units: option(list(name('unit name', 'nginx.service')), [], 'Units, or globs of units that are loaded.'),
+    }),
+    {},
+    'States and restarts of units, by systemctl show at each interval.',
+  ),
 });
 
 const metricsSection = section(

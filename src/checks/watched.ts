@@ -1,0 +1,255 @@
+/**
+ * The processes that `processes.match` means, and what they use. /proc is listed at each run; a process is looked at when
+ * it is new, once more soon after (it may have been before its exec), and then now and then, as what runs under a number
+ * may become another. Those that are meant are read at each run, from files that stay open.
+ *
+ *   group   the sum over its processes: CPU, faults and I/O as increases (what a process used that ended since the last
+ *           run is in none), memory, threads and descriptors as they are, the age of the oldest
+ */
+import type { Attributes, Meter } from './check.ts';
+import { TICKS_PER_SECOND } from './cpu.ts';
+import { type HostFiles, pageBytes } from './files.ts';
+import { type Candidate, meansProcess, type ProcessMatch } from './match-process.ts';
+import {
+  type PidStat,
+  parseCmdline,
+  parsePasswd,
+  parsePidCgroup,
+  parsePidIo,
+  parsePidStat,
+  parseUid,
+} from './pid-stat.ts';
+
+/** Processes that are read at a run, at most. */
+const MOST = 2000;
+/** Runs after which one that is not meant is looked at again. */
+const AGAIN = 6;
+
+interface Known {
+  readonly pid: number;
+  readonly directory: string;
+  readonly stat: string;
+  readonly io: string;
+  /** The run in which it was seen first. */
+  readonly since: number;
+  groups: readonly ProcessMatch[];
+  started: number;
+  before: Used | null;
+  /** Its I/O may not be read. */
+  closed: boolean;
+}
+
+/** What only grows. */
+interface Used {
+  user: number;
+  system: number;
+  minor: number;
+  major: number;
+  read: number;
+  written: number;
+}
+
+const NOTHING: Used = { user: 0, system: 0, minor: 0, major: 0, read: 0, written: 0 };
+
+interface Sum {
+  attributes: Attributes;
+  used: Used;
+  count: number;
+  threads: number;
+  descriptors: number;
+  resident: number;
+  virtual: number;
+  oldest: number;
+}
+
+export class WatchedProcesses {
+  readonly #host: HostFiles;
+  readonly #matches: readonly ProcessMatch[];
+  readonly #page: number;
+  readonly #known = new Map<number, Known>();
+  readonly #byUser: boolean;
+  #users = new Map<string, number>();
+  #run = 0;
+
+  constructor(host: HostFiles, matches: readonly ProcessMatch[]) {
+    this.#host = host;
+    this.#matches = matches;
+    this.#byUser = matches.some(({ user }) => user !== undefined);
+    this.#page = pageBytes();
+  }
+
+  /** `uptime`: seconds since boot. */
+  report(meter: Meter, uptime: number): void {
+    this.#look(meter);
+    const sums = new Map<string, Sum>();
+    for (const match of this.#matches) {
+      if (!match.per_process) sums.set(match.name, emptySum({ 'process.group': match.name }));
+    }
+    let closed = 0;
+    let read = 0;
+    for (const known of this.#known.values()) {
+      if (known.groups.length === 0) continue;
+      if (++read > MOST) continue;
+      this.#add(known, sums, uptime);
+      if (known.closed) closed++;
+    }
+    if (read > MOST) meter.lack(`${read - MOST} processes beyond the first ${MOST} that are meant are left out`);
+    if (closed > 0) meter.lack(`the I/O of ${closed} processes may not be read (it takes CAP_SYS_PTRACE)`);
+    for (const sum of sums.values()) reportSum(meter, sum);
+  }
+
+  /** Finds out who is new, and who is gone. */
+  #look(meter: Meter): void {
+    const now = new Set<number>();
+    for (const name of this.#host.list('/proc/')) {
+      const first = name.charCodeAt(0);
+      if (first >= 48 && first <= 57) now.add(Number(name));
+    }
+    if (!now.has(1)) meter.lack("other users' processes are not seen (/proc is mounted with hidepid)");
+    for (const known of this.#known.values()) if (!now.has(known.pid)) this.#forget(known);
+    const run = this.#run++;
+    const files = new Map<string, number>();
+    if (this.#byUser && run % AGAIN === 0) this.#users = parsePasswd(this.#host.small('/etc/passwd') ?? '');
+    for (const pid of now) {
+      const known = this.#known.get(pid);
+      const due =
+        known === undefined || (known.groups.length === 0 && (run - known.since <= 2 || (run + pid) % AGAIN === 0));
+      if (due) this.#consider(known ?? this.#meet(pid, run), files);
+    }
+  }
+
+  #meet(pid: number, run: number): Known {
+    const directory = `/proc/${pid}`;
+    const known: Known = {
+      pid,
+      directory,
+      stat: `${directory}/stat`,
+      io: `${directory}/io`,
+      since: run,
+      groups: [],
+      started: Number.NaN,
+      before: null,
+      closed: false,
+    };
+    this.#known.set(pid, known);
+    return known;
+  }
+
+  #forget({ pid, stat, io }: Known): void {
+    this.#known.delete(pid);
+    this.#host.forget(stat);
+    this.#host.forget(io);
+  }
+
+  #consider(known: Known, pidfiles: Map<string, number>): void {
+    const { directory, pid } = known;
+    const once = (name: string) => this.#host.once(`${directory}/${name}`) ?? '';
+    const text = once('stat');
+    if (text === '') return;
+    let words: readonly string[] | undefined;
+    const candidate: Candidate = {
+      pid,
+      name: parsePidStat(text).name,
+      words: () => {
+        words ??= parseCmdline(once('cmdline'));
+        return words;
+      },
+      uid: () => parseUid(once('status')),
+      cgroup: () => parsePidCgroup(once('cgroup')),
+    };
+    const pidIn = (file: string) => {
+      const had = pidfiles.get(file) ?? Number.parseInt(this.#host.small(file) ?? '', 10);
+      pidfiles.set(file, had);
+      return had;
+    };
+    const uidOf = (user: string) => this.#users.get(user) ?? Number.NaN;
+    known.groups = this.#matches.filter((match) => meansProcess(match, candidate, uidOf, pidIn));
+  }
+
+  #add(known: Known, sums: Map<string, Sum>, uptime: number): void {
+    const text = this.#host.tryRead(known.stat);
+    const stat = text ? parsePidStat(text) : null;
+    // It has ended; or the number is another process's now, whose turn comes at the next run.
+    if (stat === null || (!Number.isNaN(known.started) && known.started !== stat.started)) {
+      this.#forget(known);
+      return;
+    }
+    const isNew = Number.isNaN(known.started) && known.since > 0;
+    known.started = stat.started;
+    const used = this.#usedBy(known, stat);
+    // One that began since the last run has used all of it since then.
+    const before = known.before ?? (isNew ? NOTHING : used);
+    known.before = used;
+    const descriptors = this.#descriptorsOf(known);
+    const age = uptime - stat.started / TICKS_PER_SECOND;
+    for (const match of known.groups) {
+      const sum = sumOf(sums, match, known.pid, stat.name);
+      for (const key of Object.keys(NOTHING) as (keyof Used)[]) {
+        const by = used[key] - before[key];
+        if (by > 0) sum.used[key] += by;
+      }
+      sum.count++;
+      sum.threads += stat.threads;
+      sum.descriptors += descriptors;
+      sum.resident += stat.residentPages * this.#page;
+      sum.virtual += stat.virtualBytes;
+      sum.oldest = Math.max(sum.oldest, age);
+    }
+  }
+
+  #usedBy(known: Known, stat: PidStat): Used {
+    let io = { read: 0, written: 0 };
+    if (!known.closed) {
+      try {
+        io = parsePidIo(this.#host.tryRead(known.io) ?? '');
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code !== 'EACCES' && code !== 'EPERM') throw error;
+        known.closed = true;
+      }
+    }
+    return {
+      user: stat.userTicks / TICKS_PER_SECOND,
+      system: stat.systemTicks / TICKS_PER_SECOND,
+      minor: stat.minorFaults,
+      major: stat.majorFaults,
+      ...io,
+    };
+  }
+
+  #descriptorsOf({ directory }: Known): number {
+    // One that has ended, or may not be looked at: its descriptors are in no sum.
+    return this.#host.entries(`${directory}/fd`) ?? 0;
+  }
+}
+
+function sumOf(sums: Map<string, Sum>, match: ProcessMatch, pid: number, name: string): Sum {
+  const key = match.per_process ? `${match.name} ${pid}` : match.name;
+  let sum = sums.get(key);
+  if (!sum) {
+    sum = emptySum({ 'process.group': match.name, 'process.pid': pid, 'process.executable.name': name });
+    sums.set(key, sum);
+  }
+  return sum;
+}
+
+function emptySum(attributes: Attributes): Sum {
+  const none = { count: 0, threads: 0, descriptors: 0, resident: 0, virtual: 0, oldest: 0 };
+  return { attributes, used: { ...NOTHING }, ...none };
+}
+
+function reportSum(meter: Meter, { attributes, used, ...now }: Sum): void {
+  meter.gauge('process.count', now.count, '{process}', attributes);
+  meter.increase('process.cpu.time', used.user, 's', { ...attributes, 'cpu.mode': 'user' });
+  meter.increase('process.cpu.time', used.system, 's', { ...attributes, 'cpu.mode': 'system' });
+  meter.gauge('process.memory.usage', now.resident, 'By', attributes);
+  meter.gauge('process.memory.virtual', now.virtual, 'By', attributes);
+  meter.gauge('process.thread.count', now.threads, '{thread}', attributes);
+  meter.gauge('process.unix.file_descriptor.count', now.descriptors, '{file_descriptor}', attributes);
+  meter.increase('process.disk.io', used.read, 'By', { ...attributes, 'disk.io.direction': 'read' });
+  meter.increase('process.disk.io', used.written, 'By', { ...attributes, 'disk.io.direction': 'write' });
+  const fault = 'system.paging.fault.type';
+  meter.increase('process.paging.faults', used.minor, '{fault}', { ...attributes, [fault]: 'minor' });
+  meter.increase('process.paging.faults', used.major, '{fault}', { ...attributes, [fault]: 'major' });
+  if (now.count > 0) meter.gauge('process.uptime', Math.round(now.oldest * 100) / 100, 's', attributes);
+}
