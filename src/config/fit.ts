@@ -84,6 +84,11 @@ function fitChoice(tree: Tree, shape: Shape & { kind: 'choice' }, name: string, 
   if (tree.kind !== 'map') return refuse(`must be a map with ${wanted}, not ${article(tree)}`);
   const chosen = [...tree.entries.keys()].filter((key) => fields.has(key));
   if (chosen.length > 1) return refuse(`has ${chosen.join(' and ')}: make a step of each, in the order they are meant`);
+  const [other, entry] = [...tree.entries].find(([key]) => !fields.has(key) && info.others?.[key]) ?? [];
+  if (other !== undefined) {
+    faults.push({ ...entry!.place, message: `unknown key ${other} in ${name}: write ${info.others![other]}` });
+    return { kind: 'empty', place: tree.place };
+  }
   const unknown = [...tree.entries.keys()].some((key) => !fields.has(key) && !beside.has(key));
   if (chosen.length === 0 && !unknown) return refuse(`needs ${wanted}`);
   const told = faults.length;

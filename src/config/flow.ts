@@ -1,7 +1,7 @@
 /** Values as YAML writes them on one line: `{parse: {csv: {columns: [a, b]}}}`. */
 
 /** A text that is read as it stands: YAML makes nothing else of it. */
-const PLAIN = /^[A-Za-z_/@][\w./@-]*$/;
+const PLAIN = /^[A-Za-z_/][\w./@-]*$/;
 const TAKEN = /^(true|false|null)$/i;
 
 export function flowOf(value: unknown): string {

@@ -145,8 +145,7 @@ function interpret<C extends CommonConfig>(
   const refuse = (path: Path, message: string) => {
     const fault = faultAt(tree, path, message);
     // What is missing here may be what is wrong inside, which was told already; two inputs may say the same of an option.
-    if (faults.some((told) => told.message === fault.message || told.message.startsWith(`${optionName(path)}.`)))
-      return;
+    if (faults.some((told) => told.message === fault.message || isWithin(told.message, optionName(path)))) return;
     const needs = /^needs ([\w, ]+)/.exec(message)?.[1]?.split(/, | or /) ?? [];
     if (needs.some((key) => isMeant(key, optionName(path), faults))) return;
     faults.push(fault);
@@ -192,6 +191,11 @@ export function fromValues<C extends CommonConfig>(
 
 function faultAt(tree: Tree, path: Path, message: string): Fault {
   return { ...placeOf(tree, path), message: `${optionName(path)} ${message}` };
+}
+
+/** Whether a message is about a part of an option. */
+function isWithin(message: string, option: string): boolean {
+  return message.startsWith(`${option}.`) || message.startsWith(`${option}[`);
 }
 
 /** `logs[0].include[1]` */

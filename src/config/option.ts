@@ -156,6 +156,8 @@ export interface ChoiceInfo<Beside extends Fields = Fields> {
   beside: Beside;
   /** `what`: `preset`. */
   named: { what: string; known: readonly string[] };
+  /** What to write for keys that are none, and that people look for. */
+  others?: Readonly<Record<string, string>>;
 }
 
 /** A map with exactly one of these keys, which are optional as those beside it are; or a name in place of it. */

@@ -33,6 +33,25 @@ export interface StepConfig {
   readonly entry: number;
 }
 
+/** How others call them, and what is elsewhere here. */
+const OTHERS = {
+  filter: 'keep, for what goes on, or drop',
+  grep: 'keep, for what goes on, or drop',
+  if: 'when: CONDITION, beside the verb',
+  grok: '{parse: {grok: PATTERN}}',
+  regex: '{parse: {regex: PATTERN}}',
+  dissect: '{parse: {regex: PATTERN}}',
+  json: '{parse: json}',
+  logfmt: '{parse: logfmt}',
+  csv: '{parse: {csv: {columns: [...]}}}',
+  date: '{time: FIELD}',
+  timestamp: '{time: FIELD}',
+  mutate: 'rename, remove, add or set',
+  replace: 'set or add',
+  throttle: '{sample: {limit: 100/s}}',
+  mask: 'mask beside process: it comes before all steps',
+  redact: 'mask beside process: it comes before all steps',
+};
 const MOST_STEPS = 1000;
 /** What a metric of lines takes for sketches at most. */
 const TALLY_BYTES = 8 << 20;
@@ -48,7 +67,7 @@ export function processList(
   const fields = Object.fromEntries(verbs.map(({ name, option }) => [name, option]));
   const named = { what: 'preset', known: Object.keys(presets) };
   const beside = { when: optional(condition(), WHEN_TEXT) };
-  const entries = () => list(choice(fields, { example: EXAMPLE, beside, named }));
+  const entries = () => list(choice(fields, { example: EXAMPLE, beside, named, others: OTHERS }));
   const ofPresets = new Map<string, Entry[]>();
   return made(entries(), (written, refuse) => {
     const steps: StepConfig[] = [];

@@ -3,8 +3,11 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { parse } from 'yaml';
 import { difference, holdsAll, matchOf } from '../../src/cli/matching.ts';
 import type { TrialRecord } from '../../src/cli/trial.ts';
+import { flowOf } from '../../src/config/flow.ts';
+import { PRESETS } from '../../src/transforms/presets/all.ts';
 import { makeHome, runnel } from '../support/agent.ts';
 
 test('a record is right when it holds what is expected', () => {
@@ -86,6 +89,15 @@ test('cases that are right end with 0, others with 1, and are explained', async 
   ]);
 });
 
+test('steps are printed as YAML reads them', () => {
+  const steps = [
+    ...Object.values(PRESETS).flatMap(({ steps }) => steps),
+    { add: { a: "it's", b: '5', c: 'true', d: '', e: 'a\nb' } },
+    [1.5, true],
+  ];
+  for (const step of steps) assert.deepEqual(parse(flowOf(step)), step);
+});
+
 test('presets are listed, and printed as steps', async () => {
   const { code, stdout } = await runnel('presets', '--json');
   assert.equal(code, 0);
@@ -93,6 +105,8 @@ test('presets are listed, and printed as steps', async () => {
     assert.match(name, /^[a-z][a-z0-9-]+$/);
     assert.ok(about.length > 5 && steps.length > 0, name);
   }
+  const printed = await runnel('presets', 'nginx');
+  assert.deepEqual(parse(printed.stdout).process, PRESETS.nginx!.steps);
   const none = await runnel('presets', 'no-such-preset');
   assert.deepEqual([none.code, none.stdout], [2, '']);
   assert.match(none.stderr, /there is no preset no-such-preset/);

@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 import { type ConfigError, either } from '../../src/config/errors.ts';
 import { loadConfig } from '../../src/options.ts';
 import { VERBS } from '../../src/transforms/all.ts';
+import { PRESETS } from '../../src/transforms/presets/all.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'runnel-wrong-'));
 after(() => rmSync(dir, { recursive: true }));
@@ -153,6 +154,42 @@ test('what is too much is refused with how much may be', async () => {
   ]);
 });
 
+test('what each verb needs is said', async () => {
+  const json = (step: string, said: string) => [step, said] as const;
+  const cases = [
+    json('{grok: "%{X}"}', '6 unknown key grok in [1]: write {parse: {grok: PATTERN}}'),
+    json('{mask: [card]}', '6 unknown key mask in [1]: write mask beside process: it comes before all steps'),
+    json('{filter: {line: x}}', '6 unknown key filter in [1]: write keep, for what goes on, or drop'),
+    json('{parse: jsn}', '13 [1].parse is no format: "jsn", did you mean json?'),
+    json('{parse: []}', '13 [1].parse is an empty list: name a format'),
+    json('{parse: [none, json]}', '14 [1].parse[0] takes any line: it must be the last of the list'),
+    json("{parse: {regex: 'a(b'}}", '25 [1].parse[0].regex is no regular expression: unterminated group'),
+    json(
+      '{time: {field: ts, zone: Mars/Base}}',
+      '30 [1].time.zone is no zone: use a name as Europe/Berlin or UTC, an offset as +02:00, or local',
+    ),
+    json(
+      '{level: {field: a, map: {x: ERROR}}}',
+      '33 [1].level.map.x must be a level in small letters, for example warning',
+    ),
+    json(
+      '{sample: {limit: 100}}',
+      '22 [1].sample.limit must be lines a second, from 1/s to 1000000/s, for example 100/s, not "100"',
+    ),
+    json(
+      '{route: {by: t, topics: {}}}',
+      '29 [1].route.topics is empty: all would stay where they are; leave the step out',
+    ),
+    json("{route: ''}", "13 [1].route must be 1 to 249 letters, digits, '.', '_' or '-', not \"\""),
+    json('{rename: {}}', '14 [1].rename is empty: write for example {msg: message}'),
+    json('{rename: {a: host.name}}', `18 [1].rename.a is of the envelope (host), ${ENVELOPE}`),
+    json('{remove: []}', '14 [1].remove is an empty list: leave the step out'),
+    json('{add: {a: [1]}}', '15 [1].add.a must be a text'),
+    json('{metric: {name: x}}', '14 [1].metric needs one of count: true, sum: FIELD and histogram: FIELD'),
+  ];
+  for (const [step, said] of cases) assert.deepEqual(await saidOf(['{parse: json}', step]), [`2:${said}`], step);
+});
+
 test('steps that have no room are refused, with how much there is', async () => {
   const tests = (from: number) => Array.from({ length: 30 }, (_, i) => `{f${from + i}: {exists: true}}`);
   const keeps = [0, 30, 60].map((from) => `{keep: [${tests(from)}]}`);
@@ -201,11 +238,11 @@ test('a field that no step makes is refused, with the one that is probably meant
 
 test('all that is wrong is said, each at its place', async () => {
   assert.deepEqual(
-    await saidOf(['{drop: {line: 0x1}}', '{keep: {line: x}}', '{keep: {line: {end: x}}, drop: {line: x}}', 'no']),
+    await saidOf(['{drop: {line: 0x1}}', '{keep: {line: x}}', '{keep: {line: {end: x}}, drop: {line: x}}', 'nothing']),
     [
       `1:19 [0].drop.line ${odd('0x1')}`,
       '3:5 [2] has keep and drop: make a step of each, in the order they are meant',
-      '4:5 [3] is no preset: "no", did you mean pino?',
+      `4:5 [3] is no preset: "nothing": it must be a map with ${either(VERBS.map(({ name }) => name))}, for example {drop: {line: {contains: kube-probe}}}; a preset is one of ${Object.keys(PRESETS).join(', ')}`,
     ],
   );
 });
