@@ -5,6 +5,7 @@
 //   dist/main.js                     an entry, as is each file that is started as a thread or process: they keep the
 //   dist/sources/statsd/worker.js    names of their sources, and so does what is found beside a source (kernels)
 //   dist/NAME-HASH.js                everything else, in one folder
+import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -65,8 +66,14 @@ const { output } = await bundle.write({
 });
 mkdirSync(join(to, 'kernel'), { recursive: true });
 const kernels = globSync('kernel/*.wasm', { cwd: src });
+// The types of what a module imports that is a check.
+const TYPED = 'checks/custom/define';
+const tsc = ['--declaration', '--emitDeclarationOnly', '--target', 'esnext', '--outDir', join(to, dirname(TYPED))];
+execFileSync(join(root, 'node_modules/.bin/tsc'), ['--ignoreConfig', ...tsc, join(src, `${TYPED}.ts`)], {
+  stdio: 'inherit',
+});
 for (const name of kernels) copyFileSync(join(src, name), join(to, name));
 // Last, for the sake of a program that runs meanwhile.
-const made = new Set([...output.map(({ fileName }) => fileName), ...kernels]);
+const made = new Set([...output.map(({ fileName }) => fileName), ...kernels, `${TYPED}.d.ts`]);
 for (const name of globSync('**/*.*', { cwd: to })) if (!made.has(name)) rmSync(join(to, name));
 chmodSync(join(to, 'main.js'), 0o755);

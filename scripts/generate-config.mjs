@@ -14,7 +14,7 @@ import { optionsOf } from '../src/options.ts';
 import { INPUTS } from '../src/sources/all.ts';
 import { hostMetrics } from './host-metrics.mjs';
 
-const { schema, unsupported: UNSUPPORTED } = optionsOf(INPUTS);
+const { schema } = optionsOf(INPUTS);
 
 const WIDTH = 118;
 
@@ -51,7 +51,6 @@ function sampleOf(key, field, indent, path) {
   const { shape } = field;
   if (shape.kind === 'map') return [`${indent}${key}:`, ...sampleFields(shape, `${indent}  `, path)];
   if (shape.kind === 'list' && shape.item.kind === 'map') {
-    if (isUnsupported([...path, '*'])) return [`${indent}${key}: []`];
     const [first, ...rest] = sampleFields(shape.item, `${indent}    `, [...path, '*']);
     return [`${indent}${key}:`, `${indent}  -`, first, ...rest];
   }
@@ -61,10 +60,8 @@ function sampleOf(key, field, indent, path) {
 function sampleFields(shape, indent, path) {
   return [...shape.fields].flatMap(([key, field]) => {
     const at = [...path, key];
-    const absent = isUnsupported(at);
-    const text = absent ? `${field.text} Not supported in this version.` : field.text;
-    const other = absent || field.alternative;
-    return [...wrap(text, `${indent}# `), ...sampleOf(key, field, other ? `${indent}# ` : indent, at)];
+    const commented = field.alternative ? `${indent}# ` : indent;
+    return [...wrap(field.text, `${indent}# `), ...sampleOf(key, field, commented, at)];
   });
 }
 
@@ -79,7 +76,7 @@ function exampleOf(shape) {
   if (shape.kind === 'list') return `[${exampleOf(shape.item)}]`;
   if (shape.kind === 'dictionary') return '{env: prod}';
   if (shape.kind === 'choice') return shape.info.example;
-  return inline(shape.info.example ?? '');
+  return inline(shape.info.example ?? shape.info.json.enum?.[0] ?? shape.info.json.minimum ?? '');
 }
 
 /** A value in YAML's flow form, quoted only where that is needed. */
@@ -88,10 +85,6 @@ function inline(value) {
   const text = String(value);
   if (text.startsWith('${')) return text;
   return /^[\w./][\w./:@ -]*$/.test(text) ? text : `'${text.replaceAll("'", "''")}'`;
-}
-
-function isUnsupported(path) {
-  return UNSUPPORTED.some((u) => u.values === undefined && u.path.join('/') === path.join('/'));
 }
 
 /** Words into lines of at most WIDTH characters, each after `prefix`. */
@@ -190,9 +183,7 @@ function tables(name, shape) {
     const child = field.shape.kind === 'list' ? field.shape.item : field.shape;
     if (child.kind === 'map' || child.kind === 'choice')
       inner.push(...tables(field.shape.kind === 'list' ? `${path}[]` : path, child));
-    rows.push(
-      `| \`${key}\` | ${typeOf(field.shape)} | ${defaultOf(field)} | ${field.text.replaceAll('|', '\\|')}${limits(path)} |`,
-    );
+    rows.push(`| \`${key}\` | ${typeOf(field.shape)} | ${defaultOf(field)} | ${field.text.replaceAll('|', '\\|')} |`);
   }
   const title = name === '' ? 'Top level' : `\`${name}\``;
   return [`## ${title}`, '', '| option | type | default | |', '|---|---|---|---|', ...rows, '', ...inner];
@@ -212,12 +203,6 @@ function defaultOf({ shape, fallback, required }) {
   if (fallback === undefined || shape.kind === 'map') return '';
   if (shape.kind === 'dictionary') return '`{}`';
   return `\`${inline(fallback)}\``;
-}
-
-function limits(path) {
-  const plain = path.replaceAll('[]', '');
-  const found = UNSUPPORTED.find((u) => u.path.filter((step) => step !== '*').join('.') === plain);
-  return found ? ` Not supported in this version: ${found.what}.` : '';
 }
 
 // --- the losses

@@ -18,9 +18,6 @@ export type LocatedConfig = load.LocatedAs<Config>;
 export function optionsOf<Kinds extends readonly AnyKind[]>(kinds: Kinds): load.Options<ConfigOf<Kinds>> {
   return {
     schema: schemaWith(Object.fromEntries(kinds.map((kind) => [kind.name, kind.options]))),
-    unsupported: kinds.flatMap(({ name, unsupported = [] }) =>
-      unsupported.map((option) => ({ ...option, path: [name, ...option.path] })),
-    ),
     complete(raw, env) {
       const config = complete(raw, env);
       const sections = kinds.map((kind) => [kind.name, kind.complete(raw[kind.name], config)]);

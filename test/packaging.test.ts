@@ -106,11 +106,17 @@ suite('the packed package', { timeout: 300_000 }, () => {
       'dist/kernel/statsd.wasm',
       'dist/sources/statsd/worker.js',
       'dist/sources/tail/apart/child.js',
+      'dist/checks/custom/module-host.js',
+      'dist/checks/custom/define.js',
+      'dist/checks/custom/define.d.ts',
+      'config/checks/nginx.js',
     ]) {
       assert.ok(paths.includes(path), `${path} is missing`);
     }
     const stray = paths.filter((path) =>
-      path.startsWith('dist/') ? !/\.(js|js\.map|wasm)$/.test(path) : /\.(ts|test\.js|tgz|log)$/.test(path),
+      path.startsWith('dist/')
+        ? !/\.(js|js\.map|wasm)$|define\.d\.ts$/.test(path)
+        : /\.(ts|test\.js|tgz|log)$/.test(path),
     );
     assert.deepEqual(stray, []);
     const maps = paths.filter((path) => path.endsWith('.js.map'));

@@ -17,8 +17,8 @@ export interface MetricOrigin {
 
 export type MetricType = 'sum' | 'gauge' | 'histogram' | 'set';
 
-/** `value`, or of a histogram count, sum, min, max, avg, p50 ... and `sketch` (base64). */
-export type MetricFields = Record<string, number | string>;
+/** `value`, or of a histogram count, sum, min, max, avg, p50 ... and `sketch` (base64), or `buckets`: [le, count] each. */
+export type MetricFields = Record<string, number | string | readonly (readonly [number, number])[]>;
 
 /** Makes the documents of one flush; what all of them share is encoded once. */
 export class MetricRecords {

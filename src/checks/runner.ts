@@ -12,6 +12,12 @@ export interface CheckStatus {
   last_error: string | null;
   /** What it cannot measure here, with the reason. */
   lacks: string | null;
+  /** Of the last run: 0 ok, 1 warning, 2 critical, 3 unknown, and what it says; of checks of the configuration. */
+  state?: number;
+  message?: string | null;
+  /** Series that were beyond max_series, and values that are no numbers: they were left out. */
+  truncated?: number;
+  not_finite?: number;
 }
 
 /** `check.status`, as Nagios numbers them. */

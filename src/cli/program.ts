@@ -175,14 +175,21 @@ program
 
 program
   .command('check')
-  .description('run one check and print its metrics')
-  .argument('<name>', 'for example cpu; one that there is not is answered with those that there are')
+  .description('run one check, built in or of the configuration, and print its metrics')
+  .argument('[name]', 'for example cpu; --list says which there are')
+  .option(CONFIG, ITS_CONFIG)
+  .option('--list', 'list the checks that there are')
   .option('--once', 'print once, also at a terminal')
-  .option('--json', 'print the metrics as JSON')
-  .action(async (name: string, options: { once?: boolean; json?: boolean }) => {
-    const { runCheck } = await import('./check.ts');
-    await finish(runCheck(name, { once: options.once ?? false, json: options.json ?? false }));
-  });
+  .option('--json', 'print an array of metric records')
+  .action(
+    async (name: string | undefined, options: { config?: string; list?: boolean; once?: boolean; json?: boolean }) => {
+      const { listChecks, runCheck } = await import('./check.ts');
+      const choice = { defaultPath: DEFAULT_CONFIG, ...options };
+      await finish(
+        options.list || name === undefined ? listChecks(choice, options.json ?? false) : runCheck(name, choice),
+      );
+    },
+  );
 
 const spool = program.command('spool').description('the local log: what waits for Kafka, in Kafka’s own format');
 spool

@@ -31,12 +31,10 @@ import {
   scalarAt,
   type Tree,
 } from './tree.ts';
-import { refuseUnsupported, type Unsupported } from './unsupported.ts';
 
 /** All that can be configured. */
 export interface Options<C extends CommonConfig> {
   readonly schema: Section<Fields>;
-  readonly unsupported: readonly Unsupported[];
   /** Fills in the defaults that depend on other options. `raw`: what the schema gives. */
   complete(raw: RawConfig & Record<string, unknown>, env: Env): C;
   check(config: C, refuse: Saying, warn: Saying): void;
@@ -112,13 +110,12 @@ export async function loadWith<C extends CommonConfig>(
 /** Reads values as the schema wants them and checks them against each other. Null when they cannot be used. */
 function interpret<C extends CommonConfig>(
   tree: Tree,
-  { schema, unsupported, complete, check }: Options<C>,
+  { schema, complete, check }: Options<C>,
   shape: Shape,
   env: Env,
   faults: Fault[],
   warnings: string[],
 ): C | null {
-  refuseUnsupported(tree, unsupported, faults);
   const values = plainValue(tree);
   let result = v.safeParse(schema, values);
   for (const issue of result.issues ?? []) {

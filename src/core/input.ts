@@ -8,7 +8,6 @@
 import type { CommonConfig } from '../config/config.ts';
 import type { Path, Saying } from '../config/errors.ts';
 import type { Option } from '../config/option.ts';
-import type { Unsupported } from '../config/unsupported.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Account } from './account.ts';
 import type { Figures } from './figures.ts';
@@ -81,8 +80,6 @@ export interface InputKind<Name extends string, Options, One, Said> {
   /** Its schema, with default and text. */
   // biome-ignore lint/suspicious/noExplicitAny: what a schema takes and gives is the kind's business
   readonly options: Option<any>;
-  /** Within its section. */
-  readonly unsupported?: readonly Unsupported[];
   /** Fills in the defaults that depend on other options. */
   complete(raw: unknown, config: CommonConfig): Options;
   /** What must hold between its options and others. */

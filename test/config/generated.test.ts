@@ -41,7 +41,8 @@ test('the sample uncommented is valid, and what it says are the defaults', async
   const { host } = defaults.metrics;
   assert.ok(host !== false && config.metrics.host !== false);
   const shown = { ...config.metrics.host, processes: host.processes, systemd: host.systemd };
-  assert.deepEqual({ ...config.metrics, host: shown }, defaults.metrics);
+  assert.equal(config.metrics.checks[0]?.type, 'tcp');
+  assert.deepEqual({ ...config.metrics, checks: [], host: shown }, defaults.metrics);
   assert.equal(config.buffer_memory, defaults.buffer_memory);
   const { brokers: _, tls, sasl, ...kafka } = config.kafka;
   const { brokers: __, ...kafkaDefaults } = defaults.kafka;

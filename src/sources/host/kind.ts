@@ -1,11 +1,13 @@
 /** `metrics` in the table of inputs. */
-import type { InputKind } from '../../core/input.ts';
-import { completeMetrics, type MetricsConfig, metricsOption } from './options.ts';
+import { type CustomCheckConfig, checkCustom } from '../../checks/custom/options.ts';
+import type { Configured, InputKind, InputSpec } from '../../core/input.ts';
+import { BUILT_IN, completeMetrics, type MetricsConfig, metricsOption } from './options.ts';
 import { figures, type HostStatus, lines, rows, tables } from './report.ts';
 
-/** What it goes by, of itself and of others. */
+/** What it goes by, of itself and of others: the checks of this machine together, or one of the configuration. */
 export interface HostInput {
-  config: MetricsConfig;
+  config: Pick<MetricsConfig, 'host' | 'host_root' | 'interval'>;
+  check: CustomCheckConfig | null;
   topic: string;
   host: string;
   tags: Record<string, string>;
@@ -14,20 +16,21 @@ export interface HostInput {
 export const metrics: InputKind<'metrics', MetricsConfig, HostInput, HostStatus> = {
   name: 'metrics',
   options: metricsOption,
-  unsupported: [{ path: ['checks', '*'], what: 'a check beside metrics.host' }],
   complete: (raw, { kafka }) => completeMetrics(raw as Parameters<typeof completeMetrics>[0], kafka.topic_prefix),
+  check({ metrics: { checks } }, refuse) {
+    checkCustom(checks, ['host', ...BUILT_IN], (path, message) => refuse(['metrics', 'checks', ...path], message));
+  },
   topics: ({ metrics: { topic } }) => [{ topic, replayable: false, path: ['metrics', 'topic'] }],
-  inputs({ metrics, host, tags }) {
-    if (metrics.host === false) return [];
-    const { topic } = metrics;
-    const { systemd } = metrics.host;
-    const idle = systemd === false || systemd.units.length === 0;
-    const on = Object.entries(metrics.host).flatMap(([name, said]) =>
-      said === false || (name === 'systemd' && idle) ? [] : [name],
-    );
-    const about = `${on.join(', ')} every ${metrics.interval / 1000} s`;
-    const options = { config: metrics, topic, host, tags };
-    return [{ id: 'host', title: 'host metrics', topics: [{ topic, replayable: false }], options, about }];
+  inputs(config) {
+    const { topic, interval, checks, host, host_root } = config.metrics;
+    const common = { topic, host: config.host, tags: config.tags };
+    const topics = [{ topic, replayable: false }];
+    const own = checks.map((check) => {
+      const options = { config: { host, host_root, interval: check.interval ?? interval }, check, ...common };
+      const about = `${check.type} every ${(check.interval ?? interval) / 1000} s`;
+      return { id: `check.${check.name}`, title: `check ${check.name}`, topics, options, about };
+    });
+    return [...hostInput(config), ...own];
   },
   brief: () => null,
   nothing: { checks: [] },
@@ -37,3 +40,16 @@ export const metrics: InputKind<'metrics', MetricsConfig, HostInput, HostStatus>
   tables,
   open: async (_, host) => (await import('./open.ts')).openHost(host),
 };
+
+function hostInput({ metrics, host, tags }: Configured<'metrics', MetricsConfig>): InputSpec<HostInput>[] {
+  if (metrics.host === false) return [];
+  const { topic, checks: _, ...config } = metrics;
+  const { systemd } = metrics.host;
+  const idle = systemd === false || systemd.units.length === 0;
+  const on = Object.entries(metrics.host).flatMap(([name, said]) =>
+    said === false || (name === 'systemd' && idle) ? [] : [name],
+  );
+  const about = `${on.join(', ')} every ${metrics.interval / 1000} s`;
+  const options = { config, check: null, topic, host, tags };
+  return [{ id: 'host', title: 'host metrics', topics: [{ topic, replayable: false }], options, about }];
+}

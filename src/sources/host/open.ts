@@ -6,6 +6,21 @@ export function openHost(host: InputHost): OpenKind<HostInput> {
   return {
     async open({ id, options }): Promise<OpenInput> {
       const nextWindowId = () => host.nextWindowId();
+      const { check, config, ...common } = options;
+      if (check) {
+        const { customSource } = await import('./custom.ts');
+        const { interval } = config;
+        const source = customSource({ ...common, check, interval, account: host.account(id), nextWindowId });
+        return {
+          run: (output, signal) => source.run(output, signal),
+          problems: () => {
+            const problem = source.problem();
+            return problem === null ? [] : [problem];
+          },
+          inFlight: () => 0,
+          status: () => [source.status()],
+        };
+      }
       const { hostSource } = await import('./host.ts');
       const source = hostSource({ ...options, account: host.account(id), nextWindowId });
       return {
@@ -16,7 +31,7 @@ export function openHost(host: InputHost): OpenKind<HostInput> {
       };
     },
     problems: () => [],
-    status: ([checks = []]) => ({ checks }),
+    status: (inputs) => ({ checks: inputs.flat() }),
     close: async () => undefined,
   };
 }

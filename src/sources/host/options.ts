@@ -1,4 +1,5 @@
 /** `metrics`: what the agent measures by itself. */
+import { checksOption } from '../../checks/custom/options.ts';
 import { list, option, optional, orFalse, required, section, type Values } from '../../config/option.ts';
 import { duration, name, path, text, topic, yesNo } from '../../config/types.ts';
 
@@ -15,7 +16,7 @@ const processMatch = section({
   per_process: option(yesNo(), 'false', 'Metrics of each process (process.pid), instead of their sum.'),
 });
 
-const host = orFalse({
+const hostFields = {
   cpu: option(yesNo(), 'true', 'system.cpu.*'),
   cpu_per_core: option(yesNo(), 'false', 'system.cpu.* of each processor, with `cpu.logical_number`, beside the sum.'),
   cpu_frequency: option(yesNo(), 'false', 'system.cpu.frequency'),
@@ -57,7 +58,10 @@ const host = orFalse({
     {},
     'States and restarts of units, by systemctl show at each interval.',
   ),
-});
+};
+const host = orFalse(hostFields);
+/** The names of the checks that there are without any configuration. */
+export const BUILT_IN = Object.keys(hostFields);
 
 const metricsSection = section(
   {
@@ -72,17 +76,7 @@ const metricsSection = section(
       'Where the files of the host are seen: /host in a container that measures its host and has its / mounted there.',
     ),
     host: option(host, {}, 'Metrics of this machine, under their OpenTelemetry names. false: none.'),
-    checks: option(
-      list(
-        section({
-          name: required(name('text', 'ntp'), 'Which check.'),
-          interval: optional(duration({ min: '1s', max: '1d' }), 'How often it runs. Default: metrics.interval.'),
-          timeout: option(duration({ min: '100ms', max: '1h' }), '10s', 'When it is given up.'),
-        }),
-      ),
-      [],
-      'Further checks.',
-    ),
+    checks: checksOption,
   },
   'metrics: {interval: 10s}, or metrics: {host: false} for none',
 );

@@ -4,6 +4,7 @@
  *   sent -> mappings (the first that matches) -> prefix -> normalize -> drop_tags -> allow, deny -> the series, or the rule
  */
 import { LOOKED_AT, linear, quickUpTo } from '../../config/backtracking.ts';
+import { matchesWildcard } from '../../config/wildcards.ts';
 import type { NamingConfig } from './naming-options.ts';
 import type { Tag } from './tags.ts';
 
@@ -86,21 +87,6 @@ export function sourceOf({ match, match_type }: { match: string; match_type: 'wi
   if (match_type === 'regex') return `^(?:${match})$`;
   const parts = match.split('*').map((part) => part.replace(/[.-]/g, '\\$&'));
   return `^${parts.join('([^.]*)')}$`;
-}
-
-/** `*` stands for any characters, or none. In linear time: each part is looked for behind the one before. */
-export function matchesWildcard(pattern: string, text: string): boolean {
-  const [first, ...rest] = pattern.split('*') as [string, ...string[]];
-  if (rest.length === 0) return text === pattern;
-  const last = rest.pop()!;
-  if (!text.startsWith(first) || !text.endsWith(last) || text.length < first.length + last.length) return false;
-  let at = first.length;
-  for (const part of rest) {
-    const found = text.indexOf(part, at);
-    if (found < 0 || found + part.length > text.length - last.length) return false;
-    at = found + part.length;
-  }
-  return true;
 }
 
 const NORMALIZE: Record<NamingConfig['normalize'], (named: Named) => Named> = {

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { matchesWildcard } from '../../../src/config/wildcards.ts';
 import { Aggregator } from '../../../src/sources/statsd/aggregator.ts';
-import { matchesWildcard, Naming } from '../../../src/sources/statsd/naming.ts';
+import { Naming } from '../../../src/sources/statsd/naming.ts';
 import { checkNaming, type NamingConfig } from '../../../src/sources/statsd/naming-options.ts';
 import type { Tag } from '../../../src/sources/statsd/tags.ts';
 import { FOUR, NO_NAMING, startStatsd } from '../../support/statsd.ts';

@@ -1,0 +1,82 @@
+/**
+ * `exec`: a program, its arguments as they are (no shell), in a process group of its own, which is ended as a whole at the
+ * deadline. What it prints is read up to a limit; more ends it.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { aborted } from '../../core/abort.ts';
+import { goesFirst } from '../../native/processes.ts';
+import { type CheckState, type CustomCheck, UNKNOWN, type Verdict } from './custom.ts';
+import type { CustomCheckConfig } from './options.ts';
+import { readOutput } from './output.ts';
+
+const MOST_BYTES = 8 << 20;
+/** Of what it complains. */
+const SAID_BYTES = 4096;
+
+export function execCheck(config: CustomCheckConfig): CustomCheck {
+  const command = config.command!;
+  const format = config.parse!;
+  return {
+    async run(to, signal): Promise<Verdict> {
+      const { code, out, said } = await output(command, signal);
+      if (format === 'nagios') {
+        const message = await readOutput(format, out, config.name, to);
+        return { state: code <= UNKNOWN ? (code as CheckState) : UNKNOWN, message };
+      }
+      if (code !== 0) throw new Error(`${command[0]} ended with exit code ${code}${said === '' ? '' : `: ${said}`}`);
+      await readOutput(format, out, config.name, to);
+      return { state: 0, message: null };
+    },
+  };
+}
+
+async function output([program, ...args]: readonly string[], signal: AbortSignal) {
+  signal.throwIfAborted();
+  const { NOTIFY_SOCKET: _, WATCHDOG_USEC: __, LISTEN_FDS: ___, ...env } = process.env;
+  const child = spawn(program!, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env });
+  try {
+    return await heard(child, program!, signal);
+  } finally {
+    endGroup(child);
+  }
+}
+
+function heard(child: ChildProcess, program: string, signal: AbortSignal) {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  let said = '';
+  return new Promise<{ code: number; out: string; said: string }>((resolve, reject) => {
+    aborted(signal).then(() => reject(signal.reason));
+    child.once('error', (error: NodeJS.ErrnoException) =>
+      reject(new Error(error.code === 'ENOENT' ? `${program}: there is no such program` : error.message)),
+    );
+    child.once('spawn', () => goesFirst(child.pid));
+    child.stdout!.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > MOST_BYTES) reject(new Error(`${program} prints more than ${MOST_BYTES >> 20} MiB`));
+      else chunks.push(chunk);
+    });
+    child.stderr!.on('data', (chunk: Buffer) => {
+      if (said.length < SAID_BYTES) said += chunk.toString('utf8', 0, SAID_BYTES);
+    });
+    // Not `close`: what it has left behind may hold its output open for ever.
+    child.once('exit', (code, ended) => {
+      setImmediate(() => {
+        if (ended !== null && code === null) reject(new Error(`${program} was ended by ${ended}`));
+        else resolve({ code: code!, out: Buffer.concat(chunks).toString(), said: said.trim() });
+      });
+    });
+  });
+}
+
+/** All that it has started, too. */
+function endGroup(child: ChildProcess): void {
+  child.stdout?.destroy();
+  child.stderr?.destroy();
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // There is nobody left.
+  }
+}

@@ -1,0 +1,32 @@
+/** `http`: what a URL answers, how fast, and for how long its certificate is good. */
+import { CRITICAL, type CustomCheck, FINE, type Verdict } from './custom.ts';
+import type { CustomCheckConfig } from './options.ts';
+import { answerOf, failureOf } from './request.ts';
+
+/** Of the body, where a text is looked for in it. */
+const MOST_BYTES = 1 << 20;
+
+export function httpCheck(config: CustomCheckConfig): CustomCheck {
+  const { url, expect } = config;
+  return {
+    async run(to, signal): Promise<Verdict> {
+      const began = performance.now();
+      const most = expect?.body === undefined ? 0 : MOST_BYTES;
+      const answer = await answerOf(config, most, signal).catch((error: Error) => {
+        if (signal.aborted) throw signal.reason;
+        return error;
+      });
+      if (answer instanceof Error) return { state: CRITICAL, message: `${url}: ${failureOf(answer)}` };
+      const { status, body, certificateDays } = answer;
+      to.gauge('http.check.duration', (performance.now() - began) / 1000, {}, 's');
+      to.gauge('http.check.status_code', status, {});
+      if (certificateDays !== null) to.gauge('tls.certificate.days_left', certificateDays, {}, 'd');
+      const wanted = expect?.status ?? [];
+      const right = wanted.length > 0 ? wanted.includes(status) : status >= 200 && status < 400;
+      if (!right) return { state: CRITICAL, message: `${url} answers ${status}` };
+      if (expect?.body !== undefined && !body.includes(expect.body))
+        return { state: CRITICAL, message: `${url}: the answer does not hold ${JSON.stringify(expect.body)}` };
+      return FINE;
+    },
+  };
+}

@@ -1,0 +1,133 @@
+/** What programs print, read into a collector: one function a format. Each throws a sentence where the text is none. */
+import type { Collector, SeriesLabels } from './collector.ts';
+import { readExposition } from './exposition.ts';
+import { readStatsd } from './statsd-lines.ts';
+
+export const OUTPUTS = ['nagios', 'prometheus', 'influx', 'statsd', 'json'] as const;
+export type OutputFormat = (typeof OUTPUTS)[number];
+
+/** `name`: the check's. Returns what the program says of itself, where the format has that. */
+export async function readOutput(
+  format: OutputFormat,
+  text: string,
+  name: string,
+  to: Collector,
+): Promise<string | null> {
+  if (format === 'nagios') return readNagios(text, name, to);
+  if (format === 'prometheus') await readExposition(text, to, { nameOf: (metric) => metric });
+  else if (format === 'influx') readInflux(text, to);
+  else if (format === 'statsd') readStatsd(text, to);
+  else readJson(text, to);
+  return null;
+}
+
+const UNITS: Record<string, [unit: string, factor: number]> = {
+  s: ['s', 1],
+  ms: ['s', 1e-3],
+  us: ['s', 1e-6],
+  B: ['By', 1],
+  KB: ['By', 1e3],
+  MB: ['By', 1e6],
+  GB: ['By', 1e9],
+  TB: ['By', 1e12],
+  '%': ['%', 1],
+  c: ['1', 1],
+};
+
+/**
+ * Monitoring Plugins' guidelines: `TEXT | 'label'=value[unit];warn;crit;min;max ...`, the text and more of it on further
+ * lines. A unit of `c` is a counter. `U` is a value that is not known.
+ */
+function readNagios(text: string, name: string, to: Collector): string {
+  const [first = '', ...rest] = text.split('\n');
+  const [said = '', ...data] = first.split('|');
+  const later = rest.join('\n').split('|')[1] ?? '';
+  const items = `${data.join('|')} ${later}`.matchAll(/(?:'((?:[^']|'')+)'|([^\s='|]+))=([^\s;]+)/g);
+  for (const [, quoted, plain, value] of items) {
+    const found = /^([-+]?[\d.]+(?:e[-+]?\d+)?)([a-zA-Z%]*)$/.exec(value!);
+    if (!found) continue;
+    const [unit, factor] = UNITS[found[2]!] ?? [found[2] === '' ? '1' : found[2]!, 1];
+    const metric = `${name}.${quoted?.replaceAll("''", "'") ?? plain}`;
+    if (found[2] === 'c') to.total(metric, Number(found[1]), {}, unit);
+    else to.gauge(metric, Number(found[1]) * factor, {}, unit);
+  }
+  return said.trim();
+}
+
+/** InfluxDB's line protocol: `measurement,tag=a field=1,other=2i 1465839830100400200`. Text fields are passed over. */
+function readInflux(text: string, to: Collector): void {
+  for (const [i, line] of text.split('\n').entries()) {
+    if (line.trim() === '' || line.startsWith('#')) continue;
+    const [head, fields] = splitOutside(line.trim(), ' ');
+    const [measurement, ...tags] = splitOutside(head ?? '', ',');
+    if (!measurement || !fields)
+      throw new Error(`line ${i + 1} is no line of InfluxDB's: it is NAME[,TAG=...] FIELD=...`);
+    const labels: Record<string, string> = {};
+    for (const tag of tags) {
+      const [key, value] = splitOutside(tag, '=');
+      if (key && value !== undefined) labels[unescaped(key)] = unescaped(value);
+    }
+    for (const field of splitOutside(fields, ',')) {
+      const [key, value = ''] = splitOutside(field, '=');
+      const number = influxNumber(value);
+      if (key && number !== null) to.gauge(`${unescaped(measurement)}.${unescaped(key)}`, number, labels);
+    }
+  }
+}
+
+function influxNumber(value: string): number | null {
+  if (/^(t|T|true|True|TRUE)$/.test(value)) return 1;
+  if (/^(f|F|false|False|FALSE)$/.test(value)) return 0;
+  return /^[-+]?(\d|\.\d)[\d.]*(e[-+]?\d+)?[iu]?$/i.test(value) ? Number(value.replace(/[iu]$/, '')) : null;
+}
+
+/** At signs that neither a backslash nor quotes take away. */
+function splitOutside(text: string, sign: string): string[] {
+  const parts: string[] = [];
+  let from = 0;
+  let quoted = false;
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === '\\') i++;
+    else if (text[i] === '"') quoted = !quoted;
+    else if (text[i] === sign && !quoted) {
+      parts.push(text.slice(from, i));
+      from = i + 1;
+    }
+  }
+  return [...parts, text.slice(from)];
+}
+
+function unescaped(text: string): string {
+  return text.replace(/\\([,= "\\])/g, '$1');
+}
+
+interface JsonMetric {
+  name: string;
+  type?: 'gauge' | 'count';
+  value: number;
+  unit?: string;
+  attributes?: SeriesLabels;
+}
+
+/** `[{"name","type":"gauge|count","value","unit","attributes"}]` */
+function readJson(text: string, to: Collector): void {
+  const list = JSON.parse(text) as unknown;
+  if (!Array.isArray(list)) throw new Error('is no array: [{"name":"queue.size","type":"gauge","value":3}]');
+  for (const [i, metric] of list.entries()) {
+    const wrong = faultOf(metric as JsonMetric);
+    if (wrong !== null) throw new Error(`element ${i} ${wrong}`);
+    const { name, type = 'gauge', value, unit, attributes = {} } = metric as JsonMetric;
+    const labels = Object.fromEntries(Object.entries(attributes).map(([key, text]) => [key, String(text)]));
+    to[type](name, value, labels, unit);
+  }
+}
+
+function faultOf(metric: JsonMetric): string | null {
+  if (typeof metric !== 'object' || metric === null) return 'is no object';
+  if (typeof metric.name !== 'string' || metric.name === '') return 'has no name';
+  if (metric.type !== undefined && metric.type !== 'gauge' && metric.type !== 'count')
+    return 'has a type that is neither gauge nor count';
+  // JSON has no NaN: some write it as text or null.
+  if (typeof metric.value !== 'number') return 'has a value that is no number';
+  return null;
+}

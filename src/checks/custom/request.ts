@@ -1,0 +1,119 @@
+/** HTTP requests of checks: by node:http, with TLS, over a Unix socket, with a limit to what is read of the answer. */
+import type * as http from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import { request } from '../../builtin.ts';
+import { readTextSync } from '../../mounts/fs.ts';
+import type { CustomCheckConfig } from './options.ts';
+
+const MOST_REDIRECTS = 5;
+
+export interface HttpAnswer {
+  status: number;
+  /** At most as many bytes as were asked for; more is not read. */
+  body: string;
+  /** More than that would have come. */
+  cut: boolean;
+  /** Until the certificate ends, of https. */
+  certificateDays: number | null;
+}
+
+export class WrongAnswer extends Error {}
+
+/** Follows redirects. Throws WrongAnswer where the other side is there and does not keep to HTTP. */
+export async function answerOf(config: CustomCheckConfig, most: number, signal: AbortSignal): Promise<HttpAnswer> {
+  let url = new URL(config.url!);
+  for (let hops = 0; ; hops++) {
+    const { location, ...answer } = await once(url, config, most, signal);
+    if (location === null) return answer;
+    if (hops === MOST_REDIRECTS) throw new WrongAnswer(`redirects more than ${MOST_REDIRECTS} times`);
+    const next = new URL(location, url);
+    if (!/^https?:$/.test(next.protocol)) throw new WrongAnswer(`redirects to ${next.protocol}`);
+    url = next;
+  }
+}
+
+async function once(url: URL, config: CustomCheckConfig, most: number, signal: AbortSignal) {
+  const send = url.protocol === 'https:' ? (await import('node:https')).request : request;
+  const sent = send(url, {
+    method: config.method,
+    headers: headersFor(url, config),
+    signal,
+    agent: false,
+    ...(config.socket !== undefined && { socketPath: config.socket }),
+    ...tlsOf(config),
+  });
+  sent.end(config.body);
+  const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+    sent.once('response', resolve);
+    sent.once('error', (error: NodeJS.ErrnoException) =>
+      reject(error.code?.startsWith('HPE_') ? new WrongAnswer('what answers there does not speak HTTP') : error),
+    );
+  });
+  const certificateDays = daysLeft(response.socket as TLSSocket);
+  const status = response.statusCode!;
+  const location = status >= 300 && status < 400 ? (response.headers.location ?? null) : null;
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  let cut = false;
+  try {
+    if (location === null) {
+      for await (const chunk of response as AsyncIterable<Buffer>) {
+        chunks.push(chunk);
+        bytes += chunk.length;
+        if (bytes > most) {
+          cut = true;
+          break;
+        }
+      }
+    }
+  } finally {
+    response.destroy();
+  }
+  return { status, body: Buffer.concat(chunks).toString('utf8', 0, most), cut, certificateDays, location };
+}
+
+/** Secrets go to the place that is configured only. */
+function headersFor(url: URL, { url: first, headers, token_file }: CustomCheckConfig): Record<string, string> {
+  const common = { 'user-agent': 'runnel', accept: 'text/plain, application/openmetrics-text;q=0.9, */*;q=0.1' };
+  if (url.origin !== new URL(first!).origin) return common;
+  const token = token_file === undefined ? {} : { authorization: `Bearer ${readTextSync(token_file).trim()}` };
+  return { ...common, ...headers, ...token };
+}
+
+function tlsOf({ tls }: CustomCheckConfig) {
+  if (!tls) return {};
+  const read = (file: string | undefined) => (file === undefined ? undefined : readTextSync(file));
+  return {
+    ca: read(tls.ca_file),
+    cert: read(tls.cert_file),
+    key: read(tls.key_file),
+    ...(tls.server_name !== undefined && { servername: tls.server_name }),
+    rejectUnauthorized: !tls.insecure,
+  };
+}
+
+function daysLeft(socket: TLSSocket): number | null {
+  const end = socket.getPeerCertificate?.()?.valid_to;
+  return end ? (Date.parse(end) - Date.now()) / 86_400_000 : null;
+}
+
+const REASONS: Record<string, string> = {
+  ECONNREFUSED: 'refuses connections',
+  ECONNRESET: 'the connection was cut',
+  ENOTFOUND: 'no such name',
+  EAI_AGAIN: 'no server answers for the name',
+  ENOENT: 'there is no such file',
+  ETIMEOUT: 'no server answers',
+  EHOSTUNREACH: 'cannot be reached',
+  ENETUNREACH: 'cannot be reached',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is not signed by a known authority: tls.ca_file',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is not signed by a known authority: tls.ca_file',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is not signed by a known authority: tls.ca_file',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
+};
+
+export function failureOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return (code && REASONS[code]) || message;
+}

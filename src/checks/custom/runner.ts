@@ -1,0 +1,100 @@
+/**
+ * Runs one check of the configuration: never two runs at a time, each with a deadline, every run counted. After failures
+ * it is asked more seldom: from the fifth on at every second interval, then every fourth, at most every eighth.
+ */
+import { abortable } from '../../core/abort.ts';
+import type { CheckStatus } from '../runner.ts';
+import { openCustom } from './all.ts';
+import { Collector, type Found } from './collector.ts';
+import { type CheckState, type CustomCheck, UNKNOWN, type Verdict } from './custom.ts';
+import type { CustomCheckConfig } from './options.ts';
+
+const PATIENCE = 5;
+const MOST_SELDOM = 3;
+
+export class CustomRunner {
+  readonly status: CheckStatus;
+  /** Of the last run. */
+  state: CheckState = UNKNOWN;
+  message: string | null = null;
+  readonly #config: CustomCheckConfig;
+  readonly #collector: Collector;
+  #check: CustomCheck | null = null;
+  #running = false;
+  /** Failures in a row, and intervals that are still left out for them. */
+  #failures = 0;
+  #rest = 0;
+
+  constructor(config: CustomCheckConfig) {
+    this.#config = config;
+    this.#collector = new Collector(config.max_series);
+    this.status = { name: config.name, runs: 0, errors: 0, skipped: 0, last_seconds: 0, last_error: null, lacks: null };
+  }
+
+  /** What one run found, with its state and how long it took. Never rejects; null: it was left out. */
+  async run(deadline_ms: number): Promise<Found[] | null> {
+    if (this.#running || this.#rest-- > 0) {
+      this.status.skipped++;
+      return null;
+    }
+    this.#rest = 0;
+    this.#running = true;
+    const began = performance.now();
+    const aborter = new AbortController();
+    const late = new Error(`no end after ${deadline_ms / 1000} s`);
+    const timer = setTimeout(() => aborter.abort(late), deadline_ms);
+    this.#collector.begin();
+    const work = this.#work(aborter.signal).finally(() => {
+      this.#running = false;
+    });
+    let failure: string | null = null;
+    let verdict: Verdict = { state: UNKNOWN, message: null };
+    try {
+      verdict = await abortable(work, aborter.signal);
+    } catch (error) {
+      failure = (error as Error).message || String(error);
+      this.status.errors++;
+    } finally {
+      clearTimeout(timer);
+    }
+    const seconds = (performance.now() - began) / 1000;
+    this.#note(failure, verdict, seconds);
+    // Of a run that failed what was found may be half of it.
+    const found = this.#collector.take(failure === null);
+    return [...(failure === null ? found : []), ...this.#own(seconds)];
+  }
+
+  async close(): Promise<void> {
+    await this.#check?.close?.();
+  }
+
+  async #work(signal: AbortSignal): Promise<Verdict> {
+    this.#check ??= await openCustom(this.#config);
+    return this.#check.run(this.#collector, signal);
+  }
+
+  #note(failure: string | null, verdict: Verdict, seconds: number): void {
+    const { truncated, notFinite } = this.#collector;
+    this.status.runs++;
+    this.status.last_seconds = seconds;
+    this.status.last_error = failure;
+    this.state = verdict.state;
+    this.message = failure ?? verdict.message;
+    this.status.state = this.state;
+    this.status.message = this.message;
+    this.status.truncated = (this.status.truncated ?? 0) + truncated;
+    this.status.not_finite = (this.status.not_finite ?? 0) + notFinite;
+    this.#failures = failure === null ? 0 : this.#failures + 1;
+    const seldom = Math.min(MOST_SELDOM, Math.max(0, this.#failures - PATIENCE + 1));
+    this.#rest = 2 ** seldom - 1;
+  }
+
+  #own(seconds: number): Found[] {
+    const attributes = { check: this.#config.name };
+    const message = this.message === null ? {} : { message: this.message.slice(0, 1000) };
+    return [
+      { name: 'check.duration', type: 'gauge', fields: { value: seconds }, unit: 's', attributes },
+      { name: 'check.status', type: 'gauge', fields: { value: this.state, ...message }, unit: '1', attributes },
+    ];
+  }
+}

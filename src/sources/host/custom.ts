@@ -1,0 +1,131 @@
+/**
+ * A check of the configuration as an input of its own: run once an interval, some time after its multiple, so that many do
+ * not begin in one moment; its records are of the window that ended there.
+ *
+ *   |------- window -------|------- window -------|
+ *   10:00:00          10:00:10  run, emit     10:00:20  run, emit
+ */
+import { setImmediate } from 'node:timers/promises';
+import { crc32 } from 'node:zlib';
+import { emit } from '../../aggregate/emit.ts';
+import { attributesJson, MetricRecords } from '../../aggregate/record.ts';
+import { type Span, untilNext, windowAt } from '../../aggregate/window.ts';
+import type { Found } from '../../checks/custom/collector.ts';
+import type { CustomCheckConfig } from '../../checks/custom/options.ts';
+import { CustomRunner } from '../../checks/custom/runner.ts';
+import type { CheckStatus } from '../../checks/runner.ts';
+import { abortable, pause } from '../../core/abort.ts';
+import type { Account } from '../../core/account.ts';
+import type { Stream } from '../../core/batch.ts';
+import type { Output, Source } from '../../core/pipeline.ts';
+import { log } from '../../log.ts';
+import { type Envelope, valueEnvelope } from '../../records/envelope.ts';
+
+/** Of the interval, and at most so long. */
+const SPREAD = 0.1;
+const MOST_SPREAD_MS = 1000;
+/** Records that are made in one go: some milliseconds. */
+const PIECE = 1000;
+
+export interface CustomOptions {
+  check: CustomCheckConfig;
+  /** Milliseconds. */
+  interval: number;
+  topic: string;
+  host: string;
+  tags: Record<string, string>;
+  account: Account;
+  nextWindowId: () => string;
+}
+
+export interface CustomSource extends Source {
+  status(): CheckStatus;
+  /** What is wrong with it. */
+  problem(): string | null;
+}
+
+export function customSource(options: CustomOptions): CustomSource {
+  const { check, interval, account, host, tags } = options;
+  const key = valueEnvelope(host);
+  const stream: Stream = {
+    name: `check ${check.name}`,
+    topic: options.topic,
+    key: host,
+    account,
+    replayable: false,
+    envelope: (): Envelope => key,
+  };
+  const runner = new CustomRunner(check);
+  const labels = { ...tags, ...check.tags };
+
+  /** A piece at a time: many are no small work. */
+  async function flush(output: Output, found: readonly Found[], window: Span, signal: AbortSignal): Promise<void> {
+    const named = { ...window, id: options.nextWindowId() };
+    const records = new MetricRecords({ host, dataset: check.name, labels }, named);
+    for (let from = 0; from < found.length; from += PIECE) {
+      const documents = found
+        .slice(from, from + PIECE)
+        .map(({ name, type, fields, unit, attributes }) =>
+          records.make(JSON.stringify(name), type, fields, unit, attributesJson(Object.entries(attributes))),
+        );
+      await hand(output, documents, signal);
+      if (found.length > PIECE) await setImmediate();
+    }
+  }
+
+  /** What could not be handed over before the end is counted as lost. */
+  async function hand(output: Output, documents: readonly string[], signal: AbortSignal): Promise<void> {
+    let pushed = 0;
+    const counted: Output = {
+      take: (s, abort) => output.take(s, abort),
+      discard: (batch) => output.discard(batch),
+      push(batch) {
+        pushed += batch.weight;
+        account.received += batch.weight;
+        return output.push(batch);
+      },
+    };
+    try {
+      await emit(counted, stream, documents, new Uint8Array(documents.length).fill(1), signal);
+    } catch (error) {
+      const lost = documents.length - pushed;
+      account.received += lost;
+      if (lost > 0) account.drop('shutdown', lost);
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  return {
+    async run(output, signal) {
+      let last = performance.now();
+      const spread = spreadOf(host, check.name, interval);
+      try {
+        while (await pause(untilNext(Date.now(), interval, interval / 20), signal)) {
+          const now = performance.now();
+          const window = windowAt(Date.now(), now - last, interval);
+          last = now;
+          if (!(await pause(spread, signal))) break;
+          // A run is not waited for at a stop.
+          const found = await abortable(runner.run(Math.min(check.timeout, interval)), signal).catch(() => null);
+          if (found === null) continue;
+          say(check.name, runner);
+          await flush(output, found, window, signal);
+        }
+      } finally {
+        await runner.close();
+      }
+    },
+    status: () => ({ ...runner.status }),
+    problem: () => (runner.status.last_error === null ? null : `check ${check.name}: ${runner.status.last_error}`),
+  };
+}
+
+function say(name: string, { status }: CustomRunner): void {
+  if (status.last_error === null) return;
+  log.warnOnce(`check ${name}`, `check ${name} failed: ${status.last_error}; it is tried again`);
+}
+
+/** The same each time, and another for each check and host. */
+function spreadOf(host: string, name: string, interval: number): number {
+  return (crc32(`${host}\0${name}`) / 2 ** 32) * Math.min(interval * SPREAD, MOST_SPREAD_MS);
+}
