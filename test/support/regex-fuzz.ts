@@ -75,14 +75,11 @@ export function fuzzRegex(seed: number, patterns: number, lines: number): FuzzRe
     }
     room.clear();
     const program = pattern.place(room);
-    const re = new RegExp(source, `u${search ? '' : 'y'}${ignoreCase ? 'i' : ''}`);
+    const re = new RegExp(source, `uy${ignoreCase ? 'i' : ''}`);
     for (let i = 0; i < lines; i++) {
       const line = Array.from({ length: below(14) }, () => one(LETTERS)).join('');
       const length = bytes.write(line, at);
-      re.lastIndex = 0;
-      const expected = re.exec(line);
-      // V8 finds \B between the halves of a character, where ECMAScript does not look.
-      if (expected && /[\udc00-\udfff]/.test(line.charAt(expected.index))) continue;
+      const expected = search ? searched(re, line) : from(re, line, 0);
       const found = regex.match(program, pattern.groups.length, at, at + length);
       const texts = JSON.stringify(found?.map((span) => (span ? bytes.toString('utf8', ...span) : null)));
       const want = JSON.stringify(
@@ -96,6 +93,23 @@ export function fuzzRegex(seed: number, patterns: number, lines: number): FuzzRe
     result.gaveUp += regex.takeGaveUp();
   }
   return result;
+}
+
+/**
+ * The first match from one character on, or the next. V8's own search is not asked: beyond U+FFFF it finds `\B` within a
+ * character, and counts one as two when it looks for what must end at `$`.
+ */
+function searched(re: RegExp, line: string): RegExpExecArray | null {
+  for (let at = 0; at <= line.length; at += line.codePointAt(at)! > 0xffff ? 2 : 1) {
+    const found = from(re, line, at);
+    if (found) return found;
+  }
+  return null;
+}
+
+function from(re: RegExp, line: string, at: number): RegExpExecArray | null {
+  re.lastIndex = at;
+  return re.exec(line);
 }
 
 function read(source: string, options: PatternOptions): Pattern | null {

@@ -18,9 +18,9 @@ function run(source: string, line: string | Buffer, options: PatternOptions = { 
 }
 
 test('random patterns find what V8 finds', () => {
-  const { compared, matched, gaveUp, differences } = fuzzRegex(20261130, 900, 12);
+  const { compared, matched, gaveUp, differences } = fuzzRegex(20261130, 400, 20);
   assert.deepEqual(differences, []);
-  assert.ok(compared > 4000 && matched > 300 && gaveUp === 0);
+  assert.ok(compared > 3000 && matched > 200 && gaveUp === 0);
 });
 
 test('no pattern takes long on a line that is made for that', () => {
