@@ -5,6 +5,7 @@ import { MAX_RECORDS } from '../core/pool.ts';
 import { Needles } from '../kernel/needles.ts';
 import { type CellTest, CellTests, LineTests } from '../kernel/process/cell-tests.ts';
 import { type Condition, type Test, testsOf } from './condition.ts';
+import { tellingGaveUp } from './gave-up.ts';
 import type { StepContext } from './verb.ts';
 
 /** What it gives holds until the next call. */
@@ -61,7 +62,7 @@ function testOf(test: Test, context: StepContext): Match {
   if (test.test === 'matches') {
     const lines = new LineTests(kernel.process, context.arena);
     const holds = lines.pattern(test.pattern);
-    return ({ slot, count }) => holds(slot, count);
+    return (batch) => tellingGaveUp(kernel.process, batch, test.pattern, () => holds(batch.slot, batch.count));
   }
   assert('literals' in test, 'a line is tested by its text');
   const needles = new Needles(test.literals.map((text) => Buffer.from(text)));
@@ -74,7 +75,8 @@ function cellTestOf(test: Test, field: string, { program }: StepContext): Match 
   const holds = testOfCell(tests, cell, test);
   return (batch) => {
     program.rowsOf(batch);
-    return holds(batch.count);
+    if (test.test !== 'matches') return holds(batch.count);
+    return tellingGaveUp(program.process, batch, test.pattern, () => holds(batch.count));
   };
 }
 

@@ -3,8 +3,8 @@ import { grammar, Wrong, WrongAt } from '../../config/option.ts';
 import { PatternError } from '../../kernel/process/regex/parse.ts';
 import type { GroupType } from '../../kernel/process/regex/place.ts';
 import { Pattern, RegexKernel } from '../../kernel/process/regex.ts';
-import { log } from '../../log.ts';
 import { fieldName } from '../field.ts';
+import { tellingGaveUp } from '../gave-up.ts';
 import { writtenOptions } from '../written.ts';
 import { type CommonOptions, commonOptions, type Parse, type ParseContext } from './format.ts';
 
@@ -88,21 +88,15 @@ export function wrongInText<T>(path: Path, read: () => T): T {
 
 /** The step of a format: captured groups become cells. `notEmpty`: a group that captured nothing leaves its field out. */
 export function capturing(
-  { pattern, fields }: Captured,
+  { source, pattern, fields }: Captured,
   { program, original }: ParseContext,
   notEmpty: boolean,
 ): Parse {
   const regex = RegexKernel.of(program.process);
   const cells = fields.map(({ name, type }) => ({ cell: program.cell(name), type, notEmpty }));
   const at = pattern.place(program.arena, cells);
-  return (batch) => {
-    regex.takeGaveUp();
-    regex.texts(at, batch.count, program.texts.todoAt, original);
-    if (regex.takeGaveUp() === 0) return;
-    const { key, name } = batch.stream;
-    log.warnOnce(
-      `pattern ${key} ${name}`,
-      `${name} has lines that take a pattern too many steps: they count as not of the format; write it so that it begins with ^ and repeats less`,
-    );
-  };
+  return (batch) =>
+    tellingGaveUp(program.process, batch, source, () => {
+      regex.texts(at, batch.count, program.texts.todoAt, original);
+    });
 }
