@@ -194,6 +194,7 @@ export class Agent {
       status: (files) => buildStatus(this.#parts(), files),
       tap: this.#tap,
       reload: () => this.reload(),
+      top: (input) => this.#inputs.top(input),
       kinds,
     });
     const { errors, address } = this.#admin;

@@ -149,6 +149,11 @@ export class Inputs {
     }
   }
 
+  /** Who sends most to the input of this name; null: it is not open, or nobody can tell. */
+  top(id: string): Promise<unknown> | null {
+    return this.#running.find(({ spec }) => spec.id === id)?.input?.top?.() ?? null;
+  }
+
   /** Their parts of the status, with at most so many files each. */
   status(files: number): Record<string, unknown> {
     const parts = this.#kinds.map((kind) => {

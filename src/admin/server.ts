@@ -8,6 +8,7 @@
  *   GET /metrics         Prometheus text
  *   GET /                the page
  *   GET /tap[?match=P]   records as they leave, as lines of JSON; on the socket only
+ *   GET /top?input=NAME  who sends most to an input; on the socket only
  *   POST /reload         reads the configuration again; on the socket only
  *
  * On the address nothing changes anything.
@@ -49,6 +50,8 @@ export interface AdminOptions {
   tap: Tap;
   /** Reads the configuration again; not without it. */
   reload?: () => Promise<{ reloaded: boolean }>;
+  /** Who sends most to an input; null: nobody can tell. */
+  top?: (input: string) => Promise<unknown> | null;
   kinds?: readonly AnyKind[];
 }
 
@@ -184,6 +187,14 @@ async function answer(
     case '/tap':
       if (!local) return textAnswer(403, 'Records are shown on the unix socket only: runnel tap uses it.');
       return tapped(options.tap, query.get('match'));
+    case '/top': {
+      if (!local) return textAnswer(403, 'Names are shown on the unix socket only: runnel top uses it.');
+      const input = query.get('input') ?? '';
+      const told = options.top?.(input) ?? null;
+      return told === null
+        ? textAnswer(404, `Nothing is received by ${input}.`)
+        : jsonAnswer(200, (await told) as object);
+    }
     default:
       return textAnswer(404, 'There is /, /health, /ready, /status and /metrics.');
   }

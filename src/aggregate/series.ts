@@ -170,6 +170,12 @@ export class SeriesTable {
   }
 }
 
+/** The attributes of a series, pair by pair. */
+export function attributesOf(series: SeriesTable, number: number): [string, string][] {
+  const all = JSON.parse(`{${series.attributes(number)}}`) as Record<string, string | string[]>;
+  return Object.entries(all).flatMap(([key, values]) => [values].flat().map((value): [string, string] => [key, value]));
+}
+
 /** Bytes of a key that its series does not come with. */
 function beyond(key: string): number {
   const bytes = /[^\x00-\xff]/.test(key) ? key.length * 2 : key.length;

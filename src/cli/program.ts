@@ -1,7 +1,7 @@
 /** The command line: one file per command beside this one, loaded when it is asked for. */
 import '../heap.ts';
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { showUsage, usageError } from './usage.ts';
 
 const DEFAULT_CONFIG = '/etc/runnel/runnel.yaml';
@@ -91,13 +91,19 @@ program
 
 program
   .command('top')
-  .description('the status, live: inputs, files, topics, losses; q ends it')
+  .description('the status, live: inputs, files, topics, losses; q ends it. top statsd: who sends most')
+  .addArgument(new Argument('[input]', 'statsd: by name, by tag, by container').choices(['statsd']))
   .option(CONFIG, FINDS_AGENT)
   .option('--admin <url>', 'find the agent by its admin address, for example http://127.0.0.1:8687')
   .option('--interval <duration>', 'how often to look, for example 500ms or 1m', '1s')
   .option('--count <n>', 'end after so many looks')
   .option('--json', 'print a status a line')
-  .action(async (options: Omit<import('./top.ts').TopOptions, 'defaultPath'>) => {
+  .action(async (input: string | undefined, options: Omit<import('./top.ts').TopOptions, 'defaultPath'>) => {
+    if (input === 'statsd') {
+      const { topStatsd } = await import('./top-statsd.ts');
+      await finish(topStatsd({ defaultPath: DEFAULT_CONFIG, ...options }));
+      return;
+    }
     const { top } = await import('./top.ts');
     await finish(top({ defaultPath: DEFAULT_CONFIG, ...options }));
   });

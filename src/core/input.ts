@@ -156,6 +156,8 @@ export interface OpenInput {
   inFlight(): number;
   /** With at most so many files. */
   status(files: number): unknown;
+  /** Who sends most, for `runnel top NAME`: it takes a while. */
+  top?(): Promise<unknown>;
 }
 
 /** Positions in data_dir, which transactions carry, too. */

@@ -13,6 +13,7 @@ import { Account } from '../../src/core/account.ts';
 import { Batch } from '../../src/core/batch.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { valueEnvelope } from '../../src/records/envelope.ts';
+import { NO_TOP } from '../../src/sources/statsd/top-shape.ts';
 import { statusOf, withFiles } from '../support/status.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -45,7 +46,11 @@ async function agent(t: TestContext): Promise<{ config: string; tap: Tap; start(
   writeFileSync(config, `data_dir: ${data}\nadmin: {listen: 127.0.0.1:1}\n`);
   const tap = new Tap();
   const status = (files: number) => withFiles(statusOf(), files);
-  const options = { listen: '127.0.0.1:0', hosts: [], healthy: () => true, reasons: () => [], status, tap };
+  const row = { name: 'http\x1b[31m.requests', samples: 7, series: 2 };
+  const told = { ...NO_TOP, seconds: 2.5, series: 3, seen: 2, samples: 7, by_samples: [row], by_series: [row] };
+  const tags = [{ key: 'user', values: 2000, approximate: true, series: 2 }];
+  const top = (input: string) => (input === 'statsd' ? Promise.resolve({ ...told, tags }) : null);
+  const options = { listen: '127.0.0.1:0', hosts: [], healthy: () => true, reasons: () => [], status, tap, top };
   return {
     config,
     tap,
@@ -95,6 +100,21 @@ test('a command that is called wrongly says how it is called, and exits 2', asyn
     assert.deepEqual([code, out], [2, ''], args.join(' '));
     assert.match(err, said);
   }
+});
+
+test('top statsd says who sends most, over the socket only', async (t) => {
+  const { config, start } = await agent(t);
+  const server = await start();
+  const { code, out } = await runnel('top', 'statsd', '-c', config);
+  assert.equal(code, 0);
+  assert.match(out, /^3 series \(2 of them are counted here: there was no time for more\), 7 samples in 2\.5 s\n/);
+  assert.match(out, /\nBY SERIES +SAMPLES {2}SERIES\nhttp\S*\.requests +7 +2\n/);
+  assert.match(out, /\nBY TAG {2}VALUES {2}SERIES\nuser {4}~2000 {3}2\n/);
+  const json = await runnel('top', 'statsd', '-c', config, '--json');
+  assert.equal(JSON.parse(json.out).by_series[0].series, 2);
+  const far = await runnel('top', 'statsd', '--admin', `http://${server.address}`);
+  assert.deepEqual([far.code, far.out], [1, '']);
+  assert.match(far.err, /on the unix socket only/);
 });
 
 test('tap prints records on stdout and what it skipped on stderr, and ends with the agent', async (t) => {

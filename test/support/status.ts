@@ -86,6 +86,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
       overflowed: 7,
       coarser: 3,
       unknown_fields: 2,
+      clients: { packets_dropped: 3 },
       filtered: [{ rule: 'deny debug.*', samples: 4 }],
     },
     checks: [{ name: 'cpu', runs: 3, errors: 0, skipped: 0, last_seconds: 0.0002, last_error: null, lacks: null }],

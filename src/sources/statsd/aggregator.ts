@@ -25,6 +25,8 @@ import {
   TIMER,
   UNKNOWN,
 } from '../../kernel/statsd.ts';
+import { Census } from './census.ts';
+import { ClientFigures } from './clients.ts';
 import { Content } from './content.ts';
 import { Documents } from './documents.ts';
 import { Intake } from './intake.ts';
@@ -36,6 +38,7 @@ import { statusNumber } from './parse-event.ts';
 import type { SampleOrigin } from './receive/origins.ts';
 import type { Tag } from './tags.ts';
 import { isTimely, timestampFault } from './timestamp.ts';
+import { CONTAINER } from './top-shape.ts';
 
 const KINDS: Record<WireType, number> = { c: COUNTER, g: GAUGE, h: HISTOGRAM, d: HISTOGRAM, ms: TIMER, s: SET };
 /**
@@ -44,8 +47,6 @@ const KINDS: Record<WireType, number> = { c: COUNTER, g: GAUGE, h: HISTOGRAM, d:
  */
 const IDLE_WINDOWS = 30;
 const IDLE_WINDOWS_NEARLY_FULL = 2;
-/** OpenTelemetry's name for it. */
-const CONTAINER = 'container.id';
 /** Characters of the documents of a piece, about: what is on its way to the main thread at once. */
 const PIECE_CHARACTERS = 512 * 1024;
 
@@ -91,6 +92,8 @@ export class Aggregator {
   replaced = 0;
   /** Sketches and sets that were kept coarser for want of memory. */
   coarser = 0;
+  /** What the clients say of themselves. */
+  readonly clients: ClientFigures;
   readonly #arena: Arena;
   readonly #series: SeriesTable;
   readonly #naming: Naming;
@@ -112,6 +115,7 @@ export class Aggregator {
   constructor(options: AggregatorOptions) {
     this.#arena = new Arena(options.memory);
     this.#series = new SeriesTable(options.limits, this.#arena);
+    this.clients = new ClientFigures(this.#series);
     this.#naming = new Naming(options.naming);
     // What a rule leaves out is counted in a column of its own, behind those of series.
     const { rules } = this.#naming;
@@ -144,6 +148,18 @@ export class Aggregator {
   /** Samples that went to an overflow series. */
   get overflowed(): number {
     return this.#intake.overflowed;
+  }
+
+  /** Who sends most; `until` as Census has it. */
+  census(until: number): Census {
+    return new Census(
+      this.#series,
+      (number) => {
+        const before = this.#records ? this.#closed.columns.samples[number]! : 0;
+        return this.#intake.open.columns.samples[number]! + before;
+      },
+      until,
+    );
   }
 
   /** What was received and is not in `samples`, by reason. */
@@ -223,6 +239,7 @@ export class Aggregator {
     this.#eventCursor = 0;
     this.coarser += closed.coarser;
     this.#countFiltered(closed);
+    this.clients.add(closed.columns.sums);
     let any = closed.timed.size > 0 || closed.events.size > 0;
     for (let i = 0; i < this.#series.size; i++) {
       if (closed.columns.samples[i] === 0) continue;
@@ -328,6 +345,7 @@ export class Aggregator {
         : this.#series.number(KINDS[parsed.type], named.name, named.tags);
       if (learn && (parsed.name.includes('\ufffd') || tags.some((tag) => tag.join().includes('\ufffd'))))
         this.replaced++;
+      if (number >= 0 && !left) this.clients.look(parsed.name, number);
       if (number >= 0 && learn && this.kernel.learn(from, number)) return false;
       this.unknownFields += parsed.unknownFields;
       if (left) intake.leaveOut(number, Math.max(1, parsed.values.length));

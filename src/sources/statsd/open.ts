@@ -32,6 +32,7 @@ export function openStatsd(host: InputHost): OpenKind<StatsdInput> {
         problems: () =>
           source.status().listeners.flatMap(({ address, error }) => (error ? [`statsd ${address}: ${error}`] : [])),
         inFlight: () => source.inFlight(),
+        top: () => source.top(),
         status: (): StatsdSaid['statsd'] => ({ ...source.status(), replaced: account.replaced }),
       };
     },

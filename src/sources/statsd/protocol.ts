@@ -3,8 +3,10 @@
 import type { MetricOrigin } from '../../aggregate/record.ts';
 import type { SeriesLimits } from '../../aggregate/series.ts';
 import type { FlushPiece, SampleLoss } from './aggregator.ts';
+import { CLIENT_FIGURES } from './clients.ts';
 import type { Manner } from './manner.ts';
 import type { NamingConfig } from './naming-options.ts';
+import type { StatsdTop } from './top-shape.ts';
 
 export interface ThreadOptions {
   /** When listening began, as threads agree on it: `performance.timeOrigin` and `performance.now()` together. */
@@ -74,7 +76,9 @@ export const OVERFLOWED = 3;
 export const COARSER = 4;
 /** Fields of no known meaning. */
 export const UNKNOWN_FIELDS = 5;
-const TOGETHER = 6;
+/** From here on: what the clients say of themselves. */
+export const CLIENTS = 6;
+const TOGETHER = CLIENTS + CLIENT_FIGURES.length;
 /** From `countersOf(listener)` on. */
 export const PACKETS = 0;
 export const LINES = 1;
@@ -108,6 +112,8 @@ export type FromThread =
   | { type: 'window' }
   /** Documents of the window; the next come when `next` was said. */
   | ({ type: 'piece' } & FlushPiece)
+  /** Who sends most, as it was asked. */
+  | { type: 'top'; top: StatsdTop }
   /** It reads no more: the sockets that it was given may be closed. */
   | { type: 'read' }
   /** Everything was handed over. */
@@ -119,6 +125,7 @@ export type ToThread =
   | { type: 'bind'; place: BindPlace }
   | { type: 'id'; id: string }
   | { type: 'next' }
+  | { type: 'top' }
   /** STOP is set. */
   | { type: 'stop' };
 

@@ -16,13 +16,24 @@ export interface StatsdSaid {
     coarser: number;
     /** Fields of no known meaning, which are ignored; once a spelling. */
     unknown_fields: number;
+    /** What Datadog's clients say of themselves (packets_dropped ...), what is not 0. */
+    clients: Record<string, number>;
     /** Samples that `allow` and `deny` have left out, by rule. */
     filtered: { rule: string; samples: number }[];
   };
 }
 
 export const NOTHING: StatsdSaid = {
-  statsd: { listeners: [], contexts: 0, overflowed: 0, coarser: 0, replaced: 0, unknown_fields: 0, filtered: [] },
+  statsd: {
+    listeners: [],
+    contexts: 0,
+    overflowed: 0,
+    coarser: 0,
+    replaced: 0,
+    unknown_fields: 0,
+    clients: {},
+    filtered: [],
+  },
 };
 
 export function figures(s: StatsdSaid, to: Figures): void {
@@ -67,11 +78,19 @@ export function figures(s: StatsdSaid, to: Figures): void {
     ['rule'],
     s.statsd.filtered.map(({ rule, samples }) => [samples, rule]),
   );
+  to.counter(
+    'statsd_clients',
+    'What Datadog’s clients say of themselves.',
+    ['figure'],
+    Object.entries(s.statsd.clients).map(([figure, value]) => [value, figure]),
+  );
   to.gauge('statsd_contexts', 'Series in the current window.', [], [[s.statsd.contexts]]);
 }
 
-export function lines({ statsd: { listeners, contexts } }: StatsdSaid): string[] {
+export function lines({ statsd: { listeners, contexts, clients } }: StatsdSaid): string[] {
   if (listeners.length === 0) return [];
+  const lost = Object.entries(clients).filter(([name]) => name.includes('dropped'));
+  const said = lost.map(([name, value]) => `${name} ${value}`).join(', ');
   return [
     '',
     `statsd: ${count(contexts, 'series', 'series')} in this window`,
@@ -80,6 +99,7 @@ export function lines({ statsd: { listeners, contexts } }: StatsdSaid): string[]
       const error = l.error === null ? '' : `: ${l.error}`;
       return `  ${l.address}: ${count(l.packets, 'packet')}, ${count(l.lines, 'line')}, ${formatSize(l.bytes)}${bad.join('')}${error}`;
     }),
+    ...(said === '' ? [] : [`  its clients say what they could not send: ${said}`]),
   ];
 }
 

@@ -24,6 +24,7 @@ import { Ear } from './receive/ear.ts';
 import { KeptSockets } from './receive/kept.ts';
 import type { ListenSocket } from './receive/socket.ts';
 import { AggregatingThread } from './thread.ts';
+import type { StatsdTop } from './top-shape.ts';
 
 export interface StatsdOptions {
   config: StatsdConfig;
@@ -61,6 +62,8 @@ export interface StatsdStatus {
   coarser: number;
   /** Fields of no known meaning, which are ignored; once a spelling. */
   unknown_fields: number;
+  /** What Datadog's clients say of themselves (packets_dropped ...), what is not 0. */
+  clients: Record<string, number>;
   /** Samples that `allow` and `deny` have left out, by rule. */
   filtered: { rule: string; samples: number }[];
 }
@@ -70,6 +73,8 @@ export interface StatsdSource extends Source {
   status(): StatsdStatus;
   /** Samples that were received and are neither pushed nor dropped. */
   inFlight(): number;
+  /** Who sends most. */
+  top(): Promise<StatsdTop>;
 }
 
 export function statsdSource(options: StatsdOptions): StatsdSource {
@@ -79,6 +84,7 @@ export function statsdSource(options: StatsdOptions): StatsdSource {
     run: (output, signal) => source.run(output, signal),
     status: () => source.status(),
     inFlight: () => source.inFlight(),
+    top: () => source.top(),
   };
 }
 
@@ -146,8 +152,12 @@ class Statsd {
     const thread = this.#thread;
     thread.count();
     const listeners = this.#listeners.map((listener) => listener.status());
-    const { contexts, overflowed, coarser, unknownFields: unknown_fields, filtered } = thread;
-    return { listeners, contexts, overflowed, coarser, unknown_fields, filtered };
+    const { contexts, overflowed, coarser, unknownFields: unknown_fields, clients, filtered } = thread;
+    return { listeners, contexts, overflowed, coarser, unknown_fields, clients, filtered };
+  }
+
+  top(): Promise<StatsdTop> {
+    return this.#thread.top();
   }
 
   inFlight(): number {

@@ -14,12 +14,14 @@ import type { Output } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
 import { openBell, ring } from '../../native/poll.ts';
 import { closeSocket } from '../../native/sockets.ts';
+import { CLIENT_FIGURES } from './clients.ts';
 import type { Listener } from './listener.ts';
 import { LossesSaid } from './losses-said.ts';
 import { rulesOf } from './naming.ts';
 import type { NamingConfig } from './naming-options.ts';
 import {
   type BindPlace,
+  CLIENTS,
   COARSER,
   CONNECTIONS,
   CONTEXTS,
@@ -38,6 +40,8 @@ import {
   type ToThread,
   UNKNOWN_FIELDS,
 } from './protocol.ts';
+
+import { NO_TOP, type StatsdTop } from './top-shape.ts';
 
 export interface ThreadSettings {
   interval: number;
@@ -76,7 +80,10 @@ export class AggregatingThread {
   readonly #binding = new Map<number, PromiseWithResolvers<Bound>>();
   #worker: Worker | null = null;
   #emitting: Promise<void> = Promise.resolve();
+  /** Who asks who sends most. */
+  #asked: PromiseWithResolvers<StatsdTop> | null = null;
   /** Of its counters, what the account knows already. */
+  #over = false;
   #samples = 0;
   #replaced = 0;
   #settled = 0;
@@ -113,6 +120,22 @@ export class AggregatingThread {
   /** Fields of no known meaning, of lines that were taken for the first time. */
   get unknownFields(): number {
     return this.#counters[UNKNOWN_FIELDS]!;
+  }
+
+  /** What the clients say of themselves, what is not 0. */
+  get clients(): Record<string, number> {
+    const figures = CLIENT_FIGURES.map((name, i): [string, number] => [name, this.#counters[CLIENTS + i]!]);
+    return Object.fromEntries(figures.filter(([, value]) => value !== 0));
+  }
+
+  /** Who sends most. */
+  top(): Promise<StatsdTop> {
+    if (this.#worker === null || this.#over) return Promise.resolve(NO_TOP);
+    if (this.#asked === null) {
+      this.#asked = Promise.withResolvers();
+      this.#say({ type: 'top' });
+    }
+    return this.#asked.promise;
   }
 
   /** Samples that were left out, by rule. */
@@ -158,6 +181,8 @@ export class AggregatingThread {
     process.once('exit', wake);
     worker.once('exit', async (code) => {
       process.off('exit', wake);
+      this.#over = true;
+      this.#answer(NO_TOP);
       this.#closeAll();
       await this.#emitting;
       this.count();
@@ -226,6 +251,7 @@ export class AggregatingThread {
     } else if (message.type === 'ready') onReady();
     else if (message.type === 'read') onRead();
     else if (message.type === 'window') this.#say({ type: 'id', id: nextWindowId() });
+    else if (message.type === 'top') this.#answer(message.top);
     else if (message.type === 'trouble') {
       const { address } = listeners[message.listener]!;
       log.warnOnce(
@@ -246,6 +272,11 @@ export class AggregatingThread {
       if (message.type === 'listening') bound?.resolve(message);
       else bound?.reject(new Error(message.message));
     }
+  }
+
+  #answer(top: StatsdTop): void {
+    this.#asked?.resolve(top);
+    this.#asked = null;
   }
 
   async #emit(output: Output, piece: Extract<FromThread, { type: 'piece' }>): Promise<void> {

@@ -55,6 +55,11 @@ export class TimeWindows {
     return this.#due;
   }
 
+  /** Seconds that the open one is open. */
+  age(now: number): number {
+    return (now - this.#begun) / 1000;
+  }
+
   /** To be called before samples are counted that came at this time. */
   tick(wall: number, now: number): void {
     if (now < this.#due) return;

@@ -12,6 +12,7 @@ import { Aggregator } from './aggregator.ts';
 import {
   type BindPlace,
   BYTES,
+  CLIENTS,
   COARSER,
   CONNECTIONS,
   CONTEXTS,
@@ -38,6 +39,7 @@ import { ARENA_BYTES, Batches } from './receive/batches.ts';
 import { bindWithNode } from './receive/node.ts';
 import { Origins, type SampleOrigin } from './receive/origins.ts';
 import { Streams } from './receive/streams.ts';
+import { TopAnswers } from './top-answers.ts';
 import { TimeWindows } from './windows.ts';
 
 const options = workerData as ThreadOptions;
@@ -50,6 +52,7 @@ const { bytes, arenaAt } = aggregator.kernel;
 const now = performance.now();
 const open = Math.max(0, performance.timeOrigin + now - options.since);
 const windows = new TimeWindows(aggregator, interval, { wall: Date.now(), now, open }, post);
+const tops = new TopAnswers(aggregator, windows, post);
 /** Of what the aggregator has counted, what the listeners know already. */
 let lines = 0;
 let rejected = 0;
@@ -86,7 +89,8 @@ const batches = new Batches(
       heard = Atomics.load(control, MESSAGES);
     },
     stopping,
-    busy: () => windows.busy,
+    step,
+    busy: () => windows.busy || tops.busy,
     tick,
     take,
     taken,
@@ -114,6 +118,7 @@ function report(listener: number | null): void {
   counters[OVERFLOWED] = aggregator.overflowed;
   counters[COARSER] = aggregator.coarser;
   counters[UNKNOWN_FIELDS] = aggregator.unknownFields;
+  counters.set(aggregator.clients.totals, CLIENTS);
   for (let rule = 0; rule < aggregator.filtered.length; rule++)
     counters[filteredOf(manners.length, rule)] = aggregator.filtered[rule]!;
   if (listener !== null) {
@@ -142,7 +147,12 @@ function take(listener: number, at: number, length: number, origin: SampleOrigin
 
 function taken(listener: number): void {
   report(listener);
+}
+
+/** What is done between, a piece at a time. */
+function step(): void {
   windows.step();
+  tops.step();
 }
 
 function tooLong(listener: number): void {
@@ -203,7 +213,11 @@ function hear(message: ToThread): void {
     for (const { listener, datagram } of message.datagrams) takeOne(listener, datagram);
     for (const socket of message.sockets) receiveFrom(socket);
   } else if (message.type === 'bind') bind(message.place);
-  else if (message.type !== 'stop') windows.heard(message);
+  else if (message.type === 'top') {
+    tops.ask();
+    // libuv waits for what comes: it goes on by itself.
+    if (options.bell === null) goOnCounting();
+  } else if (message.type !== 'stop') windows.heard(message);
 }
 
 /** This thread reads from the socket now. */
@@ -218,15 +232,21 @@ function serve(): void {
   for (;;) {
     batches.readAll();
     report(null);
-    windows.step();
+    step();
     if (stopping()) end();
     if (closed && windows.finished) return;
     const waits = aggregator.waits || windows.busy;
-    batches.wait(waits && !closed ? Math.max(1, Math.ceil(windows.due - performance.now())) : -1);
+    if (tops.busy && !closed) batches.wait(1);
+    else batches.wait(waits && !closed ? Math.max(1, Math.ceil(windows.due - performance.now())) : -1);
     for (let m = receiveMessageOnPort(port); m; m = receiveMessageOnPort(port)) hear(m.message as ToThread);
     heard = Atomics.load(control, MESSAGES);
     tick();
   }
+}
+
+function goOnCounting(): void {
+  tops.step();
+  if (tops.busy) setImmediate(goOnCounting);
 }
 
 /** Where libc cannot be called. */

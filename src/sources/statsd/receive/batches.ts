@@ -36,7 +36,9 @@ export interface Between {
   /** Hears what the main thread has said. */
   hear(): void;
   stopping(): boolean;
-  /** A window is being written out: the main thread will say something soon. */
+  /** Sees to what is done a piece at a time. */
+  step(): void;
+  /** Something is done a piece at a time: the next is due soon. */
   busy(): boolean;
   /** Something came now; it is taken next. */
   tick(): void;
@@ -166,6 +168,7 @@ export class Batches {
   #turn(wait: boolean): boolean {
     const between = this.#between;
     between.hear();
+    between.step();
     const last = between.stopping();
     const n = this.#receive(wait && !last && !between.busy());
     const now = performance.now();

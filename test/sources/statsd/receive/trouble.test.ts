@@ -15,6 +15,7 @@ import { closeSocket, datagramsAvailable, openDatagrams, socketPlace } from '../
 import { KeptSockets } from '../../../../src/sources/statsd/receive/kept.ts';
 import { FOUR, startStatsd } from '../../../support/statsd.ts';
 import { sendDatagrams } from '../../../support/unix-datagrams.ts';
+import { until } from '../../../support/until.ts';
 
 const linux = { skip: datagramsAvailable() ? false : 'NOT TESTED: libc cannot be called here' };
 
@@ -120,6 +121,17 @@ test('without a descriptor for it a connection waits, which costs next to nothin
     ['udp', 2],
     ['tcp', 8],
   ]);
+});
+
+test('a window ends although nothing comes any more, where there are connections only', linux, async (t) => {
+  const statsd = await startStatsd(t, ['tcp://127.0.0.1:0'], {}, { flush_interval: 200 });
+  const client = connect(statsd.portOf(0), '127.0.0.1').on('error', () => undefined);
+  for (let i = 0; i < 60; i++) {
+    client.write('hits:1|c\n');
+    await sleep(5);
+  }
+  await until('all is written out', () => statsd.weight() === 60);
+  client.destroy();
 });
 
 test('connections that bring nothing are closed although datagrams come all the time', linux, async (t) => {
