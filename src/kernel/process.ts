@@ -95,7 +95,9 @@ export class ProcessKernel {
   }
 
   setCell(record: number, cell: number, at: number, meta: number): void {
-    this.words.set([at, meta], this.#cellAt(record, cell));
+    const word = this.#cellAt(record, cell);
+    this.words[word] = at;
+    this.words[word + 1] = meta;
   }
 
   setText(record: number, cell: number, at: number, bytes: number): void {

@@ -66,7 +66,7 @@ export const parse: Verb<readonly Chosen[]> = {
       for (const parser of parsers) {
         if (left === 0) return;
         parser.parse(batch, fresh);
-        left = remaining(texts.todo, count);
+        left = texts.left(count);
       }
       if (left === 0) return;
       context.failed(left);
@@ -151,12 +151,6 @@ class ErrorType {
   mark(count: number): void {
     this.#program.texts.mark(count, this.#cell, this.#text);
   }
-}
-
-function remaining(todo: Uint8Array, count: number): number {
-  let left = 0;
-  for (let i = 0; i < count; i++) if (todo[i] !== 0) left++;
-  return left;
 }
 
 function formatsOption() {

@@ -161,8 +161,8 @@ export class Program implements FieldPlan {
     this.process.useSlot(batch.slot);
     this.process.useRows(batch.rows, batch.count, fresh);
     if (!fresh) return false;
-    if (init) this.process.clearRows(0, batch.count);
-    this.texts.fresh(batch.count, this.message);
+    this.texts.stop(batch.count);
+    if (init) this.texts.fresh(batch.count, this.message);
     return true;
   }
 

@@ -2,12 +2,14 @@
  * What the tests show for some cases, for very many: `npm run proof -- processing`. Each proof says what it compared; the first
  * difference ends it.
  */
+import { proveJson } from './json.ts';
 import { proveRegex, proveRegexBound } from './regex.ts';
 import { proveRoutes } from './routes.ts';
 import { proveFormats, proveTimes } from './times.ts';
 
 const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[]>> = {
   processing: [
+    () => proveJson(400_000, seed()),
     proveTimes,
     () => proveFormats(100_000, seed()),
     () => proveRegex(seed()),

@@ -95,29 +95,26 @@ export function run({ steps, fields: plan }: Processing, lines: readonly (string
 
 /** The values of the records of a block, decoded here on purpose: varints, key, value, no headers. */
 function* valuesOf(records: Buffer): Generator<string> {
-  let at = 0;
-  const varint = () => {
-    let value = 0;
-    for (let scale = 1; ; scale *= 128) {
-      const byte = records[at++]!;
-      value += (byte & 127) * scale;
-      if (byte < 128) return value / 2;
-    }
-  };
-  while (at < records.length) {
-    const bytes = varint();
-    const end = at + bytes;
-    at += 2;
-    varint();
-    const key = varint();
-    assert.equal(records.toString('utf8', at, at + key), 'web-1');
-    at += key;
-    const value = varint();
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(records.subarray(at, at + value));
-    at += value;
-    assert.equal(varint(), 0);
-    assert.equal(at, end);
-    yield text;
+  for (let at = 0; at < records.length; ) {
+    const record = varintAt(records, at);
+    const delta = varintAt(records, record.end + 2);
+    const key = varintAt(records, delta.end);
+    const value = varintAt(records, key.end + key.value);
+    assert.equal(records.toString('utf8', key.end, key.end + key.value), 'web-1');
+    yield new TextDecoder('utf-8', { fatal: true }).decode(records.subarray(value.end, value.end + value.value));
+    const headers = varintAt(records, value.end + value.value);
+    assert.equal(headers.value, 0);
+    at = record.end + record.value;
+    assert.equal(headers.end, at);
+  }
+}
+
+function varintAt(bytes: Buffer, at: number): { value: number; end: number } {
+  let value = 0;
+  for (let scale = 1; ; scale *= 128) {
+    const byte = bytes[at++]!;
+    value += (byte & 127) * scale;
+    if (byte < 128) return { value: value / 2, end: at };
   }
 }
 

@@ -11,6 +11,12 @@ interface JsonExports {
 const MEMBERS = 256;
 const NO_CELL = 0xff;
 const GATHERED_BYTES = 32;
+/** Beside a node's cell: dotted names are nested there. */
+const NESTS = 0x80;
+/** Entries of a shape, and one more; where the node of an entry stands, and what ends a shape in its place. */
+const SHAPE_BYTES = 65 * 64;
+const SHAPE_NODE = 44;
+const SHAPE_END = 0xffffffff;
 
 export interface JsonJob {
   names: { at: number; mask: number };
@@ -18,8 +24,10 @@ export interface JsonJob {
   more: { from: number; to: number };
   /** The number of the node whose members the texts have. */
   root: number;
-  /** Objects whose members may be written dotted there; `nests`: what is in them is nested to the end. */
-  gathered: readonly { name: string; node: number; nests: boolean }[];
+  /** Objects whose members may be written dotted there. */
+  gathered: readonly { name: string; node: number }[];
+  /** Numbers of those in which dotted names are nested. */
+  nests: readonly number[];
   /** By node: the cell of its first run. */
   rests: readonly number[];
 }
@@ -28,14 +36,17 @@ export class JsonWalker {
   readonly #exports: JsonExports;
   readonly #jobAt: number;
 
-  constructor(process: ProcessKernel, arena: ProgramArena, { names, more, root, gathered, rests }: JsonJob) {
+  constructor(process: ProcessKernel, arena: ProgramArena, { names, more, root, gathered, nests, rests }: JsonJob) {
     this.#exports = process.exports<JsonExports>();
     const [hashes, scratch] = [arena.reserve(MEMBERS * 4), arena.reserve(MAX_CELLS * 8)];
     const list = placeGathered(arena, gathered);
-    const job = [names.at, names.mask, hashes, scratch, more.from, more.to, list, gathered.length, root];
+    const shapes = arena.reserve(SHAPE_BYTES);
+    arena.bytes.writeUInt32LE(SHAPE_END, shapes + SHAPE_NODE);
+    const job = [names.at, names.mask, hashes, scratch, more.from, more.to, list, gathered.length, root, shapes];
     this.#jobAt = arena.reserve(job.length * 4 + rests.length);
     arena.words(this.#jobAt, job.length).set(job);
-    arena.bytes.set(rests, this.#jobAt + job.length * 4);
+    const cells = rests.map((cell, node) => (nests.includes(node) ? cell | NESTS : cell));
+    arena.bytes.set(cells, this.#jobAt + job.length * 4);
   }
 
   /**
@@ -55,12 +66,12 @@ export class JsonWalker {
 
 function placeGathered(arena: ProgramArena, gathered: JsonJob['gathered']): number {
   const at = arena.reserve(gathered.length * GATHERED_BYTES);
-  for (const [i, { name, node, nests }] of gathered.entries()) {
+  for (const [i, { name, node }] of gathered.entries()) {
     const entry = at + i * GATHERED_BYTES;
     const prefix = Buffer.from(`${name}.`);
     prefix.copy(arena.bytes, entry, 0, 8);
     arena.bytes.fill(0xff, entry + 8, entry + 8 + Math.min(8, prefix.length));
-    arena.words(entry + 16, 4).set([prefix.length, arena.place(prefix), node, Number(nests)]);
+    arena.words(entry + 16, 4).set([prefix.length, arena.place(prefix), node, 0]);
   }
   return at;
 }

@@ -5,9 +5,11 @@ import type { ProcessKernel } from '../process.ts';
 
 interface TextExports {
   useTexts(startsAt: number, endsAt: number): void;
+  stopTexts(count: number): void;
   freshRows(count: number, message: number): void;
   chooseRecords(count: number, only: number, todo: number): number;
   fieldTexts(count: number, field: number, todo: number, startsAt: number, endsAt: number): number;
+  countRecords(count: number, todo: number): number;
   failRecords(count: number, todo: number): number;
   markRecords(count: number, todo: number, cell: number, text: number, bytes: number): number;
 }
@@ -34,9 +36,19 @@ export class TextsDoor {
     this.#only = arena.bytes.subarray(this.#onlyAt, this.#onlyAt + MAX_RECORDS);
   }
 
-  /** Rows that are new: their message is the record's text. */
+  /** A byte that scans stop at is behind the records. */
+  stop(count: number): void {
+    this.#exports.stopTexts(count);
+  }
+
+  /** Rows that are new: they have the record's text as their message. */
   fresh(count: number, message: number): void {
     this.#exports.freshRows(count, message);
+  }
+
+  /** How many are still to be parsed. */
+  left(count: number): number {
+    return this.#exports.countRecords(count, this.todoAt);
   }
 
   /** Chooses of `count` records those at `only`, or all, but those whose parse failed before; gives how many there are. */

@@ -1,22 +1,29 @@
 /** JSON text that is known to be right, taken apart without changing a byte of its values. */
 
-/** A member: its name as text, and where its value stands. */
+const QUOTE = 0x22;
+
+/** A member: its name, its value as it stands, and all of it as it stands. */
 export interface Member {
   name: string;
   value: string;
+  text: string;
 }
 
 /** The members of an object's text, in order; equal names as often as they are there. */
-export function* membersOf(text: string): Generator<Member> {
+export function membersOf(text: string): Member[] {
+  const members: Member[] = [];
   let at = blank(text, text.indexOf('{') + 1);
-  while (text[at] === '"') {
+  while (text.charCodeAt(at) === QUOTE) {
+    const from = at;
     const keyEnd = stringEnd(text, at);
-    const key = text.slice(at, keyEnd);
+    const key = text.slice(at + 1, keyEnd - 1);
     at = blank(text, blank(text, keyEnd) + 1);
     const end = valueEnd(text, at);
-    yield { name: key.includes('\\') ? JSON.parse(key) : key.slice(1, -1), value: text.slice(at, end) };
+    const name = key.includes('\\') ? JSON.parse(`"${key}"`) : key;
+    members.push({ name, value: text.slice(at, end), text: text.slice(from, end) });
     at = blank(text, blank(text, end) + 1);
   }
+  return members;
 }
 
 /** Whether a value's text is an object with something in it. */
@@ -51,10 +58,15 @@ function stringEnd(text: string, at: number): number {
 }
 
 function valueEnd(text: string, at: number): number {
-  if (text[at] === '"') return stringEnd(text, at);
-  if (text[at] !== '{' && text[at] !== '[') {
-    while (at < text.length && !',]} \t\r\n'.includes(text[at]!)) at++;
-    return at;
+  const first = text.charCodeAt(at);
+  if (first === QUOTE) return stringEnd(text, at);
+  if (first !== 0x7b && first !== 0x5b) {
+    for (;;) {
+      const code = text.charCodeAt(at);
+      // What ends it, or nothing is there.
+      if (!(code > 0x20) || code === 0x2c || code === 0x7d || code === 0x5d) return at;
+      at++;
+    }
   }
   let depth = 0;
   for (;;) {

@@ -58,9 +58,9 @@ export function placeNames(
 /** As the kernel has it. */
 function hashOf(name: Buffer, node: number): number {
   const padded = Buffer.concat([name, Buffer.alloc(8)]);
-  let hash = ((padded.readBigUInt64LE(0) ^ BigInt(name.length) ^ (BigInt(node) << 40n)) * FIRST) & WORD;
-  if (name.length > 8) hash ^= (name.readBigUInt64LE(name.length - 8) * LAST) & WORD;
-  return Number(((hash * FIRST) & WORD) >> 32n);
+  let mixed = padded.readBigUInt64LE(0) ^ BigInt(name.length + (node << 8));
+  if (name.length > 8) mixed ^= (name.readBigUInt64LE(name.length - 8) * LAST) & WORD;
+  return Number(((mixed * FIRST) & WORD) >> 32n);
 }
 
 /** What of a path is behind another one, dotted; null: it is not below it. */

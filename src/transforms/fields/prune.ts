@@ -31,7 +31,7 @@ export class Prune {
   #left(path: string, members: string): string {
     const kept: string[] = [];
     let changed = false;
-    for (const { name, value } of membersOf(`{${members}}`)) {
+    for (const { name, value, text } of membersOf(`{${members}}`)) {
       const full = path === '' ? name : `${path}.${name}`;
       const meant = this.#globs.some((glob) => globMeans(full, glob));
       let left: string | null = value;
@@ -42,7 +42,7 @@ export class Prune {
         left = some === inside ? value : some === '' ? null : `{${some}}`;
       } else if (this.#keep) left = null;
       if (left !== value) changed = true;
-      if (left !== null) kept.push(`${JSON.stringify(name)}:${left}`);
+      if (left !== null) kept.push(left === value ? text : `${JSON.stringify(name)}:${left}`);
     }
     return changed ? kept.join() : members;
   }

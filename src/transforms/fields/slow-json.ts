@@ -5,7 +5,7 @@
  */
 import type { Program } from '../program.ts';
 import { NESTED, OWN_IN_LOG } from './envelope.ts';
-import { isFullObject, membersOf, withoutLone } from './json-text.ts';
+import { isFullObject, type Member, membersOf, withoutLone } from './json-text.ts';
 import { gatheredBelow, nameWithin } from './names.ts';
 import { RunsOfRow } from './runs.ts';
 import type { FieldNode } from './tree.ts';
@@ -13,59 +13,65 @@ import type { FieldNode } from './tree.ts';
 /** Values by name, or objects of such. */
 type Nest = Map<string, string | Nest>;
 
-/** Kinds of cells, as the kernel numbers them, and a JSTR's flag for backslashes. */
-const [JSTR, RAW] = [2, 3] as const;
-const ESCAPED = 1;
-const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+/** Members that no step names: as they stand, by name; and in a nest, where dotted names are nested. */
+interface Rest {
+  readonly texts: Map<string, string>;
+  readonly nest: Nest;
+}
 
+/** What is known of a name within an object. */
 interface Known {
   leaf: number | null;
   child: FieldNode | null;
 }
 
+/** Kinds of cells, as the kernel numbers them, and a JSTR's flag for backslashes. */
+const [JSTR, RAW] = [2, 3] as const;
+const ESCAPED = 1;
+const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 export class SlowJson {
   readonly #program: Program;
   readonly #top: FieldNode;
-  /** By node's number and dotted name below it. */
-  readonly #known = new Map<string, Known>();
+  /** By node's number, then by dotted name below it. */
+  readonly #known: Map<string, Known>[];
   readonly #own: readonly string[];
   readonly #runs: RunsOfRow;
   readonly #gathered: ReturnType<typeof gatheredBelow>;
   #cells = new Map<number, string>();
-  #rests = new Map<FieldNode, Nest>();
+  #rests = new Map<FieldNode, Rest>();
   #conflicts: Nest = new Map();
 
   /** `top`: whose members the texts have. */
   constructor(program: Program, top: FieldNode) {
+    const { nodes } = program.tree;
     this.#program = program;
     this.#runs = new RunsOfRow(program);
     this.#top = top;
     this.#gathered = gatheredBelow(program.tree, top);
     this.#own = top.path === '' ? [...OWN_IN_LOG.map((name) => `log.${name}`), ...program.own] : [];
-    for (const node of program.tree.nodes) {
-      for (const other of program.tree.nodes) {
+    this.#known = nodes.map((node) => {
+      const below = nodes.flatMap((other): [string, Known][] => {
         const name = nameWithin(other.path, node.path);
-        if (name === null) continue;
-        this.#known.set(`${node.number} ${name}`, { leaf: other.leaf, child: other.rest === null ? null : other });
-      }
-    }
+        return name === null ? [] : [[name, { leaf: other.leaf, child: other.rest === null ? null : other }]];
+      });
+      return new Map(below);
+    });
   }
 
   /**
    * Puts the object that the text is into row `row` of the rows in use, in place of cell `instead`; false: it is none, or
-   * there is no room.
+   * there is no room. `fresh`: there is nothing else in the row.
    */
-  parse(text: Buffer, row: number, instead: number): boolean {
+  parse(text: Buffer, row: number, instead: number, fresh = false): boolean {
     const object = this.#read(text);
     if (object === null) return false;
     this.#cells = new Map();
     this.#rests = new Map();
     this.#conflicts = new Map();
-    const had = this.#runs.of(row);
-    for (const { node, members } of had) {
-      this.#rests.set(node, new Map([...membersOf(`{${members}}`)].map(({ name, value }) => [name, value])));
-    }
-    for (const { name, value } of membersOf(object)) this.#put(this.#top, name, value);
+    const had = fresh ? [] : this.#runs.of(row);
+    for (const { node, members } of had) this.#putAll(node, `{${members}}`, true);
+    this.#putAll(this.#top, object, false);
     return this.#write(
       row,
       instead,
@@ -85,58 +91,80 @@ export class SlowJson {
     }
   }
 
-  #put(node: FieldNode, name: string, value: string): void {
-    const path = node.path === '' ? name : `${node.path}.${name}`;
-    const own = this.#own.find((one) => path === one || path.startsWith(`${one}.`));
-    if (own !== undefined) {
-      nest(this.#conflicts, path.split('.'), value);
-      return;
-    }
-    const known = this.#known.get(`${node.number} ${name}`);
-    if (known?.child && isFullObject(value)) {
-      for (const member of membersOf(value)) this.#put(known.child, member.name, member.value);
-    } else if (known && known.leaf !== null) this.#cells.set(known.leaf, value);
-    else {
-      const gathered =
-        node === this.#top &&
-        this.#gathered.find((one) => name.startsWith(`${one.name}.`) && name.length > one.name.length + 1);
-      if (gathered) this.#put(gathered.node, name.slice(gathered.name.length + 1), value);
-      else this.#pass(node, name, value);
+  /** `pass`: none of them is named. */
+  #putAll(node: FieldNode, object: string, pass: boolean): void {
+    const members = membersOf(object);
+    const last = new Map<string, number>();
+    for (const [i, { name }] of members.entries()) last.set(name, i);
+    // Of equal names the last, in the place of the first.
+    for (const i of last.values()) {
+      if (pass) this.#pass(node, members[i]!);
+      else this.#put(node, members[i]!);
     }
   }
 
-  #pass(node: FieldNode, name: string, value: string): void {
-    const rest = this.#rests.get(node) ?? new Map();
-    this.#rests.set(node, rest);
-    if (NESTED.has(node.path)) nest(rest, name.split('.'), value);
-    else rest.set(name, value);
+  #put(node: FieldNode, member: Member): void {
+    const { name, value } = member;
+    const known = this.#known[node.number]!.get(name);
+    const dotted = name.includes('.');
+    if ((dotted || node !== this.#top) && this.#conflictsWithOwn(node, name, value)) return;
+    if (known?.child && isFullObject(value)) this.#putAll(known.child, value, false);
+    else if (known && known.leaf !== null) this.#cells.set(known.leaf, value);
+    else {
+      const within = dotted && node === this.#top && this.#gathered.find((one) => isBelow(name, one.name));
+      if (!within) this.#pass(node, member);
+      else {
+        const tail = name.slice(within.name.length + 1);
+        this.#put(within.node, { name: tail, value, text: `${JSON.stringify(tail)}:${value}` });
+      }
+    }
+  }
+
+  #conflictsWithOwn(node: FieldNode, name: string, value: string): boolean {
+    const path = node.path === '' ? name : `${node.path}.${name}`;
+    if (!this.#own.some((own) => path === own || isBelow(path, own))) return false;
+    nest(this.#conflicts, path.split('.'), value);
+    return true;
+  }
+
+  #pass(node: FieldNode, { name, value, text }: Member): void {
+    let rest = this.#rests.get(node);
+    if (!rest) {
+      rest = { texts: new Map(), nest: new Map() };
+      this.#rests.set(node, rest);
+    }
+    if (NESTED.has(node.path)) nest(rest.nest, name.split('.'), value);
+    else rest.texts.set(name, text);
   }
 
   #write(row: number, instead: number, had: readonly FieldNode[]): boolean {
     const { process, tree } = this.#program;
-    const cells: { cell: number; kind: number; flags: number; text: string }[] = [];
+    const cells: [cell: number, kind: number, flags: number, text: string][] = [];
     for (const [cell, value] of this.#cells) {
-      if (value[0] !== '"') cells.push({ cell, kind: RAW, flags: 0, text: value });
-      else cells.push({ cell, kind: JSTR, flags: value.includes('\\') ? ESCAPED : 0, text: value.slice(1, -1) });
+      if (value[0] !== '"') cells.push([cell, RAW, 0, value]);
+      else cells.push([cell, JSTR, value.includes('\\') ? ESCAPED : 0, value.slice(1, -1)]);
     }
-    for (const [node, rest] of this.#rests) cells.push({ cell: node.rest!, kind: RAW, flags: 0, text: inside(rest) });
-    if (this.#conflicts.size > 0) {
-      cells.push({ cell: tree.conflicts!, kind: RAW, flags: 0, text: inside(this.#conflicts) });
+    for (const [node, { texts, nest }] of this.#rests) {
+      cells.push([node.rest!, RAW, 0, texts.size > 0 ? [...texts.values()].join() : inside(nest)]);
     }
-    const texts = cells.map(({ text }) => Buffer.from(text));
-    const size = texts.reduce((sum, { length }) => sum + length, 0);
+    if (this.#conflicts.size > 0) cells.push([tree.conflicts!, RAW, 0, inside(this.#conflicts)]);
+    let size = 0;
+    for (const [, , , text] of cells) size += Buffer.byteLength(text);
     let at = process.sideTake(size);
     if (at === 0) return false;
     process.setCell(row, instead, 0, 0);
     for (const node of had) this.#runs.clear(row, node);
-    for (const [i, { cell, kind, flags }] of cells.entries()) {
-      const text = texts[i]!;
-      text.copy(process.bytes, at);
-      process.setCell(row, cell, at, (text.length | (kind << 24) | (flags << 28)) >>> 0);
-      at += text.length;
+    for (const [cell, kind, flags, text] of cells) {
+      const bytes = process.bytes.write(text, at);
+      process.setCell(row, cell, at, (bytes | (kind << 24) | (flags << 28)) >>> 0);
+      at += bytes;
     }
     return true;
   }
+}
+
+function isBelow(path: string, of: string): boolean {
+  return path.length > of.length + 1 && path.startsWith(of) && path[of.length] === '.';
 }
 
 /** Puts a value into a nest; where something else is in its way it keeps its dotted name. */
@@ -148,7 +176,7 @@ function nest(into: Nest, parts: readonly string[], value: string): void {
   }
   const there = into.get(name);
   if (typeof there === 'string' && isFullObject(there)) {
-    into.set(name, new Map([...membersOf(there)].map((member) => [member.name, member.value])));
+    into.set(name, new Map(membersOf(there).map((member) => [member.name, member.value])));
   } else if (there === undefined) into.set(name, new Map());
   const below = into.get(name)!;
   if (typeof below === 'string') into.set(parts.join('.'), value);

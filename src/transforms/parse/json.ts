@@ -47,7 +47,7 @@ export const json: ParseFormat<JsonOptions> = {
         if (todo[i] !== SLOW) continue;
         todo[i] = STILL;
         const { at, bytes } = texts(batch, i);
-        if (!slow.parse(program.process.bytes.subarray(at, at + bytes), i, instead)) continue;
+        if (!slow.parse(program.process.bytes.subarray(at, at + bytes), i, instead, fresh)) continue;
         if (original !== null) program.process.setText(i, original, at, bytes);
         todo[i] = 0;
       }
@@ -63,11 +63,8 @@ function walkerOf(program: Program, into: string): JsonWalker {
     names: placeNames(tree, top, all, arena),
     more,
     root: top.number,
-    gathered: gatheredBelow(tree, top).map(({ name, node }) => ({
-      name,
-      node: node.number,
-      nests: NESTED.has(node.path),
-    })),
+    gathered: gatheredBelow(tree, top).map(({ name, node }) => ({ name, node: node.number })),
+    nests: tree.nodes.flatMap(({ path, number }) => (NESTED.has(path) ? [number] : [])),
     rests: tree.nodes.map(({ rest }) => rest ?? 0),
   });
 }

@@ -94,11 +94,24 @@ export function useTemplates(job: usize, generalToo: bool): void {
 export function setOf(i: u32): u64 {
   const row = rowAt(i);
   let set: u64 = 0;
-  for (let f: u32 = 0; f < width; f += 2) {
-    const pair = <u64>i64x2.bitmask(i64x2.ne(v128.load(row + (<usize>f << 3)), i64x2.splat(0)));
-    set |= pair << f;
-  }
-  return set;
+  for (let f: u32 = 0; f < width; f += 16) set |= (<u64>sixteen(row + (<usize>f << 3))) << f;
+  // A time may have nothing where others have their meta.
+  set |= u64(load<u64>(row) != 0);
+  return width == 64 ? set : set & (((<u64>1) << width) - 1);
+}
+
+/** Which of 16 cells have a meta, also such of the next row. */
+@inline
+function sixteen(at: usize): u32 {
+  const low = i16x8.narrow_i32x4_s(four(at), four(at + 32));
+  const high = i16x8.narrow_i32x4_s(four(at + 64), four(at + 96));
+  return ~<u32>i8x16.bitmask(i8x16.eq(i8x16.narrow_i16x8_s(low, high), i8x16.splat(0))) & 0xffff;
+}
+
+/** The metas of four cells. */
+@inline
+function four(at: usize): v128 {
+  return i32x4.shuffle(v128.load(at), v128.load(at, 16), 1, 3, 5, 7);
 }
 
 /** As `pack`: records [first, first + count) at [out, to); gives how many there are then, up to the first that is too large. */

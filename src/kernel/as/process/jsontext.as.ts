@@ -19,7 +19,7 @@ const DEPTH: u32 = 63;
 
 export let tooDeep: bool = false;
 export let lone: bool = false;
-/** The string that was walked last has backslashes. */
+/** A string that was walked since `noEscapes` has backslashes. */
 export let escaped: bool = false;
 
 let textFrom: usize = 0;
@@ -32,6 +32,11 @@ export function beginText(from: usize): void {
   utf8 = false;
   tooDeep = false;
   lone = false;
+}
+
+@inline
+export function noEscapes(): void {
+  escaped = false;
 }
 
 @inline
@@ -57,7 +62,6 @@ function oddBits(at: usize): u32 {
 /** The quote that ends the string whose inside begins at `at`. */
 @inline
 export function stringEnd(at: usize, to: usize): usize {
-  escaped = false;
   let odd = oddBits(at);
   while (odd == 0) {
     at += 16;
@@ -132,11 +136,22 @@ function isDigit(at: usize): bool {
   return <u32>load<u8>(at) - 0x30 < 10;
 }
 
+/** How many digits there are, 16 at most. */
+@inline
+function digitCount(at: usize): u32 {
+  const others = i8x16.gt_u(i8x16.sub(v128.load(at), i8x16.splat(0x30)), i8x16.splat(9));
+  return ctz(<u32>i8x16.bitmask(others) | 0x10000);
+}
+
 @inline
 function digitsEnd(at: usize): usize {
-  if (!isDigit(at)) return 0;
-  do at++;
-  while (isDigit(at));
+  let count = digitCount(at);
+  if (count == 0) return 0;
+  at += count;
+  while (count == 16) {
+    count = digitCount(at);
+    at += count;
+  }
   return at;
 }
 
@@ -145,6 +160,7 @@ export function jsonNumberEnd(at: usize): usize {
   return isDigit(at) || load<u8>(at) == 0x2d ? numberEnd(at) : 0;
 }
 
+@inline
 function numberEnd(at: usize): usize {
   if (load<u8>(at) == 0x2d) at++;
   at = load<u8>(at) == 0x30 ? at + 1 : digitsEnd(at);
@@ -153,7 +169,10 @@ function numberEnd(at: usize): usize {
     at = digitsEnd(at + 1);
     if (at == 0) return 0;
   }
-  if ((load<u8>(at) | 0x20) != 0x65) return at;
+  return (load<u8>(at) | 0x20) == 0x65 ? exponentEnd(at) : at;
+}
+
+function exponentEnd(at: usize): usize {
   at++;
   if (load<u8>(at) == 0x2b || load<u8>(at) == 0x2d) at++;
   return digitsEnd(at);

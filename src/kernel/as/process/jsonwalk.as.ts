@@ -6,6 +6,10 @@
 // Names are looked up by node: the objects that have named fields, one of which is the one that is walked. Each node has a
 // cell for its first run; more runs of whatever node go to a few cells that all share, with the node's number.
 //
+// Lines of one program mostly have the same names in the same order. So those of the line before are kept (its shape), and as
+// long as a line has them, too, what is known of a name is read beside it: no hash, no search, no look for equal names, and
+// where the value begins does not wait for where the name ends.
+//
 // What JavaScript does instead: equal names, more than 256 members, more runs than cells, names with backslashes, a
 // lone surrogate, nesting that is too deep, and members that are the envelope's within `log` or `event`.
 //
@@ -13,7 +17,7 @@
 //
 //   0   first eight bytes u64 | bytes u32 | node u8, flags u8, cell u8, child u8 | address of the name u32 | 0 u32
 import { ESCAPED, JSTR, RAW, TEXT, cellMeta, clearRow, mergeRow, rowAt, setCell } from './cells.as';
-import { beginText, blank, escaped, lone, stringEnd, tooDeep, valueEnd } from './jsontext.as';
+import { beginText, blank, escaped, lone, noEscapes, stringEnd, tooDeep, valueEnd } from './jsontext.as';
 import { textEnd, textStart } from './texts.as';
 
 /** Flags of a name. */
@@ -26,10 +30,27 @@ const MOST_MEMBERS: u32 = 256;
 const GATHERED: usize = 32;
 /** No cell. */
 const NONE: u32 = 0xff;
+/** Entries of a shape: the name and its quote, 32 bytes; then words, at: */
+const SHAPE: usize = 64;
+const BYTES: usize = 32;
+const KNOWN: usize = 36;
+const HASH: usize = 40;
+const NODE: usize = 44;
+/** Of what follows the dot of a gathered name. */
+const TAIL_HASH: usize = 48;
+const WITHIN: usize = 52;
+const MASK_LOW: usize = 56;
+const MASK_HIGH: usize = 60;
+/** In place of a node: the shape ends. */
+const SHAPE_END: u32 = 0xffffffff;
+const SHAPE_MOST: usize = 64;
+/** In place of a node: how deep within an object that no step names. Deeper ones are walked without a shape. */
+const PASSED: u32 = 0x100;
+const DEEPEST: u32 = PASSED + 30;
 /** Of the cell of a run: the quote that it begins with is not there. */
 export const UNQUOTED: u32 = 1;
 
-// The job in use: nine words and a byte a node, as json.ts places them.
+// The job in use: ten words and a byte a node, as json.ts places them.
 let names: usize = 0;
 let mask: u32 = 0;
 let hashes: usize = 0;
@@ -39,10 +60,15 @@ let moreTo: u32 = 0;
 /** Objects whose members may be written dotted at the top (`log.level`): where they are listed, and how many. */
 let gathered: usize = 0;
 let gatheredCount: u32 = 0;
+/** A bit for the low bits of the first byte of each. */
+let letters: u64 = 0;
+/** The shape of the line before. */
+let shapes: usize = 0;
 /** The node whose members those of the text are. */
 let root: u32 = 0;
-/** By node: the cell of its first run. */
+/** By node: the cell of its first run, and `NESTS` where dotted names are nested. */
 let rests: usize = 0;
+const NESTS: u32 = 0x80;
 
 export let jsonFailed: u32 = 0;
 export let jsonSlow: u32 = 0;
@@ -51,6 +77,9 @@ export let jsonSlow: u32 = 0;
 let seen: u32 = 0;
 let bloom: u64 = 0;
 let more: u32 = 0;
+/** The entry that the next name is compared with, and the one where the next one is kept; 0: it is not. */
+let shape: usize = 0;
+let record: usize = 0;
 /** JavaScript is to do it, if it is JSON at all. */
 let slow: bool = false;
 
@@ -69,7 +98,10 @@ export function walkJson(count: u32, todo: usize, job: usize, fresh: bool, inste
   gathered = load<u32>(job, 24);
   gatheredCount = load<u32>(job, 28);
   root = load<u32>(job, 32);
-  rests = job + 36;
+  shapes = load<u32>(job, 36);
+  rests = job + 40;
+  letters = 0;
+  for (let i: u32 = 0; i < gatheredCount; i++) letters |= (<u64>1) << (load<u64>(gathered + <usize>i * GATHERED) & 63);
   jsonFailed = 0;
   jsonSlow = 0;
   for (let i: u32 = 0; i < count; i++) {
@@ -79,6 +111,8 @@ export function walkJson(count: u32, todo: usize, job: usize, fresh: bool, inste
     const row = fresh ? rowAt(i) : scratch;
     clearRow(row);
     const is = isObject(from, to, row);
+    if (record) store<u32>(record, SHAPE_END, NODE);
+    if (!is || slow) store<u32>(shapes, SHAPE_END, NODE);
     if (is && !slow) {
       if (fresh || mergeRow(row, rowAt(i), instead)) {
         if (original != NONE) setCell(rowAt(i), original, from, <u32>(to - from), TEXT);
@@ -104,6 +138,8 @@ function isObject(from: usize, to: usize, row: usize): bool {
   bloom = 0;
   more = moreFrom;
   slow = false;
+  shape = shapes;
+  record = 0;
   let at = blank(from, to);
   if (at >= to || load<u8>(at) != 0x7b) return false;
   at = members(at + 1, to, row, root);
@@ -121,28 +157,33 @@ function members(at: usize, to: usize, row: usize, node: u32): usize {
   for (;;) {
     if (load<u8>(at) != 0x22) return 0;
     const key = at + 1;
-    const keyEnd = stringEnd(key, to);
-    if (keyEnd == 0) return 0;
-    if (escaped) slow = true;
-    const bytes = <u32>(keyEnd - key);
-    const word = firstWord(key, bytes);
-    at = keyEnd + 1;
+    noEscapes();
+    let entry = shape;
+    if (entry) {
+      if (isShape(entry, key, node)) shape += SHAPE;
+      else {
+        leaveShape();
+        entry = 0;
+      }
+    }
+    if (entry == 0) {
+      entry = newName(key, to, node);
+      if (entry == 0) return 0;
+    }
+    const known = load<u32>(entry, KNOWN);
+    at = key + load<u32>(entry, BYTES) + 1;
     if (load<u8>(at) != 0x3a) at = blank(at, to);
     if (load<u8>(at) != 0x3a) return 0;
     at++;
     if (load<u8>(at) <= 0x20) at = blank(at, to);
     const value = at;
-    const hash = hashOf(word, bytes, keyEnd, node);
-    note(hash);
-    const known = find(key, bytes, word, hash, node);
-    if (known & IS_SLOW) slow = true;
     if (known & IS_NODE && isFull(value, to)) {
       if (run) keep(row, node, run, runEnd, 0);
       run = 0;
       at = members(value + 1, to, row, known >> 24);
       if (at == 0) return 0;
     } else {
-      at = valueEnd(value, to);
+      at = isFull(value, to) ? passed(value + 1, to, PASSED) : valueEnd(value, to);
       if (at == 0) return 0;
       if (known & IS_CELL) {
         if (run) keep(row, node, run, runEnd, 0);
@@ -152,11 +193,11 @@ function members(at: usize, to: usize, row: usize, node: u32): usize {
         if (load<u8>(value) == 0x22) setCell(row, cell, value + 1, <u32>(at - value - 2), JSTR, escaped ? ESCAPED : 0);
         else setCell(row, cell, value, <u32>(at - value), RAW);
       } else {
-        const within = node == root ? gatheredOf(key, bytes, word) : 0;
+        const within: usize = load<u32>(entry, WITHIN);
         if (within) {
           if (run) keep(row, node, run, runEnd, 0);
           run = 0;
-          gather(row, within, key, keyEnd, at);
+          keep(row, load<u32>(within, 24), key + load<u32>(within, 16), at, UNQUOTED);
         } else {
           if (run == 0) run = key - 1;
           runEnd = at;
@@ -174,6 +215,42 @@ function members(at: usize, to: usize, row: usize, node: u32): usize {
   return at;
 }
 
+/** Behind an object that no step names, whose inside begins at `at`: its names are of the shape, too. */
+function passed(at: usize, to: usize, depth: u32): usize {
+  at = blank(at, to);
+  for (;;) {
+    if (load<u8>(at) != 0x22) return 0;
+    const key = at + 1;
+    let entry = shape;
+    if (entry) {
+      if (isShape(entry, key, depth)) shape += SHAPE;
+      else {
+        leaveShape();
+        entry = 0;
+      }
+    }
+    if (entry) at = key + load<u32>(entry, BYTES) + 1;
+    else {
+      at = stringEnd(key, to) + 1;
+      if (at == 1) return 0;
+      if (record) keepName(key, <u32>(at - 1 - key), depth);
+    }
+    if (load<u8>(at) != 0x3a) at = blank(at, to);
+    if (load<u8>(at) != 0x3a) return 0;
+    at++;
+    if (load<u8>(at) <= 0x20) at = blank(at, to);
+    at = isFull(at, to) && depth < DEEPEST ? passed(at + 1, to, depth + 1) : valueEnd(at, to);
+    if (at == 0) return 0;
+    if (load<u8>(at) <= 0x20) at = blank(at, to);
+    if (at >= to) return 0;
+    const next = <u32>load<u8>(at++);
+    if (next == 0x7d) return at;
+    if (next != 0x2c) return 0;
+    if (load<u8>(at) <= 0x20) at = blank(at, to);
+  }
+  return 0;
+}
+
 /** Whether there is an object at `at`, and something in it. */
 @inline
 function isFull(at: usize, to: usize): bool {
@@ -182,9 +259,8 @@ function isFull(at: usize, to: usize): bool {
 
 /**
  * The entry of the object that a dotted name belongs to; 0: none. Entries: first eight bytes of its name and the dot u64, a
- * mask of those u64, bytes u32, address u32, node u32, whether all of it is nested u32.
+ * mask of those u64, bytes u32, address u32, node u32, 0 u32.
  */
-@inline
 function gatheredOf(key: usize, bytes: u32, word: u64): usize {
   for (let i: u32 = 0, entry = gathered; i < gatheredCount; i++, entry += GATHERED) {
     if ((word & load<u64>(entry, 8)) != load<u64>(entry) || bytes <= load<u32>(entry, 16)) continue;
@@ -193,20 +269,91 @@ function gatheredOf(key: usize, bytes: u32, word: u64): usize {
   return 0;
 }
 
+/** Whether the name at `key` is that of the shape's entry. */
+@inline
+function isShape(entry: usize, key: usize, node: u32): bool {
+  if (load<u32>(entry, NODE) != node) return false;
+  const low = load<u32>(entry, MASK_LOW);
+  const high = load<u32>(entry, MASK_HIGH);
+  if ((<u32>i8x16.bitmask(i8x16.eq(v128.load(key), v128.load(entry))) & low) != low) return false;
+  return high == 0 || (<u32>i8x16.bitmask(i8x16.eq(v128.load(key + 16), v128.load(entry, 16))) & high) == high;
+}
+
+/** The line has another name here: those before it are seen, and the shape goes on with it. */
+function leaveShape(): void {
+  for (let entry = shapes; entry < shape; entry += SHAPE) {
+    if (load<u32>(entry, NODE) >= PASSED) continue;
+    note(load<u32>(entry, HASH));
+    if (load<u32>(entry, WITHIN)) note(load<u32>(entry, TAIL_HASH));
+  }
+  record = shape;
+  shape = 0;
+}
+
+/** What is known of the name at `key`, as an entry of a shape; 0: it is no name. */
+function newName(key: usize, to: usize, node: u32): usize {
+  const keyEnd = stringEnd(key, to);
+  if (keyEnd == 0) return 0;
+  const bytes = <u32>(keyEnd - key);
+  const entry = record ? record : shapes + SHAPE * SHAPE_MOST;
+  if (escaped) slow = true;
+  noEscapes();
+  const word = firstWord(key, bytes);
+  const hash = hashOf(word, bytes, keyEnd, node);
+  note(hash);
+  const known = find(key, bytes, word, hash, node);
+  if (known & IS_SLOW) slow = true;
+  if (known == 0 && load<u8>(rests + node) & NESTS) noDots(key, keyEnd);
+  const may = node == root && (known & IS_CELL) == 0 && ((letters >> (word & 63)) & 1) != 0;
+  const within = may ? gatheredOf(key, bytes, word) : 0;
+  store<u32>(entry, bytes, BYTES);
+  store<u32>(entry, known, KNOWN);
+  store<u32>(entry, <u32>within, WITHIN);
+  let tail: u32 = 0;
+  if (within) {
+    tail = tailHash(within, key, keyEnd);
+    note(tail);
+  }
+  store<u32>(entry, hash, HASH);
+  store<u32>(entry, tail, TAIL_HASH);
+  if (record) keepName(key, bytes, node);
+  return entry;
+}
+
+/** The shape goes on with the name at `key`. */
+function keepName(key: usize, bytes: u32, node: u32): void {
+  if (bytes > 31 || record == shapes + SHAPE * (SHAPE_MOST - 1)) {
+    store<u32>(record, SHAPE_END, NODE);
+    record = 0;
+    return;
+  }
+  v128.store(record, v128.load(key));
+  v128.store(record, v128.load(key, 16), 16);
+  store<u32>(record, bytes, BYTES);
+  store<u32>(record, node, NODE);
+  const bits = <u32>(((<u64>1) << (bytes + 1)) - 1);
+  store<u32>(record, bits & 0xffff, MASK_LOW);
+  store<u32>(record, bits >> 16, MASK_HIGH);
+  record += SHAPE;
+}
+
+/** To nest a dotted name is left to JavaScript. */
+function noDots(at: usize, to: usize): void {
+  for (; at < to; at++) if (load<u8>(at) == 0x2e) slow = true;
+}
+
 /** `log.x` is x in log, as if it stood there. */
-function gather(row: usize, entry: usize, key: usize, keyEnd: usize, end: usize): void {
-  const name = key + load<u32>(entry, 16);
-  const node = load<u32>(entry, 24);
-  if (load<u32>(entry, 28)) for (let at = name; at < keyEnd; at++) if (load<u8>(at) == 0x2e) slow = true;
+function tailHash(within: usize, key: usize, keyEnd: usize): u32 {
+  const name = key + load<u32>(within, 16);
+  if (load<u8>(rests + load<u32>(within, 24)) & NESTS) noDots(name, keyEnd);
   const bytes = <u32>(keyEnd - name);
-  note(hashOf(firstWord(name, bytes), bytes, keyEnd, node));
-  keep(row, node, name, end, UNQUOTED);
+  return hashOf(firstWord(name, bytes), bytes, keyEnd, load<u32>(within, 24));
 }
 
 /** A run of a node's members. */
 function keep(row: usize, node: u32, run: usize, end: usize, flags: u32): void {
   const bytes = <u32>(end - run);
-  const first = <u32>load<u8>(rests + node);
+  const first = <u32>load<u8>(rests + node) & (NESTS - 1);
   if (cellMeta(row, first) == 0) setCell(row, first, run, bytes, RAW, flags);
   else if (more < moreTo) setRun(row, more++, run, bytes, node, flags);
   else slow = true;
@@ -229,9 +376,9 @@ function firstWord(at: usize, bytes: u32): u64 {
 /** What the table of names is looked up by, and equal names are found by. */
 @inline
 function hashOf(word: u64, bytes: u32, end: usize, node: u32): u32 {
-  let hash = (word ^ <u64>bytes ^ (<u64>node << 40)) * 0x9e3779b97f4a7c15;
-  if (bytes > 8) hash ^= load<u64>(end - 8) * 0xff51afd7ed558ccd;
-  return <u32>((hash * 0x9e3779b97f4a7c15) >> 32);
+  let mixed = word ^ <u64>(bytes + (node << 8));
+  if (bytes > 8) mixed ^= load<u64>(end - 8) * 0xff51afd7ed558ccd;
+  return <u32>((mixed * 0x9e3779b97f4a7c15) >> 32);
 }
 
 /** A member is seen; where another of this hash was seen before, they may be equal. */

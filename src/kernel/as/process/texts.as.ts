@@ -26,13 +26,20 @@ export function textEnd(i: u32): usize {
   return load<u32>(ends + (<usize>i << 2));
 }
 
-/** Makes records [0, count) what they are before the first step: the message is the line, and a stop byte is behind it. */
-export function freshRows(count: u32, message: u32): void {
+/** A stop byte is behind records [0, count). */
+export function stopTexts(count: u32): void {
   for (let i: u32 = 0; i < count; i++) {
     const to = end(i);
     // What is there otherwise is of no use: what was cut off, or what was read of an earlier file.
     if (load<u8>(to) >= 0x20) store<u8>(to, LF);
-    setCell(rowAt(i), message, start(i), <u32>(to - start(i)), TEXT);
+  }
+}
+
+/** Rows of records [0, count) that have nothing but the message, which is the line. */
+export function freshRows(count: u32, message: u32): void {
+  for (let i: u32 = 0; i < count; i++) {
+    clearRow(rowAt(i));
+    setCell(rowAt(i), message, start(i), <u32>(end(i) - start(i)), TEXT);
   }
 }
 
@@ -97,4 +104,13 @@ export function markRecords(count: u32, todo: usize, f: u32, text: usize, bytes:
     marked++;
   }
   return marked;
+}
+
+/** How many bytes at `todo` are not 0. */
+export function countRecords(count: u32, todo: usize): u32 {
+  let left: u32 = 0;
+  let i: u32 = 0;
+  for (; i + 16 <= count; i += 16) left += 16 - popcnt(<u32>i8x16.bitmask(i8x16.eq(v128.load(todo + i), i8x16.splat(0))));
+  for (; i < count; i++) left += u32(load<u8>(todo + i) != 0);
+  return left;
 }

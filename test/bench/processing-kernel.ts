@@ -1,0 +1,113 @@
+/**
+ * What `process` costs a line beside packing it plain, reading the file included, in one thread and without compression:
+ * `node test/bench/processing-kernel.ts [lines]`. CPU time in us a line, the best of some rounds; and the ratio to plain.
+ */
+import { closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Account } from '../../src/core/account.ts';
+import { Batch, type Stream } from '../../src/core/batch.ts';
+import { MAX_BLOCK_BYTES, Pool } from '../../src/core/pool.ts';
+import { Kernel } from '../../src/kernel/kernel.ts';
+import { READ_BYTES } from '../../src/lines/format.ts';
+import { configFrom } from '../../src/options.ts';
+import { jsonEnvelope } from '../../src/records/envelope.ts';
+import { type Processing, processingOf } from '../../src/transforms/process.ts';
+import { JSON_STEPS, JSON_WRITERS, writeJsonLines } from './json-lines.ts';
+
+const ROUNDS = 12;
+const pool = new Pool(32 << 20);
+const kernel = new Kernel(pool.memory, pool.arenas);
+const share = pool.share('bench');
+const [slot, fields] = await pool.takeAll(share, 'batch', 2);
+const block = await pool.take(share, 'block');
+const labels = { env: 'prod' };
+const envelope = jsonEnvelope({
+  host: 'web-1',
+  path: '/var/log/app/a.log',
+  id: 'a-1',
+  dataset: 'app',
+  labels,
+  key: 'web-1',
+});
+
+/** Reads the file batch by batch, and packs it. */
+function pass(file: number, processing: Processing | null): number {
+  const plan = processing?.fields ?? null;
+  const stream: Stream = {
+    ...{ name: 'a.log', topic: 'logs', key: 'web-1', account: new Account('logs.app'), replayable: true },
+    envelope: () => envelope,
+    ...(plan && { fields: plan }),
+  };
+  let position = 0;
+  let lines = 0;
+  for (;;) {
+    const batch = new Batch(slot!, share, stream, fields);
+    const read = readSync(file, slot!.bytes, 0, READ_BYTES, position);
+    const { bytesAt } = slot!;
+    batch.count = kernel.findLines(slot!, bytesAt, bytesAt + read, bytesAt, 0, false, plan?.most);
+    if (batch.count === 0) return lines;
+    batch.time = 1_790_000_000_000;
+    lines += batch.count;
+    for (const step of processing?.steps ?? []) step.apply(batch);
+    const to = { outAt: block.bytesAt, limitAt: block.bytesAt + MAX_BLOCK_BYTES, empty: true };
+    const job = { envelope, time: batch.time, position, skipped: 0, delta: 0, ...to };
+    for (let first = 0; first < batch.count; ) {
+      const left = batch.count - first;
+      first += plan ? plan.pack(batch, first, left, job) : kernel.pack(slot!, first, left, job);
+    }
+    position += kernel.consumedAt - bytesAt;
+  }
+}
+
+function made(process: object[]): Processing {
+  return processingOf(
+    configFrom({ logs: [{ name: 'app', include: ['/a'], process }] }, {}).logs[0]!.process,
+    kernel,
+    'logs',
+  )!;
+}
+
+/** us a line. */
+function cost(file: number, processing: Processing | null): number {
+  const before = process.cpuUsage();
+  const lines = pass(file, processing);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / lines;
+}
+
+export interface Cost {
+  name: string;
+  plain: number;
+  processed: number;
+}
+
+/** Of each kind of lines, with each of some steps. */
+export function* costs(folder: string, lines: number): Generator<Cost> {
+  for (const writer of JSON_WRITERS) {
+    const path = join(folder, `${writer}.log`);
+    writeJsonLines(path, writer, lines);
+    const file = openSync(path, 'r');
+    const cases = { 'parse: json': made([{ parse: 'json' }]), 'and time, level, rename': made(JSON_STEPS[writer]) };
+    for (const [name, processing] of Object.entries(cases)) {
+      const all = Array.from({ length: ROUNDS }, () => [cost(file, null), cost(file, processing)] as const);
+      const [plain, processed] = [0, 1].map((i) => Math.min(...all.map((round) => round[i]!)));
+      processing.close();
+      yield { name: `${writer}, ${name}`, plain: plain!, processed: processed! };
+    }
+    closeSync(file);
+    rmSync(path);
+  }
+}
+
+if (import.meta.main) {
+  const folder = mkdtempSync(join(tmpdir(), 'runnel-bench-'));
+  try {
+    for (const { name, plain, processed } of costs(folder, Number(process.argv[2] ?? 200_000))) {
+      const ratio = (processed / plain).toFixed(2);
+      console.log(`${name.padEnd(32)} plain ${plain.toFixed(3)}  ${processed.toFixed(3)} us a line  ${ratio}x`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
