@@ -70,6 +70,8 @@ export class HostFiles {
 
   /** As `read`; undefined where there is no such file, or the kernel has what is behind it switched off. */
   tryRead(path: string): string | undefined {
+    // An error costs ten times what the look does.
+    if (!this.#open.has(path) && !this.#read.has(path) && !this.has(path)) return undefined;
     try {
       return this.read(path);
     } catch (error) {

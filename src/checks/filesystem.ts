@@ -11,6 +11,9 @@ const EXCLUDED_TYPES = /^(iso9660|squashfs|erofs|fuse\..*)$/;
 const EXCLUDED_MOUNTS =
   /^\/(dev|proc|run\/credentials\/.+|run\/user\/.+|sys|var\/lib\/docker\/.+|var\/lib\/containers\/storage\/.+|var\/lib\/kubelet\/.+)($|\/)/;
 
+/** Of these the kernel keeps the sums in memory: nothing is read to tell them, so nothing can hang. */
+const KNOWN_AT_ONCE = new Set(['tmpfs', 'ext2', 'ext3', 'ext4']);
+
 /** Files there have the number of their subvolume. */
 const SUBVOLUMES = new Set(['btrfs', 'bcachefs']);
 
@@ -99,18 +102,27 @@ export function reportFilesystem(meter: Meter, mount: Omit<MountedFilesystem, 'n
 export function filesystem(host: HostFiles): Check {
   let before = '';
   let mounted: MountedFilesystem[] = [];
+  /** Those whose mount point leads to them, as long as nothing is mounted or unmounted. */
+  const sure = new Set<MountedFilesystem>();
   return async (meter, signal) => {
     const silent: string[] = [];
     const { text, own } = mountinfoOf(host);
     // It is the same for days.
-    if (text !== before) mounted = parseFilesystems(text, own);
-    before = text;
+    if (text !== before) {
+      before = text;
+      mounted = parseFilesystems(text, own);
+      sure.clear();
+    }
     for (const mount of mounted) {
       if (signal.aborted) return;
       try {
-        const room = await roomOf(mount.mountpoint, SUBVOLUMES.has(mount.type) ? null : mount.number, host.root);
+        const asked = sure.has(mount) || SUBVOLUMES.has(mount.type) ? null : mount.number;
+        const room = await roomOf(mount.mountpoint, asked, host.root, KNOWN_AT_ONCE.has(mount.type));
         if (room === 'silent') silent.push(mount.mountpoint);
-        else if (room !== 'other' && room.bytes > 0) reportFilesystem(meter, mount, room);
+        else if (room !== 'other') {
+          sure.add(mount);
+          if (room.bytes > 0) reportFilesystem(meter, mount, room);
+        }
       } catch (error) {
         // Another user's mount (EACCES), or gone since it was listed (ENOENT): no figures, as with df.
         const code = (error as NodeJS.ErrnoException).code;

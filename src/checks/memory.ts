@@ -1,7 +1,7 @@
 /** Memory by use, from /proc/meminfo. `used` + `free` + `buffers` + `cached` is the limit, as free(1) counts. */
 import type { Check, Meter } from './check.ts';
 import type { HostFiles } from './files.ts';
-import { share } from './text.ts';
+import { numberAt, share } from './text.ts';
 
 /** What the kernel says beside the states: the rest of the metric's name, and the line of /proc/meminfo. */
 const OF_LINUX = [
@@ -24,22 +24,15 @@ const OF_LINUX = [
   ['corrupted', 'HardwareCorrupted'],
 ] as const;
 
-/** Bytes by the names of /proc/meminfo; of HugePages_* the number of pages. */
-export function parseMeminfo(text: string): Map<string, number> {
-  const bytes = new Map<string, number>();
-  for (const line of text.split('\n')) {
-    const colon = line.indexOf(':');
-    if (colon < 0) continue;
-    const value = Number.parseInt(line.slice(colon + 1), 10);
-    bytes.set(line.slice(0, colon), line.endsWith(' kB') ? value * 1024 : value);
-  }
-  return bytes;
+/** Bytes by a name of /proc/meminfo; of HugePages_* the number of pages; NaN where there is no such line. */
+export function parseMeminfo(text: string): (name: string) => number {
+  return (name) => numberAt(text, `${name}:`) * (name.startsWith('HugePages_') ? 1 : 1024);
 }
 
-export function reportMemory(meter: Meter, bytes: Map<string, number>): void {
-  const of = (name: string) => bytes.get(name) ?? Number.NaN;
+export function reportMemory(meter: Meter, of: (name: string) => number): void {
   const total = of('MemTotal');
-  const reclaimable = bytes.get('SReclaimable') ?? 0;
+  // Not in kernels before 2.6.19.
+  const reclaimable = of('SReclaimable') || 0;
   const cached = of('Cached') + reclaimable;
   const used = total - of('MemFree') - of('Buffers') - cached;
   const states = { used, free: of('MemFree'), cached, buffers: of('Buffers') };

@@ -64,9 +64,9 @@ export class CheckRunner {
     } catch (error) {
       failure = error instanceof Error ? error.message : String(error);
       this.status.errors++;
+      aborter.abort(error);
     } finally {
       clearTimeout(timer);
-      aborter.abort();
     }
     // Of a run that goes on after its deadline nothing is awaited; what it still reports is dropped.
     work.catch(() => undefined);

@@ -6,14 +6,15 @@ import type { Check, Meter } from './check.ts';
 import { type HostFiles, pageBytes } from './files.ts';
 import { numberAt } from './text.ts';
 
-/** `TCP: inuse 10 orphan 0 tw 2 alloc 15 mem 3`: numbers by `TCP.inuse`. */
-export function parseSockstat(text: string): Map<string, number> {
-  const numbers = new Map<string, number>();
-  for (const line of text.split('\n')) {
-    const [title, ...words] = line.split(/[:\s]+/);
-    for (let i = 0; i + 1 < words.length; i += 2) numbers.set(`${title}.${words[i]}`, Number(words[i + 1]));
-  }
-  return numbers;
+/** `TCP: inuse 10 orphan 0 tw 2 alloc 15 mem 3`: the number behind a word of the line with that title; NaN: none is. */
+export function parseSockstat(text: string): (title: string, word: string) => number {
+  return (title, word) => {
+    const begin = text.startsWith(`${title}: `) ? 0 : text.indexOf(`\n${title}: `) + 1;
+    if (begin === 0 && !text.startsWith(`${title}: `)) return Number.NaN;
+    const end = text.indexOf('\n', begin);
+    const at = text.indexOf(` ${word} `, begin);
+    return at < 0 || (end >= 0 && at > end) ? Number.NaN : Number.parseInt(text.slice(at + word.length + 2), 10);
+  };
 }
 
 /** Two lines each, `Tcp: RtoAlgorithm RtoMin ...` and `Tcp: 1 200 ...`: numbers by `Tcp.RtoMin`. */
@@ -117,7 +118,7 @@ const COUNTERS: readonly Row[] = [
 const WITH_IPV6 = /^Udp\./;
 
 export interface SocketStat {
-  sockstat: Map<string, number>;
+  sockstat: (title: string, word: string) => number;
   counters: Map<string, number>;
   /** The text of snmp6; empty where there is no IPv6. */
   snmp6: string;
@@ -128,22 +129,21 @@ export interface SocketStat {
 
 export function reportSockets(meter: Meter, stat: SocketStat): void {
   const { sockstat, counters, snmp6, queues } = stat;
-  const of = (name: string) => sockstat.get(name) ?? Number.NaN;
-  const both = (name: string) => of(name) + (sockstat.get(name.replace('.', '6.')) ?? 0);
+  const both = (title: string) => sockstat(title, 'inuse') + (sockstat(`${title}6`, 'inuse') || 0);
   for (const [transport, state, count] of [
-    ['tcp', 'in_use', both('TCP.inuse')],
-    ['tcp', 'orphan', of('TCP.orphan')],
-    ['tcp', 'time_wait', of('TCP.tw')],
-    ['tcp', 'allocated', of('TCP.alloc')],
+    ['tcp', 'in_use', both('TCP')],
+    ['tcp', 'orphan', sockstat('TCP', 'orphan')],
+    ['tcp', 'time_wait', sockstat('TCP', 'tw')],
+    ['tcp', 'allocated', sockstat('TCP', 'alloc')],
     ['tcp', 'established', counters.get('Tcp.CurrEstab') ?? Number.NaN],
-    ['udp', 'in_use', both('UDP.inuse')],
+    ['udp', 'in_use', both('UDP')],
   ] as const) {
     const attributes = { 'network.transport': transport, 'network.connection.state': state };
     meter.gauge('system.network.connection.count', count, '{connection}', attributes);
   }
-  meter.gauge('system.linux.socket.count', of('sockets.used'), '{socket}');
+  meter.gauge('system.linux.socket.count', sockstat('sockets', 'used'), '{socket}');
   for (const transport of ['tcp', 'udp']) {
-    const pages = of(`${transport.toUpperCase()}.mem`);
+    const pages = sockstat(transport.toUpperCase(), 'mem');
     meter.gauge('system.linux.socket.memory', pages * stat.pageBytes, 'By', { 'network.transport': transport });
   }
   for (const [name, unit, counter, attributes] of COUNTERS) {
@@ -163,7 +163,9 @@ export function sockets(host: HostFiles): Check {
     const net = (name: string) => host.tryRead(`${host.view}/net/${name}`) ?? '';
     const sockstat = parseSockstat(`${net('sockstat')}${net('sockstat6')}`);
     const counters = tables.parse(`${net('snmp')}${net('netstat')}`);
-    const [four, six] = [parseUdpQueues(net('udp')), parseUdpQueues(net('udp6'))];
+    // The kernel goes through a table of thousands of places for each list, whatever is in it.
+    const listed = (title: string, name: string) => parseUdpQueues(sockstat(title, 'inuse') === 0 ? '' : net(name));
+    const [four, six] = [listed('UDP', 'udp'), listed('UDP6', 'udp6')];
     const queues = { receive: four.receive + six.receive, transmit: four.transmit + six.transmit };
     reportSockets(meter, { sockstat, counters, snmp6: net('snmp6'), queues, pageBytes: page });
   };

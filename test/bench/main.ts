@@ -13,6 +13,7 @@ import { writeAccessLog } from './access-log.ts';
 import { buildAgent, packageVersion } from './agent.ts';
 import type { Bench, Case, Figure } from './bench.ts';
 import { progress } from './bench.ts';
+import { checks } from './checks.ts';
 import { exactlyOnce } from './exactly-once.ts';
 import { backlog, hotAndQuiet, lineWrites, many, quietFiles } from './files.ts';
 import { cri, multiline } from './formats.ts';
@@ -41,6 +42,7 @@ const CASES: Record<string, Case> = {
   backlog,
   many,
   'line-writes': lineWrites,
+  checks,
 };
 
 const { values, positionals } = parseArgs({

@@ -51,15 +51,17 @@ test('processes are counted without looking at one', () => {
 });
 
 test('meminfo is in bytes, hugepages in pages', () => {
-  const bytes = parseMeminfo('MemTotal:       24684096 kB\nActive(anon):      12 kB\nHugePages_Total:       7\n');
-  assert.deepEqual(
-    [...bytes],
-    [
-      ['MemTotal', 24684096 * 1024],
-      ['Active(anon)', 12288],
-      ['HugePages_Total', 7],
-    ],
+  const of = parseMeminfo(
+    'MemTotal:       24684096 kB\nActive:  3 kB\nActive(anon):      12 kB\nHugePages_Total:       7\n',
   );
+  const cases: [string, number][] = [
+    ['MemTotal', 24684096 * 1024],
+    ['Active', 3072],
+    ['Active(anon)', 12288],
+    ['HugePages_Total', 7],
+    ['MemFree', Number.NaN],
+  ];
+  for (const [name, expected] of cases) assert.equal(of(name), expected, name);
 });
 
 test('load averages and uptime', () => {
@@ -252,10 +254,15 @@ test('processors are told apart by their numbers; one that is off is not there',
 
 test('sockets by state, and the tables of snmp whose columns differ by kernel', () => {
   const sockstat = parseSockstat('sockets: used 29\nTCP: inuse 1 orphan 0 tw 25 alloc 3 mem 2\nTCP6: inuse 4\n');
-  assert.deepEqual(
-    ['sockets.used', 'TCP.tw', 'TCP6.inuse', 'UDP.inuse'].map((name) => sockstat.get(name)),
-    [29, 25, 4, undefined],
-  );
+  const cases: [string, string, number][] = [
+    ['sockets', 'used', 29],
+    ['TCP', 'tw', 25],
+    ['TCP', 'mem', 2],
+    ['TCP6', 'inuse', 4],
+    ['TCP6', 'tw', Number.NaN],
+    ['UDP', 'inuse', Number.NaN],
+  ];
+  for (const [title, word, expected] of cases) assert.equal(sockstat(title, word), expected, `${title} ${word}`);
   const tables = new SnmpTables(['Tcp.RetransSegs', 'TcpExt.ListenDrops', 'Tcp.MaxConn']);
   const old = 'Tcp: RtoMin MaxConn RetransSegs\nTcp: 200 -1 7\n';
   const later =

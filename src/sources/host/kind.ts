@@ -9,6 +9,9 @@ export interface HostInput {
   config: Pick<MetricsConfig, 'host' | 'host_root' | 'interval'>;
   check: CustomCheckConfig | null;
   topic: string;
+  /** Of the inventory; null: none is taken. */
+  events: string | null;
+  data_dir: string;
   host: string;
   tags: Record<string, string>;
 }
@@ -20,10 +23,16 @@ export const metrics: InputKind<'metrics', MetricsConfig, HostInput, HostStatus>
   check({ metrics: { checks } }, refuse) {
     checkCustom(checks, ['host', ...BUILT_IN], (path, message) => refuse(['metrics', 'checks', ...path], message));
   },
-  topics: ({ metrics: { topic } }) => [{ topic, replayable: false, path: ['metrics', 'topic'] }],
+  topics(config) {
+    const { topic } = config.metrics;
+    const events = eventsIn(config);
+    const own = { topic, replayable: false, path: ['metrics', 'topic'] };
+    if (events === null) return [own];
+    return [own, { topic: events, replayable: false, within: topic, path: ['kafka', 'topic_prefix'] }];
+  },
   inputs(config) {
     const { topic, interval, checks, host, host_root } = config.metrics;
-    const common = { topic, host: config.host, tags: config.tags };
+    const common = { topic, events: null, data_dir: config.data_dir, host: config.host, tags: config.tags };
     const topics = [{ topic, replayable: false }];
     const own = checks.map((check) => {
       const options = { config: { host, host_root, interval: check.interval ?? interval }, check, ...common };
@@ -41,7 +50,12 @@ export const metrics: InputKind<'metrics', MetricsConfig, HostInput, HostStatus>
   open: async (_, host) => (await import('./open.ts')).openHost(host),
 };
 
-function hostInput({ metrics, host, tags }: Configured<'metrics', MetricsConfig>): InputSpec<HostInput>[] {
+function eventsIn({ metrics, kafka }: Configured<'metrics', MetricsConfig>): string | null {
+  return metrics.inventory && metrics.host !== false ? `${kafka.topic_prefix}.events` : null;
+}
+
+function hostInput(of: Configured<'metrics', MetricsConfig>): InputSpec<HostInput>[] {
+  const { metrics, host, tags, data_dir } = of;
   if (metrics.host === false) return [];
   const { topic, checks: _, ...config } = metrics;
   const { systemd } = metrics.host;
@@ -50,6 +64,8 @@ function hostInput({ metrics, host, tags }: Configured<'metrics', MetricsConfig>
     said === false || (name === 'systemd' && idle) ? [] : [name],
   );
   const about = `${on.join(', ')} every ${metrics.interval / 1000} s`;
-  const options = { config, check: null, topic, host, tags };
-  return [{ id: 'host', title: 'host metrics', topics: [{ topic, replayable: false }], options, about }];
+  const events = eventsIn(of);
+  const options = { config, check: null, topic, events, data_dir, host, tags };
+  const topics = (events === null ? [topic] : [topic, events]).map((name) => ({ topic: name, replayable: false }));
+  return [{ id: 'host', title: 'host metrics', topics, options, about }];
 }

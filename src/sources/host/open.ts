@@ -22,9 +22,18 @@ export function openHost(host: InputHost): OpenKind<HostInput> {
         };
       }
       const { hostSource } = await import('./host.ts');
-      const source = hostSource({ ...options, account: host.account(id), nextWindowId });
+      const { sendInventories } = await import('./inventory.ts');
+      const account = host.account(id);
+      const source = hostSource({ ...options, account, nextWindowId });
+      const { events } = options;
       return {
-        run: (output, signal) => source.run(output, signal),
+        async run(output, signal) {
+          const inventory =
+            events === null
+              ? null
+              : sendInventories({ ...options, topic: events, account, nextWindowId }, output, signal);
+          await Promise.all([source.run(output, signal), inventory]);
+        },
         problems: () => [],
         inFlight: () => 0,
         status: () => source.status(),

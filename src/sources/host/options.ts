@@ -75,6 +75,11 @@ const metricsSection = section(
       '/',
       'Where the files of the host are seen: /host in a container that measures its host and has its / mounted there.',
     ),
+    inventory: option(
+      yesNo(),
+      'true',
+      'An event soon after the start and every hour: hardware, system, disks, network, packages, and what changed.',
+    ),
     host: option(host, {}, 'Metrics of this machine, under their OpenTelemetry names. false: none.'),
     checks: checksOption,
   },
