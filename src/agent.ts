@@ -195,6 +195,7 @@ export class Agent {
       tap: this.#tap,
       reload: () => this.reload(),
       top: (input) => this.#inputs.top(input),
+      capture: (input, sink) => this.#inputs.capture(input, sink),
       kinds,
     });
     const { errors, address } = this.#admin;

@@ -8,6 +8,7 @@ import type { CommonConfig } from './config/config.ts';
 import { abortable, Backoff } from './core/abort.ts';
 import {
   type AnyKind,
+  type ByteSink,
   type InputHost,
   type InputPositions,
   type InputSpec,
@@ -147,6 +148,11 @@ export class Inputs {
     for (const { spec, input } of [...this.#running, ...this.#closing]) {
       if (input) yield { input: spec.id, weight: input.inFlight() };
     }
+  }
+
+  /** What comes to the input of this name, as it comes; null: it is not open, or has nothing like that, or gives it already. */
+  capture(id: string, sink: ByteSink): (() => void) | null {
+    return this.#running.find(({ spec }) => spec.id === id)?.input?.capture?.(sink) ?? null;
   }
 
   /** Who sends most to the input of this name; null: it is not open, or nobody can tell. */

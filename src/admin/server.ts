@@ -8,12 +8,13 @@
  *   GET /metrics         Prometheus text
  *   GET /                the page
  *   GET /tap[?match=P]   records as they leave, as lines of JSON; on the socket only
+ *   GET /capture?input=NAME  what comes to it, as it comes; on the socket only
  *   GET /top?input=NAME  who sends most to an input; on the socket only
  *   POST /reload         reads the configuration again; on the socket only
  *
  * On the address nothing changes anything.
  */
-import type { AnyKind } from '../core/input.ts';
+import type { AnyKind, ByteSink } from '../core/input.ts';
 import {
   type Answer,
   type HttpRequest,
@@ -52,6 +53,8 @@ export interface AdminOptions {
   reload?: () => Promise<{ reloaded: boolean }>;
   /** Who sends most to an input; null: nobody can tell. */
   top?: (input: string) => Promise<unknown> | null;
+  /** Gives what comes to an input until the returned function is called; null: it cannot be had. */
+  capture?: (input: string, sink: ByteSink) => (() => void) | null;
   kinds?: readonly AnyKind[];
 }
 
@@ -187,6 +190,18 @@ async function answer(
     case '/tap':
       if (!local) return textAnswer(403, 'Records are shown on the unix socket only: runnel tap uses it.');
       return tapped(options.tap, query.get('match'));
+    case '/capture': {
+      if (!local) return textAnswer(403, 'Packets are shown on the unix socket only: runnel statsd capture uses it.');
+      const input = query.get('input') ?? '';
+      return {
+        type: 'application/octet-stream',
+        begin(sink) {
+          const stop = options.capture?.(input, sink) ?? null;
+          if (stop === null) sink.destroy();
+          return stop ?? (() => undefined);
+        },
+      };
+    }
     case '/top': {
       if (!local) return textAnswer(403, 'Names are shown on the unix socket only: runnel top uses it.');
       const input = query.get('input') ?? '';

@@ -128,6 +128,30 @@ A pattern logs, metrics, events or traces stands for all records of that kind:
     await finish(tap(pattern, { defaultPath: DEFAULT_CONFIG, ...options }));
   });
 
+const statsd = program.command('statsd').description('packets of StatsD: into a file, and out of it');
+statsd
+  .command('capture')
+  .description('packets as they come to the running agent, into a file; it never slows receiving')
+  .requiredOption('-o, --output <file>', 'where to; only its owner may read it')
+  .option('--seconds <n>', 'for how long', '10')
+  .option('--max-size <size>', 'end when the file is so large', '256MiB')
+  .option(CONFIG, FINDS_AGENT)
+  .option('--admin <url>', 'find the agent by its socket, for example unix:/run/runnel/runnel.sock')
+  .action(async (options: Omit<import('./statsd-capture.ts').CaptureOptions, 'defaultPath'>) => {
+    const { captureStatsd } = await import('./statsd-capture.ts');
+    await finish(captureStatsd({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+statsd
+  .command('replay')
+  .description('send what was captured again')
+  .argument('<file>', 'what capture has written')
+  .option('--to <address>', 'udp:// or unixgram://', 'udp://127.0.0.1:8125')
+  .option('--speed <factor>', 'times as fast as it came; max: without a pause', '1')
+  .action(async (file: string, options: { to: string; speed: string }) => {
+    const { replayStatsd } = await import('./statsd-replay.ts');
+    await finish(replayStatsd(file, options));
+  });
+
 const explain = program
   .command('explain')
   .description('what the agent would make of an input, as JSON; needs no agent');

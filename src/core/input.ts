@@ -144,6 +144,15 @@ export class Reopened extends Error {
   }
 }
 
+/** Where bytes go. */
+export interface ByteSink {
+  write(bytes: Uint8Array): unknown;
+  /** Bytes that were written and did not leave yet. */
+  readonly writableLength: number;
+  /** Ends it at once. */
+  destroy(): unknown;
+}
+
 export interface OpenInput {
   /** Resolves when it is open to what comes; rejects when it cannot be. Without it: it always is. */
   readonly ready?: Promise<void>;
@@ -156,6 +165,8 @@ export interface OpenInput {
   inFlight(): number;
   /** With at most so many files. */
   status(files: number): unknown;
+  /** Gives what comes, as it comes, until the returned function is called; null: somebody has it already. */
+  capture?(sink: ByteSink): (() => void) | null;
   /** Who sends most, for `runnel top NAME`: it takes a while. */
   top?(): Promise<unknown>;
 }

@@ -27,7 +27,7 @@ export interface StreamedAnswer {
 }
 
 export interface Sink {
-  write(text: string): unknown;
+  write(text: string | Uint8Array): unknown;
   /** Bytes that were written and did not leave yet. */
   readonly writableLength: number;
   /** Ends it at once. */

@@ -61,6 +61,7 @@ export const RECEIVING = {
   recv: 'int64_t recv(int, void *, size_t, int)',
   fcntl: 'int fcntl(int, int, int)',
   close: 'int close(int)',
+  sendmmsg: 'int sendmmsg(int, void *, uint32_t, int)',
   getsockopt: 'int getsockopt(int, int, int, void *, void *)',
 } as const;
 

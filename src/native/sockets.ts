@@ -211,7 +211,7 @@ export function closeSocket(fd: number): void {
 }
 
 /** sockaddr_in, sockaddr_in6 or sockaddr_un. A path that begins with @ is in the abstract namespace: its first byte is 0. */
-function socketAddress(place: SocketPlace): Buffer {
+export function socketAddress(place: SocketPlace): Buffer {
   if ('path' in place) {
     const path = place.path.replace(/^@/, '\0');
     const name = Buffer.alloc(2 + Buffer.byteLength(path) + (path === place.path ? 1 : 0));

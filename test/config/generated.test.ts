@@ -35,8 +35,8 @@ test('the sample uncommented is valid, and what it says are the defaults', async
   const { config } = await load(uncommented(rendered['config/runnel.yaml']!));
   const defaults = (await load('')).config;
   // Lists show an example.
-  const { mappings, drop_tags, allow, deny } = defaults.statsd;
-  assert.deepEqual({ ...config.statsd, mappings, drop_tags, allow, deny }, defaults.statsd);
+  const { forward, mappings, drop_tags, allow, deny } = defaults.statsd;
+  assert.deepEqual({ ...config.statsd, forward, mappings, drop_tags, allow, deny }, defaults.statsd);
   assert.deepEqual(config.spool, defaults.spool);
   const { host } = defaults.metrics;
   assert.ok(host !== false && config.metrics.host !== false);

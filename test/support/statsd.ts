@@ -26,6 +26,7 @@ export const NO_NAMING: NamingConfig = {
 /** Those of the options of which tests seldom want others. */
 export const DEFAULTS = {
   ...NO_NAMING,
+  forward: [],
   max_connections: 256,
   idle_timeout: 600_000,
   max_contexts_per_name: 2_000_000,

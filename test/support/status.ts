@@ -85,6 +85,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
       replaced: 1,
       overflowed: 7,
       coarser: 3,
+      forward: [{ address: 'udp://127.0.0.1:8126', packets: 5, lost: 1, error: null }],
       unknown_fields: 2,
       clients: { packets_dropped: 3 },
       filtered: [{ rule: 'deny debug.*', samples: 4 }],

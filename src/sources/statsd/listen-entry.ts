@@ -42,6 +42,22 @@ export function listenEntry(): Grammar<ListenEntry> {
   );
 }
 
+/** Where packets are repeated to. */
+export function forwardAddress(): Grammar<string> {
+  return grammar<string>(
+    {
+      label: 'address',
+      json: { type: 'string', pattern: '^(udp|unix|unixgram)://' },
+      example: 'udp://127.0.0.1:8126',
+    },
+    (value) => {
+      const address = addressOf(value);
+      if (/^(udp|unixgram):/.test(address)) return address;
+      throw new Wrong('must begin with udp:// or unixgram://: what is repeated are packets');
+    },
+  );
+}
+
 /** Where a listener is to be. */
 export function placeIn({ address }: ListenEntry): ListenAddress {
   return parseListener(address);

@@ -30,9 +30,12 @@ export function openStatsd(host: InputHost): OpenKind<StatsdInput> {
         ready: source.ready,
         run: (output, signal) => source.run(output, signal),
         problems: () =>
-          source.status().listeners.flatMap(({ address, error }) => (error ? [`statsd ${address}: ${error}`] : [])),
+          [...source.status().listeners, ...source.status().forward].flatMap(({ address, error }) =>
+            error ? [`statsd ${address}: ${error}`] : [],
+          ),
         inFlight: () => source.inFlight(),
         top: () => source.top(),
+        capture: (sink) => source.capture(sink),
         status: (): StatsdSaid['statsd'] => ({ ...source.status(), replaced: account.replaced }),
       };
     },

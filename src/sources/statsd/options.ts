@@ -2,7 +2,7 @@
 
 import { calledElsewhere, list, option, section, type Values } from '../../config/option.ts';
 import { duration, fraction, integer, size } from '../../config/types.ts';
-import { listenEntry } from './listen-entry.ts';
+import { forwardAddress, listenEntry } from './listen-entry.ts';
 import { namingFields } from './naming-options.ts';
 
 const statsdSection = section(
@@ -29,6 +29,11 @@ const statsdSection = section(
       duration({ min: '1s', max: '24h' }),
       '10m',
       'A connection over tcp:// that brings nothing for so long is closed.',
+    ),
+    forward: option(
+      list(forwardAddress()),
+      [],
+      'Where packets are repeated to as they come, udp:// or unixgram://, while one moves from one server to another. It never waits: what a socket has no room for is lost there, and counted.',
     ),
     flush_interval: option(
       duration({ min: '1s', max: '1h' }),

@@ -21,6 +21,8 @@ export interface ThreadOptions {
   origin: MetricOrigin;
   /** Of each listener. */
   manners: readonly Manner[];
+  /** Places that packets are repeated to. */
+  forwards: number;
   /** Int32, see below: the main thread's orders, as a thread that waits in a receive hears no messages. */
   control: SharedArrayBuffer;
   /** Float64, see below: the thread's counters, as they stand. */
@@ -93,6 +95,16 @@ export function countersOf(listener: number): number {
   return TOGETHER + listener * EACH;
 }
 
+/** Of each place that packets are repeated to. */
+export const FORWARDED = 0;
+export const FORWARD_LOST = 1;
+export const EACH_FORWARD = 2;
+
+/** Behind the rules' ones. */
+export function forwardsOf(listeners: number, rules: number, target: number): number {
+  return filteredOf(listeners, rules) + target * EACH_FORWARD;
+}
+
 /** Behind those of the listeners: samples that were left out, by rule. */
 export function filteredOf(listeners: number, rule: number): number {
   return countersOf(listeners) + rule;
@@ -114,6 +126,8 @@ export type FromThread =
   | ({ type: 'piece' } & FlushPiece)
   /** Who sends most, as it was asked. */
   | { type: 'top'; top: StatsdTop }
+  /** Packets as they came, see captured.ts; the next may come when `captured` was said. */
+  | { type: 'captured'; bytes: Uint8Array }
   /** It reads no more: the sockets that it was given may be closed. */
   | { type: 'read' }
   /** Everything was handed over. */
@@ -126,6 +140,10 @@ export type ToThread =
   | { type: 'id'; id: string }
   | { type: 'next' }
   | { type: 'top' }
+  | { type: 'capture'; on: boolean }
+  | { type: 'captured' }
+  /** A target's socket, which the main thread closes. */
+  | { type: 'forward'; target: number; fd: number }
   /** STOP is set. */
   | { type: 'stop' };
 

@@ -2,11 +2,14 @@
 import type { Figures } from '../../core/figures.ts';
 import type { InputRow, Table } from '../../core/input.ts';
 import { count, formatSize } from '../../core/units.ts';
+import type { ForwardStatus } from './forwards.ts';
 import type { ListenerStatus } from './listener.ts';
 
 export interface StatsdSaid {
   statsd: {
     listeners: ListenerStatus[];
+    /** Where packets are repeated to. */
+    forward: ForwardStatus[];
     contexts: number;
     /** Sequences of bytes that were no UTF-8 and became U+FFFD. */
     replaced: number;
@@ -26,6 +29,7 @@ export interface StatsdSaid {
 export const NOTHING: StatsdSaid = {
   statsd: {
     listeners: [],
+    forward: [],
     contexts: 0,
     overflowed: 0,
     coarser: 0,
@@ -79,6 +83,18 @@ export function figures(s: StatsdSaid, to: Figures): void {
     s.statsd.filtered.map(({ rule, samples }) => [samples, rule]),
   );
   to.counter(
+    'statsd_forwarded',
+    'Packets repeated to another server.',
+    ['address'],
+    s.statsd.forward.map(({ packets, address }) => [packets, address]),
+  );
+  to.counter(
+    'statsd_forward_lost',
+    'Packets that could not be repeated.',
+    ['address'],
+    s.statsd.forward.map(({ lost, address }) => [lost, address]),
+  );
+  to.counter(
     'statsd_clients',
     'What Datadog’s clients say of themselves.',
     ['figure'],
@@ -87,7 +103,7 @@ export function figures(s: StatsdSaid, to: Figures): void {
   to.gauge('statsd_contexts', 'Series in the current window.', [], [[s.statsd.contexts]]);
 }
 
-export function lines({ statsd: { listeners, contexts, clients } }: StatsdSaid): string[] {
+export function lines({ statsd: { listeners, forward, contexts, clients } }: StatsdSaid): string[] {
   if (listeners.length === 0) return [];
   const lost = Object.entries(clients).filter(([name]) => name.includes('dropped'));
   const said = lost.map(([name, value]) => `${name} ${value}`).join(', ');
@@ -98,6 +114,10 @@ export function lines({ statsd: { listeners, contexts, clients } }: StatsdSaid):
       const bad = faultsOf(l).map((fault) => `, ${fault}`);
       const error = l.error === null ? '' : `: ${l.error}`;
       return `  ${l.address}: ${count(l.packets, 'packet')}, ${count(l.lines, 'line')}, ${formatSize(l.bytes)}${bad.join('')}${error}`;
+    }),
+    ...forward.map(({ address, packets, lost, error }) => {
+      const bad = lost > 0 ? `, ${lost} lost` : '';
+      return `  repeated to ${address}: ${count(packets, 'packet')}${bad}${error === null ? '' : `: ${error}`}`;
     }),
     ...(said === '' ? [] : [`  its clients say what they could not send: ${said}`]),
   ];

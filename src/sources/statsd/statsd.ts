@@ -11,12 +11,13 @@ import { isIPv6 } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { aborted, Backoff, pause } from '../../core/abort.ts';
 import type { Account } from '../../core/account.ts';
-import { Reopened } from '../../core/input.ts';
+import { type ByteSink, Reopened } from '../../core/input.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
 import { unusedInherited } from '../../native/inherited.ts';
 import { datagramsAvailable, type SocketPlace } from '../../native/sockets.ts';
 import { valueEnvelope } from '../../records/envelope.ts';
+import { type ForwardStatus, Forwards } from './forwards.ts';
 import { Listener, type ListenerStatus } from './listener.ts';
 import type { StatsdConfig } from './options.ts';
 import type { HandedSocket, HeardDatagram } from './protocol.ts';
@@ -55,6 +56,8 @@ const NAMES_EVERY_MS = 2000;
 
 export interface StatsdStatus {
   listeners: ListenerStatus[];
+  /** Where packets are repeated to. */
+  forward: ForwardStatus[];
   contexts: number;
   /** Samples that were added to a series of their name alone, `runnel.overflow`. */
   overflowed: number;
@@ -75,6 +78,8 @@ export interface StatsdSource extends Source {
   inFlight(): number;
   /** Who sends most. */
   top(): Promise<StatsdTop>;
+  /** Packets as they come, see captured.ts. */
+  capture(sink: ByteSink): (() => void) | null;
 }
 
 export function statsdSource(options: StatsdOptions): StatsdSource {
@@ -85,6 +90,7 @@ export function statsdSource(options: StatsdOptions): StatsdSource {
     status: () => source.status(),
     inFlight: () => source.inFlight(),
     top: () => source.top(),
+    capture: (sink) => source.capture(sink),
   };
 }
 
@@ -93,6 +99,7 @@ class Statsd {
   readonly #native: boolean;
   readonly #listeners: Listener[];
   readonly #thread: AggregatingThread;
+  readonly #forwards: Forwards;
   readonly #ready = Promise.withResolvers<void>();
   /** By listener, of those that are bound here. */
   readonly #sockets = new Map<number, ListenSocket>();
@@ -128,6 +135,7 @@ class Statsd {
       stream: { ...common, topic },
       eventStream: { ...common, topic: events },
       listeners: this.#listeners,
+      forwards: config.forward.length,
       connections: config.max_connections,
       idle: config.idle_timeout,
       native: this.#native,
@@ -135,10 +143,12 @@ class Statsd {
       onError: options.onError,
       onReady: () => {
         this.#threadReady = true;
+        this.#forwards.handOver();
         this.#handOver();
       },
       onRead: () => this.#close(),
     });
+    this.#forwards = new Forwards(config.forward, this.#thread, this.#native);
     for (const [i, listener] of this.#listeners.entries()) listener.countedIn(this.#thread.countersOf(i));
     // Who does not ask whether it is ready must not die of the answer.
     this.#ready.promise.catch(() => {});
@@ -153,7 +163,12 @@ class Statsd {
     thread.count();
     const listeners = this.#listeners.map((listener) => listener.status());
     const { contexts, overflowed, coarser, unknownFields: unknown_fields, clients, filtered } = thread;
-    return { listeners, contexts, overflowed, coarser, unknown_fields, clients, filtered };
+    const forward = this.#forwards.status();
+    return { listeners, forward, contexts, overflowed, coarser, unknown_fields, clients, filtered };
+  }
+
+  capture(sink: ByteSink): (() => void) | null {
+    return this.#thread.capture(sink);
   }
 
   top(): Promise<StatsdTop> {
@@ -181,6 +196,7 @@ class Statsd {
       thread.start(since, output);
       aborted(signal).then(() => thread.stop());
     };
+    const forwarding = this.#forwards.open(until);
     try {
       // Where it binds them itself there is nothing to wait for.
       if (!this.#native && this.#listeners.length > 0) start(began);
@@ -213,6 +229,8 @@ class Statsd {
       log.warn(`statsd: ${error.message}`);
     } finally {
       ended.abort();
+      await forwarding;
+      this.#forwards.close();
       this.#close();
     }
   }

@@ -9,6 +9,7 @@ import { emit } from '../../aggregate/emit.ts';
 import type { MetricOrigin } from '../../aggregate/record.ts';
 import type { SeriesLimits } from '../../aggregate/series.ts';
 import type { Stream } from '../../core/batch.ts';
+import type { ByteSink } from '../../core/input.ts';
 import type { LossReason } from '../../core/losses.ts';
 import type { Output } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
@@ -27,8 +28,11 @@ import {
   CONTEXTS,
   controlsFor,
   countersOf,
+  FORWARD_LOST,
+  FORWARDED,
   type FromThread,
   filteredOf,
+  forwardsOf,
   type HandedSocket,
   type HeardDatagram,
   MESSAGES,
@@ -54,6 +58,8 @@ export interface ThreadSettings {
   /** Where events go. */
   eventStream: Stream;
   listeners: readonly Listener[];
+  /** Places that packets are repeated to. */
+  forwards: number;
   connections: number;
   idle: number;
   /** False: libc cannot be called, the thread's libuv hears and reads. */
@@ -65,6 +71,9 @@ export interface ThreadSettings {
   /** It reads no more. */
   onRead: () => void;
 }
+
+/** Bytes that were captured and did not leave yet. */
+const MOST_WAITING = 1 << 20;
 
 type Bound = { port: number; receiveBuffer: number };
 
@@ -84,6 +93,7 @@ export class AggregatingThread {
   #asked: PromiseWithResolvers<StatsdTop> | null = null;
   /** Of its counters, what the account knows already. */
   #over = false;
+  #capturing: ByteSink | null = null;
   #samples = 0;
   #replaced = 0;
   #settled = 0;
@@ -94,7 +104,7 @@ export class AggregatingThread {
     this.#rules = rulesOf(settings.naming);
     this.#control = new Int32Array(new SharedArrayBuffer(controlsFor(settings.connections) * 4));
     this.#counters = new Float64Array(
-      new SharedArrayBuffer(filteredOf(settings.listeners.length, this.#rules.length) * 8),
+      new SharedArrayBuffer(forwardsOf(settings.listeners.length, this.#rules.length, settings.forwards) * 8),
     );
   }
 
@@ -136,6 +146,28 @@ export class AggregatingThread {
       this.#say({ type: 'top' });
     }
     return this.#asked.promise;
+  }
+
+  /** Of a place that packets are repeated to. */
+  forwarded(target: number): { packets: number; lost: number } {
+    const at = forwardsOf(this.#settings.listeners.length, this.#rules.length, target);
+    return { packets: this.#counters[at + FORWARDED]!, lost: this.#counters[at + FORWARD_LOST]! };
+  }
+
+  /** Packets are repeated there from now on. */
+  forward(target: number, fd: number): void {
+    this.#say({ type: 'forward', target, fd });
+  }
+
+  /** Gives packets as they come until the returned function is called; null: somebody has them already. */
+  capture(sink: ByteSink): (() => void) | null {
+    if (this.#capturing) return null;
+    this.#capturing = sink;
+    this.#say({ type: 'capture', on: true });
+    return () => {
+      this.#capturing = null;
+      this.#say({ type: 'capture', on: false });
+    };
   }
 
   /** Samples that were left out, by rule. */
@@ -183,6 +215,7 @@ export class AggregatingThread {
       process.off('exit', wake);
       this.#over = true;
       this.#answer(NO_TOP);
+      this.#capturing?.destroy();
       this.#closeAll();
       await this.#emitting;
       this.count();
@@ -251,6 +284,7 @@ export class AggregatingThread {
     } else if (message.type === 'ready') onReady();
     else if (message.type === 'read') onRead();
     else if (message.type === 'window') this.#say({ type: 'id', id: nextWindowId() });
+    else if (message.type === 'captured') this.#captured(message.bytes);
     else if (message.type === 'top') this.#answer(message.top);
     else if (message.type === 'trouble') {
       const { address } = listeners[message.listener]!;
@@ -272,6 +306,17 @@ export class AggregatingThread {
       if (message.type === 'listening') bound?.resolve(message);
       else bound?.reject(new Error(message.message));
     }
+  }
+
+  /** The next may come when this one has left, almost. */
+  #captured(bytes: Uint8Array): void {
+    const sink = this.#capturing;
+    sink?.write(bytes);
+    const go = () => {
+      if (sink !== null && sink === this.#capturing && sink.writableLength > MOST_WAITING) setTimeout(go, 20).unref();
+      else this.#say({ type: 'captured' });
+    };
+    go();
   }
 
   #answer(top: StatsdTop): void {

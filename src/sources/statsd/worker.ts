@@ -9,6 +9,8 @@ import { setPriority } from 'node:os';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { prepareToReceive } from '../../native/libc.ts';
 import { Aggregator } from './aggregator.ts';
+import { Capture } from './capture.ts';
+import { Forwarder } from './forward.ts';
 import {
   type BindPlace,
   BYTES,
@@ -17,8 +19,11 @@ import {
   CONNECTIONS,
   CONTEXTS,
   countersOf,
+  FORWARD_LOST,
+  FORWARDED,
   type FromThread,
   filteredOf,
+  forwardsOf,
   type HandedSocket,
   KERNEL_DROPS,
   LINES,
@@ -52,6 +57,8 @@ const { bytes, arenaAt } = aggregator.kernel;
 const now = performance.now();
 const open = Math.max(0, performance.timeOrigin + now - options.since);
 const windows = new TimeWindows(aggregator, interval, { wall: Date.now(), now, open }, post);
+const forwarder = new Forwarder(bytes, options.forwards, options.bell !== null);
+const capture = new Capture(bytes, (bytes) => port.postMessage({ type: 'captured', bytes } satisfies FromThread));
 const tops = new TopAnswers(aggregator, windows, post);
 /** Of what the aggregator has counted, what the listeners know already. */
 let lines = 0;
@@ -64,6 +71,8 @@ let timer: NodeJS.Timeout | undefined;
 let heard = 0;
 /** Something was handed over: it cannot end before that. */
 let given = false;
+/** Those of connections: what comes is lines, not packets. */
+const lineListeners = new Set<number>();
 let closed = false;
 
 const origins = new Origins();
@@ -119,6 +128,11 @@ function report(listener: number | null): void {
   counters[COARSER] = aggregator.coarser;
   counters[UNKNOWN_FIELDS] = aggregator.unknownFields;
   counters.set(aggregator.clients.totals, CLIENTS);
+  for (const [target, { packets, lost }] of forwarder.targets.entries()) {
+    const at = forwardsOf(manners.length, aggregator.filtered.length, target);
+    counters[at + FORWARDED] = packets;
+    counters[at + FORWARD_LOST] = lost;
+  }
   for (let rule = 0; rule < aggregator.filtered.length; rule++)
     counters[filteredOf(manners.length, rule)] = aggregator.filtered[rule]!;
   if (listener !== null) {
@@ -140,12 +154,16 @@ function take(listener: number, at: number, length: number, origin: SampleOrigin
   const mine = countersOf(listener);
   counters[mine + PACKETS]!++;
   counters[mine + BYTES]! += length;
+  const whole = !lineListeners.has(listener);
+  forwarder.add(at, length, whole);
+  capture.add(listener, at, length, whole);
   aggregator.take(at, at + length, manners[listener], origin);
   // Should the thread die, that is what it takes with it.
   counters[SAMPLES] = aggregator.samples;
 }
 
 function taken(listener: number): void {
+  forwarder.flush();
   report(listener);
 }
 
@@ -153,6 +171,7 @@ function taken(listener: number): void {
 function step(): void {
   windows.step();
   tops.step();
+  capture.step();
 }
 
 function tooLong(listener: number): void {
@@ -165,6 +184,7 @@ function takeOne(listener: number, datagram: Uint8Array): void {
   tick();
   bytes.set(datagram, arenaAt);
   take(listener, arenaAt, datagram.length);
+  forwarder.flush();
   report(listener);
 }
 
@@ -175,7 +195,7 @@ function stopping(): boolean {
 /** After everything that was heard, of whom ever. */
 function goOn(): void {
   report(null);
-  windows.step();
+  step();
   if (stopping() && given && binding === 0) end();
   // Until the last series is forgotten: windows without samples age them.
   else if (aggregator.waits || windows.busy) {
@@ -213,6 +233,9 @@ function hear(message: ToThread): void {
     for (const { listener, datagram } of message.datagrams) takeOne(listener, datagram);
     for (const socket of message.sockets) receiveFrom(socket);
   } else if (message.type === 'bind') bind(message.place);
+  else if (message.type === 'forward') forwarder.targets[message.target]!.fd = message.fd;
+  else if (message.type === 'capture') capture.set(message.on);
+  else if (message.type === 'captured') capture.taken();
   else if (message.type === 'top') {
     tops.ask();
     // libuv waits for what comes: it goes on by itself.
@@ -223,7 +246,10 @@ function hear(message: ToThread): void {
 /** This thread reads from the socket now. */
 function receiveFrom({ listener, fd, reception, local, origin }: HandedSocket): void {
   if (reception === 'datagrams') batches.add(listener, fd, { drops: !local, origin });
-  else batches.addStream({ listener, fd, local, origin });
+  else {
+    lineListeners.add(listener);
+    batches.addStream({ listener, fd, local, origin });
+  }
 }
 
 /** Stays here until everything is handed over: libuv has nothing to do in this thread. */

@@ -374,10 +374,12 @@ test('without listeners there is nothing to do', async () => {
   assert.deepEqual(await statsd.stop(), []);
   assert.deepEqual(statsd.source.status(), {
     listeners: [],
+    forward: [],
     contexts: 0,
     overflowed: 0,
     coarser: 0,
     unknown_fields: 0,
+    clients: {},
     filtered: [],
   });
 });
