@@ -3,7 +3,7 @@
  * read from its source once; `RegexKernel` runs what was placed in the memory of the kernel.
  *
  * `.` and classes take whole characters; `.` does not take LF, CR, U+2028 and U+2029. What takes too many steps counts
- * as not matching (`gaveUp`): 250,000, and on short lines 8,192 and 16 a byte.
+ * as not matching (`gaveUp`): 250,000, and on short lines 16,384 and 32 a byte.
  */
 import assert from 'node:assert';
 import { WORK_BYTES } from '../../core/pool.ts';

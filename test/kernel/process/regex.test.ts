@@ -24,8 +24,8 @@ test('random patterns find what V8 finds', () => {
 });
 
 test('no pattern takes long on a line that is made for that', () => {
-  const { slowest, patterns } = hostileRegex(7, 60);
-  assert.ok(patterns > 20);
+  const { slowest, patterns } = hostileRegex(7, 40);
+  assert.equal(patterns, 40);
   assert.ok(slowest.ms < 10, JSON.stringify(slowest));
 });
 

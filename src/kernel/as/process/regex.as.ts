@@ -13,12 +13,14 @@ import {
 } from './regex-stack.as';
 
 const MOST_STEPS: u32 = 250000;
-const LEAST_STEPS: u32 = 8192;
-const STEPS_A_BYTE: u32 = 16;
+const LEAST_STEPS: u32 = 16384;
+const STEPS_A_BYTE: u32 = 32;
 /** What takes as long as so many. */
 const A_START: u32 = 6;
-const A_RUN: u32 = 6;
+const A_RUN: u32 = 7;
 const A_CHOICE: u32 = 6;
+/** Of a run, eight bytes are one. */
+const A_STEP: u32 = 3;
 const A_TURN_BACK: u32 = 4;
 
 let code: usize = 0;
@@ -71,7 +73,7 @@ export function find(from: usize, to: usize): usize {
     for (; at <= to && !over; at++) {
       if (first && !begins(first, at, to)) {
         const next = nextOf(first, at, to);
-        steps += <u32>(next - at) >> 4;
+        steps += <u32>(next - at) >> A_STEP;
         at = next;
         if (at == to && !load<u8>(first + FLAGS + AT_END)) break;
       }
@@ -107,6 +109,7 @@ function matchAt(from: usize, to: usize): bool {
         const same = <u32>i8x16.bitmask(i8x16.eq(v128.load(at), v128.load(load<u32>(pc, SET))));
         if ((~same & ((1 << bytes) - 1)) != 0 || at + bytes > to) break;
         at += bytes;
+        steps++;
         pc = load<u32>(pc, NEXT);
         continue;
       }
@@ -125,7 +128,7 @@ function matchAt(from: usize, to: usize): bool {
         }
         const most = <usize>load<u32>(pc, MOST);
         const end = runEnd(load<u32>(pc, SET), at, most && most < to - at ? at + most : to);
-        steps += <u32>(end - at) >> 4;
+        steps += <u32>(end - at) >> A_STEP;
         if (end - at < load<u32>(pc, LEAST)) break;
         at = end;
         pc = load<u32>(pc, NEXT);
@@ -171,7 +174,7 @@ function matchAt(from: usize, to: usize): bool {
         // All of the run behind `lowest` was tried, or is about to be.
         if (known && at >= lowest && at <= end) break;
         const run = runEnd(load<u32>(pc, SET), at, to);
-        steps += A_RUN + (<u32>(run - at) >> 4);
+        steps += A_RUN + (<u32>(run - at) >> A_STEP);
         let last = run;
         if (known && run == end && lowest > at) last = min(run, lowest + least - 1);
         store<u32>(walk, match);
@@ -185,9 +188,10 @@ function matchAt(from: usize, to: usize): bool {
         const second = <usize>load<u32>(pc, SECOND);
         const next = nextBegin(second, at, to, line);
         const end = runEnd(load<u32>(pc, SET), at, next);
-        steps += A_RUN + (<u32>(next - at) >> 4);
+        steps += A_RUN + 2 * ((<u32>(next - at)) >> A_STEP);
         if (end < next || (next == to && !load<u8>(second + FLAGS + AT_END))) break;
         if (!fresh(load<u32>(pc, CHOICE), <u32>(next - line))) break;
+        steps += A_CHOICE;
         const bytes = taken(load<u32>(pc, SET), next, to);
         if (bytes) {
           top = pushChoice(top, pc, next + bytes, 0, 0);
@@ -259,6 +263,7 @@ function matchAt(from: usize, to: usize): bool {
         }
         continue;
       }
+      steps += A_CHOICE;
       pc = load<u32>(run, NEXT);
       at = place;
       break;
@@ -277,6 +282,6 @@ function lastPlace(set: usize, at: usize, lowest: usize, to: usize): usize {
   }
   const from = at;
   const place = lastBegin(set, at, lowest, line);
-  steps += A_RUN + (<u32>(from - place) >> 4);
+  steps += A_RUN + (<u32>(from - place) >> A_STEP);
   return place;
 }
