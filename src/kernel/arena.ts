@@ -14,15 +14,17 @@ export class ProgramArena {
   readonly at: number;
   readonly #memory: WebAssembly.Memory;
   readonly #limit: number;
+  readonly #usedBefore: number;
   #next: number;
 
-  /** Memory [at, limit); `at` is a multiple of 16. */
-  constructor(memory: WebAssembly.Memory, at: number, limit: number) {
+  /** Memory [at, limit); `at` is a multiple of 16. From `usedBefore` on it was never written: what is reserved there takes no memory. */
+  constructor(memory: WebAssembly.Memory, at: number, limit: number, usedBefore = limit) {
     assert(at % STEP === 0 && limit <= memory.buffer.byteLength);
     this.#memory = memory;
     this.bytes = Buffer.from(memory.buffer);
     this.at = at;
     this.#limit = limit;
+    this.#usedBefore = usedBefore;
     this.#next = at;
   }
 
@@ -41,7 +43,7 @@ export class ProgramArena {
       );
     }
     this.#next = next;
-    this.bytes.fill(0, at, next);
+    if (at < this.#usedBefore) this.bytes.fill(0, at, Math.min(next, this.#usedBefore));
     return at;
   }
 
@@ -63,6 +65,8 @@ export class ProgramArenas {
   readonly #memory: WebAssembly.Memory;
   readonly #free: number[];
   readonly #out = new Set<ProgramArena>();
+  /** By address: up to where it was used. */
+  readonly #used = new Map<number, number>();
 
   constructor(memory: WebAssembly.Memory, { at, count }: ArenaSpace) {
     this.#memory = memory;
@@ -72,13 +76,14 @@ export class ProgramArenas {
   take(): ProgramArena {
     const at = this.#free.pop();
     if (at === undefined) throw new Error('there is no memory for the steps of one more input: restart the agent');
-    const arena = new ProgramArena(this.#memory, at, at + PROGRAM_BYTES);
+    const arena = new ProgramArena(this.#memory, at, at + PROGRAM_BYTES, this.#used.get(at) ?? at);
     this.#out.add(arena);
     return arena;
   }
 
   give(arena: ProgramArena): void {
     assert(this.#out.delete(arena), 'an arena given back twice');
+    this.#used.set(arena.at, Math.max(this.#used.get(arena.at) ?? 0, arena.at + arena.used + STEP));
     this.#free.push(arena.at);
   }
 }

@@ -12,6 +12,7 @@ import type { Batch, FieldPlan } from '../core/batch.ts';
 import type { ProgramArena } from '../kernel/arena.ts';
 import type { Kernel, PackJob } from '../kernel/kernel.ts';
 import { FieldsPacker } from '../kernel/process/emit.ts';
+import { type JsonTables, jsonTables } from '../kernel/process/json.ts';
 import { TextsDoor } from '../kernel/process/texts.ts';
 import { MAX_CELLS, mostRows, type ProcessKernel } from '../kernel/process.ts';
 import type { JsonEnvelope } from '../records/envelope.ts';
@@ -20,8 +21,8 @@ import { FieldTree } from './fields/tree.ts';
 
 /** The cell of `@timestamp`: milliseconds. */
 const TIME_CELL = 0;
-/** Cells of runs that are not the first of their object. */
-const MORE_RUNS = 8;
+/** Cells of runs that are not the first of their object: one for each that may part two of them, within these. */
+const [LEAST_RUNS, MOST_RUNS] = [8, 16];
 
 export class Program implements FieldPlan {
   readonly process: ProcessKernel;
@@ -49,6 +50,7 @@ export class Program implements FieldPlan {
   #tree!: FieldTree;
   #more = { from: 0, to: 0 };
   #packer!: FieldsPacker;
+  #jsonTables: JsonTables | undefined;
   #template: readonly TemplateItem[] | null = null;
   #envelope: JsonEnvelope | null = null;
   /** Replaced by steps, until it is told with what is packed next. */
@@ -120,7 +122,8 @@ export class Program implements FieldPlan {
     // What is passed below one name may come to be below the other.
     for (const [name, other] of this.#alike) this.#tree.passAlike(name, other, reserve);
     this.#more = { from: this.#next, to: this.#next };
-    while (this.#passing.size > 0 && this.#more.to < this.#more.from + MORE_RUNS) this.#more.to = reserve() + 1;
+    const named = Math.min(MOST_RUNS, MAX_CELLS - this.#next, Math.max(LEAST_RUNS, this.#cells.size));
+    while (this.#passing.size > 0 && this.#more.to < this.#more.from + named) this.#more.to = reserve() + 1;
     this.#width = this.#next + (this.#next % 2);
     this.#most = mostRows(this.#width);
     this.#packer = new FieldsPacker(this.process, this.arena, this.#more);
@@ -139,6 +142,12 @@ export class Program implements FieldPlan {
   /** Cells of runs that are not the first of their object: from, and up to. */
   get more(): { from: number; to: number } {
     return this.#more;
+  }
+
+  /** For texts that are JSON. */
+  get jsonTables(): JsonTables {
+    this.#jsonTables ??= jsonTables(this.arena);
+    return this.#jsonTables;
   }
 
   /** Cells of a row. */

@@ -6,9 +6,9 @@ interface JsonExports {
   walkJson(count: number, todo: number, job: number, fresh: boolean, instead: number, original: number): void;
   readonly jsonFailed: WebAssembly.Global;
   readonly jsonSlow: WebAssembly.Global;
+  readonly jsonReplaced: WebAssembly.Global;
 }
 
-const MEMBERS = 256;
 const NO_CELL = 0xff;
 const GATHERED_BYTES = 32;
 /** Beside a node's cell: dotted names are nested there. */
@@ -30,19 +30,56 @@ export interface JsonJob {
   nests: readonly number[];
   /** By node: the cell of its first run. */
   rests: readonly number[];
+  tables: JsonTables;
+}
+
+/** Addresses of tables for one text, which all walkers of a program may share. They are of use only where lines differ. */
+export interface JsonTables {
+  readonly hashes: number;
+  readonly places: number;
+  readonly spill: number;
+  readonly scratch: number;
+}
+
+/** As the kernel has it: slots of hashes and of places, bits of the stack of objects and arrays. */
+export function jsonTables(arena: ProgramArena): JsonTables {
+  return {
+    hashes: arena.reserve(32_768 * 8),
+    places: arena.reserve(4096 * 16),
+    spill: arena.reserve(2 ** 18 / 8 + 8),
+    // A row, and a name.
+    scratch: arena.reserve(MAX_CELLS * 8 + 512 + 32),
+  };
 }
 
 export class JsonWalker {
   readonly #exports: JsonExports;
   readonly #jobAt: number;
 
-  constructor(process: ProcessKernel, arena: ProgramArena, { names, more, root, gathered, nests, rests }: JsonJob) {
+  constructor(
+    process: ProcessKernel,
+    arena: ProgramArena,
+    { names, more, root, gathered, nests, rests, tables }: JsonJob,
+  ) {
     this.#exports = process.exports<JsonExports>();
-    const [hashes, scratch] = [arena.reserve(MEMBERS * 4), arena.reserve(MAX_CELLS * 8)];
+    const { hashes, places, spill, scratch } = tables;
     const list = placeGathered(arena, gathered);
     const shapes = arena.reserve(SHAPE_BYTES);
     arena.bytes.writeUInt32LE(SHAPE_END, shapes + SHAPE_NODE);
-    const job = [names.at, names.mask, hashes, scratch, more.from, more.to, list, gathered.length, root, shapes];
+    const job = [
+      names.at,
+      names.mask,
+      hashes,
+      scratch,
+      more.from,
+      more.to,
+      list,
+      gathered.length,
+      root,
+      shapes,
+      places,
+      spill,
+    ];
     this.#jobAt = arena.reserve(job.length * 4 + rests.length);
     arena.words(this.#jobAt, job.length).set(job);
     const cells = rests.map((cell, node) => (nests.includes(node) ? cell | NESTS : cell));
@@ -57,10 +94,10 @@ export class JsonWalker {
     count: number,
     todoAt: number,
     how: { fresh: boolean; instead: number; original: number | null },
-  ): { failed: number; slow: number } {
+  ): { failed: number; slow: number; replaced: number } {
     const e = this.#exports;
     e.walkJson(count, todoAt, this.#jobAt, how.fresh, how.instead, how.original ?? NO_CELL);
-    return { failed: e.jsonFailed.value, slow: e.jsonSlow.value };
+    return { failed: e.jsonFailed.value, slow: e.jsonSlow.value, replaced: e.jsonReplaced.value };
   }
 }
 

@@ -60,12 +60,11 @@ export class SlowJson {
   }
 
   /**
-   * Puts the object that the text is into row `row` of the rows in use, in place of cell `instead`; false: it is none, or
-   * there is no room. `fresh`: there is nothing else in the row.
+   * Puts the object that the text is into row `row` of the rows in use, in place of cell `instead`; false: there is no
+   * room. `fresh`: there is nothing else in the row.
    */
   parse(text: Buffer, row: number, instead: number, fresh = false): boolean {
-    const object = this.#read(text);
-    if (object === null) return false;
+    const object = withoutLone(text.toString(), () => this.#program.replacedInSteps(1));
     this.#cells = new Map();
     this.#rests = new Map();
     this.#conflicts = new Map();
@@ -77,18 +76,6 @@ export class SlowJson {
       instead,
       had.map(({ node }) => node),
     );
-  }
-
-  #read(text: Buffer): string | null {
-    try {
-      const object = DECODER.decode(text);
-      const value = JSON.parse(object);
-      if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
-      return withoutLone(object, () => this.#program.replacedInSteps(1));
-    } catch {
-      // It is no JSON.
-      return null;
-    }
   }
 
   /** `pass`: none of them is named. */
@@ -160,6 +147,17 @@ export class SlowJson {
       at += bytes;
     }
     return true;
+  }
+}
+
+/** As strict as the kernel is. */
+export function isObject(text: Buffer): boolean {
+  try {
+    const value = JSON.parse(DECODER.decode(text));
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+  } catch {
+    // It is no JSON.
+    return false;
   }
 }
 

@@ -4,7 +4,7 @@ import { JsonWalker } from '../../kernel/process/json.ts';
 import { fieldName } from '../field.ts';
 import { NESTED, OWN_IN_LOG } from '../fields/envelope.ts';
 import { gatheredBelow, placeNames } from '../fields/names.ts';
-import { SlowJson } from '../fields/slow-json.ts';
+import { isObject, SlowJson } from '../fields/slow-json.ts';
 import type { Program } from '../program.ts';
 import { type CommonOptions, formatOptions, type Parse, type ParseFormat } from './format.ts';
 
@@ -12,8 +12,8 @@ interface JsonOptions extends CommonOptions {
   into?: string | undefined;
 }
 
-/** A record that the kernel gave back. */
-const SLOW = 2;
+/** Records that the kernel gave back: of JSON, or of what may be none. */
+const [SLOW, UNKNOWN] = [2, 3] as const;
 const STILL = 1;
 
 export const json: ParseFormat<JsonOptions> = {
@@ -41,13 +41,17 @@ export const json: ParseFormat<JsonOptions> = {
     return (batch, fresh) => {
       const { todo, todoAt } = program.texts;
       const walked = walker.walk(batch.count, todoAt, { fresh, instead, original });
+      if (walked.replaced > 0) program.replacedInSteps(walked.replaced);
       if (walked.slow === 0) return;
       slow ??= new SlowJson(program, program.tree.at(into));
       for (let i = 0; i < batch.count; i++) {
-        if (todo[i] !== SLOW) continue;
+        const is = todo[i]!;
+        if (is !== SLOW && is !== UNKNOWN) continue;
         todo[i] = STILL;
         const { at, bytes } = texts(batch, i);
-        if (!slow.parse(program.process.bytes.subarray(at, at + bytes), i, instead, fresh)) continue;
+        const text = program.process.bytes.subarray(at, at + bytes);
+        if (is === UNKNOWN && !isObject(text)) continue;
+        if (!slow.parse(text, i, instead, fresh)) continue;
         if (original !== null) program.process.setText(i, original, at, bytes);
         todo[i] = 0;
       }
@@ -66,5 +70,6 @@ function walkerOf(program: Program, into: string): JsonWalker {
     gathered: gatheredBelow(tree, top).map(({ name, node }) => ({ name, node: node.number })),
     nests: tree.nodes.flatMap(({ path, number }) => (NESTED.has(path) ? [number] : [])),
     rests: tree.nodes.map(({ rest }) => rest ?? 0),
+    tables: program.jsonTables,
   });
 }

@@ -1,7 +1,7 @@
 // JSON text, walked without making anything of it: each function gives the address behind what it found, 0 where that is
 // no JSON. As strict as fatal decoding of UTF-8 and JSON.parse, but for what these leave to whoever asks:
 //
-//   tooDeep    nested more than 63 deep, as the stack is a u64
+//   tooDeep    nested deeper than the stack has room for, which takes a line of that many bytes
 //   lone       an escaped surrogate without its other half, as JSON.parse takes them
 //
 // A string's end is looked for 16 bytes at a time: quotes, backslashes, controls and bytes beyond ASCII in one comparison;
@@ -15,15 +15,22 @@ const QUOTE: u32 = 0x22;
 const BACKSLASH: u32 = 0x5c;
 const OBJECT: u32 = 0x7b;
 const ARRAY: u32 = 0x5b;
-const DEPTH: u32 = 63;
+/** A bit a level; the words behind the first 64 are spilled. */
+const DEPTH: u32 = 1 << 18;
 
 export let tooDeep: bool = false;
 export let lone: bool = false;
 /** A string that was walked since `noEscapes` has backslashes. */
 export let escaped: bool = false;
 
+let spill: usize = 0;
 let textFrom: usize = 0;
 let utf8: bool = false;
+
+/** Where the stack of objects and arrays has room for DEPTH bits. */
+export function useSpill(at: usize): void {
+  spill = at;
+}
 
 /** Another text begins. */
 @inline
@@ -119,6 +126,26 @@ function escapeEnd(at: usize, to: usize): usize {
   }
   const plain = letter == QUOTE || letter == BACKSLASH || letter == 0x2f || letter == 0x6e || letter == 0x74;
   return at + 2 <= to && (plain || letter == 0x72 || letter == 0x62 || letter == 0x66) ? at + 2 : 0;
+}
+
+/** Escapes of surrogates without their other half become those of U+FFFD, where they stand; gives how many there were. */
+export function replaceLone(at: usize, to: usize): u32 {
+  let count: u32 = 0;
+  while (at < to) {
+    if (load<u8>(at) != BACKSLASH) {
+      at++;
+      continue;
+    }
+    lone = false;
+    const end = escapeEnd(at, to);
+    if (lone) {
+      // fffd, as a little-endian word.
+      store<u32>(at + 2, 0x64666666);
+      count++;
+    }
+    at = end;
+  }
+  return count;
 }
 
 @inline
@@ -219,10 +246,14 @@ function nestedEnd(at: usize, to: usize): usize {
     // A value is due.
     const first = <u32>load<u8>(at);
     if (first == OBJECT || first == ARRAY) {
-      if (++depth > DEPTH) {
-        tooDeep = true;
-        return 0;
+      if (depth && (depth & 63) == 0) {
+        if (depth == DEPTH) {
+          tooDeep = true;
+          return 0;
+        }
+        store<u64>(spill + ((<usize>depth >> 6) << 3), stack);
       }
+      depth++;
       stack = (stack << 1) | u64(first == OBJECT);
       at = blank(at + 1, to);
       if (<u32>load<u8>(at) != first + 2) {
@@ -231,8 +262,7 @@ function nestedEnd(at: usize, to: usize): usize {
         continue;
       }
       at++;
-      stack >>= 1;
-      depth--;
+      stack = popped(stack, --depth);
     } else {
       at = scalarEnd(at, to);
       if (at == 0) return 0;
@@ -250,9 +280,13 @@ function nestedEnd(at: usize, to: usize): usize {
         break;
       }
       if (next != (inObject ? OBJECT + 2 : ARRAY + 2)) return 0;
-      stack >>= 1;
-      depth--;
+      stack = popped(stack, --depth);
     }
   }
   return 0;
+}
+
+@inline
+function popped(stack: u64, depth: u32): u64 {
+  return depth && (depth & 63) == 0 ? load<u64>(spill + ((<usize>depth >> 6) << 3)) : stack >> 1;
 }

@@ -10,14 +10,18 @@
 // long as a line has them, too, what is known of a name is read beside it: no hash, no search, no look for equal names, and
 // where the value begins does not wait for where the name ends.
 //
-// What JavaScript does instead: equal names, more than 256 members, more runs than cells, names with backslashes, a
-// lone surrogate, nesting that is too deep, and members that are the envelope's within `log` or `event`.
+// Where two names may be equal the line is walked twice more: first the last place of each name is found, then members in
+// other places are left out.
+//
+// What JavaScript does instead: very many members, more runs than cells, equal names with backslashes, nesting that is too
+// deep, and members that are the envelope's within `log` or `event`.
 //
 // The table of names, made by transforms/field-tree.ts; entries by open addressing, at most a quarter in use:
 //
 //   0   first eight bytes u64 | bytes u32 | node u8, flags u8, cell u8, child u8 | address of the name u32 | 0 u32
 import { ESCAPED, JSTR, RAW, TEXT, cellMeta, clearRow, mergeRow, rowAt, setCell } from './cells.as';
-import { beginText, blank, escaped, lone, noEscapes, stringEnd, tooDeep, valueEnd } from './jsontext.as';
+import { beginText, blank, escaped, lone, noEscapes, replaceLone, stringEnd, tooDeep, useSpill, valueEnd } from './jsontext.as';
+import { unescape } from './unescape.as';
 import { textEnd, textStart } from './texts.as';
 
 /** Flags of a name. */
@@ -26,8 +30,19 @@ const IS_NODE: u32 = 0x200;
 const IS_SLOW: u32 = 0x400;
 
 const ENTRY: usize = 24;
-const MOST_MEMBERS: u32 = 256;
+/** Slots of the table of hashes, of which half may be in use; and of that of places. */
+const SEEN_SLOTS: u32 = 32768;
+const PLACE_SLOTS: u32 = 4096;
+/** In place of what is known: another member of this name counts. */
+const LEFT_OUT: u32 = 0x800;
+/** How a text is walked. */
+const ONCE: u32 = 0;
+const PLACES: u32 = 1;
+const LAST: u32 = 2;
 const GATHERED: usize = 32;
+/** Names with backslashes are written without behind the row that is made of a text, if they are not longer. */
+const UNESCAPED: usize = 512;
+const LONGEST_NAME: usize = 512;
 /** No cell. */
 const NONE: u32 = 0xff;
 /** Entries of a shape: the name and its quote, 32 bytes; then words, at: */
@@ -50,10 +65,13 @@ const DEEPEST: u32 = PASSED + 30;
 /** Of the cell of a run: the quote that it begins with is not there. */
 export const UNQUOTED: u32 = 1;
 
-// The job in use: ten words and a byte a node, as json.ts places them.
+// The job in use: twelve words and a byte a node, as json.ts places them.
 let names: usize = 0;
 let mask: u32 = 0;
+/** Hashes of a text's names: a u64 each, the text's number and the hash. */
 let hashes: usize = 0;
+/** Names by their last place: the text's number, hash, address, bytes u32. */
+let places: usize = 0;
 let scratch: usize = 0;
 let moreFrom: u32 = 0;
 let moreTo: u32 = 0;
@@ -72,11 +90,17 @@ const NESTS: u32 = 0x80;
 
 export let jsonFailed: u32 = 0;
 export let jsonSlow: u32 = 0;
+/** Surrogates without their other half, which became U+FFFD. */
+export let jsonReplaced: u32 = 0;
 
-/** Of the text that is walked: members, a bit for some of each one's hash, the next cell for a run. */
+/** Of the text that is walked: its number, how many members, the next cell for a run, whether two names may be equal. */
+let text: u32 = 0;
 let seen: u32 = 0;
-let bloom: u64 = 0;
 let more: u32 = 0;
+let equal: bool = false;
+/** Some names have backslashes. */
+let oddNames: bool = false;
+let mode: u32 = ONCE;
 /** The entry that the next name is compared with, and the one where the next one is kept; 0: it is not. */
 let shape: usize = 0;
 let record: usize = 0;
@@ -84,7 +108,8 @@ let record: usize = 0;
 let slow: bool = false;
 
 /**
- * Parses the texts of those of records [0, count) whose byte at `todo` is 1: it becomes 0, or 2 where JavaScript is to do it.
+ * Parses the texts of those of records [0, count) whose byte at `todo` is 1: it becomes 0, or 2 where JavaScript is
+ * to do it, 3 where that has to find out whether it is JSON, too.
  * What was parsed takes the place of cell `instead`: the message, or a field. `fresh`: there is nothing else in the rows.
  * The text as it was is in cell `original` then, if that is not NONE.
  */
@@ -99,20 +124,34 @@ export function walkJson(count: u32, todo: usize, job: usize, fresh: bool, inste
   gatheredCount = load<u32>(job, 28);
   root = load<u32>(job, 32);
   shapes = load<u32>(job, 36);
-  rests = job + 40;
+  places = load<u32>(job, 40);
+  useSpill(load<u32>(job, 44));
+  rests = job + 48;
   letters = 0;
   for (let i: u32 = 0; i < gatheredCount; i++) letters |= (<u64>1) << (load<u64>(gathered + <usize>i * GATHERED) & 63);
   jsonFailed = 0;
   jsonSlow = 0;
+  jsonReplaced = 0;
   for (let i: u32 = 0; i < count; i++) {
     if (load<u8>(todo + i) != 1) continue;
     const from = textStart(i);
     const to = textEnd(i);
     const row = fresh ? rowAt(i) : scratch;
     clearRow(row);
-    const is = isObject(from, to, row);
+    let is = isObject(from, to, row, ONCE);
     if (record) store<u32>(record, SHAPE_END, NODE);
-    if (!is || slow) store<u32>(shapes, SHAPE_END, NODE);
+    if (!is || slow || equal) store<u32>(shapes, SHAPE_END, NODE);
+    if (is && equal && !slow) {
+      isObject(from, to, row, PLACES);
+      clearRow(row);
+      is = isObject(from, to, row, LAST);
+      if (record) store<u32>(shapes, SHAPE_END, NODE);
+    }
+    if (is && lone && !slow) {
+      // What is kept stays as it was.
+      if (original != NONE) slow = true;
+      else jsonReplaced += replaceLone(from, to);
+    }
     if (is && !slow) {
       if (fresh || mergeRow(row, rowAt(i), instead)) {
         if (original != NONE) setCell(rowAt(i), original, from, <u32>(to - from), TEXT);
@@ -126,24 +165,27 @@ export function walkJson(count: u32, todo: usize, job: usize, fresh: bool, inste
       setCell(row, instead, from, <u32>(to - from), TEXT);
     }
     if (is || tooDeep) {
-      store<u8>(todo + i, 2);
+      store<u8>(todo + i, is ? 2 : 3);
       jsonSlow++;
     } else jsonFailed++;
   }
 }
 
-function isObject(from: usize, to: usize, row: usize): bool {
+function isObject(from: usize, to: usize, row: usize, how: u32): bool {
   beginText(from);
+  mode = how;
+  if (how != LAST) text++;
   seen = 0;
-  bloom = 0;
   more = moreFrom;
   slow = false;
-  shape = shapes;
+  equal = false;
+  oddNames = false;
+  shape = how == ONCE ? shapes : 0;
   record = 0;
   let at = blank(from, to);
   if (at >= to || load<u8>(at) != 0x7b) return false;
   at = members(at + 1, to, row, root);
-  if (lone) slow = true;
+  if (oddNames && (lone || (mode == ONCE && equal))) slow = true;
   return at != 0 && blank(at, to) == to;
 }
 
@@ -177,7 +219,12 @@ function members(at: usize, to: usize, row: usize, node: u32): usize {
     at++;
     if (load<u8>(at) <= 0x20) at = blank(at, to);
     const value = at;
-    if (known & IS_NODE && isFull(value, to)) {
+    if (known == LEFT_OUT) {
+      if (run) keep(row, node, run, runEnd, 0);
+      run = 0;
+      at = valueEnd(value, to);
+      if (at == 0) return 0;
+    } else if (known & IS_NODE && isFull(value, to)) {
       if (run) keep(row, node, run, runEnd, 0);
       run = 0;
       at = members(value + 1, to, row, known >> 24);
@@ -189,7 +236,7 @@ function members(at: usize, to: usize, row: usize, node: u32): usize {
         if (run) keep(row, node, run, runEnd, 0);
         run = 0;
         const cell = (known >> 16) & 0xff;
-        if (cellMeta(row, cell) != 0) slow = true;
+        if (cellMeta(row, cell) != 0 && mode == ONCE) equal = true;
         if (load<u8>(value) == 0x22) setCell(row, cell, value + 1, <u32>(at - value - 2), JSTR, escaped ? ESCAPED : 0);
         else setCell(row, cell, value, <u32>(at - value), RAW);
       } else {
@@ -294,25 +341,41 @@ function leaveShape(): void {
 function newName(key: usize, to: usize, node: u32): usize {
   const keyEnd = stringEnd(key, to);
   if (keyEnd == 0) return 0;
-  const bytes = <u32>(keyEnd - key);
+  let name = key;
+  let nameEnd = keyEnd;
+  if (escaped) {
+    endShape();
+    if (lone || keyEnd - key > LONGEST_NAME) slow = true;
+    else {
+      name = scratch + UNESCAPED;
+      nameEnd = unescape(key, keyEnd, name);
+    }
+    oddNames = true;
+    noEscapes();
+  }
+  const bytes = <u32>(nameEnd - name);
   const entry = record ? record : shapes + SHAPE * SHAPE_MOST;
-  if (escaped) slow = true;
-  noEscapes();
-  const word = firstWord(key, bytes);
-  const hash = hashOf(word, bytes, keyEnd, node);
-  note(hash);
-  const known = find(key, bytes, word, hash, node);
+  const word = firstWord(name, bytes);
+  const hash = hashOf(word, bytes, nameEnd, node);
+  let known = find(name, bytes, word, hash, node);
+  if (!counts(hash, name, bytes)) {
+    // Names within it may have been taken for the last ones.
+    if (known & IS_NODE) slow = true;
+    known = LEFT_OUT;
+  }
   if (known & IS_SLOW) slow = true;
-  if (known == 0 && load<u8>(rests + node) & NESTS) noDots(key, keyEnd);
+  if (known == 0 && load<u8>(rests + node) & NESTS) noDots(name, nameEnd);
   const may = node == root && (known & IS_CELL) == 0 && ((letters >> (word & 63)) & 1) != 0;
-  const within = may ? gatheredOf(key, bytes, word) : 0;
-  store<u32>(entry, bytes, BYTES);
+  const within = may ? gatheredOf(name, bytes, word) : 0;
+  if (within && name != key) slow = true;
+  store<u32>(entry, <u32>(keyEnd - key), BYTES);
   store<u32>(entry, known, KNOWN);
   store<u32>(entry, <u32>within, WITHIN);
   let tail: u32 = 0;
   if (within) {
     tail = tailHash(within, key, keyEnd);
-    note(tail);
+    const prefix = load<u32>(within, 16);
+    if (!counts(tail, key + prefix, bytes - prefix)) store<u32>(entry, LEFT_OUT, KNOWN);
   }
   store<u32>(entry, hash, HASH);
   store<u32>(entry, tail, TAIL_HASH);
@@ -323,8 +386,7 @@ function newName(key: usize, to: usize, node: u32): usize {
 /** The shape goes on with the name at `key`. */
 function keepName(key: usize, bytes: u32, node: u32): void {
   if (bytes > 31 || record == shapes + SHAPE * (SHAPE_MOST - 1)) {
-    store<u32>(record, SHAPE_END, NODE);
-    record = 0;
+    endShape();
     return;
   }
   v128.store(record, v128.load(key));
@@ -340,6 +402,12 @@ function keepName(key: usize, bytes: u32, node: u32): void {
 /** To nest a dotted name is left to JavaScript. */
 function noDots(at: usize, to: usize): void {
   for (; at < to; at++) if (load<u8>(at) == 0x2e) slow = true;
+}
+
+/** No more names of the line are kept. */
+function endShape(): void {
+  if (record) store<u32>(record, SHAPE_END, NODE);
+  record = 0;
 }
 
 /** `log.x` is x in log, as if it stood there. */
@@ -381,26 +449,57 @@ function hashOf(word: u64, bytes: u32, end: usize, node: u32): u32 {
   return <u32>((mixed * 0x9e3779b97f4a7c15) >> 32);
 }
 
-/** A member is seen; where another of this hash was seen before, they may be equal. */
+/** A member is seen: whether it counts, which is not known before all are. */
 @inline
+function counts(hash: u32, name: usize, bytes: u32): bool {
+  if (mode != ONCE) return countsLast(hash, name, bytes);
+  note(hash);
+  return true;
+}
+
+/** A member is seen; where another of this hash was seen before, their names may be equal. */
 function note(hash: u32): void {
-  const bit = (<u64>1) << <u64>(hash & 63);
-  if (bloom & bit && isSeen(hash)) slow = true;
-  bloom |= bit;
-  if (seen == MOST_MEMBERS) slow = true;
-  else {
-    store<u32>(hashes + (<usize>seen << 2), hash);
-    seen++;
+  if (seen == SEEN_SLOTS / 2) {
+    slow = true;
+    return;
+  }
+  seen++;
+  for (let slot = hash & (SEEN_SLOTS - 1); ; slot = (slot + 1) & (SEEN_SLOTS - 1)) {
+    const entry = hashes + (<usize>slot << 3);
+    if (load<u32>(entry) != text) {
+      store<u64>(entry, <u64>text | ((<u64>hash) << 32));
+      return;
+    }
+    if (load<u32>(entry, 4) == hash) {
+      equal = true;
+      return;
+    }
   }
 }
 
-function isSeen(hash: u32): bool {
-  const wanted = i32x4.splat(hash);
-  for (let k: u32 = 0; k < seen; k += 4) {
-    const same = <u32>i32x4.bitmask(i32x4.eq(v128.load(hashes + (<usize>k << 2)), wanted));
-    if (same & ((1 << min(4, seen - k)) - 1)) return true;
+/** Finds the last place of a name; at the second walk whether this is it. */
+function countsLast(hash: u32, name: usize, bytes: u32): bool {
+  if (seen == PLACE_SLOTS / 2) {
+    slow = true;
+    return true;
   }
-  return false;
+  for (let slot = hash & (PLACE_SLOTS - 1); ; slot = (slot + 1) & (PLACE_SLOTS - 1)) {
+    const entry = places + (<usize>slot << 4);
+    if (load<u32>(entry) != text) {
+      store<u32>(entry, text);
+      store<u32>(entry, hash, 4);
+      store<u32>(entry, <u32>name, 8);
+      store<u32>(entry, bytes, 12);
+      seen++;
+      return true;
+    }
+    const other = <usize>load<u32>(entry, 8);
+    if (load<u32>(entry, 4) != hash || load<u32>(entry, 12) != bytes || memory.compare(other, name, bytes) != 0) continue;
+    if (mode == LAST) return other == name;
+    store<u32>(entry, <u32>name, 8);
+    return true;
+  }
+  return true;
 }
 
 /** What is known of a name: node it is of, flags, cell, node that it is; 0: it has no meaning. */
