@@ -12,7 +12,7 @@ import { readFile } from 'node:fs/promises';
 import { judgePlace } from '../mounts/fs.ts';
 
 /** Descriptors that are kept; a file beyond them is opened at each read. */
-const MOST_OPEN = 1024;
+const MOST_OPEN = 2048;
 /** Of a file of the kernel's. */
 const MOST_BYTES = 16 << 20;
 const MOST_SMALL_BYTES = 4 << 20;
@@ -77,6 +77,23 @@ export class HostFiles {
     } catch (error) {
       if (isAbsent(error)) return undefined;
       throw error;
+    }
+  }
+
+  /** Of a file that is one record, which a single read gives, and that only one check reads; undefined where it is gone. */
+  record(path: string): string | undefined {
+    const kept = this.#open.get(path);
+    try {
+      const fd = kept ?? openSync(this.path(path), 'r');
+      const keep = kept !== undefined || this.#open.size < MOST_OPEN;
+      if (keep) this.#open.set(path, fd);
+      const n = readSync(fd, buffer, 0, buffer.length, 0);
+      if (!keep) closeSync(fd);
+      return buffer.toString('utf8', 0, n);
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+      this.forget(path);
+      return undefined;
     }
   }
 
@@ -177,7 +194,8 @@ export class HostFiles {
       return contents(fd);
     } catch (error) {
       if (keep) this.forget(path);
-      throw error;
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw Object.assign(new Error(`cannot read ${path}: ${message}`), { code });
     } finally {
       if (!keep) closeSync(fd);
     }

@@ -14,7 +14,11 @@ const MOST = 64;
 const OF_CONTAINERS = /^(veth|cali|lxc|docker\d|br-)/;
 
 endWithParent();
-os.setPriority(os.constants.priority.PRIORITY_LOW);
+try {
+  os.setPriority(os.constants.priority.PRIORITY_LOW);
+} catch {
+  // The agent's own unit does not allow it (@resources): its CPUWeight is low as it is.
+}
 
 /** What a machine does not say is left out. */
 function said<T extends object>(values: T): Partial<T> {

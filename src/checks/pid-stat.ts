@@ -1,4 +1,5 @@
 /** What /proc says of one process: text to numbers. */
+import { numberAt } from './text.ts';
 
 export interface PidStat {
   name: string;
@@ -15,31 +16,44 @@ export interface PidStat {
   residentPages: number;
 }
 
-/** `pid (name) state ppid ...`; a name may hold blanks and brackets. proc_pid_stat(5) numbers its fields from 1. */
+/** Its fields by their numbers in proc_pid_stat(5), which begin with 1. */
+const fields = new Float64Array(25);
+
+/** `pid (name) state ppid ...`; a name may hold blanks and brackets. */
 export function parsePidStat(text: string): PidStat {
   const open = text.indexOf('(');
   const close = text.lastIndexOf(')');
-  const field = text.slice(close + 2).split(' ');
-  if (open < 0 || field.length < 22) throw new Error('/proc/PID/stat has too few fields');
-  const at = (number: number) => Number(field[number - 3]);
+  let at = close + 4;
+  for (let number = 4; number < fields.length; number++) {
+    let value = 0;
+    const begin = at;
+    const MINUS = 45;
+    const isNegative = text.charCodeAt(at) === MINUS;
+    if (isNegative) at++;
+    for (let digit = text.charCodeAt(at) - 48; digit >= 0 && digit <= 9; digit = text.charCodeAt(++at) - 48) {
+      value = value * 10 + digit;
+    }
+    if (at === begin) throw new Error('/proc/PID/stat has too few fields');
+    fields[number] = isNegative ? -value : value;
+    at++;
+  }
   return {
     name: text.slice(open + 1, close),
-    state: field[0]!,
-    minorFaults: at(10),
-    majorFaults: at(12),
-    userTicks: at(14),
-    systemTicks: at(15),
-    threads: at(20),
-    started: at(22),
-    virtualBytes: at(23),
-    residentPages: at(24),
+    state: text.charAt(close + 2),
+    minorFaults: fields[10]!,
+    majorFaults: fields[12]!,
+    userTicks: fields[14]!,
+    systemTicks: fields[15]!,
+    threads: fields[20]!,
+    started: fields[22]!,
+    virtualBytes: fields[23]!,
+    residentPages: fields[24]!,
   };
 }
 
 /** `read_bytes: 12` a line: what went to and came from disks. */
 export function parsePidIo(text: string): { read: number; written: number } {
-  const of = (name: string) => Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
-  return { read: of('read_bytes'), written: of('write_bytes') };
+  return { read: numberAt(text, 'read_bytes:'), written: numberAt(text, 'write_bytes:') };
 }
 
 /** Words parted by NUL; empty for a thread of the kernel. */

@@ -30,13 +30,22 @@ interface Known {
   readonly directory: string;
   readonly stat: string;
   readonly io: string;
+  readonly schedstat: string;
   /** The run in which it was seen first. */
   readonly since: number;
   groups: readonly ProcessMatch[];
-  started: number;
-  before: Used | null;
+  now: Seen | null;
   /** Its I/O may not be read. */
   closed: boolean;
+}
+
+/** At one run. */
+interface Seen {
+  /** What the scheduler says of its first thread: it is the same where that has not run. */
+  ran: string;
+  stat: PidStat;
+  used: Used;
+  descriptors: number;
 }
 
 /** What only grows. */
@@ -125,20 +134,19 @@ export class WatchedProcesses {
       directory,
       stat: `${directory}/stat`,
       io: `${directory}/io`,
+      schedstat: `${directory}/schedstat`,
       since: run,
       groups: [],
-      started: Number.NaN,
-      before: null,
+      now: null,
       closed: false,
     };
     this.#known.set(pid, known);
     return known;
   }
 
-  #forget({ pid, stat, io }: Known): void {
+  #forget({ pid, stat, io, schedstat }: Known): void {
     this.#known.delete(pid);
-    this.#host.forget(stat);
-    this.#host.forget(io);
+    for (const path of [stat, io, schedstat]) this.#host.forget(path);
   }
 
   #consider(known: Known, pidfiles: Map<string, number>): void {
@@ -167,27 +175,20 @@ export class WatchedProcesses {
   }
 
   #add(known: Known, sums: Map<string, Sum>, uptime: number): void {
-    const text = this.#host.tryRead(known.stat);
-    const stat = text ? parsePidStat(text) : null;
-    // It has ended; or the number is another process's now, whose turn comes at the next run.
-    if (stat === null || (!Number.isNaN(known.started) && known.started !== stat.started)) {
+    const before = known.now;
+    const now = this.#seen(known);
+    if (now === null) {
       this.#forget(known);
       return;
     }
-    const isNew = Number.isNaN(known.started) && known.since > 0;
-    known.started = stat.started;
-    const used = this.#usedBy(known, stat);
+    known.now = now;
+    const { stat, used, descriptors } = now;
     // One that began since the last run has used all of it since then.
-    const before = known.before ?? (isNew ? NOTHING : used);
-    known.before = used;
-    const descriptors = this.#descriptorsOf(known);
+    const from = before?.used ?? (known.since > 0 ? NOTHING : used);
     const age = uptime - stat.started / TICKS_PER_SECOND;
     for (const match of known.groups) {
       const sum = sumOf(sums, match, known.pid, stat.name);
-      for (const key of Object.keys(NOTHING) as (keyof Used)[]) {
-        const by = used[key] - before[key];
-        if (by > 0) sum.used[key] += by;
-      }
+      addIncrease(sum.used, from, used);
       sum.count++;
       sum.threads += stat.threads;
       sum.descriptors += descriptors;
@@ -197,30 +198,50 @@ export class WatchedProcesses {
     }
   }
 
+  /** What it is and has used; null: it has ended, or its number is another's now, whose turn comes at the next run. */
+  #seen(known: Known): Seen | null {
+    const { now: before, pid } = known;
+    const ran = this.#host.record(known.schedstat) ?? '';
+    // Its one thread has not run since: it is as it was, but for memory that others took from it.
+    const stood = ran !== '' && ran === before?.ran && !ran.startsWith('0 ') && before.stat.threads === 1;
+    if (stood && (this.#run + pid) % AGAIN !== 0) return before;
+    const text = this.#host.record(known.stat);
+    const stat = text ? parsePidStat(text) : null;
+    if (stat === null || (before && before.stat.started !== stat.started)) return null;
+    return { ran, stat, used: this.#usedBy(known, stat), descriptors: this.#descriptorsOf(known) };
+  }
+
   #usedBy(known: Known, stat: PidStat): Used {
-    let io = { read: 0, written: 0 };
-    if (!known.closed) {
-      try {
-        io = parsePidIo(this.#host.tryRead(known.io) ?? '');
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        if (code !== 'EACCES' && code !== 'EPERM') throw error;
-        known.closed = true;
-      }
+    const user = stat.userTicks / TICKS_PER_SECOND;
+    const system = stat.systemTicks / TICKS_PER_SECOND;
+    const used = { user, system, minor: stat.minorFaults, major: stat.majorFaults, read: 0, written: 0 };
+    if (known.closed) return used;
+    try {
+      const { read, written } = parsePidIo(this.#host.record(known.io) ?? '');
+      used.read = read;
+      used.written = written;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EACCES' && code !== 'EPERM') throw error;
+      known.closed = true;
     }
-    return {
-      user: stat.userTicks / TICKS_PER_SECOND,
-      system: stat.systemTicks / TICKS_PER_SECOND,
-      minor: stat.minorFaults,
-      major: stat.majorFaults,
-      ...io,
-    };
+    return used;
   }
 
   #descriptorsOf({ directory }: Known): number {
     // One that has ended, or may not be looked at: its descriptors are in no sum.
     return this.#host.entries(`${directory}/fd`) ?? 0;
   }
+}
+
+function addIncrease(sum: Used, before: Used, now: Used): void {
+  sum.user += Math.max(0, now.user - before.user);
+  sum.system += Math.max(0, now.system - before.system);
+  sum.minor += Math.max(0, now.minor - before.minor);
+  sum.major += Math.max(0, now.major - before.major);
+  // NaN: it ended meanwhile.
+  sum.read += Math.max(0, now.read - before.read) || 0;
+  sum.written += Math.max(0, now.written - before.written) || 0;
 }
 
 function sumOf(sums: Map<string, Sum>, match: ProcessMatch, pid: number, name: string): Sum {

@@ -1,13 +1,16 @@
 /**
- * What the tests show for some cases, for very many: `npm run proof -- processing`. Each proof says what it compared; the first
+ * What the tests show for some cases, for very many: `npm run proof -- processing`, `checks`. Each proof says what it compared; the first
  * difference ends it.
  */
+
+import { proveCompared, proveSandboxed } from './checks.ts';
 import { proveJson } from './json.ts';
 import { proveRegex, proveRegexBound } from './regex.ts';
 import { proveRoutes } from './routes.ts';
 import { proveFormats, proveTimes } from './times.ts';
 
 const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[]>> = {
+  checks: [() => proveCompared(60), proveSandboxed],
   processing: [
     () => proveJson(400_000, seed()),
     proveTimes,
