@@ -11,7 +11,8 @@ from 0 to 1, where the Datadog Agent has percent; sizes are bytes.
 
 Each check is switched by its name under \`metrics.host\`, and \`runnel check NAME\` runs it once. What a machine does not have is not
 there: no file of zeros. What may not be asked (a sandbox, a container) is named by \`runnel status\`, and the check's
-\`check.status\` is 1. With \`metrics.host_root: /host\` a container measures its host.
+\`check.status\` is 1. With \`metrics.host_root: /host\` a container measures its host, where that is mounted there:
+\`docker run --pid host --network host -v /:/host:ro,rslave ...\`.
 
 The last two columns are for people who move: what the Datadog Agent and Prometheus' node_exporter call the same.
 `;
@@ -20,7 +21,7 @@ const NOTES = {
   cpu_per_core: 'Off unless asked for. The sum over all has no `cpu.logical_number`: add up the one or the others.',
   cpu_frequency: 'Off unless asked for.',
   filesystem:
-    'Real, local file systems; each once, at its shortest mount point. What does not answer within a second is left out and named; it holds up nothing else.',
+    'Real, local file systems; each once, at its shortest mount point; with `filesystem: {remote: true}` remote ones, too. What does not answer within a second is left out and named; it holds up nothing else.',
   network: "The host's ends of containers' cables (`veth...`) are left out.",
   sockets: 'Sums that the kernel keeps, of IPv4 and IPv6 together. `in_use` includes sockets that listen.',
   processes:

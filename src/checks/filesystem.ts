@@ -1,4 +1,7 @@
-/** Room and inodes of the real, local file systems: mountinfo says which there are, statfs how full they are. */
+/**
+ * Room and inodes of the real file systems: mountinfo says which there are, statfs how full they are. Remote ones only
+ * where they are asked for: each takes a process that asks (room.ts), as it may not answer for hours.
+ */
 import * as mounts from '../mounts/mountinfo.ts';
 import type { Check, Meter } from './check.ts';
 import type { HostFiles } from './files.ts';
@@ -8,6 +11,10 @@ import { share } from './text.ts';
 /** File systems that are no disk's but hold files all the same. */
 const WITHOUT_DEVICE = new Set(['tmpfs', 'zfs', 'btrfs', 'bcachefs']);
 const EXCLUDED_TYPES = /^(iso9660|squashfs|erofs|fuse\..*)$/;
+const REMOTE_TYPES =
+  /^(nfs4?|cifs|smb3|smbfs|ceph|9p|afs|lustre|beegfs|orangefs|fuse\.(sshfs|glusterfs|ceph|s3fs|rclone|gcsfuse|ceph-fuse))$/;
+/** Remote ones that are asked at a time. */
+const AT_ONCE = 8;
 const EXCLUDED_MOUNTS =
   /^\/(dev|proc|run\/credentials\/.+|run\/user\/.+|sys|var\/lib\/docker\/.+|var\/lib\/containers\/storage\/.+|var\/lib\/kubelet\/.+)($|\/)/;
 
@@ -30,7 +37,7 @@ export interface MountedFilesystem {
  * Of a file system that is mounted several times (bind mounts) only the shortest mount point is kept. `own`: it is the
  * agent's own view, in which its service manager has mounted everything read-only: what the file system itself says counts.
  */
-export function parseFilesystems(text: string, own = false): MountedFilesystem[] {
+export function parseFilesystems(text: string, own = false, remote = false): MountedFilesystem[] {
   const all = mounts.parseMountinfo(text);
   const isHidden = mounts.hiddenAmong(all);
   const found = new Map<string, MountedFilesystem>();
@@ -39,7 +46,7 @@ export function parseFilesystems(text: string, own = false): MountedFilesystem[]
     const readonly = isReadonly(superOptions) || (!own && isReadonly(options));
     const mount = { device: source, number, mountpoint, type, readonly };
     const known = found.get(number);
-    if (!isReal(mount) || (known && known.mountpoint.length <= mountpoint.length)) continue;
+    if (!isReal(mount, remote) || (known && known.mountpoint.length <= mountpoint.length)) continue;
     if (!isHidden(one)) found.set(number, mount);
   }
   return [...found.values()];
@@ -56,7 +63,8 @@ function mountinfoOf(host: HostFiles): { text: string; own: boolean } {
   }
 }
 
-function isReal(mount: MountedFilesystem): boolean {
+function isReal(mount: MountedFilesystem, remote: boolean): boolean {
+  if (REMOTE_TYPES.test(mount.type)) return remote && !EXCLUDED_MOUNTS.test(mount.mountpoint);
   if (EXCLUDED_TYPES.test(mount.type) || EXCLUDED_MOUNTS.test(mount.mountpoint)) return false;
   // A container's own root.
   if (mount.type === 'overlay') return mount.mountpoint === '/';
@@ -99,34 +107,48 @@ export function reportFilesystem(meter: Meter, mount: Omit<MountedFilesystem, 'n
   }
 }
 
-export function filesystem(host: HostFiles): Check {
+export interface FilesystemOptions {
+  readonly remote?: boolean;
+}
+
+export function filesystem(host: HostFiles, { filesystem: options }: { readonly filesystem?: unknown } = {}): Check {
+  const { remote = false } = typeof options === 'object' ? (options as FilesystemOptions) : {};
   let before = '';
   let mounted: MountedFilesystem[] = [];
   /** Those whose mount point leads to them, as long as nothing is mounted or unmounted. */
   const sure = new Set<MountedFilesystem>();
+
+  /** Null: there are no figures, as with df: another user's mount (EACCES), or gone since it was listed (ENOENT). */
+  async function ask(mount: MountedFilesystem): Promise<Room | 'silent' | null> {
+    try {
+      const number = sure.has(mount) || SUBVOLUMES.has(mount.type) ? null : mount.number;
+      const room = await roomOf(mount.mountpoint, number, host.root, KNOWN_AT_ONCE.has(mount.type));
+      if (room === 'other') return null;
+      if (room !== 'silent') sure.add(mount);
+      return room;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      return code === 'EACCES' || code === 'EPERM' || code === 'ENOENT' ? null : 'silent';
+    }
+  }
+
   return async (meter, signal) => {
     const silent: string[] = [];
     const { text, own } = mountinfoOf(host);
     // It is the same for days.
     if (text !== before) {
       before = text;
-      mounted = parseFilesystems(text, own);
+      // What answers comes before what may not.
+      const all = parseFilesystems(text, own, remote);
+      mounted = [...all.filter((m) => !REMOTE_TYPES.test(m.type)), ...all.filter((m) => REMOTE_TYPES.test(m.type))];
       sure.clear();
     }
-    for (const mount of mounted) {
-      if (signal.aborted) return;
-      try {
-        const asked = sure.has(mount) || SUBVOLUMES.has(mount.type) ? null : mount.number;
-        const room = await roomOf(mount.mountpoint, asked, host.root, KNOWN_AT_ONCE.has(mount.type));
+    for (let i = 0; i < mounted.length && !signal.aborted; i += AT_ONCE) {
+      const some = mounted.slice(i, i + AT_ONCE);
+      for (const [at, room] of (await Promise.all(some.map(ask))).entries()) {
+        const mount = some[at]!;
         if (room === 'silent') silent.push(mount.mountpoint);
-        else if (room !== 'other') {
-          sure.add(mount);
-          if (room.bytes > 0) reportFilesystem(meter, mount, room);
-        }
-      } catch (error) {
-        // Another user's mount (EACCES), or gone since it was listed (ENOENT): no figures, as with df.
-        const code = (error as NodeJS.ErrnoException).code;
-        if (code !== 'EACCES' && code !== 'EPERM' && code !== 'ENOENT') silent.push(mount.mountpoint);
+        else if (room !== null && room.bytes > 0) reportFilesystem(meter, mount, room);
       }
     }
     if (silent.length > 0) throw new Error(`no answer from the file system at ${silent.join(', ')}: left out`);

@@ -103,7 +103,7 @@ export class WatchedProcesses {
       if (known.closed) closed++;
     }
     if (read > MOST) meter.lack(`${read - MOST} processes beyond the first ${MOST} that are meant are left out`);
-    if (closed > 0) meter.lack(`the I/O of ${closed} processes may not be read (it takes CAP_SYS_PTRACE)`);
+    if (closed > 0) meter.lack(`I/O of others' processes may not be read (${closed} of them; it takes CAP_SYS_PTRACE)`);
     for (const sum of sums.values()) reportSum(meter, sum);
   }
 

@@ -69,6 +69,8 @@ export async function runCheck(name: string, choice: Choice): Promise<number> {
     show((await runner.run(APART_MS * 5)).map(foundIn), 'host', config, choice.json ?? false);
     if (again) process.stdout.write('\n');
   } while (again && runner.status.last_error === null);
+  const { lacks } = runner.status;
+  if (lacks !== null) complain(`runnel: check ${name} does without a part: ${lacks}`);
   if (runner.status.last_error === null) return 0;
   complain(`runnel: check ${name} failed: ${runner.status.last_error}`);
   return 1;

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MetricRecords } from '../../src/aggregate/record.ts';
 import { availableChecks, isOn } from '../../src/checks/all.ts';
 import { HostFiles } from '../../src/checks/files.ts';
-import { CheckRunner } from '../../src/checks/runner.ts';
+import { CheckRunner, runAll } from '../../src/checks/runner.ts';
 
 const ROUNDS = 100;
 const WARM_UP = 60;
@@ -22,7 +22,7 @@ let bytes = 0;
 
 async function round(): Promise<void> {
   host.newRound();
-  const points = (await Promise.all(runners.map((runner) => runner.run(5000)))).flat();
+  const points = await runAll(runners, 5000);
   const origin = { host: 'web-1', dataset: 'host', labels: {} };
   const records = new MetricRecords(origin, { start: 0, end: 10_000, id: 'x-1' });
   for (const p of points) {

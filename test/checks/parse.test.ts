@@ -164,6 +164,19 @@ test('only real, local file systems are asked', () => {
   for (const [line, expected] of cases) assert.deepEqual(mounts(line), expected, line);
 });
 
+test('remote file systems are asked where that is wanted', () => {
+  const types = (remote: boolean) =>
+    parseFilesystems(
+      ['nfs4 server:/export', 'cifs //server/share', 'fuse.sshfs a@b:', 'fuse.portal portal', 'ext4 /dev/sda1']
+        .map((source, i) => `${i + 1} 0 0:${i + 40} / /mnt/${i} rw - ${source} rw`)
+        .join('\n'),
+      false,
+      remote,
+    ).map((m) => m.type);
+  assert.deepEqual(types(false), ['ext4']);
+  assert.deepEqual(types(true), ['nfs4', 'cifs', 'fuse.sshfs', 'ext4']);
+});
+
 test('a file system that is mounted twice is asked once, at its shortest mount point', () => {
   const bind = '50 27 254:0 /home/a /srv/jail rw - ext4 /dev/vda rw';
   assert.deepEqual(mounts(bind, '27 1 254:0 / / rw - ext4 /dev/vda rw', bind), ['/']);

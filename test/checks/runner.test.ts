@@ -9,7 +9,7 @@ import { cpu, reportCpu } from '../../src/checks/cpu.ts';
 import { HostFiles } from '../../src/checks/files.ts';
 import { SeriesMeter } from '../../src/checks/meter.ts';
 import { PORTABLE } from '../../src/checks/portable.ts';
-import { CheckRunner } from '../../src/checks/runner.ts';
+import { CheckRunner, runAll } from '../../src/checks/runner.ts';
 
 /** The increases that a counter with these totals reports. */
 function increases(...totals: number[]): (number | undefined)[] {
@@ -216,4 +216,28 @@ test('HOST_PROC says where the host has its /proc, and a file is read anew at ev
     else process.env.HOST_PROC = before;
     rmSync(directory, { recursive: true });
   }
+});
+
+test('each check is timed by itself: one that takes long makes no other one long', async () => {
+  const busy: Check = async () => {
+    const end = performance.now() + 60;
+    while (performance.now() < end);
+  };
+  const slow: Check = () => new Promise((resolve) => setTimeout(resolve, 100));
+  const quick: Check = async (meter) => meter.gauge('quick', 1, '1');
+  const runners = [new CheckRunner('quick', quick), new CheckRunner('slow', slow), new CheckRunner('busy', busy)];
+  const points = await runAll(runners, 5000);
+  assert.deepEqual(
+    points.filter((p) => p.name !== 'check.duration').map((p) => [p.name, p.value]),
+    [
+      ['quick', 1],
+      ['check.status', 0],
+      ['check.status', 0],
+      ['check.status', 0],
+    ],
+  );
+  const [first, second, third] = runners.map(({ status }) => status.last_seconds);
+  assert.ok(first! < 0.05, `${first}`);
+  assert.ok(second! >= 0.09, `${second}`);
+  assert.ok(third! >= 0.06 && third! < 0.1, `${third}`);
 });

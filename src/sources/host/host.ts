@@ -16,7 +16,7 @@ import { type Span, untilNext, windowAt } from '../../aggregate/window.ts';
 import { availableChecks, type HostSettings, isOn } from '../../checks/all.ts';
 import { HostFiles } from '../../checks/files.ts';
 import type { Point } from '../../checks/meter.ts';
-import { CheckRunner, type CheckStatus } from '../../checks/runner.ts';
+import { CheckRunner, type CheckStatus, runAll } from '../../checks/runner.ts';
 import { pause } from '../../core/abort.ts';
 import type { Account } from '../../core/account.ts';
 import type { Stream } from '../../core/batch.ts';
@@ -69,13 +69,13 @@ export function hostSource(options: HostOptions): HostSource {
 
   async function measure(): Promise<Point[]> {
     files.newRound();
-    const points = await Promise.all(runners.map((runner) => runner.run(deadline)));
+    const points = await runAll(runners, deadline);
     for (const { status } of runners) {
       const { name, last_error, lacks } = status;
       if (last_error !== null) log.warnOnce(`check ${name}`, `check ${name} failed: ${last_error}; it is tried again`);
       if (lacks !== null) log.warnOnce(`check ${name} lacks`, `check ${name} does without a part: ${lacks}`);
     }
-    return points.flat();
+    return points;
   }
 
   /** Emits one window. What could not be handed over before the end is counted as lost. */

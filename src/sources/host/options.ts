@@ -23,7 +23,17 @@ const hostFields = {
   memory: option(yesNo(), 'true', 'system.memory.*'),
   load: option(yesNo(), 'true', 'system.cpu.load_average.*'),
   disk: option(yesNo(), 'true', 'system.disk.*'),
-  filesystem: option(yesNo(), 'true', 'system.filesystem.*'),
+  filesystem: option(
+    orFalse({
+      remote: option(
+        yesNo(),
+        'false',
+        'Remote ones too (nfs, cifs, ceph, sshfs): a process is started for each at each interval, as it may hang.',
+      ),
+    }),
+    {},
+    'system.filesystem.*',
+  ),
   network: option(yesNo(), 'true', 'system.network.*'),
   sockets: option(yesNo(), 'true', 'Connections by state, retransmits, listen drops, queues of UDP.'),
   uptime: option(yesNo(), 'true', 'system.uptime, and when the machine was booted.'),
