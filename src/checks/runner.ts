@@ -16,7 +16,7 @@ export interface CheckStatus {
   /** Of the last run: 0 ok, 1 warning, 2 critical, 3 unknown, and what it says; of checks of the configuration. */
   state?: number;
   message?: string | null;
-  /** Series that were beyond max_series, and values that are no numbers: they were left out. */
+  /** What was beyond max_series, there twice or too long, and values that are no numbers: they were left out. */
   truncated?: number;
   not_finite?: number;
 }

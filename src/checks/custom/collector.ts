@@ -26,7 +26,7 @@ export interface HistogramTotals {
 type Totals = number | HistogramTotals;
 
 export class Collector {
-  /** Of the last run: series beyond the limit, and values that are no numbers; both are left out. */
+  /** Of the last run: what is beyond the limit or there twice, and values that are no numbers; both are left out. */
   truncated = 0;
   notFinite = 0;
   /** Series in a run. */
@@ -34,6 +34,9 @@ export class Collector {
   #found: Found[] = [];
   #before = new Map<string, Totals>();
   #now = new Map<string, Totals>();
+  /** Of parts that could not be read this time. */
+  readonly #kept = new Map<string, Totals>();
+  #taken = 0;
 
   constructor(most: number) {
     this.most = most;
@@ -42,12 +45,18 @@ export class Collector {
   begin(): void {
     this.#found = [];
     this.#now = new Map();
+    this.#taken = 0;
     this.truncated = 0;
     this.notFinite = 0;
   }
 
   gauge(name: string, value: number, attributes: SeriesLabels, unit = '1'): void {
     if (this.takes(value)) this.#found.push({ name, type: 'gauge', fields: { value }, unit, attributes });
+  }
+
+  /** Of the check itself, such as `up`: the limit is that of what it measures. */
+  fact(name: string, value: number, attributes: SeriesLabels = {}, unit = '1'): void {
+    this.#found.push({ name, type: 'gauge', fields: { value }, unit, attributes });
   }
 
   /** What was counted since the last run. */
@@ -61,6 +70,7 @@ export class Collector {
    */
   total(name: string, total: number, attributes: SeriesLabels, unit = '1', series = keyOf(name, attributes)): void {
     if (!this.takes(total)) return;
+    if (!this.#isFirst(series)) return;
     const before = this.#exchange(series, total);
     if (typeof before !== 'number') return;
     const value = total < before ? total : saturated(total - before);
@@ -68,8 +78,10 @@ export class Collector {
   }
 
   histogram(name: string, total: HistogramTotals, attributes: SeriesLabels, unit = '1'): void {
-    if (!this.takes(total.count) || !Number.isFinite(total.sum)) return;
-    const before = this.#exchange(keyOf(name, attributes), total);
+    if (!this.takes(total.count + total.sum)) return;
+    const series = keyOf(name, attributes);
+    if (!this.#isFirst(series)) return;
+    const before = this.#exchange(series, total);
     if (typeof before !== 'object') return;
     const { count, sum, buckets } = total.count < before.count ? total : increase(total, before);
     const fields: MetricFields = { count, sum, avg: count === 0 ? 0 : sum / count, buckets };
@@ -81,18 +93,53 @@ export class Collector {
     this.#found.push({ name, type: 'histogram', fields, unit, attributes });
   }
 
-  /** `whole`: the run came to its end; otherwise counters that it did not reach keep what they were. */
-  take(whole: boolean): Found[] {
-    if (whole) this.#before = this.#now;
-    else for (const [series, total] of this.#now) this.#before.set(series, total);
+  /** What was found so far is half of it: counters keep what they were, so that the next whole run has all of the increase. */
+  discard(): void {
+    this.#found = [];
+    this.#now = this.#before;
+  }
+
+  /** What `undo` goes back to. */
+  mark(): readonly [found: number, series: number] {
+    return [this.#found.length, this.#now.size];
+  }
+
+  /** Half of a part was found since then: as `discard`, of that part. */
+  undo([found, series]: readonly [number, number]): void {
+    this.#found.length = found;
+    for (const name of [...this.#now.keys()].slice(series)) this.#now.delete(name);
+    // It is not known which counters are of that part.
+    for (const [name, total] of this.#before) if (!this.#now.has(name)) this.#kept.set(name, total);
+  }
+
+  /** Nothing is concluded from what came before. */
+  forget(): void {
+    this.#before = new Map();
+  }
+
+  take(): Found[] {
+    for (const [name, total] of this.#kept)
+      if (!this.#now.has(name) && this.#now.size < this.most) this.#now.set(name, total);
+    this.#kept.clear();
+    this.#before = this.#now;
     return this.#found;
   }
 
   /** False: it is left out, and counted. */
   takes(value: number): boolean {
     if (!Number.isFinite(value)) this.notFinite++;
-    else if (this.#found.length >= this.most || this.#now.size >= this.most) this.truncated++;
-    else return true;
+    else if (this.#taken >= this.most) this.truncated++;
+    else {
+      this.#taken++;
+      return true;
+    }
+    return false;
+  }
+
+  /** Of two counters of one name and labels nobody knows which goes on. */
+  #isFirst(series: string): boolean {
+    if (!this.#now.has(series)) return true;
+    this.truncated++;
     return false;
   }
 
@@ -108,7 +155,13 @@ function keyOf(name: string, attributes: SeriesLabels): string {
 }
 
 function increase(total: HistogramTotals, before: HistogramTotals): HistogramTotals {
-  const counts = new Map(before.buckets);
-  const buckets = total.buckets.map(([le, count]) => [le, Math.max(0, count - (counts.get(le) ?? 0))] as const);
-  return { count: total.count - before.count, sum: saturated(total.sum - before.sum), buckets };
+  const count = total.count - before.count;
+  let at = 0;
+  // Of a bucket that was not there the next smaller one says how many there were: some leave out those that are empty.
+  const buckets = total.buckets.map(([le, now]) => {
+    while (at < before.buckets.length && before.buckets[at]![0] <= le) at++;
+    const had = at === 0 ? 0 : before.buckets[at - 1]![1];
+    return [le, Math.min(count, Math.max(0, now - had))] as const;
+  });
+  return { count, sum: saturated(total.sum - before.sum), buckets };
 }

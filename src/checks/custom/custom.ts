@@ -15,9 +15,9 @@ export interface Verdict {
 export interface CustomCheck {
   /**
    * One run. What throws is an error, and its state unknown; what is found wrong is a verdict. The signal aborts at the
-   * deadline: then nothing of it goes on.
+   * deadline, in so many milliseconds: then nothing of it goes on.
    */
-  run(to: Collector, signal: AbortSignal): Promise<Verdict>;
+  run(to: Collector, signal: AbortSignal, deadline_ms: number): Promise<Verdict>;
   /** The check will not run again. */
   close?(): Promise<void>;
 }

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { aborted } from '../../core/abort.ts';
+import { endGroup, guardGroup } from '../../native/groups.ts';
 import { goesFirst } from '../../native/processes.ts';
 import { type CheckState, type CustomCheck, UNKNOWN, type Verdict } from './custom.ts';
 import type { CustomCheckConfig } from './options.ts';
@@ -12,6 +13,8 @@ import { readOutput } from './output.ts';
 const MOST_BYTES = 8 << 20;
 /** Of what it complains. */
 const SAID_BYTES = 4096;
+/** What has left its group may hold its output open for ever. */
+const AFTER_MS = 200;
 
 export function execCheck(config: CustomCheckConfig): CustomCheck {
   const command = config.command!;
@@ -33,11 +36,13 @@ export function execCheck(config: CustomCheckConfig): CustomCheck {
 async function output([program, ...args]: readonly string[], signal: AbortSignal) {
   signal.throwIfAborted();
   const { NOTIFY_SOCKET: _, WATCHDOG_USEC: __, LISTEN_FDS: ___, ...env } = process.env;
-  const child = spawn(program!, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env });
+  const child = spawn(program!, args, { cwd: '/', detached: true, stdio: ['ignore', 'pipe', 'pipe'], env });
   try {
     return await heard(child, program!, signal);
   } finally {
-    endGroup(child);
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    if (child.exitCode === null && child.signalCode === null) endGroup(child.pid);
   }
 }
 
@@ -51,32 +56,30 @@ function heard(child: ChildProcess, program: string, signal: AbortSignal) {
       reject(new Error(error.code === 'ENOENT' ? `${program}: there is no such program` : error.message)),
     );
     child.once('spawn', () => goesFirst(child.pid));
-    child.stdout!.on('data', (chunk: Buffer) => {
+    guardGroup(child.pid);
+    const weigh = (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes > MOST_BYTES) reject(new Error(`${program} prints more than ${MOST_BYTES >> 20} MiB`));
-      else chunks.push(chunk);
+    };
+    // There are none where no descriptor was left.
+    child.stdout?.on('data', (chunk: Buffer) => {
+      weigh(chunk);
+      chunks.push(chunk);
     });
-    child.stderr!.on('data', (chunk: Buffer) => {
+    child.stderr?.on('data', (chunk: Buffer) => {
+      weigh(chunk);
       if (said.length < SAID_BYTES) said += chunk.toString('utf8', 0, SAID_BYTES);
     });
-    // Not `close`: what it has left behind may hold its output open for ever.
     child.once('exit', (code, ended) => {
-      setImmediate(() => {
+      // What it has left behind holds its output open no longer: then all of it is read.
+      endGroup(child.pid);
+      const after = setTimeout(done, AFTER_MS);
+      child.once('close', done);
+      function done() {
+        clearTimeout(after);
         if (ended !== null && code === null) reject(new Error(`${program} was ended by ${ended}`));
         else resolve({ code: code!, out: Buffer.concat(chunks).toString(), said: said.trim() });
-      });
+      }
     });
   });
-}
-
-/** All that it has started, too. */
-function endGroup(child: ChildProcess): void {
-  child.stdout?.destroy();
-  child.stderr?.destroy();
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, 'SIGKILL');
-  } catch {
-    // There is nobody left.
-  }
 }

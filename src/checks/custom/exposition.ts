@@ -44,7 +44,12 @@ interface Sample {
 const AT_ONCE = 2000;
 
 /** Throws where the text is none. What is long is read in pieces, and others go on between them. */
-export async function readExposition(text: string, to: Collector, rules: ExpositionRules): Promise<void> {
+export async function readExposition(
+  text: string,
+  to: Collector,
+  rules: ExpositionRules,
+  signal?: AbortSignal,
+): Promise<void> {
   const types = new Map<string, Type>();
   const histograms = new Map<
     string,
@@ -54,7 +59,10 @@ export async function readExposition(text: string, to: Collector, rules: Exposit
   for (let at = 0; at < text.length; ) {
     let end = text.indexOf('\n', at);
     if (end < 0) end = text.length;
-    if (++number % AT_ONCE === 0) await setImmediate();
+    if (++number % AT_ONCE === 0) {
+      await setImmediate();
+      signal?.throwIfAborted();
+    }
     const from = at;
     at = end + 1;
     if (text.charCodeAt(from) === 35) {

@@ -10,6 +10,10 @@ import type { Measurement, ModuleRan, RunModule } from './module-messages.ts';
 
 const DEFINE = new URL(import.meta.url.endsWith('.ts') ? './define.ts' : './define.js', import.meta.url);
 
+/** As they were before any module. */
+const send = process.send?.bind(process);
+const exit = process.exit.bind(process);
+
 /** The modules that were asked for. */
 const checks = new Set<string>();
 
@@ -23,16 +27,16 @@ registerHooks({
   },
 });
 endWithParent();
-process.on('disconnect', () => process.exit(0));
+process.on('disconnect', () => exit(0));
 // What a module leaves behind unhandled is no reason to end the others; its own run says what it says.
 process.on('unhandledRejection', () => undefined);
 process.on('uncaughtException', () => undefined);
 process.on('message', async (order: RunModule) => {
   const ran = await run(order);
-  process.send?.(ran);
+  send?.(ran);
 });
 
-async function run({ id, path, options, most, timeout }: RunModule): Promise<ModuleRan> {
+async function run({ id, path, options, most, until }: RunModule): Promise<ModuleRan> {
   const ran: ModuleRan = { id, measurements: [], left: 0, state: 0, message: null, error: null };
   const take =
     (how: Measurement[0]) =>
@@ -50,11 +54,11 @@ async function run({ id, path, options, most, timeout }: RunModule): Promise<Mod
       total: take('total'),
       histogram: take('histogram'),
       status(state, message) {
-        ran.state = state;
+        ran.state = [0, 1, 2, 3].includes(state) ? state : 3;
         ran.message = message === undefined ? null : String(message).slice(0, 1000);
       },
       options,
-      signal: AbortSignal.timeout(timeout),
+      signal: AbortSignal.timeout(Math.max(1, Math.round(until - Date.now()))),
     });
   } catch (error) {
     ran.error = said(error, path);

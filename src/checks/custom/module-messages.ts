@@ -6,8 +6,8 @@ export interface RunModule {
   options: Record<string, unknown>;
   /** Measurements that are taken of a run. */
   most: number;
-  /** Milliseconds. */
-  timeout: number;
+  /** When its signal aborts, milliseconds since the epoch: the process may have to be started first. */
+  until: number;
 }
 
 export type Measurement = [
@@ -27,4 +27,34 @@ export interface ModuleRan {
   message: string | null;
   /** Why it failed, with its place. */
   error: string | null;
+}
+
+const HOWS: readonly unknown[] = ['gauge', 'count', 'total', 'histogram'];
+
+/** A module, or a package that it uses, may send what it likes. */
+export function isRan(said: unknown): said is ModuleRan {
+  if (typeof said !== 'object' || said === null) return false;
+  const { id, measurements, left, state, message, error } = said as Record<keyof ModuleRan, unknown>;
+  return (
+    typeof id === 'number' &&
+    typeof left === 'number' &&
+    [0, 1, 2, 3].includes(state as number) &&
+    (message === null || typeof message === 'string') &&
+    (error === null || typeof error === 'string') &&
+    Array.isArray(measurements) &&
+    measurements.every(isMeasurement)
+  );
+}
+
+function isMeasurement(said: unknown): said is Measurement {
+  if (!Array.isArray(said)) return false;
+  const [how, name, value, attributes, unit] = said as unknown[];
+  return (
+    HOWS.includes(how) &&
+    typeof name === 'string' &&
+    typeof value === 'number' &&
+    typeof attributes === 'object' &&
+    attributes !== null &&
+    typeof unit === 'string'
+  );
 }

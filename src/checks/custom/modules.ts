@@ -5,15 +5,16 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { getCompileCacheDir } from 'node:module';
 import { aborted } from '../../core/abort.ts';
+import { endGroup, guardGroup } from '../../native/groups.ts';
 import { goesFirst, memoryOf } from '../../native/processes.ts';
 import type { CustomCheck, Verdict } from './custom.ts';
-import type { ModuleRan, RunModule } from './module-messages.ts';
+import { isRan, type ModuleRan, type RunModule } from './module-messages.ts';
 import { observe } from './observations.ts';
 import type { CustomCheckConfig } from './options.ts';
 import { isStripping } from './stripping.ts';
 
 const PROGRAM = new URL(import.meta.url.endsWith('.ts') ? './module-host.ts' : './module-host.js', import.meta.url);
-/** Of all modules together; looked at while one runs. */
+/** Of all modules together. */
 const MOST_MEMORY = 256 << 20;
 const LOOK_MS = 250;
 
@@ -22,13 +23,37 @@ interface Waiting {
   reject: (error: Error) => void;
 }
 
+/** Whose fault that was is not known. */
+class Ended extends Error {}
+
+/** Of its time: then the module's signal aborts, and it may end by itself. */
+const OWN_TIME = 0.9;
+
 class ModuleProcess {
   #child: ChildProcess | null = null;
   #number = 0;
   readonly #waiting = new Map<number, Waiting>();
   #look: NodeJS.Timeout | undefined;
 
-  run(order: Omit<RunModule, 'id'>, signal: AbortSignal): Promise<ModuleRan> {
+  /** What runs by itself, since the process was ended for others. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** Where another one ended the process it is asked once more, by itself: so the fault stays with whose it is. */
+  async run(order: Omit<RunModule, 'id' | 'until'>, signal: AbortSignal, deadline_ms: number): Promise<ModuleRan> {
+    const until = Date.now() + deadline_ms * OWN_TIME;
+    const ask = () => this.#ask({ ...order, until }, signal);
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof Ended) || signal.aborted) throw error;
+    }
+    const again = this.#turn.then(ask);
+    this.#turn = again.catch(() => undefined);
+    return again;
+  }
+
+  #ask(order: Omit<RunModule, 'id'>, signal: AbortSignal): Promise<ModuleRan> {
+    if (signal.aborted) return Promise.reject(signal.reason);
     const child = this.#child ?? this.#start();
     const id = ++this.#number;
     const ran = Promise.withResolvers<ModuleRan>();
@@ -43,17 +68,11 @@ class ModuleProcess {
     child.send({ ...order, id } satisfies RunModule, (error) => {
       if (error) ran.reject(error);
     });
-    this.#look ??= setInterval(() => this.#weigh(), LOOK_MS);
-    return ran.promise.finally(() => {
-      this.#waiting.delete(id);
-      if (this.#waiting.size > 0) return;
-      clearInterval(this.#look);
-      this.#look = undefined;
-    });
+    return ran.promise.finally(() => this.#waiting.delete(id));
   }
 
   close(): void {
-    this.#end('the agent is ending');
+    this.#end('the agent is ending', Error);
   }
 
   #start(): ChildProcess {
@@ -61,6 +80,7 @@ class ModuleProcess {
     const { NOTIFY_SOCKET: _, WATCHDOG_USEC: __, NODE_OPTIONS: ___, ...env } = process.env;
     const child = fork(PROGRAM, [], {
       cwd: '/',
+      detached: true,
       env: cache === undefined ? env : { ...env, NODE_COMPILE_CACHE: cache },
       execArgv: ['--no-warnings', `--max-old-space-size=${MOST_MEMORY >> 21}`],
       serialization: 'advanced',
@@ -68,7 +88,12 @@ class ModuleProcess {
     });
     this.#child = child;
     goesFirst(child.pid);
-    child.on('message', (ran: ModuleRan) => this.#waiting.get(ran.id)?.resolve(ran));
+    guardGroup(child.pid);
+    // Between runs, too, a module may do what it likes.
+    this.#look = setInterval(() => this.#weigh(), LOOK_MS).unref();
+    child.on('message', (said: unknown) => {
+      if (isRan(said)) this.#waiting.get(said.id)?.resolve(said);
+    });
     child.on('error', (error) => this.#gone(child, error.message));
     child.on('exit', (code, ended) =>
       this.#gone(child, `the process of the modules ended: ${ended ?? `exit code ${code}`}`),
@@ -79,20 +104,22 @@ class ModuleProcess {
     return child;
   }
 
-  readonly #kill = () => void this.#child?.kill('SIGKILL');
+  readonly #kill = () => endGroup(this.#child?.pid);
 
-  #end(why: string): void {
+  #end(why: string, Reason: new (why: string) => Error = Ended): void {
     const child = this.#child;
     if (!child) return;
-    this.#gone(child, why);
-    child.kill('SIGKILL');
+    this.#gone(child, why, Reason);
   }
 
-  #gone(child: ChildProcess, why: string): void {
+  #gone(child: ChildProcess, why: string, Reason: new (why: string) => Error = Ended): void {
     if (this.#child !== child) return;
     this.#child = null;
+    clearInterval(this.#look);
+    // What it has started, too.
+    endGroup(child.pid);
     process.off('exit', this.#kill);
-    for (const { reject } of this.#waiting.values()) reject(new Error(why));
+    for (const { reject } of this.#waiting.values()) reject(new Reason(why));
   }
 
   #weigh(): void {
@@ -105,12 +132,12 @@ const modules = new ModuleProcess();
 let open = 0;
 
 export function moduleCheck(config: CustomCheckConfig): CustomCheck {
-  const { path, options = {}, max_series: most, timeout } = config;
+  const { path, options = {}, max_series: most } = config;
   open++;
   return {
-    async run(to, signal): Promise<Verdict> {
+    async run(to, signal, deadline_ms): Promise<Verdict> {
       if (/\.[cm]?ts$/.test(path!) && !isStripping()) throw new Error(`${path}: TypeScript needs Node 22.18 or newer`);
-      const ran = await modules.run({ path: path!, options, most, timeout }, signal);
+      const ran = await modules.run({ path: path!, options, most }, signal, deadline_ms);
       const histograms = observe(to);
       for (const [how, name, value, attributes, unit] of ran.measurements) {
         if (how === 'histogram') histograms.add(name, value, attributes, unit);

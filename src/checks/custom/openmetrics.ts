@@ -4,7 +4,7 @@ import { wildcards } from '../../config/wildcards.ts';
 import { CRITICAL, type CustomCheck, FINE, type Verdict } from './custom.ts';
 import { readExposition } from './exposition.ts';
 import type { CustomCheckConfig } from './options.ts';
-import { answerOf, failureOf } from './request.ts';
+import { answerOf, failureOf, WrongAnswer } from './request.ts';
 
 const MOST_BYTES = 16 << 20;
 
@@ -17,7 +17,7 @@ export function openmetricsCheck(config: CustomCheckConfig): CustomCheck {
     let found = names.get(name);
     if (found === undefined) {
       const left = denied(name) || (allow.length > 0 && !allowed(name));
-      found = left ? null : (rename[name] ?? name);
+      found = left ? null : Object.hasOwn(rename, name) ? rename[name]! : name;
       if (names.size >= config.max_series) names.clear();
       names.set(name, found);
     }
@@ -25,19 +25,21 @@ export function openmetricsCheck(config: CustomCheckConfig): CustomCheck {
   };
   return {
     async run(to, signal): Promise<Verdict> {
-      let message: string | null = null;
       try {
-        const { status, body, cut } = await answerOf(config, max_bytes, signal);
-        if (status !== 200) message = `answers ${status}`;
-        else if (cut) message = `answers more than ${max_bytes} bytes (max_bytes)`;
-        else await readExposition(body, to, { nameOf });
+        const { status, body, cut, type } = await answerOf(config, max_bytes, signal);
+        if (status !== 200) throw new WrongAnswer(`answers ${status}`);
+        if (cut) throw new WrongAnswer(`answers more than ${max_bytes} bytes (max_bytes)`);
+        if (type.startsWith('application/openmetrics-text') && !/^# EOF\s*$/m.test(body.slice(-100)))
+          throw new WrongAnswer('the answer is cut: OpenMetrics ends with # EOF');
+        await readExposition(body, to, { nameOf }, signal);
+        to.fact('up', 1);
+        return FINE;
       } catch (error) {
-        to.gauge('up', 0, {});
         if (signal.aborted) throw signal.reason;
-        message = failureOf(error);
+        to.discard();
+        to.fact('up', 0);
+        return { state: CRITICAL, message: `${url}: ${failureOf(error)}` };
       }
-      if (message === null) to.gauge('up', 1, {});
-      return message === null ? FINE : { state: CRITICAL, message: `${url}: ${message}` };
     },
   };
 }

@@ -1,4 +1,6 @@
 /** `metrics.checks`: what is asked of each type. */
+import { isIP } from 'node:net';
+import { dirname } from 'node:path';
 import {
   alternative,
   dictionary,
@@ -126,7 +128,7 @@ export function checkCustom(checks: readonly CustomCheckConfig[], taken: readonl
 }
 
 function faultOf(check: CustomCheckConfig): [keyof CustomCheckConfig, string] | null {
-  const { type, command, path, address } = check;
+  const { type, command, path, address, server } = check;
   if (type === 'exec' && command) {
     const [program] = command;
     if (!program) return ['command', 'is empty: it begins with a program'];
@@ -136,7 +138,22 @@ function faultOf(check: CustomCheckConfig): [keyof CustomCheckConfig, string] | 
   if (type === 'module' && path) return faultOfFile('path', path);
   if (type === 'tcp' && address && !/^(?:\[[\da-fA-F:.]+\]|[^:\s]+):\d{1,5}$/.test(address))
     return ['address', 'must be host:port, for example 127.0.0.1:5432'];
+  if (type === 'tcp' && address && !isPort(Number(/\d+$/.exec(address)![0])))
+    return ['address', 'ends with no port: 1 to 65535'];
+  if (type === 'dns' && server && !isServer(server))
+    return ['server', 'must be an address, for example 10.0.0.2 or 10.0.0.2:53'];
+  if (type === 'textfile' && path && dirname(path).includes('*'))
+    return ['path', 'has a * in a directory: it may stand in the last part only'];
   return null;
+}
+
+function isPort(port: number): boolean {
+  return port >= 1 && port <= 65_535;
+}
+
+function isServer(server: string): boolean {
+  const found = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(server);
+  return found ? isIP(found[1] ?? found[2]!) > 0 && isPort(Number(found[3])) : isIP(server) > 0;
 }
 
 /** What is run has the rights of the agent: nobody else may say what it is. */

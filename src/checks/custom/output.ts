@@ -42,16 +42,38 @@ function readNagios(text: string, name: string, to: Collector): string {
   const [first = '', ...rest] = text.split('\n');
   const [said = '', ...data] = first.split('|');
   const later = rest.join('\n').split('|')[1] ?? '';
-  const items = `${data.join('|')} ${later}`.matchAll(/(?:'((?:[^']|'')+)'|([^\s='|]+))=([^\s;]+)/g);
-  for (const [, quoted, plain, value] of items) {
-    const found = /^([-+]?[\d.]+(?:e[-+]?\d+)?)([a-zA-Z%]*)$/.exec(value!);
-    if (!found) continue;
-    const [unit, factor] = UNITS[found[2]!] ?? [found[2] === '' ? '1' : found[2]!, 1];
-    const metric = `${name}.${quoted?.replaceAll("''", "'") ?? plain}`;
-    if (found[2] === 'c') to.total(metric, Number(found[1]), {}, unit);
-    else to.gauge(metric, Number(found[1]) * factor, {}, unit);
+  for (const { label, value, unit: written } of perfdata(`${data.join('|')} ${later}`)) {
+    const [unit, factor] = Object.hasOwn(UNITS, written) ? UNITS[written]! : [written || '1', 1];
+    const metric = `${name}.${label}`;
+    if (written === 'c') to.total(metric, value, {}, unit);
+    else to.gauge(metric, value * factor, {}, unit);
   }
   return said.trim();
+}
+
+const LABEL = /(?:'((?:[^']|'')*)'|([^\s='|]+))=/y;
+const VALUE = /([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)([a-zA-Z%]*)(?=[;\s]|$)/y;
+const BLANK = /\s|$/g;
+const ITEM = /\S|$/g;
+
+/** From item to item: what is none is passed over up to the next blank, so that its length is walked once. */
+function* perfdata(text: string): Iterable<{ label: string; value: number; unit: string }> {
+  for (let at = 0; ; ) {
+    ITEM.lastIndex = at;
+    at = ITEM.exec(text)!.index;
+    if (at === text.length) return;
+    LABEL.lastIndex = at;
+    const named = LABEL.exec(text);
+    if (named) {
+      at = LABEL.lastIndex;
+      VALUE.lastIndex = at;
+      const found = VALUE.exec(text);
+      const label = named[1]?.replaceAll("''", "'") ?? named[2]!;
+      if (found) yield { label, value: Number(found[1]), unit: found[2]! };
+    }
+    BLANK.lastIndex = at;
+    at = BLANK.exec(text)!.index;
+  }
 }
 
 /** InfluxDB's line protocol: `measurement,tag=a field=1,other=2i 1465839830100400200`. Text fields are passed over. */
@@ -129,5 +151,8 @@ function faultOf(metric: JsonMetric): string | null {
     return 'has a type that is neither gauge nor count';
   // JSON has no NaN: some write it as text or null.
   if (typeof metric.value !== 'number') return 'has a value that is no number';
+  const { attributes = {} } = metric as { attributes?: unknown };
+  if (typeof attributes !== 'object' || attributes === null || Array.isArray(attributes))
+    return 'has attributes that are no object';
   return null;
 }

@@ -15,6 +15,8 @@ export interface HttpAnswer {
   cut: boolean;
   /** Until the certificate ends, of https. */
   certificateDays: number | null;
+  /** The media type, '' where it says none. */
+  type: string;
 }
 
 export class WrongAnswer extends Error {}
@@ -35,28 +37,32 @@ export async function answerOf(config: CustomCheckConfig, most: number, signal: 
 async function once(url: URL, config: CustomCheckConfig, most: number, signal: AbortSignal) {
   const send = url.protocol === 'https:' ? (await import('node:https')).request : request;
   const sent = send(url, {
-    method: config.method,
+    method: isFirst(url, config) || !config.method || config.method === 'HEAD' ? config.method : 'GET',
     headers: headersFor(url, config),
     signal,
     agent: false,
     ...(config.socket !== undefined && { socketPath: config.socket }),
     ...tlsOf(config),
   });
-  sent.end(config.body);
+  sent.end(isFirst(url, config) ? config.body : undefined);
   const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
     sent.once('response', resolve);
+    // To what is none, such as an upgrade that nobody asked for.
+    sent.once('close', () => reject(new WrongAnswer('gives no answer')));
     sent.once('error', (error: NodeJS.ErrnoException) =>
       reject(error.code?.startsWith('HPE_') ? new WrongAnswer('what answers there does not speak HTTP') : error),
     );
   });
   const certificateDays = daysLeft(response.socket as TLSSocket);
   const status = response.statusCode!;
+  const { 'content-type': type = '', 'content-encoding': coding = 'identity' } = response.headers;
   const location = status >= 300 && status < 400 ? (response.headers.location ?? null) : null;
   const chunks: Buffer[] = [];
   let bytes = 0;
   let cut = false;
   try {
-    if (location === null) {
+    if (location === null && most > 0) {
+      if (coding !== 'identity') throw new WrongAnswer(`answers in ${coding}, which was not asked for`);
       for await (const chunk of response as AsyncIterable<Buffer>) {
         chunks.push(chunk);
         bytes += chunk.length;
@@ -69,13 +75,18 @@ async function once(url: URL, config: CustomCheckConfig, most: number, signal: A
   } finally {
     response.destroy();
   }
-  return { status, body: Buffer.concat(chunks).toString('utf8', 0, most), cut, certificateDays, location };
+  return { status, body: Buffer.concat(chunks).toString('utf8', 0, most), cut, certificateDays, location, type };
 }
 
 /** Secrets go to the place that is configured only. */
-function headersFor(url: URL, { url: first, headers, token_file }: CustomCheckConfig): Record<string, string> {
+function isFirst(url: URL, config: CustomCheckConfig): boolean {
+  return url.origin === new URL(config.url!).origin;
+}
+
+function headersFor(url: URL, config: CustomCheckConfig): Record<string, string> {
+  const { headers, token_file } = config;
   const common = { 'user-agent': 'runnel', accept: 'text/plain, application/openmetrics-text;q=0.9, */*;q=0.1' };
-  if (url.origin !== new URL(first!).origin) return common;
+  if (!isFirst(url, config)) return common;
   const token = token_file === undefined ? {} : { authorization: `Bearer ${readTextSync(token_file).trim()}` };
   return { ...common, ...headers, ...token };
 }
@@ -102,7 +113,6 @@ const REASONS: Record<string, string> = {
   ECONNRESET: 'the connection was cut',
   ENOTFOUND: 'no such name',
   EAI_AGAIN: 'no server answers for the name',
-  ENOENT: 'there is no such file',
   ETIMEOUT: 'no server answers',
   EHOSTUNREACH: 'cannot be reached',
   ENETUNREACH: 'cannot be reached',
@@ -114,6 +124,7 @@ const REASONS: Record<string, string> = {
 };
 
 export function failureOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { code, message, path, address } = error as NodeJS.ErrnoException & { address?: string };
+  if (code === 'ENOENT') return `${path ?? address}: there is no such file`;
   return (code && REASONS[code]) || message;
 }

@@ -11,6 +11,7 @@ import type { CustomCheckConfig } from './options.ts';
 
 const PATIENCE = 5;
 const MOST_SELDOM = 3;
+const CLOSE_MS = 1000;
 
 export class CustomRunner {
   readonly status: CheckStatus;
@@ -20,7 +21,8 @@ export class CustomRunner {
   readonly #config: CustomCheckConfig;
   readonly #collector: Collector;
   #check: CustomCheck | null = null;
-  #running = false;
+  #running: Promise<unknown> | null = null;
+  #aborter = new AbortController();
   /** Failures in a row, and intervals that are still left out for them. */
   #failures = 0;
   #rest = 0;
@@ -33,20 +35,20 @@ export class CustomRunner {
 
   /** What one run found, with its state and how long it took. Never rejects; null: it was left out. */
   async run(deadline_ms: number): Promise<Found[] | null> {
-    if (this.#running || this.#rest-- > 0) {
+    if (this.#running || (this.#rest > 0 && this.#rest-- > 0)) {
       this.status.skipped++;
       return null;
     }
-    this.#rest = 0;
-    this.#running = true;
     const began = performance.now();
     const aborter = new AbortController();
+    this.#aborter = aborter;
     const late = new Error(`no end after ${deadline_ms / 1000} s`);
     const timer = setTimeout(() => aborter.abort(late), deadline_ms);
     this.#collector.begin();
-    const work = this.#work(aborter.signal).finally(() => {
-      this.#running = false;
+    const work = this.#work(aborter.signal, deadline_ms).finally(() => {
+      this.#running = null;
     });
+    this.#running = work;
     let failure: string | null = null;
     let verdict: Verdict = { state: UNKNOWN, message: null };
     try {
@@ -54,23 +56,32 @@ export class CustomRunner {
     } catch (error) {
       failure = (error as Error).message || String(error);
       this.status.errors++;
+      // What was found may be half of it.
+      this.#collector.discard();
+      if (this.#config.type === 'openmetrics') this.#collector.fact('up', 0);
     } finally {
       clearTimeout(timer);
     }
     const seconds = (performance.now() - began) / 1000;
     this.#note(failure, verdict, seconds);
-    // Of a run that failed what was found may be half of it.
-    const found = this.#collector.take(failure === null);
-    return [...(failure === null ? found : []), ...this.#own(seconds)];
+    return [...this.#collector.take(), ...this.#own(seconds)];
   }
 
+  /** The machine slept: what counters did meanwhile is in no run. */
+  forget(): void {
+    this.#collector.forget();
+  }
+
+  /** What is running is ended, and gone when this resolves. */
   async close(): Promise<void> {
+    this.#aborter.abort(new Error('the check is closed'));
+    await abortable(this.#running, AbortSignal.timeout(CLOSE_MS)).catch(() => undefined);
     await this.#check?.close?.();
   }
 
-  async #work(signal: AbortSignal): Promise<Verdict> {
+  async #work(signal: AbortSignal, deadline_ms: number): Promise<Verdict> {
     this.#check ??= await openCustom(this.#config);
-    return this.#check.run(this.#collector, signal);
+    return this.#check.run(this.#collector, signal, deadline_ms);
   }
 
   #note(failure: string | null, verdict: Verdict, seconds: number): void {

@@ -22,11 +22,16 @@ export function textfileCheck({ path, max_bytes = MOST_BYTES }: CustomCheckConfi
       for (const name of names.slice(0, MOST_FILES)) {
         signal.throwIfAborted();
         const file = join(directory, name);
+        const mark = to.mark();
         try {
           const { text, written } = readWhole(file, max_bytes);
-          await readExposition(text, to, { nameOf: (metric) => metric });
-          to.gauge('textfile.mtime', written, { file }, 's');
+          if (text !== '' && !text.endsWith('\n'))
+            throw new Error('the last line has no end: write it beside, then rename it');
+          await readExposition(text, to, { nameOf: (metric) => metric }, signal);
+          to.fact('textfile.mtime', written, { file }, 's');
         } catch (error) {
+          signal.throwIfAborted();
+          to.undo(mark);
           wrong.push(`${file}: ${failureOf(error)}`);
         }
       }

@@ -11,6 +11,7 @@ import { emit } from '../../aggregate/emit.ts';
 import { attributesJson, MetricRecords } from '../../aggregate/record.ts';
 import { type Span, untilNext, windowAt } from '../../aggregate/window.ts';
 import type { Found } from '../../checks/custom/collector.ts';
+import { CRITICAL } from '../../checks/custom/custom.ts';
 import type { CustomCheckConfig } from '../../checks/custom/options.ts';
 import { CustomRunner } from '../../checks/custom/runner.ts';
 import type { CheckStatus } from '../../checks/runner.ts';
@@ -26,6 +27,10 @@ const SPREAD = 0.1;
 const MOST_SPREAD_MS = 1000;
 /** Records that are made in one go: some milliseconds. */
 const PIECE = 1000;
+/** Characters: what a broker takes, with some room. */
+const LONGEST = 256 << 10;
+/** Intervals: from what came after a longer gap nothing is concluded. */
+const LONGEST_GAP = 3;
 
 export interface CustomOptions {
   check: CustomCheckConfig;
@@ -67,7 +72,10 @@ export function customSource(options: CustomOptions): CustomSource {
         .slice(from, from + PIECE)
         .map(({ name, type, fields, unit, attributes }) =>
           records.make(JSON.stringify(name), type, fields, unit, attributesJson(Object.entries(attributes))),
-        );
+        )
+        .filter((document) => document.length <= LONGEST);
+      runner.status.truncated =
+        (runner.status.truncated ?? 0) + Math.min(PIECE, found.length - from) - documents.length;
       await hand(output, documents, signal);
       if (found.length > PIECE) await setImmediate();
     }
@@ -97,19 +105,30 @@ export function customSource(options: CustomOptions): CustomSource {
 
   return {
     async run(output, signal) {
-      let last = performance.now();
+      // Of the last run, of the last one that came to its end (counters are told since then), and of the last turn.
+      let [last, whole, turn] = [performance.now(), performance.now(), performance.now()];
       const spread = spreadOf(host, check.name, interval);
       try {
         while (await pause(untilNext(Date.now(), interval, interval / 20), signal)) {
           const now = performance.now();
-          const window = windowAt(Date.now(), now - last, interval);
-          last = now;
+          const at = Date.now();
+          // A run that took longer than the interval.
+          runner.status.skipped += Math.max(0, Math.floor((now - turn) / interval - 0.9));
+          if (now - turn > LONGEST_GAP * interval) {
+            runner.forget();
+            last = whole = now - interval;
+          }
+          turn = now;
           if (!(await pause(spread, signal))) break;
           // A run is not waited for at a stop.
           const found = await abortable(runner.run(Math.min(check.timeout, interval)), signal).catch(() => null);
           if (found === null) continue;
-          say(check.name, runner);
+          const failed = runner.status.last_error !== null;
+          const window = windowAt(at, now - (failed ? last : whole), interval);
+          last = now;
+          if (!failed) whole = now;
           await flush(output, found, window, signal);
+          say(check.name, runner);
         }
       } finally {
         await runner.close();
@@ -121,8 +140,16 @@ export function customSource(options: CustomOptions): CustomSource {
 }
 
 function say(name: string, { status }: CustomRunner): void {
-  if (status.last_error === null) return;
-  log.warnOnce(`check ${name}`, `check ${name} failed: ${status.last_error}; it is tried again`);
+  const { last_error, truncated, not_finite, state, message } = status;
+  if (last_error !== null) log.warnOnce(`check ${name}`, `check ${name} failed: ${last_error}; it is tried again`);
+  else if (state === CRITICAL) log.warnOnce(`check ${name} critical`, `check ${name} is critical: ${message ?? ''}`);
+  if (truncated)
+    log.warnOnce(
+      `check ${name} truncated`,
+      `check ${name}: ${truncated} measurements were left out: beyond max_series, there twice, or too long`,
+    );
+  if (not_finite)
+    log.warnOnce(`check ${name} numbers`, `check ${name}: ${not_finite} values were left out: they are no numbers`);
 }
 
 /** The same each time, and another for each check and host. */

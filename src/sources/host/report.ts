@@ -4,6 +4,8 @@ import type { Figures } from '../../core/figures.ts';
 import type { InputRow, Table } from '../../core/input.ts';
 import { count } from '../../core/units.ts';
 
+const STATES = ['ok', 'warning', 'critical', 'unknown'];
+
 export interface HostStatus {
   checks: CheckStatus[];
 }
@@ -27,6 +29,18 @@ export function figures(s: HostStatus, to: Figures): void {
     ['check'],
     s.checks.map((c) => [c.skipped, c.name]),
   );
+  to.counter(
+    'check_truncated',
+    'Measurements of a check that were left out: beyond max_series, there twice, or too long.',
+    ['check'],
+    s.checks.map((c) => [c.truncated ?? 0, c.name]),
+  );
+  to.counter(
+    'check_not_finite',
+    'Measurements of a check that were left out since they are no numbers.',
+    ['check'],
+    s.checks.map((c) => [c.not_finite ?? 0, c.name]),
+  );
   to.gauge(
     'check_last_seconds',
     'How long the last run took.',
@@ -41,9 +55,14 @@ export function lines({ checks }: HostStatus): string[] {
     '',
     'checks',
     ...checks.map((c) => {
-      const bad = `${c.errors > 0 ? `, ${c.errors} failed` : ''}${c.skipped > 0 ? `, ${c.skipped} skipped` : ''}`;
+      const left = (c.truncated ?? 0) + (c.not_finite ?? 0);
+      const counts = { failed: c.errors, skipped: c.skipped, 'left out': left };
+      const bad = Object.entries(counts)
+        .map(([what, n]) => (n > 0 ? `, ${n} ${what}` : ''))
+        .join('');
+      const state = c.state ? `, ${STATES[c.state]}${c.message ? `: ${c.message}` : ''}` : '';
       const error =
-        c.last_error === null ? (c.lacks === null ? '' : `; without a part: ${c.lacks}`) : `: ${c.last_error}`;
+        c.last_error === null ? (c.lacks === null ? state : `; without a part: ${c.lacks}`) : `: ${c.last_error}`;
       return `  ${c.name}: ${count(c.runs, 'run')}, last ${lastOf(c)}${bad}${error}`;
     }),
   ];

@@ -4,51 +4,12 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer as createHttp, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { type AddressInfo, createServer as createTcp } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Found } from '../../../src/checks/custom/collector.ts';
-import type { CustomCheckConfig } from '../../../src/checks/custom/options.ts';
-import { CustomRunner } from '../../../src/checks/custom/runner.ts';
-import { loadConfig } from '../../../src/options.ts';
-
-async function folder(t: TestContext): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'runnel-check-'));
-  t.after(() => rm(path, { recursive: true, force: true }));
-  return path;
-}
-
-/** As it is read from a configuration. */
-async function runner(t: TestContext, check: Record<string, unknown>): Promise<CustomRunner> {
-  const file = join(await folder(t), 'runnel.yaml');
-  writeFileSync(file, JSON.stringify({ metrics: { checks: [{ name: 'x', timeout: '3s', ...check }] } }));
-  const { config } = await loadConfig(file);
-  const made = new CustomRunner(config.metrics.checks[0] as CustomCheckConfig);
-  t.after(() => made.close());
-  return made;
-}
-
-async function server(t: TestContext, answer: RequestListener): Promise<string> {
-  const made = createHttp(answer).listen(0, '127.0.0.1');
-  return addressOf(t, made, 'http');
-}
-
-async function addressOf(t: TestContext, made: Server, scheme: string): Promise<string> {
-  await once(made, 'listening');
-  t.after(() => {
-    made.closeAllConnections();
-    made.close();
-  });
-  return `${scheme}://127.0.0.1:${(made.address() as AddressInfo).port}`;
-}
-
-const named = (found: Found[] | null) =>
-  (found ?? []).filter(({ name }) => !name.startsWith('check.')).map(({ name, fields }) => [name, fields.value]);
+import { addressOf, folder, named, runner, server } from '../../support/custom-checks.ts';
 
 const DEADLINE = 3000;
 
@@ -226,7 +187,7 @@ test('openmetrics: increases, allow, deny, rename, up; too much, another protoco
 test('textfile: several files, one of which is none, one too large', async (t) => {
   const dir = await folder(t);
   writeFileSync(join(dir, 'a.prom'), 'job_last_success 17\n');
-  writeFileSync(join(dir, 'b.prom'), 'torn{');
+  writeFileSync(join(dir, 'b.prom'), 'torn{\n');
   writeFileSync(join(dir, 'c.txt'), 'no 1\n');
   writeFileSync(join(dir, 'd.prom'), 'x 1\n'.repeat(1000));
   const check = await runner(t, { type: 'textfile', path: join(dir, '*.prom'), max_bytes: '1KiB' });

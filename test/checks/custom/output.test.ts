@@ -9,9 +9,7 @@ async function read(format: OutputFormat, text: string): Promise<[string, number
   const to = new Collector(1000);
   to.begin();
   await readOutput(format, text, 'raid', to);
-  return to
-    .take(true)
-    .map(({ name, fields, unit, attributes }) => [name, fields.value as number, unit, { ...attributes }]);
+  return to.take().map(({ name, fields, unit, attributes }) => [name, fields.value as number, unit, { ...attributes }]);
 }
 
 /** Each text is a scrape; what the last one brought. */
@@ -21,7 +19,7 @@ async function scraped(texts: string[], nameOf = (name: string): string | null =
   for (const text of texts) {
     to.begin();
     await readExposition(text, to, { nameOf });
-    found = to.take(true);
+    found = to.take();
   }
   return { to, found: found.map(({ name, type, fields, attributes }) => ({ name, type, ...fields, ...attributes })) };
 }
@@ -160,6 +158,6 @@ test('series beyond the limit are left out, and counted; nothing of an earlier r
     to.begin();
     for (let i = 0; i < 25; i++) to.total(`n${run}`, i, { i: String(i) });
     assert.equal(to.truncated, 15);
-    assert.deepEqual(to.take(true), []);
+    assert.deepEqual(to.take(), []);
   }
 });
