@@ -1,8 +1,9 @@
-/** What a configuration names on this machine and needs: data_dir, and the files of `kafka.tls` and `kafka.sasl`. */
+/** What a configuration names on this machine and needs: data_dir, mask_key_file, and the files of `kafka.tls` and `kafka.sasl`. */
 import { ConfigError, type Fault, formatFault } from '../config/errors.ts';
 import { hopelessDataDir } from '../data-dir/hopeless.ts';
 import { readTlsFiles } from '../kafka/connect/certificates.ts';
 import { readToken } from '../kafka/connect/tokens.ts';
+import { readMaskKey } from '../lines/mask-key.ts';
 import type { LocatedConfig } from '../options.ts';
 
 type Configured = Pick<LocatedConfig, 'config' | 'says'>;
@@ -21,6 +22,13 @@ export function machineFaults(
   if (kafka.tls) {
     for (const fault of readTlsFiles(kafka.tls).faults) {
       (fault.passing ? passing : faults).push(says(['kafka', 'tls', fault.option], fault.message));
+    }
+  }
+  if (config.mask_key_file !== undefined) {
+    try {
+      readMaskKey(config.mask_key_file);
+    } catch (error) {
+      faults.push(says(['mask_key_file'], (error as Error).message));
     }
   }
   if (kafka.sasl?.token_file !== undefined) {

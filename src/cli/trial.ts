@@ -8,6 +8,8 @@ import { Pool, SLOT_CAPACITY, type Slot } from '../core/pool.ts';
 import { Kernel, type PackJob } from '../kernel/kernel.ts';
 import { logEnvelope, partitionKey } from '../lines/envelope.ts';
 import { Format } from '../lines/format.ts';
+import { readMaskKey, wantsKey } from '../lines/mask-key.ts';
+import { Masking } from '../lines/masking.ts';
 import type { Config } from '../options.ts';
 import { records } from '../records/record-batch.ts';
 import { Selection } from '../sources/tail/find/selection.ts';
@@ -58,6 +60,8 @@ export async function trial(
   path: string,
   lines: readonly string[],
 ): Promise<TrialRecord[] | string> {
+  const key = keyOf(config, input);
+  if (typeof key === 'string') return key;
   const text = `${lines.join('\n')}\n`;
   if (Buffer.byteLength(text) > MOST_BYTES) return `the lines have more than ${MOST_BYTES >> 10} KiB together`;
   if (text.split('\n').length > MOST_LINES) return `there are more than ${MOST_LINES} lines`;
@@ -79,10 +83,12 @@ export async function trial(
     replayable: true,
   };
   const batch = new Batch(slot, share, stream, fields);
-  const format = new Format({ ...input, encoding_in: 'utf-8' }, kernel, processing?.fields?.most);
+  const masking = Masking.of(input.name, input.masks, kernel, key);
+  const format = new Format({ ...input, encoding_in: 'utf-8' }, kernel, processing?.fields?.most, masking);
   const found = format.find(batch, 0, used, 0, true);
   format.shape(batch, found, used, 'silent', new Uint8Array(4));
-  format.cut(batch, used);
+  batch.end = used;
+  format.finish(batch, { openKey: 0 });
   const rows = Array.from({ length: batch.count }, (_, i) => rowOf(slot, i));
   /** By topic, where its last record ends. */
   const ends = new Map<string, number>();
@@ -127,6 +133,16 @@ export async function trial(
     ends.set(topic, source + length);
     return { ...about, ...packed };
   });
+}
+
+/** A text: why there is none. */
+function keyOf({ mask_key_file }: Config, { masks }: LogConfig): Buffer | null | string {
+  if (!wantsKey(masks)) return null;
+  try {
+    return readMaskKey(mask_key_file!);
+  } catch (error) {
+    return `mask_key_file: ${(error as Error).message}`;
+  }
 }
 
 function pass(step: VerbStep, batch: Batch): ToldStep['result'] {

@@ -132,9 +132,9 @@ async function fileOf(
   if (!ENCODINGS.includes(encoding as Encoding)) {
     throw new Usage(`--encoding-in is one of ${ENCODINGS.join(', ')}, not ${encoding}`);
   }
-  const process = input?.process ?? [];
+  const { process = [], masks = [] } = input ?? {};
   const filtered = config && process.length > 0 ? await filteredOf(path, topic, config) : null;
-  return { path, encoding: encoding as Encoding, filtered, byRange: hasFields(process) };
+  return { path, encoding: encoding as Encoding, filtered, byRange: hasFields(process) || masks.length > 0 };
 }
 
 /** What the agent of this configuration has read of the file, and left out behind the last record. */
@@ -196,7 +196,8 @@ function fileLines(f: FileReport): string[] {
   ];
   if (f.compared) {
     const { path, matching, by_range, different, differing, unread_bytes } = f.compared;
-    const ranged = by_range > 0 ? `, ${by_range} compared by their range only, as steps may change what they say` : '';
+    const ranged =
+      by_range > 0 ? `, ${by_range} compared by their range only, as steps or mask may change what they say` : '';
     lines.push(`  compared with ${path}: ${matching} records are as they should be${ranged}, ${different} differ`);
     lines.push(...spans('different', differing, different));
     if (unread_bytes > 0) lines.push(`  ${unread_bytes} bytes at its end have not arrived`);

@@ -16,7 +16,7 @@ export function checkAcross(
   if (config.buffer_memory !== null && config.buffer_memory < needed) {
     const { plain, fields, arenas } = demand;
     const and =
-      arenas === 0 ? '' : `, and ${arenas} ${arenas === 1 ? 'input' : 'inputs'} with fields or patterns in process`;
+      arenas === 0 ? '' : `, and ${arenas} ${arenas === 1 ? 'input' : 'inputs'} with fields, patterns or mask`;
     const least = `must be at least ${Math.ceil(needed / 2 ** 20)}MiB for ${plain + fields} topics${and}`;
     refuse(['buffer_memory'], and === '' ? least : `${least}: leave it out, and it is what is needed`);
   }
@@ -38,7 +38,7 @@ function demandOf(topics: readonly InputTopic[]): Demand {
   return {
     plain: new Set(topics.map(memoryOf)).size - fields,
     fields,
-    arenas: topics.filter(({ arena }) => arena).length,
+    arenas: topics.reduce((sum, { arenas = 0 }) => sum + arenas, 0),
   };
 }
 

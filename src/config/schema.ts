@@ -4,6 +4,7 @@
  */
 import type * as v from 'valibot';
 import { kafkaSection } from './kafka.ts';
+import { maskList } from './mask.ts';
 import { calledElsewhere, dictionary, type Fields, list, option, optional, type Section, section } from './option.ts';
 import { duration, durationOrNever, hostPort, name, oneOf, path, size, sizeOrAuto, syncPolicy, text } from './types.ts';
 
@@ -24,6 +25,15 @@ const GENERAL = {
     'How data_dir is locked. pid: a file with the process id, for systems where flock cannot be had.',
   ),
   tags: option(dictionary(text()), {}, 'Labels on every record, for example {env: prod}.'),
+  mask: option(
+    maskList(),
+    [],
+    'What is masked of the lines of all inputs under logs before anything else sees them. By name: card (13 to 19 digits with the first digits and the check digit of a card), bearer (what stands behind Bearer and Basic), jwt, cloud_key (of AWS, Google, GitHub, GitLab, Slack, Stripe), private_key, email, iban, password (what is assigned to names that end in password, secret, token, api_key). logs[].mask adds to it.',
+  ),
+  mask_key_file: optional(
+    path('/etc/runnel/mask.key'),
+    'The key of with: hash: at least 32 bytes, which others may not read. Who has it can try out what a hash was made of.',
+  ),
   kafka: calledElsewhere(
     ['output', 'outputs', 'sinks', 'sink'],
     option(kafkaSection, {}, 'Where records go, and how.'),

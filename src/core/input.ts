@@ -23,8 +23,8 @@ export interface InputTopic {
   within?: string;
   /** Its records have fields, which need memory of their own. */
   fields?: boolean;
-  /** Its input needs memory of its own for tables. */
-  arena?: boolean;
+  /** So many stretches of memory its input needs for tables. */
+  arenas?: number;
 }
 
 /** An input as it is configured. */

@@ -42,6 +42,8 @@ const PAGE = 65536;
 export const SCRATCH_BYTES = 2 * PAGE;
 /** At the memory's end, not of `buffer_memory`: what regular expressions try, and their programs (kernel/process/regex.ts). */
 export const WORK_BYTES = 8 * PAGE;
+/** Before them, and as little of it: secrets that were found in a batch, and what takes their place (kernel/process/mask.ts). */
+export const MASK_BYTES = 6 * PAGE;
 /** Slots that every share can count on: one batch, one block being packed, one block being compressed. */
 export const SHARE_MINIMUM = 3;
 /** The same where a batch may have fields. */
@@ -220,7 +222,7 @@ export class Pool {
     this.byteBudget = Math.max(4 * MAX_BLOCK_BYTES, Math.floor(bufferMemory / 4));
     this.arenas = { at: SCRATCH_BYTES, count: arenas + SPARE_ARENAS };
     const slotsAt = SCRATCH_BYTES + this.arenas.count * PROGRAM_BYTES;
-    const pages = Math.ceil((slotsAt + this.slotCount * SLOT_BYTES + WORK_BYTES) / PAGE);
+    const pages = Math.ceil((slotsAt + this.slotCount * SLOT_BYTES + MASK_BYTES + WORK_BYTES) / PAGE);
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     for (let i = this.slotCount - 1; i >= 0; i--) {
       this.#free.push(new Slot(this.memory.buffer, slotsAt + i * SLOT_BYTES));

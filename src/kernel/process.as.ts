@@ -18,3 +18,8 @@ export { walkJson, jsonFailed, jsonReplaced, jsonSlow } from './as/process/jsonw
 export { fieldsEnd, missed, packFields, setOf, useTemplates } from './as/process/emit.as';
 export { replaced as fieldsReplaced } from './as/json.as';
 export { editRows, editsFailed } from './as/process/moves.as';
+export { maskRecords, maskText } from './as/process/mask.as';
+export { open as openKey, useKey } from './as/process/mask-keys.as';
+export { maskMatches, maskMatchesIn, tooLong } from './as/process/mask-patterns.as';
+export { moveRecords } from './as/process/mask-move.as';
+export { spans as maskSpans, useMask } from './as/process/mask-spans.as';

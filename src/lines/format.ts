@@ -1,7 +1,7 @@
 /**
  * From the bytes of a file to records. A plain file's lines are records as they lie there; else:
  *
- *   find lines -> (decode) -> unwrap cri or docker, put partial lines together -> multiline -> cut at max_line
+ *   find lines -> (decode) -> unwrap cri or docker, put partial lines together -> multiline -> mask -> cut at max_line
  *
  * Each step edits the batch's tables. What is not finished stays in the file and is read again: nothing of it is kept.
  */
@@ -11,6 +11,7 @@ import type { Decoding, Kernel } from '../kernel/kernel.ts';
 import type { LineOptions } from './envelope.ts';
 import { Groups } from './groups.ts';
 import { AROUND_BYTES, type LineEnds, lineEndsOf } from './line-ends.ts';
+import type { KeyState, Masking } from './masking.ts';
 import { Multiline } from './multiline.ts';
 import { Parts, type Swallowed } from './partial.ts';
 
@@ -22,6 +23,10 @@ const TIMEOUT_MS = 2000;
 const SLACK = 64;
 /** What a runtime puts before a line, at most. */
 const WRAPPER_BYTES = 256;
+/** Where lines are masked so much more is looked at of one that is cut: a secret where it is cut is known. */
+const SECRET_BYTES = 4096;
+/** What decoded lines leave free, if they can, where secrets may become longer. */
+const GROWTH_BYTES = 256 * 1024;
 
 /** Lines in the tables, before they are shaped. */
 export interface FoundLines {
@@ -72,10 +77,15 @@ export class Format {
   readonly #multiline: Multiline | null;
   readonly #parts: Parts | null;
   readonly #maxLine: number;
+  /** Bytes that are decoded of a line. */
+  readonly #longest: number;
+  /** Bytes behind decoded lines that stay free. */
+  readonly #spare: number = 0;
+  readonly #masking: Masking | undefined;
   readonly #groups = new Groups();
 
   /** `mostLines`: of a batch, and so its records. */
-  constructor(input: LineOptions, kernel: Kernel, mostLines = MAX_RECORDS) {
+  constructor(input: LineOptions, kernel: Kernel, mostLines = MAX_RECORDS, masking?: Masking) {
     this.mostLines = mostLines;
     const { format, encoding_in, multiline, max_line } = input;
     this.#kernel = kernel;
@@ -84,16 +94,26 @@ export class Format {
     this.#multiline = multiline ? new Multiline(multiline, max_line, kernel) : null;
     this.#parts = this.#wrap ? new Parts(max_line) : null;
     this.#maxLine = max_line;
+    this.#masking = masking;
+    this.#longest = max_line + (masking ? SECRET_BYTES : 0);
     this.timeout = multiline?.timeout ?? TIMEOUT_MS;
     this.lineEnds = lineEndsOf(encoding_in);
     const { unitBytes } = this.lineEnds;
     this.shapes = this.#decoding !== null || mayGroup(input);
     const room = SLOT_CAPACITY - BEFORE_LINES - SLACK;
-    if (!this.shapes) this.readBytes = Math.min(room, Math.max(READ_BYTES, max_line + AROUND_BYTES + 1));
-    else this.readBytes = this.#decoding ? room - max_line - SLACK - 1 : room;
-    this.readBytes -= this.readBytes % unitBytes;
+    const grows = masking?.grows === true;
+    // Where secrets become longer as much again stays free.
+    const usual = grows ? READ_BYTES / 2 : READ_BYTES;
+    if (!this.shapes) this.readBytes = Math.min(room, Math.max(usual, this.#longest + AROUND_BYTES + 1));
+    else this.readBytes = this.#decoding ? room - this.#longest - SLACK - 1 : room;
     const around = this.#wrap ? WRAPPER_BYTES : 0;
-    this.longest = Math.min(this.readBytes, (max_line + AROUND_BYTES + around) * unitBytes);
+    const longest = (this.#longest + AROUND_BYTES + around) * unitBytes;
+    if (grows && this.#decoding) {
+      this.#spare = Math.max(0, Math.min(GROWTH_BYTES, this.readBytes - longest));
+      this.readBytes -= this.#spare;
+    }
+    this.readBytes -= this.readBytes % unitBytes;
+    this.longest = Math.min(this.readBytes, longest);
     this.grouping = mayGroup(input);
     this.inPlace = this.#decoding === null && this.grouping;
   }
@@ -106,8 +126,8 @@ export class Format {
     const { bytesAt } = slot;
     const [fromAt, toAt, baseAt] = [bytesAt + from, bytesAt + to, bytesAt + base];
     if (this.#decoding) {
-      const places = { fromAt, toAt, baseAt, outAt: toAt + SLACK, limitAt: bytesAt + SLOT_CAPACITY };
-      const job = { encoding: this.#decoding, ...places, longest: this.#maxLine, last, most: this.mostLines };
+      const places = { fromAt, toAt, baseAt, outAt: toAt + SLACK, limitAt: bytesAt + SLOT_CAPACITY - this.#spare };
+      const job = { encoding: this.#decoding, ...places, longest: this.#longest, last, most: this.mostLines };
       const { count, consumedAt, replaced, stopped } = this.#kernel.decodeLines(slot, job, 0);
       return { count, taken: consumedAt - fromAt, replaced, stopped };
     }
@@ -146,12 +166,16 @@ export class Format {
     return { taken, strangers, open: taken < end };
   }
 
-  /** Cuts records that are one line, and longer than allowed; returns how many are cut. All take `taken` bytes of the file. */
-  cut(batch: Batch, taken: number): number {
+  /**
+   * The last of it, when the bytes as they were read are of no use any more: masks records, and cuts those that are one line
+   * and longer than allowed; returns how many are cut.
+   */
+  finish(batch: Batch, file: KeyState): number {
+    const longer = this.#masking?.mask(batch, file) ?? false;
     const { count, slot } = batch;
     const maxLine = this.#maxLine;
     // No line is longer than all of them.
-    if (!this.shapes && taken <= maxLine) return 0;
+    if (!this.shapes && !longer && batch.end - batch.from <= maxLine) return 0;
     const { bytes, bytesAt, starts, ends, flags } = slot;
     let cut = 0;
     for (let i = 0; i < count; i++) {

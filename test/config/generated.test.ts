@@ -54,7 +54,7 @@ test('the sample uncommented is valid, and what it says are the defaults', async
   // Multiline is only there when it is wanted: the sample shows an example.
   const { multiline, ...plain } = log!;
   assert.equal(multiline?.max_lines, 500);
-  assert.deepEqual({ ...plain, exclude: [], tags: {}, process: [] }, bare);
+  assert.deepEqual({ ...plain, exclude: [], tags: {}, process: [], mask: [], masks: [] }, bare);
 });
 
 test('the example of conf.d is valid, commented or not', async () => {

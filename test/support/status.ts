@@ -42,6 +42,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
         unreadable: 0,
         left_out: { max_files: 0, directories: 0, foreign_link: 0, special: 0, compressed: 0 },
         idle_patterns: { include: [], exclude: [] },
+        masked: {},
         reread_bytes: 0,
         not_found: 0,
         deleted: 0,

@@ -9,12 +9,16 @@ import type { TestContext } from 'node:test';
 import { Account } from '../../src/core/account.ts';
 import type { Batch, Stream } from '../../src/core/batch.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
+import { Masking } from '../../src/lines/masking.ts';
 import type { FileStatus } from '../../src/sources/tail/file/status.ts';
 import type { FileStream } from '../../src/sources/tail/file/stream.ts';
 import { Positions } from '../../src/sources/tail/positions/positions.ts';
 import { type TailOptions, type TailSource, tailSource } from '../../src/sources/tail/tail.ts';
 import { recordsOf, type Seen, TestOutput } from './output.ts';
 import { type TailValues, tailInput } from './tail-input.ts';
+
+/** Of hashes in place of secrets. */
+export const MASK_KEY = Buffer.alloc(32, 1);
 
 export interface Line extends Seen {
   path: string;
@@ -38,7 +42,7 @@ export class Collected extends TestOutput {
 
   constructor() {
     super((batch) => this.#keep(batch));
-    this.kernel = new Kernel(this.pool.memory);
+    this.kernel = new Kernel(this.pool.memory, this.pool.arenas);
   }
 
   override async take(stream: Stream, signal?: AbortSignal): Promise<Batch> {
@@ -184,14 +188,17 @@ export class Bench {
   async open(input: TailValues = {}, more: Partial<TailOptions> = {}): Promise<void> {
     this.positions = await Positions.open(this.data, [input.name ?? 'test']);
     const include = [`${this.logs}/*.log`];
+    const { kernel } = this.output;
+    const config = tailInput({ include, rotate_wait: 1000, ...input });
     const source = tailSource({
-      input: tailInput({ include, rotate_wait: 1000, ...input }),
+      input: config,
+      masking: Masking.of('test', config.masks, kernel, MASK_KEY),
       host: 'web-1',
       tags: {},
       partition_by: 'host',
       positions: this.positions,
       data_dir: this.data,
-      kernel: this.output.kernel,
+      kernel,
       account: this.account,
       ...more,
     });

@@ -1,8 +1,9 @@
 /** What must hold between the options of `logs`, and others. */
 import type { CommonConfig } from '../../config/config.ts';
-import type { Saying } from '../../config/errors.ts';
+import type { Path, Saying } from '../../config/errors.ts';
 import { isPrecaution } from '../../config/glob.ts';
 import { advice, misread } from '../../config/misread.ts';
+import { HASH } from '../../kernel/process/mask-rules.ts';
 import { StepMaker } from '../../transforms/make.ts';
 import { leavesAllOut, mayLeaveOut } from './find/overlap.ts';
 import type { LogConfig } from './options.ts';
@@ -12,11 +13,13 @@ type Configured = CommonConfig & { logs: LogConfig[] };
 /** `warn`: of what may be meant so. */
 export function checkLogs(config: Configured, refuse: Saying, warn: Saying): void {
   const seen = new Map<string, number>();
+  checkKey(config.mask_key_file, config.mask, ['mask'], refuse);
   for (const [i, log] of config.logs.entries()) {
     const before = seen.get(log.name);
     if (before !== undefined) refuse(['logs', i, 'name'], `is that of logs[${before}] too: names are unique`);
     seen.set(log.name, i);
     checkLines(log, i, refuse);
+    checkKey(config.mask_key_file, log.mask, ['logs', i, 'mask'], refuse);
     if (log.encoding === 'raw') checkHeaders(config, i, refuse);
     if (log.encoding === 'raw') checkSteps(log, i, refuse);
   }
@@ -26,6 +29,14 @@ export function checkLogs(config: Configured, refuse: Saying, warn: Saying): voi
     if (fault !== null) refuse(['logs', i, 'process'], `cannot be used: ${fault}`);
   }
   for (const [i, log] of config.logs.entries()) checkExcludes(log, i, refuse, warn);
+}
+
+/** A hash of nothing but the secret could be found by trying. */
+function checkKey(file: string | undefined, mask: LogConfig['mask'], at: Path, refuse: Saying): void {
+  if (file !== undefined) return;
+  const i = mask.findIndex((rule) => rule.with === HASH);
+  const remedy = 'for example mask_key_file: /etc/runnel/mask.key, made with: head -c 32 /dev/urandom';
+  if (i >= 0) refuse([...at, i, 'with'], `hash needs a key: set mask_key_file beside logs, ${remedy}`);
 }
 
 /** Of more pairs of patterns it is not told. */

@@ -6,6 +6,7 @@
  */
 import { aborted, pause } from '../../core/abort.ts';
 import type { Output, Source, Step } from '../../core/pipeline.ts';
+import { Masking } from '../../lines/masking.ts';
 import { log } from '../../log.ts';
 import type { Mount } from '../../mounts/mountinfo.ts';
 import { isGone } from '../../mounts/places.ts';
@@ -33,6 +34,8 @@ export interface TailInputOptions extends TailOptions {
   inputs: readonly string[];
   /** Null: its steps make none. */
   metrics: Omit<LineMetricsOptions, 'name' | 'host' | 'labels'> | null;
+  /** Of hashes in place of secrets. */
+  mask_key: Buffer | null;
 }
 
 /** What is read on one mount. */
@@ -57,10 +60,12 @@ export class TailInput implements Source {
   readonly #lent: Lent;
   readonly #context: TailContext;
   readonly #metrics: LineMetrics | null;
+  readonly #masking: Masking | undefined;
   /** By device. */
   readonly #apart = new Map<string, Apart>();
   /** What processes counted that have ended. */
   readonly #before = { reread_bytes: 0, deleted: 0 };
+  readonly #maskedBefore: Record<string, number> = {};
   /** What was taken from other processes. */
   #lines = 0;
   #bytes = 0;
@@ -72,6 +77,7 @@ export class TailInput implements Source {
     const { input, host, tags, partition_by, positions, account, data_dir, kernel } = options;
     this.#o = options;
     this.name = input.name;
+    this.#masking = Masking.of(input.name, input.masks, kernel, options.mask_key);
     const processing = processingOf(input.process, kernel, input.topic);
     this.steps = processing?.steps ?? [];
     const origin = { host, tags, kafka: { partition_by } };
@@ -84,6 +90,7 @@ export class TailInput implements Source {
     this.#lent = new Lent(this.#context);
     this.#local = tailSource({
       ...options,
+      masking: this.#masking,
       processing,
       routing,
       mostLines: processing?.fields?.most,
@@ -94,6 +101,7 @@ export class TailInput implements Source {
   /** Nothing of it is on its way any more. */
   close(): void {
     this.#context.processing?.close();
+    this.#masking?.close();
   }
 
   get lines(): number {
@@ -110,6 +118,15 @@ export class TailInput implements Source {
 
   get deleted(): number {
     return this.#sum('deleted');
+  }
+
+  /** Secrets that were masked, by rule. */
+  get masked(): Record<string, number> {
+    const sum = { ...this.#masking?.counts };
+    const others = [this.#maskedBefore, ...this.#statuses.map(({ masked }) => masked)];
+    for (const masked of others)
+      for (const [rule, count] of Object.entries(masked)) sum[rule] = (sum[rule] ?? 0) + count;
+    return sum;
   }
 
   get files_total(): number {
@@ -226,7 +243,7 @@ export class TailInput implements Source {
     first: boolean,
   ): Promise<void> {
     const { mount } = apart;
-    const { mounts, inputs } = this.#o;
+    const { mounts, inputs, mask_key } = this.#o;
     const stopped = aborted(signal);
     let wait = AGAIN_MS;
     while (!signal.aborted && !isGone(mount)) {
@@ -238,7 +255,7 @@ export class TailInput implements Source {
         this.#bytes += bytes;
       };
       const told = { taken, status, elsewhere };
-      const options = { context: this.#context, inputs, mount, first, lent: this.#lent, output, ...told };
+      const options = { context: this.#context, inputs, mask_key, mount, first, lent: this.#lent, output, ...told };
       const part = new Part(options, mounts.processFor(mount), apart.roots.paths);
       apart.part = part;
       const began = performance.now();
@@ -273,6 +290,9 @@ export class TailInput implements Source {
   /** The next process counts from 0. */
   #count(apart: Apart): void {
     for (const name of COUNTED) this.#before[name] += apart.status?.[name] ?? 0;
+    for (const [rule, count] of Object.entries(apart.status?.masked ?? {})) {
+      this.#maskedBefore[rule] = (this.#maskedBefore[rule] ?? 0) + count;
+    }
     apart.status = null;
     apart.part = null;
   }

@@ -15,29 +15,31 @@ export interface LogInput {
   partition_by: 'host' | 'file';
   /** Null: its steps make no metrics. */
   metrics: LineMetricsConfig | null;
+  mask_key_file?: string | undefined;
 }
 
 export const logs: InputKind<'logs', LogConfig[], LogInput, TailStatus> = {
   name: 'logs',
   options: logsOption,
-  complete: (raw, { kafka }) => completeLogs(raw as Parameters<typeof completeLogs>[0], kafka.topic_prefix),
+  complete: (raw, config) => completeLogs(raw as Parameters<typeof completeLogs>[0], config),
   check: checkLogs,
   topics: (config) =>
-    config.logs.flatMap(({ topic, process }, i) => {
+    config.logs.flatMap(({ topic, process, masks }, i) => {
       const fields = hasFields(process);
       const routes = routesOf(process).filter((route) => route.topic !== topic);
       const metrics = metricsOf(config, process);
       const counted = metrics ? [{ topic: metrics.topic, replayable: false, path: ['metrics', 'topic'] }] : [];
-      const own = { topic, replayable: true, fields, arena: needsArena(process), path: ['logs', i, 'topic'] };
+      const arenas = Number(needsArena(process)) + Number(isFirstWith(config.logs, masks, i));
+      const own = { topic, replayable: true, fields, arenas, path: ['logs', i, 'topic'] };
       if (routes.length === 0) return [own, ...counted];
       const others = routes.map(({ topic, entry }) => {
-        return { ...own, topic, arena: false, several: true, path: ['logs', i, 'process', entry] };
+        return { ...own, topic, arenas: 0, several: true, path: ['logs', i, 'process', entry] };
       });
       return [{ ...own, several: true }, ...others, ...counted];
     }),
   inputs: (config) =>
     config.logs.map((input) => {
-      const { host, tags, kafka } = config;
+      const { host, tags, mask_key_file, kafka } = config;
       const metrics = metricsOf(config, input.process);
       const topics: InputTopic[] = topicsOf(input).map((topic) => ({ topic, replayable: true }));
       if (metrics) topics.push({ topic: metrics.topic, replayable: false });
@@ -45,7 +47,7 @@ export const logs: InputKind<'logs', LogConfig[], LogInput, TailStatus> = {
         id: `logs.${input.name}`,
         title: `logs ${input.name}`,
         topics,
-        options: { input, host, tags, partition_by: kafka.partition_by, metrics },
+        options: { input, host, tags, partition_by: kafka.partition_by, mask_key_file, metrics },
         about: input.include.join(', '),
       };
     }),
@@ -73,4 +75,10 @@ function metricsOf(config: CommonConfig, process: readonly StepConfig[]): LineMe
 /** Its own is the first. */
 function topicsOf({ topic, process }: LogConfig): string[] {
   return [...new Set([topic, ...routesOf(process).map((route) => route.topic)])];
+}
+
+/** Inputs with the same masks share their tables. */
+function isFirstWith(logs: readonly LogConfig[], masks: LogConfig['masks'], i: number): boolean {
+  const same = JSON.stringify(masks);
+  return masks.length > 0 && logs.findIndex((other) => JSON.stringify(other.masks) === same) === i;
 }

@@ -2,6 +2,7 @@
 import type { CommonConfig } from '../../config/config.ts';
 import type { Account } from '../../core/account.ts';
 import type { InputHost, InputPositions, OpenInput, OpenKind } from '../../core/input.ts';
+import { readMaskKey, wantsKey } from '../../lines/mask-key.ts';
 import { stepStatuses } from '../../transforms/report.ts';
 import { Mounts } from './apart/mounts.ts';
 import { matching } from './find/selection.ts';
@@ -24,12 +25,14 @@ export async function openLogs(config: Configured, host: InputHost): Promise<Ope
     async open({ id, options }) {
       const rest = { positions, data_dir, kernel: host.kernel, account: host.account(id), mounts, inputs };
       const { TailInput } = await import('./input.ts');
+      const { masks } = options.input;
+      const mask_key = wantsKey(masks) ? maskKey(options.mask_key_file!) : null;
       const how = options.metrics;
       const counted = () => ({
         account: host.account(`metric.${options.input.name}`),
         nextWindowId: host.nextWindowId,
       });
-      const tail = new TailInput({ ...options, ...rest, metrics: how && { ...how, ...counted() } });
+      const tail = new TailInput({ ...options, ...rest, mask_key, metrics: how && { ...how, ...counted() } });
       return inputOf(tail, rest.account, () => host.leftSince(id));
     },
     configure(config) {
@@ -40,6 +43,14 @@ export async function openLogs(config: Configured, host: InputHost): Promise<Ope
     status: (logs) => ({ logs, mounts: mounts.status() }),
     close: () => positions.close(),
   };
+}
+
+function maskKey(path: string): Buffer {
+  try {
+    return readMaskKey(path);
+  } catch (error) {
+    throw new Error(`mask_key_file: ${(error as Error).message}`);
+  }
 }
 
 function namesOf({ logs }: Configured): string[] {
@@ -69,6 +80,7 @@ function inputOf(tail: TailInput, account: Account, leftSince: () => number | nu
         not_found: account.notFound,
         deleted: tail.deleted,
         malformed: account.malformed,
+        masked: tail.masked,
         steps: stepStatuses(tail.steps),
         ...lagWith(tail.lag, leftSince()),
         files: tail.listing(files),

@@ -1,4 +1,6 @@
 /** `logs`: the files to tail. Each entry is an input. */
+import type { CommonConfig } from '../../config/config.ts';
+import { maskList, masksWith } from '../../config/mask.ts';
 import {
   calledElsewhere,
   dictionary,
@@ -22,6 +24,7 @@ import {
   text,
   topic,
 } from '../../config/types.ts';
+import type { MaskRule } from '../../kernel/process/mask-rules.ts';
 import { processList } from '../../transforms/process.ts';
 
 const logSection = section({
@@ -97,6 +100,11 @@ const logSection = section({
     }),
     'Joins the lines of a stack trace and the like into one record, with LF between them. What is not finished stays in the file until it is.',
   ),
+  mask: option(
+    maskList(),
+    [],
+    'What is masked of its lines, beside mask for all inputs; where both name the same secret, this holds. private_key needs multiline; without it every line of the key is masked as a whole.',
+  ),
   process: option(
     processList(),
     [],
@@ -135,15 +143,20 @@ export const logsOption = calledElsewhere(
 );
 
 type RawLog = Values<typeof logSection>;
-export type LogConfig = RawLog & { name: string; topic: string };
+/** `masks`: what is masked for all inputs, too. */
+export type LogConfig = RawLog & { name: string; topic: string; masks: MaskRule[] };
 
 /** An entry without a name takes it from its first path, one without a topic has the common one. */
-export function completeLogs(raw: readonly RawLog[], prefix: string): LogConfig[] {
+export function completeLogs(
+  raw: readonly RawLog[],
+  { mask, kafka }: Pick<CommonConfig, 'mask'> & { kafka: { topic_prefix: string } },
+): LogConfig[] {
   const names = new Set(raw.map((l) => l.name).filter((n) => n !== undefined));
   return raw.map((l) => ({
     ...l,
     name: l.name ?? unusedName(l.include[0] ?? 'logs', names),
-    topic: l.topic ?? `${prefix}.logs`,
+    topic: l.topic ?? `${kafka.topic_prefix}.logs`,
+    masks: masksWith(mask, l.mask),
   }));
 }
 

@@ -116,6 +116,10 @@ export class Reading {
       if (format.shapes) file.takeHole();
       else tellHole(file, batch);
       account.received += batch.count;
+      // Marks are made of the bytes as they were read; nobody sees those from here on.
+      const cut = format.finish(batch, file);
+      file.truncated += cut;
+      account.truncated += cut;
       return outcome === 'more';
     } catch (error) {
       batch.count = 0;

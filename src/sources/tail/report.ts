@@ -30,6 +30,8 @@ export interface LogStatus<Files = FileStatus[]> {
   deleted: number;
   /** Lines that were not of the configured format (cri, docker), and passed as they were. */
   malformed: number;
+  /** Secrets that were masked, by rule. */
+  masked: Record<string, number>;
   steps: StepStatus[];
   /** Of all its files together; the age is that of the oldest byte. */
   lag_bytes: number;
@@ -105,6 +107,12 @@ export function figures(s: TailStatus, to: Figures): void {
     s.logs.map((l) => [l.malformed, l.name]),
   );
   to.counter(
+    'masked',
+    'Secrets that were masked.',
+    ['input', 'rule'],
+    s.logs.flatMap((l) => Object.entries(l.masked).map(([rule, n]): Sample => [n, `logs.${l.name}`, rule])),
+  );
+  to.counter(
     'filtered',
     'What a step of process left out.',
     ['input', 'step'],
@@ -171,6 +179,7 @@ export function lines({ logs }: TailStatus, local: boolean): string[] {
     return [
       '',
       `logs ${input.name}: ${count(input.lines, 'line')}, ${formatSize(input.bytes)}, ${count(input.files_total, 'file')}${waiting}${before}${unreadable}${leftOut}${replaced}${malformed}${polled}`,
+      ...maskedLine(input.masked),
       ...stepLines(input.steps),
       ...input.files.map((file) => lineOf(file, done)),
       ...notRead(input),
@@ -186,6 +195,11 @@ function lineOf(f: FileStatus, done: string): string {
   const stuck = f.waits_for === null ? '' : `, waits for topic ${f.waits_for}`;
   const error = f.error === null ? '' : `: ${f.error}`;
   return `  ${f.path}: at ${f.position} of ${f.size} bytes, ${lag}, ${count(f.lines, 'line')}${cut}${waits}${stuck}${error}`;
+}
+
+function maskedLine(masked: Record<string, number>): string[] {
+  const rules = Object.entries(masked).map(([rule, n]) => `${n} ${rule}`);
+  return rules.length === 0 ? [] : [`  masked: ${rules.join(', ')}`];
 }
 
 /** What is left out, and patterns that name nothing. */
@@ -216,7 +230,7 @@ export function rows({ logs }: TailStatus): InputRow[] {
 }
 
 export function tables({ logs }: TailStatus): Table[] {
-  return logs.flatMap(({ name, files_total, files, steps }) => [
+  return logs.flatMap(({ name, files_total, files, masked, steps }) => [
     {
       title: `Logs ${name} (${count(files_total, 'file')})`,
       heads: ['', 'lines', 'size', 'behind', 'lag', ''],
@@ -229,8 +243,14 @@ export function tables({ logs }: TailStatus): Table[] {
         f.error === null ? '' : `!${f.error}`,
       ]),
     },
+    ...maskedTable(name, masked),
     ...stepTables(`logs ${name}`, steps),
   ]);
+}
+
+function maskedTable(name: string, masked: Record<string, number>): Table[] {
+  const rows = Object.entries(masked).map(([rule, n]) => [rule, `${n}`]);
+  return rows.length === 0 ? [] : [{ title: `Masked in logs ${name}`, heads: ['', 'secrets'], rows, folded: true }];
 }
 
 /** What may not be meant so, and holds nothing up. */

@@ -10,6 +10,7 @@ import type { Account } from '../../core/account.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { Format } from '../../lines/format.ts';
+import type { Masking } from '../../lines/masking.ts';
 import type { Processing } from '../../transforms/process.ts';
 import { Unpacking } from './compressed/unpacking.ts';
 import type { TailContext } from './context.ts';
@@ -43,6 +44,8 @@ export interface TailOptions extends TrackerOptions {
   account: Account;
   processing?: Processing | undefined;
   routing?: Routing | null | undefined;
+  /** What of its lines is masked. */
+  masking?: Masking | undefined;
   /** Lines of a batch at most; default: as many as its tables have room for. */
   mostLines?: number | undefined;
   /** A file that was not written for so long is closed, milliseconds; default: five minutes. */
@@ -75,7 +78,7 @@ export class TailSource implements Source {
     this.#unlooked = new Unlooked(context);
     const { close_after, round } = options;
     this.name = input.name;
-    const format = new Format(input, kernel, mostLines);
+    const format = new Format(input, kernel, mostLines, options.masking);
     const rewrites = new Rewrites();
     const turns = this.#makeTurns(input, format, rewrites);
     const tracker = new Tracker(context, turns, { ...options, away: () => this.#pump.isAway });

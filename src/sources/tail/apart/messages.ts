@@ -22,6 +22,8 @@ export interface Opening {
   part: number;
   mount: Mount;
   input: LogConfig;
+  /** Of hashes in place of secrets. */
+  mask_key: Buffer | null;
   /** Lines of a batch at most. */
   mostLines: number | undefined;
   /** Names of all inputs that are configured. */
@@ -71,6 +73,7 @@ export interface PartStatus {
   truncated: number;
   replaced: number;
   malformed: number;
+  masked: Record<string, number>;
   unreadable: number;
   left_out: LeftOutStatus;
   reread_bytes: number;

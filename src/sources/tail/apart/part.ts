@@ -26,6 +26,8 @@ export interface PartOptions {
   mount: Mount;
   /** True: what is there now was there before the input's first start. */
   first: boolean;
+  /** Of hashes in place of secrets. */
+  mask_key: Buffer | null;
   lent: Lent;
   output: Output;
   taken: (lines: number, bytes: number) => void;
@@ -63,6 +65,7 @@ export class Part implements PartListener {
       part: this.#number,
       mount,
       input,
+      mask_key: this.#o.mask_key,
       mostLines: context.processing?.fields?.most,
       inputs: [...inputs],
       host: origin.host,

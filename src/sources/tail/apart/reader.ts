@@ -9,6 +9,7 @@ import type { LossReason } from '../../../core/losses.ts';
 import type { Output } from '../../../core/pipeline.ts';
 import { Pool } from '../../../core/pool.ts';
 import { Kernel } from '../../../kernel/kernel.ts';
+import { Masking } from '../../../lines/masking.ts';
 import type { FileStream } from '../file/stream.ts';
 import { FORMAT, readJournal } from '../positions/journal.ts';
 import { type Journal, Positions } from '../positions/positions.ts';
@@ -29,6 +30,7 @@ export class Reader implements Output {
   readonly #pool = new Pool(POOL_BYTES);
   readonly #account: Account;
   readonly #source: TailSource;
+  readonly #masking: Masking | undefined;
   readonly #positions: Positions;
   readonly #roots: Set<string>;
   readonly #stop = new AbortController();
@@ -38,7 +40,7 @@ export class Reader implements Output {
   #said = '';
 
   constructor(opening: Opening, tell: Tell) {
-    const { part, input, mostLines, inputs, journal, roots, host, tags, partition_by, data_dir } = opening;
+    const { part, input, mask_key, mostLines, inputs, journal, roots, host, tags, partition_by, data_dir } = opening;
     this.#part = part;
     this.#tell = tell;
     this.#account = new ToldAccount(input.name, (reason, records, bytes) =>
@@ -48,15 +50,18 @@ export class Reader implements Output {
     const mine = (name: string) => name === input.name;
     this.#positions = Positions.over(journalOf(part, tell), readJournal(journal).files, inputs, mine);
     this.#roots = new Set(roots);
+    const kernel = new Kernel(this.#pool.memory, this.#pool.arenas);
+    this.#masking = Masking.of(input.name, input.masks, kernel, mask_key && Buffer.from(mask_key));
     this.#source = tailSource({
       input,
+      masking: this.#masking,
       mostLines,
       host,
       tags,
       partition_by,
       data_dir,
       positions: this.#positions,
-      kernel: new Kernel(this.#pool.memory),
+      kernel,
       account: this.#account,
       roots: this.#roots,
       elsewhere: (path, mount) => tell({ kind: 'elsewhere', part, path, mount }),
@@ -131,11 +136,18 @@ export class Reader implements Output {
     const { files_total, lines, unreadable, left_out, reread_bytes, deleted, lag } = this.#source;
     const { truncated, replaced, malformed } = this.#account;
     const counts = { files_total, truncated, replaced, malformed, unreadable, reread_bytes, deleted };
-    const said = [...Object.values(counts), ...Object.values(left_out), lines, lag.lag_bytes].join();
+    const masked = this.#masking?.counts ?? {};
+    const said = [
+      ...Object.values(counts),
+      ...Object.values(masked),
+      ...Object.values(left_out),
+      lines,
+      lag.lag_bytes,
+    ].join();
     if (said === this.#said) return;
     this.#said = said;
     const files = [...this.#source.listing(MOST_FILES)];
-    this.#tell({ kind: 'status', part: this.#part, status: { ...counts, ...lag, left_out, files } });
+    this.#tell({ kind: 'status', part: this.#part, status: { ...counts, ...lag, masked, left_out, files } });
   }
 }
 

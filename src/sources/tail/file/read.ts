@@ -128,7 +128,7 @@ export async function fill(
     take(file, batch, shaped, digest(raw.subarray(Math.max(0, to - MARKER_BYTES), to)), unfinished);
     batch.used = format.shapes ? format.readBytes : to;
     addToSum(file, raw, before, to);
-    count(file, batch, format, found, shaped);
+    count(file, batch, found, shaped);
     if (shaped.open && atEnd) unfinished?.wait(available - used);
     // A NUL may be the beginning of a hole.
     const rest = !format.shapes && !found.stopped && (to === got || bytes[to] !== 0);
@@ -180,11 +180,8 @@ function take(file: TrackedFile, batch: Batch, shaped: Shaped, marker: Prefix, u
   if (unfinished && (batch.count > 0 || shaped.taken > LONGEST)) unfinished.chained = batch.end;
 }
 
-function count(file: TrackedFile, batch: Batch, format: Format, found: FoundLines, shaped: Shaped): void {
+function count(file: TrackedFile, batch: Batch, found: FoundLines, shaped: Shaped): void {
   const { account } = batch.stream;
-  const cut = format.cut(batch, shaped.taken);
-  file.truncated += cut;
-  account.truncated += cut;
   if (batch.count > 0) account.replaced += found.replaced;
   const strangers = shaped.strangers.filter((source) => source < shaped.taken).length;
   if (strangers === 0) return;
@@ -221,6 +218,6 @@ async function longLine(
   batch.used = format.shapes ? format.readBytes : got;
   // Not all of it was read at once.
   file.sum = null;
-  count(file, batch, format, found, shaped);
+  count(file, batch, found, shaped);
   return 'more';
 }

@@ -34,6 +34,7 @@ export interface ReadPlace {
   readonly marker: Prefix;
   readonly sum: number | null;
   readonly hole: number;
+  readonly openKey: number | null;
   readonly chained: number;
   readonly cut: number;
 }
@@ -84,6 +85,8 @@ export class FileState extends Place {
   error: string | null = null;
   lines = 0;
   truncated = 0;
+  /** Bytes that a private key which has begun may still have; null: its lines were not looked at for one yet. */
+  openKey: number | null = null;
   /** How often it went back, to be read again. */
   returns = 0;
 
@@ -191,13 +194,15 @@ export class FileState extends Place {
 
   /** Where it is now, to go back there. */
   get place(): ReadPlace {
-    const { position, marker, sum, hole, unfinished } = this;
-    return { position, marker, sum, hole, chained: unfinished?.chained ?? position, cut: unfinished?.cut ?? 0 };
+    const { position, marker, sum, hole, openKey, unfinished } = this;
+    const { chained = position, cut = 0 } = unfinished ?? {};
+    return { position, marker, sum, hole, openKey, chained, cut };
   }
 
   /** It is read again from there. */
-  goBack({ position, marker, sum, hole, chained, cut }: ReadPlace): void {
+  goBack({ position, marker, sum, hole, openKey, chained, cut }: ReadPlace): void {
     this.moveTo(position, marker);
+    this.openKey = openKey;
     this.sum = sum;
     this.hole = hole;
     if (this.unfinished) Object.assign(this.unfinished, { chained, cut, open: 0, close: false, again: 0 });

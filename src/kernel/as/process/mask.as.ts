@@ -1,0 +1,114 @@
+// Masks secrets in records: one pass over each finds places where one may begin, 16 at a time, and looks closer there.
+//
+//   `@`, and words that secrets begin with    three bytes at a place, each half of each by a table (as in search.as.ts)
+//   cards                                     13 digits, blanks and dashes that follow each other
+//
+// The steps that a record takes are some for each of its bytes, whatever it holds.
+import { DASH } from './scan.as';
+import { end, start } from '../tables.as';
+import { CARD, IBAN, beginCards, cardsIn, ibanAt } from './mask-cards.as';
+import { PRIVATE_KEY, isOfKey, keyAt } from './mask-keys.as';
+import { PASSWORD, secretAt } from './mask-names.as';
+import { BASI, BEAR, BEARER, CLOUD, EMAIL, JWT, bearerAt, cloudAt, emailAt, jwtAt, lower32 } from './mask-tokens.as';
+import { MOST_SPANS, beginRecord, isUpperByte, job, spans, wanted } from './mask-spans.as';
+
+const TABLES: usize = 16;
+/** More than a record may usually have. */
+const ENOUGH: u32 = MOST_SPANS / 2;
+
+/** Up to where tokens were looked at. */
+let tokens: usize = 0;
+
+/** Records [first, count), as far as there is room to note what is found; returns the first that is not looked at. */
+export function maskRecords(first: u32, count: u32): u32 {
+  let i = first;
+  for (; i < count && spans < ENOUGH; i++) maskText(start(i), end(i));
+  return i;
+}
+
+export function maskText(from: usize, to: usize): void {
+  beginRecord(from, to);
+  if (isOfKey()) return;
+  const cards = wanted(CARD);
+  beginCards();
+  /** Which of the 16 bytes before are digits, blanks, dashes. */
+  let before: u32 = 0;
+  let done = from;
+  tokens = from;
+  let at = from;
+  for (; at < to; at += 16) {
+    const bytes = v128.load(at);
+    if (cards) {
+      const digits = i8x16.lt_u(i8x16.sub(bytes, i8x16.splat(0x30)), i8x16.splat(10));
+      const parts = v128.or(i8x16.eq(bytes, i8x16.splat(0x20)), i8x16.eq(bytes, i8x16.splat(<i8>DASH)));
+      const here = <u32>i8x16.bitmask(v128.or(digits, parts)) & (to - at < 16 ? (1 << <u32>(to - at)) - 1 : 0xffff);
+      const runs = thirteen(before | (here << 16)) & 0xffff;
+      if (runs) cardsIn(at - 16, runs);
+      before = here;
+    }
+    let may = halves(job + TABLES, bytes);
+    may = v128.and(may, halves(job + TABLES + 32, v128.load(at, 1)));
+    may = v128.and(may, halves(job + TABLES + 64, v128.load(at, 2)));
+    if (!v128.any_true(may)) continue;
+    let places = <u32>i8x16.bitmask(i8x16.ne(may, i8x16.splat(0)));
+    while (places) {
+      const place = at + ctz(places);
+      places &= places - 1;
+      if (place >= to) break;
+      if (place >= done) done = max(done, look(place));
+    }
+  }
+  if (cards) {
+    const runs = thirteen(before);
+    if (runs) cardsIn(at - 16, runs);
+  }
+}
+
+/** Where 13 ones follow each other. */
+@inline
+function thirteen(bits: u32): u32 {
+  let runs = bits & (bits >>> 1);
+  runs &= runs >>> 2;
+  runs &= runs >>> 4;
+  return runs & (runs >>> 5);
+}
+
+@inline
+function halves(table: usize, bytes: v128): v128 {
+  const low = i8x16.swizzle(v128.load(table), v128.and(bytes, i8x16.splat(15)));
+  return v128.and(low, i8x16.swizzle(v128.load(table, 16), i8x16.shr_u(bytes, 4)));
+}
+
+/** What begins at this place is masked; returns the address behind it, or 0. */
+function look(at: usize): usize {
+  const word = load<u32>(at);
+  const byte = word & 0xff;
+  if (byte == 0x40) return wanted(EMAIL) ? emailAt(at, 1) : 0;
+  const three = word & 0xffffff;
+  // %40
+  if (three == 0x303425) return wanted(EMAIL) ? emailAt(at, 3) : 0;
+  // eyJ
+  if (three == 0x4a7965) {
+    if (!wanted(JWT) || at < tokens) return 0;
+    tokens = jwtAt(at);
+    // What is none may hold others.
+    return load<u8>(at) == 0x65 ? 0 : tokens;
+  }
+  // BEG
+  if (three == 0x474542) return wanted(PRIVATE_KEY) ? keyAt(at) : 0;
+  if (wanted(CLOUD)) {
+    const behind = cloudAt(at, word);
+    if (behind) return behind;
+  }
+  const lower = three | 0x202020;
+  if (wanted(BEARER)) {
+    // bea|rer, ba|sic
+    if (lower == 0x726572 && lower32(at - 3) == BEAR && (load<u8>(at, 1) | 0x20) == 0x65) return bearerAt(at - 3, 6);
+    if (lower == 0x636973 && lower32(at - 2) == BASI) return bearerAt(at - 2, 5);
+  }
+  if (wanted(IBAN) && isUpperByte(byte)) {
+    const behind = ibanAt(at);
+    if (behind) return behind;
+  }
+  return wanted(PASSWORD) ? secretAt(at, lower) : 0;
+}

@@ -1,0 +1,230 @@
+/**
+ * Masks secrets in records, before anything else sees them (as/process/mask.as.ts): those that are known by name in one
+ * pass, then what each pattern matches, in their order.
+ */
+import { createHmac } from '../../builtin.ts';
+import { MASK_BYTES, SLOT_CAPACITY, type Slot, WORK_BYTES } from '../../core/pool.ts';
+import type { ProgramArena } from '../arena.ts';
+import type { ProcessKernel } from '../process.ts';
+import { ibanLengths } from './iban.ts';
+import { HASH, MASK_RULES, type MaskRule } from './mask-rules.ts';
+import { Pattern, RegexKernel } from './regex.ts';
+
+/** What the kernel may overrun. */
+const SLACK = 64;
+const TABLES = 16;
+const RULES = 112;
+const RULE_BYTES = 16;
+const SPAN_BYTES = 16;
+const MOST_SPANS = 8192;
+const MODES = { stars: 0, text: 1, hash: 2 } as const;
+const HASH_BEFORE = 'hmac:';
+const HASH_BYTES = HASH_BEFORE.length + 16;
+const HASH_STEP = 24;
+const FOUND_AT = MOST_SPANS * (SPAN_BYTES + HASH_STEP);
+const MOST_FOUND = (MASK_BYTES - FOUND_AT) / 8;
+
+interface MaskExports {
+  useMask(job: number, spans: number): void;
+  readonly maskSpans: WebAssembly.Global;
+  useKey(left: number, unknown: boolean): void;
+  readonly openKey: WebAssembly.Global;
+  maskRecords(first: number, count: number): number;
+  maskMatches(
+    program: number,
+    groups: number,
+    rule: number,
+    first: number,
+    count: number,
+    found: number,
+    most: number,
+  ): number;
+  readonly tooLong: WebAssembly.Global;
+  moveRecords(count: number, limit: number): number;
+}
+
+/** Words that a secret may begin with, or has near its beginning; `fold`: in any case. As many lists as there are bits. */
+const WORDS: readonly { words: readonly string[]; fold?: true; of: (wanted: Set<string>) => boolean }[] = [
+  { words: ['eyJ'], of: (wanted) => wanted.has('jwt') },
+  { words: ['k_l', 'ya2', 'git'], of: (wanted) => wanted.has('cloud_key') },
+  { words: ['AKI', 'ASI', 'AIz'], of: (wanted) => wanted.has('cloud_key') },
+  { words: ['BEG'], of: (wanted) => wanted.has('private_key') },
+  { words: ['ghp', 'gho', 'ghu', 'ghs', 'ghr', 'glp', 'xox'], of: (wanted) => wanted.has('cloud_key') },
+  { words: ['rer', 'sic'], fold: true, of: (wanted) => wanted.has('bearer') },
+  { words: ['ssw', 'ssp', 'pwd'], fold: true, of: (wanted) => wanted.has('password') },
+  { words: ['ecr', 'oke', 'api'], fold: true, of: (wanted) => wanted.has('password') },
+  { words: ['%40'], of: (wanted) => wanted.has('email') },
+];
+/** Which of the eight bits each list has. */
+const BITS = [0, 0, 1, 1, 2, 3, 4, 5, 0];
+const EMAIL_BIT = 6;
+const IBAN_BIT = 7;
+
+export class MaskKernel {
+  /** Of the last call: secrets that were found, by rule as they are configured. */
+  readonly found: Uint32Array;
+  /** Bytes that a private key which has begun may still have. */
+  openKey = 0;
+  /** There was no room for longer texts, and what they were for was overwritten. */
+  noRoom = false;
+  /** Records that took too many steps: they are masked as a whole. */
+  tooLong = 0;
+  readonly #kernel: ProcessKernel;
+  readonly #exports: MaskExports;
+  readonly #bytes: Buffer;
+  readonly #words: Uint32Array;
+  readonly #workAt: number;
+  readonly #jobAt: number;
+  readonly #named: boolean;
+  readonly #keys: boolean;
+  readonly #patterns: { program: number; groups: number; rule: number }[] = [];
+  readonly #ruleNumbers: number[] = [];
+  readonly #key: Buffer | null;
+
+  constructor(kernel: ProcessKernel, arena: ProgramArena, rules: readonly MaskRule[], key: Buffer | null) {
+    this.#kernel = kernel;
+    this.#exports = kernel.exports<MaskExports>();
+    this.found = new Uint32Array(rules.length);
+    this.#bytes = kernel.bytes;
+    this.#words = kernel.words;
+    this.#workAt = kernel.bytes.byteLength - WORK_BYTES - MASK_BYTES;
+    this.#key = key;
+    // It gives the engine its memory.
+    RegexKernel.of(kernel);
+    const patterns = rules.filter(({ rule }) => rule === 'pattern').length;
+    this.#jobAt = arena.reserve(RULES + (MASK_RULES.length + patterns) * RULE_BYTES);
+    const wanted = new Set<string>(rules.map(({ rule }) => rule));
+    this.#keys = wanted.has('private_key');
+    this.#named = rules.some(({ rule }) => rule !== 'pattern');
+    const bits = MASK_RULES.reduce((all, name, i) => all | (Number(wanted.has(name)) << i), 0);
+    const job = arena.words(this.#jobAt, TABLES / 4);
+    job.set([bits, arena.place(Buffer.from('"')), arena.place(ibanLengths())]);
+    placeTables(arena.bytes, this.#jobAt + TABLES, wanted);
+    let next: number = MASK_RULES.length;
+    for (const rule of rules) {
+      const number = rule.rule === 'pattern' ? next++ : MASK_RULES.indexOf(rule.rule);
+      this.#ruleNumbers.push(number);
+      this.#placeRule(arena, number, rule.with);
+      if (rule.pattern === undefined) continue;
+      const pattern = new Pattern(rule.pattern, { search: true, captures: 'all' });
+      this.#patterns.push({ program: pattern.place(arena), groups: pattern.groups.length, rule: number });
+    }
+  }
+
+  /**
+   * Masks the slot's first `count` records. `unknown`: they are from somewhere in a file, and may begin within a private
+   * key; else `openKey` is as it was left behind the records before. True: some may be longer than they were.
+   */
+  mask(slot: Slot, count: number, openKey: number, unknown: boolean): boolean {
+    const e = this.#exports;
+    const limit = slot.bytesAt + SLOT_CAPACITY - SLACK;
+    const spansAt = this.#workAt;
+    let moved = false;
+    this.noRoom = false;
+    this.tooLong = 0;
+    this.#kernel.useSlot(slot);
+    const move = () => {
+      const found = e.maskSpans.value;
+      if (found === 0) return;
+      moved = true;
+      this.#makeTexts(found);
+      if (!e.moveRecords(count, limit)) this.noRoom = true;
+      e.useMask(this.#jobAt, spansAt);
+    };
+    e.useMask(this.#jobAt, spansAt);
+    e.useKey(this.#keys ? openKey : 0, this.#keys && unknown);
+    if (this.#named) {
+      for (let next = 0; next < count; ) {
+        next = e.maskRecords(next, count);
+        move();
+      }
+    }
+    for (const { program, groups, rule } of this.#patterns) {
+      for (let next = 0; next < count; ) {
+        next = e.maskMatches(program, groups, rule, next, count, spansAt + FOUND_AT, MOST_FOUND);
+        this.tooLong += e.tooLong.value;
+        move();
+      }
+    }
+    this.openKey = e.openKey.value >>> 0;
+    this.#count();
+    return moved;
+  }
+
+  #placeRule(arena: ProgramArena, number: number, text: string | null): void {
+    const at = (this.#jobAt + RULES + number * RULE_BYTES) / 4;
+    if (text === null) this.#words[at] = MODES.stars;
+    else if (text === HASH) this.#words[at] = MODES.hash;
+    else {
+      const bytes = Buffer.from(text);
+      this.#words.set([MODES.text, arena.place(bytes), bytes.length], at);
+    }
+  }
+
+  /** The texts that are made of the secrets themselves. */
+  #makeTexts(found: number): void {
+    const spans = this.#workAt / 4;
+    const texts = this.#workAt + MOST_SPANS * SPAN_BYTES;
+    for (let i = 0; i < found; i++) {
+      const at = spans + i * 4;
+      const [from, to, text] = [this.#words[at]!, this.#words[at + 1]!, this.#words[at + 2]!];
+      if (text !== 0 || from === to) continue;
+      const textAt = texts + i * HASH_STEP;
+      this.#bytes.write(this.#hash(from, to), textAt, 'latin1');
+      this.#words.set([textAt, HASH_BYTES], at + 2);
+    }
+  }
+
+  #hash(from: number, to: number): string {
+    const secret = Buffer.from(this.#bytes.subarray(from, to));
+    return `${HASH_BEFORE}${createHmac('sha256', this.#key!).update(secret).digest('hex').slice(0, 16)}`;
+  }
+
+  /** Takes what the kernel has counted. */
+  #count(): void {
+    for (const [i, number] of this.#ruleNumbers.entries()) {
+      const at = (this.#jobAt + RULES + number * RULE_BYTES) / 4 + 3;
+      this.found[i] = this.#words[at]!;
+      this.#words[at] = 0;
+    }
+  }
+}
+
+/** Three bytes at a place, by halves: a bit a list of words (as needles.ts). */
+function placeTables(bytes: Buffer, at: number, wanted: Set<string>): void {
+  const set = (place: number, half: 'low' | 'high', value: number, bit: number) => {
+    const index = at + place * 32 + (half === 'low' ? 0 : 16) + value;
+    bytes[index] = bytes[index]! | (1 << bit);
+  };
+  const any = (place: number, half: 'low' | 'high', bit: number) => {
+    for (let value = 0; value < 16; value++) set(place, half, value, bit);
+  };
+  for (const [i, { words, fold, of }] of WORDS.entries()) {
+    if (!of(wanted)) continue;
+    for (const word of words) {
+      for (let place = 0; place < 3; place++) {
+        for (const byte of fold ? [word.charCodeAt(place), word.charCodeAt(place) ^ 0x20] : [word.charCodeAt(place)]) {
+          set(place, 'low', byte & 15, BITS[i]!);
+          set(place, 'high', byte >> 4, BITS[i]!);
+        }
+      }
+    }
+  }
+  if (wanted.has('email')) {
+    set(0, 'low', 0, EMAIL_BIT);
+    set(0, 'high', 4, EMAIL_BIT);
+    for (const place of [1, 2]) for (const half of ['low', 'high'] as const) any(place, half, EMAIL_BIT);
+  }
+  if (wanted.has('iban')) {
+    // Two capitals and a digit.
+    for (const place of [0, 1, 2]) any(place, 'low', IBAN_BIT);
+    for (const [place, high] of [
+      [0, 4],
+      [0, 5],
+      [1, 4],
+      [1, 5],
+      [2, 3],
+    ] as const)
+      set(place, 'high', high, IBAN_BIT);
+  }
+}

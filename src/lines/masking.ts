@@ -1,0 +1,97 @@
+/**
+ * `mask` of one input: what of its lines is secret is masked where they lie, as soon as they are records, so that nothing
+ * else sees it. Inputs with the same rules share their tables.
+ */
+import type { Batch } from '../core/batch.ts';
+import type { ProgramArena } from '../kernel/arena.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { MaskKernel } from '../kernel/process/mask.ts';
+import type { MaskRule } from '../kernel/process/mask-rules.ts';
+import { log } from '../log.ts';
+
+/** Where a file's next record stands in a private key. */
+export interface KeyState {
+  /** Bytes that one which has begun may still have; null: nothing was masked of the file yet. */
+  openKey: number | null;
+}
+
+interface Tables {
+  readonly kernel: MaskKernel;
+  readonly arena: ProgramArena;
+  users: number;
+}
+
+const shared = new WeakMap<Kernel, Map<string, Tables>>();
+
+export class Masking {
+  /** Texts may become longer. */
+  readonly grows: boolean;
+  readonly #name: string;
+  readonly #rules: readonly MaskRule[];
+  readonly #counts: number[];
+  readonly #tables: Tables;
+  readonly #close: () => void;
+
+  /** `name`: of the input. `key`: for `with: hash`. */
+  constructor(name: string, rules: readonly MaskRule[], kernel: Kernel, key: Buffer | null) {
+    this.#name = name;
+    this.#rules = rules;
+    this.#counts = rules.map(() => 0);
+    this.grows = rules.some((rule) => rule.with !== null);
+    const all = shared.get(kernel) ?? new Map<string, Tables>();
+    shared.set(kernel, all);
+    const same = `${JSON.stringify(rules)} ${key?.toString('hex')}`;
+    let tables = all.get(same);
+    if (!tables) {
+      const arena = kernel.takeArena();
+      tables = { kernel: new MaskKernel(kernel.process, arena, rules, key), arena, users: 0 };
+      all.set(same, tables);
+    }
+    tables.users++;
+    this.#tables = tables;
+    this.#close = () => {
+      if (--tables.users > 0) return;
+      all.delete(same);
+      kernel.giveArena(tables.arena);
+    };
+  }
+
+  /** Undefined: there is nothing to mask. */
+  static of(name: string, rules: readonly MaskRule[], kernel: Kernel, key: Buffer | null): Masking | undefined {
+    return rules.length === 0 ? undefined : new Masking(name, rules, kernel, key);
+  }
+
+  close(): void {
+    this.#close();
+  }
+
+  /** True: records may be longer than they were. */
+  mask({ slot, count, from, end, stream }: Batch, file: KeyState): boolean {
+    const { kernel } = this.#tables;
+    const openKey = from === 0 ? 0 : file.openKey;
+    const moved = kernel.mask(slot, count, openKey ?? 0, openKey === null);
+    file.openKey = kernel.openKey;
+    const counted = stream.parts !== undefined && end <= stream.parts.counted;
+    if (!counted) for (const [i, found] of kernel.found.entries()) this.#counts[i]! += found;
+    if (kernel.noRoom) {
+      log.warnOnce(
+        `mask room ${this.#name}`,
+        `mask of ${this.#name}: what takes the place of secrets has no room beside so many of them: some have * instead; write shorter texts in with`,
+      );
+    }
+    if (kernel.tooLong > 0) {
+      log.warnOnce(
+        `mask steps ${this.#name}`,
+        `mask of ${this.#name}: a pattern takes too many steps on some lines: they are masked as a whole; write it so that it repeats less`,
+      );
+    }
+    return moved;
+  }
+
+  /** Secrets that were masked, by rule; all patterns are one. */
+  get counts(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const [i, { rule }] of this.#rules.entries()) counts[rule] = (counts[rule] ?? 0) + this.#counts[i]!;
+    return counts;
+  }
+}
