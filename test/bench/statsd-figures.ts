@@ -1,29 +1,81 @@
-/** The StatsD source at the rates of its targets: each a process of its own (statsd.ts), which prints what it measured. */
+/**
+ * The StatsD source at the rates of its targets: each a process of its own (statsd.ts), which prints what it measured;
+ * then the agent, which tails a file at full speed meanwhile.
+ */
 import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { Figure } from './bench.ts';
+import { freshTopic } from '../support/kafka.ts';
+import { writeAccessLog } from './access-log.ts';
+import { AgentProcess } from './agent.ts';
+import type { Bench, Figure } from './bench.ts';
 
 interface Measured {
   received: number;
   lost: number;
   core: number;
+  rss_mb: number;
+  loop_p99_ms: number;
 }
 
-export async function statsd(): Promise<Figure[]> {
+const SECONDS = '5';
+const run = promisify(execFile);
+
+export async function statsd(bench: Bench): Promise<Figure[]> {
   const figures: Figure[] = [];
-  for (const { rate, core } of [
-    { rate: 1_000_000, core: 0.35 },
+  for (const { rate, core, perPacket = 15, over = 'udp' } of [
+    { rate: 1_000_000, core: 0.15 },
     { rate: 4_000_000, core: 1 },
+    { rate: 200_000, core: 1, perPacket: 1 },
+    { rate: 1_000_000, core: 0.3, over: 'unixgram' },
   ]) {
-    const bench = new URL('./statsd.ts', import.meta.url).pathname;
-    const { stdout } = await promisify(execFile)(process.execPath, [bench, String(rate), '5']);
-    const measured = JSON.parse(stdout) as Measured;
-    const name = `statsd, ${rate / 1e6} M lines/s offered`;
+    const { received, lost, core: took } = await measure(rate, 1000, 'c', perPacket, over);
+    const name = `statsd, ${over}, ${rate / 1e6} M lines/s, ${perPacket} a packet`;
     figures.push(
-      { name, value: measured.received / 1e6, unit: 'M lines/s', at_least: (rate / 1e6) * 0.98 },
-      { name, value: measured.lost, unit: 'lines lost', at_most: 0 },
-      { name, value: measured.core, unit: 'cores', at_most: core },
+      { name, value: received / 1e6, unit: 'M lines/s', at_least: (rate / 1e6) * (over === 'udp' ? 0.98 : 0) },
+      { name, value: lost, unit: 'lines lost', at_most: 0 },
+      { name, value: took, unit: 'cores', at_most: core },
     );
   }
-  return figures;
+  const { rss_mb, loop_p99_ms } = await measure(1_000_000, 100_000, 'c');
+  figures.push(
+    { name: 'statsd, 100 k contexts', value: rss_mb, unit: 'MB', at_most: 110 },
+    { name: 'statsd, 100 k contexts, flush', value: loop_p99_ms, unit: 'ms loop p99', at_most: 20 },
+  );
+  return [...figures, ...(await besideTail(bench))];
+}
+
+async function measure(rate: number, series: number, kind: string, perPacket = 15, over = 'udp'): Promise<Measured> {
+  const bench = new URL('./statsd.ts', import.meta.url).pathname;
+  const args = [bench, String(rate), SECONDS, String(series), kind, String(perPacket), over];
+  const { stdout } = await run(process.execPath, args);
+  return JSON.parse(stdout) as Measured;
+}
+
+/** 300 k lines/s while a file is read from its beginning. */
+async function besideTail({ main, dir, kafka, lines }: Bench): Promise<Figure[]> {
+  const include = join(dir, 'beside-statsd.log');
+  writeAccessLog(include, lines * 2);
+  const topic = await freshTopic(kafka.brokers, 'bench-statsd');
+  await using agent = await AgentProcess.start({ main, dir, brokers: kafka.brokers, topic, include, metrics: true });
+  const listener = async () => (await agent.status())?.statsd.listeners[0];
+  let before = await listener();
+  while (!before || ((await agent.tailed())?.lines ?? 0) === 0) {
+    await sleep(10);
+    before = await listener();
+  }
+  const sender = new URL('./statsd-sender.ts', import.meta.url).pathname;
+  const port = before.address.split(':').at(-1)!;
+  const first = (await agent.tailed())!.lines;
+  const { stdout } = await run(process.execPath, [sender, port, '300000', '3', '1000']);
+  const tailed = (await agent.tailed())!.lines - first;
+  const sent = JSON.parse(stdout) as { lines: number; seconds: number };
+  await sleep(1500);
+  const after = (await listener())!;
+  const name = 'statsd, 0.3 M lines/s beside a file at full speed';
+  return [
+    { name, value: sent.lines - (after.lines - before.lines), unit: 'lines lost', at_most: 0 },
+    { name: `${name}: the file`, value: tailed / sent.seconds / 1e6, unit: 'M lines/s' },
+  ];
 }

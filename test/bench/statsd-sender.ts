@@ -1,21 +1,31 @@
-/** Load for the StatsD bench: sendmmsg(2) at a steady rate, from a process of its own. Arguments: port, lines a second, seconds, series, kind. */
+/**
+ * Load for the StatsD bench: sendmmsg(2) at a steady rate, from a process of its own. Arguments: port or path, lines a
+ * second, seconds, series, kind, lines a packet.
+ */
 import { createRequire } from 'node:module';
 
-const [port, rate, seconds, series] = process.argv.slice(2, 6).map(Number) as [number, number, number, number];
+const to = process.argv[2]!;
+const [rate, seconds, series] = process.argv.slice(3, 6).map(Number) as [number, number, number];
 const kind = process.argv[6] ?? 'c';
 /** As a client with its default of 1432 bytes packs them, and as the targets are set. */
-const LINES = 15;
+const LINES = Number(process.argv[7] ?? 15);
 const BURST = 32;
-const DATAGRAMS = 2048;
+/** A power of two, in which all series come. */
+const DATAGRAMS = 2 ** Math.ceil(Math.log2(Math.max(2048, series / LINES)));
 
 const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
 const libc = koffi.load('libc.so.6');
-const fd = libc.func('int socket(int, int, int)')(2, 2, 0) as number;
-const address = Buffer.alloc(16);
-address.writeUInt16LE(2, 0);
-address.writeUInt16BE(port, 2);
-address.writeUInt32BE(0x7f000001, 4);
-if (libc.func('int connect(int, void *, uint32_t)')(fd, address, 16) !== 0) throw new Error('cannot connect');
+const local = to.startsWith('/');
+const fd = libc.func('int socket(int, int, int)')(local ? 1 : 2, 2, 0) as number;
+const address = Buffer.alloc(local ? 110 : 16);
+address.writeUInt16LE(local ? 1 : 2, 0);
+if (local) address.write(to, 2);
+else {
+  address.writeUInt16BE(Number(to), 2);
+  address.writeUInt32BE(0x7f000001, 4);
+}
+if (libc.func('int connect(int, void *, uint32_t)')(fd, address, address.length) !== 0)
+  throw new Error('cannot connect');
 const sendmmsg = libc.func('int sendmmsg(int, void *, uint32_t, int)');
 
 const names = Array.from({ length: series }, (_, i) => {
@@ -23,7 +33,7 @@ const names = Array.from({ length: series }, (_, i) => {
 });
 const bodies = Array.from({ length: DATAGRAMS }, (_, d) => {
   const lines = Array.from({ length: LINES }, (_, l) => {
-    const [name, tags] = names[(d * 7 + l * 131) % series]!;
+    const [name, tags] = names[(d * LINES + l) % series]!;
     return `${name}:${(d * 31 + l * 17) % 500}|${kind}|#${tags}`;
   });
   return Buffer.from(lines.join('\n'));

@@ -100,6 +100,8 @@ export class Aggregator {
   /** Samples that were left out, by rule; counted when their window ends. They are among `samples`. */
   readonly filtered: Float64Array;
   readonly #documents: Documents;
+  /** Samples of the window that ended last, for who asks who sends most. */
+  readonly #before: Float32Array;
   readonly #origin: MetricOrigin;
   readonly #intake: Intake;
   #closed: Content;
@@ -121,6 +123,7 @@ export class Aggregator {
     const { rules } = this.#naming;
     this.filtered = new Float64Array(rules.length);
     this.kernel = new StatsdKernel(this.#series.capacity, rules.length, options.arenaBytes);
+    this.#before = new Float32Array(this.#series.capacity);
     this.#documents = new Documents(this.#series, options.percentiles);
     this.#origin = options.origin;
     this.#intake = new Intake(
@@ -155,7 +158,7 @@ export class Aggregator {
     return new Census(
       this.#series,
       (number) => {
-        const before = this.#records ? this.#closed.columns.samples[number]! : 0;
+        const before = this.#records ? this.#closed.columns.samples[number]! : this.#before[number]!;
         return this.#intake.open.columns.samples[number]! + before;
       },
       until,
@@ -316,6 +319,7 @@ export class Aggregator {
       if (samples[number] !== 0 || open[number] !== 0) series.used(number);
       else if (series.unused(number) >= windows) idle++;
     }
+    this.#before.set(samples.subarray(0, series.size));
     this.#closed.clear(series.size);
     // Evicting costs every spelling its place in the cache, so not for a handful.
     if (idle > 0 && (nearlyFull || idle * 10 >= series.live) && series.evict(windows) > 0) this.kernel.forget();

@@ -1,6 +1,6 @@
 /**
  * Who sends most: all series counted by name, by key of tags and by container, a stretch at a time, so that receiving
- * goes on between. Samples are those of the open window, and of the one before while it is written out.
+ * goes on between. Samples are those of the open window and of the one before.
  *
  * Invariant: it holds at most MOST names and containers, and MOST_KEYS keys of tags. Beyond that those with the fewest
  * samples and series are let go, so what is most can be told and the rest is only in the sums.

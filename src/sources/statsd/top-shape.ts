@@ -10,7 +10,7 @@ export interface TopRow {
 }
 
 export interface StatsdTop {
-  /** Since the open window began. */
+  /** Since the window before the open one began. */
   seconds: number;
   series: number;
   /** Of them those that were looked at in the time that there is. */

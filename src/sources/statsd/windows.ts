@@ -24,6 +24,8 @@ export class TimeWindows {
   /** On the monotonic clock. */
   #begun: number;
   #due: number;
+  /** Length of the one before. */
+  #before = 0;
   #closed: Span | null = null;
   #mayPost = false;
   #finished = false;
@@ -55,9 +57,9 @@ export class TimeWindows {
     return this.#due;
   }
 
-  /** Seconds that the open one is open. */
+  /** Seconds since the one before the open one began. */
   age(now: number): number {
-    return (now - this.#begun) / 1000;
+    return (now - this.#begun + this.#before) / 1000;
   }
 
   /** To be called before samples are counted that came at this time. */
@@ -103,6 +105,7 @@ export class TimeWindows {
   }
 
   #close(window: Span): void {
+    this.#before = window.end - window.start;
     if (!this.#aggregator.close()) return;
     this.#closed = window;
     this.#mayPost = false;
