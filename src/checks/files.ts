@@ -148,6 +148,11 @@ export class HostFiles {
     return this.list(path);
   }
 
+  /** When something came or went in a directory last; NaN where there is none. */
+  changed(path: string): number {
+    return statSync(this.path(path), { throwIfNoEntry: false })?.mtimeMs ?? Number.NaN;
+  }
+
   /** Names of the directories in one; none where there is no such. */
   directories(path: string): string[] {
     try {

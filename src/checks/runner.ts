@@ -21,6 +21,9 @@ export interface CheckStatus {
   not_finite?: number;
 }
 
+/** Of promises, by which one has settled that waited for nothing. */
+const STEPS_AT_ONCE = 8;
+
 /** `check.status`, as Nagios numbers them. */
 const [OK, WARNING, UNKNOWN] = [0, 1, 3];
 
@@ -67,15 +70,19 @@ export class CheckRunner {
     const started = performance.now();
     const aborter = new AbortController();
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no end after ${deadline_ms / 1000} s`)), deadline_ms);
-    });
     const work = (async () => this.#check(this.#meter, aborter.signal))().finally(() => {
       this.#running = false;
     });
     let failure: string | null = null;
     try {
-      await Promise.race([work, late]);
+      // One that reads only what the kernel has in memory ends here: a timer would cost it more than a read.
+      for (let i = 0; i < STEPS_AT_ONCE && this.#running; i++) await null;
+      if (this.#running) {
+        const late = new Promise<never>((_, reject) => {
+          timer = setTimeout(() => reject(new Error(`no end after ${deadline_ms / 1000} s`)), deadline_ms);
+        });
+        await Promise.race([work, late]);
+      } else await work;
     } catch (error) {
       failure = error instanceof Error ? error.message : String(error);
       this.status.errors++;

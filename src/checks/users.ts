@@ -36,14 +36,27 @@ export function countLogind(users: readonly string[], sessions: readonly string[
   };
 }
 
+const USERS = '/run/systemd/users';
+const SESSIONS = '/run/systemd/sessions';
+
 export function users(host: HostFiles): Check {
+  let changed = '';
+  let found: LoggedIn | null = null;
   return async (meter) => {
-    const logind = host.has('/run/systemd/sessions');
-    if (!logind && !host.has(UTMP)) return;
-    const found = logind
-      ? countLogind(host.list('/run/systemd/users'), host.list('/run/systemd/sessions'))
-      : parseUtmp(host.bytes(UTMP));
+    // What is not there is NaN.
+    const now = `${host.changed(USERS)} ${host.changed(SESSIONS)} ${host.changed(UTMP)}`;
+    if (now !== changed) {
+      found = look(host);
+      changed = now;
+    }
+    if (found === null) return;
     meter.gauge('system.linux.users', found.users, '{user}');
     meter.gauge('system.linux.sessions', found.sessions, '{session}');
   };
+}
+
+/** Null: nobody says it. */
+function look(host: HostFiles): LoggedIn | null {
+  if (host.has(SESSIONS)) return countLogind(host.list(USERS), host.list(SESSIONS));
+  return host.has(UTMP) ? parseUtmp(host.bytes(UTMP)) : null;
 }
