@@ -22,8 +22,10 @@ import {
 
 /** Processes that are read at a run, at most. */
 const MOST = 2000;
-/** Runs after which one that is not meant is looked at again. */
+/** Runs after which one that stands still is read again. */
 const AGAIN = 6;
+/** Runs after which one that is not meant is looked at again: few change what they are when they are that old. */
+const LOOK_AGAIN = 30;
 
 interface Known {
   readonly pid: number;
@@ -122,7 +124,8 @@ export class WatchedProcesses {
     for (const pid of now) {
       const known = this.#known.get(pid);
       const due =
-        known === undefined || (known.groups.length === 0 && (run - known.since <= 2 || (run + pid) % AGAIN === 0));
+        known === undefined ||
+        (known.groups.length === 0 && (run - known.since <= 2 || (run + pid) % LOOK_AGAIN === 0));
       if (due) this.#consider(known ?? this.#meet(pid, run), files);
     }
   }
