@@ -152,6 +152,17 @@ const CASES: Record<number, Recipe> = {
     ],
     expect: [{ 'http.response.status_code': 503 }, { duration_ms: 1000.5 }],
   },
+  23: {
+    lines: [
+      'card 4111 1111 1111 1111 of ann@example.com, Authorization: Bearer abcdefghijklmnop0123',
+      'id 4111 1111 1111 1112',
+    ],
+    expect: [
+      { message: 'card **** **** **** 1111 of ***@example.com, Authorization: Bearer ********************' },
+      { message: 'id 4111 1111 1111 1112' },
+    ],
+  },
+  24: { lines: ['ssn=123-45-6789 ok', 'ssn=12'], expect: [{ message: 'ssn=[ssn] ok' }, { message: 'ssn=12' }] },
   25: {
     lines: [json({ caller: 'a.go:1', debug: { a: 1, b: 2 }, 'debug.c': 3, m: 1 })],
     expect: [{ m: 1, caller: null, debug: null, 'debug.c': null }],
