@@ -164,6 +164,8 @@ function show(listener: Listener, batch: Batch): void {
 
 /** The record's value as JSON text, with `,"headers":{...}` where it has some. */
 function recordText(batch: Batch, i: number, envelope: Envelope): string {
+  const shown = batch.rows ? batch.stream.fields?.show(batch, i) : null;
+  if (shown) return shown;
   const { bytes, bytesAt, starts, ends } = batch.slot;
   const text = bytes.toString('utf8', starts[i]! - bytesAt, ends[i]! - bytesAt);
   if (envelope.kind === 'value') return text;

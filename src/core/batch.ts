@@ -75,6 +75,8 @@ export interface FieldPlan {
   readonly most: number;
   /** As `Kernel.pack`, with the fields. */
   pack(batch: Batch, first: number, count: number, job: PackJob): number;
+  /** The value that a record has, as text; null: it is too large to be shown. */
+  show(batch: Batch, record: number): string | null;
   /** Of the last `pack`, as of the kernel's. */
   readonly endAt: number;
   readonly replaced: number;

@@ -16,6 +16,7 @@ import { type JsonTables, jsonTables } from '../kernel/process/json.ts';
 import { TextsDoor } from '../kernel/process/texts.ts';
 import { MAX_CELLS, mostRows, type ProcessKernel } from '../kernel/process.ts';
 import type { JsonEnvelope } from '../records/envelope.ts';
+import { records } from '../records/record-batch.ts';
 import { type TemplateItem, templateOf, unparsedTemplate, variantOf } from './fields/template.ts';
 import { FieldTree } from './fields/tree.ts';
 
@@ -23,6 +24,10 @@ import { FieldTree } from './fields/tree.ts';
 const TIME_CELL = 0;
 /** Cells of runs that are not the first of their object: one for each that may part two of them, within these. */
 const [LEAST_RUNS, MOST_RUNS] = [8, 16];
+
+/** A record that is shown is at most so large; what is written may reach so much beyond. */
+const SHOWN_BYTES = 32 * 1024;
+const SLACK = 64;
 
 export class Program implements FieldPlan {
   readonly process: ProcessKernel;
@@ -51,6 +56,7 @@ export class Program implements FieldPlan {
   #more = { from: 0, to: 0 };
   #packer!: FieldsPacker;
   #jsonTables: JsonTables | undefined;
+  #shownAt = 0;
   #template: readonly TemplateItem[] | null = null;
   #envelope: JsonEnvelope | null = null;
   /** Replaced by steps, until it is told with what is packed next. */
@@ -126,6 +132,7 @@ export class Program implements FieldPlan {
     while (this.#passing.size > 0 && this.#more.to < this.#more.from + named) this.#more.to = reserve() + 1;
     this.#width = this.#next + (this.#next % 2);
     this.#most = mostRows(this.#width);
+    this.#shownAt = this.arena.reserve(SHOWN_BYTES);
     this.#packer = new FieldsPacker(this.process, this.arena, this.#more);
     for (const task of this.#sealing) task();
   }
@@ -205,6 +212,22 @@ export class Program implements FieldPlan {
     // Even alone it is too large: as a plain line it can be cut.
     if (packed === 0 && job.empty) return this.#packPlain(batch, first, 1, job);
     return packed;
+  }
+
+  show(batch: Batch, record: number): string | null {
+    if (!batch.rows) return null;
+    const outAt = this.#shownAt;
+    const { endAt, replaced, cut } = this;
+    const before = this.#replacedBefore;
+    const { time, from: position, skipped } = batch;
+    const job = { envelope: batch.stream.envelope(), time, position, skipped: skipped.before, delta: 0 };
+    const count = this.pack(batch, record, 1, { ...job, outAt, limitAt: outAt + SHOWN_BYTES - SLACK, empty: false });
+    const [shown] = records(Buffer.from(this.arena.bytes.subarray(outAt, this.endAt)));
+    // It is not packed by that.
+    Object.assign(this, { endAt, replaced, cut });
+    this.#replacedBefore = before;
+    if (count === 0) return null;
+    return shown!.value?.toString() ?? null;
   }
 
   #packPlain(batch: Batch, first: number, count: number, job: PackJob): number {

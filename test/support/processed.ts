@@ -84,6 +84,9 @@ export function run({ steps, fields: plan }: Processing, lines: readonly (string
       const records = Buffer.from(pool.memory.buffer, block.bytesAt, packer.endAt - block.bytesAt);
       const read = [...valuesOf(records)];
       assert.equal(read.length, count);
+      // As it is shown to who looks on.
+      const shown = batch.rows && plan ? plan.show(batch, packed) : null;
+      assert.equal(shown ?? read[0], read[0]);
       texts.push(...read);
       packed += count;
       sum.replaced += packer.replaced;
