@@ -1,4 +1,4 @@
-/** Walks JSON into rows (as/process/jsonwalk.as.ts). */
+/** Walks JSON into rows (as/process/json-walk.as.ts). */
 import type { ProgramArena } from '../arena.ts';
 import { MAX_CELLS, type ProcessKernel } from '../process.ts';
 
@@ -67,18 +67,8 @@ export class JsonWalker {
     const shapes = arena.reserve(SHAPE_BYTES);
     arena.bytes.writeUInt32LE(SHAPE_END, shapes + SHAPE_NODE);
     const job = [
-      names.at,
-      names.mask,
-      hashes,
-      scratch,
-      more.from,
-      more.to,
-      list,
-      gathered.length,
-      root,
-      shapes,
-      places,
-      spill,
+      ...[names.at, names.mask, hashes, places, list, gathered.length],
+      ...[rests.length, more.from, more.to, spill, scratch, root, shapes],
     ];
     this.#jobAt = arena.reserve(job.length * 4 + rests.length);
     arena.words(this.#jobAt, job.length).set(job);

@@ -1,4 +1,4 @@
-/** The table of names that JSON is walked with (kernel/as/process/jsonwalk.as.ts says what it is). */
+/** The table of names that JSON is walked with (kernel/as/process/json-walk.as.ts says what it is). */
 import type { ProgramArena } from '../../kernel/arena.ts';
 import type { FieldNode, FieldTree } from './tree.ts';
 

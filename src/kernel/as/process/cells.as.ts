@@ -67,18 +67,6 @@ export function clearRow(row: usize): void {
   for (let at = row; at < end; at += 16) v128.store(at, i64x2.splat(0));
 }
 
-/** What the row at `from` has goes to another, in place of cell `instead`; false: both have a cell, and nothing is done. */
-export function mergeRow(from: usize, to: usize, instead: u32): bool {
-  for (let f: u32 = 0; f < width; f++) {
-    if (f != instead && cellMeta(from, f) != 0 && cellMeta(to, f) != 0) return false;
-  }
-  clearCell(to, instead);
-  for (let f: u32 = 0; f < width; f++) {
-    if (cellMeta(from, f) != 0) store<u64>(to + (<usize>f << 3), load<u64>(from + (<usize>f << 3)));
-  }
-  return true;
-}
-
 @inline
 export function setCell(row: usize, f: u32, at: usize, bytes: u32, kind: u32, flags: u32 = 0): void {
   const cell = row + (<usize>f << 3);

@@ -16,7 +16,7 @@ import { escape, fitting, resetReplaced } from '../json.as';
 import { end, flags, length, source, start } from '../tables.as';
 import { JSTR, PAIRS, RAW, TRUE, UINT, bytesOf, cellAt, cellMeta, flagsOf, kindOf, rowAt, width } from './cells.as';
 import { ISO_BYTES, writeIso } from './iso.as';
-import { UNQUOTED } from './jsonwalk.as';
+import { UNQUOTED } from './json-runs.as';
 
 // Kinds of steps; TEXT, 0, is the piece alone.
 const VALUE: u32 = 1;

@@ -5,7 +5,7 @@
 // They are done in order, for each record that the step is for.
 import { flags } from '../tables.as';
 import { FAILED, JSTR, RAW, TEXT, cellMeta, clearCell, kindOf, rowAt, setCell, sideTake } from './cells.as';
-import { jsonNumberEnd } from './jsontext.as';
+import { jsonNumberEnd } from './json-text.as';
 import { textAt, textEnd, textOf } from './cell-text.as';
 
 /** What is in a goes to b, which had something or not; a is empty then. */

@@ -223,7 +223,14 @@ function scalarEnd(at: usize, to: usize): usize {
 @inline
 export function valueEnd(at: usize, to: usize): usize {
   const first = <u32>load<u8>(at);
-  const end = first == OBJECT || first == ARRAY ? nestedEnd(at, to) : scalarEnd(at, to);
+  let end: usize = 0;
+  // What is frequent comes first.
+  if (first == QUOTE) {
+    end = stringEnd(at + 1, to);
+    return end ? end + 1 : 0;
+  }
+  if (first - 0x30 < 10 || first == 0x2d) end = numberEnd(at);
+  else end = first == OBJECT || first == ARRAY ? nestedEnd(at, to) : scalarEnd(at, to);
   return end <= to ? end : 0;
 }
 
