@@ -147,7 +147,7 @@ export function nextOf(set: usize, at: usize, to: usize): usize {
 export function nextBegin(set: usize, at: usize, to: usize, line: usize): usize {
   let next = nextOf(set, at, to);
   while (next < to && !isBoundary(next, line)) {
-    walked++;
+    walked += A_CHARACTER;
     next = nextOf(set, next + 1, to);
   }
   return next;
@@ -158,7 +158,7 @@ export function nextBegin(set: usize, at: usize, to: usize, line: usize): usize 
 export function lastBegin(set: usize, at: usize, from: usize, line: usize): usize {
   let last = lastOf(set, at, from);
   while (last >= from && !isBoundary(last, line)) {
-    walked++;
+    walked += A_CHARACTER;
     last = lastOf(set, last - 1, from);
   }
   return last;

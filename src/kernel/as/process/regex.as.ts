@@ -17,11 +17,11 @@ const LEAST_STEPS: u32 = 16384;
 const STEPS_A_BYTE: u32 = 32;
 /** What takes as long as so many. */
 const A_START: u32 = 6;
-const A_RUN: u32 = 7;
-const A_CHOICE: u32 = 6;
+const A_RUN: u32 = 8;
+const A_CHOICE: u32 = 8;
 /** Of a run, eight bytes are one. */
 const A_STEP: u32 = 3;
-const A_TURN_BACK: u32 = 4;
+const A_TURN_BACK: u32 = 6;
 
 let code: usize = 0;
 let choices: u32 = 0;
