@@ -125,41 +125,51 @@ export interface HostileResult {
   patterns: number;
   refused: number;
   gaveUp: number;
-  /** The line that took longest, the better of two times. */
+  /** The line that took longest, at its best. */
   slowest: { ms: number; source: string; motif: string };
 }
 
 const MOTIFS = ['a', 'ab', 'aab', 'abc ', 'é', 'aé漢', 'a b', 'ab-', '漢'];
 const HOSTILE_BYTES = 65_536;
 
+/** These are timed again at the end. */
+const SUSPECTS = 8;
+const TIMES = 400;
+
 /** Each of so many patterns that are not refused on lines of 64 KiB: the same again and again, and at their end something else. */
 export function hostileRegex(seed: number, patterns: number): HostileResult {
   const { one, pattern: next } = generator(seed);
   const { regex, room, bytes, at } = regexBench();
   const result: HostileResult = { patterns: 0, refused: 0, gaveUp: 0, slowest: { ms: 0, source: '', motif: '' } };
+  /** The best of some times: what else runs on the machine shows in most of them. */
+  const best = (pattern: Pattern, motif: string, times: number): number => {
+    room.clear();
+    const program = pattern.place(room);
+    const to = at + bytes.write(`${motif.repeat(HOSTILE_BYTES / Buffer.byteLength(motif))}!`, at);
+    let ms = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < times && ms > 0.5; i++) {
+      const begin = performance.now();
+      regex.match(program, pattern.groups.length, at, to);
+      ms = Math.min(ms, performance.now() - begin);
+    }
+    return ms;
+  };
+  let suspects: { ms: number; pattern: Pattern; motif: string }[] = [];
   while (result.patterns < patterns) {
-    const source = next();
-    const pattern = read(source, { search: true, captures: 'named' });
+    const pattern = read(next(), { search: true, captures: 'named' });
     if (!pattern) {
       result.refused++;
       continue;
     }
     result.patterns++;
-    room.clear();
-    const program = pattern.place(room);
     const motif = one(MOTIFS);
-    const text = motif.repeat(HOSTILE_BYTES / Buffer.byteLength(motif));
-    const to = at + bytes.write(`${text}!`, at);
-    const time = () => {
-      const begin = performance.now();
-      regex.match(program, pattern.groups.length, at, to);
-      return performance.now() - begin;
-    };
-    let ms = time();
-    // What else runs on the machine shows in one time, and not in the best of some.
-    for (let i = 0; i < 100 && ms > 0.9; i++) ms = Math.min(ms, time());
-    if (ms > result.slowest.ms) result.slowest = { ms, source, motif };
+    suspects.push({ ms: best(pattern, motif, 5), pattern, motif });
+    suspects = suspects.sort((a, b) => b.ms - a.ms).slice(0, SUSPECTS);
     result.gaveUp += regex.takeGaveUp() > 0 ? 1 : 0;
+  }
+  for (const { pattern, motif } of suspects) {
+    const ms = best(pattern, motif, TIMES);
+    if (ms > result.slowest.ms) result.slowest = { ms, source: pattern.source, motif };
   }
   return result;
 }
