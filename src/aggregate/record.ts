@@ -87,6 +87,13 @@ export function attributesJson(pairs: Iterable<readonly [string, string]>): stri
   return [...merged].map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',');
 }
 
+/** The same of labels, of which there is one of a name. */
+export function labelsJson(labels: Readonly<Record<string, string>>): string {
+  let text = '';
+  for (const key in labels) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${JSON.stringify(labels[key])}`;
+  return text;
+}
+
 /** 0.5 is p50, 0.999 is p99_9. */
 export function percentileLabel(quantile: number): string {
   return `p${String(Number((quantile * 100).toPrecision(12))).replace('.', '_')}`;

@@ -1,7 +1,7 @@
 /** `http`: what a URL answers, how fast, and for how long its certificate is good. */
 import { CRITICAL, type CustomCheck, FINE, type Verdict } from './custom.ts';
 import type { CustomCheckConfig } from './options.ts';
-import { answerOf, failureOf } from './request.ts';
+import { answerOf, daysOfRefused, failureOf } from './request.ts';
 
 /** Of the body, where a text is looked for in it. */
 const MOST_BYTES = 1 << 20;
@@ -16,7 +16,12 @@ export function httpCheck(config: CustomCheckConfig): CustomCheck {
         if (signal.aborted) throw signal.reason;
         return error;
       });
-      if (answer instanceof Error) return { state: CRITICAL, message: `${url}: ${failureOf(answer)}` };
+      if (answer instanceof Error) {
+        const isOver = (answer as NodeJS.ErrnoException).code === 'CERT_HAS_EXPIRED';
+        const days = isOver ? await daysOfRefused(config, signal) : null;
+        if (days !== null) to.gauge('tls.certificate.days_left', days, {}, 'd');
+        return { state: CRITICAL, message: `${url}: ${failureOf(answer)}` };
+      }
       const { status, body, certificateDays } = answer;
       to.gauge('http.check.duration', (performance.now() - began) / 1000, {}, 's');
       to.gauge('http.check.status_code', status, {});

@@ -1,5 +1,6 @@
 /** HTTP requests of checks: by node:http, with TLS, over a Unix socket, with a limit to what is read of the answer. */
 import type * as http from 'node:http';
+import { isIP } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { request } from '../../builtin.ts';
 import { readTextSync } from '../../mounts/fs.ts';
@@ -106,6 +107,31 @@ function tlsOf({ tls }: CustomCheckConfig) {
 function daysLeft(socket: TLSSocket): number | null {
   const end = socket.getPeerCertificate?.()?.valid_to;
   return end ? (Date.parse(end) - Date.now()) / 86_400_000 : null;
+}
+
+/** Of one that is not taken: for how long it has been over is what people wait for. */
+export async function daysOfRefused(config: CustomCheckConfig, signal: AbortSignal): Promise<number | null> {
+  const { connect } = await import('node:tls');
+  const { hostname, port } = new URL(config.url!);
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const servername = config.tls?.server_name ?? (isIP(host) ? undefined : host);
+  const to = config.socket === undefined ? { host, port: Number(port || 443) } : { path: config.socket };
+  // Nothing is sent over it.
+  const socket = connect({ ...to, ...(servername && { servername }), rejectUnauthorized: false });
+  const end = () => socket.destroy();
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    await new Promise<void>((resolve) =>
+      socket
+        .once('secureConnect', resolve)
+        .once('error', () => resolve())
+        .once('close', resolve),
+    );
+    return daysLeft(socket);
+  } finally {
+    signal.removeEventListener('abort', end);
+    socket.on('error', () => undefined).destroy();
+  }
 }
 
 const REASONS: Record<string, string> = {

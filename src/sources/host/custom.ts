@@ -8,7 +8,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { emit } from '../../aggregate/emit.ts';
-import { attributesJson, MetricRecords } from '../../aggregate/record.ts';
+import { labelsJson, MetricRecords } from '../../aggregate/record.ts';
 import { type Span, untilNext, windowAt } from '../../aggregate/window.ts';
 import type { Found } from '../../checks/custom/collector.ts';
 import { CRITICAL } from '../../checks/custom/custom.ts';
@@ -71,7 +71,7 @@ export function customSource(options: CustomOptions): CustomSource {
       const documents = found
         .slice(from, from + PIECE)
         .map(({ name, type, fields, unit, attributes }) =>
-          records.make(JSON.stringify(name), type, fields, unit, attributesJson(Object.entries(attributes))),
+          records.make(JSON.stringify(name), type, fields, unit, labelsJson(attributes)),
         )
         .filter((document) => document.length <= LONGEST);
       runner.status.truncated =

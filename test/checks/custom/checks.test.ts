@@ -118,6 +118,15 @@ test('https: days until the certificate ends; one that nobody known has signed i
   const found = named(await right.run(DEADLINE));
   const days = found.find(([name]) => name === 'tls.certificate.days_left')?.[1] as number;
   assert.ok(days > 19 && days <= 20, String(days));
+  const [request, old] = [join(dir, 'request.pem'), join(dir, 'old.pem')];
+  const quiet = { stdio: 'ignore' } as const;
+  execFileSync('openssl', ['req', '-new', '-key', key, '-out', request, '-subj', '/CN=localhost'], quiet);
+  execFileSync('openssl', ['x509', '-req', '-in', request, '-signkey', key, '-days', '-1', '-out', old], quiet);
+  const over = createHttps({ key: readFileSync(key), cert: readFileSync(old) }).listen(0, '127.0.0.1');
+  const expired = await runner(t, { type: 'http', url: await addressOf(t, over, 'https'), tls: { ca_file: old } });
+  const [[name, left] = []] = named(await expired.run(DEADLINE));
+  assert.match(expired.message!, /its certificate has expired/);
+  assert.ok(name === 'tls.certificate.days_left' && Math.abs((left as number) + 1) < 0.1, `${name} ${left}`);
   const unknown = await runner(t, { type: 'http', url });
   await unknown.run(DEADLINE);
   assert.match(unknown.message!, /not signed by a known authority: tls.ca_file/);
