@@ -6,6 +6,8 @@ import { WRAPS_AT } from './meter.ts';
 /** /proc/diskstats counts sectors of 512 bytes, whatever the device's own are. */
 const SECTOR_BYTES = 512;
 const IN_MEMORY = /^(z?ram|loop|fd)\d+$/;
+/** One path to a disk of several: what goes over it is counted by the disk, too. */
+const PATH = /^nvme\d+c\d+n\d+$/;
 /** It prints milliseconds as 32 bits: those of a busy disk begin at 0 again after weeks. */
 const SECONDS_WRAP = WRAPS_AT / 1000;
 
@@ -39,7 +41,7 @@ export function parseDiskstats(text: string): DiskStat[] {
     const field = line.trim().split(/\s+/);
     if (field.length < 14) continue;
     names.add(field[2]!);
-    if (IN_MEMORY.test(field[2]!)) continue;
+    if (IN_MEMORY.test(field[2]!) || PATH.test(field[2]!)) continue;
     const at = (i: number) => Number(field[i]);
     disks.push({
       device: field[2]!,

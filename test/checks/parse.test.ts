@@ -85,6 +85,8 @@ test('disks are listed without their partitions and without what lies in memory'
     'dm-0',
     'dm-1',
   ]);
+  // The paths of one disk (NVMe multipath): it counts what goes over each.
+  assert.deepEqual(names('nvme0n1', 'nvme0c0n1', 'nvme0c1n1', 'nvme0n1p1'), ['nvme0n1']);
   // A partition whose disk the machine does not see, as on some virtual machines.
   assert.deepEqual(names('xvda1'), ['xvda1']);
 });
