@@ -37,7 +37,7 @@ test('what two inputs read is a warning, also where a link leads there; a file o
   writeFileSync(home.path('conf.d/more.yml'), 'host: never');
   for (const name of ['a', 'b', 'c']) writeFileSync(home.path(`${name}.log`), '');
   symlinkSync('a.log', home.path('link'));
-  const inputs = { all: '*.log', one: 'b.log', link: 'link', other: 'none' };
+  const inputs = { all: '*.log', one: 'b.log', link: 'link', other: 'none', again: 'none' };
   const logs = Object.entries(inputs).map(([name, glob]) => ({ name, include: home.path(glob) }));
   const { code, stderr } = await runnel('validate', '-c', await home.configure({ logs }));
   assert.equal(code, 0);
@@ -47,6 +47,8 @@ test('what two inputs read is a warning, also where a link leads there; a file o
     [
       'warning: conf.d/more.yml:1:1: is not read: only .yaml is, so call it more.yaml',
       'logs[3].include[0] names no file yet: none',
+      'logs[4].include[0] names no file yet: none',
+      'logs[4].include[0] is what logs[3] waits for, too: it would be sent by both; exclude it in one',
       'logs[1].include names what logs[0] reads, too: b.log would be sent by both; exclude it in one',
       'logs[2].include names what logs[0] reads, too: link would be sent by both; exclude it in one',
     ],

@@ -41,7 +41,7 @@ export const metrics: InputKind<'metrics', MetricsConfig, HostInput, HostStatus>
     });
     return [...hostInput(config), ...own];
   },
-  brief: () => null,
+  brief: ({ metrics: { checks } }) => (checks.length === 0 ? null : `checks: ${checks.length}`),
   nothing: { checks: [] },
   figures,
   lines,

@@ -16,10 +16,16 @@ export async function warnOfIdle(
   stop: AbortSignal,
 ): Promise<void> {
   const shared = new SharedFiles();
+  /** Which input has it first, of what nobody sees yet. */
+  const awaited = new Map<string, number>();
   for (const [i, input] of logs.entries()) {
     const { include, exclude } = await idlePatterns(input, data_dir, stop, (path, link) => shared.found(path, link, i));
     for (const pattern of include) {
-      warn(['logs', i, 'include', input.include.indexOf(pattern)], namesNothing(pattern));
+      const path = ['logs', i, 'include', input.include.indexOf(pattern)];
+      warn(path, namesNothing(pattern));
+      const by = awaited.get(pattern) ?? i;
+      awaited.set(pattern, by);
+      if (by !== i) warn(path, `is what logs[${by}] waits for, too: it would be sent by both; exclude it in one`);
     }
     for (const pattern of exclude.filter((one) => !isPrecaution(one))) {
       const path = ['logs', i, 'exclude', input.exclude.indexOf(pattern)];
