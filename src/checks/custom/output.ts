@@ -133,7 +133,14 @@ interface JsonMetric {
 
 /** `[{"name","type":"gauge|count","value","unit","attributes"}]` */
 function readJson(text: string, to: Collector): void {
-  const list = JSON.parse(text) as unknown;
+  let list: unknown;
+  try {
+    list = JSON.parse(text);
+  } catch (error) {
+    throw new Error(
+      text.trim() === '' ? 'prints nothing: [] is no metric' : `prints no JSON: ${(error as Error).message}`,
+    );
+  }
   if (!Array.isArray(list)) throw new Error('is no array: [{"name":"queue.size","type":"gauge","value":3}]');
   for (const [i, metric] of list.entries()) {
     const wrong = faultOf(metric as JsonMetric);

@@ -3,6 +3,7 @@ import type * as http from 'node:http';
 import { isIP } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { request } from '../../builtin.ts';
+import { abortable } from '../../core/abort.ts';
 import { readTextSync } from '../../mounts/fs.ts';
 import type { CustomCheckConfig } from './options.ts';
 
@@ -118,18 +119,13 @@ export async function daysOfRefused(config: CustomCheckConfig, signal: AbortSign
   const to = config.socket === undefined ? { host, port: Number(port || 443) } : { path: config.socket };
   // Nothing is sent over it.
   const socket = connect({ ...to, ...(servername && { servername }), rejectUnauthorized: false });
-  const end = () => socket.destroy();
-  signal.addEventListener('abort', end, { once: true });
   try {
-    await new Promise<void>((resolve) =>
-      socket
-        .once('secureConnect', resolve)
-        .once('error', () => resolve())
-        .once('close', resolve),
-    );
+    const met = new Promise<void>((resolve) => {
+      socket.once('secureConnect', resolve).once('error', () => resolve());
+    });
+    await abortable(met, signal);
     return daysLeft(socket);
   } finally {
-    signal.removeEventListener('abort', end);
     socket.on('error', () => undefined).destroy();
   }
 }

@@ -68,7 +68,9 @@ test('statsd and json', async () => {
     ['[{"name":"","value":1}]', /element 0 has no name/],
     ['[{"name":"a","value":"NaN"}]', /element 0 has a value that is no number/],
     ['[{"name":"a","type":"sum","value":1}]', /neither gauge nor count/],
-    ['[', /JSON/],
+    ['[', /prints no JSON: /],
+    [' \n', /prints nothing: \[\] is no metric/],
+    ['[{"name":"a","value":1,"attributes":"b"}]', /element 0 has attributes that are no object/],
   ] as const) {
     await assert.rejects(read('json', text), wrong, text);
   }
