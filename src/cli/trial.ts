@@ -70,7 +70,8 @@ export async function trial(
   const slot = await pool.take(share, 'batch');
   const out = await pool.take(share, 'block');
   const kernel = new Kernel(pool.memory, pool.arenas);
-  const processing = processingOf(input.process, kernel, input.topic);
+  const masking = Masking.of(input.name, input.masks, kernel, key);
+  const processing = processingOf(input.process, kernel, input.topic, undefined, masking);
   const fields = processing?.fields ? await pool.take(share, 'batch') : null;
   const used = slot.bytes.write(text);
   const envelope = logEnvelope({ input, config, path, id: '<file identity>' });
@@ -83,7 +84,6 @@ export async function trial(
     replayable: true,
   };
   const batch = new Batch(slot, share, stream, fields);
-  const masking = Masking.of(input.name, input.masks, kernel, key);
   const format = new Format({ ...input, encoding_in: 'utf-8' }, kernel, processing?.fields?.most, masking);
   const found = format.find(batch, 0, used, 0, true);
   format.shape(batch, found, used, 'silent', new Uint8Array(4));

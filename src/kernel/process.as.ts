@@ -18,6 +18,7 @@ export { walkJson, jsonFailed, jsonReplaced, jsonSlow } from './as/process/json-
 export { fieldsEnd, missed, packFields, setOf, useTemplates } from './as/process/emit.as';
 export { replaced as fieldsReplaced } from './as/json.as';
 export { editRows, editsFailed } from './as/process/moves.as';
+export { cellText, escapedCell } from './as/process/mask-cells.as';
 export { maskRecords, maskText } from './as/process/mask.as';
 export { open as openKey, useKey } from './as/process/mask-keys.as';
 export { maskMatches, maskMatchesIn, tooLong } from './as/process/mask-patterns.as';

@@ -26,6 +26,7 @@ interface RowExports {
 
 /** The kind of a cell whose value is text as it is. */
 const TEXT = 1;
+const STAR = 0x2a;
 
 /** A cell, as as/process/cells.as.ts has it; `meta` 0: the field is absent. */
 export interface Cell {
@@ -99,6 +100,18 @@ export class ProcessKernel {
     this.words[word] = at;
     this.words[word + 1] = meta;
   }
+
+  /** Cells by their number among those of all rows in use. */
+  readonly cells = {
+    cell: (cell: number) => this.cellOf(0, cell),
+    setText: (cell: number, at: number, bytes: number) => this.setText(0, cell, at, bytes),
+    hide: (cell: number) => {
+      const { at, bytes } = this.cellOf(0, cell);
+      this.bytes.fill(STAR, at, at + bytes);
+      this.setText(0, cell, at, bytes);
+    },
+    sideTake: (bytes: number) => this.sideTake(bytes),
+  };
 
   setText(record: number, cell: number, at: number, bytes: number): void {
     this.setCell(record, cell, at, bytes | (TEXT << 24));

@@ -7,6 +7,7 @@ import type { ProgramArena } from '../kernel/arena.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { MaskKernel } from '../kernel/process/mask.ts';
 import type { MaskRule } from '../kernel/process/mask-rules.ts';
+import type { ProcessKernel } from '../kernel/process.ts';
 import { log } from '../log.ts';
 
 /** Where a file's next record stands in a private key. */
@@ -44,7 +45,12 @@ export class Masking {
     let tables = all.get(same);
     if (!tables) {
       const arena = kernel.takeArena();
-      tables = { kernel: new MaskKernel(kernel.process, arena, rules, key), arena, users: 0 };
+      try {
+        tables = { kernel: new MaskKernel(kernel.process, arena, rules, key), arena, users: 0 };
+      } catch (error) {
+        kernel.giveArena(arena);
+        throw error;
+      }
       all.set(same, tables);
     }
     tables.users++;
@@ -86,6 +92,13 @@ export class Masking {
       );
     }
     return moved;
+  }
+
+  /** The same of fields of the rows in use that hide secrets behind escapes of JSON. */
+  maskCells(process: ProcessKernel, count: number): void {
+    const { kernel } = this.#tables;
+    kernel.maskCells(process.cells, count);
+    for (const [i, found] of kernel.found.entries()) this.#counts[i]! += found;
   }
 
   /** Secrets that were masked, by rule; all patterns are one. */

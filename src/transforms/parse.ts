@@ -32,6 +32,7 @@ function isTopic(fate: string): boolean {
 
 export const parse: Verb<readonly Chosen[]> = {
   name: 'parse',
+  parses: true,
   option: optional(
     formatsOption(),
     'The format of the lines, whose fields they become: one, or a list of which the first that a line is of is taken. A line that is of none goes out as it is, with error.type: parse, and is counted (failed); steps about fields leave it alone.',

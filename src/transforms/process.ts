@@ -10,6 +10,7 @@ import { Tally } from '../aggregate/tally.ts';
 import { choice, type Grammar, list, made, optional, valuesOf } from '../config/option.ts';
 import type { FieldPlan } from '../core/batch.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import type { Masking } from '../lines/masking.ts';
 import { VERBS } from './all.ts';
 import { type Condition, condition, readFields } from './condition.ts';
 import { matcherOf } from './match.ts';
@@ -18,7 +19,7 @@ import { PRESETS } from './presets/all.ts';
 import type { Preset } from './presets/preset.ts';
 import { Program } from './program.ts';
 import { VerbStep } from './step.ts';
-import type { AnyVerb, StepContext } from './verb.ts';
+import type { AnyVerb, Apply, StepContext } from './verb.ts';
 
 /** A step as it was read. */
 export interface StepConfig {
@@ -172,6 +173,7 @@ export function processingOf(
   kernel: Kernel,
   topic: string,
   verbs: readonly AnyVerb[] = VERBS,
+  masking?: Masking,
 ): Processing | undefined {
   if (process.length === 0) return undefined;
   const program = hasFields(process) ? new Program(kernel) : null;
@@ -210,7 +212,14 @@ export function processingOf(
         step.onCount = task;
       },
     };
-    step.made(verb.step(options, context), when && matcherOf(when, context, 0));
+    const apply = verb.step(options, context);
+    const hides = masking !== undefined && program !== null && verb.parses === true;
+    const masked: Apply = (batch, only) => {
+      apply(batch, only);
+      program!.rowsOf(batch);
+      masking!.maskCells(program!.process, batch.count);
+    };
+    step.made(hides ? masked : apply, when && matcherOf(when, context, 0));
     return step;
   };
   const close = () => {

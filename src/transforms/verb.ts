@@ -44,6 +44,8 @@ export interface Verb<Options> {
   readonly option: Optional<Grammar<Options>>;
   /** False: what it is for is what its option says, and it takes no `when`. */
   readonly when?: false;
+  /** Its fields are what the line says: what was masked in that as it was written is masked in them, too. */
+  readonly parses?: true;
   /** An input has one such step at most. */
   readonly once?: true;
   /** The fields that it reads and makes, paths within its options. Without it: it is of the line alone. */

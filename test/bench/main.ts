@@ -17,6 +17,7 @@ import { checks } from './checks.ts';
 import { exactlyOnce } from './exactly-once.ts';
 import { backlog, hotAndQuiet, lineWrites, many, quietFiles } from './files.ts';
 import { cri, multiline } from './formats.ts';
+import { maskFigures } from './mask.ts';
 import { patternFigures } from './patterns.ts';
 import { idle, latency, start } from './quiet.ts';
 import { away, recovery } from './recovery.ts';
@@ -29,6 +30,7 @@ const CASES: Record<string, Case> = {
   multiline,
   cri,
   patterns: patternFigures,
+  mask: maskFigures,
   start,
   latency,
   idle,

@@ -5,6 +5,7 @@
 
 import { proveCompared, proveSandboxed } from './checks.ts';
 import { proveJson } from './json.ts';
+import { proveMask } from './mask.ts';
 import { proveRegex, proveRegexBound } from './regex.ts';
 import { proveRoutes } from './routes.ts';
 import { proveFormats, proveTimes } from './times.ts';
@@ -15,6 +16,7 @@ const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[
     () => proveJson(400_000, seed()),
     proveTimes,
     () => proveFormats(100_000, seed()),
+    () => proveMask(seed(), 300_000),
     () => proveRegex(seed()),
     () => proveRegexBound(seed(), 10_000),
     () => proveRoutes(30),

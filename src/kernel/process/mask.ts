@@ -8,6 +8,7 @@ import type { ProgramArena } from '../arena.ts';
 import type { ProcessKernel } from '../process.ts';
 import { ibanLengths } from './iban.ts';
 import { HASH, MASK_RULES, type MaskRule } from './mask-rules.ts';
+import { placeMaskTables } from './mask-tables.ts';
 import { Pattern, RegexKernel } from './regex.ts';
 
 /** What the kernel may overrun. */
@@ -40,25 +41,26 @@ interface MaskExports {
     most: number,
   ): number;
   readonly tooLong: WebAssembly.Global;
+  maskText(from: number, to: number): void;
+  /** The arguments of `maskMatchesIn` in as/process/mask-patterns.as.ts. */
+  maskMatchesIn(program: number, groups: number, rule: number, ...rest: number[]): void;
+  escapedCell(next: number, count: number): number;
+  cellText(cell: number, out: number): number;
   moveRecords(count: number, limit: number): number;
 }
 
-/** Words that a secret may begin with, or has near its beginning; `fold`: in any case. As many lists as there are bits. */
-const WORDS: readonly { words: readonly string[]; fold?: true; of: (wanted: Set<string>) => boolean }[] = [
-  { words: ['eyJ'], of: (wanted) => wanted.has('jwt') },
-  { words: ['k_l', 'ya2', 'git'], of: (wanted) => wanted.has('cloud_key') },
-  { words: ['AKI', 'ASI', 'AIz'], of: (wanted) => wanted.has('cloud_key') },
-  { words: ['BEG'], of: (wanted) => wanted.has('private_key') },
-  { words: ['ghp', 'gho', 'ghu', 'ghs', 'ghr', 'glp', 'xox'], of: (wanted) => wanted.has('cloud_key') },
-  { words: ['rer', 'sic'], fold: true, of: (wanted) => wanted.has('bearer') },
-  { words: ['ssw', 'ssp', 'pwd'], fold: true, of: (wanted) => wanted.has('password') },
-  { words: ['ecr', 'oke', 'api'], fold: true, of: (wanted) => wanted.has('password') },
-  { words: ['%40'], of: (wanted) => wanted.has('email') },
-];
-/** Which of the eight bits each list has. */
-const BITS = [0, 0, 1, 1, 2, 3, 4, 5, 0];
-const EMAIL_BIT = 6;
-const IBAN_BIT = 7;
+const LINE_FEED = 10;
+const STAR = 0x2a;
+const NONE = 0xffffffff;
+
+/** Cells of the rows in use, by their number among those of all rows. */
+export interface CellRows {
+  cell(cell: number): { bytes: number };
+  setText(cell: number, at: number, bytes: number): void;
+  /** All of its text becomes stars. */
+  hide(cell: number): void;
+  sideTake(bytes: number): number;
+}
 
 export class MaskKernel {
   /** Of the last call: secrets that were found, by rule as they are configured. */
@@ -99,7 +101,7 @@ export class MaskKernel {
     const bits = MASK_RULES.reduce((all, name, i) => all | (Number(wanted.has(name)) << i), 0);
     const job = arena.words(this.#jobAt, TABLES / 4);
     job.set([bits, arena.place(Buffer.from('"')), arena.place(ibanLengths())]);
-    placeTables(arena.bytes, this.#jobAt + TABLES, wanted);
+    placeMaskTables(arena.bytes, this.#jobAt + TABLES, wanted);
     let next: number = MASK_RULES.length;
     for (const rule of rules) {
       const number = rule.rule === 'pattern' ? next++ : MASK_RULES.indexOf(rule.rule);
@@ -151,6 +153,84 @@ export class MaskKernel {
     return moved;
   }
 
+  /**
+   * Masks the fields of `count` rows in use that hide a secret behind escapes of JSON: they become the text that they
+   * stand for.
+   */
+  maskCells(rows: CellRows, count: number): void {
+    const e = this.#exports;
+    for (let next = 0; ; next++) {
+      next = e.escapedCell(next, count) >>> 0;
+      if (next === NONE) break;
+      const { bytes } = rows.cell(next);
+      const from = rows.sideTake(bytes + 1);
+      // Without room for the text it is not known what is hidden.
+      if (from === 0) {
+        rows.hide(next);
+        continue;
+      }
+      const to = e.cellText(next, from) >>> 0;
+      this.#bytes[to] = LINE_FEED;
+      const masked = this.#maskOne(from, to, rows);
+      if (masked) rows.setText(next, masked.from, masked.to - masked.from);
+    }
+    this.#count();
+  }
+
+  /** Null: nothing is secret in it. */
+  #maskOne(from: number, to: number, rows: CellRows): { from: number; to: number } | null {
+    const e = this.#exports;
+    const passes = this.#patterns.map(({ program, groups, rule }) => (at: number, end: number) => {
+      e.maskMatchesIn(program, groups, rule, at, end, this.#workAt + FOUND_AT, MOST_FOUND);
+    });
+    if (this.#named) passes.unshift((at, end) => e.maskText(at, end));
+    const before = this.#foundNow();
+    for (const pass of passes) {
+      e.useMask(this.#jobAt, this.#workAt);
+      e.useKey(0, false);
+      pass(from, to);
+      const found = e.maskSpans.value;
+      if (found === 0) continue;
+      this.#makeTexts(found);
+      const text = this.#replaced(from, to, found);
+      const at = rows.sideTake(text.length + 1);
+      if (at === 0) {
+        this.#bytes.fill(STAR, from, to);
+        break;
+      }
+      text.copy(this.#bytes, at);
+      [from, to] = [at, at + text.length];
+      this.#bytes[to] = LINE_FEED;
+    }
+    return this.#foundNow() === before ? null : { from, to };
+  }
+
+  /** The text with what takes the place of its spans. */
+  #replaced(from: number, to: number, found: number): Buffer {
+    const parts: Buffer[] = [];
+    let at = from;
+    for (let i = 0; i < found; i++) {
+      const span = this.#workAt / 4 + i * 4;
+      const [begin, end, text, bytes] = this.#words.subarray(span, span + 4) as unknown as [
+        number,
+        number,
+        number,
+        number,
+      ];
+      parts.push(this.#bytes.subarray(at, begin), this.#bytes.subarray(text, text + bytes));
+      at = end;
+    }
+    return Buffer.concat([...parts, this.#bytes.subarray(at, to)]);
+  }
+
+  #foundNow(): number {
+    return this.#ruleNumbers.reduce((sum, number) => sum + this.#words[this.#countAt(number)]!, 0);
+  }
+
+  #countAt(number: number): number {
+    return (this.#jobAt + RULES + number * RULE_BYTES) / 4 + 3;
+  }
+
   #placeRule(arena: ProgramArena, number: number, text: string | null): void {
     const at = (this.#jobAt + RULES + number * RULE_BYTES) / 4;
     if (text === null) this.#words[at] = MODES.stars;
@@ -183,48 +263,9 @@ export class MaskKernel {
   /** Takes what the kernel has counted. */
   #count(): void {
     for (const [i, number] of this.#ruleNumbers.entries()) {
-      const at = (this.#jobAt + RULES + number * RULE_BYTES) / 4 + 3;
+      const at = this.#countAt(number);
       this.found[i] = this.#words[at]!;
       this.#words[at] = 0;
     }
-  }
-}
-
-/** Three bytes at a place, by halves: a bit a list of words (as needles.ts). */
-function placeTables(bytes: Buffer, at: number, wanted: Set<string>): void {
-  const set = (place: number, half: 'low' | 'high', value: number, bit: number) => {
-    const index = at + place * 32 + (half === 'low' ? 0 : 16) + value;
-    bytes[index] = bytes[index]! | (1 << bit);
-  };
-  const any = (place: number, half: 'low' | 'high', bit: number) => {
-    for (let value = 0; value < 16; value++) set(place, half, value, bit);
-  };
-  for (const [i, { words, fold, of }] of WORDS.entries()) {
-    if (!of(wanted)) continue;
-    for (const word of words) {
-      for (let place = 0; place < 3; place++) {
-        for (const byte of fold ? [word.charCodeAt(place), word.charCodeAt(place) ^ 0x20] : [word.charCodeAt(place)]) {
-          set(place, 'low', byte & 15, BITS[i]!);
-          set(place, 'high', byte >> 4, BITS[i]!);
-        }
-      }
-    }
-  }
-  if (wanted.has('email')) {
-    set(0, 'low', 0, EMAIL_BIT);
-    set(0, 'high', 4, EMAIL_BIT);
-    for (const place of [1, 2]) for (const half of ['low', 'high'] as const) any(place, half, EMAIL_BIT);
-  }
-  if (wanted.has('iban')) {
-    // Two capitals and a digit.
-    for (const place of [0, 1, 2]) any(place, 'low', IBAN_BIT);
-    for (const [place, high] of [
-      [0, 4],
-      [0, 5],
-      [1, 4],
-      [1, 5],
-      [2, 3],
-    ] as const)
-      set(place, 'high', high, IBAN_BIT);
   }
 }

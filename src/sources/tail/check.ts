@@ -24,7 +24,10 @@ export function checkLogs(config: Configured, refuse: Saying, warn: Saying): voi
     if (log.encoding === 'raw') checkSteps(log, i, refuse);
   }
   const maker = new StepMaker();
-  for (const [i, { process, topic }] of config.logs.entries()) {
+  for (const [i, { process, topic, masks }] of config.logs.entries()) {
+    const masked = maker.maskFault(masks);
+    if (masked)
+      refuse(['logs', i, 'mask'], masked.replace(/^its steps need/, 'with mask for all inputs its patterns need'));
     const fault = maker.faultOf(process, topic);
     if (fault !== null) refuse(['logs', i, 'process'], `cannot be used: ${fault}`);
   }

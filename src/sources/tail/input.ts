@@ -10,7 +10,7 @@ import { Masking } from '../../lines/masking.ts';
 import { log } from '../../log.ts';
 import type { Mount } from '../../mounts/mountinfo.ts';
 import { isGone } from '../../mounts/places.ts';
-import { processingOf } from '../../transforms/process.ts';
+import { type Processing, processingOf } from '../../transforms/process.ts';
 import { Lent } from './apart/lent.ts';
 import type { PartStatus } from './apart/messages.ts';
 import type { Mounts } from './apart/mounts.ts';
@@ -78,7 +78,7 @@ export class TailInput implements Source {
     this.#o = options;
     this.name = input.name;
     this.#masking = Masking.of(input.name, input.masks, kernel, options.mask_key);
-    const processing = processingOf(input.process, kernel, input.topic);
+    const processing = this.#processing(options);
     this.steps = processing?.steps ?? [];
     const origin = { host, tags, kafka: { partition_by } };
     const leaving = new Set<never>();
@@ -212,6 +212,15 @@ export class TailInput implements Source {
       failure.abort();
       await Promise.all(this.#keeping);
       this.#lent.giveBack();
+    }
+  }
+
+  #processing({ input, kernel }: TailInputOptions): Processing | undefined {
+    try {
+      return processingOf(input.process, kernel, input.topic, undefined, this.#masking);
+    } catch (error) {
+      this.#masking?.close();
+      throw error;
     }
   }
 

@@ -23,7 +23,8 @@ export function cardsIn(block: usize, runs: u32): void {
   while (runs) {
     const at = block + ctz(runs);
     runs &= runs - 1;
-    if (!isDigitByte(load<u8>(at)) || (at > from && isDigitByte(load<u8>(at - 1)))) continue;
+    // Cards begin with 2 to 6; times do with 1.
+    if (<u32>load<u8>(at) - 0x32 > 4 || (at > from && isDigitByte(load<u8>(at - 1)))) continue;
     // The last digits of one may be the first of what looks like another.
     if (at < cardsTo || !isBoundary(at)) continue;
     // The fraction of a number.

@@ -31,10 +31,18 @@ export function maskText(from: usize, to: usize): void {
   if (isOfKey()) return;
   const cards = wanted(CARD);
   beginCards();
+  const words = load<u32>(job) & ~(<u32>1 << CARD);
   /** Which of the 16 bytes before are digits, blanks, dashes. */
   let before: u32 = 0;
   let done = from;
   tokens = from;
+  // In registers: what is masked could be anywhere, as far as the compiler knows.
+  const low0 = v128.load(job + TABLES);
+  const high0 = v128.load(job + TABLES, 16);
+  const low1 = v128.load(job + TABLES, 32);
+  const high1 = v128.load(job + TABLES, 48);
+  const low2 = v128.load(job + TABLES, 64);
+  const high2 = v128.load(job + TABLES, 80);
   let at = from;
   for (; at < to; at += 16) {
     const bytes = v128.load(at);
@@ -46,9 +54,10 @@ export function maskText(from: usize, to: usize): void {
       if (runs) cardsIn(at - 16, runs);
       before = here;
     }
-    let may = halves(job + TABLES, bytes);
-    may = v128.and(may, halves(job + TABLES + 32, v128.load(at, 1)));
-    may = v128.and(may, halves(job + TABLES + 64, v128.load(at, 2)));
+    if (!words) continue;
+    let may = halves(low0, high0, bytes);
+    may = v128.and(may, halves(low1, high1, v128.load(at, 1)));
+    may = v128.and(may, halves(low2, high2, v128.load(at, 2)));
     if (!v128.any_true(may)) continue;
     let places = <u32>i8x16.bitmask(i8x16.ne(may, i8x16.splat(0)));
     while (places) {
@@ -74,9 +83,9 @@ function thirteen(bits: u32): u32 {
 }
 
 @inline
-function halves(table: usize, bytes: v128): v128 {
-  const low = i8x16.swizzle(v128.load(table), v128.and(bytes, i8x16.splat(15)));
-  return v128.and(low, i8x16.swizzle(v128.load(table, 16), i8x16.shr_u(bytes, 4)));
+function halves(low: v128, high: v128, bytes: v128): v128 {
+  const byLow = i8x16.swizzle(low, v128.and(bytes, i8x16.splat(15)));
+  return v128.and(byLow, i8x16.swizzle(high, i8x16.shr_u(bytes, 4)));
 }
 
 /** What begins at this place is masked; returns the address behind it, or 0. */
