@@ -19,6 +19,7 @@ import { backlog, hotAndQuiet, lineWrites, many, quietFiles } from './files.ts';
 import { cri, multiline } from './formats.ts';
 import { maskFigures } from './mask.ts';
 import { patternFigures } from './patterns.ts';
+import { processing } from './processing.ts';
 import { idle, latency, start } from './quiet.ts';
 import { away, recovery } from './recovery.ts';
 import { statsd } from './statsd-figures.ts';
@@ -31,6 +32,7 @@ const CASES: Record<string, Case> = {
   cri,
   patterns: patternFigures,
   mask: maskFigures,
+  processing,
   start,
   latency,
   idle,

@@ -13,7 +13,7 @@ import { READ_BYTES } from '../../src/lines/format.ts';
 import { configFrom } from '../../src/options.ts';
 import { jsonEnvelope } from '../../src/records/envelope.ts';
 import { type Processing, processingOf } from '../../src/transforms/process.ts';
-import { JSON_STEPS, JSON_WRITERS, writeJsonLines } from './json-lines.ts';
+import { STEPS, WRITERS, type Writer, writeLines } from './written-lines.ts';
 
 const ROUNDS = 12;
 const pool = new Pool(32 << 20);
@@ -77,23 +77,26 @@ function cost(file: number, processing: Processing | null): number {
 }
 
 export interface Cost {
-  name: string;
+  writer: Writer;
+  /** It is only parsed. */
+  parsed: boolean;
   plain: number;
   processed: number;
 }
 
-/** Of each kind of lines, with each of some steps. */
+/** Of each kind of lines, parsed, and with more steps. */
 export function* costs(folder: string, lines: number): Generator<Cost> {
-  for (const writer of JSON_WRITERS) {
+  for (const writer of WRITERS) {
     const path = join(folder, `${writer}.log`);
-    writeJsonLines(path, writer, lines);
+    writeLines(path, writer, lines);
     const file = openSync(path, 'r');
-    const cases = { 'parse: json': made([{ parse: 'json' }]), 'and time, level, rename': made(JSON_STEPS[writer]) };
-    for (const [name, processing] of Object.entries(cases)) {
+    const [parse, ...others] = STEPS[writer];
+    for (const steps of others.length > 0 ? [[parse], [parse, ...others]] : [[parse]]) {
+      const processing = made(steps);
       const all = Array.from({ length: ROUNDS }, () => [cost(file, null), cost(file, processing)] as const);
       const [plain, processed] = [0, 1].map((i) => Math.min(...all.map((round) => round[i]!)));
       processing.close();
-      yield { name: `${writer}, ${name}`, plain: plain!, processed: processed! };
+      yield { writer, parsed: steps.length === 1, plain: plain!, processed: processed! };
     }
     closeSync(file);
     rmSync(path);
@@ -103,7 +106,8 @@ export function* costs(folder: string, lines: number): Generator<Cost> {
 if (import.meta.main) {
   const folder = mkdtempSync(join(tmpdir(), 'runnel-bench-'));
   try {
-    for (const { name, plain, processed } of costs(folder, Number(process.argv[2] ?? 200_000))) {
+    for (const { writer, parsed, plain, processed } of costs(folder, Number(process.argv[2] ?? 200_000))) {
+      const name = `${writer}, ${parsed ? 'parsed' : 'and time, level, rename'}`;
       const ratio = (processed / plain).toFixed(2);
       console.log(`${name.padEnd(32)} plain ${plain.toFixed(3)}  ${processed.toFixed(3)} us a line  ${ratio}x`);
     }

@@ -1,7 +1,7 @@
 /** Lines of JSON with faults in them, and what JavaScript says of each: the judge of what the kernel makes of it. */
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
-import { JSON_WRITERS, jsonLine } from '../bench/json-lines.ts';
+import { JSON_WRITERS, jsonLine } from '../bench/written-lines.ts';
 import { brief, made, run } from './processed.ts';
 
 const PARTS = [

@@ -1,4 +1,4 @@
-/** Lines as pino, zap and logback write them, the same in each run. */
+/** Lines as pino, zap, logback and nginx write them, the same in each run. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 
 const START = 1_790_000_000_000;
@@ -65,24 +65,47 @@ const LINES = {
 
 export type JsonWriter = keyof typeof LINES;
 export const JSON_WRITERS = Object.keys(LINES) as JsonWriter[];
+export type Writer = JsonWriter | 'combined';
+export const WRITERS: readonly Writer[] = [...JSON_WRITERS, 'combined'];
 
-/** What a program's lines are parsed by, and what is done to them. */
-export const JSON_STEPS: Record<JsonWriter, object[]> = {
+/** What a program's lines are parsed by, and what else is done to them. */
+export const STEPS: Record<Writer, [parse: object, ...others: object[]]> = {
   pino: [{ parse: 'json' }, { time: 'time' }, { level: 'level' }, { rename: { msg: 'message' } }],
   zap: [{ parse: 'json' }, { time: 'ts' }, { level: 'level' }, { rename: { msg: 'message' } }],
   logback: [{ parse: 'json' }, { time: '@timestamp' }, { level: 'level' }],
+  combined: [{ parse: 'combined' }],
 };
 
 export function jsonLine(writer: JsonWriter, i: number): string {
   return JSON.stringify(LINES[writer](i));
 }
 
-export function writeJsonLines(path: string, writer: JsonWriter, count: number): void {
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const BROWSERS = [
+  'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36',
+  'curl/8.5.0',
+  'okhttp/4.12.0',
+  'python-requests/2.32.3',
+];
+
+function combinedLine(i: number): string {
+  const [date, clock] = new Date(START + i * 3).toISOString().slice(0, 19).split('T') as [string, string];
+  const [year, month, day] = date.split('-') as [string, string, string];
+  const time = `${day}/${MONTHS[Number(month) - 1]}/${year}:${clock} +0000`;
+  const referrer = random(2) === 0 ? '-' : `https://example.com/${hex(12)}`;
+  const request = `${pick(METHODS)} ${pick(PATHS)}${hex(8)} HTTP/1.1`;
+  const user = random(5) === 0 ? 'alice' : '-';
+  return `${address()} - ${user} [${time}] "${request}" ${pick(STATUS)} ${random(100_000)} "${referrer}" "${pick(BROWSERS)}"`;
+}
+
+export function writeLines(path: string, writer: Writer, count: number): void {
   state = [123_456_789, 362_436_069, 521_288_629, 88_675_123];
   const file = openSync(path, 'w');
   for (let i = 0; i < count; ) {
     let text = '';
-    for (const end = Math.min(count, i + 5000); i < end; i++) text += `${jsonLine(writer, i)}\n`;
+    for (const end = Math.min(count, i + 5000); i < end; i++) {
+      text += `${writer === 'combined' ? combinedLine(i) : jsonLine(writer, i)}\n`;
+    }
     writeSync(file, text);
   }
   closeSync(file);
