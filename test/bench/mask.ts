@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ALL_RULES, MaskLab } from '../support/mask-twin.ts';
 import type { Figure } from './bench.ts';
-import { JSON_WRITERS, writeJsonLines } from './json-lines.ts';
+import { JSON_WRITERS, writeLines } from './written-lines.ts';
 
 const ROUNDS = 600;
 const BYTES = 500_000;
@@ -23,7 +23,7 @@ export async function maskCosts(): Promise<{ name: string; ns: number }[]> {
   try {
     for (const writer of JSON_WRITERS) {
       const path = join(folder, 'a.log');
-      writeJsonLines(path, writer, 5000);
+      writeLines(path, writer, 5000);
       const text = readFileSync(path, 'utf8').slice(0, BYTES);
       const lines = text.slice(0, text.lastIndexOf('\n')).split('\n');
       for (const [name, rules] of Object.entries(CASES)) {

@@ -26,7 +26,7 @@ export async function processing(bench: Bench): Promise<Figure[]> {
     figures.push(parsed ? { ...ratio, at_most: IN_KERNEL[writer] } : ratio);
   }
   for (const writer of WRITERS) figures.push(...(await agents(bench, writer)));
-  return [...figures, ...(await patternFigures()), ...(await maskFigures(bench))];
+  return [...figures, ...(await patternFigures()), ...(await maskFigures())];
 }
 
 /** CPU seconds of a million lines: plain, parsed, and with all steps. */

@@ -260,7 +260,7 @@ function plainEscape(letter: u32): u32 {
 
 /** Four hexadecimal digits; -1: they are none. */
 @inline
-function hex4(at: usize): i32 {
+export function hex4(at: usize): i32 {
   let value: i32 = 0;
   for (let i: usize = 0; i < 4; i++) {
     const byte = <i32>load<u8>(at + i);

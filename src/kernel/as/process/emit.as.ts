@@ -12,11 +12,11 @@
 //
 // Invariant: a record is written as a whole below `limit`, or not at all; stores reach less than 64 bytes beyond.
 import { copy, decimal, digits, varint, varintBytes } from '../bytes.as';
-import { escape, fitting, resetReplaced } from '../json.as';
+import { resetReplaced } from '../json.as';
 import { end, flags, length, source, start } from '../tables.as';
-import { JSTR, PAIRS, RAW, TRUE, UINT, bytesOf, cellAt, cellMeta, flagsOf, kindOf, rowAt, width } from './cells.as';
+import { PAIRS, bytesOf, cellAt, cellMeta, flagsOf, kindOf, rowAt, width } from './cells.as';
+import { RESERVE, beginRecord, copyShort, fits, full, setLimit, writeCell, writePairs, writeRun, writeText } from './emit-values.as';
 import { ISO_BYTES, writeIso } from './iso.as';
-import { UNQUOTED } from './json-runs.as';
 
 // Kinds of steps; TEXT, 0, is the piece alone.
 const VALUE: u32 = 1;
@@ -35,13 +35,8 @@ const END: u32 = 11;
 
 const UNPARSED: u32 = 0x10;
 const RECORD_FLAGS: u32 = 15;
-/** What a value may take beside its bytes, escaped six-fold: quotes, a comma. */
-const AROUND: usize = 8;
-/** More than varints and numbers take that are not counted one by one. */
-const RESERVE: usize = 256;
 const COMMA: u8 = 0x2c;
 const BRACE: u8 = 0x7b;
-const QUOTE: u8 = 0x22;
 
 // The job in use, as emit.ts places it.
 let variants: usize = 0;
@@ -69,8 +64,6 @@ export let missed: bool = false;
 
 let position: u64 = 0;
 let before: u64 = 0;
-let limit: usize = 0;
-let full: bool = false;
 
 export function useTemplates(job: usize, generalToo: bool): void {
   variants = load<u32>(job);
@@ -120,7 +113,7 @@ export function packFields(
 ): u32 {
   position = <u64>from;
   before = <u64>skipped;
-  limit = to;
+  setLimit(to);
   missed = false;
   resetReplaced();
   let known: u64 = 0;
@@ -144,8 +137,8 @@ export function packFields(
         break;
       }
     }
-    if (out + RESERVE + keyBytes > limit) break;
-    full = false;
+    if (out + RESERVE + keyBytes > to) break;
+    beginRecord();
     const bodyAt = out + guess;
     store<u16>(bodyAt, 0);
     const valueAt = copy(varint(bodyAt + 2, delta), key, keyBytes);
@@ -186,21 +179,13 @@ function measure(at: usize, width: usize, end: usize): usize {
   return at + needed + bytes;
 }
 
-/** Whether so many bytes more have room. Where not, all that is written from here on is of no account. */
-@inline
-function fits(at: usize, bytes: usize): bool {
-  if (at + bytes + RESERVE <= limit) return true;
-  full = true;
-  return false;
-}
-
 function write(at: usize, i: u32, step: usize): usize {
   const row = rowAt(i);
   for (; ; step += 16) {
     const kind = load<u32>(step);
     const bytes = <usize>load<u32>(step, 12);
     if (!fits(at, bytes)) return at;
-    at = copy(at, load<u32>(step, 8), bytes);
+    at = copyShort(at, load<u32>(step, 8), bytes);
     if (kind == VALUE) at = writeCell(at, row, load<u32>(step, 4));
     else if (kind == END) return at;
     else at = writeOther(at, i, row, kind, load<u32>(step, 4));
@@ -249,64 +234,12 @@ function writeOther(at: usize, i: u32, row: usize, kind: u32, cell: u32): usize 
   return kind == LINE ? writeText(at, start(i), end(i) - start(i)) : at;
 }
 
-@inline
-function writeCell(at: usize, row: usize, cell: u32): usize {
-  return writeValue(at, cellAt(row, cell), cellMeta(row, cell));
-}
-
-function writeValue(at: usize, from: usize, meta: u32): usize {
-  const bytes = <usize>bytesOf(meta);
-  const kind = kindOf(meta);
-  if (kind == RAW) return fits(at, bytes) ? copy(at, from, bytes) : at;
-  if (kind == TRUE) {
-    store<u32>(at, 0x65757274);
-    return at + 4;
-  }
-  if (kind == UINT) return decimal(at, from, digits(from));
-  if (kind != JSTR) return writeText(at, from, bytes);
-  if (!fits(at, bytes)) return at;
-  store<u8>(at, QUOTE);
-  at = copy(at + 1, from, bytes);
-  store<u8>(at, QUOTE);
-  return at + 1;
-}
-
-function writeText(at: usize, from: usize, bytes: usize): usize {
-  if (!fits(at, bytes * 6 + AROUND)) {
-    // It may well be shorter than it could be.
-    const room = limit > at + RESERVE + AROUND ? limit - at - RESERVE - AROUND : 0;
-    if (fitting(from, from + bytes, room) < from + bytes) return at;
-    full = false;
-  }
-  store<u8>(at++, QUOTE);
-  if (bytes <= 16) {
-    const text = v128.load(from);
-    const quotes = v128.or(i8x16.eq(text, i8x16.splat(0x22)), i8x16.eq(text, i8x16.splat(0x5c)));
-    const odd = <u32>i8x16.bitmask(v128.or(quotes, i8x16.lt_s(text, i8x16.splat(0x20))));
-    if ((odd & ((1 << <u32>bytes) - 1)) == 0) {
-      v128.store(at, text);
-      store<u8>(at + bytes, QUOTE);
-      return at + bytes + 1;
-    }
-  }
-  at = escape(from, from + bytes, at);
-  store<u8>(at, QUOTE);
-  return at + 1;
-}
-
 /** The first members of an object, or what is behind its comma. */
 function writeRest(at: usize, row: usize, cell: u32): usize {
   const meta = cellMeta(row, cell);
   const from = cellAt(row, cell);
   if (kindOf(meta) == PAIRS) return writePairs(at, from, bytesOf(meta));
   return writeRun(at, from, bytesOf(meta), flagsOf(meta));
-}
-
-@inline
-function writeRun(at: usize, from: usize, bytes: usize, bits: u32): usize {
-  if (!fits(at, bytes + 1)) return at;
-  store<u8>(at, QUOTE);
-  return copy(at + usize(bits & UNQUOTED), from, bytes);
 }
 
 /** The runs of a node behind its first one. */
@@ -319,20 +252,6 @@ function writeRuns(at: usize, row: usize, node: u32): usize {
   }
   return at;
 }
-
-function writePairs(at: usize, entry: usize, count: u32): usize {
-  for (let n = count; n; n--, entry += 16) {
-    const bytes = <usize>load<u32>(entry, 4);
-    if (n != count) store<u8>(at++, COMMA);
-    at = writeText(at, load<u32>(entry), bytes);
-    if (full) return at;
-    store<u8>(at++, 0x3a);
-    at = writeValue(at, load<u32>(entry, 8), load<u32>(entry, 12));
-    if (full) return at;
-  }
-  return at;
-}
-
 /** Behind `"offset":`, as pack.as.ts has it. */
 function writeNumbers(at: usize, i: u32): usize {
   at = number(at, position + source(i));

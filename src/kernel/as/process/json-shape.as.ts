@@ -3,10 +3,10 @@
 // where its name ends.
 //
 // Entries of 64 bytes: the name and its quote, 32 bytes; then words, as below. SHAPE_END in place of a node ends a shape.
+import { unescape } from '../container.as';
 import { ONCE, IS_CELL, IS_NODE, IS_SLOW, LEFT_OUT, counts, find, firstWord, gatheredOf, hashOf, mayBeGathered, note, setSlow } from './json-names.as';
 import { nestsDots } from './json-runs.as';
 import { escaped, lone, noEscapes, stringEnd } from './json-text.as';
-import { unescape } from './unescape.as';
 
 export const SHAPE: usize = 64;
 export const BYTES: usize = 32;

@@ -9,7 +9,7 @@
 //
 // Invariant: a byte below 0x20 stands behind the text, so no scan goes beyond it.
 import { isUtf8 } from '../utf8.as';
-import { hex4 } from './unescape.as';
+import { hex4 } from '../container.as';
 
 const QUOTE: u32 = 0x22;
 const BACKSLASH: u32 = 0x5c;
@@ -116,11 +116,11 @@ function asciiAt(at: usize): usize {
 function escapeEnd(at: usize, to: usize): usize {
   const letter = <u32>load<u8>(at + 1);
   if (letter == 0x75) {
-    if (!isHex4(at + 2, to)) return 0;
-    const code = hex4(at + 2);
+    const code = at + 6 <= to ? hex4(at + 2) : -1;
+    if (code < 0) return 0;
     at += 6;
     if (code < 0xd800 || code >= 0xe000) return at;
-    if (code < 0xdc00 && load<u16>(at) == 0x755c && isHex4(at + 2, to) && (hex4(at + 2) & 0xfc00) == 0xdc00) return at + 6;
+    if (code < 0xdc00 && at + 6 <= to && load<u16>(at) == 0x755c && (hex4(at + 2) & ~0x3ff) == 0xdc00) return at + 6;
     lone = true;
     return at;
   }
@@ -146,16 +146,6 @@ export function replaceLone(at: usize, to: usize): u32 {
     at = end;
   }
   return count;
-}
-
-@inline
-function isHex4(at: usize, to: usize): bool {
-  if (at + 4 > to) return false;
-  for (let i: usize = 0; i < 4; i++) {
-    const digit = <u32>load<u8>(at + i);
-    if (digit - 0x30 >= 10 && (digit | 0x20) - 0x61 >= 6) return false;
-  }
-  return true;
 }
 
 @inline

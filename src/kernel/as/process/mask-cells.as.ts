@@ -1,7 +1,7 @@
 // Fields of JSON that have escapes which may hide a secret: `\u0040` is `@`, `\/` is `/`.
 import { BACKSLASH } from './scan.as';
 import { ESCAPED, JSTR, bytesOf, cellAt, cellMeta, flagsOf, kindOf, rowAt, width } from './cells.as';
-import { unescape } from './unescape.as';
+import { unescape } from '../container.as';
 
 /** None is left. */
 const NONE: u32 = 0xffffffff;

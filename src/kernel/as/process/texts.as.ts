@@ -1,7 +1,7 @@
 // What is parsed: of each record a text, its line or a field. textStart(i) and textEnd(i) are addresses; a stop byte, one
 // below 0x20, stands behind each.
+import { unescape } from '../container.as';
 import { ESCAPED, JSTR, TEXT, bytesOf, cellAt, cellMeta, clearRow, flagsOf, kindOf, rowAt, setCell, sideTake } from './cells.as';
-import { unescape } from './unescape.as';
 import { end, flags, setFlags, start } from '../tables.as';
 
 const LF: u8 = 10;
