@@ -94,7 +94,7 @@ test('a command that is called wrongly says how it is called, and exits 2', asyn
       ['spool', 'cat', 'x', '-m'],
       /^runnel: unknown option '-m'\nUsage: runnel spool cat .*\nrunnel spool cat --help says more\n$/,
     ],
-    [['stats'], /^runnel: unknown command 'stats'\n\(Did you mean status\?\)\n/],
+    [['statu'], /^runnel: unknown command 'statu'\n\(Did you mean status\?\)\n/],
   ] as const) {
     const { code, out, err } = await runnel(...args);
     assert.deepEqual([code, out], [2, ''], args.join(' '));
@@ -236,18 +236,20 @@ test('explain log goes by the same patterns as the agent, exclude too', async (t
   assert.equal((await explain('/a/.hidden/a.log')).code, 1);
 });
 
-test('check prints one metric a line, counters as their increase in a second', async () => {
+test('check prints metrics as records, or one a line; counters as their increase in a second', async () => {
   const json = await runnel('check', 'cpu', '--once', '--json');
   assert.equal(json.code, 0, json.err);
-  const metrics = json.out
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line));
+  const metrics = JSON.parse(json.out) as {
+    name: string;
+    attributes: Record<string, string>;
+    event: { dataset: string };
+  }[];
   const modes = metrics.filter((m) => m.name === 'system.cpu.time').map((m) => m.attributes['cpu.mode']);
+  assert.ok(metrics.every(({ event }) => event.dataset === 'host'));
   assert.ok(modes.includes('idle'));
   const text = await runnel('check', 'uptime');
-  assert.match(text.out, /^system\.uptime {2}[\d.]+ s \(gauge\)\n$/);
+  assert.match(text.out, /^system\.uptime {2}[\d.]+ s \(gauge\)\n/m);
   const none = await runnel('check', 'ups');
   assert.equal(none.code, 2);
-  assert.match(none.err, /^runnel: there is no check "ups"; there are cpu, memory/);
+  assert.match(none.err, /^runnel: there is no check "ups"; there are cpu, .*memory/);
 });
