@@ -53,6 +53,8 @@ export interface Step {
   out: number;
   /** Of them, those that it should have changed and could not. */
   failed: number;
+  /** Those that took the slow way: JavaScript had to see to them. */
+  readonly slow?: number;
   /** Edits the batch's tables. */
   apply(batch: Batch): void;
   /** What it counted of the last batch holds, or does not: that was counted before, or comes again. */

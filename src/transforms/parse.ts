@@ -111,6 +111,7 @@ class Parser {
       arena: program.arena,
       conditional: context.conditional,
       failed: (count) => context.failed(count),
+      slow: (count) => context.slow(count),
       instead: this.#field ?? program.message,
       original: options.keep_message ? program.ownCell('event.original') : null,
       texts: (_, i) => program.texts.at(i),

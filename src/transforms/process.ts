@@ -203,6 +203,9 @@ export function processingOf(
       failed(count) {
         step.failed += count;
       },
+      slow(count) {
+        step.slow += count;
+      },
       tally(of) {
         const tally = new Tally({ ...of, memory: TALLY_BYTES });
         tallies.push(tally);

@@ -12,18 +12,23 @@ export interface StepStatus {
   in: number;
   out: number;
   failed: number;
+  /** Those that took the slow way, if there are any: as lines of JSON that only JavaScript can take apart. */
+  slow?: number;
 }
 
 /** Of fewer lines it says nothing that none was left. */
 const MANY = 1000;
 
 export function stepStatuses(steps: readonly Step[]): StepStatus[] {
-  return steps.map(({ verb, in: came, out, failed }, i) => ({ step: i + 1, verb, in: came, out, failed }));
+  return steps.map(({ verb, in: came, out, failed, slow = 0 }, i) => {
+    return { step: i + 1, verb, in: came, out, failed, ...(slow > 0 && { slow }) };
+  });
 }
 
 export function stepLines(steps: readonly StepStatus[]): string[] {
-  return steps.map(({ step, verb, in: came, out, failed }) => {
-    return `  step ${step}, ${verb}: ${count(came, 'line')} in, ${out} out${failed > 0 ? `, ${failed} failed` : ''}`;
+  return steps.map(({ step, verb, in: came, out, failed, slow = 0 }) => {
+    const beside = `${failed > 0 ? `, ${failed} failed` : ''}${slow > 0 ? `, ${slow} slow` : ''}`;
+    return `  step ${step}, ${verb}: ${count(came, 'line')} in, ${out} out${beside}`;
   });
 }
 

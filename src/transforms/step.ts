@@ -12,6 +12,7 @@ export class VerbStep implements Step {
   in = 0;
   out = 0;
   failed = 0;
+  slow = 0;
   #apply!: Apply;
   #when: Match | null = null;
   /** The verb's own matches would overwrite what the condition gave. */

@@ -26,6 +26,8 @@ export interface StepContext {
   route(topic: string): number;
   /** So many records it should have changed, and could not. */
   failed(count: number): void;
+  /** So many took the slow way. */
+  slow(count: number): void;
   /** A metric that the step counts; its records are sent at the end of each window. */
   tally(options: Pick<TallyOptions, 'name' | 'series' | 'unit'>): Tally;
   /** Told of each batch, once it is known: whether what it counted of it holds. */

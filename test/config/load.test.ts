@@ -562,6 +562,13 @@ describe('faults between options', () => {
     'runnel.yaml:1:16: buffer_memory must be at least 14MiB for 3 topics',
   ]);
   check(
+    'fields that need more memory',
+    'buffer_memory: 10MiB\nlogs: [{include: /1, process: [{parse: json}]}, {include: /2, process: [{parse: none}]}]',
+    [
+      'runnel.yaml:1:16: buffer_memory must be at least 13MiB for 2 topics, and 2 inputs with fields, patterns or mask: leave it out, and it is what is needed',
+    ],
+  );
+  check(
     'they are told beside faults of single values',
     'buffer_memory: 9MiB\nkafka: {linger: 1, sasl: {}}\nlogs: [{include: [x, /y]}]',
     [

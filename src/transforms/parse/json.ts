@@ -31,7 +31,7 @@ export const json: ParseFormat<JsonOptions> = {
     names.make([into], 'json');
     names.makeAny(`${into}.`);
   },
-  make({ into = '' }, { program, texts, instead, original }): Parse {
+  make({ into = '' }, { program, texts, instead, original, slow: count }): Parse {
     program.pass(into);
     let walker!: JsonWalker;
     let slow: SlowJson | undefined;
@@ -43,6 +43,7 @@ export const json: ParseFormat<JsonOptions> = {
       const walked = walker.walk(batch.count, todoAt, { fresh, instead, original });
       if (walked.replaced > 0) program.replacedInSteps(walked.replaced);
       if (walked.slow === 0) return;
+      count(walked.slow);
       slow ??= new SlowJson(program, program.tree.at(into));
       for (let i = 0; i < batch.count; i++) {
         const is = todo[i]!;
