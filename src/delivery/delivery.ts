@@ -375,10 +375,13 @@ export class Delivery {
       for (const status of sender.status()) sent.set(`${topic}/${status.partition}`, { topic, ...status });
     }
     for (const topic of this.#asked) {
-      if (this.#p.exactlyOnce || this.#senders.some((s) => s.topic === topic)) continue;
       const problem = this.#p.client?.topicError(topic);
-      if (problem)
-        sent.set(topic, { ...NOTHING_SENT, topic, partition: 0, error: `${problem.problem}: ${problem.detail}` });
+      if (!problem || this.#senders.some((s) => s.topic === topic)) continue;
+      // A sender of transactions says so itself once it has something to send.
+      const said = [...sent].find(([, one]) => one.topic === topic);
+      if (said?.[1].error) continue;
+      const [name, status] = said ?? [topic, { ...NOTHING_SENT, topic, partition: 0 }];
+      sent.set(name, { ...status, error: `${problem.problem}: ${problem.detail}` });
     }
     return [...sent.values()];
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Origin } from '../../src/verify/origin.ts';
 import { Ranges } from '../../src/verify/ranges.ts';
 import { Recent } from '../../src/verify/recent.ts';
 import { seeded } from '../support/packed.ts';
@@ -169,4 +170,34 @@ test('records that differ in one thing are not taken for each other', () => {
   recent.add(7, 123, 45);
   assert.ok(!recent.has(8, 123, 45) && !recent.has(7, 124, 45) && !recent.has(7, 123, 46));
   assert.ok(!recent.has(7, 123 + 2 ** 32, 45));
+});
+
+test('what shares bytes with a record that is remembered is found, whatever came in between', () => {
+  const random = seeded(7);
+  const recent = new Recent(200);
+  const held: [file: number, offset: number, length: number][] = [];
+  for (let i = 0; i < 3000; i++) {
+    const one = [random(3), random(5000) * 10, 10] as [number, number, number];
+    const asked = [random(3), random(50_000), 1 + random(9)] as const;
+    const expected = held.some(([file, offset, length]) => {
+      return file === asked[0] && offset < asked[1] + asked[2] && offset + length > asked[1];
+    });
+    assert.equal(recent.overlaps(...asked), expected, `${asked}`);
+    recent.add(...one);
+    held.push(one);
+    if (held.length > 200) held.shift();
+  }
+});
+
+test('a record of bytes that were said to be left out is no overlap: steps have changed', () => {
+  const recent = new Recent(100);
+  const origin = new Origin({ number: 0, host: 'h', path: '/a', id: 'a', wanted: true });
+  origin.arrived(0, 10, 0, recent);
+  origin.arrived(50, 10, 40, recent);
+  origin.arrived(20, 10, 10, recent);
+  origin.arrived(50, 10, 20, recent);
+  assert.deepEqual([origin.overlaps, origin.unproven, origin.duplicates], [0, 0, 1]);
+  assert.deepEqual(pairs(origin.ranges), [[0, 60]]);
+  origin.arrived(25, 10, 0, recent);
+  assert.equal(origin.overlaps, 1, 'of a record it is one');
 });

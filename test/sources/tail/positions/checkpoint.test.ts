@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { fileCheckpoint, generationOf } from '../../../../src/sources/tail/positions/checkpoint.ts';
+import { fileCheckpoint, fileKeys, generationOf, together } from '../../../../src/sources/tail/positions/checkpoint.ts';
 import { blank, type Generation } from '../../../../src/sources/tail/positions/journal.ts';
 import { Positions } from '../../../../src/sources/tail/positions/positions.ts';
 
@@ -76,4 +76,47 @@ test('who wants to know is told of what is forgotten', async (t) => {
   positions.forget(one);
   assert.deepEqual(forgotten, ['one']);
   await positions.close();
+});
+
+const at = (position: number, skipped = 0) => ({ position, skipped });
+
+test('each topic has a key, and together they say how far each is, and where the file is read from', () => {
+  const topics = new Map([
+    ['logs', at(7100)],
+    ['errors', at(7100, 50)],
+  ]);
+  const known = generation('a', { routed: 'x', topics });
+  assert.deepEqual(fileKeys(known), ['file/a', 'file/a/logs', 'file/a/errors']);
+  const own = { ...known, position: 9000, markedAt: 9000, topics: new Map(topics).set('logs', at(9000)) };
+  const other = { ...known, position: 8000, topics: new Map(topics).set('errors', at(8000, 10)) };
+  const said = [overKafka(fileCheckpoint(own))!, overKafka(fileCheckpoint(other, 'errors'))!];
+  assert.deepEqual(
+    said.map(({ id }) => id),
+    ['a', 'a'],
+  );
+  for (const before of [undefined, known, generation('a')]) {
+    const all = together(said, before);
+    assert.deepEqual(
+      [...all.topics!],
+      [
+        ['logs', at(9000)],
+        ['errors', at(8000, 10)],
+      ],
+    );
+    assert.equal(all.routed, 'x');
+    // A journal from before routes were used knows of one position, and of no topic that is behind it.
+    assert.deepEqual([all.position, all.markedAt], before && !before.topics ? [7100, 7000] : [8000, 7000]);
+  }
+  const ahead = {
+    ...known,
+    topics: new Map([
+      ['logs', at(9500)],
+      ['errors', at(9900)],
+    ]),
+    position: 9500,
+    markedAt: 9400,
+  };
+  const all = together(said, ahead);
+  assert.deepEqual([all.position, all.markedAt], [9500, 9400], 'what data_dir knows better counts');
+  assert.deepEqual(all.topics!.get('errors'), at(9900));
 });
