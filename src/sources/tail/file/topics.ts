@@ -29,8 +29,8 @@ export interface Routing {
 export function routingOf(input: LogConfig, processing: Processing | undefined): Routing | null {
   const topics = processing?.topics ?? [];
   if (topics.length < 2) return null;
-  const { topic, process, format, encoding_in, max_line, multiline } = input;
-  const text = JSON.stringify([topic, process, format, encoding_in, max_line, multiline]);
+  const { topic, process, format, encoding_in, max_line, multiline, masks } = input;
+  const text = JSON.stringify([topic, process, format, encoding_in, max_line, multiline, masks]);
   return { topics, sum: crc32(text).toString(16) };
 }
 
