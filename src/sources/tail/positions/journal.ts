@@ -34,7 +34,7 @@ import { Ages } from './ages.ts';
 export const UNIT = 64;
 export const FORMAT = 3;
 /** What is written while no lines go to several topics: versions before read that. */
-const PLAIN_FORMAT = 2;
+export const PLAIN_FORMAT = 2;
 const MAGIC = 'RUNNEL POSITIONS';
 const FILE = 1;
 const POSITION = 2;

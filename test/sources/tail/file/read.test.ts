@@ -245,6 +245,7 @@ test('status shows each file', async (t) => {
     lines: 2,
     truncated: 0,
     error: null,
+    waits_for: null,
   });
   assert.deepEqual([bench.source.lines, bench.source.bytes, bench.source.files_total], [2, 6, 1]);
 });
