@@ -169,7 +169,7 @@ test('status has of each file its size, position, bytes and seconds behind and e
   const { id } = read!;
   assert.match(id, /^[0-9a-f]{16}$/);
   assert.notEqual(other!.id, id);
-  const none = { lag_bytes: 0, lag_seconds: 0, truncated: 0, error: null, waiting: null };
+  const none = { lag_bytes: 0, lag_seconds: 0, truncated: 0, error: null, waiting: null, waits_for: null };
   assert.deepEqual(read, { path: a, id, size, position: size, committed: size, lines: 1000, ...none });
   assert.deepEqual(other, { path: b, id: other!.id, size: 2, position: 2, committed: 2, lines: 1, ...none });
 
