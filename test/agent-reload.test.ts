@@ -9,9 +9,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ask, bodyOf } from '../src/admin/client.ts';
 import type { Reloaded } from '../src/reload.ts';
 import { Spool } from '../src/spool/spool.ts';
-import { type AgentConfig, freePort, type Home, makeHome, type RunningAgent, runnel } from './support/agent.ts';
+import { type AgentConfig, type Home, makeHome, type RunningAgent, runnel } from './support/agent.ts';
 import { FakeBroker } from './support/fake-broker.ts';
 import { numbered, Writer } from './support/lines.ts';
+import { freePort } from './support/ports.ts';
 import { readAll } from './support/spool-blocks.ts';
 
 const MOST_MS = 3000;

@@ -7,7 +7,8 @@ import { networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { freePort, makeHome, runnel } from './support/agent.ts';
+import { makeHome, runnel } from './support/agent.ts';
+import { freePort } from './support/ports.ts';
 
 const ROOT = dirname(import.meta.dirname);
 const MANIFEST = JSON.parse(fs.readFileSync(join(ROOT, 'package.json'), 'utf8'));

@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status } from '../src/report/shape.ts';
-import { freePort } from './support/agent.ts';
+import { freePort } from './support/ports.ts';
 
 const ROOT = dirname(import.meta.dirname);
 const MANIFEST = JSON.parse(fs.readFileSync(join(ROOT, 'package.json'), 'utf8'));

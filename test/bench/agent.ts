@@ -3,9 +3,9 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Status } from '../../src/report/shape.ts';
+import { freePorts } from '../support/ports.ts';
 import { cpuSeconds, memoryMb } from './proc.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
@@ -59,7 +59,7 @@ export class AgentProcess {
   static async start(setup: AgentSetup): Promise<AgentProcess> {
     const dir = join(setup.dir, `agent-${randomBytes(4).toString('hex')}`);
     mkdirSync(dir);
-    const [admin, statsd] = await Promise.all([freePort('tcp'), freePort('udp')]);
+    const [admin, statsd] = await freePorts(2);
     const config = {
       host: 'web-1',
       data_dir: setup.dataDir ?? join(dir, 'data'),
@@ -123,22 +123,6 @@ export class AgentProcess {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
-}
-
-async function freePort(kind: 'tcp' | 'udp'): Promise<number> {
-  if (kind === 'udp') {
-    const { createSocket } = await import('node:dgram');
-    const socket = createSocket('udp4').bind(0, '127.0.0.1');
-    await once(socket, 'listening');
-    const { port } = socket.address();
-    socket.close();
-    return port;
-  }
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  return port;
 }
 
 /** The package's version, for the report. */

@@ -3,10 +3,9 @@
  * one scrape of Debian's node_exporter, in the same run on the same machine.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../support/ports.ts';
 import { type Case, type Figure, median, progress } from './bench.ts';
 import { cpuSeconds } from './proc.ts';
 
@@ -56,11 +55,7 @@ async function cost(what: string): Promise<number> {
 }
 
 async function scrapeCost(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
+  const port = await freePort();
   const child = spawn(EXPORTER, [`--web.listen-address=127.0.0.1:${port}`], { stdio: 'ignore' });
   try {
     const scrape = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();

@@ -10,7 +10,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '../support/agent.ts';
+import { freePort } from '../support/ports.ts';
 import { cpuSeconds, memoryMb } from './proc.ts';
 
 const EVERY_MS = 10_000;

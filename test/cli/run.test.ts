@@ -21,7 +21,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { freePort, makeHome, runnel } from '../support/agent.ts';
+import { makeHome, runnel } from '../support/agent.ts';
+import { freePort } from '../support/ports.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 

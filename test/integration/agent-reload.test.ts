@@ -5,10 +5,11 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask, bodyOf } from '../../src/admin/client.ts';
 import type { Reloaded } from '../../src/reload.ts';
-import { type AgentConfig, freePort, makeHome } from '../support/agent.ts';
+import { type AgentConfig, makeHome } from '../support/agent.ts';
 import { createTopic, type Kafka, noKafka, startKafka } from '../support/kafka.ts';
 import { readValues } from '../support/kcat.ts';
 import { assertValues, Writer } from '../support/lines.ts';
+import { freePort } from '../support/ports.ts';
 
 const skip = noKafka;
 const NAMES = ['kept', 'tagged', 'now-and-then'];

@@ -1,8 +1,9 @@
 /** `validate --deep` against real brokers: what it finds, and what it says to do. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { freePort, type Home, makeHome, runnel } from '../support/agent.ts';
+import { type Home, makeHome, runnel } from '../support/agent.ts';
 import { createTopic, type Kafka, noKafka, startKafka, USERS, withAdmin } from '../support/kafka.ts';
+import { freePort } from '../support/ports.ts';
 
 const skip = noKafka;
 let kafka: Kafka;

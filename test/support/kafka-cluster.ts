@@ -4,17 +4,13 @@
  *   await using cluster = await startCluster();
  *   await cluster.leaderOf('t').kill();
  */
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { Kafka, makeClusterId, withAdmin } from './kafka.ts';
+import { freePorts } from './ports.ts';
 
 const NODES = 3;
 
 export async function startCluster(): Promise<Cluster> {
-  const servers = Array.from({ length: NODES }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const controllers = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  const controllers = await freePorts(NODES);
   const voters = controllers.map((port, i) => `${i + 1}@127.0.0.1:${port}`).join(',');
   const clusterId = makeClusterId();
   const nodes: Kafka[] = [];

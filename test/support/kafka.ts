@@ -17,7 +17,6 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,6 +25,7 @@ import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
 import { kafkajs as mendKafkajs } from '../../src/kafka/connect/kafkajs.ts';
 import { classOption, javaArguments, keepClasses, noKafka, wantsClasses } from './kafka-jars.ts';
 import { makeCertificates } from './kafka-tls.ts';
+import { freePorts } from './ports.ts';
 import { TcpProxy } from './proxy.ts';
 
 export { noKafka };
@@ -148,7 +148,7 @@ export class Kafka {
   /** Makes the broker's folder; `start` runs it. */
   static async format(options: KafkaOptions): Promise<Kafka> {
     const dir = await mkdtemp(path.join(tmpdir(), 'runnel-kafka-'));
-    const { PROXY, ...ports } = await freePorts(options);
+    const { PROXY, ...ports } = await portsFor(options);
     if (options.node) ports.CONTROLLER = options.node.controllerPort;
     const proxy = await TcpProxy.start(ports.PROXIED!, PROXY);
     try {
@@ -353,18 +353,15 @@ export async function endOffsets(brokers: string, topic: string): Promise<number
 
 type Ports = Record<string, number | undefined>;
 
-/** One free port a listener, and one for each proxy: all held at once, so that they differ. */
-async function freePorts({ sasl, tls, lets = 0 }: KafkaOptions): Promise<Ports> {
+/** One port a listener, and one for each proxy. */
+async function portsFor({ sasl, tls, lets = 0 }: KafkaOptions): Promise<Ports> {
   const names = ['PLAINTEXT', 'PROXIED', 'CONTROLLER', 'PROXY'];
   if (sasl) names.push('SASL');
   if (tls) names.push('TLS');
   if (sasl && tls) names.push('SASLTLS');
   for (let i = 0; i < lets; i++) names.push(`LET${i}`, `PROXY_LET${i}`);
-  const servers = names.map(() => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = names.map((name, i) => [name, (servers[i]!.address() as AddressInfo).port] as const);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return Object.fromEntries(ports);
+  const ports = await freePorts(names.length);
+  return Object.fromEntries(names.map((name, i) => [name, ports[i]]));
 }
 
 function properties(dir: string, ports: Ports, proxyPort: number, options: KafkaOptions): string {

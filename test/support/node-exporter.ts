@@ -5,11 +5,10 @@
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { availableChecks, isOn } from '../../src/checks/all.ts';
 import type { Attributes, Meter } from '../../src/checks/check.ts';
 import type { HostFiles } from '../../src/checks/files.ts';
+import { freePort } from './ports.ts';
 import { until } from './until.ts';
 
 const PROGRAM = 'prometheus-node-exporter';
@@ -212,15 +211,6 @@ async function measured(host: HostFiles): Promise<Totals> {
     await check(totals, new AbortController().signal).catch(() => undefined);
   }
   return totals;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 export async function startExporter(): Promise<{ scrape: () => Promise<string> } & Disposable> {

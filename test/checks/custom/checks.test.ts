@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { addressOf, folder, named, runner, server } from '../../support/custom-checks.ts';
+import { freePort } from '../../support/ports.ts';
 
 const DEADLINE = 3000;
 
@@ -291,12 +292,7 @@ test('the example reads nginx', async (t) => {
   if (!nginx) return t.skip('NOT TESTED: nginx is not installed (apt-get install nginx-light)');
   const dir = await folder(t);
   const socket = join(dir, 'nginx.sock');
-  const port = await new Promise<number>((resolve) => {
-    const probe = createTcp().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
+  const port = await freePort();
   writeFileSync(
     join(dir, 'nginx.conf'),
     `daemon off; master_process off; pid ${dir}/pid; error_log ${dir}/error; events {}

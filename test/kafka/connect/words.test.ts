@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { KafkaClient, type KafkaClientOptions } from '../../../src/kafka/connect/client.ts';
 import { NoBroker } from '../../../src/kafka/wire/errors.ts';
-import { freePort } from '../../support/agent.ts';
+import { freePort } from '../../support/ports.ts';
 import { said } from '../../support/tail.ts';
 
 /** Gives the error once there is one; addresses and the time are taken out. */
