@@ -4,9 +4,10 @@
 //
 // unit: everything in test/ but test/integration. fast: of it the files that have no line `// Slow: WHY` at their head;
 // each must be done in seconds, so what starts programs or waits for clocks has that line. integration: test/integration, against one
-// Kafka that is started for all of them, or the one at $KAFKA_BROKERS. Tests that end, freeze or configure one start their
-// own; those that cut connections have a proxy of their own before the shared one.
-// Where there can be no Kafka, the tests that need it are skipped and say why. Fails when a test of any part failed.
+// Kafka that is started for all of them, or the one at $KAFKA_BROKERS; and one OpenSearch where any of them asks for it, or
+// the one at $OPENSEARCH_URL. Tests that end, freeze or configure one start their own; those that cut connections have a
+// proxy of their own before the shared one.
+// Where there can be no Kafka or OpenSearch, the tests that need it are skipped and say why. Fails when a test of any part failed.
 // In a run of all, a few files with failures are run once more, alone: what passes then is named as flaky at the end,
 // for somebody to look at; it failed for want of time on a busy machine, or has a race. What fails again has failed.
 // Compiled code is kept from one test file to the next: half of what a file's start costs is compiling.
@@ -105,6 +106,28 @@ async function provideKafka() {
   return { env, stop: () => kafka.stop() };
 }
 
+/** The same of OpenSearch, for those of the files that share one. */
+async function provideOpenSearch(files) {
+  const shares = (file) => fs.readFileSync(join(root, file), 'utf8').includes('sharedOpenSearch');
+  if (process.env.OPENSEARCH_URL || !files.some(shares)) return { env: {}, stop: async () => {} };
+  const { fetchOpenSearch, noOpenSearch, startOpenSearch } = await import('../test/support/opensearch.ts');
+  let reason = noOpenSearch;
+  if (!reason) await fetchOpenSearch().catch((error) => (reason = error.message));
+  if (reason) {
+    console.error(`\nTESTS WITH OPENSEARCH ARE SKIPPED: ${reason}\n`);
+    return { env: { RUNNEL_TEST_NO_OPENSEARCH: reason }, stop: async () => {} };
+  }
+  const server = await startOpenSearch();
+  return { env: { OPENSEARCH_URL: server.url }, stop: () => server.stop() };
+}
+
+/** All that the files of the integration tests share. */
+async function provide(files) {
+  const [kafka, opensearch] = await Promise.all([provideKafka(), provideOpenSearch(files)]);
+  const stop = async () => void (await Promise.all([kafka.stop(), opensearch.stop()]));
+  return { env: { ...kafka.env, ...opensearch.env }, stop };
+}
+
 /** The files of tests by the part of the run that they belong to. */
 function partsOf(lane, paths) {
   const named = (file) => paths.length === 0 || paths.some((path) => file === path || file.startsWith(join(path, '/')));
@@ -133,7 +156,7 @@ async function main(args) {
   if (run(process.execPath, [join(root, 'scripts/build-kernel.mjs')]) !== 0) return 1;
   const results = {};
   for (const [part, files] of parts) {
-    const { env, stop } = part === 'integration' ? await provideKafka() : { env: {}, stop: () => {} };
+    const { env, stop } = part === 'integration' ? await provide(files) : { env: {}, stop: () => {} };
     try {
       const how = { concurrency: AT_ONCE[part], limit: LIMIT_MS[part], env, options };
       const result = await runTests(files, how);
