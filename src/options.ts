@@ -17,7 +17,9 @@ export type LocatedConfig = load.LocatedAs<Config>;
 
 export function optionsOf<Kinds extends readonly AnyKind[]>(kinds: Kinds): load.Options<ConfigOf<Kinds>> {
   return {
-    schema: schemaWith(Object.fromEntries(kinds.map((kind) => [kind.name, kind.options]))),
+    schema: schemaWith(
+      Object.assign({}, ...kinds.map(({ name, options, beside }) => ({ [name]: options, ...beside }))),
+    ),
     complete(raw, env) {
       const config = complete(raw, env);
       const sections = kinds.map((kind) => [kind.name, kind.complete(raw[kind.name], config)]);

@@ -25,7 +25,7 @@ const ROWS = [
   ['delivery', 'verify'],
   ['options'],
   ['sources/all.ts'],
-  ['sources/tail', 'sources/statsd', 'sources/host', 'checks', 'kafka', 'spool'],
+  ['sources/tail', 'sources/statsd', 'sources/host', 'sources/otlp', 'checks', 'kafka', 'spool'],
   ['transforms'],
   ['lines'],
   ['aggregate', 'config', 'http'],

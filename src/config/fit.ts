@@ -15,7 +15,8 @@ export function fit(tree: Tree, shape: Shape, name: string, faults: Fault[]): Tr
     faults.push({ ...tree.place, message: name === '' ? `the file ${message}` : `${name} ${message}` });
     return empty;
   };
-  if (tree.kind === 'empty') return tree;
+  if (tree.kind === 'empty')
+    return shape.kind === 'list' && shape.none ? { kind: 'list', place: tree.place, items: [] } : tree;
   if (faults.length > MOST_FAULTS) return empty;
   switch (shape.kind) {
     case 'leaf':

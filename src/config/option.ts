@@ -193,6 +193,11 @@ export function list<S extends v.GenericSchema>(item: S): v.ArraySchema<S, undef
   return v.array(item);
 }
 
+/** A list that says none where nothing stands, too: `http: []`, `http: null`. */
+export function listOrNone<S extends v.GenericSchema>(item: S): v.ArraySchema<S, undefined> {
+  return v.pipe(v.array(item), v.metadata({ none: true })) as unknown as v.ArraySchema<S, undefined>;
+}
+
 /** A list in whose place its one item may stand, also where that is a map. */
 export function listOrOne<S extends v.GenericSchema>(item: S): v.GenericSchema<unknown, v.InferOutput<S>[]> {
   const all = v.array(item);

@@ -14,8 +14,11 @@ export type Shape =
   /** Anything: what it is made of is its own business. */
   | { kind: 'grammar'; info: LeafInfo }
   | { kind: 'dictionary'; value: Shape }
-  /** `commas`: what is between commas is an item. `single`: a map in its place is its one item. */
-  | { kind: 'list'; item: Shape; commas: boolean; single: boolean };
+  /**
+   * `commas`: what is between commas is an item. `single`: a map in its place is its one item. `none`: where it is empty
+   * there is none.
+   */
+  | { kind: 'list'; item: Shape; commas: boolean; single: boolean; none: boolean };
 
 export interface Field {
   shape: Shape;
@@ -39,12 +42,14 @@ export function shapeOf(schema: unknown): Shape {
       return shapeOf(s.wrapped);
     case 'lazy': {
       const { single } = v.getMetadata(s) as Any;
-      if (single) return { kind: 'list', item: shapeOf(single.item), commas: false, single: true };
+      if (single) return { kind: 'list', item: shapeOf(single.item), commas: false, single: true, none: false };
       const inner = shapeOf(s.getter({}));
       return inner.kind === 'map' ? { ...inner, orFalse: true } : inner;
     }
-    case 'array':
-      return { kind: 'list', item: shapeOf(s.item), commas: v.getMetadata(s).commas === true, single: false };
+    case 'array': {
+      const { commas, none } = v.getMetadata(s);
+      return { kind: 'list', item: shapeOf(s.item), commas: commas === true, single: false, none: none === true };
+    }
     case 'record':
       return { kind: 'dictionary', value: shapeOf(s.value) };
     case 'object': {

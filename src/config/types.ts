@@ -270,16 +270,18 @@ function wrongIn(source: string): PatternError | null {
 export function hostPort(defaultPort: number | null, example: string): Leaf<string> {
   return leaf(
     { label: defaultPort === null ? 'host:port' : 'host or host:port', json: { type: 'string' }, example },
-    (value) => {
-      const alone = /^:?(\d{1,5})$/.exec(value)?.[1];
-      if (alone !== undefined)
-        throw new Wrong(`is a port without a host: write ${example.replace(/:\d+$/, '')}:${alone}`);
-      const { host, port } = splitHostPort(value);
-      if (/^\d+$/.test(host)) throw new Wrong(`has a number where the host should be, for example ${example}, not {}`);
-      if (port === null && defaultPort === null) throw new Wrong(`needs a port, for example ${example}`);
-      return `${host.includes(':') ? `[${host}]` : host}:${port ?? defaultPort}`;
-    },
+    (value) => readHostPort(value, defaultPort, example),
   );
+}
+
+/** What `hostPort` makes of a text; throws Wrong. */
+export function readHostPort(value: string, defaultPort: number | null, example: string): string {
+  const alone = /^:?(\d{1,5})$/.exec(value)?.[1];
+  if (alone !== undefined) throw new Wrong(`is a port without a host: write ${example.replace(/:\d+$/, '')}:${alone}`);
+  const { host, port } = splitHostPort(value);
+  if (/^\d+$/.test(host)) throw new Wrong(`has a number where the host should be, for example ${example}, not {}`);
+  if (port === null && defaultPort === null) throw new Wrong(`needs a port, for example ${example}`);
+  return `${host.includes(':') ? `[${host}]` : host}:${port ?? defaultPort}`;
 }
 
 /** Splits `host`, `host:port`, `[::1]:port`; throws Wrong where it is none of them. */

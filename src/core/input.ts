@@ -7,7 +7,7 @@
  */
 import type { CommonConfig } from '../config/config.ts';
 import type { Path, Saying } from '../config/errors.ts';
-import type { Option } from '../config/option.ts';
+import type { Fields, Option, Optional } from '../config/option.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Account } from './account.ts';
 import type { Figures } from './figures.ts';
@@ -79,7 +79,9 @@ export interface InputKind<Name extends string, Options, One, Said> {
   readonly name: Name;
   /** Its schema, with default and text. */
   // biome-ignore lint/suspicious/noExplicitAny: what a schema takes and gives is the kind's business
-  readonly options: Option<any>;
+  readonly options: Option<any> | Optional<any>;
+  /** Sections beside it that are its, too, by their names. */
+  readonly beside?: Fields;
   /** Fills in the defaults that depend on other options. */
   complete(raw: unknown, config: CommonConfig): Options;
   /** What must hold between its options and others. */
