@@ -132,7 +132,9 @@ function jsonOf(shape) {
       const required = [...shape.fields].filter(([, field]) => field.required).map(([key]) => key);
       const map = { type: ['object', 'null'], properties, additionalProperties: false };
       if (required.length > 0) map.required = required;
-      return shape.orFalse ? { anyOf: [{ type: 'boolean' }, map] } : map;
+      if (!shape.orFalse) return map;
+      const off = shape.off === 'false' ? [] : [{ const: shape.off }];
+      return { anyOf: [{ type: 'boolean' }, ...off, map] };
     }
     case 'choice': {
       const fields = [...shape.fields, ...shape.beside].map(([key, field]) => [
@@ -194,7 +196,7 @@ function typeOf(shape) {
     return `${shape.single ? `${typeOf(shape.item)}, or a ` : ''}list of ${shape.single ? 'such' : typeOf(shape.item)}`;
   if (shape.kind === 'dictionary') return `map of ${typeOf(shape.value)}`;
   if (shape.kind === 'choice') return `map with one of the keys, or a ${shape.info.named.what}`;
-  if (shape.kind === 'map') return shape.orFalse ? 'map, true or false' : 'map';
+  if (shape.kind === 'map') return shape.orFalse ? `map, true or ${shape.off}` : 'map';
   return shape.info.label;
 }
 

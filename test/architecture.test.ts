@@ -1,8 +1,8 @@
 /**
  * Who may import whom, read from the imports themselves.
  *
- *   main > cli > agent > admin > report > inputs, reload > delivery, verify > options > sources/all > sources/*, checks, kafka,
- *        spool > transforms > lines > aggregate, config, http > data-dir > core, kernel > mounts, records > log, native, builtin, heap > node:
+ *   main > cli > agent, consumers/process > admin > report > inputs, reload > delivery, verify > options >
+ *        sources/all, consumers/all > consumers/* > consumers/kind, account > sources/*, checks, kafka, spool > transforms > lines > aggregate, config, http > data-dir > core, kernel > mounts, records > log, native, builtin, heap > node:
  *
  * A part may import the parts of the rows below its own. What else it may is listed here, with the reason. Each npm
  * package has one door: the only file or folder that imports it.
@@ -18,13 +18,16 @@ const ROOT = dirname(import.meta.dirname);
 const ROWS = [
   ['main'],
   ['cli'],
-  ['agent'],
+  ['agent', 'consumers/process'],
   ['admin'],
   ['report'],
   ['inputs', 'reload'],
   ['delivery', 'verify'],
   ['options'],
-  ['sources/all.ts'],
+  ['sources/all.ts', 'consumers/all.ts'],
+  ['consumers/opensearch'],
+  ['consumers/kind.ts'],
+  ['consumers/account.ts'],
   ['sources/tail', 'sources/statsd', 'sources/host', 'sources/otlp', 'checks', 'kafka', 'spool'],
   ['transforms'],
   ['lines'],
@@ -102,7 +105,7 @@ function resolve(from: string, specifier: string): string {
 }
 
 const isOurs = (to: string) => to.endsWith('.ts') && !to.startsWith('node:');
-const partOf = (file: string) => /^sources\/[^/]+|^[^/.]+/.exec(file)?.[0] ?? file;
+const partOf = (file: string) => /^(?:sources|consumers)\/[^/]+|^[^/.]+/.exec(file)?.[0] ?? file;
 const rowOf = (part: string) => ROWS.findIndex((row) => row.includes(part));
 const within = (file: string, place: string) =>
   file === place || file.startsWith(`${place}/`) || partOf(file) === place;
@@ -188,6 +191,16 @@ test('imports point down, never back or sideways', () => {
   assert.deepEqual(shown(own.filter((i) => !isAllowed(i))), []);
 });
 
+test('consumers are programs of their own: they know nothing of the agent', () => {
+  const agents = ['agent.ts', 'delivery', 'inputs.ts', 'reload.ts', 'sources', 'spool', 'transforms', 'lines'];
+  const reached = own.filter(({ from }) => from.startsWith('consumers/'));
+  for (const arrow of reached) {
+    for (const next of own) if (next.from === arrow.to && !next.type && !reached.includes(next)) reached.push(next);
+  }
+  assert.ok(reached.length > 50, 'their imports were not found');
+  assert.deepEqual(shown(reached.filter(({ to, type }) => !type && agents.some((place) => within(to, place)))), []);
+});
+
 test('every exception is in use', () => {
   const idle = ALSO.filter((arrow) => !own.some((i) => within(i.from, arrow.from) && within(i.to, arrow.to)));
   assert.deepEqual(idle, []);
@@ -225,7 +238,7 @@ test('one name is one thing: no exported name is defined twice', () => {
   const defined = new Map<string, string[]>();
   for (const file of files) {
     // What each kind of input gives is called as core/input.ts says.
-    if (/^sources\/\w+\/report\.ts$/.test(file)) continue;
+    if (/^(sources|consumers)\/\w+\/report\.ts$/.test(file)) continue;
     for (const [, name] of fs.readFileSync(join(ROOT, 'src', file), 'utf8').matchAll(DEFINITION)) {
       defined.set(name!, [...(defined.get(name!) ?? []), file]);
     }

@@ -176,7 +176,8 @@ async function answer(
       return { code: 200, type: JSON_TYPE, body };
     }
     case '/metrics': {
-      const { metricsText, METRICS_TYPE } = await import('../report/metrics.ts');
+      const { metricsText } = await import('../report/metrics.ts');
+      const { METRICS_TYPE } = await import('../report/prometheus.ts');
       const body = await renderings.of('metrics', async function* () {
         yield await metricsText(options.status(0), options.kinds);
       });

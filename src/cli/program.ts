@@ -5,6 +5,7 @@ import { Argument, Command, CommanderError, Option } from 'commander';
 import { showUsage, usageError } from './usage.ts';
 
 const DEFAULT_CONFIG = '/etc/runnel/runnel.yaml';
+const SINK_CONFIG = '/etc/runnel-sink/runnel.yaml';
 const CONFIG = '-c, --config <file>';
 /** Of commands that need what is configured, and of those that ask an agent that runs. */
 const ITS_CONFIG = `the agent's configuration (default: ${DEFAULT_CONFIG})`;
@@ -280,6 +281,20 @@ program
   .action(async (options: Omit<import('./verify.ts').VerifyCommand, 'defaultPath'>) => {
     const { runVerify: verify } = await import('./verify.ts');
     await finish(verify({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+program
+  .command('sink', { hidden: true })
+  .description('a consumer behind Kafka, in the foreground; any number of processes share the work')
+  .addArgument(new Argument('<kind>', 'opensearch: topics into data streams').choices(['opensearch']))
+  .option(CONFIG, `its configuration, a file of its own (default: ${SINK_CONFIG})`)
+  .option('--setup', 'make what it needs, and end; may be repeated')
+  .option('--check', 'look for what is missing or twice; exit 0 nothing, 1 named, 3 undecided')
+  .option('--repair', 'with --check: mend it')
+  .option('--json', 'with --check: print as JSON')
+  .action(async (kind: string, options: Omit<import('./sink.ts').SinkOptions, 'version' | 'defaultPath'>) => {
+    const { sink } = await import('./sink.ts');
+    await finish(sink(kind, { version, defaultPath: SINK_CONFIG, ...options }));
   });
 
 interface PositionsOptions {

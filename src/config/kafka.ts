@@ -1,5 +1,6 @@
 /** `kafka`: where records go, and how. */
 import { alternative, calledElsewhere, commaList, option, optional, section } from './option.ts';
+import { tlsOption } from './tls.ts';
 import { duration, hostPort, integer, name, oneOf, path, topic, url, yesNo } from './types.ts';
 
 export const kafkaSection = section({
@@ -51,40 +52,10 @@ export const kafkaSection = section({
     'How long an open block waits for more records before it is sent. Longer: fewer, better compressed blocks.',
   ),
   client_id: option(name(), 'runnel', "The name in the broker's logs and quotas."),
-  tls: calledElsewhere(
-    ['ssl', 'security_protocol', 'security.protocol'],
-    optional(
-      section(
-        {
-          ca_file: calledElsewhere(
-            ['ca', 'cafile', 'ca_cert', 'ca_location', 'certificate_authorities', 'ssl_ca'],
-            optional(path('/etc/runnel/ca.pem'), "Certificates to trust, as PEM. Without it: the system's."),
-          ),
-          cert_file: calledElsewhere(
-            ['cert', 'certificate', 'crt_file', 'client_cert'],
-            optional(path('/etc/runnel/client.pem'), "The agent's own certificate, as PEM. Needs key_file."),
-          ),
-          key_file: calledElsewhere(
-            ['key', 'private_key', 'client_key'],
-            optional(path('/etc/runnel/client.key'), 'The key of cert_file, as PEM.'),
-          ),
-          server_name: optional(
-            name('host name', 'kafka.example.com'),
-            "The name in the broker's certificate, where it is not the address.",
-          ),
-          insecure: calledElsewhere(
-            ['verify', 'insecure_skip_verify', 'skip_verify', 'verify_certificate', 'verification_mode'],
-            option(
-              yesNo(),
-              'false',
-              "Does not check the broker's certificate. Anyone between can read and change everything.",
-            ),
-          ),
-        },
-        "tls: {} for the system's certificates",
-      ),
-      "Speaks TLS to the brokers. tls: {} uses the system's certificates.",
-    ),
+  tls: tlsOption(
+    "Speaks TLS to the brokers. tls: {} uses the system's certificates.",
+    'broker',
+    "The agent's own certificate, as PEM. Needs key_file.",
   ),
   sasl: calledElsewhere(
     ['authentication', 'auth', 'sasl_mechanism', 'sasl.mechanism'],

@@ -139,17 +139,18 @@ function interpret<C extends CommonConfig>(
   }
   if (!result.success) return null;
   const config = complete(result.output as never, env);
+  /** Also where it cannot be used, which was told. */
+  const isThere = (path: Path) => {
+    const at = nodeAt(tree, path);
+    return at !== undefined && (at.kind !== 'empty' || isFaulty(at, faults));
+  };
   const refuse = (path: Path, message: string) => {
     const fault = faultAt(tree, path, message);
     // What is missing here may be what is wrong inside, which was told already; two inputs may say the same of an option.
     if (faults.some((told) => told.message === fault.message || isWithin(told.message, optionName(path)))) return;
     const needs = /^needs ([\w, ]+)/.exec(message)?.[1]?.split(/, | or /) ?? [];
-    if (needs.some((key) => isMeant(key, optionName(path), faults))) return;
+    if (needs.some((key) => isMeant(key, optionName(path), faults) || isThere([...path.slice(0, -1), key]))) return;
     faults.push(fault);
-  };
-  const isThere = (path: Path) => {
-    const at = nodeAt(tree, path);
-    return at !== undefined && (at.kind !== 'empty' || isFaulty(at, faults));
   };
   checkLogin(config.kafka, refuse, isThere);
   check(config, refuse, (path, message) => warnings.push(formatFault(faultAt(tree, path, message))));

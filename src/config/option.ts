@@ -224,10 +224,11 @@ export function dictionary<S extends v.GenericSchema>(
   >;
 }
 
-/** `false`, or a section; `true` is the section with its defaults. */
+/** `false`, or a section; `true` is the section with its defaults. `word`: it says the same as `false`, and is shown in its place. */
 export function orFalse<E extends Fields>(
   fields: E,
-): v.GenericSchema<boolean | object, false | v.InferOutput<Section<E>>> {
+  word = 'false',
+): v.GenericSchema<boolean | string | object, false | v.InferOutput<Section<E>>> {
   const whole = section(fields);
   const off = v.pipe(
     v.unknown(),
@@ -239,11 +240,12 @@ export function orFalse<E extends Fields>(
     whole as never,
   );
   const bad = leaf<never>({ label: '', json: {} }, () => {
-    throw new Wrong('must be false or a map, not {}');
+    throw new Wrong(`must be ${word} or a map, not {}`);
   });
-  return v.lazy((input) => {
-    if (input === false || input === 'false') return off as never;
+  const either = v.lazy((input) => {
+    if (input === false || input === 'false' || input === word) return off as never;
     if (input === true || input === 'true') return on as never;
     return (typeof input === 'string' ? bad : whole) as never;
   });
+  return v.pipe(either, v.metadata({ off: word })) as never;
 }

@@ -34,10 +34,7 @@ const GENERAL = {
     path('/etc/runnel/mask.key'),
     'The key of with: hash: at least 32 bytes, which others may not read. Who has it can try out what a hash was made of.',
   ),
-  kafka: calledElsewhere(
-    ['output', 'outputs', 'sinks', 'sink'],
-    option(kafkaSection, {}, 'Where records go, and how.'),
-  ),
+  kafka: calledElsewhere(['output', 'outputs', 'sinks'], option(kafkaSection, {}, 'Where records go, and how.')),
 };
 
 /** Behind them. */
@@ -122,8 +119,14 @@ const REST = {
   ),
 };
 
-export function schemaWith(inputs: Fields): Section<Fields> {
-  return section({ ...GENERAL, ...inputs, ...REST });
+/** `consumers`: those of the processes behind Kafka, which have a file of their own. */
+export function schemaWith(inputs: Fields, consumers: Fields): Section<Fields> {
+  const sink = option(
+    section(consumers),
+    {},
+    'What the processes behind Kafka do (runnel sink), each kind in a process of its own: in a file of its own, in which data_dir is /var/lib/runnel-sink by default, and admin.listen 127.0.0.1:8688. The agent (runnel run) leaves this alone.',
+  );
+  return section({ ...GENERAL, ...inputs, ...REST, sink });
 }
 
 type Own = Section<typeof GENERAL & typeof REST>;

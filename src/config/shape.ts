@@ -7,8 +7,8 @@ import type { ChoiceInfo, LeafInfo } from './option.ts';
 
 export type Shape =
   | { kind: 'leaf'; info: LeafInfo }
-  /** `orFalse`: may also be true or false. `write`: see `section`. */
-  | { kind: 'map'; fields: Map<string, Field>; orFalse: boolean; write?: string | undefined }
+  /** `orFalse`: may also be true or false. `off`: what that is called. `write`: see `section`. */
+  | { kind: 'map'; fields: Map<string, Field>; orFalse: boolean; off?: string; write?: string | undefined }
   /** A map with exactly one of the keys, and of those beside it what is wanted; or a name. */
   | { kind: 'choice'; fields: Map<string, Field>; beside: Map<string, Field>; info: ChoiceInfo }
   /** Anything: what it is made of is its own business. */
@@ -41,10 +41,10 @@ export function shapeOf(schema: unknown): Shape {
     case 'optional':
       return shapeOf(s.wrapped);
     case 'lazy': {
-      const { single } = v.getMetadata(s) as Any;
+      const { single, off } = v.getMetadata(s) as Any;
       if (single) return { kind: 'list', item: shapeOf(single.item), commas: false, single: true, none: false };
       const inner = shapeOf(s.getter({}));
-      return inner.kind === 'map' ? { ...inner, orFalse: true } : inner;
+      return inner.kind === 'map' ? { ...inner, orFalse: true, off } : inner;
     }
     case 'array': {
       const { commas, none } = v.getMetadata(s);
@@ -85,6 +85,6 @@ export function labelAt(shape: Shape, path: readonly (string | number)[]): strin
     else if (at?.kind === 'choice') at = (at.fields.get(String(step)) ?? at.beside.get(String(step)))?.shape;
     else if (at?.kind === 'map') at = at.fields.get(String(step))?.shape;
   }
-  if (at?.kind === 'map') return at.orFalse ? 'true, false or a map' : 'a map';
+  if (at?.kind === 'map') return at.orFalse ? `true, ${at.off ?? 'false'} or a map` : 'a map';
   return at?.kind === 'leaf' || at?.kind === 'grammar' ? at.info.label : undefined;
 }

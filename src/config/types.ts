@@ -66,11 +66,11 @@ export function duration(range: Range = {}): Leaf<number> {
   );
 }
 
-/** Milliseconds; `never` is null. */
-export function durationOrNever(range: Range = {}): Leaf<number | null> {
-  const json = { anyOf: [{ const: 'never' }, DURATION_JSON] };
-  return leaf({ label: rangeLabel('duration or never', range), json, example: '7d' }, (text) =>
-    text === 'never' ? null : ranged(durationIn(text, range), range, readDuration),
+/** Milliseconds; `never`, or the word that is used in its place, is null. */
+export function durationOrNever(range: Range = {}, never = 'never', example = '7d'): Leaf<number | null> {
+  const json = { anyOf: [{ const: never }, DURATION_JSON] };
+  return leaf({ label: rangeLabel(`duration or ${never}`, range), json, example }, (text) =>
+    text === never ? null : ranged(durationIn(text, range), range, readDuration),
   );
 }
 

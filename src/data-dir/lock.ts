@@ -20,10 +20,20 @@ export interface DataDirLock {
 
 /** Throws a sentence that names the other agent, or says why the directory cannot be locked. */
 export function lockDataDir(dir: string, mode: LockMode): DataDirLock {
-  const path = join(dir, 'lock');
+  const lock = lockIn(dir, 'lock', mode);
+  if ('release' in lock) return lock;
+  const who = lock.pid === null ? 'another agent' : `the agent with pid ${lock.pid}`;
+  throw new Error(`${dir} is in use by ${who}: one agent per data_dir`);
+}
+
+/** Locks the file of this name; where another process has it: that process, null where it has not said yet who it is. */
+export function lockIn(dir: string, name: string, mode: LockMode): DataDirLock | { pid: number | null } {
+  const path = join(dir, name);
   const fd = openLock(dir, path);
   try {
-    return mode === 'pid' ? lockByPid(dir, path, fd) : lockByFlock(dir, path, fd);
+    const lock = mode === 'pid' ? lockByPid(path, fd) : lockByFlock(dir, path, fd);
+    if (!('release' in lock)) closeSync(fd);
+    return lock;
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -47,11 +57,11 @@ function openLock(dir: string, path: string): number {
   }
 }
 
-function lockByFlock(dir: string, path: string, fd: number): DataDirLock {
+function lockByFlock(dir: string, path: string, fd: number): DataDirLock | { pid: number | null } {
   if (!nativeAvailable()) {
     throw new Error(`cannot lock ${dir}: flock needs koffi, which cannot be loaded here; \`lock: pid\` does without`);
   }
-  if (!tryLock(fd)) throw inUse(dir, readPid(path));
+  if (!tryLock(fd)) return { pid: readPid(path) };
   try {
     writePid(fd);
   } catch (error) {
@@ -62,17 +72,12 @@ function lockByFlock(dir: string, path: string, fd: number): DataDirLock {
   return { release: () => closeSync(fd) };
 }
 
-function lockByPid(dir: string, path: string, fd: number): DataDirLock {
+function lockByPid(path: string, fd: number): DataDirLock | { pid: number } {
   const other = readPid(path);
-  if (other !== null && other !== process.pid && alive(other)) throw inUse(dir, other);
+  if (other !== null && other !== process.pid && alive(other)) return { pid: other };
   writePid(fd);
   closeSync(fd);
   return { release: () => rmSync(path, { force: true }) };
-}
-
-function inUse(dir: string, pid: number | null): Error {
-  const who = pid === null ? 'another agent' : `the agent with pid ${pid}`;
-  return new Error(`${dir} is in use by ${who}: one agent per data_dir`);
 }
 
 function readPid(path: string): number | null {

@@ -1,0 +1,4 @@
+/** The consumers that there are: what `sink` and `runnel sink` know. Adding one is its folder and a line here. */
+import { opensearch } from './opensearch/kind.ts';
+
+export const CONSUMERS = [opensearch] as const;
