@@ -30,13 +30,19 @@ const TIMER: u32 = 3;
 const SET: u32 = 4;
 
 const MAX_VALUES: u32 = 512;
+/** Name and tags together; longer spellings are never known. */
+const LONGEST_SPELLING: u32 = 4096;
 
 /** Exact in f64: dividing by one of them rounds once, as reading the number digit by digit exactly would. */
 const POWERS: StaticArray<f64> = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
 let table: usize = 0;
+/** The last slot, and where in a hash the number of the first one to look at begins. */
 let mask: u32 = 0;
-let seed: u64 = 0;
+let shift: u32 = 0;
+/** LONGEST_SPELLING + 16 random bytes, and a random odd number. */
+let secrets: usize = 0;
+let multiplier: u64 = 0;
 let origin: u32 = 0;
 let signedGauges = true;
 let entrySeries: usize = 0;
@@ -51,7 +57,7 @@ let result: usize = 0;
 /** MAX_VALUES f64: the values of one line; behind them, for TIMED, its weight and its time. */
 let values: usize = 0;
 
-export function configure(resultAt: usize, valuesAt: usize, seriesAt: usize, valueAt: usize, weightAt: usize, limit: u32, series: u32, seedOf: u32): void {
+export function configure(resultAt: usize, valuesAt: usize, seriesAt: usize, valueAt: usize, weightAt: usize, limit: u32, series: u32, secretsAt: usize): void {
   countedFrom = series;
   result = resultAt;
   values = valuesAt;
@@ -59,12 +65,14 @@ export function configure(resultAt: usize, valuesAt: usize, seriesAt: usize, val
   entryValue = valueAt;
   entryWeight = weightAt;
   entryLimit = limit;
-  seed = <u64>seedOf * 0x9e3779b97f4a7c15 + 0x1234567;
+  secrets = secretsAt;
+  multiplier = load<u64>(secretsAt + LONGEST_SPELLING + 8) | 1;
 }
 
 export function setTable(tableAt: usize, slots: u32): void {
   table = tableAt;
   mask = slots - 1;
+  shift = clz(slots) + 1;
 }
 
 /** Where the lines come from; `steps`: a gauge with a sign is a step, which is not for here. */
@@ -78,23 +86,27 @@ export function clearEntries(): void {
 }
 
 @inline
-function mix(start: u64, at: usize, length: u32): u64 {
+function term(word: u64, secret: u64): u64 {
+  return <u64>(<u32>word + <u32>secret) * <u64>(<u32>(word >> 32) + <u32>(secret >> 32));
+}
+
+/**
+ * NH, of UMAC (RFC 4418, 5.2): whatever names somebody chooses, two collide once in 2^32 while he does not know the secrets
+ * (8 bytes each from `secret` on). No step waits for the one before.
+ */
+@inline
+function sum(start: u64, at: usize, length: u32, secret: usize): u64 {
   let h = start;
   let i: u32 = 0;
-  for (; i + 8 <= length; i += 8) {
-    h = (h ^ load<u64>(at + i)) * 0x9e3779b97f4a7c15;
-    h ^= h >> 29;
-  }
-  if (i < length) {
-    h = (h ^ (load<u64>(at + i) & (((<u64>1) << ((length - i) << 3)) - 1))) * 0x9e3779b97f4a7c15;
-    h ^= h >> 29;
-  }
+  for (; i + 8 <= length; i += 8) h += term(load<u64>(at + i), load<u64>(secret + i));
+  if (i < length) h += term(load<u64>(at + i) & (((<u64>1) << ((length - i) << 3)) - 1), load<u64>(secret + i));
   return h;
 }
 
 @inline
 function same(a: usize, b: usize, length: u32): bool {
   let i: u32 = 0;
+  for (; i + 16 <= length; i += 16) if (v128.any_true(v128.xor(v128.load(a + i), v128.load(b + i)))) return false;
   for (; i + 8 <= length; i += 8) if (load<u64>(a + i) != load<u64>(b + i)) return false;
   if (i < length) return ((load<u64>(a + i) ^ load<u64>(b + i)) & (((<u64>1) << ((length - i) << 3)) - 1)) == 0;
   return true;
@@ -272,18 +284,24 @@ export function accumulate(from: usize, to: usize, sums: usize, samplesAt: usize
 
     // The spelling.
     const nameLength = <u32>(firstColon - line);
-    const mixed = mix(mix(seed + kind + (<u64>origin << 8), line, nameLength), tagsAt, tagsLength);
-    const hash = <u32>(mixed ^ (mixed >> 32)) | 1;
+    const padded = (nameLength + 7) & ~7;
+    let hash: u32 = 1;
     const lengths = nameLength | (tagsLength << 16);
     let series: u32 = u32.MAX_VALUE;
-    for (let k = hash & mask; ; k = (k + 1) & mask) {
+    const short = nameLength + tagsLength <= LONGEST_SPELLING;
+    if (short) {
+      const start = sum(<u64>kind + (<u64>origin << 8), line, nameLength, secrets);
+      // Multiply-shift: the first bits of the product are as good.
+      hash = <u32>((sum(start, tagsAt, tagsLength, secrets + padded) * multiplier) >> 32) | 1;
+    }
+    for (let k = hash >> shift; short; k = (k + 1) & mask) {
       const slot = table + ((<usize>k) << 4);
       const found = load<u32>(slot);
       if (found == 0) break;
       if (found != hash || load<u32>(slot, 8) != lengths) continue;
       const target = load<u32>(slot, 12);
       const key = <usize>load<u32>(slot, 4);
-      if (target >> 28 != kind || load<u32>(key - 8) != origin || !same(key, line, nameLength) || !same(key + ((nameLength + 7) & ~7), tagsAt, tagsLength)) continue;
+      if (target >> 28 != kind || load<u32>(key - 8) != origin || !same(key, line, nameLength) || !same(key + padded, tagsAt, tagsLength)) continue;
       series = target & 0x0fffffff;
       break;
     }

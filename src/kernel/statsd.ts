@@ -29,6 +29,9 @@ export const SET = 4;
 export const MAX_ENTRIES = 65_536;
 const RESULT_AT = 32_768;
 const VALUES_AT = 40_960;
+/** Random bytes for hashes, so that nobody can choose names that collide. */
+const SECRETS_AT = 49_152;
+const SECRETS = 4096 + 16;
 const MAX_VALUES = 512;
 const ARENA_AT = 65_536;
 const FIRST_SLOTS = 4096;
@@ -123,9 +126,8 @@ export class StatsdKernel {
     compiled ??= new WebAssembly.Module(readFileSync(new URL('./statsd.wasm', import.meta.url)));
     const instance = new WebAssembly.Instance(compiled, { env: { memory: this.memory } });
     this.#exports = instance.exports as unknown as Exports;
-    // A seed that differs in every process, so that nobody can choose names that collide.
-    const seed = Math.floor(Math.random() * 2 ** 32);
-    this.#exports.configure(RESULT_AT, VALUES_AT, seriesAt, valueAt, weightAt, MAX_ENTRIES, series, seed);
+    for (let at = SECRETS_AT; at < SECRETS_AT + SECRETS; at += 4) this.#words[at / 4] = Math.random() * 2 ** 32;
+    this.#exports.configure(RESULT_AT, VALUES_AT, seriesAt, valueAt, weightAt, MAX_ENTRIES, series, SECRETS_AT);
     this.#slots = FIRST_SLOTS;
     this.#keyAt = this.#keysAt;
     this.#exports.setTable(this.#tableAt, this.#slots);
@@ -183,7 +185,7 @@ export class StatsdKernel {
   }
 
   #insert(hash: number, key: number, lengths: number, target: number): void {
-    let slot = hash & (this.#slots - 1);
+    let slot = hash >>> (Math.clz32(this.#slots) + 1);
     const base = this.#tableAt / 4;
     while (this.#words[base + slot * 4] !== 0) slot = (slot + 1) & (this.#slots - 1);
     this.#words[base + slot * 4] = hash;
