@@ -1,5 +1,5 @@
-/** What is lost is counted each time, and said once for each reason: how much so far, why, and what to do. */
-import { type LossReason, meaningOf } from '../../core/losses.ts';
+/** What is lost is counted each time, and said once for each listener and reason: how much so far, why, and what to do. */
+import { meaningOf } from '../../core/losses.ts';
 import { log } from '../../log.ts';
 import type { SampleLoss } from './aggregator.ts';
 
@@ -7,16 +7,17 @@ import type { SampleLoss } from './aggregator.ts';
 const EXAMPLE_EVERY_MS = 10_000;
 
 export class LossesSaid {
-  readonly #soFar = new Map<LossReason, number>();
+  /** By reason and listener. */
+  readonly #soFar = new Map<string, number>();
 
   /** `from`: who received it, `udp://127.0.0.1:8125`. */
   say(from: string, { reason, samples, example }: SampleLoss): void {
-    const count = (this.#soFar.get(reason) ?? 0) + samples;
-    this.#soFar.set(reason, count);
+    const key = `${reason} ${from}`;
+    const count = (this.#soFar.get(key) ?? 0) + samples;
+    this.#soFar.set(key, count);
     const { meaning, remedy } = meaningOf(reason);
     const lost = `${count} ${count === 1 ? 'sample is' : 'samples are'} lost so far (${reason})`;
-    log.warnOnce(`${reason} ${from}`, `${from}: ${lost}: ${meaning}${remedy ? `: ${remedy}` : ''}`);
-    if (example !== undefined)
-      log.debugOnce(`${reason} ${from} example`, `${from}: ${reason}: ${example}`, EXAMPLE_EVERY_MS);
+    log.warnOnce(key, `${from}: ${lost}: ${meaning}${remedy ? `: ${remedy}` : ''}`);
+    if (example !== undefined) log.debugOnce(`${key} example`, `${from}: ${reason}: ${example}`, EXAMPLE_EVERY_MS);
   }
 }

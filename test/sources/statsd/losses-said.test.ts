@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Account } from '../../../src/core/account.ts';
 import { LOSSES } from '../../../src/core/losses.ts';
 import { setLog } from '../../../src/log.ts';
+import { LossesSaid } from '../../../src/sources/statsd/losses-said.ts';
 import { statsdSource } from '../../../src/sources/statsd/statsd.ts';
 import { collect } from '../../support/output.ts';
 import { DEFAULTS, listenOn } from '../../support/statsd.ts';
@@ -89,4 +90,14 @@ test('who debugs is shown a line of each', async (t) => {
     shown.map((line) => line.slice(line.indexOf('udp:'))).sort(),
     BAD.map(([line, reason]) => `${address}: ${reason}: ${line}\n`).sort(),
   );
+});
+
+test('each listener has its own account of them', (t) => {
+  const said: string[] = [];
+  t.mock.method(process.stderr, 'write', (line: string) => said.push(line) > 0);
+  const lost = new LossesSaid();
+  lost.say('udp://127.0.0.1:1', { reason: 'malformed:value', samples: 40, example: undefined });
+  lost.say('udp://127.0.0.1:2', { reason: 'malformed:value', samples: 2, example: undefined });
+  assert.match(said[0]!, /:1: 40 samples are lost so far/);
+  assert.match(said[1]!, /:2: 2 samples are lost so far/);
 });
