@@ -39,6 +39,37 @@ export async function emit(
   }
 }
 
+/** Records as bytes, one after the other: record i ends where `ends[i]` says, and `weights[i]` input items stand behind it. */
+export interface PackedRecords {
+  bytes: Uint8Array;
+  ends: Uint32Array;
+  weights: Float64Array;
+  count: number;
+}
+
+/** The same of these; each has room in a slot. */
+export async function emitPacked(output: Output, stream: Stream, records: PackedRecords): Promise<void> {
+  const { bytes, ends, weights, count } = records;
+  for (let i = 0; i < count; ) {
+    const batch = await output.take(stream);
+    const { bytesAt, starts, ends: slotEnds, flags, source, length } = batch.slot;
+    const from = i === 0 ? 0 : ends[i - 1]!;
+    for (; i < count && batch.count < MAX_RECORDS && ends[i]! - from <= SLOT_CAPACITY; i++) {
+      starts[batch.count] = bytesAt + batch.used;
+      batch.used = ends[i]! - from;
+      slotEnds[batch.count] = bytesAt + batch.used;
+      flags[batch.count] = 0;
+      source[batch.count] = 0;
+      length[batch.count] = 0;
+      batch.count++;
+      batch.weight += weights[i]!;
+    }
+    batch.slot.bytes.set(bytes.subarray(from, from + batch.used));
+    batch.time = Date.now();
+    await output.push(batch);
+  }
+}
+
 /** Three bytes a character at most; the long ones are looked at more closely. */
 function fits(record: string, room: number): boolean {
   return record.length * 3 <= room || (record.length <= room && Buffer.byteLength(record) <= room);

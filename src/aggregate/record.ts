@@ -48,14 +48,31 @@ export class MetricRecords {
     attributes: string,
     second?: number,
   ): string {
-    const when = second === undefined ? this.#window : during(second * 1000, second * 1000);
-    let text = `${when}${name},"type":"${type}"`;
+    return `${this.head(second)}${name}${this.between(type, fields, unit)}${attributes}${this.tail()}`;
+  }
+
+  /** The same in parts, for who has name and attributes as bytes: head, name, between, attributes, tail. */
+  head(second?: number): string {
+    return second === undefined ? this.#window : during(second * 1000, second * 1000);
+  }
+
+  between(type: MetricType, fields: MetricFields, unit: string): string {
+    let text = `,"type":"${type}"`;
     for (const key in fields) {
       const value = fields[key]!;
       text += typeof value === 'number' ? `,"${key}":${number(value)}` : `,"${key}":${JSON.stringify(value)}`;
     }
     if (unit !== '') text += `,"unit":${JSON.stringify(unit)}`;
-    return `${text},"attributes":{${attributes}${this.#host}${this.nextId()}${this.#tail}`;
+    return `${text},"attributes":{`;
+  }
+
+  /** Characters of a tail, at most. */
+  get tailLength(): number {
+    return this.#host.length + this.#id.length + 20 + this.#tail.length;
+  }
+
+  tail(): string {
+    return `${this.#host}${this.nextId()}${this.#tail}`;
   }
 
   /** The `event.id` of the next record of this flush. */

@@ -1,13 +1,14 @@
 /**
  * The series table: which series there are, by number. A series is a kind, a name and attributes.
  *
- *   key  <kind letter><name as JSON><attributes as the inside of a JSON object>     one string, cut apart at the flush
+ *   key  <kind, a digit><name as JSON><attributes as the inside of a JSON object>     UTF-8, cut apart at the flush
  *
  * Invariant: a number below `size` is live or on the free list. At most `limit` series are live, besides overflow
  * series: past the limit samples still count, in one series a name with the attribute `runnel.overflow`. What a key has
  * beyond KEY_BYTES is charged to the budget of sketches and sets; without room there it is past the limit as well.
  */
 import type { Arena } from './arena.ts';
+import { Keys } from './keys.ts';
 import { attributesJson } from './record.ts';
 
 /** Overflow series, at most: names do not come without end, and where they do, samples are dropped and counted. */
@@ -35,8 +36,8 @@ export class SeriesTable {
   readonly capacity: number;
   /** Numbers ever given out. */
   size = 0;
-  readonly #numbers = new Map<string, number>();
-  readonly #keys: (string | undefined)[] = [];
+  readonly #keys: Keys;
+  /** Bytes. */
   readonly #nameLengths: Uint32Array;
   /** Windows without a sample. */
   readonly #idle: Uint8Array;
@@ -51,13 +52,14 @@ export class SeriesTable {
     this.limit = limit;
     this.#budget = budget;
     this.capacity = limit + OVERFLOW;
+    this.#keys = new Keys(this.capacity);
     this.#overflow = new Uint8Array(this.capacity);
     this.#nameLengths = new Uint32Array(this.capacity);
     this.#idle = new Uint8Array(this.capacity);
   }
 
   get live(): number {
-    return this.#numbers.size;
+    return this.#keys.size;
   }
 
   /** The number of a series, new or known; of its overflow series when the table is full; -1 when that is full too. */
@@ -70,12 +72,12 @@ export class SeriesTable {
       tags.some(([key, value]) => Math.max(key.length, value.length) > length)
     )
       return this.#overflowOf(kind, nameJson);
-    const key = String(kind) + nameJson + attributesJson(sorted(tags));
-    const known = this.#numbers.get(key);
-    if (known !== undefined) return known;
-    if (this.live - this.#overflows < this.limit && this.#hasRoom(nameJson) && this.#budget.charge(beyond(key))) {
+    const known = this.#keys.look(String(kind) + nameJson + attributesJson(sorted(tags)));
+    if (known >= 0) return known;
+    const beyond = Math.max(0, this.#keys.lookedLength - KEY_BYTES);
+    if (this.live - this.#overflows < this.limit && this.#hasRoom(nameJson) && this.#budget.charge(beyond)) {
       if (this.#limits.perName < this.limit) this.#ofName.set(nameJson, (this.#ofName.get(nameJson) ?? 0) + 1);
-      return this.#add(key, nameJson.length);
+      return this.#add(nameJson);
     }
     return this.#overflowOf(kind, nameJson);
   }
@@ -90,21 +92,40 @@ export class SeriesTable {
   }
 
   isLive(number: number): boolean {
-    return this.#keys[number] !== undefined;
+    return this.#keys.has(number);
   }
 
   kind(number: number): number {
-    return this.#keys[number]!.charCodeAt(0) - 48;
+    return this.#keys.bytes[this.#keys.from(number)]! - 48;
   }
 
   /** The name as JSON. */
   name(number: number): string {
-    return this.#keys[number]!.slice(1, 1 + this.#nameLengths[number]!);
+    const from = this.#keys.from(number) + 1;
+    return this.#keys.bytes.toString('utf8', from, from + this.#nameLengths[number]!);
   }
 
   /** The inside of the JSON object. */
   attributes(number: number): string {
-    return this.#keys[number]!.slice(1 + this.#nameLengths[number]!);
+    const from = this.#keys.from(number) + 1 + this.#nameLengths[number]!;
+    return this.#keys.bytes.toString('utf8', from, this.#keys.to(number));
+  }
+
+  /** Name and attributes as bytes: the name's are the first `nameLength(number)` of [from, to) of `bytes`. */
+  get bytes(): Buffer {
+    return this.#keys.bytes;
+  }
+
+  from(number: number): number {
+    return this.#keys.from(number) + 1;
+  }
+
+  to(number: number): number {
+    return this.#keys.to(number);
+  }
+
+  nameLength(number: number): number {
+    return this.#nameLengths[number]!;
   }
 
   used(number: number): void {
@@ -113,7 +134,7 @@ export class SeriesTable {
 
   /** A window has passed without this one; returns for how many now. */
   unused(number: number): number {
-    if (this.#keys[number] === undefined) return 0;
+    if (!this.#keys.has(number)) return 0;
     this.#idle[number] = Math.min(255, this.#idle[number]! + 1);
     return this.#idle[number]!;
   }
@@ -122,28 +143,27 @@ export class SeriesTable {
   evict(windows: number): number {
     let gone = 0;
     for (let number = 0; number < this.size; number++) {
-      const key = this.#keys[number];
-      if (key === undefined || this.#idle[number]! < windows) continue;
-      this.#numbers.delete(key);
-      this.#keys[number] = undefined;
+      if (!this.#keys.has(number) || this.#idle[number]! < windows) continue;
       if (this.#overflow[number] === 1) this.#overflows--;
       else {
-        this.#budget.refund(beyond(key));
-        this.#forget(key.slice(1, 1 + this.#nameLengths[number]!));
+        this.#budget.refund(Math.max(0, this.to(number) - this.from(number) + 1 - KEY_BYTES));
+        if (this.#limits.perName < this.limit) this.#forget(this.name(number));
       }
+      this.#keys.remove(number);
       this.#overflow[number] = 0;
       this.#idle[number] = 0;
       this.#free.push(number);
       gone++;
     }
+    if (gone > 0) this.#keys.tidy();
     return gone;
   }
 
-  #add(key: string, nameLength: number): number {
+  /** The key that was looked for last. */
+  #add(nameJson: string): number {
     const number = this.#free.pop() ?? this.size++;
-    this.#numbers.set(key, number);
-    this.#keys[number] = key;
-    this.#nameLengths[number] = nameLength;
+    this.#keys.put(number);
+    this.#nameLengths[number] = Buffer.byteLength(nameJson);
     this.#idle[number] = 0;
     return number;
   }
@@ -159,11 +179,10 @@ export class SeriesTable {
   }
 
   #overflowOf(kind: number, nameJson: string): number {
-    const key = `${kind}${nameJson}"runnel.overflow":"true"`;
-    const there = this.#numbers.get(key);
-    if (there !== undefined) return there;
+    const there = this.#keys.look(`${kind}${nameJson}"runnel.overflow":"true"`);
+    if (there >= 0) return there;
     if (this.#overflows >= OVERFLOW || nameJson.length > OVERFLOW_NAME) return -1;
-    const number = this.#add(key, nameJson.length);
+    const number = this.#add(nameJson);
     this.#overflow[number] = 1;
     this.#overflows++;
     return number;
@@ -174,12 +193,6 @@ export class SeriesTable {
 export function attributesOf(series: SeriesTable, number: number): [string, string][] {
   const all = JSON.parse(`{${series.attributes(number)}}`) as Record<string, string | string[]>;
   return Object.entries(all).flatMap(([key, values]) => [values].flat().map((value): [string, string] => [key, value]));
-}
-
-/** Bytes of a key that its series does not come with. */
-function beyond(key: string): number {
-  const bytes = /[^\x00-\xff]/.test(key) ? key.length * 2 : key.length;
-  return Math.max(0, bytes - KEY_BYTES);
 }
 
 /** In one order, whatever the order sent, and every pair once. */

@@ -5,6 +5,7 @@ import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SeriesLimits } from '../../src/aggregate/series.ts';
 import { Account } from '../../src/core/account.ts';
+import type { FlushPiece } from '../../src/sources/statsd/flush.ts';
 import type { ListenEntry } from '../../src/sources/statsd/listen-entry.ts';
 import type { NamingConfig } from '../../src/sources/statsd/naming-options.ts';
 import { type StatsdOptions, statsdSource } from '../../src/sources/statsd/statsd.ts';
@@ -33,6 +34,16 @@ export const DEFAULTS = {
   max_tags: 64,
   max_length: 1024,
 };
+
+/** The records of a piece, and how many samples stand behind each. */
+export function unpacked({ metrics }: FlushPiece): { documents: string[]; weights: number[] } {
+  const { bytes, ends, weights, count } = metrics;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const documents = Array.from({ length: count }, (_, i) =>
+    text.toString('utf8', i === 0 ? 0 : ends[i - 1]!, ends[i]!),
+  );
+  return { documents, weights: [...weights.subarray(0, count)] };
+}
 
 export function seriesLimits(series: number): SeriesLimits {
   return { series, perName: series, tags: 64, length: 1_000_000 };

@@ -2,8 +2,9 @@
 
 import type { MetricOrigin } from '../../aggregate/record.ts';
 import type { SeriesLimits } from '../../aggregate/series.ts';
-import type { FlushPiece, SampleLoss } from './aggregator.ts';
+import type { SampleLoss } from './aggregator.ts';
 import { CLIENT_FIGURES } from './clients.ts';
+import type { FlushPiece } from './flush.ts';
 import type { Manner } from './manner.ts';
 import type { NamingConfig } from './naming-options.ts';
 import type { StatsdTop } from './top-shape.ts';
@@ -122,7 +123,7 @@ export type FromThread =
   | { type: 'trouble'; listener: number; message: string }
   /** A window is closed and wants an id. */
   | { type: 'window' }
-  /** Documents of the window; the next come when `next` was said. */
+  /** Records of the window; the next come when `next` was said, into the same memory. */
   | ({ type: 'piece' } & FlushPiece)
   /** Who sends most, as it was asked. */
   | { type: 'top'; top: StatsdTop }

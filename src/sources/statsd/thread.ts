@@ -5,7 +5,7 @@
  *   start -> ready -> (take, bind) -> window, piece, piece ... -> stop -> read -> done -> exit
  */
 import { Worker } from 'node:worker_threads';
-import { emit } from '../../aggregate/emit.ts';
+import { emit, emitPacked } from '../../aggregate/emit.ts';
 import type { MetricOrigin } from '../../aggregate/record.ts';
 import type { SeriesLimits } from '../../aggregate/series.ts';
 import type { Stream } from '../../core/batch.ts';
@@ -337,14 +337,15 @@ export class AggregatingThread {
     const before = this.#settled;
     try {
       // Without a signal: what was received is pushed even when the agent is stopping.
-      await emit(counting, this.#settings.stream, piece.documents, piece.weights);
+      await emitPacked(counting, this.#settings.stream, piece.metrics);
       await emit(counting, this.#settings.eventStream, piece.events, new Uint8Array(piece.events.length).fill(1));
     } catch (error) {
-      const weight = piece.weights.reduce((sum, w) => sum + w, piece.events.length);
+      const { weights, count } = piece.metrics;
+      const weight = weights.subarray(0, count).reduce((sum, w) => sum + w, piece.events.length);
       this.#drop('output_failed', before + weight - this.#settled);
       this.#settings.onError(new Error(`statsd: cannot hand over a window: ${(error as Error).message}`));
     }
-    if (!piece.last) this.#say({ type: 'next' });
+    this.#say({ type: 'next' });
   }
 
   #say(message: ToThread): void {

@@ -2,7 +2,7 @@
  * When a listener's windows begin and end, and how they go to the main thread: a piece at a time, the next one when the
  * last has found its place, so a flush of many series needs little memory and does not hold up receiving.
  *
- *   open ---- end reached ----> closed ---- id ----> piece, next, piece, next ... last ----> (the next may close)
+ *   open ---- end reached ----> closed ---- id ----> piece, next, piece, next ... last, next ----> (the next may close)
  *
  * Windows end at multiples of the interval on the wall clock, and are as long as the monotonic clock says. While one is
  * still being written out the open one goes on past its end, to the next multiple: its documents say so in `start` and
@@ -10,10 +10,9 @@
  */
 import { cutAt, type Span, untilNext, windowAt } from '../../aggregate/window.ts';
 import type { Aggregator } from './aggregator.ts';
+import { PIECE_RECORDS } from './flush.ts';
 import type { FromThread, ToThread } from './protocol.ts';
 
-/** Series in a piece: about 300 KB of documents. */
-const PIECE = 1000;
 /** The socket waits meanwhile: its buffer of 8 MiB holds 50 ms of a million lines a second. */
 const PIECE_MS = 5;
 
@@ -28,6 +27,8 @@ export class TimeWindows {
   #before = 0;
   #closed: Span | null = null;
   #mayPost = false;
+  /** Its last piece was posted. */
+  #written = false;
   #finished = false;
 
   /**
@@ -91,6 +92,11 @@ export class TimeWindows {
   }
 
   heard(message: ToThread): void {
+    if (this.#written) {
+      this.#closed = null;
+      this.#written = false;
+      return;
+    }
     if (message.type === 'id' && this.#closed) this.#aggregator.begin({ ...this.#closed, id: message.id });
     this.#mayPost = true;
   }
@@ -99,9 +105,9 @@ export class TimeWindows {
   step(): void {
     if (!this.#closed || !this.#mayPost) return;
     this.#mayPost = false;
-    const piece = this.#aggregator.piece(PIECE, PIECE_MS);
+    const piece = this.#aggregator.piece(PIECE_RECORDS, PIECE_MS);
+    this.#written = piece.last;
     this.#post({ type: 'piece', ...piece });
-    if (piece.last) this.#closed = null;
   }
 
   #close(window: Span): void {

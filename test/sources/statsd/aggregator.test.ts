@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { percentileLabel } from '../../../src/aggregate/record.ts';
 import { Aggregator } from '../../../src/sources/statsd/aggregator.ts';
-import { NO_NAMING, seriesLimits } from '../../support/statsd.ts';
+import { NO_NAMING, seriesLimits, unpacked } from '../../support/statsd.ts';
 
 const ORIGIN = { host: 'web-1', dataset: 'statsd', labels: {} };
 
@@ -45,10 +45,11 @@ function flush(a: Aggregator, piece = 7): { documents: Document[]; weight: numbe
   if (!a.close()) return { documents, weight };
   a.begin({ start: 0, end: 10_000, id: 'a-1' });
   for (;;) {
-    const { documents: some, weights, last } = a.piece(piece, 1000);
+    const written = a.piece(piece, 1000);
+    const { documents: some, weights } = unpacked(written);
     documents.push(...some.map((document) => JSON.parse(document) as Document));
     weight += weights.reduce((sum, w) => sum + w, 0);
-    if (last) return { documents, weight };
+    if (written.last) return { documents, weight };
   }
 }
 
@@ -78,7 +79,8 @@ test('what comes while a window is written out belongs to the next', () => {
   for (let last = false; !last; ) {
     const piece = a.piece(3, 1000);
     last = piece.last;
-    for (const d of piece.documents) first += (JSON.parse(d) as Document).value ?? (JSON.parse(d) as Document).sum!;
+    for (const d of unpacked(piece).documents)
+      first += (JSON.parse(d) as Document).value ?? (JSON.parse(d) as Document).sum!;
     for (let i = 0; i < 20; i++) take(a, `c.${i}:10|c\nh.${i}:10|h`);
   }
   assert.equal(first, 40);
@@ -233,8 +235,8 @@ test('a piece is bounded by its characters too', () => {
   for (let last = false, documents = 0; !last; ) {
     const piece = a.piece(1000, 10_000);
     last = piece.last;
-    documents += piece.documents.length;
-    assert.ok(piece.documents.length <= 3);
+    documents += piece.metrics.count;
+    assert.ok(piece.metrics.count <= 3);
     assert.equal(last, documents === 50);
   }
 });
@@ -291,7 +293,7 @@ test('a series that is sent with times of its own only keeps its number', () => 
     for (let last = false; !last; ) {
       const piece = a.piece(3, 1000);
       last = piece.last;
-      documents.push(...piece.documents.map((text) => JSON.parse(text) as Document));
+      documents.push(...unpacked(piece).documents.map((text) => JSON.parse(text) as Document));
     }
     const late = documents.filter((d) => d.interval === 0);
     assert.deepEqual(new Set(late.map((d) => d.name)), new Set(['late']));

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { explainStatsd } from '../../../src/cli/explain-statsd.ts';
 import { Aggregator } from '../../../src/sources/statsd/aggregator.ts';
 import type { Manner } from '../../../src/sources/statsd/manner.ts';
-import { NO_NAMING, seriesLimits } from '../../support/statsd.ts';
+import { NO_NAMING, seriesLimits, unpacked } from '../../support/statsd.ts';
 
 interface Case {
   id: string;
@@ -148,7 +148,7 @@ function windowOf(lines: string, manner: Manner): Document[] {
   }
   if (!aggregator.close()) return [];
   aggregator.begin({ start: 0, end: 10_000, id: 'a-1' });
-  return aggregator.piece(100, 1000).documents.map((document) => JSON.parse(document) as Document);
+  return unpacked(aggregator.piece(100, 1000)).documents.map((document) => JSON.parse(document) as Document);
 }
 
 test('a gauge stands where it was left: steps of a later window begin there, also where the kernel knows the spelling', () => {
@@ -171,7 +171,7 @@ test('a gauge stands where it was left: steps of a later window begin there, als
   const window = () => {
     aggregator.close();
     aggregator.begin({ start: 0, end: 10_000, id: 'a' });
-    return aggregator.piece(10, 1000).documents.map((text) => (JSON.parse(text) as Document).value);
+    return unpacked(aggregator.piece(10, 1000)).documents.map((text) => (JSON.parse(text) as Document).value);
   };
   take('g:10|g\ng:+5|g\ng:20|g\ng:-1|g\ng:+2:3:-4|g', statsd);
   assert.deepEqual(window(), [-1]);

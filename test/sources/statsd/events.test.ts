@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StatsD } from 'hot-shots';
 import { Aggregator } from '../../../src/sources/statsd/aggregator.ts';
 import { MOST_EVENTS } from '../../../src/sources/statsd/events.ts';
-import { FOUR, NO_NAMING, type SentRecord, seriesLimits, startStatsd } from '../../support/statsd.ts';
+import { FOUR, NO_NAMING, type SentRecord, seriesLimits, startStatsd, unpacked } from '../../support/statsd.ts';
 
 /** The records of one window, by topic. */
 async function recordsOf(t: TestContext, ...lines: string[]) {
@@ -145,8 +145,8 @@ function flush(a: Aggregator): { documents: string[]; events: string[] } {
   a.begin({ start: 0, end: 10_000, id: 'a-1' });
   for (let last = false; !last; ) {
     const piece = a.piece(100, 1000);
-    assert.ok(piece.documents.length + piece.events.length <= 100);
-    all.documents.push(...piece.documents);
+    assert.ok(piece.metrics.count + piece.events.length <= 100);
+    all.documents.push(...unpacked(piece).documents);
     all.events.push(...piece.events);
     last = piece.last;
   }

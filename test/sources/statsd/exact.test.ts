@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { LogCollapsingLowestDenseDDSketch } from '@datadog/sketches-js';
 import { ACCURACY } from '../../../src/aggregate/bins.ts';
 import { Aggregator } from '../../../src/sources/statsd/aggregator.ts';
-import { NO_NAMING, seriesLimits } from '../../support/statsd.ts';
+import { NO_NAMING, seriesLimits, unpacked } from '../../support/statsd.ts';
 
 const PERCENTILES = [0.5, 0.9, 0.99];
 
@@ -35,7 +35,8 @@ function flush(a: Aggregator, each: (record: Record<string, unknown>, weight: nu
   for (let last = false; !last; ) {
     const piece = a.piece(1000, 1000);
     last = piece.last;
-    for (const [i, text] of piece.documents.entries()) each(JSON.parse(text), piece.weights[i]!);
+    const { documents, weights } = unpacked(piece);
+    for (const [i, text] of documents.entries()) each(JSON.parse(text), weights[i]!);
   }
 }
 

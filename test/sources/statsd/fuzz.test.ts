@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Aggregator } from '../../../src/sources/statsd/aggregator.ts';
 import { DOGSTATSD, type Manner } from '../../../src/sources/statsd/manner.ts';
-import { NO_NAMING, seriesLimits } from '../../support/statsd.ts';
+import { NO_NAMING, seriesLimits, unpacked } from '../../support/statsd.ts';
 import { type ModelSeries, StatsdModel } from '../../support/statsd-model.ts';
 
 const ARENA = 200_000;
@@ -174,12 +174,13 @@ function written(a: Aggregator): { series: Map<string, Written>; events: string[
   for (let last = false; !last; ) {
     const piece = a.piece(100, 1000);
     last = piece.last;
-    for (const [i, text] of piece.documents.entries()) {
+    const { documents, weights } = unpacked(piece);
+    for (const [i, text] of documents.entries()) {
       const { name, type, unit, attributes, interval, '@timestamp': time, ...rest } = JSON.parse(text);
       const second = interval === 0 ? Date.parse(time) / 1000 : null;
       const key = JSON.stringify([unit === 'ms' ? 'histogram ms' : type, name, attributes, second]);
       assert.ok(!series.has(key), `twice: ${key}`);
-      series.set(key, { ...rest, samples: piece.weights[i]! });
+      series.set(key, { ...rest, samples: weights[i]! });
     }
     events.push(...piece.events.map((text) => JSON.parse(text).title as string));
   }

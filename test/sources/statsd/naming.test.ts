@@ -7,7 +7,7 @@ import { Aggregator } from '../../../src/sources/statsd/aggregator.ts';
 import { Naming } from '../../../src/sources/statsd/naming.ts';
 import { checkNaming, type NamingConfig } from '../../../src/sources/statsd/naming-options.ts';
 import type { Tag } from '../../../src/sources/statsd/tags.ts';
-import { FOUR, NO_NAMING, startStatsd } from '../../support/statsd.ts';
+import { FOUR, NO_NAMING, startStatsd, unpacked } from '../../support/statsd.ts';
 
 type Mapping = NamingConfig['mappings'][number];
 const mapping = (match: string, name: string, rest: Partial<Mapping> = {}): Mapping => ({
@@ -156,7 +156,7 @@ test('beyond a limit samples count for their name alone: sums stay right', () =>
   take(`${'n'.repeat(40)}:1|c`);
   aggregator.close();
   aggregator.begin({ start: 0, end: 10_000, id: 'a' });
-  const documents = aggregator.piece(100, 1000).documents.map((text) => JSON.parse(text));
+  const documents = unpacked(aggregator.piece(100, 1000)).documents.map((text) => JSON.parse(text));
   const over = documents.filter(({ attributes }) => attributes['runnel.overflow'] === 'true');
   assert.deepEqual(
     over.map(({ name, value }) => [name, value]),

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Aggregator } from '../../../src/sources/statsd/aggregator.ts';
 import type { FromThread } from '../../../src/sources/statsd/protocol.ts';
 import { TimeWindows } from '../../../src/sources/statsd/windows.ts';
-import { NO_NAMING, seriesLimits } from '../../support/statsd.ts';
+import { NO_NAMING, seriesLimits, unpacked } from '../../support/statsd.ts';
 
 const WALL = Date.UTC(2026, 0, 1);
 
@@ -26,7 +26,10 @@ function listener(offset = 0, open = 0) {
   const handOver = () => {
     for (let message = posted.shift(); message; message = posted.shift()) {
       if (message.type === 'window') windows.heard({ type: 'id', id: `a-${++ids}` });
-      if (message.type === 'piece') records.push(...message.documents.map((document) => JSON.parse(document)));
+      if (message.type === 'piece') {
+        records.push(...unpacked(message).documents.map((document) => JSON.parse(document)));
+        windows.heard({ type: 'next' });
+      }
       windows.step();
     }
   };

@@ -1,0 +1,161 @@
+/**
+ * Texts by number, and the number of a text: as bytes in one stretch of memory, for there are many, and they stay.
+ *
+ *   bytes   key | key | hole | key ...   UTF-8; each begins at a multiple of 4
+ *   slots   number + 1, 0: free          open addressing by hash, at most half full
+ *
+ * `look` finds a text; where it is not there, `put` keeps the one that was looked for last. What is removed leaves a hole,
+ * until holes are half of it.
+ */
+const FIRST_BYTES = 4096;
+const FIRST_SLOTS = 64;
+const PRIME = 2 ** 31 - 1;
+
+export class Keys {
+  /** Every key, where `from` and `to` say; another Buffer after each `put` and `tidy`. */
+  bytes = Buffer.from(new ArrayBuffer(FIRST_BYTES));
+  /** How many there are. */
+  size = 0;
+  readonly #starts: Uint32Array;
+  /** 0: there is none with this number. */
+  readonly #lengths: Uint32Array;
+  readonly #hashes: Uint32Array;
+  #used = 0;
+  #holes = 0;
+  #slots = new Uint32Array(FIRST_SLOTS);
+  /** The text that was looked for last, and zeros up to a multiple of 4. */
+  #looked = Buffer.from(new ArrayBuffer(4096));
+  #lookedLength = 0;
+  #lookedHash = 0;
+  /** Another one in every process, so that nobody can choose texts that collide; below 2^21, for products below 2^52. */
+  readonly #secret = 2 + Math.floor(Math.random() * (2 ** 21 - 2));
+
+  /** For numbers 0 ... `capacity` - 1. */
+  constructor(capacity: number) {
+    this.#starts = new Uint32Array(capacity);
+    this.#lengths = new Uint32Array(capacity);
+    this.#hashes = new Uint32Array(capacity);
+  }
+
+  /** The number of a text that is not empty; -1: it has none. */
+  look(text: string): number {
+    if (text.length * 3 + 4 > this.#looked.length) this.#looked = Buffer.from(new ArrayBuffer(text.length * 6 + 8));
+    const length = this.#looked.write(text);
+    this.#looked.fill(0, length, padded(length));
+    this.#lookedLength = length;
+    this.#lookedHash = this.#hash();
+    const number = this.#slots[this.#slotOf(this.#lookedHash)]!;
+    return number - 1;
+  }
+
+  /** Bytes of the text that was looked for last. */
+  get lookedLength(): number {
+    return this.#lookedLength;
+  }
+
+  /** The text that was looked for last, and not found, has this number from now on. */
+  put(number: number): void {
+    const room = padded(this.#lookedLength);
+    if (this.#used + room > this.bytes.length) this.#move(Math.max(this.bytes.length * 2, this.#used + room));
+    this.#looked.copy(this.bytes, this.#used, 0, room);
+    this.#starts[number] = this.#used;
+    this.#lengths[number] = this.#lookedLength;
+    this.#hashes[number] = this.#lookedHash;
+    this.#used += room;
+    this.size++;
+    if (this.size * 2 > this.#slots.length) this.#rehash(this.#slots.length * 2);
+    else this.#slots[this.#slotOf(this.#lookedHash)] = number + 1;
+  }
+
+  has(number: number): boolean {
+    return this.#lengths[number]! > 0;
+  }
+
+  from(number: number): number {
+    return this.#starts[number]!;
+  }
+
+  to(number: number): number {
+    return this.#starts[number]! + this.#lengths[number]!;
+  }
+
+  /** It is not found any more when `tidy` is called next. */
+  remove(number: number): void {
+    this.#holes += padded(this.#lengths[number]!);
+    this.#lengths[number] = 0;
+    this.size--;
+  }
+
+  /** After the last of some were removed. */
+  tidy(): void {
+    let slots = this.#slots.length;
+    while (slots > FIRST_SLOTS && this.size * 8 <= slots) slots /= 2;
+    this.#rehash(slots);
+    if (this.#holes * 2 > this.#used) this.#move(Math.max(FIRST_BYTES, (this.#used - this.#holes) * 2));
+  }
+
+  /** Where it is, or would be. */
+  #slotOf(hash: number): number {
+    const mask = this.#slots.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const found = this.#slots[slot]!;
+      if (found === 0 || (this.#hashes[found - 1] === hash && this.#isLooked(found - 1))) return slot;
+    }
+  }
+
+  #isLooked(number: number): boolean {
+    const start = this.#starts[number]!;
+    const length = this.#lookedLength;
+    if (this.#lengths[number] !== length) return false;
+    return this.#looked.compare(this.bytes, start, start + length, 0, length) === 0;
+  }
+
+  /** A polynomial over the field of 2^31 - 1, at a secret place: two texts of n characters collide once in 2^21 / n. */
+  #hash(): number {
+    const words = new Uint16Array(this.#looked.buffer, 0, padded(this.#lookedLength) / 2);
+    const secret = this.#secret;
+    let h = this.#lookedLength;
+    for (let i = 0; i < words.length; i++) {
+      const next = h * secret + words[i]!;
+      h = next - Math.floor(next / PRIME) * PRIME;
+    }
+    return h >>> 0;
+  }
+
+  #rehash(slots: number): void {
+    this.#slots = new Uint32Array(slots);
+    const mask = slots - 1;
+    let left = this.size;
+    for (let number = 0; left > 0; number++) {
+      if (this.#lengths[number] === 0) continue;
+      let slot = this.#hashes[number]! & mask;
+      while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
+      this.#slots[slot] = number + 1;
+      left--;
+    }
+  }
+
+  /** All keys into other memory, without the holes. */
+  #move(bytes: number): void {
+    // What is not used of it is not taken from the system.
+    const moved = Buffer.from(new ArrayBuffer(bytes));
+    let at = 0;
+    let left = this.size;
+    for (let number = 0; left > 0; number++) {
+      const length = this.#lengths[number]!;
+      if (length === 0) continue;
+      const start = this.#starts[number]!;
+      this.bytes.copy(moved, at, start, start + length);
+      this.#starts[number] = at;
+      at += padded(length);
+      left--;
+    }
+    this.bytes = moved;
+    this.#used = at;
+    this.#holes = 0;
+  }
+}
+
+function padded(length: number): number {
+  return (length + 3) & ~3;
+}
