@@ -35,7 +35,7 @@ import { connectionOf, needsRestart, type Reloaded, Reloads, refused, reread } f
 import { OwnFigures } from './report/own-figures.ts';
 import { books, buildStatus, imbalances, reasonsOf, type StatusParts } from './report/status.ts';
 import { INPUTS } from './sources/all.ts';
-import { Spool } from './spool/spool.ts';
+import { Spools } from './spool/spools.ts';
 
 export interface AgentOptions extends LocatedAs {
   version: string;
@@ -67,7 +67,7 @@ export class Agent {
   readonly #reloads = new Reloads(() => this.#reload());
   readonly #troubles = new Map<string, string>();
   readonly #lock: DataDirLock;
-  #spool!: Spool;
+  #spool!: Spools;
   #client: KafkaClient | null = null;
   #windows: SavedWindows | null = null;
   #exactlyOnce: ExactlyOnce | null = null;
@@ -146,9 +146,11 @@ export class Agent {
       leftSince: (id) => (this.#client && this.#windows?.since(id)) ?? null,
       nextWindowId: () => identity.nextWindowId(),
       isSet: (option) => this.#now.isSet(option),
+      durable: (topic) => this.#delivery.durable(topic),
+      tap: this.#tap,
       trouble: (id, message) => this.#trouble(id, message),
     });
-    this.#spool = await Spool.open(join(data_dir, 'spool'), config.spool, (input, records, bytes, reason) =>
+    this.#spool = await Spools.open(join(data_dir, 'spool'), config.spool, (input, records, bytes, reason) =>
       accounts.of(input).drop(reason, records, bytes),
     );
     if (kafka.brokers.length > 0) this.#client = this.#newClient(config);

@@ -10,6 +10,7 @@
  *   {"unmatched":{"seconds":10,"streams":["runnel.metrics host"],"others":false}}   once, while nothing has matched
  */
 import { type Batch, flagNames, iostreamName, type Stream } from '../core/batch.ts';
+import type { RecordTap, TappedRecord } from '../core/input.ts';
 import type { Sink } from '../http/answer.ts';
 import type { Envelope, JsonEnvelope, RawEnvelope } from '../records/envelope.ts';
 
@@ -43,7 +44,7 @@ class Listener {
   }
 }
 
-export class Tap {
+export class Tap implements RecordTap {
   /** False: nobody listens. */
   active = false;
   readonly #listeners = new Set<Listener>();
@@ -86,6 +87,26 @@ export class Tap {
     }
   }
 
+  /** Records that are in no batch, made as they are looked at; none is made where nobody wants them. */
+  show(stream: Stream, records: Iterable<TappedRecord>): void {
+    if (!this.active) return;
+    let made: string[] | null = null;
+    for (const listener of this.#listeners) {
+      const { unwanted, sink } = listener;
+      if (!listener.matches(stream)) {
+        if (unwanted && unwanted.size <= MAX_SEEN) unwanted.add(`${stream.topic} ${stream.name}`);
+        continue;
+      }
+      listener.unwanted = null;
+      made ??= [...records].map((record) => lineOf(stream, record));
+      const room = sink.writableLength < MAX_WAITING_BYTES ? listener.left : 0;
+      const shown = made.slice(0, room);
+      listener.left -= shown.length;
+      listener.skipped += made.length - shown.length;
+      if (shown.length > 0) sink.write(shown.join(''));
+    }
+  }
+
   #second(): void {
     for (const listener of this.#listeners) {
       listener.left = RECORDS_PER_SECOND;
@@ -96,6 +117,11 @@ export class Tap {
       listener.skipped = 0;
     }
   }
+}
+
+function lineOf({ topic, name }: Stream, { key, value, headers }: TappedRecord): string {
+  const about = `{"topic":${JSON.stringify(topic)},"source":${JSON.stringify(name)},"key":${JSON.stringify(key)}`;
+  return `${about},"value":${value}${headers ? `,"headers":${JSON.stringify(headers)}` : ''}}\n`;
 }
 
 function tellUnmatched(listener: Listener): void {

@@ -3,13 +3,12 @@
  * agent; with it, it has data_dir to itself.
  */
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommonConfig } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
 import { type DataDirLock, lockDataDir } from '../data-dir/lock.ts';
 import { checkPartition, type Flaw, repairPartition } from '../spool/check.ts';
-import { topicOf } from '../spool/spool.ts';
+import { partitionsIn } from '../spool/spools.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';
 import { complain, print, printJson } from './output.ts';
 import { keepOwner } from './owner.ts';
@@ -50,18 +49,16 @@ export async function spoolCheck(options: ConfigChoice & { repair?: boolean; jso
 }
 
 async function check(dir: string, options: { repair?: boolean; json?: boolean }): Promise<number> {
-  const topics = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
+  const topics = await partitionsIn(dir).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
     throw error;
   });
   if (!topics) return absent(dir);
   const reports: TopicReport[] = [];
   let damaged = 0;
-  for (const name of topics.sort()) {
-    const topic = topicOf(name);
-    if (topic === null) continue;
-    const before = await checkPartition(join(dir, name));
-    if (before.flaws.length > 0 && options.repair) await repairPartition(join(dir, name));
+  for (const { topic, path } of topics) {
+    const before = await checkPartition(path);
+    if (before.flaws.length > 0 && options.repair) await repairPartition(path);
     else damaged += before.flaws.filter(({ kind }) => kind !== 'torn').length;
     reports.push({ topic, ...before });
   }

@@ -2,7 +2,6 @@
  * `runnel spool ls` and `runnel spool cat`: what the local log holds, read from its files alone, so it works beside a
  * running agent and without one. Nothing is changed. What the agent removes meanwhile is passed over.
  */
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decompress } from '../records/codecs.ts';
 import { type BatchRecord, records } from '../records/record-batch.ts';
@@ -10,7 +9,7 @@ import { STATE_FILE } from '../spool/find.ts';
 import { acknowledgedIn } from '../spool/read-state.ts';
 import { Salvage } from '../spool/salvage.ts';
 import { basesIn, measured, SegmentReader, type StoredBatch } from '../spool/segment.ts';
-import { topicOf } from '../spool/spool.ts';
+import { partitionsIn, type SpooledTopic } from '../spool/spools.ts';
 import { complain, lineOf, printJson } from './output.ts';
 import { table } from './table.ts';
 
@@ -30,7 +29,7 @@ export async function spoolLs(dir: string, options: { json: boolean }): Promise<
   const topics = await topicsIn(dir);
   if (!topics) return absent(dir);
   const facts: TopicFacts[] = [];
-  for (const topic of topics) facts.push(await factsOf(dir, topic));
+  for (const { topic, path } of topics) facts.push(await factsOf(topic, path));
   if (options.json) printJson(`${JSON.stringify(facts)}\n`);
   else process.stdout.write(tableOf(facts));
   return 0;
@@ -48,12 +47,21 @@ export async function spoolCat(
   }
   const topics = await topicsIn(dir);
   if (!topics) return absent(dir);
-  if (!topics.includes(topic)) {
-    const known = topics.length > 0 ? `it has ${topics.join(', ')}` : 'it is empty';
+  const found = topics.filter((one) => one.topic === topic);
+  if (found.length === 0) {
+    const known = topics.length > 0 ? `it has ${topics.map((one) => one.topic).join(', ')}` : 'it is empty';
     complain(`runnel: no topic ${topic} in ${dir}: ${known}`);
     return 1;
   }
-  const at = join(dir, `${topic}-0`);
+  let damaged = 0;
+  for (const { path } of found) damaged += await printAll(path, options);
+  if (damaged === 0) return 0;
+  complain(`runnel: ${damaged} damaged bytes in ${topic} were passed over`);
+  return 1;
+}
+
+/** Gives how many bytes were damaged. */
+async function printAll(at: string, options: { json: boolean; lines?: string }): Promise<number> {
   const from = options.lines === undefined ? ALL : await lastOf(at, Number(options.lines));
   let before = from.skip;
   let damaged = 0;
@@ -73,9 +81,7 @@ export async function spoolCat(
     }
     if (!process.stdout.write(lines)) await written();
   }
-  if (damaged === 0) return 0;
-  complain(`runnel: ${damaged} damaged bytes in ${topic} were passed over`);
-  return 1;
+  return damaged;
 }
 
 const ALL = { base: 0, skip: 0 };
@@ -100,10 +106,9 @@ function recordJson(entry: StoredBatch, record: BatchRecord) {
   };
 }
 
-async function topicsIn(dir: string): Promise<string[] | null> {
+async function topicsIn(dir: string): Promise<SpooledTopic[] | null> {
   try {
-    const names = await readdir(dir);
-    return names.map(topicOf).filter((topic) => topic !== null);
+    return await partitionsIn(dir);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
@@ -115,8 +120,7 @@ function absent(dir: string): number {
   return 1;
 }
 
-async function factsOf(dir: string, topic: string): Promise<TopicFacts> {
-  const at = join(dir, `${topic}-0`);
+async function factsOf(topic: string, at: string): Promise<TopicFacts> {
   const acknowledged = await acknowledgedIn(join(at, STATE_FILE));
   const facts: TopicFacts = { topic, records: 0, bytes: 0, first: null, last: null, waiting: 0, damaged_bytes: 0 };
   const onDamage = (bytes: number) => {

@@ -28,7 +28,8 @@ export interface Checkpoint {
 
 export interface Block {
   readonly topic: string;
-  readonly key: string;
+  /** Null: its records have many, each its own. */
+  readonly key: string | null;
   /** Records in the block. */
   readonly count: number;
   /** Bytes before compression. */

@@ -10,6 +10,8 @@ import type { Path, Saying } from '../config/errors.ts';
 import type { Fields, Option, Optional } from '../config/option.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Account } from './account.ts';
+import type { Stream } from './batch.ts';
+import type { DurableLane } from './durable-lane.ts';
 import type { Figures } from './figures.ts';
 import type { Output } from './pipeline.ts';
 
@@ -19,6 +21,11 @@ export interface InputTopic {
   several?: boolean;
   /** What is sent there can be read again: it goes straight to Kafka, and begins where that is known to be safe. */
   replayable: boolean;
+  /**
+   * Whoever sends it is answered when it is on the medium (durable-lane.ts): it has a spool with others of this group, which
+   * holds at most so many bytes, and drops nothing.
+   */
+  durable?: { group: string; max_size: number };
   /** Its records are in the memory of that topic; without it, it has its own. */
   within?: string;
   /** Its records have fields, which need memory of their own. */
@@ -121,8 +128,27 @@ export interface InputHost {
   nextWindowId(): string;
   /** Whether a file sets this option (`statsd.listen`): a default may fail where a wish may not. */
   isSet(option: string): boolean;
+  /** The lane of a topic of its that is durable. */
+  durable(topic: string): Promise<DurableLane>;
+  /** For records that are in no batch. */
+  readonly tap: RecordTap;
   /** Something went wrong that does not end the input. */
   trouble(id: string, message: string): void;
+}
+
+/** Whoever looks at records as they leave. */
+export interface RecordTap {
+  /** False: nobody does. */
+  readonly active: boolean;
+  /** Records of a stream, made as they are looked at. */
+  show(stream: Stream, records: Iterable<TappedRecord>): void;
+}
+
+export interface TappedRecord {
+  key: string;
+  /** JSON text. */
+  value: string;
+  headers?: Readonly<Record<string, string>>;
 }
 
 export interface OpenKind<One> {

@@ -3,6 +3,7 @@
  *
  *   replayable stream, brokers     lane <topic>/<partition> -> Sender -> Kafka
  *   other stream, brokers          lane spool/<topic> -> spool partition -> drain -> Sender -> Kafka
+ *   who sends is answered          durable lane -> spool partition of a budget of its own -> drain, as above
  *   no brokers                     lane spool/<topic> -> spool partition (the local log)
  *
  * With `kafka.delivery: exactly_once` the Sender is the topic's transactional one, for all of its partitions and for the
@@ -16,6 +17,7 @@ import { abortable } from '../core/abort.ts';
 import type { Accounts } from '../core/account.ts';
 import type { Stream } from '../core/batch.ts';
 import type { Mark, Outlet } from '../core/block.ts';
+import { DurableLane } from '../core/durable-lane.ts';
 import type { InputTopic } from '../core/input.ts';
 import { Lane, type LaneOptions } from '../core/lane.ts';
 import type { Ledgers } from '../core/ledger.ts';
@@ -32,8 +34,10 @@ import { log } from '../log.ts';
 import { compress } from '../records/codecs.ts';
 import { partitionFor } from '../records/murmur2.ts';
 import { type DrainOptions, drain, type SpoolIdentity } from '../spool/drain.ts';
+import { durableOutlet } from '../spool/durable-outlet.ts';
 import { SpoolOutlet } from '../spool/outlet.ts';
-import type { Spool } from '../spool/spool.ts';
+import type { SpoolPartition } from '../spool/partition.ts';
+import type { Spools } from '../spool/spools.ts';
 import { Behind } from './behind.ts';
 
 /** Packed bytes at which a block is sealed, by codec: measured, in CPU a line. */
@@ -47,7 +51,7 @@ export interface DeliveryParts {
   kernel: Kernel;
   ledgers: Ledgers;
   accounts: Accounts;
-  spool: Spool;
+  spool: Spools;
   windows: SavedWindows;
   /** Null: no brokers are configured. */
   client: KafkaClient | null;
@@ -78,12 +82,14 @@ function laneName(topic: string, partition: number): string {
 export class Delivery {
   #p: DeliveryParts;
   readonly #lanes = new Map<string, Lane>();
+  /** By topic: those who sent what is in it are answered. */
+  readonly #durable = new Map<string, DurableLane>();
   /** The partitions of files' lanes. */
   readonly #partitions = new Map<Lane, number>();
   /** Topics that were asked for: one that is not there has no sender yet, and a problem to tell. */
   readonly #asked = new Set<string>();
   readonly #senders: { topic: string; partition: number; sender: Sender }[] = [];
-  /** Those of drains now, and what earlier ones have sent. By topic and partition. */
+  /** Those of drains now, by the spool's partition and Kafka's; and what earlier ones have sent, by topic and partition. */
   readonly #draining = new Map<string, Sender>();
   readonly #drained = new Map<string, TopicSent>();
   /** Those to which drains move what waits for partitions that are gone: it is kept in the spool. By topic and partition. */
@@ -95,6 +101,8 @@ export class Delivery {
   readonly #deadLetters: DeadLetters;
   /** Resolves when what the spool held of a topic at the start has been acknowledged. */
   readonly #backlogs = new Map<string, Promise<void>>();
+  /** Partitions of spools that are being drained. */
+  readonly #drainedFrom = new Set<SpoolPartition>();
   readonly #drains: Promise<void>[] = [];
   readonly #stop = new AbortController();
 
@@ -104,7 +112,7 @@ export class Delivery {
     this.#deadLetters = new DeadLetters(parts.config.data_dir);
     for (const window of parts.windows.found) this.#resend(window);
     for (const [input, items] of parts.spool.recovered()) parts.accounts.of(input).recovered += items;
-    if (parts.client) for (const { topic } of parts.spool.partitions()) this.#drain(topic);
+    if (parts.client) for (const partition of parts.spool.partitions()) this.#drain(partition);
   }
 
   /** From now on this holds; what is on its way goes on. `client`: there were no brokers until now. */
@@ -112,9 +120,10 @@ export class Delivery {
     const before = this.#p;
     this.#p = { ...before, config, topics, client };
     this.#reserve();
+    for (const { durable } of topics) if (durable) void this.#p.spool.durable(durable.group, durable.max_size);
     if (before.client !== null || client === null) return;
     for (const window of before.windows.found) this.#resend(window);
-    for (const { topic } of before.spool.partitions()) this.#drain(topic);
+    for (const partition of before.spool.partitions()) this.#drain(partition);
   }
 
   /** Every lane's minimum is set aside before its first record comes. */
@@ -191,12 +200,43 @@ export class Delivery {
     const name = spooledName(topic);
     let lane = this.#lanes.get(name);
     if (!lane) {
-      const outlet = new SpoolOutlet(this.#p.spool.partition(topic));
+      const partition = this.#p.spool.common.partition(topic);
+      const outlet = new SpoolOutlet(partition);
       const share = this.#p.pool.share(spooledName(this.#withinOf(topic)));
       lane = this.#lane(share, topic, outlet, { final: false, mayStall: false });
       this.#lanes.set(name, lane);
-      if (this.#p.client && !this.#backlogs.has(topic)) this.#drain(topic);
+      if (this.#p.client) this.#drain(partition);
     }
+    return lane;
+  }
+
+  /** The lane of a topic that is durable. Rejects where its spool cannot be opened. */
+  async durable(topic: string): Promise<DurableLane> {
+    const { topics, spool: spools, pool } = this.#p;
+    const { durable } = topics.find((one) => one.topic === topic && one.durable)!;
+    const spool = await spools.durable(durable!.group, durable!.max_size);
+    const found = this.#durable.get(topic);
+    if (found) return found;
+    const partition = spool.partition(topic);
+    const kafka = () => this.#p.config.kafka;
+    const lane = new DurableLane({
+      topic,
+      share: pool.share(spooledName(this.#withinOf(topic))),
+      pool,
+      outlet: durableOutlet(spool, partition),
+      compress,
+      get codec() {
+        return kafka().compression;
+      },
+      get level() {
+        return kafka().compression_level;
+      },
+      get blockBytes() {
+        return Math.min(MAX_BLOCK_BYTES, BLOCK_BYTES[kafka().compression]);
+      },
+    });
+    this.#durable.set(topic, lane);
+    if (this.#p.client) this.#drain(partition);
     return lane;
   }
 
@@ -292,9 +332,9 @@ export class Delivery {
   }
 
   /** The drain has begun anew: what it sent with before has nothing in flight, and is stopped and counted. */
-  #retire(topic: string, partition: number): void {
+  #retire(spool: string, topic: string, partition: number): void {
     const name = `${topic}/${partition}`;
-    const sender = this.#draining.get(name);
+    const sender = this.#draining.get(`${spool}/${partition}`);
     if (!sender) return;
     const { status } = sender;
     const before = this.#drained.get(name);
@@ -306,12 +346,15 @@ export class Delivery {
     void sender.stop();
   }
 
-  /** Sends what the spool holds of a topic, oldest first, and goes on as more is written. */
-  #drain(topic: string): void {
-    const { client, spool, accounts, exactlyOnce } = this.#p;
-    const partition = spool.partition(topic);
+  /** Sends what a partition of a spool holds, oldest first, and goes on as more is written. */
+  #drain(spooled: SpoolPartition): void {
+    if (this.#drainedFrom.has(spooled)) return;
+    this.#drainedFrom.add(spooled);
+    const { client, accounts, exactlyOnce } = this.#p;
+    const { topic, name, manyKeys } = spooled;
+    const kafka = () => this.#p.config.kafka;
     const backlog = Promise.withResolvers<void>();
-    this.#backlogs.set(topic, backlog.promise);
+    if (!manyKeys) this.#backlogs.set(topic, backlog.promise);
     const { signal } = this.#stop;
     const earlier = (partition: number) => abortable(Promise.all(this.#windowsBefore(topic, partition)), signal);
     const moveTo = (partition: number) => this.#senderIn(this.#moved, client!, topic, partition);
@@ -321,10 +364,14 @@ export class Delivery {
       partitions: () => client!.known(topic),
       sender: async (partition: number, identity: SpoolIdentity) => {
         await earlier(partition);
-        this.#retire(topic, partition);
+        this.#retire(name, topic, partition);
         const sender = this.#sender(client!, { topic, partition, moveTo, ...identity });
-        this.#draining.set(`${topic}/${partition}`, sender);
+        this.#draining.set(`${name}/${partition}`, sender);
         return sender;
+      },
+      packing: () => {
+        const { compression: codec, compression_level: level } = kafka();
+        return { codec, level, blockBytes: BLOCK_BYTES[codec] };
       },
       exactly:
         exactlyOnce &&
@@ -335,7 +382,9 @@ export class Delivery {
       caughtUp: backlog.resolve,
       onForwarded: (weights, refused) => accounts.forward(weights, refused),
     };
-    const draining = this.known(topic, signal).then(() => drain(partition, options));
+    // What has many keys goes without transactions.
+    const known = manyKeys ? Promise.resolve() : this.known(topic, signal);
+    const draining = known.then(() => drain(spooled, options));
     this.#drains.push(draining);
     draining.catch((error: Error) => {
       if (!signal.aborted) log.error(`cannot drain the spool of ${topic}: ${error.message}`);
@@ -349,7 +398,7 @@ export class Delivery {
 
   /** What is packed and neither acknowledged nor in the spool. */
   *packed(): Iterable<Mark> {
-    for (const lane of this.#lanes.values()) yield* lane.pending();
+    for (const lane of [...this.#lanes.values(), ...this.#durable.values()]) yield* lane.pending();
   }
 
   /** What is packed and not safe yet, and what the last process left on its way, by input. */
@@ -392,7 +441,7 @@ export class Delivery {
    */
   async close(deadline: AbortSignal): Promise<void> {
     this.#p.exactlyOnce?.finish();
-    const lanes = [...this.#lanes.values()].map((lane) => lane.drain(deadline));
+    const lanes = [...this.#lanes.values(), ...this.#durable.values()].map((lane) => lane.drain(deadline));
     await Promise.allSettled(lanes);
     // With Kafka away it is safe where it is, and nobody has to wait.
     if (this.#p.client?.state === 'connected') {

@@ -11,7 +11,7 @@ import { ExactlyOnce } from '../kafka/transactions/exactly-once.ts';
 import { ownInSnapshot, transactionsBefore } from '../kafka/transactions/positions-snapshot.ts';
 import type { Committed } from '../kafka/transactions/positions-topic.ts';
 import { log } from '../log.ts';
-import type { Spool } from '../spool/spool.ts';
+import type { Spools } from '../spool/spools.ts';
 
 /** A transaction holds at most this many bytes, compressed. */
 const TRANSACTION_BYTES = 8_000_000;
@@ -24,7 +24,7 @@ interface Parts {
   client: KafkaClient;
   accounts: Accounts;
   positions: readonly InputPositions[];
-  spool: Spool;
+  spool: Spools;
 }
 
 export function positionsTopic({ kafka }: CommonConfig): string {
@@ -139,7 +139,7 @@ async function restoreCommitted(committed: Committed, { positions, spool, accoun
   for (const one of positions) await one.restore(committed);
   for (const partition of spool.partitions()) {
     const value = committed.get(`spool/${partition.topic}`);
-    if (!value) continue;
+    if (!value || partition.manyKeys) continue;
     await partition.forward(String(value.spool), Number(value.acknowledged), (passed) => {
       // The other process has counted them as forwarded.
       for (const [input, items] of passed) accounts.of(input).recovered -= items;

@@ -10,7 +10,7 @@ import type { Inputs } from '../inputs.ts';
 import type { KafkaClient } from '../kafka/connect/client.ts';
 import type { ExactlyOnce } from '../kafka/transactions/exactly-once.ts';
 import { INPUTS } from '../sources/all.ts';
-import type { Spool } from '../spool/spool.ts';
+import type { Spools } from '../spool/spools.ts';
 import type { HttpStatus, LiveStatus, Status } from './shape.ts';
 
 export interface StatusParts {
@@ -22,7 +22,7 @@ export interface StatusParts {
   accounts: Accounts;
   pipeline: Pipeline;
   delivery: Delivery;
-  spool: Spool;
+  spool: Spools;
   client: KafkaClient | null;
   exactlyOnce: ExactlyOnce | null;
   inputs: Pick<Inputs, 'problems' | 'status' | 'inFlight'>;
@@ -53,7 +53,10 @@ export function buildStatus(parts: StatusParts, files: number): LiveStatus {
   const conservation = books(parts);
   const topics = delivery.topics();
   const waiting = spool.waiting();
-  const spooled = new Map([...spool.partitions()].map((each) => [each.topic, each.waiting().records]));
+  const spooled = new Map<string, number>();
+  for (const each of spool.partitions()) {
+    spooled.set(each.topic, (spooled.get(each.topic) ?? 0) + each.waiting().records);
+  }
   const reasons = reasonsOf(parts, conservation, topics);
   const acks = topics.map(({ lastAck }) => lastAck).filter((time) => time !== null);
   const cpu = process.cpuUsage();

@@ -18,6 +18,11 @@ const SYNC_BYTES = 1 << 20;
 export interface AppenderOptions {
   dir: string;
   sync: 'always' | number | 'never';
+  /**
+   * Who appends answers somebody when it is synced: what waits for the disk is given to no reader, and where a sync fails
+   * who waits for it is told.
+   */
+  durable: boolean;
   segmentBytes: number;
   /** Resolves when `bytes` more may be written, and counts them. */
   admit(bytes: number): Promise<void>;
@@ -53,7 +58,7 @@ export class Appender {
   #writer: SegmentWriter | null = null;
   #turn: Promise<unknown> = Promise.resolve();
   #syncing: Promise<void> | null = null;
-  #unsynced: { next: number; resolve: () => void }[] = [];
+  #unsynced: { next: number; resolve: () => void; reject: (error: Error) => void }[] = [];
   #held: Held | null = null;
   #closing = false;
   #closed = false;
@@ -65,16 +70,16 @@ export class Appender {
     this.#o = options;
   }
 
-  /** Resolves, when the block is written, with the offset after it. */
-  append(block: Block): Promise<number> {
-    const written = this.#turn.then(() => this.#write(block));
+  /** Resolves, when the block is written, with the offset after it; `signal`: nobody waits for it any more. */
+  append(block: Block, signal?: AbortSignal): Promise<number> {
+    const written = this.#turn.then(() => this.#write(block, signal));
     this.#turn = written.catch(() => undefined); // whoever appended is told; the next one has its own luck
     return written;
   }
 
   synced(offset: number): Promise<void> {
     if (this.#o.sync === 'never' || offset <= this.#syncedTo) return Promise.resolve();
-    const done = new Promise<void>((resolve) => this.#unsynced.push({ next: offset, resolve }));
+    const done = new Promise<void>((resolve, reject) => this.#unsynced.push({ next: offset, resolve, reject }));
     if (this.#o.sync === 'always' || (this.#writer?.unsyncedBytes ?? 0) >= SYNC_BYTES) void this.sync();
     return done;
   }
@@ -94,7 +99,7 @@ export class Appender {
   /** The block that waits in memory, if one does; it has the offset `next` had, and is not written any more. */
   takeHeld(): { offset: number; block: Block; weights: Weights } | null {
     const held = this.#held;
-    if (!held) return null;
+    if (!held || this.#o.durable) return null;
     this.#held = null;
     held.taken = true;
     const offset = this.next;
@@ -124,8 +129,9 @@ export class Appender {
     this.#writer = null;
   }
 
-  async #write(block: Block): Promise<number> {
+  async #write(block: Block, signal?: AbortSignal): Promise<number> {
     if (this.#closed) throw new Error('the spool is closed');
+    signal?.throwIfAborted();
     const bytes = blockBytes(block);
     const weights = weightsOf(block);
     await this.#o.admit(bytes);
@@ -140,27 +146,31 @@ export class Appender {
       } catch (error) {
         this.error = (error as Error).message;
         this.#o.warn('cannot write; what is collected waits in memory until it can', error);
-        if (this.#closing) {
+        if (this.#closing || signal?.aborted) {
           this.#o.release(bytes);
           throw error;
         }
       } finally {
         this.busy = null;
       }
-      if (await this.#hold(block, weights)) {
+      if (await this.#hold(block, weights, signal)) {
         this.#o.release(bytes);
         return this.next;
+      }
+      if (signal?.aborted) {
+        this.#o.release(bytes);
+        throw signal.reason;
       }
     }
   }
 
   /** Keeps the block for a while; true: a reader has taken it. */
-  async #hold(block: Block, weights: Weights): Promise<boolean> {
+  async #hold(block: Block, weights: Weights, signal: AbortSignal | undefined): Promise<boolean> {
     const woken = new AbortController();
     const held: Held = { block, weights, taken: false, wake: () => woken.abort() };
     this.#held = held;
     this.#o.onHeld();
-    await pause(RETRY_MS, woken.signal);
+    await pause(RETRY_MS, signal ? AbortSignal.any([woken.signal, signal]) : woken.signal);
     this.#held = null;
     return held.taken;
   }
@@ -215,6 +225,8 @@ export class Appender {
     } catch (error) {
       this.syncError = (error as Error).message;
       this.#o.warn('cannot sync', error);
+      // What a sync could not bring to the medium a later one may pass over, and say that all is well.
+      if (this.#o.durable) for (const { reject } of this.#unsynced.splice(0)) reject(error as Error);
     }
   }
 

@@ -11,15 +11,16 @@
  *   - from now on transactions: a block says itself how far it brings the spool, and that is committed with it
  *     (kafka/transactions/positions-topic.ts); what may be at a broker already is sent under its old numbers first
  */
-import { abortable } from '../core/abort.ts';
 import type { Block, Outlet } from '../core/block.ts';
 import type { TopicIdentity } from '../core/topic-identity.ts';
 import { log } from '../log.ts';
 import { decompress } from '../records/codecs.ts';
 import { partitionFor } from '../records/murmur2.ts';
-import { records, WINDOW } from '../records/record-batch.ts';
+import { type Codec, records, WINDOW } from '../records/record-batch.ts';
+import { CutDrain } from './cut-drain.ts';
 import type { SpoolPartition } from './partition.ts';
 import type { StoredBatch } from './segment.ts';
+import { Shipments } from './shipments.ts';
 import type { Weights } from './sidecar.ts';
 
 /** What a sender is to know about its numbers. */
@@ -47,6 +48,8 @@ export interface DrainOptions {
   partitions(): number;
   /** Makes what carries blocks to one of its partitions. */
   sender(partition: number, identity: SpoolIdentity): Outlet | Promise<Outlet>;
+  /** What blocks are made of that are cut anew: those of many keys. */
+  packing?(): { codec: Codec; level: number; blockBytes: number };
   /** With transactions: what carries them there then, each once. */
   exactly?: ((partition: number) => Outlet | Promise<Outlet>) | null;
   /** Input items that Kafka has acknowledged, less so many that it refused for good. */
@@ -60,7 +63,7 @@ export async function drain(partition: SpoolPartition, options: DrainOptions): P
   const { signal } = options;
   void announce(partition, options);
   try {
-    await new Drain(partition, options).run();
+    await (partition.manyKeys ? new CutDrain(partition, options) : new Drain(partition, options)).run();
   } catch (error) {
     if (!signal.aborted) throw error;
   }
@@ -75,51 +78,36 @@ async function announce(partition: SpoolPartition, { signal, caughtUp }: DrainOp
   }
 }
 
-/** What carries blocks to a partition, and how many records of its own the acknowledged position has passed. */
-interface Lane {
-  readonly partition: number;
-  readonly sender: Outlet;
-  passed: number;
-}
-
+/** Each block goes to the partition of its key. */
 class Drain {
   readonly #partition: SpoolPartition;
   readonly #o: DrainOptions;
-  /** By partition in Kafka. */
-  readonly #lanes = new Map<number, Lane>();
-  /** Over so many partitions the keys are spread now; 0: that is not known. */
-  #partitions: number;
-  /** That they are partitions of. */
-  #topic: TopicIdentity = { cluster: undefined, topicId: null };
-  /** False: under the spool's own producers. */
-  #exactly: boolean;
+  readonly #shipments: Shipments;
   /** So many of the next blocks may be at a broker already, sent by an earlier process. */
   #earlier: number;
-  /** Blocks in flight, in the order of their offsets. */
-  #inFlight: { entry: StoredBatch; lane: Lane; done: boolean; refused: number }[] = [];
-  /** Who waits until the position has moved. */
-  #waiting: (() => void)[] = [];
 
   constructor(partition: SpoolPartition, options: DrainOptions) {
     this.#partition = partition;
     this.#o = options;
-    this.#partitions = partition.producers.partitions;
-    this.#earlier = this.#partitions > 0 ? WINDOW : 0;
-    this.#exactly = Boolean(options.exactly) && this.#partitions === 0;
+    this.#shipments = new Shipments(partition, options);
+    this.#earlier = this.#shipments.continues ? WINDOW : 0;
   }
 
   async run(): Promise<void> {
     const { signal } = this.#o;
+    const shipments = this.#shipments;
     let expected = this.#partition.acknowledged;
     for await (const entry of this.#partition.read(expected, { signal })) {
       const block = await this.#blockOf(entry);
       const gap = entry.baseOffset !== expected;
-      if (gap || this.#partition.producersAreUnsafe || this.#outdated) await this.#startOver();
-      const target = await this.#targetOf(block.key);
-      const lane = this.#lanes.get(target) ?? (await this.#newLane(target));
-      if (!this.#exactly) await this.#partition.mayBeSent(signal);
-      signal.throwIfAborted();
-      await abortable(this.#put(lane, block, entry), signal);
+      if (gap || this.#partition.producersAreUnsafe || (this.#earlier <= 0 && shipments.outdated)) {
+        await shipments.startOver();
+        this.#earlier = 0;
+      }
+      const partition = partitionFor(block.key ?? '', await shipments.spreadOver());
+      if (!shipments.continues) this.#earlier = 0;
+      if (!shipments.exactly) await this.#partition.mayBeSent(signal);
+      await shipments.send([entry], [{ partition, block: { ...block, sentBefore: this.#earlier > 0 } }]);
       expected = entry.nextOffset;
       this.#earlier--;
     }
@@ -131,93 +119,6 @@ class Drain {
     if (!this.#o.exactly) return block;
     const value = { spool: await this.#partition.id(), acknowledged: entry.nextOffset };
     return { ...block, checkpoint: { key: `spool/${topic}`, value } };
-  }
-
-  async #put(lane: Lane, block: Block, entry: StoredBatch): Promise<void> {
-    const item = { entry, lane, done: false, refused: 0 };
-    this.#inFlight.push(item);
-    await lane.sender.put({ ...block, sentBefore: this.#earlier > 0 }, (_, refused = 0) => {
-      item.done = true;
-      item.refused = refused;
-      let passed = 0;
-      while (this.#inFlight[0]?.done) {
-        const { entry, lane, refused } = this.#inFlight.shift()!;
-        // Not before: until the position moves past it, it counts as waiting.
-        if (entry.note) this.#o.onForwarded(entry.note.weights, refused);
-        lane.passed += entry.count;
-        this.#partition.producers.pass(lane.partition, entry.count);
-        passed = entry.nextOffset;
-      }
-      if (passed === 0) return;
-      void this.#partition.acknowledge(passed);
-      for (const wake of this.#waiting.splice(0)) wake();
-    });
-  }
-
-  /** What an earlier process may have sent is behind us, and what comes next is to go another way. */
-  get #outdated(): boolean {
-    if (this.#earlier > 0) return false;
-    const now = this.#o.partitions();
-    return (
-      (Boolean(this.#o.exactly) && !this.#exactly) || (now > 0 && this.#partitions > 0 && now !== this.#partitions)
-    );
-  }
-
-  /** Waits for what is in flight; what comes next has no numbers in common with it. */
-  async #startOver(): Promise<void> {
-    for (const { sender } of this.#lanes.values()) await sender.drained(this.#o.signal);
-    this.#lanes.clear();
-    this.#partitions = 0;
-    this.#earlier = 0;
-    this.#exactly = Boolean(this.#o.exactly);
-    await this.#partition.forgetProducers();
-  }
-
-  async #targetOf(key: string): Promise<number> {
-    if (this.#lanes.size === 0) {
-      const { topic, partitions } = await this.#o.target();
-      const { producers } = this.#partition;
-      this.#topic = topic;
-      // Another topic than the producers are of: one with fewer partitions is.
-      if (this.#partitions > 0 && !(producers.holdIn(topic) && this.#partitions <= partitions)) await this.#startOver();
-      if (this.#partitions === 0) {
-        this.#partitions = partitions;
-        if (!this.#exactly) await this.#partition.beginProducers(topic, partitions);
-      }
-    }
-    return partitionFor(key, this.#partitions);
-  }
-
-  async #newLane(partition: number): Promise<Lane> {
-    const sender = this.#exactly
-      ? await this.#o.exactly!(partition)
-      : await this.#o.sender(partition, this.#identityFor(partition));
-    const lane = { partition, sender, passed: 0 };
-    this.#lanes.set(partition, lane);
-    return lane;
-  }
-
-  #identityFor(partition: number): SpoolIdentity {
-    const known = this.#partition.producers.get(partition);
-    return {
-      ...(known && { identity: { ...known, ...this.#topic } }),
-      onIdentity: async ({ producerId, epoch, ...topic }, before) => {
-        if (producerId >= 0n) await this.#allPassed(partition);
-        const sequence = (this.#lanes.get(partition)?.passed ?? 0) - before;
-        return this.#partition.setProducer(topic, partition, producerId < 0n ? null : { producerId, epoch, sequence });
-      },
-    };
-  }
-
-  /**
-   * Resolves when the position has moved past all blocks that this partition has. Under a producer that began behind the
-   * position nothing could be sent again after a kill. It is a wait for other partitions only, and the one that holds the
-   * position back has no such blocks.
-   */
-  async #allPassed(partition: number): Promise<void> {
-    while (this.#inFlight.some(({ lane, done }) => done && lane.partition === partition)) {
-      await abortable(new Promise<void>((resolve) => this.#waiting.push(resolve)), this.#o.signal);
-    }
   }
 }
 

@@ -31,7 +31,11 @@ import type { SegmentWriter } from './writer.ts';
 
 /** What a partition needs of the spool that it is part of. */
 export interface Owner {
+  /** Of a spool with a budget of its own: what it is for. */
+  readonly group: string | null;
   readonly sync: 'always' | number | 'never';
+  /** See `SpoolOptions.durable`. */
+  readonly durable: boolean;
   readonly segmentBytes: number;
   /** How long what the medium does not give is asked for, milliseconds. */
   readonly patience: number;
@@ -47,6 +51,10 @@ export interface Owner {
 
 export class SpoolPartition {
   readonly topic: string;
+  /** For people, and to tell partitions of one topic in several spools: `runnel.metrics`, `otlp/runnel.traces`. */
+  readonly name: string;
+  /** Its blocks have records of many keys each. */
+  readonly manyKeys: boolean;
   /** What an earlier process left waiting here. */
   readonly recovered: Weights;
   readonly #owner: Owner;
@@ -66,6 +74,8 @@ export class SpoolPartition {
 
   private constructor(topic: string, dir: string, owner: Owner, found: FoundSpool) {
     this.topic = topic;
+    this.name = owner.group === null ? topic : `${owner.group}/${topic}`;
+    this.manyKeys = owner.durable;
     this.#owner = owner;
     this.#progress = new Progress(topic, found.state, owner.sync === 'always', () => void this.#persisted());
     this.#segments = found.segments;
@@ -75,7 +85,7 @@ export class SpoolPartition {
     const warn = (what: string, error?: unknown) => this.#warn(what, error);
     this.#losses = new Losses(found.waiting, owner.onDrop, warn);
     this.recovered = this.#losses.recover(found);
-    const { sync, segmentBytes, patience } = owner;
+    const { sync, durable, segmentBytes, patience } = owner;
     this.#atHand = new AtHand({
       patience,
       onDamage: (segment, damage) => this.#losses.damaged(segment, damage),
@@ -88,6 +98,7 @@ export class SpoolPartition {
     this.#appender = new Appender(found.segments, found.next, {
       dir,
       sync,
+      durable,
       segmentBytes,
       admit: (bytes) => owner.admit(bytes),
       release: (bytes) => owner.release(bytes),
@@ -208,12 +219,28 @@ export class SpoolPartition {
     return { records, bytes, oldest_seconds: this.#waiting.oldestSeconds(time, first?.written), weights };
   }
 
+  /** Everything before `end`, and behind what was cut before, is sent from now on as one cut. Resolves when that is written down. */
+  cut(end: number): Promise<void> {
+    return this.#progress.cut(end);
+  }
+
+  /**
+   * Waits until what is written down says that everything before `offset` is acknowledged. A disk that does not take that
+   * is not waited for, as in `mayBeSent`.
+   */
+  async persistedTo(offset: number, signal: AbortSignal): Promise<void> {
+    while (this.#progress.persisted < offset && this.#progress.error === null && !signal.aborted) {
+      await this.#bell.heard(signal);
+    }
+  }
+
   /**
    * Appends a block and resolves with the offset after it: when it is written (it outlives the process), or, with
-   * `synced`, when it is as safe as the spool's policy makes things. A disk that is full or failing makes it wait.
+   * `synced`, when it is as safe as the spool's policy makes things. A disk that is full or failing makes it wait, until
+   * `signal` aborts.
    */
-  async append(block: Block, until: 'written' | 'synced' = 'synced'): Promise<number> {
-    const next = await this.#appender.append(block);
+  async append(block: Block, until: 'written' | 'synced' = 'synced', signal?: AbortSignal): Promise<number> {
+    const next = await this.#appender.append(block, signal);
     if (until === 'synced') await this.synced(next);
     return next;
   }

@@ -7,7 +7,8 @@
  *
  * One for partition -1 holds, as its producerId, the first half of the topic's id: in a topic that was made anew the
  * producer ids may be somebody else's too, as where a cluster was made anew under its old id. Versions that do not know
- * it keep it as any other.
+ * it keep it as any other. Those for partitions -2 and below hold, as their producerIds, where the cuts end that blocks
+ * of many keys are sent in (cut.ts), from the acknowledged offset on.
  *
  * `sequence` is that of the first record that goes there from the acknowledged offset on. It moves with that offset and
  * is written with it, so whoever reads on from there gives the same blocks the same numbers: which block goes where, and
@@ -27,6 +28,7 @@ const HEAD_BYTES = 8;
 const PRODUCER_BYTES = 18;
 const SEQUENCES = 2 ** 31;
 const TOPIC = -1;
+const FIRST_CUT = -2;
 
 export class Producers {
   readonly #cluster: number;
@@ -35,6 +37,8 @@ export class Producers {
   /** 0: not known. */
   #topic: bigint;
   readonly #of = new Map<number, SpoolProducer>();
+  /** Ends of the cuts that may have been sent, ascending. */
+  #cuts: number[] = [];
 
   private constructor(cluster: number, topic: bigint, partitions: number) {
     this.#cluster = cluster;
@@ -56,6 +60,7 @@ export class Producers {
       const partition = table.readInt32BE(at);
       const producerId = table.readBigInt64BE(at + 4);
       if (partition === TOPIC) producers.#topic = producerId;
+      else if (partition <= FIRST_CUT) producers.#cuts.push(Number(producerId));
       else {
         const [epoch, sequence] = [table.readInt16BE(at + 12), table.readInt32BE(at + 14)];
         producers.#of.set(partition, { producerId, epoch, sequence });
@@ -70,7 +75,10 @@ export class Producers {
     const room = Math.floor((most - HEAD_BYTES) / PRODUCER_BYTES);
     const topic: [number, SpoolProducer][] =
       this.#topic === 0n ? [] : [[TOPIC, { producerId: this.#topic, epoch: 0, sequence: 0 }]];
-    const known = [...topic, ...this.#of].filter(([, { sequence }]) => sequence >= 0).slice(0, room);
+    const cuts = this.#cuts.map((end, i): [number, SpoolProducer] => {
+      return [FIRST_CUT - i, { producerId: BigInt(end), epoch: 0, sequence: 0 }];
+    });
+    const known = [...topic, ...cuts, ...this.#of].filter(([, { sequence }]) => sequence >= 0).slice(0, room);
     const table = Buffer.alloc(HEAD_BYTES + known.length * PRODUCER_BYTES);
     table.writeUInt32BE(this.#cluster, 0);
     table.writeUInt32BE(this.partitions, 4);
@@ -102,6 +110,20 @@ export class Producers {
   set(partition: number, producer: SpoolProducer | null): void {
     if (producer) this.#of.set(partition, producer);
     else this.#of.delete(partition);
+  }
+
+  get cuts(): readonly number[] {
+    return this.#cuts;
+  }
+
+  /** What ends there is sent from now on. */
+  cut(end: number): void {
+    this.#cuts.push(end);
+  }
+
+  /** The acknowledged offset moved. */
+  dropCuts(acknowledged: number): void {
+    this.#cuts = this.#cuts.filter((end) => end > acknowledged);
   }
 
   /** The acknowledged offset moved past so many records that went to this partition. */

@@ -85,14 +85,24 @@ export class Progress {
   /** In this topic: producers of another one are let go. */
   async setProducer(topic: TopicIdentity, partition: number, producer: SpoolProducer | null): Promise<void> {
     const { producers } = this.#state;
-    if (!producers.holdIn(topic)) this.#state.producers = Producers.in(topic, producers.partitions);
+    if (!producers.holdIn(topic)) {
+      this.#state.producers = Producers.in(topic, producers.partitions);
+      for (const end of producers.cuts) this.#state.producers.cut(end);
+    }
     this.#state.producers.learn(topic);
     this.#state.producers.set(partition, producer);
     await this.#persist();
   }
 
+  /** See `SpoolPartition.cut`. */
+  async cut(end: number): Promise<void> {
+    this.#state.producers.cut(end);
+    await this.#persist();
+  }
+
   async acknowledge(offset: number): Promise<void> {
     this.#state.acknowledged = offset;
+    this.#state.producers.dropCuts(offset);
     await this.#persist();
   }
 

@@ -3,6 +3,8 @@
  *
  *   [offset, records, bytes, time, bytes before compression, "key", {"statsd": 1200}]
  *
+ * The key is null where the block's records have many.
+ *
  * A block's line is written before the block, so whatever batch stands in a segment has its weights here. A line
  * without a batch (the process died between the two) or a damaged line means nothing: readers go by offset.
  */
@@ -19,7 +21,7 @@ export interface BlockNote {
   bytes: number;
   time: number;
   rawBytes: number;
-  key: string;
+  key: string | null;
   weights: Weights;
 }
 
@@ -127,7 +129,8 @@ function parseNote(line: string): BlockNote | null {
   if (!Array.isArray(fields) || fields.length !== 7) return null;
   const [offset, records, bytes, time, rawBytes, key, weights] = fields;
   const numbers = [offset, records, bytes, time, rawBytes];
-  if (!numbers.every((n) => Number.isSafeInteger(n) && n >= 0) || typeof key !== 'string') return null;
+  if (!numbers.every((n) => Number.isSafeInteger(n) && n >= 0) || (typeof key !== 'string' && key !== null))
+    return null;
   if (typeof weights !== 'object' || weights === null) return null;
   const items = Object.entries(weights).filter((entry): entry is [string, number] => Number.isFinite(entry[1]));
   return { offset, records, bytes, time, rawBytes, key, weights: new Map(items) };

@@ -9,9 +9,13 @@
  * `max_size` bounds the segments of all topics together. Where it is reached, `drop_oldest` removes the oldest segment
  * that has nothing in flight, counted as `spool_full`; `block` makes appends wait. If everything is in flight, a block
  * goes beyond the limit rather than being refused.
+ *
+ * A `durable` spool holds what somebody was told is safe: it drops nothing, and room in it is set aside (`reserve`) before
+ * anything is taken.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { abortable } from '../core/abort.ts';
 import { makeDirectory } from '../core/files.ts';
 import type { OnDrop } from './losses.ts';
 import { type Owner, SpoolPartition } from './partition.ts';
@@ -23,6 +27,13 @@ export interface SpoolOptions {
   when_full: 'drop_oldest' | 'block';
   /** When written blocks are brought to the medium: with each append, every so many milliseconds, never. */
   sync: 'always' | number | 'never';
+  /**
+   * What is in it was answered for: it is always synced, nobody reads it before it is on the medium, and who waits for a
+   * sync that fails is told.
+   */
+  durable?: boolean;
+  /** Where it has a budget of its own: what it is for. */
+  group?: string;
   /** Milliseconds; null: what waits does not expire. */
   max_age?: number | null;
   /** How long what the disk does not give (EIO) is asked for before it is passed over, milliseconds. */
@@ -44,6 +55,11 @@ export class Spool {
   #expiring: NodeJS.Timeout | undefined;
   #syncing: NodeJS.Timeout | undefined;
   #bytes = 0;
+  /** Set aside for what is on its way here. */
+  #reserved = 0;
+  /** Those who wait for room to be set aside, one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #reserving = 0;
   #waiters: (() => void)[] = [];
   #dropping: Promise<void> | null = null;
   #closing = false;
@@ -51,9 +67,11 @@ export class Spool {
   private constructor(dir: string, options: SpoolOptions, onDrop: OnDrop) {
     this.#dir = dir;
     this.#options = options;
-    const pressed = () => this.#waiters.length > 0;
+    const pressed = () => this.#waiters.length > 0 || this.#reserving > 0;
     this.#owner = {
+      group: options.group ?? null,
       sync: options.sync,
+      durable: options.durable ?? false,
       segmentBytes: Math.min(SEGMENT_BYTES, Math.ceil(options.max_size / 8)),
       patience: options.read_patience ?? READ_PATIENCE_MS,
       admit: (bytes) => this.#admit(bytes),
@@ -99,6 +117,53 @@ export class Spool {
     const partition = SpoolPartition.create(topic, join(this.#dir, `${topic}-0`), this.#owner);
     this.#partitions.set(topic, partition);
     return partition;
+  }
+
+  /** From now on so many bytes; what is beyond it stays. */
+  resize(max_size: number): void {
+    this.#options.max_size = max_size;
+    this.#wake();
+  }
+
+  /**
+   * Sets so many bytes aside for what is about to be appended, in the order of the calls; resolves with what gives them back,
+   * once it is written. Rejects with the signal's reason when that aborts first. An empty spool takes anything.
+   */
+  async reserve(bytes: number, signal: AbortSignal): Promise<() => void> {
+    const wait = async () => {
+      for (let retired = false; !this.#hasRoom(bytes); retired = true) {
+        signal.throwIfAborted();
+        // What is acknowledged takes room until its segment is full, or somebody waits for it.
+        if (!retired) await this.#retire();
+        else await abortable(new Promise<void>((resolve) => this.#waiters.push(resolve)), signal);
+      }
+      signal.throwIfAborted();
+      return this.#setAside(bytes);
+    };
+    this.#reserving++;
+    const turn = this.#turn.then(wait);
+    this.#turn = turn.catch(() => undefined);
+    return abortable(turn, signal).finally(() => this.#reserving--);
+  }
+
+  /** The same where there is room now, and nobody waits for some; null: there is none. */
+  reserveNow(bytes: number): (() => void) | null {
+    return this.#reserving === 0 && this.#hasRoom(bytes) ? this.#setAside(bytes) : null;
+  }
+
+  #hasRoom(bytes: number): boolean {
+    const used = this.#bytes + this.#reserved;
+    return used === 0 || used + bytes <= this.#options.max_size;
+  }
+
+  #setAside(bytes: number): () => void {
+    this.#reserved += bytes;
+    let held = true;
+    return () => {
+      if (held) this.#reserved -= bytes;
+      held = false;
+      this.#wake();
+    };
   }
 
   /** Input items that an earlier process left waiting, by input. */
@@ -181,9 +246,10 @@ export class Spool {
   }
 
   async #makeRoom(bytes: number): Promise<void> {
+    // Room for it was set aside.
+    if (this.#options.durable) return;
     const fits = () => this.#bytes + bytes <= this.#options.max_size;
-    const partitions = () => [...this.#partitions.values()];
-    await Promise.all(partitions().map((partition) => partition.retire()));
+    await this.#retire();
     while (!fits()) {
       if (this.#options.when_full === 'drop_oldest') {
         // One after the other: what one drops may be room enough for all who need some.
@@ -203,6 +269,10 @@ export class Spool {
       if (this.#closing) throw new Error('the spool is full and closing');
       await new Promise<void>((resolve) => this.#waiters.push(resolve));
     }
+  }
+
+  async #retire(): Promise<void> {
+    await Promise.all([...this.#partitions.values()].map((partition) => partition.retire()));
   }
 
   #oldest() {
@@ -232,7 +302,7 @@ export function topicOf(name: string): string | null {
   return TOPIC.test(topic) ? topic : null;
 }
 
-function sum(all: Weights[]): Weights {
+export function sum(all: Weights[]): Weights {
   const total = new Map<string, number>();
   for (const weights of all) {
     for (const [input, items] of weights) total.set(input, (total.get(input) ?? 0) + items);

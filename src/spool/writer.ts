@@ -69,8 +69,8 @@ export class SegmentWriter {
   /** Brings everything to the medium; `next` is the offset that everything so far lies before. */
   async sync(next: number): Promise<void> {
     const { size } = this.segment;
-    await this.#weights.datasync();
-    await this.#log.datasync();
+    // Side by side: who waits to be answered waits for both.
+    await Promise.all([this.#weights.datasync(), this.#log.datasync()]);
     this.synced = Math.max(this.synced, next);
     this.#syncedSize = size;
   }

@@ -15,7 +15,7 @@ import { Sender } from '../../src/kafka/send/sender.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import { directory } from '../support/directory.ts';
 import { FakeBroker } from '../support/fake-broker.ts';
-import { block, openSpool, TOPIC } from '../support/spool-blocks.ts';
+import { block, openSpool, openSpools, TOPIC } from '../support/spool-blocks.ts';
 
 test('a drain that begins anew after each gap leaves no senders behind, and what they sent stays counted', async (t) => {
   const dir = directory(t);
@@ -27,7 +27,7 @@ test('a drain that begins anew after each gap leaves no senders behind, and what
   for (const base of [9, 27]) await rm(join(spoolDir, `${TOPIC}-0`, `${String(base).padStart(20, '0')}.log`));
 
   await using broker = await FakeBroker.start();
-  const { spool } = await openSpool(spoolDir, options);
+  const spool = await openSpools(spoolDir, options);
   const client = new KafkaClient({ brokers: [broker.address], client_id: 'test', create_topics: false });
   const accounts = new Accounts();
   const pool = new Pool(32 << 20);
@@ -48,7 +48,7 @@ test('a drain that begins anew after each gap leaves no senders behind, and what
     exactlyOnce: null,
     left: null,
   });
-  await spool.partition(TOPIC).emptied(AbortSignal.timeout(10_000));
+  await spool.common.partition(TOPIC).emptied(AbortSignal.timeout(10_000));
   assert.deepEqual(broker.stored.length, 22);
   assert.equal(new Set(broker.seen.map(({ producerId }) => producerId)).size, 3);
   assert.equal(stops.mock.callCount(), 2);
@@ -63,7 +63,7 @@ test('a drain that begins anew after each gap leaves no senders behind, and what
 
 test('a topic within another takes its memory from that, where no input asks for its own', async (t) => {
   const dir = directory(t);
-  const { spool } = await openSpool(join(dir, 'spool'), {});
+  const spool = await openSpools(join(dir, 'spool'));
   const pool = new Pool(32 << 20);
   const account = new Accounts().of('statsd');
   const lanesOf = async (topics: InputTopic[]) => {

@@ -9,6 +9,7 @@ import { frameRecord, records } from '../../src/records/record-batch.ts';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
 import type { StoredBatch } from '../../src/spool/segment.ts';
 import { Spool, type SpoolOptions } from '../../src/spool/spool.ts';
+import { Spools } from '../../src/spool/spools.ts';
 
 export const TOPIC = 'runnel.metrics';
 /** The topic that spools are drained to. */
@@ -31,6 +32,12 @@ export async function openSpool(
     drops.push({ input, records, bytes, reason });
   });
   return { spool, drops };
+}
+
+/** The common spool, and those with budgets of their own. */
+export function openSpools(dir: string, options: Partial<SpoolOptions> = {}): Promise<Spools> {
+  const all: SpoolOptions = { max_size: 64 * 1024 * 1024, when_full: 'drop_oldest', sync: 'never', ...options };
+  return Spools.open(dir, all, () => undefined);
 }
 
 export function streamOf(input: string, key = 'web-1'): Stream {
