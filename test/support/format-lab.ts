@@ -45,7 +45,11 @@ function read(at: number, meta: number): unknown {
   if (kind === 3) return JSON.parse(bytes.toString('utf8', at, at + length));
   if (kind === 5) return true;
   if (kind === 7) return at;
-  if (kind !== 6) return bytes.toString('latin1', at, at + length);
+  if (kind !== 6) {
+    const text = bytes.toString('latin1', at, at + length);
+    if (kind === 2 && JSON.stringify(text) !== `"${text}"`) throw new Error(`not as in JSON: ${text}`);
+    return text;
+  }
   const pairs: Values = {};
   for (let i = 0; i < length; i++) {
     const [key, keyBytes, value, valueMeta] = words.subarray(at / 4 + i * 4, at / 4 + i * 4 + 4);

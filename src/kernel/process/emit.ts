@@ -60,6 +60,8 @@ interface EmitExports {
 export const MOST_VARIANTS = 240;
 const SLOTS = 1024;
 const STEP_BYTES = 16;
+/** What a step may write without asking for room, beside its text: a short value in quotes, a time. */
+const FIXED_BYTES: Partial<Record<keyof typeof KINDS, number>> = { value: 34, stamp: 24, read: 24 };
 const GENERAL_BYTES = 48;
 const FLAGS = 16;
 /** A path of 4 KiB, escaped, and the key, which may have it, too. */
@@ -201,10 +203,14 @@ export class FieldsPacker {
   }
 
   #place(steps: readonly TemplateStep[]): number {
-    const at = this.#arena.reserve((steps.length + 1) * STEP_BYTES);
-    for (const [i, step] of [...steps, { kind: 'end', text: '', cell: 0 } as const].entries()) {
-      this.#step(at + i * STEP_BYTES, step);
-    }
+    const all = [...steps, { kind: 'end', text: '', cell: 0 } as const];
+    const at = this.#arena.reserve((all.length + 1) * STEP_BYTES);
+    const fixed = all.map(({ kind, text }) => Buffer.byteLength(text) + (FIXED_BYTES[kind] ?? 0));
+    this.#process.bytes.writeUInt32LE(
+      fixed.reduce((sum, bytes) => sum + bytes, 0),
+      at,
+    );
+    for (const [i, step] of all.entries()) this.#step(at + (i + 1) * STEP_BYTES, step);
     return at;
   }
 

@@ -1,6 +1,7 @@
 /** `parse: combined`, `parse: common`: the access logs of web servers. */
 import { option } from '../../config/option.ts';
 import { yesNo } from '../../config/types.ts';
+import { quotesRoom } from '../../kernel/process/formats.ts';
 import { CLAIMED, fieldOption, fixedFormat } from './fixed.ts';
 
 interface AccessOptions {
@@ -41,7 +42,7 @@ function accessFormat(name: string, text: string, combined: boolean) {
       CLAIMED,
       ...(vhost ? ['url.domain', 'url.port'] : [null, null]),
     ],
-    numbers: ({ rest, vhost }) => [combined, rest !== undefined, vhost].map(Number),
+    numbers: ({ rest, vhost }, { arena }) => [...[combined, rest !== undefined, vhost].map(Number), quotesRoom(arena)],
   });
 }
 

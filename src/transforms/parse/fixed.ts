@@ -49,6 +49,7 @@ export function fixedFormat<Options>(fixed: FixedFormat<Options>): AnyFormat {
     name,
     text,
     ...(word === false && { word }),
+    resets: true,
     option: formatOptions({ ...fixed.options, ...(timed === 'zone' && zone) }) as never,
     fields(options: Options, names) {
       const made = fixed.names(options).filter((one) => one !== null && one !== CLAIMED);
@@ -68,10 +69,12 @@ export function fixedFormat<Options>(fixed: FixedFormat<Options>): AnyFormat {
         at = placeFormat(program.arena, { parser, zoneAt, options: fixed.numbers(options, program), cells });
       });
       const taken = fixed.taken?.(options, context);
-      return (batch) => {
+      return (batch, fresh) => {
         kernel.useClock(batch.time);
         kernel.useLatest(batch.time + MAX_AHEAD_MS);
-        kernel.parseTexts(at, 0, batch.count, program.texts.todoAt, instead, original ?? NO_CELL);
+        const { todoAt } = program.texts;
+        const message = fresh ? program.message : NO_CELL;
+        kernel.parseTexts(at, 0, batch.count, todoAt, instead, original ?? NO_CELL, message);
         if (kernel.ahead.value > 0) failed(kernel.ahead.value);
         taken?.(batch);
       };

@@ -49,7 +49,7 @@ export class LogfmtMembers {
     const kept = Array.from({ length: width }, (_, cell) => process.cellOf(i, cell));
     process.clearRows(i, 1);
     texts.todo[i] = TO_DO;
-    process.exports<FormatExports>().parseTexts(this.#at, i, i + 1, texts.todoAt, message, NO_CELL);
+    process.exports<FormatExports>().parseTexts(this.#at, i, i + 1, texts.todoAt, message, NO_CELL, NO_CELL);
     const { at, bytes, meta } = process.cellOf(i, message);
     const pairs: string[] = [];
     for (let word = at / 4; word < at / 4 + bytes * 4; word += 4) {

@@ -1,7 +1,7 @@
 /** Formats of lines in the kernel: tables of what stands in them, and mutated lines against twins in TypeScript. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PAIRS_ROOM, placeWords, STRUCTURED_ROOM } from '../../../src/kernel/process/formats.ts';
+import { PAIRS_ROOM, placeWords, quotesRoom, STRUCTURED_ROOM } from '../../../src/kernel/process/formats.ts';
 import { placeSteps } from '../../../src/kernel/process/time.ts';
 import { placeWordTable } from '../../../src/kernel/process/words.ts';
 import { timeSteps } from '../../../src/transforms/time-pattern.ts';
@@ -17,7 +17,7 @@ clock.useLatest(LATEST);
 
 const ACCESS = 'address ident user method url version status bytes referrer agent rest claimed domain port'.split(' ');
 const access = [0, 1].map((combined) =>
-  [0, 1].map((rest) => parserOf({ parser: 'access', options: [combined, rest, 0] }, ACCESS)),
+  [0, 1].map((rest) => parserOf({ parser: 'access', options: [combined, rest, 0, quotesRoom(arena)] }, ACCESS)),
 );
 
 /** Mutated lines of each format; test/proof asks for more. */
@@ -74,6 +74,8 @@ test('access logs: any line is read as its twin reads it', () => {
     `1.2.3.4 id John Doe [29/Feb/2024:23:59:60 +0530] "POST /a b?c=\\"d\\" HTTP/2" 204 0 "\\\\" "a \\"b\\" \\x16"`,
     `${COMBINED} "10.0.0.1" 0.005`,
     '1.2.3.4 - - [21/Sep/2026:14:13:20 +0000] "\\x16\\x03\\x01" 400 150',
+    `a"b - - [21/Sep/2026:14:13:20 +0000] "GET /${'a'.repeat(120)} HTTP/1.1" 200 123456789012 "-" "${'x'.repeat(70)}"`,
+    `1.2.3.4 - - [21/Sep/2026:14:13:20 +0000] "GET /${'b'.repeat(1100)} HTTP/1.1" 200 5 "-" "é"`,
   ];
   for (const combined of [0, 1]) {
     for (const rest of [0, 1]) {

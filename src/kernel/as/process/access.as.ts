@@ -4,9 +4,10 @@
 //   ...                                                                  "REFERRER" "AGENT" combined
 //
 // Apache's vhost_combined has HOST:PORT before all that. A `-` and an empty quoted text are none. A request of another form is the URL as a whole.
-import { RAW, TEXT } from './cells.as';
-import { begin, option, put, putQuoted, putTime } from './found.as';
-import { BLANK, CLOSE, COLON, DASH, OPEN, QUOTE, areDigits, find, hasEscapes, isDigit, isLetter, quoteEnd } from './scan.as';
+import { JSTR, RAW, TEXT } from './cells.as';
+import { option, put, putEscaped, putIf, putTime } from './found.as';
+import { nextQuote, readQuotes } from './quotes.as';
+import { BLANK, CLOSE, COLON, DASH, OPEN, QUOTE, areDigits, find, hasEscapes, isDigit, quoteEnd } from './scan.as';
 import { NO_TIME, apacheTime } from './time.as';
 
 const ADDRESS: u32 = 0, IDENT: u32 = 1, USER: u32 = 2, METHOD: u32 = 3, URL: u32 = 4, VERSION: u32 = 5, STATUS: u32 = 6, BYTES: u32 = 7;
@@ -15,13 +16,21 @@ const DOMAIN: u32 = 12, PORT: u32 = 13;
 const COMMON: u32 = 0;
 const TIME_BYTES: usize = 26;
 const HTTP: u32 = 0x50545448;
+const HTTP_SLASH: usize = 5;
 /** ` "-"` */
 const NONE: u32 = 0x222d2220;
-const HTTP_SLASH: usize = 5;
 
-/** `option` 0: combined or common; 1: what stands behind is kept, and there may be some; 2: HOST:PORT stands before. */
+/** Nothing in the line is to be escaped, but quotes. */
+let clean: bool = false;
+
+/**
+ * `option` 0: combined or common; 1: what stands behind is kept, and there may be some; 2: HOST:PORT stands before; 3: room
+ * for where quotes are.
+ */
 export function access(program: usize, at: usize, to: usize): bool {
-  begin(program);
+  clean = readQuotes(option(program, 3), at, to);
+  // What has no end is to stand before the first quote.
+  const first = clean ? nextQuote(at, to) : at;
   let end = find(at, to, BLANK);
   if (option(program, 2)) {
     let colon = end;
@@ -33,17 +42,17 @@ export function access(program: usize, at: usize, to: usize): bool {
     end = find(at, to, BLANK);
   }
   if (end == to || end == at) return false;
-  put(ADDRESS, at, end - at, TEXT);
+  put(ADDRESS, at, end - at, end < first ? JSTR : TEXT);
   at = end + 1;
   end = find(at, to, BLANK);
   if (end == to || end == at) return false;
-  putUnlessDash(IDENT, at, end);
+  putUnlessDash(IDENT, at, end, TEXT);
   at = end + 1;
   end = find(at, to, BLANK);
   // A user's name may have blanks.
   while (end < to && load<u8>(end, 1) != OPEN) end = find(end + 1, to, BLANK);
   if (end == to || end == at) return false;
-  putUnlessDash(USER, at, end);
+  putUnlessDash(USER, at, end, end < first ? JSTR : TEXT);
   at = end + 2;
   const ms = apacheTime(at, to);
   if (ms == NO_TIME) return false;
@@ -51,26 +60,40 @@ export function access(program: usize, at: usize, to: usize): bool {
   at += TIME_BYTES;
   if (at + 3 > to || load<u8>(at) != CLOSE || load<u8>(at, 1) != BLANK || load<u8>(at, 2) != QUOTE) return false;
   at += 3;
-  end = quoteEnd(at, to);
-  if (end == to || !request(at, end, hasEscapes)) return false;
-  at = end + 1;
-  // Status and bytes.
-  if (at + 5 > to || load<u8>(at) != BLANK || !areDigits(at + 1, at + 4) || load<u8>(at, 4) != BLANK) return false;
-  put(STATUS, at + 1, 3, load<u8>(at, 1) == 0x30 ? TEXT : RAW);
-  at += 5;
-  end = find(at, to, BLANK);
-  if (areDigits(at, end)) put(BYTES, at, end - at, load<u8>(at) == 0x30 && end - at > 1 ? TEXT : RAW);
-  else if (end - at != 1 || load<u8>(at) != DASH) return false;
-  if (option(program, 0) == COMMON) return rest(program, end, to);
-  at = end;
+  end = textEnd(at, to);
+  if (end == to || !request(at, end)) return false;
+  at = statusAndBytes(end + 1, to);
+  if (at == 0) return false;
+  if (option(program, 0) == COMMON) return rest(program, at, to);
   for (let f = REFERRER; f <= AGENT; f++) {
     if (at + 2 > to || load<u8>(at) != BLANK || load<u8>(at, 1) != QUOTE) return false;
     at += 2;
-    end = quoteEnd(at, to);
+    end = textEnd(at, to);
     if (end == to || !putUnlessNone(f, at, end)) return false;
     at = end + 1;
   }
   return rest(program, at, to);
+}
+
+/** ` 200 512`, up to a blank or the end; 0: it is not that. */
+@inline
+function statusAndBytes(at: usize, to: usize): usize {
+  if (at + 6 > to) return 0;
+  const digits = <u32>i8x16.bitmask(i8x16.lt_u(i8x16.sub(v128.load(at), i8x16.splat(0x30)), i8x16.splat(10)));
+  if ((digits & 0b11111) != 0b01110 || load<u8>(at) != BLANK || load<u8>(at, 4) != BLANK) return 0;
+  put(STATUS, at + 1, 3, load<u8>(at, 1) == 0x30 ? TEXT : RAW);
+  at += 5;
+  let end = min(at + <usize>ctz(~(digits >> 5)), to);
+  if (end - at > 10) end = find(at, to, BLANK);
+  if (end < to && load<u8>(end) == DASH && end == at) return end + 1 == to || load<u8>(end, 1) == BLANK ? end + 1 : 0;
+  if (end == at || (end < to && load<u8>(end) != BLANK) || (end - at > 10 && !areDigits(at, end))) return 0;
+  put(BYTES, at, end - at, load<u8>(at) == 0x30 && end - at > 1 ? TEXT : RAW);
+  return end;
+}
+
+@inline
+function textEnd(at: usize, to: usize): usize {
+  return clean ? nextQuote(at, to) : quoteEnd(at, to);
 }
 
 @inline
@@ -83,30 +106,51 @@ function rest(program: usize, at: usize, to: usize): bool {
 }
 
 @inline
-function putUnlessDash(f: u32, at: usize, to: usize): void {
-  if (to - at != 1 || load<u8>(at) != DASH) put(f, at, to - at, TEXT);
+function putUnlessDash(f: u32, at: usize, to: usize, kind: u32): void {
+  putIf(to - at != 1 || load<u8>(at) != DASH, f, at, to - at, kind);
 }
 
 @inline
 function putUnlessNone(f: u32, at: usize, to: usize): bool {
   if (to == at || (to - at == 1 && load<u8>(at) == DASH)) return true;
-  return putQuoted(f, at, to, hasEscapes);
+  return putQuoted(f, at, to);
+}
+
+/** The inside of quotes. False: there is no room. */
+@inline
+function putQuoted(f: u32, at: usize, to: usize): bool {
+  if (!clean && hasEscapes) return putEscaped(f, at, to);
+  put(f, at, to - at, clean ? JSTR : TEXT);
+  return true;
 }
 
 /** METHOD URL HTTP/x, where x is a digit, or two with a dot between. */
-function request(at: usize, to: usize, escapes: bool): bool {
-  let method = at;
-  while (method < to && (isLetter(method) || load<u8>(method) == DASH || load<u8>(method) == 0x5f)) method++;
+@inline
+function request(at: usize, to: usize): bool {
+  const method = methodEnd(at, to);
   if (method > at && method < to && load<u8>(method) == BLANK) {
     let version = to - 1;
     if (version > method + 3 && isDigit(version) && load<u8>(version - 1) == 0x2e) version -= 2;
     const name = version - HTTP_SLASH;
     if (isDigit(version) && name > method + 2 && load<u32>(name) == HTTP && load<u8>(name, 4) == 0x2f && load<u8>(name - 1) == BLANK) {
-      put(METHOD, at, method - at, TEXT);
-      put(VERSION, version, to - version, TEXT);
-      return putQuoted(URL, method + 1, name - 1, escapes);
+      put(METHOD, at, method - at, clean ? JSTR : TEXT);
+      put(VERSION, version, to - version, clean ? JSTR : TEXT);
+      return putQuoted(URL, method + 1, name - 1);
     }
   }
   if (to == at || (to - at == 1 && load<u8>(at) == DASH)) return true;
-  return putQuoted(URL, at, to, escapes);
+  return putQuoted(URL, at, to);
+}
+
+/** Behind letters, `-` and `_`. */
+@inline
+function methodEnd(at: usize, to: usize): usize {
+  for (; at < to; at += 16) {
+    const bytes = v128.load(at);
+    const letters = i8x16.lt_u(i8x16.sub(v128.or(bytes, i8x16.splat(0x20)), i8x16.splat(0x61)), i8x16.splat(26));
+    const signs = v128.or(i8x16.eq(bytes, i8x16.splat(<i8>DASH)), i8x16.eq(bytes, i8x16.splat(0x5f)));
+    const others = ~<u32>i8x16.bitmask(v128.or(letters, signs)) & 0xffff;
+    if (others) return min(at + <usize>ctz(others), to);
+  }
+  return to;
 }

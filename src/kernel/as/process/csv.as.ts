@@ -1,12 +1,11 @@
 // Values between separators: RFC 4180, with a separator of one's own. A value in quotes may have separators and line
 // feeds, and a quote as two; a quote elsewhere is an error, as are fewer or more values than there are columns.
 import { TEXT, sideTake } from './cells.as';
-import { begin, option, put } from './found.as';
+import { option, put } from './found.as';
 import { QUOTE, find } from './scan.as';
 
 /** `option` 0: the separator. The columns are the fields. */
 export function csv(program: usize, at: usize, to: usize): bool {
-  begin(program);
   const columns: u32 = load<u32>(program, 8);
   const separator = <u8>option(program, 0);
   for (let column: u32 = 0; column < columns; column++) {

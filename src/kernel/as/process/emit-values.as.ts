@@ -1,13 +1,15 @@
 // Values of fields, as they are written in a record of JSON: whole, or not at all where there is no room.
 import { copy, decimal, digits } from '../bytes.as';
 import { escape, fitting } from '../json.as';
-import { JSTR, RAW, TRUE, UINT, bytesOf, cellAt, cellMeta, kindOf } from './cells.as';
+import { JSTR, RAW, TEXT, TRUE, UINT, bytesOf, cellAt, cellMeta, kindOf } from './cells.as';
 import { UNQUOTED } from './json-runs.as';
 
 /** What a value may take beside its bytes, escaped six-fold: quotes, a comma. */
 const AROUND: usize = 8;
 /** More than varints and numbers take that are not counted one by one. */
 export const RESERVE: usize = 256;
+/** Bytes that are looked at and copied at once. */
+const BLOCK: usize = 32;
 const COMMA: u8 = 0x2c;
 const QUOTE: u8 = 0x22;
 
@@ -15,14 +17,10 @@ let limit: usize = 0;
 /** Something had no room: what was written of the record is of no account. */
 export let full: bool = false;
 
-/** Where a record has to end at last. */
+/** `to`: where what is checked by `fits` has to end at last. */
 @inline
-export function setLimit(to: usize): void {
+export function beginRecord(to: usize): void {
   limit = to;
-}
-
-@inline
-export function beginRecord(): void {
   full = false;
 }
 
@@ -48,7 +46,7 @@ export function writeCell(at: usize, row: usize, cell: u32): usize {
   return writeValue(at, cellAt(row, cell), cellMeta(row, cell));
 }
 
-function writeValue(at: usize, from: usize, meta: u32): usize {
+export function writeValue(at: usize, from: usize, meta: u32): usize {
   const bytes = <usize>bytesOf(meta);
   const kind = kindOf(meta);
   if (kind == RAW) return fits(at, bytes) ? copyShort(at, from, bytes) : at;
@@ -74,25 +72,47 @@ export function writeText(at: usize, from: usize, bytes: usize): usize {
     full = false;
   }
   store<u8>(at++, QUOTE);
-  // Most texts are short, and have nothing to be escaped: so that is found out without a loop, whose end nobody foresees.
-  let odd = oddBits(from) | (oddBits(from + 16) << 16);
-  if (bytes <= 32) {
-    if ((<u64>odd & (((<u64>1) << bytes) - 1)) == 0) {
-      v128.store(at, v128.load(from));
-      v128.store(at, v128.load(from, 16), 16);
-      store<u8>(at + bytes, QUOTE);
-      return at + bytes + 1;
+  // Most texts have nothing to be escaped: so that is found out for 32 bytes at once, also for the last ones.
+  while (!hasOdd(from, end - from)) {
+    v128.store(at, v128.load(from));
+    v128.store(at, v128.load(from, 16), 16);
+    const left = end - from;
+    if (left <= BLOCK) {
+      store<u8>(at + left, QUOTE);
+      return at + left + 1;
     }
-  } else {
-    for (; odd == 0 && from + 32 <= end; from += 32, at += 32) {
-      v128.store(at, v128.load(from));
-      v128.store(at, v128.load(from, 16), 16);
-      odd = oddBits(from + 32) | (oddBits(from + 48) << 16);
-    }
+    from += BLOCK;
+    at += BLOCK;
   }
   at = escape(from, end, at);
   store<u8>(at, QUOTE);
   return at + 1;
+}
+
+/**
+ * Writes a value of at most 32 bytes that is written as it is, in quotes or without: 34 bytes, all of which have room; 0:
+ * it is another one.
+ */
+@inline
+export function writeShort(at: usize, from: usize, meta: u32): usize {
+  const bytes = <usize>bytesOf(meta);
+  const kind = kindOf(meta);
+  if (bytes > BLOCK || kind > RAW) return 0;
+  if (kind == TEXT && hasOdd(from, bytes)) return 0;
+  const quote = usize(kind != RAW);
+  store<u8>(at, QUOTE);
+  v128.store(at + quote, v128.load(from));
+  v128.store(at + quote, v128.load(from, 16), 16);
+  at += bytes + quote;
+  store<u8>(at, QUOTE);
+  return at + quote;
+}
+
+/** Whether one of the next 32 bytes, as far as there are `left`, may not stand in a string as it is. */
+@inline
+function hasOdd(from: usize, left: usize): bool {
+  const odd = oddBits(from) | (oddBits(from + 16) << 16);
+  return odd != 0 && (left >= BLOCK || (odd & ((1 << <u32>left) - 1)) != 0);
 }
 
 /** A bit for each of 16 bytes that may not stand in a string as it is. */

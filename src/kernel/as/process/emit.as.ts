@@ -1,6 +1,7 @@
 // Packing records with fields: Kafka records as pack.as.ts writes them, whose value is put together after a template.
 //
-// A template is steps of 16 bytes: kind u32, cell u32, address and bytes of a piece of text that stands before. There is one
+// A template is 16 bytes, of which the first four say how much room all but long values takes, and steps of 16 bytes: kind
+// u32, cell u32, address and bytes of a piece of text that stands before. There is one
 // for each set of cells that occurs (a variant): all text between two values is one piece, and nothing is decided a record.
 // JavaScript makes it when a set is met first (`missed`). Of more sets than are kept, the rest are written after one template
 // for all: steps of 48 bytes, with conditions on the set behind.
@@ -15,7 +16,7 @@ import { copy, decimal, digits, varint, varintBytes } from '../bytes.as';
 import { resetReplaced } from '../json.as';
 import { end, flags, length, source, start } from '../tables.as';
 import { PAIRS, bytesOf, cellAt, cellMeta, flagsOf, kindOf, rowAt, width } from './cells.as';
-import { RESERVE, beginRecord, copyShort, fits, full, setLimit, writeCell, writePairs, writeRun, writeText } from './emit-values.as';
+import { RESERVE, beginRecord, copyShort, fits, full, writeCell, writePairs, writeRun, writeShort, writeText, writeValue } from './emit-values.as';
 import { ISO_BYTES, writeIso } from './iso.as';
 
 // Kinds of steps; TEXT, 0, is the piece alone.
@@ -33,6 +34,7 @@ const OPEN: u32 = 9;
 const CLOSE: u32 = 10;
 const END: u32 = 11;
 
+const TEMPLATE_HEADER: usize = 16;
 const UNPARSED: u32 = 0x10;
 const RECORD_FLAGS: u32 = 15;
 const COMMA: u8 = 0x2c;
@@ -113,7 +115,6 @@ export function packFields(
 ): u32 {
   position = <u64>from;
   before = <u64>skipped;
-  setLimit(to);
   missed = false;
   resetReplaced();
   let known: u64 = 0;
@@ -137,8 +138,9 @@ export function packFields(
         break;
       }
     }
-    if (out + RESERVE + keyBytes > to) break;
-    beginRecord();
+    const fixed: usize = steps ? <usize>load<u32>(steps) : 0;
+    if (out + RESERVE + keyBytes + fixed > to) break;
+    beginRecord(to - fixed);
     const bodyAt = out + guess;
     store<u16>(bodyAt, 0);
     const valueAt = copy(varint(bodyAt + 2, delta), key, keyBytes);
@@ -179,15 +181,22 @@ function measure(at: usize, width: usize, end: usize): usize {
   return at + needed + bytes;
 }
 
-function write(at: usize, i: u32, step: usize): usize {
+function write(at: usize, i: u32, template: usize): usize {
   const row = rowAt(i);
-  for (; ; step += 16) {
+  for (let step = template + TEMPLATE_HEADER; ; step += 16) {
     const kind = load<u32>(step);
-    const bytes = <usize>load<u32>(step, 12);
-    if (!fits(at, bytes)) return at;
-    at = copyShort(at, load<u32>(step, 8), bytes);
-    if (kind == VALUE) at = writeCell(at, row, load<u32>(step, 4));
-    else if (kind == END) return at;
+    at = copyShort(at, load<u32>(step, 8), load<u32>(step, 12));
+    if (kind == VALUE) {
+      const cell = row + (<usize>load<u32>(step, 4) << 3);
+      const from = load<u32>(cell);
+      const meta = load<u32>(cell, 4);
+      const short = writeShort(at, from, meta);
+      if (short) {
+        at = short;
+        continue;
+      }
+      at = writeValue(at, from, meta);
+    } else if (kind == END) return at;
     else at = writeOther(at, i, row, kind, load<u32>(step, 4));
     if (full) return at;
   }

@@ -1,8 +1,8 @@
 // Formats that are not JSON and not patterns: which parser a program is for, and the loops over a batch.
-import { TEXT, clearCell, rowAt, setCell } from './cells.as';
+import { TEXT, clearCell, clearRow, rowAt, setCell } from './cells.as';
 import { access } from './access.as';
 import { csv } from './csv.as';
-import { isTaken, keep } from './found.as';
+import { begin, beginIn, isTaken, keep, keepTime } from './found.as';
 import { klog } from './klog.as';
 import { logfmt } from './logfmt.as';
 import { syslog } from './syslog.as';
@@ -17,20 +17,34 @@ const TO_DO: u8 = 1;
 const TAKEN: u8 = 2;
 
 /** process/formats.ts says what it does. */
-export function parseTexts(program: usize, first: u32, last: u32, todo: usize, instead: u32, original: u32): void {
+export function parseTexts(
+  program: usize, first: u32, last: u32, todo: usize, instead: u32, original: u32, message: u32,
+): void {
   const pairs = load<u32>(program) == LOGFMT;
   for (let i = first; i < last; i++) {
     if (load<u8>(todo + i) != TO_DO) continue;
     const at = textStart(i);
     const to = textEnd(i);
-    if (!parseText(program, at, to)) continue;
     const row = rowAt(i);
-    if (pairs && isTaken(program, row)) {
-      store<u8>(todo + i, TAKEN);
-      continue;
+    if (message != NO_CELL) {
+      clearRow(row);
+      beginIn(program, row);
+      if (!parseText(program, at, to)) {
+        clearRow(row);
+        setCell(row, message, at, <u32>(to - at), TEXT);
+        continue;
+      }
+      keepTime(row);
+    } else {
+      begin(program);
+      if (!parseText(program, at, to)) continue;
+      if (pairs && isTaken(program, row)) {
+        store<u8>(todo + i, TAKEN);
+        continue;
+      }
+      clearCell(row, instead);
+      keep(program, row);
     }
-    clearCell(row, instead);
-    keep(program, row);
     if (original != NO_CELL) setCell(row, original, at, <u32>(to - at), TEXT);
     store<u8>(todo + i, 0);
   }

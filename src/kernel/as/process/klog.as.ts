@@ -1,6 +1,6 @@
 // klog and glog: I0921 14:13:20.123456   12345 file.go:123] message
 import { RAW, TEXT } from './cells.as';
-import { begin, option, put, putTime } from './found.as';
+import { option, put, putTime } from './found.as';
 import { BLANK, CLOSE, COLON, areDigits, find, isDigit } from './scan.as';
 import { NO_TIME } from './time.as';
 import { stepsEnded, stepsTime } from './timesteps.as';
@@ -11,7 +11,6 @@ const LETTERS: u32 = 0x46455749; // IWEF
 
 /** `option` 0: the steps of its time; 1: where the words of its levels are. */
 export function klog(program: usize, at: usize, to: usize): bool {
-  begin(program);
   if (to < at + 2) return false;
   let letter: u32 = 0;
   while (letter < 4 && load<u8>(at) != <u8>(LETTERS >> (letter << 3))) letter++;

@@ -5,7 +5,7 @@
 // Of equal keys the last wins. A line without any value is none, nor one with an open quote, an empty key, a key in quotes,
 // or with something directly behind a closing quote.
 import { PAIRS, TEXT, TRUE, sideTake } from './cells.as';
-import { begin, option, put } from './found.as';
+import { option, put } from './found.as';
 import { BLANK, QUOTE, hasEscapes, quoteEnd } from './scan.as';
 import { unescapeGo } from './escapes.as';
 import { firstOf, secondOf, wordAt, wordHash } from './words.as';
@@ -25,7 +25,6 @@ let seen: u64 = 0;
 
 /** `option` 0: what stands between pairs; 1: between key and value; 2: table of names; 3: room for pairs. */
 export function logfmt(program: usize, at: usize, to: usize): bool {
-  begin(program);
   const pair = <u8>option(program, 0);
   const assign = <u8>option(program, 1);
   const names: usize = option(program, 2);

@@ -6,7 +6,7 @@
 //
 // A `-` is none. In the first two forms host and APP may be missing: an APP ends with a colon, or has a PID and a colon.
 import { TEXT, UINT } from './cells.as';
-import { begin, option, put, putTime } from './found.as';
+import { option, put, putTime } from './found.as';
 import { BLANK, CLOSE, COLON, DASH, OPEN, find, isDigit } from './scan.as';
 import { structured } from './structured.as';
 import { NO_TIME, bsdTime, ended, isoTime } from './time.as';
@@ -22,7 +22,6 @@ const LONGEST_APP: usize = 128;
 
 /** `option` 0: where the words of its levels are; 1: room for structured data. */
 export function syslog(program: usize, at: usize, to: usize): bool {
-  begin(program);
   at = behindOctets(at, to);
   if (at < to && load<u8>(at) == LESS) {
     at = priority(program, at + 1, to);

@@ -128,6 +128,9 @@ export function isoTime(at: usize, to: usize, zone: usize): i64 {
 
 let apacheKey: v128 = NO_KEY;
 let apacheMinutes: i64 = 0;
+/** The rest of the one that was read last, and its value. */
+let apacheTail: v128 = NO_KEY;
+let apacheLast: i64 = NO_TIME;
 /** Which of the bytes from the tenth on are digits: `6:14:13:20 +0200`. */
 const APACHE_TAIL: u32 = 0b1111001101101101;
 
@@ -135,7 +138,12 @@ const APACHE_TAIL: u32 = 0b1111001101101101;
 export function apacheTime(at: usize, to: usize): i64 {
   if (to < at + 26) return NO_TIME;
   const head = v128.load(at);
-  const digits = <u32>i8x16.bitmask(i8x16.lt_u(i8x16.sub(v128.load(at, 10), i8x16.splat(0x30)), i8x16.splat(10)));
+  const tail = v128.load(at, 10);
+  if (!v128.any_true(v128.or(v128.xor(head, apacheKey), v128.xor(tail, apacheTail)))) {
+    ended = at + 26;
+    return apacheLast;
+  }
+  const digits = <u32>i8x16.bitmask(i8x16.lt_u(i8x16.sub(tail, i8x16.splat(0x30)), i8x16.splat(10)));
   if (digits != APACHE_TAIL || load<u8>(at, 17) != COLON || load<u8>(at, 20) != BLANK) return NO_TIME;
   if (v128.any_true(v128.xor(head, apacheKey))) {
     // The key goes through the tens of the minute.
@@ -146,6 +154,7 @@ export function apacheTime(at: usize, to: usize): i64 {
     const month = monthAt(at + 3);
     if (!isDate(year, month, two(at)) || two(at + 12) > 23 || two(at + 15) > 59) return NO_TIME;
     apacheKey = head;
+    apacheTail = NO_KEY;
     const tens = <u32>load<u8>(at, 15) - 0x30;
     apacheMinutes = daysFrom(year, month, two(at)) * DAY + <i64>(two(at + 12) * 3600 + tens * 600);
   }
@@ -155,14 +164,17 @@ export function apacheTime(at: usize, to: usize): i64 {
   if (second > 60 || two(at + 22) > 23 || two(at + 24) > 59 || (sign != PLUS && sign != MINUS)) return NO_TIME;
   ended = at + 26;
   const local = apacheMinutes + <i64>((<u32>load<u8>(at, 16) - 0x30) * 60 + second);
-  return joined(local - (sign == PLUS ? east : -east), 0);
+  apacheTail = tail;
+  apacheLast = joined(local - (sign == PLUS ? east : -east), 0);
+  return apacheLast;
 }
 
 /** Half a year, and how far ahead a time without a year may be, before it is one of the year before. */
 const HALF: i64 = 15778476;
 const MOST_AHEAD: i64 = 2 * DAY;
 
-const NO_MONTH: u32 = 99;
+/** No month, not even one that two digits say. */
+const NO_MONTH: u32 = 100;
 /** The last month and day, and where the day begins in the year that all of it is of. */
 let nearMonth: u32 = NO_MONTH;
 let nearDay: u32 = 0;
