@@ -13,11 +13,11 @@ export interface TlsConfig {
 }
 
 /** Reads the files anew each time, so that a renewed certificate counts from the next connection on. Throws a sentence. */
-export function tlsOptions(config: TlsConfig): tls.ConnectionOptions {
+export function tlsOptions(config: TlsConfig, option = 'kafka.tls'): tls.ConnectionOptions {
   const { files, faults } = readTlsFiles(config);
-  // What is passing the broker has to judge.
+  // What is passing the other side has to judge.
   const fault = faults.find(({ passing }) => !passing);
-  if (fault) throw new Error(`kafka.tls.${fault.option} ${fault.message}`);
+  if (fault) throw new Error(`${option}.${fault.option} ${fault.message}`);
   const { ca_file: ca, cert_file: cert, key_file: key } = files;
   return {
     ...(ca && { ca }),
