@@ -2,9 +2,7 @@
  * Who may ask. A page of a stranger that makes a name of its own point at us (DNS rebinding) is known by its Host
  * header; beyond that a listener may want a token or a client's certificate, of which either will do.
  */
-import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import { hash, timingSafeEqual } from '../builtin.ts';
 import { Refusal } from './answer.ts';
 import { splitAddress } from './listen.ts';
@@ -18,14 +16,26 @@ export interface Access {
   certificate?: boolean;
 }
 
+/** What a request says of who sends it. */
+export interface Credentials {
+  /** The Host header, or what HTTP/2 has for it. */
+  host: string | undefined;
+  authorization: string | undefined;
+  /** Its connection has a certificate that was asked for. */
+  certified: boolean;
+}
+
 /** Throws a Refusal when the request is not to be served. */
-export function authorize({ headers, socket }: IncomingMessage, { names, token, certificate }: Access): void {
-  if (names && !isOurs(headers.host, names)) {
+export function authorize(
+  { host, authorization, certified }: Credentials,
+  { names, token, certificate }: Access,
+): void {
+  if (names && !isOurs(host, names)) {
     throw new Refusal(421, 'host', `This name is not one of the agent: add it to ${names.option} to use it.`);
   }
   if (token === undefined && !certificate) return;
-  if (certificate && (socket as TLSSocket).authorized) return;
-  if (token !== undefined && isToken(headers.authorization, token)) return;
+  if (certificate && certified) return;
+  if (token !== undefined && isToken(authorization, token)) return;
   const wanted = [certificate && 'a client certificate', token !== undefined && 'a token'].filter(Boolean);
   throw new Refusal(401, 'unauthorized', `This needs ${wanted.join(' or ')}.`, { 'WWW-Authenticate': 'Bearer' });
 }

@@ -8,6 +8,8 @@ export interface HttpRequest {
   headers: IncomingHttpHeaders;
   /** What it carries, inflated. Throws a Refusal when that is more than `max` bytes, or cannot be had. */
   body(max: number): Promise<Buffer>;
+  /** The same in the pieces that it came in. */
+  pieces(max: number): Promise<readonly Buffer[]>;
 }
 
 export interface Answer {
@@ -48,6 +50,14 @@ export class Refusal extends Error {
     this.reason = reason;
     this.headers = headers;
   }
+}
+
+export function tooLarge(max: number): Refusal {
+  return new Refusal(413, 'too_large', `A body may have at most ${max} bytes.`);
+}
+
+export function noRoom(): Refusal {
+  return new Refusal(503, 'memory', 'There is no room for this now.', { 'Retry-After': '1' });
 }
 
 export const JSON_TYPE = 'application/json';

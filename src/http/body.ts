@@ -6,7 +6,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Transform } from 'node:stream';
 import { createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
-import { Refusal } from './answer.ts';
+import { noRoom, Refusal, tooLarge } from './answer.ts';
+import { gunzipped } from './gunzip.ts';
 
 /** Bytes that all bodies of a server may take together. */
 export class Budget {
@@ -34,7 +35,7 @@ export class Budget {
 }
 
 const INFLATERS = new Map<string, () => Transform>([
-  ['gzip', createGunzip],
+  ['gzip', createGunzip], // in the way of gunzip.ts, where it comes whole
   ['deflate', createInflate],
   ['zstd', createZstdDecompress],
 ]);
@@ -45,16 +46,17 @@ export interface Taken {
   bytes: number;
   /** It is wanted. */
   onBegin(): void;
-  /** Something came. */
-  onBytes(): void;
+  /** So many bytes came. */
+  onBytes(bytes: number): void;
 }
 
-/** Resolves with the body, inflated; rejects with a Refusal. */
-export function readBody(request: IncomingMessage, max: number, taken: Taken): Promise<Buffer> {
+/** Resolves with the body, inflated, in pieces; rejects with a Refusal. */
+export function readBody(request: IncomingMessage, max: number, taken: Taken): Promise<Buffer[]> {
   const { headers } = request;
   if (Number(headers['content-length'] ?? 0) > max) throw tooLarge(max);
   const encoding = headers['content-encoding']?.toLowerCase() ?? 'identity';
-  const inflater = encoding === 'identity' ? null : INFLATERS.get(encoding)?.();
+  const whole = encoding === 'gzip';
+  const inflater = whole || encoding === 'identity' ? null : INFLATERS.get(encoding)?.();
   if (inflater === undefined) {
     const known = ['identity', ...INFLATERS.keys()].join(', ');
     throw new Refusal(415, 'encoding', `Content-Encoding may be ${known}.`, { 'Accept-Encoding': known });
@@ -69,15 +71,16 @@ export function readBody(request: IncomingMessage, max: number, taken: Taken): P
       inflater?.off('data', keep).destroy();
       reject(error);
     };
+    const take = (bytes: number) => {
+      if (!taken.budget.take(bytes)) return false;
+      taken.bytes += bytes;
+      return true;
+    };
     /** Whether so many bytes more, of which the body then has `size`, can be held. */
     const hold = (bytes: number, size: number): boolean => {
       if (size > max) fail(tooLarge(max));
-      else if (!taken.budget.take(bytes)) {
-        fail(new Refusal(503, 'memory', 'There is no room for this now.', { 'Retry-After': '1' }));
-      } else {
-        taken.bytes += bytes;
-        return true;
-      }
+      else if (take(bytes)) return true;
+      else fail(noRoom());
       return false;
     };
     const keep = (piece: Buffer) => {
@@ -85,13 +88,16 @@ export function readBody(request: IncomingMessage, max: number, taken: Taken): P
       if (hold(piece.length, inflated)) pieces.push(piece);
     };
     const onData = (piece: Buffer) => {
-      taken.onBytes();
+      taken.onBytes(piece.length);
       arrived += piece.length;
       if (!hold(piece.length, arrived)) return;
       if (!inflater) pieces.push(piece);
       else if (!inflater.write(piece)) request.pause();
     };
-    const done = () => resolve(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
+    const done = () => {
+      if (whole) gunzipped(pieces, max, take).then((body) => resolve([body]), reject);
+      else resolve(pieces);
+    };
     const onEnd = () => (inflater ? inflater.end() : done());
     const onClose = () => {
       if (!request.complete) fail(new Error('the peer went away'));
@@ -105,8 +111,4 @@ export function readBody(request: IncomingMessage, max: number, taken: Taken): P
       fail(new Refusal(400, 'malformed', `The body is not ${encoding}: ${message}.`)),
     );
   });
-}
-
-function tooLarge(max: number): Refusal {
-  return new Refusal(413, 'too_large', `A body may have at most ${max} bytes.`);
 }

@@ -37,6 +37,10 @@ export class HttpConnection {
   wrong: string | null = null;
   /** What it is being sent. */
   sending: readonly Buffer[] | null = null;
+  /** It had a request. */
+  #kept = false;
+  /** When it was seen that the next head has begun. */
+  #spoke: number | null = null;
   readonly #raw: Socket;
   #since = this.touched;
   /** Bytes that had come when the phase began. */
@@ -54,6 +58,8 @@ export class HttpConnection {
     this.touched = performance.now();
     this.#since = this.touched;
     this.#read = this.#raw.bytesRead;
+    this.#spoke = null;
+    if (phase === 'work') this.#kept = true;
   }
 
   touch(): void {
@@ -66,8 +72,13 @@ export class HttpConnection {
   }
 
   /** It had its time. */
-  isOverdue(now: number, { head_ms, still_ms, whole_ms }: Limits): boolean {
+  isOverdue(now: number, { head_ms, keep_ms, still_ms, whole_ms }: Limits): boolean {
     const { phase, touched } = this;
+    if (phase === 'head' && this.#kept) {
+      if (!this.spoke) return now - this.#since >= keep_ms;
+      this.#spoke ??= now;
+      return now - this.#spoke >= head_ms;
+    }
     if (phase === 'work' || phase === 'stream') return false;
     if (phase === 'shake' || phase === 'head' || phase === 'last') return now - this.#since >= head_ms;
     return now - touched >= still_ms || now - this.#since >= whole_ms;

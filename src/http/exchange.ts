@@ -1,5 +1,6 @@
 /** One request and its answer. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TLSSocket } from 'node:tls';
 import { type Access, authorize } from './access.ts';
 import { type Answer, type Handler, Refusal, type StreamedAnswer, textAnswer } from './answer.ts';
 import { type Budget, readBody, type Taken } from './body.ts';
@@ -18,8 +19,12 @@ export interface Context {
   readonly budget: Budget;
   readonly limits: Limits;
   readonly streams: Set<ServerResponse>;
+  /** Of bodies, as they came. */
+  bytes: number;
   /** This is the last request of its connection. */
   readonly closing: boolean;
+  /** How it is said that a request is not served. */
+  readonly refusal: (request: IncomingMessage, why: Refusal) => Answer;
   /** Counts a request that is not served. */
   refuse(reason: string): void;
   /** Makes room for what the connection will be sent. */
@@ -43,30 +48,40 @@ export async function exchange(
       connection.enter('body');
       if (continues) response.writeContinue();
     },
-    onBytes: () => connection.touch(),
+    onBytes(bytes) {
+      context.bytes += bytes;
+      connection.touch();
+    },
   };
   connection.enter('work');
   let answer: Answer | StreamedAnswer;
   try {
-    authorize(request, context.access);
+    const { headers, socket } = request;
+    const certified = (socket as TLSSocket).authorized;
+    authorize({ host: headers.host, authorization: headers.authorization, certified }, context.access);
     answer = await context.handler({
       ...target(request),
       method: request.method ?? '',
       headers: request.headers,
       async body(max) {
-        const body = await readBody(request, max, taken);
+        const pieces = await readBody(request, max, taken);
         connection.enter('work');
-        return body;
+        return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+      },
+      async pieces(max) {
+        const pieces = await readBody(request, max, taken);
+        connection.enter('work');
+        return pieces;
       },
     });
   } catch (error) {
-    answer = said(error as Error, context);
+    answer = said(request, error as Error, context);
   }
   context.budget.give(taken.bytes);
   if (response.destroyed || response.socket === null) return;
   if (context.closing) response.setHeader('Connection', 'close');
   else if (response.shouldKeepAlive)
-    response.setHeader('Keep-Alive', `timeout=${Math.floor(context.limits.head_ms / 1000)}`);
+    response.setHeader('Keep-Alive', `timeout=${Math.floor(context.limits.keep_ms / 1000)}`);
   if ('begin' in answer) beginStream(connection, request, response, answer, context);
   else await send(connection, request, response, answer, context);
   await closed;
@@ -79,9 +94,14 @@ function target({ url = '' }: IncomingMessage): { path: string; query: URLSearch
   return { path, query };
 }
 
-function said(error: Error, context: Context): Answer {
-  if (!(error instanceof Refusal)) return textAnswer(500, error.message);
-  context.refuse(error.reason);
+function said(request: IncomingMessage, error: Error, context: Context): Answer {
+  const refusal = error instanceof Refusal ? error : new Refusal(500, 'failed', error.message);
+  if (refusal === error) context.refuse(refusal.reason);
+  return context.refusal(request, refusal);
+}
+
+/** As text, where a server has no form of its own for it. */
+export function plainRefusal(_: IncomingMessage, error: Refusal): Answer {
   return { ...textAnswer(error.code, error.message), headers: error.headers };
 }
 

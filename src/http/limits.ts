@@ -13,8 +13,10 @@ export interface Limits {
   sending: number;
   /** Bytes of all bodies, as they came and inflated. */
   bodies: number;
-  /** From the start, or the last answer, to the end of the next request's head. */
+  /** From the start, or the first byte behind the last answer, to the end of the next request's head. */
   head_ms: number;
+  /** A connection is kept for a next request. */
+  keep_ms: number;
   /** While a body or an answer is on its way some of it has to get on within this, */
   still_ms: number;
   /** and all of it within this. */
@@ -30,6 +32,7 @@ export const LIMITS: Limits = {
   sending: 32 << 20,
   bodies: 32 << 20,
   head_ms: 5000,
+  keep_ms: 5000,
   still_ms: 10_000,
   whole_ms: 60_000,
   look_ms: 1000,

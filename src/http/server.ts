@@ -7,7 +7,6 @@
  * leaves undone keeps others out: a connection that does not get on is ended (looked at every second), and where there
  * is no room for one more, the one that has been still for longest makes it.
  */
-import { readFileSync } from 'node:fs';
 import type { IncomingMessage, Server as Parser, ServerResponse } from 'node:http';
 import { createServer as createListener, type Server, type Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
@@ -17,20 +16,14 @@ import type { Access } from './access.ts';
 import type { Handler } from './answer.ts';
 import { Budget } from './body.ts';
 import { HttpConnection, peerOf } from './connection.ts';
-import { type Context, exchange } from './exchange.ts';
+import { type Context, exchange, plainRefusal } from './exchange.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import { listen, type Where } from './listen.ts';
+import { type TlsFiles, tlsServer } from './tls.ts';
 
 const MAX_HEAD = 16 << 10;
 /** At the end answers on their way are waited for so long. */
 const DRAIN_MS = 500;
-
-export interface TlsFiles {
-  cert_file: string;
-  key_file: string;
-  /** Whose clients' certificates are good. */
-  client_ca_file?: string;
-}
 
 export interface HttpOptions {
   where: Where;
@@ -38,6 +31,10 @@ export interface HttpOptions {
   tls?: TlsFiles;
   handler: Handler;
   limits?: Partial<Limits>;
+  /** Shared with other servers; default: one of its own, of `limits.bodies`. */
+  budget?: Budget;
+  /** How it is said that a request is not served; default: as text. */
+  refusal?: Context['refusal'];
 }
 
 /** What is said, once an hour, of peers that take more than they should. */
@@ -54,6 +51,8 @@ export class HttpServer implements Context {
   address = '';
   /** Begun. */
   requests = 0;
+  /** Of bodies, as they came. */
+  bytes = 0;
   /** Connections and requests that were not served, by the reason. */
   readonly refused = new Map<string, number>();
   readonly access: Access;
@@ -61,6 +60,7 @@ export class HttpServer implements Context {
   readonly budget: Budget;
   readonly streams = new Set<ServerResponse>();
   readonly limits: Limits;
+  readonly refusal: Context['refusal'];
   closing = false;
   readonly #listener: Server;
   readonly #parser: Parser;
@@ -72,11 +72,12 @@ export class HttpServer implements Context {
   #ahead = 0;
   #looking: NodeJS.Timeout | undefined;
 
-  private constructor({ access, handler, limits }: HttpOptions, tls: TlsServer | null) {
+  private constructor({ access, handler, limits, budget, refusal }: HttpOptions, tls: TlsServer | null) {
     this.access = access;
     this.handler = handler;
     this.limits = { ...LIMITS, ...limits };
-    this.budget = new Budget(this.limits.bodies);
+    this.refusal = refusal ?? plainRefusal;
+    this.budget = budget ?? new Budget(this.limits.bodies);
     const listening = { allowHalfOpen: true, noDelay: true };
     this.#listener = createListener(listening, (socket) => this.#accept(socket, tls));
     // Its own timeouts see less than #look does.
@@ -286,12 +287,4 @@ export class HttpServer implements Context {
 function isStiller(one: HttpConnection, other: HttpConnection): boolean {
   if ((one.phase === 'work') !== (other.phase === 'work')) return other.phase === 'work';
   return one.touched < other.touched;
-}
-
-async function tlsServer({ cert_file, key_file, client_ca_file }: TlsFiles): Promise<TlsServer> {
-  const { createServer } = await import('node:tls');
-  const [cert, key] = [readFileSync(cert_file), readFileSync(key_file)];
-  if (client_ca_file === undefined) return createServer({ cert, key });
-  // Whether a certificate was needed is known at the request: a token may do.
-  return createServer({ cert, key, ca: readFileSync(client_ca_file), requestCert: true, rejectUnauthorized: false });
 }

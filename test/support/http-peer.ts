@@ -7,7 +7,7 @@ import { type HttpOptions, HttpServer } from '../../src/http/server.ts';
 import { until } from './until.ts';
 
 /** Short, so that a test need not wait. */
-export const QUICK = { head_ms: 300, still_ms: 300, whole_ms: 1000, look_ms: 50 };
+export const QUICK = { head_ms: 300, keep_ms: 300, still_ms: 300, whole_ms: 1000, look_ms: 50 };
 
 export async function serve(
   t: TestContext,
@@ -20,7 +20,7 @@ export async function serve(
   return server;
 }
 
-export const portOf = ({ address }: HttpServer) => Number(address.split(':').at(-1));
+export const portOf = ({ address }: { address: string }) => Number(address.split(':').at(-1));
 
 export class Peer {
   readonly socket: Socket;
@@ -37,7 +37,7 @@ export class Peer {
   }
 
   /** `reads`: false takes nothing of what it is sent. */
-  static async of(t: TestContext, server: HttpServer, reads = true, host = '127.0.0.1'): Promise<Peer> {
+  static async of(t: TestContext, server: { address: string }, reads = true, host = '127.0.0.1'): Promise<Peer> {
     const { address } = server;
     const where = address.startsWith('/') ? { path: address } : { host, port: portOf(server) };
     const peer = new Peer(connect({ ...where, allowHalfOpen: true }));
