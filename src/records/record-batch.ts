@@ -39,6 +39,7 @@ const AFTER_LENGTH = 12;
 const CRC_AT = 17;
 const ATTRIBUTES_AT = 21;
 const MAGIC = 2;
+const APPENDED = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 
@@ -63,6 +64,8 @@ export interface BatchHeader extends Required<HeaderFields> {
   bytes: number;
   crc: number;
   control: boolean;
+  /** The records' time is `maxTime`, when the broker appended them. */
+  appended: boolean;
   lastOffsetDelta: number;
   maxTime: number;
 }
@@ -114,6 +117,7 @@ export function readHeader(buffer: Buffer, at = 0): BatchHeader | null {
     codec,
     transactional: (attributes & TRANSACTIONAL) !== 0,
     control: (attributes & CONTROL) !== 0,
+    appended: (attributes & APPENDED) !== 0,
     lastOffsetDelta: buffer.readInt32BE(at + 23),
     time: Number(buffer.readBigInt64BE(at + 27)),
     maxTime: Number(buffer.readBigInt64BE(at + 35)),
@@ -124,9 +128,8 @@ export function readHeader(buffer: Buffer, at = 0): BatchHeader | null {
   };
 }
 
-/** Whether a whole batch stands at `at` and its checksum holds. */
-export function checkCrc(buffer: Buffer, at = 0): boolean {
-  const header = readHeader(buffer, at);
+/** Whether a whole batch stands at `at` and its checksum holds. `header`: what readHeader gave for it. */
+export function checkCrc(buffer: Buffer, at = 0, header = readHeader(buffer, at)): boolean {
   if (!header || buffer.length - at < header.bytes) return false;
   return crc32c(buffer.subarray(at + ATTRIBUTES_AT, at + header.bytes)) === header.crc;
 }

@@ -1,6 +1,7 @@
 /** Reads a topic from its beginning to where it ends now, and says of each file whether it arrived completely. */
 import type { KafkaClient } from '../kafka/connect/client.ts';
-import { PartitionReader, UnreadableError } from '../kafka/read/partition-reader.ts';
+import { UnreadableError } from '../kafka/read/batches.ts';
+import { PartitionReader } from '../kafka/read/partition-reader.ts';
 import { offsetOf } from '../kafka/read/reading.ts';
 import type { Isolation } from '../kafka/wire/fetch.ts';
 import { type Encoding, FileComparison, LocalFile } from './compare.ts';

@@ -25,7 +25,15 @@ import { Cluster, type ClusterStatus } from './cluster.ts';
 import type { Link } from './connection.ts';
 import { type Address, Links, type Purpose, parseAddress, shuffled } from './connections.ts';
 import { Presence } from './presence.ts';
-import { coordinatorOf, createTopic, initProducerId, metadata, type Producer, topicLimit } from './requests.ts';
+import {
+  type Coordinated,
+  coordinatorOf,
+  createTopic,
+  initProducerId,
+  metadata,
+  type Producer,
+  topicLimit,
+} from './requests.ts';
 import type { TlsConfig } from './security.ts';
 import type { SaslConfig } from './tokens.ts';
 import { PartitionGone, Topic, TopicError, type TopicProblem } from './topic.ts';
@@ -270,15 +278,26 @@ export class KafkaClient {
   }
 
   /**
-   * The link to the broker that coordinates this id's transactions; waits until there is one, and says why to `waits`.
-   * Rejects with a BrokerError when the right to the id is missing.
+   * The link to the broker that coordinates this id's transactions, or this group; waits until there is one, and says why
+   * to `waits`. Rejects with a BrokerError when the right to the id is missing.
    */
-  coordinator(transactionalId: string, signal?: AbortSignal, waits?: (error: Error) => void): Promise<Link> {
+  coordinator(
+    id: string,
+    signal?: AbortSignal,
+    waits?: (error: Error) => void,
+    { of = 'transaction', purpose = 'admin' }: { of?: Coordinated; purpose?: Purpose } = {},
+  ): Promise<Link> {
     const attempt = async (signal: AbortSignal) => {
       const link = await this.#anyLink(signal);
-      return await this.#links.to(await coordinatorOf(link, transactionalId), 'admin', signal);
+      return await this.#links.to(await coordinatorOf(link, id, of), purpose, signal);
     };
     return this.#until(this.#signal(signal), attempt, waits);
+  }
+
+  /** Asks once for these topics: afterwards `known` and `topicIdentity` say what is so now. Rejects where no broker answers. */
+  async refresh(topics: readonly string[], signal?: AbortSignal): Promise<void> {
+    for (const topic of topics) this.#named(topic);
+    await abortable(this.#ask([...topics]), this.#signal(signal));
   }
 
   /** Creates a topic with the brokers' default partitions and replicas, once. Rejects where that is refused. */

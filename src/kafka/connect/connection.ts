@@ -13,6 +13,7 @@ import { abortable } from '../../core/abort.ts';
 import { LinkError } from '../wire/errors.ts';
 import {
   FETCH,
+  FETCH_BY_ID_VERSION,
   FETCH_MAX_VERSION,
   FETCH_MIN_VERSION,
   type Fetch,
@@ -87,7 +88,6 @@ export class Link {
   readonly #patience: Patience;
   #drain: PromiseWithResolvers<void> | null = null;
   #produceVersion = PRODUCE_MAX_VERSION;
-  #fetchVersion = 0;
 
   private constructor(options: LinkOptions) {
     const { Broker: KafkajsBroker, ConnectionPool } = kafkajs();
@@ -136,7 +136,6 @@ export class Link {
     if (lifetime > 0) link.#expiresAt = performance.now() + lifetime * SESSION_USED;
     const { maxVersion } = link.#broker.versions?.[PRODUCE] ?? { maxVersion: 0 };
     link.#produceVersion = Math.min(PRODUCE_MAX_VERSION, maxVersion);
-    link.#fetchVersion = Math.min(FETCH_MAX_VERSION, link.#broker.versions?.[FETCH]?.maxVersion ?? 0);
     if (maxVersion < PRODUCE_MIN_VERSION) {
       link.fail('the broker is older than Kafka 0.11');
       throw link.error;
@@ -217,14 +216,16 @@ export class Link {
     );
   }
 
-  /** Reads batches of a partition. Rejects only when the link fails. */
+  /** Reads batches of partitions, of topics by their ids where all are given. Rejects only when the link fails. */
   async fetch(job: Fetch): Promise<FetchAnswer> {
-    const version = this.#fetchVersion;
+    const { maxVersion } = this.#broker.versions?.[FETCH] ?? { maxVersion: 0 };
+    const byId = maxVersion >= FETCH_BY_ID_VERSION && job.partitions.every(({ topicId }) => topicId !== null);
+    const version = byId ? FETCH_BY_ID_VERSION : Math.min(FETCH_MAX_VERSION, maxVersion);
     if (version < FETCH_MIN_VERSION) this.fail('the broker is older than Kafka 0.11');
     return this.#exchange(
       { apiKey: FETCH, apiName: 'Fetch', apiVersion: version },
       (correlationId, clientId) => [fetchRequest({ ...job, version, correlationId, clientId })],
-      (payload) => fetchAnswer(payload, version),
+      (payload) => fetchAnswer(payload, version, job.partitions),
     );
   }
 

@@ -1,6 +1,7 @@
 /**
- * The open connections, by address and purpose. Produce has one of its own: what stands behind an acks=all Produce on
- * its connection waits for the replicas too.
+ * The open connections, by address and purpose. What may be held at the broker has one of its own, since what stands
+ * behind it on its connection waits, too: an acks=all Produce for the replicas, a Fetch for records, a JoinGroup for the
+ * other members.
  */
 import { abortable } from '../../core/abort.ts';
 import { NoBroker } from '../wire/errors.ts';
@@ -15,7 +16,7 @@ export interface Address {
   port: number;
 }
 
-export type Purpose = 'produce' | 'admin';
+export type Purpose = 'produce' | 'admin' | 'fetch' | 'group' | 'join';
 
 export interface LinksOptions {
   client_id: string;

@@ -120,13 +120,28 @@ export type Api =
   | 'GroupCoordinator'
   | 'ListOffsets'
   | 'AddPartitionsToTxn'
-  | 'EndTxn';
+  | 'EndTxn'
+  | 'JoinGroup'
+  | 'SyncGroup'
+  | 'Heartbeat'
+  | 'LeaveGroup'
+  | 'OffsetCommit'
+  | 'OffsetFetch';
 
 interface Kafkajs {
   Broker: new (options: { connectionPool: unknown; logger: Logger; allowAutoTopicCreation: boolean }) => Broker;
   ConnectionPool: new (options: PoolOptions) => unknown;
   apiKeys: Record<string, number>;
   requests: Record<string, unknown>;
+  /** What members of a group tell each other: what they want, and what they get. */
+  MemberMetadata: {
+    encode(metadata: { version: number; topics: readonly string[]; userData: Buffer }): Buffer;
+    decode(bytes: Buffer): { topics: string[]; userData: Buffer | null };
+  };
+  MemberAssignment: {
+    encode(assignment: { version: number; assignment: Record<string, readonly number[]> }): Buffer;
+    decode(bytes: Buffer): { assignment: Record<string, number[]> } | null;
+  };
 }
 
 /** kafkajs's decoder. Each of these reads a length first, with the method beside it. */
@@ -161,14 +176,23 @@ const LENGTH_BYTES = 4;
 const MOST_SAID = 200;
 /** A hundred partitions of a topic take 5 KB. */
 const MOST_METADATA = 8 * MIB;
+/** The leader of a group is told what each of its members has. */
+const MOST_MEMBERS = 8 * MIB;
 /** Of a record batch there is all or nothing, so one may be larger than what was asked for. */
 const MOST_FETCHED = 64 * MIB;
 /** Brokers have 4,096, and take at most 16,384. */
 const MOST_ITERATIONS = 200_000;
 
+const JOIN_GROUP = 11;
+const MOST_BYTES: Readonly<Record<number, number>> = {
+  [FETCH]: MOST_FETCHED,
+  [METADATA]: MOST_METADATA,
+  [JOIN_GROUP]: MOST_MEMBERS,
+};
+
 /** Bytes of an answer to this request; undefined: none was asked, or SASL's. */
 function mostBytes(apiKey: number | undefined): number {
-  return apiKey === METADATA ? MOST_METADATA : apiKey === FETCH ? MOST_FETCHED : MIB;
+  return MOST_BYTES[apiKey ?? -1] ?? MIB;
 }
 
 interface Exchange {
@@ -231,6 +255,7 @@ function load(): Kafkajs {
     ConnectionPool: require('kafkajs/src/network/connectionPool'),
     apiKeys: require('kafkajs/src/protocol/requests/apiKeys'),
     requests: require('kafkajs/src/protocol/requests').requests,
+    ...require('kafkajs/src/consumer/assignerProtocol'),
   };
 }
 

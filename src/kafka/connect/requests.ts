@@ -11,8 +11,8 @@ const CREATE_TIMEOUT = 10_000;
 const TOPIC_RESOURCE = 2;
 const MAX_MESSAGE_BYTES = 'max.message.bytes';
 const COMPRESSION_TYPE = 'compression.type';
-/** A kind of coordinator; the other one is of consumer groups. */
-const TRANSACTION = 1;
+const COORDINATORS = { group: 0, transaction: 1 } as const;
+export type Coordinated = keyof typeof COORDINATORS;
 
 export interface Producer {
   producerId: bigint;
@@ -117,13 +117,15 @@ export async function listOffset(
   return answer.responses[0]!.partitions[0]!;
 }
 
-/** The broker that keeps the books of this transactional id. */
-export async function coordinatorOf(link: Link, transactionalId: string): Promise<Address> {
+/** The broker that keeps the books of this group, or transactional id. */
+export async function coordinatorOf(link: Link, id: string, of: Coordinated): Promise<Address> {
   const { errorCode, errorMessage, coordinator } = await link.request<{
     errorCode: number;
     errorMessage: string | null;
     coordinator: Address;
-  }>('GroupCoordinator', { groupId: transactionalId, coordinatorType: TRANSACTION });
-  if (errorCode !== 0) throw new BrokerError('cannot find the transactions coordinator', errorCode, errorMessage);
+  }>('GroupCoordinator', { groupId: id, coordinatorType: COORDINATORS[of] });
+  const what =
+    of === 'group' ? `cannot find the coordinator of group ${id}` : 'cannot find the transactions coordinator';
+  if (errorCode !== 0) throw new BrokerError(what, errorCode, errorMessage);
   return { host: coordinator.host, port: coordinator.port };
 }

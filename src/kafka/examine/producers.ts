@@ -25,11 +25,11 @@ export async function examineProducers(
       message: `exactly_once: no right to the transactional id ${id}: give ${who} ${rights} on the ids that begin with runnel-`,
     });
   const own = `runnel-${agentId}-${kafka.topic_prefix}.positions`;
-  if (await isDenied(coordinatorOf(link, own))) return void refuse(own, 'Describe and Write');
+  if (await isDenied(coordinatorOf(link, own, 'transaction'))) return void refuse(own, 'Describe and Write');
   // Another id than any agent has: whoever asks for one ends the transactions under it.
   const nobodys = `runnel-${'0'.repeat(16)}-validate`;
   const asked = async () => {
-    const coordinator = await links.to(await coordinatorOf(link, nobodys), 'admin', signal);
+    const coordinator = await links.to(await coordinatorOf(link, nobodys, 'transaction'), 'admin', signal);
     await initProducerId(coordinator, { id: nobodys, timeout: kafka.transaction_timeout });
   };
   if (await isDenied(asked())) refuse(nobodys, 'Describe and Write');

@@ -6,10 +6,10 @@
  */
 
 import { decompress } from '../../records/codecs.ts';
-import { type BatchHeader, checkCrc, HEADER_BYTES, readHeader, records } from '../../records/record-batch.ts';
 import type { KafkaClient } from '../connect/client.ts';
 import { errorName, OFFSET_OUT_OF_RANGE } from '../wire/errors.ts';
-import type { FetchAnswer, Isolation } from '../wire/fetch.ts';
+import type { FetchedPartition, Isolation } from '../wire/fetch.ts';
+import { type FetchedBatch, splitBatches, UnreadableError, unreadable } from './batches.ts';
 import { fetchFrom, offsetOf } from './reading.ts';
 
 const FETCH_BYTES = 4 << 20;
@@ -18,17 +18,6 @@ const WAIT_MS = 500;
 const AHEAD = 4;
 /** So many answers without a batch, one after the other, where there should be one. */
 const EMPTY_ANSWERS = 10;
-const MAGIC_AT = 16;
-const LENGTH_AT = 8;
-const BEFORE_LENGTH = 12;
-
-/** What was read cannot be judged: the sentence says why. */
-export class UnreadableError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'UnreadableError';
-  }
-}
 
 export interface FetchedSection {
   /** The decompressed records section. */
@@ -51,11 +40,7 @@ export interface PartitionOptions {
   signal: AbortSignal;
 }
 
-interface Batch {
-  header: BatchHeader;
-  baseOffset: number;
-  body: Buffer;
-}
+type Fetched = Pick<FetchedPartition, 'asked' | 'aborted' | 'batches'>;
 
 export class PartitionReader {
   readonly #o: PartitionOptions;
@@ -76,16 +61,17 @@ export class PartitionReader {
     const { first, end } = this.#o;
     let at = first;
     let fetching = at < end ? this.#fetch(at) : null;
-    const open: { batch: Batch; body: Promise<Buffer> }[] = [];
+    const open: { batch: FetchedBatch; body: Promise<Buffer> }[] = [];
     while (fetching) {
       const answer = await fetching;
-      if (answer.from > at) this.deleted += answer.from - at;
-      at = answer.from;
-      const batches = this.#split(answer, at);
-      const last = batches.at(-1);
-      if (last) at = last.baseOffset + last.header.lastOffsetDelta + 1;
+      const { offset: from } = answer.asked;
+      if (from > at) this.deleted += from - at;
+      const batches = splitBatches(answer, end);
+      this.#count(batches, from);
+      at = batches.at(-1)?.next ?? from;
       fetching = at < end ? this.#fetch(at) : null;
-      for (const batch of this.#committed(batches, answer.aborted)) {
+      for (const batch of batches) {
+        if (batch.hidden || batch.header.count === 0) continue;
         const body = decompress(batch.header.codec, batch.body);
         body.catch(() => undefined); // thrown where it is awaited
         open.push({ batch, body });
@@ -95,7 +81,7 @@ export class PartitionReader {
     for (const next of open) yield await this.#section(next);
   }
 
-  async #section({ batch, body }: { batch: Batch; body: Promise<Buffer> }): Promise<FetchedSection> {
+  async #section({ batch, body }: { batch: FetchedBatch; body: Promise<Buffer> }): Promise<FetchedSection> {
     const { first, end } = this.#o;
     const { baseOffset, header } = batch;
     try {
@@ -107,7 +93,8 @@ export class PartitionReader {
   }
 
   /** The answer that begins at `offset`, or at the first offset that is there still. */
-  async #fetch(offset: number): Promise<FetchAnswer & { from: number }> {
+  async #fetch(from: number): Promise<Fetched> {
+    let offset = from;
     const { client, topic, partition, isolation, signal, end } = this.#o;
     const job = { topic, partition, isolation, maxBytes: FETCH_BYTES, maxWait: WAIT_MS };
     for (let empty = 0; empty < EMPTY_ANSWERS; ) {
@@ -115,74 +102,29 @@ export class PartitionReader {
       if (answer.errorCode === OFFSET_OUT_OF_RANGE) {
         const first = await offsetOf(client, topic, partition, 'first', isolation, signal);
         if (first <= offset) throw this.#unreadable(offset, 'is not there any more');
-        if (first >= end) return { ...answer, aborted: [], batches: Buffer.alloc(0), from: end };
+        if (first >= end) return { asked: { ...answer.asked, offset: end }, aborted: [], batches: Buffer.alloc(0) };
         offset = first;
       } else if (answer.errorCode !== 0) {
         throw new UnreadableError(`cannot read ${topic}/${partition}: ${errorName(answer.errorCode)}`);
       } else if (answer.batches.length > 0) {
         this.bytes += answer.batches.length;
-        return { ...answer, from: offset };
+        return answer;
       } else empty++;
     }
     throw this.#unreadable(offset, `does not come, though the partition ends at ${end}`);
   }
 
-  /** The whole batches of an answer, as far as they were asked for. */
-  #split({ batches: bytes }: FetchAnswer, from: number): Batch[] {
-    const found: Batch[] = [];
+  #count(batches: readonly FetchedBatch[], from: number): void {
     let expected = from;
-    for (let at = 0; bytes.length - at >= HEADER_BYTES && expected < this.#o.end; ) {
-      const baseOffset = Number(bytes.readBigInt64BE(at));
-      const magic = bytes[at + MAGIC_AT]!;
-      if (magic < 2) throw this.#unreadable(baseOffset, `has message format ${magic}: only 2 (Kafka 0.11) is read`);
-      const size = bytes.readInt32BE(at + LENGTH_AT) + BEFORE_LENGTH;
-      if (size < HEADER_BYTES) throw this.#unreadable(baseOffset, 'is damaged: its length is impossible');
-      if (size > bytes.length - at) break;
-      const header = readHeader(bytes, at);
-      if (!header) throw this.#unreadable(baseOffset, 'is damaged, or in a format or codec that is not known');
-      if (!checkCrc(bytes, at)) throw this.#unreadable(baseOffset, 'is damaged: its checksum does not hold');
-      const next = baseOffset + header.lastOffsetDelta + 1;
-      if (next <= expected) {
-        // The first batch may begin before the offset that was asked for; not end before it.
-        throw this.#unreadable(baseOffset, `ends before offset ${expected}, which was asked for`);
-      }
+    for (const { baseOffset, next, header, hidden } of batches) {
       this.missing += Math.max(0, baseOffset - expected);
       this.missing += Math.max(0, header.lastOffsetDelta + 1 - header.count);
-      found.push({ header, baseOffset, body: bytes.subarray(at + HEADER_BYTES, at + size) });
-      at += size;
+      if (hidden === 'aborted') this.aborted += header.count;
       expected = next;
     }
-    if (found.length === 0 && from < this.#o.end) throw this.#unreadable(from, 'is damaged: it is cut short');
-    return found;
-  }
-
-  /** Without control batches and, of transactional ones, those of aborted transactions. */
-  *#committed(batches: readonly Batch[], aborted: FetchAnswer['aborted']): Generator<Batch, void> {
-    const begins = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
-    const ended = new Set<bigint>();
-    for (const batch of batches) {
-      const { header, baseOffset, body } = batch;
-      while (begins.length > 0 && begins[0]!.firstOffset <= baseOffset + header.lastOffsetDelta) {
-        ended.add(begins.shift()!.producerId);
-      }
-      if (header.control) {
-        if (this.#isAbort(body, baseOffset)) ended.delete(header.producerId);
-      } else if (header.transactional && ended.has(header.producerId)) this.aborted += header.count;
-      else if (header.count > 0) yield batch;
-    }
-  }
-
-  /** A control record's key: version i16, type i16; type 0 ends a transaction that is aborted. */
-  #isAbort(body: Buffer, baseOffset: number): boolean {
-    try {
-      for (const { key } of records(body)) return key?.readInt16BE(2) === 0;
-    } catch (error) {
-      throw this.#unreadable(baseOffset, `is damaged: ${(error as Error).message}`);
-    }
-    return false;
   }
 
   #unreadable(offset: number, what: string): UnreadableError {
-    return new UnreadableError(`the batch at offset ${offset} of ${this.#o.topic}/${this.#o.partition} ${what}`);
+    return unreadable(this.#o, offset, what);
   }
 }

@@ -31,7 +31,7 @@ import { decompress } from '../../records/codecs.ts';
 import { partitionFor } from '../../records/murmur2.ts';
 import { HEADER_BYTES, readHeader, sealedHeader } from '../../records/record-batch.ts';
 import type { KafkaClient } from '../connect/client.ts';
-import { offsetOf } from '../read/reading.ts';
+import { fetchOne, offsetOf } from '../read/reading.ts';
 import { BrokerError, OFFSET_OUT_OF_RANGE } from '../wire/errors.ts';
 import { type Author, batchesOf, foundIn, isCommit, type PositionRecord } from './positions-records.ts';
 
@@ -276,7 +276,7 @@ export class PositionsTopic {
       const link = await this.#client.leader(this.topic, partition, signal, 'admin');
       const waiting = end !== null && reading.next >= end;
       const asked = performance.now();
-      const fetching = link.fetch({
+      const fetching = fetchOne(link, {
         topic: this.topic,
         partition,
         offset: Number(reading.next),

@@ -1,5 +1,5 @@
 /**
- * Kafka's error codes as far as a producer meets them, and what to do about each. What is not listed is waited out:
+ * Kafka's error codes as far as producers and members of groups meet them, and what to do about each. What is not listed is waited out:
  * a block is never given up because of an answer that is not understood.
  */
 
@@ -38,6 +38,7 @@ const CODES: Readonly<Record<number, readonly [name: string, action: Action]>> =
   8: ['BROKER_NOT_AVAILABLE', 'refresh'],
   9: ['REPLICA_NOT_AVAILABLE', 'refresh'],
   10: ['MESSAGE_TOO_LARGE', 'split'],
+  12: ['OFFSET_METADATA_TOO_LARGE', 'refused'],
   13: ['NETWORK_EXCEPTION', 'refresh'],
   14: ['COORDINATOR_LOAD_IN_PROGRESS', 'retry'],
   15: ['COORDINATOR_NOT_AVAILABLE', 'retry'],
@@ -46,7 +47,15 @@ const CODES: Readonly<Record<number, readonly [name: string, action: Action]>> =
   18: ['RECORD_LIST_TOO_LARGE', 'split'],
   19: ['NOT_ENOUGH_REPLICAS', 'retry'],
   20: ['NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'retry'],
+  22: ['ILLEGAL_GENERATION', 'refused'],
+  23: ['INCONSISTENT_GROUP_PROTOCOL', 'refused'],
+  24: ['INVALID_GROUP_ID', 'refused'],
+  25: ['UNKNOWN_MEMBER_ID', 'refused'],
+  26: ['INVALID_SESSION_TIMEOUT', 'refused'],
+  27: ['REBALANCE_IN_PROGRESS', 'retry'],
+  28: ['INVALID_COMMIT_OFFSET_SIZE', 'refused'],
   29: ['TOPIC_AUTHORIZATION_FAILED', 'denied'],
+  30: ['GROUP_AUTHORIZATION_FAILED', 'denied'],
   31: ['CLUSTER_AUTHORIZATION_FAILED', 'denied'],
   32: ['INVALID_TIMESTAMP', 'time'],
   35: ['UNSUPPORTED_VERSION', 'refused'],
@@ -71,9 +80,14 @@ const CODES: Readonly<Record<number, readonly [name: string, action: Action]>> =
   74: ['FENCED_LEADER_EPOCH', 'refresh'],
   75: ['UNKNOWN_LEADER_EPOCH', 'refresh'],
   76: ['UNSUPPORTED_COMPRESSION_TYPE', 'refused'],
+  79: ['MEMBER_ID_REQUIRED', 'retry'],
+  81: ['GROUP_MAX_SIZE_REACHED', 'refused'],
+  82: ['FENCED_INSTANCE_ID', 'refused'],
   87: ['INVALID_RECORD', 'invalid'],
   89: ['THROTTLING_QUOTA_EXCEEDED', 'retry'],
   90: ['PRODUCER_FENCED', 'identity'],
+  100: ['UNKNOWN_TOPIC_ID', 'refresh'],
+  103: ['INCONSISTENT_TOPIC_ID', 'refresh'],
   120: ['TRANSACTION_ABORTABLE', 'retry'],
 };
 
@@ -84,6 +98,14 @@ export const TOPIC_AUTHORIZATION_FAILED = 29;
 export const CLUSTER_AUTHORIZATION_FAILED = 31;
 export const UNKNOWN_TOPIC_OR_PARTITION = 3;
 export const OFFSET_OUT_OF_RANGE = 1;
+export const COORDINATOR_LOAD_IN_PROGRESS = 14;
+export const COORDINATOR_NOT_AVAILABLE = 15;
+export const NOT_COORDINATOR = 16;
+export const ILLEGAL_GENERATION = 22;
+export const UNKNOWN_MEMBER_ID = 25;
+export const REBALANCE_IN_PROGRESS = 27;
+export const MEMBER_ID_REQUIRED = 79;
+export const FENCED_INSTANCE_ID = 82;
 export const CONCURRENT_TRANSACTIONS = 51;
 export const OPERATION_NOT_ATTEMPTED = 55;
 

@@ -18,6 +18,7 @@
  *     | authorizedOperations i32 | tags ] | tags
  */
 import type { TopicAnswer } from '../connect/topic.ts';
+import { AnswerReader } from './reader.ts';
 
 export const METADATA = 3;
 export const METADATA_VERSION = 12;
@@ -63,7 +64,7 @@ export function metadataRequest(f: {
 
 /** Throws a RangeError where the answer is malformed. */
 export function metadataAnswer(payload: Buffer): Metadata & { throttleTime: number } {
-  const r = new Reader(payload);
+  const r = new AnswerReader(payload);
   r.tags();
   const throttleTime = r.int32();
   const brokers = r.array(() => {
@@ -108,69 +109,4 @@ function uvarint(n: number): Buffer {
   for (; rest > 0x7f; rest >>>= 7) out.push((rest & 0x7f) | 0x80);
   out.push(rest);
   return Buffer.from(out);
-}
-
-class Reader {
-  readonly #b: Buffer;
-  #at = 0;
-
-  constructor(b: Buffer) {
-    this.#b = b;
-  }
-
-  skip(bytes: number): void {
-    this.#at += bytes;
-    if (this.#at > this.#b.length) throw new RangeError('an answer that is cut short');
-  }
-
-  int16(): number {
-    this.skip(2);
-    return this.#b.readInt16BE(this.#at - 2);
-  }
-
-  int32(): number {
-    this.skip(4);
-    return this.#b.readInt32BE(this.#at - 4);
-  }
-
-  uuid(): string {
-    this.skip(UUID_BYTES);
-    return this.#b.toString('hex', this.#at - UUID_BYTES, this.#at);
-  }
-
-  uvarint(): number {
-    let value = 0;
-    for (let scale = 1; ; scale *= 128) {
-      this.skip(1);
-      const byte = this.#b[this.#at - 1]!;
-      if (scale > 2 ** 28) throw new RangeError(`integer at byte ${this.#at} is malformed`);
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) return value;
-    }
-  }
-
-  string(): string | null {
-    const length = this.uvarint() - 1;
-    if (length < 0) return null;
-    this.skip(length);
-    return this.#b.toString('utf8', this.#at - length, this.#at);
-  }
-
-  array<T>(item: () => T): T[] {
-    const items: T[] = [];
-    for (let n = this.#count(this.uvarint() - 1); n > 0; n--) items.push(item());
-    return items;
-  }
-
-  tags(): void {
-    for (let n = this.#count(this.uvarint()); n > 0; n--) {
-      this.uvarint();
-      this.skip(this.uvarint());
-    }
-  }
-  /** Each takes a byte at least. */
-  #count(claimed: number): number {
-    if (claimed > this.#b.length - this.#at) throw new RangeError('an answer that is cut short');
-    return claimed;
-  }
 }

@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { Cluster } from '../../../src/kafka/connect/cluster.ts';
 import { Link } from '../../../src/kafka/connect/connection.ts';
 import { kafkajs } from '../../../src/kafka/connect/kafkajs.ts';
+import { fetchOne } from '../../../src/kafka/read/reading.ts';
 import { fetchAnswer } from '../../../src/kafka/wire/fetch.ts';
 import { metadataAnswer } from '../../../src/kafka/wire/metadata.ts';
 import { produceAnswer } from '../../../src/kafka/wire/produce.ts';
@@ -80,7 +81,7 @@ test('an answer that is longer than what was asked for can be is not taken in', 
   await check(PRODUCE, 20 * MIB, (link) => link.produce({ ...partition, ...batch }));
   await check(METADATA, 40 * MIB, (link) => link.metadata(['t']));
   await check(FETCH, 100 * MIB, (link) =>
-    link.fetch({ ...partition, offset: 0, isolation: 'read_committed', maxBytes: 1000, maxWait: 0 }),
+    fetchOne(link, { ...partition, offset: 0, isolation: 'read_committed', maxBytes: 1000, maxWait: 0 }),
   );
 });
 
@@ -113,10 +114,11 @@ test('no room is made for elements that an answer claims to have and has not', a
 });
 
 test('counts that are above the bytes that are left are refused before anything is read', () => {
+  const asked = { topic: '', topicId: null, partition: 0, offset: 0, maxBytes: 0 };
   const fetch = Buffer.alloc(60);
   for (const at of [4, 10]) fetch.writeInt32BE(1, at);
   fetch.writeInt32BE(2 ** 31 - 1, 36);
-  assert.throws(() => fetchAnswer(fetch, 4), /cut short/);
+  assert.throws(() => fetchAnswer(fetch, 4, [asked]), /cut short/);
   const produce = Buffer.alloc(60);
   for (const at of [0, 6]) produce.writeInt32BE(1, at);
   produce.writeInt32BE(2 ** 31 - 1, 40);
