@@ -37,6 +37,7 @@ test('a header is read back as it was written', () => {
     codec: 'zstd',
     transactional: true,
     control: false,
+    appended: false,
     bytes: HEADER_BYTES + body.length,
     crc: all.readUInt32BE(3 + 17),
     lastOffsetDelta: 1,
