@@ -69,7 +69,7 @@ export function jsonEnvelope(o: LogOrigin): JsonEnvelope {
 
 export function rawEnvelope(o: LogOrigin): RawEnvelope {
   const headers = Object.entries({ host: o.host, path: o.path, file: o.id, ...o.labels });
-  return { kind: 'raw', key: Buffer.from(o.key), headers: framed(headers.flat()), headerCount: headers.length };
+  return { kind: 'raw', key: Buffer.from(o.key), headers: framedTexts(headers.flat()), headerCount: headers.length };
 }
 
 export function valueEnvelope(key: string): ValueEnvelope {
@@ -77,7 +77,7 @@ export function valueEnvelope(key: string): ValueEnvelope {
 }
 
 /** Strings, each with its length before it, as record keys, values and headers carry it (zigzag varint). */
-function framed(texts: readonly string[]): Buffer {
+export function framedTexts(texts: readonly string[]): Buffer {
   const lengths = texts.map((text) => Buffer.byteLength(text));
   const size = lengths.reduce((sum, length) => sum + LONGEST_VARINT + length, 0);
   const bytes = Buffer.allocUnsafe(size);

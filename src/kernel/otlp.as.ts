@@ -1,0 +1,10 @@
+// The loops over OTLP's requests, as WebAssembly exports: a module of its own on a memory of its own, loaded where `otlp` is
+// configured. otlp.ts is its door. As in kernel.as.ts nothing here allocates or can fail.
+export { beginWalk, useSchema, walk, walkedTo, wrong } from './as/otlp/walk.as';
+export { clearTables, items, resources, scopes, useTables } from './as/otlp/tables.as';
+export { invalid, received, requestBytes } from './as/otlp/items.as';
+export { clearMended, mended } from './as/otlp/text.as';
+export { useSecrets } from './as/otlp/hash.as';
+export { forgetSigns, learn, sign, useSigns } from './as/otlp/sign.as';
+export { aroundItem, beginGroups, findLong, group, grouped, groupedBytes, groups, useGroups } from './as/otlp/group.as';
+export { beginFrames, frame, framedAll, framedItems, framedTo, useFrames } from './as/otlp/frame.as';

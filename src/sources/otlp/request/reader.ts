@@ -1,0 +1,182 @@
+/**
+ * Takes requests apart, one after the other: each is in the kernel's memory until it is closed.
+ *
+ *   read -> error? answer : room for `bytes`? -> accept -> pack until it is null -> close
+ *
+ * What takes long is done in slices, between which the event loop has its turn.
+ */
+import { setImmediate } from 'node:timers/promises';
+import { REQUESTS } from '../../../kernel/otlp/schema.ts';
+import { OtlpKernel, WALK_DONE, WALK_MORE } from '../../../kernel/otlp.ts';
+import type { Signal, TracesOptions } from '../options.ts';
+import { cutItem } from './cut.ts';
+import { Framing } from './framing.ts';
+import { hasTooMany, tooMany, tooMuch, tooWide, whyWrong } from './reasons.ts';
+
+export type RequestContent = 'protobuf' | 'json';
+
+export interface ReaderOptions {
+  /** Bytes of a request, inflated. */
+  maxRequest: number;
+  host: string;
+  traces: Pick<TracesOptions, 'key'>;
+}
+
+/** What became of a request's items: spans, data points, log records. */
+export interface RequestCounts {
+  received: number;
+  /** Left out: their ids are none. */
+  invalid: number;
+  /** Sampled away. */
+  filtered: number;
+  filteredBy: ReadonlyMap<string, number>;
+  /** Bytes of text that were not UTF-8, and are `?`. */
+  sanitized: number;
+  /** Cut to fit into a record. */
+  cut: number;
+}
+
+export interface OtlpRequest {
+  /** A sentence: nothing of it was taken. null: it is good. */
+  readonly error: string | null;
+  /** `error` is about its size. */
+  readonly tooLarge: boolean;
+  readonly counts: RequestCounts;
+  /** What is told of what was left out; '': all was taken. */
+  readonly message: string;
+  /** The bytes of its records, at most; 0: there are none. */
+  readonly bytes: number;
+  /** Its spans count for metrics. Once, when it is known that it will be kept. */
+  accept(): Promise<void>;
+  /**
+   * The next records as they stand in a record batch, numbered from `delta`, in at most `room` bytes; null: there are no
+   * more. `count` 0: the next one needs more room; MAX_BLOCK_BYTES is always enough. `bytes` is good until the next call
+   * here; `items` is what the records weigh.
+   */
+  pack(delta: number, room: number): { count: number; items: number; bytes: Buffer } | null;
+  /** The next request can be read. */
+  close(): void;
+}
+
+/** Fields, and items, that are done at once: a millisecond or two. */
+const SLICE_FIELDS = 100_000;
+const SLICE_ITEMS = 20_000;
+/** Of a record, for what stands in a scope. */
+const LEAST_ROOM = 64 * 1024;
+/** A request becomes at most so many times as many bytes as it may have. */
+const MOST_FRAMED = 4;
+
+export class OtlpReader {
+  readonly #maxRequest: number;
+  readonly #kernel: OtlpKernel;
+  readonly #framing: Framing;
+  /** Resolves when the request before is closed. */
+  #free: Promise<void> = Promise.resolve();
+
+  constructor({ maxRequest, host, traces }: ReaderOptions) {
+    this.#maxRequest = maxRequest;
+    this.#kernel = new OtlpKernel(maxRequest);
+    this.#framing = new Framing(host, traces.key);
+  }
+
+  /** `body`: in pieces as it came, inflated, together at most `maxRequest` bytes. Rejects with the signal's reason. */
+  async read(
+    signal: Signal,
+    content: RequestContent,
+    body: Uint8Array | readonly Uint8Array[],
+    stop?: AbortSignal,
+  ): Promise<OtlpRequest> {
+    const before = this.#free;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#free = promise;
+    await before;
+    try {
+      stop?.throwIfAborted();
+      return await this.#read(signal, content, body instanceof Uint8Array ? [body] : body, resolve);
+    } catch (error) {
+      resolve();
+      throw error;
+    }
+  }
+
+  async #read(
+    signal: Signal,
+    content: RequestContent,
+    body: readonly Uint8Array[],
+    close: () => void,
+  ): Promise<OtlpRequest> {
+    const kernel = this.#kernel;
+    if (content === 'json') throw new Error('JSON is not read yet');
+    let at = kernel.requestAt;
+    for (const piece of body) {
+      kernel.bytes.set(piece, at);
+      at += piece.length;
+    }
+    kernel.beginWalk(at - kernel.requestAt, REQUESTS[signal]);
+    let said = kernel.walk(SLICE_FIELDS);
+    for (; said === WALK_MORE; said = kernel.walk(SLICE_FIELDS)) await setImmediate();
+    if (said !== WALK_DONE) return this.#wrong(signal, close);
+    const { job, how, around } = this.#framing.of(signal);
+    const large = at - kernel.requestAt > job.longest;
+    const { wide, cut, left } = large ? await this.#fit(signal, job.longest) : FITS;
+    if (wide) return refused(wide, true, close);
+    kernel.beginGroups();
+    while (!kernel.group(how, SLICE_ITEMS, around)) await setImmediate();
+    const { bytes, items } = kernel.grouped;
+    const most = MOST_FRAMED * this.#maxRequest;
+    if (bytes > most) return refused(tooMuch(bytes, most), true, close);
+    kernel.beginFrames(job);
+    const { received, invalid, mended } = kernel.counts;
+    const counts = { received, invalid: invalid + left, filtered: 0, filteredBy: new Map(), sanitized: mended, cut };
+    return {
+      error: null,
+      tooLarge: false,
+      counts,
+      message: leftOut(invalid, left),
+      bytes: items > 0 ? bytes : 0,
+      accept: async () => undefined,
+      pack: (delta, room) => (kernel.framedAll ? null : kernel.frame(room, delta)),
+      close,
+    };
+  }
+
+  /** Items that are larger than a record are cut; metrics are left out. */
+  async #fit(signal: Signal, longest: number): Promise<typeof FITS> {
+    const kernel = this.#kernel;
+    let [cut, left] = [0, 0];
+    for (let i = kernel.findLong(0, longest); i < kernel.items; i = kernel.findLong(i + 1, longest)) {
+      const room = longest - kernel.aroundItem(i);
+      if (room < LEAST_ROOM) return { wide: tooWide(longest - room, longest - LEAST_ROOM), cut, left };
+      if (signal === 'metrics') left += kernel.leaveOut(i);
+      else {
+        const item = kernel.itemAt(i);
+        const shorter = cutItem(signal, item, room);
+        item.set(shorter);
+        kernel.shorten(i, shorter.length);
+        cut++;
+      }
+      await setImmediate();
+    }
+    return { wide: null, cut, left };
+  }
+
+  #wrong(signal: Signal, close: () => void): OtlpRequest {
+    const { reason, at } = this.#kernel.wrong;
+    if (hasTooMany(reason)) return refused(tooMany(this.#kernel.most, signal), true, close);
+    return refused(whyWrong(reason, at, signal), false, close);
+  }
+}
+
+const FITS: { wide: string | null; cut: number; left: number } = { wide: null, cut: 0, left: 0 };
+
+function leftOut(invalid: number, large: number): string {
+  const ids = invalid > 0 ? [`${invalid} left out: ids must have 16 and 8 bytes, and not be zero`] : [];
+  return [...ids, ...(large > 0 ? [`${large} left out: their metrics are larger than a record`] : [])].join('; ');
+}
+
+const NOTHING: RequestCounts = { received: 0, invalid: 0, filtered: 0, filteredBy: new Map(), sanitized: 0, cut: 0 };
+
+function refused(error: string, tooLarge: boolean, close: () => void): OtlpRequest {
+  const rest = { counts: NOTHING, message: '', bytes: 0, accept: async () => undefined, pack: () => null };
+  return { error, tooLarge, ...rest, close };
+}
