@@ -14,6 +14,14 @@ export interface Found {
   fields: MetricFields;
   unit: string;
   attributes: SeriesLabels;
+  /** The attributes as the inside of a JSON object, where somebody has them so. */
+  json?: string | undefined;
+}
+
+/** What a series is known by from run to run, and its labels as JSON. */
+export interface SeriesKey {
+  key: string;
+  json?: string;
 }
 
 /** Buckets: how many were at most `le`, ascending; all that there were is `count`. */
@@ -50,8 +58,8 @@ export class Collector {
     this.notFinite = 0;
   }
 
-  gauge(name: string, value: number, attributes: SeriesLabels, unit = '1'): void {
-    if (this.takes(value)) this.#found.push({ name, type: 'gauge', fields: { value }, unit, attributes });
+  gauge(name: string, value: number, attributes: SeriesLabels, unit = '1', json?: string): void {
+    if (this.takes(value)) this.#found.push({ name, type: 'gauge', fields: { value }, unit, attributes, json });
   }
 
   /** Of the check itself, such as `up`: the limit is that of what it measures. */
@@ -66,26 +74,32 @@ export class Collector {
 
   /**
    * A counter as its owner keeps it: its increase is told. The first time there is none; after a reset it is the new value.
-   * `series`: what it is known by from run to run.
    */
   total(name: string, total: number, attributes: SeriesLabels, unit = '1', series = keyOf(name, attributes)): void {
+    const { key, json } = series;
     if (!this.takes(total)) return;
-    if (!this.#isFirst(series)) return;
-    const before = this.#exchange(series, total);
+    if (!this.#isFirst(key)) return;
+    const before = this.#exchange(key, total);
     if (typeof before !== 'number') return;
     const value = total < before ? total : saturated(total - before);
-    this.#found.push({ name, type: 'sum', fields: { value }, unit, attributes });
+    this.#found.push({ name, type: 'sum', fields: { value }, unit, attributes, json });
   }
 
-  histogram(name: string, total: HistogramTotals, attributes: SeriesLabels, unit = '1'): void {
+  histogram(
+    name: string,
+    total: HistogramTotals,
+    attributes: SeriesLabels,
+    unit = '1',
+    series = keyOf(name, attributes),
+  ): void {
+    const { key, json } = series;
     if (!this.takes(total.count + total.sum)) return;
-    const series = keyOf(name, attributes);
-    if (!this.#isFirst(series)) return;
-    const before = this.#exchange(series, total);
+    if (!this.#isFirst(key)) return;
+    const before = this.#exchange(key, total);
     if (typeof before !== 'object') return;
     const { count, sum, buckets } = total.count < before.count ? total : increase(total, before);
     const fields: MetricFields = { count, sum, avg: count === 0 ? 0 : sum / count, buckets };
-    this.#found.push({ name, type: 'histogram', fields, unit, attributes });
+    this.#found.push({ name, type: 'histogram', fields, unit, attributes, json });
   }
 
   /** What was observed in this run. */
@@ -150,8 +164,8 @@ export class Collector {
   }
 }
 
-function keyOf(name: string, attributes: SeriesLabels): string {
-  return `${name} ${JSON.stringify(Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1)))}`;
+function keyOf(name: string, attributes: SeriesLabels): SeriesKey {
+  return { key: `${name} ${JSON.stringify(Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1)))}` };
 }
 
 function increase(total: HistogramTotals, before: HistogramTotals): HistogramTotals {

@@ -7,7 +7,8 @@
  * Exemplars and timestamps are passed over. A line that is neither ends the reading: half an answer is none.
  */
 import { setImmediate } from 'node:timers/promises';
-import type { Collector, HistogramTotals, SeriesLabels } from './collector.ts';
+import type { Collector, HistogramTotals } from './collector.ts';
+import { histogramOf, type KnownHistogram, type KnownSeries, KnownSeriesList } from './known-series.ts';
 
 type Type = 'counter' | 'gauge' | 'histogram' | 'summary' | 'untyped';
 
@@ -22,8 +23,6 @@ const TYPES: Record<string, Type> = {
   untyped: 'untyped',
   unknown: 'untyped',
 };
-/** Of a sample that belongs to a family of another name. */
-const SUFFIX = /_(?:bucket|sum|count|total|created|info)$/;
 const NAME = /[a-zA-Z_:][a-zA-Z0-9_:.]*/y;
 const NUMBER = /[^\s#]+/y;
 
@@ -32,80 +31,83 @@ export interface ExpositionRules {
   nameOf(name: string): string | null;
 }
 
-interface Sample {
-  /** Name and labels as they are written. */
-  series: string;
+/** Of one series. */
+interface HistogramParts {
   name: string;
-  labels: Record<string, string>;
-  value: number;
+  of: KnownHistogram;
+  totals: HistogramTotals & { buckets: [number, number][] };
 }
 
-/** Lines that are read in one go: some milliseconds. */
-const AT_ONCE = 2000;
+/** What the parts of one answer come to. */
+interface Reading {
+  types: Map<string, Type>;
+  histograms: Map<string, HistogramParts>;
+  to: Collector;
+  rules: ExpositionRules;
+}
 
-/** Throws where the text is none. What is long is read in pieces, and others go on between them. */
+/** It is read for so long in one go, and the clock is looked at after so many lines. */
+const SLICE_MS = 4;
+const LINES = 64;
+
+/**
+ * Throws where the text is none. What is long is read in pieces, and others go on between them. `known`: the series of the
+ * last time, where it is read again and again.
+ */
 export async function readExposition(
   text: string,
   to: Collector,
   rules: ExpositionRules,
   signal?: AbortSignal,
+  known = new KnownSeriesList(0),
 ): Promise<void> {
-  const types = new Map<string, Type>();
-  const histograms = new Map<
-    string,
-    { name: string; labels: SeriesLabels; totals: HistogramTotals & { buckets: [number, number][] } }
-  >();
+  const reading: Reading = { types: new Map(), histograms: new Map(), to, rules };
+  known.begin();
   let number = 0;
+  let until = performance.now() + SLICE_MS;
   for (let at = 0; at < text.length; ) {
     let end = text.indexOf('\n', at);
     if (end < 0) end = text.length;
-    if (++number % AT_ONCE === 0) {
+    if (++number % LINES === 0 && performance.now() > until) {
       await setImmediate();
       signal?.throwIfAborted();
+      until = performance.now() + SLICE_MS;
     }
     const from = at;
     at = end + 1;
     if (text.charCodeAt(from) === 35) {
-      const type = /^# TYPE (\S+) (\w+)\s*$/.exec(text.slice(from, end));
-      if (type) types.set(type[1]!, TYPES[type[2]!] ?? 'untyped');
+      const type = text.startsWith('# TYPE ', from) ? /^# TYPE (\S+) (\w+)\s*$/.exec(text.slice(from, end)) : null;
+      if (type) reading.types.set(type[1]!, TYPES[type[2]!] ?? 'untyped');
       if (text.startsWith('# EOF', from)) break;
       continue;
     }
-    const sample = readSample(text, from, end);
-    if (sample === null) continue;
-    if (sample === 'wrong') throw new Error(`line ${number} is no metric: ${excerpt(text.slice(from, end))}`);
-    put(sample, types, histograms, to, rules);
+    const expected = known.expected(text, from);
+    const read = expected ? readValue(text, from + expected.written.length, end) : null;
+    if (expected && typeof read === 'number') put(expected, read, reading);
+    else if (readLine(text, from, end, known, reading) === 'wrong')
+      throw new Error(`line ${number} is no metric: ${excerpt(text.slice(from, end))}`);
   }
-  for (const { name, labels, totals } of histograms.values()) {
+  for (const { name, of, totals } of reading.histograms.values()) {
     totals.buckets.sort(([a], [b]) => a - b);
-    to.histogram(name, totals, labels);
+    to.histogram(name, totals, of.labels, '1', of);
   }
 }
 
-function put(
-  { series, name, labels, value }: Sample,
-  types: ReadonlyMap<string, Type>,
-  histograms: Map<
-    string,
-    { name: string; labels: SeriesLabels; totals: HistogramTotals & { buckets: [number, number][] } }
-  >,
-  to: Collector,
-  rules: ExpositionRules,
-): void {
-  const suffix = SUFFIX.exec(name)?.[0] ?? '';
-  const family = types.has(name) ? name : name.slice(0, name.length - suffix.length);
+function put(known: KnownSeries, value: number, { types, histograms, to, rules }: Reading): void {
+  const { name, suffix, labels, json, written } = known;
+  const family = types.has(name) ? name : known.family;
   const type = types.get(name) ?? types.get(family) ?? 'untyped';
   if (suffix === '_created' && type !== 'gauge' && types.has(family)) return;
   const goesBy = rules.nameOf(type === 'histogram' ? family : name);
   if (goesBy === null) return;
   if (type === 'histogram') {
-    const { le, ...rest } = labels;
-    const key = `${family} ${JSON.stringify(Object.entries(rest).sort())}`;
-    let found = histograms.get(key);
+    const of = histogramOf(known);
+    let found = histograms.get(of.key);
     if (!found) {
-      found = { name: goesBy, labels: rest, totals: { count: Number.NaN, sum: 0, buckets: [] } };
-      histograms.set(key, found);
+      found = { name: goesBy, of, totals: { count: Number.NaN, sum: 0, buckets: [] } };
+      histograms.set(of.key, found);
     }
+    const { le } = labels;
     if (suffix === '_sum') found.totals.sum = value;
     else if (suffix === '_count') found.totals.count = value;
     else if (suffix === '_bucket' && le !== undefined) {
@@ -117,12 +119,11 @@ function put(
     return;
   }
   const isTotal = type === 'counter' || (type === 'summary' && (suffix === '_sum' || suffix === '_count'));
-  if (isTotal) to.total(goesBy, value, labels, '1', series);
-  else to.gauge(goesBy, value, labels);
+  if (isTotal) to.total(goesBy, value, labels, '1', { key: written, json });
+  else to.gauge(goesBy, value, labels, '1', json);
 }
 
-/** Null: an empty line. */
-function readSample(text: string, from: number, end: number): Sample | null | 'wrong' {
+function readLine(text: string, from: number, end: number, known: KnownSeriesList, reading: Reading): 'wrong' | null {
   let at = blanks(text, from, end);
   if (at === end) return null;
   NAME.lastIndex = at;
@@ -135,14 +136,19 @@ function readSample(text: string, from: number, end: number): Sample | null | 'w
     if (behind < 0) return 'wrong';
     at = behind;
   }
-  const series = text.slice(from, at);
-  at = blanks(text, at, end);
+  const value = readValue(text, at, end);
+  if (value === 'wrong') return 'wrong';
+  put(known.read(text.slice(from, at), name, labels), value, reading);
+  return null;
+}
+
+function readValue(text: string, from: number, end: number): number | 'wrong' {
+  const at = blanks(text, from, end);
   NUMBER.lastIndex = at;
   const written = at < end ? NUMBER.exec(text)?.[0] : undefined;
   if (written === undefined) return 'wrong';
   const value = numberIn(written);
-  if (Number.isNaN(value) && !/^[+-]?nan$/i.test(written)) return 'wrong';
-  return { series, name, labels, value };
+  return Number.isNaN(value) && !/^[+-]?nan$/i.test(written) ? 'wrong' : value;
 }
 
 /** Behind the `}`; -1: they are none. */

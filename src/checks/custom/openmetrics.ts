@@ -3,6 +3,7 @@
 import { wildcards } from '../../config/wildcards.ts';
 import { CRITICAL, type CustomCheck, FINE, type Verdict } from './custom.ts';
 import { readExposition } from './exposition.ts';
+import { KnownSeriesList } from './known-series.ts';
 import type { CustomCheckConfig } from './options.ts';
 import { answerOf, failureOf, WrongAnswer } from './request.ts';
 
@@ -23,6 +24,8 @@ export function openmetricsCheck(config: CustomCheckConfig): CustomCheck {
     }
     return found;
   };
+  // A histogram is many series there, and one here.
+  const known = new KnownSeriesList(config.max_series * 4);
   return {
     async run(to, signal): Promise<Verdict> {
       try {
@@ -31,7 +34,7 @@ export function openmetricsCheck(config: CustomCheckConfig): CustomCheck {
         if (cut) throw new WrongAnswer(`answers more than ${max_bytes} bytes (max_bytes)`);
         if (type.startsWith('application/openmetrics-text') && !/^# EOF\s*$/m.test(body.slice(-100)))
           throw new WrongAnswer('the answer is cut: OpenMetrics ends with # EOF');
-        await readExposition(body, to, { nameOf }, signal);
+        await readExposition(body, to, { nameOf }, signal, known);
         to.fact('up', 1);
         return FINE;
       } catch (error) {
