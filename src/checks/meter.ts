@@ -20,21 +20,33 @@ export const WRAPS_AT = 2 ** 32;
 const BELIEVED = 1 / 8;
 const NONE: Attributes = {};
 
+/** What a call of a run had, as text. */
+interface Written {
+  name: string;
+  attributes: Attributes;
+  /** As in a point. */
+  text: string;
+  /** What a counter is known by. */
+  series: string;
+}
+
 export class SeriesMeter implements Meter {
   #points: Point[] = [];
   #before = new Map<string, number>();
   #now = new Map<string, number>();
   #lacks: string[] = [];
+  /** By the number of the call in its run: a check says the same things in the same order, so they are written once. */
+  readonly #written: Written[] = [];
+  #calls = 0;
 
   gauge(name: string, value: number, unit: string, attributes = NONE): void {
     if (!Number.isFinite(value)) return;
-    this.#points.push({ name, type: 'gauge', value, unit, attributes: inner(attributes) });
+    this.#points.push({ name, type: 'gauge', value, unit, attributes: this.#write(name, attributes).text });
   }
 
   monotonic(name: string, total: number, unit: string, attributes = NONE, wraps?: number): number | undefined {
     if (!Number.isFinite(total)) return undefined;
-    const text = inner(attributes);
-    const series = `${name} ${text}`;
+    const { text, series } = this.#write(name, attributes);
     const before = this.#before.get(series);
     this.#now.set(series, total);
     if (before === undefined) return undefined;
@@ -51,7 +63,7 @@ export class SeriesMeter implements Meter {
 
   increase(name: string, by: number, unit: string, attributes = NONE): void {
     if (!Number.isFinite(by) || by < 0) return;
-    this.#points.push({ name, type: 'sum', value: exact(by), unit, attributes: inner(attributes) });
+    this.#points.push({ name, type: 'sum', value: exact(by), unit, attributes: this.#write(name, attributes).text });
   }
 
   lack(what: string): void {
@@ -76,8 +88,31 @@ export class SeriesMeter implements Meter {
     if (whole) this.#before = this.#now;
     else for (const [series, total] of this.#now) this.#before.set(series, total);
     this.#now = new Map();
+    this.#written.length = Math.min(this.#written.length, this.#calls);
+    this.#calls = 0;
     return points;
   }
+
+  #write(name: string, attributes: Attributes): Written {
+    const call = this.#calls++;
+    const before = this.#written[call];
+    if (before?.name === name && areSame(before.attributes, attributes)) return before;
+    const text = inner(attributes);
+    const written = { name, attributes, text, series: `${name} ${text}` };
+    this.#written[call] = written;
+    return written;
+  }
+}
+
+function areSame(a: Attributes, b: Attributes): boolean {
+  if (a === b) return true;
+  let more = 0;
+  for (const key in a) {
+    if (a[key] !== b[key]) return false;
+    more++;
+  }
+  for (const _ in b) more--;
+  return more === 0;
 }
 
 function inner(attributes: Attributes): string {

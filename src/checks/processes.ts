@@ -75,12 +75,9 @@ export function processes(host: HostFiles, { processes: options }: { readonly pr
   const { states = false, match = [] } = typeof options === 'object' ? (options as ProcessOptions) : {};
   const watched = match.length > 0 ? new WatchedProcesses(host, match) : null;
   return async (meter) => {
-    reportProcesses(
-      meter,
-      parseProcessStat(host.read('/proc/stat')),
-      parseThreads(host.tryRead('/proc/loadavg') ?? ''),
-    );
+    const stat = parseProcessStat(host.read('/proc/stat'));
+    reportProcesses(meter, stat, parseThreads(host.tryRead('/proc/loadavg') ?? ''));
     if (states) reportStates(meter, countStates(statesOf(host)));
-    watched?.report(meter, parseUptime(host.read('/proc/uptime')));
+    watched?.report(meter, parseUptime(host.read('/proc/uptime')), stat.created);
   };
 }

@@ -22,8 +22,8 @@ import {
 
 /** Processes that are read at a run, at most. */
 const MOST = 2000;
-/** Runs after which one that stands still is read again. */
-const AGAIN = 6;
+/** Runs after which one that stands still is read again: what it uses has not changed, but for memory that was taken from it. */
+const AGAIN = 12;
 /** Runs after which one that is not meant is looked at again: few change what they are when they are that old. */
 const LOOK_AGAIN = 30;
 
@@ -81,6 +81,9 @@ export class WatchedProcesses {
   readonly #byUser: boolean;
   #users = new Map<string, number>();
   #run = 0;
+  /** How many were ever started when /proc was listed last. */
+  #created = Number.NaN;
+  #hidden = false;
 
   constructor(host: HostFiles, matches: readonly ProcessMatch[]) {
     this.#host = host;
@@ -89,9 +92,10 @@ export class WatchedProcesses {
     this.#page = pageBytes();
   }
 
-  /** `uptime`: seconds since boot. */
-  report(meter: Meter, uptime: number): void {
-    this.#look(meter);
+  /** `uptime`: seconds since boot; `created`: processes that were ever started, NaN where that is not known. */
+  report(meter: Meter, uptime: number, created: number): void {
+    this.#look(created);
+    if (this.#hidden) meter.lack("other users' processes are not seen (/proc is mounted with hidepid)");
     const sums = new Map<string, Sum>();
     for (const match of this.#matches) {
       if (!match.per_process) sums.set(match.name, emptySum({ 'process.group': match.name }));
@@ -109,16 +113,11 @@ export class WatchedProcesses {
     for (const sum of sums.values()) reportSum(meter, sum);
   }
 
-  /** Finds out who is new, and who is gone. */
-  #look(meter: Meter): void {
-    const now = new Set<number>();
-    for (const name of this.#host.list('/proc/')) {
-      const first = name.charCodeAt(0);
-      if (first >= 48 && first <= 57) now.add(Number(name));
-    }
-    if (!now.has(1)) meter.lack("other users' processes are not seen (/proc is mounted with hidepid)");
-    for (const known of this.#known.values()) if (!now.has(known.pid)) this.#forget(known);
+  /** Finds out who is new, and who is gone: nobody is new where nothing was started. */
+  #look(created: number): void {
     const run = this.#run++;
+    const now = created === this.#created && run % LOOK_AGAIN !== 0 ? this.#known.keys() : this.#listed();
+    this.#created = created;
     const files = new Map<string, number>();
     if (this.#byUser && run % AGAIN === 0) this.#users = parsePasswd(this.#host.small('/etc/passwd') ?? '');
     for (const pid of now) {
@@ -128,6 +127,17 @@ export class WatchedProcesses {
         (known.groups.length === 0 && (run - known.since <= 2 || (run + pid) % LOOK_AGAIN === 0));
       if (due) this.#consider(known ?? this.#meet(pid, run), files);
     }
+  }
+
+  #listed(): Set<number> {
+    const now = new Set<number>();
+    for (const name of this.#host.list('/proc/')) {
+      const first = name.charCodeAt(0);
+      if (first >= 48 && first <= 57) now.add(Number(name));
+    }
+    this.#hidden = !now.has(1);
+    for (const known of this.#known.values()) if (!now.has(known.pid)) this.#forget(known);
+    return now;
   }
 
   #meet(pid: number, run: number): Known {
@@ -182,6 +192,8 @@ export class WatchedProcesses {
     const now = this.#seen(known);
     if (now === null) {
       this.#forget(known);
+      // What has its number now is found in the list.
+      this.#created = Number.NaN;
       return;
     }
     known.now = now;
