@@ -6,6 +6,7 @@ import { ConfigError, formatFault } from '../config/errors.ts';
 import { aborted } from '../core/abort.ts';
 import { log, setLog } from '../log.ts';
 import { takeInheritedSockets } from '../native/inherited.ts';
+import { adoptOrphans } from '../native/orphans.ts';
 import { sdNotify } from '../native/sockets.ts';
 import { endNow, keepCapabilities } from '../native.ts';
 import type { LocatedConfig } from '../options.ts';
@@ -110,9 +111,13 @@ async function reread(path: string | null): Promise<LocatedConfig> {
   return path === null ? builtIn() : fitForMachine(await locateConfig({ config: path, defaultPath: path }));
 }
 
+/** Of a container that has no other: what others leave becomes its child. */
+const INIT = 1;
+
 /** What the agent may read, what it starts must not. */
 function keepRights(): void {
   try {
+    if (process.pid === INIT) adoptOrphans();
     keepCapabilities();
   } catch (error) {
     log.warn(`programs that the agent starts may have its capabilities: ${(error as Error).message}`);

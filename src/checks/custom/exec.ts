@@ -1,10 +1,11 @@
 /**
  * `exec`: a program, its arguments as they are (no shell), in a process group of its own, which is ended as a whole at the
- * deadline. What it prints is read up to a limit; more ends it.
+ * deadline, with what has left that group. What it prints is read up to a limit; more ends it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { aborted } from '../../core/abort.ts';
 import { endGroup, guardGroup } from '../../native/groups.ts';
+import { adoptOrphans, endMarked, newMark } from '../../native/orphans.ts';
 import { goesFirst } from '../../native/processes.ts';
 import { type CheckState, type CustomCheck, UNKNOWN, type Verdict } from './custom.ts';
 import type { CustomCheckConfig } from './options.ts';
@@ -36,13 +37,17 @@ export function execCheck(config: CustomCheckConfig): CustomCheck {
 async function output([program, ...args]: readonly string[], signal: AbortSignal) {
   signal.throwIfAborted();
   const { NOTIFY_SOCKET: _, WATCHDOG_USEC: __, LISTEN_FDS: ___, ...env } = process.env;
-  const child = spawn(program!, args, { cwd: '/', detached: true, stdio: ['ignore', 'pipe', 'pipe'], env });
+  adoptOrphans();
+  const { mark, env: marked } = newMark();
+  const stdio = ['ignore', 'pipe', 'pipe'] as const;
+  const child = spawn(program!, args, { cwd: '/', detached: true, stdio: [...stdio], env: { ...env, ...marked } });
   try {
     return await heard(child, program!, signal);
   } finally {
     child.stdout?.destroy();
     child.stderr?.destroy();
     if (child.exitCode === null && child.signalCode === null) endGroup(child.pid);
+    endMarked(mark);
   }
 }
 

@@ -6,6 +6,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { getCompileCacheDir } from 'node:module';
 import { aborted } from '../../core/abort.ts';
 import { endGroup, guardGroup } from '../../native/groups.ts';
+import { adoptOrphans, endMarked, newMark } from '../../native/orphans.ts';
 import { goesFirst, memoryOf } from '../../native/processes.ts';
 import type { CustomCheck, Verdict } from './custom.ts';
 import { isRan, type ModuleRan, type RunModule } from './module-messages.ts';
@@ -31,6 +32,7 @@ const OWN_TIME = 0.9;
 
 class ModuleProcess {
   #child: ChildProcess | null = null;
+  #mark = '';
   #number = 0;
   readonly #waiting = new Map<number, Waiting>();
   #look: NodeJS.Timeout | undefined;
@@ -78,10 +80,13 @@ class ModuleProcess {
   #start(): ChildProcess {
     const cache = getCompileCacheDir();
     const { NOTIFY_SOCKET: _, WATCHDOG_USEC: __, NODE_OPTIONS: ___, ...env } = process.env;
+    adoptOrphans();
+    const { mark, env: marked } = newMark();
+    this.#mark = mark;
     const child = fork(PROGRAM, [], {
       cwd: '/',
       detached: true,
-      env: cache === undefined ? env : { ...env, NODE_COMPILE_CACHE: cache },
+      env: { ...env, ...marked, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) },
       execArgv: ['--no-warnings', `--max-old-space-size=${MOST_MEMORY >> 21}`],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -118,6 +123,7 @@ class ModuleProcess {
     clearInterval(this.#look);
     // What it has started, too.
     endGroup(child.pid);
+    endMarked(this.#mark);
     process.off('exit', this.#kill);
     for (const { reject } of this.#waiting.values()) reject(new Reason(why));
   }

@@ -32,6 +32,23 @@ test('exec: a run that is under way ends with its check, and all that it has sta
   assert.equal(check.status.last_error, 'the check is closed');
 });
 
+test('exec: what has left its session ends with the run, and its children, and nothing dead stays', async (t) => {
+  const dir = await folder(t);
+  const pidfile = (name: string) => join(dir, name);
+  const leave = `setsid sh -c 'sleep 600 & echo $$ $! > ${dir}/new; mv ${dir}/new ${dir}/pids; wait' </dev/null >/dev/null 2>&1 &`;
+  // The last one has no mark: it is not ended, but goes by itself, and must leave no zombie.
+  const gone = `(env -i setsid sh -c 'echo $$ > ${dir}/gone; exec sleep 0.3' </dev/null >/dev/null 2>&1 &)`;
+  const wait = `while ! [ -s ${dir}/pids ] || ! [ -s ${dir}/gone ]; do sleep 0.02; done`;
+  const command = ['/bin/sh', '-c', `${leave} ${gone}; ${wait}; echo '[]'`];
+  const check = await runner(t, { type: 'exec', parse: 'json', command });
+  await check.run(DEADLINE);
+  assert.equal(check.status.last_error, null);
+  const read = (name: string) => readFileSync(pidfile(name), 'utf8').trim().split(' ').map(Number);
+  const left = [...read('pids'), ...read('gone')];
+  assert.equal(left.length, 3);
+  await until('all are gone, also as zombies', () => !left.some((pid) => existsSync(`/proc/${pid}`)));
+});
+
 test('programs and what modules have started end with the agent, whatever ends that', async (t) => {
   const dir = await folder(t);
   const module = join(dir, 'm.js');
