@@ -50,8 +50,9 @@ test('an increase that failed runs held up is of the whole time; what is too lon
     3,
   );
   const a = windows.flat().filter(({ name }) => name === 'a');
+  // A late timer on a busy machine makes a window a little shorter or longer.
   assert.deepEqual(
-    a.map(({ value, interval }) => [value, interval]),
+    a.map(({ value, interval }) => [value, Math.round(interval as number)]),
     [[20, 2]],
   );
   const ends = windows.map(([record]) => Date.parse(record!['@timestamp'] as string));
