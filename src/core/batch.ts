@@ -73,6 +73,8 @@ export function rowsAt({ slot, width, first }: Pick<Rows, 'slot' | 'width' | 'fi
 export interface FieldPlan {
   /** Records that a batch may have. */
   readonly most: number;
+  /** Tables and rows of the batch are in use; rows that it does not have yet hold its lines alone. */
+  rowsOf(batch: Batch): void;
   /** As `Kernel.pack`, with the fields. */
   pack(batch: Batch, first: number, count: number, job: PackJob): number;
   /** The value that a record has, as text; null: it is too large to be shown. */
@@ -160,6 +162,8 @@ export class Batch {
   also: { stream: Stream; end: number } | null = null;
   /** By record: which of its stream's parts it goes to; null: all to the first. */
   routes: Uint8Array | null = null;
+  /** Of a batch that is a part of another one: of which, from which of its records on. */
+  part: { whole: Batch; first: number } | null = null;
 
   constructor(slot: Slot, share: Share, stream: Stream, fields: Slot | null = null) {
     this.slot = slot;

@@ -54,11 +54,13 @@ export interface Step {
   /** Of them, those that it should have changed and could not. */
   failed: number;
   /** Those that took the slow way: JavaScript had to see to them. */
-  readonly slow?: number;
+  slow: number;
+  /** Times that a pattern would have taken too many steps for one, and counted as not matching. */
+  gaveUp: number;
   /** Edits the batch's tables. */
   apply(batch: Batch): void;
-  /** What it counted of the last batch holds, or does not: that was counted before, or comes again. */
-  count?(on: boolean): void;
+  /** What it counted since it was asked last, if it did: is told whether that holds, or was counted before, or comes again. */
+  counted?(): ((on: boolean) => void) | null;
 }
 
 /** Sees every batch before it is packed; must not keep it. */
@@ -137,7 +139,7 @@ export class Pipeline implements Output {
 
   async #pack(batch: Batch, lane: Lane): Promise<void> {
     try {
-      if (batch.stream.steps) this.#process(batch, batch.stream.steps);
+      if (batch.stream.steps) await this.#process(batch, batch.stream.steps);
       // Also by steps that are not configured any more.
       if (batch.stream.skippedAt) Object.assign(batch.skipped, skippedIn(batch, this.#o.ledgers));
       for (const observe of this.#o.observers) observe(batch);
@@ -154,8 +156,8 @@ export class Pipeline implements Output {
     if (batch.fields) this.#o.pool.give(batch.share, 'batch', batch.fields);
   }
 
-  #process(batch: Batch, steps: readonly Step[]): void {
-    const { filtered, count } = runSteps(batch, steps);
+  async #process(batch: Batch, steps: readonly Step[]): Promise<void> {
+    const { filtered, count } = await runSteps(batch, steps);
     count(true);
     batch.stream.account.filtered += filtered;
     batch.weight -= filtered;

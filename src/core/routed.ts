@@ -73,9 +73,10 @@ export class Routed {
   async push(batch: Batch, parts: StreamParts): Promise<void> {
     const { stream } = batch;
     const { account } = stream;
-    let passed: Passed | null = stream.steps ? runSteps(batch, stream.steps) : null;
+    let passed: Passed | null = null;
     let held = false;
     try {
+      passed = stream.steps ? await runSteps(batch, stream.steps) : null;
       const all = divide(batch, parts.all);
       const lanes = await this.#lanesOf(all.batches, batch.also !== null);
       const isNew = batch.end > parts.counted;

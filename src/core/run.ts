@@ -1,9 +1,16 @@
 /**
  * A batch through the steps of its stream. What a step counts holds once it is known that the batch is taken: one that is
  * refused comes again.
+ *
+ * A line may take a step a millisecond, and a batch has thousands: so it passes all steps slice by slice, and others have
+ * their turn in between when that takes long.
+ *
+ *   tables  | kept of slice 1 | kept of 2 |   free   | slice 3 ... | not yet |
+ *                                         <- what is kept of it comes here
  */
 import type { Batch } from './batch.ts';
 import type { Step } from './pipeline.ts';
+import { moveRecords, sliceOf } from './slice.ts';
 
 /** How often the steps were passed, until it is known whether that counts. */
 export interface Passed {
@@ -13,23 +20,127 @@ export interface Passed {
   count(on: boolean): void;
 }
 
-export function runSteps(batch: Batch, steps: readonly Step[]): Passed {
-  const before = batch.count;
-  const were = steps.map(({ in: came, out, failed }) => ({ came, out, failed }));
-  for (const step of steps) {
-    if (batch.count === 0) break;
-    step.in += batch.count;
-    step.apply(batch);
-    step.out += batch.count;
+/** Records of a slice, and bytes: with the worst of lines and patterns it takes some milliseconds. */
+const [LEAST_RECORDS, MOST_RECORDS] = [32, 256];
+const SLICE_BYTES = 64 * 1024;
+/** What a slice should take: one that takes less may be larger, one that takes more is followed by smaller ones. */
+const [QUICK_MS, SLOW_MS] = [0.5, 3];
+/** So long at once nobody else has a turn, milliseconds. */
+const TURN_MS = 5;
+
+const COUNTS = ['in', 'out', 'failed', 'slow', 'gaveUp'] as const;
+
+/** How many records a slice has, by steps. */
+const sizes = new WeakMap<readonly Step[], number>();
+
+/** It is a promise only where it takes long. */
+export function runSteps(batch: Batch, steps: readonly Step[]): Passed | Promise<Passed> {
+  const run = new Run(batch, steps);
+  return run.turn() ? run.passed() : run.rest();
+}
+
+class Run {
+  readonly #batch: Batch;
+  readonly #steps: readonly Step[];
+  readonly #before: number;
+  /** What each step counted of it. */
+  readonly #counts: Record<(typeof COUNTS)[number], number>[];
+  readonly #settle: ((on: boolean) => void)[] = [];
+  /** Records that have passed, and those that are left of them. */
+  #done = 0;
+  #kept = 0;
+
+  constructor(batch: Batch, steps: readonly Step[]) {
+    this.#batch = batch;
+    this.#steps = steps;
+    this.#before = batch.count;
+    this.#counts = steps.map(() => ({ in: 0, out: 0, failed: 0, slow: 0, gaveUp: 0 }));
   }
-  const filtered = before - batch.count;
-  const count = (on: boolean) => {
-    for (const [i, step] of steps.entries()) {
-      step.count?.(on);
-      if (on) continue;
-      const { came, out, failed } = were[i]!;
-      Object.assign(step, { in: came, out, failed });
+
+  async rest(): Promise<Passed> {
+    do await new Promise<void>((resolve) => setImmediate(resolve));
+    while (!this.turn());
+    return this.passed();
+  }
+
+  /** True: all of the batch has passed. */
+  turn(): boolean {
+    const began = performance.now();
+    let at = began;
+    while (this.#done < this.#before) {
+      if (at - began > TURN_MS) return false;
+      const size = sizes.get(this.#steps) ?? LEAST_RECORDS;
+      const records = this.#next(size);
+      if (records === this.#before) {
+        this.#pass(this.#batch);
+        this.#done = records;
+      } else this.#passSlice(records);
+      const now = performance.now();
+      const ms = now - at;
+      at = now;
+      // One of fewer records, as their bytes were enough, says nothing of more of them.
+      if (ms > SLOW_MS) sizes.set(this.#steps, Math.max(LEAST_RECORDS, size >> 1));
+      else if (ms < QUICK_MS && records >= size) sizes.set(this.#steps, Math.min(MOST_RECORDS, size << 1));
     }
-  };
-  return { filtered, count };
+    return true;
+  }
+
+  passed(): Passed {
+    const filtered = this.#before - this.#batch.count;
+    const count = (on: boolean) => {
+      for (const settle of this.#settle) settle(on);
+      if (on) return;
+      for (const [i, step] of this.#steps.entries()) {
+        const counts = this.#counts[i]!;
+        for (const what of COUNTS) step[what] -= counts[what];
+      }
+    };
+    return { filtered, count };
+  }
+
+  /** Records that come next: so many at most, and one at least. */
+  #next(size: number): number {
+    const { starts, ends } = this.#batch.slot;
+    const first = this.#done;
+    let records = Math.min(size, this.#before - first);
+    while (records > 1 && ends[first + records - 1]! - starts[first]! > SLICE_BYTES) records >>= 1;
+    return records;
+  }
+
+  #passSlice(records: number): void {
+    const whole = this.#batch;
+    const plan = whole.stream.fields;
+    const bare = whole.rows === null ? this.#kept : 0;
+    const slice = sliceOf(whole, this.#done, records);
+    this.#pass(slice);
+    if (plan && whole.rows) {
+      // What has asked for no fields has its line, as long as others have some.
+      if (bare > 0) plan.rowsOf(sliceOf(whole, 0, bare));
+      if (slice.count > 0 && !slice.rows) plan.rowsOf(slice);
+    }
+    const { count, routes } = slice;
+    moveRecords(whole, this.#done, count, this.#kept);
+    if (routes) {
+      whole.routes ??= new Uint8Array(this.#before);
+      whole.routes.set(routes.subarray(0, count), this.#kept);
+    }
+    this.#done += records;
+    this.#kept += count;
+    if (this.#done === this.#before) whole.count = this.#kept;
+  }
+
+  /** All steps, one after the other. */
+  #pass(batch: Batch): void {
+    for (const [i, step] of this.#steps.entries()) {
+      if (batch.count === 0) return;
+      const counts = this.#counts[i]!;
+      for (const what of COUNTS) counts[what] -= step[what];
+      step.in += batch.count;
+      step.apply(batch);
+      step.out += batch.count;
+      for (const what of COUNTS) counts[what] += step[what];
+      const settle = step.counted?.();
+      if (settle) this.#settle.push(settle);
+    }
+  }
 }

@@ -62,21 +62,22 @@ function testOf(test: Test, context: StepContext): Match {
   if (test.test === 'matches') {
     const lines = new LineTests(kernel.process, context.arena);
     const holds = lines.pattern(test.pattern);
-    return (batch) => tellingGaveUp(kernel.process, batch, test.pattern, () => holds(batch.slot, batch.count));
+    return (batch) => tellingGaveUp(context, batch, test.pattern, () => holds(batch.slot, batch.count));
   }
   assert('literals' in test, 'a line is tested by its text');
   const needles = new Needles(test.literals.map((text) => Buffer.from(text)));
   return ({ slot, count }) => kernel.find(slot, count, test.test, needles);
 }
 
-function cellTestOf(test: Test, field: string, { program }: StepContext): Match {
+function cellTestOf(test: Test, field: string, context: StepContext): Match {
+  const { program } = context;
   const tests = new CellTests(program.process, program.arena);
   const cell = program.cell(field);
   const holds = testOfCell(tests, cell, test);
   return (batch) => {
     program.rowsOf(batch);
     if (test.test !== 'matches') return holds(batch.count);
-    return tellingGaveUp(program.process, batch, test.pattern, () => holds(batch.count));
+    return tellingGaveUp(context, batch, test.pattern, () => holds(batch.count));
   };
 }
 

@@ -52,24 +52,29 @@ export const metric: Verb<MetricOptions> = {
   step(options, context) {
     const { name, kind, field, by, unit, max_series } = options;
     const tally = context.tally({ name, series: max_series, unit });
-    const counted = new Counted(kind);
-    context.onCount((on) => {
-      if (on) counted.move(by, (key, labels, value, lines) => tally.add(kind, key, labels, value, lines));
-      counted.clear();
+    let counted = new Counted(kind);
+    context.onCounted(() => {
+      const taken = counted;
+      if (taken.isEmpty) return null;
+      counted = new Counted(kind);
+      return (on) => {
+        if (on) taken.move(by, (key, labels, value, lines) => tally.add(kind, key, labels, value, lines));
+      };
     });
+    const add: Counted['add'] = (key, values, value, lines) => counted.add(key, values, value, lines);
     if (field === null && by.length === 0) {
       return ({ count }, only) => {
         let lines = count;
         if (only) for (let i = 0; i < count; i++) lines -= 1 - only[i]!;
-        if (lines > 0) counted.add('', [], lines, lines);
+        if (lines > 0) add('', [], lines, lines);
       };
     }
-    return overFields(options, context, counted);
+    return overFields(options, context, add);
   },
 };
 
 /** What the steps before have made fields of. */
-function overFields({ field, by }: MetricOptions, context: StepContext, counted: Counted) {
+function overFields({ field, by }: MetricOptions, context: StepContext, add: Counted['add']) {
   const { program } = context;
   const cell = field === null ? null : program.cell(field);
   const cells = by.map((name) => program.cell(name));
@@ -89,7 +94,7 @@ function overFields({ field, by }: MetricOptions, context: StepContext, counted:
         }
       }
       const values = cells.map((one) => textOf(program, batch, i, one));
-      counted.add(values.length === 0 ? '' : JSON.stringify(values), values, value, 1);
+      add(values.length === 0 ? '' : JSON.stringify(values), values, value, 1);
     }
     if (failed > 0) context.failed(failed);
   };
@@ -127,8 +132,8 @@ class Counted {
     }
   }
 
-  clear(): void {
-    this.#all.clear();
+  get isEmpty(): boolean {
+    return this.#all.size === 0;
   }
 }
 

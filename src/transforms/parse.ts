@@ -112,6 +112,7 @@ class Parser {
       conditional: context.conditional,
       failed: (count) => context.failed(count),
       slow: (count) => context.slow(count),
+      gaveUp: (count) => context.gaveUp(count),
       instead: this.#field ?? program.message,
       original: options.keep_message ? program.ownCell('event.original') : null,
       texts: (_, i) => program.texts.at(i),

@@ -211,8 +211,11 @@ export function processingOf(
         tallies.push(tally);
         return tally;
       },
-      onCount(task) {
-        step.onCount = task;
+      gaveUp(count) {
+        step.gaveUp += count;
+      },
+      onCounted(task) {
+        step.onCounted = task;
       },
     };
     const apply = verb.step(options, context);

@@ -173,9 +173,13 @@ export class Program implements FieldPlan {
   rowsOf(batch: Batch, init = true): boolean {
     assert(batch.fields && this.#width > 0, 'a batch without fields');
     const fresh = batch.rows === null;
-    batch.rows ??= { slot: batch.fields, width: this.#width, most: this.#most, first: 0, behind: 0 };
+    const { whole, first } = batch.part ?? { whole: batch, first: 0 };
+    const isFirst = whole.rows === null;
+    const rows = { slot: batch.fields, width: this.#width, most: this.#most };
+    whole.rows ??= { ...rows, first: 0, behind: 0 };
+    batch.rows ??= { ...rows, first, behind: whole.count - first - batch.count };
     this.process.useSlot(batch.slot);
-    this.process.useRows(batch.rows, batch.count, fresh);
+    this.process.useRows(batch.rows, batch.count, isFirst);
     if (!fresh) return false;
     this.texts.stop(batch.count);
     if (init) this.texts.fresh(batch.count, this.message);

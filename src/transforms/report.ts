@@ -14,20 +14,24 @@ export interface StepStatus {
   failed: number;
   /** Those that took the slow way, if there are any: as lines of JSON that only JavaScript can take apart. */
   slow?: number;
+  /** Times that a pattern would have taken too many steps for one, and counted as not matching, if there are any. */
+  gave_up?: number;
 }
 
 /** Of fewer lines it says nothing that none was left. */
 const MANY = 1000;
 
 export function stepStatuses(steps: readonly Step[]): StepStatus[] {
-  return steps.map(({ verb, in: came, out, failed, slow = 0 }, i) => {
-    return { step: i + 1, verb, in: came, out, failed, ...(slow > 0 && { slow }) };
+  return steps.map(({ verb, in: came, out, failed, slow, gaveUp }, i) => {
+    const odd = { ...(slow > 0 && { slow }), ...(gaveUp > 0 && { gave_up: gaveUp }) };
+    return { step: i + 1, verb, in: came, out, failed, ...odd };
   });
 }
 
 export function stepLines(steps: readonly StepStatus[]): string[] {
-  return steps.map(({ step, verb, in: came, out, failed, slow = 0 }) => {
-    const beside = `${failed > 0 ? `, ${failed} failed` : ''}${slow > 0 ? `, ${slow} slow` : ''}`;
+  return steps.map(({ step, verb, in: came, out, failed, slow = 0, gave_up = 0 }) => {
+    const odd = Object.entries({ failed, slow, 'gave up': gave_up }).filter(([, number]) => number > 0);
+    const beside = odd.map(([what, number]) => `, ${number} ${what}`).join('');
     return `  step ${step}, ${verb}: ${count(came, 'line')} in, ${out} out${beside}`;
   });
 }

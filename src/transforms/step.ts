@@ -13,6 +13,7 @@ export class VerbStep implements Step {
   out = 0;
   failed = 0;
   slow = 0;
+  gaveUp = 0;
   #apply!: Apply;
   #when: Match | null = null;
   /** The verb's own matches would overwrite what the condition gave. */
@@ -23,11 +24,11 @@ export class VerbStep implements Step {
     this.#byFields = byFields;
   }
 
-  /** Told whether what was counted of the last batch holds. */
-  onCount: ((on: boolean) => void) | null = null;
+  /** Gives what it counted since it was asked last, as `counted`. */
+  onCounted: (() => ((on: boolean) => void) | null) | null = null;
 
-  count(on: boolean): void {
-    this.onCount?.(on);
+  counted(): ((on: boolean) => void) | null {
+    return this.onCounted?.() ?? null;
   }
 
   /** What it does, and to which records. */

@@ -30,8 +30,10 @@ export interface StepContext {
   slow(count: number): void;
   /** A metric that the step counts; its records are sent at the end of each window. */
   tally(options: Pick<TallyOptions, 'name' | 'series' | 'unit'>): Tally;
-  /** Told of each batch, once it is known: whether what it counted of it holds. */
-  onCount(task: (on: boolean) => void): void;
+  /** So many times a pattern gave up. */
+  gaveUp(count: number): void;
+  /** `task` gives what was counted since it was asked last: that is told whether it holds, once that is known. */
+  onCounted(task: () => ((on: boolean) => void) | null): void;
 }
 
 /**

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { Account } from '../../src/core/account.ts';
 import { Batch, type Stream } from '../../src/core/batch.ts';
 import { MAX_BLOCK_BYTES, Pool } from '../../src/core/pool.ts';
+import { runSteps } from '../../src/core/run.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import { logEnvelope } from '../../src/lines/envelope.ts';
 import { configFrom } from '../../src/options.ts';
@@ -39,7 +40,35 @@ export interface Run {
 }
 
 /** Runs lines through steps that are made, and packs them; each line may have any bytes but LF. */
-export function run({ steps, fields: plan }: Processing, lines: readonly (string | Buffer)[], name = PATH): Run {
+export function run(made: Processing, lines: readonly (string | Buffer)[], name = PATH): Run {
+  const { steps } = made;
+  const found: Run = { texts: [], replaced: 0, cut: 0 };
+  for (const batch of batchesOf(made, lines, name)) {
+    for (const step of steps) {
+      step.in += batch.count;
+      step.apply(batch);
+      step.out += batch.count;
+    }
+    pack(made, batch, found);
+  }
+  return found;
+}
+
+/** The same as the pipeline does it, slice by slice; with the topics' numbers. */
+export async function runSliced(
+  made: Processing,
+  lines: readonly (string | Buffer)[],
+): Promise<Run & { routes: number[] }> {
+  const found = { texts: [], replaced: 0, cut: 0, routes: [] as number[] };
+  for (const batch of batchesOf(made, lines, PATH)) {
+    (await runSteps(batch, made.steps)).count(true);
+    pack(made, batch, found);
+    for (let i = 0; i < batch.count; i++) found.routes.push(batch.routes?.[i] ?? 0);
+  }
+  return found;
+}
+
+function* batchesOf({ fields: plan }: Processing, lines: readonly (string | Buffer)[], name: string): Generator<Batch> {
   const stream: Stream = {
     name,
     topic: 'logs',
@@ -49,8 +78,6 @@ export function run({ steps, fields: plan }: Processing, lines: readonly (string
     replayable: true,
     ...(plan && { fields: plan }),
   };
-  const texts: string[] = [];
-  const sum = { replaced: 0, cut: 0 };
   let at = 0;
   for (let i = 0; i < lines.length; ) {
     const batch = new Batch(slot!, share, stream, fields);
@@ -68,32 +95,30 @@ export function run({ steps, fields: plan }: Processing, lines: readonly (string
     batch.count = kernel.findLines(slot!, slot!.bytesAt, slot!.bytesAt + used, slot!.bytesAt, 0);
     Object.assign(batch, { from: at, end: at + used, used, time: READ_AT, weight: batch.count });
     at += used;
-    for (const step of steps) {
-      step.in += batch.count;
-      step.apply(batch);
-      step.out += batch.count;
-    }
-    for (let packed = 0; packed < batch.count; ) {
-      const job = { envelope, time: READ_AT, position: batch.from, skipped: 0, delta: 0, empty: true };
-      const room = { outAt: block.bytesAt, limitAt: block.bytesAt + MAX_BLOCK_BYTES };
-      const packer = plan ?? kernel;
-      const count = plan
-        ? plan.pack(batch, packed, batch.count - packed, { ...job, ...room })
-        : kernel.pack(slot!, packed, batch.count - packed, { ...job, ...room });
-      assert.ok(count > 0 && packer.endAt <= room.limitAt, 'a record has no room');
-      const records = Buffer.from(pool.memory.buffer, block.bytesAt, packer.endAt - block.bytesAt);
-      const read = [...valuesOf(records)];
-      assert.equal(read.length, count);
-      // As it is shown to who looks on.
-      const shown = batch.rows && plan ? plan.show(batch, packed) : null;
-      assert.equal(shown ?? read[0], read[0]);
-      texts.push(...read);
-      packed += count;
-      sum.replaced += packer.replaced;
-      sum.cut += packer.cut;
-    }
+    yield batch;
   }
-  return { texts, ...sum };
+}
+
+function pack({ fields: plan }: Processing, batch: Batch, found: Run): void {
+  for (let packed = 0; packed < batch.count; ) {
+    const job = { envelope, time: READ_AT, position: batch.from, skipped: 0, delta: 0, empty: true };
+    const room = { outAt: block.bytesAt, limitAt: block.bytesAt + MAX_BLOCK_BYTES };
+    const packer = plan ?? kernel;
+    const count = plan
+      ? plan.pack(batch, packed, batch.count - packed, { ...job, ...room })
+      : kernel.pack(slot!, packed, batch.count - packed, { ...job, ...room });
+    assert.ok(count > 0 && packer.endAt <= room.limitAt, 'a record has no room');
+    const records = Buffer.from(pool.memory.buffer, block.bytesAt, packer.endAt - block.bytesAt);
+    const read = [...valuesOf(records)];
+    assert.equal(read.length, count);
+    // As it is shown to who looks on.
+    const shown = batch.rows && plan ? plan.show(batch, packed) : null;
+    assert.equal(shown ?? read[0], read[0]);
+    found.texts.push(...read);
+    packed += count;
+    found.replaced += packer.replaced;
+    found.cut += packer.cut;
+  }
 }
 
 /** The values of the records of a block, decoded here on purpose: varints, key, value, no headers. */

@@ -159,7 +159,7 @@ test('route by a field’s value: one that is not listed stays; what cannot be p
 
 /** The documents of what was counted, without what is the same for all. */
 function told({ tallies, steps }: Processing): object[] {
-  for (const step of steps) step.count?.(true);
+  for (const step of steps) step.counted()?.(true);
   return tallies.flatMap((tally) => {
     tally.close();
     const all = tally.documents({ host: 'h', dataset: 'app', labels: {} }, { start: 0, end: 10_000, id: 'w' }, [
@@ -200,7 +200,7 @@ test('metric counts lines, adds up fields and makes histograms of them, by label
   assert.equal(made.steps[4]!.failed, 1, 'x is no number');
   assert.deepEqual(told(made), [], 'a window begins with nothing');
   pass(made, lines);
-  for (const step of made.steps) step.count?.(false);
+  for (const step of made.steps) step.counted()?.(false);
   assert.deepEqual(told(made), [], 'a batch that is refused counts for nothing');
 });
 

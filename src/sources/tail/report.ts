@@ -118,6 +118,18 @@ export function figures(s: TailStatus, to: Figures): void {
     ['input', 'step'],
     s.logs.flatMap((l) => l.steps.map((of): Sample => [of.in - of.out, `logs.${l.name}`, of.step])),
   );
+  to.counter(
+    'step_failed',
+    'What a step of process should have changed, and could not.',
+    ['input', 'step'],
+    s.logs.flatMap((l) => l.steps.map((of): Sample => [of.failed, `logs.${l.name}`, of.step])),
+  );
+  to.counter(
+    'step_gave_up',
+    'Times that a pattern of a step would have taken too long for a line, and counted as not matching.',
+    ['input', 'step'],
+    s.logs.flatMap((l) => l.steps.map((of): Sample => [of.gave_up ?? 0, `logs.${l.name}`, of.step])),
+  );
   to.gauge(
     'log_files',
     'Files that are followed.',

@@ -87,16 +87,13 @@ export function wrongInText<T>(path: Path, read: () => T): T {
 }
 
 /** The step of a format: captured groups become cells. `notEmpty`: a group that captured nothing leaves its field out. */
-export function capturing(
-  { source, pattern, fields }: Captured,
-  { program, original }: ParseContext,
-  notEmpty: boolean,
-): Parse {
+export function capturing({ source, pattern, fields }: Captured, context: ParseContext, notEmpty: boolean): Parse {
+  const { program, original } = context;
   const regex = RegexKernel.of(program.process);
   const cells = fields.map(({ name, type }) => ({ cell: program.cell(name), type, notEmpty }));
   const at = pattern.place(program.arena, cells);
   return (batch) =>
-    tellingGaveUp(program.process, batch, source, () => {
+    tellingGaveUp(context, batch, source, () => {
       regex.texts(at, batch.count, program.texts.todoAt, original);
     });
 }

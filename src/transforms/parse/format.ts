@@ -30,7 +30,7 @@ export interface CommonOptions {
 }
 
 /** What the texts are that are parsed. */
-export interface ParseContext extends Omit<StepContext, 'route' | 'tally' | 'onCount'> {
+export interface ParseContext extends Omit<StepContext, 'route' | 'tally' | 'onCounted'> {
   /** The cell whose place the fields take, where the text is not to stay beside them: the message, or `field`. */
   readonly instead: number;
   /** The cell in which the text is kept as it was; null: it is not. */
