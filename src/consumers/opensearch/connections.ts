@@ -19,12 +19,21 @@ export class NoConnection extends Error {}
 /** `option`: what the TLS options are called in the configuration. Keeps the process from nothing once it is destroyed. */
 export function connectionsTo(address: URL, config: TlsConfig | null, option: string): HttpAgent {
   const agent = new Agent({ keepAlive: true, maxSockets: MOST, maxFreeSockets: MOST, timeout: IDLE_MS });
-  Object.assign(agent, {
+  const destroy = agent.destroy.bind(agent);
+  let closed = false;
+  return Object.assign(agent, {
     createConnection(_: unknown, created: (error: Error | null, socket?: Socket) => void): void {
-      connect(address, config, option).then((socket) => created(null, socket), created);
+      connect(address, config, option).then((socket) => {
+        if (!closed) return created(null, socket);
+        socket.destroy();
+        created(new NoConnection('is not asked any more'));
+      }, created);
+    },
+    destroy() {
+      closed = true;
+      destroy();
     },
   });
-  return agent;
 }
 
 /** Rejects with a sentence that goes on from the address. */
@@ -64,16 +73,15 @@ async function handshake(
   limit: AbortSignal,
 ): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
-  const secured = tls.connect({ socket, host, servername: servername(host), ...tlsOptions(config, option) });
-  secured.once('error', reject);
-  secured.once('secureConnect', () => resolve(secured));
   try {
-    return await abortable(promise, limit);
+    const secured = tls.connect({ socket, host, servername: servername(host), ...tlsOptions(config, option) });
+    secured.once('error', reject);
+    secured.once('secureConnect', () => resolve(secured));
+    const ready = await abortable(promise, limit);
+    return ready.off('error', reject);
   } catch (error) {
-    secured.destroy();
+    socket.destroy();
     throw error;
-  } finally {
-    secured.off('error', reject);
   }
 }
 

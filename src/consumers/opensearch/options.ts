@@ -118,10 +118,9 @@ const one = section({
       ),
       replicas: option(integer(0, 10), '1', 'Copies of each shard.'),
       refresh_interval: option(duration({ min: '1s', max: '10m' }), '5s', 'After so long what was written is found.'),
-      attributes: option(
+      attributes: optional(
         oneOf('keyword', 'flat'),
-        'keyword',
-        'keyword: each attribute is a field of its own, which can be counted by; their number is bounded. flat: one field for all of them, for names that are many or clash (a and a.b): OpenSearch then finds by them and cannot count.',
+        'How attributes of metrics and spans are indexed. keyword: each is a field of its own, which can be counted by; 2000 fields at most. flat: one field for all of them, for names that are many or clash (a and a.b); OpenSearch then finds by them and cannot count by them. Default: keyword with OpenSearch, flat with Elasticsearch, which counts by them, too.',
       ),
     }),
     {},
@@ -142,7 +141,7 @@ const one = section({
   retention: option(
     durationOrNever({ min: '1m' }, 'none', '14d'),
     'none',
-    'Indices whose newest record is older are deleted, whole. none: nothing is ever deleted, or a policy of the cluster does it.',
+    'An index is deleted, whole, when nothing was written to it for so long. none: nothing is ever deleted, or a policy of the cluster does it.',
   ),
   dead_letter_topic: optional(
     topic('runnel.dead-letter'),
