@@ -11,7 +11,7 @@ import type { RecordKind } from '../options.ts';
 import type { Product } from '../transport.ts';
 
 /** Beside what it means it has what Elasticsearch calls otherwise. */
-export type Attributes = 'keyword' | 'flat';
+export type AttributeMapping = 'keyword' | 'flat';
 
 type Mapping = Record<string, unknown>;
 
@@ -207,7 +207,7 @@ const FIELDS: Readonly<Record<RecordKind, Fields>> = {
 export const MAPPINGS_VERSION = 1;
 
 /** `mappings` of a template. */
-export function mappingsOf(records: RecordKind, attributes: Attributes, product: Product['name']): Mapping {
+export function mappingsOf(records: RecordKind, attributes: AttributeMapping, product: Product['name']): Mapping {
   const { properties, attributes: maps = [], dynamic = [] } = FIELDS[records];
   const all: Mapping = { '@timestamp': DATE, host: HOST, labels: { type: 'object' }, ...properties };
   const flat = { type: product === 'opensearch' ? 'flat_object' : 'flattened' };

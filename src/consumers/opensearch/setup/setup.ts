@@ -13,7 +13,7 @@ import type { OpenSearchOptions } from '../options.ts';
 import { type Product, productOf, Transport } from '../transport.ts';
 import { lookAtStreams, makeStream } from './streams.ts';
 import { compare, signed, type Template, templatesFor } from './templates.ts';
-import { Upkeep } from './upkeep.ts';
+import { StreamUpkeep } from './upkeep.ts';
 
 export async function setUp({ options }: ConsumerSpec<OpenSearchOptions>, { stop }: ConsumerHost): Promise<string[]> {
   const transport = new Transport(options);
@@ -72,8 +72,8 @@ export async function prepare(
 }
 
 /** Rollover and retention of its streams, until the signal aborts. */
-export function startUpkeep(transport: Transport, options: OpenSearchOptions, stop: AbortSignal): Upkeep {
-  return Upkeep.start(transport, options, stop);
+export function startUpkeep(transport: Transport, options: OpenSearchOptions, stop: AbortSignal): StreamUpkeep {
+  return StreamUpkeep.start(transport, options, stop);
 }
 
 const IS_THERE = 'is there';

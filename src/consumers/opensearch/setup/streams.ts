@@ -1,7 +1,7 @@
 /** Data streams: whether they are there, and what they are made of. */
 import type { Json, Transport } from '../transport.ts';
 
-export interface Stream {
+export interface DataStream {
   name: string;
   generation: number;
   /** Its indices, oldest first; the last one is written to. */
@@ -16,8 +16,8 @@ export async function lookAtStreams(
   transport: Transport,
   names: readonly string[],
   signal?: AbortSignal,
-): Promise<Map<string, Stream>> {
-  const found = new Map<string, Stream>();
+): Promise<Map<string, DataStream>> {
+  const found = new Map<string, DataStream>();
   const what = 'cannot look at the streams';
   for (const some of chunks(names)) {
     // One that is not there would be an answer of 404 for all.
@@ -42,7 +42,7 @@ export async function lookAtStreams(
   return found;
 }
 
-function streamsIn(body: Json): Stream[] {
+function streamsIn(body: Json): DataStream[] {
   return (body.data_streams as Json[]).map(({ name, generation, indices }) => ({
     name,
     generation,

@@ -68,10 +68,10 @@ export function signed({ body }: Template): object {
   };
 }
 
-export type Finding = 'missing' | 'same' | 'old' | 'changed' | 'newer';
+export type TemplateState = 'missing' | 'same' | 'old' | 'changed' | 'newer';
 
 /** What is there, as the product gives it back (null: nothing), beside what is wanted. */
-export function compare({ body }: Template, found: Json): Finding {
+export function compare({ body }: Template, found: Json): TemplateState {
   if (found === null) return 'missing';
   const hash = hashOf(found);
   if (hash === hashOf(body)) return 'same';

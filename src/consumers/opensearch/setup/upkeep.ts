@@ -13,7 +13,7 @@ import { log } from '../../../log.ts';
 import { streamNames } from '../names.ts';
 import type { OpenSearchOptions } from '../options.ts';
 import { Refused, type Transport } from '../transport.ts';
-import { chunks, lookAtStreams, type Stream } from './streams.ts';
+import { chunks, type DataStream, lookAtStreams } from './streams.ts';
 
 const EVERY_MS = 60_000;
 
@@ -28,7 +28,7 @@ export interface UpkeepStatus {
 
 type Kept = Pick<OpenSearchOptions, 'stream_prefix' | 'streams' | 'rollover' | 'retention' | 'group'>;
 
-export class Upkeep {
+export class StreamUpkeep {
   readonly #transport: Transport;
   readonly #o: Kept;
   #problem: string | null = null;
@@ -41,8 +41,8 @@ export class Upkeep {
   }
 
   /** Looks after the streams until the signal aborts; `every`: milliseconds. */
-  static start(transport: Transport, options: Kept, stop: AbortSignal, every = EVERY_MS): Upkeep {
-    const upkeep = new Upkeep(transport, options);
+  static start(transport: Transport, options: Kept, stop: AbortSignal, every = EVERY_MS): StreamUpkeep {
+    const upkeep = new StreamUpkeep(transport, options);
     upkeep.#running = upkeep.#run(stop, every);
     return upkeep;
   }
@@ -87,7 +87,7 @@ export class Upkeep {
   }
 
   async #rollOver(
-    streams: readonly Stream[],
+    streams: readonly DataStream[],
     { size, age, docs }: Exclude<Kept['rollover'], false>,
     signal: AbortSignal,
   ): Promise<void> {
@@ -110,8 +110,8 @@ export class Upkeep {
   }
 
   /** Those whose newest index holds something: an empty one would be rolled over for its age each time. */
-  async #written(streams: readonly Stream[], signal: AbortSignal): Promise<Stream[]> {
-    const written: Stream[] = [];
+  async #written(streams: readonly DataStream[], signal: AbortSignal): Promise<DataStream[]> {
+    const written: DataStream[] = [];
     for (const some of chunks(streams)) {
       const newest = some.map(({ indices }) => indices.at(-1)!);
       const path = `/${newest.join(',')}/_stats/docs?filter_path=indices.*.primaries.docs.count`;
@@ -123,7 +123,7 @@ export class Upkeep {
     return written;
   }
 
-  async #expire(streams: readonly Stream[], retention: number, signal: AbortSignal): Promise<void> {
+  async #expire(streams: readonly DataStream[], retention: number, signal: AbortSignal): Promise<void> {
     for (const { name, indices } of streams) {
       if (indices.length < 2) continue;
       const created = await this.#creations(name, signal);

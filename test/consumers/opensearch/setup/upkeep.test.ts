@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { ensure } from '../../../../src/consumers/opensearch/setup/setup.ts';
-import { Upkeep } from '../../../../src/consumers/opensearch/setup/upkeep.ts';
+import { StreamUpkeep } from '../../../../src/consumers/opensearch/setup/upkeep.ts';
 import { Transport } from '../../../../src/consumers/opensearch/transport.ts';
 import { FakeElasticsearch } from '../../../support/fake-elasticsearch.ts';
 import { ask, expectOk, freshPrefix, noOpenSearch, sharedOpenSearch } from '../../../support/opensearch.ts';
@@ -51,9 +51,9 @@ async function streams(t: TestContext, count: number) {
 }
 
 /** Looks at once, and then as often as a test needs. */
-function keep(t: TestContext, transport: Transport, options: Parameters<typeof Upkeep.start>[1]) {
+function keep(t: TestContext, transport: Transport, options: Parameters<typeof StreamUpkeep.start>[1]) {
   const stop = new AbortController();
-  const upkeep = Upkeep.start(transport, options, stop.signal, 50);
+  const upkeep = StreamUpkeep.start(transport, options, stop.signal, 50);
   const end = () => {
     stop.abort();
     return upkeep.close();
