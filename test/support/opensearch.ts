@@ -13,12 +13,12 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { cacheFolder, fetchJars, whyNoJava } from './maven.ts';
+import { freePorts } from './ports.ts';
 
 const VERSION = '2.19.1';
 const libs = path.join(cacheFolder(`opensearch-${VERSION}`), 'libs');
@@ -276,12 +276,4 @@ export async function expectOk(answer: ReturnType<typeof ask>): Promise<any> {
   const { status, body } = await answer;
   if (status >= 300) throw new Error(`OpenSearch answers ${status}: ${JSON.stringify(body).slice(0, 1000)}`);
   return body;
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
 }
