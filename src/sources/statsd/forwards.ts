@@ -35,7 +35,7 @@ export class Forwards {
 
   status(): ForwardStatus[] {
     return this.#targets.map(({ address, error }, i) => {
-      const { packets, lost } = this.#thread.forwarded(i);
+      const { packets, lost } = this.#thread.counters.forwarded(i);
       if (lost > 0) {
         log.warnOnce(
           `forward ${address}`,

@@ -3,8 +3,6 @@ import { isIP } from 'node:net';
 import type { Account } from '../../core/account.ts';
 import { log } from '../../log.ts';
 import type { SocketPlace } from '../../native/sockets.ts';
-import { type ListenEntry, placeIn } from './listen-entry.ts';
-import type { Manner } from './manner.ts';
 import {
   BYTES,
   EACH,
@@ -14,7 +12,9 @@ import {
   PACKETS,
   REFUSED_CONNECTIONS,
   REJECTED,
-} from './protocol.ts';
+} from './counters.ts';
+import { type ListenEntry, placeIn } from './listen-entry.ts';
+import type { Manner } from './manner.ts';
 
 export interface ListenerStatus {
   address: string;

@@ -3,7 +3,6 @@
 import type { MetricOrigin } from '../../aggregate/record.ts';
 import type { SeriesLimits } from '../../aggregate/series.ts';
 import type { SampleLoss } from './aggregator.ts';
-import { CLIENT_FIGURES } from './clients.ts';
 import type { FlushPiece } from './flush.ts';
 import type { Manner } from './manner.ts';
 import type { NamingConfig } from './naming-options.ts';
@@ -26,7 +25,7 @@ export interface ThreadOptions {
   forwards: number;
   /** Int32, see below: the main thread's orders, as a thread that waits in a receive hears no messages. */
   control: SharedArrayBuffer;
-  /** Float64, see below: the thread's counters, as they stand. */
+  /** See counters.ts. */
   counters: SharedArrayBuffer;
   /** Rung when something was said to the thread, or null: it hears the message itself. */
   bell: number | null;
@@ -69,46 +68,6 @@ export const CONNECTIONS = 2;
 
 export function controlsFor(connections: number): number {
   return CONNECTIONS + connections;
-}
-
-/** Places in `counters`: first those of all listeners together, then those of each. */
-export const SAMPLES = 0;
-export const CONTEXTS = 1;
-export const REPLACED = 2;
-export const OVERFLOWED = 3;
-export const COARSER = 4;
-/** Fields of no known meaning. */
-export const UNKNOWN_FIELDS = 5;
-/** From here on: what the clients say of themselves. */
-export const CLIENTS = 6;
-const TOGETHER = CLIENTS + CLIENT_FIGURES.length;
-/** From `countersOf(listener)` on. */
-export const PACKETS = 0;
-export const LINES = 1;
-export const BYTES = 2;
-export const REJECTED = 3;
-export const KERNEL_DROPS = 4;
-export const OPEN_CONNECTIONS = 5;
-export const REFUSED_CONNECTIONS = 6;
-export const EACH = 7;
-
-export function countersOf(listener: number): number {
-  return TOGETHER + listener * EACH;
-}
-
-/** Of each place that packets are repeated to. */
-export const FORWARDED = 0;
-export const FORWARD_LOST = 1;
-export const EACH_FORWARD = 2;
-
-/** Behind the rules' ones. */
-export function forwardsOf(listeners: number, rules: number, target: number): number {
-  return filteredOf(listeners, rules) + target * EACH_FORWARD;
-}
-
-/** Behind those of the listeners: samples that were left out, by rule. */
-export function filteredOf(listeners: number, rule: number): number {
-  return countersOf(listeners) + rule;
 }
 
 export type FromThread =

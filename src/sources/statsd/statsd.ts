@@ -7,23 +7,19 @@
  *   received = in flight (the open window, the closed one, documents on their way) + pushed + dropped
  */
 
-import { isIPv6 } from 'node:net';
-import { setImmediate as turn } from 'node:timers/promises';
-import { aborted, Backoff, pause } from '../../core/abort.ts';
+import { aborted } from '../../core/abort.ts';
 import type { Account } from '../../core/account.ts';
 import { type ByteSink, Reopened } from '../../core/input.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
 import { unusedInherited } from '../../native/inherited.ts';
-import { datagramsAvailable, type SocketPlace } from '../../native/sockets.ts';
+import { datagramsAvailable } from '../../native/sockets.ts';
 import { valueEnvelope } from '../../records/envelope.ts';
+import { Bindings } from './bindings.ts';
 import { type ForwardStatus, Forwards } from './forwards.ts';
 import { Listener, type ListenerStatus } from './listener.ts';
 import type { StatsdConfig } from './options.ts';
-import type { HandedSocket, HeardDatagram } from './protocol.ts';
-import { Ear } from './receive/ear.ts';
 import { KeptSockets } from './receive/kept.ts';
-import type { ListenSocket } from './receive/socket.ts';
 import { AggregatingThread } from './thread.ts';
 import type { StatsdTop } from './top-shape.ts';
 
@@ -50,9 +46,6 @@ export interface StatsdOptions {
   /** False: node:dgram even where libc could be called. */
   native?: boolean;
 }
-
-/** Whether the names of sockets are theirs still is looked at this often. */
-const NAMES_EVERY_MS = 2000;
 
 export interface StatsdStatus {
   listeners: ListenerStatus[];
@@ -101,22 +94,13 @@ class Statsd {
   readonly #thread: AggregatingThread;
   readonly #forwards: Forwards;
   readonly #ready = Promise.withResolvers<void>();
-  /** By listener, of those that are bound here. */
-  readonly #sockets = new Map<number, ListenSocket>();
-  /** Of those of them that the thread has not got. */
-  readonly #quiet = new Map<number, Ear | null>();
-  /** What has come on them, in its order. */
-  #kept: HeardDatagram[] = [];
-  readonly #heard = Promise.withResolvers<void>();
-  #threadReady = false;
-  readonly #bound: KeptSockets;
+  readonly #bindings: Bindings;
   #signal: AbortSignal | null = null;
 
   constructor(options: StatsdOptions) {
     this.#options = options;
     const { config, account, host, topic, events } = options;
     this.#native = (options.native ?? true) && datagramsAvailable();
-    this.#bound = options.kept ?? new KeptSockets();
     this.#listeners = config.listen.map((entry) => new Listener(entry));
     const envelope = valueEnvelope(host);
     const common = { name: 'statsd', key: host, account, envelope: () => envelope, replayable: false };
@@ -142,14 +126,20 @@ class Statsd {
       nextWindowId: options.nextWindowId,
       onError: options.onError,
       onReady: () => {
-        this.#threadReady = true;
         this.#forwards.handOver();
-        this.#handOver();
+        this.#bindings.handOver();
       },
       onRead: () => this.#close(),
     });
     this.#forwards = new Forwards(config.forward, this.#thread, this.#native);
-    for (const [i, listener] of this.#listeners.entries()) listener.countedIn(this.#thread.countersOf(i));
+    this.#bindings = new Bindings({
+      listeners: this.#listeners,
+      thread: this.#thread,
+      kept: options.kept ?? new KeptSockets(),
+      receiveBuffer: config.receive_buffer,
+      native: this.#native,
+    });
+    for (const [i, listener] of this.#listeners.entries()) listener.countedIn(this.#thread.counters.listener(i));
     // Who does not ask whether it is ready must not die of the answer.
     this.#ready.promise.catch(() => {});
   }
@@ -159,10 +149,10 @@ class Statsd {
   }
 
   status(): StatsdStatus {
-    const thread = this.#thread;
-    thread.count();
+    const { counters, books } = this.#thread;
+    books.count();
     const listeners = this.#listeners.map((listener) => listener.status());
-    const { contexts, overflowed, coarser, unknownFields: unknown_fields, clients, filtered } = thread;
+    const { contexts, overflowed, coarser, unknownFields: unknown_fields, clients, filtered } = counters;
     const forward = this.#forwards.status();
     return { listeners, forward, contexts, overflowed, coarser, unknown_fields, clients, filtered };
   }
@@ -176,7 +166,7 @@ class Statsd {
   }
 
   inFlight(): number {
-    return this.#thread.inFlight();
+    return this.#thread.books.inFlight();
   }
 
   /**
@@ -186,7 +176,7 @@ class Statsd {
   async run(output: Output, signal: AbortSignal): Promise<void> {
     const { unbound } = this.#options;
     this.#signal = signal;
-    const thread = this.#thread;
+    const [thread, bindings] = [this.#thread, this.#bindings];
     const began = performance.now();
     const ended = new AbortController();
     const until = AbortSignal.any([signal, ended.signal]);
@@ -200,7 +190,7 @@ class Statsd {
     try {
       // Where it binds them itself there is nothing to wait for.
       if (!this.#native && this.#listeners.length > 0) start(began);
-      const errors = await Promise.all(this.#listeners.map((_, i) => this.#bind(i)));
+      const errors = await Promise.all(this.#listeners.map((_, i) => bindings.bind(i)));
       for (const unused of unusedInherited())
         log.warnOnce(
           `inherited ${unused}`,
@@ -217,11 +207,12 @@ class Statsd {
         if (unbound === 'missed' && failed[0]) throw failed[0];
         return;
       }
-      if (unbound === 'missed') errors.forEach((error, i) => void (error && this.#bindAgain(i, error, until)));
-      if (this.#native && (await this.#hears(signal)))
+      if (unbound === 'missed')
+        errors.forEach((error, i) => void (error && bindings.bindAgain(i, error, until, () => this.#close())));
+      if (this.#native && (await bindings.hears(signal)))
         start(Math.min(...this.#listeners.map((listener) => listener.since ?? Infinity)));
       if (!started) return;
-      const gone = this.#watchNames(until);
+      const gone = bindings.watchNames(until);
       const error = (await thread.ended) ?? (await gone);
       if (!error) return;
       for (const listener of this.#listeners) if (listener.since !== null) listener.fail(error);
@@ -235,111 +226,10 @@ class Statsd {
     }
   }
 
-  /** Ends the thread when a path leads to another socket, or to none: the next life binds it. Resolves with the reason. */
-  async #watchNames(signal: AbortSignal): Promise<Error | null> {
-    const named = [...this.#sockets].filter(([i]) => this.#listeners[i]!.local);
-    while (named.length > 0 && (await pause(NAMES_EVERY_MS, signal))) {
-      const lost = named.find(([, socket]) => !socket.reachable);
-      if (!lost) continue;
-      this.#thread.stop();
-      return this.#listeners[lost[0]]!.fail(new Error('its file is gone, or another program has put its own there'));
-    }
-    return null;
-  }
-
-  /** Null when it is bound, or why it is not. */
-  async #bind(i: number): Promise<Error | null> {
-    const listener = this.#listeners[i]!;
-    const wanted = this.#options.config.receive_buffer;
-    try {
-      const place = await listener.located();
-      if (this.#native) await this.#open(i, place, wanted);
-      else if ('path' in place || listener.reception === 'connections')
-        throw new Error('only udp:// is served where koffi cannot be loaded');
-      else {
-        const { host, port } = place;
-        const bound = await this.#thread.bind({ listener: i, host, port, receiveBuffer: wanted });
-        listener.bound(bound.port, bound.receiveBuffer, wanted);
-      }
-      return null;
-    } catch (error) {
-      return listener.fail(error as Error);
-    }
-  }
-
-  async #open(i: number, place: SocketPlace, wanted: number): Promise<void> {
-    const listener = this.#listeners[i]!;
-    const { reception, origin, local } = listener;
-    const options = { receiveBuffer: wanted, credentials: origin };
-    const socket = this.#bound.take(listener.configured, place, reception, options);
-    try {
-      const ear = local || reception === 'connections' ? null : await this.#listenQuietly(i, socket, place, wanted);
-      this.#quiet.set(i, ear);
-    } catch (error) {
-      socket.close();
-      throw error;
-    }
-    this.#sockets.set(i, socket);
-    listener.bound(socket.port, socket.receiveBuffer, wanted);
-    // Nobody but the thread hears of these.
-    if (this.#quiet.get(i) === null) this.#heard.resolve();
-  }
-
-  #listenQuietly(i: number, socket: ListenSocket, place: SocketPlace, room: number): Promise<Ear> {
-    const type = 'host' in place && isIPv6(place.host) ? 'udp6' : 'udp4';
-    return Ear.on(socket, type, room, (datagram) => {
-      this.#kept.push({ listener: i, datagram });
-      this.#heard.resolve();
-    });
-  }
-
-  /** Until it can be bound: the others are heard meanwhile. */
-  async #bindAgain(i: number, error: Error, signal: AbortSignal): Promise<void> {
-    log.warn(`statsd: ${error.message}; it is tried again`);
-    const backoff = new Backoff();
-    try {
-      do await backoff.wait(signal);
-      while ((await this.#bind(i)) !== null);
-    } catch {
-      // The signal ends the wait.
-      return;
-    }
-    if (signal.aborted) this.#close();
-    else if (this.#threadReady) this.#handOver();
-  }
-
-  /** True when something has come on one of them, or one can be heard by the thread only; false when the signal aborts before that. */
-  async #hears(signal: AbortSignal): Promise<boolean> {
-    await Promise.race([this.#heard.promise, aborted(signal)]);
-    const needed = () => this.#kept.length > 0 || [...this.#quiet.values()].includes(null);
-    // What came just before is told in the next turn of the loop.
-    for (let turns = 0; !needed() && turns < 2; turns++) await turn();
-    return needed();
-  }
-
-  /** The thread receives from now on. */
-  #handOver(): void {
-    const sockets = [...this.#quiet].map(([i, ear]): HandedSocket => {
-      ear?.close();
-      const { reception, local, origin } = this.#listeners[i]!;
-      return { listener: i, fd: this.#sockets.get(i)!.fd, reception, local, origin };
-    });
-    this.#quiet.clear();
-    this.#thread.take(sockets, this.#kept);
-    this.#kept = [];
-  }
-
   #close(): void {
     const signal = this.#signal;
     // Nobody comes after one that is stopped for good.
     const goesOn = this.#options.kept !== undefined && !(signal?.aborted && !(signal.reason instanceof Reopened));
-    for (const ear of this.#quiet.values()) ear?.close();
-    for (const [i, socket] of this.#sockets) {
-      const { configured, origin } = this.#listeners[i]!;
-      const options = { receiveBuffer: this.#options.config.receive_buffer, credentials: origin };
-      if (goesOn) this.#bound.keep(configured, options, socket);
-      else socket.close();
-    }
-    this.#sockets.clear();
+    this.#bindings.close(goesOn);
   }
 }

@@ -10,41 +10,28 @@ import type { MetricOrigin } from '../../aggregate/record.ts';
 import type { SeriesLimits } from '../../aggregate/series.ts';
 import type { Stream } from '../../core/batch.ts';
 import type { ByteSink } from '../../core/input.ts';
-import type { LossReason } from '../../core/losses.ts';
 import type { Output } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
 import { openBell, ring } from '../../native/poll.ts';
 import { closeSocket } from '../../native/sockets.ts';
-import { CLIENT_FIGURES } from './clients.ts';
+import { StatsdBooks } from './books.ts';
+import { ThreadCounters } from './counters.ts';
 import type { Listener } from './listener.ts';
 import { LossesSaid } from './losses-said.ts';
 import { rulesOf } from './naming.ts';
 import type { NamingConfig } from './naming-options.ts';
 import {
   type BindPlace,
-  CLIENTS,
-  COARSER,
   CONNECTIONS,
-  CONTEXTS,
   controlsFor,
-  countersOf,
-  FORWARD_LOST,
-  FORWARDED,
   type FromThread,
-  filteredOf,
-  forwardsOf,
   type HandedSocket,
   type HeardDatagram,
   MESSAGES,
-  OVERFLOWED,
-  REPLACED,
-  SAMPLES,
   STOP,
   type ThreadOptions,
   type ToThread,
-  UNKNOWN_FIELDS,
 } from './protocol.ts';
-
 import { NO_TOP, type StatsdTop } from './top-shape.ts';
 
 export interface ThreadSettings {
@@ -81,8 +68,8 @@ export class AggregatingThread {
   readonly #settings: ThreadSettings;
   readonly #control: Int32Array;
   #bell: number | null = null;
-  readonly #counters: Float64Array;
-  readonly #rules: readonly string[];
+  readonly counters: ThreadCounters;
+  readonly books: StatsdBooks;
   readonly #ended = Promise.withResolvers<Error | null>();
   readonly #lost = new LossesSaid();
   /** Who waits for a socket of the thread's own, by listener. */
@@ -91,51 +78,20 @@ export class AggregatingThread {
   #emitting: Promise<void> = Promise.resolve();
   /** Who asks who sends most. */
   #asked: PromiseWithResolvers<StatsdTop> | null = null;
-  /** Of its counters, what the account knows already. */
   #over = false;
   #capturing: ByteSink | null = null;
-  #samples = 0;
-  #replaced = 0;
-  #settled = 0;
-  #filtered = 0;
 
   constructor(settings: ThreadSettings) {
     this.#settings = settings;
-    this.#rules = rulesOf(settings.naming);
-    this.#control = new Int32Array(new SharedArrayBuffer(controlsFor(settings.connections) * 4));
-    this.#counters = new Float64Array(
-      new SharedArrayBuffer(forwardsOf(settings.listeners.length, this.#rules.length, settings.forwards) * 8),
-    );
+    const { connections, listeners, naming, forwards, stream } = settings;
+    this.#control = new Int32Array(new SharedArrayBuffer(controlsFor(connections) * 4));
+    this.counters = new ThreadCounters(listeners.length, rulesOf(naming), forwards);
+    this.books = new StatsdBooks(this.counters, stream.account, listeners);
   }
 
   /** The last thing it does: null when it has handed over everything, or why it has not. */
   get ended(): Promise<Error | null> {
     return this.#ended.promise;
-  }
-
-  get contexts(): number {
-    return this.#counters[CONTEXTS]!;
-  }
-
-  /** Samples that were added to a series of their name alone. */
-  get overflowed(): number {
-    return this.#counters[OVERFLOWED]!;
-  }
-
-  /** Sketches and sets that were kept coarser for want of memory. */
-  get coarser(): number {
-    return this.#counters[COARSER]!;
-  }
-
-  /** Fields of no known meaning, of lines that were taken for the first time. */
-  get unknownFields(): number {
-    return this.#counters[UNKNOWN_FIELDS]!;
-  }
-
-  /** What the clients say of themselves, what is not 0. */
-  get clients(): Record<string, number> {
-    const figures = CLIENT_FIGURES.map((name, i): [string, number] => [name, this.#counters[CLIENTS + i]!]);
-    return Object.fromEntries(figures.filter(([, value]) => value !== 0));
   }
 
   /** Who sends most. */
@@ -146,12 +102,6 @@ export class AggregatingThread {
       this.#say({ type: 'top' });
     }
     return this.#asked.promise;
-  }
-
-  /** Of a place that packets are repeated to. */
-  forwarded(target: number): { packets: number; lost: number } {
-    const at = forwardsOf(this.#settings.listeners.length, this.#rules.length, target);
-    return { packets: this.#counters[at + FORWARDED]!, lost: this.#counters[at + FORWARD_LOST]! };
   }
 
   /** Packets are repeated there from now on. */
@@ -170,17 +120,6 @@ export class AggregatingThread {
     };
   }
 
-  /** Samples that were left out, by rule. */
-  get filtered(): { rule: string; samples: number }[] {
-    const first = filteredOf(this.#settings.listeners.length, 0);
-    return this.#rules.map((rule, i) => ({ rule, samples: this.#counters[first + i]! }));
-  }
-
-  /** Of one listener; see protocol.ts. */
-  countersOf(listener: number): Float64Array {
-    return this.#counters.subarray(countersOf(listener), countersOf(listener + 1));
-  }
-
   /** `since`: when listening began, by `performance.now()`. Its messages go to `output`. */
   start(since: number, output: Output): void {
     const { stream, eventStream, listeners, native, nextWindowId, onError, onReady, onRead, ...rest } = this.#settings;
@@ -191,7 +130,7 @@ export class AggregatingThread {
       ...rest,
       since: performance.timeOrigin + since,
       control: this.#control.buffer as SharedArrayBuffer,
-      counters: this.#counters.buffer as SharedArrayBuffer,
+      counters: this.counters.memory,
     };
     const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
     // Documents are gone as soon as they are made: a small young generation keeps the thread small.
@@ -201,7 +140,7 @@ export class AggregatingThread {
     let done = false;
     let why = '';
     worker.on('message', (message: FromThread) => {
-      this.count();
+      this.books.count();
       if (message.type === 'done') done = true;
       else this.#heard(message, output);
     });
@@ -218,7 +157,7 @@ export class AggregatingThread {
       this.#capturing?.destroy();
       this.#closeAll();
       await this.#emitting;
-      this.count();
+      this.books.count();
       this.#ended.resolve(done ? null : this.#died(why || `exit code ${code}`));
     });
   }
@@ -243,42 +182,8 @@ export class AggregatingThread {
     this.#say({ type: 'stop' });
   }
 
-  /** Samples that were received and are neither pushed nor dropped. */
-  inFlight(): number {
-    this.count();
-    return this.#samples - this.#settled;
-  }
-
-  /** Takes its counters into the account. */
-  count(): void {
-    const { stream, listeners } = this.#settings;
-    const { account } = stream;
-    const [samples, replaced] = [this.#counters[SAMPLES]!, this.#counters[REPLACED]!];
-    account.received += samples - this.#samples;
-    account.replaced += replaced - this.#replaced;
-    this.#samples = samples;
-    this.#replaced = replaced;
-    const filtered = this.filtered.reduce((sum, { samples }) => sum + samples, 0);
-    account.filtered += filtered - this.#filtered;
-    this.#settled += filtered - this.#filtered;
-    this.#filtered = filtered;
-    for (const listener of listeners) listener.count(account);
-    if (this.coarser > 0) {
-      log.warnOnce(
-        'statsd coarser',
-        `statsd: ${this.coarser} histograms, sets and messages of checks were kept coarser, statsd.memory is used up: raise it, or send fewer series`,
-      );
-    }
-    if (this.overflowed > 0) {
-      log.warnOnce(
-        'statsd overflowed',
-        `statsd: ${this.overflowed} samples count for their name alone (runnel.overflow), there are more series than statsd.max_contexts and statsd.memory allow`,
-      );
-    }
-  }
-
   #heard(message: Exclude<FromThread, { type: 'done' }>, output: Output): void {
-    const { nextWindowId, stream, listeners, onReady, onRead } = this.#settings;
+    const { nextWindowId, listeners, onReady, onRead } = this.#settings;
     if (message.type === 'piece') {
       this.#emitting = this.#emitting.then(() => this.#emit(output, message));
     } else if (message.type === 'ready') onReady();
@@ -296,8 +201,7 @@ export class AggregatingThread {
     } else if (message.type === 'losses') {
       const from = message.listener === null ? 'statsd' : listeners[message.listener]!.address;
       for (const loss of message.losses) {
-        stream.account.received += loss.samples;
-        stream.account.drop(loss.reason, loss.samples);
+        this.books.lose(loss.reason, loss.samples);
         this.#lost.say(from, loss);
       }
     } else {
@@ -330,11 +234,11 @@ export class AggregatingThread {
       take: (stream, signal) => output.take(stream, signal),
       discard: (batch) => output.discard(batch),
       push: (batch) => {
-        this.#settled += batch.weight;
+        this.books.settle(batch.weight);
         return output.push(batch);
       },
     };
-    const before = this.#settled;
+    const before = this.books.settled;
     try {
       // Without a signal: what was received is pushed even when the agent is stopping.
       await emitPacked(counting, this.#settings.stream, piece.metrics);
@@ -342,7 +246,7 @@ export class AggregatingThread {
     } catch (error) {
       const { weights, count } = piece.metrics;
       const weight = weights.subarray(0, count).reduce((sum, w) => sum + w, piece.events.length);
-      this.#drop('output_failed', before + weight - this.#settled);
+      this.books.drop('output_failed', before + weight - this.books.settled);
       this.#settings.onError(new Error(`statsd: cannot hand over a window: ${(error as Error).message}`));
     }
     this.#say({ type: 'next' });
@@ -371,16 +275,11 @@ export class AggregatingThread {
 
   /** A thread that died takes its windows with it. */
   #died(why: string): Error {
-    const lost = this.inFlight();
-    if (lost > 0) this.#drop('listener_failed', lost);
+    const lost = this.books.inFlight();
+    if (lost > 0) this.books.drop('listener_failed', lost);
     const held = `${lost} samples that it held are lost (listener_failed)`;
     const error = new Error(`its thread has ended (${why}); ${held}`);
     for (const bound of this.#binding.values()) bound.reject(error);
     return error;
-  }
-
-  #drop(reason: LossReason, samples: number): void {
-    this.#settled += samples;
-    this.#settings.stream.account.drop(reason, samples);
   }
 }

@@ -10,35 +10,17 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { prepareToReceive } from '../../native/libc.ts';
 import { Aggregator } from './aggregator.ts';
 import { Capture } from './capture.ts';
+import { Counting } from './counting.ts';
 import { Forwarder } from './forward.ts';
 import {
   type BindPlace,
-  BYTES,
-  CLIENTS,
-  COARSER,
   CONNECTIONS,
-  CONTEXTS,
-  countersOf,
-  FORWARD_LOST,
-  FORWARDED,
   type FromThread,
-  filteredOf,
-  forwardsOf,
   type HandedSocket,
-  KERNEL_DROPS,
-  LINES,
   MESSAGES,
-  OPEN_CONNECTIONS,
-  OVERFLOWED,
-  PACKETS,
-  REFUSED_CONNECTIONS,
-  REJECTED,
-  REPLACED,
-  SAMPLES,
   STOP,
   type ThreadOptions,
   type ToThread,
-  UNKNOWN_FIELDS,
 } from './protocol.ts';
 import { ARENA_BYTES, Batches } from './receive/batches.ts';
 import { bindWithNode } from './receive/node.ts';
@@ -50,7 +32,6 @@ import { TimeWindows } from './windows.ts';
 const options = workerData as ThreadOptions;
 const port = parentPort!;
 const control = new Int32Array(options.control);
-const counters = new Float64Array(options.counters);
 const { interval, limits, naming, memory, percentiles, origin, manners } = options;
 const aggregator = new Aggregator({ limits, naming, memory, percentiles, origin, arenaBytes: ARENA_BYTES });
 const { bytes, arenaAt } = aggregator.kernel;
@@ -58,11 +39,9 @@ const now = performance.now();
 const open = Math.max(0, performance.timeOrigin + now - options.since);
 const windows = new TimeWindows(aggregator, interval, { wall: Date.now(), now, open }, post);
 const forwarder = new Forwarder(bytes, options.forwards, options.bell !== null);
+const counting = new Counting(options.counters, manners.length, aggregator, forwarder);
 const capture = new Capture(bytes, (bytes) => port.postMessage({ type: 'captured', bytes } satisfies FromThread));
 const tops = new TopAnswers(aggregator, windows, post);
-/** Of what the aggregator has counted, what the listeners know already. */
-let lines = 0;
-let rejected = 0;
 /** Where libc cannot be called. */
 const bound: Socket[] = [];
 /** Sockets that are being bound. */
@@ -83,9 +62,9 @@ const streams = new Streams(
     take,
     taken,
     tooLong,
-    opened: (listener) => void counters[countersOf(listener) + OPEN_CONNECTIONS]!++,
-    closed: (listener) => void counters[countersOf(listener) + OPEN_CONNECTIONS]!--,
-    refused: (listener) => void counters[countersOf(listener) + REFUSED_CONNECTIONS]!++,
+    opened: (listener) => counting.opened(listener),
+    closed: (listener) => counting.closed(listener),
+    refused: (listener) => counting.refused(listener),
     noRoom: (listener, error) => post({ type: 'trouble', listener, message: error.message }),
   },
   { connections: options.connections, idle: options.idle, origins, open: control.subarray(CONNECTIONS) },
@@ -104,9 +83,7 @@ const batches = new Batches(
     take,
     taken,
     tooLong,
-    drops(listener, count) {
-      counters[countersOf(listener) + KERNEL_DROPS] = count;
-    },
+    drops: (listener, count) => counting.drops(listener, count),
     pause(until, ms) {
       if (until === 'stop') Atomics.wait(control, STOP, 0, ms);
       else Atomics.wait(control, MESSAGES, heard, ms);
@@ -119,29 +96,9 @@ function post(message: FromThread): void {
   port.postMessage(message);
 }
 
-/** Counters first: whoever gets a message finds in them what it is about. `listener`: of whom the last lines were. */
+/** `listener`: of whom the last lines were. */
 function report(listener: number | null): void {
-  counters[SAMPLES] = aggregator.samples;
-  counters[CONTEXTS] = aggregator.contexts;
-  counters[REPLACED] = aggregator.replaced;
-  counters[OVERFLOWED] = aggregator.overflowed;
-  counters[COARSER] = aggregator.coarser;
-  counters[UNKNOWN_FIELDS] = aggregator.unknownFields;
-  counters.set(aggregator.clients.totals, CLIENTS);
-  for (const [target, { packets, lost }] of forwarder.targets.entries()) {
-    const at = forwardsOf(manners.length, aggregator.filtered.length, target);
-    counters[at + FORWARDED] = packets;
-    counters[at + FORWARD_LOST] = lost;
-  }
-  for (let rule = 0; rule < aggregator.filtered.length; rule++)
-    counters[filteredOf(manners.length, rule)] = aggregator.filtered[rule]!;
-  if (listener !== null) {
-    const at = countersOf(listener);
-    counters[at + LINES]! += aggregator.lines - lines;
-    counters[at + REJECTED]! += aggregator.rejected - rejected;
-    lines = aggregator.lines;
-    rejected = aggregator.rejected;
-  }
+  counting.report(listener);
   if (aggregator.losses.size === 0) return;
   port.postMessage({ type: 'losses', listener, losses: aggregator.takeLosses() } satisfies FromThread);
 }
@@ -151,15 +108,12 @@ function tick(): void {
 }
 
 function take(listener: number, at: number, length: number, origin: SampleOrigin | null = null): void {
-  const mine = countersOf(listener);
-  counters[mine + PACKETS]!++;
-  counters[mine + BYTES]! += length;
+  counting.packet(listener, length);
   const whole = !lineListeners.has(listener);
   forwarder.add(at, length, whole);
   capture.add(listener, at, length, whole);
   aggregator.take(at, at + length, manners[listener], origin);
-  // Should the thread die, that is what it takes with it.
-  counters[SAMPLES] = aggregator.samples;
+  counting.samples();
 }
 
 function taken(listener: number): void {
