@@ -149,6 +149,8 @@ system.time.synchronised * | 1 | gauge | | | node_timex_sync_status
 system.time.offset * | s | gauge | | ntp.offset | node_timex_offset_seconds
 system.time.max_error * | s | gauge | | | node_timex_maxerror_seconds
 system.time.estimated_error * | s | gauge | | | node_timex_estimated_error_seconds
+system.time.kafka_offset * | s | gauge | | |
+system.time.kafka_offset_error * | s | gauge | | |
 [cgroups]
 container.cpu.time | s | sum | container.id, container.runtime, container.name, container.image.name, k8s.pod.uid, k8s.pod.name, k8s.namespace.name, cpu.mode | container.cpu.{user,system} | (cAdvisor) container_cpu_{user,system}_seconds_total
 container.cpu.throttled_time * | s | sum | the same | container.cpu.throttled | (cAdvisor) container_cpu_cfs_throttled_seconds_total

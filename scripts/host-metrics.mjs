@@ -26,7 +26,8 @@ const NOTES = {
   sockets: 'Sums that the kernel keeps, of IPv4 and IPv6 together. `in_use` includes sockets that listen.',
   processes:
     '`processes: {match: [{name: nginx, user: www-data}]}` names processes, by `process`, `cmdline`, `cgroup` (globs), `user`, `pidfile`; `process.*` is their sum, or of each with `per_process: true`. I/O of other users takes CAP_SYS_PTRACE. `processes: {states: true}` counts all by state.',
-  clock: "By adjtimex(2). Where that may not be called, as under the agent's own unit, systemd-timesyncd's mark only.",
+  clock:
+    "By adjtimex(2). Where that may not be called, as under the agent's own unit, systemd-timesyncd's mark only. `system.time.kafka_offset` is how far Kafka's clock is ahead of ours (Kafka 3.3 or later with KRaft; it takes the right to Describe the cluster), asked every ten minutes, and `..._error` how sure that is.",
   cgroups:
     'cgroup v2. `container.*` without `container.id` is the container in which the agent runs. Containers are found by the paths of docker, containerd, CRI-O and podman, within 30 s.',
   systemd: 'Only with `systemd: {units: [nginx.service]}`.',

@@ -148,6 +148,7 @@ export class Agent {
       isSet: (option) => this.#now.isSet(option),
       durable: (topic) => this.#delivery.durable(topic),
       tap: this.#tap,
+      otherClock: async (signal) => this.#client?.clock(signal) ?? null,
       trouble: (id, message) => this.#trouble(id, message),
     });
     this.#spool = await Spools.open(join(data_dir, 'spool'), config.spool, (input, records, bytes, reason) =>

@@ -9,6 +9,7 @@ import { disk } from './disk.ts';
 import { fileHandles } from './file-handles.ts';
 import type { HostFiles } from './files.ts';
 import { filesystem } from './filesystem.ts';
+import type { AskOtherClock } from './kafka-clock.ts';
 import { load } from './load.ts';
 import { memory } from './memory.ts';
 import { network } from './network.ts';
@@ -28,7 +29,7 @@ export interface HostSettings {
 
 interface HostCheck {
   /** Makes it, from what stands under its name where that is more than true or false. */
-  open(host: HostFiles, settings: HostSettings): Check;
+  open(host: HostFiles, settings: HostSettings, otherClock?: AskOtherClock): Check;
   /** It runs only where it is asked for, or is asked for something. */
   onDemand?: true;
 }
@@ -61,9 +62,10 @@ const CHECKS: Readonly<Record<string, HostCheck>> = {
 export async function availableChecks(
   host: HostFiles,
   settings: HostSettings = {},
+  otherClock?: AskOtherClock,
 ): Promise<ReadonlyMap<string, Check>> {
   if (!host.has('/proc/stat')) return new Map(Object.entries((await import('./portable.ts')).PORTABLE));
-  return new Map(Object.entries(CHECKS).map(([name, { open }]) => [name, open(host, settings)]));
+  return new Map(Object.entries(CHECKS).map(([name, { open }]) => [name, open(host, settings, otherClock)]));
 }
 
 /** Whether it runs by itself. */

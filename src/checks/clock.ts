@@ -1,10 +1,12 @@
 /**
  * How far the clock is from the time that it is kept to, by adjtimex(2), and whether anything keeps it. Where that may not
- * be asked (a sandbox without @clock, as the agent's own unit), systemd-timesyncd's mark says whether it is kept.
+ * be asked (a sandbox without @clock, as the agent's own unit), systemd-timesyncd's mark says whether it is kept. Where
+ * there is Kafka, how far it is from Kafka's.
  */
 import { clockState } from '../native.ts';
 import type { Check, Meter } from './check.ts';
 import type { HostFiles } from './files.ts';
+import { type AskOtherClock, KafkaClock } from './kafka-clock.ts';
 
 const TIMESYNC = '/run/systemd/timesync';
 
@@ -38,11 +40,13 @@ export function reportClock(meter: Meter, state: ClockState): void {
   meter.gauge('system.time.estimated_error', state.estimatedError, 's');
 }
 
-export function clock(host: HostFiles): Check {
-  return async (meter) => {
+export function clock(host: HostFiles, _: unknown, ask?: AskOtherClock): Check {
+  const kafka = ask ? new KafkaClock(ask) : null;
+  return async (meter, signal) => {
+    const isKnown = kafka?.report(meter, signal) ?? false;
     const asked = clockState();
     if (asked) return reportClock(meter, parseTimex(asked.timex, asked.returned));
-    meter.lack('the offset of the clock may not be asked here (adjtimex: the service has no @clock)');
+    if (!isKnown) meter.lack('the offset of the clock may not be asked here (adjtimex: the service has no @clock)');
     if (host.has(TIMESYNC)) {
       meter.gauge('system.time.synchronised', host.has(`${TIMESYNC}/synchronized`) ? 1 : 0, '1');
     }

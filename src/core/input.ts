@@ -132,6 +132,8 @@ export interface InputHost {
   durable(topic: string): Promise<DurableLane>;
   /** For records that are in no batch. */
   readonly tap: RecordTap;
+  /** What Kafka's clock says when our monotonic one says `at`, give or take `error`, milliseconds; null: it does not tell. */
+  otherClock?(signal: AbortSignal): Promise<{ time: number; at: number; error: number } | null>;
   /** Something went wrong that does not end the input. */
   trouble(id: string, message: string): void;
 }

@@ -5,6 +5,7 @@ import { catalog } from '../../scripts/catalog.ts';
 import { availableChecks } from '../../src/checks/all.ts';
 import { reportClock } from '../../src/checks/clock.ts';
 import { HostFiles } from '../../src/checks/files.ts';
+import { reportKafkaClock } from '../../src/checks/kafka-clock.ts';
 import { SeriesMeter } from '../../src/checks/meter.ts';
 import { CheckRunner } from '../../src/checks/runner.ts';
 import { reportUnits } from '../../src/checks/systemd.ts';
@@ -59,6 +60,7 @@ before(async () => {
     see('systemd', meter.take(true));
     const other = new SeriesMeter();
     reportClock(other, { offset: 0, mostError: 0, estimatedError: 0, synchronised: true });
+    reportKafkaClock(other, 0, 0);
     see('clock', other.take(true));
   }
 });

@@ -314,6 +314,16 @@ export class KafkaClient {
     return await abortable(topicLimit(await this.#anyLink(s), topic), s);
   }
 
+  /** The cluster's clock, once; null where it does not tell. Rejects where no broker answers. */
+  async clock(signal?: AbortSignal): Promise<{ time: number; at: number; error: number } | null> {
+    const s = this.#signal(signal);
+    const link = await this.#anyLink(s);
+    const asked = performance.now();
+    const time = await abortable(link.clusterTime(), s);
+    const half = (performance.now() - asked) / 2;
+    return time === null ? null : { time, at: asked + half, error: half };
+  }
+
   /** Ends every connection and every wait. */
   close(): void {
     clearTimeout(this.#aging);

@@ -10,6 +10,12 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { abortable } from '../../core/abort.ts';
+import {
+  clusterTimeIn,
+  DESCRIBE_QUORUM,
+  DESCRIBE_QUORUM_VERSION,
+  describeQuorumRequest,
+} from '../wire/describe-quorum.ts';
 import { LinkError } from '../wire/errors.ts';
 import {
   FETCH,
@@ -238,6 +244,18 @@ export class Link {
       (correlationId, clientId) => [metadataRequest({ correlationId, clientId, topics, rights })],
       metadataAnswer,
     );
+  }
+
+  /** The time by the cluster's clock, milliseconds since the epoch; null where it does not tell. Rejects only when the link fails. */
+  async clusterTime(): Promise<number | null> {
+    const { minVersion, maxVersion } = this.#broker.versions?.[DESCRIBE_QUORUM] ?? { minVersion: 0, maxVersion: 0 };
+    if (minVersion > DESCRIBE_QUORUM_VERSION || maxVersion < DESCRIBE_QUORUM_VERSION) return null;
+    const answer = await this.#exchange(
+      { apiKey: DESCRIBE_QUORUM, apiName: 'DescribeQuorum', apiVersion: DESCRIBE_QUORUM_VERSION },
+      (correlationId, clientId) => [describeQuorumRequest({ correlationId, clientId })],
+      clusterTimeIn,
+    );
+    return answer.time;
   }
 
   /** Sends a request that is encoded here, and waits for its answer. */

@@ -15,6 +15,7 @@ import { MetricRecords } from '../../aggregate/record.ts';
 import { type Span, untilNext, windowAt } from '../../aggregate/window.ts';
 import { availableChecks, type HostSettings, isOn } from '../../checks/all.ts';
 import { HostFiles } from '../../checks/files.ts';
+import type { AskOtherClock } from '../../checks/kafka-clock.ts';
 import type { Point } from '../../checks/meter.ts';
 import { CheckRunner, type CheckStatus, runAll } from '../../checks/runner.ts';
 import { pause } from '../../core/abort.ts';
@@ -45,6 +46,8 @@ export interface HostOptions {
   account: Account;
   /** `<agent id>-<flush number>`, a new one at each call. */
   nextWindowId: () => string;
+  /** Kafka's. */
+  otherClock?: AskOtherClock | undefined;
 }
 
 export interface HostSource extends Source {
@@ -132,7 +135,7 @@ export function hostSource(options: HostOptions): HostSource {
     async run(output, signal) {
       if (config.host === false || signal.aborted) return;
       runners.length = 0;
-      for (const [name, check] of await availableChecks(files, config.host)) {
+      for (const [name, check] of await availableChecks(files, config.host, options.otherClock)) {
         if (isOn(name, config.host)) runners.push(new CheckRunner(name, check));
       }
       try {

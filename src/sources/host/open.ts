@@ -24,7 +24,7 @@ export function openHost(host: InputHost): OpenKind<HostInput> {
       const { hostSource } = await import('./host.ts');
       const { sendInventories } = await import('./inventory.ts');
       const account = host.account(id);
-      const source = hostSource({ ...options, account, nextWindowId });
+      const source = hostSource({ ...options, account, nextWindowId, otherClock: host.otherClock });
       const { events } = options;
       return {
         async run(output, signal) {
