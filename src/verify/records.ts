@@ -11,6 +11,8 @@
  * same. Everything else is parsed as any JSON or headers are; if it has no file, offset and length it is foreign.
  */
 import { MULTILINE, TRUNCATED } from '../core/batch.ts';
+import type { FetchedSection } from '../kafka/read/partition-reader.ts';
+import { COLUMNS, HEADERS, OFFSET, RECORD_END, VALUE, VALUE_END } from '../records/record-table.ts';
 import type { Origin } from './origin.ts';
 import type { Recent } from './recent.ts';
 
@@ -73,41 +75,33 @@ export class Records {
     this.#o = options;
   }
 
-  /**
-   * The records of a decompressed records section whose offset deltas lie in [from, to]. `count`: what the batch's header
-   * says. Throws MalformedRecord.
-   */
-  section(body: Buffer, count: number, from: number, to: number): void {
-    this.#body = body;
-    this.#at = 0;
-    for (let i = 0; i < count; i++) this.#record(i, from, to);
-    if (this.#at !== body.length) throw new MalformedRecord(`${body.length - this.#at} bytes behind the last record`);
+  /** The records of a batch whose offset deltas were asked for. Throws MalformedRecord. */
+  section({ bytes, table, count, from, to }: FetchedSection): void {
+    this.#body = bytes;
+    for (let row = 0; row < count * COLUMNS; row += COLUMNS) {
+      const delta = table[row + OFFSET]!;
+      this.#at = table[row + HEADERS]!;
+      this.#record(
+        table[row + VALUE]!,
+        table[row + VALUE_END]!,
+        table[row + RECORD_END]!,
+        delta >= from && delta <= to,
+      );
+    }
   }
 
-  #record(i: number, from: number, to: number): void {
+  /** The headers begin at `#at`. */
+  #record(value: number, valueEnd: number, end: number, wanted: boolean): void {
     const body = this.#body;
-    const length = this.#varint();
-    const end = this.#at + length;
-    if (length < 0 || end > body.length) throw new MalformedRecord(`record ${i} is cut short`);
-    this.#at++;
-    this.#varint();
-    const delta = this.#varint();
-    const key = this.#varint();
-    if (key > 0) this.#at += key;
-    const valueBytes = this.#varint();
-    const value = this.#at;
-    const valueEnd = value + Math.max(0, valueBytes);
-    if (valueEnd > end) throw new MalformedRecord(`record ${i} is cut short`);
-    this.#at = valueEnd;
     const headers = this.#varint();
     const headersAt = this.#at;
     const known = this.#headers(headers, end);
-    if (this.#at !== end) throw new MalformedRecord(`record ${i} does not end where its length says`);
-    if (delta < from || delta > to) return;
+    if (this.#at !== end) throw new MalformedRecord('headers do not end where their record does');
+    if (!wanted) return;
     this.records++;
     let origin = known ? this.#rawOrigin(headersAt, end, headers) : null;
     const json = origin === null;
-    if (json && valueBytes > 0) origin = this.#jsonOrigin(value, valueEnd);
+    if (json && valueEnd > value) origin = this.#jsonOrigin(value, valueEnd);
     if (origin === null) {
       this.foreign++;
       return;

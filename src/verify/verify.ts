@@ -133,15 +133,15 @@ class Verification {
     for (;;) {
       const next = await this.#heard(sections.next());
       if (next.done) return;
-      const { body, count, from, to, baseOffset } = next.value;
+      const { base } = next.value;
       try {
-        this.#records.section(body, count, from, to);
+        this.#records.section(next.value);
       } catch (error) {
         if (!(error instanceof MalformedRecord)) throw error;
-        const where = `the batch at offset ${baseOffset} of ${this.#o.topic}/${partition}`;
+        const where = `the batch at offset ${base} of ${this.#o.topic}/${partition}`;
         throw new UnreadableError(`${where} is damaged: ${error.message}`);
       }
-      if (performance.now() - this.#looked > LOOK_MS) this.#look(baseOffset, partition);
+      if (performance.now() - this.#looked > LOOK_MS) this.#look(base, partition);
     }
   }
 

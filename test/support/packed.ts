@@ -1,9 +1,12 @@
 /** Records sections as the agent makes them: lines packed by the kernel. */
+
 import { Account } from '../../src/core/account.ts';
 import { Batch } from '../../src/core/batch.ts';
 import { Pool } from '../../src/core/pool.ts';
+import type { FetchedSection } from '../../src/kafka/read/partition-reader.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import { jsonEnvelope, rawEnvelope } from '../../src/records/envelope.ts';
+import { COLUMNS, fillTable } from '../../src/records/record-table.ts';
 
 export interface Packing {
   encoding: 'json' | 'raw';
@@ -67,4 +70,11 @@ export function seeded(seed: number): (limit: number) => number {
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4294967296) * limit);
   };
+}
+
+/** As it is read from Kafka: with the table of its records. Throws a RangeError where they are malformed. */
+export function fetched({ body, count }: Packed, from = 0, to = Number.POSITIVE_INFINITY): FetchedSection {
+  const table = new Int32Array(count * COLUMNS);
+  fillTable(body, count, 2 ** 31 - 1, table);
+  return { base: 0, bytes: body, table, count, from, to };
 }

@@ -9,7 +9,7 @@ import { type Encoding, FileComparison, LocalFile } from '../../src/verify/compa
 import { Origin } from '../../src/verify/origin.ts';
 import { Recent } from '../../src/verify/recent.ts';
 import { Records } from '../../src/verify/records.ts';
-import { type Packed, pack, seeded } from '../support/packed.ts';
+import { fetched, type Packed, pack, seeded } from '../support/packed.ts';
 
 function localFile(t: TestContext, content: Buffer | string, encoding: Encoding = 'utf-8'): LocalFile {
   const dir = mkdtempSync(join(tmpdir(), 'runnel-compare-'));
@@ -28,7 +28,7 @@ function compare(file: LocalFile, ...sections: Packed[]): { matching: number; di
   const comparison = new FileComparison(file);
   origin.comparison = comparison;
   const records = new Records({ origin: () => origin, recent: new Recent(100) });
-  for (const { body, count } of sections) records.section(body, count, 0, Number.POSITIVE_INFINITY);
+  for (const packed of sections) records.section(fetched(packed));
   assert.equal(records.foreign, 0);
   assert.equal(comparison.different, comparison.differing.length);
   return { matching: comparison.matching, differing: comparison.differing.map(({ from, to }) => [from, to]) };

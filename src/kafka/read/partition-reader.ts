@@ -5,12 +5,13 @@
  *   fetch -> batches: checksum, aborted transactions left out -> decompress, a few at a time -> one section after the other
  */
 
-import { decompress } from '../../records/codecs.ts';
 import type { KafkaClient } from '../connect/client.ts';
 import { errorName, OFFSET_OUT_OF_RANGE } from '../wire/errors.ts';
 import type { FetchedPartition, Isolation } from '../wire/fetch.ts';
 import { type FetchedBatch, splitBatches, UnreadableError, unreadable } from './batches.ts';
+import { openBatch, Tables } from './opening.ts';
 import { fetchFrom, offsetOf } from './reading.ts';
+import type { OpenedBatch } from './record-set.ts';
 
 const FETCH_BYTES = 4 << 20;
 const WAIT_MS = 500;
@@ -19,11 +20,8 @@ const AHEAD = 4;
 /** So many answers without a batch, one after the other, where there should be one. */
 const EMPTY_ANSWERS = 10;
 
-export interface FetchedSection {
-  /** The decompressed records section. */
-  body: Buffer;
-  count: number;
-  baseOffset: number;
+/** A batch, and the part of it that was asked for; good until the next one is asked for. */
+export interface FetchedSection extends Pick<OpenedBatch, 'base' | 'bytes' | 'table' | 'count'> {
   /** Only records with these offset deltas were asked for. */
   from: number;
   to: number;
@@ -44,6 +42,7 @@ type Fetched = Pick<FetchedPartition, 'asked' | 'aborted' | 'batches'>;
 
 export class PartitionReader {
   readonly #o: PartitionOptions;
+  readonly #tables = new Tables();
   /** Offsets that no batch holds, and records that are gone from batches: the topic is compacted. */
   missing = 0;
   /** Records of aborted transactions, which were left out. */
@@ -61,7 +60,7 @@ export class PartitionReader {
     const { first, end } = this.#o;
     let at = first;
     let fetching = at < end ? this.#fetch(at) : null;
-    const open: { batch: FetchedBatch; body: Promise<Buffer> }[] = [];
+    const open: Promise<OpenedBatch>[] = [];
     while (fetching) {
       const answer = await fetching;
       const { offset: from } = answer.asked;
@@ -72,24 +71,19 @@ export class PartitionReader {
       fetching = at < end ? this.#fetch(at) : null;
       for (const batch of batches) {
         if (batch.hidden || batch.header.count === 0) continue;
-        const body = decompress(batch.header.codec, batch.body);
-        body.catch(() => undefined); // thrown where it is awaited
-        open.push({ batch, body });
-        if (open.length >= AHEAD) yield await this.#section(open.shift()!);
+        const opening = openBatch(batch, this.#o, this.#tables);
+        opening.catch(() => undefined); // thrown where it is awaited
+        open.push(opening);
+        if (open.length >= AHEAD) yield* this.#section(await open.shift()!);
       }
     }
-    for (const next of open) yield await this.#section(next);
+    for (const next of open) yield* this.#section(await next);
   }
 
-  async #section({ batch, body }: { batch: FetchedBatch; body: Promise<Buffer> }): Promise<FetchedSection> {
+  *#section(batch: OpenedBatch): Generator<FetchedSection, void> {
     const { first, end } = this.#o;
-    const { baseOffset, header } = batch;
-    try {
-      const section = { body: await body, count: header.count, baseOffset };
-      return { ...section, from: first - baseOffset, to: end - 1 - baseOffset };
-    } catch (error) {
-      throw this.#unreadable(baseOffset, `cannot be decompressed (${header.codec}): ${(error as Error).message}`);
-    }
+    yield { ...batch, from: first - batch.base, to: end - 1 - batch.base };
+    this.#tables.give(batch.table);
   }
 
   /** The answer that begins at `offset`, or at the first offset that is there still. */
