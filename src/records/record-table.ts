@@ -20,6 +20,7 @@ const LEAST_BYTES = 7;
 /** A varint of a length or a 32-bit delta. */
 const MOST_SHIFT = 28;
 
+/** Where the integer that was read last ends. */
 let at = 0;
 
 /**
@@ -28,44 +29,56 @@ let at = 0;
  * record are not looked at.
  */
 export function fillTable(body: Buffer, count: number, lastDelta: number, table: Int32Array): void {
-  at = 0;
   let before = -1;
+  let p = 0;
   for (let i = 0, row = 0; i < count; i++, row += COLUMNS) {
-    const length = varint(body);
-    const end = at + length;
+    // Most integers have one byte or two; `varint` reads the longer ones.
+    let byte = body[p++]!;
+    let length = byte & 1 ? -1 : byte >>> 1;
+    if (byte > 0x7f) {
+      length = varint(body, p - 1);
+      p = at;
+    }
+    const end = p + length;
     if (length < LEAST_BYTES - 1 || end > body.length) throw new RangeError(`record ${i} is cut short`);
-    at++;
-    const timeAt = at;
-    let byte = body[at++]!;
+    p++;
+    const timeAt = p;
+    byte = body[p++]!;
     let time = byte & 0x7f;
     for (let shift = 7; byte > 0x7f; shift += 7) {
-      byte = body[at++]!;
+      byte = body[p++]!;
       if (shift <= MOST_SHIFT) time |= (byte & 0x7f) << shift;
     }
     // Above five bytes, or with more than four bits in the fifth, it is larger than 32 bits.
-    const far = at - timeAt > 5 || (at - timeAt === 5 && byte > 0x0f);
-    const delta = varint(body);
+    const far = p - timeAt > 5 || (p - timeAt === 5 && byte > 0x0f);
+    const delta = varint(body, p);
     if (delta <= before || delta > lastDelta) throw new RangeError(`record ${i} has an offset that is impossible`);
     before = delta;
-    const keyBytes = varint(body);
-    const key = at;
-    if (keyBytes > 0) at += keyBytes;
-    const valueBytes = varint(body);
+    p = at;
+    byte = body[p++]!;
+    let keyBytes = byte & 1 ? -1 : byte >>> 1;
+    if (byte > 0x7f) {
+      keyBytes = varint(body, p - 1);
+      p = at;
+    }
+    const key = p;
+    if (keyBytes > 0) p += keyBytes;
+    const valueBytes = varint(body, p);
     const value = at;
-    if (valueBytes > 0) at += valueBytes;
+    p = valueBytes > 0 ? value + valueBytes : value;
     // Keys and values may claim more than is there.
-    if (at >= end) throw new RangeError(`record ${i} does not end where its length says`);
+    if (p >= end) throw new RangeError(`record ${i} does not end where its length says`);
     table[row] = delta;
     table[row + TIME] = far ? FAR : (time >>> 1) ^ -(time & 1);
     table[row + KEY] = keyBytes < 0 ? -1 : key;
     table[row + KEY_END] = keyBytes < 0 ? -1 : key + keyBytes;
     table[row + VALUE] = valueBytes < 0 ? -1 : value;
     table[row + VALUE_END] = valueBytes < 0 ? -1 : value + valueBytes;
-    table[row + HEADERS] = at;
+    table[row + HEADERS] = p;
     table[row + RECORD_END] = end;
-    at = end;
+    p = end;
   }
-  if (at !== body.length) throw new RangeError(`${body.length - at} bytes behind the last record`);
+  if (p !== body.length) throw new RangeError(`${body.length - p} bytes behind the last record`);
 }
 
 /** Whether a section of so many bytes may hold so many records: before room for a table is made. */
@@ -75,8 +88,7 @@ export function mayHold(bytes: number, count: number): boolean {
 
 /** The timestamp delta of the record that begins at `recordFrom`, exact up to 2^53. */
 export function farTime(body: Buffer, recordFrom: number): number {
-  at = recordFrom;
-  varint(body);
+  varint(body, recordFrom);
   at++;
   let value = 0;
   for (let scale = 1; ; scale *= 128) {
@@ -97,18 +109,14 @@ export function eachHeader(
   each: (name: number, nameEnd: number, value: number, valueEnd: number) => void,
 ): void {
   const end = table[row * COLUMNS + RECORD_END]!;
-  let from = table[row * COLUMNS + HEADERS]!;
-  at = from;
-  const count = varint(body);
-  from = at;
+  const count = varint(body, table[row * COLUMNS + HEADERS]!);
+  let from = at;
   for (let i = 0; i < count; i++) {
-    at = from;
-    const nameBytes = varint(body);
+    const nameBytes = varint(body, from);
     const name = at;
-    at += Math.max(0, nameBytes);
-    const valueBytes = varint(body);
+    const valueBytes = varint(body, name + Math.max(0, nameBytes));
     const value = at;
-    from = at + Math.max(0, valueBytes);
+    from = value + Math.max(0, valueBytes);
     if (from > end) throw new RangeError('a header is cut short');
     if (valueBytes < 0) each(name, name + Math.max(0, nameBytes), -1, -1);
     else each(name, name + Math.max(0, nameBytes), value, from);
@@ -116,14 +124,16 @@ export function eachHeader(
   if (from !== end) throw new RangeError('headers do not end where their record does');
 }
 
-/** A zigzag varint of 32 bits at `at`, which it moves. */
-function varint(body: Buffer): number {
-  let byte = body[at++]!;
+/** A zigzag varint of 32 bits that begins at `from`; `at` is where it ends. */
+function varint(body: Buffer, from: number): number {
+  let p = from;
+  let byte = body[p++]!;
   let value = byte & 0x7f;
   for (let shift = 7; byte > 0x7f; shift += 7) {
-    if (shift > MOST_SHIFT) throw new RangeError(`integer at byte ${at} is malformed`);
-    byte = body[at++]!;
+    if (shift > MOST_SHIFT) throw new RangeError(`integer at byte ${from} is malformed`);
+    byte = body[p++]!;
     value |= (byte & 0x7f) << shift;
   }
+  at = p;
   return (value >>> 1) ^ -(value & 1);
 }

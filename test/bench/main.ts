@@ -1,7 +1,7 @@
 /**
  * The benchmark: `npm run bench -- [NAME ...] [--only NAME] [--lines N] [--files N] [--runs N] [--idle SECONDS]`.
  * Starts a Kafka of its own, builds the agent as it is published, measures, prints one table beside the targets, and keeps it in bench-results/.
- * `throughput` needs kcat, which it is compared with. What else runs on the machine shows in the figures.
+ * `throughput` and `consume` need kcat, which they are compared with. What else runs on the machine shows in the figures.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -14,6 +14,7 @@ import { buildAgent, packageVersion } from './agent.ts';
 import type { Bench, Case, Figure } from './bench.ts';
 import { progress } from './bench.ts';
 import { checks } from './checks.ts';
+import { consume } from './consume.ts';
 import { exactlyOnce } from './exactly-once.ts';
 import { backlog, hotAndQuiet, lineWrites, many, quietFiles } from './files.ts';
 import { cri, multiline } from './formats.ts';
@@ -40,6 +41,7 @@ const CASES: Record<string, Case> = {
   recovery,
   away,
   verify,
+  consume,
   'exactly-once': exactlyOnce,
   'quiet-files': quietFiles,
   'hot-and-quiet': hotAndQuiet,
@@ -65,7 +67,8 @@ for (const name of chosen) {
   if (!CASES[name]) throw new Error(`there is no ${name}; --only takes ${Object.keys(CASES).join(', ')}`);
 }
 if (noKafka) throw new Error(noKafka);
-if (!hasKcat && chosen.includes('throughput')) throw new Error('kcat is not installed');
+if (!hasKcat && chosen.some((name) => ['throughput', 'consume'].includes(name)))
+  throw new Error('kcat is not installed');
 
 const dir = mkdtempSync(join(tmpdir(), 'runnel-bench-'));
 process.on('exit', () => rmSync(dir, { recursive: true, force: true }));

@@ -12,7 +12,7 @@ import { COLUMNS, OFFSET } from '../../records/record-table.ts';
 import type { FetchedPartition, FetchPartition, Isolation } from '../wire/fetch.ts';
 import { type FetchedBatch, splitBatches } from './batches.ts';
 import type { Budget } from './budget.ts';
-import { openBatch, openedBytes, type Tables } from './opening.ts';
+import { discard, openBatch, openedBytes, type Tables } from './opening.ts';
 import type { GroupPartition } from './partition.ts';
 import { type OpenedBatch, RecordSet } from './record-set.ts';
 
@@ -255,7 +255,7 @@ export class Lane {
   readonly #release = (batch: OpenedBatch): void => {
     batch.users--;
     if (batch.users > 0) return;
-    this.#host.tables.give(batch.table);
+    discard(batch, this.#host.tables);
     this.#charge(-batch.charge);
   };
 

@@ -9,6 +9,8 @@ const ROW_BYTES = COLUMNS * Int32Array.BYTES_PER_ELEMENT;
 /** Tables that are kept for later, and rows of the largest of them: 1 MiB. */
 const MOST_KEPT = 16;
 const MOST_ROWS = 32_768;
+/** Smaller buffers may be of Node's pool. */
+const LEAST_OWN_BYTES = 16_384;
 
 /** Tables of powers of two of rows. */
 export class Tables {
@@ -39,6 +41,17 @@ export function openedBytes({ header, body }: FetchedBatch): number {
   // Its last four bytes say how much it becomes.
   const claimed = body.length >= 4 ? body.readUInt32LE(body.length - 4) : 0;
   return Math.min(claimed, MOST_INFLATED) + table;
+}
+
+/**
+ * Nobody looks at the batch any more. Its memory is given back at once: waiting for the garbage collector makes that run for
+ * every 64 MB, which takes as long as decompressing.
+ */
+export function discard({ bytes, table }: OpenedBatch, tables: Tables): void {
+  tables.give(table);
+  // What is a part of something else (of an answer, where nothing was compressed) is not its own to give back.
+  if (bytes.length >= LEAST_OWN_BYTES && bytes.length === bytes.buffer.byteLength)
+    (bytes.buffer as ArrayBuffer).transfer(0);
 }
 
 /** Throws UnreadableError where the batch is not what it claims to be. */

@@ -9,7 +9,7 @@ import type { KafkaClient } from '../connect/client.ts';
 import { errorName, OFFSET_OUT_OF_RANGE } from '../wire/errors.ts';
 import type { FetchedPartition, Isolation } from '../wire/fetch.ts';
 import { type FetchedBatch, splitBatches, UnreadableError, unreadable } from './batches.ts';
-import { openBatch, Tables } from './opening.ts';
+import { discard, openBatch, Tables } from './opening.ts';
 import { fetchFrom, offsetOf } from './reading.ts';
 import type { OpenedBatch } from './record-set.ts';
 
@@ -83,7 +83,7 @@ export class PartitionReader {
   *#section(batch: OpenedBatch): Generator<FetchedSection, void> {
     const { first, end } = this.#o;
     yield { ...batch, from: first - batch.base, to: end - 1 - batch.base };
-    this.#tables.give(batch.table);
+    discard(batch, this.#tables);
   }
 
   /** The answer that begins at `offset`, or at the first offset that is there still. */
