@@ -1,7 +1,7 @@
 /**
  * The open connections, by address and purpose. What may be held at the broker has one of its own, since what stands
  * behind it on its connection waits, too: an acks=all Produce for the replicas, a Fetch for records, a JoinGroup for the
- * other members.
+ * other members; the latter two for each group by itself.
  */
 import { abortable } from '../../core/abort.ts';
 import { NoBroker } from '../wire/errors.ts';
@@ -16,7 +16,7 @@ export interface Address {
   port: number;
 }
 
-export type Purpose = 'produce' | 'admin' | 'fetch' | 'group' | 'join';
+export type Purpose = 'produce' | 'admin' | 'fetch' | 'group' | `fetch ${string}` | `join ${string}`;
 
 export interface LinksOptions {
   client_id: string;

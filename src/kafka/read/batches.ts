@@ -31,12 +31,26 @@ export interface FetchedBatch {
 type Fetched = Pick<FetchedPartition, 'asked' | 'aborted' | 'batches'>;
 
 /**
- * The whole batches of an answer that begin before `end`. The first may begin before the offset that was asked for, and
- * the last that is cut short is left out. Throws UnreadableError where one is damaged.
+ * The whole batches of an answer that begin before `end`, and what is wrong with the one behind them; null: nothing. The
+ * first may begin before the offset that was asked for, and the last that is cut short is left out.
  */
-export function splitBatches(fetched: Fetched, end = Number.POSITIVE_INFINITY): FetchedBatch[] {
+export function splitBatches(
+  fetched: Fetched,
+  end = Number.POSITIVE_INFINITY,
+): { batches: FetchedBatch[]; fault: UnreadableError | null } {
+  const batches: FetchedBatch[] = [];
+  try {
+    split(fetched, end, batches);
+    return { batches, fault: null };
+  } catch (error) {
+    if (!(error instanceof UnreadableError)) throw error;
+    return { batches, fault: error };
+  }
+}
+
+function split(fetched: Fetched, end: number, found: FetchedBatch[]): void {
   const { asked, batches: bytes } = fetched;
-  const found: FetchedBatch[] = [];
+  const hiding = new Hiding(fetched);
   let expected = asked.offset;
   for (let at = 0; bytes.length - at >= HEADER_BYTES && expected < end; ) {
     const baseOffset = Number(bytes.readBigInt64BE(at));
@@ -52,36 +66,43 @@ export function splitBatches(fetched: Fetched, end = Number.POSITIVE_INFINITY): 
     const next = baseOffset + header.lastOffsetDelta + 1;
     // The first batch may begin before the offset that was asked for; not end before it.
     if (next <= expected) throw fault(`ends before offset ${expected}, which was asked for`);
-    found.push({ header, baseOffset, next, body: bytes.subarray(at + HEADER_BYTES, at + size), hidden: null });
+    const body = bytes.subarray(at + HEADER_BYTES, at + size);
+    found.push({ header, baseOffset, next, body, hidden: hiding.of(header, next, body) });
     at += size;
     expected = next;
   }
   if (found.length === 0 && bytes.length > 0 && asked.offset < end) {
     throw unreadable(asked, asked.offset, 'is damaged: it is cut short');
   }
-  hide(found, fetched);
-  return found;
 }
 
-/** Says of each batch whether it is hidden from readers of what is committed. */
-function hide(batches: readonly FetchedBatch[], { asked, aborted }: Fetched): void {
-  const begins = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
-  const open = new Set<bigint>();
-  let begun = 0;
-  for (const batch of batches) {
-    const { producerId, control, transactional } = batch.header;
-    while (begun < begins.length && begins[begun]!.firstOffset < batch.next) open.add(begins[begun++]!.producerId);
+/** Says of each batch of an answer, one after the other, whether it is hidden from readers of what is committed. */
+class Hiding {
+  readonly #asked: Place;
+  readonly #begins: FetchedPartition['aborted'];
+  readonly #open = new Set<bigint>();
+
+  constructor({ asked, aborted }: Fetched) {
+    this.#asked = asked;
+    this.#begins = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
+  }
+
+  of({ producerId, control, transactional, baseOffset }: BatchHeader, next: number, body: Buffer) {
+    while (this.#begins.length > 0 && this.#begins[0]!.firstOffset < next) {
+      this.#open.add(this.#begins.shift()!.producerId);
+    }
     if (control) {
-      batch.hidden = 'control';
-      if (isAbort(batch, asked)) open.delete(producerId);
-    } else if (transactional && open.has(producerId)) batch.hidden = 'aborted';
+      if (isAbort(body, Number(baseOffset), this.#asked)) this.#open.delete(producerId);
+      return 'control';
+    }
+    return transactional && this.#open.has(producerId) ? 'aborted' : null;
   }
 }
 
 type Place = Pick<FetchedPartition['asked'], 'topic' | 'partition'>;
 
 /** A control record's key: version i16, type i16; type 0 ends a transaction that is aborted. */
-function isAbort({ body, baseOffset }: FetchedBatch, where: Place): boolean {
+function isAbort(body: Buffer, baseOffset: number, where: Place): boolean {
   try {
     for (const { key } of records(body)) return key?.readInt16BE(2) === 0;
   } catch (error) {

@@ -32,6 +32,7 @@ const DAMAGED_AGAIN_MS = 10_000;
 
 export interface FetcherOptions {
   client: KafkaClient;
+  group: string;
   isolation: Isolation;
   budget: Budget;
   outOfRange: 'first' | 'end';
@@ -78,12 +79,12 @@ export class Fetcher {
 
   /** Finds the lane's leader, and joins its loop. */
   async #find(lane: Lane, signal: AbortSignal): Promise<void> {
-    const { client } = this.#o;
+    const { client, group } = this.#o;
     const { topic, partition, topicId } = lane.partition;
     for (;;) {
       let link: Link;
       try {
-        link = await client.leader(topic, partition, signal, 'fetch');
+        link = await client.leader(topic, partition, signal, `fetch ${group}`);
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof PartitionGone) return this.#o.gone(lane);
@@ -177,11 +178,7 @@ export class Fetcher {
       }
       lane.problem = null;
       lane.backoff.reset();
-      try {
-        lane.took(fetched, bytes);
-      } catch (error) {
-        this.damaged(lane, error as Error);
-      }
+      lane.took(fetched, bytes);
       // Who got something stands behind the others the next time: the broker fills an answer in the order of the request.
       if (fetched.batches.length > 0 && loop.lanes.delete(lane)) loop.lanes.add(lane);
     }

@@ -25,6 +25,7 @@ const METADATA_WITHIN_MS = 5000;
 
 export interface HoldingsOptions {
   client: KafkaClient;
+  group: string;
   topics: readonly string[];
   budget: number;
   isolation: Isolation;
@@ -56,10 +57,11 @@ export class Holdings {
 
   constructor(options: HoldingsOptions) {
     this.#o = options;
-    const { client, isolation, outOfRange, handler, failed } = options;
+    const { client, group, isolation, outOfRange, handler, failed } = options;
     this.budget = new Budget(options.budget);
     this.#fetcher = new Fetcher({
       client,
+      group,
       isolation,
       budget: this.budget,
       outOfRange,

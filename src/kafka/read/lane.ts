@@ -124,7 +124,7 @@ export class Lane {
     return { topic, topicId, partition, offset: this.fetchAt, maxBytes, lane: this, seeks: this.seeks };
   }
 
-  /** Takes an answer in, unless it is to a question that is no more. Throws UnreadableError. */
+  /** Takes an answer in, unless it is to a question that is no more. */
   took(fetched: FetchedPartition, answerBytes: number): void {
     const { seeks } = fetched.asked as Asked;
     if (this.#ended || this.damaged || seeks !== this.seeks) return;
@@ -132,12 +132,13 @@ export class Lane {
     this.heardEnd(this.#host.isolation === 'read_committed' ? lastStableOffset : highWatermark);
     const few = fetched.batches.length * 2 < answerBytes;
     // A few bytes that wait long must not hold a large answer in memory.
-    const batches = splitBatches(few ? { ...fetched, batches: Buffer.from(fetched.batches) } : fetched);
+    const { batches, fault } = splitBatches(few ? { ...fetched, batches: Buffer.from(fetched.batches) } : fetched);
     for (const batch of batches) {
       this.#queue.push({ batch, opening: null, opened: null, damaged: false, dropped: false });
       this.#fetched(batch.body.length);
       this.fetchAt = batch.next;
     }
+    if (fault) this.#host.unreadable(this, fault);
     if (batches.length > 0) this.look();
   }
 

@@ -11,6 +11,7 @@
 import { abortable, Backoff } from '../../core/abort.ts';
 import type { KafkaClient } from '../connect/client.ts';
 import type { Link } from '../connect/connection.ts';
+import type { Purpose } from '../connect/connections.ts';
 import { type Api, kafkajs } from '../connect/kafkajs.ts';
 import {
   BrokerError,
@@ -68,7 +69,7 @@ export class GroupMember {
   generation = -1;
   /** Why the coordinator cannot be asked, or refuses. */
   problem: string | null = null;
-  readonly #links = new Map<'group' | 'join', Link>();
+  readonly #links = new Map<Purpose, Link>();
 
   constructor(options: MemberOptions) {
     this.#o = options;
@@ -125,7 +126,7 @@ export class GroupMember {
         ],
       },
       signal,
-      'join',
+      `join ${group}`,
       (answer) => {
         if (answer.errorCode === MEMBER_ID_REQUIRED) this.id = answer.memberId;
       },
@@ -152,7 +153,7 @@ export class GroupMember {
         })),
       },
       signal,
-      'join',
+      `join ${group}`,
     );
     this.generation = generationId;
     const { assignment = {} } = MemberAssignment.decode(synced.memberAssignment) ?? {};
@@ -241,8 +242,8 @@ export class GroupMember {
   /** Gives the place in the group up. */
   async leave(signal: AbortSignal): Promise<void> {
     if (this.id === '') return;
-    const members = [{ memberId: this.id, groupInstanceId: this.#o.instance }];
-    await this.#ask('LeaveGroup', { groupId: this.#o.group, members }, signal);
+    const { group: groupId, instance: groupInstanceId } = this.#o;
+    await this.#ask('LeaveGroup', { groupId, memberId: this.id, groupInstanceId }, signal);
     this.id = '';
     this.generation = -1;
   }
@@ -252,7 +253,7 @@ export class GroupMember {
     api: Api,
     body: object,
     signal: AbortSignal,
-    purpose: 'group' | 'join' = 'group',
+    purpose: Purpose = 'group',
     look?: (answer: T) => void,
   ): Promise<T> {
     const { group, instance } = this.#o;
@@ -271,7 +272,7 @@ export class GroupMember {
     return remedy ? `cannot be a member of group ${this.#o.group}: ${remedy}` : error.message;
   }
 
-  async #link(purpose: 'group' | 'join', signal: AbortSignal): Promise<Link> {
+  async #link(purpose: Purpose, signal: AbortSignal): Promise<Link> {
     const known = this.#links.get(purpose);
     if (known && !known.error && !known.expiring) return known;
     const waits = (error: Error) => {

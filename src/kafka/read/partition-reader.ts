@@ -65,7 +65,8 @@ export class PartitionReader {
       const answer = await fetching;
       const { offset: from } = answer.asked;
       if (from > at) this.deleted += from - at;
-      const batches = splitBatches(answer, end);
+      const { batches, fault } = splitBatches(answer, end);
+      if (fault) throw fault;
       this.#count(batches, from);
       at = batches.at(-1)?.next ?? from;
       fetching = at < end ? this.#fetch(at) : null;

@@ -31,5 +31,7 @@ export function problemsOf(o: {
   });
   found.push(...own.slice(0, MOST_PARTITIONS));
   if (own.length > MOST_PARTITIONS) found.push(`and ${own.length - MOST_PARTITIONS} partitions more`);
-  return [...new Set(found.filter((problem) => problem !== null))];
+  const said = [...new Set(found.filter((problem) => problem !== null))];
+  // The client says since when, too.
+  return said.filter((one) => !said.some((other) => other !== one && other.startsWith(one)));
 }
