@@ -51,7 +51,7 @@ async function brokerThat(t: TestContext, answer: (api: number) => Buffer | null
     failed: () => undefined,
   };
   return {
-    open: () => Link.open({ ...options, connectTimeout: 5000, requestTimeout: 5000 }, AbortSignal.timeout(20_000)),
+    open: () => Link.open({ ...options, connectTimeout: 20_000, requestTimeout: 20_000 }, AbortSignal.timeout(60_000)),
     /** Bytes that the other side has taken. */
     taken: () => [...sockets].reduce((sum, socket) => sum + socket.bytesWritten - socket.writableLength, 0),
   };
