@@ -70,11 +70,19 @@ function arrange({ slot, count, rows }: Batch, counts: Uint32Array): void {
   if (rows) moveRows(rows, count);
 }
 
+/** What rows are copied to: as much as the largest batch has had. */
+let copied = new Uint32Array(0);
+
 function moveRows(rows: Rows, count: number): void {
-  const { slot, width } = rows;
-  const all = new BigUint64Array(slot.bytes.buffer, rowsAt(rows), count * width);
-  const copy = all.slice();
-  for (let i = 0; i < count; i++) all.set(copy.subarray(i * width, (i + 1) * width), order[i]! * width);
+  const words = rows.width * 2;
+  const all = new Uint32Array(rows.slot.bytes.buffer, rowsAt(rows), count * words);
+  if (copied.length < all.length) copied = new Uint32Array(all.length);
+  copied.set(all);
+  // Word by word: an array for each row would cost more than what is in it.
+  for (let i = 0, from = 0; i < count; i++) {
+    const to = order[i]! * words;
+    for (let word = 0; word < words; word++) all[to + word] = copied[from++]!;
+  }
 }
 
 function move(table: Uint32Array | Uint8Array, copy: Uint32Array | Uint8Array, count: number): void {

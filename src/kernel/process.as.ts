@@ -17,6 +17,7 @@ export { chooseRecords, countRecords, failRecords, fieldTexts, freshRows, markRe
 export { walkJson, jsonFailed, jsonReplaced, jsonSlow } from './as/process/json-walk.as';
 export { fieldsEnd, missed, packFields, setOf, useTemplates } from './as/process/emit.as';
 export { replaced as fieldsReplaced } from './as/json.as';
+export { pruneRows } from './as/process/prune.as';
 export { editRows, editsFailed } from './as/process/moves.as';
 export { cellText, escapedCell } from './as/process/mask-cells.as';
 export { maskRecords, maskText } from './as/process/mask.as';

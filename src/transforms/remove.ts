@@ -8,7 +8,7 @@ export const remove: Verb<readonly NameGlob[]> = {
   name: 'remove',
   option: optional(
     globsOption("[caller, 'debug.*']"),
-    'Fields that are left out: names, or globs with * for any characters, dots too. An object goes with all that is in it, and where nothing is left in it. Globs but NAME.* look at every member of a line, which takes some microseconds.',
+    'Fields that are left out: names, or globs with * for any characters, dots too. An object goes with all that is in it, and where nothing is left in it. Globs but NAME.* look at every member of a line, up to 64 objects within one another.',
   ),
   fields(globs, names) {
     for (const [i, { kind, name }] of globs.entries()) if (kind === 'exact') names.read(name, i);

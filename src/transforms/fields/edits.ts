@@ -3,7 +3,7 @@
  * when all names are known. A field may be an object, some of whose members have cells and the others are in runs: then all
  * of them are moved.
  */
-import { type Batch, UNPARSED } from '../../core/batch.ts';
+import type { Batch } from '../../core/batch.ts';
 import { type Edit, EditsDoor } from '../../kernel/process/moves.ts';
 import type { Program } from '../program.ts';
 import { globMeans, globMeansAll, type NameGlob } from './name-glob.ts';
@@ -43,11 +43,7 @@ export class FieldEdits {
   apply(batch: Batch, only: Uint8Array | null): void {
     this.#program.rowsOf(batch);
     this.#door.apply(batch.count, only);
-    if (!this.#prune) return;
-    const { flags } = batch.slot;
-    for (let i = 0; i < batch.count; i++) {
-      if ((flags[i]! & UNPARSED) === 0 && (only === null || only[i] === 1)) this.#prune.row(i);
-    }
+    this.#prune?.apply(batch.count, only);
   }
 
   rename(old: string, next: string): void {
