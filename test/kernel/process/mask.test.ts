@@ -34,6 +34,9 @@ test('secrets become as many stars, and what is none stays', () => {
   check('DE89370400440532013000 GB82 WEST 1234 5698 7654 32', `${'*'.repeat(22)} ${'*'.repeat(27)}`);
   check('DE00370400440532013000', 'DE00370400440532013000');
   check("db_password='a b' token: x; api_key => y", "db_password='***' token: *; api_key => *");
+  // Nearly a scheme: it is the secret.
+  check('pwd=beare7 x token: basi4 y', 'pwd=****** x token: ***** y');
+  check('pwd=Bearer x token: BASIC y', 'pwd=Bearer * token: BASIC *');
   check('PWD=/root secretary: x tokens=5', 'PWD=/root secretary: x tokens=5');
 });
 

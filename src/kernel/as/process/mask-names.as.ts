@@ -60,6 +60,9 @@ function isKey(at: usize): bool {
   return at + 3 <= to && (lower32(at) & 0xffffff) == 0x79656b;
 }
 
+const ARER: u32 = 0x72657261;
+const ASIC: u32 = 0x63697361;
+
 /** Behind `secret`: also behind `_key` and `_access_key`. */
 function keyEnd(at: usize): usize {
   let next = parted(at);
@@ -103,8 +106,9 @@ function valueAt(at: usize): usize {
   }
   let end = wordEnd(next);
   // token: Bearer x
-  const scheme = (end - next == 6 && is(next, BEAR)) || (end - next == 5 && is(next, BASI));
-  if (scheme && pastBlanks(end) > end) {
+  const bearer = end - next == 6 && is(next, BEAR) && is(next + 2, ARER);
+  const basic = end - next == 5 && is(next, BASI) && is(next + 1, ASIC);
+  if ((bearer || basic) && pastBlanks(end) > end) {
     next = pastBlanks(end);
     end = wordEnd(next);
   }
