@@ -34,6 +34,8 @@ export interface AgentSetup {
   /** More options of `logs[0]`. */
   options?: object;
   delivery?: 'at_least_once' | 'exactly_once';
+  /** Where metrics go; left out: to the topic of lines. */
+  metricsTopic?: string;
   /** Host metrics every ten seconds and StatsD as well. */
   metrics?: boolean;
   /** Options for node. */
@@ -71,7 +73,7 @@ export class AgentProcess {
         topic_prefix: setup.topic,
       },
       logs: [{ include: [setup.include], topic: setup.topic, encoding: setup.encoding ?? 'raw', ...setup.options }],
-      metrics: { topic: setup.topic, ...(setup.metrics ? {} : { host: false }) },
+      metrics: { topic: setup.metricsTopic ?? setup.topic, ...(setup.metrics ? {} : { host: false }) },
       statsd: { listen: setup.metrics ? [`udp://127.0.0.1:${statsd}`] : [] },
       admin: { listen: `127.0.0.1:${admin}` },
     };

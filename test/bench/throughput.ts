@@ -27,14 +27,25 @@ export interface Run {
   peakMb: number;
 }
 
+interface Job {
+  file: string;
+  lines: number;
+  encoding: 'raw' | 'json';
+  codec: string;
+  node?: string[];
+  /** Of the input; `routed` is a topic that its steps may send to. */
+  options?: object | ((routed: string) => object);
+}
+
 /** One agent, one file, until `lines` records of it are in Kafka: no more and no less. */
-export async function runAgent(
-  bench: Bench,
-  job: { file: string; lines: number; encoding: 'raw' | 'json'; codec: string; node?: string[]; options?: object },
-): Promise<Run> {
+export async function runAgent(bench: Bench, job: Job): Promise<Run> {
   return await withTopic(bench, async (topic, admin) => {
     const { main, dir, kafka } = bench;
-    const { file: include, encoding, codec, node = [], options = {} } = job;
+    const { file: include, encoding, codec, node = [] } = job;
+    const routed = typeof job.options === 'function' ? `${topic}-routed` : null;
+    if (routed) await createTopic(kafka.brokers, routed);
+    const options = typeof job.options === 'function' ? job.options(routed!) : (job.options ?? {});
+    const storedOf = async () => (await recordsOf(admin, topic)) + (routed ? await recordsOf(admin, routed) : 0);
     await using agent = await AgentProcess.start({
       main,
       dir,
@@ -45,9 +56,11 @@ export async function runAgent(
       codec,
       node,
       options,
+      // Not those that steps make of its lines.
+      ...(routed && { metricsTopic: `${topic}-metrics` }),
     });
     for (;;) {
-      const stored = await recordsOf(admin, topic);
+      const stored = await storedOf();
       if (stored >= job.lines) break;
       if (performance.now() - agent.started > LIMIT_MS) throw new Error(`${stored} of ${job.lines} lines in Kafka`);
       await sleep(POLL_MS);
@@ -56,7 +69,8 @@ export async function runAgent(
     const seconds = (performance.now() - agent.started) / 1000;
     const peakMb = agent.memory().peak;
     await agent.stop();
-    const stored = await recordsOf(admin, topic);
+    const stored = await storedOf();
+    if (routed) await admin.deleteTopics({ topics: [routed] });
     if (stored !== job.lines) throw new Error(`Kafka has ${stored} records of ${job.lines} lines`);
     return { cpu, seconds, peakMb };
   });
@@ -156,14 +170,18 @@ export async function throughput(bench: Bench): Promise<Figure[]> {
 }
 
 /** In a run of its own: an agent that measures itself is not the one whose CPU time counts. */
-async function loopDelay(bench: Bench, file: string): Promise<Figure> {
+export async function loopDelay(
+  bench: Bench,
+  file: string,
+  { what = 'at full speed', lines = bench.lines, options = {} as object } = {},
+): Promise<Figure> {
   const out = join(bench.dir, 'loop-delay');
   const preload = new URL('./loop-delay.mjs', import.meta.url);
   preload.searchParams.set('out', out);
   const node = ['--import', preload.href];
-  await runAgent(bench, { file, lines: bench.lines, encoding: 'json', codec: 'zstd', node });
+  await runAgent(bench, { file, lines, encoding: 'json', codec: 'zstd', node, options });
   return {
-    name: 'event loop delay at full speed, p99',
+    name: `event loop delay ${what}, p99`,
     value: Number(readFileSync(out, 'utf8')),
     unit: 'ms',
     at_most: 20,

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { makeHome, runnel } from '../support/agent.ts';
+import { makeHome, runnel, spawnAgent } from '../support/agent.ts';
+import { Namespace, withFuse } from '../support/fuse.ts';
+import { until } from '../support/until.ts';
 
 const CARD = '4111111111111111';
 const MAIL = 'alice@example.com';
@@ -51,6 +53,60 @@ test('nothing that is masked is in the local log, the positions, or what the age
   for (const { stderr } of [first, agent]) assert.doesNotMatch(stderr, /4111111111111111|alice|Qzxhidden/);
   const { stdout } = await runnel('spool', 'cat', 'runnel.logs', '-c', await home.configure(config));
   assert.match(stdout, /"card":"\*{12}1111","mail":"hmac:[0-9a-f]{16}"/);
+});
+
+const MASKED = { mask: ['card', 'email'], process: [{ parse: ['json', 'none'] }] };
+const SECRETS = `{"card":${CARD},"mail":"${MAIL}"}\nplain ${MAIL} ${CARD}\n`;
+const [JSON_MASKED, PLAIN_MASKED] = [
+  /"card":"\*{12}1111","mail":"\*{5}@example\.com"/,
+  /plain \*{5}@example\.com \*{12}1111/,
+];
+
+test('who looks on sees what is masked, and nothing else', async (t) => {
+  await using home = await makeHome();
+  mkdirSync(home.path('logs'));
+  const log = home.path('logs', 'a.log');
+  writeFileSync(log, '');
+  const config = { logs: [{ name: 'a', include: [log], ...MASKED }] };
+  const agent = await home.start(config);
+  const tap = spawnAgent(['tap', 'logs', '-c', home.path('runnel.yaml')]);
+  t.after(() => tap.kill());
+  let seen = '';
+  tap.stdout!.setEncoding('utf8').on('data', (text: string) => {
+    seen += text;
+  });
+  // It sees what comes once it looks on.
+  await until('the lines are shown', () => {
+    appendFileSync(log, SECRETS);
+    return JSON_MASKED.test(seen) && PLAIN_MASKED.test(seen);
+  });
+  assert.doesNotMatch(seen, /4111111111111111|alice/);
+  await agent.stop();
+});
+
+test('a process that reads a mount masks what it reads, too', withFuse, async () => {
+  await using home = await makeHome();
+  await using space = await Namespace.make();
+  for (const dir of ['backing', 'mount']) mkdirSync(home.path(dir));
+  writeFileSync(home.path('backing', 'a.log'), SECRETS.repeat(100));
+  await space.fuse(home.path('backing'), home.path('mount'));
+  const config = {
+    kafka: { compression: 'none' },
+    logs: [{ name: 'a', include: [home.path('mount/*.log')], ...MASKED }],
+  };
+  const agent = await home.start(config, { through: space.through });
+  await agent.until(
+    ({ conservation }) => conservation.inputs['logs.a']?.in_local_log === 200,
+    'all is in the local log',
+  );
+  assert.ok((await agent.status()).logs[0]!.masked.card! >= 200);
+  await agent.stop();
+  for (const file of filesUnder(home.path('data'))) {
+    for (const secret of [CARD, MAIL]) assert.equal(readFileSync(file).indexOf(secret), -1, `${secret} is in ${file}`);
+  }
+  const { stdout } = await runnel('spool', 'cat', 'runnel.logs', '-c', home.path('runnel.yaml'));
+  assert.match(stdout, JSON_MASKED);
+  assert.match(stdout, PLAIN_MASKED);
 });
 
 function filesUnder(folder: string): string[] {

@@ -266,7 +266,7 @@ function balanced({ received, recovered, forwarded, filtered, dropped, in_flight
   );
 }
 
-function spawnAgent(args: readonly string[], how: HowToRun = {}): ChildProcess {
+export function spawnAgent(args: readonly string[], how: HowToRun = {}): ChildProcess {
   const { bound = false, clock, through = [], preload, main = MAIN } = how;
   const first = clock === undefined ? [] : ['--import', FAST_CLOCK];
   if (preload !== undefined) first.push('--import', `data:text/javascript,${encodeURIComponent(preload)}`);

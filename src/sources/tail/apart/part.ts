@@ -64,7 +64,8 @@ export class Part implements PartListener {
       kind: 'open',
       part: this.#number,
       mount,
-      input,
+      // Its steps are passed here, and cannot be sent.
+      input: { ...input, process: [] },
       mask_key: this.#o.mask_key,
       mostLines: context.processing?.fields?.most,
       inputs: [...inputs],
