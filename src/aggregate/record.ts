@@ -17,8 +17,11 @@ export interface MetricOrigin {
 
 export type MetricType = 'sum' | 'gauge' | 'histogram' | 'set';
 
-/** `value`, or of a histogram count, sum, min, max, avg, p50 ... and `sketch` (base64), or `buckets`: [le, count] each. */
-export type MetricFields = Record<string, number | string | readonly (readonly [number, number])[]>;
+/** `value`, or of a histogram count, sum, min, max, avg, p50 ... and `sketch` (base64), or `buckets`: [le, count] each; `exemplar` of spans. */
+export type MetricFields = Record<
+  string,
+  number | string | readonly (readonly [number, number])[] | Readonly<Record<string, number | string>>
+>;
 
 /** Makes the documents of one flush; what all of them share is encoded once. */
 export class MetricRecords {

@@ -105,6 +105,8 @@ export class OtlpKernel {
   readonly bytes: Buffer;
   readonly words: Uint32Array;
   readonly longs: BigUint64Array;
+  /** Bytes of a request. */
+  readonly maxRequest: number;
   /** Items that a request may have. */
   readonly most: number;
   readonly requestAt: number;
@@ -121,6 +123,7 @@ export class OtlpKernel {
 
   /** For requests of so many bytes; `attributes` are parts of a span's signature. */
   constructor(maxRequest: number, attributes: readonly string[] = []) {
+    this.maxRequest = maxRequest;
     this.most = Math.max(LEAST_ITEMS, Math.ceil(maxRequest / ITEM_BYTES));
     const slots = 2 ** Math.ceil(Math.log2(this.most * 2));
     let at = FIRST;

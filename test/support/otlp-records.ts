@@ -10,8 +10,25 @@ import type { Signal } from './otlp-decoder.ts';
 
 export const MOST_ROOM = 1_000_000;
 
-export function otlpReader(options: Partial<ReaderOptions> = {}): OtlpReader {
-  return new OtlpReader({ maxRequest: 8 << 20, host: 'web-1', traces: { key: 'trace_id' }, ...options });
+interface TestOptions extends Partial<Omit<ReaderOptions, 'traces'>> {
+  key?: 'trace_id' | 'host' | 'service';
+  metrics?: Partial<ReaderOptions['traces']['metrics']>;
+  sampling?: Partial<ReaderOptions['traces']['sampling']>;
+}
+
+export function otlpReader({ key = 'trace_id', metrics, sampling, ...options }: TestOptions = {}): OtlpReader {
+  const traces = {
+    key,
+    metrics: {
+      enabled: true,
+      operations_per_service: 200,
+      attributes: [],
+      server_and_consumer_only: false,
+      ...metrics,
+    },
+    sampling: { probability: 1, rules: [], write_threshold: true, ...sampling },
+  };
+  return new OtlpReader({ maxRequest: 8 << 20, host: 'web-1', ...options, traces });
 }
 
 export interface Taken extends Pick<OtlpRequest, 'error' | 'tooLarge' | 'counts' | 'message' | 'bytes'> {

@@ -137,7 +137,7 @@ describe('keys', () => {
   });
 
   test('the host', async () => {
-    const { records } = await take(otlpReader({ traces: { key: 'host' }, maxRequest: 1 << 20 }), 'traces', body);
+    const { records } = await take(otlpReader({ key: 'host', maxRequest: 1 << 20 }), 'traces', body);
     assert.deepEqual(
       records.map(({ key }) => String(key)),
       ['web-1'],
@@ -146,7 +146,7 @@ describe('keys', () => {
   });
 
   test('the service', async () => {
-    const { records } = await take(otlpReader({ traces: { key: 'service' }, maxRequest: 1 << 20 }), 'traces', body);
+    const { records } = await take(otlpReader({ key: 'service', maxRequest: 1 << 20 }), 'traces', body);
     assert.deepEqual(
       records.map(({ key }) => String(key)),
       ['shop', 'cart', ''],

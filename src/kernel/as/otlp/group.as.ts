@@ -83,7 +83,9 @@ export function group(how: u32, steps: u32, around: u32): bool {
 
 /** From item `first` on, the first that does not fit into a value of so many bytes with what stands around it; or `items`. */
 export function findLong(first: u32, longest: u32): u32 {
-  for (let i = first; i < items; i++) if (aroundItem(i) + load<u32>(item(i), 4) > longest) return i;
+  for (let i = first; i < items; i++) {
+    if (!(load<u32>(item(i), 60) & DROPPED) && aroundItem(i) + load<u32>(item(i), 4) > longest) return i;
+  }
   return items;
 }
 
@@ -91,7 +93,8 @@ export function findLong(first: u32, longest: u32): u32 {
 export function aroundItem(i: u32): u32 {
   const within = scope(load<u32>(item(i), 8));
   const from = resource(load<u32>(within));
-  return requestBytes() + load<u32>(from, 4) + load<u32>(within, 8) + 3 * AROUND;
+  const noted: u32 = load<u32>(item(i), 60) & NOTED ? <u32>load<u16>(item(i), 50) + AROUND : 0;
+  return requestBytes() + load<u32>(from, 4) + load<u32>(within, 8) + 3 * AROUND + noted;
 }
 
 function newGroup(): usize {

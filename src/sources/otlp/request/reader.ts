@@ -7,11 +7,17 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { REQUESTS } from '../../../kernel/otlp/schema.ts';
+import { OtlpSpans } from '../../../kernel/otlp/spans.ts';
 import { OtlpKernel, WALK_DONE, WALK_MORE } from '../../../kernel/otlp.ts';
 import type { Signal, TracesOptions } from '../options.ts';
+import { Red } from '../red/red.ts';
+import { attributesOfRules } from '../sampling/rules.ts';
+import { Sampler } from '../sampling/sampler.ts';
+import { readState, weightOf } from '../sampling/threshold.ts';
 import { cutItem } from './cut.ts';
 import { Framing } from './framing.ts';
 import { hasTooMany, tooMany, tooMuch, tooWide, whyWrong } from './reasons.ts';
+import { Signatures } from './signatures.ts';
 
 export type RequestContent = 'protobuf' | 'json';
 
@@ -19,7 +25,9 @@ export interface ReaderOptions {
   /** Bytes of a request, inflated. */
   maxRequest: number;
   host: string;
-  traces: Pick<TracesOptions, 'key'>;
+  traces: Pick<TracesOptions, 'key' | 'metrics' | 'sampling'>;
+  /** Milliseconds, of a clock that does not step. */
+  clock?: () => number;
 }
 
 /** What became of a request's items: spans, data points, log records. */
@@ -70,13 +78,25 @@ export class OtlpReader {
   readonly #maxRequest: number;
   readonly #kernel: OtlpKernel;
   readonly #framing: Framing;
+  readonly #spans: OtlpSpans;
+  readonly #signatures: Signatures | null;
+  readonly #sampler: Sampler | null;
+  /** Metrics of the spans; null: they are off. */
+  readonly red: Red | null;
   /** Resolves when the request before is closed. */
   #free: Promise<void> = Promise.resolve();
 
-  constructor({ maxRequest, host, traces }: ReaderOptions) {
+  constructor({ maxRequest, host, traces, clock = () => performance.now() }: ReaderOptions) {
+    const { key, metrics, sampling } = traces;
     this.#maxRequest = maxRequest;
-    this.#kernel = new OtlpKernel(maxRequest);
-    this.#framing = new Framing(host, traces.key);
+    const attributes = [...new Set([...metrics.attributes, ...attributesOfRules(sampling.rules)])];
+    this.#kernel = new OtlpKernel(maxRequest, attributes);
+    this.#framing = new Framing(host, key);
+    this.#spans = new OtlpSpans(this.#kernel);
+    this.red = metrics.enabled ? new Red(metrics) : null;
+    this.#sampler = Sampler.keepsAll(sampling) ? null : new Sampler(sampling, clock);
+    const asked = this.red || this.#sampler;
+    this.#signatures = asked ? new Signatures(this.#kernel, this.#spans, attributes, this.red, this.#sampler) : null;
   }
 
   /** `body`: in pieces as it came, inflated, together at most `maxRequest` bytes. Rejects with the signal's reason. */
@@ -116,6 +136,8 @@ export class OtlpReader {
     let said = kernel.walk(SLICE_FIELDS);
     for (; said === WALK_MORE; said = kernel.walk(SLICE_FIELDS)) await setImmediate();
     if (said !== WALK_DONE) return this.#wrong(signal, close);
+    const filteredBy = new Map<string, number>();
+    const weights = signal === 'traces' ? await this.#judge(filteredBy) : NO_WEIGHTS;
     const { job, how, around } = this.#framing.of(signal);
     const large = at - kernel.requestAt > job.longest;
     const { wide, cut, left } = large ? await this.#fit(signal, job.longest) : FITS;
@@ -127,17 +149,42 @@ export class OtlpReader {
     if (bytes > most) return refused(tooMuch(bytes, most), true, close);
     kernel.beginFrames(job);
     const { received, invalid, mended } = kernel.counts;
-    const counts = { received, invalid: invalid + left, filtered: 0, filteredBy: new Map(), sanitized: mended, cut };
+    const counts = { received, invalid: invalid + left, filtered: sum(filteredBy), filteredBy, sanitized: mended, cut };
     return {
       error: null,
       tooLarge: false,
       counts,
       message: leftOut(invalid, left),
       bytes: items > 0 ? bytes : 0,
-      accept: async () => undefined,
+      accept: () => (signal === 'traces' ? this.#count(weights) : Promise.resolve()),
       pack: (delta, room) => (kernel.framedAll ? null : kernel.frame(room, delta)),
       close,
     };
+  }
+
+  /** Which spans go on. Gives those that stand for more than one. */
+  async #judge(filtered: Map<string, number>): Promise<ReadonlyMap<number, number>> {
+    const spans = this.#spans;
+    const weights = new Map<number, number>();
+    spans.begin();
+    for (let first = 0; first < spans.count; first += SLICE_ITEMS) {
+      if (first > 0) await setImmediate();
+      const last = Math.min(first + SLICE_ITEMS, spans.count);
+      this.#signatures?.give(first, last);
+      if (this.red) weigh(spans, first, last, weights);
+      this.#sampler?.decide(spans, first, last, filtered);
+    }
+    return weights;
+  }
+
+  async #count(weights: ReadonlyMap<number, number>): Promise<void> {
+    const { red } = this;
+    const spans = this.#spans;
+    if (!red) return;
+    for (let i = 0; i < spans.count; i++) {
+      if (i % SLICE_ITEMS === SLICE_ITEMS - 1) await setImmediate();
+      red.add(spans.series(i), spans.nanoseconds(i) / 1e9, weights.get(i) ?? 1, () => spans.traceId(i));
+    }
   }
 
   /** Items that are larger than a record are cut; metrics are left out. */
@@ -165,6 +212,22 @@ export class OtlpReader {
     if (hasTooMany(reason)) return refused(tooMany(this.#kernel.most, signal), true, close);
     return refused(whyWrong(reason, at, signal), false, close);
   }
+}
+
+/** Of spans that their SDK has kept in place of others. */
+function weigh(spans: OtlpSpans, first: number, last: number, weights: Map<number, number>): void {
+  for (let i = first; i < last; i++) {
+    const state = spans.tracestate(i);
+    if (state === '') continue;
+    const { threshold } = readState(state);
+    if (threshold) weights.set(i, weightOf(threshold));
+  }
+}
+
+const NO_WEIGHTS: ReadonlyMap<number, number> = new Map();
+
+function sum(counts: ReadonlyMap<string, number>): number {
+  return counts.values().reduce((all, one) => all + one, 0);
 }
 
 const FITS: { wide: string | null; cut: number; left: number } = { wide: null, cut: 0, left: 0 };

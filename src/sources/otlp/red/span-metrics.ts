@@ -1,0 +1,116 @@
+/**
+ * Span metrics into `metrics.topic`: at the end of each window two records a series. What was counted of a window that is
+ * open when the agent stops is sent then; one that is killed loses it.
+ */
+import { setImmediate } from 'node:timers/promises';
+import { emit } from '../../../aggregate/emit.ts';
+import { percentileLabel } from '../../../aggregate/record.ts';
+import { cutAt, type Span, untilNext, windowAt } from '../../../aggregate/window.ts';
+import { pause } from '../../../core/abort.ts';
+import type { Account } from '../../../core/account.ts';
+import type { Stream } from '../../../core/batch.ts';
+import type { Output } from '../../../core/pipeline.ts';
+import { valueEnvelope } from '../../../records/envelope.ts';
+import type { Red } from './red.ts';
+
+export interface SpanMetricsOptions {
+  topic: string;
+  /** Milliseconds. */
+  interval: number;
+  percentiles: readonly number[];
+  host: string;
+  labels: Record<string, string>;
+  /** Its unit is the record. */
+  account: Account;
+  nextWindowId: () => string;
+}
+
+/** The first window is not shorter than this. */
+const SHORTEST_MS = 1000;
+/** So many documents are made at once. */
+const PIECE = 256;
+/** At the stop the output has so long to take what is left. */
+const LAST_MS = 1000;
+
+export class SpanMetrics {
+  readonly #red: Red;
+  readonly #o: SpanMetricsOptions;
+  readonly #stream: Stream;
+  readonly #percentiles: readonly (readonly [string, number])[];
+  #began = performance.now();
+
+  constructor(red: Red, options: SpanMetricsOptions) {
+    const { topic, host, account, percentiles } = options;
+    this.#red = red;
+    this.#o = options;
+    const envelope = valueEnvelope(host);
+    this.#stream = { name: 'traces', topic, key: host, account, replayable: false, envelope: () => envelope };
+    this.#percentiles = percentiles.map((quantile) => [percentileLabel(quantile), quantile]);
+  }
+
+  /** Until the signal aborts; `end` is for what is left then, when no request comes any more. */
+  async run(output: Output, signal: AbortSignal): Promise<void> {
+    const { interval } = this.#o;
+    this.#began = performance.now();
+    let wait = untilNext(Date.now(), interval, Math.min(SHORTEST_MS, interval / 2));
+    while (await pause(wait, signal)) {
+      await this.#flush(output, windowAt(Date.now(), this.#sinceLast(), interval), signal);
+      wait = untilNext(Date.now(), interval, interval / 2);
+    }
+  }
+
+  async end(output: Output): Promise<void> {
+    await this.#flush(output, cutAt(Date.now(), this.#sinceLast()), AbortSignal.timeout(LAST_MS));
+  }
+
+  #sinceLast(): number {
+    const now = performance.now();
+    const elapsed = now - this.#began;
+    this.#began = now;
+    return elapsed;
+  }
+
+  async #flush(output: Output, window: Span, signal: AbortSignal): Promise<void> {
+    const { host, labels, nextWindowId } = this.#o;
+    this.#red.close();
+    const origin = { host, dataset: 'traces', labels };
+    const documents = this.#red.documents(origin, { ...window, id: nextWindowId() }, this.#percentiles);
+    for (let piece = next(documents); piece.length > 0; piece = next(documents)) {
+      await this.#send(output, piece, signal);
+      await setImmediate();
+    }
+  }
+
+  async #send(output: Output, piece: readonly string[], signal: AbortSignal): Promise<void> {
+    const { account } = this.#o;
+    // What waits for memory is received when it is handed over: from then on the pipeline counts it.
+    let pushed = 0;
+    const counted: Output = {
+      take: (stream, abort) => output.take(stream, abort),
+      discard: (batch) => output.discard(batch),
+      push(batch) {
+        pushed += batch.weight;
+        account.received += batch.weight;
+        return output.push(batch);
+      },
+    };
+    try {
+      await emit(counted, this.#stream, piece, new Uint8Array(piece.length).fill(1), signal);
+    } catch (error) {
+      const lost = piece.length - pushed;
+      account.received += lost;
+      if (lost > 0) account.drop('shutdown', lost);
+      if (!signal.aborted) throw error;
+    }
+  }
+}
+
+function next(documents: Generator<string>): string[] {
+  const piece: string[] = [];
+  while (piece.length < PIECE) {
+    const { done, value } = documents.next();
+    if (done) break;
+    piece.push(value);
+  }
+  return piece;
+}
