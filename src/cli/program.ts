@@ -33,6 +33,7 @@ Examples:
   runnel tap logs                           watch log records as they leave
   runnel explain statsd 'hits:1|c|#env:prod'
   runnel explain log /var/log/a.log 'a line'
+  runnel explain otlp request.bin
   runnel spool cat runnel.logs -n 20        the last records of the local log
   runnel verify --topic runnel.logs         is every byte of every file in Kafka?
 
@@ -181,6 +182,23 @@ explain
   .action(async (path: string, line: string, options: { config?: string }) => {
     const { explainLog } = await import('./explain-log.ts');
     await finish(explainLog(path, line, { defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+explain
+  .command('otlp')
+  .description('the records that the body of an OTLP request becomes')
+  .argument('<file>', 'the body: protobuf or JSON, as it is or compressed by gzip or zstd')
+  .addOption(
+    new Option('--signal <name>', 'what it is; default: the first that it can be').choices([
+      'traces',
+      'metrics',
+      'logs',
+    ]),
+  )
+  .option(CONFIG, ITS_CONFIG)
+  .option('--json', 'changes nothing: it is JSON anyway')
+  .action(async (file: string, options: { config?: string; signal?: 'traces' | 'metrics' | 'logs' }) => {
+    const { explainOtlp } = await import('./explain-otlp.ts');
+    await finish(explainOtlp(file, { defaultPath: DEFAULT_CONFIG, ...options }));
   });
 
 program

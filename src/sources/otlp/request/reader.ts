@@ -11,6 +11,7 @@ import { OtlpSpans } from '../../../kernel/otlp/spans.ts';
 import { OtlpKernel, WALK_DONE, WALK_MORE } from '../../../kernel/otlp.ts';
 import type { Signal, TracesOptions } from '../options.ts';
 import { Red } from '../red/red.ts';
+import { SpanMetrics, type SpanMetricsOptions } from '../red/span-metrics.ts';
 import { attributesOfRules } from '../sampling/rules.ts';
 import { Sampler } from '../sampling/sampler.ts';
 import { readState, weightOf } from '../sampling/threshold.ts';
@@ -97,6 +98,11 @@ export class OtlpReader {
     this.#sampler = Sampler.keepsAll(sampling) ? null : new Sampler(sampling, clock);
     const asked = this.red || this.#sampler;
     this.#signatures = asked ? new Signatures(this.#kernel, this.#spans, attributes, this.red, this.#sampler) : null;
+  }
+
+  /** What brings the metrics of the spans to where they go; null: they are off. */
+  spanMetrics(options: SpanMetricsOptions): SpanMetrics | null {
+    return this.red && new SpanMetrics(this.red, options);
   }
 
   /** `body`: in pieces as it came, inflated, together at most `maxRequest` bytes. Rejects with the signal's reason. */
