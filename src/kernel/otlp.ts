@@ -5,14 +5,17 @@
  *
  * Its size follows from the largest request; pages that are not used cost nothing. Addresses are offsets into the memory.
  */
+import assert from 'node:assert';
 import { readFileSync } from 'node:fs';
 import { randomBytes } from '../builtin.ts';
+import { jsonNames } from './otlp/json-names.ts';
 import { MESSAGE_NAMES, type MessageName } from './otlp/schema.ts';
-import { messageRow, ROW_FIELDS, wireTable } from './otlp/table.ts';
+import { messageRow, ROW_FIELDS, SCALARS, wireTable } from './otlp/table.ts';
 
 /** What `walk` says. */
 export const WALK_MORE = 0;
 export const WALK_DONE = 1;
+export const WALK_ASK = 3;
 
 /** Bytes of a request for each of its items, at least: more items are refused. */
 const ITEM_BYTES = 64;
@@ -39,7 +42,11 @@ const LONGEST_NAME = 1040;
 /** Records that are written at once. */
 export const FRAMED_BYTES = 1_000_000;
 const PAGE = 65_536;
-const FIRST = 2048;
+const FIRST = 8192;
+/** Frames of JSON, and bits for what is nested in what is passed over. */
+const JSON_FRAMES = 256 * 24;
+const SPILL = 40_000;
+const NAMES = 16_384;
 
 interface Exports {
   useSchema(table: number, attributes: number): void;
@@ -50,6 +57,19 @@ interface Exports {
   useSigns(...addresses: number[]): void;
   clearTables(): void;
   clearMended(): void;
+  mendText(from: number, to: number): void;
+  useJson(names: number, frames: number, spill: number): void;
+  beginJson(from: number, to: number, request: number, out: number, limit: number): void;
+  convert(steps: number): number;
+  answer(bits: bigint): void;
+  jsonAt(): number;
+  jsonOut(): number;
+  askedRow(): number;
+  readonly jsonWrong: WebAssembly.Global;
+  readonly askedAt: WebAssembly.Global;
+  readonly askedBytes: WebAssembly.Global;
+  readonly askedScalar: WebAssembly.Global;
+  readonly askedField: WebAssembly.Global;
   beginWalk(from: number, to: number, request: number): void;
   walk(steps: number): number;
   walkedTo(): number;
@@ -138,6 +158,9 @@ export class OtlpKernel {
     const namesAt = reserve(PARTS * 8);
     const textsAt = reserve(PARTS * LONGEST_NAME);
     const secretsAt = reserve(SECRETS);
+    const jsonAt = reserve(NAMES);
+    const jsonFramesAt = reserve(JSON_FRAMES);
+    const spillAt = reserve(SPILL);
     this.#scratchAt = reserve(PAGE);
     this.textAt = reserve(maxRequest);
     this.requestAt = reserve(maxRequest);
@@ -169,8 +192,53 @@ export class OtlpKernel {
     e.useSecrets(secretsAt);
     e.useGroups(this.#groupsAt, slotsAt);
     e.useFrames(lengthsAt);
+    const names = jsonNames(jsonAt);
+    assert(names.length <= NAMES);
+    this.bytes.set(names, jsonAt);
+    e.useJson(jsonAt, jsonFramesAt, spillAt);
     this.#placeNames(namesAt, textsAt);
     e.useSigns(signsAt, SIGN_SLOTS, keysAt, keysAt + SIGN_KEYS, this.#partsAt, namesAt, attributes.length);
+  }
+
+  /** Makes protobuf at `requestAt` of the JSON in the `bytes` at `textAt`; gives how many of its bytes were not UTF-8. */
+  beginJson(bytes: number, message: MessageName): number {
+    const e = this.#exports;
+    e.clearMended();
+    e.mendText(this.textAt, this.textAt + bytes);
+    const [out, limit] = [this.requestAt, this.requestAt + this.maxRequest];
+    e.beginJson(this.textAt, this.textAt + bytes, messageRow(message), out, limit);
+    return e.mended.value;
+  }
+
+  /** Goes on for so many values: WALK_MORE, WALK_DONE, WALK_ASK (see `asked`), or else it is wrong (see `jsonWrong`). */
+  convert(steps: number): number {
+    return this.#exports.convert(steps);
+  }
+
+  /** What value this text is. */
+  get asked(): { text: string; scalar: string; message: MessageName; field: number } {
+    const { askedAt, askedBytes, askedScalar, askedField } = this.#exports;
+    const at = askedAt.value >>> 0;
+    return {
+      text: this.bytes.toString('latin1', at, at + askedBytes.value),
+      scalar: SCALARS[askedScalar.value]!,
+      message: MESSAGE_NAMES[this.#exports.askedRow()]!,
+      field: askedField.value,
+    };
+  }
+
+  answer(bits: bigint): void {
+    this.#exports.answer(bits);
+  }
+
+  /** Why the text is none, and where; `reason` 0: the kernel has not found anything. */
+  get jsonWrong(): { reason: number; at: number } {
+    return { reason: this.#exports.jsonWrong.value, at: (this.#exports.jsonAt() >>> 0) - this.textAt };
+  }
+
+  /** Bytes of protobuf that were made. */
+  get converted(): number {
+    return (this.#exports.jsonOut() >>> 0) - this.requestAt;
   }
 
   /** Takes apart the `bytes` of the request at `requestAt` that is such a message. */

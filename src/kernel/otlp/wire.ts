@@ -62,7 +62,7 @@ export function bigVarintAt(bytes: Uint8Array, at: number): bigint {
   }
 }
 
-export function varintField(number: number, value: number): Buffer {
+export function numberField(number: number, value: number): Buffer {
   return Buffer.from([...varintOf(number * 8), ...varintOf(value)]);
 }
 

@@ -1,7 +1,7 @@
 /** Requests of protobuf into records, read back by protobufjs. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { textField, varintField } from '../../../src/kernel/otlp/wire.ts';
+import { numberField, textField } from '../../../src/kernel/otlp/wire.ts';
 import { partitionFor } from '../../../src/records/murmur2.ts';
 import { randomOf } from '../../support/json-mutants.ts';
 import { attribute, traceBatch } from '../../support/otlp-batches.ts';
@@ -54,7 +54,7 @@ test('each trace is a record: its id is the key, no span is lost, none is there 
 });
 
 test('the bytes of spans, scopes and resources are those that came, unknown fields too', async () => {
-  const unknown = [varintField(4000, 7), message(100, Buffer.from('new')), Buffer.from([0x9b, 0x06, 8, 1, 0x9c, 0x06])];
+  const unknown = [numberField(4000, 7), message(100, Buffer.from('new')), Buffer.from([0x9b, 0x06, 8, 1, 0x9c, 0x06])];
   const spans = [1, 2].map((n) =>
     Buffer.concat([textField(1, idOf(n, 16)), textField(2, idOf(n, 8)), unknown[n % 2]!]),
   );
@@ -220,7 +220,7 @@ describe('what is no request is refused, with its place', () => {
     });
   check('cut off', traces(span()).subarray(0, 20), '0 is cut off: it goes on behind its message');
   check('a length beyond its message', Buffer.from([10, 2, 18, 5]), '2 is cut off: it goes on behind its message');
-  check('another type', message(1, varintField(2, 1)), '2 has another type than the OTLP schema says');
+  check('another type', message(1, numberField(2, 1)), '2 has another type than the OTLP schema says');
   check('field 0', Buffer.from([2, 0]), '0 has a number that no field can have');
   check('a group that does not end', Buffer.from([0x9b, 0x06]), '2 is a group that does not begin or end as it should');
   check(

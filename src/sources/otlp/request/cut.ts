@@ -3,7 +3,7 @@
  * events, its links, and what else has no bound. What is left out is counted where OpenTelemetry counts it
  * (dropped_attributes_count and the like), and `runnel.truncated` says it.
  */
-import { textField, varintAt, varintField, type WireField, wireFields } from '../../../kernel/otlp/wire.ts';
+import { numberField, textField, varintAt, type WireField, wireFields } from '../../../kernel/otlp/wire.ts';
 
 /** What may be left out, in this order: a field, and the one that counts what was. */
 interface Leaving {
@@ -60,7 +60,7 @@ export function cutItem(of: 'traces' | 'logs', bytes: Uint8Array, room: number):
   if (shorter) parts.push(shorter);
   for (const { number, counted } of leave) {
     const out = [...gone].filter((field) => field.number === number).length;
-    if (out > 0) parts.push(varintField(counted, numberIn(bytes, fields, counted) + out));
+    if (out > 0) parts.push(numberField(counted, numberIn(bytes, fields, counted) + out));
   }
   parts.push(textField(attributes, TRUNCATED));
   return Buffer.concat(parts);

@@ -8,7 +8,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { REQUESTS } from '../../../kernel/otlp/schema.ts';
 import { OtlpSpans } from '../../../kernel/otlp/spans.ts';
-import { OtlpKernel, WALK_DONE, WALK_MORE } from '../../../kernel/otlp.ts';
+import { OtlpKernel, WALK_ASK, WALK_DONE, WALK_MORE } from '../../../kernel/otlp.ts';
 import type { Signal, TracesOptions } from '../options.ts';
 import { Red } from '../red/red.ts';
 import { SpanMetrics, type SpanMetricsOptions } from '../red/span-metrics.ts';
@@ -17,7 +17,18 @@ import { Sampler } from '../sampling/sampler.ts';
 import { readState, weightOf } from '../sampling/threshold.ts';
 import { cutItem } from './cut.ts';
 import { Framing } from './framing.ts';
-import { hasTooMany, tooMany, tooMuch, tooWide, whyWrong } from './reasons.ts';
+import { bitsOfText } from './json.ts';
+import {
+  hasTooMany,
+  isTooLarge,
+  largerAsProtobuf,
+  NO_VALUE,
+  tooMany,
+  tooMuch,
+  tooWide,
+  whyNoJson,
+  whyWrong,
+} from './reasons.ts';
 import { Signatures } from './signatures.ts';
 
 export type RequestContent = 'protobuf' | 'json';
@@ -132,20 +143,28 @@ export class OtlpReader {
     close: () => void,
   ): Promise<OtlpRequest> {
     const kernel = this.#kernel;
-    if (content === 'json') throw new Error('JSON is not read yet');
-    let at = kernel.requestAt;
+    let at = content === 'json' ? kernel.textAt : kernel.requestAt;
+    const from = at;
     for (const piece of body) {
       kernel.bytes.set(piece, at);
       at += piece.length;
     }
-    kernel.beginWalk(at - kernel.requestAt, REQUESTS[signal]);
+    let size = at - from;
+    let sanitized = 0;
+    if (content === 'json') {
+      sanitized = kernel.beginJson(size, REQUESTS[signal]);
+      const wrong = await this.#convert(signal);
+      if (wrong) return refused(wrong.error, wrong.tooLarge, close);
+      size = kernel.converted;
+    }
+    kernel.beginWalk(size, REQUESTS[signal]);
     let said = kernel.walk(SLICE_FIELDS);
     for (; said === WALK_MORE; said = kernel.walk(SLICE_FIELDS)) await setImmediate();
     if (said !== WALK_DONE) return this.#wrong(signal, close);
     const filteredBy = new Map<string, number>();
     const weights = signal === 'traces' ? await this.#judge(filteredBy) : NO_WEIGHTS;
     const { job, how, around } = this.#framing.of(signal);
-    const large = at - kernel.requestAt > job.longest;
+    const large = size > job.longest;
     const { wide, cut, left } = large ? await this.#fit(signal, job.longest) : FITS;
     if (wide) return refused(wide, true, close);
     kernel.beginGroups();
@@ -155,7 +174,14 @@ export class OtlpReader {
     if (bytes > most) return refused(tooMuch(bytes, most), true, close);
     kernel.beginFrames(job);
     const { received, invalid, mended } = kernel.counts;
-    const counts = { received, invalid: invalid + left, filtered: sum(filteredBy), filteredBy, sanitized: mended, cut };
+    const counts = {
+      received,
+      invalid: invalid + left,
+      filtered: sum(filteredBy),
+      filteredBy,
+      sanitized: sanitized + mended,
+      cut,
+    };
     return {
       error: null,
       tooLarge: false,
@@ -166,6 +192,28 @@ export class OtlpReader {
       pack: (delta, room) => (kernel.framedAll ? null : kernel.frame(room, delta)),
       close,
     };
+  }
+
+  /** JSON becomes protobuf. Gives what is wrong with it; null: nothing is. */
+  async #convert(signal: Signal): Promise<{ error: string; tooLarge: boolean } | null> {
+    const kernel = this.#kernel;
+    for (;;) {
+      const said = kernel.convert(SLICE_FIELDS);
+      if (said === WALK_DONE) return null;
+      if (said === WALK_MORE) {
+        await setImmediate();
+        continue;
+      }
+      const { reason, at } = kernel.jsonWrong;
+      if (said !== WALK_ASK) {
+        const large = isTooLarge(reason);
+        return { error: large ? largerAsProtobuf(this.#maxRequest) : whyNoJson(reason, at, signal), tooLarge: large };
+      }
+      const { scalar, text, message, field } = kernel.asked;
+      const bits = bitsOfText(scalar, text, message, field);
+      if (bits === null) return { error: whyNoJson(NO_VALUE, at, signal), tooLarge: false };
+      kernel.answer(bits);
+    }
   }
 
   /** Which spans go on. Gives those that stand for more than one. */

@@ -26,6 +26,30 @@ export function tooMany(most: number, signal: string): string {
   return `the request has more than ${most} ${ITEMS[signal]}: send smaller ones`;
 }
 
+/** The same of JSON (as/otlp/json.as.ts). */
+const JSON_REASONS: readonly string[] = [
+  '',
+  'is no JSON',
+  'is not what the OTLP schema has here',
+  '',
+  'lies too deep',
+  'is no number that fits, and no name that is known',
+];
+const LARGE = 3;
+export const NO_VALUE = 5;
+
+export function whyNoJson(reason: number, at: number, signal: string): string {
+  return `cannot decode the ${signal}: what stands before byte ${at} of the JSON ${JSON_REASONS[reason]}`;
+}
+
+export function isTooLarge(reason: number): boolean {
+  return reason === LARGE;
+}
+
+export function largerAsProtobuf(most: number): string {
+  return `the request has more than ${most} bytes as protobuf: send smaller ones`;
+}
+
 /** A resource stands in the record of each of its traces. */
 export function tooMuch(bytes: number, most: number): string {
   return (

@@ -30,7 +30,7 @@ export interface SamplingRule {
   readonly matches: (signature: Signature) => boolean;
 }
 
-export function rulesOf(options: readonly RuleOptions[]): SamplingRule[] {
+export function samplingRules(options: readonly RuleOptions[]): SamplingRule[] {
   return options.map((rule, i) => ({
     name: rule.name ?? `rule ${i + 1}`,
     slower: rule.slower_than === undefined ? null : rule.slower_than * 1e6,

@@ -4,7 +4,7 @@
  */
 import type { OtlpSpans } from '../../../kernel/otlp/spans.ts';
 import type { TracesOptions } from '../options.ts';
-import { ruleBits, rulesOf, type SamplingRule, type Signature } from './rules.ts';
+import { ruleBits, type SamplingRule, type Signature, samplingRules } from './rules.ts';
 import { type Bits56, isAtLeast, readState, type Threshold, thresholdOf, withThreshold } from './threshold.ts';
 
 type SamplingOptions = TracesOptions['sampling'];
@@ -21,7 +21,7 @@ export class Sampler {
   readonly #buckets: readonly (Bucket | null)[];
 
   constructor({ rules, probability, limit, write_threshold }: SamplingOptions, clock: () => number) {
-    this.#rules = rulesOf(rules);
+    this.#rules = samplingRules(rules);
     this.#threshold = thresholdOf(probability);
     this.#writes = write_threshold;
     const limits = [...this.#rules.map((rule) => rule.limit), limit ?? null];
