@@ -8,7 +8,7 @@
  *
  * So each socket has its turn, a batch at a time, whatever comes on the others.
  */
-import { fstatSync } from 'node:fs';
+import { fstatSync, readFileSync } from 'node:fs';
 import { DatagramReader } from '../../../native/datagrams.ts';
 import { hush, ReadableWait } from '../../../native/poll.ts';
 import { setWaiting } from '../../../native/sockets.ts';
@@ -59,6 +59,9 @@ interface BatchSocket {
   inode: number;
   /** UDP: the kernel counts what it had no room for. Over a path the sender waits, or is told. */
   drops: boolean;
+  /** Where so many come at once over a path senders wait: what comes next is read without a pause, for a while. */
+  many: number;
+  pressed: number;
   reader: DatagramReader;
 }
 
@@ -95,7 +98,9 @@ export class Batches {
   add(listener: number, fd: number, { drops, origin }: { drops: boolean; origin: boolean }): void {
     this.#block(null);
     const reader = new DatagramReader(fd, this.#o.memory, this.#o.at, SLOTS, SLOT_BYTES, origin);
-    this.#sockets.push({ listener, fd, inode: fstatSync(fd).ino, drops, reader });
+    const many = drops ? Number.POSITIVE_INFINITY : Math.min(SLOTS, Math.ceil(queueLength() / 2));
+    const pressed = Number.NEGATIVE_INFINITY;
+    this.#sockets.push({ listener, fd, inode: fstatSync(fd).ino, drops, many, pressed, reader });
   }
 
   addStream(stream: ListeningStream): void {
@@ -208,7 +213,8 @@ export class Batches {
     return bytes >= PIECE ? SLOTS : bytes > 0 ? Math.max(most, BUSY) : most;
   }
 
-  #batch({ listener, reader }: BatchSocket, wait: boolean): number {
+  #batch(socket: BatchSocket, wait: boolean): number {
+    const { listener, reader } = socket;
     const between = this.#between;
     const { origins, memory, at } = this.#o;
     const n = reader.receive(wait);
@@ -222,6 +228,19 @@ export class Batches {
       if (cut) between.tooLong(listener);
     }
     between.taken(listener);
-    return n;
+    if (socket.drops || n === 0) return n;
+    const now = performance.now();
+    if (n >= socket.many) socket.pressed = now;
+    return now - socket.pressed < PAUSE_MS ? SLOTS : n;
+  }
+}
+
+/** Datagrams that wait in a socket at a path, before its senders do. */
+function queueLength(): number {
+  try {
+    return Number(readFileSync('/proc/sys/net/unix/max_dgram_qlen', 'latin1'));
+  } catch {
+    // Linux's own value; systemd sets 512.
+    return 10;
   }
 }
