@@ -69,13 +69,19 @@ export function prepareDatagrams(fd: number, { receiveBuffer, timeout, credentia
   return getNumber(fd, SO_RCVBUF);
 }
 
+/**
+ * Connections that wait to be accepted; net.core.somaxconn bounds it. Where it is full Linux answers with SYN cookies, and
+ * then takes what was sent first for never sent: bytes are missing at the beginning of a connection.
+ */
+const BACKLOG = 4096;
+
 /** A socket that listens for connections; none of its calls waits. */
 export function openListener(place: SocketPlace): BoundSocket {
   const socket = bound(place, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, (fd) => {
     if ('host' in place) setNumber(fd, SO_REUSEADDR, 1);
   });
   const c = needLibc();
-  if (c.call('int listen(int, int)')(socket.fd, 128) === 0) return socket;
+  if (c.call('int listen(int, int)')(socket.fd, BACKLOG) === 0) return socket;
   const error = systemError(c);
   closeSocket(socket.fd);
   throw error;

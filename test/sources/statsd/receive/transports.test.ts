@@ -67,6 +67,21 @@ test('lines over TCP, cut anywhere, are the lines that were sent', linux, async 
   assert.deepEqual([total, ended.find(({ record }) => record.name === 'last')?.record.value], [1501, 1]);
 });
 
+test('of a thousand connections that come at once each is whole from its first byte', linux, async (t) => {
+  const statsd = await startStatsd(t, ['tcp://127.0.0.1:0'], {}, { max_connections: 1000 });
+  const line = 'hits:1|c|#a:b\n';
+  // The thread that accepts them is being started.
+  const clients = await Promise.all(Array.from({ length: 1000 }, () => client(statsd.portOf(0))));
+  for (const socket of clients) socket.setNoDelay(true);
+  for (const byte of line) {
+    for (const socket of clients) socket.write(byte);
+    await sleep(1);
+  }
+  await statsd.received(1000);
+  for (const socket of clients) socket.destroy();
+  assert.deepEqual(sums(await statsd.end()), { hits: 1000 });
+});
+
 test('over a path, messages with their length and lines are told apart', linux, async (t) => {
   const path = join(await directory(t), 'stream.sock');
   const statsd = await startStatsd(t, [`unixstream://${path}`]);
