@@ -68,6 +68,26 @@ export function condition() {
   );
 }
 
+/** What a line must hold: a text, or a test. */
+export function lineTest() {
+  return grammar<Condition>(
+    { label: 'text, or a test of a line', json: { type: ['string', 'object'] }, example: 'Out of memory' },
+    (value) => {
+      const test = typeof value === 'object' ? value : { contains: value };
+      try {
+        return new Reader().condition({ line: test }, []);
+      } catch (error) {
+        if (!(error instanceof WrongAt)) throw error;
+        // Its place without the key that is not written.
+        const at = error.path.slice(typeof value === 'object' ? 1 : 2);
+        throw at.length === 0 && error.character === undefined
+          ? new Wrong(error.message)
+          : new WrongAt(at, error.message, error.character);
+      }
+    },
+  );
+}
+
 /** All tests of a condition. */
 export function* testsOf(condition: Condition): Iterable<Test> {
   if ('not' in condition) yield* testsOf(condition.not);

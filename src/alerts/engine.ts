@@ -1,0 +1,229 @@
+/**
+ * Rules over the points that sources bring, window by window:
+ *
+ *   source closes a window -> points of names that rules mention -> instances, one a label set -> state machine -> changes
+ *
+ * What each source brings is apart: it has its own interval. A source that closes none any more is gone on without points.
+ * Time is the monotonic clock's, milliseconds; after a gap of more than three intervals nothing is concluded from it.
+ */
+import { wildcards } from '../config/wildcards.ts';
+import { Instance, type InstanceState } from './instance.ts';
+import type { State } from './machine.ts';
+import type { Point } from './point.ts';
+import { conditionsOf, type Rule } from './rule.ts';
+
+/** Intervals: from what came after a longer gap nothing is concluded. */
+const LONGEST_GAP = 3;
+/** Of an interval: when a window that does not come is closed without it. */
+const LATE = 1.5;
+/** Instances of a rule, and of all; what is more is one, with the label `overflow`. */
+export const MOST_OF_RULE = 1000;
+export const MOST = 20_000;
+const OVERFLOW = { overflow: 'true' };
+const ABSENT_SOURCE = '';
+
+export interface Change {
+  instance: Instance;
+  previous: State;
+}
+
+/** What of a rule one source brings. */
+interface Part {
+  rule: Rule;
+  source: string;
+  interval: number;
+  instances: Map<string, Instance>;
+  /** Of a ratio: what it is divided by, by key. */
+  divisors: Map<string, number>;
+  evaluated: number | null;
+}
+
+interface Source {
+  interval: number;
+  closed: number;
+  parts: Set<Part>;
+}
+
+export class Engine {
+  readonly #rules: readonly { rule: Rule; matches: (name: string) => boolean; isDivisor: (name: string) => boolean }[];
+  readonly #sources = new Map<string, Source>();
+  readonly #parts = new Map<string, Part>();
+  /** By name: the rules that look at it. */
+  readonly #wanted = new Map<string, readonly number[]>();
+  readonly #matchers = new WeakMap<Rule, readonly (readonly [name: string, matches: (value: string) => boolean])[]>();
+  /** By rule, of `absent`: when it last had a measurement. */
+  readonly #seen = new Map<Rule, number>();
+  #count = 0;
+
+  constructor(rules: readonly Rule[]) {
+    this.#rules = rules.map((rule) => ({
+      rule,
+      matches: wildcards([rule.metric]),
+      isDivisor: (name) => name === rule.of,
+    }));
+    for (const rule of rules) {
+      const where = Object.entries(rule.where).map(([name, value]) => [name, wildcards([value])] as const);
+      this.#matchers.set(rule, where);
+    }
+  }
+
+  get rules(): readonly Rule[] {
+    return this.#rules.map(({ rule }) => rule);
+  }
+
+  /** Whether a rule looks at metrics of this name. */
+  wants(name: string): boolean {
+    return this.#rulesOf(name).length > 0;
+  }
+
+  /** A source has closed a window, which has these points of names that are wanted. */
+  window(source: string, interval: number, now: number, points: Iterable<Point>): Change[] {
+    const known = this.#source(source, interval, now);
+    known.closed = now;
+    for (const point of points) {
+      for (const index of this.#rulesOf(point.name)) this.#add(index, known, source, point, now);
+    }
+    return [...known.parts].flatMap((part) => this.#evaluate(part, now));
+  }
+
+  /** To be called now and then, at least once in the shortest interval: sources that bring nothing go on without. */
+  tick(now: number, interval: number): Change[] {
+    const changes: Change[] = [];
+    for (const { interval: theirs, parts, closed } of this.#sources.values()) {
+      if (now - closed < theirs * LATE) continue;
+      for (const part of parts) {
+        if (part.evaluated !== null && now - part.evaluated < theirs) continue;
+        changes.push(...this.#evaluate(part, now));
+      }
+    }
+    for (const { rule } of this.#rules) if (rule.kind === 'absent') changes.push(...this.#absent(rule, now, interval));
+    return changes;
+  }
+
+  /** All that are not ok. */
+  *notOk(): Iterable<Instance> {
+    for (const { instances } of this.#parts.values()) {
+      for (const instance of instances.values()) if (instance.progress.state !== 'ok') yield instance;
+    }
+  }
+
+  /** Goes on from where an instance was; false: its rule is gone, or another one. */
+  restore(saved: InstanceState): Instance | null {
+    const rule = this.#rules.find(({ rule }) => rule.name === saved.rule && rule.hash === saved.hash)?.rule;
+    if (!rule) return null;
+    const part = this.#part(rule, saved.source, saved.interval);
+    const instance = new Instance(rule, saved.key, saved.attributes, saved.interval, saved.source);
+    instance.resume(saved);
+    part.instances.set(saved.key, instance);
+    this.#count++;
+    return instance;
+  }
+
+  #rulesOf(name: string): readonly number[] {
+    let found = this.#wanted.get(name);
+    if (!found) {
+      found = this.#rules.flatMap(({ matches, isDivisor }, i) => (matches(name) || isDivisor(name) ? [i] : []));
+      // Names come from outside: those that nobody wants are not kept beyond some.
+      if (found.length > 0 || this.#wanted.size < MOST) this.#wanted.set(name, found);
+    }
+    return found;
+  }
+
+  #source(name: string, interval: number, now: number): Source {
+    let source = this.#sources.get(name);
+    if (!source) {
+      source = { interval, closed: now, parts: new Set() };
+      this.#sources.set(name, source);
+    }
+    source.interval = interval;
+    return source;
+  }
+
+  #part(rule: Rule, source: string, interval: number): Part {
+    const key = `${rule.name}\0${source}`;
+    let part = this.#parts.get(key);
+    if (!part) {
+      part = { rule, source, interval, instances: new Map(), divisors: new Map(), evaluated: null };
+      this.#parts.set(key, part);
+      if (source !== ABSENT_SOURCE) this.#source(source, interval, Number.NEGATIVE_INFINITY).parts.add(part);
+    }
+    return part;
+  }
+
+  #add(index: number, { interval }: Source, source: string, point: Point, now: number): void {
+    const { rule, matches } = this.#rules[index]!;
+    for (const [name, fits] of this.#matchers.get(rule)!) if (!fits(point.attributes[name] ?? '')) return;
+    if (rule.kind === 'absent') {
+      this.#seen.set(rule, now);
+      return;
+    }
+    const part = this.#part(rule, source, interval);
+    const attributes = rule.by === null ? point.attributes : chosen(point.attributes, rule.by);
+    const key = keyOf(attributes);
+    if (rule.of !== null && !matches(point.name)) {
+      part.divisors.set(key, (part.divisors.get(key) ?? 0) + (point.type === 'histogram' ? point.count : point.value));
+      return;
+    }
+    this.#instance(part, key, attributes).add(point);
+  }
+
+  #instance(part: Part, key: string, attributes: Readonly<Record<string, string>>): Instance {
+    const { instances, rule, interval, source } = part;
+    const had = instances.get(key);
+    if (had) return had;
+    if ((instances.size >= MOST_OF_RULE || this.#count >= MOST) && attributes !== OVERFLOW) {
+      return this.#instance(part, keyOf(OVERFLOW), OVERFLOW);
+    }
+    const made = new Instance(rule, key, attributes, interval, source);
+    instances.set(key, made);
+    this.#count++;
+    return made;
+  }
+
+  #evaluate(part: Part, now: number): Change[] {
+    const { rule, interval, instances, divisors, evaluated } = part;
+    const since = evaluated === null ? 0 : now - evaluated;
+    const passed = since > interval * LONGEST_GAP ? 0 : since;
+    part.evaluated = now;
+    const conditions = conditionsOf(rule, interval);
+    const changes: Change[] = [];
+    for (const [key, instance] of instances) {
+      const divisor = rule.of === null ? null : (divisors.get(key) ?? 0);
+      const previous = instance.evaluate(conditions, passed, divisor);
+      if (previous !== null) changes.push({ instance, previous });
+      if (instance.isOver) {
+        instances.delete(key);
+        this.#count--;
+      }
+    }
+    divisors.clear();
+    return changes;
+  }
+
+  /** One without labels, which is there from the beginning: nothing came for so long. */
+  #absent(rule: Rule, now: number, interval: number): Change[] {
+    const part = this.#part(rule, ABSENT_SOURCE, interval);
+    const gap = part.evaluated !== null && now - part.evaluated > interval * LONGEST_GAP;
+    const seen = this.#seen.get(rule);
+    const instance = this.#instance(part, keyOf({}), {});
+    // It begins to be looked for now; one that fires since before a restart goes on until something comes.
+    if (seen === undefined) this.#seen.set(rule, instance.progress.state === 'ok' ? now : now - rule.absent);
+    else if (gap) this.#seen.set(rule, Math.min(now, seen + (now - part.evaluated!)));
+    const silent = now - this.#seen.get(rule)!;
+    instance.tell(silent >= rule.absent ? 1 : 0, silent / 1000);
+    return this.#evaluate(part, now);
+  }
+}
+
+function chosen(attributes: Readonly<Record<string, string>>, by: readonly string[]): Record<string, string> {
+  const some: Record<string, string> = {};
+  for (const name of by) if (attributes[name] !== undefined) some[name] = attributes[name];
+  return some;
+}
+
+/** The same for the same labels, whatever their order. */
+function keyOf(attributes: Readonly<Record<string, string>>): string {
+  let key = '';
+  for (const name of Object.keys(attributes).sort()) key += `${name}\x1f${attributes[name]}\x1e`;
+  return key;
+}

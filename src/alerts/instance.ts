@@ -1,0 +1,118 @@
+/** One instance of a rule: a label set, what was measured of it, and its state. */
+import { type Conditions, evaluate, type Progress, START, type State } from './machine.ts';
+import type { Point } from './point.ts';
+import type { Rule } from './rule.ts';
+import { countsNothing } from './value.ts';
+import { Windows } from './window.ts';
+
+/** What is written down of one that is not ok. Wall times in milliseconds since the epoch. */
+export interface InstanceState {
+  rule: string;
+  hash: string;
+  source: string;
+  interval: number;
+  key: string;
+  attributes: Readonly<Record<string, string>>;
+  state: State;
+  elapsed: number;
+  counting: boolean;
+  silent: number;
+  /** When it came into its state, and when it began to fire. */
+  since: number;
+  start: number | null;
+  value: number | null;
+  change: number;
+}
+
+export class Instance {
+  readonly rule: Rule;
+  readonly key: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly interval: number;
+  readonly source: string;
+  readonly progress: Progress = { ...START };
+  /** What was compared last, as it is shown; null: nothing. */
+  value: number | null = null;
+  since = 0;
+  start: number | null = null;
+  change = 0;
+  readonly #windows: Windows;
+  #isSum = false;
+  /** The open window has a point; and the one before had. */
+  #fresh = false;
+  #wasFresh = false;
+  /** A value that was told, in place of windows. */
+  #told: { value: number; shown: number } | null = null;
+
+  constructor(rule: Rule, key: string, attributes: Readonly<Record<string, string>>, interval: number, source: string) {
+    this.rule = rule;
+    this.key = key;
+    this.attributes = attributes;
+    this.interval = interval;
+    this.source = source;
+    const { over, reduction } = rule.value;
+    const windows = Math.max(1, Math.round((over ?? interval) / interval));
+    this.#windows = new Windows(reduction === 'change' ? windows * 2 : windows);
+  }
+
+  add(point: Point): void {
+    this.#isSum = point.type === 'sum';
+    this.#fresh = true;
+    this.#windows.add(point, this.rule.value.reduction === 'quantile');
+  }
+
+  tell(value: number, shown: number): void {
+    this.#told = { value, shown };
+    this.#fresh = true;
+  }
+
+  /** Closes the window. Gives the state before where that has changed. `divisor`: of a ratio. */
+  evaluate(conditions: Conditions, passed: number, divisor: number | null): State | null {
+    const previous = this.progress.state;
+    const compared = this.#compared(divisor);
+    // What was not counted is none.
+    const fresh = this.#fresh || countsNothing(this.rule.value);
+    const state = evaluate(this.progress, compared, fresh, passed, conditions);
+    this.#windows.next();
+    this.#told = null;
+    this.#wasFresh = this.#fresh;
+    this.#fresh = false;
+    return state === previous ? null : previous;
+  }
+
+  /** Nothing is known of it any more, and nothing is to be told. */
+  get isOver(): boolean {
+    if (this.progress.state !== 'ok' || this.#wasFresh || !this.#windows.isEmpty) return false;
+    return this.rule.no_data !== 'alert' || countsNothing(this.rule.value);
+  }
+
+  get saved(): InstanceState {
+    const { rule, source, interval, key, attributes, since, start, value, change } = this;
+    const names = { rule: rule.name, hash: rule.hash, source, interval, key, attributes };
+    return { ...names, ...this.progress, since, start, value, change };
+  }
+
+  resume({ state, elapsed, counting, silent, since, start, value, change }: InstanceState): void {
+    Object.assign(this.progress, { state, elapsed, counting, silent });
+    Object.assign(this, { since, start, value, change });
+  }
+
+  /** What is compared; null: nothing is known. */
+  #compared(divisor: number | null): number | null {
+    if (this.#told) {
+      this.value = this.#told.shown;
+      return this.#told.value;
+    }
+    const { rule, interval } = this;
+    if (rule.forecast) {
+      const left = this.#windows.until(rule.forecast.reaches, rule.value, interval);
+      if (left === null) return null;
+      this.value = Number.isFinite(left) ? left / 1000 : null;
+      return left <= rule.forecast.within ? 1 : 0;
+    }
+    let value = this.#windows.value(rule.value, this.#isSum, interval);
+    if (value !== null && divisor !== null) value = divisor < rule.min || divisor === 0 ? null : value / divisor;
+    if (value !== null) this.value = value;
+    return value;
+  }
+}

@@ -1,0 +1,18 @@
+/** What rules look at: the measurements of one series in one window. */
+export interface Point {
+  name: string;
+  attributes: Readonly<Record<string, string>>;
+  type: 'sum' | 'gauge' | 'histogram' | 'set';
+  /** Of a histogram its sum. */
+  value: number;
+  /** Of a histogram; else of one measurement: 1, value and value. */
+  count: number;
+  min: number;
+  max: number;
+  /** Weights by bin of a histogram; null: there are none. */
+  bins: ReadonlyMap<number, number> | null;
+}
+
+export function gaugePoint(name: string, attributes: Readonly<Record<string, string>>, value: number): Point {
+  return { name, attributes, type: 'gauge', value, count: 1, min: value, max: value, bins: null };
+}
