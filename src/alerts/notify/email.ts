@@ -1,0 +1,40 @@
+/** A mail an evaluation and rule; nodemailer speaks SMTP and encodes what stands in headers. The one door of nodemailer. */
+import type { EmailConfig } from '../receiver.ts';
+import { linesOf, MOST_TOLD, type Outlet, titleOf } from './outlet.ts';
+import { keyOf } from './webhook.ts';
+
+export async function email({ url, from, to }: EmailConfig, timeout: number): Promise<Outlet> {
+  const { createTransport } = await import('nodemailer');
+  const times = { connectionTimeout: timeout, greetingTimeout: timeout, socketTimeout: timeout };
+  return {
+    async tell(notification, signal) {
+      signal.throwIfAborted();
+      const { host, alerts } = { host: notification.alerts[0]?.host ?? '', ...notification };
+      const transport = createTransport({ url, ...times, disableFileAccess: true, disableUrlAccess: true });
+      const stop = () => transport.close();
+      signal.addEventListener('abort', stop, { once: true });
+      try {
+        await transport.sendMail({
+          from,
+          to: [...to],
+          subject: titleOf(notification).replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, 200).toWellFormed(),
+          text: `${linesOf(alerts, MOST_TOLD).join('\n')}\n`,
+          // The same when it is sent again.
+          messageId: `<${keyOf(notification)}@${host.replace(/[^a-zA-Z0-9.-]/g, '-') || 'runnel'}>`,
+          headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
+        });
+        return { done: true };
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        const { responseCode = 0, message } = error as Error & { responseCode?: number };
+        const said = message.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, 200);
+        // 5xx is for good, but for a login that somebody may put right.
+        const refused = responseCode >= 500 && responseCode !== 530 && responseCode !== 535 && responseCode !== 554;
+        return refused ? { done: 'refused', error: said } : { done: false, error: said };
+      } finally {
+        signal.removeEventListener('abort', stop);
+        transport.close();
+      }
+    },
+  };
+}

@@ -1,0 +1,69 @@
+/** Runs a program: JSON on its standard input, no shell, one at a time, killed with all it began at its deadline. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Notification } from '../notification.ts';
+import { type Outlet, statusOf } from './outlet.ts';
+import { messageOf } from './webhook.ts';
+
+/** What is kept of what it says. */
+const LONGEST = 4096;
+const PASSED = ['PATH', 'HOME', 'LANG', 'TZ'];
+
+export function exec([program, ...args]: readonly string[], name: string, timeout: number): Outlet {
+  return {
+    async tell(notification, signal) {
+      const child = spawn(program!, args, { detached: true, stdio: ['pipe', 'pipe', 'pipe'], env: environment(notification) });
+      const said: string[] = [];
+      let length = 0;
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.setEncoding('utf8').on('data', (text: string) => {
+          if (length < LONGEST) said.push(text);
+          length += text.length;
+        });
+      }
+      // It need not read what it is told.
+      child.stdin.on('error', () => undefined).end(JSON.stringify(messageOf(notification, name)));
+      let late = false;
+      const kill = () => {
+        late = true;
+        try {
+          process.kill(-child.pid!, 'SIGKILL');
+        } catch {
+          // It has ended.
+        }
+        // What has left its group may hold them open.
+        for (const stream of [child.stdout, child.stderr]) stream.destroy();
+      };
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
+      limit.addEventListener('abort', kill, { once: true });
+      try {
+        const [code, by] = await once(child, 'close');
+        if (signal.aborted) throw signal.reason;
+        if (late) return { done: 'refused', error: `${program} did not end in ${timeout / 1000} s and was killed` };
+        if (code === 0) return { done: true };
+        const words = said.join('').trim().slice(0, 200).replace(/[\x00-\x1f\x7f]+/g, ' ');
+        return { done: 'refused', error: `${program} ended with ${code ?? by}${words === '' ? '' : `: ${words}`}` };
+      } catch (error) {
+        if (signal.aborted) throw error;
+        return { done: 'refused', error: `cannot run ${program}: ${(error as Error).message}` };
+      } finally {
+        limit.removeEventListener('abort', kill);
+      }
+    },
+  };
+}
+
+function environment(notification: Notification): NodeJS.ProcessEnv {
+  const [first] = notification.alerts;
+  const own = Object.fromEntries(PASSED.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+  return {
+    ...own,
+    RUNNEL_ALERT: notification.rule,
+    RUNNEL_ALERT_STATUS: statusOf(notification.alerts),
+    RUNNEL_ALERT_COUNT: String(notification.alerts.length),
+    RUNNEL_ALERT_SEVERITY: first?.severity ?? '',
+    RUNNEL_ALERT_HOST: first?.host ?? '',
+    RUNNEL_ALERT_SUMMARY: (first?.summary ?? '').replaceAll('\0', ''),
+    RUNNEL_ALERT_FINGERPRINT: first?.fingerprint ?? '',
+  };
+}

@@ -1,0 +1,39 @@
+/** One kind of receiver that is told of changes, one message after the other. */
+import type { Alert, Notification } from '../notification.ts';
+
+/** What became of a message. */
+export type Delivered =
+  | { done: true }
+  /** It is tried again, not before `after` milliseconds where that is said. */
+  | { done: false; error: string; after?: number }
+  /** It is refused for good. */
+  | { done: 'refused'; error: string };
+
+export interface Outlet {
+  /** Rejects only for a fault of ours. */
+  tell(notification: Notification, signal: AbortSignal): Promise<Delivered>;
+}
+
+/** firing of any of them, else resolved. */
+export function statusOf(alerts: readonly Alert[]): 'firing' | 'resolved' {
+  return alerts.some(({ action }) => action !== 'resolved') ? 'firing' : 'resolved';
+}
+
+/** What stands above a message. */
+export function titleOf({ alerts, rule, reminder }: Notification): string {
+  const firing = alerts.filter(({ action }) => action !== 'resolved').length;
+  const what = firing === 0 ? 'RESOLVED' : `${reminder ? 'STILL ' : ''}FIRING:${firing}`;
+  return `[${what}] ${rule} on ${alerts[0]?.host ?? ''}`;
+}
+
+/** At most so many of a message are told one by one. */
+export const MOST_TOLD = 100;
+
+/** A line for each, and how many more there are. */
+export function linesOf(alerts: readonly Alert[], most: number): string[] {
+  const lines = alerts.slice(0, most).map(({ action, summary, labels }) => {
+    const some = Object.entries(labels).slice(0, 10).map(([name, value]) => `${name}=${value.slice(0, 100).toWellFormed()}`);
+    return `${action}: ${summary}${some.length > 0 ? ` (${some.join(', ')})` : ''}`;
+  });
+  return alerts.length > most ? [...lines, `and ${alerts.length - most} more`] : lines;
+}
