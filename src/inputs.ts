@@ -155,6 +155,11 @@ export class Inputs {
     return this.#running.find(({ spec }) => spec.id === id)?.input?.capture?.(sink) ?? null;
   }
 
+  /** What the input of this name makes of a command; null: it is not open, or has none. */
+  command(id: string, name: string, options: Readonly<Record<string, unknown>>, signal: AbortSignal) {
+    return this.#running.find(({ spec }) => spec.id === id)?.input?.command?.(name, options, signal) ?? null;
+  }
+
   /** Who sends most to the input of this name; null: it is not open, or nobody can tell. */
   top(id: string): Promise<unknown> | null {
     return this.#running.find(({ spec }) => spec.id === id)?.input?.top?.() ?? null;

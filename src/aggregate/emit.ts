@@ -14,23 +14,27 @@ export async function emit(
   records: readonly string[],
   weights: ArrayLike<number>,
   signal?: AbortSignal,
+  /** The position of the first in the stream, where each is one further: so the stream learns how many are safe. */
+  from?: number,
 ): Promise<void> {
   let i = 0;
   while (i < records.length) {
     const batch = await output.take(stream, signal);
     const { bytes, bytesAt, starts, ends } = batch.slot;
     let at = 0;
+    if (from !== undefined) batch.from = from + i;
     while (i < records.length && batch.count < MAX_RECORDS && fits(records[i]!, SLOT_CAPACITY - at)) {
       starts[batch.count] = bytesAt + at;
       at += bytes.write(records[i]!, at);
       ends[batch.count] = bytesAt + at;
       batch.slot.flags[batch.count] = 0;
-      batch.slot.source[batch.count] = 0;
-      batch.slot.length[batch.count] = 0;
+      batch.slot.source[batch.count] = from === undefined ? 0 : batch.count;
+      batch.slot.length[batch.count] = from === undefined ? 0 : 1;
       batch.count++;
       batch.weight += weights[i]!;
       i++;
     }
+    if (from !== undefined) batch.end = from + i;
     // A datagram's name and tags are at most 64 KiB, and six times that as JSON.
     assert(batch.count > 0, 'a metric record is larger than a slot');
     batch.used = at;

@@ -1,5 +1,7 @@
 /** Points out of metric records as they stand in Kafka: of the names that rules mention. */
+
 import { readBins } from '../aggregate/sketch-wire.ts';
+import type { MetricDocuments } from '../core/measured.ts';
 import type { Point } from './point.ts';
 
 const NAME = '"name":"';
@@ -18,17 +20,32 @@ interface MetricDocument {
 }
 
 /** The points of those records whose name is wanted. What has a time of its own is in no window. */
-export function* pointsOf(documents: Iterable<string>, wants: (name: string) => boolean): Generator<Point> {
-  for (const document of documents) {
-    // The first name is the metric's: only times and a number stand before it.
-    const from = document.indexOf(NAME) + NAME.length;
-    const name = document.slice(from, document.indexOf('"', from));
-    if (!name.includes('\\') && !wants(name)) continue;
+export function pointsOf(documents: MetricDocuments, wants: (name: string) => boolean): Point[] {
+  const points: Point[] = [];
+  const take = (document: string) => {
     const metric = JSON.parse(document) as MetricDocument;
-    if (!wants(metric.name) || metric.interval === 0) continue;
+    if (!wants(metric.name) || metric.interval === 0) return;
     const point = pointOf(metric);
-    if (point) yield point;
-  }
+    if (point) points.push(point);
+  };
+  if ('bytes' in documents) {
+    const { bytes, ends, count } = documents;
+    const all = Buffer.from(bytes.buffer, bytes.byteOffset, count === 0 ? 0 : ends[count - 1]!);
+    // A character a byte: places are those of the bytes.
+    const text = all.toString('latin1');
+    for (let i = 0, from = 0; i < count; from = ends[i++]!) {
+      if (mayBeWanted(text, from, wants)) take(all.toString('utf8', from, ends[i]!));
+    }
+  } else for (const document of documents) if (mayBeWanted(document, 0, wants)) take(document);
+  return points;
+}
+
+/** The first name is the metric's: only times and a number stand before it. */
+function mayBeWanted(text: string, from: number, wants: (name: string) => boolean): boolean {
+  const at = text.indexOf(NAME, from) + NAME.length;
+  const name = text.slice(at, text.indexOf('"', at));
+  // What is not written in ASCII is looked at whole.
+  return /[^\x20-\x5b\x5d-\x7e]/.test(name) || wants(name);
 }
 
 function pointOf({ name, type, value, count, sum, min, max, sketch, attributes }: MetricDocument): Point | null {

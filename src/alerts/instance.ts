@@ -1,5 +1,6 @@
 /** One instance of a rule: a label set, what was measured of it, and its state. */
 import { type Conditions, evaluate, type Progress, START, type State } from './machine.ts';
+import type { Alert } from './notification.ts';
 import type { Point } from './point.ts';
 import type { Rule } from './rule.ts';
 import { countsNothing } from './value.ts';
@@ -17,11 +18,13 @@ export interface InstanceState {
   elapsed: number;
   counting: boolean;
   silent: number;
-  /** When it came into its state, and when it began to fire. */
+  /** When it came into its state. */
   since: number;
-  start: number | null;
   value: number | null;
-  change: number;
+  /** As it was recorded last, while it is not resolved; null: it was not. */
+  alert: Alert | null;
+  /** It fires, and a silence kept it from being told. */
+  held: boolean;
 }
 
 export class Instance {
@@ -34,8 +37,8 @@ export class Instance {
   /** What was compared last, as it is shown; null: nothing. */
   value: number | null = null;
   since = 0;
-  start: number | null = null;
-  change = 0;
+  alert: Alert | null = null;
+  held = false;
   readonly #windows: Windows;
   #isSum = false;
   /** The open window has a point; and the one before had. */
@@ -86,15 +89,20 @@ export class Instance {
     return this.rule.no_data !== 'alert' || countsNothing(this.rule.value);
   }
 
-  get saved(): InstanceState {
-    const { rule, source, interval, key, attributes, since, start, value, change } = this;
-    const names = { rule: rule.name, hash: rule.hash, source, interval, key, attributes };
-    return { ...names, ...this.progress, since, start, value, change };
+  /** In the journal. */
+  get id(): string {
+    return `${this.rule.name}\0${this.source}\0${this.key}`;
   }
 
-  resume({ state, elapsed, counting, silent, since, start, value, change }: InstanceState): void {
+  get saved(): InstanceState {
+    const { rule, source, interval, key, attributes, since, value, alert, held } = this;
+    const names = { rule: rule.name, hash: rule.hash, source, interval, key, attributes };
+    return { ...names, ...this.progress, since, value, alert, held };
+  }
+
+  resume({ state, elapsed, counting, silent, since, value, alert, held }: InstanceState): void {
     Object.assign(this.progress, { state, elapsed, counting, silent });
-    Object.assign(this, { since, start, value, change });
+    Object.assign(this, { since, value, alert, held });
   }
 
   /** What is compared; null: nothing is known. */

@@ -6,8 +6,9 @@
  * A step is written and synced before anybody is told of it. The file is written anew when most of it is of the past. A line
  * whose checksum does not hold is left out: at the end it is one that a kill cut short, before it is said.
  */
-import { open, readFile } from 'node:fs/promises';
+
 import type { FileHandle } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { replaceAndKeep } from '../core/files.ts';
 import { log } from '../log.ts';
@@ -127,7 +128,8 @@ export class Journal {
     try {
       text = await readFile(this.#path, 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') log.warn(`cannot read ${this.#path}: ${(error as Error).message}: going on without it`);
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        log.warn(`cannot read ${this.#path}: ${(error as Error).message}: going on without it`);
       return;
     }
     let damaged = 0;
@@ -138,7 +140,9 @@ export class Journal {
       const step = stepOf(line);
       if (step === null) damaged++;
       else if ((step.format ?? FORMAT) > FORMAT) {
-        throw new Error(`${this.#path} was written by a newer runnel (format ${step.format}); this one reads up to ${FORMAT}`);
+        throw new Error(
+          `${this.#path} was written by a newer runnel (format ${step.format}); this one reads up to ${FORMAT}`,
+        );
       } else this.kept.apply(step);
     }
     if (damaged > 0) log.warn(`${this.#path}: ${damaged} of ${lines.length} lines are damaged and left out`);

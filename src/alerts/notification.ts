@@ -1,13 +1,16 @@
 /** What receivers are told: alerts as they were at a change, in a form that survives a restart. */
+
+import { fingerprintOf } from './fingerprint.ts';
 import type { Instance } from './instance.ts';
-import type { Severity } from './rule.ts';
-import { fingerprintOfInstance, labelsOf, prometheusLabels, summaryOf, thresholdOf } from './words.ts';
+import type { Rule, Severity } from './rule.ts';
+import { labelsOf, prometheusLabels, summaryOf, thresholdOf } from './words.ts';
 
 export type Action = 'firing' | 'resolved' | 'no_data';
 
 /** Times in milliseconds since the epoch. */
 export interface Alert {
   rule: string;
+  ruleset: Rule['ruleset'];
   action: Action;
   fingerprint: string;
   severity: Severity;
@@ -18,6 +21,7 @@ export interface Alert {
   summary: string;
   value: number | null;
   threshold: number | null;
+  for_seconds: number;
   start: number;
   end: number | null;
   change: number;
@@ -32,6 +36,8 @@ export interface Notification {
   /** It was told before, and still fires. */
   reminder?: boolean;
   alerts: readonly Alert[];
+  /** Of a record. */
+  document?: string;
 }
 
 export interface Origin {
@@ -39,21 +45,29 @@ export interface Origin {
   tags: Readonly<Record<string, string>>;
 }
 
-export function alertOf(instance: Instance, action: Action, { host, tags }: Origin, now: number): Alert {
-  const { rule, value, start, change } = instance;
+/** `start`: when it began to fire. */
+export function alertOf(
+  instance: Instance,
+  { action, start, change, at }: { action: Action; start: number; change: number; at: number },
+  { host, tags }: Origin,
+): Alert {
+  const { rule, value } = instance;
+  const prometheus = prometheusLabels(instance, host, tags);
   return {
     rule: rule.name,
+    ruleset: rule.ruleset,
     action,
-    fingerprint: fingerprintOfInstance(instance, host, tags),
+    fingerprint: fingerprintOf(prometheus),
     severity: rule.severity,
     labels: { ...tags, ...labelsOf(instance) },
-    prometheus: prometheusLabels(instance, host, tags),
+    prometheus,
     host,
     summary: summaryOf(instance, host),
     value,
     threshold: thresholdOf(rule),
-    start: start ?? now,
-    end: action === 'resolved' ? now : null,
+    for_seconds: rule.for / 1000,
+    start,
+    end: action === 'resolved' ? at : null,
     change,
   };
 }

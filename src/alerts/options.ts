@@ -195,4 +195,11 @@ export const alertsOption = optional(
 );
 
 type RawAlerts = Values<typeof alertsSection>;
-export type AlertsConfig = Omit<RawAlerts, 'topic'> & { topic: string };
+/** `configured`: it is in the configuration; else the built-in rules go to status, page and /metrics only. */
+export type AlertsConfig = Omit<RawAlerts, 'topic'> & { topic: string; configured: boolean };
+
+export function completeAlerts(raw: RawAlerts | undefined, prefix: string): AlertsConfig {
+  const topic = `${prefix}.alerts`;
+  if (raw === undefined) return { rules: [], builtin: true, receivers: [], topic, configured: false };
+  return { ...raw, topic: raw.topic ?? topic, configured: true };
+}

@@ -1,11 +1,10 @@
 /** The record of a change: a document of `runnel.alerts`, in the fields of the Elastic Common Schema. */
-import type { Alert } from './notification.ts';
-import type { Rule } from './rule.ts';
+
 import type { State } from './machine.ts';
+import type { Alert } from './notification.ts';
 
 export interface RecordedChange {
   alert: Alert;
-  rule: Rule;
   state: State;
   previous: State;
   silenced: boolean;
@@ -15,7 +14,7 @@ export interface RecordedChange {
 }
 
 /** `event.id` is the same when it is sent again. */
-export function alertRecord({ alert, rule, state, previous, silenced, reason, at }: RecordedChange, agentId: string): string {
+export function alertRecord({ alert, state, previous, silenced, reason, at }: RecordedChange, agentId: string): string {
   const time = (ms: number) => new Date(ms).toISOString();
   return JSON.stringify({
     '@timestamp': time(at),
@@ -30,7 +29,7 @@ export function alertRecord({ alert, rule, state, previous, silenced, reason, at
       severity: alert.severity,
       ...(reason !== undefined && { reason }),
     },
-    rule: { name: rule.name, ruleset: rule.ruleset },
+    rule: { name: alert.rule, ruleset: alert.ruleset },
     host: { name: alert.host },
     labels: alert.labels,
     alert: {
@@ -39,7 +38,7 @@ export function alertRecord({ alert, rule, state, previous, silenced, reason, at
       previous,
       value: alert.value,
       threshold: alert.threshold,
-      for_seconds: rule.for / 1000,
+      for_seconds: alert.for_seconds,
       silenced,
       summary: alert.summary,
       change: alert.change,

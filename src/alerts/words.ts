@@ -1,5 +1,5 @@
 /** What is said of an alert: labels and the sentence for people. */
-import { fingerprintOf, labelName } from './fingerprint.ts';
+import { labelName } from './fingerprint.ts';
 import type { Instance } from './instance.ts';
 import type { Rule } from './rule.ts';
 
@@ -28,14 +28,6 @@ export function prometheusLabels(
     labels[free] = value;
   }
   return labels;
-}
-
-export function fingerprintOfInstance(
-  instance: Instance,
-  host: string,
-  tags: Readonly<Record<string, string>>,
-): string {
-  return fingerprintOf(prometheusLabels(instance, host, tags));
 }
 
 /** `{{name}}` is a label, by its name or its last part; {{value}}, {{threshold}}, {{host}}, {{rule}} and {{severity}} are what they say. */

@@ -13,6 +13,7 @@ import type { Account } from './account.ts';
 import type { Stream } from './batch.ts';
 import type { DurableLane } from './durable-lane.ts';
 import type { Figures } from './figures.ts';
+import type { Measured } from './measured.ts';
 import type { Output } from './pipeline.ts';
 
 export interface InputTopic {
@@ -134,6 +135,12 @@ export interface InputHost {
   readonly tap: RecordTap;
   /** What Kafka's clock says when our monotonic one says `at`, give or take `error`, milliseconds; null: it does not tell. */
   otherClock?(signal: AbortSignal): Promise<{ time: number; at: number; error: number } | null>;
+  /** Who this agent is: random, kept in data_dir. */
+  readonly agentId: string;
+  /** What the inputs measure, for who looks at it before it leaves. */
+  readonly measured: Measured;
+  /** What the agent says of itself now, with one file of each input. */
+  status(): unknown;
   /** Something went wrong that does not end the input. */
   trouble(id: string, message: string): void;
 }
@@ -199,6 +206,8 @@ export interface OpenInput {
   capture?(sink: ByteSink): (() => void) | null;
   /** Who sends most, for `runnel top NAME`: it takes a while. */
   top?(): Promise<unknown>;
+  /** Does what a command of that name asks for; null: it has none. Throws a sentence where that cannot be done. */
+  command?(name: string, options: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<object> | null;
 }
 
 /** Positions in data_dir, which transactions carry, too. */

@@ -17,7 +17,10 @@ export async function email({ url, from, to }: EmailConfig, timeout: number): Pr
         await transport.sendMail({
           from,
           to: [...to],
-          subject: titleOf(notification).replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, 200).toWellFormed(),
+          subject: titleOf(notification)
+            .replace(/[\x00-\x1f\x7f]+/g, ' ')
+            .slice(0, 200)
+            .toWellFormed(),
           text: `${linesOf(alerts, MOST_TOLD).join('\n')}\n`,
           // The same when it is sent again.
           messageId: `<${keyOf(notification)}@${host.replace(/[^a-zA-Z0-9.-]/g, '-') || 'runnel'}>`,

@@ -12,7 +12,11 @@ const PASSED = ['PATH', 'HOME', 'LANG', 'TZ'];
 export function exec([program, ...args]: readonly string[], name: string, timeout: number): Outlet {
   return {
     async tell(notification, signal) {
-      const child = spawn(program!, args, { detached: true, stdio: ['pipe', 'pipe', 'pipe'], env: environment(notification) });
+      const child = spawn(program!, args, {
+        detached: true,
+        stdio: ['pipe', 'pipe', 'pipe'],
+        env: environment(notification),
+      });
       const said: string[] = [];
       let length = 0;
       for (const stream of [child.stdout, child.stderr]) {
@@ -41,7 +45,11 @@ export function exec([program, ...args]: readonly string[], name: string, timeou
         if (signal.aborted) throw signal.reason;
         if (late) return { done: 'refused', error: `${program} did not end in ${timeout / 1000} s and was killed` };
         if (code === 0) return { done: true };
-        const words = said.join('').trim().slice(0, 200).replace(/[\x00-\x1f\x7f]+/g, ' ');
+        const words = said
+          .join('')
+          .trim()
+          .slice(0, 200)
+          .replace(/[\x00-\x1f\x7f]+/g, ' ');
         return { done: 'refused', error: `${program} ended with ${code ?? by}${words === '' ? '' : `: ${words}`}` };
       } catch (error) {
         if (signal.aborted) throw error;
@@ -55,7 +63,9 @@ export function exec([program, ...args]: readonly string[], name: string, timeou
 
 function environment(notification: Notification): NodeJS.ProcessEnv {
   const [first] = notification.alerts;
-  const own = Object.fromEntries(PASSED.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+  const own = Object.fromEntries(
+    PASSED.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
   return {
     ...own,
     RUNNEL_ALERT: notification.rule,

@@ -32,7 +32,9 @@ export const MOST_TOLD = 100;
 /** A line for each, and how many more there are. */
 export function linesOf(alerts: readonly Alert[], most: number): string[] {
   const lines = alerts.slice(0, most).map(({ action, summary, labels }) => {
-    const some = Object.entries(labels).slice(0, 10).map(([name, value]) => `${name}=${value.slice(0, 100).toWellFormed()}`);
+    const some = Object.entries(labels)
+      .slice(0, 10)
+      .map(([name, value]) => `${name}=${value.slice(0, 100).toWellFormed()}`);
     return `${action}: ${summary}${some.length > 0 ? ` (${some.join(', ')})` : ''}`;
   });
   return alerts.length > most ? [...lines, `and ${alerts.length - most} more`] : lines;

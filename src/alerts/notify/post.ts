@@ -26,7 +26,12 @@ export async function post(
   const address = new URL(url);
   const send = address.protocol === 'https:' ? (await import('node:https')).request : request;
   const bytes = Buffer.from(body);
-  const all = { 'Content-Type': 'application/json', 'User-Agent': 'runnel', ...headers, 'Content-Length': bytes.length };
+  const all = {
+    'Content-Type': 'application/json',
+    'User-Agent': 'runnel',
+    ...headers,
+    'Content-Length': bytes.length,
+  };
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
   const options: RequestOptions = { method: 'POST', headers: all, signal: limit, agent: false };
   try {
@@ -54,7 +59,8 @@ async function read(answer: IncomingMessage): Promise<Posted> {
   const { 'retry-after': after, date } = answer.headers;
   const body = Buffer.concat(chunks).subarray(0, LONGEST_ANSWER).toString();
   const time = date === undefined ? Number.NaN : Date.parse(date);
-  const wait = after === undefined ? Number.NaN : /^\d+$/.test(after) ? Number(after) * 1000 : Date.parse(after) - Date.now();
+  const wait =
+    after === undefined ? Number.NaN : /^\d+$/.test(after) ? Number(after) * 1000 : Date.parse(after) - Date.now();
   return {
     code: answer.statusCode!,
     body,
@@ -66,9 +72,14 @@ async function read(answer: IncomingMessage): Promise<Posted> {
 /** 2xx is delivered; 429, 5xx and no answer are tried again; all else is refused, redirects too. */
 export function judged({ code, body, after }: Posted): Delivered {
   if (code >= 200 && code < 300) return { done: true };
-  const said = body.trim().split('\n', 1)[0]!.slice(0, 200).replace(/[\x00-\x1f\x7f]/g, ' ');
+  const said = body
+    .trim()
+    .split('\n', 1)[0]!
+    .slice(0, 200)
+    .replace(/[\x00-\x1f\x7f]/g, ' ');
   const error = `it answers ${code}${said === '' ? '' : `: ${said}`}`;
   if (code === 429 || code === 408 || code >= 500) return { done: false, error, ...(after !== undefined && { after }) };
-  if (code >= 300 && code < 400) return { done: 'refused', error: `${error} (redirects are not followed: name the address itself)` };
+  if (code >= 300 && code < 400)
+    return { done: 'refused', error: `${error} (redirects are not followed: name the address itself)` };
   return { done: 'refused', error };
 }

@@ -16,7 +16,15 @@ export function slack(url: string, timeout: number): Outlet {
       const title = escaped(titleOf(notification));
       const text = escaped(linesOf(alerts, MOST_LINES).join('\n')).slice(0, LONGEST).toWellFormed();
       const color = statusOf(alerts) === 'resolved' ? GOOD : COLORS[alerts[0]?.severity ?? 'warning'];
-      const attachment = { color, title, text, fallback: title, footer: 'runnel', ts: Math.floor(at / 1000), mrkdwn_in: [] };
+      const attachment = {
+        color,
+        title,
+        text,
+        fallback: title,
+        footer: 'runnel',
+        ts: Math.floor(at / 1000),
+        mrkdwn_in: [],
+      };
       const body = JSON.stringify({ text: title, attachments: [attachment] });
       try {
         return judged(await post(url, body, {}, { timeout, signal }));

@@ -14,7 +14,8 @@ export function webhook({ url, headers, secret }: WebhookConfig, name: string, t
     async tell(notification, signal) {
       const body = JSON.stringify(messageOf(notification, name));
       const timestamp = String(Math.floor(Date.now() / 1000));
-      const signature = secret === undefined ? null : createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex');
+      const signature =
+        secret === undefined ? null : createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex');
       const all = {
         ...headers,
         'Idempotency-Key': keyOf(notification),
@@ -32,7 +33,9 @@ export function webhook({ url, headers, secret }: WebhookConfig, name: string, t
 /** The same when it is sent again. */
 export function keyOf({ id, alerts }: Notification): string {
   const first = alerts[0];
-  return first ? `${first.fingerprint}-${first.change}${alerts.length > 1 ? `-${alerts.length}` : ''}-${id}` : String(id);
+  return first
+    ? `${first.fingerprint}-${first.change}${alerts.length > 1 ? `-${alerts.length}` : ''}-${id}`
+    : String(id);
 }
 
 export function messageOf(notification: Notification, receiver: string): object {
@@ -72,5 +75,7 @@ export function annotationsOf({ summary, value, threshold, action }: Alert): Rec
 /** What all of them have. */
 function common(all: readonly Readonly<Record<string, string>>[]): Record<string, string> {
   const [first = {}, ...others] = all;
-  return Object.fromEntries(Object.entries(first).filter(([name, value]) => others.every((one) => one[name] === value)));
+  return Object.fromEntries(
+    Object.entries(first).filter(([name, value]) => others.every((one) => one[name] === value)),
+  );
 }

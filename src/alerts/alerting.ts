@@ -1,0 +1,459 @@
+/**
+ * Alerting: what the engine says is written down, then recorded, then told.
+ *
+ *   window -> engine -> changes -> journal, synced -> records of the topic
+ *                                                  -> mailboxes, Alertmanager       whom a silence does not keep it from
+ */
+import { wildcards } from '../config/wildcards.ts';
+import type { MetricDocuments } from '../core/measured.ts';
+import { pointsOf } from './documents.ts';
+import { type Change, Engine } from './engine.ts';
+import type { Instance, InstanceState } from './instance.ts';
+import { Journal, type Step } from './journal.ts';
+import type { State } from './machine.ts';
+import { type Action, type Alert, alertOf, type Notification, type Origin } from './notification.ts';
+import { Alertmanager, RESOLVED_MS } from './notify/alertmanager.ts';
+import { outletOf } from './notify/all.ts';
+import { Mailbox, type MailboxStatus } from './notify/mailbox.ts';
+import type { Delivered } from './notify/outlet.ts';
+import type { Point } from './point.ts';
+import type { ReceiverConfig } from './receiver.ts';
+import { alertRecord } from './record.ts';
+import type { Rule } from './rule.ts';
+import { isSilenced, type Silence } from './silences.ts';
+
+/** Of the topic, among those that are told. */
+export const RECORDS = '';
+const TICK_MS = 1000;
+
+export interface AlertingOptions {
+  rules: readonly Rule[];
+  receivers: readonly ReceiverConfig[];
+  origin: Origin;
+  agentId: string;
+  /** Of the journal. */
+  path: string;
+  /** Of what has no source of its own, milliseconds. */
+  interval: number;
+  /** Takes a record; `recorded` says when it is safe. Null: none are made. */
+  record: ((id: number, document: string) => void) | null;
+  /** Points of the agent itself, every `interval`. */
+  own(): Point[];
+}
+
+/** What of it is in a state that is not ok. */
+export interface AlertShown {
+  rule: string;
+  state: State;
+  labels: Readonly<Record<string, string>>;
+  value: number | null;
+  since: string;
+  severity: string;
+  summary: string;
+  silenced: boolean;
+}
+
+interface Receiver {
+  config: ReceiverConfig;
+  isFor: (alert: Alert) => boolean;
+  told: Mailbox | Alertmanager;
+  /** By fingerprint: when it was told last, on the monotonic clock. */
+  reminded: Map<string, number>;
+}
+
+export class Alerting {
+  readonly #o: AlertingOptions;
+  readonly #engine: Engine;
+  readonly #journal: Journal;
+  readonly #receivers: Receiver[] = [];
+  #looked = 0;
+
+  private constructor(options: AlertingOptions, journal: Journal) {
+    this.#o = options;
+    this.#journal = journal;
+    this.#engine = new Engine(options.rules);
+  }
+
+  /** Goes on from where the last process was. Rejects where its journal is of a newer format. */
+  static async open(options: AlertingOptions): Promise<Alerting> {
+    const alerting = new Alerting(options, await Journal.open(options.path));
+    for (const config of options.receivers) alerting.#receivers.push(await alerting.#receiver(config));
+    alerting.#resume();
+    return alerting;
+  }
+
+  /** A source has closed a window, or one piece of it (`last` false). */
+  readonly #pieces = new Map<string, Point[]>();
+  window(source: string, interval: number, documents: MetricDocuments, last = true): void {
+    const points = this.#pieces.get(source) ?? [];
+    points.push(...pointsOf(documents, (name) => this.#engine.wants(name)));
+    if (!last) {
+      this.#pieces.set(source, points);
+      return;
+    }
+    this.#pieces.delete(source);
+    this.points(source, interval, points);
+  }
+
+  points(source: string, interval: number, points: readonly Point[]): void {
+    this.#take(this.#engine.window(source, interval, performance.now(), points));
+  }
+
+  /** The record of this number is safe. */
+  recorded(ids: readonly number[]): void {
+    void this.#journal.take({ done: ids }, { sync: false });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const timer = setInterval(() => this.#tick(), TICK_MS);
+    try {
+      const ended = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      await Promise.all([...this.#receivers.map(({ told }) => told.run(signal)), signal.aborted ? null : ended]);
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#saveProgress();
+    await this.#journal.close();
+  }
+
+  get shown(): AlertShown[] {
+    const now = Date.now();
+    return [...this.#engine.notOk()].map((instance) => {
+      const { rule, progress, value, since } = instance;
+      const alert = this.#alertOf(instance, 'firing', now, 0);
+      const { labels, severity, summary } = alert;
+      const silenced = this.#isSilenced(alert, now);
+      const state = progress.state;
+      return {
+        rule: rule.name,
+        state,
+        labels,
+        value,
+        since: new Date(since).toISOString(),
+        severity,
+        summary,
+        silenced,
+      };
+    });
+  }
+
+  get receivers(): MailboxStatus[] {
+    return this.#receivers.map(({ told }) => told.status);
+  }
+
+  get rules(): number {
+    return this.#o.rules.length;
+  }
+
+  get silences(): Silence[] {
+    return [...this.#journal.kept.silences.values()];
+  }
+
+  get problems(): string[] {
+    const failing = this.receivers
+      .filter(({ error }) => error !== null)
+      .map(({ name, error }) => `alerts: ${name}: ${error}`);
+    return this.#journal.error === null ? failing : [this.#journal.error, ...failing];
+  }
+
+  /** Resolves when it is written down. */
+  async silence(silence: Omit<Silence, 'id'>): Promise<Silence> {
+    const id = String(this.#next());
+    const whole = { ...silence, id };
+    await this.#journal.take({ change: this.#journal.kept.change, silences: { [id]: whole } });
+    this.#kick();
+    return whole;
+  }
+
+  /** False: there is none of this id. */
+  async unsilence(id: string): Promise<boolean> {
+    if (!this.#journal.kept.silences.has(id)) return false;
+    await this.#endSilences([id]);
+    return true;
+  }
+
+  /** Tells a receiver of an alert that is none; null: there is no such receiver. */
+  async notify(name: string, signal: AbortSignal): Promise<Delivered | null> {
+    const receiver = this.#receivers.find(({ config }) => config.name === name);
+    if (!receiver) return null;
+    const { host } = this.#o.origin;
+    const at = Date.now();
+    const labels = { alertname: 'runnel-test', instance: host, severity: 'info' };
+    const alert: Alert = {
+      rule: 'runnel-test',
+      ruleset: 'alerts',
+      action: 'firing',
+      fingerprint: '0000000000000000',
+      severity: 'info',
+      labels: {},
+      prometheus: labels,
+      host,
+      summary: 'This is a test: nothing is wrong.',
+      value: null,
+      threshold: null,
+      for_seconds: 0,
+      start: at,
+      end: at + 60_000,
+      change: 0,
+    };
+    const outlet = await outletOf(receiver.config);
+    if (outlet) return outlet.tell({ id: 0, receiver: name, rule: alert.rule, at, alerts: [alert] }, signal);
+    return (receiver.told as Alertmanager).test(alert, signal);
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    const { interval } = this.#o;
+    this.#take(this.#engine.tick(now, interval));
+    const ended = this.silences.filter(({ until }) => until <= Date.now()).map(({ id }) => id);
+    if (ended.length > 0) void this.#endSilences(ended);
+    if (now - this.#looked < interval) return;
+    this.#looked = now;
+    this.#saveProgress();
+    this.#forget();
+    this.#remind(now);
+  }
+
+  /** What the engine says: written down, recorded, told. */
+  #take(changes: readonly Change[], reason?: string): void {
+    if (changes.length === 0) return;
+    const at = Date.now();
+    const step: Required<Pick<Step, 'states'>> & { gone: string[]; queued: Notification[] } = {
+      states: {},
+      gone: [],
+      queued: [],
+    };
+    const told: Alert[] = [];
+    const records: { id: number; document: string }[] = [];
+    for (const { instance, previous } of changes) {
+      const { state } = instance.progress;
+      instance.since = at;
+      const action = actionOf(state, instance);
+      if (action !== null) {
+        const alert = this.#alertOf(instance, action, at, this.#next());
+        const silenced = this.#isSilenced(alert, at);
+        records.push(this.#recordOf(alert, { state, previous, silenced, at, ...(reason !== undefined && { reason }) }));
+        // What was told is told to have ended, whatever is silenced since.
+        const wasHeld = instance.held;
+        instance.held = action !== 'resolved' && silenced && (instance.alert === null || wasHeld);
+        if (action === 'resolved' ? !wasHeld : !silenced) told.push(alert);
+        instance.alert = action === 'resolved' ? null : alert;
+      }
+      if (state === 'ok') step.gone.push(instance.id);
+      else step.states[instance.id] = instance.saved;
+    }
+    this.#tell(step, told, records, at);
+  }
+
+  #tell(
+    step: Step & { queued: Notification[] },
+    told: readonly Alert[],
+    records: readonly { id: number; document: string }[],
+    at: number,
+  ): void {
+    const letters: { receiver: Receiver; notification: Notification }[] = [];
+    for (const receiver of this.#receivers) {
+      const mine = told.filter(receiver.isFor);
+      for (const [rule, alerts] of Map.groupBy(mine, (alert) => alert.rule)) {
+        const level = receiver.told instanceof Alertmanager;
+        // What fires is told to an Alertmanager as it is; only what ended has to be kept for it.
+        const kept = level ? alerts.filter(({ action }) => action === 'resolved') : alerts;
+        if (kept.length > 0)
+          letters.push({
+            receiver,
+            notification: { id: this.#next(), receiver: receiver.config.name, rule, at, alerts: kept },
+          });
+      }
+    }
+    const { record } = this.#o;
+    const kept = record
+      ? records.map(({ id, document }) => ({ id, receiver: RECORDS, rule: '', at, alerts: [], document }))
+      : [];
+    step.queued.push(...kept, ...letters.map(({ notification }) => notification));
+    step.change = this.#journal.kept.change;
+    void this.#journal.take(step).then(() => {
+      for (const { id, document } of kept) record?.(id, document);
+      for (const { receiver, notification } of letters)
+        if (receiver.told instanceof Mailbox) receiver.told.put(notification);
+      for (const { fingerprint, action } of told)
+        for (const { reminded } of this.#receivers) {
+          if (action === 'resolved') reminded.delete(fingerprint);
+          else reminded.set(fingerprint, performance.now());
+        }
+      this.#kick();
+    });
+  }
+
+  #kick(): void {
+    for (const { told } of this.#receivers) if (told instanceof Alertmanager) told.kick();
+  }
+
+  /** What a silence held and still fires is told now. */
+  async #endSilences(ids: readonly string[]): Promise<void> {
+    await this.#journal.take({ ended: ids });
+    const at = Date.now();
+    const told: Alert[] = [];
+    const states: Record<string, InstanceState> = {};
+    for (const instance of this.#engine.notOk()) {
+      if (!instance.held || instance.alert === null || this.#isSilenced(instance.alert, at)) continue;
+      instance.held = false;
+      told.push(instance.alert);
+      states[instance.id] = instance.saved;
+    }
+    this.#tell({ states, queued: [] }, told, [], at);
+  }
+
+  #remind(now: number): void {
+    for (const receiver of this.#receivers) {
+      const { remind } = receiver.config;
+      if (remind === undefined || !(receiver.told instanceof Mailbox)) continue;
+      const due: Alert[] = [];
+      for (const { alert, held } of this.#engine.notOk()) {
+        if (alert === null || held || !receiver.isFor(alert) || this.#isSilenced(alert, Date.now())) continue;
+        const last = receiver.reminded.get(alert.fingerprint);
+        if (last === undefined) receiver.reminded.set(alert.fingerprint, now);
+        else if (now - last >= remind) {
+          due.push(alert);
+          receiver.reminded.set(alert.fingerprint, now);
+        }
+      }
+      for (const [rule, alerts] of Map.groupBy(due, (alert) => alert.rule)) {
+        const notification = {
+          id: this.#next(),
+          receiver: receiver.config.name,
+          rule,
+          at: Date.now(),
+          reminder: true,
+          alerts,
+        };
+        void this.#journal.take({ change: notification.id, queued: [notification] });
+        receiver.told.put(notification);
+      }
+    }
+  }
+
+  /** How far conditions that hold have come: not worth a sync. */
+  #saveProgress(): void {
+    const states: Record<string, InstanceState> = {};
+    for (const instance of this.#engine.notOk()) if (instance.progress.counting) states[instance.id] = instance.saved;
+    if (Object.keys(states).length > 0) void this.#journal.take({ states }, { sync: false });
+  }
+
+  /** What ended long ago need not be told to an Alertmanager any more. */
+  #forget(): void {
+    const before = Date.now() - RESOLVED_MS;
+    const level = new Set(
+      this.#receivers.flatMap(({ told, config }) => (told instanceof Alertmanager ? [config.name] : [])),
+    );
+    const done = [...this.#journal.kept.queued.values()].filter(
+      ({ receiver, at }) => level.has(receiver) && at < before,
+    );
+    if (done.length > 0) void this.#journal.take({ done: done.map(({ id }) => id) }, { sync: false });
+  }
+
+  /** Goes on with what was written down; what belongs to no rule any more is resolved. */
+  #resume(): void {
+    const { kept } = this.#journal;
+    const at = Date.now();
+    const over: { saved: InstanceState; reason: string }[] = [];
+    const anew: Instance[] = [];
+    const gone: string[] = [];
+    for (const [id, saved] of kept.states) {
+      const instance = this.#engine.restore(saved);
+      if (instance === null) {
+        gone.push(id);
+        over.push({ saved, reason: 'rule removed' });
+        continue;
+      }
+      if (saved.alert === null) continue;
+      if (this.#alertOf(instance, 'firing', at, 0).fingerprint === saved.alert.fingerprint) continue;
+      over.push({ saved, reason: 'labels changed' });
+      instance.alert = null;
+      anew.push(instance);
+    }
+    const told: Alert[] = [];
+    const records: { id: number; document: string }[] = [];
+    for (const { saved, reason } of over) {
+      if (saved.alert === null) continue;
+      const alert: Alert = { ...saved.alert, action: 'resolved', end: at, change: this.#next() };
+      records.push(this.#recordOf(alert, { state: 'ok', previous: saved.state, silenced: saved.held, at, reason }));
+      if (!saved.held) told.push(alert);
+    }
+    const receivers = new Set([RECORDS, ...this.#receivers.map(({ config }) => config.name)]);
+    const done = [...kept.queued.values()].filter(({ receiver }) => !receivers.has(receiver)).map(({ id }) => id);
+    if (over.length + gone.length + done.length > 0) this.#tell({ gone, done, queued: [] }, told, records, at);
+    this.#take(anew.map((instance) => ({ instance, previous: 'ok' as const })));
+    for (const { id, receiver, document } of kept.queued.values()) {
+      if (receiver === RECORDS && document !== undefined) this.#o.record?.(id, document);
+    }
+  }
+
+  async #receiver(config: ReceiverConfig): Promise<Receiver> {
+    const only = Object.entries(config.only).map(([name, value]) => [name, wildcards([value])] as const);
+    const isFor = (alert: Alert) => only.every(([name, fits]) => fits(subjectOf(alert, name)));
+    const outlet = await outletOf(config);
+    const { name } = config;
+    const waiting = () => [...this.#journal.kept.queued.values()].filter(({ receiver }) => receiver === name);
+    const told = outlet
+      ? new Mailbox({
+          name,
+          outlet,
+          waiting: waiting(),
+          done: (ids) => void this.#journal.take({ done: ids }, { sync: false }),
+          replaced: (done, queued) => void this.#journal.take({ done, queued }, { sync: false }),
+        })
+      : new Alertmanager({
+          name,
+          urls: config.alertmanager!,
+          resend: config.resend,
+          timeout: config.timeout,
+          alerts: () => this.#levelOf(isFor, waiting()),
+        });
+    return { config, isFor, told, reminded: new Map() };
+  }
+
+  /** What fires and is told, and what ended lately and does not fire again. */
+  #levelOf(isFor: (alert: Alert) => boolean, ended: readonly Notification[]): Alert[] {
+    const now = Date.now();
+    const firing = new Map<string, Alert>();
+    for (const { alert } of this.#engine.notOk()) {
+      if (alert !== null && isFor(alert) && !this.#isSilenced(alert, now)) firing.set(alert.fingerprint, alert);
+    }
+    const resolved = new Map<string, Alert>();
+    for (const { alerts } of ended)
+      for (const alert of alerts) if (!firing.has(alert.fingerprint)) resolved.set(alert.fingerprint, alert);
+    return [...firing.values(), ...resolved.values()];
+  }
+
+  #alertOf(instance: Instance, action: Action, at: number, change: number): Alert {
+    const start = instance.alert?.start ?? at;
+    return alertOf(instance, { action, start, change, at }, this.#o.origin);
+  }
+
+  #recordOf(alert: Alert, told: { state: State; previous: State; silenced: boolean; at: number; reason?: string }) {
+    return { id: this.#next(), document: alertRecord({ alert, ...told }, this.#o.agentId) };
+  }
+
+  #isSilenced(alert: Pick<Alert, 'rule' | 'labels'>, now: number): boolean {
+    return isSilenced(this.#journal.kept.silences.values(), alert, now);
+  }
+
+  #next(): number {
+    return ++this.#journal.kept.change;
+  }
+}
+
+/** Null: nobody is to know. */
+function actionOf(state: State, { alert }: Instance): Action | null {
+  if (state === 'firing') return 'firing';
+  if (state === 'no_data') return 'no_data';
+  return state === 'ok' && alert !== null ? 'resolved' : null;
+}
+
+function subjectOf({ rule, severity, labels }: Alert, name: string): string {
+  if (name === 'rule') return rule;
+  return name === 'severity' ? severity : (labels[name] ?? '');
+}

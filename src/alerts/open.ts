@@ -1,0 +1,84 @@
+/** `alerts`: rules over what other inputs measure. */
+import { join } from 'node:path';
+import type { InputHost, OpenInput, OpenKind } from '../core/input.ts';
+import { valueEnvelope } from '../records/envelope.ts';
+import { Alerting } from './alerting.ts';
+import { builtinRules } from './builtin.ts';
+import { command } from './command.ts';
+import type { AlertsInput } from './kind.ts';
+import { OwnPoints, type OwnStatus } from './own.ts';
+import { gaugePoint, type Point } from './point.ts';
+import { Recorder } from './recorder.ts';
+import type { AlertsSaid } from './report.ts';
+import { LINES_ATTRIBUTE, LINES_METRIC } from './rule.ts';
+
+/** Its own source among those that bring points. */
+const OWN = 'runnel';
+
+export function openAlerts(host: InputHost): OpenKind<AlertsInput> {
+  return {
+    async open({ id, options }): Promise<OpenInput> {
+      const { config, topic, tags, data_dir, interval, spool } = options;
+      const account = host.account(id);
+      const rules = [...config.rules, ...(config.builtin ? builtinRules() : [])];
+      const own = new OwnPoints(spool);
+      const ownPoints = (): Point[] => {
+        const points = own.of(host.status() as OwnStatus);
+        for (const [rule, lines] of host.measured.takeLines()) {
+          points.push({ ...gaugePoint(LINES_METRIC, { [LINES_ATTRIBUTE]: rule }, lines), type: 'sum' });
+        }
+        return points;
+      };
+      const envelope = valueEnvelope(options.host);
+      const stream = {
+        name: 'alerts',
+        topic: topic ?? '',
+        key: options.host,
+        account,
+        replayable: false,
+        envelope: () => envelope,
+      };
+      let alerting: Alerting | null = null;
+      const recorder = topic === null ? null : new Recorder(stream, (ids) => alerting?.recorded(ids));
+      alerting = await Alerting.open({
+        rules,
+        receivers: config.receivers,
+        origin: { host: options.host, tags },
+        agentId: host.agentId,
+        path: join(data_dir, 'alerts.journal'),
+        interval,
+        record: recorder && ((number, document) => recorder.put(number, document)),
+        own: ownPoints,
+      });
+      const open = alerting;
+      return {
+        async run(output, signal) {
+          host.measured.observer = open;
+          const every = setInterval(() => open.points(OWN, interval, ownPoints()), interval);
+          try {
+            await Promise.all([open.run(signal), recorder?.run(output, signal)]);
+          } finally {
+            clearInterval(every);
+            if (host.measured.observer === open) host.measured.observer = null;
+            await open.close();
+          }
+        },
+        problems: () => open.problems,
+        inFlight: () => recorder?.waiting ?? 0,
+        status: () => statusOf(open),
+        command: (name, options, signal) => command(open, name, options, signal),
+      };
+    },
+    problems: () => [],
+    status: ([said]) => (said ?? {}) as object,
+    close: async () => undefined,
+  };
+}
+
+function statusOf(alerting: Alerting): AlertsSaid {
+  const { shown: list, receivers, rules, silences } = alerting;
+  const of = (state: string) => list.filter((one) => one.state === state).length;
+  return {
+    alerts: { firing: of('firing'), pending: of('pending'), no_data: of('no_data'), rules, receivers, list, silences },
+  };
+}

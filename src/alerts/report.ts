@@ -1,0 +1,130 @@
+/** `alerts` in the status, and how it is shown. */
+import type { Figures } from '../core/figures.ts';
+import type { InputRow, Table } from '../core/input.ts';
+import { count } from '../core/units.ts';
+import type { AlertShown } from './alerting.ts';
+import type { MailboxStatus } from './notify/mailbox.ts';
+import type { Silence } from './silences.ts';
+
+export interface AlertsSaid {
+  alerts: {
+    firing: number;
+    pending: number;
+    no_data: number;
+    rules: number;
+    receivers: MailboxStatus[];
+    /** Those that are not ok. */
+    list: AlertShown[];
+    silences: Silence[];
+  };
+}
+
+export const NOTHING: AlertsSaid = {
+  alerts: { firing: 0, pending: 0, no_data: 0, rules: 0, receivers: [], list: [], silences: [] },
+};
+
+export function figures({ alerts }: AlertsSaid, to: Figures): void {
+  const { firing, pending, no_data, receivers, list } = alerts;
+  to.gauge(
+    'alerts',
+    'Alerts by state.',
+    ['state'],
+    [
+      [firing, 'firing'],
+      [pending, 'pending'],
+      [no_data, 'no_data'],
+    ],
+  );
+  const rules = Map.groupBy(
+    list.filter(({ state }) => state !== 'pending'),
+    ({ rule }) => rule,
+  );
+  to.gauge(
+    'alert_firing',
+    'Instances of a rule that fire.',
+    ['rule', 'severity'],
+    [...rules].map(([rule, all]) => [all.length, rule, all[0]!.severity]),
+  );
+  to.gauge(
+    'alert_receiver_waiting',
+    'Messages that wait for a receiver.',
+    ['receiver'],
+    receivers.map((one) => [one.waiting, one.name]),
+  );
+  to.counter(
+    'alert_receiver_delivered',
+    'Messages that a receiver has taken.',
+    ['receiver'],
+    receivers.map((one) => [one.delivered, one.name]),
+  );
+  to.counter(
+    'alert_receiver_dropped',
+    'Messages that a receiver refused, or for which there was no room.',
+    ['receiver'],
+    receivers.map((one) => [one.dropped, one.name]),
+  );
+}
+
+export function lines({ alerts: { list, receivers, silences } }: AlertsSaid): string[] {
+  const told = list.filter(({ state }) => state !== 'pending');
+  const shown = [...told, ...list.filter(({ state }) => state === 'pending')];
+  const failing = receivers.filter(({ waiting, error }) => waiting > 0 || error !== null);
+  if (shown.length + failing.length + silences.length === 0) return [];
+  return [
+    '',
+    `alerts: ${told.length} firing`,
+    ...shown.map(
+      ({ state, summary, since, silenced }) => `  ${state} since ${since}${silenced ? ', silenced' : ''}: ${summary}`,
+    ),
+    ...failing.map(
+      ({ name, waiting, error }) =>
+        `  ${name}: ${count(waiting, 'message')} waiting${error === null ? '' : `: ${error}`}`,
+    ),
+    ...silences.map(
+      ({ id, rule, until, why }) => `  silence ${id}: ${rule} until ${new Date(until).toISOString()}: ${why}`,
+    ),
+  ];
+}
+
+export function rows(): InputRow[] {
+  return [];
+}
+
+export function tables({ alerts: { list, receivers } }: AlertsSaid): Table[] {
+  const all: Table[] = [];
+  if (list.length > 0) {
+    all.push({
+      title: 'Alerts',
+      heads: ['State', 'Rule', 'What', 'Value', 'Since'],
+      rows: list.map(({ state, rule, summary, value, since, silenced }) => {
+        const bad = state !== 'pending' && !silenced ? '!' : '';
+        return [
+          `${bad}${state}${silenced ? ' (silenced)' : ''}`,
+          rule,
+          summary,
+          value === null ? '' : String(value),
+          since,
+        ];
+      }),
+    });
+  }
+  if (receivers.length > 0) {
+    all.push({
+      title: 'Receivers of alerts',
+      heads: ['Name', 'Waiting', 'Told', 'Error'],
+      rows: receivers.map(({ name, waiting, delivered, error }) => [
+        name,
+        String(waiting),
+        String(delivered),
+        error === null ? '' : `!${error}`,
+      ]),
+      folded: true,
+    });
+  }
+  return all;
+}
+
+/** What fires of the agent itself is in the reasons already, as long as it lasts. */
+export function notices({ alerts: { receivers } }: AlertsSaid): string[] {
+  return receivers.flatMap(({ name, error }) => (error === null ? [] : [`alerts: ${name}: ${error}`]));
+}

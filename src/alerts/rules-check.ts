@@ -1,0 +1,70 @@
+/** What must hold between rules, and between them and what is measured. */
+import type { CommonConfig } from '../config/config.ts';
+import { nearest, type Path, type Saying } from '../config/errors.ts';
+import type { AlertsConfig } from './options.ts';
+import type { Rule } from './rule.ts';
+
+/** What of the configuration says what is measured. */
+interface Measuring {
+  alerts: AlertsConfig;
+  logs: readonly { name: string; process: readonly object[] }[];
+  metrics: { interval: number; host: unknown; checks: readonly { name: string; interval?: number | undefined }[] };
+  statsd: { flush_interval: number; listen: readonly unknown[] };
+}
+
+export function checkRules(config: CommonConfig, refuse: Saying, warn: Saying): void {
+  const { alerts, logs, metrics, statsd } = config as unknown as Measuring;
+  for (const list of ['rules', 'receivers'] as const) {
+    const names = alerts[list].map(({ name }) => name);
+    for (const [i, name] of names.entries()) {
+      if (names.indexOf(name) !== i)
+        refuse(['alerts', list, i, 'name'], `is ${name}, as of another one: each needs its own`);
+    }
+  }
+  for (const [i, receiver] of alerts.receivers.entries()) {
+    if (receiver.name === '') refuse(['alerts', 'receivers', i, 'name'], 'must not be empty');
+  }
+  for (const [i, rule] of alerts.rules.entries()) {
+    const at: Path = ['alerts', 'rules', i];
+    const { log, check, value } = rule;
+    if (log && !logs.some(({ name }) => name === log.input)) {
+      const near = nearest(
+        log.input,
+        logs.map(({ name }) => name),
+      );
+      refuse(
+        [...at, 'log', 'input'],
+        `is ${log.input}, and there is none under logs${near ? `: did you mean ${near}?` : ''}`,
+      );
+    }
+    const own = metrics.checks.find(({ name }) => name === check);
+    if (check !== null && !own && statsd.listen.length === 0) {
+      refuse(
+        [...at, 'check'],
+        `is ${check}: it is not under metrics.checks, and there is no StatsD that could bring it`,
+      );
+    }
+    if (value.over === null) continue;
+    const interval = log
+      ? metrics.interval
+      : own
+        ? (own.interval ?? metrics.interval)
+        : shortestFor(rule, { metrics, statsd });
+    if (value.over < interval)
+      refuse([...at, 'value'], `is over less than ${interval / 1000}s, the interval at which it is measured`);
+    else if (value.over % interval !== 0)
+      refuse([...at, 'value'], `must be over a multiple of ${interval / 1000}s, the interval at which it is measured`);
+  }
+  void warn;
+}
+
+/** Host metrics have the interval of metrics, all others that of StatsD; where it is not plain, the shorter. */
+function shortestFor({ metric }: Rule, { metrics, statsd }: Pick<Measuring, 'metrics' | 'statsd'>): number {
+  if (metric.startsWith('system.') || metric.startsWith('runnel.')) return metrics.interval;
+  const shortest = Math.min(
+    metrics.interval,
+    statsd.flush_interval,
+    ...metrics.checks.map(({ interval }) => interval ?? metrics.interval),
+  );
+  return shortest;
+}
