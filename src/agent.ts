@@ -18,6 +18,7 @@ import { Accounts } from './core/account.ts';
 import type { AnyKind, InputTopic } from './core/input.ts';
 import { Ledgers } from './core/ledger.ts';
 import { countLost } from './core/lost.ts';
+import { Measured } from './core/measured.ts';
 import { Pipeline } from './core/pipeline.ts';
 import { Pool } from './core/pool.ts';
 import { Identity } from './data-dir/identity.ts';
@@ -62,6 +63,7 @@ export class Agent {
   #now: LocatedAs;
   readonly #accounts = new Accounts();
   readonly #tap = new Tap();
+  readonly #measured = new Measured();
   readonly #stop = new AbortController();
   #loadedAt = new Date();
   readonly #reloads = new Reloads(() => this.#reload());
@@ -146,6 +148,9 @@ export class Agent {
       leftSince: (id) => (this.#client && this.#windows?.since(id)) ?? null,
       nextWindowId: () => identity.nextWindowId(),
       isSet: (option) => this.#now.isSet(option),
+      agentId: identity.agentId,
+      measured: this.#measured,
+      status: () => buildStatus(this.#parts(), 1),
       durable: (topic) => this.#delivery.durable(topic),
       tap: this.#tap,
       otherClock: async (signal) => this.#client?.clock(signal) ?? null,
@@ -198,6 +203,7 @@ export class Agent {
       tap: this.#tap,
       reload: () => this.reload(),
       top: (input) => this.#inputs.top(input),
+      command: (input, name, options, signal) => this.#inputs.command(input, name, options, signal),
       capture: (input, sink) => this.#inputs.capture(input, sink),
       kinds,
     });

@@ -10,6 +10,7 @@
  *   GET /tap[?match=P]   records as they leave, as lines of JSON; on the socket only
  *   GET /capture?input=NAME  what comes to it, as it comes; on the socket only
  *   GET /top?input=NAME  who sends most to an input; on the socket only
+ *   POST /command?input=NAME&name=COMMAND&options=JSON   has an input do something; on the socket only
  *   POST /reload         reads the configuration again; on the socket only
  *
  * On the address nothing changes anything.
@@ -34,6 +35,8 @@ import type { Tap } from './tap.ts';
 /** Files of an input that are listed if nobody says how many. */
 const FILES_LISTED = 100;
 const MAX_PATTERN = 1024;
+/** A command is given up after so long, milliseconds. */
+const COMMAND_MS = 60_000;
 
 export interface AdminOptions {
   /** `host:port`; port 0 takes a free one. */
@@ -53,6 +56,13 @@ export interface AdminOptions {
   reload?: () => Promise<{ reloaded: boolean }>;
   /** Who sends most to an input; null: nobody can tell. */
   top?: (input: string) => Promise<unknown> | null;
+  /** Has an input do what a command asks for; null: it knows none of that name. Rejects with a sentence. */
+  command?: (
+    input: string,
+    name: string,
+    options: Readonly<Record<string, unknown>>,
+    signal: AbortSignal,
+  ) => Promise<object> | null;
   /** Gives what comes to an input until the returned function is called; null: it cannot be had. */
   capture?: (input: string, sink: ByteSink) => (() => void) | null;
   kinds?: readonly AnyKind[];
@@ -145,6 +155,7 @@ async function answer(
     const told = await options.reload();
     return jsonAnswer(told.reloaded ? 200 : 409, told);
   }
+  if (method === 'POST' && path === '/command' && local && options.command) return commanded(query, options.command);
   if (method !== 'GET' && method !== 'HEAD') {
     throw new Refusal(405, 'method', 'Nothing here changes anything: only GET and HEAD.', { Allow: 'GET, HEAD' });
   }
@@ -213,6 +224,18 @@ async function answer(
     }
     default:
       return textAnswer(404, 'There is /, /health, /ready, /status and /metrics.');
+  }
+}
+
+async function commanded(query: URLSearchParams, command: NonNullable<AdminOptions['command']>): Promise<Answer> {
+  const [input, name] = [query.get('input') ?? '', query.get('name') ?? ''];
+  try {
+    const options = JSON.parse(query.get('options') ?? '{}') as Record<string, unknown>;
+    const told = command(input, name, options, AbortSignal.timeout(COMMAND_MS));
+    if (told === null) return textAnswer(404, `${input} knows no ${name}.`);
+    return jsonAnswer(200, await told);
+  } catch (error) {
+    return jsonAnswer(409, { error: (error as Error).message });
   }
 }
 

@@ -5,18 +5,19 @@
  *                                                  -> mailboxes, Alertmanager       whom a silence does not keep it from
  */
 import { wildcards } from '../config/wildcards.ts';
+import { aborted } from '../core/abort.ts';
 import type { MetricDocuments } from '../core/measured.ts';
 import { pointsOf } from './documents.ts';
-import { type Change, Engine } from './engine.ts';
+import { type AlertChange, Engine } from './engine.ts';
 import type { Instance, InstanceState } from './instance.ts';
-import { Journal, type Step } from './journal.ts';
+import { AlertJournal, type JournalStep } from './journal.ts';
 import type { State } from './machine.ts';
-import { type Action, type Alert, alertOf, type Notification, type Origin } from './notification.ts';
+import { type Alert, type AlertAction, type AlertOrigin, alertOf, type Notification } from './notification.ts';
 import { Alertmanager, RESOLVED_MS } from './notify/alertmanager.ts';
-import { outletOf } from './notify/all.ts';
+import { channelOf } from './notify/all.ts';
+import type { Delivered } from './notify/channel.ts';
 import { Mailbox, type MailboxStatus } from './notify/mailbox.ts';
-import type { Delivered } from './notify/outlet.ts';
-import type { Point } from './point.ts';
+import type { MetricPoint } from './point.ts';
 import type { ReceiverConfig } from './receiver.ts';
 import { alertRecord } from './record.ts';
 import type { Rule } from './rule.ts';
@@ -29,7 +30,7 @@ const TICK_MS = 1000;
 export interface AlertingOptions {
   rules: readonly Rule[];
   receivers: readonly ReceiverConfig[];
-  origin: Origin;
+  origin: AlertOrigin;
   agentId: string;
   /** Of the journal. */
   path: string;
@@ -38,7 +39,7 @@ export interface AlertingOptions {
   /** Takes a record; `recorded` says when it is safe. Null: none are made. */
   record: ((id: number, document: string) => void) | null;
   /** Points of the agent itself, every `interval`. */
-  own(): Point[];
+  own(): MetricPoint[];
 }
 
 /** What of it is in a state that is not ok. */
@@ -64,11 +65,11 @@ interface Receiver {
 export class Alerting {
   readonly #o: AlertingOptions;
   readonly #engine: Engine;
-  readonly #journal: Journal;
+  readonly #journal: AlertJournal;
   readonly #receivers: Receiver[] = [];
   #looked = 0;
 
-  private constructor(options: AlertingOptions, journal: Journal) {
+  private constructor(options: AlertingOptions, journal: AlertJournal) {
     this.#o = options;
     this.#journal = journal;
     this.#engine = new Engine(options.rules);
@@ -76,14 +77,14 @@ export class Alerting {
 
   /** Goes on from where the last process was. Rejects where its journal is of a newer format. */
   static async open(options: AlertingOptions): Promise<Alerting> {
-    const alerting = new Alerting(options, await Journal.open(options.path));
+    const alerting = new Alerting(options, await AlertJournal.open(options.path));
     for (const config of options.receivers) alerting.#receivers.push(await alerting.#receiver(config));
     alerting.#resume();
     return alerting;
   }
 
   /** A source has closed a window, or one piece of it (`last` false). */
-  readonly #pieces = new Map<string, Point[]>();
+  readonly #pieces = new Map<string, MetricPoint[]>();
   window(source: string, interval: number, documents: MetricDocuments, last = true): void {
     const points = this.#pieces.get(source) ?? [];
     points.push(...pointsOf(documents, (name) => this.#engine.wants(name)));
@@ -95,7 +96,7 @@ export class Alerting {
     this.points(source, interval, points);
   }
 
-  points(source: string, interval: number, points: readonly Point[]): void {
+  points(source: string, interval: number, points: readonly MetricPoint[]): void {
     this.#take(this.#engine.window(source, interval, performance.now(), points));
   }
 
@@ -107,8 +108,7 @@ export class Alerting {
   async run(signal: AbortSignal): Promise<void> {
     const timer = setInterval(() => this.#tick(), TICK_MS);
     try {
-      const ended = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-      await Promise.all([...this.#receivers.map(({ told }) => told.run(signal)), signal.aborted ? null : ended]);
+      await Promise.all([...this.#receivers.map(({ told }) => told.run(signal)), aborted(signal)]);
     } finally {
       clearInterval(timer);
     }
@@ -199,8 +199,8 @@ export class Alerting {
       end: at + 60_000,
       change: 0,
     };
-    const outlet = await outletOf(receiver.config);
-    if (outlet) return outlet.tell({ id: 0, receiver: name, rule: alert.rule, at, alerts: [alert] }, signal);
+    const channel = await channelOf(receiver.config);
+    if (channel) return channel.tell({ id: 0, receiver: name, rule: alert.rule, at, alerts: [alert] }, signal);
     return (receiver.told as Alertmanager).test(alert, signal);
   }
 
@@ -218,10 +218,10 @@ export class Alerting {
   }
 
   /** What the engine says: written down, recorded, told. */
-  #take(changes: readonly Change[], reason?: string): void {
+  #take(changes: readonly AlertChange[], reason?: string): void {
     if (changes.length === 0) return;
     const at = Date.now();
-    const step: Required<Pick<Step, 'states'>> & { gone: string[]; queued: Notification[] } = {
+    const step: Required<Pick<JournalStep, 'states'>> & { gone: string[]; queued: Notification[] } = {
       states: {},
       gone: [],
       queued: [],
@@ -249,7 +249,7 @@ export class Alerting {
   }
 
   #tell(
-    step: Step & { queued: Notification[] },
+    step: JournalStep & { queued: Notification[] },
     told: readonly Alert[],
     records: readonly { id: number; document: string }[],
     at: number,
@@ -394,13 +394,13 @@ export class Alerting {
   async #receiver(config: ReceiverConfig): Promise<Receiver> {
     const only = Object.entries(config.only).map(([name, value]) => [name, wildcards([value])] as const);
     const isFor = (alert: Alert) => only.every(([name, fits]) => fits(subjectOf(alert, name)));
-    const outlet = await outletOf(config);
+    const channel = await channelOf(config);
     const { name } = config;
     const waiting = () => [...this.#journal.kept.queued.values()].filter(({ receiver }) => receiver === name);
-    const told = outlet
+    const told = channel
       ? new Mailbox({
           name,
-          outlet,
+          channel,
           waiting: waiting(),
           done: (ids) => void this.#journal.take({ done: ids }, { sync: false }),
           replaced: (done, queued) => void this.#journal.take({ done, queued }, { sync: false }),
@@ -428,7 +428,7 @@ export class Alerting {
     return [...firing.values(), ...resolved.values()];
   }
 
-  #alertOf(instance: Instance, action: Action, at: number, change: number): Alert {
+  #alertOf(instance: Instance, action: AlertAction, at: number, change: number): Alert {
     const start = instance.alert?.start ?? at;
     return alertOf(instance, { action, start, change, at }, this.#o.origin);
   }
@@ -447,7 +447,7 @@ export class Alerting {
 }
 
 /** Null: nobody is to know. */
-function actionOf(state: State, { alert }: Instance): Action | null {
+function actionOf(state: State, { alert }: Instance): AlertAction | null {
   if (state === 'firing') return 'firing';
   if (state === 'no_data') return 'no_data';
   return state === 'ok' && alert !== null ? 'resolved' : null;

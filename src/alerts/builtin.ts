@@ -1,6 +1,7 @@
 /** Rules on the agent itself, and on what stops it. docs/alerting.md lists them. */
-import { readComparison } from './comparison.ts';
+
 import { type Rule, readRule, type Severity, type WrittenRule } from './rule.ts';
+import { readComparison } from './threshold.ts';
 import { readValue } from './value.ts';
 
 interface Builtin {

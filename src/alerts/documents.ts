@@ -2,13 +2,13 @@
 
 import { readBins } from '../aggregate/sketch-wire.ts';
 import type { MetricDocuments } from '../core/measured.ts';
-import type { Point } from './point.ts';
+import type { MetricPoint } from './point.ts';
 
 const NAME = '"name":"';
 
 interface MetricDocument {
   name: string;
-  type: Point['type'];
+  type: MetricPoint['type'];
   interval: number;
   value?: number | null;
   count?: number;
@@ -20,8 +20,8 @@ interface MetricDocument {
 }
 
 /** The points of those records whose name is wanted. What has a time of its own is in no window. */
-export function pointsOf(documents: MetricDocuments, wants: (name: string) => boolean): Point[] {
-  const points: Point[] = [];
+export function pointsOf(documents: MetricDocuments, wants: (name: string) => boolean): MetricPoint[] {
+  const points: MetricPoint[] = [];
   const take = (document: string) => {
     const metric = JSON.parse(document) as MetricDocument;
     if (!wants(metric.name) || metric.interval === 0) return;
@@ -48,7 +48,7 @@ function mayBeWanted(text: string, from: number, wants: (name: string) => boolea
   return /[^\x20-\x5b\x5d-\x7e]/.test(name) || wants(name);
 }
 
-function pointOf({ name, type, value, count, sum, min, max, sketch, attributes }: MetricDocument): Point | null {
+function pointOf({ name, type, value, count, sum, min, max, sketch, attributes }: MetricDocument): MetricPoint | null {
   const texts: Record<string, string> = {};
   for (const key in attributes) texts[key] = [attributes[key]!].flat().join(',');
   const common = { name, type, attributes: texts };

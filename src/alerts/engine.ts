@@ -9,7 +9,7 @@
 import { wildcards } from '../config/wildcards.ts';
 import { Instance, type InstanceState } from './instance.ts';
 import type { State } from './machine.ts';
-import type { Point } from './point.ts';
+import type { MetricPoint } from './point.ts';
 import { conditionsOf, type Rule } from './rule.ts';
 
 /** Intervals: from what came after a longer gap nothing is concluded. */
@@ -22,7 +22,7 @@ export const MOST = 20_000;
 const OVERFLOW = { overflow: 'true' };
 const ABSENT_SOURCE = '';
 
-export interface Change {
+export interface AlertChange {
   instance: Instance;
   previous: State;
 }
@@ -77,7 +77,7 @@ export class Engine {
   }
 
   /** A source has closed a window, which has these points of names that are wanted. */
-  window(source: string, interval: number, now: number, points: Iterable<Point>): Change[] {
+  window(source: string, interval: number, now: number, points: Iterable<MetricPoint>): AlertChange[] {
     const known = this.#source(source, interval, now);
     known.closed = now;
     for (const point of points) {
@@ -87,8 +87,8 @@ export class Engine {
   }
 
   /** To be called now and then, at least once in the shortest interval: sources that bring nothing go on without. */
-  tick(now: number, interval: number): Change[] {
-    const changes: Change[] = [];
+  tick(now: number, interval: number): AlertChange[] {
+    const changes: AlertChange[] = [];
     for (const { interval: theirs, parts, closed } of this.#sources.values()) {
       if (now - closed < theirs * LATE) continue;
       for (const part of parts) {
@@ -150,7 +150,7 @@ export class Engine {
     return part;
   }
 
-  #add(index: number, { interval }: Source, source: string, point: Point, now: number): void {
+  #add(index: number, { interval }: Source, source: string, point: MetricPoint, now: number): void {
     const { rule, matches } = this.#rules[index]!;
     for (const [name, fits] of this.#matchers.get(rule)!) if (!fits(point.attributes[name] ?? '')) return;
     if (rule.kind === 'absent') {
@@ -180,13 +180,13 @@ export class Engine {
     return made;
   }
 
-  #evaluate(part: Part, now: number): Change[] {
+  #evaluate(part: Part, now: number): AlertChange[] {
     const { rule, interval, instances, divisors, evaluated } = part;
     const since = evaluated === null ? 0 : now - evaluated;
     const passed = since > interval * LONGEST_GAP ? 0 : since;
     part.evaluated = now;
     const conditions = conditionsOf(rule, interval);
-    const changes: Change[] = [];
+    const changes: AlertChange[] = [];
     for (const [key, instance] of instances) {
       const divisor = rule.of === null ? null : (divisors.get(key) ?? 0);
       const previous = instance.evaluate(conditions, passed, divisor);
@@ -201,7 +201,7 @@ export class Engine {
   }
 
   /** One without labels, which is there from the beginning: nothing came for so long. */
-  #absent(rule: Rule, now: number, interval: number): Change[] {
+  #absent(rule: Rule, now: number, interval: number): AlertChange[] {
     const part = this.#part(rule, ABSENT_SOURCE, interval);
     const gap = part.evaluated !== null && now - part.evaluated > interval * LONGEST_GAP;
     const seen = this.#seen.get(rule);

@@ -1,7 +1,7 @@
 /** One instance of a rule: a label set, what was measured of it, and its state. */
-import { type Conditions, evaluate, type Progress, START, type State } from './machine.ts';
+import { type AlertProgress, evaluate, type FiringConditions, START, type State } from './machine.ts';
 import type { Alert } from './notification.ts';
-import type { Point } from './point.ts';
+import type { MetricPoint } from './point.ts';
 import type { Rule } from './rule.ts';
 import { countsNothing } from './value.ts';
 import { Windows } from './window.ts';
@@ -33,7 +33,7 @@ export class Instance {
   readonly attributes: Readonly<Record<string, string>>;
   readonly interval: number;
   readonly source: string;
-  readonly progress: Progress = { ...START };
+  readonly progress: AlertProgress = { ...START };
   /** What was compared last, as it is shown; null: nothing. */
   value: number | null = null;
   since = 0;
@@ -58,7 +58,7 @@ export class Instance {
     this.#windows = new Windows(reduction === 'change' ? windows * 2 : windows);
   }
 
-  add(point: Point): void {
+  add(point: MetricPoint): void {
     this.#isSum = point.type === 'sum';
     this.#fresh = true;
     this.#windows.add(point, this.rule.value.reduction === 'quantile');
@@ -70,7 +70,7 @@ export class Instance {
   }
 
   /** Closes the window. Gives the state before where that has changed. `divisor`: of a ratio. */
-  evaluate(conditions: Conditions, passed: number, divisor: number | null): State | null {
+  evaluate(conditions: FiringConditions, passed: number, divisor: number | null): State | null {
     const previous = this.progress.state;
     const compared = this.#compared(divisor);
     // What was not counted is none.

@@ -20,7 +20,7 @@ import type { Silence } from './silences.ts';
 const COMPACT_BYTES = 1 << 20;
 const FORMAT = 1;
 
-export interface Step {
+export interface JournalStep {
   /** The number of the last change. */
   change?: number;
   states?: Record<string, InstanceState>;
@@ -32,14 +32,14 @@ export interface Step {
   ended?: readonly string[];
 }
 
-/** All that holds. */
+/** All that isBeyond. */
 export class Kept {
   change = 0;
   readonly states = new Map<string, InstanceState>();
   readonly queued = new Map<number, Notification>();
   readonly silences = new Map<string, Silence>();
 
-  apply({ change, states, gone, queued, done, silences, ended }: Step): void {
+  apply({ change, states, gone, queued, done, silences, ended }: JournalStep): void {
     if (change !== undefined) this.change = Math.max(this.change, change);
     for (const [id, state] of Object.entries(states ?? {})) this.states.set(id, state);
     for (const id of gone ?? []) this.states.delete(id);
@@ -49,7 +49,7 @@ export class Kept {
     for (const id of ended ?? []) this.silences.delete(id);
   }
 
-  get whole(): Step & { format: number } {
+  get whole(): JournalStep & { format: number } {
     return {
       format: FORMAT,
       change: this.change,
@@ -60,7 +60,7 @@ export class Kept {
   }
 }
 
-export class Journal {
+export class AlertJournal {
   readonly kept = new Kept();
   readonly #path: string;
   #file: FileHandle | null = null;
@@ -75,14 +75,14 @@ export class Journal {
   }
 
   /** Throws where what is there is of a newer format. */
-  static async open(path: string): Promise<Journal> {
-    const journal = new Journal(path);
+  static async open(path: string): Promise<AlertJournal> {
+    const journal = new AlertJournal(path);
     await journal.#read();
     return journal;
   }
 
-  /** Takes a step; resolves when it is on the medium, or cannot be: then `error` says why, and it holds all the same. */
-  take(step: Step, { sync = true } = {}): Promise<void> {
+  /** Takes a step; resolves when it is on the medium, or cannot be: then `error` says why, and it isBeyond all the same. */
+  take(step: JournalStep, { sync = true } = {}): Promise<void> {
     this.kept.apply(step);
     const line = lineOf(step);
     this.#writing = this.#writing.then(() => this.#write(line, sync));
@@ -113,7 +113,7 @@ export class Journal {
     }
   }
 
-  /** Writes all that holds. */
+  /** Writes all that isBeyond. */
   async #compact(): Promise<void> {
     const whole = lineOf(this.kept.whole);
     await this.#file?.close();
@@ -155,11 +155,11 @@ function lineOf(step: object): Buffer {
 }
 
 /** Null: it is damaged. */
-function stepOf(line: string): (Step & { format?: number }) | null {
+function stepOf(line: string): (JournalStep & { format?: number }) | null {
   const text = line.slice(9);
   if (line[8] !== ' ' || Number.parseInt(line.slice(0, 8), 16) !== crc32(text)) return null;
   try {
-    return JSON.parse(text) as Step & { format?: number };
+    return JSON.parse(text) as JournalStep & { format?: number };
   } catch {
     return null;
   }

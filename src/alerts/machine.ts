@@ -12,15 +12,15 @@
  *
  * Times are what passed between evaluations, on the monotonic clock; from a gap nothing is concluded.
  */
-import { type Comparison, holds } from './comparison.ts';
+import { isBeyond, type Threshold } from './threshold.ts';
 
 export type State = 'ok' | 'pending' | 'firing' | 'no_data';
 export type NoData = 'keep' | 'ok' | 'alert';
 
 /** Milliseconds. */
-export interface Conditions {
-  fire: Comparison;
-  clear: Comparison;
+export interface FiringConditions {
+  fire: Threshold;
+  clear: Threshold;
   for: number;
   keep: number;
   no_data: NoData;
@@ -28,7 +28,7 @@ export interface Conditions {
 }
 
 /** What of an instance goes on from one evaluation to the next, and over a restart. Milliseconds. */
-export interface Progress {
+export interface AlertProgress {
   state: State;
   /** For so long the value has been beyond `fire` (pending), or within `clear` (firing). */
   elapsed: number;
@@ -38,18 +38,18 @@ export interface Progress {
   silent: number;
 }
 
-export const START: Readonly<Progress> = { state: 'ok', elapsed: 0, counting: false, silent: 0 };
+export const START: Readonly<AlertProgress> = { state: 'ok', elapsed: 0, counting: false, silent: 0 };
 
 /**
  * `value` null: nothing is known. `fresh`: there was a point. `passed`: since the evaluation before; 0 after a gap, and at
  * the first one.
  */
 export function evaluate(
-  progress: Progress,
+  progress: AlertProgress,
   value: number | null,
   fresh: boolean,
   passed: number,
-  rule: Conditions,
+  rule: FiringConditions,
 ): State {
   progress.silent = fresh ? 0 : progress.silent + passed;
   if (!fresh && rule.no_data !== 'keep' && progress.silent >= rule.no_data_after) return withoutData(progress, rule);
@@ -58,32 +58,32 @@ export function evaluate(
     progress.counting = false;
     return progress.state;
   }
-  const beyond = holds(rule.fire, value);
-  if (progress.state === 'firing') return whileFiring(progress, holds(rule.clear, value), passed, rule);
+  const beyond = isBeyond(rule.fire, value);
+  if (progress.state === 'firing') return whileFiring(progress, isBeyond(rule.clear, value), passed, rule);
   if (!beyond) return reset(progress, 'ok');
   if (progress.state !== 'pending') reset(progress, 'pending');
   count(progress, passed);
   return progress.elapsed >= rule.for ? reset(progress, 'firing') : 'pending';
 }
 
-function whileFiring(progress: Progress, clear: boolean, passed: number, { keep }: Conditions): State {
+function whileFiring(progress: AlertProgress, clear: boolean, passed: number, { keep }: FiringConditions): State {
   if (!clear) return reset(progress, 'firing');
   count(progress, passed);
   return progress.elapsed >= keep ? reset(progress, 'ok') : 'firing';
 }
 
-function withoutData(progress: Progress, { no_data }: Conditions): State {
+function withoutData(progress: AlertProgress, { no_data }: FiringConditions): State {
   const state = no_data === 'ok' ? 'ok' : 'no_data';
   return progress.state === state ? state : reset(progress, state);
 }
 
-/** The first evaluation at which a condition holds is the moment from which it does. */
-function count(progress: Progress, passed: number): void {
+/** The first evaluation at which a condition isBeyond is the moment from which it does. */
+function count(progress: AlertProgress, passed: number): void {
   if (progress.counting) progress.elapsed += passed;
   progress.counting = true;
 }
 
-function reset(progress: Progress, state: State): State {
+function reset(progress: AlertProgress, state: State): State {
   progress.state = state;
   progress.elapsed = 0;
   progress.counting = false;

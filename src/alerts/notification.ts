@@ -3,15 +3,15 @@
 import { fingerprintOf } from './fingerprint.ts';
 import type { Instance } from './instance.ts';
 import type { Rule, Severity } from './rule.ts';
-import { labelsOf, prometheusLabels, summaryOf, thresholdOf } from './words.ts';
+import { alertSummary, labelsOf, prometheusLabels, thresholdOf } from './words.ts';
 
-export type Action = 'firing' | 'resolved' | 'no_data';
+export type AlertAction = 'firing' | 'resolved' | 'no_data';
 
 /** Times in milliseconds since the epoch. */
 export interface Alert {
   rule: string;
   ruleset: Rule['ruleset'];
-  action: Action;
+  action: AlertAction;
   fingerprint: string;
   severity: Severity;
   /** As the agent has them, and as Alertmanager takes them. */
@@ -40,7 +40,7 @@ export interface Notification {
   document?: string;
 }
 
-export interface Origin {
+export interface AlertOrigin {
   host: string;
   tags: Readonly<Record<string, string>>;
 }
@@ -48,8 +48,8 @@ export interface Origin {
 /** `start`: when it began to fire. */
 export function alertOf(
   instance: Instance,
-  { action, start, change, at }: { action: Action; start: number; change: number; at: number },
-  { host, tags }: Origin,
+  { action, start, change, at }: { action: AlertAction; start: number; change: number; at: number },
+  { host, tags }: AlertOrigin,
 ): Alert {
   const { rule, value } = instance;
   const prometheus = prometheusLabels(instance, host, tags);
@@ -62,7 +62,7 @@ export function alertOf(
     labels: { ...tags, ...labelsOf(instance) },
     prometheus,
     host,
-    summary: summaryOf(instance, host),
+    summary: alertSummary(instance, host),
     value,
     threshold: thresholdOf(rule),
     for_seconds: rule.for / 1000,

@@ -7,7 +7,7 @@ import { builtinRules } from './builtin.ts';
 import { command } from './command.ts';
 import type { AlertsInput } from './kind.ts';
 import { OwnPoints, type OwnStatus } from './own.ts';
-import { gaugePoint, type Point } from './point.ts';
+import { gaugePoint, type MetricPoint } from './point.ts';
 import { Recorder } from './recorder.ts';
 import type { AlertsSaid } from './report.ts';
 import { LINES_ATTRIBUTE, LINES_METRIC } from './rule.ts';
@@ -22,7 +22,7 @@ export function openAlerts(host: InputHost): OpenKind<AlertsInput> {
       const account = host.account(id);
       const rules = [...config.rules, ...(config.builtin ? builtinRules() : [])];
       const own = new OwnPoints(spool);
-      const ownPoints = (): Point[] => {
+      const ownPoints = (): MetricPoint[] => {
         const points = own.of(host.status() as OwnStatus);
         for (const [rule, lines] of host.measured.takeLines()) {
           points.push({ ...gaugePoint(LINES_METRIC, { [LINES_ATTRIBUTE]: rule }, lines), type: 'sum' });

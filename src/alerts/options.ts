@@ -14,16 +14,16 @@ import {
 } from '../config/option.ts';
 import { duration, name, oneOf, text, url, yesNo } from '../config/types.ts';
 import { lineTest } from '../transforms/condition.ts';
-import { type Comparison, readComparison } from './comparison.ts';
 import { readReceiver } from './receiver.ts';
 import { CHECK_LEVELS, type CheckLevel, readRule } from './rule.ts';
+import { readComparison, type Threshold } from './threshold.ts';
 import { readValue } from './value.ts';
 
-const comparison = leaf<Comparison | CheckLevel>(
-  { label: 'comparison, or of a check warning, critical or error', json: { type: 'string' }, example: '"> 0.9"' },
+const comparison = leaf<Threshold | CheckLevel>(
+  { label: 'comparison, or of a check warning, critical or error', json: { type: 'string' }, example: '> 0.9' },
   (written) => (written in CHECK_LEVELS ? (written as CheckLevel) : readComparison(written)),
 );
-const cleared = leaf({ label: 'comparison', json: { type: 'string' }, example: '"< 0.85"' }, readComparison);
+const cleared = leaf({ label: 'comparison', json: { type: 'string' }, example: '< 0.85' }, readComparison);
 const value = leaf(
   {
     label: 'last, avg, min, max, sum, count, rate, change or p95, and over a time',
@@ -91,7 +91,7 @@ const rule = made(
       section({
         reaches: required(number, 'This value.'),
         within: required(
-          duration({ min: '1m', max: '30d' }),
+          duration({ min: '1s', max: '30d' }),
           'In this time, as it went over `value ... over` (default 1h).',
         ),
       }),
@@ -122,7 +122,7 @@ const only = option(
   'Only alerts with these: rule, severity, or a label. Default: all.',
 );
 const remind = optional(
-  duration({ min: '1m', max: LONGEST }),
+  duration({ min: '1s', max: LONGEST }),
   'What still fires is told again so often. Default: once.',
 );
 
@@ -142,7 +142,7 @@ const receiver = made(
         ),
         headers: option(dictionary(text('text', 'Bearer ...')), {}, 'Sent with it.'),
         secret: optional(
-          text('text', '${file:/etc/runnel/hook.secret}'),
+          text('secret', '${HOOK_SECRET}'),
           'X-Runnel-Signature: sha256=<HMAC of X-Runnel-Timestamp, a dot and the body>.',
         ),
       }),

@@ -1,5 +1,5 @@
 /** The agent's own state as points, for the rules on itself. */
-import { gaugePoint, type Point } from './point.ts';
+import { gaugePoint, type MetricPoint } from './point.ts';
 
 /** What of the status is looked at. */
 export interface OwnStatus {
@@ -29,7 +29,7 @@ export class OwnPoints {
   }
 
   /** Called once an interval. */
-  of(status: OwnStatus): Point[] {
+  of(status: OwnStatus): MetricPoint[] {
     const { kafka, spool, logs = [], checks = [], mounts = [], conservation } = status;
     const points = this.#losses(status);
     const add = (name: string, value: number, attributes: Record<string, string> = {}) =>
@@ -54,8 +54,8 @@ export class OwnPoints {
   }
 
   /** What was lost since the last call, not before the first. */
-  #losses({ lost }: OwnStatus): Point[] {
-    const points: Point[] = [];
+  #losses({ lost }: OwnStatus): MetricPoint[] {
+    const points: MetricPoint[] = [];
     for (const { input, reason, records, bytes } of lost) {
       const key = `${input} ${reason}`;
       const now = records > 0 ? records : bytes;

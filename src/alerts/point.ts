@@ -1,5 +1,5 @@
 /** What rules look at: the measurements of one series in one window. */
-export interface Point {
+export interface MetricPoint {
   name: string;
   attributes: Readonly<Record<string, string>>;
   type: 'sum' | 'gauge' | 'histogram' | 'set';
@@ -13,6 +13,6 @@ export interface Point {
   bins: ReadonlyMap<number, number> | null;
 }
 
-export function gaugePoint(name: string, attributes: Readonly<Record<string, string>>, value: number): Point {
+export function gaugePoint(name: string, attributes: Readonly<Record<string, string>>, value: number): MetricPoint {
   return { name, attributes, type: 'gauge', value, count: 1, min: value, max: value, bins: null };
 }

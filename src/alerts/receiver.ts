@@ -59,6 +59,6 @@ export function readReceiver(written: ReceiverConfig, refuse: Refuse): ReceiverC
   return written;
 }
 
-export function kindOf(receiver: ReceiverConfig): ReceiverKind {
+export function receiverKindOf(receiver: ReceiverConfig): ReceiverKind {
   return RECEIVER_KINDS.find((kind) => receiver[kind] !== undefined)!;
 }

@@ -8,12 +8,12 @@
  *     expect:
  *       - {at: 1m30s, rule: disk-full, state: firing, labels: {system.filesystem.mountpoint: /var}}
  *
- * Point i lies at i x interval; `_` is none, `0.5x6` six times the same.
+ * MetricPoint i lies at i x interval; `_` is none, `0.5x6` six times the same.
  */
 import { Engine } from './engine.ts';
 import type { Instance } from './instance.ts';
 import type { State } from './machine.ts';
-import { gaugePoint, type Point } from './point.ts';
+import { gaugePoint, type MetricPoint } from './point.ts';
 import { LINES_ATTRIBUTE, LINES_METRIC, type Rule } from './rule.ts';
 import { labelsOf } from './words.ts';
 
@@ -97,7 +97,7 @@ export function readValues(written: string): (number | null)[] | string {
 
 const MOST_VALUES = 1_000_000;
 
-function pointAt({ metric, attributes, type, values }: Series, i: number): Point[] {
+function pointAt({ metric, attributes, type, values }: Series, i: number): MetricPoint[] {
   const value = values[i];
   return value == null ? [] : [{ ...gaugePoint(metric, attributes, value), type }];
 }

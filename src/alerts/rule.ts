@@ -1,8 +1,8 @@
 /** A rule as it is evaluated: what of the configuration's options belongs together is looked at here. */
 import { createHash } from '../builtin.ts';
 import type { Condition } from '../transforms/condition.ts';
-import { type Comparison, opposite, wrongClear } from './comparison.ts';
-import type { Conditions, NoData } from './machine.ts';
+import type { FiringConditions, NoData } from './machine.ts';
+import { opposite, type Threshold, wrongClear } from './threshold.ts';
 import type { ValueOf } from './value.ts';
 
 /** The status of a check, from which on a rule fires. */
@@ -33,8 +33,8 @@ export interface Rule {
   /** Milliseconds without a measurement, of `absent`. */
   absent: number;
   forecast: { reaches: number; within: number } | null;
-  fire: Comparison;
-  clear: Comparison;
+  fire: Threshold;
+  clear: Threshold;
   for: number;
   keep: number;
   no_data: NoData;
@@ -61,8 +61,8 @@ export interface WrittenRule {
   min?: number | undefined;
   absent?: number | undefined;
   forecast?: { reaches: number; within: number } | undefined;
-  fire?: Comparison | CheckLevel | undefined;
-  clear?: Comparison | undefined;
+  fire?: Threshold | CheckLevel | undefined;
+  clear?: Threshold | undefined;
   for: number;
   keep: number;
   no_data: NoData;
@@ -131,14 +131,14 @@ export function readRule(written: WrittenRule, refuse: Refuse): Rule {
 }
 
 /** What an evaluation needs of it. `interval`: of its source, milliseconds. */
-export function conditionsOf(rule: Rule, interval: number): Conditions {
+export function conditionsOf(rule: Rule, interval: number): FiringConditions {
   return { ...rule, no_data_after: NO_DATA_WINDOWS * interval };
 }
 
 const NO_DATA_WINDOWS = 3;
 
-function fireOf({ fire, check, forecast }: WrittenRule, kind: Rule['kind'], refuse: Refuse): Comparison {
-  const never: Comparison = { operator: '>', threshold: Number.POSITIVE_INFINITY };
+function fireOf({ fire, check, forecast }: WrittenRule, kind: Rule['kind'], refuse: Refuse): Threshold {
+  const never: Threshold = { operator: '>', threshold: Number.POSITIVE_INFINITY };
   // Of these the value is 1 where it is so.
   if (kind === 'absent') return { operator: '>', threshold: 0 };
   if (kind === 'forecast') return forecast ? { operator: '>', threshold: 0 } : never;

@@ -6,7 +6,7 @@
  * Of a long time a cell is several windows.
  */
 import { middleOf } from '../aggregate/bins.ts';
-import type { Point } from './point.ts';
+import type { MetricPoint } from './point.ts';
 import type { ValueOf } from './value.ts';
 
 /** Of a line through fewer nothing is concluded. */
@@ -43,7 +43,7 @@ export class Windows {
   }
 
   /** Into the window that is open. */
-  add({ type, value, count, min, max, bins }: Point, withBins: boolean): void {
+  add({ type, value, count, min, max, bins }: MetricPoint, withBins: boolean): void {
     const cells = this.#cells;
     const at = this.#at * FIELDS;
     if (cells[at + POINTS] === 0) {

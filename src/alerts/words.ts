@@ -31,7 +31,7 @@ export function prometheusLabels(
 }
 
 /** `{{name}}` is a label, by its name or its last part; {{value}}, {{threshold}}, {{host}}, {{rule}} and {{severity}} are what they say. */
-export function summaryOf(instance: Instance, host: string): string {
+export function alertSummary(instance: Instance, host: string): string {
   const { rule, value } = instance;
   const labels = labelsOf(instance);
   const text = rule.summary ?? `${rule.name}${value === null ? '' : ': {{value}}'}`;

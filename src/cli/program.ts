@@ -9,6 +9,7 @@ const SINK_CONFIG = '/etc/runnel-sink/runnel.yaml';
 const CONFIG = '-c, --config <file>';
 /** Of commands that need what is configured, and of those that ask an agent that runs. */
 const ITS_CONFIG = `the agent's configuration (default: ${DEFAULT_CONFIG})`;
+const ITS_SOCKET = 'find the agent by its socket, for example unix:/run/runnel/runnel.sock';
 const FINDS_AGENT = `find the agent by its configuration (default: ${DEFAULT_CONFIG})`;
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -123,7 +124,7 @@ A pattern logs, metrics, events or traces stands for all records of that kind:
   runnel tap '/var/log/app/*'   of these files`,
   )
   .option(CONFIG, FINDS_AGENT)
-  .option('--admin <url>', 'find the agent by its socket, for example unix:/run/runnel/runnel.sock')
+  .option('--admin <url>', ITS_SOCKET)
   .option('--json', 'print topic, source, key and record as JSON')
   .action(async (pattern: string | undefined, options: { config?: string; admin?: string; json?: boolean }) => {
     const { tap } = await import('./tap.ts');
@@ -138,7 +139,7 @@ statsd
   .option('--seconds <n>', 'for how long', '10')
   .option('--max-size <size>', 'end when the file is so large', '256MiB')
   .option(CONFIG, FINDS_AGENT)
-  .option('--admin <url>', 'find the agent by its socket, for example unix:/run/runnel/runnel.sock')
+  .option('--admin <url>', ITS_SOCKET)
   .action(async (options: Omit<import('./statsd-capture.ts').CaptureOptions, 'defaultPath'>) => {
     const { captureStatsd } = await import('./statsd-capture.ts');
     await finish(captureStatsd({ defaultPath: DEFAULT_CONFIG, ...options }));
@@ -315,6 +316,12 @@ program
     await finish(sink(kind, { version, defaultPath: SINK_CONFIG, ...options }));
   });
 
+interface AlertsOptions {
+  config?: string;
+  admin?: string;
+  json?: boolean;
+}
+
 interface PositionsOptions {
   config?: string;
   json?: boolean;
@@ -356,6 +363,67 @@ positions
   .action(async (path: string | undefined, options: PositionsOptions & { id?: string; allGone?: boolean }) => {
     const { positionsForget } = await import('./positions.ts');
     await finish(positionsForget(path, { defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+
+const alerts = program.command('alerts').description('rules and what fires: to look at, to test, to silence');
+alerts
+  .command('ls')
+  .description('what fires or is about to, since when and why; and silences')
+  .option(CONFIG, ITS_CONFIG)
+  .option('--admin <url>', ITS_SOCKET)
+  .option('--json', 'print as JSON')
+  .action(async (options: AlertsOptions) => {
+    const { alertsLs } = await import('./alerts.ts');
+    await finish(alertsLs({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+alerts
+  .command('test')
+  .description('run rules of the configuration against series in virtual time: exit 1 where they are not as expected')
+  .argument(
+    '<file>',
+    'YAML: {interval: 10s, series: [{metric: M, values: "0.5x6 0.95x20"}], expect: [{at: 90s, rule: R, state: firing}]}',
+  )
+  .option('-c, --config <file>', 'configuration')
+  .option('--json', 'print what was expected and found as JSON')
+  .action(async (file: string, options: { config?: string; json?: boolean }) => {
+    const { alertsTest } = await import('./alerts-test.ts');
+    await finish(alertsTest(file, { defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+alerts
+  .command('silence')
+  .description('tell nobody of a rule for some time; records are made all the same')
+  .argument('<rule>', 'its name, * for any text')
+  .argument('[labels...]', 'only instances with these: NAME=VALUE')
+  .requiredOption('--for <time>', 'how long, for example 2h')
+  .option('--why <text>', 'for others')
+  .option(CONFIG, ITS_CONFIG)
+  .option('--admin <url>', ITS_SOCKET)
+  .option('--json', 'print as JSON')
+  .action(async (rule: string, labels: string[], options: AlertsOptions & { for: string; why?: string }) => {
+    const { alertsSilence } = await import('./alerts.ts');
+    await finish(alertsSilence(rule, labels, { defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+alerts
+  .command('unsilence')
+  .description('end a silence: what still fires is told now')
+  .argument('<id>', 'as alerts ls and alerts silence say it')
+  .option(CONFIG, ITS_CONFIG)
+  .option('--admin <url>', ITS_SOCKET)
+  .option('--json', 'print as JSON')
+  .action(async (id: string, options: AlertsOptions) => {
+    const { alertsUnsilence } = await import('./alerts.ts');
+    await finish(alertsUnsilence(id, { defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+alerts
+  .command('notify')
+  .description('send a receiver a test message')
+  .argument('<receiver>', 'its name')
+  .option(CONFIG, ITS_CONFIG)
+  .option('--admin <url>', ITS_SOCKET)
+  .option('--json', 'print as JSON')
+  .action(async (receiver: string, options: AlertsOptions) => {
+    const { alertsNotify } = await import('./alerts.ts');
+    await finish(alertsNotify(receiver, { defaultPath: DEFAULT_CONFIG, ...options }));
   });
 
 // A reader of our output that goes away (`| head`) is not an error.

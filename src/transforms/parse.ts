@@ -113,6 +113,7 @@ class Parser {
       failed: (count) => context.failed(count),
       slow: (count) => context.slow(count),
       gaveUp: (count) => context.gaveUp(count),
+      watched: context.watched,
       instead: this.#field ?? program.message,
       original: options.keep_message ? program.ownCell('event.original') : null,
       texts: (_, i) => program.texts.at(i),

@@ -20,6 +20,7 @@ import type { Preset } from './presets/preset.ts';
 import { Program } from './program.ts';
 import { VerbStep } from './step.ts';
 import type { AnyVerb, Apply, StepContext } from './verb.ts';
+import { WATCH, watch } from './watch.ts';
 
 /** A step as it was read. */
 export interface StepConfig {
@@ -174,6 +175,7 @@ export function processingOf(
   topic: string,
   verbs: readonly AnyVerb[] = VERBS,
   masking?: Masking,
+  watched: (rule: string, lines: number) => void = () => undefined,
 ): Processing | undefined {
   if (process.length === 0) return undefined;
   const program = hasFields(process) ? new Program(kernel) : null;
@@ -182,7 +184,7 @@ export function processingOf(
   const topics = [...new Set([topic, ...routesOf(process, verbs).map((route) => route.topic)])];
   const tallies: Tally[] = [];
   const make = ({ verb: name, options, when, fields }: StepConfig) => {
-    const verb = verbs.find((one) => one.name === name)!;
+    const verb = name === WATCH ? watch : verbs.find((one) => one.name === name)!;
     const step = new VerbStep(name, fields);
     const context: StepContext = {
       kernel,
@@ -214,6 +216,7 @@ export function processingOf(
       gaveUp(count) {
         step.gaveUp += count;
       },
+      watched,
       onCounted(task) {
         step.onCounted = task;
       },

@@ -30,6 +30,8 @@ export interface StepContext {
   slow(count: number): void;
   /** A metric that the step counts; its records are sent at the end of each window. */
   tally(options: Pick<TallyOptions, 'name' | 'series' | 'unit'>): Tally;
+  /** So many lines held what a rule of alerts looks for. */
+  watched(rule: string, lines: number): void;
   /** So many times a pattern gave up. */
   gaveUp(count: number): void;
   /** `task` gives what was counted since it was asked last: that is told whether it holds, once that is known. */

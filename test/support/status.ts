@@ -91,6 +91,15 @@ export function statusOf(change: Partial<Status> = {}): Status {
       clients: { packets_dropped: 3 },
       filtered: [{ rule: 'deny debug.*', samples: 4 }],
     },
+    alerts: {
+      firing: 0,
+      pending: 0,
+      no_data: 0,
+      rules: 0,
+      receivers: [],
+      list: [],
+      silences: [],
+    },
     checks: [{ name: 'cpu', runs: 3, errors: 0, skipped: 0, last_seconds: 0.0002, last_error: null, lacks: null }],
     kafka: {
       cluster: { id: 'kraft-1', changes: 0, before: null, since: null },

@@ -9,8 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Bell } from '../../core/bell.ts';
 import { log } from '../../log.ts';
 import type { Alert } from '../notification.ts';
+import type { Delivered } from './channel.ts';
 import type { MailboxStatus } from './mailbox.ts';
-import type { Delivered } from './outlet.ts';
 import { post } from './post.ts';
 import { annotationsOf } from './webhook.ts';
 

@@ -1,11 +1,11 @@
 /** The kinds of receivers that are told of changes; each is loaded when it is configured. */
-import { kindOf, type ReceiverConfig } from '../receiver.ts';
-import type { Outlet } from './outlet.ts';
+import { type ReceiverConfig, receiverKindOf } from '../receiver.ts';
+import type { Channel } from './channel.ts';
 
 /** Null: it is told what is so, not what changed. */
-export async function outletOf(receiver: ReceiverConfig): Promise<Outlet | null> {
+export async function channelOf(receiver: ReceiverConfig): Promise<Channel | null> {
   const { name, timeout } = receiver;
-  switch (kindOf(receiver)) {
+  switch (receiverKindOf(receiver)) {
     case 'webhook':
       return (await import('./webhook.ts')).webhook(receiver.webhook!, name, timeout);
     case 'slack':

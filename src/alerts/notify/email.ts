@@ -1,9 +1,10 @@
 /** A mail an evaluation and rule; nodemailer speaks SMTP and encodes what stands in headers. The one door of nodemailer. */
+import { abortable } from '../../core/abort.ts';
 import type { EmailConfig } from '../receiver.ts';
-import { linesOf, MOST_TOLD, type Outlet, titleOf } from './outlet.ts';
-import { keyOf } from './webhook.ts';
+import { type Channel, linesOf, MOST_TOLD, titleOf } from './channel.ts';
+import { idempotencyKeyOf } from './webhook.ts';
 
-export async function email({ url, from, to }: EmailConfig, timeout: number): Promise<Outlet> {
+export async function email({ url, from, to }: EmailConfig, timeout: number): Promise<Channel> {
   const { createTransport } = await import('nodemailer');
   const times = { connectionTimeout: timeout, greetingTimeout: timeout, socketTimeout: timeout };
   return {
@@ -11,10 +12,8 @@ export async function email({ url, from, to }: EmailConfig, timeout: number): Pr
       signal.throwIfAborted();
       const { host, alerts } = { host: notification.alerts[0]?.host ?? '', ...notification };
       const transport = createTransport({ url, ...times, disableFileAccess: true, disableUrlAccess: true });
-      const stop = () => transport.close();
-      signal.addEventListener('abort', stop, { once: true });
       try {
-        await transport.sendMail({
+        const sent = transport.sendMail({
           from,
           to: [...to],
           subject: titleOf(notification)
@@ -23,9 +22,10 @@ export async function email({ url, from, to }: EmailConfig, timeout: number): Pr
             .toWellFormed(),
           text: `${linesOf(alerts, MOST_TOLD).join('\n')}\n`,
           // The same when it is sent again.
-          messageId: `<${keyOf(notification)}@${host.replace(/[^a-zA-Z0-9.-]/g, '-') || 'runnel'}>`,
+          messageId: `<${idempotencyKeyOf(notification)}@${host.replace(/[^a-zA-Z0-9.-]/g, '-') || 'runnel'}>`,
           headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
         });
+        await abortable(sent, signal);
         return { done: true };
       } catch (error) {
         if (signal.aborted) throw signal.reason;
@@ -35,7 +35,6 @@ export async function email({ url, from, to }: EmailConfig, timeout: number): Pr
         const refused = responseCode >= 500 && responseCode !== 530 && responseCode !== 535 && responseCode !== 554;
         return refused ? { done: 'refused', error: said } : { done: false, error: said };
       } finally {
-        signal.removeEventListener('abort', stop);
         transport.close();
       }
     },

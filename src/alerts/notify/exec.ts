@@ -1,15 +1,16 @@
 /** Runs a program: JSON on its standard input, no shell, one at a time, killed with all it began at its deadline. */
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { abortable } from '../../core/abort.ts';
 import type { Notification } from '../notification.ts';
-import { type Outlet, statusOf } from './outlet.ts';
+import { type Channel, statusOf } from './channel.ts';
 import { messageOf } from './webhook.ts';
 
 /** What is kept of what it says. */
 const LONGEST = 4096;
 const PASSED = ['PATH', 'HOME', 'LANG', 'TZ'];
 
-export function exec([program, ...args]: readonly string[], name: string, timeout: number): Outlet {
+export function exec([program, ...args]: readonly string[], name: string, timeout: number): Channel {
   return {
     async tell(notification, signal) {
       const child = spawn(program!, args, {
@@ -27,23 +28,9 @@ export function exec([program, ...args]: readonly string[], name: string, timeou
       }
       // It need not read what it is told.
       child.stdin.on('error', () => undefined).end(JSON.stringify(messageOf(notification, name)));
-      let late = false;
-      const kill = () => {
-        late = true;
-        try {
-          process.kill(-child.pid!, 'SIGKILL');
-        } catch {
-          // It has ended.
-        }
-        // What has left its group may hold them open.
-        for (const stream of [child.stdout, child.stderr]) stream.destroy();
-      };
       const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
-      limit.addEventListener('abort', kill, { once: true });
       try {
-        const [code, by] = await once(child, 'close');
-        if (signal.aborted) throw signal.reason;
-        if (late) return { done: 'refused', error: `${program} did not end in ${timeout / 1000} s and was killed` };
+        const [code, by] = await abortable(once(child, 'close'), limit);
         if (code === 0) return { done: true };
         const words = said
           .join('')
@@ -52,13 +39,28 @@ export function exec([program, ...args]: readonly string[], name: string, timeou
           .replace(/[\x00-\x1f\x7f]+/g, ' ');
         return { done: 'refused', error: `${program} ended with ${code ?? by}${words === '' ? '' : `: ${words}`}` };
       } catch (error) {
+        killAll(child);
         if (signal.aborted) throw error;
-        return { done: 'refused', error: `cannot run ${program}: ${(error as Error).message}` };
-      } finally {
-        limit.removeEventListener('abort', kill);
+        const what = limit.aborted
+          ? `${program} did not end in ${timeout / 1000} s and was killed`
+          : `cannot run ${program}: ${(error as Error).message}`;
+        return { done: 'refused', error: what };
       }
     },
   };
+}
+
+/** With all that it began, as far as that has not left its group. */
+function killAll(child: ChildProcessWithoutNullStreams): void {
+  if (child.pid !== undefined) {
+    try {
+      process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
+  }
+  // What has left its group may hold them open.
+  for (const stream of [child.stdout, child.stderr]) stream.destroy();
 }
 
 function environment(notification: Notification): NodeJS.ProcessEnv {

@@ -7,7 +7,7 @@
 import { Bell } from '../../core/bell.ts';
 import { log } from '../../log.ts';
 import type { Alert, Notification } from '../notification.ts';
-import type { Outlet } from './outlet.ts';
+import type { Channel } from './channel.ts';
 
 const FIRST_MS = 1000;
 const LAST_MS = 300_000;
@@ -29,7 +29,7 @@ export interface MailboxStatus {
 
 export interface MailboxOptions {
   name: string;
-  outlet: Outlet;
+  channel: Channel;
   /** What waited when the last process ended. */
   waiting: readonly Notification[];
   /** These are told, or need not be: written down. */
@@ -117,7 +117,7 @@ export class Mailbox {
 
   async #tell(notification: Notification, signal: AbortSignal) {
     try {
-      return await this.#o.outlet.tell(notification, signal);
+      return await this.#o.channel.tell(notification, signal);
     } catch (error) {
       return { done: 'refused' as const, error: (error as Error).message };
     }

@@ -1,7 +1,7 @@
 /** POSTs a body; what it is answered is told in full, redirects are not followed. */
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { request } from '../../builtin.ts';
-import type { Delivered } from './outlet.ts';
+import type { Delivered } from './channel.ts';
 
 /** What of an answer is read. */
 const LONGEST_ANSWER = 4096;

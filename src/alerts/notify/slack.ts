@@ -1,6 +1,6 @@
 /** Slack's incoming webhooks: at most about a message a second, text with `&`, `<` and `>` escaped. */
 import type { Severity } from '../rule.ts';
-import { linesOf, type Outlet, statusOf, titleOf } from './outlet.ts';
+import { type Channel, linesOf, statusOf, titleOf } from './channel.ts';
 import { judged, post } from './post.ts';
 
 const COLORS: Record<Severity, string> = { critical: '#a30200', warning: '#daa038', info: '#439fe0' };
@@ -9,7 +9,7 @@ const MOST_LINES = 20;
 /** Slack cuts longer ones. */
 const LONGEST = 3000;
 
-export function slack(url: string, timeout: number): Outlet {
+export function slack(url: string, timeout: number): Channel {
   return {
     async tell(notification, signal) {
       const { alerts, at } = notification;

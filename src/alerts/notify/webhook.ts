@@ -2,14 +2,14 @@
 import { createHmac } from '../../builtin.ts';
 import type { Alert, Notification } from '../notification.ts';
 import type { WebhookConfig } from '../receiver.ts';
-import { type Outlet, statusOf } from './outlet.ts';
+import { type Channel, statusOf } from './channel.ts';
 import { judged, post } from './post.ts';
 
 /** What Alertmanager writes for an alert that has not ended. */
 const NO_END = '0001-01-01T00:00:00Z';
 const MOST_ALERTS = 1000;
 
-export function webhook({ url, headers, secret }: WebhookConfig, name: string, timeout: number): Outlet {
+export function webhook({ url, headers, secret }: WebhookConfig, name: string, timeout: number): Channel {
   return {
     async tell(notification, signal) {
       const body = JSON.stringify(messageOf(notification, name));
@@ -18,7 +18,7 @@ export function webhook({ url, headers, secret }: WebhookConfig, name: string, t
         secret === undefined ? null : createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex');
       const all = {
         ...headers,
-        'Idempotency-Key': keyOf(notification),
+        'Idempotency-Key': idempotencyKeyOf(notification),
         ...(signature && { 'X-Runnel-Timestamp': timestamp, 'X-Runnel-Signature': `sha256=${signature}` }),
       };
       try {
@@ -31,7 +31,7 @@ export function webhook({ url, headers, secret }: WebhookConfig, name: string, t
 }
 
 /** The same when it is sent again. */
-export function keyOf({ id, alerts }: Notification): string {
+export function idempotencyKeyOf({ id, alerts }: Notification): string {
   const first = alerts[0];
   return first
     ? `${first.fingerprint}-${first.change}${alerts.length > 1 ? `-${alerts.length}` : ''}-${id}`

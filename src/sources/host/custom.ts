@@ -18,6 +18,7 @@ import type { CheckStatus } from '../../checks/runner.ts';
 import { abortable, pause } from '../../core/abort.ts';
 import type { Account } from '../../core/account.ts';
 import type { Stream } from '../../core/batch.ts';
+import type { Measured } from '../../core/measured.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
 import { type Envelope, valueEnvelope } from '../../records/envelope.ts';
@@ -41,6 +42,8 @@ export interface CustomOptions {
   tags: Record<string, string>;
   account: Account;
   nextWindowId: () => string;
+  /** Looks at them before they leave. */
+  measured?: Measured;
 }
 
 export interface CustomSource extends Source {
@@ -62,6 +65,7 @@ export function customSource(options: CustomOptions): CustomSource {
   };
   const runner = new CustomRunner(check);
   const labels = { ...tags, ...check.tags };
+  const source = `check.${check.name}`;
 
   /** A piece at a time: many are no small work. */
   async function flush(output: Output, found: readonly Found[], window: Span, signal: AbortSignal): Promise<void> {
@@ -76,9 +80,11 @@ export function customSource(options: CustomOptions): CustomSource {
         .filter((document) => document.length <= LONGEST);
       runner.status.truncated =
         (runner.status.truncated ?? 0) + Math.min(PIECE, found.length - from) - documents.length;
+      options.measured?.window(source, interval, documents, false);
       await hand(output, documents, signal);
       if (found.length > PIECE) await setImmediate();
     }
+    options.measured?.window(source, interval, []);
   }
 
   /** What could not be handed over before the end is counted as lost. */

@@ -21,6 +21,7 @@ import { CheckRunner, type CheckStatus, runAll } from '../../checks/runner.ts';
 import { pause } from '../../core/abort.ts';
 import type { Account } from '../../core/account.ts';
 import type { Stream } from '../../core/batch.ts';
+import type { Measured } from '../../core/measured.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
 import { type Envelope, valueEnvelope } from '../../records/envelope.ts';
@@ -48,6 +49,8 @@ export interface HostOptions {
   nextWindowId: () => string;
   /** Kafka's. */
   otherClock?: AskOtherClock | undefined;
+  /** Looks at them before they leave. */
+  measured?: Measured;
 }
 
 export interface HostSource extends Source {
@@ -90,6 +93,7 @@ export function hostSource(options: HostOptions): HostSource {
     const documents = points.map((p) =>
       records.make(JSON.stringify(p.name), p.type, { value: p.value }, p.unit, p.attributes),
     );
+    options.measured?.window('host', config.interval, documents);
     // What waits for memory here is received when it is handed over: from then on the pipeline counts it.
     let pushed = 0;
     const counted: Output = {

@@ -6,11 +6,12 @@ export function openHost(host: InputHost): OpenKind<HostInput> {
   return {
     async open({ id, options }): Promise<OpenInput> {
       const nextWindowId = () => host.nextWindowId();
+      const { measured } = host;
       const { check, config, ...common } = options;
       if (check) {
         const { customSource } = await import('./custom.ts');
         const { interval } = config;
-        const source = customSource({ ...common, check, interval, account: host.account(id), nextWindowId });
+        const source = customSource({ ...common, check, interval, account: host.account(id), nextWindowId, measured });
         return {
           run: (output, signal) => source.run(output, signal),
           problems: () => {
@@ -24,7 +25,7 @@ export function openHost(host: InputHost): OpenKind<HostInput> {
       const { hostSource } = await import('./host.ts');
       const { sendInventories } = await import('./inventory.ts');
       const account = host.account(id);
-      const source = hostSource({ ...options, account, nextWindowId, otherClock: host.otherClock });
+      const source = hostSource({ ...options, account, nextWindowId, otherClock: host.otherClock, measured });
       const { events } = options;
       return {
         async run(output, signal) {

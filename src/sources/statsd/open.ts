@@ -24,6 +24,7 @@ export function openStatsd(host: InputHost): OpenKind<StatsdInput> {
         account,
         kept,
         nextWindowId: () => host.nextWindowId(),
+        measured: host.measured,
         onError: (error) => host.trouble(id, error.message),
       });
       return {

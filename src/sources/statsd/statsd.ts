@@ -10,6 +10,7 @@
 import { aborted } from '../../core/abort.ts';
 import type { Account } from '../../core/account.ts';
 import { type ByteSink, Reopened } from '../../core/input.ts';
+import type { Measured } from '../../core/measured.ts';
 import type { Output, Source } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
 import { unusedInherited } from '../../native/inherited.ts';
@@ -39,6 +40,8 @@ export interface StatsdOptions {
   account: Account;
   /** Makes the id of a flush: unique, and the same again never. */
   nextWindowId: () => string;
+  /** Looks at windows before they leave. */
+  measured?: Measured;
   /** What was received could not be handed over. */
   onError: (error: Error) => void;
   /** Where sockets are kept for who comes after it. */
@@ -124,6 +127,7 @@ class Statsd {
       idle: config.idle_timeout,
       native: this.#native,
       nextWindowId: options.nextWindowId,
+      ...(options.measured && { measured: options.measured }),
       onError: options.onError,
       onReady: () => {
         this.#forwards.handOver();

@@ -10,6 +10,7 @@ import type { MetricOrigin } from '../../aggregate/record.ts';
 import type { SeriesLimits } from '../../aggregate/series.ts';
 import type { Stream } from '../../core/batch.ts';
 import type { ByteSink } from '../../core/input.ts';
+import type { Measured } from '../../core/measured.ts';
 import type { Output } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
 import { openBell, ring } from '../../native/poll.ts';
@@ -36,6 +37,8 @@ import { NO_TOP, type StatsdTop } from './top-shape.ts';
 
 export interface ThreadSettings {
   interval: number;
+  /** Looks at windows before they leave. */
+  measured?: Measured;
   limits: SeriesLimits;
   naming: NamingConfig;
   memory: number;
@@ -239,6 +242,9 @@ export class AggregatingThread {
       },
     };
     const before = this.books.settled;
+    const before = this.#settled;
+    const { measured, interval } = this.#settings;
+    measured?.window('statsd', interval, piece.metrics, piece.last);
     try {
       // Without a signal: what was received is pushed even when the agent is stopping.
       await emitPacked(counting, this.#settings.stream, piece.metrics);

@@ -34,6 +34,8 @@ export interface TailInputOptions extends TailOptions {
   inputs: readonly string[];
   /** Null: its steps make none. */
   metrics: Omit<LineMetricsOptions, 'name' | 'host' | 'labels'> | null;
+  /** So many lines held what a rule of alerts looks for. */
+  watched?: (rule: string, lines: number) => void;
   /** Of hashes in place of secrets. */
   mask_key: Buffer | null;
 }
@@ -215,9 +217,9 @@ export class TailInput implements Source {
     }
   }
 
-  #processing({ input, kernel }: TailInputOptions): Processing | undefined {
+  #processing({ input, kernel, watched }: TailInputOptions): Processing | undefined {
     try {
-      return processingOf(input.process, kernel, input.topic, undefined, this.#masking);
+      return processingOf(input.process, kernel, input.topic, undefined, this.#masking, watched);
     } catch (error) {
       this.#masking?.close();
       throw error;

@@ -6,6 +6,7 @@ import { checkLogs } from './check.ts';
 import type { LineMetricsConfig } from './metrics.ts';
 import { completeLogs, type LogConfig, logsOption } from './options.ts';
 import { figures, lines, notices, rows, type TailStatus, tables } from './report.ts';
+import { type WatchedLines, watchSteps } from './watched.ts';
 
 /** What an input goes by, of itself and of others. */
 export interface LogInput {
@@ -24,7 +25,9 @@ export const logs: InputKind<'logs', LogConfig[], LogInput, TailStatus> = {
   complete: (raw, config) => completeLogs(raw as Parameters<typeof completeLogs>[0], config),
   check: checkLogs,
   topics: (config) =>
-    config.logs.flatMap(({ topic, process, masks }, i) => {
+    config.logs.flatMap((input, i) => {
+      const { topic, masks } = input;
+      const process = [...watchSteps(config as WatchedLines, input.name), ...input.process];
       const fields = hasFields(process);
       const routes = routesOf(process).filter((route) => route.topic !== topic);
       const metrics = metricsOf(config, process);
@@ -38,8 +41,10 @@ export const logs: InputKind<'logs', LogConfig[], LogInput, TailStatus> = {
       return [{ ...own, several: true }, ...others, ...counted];
     }),
   inputs: (config) =>
-    config.logs.map((input) => {
+    config.logs.map((written) => {
       const { host, tags, mask_key_file, kafka } = config;
+      const process = [...watchSteps(config as WatchedLines, written.name), ...written.process];
+      const input = { ...written, process };
       const metrics = metricsOf(config, input.process);
       const topics: InputTopic[] = topicsOf(input).map((topic) => ({ topic, replayable: true }));
       if (metrics) topics.push({ topic: metrics.topic, replayable: false });

@@ -11,6 +11,7 @@ import { cutAt, type Span, untilNext, windowAt } from '../../aggregate/window.ts
 import { pause } from '../../core/abort.ts';
 import type { Account } from '../../core/account.ts';
 import type { Stream } from '../../core/batch.ts';
+import type { Measured } from '../../core/measured.ts';
 import type { Output } from '../../core/pipeline.ts';
 import { valueEnvelope } from '../../records/envelope.ts';
 
@@ -29,6 +30,8 @@ export interface LineMetricsOptions extends LineMetricsConfig {
   labels: Record<string, string>;
   account: Account;
   nextWindowId: () => string;
+  /** Looks at them before they leave. */
+  measured?: Measured;
 }
 
 /** The first window is not shorter than this. */
@@ -80,7 +83,7 @@ export class LineMetrics {
   }
 
   async #flush(output: Output, window: Span, signal: AbortSignal): Promise<void> {
-    const { account, host, labels, name, nextWindowId } = this.#o;
+    const { account, host, labels, name, nextWindowId, measured, interval } = this.#o;
     for (const tally of this.#tallies) {
       tally.close();
       const origin = { host, dataset: name, labels };
@@ -92,10 +95,17 @@ export class LineMetrics {
           done = next.done === true;
           if (!next.done) piece.push(next.value);
         }
+        measured?.window(
+          `logs.${name}`,
+          interval,
+          piece.map(({ document }) => document),
+          false,
+        );
         if (piece.length > 0) await this.#send(output, piece, signal);
         if (!done) await setImmediate();
       }
     }
+    measured?.window(`logs.${name}`, interval, []);
     const lost = this.#tallies.reduce((sum, tally) => sum + tally.lost, 0);
     if (lost > this.#lost) {
       account.received += lost - this.#lost;

@@ -32,7 +32,9 @@ export async function openLogs(config: Configured, host: InputHost): Promise<Ope
         account: host.account(`metric.${options.input.name}`),
         nextWindowId: host.nextWindowId,
       });
-      const tail = new TailInput({ ...options, ...rest, mask_key, metrics: how && { ...how, ...counted() } });
+      const watched = (rule: string, lines: number) => host.measured.countLines(rule, lines);
+      const metrics = how && { ...how, ...counted(), measured: host.measured };
+      const tail = new TailInput({ ...options, ...rest, mask_key, watched, metrics });
       return inputOf(tail, rest.account, () => host.leftSince(id));
     },
     configure(config) {

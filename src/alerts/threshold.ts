@@ -3,7 +3,7 @@ import { Wrong } from '../config/option.ts';
 
 export type Operator = '>' | '>=' | '<' | '<=' | '==' | '!=';
 
-export interface Comparison {
+export interface Threshold {
   operator: Operator;
   threshold: number;
 }
@@ -12,7 +12,7 @@ const FORM = /^\s*(>=|<=|==|!=|>|<)\s*(-?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(%
 const OPPOSITE: Record<Operator, Operator> = { '>': '<=', '>=': '<', '<': '>=', '<=': '>', '==': '!=', '!=': '==' };
 
 /** Throws Wrong. A percentage is a hundredth: `> 90%` is `> 0.9`, where `percent` says that values are fractions. */
-export function readComparison(text: string): Comparison {
+export function readComparison(text: string): Threshold {
   const match = FORM.exec(text);
   if (!match) throw new Wrong("must be a comparison in quotes, for example '> 0.9', not {}");
   const [, operator, digits, percent] = match;
@@ -20,7 +20,7 @@ export function readComparison(text: string): Comparison {
   return { operator: operator as Operator, threshold: Number(digits) };
 }
 
-export function holds({ operator, threshold }: Comparison, value: number): boolean {
+export function isBeyond({ operator, threshold }: Threshold, value: number): boolean {
   switch (operator) {
     case '>':
       return value > threshold;
@@ -37,23 +37,23 @@ export function holds({ operator, threshold }: Comparison, value: number): boole
   }
 }
 
-/** What holds where the other does not. */
-export function opposite({ operator, threshold }: Comparison): Comparison {
+/** What isBeyond where the other does not. */
+export function opposite({ operator, threshold }: Threshold): Threshold {
   return { operator: OPPOSITE[operator], threshold };
 }
 
-export function writtenComparison({ operator, threshold }: Comparison): string {
+export function writtenComparison({ operator, threshold }: Threshold): string {
   return `${operator} ${threshold}`;
 }
 
 /** Why `clear` cannot end what `fire` begins; null: it can. */
-export function wrongClear(fire: Comparison, clear: Comparison): string | null {
+export function wrongClear(fire: Threshold, clear: Threshold): string | null {
   const side = (operator: Operator) => (operator.startsWith('>') ? 1 : operator.startsWith('<') ? -1 : 0);
   const [up, down] = [side(fire.operator), side(clear.operator)];
   if (up === 0) return `has no other side: fire is '${writtenComparison(fire)}', leave clear out`;
   const right = up > 0 ? '<' : '>';
   if (down !== -up)
-    return `is on the wrong side of fire '${writtenComparison(fire)}': write '${right} ${clear.threshold}'`;
+    return `is on the wrong side of fire '${writtenComparison(fire)}': write '${right} ${fire.threshold}', or further from it`;
   if ((clear.threshold - fire.threshold) * up > 0) {
     const than = up > 0 ? 'above' : 'below';
     return `is on the wrong side of fire '${writtenComparison(fire)}': ${clear.threshold} is ${than} ${fire.threshold}`;

@@ -9,7 +9,7 @@ export type Delivered =
   /** It is refused for good. */
   | { done: 'refused'; error: string };
 
-export interface Outlet {
+export interface Channel {
   /** Rejects only for a fault of ours. */
   tell(notification: Notification, signal: AbortSignal): Promise<Delivered>;
 }

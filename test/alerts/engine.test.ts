@@ -1,0 +1,191 @@
+/** Rules over series in virtual time: as promtool says of `for` and `keep`, and what it has no words for. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Engine } from '../../src/alerts/engine.ts';
+import { readValues, rehearse, type Series } from '../../src/alerts/rehearsal.ts';
+import type { Rule } from '../../src/alerts/rule.ts';
+import { configFrom } from '../../src/options.ts';
+
+const INTERVAL = 10_000;
+
+function rulesOf(...rules: Record<string, unknown>[]): Rule[] {
+  return configFrom({ alerts: { rules: rules.map((rule, i) => ({ name: `r${i}`, ...rule })) } }).alerts.rules;
+}
+
+function series(values: string, more: Partial<Series> = {}): Series {
+  const read = readValues(values);
+  assert.ok(typeof read !== 'string', String(read));
+  return { metric: 'm', attributes: {}, type: 'gauge', values: read, ...more };
+}
+
+/** The state of the only instance after each point: o, p, f, n. */
+function states(rule: Record<string, unknown>, all: readonly Series[], restart_at: number[] = []): string {
+  const rules = rulesOf({ metric: 'm', ...rule });
+  const length = Math.max(...all.map(({ values }) => values.length));
+  let text = '';
+  for (let i = 0; i < length; i++) {
+    const at = i * INTERVAL;
+    const is = (['pending', 'firing', 'no_data'] as const).find(
+      (state) =>
+        rehearse(rules, {
+          interval: INTERVAL,
+          series: all.map((one) => ({ ...one, values: one.values.slice(0, i + 1) })),
+          restart_at,
+          expect: [{ at, rule: 'r0', state, labels: {} }],
+        }).length === 0,
+    );
+    text += is?.[0] ?? 'o';
+  }
+  return text;
+}
+
+test('fires after for, ends after keep, and hysteresis lies between', () => {
+  const cases: [Record<string, unknown>, string, string][] = [
+    [{ fire: '> 0.9' }, '0.5 0.95 0.95 0.5', 'offo'],
+    [{ fire: '> 0.9', for: '30s' }, '0.5 0.95x5 0.5', 'opppffo'],
+    [{ fire: '> 0.9', for: '30s' }, '0.95 0.95 0.5 0.95x4', 'ppopppf'],
+    [{ fire: '> 0.9', keep: '30s' }, '0.95 0.5x5', 'ffffoo'],
+    [{ fire: '> 0.9', keep: '30s' }, '0.95 0.5 0.5 0.95 0.5x4', 'fffffffo'],
+    [{ fire: '> 0.9', clear: '< 0.8' }, '0.95 0.85 0.85 0.79 0.85 0.95', 'fffoof'],
+    [{ fire: '> 0.9', clear: '< 0.8', keep: '20s' }, '0.95 0.7 0.85 0.7 0.7 0.7', 'fffffo'],
+    [{ fire: '< 5' }, '6 5 4 5', 'oofo'],
+    [{ fire: '== 3' }, '2 3 2', 'ofo'],
+    [{ fire: '!= 0' }, '0 1 0', 'ofo'],
+  ];
+  for (const [rule, values, expected] of cases) {
+    assert.equal(states(rule, [series(values)]), expected, `${JSON.stringify(rule)} ${values}`);
+  }
+});
+
+test('what no data means', () => {
+  assert.equal(states({ fire: '> 1' }, [series('2 _x5 0')]), 'ffffffo');
+  assert.equal(states({ fire: '> 1', no_data: 'ok' }, [series('2 _x5')]), 'fffooo');
+  assert.equal(states({ fire: '> 1', no_data: 'alert' }, [series('0 _x5 0')]), 'ooonnno');
+  assert.equal(states({ fire: '> 1', no_data: 'alert', for: '20s' }, [series('0 _x4 2x4')]), 'ooonnppff');
+  // What was not counted is none.
+  assert.equal(
+    states({ fire: '> 1', value: 'sum over 30s', no_data: 'alert' }, [series('2 _x4', { type: 'sum' })]),
+    'fffoo',
+  );
+});
+
+test('absent: nothing at all for so long, while somebody looks', () => {
+  assert.equal(states({ absent: '30s' }, [series('1 1 _x5 1')]), 'oooofffo');
+  assert.equal(states({ absent: '30s' }, [series('_x5')]), 'oooff');
+});
+
+test('values over several windows', () => {
+  const over = (value: string, values: string, fire: string, more: Partial<Series> = {}) =>
+    states({ value, fire }, [series(values, more)]);
+  assert.equal(over('avg over 30s', '0 0 3 3 3 0 0', '>= 2'), 'ooofffo');
+  assert.equal(over('max over 30s', '0 5 0 0 0', '> 4'), 'offfo');
+  assert.equal(over('min over 20s', '5 5 1 5 5', '> 4'), 'ffoof');
+  assert.equal(over('sum over 30s', '1 1 1 1', '> 2', { type: 'sum' }), 'ooff');
+  assert.equal(over('rate', '5 50', '> 1', { type: 'sum' }), 'of');
+  assert.equal(over('rate over 20s', '20 20', '>= 2', { type: 'sum' }), 'of');
+  assert.equal(over('count over 30s', '0.1 0.1 0.1', '>= 3'), 'oof');
+  assert.equal(over('change over 20s', '10 10 20 20 20 20', '> 90'), 'ooofoo');
+});
+
+test('a counter that begins anew, a ratio, a forecast', () => {
+  const a = series('1 5 5 5', { metric: 'a', type: 'sum' });
+  const b = series('100 100 100 2', { metric: 'b', type: 'sum' });
+  const ratio = { metric: 'a', of: 'b', min: 10, fire: '> 0.04' };
+  // Below `min` nothing is known: it stays as it was.
+  assert.equal(states(ratio, [a, b]), 'offf');
+  const rising = series(Array.from({ length: 20 }, (_, i) => 0.5 + i * 0.01).join(' '));
+  const within = (time: string) => states({ forecast: { reaches: 1, within: time }, value: 'last over 5m' }, [rising]);
+  assert.match(within('10m'), /^o{5}f+$/);
+  assert.match(within('1m'), /^o+$/);
+  const falling = series(Array.from({ length: 20 }, (_, i) => 100 - i * 5).join(' '));
+  assert.match(states({ forecast: { reaches: 0, within: '2m' }, value: 'last over 5m' }, [falling]), /^o{7,10}f+$/);
+  const steady = series('0.99x20');
+  assert.match(states({ forecast: { reaches: 1, within: '4h' }, value: 'last over 5m' }, [steady]), /^o+$/);
+});
+
+test('a restart goes on where it was; the time between does not count', () => {
+  assert.equal(states({ fire: '> 1', for: '40s' }, [series('2x6')], [20_000]), 'pppppf');
+  assert.equal(states({ fire: '> 1' }, [series('2 _x6')], [20_000]), 'fffffff');
+  assert.equal(states({ fire: '> 1', keep: '30s' }, [series('2 0x6')], [20_000]), 'fffffoo');
+  assert.equal(states({ absent: '30s' }, [series('1 _x6')], [50_000]), 'oooffff');
+});
+
+test('from a gap nothing is concluded', () => {
+  const [rule] = rulesOf({ metric: 'm', fire: '> 1', for: '1m', no_data: 'alert' });
+  const engine = new Engine([rule!]);
+  const point = { name: 'm', attributes: {}, type: 'gauge' as const, value: 2, count: 1, min: 2, max: 2, bins: null };
+  engine.window('s', INTERVAL, 0, [point]);
+  engine.window('s', INTERVAL, 10_000, [point]);
+  // Suspended for an hour.
+  engine.window('s', INTERVAL, 3_600_000, [point]);
+  const [instance] = engine.notOk();
+  assert.equal(instance!.progress.state, 'pending');
+  assert.equal(instance!.progress.elapsed, 10_000);
+});
+
+test('an instance a label set, those of a rule that are too many are one', () => {
+  const [rule] = rulesOf({ metric: 'disk.*', where: { mount: '/var*' }, by: 'mount', fire: '> 1' });
+  const engine = new Engine([rule!]);
+  const point = (name: string, attributes: Record<string, string>) => ({
+    ...{ name, attributes, type: 'gauge' as const, value: 2, count: 1, min: 2, max: 2, bins: null },
+  });
+  engine.window('s', INTERVAL, 0, [
+    point('disk.used', { mount: '/var', device: 'a' }),
+    point('disk.used', { mount: '/var', device: 'b' }),
+    point('disk.used', { mount: '/var/log' }),
+    point('disk.used', { mount: '/home' }),
+    point('cpu', { mount: '/var' }),
+  ]);
+  assert.deepEqual(
+    [...engine.notOk()].map(({ attributes }) => attributes),
+    [{ mount: '/var' }, { mount: '/var/log' }],
+  );
+  const many = Array.from({ length: 1500 }, (_, i) => point('disk.used', { mount: `/var/${i}` }));
+  engine.window('s', INTERVAL, 10_000, many);
+  const now = [...engine.notOk()];
+  assert.equal(now.length, 1001);
+  assert.deepEqual(now.at(-1)!.attributes, { overflow: 'true' });
+});
+
+const promtool = spawnSync('promtool', ['--version']).status === 0;
+const SKIP = promtool ? false : 'NOT TESTED: promtool is not installed (apt-get install prometheus)';
+
+test('fires and ends when Prometheus would: for, keep_firing_for', { skip: SKIP }, (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'runnel-promtool-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  // Values that cross the threshold at random, the same each time.
+  let seed = 7;
+  const random = () => {
+    seed = (seed * 1103515245 + 12345) % 2 ** 31;
+    return seed / 2 ** 31;
+  };
+  for (const [wait, keep] of [
+    ['0s', '0s'],
+    ['30s', '0s'],
+    ['20s', '40s'],
+    ['0s', '30s'],
+  ] as const) {
+    const values = Array.from({ length: 60 }, () => (random() < 0.6 ? 2 : 0));
+    const told = states({ fire: '> 1', for: wait, keep }, [series(values.join(' '))]);
+    const keeps = keep === '0s' ? '' : `, keep_firing_for: ${keep}`;
+    writeFileSync(
+      join(dir, 'rules.yml'),
+      `groups: [{name: g, rules: [{alert: A, expr: "m > 1", for: ${wait}${keeps}}]}]\n`,
+    );
+    const tests = [...told].map((state, i) => {
+      const alerts = state === 'f' ? '[{exp_labels: {}, exp_annotations: {}}]' : '[]';
+      return `{eval_time: ${i * 10}s, alertname: A, exp_alerts: ${alerts}}`;
+    });
+    const file = `rule_files: [rules.yml]\nevaluation_interval: 10s\ntests: [{interval: 10s, input_series: [{series: m, values: "${values.join(' ')}"}], alert_rule_test: [${tests.join(', ')}]}]\n`;
+    writeFileSync(join(dir, 'test.yml'), file);
+    const { status, stdout, stderr } = spawnSync('promtool', ['test', 'rules', 'test.yml'], {
+      cwd: dir,
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, `${wait} ${keep} ${told}\n${stdout}${stderr}`);
+  }
+});
