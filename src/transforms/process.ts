@@ -20,7 +20,7 @@ import type { Preset } from './presets/preset.ts';
 import { Program } from './program.ts';
 import { VerbStep } from './step.ts';
 import type { AnyVerb, Apply, StepContext } from './verb.ts';
-import { WATCH, watch } from './watch.ts';
+import { WATCH_LINES, watch } from './watch.ts';
 
 /** A step as it was read. */
 export interface StepConfig {
@@ -184,7 +184,7 @@ export function processingOf(
   const topics = [...new Set([topic, ...routesOf(process, verbs).map((route) => route.topic)])];
   const tallies: Tally[] = [];
   const make = ({ verb: name, options, when, fields }: StepConfig) => {
-    const verb = name === WATCH ? watch : verbs.find((one) => one.name === name)!;
+    const verb = name === WATCH_LINES ? watch : verbs.find((one) => one.name === name)!;
     const step = new VerbStep(name, fields);
     const context: StepContext = {
       kernel,

@@ -10,10 +10,10 @@ interface WatchOptions {
   match: Condition;
 }
 
-export const WATCH = 'watch';
+export const WATCH_LINES = 'watch';
 
 export const watch: Verb<WatchOptions> = {
-  name: WATCH,
+  name: WATCH_LINES,
   option: optional(condition() as never, ''),
   when: false,
   step({ rule, match }, context) {
@@ -36,5 +36,5 @@ export const watch: Verb<WatchOptions> = {
 /** A step that counts the lines of which `match` holds. */
 export function watchStep(options: WatchOptions): StepConfig {
   const tables = [...testsOf(options.match)].some(({ test }) => test === 'matches');
-  return { verb: WATCH, options, when: null, fields: false, tables, entry: -1 };
+  return { verb: WATCH_LINES, options, when: null, fields: false, tables, entry: -1 };
 }
