@@ -42,6 +42,7 @@ export const alerts: InputKind<'alerts', AlertsConfig, AlertsInput, AlertsSaid> 
         topics: topic === null ? [] : [{ topic, replayable: false }],
         options: { config: alerts, topic, host, tags, data_dir, interval, spool: spool.max_size },
         about: `${alerts.rules.length} rules`,
+        unnamed: !alerts.configured,
       },
     ];
   },

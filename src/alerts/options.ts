@@ -1,5 +1,6 @@
 /** `alerts`: rules on what the agent measures, and whom to tell. */
 import {
+  alternative,
   dictionary,
   leaf,
   list,
@@ -55,7 +56,7 @@ const rule = made(
       name('metric name, * for any text', 'system.filesystem.utilization'),
       'What it looks at. Or one of log and check.',
     ),
-    log: optional(
+    log: alternative(
       section({
         input: required(name('input', 'nginx'), 'The name of an input under logs.'),
         match: required(
@@ -65,7 +66,7 @@ const rule = made(
       }),
       'Lines of an input, counted.',
     ),
-    check: optional(
+    check: alternative(
       name('check', 'nginx'),
       "A check's status: one of metrics.checks, or a service check that StatsD brings.",
     ),
@@ -78,16 +79,16 @@ const rule = made(
       value,
       'What of it is compared: last (default), avg, min, max, sum, count, rate (a second), change (percent, against as long before), p95 (any percentile), over a time that is a multiple of the interval: avg over 1m. Default over: one interval.',
     ),
-    of: optional(
+    of: alternative(
       name('metric name', 'http.requests'),
       'The value is a part of that of this metric with the same attributes.',
     ),
-    min: optional(number, 'With of: below so many there is no value.'),
-    absent: optional(
+    min: alternative(number, 'With of: below so many there is no value.'),
+    absent: alternative(
       duration({ min: '1s', max: LONGEST }),
       'Fires when there was no measurement for so long; in place of fire.',
     ),
-    forecast: optional(
+    forecast: alternative(
       section({
         reaches: required(number, 'This value.'),
         within: required(
@@ -121,7 +122,7 @@ const only = option(
   {},
   'Only alerts with these: rule, severity, or a label. Default: all.',
 );
-const remind = optional(
+const remind = alternative(
   duration({ min: '1s', max: LONGEST }),
   'What still fires is told again so often. Default: once.',
 );
@@ -134,7 +135,7 @@ const receiver = made(
       'All of these are told what fires, again and again.',
     ),
     resend: option(duration({ min: '1s', max: '1h' }), '1m', 'How often, of alertmanager.'),
-    webhook: optional(
+    webhook: alternative(
       section({
         url: required(
           secretUrl('https://hooks.example.com/runnel'),
@@ -148,11 +149,11 @@ const receiver = made(
       }),
       'Changes, a message an evaluation and rule.',
     ),
-    slack: optional(
+    slack: alternative(
       secretUrl('https://hooks.slack.com/services/...'),
       'The URL of an incoming webhook. It is a secret: "${file:...}".',
     ),
-    email: optional(
+    email: alternative(
       section({
         url: required(secretUrl('smtp://user:password@mail.example.com:587', ['smtp:', 'smtps:']), 'The server.'),
         from: required(name('address', 'runnel@example.com'), 'Who it is from.'),
@@ -160,7 +161,7 @@ const receiver = made(
       }),
       'A mail an evaluation and rule.',
     ),
-    exec: optional(
+    exec: alternative(
       list(text('text', '/usr/local/bin/restart-nginx')),
       'A program and its arguments, without a shell; JSON on its standard input, RUNNEL_ALERT_* in its environment.',
     ),

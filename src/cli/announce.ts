@@ -5,7 +5,7 @@ import type { LocatedConfig } from '../options.ts';
 import { INPUTS } from '../sources/all.ts';
 
 export function startLine(version: string, { config, path, hash }: LocatedConfig): string {
-  const inputs = INPUTS.flatMap((kind) => kind.inputs(config).map(({ id }) => id));
+  const inputs = INPUTS.flatMap((kind) => kind.inputs(config).flatMap(({ id, unnamed }) => (unnamed ? [] : [id])));
   const { brokers } = config.kafka;
   return [
     `runnel ${version} has started on ${config.host}: config ${path ? `${path} (${hash})` : hash}`,

@@ -46,6 +46,8 @@ export interface InputSpec<One> {
   options: One;
   /** What it collects, in words. */
   about: string;
+  /** It is there without being configured, and brings nothing then: it is not named at the start. */
+  unnamed?: boolean;
 }
 
 /** A table of text that the page shows; a cell that begins with `!` is bad. */
