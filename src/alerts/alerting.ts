@@ -10,7 +10,7 @@ import type { MetricDocuments } from '../core/measured.ts';
 import { pointsOf } from './documents.ts';
 import { type AlertChange, Engine } from './engine.ts';
 import type { Instance, InstanceState } from './instance.ts';
-import { AlertJournal, type JournalStep } from './journal.ts';
+import type { AlertJournal, JournalStep } from './journal.ts';
 import type { State } from './machine.ts';
 import { type Alert, type AlertAction, type AlertOrigin, alertOf, type Notification } from './notification.ts';
 import { Alertmanager, RESOLVED_MS } from './notify/alertmanager.ts';
@@ -32,14 +32,12 @@ export interface AlertingOptions {
   receivers: readonly ReceiverConfig[];
   origin: AlertOrigin;
   agentId: string;
-  /** Of the journal. */
-  path: string;
+  /** What survives: it goes on from where that is. */
+  journal: AlertJournal;
   /** Of what has no source of its own, milliseconds. */
   interval: number;
   /** Takes a record; `recorded` says when it is safe. Null: none are made. */
   record: ((id: number, document: string) => void) | null;
-  /** Points of the agent itself, every `interval`. */
-  own(): MetricPoint[];
 }
 
 /** What of it is in a state that is not ok. */
@@ -69,15 +67,15 @@ export class Alerting {
   readonly #receivers: Receiver[] = [];
   #looked = 0;
 
-  private constructor(options: AlertingOptions, journal: AlertJournal) {
+  private constructor(options: AlertingOptions) {
     this.#o = options;
-    this.#journal = journal;
+    this.#journal = options.journal;
     this.#engine = new Engine(options.rules);
   }
 
-  /** Goes on from where the last process was. Rejects where its journal is of a newer format. */
+  /** Goes on from where the journal is. */
   static async open(options: AlertingOptions): Promise<Alerting> {
-    const alerting = new Alerting(options, await AlertJournal.open(options.path));
+    const alerting = new Alerting(options);
     for (const config of options.receivers) alerting.#receivers.push(await alerting.#receiver(config));
     alerting.#resume();
     return alerting;
@@ -114,9 +112,10 @@ export class Alerting {
     }
   }
 
-  async close(): Promise<void> {
+  /** Nothing comes any more: resolves when what came is written down, and with the recorder. */
+  async settle(): Promise<void> {
     this.#saveProgress();
-    await this.#journal.close();
+    await this.#journal.written();
   }
 
   get shown(): AlertShown[] {

@@ -66,6 +66,7 @@ export class AlertJournal {
   #file: FileHandle | null = null;
   #bytes = 0;
   #wholeBytes = 0;
+  #isClosed = false;
   #writing: Promise<void> = Promise.resolve();
   /** Why what changes is not written down; null: it is. */
   error: string | null = null;
@@ -89,13 +90,21 @@ export class AlertJournal {
     return this.#writing;
   }
 
+  /** Resolves when all that was taken is on the medium, or cannot be. */
+  async written(): Promise<void> {
+    await this.#writing;
+  }
+
   async close(): Promise<void> {
     await this.#writing;
     await this.#file?.close();
     this.#file = null;
+    this.#isClosed = true;
   }
 
   async #write(line: Buffer, sync: boolean): Promise<void> {
+    // What comes behind the end comes again.
+    if (this.#isClosed) return;
     try {
       if (this.#file === null || this.#bytes > Math.max(COMPACT_BYTES, this.#wholeBytes * 2)) await this.#compact();
       else {

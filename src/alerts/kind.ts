@@ -13,7 +13,6 @@ export interface AlertsInput {
   topic: string | null;
   host: string;
   tags: Record<string, string>;
-  data_dir: string;
   /** Of `metrics`, milliseconds. */
   interval: number;
   /** Bytes that the local log may take. */
@@ -31,7 +30,7 @@ export const alerts: InputKind<'alerts', AlertsConfig, AlertsInput, AlertsSaid> 
     return configured ? [{ topic, replayable: false, within: metricsOf(config).topic, path: ['alerts', 'topic'] }] : [];
   },
   inputs(config) {
-    const { alerts, host, tags, data_dir, spool } = config;
+    const { alerts, host, tags, spool } = config;
     if (alerts.rules.length === 0 && !alerts.builtin) return [];
     const topic = alerts.configured ? alerts.topic : null;
     const { interval } = metricsOf(config);
@@ -40,7 +39,7 @@ export const alerts: InputKind<'alerts', AlertsConfig, AlertsInput, AlertsSaid> 
         id: 'alerts',
         title: 'alerts',
         topics: topic === null ? [] : [{ topic, replayable: false }],
-        options: { config: alerts, topic, host, tags, data_dir, interval, spool: spool.max_size },
+        options: { config: alerts, topic, host, tags, interval, spool: spool.max_size },
         about: `${alerts.rules.length} rules`,
         unnamed: !alerts.configured,
       },
@@ -54,7 +53,7 @@ export const alerts: InputKind<'alerts', AlertsConfig, AlertsInput, AlertsSaid> 
   rows,
   tables,
   notices,
-  open: async (_, host) => (await import('./open.ts')).openAlerts(host),
+  open: async (config, host) => (await import('./open.ts')).openAlerts(config, host),
 };
 
 function metricsOf(config: CommonConfig): { topic: string; interval: number } {

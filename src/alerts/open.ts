@@ -1,10 +1,12 @@
 /** `alerts`: rules over what other inputs measure. */
 import { join } from 'node:path';
+import type { CommonConfig } from '../config/config.ts';
 import type { InputHost, OpenInput, OpenKind } from '../core/input.ts';
 import { valueEnvelope } from '../records/envelope.ts';
 import { Alerting } from './alerting.ts';
 import { builtinRules } from './builtin.ts';
 import { command } from './command.ts';
+import { AlertJournal } from './journal.ts';
 import type { AlertsInput } from './kind.ts';
 import { OwnPoints, type OwnStatus } from './own.ts';
 import { gaugePoint, type MetricPoint } from './point.ts';
@@ -15,10 +17,14 @@ import { LINES_ATTRIBUTE, LINES_METRIC } from './rule.ts';
 /** Its own source among those that bring points. */
 const OWN = 'runnel';
 
-export function openAlerts(host: InputHost): OpenKind<AlertsInput> {
+/** At the stop the output has so long to take what was not recorded yet, milliseconds. */
+const LAST_MS = 1000;
+
+export async function openAlerts(config: CommonConfig, host: InputHost): Promise<OpenKind<AlertsInput>> {
+  const journal = await AlertJournal.open(join(config.data_dir, 'alerts.journal'));
   return {
     async open({ id, options }): Promise<OpenInput> {
-      const { config, topic, tags, data_dir, interval, spool } = options;
+      const { config, topic, tags, interval, spool } = options;
       const account = host.account(id);
       const rules = [...config.rules, ...(config.builtin ? builtinRules() : [])];
       const own = new OwnPoints(spool);
@@ -45,10 +51,9 @@ export function openAlerts(host: InputHost): OpenKind<AlertsInput> {
         receivers: config.receivers,
         origin: { host: options.host, tags },
         agentId: host.agentId,
-        path: join(data_dir, 'alerts.journal'),
+        journal,
         interval,
         record: recorder && ((number, document) => recorder.put(number, document)),
-        own: ownPoints,
       });
       const open = alerting;
       return {
@@ -60,7 +65,8 @@ export function openAlerts(host: InputHost): OpenKind<AlertsInput> {
           } finally {
             clearInterval(every);
             if (host.measured.observer === open) host.measured.observer = null;
-            await open.close();
+            await open.settle();
+            await recorder?.flush(output, AbortSignal.timeout(LAST_MS));
           }
         },
         problems: () => open.problems,
@@ -71,7 +77,7 @@ export function openAlerts(host: InputHost): OpenKind<AlertsInput> {
     },
     problems: () => [],
     status: ([said]) => (said ?? {}) as object,
-    close: async () => undefined,
+    close: () => journal.close(),
   };
 }
 

@@ -18,28 +18,40 @@ export class Recorder {
     this.#stream = { ...stream, settled: (position) => this.#settle(position) };
   }
 
-  get waiting(): number {
-    return this.#queue.length;
-  }
+  /** Records that were received and are not pushed yet. */
+  waiting = 0;
 
   put(id: number, document: string): void {
     this.#stream.account.received += 1;
+    this.waiting++;
     this.#queue.push({ id, document });
     this.#bell.ring();
   }
 
   async run(output: Output, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (this.#queue.length === 0) {
-        await this.#bell.heard(signal);
-        continue;
-      }
+      if (this.#queue.length > 0) await this.flush(output, signal);
+      else await this.#bell.heard(signal);
+    }
+  }
+
+  /** Hands over what waits; what cannot be before the signal aborts is made again at the next start. */
+  async flush(output: Output, signal: AbortSignal): Promise<void> {
+    while (this.#queue.length > 0 && !signal.aborted) {
       const records = this.#queue;
       this.#queue = [];
       const from = this.#settled + this.#sent.length;
       this.#sent.push(...records.map(({ id }) => id));
       const documents = records.map(({ document }) => document);
-      await emit(output, this.#stream, documents, new Uint8Array(documents.length).fill(1), undefined, from);
+      const counting: Output = {
+        take: (stream, abort) => output.take(stream, abort),
+        discard: (batch) => output.discard(batch),
+        push: (batch) => {
+          this.waiting -= batch.weight;
+          return output.push(batch);
+        },
+      };
+      await emit(counting, this.#stream, documents, new Uint8Array(documents.length).fill(1), undefined, from);
     }
   }
 

@@ -1,0 +1,285 @@
+// Slow: runs the agent, and kills it.
+/** Alerts of a running agent: fired while Kafka is away, told and recorded over kill -9, silenced, by the commands. */
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { appendFile, writeFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fingerprintOf } from '../../src/alerts/fingerprint.ts';
+import { type AgentConfig, type Home, makeHome, type RunningAgent, runnel } from '../support/agent.ts';
+import { NO_ALERTMANAGER, RunningAlertmanager } from '../support/alertmanager.ts';
+import { type HookServer, startHooks } from '../support/hooks.ts';
+import { freePort } from '../support/ports.ts';
+import { until } from '../support/until.ts';
+
+const TEMP = {
+  name: 'hot',
+  metric: 'temp',
+  by: 'room',
+  fire: '> 50',
+  clear: '< 40',
+  severity: 'critical',
+  summary: '{{room}} has {{value}}',
+};
+
+interface Told {
+  status: string;
+  alerts: {
+    status: string;
+    labels: Record<string, string>;
+    annotations: Record<string, string>;
+    fingerprint: string;
+  }[];
+}
+
+const toldBy = (hooks: HookServer) => hooks.taken.map(({ body }) => JSON.parse(body) as Told);
+
+async function setting(_home: Home, hooks: HookServer, more: Record<string, unknown> = {}) {
+  const port = await freePort();
+  const config: AgentConfig = {
+    kafka: { brokers: [] },
+    admin: { listen: `127.0.0.1:${await freePort()}` },
+    tags: { env: 'test' },
+    metrics: { interval: '1s' },
+    statsd: { listen: [`udp://127.0.0.1:${port}`], flush_interval: '1s' },
+    alerts: { rules: [TEMP], receivers: [{ name: 'hook', webhook: { url: hooks.url } }], ...more },
+  } as never;
+  const socket = createSocket('udp4');
+  const gauge = (value: number, room = 'a') => socket.send(`temp:${value}|g|#room:${room}`, port, '127.0.0.1');
+  return { config, gauge, close: () => socket.close() };
+}
+
+/** The records of the topic, in order. */
+async function records(
+  file: string,
+): Promise<{ event: { id: string; action: string }; alert: Record<string, unknown> }[]> {
+  const { stdout, code, stderr } = await runnel('spool', 'cat', 'runnel.alerts', '-c', file);
+  assert.equal(code, 0, stderr);
+  return stdout
+    .trim()
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+}
+
+test('kill -9 at any moment: every change is recorded once or with the same id, and told once or twice', async () => {
+  await using home = await makeHome();
+  await using hooks = await startHooks();
+  const { config, gauge, close } = await setting(home, hooks);
+  const file = await home.configure(config);
+  let agent: RunningAgent | null = null;
+  let value = 60;
+  const sending = setInterval(() => gauge(value), 100);
+  try {
+    for (let round = 0; round < 5; round++) {
+      agent = await home.start(config);
+      const want = value > 50 ? 'firing' : 'resolved';
+      const from = hooks.taken.length;
+      await until(`round ${round} is told as ${want}`, () =>
+        toldBy(hooks)
+          .slice(from)
+          .some(({ status }) => status === want),
+      );
+      value = value > 50 ? 20 : 60;
+      // Somewhere between the window's end and what follows it.
+      await sleep(200 + 230 * round);
+      await agent.kill9();
+    }
+    agent = await home.start(config);
+    const last = value > 50 ? 'firing' : 'resolved';
+    await until('the last state is told', () => toldBy(hooks).at(-1)?.status === last);
+    await agent.stop();
+  } finally {
+    clearInterval(sending);
+    close();
+  }
+  const all = await records(file);
+  const ids = [...new Set(all.map(({ event }) => event.id))];
+  const actions = ids.map((id) => all.find(({ event }) => event.id === id)!.event.action);
+  // They alternate: nothing is missing between them.
+  for (const [i, action] of actions.entries())
+    assert.equal(action, i % 2 === 0 ? 'firing' : 'resolved', actions.join());
+  const keys = Map.groupBy(hooks.taken, ({ headers }) => headers['idempotency-key']);
+  assert.equal(keys.size, ids.length, `${[...keys.keys()]} for ${ids}`);
+  for (const [key, same] of keys) assert.ok(same.length <= 2, `${key} was told ${same.length} times`);
+});
+
+test('what waits for a receiver survives, and is told when it is there', async () => {
+  await using home = await makeHome();
+  await using hooks = await startHooks();
+  hooks.answer = () => ({ code: 503 });
+  const { config, gauge, close } = await setting(home, hooks);
+  const first = await home.start(config);
+  gauge(60);
+  await until('it is tried', () => hooks.taken.length > 0);
+  const said = await first.until((s) => s.alerts.receivers[0]!.waiting === 1, 'it waits');
+  assert.match(said.alerts.receivers[0]!.error!, /503/);
+  await first.kill9();
+  hooks.answer = () => ({ code: 200 });
+  const before = hooks.taken.length;
+  const second = await home.start(config);
+  await until('it is told', () => hooks.taken.length > before);
+  assert.equal(hooks.taken.at(-1)!.headers['idempotency-key'], hooks.taken[0]!.headers['idempotency-key']);
+  const [alert] = (await second.status()).alerts.list;
+  assert.equal(alert!.state, 'firing');
+  close();
+});
+
+test('a rule that is gone is resolved, with the reason', async () => {
+  await using home = await makeHome();
+  await using hooks = await startHooks();
+  const { config, gauge, close } = await setting(home, hooks);
+  const first = await home.start(config);
+  gauge(60);
+  await until('it fires', () => hooks.taken.length === 1);
+  await first.stop();
+  assert.equal(hooks.taken.length, 1);
+  const renamed = {
+    ...(config as Record<string, unknown>),
+    alerts: { ...(config as never as { alerts: object }).alerts, rules: [{ ...TEMP, name: 'warm' }] },
+  };
+  const second = await home.start(renamed as AgentConfig);
+  await until('it has ended', () => hooks.taken.length === 2);
+  assert.equal(toldBy(hooks)[1]!.status, 'resolved');
+  const file = await home.configure(renamed as AgentConfig);
+  await second.stop();
+  const last = (await records(file)).at(-1)!;
+  assert.equal((last.event as Record<string, string>).reason, 'rule removed');
+  close();
+});
+
+test('silence and unsilence: nobody is told, records are made; what still fires is told then', async () => {
+  await using home = await makeHome();
+  await using hooks = await startHooks();
+  const { config, gauge, close } = await setting(home, hooks);
+  const agent = await home.start(config);
+  const file = await home.configure(config);
+  const asked = await runnel(
+    'alerts',
+    'silence',
+    'hot',
+    'room=a',
+    '--for',
+    '10m',
+    '--why',
+    'known',
+    '--json',
+    '-c',
+    file,
+  );
+  assert.equal(asked.code, 0, asked.stderr);
+  const { id } = JSON.parse(asked.stdout) as { id: string };
+  gauge(60, 'a');
+  gauge(60, 'b');
+  await until('the other one is told', () => hooks.taken.length === 1);
+  assert.deepEqual(
+    toldBy(hooks)[0]!.alerts.map(({ labels }) => labels.room),
+    ['b'],
+  );
+  const list = JSON.parse((await runnel('alerts', 'ls', '--json', '-c', file)).stdout);
+  assert.deepEqual(
+    list.map(({ rule, state, labels, value, silenced }: Record<string, unknown>) => ({
+      rule,
+      state,
+      labels,
+      value,
+      silenced,
+    })),
+    [
+      { rule: 'hot', state: 'firing', labels: { env: 'test', room: 'a' }, value: 60, silenced: true },
+      { rule: 'hot', state: 'firing', labels: { env: 'test', room: 'b' }, value: 60, silenced: false },
+    ],
+  );
+  const ended = await runnel('alerts', 'unsilence', id, '-c', file);
+  assert.equal(ended.code, 0, ended.stderr);
+  await until('it is told now', () => hooks.taken.length === 2);
+  assert.deepEqual(
+    toldBy(hooks)[1]!.alerts.map(({ labels }) => labels.room),
+    ['a'],
+  );
+  const told = await runnel('alerts', 'notify', 'hook', '-c', file);
+  assert.equal(told.stdout, 'hook was told\n');
+  const nobody = await runnel('alerts', 'notify', 'nope', '-c', file);
+  assert.equal(nobody.code, 1);
+  assert.match(nobody.stderr, /there is no receiver nope: there are hook/);
+  await agent.stop();
+  const made = await records(file);
+  assert.deepEqual(made.map(({ alert }) => alert.silenced).sort(), [false, true]);
+  close();
+});
+
+test('lines are counted after mask and before process; Alertmanager has the fingerprints that the records have', {
+  skip: NO_ALERTMANAGER,
+}, async () => {
+  await using home = await makeHome();
+  await using hooks = await startHooks();
+  await using server = await RunningAlertmanager.start(hooks.url);
+  const log = home.path('app.log');
+  await writeFile(log, '');
+  const { config, close } = await setting(home, hooks, {
+    rules: [
+      {
+        name: 'oom',
+        log: { input: 'app', match: 'Out of memory' },
+        value: 'count over 3s',
+        fire: '> 1',
+        summary: '{{value}}',
+      },
+      { name: 'leak', log: { input: 'app', match: 'hunter2' }, fire: '> 0' },
+    ],
+    receivers: [{ name: 'am', alertmanager: server.url, resend: '1s' }],
+  });
+  const logs = [
+    {
+      name: 'app',
+      include: log,
+      mask: [{ pattern: 'password=(\\w+)' }],
+      process: [{ drop: { line: { contains: 'memory' } } }],
+    },
+  ];
+  const agent = await home.start({ ...config, logs } as AgentConfig);
+  await appendFile(log, 'Out of memory 1\nfine password=hunter2\nOut of memory 2\n');
+  await agent.until((s) => s.alerts.firing === 1, 'it fires');
+  assert.deepEqual(
+    (await agent.status()).alerts.list.map(({ rule, value }) => [rule, value]),
+    [['oom', 2]],
+  );
+  // No step of the configuration: it is not counted as one.
+  assert.deepEqual(
+    (await agent.status()).logs[0]!.steps.map(({ verb }) => verb),
+    ['drop'],
+  );
+  let there = await server.alerts();
+  for (; there.length === 0; there = await server.alerts()) await sleep(20);
+  assert.equal(there[0]!.fingerprint, fingerprintOf(there[0]!.labels));
+  await agent.until((s) => s.alerts.firing === 0, 'it ends where no more come');
+  const file = await home.configure({ ...config, logs } as AgentConfig);
+  await agent.stop();
+  const made = await records(file);
+  assert.equal(made[0]!.alert.fingerprint, there[0]!.fingerprint);
+  assert.deepEqual(
+    made.map(({ event }) => event.action),
+    ['firing', 'resolved'],
+  );
+  close();
+});
+
+test('without alerts in the configuration the agent’s own are in the status, and no record is made', async () => {
+  await using home = await makeHome();
+  const away = `127.0.0.1:${await freePort()}`;
+  const listen = `127.0.0.1:${await freePort()}`;
+  const agent = await home.start({
+    kafka: { brokers: [away] },
+    metrics: { interval: '1s' },
+    admin: { listen },
+  } as AgentConfig);
+  const said = await agent.until((s) => s.alerts.pending > 0, 'Kafka is away for a while');
+  assert.deepEqual(
+    said.alerts.list.map(({ rule, state }) => [rule, state]),
+    [['runnel-kafka-unreachable', 'pending']],
+  );
+  const metrics = await (await fetch(`http://${listen}/metrics`)).text();
+  assert.match(metrics, /^runnel_alerts\{state="pending"\} 1$/m);
+  assert.equal(said.conservation.inputs.alerts?.received ?? 0, 0);
+  await agent.stop();
+});

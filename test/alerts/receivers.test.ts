@@ -1,0 +1,283 @@
+// Slow: waits for a real Alertmanager, and for pauses between attempts.
+/** What receivers are told: by real servers, that hang, refuse, redirect, and are started again. */
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SMTPServer } from 'smtp-server';
+import type { Alert, Notification } from '../../src/alerts/notification.ts';
+import { Alertmanager } from '../../src/alerts/notify/alertmanager.ts';
+import { email } from '../../src/alerts/notify/email.ts';
+import { exec } from '../../src/alerts/notify/exec.ts';
+import { joinedOf, Mailbox } from '../../src/alerts/notify/mailbox.ts';
+import { slack } from '../../src/alerts/notify/slack.ts';
+import { webhook } from '../../src/alerts/notify/webhook.ts';
+import { NO_ALERTMANAGER, RunningAlertmanager } from '../support/alertmanager.ts';
+import { type HookServer, startHooks } from '../support/hooks.ts';
+import { freePort } from '../support/ports.ts';
+import { until } from '../support/until.ts';
+
+const NEVER = new AbortController().signal;
+const TIMEOUT = 2000;
+
+function alert(change: number, more: Partial<Alert> = {}): Alert {
+  const labels = { alertname: 'hot', instance: 'web-1', severity: 'critical', room: 'a' };
+  return {
+    rule: 'hot',
+    ruleset: 'alerts',
+    action: 'firing',
+    fingerprint: '00000000000000aa',
+    severity: 'critical',
+    labels: { room: 'a' },
+    prometheus: labels,
+    host: 'web-1',
+    summary: 'a has 60',
+    value: 60,
+    threshold: 50,
+    for_seconds: 0,
+    start: Date.now() - 1000,
+    end: null,
+    change,
+    ...more,
+  };
+}
+
+function message(id: number, ...alerts: Alert[]): Notification {
+  return { id, receiver: 'r', rule: alerts[0]!.rule, at: Date.now(), alerts };
+}
+
+function mailbox(
+  t: TestContext,
+  channel: ConstructorParameters<typeof Mailbox>[0]['channel'],
+  waiting: Notification[] = [],
+) {
+  const done: number[] = [];
+  const stop = new AbortController();
+  const box = new Mailbox({
+    name: 'r',
+    channel,
+    waiting,
+    done: (ids) => done.push(...ids),
+    replaced: (ids) => done.push(...ids),
+    first_pause: 20,
+  });
+  const ran = box.run(stop.signal);
+  t.after(async () => {
+    stop.abort();
+    await ran;
+  });
+  return { box, done };
+}
+
+test('a webhook: Alertmanager’s shape, signed, the same key when it is sent again, in order', async (t) => {
+  await using hooks: HookServer = await startHooks();
+  hooks.answer = (_, index) => ({ code: [503, 429][index] ?? 200, headers: { 'Retry-After': '0' } });
+  const channel = webhook({ url: `${hooks.url}/x`, headers: { 'X-Team': 'ops' }, secret: 's3' }, 'r', TIMEOUT);
+  const { box, done } = mailbox(t, channel, [
+    message(1, alert(1)),
+    message(2, alert(2, { action: 'resolved', end: Date.now() })),
+  ]);
+  await until('both are told', () => done.length === 2);
+  assert.deepEqual(done, [1, 2]);
+  const keys = hooks.taken.map(({ headers }) => headers['idempotency-key']);
+  assert.equal(keys.length, 4);
+  assert.ok(keys[0] === keys[1] && keys[1] === keys[2] && keys[2] !== keys[3], String(keys));
+  for (const { headers, body, path } of hooks.taken) {
+    assert.equal(path, '/x');
+    assert.equal(headers['x-team'], 'ops');
+    const signed = createHmac('sha256', 's3').update(`${headers['x-runnel-timestamp']}.${body}`).digest('hex');
+    assert.equal(headers['x-runnel-signature'], `sha256=${signed}`);
+  }
+  const [first, last] = [hooks.taken[0]!, hooks.taken[3]!].map(({ body }) => JSON.parse(body));
+  assert.equal(first.version, '4');
+  assert.equal(first.status, 'firing');
+  assert.equal(first.alerts[0].endsAt, '0001-01-01T00:00:00Z');
+  assert.deepEqual(first.commonLabels, { alertname: 'hot', instance: 'web-1', severity: 'critical', room: 'a' });
+  assert.equal(last.status, 'resolved');
+  assert.equal(box.status.error, null);
+});
+
+test('what answers 400 or redirects is not told again, and that is counted and said', async (t) => {
+  await using hooks = await startHooks();
+  hooks.answer = (_, index) =>
+    [
+      { code: 400, body: 'no\u0007 such\nthing' },
+      { code: 302, headers: { Location: hooks.url } },
+    ][index] ?? { code: 200 };
+  const channel = webhook({ url: hooks.url, headers: {} }, 'r', TIMEOUT);
+  const { box, done } = mailbox(
+    t,
+    channel,
+    [1, 2, 3].map((id) => message(id, alert(id))),
+  );
+  await until('all are over', () => done.length === 3);
+  assert.equal(hooks.taken.length, 3);
+  assert.equal(box.status.dropped, 2);
+  assert.equal(box.status.delivered, 1);
+  assert.deepEqual(await channel.tell(message(4, alert(4)), NEVER), { done: true });
+});
+
+test('one that hangs, or is not there, holds up nobody else and is tried again', async (t) => {
+  await using hooks = await startHooks();
+  let hang = true;
+  hooks.answer = () => (hang ? null : { code: 200 });
+  const { box, done } = mailbox(t, webhook({ url: hooks.url, headers: {} }, 'r', 200), [message(1, alert(1))]);
+  await until('it is said', () => box.status.error !== null);
+  assert.match(box.status.error!, /has not answered for 0\.2 s/);
+  hang = false;
+  await until('it is told', () => done.length === 1);
+  const nobody = webhook({ url: `http://127.0.0.1:${await freePort()}`, headers: {} }, 'r', TIMEOUT);
+  const told = await nobody.tell(message(1, alert(1)), NEVER);
+  assert.match(String((told as { error: string }).error), /ECONNREFUSED/);
+});
+
+test('joined: the latest of each alert, one message a rule; what began and ended meanwhile is none', () => {
+  const other = { fingerprint: '00000000000000bb' };
+  const resolved = { action: 'resolved' as const, end: Date.now() };
+  const joined = joinedOf([
+    message(1, alert(1)),
+    message(2, alert(2, other)),
+    message(3, alert(3, { rule: 'cold', fingerprint: 'cc' })),
+    message(4, alert(4, resolved)),
+    message(5, alert(5, { ...other, value: 70 })),
+  ]);
+  assert.deepEqual(
+    joined.map(({ id, alerts }) => [id, alerts.map(({ change }) => change)]),
+    [
+      [5, [5]],
+      [3, [3]],
+    ],
+  );
+  // One that was told before, and ended and fires again.
+  assert.deepEqual(
+    joinedOf([message(1, alert(1, resolved)), message(2, alert(2))]).map(({ alerts }) =>
+      alerts.map(({ change }) => change),
+    ),
+    [[2]],
+  );
+});
+
+test('Slack: nothing in a label is markup, or calls anybody', async () => {
+  await using hooks = await startHooks();
+  const bad = alert(1, { summary: '<!channel> & <http://x|y>\u0000', labels: { a: '<@U1>' } });
+  assert.deepEqual(await slack(hooks.url, TIMEOUT).tell(message(1, bad), NEVER), { done: true });
+  const { text, attachments } = JSON.parse(hooks.taken[0]!.body);
+  assert.equal(text, '[FIRING:1] hot on web-1');
+  assert.match(attachments[0].text, /^firing: &lt;!channel&gt; &amp; &lt;http:\/\/x\|y&gt;/);
+  assert.doesNotMatch(attachments[0].text, /[<>]/);
+});
+
+test('a program: JSON on its input, no shell, killed with what it began at its deadline', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'runnel-exec-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const out = join(dir, 'out');
+  const script = `cat > ${out}; echo "$RUNNEL_ALERT $RUNNEL_ALERT_STATUS $RUNNEL_ALERT_SUMMARY $SECRET" > ${out}.env`;
+  process.env.SECRET = 'not for it';
+  const wild = alert(1, { summary: '$(touch /tmp/x); `id`' });
+  const told = await exec(['/bin/sh', '-c', script], 'r', TIMEOUT).tell(message(1, wild), NEVER);
+  delete process.env.SECRET;
+  assert.deepEqual(told, { done: true });
+  assert.equal(JSON.parse(readFileSync(out, 'utf8')).alerts[0].annotations.summary, '$(touch /tmp/x); `id`');
+  assert.equal(readFileSync(`${out}.env`, 'utf8'), 'hot firing $(touch /tmp/x); `id` \n');
+  const failed = await exec(['/bin/sh', '-c', 'echo no luck; exit 3'], 'r', TIMEOUT).tell(message(1, wild), NEVER);
+  assert.deepEqual(failed, { done: 'refused', error: '/bin/sh ended with 3: no luck' });
+  const began = performance.now();
+  const forks = ['/bin/sh', '-c', `(sleep 60; touch ${out}.late) & sleep 60`];
+  const late = await exec(forks, 'r', 300).tell(message(1, wild), NEVER);
+  assert.deepEqual(late, { done: 'refused', error: '/bin/sh did not end in 0.3 s and was killed' });
+  assert.ok(performance.now() - began < 5000);
+  assert.ok(!existsSync(`${out}.late`));
+  const none = await exec(['/no/such/program'], 'r', TIMEOUT).tell(message(1, wild), NEVER);
+  assert.match((none as { error: string }).error, /^cannot run \/no\/such\/program: /);
+});
+
+test('mail: a real server; nothing in a label becomes a header', async (t) => {
+  const mails: string[] = [];
+  let refuse = false;
+  const server = new SMTPServer({
+    authOptional: true,
+    disabledCommands: ['STARTTLS'],
+    onMailFrom: (_, __, next) =>
+      next(refuse ? Object.assign(new Error('no such sender'), { responseCode: 550 }) : null),
+    onData(stream, _, next) {
+      let text = '';
+      stream.on('data', (chunk: Buffer) => {
+        text += chunk;
+      });
+      stream.on('end', () => {
+        mails.push(text);
+        next();
+      });
+    },
+  });
+  const port = await freePort();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  t.after(() => new Promise<void>((resolve) => server.close(resolve)));
+  const config = { url: `smtp://127.0.0.1:${port}`, from: 'runnel@example.com', to: ['ops@example.com'] };
+  const channel = await email(config, TIMEOUT);
+  const bad = alert(1, { rule: 'hot', host: 'web-1\r\nBcc: all@example.com', summary: 'ü\r\nX: y' });
+  assert.deepEqual(await channel.tell(message(1, bad), NEVER), { done: true });
+  const [head] = mails[0]!.split('\r\n\r\n');
+  assert.match(head!, /^Subject: .*FIRING:1/m);
+  assert.doesNotMatch(head!, /^Bcc:/im);
+  assert.match(head!, /^Auto-Submitted: auto-generated$/m);
+  refuse = true;
+  assert.equal((await channel.tell(message(2, bad), NEVER)).done, 'refused');
+  const nobody = await email({ ...config, url: `smtp://127.0.0.1:${await freePort()}` }, TIMEOUT);
+  assert.equal((await nobody.tell(message(3, bad), NEVER)).done, false);
+});
+
+test('Alertmanager is told what is so: after SIGTERM and kill -9, with a clock an hour off, and that it ended', {
+  skip: NO_ALERTMANAGER,
+}, async (t) => {
+  await using hooks = await startHooks();
+  await using server = await RunningAlertmanager.start(hooks.url);
+  const now = Date.now();
+  // Our clock is an hour behind its.
+  const real = Date.now;
+  t.mock.method(Date, 'now', () => real() - 3_600_000);
+  const firing = alert(1, { start: Date.now() - 5000 });
+  let alerts: Alert[] = [firing];
+  const stop = new AbortController();
+  const told = new Alertmanager({
+    name: 'am',
+    urls: [server.url],
+    resend: 500,
+    timeout: TIMEOUT,
+    alerts: () => alerts,
+  });
+  const ran = told.run(stop.signal);
+  t.after(async () => {
+    stop.abort();
+    await ran;
+  });
+  const has = async (n: number) => {
+    for (let i = 0; i < 400; i++) {
+      const all = await server.alerts();
+      if (all.length === n) return all;
+      await sleep(25);
+    }
+    assert.fail(`Alertmanager never had ${n} alerts: ${told.status.error}`);
+  };
+  const [one] = await has(1);
+  assert.ok(Math.abs(Date.parse(one!.startsAt) - (now - 5000)) < 5000, one!.startsAt);
+  assert.ok(Date.parse(one!.endsAt) > now);
+  assert.deepEqual(one!.labels, firing.prometheus);
+  await until('its webhook is told', () => hooks.taken.length > 0);
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    await server.end(signal);
+    await until('it is said', () => told.status.error !== null);
+    await server.run();
+    await has(1);
+  }
+  const before = hooks.taken.length;
+  alerts = [alert(2, { action: 'resolved', start: firing.start, end: Date.now() })];
+  told.kick();
+  await has(0);
+  await until('its webhook is told that it ended', () =>
+    hooks.taken.slice(before).some(({ body }) => JSON.parse(body).status === 'resolved'),
+  );
+});
