@@ -242,7 +242,6 @@ export class AggregatingThread {
       },
     };
     const before = this.books.settled;
-    const before = this.#settled;
     const { measured, interval } = this.#settings;
     measured?.window('statsd', interval, piece.metrics, piece.last);
     try {
