@@ -69,17 +69,19 @@ test('kill -9 at any moment: every change is recorded once or with the same id, 
   const file = await home.configure(config);
   let agent: RunningAgent | null = null;
   let value = 60;
+  /** Of what was told since the value changed. */
+  let from = 0;
   const sending = setInterval(() => gauge(value), 100);
   try {
     for (let round = 0; round < 5; round++) {
       agent = await home.start(config);
       const want = value > 50 ? 'firing' : 'resolved';
-      const from = hooks.taken.length;
       await until(`round ${round} is told as ${want}`, () =>
         toldBy(hooks)
           .slice(from)
           .some(({ status }) => status === want),
       );
+      from = hooks.taken.length;
       value = value > 50 ? 20 : 60;
       // Somewhere between the window's end and what follows it.
       await sleep(200 + 230 * round);
