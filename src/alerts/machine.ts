@@ -12,15 +12,15 @@
  *
  * Times are what passed between evaluations, on the monotonic clock; from a gap nothing is concluded.
  */
-import { isBeyond, type Threshold } from './threshold.ts';
+import { type AlertThreshold, isBeyond } from './threshold.ts';
 
 export type State = 'ok' | 'pending' | 'firing' | 'no_data';
 export type NoData = 'keep' | 'ok' | 'alert';
 
 /** Milliseconds. */
 export interface FiringConditions {
-  fire: Threshold;
-  clear: Threshold;
+  fire: AlertThreshold;
+  clear: AlertThreshold;
   for: number;
   keep: number;
   no_data: NoData;

@@ -3,7 +3,7 @@
 import { fingerprintOf } from './fingerprint.ts';
 import type { Instance } from './instance.ts';
 import type { Rule, Severity } from './rule.ts';
-import { alertSummary, labelsOf, prometheusLabels, thresholdOf } from './words.ts';
+import { alertSummary, labelsOf, prometheusLabels, shownThreshold } from './words.ts';
 
 export type AlertAction = 'firing' | 'resolved' | 'no_data';
 
@@ -64,7 +64,7 @@ export function alertOf(
     host,
     summary: alertSummary(instance, host),
     value,
-    threshold: thresholdOf(rule),
+    threshold: shownThreshold(rule),
     for_seconds: rule.for / 1000,
     start,
     end: action === 'resolved' ? at : null,

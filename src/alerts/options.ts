@@ -17,10 +17,10 @@ import { duration, name, oneOf, text, url, yesNo } from '../config/types.ts';
 import { lineTest } from '../transforms/condition.ts';
 import { readReceiver } from './receiver.ts';
 import { CHECK_LEVELS, type CheckLevel, readRule } from './rule.ts';
-import { readComparison, type Threshold } from './threshold.ts';
+import { type AlertThreshold, readComparison } from './threshold.ts';
 import { readValue } from './value.ts';
 
-const comparison = leaf<Threshold | CheckLevel>(
+const comparison = leaf<AlertThreshold | CheckLevel>(
   { label: 'comparison, or of a check warning, critical or error', json: { type: 'string' }, example: '> 0.9' },
   (written) => (written in CHECK_LEVELS ? (written as CheckLevel) : readComparison(written)),
 );

@@ -2,7 +2,7 @@
 import { createHash } from '../builtin.ts';
 import type { Condition } from '../transforms/condition.ts';
 import type { FiringConditions, NoData } from './machine.ts';
-import { opposite, type Threshold, wrongClear } from './threshold.ts';
+import { type AlertThreshold, opposite, wrongClear } from './threshold.ts';
 import type { ValueOf } from './value.ts';
 
 /** The status of a check, from which on a rule fires. */
@@ -33,8 +33,8 @@ export interface Rule {
   /** Milliseconds without a measurement, of `absent`. */
   absent: number;
   forecast: { reaches: number; within: number } | null;
-  fire: Threshold;
-  clear: Threshold;
+  fire: AlertThreshold;
+  clear: AlertThreshold;
   for: number;
   keep: number;
   no_data: NoData;
@@ -61,8 +61,8 @@ export interface WrittenRule {
   min?: number | undefined;
   absent?: number | undefined;
   forecast?: { reaches: number; within: number } | undefined;
-  fire?: Threshold | CheckLevel | undefined;
-  clear?: Threshold | undefined;
+  fire?: AlertThreshold | CheckLevel | undefined;
+  clear?: AlertThreshold | undefined;
   for: number;
   keep: number;
   no_data: NoData;
@@ -137,8 +137,8 @@ export function conditionsOf(rule: Rule, interval: number): FiringConditions {
 
 const NO_DATA_WINDOWS = 3;
 
-function fireOf({ fire, check, forecast }: WrittenRule, kind: Rule['kind'], refuse: Refuse): Threshold {
-  const never: Threshold = { operator: '>', threshold: Number.POSITIVE_INFINITY };
+function fireOf({ fire, check, forecast }: WrittenRule, kind: Rule['kind'], refuse: Refuse): AlertThreshold {
+  const never: AlertThreshold = { operator: '>', threshold: Number.POSITIVE_INFINITY };
   // Of these the value is 1 where it is so.
   if (kind === 'absent') return { operator: '>', threshold: 0 };
   if (kind === 'forecast') return forecast ? { operator: '>', threshold: 0 } : never;

@@ -3,7 +3,7 @@ import { Wrong } from '../config/option.ts';
 
 export type Operator = '>' | '>=' | '<' | '<=' | '==' | '!=';
 
-export interface Threshold {
+export interface AlertThreshold {
   operator: Operator;
   threshold: number;
 }
@@ -12,7 +12,7 @@ const FORM = /^\s*(>=|<=|==|!=|>|<)\s*(-?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(%
 const OPPOSITE: Record<Operator, Operator> = { '>': '<=', '>=': '<', '<': '>=', '<=': '>', '==': '!=', '!=': '==' };
 
 /** Throws Wrong. A percentage is a hundredth: `> 90%` is `> 0.9`, where `percent` says that values are fractions. */
-export function readComparison(text: string): Threshold {
+export function readComparison(text: string): AlertThreshold {
   const match = FORM.exec(text);
   if (!match) throw new Wrong("must be a comparison in quotes, for example '> 0.9', not {}");
   const [, operator, digits, percent] = match;
@@ -20,7 +20,7 @@ export function readComparison(text: string): Threshold {
   return { operator: operator as Operator, threshold: Number(digits) };
 }
 
-export function isBeyond({ operator, threshold }: Threshold, value: number): boolean {
+export function isBeyond({ operator, threshold }: AlertThreshold, value: number): boolean {
   switch (operator) {
     case '>':
       return value > threshold;
@@ -38,16 +38,16 @@ export function isBeyond({ operator, threshold }: Threshold, value: number): boo
 }
 
 /** What isBeyond where the other does not. */
-export function opposite({ operator, threshold }: Threshold): Threshold {
+export function opposite({ operator, threshold }: AlertThreshold): AlertThreshold {
   return { operator: OPPOSITE[operator], threshold };
 }
 
-export function writtenComparison({ operator, threshold }: Threshold): string {
+export function writtenComparison({ operator, threshold }: AlertThreshold): string {
   return `${operator} ${threshold}`;
 }
 
 /** Why `clear` cannot end what `fire` begins; null: it can. */
-export function wrongClear(fire: Threshold, clear: Threshold): string | null {
+export function wrongClear(fire: AlertThreshold, clear: AlertThreshold): string | null {
   const side = (operator: Operator) => (operator.startsWith('>') ? 1 : operator.startsWith('<') ? -1 : 0);
   const [up, down] = [side(fire.operator), side(clear.operator)];
   if (up === 0) return `has no other side: fire is '${writtenComparison(fire)}', leave clear out`;

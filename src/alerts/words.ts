@@ -37,7 +37,7 @@ export function alertSummary(instance: Instance, host: string): string {
   const text = rule.summary ?? `${rule.name}${value === null ? '' : ': {{value}}'}`;
   const said: Record<string, string> = {
     value: shortest(value),
-    threshold: shortest(thresholdOf(rule)),
+    threshold: shortest(shownThreshold(rule)),
     host,
     rule: rule.name,
     severity: rule.severity,
@@ -51,7 +51,7 @@ export function alertSummary(instance: Instance, host: string): string {
 }
 
 /** What a value is compared with, for people. */
-export function thresholdOf(rule: Rule): number | null {
+export function shownThreshold(rule: Rule): number | null {
   if (rule.kind === 'absent') return rule.absent / 1000;
   if (rule.forecast) return rule.forecast.within / 1000;
   return rule.fire.threshold;
