@@ -25,6 +25,7 @@ const TYPES: Record<string, Type> = {
 };
 const NAME = /[a-zA-Z_:][a-zA-Z0-9_:.]*/y;
 const NUMBER = /[^\s#]+/y;
+const EXACT_DIGITS = 15;
 
 export interface ExpositionRules {
   /** Null: it is left out. The name that the series goes by otherwise. */
@@ -144,11 +145,27 @@ function readLine(text: string, from: number, end: number, known: KnownSeriesLis
 
 function readValue(text: string, from: number, end: number): number | 'wrong' {
   const at = blanks(text, from, end);
+  const plain = readDigits(text, at, end);
+  if (plain >= 0) return plain;
   NUMBER.lastIndex = at;
   const written = at < end ? NUMBER.exec(text)?.[0] : undefined;
   if (written === undefined) return 'wrong';
   const value = numberIn(written);
   return Number.isNaN(value) && !/^[+-]?nan$/i.test(written) ? 'wrong' : value;
+}
+
+/** Most are counters: digits up to the end or a blank, of which a double has every one. -1: another number, or none. */
+function readDigits(text: string, from: number, end: number): number {
+  let value = 0;
+  let at = from;
+  for (; at < end; at++) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) break;
+    value = value * 10 + digit;
+  }
+  const behind = at < end ? text[at] : ' ';
+  const isWhole = at > from && at - from <= EXACT_DIGITS && (behind === ' ' || behind === '\t' || behind === '\r');
+  return isWhole ? value : -1;
 }
 
 /** Behind the `}`; -1: they are none. */
