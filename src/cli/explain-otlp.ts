@@ -52,7 +52,7 @@ export async function explainOtlp(file: string, { signal, ...choice }: OtlpChoic
     return 1;
   }
   const content: RequestContent = /^\s*\{/.test(body.toString('latin1', 0, 64)) ? 'json' : 'protobuf';
-  const reader = new OtlpReader({ maxRequest: otlp.max_request, host: config.host, traces });
+  const reader = new OtlpReader({ maxRequest: otlp.max_request, host: config.host, labels: config.tags, traces });
   let told: Explained | undefined;
   for (const one of signal ? [signal] : SIGNALS) {
     const explained = await explain(reader, one, content, body, topics[one]);

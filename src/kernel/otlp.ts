@@ -360,9 +360,17 @@ export class OtlpKernel {
 
   /** service.name of an item, as it stands in the request; null: it has none. */
   serviceOf(item: number): Buffer | null {
+    return this.#part(this.#resourcesAt + this.resourceNumberOf(item) * RESOURCE_SIZE + 8);
+  }
+
+  resourceNumberOf(item: number): number {
     const scope = this.words[(this.itemsAt + item * ITEM_SIZE) / 4 + 2]!;
-    const resource = this.words[(this.#scopesAt + scope * SCOPE_SIZE) / 4]!;
-    return this.#part(this.#resourcesAt + resource * RESOURCE_SIZE + 8);
+    return this.words[(this.#scopesAt + scope * SCOPE_SIZE) / 4]!;
+  }
+
+  /** What stands around the scopes of its resource. */
+  resourceOf(item: number): Buffer {
+    return this.#part(this.#resourcesAt + this.resourceNumberOf(item) * RESOURCE_SIZE)!;
   }
 
   #part(at: number): Buffer | null {

@@ -23,6 +23,7 @@ import { patternFigures } from './patterns.ts';
 import { processing } from './processing.ts';
 import { idle, latency, start } from './quiet.ts';
 import { away, recovery } from './recovery.ts';
+import { spanFigures } from './spans.ts';
 import { statsd } from './statsd-figures.ts';
 import { throughput } from './throughput.ts';
 import { verify } from './verify.ts';
@@ -34,6 +35,7 @@ const CASES: Record<string, Case> = {
   patterns: patternFigures,
   mask: maskFigures,
   processing,
+  spans: spanFigures,
   start,
   latency,
   idle,

@@ -8,6 +8,7 @@ import { proveJson } from './json.ts';
 import { proveMask } from './mask.ts';
 import { proveRegex, proveRegexBound } from './regex.ts';
 import { proveRoutes } from './routes.ts';
+import { proveSpans } from './spans.ts';
 import { proveFormats, proveTimes } from './times.ts';
 
 const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[]>> = {
@@ -21,6 +22,7 @@ const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[
     () => proveRegexBound(seed(), 10_000),
     () => proveRoutes(30),
   ],
+  spans: [() => proveSpans(seed(), 100_000)],
 };
 
 function seed(): number {

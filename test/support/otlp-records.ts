@@ -12,13 +12,21 @@ export const MOST_ROOM = 1_000_000;
 
 interface TestOptions extends Partial<Omit<ReaderOptions, 'traces'>> {
   key?: 'trace_id' | 'host' | 'service';
+  encoding?: 'otlp_proto' | 'json';
   metrics?: Partial<ReaderOptions['traces']['metrics']>;
   sampling?: Partial<ReaderOptions['traces']['sampling']>;
 }
 
-export function otlpReader({ key = 'trace_id', metrics, sampling, ...options }: TestOptions = {}): OtlpReader {
+export function otlpReader({
+  key = 'trace_id',
+  encoding = 'otlp_proto',
+  metrics,
+  sampling,
+  ...options
+}: TestOptions = {}): OtlpReader {
   const traces = {
     key,
+    encoding,
     metrics: {
       enabled: true,
       operations_per_service: 200,

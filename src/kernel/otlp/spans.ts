@@ -106,6 +106,19 @@ export class OtlpSpans {
     this.#words[at + RULES] = NOTED;
   }
 
+  isDropped(i: number): boolean {
+    return (this.#words[this.#at(i) + RULES]! & DROPPED) !== 0;
+  }
+
+  resourceNumber(i: number): number {
+    return this.#kernel.resourceNumberOf(i);
+  }
+
+  /** What stands around its scopes: a ResourceSpans without any. */
+  resource(i: number): Buffer {
+    return this.#kernel.resourceOf(i);
+  }
+
   /** The span's message. */
   message(i: number): Buffer {
     const at = this.#at(i);

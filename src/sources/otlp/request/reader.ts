@@ -16,6 +16,7 @@ import { attributesOfRules } from '../sampling/rules.ts';
 import { Sampler } from '../sampling/sampler.ts';
 import { readState, weightOf } from '../sampling/threshold.ts';
 import { cutItem } from './cut.ts';
+import { type DocumentOptions, GROWTH, SpanDocuments } from './documents.ts';
 import { Framing } from './framing.ts';
 import { bitsOfText } from './json.ts';
 import {
@@ -37,7 +38,9 @@ export interface ReaderOptions {
   /** Bytes of a request, inflated. */
   maxRequest: number;
   host: string;
-  traces: Pick<TracesOptions, 'key' | 'metrics' | 'sampling'>;
+  traces: Pick<TracesOptions, 'key' | 'encoding' | 'metrics' | 'sampling'>;
+  /** Of documents: `tags` of the configuration. */
+  labels?: Readonly<Record<string, string>>;
   /** Milliseconds, of a clock that does not step. */
   clock?: () => number;
 }
@@ -81,6 +84,9 @@ export interface OtlpRequest {
 /** Fields, and items, that are done at once: a millisecond or two. */
 const SLICE_FIELDS = 100_000;
 const SLICE_ITEMS = 20_000;
+/** What takes JavaScript microseconds: spans that are like none before, numbers that are written in a rare way. */
+const SLICE_SPANS = 2000;
+const SLICE_ASKED = 1000;
 /** Of a record, for what stands in a scope. */
 const LEAST_ROOM = 64 * 1024;
 /** A request becomes at most so many times as many bytes as it may have. */
@@ -90,6 +96,8 @@ export class OtlpReader {
   readonly #maxRequest: number;
   readonly #kernel: OtlpKernel;
   readonly #framing: Framing;
+  /** Spans are documents; null: they are protobuf. */
+  readonly #documents: DocumentOptions | null;
   readonly #spans: OtlpSpans;
   readonly #signatures: Signatures | null;
   readonly #sampler: Sampler | null;
@@ -98,12 +106,14 @@ export class OtlpReader {
   /** Resolves when the request before is closed. */
   #free: Promise<void> = Promise.resolve();
 
-  constructor({ maxRequest, host, traces, clock = () => performance.now() }: ReaderOptions) {
-    const { key, metrics, sampling } = traces;
+  constructor({ maxRequest, host, traces, labels = {}, clock = () => performance.now() }: ReaderOptions) {
+    const { key, encoding, metrics, sampling } = traces;
     this.#maxRequest = maxRequest;
     const attributes = [...new Set([...metrics.attributes, ...attributesOfRules(sampling.rules)])];
     this.#kernel = new OtlpKernel(maxRequest, attributes);
     this.#framing = new Framing(host, key);
+    const { longest } = this.#framing.of('traces').job;
+    this.#documents = encoding === 'json' ? { host, labels, key, longest } : null;
     this.#spans = new OtlpSpans(this.#kernel);
     this.red = metrics.enabled ? new Red(metrics) : null;
     this.#sampler = Sampler.keepsAll(sampling) ? null : new Sampler(sampling, clock);
@@ -169,10 +179,12 @@ export class OtlpReader {
     if (wide) return refused(wide, true, close);
     kernel.beginGroups();
     while (!kernel.group(how, SLICE_ITEMS, around)) await setImmediate();
-    const { bytes, items } = kernel.grouped;
-    const most = MOST_FRAMED * this.#maxRequest;
+    const { bytes: grouped, items } = kernel.grouped;
+    const documents = signal === 'traces' && this.#documents ? new SpanDocuments(this.#spans, this.#documents) : null;
+    const bytes = documents ? documents.bytes : grouped;
+    const most = MOST_FRAMED * this.#maxRequest * (documents ? GROWTH : 1);
     if (bytes > most) return refused(tooMuch(bytes, most), true, close);
-    kernel.beginFrames(job);
+    if (!documents) kernel.beginFrames(job);
     const { received, invalid, mended } = kernel.counts;
     const counts = {
       received,
@@ -187,9 +199,14 @@ export class OtlpReader {
       tooLarge: false,
       counts,
       message: leftOut(invalid, left),
-      bytes: items > 0 ? bytes : 0,
+      bytes: items === 0 ? 0 : bytes,
       accept: () => (signal === 'traces' ? this.#count(weights) : Promise.resolve()),
-      pack: (delta, room) => (kernel.framedAll ? null : kernel.frame(room, delta)),
+      pack: (delta, room) => {
+        if (!documents) return kernel.framedAll ? null : kernel.frame(room, delta);
+        const packed = documents.pack(delta, room);
+        counts.cut = cut + documents.cut;
+        return packed;
+      },
       close,
     };
   }
@@ -197,7 +214,7 @@ export class OtlpReader {
   /** JSON becomes protobuf. Gives what is wrong with it; null: nothing is. */
   async #convert(signal: Signal): Promise<{ error: string; tooLarge: boolean } | null> {
     const kernel = this.#kernel;
-    for (;;) {
+    for (let asked = 0; ; ) {
       const said = kernel.convert(SLICE_FIELDS);
       if (said === WALK_DONE) return null;
       if (said === WALK_MORE) {
@@ -213,6 +230,7 @@ export class OtlpReader {
       const bits = bitsOfText(scalar, text, message, field);
       if (bits === null) return { error: whyNoJson(NO_VALUE, at, signal), tooLarge: false };
       kernel.answer(bits);
+      if (++asked % SLICE_ASKED === 0) await setImmediate();
     }
   }
 
@@ -221,9 +239,9 @@ export class OtlpReader {
     const spans = this.#spans;
     const weights = new Map<number, number>();
     spans.begin();
-    for (let first = 0; first < spans.count; first += SLICE_ITEMS) {
+    for (let first = 0; first < spans.count; first += SLICE_SPANS) {
       if (first > 0) await setImmediate();
-      const last = Math.min(first + SLICE_ITEMS, spans.count);
+      const last = Math.min(first + SLICE_SPANS, spans.count);
       this.#signatures?.give(first, last);
       if (this.red) weigh(spans, first, last, weights);
       this.#sampler?.decide(spans, first, last, filtered);
