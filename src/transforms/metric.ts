@@ -7,11 +7,12 @@
  * A record that is dropped later has been counted. The window that is open is lost by kill -9, and what is read again after
  * that counts again.
  */
-import type { TallyKind } from '../aggregate/tally.ts';
+import type { Tally, TallyKind } from '../aggregate/tally.ts';
 import { grammar, optional, Wrong, WrongAt } from '../config/option.ts';
 import { type Batch, UNPARSED } from '../core/batch.ts';
 import { fieldName } from './field.ts';
-import { textOf } from './values.ts';
+import type { Program } from './program.ts';
+import { cellKeyOf, textOf } from './values.ts';
 import type { StepContext, Verb } from './verb.ts';
 import { textOption, textsOption, writtenOptions } from './written.ts';
 
@@ -52,21 +53,31 @@ export const metric: Verb<MetricOptions> = {
   step(options, context) {
     const { name, kind, field, by, unit, max_series } = options;
     const tally = context.tally({ name, series: max_series, unit });
-    let counted = new Counted(kind);
+    let counted: Counted[] = [];
     context.onCounted(() => {
+      if (counted.length === 0) return null;
       const taken = counted;
-      if (taken.isEmpty) return null;
-      counted = new Counted(kind);
+      counted = [];
+      for (const { series } of taken) series.counted = null;
       return (on) => {
-        if (on) taken.move(by, (key, labels, value, lines) => tally.add(kind, key, labels, value, lines));
+        if (on) for (const one of taken) move(one, kind, by, tally);
       };
     });
-    const add: Counted['add'] = (key, values, value, lines) => counted.add(key, values, value, lines);
+    const add = (series: Series, value: number, lines: number) => {
+      if (!series.counted) {
+        series.counted = { series, lines: 0, sum: 0, each: [] };
+        counted.push(series.counted);
+      }
+      series.counted.lines += lines;
+      if (kind === 'sum') series.counted.sum += value;
+      else series.counted.each.push(value);
+    };
     if (field === null && by.length === 0) {
+      const all: Series = { key: '', values: [], counted: null };
       return ({ count }, only) => {
         let lines = count;
         if (only) for (let i = 0; i < count; i++) lines -= 1 - only[i]!;
-        if (lines > 0) add('', [], lines, lines);
+        if (lines > 0) add(all, lines, lines);
       };
     }
     return overFields(options, context, add);
@@ -74,8 +85,13 @@ export const metric: Verb<MetricOptions> = {
 };
 
 /** What the steps before have made fields of. */
-function overFields({ field, by }: MetricOptions, context: StepContext, add: Counted['add']) {
+function overFields(
+  { field, by }: MetricOptions,
+  context: StepContext,
+  add: (series: Series, value: number, lines: number) => void,
+) {
   const { program } = context;
+  const known = new KnownSeries();
   const cell = field === null ? null : program.cell(field);
   const cells = by.map((name) => program.cell(name));
   return (batch: Batch, only: Uint8Array | null) => {
@@ -93,47 +109,78 @@ function overFields({ field, by }: MetricOptions, context: StepContext, add: Cou
           continue;
         }
       }
-      const values = cells.map((one) => textOf(program, batch, i, one));
-      add(values.length === 0 ? '' : JSON.stringify(values), values, value, 1);
+      add(known.of(program, batch, i, cells), value, 1);
     }
     if (failed > 0) context.failed(failed);
   };
 }
 
-/** What a batch holds, until it is known that it counts. */
-class Counted {
-  readonly #kind: TallyKind;
-  readonly #all = new Map<string, { values: readonly (string | null)[]; lines: number; sum: number; each: number[] }>();
+/** Lines with the same values of `by`. */
+interface Series {
+  readonly key: string;
+  readonly values: readonly (string | null)[];
+  /** What the batch has of it, until it is known that it counts. */
+  counted: Counted | null;
+}
 
-  constructor(kind: TallyKind) {
-    this.#kind = kind;
-  }
+interface Counted {
+  readonly series: Series;
+  lines: number;
+  sum: number;
+  readonly each: number[];
+}
 
-  add(key: string, values: readonly (string | null)[], value: number, lines: number): void {
-    let one = this.#all.get(key);
-    if (!one) {
-      one = { values, lines: 0, sum: 0, each: [] };
-      this.#all.set(key, one);
+/** Labels that a line does not have are left out. */
+function move({ series, lines, sum, each }: Counted, kind: TallyKind, by: readonly string[], tally: Tally): void {
+  const { key, values } = series;
+  const labels = () => by.flatMap((name, i) => (values[i] == null ? [] : [[name, values[i]] as const]));
+  if (kind === 'sum') tally.add(kind, key, labels, sum, lines);
+  else for (const value of each) tally.add(kind, key, labels, value, 1);
+}
+
+/** Series that are remembered, and characters of the values of one. */
+const MOST_KNOWN = 4096;
+const LONGEST_KNOWN = 1024;
+
+type Branch = Map<number | string | null, Branch | Series>;
+
+/** Series by what the cells hold, a map a cell: so a line whose values are known costs no text. */
+class KnownSeries {
+  /** Where there are no cells. */
+  readonly #all: Series = { key: '', values: [], counted: null };
+  #root: Branch = new Map();
+  #count = 0;
+
+  of(program: Program, batch: Batch, i: number, cells: readonly number[]): Series {
+    let branch = this.#root;
+    for (const [c, cell] of cells.entries()) {
+      const key = cellKeyOf(program, batch, i, cell);
+      const next = branch.get(key);
+      if (next === undefined) return this.#add(program, batch, i, cells);
+      if (c === cells.length - 1) return next as Series;
+      branch = next as Branch;
     }
-    one.lines += lines;
-    if (this.#kind === 'sum') one.sum += value;
-    else one.each.push(value);
+    return this.#all;
   }
 
-  /** Labels that a line does not have are left out. */
-  move(
-    by: readonly string[],
-    to: (key: string, labels: () => (readonly [string, string])[], value: number, lines: number) => void,
-  ): void {
-    for (const [key, { values, lines, sum, each }] of this.#all) {
-      const labels = () => by.flatMap((name, i) => (values[i] == null ? [] : [[name, values[i]] as const]));
-      if (this.#kind === 'sum') to(key, labels, sum, lines);
-      else for (const value of each) to(key, labels, value, 1);
+  #add(program: Program, batch: Batch, i: number, cells: readonly number[]): Series {
+    const values = cells.map((cell) => textOf(program, batch, i, cell));
+    const series = { key: JSON.stringify(values), values, counted: null };
+    if (series.key.length > LONGEST_KNOWN) return series;
+    if (this.#count++ === MOST_KNOWN) {
+      this.#root = new Map();
+      this.#count = 1;
     }
-  }
-
-  get isEmpty(): boolean {
-    return this.#all.size === 0;
+    let branch = this.#root;
+    for (const [c, cell] of cells.entries()) {
+      const key = cellKeyOf(program, batch, i, cell);
+      if (c === cells.length - 1) branch.set(key, series);
+      else {
+        if (!branch.has(key)) branch.set(key, new Map());
+        branch = branch.get(key) as Branch;
+      }
+    }
+    return series;
   }
 }
 
