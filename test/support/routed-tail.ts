@@ -117,7 +117,13 @@ export class Life {
     });
     this.source = tailSource({
       ...{ input, host: 'web-1', tags: {}, partition_by: 'host', positions, data_dir: data, kernel },
-      ...{ account: this.account, processing: this.processing, routing: routingOf(input, this.processing), round: 2 },
+      ...{
+        account: this.account,
+        processing: this.processing,
+        mostLines: this.processing.fields?.most,
+        routing: routingOf(input, this.processing),
+        round: 2,
+      },
     });
   }
 
