@@ -1,9 +1,10 @@
 /**
- * What the tests show for some cases, for very many: `npm run proof -- processing`, `checks`. Each proof says what it compared; the first
+ * What the tests show for some cases, for very many: `npm run proof -- processing`, `checks`, `group`. Each proof says what it compared; the first
  * difference ends it.
  */
 
 import { proveCompared, proveSandboxed } from './checks.ts';
+import { proveGroup } from './group.ts';
 import { proveJson } from './json.ts';
 import { proveMask } from './mask.ts';
 import { proveRegex, proveRegexBound } from './regex.ts';
@@ -13,6 +14,7 @@ import { proveFormats, proveTimes } from './times.ts';
 
 const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[]>> = {
   checks: [() => proveCompared(60), proveSandboxed],
+  group: [() => proveGroup(24)],
   processing: [
     () => proveJson(400_000, seed()),
     proveTimes,

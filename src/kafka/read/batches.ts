@@ -4,6 +4,7 @@
  */
 import { type BatchHeader, checkCrc, HEADER_BYTES, readHeader, records } from '../../records/record-batch.ts';
 import type { FetchedPartition } from '../wire/fetch.ts';
+import type { TopicPartition } from './member.ts';
 
 const MAGIC_AT = 16;
 const LENGTH_AT = 8;
@@ -78,7 +79,7 @@ function split(fetched: Fetched, end: number, found: FetchedBatch[]): void {
 
 /** Says of each batch of an answer, one after the other, whether it is hidden from readers of what is committed. */
 class Hiding {
-  readonly #asked: Place;
+  readonly #asked: TopicPartition;
   readonly #begins: FetchedPartition['aborted'];
   readonly #open = new Set<bigint>();
 
@@ -99,10 +100,8 @@ class Hiding {
   }
 }
 
-type Place = Pick<FetchedPartition['asked'], 'topic' | 'partition'>;
-
 /** A control record's key: version i16, type i16; type 0 ends a transaction that is aborted. */
-function isAbort(body: Buffer, baseOffset: number, where: Place): boolean {
+function isAbort(body: Buffer, baseOffset: number, where: TopicPartition): boolean {
   try {
     for (const { key } of records(body)) return key?.readInt16BE(2) === 0;
   } catch (error) {
@@ -111,6 +110,6 @@ function isAbort(body: Buffer, baseOffset: number, where: Place): boolean {
   return false;
 }
 
-export function unreadable({ topic, partition }: Place, offset: number, what: string): UnreadableError {
+export function unreadable({ topic, partition }: TopicPartition, offset: number, what: string): UnreadableError {
   return new UnreadableError(`the batch at offset ${offset} of ${topic}/${partition} ${what}`);
 }

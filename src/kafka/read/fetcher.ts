@@ -14,7 +14,7 @@ import { PartitionGone } from '../connect/topic.ts';
 import { BrokerError, errorName, LinkError, OFFSET_OUT_OF_RANGE } from '../wire/errors.ts';
 import type { FetchAnswer, FetchedPartition, Isolation } from '../wire/fetch.ts';
 import type { Budget } from './budget.ts';
-import type { Asked, Lane } from './lane.ts';
+import type { Asked, PartitionLane } from './lane.ts';
 import { offsetOf } from './reading.ts';
 
 const PARTITION_BYTES = 1 << 20;
@@ -37,12 +37,12 @@ export interface FetcherOptions {
   budget: Budget;
   outOfRange: 'first' | 'end';
   /** The topic has another id than the lane's. */
-  recreated: (lane: Lane) => void;
-  gone: (lane: Lane) => void;
+  recreated: (lane: PartitionLane) => void;
+  gone: (lane: PartitionLane) => void;
 }
 
 interface Loop {
-  lanes: Set<Lane>;
+  lanes: Set<PartitionLane>;
   woken: (() => void) | null;
   wake: () => void;
 }
@@ -57,14 +57,14 @@ export class Fetcher {
   }
 
   /** From now on until the lane's end it is fetched for. */
-  add(lane: Lane): void {
+  add(lane: PartitionLane): void {
     this.#find(lane, this.#signal(lane)).catch((error: Error) => {
       if (!lane.ended && !this.#closing.signal.aborted) lane.problem = error.message;
     });
   }
 
   /** More is wanted of it than before, or from elsewhere. */
-  wants(lane: Lane): void {
+  wants(lane: PartitionLane): void {
     for (const loop of this.#loops.values()) if (loop.lanes.has(lane)) loop.wake();
   }
 
@@ -73,12 +73,12 @@ export class Fetcher {
     for (const loop of this.#loops.values()) loop.wake();
   }
 
-  #signal(lane: Lane): AbortSignal {
+  #signal(lane: PartitionLane): AbortSignal {
     return AbortSignal.any([lane.partition.signal, this.#closing.signal]);
   }
 
   /** Finds the lane's leader, and joins its loop. */
-  async #find(lane: Lane, signal: AbortSignal): Promise<void> {
+  async #find(lane: PartitionLane, signal: AbortSignal): Promise<void> {
     const { client, group } = this.#o;
     const { topic, partition, topicId } = lane.partition;
     for (;;) {
@@ -148,7 +148,7 @@ export class Fetcher {
     }
   }
 
-  async #fetch(link: Link, due: readonly Lane[], maxWait: number): Promise<FetchAnswer> {
+  async #fetch(link: Link, due: readonly PartitionLane[], maxWait: number): Promise<FetchAnswer> {
     const { budget, isolation } = this.#o;
     const maxBytes = Math.max(LEAST_BYTES, Math.min(REQUEST_BYTES, budget.fetchedMost - budget.fetched));
     const each = Math.max(LEAST_BYTES, Math.min(PARTITION_BYTES, maxBytes, budget.fetchedShare));
@@ -162,7 +162,7 @@ export class Fetcher {
   }
 
   /** Gives the bytes that came. */
-  #take(loop: Loop, answer: FetchAnswer, due: readonly Lane[]): number {
+  #take(loop: Loop, answer: FetchAnswer, due: readonly PartitionLane[]): number {
     if (answer.errorCode !== 0) {
       this.#leave(loop, due, errorName(answer.errorCode));
       return 0;
@@ -185,7 +185,7 @@ export class Fetcher {
     return bytes;
   }
 
-  #refused(loop: Loop, lane: Lane, { errorCode, asked }: FetchedPartition): void {
+  #refused(loop: Loop, lane: PartitionLane, { errorCode, asked }: FetchedPartition): void {
     const { topic, partition } = lane.partition;
     if (errorCode === OFFSET_OUT_OF_RANGE) {
       loop.lanes.delete(lane);
@@ -202,7 +202,7 @@ export class Fetcher {
   }
 
   /** What is at the lane's place cannot be read: it is asked for again after some time. It is never passed over. */
-  damaged(lane: Lane, error: Error): void {
+  damaged(lane: PartitionLane, error: Error): void {
     if (lane.damaged) return;
     lane.damaged = true;
     lane.problem = `${error.message}; it is asked for again every ${DAMAGED_AGAIN_MS / 1000} s, and what is behind it waits`;
@@ -211,7 +211,7 @@ export class Fetcher {
     });
   }
 
-  async #outOfRange(lane: Lane, offset: number): Promise<void> {
+  async #outOfRange(lane: PartitionLane, offset: number): Promise<void> {
     const { client, outOfRange } = this.#o;
     const { topic, partition, signal } = lane.partition;
     const { seeks } = lane;
@@ -224,7 +224,7 @@ export class Fetcher {
   }
 
   /** Learns where the log begins or ends. */
-  #locate(lane: Lane, which: 'first' | 'end'): void {
+  #locate(lane: PartitionLane, which: 'first' | 'end'): void {
     lane.beginsAt = null;
     const { client, isolation } = this.#o;
     const { topic, partition, signal } = lane.partition;
@@ -240,7 +240,7 @@ export class Fetcher {
   }
 
   /** These lanes look for their leaders anew, after a pause where something is wrong. */
-  #leave(loop: Loop, lanes: readonly Lane[], why: string | null): void {
+  #leave(loop: Loop, lanes: readonly PartitionLane[], why: string | null): void {
     for (const lane of lanes) {
       loop.lanes.delete(lane);
       if (lane.ended) continue;
@@ -262,8 +262,8 @@ export class Fetcher {
 }
 
 /** Those of a topic one behind the other; else in their order. */
-function grouped(lanes: readonly Lane[]): Lane[] {
-  const topics = new Map<string, Lane[]>();
+function grouped(lanes: readonly PartitionLane[]): PartitionLane[] {
+  const topics = new Map<string, PartitionLane[]>();
   for (const lane of lanes) {
     const { topic } = lane.partition;
     const of = topics.get(topic);

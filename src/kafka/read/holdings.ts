@@ -14,7 +14,7 @@ import { Budget } from './budget.ts';
 import type { ConsumerHandler } from './consumer.ts';
 import { Fetcher } from './fetcher.ts';
 import type { LaneHost } from './lane.ts';
-import type { Joined, Place } from './member.ts';
+import type { Joined, TopicPartition } from './member.ts';
 import { Tables } from './opening.ts';
 import { type Committed, GroupPartition, type LostReason } from './partition.ts';
 import { offsetOf } from './reading.ts';
@@ -32,7 +32,7 @@ export interface HoldingsOptions {
   outOfRange: 'first' | 'end';
   handler: ConsumerHandler;
   /** What the group has of these; rejects only when the signal aborts. */
-  offsets: (places: readonly Place[], signal: AbortSignal) => Promise<Committed[]>;
+  offsets: (places: readonly TopicPartition[], signal: AbortSignal) => Promise<Committed[]>;
   /** Whether this member is sure to be one. */
   isSure: () => boolean;
   /** The handler threw, or a fault of ours. */
@@ -176,7 +176,7 @@ export class Holdings {
   }
 
   /** False: not all are seen here yet. */
-  async #take(places: readonly Place[], signal: AbortSignal): Promise<boolean> {
+  async #take(places: readonly TopicPartition[], signal: AbortSignal): Promise<boolean> {
     if (places.length === 0) return true;
     const { client, handler, failed } = this.#o;
     if (places.some(({ topic }) => client.known(topic) === 0)) await this.#refresh(signal);
@@ -259,6 +259,6 @@ export class Holdings {
   }
 }
 
-function keyOf({ topic, partition }: Place): string {
+function keyOf({ topic, partition }: TopicPartition): string {
   return `${topic}/${partition}`;
 }

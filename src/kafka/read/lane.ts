@@ -26,9 +26,9 @@ export interface LaneHost {
   readonly records: (set: RecordSet) => void | Promise<void>;
   readonly skipped: (partition: GroupPartition, from: number, to: number) => void;
   /** More can be fetched than before, or from elsewhere. */
-  readonly wants: (lane: Lane) => void;
+  readonly wants: (lane: PartitionLane) => void;
   /** What is queued cannot be read. */
-  readonly unreadable: (lane: Lane, error: Error) => void;
+  readonly unreadable: (lane: PartitionLane, error: Error) => void;
   /** records() threw. */
   readonly failed: (error: Error) => void;
 }
@@ -48,11 +48,11 @@ interface Jump {
 }
 
 export interface Asked extends FetchPartition {
-  lane: Lane;
+  lane: PartitionLane;
   seeks: number;
 }
 
-export class Lane {
+export class PartitionLane {
   readonly partition: GroupPartition;
   readonly #host: LaneHost;
   readonly #queue: (QueuedBatch | Jump)[] = [];

@@ -43,14 +43,14 @@ export interface MemberOptions {
   sessionTimeout: number;
 }
 
-export interface Place {
+export interface TopicPartition {
   topic: string;
   partition: number;
 }
 
 export interface Joined {
   generation: number;
-  assignment: Place[];
+  assignment: TopicPartition[];
 }
 
 /** Another process has this member's instance id now. */
@@ -176,7 +176,7 @@ export class GroupMember {
 
   /** Rejects as `heartbeat` does; by partition, the error codes of the answer. */
   async commit(
-    entries: readonly (Place & { offset: number; metadata: string | null })[],
+    entries: readonly (TopicPartition & { offset: number; metadata: string | null })[],
     signal: AbortSignal,
   ): Promise<number[]> {
     const { responses } = await this.#ask<{
@@ -204,7 +204,7 @@ export class GroupMember {
   }
 
   /** What the group has of these, in their order. Waits until all of it is told. */
-  async offsets(places: readonly Place[], signal: AbortSignal): Promise<Committed[]> {
+  async offsets(places: readonly TopicPartition[], signal: AbortSignal): Promise<Committed[]> {
     const found: Committed[] = [];
     const backoff = new Backoff();
     for (let at = 0; at < places.length; ) {
@@ -222,7 +222,7 @@ export class GroupMember {
     return found;
   }
 
-  async #someOffsets(places: readonly Place[], signal: AbortSignal): Promise<Committed[]> {
+  async #someOffsets(places: readonly TopicPartition[], signal: AbortSignal): Promise<Committed[]> {
     const { responses } = await this.#ask<{
       errorCode: number;
       responses: {
@@ -296,7 +296,7 @@ function understood(metadata: Buffer): { topics: readonly string[]; says: Member
   }
 }
 
-function byTopic<T extends Place, P>(
+function byTopic<T extends TopicPartition, P>(
   places: readonly T[],
   each: (place: T) => P,
 ): { topic: string; partitions: P[] }[] {

@@ -1,5 +1,5 @@
 /** A partition that the group gave to this member: what its handler steers it by, from `assigned` until it is lost. */
-import { Lane, type LaneHost } from './lane.ts';
+import { type LaneHost, PartitionLane } from './lane.ts';
 
 /**
  * - `revoked`    another member has it, after what was in flight was settled
@@ -27,7 +27,7 @@ export class GroupPartition {
   /** What was committed last. */
   committed: number | null;
   readonly #ending = new AbortController();
-  readonly #lane: Lane;
+  readonly #lane: PartitionLane;
 
   constructor(
     { topic, partition, topicId }: { topic: string; partition: number; topicId: string | null },
@@ -39,7 +39,7 @@ export class GroupPartition {
     this.topicId = topicId;
     this.startOffset = this.committed = offset;
     this.startMetadata = metadata;
-    this.#lane = new Lane(this, host);
+    this.#lane = new PartitionLane(this, host);
   }
 
   /** Aborts when the partition is lost, with a LostReason. */
@@ -106,7 +106,7 @@ export class GroupPartition {
   }
 
   /** For the consumer that it is of. */
-  get lane(): Lane {
+  get lane(): PartitionLane {
     return this.#lane;
   }
 }
