@@ -78,8 +78,9 @@ const consumer = new GroupConsumer({
 
 async function work(partition: GroupPartition, base: number, table: Int32Array, count: number): Promise<void> {
   await sleep(o.delay_ms);
-  // What was frozen does not know yet that others have its partitions.
-  if (partition.signal.aborted || consumer.heartbeatAge > o.session_ms * 0.8) return;
+  // What was frozen does not know yet whether others have its partitions: it waits until it does.
+  while (!partition.signal.aborted && consumer.heartbeatAge > o.session_ms * 0.8) await sleep(20);
+  if (partition.signal.aborted) return;
   const [from, to] = [base + table[OFFSET]!, base + table[(count - 1) * COLUMNS + OFFSET]! + 1];
   note(`p ${nameOf(partition)} ${from} ${to}`);
   done.set(partition, to);

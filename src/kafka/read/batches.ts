@@ -3,8 +3,8 @@
  * transactions told from the others.
  */
 import { type BatchHeader, checkCrc, HEADER_BYTES, readHeader, records } from '../../records/record-batch.ts';
+import type { TopicPartition } from '../transactions/coordinator.ts';
 import type { FetchedPartition } from '../wire/fetch.ts';
-import type { TopicPartition } from './member.ts';
 
 const MAGIC_AT = 16;
 const LENGTH_AT = 8;

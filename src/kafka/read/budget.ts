@@ -1,14 +1,16 @@
 /**
  * How many bytes a reader may hold, of all its partitions together:
  *
- *   fetched   a quarter   answers that are asked for, and batches as they came, compressed
- *   opened    the rest    batches that are decompressed, with their tables, until they are released
+ *   asked     a twelfth        answers that are on their way, of all brokers together
+ *   fetched   a sixth          batches as they came, compressed
+ *   opened    three quarters   batches that are decompressed, with their tables, until they are released
  *
- * Half of both is shared evenly among the partitions, the other half is for whoever needs it: so one whose records nobody
+ * Half of the latter two is shared evenly among the partitions, the other half is for whoever needs it: so one whose records nobody
  * takes leaves room for the others. One batch may always be opened where none is, however large it is: so the bound is the budget and one
  * batch, and, since of a batch there is all or nothing, one batch for each answer.
  */
-export class Budget {
+export class ReadBudget {
+  readonly askedMost: number;
   readonly fetchedMost: number;
   readonly openedMost: number;
   fetched = 0;
@@ -18,8 +20,9 @@ export class Budget {
   readonly #waiting = new Set<() => void>();
 
   constructor(bytes: number) {
-    this.fetchedMost = bytes / 4;
-    this.openedMost = bytes - this.fetchedMost;
+    this.askedMost = bytes / 12;
+    this.fetchedMost = bytes / 6;
+    this.openedMost = bytes - this.fetchedMost - this.askedMost;
   }
 
   get held(): number {

@@ -13,7 +13,7 @@ import type { Link } from '../connect/connection.ts';
 import { PartitionGone } from '../connect/topic.ts';
 import { BrokerError, errorName, LinkError, OFFSET_OUT_OF_RANGE } from '../wire/errors.ts';
 import type { FetchAnswer, FetchedPartition, Isolation } from '../wire/fetch.ts';
-import type { Budget } from './budget.ts';
+import type { ReadBudget } from './budget.ts';
 import type { Asked, PartitionLane } from './lane.ts';
 import { offsetOf } from './reading.ts';
 
@@ -34,7 +34,7 @@ export interface FetcherOptions {
   client: KafkaClient;
   group: string;
   isolation: Isolation;
-  budget: Budget;
+  budget: ReadBudget;
   outOfRange: 'first' | 'end';
   /** The topic has another id than the lane's. */
   recreated: (lane: PartitionLane) => void;
@@ -150,15 +150,12 @@ export class Fetcher {
 
   async #fetch(link: Link, due: readonly PartitionLane[], maxWait: number): Promise<FetchAnswer> {
     const { budget, isolation } = this.#o;
-    const maxBytes = Math.max(LEAST_BYTES, Math.min(REQUEST_BYTES, budget.fetchedMost - budget.fetched));
+    // What waits at one broker is not to keep the others from asking.
+    const maxBytes = Math.max(LEAST_BYTES, Math.min(REQUEST_BYTES, budget.askedMost / this.#loops.size));
     const each = Math.max(LEAST_BYTES, Math.min(PARTITION_BYTES, maxBytes, budget.fetchedShare));
-    const partitions = grouped(due).map((lane) => lane.asks(each));
-    budget.fetch(maxBytes);
-    try {
-      return await abortable(link.fetch({ partitions, isolation, maxBytes, maxWait }), this.#closing.signal);
-    } finally {
-      budget.fetch(-maxBytes);
-    }
+    const partitions = grouped(due).map((lane) => lane.asks(Math.floor(each)));
+    const job = { partitions, isolation, maxBytes: Math.floor(maxBytes), maxWait };
+    return abortable(link.fetch(job), this.#closing.signal);
   }
 
   /** Gives the bytes that came. */

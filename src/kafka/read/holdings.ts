@@ -8,15 +8,16 @@
 import { pause } from '../../core/abort.ts';
 import { log } from '../../log.ts';
 import type { KafkaClient } from '../connect/client.ts';
+import type { TopicPartition } from '../transactions/coordinator.ts';
 import type { Isolation } from '../wire/fetch.ts';
 import type { MemberSays } from './assignor.ts';
-import { Budget } from './budget.ts';
+import { ReadBudget } from './budget.ts';
 import type { ConsumerHandler } from './consumer.ts';
 import { Fetcher } from './fetcher.ts';
 import type { LaneHost } from './lane.ts';
-import type { Joined, TopicPartition } from './member.ts';
+import type { Joined } from './member.ts';
 import { Tables } from './opening.ts';
-import { type Committed, GroupPartition, type LostReason } from './partition.ts';
+import { type CommittedOffset, GroupPartition, type LostReason } from './partition.ts';
 import { offsetOf } from './reading.ts';
 
 /** Ends of partitions of which nothing was fetched for so long are asked for. */
@@ -32,7 +33,7 @@ export interface HoldingsOptions {
   outOfRange: 'first' | 'end';
   handler: ConsumerHandler;
   /** What the group has of these; rejects only when the signal aborts. */
-  offsets: (places: readonly TopicPartition[], signal: AbortSignal) => Promise<Committed[]>;
+  offsets: (places: readonly TopicPartition[], signal: AbortSignal) => Promise<CommittedOffset[]>;
   /** Whether this member is sure to be one. */
   isSure: () => boolean;
   /** The handler threw, or a fault of ours. */
@@ -45,7 +46,7 @@ export class Holdings {
   readonly #fetcher: Fetcher;
   readonly #host: LaneHost;
   readonly #closing = new AbortController();
-  readonly budget: Budget;
+  readonly budget: ReadBudget;
   /** Records may be handed out: the group does not rebalance. */
   #open = false;
   /** In which the partitions were assigned; -1: none. */
@@ -58,7 +59,7 @@ export class Holdings {
   constructor(options: HoldingsOptions) {
     this.#o = options;
     const { client, group, isolation, outOfRange, handler, failed } = options;
-    this.budget = new Budget(options.budget);
+    this.budget = new ReadBudget(options.budget);
     this.#fetcher = new Fetcher({
       client,
       group,

@@ -11,14 +11,14 @@ import { Backoff } from '../../core/abort.ts';
 import { COLUMNS, OFFSET } from '../../records/record-table.ts';
 import type { FetchedPartition, FetchPartition, Isolation } from '../wire/fetch.ts';
 import { type FetchedBatch, splitBatches } from './batches.ts';
-import type { Budget } from './budget.ts';
+import type { ReadBudget } from './budget.ts';
 import { discard, openBatch, openedBytes, type Tables } from './opening.ts';
 import type { GroupPartition } from './partition.ts';
 import { type OpenedBatch, RecordSet } from './record-set.ts';
 
 /** What lanes are handed by the consumer that they are of. */
 export interface LaneHost {
-  readonly budget: Budget;
+  readonly budget: ReadBudget;
   readonly tables: Tables;
   readonly isolation: Isolation;
   /** Whether records may be handed out now. */

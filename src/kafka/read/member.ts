@@ -13,6 +13,7 @@ import type { KafkaClient } from '../connect/client.ts';
 import type { Link } from '../connect/connection.ts';
 import type { Purpose } from '../connect/connections.ts';
 import { type Api, kafkajs } from '../connect/kafkajs.ts';
+import type { TopicPartition } from '../transactions/coordinator.ts';
 import {
   BrokerError,
   COORDINATOR_LOAD_IN_PROGRESS,
@@ -26,7 +27,7 @@ import {
   UNKNOWN_MEMBER_ID,
 } from '../wire/errors.ts';
 import { ASSIGNOR, assign, decodeSays, encodeSays, type MemberSays } from './assignor.ts';
-import type { Committed } from './partition.ts';
+import type { CommittedOffset } from './partition.ts';
 
 /** The coordinator holds a JoinGroup so long for the other members: less than a request may take. */
 const REBALANCE_TIMEOUT_MS = 20_000;
@@ -41,11 +42,6 @@ export interface MemberOptions {
   topics: readonly string[];
   /** Milliseconds. */
   sessionTimeout: number;
-}
-
-export interface TopicPartition {
-  topic: string;
-  partition: number;
 }
 
 export interface Joined {
@@ -204,8 +200,8 @@ export class GroupMember {
   }
 
   /** What the group has of these, in their order. Waits until all of it is told. */
-  async offsets(places: readonly TopicPartition[], signal: AbortSignal): Promise<Committed[]> {
-    const found: Committed[] = [];
+  async offsets(places: readonly TopicPartition[], signal: AbortSignal): Promise<CommittedOffset[]> {
+    const found: CommittedOffset[] = [];
     const backoff = new Backoff();
     for (let at = 0; at < places.length; ) {
       const some = places.slice(at, at + OFFSETS_AT_ONCE);
@@ -222,7 +218,7 @@ export class GroupMember {
     return found;
   }
 
-  async #someOffsets(places: readonly TopicPartition[], signal: AbortSignal): Promise<Committed[]> {
+  async #someOffsets(places: readonly TopicPartition[], signal: AbortSignal): Promise<CommittedOffset[]> {
     const { responses } = await this.#ask<{
       errorCode: number;
       responses: {

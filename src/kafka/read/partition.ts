@@ -10,7 +10,7 @@ import { type LaneHost, PartitionLane } from './lane.ts';
  */
 export type LostReason = 'revoked' | 'expired' | 'recreated' | 'gone' | 'closed';
 
-export interface Committed {
+export interface CommittedOffset {
   /** Null: none yet. */
   offset: number | null;
   metadata: string;
@@ -31,7 +31,7 @@ export class GroupPartition {
 
   constructor(
     { topic, partition, topicId }: { topic: string; partition: number; topicId: string | null },
-    { offset, metadata }: Committed,
+    { offset, metadata }: CommittedOffset,
     host: LaneHost,
   ) {
     this.topic = topic;
