@@ -11,6 +11,11 @@ export function checkAcross(
   refuse: Saying,
 ): void {
   checkKafka(config, topics, refuse);
+  for (const { topic, durable, path } of topics) {
+    const other = durable && topics.find((one) => one.topic === topic && one.durable?.group !== durable.group);
+    if (other)
+      refuse(path, `is ${topic}, where ${other.path.join('.')} leads, too: what is answered has topics of its own`);
+  }
   const demand = demandOf(topics);
   const needed = Pool.minimumFor(demand);
   if (config.buffer_memory !== null && config.buffer_memory < needed) {

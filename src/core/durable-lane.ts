@@ -69,7 +69,7 @@ interface OpenBlock {
   readonly slot: Slot;
   at: number;
   count: number;
-  readonly time: number;
+  time: number;
   readonly marks: Mark[];
   readonly waiters: Waiter[];
   /** The spool has it, and counts its items from there. */
@@ -111,6 +111,33 @@ export class DurableLane {
     }
   }
 
+  /** The same where there is some now; null: there is none. */
+  reserveNow(bytes: number): (() => void) | null {
+    return this.#o.outlet.reserveNow(bytes);
+  }
+
+  /**
+   * Resolves when there is memory for what is added next, so that who waits for it has nothing else that others need.
+   * Rejects with NotDurable at the deadline.
+   */
+  async begin(deadline: number): Promise<void> {
+    if (this.#closed) throw new NotDurable('the agent stops');
+    if (this.#open) return;
+    const { pool, share } = this.#o;
+    const signal = AbortSignal.timeout(Math.max(0, Math.ceil(deadline - performance.now())));
+    const slot = await pool.take(share, 'block', signal).catch(() => {
+      throw new NotDurable('there is no memory for it now: the disk does not keep up');
+    });
+    this.#lookAgain();
+    if (this.#open) {
+      pool.give(share, 'block', slot);
+      return;
+    }
+    const abandoned = new AbortController();
+    const { bytesAt: at } = slot;
+    this.#open = { slot, at, count: 0, time: Date.now(), marks: [], waiters: [], counted: false, abandoned };
+  }
+
   /**
    * Resolves when all of the parcel is packed, so that it is needed no longer; `durable` resolves when it is on the medium.
    * Either rejects with NotDurable at the deadline, or when the disk fails.
@@ -132,8 +159,12 @@ export class DurableLane {
     }
     this.#done(waiter);
     if (this.#sealed.size === 0) this.#seal();
-    this.#looking ??= setInterval(() => this.#look(), LOOK_MS).unref();
+    this.#lookAgain();
     return { durable };
+  }
+
+  #lookAgain(): void {
+    this.#looking ??= setInterval(() => this.#look(), LOOK_MS).unref();
   }
 
   /** Null: it is done. */
@@ -145,8 +176,13 @@ export class DurableLane {
   async #packMore(stream: Stream, parcel: Parcel, waiter: Waiter): Promise<void> {
     for (;;) {
       if (this.#open) this.#seal();
-      const open = await this.#openBlock(waiter);
-      if (this.#fill(open, stream, parcel, waiter)) return;
+      try {
+        await this.begin(waiter.deadline);
+      } catch (error) {
+        this.#fail(waiter, error as Error);
+        throw error;
+      }
+      if (this.#fill(this.#open!, stream, parcel, waiter)) return;
     }
   }
 
@@ -159,6 +195,7 @@ export class DurableLane {
       // One that is larger than a usual block gets one of its own.
       const { count, items, bytes } = packed.count > 0 || open.count > 0 ? packed : parcel.pack(0, MAX_BLOCK_BYTES)!;
       if (count === 0) return false;
+      if (open.count === 0) open.time = Date.now();
       open.slot.bytes.set(bytes, used);
       open.at += bytes.length;
       open.count += count;
@@ -171,27 +208,6 @@ export class DurableLane {
         waiter.left++;
       }
     }
-  }
-
-  async #openBlock(waiter: Waiter): Promise<OpenBlock> {
-    const { pool, share } = this.#o;
-    const signal = AbortSignal.timeout(Math.max(0, Math.ceil(waiter.deadline - performance.now())));
-    const slot = await pool.take(share, 'block', signal).catch(() => {
-      const error = new NotDurable('there is no memory for it now: the disk does not keep up');
-      this.#fail(waiter, error);
-      throw error;
-    });
-    this.#open = {
-      slot,
-      at: slot.bytesAt,
-      count: 0,
-      time: Date.now(),
-      marks: [],
-      waiters: [],
-      counted: false,
-      abandoned: new AbortController(),
-    };
-    return this.#open;
   }
 
   #seal(): void {
@@ -294,7 +310,8 @@ export class DurableLane {
       }
     }
     const open = this.#open;
-    if (open && open.count > 0 && open.waiters.every(({ over }) => over)) {
+    const idle = open?.count === 0 && Date.now() - open.time >= LOOK_MS && !this.#packing;
+    if (open && (idle || (open.count > 0 && open.waiters.every(({ over }) => over)))) {
       this.#open = null;
       this.#unreceive(open);
       this.#o.pool.give(this.#o.share, 'block', open.slot);

@@ -123,6 +123,10 @@ export const LOSSES = {
     meaning: 'statsd.memory is used up: samples that find no room are dropped',
     remedy: 'raise it, or send fewer series',
   },
+  invalid: {
+    meaning: 'a span over OTLP has no good trace id or span id: 16 and 8 bytes that are not all 0',
+    remedy: 'look at who sends it; it was told so (partial_success)',
+  },
   listener_failed: { meaning: 'the thread of StatsD ended, and what it held with it; it is started again' },
   output_failed: { meaning: 'a window of StatsD could not be handed over' },
 } as const satisfies Readonly<Record<string, Meaning>>;

@@ -2,7 +2,8 @@
 import { alerts } from '../alerts/kind.ts';
 import type { AnyKind } from '../core/input.ts';
 import { metrics } from './host/kind.ts';
+import { otlp, traces } from './otlp/kind.ts';
 import { statsd } from './statsd/kind.ts';
 import { logs } from './tail/kind.ts';
 
-export const INPUTS = [logs, metrics, statsd, alerts] as const satisfies readonly AnyKind[];
+export const INPUTS = [logs, metrics, statsd, otlp, traces, alerts] as const satisfies readonly AnyKind[];

@@ -1,6 +1,29 @@
 /** A status with something in every part. */
 import type { Status } from '../../src/report/shape.ts';
 
+const OTLP = {
+  listeners: [
+    {
+      address: 'http://127.0.0.1:4318',
+      connections: 1,
+      requests: 3,
+      refused: 1,
+      reasons: { malformed: 1 },
+      bytes: 4000,
+      error: null,
+    },
+  ],
+  spans: 9,
+  data_points: 2,
+  log_records: 1,
+  sampled_away: 1,
+  sampled: [{ rule: 'probability', spans: 1 }],
+  invalid: 1,
+  sanitized: 0,
+  cut: 0,
+  held: 0,
+};
+
 export function statusOf(change: Partial<Status> = {}): Status {
   const file = {
     id: '8:1:2',
@@ -30,6 +53,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
     uptime_seconds: 12.3,
     ready: true,
     reasons: [],
+    otlp: OTLP,
     config: { path: '/etc/runnel/runnel.yaml', hash: 'abc', loaded_at: '2026-11-22T13:59:48.000Z' },
     process: { rss_bytes: 90_000_000, cpu_seconds: 1.2, data_dir_free_bytes: 5_000_000_000 },
     logs: [

@@ -1,0 +1,153 @@
+/** `otlp` in the status, and how it is shown. */
+import type { Figures } from '../../core/figures.ts';
+import type { InputRow, Table } from '../../core/input.ts';
+import { count, formatSize } from '../../core/units.ts';
+
+export interface OtlpListenerStatus {
+  /** `http://127.0.0.1:4318`, `grpc://127.0.0.1:4317`, `http+unix:///path`. */
+  address: string;
+  connections: number;
+  requests: number;
+  /** Requests and connections that were not served. */
+  refused: number;
+  /** The same by the reason. */
+  reasons: Record<string, number>;
+  /** Bytes of requests, as they came. */
+  bytes: number;
+  error: string | null;
+}
+
+export interface OtlpSaid {
+  otlp: {
+    listeners: OtlpListenerStatus[];
+    /** Taken: answered, and on the medium. */
+    spans: number;
+    data_points: number;
+    log_records: number;
+    sampled_away: number;
+    /** Of them, by rule. */
+    sampled: { rule: string; spans: number }[];
+    /** Left out: without good ids. */
+    invalid: number;
+    /** Bytes of text that were no UTF-8, and became `?`. */
+    sanitized: number;
+    /** Spans and log records that were larger than a record may be. */
+    cut: number;
+    /** Requests that wait for room in the local log. */
+    held: number;
+  };
+}
+
+export const NOTHING: OtlpSaid = {
+  otlp: {
+    listeners: [],
+    spans: 0,
+    data_points: 0,
+    log_records: 0,
+    sampled_away: 0,
+    sampled: [],
+    invalid: 0,
+    sanitized: 0,
+    cut: 0,
+    held: 0,
+  },
+};
+
+export function figures({ otlp }: OtlpSaid, to: Figures): void {
+  const { listeners } = otlp;
+  const each = (of: (listener: OtlpListenerStatus) => number) =>
+    listeners.map((listener): [number, string] => [of(listener), listener.address]);
+  to.counter(
+    'otlp_requests',
+    'Requests and calls that came.',
+    ['listener'],
+    each(({ requests }) => requests),
+  );
+  to.counter(
+    'otlp_refused',
+    'Requests and connections that were not served.',
+    ['listener', 'reason'],
+    listeners.flatMap(({ address, reasons }) =>
+      Object.entries(reasons).map(([reason, n]): [number, string, string] => [n, address, reason]),
+    ),
+  );
+  to.counter(
+    'otlp_bytes',
+    'Bytes of requests, as they came.',
+    ['listener'],
+    each(({ bytes }) => bytes),
+  );
+  to.gauge(
+    'otlp_connections',
+    'Connections that are open.',
+    ['listener'],
+    each(({ connections }) => connections),
+  );
+  to.counter(
+    'otlp_items',
+    'Spans, data points and log records that were taken.',
+    ['signal'],
+    [
+      [otlp.spans, 'traces'],
+      [otlp.data_points, 'metrics'],
+      [otlp.log_records, 'logs'],
+    ],
+  );
+  to.counter(
+    'otlp_sampled_away',
+    'Spans that sampling has left out.',
+    ['rule'],
+    otlp.sampled.map(({ rule, spans }) => [spans, rule]),
+  );
+  to.counter('otlp_sanitized', 'Bytes of text that were no UTF-8, and became a question mark.', [], [[otlp.sanitized]]);
+  to.counter('otlp_cut', 'Spans and log records that were cut, as they were too large.', [], [[otlp.cut]]);
+  to.gauge('otlp_held', 'Requests that wait for room in the local log.', [], [[otlp.held]]);
+}
+
+export function lines({ otlp }: OtlpSaid): string[] {
+  if (otlp.listeners.length === 0) return [];
+  const { spans, data_points, log_records, sampled_away, invalid, held } = otlp;
+  const more = [
+    ...(sampled_away > 0 ? [`${sampled_away} sampled away`] : []),
+    ...(invalid > 0 ? [`${invalid} invalid`] : []),
+    ...(held > 0 ? [`${count(held, 'request waits', 'requests wait')} for room`] : []),
+  ];
+  const taken = [count(spans, 'span'), count(data_points, 'data point'), count(log_records, 'log record')];
+  return [
+    '',
+    `otlp: ${[...taken, ...more].join(', ')}`,
+    ...otlp.listeners.map(({ address, requests, bytes, refused, error }) => {
+      const bad = refused > 0 ? `, ${refused} refused` : '';
+      return `  ${address}: ${count(requests, 'request')}, ${formatSize(bytes)}${bad}${error === null ? '' : `: ${error}`}`;
+    }),
+  ];
+}
+
+export function rows({ otlp: { listeners } }: OtlpSaid): InputRow[] {
+  const none = { lag_bytes: null, lag_seconds: 0, files_total: null, files: [] };
+  return listeners.map(({ address, requests, bytes, refused, error }) => {
+    const note = [...(refused > 0 ? [`${refused} refused`] : []), ...(error === null ? [] : [error])].join(', ');
+    return { name: `otlp ${address}`, lines: requests, bytes, ...none, note };
+  });
+}
+
+export function tables({ otlp }: OtlpSaid): Table[] {
+  const { listeners, spans, sampled_away, invalid, held } = otlp;
+  if (listeners.length === 0) return [];
+  const bad = (n: number) => (n > 0 ? `!${n}` : `${n}`);
+  const said = `${count(spans, 'span')}, ${sampled_away} sampled away, ${invalid} invalid, ${held} held`;
+  return [
+    {
+      title: `OTLP (${said})`,
+      heads: ['', 'connections', 'requests', 'bytes', 'refused', ''],
+      rows: listeners.map((l) => [
+        l.address,
+        `${l.connections}`,
+        `${l.requests}`,
+        formatSize(l.bytes),
+        bad(l.refused),
+        l.error === null ? '' : `!${l.error}`,
+      ]),
+    },
+  ];
+}
