@@ -166,7 +166,7 @@ test('without room a request is held, then refused, and taken when there is some
   assert.equal(refused?.headers.get('retry-after'), '1');
   assert.ok(waited >= 290, `held for ${waited} ms`);
   assert.ok(taken >= 100, `${taken} were taken`);
-  const large = traceRequest([{ ...spansOf(9000, 1)[0]!, padding: 800_000 }]);
+  const large = traceRequest(spansOf(9000, 5).map((span) => ({ ...span, padding: 700_000 })));
   const unavailable = await call(session, EXPORT, frameOf(large), { 'grpc-timeout': '200m' });
   assert.deepEqual([unavailable.status, unavailable.trailers], [14, null]);
   assert.match(String(unavailable.headers['grpc-status-details-bin']), /^[\w+/=]{40,}$/);

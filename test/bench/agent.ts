@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status } from '../../src/report/shape.ts';
 import { freePorts } from '../support/ports.ts';
 import { cpuSeconds, memoryMb } from './proc.ts';
@@ -27,8 +28,8 @@ export interface AgentSetup {
   /** Null: none, all stays in the local log. */
   brokers: string | null;
   topic: string;
-  /** The glob of `logs[0].include`. */
-  include: string;
+  /** The glob of `logs[0].include`; null: it reads no files. */
+  include: string | null;
   encoding?: 'raw' | 'json';
   codec?: string;
   /** More options of `logs[0]`. */
@@ -40,6 +41,8 @@ export interface AgentSetup {
   metrics?: boolean;
   /** Options for node. */
   node?: readonly string[];
+  /** More sections of the configuration. */
+  more?: object;
   /** Where it keeps its data, when that outlives this process. */
   dataDir?: string;
 }
@@ -72,10 +75,14 @@ export class AgentProcess {
         delivery: setup.delivery ?? 'at_least_once',
         topic_prefix: setup.topic,
       },
-      logs: [{ include: [setup.include], topic: setup.topic, encoding: setup.encoding ?? 'raw', ...setup.options }],
+      logs:
+        setup.include === null
+          ? []
+          : [{ include: [setup.include], topic: setup.topic, encoding: setup.encoding ?? 'raw', ...setup.options }],
       metrics: { topic: setup.metricsTopic ?? setup.topic, ...(setup.metrics ? {} : { host: false }) },
       statsd: { listen: setup.metrics ? [`udp://127.0.0.1:${statsd}`] : [] },
       admin: { listen: `127.0.0.1:${admin}` },
+      ...setup.more,
     };
     mkdirSync(config.data_dir, { recursive: true });
     // YAML is a superset of JSON.
@@ -109,6 +116,16 @@ export class AgentProcess {
   async tailed(): Promise<{ files_total: number; lines: number } | null> {
     const answer = await fetch(`${this.#admin}/status?files=0`).catch(() => null);
     return answer ? ((await answer.json()) as Status).logs[0]! : null;
+  }
+
+  /** The status once it is so. */
+  async until(so: (status: Status) => boolean): Promise<Status> {
+    for (;;) {
+      if (this.#child.exitCode !== null) throw new Error(`the agent has ended:\n${this.#log.join('')}`);
+      const status = await this.status();
+      if (status && so(status)) return status;
+      await sleep(20);
+    }
   }
 
   async kill(): Promise<void> {

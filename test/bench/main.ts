@@ -26,6 +26,7 @@ import { away, recovery } from './recovery.ts';
 import { spanFigures } from './spans.ts';
 import { statsd } from './statsd-figures.ts';
 import { throughput } from './throughput.ts';
+import { tracesFigures } from './traces.ts';
 import { verify } from './verify.ts';
 
 const CASES: Record<string, Case> = {
@@ -51,6 +52,7 @@ const CASES: Record<string, Case> = {
   many,
   'line-writes': lineWrites,
   checks,
+  traces: tracesFigures,
 };
 
 const { values, positionals } = parseArgs({

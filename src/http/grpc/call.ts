@@ -2,8 +2,8 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import { authorize } from '../access.ts';
 import { CHECK, SERVING, serviceIn, WATCH } from './health.ts';
-import { asGrpc, ENCODINGS, framed, inflated, received, Taken, timeoutOf } from './message.ts';
-import type { GrpcServer, Open } from './server.ts';
+import { asGrpc, CallShare, ENCODINGS, framed, inflated, received, timeoutOf } from './message.ts';
+import type { GrpcServer, OpenCall } from './server.ts';
 import { CODES, GrpcError, percentEncoded, statusMessage } from './status.ts';
 
 const TYPE = 'application/grpc';
@@ -14,7 +14,7 @@ const NO_ERROR = 0;
 const LEAVE_MS = 50;
 
 /** What a method is given. */
-export interface Call {
+export interface GrpcCall {
   /** For how long the client waits from when it sent this, milliseconds; null: it does not say. */
   readonly timeout: number | null;
   /** What it sent, inflated, in pieces; of at most `max` bytes. Throws a GrpcError, or a Refusal. */
@@ -24,7 +24,7 @@ export interface Call {
 /** Resolves when it is answered. */
 export async function serve(
   server: GrpcServer,
-  open: Open,
+  open: OpenCall,
   headers: IncomingHttpHeaders,
   certified: boolean,
 ): Promise<void> {
@@ -36,7 +36,7 @@ export async function serve(
     finish(open);
     return;
   }
-  const taken = new Taken(server.budget);
+  const taken = new CallShare(server.budget);
   try {
     const host = headers[':authority'] ?? headers.host;
     authorize({ host, authorization: headers.authorization, certified }, server.access);
@@ -66,7 +66,7 @@ export async function serve(
   }
 }
 
-async function answered(server: GrpcServer, path: string, call: Call): Promise<Buffer> {
+async function answered(server: GrpcServer, path: string, call: GrpcCall): Promise<Buffer> {
   if (path === CHECK) {
     known(server, await call.message(MAX_HEALTH));
     return SERVING;
@@ -84,14 +84,14 @@ function known({ methods }: GrpcServer, message: readonly Buffer[]): void {
   throw new GrpcError('NOT_FOUND', 'method', `there is no service ${service} here`);
 }
 
-async function watch(server: GrpcServer, open: Open, message: readonly Buffer[]): Promise<void> {
+async function watch(server: GrpcServer, open: OpenCall, message: readonly Buffer[]): Promise<void> {
   known(server, message);
   respond(open);
   server.watchers.add(open.stream);
 }
 
 /** With the trailers of a call that went well. */
-function respond({ stream }: Open): void {
+function respond({ stream }: OpenCall): void {
   stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
   stream.respond(
     { ':status': 200, 'content-type': TYPE, 'grpc-accept-encoding': ENCODINGS },
@@ -99,7 +99,7 @@ function respond({ stream }: Open): void {
   );
 }
 
-function fail(server: GrpcServer, open: Open, { code, reason, message, retryAfter }: GrpcError): void {
+function fail(server: GrpcServer, open: OpenCall, { code, reason, message, retryAfter }: GrpcError): void {
   const { stream } = open;
   server.refuse(reason);
   if (stream.destroyed || stream.closed || stream.headersSent) return;
@@ -119,12 +119,12 @@ function fail(server: GrpcServer, open: Open, { code, reason, message, retryAfte
 }
 
 /** It is answered: what else it sends is not wanted. Not at once, or it would not get its answer. */
-function finish({ stream }: Open): void {
+function finish({ stream }: OpenCall): void {
   stream.resume();
   if (!stream.readableEnded) setTimeout(() => stream.close(NO_ERROR), LEAVE_MS).unref();
 }
 
-function enter(open: Open, phase: Open['phase']): void {
+function enter(open: OpenCall, phase: OpenCall['phase']): void {
   open.phase = phase;
   open.since = performance.now();
   open.touched = open.since;

@@ -14,14 +14,14 @@ import { GrpcError } from './status.ts';
 const PREFIX = 5;
 export const ENCODINGS = 'identity,gzip';
 
-export interface Received {
+interface MessageReceived {
   /** The message in pieces. */
   pieces: Buffer[];
   compressed: boolean;
 }
 
 /** What one call takes of the budget. */
-export class Taken {
+export class CallShare {
   readonly #budget: Budget;
   #bytes = 0;
 
@@ -42,7 +42,12 @@ export class Taken {
 }
 
 /** Resolves with the message as it came; rejects with a GrpcError, or a Refusal about its size. */
-export function received(stream: ServerHttp2Stream, max: number, taken: Taken, onBytes: () => void): Promise<Received> {
+export function received(
+  stream: ServerHttp2Stream,
+  max: number,
+  taken: CallShare,
+  onBytes: () => void,
+): Promise<MessageReceived> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     let size = 0;
@@ -92,10 +97,10 @@ function behindPrefix(pieces: Buffer[]): Buffer[] {
 
 /** The message, inflated where it is compressed by `encoding`, the call's grpc-encoding. */
 export async function inflated(
-  { pieces, compressed }: Received,
+  { pieces, compressed }: MessageReceived,
   encoding: string | undefined,
   max: number,
-  taken: Taken,
+  taken: CallShare,
 ): Promise<readonly Buffer[]> {
   if (!compressed) return pieces;
   if (encoding === undefined || encoding === 'identity') {

@@ -26,7 +26,7 @@ import { peerOf } from '../connection.ts';
 import { LIMITS, type Limits } from '../limits.ts';
 import { listen, type Where } from '../listen.ts';
 import { type TlsFiles, tlsServer } from '../tls.ts';
-import { type Call, serve } from './call.ts';
+import { type GrpcCall, serve } from './call.ts';
 import { Watchers } from './health.ts';
 
 /** Calls of one connection at a time. */
@@ -39,7 +39,7 @@ const DRAIN_MS = 500;
 const CANCEL = 8;
 
 /** Answers one message with one. Throws a GrpcError, or a Refusal. */
-export type Method = (call: Call) => Promise<Buffer>;
+export type Method = (call: GrpcCall) => Promise<Buffer>;
 
 export interface GrpcOptions {
   where: Where;
@@ -65,7 +65,7 @@ interface Connection {
 }
 
 /** A call until it is answered. */
-export interface Open {
+export interface OpenCall {
   readonly stream: ServerHttp2Stream;
   readonly connection: Connection;
   /** What it waits for: its message, us, or that the peer takes the answer. */
@@ -97,7 +97,7 @@ export class GrpcServer {
   readonly #listener: Server;
   readonly #h2: Http2Server;
   readonly #connections = new Set<Connection>();
-  readonly #calls = new Set<Open>();
+  readonly #calls = new Set<OpenCall>();
   #accepting: Connection | null = null;
   #looking: NodeJS.Timeout | undefined;
 
@@ -243,7 +243,7 @@ export class GrpcServer {
     }
     this.requests++;
     const now = performance.now();
-    const open: Open = { stream, connection, phase: 'work', since: now, touched: now };
+    const open: OpenCall = { stream, connection, phase: 'work', since: now, touched: now };
     this.#calls.add(open);
     connection.calls++;
     connection.touched = now;
