@@ -17,7 +17,7 @@ import type { Codec } from '../records/record-batch.ts';
 import { abortable } from './abort.ts';
 import type { Stream } from './batch.ts';
 import type { Block, Mark } from './block.ts';
-import type { Compress } from './lane.ts';
+import { type Compress, free } from './lane.ts';
 import { MAX_BLOCK_BYTES, type Pool, type Share, type Slot } from './pool.ts';
 
 /** Records that are framed as they come: of one request, for example. */
@@ -260,8 +260,10 @@ export class DurableLane {
       this.#unreceive(open);
       this.#settle(open, error as Error);
     } finally {
-      if (cost > 0) pool.release(share, cost);
-      else pool.give(share, 'block', open.slot);
+      if (cost > 0) {
+        pool.release(share, cost);
+        free(body);
+      } else pool.give(share, 'block', open.slot);
     }
   }
 

@@ -441,7 +441,7 @@ function* alsoIn({ also }: Batch): Iterable<{ stream: Stream; end: number; skipp
  * Lets go of what nobody will read again, at once. Left to the garbage collector, every 64 MB of compressed blocks make
  * it go through the whole heap.
  */
-function free(body: Buffer): void {
+export function free(body: Buffer): void {
   const { buffer } = body;
   if (buffer instanceof ArrayBuffer && buffer.byteLength === body.byteLength) buffer.transfer(0);
 }

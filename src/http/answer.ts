@@ -10,6 +10,8 @@ export interface HttpRequest {
   body(max: number): Promise<Buffer>;
   /** The same in the pieces that it came in. */
   pieces(max: number): Promise<readonly Buffer[]>;
+  /** Nobody looks at its body any more, nor will: its memory is given back at once. */
+  discard(): void;
 }
 
 export interface Answer {

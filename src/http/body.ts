@@ -44,10 +44,23 @@ export interface Taken {
   budget: Budget;
   /** Bytes that were taken from the budget, and are to be given back. */
   bytes: number;
+  /** What came. */
+  pieces: Buffer[];
   /** It is wanted. */
   onBegin(): void;
   /** So many bytes came. */
   onBytes(bytes: number): void;
+}
+
+/**
+ * Lets go of memory that the socket gave and nobody looks at any more. Left to the garbage collector, every few hundred
+ * bodies make it go through the whole heap. Where a piece is not all of what was read at once, the rest may be of another
+ * request, and stays.
+ */
+export function letGo(pieces: readonly Buffer[]): void {
+  for (const { buffer, length } of pieces) {
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0);
+  }
 }
 
 /** Resolves with the body, inflated, in pieces; rejects with a Refusal. */
@@ -95,6 +108,7 @@ export function readBody(request: IncomingMessage, max: number, taken: Taken): P
       else if (!inflater.write(piece)) request.pause();
     };
     const done = () => {
+      taken.pieces = inflater ? [] : [...pieces];
       if (whole) gunzipped(pieces, max, take).then((body) => resolve([body]), reject);
       else resolve(pieces);
     };

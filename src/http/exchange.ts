@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { type Access, authorize } from './access.ts';
 import { type Answer, type Handler, Refusal, type StreamedAnswer, textAnswer } from './answer.ts';
-import { type Budget, readBody, type Taken } from './body.ts';
+import { type Budget, letGo, readBody, type Taken } from './body.ts';
 import type { Exchange, HttpConnection } from './connection.ts';
 import type { Limits } from './limits.ts';
 
@@ -44,6 +44,7 @@ export async function exchange(
   const taken: Taken = {
     budget: context.budget,
     bytes: 0,
+    pieces: [],
     onBegin() {
       connection.enter('body');
       if (continues) response.writeContinue();
@@ -73,6 +74,7 @@ export async function exchange(
         connection.enter('work');
         return pieces;
       },
+      discard: () => letGo(taken.pieces.splice(0)),
     });
   } catch (error) {
     answer = said(request, error as Error, context);

@@ -35,7 +35,7 @@ export class CutDrain {
     // Transactions have no cuts: what is sent under the spool's own producers is there once, too.
     this.#o = { ...options, exactly: null };
     this.#shipments = new Shipments(partition, this.#o);
-    this.#earlier = partition.producers.cuts;
+    this.#earlier = [...partition.producers.cuts];
   }
 
   async run(): Promise<void> {

@@ -127,3 +127,21 @@ test('what SDKs send is in Kafka once, each trace in one partition, with Kafka a
   assertWhole(await readRecords(kafka.brokers, 'runnel.traces'), made);
   await agent.stop();
 });
+
+const datadog = pythonPackages('ddtrace-4.16.0', ['ddtrace==4.16.0']);
+
+test('Datadog’s tracer for Python sends OTLP when it is told to', {
+  skip: noKafka || ('missing' in datadog && datadog.missing),
+}, async (t) => {
+  await using home = await makeHome();
+  const { agent, ...at } = await startOtlp(home);
+  const [client] = clientsOf('ddtrace', ['python3', `${SUPPORT}ddtrace-client.py`], ['http/protobuf'], at, {
+    PYTHONPATH: 'folder' in datadog ? datadog.folder : '',
+    DD_SERVICE: 'client',
+    DD_INSTRUMENTATION_TELEMETRY_ENABLED: 'false',
+    DD_REMOTE_CONFIGURATION_ENABLED: 'false',
+  });
+  const made = await run(t, client!);
+  await agent.until(({ otlp }) => otlp.spans >= made.length, 'all spans are taken');
+  await agent.stop();
+});

@@ -11,6 +11,7 @@ import { proveRegex, proveRegexBound } from './regex.ts';
 import { proveRoutes } from './routes.ts';
 import { proveSpans } from './spans.ts';
 import { proveFormats, proveTimes } from './times.ts';
+import { proveDurable, proveOtlp } from './traces.ts';
 
 const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[]>> = {
   checks: [() => proveCompared(60), proveSandboxed],
@@ -25,6 +26,7 @@ const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[
     () => proveRoutes(30),
   ],
   spans: [() => proveSpans(seed(), 100_000)],
+  traces: [() => proveDurable(60), () => proveOtlp(40)],
 };
 
 function seed(): number {

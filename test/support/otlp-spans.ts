@@ -43,8 +43,8 @@ export function traceRequest(spans: readonly MadeSpan[], service = 'shop'): Buff
 }
 
 /** Ids that are good, and each another for another number. */
-export const traceIdOf = (n: number) => (n + 1).toString(16).padStart(32, 'a');
-export const spanIdOf = (n: number) => (n + 1).toString(16).padStart(16, 'b');
+export const traceIdOf = (n: number) => `a${(n + 1).toString(16).padStart(31, '0')}`;
+export const spanIdOf = (n: number) => `b${(n + 1).toString(16).padStart(15, '0')}`;
 
 /** So many spans of traces of `each`, from the number on. */
 export function spansOf(first: number, count: number, each = 3): MadeSpan[] {

@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import { authorize } from '../access.ts';
 import { CHECK, SERVING, serviceIn, WATCH } from './health.ts';
-import { asGrpc, CallShare, ENCODINGS, framed, inflated, received, timeoutOf } from './message.ts';
+import { asGrpc, CallShare, framed, inflated, MESSAGE_ENCODINGS, received, timeoutOf } from './message.ts';
 import type { GrpcServer, OpenCall } from './server.ts';
 import { CODES, GrpcError, percentEncoded, statusMessage } from './status.ts';
 
@@ -94,7 +94,7 @@ async function watch(server: GrpcServer, open: OpenCall, message: readonly Buffe
 function respond({ stream }: OpenCall): void {
   stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
   stream.respond(
-    { ':status': 200, 'content-type': TYPE, 'grpc-accept-encoding': ENCODINGS },
+    { ':status': 200, 'content-type': TYPE, 'grpc-accept-encoding': MESSAGE_ENCODINGS },
     { waitForTrailers: true },
   );
 }
@@ -109,7 +109,7 @@ function fail(server: GrpcServer, open: OpenCall, { code, reason, message, retry
     'content-type': TYPE,
     'grpc-status': number,
     'grpc-message': percentEncoded(message),
-    'grpc-accept-encoding': ENCODINGS,
+    'grpc-accept-encoding': MESSAGE_ENCODINGS,
   };
   if (retryAfter !== null) {
     headers['grpc-status-details-bin'] = statusMessage(number, message, retryAfter).toString('base64');

@@ -12,7 +12,7 @@ import { gunzipped } from '../gunzip.ts';
 import { GrpcError } from './status.ts';
 
 const PREFIX = 5;
-export const ENCODINGS = 'identity,gzip';
+export const MESSAGE_ENCODINGS = 'identity,gzip';
 
 interface MessageReceived {
   /** The message in pieces. */
@@ -107,7 +107,7 @@ export async function inflated(
     throw new GrpcError('INTERNAL', 'encoding', 'the message is compressed, and grpc-encoding does not say how');
   }
   if (encoding !== 'gzip') {
-    throw new GrpcError('UNIMPLEMENTED', 'encoding', `grpc-encoding may be ${ENCODINGS}, not ${encoding}`);
+    throw new GrpcError('UNIMPLEMENTED', 'encoding', `grpc-encoding may be ${MESSAGE_ENCODINGS}, not ${encoding}`);
   }
   return [await gunzipped(pieces, max, (bytes) => taken.take(bytes))];
 }

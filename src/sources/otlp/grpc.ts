@@ -24,7 +24,7 @@ export function grpcMethods(intake: OtlpIntake, maxRequest: number): ReadonlyMap
           if (!intake.has(signal)) {
             throw new GrpcError('UNIMPLEMENTED', 'signal', `${signal} are not taken here: see otlp.signals`);
           }
-          return response(await intake.take(signal, 'protobuf', await message(maxRequest), timeout));
+          return response(await intake.take(signal, 'protobuf', await message(maxRequest), { timeout }));
         },
       ];
     }),

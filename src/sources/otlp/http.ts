@@ -23,7 +23,7 @@ export interface HttpIntakeOptions {
 }
 
 export function httpHandler({ intake, maxRequest, origins }: HttpIntakeOptions): Handler {
-  async function answered({ method, path, headers, pieces }: HttpRequest): Promise<Answer> {
+  async function answered({ method, path, headers, pieces, discard }: HttpRequest): Promise<Answer> {
     const signal = PATHS[path];
     if (signal === undefined) throw new Refusal(404, 'path', `There is ${Object.keys(PATHS).join(', ')}.`);
     if (method !== 'POST') throw new Refusal(405, 'method', 'Only POST.', { Allow: 'POST' });
@@ -32,7 +32,8 @@ export function httpHandler({ intake, maxRequest, origins }: HttpIntakeOptions):
     if (content === null) {
       throw new Refusal(415, 'content_type', `Content-Type may be ${CONTENT_TYPES.protobuf} or ${CONTENT_TYPES.json}.`);
     }
-    return taken(signal, content, await intake.take(signal, content, await pieces(maxRequest)));
+    const body = await pieces(maxRequest);
+    return taken(signal, content, await intake.take(signal, content, body, { discard }));
   }
 
   return async (request) => {

@@ -34,6 +34,14 @@ export interface OtlpIntakeOptions {
   tap: RecordTap;
 }
 
+/** Who sent a request. */
+interface Sender {
+  /** How long it waits, milliseconds; null: it does not say. */
+  timeout?: number | null;
+  /** The request's body is not looked at any more. */
+  discard?: () => void;
+}
+
 export class OtlpIntake {
   readonly #o: OtlpIntakeOptions;
   /** Items that were answered for, by signal. */
@@ -56,14 +64,13 @@ export class OtlpIntake {
   }
 
   /**
-   * Resolves when it is on the medium, with what of it was left out. `timeout`: how long the client waits, milliseconds.
-   * Throws a Refusal: 400 it cannot be decoded, 413 it is too large, 503 there is no room for it in time.
+   * Resolves when it is on the medium, with what of it was left out. Throws a Refusal: 400 it cannot be decoded, 413 it is too large, 503 there is no room for it in time.
    */
   async take(
     signal: Signal,
     content: RequestContent,
     body: readonly Uint8Array[],
-    timeout: number | null = null,
+    { timeout = null, discard }: Sender = {},
   ): Promise<PartialSuccess> {
     const { reader, lanes, hold } = this.#o;
     const to = lanes.get(signal)!;
@@ -86,6 +93,8 @@ export class OtlpIntake {
             request = await reader.read(signal, content, body);
           }
         }
+        // The reader has a copy.
+        discard?.();
         await request.accept();
         if (request.bytes > 0) ({ durable } = await to.lane.add(to.stream, this.#tapped(to.stream, request), deadline));
         this.#count(signal, to.account, request);

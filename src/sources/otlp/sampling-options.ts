@@ -1,5 +1,6 @@
 /** `traces.sampling`: which spans go on. */
 import {
+  alternative,
   calledElsewhere,
   dictionary,
   type Leaf,
@@ -28,7 +29,7 @@ const rule = section({
     dictionary(text('glob')),
     'Attributes of the span and their values, for example {http.route: /api/*}.',
   ),
-  keep: optional(yesNo(), 'true: they go on. false: they do not.'),
+  keep: alternative(yesNo(), 'true: they go on. false: they do not.'),
   probability: optional(probability(), 'So many go on, all or none of a trace.'),
   limit: optional(rate(), 'At most so many spans a second of those that go on by this rule.'),
 });
