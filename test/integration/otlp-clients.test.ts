@@ -20,7 +20,7 @@ interface Client {
   env: Record<string, string>;
 }
 
-const PROTOCOLS = ['http/protobuf', 'grpc'] as const;
+const PROTOCOLS = ['http/protobuf', 'http/json', 'grpc'] as const;
 
 function clientsOf(
   language: string,

@@ -1,6 +1,6 @@
 /** Export requests made by hand, and what of records is to be known. */
 import { bytesField, varintField } from '../../src/http/grpc/status.ts';
-import { messageOf } from '../../src/sources/otlp/message.ts';
+import { otlpJson } from '../../src/sources/otlp/message.ts';
 
 export interface MadeSpan {
   traceId: string;
@@ -59,6 +59,6 @@ interface Decoded {
 
 /** The spans in a record's value. */
 export function spansIn(value: Buffer): { traceId: string; spanId: string; name: string }[] {
-  const { resourceSpans = [] } = messageOf(value, 'traces') as Decoded;
+  const { resourceSpans = [] } = otlpJson(value, 'traces') as Decoded;
   return resourceSpans.flatMap(({ scopeSpans = [] }) => scopeSpans.flatMap(({ spans = [] }) => spans));
 }

@@ -20,7 +20,7 @@ export interface OtlpInput {
   traces: TracesOptions;
   topics: Readonly<Record<Signal, string>>;
   /** Of metrics of spans. */
-  metrics: { topic: string; interval: number };
+  metrics: { topic: string; interval: number; percentiles: readonly number[] };
   host: string;
   tags: Record<string, string>;
 }
@@ -28,7 +28,12 @@ export interface OtlpInput {
 /** Its spool's name, and budget. */
 const GROUP = 'otlp';
 
-type WithTraces = CommonConfig & { traces: TracesOptions; metrics: { topic: string; interval: number } };
+/** With the sections of others that it goes by. */
+type WithTraces = CommonConfig & {
+  traces: TracesOptions;
+  metrics: { topic: string; interval: number };
+  statsd: { percentiles: readonly number[] };
+};
 
 export const otlp: InputKind<'otlp', OtlpOptions | undefined, OtlpInput, OtlpSaid> = {
   name: 'otlp',
@@ -49,13 +54,13 @@ export const otlp: InputKind<'otlp', OtlpOptions | undefined, OtlpInput, OtlpSai
   inputs(config) {
     const { otlp: options, host, tags } = config;
     if (!options) return [];
-    const { traces, metrics } = config as Configured<'otlp', OtlpOptions> & WithTraces;
+    const { traces, metrics, statsd } = config as Configured<'otlp', OtlpOptions> & WithTraces;
     const topics = { traces: traces.topic, ...topicsOf(options, config.kafka.topic_prefix) };
     const input = {
       config: options,
       traces,
       topics,
-      metrics: { topic: metrics.topic, interval: metrics.interval },
+      metrics: { topic: metrics.topic, interval: metrics.interval, percentiles: statsd.percentiles },
       host,
       tags,
     };

@@ -89,7 +89,7 @@ export type Message = 'traces' | 'metrics' | 'logs';
 const DEEPEST = 64;
 
 /** Null: it is none. */
-export function messageOf(bytes: Buffer, message: Message): object | null {
+export function otlpJson(bytes: Buffer, message: Message): object | null {
   try {
     return decoded(bytes, MESSAGES[message]!, 0);
   } catch (error) {

@@ -1,7 +1,7 @@
 /** Framed records for people: OTLP's protobuf as JSON, as far as names and values are known. */
 import type { TappedRecord } from '../../core/input.ts';
 import { records } from '../../records/record-batch.ts';
-import { type Message, messageOf } from './message.ts';
+import { type Message, otlpJson } from './message.ts';
 
 /** Of at most so many bytes a value is taken apart; larger ones are shown as how large they are. */
 const MOST = 256 * 1024;
@@ -18,5 +18,5 @@ function textOf(value: Buffer, headers: Record<string, string>): string {
   if (value[0] === 0x7b) return value.toString();
   if (value.length > MOST) return `{"bytes":${value.length}}`;
   const { signal } = headers;
-  return JSON.stringify(messageOf(value, (signal ?? 'traces') as Message) ?? { bytes: value.length });
+  return JSON.stringify(otlpJson(value, (signal ?? 'traces') as Message) ?? { bytes: value.length });
 }

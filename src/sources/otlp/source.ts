@@ -8,6 +8,7 @@ import { OtlpIntake, type SignalLane } from './intake.ts';
 import type { OtlpInput } from './kind.ts';
 import { Listeners } from './listeners.ts';
 import type { Signal } from './options.ts';
+import type { SpanMetrics } from './red/span-metrics.ts';
 import { NOTHING, type OtlpSaid } from './report.ts';
 import { OtlpReader } from './request/reader.ts';
 
@@ -29,11 +30,13 @@ export class OtlpSource implements OpenInput {
     this.ready.catch(() => undefined);
   }
 
-  async run(_output: Output, signal: AbortSignal): Promise<void> {
-    const { config, host, traces } = this.#o;
+  async run(output: Output, signal: AbortSignal): Promise<void> {
+    const { config, host, tags, traces } = this.#o;
     let listeners: Listeners;
+    let metrics: SpanMetrics | null;
     try {
-      const reader = new OtlpReader({ maxRequest: config.max_request, host, traces });
+      const reader = new OtlpReader({ maxRequest: config.max_request, host, labels: tags, traces });
+      metrics = this.#spanMetrics(reader);
       const lanes = new Map<Signal, SignalLane>();
       for (const name of config.signals) lanes.set(name, await this.#lane(name));
       this.#intake = new OtlpIntake({ reader, lanes, hold: config.hold, tap: this.#host.tap });
@@ -46,8 +49,18 @@ export class OtlpSource implements OpenInput {
       this.#opened.reject(error);
       throw error;
     }
-    await aborted(signal);
+    await Promise.all([metrics?.run(output, signal), aborted(signal)]);
     await listeners.close();
+    // What came until now is in the last window.
+    await metrics?.end(output);
+  }
+
+  /** Calls, errors and durations of spans; null: they are off. */
+  #spanMetrics(reader: OtlpReader): SpanMetrics | null {
+    const { metrics, host, tags } = this.#o;
+    const account = this.#host.account('traces.metrics');
+    const nextWindowId = () => this.#host.nextWindowId();
+    return reader.spanMetrics({ ...metrics, host, labels: tags, account, nextWindowId });
   }
 
   async #lane(signal: Signal): Promise<SignalLane> {
