@@ -58,6 +58,10 @@ export class OtlpSpans {
     return this.#words[at]! + this.#words[at + 1]! * HALF;
   }
 
+  hasState(i: number): boolean {
+    return this.#words[this.#at(i) + KIND]! >>> 16 !== 0;
+  }
+
   tracestate(i: number): string {
     const at = this.#at(i);
     const bytes = this.#words[at + KIND]! >>> 16;

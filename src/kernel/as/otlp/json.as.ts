@@ -339,17 +339,19 @@ function number(entry: u32, field: u32, from: usize, end: usize, alone: bool, qu
   const negative = load<u8>(from) == 0x2d;
   let digit = negative ? from + 1 : from;
   const count = end - digit;
-  // Up to 18 digits fit into any of 64 bits.
-  if (count == 0 || count > 18) return ask(entry, field, from, end, alone);
+  // Up to 19 digits fit into 64 bits without a sign.
+  if (count == 0 || count > 19) return ask(entry, field, from, end, alone);
   let value: u64 = 0;
   for (; digit < end; digit++) {
     const one = <u64>load<u8>(digit) - 0x30;
     if (one > 9) return ask(entry, field, from, end, alone);
     value = value * 10 + one;
   }
-  const fits = scalar == INT64 || scalar == SFIXED64 || (!negative && (scalar == UINT64 || scalar == FIXED64));
+  const signed = (scalar == INT64 || scalar == SFIXED64) && value <= <u64>i64.MAX_VALUE;
+  const fits = signed || (!negative && (scalar == UINT64 || scalar == FIXED64));
   const small = scalar == UINT32 || scalar == FIXED32 ? !negative && value <= 0xffffffff : value <= 0x7fffffff;
-  if (!fits && !(scalar != UINT64 && scalar != FIXED64 && small)) return ask(entry, field, from, end, alone);
+  const is32 = scalar != UINT64 && scalar != FIXED64 && scalar != INT64 && scalar != SFIXED64;
+  if (!fits && !(is32 && small)) return ask(entry, field, from, end, alone);
   writeNumber(entry, field, negative ? 0 - value : value, alone);
   return MORE;
 }

@@ -8,6 +8,7 @@
 import { Arena, Region } from '../../../aggregate/arena.ts';
 import { type MetricFields, type MetricOrigin, MetricRecords, type TimeWindow } from '../../../aggregate/record.ts';
 import { Sketches } from '../../../aggregate/sketch.ts';
+import type { OtlpSpans } from '../../../kernel/otlp/spans.ts';
 import type { TracesOptions } from '../options.ts';
 import type { Signature } from '../sampling/rules.ts';
 import { SERIES_CAPACITY, SpanSeries } from './series.ts';
@@ -58,9 +59,11 @@ export class Red {
     return this.#series.numberOf(signature);
   }
 
-  /** A span; `traceId` is asked for where it is the slowest. */
-  add(series: number, seconds: number, weight: number, traceId: () => string): void {
+  /** Span `i`, which counts for so many; its trace is asked for where it is the slowest. */
+  add(spans: OtlpSpans, i: number, weight: number): void {
+    const series = spans.series(i);
     if (series === NO_SERIES) return;
+    const seconds = spans.nanoseconds(i) / 1e9;
     const { calls, sketches, slowest, slowestTrace } = this.#open;
     const isFirst = calls[series] === 0;
     calls[series]! += weight;
@@ -69,7 +72,7 @@ export class Red {
     if (!sketches.add(series, seconds, weight, isOther)) this.lost++;
     if (!isFirst && seconds <= slowest[series]!) return;
     slowest[series] = seconds;
-    slowestTrace[series] = traceId();
+    slowestTrace[series] = spans.traceId(i);
   }
 
   /** The window ends; what is added from now on is of the next. Only when all of the last one was given out. */

@@ -41,14 +41,19 @@ export class SpanDocuments {
   readonly #headers: readonly (readonly [string, string])[];
   readonly #now = Date.now();
   #next = 0;
-  #resource: { number: number; attributes: Attributes; service: object } | null = null;
+  #around: { number: number; text: string } | null = null;
+  /** `,"host":...`, and labels where there are some. */
+  readonly #host: string;
   /** Made, and not taken: there was no room. */
   #waiting: { key: string; value: Buffer } | null = null;
 
   constructor(spans: OtlpSpans, options: DocumentOptions) {
     this.#spans = spans;
     this.#o = options;
-    this.#headers = Object.entries({ 'content-type': 'application/json', host: options.host, signal: 'traces' });
+    const { host, labels } = options;
+    const labelled = Object.keys(labels).length > 0 ? { labels } : {};
+    this.#host = `,${JSON.stringify({ host: { name: host }, ...labelled }).slice(1, -1)}`;
+    this.#headers = Object.entries({ 'content-type': 'application/json', host, signal: 'traces' });
   }
 
   /** Of all of them, at most. */
@@ -90,35 +95,35 @@ export class SpanDocuments {
 
   #valueOf(i: number): Buffer {
     const { longest } = this.#o;
-    const document = this.#document(i);
-    let value = Buffer.from(JSON.stringify(document));
+    const span = this.#document(i);
+    const around = this.#aroundOf(i);
+    let value = Buffer.from(`${JSON.stringify(span).slice(0, -1)}${around}`);
+    if (value.length <= longest) return value;
     // What fitted as protobuf may be longer as JSON.
-    for (const smaller of [{ attributes: TRUNCATED }, { events: [], links: [] }, { resource: {} }, { span: {} }]) {
+    this.cut++;
+    Object.assign(span, { attributes: TRUNCATED });
+    value = Buffer.from(`${JSON.stringify(span).slice(0, -1)}${around}`);
+    for (const smaller of [{ events: [], links: [] }, { span: {} }]) {
       if (value.length <= longest) break;
-      if (document.attributes !== TRUNCATED) this.cut++;
-      Object.assign(document, smaller);
-      value = Buffer.from(JSON.stringify(document));
+      value = Buffer.from(`${JSON.stringify(Object.assign(span, smaller)).slice(0, -1)}${this.#host}}`);
     }
     return value;
   }
 
   #document(i: number): Record<string, unknown> {
-    const { host, labels } = this.#o;
     const span = decodeMessage('Span', this.#spans.message(i));
-    const { attributes, service } = this.#resourceOf(i);
     const { code = 0 } = (span.status ?? {}) as { code?: number };
+    const parent = span.parentSpanId ? { parent: { id: span.parentSpanId } } : {};
     return {
       '@timestamp': this.#time(span.startTimeUnixNano),
       trace: { id: span.traceId },
       span: { id: span.spanId, name: span.name ?? '', kind: ENUMS.SpanKind![this.#spans.kind(i)] },
-      ...(span.parentSpanId ? { parent: { id: span.parentSpanId } } : {}),
+      ...parent,
       event: {
         duration: this.#spans.nanoseconds(i),
         outcome: OUTCOMES[code] ?? 'unknown',
         dataset: 'traces',
       },
-      service,
-      resource: { attributes },
       attributes: flat(span.attributes),
       events: list(span.events).map(({ timeUnixNano, name, attributes }) => ({
         '@timestamp': this.#time(timeUnixNano),
@@ -130,21 +135,20 @@ export class SpanDocuments {
         span: { id: spanId ?? '' },
         attributes: flat(attributes),
       })),
-      host: { name: host },
-      ...(Object.keys(labels).length > 0 ? { labels } : {}),
     };
   }
 
-  /** Spans of one resource follow each other. */
-  #resourceOf(i: number): { attributes: Attributes; service: object } {
+  /** The end of the document, which all spans of a resource share; they follow each other. */
+  #aroundOf(i: number): string {
     const number = this.#spans.resourceNumber(i);
-    if (this.#resource?.number === number) return this.#resource;
+    if (this.#around?.number === number) return this.#around.text;
     const { resource } = decodeMessage('ResourceSpans', this.#spans.resource(i));
     const attributes = flat((resource as DecodedMessage | undefined)?.attributes);
     const [name, version, instance] = Object.values(SERVICE).map((key) => attributes[key]);
     const service = { name, version, ...(instance === undefined ? {} : { instance: { id: instance } }) };
-    this.#resource = { number, attributes, service };
-    return this.#resource;
+    const said = JSON.stringify({ service, resource: { attributes } });
+    this.#around = { number, text: `,${said.slice(1, -1)}${this.#host}}` };
+    return this.#around.text;
   }
 
   /** What is no time is now. */
@@ -162,7 +166,7 @@ function list(value: DecodedValue | undefined): DecodedMessage[] {
 
 /** KeyValues as an object; lists of them within give their names in front: `a.b`. */
 function flat(values: DecodedValue | undefined): Attributes {
-  const into: Attributes = Object.create(null);
+  const into: Attributes = {};
   addFlat(values, '', into);
   return into;
 }
@@ -171,8 +175,18 @@ function addFlat(values: DecodedValue | undefined, before: string, into: Attribu
   for (const { key, value } of list(values)) {
     const inner = (value as DecodedMessage | undefined)?.kvlistValue as DecodedMessage | undefined;
     if (inner) addFlat(inner.values, `${before}${key ?? ''}.`, into);
-    else into[`${before}${key ?? ''}`] = plain(value as DecodedMessage | undefined);
+    else
+      setMember(
+        into,
+        before === '' ? String(key ?? '') : `${before}${key ?? ''}`,
+        plain(value as DecodedMessage | undefined),
+      );
   }
+}
+
+function setMember(into: Attributes, key: string, value: unknown): void {
+  if (key !== '__proto__') into[key] = value;
+  else Object.defineProperty(into, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
 function plain(value: DecodedMessage | undefined): unknown {

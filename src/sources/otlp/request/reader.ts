@@ -253,9 +253,10 @@ export class OtlpReader {
     const { red } = this;
     const spans = this.#spans;
     if (!red) return;
-    for (let i = 0; i < spans.count; i++) {
+    const { count } = spans;
+    for (let i = 0; i < count; i++) {
       if (i % SLICE_ITEMS === SLICE_ITEMS - 1) await setImmediate();
-      red.add(spans.series(i), spans.nanoseconds(i) / 1e9, weights.get(i) ?? 1, () => spans.traceId(i));
+      red.add(spans, i, weights.size === 0 ? 1 : (weights.get(i) ?? 1));
     }
   }
 
@@ -289,8 +290,8 @@ export class OtlpReader {
 /** Of spans that their SDK has kept in place of others. */
 function weigh(spans: OtlpSpans, first: number, last: number, weights: Map<number, number>): void {
   for (let i = first; i < last; i++) {
+    if (!spans.hasState(i)) continue;
     const state = spans.tracestate(i);
-    if (state === '') continue;
     const { threshold } = readState(state);
     if (threshold) weights.set(i, weightOf(threshold));
   }
