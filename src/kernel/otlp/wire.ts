@@ -24,7 +24,8 @@ export function wireFields(bytes: Uint8Array): WireField[] {
   return fields;
 }
 
-function fieldAt(bytes: Uint8Array, at: number): WireField {
+/** One field of a message. */
+export function fieldAt(bytes: Uint8Array, at: number): WireField {
   const [tag, from] = varintAt(bytes, at);
   const [number, type] = [Math.floor(tag / 8), tag % 8];
   if (type === 0) return { number, type, at, from, end: varintAt(bytes, from)[1] };

@@ -269,6 +269,25 @@ test('a span that is larger than a record is cut, marked and counted', async () 
   assert.deepEqual([one.droppedAttributesCount, one.events.length, one.name], [11, 1, 'a']);
 });
 
+test('a span of a million attributes is cut, and holds up nobody', async () => {
+  const count = 1_000_000;
+  const one = message(
+    2,
+    textField(1, idOf(1, 16)),
+    Buffer.alloc(count * 2, Buffer.from([0x4a, 0])),
+    textField(2, idOf(2, 8)),
+  );
+  const turns = new Set<number>();
+  const counting = setInterval(() => turns.add(turns.size), 1);
+  const { counts, records, error } = await take(reader, 'traces', message(1, message(2, one)));
+  clearInterval(counting);
+  assert.equal(error, null);
+  assert.equal(counts.cut, 1);
+  const [cut] = spansIn(records[0]!.value);
+  assert.deepEqual([cut.attributes.length, cut.droppedAttributesCount], [1, count]);
+  assert.ok(turns.size > 10, `${turns.size} turns`);
+});
+
 test('events go when attributes are not enough, and then the name is shortened', async () => {
   const events = Array.from({ length: 3 }, () => ({ name: 'e'.repeat(700_000) }));
   const large = span({ name: 'n'.repeat(2_000_000), events });

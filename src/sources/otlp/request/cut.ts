@@ -3,7 +3,8 @@
  * events, its links, and what else has no bound. What is left out is counted where OpenTelemetry counts it
  * (dropped_attributes_count and the like), and `runnel.truncated` says it.
  */
-import { numberField, textField, varintAt, type WireField, wireFields } from '../../../kernel/otlp/wire.ts';
+import { setImmediate } from 'node:timers/promises';
+import { fieldAt, numberField, textField, varintAt, type WireField, wireFields } from '../../../kernel/otlp/wire.ts';
 
 /** What may be left out, in this order: a field, and the one that counts what was. */
 interface Leaving {
@@ -36,11 +37,58 @@ const LOG: Cutting = { leave: [{ number: 6, counted: 7 }], attributes: 6, keep: 
 const TRUNCATED = Buffer.concat([textField(1, 'runnel.truncated'), textField(2, Buffer.from([0x10, 1]))]);
 /** Counts and the mark, at most; tags and lengths of a text that is made shorter. */
 const ADDED = 64;
+/** What is always kept, and what is added, at most. */
+const SMALL = 1024;
+/** So many fields are chosen among; of more nothing is chosen. */
+const MOST_FIELDS = 10_000;
+/** Fields that are passed over at once. */
+const SLICE_FIELDS = 5000;
 
 /** At most `room` bytes, which must be some hundred at least. */
-export function cutItem(of: 'traces' | 'logs', bytes: Uint8Array, room: number): Buffer {
+export async function cutItem(of: 'traces' | 'logs', bytes: Uint8Array, room: number): Promise<Buffer> {
+  const cutting = of === 'traces' ? SPAN : LOG;
+  const fields = firstFields(bytes);
+  return fields ? cutLargest(of, bytes, room, fields) : cutAll(of, cutting, bytes, room);
+}
+
+/** All fields; null: they are too many to choose among. */
+function firstFields(bytes: Uint8Array): WireField[] | null {
+  const fields: WireField[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    if (fields.length === MOST_FIELDS) return null;
+    const field = fieldAt(bytes, at);
+    fields.push(field);
+    at = field.end;
+  }
+  return fields;
+}
+
+/** Of what has no bound nothing is kept but the text. */
+async function cutAll(of: 'traces' | 'logs', cutting: Cutting, bytes: Uint8Array, room: number): Promise<Buffer> {
+  const { leave, attributes, keep, text } = cutting;
+  const last = new Map<number, WireField>();
+  const out = new Map(leave.map(({ number }) => [number, 0]));
+  for (let at = 0, n = 1; at < bytes.length; n++) {
+    const field = fieldAt(bytes, at);
+    const left = out.get(field.number);
+    if (left !== undefined) out.set(field.number, left + 1);
+    else if (field.number === text || keep.includes(field.number)) last.set(field.number, field);
+    at = field.end;
+    if (n % SLICE_FIELDS === 0) await setImmediate();
+  }
+  const fields = [...last.values()].filter(({ number }) => number !== text);
+  const parts = fields.map(({ at, end }) => bytes.subarray(at, end));
+  const named = last.get(text);
+  if (named) parts.push(shortened(of, bytes, named, room - SMALL));
+  for (const { number, counted } of leave) {
+    if (out.get(number)! > 0) parts.push(numberField(counted, numberIn(bytes, fields, counted) + out.get(number)!));
+  }
+  parts.push(textField(attributes, TRUNCATED));
+  return Buffer.concat(parts);
+}
+
+function cutLargest(of: 'traces' | 'logs', bytes: Uint8Array, room: number, fields: WireField[]): Buffer {
   const { leave, attributes, keep, text } = of === 'traces' ? SPAN : LOG;
-  const fields = wireFields(bytes);
   const gone = new Set<WireField>();
   let left = bytes.length + ADDED;
   let shorter: Buffer | null = null;

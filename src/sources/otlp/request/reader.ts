@@ -270,7 +270,7 @@ export class OtlpReader {
       if (signal === 'metrics') left += kernel.leaveOut(i);
       else {
         const item = kernel.itemAt(i);
-        const shorter = cutItem(signal, item, room);
+        const shorter = await cutItem(signal, item, room);
         item.set(shorter);
         kernel.shorten(i, shorter.length);
         cut++;
