@@ -316,6 +316,26 @@ program
     await finish(sink(kind, { version, defaultPath: SINK_CONFIG, ...options }));
   });
 
+program
+  .command('logs')
+  .description('find lines in the data streams that sink opensearch fills')
+  .argument('[query]', 'words that the message must hold; "a phrase", prefix*, -without, a|b')
+  .option(CONFIG, `the configuration of the sink (default: ${SINK_CONFIG})`)
+  .option('--since <time>', 'a duration back from now, or a time (default: 1h; with --follow 10s)')
+  .option('--until <time>', 'likewise; default: now')
+  .option('--host <name>', 'only of this host')
+  .option('--dataset <name>', 'only of this input, which event.dataset names')
+  .option('-n, --lines <n>', 'only the last n; with --around: so many on each side (default: 10)')
+  .option('-f, --follow', 'and what comes, as it comes')
+  .option('--around <id>', 'the lines around this one in its file')
+  .option('--sink <group>', 'where there are several: which (default: the first with logs)')
+  .option('--ids', 'show the id of each line, as at a terminal')
+  .option('--json', 'print a document a line, as JSON')
+  .action(async (query: string | undefined, options: Omit<import('./logs.ts').LogsOptions, 'defaultPath'>) => {
+    const { logs } = await import('./logs.ts');
+    await finish(logs(query, { defaultPath: SINK_CONFIG, ...options }));
+  });
+
 interface AlertsOptions {
   config?: string;
   admin?: string;
