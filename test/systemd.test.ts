@@ -11,7 +11,13 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeHome } from './support/agent.ts';
 
-const UNIT = join(dirname(import.meta.dirname), 'systemd/runnel.service');
+const SYSTEMD = join(dirname(import.meta.dirname), 'systemd');
+const UNIT = join(SYSTEMD, 'runnel.service');
+/** Each unit, under a name that it may run as. */
+const UNITS = [
+  { file: 'runnel.service', name: 'runnel.service', sysusers: 'runnel.sysusers.conf' },
+  { file: 'runnel-sink@.service', name: 'runnel-sink@opensearch.service', sysusers: 'runnel-sink.sysusers.conf' },
+];
 const INSTALL = join(dirname(import.meta.dirname), 'docs/install.md');
 const MAX_EXPOSURE = 2.0;
 
@@ -34,55 +40,56 @@ function analyze(...args: string[]): { status: number | null; text: string } {
   return { status, text: stdout + stderr };
 }
 
-test('systemd finds nothing wrong with the unit', { skip: skipAnalyze }, async (t) => {
-  const dir = await mkdtemp(join(tmpdir(), 'runnel-unit-'));
-  t.after(() => rm(dir, { recursive: true }));
-  const text = await readFile(UNIT, 'utf8');
-  // The program must exist where the check is made.
-  await writeFile(join(dir, 'runnel.service'), text.replaceAll('/opt/runnel/bin/node', process.execPath));
-  const { status, text: said } = analyze('verify', '--man=no', '--recursive-errors=no', join(dir, 'runnel.service'));
-  assert.deepEqual([status, said], [0, '']);
-});
+for (const { file, name } of UNITS) {
+  test(`systemd finds nothing wrong with ${file}`, { skip: skipAnalyze }, async (t) => {
+    const dir = await mkdtemp(join(tmpdir(), 'runnel-unit-'));
+    t.after(() => rm(dir, { recursive: true }));
+    const text = await readFile(join(SYSTEMD, file), 'utf8');
+    // The program must exist where the check is made.
+    await writeFile(join(dir, name), text.replaceAll('/opt/runnel/bin/node', process.execPath));
+    const { status, text: said } = analyze('verify', '--man=no', '--recursive-errors=no', join(dir, name));
+    assert.deepEqual([status, said], [0, '']);
+  });
 
-test(`systemd rates the unit's exposure at ${MAX_EXPOSURE} or less`, { skip: skipAnalyze }, () => {
-  const { status, text } = analyze(
-    'security',
-    '--offline=true',
-    `--threshold=${MAX_EXPOSURE * 10}`,
-    '--no-pager',
-    UNIT,
-  );
-  const rating = /Overall exposure level[^:]*: ([\d.]+)/.exec(text);
-  assert.ok(rating, text);
-  assert.ok(Number(rating[1]) <= MAX_EXPOSURE, text);
-  assert.equal(status, 0, text);
-});
+  test(`systemd rates the exposure of ${file} at ${MAX_EXPOSURE} or less`, { skip: skipAnalyze }, () => {
+    const limit = `--threshold=${MAX_EXPOSURE * 10}`;
+    const { status, text } = analyze('security', '--offline=true', limit, '--no-pager', join(SYSTEMD, file));
+    const rating = /Overall exposure level[^:]*: ([\d.]+)/.exec(text);
+    assert.ok(rating, text);
+    assert.ok(Number(rating[1]) <= MAX_EXPOSURE, text);
+    assert.equal(status, 0, text);
+  });
+}
 
 const skipAccount =
   process.getuid?.() === 0 && has('systemd-sysusers') ? false : 'not root, or systemd-sysusers is not installed';
 
-test('the account and the groups that the unit names are made', { skip: skipAccount }, async (t) => {
+test('the accounts and the groups that the units name are made', { skip: skipAccount }, async (t) => {
   const root = await mkdtemp(join(tmpdir(), 'runnel-sysusers-'));
   t.after(() => rm(root, { recursive: true }));
   await mkdir(join(root, 'etc'));
-  const file = join(dirname(UNIT), 'runnel.sysusers.conf');
-  const { status, stderr } = spawnSync('systemd-sysusers', [`--root=${root}`, file], { encoding: 'utf8' });
-  assert.equal(status, 0, stderr);
-  const unit = await readFile(UNIT, 'utf8');
-  const named = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(unit)![1]!.split(' ');
   const made = async (database: string) =>
     (await readFile(join(root, 'etc', database), 'utf8')).split('\n').map((line) => line.split(':')[0]);
-  for (const user of named('User')) assert.ok((await made('passwd')).includes(user), user);
-  const groups = [...named('Group'), ...named('SupplementaryGroups')];
-  for (const group of groups) assert.ok((await made('group')).includes(group), group);
+  for (const { file, sysusers } of UNITS) {
+    const { status, stderr } = spawnSync('systemd-sysusers', [`--root=${root}`, join(SYSTEMD, sysusers)], {
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, stderr);
+    const unit = await readFile(join(SYSTEMD, file), 'utf8');
+    const named = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(unit)?.[1]?.split(' ') ?? [];
+    for (const user of named('User')) assert.ok((await made('passwd')).includes(user), user);
+    const groups = [...named('Group'), ...named('SupplementaryGroups')];
+    for (const group of groups) assert.ok((await made('group')).includes(group), group);
+  }
 });
 
-test('docs/install.md makes every program that the unit starts', async () => {
-  const [unit, page] = await Promise.all([UNIT, INSTALL].map((file) => readFile(file, 'utf8')));
-  const started = [...unit!.matchAll(/^Exec\w+=(\S+) (\S+) /gm)].flatMap(([, ...words]) => words);
+test('docs/install.md makes every program that the units start', async () => {
+  const page = await readFile(INSTALL, 'utf8');
+  const units = (await Promise.all(UNITS.map(({ file }) => readFile(join(SYSTEMD, file), 'utf8')))).join('');
+  const started = [...units.matchAll(/^Exec\w+=(\S+) (\S+) /gm)].flatMap(([, ...words]) => words);
   assert.deepEqual([...new Set(started)], ['/opt/runnel/bin/node', '/opt/runnel/bin/runnel']);
-  assert.match(page!, /npm install --global --prefix \/opt\/runnel /);
-  assert.match(page!, /ln -sfn .* \/opt\/runnel\/bin\/node\n/);
+  assert.match(page, /npm install --global --prefix \/opt\/runnel /);
+  assert.match(page, /ln -sfn .* \/opt\/runnel\/bin\/node\n/);
 });
 
 /** Listens where the agent looks for systemd: what it said so far, and the next that it says. */

@@ -7,7 +7,7 @@
  * characters gets through, but line ends, behind which a line goes on indented.
  */
 import { once } from 'node:events';
-import type { Found } from '../consumers/opensearch/search/search.ts';
+import type { FoundRecord } from '../consumers/opensearch/search/search.ts';
 import { printable, printableJson } from '../report/render.ts';
 
 interface Stdout {
@@ -55,18 +55,18 @@ export class LogLines {
   }
 
   /** Resolves when there is room for more. `meant`: the one that others are around. */
-  async print(found: Found, meant = false): Promise<void> {
+  async print(found: FoundRecord, meant = false): Promise<void> {
     this.count++;
     const line = this.#json ? this.#jsonOf(found) : this.#textOf(found, meant);
     if (!this.#out.write(`${line}\n`)) await once(this.#out as never, 'drain');
   }
 
-  #jsonOf({ id, index, source }: Found): string {
+  #jsonOf({ id, index, source }: FoundRecord): string {
     const line = JSON.stringify({ _id: id, _index: index, ...source });
     return this.#tty ? printableJson(line) : line;
   }
 
-  #textOf({ id, source }: Found, meant: boolean): string {
+  #textOf({ id, source }: FoundRecord, meant: boolean): string {
     const { host, log, event, message } = source;
     const from = log?.file?.path ?? event?.dataset ?? '';
     const level = String(log?.level ?? '').toLowerCase();

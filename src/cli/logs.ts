@@ -5,7 +5,7 @@ import { duration } from '../config/types.ts';
 import type { OpenSearchOptions } from '../consumers/opensearch/options.ts';
 import {
   around,
-  type Found,
+  type FoundRecord,
   following,
   NoStreams,
   newest,
@@ -43,7 +43,7 @@ const MOST_LINES = 10_000;
 const AROUND = 10;
 
 /** Resolves to the exit code: 1 when it cannot be searched, or there is no such line; 2 for wrong usage. */
-export async function logs(query: string | undefined, options: LogsOptions): Promise<number> {
+export async function findLogs(query: string | undefined, options: LogsOptions): Promise<number> {
   let wanted: Wanted;
   let lines: number | null;
   let sinks: OpenSearchOptions[];
@@ -100,7 +100,7 @@ async function show(
   follow: boolean,
   printed: LogLines,
 ): Promise<number> {
-  const tell = async (page: readonly Found[]) => {
+  const tell = async (page: readonly FoundRecord[]) => {
     for (const one of page) await printed.print(one);
   };
   if (follow) {

@@ -332,8 +332,8 @@ program
   .option('--ids', 'show the id of each line, as at a terminal')
   .option('--json', 'print a document a line, as JSON')
   .action(async (query: string | undefined, options: Omit<import('./logs.ts').LogsOptions, 'defaultPath'>) => {
-    const { logs } = await import('./logs.ts');
-    await finish(logs(query, { defaultPath: SINK_CONFIG, ...options }));
+    const { findLogs } = await import('./logs.ts');
+    await finish(findLogs(query, { defaultPath: SINK_CONFIG, ...options }));
   });
 
 interface AlertsOptions {

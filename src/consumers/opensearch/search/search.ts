@@ -8,7 +8,7 @@
  */
 import type { Json, Transport } from '../transport.ts';
 
-export interface Found {
+export interface FoundRecord {
   id: string;
   /** The index that it is in. */
   index: string;
@@ -64,7 +64,7 @@ function queryOf({ query, host, dataset, since, until }: Wanted): object {
 }
 
 /** Oldest first, all of them, a page at a time. */
-export async function* oldestFirst(searching: Searching, wanted: Wanted): AsyncGenerator<Found[]> {
+export async function* oldestFirst(searching: Searching, wanted: Wanted): AsyncGenerator<FoundRecord[]> {
   const query = queryOf(wanted);
   let after: unknown[] | null = null;
   let size = PAGE;
@@ -90,7 +90,7 @@ export async function* oldestFirst(searching: Searching, wanted: Wanted): AsyncG
 }
 
 /** How many are before the last that differs from the one behind it. */
-function wholeGroups(found: readonly Found[]): number {
+function wholeGroups(found: readonly FoundRecord[]): number {
   const last = JSON.stringify(found.at(-1)!.sort);
   let end = found.length - 1;
   while (end > 0 && JSON.stringify(found[end - 1]!.sort) === last) end--;
@@ -98,7 +98,7 @@ function wholeGroups(found: readonly Found[]): number {
 }
 
 /** The last so many, oldest first. */
-export async function newest(searching: Searching, wanted: Wanted, count: number): Promise<Found[]> {
+export async function newest(searching: Searching, wanted: Wanted, count: number): Promise<FoundRecord[]> {
   const found = await search(searching, { size: Math.min(count, MOST), query: queryOf(wanted), sort: order('desc') });
   return found.reverse();
 }
@@ -115,7 +115,7 @@ export async function* following(
   wanted: Wanted,
   wait: () => Promise<boolean>,
   { onlyNew = false } = {},
-): AsyncGenerator<Found[]> {
+): AsyncGenerator<FoundRecord[]> {
   // What is there at the first look is not new, and what is late was written before it, too.
   let quiet = onlyNew;
   let from = onlyNew ? Date.now() - LATE_MS : (wanted.since ?? Date.now());
@@ -123,7 +123,7 @@ export async function* following(
   /** By index and id: the time of what was given and may be found again. */
   const given = new Map<string, number>();
   for (;;) {
-    const fresh: Found[] = [];
+    const fresh: FoundRecord[] = [];
     const found = await search(searching, {
       size: MOST,
       query: queryOf({ ...wanted, since: from }),
@@ -154,9 +154,9 @@ export async function* following(
 }
 
 export interface Around {
-  before: Found[];
-  line: Found;
-  behind: Found[];
+  before: FoundRecord[];
+  line: FoundRecord;
+  behind: FoundRecord[];
 }
 
 /** The lines around one in its file, by host, file and offset; null: there is none with this id. Throws where it has no place. */
@@ -188,7 +188,7 @@ export async function around(searching: Searching, id: string, count: number): P
   return { before: before.reverse(), line, behind: await besides({ gt: offset }, 'asc') };
 }
 
-async function search({ transport, target, signal, warn }: Searching, body: object): Promise<Found[]> {
+async function search({ transport, target, signal, warn }: Searching, body: object): Promise<FoundRecord[]> {
   const path = `/${target}/_search?ignore_unavailable=true`;
   const limited = { timeout: `${TIMEOUT_S}s`, track_total_hits: false, ...body };
   const what = 'cannot search';
