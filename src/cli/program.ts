@@ -303,7 +303,7 @@ program
   });
 
 program
-  .command('sink', { hidden: true })
+  .command('sink')
   .description('a consumer behind Kafka, in the foreground; any number of processes share the work')
   .addArgument(new Argument('<kind>', 'opensearch: topics into data streams').choices(['opensearch']))
   .option(CONFIG, `its configuration, a file of its own (default: ${SINK_CONFIG})`)
