@@ -55,30 +55,29 @@ test('wrong usage and a wrong configuration end with 2, and say what would be ri
     assert.match(result.stderr, message);
     assert.equal(result.code, code, args.join(' '));
   };
-  await Promise.all([
-    check(
-      ['opensearch', '-c', path, '--repair'],
-      2,
-      /^runnel: --repair mends what --check finds: write --check --repair\n$/,
-    ),
-    check(['opensearch', '-c', path, '--setup', '--check'], 2, /^runnel: --setup and --check are two things/),
-    check(
-      ['opensearch', '-c', none],
-      2,
-      /sink\.yaml:1:1: sink\.opensearch is missing: it says what runnel sink opensearch is to do\n$/,
-    ),
-    check(
-      ['opensearch', '-c', `${path}x`],
-      2,
-      /sink\.yamlx:1:1: cannot read the configuration: there is no such file\n$/,
-    ),
-    check(['elastic', '-c', path], 2, /is invalid for argument 'kind'/),
-    check(
-      ['opensearch', '-c', path, '--setup'],
-      1,
-      /^runnel: cannot tell what is there: http:\/\/127\.0\.0\.1:1 refuses connections\n$/,
-    ),
-  ]);
+  // One after the other: a busy machine takes its time for each.
+  await check(
+    ['opensearch', '-c', path, '--repair'],
+    2,
+    /^runnel: --repair mends what --check finds: write --check --repair\n$/,
+  );
+  await check(['opensearch', '-c', path, '--setup', '--check'], 2, /^runnel: --setup and --check are two things/);
+  await check(
+    ['opensearch', '-c', none],
+    2,
+    /sink\.yaml:1:1: sink\.opensearch is missing: it says what runnel sink opensearch is to do\n$/,
+  );
+  await check(
+    ['opensearch', '-c', `${path}x`],
+    2,
+    /sink\.yamlx:1:1: cannot read the configuration: there is no such file\n$/,
+  );
+  await check(['elastic', '-c', path], 2, /is invalid for argument 'kind'/);
+  await check(
+    ['opensearch', '-c', path, '--setup'],
+    1,
+    /^runnel: cannot tell what is there: http:\/\/127\.0\.0\.1:1 refuses connections\n$/,
+  );
 });
 
 test('the agent says that it leaves sink alone', async (t) => {
