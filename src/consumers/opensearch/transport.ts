@@ -44,7 +44,7 @@ export interface Send {
   max?: number;
 }
 
-export interface Received {
+export interface NodeAnswer {
   status: number;
   body: Buffer;
   /** Who answered. */
@@ -112,7 +112,7 @@ export class Transport {
     };
   }
 
-  async send(message: Send): Promise<Received> {
+  async send(message: Send): Promise<NodeAnswer> {
     const tried = new Set<Node>();
     const [until, signal] = [performance.now() + (message.timeout ?? TIMEOUT), message.signal];
     let last: TransportError | null = null;
@@ -142,7 +142,7 @@ export class Transport {
   ): Promise<{ status: number; body: Json }> {
     const { allow = [], what = `cannot ask for ${path.replace(/\?.*/, '')}`, ...rest } = options;
     const text = body === undefined ? {} : { body: JSON.stringify(body) };
-    let received: Received;
+    let received: NodeAnswer;
     try {
       received = await this.send({ method, path, ...text, ...rest });
     } catch (error) {
@@ -169,9 +169,9 @@ export class Transport {
     for (const agent of this.#agents.values()) agent.destroy();
   }
 
-  #ask(node: Node, message: Send, timeout: number): Promise<Received> {
+  #ask(node: Node, message: Send, timeout: number): Promise<NodeAnswer> {
     const { method, path, body, type = JSON_BODY, encoding, signal, max = MOST_BYTES } = message;
-    const { promise, resolve, reject } = Promise.withResolvers<Received>();
+    const { promise, resolve, reject } = Promise.withResolvers<NodeAnswer>();
     const { address, url } = node;
     const parts = typeof body === 'string' ? [Buffer.from(body)] : (body ?? []);
     const length = parts.reduce((sum, { length }) => sum + length, 0);
