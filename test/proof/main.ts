@@ -1,5 +1,5 @@
 /**
- * What the tests show for some cases, for very many: `npm run proof -- processing`, `checks`, `group`. Each proof says what it compared; the first
+ * What the tests show for some cases, for very many: `npm run proof -- processing`, `checks`, `group`, `sink`. Each proof says what it compared; the first
  * difference ends it.
  */
 
@@ -9,6 +9,7 @@ import { proveJson } from './json.ts';
 import { proveMask } from './mask.ts';
 import { proveRegex, proveRegexBound } from './regex.ts';
 import { proveRoutes } from './routes.ts';
+import { proveSinkChaos, proveSinkGroup, proveSinkKills } from './sink.ts';
 import { proveSpans } from './spans.ts';
 import { proveFormats, proveTimes } from './times.ts';
 import { proveDurable, proveOtlp } from './traces.ts';
@@ -16,6 +17,7 @@ import { proveDurable, proveOtlp } from './traces.ts';
 const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[]>> = {
   checks: [() => proveCompared(60), proveSandboxed],
   group: [() => proveGroup(24)],
+  sink: [proveSinkKills, proveSinkGroup, proveSinkChaos],
   processing: [
     () => proveJson(400_000, seed()),
     proveTimes,
