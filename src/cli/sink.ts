@@ -2,7 +2,7 @@
 import { ConfigError, formatFault } from '../config/errors.ts';
 import { ConsumerAccount } from '../consumers/account.ts';
 import { CONSUMERS } from '../consumers/all.ts';
-import type { AnyConsumerKind, ConsumerSpec } from '../consumers/kind.ts';
+import { type AnyConsumerKind, type ConsumerSpec, SettingsRefused } from '../consumers/kind.ts';
 import { ConsumerProcess, hostFor, newClient } from '../consumers/process/process.ts';
 import { aborted } from '../core/abort.ts';
 import { writableByOthers, writableWithin } from '../data-dir/writable.ts';
@@ -121,7 +121,7 @@ async function run({ kind, located, specs, dataDir }: Chosen, version: string): 
     left === 0 ? 'all that was read is settled' : `${left} records were not settled in time: they are read again`;
   log.info(`stopped after ${((performance.now() - since) / 1000).toFixed(1)} s: ${rest}`);
   // What still holds the event loop (a connection attempt that cannot be cancelled) has nothing to lose any more.
-  process.exit(failed ? 1 : 0);
+  process.exit(failed instanceof SettingsRefused ? 2 : failed ? 1 : 0);
 }
 
 function startLine(

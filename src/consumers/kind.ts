@@ -69,6 +69,9 @@ export interface ConsumerHost {
   readonly stop: AbortSignal;
 }
 
+/** What the configuration asks for contradicts what was begun: `run` rejects with it, and the exit code is 2. */
+export class SettingsRefused extends Error {}
+
 export interface OpenConsumer {
   /**
    * Reads until `stop` aborts; then takes nothing new, settles what is on its way, commits, keeps its place in the group,

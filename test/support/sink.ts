@@ -29,8 +29,9 @@ export interface SinkConfig {
   sink: Record<string, unknown>;
   /** Other sections. */
   more?: Record<string, unknown>;
-  /** Processes that share a host's slots; default one for all of `dir`. */
   host?: string;
+  /** Of whose slots it takes one: part of data_dir's name; default the host. */
+  slots?: string;
 }
 
 export class SinkProcess {
@@ -56,9 +57,9 @@ export class SinkProcess {
 
   /** `kind`: what follows `runnel sink`. */
   static async start(kind: string, config: SinkConfig, args: readonly string[] = []): Promise<SinkProcess> {
-    const { dir, brokers, sink, more = {}, host = 'sink-host' } = config;
+    const { dir, brokers, sink, more = {}, host = 'sink-host', slots = host } = config;
     const port = await freePort();
-    const dataDir = path.join(dir, `data-${host}`);
+    const dataDir = path.join(dir, `data-${slots}`);
     await mkdir(dataDir, { recursive: true });
     const file = path.join(dir, `sink-${port}.yaml`);
     const all = {

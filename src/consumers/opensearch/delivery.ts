@@ -24,7 +24,10 @@ import type { Bulk, Settlement } from './bulk.ts';
 import type { BulkRequests } from './bulk-request.ts';
 import type { DeadLetterTopic } from './dead-letter-topic.ts';
 import type { Lookup } from './lookup.ts';
+import { OrdinaryIndex } from './setup/streams.ts';
 
+/** As both products name the indices of a stream. */
+const BACKING = '.ds-';
 /** How often it is looked whether a heartbeat was answered, or the partitions are lost. */
 const OWNER_LOOK_MS = 50;
 const TOO_LARGE = 'request_too_large: larger than http.max_content_length of the server';
@@ -166,6 +169,8 @@ export class BulkDelivery {
       return false;
     }
     const outcomes = items.map(({ status }) => outcomeOf(status));
+    const elsewhere = items.find(({ _index }) => _index !== undefined && !_index.startsWith(BACKING));
+    if (elsewhere) throw new OrdinaryIndex(elsewhere._index!);
     if (careful) await this.#lookAgain(stream, bulk, outcomes);
     const refused = outcomes.flatMap((outcome, item) => {
       if (outcome !== 'refused') return [];

@@ -32,6 +32,7 @@ export const opensearch: ConsumerKind<'opensearch', OpenSearchOptions> = {
     }
   },
   setup: async (spec, host) => (await import('./setup/setup.ts')).setUp(spec, host),
+  examine: async (spec, host, how) => (await import('./examine.ts')).examineOpenSearch(spec, host, how),
   figures,
   open: async (spec, host) => (await import('./open.ts')).openOpenSearch(spec, host),
 };

@@ -11,6 +11,7 @@
  * `s`: below it `n` and `b` (streams and turn) hold, from it on `n2` and `b2`. When the offset has passed it, the former
  * are forgotten. `k` is kept rather than made anew, so that an id never changes while it may be looked for.
  */
+import { SettingsRefused } from '../kind.ts';
 import { NUMBER_DIGITS, topicNumber } from './document-id.ts';
 import type { PlacementChange, StreamTurns } from './placement.ts';
 
@@ -35,7 +36,7 @@ export interface AssignedAt {
 }
 
 /** The settings changed again before the records of the last change were through. */
-export class ChangedAgain extends Error {
+export class ChangedAgain extends SettingsRefused {
   constructor(topic: string, from: number, { streams, turn }: StreamTurns) {
     super(
       `streams or turn was changed again before the last change was through: run with streams: ${streams}, turn: ${turn} until ${topic} has passed offset ${from}, then change them`,

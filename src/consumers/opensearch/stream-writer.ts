@@ -32,7 +32,7 @@ export class StreamWriter {
   #inFlight = 0;
   #limit: number;
   /** When `#limit` was changed last; monotonic milliseconds. */
-  #changed = 0;
+  #changed = Number.NEGATIVE_INFINITY;
 
   constructor(name: string, options: StreamWriterOptions) {
     this.name = name;

@@ -11,7 +11,17 @@ export interface DataStream {
 /** So many names are in one request: its line must not become too long. */
 const TOGETHER = 30;
 
-/** By name; those that are not there are left out. Rejects with a sentence where an ordinary index has such a name. */
+/** A name of a stream is an ordinary index. What is written there has no backing indices, and is not rolled over. */
+export class OrdinaryIndex extends Error {
+  constructor(name: string) {
+    super(
+      `${name} is an ordinary index and no data stream: something wrote to it before there was a template. Reindex what it holds, delete it, and start again`,
+    );
+    this.name = 'OrdinaryIndex';
+  }
+}
+
+/** By name; those that are not there are left out. Rejects with OrdinaryIndex where an ordinary index has such a name. */
 export async function lookAtStreams(
   transport: Transport,
   names: readonly string[],
@@ -56,9 +66,7 @@ async function refuseIndices(transport: Transport, names: readonly string[], sig
     const what = `cannot look at ${name}`;
     const { status } = await transport.json('HEAD', `/${name}`, undefined, { allow: [404], signal, what });
     if (status === 404) continue;
-    throw new Error(
-      `${name} is an ordinary index and no data stream: something wrote to it before there was a template. Reindex what it holds, delete it, and start again`,
-    );
+    throw new OrdinaryIndex(name);
   }
 }
 
