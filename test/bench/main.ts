@@ -1,7 +1,7 @@
 /**
  * The benchmark: `npm run bench -- [NAME ...] [--only NAME] [--lines N] [--files N] [--runs N] [--idle SECONDS]`.
  * Starts a Kafka of its own, builds the agent as it is published, measures, prints one table beside the targets, and keeps it in bench-results/.
- * `throughput` and `consume` need kcat, which they are compared with. What else runs on the machine shows in the figures.
+ * `throughput`, `consume` and `sink` need kcat, which they are compared with. What else runs on the machine shows in the figures.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -23,6 +23,7 @@ import { patternFigures } from './patterns.ts';
 import { processing } from './processing.ts';
 import { idle, latency, start } from './quiet.ts';
 import { away, recovery } from './recovery.ts';
+import { sink } from './sink.ts';
 import { spanFigures } from './spans.ts';
 import { statsd } from './statsd-figures.ts';
 import { throughput } from './throughput.ts';
@@ -53,6 +54,7 @@ const CASES: Record<string, Case> = {
   'line-writes': lineWrites,
   checks,
   traces: tracesFigures,
+  sink,
 };
 
 const { values, positionals } = parseArgs({
@@ -71,7 +73,7 @@ for (const name of chosen) {
   if (!CASES[name]) throw new Error(`there is no ${name}; --only takes ${Object.keys(CASES).join(', ')}`);
 }
 if (noKafka) throw new Error(noKafka);
-if (!hasKcat && chosen.some((name) => ['throughput', 'consume'].includes(name)))
+if (!hasKcat && chosen.some((name) => ['throughput', 'consume', 'sink'].includes(name)))
   throw new Error('kcat is not installed');
 
 const dir = mkdtempSync(join(tmpdir(), 'runnel-bench-'));

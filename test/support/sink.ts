@@ -30,6 +30,8 @@ export interface SinkConfig {
   /** Other sections. */
   more?: Record<string, unknown>;
   host?: string;
+  /** The program: a built one's `main.js`. Default: the sources as they are. */
+  main?: string;
   /** Of whose slots it takes one: part of data_dir's name; default the host. */
   slots?: string;
 }
@@ -57,7 +59,7 @@ export class SinkProcess {
 
   /** `kind`: what follows `runnel sink`. */
   static async start(kind: string, config: SinkConfig, args: readonly string[] = []): Promise<SinkProcess> {
-    const { dir, brokers, sink, more = {}, host = 'sink-host', slots = host } = config;
+    const { dir, brokers, sink, more = {}, host = 'sink-host', slots = host, main = MAIN } = config;
     const port = await freePort();
     const dataDir = path.join(dir, `data-${slots}`);
     await mkdir(dataDir, { recursive: true });
@@ -72,7 +74,7 @@ export class SinkProcess {
     };
     // JSON is YAML.
     await writeFile(file, JSON.stringify(all));
-    const child = spawn(process.execPath, [MAIN, 'sink', kind, '-c', file, ...args], {
+    const child = spawn(process.execPath, [main, 'sink', kind, '-c', file, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     return new SinkProcess(child, `http://127.0.0.1:${port}`);
