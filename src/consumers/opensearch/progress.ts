@@ -18,6 +18,8 @@ export interface RecordSpan {
   /** Its items in the bulk. */
   first: number;
   count: number;
+  /** Its bulk is closed: it is on its way, or waits for its turn. */
+  sealed: boolean;
   settled: boolean;
 }
 
@@ -35,6 +37,8 @@ export class PartitionProgress {
   #head = 0;
   /** The offset from which records are still to be taken. */
   #next: number;
+  /** Spans that are sealed and not settled. */
+  #sealed = 0;
   /** Records taken and not settled. */
   unsettled = 0;
   committed: number;
@@ -76,12 +80,23 @@ export class PartitionProgress {
 
   /** A span that begins with `offset`: it is settled by `settle`. */
   open(offset: number, first: number): RecordSpan {
-    const span = { owner: this, from: offset, first, count: 0, settled: false };
+    const span = { owner: this, from: offset, first, count: 0, sealed: false, settled: false };
     this.#spans.push(span);
     return span;
   }
 
+  seal(span: RecordSpan): void {
+    span.sealed = true;
+    this.#sealed++;
+  }
+
+  /** It can go on only when something is settled, and nothing of it is on its way. */
+  get isStuck(): boolean {
+    return this.#sealed === 0 && this.#head < this.#spans.length && this.partition.position >= this.partition.limit;
+  }
+
   settle(span: RecordSpan): void {
+    if (span.sealed) this.#sealed--;
     span.settled = true;
     while (this.#spans[this.#head]?.settled) this.#head++;
     if (this.#head === this.#spans.length) this.#spans = [];

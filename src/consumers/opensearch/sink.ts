@@ -173,33 +173,34 @@ export class OpenSearchSink {
     const progress = this.#partitions.get(set.partition);
     if (!progress) return set.release();
     const taken = this.#taking.take(progress, set);
-    if (!taken) return this.#taken(set.partition);
+    if (!taken) return this.#unblock(progress);
     this.#takes++;
     return taken.then(() => {
       this.#takes--;
       this.#moved.ring();
-      this.#taken(set.partition);
+      this.#unblock(progress);
     });
   }
 
-  /** What cannot go on before something is settled waits for nothing else. */
-  #taken({ position, limit }: GroupPartition): void {
-    if (position >= limit) this.#flush();
+  /** What cannot go on before something is settled waits for no more records. */
+  #unblock(progress: PartitionProgress): void {
+    if (progress.isStuck) this.#flush();
   }
 
   #flush(): void {
     for (const writer of this.#writers) writer.close();
   }
 
-  /** There is no memory left, or too much of it is dead letters: what is open may go out. */
+  /** There is no memory left, or too much of it is dead letters. */
   async #room(): Promise<void> {
-    this.#flush();
+    if (!this.#writers.some(({ isBusy }) => isBusy)) this.#flush();
     await this.#arenas.given.heard(this.#over.signal, LOOK_MS);
   }
 
   #settled(): void {
     this.#moved.ring();
     this.#commits.look();
+    for (const progress of this.#partitions.values()) this.#unblock(progress);
   }
 
   async #settle(deadline: AbortSignal): Promise<void> {

@@ -63,8 +63,14 @@ export class StreamWriter {
     if (!bulk) return;
     clearTimeout(this.#timer);
     this.#open = null;
+    for (const span of bulk.spans) span.owner.seal(span);
     this.#waiting.push(bulk);
     this.#look();
+  }
+
+  /** Something of it is on its way. */
+  get isBusy(): boolean {
+    return this.#inFlight > 0;
   }
 
   get status(): { stream: string; waiting: number; in_flight: number; limit: number } {

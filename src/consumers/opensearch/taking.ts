@@ -98,7 +98,9 @@ export class RecordTaker {
       const value = Buffer.from(bytes.subarray(from, to));
       const { partition } = progress;
       const letter = { partition, offset, value, status: 'invalid', reason: WHY_NOT };
-      letters.push({ letter, span: progress.open(offset, 0) });
+      const span = progress.open(offset, 0);
+      progress.seal(span);
+      letters.push({ letter, span });
     }
     progress.takenTo(
       base + (row < count ? table[row * COLUMNS + OFFSET]! : table[(count - 1) * COLUMNS + OFFSET]! + 1),
