@@ -31,6 +31,7 @@ export class OpenSearchProxy {
   readonly #server: Server;
   readonly #target: URL;
   readonly #agent = new Agent({ keepAlive: true });
+  readonly #late = new Set<Promise<unknown>>();
   behave: (asked: Asked) => Behaviour | Promise<Behaviour> = () => 'pass';
   /** Called when OpenSearch has answered a bulk request, before that is passed on. */
   answered: (asked: Asked) => void | Promise<void> = () => {};
@@ -53,6 +54,11 @@ export class OpenSearchProxy {
 
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Resolves when what is late has been passed on. */
+  async lateDone(): Promise<void> {
+    while (this.#late.size > 0) await Promise.allSettled(this.#late);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -78,8 +84,9 @@ export class OpenSearchProxy {
     } else if (behaviour === 'cut before') cut();
     else if (behaviour === 'late') {
       cut();
-      await sleep(LATE_MS);
-      await this.#forward(asked, body);
+      const late = sleep(LATE_MS).then(() => this.#forward(asked, body));
+      this.#late.add(late);
+      await late.finally(() => this.#late.delete(late));
     } else if (behaviour === 'half') {
       const { first, items, rest } = halved(body);
       const { status, payload } = await this.#forward(asked, first);

@@ -172,6 +172,7 @@ export async function chaosRound(servers: Servers, documents: number, rollEvery 
       [0.05, 503],
       [0.12, 'cut after'],
       [0.05, 'cut before'],
+      [0.05, 'late'],
       [0.12, 'half'],
     ];
     let sum = 0;
@@ -196,6 +197,8 @@ export async function chaosRound(servers: Servers, documents: number, rollEvery 
   });
   await roller;
   const { books } = await sink.until('all is settled', ({ books }) => books.in_flight === 0);
+  // What is late is looked for at the stop, too.
+  await proxy.lateDone();
   assert.equal(await sink.stop(), 0, sink.log);
   const compared = await compare(url, `${at.prefix}-*`, documents, isBad);
   const bad = records.filter((_, seq) => isBad(seq)).length;

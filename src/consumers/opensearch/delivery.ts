@@ -23,6 +23,7 @@ import { type BulkItem, type ItemOutcome, isBusy, outcomeOf, refusalReason } fro
 import type { Bulk, Settlement } from './bulk.ts';
 import type { BulkRequests } from './bulk-request.ts';
 import type { DeadLetterTopic } from './dead-letter-topic.ts';
+import type { LateCopies } from './late-copies.ts';
 import type { Lookup } from './lookup.ts';
 import { OrdinaryIndex } from './setup/streams.ts';
 
@@ -43,6 +44,7 @@ export interface DeliveryOptions {
   requests: BulkRequests;
   lookup: Lookup;
   deadLetters: DeadLetterTopic;
+  late: LateCopies;
   account: ConsumerAccount;
   /** Where it is not known in which stream a record is: `ds-*`. */
   allStreams: string;
@@ -92,12 +94,17 @@ export class BulkDelivery {
     const { signal, requests } = this.#o;
     const backoff = new Backoff();
     let unknown = false;
+    /** Of what was sent and not answered. */
+    let sentBefore: readonly string[] = [];
     /** So many items may be in a request. */
     let most = Number.POSITIVE_INFINITY;
     for (;;) {
       signal.throwIfAborted();
       bulk.dropLost();
-      if (bulk.count === 0) return;
+      if (bulk.count === 0) {
+        this.#o.late.keep(stream, sentBefore);
+        return;
+      }
       if (!this.#o.mayWrite()) {
         await pause(OWNER_LOOK_MS, signal);
         continue;
@@ -118,10 +125,12 @@ export class BulkDelivery {
       }
       if (sent.kind === 'answered') {
         const pauses = await this.#settle(stream, bulk, sent.items, { careful, count, busy });
-        if (bulk.count === 0) return;
-        if (!pauses) continue;
+        if (bulk.count === 0 || !pauses) continue;
       } else {
-        unknown ||= sent.kind === 'unknown';
+        if (sent.kind === 'unknown') {
+          if (!unknown) sentBefore = bulk.ids();
+          unknown = true;
+        }
         this.#say(stream, sent.why);
         if (sent.busy) busy();
       }

@@ -25,6 +25,7 @@ import { BulkRequests } from './bulk-request.ts';
 import { Commits } from './commits.ts';
 import { DeadLetterTopic } from './dead-letter-topic.ts';
 import { BulkDelivery } from './delivery.ts';
+import { LateCopies } from './late-copies.ts';
 import type { Lookup } from './lookup.ts';
 import { streamNames } from './names.ts';
 import { ChangedAgain } from './note.ts';
@@ -48,6 +49,7 @@ export class OpenSearchSink {
   readonly #arenas: Arenas;
   readonly #requests: BulkRequests;
   readonly #deadLetters: DeadLetterTopic;
+  readonly #late: LateCopies;
   readonly #delivery: BulkDelivery;
   readonly #writers: readonly StreamWriter[];
   readonly #taking: RecordTaker;
@@ -79,10 +81,12 @@ export class OpenSearchSink {
     this.#arenas = new Arenas(bulk.size, buffer_memory * (1 - READ_SHARE));
     this.#requests = new BulkRequests(transport, options.compression);
     this.#deadLetters = new DeadLetterTopic(host.writer, options.dead_letter_topic, host.config.kafka.compression);
+    this.#late = new LateCopies(transport, lookup);
     this.#delivery = new BulkDelivery({
       requests: this.#requests,
       lookup,
       deadLetters: this.#deadLetters,
+      late: this.#late,
       account: host.account,
       allStreams: this.#allStreams,
       mayWrite: () => this.#consumer.heartbeatAge < spec.session_timeout * SURE,
@@ -134,8 +138,10 @@ export class OpenSearchSink {
   /** Until `stop` aborts, and all is settled, or `deadline` does. Rejects with what cannot go on for good. */
   async run(stop: AbortSignal, deadline: AbortSignal): Promise<void> {
     aborted(stop).then(() => this.#consumer.close({ deadline }));
+    this.#late.run(this.#over.signal).catch((error: Error) => this.#failure.reject(error));
     try {
       await Promise.race([this.#consumer.run(), this.#failure.promise]);
+      await this.#late.look(deadline, true);
     } finally {
       this.#over.abort();
       this.#commits.stop();
@@ -256,6 +262,8 @@ export class OpenSearchSink {
       requests: this.#requests.sent,
       bytes: this.#requests.bytes,
       ...this.#delivery.counts,
+      removed: this.#delivery.counts.removed + this.#late.removed,
+      looked_for_later: this.#late.ids,
       buffered_bytes: this.#arenas.used,
       dead_letters_waiting: this.#deadLetters.waiting,
       member: this.#consumer.status(),
@@ -275,7 +283,10 @@ export interface SinkDetails {
   bytes: number;
   retried: number;
   looked_up: number;
+  /** Newer copies that were deleted. */
   removed: number;
+  /** Ids of requests without an answer, which may be carried out still. */
+  looked_for_later: number;
   buffered_bytes: number;
   dead_letters_waiting: number;
   member: ReturnType<GroupConsumer['status']>;
