@@ -1,0 +1,151 @@
+/**
+ * A real Redis for tests: Debian's redis-server on a free port of the loopback interface, with an append-only file.
+ *
+ *   await using redis = await startRedis();
+ *
+ * Where it is missing and can be installed (root, apt-get), it is, once; nothing of it is started by that.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis as Client, type RedisOptions } from 'ioredis';
+
+const PROGRAM = 'redis-server';
+const START_MS = 20_000;
+const INSTALL = 'apt-get install -y --no-install-recommends redis-server';
+
+/** Why there is no Redis here, for a test's `skip` option; false when there is. */
+export const noRedis: string | false = whyNot();
+
+function whyNot(): string | false {
+  if (has(PROGRAM)) return false;
+  const without = `NOT TESTED: ${PROGRAM} is not installed (${INSTALL})`;
+  if (process.getuid?.() !== 0 || !has('apt-get')) return without;
+  // Test files that start together wait for each other at the lock. No service is begun: who starts one asks policy-rc.d.
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  const install = `flock "$1" sh -c 'command -v ${PROGRAM} || ${INSTALL} || { apt-get update && ${INSTALL}; }'`;
+  const lock = path.join(tmpdir(), 'runnel-redis-install.lock');
+  spawnSync('sh', ['-c', install, 'sh', lock], { env: environment, timeout: 120_000 });
+  return has(PROGRAM) ? false : `${without}, and cannot be installed here`;
+}
+
+function has(program: string): boolean {
+  return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+}
+
+export interface RedisServerOptions {
+  fsync?: 'always' | 'everysec' | 'no';
+  /** More of its options: `['--maxmemory', '10mb']`. */
+  args?: readonly string[];
+  /** A port of the caller's. */
+  port?: number;
+}
+
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
+  if (noRedis) throw new Error(noRedis);
+  const server = new RedisServer(await mkdtemp(path.join(tmpdir(), 'runnel-redis-')), options.port ?? (await freePort()), options);
+  await server.start();
+  return server;
+}
+
+export class RedisServer implements AsyncDisposable {
+  readonly port: number;
+  readonly dir: string;
+  readonly #options: RedisServerOptions;
+  readonly #clients: Client[] = [];
+  #child: ChildProcess | null = null;
+
+  constructor(dir: string, port: number, options: RedisServerOptions) {
+    this.dir = dir;
+    this.port = port;
+    this.#options = options;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    return this.#child!.pid!;
+  }
+
+  /** A client for the test itself, ended with the server. It waits for what is not there. */
+  client(options: RedisOptions = {}): Client {
+    const client = new Client({ host: '127.0.0.1', port: this.port, retryStrategy: () => 20, maxRetriesPerRequest: null, ...options });
+    client.on('error', () => undefined);
+    this.#clients.push(client);
+    return client;
+  }
+
+  async start(): Promise<void> {
+    const fsync = this.#options.fsync ?? 'everysec';
+    const args = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.dir, '--save', '', '--logfile', 'redis.log'];
+    const aof = ['--appendonly', 'yes', '--appendfsync', fsync];
+    const child = spawn(PROGRAM, [...args, ...aof, ...(this.#options.args ?? [])], { stdio: 'ignore' });
+    this.#child = child;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
+    const until = performance.now() + START_MS;
+    while (!(await answers(this.port))) {
+      if (child.exitCode !== null) throw new Error(`${PROGRAM} ended with ${child.exitCode}: see ${this.dir}/redis.log`);
+      if (performance.now() > until) throw new Error(`${PROGRAM} does not answer: see ${this.dir}/redis.log`);
+      await sleep(10);
+    }
+  }
+
+  /** Ends it at once (SIGKILL); its data stay for `start`. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+
+  freeze(): void {
+    this.#child!.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child!.kill('SIGCONT');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#clients) client.disconnect();
+    await this.kill();
+    if (existsSync(this.dir)) await rm(this.dir, { recursive: true, force: true });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  // A node of a cluster also listens 10,000 above.
+  return port > 55_000 ? freePort() : port;
+}
+
+/** Whether it says PONG: not while it is loading. */
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
+    socket.setTimeout(1000, () => socket.destroy());
+    socket.on('data', (data) => {
+      resolve(data.toString().startsWith('+PONG'));
+      socket.destroy();
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(false));
+  });
+}
