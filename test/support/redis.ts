@@ -9,11 +9,12 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Redis as Client, type RedisOptions } from 'ioredis';
+import { Redis as Client } from 'ioredis';
+import { freePort } from './ports.ts';
 
 const PROGRAM = 'redis-server';
 const START_MS = 20_000;
@@ -53,7 +54,11 @@ process.on('exit', () => {
 
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   if (noRedis) throw new Error(noRedis);
-  const server = new RedisServer(await mkdtemp(path.join(tmpdir(), 'runnel-redis-')), options.port ?? (await freePort()), options);
+  const server = new RedisServer(
+    await mkdtemp(path.join(tmpdir(), 'runnel-redis-')),
+    options.port ?? (await freePort()),
+    options,
+  );
   await server.start();
   return server;
 }
@@ -80,8 +85,13 @@ export class RedisServer implements AsyncDisposable {
   }
 
   /** A client for the test itself, ended with the server. It waits for what is not there. */
-  client(options: RedisOptions = {}): Client {
-    const client = new Client({ host: '127.0.0.1', port: this.port, retryStrategy: () => 20, maxRetriesPerRequest: null, ...options });
+  client(): Client {
+    const client = new Client({
+      host: '127.0.0.1',
+      port: this.port,
+      retryStrategy: () => 20,
+      maxRetriesPerRequest: null,
+    });
     client.on('error', () => undefined);
     this.#clients.push(client);
     return client;
@@ -89,7 +99,18 @@ export class RedisServer implements AsyncDisposable {
 
   async start(): Promise<void> {
     const fsync = this.#options.fsync ?? 'everysec';
-    const args = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.dir, '--save', '', '--logfile', 'redis.log'];
+    const args = [
+      '--port',
+      `${this.port}`,
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      this.dir,
+      '--save',
+      '',
+      '--logfile',
+      'redis.log',
+    ];
     const aof = ['--appendonly', 'yes', '--appendfsync', fsync];
     const child = spawn(PROGRAM, [...args, ...aof, ...(this.#options.args ?? [])], { stdio: 'ignore' });
     this.#child = child;
@@ -97,7 +118,8 @@ export class RedisServer implements AsyncDisposable {
     child.once('exit', () => running.delete(child));
     const until = performance.now() + START_MS;
     while (!(await answers(this.port))) {
-      if (child.exitCode !== null) throw new Error(`${PROGRAM} ended with ${child.exitCode}: see ${this.dir}/redis.log`);
+      if (child.exitCode !== null)
+        throw new Error(`${PROGRAM} ended with ${child.exitCode}: see ${this.dir}/redis.log`);
       if (performance.now() > until) throw new Error(`${PROGRAM} does not answer: see ${this.dir}/redis.log`);
       await sleep(10);
     }
@@ -124,16 +146,6 @@ export class RedisServer implements AsyncDisposable {
     await this.kill();
     if (existsSync(this.dir)) await rm(this.dir, { recursive: true, force: true });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  // A node of a cluster also listens 10,000 above.
-  return port > 55_000 ? freePort() : port;
 }
 
 /** Whether it says PONG: not while it is loading. */

@@ -9,7 +9,7 @@
  */
 import type { Keys } from './keys.ts';
 import type { Ranking } from './ranking.ts';
-import type { MetricRecord, NotRead, RecordReader } from './record.ts';
+import type { NotRead, RecordReader } from './record.ts';
 import { startOf, type WrittenWindow } from './windows.ts';
 
 export const MOST_ENTRIES = 2000;
@@ -68,47 +68,50 @@ export class Batch {
   /** `now`: ms; the value is `bytes[from..to)`. */
   add(reader: RecordReader, bytes: Buffer, from: number, to: number, now: number): void {
     this.records++;
-    if (from < 0) return this.#skip('unwanted');
+    const why = from < 0 ? 'unwanted' : this.#count(reader, bytes, from, to, now);
+    if (why === null) this.counted++;
+    else this.skipped.set(why, (this.skipped.get(why) ?? 0) + 1);
+  }
+
+  /** Null: it is in a window. */
+  #count(reader: RecordReader, bytes: Buffer, from: number, to: number, now: number): NotCounted | null {
     const record = reader.read(bytes, from, to);
-    if (typeof record === 'string') return this.#skip(record);
-    if (reader.time > now + AHEAD_MS) return this.#skip('ahead');
+    if (typeof record === 'string') return record;
+    if (reader.time > now + AHEAD_MS) return 'ahead';
     if (reader.time !== this.#time) {
       this.#time = reader.time;
       this.#now = Math.floor(now / 1000);
       this.#at = new Map();
     }
     let numbers = 0;
-    let into = 0;
+    let windows = 0;
     for (const ranking of reader.wanting) {
       const value = ranking.valueOf(record);
       if (value === null) continue;
       numbers++;
-      into += this.#count(ranking, record, value);
+      windows += this.#add(ranking, ranking.nameOf(record), value);
     }
-    if (into > 0) this.counted++;
-    else this.#skip(numbers === 0 ? 'no_value' : 'too_old');
+    if (windows === 0) return numbers === 0 ? 'no_value' : 'too_old';
+    this.late += numbers * this.#plan.windows.length - windows;
+    return null;
   }
 
-  /** Gives into how many windows. */
-  #count(ranking: Ranking, record: MetricRecord, value: number): number {
+  /** Gives to how many windows. */
+  #add(ranking: Ranking, name: string, value: number): number {
     let groups = this.#at.get(ranking);
     if (groups === undefined) {
       groups = this.#plan.windows.map((window) => this.#groupOf(ranking, window));
       this.#at.set(ranking, groups);
     }
-    const name = ranking.nameOf(record);
-    let into = 0;
+    let windows = 0;
     for (const group of groups) {
-      if (group === null) {
-        this.late++;
-        continue;
-      }
-      into++;
+      if (group === null) continue;
+      windows++;
       const before = group.values.get(name);
       if (before === undefined) this.entries++;
       group.values.set(name, before === undefined ? value : together(ranking.op, before, value));
     }
-    return into;
+    return windows;
   }
 
   #groupOf(ranking: Ranking, window: WrittenWindow): Group | null {
@@ -123,10 +126,6 @@ export class Batch {
       this.#groups.set(key, (group = { key, cutKey, ranking, expires, values: new Map() }));
     }
     return group;
-  }
-
-  #skip(why: NotCounted): void {
-    this.skipped.set(why, (this.skipped.get(why) ?? 0) + 1);
   }
 
   /** As the script wants them, behind the positions' key and the first five arguments. */
@@ -146,8 +145,8 @@ export class Batch {
 
 /** A sum never becomes infinite: infinities of both signs would be no number. */
 export function together(op: Ranking['op'], a: number, b: number): number {
-  if (op === 'max') return a > b ? a : b;
-  if (op === 'min') return a < b ? a : b;
+  if (op === 'max') return Math.max(a, b);
+  if (op === 'min') return Math.min(a, b);
   const sum = a + b;
   if (Number.isFinite(sum)) return sum;
   return sum > 0 ? Number.MAX_VALUE : -Number.MAX_VALUE;

@@ -14,7 +14,7 @@ import {
   valuesOf,
   Wrong,
 } from '../../config/option.ts';
-import { duration, integer, name, oneOf, path, text, topic, yesNo } from '../../config/types.ts';
+import { duration, integer, name, path, text, topic, yesNo } from '../../config/types.ts';
 import type { Aggregate, RankingOptions } from './ranking.ts';
 import { planWindows, type Window } from './windows.ts';
 
@@ -66,13 +66,18 @@ const aggregate = leaf(
 );
 
 const redisUrl = leaf(
-  { label: 'redis:// or rediss:// URL', json: { type: 'string', pattern: '^rediss?://' }, example: 'redis://redis-1:6379' },
+  {
+    label: 'redis:// or rediss:// URL',
+    json: { type: 'string', pattern: '^rediss?://' },
+    example: 'redis://redis-1:6379',
+  },
   (value) => {
     const url = URL.canParse(value) ? new URL(value) : null;
     if (url === null || !/^rediss?:$/.test(url.protocol) || url.hostname === '') {
       throw new Wrong('must be redis://host:6379, or rediss://host:6379 with TLS');
     }
-    if (!/^\/?(\d{1,4})?$/.test(url.pathname)) throw new Wrong('must end with the number of a database, or without one');
+    if (!/^\/?(\d{1,4})?$/.test(url.pathname))
+      throw new Wrong('must end with the number of a database, or without one');
     return value;
   },
 );
@@ -102,12 +107,22 @@ const topkSection = section({
   redis: required(
     section(
       {
-        url: required(redisUrl, 'Where Redis is (6.2 or later, or Valkey); rediss:// with TLS. Of a cluster or of sentinels: one of them, and more in nodes.'),
-        nodes: option(list(redisUrl), [], 'More nodes of the cluster, or more sentinels, that are asked where the first one does not answer.'),
+        url: required(
+          redisUrl,
+          'Where Redis is (6.2 or later, or Valkey); rediss:// with TLS. Of a cluster or of sentinels: one of them, and more in nodes.',
+        ),
+        nodes: option(
+          list(redisUrl),
+          [],
+          'More nodes of the cluster, or more sentinels, that are asked where the first one does not answer.',
+        ),
         sentinel_master: optional(name('text', 'mymaster'), 'url is a sentinel: the name of what it watches.'),
         username: optional(name('text', 'runnel'), 'Who logs in; without it the default user.'),
         password: optional(name('secret', '${REDIS_PASSWORD}'), 'The secret that goes with it.'),
-        ca_file: optional(path('/etc/runnel/ca.pem'), "rediss: certificates to trust, as PEM. Without it: the system's."),
+        ca_file: optional(
+          path('/etc/runnel/ca.pem'),
+          "rediss: certificates to trust, as PEM. Without it: the system's.",
+        ),
         cert_file: optional(path('/etc/runnel/client.pem'), 'rediss: its own certificate, as PEM. Needs key_file.'),
         key_file: optional(path('/etc/runnel/client.key'), 'rediss: the key of cert_file, as PEM.'),
         insecure: option(yesNo(), 'false', "rediss: does not check Redis's certificate."),
@@ -201,7 +216,11 @@ export function secondsOf(text: string, range: { min: string; max: string } = WI
 
 /** 3600 is 1h. */
 export function durationName(seconds: number): string {
-  for (const [unit, size] of [['d', 86_400], ['h', 3600], ['m', 60]] as const) {
+  for (const [unit, size] of [
+    ['d', 86_400],
+    ['h', 3600],
+    ['m', 60],
+  ] as const) {
     if (seconds % size === 0) return `${seconds / size}${unit}`;
   }
   return `${seconds}s`;
@@ -212,7 +231,8 @@ const MEMBERS = ['name', 'type', 'unit', 'attributes', 'labels', 'host', 'event'
 /** `at`: where the section stands. */
 export function checkTopk(options: TopkOptions, at: Path, refuse: Saying, warn: Saying): void {
   for (const { index, message } of options.wrongWindows) refuse([...at, 'windows', index], message);
-  if (options.windows.length === 0 && options.wrongWindows.length === 0) refuse([...at, 'windows'], 'must not be empty');
+  if (options.windows.length === 0 && options.wrongWindows.length === 0)
+    refuse([...at, 'windows'], 'must not be empty');
   if (options.windows.length > MOST_WINDOWS) refuse([...at, 'windows'], `has more than ${MOST_WINDOWS} windows`);
   for (const { key, message } of options.wrongKeep) refuse([...at, 'keep', key], message);
   if (options.topics.length === 0) refuse([...at, 'topics'], 'must not be empty');

@@ -48,7 +48,7 @@ export class RecordReader {
     if (name !== null && this.#wanting(name).length === 0) return 'unwanted';
     let record: unknown;
     try {
-      record = JSON.parse(bytes.utf8Slice(from, to));
+      record = JSON.parse(bytes.toString('utf8', from, to));
     } catch {
       // Whatever else is in the topic: counted by the caller.
       return 'not_json';
@@ -98,7 +98,7 @@ function nameAt(bytes: Buffer, from: number, to: number): string | null {
   at += NAME.length;
   for (let end = at; end < to; end++) {
     const byte = bytes[end]!;
-    if (byte === QUOTE) return bytes.latin1Slice(at, end);
+    if (byte === QUOTE) return bytes.toString('latin1', at, end);
     // Escaped, or not ASCII.
     if (byte === BACKSLASH || byte > 0x7e) return null;
   }

@@ -73,7 +73,13 @@ export class RedisConnection {
     if (choice.sentinel_master !== undefined) {
       const { tls, ...rest } = common;
       const encrypted = tls === undefined ? {} : { tls, sentinelTLS: tls, enableTLSForSentinelMode: true };
-      const client = new ioredis.Redis({ ...rest, ...encrypted, ...ALONE, sentinels: places, name: choice.sentinel_master });
+      const client = new ioredis.Redis({
+        ...rest,
+        ...encrypted,
+        ...ALONE,
+        sentinels: places,
+        name: choice.sentinel_master,
+      });
       return new RedisConnection(client, null);
     }
     const isCluster = await firstOf(places, async (place) => {
@@ -112,9 +118,8 @@ export class RedisConnection {
   /** Members of a sorted set and their scores: the first `most` from the top or from the bottom; null: all. */
   async scores(key: string, most: number | null, lowest: boolean): Promise<[string, number][]> {
     const last = most === null ? -1 : most - 1;
-    const flat = await (lowest
-      ? this.#client.zrange(key, 0, last, 'WITHSCORES')
-      : this.#client.zrevrange(key, 0, last, 'WITHSCORES'));
+    const order = lowest ? 'ZRANGE' : 'ZREVRANGE';
+    const flat = (await this.#client.call(order, key, 0, last, 'WITHSCORES')) as string[];
     const found: [string, number][] = [];
     for (let i = 0; i + 1 < flat.length; i += 2) found.push([flat[i]!, numberOf(flat[i + 1]!)]);
     return found;

@@ -1,8 +1,14 @@
 /** What is wrong with Redis, in a sentence that says what to do. */
 
 const REPLIES: readonly (readonly [RegExp, string])[] = [
-  [/^(WRONGPASS|NOAUTH|ERR invalid password|ERR AUTH)/, 'it refuses the login: look at redis.username and redis.password'],
-  [/^NOPERM/, 'the user has no right to do this: it needs +@read +@write +@scripting +info on the keys that begin with redis.prefix'],
+  [
+    /^(WRONGPASS|NOAUTH|ERR invalid password|ERR AUTH)/,
+    'it refuses the login: look at redis.username and redis.password',
+  ],
+  [
+    /^NOPERM/,
+    'the user has no right to do this: it needs +@read +@write +@scripting +info on the keys that begin with redis.prefix',
+  ],
   [/^READONLY/, 'it is a replica, which takes no writes: waiting for the primary'],
   [/^OOM/, 'it is out of memory (maxmemory): give it more, or lower max_names, keep or the number of rankings'],
   [/^LOADING/, 'it is still loading its data'],
@@ -15,7 +21,7 @@ const REPLIES: readonly (readonly [RegExp, string])[] = [
   [/All sentinels are unreachable/, 'no sentinel answers, or none knows this master'],
   [/^ERR unknown command/, 'it is too old: 6.2 is needed'],
   [/Socket timeout|timed out|ETIMEDOUT/i, 'it does not answer'],
-  [/Connection is closed|isn't writeable|ECONNRESET|EPIPE|UNCERTAIN_STATE/, 'the connection is lost'],
+  [/Connection is closed|max retries per request|isn't writeable|ECONNRESET|EPIPE|UNCERTAIN_STATE/, 'the connection is lost'],
   [/ECONNREFUSED/, 'connection refused'],
   [/ENOTFOUND|EAI_AGAIN/, 'no such host'],
   [/certificate|self.signed|CERT_/i, 'its certificate is not trusted: look at redis.ca_file'],
