@@ -123,7 +123,8 @@ export class Batch {
     let group = this.#groups.get(key);
     if (group === undefined) {
       const cutKey = keys.cut(ranking.name, window.seconds, start);
-      this.#groups.set(key, (group = { key, cutKey, ranking, expires, values: new Map() }));
+      group = { key, cutKey, ranking, expires, values: new Map() };
+      this.#groups.set(key, group);
     }
     return group;
   }

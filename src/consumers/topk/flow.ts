@@ -40,7 +40,24 @@ export interface FlowOptions {
   /** Aborts when the partition is lost; `drop` is called then. */
   signal: AbortSignal;
   seek(where: number | 'first'): void;
+  totals: Totals;
   lingerMs?: number;
+}
+
+/** Of all flows of a consumer, also of those that are gone. */
+export interface Totals {
+  /** Names that were cut of their windows. */
+  cut: number;
+  /** Values that were left out of a window that is not kept any more, of records that are in others. */
+  late: number;
+  /** How often reading went on somewhere else, because Redis had another position. */
+  rewinds: number;
+  calls: number;
+  entries: number;
+}
+
+export function newTotals(): Totals {
+  return { cut: 0, late: 0, rewinds: 0, calls: 0, entries: 0 };
 }
 
 export class Flow {
@@ -61,10 +78,6 @@ export class Flow {
   open = 0;
   /** As Redis has it; null: none. */
   position: number | null = null;
-  /** How often reading went on somewhere else than where it was. */
-  rewinds = 0;
-  cut = 0;
-  late = 0;
   error: string | null = null;
 
   constructor(options: FlowOptions) {
@@ -174,21 +187,23 @@ export class Flow {
   }
 
   #settle(batch: Batch, what: 'ok' | 'done', next: number, cut: number): void {
-    const { account } = this.#o;
+    const { account, totals } = this.#o;
     if (what === 'ok') account.written += batch.counted;
     else account.present += batch.counted;
     for (const [reason, count] of batch.skipped) account.skip(reason, count);
     this.open -= batch.records;
     this.position = next;
-    this.cut += cut;
-    this.late += batch.late;
+    totals.cut += cut;
+    totals.late += batch.late;
+    totals.calls++;
+    totals.entries += batch.entries;
   }
 
   /** Redis has another position. */
   async #moved(position: string): Promise<void> {
     const here = position || 'no position';
     log.info(`${this.field}: Redis has ${here}, not ${this.#from || 'none'}: reading goes on from there`);
-    this.rewinds++;
+    this.#o.totals.rewinds++;
     // Where nothing is, no claim is either.
     if (position === '') return await this.#claimAgain();
     this.drop();

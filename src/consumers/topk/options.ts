@@ -1,4 +1,5 @@
 /** `sink.topk`: rankings of metrics, kept in Redis. */
+import type { CommonConfig } from '../../config/config.ts';
 import type { Path, Saying } from '../../config/errors.ts';
 import {
   dictionary,
@@ -14,7 +15,8 @@ import {
   valuesOf,
   Wrong,
 } from '../../config/option.ts';
-import { duration, integer, name, path, text, topic, yesNo } from '../../config/types.ts';
+import { tlsOption } from '../../config/tls.ts';
+import { duration, integer, name, text, topic } from '../../config/types.ts';
 import type { Aggregate, RankingOptions } from './ranking.ts';
 import { planWindows, type Window } from './windows.ts';
 
@@ -119,13 +121,7 @@ const topkSection = section({
         sentinel_master: optional(name('text', 'mymaster'), 'url is a sentinel: the name of what it watches.'),
         username: optional(name('text', 'runnel'), 'Who logs in; without it the default user.'),
         password: optional(name('secret', '${REDIS_PASSWORD}'), 'The secret that goes with it.'),
-        ca_file: optional(
-          path('/etc/runnel/ca.pem'),
-          "rediss: certificates to trust, as PEM. Without it: the system's.",
-        ),
-        cert_file: optional(path('/etc/runnel/client.pem'), 'rediss: its own certificate, as PEM. Needs key_file.'),
-        key_file: optional(path('/etc/runnel/client.key'), 'rediss: the key of cert_file, as PEM.'),
-        insecure: option(yesNo(), 'false', "rediss: does not check Redis's certificate."),
+        tls: tlsOption('rediss: how TLS is spoken. tls: {} is the default: the certificates of the system are trusted.', 'redis', 'The own certificate, as PEM. Needs key_file.'),
         prefix: option(keyPart, 'runnel', 'What all keys begin with.'),
       },
       'redis: {url: redis://redis-1:6379}',
@@ -133,7 +129,10 @@ const topkSection = section({
     'Where rankings are kept.',
   ),
   topics: optional(list(topic('runnel.metrics')), 'What is read. Default: <topic_prefix>.metrics.'),
-  group: option(keyPart, 'runnel-topk', 'The consumer group, also part of the keys: another group counts anew.'),
+  group: optional(
+    topic('runnel-topk'),
+    'The consumer group: its processes share the partitions. It is part of the keys, too: another group counts anew. Default: <topic_prefix>-topk.',
+  ),
   session_timeout: option(
     duration({ min: '6s', max: '5m' }),
     '10s',
@@ -157,14 +156,15 @@ const topkSection = section({
   rankings: required(list(rankingSection), 'What is ranked.'),
 });
 
-export const topkOptions = optional(
+export const topkOption = optional(
   listOrOne(topkSection),
   '`runnel sink topk`: rankings of metrics by time windows, kept in Redis. One, or a list. See docs/topk.md.',
 );
 
 type RawTopk = Values<typeof topkSection>;
-export interface TopkOptions extends Omit<RawTopk, 'windows' | 'keep' | 'rankings' | 'topics'> {
+export interface TopkOptions extends Omit<RawTopk, 'windows' | 'keep' | 'rankings' | 'topics' | 'group'> {
   topics: string[];
+  group: string;
   windows: Window[];
   rankings: RankingOptions[];
   /** Keys of `keep` that are no window, or whose value is no duration: for `checkTopk`. */
@@ -173,8 +173,12 @@ export interface TopkOptions extends Omit<RawTopk, 'windows' | 'keep' | 'ranking
   wrongWindows: { index: number; message: string }[];
 }
 
-/** `topicPrefix`: of kafka. */
-export function completeTopk(raw: RawTopk, topicPrefix: string): TopkOptions {
+/** `raw`: what the schema gave; undefined where nothing is written. */
+export function completeTopk(raw: unknown, { kafka }: CommonConfig): TopkOptions[] {
+  return ((raw ?? []) as RawTopk[]).map((one) => completeOne(one, kafka.topic_prefix));
+}
+
+function completeOne(raw: RawTopk, topicPrefix: string): TopkOptions {
   const { windows, keep, rankings, ...rest } = raw;
   const wrongWindows: TopkOptions['wrongWindows'] = [];
   const lengths = new Map<number, { name: string; seconds: number }>();
@@ -197,6 +201,7 @@ export function completeTopk(raw: RawTopk, topicPrefix: string): TopkOptions {
   return {
     ...rest,
     topics: raw.topics ?? [`${topicPrefix}.metrics`],
+    group: raw.group ?? `${topicPrefix}-topk`,
     windows: planWindows([...lengths.values()], kept),
     rankings: rankings.map((ranking) => ({ ...ranking, field: ranking.field ?? null })),
     wrongKeep,
@@ -237,12 +242,11 @@ export function checkTopk(options: TopkOptions, at: Path, refuse: Saying, warn: 
   for (const { key, message } of options.wrongKeep) refuse([...at, 'keep', key], message);
   if (options.topics.length === 0) refuse([...at, 'topics'], 'must not be empty');
   const { redis } = options;
-  if ((redis.cert_file === undefined) !== (redis.key_file === undefined)) {
-    refuse([...at, 'redis'], 'needs both cert_file and key_file, or neither');
+  if ((redis.tls?.cert_file === undefined) !== (redis.tls?.key_file === undefined)) {
+    refuse([...at, 'redis', 'tls'], 'needs both cert_file and key_file, or neither');
   }
-  const tls = redis.url.startsWith('rediss:');
-  if (!tls && (redis.ca_file ?? redis.cert_file) !== undefined) {
-    refuse([...at, 'redis', 'url'], 'must begin with rediss:// where there are certificates');
+  if (redis.tls && !redis.url.startsWith('rediss:')) {
+    refuse([...at, 'redis', 'url'], 'must begin with rediss:// where there is tls');
   }
   if (options.rankings.length === 0) refuse([...at, 'rankings'], 'must not be empty: there is nothing to rank');
   if (options.rankings.length > MOST_RANKINGS) refuse([...at, 'rankings'], `has more than ${MOST_RANKINGS} rankings`);

@@ -17,10 +17,15 @@ export interface RedisChoice {
   sentinel_master?: string | undefined;
   username?: string | undefined;
   password?: string | undefined;
-  ca_file?: string | undefined;
-  cert_file?: string | undefined;
-  key_file?: string | undefined;
-  insecure: boolean;
+  tls?:
+    | {
+        ca_file?: string | undefined;
+        cert_file?: string | undefined;
+        key_file?: string | undefined;
+        server_name?: string | undefined;
+        insecure: boolean;
+      }
+    | undefined;
 }
 
 /** What one node says of itself; null: it does not say it. */
@@ -185,8 +190,10 @@ function placeOf(url: string, sentinel: boolean): { host: string; port: number }
 }
 
 /** Throws what cannot be read. */
-function tlsOf({ ca_file, cert_file, key_file, insecure }: RedisChoice): NonNullable<RedisOptions['tls']> {
+function tlsOf({ tls }: RedisChoice): NonNullable<RedisOptions['tls']> {
+  const { ca_file, cert_file, key_file, server_name, insecure = false } = tls ?? {};
   return {
+    ...(server_name !== undefined && { servername: server_name }),
     ...(ca_file !== undefined && { ca: readFileSync(ca_file) }),
     ...(cert_file !== undefined && { cert: readFileSync(cert_file) }),
     ...(key_file !== undefined && { key: readFileSync(key_file) }),

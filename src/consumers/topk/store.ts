@@ -9,6 +9,8 @@ import { inWords } from './words.ts';
 
 const LOOK_MS = 10_000;
 const RETRY_MS = 2000;
+/** A command gives up after so long. */
+const PATIENCE_MS = 5000;
 const NEEDED = [6, 2] as const;
 
 /** Redis is such that nothing can be kept in it: the sentence says why. */
@@ -16,14 +18,15 @@ export class UnfitRedis extends Error {}
 
 export class Store {
   readonly #choice: RedisChoice;
-  /** For sentences: `redis-1:6379`. */
-  readonly #name: string;
+  /** `redis-1:6379` */
+  readonly name: string;
   #connection: RedisConnection | null = null;
   /** Why nothing may be written, though it is there. */
   #unfit: string | null = 'Redis was not asked yet';
   #failed: string | null = null;
   #said = '';
   #wake = new AbortController();
+  readonly #ready = Promise.withResolvers<void>();
   /** What is not as it should be, and does not keep it from counting. */
   warnings: readonly string[] = [];
   version: string | null = null;
@@ -33,7 +36,7 @@ export class Store {
 
   constructor(choice: RedisChoice) {
     this.#choice = choice;
-    this.#name = new URL(choice.url).host;
+    this.name = new URL(choice.url).host;
   }
 
   /** Rejects with UnfitRedis when it is so at the first time that it answers; later that is waited out. */
@@ -53,10 +56,16 @@ export class Store {
       }
       if (this.#unfit !== null && !looked) throw new UnfitRedis(this.#unfit);
       looked = true;
+      this.#ready.resolve();
       backoff.reset();
       this.#wake = new AbortController();
       await pause(LOOK_MS, AbortSignal.any([stop, this.#wake.signal]));
     }
+  }
+
+  /** Resolves when it was there and fit for the first time. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
   }
 
   /** What `ask` gives, as soon as it gives something. Rejects when the signal aborts. */
@@ -83,7 +92,7 @@ export class Store {
     try {
       return await ask(this.#connection);
     } catch (error) {
-      throw new Error(`cannot read from Redis at ${this.#name}: ${this.#connection.error ?? inWords(error as Error)}`);
+      throw new Error(`cannot read from Redis at ${this.name}: ${this.#connection.error ?? inWords(error as Error)}`);
     }
   }
 
@@ -110,16 +119,16 @@ export class Store {
       this.version = version;
       const [major = 0, minor = 0] = (version ?? '99.0').split('.').map(Number);
       if (major < NEEDED[0] || (major === NEEDED[0] && minor < NEEDED[1])) {
-        this.#unfit = `Redis at ${this.#name} is ${version}: ${NEEDED.join('.')} or later is needed`;
+        this.#unfit = `Redis at ${this.name} is ${version}: ${NEEDED.join('.')} or later is needed`;
       }
       if (policy === null) {
-        warnings.push(`Redis at ${this.#name} does not tell its maxmemory-policy: it must be noeviction`);
+        warnings.push(`Redis at ${this.name} does not tell its maxmemory-policy: it must be noeviction`);
       } else if (policy !== 'noeviction') {
-        this.#unfit = `Redis at ${this.#name} may evict keys (maxmemory-policy ${policy}), and then counts would be wrong: set maxmemory-policy noeviction`;
+        this.#unfit = `Redis at ${this.name} may evict keys (maxmemory-policy ${policy}), and then counts would be wrong: set maxmemory-policy noeviction`;
       }
       if (aof === false) {
         warnings.push(
-          `Redis at ${this.#name} has no append-only file: after a restart everything that Kafka still has is counted anew, and what is older is gone; set appendonly yes`,
+          `Redis at ${this.name} has no append-only file: after a restart everything that Kafka still has is counted anew, and what is older is gone; set appendonly yes`,
         );
       }
     }
@@ -129,7 +138,7 @@ export class Store {
   }
 
   #worked(): void {
-    if (this.#failed !== null && this.#unfit === null) log.info(`Redis at ${this.#name} is there again`);
+    if (this.#failed !== null && this.#unfit === null) log.info(`Redis at ${this.name} is there again`);
     this.#failed = null;
     if (this.#unfit === null) this.#said = '';
   }
@@ -137,7 +146,7 @@ export class Store {
   #fails(error: Error): void {
     this.failures++;
     // That a connection is gone says less than why there is no new one.
-    this.#failed = `cannot count into Redis at ${this.#name}: ${this.#connection?.error ?? inWords(error)}`;
+    this.#failed = `cannot count into Redis at ${this.name}: ${this.#connection?.error ?? inWords(error)}`;
     this.#say(this.#failed);
   }
 
@@ -146,5 +155,27 @@ export class Store {
     if (sentence === this.#said) return;
     this.#said = sentence;
     log.warn(sentence);
+  }
+}
+
+/** For a command: a Redis that is there now. Rejects with one sentence. */
+export async function connectOnce(choice: RedisChoice, stop: AbortSignal): Promise<{ store: Store; close(): void }> {
+  const store = new Store(choice);
+  const over = new AbortController();
+  const close = () => {
+    over.abort();
+    store.close();
+  };
+  const run = store.run(AbortSignal.any([over.signal, stop]));
+  const late = pause(PATIENCE_MS, AbortSignal.any([over.signal, stop])).then(() => {
+    throw new Error(store.problems()[0] ?? `Redis at ${store.name} does not answer`);
+  });
+  late.catch(() => undefined);
+  try {
+    await Promise.race([store.ready, run.then(() => Promise.reject(new Error('stopped'))), late]);
+    return { store, close };
+  } catch (error) {
+    close();
+    throw error;
   }
 }

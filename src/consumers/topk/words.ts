@@ -21,7 +21,10 @@ const REPLIES: readonly (readonly [RegExp, string])[] = [
   [/All sentinels are unreachable/, 'no sentinel answers, or none knows this master'],
   [/^ERR unknown command/, 'it is too old: 6.2 is needed'],
   [/Socket timeout|timed out|ETIMEDOUT/i, 'it does not answer'],
-  [/Connection is closed|max retries per request|isn't writeable|ECONNRESET|EPIPE|UNCERTAIN_STATE/, 'the connection is lost'],
+  [
+    /Connection is closed|max retries per request|isn't writeable|ECONNRESET|EPIPE|UNCERTAIN_STATE/,
+    'the connection is lost',
+  ],
   [/ECONNREFUSED/, 'connection refused'],
   [/ENOTFOUND|EAI_AGAIN/, 'no such host'],
   [/certificate|self.signed|CERT_/i, 'its certificate is not trusted: look at redis.ca_file'],

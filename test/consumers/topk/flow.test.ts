@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { ConsumerAccount } from '../../../src/consumers/account.ts';
 import { MOST_ENTRIES } from '../../../src/consumers/topk/batch.ts';
-import { Flow, type Rows } from '../../../src/consumers/topk/flow.ts';
+import { Flow, newTotals, type Rows } from '../../../src/consumers/topk/flow.ts';
 import { Keys } from '../../../src/consumers/topk/keys.ts';
 import { durationName } from '../../../src/consumers/topk/options.ts';
 import { Ranking } from '../../../src/consumers/topk/ranking.ts';
@@ -35,6 +35,7 @@ const redisTest = (name: string, run: (t: TestContext) => Promise<void>) => test
 /** The books of one flow, and the reader that it steers: a list of values, from which it is handed a set at a time. */
 class Reader {
   readonly account = new ConsumerAccount();
+  readonly totals = newTotals();
   readonly values: string[];
   readonly flow: Flow;
   readonly lost = new AbortController();
@@ -50,7 +51,7 @@ class Reader {
     const ranking = new Ranking({ name: 'top', metric: 'hits', by: ['attributes.path'], value: 'sum', field: null });
     const plan = { rankings: [ranking], windows: writtenOf(windows), keys: new Keys('r', 'g'), cap };
     this.flow = new Flow({
-      ...{ plan, store, account: this.account, topic: 't', partition: 0, topicId, lingerMs },
+      ...{ plan, store, account: this.account, totals: this.totals, topic: 't', partition: 0, topicId, lingerMs },
       signal: this.lost.signal,
       seek: (where) => {
         this.seeks.push(where);
@@ -102,7 +103,7 @@ function rowsOf(values: readonly string[], first: number, end: number): Rows {
 async function open(t: TestContext, at = server): Promise<{ store: Store; ended: Promise<void>; stop: AbortSignal }> {
   const stop = new AbortController();
   const { url } = at;
-  const store = new Store({ url, nodes: [], insecure: false });
+  const store = new Store({ url, nodes: [] });
   const ended = store.run(stop.signal);
   ended.catch(() => undefined);
   t.after(() => {
@@ -155,7 +156,7 @@ redisTest('what is counted nowhere has its reason', async (t) => {
   const skipped = { too_old: 1, ahead: 1, not_json: 1, no_value: 1, unwanted: 1, no_time: 1 };
   assert.deepEqual(Object.fromEntries(reader.account.skipped), skipped);
   assert.equal(reader.account.written, 2);
-  assert.equal(reader.flow.late, 1);
+  assert.equal(reader.totals.late, 1);
   assert.deepEqual(await sums(), { 60: 1, 3600: 7 });
 });
 
@@ -204,7 +205,7 @@ redisTest('a Redis that was emptied is filled again, also where nothing new come
   await redis.flushall();
   // As after a fail-over: the connection is made anew, and Redis is asked.
   await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-  await until('it begins again', () => reader.flow.rewinds === 1);
+  await until('it begins again', () => reader.totals.rewinds === 1);
   await reader.done();
   assert.deepEqual(await sums(), { 60: sumOf(values), 3600: sumOf(values) });
   assert.deepEqual(reader.seeks, ['first', 'first']);
@@ -291,7 +292,7 @@ redisTest('a Redis that evicts is refused; one that begins to is waited for', as
 redisTest('one whose INFO and CONFIG are denied is used, with a warning', async (t) => {
   await redis.call('ACL', 'SETUSER', 'some', 'on', '>secret', '~r:*', '+@all', '-info', '-config');
   const stop = new AbortController();
-  const store = new Store({ url: server.url, nodes: [], insecure: false, username: 'some', password: 'secret' });
+  const store = new Store({ url: server.url, nodes: [], username: 'some', password: 'secret' });
   void store.run(stop.signal);
   t.after(() => {
     stop.abort();
@@ -307,7 +308,7 @@ redisTest('one whose INFO and CONFIG are denied is used, with a warning', async 
 redisTest('a wrong password is said, and never shown', async (t) => {
   await redis.call('ACL', 'SETUSER', 'some', 'on', '>secret', '~r:*', '+@all');
   const stop = new AbortController();
-  const store = new Store({ url: `redis://some:wrong@127.0.0.1:${server.port}`, nodes: [], insecure: false });
+  const store = new Store({ url: `redis://some:wrong@127.0.0.1:${server.port}`, nodes: [] });
   void store.run(stop.signal);
   t.after(() => {
     stop.abort();
