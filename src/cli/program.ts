@@ -305,7 +305,12 @@ program
 program
   .command('sink')
   .description('a consumer behind Kafka, in the foreground; any number of processes share the work')
-  .addArgument(new Argument('<kind>', 'opensearch: topics into data streams').choices(['opensearch']))
+  .addArgument(
+    new Argument('<kind>', 'opensearch: topics into data streams; topk: rankings of metrics, in Redis').choices([
+      'opensearch',
+      'topk',
+    ]),
+  )
   .option(CONFIG, `its configuration, a file of its own (default: ${SINK_CONFIG})`)
   .option('--setup', 'make what it needs, and end; may be repeated')
   .option('--check', 'look for what is missing or twice; exit 0 nothing, 1 named, 3 undecided')
@@ -334,6 +339,22 @@ program
   .action(async (query: string | undefined, options: Omit<import('./logs.ts').LogsOptions, 'defaultPath'>) => {
     const { findLogs } = await import('./logs.ts');
     await finish(findLogs(query, { defaultPath: SINK_CONFIG, ...options }));
+  });
+
+program
+  .command('topk')
+  .description('the names of a ranking with the largest values of a window, as runnel sink topk keeps them in Redis')
+  .argument('[ranking]', 'its name; without one the rankings are listed')
+  .option(CONFIG, `where Redis is: the configuration of the sink (default: ${SINK_CONFIG})`)
+  .option('--window <duration>', 'one of the windows that are configured (default: 1h)')
+  .option('--at <time>', 'the window that holds this time: 2026-12-01T12:00:00Z, or 2h for two hours ago')
+  .option('--last', 'the last window that is over')
+  .option('--limit <n>', 'how many names', '10')
+  .option('--lowest', 'the least values first')
+  .option('--json', 'print as JSON')
+  .action(async (ranking: string | undefined, options: Omit<import('./topk.ts').TopkCommand, 'defaultPath'>) => {
+    const { runTopk } = await import('./topk.ts');
+    await finish(runTopk(ranking, { defaultPath: SINK_CONFIG, ...options }));
   });
 
 interface AlertsOptions {

@@ -44,25 +44,24 @@ export async function runTopk(name: string | undefined, command: TopkCommand): P
     complain(`runnel: ${wish}`);
     return 2;
   }
-  const [{ connectOnce }, { readRanking }, { Keys }] = await Promise.all([
+  const [{ Store }, { readRanking }, { Keys }] = await Promise.all([
     import('../consumers/topk/store.ts'),
     import('../consumers/topk/report.ts'),
     import('../consumers/topk/keys.ts'),
   ]);
+  const store = new Store(options.redis);
   try {
-    const { store, close } = await connectOnce(options.redis, new AbortController().signal);
-    try {
-      const keys = new Keys(options.redis.prefix, options.group);
-      const ranked = await store.once((redis) => readRanking(redis, keys, ranking, wish.window, wish));
-      if (command.json) printJson(`${JSON.stringify(ranked)}\n`);
-      else process.stdout.write(drawRanking(ranked, ranking, process.stdout, process.env));
-      return 0;
-    } finally {
-      close();
-    }
+    await store.connect({ fit: false });
+    const keys = new Keys(options.redis.prefix, options.group);
+    const ranked = await store.once((redis) => readRanking(redis, keys, ranking, wish.window, wish));
+    if (command.json) printJson(`${JSON.stringify(ranked)}\n`);
+    else process.stdout.write(drawRanking(ranked, ranking, process.stdout, process.env));
+    return 0;
   } catch (error) {
     complain(`runnel: ${(error as Error).message}`);
     return 1;
+  } finally {
+    store.close();
   }
 }
 
@@ -81,7 +80,10 @@ async function specsOf(path: string): Promise<readonly ConsumerSpec<TopkOptions>
   }
 }
 
-function list(all: readonly { options: TopkOptions; ranking: TopkOptions['rankings'][number] }[], json: boolean): number {
+function list(
+  all: readonly { options: TopkOptions; ranking: TopkOptions['rankings'][number] }[],
+  json: boolean,
+): number {
   const rows = all.map(({ options, ranking: { name, metric, by, value, field } }) => {
     const windows = options.windows.map((window) => window.name);
     return { ranking: name, metric, by, value, field: field ?? (value === 'count' ? null : 'value'), windows };

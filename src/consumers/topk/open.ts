@@ -101,7 +101,7 @@ export class TopkConsumer implements OpenConsumer {
   }
 
   status(): TopkStatus {
-    const { redis, rankings, windows } = this.#spec.options;
+    const { rankings, windows } = this.#spec.options;
     const { version, failures, warnings, name } = this.#store;
     return {
       redis: { address: name, version, failures, warnings },
@@ -113,9 +113,9 @@ export class TopkConsumer implements OpenConsumer {
         return { window: name, of: base === null ? null : durationName(base), kept_seconds: keep };
       }),
       ...this.#totals,
-      keys: this.#plan.keys.positions.replace(/positions$/, '*'),
+      positions_key: this.#plan.keys.positions,
       group: this.#group.status(),
-    } as TopkStatus & { keys: string };
+    };
   }
 
   problems(): string[] {
@@ -200,7 +200,7 @@ export class TopkConsumer implements OpenConsumer {
     if (known.length === 0) return;
     const fields = known.map(({ flow }) => flow.field);
     const positions = await this.#store.once((redis) => redis.fields(this.#plan.keys.positions, fields));
-    known.forEach(({ flow, since }, i) => flow.compare(positions[i] ?? '', since));
+    for (const [i, { flow, since }] of known.entries()) flow.compare(positions[i] ?? '', since);
   }
 }
 

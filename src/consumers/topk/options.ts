@@ -121,7 +121,11 @@ const topkSection = section({
         sentinel_master: optional(name('text', 'mymaster'), 'url is a sentinel: the name of what it watches.'),
         username: optional(name('text', 'runnel'), 'Who logs in; without it the default user.'),
         password: optional(name('secret', '${REDIS_PASSWORD}'), 'The secret that goes with it.'),
-        tls: tlsOption('rediss: how TLS is spoken. tls: {} is the default: the certificates of the system are trusted.', 'redis', 'The own certificate, as PEM. Needs key_file.'),
+        tls: tlsOption(
+          'rediss: how TLS is spoken. tls: {} is the default: the certificates of the system are trusted.',
+          'redis',
+          'The own certificate, as PEM. Needs key_file.',
+        ),
         prefix: option(keyPart, 'runnel', 'What all keys begin with.'),
       },
       'redis: {url: redis://redis-1:6379}',

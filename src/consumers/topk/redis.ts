@@ -211,7 +211,8 @@ async function firstOf<T>(
     try {
       return await ask(place);
     } catch (error) {
-      said.push(`${place.host}:${place.port}: ${inWords(error as Error)}`);
+      const words = inWords(error as Error);
+      said.push(places.length === 1 ? words : `${place.host}:${place.port}: ${words}`);
     }
   }
   throw new Error(said.join('; '));

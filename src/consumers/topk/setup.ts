@@ -1,11 +1,15 @@
 /** `runnel sink topk --setup`: nothing has to be made in Redis, but it has to be one that counts can be kept in. */
-import type { ConsumerHost, ConsumerSpec } from '../kind.ts';
+import type { ConsumerSpec } from '../kind.ts';
 import type { TopkOptions } from './options.ts';
-import { connectOnce } from './store.ts';
+import { Store } from './store.ts';
 
-export async function setUpTopk({ options }: ConsumerSpec<TopkOptions>, host: ConsumerHost): Promise<string[]> {
-  const { store, close } = await connectOnce(options.redis, host.stop);
-  close();
+export async function setUpTopk({ options }: ConsumerSpec<TopkOptions>): Promise<string[]> {
+  const store = new Store(options.redis);
+  try {
+    await store.connect({ fit: true });
+  } finally {
+    store.close();
+  }
   const written = options.windows.filter(({ base }) => base === null).map(({ name }) => name);
   const unions = options.windows.filter(({ base }) => base !== null).map(({ name }) => name);
   return [

@@ -9,8 +9,8 @@ import { inWords } from './words.ts';
 
 const LOOK_MS = 10_000;
 const RETRY_MS = 2000;
-/** A command gives up after so long. */
-const PATIENCE_MS = 5000;
+/** A connection may take so long until what keeps it away is said. */
+const CONNECT_MS = 5000;
 const NEEDED = [6, 2] as const;
 
 /** Redis is such that nothing can be kept in it: the sentence says why. */
@@ -26,11 +26,12 @@ export class Store {
   #failed: string | null = null;
   #said = '';
   #wake = new AbortController();
-  readonly #ready = Promise.withResolvers<void>();
+
   /** What is not as it should be, and does not keep it from counting. */
   warnings: readonly string[] = [];
   version: string | null = null;
   failures = 0;
+  #quiet = false;
   /** Looks whether positions are what they were: called when Redis was asked. */
   onLook: () => Promise<void> = async () => undefined;
 
@@ -45,8 +46,7 @@ export class Store {
     let looked = false;
     while (!stop.aborted) {
       try {
-        this.#connection ??= await this.#open();
-        this.#examine(await this.#connection.info());
+        await this.#look();
         if (this.#unfit === null) await this.onLook();
         this.#worked();
       } catch (error) {
@@ -56,16 +56,22 @@ export class Store {
       }
       if (this.#unfit !== null && !looked) throw new UnfitRedis(this.#unfit);
       looked = true;
-      this.#ready.resolve();
       backoff.reset();
       this.#wake = new AbortController();
       await pause(LOOK_MS, AbortSignal.any([stop, this.#wake.signal]));
     }
   }
 
-  /** Resolves when it was there and fit for the first time. */
-  get ready(): Promise<void> {
-    return this.#ready.promise;
+  /** For a command: connects now. Rejects with one sentence. `fit`: it has to be one that counts can be kept in. */
+  async connect({ fit }: { fit: boolean }): Promise<void> {
+    this.#quiet = true;
+    try {
+      await this.#look();
+    } catch (error) {
+      this.#fails(error as Error);
+      throw new Error(this.#failed!);
+    }
+    if (fit && this.#unfit !== null) throw new UnfitRedis(this.#unfit);
   }
 
   /** What `ask` gives, as soon as it gives something. Rejects when the signal aborts. */
@@ -92,7 +98,7 @@ export class Store {
     try {
       return await ask(this.#connection);
     } catch (error) {
-      throw new Error(`cannot read from Redis at ${this.name}: ${this.#connection.error ?? inWords(error as Error)}`);
+      throw new Error(`cannot use Redis at ${this.name}: ${this.#connection.error ?? inWords(error as Error)}`);
     }
   }
 
@@ -105,11 +111,13 @@ export class Store {
     this.#connection?.close();
   }
 
-  async #open(): Promise<RedisConnection> {
-    const connection = await RedisConnection.open(this.#choice);
-    connection.onReady = () => this.#wake.abort();
-    await connection.ready(RETRY_MS);
-    return connection;
+  async #look(): Promise<void> {
+    if (this.#connection === null) {
+      this.#connection = await RedisConnection.open(this.#choice);
+      this.#connection.onReady = () => this.#wake.abort();
+      await this.#connection.ready(CONNECT_MS);
+    }
+    this.#examine(await this.#connection.info());
   }
 
   #examine(nodes: readonly NodeInfo[]): void {
@@ -132,7 +140,7 @@ export class Store {
         );
       }
     }
-    for (const warning of warnings) if (!this.warnings.includes(warning)) log.warn(warning);
+    for (const warning of warnings) if (!this.warnings.includes(warning) && !this.#quiet) log.warn(warning);
     this.warnings = [...new Set(warnings)];
     if (this.#unfit !== null) this.#say(this.#unfit);
   }
@@ -146,36 +154,14 @@ export class Store {
   #fails(error: Error): void {
     this.failures++;
     // That a connection is gone says less than why there is no new one.
-    this.#failed = `cannot count into Redis at ${this.name}: ${this.#connection?.error ?? inWords(error)}`;
+    this.#failed = `cannot use Redis at ${this.name}: ${this.#connection?.error ?? inWords(error)}`;
     this.#say(this.#failed);
   }
 
   /** Once, until it is another one. */
   #say(sentence: string): void {
-    if (sentence === this.#said) return;
+    if (sentence === this.#said || this.#quiet) return;
     this.#said = sentence;
     log.warn(sentence);
-  }
-}
-
-/** For a command: a Redis that is there now. Rejects with one sentence. */
-export async function connectOnce(choice: RedisChoice, stop: AbortSignal): Promise<{ store: Store; close(): void }> {
-  const store = new Store(choice);
-  const over = new AbortController();
-  const close = () => {
-    over.abort();
-    store.close();
-  };
-  const run = store.run(AbortSignal.any([over.signal, stop]));
-  const late = pause(PATIENCE_MS, AbortSignal.any([over.signal, stop])).then(() => {
-    throw new Error(store.problems()[0] ?? `Redis at ${store.name} does not answer`);
-  });
-  late.catch(() => undefined);
-  try {
-    await Promise.race([store.ready, run.then(() => Promise.reject(new Error('stopped'))), late]);
-    return { store, close };
-  } catch (error) {
-    close();
-    throw error;
   }
 }

@@ -16,14 +16,20 @@ const USUAL_LIMIT = 10;
 const MOST = 100_000;
 
 /** What is wrong with it, as a sentence without its end. */
-export function wishOf(asked: Asked, { windows }: Pick<TopkOptions, 'windows'>, now: number): (Wish & { window: Window }) | string {
+export function wishOf(
+  asked: Asked,
+  { windows }: Pick<TopkOptions, 'windows'>,
+  now: number,
+): (Wish & { window: Window }) | string {
   const seconds = asked.window === undefined ? usualOf(windows) : secondsOf(asked.window);
   const window = windows.find((one) => one.seconds === seconds);
   if (!window) return `there is no window ${asked.window}: use ${windows.map(({ name }) => name).join(', ')}`;
   const at = asked.at === undefined ? now : timeOf(asked.at, now);
-  if (at === null) return `at ${asked.at} is no time: write 2026-12-01T12:00:00Z, seconds since the epoch, or 2h for two hours ago`;
+  if (at === null)
+    return `at ${asked.at} is no time: write 2026-12-01T12:00:00Z, seconds since the epoch, or 2h for two hours ago`;
   const limit = asked.limit === undefined ? USUAL_LIMIT : Number(asked.limit);
-  if (!Number.isInteger(limit) || limit < 1 || limit > MOST) return `limit must be from 1 to ${MOST}, not ${asked.limit}`;
+  if (!Number.isInteger(limit) || limit < 1 || limit > MOST)
+    return `limit must be from 1 to ${MOST}, not ${asked.limit}`;
   return { window, at, limit, last: isSet(asked.last), lowest: isSet(asked.lowest) };
 }
 

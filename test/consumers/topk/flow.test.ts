@@ -248,7 +248,7 @@ redisTest('a frozen Redis is given up, and what was sent is sent again', async (
   await until('it has got on', () => (reader.flow.position ?? 0) > 100);
   server.freeze();
   await until('it is said', () => store.problems().length > 0);
-  assert.match(store.problems()[0]!, /^cannot count into Redis at 127\.0\.0\.1:\d+: it does not answer$/);
+  assert.match(store.problems()[0]!, /^cannot use Redis at 127\.0\.0\.1:\d+: it does not answer$/);
   server.thaw();
   await reader.done();
   assert.deepEqual(await sums(), { 60: sumOf(values), 3600: sumOf(values) });
