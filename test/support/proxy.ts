@@ -15,7 +15,8 @@ export type Direction = 'requests' | 'replies';
 export class TcpProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  readonly #target: number;
+  /** Where new connections go: a port of 127.0.0.1. */
+  target: number;
   readonly #bytes: Record<Direction, number> = { requests: 0, replies: 0 };
   #cutAt: { direction: Direction; at: number; done: () => void } | null = null;
   #held = new Set<Direction>();
@@ -28,7 +29,7 @@ export class TcpProxy {
   cuts = 0;
 
   private constructor(target: number) {
-    this.#target = target;
+    this.target = target;
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client));
   }
 
@@ -117,7 +118,7 @@ export class TcpProxy {
       return;
     }
     this.accepted++;
-    const server = connect({ port: this.#target, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    const server = connect({ port: this.target, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
     this.#sockets.add(client).add(server);
     const end = () => {
       for (const socket of [client, server]) {

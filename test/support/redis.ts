@@ -8,7 +8,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -43,8 +43,8 @@ export interface RedisServerOptions {
   fsync?: 'always' | 'everysec' | 'no';
   /** More of its options: `['--maxmemory', '10mb']`. */
   args?: readonly string[];
-  /** A port of the caller's. */
-  port?: number;
+  /** It is a sentinel that watches the primary at this port, by the name of main. */
+  sentinelOf?: number;
 }
 
 const running = new Set<ChildProcess>();
@@ -54,11 +54,7 @@ process.on('exit', () => {
 
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   if (noRedis) throw new Error(noRedis);
-  const server = new RedisServer(
-    await mkdtemp(path.join(tmpdir(), 'runnel-redis-')),
-    options.port ?? (await freePort()),
-    options,
-  );
+  const server = new RedisServer(await mkdtemp(path.join(tmpdir(), 'runnel-redis-')), await freePort(), options);
   await server.start();
   return server;
 }
@@ -112,7 +108,9 @@ export class RedisServer implements AsyncDisposable {
       'redis.log',
     ];
     const aof = ['--appendonly', 'yes', '--appendfsync', fsync];
-    const child = spawn(PROGRAM, [...args, ...aof, ...(this.#options.args ?? [])], { stdio: 'ignore' });
+    const { sentinelOf, args: more = [] } = this.#options;
+    const all = sentinelOf === undefined ? [...args, ...aof, ...more] : await this.#sentinel(sentinelOf);
+    const child = spawn(PROGRAM, all, { stdio: 'ignore' });
     this.#child = child;
     running.add(child);
     child.once('exit', () => running.delete(child));
@@ -123,6 +121,19 @@ export class RedisServer implements AsyncDisposable {
       if (performance.now() > until) throw new Error(`${PROGRAM} does not answer: see ${this.dir}/redis.log`);
       await sleep(10);
     }
+  }
+
+  /** It writes what it learns into its file. */
+  async #sentinel(port: number): Promise<string[]> {
+    const file = path.join(this.dir, 'sentinel.conf');
+    const lines = [
+      `monitor main 127.0.0.1 ${port} 1`,
+      'down-after-milliseconds main 500',
+      'failover-timeout main 3000',
+    ];
+    const own = `port ${this.port}\nbind 127.0.0.1\ndir ${this.dir}\nlogfile redis.log\n`;
+    await writeFile(file, own + lines.map((line) => `sentinel ${line}\n`).join(''));
+    return [file, '--sentinel'];
   }
 
   /** Ends it at once (SIGKILL); its data stay for `start`. */

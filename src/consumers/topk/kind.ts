@@ -27,7 +27,7 @@ export const topk: ConsumerKind<'topk', TopkOptions> = {
       for (const { name } of options.rankings) seen.add(name);
     }
   },
-  setup: async (spec, host) => (await import('./setup.ts')).setUpTopk(spec, host),
+  setup: async (spec) => (await import('./setup.ts')).setUpTopk(spec),
   figures: topkFigures,
   open: async (spec, host) => new (await import('./open.ts')).TopkConsumer(spec, host),
 };

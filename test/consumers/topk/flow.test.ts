@@ -1,20 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, type TestContext, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { ConsumerAccount } from '../../../src/consumers/account.ts';
 import { MOST_ENTRIES } from '../../../src/consumers/topk/batch.ts';
-import { Flow, newTotals, type Rows } from '../../../src/consumers/topk/flow.ts';
-import { Keys } from '../../../src/consumers/topk/keys.ts';
-import { durationName } from '../../../src/consumers/topk/options.ts';
-import { Ranking } from '../../../src/consumers/topk/ranking.ts';
 import { Store, UnfitRedis } from '../../../src/consumers/topk/store.ts';
-import { planWindows, writtenOf } from '../../../src/consumers/topk/windows.ts';
 import { noRedis, type RedisServer, startRedis } from '../../support/redis.ts';
+import { hit, hits, MINUTE, NOW, TopkReader as Reader, sumOf, sumsIn } from '../../support/topk.ts';
 import { until } from '../../support/until.ts';
-
-const MINUTE = 60_000;
-const NOW = Math.floor(Date.now() / MINUTE) * MINUTE;
 
 let server: RedisServer;
 let redis: Redis;
@@ -32,74 +23,6 @@ beforeEach(async () => {
 });
 const redisTest = (name: string, run: (t: TestContext) => Promise<void>) => test(name, { skip: noRedis }, run);
 
-/** The books of one flow, and the reader that it steers: a list of values, from which it is handed a set at a time. */
-class Reader {
-  readonly account = new ConsumerAccount();
-  readonly totals = newTotals();
-  readonly values: string[];
-  readonly flow: Flow;
-  readonly lost = new AbortController();
-  seeks: (number | 'first')[] = [];
-  #at = -1;
-
-  constructor(store: Store, values: string[], { topicId = 'id', lingerMs = 5, cap = 10_000, size = 100 } = {}) {
-    this.values = values;
-    const windows = planWindows(
-      [60, 600, 3600].map((seconds) => ({ name: durationName(seconds), seconds })),
-      new Map(),
-    );
-    const ranking = new Ranking({ name: 'top', metric: 'hits', by: ['attributes.path'], value: 'sum', field: null });
-    const plan = { rankings: [ranking], windows: writtenOf(windows), keys: new Keys('r', 'g'), cap };
-    this.flow = new Flow({
-      ...{ plan, store, account: this.account, totals: this.totals, topic: 't', partition: 0, topicId, lingerMs },
-      signal: this.lost.signal,
-      seek: (where) => {
-        this.seeks.push(where);
-        this.#at = where === 'first' ? 0 : where;
-      },
-    });
-    this.#size = size;
-  }
-  readonly #size: number;
-
-  /** Hands out what there is until `stop`. */
-  async run(stop: AbortSignal): Promise<void> {
-    await this.flow.begin();
-    while (!stop.aborted) {
-      const from = this.#at;
-      const to = Math.min(this.values.length, from + this.#size);
-      if (from >= to) await sleep(2);
-      else {
-        this.#at = to;
-        await this.flow.take(rowsOf(this.values, from, to));
-      }
-    }
-  }
-
-  /** Until all of it is in Redis. */
-  async done(): Promise<void> {
-    await until('all is in Redis', () => this.flow.position === this.values.length && this.flow.settled, 60_000);
-    assert.equal(this.account.books(0).unaccounted, 0);
-  }
-}
-
-function rowsOf(values: readonly string[], first: number, end: number): Rows {
-  const parts = values.slice(first, end).map((value) => Buffer.from(value));
-  const ends = parts.map(
-    (
-      (at) => (part: Buffer) =>
-        (at += part.length)
-    )(0),
-  );
-  return {
-    bytes: Buffer.concat(parts),
-    count: parts.length,
-    offset: (row) => first + row,
-    from: (row) => ends[row]! - parts[row]!.length,
-    to: (row) => ends[row]!,
-  };
-}
-
 async function open(t: TestContext, at = server): Promise<{ store: Store; ended: Promise<void>; stop: AbortSignal }> {
   const stop = new AbortController();
   const { url } = at;
@@ -113,30 +36,13 @@ async function open(t: TestContext, at = server): Promise<{ store: Store; ended:
   return { store, ended, stop: stop.signal };
 }
 
-const hit = (path: string, value: number, time = NOW) =>
-  JSON.stringify({ '@timestamp': new Date(time).toISOString(), name: 'hits', value, attributes: { path } });
-const hits = (count: number, names: number, time = NOW) =>
-  Array.from({ length: count }, (_, i) => hit(`/${i % names}`, i % 7, time + (i % 3) * MINUTE));
-const sumOf = (values: readonly string[]) => values.reduce((sum, text) => sum + JSON.parse(text).value, 0);
-
-/** The sums of all names of a ranking, by the window's length. */
-async function sums(): Promise<Record<string, number>> {
-  const found: Record<string, number> = {};
-  for (const key of await redis.keys('r:{g}:top:*')) {
-    const [, , , window] = key.split(':');
-    const flat = await redis.zrevrange(key, 0, -1, 'WITHSCORES');
-    for (let i = 1; i < flat.length; i += 2) found[window!] = (found[window!] ?? 0) + Number(flat[i]);
-  }
-  return found;
-}
-
 redisTest('every record is counted once, in batches that Redis bears', async (t) => {
   const { store, stop } = await open(t);
   const values = hits(10_000, 3000);
   const reader = new Reader(store, values);
   void reader.run(stop);
   await reader.done();
-  assert.deepEqual(await sums(), { 60: sumOf(values), 3600: sumOf(values) });
+  assert.deepEqual(await sumsIn(redis), { 60: sumOf(values), 3600: sumOf(values) });
   assert.equal(reader.account.written, 10_000);
   const longest = /cmdstat_zincrby:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1];
   assert.ok(Number(longest) > MOST_ENTRIES, 'it was more than one batch');
@@ -157,7 +63,7 @@ redisTest('what is counted nowhere has its reason', async (t) => {
   assert.deepEqual(Object.fromEntries(reader.account.skipped), skipped);
   assert.equal(reader.account.written, 2);
   assert.equal(reader.totals.late, 1);
-  assert.deepEqual(await sums(), { 60: 1, 3600: 7 });
+  assert.deepEqual(await sumsIn(redis), { 60: 1, 3600: 7 });
 });
 
 redisTest('records that nobody wants move the position, too', async (t) => {
@@ -181,13 +87,7 @@ redisTest('Redis is killed again and again: every sum is exact', async (t) => {
     await server.start();
   }
   await reader.done();
-  const all = redis;
-  redis = server.client();
-  try {
-    assert.deepEqual(await sums(), { 60: sumOf(values), 3600: sumOf(values) });
-  } finally {
-    redis = all;
-  }
+  assert.deepEqual(await sumsIn(server.client()), { 60: sumOf(values), 3600: sumOf(values) });
   assert.deepEqual(store.problems(), []);
 });
 
@@ -207,7 +107,7 @@ redisTest('a Redis that was emptied is filled again, also where nothing new come
   await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
   await until('it begins again', () => reader.totals.rewinds === 1);
   await reader.done();
-  assert.deepEqual(await sums(), { 60: sumOf(values), 3600: sumOf(values) });
+  assert.deepEqual(await sumsIn(redis), { 60: sumOf(values), 3600: sumOf(values) });
   assert.deepEqual(reader.seeks, ['first', 'first']);
 });
 
@@ -221,7 +121,7 @@ redisTest('two that count the same partition count it once', async (t) => {
   await b.done();
   a.lost.abort();
   a.flow.drop();
-  assert.deepEqual(await sums(), { 60: sumOf(values), 3600: sumOf(values) });
+  assert.deepEqual(await sumsIn(redis), { 60: sumOf(values), 3600: sumOf(values) });
   // What the second one found to be in was not counted again.
   assert.ok(a.account.written + b.account.written <= values.length);
 });
@@ -237,7 +137,7 @@ redisTest('a topic that was made anew is counted from its beginning', async (t) 
   void second.run(stop);
   await second.done();
   assert.deepEqual(second.seeks, ['first']);
-  assert.equal((await sums())[60], sumOf(hits(500, 10)) + sumOf(hits(300, 10)));
+  assert.equal((await sumsIn(redis))[60], sumOf(hits(500, 10)) + sumOf(hits(300, 10)));
 });
 
 redisTest('a frozen Redis is given up, and what was sent is sent again', async (t) => {
@@ -251,7 +151,7 @@ redisTest('a frozen Redis is given up, and what was sent is sent again', async (
   assert.match(store.problems()[0]!, /^cannot use Redis at 127\.0\.0\.1:\d+: it does not answer$/);
   server.thaw();
   await reader.done();
-  assert.deepEqual(await sums(), { 60: sumOf(values), 3600: sumOf(values) });
+  assert.deepEqual(await sumsIn(redis), { 60: sumOf(values), 3600: sumOf(values) });
 });
 
 redisTest('a Redis without memory is waited for', async (t) => {
@@ -264,7 +164,7 @@ redisTest('a Redis without memory is waited for', async (t) => {
   await until('it is said', () => /out of memory \(maxmemory\)/.test(store.problems()[0] ?? ''));
   await redis.config('SET', 'maxmemory', '0');
   await reader.done();
-  assert.deepEqual(await sums(), { 60: sumOf(values), 3600: sumOf(values) });
+  assert.deepEqual(await sumsIn(redis), { 60: sumOf(values), 3600: sumOf(values) });
   assert.deepEqual(store.problems(), []);
 });
 
@@ -330,7 +230,7 @@ redisTest('a script that Redis forgot, or that was killed, is sent again', async
   await until('it has got on', () => (reader.flow.position ?? 0) > 100);
   await redis.script('FLUSH');
   await reader.done();
-  assert.deepEqual(await sums(), { 60: sumOf(values), 3600: sumOf(values) });
+  assert.deepEqual(await sumsIn(redis), { 60: sumOf(values), 3600: sumOf(values) });
 });
 
 redisTest('the key of somebody else is named, and waited for', async (t) => {

@@ -70,7 +70,7 @@ test('all that is wrong is told, with its place and what would be right', async 
   };
   const ranked = (ranking: string) => `${REDIS}    rankings: [${ranking}]\n`;
   const of = (more: string) => `{name: a, metric: m, by: [attributes.path], ${more}}`;
-  await check(RANKINGS, /sink\.topk\[0\]\.redis is missing/);
+  await check(RANKINGS, /:4:5: sink\.topk needs redis: where rankings are kept/);
   await check(`    redis: {url: "http://r"}\n${RANKINGS}`, /:4:18: .*redis\.url must be redis:\/\/host:6379/);
   await check(`    redis: {url: "redis://r/x"}\n${RANKINGS}`, /must end with the number of a database/);
   await check(`    redis: {url: "redis://r", tls: {}}\n${RANKINGS}`, /must begin with rediss:\/\/ where there is tls/);

@@ -191,7 +191,11 @@ test('bars are drawn at a terminal only, in colour where that is wanted', () => 
     'r: max of p95 of m by p\n1h from a to b, which is not over\n1  /a      100\n2  -      33.3\n3  x\\x0a    -1\n1 name with less were cut: see max_names\n',
   );
   const plain = drawRanking(RANKED, RANKING, { isTTY: true, columns: 30 }, { NO_COLOR: '1' });
-  assert.match(plain, /\/a {6} {2}100 {2}█{14}\n2 {2}- {5} {2}33\.3 {2}█{4}▋\n3 {2}x\\x0a {4}-1\n/u);
+  assert.deepEqual(plain.split('\n').slice(2, 5), [
+    '1  /a      100  ██████████████',
+    '2  -      33.3  ████▋',
+    '3  x\\x0a    -1',
+  ]);
   assert.ok(!plain.includes('\x1b'));
   assert.match(drawRanking(RANKED, RANKING, { isTTY: true }, {}), /\x1b\[36m█+\x1b\[0m/u);
 });
