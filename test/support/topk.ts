@@ -88,13 +88,18 @@ export const hits = (count: number, names: number, time = NOW) =>
   Array.from({ length: count }, (_, i) => hit(`/${i % names}`, i % 7, time + (i % 3) * MINUTE));
 export const sumOf = (values: readonly string[]) => values.reduce((sum, text) => sum + JSON.parse(text).value, 0);
 
-/** The sums of all names of a ranking, by the window's length. */
+/** The names of a window and their values. */
+export async function sumsOf(redis: Redis | Cluster, key: string): Promise<Map<string, number>> {
+  const flat = await redis.zrevrange(key, 0, -1, 'WITHSCORES');
+  return new Map(Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i]!, Number(flat[2 * i + 1])]));
+}
+
+/** The sums of all names of the ranking, by the window's length. */
 export async function sumsIn(redis: Redis | Cluster, keys?: readonly string[]): Promise<Record<string, number>> {
   const found: Record<string, number> = {};
   for (const key of keys ?? (await redis.keys('r:{g}:top:*'))) {
-    const [, , , window] = key.split(':');
-    const flat = await redis.zrevrange(key, 0, -1, 'WITHSCORES');
-    for (let i = 1; i < flat.length; i += 2) found[window!] = (found[window!] ?? 0) + Number(flat[i]);
+    const window = key.split(':')[3]!;
+    for (const value of (await sumsOf(redis, key)).values()) found[window] = (found[window] ?? 0) + value;
   }
   return found;
 }

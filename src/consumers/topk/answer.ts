@@ -22,7 +22,7 @@ const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 
 /** Null: it has no such ranking. */
 export function answerTopk(
-  { path, query }: HttpRequest,
+  { path, query }: Pick<HttpRequest, 'path' | 'query'>,
   options: TopkOptions,
   source: RankingSource,
 ): Promise<Answer> | null {

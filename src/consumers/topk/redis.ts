@@ -17,6 +17,8 @@ export interface RedisChoice {
   sentinel_master?: string | undefined;
   username?: string | undefined;
   password?: string | undefined;
+  /** How long a reply may take. */
+  silence_ms?: number;
   tls?:
     | {
         ca_file?: string | undefined;
@@ -159,6 +161,7 @@ const commonOptions = (choice: RedisChoice) => {
   const username = choice.username ?? (decodeURIComponent(url.username) || undefined);
   const password = choice.password ?? (decodeURIComponent(url.password) || undefined);
   const db = Number(url.pathname.slice(1) || 0);
+  const silence = choice.silence_ms ?? SILENCE_MS;
   return {
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
@@ -167,7 +170,8 @@ const commonOptions = (choice: RedisChoice) => {
     protocol: 2,
     connectionName: 'runnel-topk',
     connectTimeout: CONNECT_MS,
-    socketTimeout: SILENCE_MS,
+    socketTimeout: silence,
+    commandTimeout: silence,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     // What was a primary is a replica now: its successor is behind the same address, or the sentinels know it.

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, type TestContext, test } from 'node:test';
 import type { Redis } from 'ioredis';
 import { MOST_ENTRIES } from '../../../src/consumers/topk/batch.ts';
+import type { RedisChoice } from '../../../src/consumers/topk/redis.ts';
 import { Store, UnfitRedis } from '../../../src/consumers/topk/store.ts';
 import { noRedis, type RedisServer, startRedis } from '../../support/redis.ts';
 import { hit, hits, MINUTE, NOW, TopkReader as Reader, sumOf, sumsIn } from '../../support/topk.ts';
@@ -23,10 +24,14 @@ beforeEach(async () => {
 });
 const redisTest = (name: string, run: (t: TestContext) => Promise<void>) => test(name, { skip: noRedis }, run);
 
-async function open(t: TestContext, at = server): Promise<{ store: Store; ended: Promise<void>; stop: AbortSignal }> {
+async function open(
+  t: TestContext,
+  at = server,
+  more: Partial<RedisChoice> = {},
+): Promise<{ store: Store; ended: Promise<void>; stop: AbortSignal }> {
   const stop = new AbortController();
   const { url } = at;
-  const store = new Store({ url, nodes: [] });
+  const store = new Store({ url, nodes: [], ...more });
   const ended = store.run(stop.signal);
   ended.catch(() => undefined);
   t.after(() => {
@@ -141,7 +146,7 @@ redisTest('a topic that was made anew is counted from its beginning', async (t) 
 });
 
 redisTest('a frozen Redis is given up, and what was sent is sent again', async (t) => {
-  const { store, stop } = await open(t);
+  const { store, stop } = await open(t, server, { silence_ms: 500 });
   const values = hits(20_000, 100);
   const reader = new Reader(store, values, { size: 20 });
   void reader.run(stop);

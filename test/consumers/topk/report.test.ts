@@ -58,13 +58,7 @@ const put = (ranking: string, window: number, start: number, names: Record<strin
 
 async function ask(query: string, listen = '127.0.0.1:8688'): Promise<{ code: number; body: string }> {
   const { pathname, searchParams } = new URL(`http://x${query}`);
-  const request = {
-    method: 'GET',
-    path: pathname,
-    query: searchParams,
-    headers: {},
-    body: async () => Buffer.alloc(0),
-  };
+  const request = { path: pathname, query: searchParams };
   const source = { keys: new Keys('r', 'g'), ask: store.once.bind(store), listen };
   const answer = await answerTopk(request, options, source);
   return answer === null ? { code: 404, body: '' } : { code: answer.code, body: String(answer.body) };
