@@ -27,6 +27,7 @@ import { sink } from './sink.ts';
 import { spanFigures } from './spans.ts';
 import { statsd } from './statsd-figures.ts';
 import { throughput } from './throughput.ts';
+import { topk } from './topk.ts';
 import { tracesFigures } from './traces.ts';
 import { verify } from './verify.ts';
 
@@ -55,6 +56,7 @@ const CASES: Record<string, Case> = {
   checks,
   traces: tracesFigures,
   sink,
+  topk,
 };
 
 const { values, positionals } = parseArgs({

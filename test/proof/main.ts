@@ -12,12 +12,14 @@ import { proveRoutes } from './routes.ts';
 import { proveSinkChaos, proveSinkGroup, proveSinkKills } from './sink.ts';
 import { proveSpans } from './spans.ts';
 import { proveFormats, proveTimes } from './times.ts';
+import { proveTopk } from './topk.ts';
 import { proveDurable, proveOtlp } from './traces.ts';
 
 const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[]>> = {
   checks: [() => proveCompared(60), proveSandboxed],
   group: [() => proveGroup(24)],
   sink: [proveSinkKills, proveSinkGroup, proveSinkChaos],
+  topk: [() => proveTopk(10, 200_000)],
   processing: [
     () => proveJson(400_000, seed()),
     proveTimes,

@@ -123,7 +123,7 @@ const topkSection = section({
         password: optional(name('secret', '${REDIS_PASSWORD}'), 'The secret that goes with it.'),
         tls: tlsOption(
           'rediss: how TLS is spoken. tls: {} is the default: the certificates of the system are trusted.',
-          'redis',
+          'server',
           'The own certificate, as PEM. Needs key_file.',
         ),
         prefix: option(keyPart, 'runnel', 'What all keys begin with.'),
