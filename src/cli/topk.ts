@@ -2,7 +2,7 @@
 import { ConfigError, formatFault } from '../config/errors.ts';
 import type { ConsumerSpec } from '../consumers/kind.ts';
 import type { TopkOptions } from '../consumers/topk/options.ts';
-import { type Asked, wishOf } from '../consumers/topk/wish.ts';
+import { type AskedWindow, wishOf } from '../consumers/topk/wish.ts';
 import { loadConfig } from '../options.ts';
 import { drawRanking } from './bars.ts';
 import { complain, printJson } from './output.ts';
@@ -32,7 +32,7 @@ export async function runTopk(name: string | undefined, command: TopkCommand): P
   }
   const { options, ranking } = found;
   const { window, at, limit } = command;
-  const asked: Asked = {
+  const asked: AskedWindow = {
     ...(window !== undefined && { window }),
     ...(at !== undefined && { at }),
     ...(limit !== undefined && { limit }),
@@ -44,7 +44,7 @@ export async function runTopk(name: string | undefined, command: TopkCommand): P
     complain(`runnel: ${wish}`);
     return 2;
   }
-  const [{ Store }, { readRanking }, { Keys }] = await Promise.all([
+  const [{ Store }, { readRanking }, { RankingKeys }] = await Promise.all([
     import('../consumers/topk/store.ts'),
     import('../consumers/topk/report.ts'),
     import('../consumers/topk/keys.ts'),
@@ -52,7 +52,7 @@ export async function runTopk(name: string | undefined, command: TopkCommand): P
   const store = new Store(options.redis);
   try {
     await store.connect({ fit: false });
-    const keys = new Keys(options.redis.prefix, options.group);
+    const keys = new RankingKeys(options.redis.prefix, options.group);
     const ranked = await store.once((redis) => readRanking(redis, keys, ranking, wish.window, wish));
     if (command.json) printJson(`${JSON.stringify(ranked)}\n`);
     else process.stdout.write(drawRanking(ranked, ranking, process.stdout, process.env));

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster, Redis } from 'ioredis';
 import { ConsumerAccount } from '../../src/consumers/account.ts';
-import { Flow, newTotals, type Rows } from '../../src/consumers/topk/flow.ts';
-import { Keys } from '../../src/consumers/topk/keys.ts';
+import { Flow, type FlowRows, newTotals } from '../../src/consumers/topk/flow.ts';
+import { RankingKeys } from '../../src/consumers/topk/keys.ts';
 import { durationName } from '../../src/consumers/topk/options.ts';
 import { Ranking } from '../../src/consumers/topk/ranking.ts';
 import type { Store } from '../../src/consumers/topk/store.ts';
@@ -31,7 +31,7 @@ export class TopkReader {
       new Map(),
     );
     const ranking = new Ranking({ name: 'top', metric: 'hits', by: ['attributes.path'], value: 'sum', field: null });
-    const plan = { rankings: [ranking], windows: writtenOf(windows), keys: new Keys('r', 'g'), cap };
+    const plan = { rankings: [ranking], windows: writtenOf(windows), keys: new RankingKeys('r', 'g'), cap };
     this.flow = new Flow({
       ...{ plan, store, account: this.account, totals: this.totals, topic: 't', partition: 0, topicId, lingerMs },
       signal: this.lost.signal,
@@ -65,7 +65,7 @@ export class TopkReader {
   }
 }
 
-function rowsOf(values: readonly string[], first: number, end: number): Rows {
+function rowsOf(values: readonly string[], first: number, end: number): FlowRows {
   const parts = values.slice(first, end).map((value) => Buffer.from(value));
   const ends = parts.map(
     (

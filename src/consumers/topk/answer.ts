@@ -4,14 +4,14 @@
  */
 import { type Answer, type HttpRequest, jsonAnswer, textAnswer } from '../../http/answer.ts';
 import { splitAddress } from '../../http/listen.ts';
-import type { Keys } from './keys.ts';
+import type { RankingKeys } from './keys.ts';
 import type { TopkOptions } from './options.ts';
 import type { RedisConnection } from './redis.ts';
 import { readRanking } from './report.ts';
-import { type Asked, wishOf } from './wish.ts';
+import { type AskedWindow, wishOf } from './wish.ts';
 
 export interface RankingSource {
-  keys: Keys;
+  keys: RankingKeys;
   ask<T>(read: (redis: RedisConnection) => Promise<T>): Promise<T>;
   /** Where the endpoint listens. */
   listen: string;
@@ -33,8 +33,8 @@ export function answerTopk(
     const message = 'Names are served on loopback only, and admin.listen is another address: runnel topk shows them.';
     return Promise.resolve(textAnswer(403, message));
   }
-  const asked: Asked = {};
-  for (const [key, value] of query) if (KNOWN.includes(key)) asked[key as keyof Asked] = value;
+  const asked: AskedWindow = {};
+  for (const [key, value] of query) if (KNOWN.includes(key)) asked[key as keyof AskedWindow] = value;
   const wish = wishOf(asked, options, Date.now());
   if (typeof wish === 'string') return Promise.resolve(textAnswer(400, `${wish}.`));
   return source

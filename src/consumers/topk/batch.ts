@@ -7,7 +7,7 @@
  * holds Redis up for some 6 ms a thousand entries, so a batch has at most MOST_ENTRIES. It goes in as a whole or not at
  * all: one that is too large could not be cut by its names, only by its records.
  */
-import type { Keys } from './keys.ts';
+import type { RankingKeys } from './keys.ts';
 import type { Ranking } from './ranking.ts';
 import type { NotRead, RecordReader } from './record.ts';
 import { startOf, type WrittenWindow } from './windows.ts';
@@ -23,7 +23,7 @@ export type NotCounted = NotRead | 'no_value' | 'too_old' | 'ahead';
 export interface Plan {
   rankings: readonly Ranking[];
   windows: readonly WrittenWindow[];
-  keys: Keys;
+  keys: RankingKeys;
   /** Names a key may have. */
   cap: number;
 }
@@ -42,7 +42,7 @@ export function entriesOfRecord(plan: Pick<Plan, 'rankings' | 'windows'>): numbe
   return plan.rankings.length * plan.windows.length;
 }
 
-export class Batch {
+export class TopkBatch {
   readonly #plan: Plan;
   readonly #groups = new Map<string, Group>();
   /** The groups of each ranking for the time of the last record; null: too old for that window. */
@@ -109,7 +109,7 @@ export class Batch {
       windows++;
       const before = group.values.get(name);
       if (before === undefined) this.entries++;
-      group.values.set(name, before === undefined ? value : together(ranking.op, before, value));
+      group.values.set(name, before === undefined ? value : oneValue(ranking.op, before, value));
     }
     return windows;
   }
@@ -145,7 +145,7 @@ export class Batch {
 }
 
 /** A sum never becomes infinite: infinities of both signs would be no number. */
-export function together(op: Ranking['op'], a: number, b: number): number {
+export function oneValue(op: Ranking['op'], a: number, b: number): number {
   if (op === 'max') return Math.max(a, b);
   if (op === 'min') return Math.min(a, b);
   const sum = a + b;

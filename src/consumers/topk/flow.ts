@@ -11,7 +11,7 @@
 import { aborted, Backoff, pause } from '../../core/abort.ts';
 import { log } from '../../log.ts';
 import type { ConsumerAccount } from '../account.ts';
-import { Batch, type Plan } from './batch.ts';
+import { type Plan, TopkBatch } from './batch.ts';
 import { RecordReader } from './record.ts';
 import type { Store } from './store.ts';
 
@@ -20,7 +20,7 @@ const LINGER_MS = 1000;
 const FENCED_MS = 3000;
 
 /** The rows of a record set: `VALUE` and `VALUE_END` are columns of its table. */
-export interface Rows {
+export interface FlowRows {
   readonly bytes: Buffer;
   readonly count: number;
   offset(row: number): number;
@@ -64,7 +64,7 @@ export class Flow {
   readonly field: string;
   readonly #o: FlowOptions;
   readonly #reader: RecordReader;
-  #batch: Batch;
+  #batch: TopkBatch;
   #sending: Promise<void> | null = null;
   #linger: NodeJS.Timeout | undefined;
   #claim = 0;
@@ -84,7 +84,7 @@ export class Flow {
     this.#o = options;
     this.field = `${options.topic}/${options.partition}`;
     this.#reader = new RecordReader(options.plan.rankings);
-    this.#batch = new Batch(options.plan);
+    this.#batch = new TopkBatch(options.plan);
   }
 
   /** True when everything that was read is in Redis. */
@@ -107,7 +107,7 @@ export class Flow {
   }
 
   /** Resolves when the set's bytes are not looked at any more. */
-  async take(set: Rows): Promise<void> {
+  async take(set: FlowRows): Promise<void> {
     // It is read again from where Redis will say.
     if (this.#claim === 0) return;
     const life = this.#life;
@@ -150,7 +150,7 @@ export class Flow {
     this.#linger = undefined;
     const batch = this.#batch;
     if (batch.records === 0) return;
-    this.#batch = new Batch(this.#o.plan);
+    this.#batch = new TopkBatch(this.#o.plan);
     const from = this.#from;
     this.#from = String(this.#next);
     this.#sending = this.#deliver(batch, from, this.#from).finally(() => {
@@ -159,7 +159,7 @@ export class Flow {
   }
 
   /** Never rejects. */
-  async #deliver(batch: Batch, from: string, next: string): Promise<void> {
+  async #deliver(batch: TopkBatch, from: string, next: string): Promise<void> {
     const { store, plan, topicId, signal } = this.#o;
     const { keys, args } = batch.script();
     keys.unshift(plan.keys.positions);
@@ -186,7 +186,7 @@ export class Flow {
     }
   }
 
-  #settle(batch: Batch, what: 'ok' | 'done', next: number, cut: number): void {
+  #settle(batch: TopkBatch, what: 'ok' | 'done', next: number, cut: number): void {
     const { account, totals } = this.#o;
     if (what === 'ok') account.written += batch.counted;
     else account.present += batch.counted;
@@ -230,7 +230,7 @@ export class Flow {
     this.#life++;
     clearTimeout(this.#linger);
     this.#linger = undefined;
-    this.#batch = new Batch(this.#o.plan);
+    this.#batch = new TopkBatch(this.#o.plan);
     this.#o.account.giveBack(this.open);
     this.open = 0;
   }

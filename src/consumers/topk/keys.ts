@@ -13,7 +13,7 @@
 
 export const SEPARATOR = '\x1f';
 
-export class Keys {
+export class RankingKeys {
   readonly positions: string;
   readonly #root: string;
 

@@ -15,8 +15,8 @@ import type { ConsumerHost, ConsumerSpec, OpenConsumer, PartitionState } from '.
 import { answerTopk } from './answer.ts';
 import type { Plan } from './batch.ts';
 import type { TopkStatus } from './figures.ts';
-import { Flow, newTotals, type Rows } from './flow.ts';
-import { Keys } from './keys.ts';
+import { Flow, type FlowRows, newTotals } from './flow.ts';
+import { RankingKeys } from './keys.ts';
 import { durationName, type TopkOptions } from './options.ts';
 import { Ranking } from './ranking.ts';
 import { Store } from './store.ts';
@@ -45,7 +45,7 @@ export class TopkConsumer implements OpenConsumer {
     this.#plan = {
       rankings: options.rankings.map((ranking) => new Ranking(ranking)),
       windows: writtenOf(options.windows),
-      keys: new Keys(options.redis.prefix, group),
+      keys: new RankingKeys(options.redis.prefix, group),
       cap: options.max_names,
     };
     this.#store = new Store(options.redis);
@@ -204,7 +204,7 @@ export class TopkConsumer implements OpenConsumer {
   }
 }
 
-function rowsOf({ bytes, table, base, count }: RecordSet): Rows {
+function rowsOf({ bytes, table, base, count }: RecordSet): FlowRows {
   return {
     bytes,
     count,

@@ -18,7 +18,7 @@ import {
 import { tlsOption } from '../../config/tls.ts';
 import { duration, integer, name, text, topic } from '../../config/types.ts';
 import type { Aggregate, RankingOptions } from './ranking.ts';
-import { planWindows, type Window } from './windows.ts';
+import { planWindows, type TumblingWindow } from './windows.ts';
 
 /** Entries of a batch: a record has to fit, whatever wants it. */
 const MOST_RANKINGS = 100;
@@ -169,7 +169,7 @@ type RawTopk = Values<typeof topkSection>;
 export interface TopkOptions extends Omit<RawTopk, 'windows' | 'keep' | 'rankings' | 'topics' | 'group'> {
   topics: string[];
   group: string;
-  windows: Window[];
+  windows: TumblingWindow[];
   rankings: RankingOptions[];
   /** Keys of `keep` that are no window, or whose value is no duration: for `checkTopk`. */
   wrongKeep: { key: string; message: string }[];

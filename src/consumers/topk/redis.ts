@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { pause } from '../../core/abort.ts';
 import { APPLY, CLAIM } from './script.ts';
-import { inWords } from './words.ts';
+import { redisWords } from './words.ts';
 
 export interface RedisChoice {
   url: string;
@@ -64,7 +64,7 @@ export class RedisConnection {
     client.defineCommand('topkApply', { lua: APPLY });
     client.defineCommand('topkClaim', { lua: CLAIM });
     client.on('error', (error: Error) => {
-      this.error = inWords(error);
+      this.error = redisWords(error);
     });
     client.on('ready', () => {
       this.error = null;
@@ -215,7 +215,7 @@ async function firstOf<T>(
     try {
       return await ask(place);
     } catch (error) {
-      const words = inWords(error as Error);
+      const words = redisWords(error as Error);
       said.push(places.length === 1 ? words : `${place.host}:${place.port}: ${words}`);
     }
   }

@@ -1,9 +1,9 @@
 /** What a ranking is, read out of Redis. */
-import { together } from './batch.ts';
-import { type Keys, SEPARATOR } from './keys.ts';
+import { oneValue } from './batch.ts';
+import { type RankingKeys, SEPARATOR } from './keys.ts';
 import { Ranking, type RankingOptions } from './ranking.ts';
 import type { RedisConnection } from './redis.ts';
-import { partsAt, startAt, type Window } from './windows.ts';
+import { partsAt, startAt, type TumblingWindow } from './windows.ts';
 
 export interface RankedName {
   /** The member: the values of `by`, joined by U+001F. */
@@ -41,9 +41,9 @@ export interface Wish {
  */
 export async function readRanking(
   redis: RedisConnection,
-  keys: Keys,
+  keys: RankingKeys,
   options: RankingOptions,
-  window: Window,
+  window: TumblingWindow,
   { at, last, limit, lowest }: Wish,
 ): Promise<Ranked> {
   const { seconds, base } = window;
@@ -62,7 +62,7 @@ export async function readRanking(
       cut += Number(gone ?? 0);
       for (const [name, score] of scores) {
         const before = values.get(name);
-        values.set(name, before === undefined ? score : together(op, before, score));
+        values.set(name, before === undefined ? score : oneValue(op, before, score));
       }
     }),
   );

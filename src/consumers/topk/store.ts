@@ -5,7 +5,7 @@
 import { Backoff, pause } from '../../core/abort.ts';
 import { log } from '../../log.ts';
 import { type NodeInfo, type RedisChoice, RedisConnection } from './redis.ts';
-import { inWords } from './words.ts';
+import { redisWords } from './words.ts';
 
 const LOOK_MS = 10_000;
 const RETRY_MS = 2000;
@@ -32,6 +32,7 @@ export class Store {
   version: string | null = null;
   failures = 0;
   #quiet = false;
+  #closed = false;
   /** Looks whether positions are what they were: called when Redis was asked. */
   onLook: () => Promise<void> = async () => undefined;
 
@@ -98,7 +99,7 @@ export class Store {
     try {
       return await ask(this.#connection);
     } catch (error) {
-      throw new Error(`cannot use Redis at ${this.name}: ${this.#connection.error ?? inWords(error as Error)}`);
+      throw new Error(`cannot use Redis at ${this.name}: ${this.#connection.error ?? redisWords(error as Error)}`);
     }
   }
 
@@ -108,12 +109,15 @@ export class Store {
   }
 
   close(): void {
+    this.#closed = true;
     this.#connection?.close();
   }
 
   async #look(): Promise<void> {
     if (this.#connection === null) {
-      this.#connection = await RedisConnection.open(this.#choice);
+      const connection = await RedisConnection.open(this.#choice);
+      if (this.#closed) connection.close();
+      this.#connection = connection;
       this.#connection.onReady = () => this.#wake.abort();
       await this.#connection.ready(CONNECT_MS);
     }
@@ -154,7 +158,7 @@ export class Store {
   #fails(error: Error): void {
     this.failures++;
     // That a connection is gone says less than why there is no new one.
-    this.#failed = `cannot use Redis at ${this.name}: ${this.#connection?.error ?? inWords(error)}`;
+    this.#failed = `cannot use Redis at ${this.name}: ${this.#connection?.error ?? redisWords(error)}`;
     this.#say(this.#failed);
   }
 

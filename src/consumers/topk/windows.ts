@@ -16,7 +16,7 @@
  */
 
 /** Lengths and times are in seconds. */
-export interface Window {
+export interface TumblingWindow {
   readonly name: string;
   readonly seconds: number;
   /** How long it can be read after its end. */
@@ -34,7 +34,7 @@ const DAY = 86_400;
 export function planWindows(
   lengths: readonly { name: string; seconds: number }[],
   keep: ReadonlyMap<number, number>,
-): Window[] {
+): TumblingWindow[] {
   const written: number[] = [];
   return [...lengths]
     .sort((a, b) => a.seconds - b.seconds)
@@ -63,9 +63,9 @@ export function startAt(ms: number, seconds: number): number {
 /** A window that is written, and until when its keys are wanted. */
 export class WrittenWindow {
   readonly seconds: number;
-  readonly #users: readonly Window[];
+  readonly #users: readonly TumblingWindow[];
 
-  constructor(seconds: number, all: readonly Window[]) {
+  constructor(seconds: number, all: readonly TumblingWindow[]) {
     this.seconds = seconds;
     this.#users = all.filter((window) => window.base === seconds || window.seconds === seconds);
   }
@@ -80,12 +80,12 @@ export class WrittenWindow {
   }
 }
 
-export function writtenOf(all: readonly Window[]): WrittenWindow[] {
+export function writtenOf(all: readonly TumblingWindow[]): WrittenWindow[] {
   return all.filter(({ base }) => base === null).map(({ seconds }) => new WrittenWindow(seconds, all));
 }
 
 /** The starts of the written windows that the window at `start` is made of; [] of a written one. */
-export function partsAt({ seconds, base }: Window, start: number): number[] {
+export function partsAt({ seconds, base }: TumblingWindow, start: number): number[] {
   if (base === null) return [];
   return Array.from({ length: seconds / base }, (_, i) => start + i * base);
 }

@@ -1,9 +1,9 @@
 /** Which window is asked for, as it is written on the command line and in a query. */
 import { secondsOf, type TopkOptions } from './options.ts';
 import type { Wish } from './report.ts';
-import type { Window } from './windows.ts';
+import type { TumblingWindow } from './windows.ts';
 
-export interface Asked {
+export interface AskedWindow {
   window?: string;
   at?: string;
   last?: string;
@@ -17,10 +17,10 @@ const MOST = 100_000;
 
 /** What is wrong with it, as a sentence without its end. */
 export function wishOf(
-  asked: Asked,
+  asked: AskedWindow,
   { windows }: Pick<TopkOptions, 'windows'>,
   now: number,
-): (Wish & { window: Window }) | string {
+): (Wish & { window: TumblingWindow }) | string {
   const seconds = asked.window === undefined ? usualOf(windows) : secondsOf(asked.window);
   const window = windows.find((one) => one.seconds === seconds);
   if (!window) return `there is no window ${asked.window}: use ${windows.map(({ name }) => name).join(', ')}`;
@@ -34,7 +34,7 @@ export function wishOf(
 }
 
 /** An hour, or what is next to it. */
-function usualOf(windows: readonly Window[]): number | undefined {
+function usualOf(windows: readonly TumblingWindow[]): number | undefined {
   return (windows.find(({ seconds }) => seconds >= USUAL_WINDOW) ?? windows.at(-1))?.seconds;
 }
 

@@ -31,7 +31,7 @@ const REPLIES: readonly (readonly [RegExp, string])[] = [
   [/SSL|wrong version number|EPROTO/, 'it does not speak TLS as it should: redis:// or rediss://?'],
 ];
 
-export function inWords(error: Error): string {
+export function redisWords(error: Error): string {
   const last = (error as { lastNodeError?: Error }).lastNodeError;
   const { message } = last ?? error;
   const code = (error as NodeJS.ErrnoException).code ?? '';

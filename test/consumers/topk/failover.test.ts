@@ -45,21 +45,18 @@ test('a replica that was behind is promoted: what it lacks is counted again, and
   void reader.run(stop);
   const fed = feed(reader, values, stop);
   await until('it has got on', () => (reader.flow.position ?? 0) > 3000);
-  // From here on the replica is behind: it hears nothing more of its primary, which goes on.
-  replica.freeze();
-  const behind = reader.flow.position!;
-  await until('the primary is ahead', () => reader.flow.position! > behind + 2000);
-  await primary.kill();
-  replica.thaw();
+  // From here on the replica is behind, as one is that hears of nothing any more and is promoted later.
   const promoted = replica.client();
   await promoted.replicaof('NO', 'ONE');
   const at = Number(await promoted.hget('r:{g}:positions', 't/0'));
-  assert.ok(at > 0 && at <= reader.flow.position!, 'it has not got everything');
+  await until('the primary is ahead', () => reader.flow.position! > at + 2000);
+  const ahead = reader.flow.position;
+  await primary.kill();
   front.target = replica.port;
   await fed;
   await reader.done();
   assert.deepEqual(await sumsIn(promoted), { 60: sumOf(values), 3600: sumOf(values) });
-  t.diagnostic(`it was ${reader.totals.rewinds} times taken back, once from beyond ${behind} to ${at}`);
+  assert.ok(reader.totals.rewinds > 0, `it was taken back from beyond ${ahead} to ${at}`);
 });
 
 test('sentinels name another primary', { skip: noRedis }, async (t) => {

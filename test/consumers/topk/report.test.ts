@@ -5,7 +5,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import type { Redis } from 'ioredis';
 import { drawRanking } from '../../../src/cli/bars.ts';
 import { answerTopk } from '../../../src/consumers/topk/answer.ts';
-import { Keys } from '../../../src/consumers/topk/keys.ts';
+import { RankingKeys } from '../../../src/consumers/topk/keys.ts';
 import type { TopkOptions } from '../../../src/consumers/topk/options.ts';
 import type { RankingOptions } from '../../../src/consumers/topk/ranking.ts';
 import type { Ranked } from '../../../src/consumers/topk/report.ts';
@@ -59,7 +59,7 @@ const put = (ranking: string, window: number, start: number, names: Record<strin
 async function ask(query: string, listen = '127.0.0.1:8688'): Promise<{ code: number; body: string }> {
   const { pathname, searchParams } = new URL(`http://x${query}`);
   const request = { path: pathname, query: searchParams };
-  const source = { keys: new Keys('r', 'g'), ask: store.once.bind(store), listen };
+  const source = { keys: new RankingKeys('r', 'g'), ask: store.once.bind(store), listen };
   const answer = await answerTopk(request, options, source);
   return answer === null ? { code: 404, body: '' } : { code: answer.code, body: String(answer.body) };
 }

@@ -5,12 +5,12 @@ import {
   partsAt,
   planWindows,
   startOf,
+  type TumblingWindow,
   usualKeep,
-  type Window,
   WrittenWindow,
 } from '../../../src/consumers/topk/windows.ts';
 
-const plan = (lengths: number[], keep: [number, number][] = []): Window[] =>
+const plan = (lengths: number[], keep: [number, number][] = []): TumblingWindow[] =>
   planWindows(
     lengths.map((seconds) => ({ name: durationName(seconds), seconds })),
     new Map(keep),
