@@ -157,14 +157,11 @@ export async function topkKills({ brokers, kills, records, fsync }: KillsOptions
       }
     };
     for (let kill = 0; kill < kills * 2; kill++) {
-      const feeding = send(Math.min(records, (kill + 1) * step));
+      const end = Math.min(records, (kill + 1) * step);
+      const feeding = send(end);
       // In the midst of what was just sent.
-      const from = await counted(redis, setting);
-      await waitFor(
-        `it has got on from ${from}`,
-        async () => (await counted(redis, setting)) > from + step / 4,
-        consumer,
-      );
+      const from = Math.min((await counted(redis, setting)) + step / 4, end - BATCH);
+      await waitFor(`it has got on to ${from}`, async () => (await counted(redis, setting)) >= from, consumer);
       await sleep(Math.random() * 300);
       if (kill % 2 === 0) {
         await server.kill();

@@ -95,7 +95,9 @@ export class Flow {
   /** Makes the partition this one's, and begins to read. Rejects when it is lost. */
   async begin(): Promise<void> {
     const { store, plan, topicId, signal } = this.#o;
-    const given = await store.persist((redis) => redis.claim(plan.keys.positions, this.field, topicId), signal);
+    const ask = () => store.persist((redis) => redis.claim(plan.keys.positions, this.field, topicId), signal);
+    let given = (await ask()) as unknown[];
+    for (; given[0] === 'pending'; given = (await ask()) as unknown[]) await this.#finish(given as string[]);
     const [claim, position, anew] = given as [number, string, number];
     this.#claim = claim;
     if (anew === 1) {
@@ -167,11 +169,17 @@ export class Flow {
     const life = this.#life;
     while (life === this.#life && !signal.aborted) {
       const head = [this.field, topicId, String(this.#claim), from, next];
-      const given = await store.persist((redis) => redis.apply(keys, head.concat(args)), signal).catch(() => null);
+      const given = await store.persist((redis) => redis.count(keys, head.concat(args)), signal).catch(() => null);
       if (given === null || life !== this.#life) return;
-      const [what, position, cut] = given as [string, string, number];
+      const [what, position, cut = 0] = given as [string, string, number?];
       if (what !== 'type') this.error = null;
+      // Who finds it finished had others do it.
+      if (what === 'none') return this.#settle(batch, 'ok', Number(next), 0);
       if (what === 'ok' || what === 'done') return this.#settle(batch, what, Number(next), cut);
+      if (what === 'pending') {
+        await this.#finish(given as string[]).catch(() => undefined);
+        continue;
+      }
       if (what === 'at') return await this.#moved(position);
       if (what === 'type') {
         this.error = `the key ${position} in Redis holds something of somebody else: delete it, or set redis.prefix`;
@@ -182,8 +190,14 @@ export class Flow {
         this.error = `another process counts ${this.field} into the same keys; with another Kafka, give it another redis.prefix or group`;
         await pause(FENCED_MS, signal);
       }
+      this.#o.totals.rewinds++;
       return await this.#claimAgain();
     }
+  }
+
+  /** A batch that somebody has prepared, and may not be there any more to finish. */
+  async #finish([, , ...keys]: readonly string[]): Promise<void> {
+    await this.#o.store.persist((redis) => redis.finish(keys), this.#o.signal);
   }
 
   #settle(batch: TopkBatch, what: 'ok' | 'done', next: number, cut: number): void {
@@ -214,6 +228,7 @@ export class Flow {
   async #claimAgain(): Promise<void> {
     this.drop();
     this.#claim = 0;
+    this.position = null;
     // Lost meanwhile: then nothing is to be done.
     await this.begin().catch(() => undefined);
   }

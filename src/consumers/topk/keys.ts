@@ -7,6 +7,7 @@
  *       <topic>/<partition>          the next offset: everything before it is counted, nothing from it on
  *       epoch:<topic>/<partition>    how often it was claimed: a batch of an older claim is refused
  *       topic:<topic>/<partition>    the topic's id: of one that was made anew the positions mean nothing
+ *       pending                      a batch that is being written (script.ts); '' for none
  *
  * `window` and `start` are seconds. A name is the values of `by`, joined by U+001F; a missing one is empty.
  */

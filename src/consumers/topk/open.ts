@@ -19,6 +19,7 @@ import { Flow, type FlowRows, newTotals } from './flow.ts';
 import { RankingKeys } from './keys.ts';
 import { durationName, type TopkOptions } from './options.ts';
 import { Ranking } from './ranking.ts';
+import type { RedisConnection } from './redis.ts';
 import { Store } from './store.ts';
 import { writtenOf } from './windows.ts';
 
@@ -49,7 +50,7 @@ export class TopkConsumer implements OpenConsumer {
       cap: options.max_names,
     };
     this.#store = new Store(options.redis);
-    this.#store.onLook = () => this.#look();
+    this.#store.onLook = (redis) => this.#look(redis);
     this.#group = new GroupConsumer({
       client: host.client,
       group,
@@ -194,12 +195,12 @@ export class TopkConsumer implements OpenConsumer {
   }
 
   /** Whether Redis has the positions that it should have: a fail-over may have taken it back, also where nothing new comes. */
-  async #look(): Promise<void> {
+  async #look(redis: RedisConnection): Promise<void> {
     const flows = [...this.#flows.values()].map((flow) => ({ flow, since: flow.look() }));
     const known = flows.filter(({ since }) => since !== null);
     if (known.length === 0) return;
     const fields = known.map(({ flow }) => flow.field);
-    const positions = await this.#store.once((redis) => redis.fields(this.#plan.keys.positions, fields));
+    const positions = await redis.fields(this.#plan.keys.positions, fields);
     for (const [i, { flow, since }] of known.entries()) flow.compare(positions[i] ?? '', since);
   }
 }

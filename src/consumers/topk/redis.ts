@@ -1,6 +1,6 @@
 /**
  * The one door to ioredis: a connection to one Redis, to what sentinels say is the primary, or to a cluster (found out by
- * asking), with the two scripts.
+ * asking), with the scripts.
  *
  * Nothing is queued or sent again in here: a command that was cut off has failed, and who sent it decides. What Redis says
  * is put into words once, for status and log.
@@ -8,7 +8,7 @@
 import { readFileSync } from 'node:fs';
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { pause } from '../../core/abort.ts';
-import { APPLY, CLAIM } from './script.ts';
+import { CLAIM, FINISH, PREPARE } from './script.ts';
 import { redisWords } from './words.ts';
 
 export interface RedisChoice {
@@ -45,8 +45,9 @@ const SENTINEL_PORT = 26_379;
 const PORT = 6379;
 
 interface Scripts {
-  topkApply(keys: number, ...rest: string[]): Promise<unknown>;
+  topkPrepare(keys: number, ...rest: string[]): Promise<unknown>;
   topkClaim(keys: number, ...rest: string[]): Promise<unknown>;
+  topkFinish(keys: number, ...rest: string[]): Promise<unknown>;
 }
 type Client = (Redis | Cluster) & Scripts;
 
@@ -61,8 +62,9 @@ export class RedisConnection {
   private constructor(client: Redis | Cluster, cluster: Cluster | null) {
     this.#client = client as Client;
     this.#cluster = cluster;
-    client.defineCommand('topkApply', { lua: APPLY });
+    client.defineCommand('topkPrepare', { lua: PREPARE });
     client.defineCommand('topkClaim', { lua: CLAIM });
+    client.defineCommand('topkFinish', { lua: FINISH });
     client.on('error', (error: Error) => {
       this.error = redisWords(error);
     });
@@ -82,6 +84,8 @@ export class RedisConnection {
       const encrypted = tls === undefined ? {} : { tls, sentinelTLS: tls, enableTLSForSentinelMode: true };
       const client = new ioredis.Redis({
         ...rest,
+        // It looks whether it is the primary.
+        enableReadyCheck: true,
         ...encrypted,
         ...ALONE,
         sentinels: places,
@@ -109,8 +113,20 @@ export class RedisConnection {
     return new RedisConnection(cluster, cluster);
   }
 
-  apply(keys: readonly string[], args: readonly string[]): Promise<unknown> {
-    return this.#client.topkApply(keys.length, ...keys, ...args);
+  /** `keys` begin with that of the positions. What PREPARE gives; where it is `prepared`, what FINISH gave. */
+  async count(keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    const prepared = this.#client.topkPrepare(keys.length, ...keys, ...args);
+    if (keys.length === 1) return prepared;
+    // Sent behind it at once: a process that ends in between leaves it to others.
+    const finished = this.finish(keys);
+    finished.catch(() => undefined);
+    const given = (await prepared) as unknown[];
+    return given[0] === 'prepared' ? finished : given;
+  }
+
+  /** Whoever prepared it. */
+  finish(keys: readonly string[]): Promise<unknown> {
+    return this.#client.topkFinish(keys.length, ...keys);
   }
 
   claim(positions: string, field: string, topicId: string): Promise<unknown> {
@@ -168,6 +184,8 @@ const commonOptions = (choice: RedisChoice) => {
     ...(db !== 0 && { db }),
     ...(url.protocol === 'rediss:' && { tls: tlsOf(choice) }),
     protocol: 2,
+    // What is still loading says so to each command.
+    enableReadyCheck: false,
     connectionName: 'runnel-topk',
     connectTimeout: CONNECT_MS,
     socketTimeout: silence,
@@ -231,6 +249,8 @@ async function clusterEnabled(redis: Redis): Promise<boolean> {
 
 async function infoOf(redis: Redis): Promise<NodeInfo> {
   const info = (await redis.info().catch(refusedCommand)) ?? '';
+  // Until it has loaded it says of nothing how it will be.
+  if (/^loading:1/m.test(info)) throw new Error('LOADING');
   const of = (key: string) => new RegExp(`^${key}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? null;
   let policy = of('maxmemory_policy');
   if (policy === null) {

@@ -34,7 +34,7 @@ export class Store {
   #quiet = false;
   #closed = false;
   /** Looks whether positions are what they were: called when Redis was asked. */
-  onLook: () => Promise<void> = async () => undefined;
+  onLook: (redis: RedisConnection) => Promise<void> = async () => undefined;
 
   constructor(choice: RedisChoice) {
     this.#choice = choice;
@@ -48,7 +48,7 @@ export class Store {
     while (!stop.aborted) {
       try {
         await this.#look();
-        if (this.#unfit === null) await this.onLook();
+        if (this.#unfit === null) await this.onLook(this.#connection!);
         this.#worked();
       } catch (error) {
         this.#fails(error as Error);

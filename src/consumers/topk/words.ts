@@ -7,7 +7,7 @@ const REPLIES: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /^NOPERM/,
-    'the user has no right to do this: it needs +@read +@write +@scripting +info on the keys that begin with redis.prefix',
+    'the user has no right to do this: it needs +@read +@write +@scripting +@connection +info, and ~PREFIX:*',
   ],
   [/^READONLY/, 'it is a replica, which takes no writes: waiting for the primary'],
   [/^OOM/, 'it is out of memory (maxmemory): give it more, or lower max_names, keep or the number of rankings'],
@@ -27,7 +27,7 @@ const REPLIES: readonly (readonly [RegExp, string])[] = [
   ],
   [/ECONNREFUSED/, 'connection refused'],
   [/ENOTFOUND|EAI_AGAIN/, 'no such host'],
-  [/certificate|self.signed|CERT_/i, 'its certificate is not trusted: look at redis.ca_file'],
+  [/certificate|self.signed|CERT_/i, 'its certificate is not trusted: look at redis.tls'],
   [/SSL|wrong version number|EPROTO/, 'it does not speak TLS as it should: redis:// or rediss://?'],
 ];
 
