@@ -74,7 +74,7 @@ function sampleValue({ shape, fallback }) {
 
 function exampleOf(shape) {
   if (shape.kind === 'list') return `[${exampleOf(shape.item)}]`;
-  if (shape.kind === 'dictionary') return '{env: prod}';
+  if (shape.kind === 'dictionary') return shape.example;
   if (shape.kind === 'choice') return shape.info.example;
   return inline(shape.info.example ?? shape.info.json.enum?.[0] ?? shape.info.json.minimum ?? '');
 }

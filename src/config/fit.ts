@@ -48,7 +48,7 @@ export function fit(tree: Tree, shape: Shape, name: string, faults: Fault[]): Tr
       return { kind: 'list', place: tree.place, items };
     }
     case 'dictionary':
-      if (tree.kind !== 'map') return refuse(`must be a map, for example {env: prod}, not ${article(tree)}`);
+      if (tree.kind !== 'map') return refuse(`must be a map, for example ${shape.example}, not ${article(tree)}`);
       return fitEntries(tree, () => shape.value, name, faults);
     case 'map':
       if (shape.orFalse && tree.kind === 'scalar') return tree;

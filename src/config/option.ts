@@ -214,11 +214,12 @@ export function commaList<S extends v.GenericSchema>(item: S): v.ArraySchema<S, 
   return v.pipe(v.array(item), v.metadata({ commas: true })) as unknown as v.ArraySchema<S, undefined>;
 }
 
-/** A map whose keys the user chooses. */
+/** A map whose keys the user chooses. `example`: one, as it is written. */
 export function dictionary<S extends v.GenericSchema>(
   value: S,
+  example = '{env: prod}',
 ): v.GenericSchema<Record<string, v.InferInput<S>>, Record<string, v.InferOutput<S>>> {
-  return v.record(v.string(), value) as unknown as v.GenericSchema<
+  return v.pipe(v.record(v.string(), value), v.metadata({ example })) as unknown as v.GenericSchema<
     Record<string, v.InferInput<S>>,
     Record<string, v.InferOutput<S>>
   >;

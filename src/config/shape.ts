@@ -13,7 +13,7 @@ export type Shape =
   | { kind: 'choice'; fields: Map<string, Field>; beside: Map<string, Field>; info: ChoiceInfo }
   /** Anything: what it is made of is its own business. */
   | { kind: 'grammar'; info: LeafInfo }
-  | { kind: 'dictionary'; value: Shape }
+  | { kind: 'dictionary'; value: Shape; example: string }
   /**
    * `commas`: what is between commas is an item. `single`: a map in its place is its one item. `none`: where it is empty
    * there is none.
@@ -51,7 +51,7 @@ export function shapeOf(schema: unknown): Shape {
       return { kind: 'list', item: shapeOf(s.item), commas: commas === true, single: false, none: none === true };
     }
     case 'record':
-      return { kind: 'dictionary', value: shapeOf(s.value) };
+      return { kind: 'dictionary', value: shapeOf(s.value), example: (v.getMetadata(s) as Any).example };
     case 'object': {
       const fields = new Map<string, Field>();
       for (const [key, entry] of Object.entries<Any>(s.entries)) {

@@ -15,7 +15,7 @@ after(() => rm(dir, { recursive: true }));
 async function load(text: string): Promise<Loaded> {
   const path = join(dir, 'runnel.yaml');
   await writeFile(path, text);
-  return loadConfig(path, { env: { KAFKA_PASSWORD: 'x', OPENSEARCH_PASSWORD: 'x' } });
+  return loadConfig(path, { env: { KAFKA_PASSWORD: 'x', OPENSEARCH_PASSWORD: 'x', REDIS_PASSWORD: 'x' } });
 }
 
 /** Takes one # from every line that is an option. */

@@ -122,7 +122,7 @@ const topkSection = section({
         username: optional(name('text', 'runnel'), 'Who logs in; without it the default user.'),
         password: optional(name('secret', '${REDIS_PASSWORD}'), 'The secret that goes with it.'),
         tls: tlsOption(
-          'rediss: how TLS is spoken. tls: {} is the default: the certificates of the system are trusted.',
+          'Speaks TLS to Redis, as a URL that begins with rediss:// does, too; tls: {} trusts the certificates of the system.',
           'server',
           'The own certificate, as PEM. Needs key_file.',
         ),
@@ -148,7 +148,7 @@ const topkSection = section({
     'Tumbling windows, in UTC. One that consists of at most 30 of a shorter one is not written, but added up when it is read: 10m of 1m, 1d of 1h.',
   ),
   keep: option(
-    dictionary(text('duration', '2h')),
+    dictionary(text('duration', '2h'), '{1h: 7d}'),
     {},
     'How long a window can be read after its end, for example {1h: 7d}. Default: 72 windows, at least 2h; from 1d on 90 windows. What another window is made of is kept as long as that.',
   ),
@@ -248,9 +248,6 @@ export function checkTopk(options: TopkOptions, at: Path, refuse: Saying, warn: 
   const { redis } = options;
   if ((redis.tls?.cert_file === undefined) !== (redis.tls?.key_file === undefined)) {
     refuse([...at, 'redis', 'tls'], 'needs both cert_file and key_file, or neither');
-  }
-  if (redis.tls && !redis.url.startsWith('rediss:')) {
-    refuse([...at, 'redis', 'url'], 'must begin with rediss:// where there is tls');
   }
   if (options.rankings.length === 0) refuse([...at, 'rankings'], 'must not be empty: there is nothing to rank');
   if (options.rankings.length > MOST_RANKINGS) refuse([...at, 'rankings'], `has more than ${MOST_RANKINGS} rankings`);

@@ -182,7 +182,7 @@ const commonOptions = (choice: RedisChoice) => {
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     ...(db !== 0 && { db }),
-    ...(url.protocol === 'rediss:' && { tls: tlsOf(choice) }),
+    ...((url.protocol === 'rediss:' || choice.tls !== undefined) && { tls: tlsOf(choice) }),
     protocol: 2,
     // What is still loading says so to each command.
     enableReadyCheck: false,

@@ -73,7 +73,10 @@ test('all that is wrong is told, with its place and what would be right', async 
   await check(RANKINGS, /:4:5: sink\.topk needs redis: where rankings are kept/);
   await check(`    redis: {url: "http://r"}\n${RANKINGS}`, /:4:18: .*redis\.url must be redis:\/\/host:6379/);
   await check(`    redis: {url: "redis://r/x"}\n${RANKINGS}`, /must end with the number of a database/);
-  await check(`    redis: {url: "redis://r", tls: {}}\n${RANKINGS}`, /must begin with rediss:\/\/ where there is tls/);
+  await check(
+    `    redis: {url: "redis://r", tls: {cert_file: /c}}\n${RANKINGS}`,
+    /tls needs both cert_file and key_file/,
+  );
   await check(
     `    redis: {url: "redis://r", prefix: "a{b"}\n${RANKINGS}`,
     /prefix must be 1 to 200 characters without/,

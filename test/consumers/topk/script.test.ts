@@ -15,7 +15,8 @@ let server: RedisServer;
 let redis: Redis;
 before(async () => {
   if (noRedis) return;
-  server = await startRedis();
+  // What was answered is in the file: else Redis may keep it back for two seconds while it syncs.
+  server = await startRedis({ fsync: 'always' });
   redis = server.client();
 });
 after(() => server?.[Symbol.asyncDispose]());
