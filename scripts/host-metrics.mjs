@@ -1,9 +1,9 @@
 /** docs/host-metrics.md, of catalog.ts: what is measured of a machine, and what others call it. */
-import { CONVENTIONS, catalog } from './catalog.ts';
+import { CONVENTIONS, catalog } from '../src/checks/catalog.ts';
 
 const HEAD = `# Metrics of the host
 
-Generated from \`scripts/catalog.ts\` by \`npm run generate\`. Names, units and attributes are those of OpenTelemetry's
+Generated from \`src/checks/catalog.ts\` by \`npm run generate\`. Names, units and attributes are those of OpenTelemetry's
 semantic conventions ${CONVENTIONS} where these have one; \`system.linux.*\`, and what is marked by \\*, are made in their manner
 (the group \`system.*\` is still in development there). An interface is \`network.interface.name\` throughout. A \`sum\` is the
 increase in the interval, which others keep as a counter since the boot; a \`gauge\` is what is so at its end. Shares are

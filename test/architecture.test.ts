@@ -42,6 +42,7 @@ const ROWS = [
 const ALSO: { from: string; to: string; type?: boolean }[] = [
   { from: 'sources/host', to: 'checks' }, // the source that runs them,
   { from: 'checks/custom', to: 'sources/statsd' }, // of which one reads StatsD's grammar
+  { from: 'alerts', to: 'checks/catalog.ts' }, // which names there are,
   { from: 'kernel', to: 'core' }, // the kernel is the loops over core's tables,
   { from: 'core', to: 'kernel', type: true }, // and lanes are handed one
   { from: 'core/input.ts', to: 'config', type: true }, // an input brings its options

@@ -23,7 +23,7 @@ export const alerts: InputKind<'alerts', AlertsConfig, AlertsInput, AlertsSaid> 
   name: 'alerts',
   options: alertsOption,
   complete: (raw, { kafka }) => completeAlerts(raw as Parameters<typeof completeAlerts>[0], kafka.topic_prefix),
-  check: (config, refuse: Saying, warn: Saying) => checkRules(config, refuse, warn),
+  check: (config, refuse: Saying) => checkRules(config, refuse),
   topics: (config) => {
     const { configured, topic } = config.alerts;
     // One memory for what seldom comes.

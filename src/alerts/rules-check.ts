@@ -1,4 +1,5 @@
 /** What must hold between rules, and between them and what is measured. */
+import { catalog } from '../checks/catalog.ts';
 import type { CommonConfig } from '../config/config.ts';
 import { nearest, type Path, type Saying } from '../config/errors.ts';
 import type { AlertsConfig } from './options.ts';
@@ -12,7 +13,7 @@ interface Measuring {
   statsd: { flush_interval: number; listen: readonly unknown[] };
 }
 
-export function checkRules(config: CommonConfig, refuse: Saying, warn: Saying): void {
+export function checkRules(config: CommonConfig, refuse: Saying): void {
   const { alerts, logs, metrics, statsd } = config as unknown as Measuring;
   for (const list of ['rules', 'receivers'] as const) {
     const names = alerts[list].map(({ name }) => name);
@@ -27,6 +28,13 @@ export function checkRules(config: CommonConfig, refuse: Saying, warn: Saying): 
   for (const [i, rule] of alerts.rules.entries()) {
     const at: Path = ['alerts', 'rules', i];
     const { log, check, value } = rule;
+    for (const [key, metric] of [
+      ['metric', rule.metric],
+      ['of', rule.of ?? ''],
+    ] as const) {
+      const near = misspelt(metric);
+      if (near !== null) refuse([...at, key], `is ${metric}, which no check yields: did you mean ${near}?`);
+    }
     if (log && !logs.some(({ name }) => name === log.input)) {
       const near = nearest(
         log.input,
@@ -55,8 +63,16 @@ export function checkRules(config: CommonConfig, refuse: Saying, warn: Saying): 
     else if (value.over % interval !== 0)
       refuse([...at, 'value'], `must be over a multiple of ${interval / 1000}s, the interval at which it is measured`);
   }
-  void warn;
 }
+
+/** The name of a host metric that is nearly this; null: it is one, or may come from elsewhere. */
+function misspelt(name: string): string | null {
+  if (!name.startsWith('system.') || name.includes('*')) return null;
+  names ??= new Set(catalog().map((row) => row.name));
+  return names.has(name) ? null : (nearest(name, [...names]) ?? null);
+}
+
+let names: Set<string> | null = null;
 
 /** Host metrics have the interval of metrics, all others that of StatsD; where it is not plain, the shorter. */
 function shortestFor({ metric }: Rule, { metrics, statsd }: Pick<Measuring, 'metrics' | 'statsd'>): number {

@@ -1,7 +1,7 @@
 /**
  * A check measures one aspect of the host: it reads, parses, and tells a meter what it found. Reading and parsing are
  * two functions, so that a test of the parser needs no machine. Names, units and attributes are OpenTelemetry's
- * (semantic conventions 1.44, system.*), with `network.interface.name` throughout; docs/host-metrics.md lists them all, from scripts/catalog.ts.
+ * (semantic conventions 1.44, system.*), with `network.interface.name` throughout; docs/host-metrics.md lists them all, from src/checks/catalog.ts.
  */
 export type Attributes = Readonly<Record<string, string | number>>;
 

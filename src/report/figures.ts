@@ -50,6 +50,8 @@ export function figuresOf(s: LiveStatus, kinds: readonly AnyKind[] = INPUTS): Fi
   // Without brokers there is nothing to be connected to: an alert for 0 must not fire there.
   const connected: Sample[] = s.kafka.state === 'not_configured' ? [] : [[s.kafka.state === 'connected' ? 1 : 0]];
   to.gauge('kafka_connected', '1 while Kafka answers; without brokers it is left out.', [], connected);
+  const certificates = Object.entries(s.kafka.certificate_days_left).map(([broker, days]) => [days, broker] as const);
+  to.gauge('kafka_certificate_days_left', 'Days that the certificate of a broker lasts.', ['broker'], certificates);
   to.gauge('kafka_last_ack_seconds', 'Age of the last acknowledgement.', [], [[s.kafka.last_ack_seconds]]);
   to.counter('kafka_retries', 'Requests that were sent again.', [], [[s.kafka.retries]]);
   to.counter('kafka_throttled_seconds', 'How long brokers made the agent wait.', [], [[s.kafka.throttled_seconds]]);

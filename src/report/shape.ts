@@ -77,6 +77,8 @@ export interface CommonStatus {
     throttled_seconds: number;
     /** Null without exactly_once. */
     transactions: TransactionsStatus | null;
+    /** By broker; empty without TLS. */
+    certificate_days_left: Record<string, number>;
   };
   topics: TopicStatus[];
   spool: { bytes: number; records: number; oldest_seconds: number };

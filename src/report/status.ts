@@ -84,6 +84,7 @@ export function buildStatus(parts: StatusParts, files: number): LiveStatus {
       retries: sum(topics, ({ retries }) => retries),
       throttled_seconds: sum(topics, ({ throttled_seconds }) => throttled_seconds),
       transactions: parts.exactlyOnce?.status ?? null,
+      certificate_days_left: client?.certificateDays ?? {},
     },
     topics: topics.map(({ topic, partition, records, bytes, in_flight, possible_duplicates, cut, error }) => {
       const in_local_log = Math.min(in_flight, spooled.get(topic) ?? 0);

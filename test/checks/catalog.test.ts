@@ -1,8 +1,8 @@
-/** scripts/catalog.ts against what checks yield, on this machine and on machines that are made of files. */
+/** src/checks/catalog.ts against what checks yield, on this machine and on machines that are made of files. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { catalog } from '../../scripts/catalog.ts';
 import { availableChecks } from '../../src/checks/all.ts';
+import { catalog } from '../../src/checks/catalog.ts';
 import { reportClock } from '../../src/checks/clock.ts';
 import { HostFiles } from '../../src/checks/files.ts';
 import { reportKafkaClock } from '../../src/checks/kafka-clock.ts';

@@ -73,6 +73,8 @@ async function checkSends(brokers: string, options: Partial<KafkaClientOptions>)
     await sender.drained(AbortSignal.timeout(15_000));
     assert.deepEqual((await readValues(kafka.brokers, topic)).map(String), ['hello']);
     assert.equal(client.state, 'connected');
+    const days = Object.values(client.certificateDays);
+    assert.ok(options.tls ? days.length > 0 && days.every((left) => left > 0) : days.length === 0, String(days));
   } finally {
     await sender.stop();
     client.close();

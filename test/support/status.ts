@@ -132,6 +132,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
       retries: 0,
       throttled_seconds: 0,
       transactions: null,
+      certificate_days_left: {},
     },
     topics: [
       {

@@ -86,6 +86,8 @@ export class KafkaClient {
   #changing = new AbortController();
   readonly #cluster: Cluster;
   readonly #presence: Presence;
+  /** By address: when the broker's certificate ends. */
+  readonly #certificates = new Map<string, number>();
   #probing: Promise<void> | null = null;
   #aging: NodeJS.Timeout | undefined;
 
@@ -102,6 +104,7 @@ export class KafkaClient {
     this.#o = { ...this.#o, ...options };
     this.#bootstrap = options.brokers.map(parseAddress);
     this.#cluster.forget();
+    this.#certificates.clear();
     for (const topic of this.#topics.values()) topic.stale = true;
     const [before, links] = [this.#links, this.#changing];
     this.#changing = new AbortController();
@@ -121,7 +124,10 @@ export class KafkaClient {
         sasl: sasl ?? null,
         connectTimeout: connect_timeout ?? CONNECT_TIMEOUT,
         requestTimeout: request_timeout ?? REQUEST_TIMEOUT,
-        opened: (link) => this.#opened(link),
+        opened: (link) => {
+          this.#opened(link);
+          if (link.certificateEnds !== null) this.#certificates.set(link.address, link.certificateEnds);
+        },
         lost: (error) => this.#lost(error),
       },
       AbortSignal.any([this.#closing.signal, this.#changing.signal]),
@@ -141,6 +147,12 @@ export class KafkaClient {
   /** The id of the cluster that all connections are to, once it was reached. */
   get clusterId(): string | null {
     return this.#cluster.id;
+  }
+
+  /** Days that the certificates of brokers last, by address; empty without TLS. */
+  get certificateDays(): Record<string, number> {
+    const days = (ends: number) => Math.floor((ends - Date.now()) / 86_400_000);
+    return Object.fromEntries([...this.#certificates].map(([address, ends]) => [address, days(ends)]));
   }
 
   get cluster(): ClusterStatus {

@@ -88,6 +88,8 @@ export class Link {
   /** Aborts with why the link is of no more use. */
   readonly #ending = new AbortController();
   #tcp: net.Socket | null = null;
+  /** When the broker's certificate ends, milliseconds since the epoch; null: without TLS. */
+  certificateEnds: number | null = null;
   #at: LinkProgress['at'] = 'dial';
   /** Monotonic milliseconds. */
   #expiresAt = Number.POSITIVE_INFINITY;
@@ -341,6 +343,8 @@ export class Link {
     }
     const secure = tls.connect({ socket, host, ...(net.isIP(host) ? {} : { servername: host }), ...options }, () => {
       this.#at = 'hello';
+      const ends = Date.parse(secure.getPeerCertificate().valid_to ?? '');
+      this.certificateEnds = Number.isNaN(ends) ? null : ends;
       onConnect();
     });
     secure.on('error', (error) => this.fail(this.#reason(error)));

@@ -1,7 +1,7 @@
 /**
  * Every metric that the checks of this machine yield, and what the Datadog Agent and Prometheus' node_exporter call it.
- * docs/host-metrics.md is made of it (`npm run generate`), and tests hold it against what checks yield. Nothing reads it
- * when the agent runs.
+ * docs/host-metrics.md is made of it (`npm run generate`), and tests hold it against what checks yield. Rules of
+ * alerts are held against its names.
  *
  * Names are those of OpenTelemetry's semantic conventions where these have one; `system.linux.*` and what is marked by *
  * are made in their manner. `network.interface.name` stands throughout, also where 1.44 says `system.device`.

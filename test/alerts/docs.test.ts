@@ -1,0 +1,108 @@
+/** docs/alerting.md: its configurations are right, its cases pass, it lists the built-in rules; what refuses, says what is right. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { builtinRules } from '../../src/alerts/builtin.ts';
+import { ConfigError } from '../../src/config/errors.ts';
+import { loadConfig } from '../../src/options.ts';
+import { runnel } from '../support/agent.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const TEXT = readFileSync(join(ROOT, 'docs/alerting.md'), 'utf8');
+const YAML = [...TEXT.matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => text!);
+/** What its rules look at. */
+const MORE = 'logs: [{name: kernel, include: /var/log/kern.log}, {name: auth, include: /var/log/auth.log}]\n';
+
+test('its configurations are right, and its cases pass', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'runnel-alerting-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const [first, cases, twenty] = YAML;
+  const config = join(dir, 'runnel.yaml');
+  writeFileSync(config, `${MORE}${twenty}`);
+  assert.equal((await loadConfig(config)).config.alerts.rules.length, 20);
+  writeFileSync(config, first!);
+  assert.equal((await loadConfig(config)).config.alerts.receivers.length, 2);
+  writeFileSync(join(dir, 'cases.yaml'), cases!);
+  const passed = await runnel('alerts', 'test', join(dir, 'cases.yaml'), '-c', config);
+  assert.equal(passed.code, 0, passed.stdout + passed.stderr);
+  writeFileSync(join(dir, 'cases.yaml'), cases!.replace('150s', '100s'));
+  const failed = await runnel('alerts', 'test', join(dir, 'cases.yaml'), '-c', config, '--json');
+  assert.equal(failed.code, 1);
+  const [{ ok, failures }] = JSON.parse(failed.stdout);
+  assert.equal(ok, false);
+  assert.deepEqual([failures[0].at, failures[0].rule, failures[0].found[0].state], ['100s', 'disk-full', 'pending']);
+});
+
+test('it lists the rules that are built in', () => {
+  const listed = [...TEXT.matchAll(/`(runnel-[\w-]+)`/g)].map(([, name]) => name!);
+  assert.deepEqual(
+    [...new Set(listed)].sort(),
+    builtinRules()
+      .map(({ name }) => name)
+      .sort(),
+  );
+});
+
+test('the rules for Prometheus are right, of figures that there are', () => {
+  const file = join(ROOT, 'prometheus/runnel.rules.yaml');
+  const names = [...readFileSync(file, 'utf8').matchAll(/\brunnel_\w+/g)].map(([name]) => name);
+  const sources = [
+    'src/report/figures.ts',
+    'src/sources/tail/report.ts',
+    'src/sources/statsd/report.ts',
+    'src/alerts/report.ts',
+  ];
+  const known = sources.map((path) => readFileSync(join(ROOT, path), 'utf8')).join('');
+  for (const name of new Set(names)) {
+    assert.ok(known.includes(`'${name.slice('runnel_'.length).replace(/_total$/, '')}'`), name);
+  }
+  if (spawnSync('promtool', ['--version']).status !== 0) return;
+  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'rules', file], { encoding: 'utf8' });
+  assert.equal(status, 0, stdout + stderr);
+});
+
+test('what cannot be is refused, with what would be right', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'runnel-alerting-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const path = join(dir, 'runnel.yaml');
+  const refused = async (rule: Record<string, unknown>) => {
+    writeFileSync(path, JSON.stringify({ alerts: { rules: [{ name: 'r', ...rule }] } }));
+    try {
+      await loadConfig(path);
+    } catch (error) {
+      assert.ok(error instanceof ConfigError);
+      return error.faults.map(({ message }) => message.replace('alerts.rules[0]', '')).join('; ');
+    }
+    return 'nothing';
+  };
+  const cases: [Record<string, unknown>, RegExp][] = [
+    [
+      { metric: 'm', fire: '> 0.9', clear: '> 0.8' },
+      /^\.clear is on the wrong side of fire '> 0.9': write '< 0.9', or further/,
+    ],
+    [
+      { metric: 'm', fire: '> 0.9', clear: '< 0.95' },
+      /^\.clear is on the wrong side of fire '> 0.9': 0.95 is above 0.9$/,
+    ],
+    [{ metric: 'm' }, /needs fire, for example fire: '> 0.9', or absent or forecast$/],
+    [{ fire: '> 1' }, /needs one of metric, log and check$/],
+    [{ metric: 'm', check: 'c', fire: '> 1' }, /needs one of metric, log and check/],
+    [{ metric: 'm', fire: '90%' }, /^\.fire must be a comparison in quotes, for example '> 0.9', not "90%"$/],
+    [{ metric: 'm', fire: '> 90%' }, /^\.fire must not have a unit: metrics are fractions/],
+    [{ metric: 'm', fire: '> 1', value: 'avg over 5s' }, /^\.value is over less than 10s, the interval/],
+    [{ metric: 'm', fire: '> 1', value: 'avg over 15s' }, /^\.value must be over a multiple of 10s/],
+    [{ metric: 'm', fire: '> 1', value: 'p100' }, /^\.value must be one of last, /],
+    [{ metric: 'm', fire: 'critical' }, /^\.fire is critical, which only a check is/],
+    [
+      { metric: 'system.filesystem.utilisation', fire: '> 0.9' },
+      /^\.metric is system\.filesystem\.utilisation, which no check yields: did you mean system\.filesystem\.utilization\?$/,
+    ],
+    [{ log: { input: 'nginx', match: 'x' }, fire: '> 0' }, /^\.log\.input is nginx, and there is none under logs$/],
+    [{ metric: 'm', absent: '1m', fire: '> 0' }, /^\.fire is of no use with absent$/],
+  ];
+  for (const [rule, message] of cases) assert.match(await refused(rule), message, JSON.stringify(rule));
+  assert.equal(await refused({ metric: 'm', fire: '> 1', value: 'avg over 20s' }), 'nothing');
+});
