@@ -66,7 +66,7 @@ export class TransportError extends Error {
 }
 
 /** The answer is a refusal. */
-export class Refused extends Error {
+export class RefusedRequest extends Error {
   readonly status: number;
   /** `security_exception` and the like; empty where it says none. */
   readonly type: string;
@@ -154,7 +154,7 @@ export class Transport {
     const answer = parsed(received.body);
     if (status >= 400 && !allow.includes(status)) {
       const { type = '', reason = answer === null ? received.body.toString('utf8', 0, 300) : '' } = errorIn(answer);
-      throw new Refused(status, type, reason, url, what);
+      throw new RefusedRequest(status, type, reason, url, what);
     }
     return { status, body: answer };
   }

@@ -10,7 +10,7 @@ import { type TestContext, test } from 'node:test';
 import { Nodes } from '../../../src/consumers/opensearch/nodes.ts';
 import {
   productOf,
-  Refused,
+  RefusedRequest,
   Transport,
   TransportError,
   type TransportOptions,
@@ -160,7 +160,7 @@ test('refusals say what was to be done, who refuses it and why', async (t) => {
   const said: string[] = [];
   for (const _ of answers) {
     const error = await failing(asked.json('PUT', '/_index_template/x', {}, { what: 'cannot make x' }));
-    assert.ok(error instanceof Refused);
+    assert.ok(error instanceof RefusedRequest);
     said.push(error.message.replace(url, 'URL'));
   }
   assert.deepEqual(said, [

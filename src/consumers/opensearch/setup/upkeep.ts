@@ -12,7 +12,7 @@ import { pause } from '../../../core/abort.ts';
 import { log } from '../../../log.ts';
 import { streamNames } from '../names.ts';
 import type { OpenSearchOptions } from '../options.ts';
-import { Refused, type Transport } from '../transport.ts';
+import { RefusedRequest, type Transport } from '../transport.ts';
 import { chunks, type DataStream, lookAtStreams } from './streams.ts';
 
 const EVERY_MS = 60_000;
@@ -104,7 +104,7 @@ export class StreamUpkeep {
         this.#status.rolled_over++;
         log.info(`${name} goes on in ${body.new_index}`);
       } catch (error) {
-        if (!(error instanceof Refused && isBeaten(error))) throw error;
+        if (!(error instanceof RefusedRequest && isBeaten(error))) throw error;
       }
     }
   }
@@ -155,6 +155,6 @@ export class StreamUpkeep {
 }
 
 /** Somebody else was faster: OpenSearch says so with 500 or 400, as Elasticsearch does by words alike. */
-function isBeaten({ type, reason }: Refused): boolean {
+function isBeaten({ type, reason }: RefusedRequest): boolean {
   return /concurrent modification/i.test(reason) || type === 'resource_already_exists_exception';
 }
