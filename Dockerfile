@@ -11,6 +11,7 @@ COPY README.md CHANGELOG.md LICENSE tsconfig.json ./
 COPY scripts scripts
 COPY config config
 COPY docs docs
+COPY prometheus prometheus
 COPY systemd systemd
 COPY src src
 RUN npm pack && npm install --global --prefix /out --omit=dev --ignore-scripts --no-audit --no-fund ./runnel-agent-*.tgz
