@@ -21,6 +21,8 @@ async function spansOnDisk(dataDir: string): Promise<string[]> {
   const spools = await openSpools(`${dataDir}/spool`);
   const found: string[] = [];
   for (const partition of spools.partitions()) {
+    // At a stop there are metrics of the spans, too.
+    if (partition.topic !== 'runnel.traces') continue;
     for await (const entry of partition.read(0, { follow: false })) {
       for (const { key, value } of records(await decompress(entry.codec, entry.body))) {
         for (const { traceId, spanId } of spansIn(value!)) {

@@ -25,12 +25,12 @@ interface Otlp {
 }
 
 interface OtlpStatus {
-  otlp: { spans: number };
+  gelf: { spans: number };
 }
 
 /** On paper: what it receives stands in its options. */
-const otlp: InputKind<'otlp', Otlp, Otlp, OtlpStatus> = {
-  name: 'otlp',
+const gelf: InputKind<'gelf', Otlp, Otlp, OtlpStatus> = {
+  name: 'gelf',
   options: option(
     section({
       topic: option(topic('runnel.traces'), 'runnel.traces', 'Where spans go.'),
@@ -41,20 +41,20 @@ const otlp: InputKind<'otlp', Otlp, Otlp, OtlpStatus> = {
     'What traced applications send.',
   ),
   complete: (raw) => raw as Otlp,
-  check({ otlp }, refuse) {
-    if (otlp.spans.length > otlp.limit) refuse(['otlp', 'spans', otlp.limit], 'is beyond otlp.limit: raise it');
+  check({ gelf }, refuse) {
+    if (gelf.spans.length > gelf.limit) refuse(['gelf', 'spans', gelf.limit], 'is beyond gelf.limit: raise it');
   },
-  topics: ({ otlp }) => [{ topic: otlp.topic, replayable: false, path: ['otlp', 'topic'] }],
-  inputs({ otlp }) {
-    const topics = [{ topic: otlp.topic, replayable: false }];
-    return otlp.spans.length > 0 ? [{ id: 'otlp', title: 'otlp', topics, options: otlp, about: 'spans' }] : [];
+  topics: ({ gelf }) => [{ topic: gelf.topic, replayable: false, path: ['gelf', 'topic'] }],
+  inputs({ gelf }) {
+    const topics = [{ topic: gelf.topic, replayable: false }];
+    return gelf.spans.length > 0 ? [{ id: 'gelf', title: 'gelf', topics, options: gelf, about: 'spans' }] : [];
   },
   brief: () => null,
-  nothing: { otlp: { spans: 0 } },
-  figures: (s, to) => to.counter('otlp_spans', 'Spans received.', [], [[s.otlp.spans]]),
-  lines: ({ otlp }) => [`otlp: ${otlp.spans} spans`],
+  nothing: { gelf: { spans: 0 } },
+  figures: (s, to) => to.counter('gelf_spans', 'Spans received.', [], [[s.gelf.spans]]),
+  lines: ({ gelf }) => [`gelf: ${gelf.spans} spans`],
   rows: () => [],
-  tables: ({ otlp }) => [{ title: 'OTLP', heads: ['spans'], rows: [[`${otlp.spans}`]] }],
+  tables: ({ gelf }) => [{ title: 'OTLP', heads: ['spans'], rows: [[`${gelf.spans}`]] }],
   open: async (_, host) => ({
     async open({ id, options }) {
       const account = host.account(id);
@@ -74,18 +74,18 @@ const otlp: InputKind<'otlp', Otlp, Otlp, OtlpStatus> = {
           await emit(output, stream, documents, new Uint8Array(documents.length).fill(1), signal);
           await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
         },
-        problems: () => ['otlp: no client has a certificate'],
+        problems: () => ['gelf: no client has a certificate'],
         inFlight: () => 0,
         status: () => ({ spans: account.received }),
       };
     },
     problems: () => [],
-    status: ([said]) => (said ? { otlp: said } : otlp.nothing),
+    status: ([said]) => (said ? { gelf: said } : gelf.nothing),
     close: async () => undefined,
   }),
 };
 
-const KINDS = [...INPUTS, otlp] as const;
+const KINDS = [...INPUTS, gelf] as const;
 
 async function configured(t: TestContext, text: string) {
   const dir = directory(t);
@@ -104,15 +104,15 @@ test('its options are checked, with place and remedy', async (t) => {
     );
     return error.message.replaceAll(`${path}:`, '').split('\n');
   };
-  assert.deepEqual(await faults('otlp: {limit: 11, spams: 1}\n'), [
-    '5:15: otlp.limit must be from 1 to 10, not "11"',
-    '5:19: unknown key spams in otlp: did you mean spans?',
+  assert.deepEqual(await faults('gelf: {limit: 11, spams: 1}\n'), [
+    '5:15: gelf.limit must be from 1 to 10, not "11"',
+    '5:19: unknown key spams in gelf: did you mean spans?',
   ]);
-  assert.deepEqual(await faults('otlp: {limit: 1, spans: [a, b]}\n'), [
-    '5:29: otlp.spans[1] is beyond otlp.limit: raise it',
+  assert.deepEqual(await faults('gelf: {limit: 1, spans: [a, b]}\n'), [
+    '5:29: gelf.spans[1] is beyond gelf.limit: raise it',
   ]);
-  assert.deepEqual(await faults('kafka: {brokers: k:1, delivery: exactly_once}\notlp: {topic: runnel.positions}\n'), [
-    '6:15: otlp.topic is where exactly_once keeps the positions',
+  assert.deepEqual(await faults('kafka: {brokers: k:1, delivery: exactly_once}\ngelf: {topic: runnel.positions}\n'), [
+    '6:15: gelf.topic is where exactly_once keeps the positions',
   ]);
   // Its topic has its share of the memory.
   const logs = Array.from({ length: 3 }, (_, i) => `  - {include: /x/${i}, topic: t${i}}\n`).join('');
@@ -120,7 +120,7 @@ test('its options are checked, with place and remedy', async (t) => {
 });
 
 test('its records are in the local log, its status, figures and problems where those of the others are', async (t) => {
-  const { dir, path, load } = await configured(t, 'otlp: {spans: [one, two]}\n');
+  const { dir, path, load } = await configured(t, 'gelf: {spans: [one, two]}\n');
   const agent = await Agent.start({ ...(await load()), path, version: 'test', kinds: KINDS });
   const ask = async (what: string) => (await fetch(`http://${agent.adminAddress}/${what}`)).text();
   let status = JSON.parse(await ask('status'));
@@ -128,12 +128,12 @@ test('its records are in the local log, its status, figures and problems where t
     assert.ok(Date.now() < deadline, JSON.stringify(status));
     status = JSON.parse(await ask('status'));
   }
-  assert.deepEqual(status.otlp, { spans: 2 });
-  assert.deepEqual(status.reasons, ['otlp: no client has a certificate']);
-  assert.deepEqual(status.conservation.inputs.otlp.in_flight, 2);
+  assert.deepEqual(status.gelf, { spans: 2 });
+  assert.deepEqual(status.reasons, ['gelf: no client has a certificate']);
+  assert.deepEqual(status.conservation.inputs.gelf.in_flight, 2);
   assert.deepEqual([status.logs, status.checks, status.statsd.listeners], [[], [], []]);
   const figures = (await ask('metrics')).split('\n');
-  for (const line of ['runnel_otlp_spans_total 2', 'runnel_in_flight{input="otlp"} 2'])
+  for (const line of ['runnel_gelf_spans_total 2', 'runnel_in_flight{input="gelf"} 2'])
     assert.ok(figures.includes(line));
   assert.deepEqual(JSON.parse(await ask('tables')).at(-1), { title: 'OTLP', heads: ['spans'], rows: [['2']] });
   await agent.stop();
