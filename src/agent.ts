@@ -150,7 +150,7 @@ export class Agent {
       isSet: (option) => this.#now.isSet(option),
       agentId: identity.agentId,
       measured: this.#measured,
-      status: () => buildStatus(this.#parts(), 1),
+      status: () => buildStatus(this.#parts(), 0),
       durable: (topic) => this.#delivery.durable(topic),
       tap: this.#tap,
       otherClock: async (signal) => this.#client?.clock(signal) ?? null,

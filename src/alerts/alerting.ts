@@ -118,9 +118,20 @@ export class Alerting {
     await this.#journal.written();
   }
 
-  get shown(): AlertShown[] {
+  /** How many are in each state that is not ok. */
+  get counts(): Record<Exclude<State, 'ok'>, number> {
+    const counts = { pending: 0, firing: 0, no_data: 0 };
+    for (const { progress } of this.#engine.notOk()) if (progress.state !== 'ok') counts[progress.state]++;
+    return counts;
+  }
+
+  /** At most so many of those that are not ok, what fires before what is about to. */
+  shown(most: number): AlertShown[] {
     const now = Date.now();
-    return [...this.#engine.notOk()].map((instance) => {
+    const all = [...this.#engine.notOk()];
+    const pending = all.filter(({ progress }) => progress.state === 'pending');
+    const told = all.filter(({ progress }) => progress.state !== 'pending');
+    return [...told, ...pending].slice(0, most).map((instance) => {
       const { rule, progress, value, since } = instance;
       const alert = this.#alertOf(instance, 'firing', now, 0);
       const { labels, severity, summary } = alert;

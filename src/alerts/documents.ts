@@ -5,6 +5,8 @@ import type { MetricDocuments } from '../core/measured.ts';
 import type { MetricPoint } from './point.ts';
 
 const NAME = '"name":"';
+const ATTRIBUTES = '"attributes":{';
+const BEHIND = '},"host":{';
 
 interface MetricDocument {
   name: string;
@@ -26,7 +28,7 @@ export function pointsOf(documents: MetricDocuments, wants: (name: string) => bo
     const metric = JSON.parse(document) as MetricDocument;
     if (!wants(metric.name) || metric.interval === 0) return;
     const point = pointOf(metric);
-    if (point) points.push(point);
+    if (point) points.push({ ...point, series: seriesIn(document) });
   };
   if ('bytes' in documents) {
     const { bytes, ends, count } = documents;
@@ -38,6 +40,12 @@ export function pointsOf(documents: MetricDocuments, wants: (name: string) => bo
     }
   } else for (const document of documents) if (mayBeWanted(document, 0, wants)) take(document);
   return points;
+}
+
+/** Attributes are written in one order, whenever they are sent. */
+function seriesIn(document: string): string {
+  const from = document.indexOf(ATTRIBUTES);
+  return document.slice(from, document.indexOf(BEHIND, from));
 }
 
 /** The first name is the metric's: only times and a number stand before it. */

@@ -33,15 +33,20 @@ interface Part {
   source: string;
   interval: number;
   instances: Map<string, Instance>;
+  /** By name and series of a point: where it goes; null: it is not of the rule. */
+  known: Map<string, Map<string, Instance | null>>;
   /** Of a ratio: what it is divided by, by key. */
   divisors: Map<string, number>;
   evaluated: number | null;
 }
 
 interface Source {
+  name: string;
   interval: number;
   closed: number;
   parts: Set<Part>;
+  /** By number of the rule. */
+  byRule: Part[];
 }
 
 export class Engine {
@@ -81,7 +86,7 @@ export class Engine {
     const known = this.#source(source, interval, now);
     known.closed = now;
     for (const point of points) {
-      for (const index of this.#rulesOf(point.name)) this.#add(index, known, source, point, now);
+      for (const index of this.#rulesOf(point.name)) this.#add(index, known, point, now);
     }
     return [...known.parts].flatMap((part) => this.#evaluate(part, now));
   }
@@ -132,7 +137,7 @@ export class Engine {
   #source(name: string, interval: number, now: number): Source {
     let source = this.#sources.get(name);
     if (!source) {
-      source = { interval, closed: now, parts: new Set() };
+      source = { name, interval, closed: now, parts: new Set(), byRule: [] };
       this.#sources.set(name, source);
     }
     source.interval = interval;
@@ -143,28 +148,47 @@ export class Engine {
     const key = `${rule.name}\0${source}`;
     let part = this.#parts.get(key);
     if (!part) {
-      part = { rule, source, interval, instances: new Map(), divisors: new Map(), evaluated: null };
+      part = { rule, source, interval, instances: new Map(), known: new Map(), divisors: new Map(), evaluated: null };
       this.#parts.set(key, part);
       if (source !== ABSENT_SOURCE) this.#source(source, interval, Number.NEGATIVE_INFINITY).parts.add(part);
     }
     return part;
   }
 
-  #add(index: number, { interval }: Source, source: string, point: MetricPoint, now: number): void {
+  #add(index: number, source: Source, point: MetricPoint, now: number): void {
     const { rule, matches } = this.#rules[index]!;
-    for (const [name, fits] of this.#matchers.get(rule)!) if (!fits(point.attributes[name] ?? '')) return;
     if (rule.kind === 'absent') {
-      this.#seen.set(rule, now);
+      if (this.#isOf(rule, point)) this.#seen.set(rule, now);
       return;
     }
-    const part = this.#part(rule, source, interval);
+    source.byRule[index] ??= this.#part(rule, source.name, source.interval);
+    const part = source.byRule[index];
+    const known = point.series === undefined ? null : seriesOf(part, point.name);
+    const had = known?.get(point.series!);
+    if (had === null) return;
+    if (had && !had.gone) {
+      had.add(point);
+      return;
+    }
+    if (!this.#isOf(rule, point)) {
+      if (known && known.size < MOST) known.set(point.series!, null);
+      return;
+    }
     const attributes = rule.by === null ? point.attributes : chosen(point.attributes, rule.by);
     const key = keyOf(attributes);
     if (rule.of !== null && !matches(point.name)) {
       part.divisors.set(key, (part.divisors.get(key) ?? 0) + (point.type === 'histogram' ? point.count : point.value));
       return;
     }
-    this.#instance(part, key, attributes).add(point);
+    const instance = this.#instance(part, key, attributes);
+    // Where it was one too many there may be room later.
+    if (known && known.size < MOST && instance.key === key) known.set(point.series!, instance);
+    instance.add(point);
+  }
+
+  #isOf(rule: Rule, { attributes }: MetricPoint): boolean {
+    for (const [name, fits] of this.#matchers.get(rule)!) if (!fits(attributes[name] ?? '')) return false;
+    return true;
   }
 
   #instance(part: Part, key: string, attributes: Readonly<Record<string, string>>): Instance {
@@ -187,12 +211,13 @@ export class Engine {
     part.evaluated = now;
     const conditions = conditionsOf(rule, interval);
     const changes: AlertChange[] = [];
-    for (const [key, instance] of instances) {
-      const divisor = rule.of === null ? null : (divisors.get(key) ?? 0);
+    for (const instance of instances.values()) {
+      const divisor = rule.of === null ? null : (divisors.get(instance.key) ?? 0);
       const previous = instance.evaluate(conditions, passed, divisor);
       if (previous !== null) changes.push({ instance, previous });
       if (instance.isOver) {
-        instances.delete(key);
+        instances.delete(instance.key);
+        instance.gone = true;
         this.#count--;
       }
     }
@@ -213,6 +238,15 @@ export class Engine {
     instance.tell(silent >= rule.absent ? 1 : 0, silent / 1000);
     return this.#evaluate(part, now);
   }
+}
+
+function seriesOf({ known }: Part, name: string): Map<string, Instance | null> {
+  let of = known.get(name);
+  if (!of) {
+    of = new Map();
+    known.set(name, of);
+  }
+  return of;
 }
 
 function chosen(attributes: Readonly<Record<string, string>>, by: readonly string[]): Record<string, string> {

@@ -1,6 +1,7 @@
 /** One instance of a rule: a label set, what was measured of it, and its state. */
 import { type AlertProgress, evaluate, type FiringConditions, START, type State } from './machine.ts';
 import type { Alert } from './notification.ts';
+import { OneWindow } from './one-window.ts';
 import type { MetricPoint } from './point.ts';
 import type { Rule } from './rule.ts';
 import { countsNothing } from './value.ts';
@@ -39,7 +40,9 @@ export class Instance {
   since = 0;
   alert: Alert | null = null;
   held = false;
-  readonly #windows: Windows;
+  /** It is in no table any more. */
+  gone = false;
+  readonly #windows: Windows | OneWindow;
   #isSum = false;
   /** The open window has a point; and the one before had. */
   #fresh = false;
@@ -53,9 +56,11 @@ export class Instance {
     this.attributes = attributes;
     this.interval = interval;
     this.source = source;
-    const { over, reduction } = rule.value;
+    const { value, forecast } = rule;
+    const { over, reduction } = value;
     const windows = Math.max(1, Math.round((over ?? interval) / interval));
-    this.#windows = new Windows(reduction === 'change' ? windows * 2 : windows);
+    const one = windows === 1 && forecast === null && reduction !== 'change' && reduction !== 'quantile';
+    this.#windows = one ? new OneWindow() : new Windows(reduction === 'change' ? windows * 2 : windows);
   }
 
   add(point: MetricPoint): void {
@@ -112,7 +117,7 @@ export class Instance {
       return this.#told.value;
     }
     const { rule, interval } = this;
-    if (rule.forecast) {
+    if (rule.forecast && this.#windows instanceof Windows) {
       const left = this.#windows.until(rule.forecast.reaches, rule.value, interval);
       if (left === null) return null;
       this.value = Number.isFinite(left) ? left / 1000 : null;

@@ -17,6 +17,8 @@ import { LINES_ATTRIBUTE, LINES_METRIC } from './rule.ts';
 /** Its own source among those that bring points. */
 const OWN = 'runnel';
 
+/** Alerts that the status lists; how many there are it says of all. */
+const MOST_SHOWN = 1000;
 /** At the stop the output has so long to take what was not recorded yet, milliseconds. */
 const LAST_MS = 1000;
 
@@ -82,9 +84,7 @@ export async function openAlerts(config: CommonConfig, host: InputHost): Promise
 }
 
 function statusOf(alerting: Alerting): AlertsSaid {
-  const { shown: list, receivers, rules, silences } = alerting;
-  const of = (state: string) => list.filter((one) => one.state === state).length;
-  return {
-    alerts: { firing: of('firing'), pending: of('pending'), no_data: of('no_data'), rules, receivers, list, silences },
-  };
+  const { counts, receivers, rules, silences } = alerting;
+  const list = alerting.shown(MOST_SHOWN);
+  return { alerts: { ...counts, rules, receivers, list, silences } };
 }

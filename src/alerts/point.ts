@@ -2,6 +2,8 @@
 export interface MetricPoint {
   name: string;
   attributes: Readonly<Record<string, string>>;
+  /** The same for the same attributes of a name, from one source; where that is known. */
+  series?: string;
   type: 'sum' | 'gauge' | 'histogram' | 'set';
   /** Of a histogram its sum. */
   value: number;

@@ -13,7 +13,7 @@ export interface AlertsSaid {
     no_data: number;
     rules: number;
     receivers: MailboxStatus[];
-    /** Those that are not ok. */
+    /** Those that are not ok, the first thousand. */
     list: AlertShown[];
     silences: Silence[];
   };
@@ -65,14 +65,14 @@ export function figures({ alerts }: AlertsSaid, to: Figures): void {
   );
 }
 
-export function lines({ alerts: { list, receivers, silences } }: AlertsSaid): string[] {
+export function lines({ alerts: { list, firing, no_data, receivers, silences } }: AlertsSaid): string[] {
   const told = list.filter(({ state }) => state !== 'pending');
   const shown = [...told, ...list.filter(({ state }) => state === 'pending')];
   const failing = receivers.filter(({ waiting, error }) => waiting > 0 || error !== null);
   if (shown.length + failing.length + silences.length === 0) return [];
   return [
     '',
-    `alerts: ${told.length} firing`,
+    `alerts: ${firing + no_data} firing`,
     ...shown.map(
       ({ state, summary, since, silenced }) => `  ${state} since ${since}${silenced ? ', silenced' : ''}: ${summary}`,
     ),

@@ -58,12 +58,17 @@ export function checkRules(config: CommonConfig, refuse: Saying): void {
       : own
         ? (own.interval ?? metrics.interval)
         : shortestFor(rule, { metrics, statsd });
-    if (value.over < interval)
+    if (rule.forecast && value.over < LEAST_FOR_FORECAST * interval) {
+      refuse([...at, 'value'], `must be over at least ${(LEAST_FOR_FORECAST * interval) / 1000}s with forecast`);
+    } else if (value.over < interval)
       refuse([...at, 'value'], `is over less than ${interval / 1000}s, the interval at which it is measured`);
     else if (value.over % interval !== 0)
       refuse([...at, 'value'], `must be over a multiple of ${interval / 1000}s, the interval at which it is measured`);
   }
 }
+
+/** Intervals: of fewer nothing is concluded. */
+const LEAST_FOR_FORECAST = 6;
 
 /** The name of a host metric that is nearly this; null: it is one, or may come from elsewhere. */
 function misspelt(name: string): string | null {

@@ -141,7 +141,7 @@ export interface InputHost {
   readonly agentId: string;
   /** What the inputs measure, for who looks at it before it leaves. */
   readonly measured: Measured;
-  /** What the agent says of itself now, with one file of each input. */
+  /** What the agent says of itself now, without files. */
   status(): unknown;
   /** Something went wrong that does not end the input. */
   trouble(id: string, message: string): void;

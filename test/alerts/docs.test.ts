@@ -101,6 +101,10 @@ test('what cannot be is refused, with what would be right', async (t) => {
       /^\.metric is system\.filesystem\.utilisation, which no check yields: did you mean system\.filesystem\.utilization\?$/,
     ],
     [{ log: { input: 'nginx', match: 'x' }, fire: '> 0' }, /^\.log\.input is nginx, and there is none under logs$/],
+    [
+      { metric: 'm', forecast: { reaches: 1, within: '1h' }, value: 'last over 10s' },
+      /^\.value must be over at least 60s with forecast$/,
+    ],
     [{ metric: 'm', absent: '1m', fire: '> 0' }, /^\.fire is of no use with absent$/],
   ];
   for (const [rule, message] of cases) assert.match(await refused(rule), message, JSON.stringify(rule));
