@@ -4,7 +4,6 @@
  *   window -> engine -> changes -> journal, synced -> records of the topic
  *                                                  -> mailboxes, Alertmanager       whom a silence does not keep it from
  */
-import { wildcards } from '../config/wildcards.ts';
 import { aborted } from '../core/abort.ts';
 import type { MetricDocuments } from '../core/measured.ts';
 import { pointsOf } from './documents.ts';
@@ -13,14 +12,14 @@ import type { Instance, InstanceState } from './instance.ts';
 import type { AlertJournal, JournalStep } from './journal.ts';
 import type { State } from './machine.ts';
 import { type Alert, type AlertAction, type AlertOrigin, alertOf, type Notification } from './notification.ts';
-import { Alertmanager, RESOLVED_MS } from './notify/alertmanager.ts';
-import { channelOf } from './notify/all.ts';
 import type { Delivered } from './notify/channel.ts';
-import { Mailbox, type MailboxStatus } from './notify/mailbox.ts';
+import type { MailboxStatus } from './notify/mailbox.ts';
 import type { MetricPoint } from './point.ts';
 import type { ReceiverConfig } from './receiver.ts';
+import { Receivers } from './receivers.ts';
 import { alertRecord } from './record.ts';
 import type { Rule } from './rule.ts';
+import { type AlertShown, shownAlert } from './shown.ts';
 import { isSilenced, type Silence } from './silences.ts';
 
 /** Of the topic, among those that are told. */
@@ -40,31 +39,11 @@ export interface AlertingOptions {
   record: ((id: number, document: string) => void) | null;
 }
 
-/** What of it is in a state that is not ok. */
-export interface AlertShown {
-  rule: string;
-  state: State;
-  labels: Readonly<Record<string, string>>;
-  value: number | null;
-  since: string;
-  severity: string;
-  summary: string;
-  silenced: boolean;
-}
-
-interface Receiver {
-  config: ReceiverConfig;
-  isFor: (alert: Alert) => boolean;
-  told: Mailbox | Alertmanager;
-  /** By fingerprint: when it was told last, on the monotonic clock. */
-  reminded: Map<string, number>;
-}
-
 export class Alerting {
   readonly #o: AlertingOptions;
   readonly #engine: Engine;
   readonly #journal: AlertJournal;
-  readonly #receivers: Receiver[] = [];
+  #receivers!: Receivers;
   #looked = 0;
 
   private constructor(options: AlertingOptions) {
@@ -76,7 +55,12 @@ export class Alerting {
   /** Goes on from where the journal is. */
   static async open(options: AlertingOptions): Promise<Alerting> {
     const alerting = new Alerting(options);
-    for (const config of options.receivers) alerting.#receivers.push(await alerting.#receiver(config));
+    alerting.#receivers = await Receivers.open(options.receivers, {
+      journal: options.journal,
+      firing: () => alerting.#firing(),
+      next: () => alerting.#next(),
+      host: options.origin.host,
+    });
     alerting.#resume();
     return alerting;
   }
@@ -106,7 +90,7 @@ export class Alerting {
   async run(signal: AbortSignal): Promise<void> {
     const timer = setInterval(() => this.#tick(), TICK_MS);
     try {
-      await Promise.all([...this.#receivers.map(({ told }) => told.run(signal)), aborted(signal)]);
+      await Promise.all([this.#receivers.run(signal), aborted(signal)]);
     } finally {
       clearInterval(timer);
     }
@@ -132,26 +116,13 @@ export class Alerting {
     const pending = all.filter(({ progress }) => progress.state === 'pending');
     const told = all.filter(({ progress }) => progress.state !== 'pending');
     return [...told, ...pending].slice(0, most).map((instance) => {
-      const { rule, progress, value, since } = instance;
       const alert = this.#alertOf(instance, 'firing', now, 0);
-      const { labels, severity, summary } = alert;
-      const silenced = this.#isSilenced(alert, now);
-      const state = progress.state;
-      return {
-        rule: rule.name,
-        state,
-        labels,
-        value,
-        since: new Date(since).toISOString(),
-        severity,
-        summary,
-        silenced,
-      };
+      return shownAlert(instance, alert, this.#isSilenced(alert, now));
     });
   }
 
   get receivers(): MailboxStatus[] {
-    return this.#receivers.map(({ told }) => told.status);
+    return this.#receivers.status;
   }
 
   get rules(): number {
@@ -174,7 +145,7 @@ export class Alerting {
     const id = String(this.#next());
     const whole = { ...silence, id };
     await this.#journal.take({ change: this.#journal.kept.change, silences: { [id]: whole } });
-    this.#kick();
+    this.#receivers.kick();
     return whole;
   }
 
@@ -186,32 +157,8 @@ export class Alerting {
   }
 
   /** Tells a receiver of an alert that is none; null: there is no such receiver. */
-  async notify(name: string, signal: AbortSignal): Promise<Delivered | null> {
-    const receiver = this.#receivers.find(({ config }) => config.name === name);
-    if (!receiver) return null;
-    const { host } = this.#o.origin;
-    const at = Date.now();
-    const labels = { alertname: 'runnel-test', instance: host, severity: 'info' };
-    const alert: Alert = {
-      rule: 'runnel-test',
-      ruleset: 'alerts',
-      action: 'firing',
-      fingerprint: '0000000000000000',
-      severity: 'info',
-      labels: {},
-      prometheus: labels,
-      host,
-      summary: 'This is a test: nothing is wrong.',
-      value: null,
-      threshold: null,
-      for_seconds: 0,
-      start: at,
-      end: at + 60_000,
-      change: 0,
-    };
-    const channel = await channelOf(receiver.config);
-    if (channel) return channel.tell({ id: 0, receiver: name, rule: alert.rule, at, alerts: [alert] }, signal);
-    return (receiver.told as Alertmanager).test(alert, signal);
+  notify(name: string, signal: AbortSignal): Promise<Delivered | null> {
+    return this.#receivers.test(name, signal);
   }
 
   #tick(): void {
@@ -223,12 +170,12 @@ export class Alerting {
     if (now - this.#looked < interval) return;
     this.#looked = now;
     this.#saveProgress();
-    this.#forget();
-    this.#remind(now);
+    this.#receivers.forget();
+    this.#receivers.remind();
   }
 
   /** What the engine says: written down, recorded, told. */
-  #take(changes: readonly AlertChange[], reason?: string): void {
+  #take(changes: readonly AlertChange[]): void {
     if (changes.length === 0) return;
     const at = Date.now();
     const step: Required<Pick<JournalStep, 'states'>> & { gone: string[]; queued: Notification[] } = {
@@ -245,7 +192,7 @@ export class Alerting {
       if (action !== null) {
         const alert = this.#alertOf(instance, action, at, this.#next());
         const silenced = this.#isSilenced(alert, at);
-        records.push(this.#recordOf(alert, { state, previous, silenced, at, ...(reason !== undefined && { reason }) }));
+        records.push(this.#recordOf(alert, { state, previous, silenced, at }));
         // What was told is told to have ended, whatever is silenced since.
         const wasHeld = instance.held;
         instance.held = action !== 'resolved' && silenced && (instance.alert === null || wasHeld);
@@ -264,20 +211,7 @@ export class Alerting {
     records: readonly { id: number; document: string }[],
     at: number,
   ): void {
-    const letters: { receiver: Receiver; notification: Notification }[] = [];
-    for (const receiver of this.#receivers) {
-      const mine = told.filter(receiver.isFor);
-      for (const [rule, alerts] of Map.groupBy(mine, (alert) => alert.rule)) {
-        const level = receiver.told instanceof Alertmanager;
-        // What fires is told to an Alertmanager as it is; only what ended has to be kept for it.
-        const kept = level ? alerts.filter(({ action }) => action === 'resolved') : alerts;
-        if (kept.length > 0)
-          letters.push({
-            receiver,
-            notification: { id: this.#next(), receiver: receiver.config.name, rule, at, alerts: kept },
-          });
-      }
-    }
+    const letters = this.#receivers.letters(told, at);
     const { record } = this.#o;
     const kept = record
       ? records.map(({ id, document }) => ({ id, receiver: RECORDS, rule: '', at, alerts: [], document }))
@@ -286,19 +220,8 @@ export class Alerting {
     step.change = this.#journal.kept.change;
     void this.#journal.take(step).then(() => {
       for (const { id, document } of kept) record?.(id, document);
-      for (const { receiver, notification } of letters)
-        if (receiver.told instanceof Mailbox) receiver.told.put(notification);
-      for (const { fingerprint, action } of told)
-        for (const { reminded } of this.#receivers) {
-          if (action === 'resolved') reminded.delete(fingerprint);
-          else reminded.set(fingerprint, performance.now());
-        }
-      this.#kick();
+      this.#receivers.deliver(letters, told);
     });
-  }
-
-  #kick(): void {
-    for (const { told } of this.#receivers) if (told instanceof Alertmanager) told.kick();
   }
 
   /** What a silence held and still fires is told now. */
@@ -316,52 +239,11 @@ export class Alerting {
     this.#tell({ states, queued: [] }, told, [], at);
   }
 
-  #remind(now: number): void {
-    for (const receiver of this.#receivers) {
-      const { remind } = receiver.config;
-      if (remind === undefined || !(receiver.told instanceof Mailbox)) continue;
-      const due: Alert[] = [];
-      for (const { alert, held } of this.#engine.notOk()) {
-        if (alert === null || held || !receiver.isFor(alert) || this.#isSilenced(alert, Date.now())) continue;
-        const last = receiver.reminded.get(alert.fingerprint);
-        if (last === undefined) receiver.reminded.set(alert.fingerprint, now);
-        else if (now - last >= remind) {
-          due.push(alert);
-          receiver.reminded.set(alert.fingerprint, now);
-        }
-      }
-      for (const [rule, alerts] of Map.groupBy(due, (alert) => alert.rule)) {
-        const notification = {
-          id: this.#next(),
-          receiver: receiver.config.name,
-          rule,
-          at: Date.now(),
-          reminder: true,
-          alerts,
-        };
-        void this.#journal.take({ change: notification.id, queued: [notification] });
-        receiver.told.put(notification);
-      }
-    }
-  }
-
   /** How far conditions that hold have come: not worth a sync. */
   #saveProgress(): void {
     const states: Record<string, InstanceState> = {};
     for (const instance of this.#engine.notOk()) if (instance.progress.counting) states[instance.id] = instance.saved;
     if (Object.keys(states).length > 0) void this.#journal.take({ states }, { sync: false });
-  }
-
-  /** What ended long ago need not be told to an Alertmanager any more. */
-  #forget(): void {
-    const before = Date.now() - RESOLVED_MS;
-    const level = new Set(
-      this.#receivers.flatMap(({ told, config }) => (told instanceof Alertmanager ? [config.name] : [])),
-    );
-    const done = [...this.#journal.kept.queued.values()].filter(
-      ({ receiver, at }) => level.has(receiver) && at < before,
-    );
-    if (done.length > 0) void this.#journal.take({ done: done.map(({ id }) => id) }, { sync: false });
   }
 
   /** Goes on with what was written down; what belongs to no rule any more is resolved. */
@@ -392,50 +274,22 @@ export class Alerting {
       records.push(this.#recordOf(alert, { state: 'ok', previous: saved.state, silenced: saved.held, at, reason }));
       if (!saved.held) told.push(alert);
     }
-    const receivers = new Set([RECORDS, ...this.#receivers.map(({ config }) => config.name)]);
-    const done = [...kept.queued.values()].filter(({ receiver }) => !receivers.has(receiver)).map(({ id }) => id);
+    const waiting = [...kept.queued.values()];
+    const isOf = ({ receiver }: Notification) => receiver === RECORDS || this.#receivers.has(receiver);
+    const done = waiting.filter((one) => !isOf(one)).map(({ id }) => id);
     if (over.length + gone.length + done.length > 0) this.#tell({ gone, done, queued: [] }, told, records, at);
     this.#take(anew.map((instance) => ({ instance, previous: 'ok' as const })));
-    for (const { id, receiver, document } of kept.queued.values()) {
+    for (const { id, receiver, document } of waiting) {
       if (receiver === RECORDS && document !== undefined) this.#o.record?.(id, document);
     }
   }
 
-  async #receiver(config: ReceiverConfig): Promise<Receiver> {
-    const only = Object.entries(config.only).map(([name, value]) => [name, wildcards([value])] as const);
-    const isFor = (alert: Alert) => only.every(([name, fits]) => fits(subjectOf(alert, name)));
-    const channel = await channelOf(config);
-    const { name } = config;
-    const waiting = () => [...this.#journal.kept.queued.values()].filter(({ receiver }) => receiver === name);
-    const told = channel
-      ? new Mailbox({
-          name,
-          channel,
-          waiting: waiting(),
-          done: (ids) => void this.#journal.take({ done: ids }, { sync: false }),
-          replaced: (done, queued) => void this.#journal.take({ done, queued }, { sync: false }),
-        })
-      : new Alertmanager({
-          name,
-          urls: config.alertmanager!,
-          resend: config.resend,
-          timeout: config.timeout,
-          alerts: () => this.#levelOf(isFor, waiting()),
-        });
-    return { config, isFor, told, reminded: new Map() };
-  }
-
-  /** What fires and is told, and what ended lately and does not fire again. */
-  #levelOf(isFor: (alert: Alert) => boolean, ended: readonly Notification[]): Alert[] {
+  /** What fires now and may be told. */
+  *#firing(): Generator<Alert> {
     const now = Date.now();
-    const firing = new Map<string, Alert>();
-    for (const { alert } of this.#engine.notOk()) {
-      if (alert !== null && isFor(alert) && !this.#isSilenced(alert, now)) firing.set(alert.fingerprint, alert);
+    for (const { alert, held } of this.#engine.notOk()) {
+      if (alert !== null && !held && !this.#isSilenced(alert, now)) yield alert;
     }
-    const resolved = new Map<string, Alert>();
-    for (const { alerts } of ended)
-      for (const alert of alerts) if (!firing.has(alert.fingerprint)) resolved.set(alert.fingerprint, alert);
-    return [...firing.values(), ...resolved.values()];
   }
 
   #alertOf(instance: Instance, action: AlertAction, at: number, change: number): Alert {
@@ -461,9 +315,4 @@ function actionOf(state: State, { alert }: Instance): AlertAction | null {
   if (state === 'firing') return 'firing';
   if (state === 'no_data') return 'no_data';
   return state === 'ok' && alert !== null ? 'resolved' : null;
-}
-
-function subjectOf({ rule, severity, labels }: Alert, name: string): string {
-  if (name === 'rule') return rule;
-  return name === 'severity' ? severity : (labels[name] ?? '');
 }

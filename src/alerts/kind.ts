@@ -3,7 +3,7 @@ import type { CommonConfig } from '../config/config.ts';
 import type { Saying } from '../config/errors.ts';
 import type { InputKind } from '../core/input.ts';
 import { type AlertsConfig, alertsOption, completeAlerts } from './options.ts';
-import { type AlertsSaid, figures, lines, NOTHING, notices, rows, tables } from './report.ts';
+import { type AlertsSaid, figures, lines, NOTHING, rows, tables } from './report.ts';
 import { checkRules } from './rules-check.ts';
 
 /** What it goes by, of itself and of others. */
@@ -52,7 +52,6 @@ export const alerts: InputKind<'alerts', AlertsConfig, AlertsInput, AlertsSaid> 
   lines,
   rows,
   tables,
-  notices,
   open: async (config, host) => (await import('./open.ts')).openAlerts(config, host),
 };
 

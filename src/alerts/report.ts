@@ -2,8 +2,8 @@
 import type { Figures } from '../core/figures.ts';
 import type { InputRow, Table } from '../core/input.ts';
 import { count } from '../core/units.ts';
-import type { AlertShown } from './alerting.ts';
 import type { MailboxStatus } from './notify/mailbox.ts';
+import type { AlertShown } from './shown.ts';
 import type { Silence } from './silences.ts';
 
 export interface AlertsSaid {
@@ -122,9 +122,4 @@ export function tables({ alerts: { list, receivers } }: AlertsSaid): Table[] {
     });
   }
   return all;
-}
-
-/** What fires of the agent itself is in the reasons already, as long as it lasts. */
-export function notices({ alerts: { receivers } }: AlertsSaid): string[] {
-  return receivers.flatMap(({ name, error }) => (error === null ? [] : [`alerts: ${name}: ${error}`]));
 }
