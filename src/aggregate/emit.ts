@@ -43,6 +43,39 @@ export async function emit(
   }
 }
 
+/**
+ * The same of records that count as received when they are handed over: until then nobody counts them. What could not be
+ * before the signal aborts is lost, and counted as that.
+ */
+export async function emitReceived(
+  output: Output,
+  stream: Stream,
+  records: readonly string[],
+  weights: ArrayLike<number>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { account } = stream;
+  let pushed = 0;
+  const counted: Output = {
+    take: (s, abort) => output.take(s, abort),
+    discard: (batch) => output.discard(batch),
+    push(batch) {
+      pushed += batch.weight;
+      account.received += batch.weight;
+      return output.push(batch);
+    },
+  };
+  try {
+    await emit(counted, stream, records, weights, signal);
+  } catch (error) {
+    let lost = -pushed;
+    for (let i = 0; i < records.length; i++) lost += weights[i]!;
+    account.received += lost;
+    if (lost > 0) account.drop('shutdown', lost);
+    if (!signal.aborted) throw error;
+  }
+}
+
 /** Records as bytes, one after the other: record i ends where `ends[i]` says, and `weights[i]` input items stand behind it. */
 export interface PackedRecords {
   bytes: Uint8Array;

@@ -7,7 +7,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
-import { emit } from '../../aggregate/emit.ts';
+import { emitReceived } from '../../aggregate/emit.ts';
 import { labelsJson, MetricRecords } from '../../aggregate/record.ts';
 import { type Span, untilNext, windowAt } from '../../aggregate/window.ts';
 import type { Found } from '../../checks/custom/collector.ts';
@@ -89,24 +89,7 @@ export function customSource(options: CustomOptions): CustomSource {
 
   /** What could not be handed over before the end is counted as lost. */
   async function hand(output: Output, documents: readonly string[], signal: AbortSignal): Promise<void> {
-    let pushed = 0;
-    const counted: Output = {
-      take: (s, abort) => output.take(s, abort),
-      discard: (batch) => output.discard(batch),
-      push(batch) {
-        pushed += batch.weight;
-        account.received += batch.weight;
-        return output.push(batch);
-      },
-    };
-    try {
-      await emit(counted, stream, documents, new Uint8Array(documents.length).fill(1), signal);
-    } catch (error) {
-      const lost = documents.length - pushed;
-      account.received += lost;
-      if (lost > 0) account.drop('shutdown', lost);
-      if (!signal.aborted) throw error;
-    }
+    await emitReceived(output, stream, documents, new Uint8Array(documents.length).fill(1), signal);
   }
 
   return {

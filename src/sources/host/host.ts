@@ -10,7 +10,7 @@
  * meanwhile is in no window.
  */
 
-import { emit } from '../../aggregate/emit.ts';
+import { emitReceived } from '../../aggregate/emit.ts';
 import { MetricRecords } from '../../aggregate/record.ts';
 import { type Span, untilNext, windowAt } from '../../aggregate/window.ts';
 import { availableChecks, type HostSettings, isOn } from '../../checks/all.ts';
@@ -94,25 +94,7 @@ export function hostSource(options: HostOptions): HostSource {
       records.make(JSON.stringify(p.name), p.type, { value: p.value }, p.unit, p.attributes),
     );
     options.measured?.window('host', config.interval, documents);
-    // What waits for memory here is received when it is handed over: from then on the pipeline counts it.
-    let pushed = 0;
-    const counted: Output = {
-      take: (s, abort) => output.take(s, abort),
-      discard: (batch) => output.discard(batch),
-      push(batch) {
-        pushed += batch.weight;
-        account.received += batch.weight;
-        return output.push(batch);
-      },
-    };
-    try {
-      await emit(counted, stream, documents, new Uint8Array(documents.length).fill(1), signal);
-    } catch (error) {
-      const lost = documents.length - pushed;
-      account.received += lost;
-      if (lost > 0) account.drop('shutdown', lost);
-      if (!signal.aborted) throw error;
-    }
+    await emitReceived(output, stream, documents, new Uint8Array(documents.length).fill(1), signal);
   }
 
   async function everyInterval(output: Output, signal: AbortSignal): Promise<void> {

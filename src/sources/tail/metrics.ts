@@ -4,7 +4,7 @@
  * What was counted of a window that is open when the agent stops is sent then; one that is killed loses it.
  */
 import { setImmediate } from 'node:timers/promises';
-import { emit } from '../../aggregate/emit.ts';
+import { emitReceived } from '../../aggregate/emit.ts';
 import { percentileLabel } from '../../aggregate/record.ts';
 import type { Tally } from '../../aggregate/tally.ts';
 import { cutAt, type Span, untilNext, windowAt } from '../../aggregate/window.ts';
@@ -115,27 +115,8 @@ export class LineMetrics {
   }
 
   async #send(output: Output, piece: readonly { document: string; lines: number }[], signal: AbortSignal) {
-    const { account } = this.#o;
-    // What waits for memory is received when it is handed over: from then on the pipeline counts it.
-    let pushed = 0;
-    const counted: Output = {
-      take: (stream, abort) => output.take(stream, abort),
-      discard: (batch) => output.discard(batch),
-      push(batch) {
-        pushed += batch.weight;
-        account.received += batch.weight;
-        return output.push(batch);
-      },
-    };
     const documents = piece.map(({ document }) => document);
     const lines = piece.map((one) => one.lines);
-    try {
-      await emit(counted, this.#stream, documents, lines, signal);
-    } catch (error) {
-      const lost = lines.reduce((sum, n) => sum + n, 0) - pushed;
-      account.received += lost;
-      if (lost > 0) account.drop('shutdown', lost);
-      if (!signal.aborted) throw error;
-    }
+    await emitReceived(output, this.#stream, documents, lines, signal);
   }
 }

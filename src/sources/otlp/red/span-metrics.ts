@@ -3,7 +3,7 @@
  * open when the agent stops is sent then; one that is killed loses it.
  */
 import { setImmediate } from 'node:timers/promises';
-import { emit } from '../../../aggregate/emit.ts';
+import { emitReceived } from '../../../aggregate/emit.ts';
 import { percentileLabel } from '../../../aggregate/record.ts';
 import { cutAt, type Span, untilNext, windowAt } from '../../../aggregate/window.ts';
 import { pause } from '../../../core/abort.ts';
@@ -82,26 +82,7 @@ export class SpanMetrics {
   }
 
   async #send(output: Output, piece: readonly string[], signal: AbortSignal): Promise<void> {
-    const { account } = this.#o;
-    // What waits for memory is received when it is handed over: from then on the pipeline counts it.
-    let pushed = 0;
-    const counted: Output = {
-      take: (stream, abort) => output.take(stream, abort),
-      discard: (batch) => output.discard(batch),
-      push(batch) {
-        pushed += batch.weight;
-        account.received += batch.weight;
-        return output.push(batch);
-      },
-    };
-    try {
-      await emit(counted, this.#stream, piece, new Uint8Array(piece.length).fill(1), signal);
-    } catch (error) {
-      const lost = piece.length - pushed;
-      account.received += lost;
-      if (lost > 0) account.drop('shutdown', lost);
-      if (!signal.aborted) throw error;
-    }
+    await emitReceived(output, this.#stream, piece, new Uint8Array(piece.length).fill(1), signal);
   }
 }
 
