@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { runnel } from '../support/agent.ts';
 import { directory } from '../support/directory.ts';
 import { ask, freshPrefix, noOpenSearch, sharedOpenSearch } from '../support/opensearch.ts';
-import { until } from '../support/until.ts';
+import { eventually, until } from '../support/until.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
@@ -102,15 +102,10 @@ test('without Kafka and without a server it starts, says why it waits, and ends 
     /sink opensearch has started on .*, slot 0, groups runnel-sink-logs \(runnel\.logs\), brokers 127\.0\.0\.1:1, /,
   );
   assert.deepEqual([(await first.status()).slot, (await second.status()).slot], [0, 1]);
-  let reasons: string[] = [];
-  await until('both are said', () => {
-    void first.status().then((status) => {
-      reasons = status.reasons;
-    });
-    return (
-      reasons.some((why) => /^kafka: /.test(why)) &&
-      reasons.some((why) => /http:\/\/127\.0\.0\.1:1 refuses connections/.test(why))
-    );
+  const both = [/^kafka: /, /http:\/\/127\.0\.0\.1:1 refuses connections/];
+  await eventually('both are said', async () => {
+    const { reasons } = await first.status();
+    return both.every((why) => reasons.some((reason) => why.test(reason)));
   });
   for (const { child, exit, said } of [first, second]) {
     child.kill('SIGTERM');

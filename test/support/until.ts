@@ -12,3 +12,12 @@ export async function until(what: string, so: () => boolean, limit_ms = LIMIT_MS
     await sleep(5);
   }
 }
+
+/** As `until`, of a fact that has to be asked for. */
+export async function eventually(what: string, so: () => Promise<boolean>, limit_ms = LIMIT_MS): Promise<void> {
+  const start = performance.now();
+  while (!(await so())) {
+    assert.ok(performance.now() - start < limit_ms, `waited in vain: ${what}`);
+    await sleep(20);
+  }
+}
