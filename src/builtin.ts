@@ -3,5 +3,15 @@
  * nothing here uses: of node:http the browser's WebSocket (undici, 16 MB and 50 ms), of node:crypto webcrypto (5 MB, 10 ms).
  */
 export const { Agent, createServer, request } = process.getBuiltinModule('node:http');
-export const { createHash, createHmac, createPrivateKey, hash, randomBytes, timingSafeEqual, X509Certificate } =
-  process.getBuiltinModule('node:crypto');
+export const {
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  hash,
+  randomBytes,
+  sign,
+  timingSafeEqual,
+  verify,
+  X509Certificate,
+} = process.getBuiltinModule('node:crypto');

@@ -1,0 +1,118 @@
+/**
+ * A record of the audit stream: what a client sent, byte for byte, with a link of the stream's chain in place of its last
+ * brace. The link is of fixed width, so whoever checks it cuts off so many bytes and puts the brace back.
+ *
+ *   {"@timestamp":...,"event":{...}   ,"audit":{"stream":"<16 hex>","sequence":"<20 digits>","time":"<24>",
+ *   '------- the client's -------'               "previous":"<64 hex>","hash":"<64 hex>"}}
+ *
+ *   hash = sha256(0x00 | previous, 32 | stream, 8 | sequence, 8, big endian | time, 24 | the client's bytes with their brace)
+ *
+ * Numbers begin with 1 and have no gap; the first `previous` is zeros. 0x00 tells a record from a seal (seal.ts), as in
+ * RFC 6962.
+ */
+import { hash } from '../builtin.ts';
+
+/** What a link adds to the client's bytes: it begins in place of their last brace. */
+export const LINK_BYTES = 259;
+/** Of a hash, and of a key. */
+export const HASH_BYTES = 32;
+export const STREAM_BYTES = 8;
+/** `2026-12-01T07:00:00.000Z`. */
+export const TIME_BYTES = 24;
+/** Before the first record or seal. */
+export const ZEROS: Buffer = Buffer.alloc(HASH_BYTES);
+
+/** A link of the chain. */
+export interface AuditLink {
+  /** The stream's id, 16 hex digits. */
+  stream: string;
+  /** From 1. */
+  sequence: number;
+  /** When it was taken, ISO 8601 with milliseconds. */
+  time: string;
+  /** Hash of the record before, 64 hex digits. */
+  previous: string;
+  hash: string;
+}
+
+export interface AuditRecord extends AuditLink {
+  /** What the client sent. */
+  client: Buffer;
+}
+
+const BRACE = 0x7d;
+const RECORD = 0x00;
+const HEAD_BYTES = 1 + HASH_BYTES + STREAM_BYTES + 8 + TIME_BYTES;
+/** `[name in front, bytes]`, in their order. */
+const FIELDS: readonly (readonly [before: string, width: number])[] = [
+  [',"audit":{"stream":"', 2 * STREAM_BYTES],
+  ['","sequence":"', 20],
+  ['","time":"', TIME_BYTES],
+  ['","previous":"', 2 * HASH_BYTES],
+  ['","hash":"', 2 * HASH_BYTES],
+];
+const END = '"}}';
+const LINK =
+  /^,"audit":\{"stream":"([0-9a-f]{16})","sequence":"(\d{20})","time":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)","previous":"([0-9a-f]{64})","hash":"([0-9a-f]{64})"\}\}$/;
+
+/** What is hashed is put together here: longer ones are rare. */
+let scratch: Buffer = Buffer.allocUnsafe(16 << 10);
+
+/** The number as it stands in records: 20 digits. */
+export function twentyDigits(n: number): string {
+  return String(n).padStart(20, '0');
+}
+
+/** The hash of a record, raw; `client` ends with its brace. */
+export function recordHash(previous: Uint8Array, link: Omit<AuditLink, 'previous' | 'hash'>, client: Buffer): Buffer {
+  const length = HEAD_BYTES + client.length;
+  const bytes = hashed(length);
+  bytes[0] = RECORD;
+  bytes.set(previous, 1);
+  bytes.write(link.stream, 1 + HASH_BYTES, 'hex');
+  bytes.writeBigUInt64BE(BigInt(link.sequence), 1 + HASH_BYTES + STREAM_BYTES);
+  bytes.write(link.time, HEAD_BYTES - TIME_BYTES, TIME_BYTES, 'latin1');
+  client.copy(bytes, HEAD_BYTES);
+  return hash('sha256', bytes.subarray(0, length), 'buffer');
+}
+
+/** Writes the link behind the client's bytes, over their last brace: `at` is where that stands. */
+export function writeLink(to: Buffer, at: number, { stream, sequence, time, previous, hash }: AuditLink): void {
+  const values = [stream, twentyDigits(sequence), time, previous, hash];
+  to.write(`${FIELDS.map(([before], i) => `${before}${values[i]}`).join('')}${END}`, at, LINK_BYTES, 'latin1');
+}
+
+/** A record's value: the client's bytes and their link. */
+export function auditRecord(client: Buffer, link: AuditLink): Buffer {
+  const value = Buffer.allocUnsafe(client.length - 1 + LINK_BYTES);
+  client.copy(value, 0, 0, client.length - 1);
+  writeLink(value, client.length - 1, link);
+  return value;
+}
+
+/** The value taken apart; null: it is no record of the audit stream. Whether its hash is right, `isIntact` says. */
+export function readAuditRecord(value: Buffer): AuditRecord | null {
+  const at = value.length - LINK_BYTES;
+  if (at < 1 || value[0] !== 0x7b) return null;
+  const found = LINK.exec(value.toString('latin1', at));
+  if (!found) return null;
+  const sequence = Number(found[2]);
+  if (!Number.isSafeInteger(sequence)) return null;
+  const client = Buffer.allocUnsafe(at + 1);
+  value.copy(client, 0, 0, at);
+  client[at] = BRACE;
+  return { stream: found[1]!, sequence, time: found[3]!, previous: found[4]!, hash: found[5]!, client };
+}
+
+/** Its hash is that of its bytes. */
+export function isIntact(record: AuditRecord): boolean {
+  return recordHash(Buffer.from(record.previous, 'hex'), record, record.client).toString('hex') === record.hash;
+}
+
+function hashed(length: number): Buffer {
+  if (length <= scratch.length) return scratch;
+  const grown = Buffer.allocUnsafe(length);
+  // The largest event is 256 KiB: what is larger is read from elsewhere, and not kept.
+  if (length <= 512 << 10) scratch = grown;
+  return grown;
+}
