@@ -10,6 +10,8 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY README.md CHANGELOG.md LICENSE tsconfig.json ./
 COPY scripts scripts
 COPY config config
+COPY man man
+COPY completion completion
 COPY docs docs
 COPY prometheus prometheus
 COPY systemd systemd

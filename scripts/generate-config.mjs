@@ -1,18 +1,23 @@
 /**
  * Writes what is derived from the schema of options: the sample (config/runnel.yaml), the JSON Schema for editors
- * (config/runnel.schema.json) and the reference page (config/reference.md); from the reasons of losses their page
- * (docs/losses.md), and from the catalog of metrics theirs (docs/host-metrics.md). `npm run generate`.
+ * (config/runnel.schema.json), the reference page (config/reference.md) and man/runnel.yaml.5; from the commands
+ * man/runnel.8 and the completion of shells; from the reasons of losses their page (docs/losses.md), and from the catalog
+ * of metrics theirs (docs/host-metrics.md). `npm run generate`.
  *
  * In the sample, taking one `#` away from each line that begins with `#` and not with `# ` and one letter uncomments
  * it: documentation of top-level options is `# text`, options are `#key: value`, what is nested is indented behind the #.
  */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { shapeOf } from '../src/config/shape.ts';
 import { LOSSES } from '../src/core/losses.ts';
 import { optionsOf } from '../src/options.ts';
 import { INPUTS } from '../src/sources/all.ts';
+import { commands } from './commands.mjs';
+import { bash, fish, zsh } from './completion.mjs';
 import { hostMetrics } from './host-metrics.mjs';
+import { commandsPage, configurationPage } from './man.mjs';
 
 const { schema } = optionsOf(INPUTS);
 
@@ -21,12 +26,18 @@ const WIDTH = 118;
 /** The generated files by their path. */
 export function render() {
   const shape = shapeOf(schema);
+  const all = commands();
   return {
     'config/runnel.yaml': sample(shape),
     'config/runnel.schema.json': `${JSON.stringify(jsonSchema(shape), null, 2)}\n`,
     'config/reference.md': reference(shape),
     'docs/losses.md': losses(),
     'docs/host-metrics.md': hostMetrics(),
+    'man/runnel.8': commandsPage(all),
+    'man/runnel.yaml.5': configurationPage(shape, { typeOf, defaultOf }),
+    'completion/runnel.bash': bash(all),
+    'completion/_runnel': zsh(all),
+    'completion/runnel.fish': fish(all),
   };
 }
 
@@ -230,6 +241,8 @@ function losses() {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const [path, text] of Object.entries(render())) {
-    writeFileSync(new URL(`../${path}`, import.meta.url), text);
+    const to = fileURLToPath(new URL(`../${path}`, import.meta.url));
+    mkdirSync(dirname(to), { recursive: true });
+    writeFileSync(to, text);
   }
 }

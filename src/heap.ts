@@ -1,5 +1,5 @@
 /**
- * What V8 is told, once, before anything runs: cli/program.ts imports this first. Flags that change while it runs may
+ * What V8 is told, once, before anything runs: cli/start.ts imports this first. Flags that change while it runs may
  * leave it in a state that it does not expect.
  *
  * Memory goes before CPU time. What is kept of a hundred thousand files survives, which V8 would take for a sign to make

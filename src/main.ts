@@ -10,7 +10,7 @@ const [here = 0, below = 0] = process.versions.node.split('.').map(Number);
 if (here > major || (here === major && below >= minor)) {
   // A stack trace names the sources that dist/ was made of. Maps are read when there is one.
   process.setSourceMapsEnabled(true);
-  import('./cli/program.ts');
+  import('./cli/start.ts');
 } else {
   process.stderr.write(
     `runnel: needs Node ${NEEDED} or newer, and was started by Node ${process.versions.node} (${process.execPath})\n`,

@@ -1,8 +1,10 @@
-/** The command line: one file per command beside this one, loaded when it is asked for. */
-import '../heap.ts';
+/**
+ * The command line: what it takes, and one file per command beside this one, loaded when it is asked for. The man page and
+ * the completion of shells are made of it; start.ts runs it.
+ */
 import { readFileSync } from 'node:fs';
-import { Argument, Command, CommanderError, Option } from 'commander';
-import { showUsage, usageError } from './usage.ts';
+import { Argument, Command, Option } from 'commander';
+import { usageError } from './usage.ts';
 
 const DEFAULT_CONFIG = '/etc/runnel/runnel.yaml';
 const SINK_CONFIG = '/etc/runnel-sink/runnel.yaml';
@@ -16,7 +18,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string;
 };
 
-const program = new Command('runnel')
+export const program = new Command('runnel')
   .description('Tails log files, collects host metrics, accepts StatsD, and forwards it all to Kafka.')
   .version(version, '-V, --version')
   .exitOverride()
@@ -466,23 +468,3 @@ alerts
     const { alertsNotify } = await import('./alerts.ts');
     await finish(alertsNotify(receiver, { defaultPath: DEFAULT_CONFIG, ...options }));
   });
-
-// A reader of our output that goes away (`| head`) is not an error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
-// Nor is one of our own words, or a full disk under them: an agent does not end for want of a log.
-process.stderr.on('error', () => undefined);
-
-showUsage(program);
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else {
-    const { complain } = await import('./output.ts');
-    complain(`runnel: ${(error as Error).message}`);
-    process.exitCode = 1;
-  }
-}
