@@ -4,6 +4,8 @@ function __runnel_at --description 'Is this the command before the cursor?'
         'run --config' \
         'validate -c' \
         'validate --config' \
+        'diagnose -c' \
+        'diagnose --config' \
         'reload -c' \
         'reload --config' \
         'reload --admin' \
@@ -100,6 +102,7 @@ function __runnel_at --description 'Is this the command before the cursor?'
         'alerts notify --admin'
     set -l known 'run' \
         'validate' \
+        'diagnose' \
         'reload' \
         'status' \
         'top' \
@@ -148,6 +151,7 @@ end
 complete -c runnel -f
 complete -c runnel -n '__runnel_at' -a run -d 'run the agent in the foreground'
 complete -c runnel -n '__runnel_at' -a validate -d 'check a configuration: every error as FILE:LINE:COLUMN, exit 2'
+complete -c runnel -n '__runnel_at' -a diagnose -d 'what is wrong here: configuration, Kafka, limits, files, disk, clock, unit, agent; each with the remedy'
 complete -c runnel -n '__runnel_at' -a reload -d 'have the running agent read its configuration again; where that is wrong, the old one goes on: exit 2'
 complete -c runnel -n '__runnel_at' -a status -d 'ask the running agent what was read, sent, waiting and lost'
 complete -c runnel -n '__runnel_at' -a top -d 'the status, live: inputs, files, topics, losses; q ends it. top statsd: who sends most'
@@ -173,6 +177,9 @@ complete -c runnel -n '__runnel_at validate' -s c -l config -r -F -d 'the agent\
 complete -c runnel -n '__runnel_at validate' -l deep -d 'ask Kafka, too: brokers, topics, rights, settings; exit 1 where it does not take what is sent'
 complete -c runnel -n '__runnel_at validate' -l json -d 'print the errors as JSON'
 complete -c runnel -n '__runnel_at validate' -s h -l help -d 'say how it is called'
+complete -c runnel -n '__runnel_at diagnose' -s c -l config -r -F -d 'the agent\'s configuration (default: /etc/runnel/runnel.yaml)'
+complete -c runnel -n '__runnel_at diagnose' -l json -d 'print what was found as JSON'
+complete -c runnel -n '__runnel_at diagnose' -s h -l help -d 'say how it is called'
 complete -c runnel -n '__runnel_at reload' -s c -l config -r -F -d 'find the agent by its configuration (default: /etc/runnel/runnel.yaml)'
 complete -c runnel -n '__runnel_at reload' -l admin -x -d 'find the agent by its socket or address, for example unix:/run/runnel/runnel.sock'
 complete -c runnel -n '__runnel_at reload' -l json -d 'print what has changed as JSON'

@@ -278,6 +278,7 @@ test('what may be on a mount that hangs is asked through one door', () => {
   const own = [
     'apart/child.ts',
     'file/descriptors.ts',
+    'find/diagnose.ts',
     'positions/edit.ts',
     'positions/journal-file.ts',
     'positions/set-aside.ts',

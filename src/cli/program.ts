@@ -31,6 +31,7 @@ Examples:
   runnel run -c /etc/runnel/runnel.yaml     the agent, as systemd runs it
   runnel validate -c runnel.yaml            every error with its line, exit 2
   runnel validate -c runnel.yaml --deep     does Kafka take it, too?
+  runnel diagnose                           what is wrong here, and what to do
   runnel status                             what was read, sent, waiting, lost
   runnel top                                the same, live
   runnel tap logs                           watch log records as they leave
@@ -69,6 +70,18 @@ program
   .action(async ({ config, ...options }: { config?: string; json?: boolean; deep?: boolean }) => {
     const { validate } = await import('./validate.ts');
     await finish(validate(config ?? DEFAULT_CONFIG, options));
+  });
+
+program
+  .command('diagnose')
+  .description(
+    'what is wrong here: configuration, Kafka, limits, files, disk, clock, unit, agent; each with the remedy',
+  )
+  .option(CONFIG, ITS_CONFIG)
+  .option('--json', 'print what was found as JSON')
+  .action(async (options: { config?: string; json?: boolean }) => {
+    const { diagnose } = await import('./diagnose.ts');
+    await finish(diagnose({ defaultPath: DEFAULT_CONFIG, ...options }));
   });
 
 program

@@ -7,7 +7,7 @@ import { positionsTopic } from '../delivery/exactly-once.ts';
 import type { ExaminedTopic } from '../kafka/examine/asked.ts';
 import type { Examination } from '../kafka/examine/examine.ts';
 import type { TopicFacts } from '../kafka/examine/topics.ts';
-import type { Loaded } from '../options.ts';
+import type { LocatedConfig } from '../options.ts';
 import { INPUTS } from '../sources/all.ts';
 
 /** All of it takes no longer. */
@@ -19,11 +19,12 @@ export interface DeepAnswer {
   cluster: string | null;
   brokers: Examination['brokers'];
   topics: Examination['topics'];
+  clock: Examination['clock'];
   findings: (Fault & { level: 'error' | 'warning' })[];
 }
 
 /** Null: there are no brokers, so nothing is asked. */
-export async function askKafka({ config, says }: Loaded): Promise<DeepAnswer | null> {
+export async function askKafka({ config, says }: Pick<LocatedConfig, 'config' | 'says'>): Promise<DeepAnswer | null> {
   const { kafka } = config;
   if (kafka.brokers.length === 0) return null;
   const { examineKafka } = await import('../kafka/examine/examine.ts');
@@ -38,12 +39,13 @@ export async function askKafka({ config, says }: Loaded): Promise<DeepAnswer | n
       cluster: null,
       brokers: [],
       topics: [],
+      clock: null,
       findings: [{ level: 'error', about: ['kafka', 'brokers'], message }],
     };
   }
-  const { cluster, brokers, topics } = examination;
+  const { cluster, brokers, topics, clock } = examination;
   const findings = examination.findings.map(({ level, about, message }) => ({ level, ...says(about, message) }));
-  return { ok: !findings.some(({ level }) => level === 'error'), cluster, brokers, topics, findings };
+  return { ok: !findings.some(({ level }) => level === 'error'), cluster, brokers, topics, clock, findings };
 }
 
 /** Lines for people: on stderr what is to be done, on stdout what there is. */
@@ -71,7 +73,7 @@ function about({ exists, creatable, partitions, replicas, settings }: TopicFacts
 }
 
 /** Each topic once, where it is first configured. */
-function topicsOf(config: Loaded['config']): ExaminedTopic[] {
+function topicsOf(config: LocatedConfig['config']): ExaminedTopic[] {
   const all: ExaminedTopic[] = INPUTS.flatMap((kind) => kind.topics(config)).map(({ topic, path }) => ({
     topic,
     path,

@@ -11,6 +11,7 @@ import type { Fields, Option, Optional } from '../config/option.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Account } from './account.ts';
 import type { Stream } from './batch.ts';
+import type { Tell } from './diagnosis.ts';
 import type { DurableLane } from './durable-lane.ts';
 import type { Figures } from './figures.ts';
 import type { Measured } from './measured.ts';
@@ -103,6 +104,8 @@ export interface InputKind<Name extends string, Options, One, Said> {
   brief(config: Configured<Name, Options>): string | null;
   /** What `validate` finds on this machine that may not be meant so. */
   look?(config: Configured<Name, Options>, warn: Saying, stop: AbortSignal): Promise<void>;
+  /** What `diagnose` finds of what it needs of this machine, as the user that asks. What takes longer than `stop` is left unsaid. */
+  diagnose?(config: Configured<Name, Options>, tell: Tell, stop: AbortSignal): Promise<void>;
   /** The status where none of it is open. */
   readonly nothing: Said;
   figures(said: Said, to: Figures): void;

@@ -72,6 +72,7 @@ export const lstatSync = judged('name', fs.lstatSync) as typeof fs.lstatSync;
 export const readlinkSync = judged('name', fs.readlinkSync) as typeof fs.readlinkSync;
 export const realpathSync = judged('file', fs.realpathSync.native) as (path: string) => string;
 export const openSync = judged('file', fs.openSync);
+export const accessSync = judged('file', fs.accessSync);
 export const readTextSync = judged('file', (path) => fs.readFileSync(path, 'utf8'));
 export const opendirSync = judged('file', fs.opendirSync);
 export const readdirSync = judged('file', fs.readdirSync) as typeof fs.readdirSync;

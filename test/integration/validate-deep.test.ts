@@ -51,6 +51,21 @@ test('what Kafka takes is 0, with the topics as they are; a wrong file is 2, wit
   assert.match((await deep(home, { kafka: {} })).out, /kafka\.brokers is empty: there is no Kafka to ask\n$/);
 });
 
+test('diagnose says the same, and how far the clocks are from each other', { skip }, async () => {
+  await using home = await makeHome();
+  await createTopic(kafka.brokers, 'watched');
+  const logs = [{ include: home.path('*.log'), topic: 'watched' }];
+  const file = await home.configure({ kafka: { brokers: [kafka.brokers] }, logs });
+  const { code, stdout } = await runnel('diagnose', '-c', file);
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /^ok +kafka: cluster \S+: 1 broker can be used, \d topics? asked for$/m);
+  assert.match(stdout, /^ok +clock: is \d+ ms from Kafka's, give or take \d+ ms$/m);
+  const short = await home.configure({ kafka: { brokers: [kafka.brokers], create_topics: false }, logs });
+  const refused = await runnel('diagnose', '-c', short);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stdout, /^error +kafka: \S+: metrics\.topic \S+ does not exist, .*: create it$/m);
+});
+
 test('settings that do not fit are said with what would', { skip }, async () => {
   await using home = await makeHome();
   await createTopic(kafka.brokers, 'small', { 'max.message.bytes': 2000, 'compression.type': 'gzip' });

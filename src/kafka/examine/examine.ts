@@ -5,6 +5,7 @@
  *   each topic                                          -> is it there, may it be made, written to; its settings (topics.ts)
  *   producer ids, and transactional ids                 -> may they be had? (producers.ts)
  */
+import type { Link } from '../connect/connection.ts';
 import { Links } from '../connect/connections.ts';
 import type { Examined, Objection } from './asked.ts';
 import { examineProducers } from './producers.ts';
@@ -15,6 +16,8 @@ export interface Examination {
   cluster: string | null;
   brokers: BrokerFacts[];
   topics: TopicFacts[];
+  /** How far Kafka's clock is ahead of ours, give or take `error`, milliseconds; null: it does not tell (before Kafka 3.3, or without the right). */
+  clock: { offset: number; error: number } | null;
   findings: Objection[];
 }
 
@@ -39,11 +42,18 @@ export async function examineKafka(asked: Examined, signal: AbortSignal): Promis
   try {
     const findings: Objection[] = [];
     const { brokers, link, nodes } = await examineBrokers(links, asked.kafka.brokers, findings, signal);
-    if (!link) return { cluster: null, brokers, topics: [], findings };
+    if (!link) return { cluster: null, brokers, topics: [], clock: null, findings };
     const topics = await examineTopics(link, asked, nodes, findings);
     await examineProducers(link, links, asked, findings, signal);
-    return { cluster: link.cluster, brokers, topics, findings };
+    return { cluster: link.cluster, brokers, topics, clock: await clockOf(link), findings };
   } finally {
     links.end('the examination is over');
   }
+}
+
+async function clockOf(link: Link): Promise<Examination['clock']> {
+  const asked = performance.now();
+  const time = await link.clusterTime();
+  const half = (performance.now() - asked) / 2;
+  return time === null ? null : { offset: time + half - Date.now(), error: half };
 }

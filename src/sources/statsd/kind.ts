@@ -48,6 +48,7 @@ export const statsd: InputKind<'statsd', StatsdConfig, StatsdInput, StatsdSaid> 
     return [{ id: 'statsd', title: 'statsd', topics, options, about: addressesOf(statsd) }];
   },
   brief: ({ statsd }) => `StatsD: ${addressesOf(statsd) || 'none'}`,
+  diagnose: async ({ statsd }, tell) => (await import('./diagnose.ts')).diagnoseBuffers(statsd, tell),
   nothing: NOTHING,
   figures,
   lines,

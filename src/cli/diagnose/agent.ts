@@ -1,0 +1,46 @@
+/** What the running agent says of itself: what it cannot do, and what it lost. */
+import { askFirst, bodyOf, targetsOf } from '../../admin/client.ts';
+import type { Tell } from '../../core/diagnosis.ts';
+import { LOSSES, type LossReason, type Meaning } from '../../core/losses.ts';
+import type { Config } from '../../options.ts';
+import type { Status } from '../../report/shape.ts';
+
+/** Null: none answers. */
+export async function askAgent(config: Config, installed: boolean): Promise<Status | null> {
+  try {
+    const response = await askFirst(targetsOf(config, installed), '/status?files=20');
+    const body = await bodyOf(response);
+    return response.statusCode === 200 ? (JSON.parse(body) as Status) : null;
+  } catch {
+    // Nobody listens there: that is what is said of it.
+    return null;
+  }
+}
+
+/** `hash`: of the configuration that is asked about. */
+export function judgeAgent(status: Status | null, hash: string, tell: Tell): void {
+  if (status === null) {
+    tell({
+      level: 'warning',
+      about: 'agent',
+      message: 'none answers',
+      remedy: 'start it: runnel run, or systemctl start runnel',
+    });
+    return;
+  }
+  const { version, pid, config, reasons, lost, logs } = status;
+  tell({ level: 'ok', about: 'agent', message: `version ${version} runs, pid ${pid}` });
+  if (config.hash !== hash) {
+    const message = 'runs an older configuration than that on disk';
+    tell({ level: 'warning', about: 'agent', message, remedy: 'runnel reload' });
+  }
+  for (const reason of reasons) tell({ level: 'warning', about: 'agent', message: reason });
+  for (const { path, error } of logs.flatMap(({ files }) => files)) {
+    if (error !== null) tell({ level: 'warning', about: 'agent', message: `${path}: ${error}` });
+  }
+  for (const { input, reason, records, bytes } of lost) {
+    const { meaning, remedy }: Meaning = LOSSES[reason as LossReason] ?? { meaning: reason };
+    const message = `${input} has lost ${records} items, ${bytes} bytes (${reason}): ${meaning}`;
+    tell({ level: 'warning', about: 'agent', message, ...(remedy !== undefined && { remedy }) });
+  }
+}
