@@ -17,7 +17,8 @@ import type { Codec } from '../records/record-batch.ts';
 import { abortable } from './abort.ts';
 import type { Stream } from './batch.ts';
 import type { Block, Mark } from './block.ts';
-import { type Compress, free } from './lane.ts';
+import { free } from './free.ts';
+import type { Compress } from './lane.ts';
 import { MAX_BLOCK_BYTES, type Pool, type Share, type Slot } from './pool.ts';
 
 /** Records that are framed as they come: of one request, for example. */

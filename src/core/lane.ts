@@ -14,6 +14,7 @@ import type { Codec } from '../records/record-batch.ts';
 import { abortable } from './abort.ts';
 import { type Batch, HELD, type Stream } from './batch.ts';
 import type { Block, Mark, Outlet } from './block.ts';
+import { free } from './free.ts';
 import type { Ledgers, Ticket } from './ledger.ts';
 import { MAX_BLOCK_BYTES, type Pool, type Share, type Slot } from './pool.ts';
 
@@ -435,15 +436,6 @@ function* alsoIn({ also }: Batch): Iterable<{ stream: Stream; end: number; skipp
   const { stream, end } = also;
   if (stream.parts) for (const part of stream.parts.all) yield { stream: part, end, skipped: end };
   else if (stream.settled) yield { stream, end, skipped: 0 };
-}
-
-/**
- * Lets go of what nobody will read again, at once. Left to the garbage collector, every 64 MB of compressed blocks make
- * it go through the whole heap.
- */
-export function free(body: Buffer): void {
-  const { buffer } = body;
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === body.byteLength) buffer.transfer(0);
 }
 
 /** Up to where the batch's stream is safe when records up to `last` are: not within records that only count together. */

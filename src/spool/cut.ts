@@ -9,6 +9,7 @@
  * A cut is a function of its first and last offset and of the number of partitions. So after a kill, when these are known,
  * the same records go out in the same blocks, under the same numbers.
  */
+import { free } from '../core/free.ts';
 import { compress, decompress } from '../records/codecs.ts';
 import { murmur2 } from '../records/murmur2.ts';
 import type { Codec } from '../records/record-batch.ts';
@@ -96,7 +97,7 @@ export class Cut {
     return this.#total >= CUT_BYTES || this.#records >= CUT_RECORDS;
   }
 
-  /** Its blocks, by ascending partition. */
+  /** Its blocks, by ascending partition. Once: what they are made of is let go of. */
   async parts(codec: Codec, level: number): Promise<CutPart[]> {
     const outs = new Map<number, { out: Buffer; at: number; count: number }>();
     for (let p = 0; p < this.partitions; p++) {
@@ -108,10 +109,12 @@ export class Cut {
         to.at = frame(to.out, to.at, to.count++, raw, from[i]!, end[i]!);
       }
     }
+    for (const [i, { raw }] of this.#walked.entries()) if (raw !== this.entries[i]!.body) free(raw);
     return Promise.all(
       [...outs].map(async ([partition, { out, at, count }]) => {
-        const raw = out.subarray(0, at);
-        return { partition, count, rawBytes: at, codec, body: await compress(codec, level, raw) };
+        const body = await compress(codec, level, out.subarray(0, at));
+        if (body.buffer !== out.buffer) free(out);
+        return { partition, count, rawBytes: at, codec, body };
       }),
     );
   }

@@ -1,4 +1,5 @@
 /** Batches decompressed and walked through, into tables that are used again. */
+import { free } from '../../core/free.ts';
 import { decompress } from '../../records/codecs.ts';
 import { inflatedAtMost, MOST_INFLATED } from '../../records/inflated.ts';
 import { COLUMNS, fillTable, mayHold } from '../../records/record-table.ts';
@@ -9,8 +10,6 @@ const ROW_BYTES = COLUMNS * Int32Array.BYTES_PER_ELEMENT;
 /** Tables that are kept for later, and rows of the largest of them: 1 MiB. */
 const MOST_KEPT = 16;
 const MOST_ROWS = 32_768;
-/** Smaller buffers may be of Node's pool. */
-const LEAST_OWN_BYTES = 16_384;
 
 /** Tables of powers of two of rows. */
 export class Tables {
@@ -43,15 +42,10 @@ export function openedBytes({ header, body }: FetchedBatch): number {
   return Math.min(claimed, MOST_INFLATED) + table;
 }
 
-/**
- * Nobody looks at the batch any more. Its memory is given back at once: waiting for the garbage collector makes that run for
- * every 64 MB, which takes as long as decompressing.
- */
+/** Nobody looks at the batch any more. What is a part of an answer, where nothing was compressed, stays with it. */
 export function discard({ bytes, table }: OpenedBatch, tables: Tables): void {
   tables.give(table);
-  // What is a part of something else (of an answer, where nothing was compressed) is not its own to give back.
-  if (bytes.length >= LEAST_OWN_BYTES && bytes.length === bytes.buffer.byteLength)
-    (bytes.buffer as ArrayBuffer).transfer(0);
+  free(bytes);
 }
 
 /** Throws UnreadableError where the batch is not what it claims to be. */

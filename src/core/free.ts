@@ -1,0 +1,8 @@
+/**
+ * Lets go of what nobody will read again, at once: a decompressed or compressed block, for example. Left to the garbage
+ * collector, some megabytes of them make it go through the whole heap. What shares its memory with others is left alone.
+ */
+export function free(bytes: Buffer): void {
+  const { buffer } = bytes;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength) buffer.transfer(0);
+}
