@@ -6,6 +6,12 @@ function __runnel_at --description 'Is this the command before the cursor?'
         'validate --config' \
         'diagnose -c' \
         'diagnose --config' \
+        'flare -c' \
+        'flare --config' \
+        'flare --admin' \
+        'flare -o' \
+        'flare --output' \
+        'flare --seconds' \
         'reload -c' \
         'reload --config' \
         'reload --admin' \
@@ -103,6 +109,7 @@ function __runnel_at --description 'Is this the command before the cursor?'
     set -l known 'run' \
         'validate' \
         'diagnose' \
+        'flare' \
         'reload' \
         'status' \
         'top' \
@@ -152,6 +159,7 @@ complete -c runnel -f
 complete -c runnel -n '__runnel_at' -a run -d 'run the agent in the foreground'
 complete -c runnel -n '__runnel_at' -a validate -d 'check a configuration: every error as FILE:LINE:COLUMN, exit 2'
 complete -c runnel -n '__runnel_at' -a diagnose -d 'what is wrong here: configuration, Kafka, limits, files, disk, clock, unit, agent; each with the remedy'
+complete -c runnel -n '__runnel_at' -a flare -d 'one file for whoever is asked for help: status, configuration with secrets masked, log, profile; no records'
 complete -c runnel -n '__runnel_at' -a reload -d 'have the running agent read its configuration again; where that is wrong, the old one goes on: exit 2'
 complete -c runnel -n '__runnel_at' -a status -d 'ask the running agent what was read, sent, waiting and lost'
 complete -c runnel -n '__runnel_at' -a top -d 'the status, live: inputs, files, topics, losses; q ends it. top statsd: who sends most'
@@ -180,6 +188,13 @@ complete -c runnel -n '__runnel_at validate' -s h -l help -d 'say how it is call
 complete -c runnel -n '__runnel_at diagnose' -s c -l config -r -F -d 'the agent\'s configuration (default: /etc/runnel/runnel.yaml)'
 complete -c runnel -n '__runnel_at diagnose' -l json -d 'print what was found as JSON'
 complete -c runnel -n '__runnel_at diagnose' -s h -l help -d 'say how it is called'
+complete -c runnel -n '__runnel_at flare' -s c -l config -r -F -d 'find the agent by its configuration (default: /etc/runnel/runnel.yaml)'
+complete -c runnel -n '__runnel_at flare' -l admin -x -d 'find the agent by its socket, for example unix:/run/runnel/runnel.sock'
+complete -c runnel -n '__runnel_at flare' -s o -l output -r -F -d 'where to; only its owner may read it (default: runnel-flare-HOST-TIME.tar.zst here)'
+complete -c runnel -n '__runnel_at flare' -l seconds -x -d 'how long the profile is; 0: none (default: 5)'
+complete -c runnel -n '__runnel_at flare' -l dry-run -d 'list what would be in it, and write nothing'
+complete -c runnel -n '__runnel_at flare' -l json -d 'print what is in it as JSON'
+complete -c runnel -n '__runnel_at flare' -s h -l help -d 'say how it is called'
 complete -c runnel -n '__runnel_at reload' -s c -l config -r -F -d 'find the agent by its configuration (default: /etc/runnel/runnel.yaml)'
 complete -c runnel -n '__runnel_at reload' -l admin -x -d 'find the agent by its socket or address, for example unix:/run/runnel/runnel.sock'
 complete -c runnel -n '__runnel_at reload' -l json -d 'print what has changed as JSON'

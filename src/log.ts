@@ -51,6 +51,32 @@ export class Said {
   }
 }
 
+/** Characters of what was said last that are kept. */
+const KEPT = 256 * 1024;
+
+/** The last lines, without those of level debug: they may show records. */
+class Kept {
+  readonly #lines: string[] = [];
+  #characters = 0;
+
+  add(line: string): void {
+    this.#lines.push(line);
+    this.#characters += line.length + 1;
+    while (this.#characters > KEPT) this.#characters -= this.#lines.shift()!.length + 1;
+  }
+
+  get text(): string {
+    return this.#lines.map((line) => `${line}\n`).join('');
+  }
+}
+
+const kept = new Kept();
+
+/** What this process said last, 256 KiB at most, oldest first. */
+export function saidLast(): string {
+  return kept.text;
+}
+
 const said = new Said();
 let options: LogOptions = { level: 'info', format: 'text' };
 let elsewhere: ((level: Level, message: string) => void) | null = null;
@@ -74,8 +100,10 @@ function isSaid(level: Level): boolean {
 
 function say(level: Level, message: string): void {
   if (!isSaid(level)) return;
-  if (elsewhere) elsewhere(level, message);
-  else process.stderr.write(`${lineOf(level, message)}\n`);
+  if (elsewhere) return void elsewhere(level, message);
+  const line = lineOf(level, message);
+  if (level !== 'debug') kept.add(line);
+  process.stderr.write(`${line}\n`);
 }
 
 /** Control characters (of a file's name, of a broker's answer) must not reach a terminal. */

@@ -47,28 +47,34 @@ export function nameOf(target: AgentAddress): string {
 }
 
 /** Resolves with the answer's head, the body still to be read. */
-export function ask(target: AgentAddress, path: string, method: 'GET' | 'POST' = 'GET'): Promise<IncomingMessage> {
+export function ask(
+  target: AgentAddress,
+  path: string,
+  method: 'GET' | 'POST' = 'GET',
+  timeout = ANSWER_MS,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const asked = request({ ...target, path, method, agent: false, timeout: ANSWER_MS }, (response) => {
+    const asked = request({ ...target, path, method, agent: false, timeout }, (response) => {
       asked.setTimeout(0);
       resolve(response);
     });
-    asked.on('timeout', () => asked.destroy(new Error(`no answer in ${ANSWER_MS / 1000} s`)));
+    asked.on('timeout', () => asked.destroy(new Error(`no answer in ${timeout / 1000} s`)));
     asked.on('error', reject);
     asked.end();
   });
 }
 
-/** The first of the targets that answers. Throws one sentence that says what each said. */
+/** The first of the targets that answers within `timeout` milliseconds. Throws one sentence that says what each said. */
 export async function askFirst(
   targets: readonly AgentAddress[],
   path: string,
   method: 'GET' | 'POST' = 'GET',
+  timeout = ANSWER_MS,
 ): Promise<IncomingMessage> {
   const said: string[] = [];
   for (const target of targets) {
     try {
-      return await ask(target, path, method);
+      return await ask(target, path, method, timeout);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       said.push(`${nameOf(target)}: ${SILENT[code ?? ''] ?? message}`);

@@ -10,6 +10,8 @@
  *   GET /tap[?match=P]   records as they leave, as lines of JSON; on the socket only
  *   GET /capture?input=NAME  what comes to it, as it comes; on the socket only
  *   GET /top?input=NAME  who sends most to an input; on the socket only
+ *   GET /log             what the agent said last; on the socket only
+ *   GET /profile?seconds=N   where its main thread spends its time; on the socket only
  *   POST /command?input=NAME&name=COMMAND&options=JSON   has an input do something; on the socket only
  *   POST /reload         reads the configuration again; on the socket only
  *
@@ -27,6 +29,7 @@ import {
 } from '../http/answer.ts';
 import { splitAddress } from '../http/listen.ts';
 import { type HttpOptions, HttpServer } from '../http/server.ts';
+import { saidLast } from '../log.ts';
 import type { HttpStatus, LiveStatus } from '../report/shape.ts';
 import { statusJson } from '../report/status-json.ts';
 import { Renderings } from './renderings.ts';
@@ -222,6 +225,12 @@ async function answer(
         ? textAnswer(404, `Nothing is received by ${input}.`)
         : jsonAnswer(200, (await told) as object);
     }
+    case '/log':
+      if (!local) return textAnswer(403, 'What the agent said is shown on the unix socket only: runnel flare uses it.');
+      return textAnswer(200, saidLast());
+    case '/profile':
+      if (!local) return textAnswer(403, 'A profile is made on the unix socket only: runnel flare uses it.');
+      return profiled(query.get('seconds') ?? '5');
     default:
       return textAnswer(404, 'There is /, /health, /ready, /status and /metrics.');
   }
@@ -237,6 +246,16 @@ async function commanded(query: URLSearchParams, command: NonNullable<AdminOptio
   } catch (error) {
     return jsonAnswer(409, { error: (error as Error).message });
   }
+}
+
+async function profiled(seconds: string): Promise<Answer> {
+  const { cpuProfile, MOST_SECONDS } = await import('./profile.ts');
+  if (!/^[1-9]\d?$/.test(seconds) || Number(seconds) > MOST_SECONDS) {
+    return textAnswer(400, `seconds must be a number from 1 to ${MOST_SECONDS}.`);
+  }
+  const profile = await cpuProfile(Number(seconds));
+  if (profile === null) return textAnswer(503, 'A profile is being made already.');
+  return { code: 200, type: JSON_TYPE, body: profile };
 }
 
 /** Of each input; null: that is no number. */

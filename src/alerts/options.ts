@@ -9,6 +9,7 @@ import {
   option,
   optional,
   required,
+  secret,
   section,
   type Values,
   Wrong,
@@ -43,10 +44,11 @@ const LONGEST = '7d';
 
 /** A URL that may hold a secret: it is never shown. */
 function secretUrl(example: string, protocols: readonly string[] = ['https:', 'http:']) {
-  return leaf({ label: 'URL', json: { type: 'string' }, example }, (written) => {
+  const any = leaf({ label: 'URL', json: { type: 'string' }, example }, (written) => {
     if (URL.canParse(written) && protocols.includes(new URL(written).protocol)) return written;
     throw new Wrong(`must be a URL that begins with ${protocols.map((one) => `${one}//`).join(' or ')}`);
   });
+  return secret(any);
 }
 
 const rule = made(
@@ -141,9 +143,9 @@ const receiver = made(
           secretUrl('https://hooks.example.com/runnel'),
           'Told in the shape that Alertmanager has (version 4).',
         ),
-        headers: option(dictionary(text('text', 'Bearer ...')), {}, 'Sent with it.'),
+        headers: option(secret(dictionary(text('text', 'Bearer ...'))), {}, 'Sent with it.'),
         secret: optional(
-          text('secret', '${HOOK_SECRET}'),
+          secret(text('secret', '${HOOK_SECRET}')),
           'X-Runnel-Signature: sha256=<HMAC of X-Runnel-Timestamp, a dot and the body>.',
         ),
       }),
@@ -162,7 +164,7 @@ const receiver = made(
       'A mail an evaluation and rule.',
     ),
     exec: alternative(
-      list(text('text', '/usr/local/bin/restart-nginx')),
+      secret(list(text('text', '/usr/local/bin/restart-nginx')), 'arguments'),
       'A program and its arguments, without a shell; JSON on its standard input, RUNNEL_ALERT_* in its environment.',
     ),
     timeout: option(

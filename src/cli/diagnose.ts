@@ -37,13 +37,20 @@ export async function diagnose(options: ConfigChoice & { json?: boolean }): Prom
     else complain(error.message);
     return 2;
   }
-  const findings: Diagnosis[] = [];
-  const tell: Tell = (finding) => findings.push(finding);
-  await lookAt(located, options, tell);
-  const ok = !findings.some(({ level }) => level === 'error');
+  const { ok, findings } = await findingsOf(located, options);
   if (options.json) printJson(`${JSON.stringify({ ok, findings })}\n`);
   else print(shown(findings));
   return ok ? 0 : 1;
+}
+
+/** As `--json` has it. */
+export async function findingsOf(
+  located: LocatedConfig,
+  choice: ConfigChoice,
+): Promise<{ ok: boolean; findings: Diagnosis[] }> {
+  const findings: Diagnosis[] = [];
+  await lookAt(located, choice, (finding) => findings.push(finding));
+  return { ok: !findings.some(({ level }) => level === 'error'), findings };
 }
 
 async function lookAt(located: LocatedConfig, { config: named, defaultPath }: ConfigChoice, tell: Tell): Promise<void> {

@@ -85,6 +85,22 @@ program
   });
 
 program
+  .command('flare')
+  .description(
+    'one file for whoever is asked for help: status, configuration with secrets masked, log, profile; no records',
+  )
+  .option(CONFIG, FINDS_AGENT)
+  .option('--admin <url>', ITS_SOCKET)
+  .option('-o, --output <file>', 'where to; only its owner may read it (default: runnel-flare-HOST-TIME.tar.zst here)')
+  .option('--seconds <n>', 'how long the profile is; 0: none', '5')
+  .option('--dry-run', 'list what would be in it, and write nothing')
+  .option('--json', 'print what is in it as JSON')
+  .action(async (options: Omit<import('./flare.ts').FlareOptions, 'defaultPath' | 'version'>) => {
+    const { flare } = await import('./flare.ts');
+    await finish(flare({ defaultPath: DEFAULT_CONFIG, version, ...options }));
+  });
+
+program
   .command('reload')
   .description('have the running agent read its configuration again; where that is wrong, the old one goes on: exit 2')
   .option(CONFIG, FINDS_AGENT)

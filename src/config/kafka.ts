@@ -1,5 +1,5 @@
 /** `kafka`: where records go, and how. */
-import { alternative, calledElsewhere, commaList, option, optional, section } from './option.ts';
+import { alternative, calledElsewhere, commaList, option, optional, secret, section } from './option.ts';
 import { tlsOption } from './tls.ts';
 import { duration, hostPort, integer, name, oneOf, path, topic, url, yesNo } from './types.ts';
 
@@ -69,7 +69,7 @@ export const kafkaSection = section({
           ),
           username: calledElsewhere(['user', 'login'], optional(name('text', 'runnel'), 'Who the agent logs in as.')),
           password: optional(
-            name('secret', '${KAFKA_PASSWORD}'),
+            secret(name('secret', '${KAFKA_PASSWORD}')),
             'The secret that goes with the name. Better from the environment, ${KAFKA_PASSWORD}, or a file, ${file:/run/secrets/kafka}, than written here.',
           ),
           token_file: alternative(
@@ -82,7 +82,7 @@ export const kafkaSection = section({
           ),
           client_id: alternative(name('text', 'runnel'), 'oauthbearer, with token_url: who asks.'),
           client_secret: alternative(
-            name('secret', '${OAUTH_CLIENT_SECRET}'),
+            secret(name('secret', '${OAUTH_CLIENT_SECRET}')),
             'oauthbearer, with token_url: the secret that goes with client_id.',
           ),
           scope: alternative(

@@ -201,6 +201,11 @@ export function optionName(path: Path): string {
   return path.map((step, i) => (typeof step === 'number' ? `[${step}]` : i === 0 ? step : `.${step}`)).join('');
 }
 
+/** The configuration and what is beside it, in the order in which they are read. */
+export function filesOf(path: string): string[] {
+  return [path, ...dropIns(path, [], [])];
+}
+
 function dropIns(path: string, faults: Fault[], warnings: string[]): string[] {
   const folder = join(dirname(path), 'conf.d');
   const refuse = (message: string) => faults.push({ file: folder, line: 1, column: 1, message });

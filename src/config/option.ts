@@ -193,6 +193,11 @@ export function list<S extends v.GenericSchema>(item: S): v.ArraySchema<S, undef
   return v.array(item);
 }
 
+/** What is here may be a secret: all of it, or of a list all but the first. It is shown to nobody. */
+export function secret<S extends v.GenericSchema>(schema: S, of: 'whole' | 'arguments' = 'whole'): S {
+  return v.pipe(schema, v.metadata({ secret: of })) as unknown as S;
+}
+
 /** A list that says none where nothing stands, too: `http: []`, `http: null`. */
 export function listOrNone<S extends v.GenericSchema>(item: S): v.ArraySchema<S, undefined> {
   return v.pipe(v.array(item), v.metadata({ none: true })) as unknown as v.ArraySchema<S, undefined>;

@@ -5,7 +5,12 @@
 import * as v from 'valibot';
 import type { ChoiceInfo, LeafInfo } from './option.ts';
 
-export type Shape =
+export type Shape = Kind & {
+  /** See `secret`. */
+  secret?: 'whole' | 'arguments' | undefined;
+};
+
+type Kind =
   | { kind: 'leaf'; info: LeafInfo }
   /** `orFalse`: may also be true or false. `off`: what that is called. `write`: see `section`. */
   | { kind: 'map'; fields: Map<string, Field>; orFalse: boolean; off?: string; write?: string | undefined }
@@ -36,6 +41,11 @@ export interface Field {
 type Any = any;
 
 export function shapeOf(schema: unknown): Shape {
+  const { secret } = v.getMetadata(schema as Any) as Any;
+  return secret === undefined ? kindOf(schema) : { ...kindOf(schema), secret };
+}
+
+function kindOf(schema: unknown): Shape {
   const s = schema as Any;
   switch (s.type) {
     case 'optional':

@@ -10,6 +10,7 @@ import {
   option,
   optional,
   required,
+  secret,
   section,
   type Values,
 } from '../../config/option.ts';
@@ -46,7 +47,7 @@ const entry = section({
     'openmetrics, textfile: the longest answer, or file, that is read. Default: 16MiB.',
   ),
   command: alternative(
-    list(text('text', '/usr/lib/nagios/plugins/check_load')),
+    secret(list(text('text', '/usr/lib/nagios/plugins/check_load')), 'arguments'),
     'exec: the program and its arguments; no shell.',
   ),
   parse: alternative(oneOf(...OUTPUTS), 'exec: what it prints.'),
@@ -54,15 +55,15 @@ const entry = section({
     path('/etc/runnel/checks/queue.ts'),
     'module: the file (JavaScript, or TypeScript with Node 22.18). textfile: files; * in the last part stands for anything.',
   ),
-  options: alternative(freely(), 'module: what it gets; what reads as a number, true or false is one.'),
+  options: alternative(secret(freely()), 'module: what it gets; what reads as a number, true or false is one.'),
   url: alternative(url('http://127.0.0.1:9100/metrics'), 'openmetrics, http: what is asked.'),
   socket: alternative(
     path('/run/app.sock'),
     'openmetrics, http: a Unix socket to ask at, in place of the host in url.',
   ),
   method: alternative(oneOf('GET', 'HEAD', 'POST', 'PUT'), 'http: how. Default: GET.'),
-  headers: alternative(dictionary(text()), 'openmetrics, http: sent with it; not to where it redirects.'),
-  body: alternative(text('text', '{}'), 'http: what is sent.'),
+  headers: alternative(secret(dictionary(text())), 'openmetrics, http: sent with it; not to where it redirects.'),
+  body: alternative(secret(text('text', '{}')), 'http: what is sent.'),
   token_file: alternative(
     path('/etc/runnel/token'),
     'openmetrics, http: holds a bearer token; read anew for each run.',

@@ -10,6 +10,7 @@ import {
   optional,
   orFalse,
   required,
+  secret,
   section,
   type Values,
 } from '../../config/option.ts';
@@ -34,11 +35,11 @@ const one = section({
     optional(name('text', 'runnel'), 'Who it logs in as, with HTTP Basic. Needs password.'),
   ),
   password: optional(
-    name('secret', '${OPENSEARCH_PASSWORD}'),
+    secret(name('secret', '${OPENSEARCH_PASSWORD}')),
     'The secret that goes with the name. Better from the environment, ${OPENSEARCH_PASSWORD}, or a file, ${file:/run/secrets/opensearch}, than written here.',
   ),
   api_key: alternative(
-    name('secret', '${ELASTICSEARCH_API_KEY}'),
+    secret(name('secret', '${ELASTICSEARCH_API_KEY}')),
     'In place of name and password: the key as Elasticsearch gives it (id and key, in base64).',
   ),
   tls: tlsOption(

@@ -10,6 +10,7 @@ import {
   option,
   optional,
   required,
+  secret,
   section,
   type Values,
   valuesOf,
@@ -120,7 +121,7 @@ const topkSection = section({
         ),
         sentinel_master: optional(name('text', 'mymaster'), 'url is a sentinel: the name of what it watches.'),
         username: optional(name('text', 'runnel'), 'Who logs in; without it the default user.'),
-        password: optional(name('secret', '${REDIS_PASSWORD}'), 'The secret that goes with it.'),
+        password: optional(secret(name('secret', '${REDIS_PASSWORD}')), 'The secret that goes with it.'),
         tls: tlsOption(
           'Speaks TLS to Redis, as a URL that begins with rediss:// does, too; tls: {} trusts the certificates of the system.',
           'server',
