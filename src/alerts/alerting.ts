@@ -196,7 +196,7 @@ export class Alerting {
         // What was told is told to have ended, whatever is silenced since.
         const wasHeld = instance.held;
         instance.held = action !== 'resolved' && silenced && (instance.alert === null || wasHeld);
-        if (action === 'resolved' ? !wasHeld : !silenced) told.push(alert);
+        if (action === 'resolved' ? !wasHeld : !silenced) told.push({ ...alert, begins: instance.alert === null });
         instance.alert = action === 'resolved' ? null : alert;
       }
       if (state === 'ok') step.gone.push(instance.id);
@@ -233,7 +233,7 @@ export class Alerting {
     for (const instance of this.#engine.notOk()) {
       if (!instance.held || instance.alert === null || this.#isSilenced(instance.alert, at)) continue;
       instance.held = false;
-      told.push(instance.alert);
+      told.push({ ...instance.alert, begins: true });
       states[instance.id] = instance.saved;
     }
     this.#tell({ states, queued: [] }, told, [], at);

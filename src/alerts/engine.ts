@@ -7,6 +7,7 @@
  * Time is the monotonic clock's, milliseconds; after a gap of more than three intervals nothing is concluded from it.
  */
 import { wildcards } from '../config/wildcards.ts';
+import { Divisor } from './divisor.ts';
 import { Instance, type InstanceState } from './instance.ts';
 import type { State } from './machine.ts';
 import type { MetricPoint } from './point.ts';
@@ -36,7 +37,7 @@ interface Part {
   /** By name and series of a point: where it goes; null: it is not of the rule. */
   known: Map<string, Map<string, Instance | null>>;
   /** Of a ratio: what it is divided by, by key. */
-  divisors: Map<string, number>;
+  divisors: Map<string, Divisor>;
   evaluated: number | null;
 }
 
@@ -85,6 +86,7 @@ export class Engine {
   window(source: string, interval: number, now: number, points: Iterable<MetricPoint>): AlertChange[] {
     const known = this.#source(source, interval, now);
     known.closed = now;
+    for (const part of known.parts) if (part.interval !== interval) retime(part, interval);
     for (const point of points) {
       for (const index of this.#rulesOf(point.name)) this.#add(index, known, point, now);
     }
@@ -177,7 +179,7 @@ export class Engine {
     const attributes = rule.by === null ? point.attributes : chosen(point.attributes, rule.by);
     const key = keyOf(attributes);
     if (rule.of !== null && !matches(point.name)) {
-      part.divisors.set(key, (part.divisors.get(key) ?? 0) + (point.type === 'histogram' ? point.count : point.value));
+      divisorOf(part, key).add(point);
       return;
     }
     const instance = this.#instance(part, key, attributes);
@@ -212,7 +214,7 @@ export class Engine {
     const conditions = conditionsOf(rule, interval);
     const changes: AlertChange[] = [];
     for (const instance of instances.values()) {
-      const divisor = rule.of === null ? null : (divisors.get(instance.key) ?? 0);
+      const divisor = rule.of === null ? null : divisorOf(part, instance.key);
       const previous = instance.evaluate(conditions, passed, divisor);
       if (previous !== null) changes.push({ instance, previous });
       if (instance.isOver) {
@@ -221,13 +223,14 @@ export class Engine {
         this.#count--;
       }
     }
-    divisors.clear();
+    for (const [key, divisor] of divisors) if (divisor.next()) divisors.delete(key);
     return changes;
   }
 
   /** One without labels, which is there from the beginning: nothing came for so long. */
   #absent(rule: Rule, now: number, interval: number): AlertChange[] {
     const part = this.#part(rule, ABSENT_SOURCE, interval);
+    part.interval = interval;
     const gap = part.evaluated !== null && now - part.evaluated > interval * LONGEST_GAP;
     const seen = this.#seen.get(rule);
     const instance = this.#instance(part, keyOf({}), {});
@@ -238,6 +241,24 @@ export class Engine {
     instance.tell(silent >= rule.absent ? 1 : 0, silent / 1000);
     return this.#evaluate(part, now);
   }
+}
+
+/** The source's interval is another than it was: of windows of the old one nothing is made. */
+function retime(part: Part, interval: number): void {
+  part.interval = interval;
+  part.divisors.clear();
+  for (const instance of part.instances.values()) instance.retime(interval);
+}
+
+/** Of keys that are too many, all together. */
+function divisorOf({ rule, interval, divisors }: Part, key: string): Divisor {
+  const of = divisors.has(key) || divisors.size < MOST_OF_RULE ? key : keyOf(OVERFLOW);
+  let divisor = divisors.get(of);
+  if (!divisor) {
+    divisor = new Divisor(rule, interval);
+    divisors.set(of, divisor);
+  }
+  return divisor;
 }
 
 function seriesOf({ known }: Part, name: string): Map<string, Instance | null> {

@@ -1,11 +1,13 @@
 /** One instance of a rule: a label set, what was measured of it, and its state. */
+import type { Divisor } from './divisor.ts';
 import { type AlertProgress, evaluate, type FiringConditions, START, type State } from './machine.ts';
 import type { Alert } from './notification.ts';
-import { OneWindow } from './one-window.ts';
+import type { OneWindow } from './one-window.ts';
 import type { MetricPoint } from './point.ts';
 import type { Rule } from './rule.ts';
+import { isSettled } from './threshold.ts';
 import { countsNothing } from './value.ts';
-import { Windows } from './window.ts';
+import { Windows, windowsFor, windowsOf } from './window.ts';
 
 /** What is written down of one that is not ok. Wall times in milliseconds since the epoch. */
 export interface InstanceState {
@@ -32,7 +34,7 @@ export class Instance {
   readonly rule: Rule;
   readonly key: string;
   readonly attributes: Readonly<Record<string, string>>;
-  readonly interval: number;
+  interval: number;
   readonly source: string;
   readonly progress: AlertProgress = { ...START };
   /** What was compared last, as it is shown; null: nothing. */
@@ -42,7 +44,9 @@ export class Instance {
   held = false;
   /** It is in no table any more. */
   gone = false;
-  readonly #windows: Windows | OneWindow;
+  #windows: Windows | OneWindow;
+  /** Windows that were closed since nothing was known, not beyond those that count. */
+  #closed = 0;
   #isSum = false;
   /** The open window has a point; and the one before had. */
   #fresh = false;
@@ -56,11 +60,14 @@ export class Instance {
     this.attributes = attributes;
     this.interval = interval;
     this.source = source;
-    const { value, forecast } = rule;
-    const { over, reduction } = value;
-    const windows = Math.max(1, Math.round((over ?? interval) / interval));
-    const one = windows === 1 && forecast === null && reduction !== 'change' && reduction !== 'quantile';
-    this.#windows = one ? new OneWindow() : new Windows(reduction === 'change' ? windows * 2 : windows);
+    this.#windows = windowsFor(rule, interval);
+  }
+
+  /** Its source has another interval. */
+  retime(interval: number): void {
+    this.interval = interval;
+    this.#windows = windowsFor(this.rule, interval);
+    this.#closed = 0;
   }
 
   add(point: MetricPoint): void {
@@ -75,13 +82,14 @@ export class Instance {
   }
 
   /** Closes the window. Gives the state before where that has changed. `divisor`: of a ratio. */
-  evaluate(conditions: FiringConditions, passed: number, divisor: number | null): State | null {
+  evaluate(conditions: FiringConditions, passed: number, divisor: Divisor | null): State | null {
     const previous = this.progress.state;
-    const compared = this.#compared(divisor);
+    const compared = this.#compared(conditions, divisor);
     // What was not counted is none.
-    const fresh = this.#fresh || countsNothing(this.rule.value);
+    const fresh = this.#fresh || countsNothing(this.rule.value) || divisor?.counts === true;
     const state = evaluate(this.progress, compared, fresh, passed, conditions);
     this.#windows.next();
+    this.#closed = Math.min(this.#closed + 1, windowsOf(this.rule, this.interval));
     this.#told = null;
     this.#wasFresh = this.#fresh;
     this.#fresh = false;
@@ -111,7 +119,7 @@ export class Instance {
   }
 
   /** What is compared; null: nothing is known. */
-  #compared(divisor: number | null): number | null {
+  #compared(conditions: FiringConditions, divisor: Divisor | null): number | null {
     if (this.#told) {
       this.value = this.#told.shown;
       return this.#told.value;
@@ -124,8 +132,21 @@ export class Instance {
       return left <= rule.forecast.within ? 1 : 0;
     }
     let value = this.#windows.value(rule.value, this.#isSum, interval);
-    if (value !== null && divisor !== null) value = divisor < rule.min || divisor === 0 ? null : value / divisor;
+    if (divisor !== null) value = ratioOf(value, divisor);
+    else if (value !== null && !this.#isKnown(value, conditions)) return null;
     if (value !== null) this.value = value;
     return value;
   }
+
+  /** What was counted before it was looked at is not known: so far it is so much at least. */
+  #isKnown(value: number, { fire, clear }: FiringConditions): boolean {
+    if (!countsNothing(this.rule.value) || this.#closed + 1 >= windowsOf(this.rule, this.interval)) return true;
+    return isSettled(this.progress.state === 'firing' ? clear : fire, value);
+  }
+}
+
+function ratioOf(value: number | null, divisor: Divisor): number | null {
+  const by = divisor.value;
+  if (by === null) return null;
+  return value === null ? (divisor.counts ? 0 : null) : value / by;
 }

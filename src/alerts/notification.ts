@@ -25,6 +25,8 @@ export interface Alert {
   start: number;
   end: number | null;
   change: number;
+  /** Nobody was told of it before. */
+  begins?: boolean;
 }
 
 /** One message to one receiver. */

@@ -103,7 +103,7 @@ export class Receivers {
       for (const alert of this.#o.firing()) {
         if (!receiver.isFor(alert)) continue;
         const last = reminded.get(alert.fingerprint) ?? now;
-        if (now - last >= config.remind) due.push(alert);
+        if (now - last >= config.remind) due.push({ ...alert, begins: false });
         reminded.set(alert.fingerprint, now - last >= config.remind ? now : last);
       }
       for (const [rule, alerts] of Map.groupBy(due, (alert) => alert.rule)) {

@@ -37,6 +37,11 @@ export function isBeyond({ operator, threshold }: AlertThreshold, value: number)
   }
 }
 
+/** Whether it is known already what a value that may only grow will be. */
+export function isSettled({ operator, threshold }: AlertThreshold, atLeast: number): boolean {
+  return operator === '>=' || operator === '<' ? atLeast >= threshold : atLeast > threshold;
+}
+
 /** What isBeyond where the other does not. */
 export function opposite({ operator, threshold }: AlertThreshold): AlertThreshold {
   return { operator: OPPOSITE[operator], threshold };

@@ -6,7 +6,9 @@
  * Of a long time a cell is several windows.
  */
 import { middleOf } from '../aggregate/bins.ts';
+import { OneWindow } from './one-window.ts';
 import type { MetricPoint } from './point.ts';
+import type { Rule } from './rule.ts';
 import type { ValueOf } from './value.ts';
 
 /** Of a line through fewer nothing is concluded. */
@@ -22,6 +24,19 @@ const MIN = 3;
 const MAX = 4;
 /** What a counter counted, the samples of a histogram, the points of a gauge. */
 const COUNTED = 5;
+
+/** How many windows of a source a rule's value is of. */
+export function windowsOf({ value: { over } }: Pick<Rule, 'value'>, interval: number): number {
+  return Math.max(1, Math.round((over ?? interval) / interval));
+}
+
+/** Those of one instance. */
+export function windowsFor(rule: Pick<Rule, 'value' | 'forecast'>, interval: number): Windows | OneWindow {
+  const { reduction } = rule.value;
+  const windows = windowsOf(rule, interval);
+  const one = windows === 1 && rule.forecast === null && reduction !== 'change' && reduction !== 'quantile';
+  return one ? new OneWindow() : new Windows(reduction === 'change' ? windows * 2 : windows);
+}
 
 export class Windows {
   readonly #cells: Float64Array;

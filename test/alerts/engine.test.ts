@@ -114,6 +114,49 @@ test('a restart goes on where it was; the time between does not count', () => {
   assert.equal(states({ absent: '30s' }, [series('1 _x6')], [50_000]), 'oooffff');
 });
 
+test('a ratio is of the same time above and below; what was not counted while the other was is none', () => {
+  const a = (values: string) => series(values, { metric: 'a', type: 'sum' });
+  const b = (values: string) => series(values, { metric: 'b', type: 'sum' });
+  const ratio = { metric: 'a', of: 'b', value: 'sum over 30s', fire: '> 0.06' };
+  assert.equal(states(ratio, [a('5x6'), b('100x6')]), 'oooooo');
+  assert.equal(states(ratio, [a('5 5 20 5 5 5'), b('100x6')]), 'oofffo');
+  assert.equal(states({ ...ratio, min: 250 }, [a('50x4'), b('100x4')]), 'ooff');
+  assert.equal(states({ ...ratio, value: 'last' }, [a('10 10 _ _'), b('100x4')]), 'ffoo');
+  const gauges = [series('10 10 _ _', { metric: 'a' }), series('100x4', { metric: 'b' })];
+  assert.equal(states({ ...ratio, value: 'last' }, gauges), 'ffff');
+});
+
+test('what was counted before anybody looked is not known: nothing ends or begins for it', () => {
+  const counted = (rule: Record<string, unknown>, restart_at: number[] = []) =>
+    states({ value: 'sum over 30s', ...rule }, [series('10x8', { type: 'sum' })], restart_at);
+  assert.equal(counted({ fire: '> 25' }), 'ooffffff');
+  assert.equal(counted({ fire: '> 25' }, [40_000]), 'ooffffff');
+  assert.equal(counted({ fire: '> 25', clear: '< 15' }, [40_000]), 'ooffffff');
+  assert.equal(counted({ fire: '< 25' }), 'oooooooo');
+  assert.equal(counted({ fire: '< 35' }), 'ooffffff');
+  assert.equal(counted({ fire: '> 25', for: '40s' }, [50_000]), 'oopppppp');
+  assert.equal(
+    states({ value: 'rate over 30s', fire: '>= 1' }, [series('10x5 0x5', { type: 'sum' })], [30_000]),
+    'oofffooooo',
+  );
+});
+
+test('a source with another interval than before a restart: times are those that pass', () => {
+  const [rule] = rulesOf({ metric: 'm', fire: '> 1', value: 'avg over 2m', keep: '2m' });
+  const point = (value: number) => ({
+    ...{ name: 'm', attributes: {}, type: 'gauge' as const, value, count: 1, min: value, max: value, bins: null },
+  });
+  const before = new Engine([rule!]);
+  before.window('s', INTERVAL, 0, [point(2)]);
+  const engine = new Engine([rule!]);
+  for (const instance of before.notOk()) engine.restore(instance.saved);
+  const after = [0, 60_000, 120_000, 180_000, 240_000].map((now) => {
+    engine.window('s', 60_000, now, [point(0)]);
+    return [...engine.notOk()].length;
+  });
+  assert.deepEqual(after, [1, 1, 0, 0, 0]);
+});
+
 test('from a gap nothing is concluded', () => {
   const [rule] = rulesOf({ metric: 'm', fire: '> 1', for: '1m', no_data: 'alert' });
   const engine = new Engine([rule!]);

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SMTPServer } from 'smtp-server';
+import { AlertJournal } from '../../src/alerts/journal.ts';
 import type { Alert, Notification } from '../../src/alerts/notification.ts';
 import { Alertmanager } from '../../src/alerts/notify/alertmanager.ts';
 import { email } from '../../src/alerts/notify/email.ts';
@@ -41,6 +42,7 @@ function alert(change: number, more: Partial<Alert> = {}): Alert {
     start: Date.now() - 1000,
     end: null,
     change,
+    begins: true,
     ...more,
   };
 }
@@ -151,6 +153,24 @@ test('joined: the latest of each alert, one message a rule; what began and ended
       [3, [3]],
     ],
   );
+  // It was told before what waits here.
+  const goesOn = { begins: false };
+  for (const first of [alert(1, goesOn), alert(1, { ...goesOn, action: 'no_data' })]) {
+    const [ended] = joinedOf([message(1, first), message(2, alert(2, { ...goesOn, ...resolved }))]);
+    assert.deepEqual(
+      ended!.alerts.map(({ action }) => action),
+      ['resolved'],
+    );
+  }
+  // Joined twice.
+  const twice = joinedOf([
+    ...joinedOf([message(1, alert(1)), message(2, alert(2, other))]),
+    message(3, alert(3, resolved)),
+  ]);
+  assert.deepEqual(
+    twice.map(({ alerts }) => alerts.map(({ change }) => change)),
+    [[2]],
+  );
   // One that was told before, and ended and fires again.
   assert.deepEqual(
     joinedOf([message(1, alert(1, resolved)), message(2, alert(2))]).map(({ alerts }) =>
@@ -158,6 +178,75 @@ test('joined: the latest of each alert, one message a rule; what began and ended
     ),
     [[2]],
   );
+});
+
+test('what is joined while a message is on its way is on disk, and everybody’s last state is told', async (t) => {
+  await using hooks = await startHooks();
+  const dir = mkdtempSync(join(tmpdir(), 'runnel-joined-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const journal = await AlertJournal.open(join(dir, 'alerts.journal'));
+  let answers = false;
+  hooks.answer = () => (answers ? { code: 200 } : null);
+  const stop = new AbortController();
+  const box = new Mailbox({
+    name: 'r',
+    channel: webhook({ url: hooks.url, headers: {} }, 'r', 1000),
+    waiting: [],
+    done: (ids) => void journal.take({ done: ids }, { sync: false }),
+    replaced: (done, queued) => void journal.take({ done, queued }, { sync: false }),
+    first_pause: 20,
+  });
+  const put = (one: Notification) => {
+    void journal.take({ queued: [one] }, { sync: false });
+    box.put(one);
+  };
+  const ran = box.run(stop.signal);
+  t.after(async () => {
+    stop.abort();
+    await ran;
+    await journal.close();
+  });
+  put(message(1, alert(1)));
+  await until('it is on its way', () => hooks.taken.length === 1);
+  // The first may be told: that it ended must be, too. Of the others the last.
+  const other = { rule: 'cold', fingerprint: 'cc', begins: false };
+  put(message(2, alert(2, { action: 'resolved', end: Date.now(), begins: false })));
+  for (let id = 3; id <= 1001; id++) {
+    put(message(id, alert(id, { ...other, action: id % 2 === 1 ? 'resolved' : 'firing' })));
+  }
+  assert.equal(box.status.waiting, 3);
+  await journal.written();
+  const again = await AlertJournal.open(join(dir, 'alerts.journal'));
+  assert.deepEqual(
+    [...again.kept.queued.keys()].sort((a, b) => a - b),
+    [1, 2, 1001],
+  );
+  await again.close();
+  answers = true;
+  await until('all is told', () => box.status.delivered === 3);
+  const told = hooks.taken.slice(-3).map(({ body }) => JSON.parse(body));
+  assert.deepEqual(
+    told.map(({ groupLabels, status }) => [groupLabels.alertname, status]),
+    [
+      ['hot', 'firing'],
+      ['hot', 'resolved'],
+      ['cold', 'resolved'],
+    ],
+  );
+  assert.equal(journal.kept.queued.size, 0);
+});
+
+test('Slack is told at most once a second, and not before it says', async (t) => {
+  await using hooks = await startHooks();
+  hooks.answer = (_, index) => (index === 1 ? { code: 429, headers: { 'Retry-After': '2' } } : { code: 200 });
+  const { done } = mailbox(
+    t,
+    slack(hooks.url, TIMEOUT),
+    [1, 2, 3].map((id) => message(id, alert(id))),
+  );
+  await until('all are told', () => done.length === 3);
+  const [a, b, c, d] = hooks.taken.map(({ at }) => at);
+  assert.ok(b! - a! > 990 && c! - b! > 1990 && d! - c! > 990, String([a, b, c, d]));
 });
 
 test('Slack: nothing in a label is markup, or calls anybody', async () => {

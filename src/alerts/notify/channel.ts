@@ -4,14 +4,16 @@ import type { Alert, Notification } from '../notification.ts';
 /** What became of a message. */
 export type Delivered =
   | { done: true }
-  /** It is tried again, not before `after` milliseconds where that is said. */
-  | { done: false; error: string; after?: number }
+  /** It is tried again, not before `after` milliseconds where that is said. `unknown`: it may have been taken all the same. */
+  | { done: false; error: string; after?: number; unknown?: boolean }
   /** It is refused for good. */
   | { done: 'refused'; error: string };
 
 export interface Channel {
   /** Rejects only for a fault of ours. */
   tell(notification: Notification, signal: AbortSignal): Promise<Delivered>;
+  /** From one message to the next, milliseconds, where it wants a pause. */
+  readonly pace?: number;
 }
 
 /** firing of any of them, else resolved. */

@@ -29,11 +29,12 @@ export async function email({ url, from, to }: EmailConfig, timeout: number): Pr
         return { done: true };
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        const { responseCode = 0, message } = error as Error & { responseCode?: number };
+        const { responseCode = 0, command, message } = error as Error & { responseCode?: number; command?: string };
         const said = message.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, 200);
         // 5xx is for good, but for a login that somebody may put right.
         const refused = responseCode >= 500 && responseCode !== 530 && responseCode !== 535 && responseCode !== 554;
-        return refused ? { done: 'refused', error: said } : { done: false, error: said };
+        if (refused) return { done: 'refused', error: said };
+        return { done: false, error: said, unknown: responseCode === 0 && command !== 'CONN' };
       } finally {
         transport.close();
       }

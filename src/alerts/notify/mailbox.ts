@@ -2,7 +2,8 @@
  * The messages of one receiver: told one after the other, in order, until it has them; what waits survives a restart.
  *
  * It is tried again after 1 s, doubling to 5 minutes, or when the receiver says. After 30 s of failing what waits is joined:
- * one message a rule, with the latest of each alert; what began and ended meanwhile was never told and is not.
+ * one message a rule, with the latest of each alert; what began and ended meanwhile was never told and is not. A message that
+ * may have been taken, because nobody answered or a process ended on the way, is not joined: its end must be told.
  */
 import { Bell } from '../../core/bell.ts';
 import { log } from '../../log.ts';
@@ -44,6 +45,8 @@ export class Mailbox {
   readonly #o: MailboxOptions;
   #waiting: Notification[];
   readonly #bell = new Bell();
+  /** Of the first, where it may have been taken. */
+  #maybeTold: Notification | null;
   #error: string | null = null;
   #failingSince: number | null = null;
   #delivered = 0;
@@ -53,6 +56,7 @@ export class Mailbox {
   constructor(options: MailboxOptions) {
     this.#o = options;
     this.#waiting = [...options.waiting];
+    this.#maybeTold = this.#waiting[0] ?? null;
   }
 
   put(notification: Notification): void {
@@ -88,18 +92,18 @@ export class Mailbox {
         await this.#bell.heard(signal);
         continue;
       }
+      const unsure = this.#maybeTold === first;
+      this.#maybeTold = first;
       const told = await this.#tell(first, signal);
       if (signal.aborted) return;
+      if (told.done === false && !told.unknown && !unsure) this.#maybeTold = null;
       if (told.done === false) {
         this.#error = told.error;
         this.#failingSince ??= performance.now();
         log.warnOnce(`alerts ${this.#o.name}`, `alerts: ${this.#o.name}: ${told.error}; it is tried again`);
         const until = performance.now() + Math.max(pause, told.after ?? 0);
         pause = Math.min(pause * 2, LAST_MS);
-        // What comes meanwhile does not shorten it.
-        for (let left = until - performance.now(); left > 0 && !signal.aborted; left = until - performance.now()) {
-          await this.#bell.heard(signal, left);
-        }
+        await this.#wait(until, signal);
         if (performance.now() - this.#failingSince > JOIN_AFTER_MS) this.#join();
         continue;
       }
@@ -112,6 +116,14 @@ export class Mailbox {
         this.#delivered++;
         this.#o.done([first.id]);
       }
+      await this.#wait(performance.now() + (this.#o.channel.pace ?? 0), signal);
+    }
+  }
+
+  /** What comes meanwhile does not shorten it. `until`: on the monotonic clock, milliseconds. */
+  async #wait(until: number, signal: AbortSignal): Promise<void> {
+    for (let left = until - performance.now(); left > 0 && !signal.aborted; left = until - performance.now()) {
+      await this.#bell.heard(signal, left);
     }
   }
 
@@ -134,12 +146,14 @@ export class Mailbox {
   }
 
   #join(): void {
-    const joined = joinedOf(this.#waiting);
+    const apart = this.#waiting[0] === this.#maybeTold ? 1 : 0;
+    const joined = [...this.#waiting.slice(0, apart), ...joinedOf(this.#waiting.slice(apart))];
     const gone = this.#waiting.filter((one) => !joined.includes(one));
     if (gone.length === 0) return;
     this.#merged += gone.length;
     this.#o.replaced(
-      gone.map(({ id }) => id),
+      // The number of the latest goes on.
+      gone.map(({ id }) => id).filter((id) => !joined.some((one) => one.id === id)),
       joined.filter((one) => !this.#waiting.includes(one)),
     );
     this.#waiting = joined;
@@ -153,20 +167,17 @@ export function joinedOf(waiting: readonly Notification[]): Notification[] {
   return [...rules.values()].flatMap((messages) => {
     if (messages.length === 1) return messages;
     const latest = messages.at(-1)!;
-    const alerts = latestOf(messages.flatMap((one) => one.alerts));
+    const alerts = latestOf(messages);
     return alerts.length === 0 ? [] : [{ ...latest, alerts }];
   });
 }
 
 /** The latest of each alert; one that begins and ends here is none. */
-function latestOf(alerts: readonly Alert[]): Alert[] {
-  const first = new Map<string, Alert>();
+function latestOf(messages: readonly Notification[]): Alert[] {
   const last = new Map<string, Alert>();
-  for (const alert of alerts) {
-    if (!first.has(alert.fingerprint)) first.set(alert.fingerprint, alert);
-    last.set(alert.fingerprint, alert);
+  for (const alert of messages.flatMap(({ alerts }) => alerts)) {
+    const { begins = false } = last.get(alert.fingerprint) ?? alert;
+    last.set(alert.fingerprint, { ...alert, begins });
   }
-  return [...last.values()].filter(
-    ({ fingerprint, action }) => action !== 'resolved' || first.get(fingerprint)!.action === 'resolved',
-  );
+  return [...last.values()].filter(({ action, begins }) => action !== 'resolved' || !begins);
 }

@@ -16,7 +16,21 @@ export interface Posted {
   date: number | null;
 }
 
-/** Rejects where there is no answer in time. The address is in no message: it may be a secret. */
+/** What says that nobody was reached. */
+const NOBODY = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'];
+
+/** There was no answer. */
+class Unanswered extends Error {
+  /** It may have been taken all the same. */
+  readonly unknown: boolean;
+
+  constructor(message: string, unknown: boolean) {
+    super(message);
+    this.unknown = unknown;
+  }
+}
+
+/** Rejects with Unanswered where there is no answer in time. The address is in no message: it may be a secret. */
 export async function post(
   url: string,
   body: string,
@@ -41,9 +55,9 @@ export async function post(
     return await read(answer);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    if (limit.aborted) throw new Error(`${address.host} has not answered for ${timeout / 1000} s`);
+    if (limit.aborted) throw new Unanswered(`${address.host} has not answered for ${timeout / 1000} s`, true);
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new Error(`${address.host}: ${code ?? message}`);
+    throw new Unanswered(`${address.host}: ${code ?? message}`, !NOBODY.includes(code ?? ''));
   }
 }
 
@@ -69,8 +83,19 @@ async function read(answer: IncomingMessage): Promise<Posted> {
   };
 }
 
+/** POSTs a message and judges what it is answered. */
+export async function told(...sent: Parameters<typeof post>): Promise<Delivered> {
+  try {
+    return judged(await post(...sent));
+  } catch (error) {
+    if (sent[3].signal.aborted) throw error;
+    const { message, unknown = true } = error as Unanswered;
+    return { done: false, error: message, unknown };
+  }
+}
+
 /** 2xx is delivered; 429, 5xx and no answer are tried again; all else is refused, redirects too. */
-export function judged({ code, body, after }: Posted): Delivered {
+function judged({ code, body, after }: Posted): Delivered {
   if (code >= 200 && code < 300) return { done: true };
   const said = body
     .trim()

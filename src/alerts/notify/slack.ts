@@ -1,16 +1,18 @@
 /** Slack's incoming webhooks: at most about a message a second, text with `&`, `<` and `>` escaped. */
 import type { Severity } from '../rule.ts';
 import { type Channel, linesOf, statusOf, titleOf } from './channel.ts';
-import { judged, post } from './post.ts';
+import { told } from './post.ts';
 
 const COLORS: Record<Severity, string> = { critical: '#a30200', warning: '#daa038', info: '#439fe0' };
 const GOOD = '#2eb886';
 const MOST_LINES = 20;
 /** Slack cuts longer ones. */
 const LONGEST = 3000;
+const PACE_MS = 1000;
 
 export function slack(url: string, timeout: number): Channel {
   return {
+    pace: PACE_MS,
     async tell(notification, signal) {
       const { alerts, at } = notification;
       const title = escaped(titleOf(notification));
@@ -26,11 +28,7 @@ export function slack(url: string, timeout: number): Channel {
         mrkdwn_in: [],
       };
       const body = JSON.stringify({ text: title, attachments: [attachment] });
-      try {
-        return judged(await post(url, body, {}, { timeout, signal }));
-      } catch (error) {
-        return { done: false, error: (error as Error).message };
-      }
+      return told(url, body, {}, { timeout, signal });
     },
   };
 }

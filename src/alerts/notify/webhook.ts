@@ -3,7 +3,7 @@ import { createHmac } from '../../builtin.ts';
 import type { Alert, Notification } from '../notification.ts';
 import type { WebhookConfig } from '../receiver.ts';
 import { type Channel, statusOf } from './channel.ts';
-import { judged, post } from './post.ts';
+import { told } from './post.ts';
 
 /** What Alertmanager writes for an alert that has not ended. */
 const NO_END = '0001-01-01T00:00:00Z';
@@ -21,11 +21,7 @@ export function webhook({ url, headers, secret }: WebhookConfig, name: string, t
         'Idempotency-Key': idempotencyKeyOf(notification),
         ...(signature && { 'X-Runnel-Timestamp': timestamp, 'X-Runnel-Signature': `sha256=${signature}` }),
       };
-      try {
-        return judged(await post(url, body, all, { timeout, signal }));
-      } catch (error) {
-        return { done: false, error: (error as Error).message };
-      }
+      return told(url, body, all, { timeout, signal });
     },
   };
 }
@@ -40,18 +36,18 @@ export function idempotencyKeyOf({ id, alerts }: Notification): string {
 
 export function messageOf(notification: Notification, receiver: string): object {
   const { alerts, rule } = notification;
-  const told = alerts.slice(0, MOST_ALERTS);
+  const some = alerts.slice(0, MOST_ALERTS);
   return {
     version: '4',
     groupKey: `{}:{alertname=${JSON.stringify(rule)}}`,
-    truncatedAlerts: alerts.length - told.length,
+    truncatedAlerts: alerts.length - some.length,
     status: statusOf(alerts),
     receiver,
     groupLabels: { alertname: rule },
-    commonLabels: common(told.map(({ prometheus }) => prometheus)),
-    commonAnnotations: common(told.map(annotationsOf)),
+    commonLabels: common(some.map(({ prometheus }) => prometheus)),
+    commonAnnotations: common(some.map(annotationsOf)),
     externalURL: '',
-    alerts: told.map((alert) => ({
+    alerts: some.map((alert) => ({
       status: alert.action === 'resolved' ? 'resolved' : 'firing',
       labels: alert.prometheus,
       annotations: annotationsOf(alert),
