@@ -33,7 +33,8 @@ function run(file: string, args: string[], env = process.env): string {
 
 /** The steps' commands, in order, but those that make the package. */
 function stepsOf(page: string): string {
-  const blocks = [...page.matchAll(/^ *```sh\n(?<text>[\s\S]*?)^ *```$/gm)].map(({ groups }) => groups!.text!);
+  const [, npm] = page.split('## From the package of npm, under systemd\n');
+  const blocks = [...npm!.matchAll(/^ *```sh\n(?<text>[\s\S]*?)^ *```$/gm)].map(({ groups }) => groups!.text!);
   assert.match(blocks[0]!, /npm pack/);
   return blocks.slice(1).join('').replace(/^ {3}/gm, '');
 }

@@ -15,7 +15,8 @@ import { randomBytes } from '../builtin.ts';
 import { makeDirectorySync, replaceFileSync } from '../core/files.ts';
 import { log } from '../log.ts';
 
-const FORMAT = 1;
+/** The newest that this version reads. */
+export const IDENTITY_FORMAT = 1;
 const RESERVE = 1000;
 
 interface Stored {
@@ -48,9 +49,9 @@ export class Identity {
     const path = join(dataDir, 'agent.json');
     const machineId = readMachineId();
     const stored = read(path);
-    if (stored && stored.format > FORMAT) {
+    if (stored && stored.format > IDENTITY_FORMAT) {
       throw new Error(
-        `${path} was written by a newer runnel (format ${stored.format}); this one reads up to ${FORMAT}`,
+        `${path} was written by a newer runnel (format ${stored.format}); this one reads up to ${IDENTITY_FORMAT}`,
       );
     }
     const same = stored !== null && stored.machine_id === machineId;
@@ -71,7 +72,12 @@ export class Identity {
 
   #write(): void {
     const reserved = this.#flush + RESERVE;
-    const stored: Stored = { format: FORMAT, agent_id: this.agentId, machine_id: this.#machineId, flush: reserved };
+    const stored: Stored = {
+      format: IDENTITY_FORMAT,
+      agent_id: this.agentId,
+      machine_id: this.#machineId,
+      flush: reserved,
+    };
     try {
       replaceFileSync(this.#path, `${JSON.stringify(stored)}\n`);
       this.#reserved = reserved;
