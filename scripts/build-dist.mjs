@@ -5,8 +5,9 @@
 //   dist/main.js                     an entry, as is each file that is started as a thread or process: they keep the
 //   dist/sources/statsd/worker.js    names of their sources, and so does what is found beside a source (kernels)
 //   dist/NAME-HASH.js                everything else, in one folder
+//   dist/client/                     @runnel/audit, a package of its own: one file, its types, package.json
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -66,14 +67,41 @@ const { output } = await bundle.write({
 });
 mkdirSync(join(to, 'kernel'), { recursive: true });
 const kernels = globSync('kernel/*.wasm', { cwd: src });
+/** Writes the types of a source, and of what it imports, beside it. */
+function declare(name) {
+  const tsc = ['--declaration', '--emitDeclarationOnly', '--target', 'esnext', '--module', 'nodenext'];
+  const own = ['--types', 'node', '--rewriteRelativeImportExtensions', '--rootDir', dirname(join(src, name))];
+  const args = ['--ignoreConfig', ...tsc, ...own, '--outDir', join(to, dirname(name)), join(src, `${name}.ts`)];
+  execFileSync(join(root, 'node_modules/.bin/tsc'), args, { cwd: root, stdio: 'inherit' });
+}
+
+/** An application that emits audit events installs no agent: nothing is shared with it but the version and the licence. */
+async function buildClient() {
+  const client = await rolldown({
+    input: join(src, 'client/audit.ts'),
+    platform: 'node',
+    external: (id) => !/^[./]/.test(id),
+  });
+  await client.write({ file: join(to, 'client/audit.js'), format: 'esm' });
+  declare('client/audit');
+  for (const file of globSync(join(to, 'client/*.d.ts'))) {
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/(from '\.\/\w+)\.ts'/g, "$1.js'"));
+  }
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const manifest = { ...JSON.parse(readFileSync(join(src, 'client/package.json'), 'utf8')), version };
+  writeFileSync(join(to, 'client/package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  copyFileSync(join(src, 'client/README.md'), join(to, 'client/README.md'));
+  copyFileSync(join(root, 'LICENSE'), join(to, 'client/LICENSE'));
+}
+
 // The types of what a module imports that is a check.
 const TYPED = 'checks/custom/define';
-const tsc = ['--declaration', '--emitDeclarationOnly', '--target', 'esnext', '--outDir', join(to, dirname(TYPED))];
-execFileSync(join(root, 'node_modules/.bin/tsc'), ['--ignoreConfig', ...tsc, join(src, `${TYPED}.ts`)], {
-  stdio: 'inherit',
-});
+declare(TYPED);
+await buildClient();
 for (const name of kernels) copyFileSync(join(src, name), join(to, name));
 // Last, for the sake of a program that runs meanwhile.
 const made = new Set([...output.map(({ fileName }) => fileName), ...kernels, `${TYPED}.d.ts`]);
-for (const name of globSync('**/*.*', { cwd: to })) if (!made.has(name)) rmSync(join(to, name));
+for (const name of globSync('**/*.*', { cwd: to })) {
+  if (!made.has(name) && !name.startsWith('client/')) rmSync(join(to, name));
+}
 chmodSync(join(to, 'main.js'), 0o755);

@@ -2,7 +2,7 @@
  * Who may import whom, read from the imports themselves.
  *
  *   main > cli > agent, consumers/process > admin > report > inputs, reload > delivery, verify > options >
- *        sources/all, consumers/all > consumers/* > consumers/kind, account > sources/*, checks, kafka, spool > transforms > lines > aggregate, config, http > data-dir > core, kernel > mounts, records, audit > log, native, builtin, heap > node:
+ *        sources/all, consumers/all > consumers/* > consumers/kind, account > sources/*, checks, kafka, spool > transforms > lines > aggregate, config, http > data-dir > core, kernel > mounts, records, audit > log, native, builtin, heap > client > node:
  *
  * A part may import the parts of the rows below its own. What else it may is listed here, with the reason. Each npm
  * package has one door: the only file or folder that imports it.
@@ -36,6 +36,7 @@ const ROWS = [
   ['core', 'kernel'],
   ['mounts', 'records', 'audit'],
   ['log', 'native', 'builtin', 'heap'],
+  ['client'],
 ];
 
 /** Arrows that the rows alone would forbid: importing file or part, imported file or part. `type`: types only. */
@@ -204,6 +205,13 @@ test('consumers are programs of their own: they know nothing of the agent', () =
   assert.deepEqual(shown(reached.filter(({ to, type }) => !type && agents.some((place) => within(to, place)))), []);
 });
 
+test('the client is a package of its own: it has nothing of the agent, nor of npm, and the agent nothing of it', () => {
+  const isClient = (file: string) => within(file, 'client');
+  const crossing = own.filter(({ from, to }) => isClient(from) !== isClient(to));
+  const bought = packages.filter(({ from }) => isClient(from));
+  assert.deepEqual(shown([...crossing, ...bought]), []);
+});
+
 test('every exception is in use', () => {
   const idle = ALSO.filter((arrow) => !own.some((i) => within(i.from, arrow.from) && within(i.to, arrow.to)));
   assert.deepEqual(idle, []);
@@ -221,9 +229,9 @@ test('no file waits for itself to be loaded', () => {
   for (const file of files) visit(file, []);
 });
 
-test('every file of src is reached from main.ts', () => {
+test('every file of src is reached from main.ts, or from the entry of the client', () => {
   // The audit stream's format is there before its input.
-  const reached = new Set(['main.ts', 'audit/record.ts', 'audit/seal.ts']);
+  const reached = new Set(['main.ts', 'client/audit.ts', 'audit/record.ts', 'audit/seal.ts']);
   for (const file of reached) for (const { from, to } of own) if (from === file) reached.add(to);
   assert.deepEqual(
     files.filter((file) => !reached.has(file)),
@@ -233,7 +241,9 @@ test('every file of src is reached from main.ts', () => {
 
 test('no file imports the modules of Node that load what nobody uses', () => {
   const offenders = imports.filter(
-    (i) => ['node:http', 'node:crypto'].includes(i.to) && !i.type && i.from !== 'builtin.ts',
+    // The client is loaded by applications, which have loaded them.
+    (i) =>
+      ['node:http', 'node:crypto'].includes(i.to) && !i.type && i.from !== 'builtin.ts' && !within(i.from, 'client'),
   );
   assert.deepEqual(shown(offenders), []);
 });
@@ -243,6 +253,8 @@ test('one name is one thing: no exported name is defined twice', () => {
   for (const file of files) {
     // What each kind of input gives is called as core/input.ts says.
     if (/^(sources|consumers)\/\w+\/report\.ts$/.test(file)) continue;
+    // Another package's names are its own.
+    if (within(file, 'client')) continue;
     for (const [, name] of fs.readFileSync(join(ROOT, 'src', file), 'utf8').matchAll(DEFINITION)) {
       defined.set(name!, [...(defined.get(name!) ?? []), file]);
     }
@@ -265,8 +277,15 @@ test('what is renamed is renamed in one place', () => {
 });
 
 test('a signal that ends a wait is listened to in one place', () => {
-  // The pool takes who waits out of its queue; the others do something when it aborts, and wait for nothing.
-  const others = ['core/pool.ts', 'kafka/transactions/open.ts', 'sources/tail/tail.ts'];
+  // The pool takes who waits out of its queue; the others do something when it aborts, and wait for nothing. The client
+  // has nothing of core.
+  const others = [
+    'client/post.ts',
+    'client/session.ts',
+    'core/pool.ts',
+    'kafka/transactions/open.ts',
+    'sources/tail/tail.ts',
+  ];
   const listening = files.filter((file) =>
     fs.readFileSync(join(ROOT, 'src', file), 'utf8').includes("addEventListener('abort'"),
   );

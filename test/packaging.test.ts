@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status } from '../src/report/shape.ts';
+import { AuditPeer } from './support/audit-peer.ts';
 import { freePort } from './support/ports.ts';
 
 const ROOT = dirname(import.meta.dirname);
@@ -113,6 +114,7 @@ suite('the packed package', { timeout: 300_000 }, () => {
     ]) {
       assert.ok(paths.includes(path), `${path} is missing`);
     }
+    assert.ok(!paths.some((path) => path.startsWith('dist/client/')), 'the client is a package of its own');
     const stray = paths.filter((path) =>
       path.startsWith('dist/')
         ? !/\.(js|js\.map|wasm)$|define\.d\.ts$/.test(path)
@@ -198,6 +200,63 @@ suite('the packed package', { timeout: 300_000 }, () => {
     }
   });
 
+  test('@runnel/audit packs by itself, installs nothing else, and has what its manifest says', async () => {
+    const client = await packClient(dir);
+    const installed = fs.readdirSync(join(client, 'node_modules')).filter((name) => !name.startsWith('.'));
+    assert.deepEqual([installed, fs.readdirSync(join(client, 'node_modules/@runnel'))], [['@runnel'], ['audit']]);
+    const files = fs.readdirSync(join(client, 'node_modules/@runnel/audit')).sort();
+    const types = files.filter((name) => name.endsWith('.d.ts'));
+    assert.deepEqual(files, ['LICENSE', 'README.md', 'audit.js', 'package.json', ...types].sort());
+    const manifest = JSON.parse(fs.readFileSync(join(client, 'node_modules/@runnel/audit/package.json'), 'utf8'));
+    assert.deepEqual([manifest.version, manifest.dependencies], [MANIFEST.version, undefined]);
+  });
+
+  test('@runnel/audit has types that fit those of pg', async () => {
+    const client = await packClient(dir);
+    for (const name of ['@types', 'pg', 'pg-types', 'pg-protocol', 'undici-types']) {
+      fs.symlinkSync(join(ROOT, 'node_modules', name), join(client, 'node_modules', name));
+    }
+    await writeFile(
+      join(client, 'app.ts'),
+      `import { type AuditError, emit, inTransaction, type Receipt, relay, ring, schema } from '@runnel/audit';
+      import pg from 'pg';
+      const pool = new pg.Pool();
+      const client = await pool.connect();
+      await client.query(schema);
+      const { id }: { id: string } = await inTransaction(client, { event: { action: 'x' }, user: { id: 'u' } });
+      await inTransaction(new pg.Client(), { '@timestamp': new Date() }, { stream: 's', aggregate: { type: 'o', id } });
+      ring(pool);
+      const receipt: Receipt = await emit({ event: { action: 'x' } }, { socket: '/x', stream: 's' });
+      const signal = AbortSignal.timeout(1);
+      const { events, refused } = await relay(pool, { socket: '/x', stream: 's', signal, report: (what) => what.at(0) });
+      export const sum: number = receipt.first + events + refused;
+      // @ts-expect-error: of which stream?
+      await relay(pool, { socket: '/x' });
+      export const code = (error: AuditError): number | null => error.status;`,
+    );
+    const options = { module: 'nodenext', target: 'es2022', strict: true, noEmit: true, types: ['node'] };
+    await writeFile(join(client, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: ['app.ts'] }));
+    const { code, stdout } = await execute(join(ROOT, 'node_modules/.bin/tsc'), ['-p', client]);
+    assert.deepEqual({ code, stdout }, { code: 0, stdout: '' });
+  });
+
+  test('@runnel/audit emits under every supported Node', async (t) => {
+    if (skip) return t.skip(skip);
+    const client = await packClient(dir);
+    const script = join(client, 'emit.js');
+    await writeFile(
+      script,
+      `import { emit, schema } from '@runnel/audit';
+      const receipt = await emit({ event: { id: 'from-' + process.version } }, { socket: process.argv[2], stream: 's' });
+      console.log(receipt.id, receipt.first, schema.includes('audit_outbox'));`,
+    );
+    for (const [n, { version, path }] of nodes.entries()) {
+      await using peer = await AuditPeer.start(join(client, `${n}.sock`));
+      const { stdout, stderr } = await execute(path, [script, peer.socket], client);
+      assert.deepEqual([stdout, stderr], [`from-${version} 1 true\n`, '']);
+    }
+  });
+
   test('collects, answers and stops under every supported Node', async (t) => {
     if (skip) return t.skip(skip);
     for (const { version, path } of nodes) {
@@ -205,6 +264,15 @@ suite('the packed package', { timeout: 300_000 }, () => {
     }
   });
 });
+
+/** A folder of an application that has the packed client installed, as npm does it. */
+async function packClient(dir: string): Promise<string> {
+  const app = await mkdtemp(join(dir, 'app-'));
+  const [{ filename }] = JSON.parse(await npm('pack', join(ROOT, 'dist/client'), '--json', '--pack-destination', app));
+  await writeFile(join(app, 'package.json'), '{"type":"module","private":true}');
+  await npm('install', '--prefix', app, ...QUIET, join(app, filename));
+  return app;
+}
 
 /** Lines and a StatsD counter go in; status, the metrics page and the local log show them; SIGTERM ends it with 0. */
 async function collects(node: string, program: string, home: string): Promise<void> {
