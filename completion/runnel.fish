@@ -66,6 +66,22 @@ function __runnel_at --description 'Is this the command before the cursor?'
         'verify --isolation' \
         'verify --remember' \
         'verify --timeout' \
+        'audit verify -c' \
+        'audit verify --config' \
+        'audit verify --brokers' \
+        'audit verify --topic' \
+        'audit verify --file' \
+        'audit verify --key' \
+        'audit verify --stream' \
+        'audit verify --unsealed-for' \
+        'audit verify --timeout' \
+        'audit export -c' \
+        'audit export --config' \
+        'audit export --brokers' \
+        'audit export --topic' \
+        'audit export --file' \
+        'audit export --stream' \
+        'audit export --timeout' \
         'sink -c' \
         'sink --config' \
         'logs -c' \
@@ -129,6 +145,9 @@ function __runnel_at --description 'Is this the command before the cursor?'
         'spool cat' \
         'spool check' \
         'verify' \
+        'audit' \
+        'audit verify' \
+        'audit export' \
         'sink' \
         'logs' \
         'topk' \
@@ -171,6 +190,7 @@ complete -c runnel -n '__runnel_at' -a presets -d 'list the presets of process, 
 complete -c runnel -n '__runnel_at' -a check -d 'run one check, built in or of the configuration, and print its metrics'
 complete -c runnel -n '__runnel_at' -a spool -d 'the local log: what waits for Kafka, in Kafka’s own format'
 complete -c runnel -n '__runnel_at' -a verify -d 'prove from the records in Kafka that files arrived completely: gaps, overlaps, duplicates'
+complete -c runnel -n '__runnel_at' -a audit -d 'the audit stream: prove that it is complete and unchanged, and take it out of Kafka'
 complete -c runnel -n '__runnel_at' -a sink -d 'a consumer behind Kafka, in the foreground; any number of processes share the work'
 complete -c runnel -n '__runnel_at' -a logs -d 'find lines in the data streams that sink opensearch fills'
 complete -c runnel -n '__runnel_at' -a topk -d 'the names of a ranking with the largest values of a window, as runnel sink topk keeps them in Redis'
@@ -287,6 +307,27 @@ complete -c runnel -n '__runnel_at verify' -l remember -x -d 'records kept in mi
 complete -c runnel -n '__runnel_at verify' -l timeout -x -d 'how long Kafka may be silent (default: 30)'
 complete -c runnel -n '__runnel_at verify' -l json -d 'print the report as JSON'
 complete -c runnel -n '__runnel_at verify' -s h -l help -d 'say how it is called'
+complete -c runnel -n '__runnel_at audit' -a verify -d 'prove chains, seals and order of audit streams, from Kafka or from an export'
+complete -c runnel -n '__runnel_at audit' -a export -d 'write an audit topic to a file, a line of JSON a record, values byte for byte (base64)'
+complete -c runnel -n '__runnel_at audit' -s h -l help -d 'say how it is called'
+complete -c runnel -n '__runnel_at audit verify' -s c -l config -r -F -d 'brokers, TLS, SASL and topic are those of this configuration (default: /etc/runnel/runnel.yaml)'
+complete -c runnel -n '__runnel_at audit verify' -l brokers -x -d 'brokers, separated by commas, in place of a configuration'
+complete -c runnel -n '__runnel_at audit verify' -l topic -x -d 'the topic to read (default: that of the configuration)'
+complete -c runnel -n '__runnel_at audit verify' -l file -r -F -d 'an export, in place of a topic'
+complete -c runnel -n '__runnel_at audit verify' -l key -r -F -d 'public keys to trust, as `runnel audit key` prints them, hex, or PEM'
+complete -c runnel -n '__runnel_at audit verify' -l stream -x -d 'only streams of this name, or with this id'
+complete -c runnel -n '__runnel_at audit verify' -l any-start -d 'a stream may begin later than with number 1: what was before was deleted'
+complete -c runnel -n '__runnel_at audit verify' -l unsealed-for -x -d 'its end may be without a seal for so long after the last one (default: 0s)'
+complete -c runnel -n '__runnel_at audit verify' -l timeout -x -d 'how long Kafka may be silent (default: 30)'
+complete -c runnel -n '__runnel_at audit verify' -l json -d 'print the report as JSON'
+complete -c runnel -n '__runnel_at audit verify' -s h -l help -d 'say how it is called'
+complete -c runnel -n '__runnel_at audit export' -s c -l config -r -F -d 'brokers, TLS, SASL and topic are those of this configuration (default: /etc/runnel/runnel.yaml)'
+complete -c runnel -n '__runnel_at audit export' -l brokers -x -d 'brokers, separated by commas, in place of a configuration'
+complete -c runnel -n '__runnel_at audit export' -l topic -x -d 'the topic to read (default: that of the configuration)'
+complete -c runnel -n '__runnel_at audit export' -l file -r -F -d 'a new file (default: stdout)'
+complete -c runnel -n '__runnel_at audit export' -l stream -x -d 'only streams of this name'
+complete -c runnel -n '__runnel_at audit export' -l timeout -x -d 'how long Kafka may be silent (default: 30)'
+complete -c runnel -n '__runnel_at audit export' -s h -l help -d 'say how it is called'
 complete -c runnel -n '__runnel_at sink' -a 'opensearch topk'
 complete -c runnel -n '__runnel_at sink' -s c -l config -r -F -d 'its configuration, a file of its own (default: /etc/runnel-sink/runnel.yaml)'
 complete -c runnel -n '__runnel_at sink' -l setup -d 'make what it needs, and end; may be repeated'

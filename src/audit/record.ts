@@ -42,9 +42,10 @@ export interface AuditRecord extends AuditLink {
 
 const BRACE = 0x7d;
 const RECORD = 0x00;
-const HEAD_BYTES = 1 + HASH_BYTES + STREAM_BYTES + 8 + TIME_BYTES;
-/** `[name in front, bytes]`, in their order. */
-const FIELDS: readonly (readonly [before: string, width: number])[] = [
+/** Before the client's bytes, in what is hashed. */
+export const HASHED_HEAD_BYTES = 1 + HASH_BYTES + STREAM_BYTES + 8 + TIME_BYTES;
+/** Of a link: `[name in front, bytes]`, in their order. */
+export const LINK_FIELDS: readonly (readonly [before: string, width: number])[] = [
   [',"audit":{"stream":"', 2 * STREAM_BYTES],
   ['","sequence":"', 20],
   ['","time":"', TIME_BYTES],
@@ -65,21 +66,21 @@ export function twentyDigits(n: number): string {
 
 /** The hash of a record, raw; `client` ends with its brace. */
 export function recordHash(previous: Uint8Array, link: Omit<AuditLink, 'previous' | 'hash'>, client: Buffer): Buffer {
-  const length = HEAD_BYTES + client.length;
+  const length = HASHED_HEAD_BYTES + client.length;
   const bytes = hashed(length);
   bytes[0] = RECORD;
   bytes.set(previous, 1);
   bytes.write(link.stream, 1 + HASH_BYTES, 'hex');
   bytes.writeBigUInt64BE(BigInt(link.sequence), 1 + HASH_BYTES + STREAM_BYTES);
-  bytes.write(link.time, HEAD_BYTES - TIME_BYTES, TIME_BYTES, 'latin1');
-  client.copy(bytes, HEAD_BYTES);
+  bytes.write(link.time, HASHED_HEAD_BYTES - TIME_BYTES, TIME_BYTES, 'latin1');
+  client.copy(bytes, HASHED_HEAD_BYTES);
   return hash('sha256', bytes.subarray(0, length), 'buffer');
 }
 
 /** Writes the link behind the client's bytes, over their last brace: `at` is where that stands. */
 export function writeLink(to: Buffer, at: number, { stream, sequence, time, previous, hash }: AuditLink): void {
   const values = [stream, twentyDigits(sequence), time, previous, hash];
-  to.write(`${FIELDS.map(([before], i) => `${before}${values[i]}`).join('')}${END}`, at, LINK_BYTES, 'latin1');
+  to.write(`${LINK_FIELDS.map(([before], i) => `${before}${values[i]}`).join('')}${END}`, at, LINK_BYTES, 'latin1');
 }
 
 /** A record's value: the client's bytes and their link. */

@@ -3,9 +3,8 @@
  * undecided (Kafka has deleted part of the topic, or it could not be read), 2 wrong usage.
  */
 import { resolve } from 'node:path';
-import { ConfigError } from '../config/errors.ts';
 import { formatSize } from '../core/units.ts';
-import { KafkaClient } from '../kafka/connect/client.ts';
+import type { KafkaClient } from '../kafka/connect/client.ts';
 import type { Config } from '../options.ts';
 import { printable } from '../report/render.ts';
 import { compression } from '../sources/tail/compressed/archive.ts';
@@ -17,8 +16,8 @@ import { ENCODINGS, type Encoding } from '../verify/compare.ts';
 import type { ByteRange } from '../verify/origin.ts';
 import type { FileReport, Filtered, Gap } from '../verify/verdict.ts';
 import { type Report, type VerifyOptions, verify as verifyTopic } from '../verify/verify.ts';
-import { locateConfig } from './locate.ts';
-import { complain, print, printJson } from './output.ts';
+import { configOrBrokers, kafkaClient, sayUsage, UsageError, wholeNumber } from './kafka.ts';
+import { print, printJson } from './output.ts';
 
 const CODES = { complete: 0, incomplete: 1, undecided: 3 } as const;
 /** So many complete files, gaps of a file and the like are named for people. */
@@ -42,22 +41,16 @@ export interface VerifyCommand {
   json?: boolean;
 }
 
-/** What stops a command before it begins: wrong usage. */
-class Usage extends Error {}
-
 /** Resolves to the exit code. */
 export async function runVerify(command: VerifyCommand): Promise<number> {
   let options: Omit<VerifyOptions, 'client'>;
   let client: KafkaClient;
   try {
-    const config = await configFor(command);
+    const config = await configOrBrokers(command);
     options = await optionsOf(command, config);
-    client = clientFor(command, config);
+    client = kafkaClient(command, config);
   } catch (error) {
-    if (error instanceof ConfigError) complain(error.message);
-    else if (error instanceof Usage) process.stderr.write(`runnel: ${printable(error.message)}\n`);
-    else throw error;
-    return 2;
+    return sayUsage(error);
   }
   const live = process.stderr.isTTY && !command.json;
   try {
@@ -76,40 +69,22 @@ export async function runVerify(command: VerifyCommand): Promise<number> {
   }
 }
 
-async function configFor(command: VerifyCommand): Promise<Config | null> {
-  if (command.config === undefined && command.brokers !== undefined) return null;
-  return (await locateConfig(command)).config;
-}
-
-function clientFor(command: VerifyCommand, config: Config | null): KafkaClient {
-  const brokers = command.brokers?.split(',').filter(Boolean) ?? config?.kafka.brokers ?? [];
-  if (brokers.length === 0) throw new Usage('no brokers: name some with --brokers, or a configuration with -c');
-  return new KafkaClient({
-    brokers,
-    client_id: config?.kafka.client_id ?? 'runnel-verify',
-    create_topics: false,
-    tls: config?.kafka.tls,
-    sasl: config?.kafka.sasl,
-    quiet: true,
-  });
-}
-
 async function optionsOf(command: VerifyCommand, config: Config | null): Promise<Omit<VerifyOptions, 'client'>> {
   const { isolation } = command;
   if (isolation !== 'read_committed' && isolation !== 'read_uncommitted') {
-    throw new Usage(`--isolation is read_committed or read_uncommitted, not ${isolation}`);
+    throw new UsageError(`--isolation is read_committed or read_uncommitted, not ${isolation}`);
   }
   return {
     topic: command.topic,
-    partitions: command.partition?.map((text) => whole('--partition', text, 0)) ?? null,
+    partitions: command.partition?.map((text) => wholeNumber('--partition', text, 0)) ?? null,
     isolation,
     host: command.host ?? null,
     id: command.id ?? null,
     file: command.file === undefined ? null : await fileOf(resolve(command.file), command, config),
     exactlyOnce: command.exactlyOnce ?? false,
     anyStart: command.anyStart ?? false,
-    remember: whole('--remember', command.remember, 1),
-    timeout: whole('--timeout', command.timeout.replace(/s$/, ''), 1) * 1000,
+    remember: wholeNumber('--remember', command.remember, 1),
+    timeout: wholeNumber('--timeout', command.timeout.replace(/s$/, ''), 1) * 1000,
   };
 }
 
@@ -120,17 +95,19 @@ async function fileOf(
   config: Config | null,
 ): Promise<VerifyOptions['file']> {
   if (compression(path)) {
-    throw new Usage(`${path} is compressed: decompress it, and name the result with --file and the file with --id`);
+    throw new UsageError(
+      `${path} is compressed: decompress it, and name the result with --file and the file with --id`,
+    );
   }
   const input = config?.logs.find((log) => new Selection(log).isIncluded(path)) as Partial<LogConfig> | undefined;
   if (input?.format !== undefined && input.format !== 'plain') {
-    throw new Usage(
+    throw new UsageError(
       `lines of input ${input.name} are unwrapped (${input.format}) and cannot be compared with their file; leave --file out`,
     );
   }
   const encoding = encodingIn ?? input?.encoding_in ?? 'utf-8';
   if (!ENCODINGS.includes(encoding as Encoding)) {
-    throw new Usage(`--encoding-in is one of ${ENCODINGS.join(', ')}, not ${encoding}`);
+    throw new UsageError(`--encoding-in is one of ${ENCODINGS.join(', ')}, not ${encoding}`);
   }
   const { process = [], masks = [] } = input ?? {};
   const filtered = config && process.length > 0 ? await filteredOf(path, topic, config) : null;
@@ -151,11 +128,6 @@ async function filteredOf(path: string, topic: string, { data_dir, host }: Confi
     if (now === path && state !== 'shorter') ends.set(id, { from: at.position - at.skipped, to: at.position });
   }
   return { host, ends };
-}
-
-function whole(name: string, text: string, least: number): number {
-  if (!/^\d{1,9}$/.test(text) || Number(text) < least) throw new Usage(`${name} is a number, not ${text}`);
-  return Number(text);
 }
 
 function progress(records: number, part: number): void {

@@ -1,6 +1,6 @@
 /**
- * The bytes of one file that have arrived: ranges [start, end), ascending, apart from each other. What arrives in order
- * lengthens the last one, so a file that is complete takes one range, however long it is.
+ * The bytes of one file that have arrived, or the numbers of a stream: ranges [start, end), ascending, apart from each
+ * other. What arrives in order lengthens the last one, so a file that is complete takes one range, however long it is.
  */
 export class Ranges {
   readonly starts: number[] = [];
@@ -21,6 +21,23 @@ export class Ranges {
       return 0;
     }
     return this.#insert(from, to);
+  }
+
+  /** What of [from, to) is not in them, ascending. */
+  *missing(from: number, to: number): Generator<{ from: number; to: number }, void> {
+    let at = from;
+    for (let i = above(this.ends, from); i < this.starts.length && this.starts[i]! < to; i++) {
+      if (this.starts[i]! > at) yield { from: at, to: this.starts[i]! };
+      at = this.ends[i]!;
+    }
+    if (at < to) yield { from: at, to };
+  }
+
+  /** What of [from, to) is in them, ascending. */
+  *present(from: number, to: number): Generator<{ from: number; to: number }, void> {
+    for (let i = above(this.ends, from); i < this.starts.length && this.starts[i]! < to; i++) {
+      yield { from: Math.max(from, this.starts[i]!), to: Math.min(to, this.ends[i]!) };
+    }
   }
 
   #insert(from: number, to: number): number {
@@ -58,4 +75,9 @@ function lowerBound(values: readonly number[], limit: number): number {
     else high = middle;
   }
   return low;
+}
+
+/** The index of the first value above `limit`. */
+function above(values: readonly number[], limit: number): number {
+  return lowerBound(values, limit + 1);
 }

@@ -1,27 +1,20 @@
 /** Reads a topic from its beginning to where it ends now, and says of each file whether it arrived completely. */
-import type { KafkaClient } from '../kafka/connect/client.ts';
 import { UnreadableError } from '../kafka/read/batches.ts';
-import { PartitionReader } from '../kafka/read/partition-reader.ts';
-import { offsetOf } from '../kafka/read/reading.ts';
+import type { PartitionReader } from '../kafka/read/partition-reader.ts';
 import type { Isolation } from '../kafka/wire/fetch.ts';
 import { type Encoding, FileComparison, LocalFile } from './compare.ts';
 import { Origin } from './origin.ts';
 import { Recent } from './recent.ts';
 import { MalformedRecord, Records } from './records.ts';
+import { type TopicOptions, TopicReading, type TopicSpan } from './topic.ts';
 import { type FileReport, type Filtered, judge, type Result } from './verdict.ts';
 
 /** Ranges of all files together: a topic of nothing but gaps must not fill the memory. */
 const MAX_RANGES = 2_000_000;
 /** How often the ranges are counted and progress is told. */
 const LOOK_MS = 1000;
-const ASK_MS = 50;
 
-export interface VerifyOptions {
-  client: KafkaClient;
-  topic: string;
-  /** Null: all. */
-  partitions: readonly number[] | null;
-  isolation: Isolation;
+export interface VerifyOptions extends TopicOptions {
   /** Only the files of this host, with this id. */
   host: string | null;
   id: string | null;
@@ -31,8 +24,6 @@ export interface VerifyOptions {
   anyStart: boolean;
   /** Records that are remembered, to tell duplicates from overlaps. */
   remember: number;
-  /** How long Kafka may be silent, milliseconds. */
-  timeout: number;
   progress?: (records: number, part: number) => void;
 }
 
@@ -49,7 +40,7 @@ export interface Report {
   /** Of the topic, as fetched. */
   bytes: number;
   seconds: number;
-  partitions: { partition: number; first: number; end: number; open: number; missing: number }[];
+  partitions: TopicSpan[];
   files: FileReport[];
 }
 
@@ -67,16 +58,14 @@ class Verification {
   readonly #file: LocalFile | null;
   readonly #origins = new Map<string, Origin>();
   readonly #records: Records;
-  readonly #readers: PartitionReader[] = [];
-  readonly #partitions: Report['partitions'] = [];
-  readonly #silence = new AbortController();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #topic: TopicReading;
   readonly #started = performance.now();
   #looked = performance.now();
 
   constructor(options: VerifyOptions, file: LocalFile | null) {
     this.#o = options;
     this.#file = file;
+    this.#topic = new TopicReading(options);
     const origin = (host: string, id: string, path: string) => this.#origin(host, id, path);
     this.#records = new Records({ origin, recent: new Recent(options.remember) });
   }
@@ -86,62 +75,22 @@ class Verification {
       () => null,
       (error: Error) => error,
     );
-    clearTimeout(this.#timer);
+    this.#topic.close();
     if (failure && !(failure instanceof UnreadableError)) throw failure;
     return this.#report(failure);
   }
 
   async #readAll(): Promise<void> {
-    const { client, topic, isolation } = this.#o;
-    const partitions = await this.#heard(this.#count());
-    const wanted = this.#o.partitions ?? Array.from({ length: partitions }, (_, i) => i);
-    const none = wanted.find((partition) => partition >= partitions);
-    if (none !== undefined)
-      throw new UnreadableError(`topic ${topic} has ${partitions} partitions: there is no ${none}`);
-    for (const partition of wanted) {
-      const offset = (which: 'first' | 'end', how = isolation) =>
-        this.#heard(offsetOf(client, topic, partition, which, how, this.#silence.signal));
-      const [first, end, high] = [await offset('first'), await offset('end'), await offset('end', 'read_uncommitted')];
-      this.#partitions.push({ partition, first, end, open: high - end, missing: 0 });
-    }
-    for (const { partition, first, end } of this.#partitions) {
-      const where = { client, topic, partition, isolation, first, end, signal: this.#silence.signal };
-      const reader = new PartitionReader(where);
-      this.#readers.push(reader);
-      await this.#read(reader, partition);
-    }
-  }
-
-  /** How many partitions the topic has. Waits for Kafka, not for a topic that is not there. */
-  async #count(): Promise<number> {
-    const { client, topic } = this.#o;
-    const { signal } = this.#silence;
-    const missing = setInterval(() => {
-      const problem = client.topicError(topic)?.problem;
-      if (problem === 'topic_missing') this.#silence.abort(new UnreadableError(`there is no topic ${topic}`));
-      if (problem === 'topic_forbidden') this.#silence.abort(new UnreadableError(`no right to read topic ${topic}`));
-    }, ASK_MS);
-    try {
-      return await client.partitions(topic, signal);
-    } finally {
-      clearInterval(missing);
-    }
-  }
-
-  async #read(reader: PartitionReader, partition: number): Promise<void> {
-    const sections = reader.sections();
-    for (;;) {
-      const next = await this.#heard(sections.next());
-      if (next.done) return;
-      const { base } = next.value;
+    await this.#topic.open();
+    for await (const { partition, section } of this.#topic.sections()) {
       try {
-        this.#records.section(next.value);
+        this.#records.section(section);
       } catch (error) {
         if (!(error instanceof MalformedRecord)) throw error;
-        const where = `the batch at offset ${base} of ${this.#o.topic}/${partition}`;
+        const where = `the batch at offset ${section.base} of ${this.#o.topic}/${partition}`;
         throw new UnreadableError(`${where} is damaged: ${error.message}`);
       }
-      if (performance.now() - this.#looked > LOOK_MS) this.#look(base, partition);
+      if (performance.now() - this.#looked > LOOK_MS) this.#look(section.base, partition);
     }
   }
 
@@ -152,28 +101,13 @@ class Verification {
     if (ranges > MAX_RANGES) {
       throw new UnreadableError(`there are more than ${MAX_RANGES} gaps: this is more than can be kept`);
     }
-    const all = this.#partitions.reduce((sum, p) => sum + p.end - p.first, 0);
-    const before = this.#partitions.filter((p) => p.partition !== partition).slice(0, this.#readers.length - 1);
-    const { first } = this.#partitions.find((p) => p.partition === partition)!;
+    const all = this.#topic.partitions.reduce((sum, p) => sum + p.end - p.first, 0);
+    const before = this.#topic.partitions
+      .filter((p) => p.partition !== partition)
+      .slice(0, this.#topic.readers.length - 1);
+    const { first } = this.#topic.partitions.find((p) => p.partition === partition)!;
     const done = before.reduce((sum, p) => sum + p.end - p.first, 0) + offset - first;
     this.#o.progress?.(this.#records.records, all > 0 ? done / all : 1);
-  }
-
-  /** What Kafka gives; where it is silent for too long, an UnreadableError that says why. */
-  async #heard<T>(promise: Promise<T>): Promise<T> {
-    const { client, topic, timeout } = this.#o;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      const why = client.topicError(topic)?.detail ?? client.error ?? 'the brokers do not answer';
-      this.#silence.abort(new UnreadableError(`cannot read topic ${topic} within ${timeout / 1000} s: ${why}`));
-    }, timeout);
-    try {
-      return await promise;
-    } catch (error) {
-      this.#silence.signal.throwIfAborted();
-      if (error instanceof UnreadableError) throw error;
-      throw new UnreadableError(`cannot read topic ${topic}: ${(error as Error).message}`);
-    }
   }
 
   #origin(host: string, id: string, path: string): Origin {
@@ -194,9 +128,9 @@ class Verification {
 
   #report(failure: UnreadableError | null): Report {
     const { topic, isolation, exactlyOnce, anyStart } = this.#o;
-    const total = (of: (reader: PartitionReader) => number) => this.#readers.reduce((sum, r) => sum + of(r), 0);
-    for (const [i, reader] of this.#readers.entries()) this.#partitions[i]!.missing = reader.missing;
-    const deleted = this.#partitions.some(({ first }) => first > 0) || total((r) => r.deleted) > 0;
+    const total = (of: (reader: PartitionReader) => number) => this.#topic.readers.reduce((sum, r) => sum + of(r), 0);
+    for (const [i, reader] of this.#topic.readers.entries()) this.#topic.partitions[i]!.missing = reader.missing;
+    const deleted = this.#topic.partitions.some(({ first }) => first > 0) || total((r) => r.deleted) > 0;
     const rules = { exactlyOnce, anyStart, deleted, compacted: total((r) => r.missing) > 0 };
     const origins = [...this.#origins.values()].filter((origin) => origin.wanted && origin.records > 0);
     if (this.#file) onlyTheBest(origins);
@@ -218,7 +152,7 @@ class Verification {
       aborted: total((r) => r.aborted),
       bytes: total((r) => r.bytes),
       seconds: Math.round(performance.now() - this.#started) / 1000,
-      partitions: this.#partitions,
+      partitions: this.#topic.partitions,
       files: files.sort(byResult),
     };
   }

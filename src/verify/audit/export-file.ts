@@ -1,0 +1,171 @@
+/**
+ * An export: what `audit export` writes, and `audit verify --file` reads. A record is a line of JSON, its value in base64,
+ * so that it is the same byte for byte:
+ *
+ *   {"partition":0,"offset":12,"key":"orders","headers":{"stream":"...","sequence":"..."},"value":"eyJAd..."}
+ *
+ * `partition` and `offset` may be left out. A line that is none of these is a record without a value.
+ */
+import { closeSync, createReadStream, openSync } from 'node:fs';
+import type { AuditEntry, AuditSource } from './entry.ts';
+
+const READ_BYTES = 1 << 20;
+/** Of a value: events are at most 256 KiB. A longer line than that makes is none of ours. */
+const MOST_VALUE_BYTES = 1 << 20;
+const MOST_LINE_BYTES = 2 * MOST_VALUE_BYTES;
+const WRITE_CHARS = 1 << 20;
+const LF = 0x0a;
+const VALUE = '"value":"';
+const OURS = /^\{"partition":(\d{1,9}),"offset":(\d{1,15}),/;
+/** Digits and what is around them. */
+const OURS_BYTES = 50;
+
+export class ExportFile implements AuditSource {
+  readonly name: string;
+  /** What is missing from a file was taken out of it. */
+  readonly deleted = false;
+  readonly #path: string;
+
+  /** Throws what the system says where it cannot be opened. */
+  constructor(path: string) {
+    closeSync(openSync(path, 'r'));
+    this.#path = path;
+    this.name = path;
+  }
+
+  async read(each: (entry: AuditEntry) => void, between?: () => Promise<void>): Promise<void> {
+    const entry = new LineEntry();
+    let kept: Buffer = Buffer.alloc(0);
+    for await (const chunk of createReadStream(this.#path, { highWaterMark: READ_BYTES })) {
+      const bytes: Buffer = kept.length === 0 ? chunk : Buffer.concat([kept, chunk]);
+      let at = 0;
+      for (let end = bytes.indexOf(LF); end >= 0; at = end + 1, end = bytes.indexOf(LF, at)) {
+        if (entry.read(bytes, at, end)) each(entry);
+      }
+      kept = bytes.subarray(at);
+      // What is longer than any line of ours is read over, as a line that is none.
+      if (kept.length > MOST_LINE_BYTES) kept = kept.subarray(0, MOST_LINE_BYTES);
+      await between?.();
+    }
+    if (entry.read(kept, 0, kept.length)) each(entry);
+  }
+}
+
+interface Parsed {
+  partition?: unknown;
+  offset?: unknown;
+  key?: unknown;
+  headers?: unknown;
+  value?: unknown;
+}
+
+class LineEntry implements AuditEntry {
+  readonly bytes = Buffer.allocUnsafe(MOST_VALUE_BYTES);
+  partition = 0;
+  offset = 0;
+  readonly value = 0;
+  valueEnd = 0;
+  #line = 0;
+  #source: Buffer = Buffer.alloc(0);
+  #from = 0;
+  /** Where what is not its value ends. */
+  #valueAt = 0;
+  #parsed: Parsed | null = null;
+
+  get place(): string {
+    return `line ${this.#line}`;
+  }
+
+  get key(): string {
+    const { key } = this.#others();
+    return typeof key === 'string' ? key : '';
+  }
+
+  headers(): Record<string, string | null> {
+    const { headers } = this.#others();
+    return typeof headers === 'object' && headers !== null ? (headers as Record<string, string | null>) : {};
+  }
+
+  /** The line in [from, to); false: it is empty. */
+  read(source: Buffer, from: number, to: number): boolean {
+    this.#line++;
+    if (from === to) return false;
+    this.#parsed = null;
+    this.#source = source;
+    this.#from = from;
+    const valueAt = source.indexOf(VALUE, from, 'latin1') + VALUE.length;
+    // As we write it: the value is the last, and base64 has no quotes.
+    if (valueAt > from + VALUE.length && source.indexOf('"', valueAt) === to - 2 && source[to - 1] === 0x7d) {
+      const ours = OURS.exec(source.toString('latin1', from, Math.min(from + OURS_BYTES, to)));
+      if (ours) {
+        this.#valueAt = valueAt - VALUE.length;
+        this.#set(source.toString('latin1', valueAt, to - 2));
+        this.partition = Number(ours[1]);
+        this.offset = Number(ours[2]);
+        return true;
+      }
+    }
+    this.#parse(source.toString('utf8', from, to));
+    return true;
+  }
+
+  #parse(line: string): void {
+    const parsed = objectOf(line);
+    this.#parsed = parsed;
+    const { partition, offset, value } = parsed;
+    this.partition = Number.isSafeInteger(partition) ? (partition as number) : 0;
+    this.offset = Number.isSafeInteger(offset) ? (offset as number) : 0;
+    this.#set(typeof value === 'string' ? value : '');
+  }
+
+  #set(base64: string): void {
+    this.valueEnd = base64.length > (MOST_VALUE_BYTES / 3) * 4 ? 0 : this.bytes.write(base64, 0, 'base64');
+  }
+
+  /** What is beside the value; it is seldom asked for. */
+  #others(): Parsed {
+    this.#parsed ??= objectOf(`${this.#source.toString('utf8', this.#from, this.#valueAt)}"value":null}`);
+    return this.#parsed;
+  }
+}
+
+function objectOf(line: string): Parsed {
+  try {
+    const parsed: unknown = JSON.parse(line);
+    return typeof parsed === 'object' && parsed !== null ? parsed : {};
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return {};
+  }
+}
+
+/** Writes all records of `source` that are wanted, piece by piece; resolves with how many. */
+export async function writeExport(
+  source: AuditSource,
+  to: (text: string) => Promise<void>,
+  wanted: (entry: AuditEntry) => boolean,
+): Promise<number> {
+  let text = '';
+  let count = 0;
+  const write = async () => {
+    const part = text;
+    text = '';
+    await to(part);
+  };
+  const take = (entry: AuditEntry) => {
+    if (!wanted(entry)) return;
+    count++;
+    text += lineOfRecord(entry);
+  };
+  await source.read(take, async () => {
+    if (text.length >= WRITE_CHARS) await write();
+  });
+  await write();
+  return count;
+}
+
+function lineOfRecord(entry: AuditEntry): string {
+  const { partition, offset, key, bytes, value, valueEnd } = entry;
+  const base64 = value < 0 ? 'null' : `"${bytes.toString('base64', value, valueEnd)}"`;
+  return `{"partition":${partition},"offset":${offset},"key":${JSON.stringify(key)},"headers":${JSON.stringify(entry.headers())},"value":${base64}}\n`;
+}

@@ -1,0 +1,267 @@
+/** What `audit verify` says of every way in which an export can be tampered with. */
+import assert from 'node:assert/strict';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { twentyDigits } from '../../../src/audit/record.ts';
+import { type AuditReport, verifyAudit } from '../../../src/verify/audit/audit.ts';
+import { ExportFile } from '../../../src/verify/audit/export-file.ts';
+import { type MadeRecord, MadeStream, madeKey, writeMade } from '../../support/audit-records.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'runnel-audit-'));
+after(() => rmSync(dir, { recursive: true }));
+const path = join(dir, 'export.ndjson');
+
+interface How {
+  pinned?: string[];
+  stream?: string;
+  anyStart?: boolean;
+  unsealedFor?: number;
+}
+
+function verifyFile(how: How = {}): Promise<AuditReport> {
+  const { pinned = [], stream = null, anyStart = false, unsealedFor = 0 } = how;
+  return verifyAudit({ source: new ExportFile(path), pinned, stream, anyStart, unsealedFor });
+}
+
+/** What is found in the records, as `kind from-to`; a stream that is complete is ''. */
+async function found(records: readonly MadeRecord[], how: How = {}): Promise<string> {
+  writeMade(path, records);
+  const { streams, foreign, reasons } = await verifyFile(how);
+  assert.ok(streams.length > 0, reasons.join());
+  const all = streams.flatMap(({ stream, findings }) =>
+    findings.map(({ kind, from, to }) => `${streams.length > 1 ? `${stream} ` : ''}${kind} ${from}-${to}`),
+  );
+  return [...all, ...(foreign > 0 ? [`foreign ${foreign}`] : [])].join(', ');
+}
+
+/** Events stand at 0 to 9, a seal at 10, events at 11 to 20, a seal at 21, ... */
+const orders = (events = 30) => new MadeStream('orders').run(events);
+const change = (record: MadeRecord, how: (text: string) => string): MadeRecord => ({
+  ...record,
+  value: Buffer.from(how(record.value.toString('latin1')), 'latin1'),
+});
+const flip = (record: MadeRecord, at: number): MadeRecord => {
+  const value = Buffer.from(record.value);
+  value[at < 0 ? value.length + at : at]! ^= 1;
+  return { ...record, value };
+};
+
+test('a stream that is complete is complete', async () => {
+  writeMade(path, orders());
+  const report = await verifyFile();
+  assert.equal(report.result, 'complete');
+  assert.equal(report.records, 33);
+  const [stream] = report.streams;
+  const { from, to, count, sealed_to, seals, findings } = stream!;
+  assert.deepEqual(
+    { from, to, count, sealed_to, seals, findings },
+    {
+      from: 1,
+      to: 30,
+      count: 30,
+      sealed_to: 30,
+      seals: 3,
+      findings: [],
+    },
+  );
+});
+
+test('a byte that was changed is found wherever it stands', async () => {
+  const whole = orders();
+  const length = whole[14]!.value.length;
+  // Every byte of the value of record 14, by which it stands at 14 behind one seal.
+  for (let at = 0; at < length; at++) {
+    const records = whole.with(14, flip(whole[14]!, at));
+    assert.equal(await found(records), 'changed 14-14', `byte ${at} of ${length}`);
+  }
+});
+
+test('a byte of a seal that was changed leaves its records unsealed', async () => {
+  const whole = orders();
+  const length = whole[21]!.value.length;
+  for (let at = 0; at < length; at += 7) {
+    const said = await found(whole.with(21, flip(whole[21]!, at)));
+    assert.match(said, /^unsealed 11-20(, foreign 1)?$|^foreign 1$/, `byte ${at} of ${length}`);
+  }
+});
+
+test('what was cut, dropped, swapped, inserted, carried away', async () => {
+  const check = async (records: readonly MadeRecord[], expected: string) =>
+    assert.equal(await found(records), expected);
+  const whole = orders();
+  await check(whole.with(4, { ...whole[4]!, value: whole[4]!.value.subarray(0, 100) }), 'changed 5-5');
+  await check(
+    whole.with(4, { ...whole[4]!, value: whole[4]!.value.subarray(0, 100), headers: {} }),
+    'missing 5-5, foreign 1',
+  );
+  await check(whole.toSpliced(4, 1), 'missing 5-5');
+  await check(whole.toSpliced(4, 3), 'missing 5-7');
+  await check(whole.slice(3), 'missing 1-3');
+  await check(whole.toSpliced(29, 3), 'missing 28-30');
+  // A seal beyond them is gone, too: then nothing says that there were more, but the agent.
+  await check(whole.slice(0, 11), '');
+  await check(whole.with(3, whole[4]!).with(4, whole[3]!), 'moved 4-5');
+  await check(whole.with(3, whole[7]!).with(7, whole[3]!), 'moved 4-4, moved 8-8');
+  await check([...whole.toSpliced(3, 1), whole[3]!], 'moved 4-4');
+  await check(whole.toSpliced(20, 0, whole[3]!), 'repeated 4-4');
+  await check([...whole, ...whole], 'repeated 1-30');
+  await check([whole[3]!, ...whole], 'repeated 4-4');
+});
+
+test('repeats that are identical are named, and are no fault', async () => {
+  const whole = orders();
+  writeMade(path, [...whole, ...whole.slice(11, 22)]);
+  const report = await verifyFile();
+  assert.equal(report.result, 'complete');
+  assert.deepEqual(report.streams[0]!.findings, [{ kind: 'repeated', from: 11, to: 20 }]);
+  assert.equal(report.streams[0]!.count, 30);
+});
+
+test('a record that was changed, with its hash made new', async () => {
+  const whole = orders();
+  const other = new MadeStream('orders');
+  for (let i = 0; i < 4; i++) other.event();
+  assert.equal(await found(whole.with(4, other.event('another'))), 'changed 5-5');
+  // With the whole chain behind it made new, seals say so.
+  const forged = new MadeStream('orders');
+  const events = Array.from({ length: 30 }, (_, i) => forged.event(i === 14 ? 'another' : undefined));
+  const seals = [whole[10]!, whole[21]!, whole[32]!];
+  const records = [0, 1, 2].flatMap((i) => [...events.slice(i * 10, i * 10 + 10), seals[i]!]);
+  assert.equal(await found(records), 'changed 11-30');
+});
+
+test('a number in other digits, and an event in another stream', async () => {
+  const whole = orders();
+  const zero = (n: number) => twentyDigits(n);
+  assert.equal(
+    await found(
+      whole.with(
+        4,
+        change(whole[4]!, (t) => t.replace(zero(5), zero(7))),
+      ),
+    ),
+    'changed 5-5',
+  );
+  assert.equal(
+    await found(
+      whole.with(
+        4,
+        change(whole[4]!, (t) => t.replace(zero(5), `${zero(5).slice(2)}.0`)),
+      ),
+    ),
+    'changed 5-5',
+  );
+  assert.equal(
+    await found(
+      whole.with(
+        4,
+        change(whole[4]!, (t) => t.replace('0123456789abcdef', '1123456789abcdef')),
+      ),
+    ),
+    'changed 5-5',
+  );
+});
+
+test('a backup of the agent that was restored is a fork', async () => {
+  const stream = new MadeStream('orders');
+  const first = stream.run(15);
+  const backup = stream.copy();
+  const lived = stream.run(20);
+  const restored = Array.from({ length: 25 }, (_, i) => backup.event(`restored ${i}`));
+  assert.equal(await found([...first, ...lived, ...restored, backup.seal()]), 'forked 16-40');
+  // Two that write side by side.
+  const both = lived.flatMap((record, i) => [record, restored[i]!]);
+  assert.match(await found([...first, ...both]), /^forked 16-3\d/);
+});
+
+test('a seal that is gone', async () => {
+  const whole = orders();
+  assert.equal(await found(whole.toSpliced(21, 1)), 'unsealed 11-20');
+  assert.equal(await found(whole.slice(0, -1)), 'unsealed 21-30');
+  const stream = new MadeStream('orders');
+  const idle = [...stream.run(10), stream.seal(), stream.seal()];
+  assert.equal(await found(idle), '');
+  assert.equal(await found(idle.toSpliced(11, 1)), 'unsealed 10-10');
+  assert.equal(await found(whole.filter(({ value }) => !value.includes('"seal":'))), 'unsealed 1-30');
+});
+
+test('seals that change places, or come again', async () => {
+  const whole = orders();
+  assert.match(await found(whole.with(21, whole[32]!).with(32, whole[21]!)), /^moved /);
+  assert.equal(await found([...whole, whole[21]!]), '');
+});
+
+test('the end of a stream that goes on may wait for its seal', async () => {
+  writeMade(path, orders().slice(0, -1));
+  const age = Date.now() - Date.parse('2026-12-01T07:00:00.000Z');
+  assert.equal((await verifyFile({ unsealedFor: age + 3_600_000 })).result, 'complete');
+  assert.equal((await verifyFile({ unsealedFor: 1 })).result, 'incomplete');
+});
+
+test('keys follow each other from the pinned one', async () => {
+  const stream = new MadeStream('orders');
+  const records = [...stream.run(10)];
+  const rotate = (next: number) => {
+    records.push(stream.event(), stream.seal({ next }), ...stream.run(10));
+  };
+  rotate(2);
+  rotate(3);
+  const [first, second, third, other] = [1, 2, 3, 9].map((n) => madeKey(n).key);
+  assert.equal(await found(records), '');
+  assert.equal(await found(records, { pinned: [first!] }), '');
+  // A later key proves the seals before it, for its own says what they were.
+  assert.equal(await found(records, { pinned: [second!] }), '');
+  assert.equal(await found(records, { pinned: [third!] }), '');
+  assert.equal(await found(records, { pinned: [other!] }), 'unsealed 1-32');
+  // Another stream of the agent may have said which key follows.
+  const late = new MadeStream('late', { id: '00000000000000aa', key: 3 });
+  const others = late.run(5);
+  assert.equal(await found([...records, ...others], { pinned: [first!] }), '');
+  assert.equal(await found(others, { pinned: [first!] }), 'unsealed 1-5');
+});
+
+test('a seal by somebody else seals nothing', async () => {
+  const stream = new MadeStream('orders');
+  const records = [...stream.run(10), stream.event(), stream.seal({ key: 9 })];
+  assert.equal(await found(records), 'unsealed 11-11');
+  // All of it made new by somebody else: only who has pinned the key sees that.
+  const forged = new MadeStream('orders', { key: 9 }).run(10);
+  assert.equal(await found(forged), '');
+  assert.equal(await found(forged, { pinned: [madeKey(1).key] }), 'unsealed 1-10');
+});
+
+test('what Kafka has deleted, and what an export lacks', async () => {
+  const whole = orders();
+  writeMade(path, whole.slice(11));
+  assert.equal((await verifyFile()).result, 'incomplete');
+  const late = await verifyFile({ anyStart: true });
+  assert.equal(late.result, 'complete', late.streams[0]!.reasons.join());
+});
+
+test('streams are told apart, and one may be asked for', async () => {
+  const payments = new MadeStream('payments', { id: 'fedcba9876543210', key: 2 }).run(20);
+  const records = orders(20).flatMap((record, i) => [record, payments[i]!]);
+  assert.equal(await found(records), '');
+  const broken = records.filter((_, i) => i !== 5);
+  assert.equal(await found(broken), 'payments missing 3-3');
+  writeMade(path, broken);
+  assert.equal((await verifyFile({ stream: 'orders' })).result, 'complete');
+  assert.equal((await verifyFile({ stream: 'fedcba9876543210' })).result, 'incomplete');
+  assert.equal((await verifyFile({ stream: 'nobody' })).result, 'undecided');
+});
+
+test('a file that is cut short, holds other things, or nothing', async () => {
+  writeMade(path, orders());
+  const { length } = readFileSync(path);
+  truncateSync(path, length - 10);
+  assert.equal((await verifyFile()).result, 'incomplete');
+  writeMade(path, orders());
+  appendFileSync(path, 'no JSON\n[1]\n{"value":7}\n\n');
+  const other = await verifyFile();
+  assert.equal(other.result, 'incomplete');
+  assert.match(other.reasons.join(), /^3 records are neither .*line 34/);
+  writeFileSync(path, '');
+  assert.equal((await verifyFile()).result, 'undecided');
+});
