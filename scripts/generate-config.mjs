@@ -142,7 +142,8 @@ function jsonOf(shape) {
       }
       const required = [...shape.fields].filter(([, field]) => field.required).map(([key]) => key);
       const map = { type: ['object', 'null'], properties, additionalProperties: false };
-      if (required.length > 0) map.required = required;
+      if (shape.unless !== undefined) map.anyOf = [{ required }, { required: [shape.unless] }];
+      else if (required.length > 0) map.required = required;
       if (!shape.orFalse) return map;
       const off = shape.off === 'false' ? [] : [{ const: shape.off }];
       return { anyOf: [{ type: 'boolean' }, ...off, map] };

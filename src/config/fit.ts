@@ -114,7 +114,8 @@ function fitMap(tree: MapTree, shape: Shape & { kind: 'map' }, name: string, fau
   );
   for (const [key, field] of shape.fields) {
     const entry = tree.entries.get(key);
-    if (field.required && (!entry || isEmpty(entry.value))) {
+    const needed = field.required && !(shape.unless !== undefined && tree.entries.has(shape.unless));
+    if (needed && (!entry || isEmpty(entry.value))) {
       // An empty one may be what a fault that was told already has left, and a missing one may have another name there.
       if (entry ? isFaulty(entry.value, faults) : isMeant(key, name, faults)) continue;
       faults.push({ ...(entry?.place ?? tree.place), message: `${name} needs ${key}: ${firstSentence(field.text)}` });

@@ -150,6 +150,15 @@ export function section<E extends Fields>(fields: E, write?: string): Section<E>
   return write === undefined ? object : (v.pipe(object, v.metadata({ write })) as unknown as Section<E>);
 }
 
+/**
+ * A section, or `other`, one with the same keys, where this one is there: what the first must have need not be there then.
+ */
+export function variant<S extends v.GenericSchema>(usual: S, key: string, other: v.GenericSchema): S {
+  const has = (input: unknown) => (input as Record<string, unknown> | null)?.[key] !== undefined;
+  const either = v.lazy((input) => (has(input) ? other : usual) as never);
+  return v.pipe(either, v.metadata({ variant: { usual, key } })) as unknown as S;
+}
+
 /** What stands beside the one key of a choice, and what a text in its place may be. */
 export interface ChoiceInfo<Beside extends Fields = Fields> {
   example: string;

@@ -12,8 +12,18 @@ export type Shape = Kind & {
 
 type Kind =
   | { kind: 'leaf'; info: LeafInfo }
-  /** `orFalse`: may also be true or false. `off`: what that is called. `write`: see `section`. */
-  | { kind: 'map'; fields: Map<string, Field>; orFalse: boolean; off?: string; write?: string | undefined }
+  /**
+   * `orFalse`: may also be true or false. `off`: what that is called. `write`: see `section`. `unless`: with this key it need
+   * not have what is required.
+   */
+  | {
+      kind: 'map';
+      fields: Map<string, Field>;
+      orFalse: boolean;
+      off?: string;
+      write?: string | undefined;
+      unless?: string;
+    }
   /** A map with exactly one of the keys, and of those beside it what is wanted; or a name. */
   | { kind: 'choice'; fields: Map<string, Field>; beside: Map<string, Field>; info: ChoiceInfo }
   /** Anything: what it is made of is its own business. */
@@ -51,7 +61,8 @@ function kindOf(schema: unknown): Shape {
     case 'optional':
       return shapeOf(s.wrapped);
     case 'lazy': {
-      const { single, off } = v.getMetadata(s) as Any;
+      const { single, off, variant } = v.getMetadata(s) as Any;
+      if (variant) return { ...(shapeOf(variant.usual) as Shape & { kind: 'map' }), unless: variant.key };
       if (single) return { kind: 'list', item: shapeOf(single.item), commas: false, single: true, none: false };
       const inner = shapeOf(s.getter({}));
       return inner.kind === 'map' ? { ...inner, orFalse: true, off } : inner;

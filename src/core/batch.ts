@@ -69,6 +69,17 @@ export function rowsAt({ slot, width, first }: Pick<Rows, 'slot' | 'width' | 'fi
   return slot.at + FIELDS_HEADER_BYTES + first * width * 8;
 }
 
+/**
+ * Fields that a source knows of its records beside their lines. Record i of the batch as it was filled is known by
+ * `sources[i]`, what `source` said of it, and has the cells [i * width, (i + 1) * width): two words each, as a row has them;
+ * 0, 0 where there is none. Which field has which cell its step says (transforms/supplied.ts).
+ */
+export interface Supplied {
+  readonly width: number;
+  readonly sources: Uint32Array;
+  readonly cells: Uint32Array;
+}
+
 /** What the batches of an input with fields have them for: transforms/program.ts. */
 export interface FieldPlan {
   /** Records that a batch may have. */
@@ -144,6 +155,8 @@ export class Batch {
   readonly fields: Slot | null;
   /** Null: no step has asked for them yet. */
   rows: Rows | null = null;
+  /** Null: its source knows of nothing but the lines. */
+  supplied: Supplied | null = null;
   /** Records named by the tables. */
   count = 0;
   /** Bytes of the slot that are in use. */

@@ -65,6 +65,10 @@ export const LOSSES = {
     meaning: 'a file was not written to for longer than ignore_older when it was found',
     remedy: 'raise ignore_older of the input',
   },
+  vacuumed: {
+    meaning: 'journald removed entries before they were read; with units or match it is not known how many of those',
+    remedy: 'let journald keep more (SystemMaxUse=, RuntimeMaxUse= in journald.conf)',
+  },
   hole: {
     meaning:
       'bytes of a file that nobody wrote, or whose room was given back, or a page of NULs before a line: they are no lines',

@@ -25,7 +25,8 @@ interface RowExports {
 }
 
 /** The kind of a cell whose value is text as it is. */
-const TEXT = 1;
+export const TEXT = 1;
+export const RAW = 3;
 const STAR = 0x2a;
 
 /** A cell, as as/process/cells.as.ts has it; `meta` 0: the field is absent. */

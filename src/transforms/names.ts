@@ -24,8 +24,9 @@ type Event =
 type Refuse = (path: readonly (string | number)[], message: string) => void;
 
 export class FieldNames {
-  /** Before the first step a record has its line. */
+  /** Before the first step a record has its line, and what its source knows of it. */
   readonly #events: Event[] = [{ kind: 'made', name: LINE, by: null }];
+  readonly #before: number;
   readonly #refuse: Refuse;
   /** A field was read or made. */
   used = false;
@@ -37,7 +38,9 @@ export class FieldNames {
   #path: readonly (string | number)[] = [];
   #step = '';
 
-  constructor(refuse: Refuse) {
+  constructor(refuse: Refuse, known: readonly string[] = []) {
+    for (const name of known) this.#events.push({ kind: 'made', name, by: null });
+    this.#before = known.length === 0 ? 1 : 0;
     this.#refuse = refuse;
   }
 
@@ -106,7 +109,7 @@ export class FieldNames {
       if (event.kind === 'any' && name.startsWith(event.prefix)) return true;
       if (event.kind === 'gone' && event.is(name)) return event.why;
     }
-    if (this.#events.length === 1)
+    if (this.#events.length === this.#before)
       return 'is a field, and no step before this one makes any: begin with one that parses';
     const made = this.#events.filter((event) => event.kind === 'made');
     const near = this.#meant(name, new Set(made.map((event) => event.name)));

@@ -19,6 +19,7 @@ import { PRESETS } from './presets/all.ts';
 import type { Preset } from './presets/preset.ts';
 import { Program } from './program.ts';
 import { VerbStep } from './step.ts';
+import { SUPPLIED, supplied } from './supplied.ts';
 import type { AnyVerb, Apply, StepContext } from './verb.ts';
 import { WATCH_LINES, watch } from './watch.ts';
 
@@ -61,10 +62,14 @@ const EXAMPLE = '{drop: {line: {contains: kube-probe}}}';
 const WHEN_TEXT =
   'The records that the step is for: a condition as with drop. The others pass it as they are. keep and drop take none.';
 
-/** The schema of `process`. */
+/** Those that are put before what is written. */
+const UNWRITTEN: Readonly<Record<string, AnyVerb>> = { [WATCH_LINES]: watch, [SUPPLIED]: supplied };
+
+/** The schema of `process`. `known`: fields that records have before the first step. */
 export function processList(
   verbs: readonly AnyVerb[] = VERBS,
   presets: Readonly<Record<string, Preset>> = PRESETS,
+  known: readonly string[] = [],
 ): Grammar<StepConfig[], (object | string)[]> {
   const fields = Object.fromEntries(verbs.map(({ name, option }) => [name, option]));
   const named = { what: 'preset', known: Object.keys(presets) };
@@ -73,7 +78,7 @@ export function processList(
   const ofPresets = new Map<string, Entry[]>();
   return made(entries(), (written, refuse) => {
     const steps: StepConfig[] = [];
-    const names = new FieldNames(refuse);
+    const names = new FieldNames(refuse, known);
     for (const [i, one] of written.entries()) {
       if (typeof one !== 'string') {
         const step = stepOf(one as Entry, i, verbs, names, refuse);
@@ -184,7 +189,7 @@ export function processingOf(
   const topics = [...new Set([topic, ...routesOf(process, verbs).map((route) => route.topic)])];
   const tallies: Tally[] = [];
   const make = ({ verb: name, options, when, fields }: StepConfig) => {
-    const verb = name === WATCH_LINES ? watch : verbs.find((one) => one.name === name)!;
+    const verb = UNWRITTEN[name] ?? verbs.find((one) => one.name === name)!;
     const step = new VerbStep(name, fields);
     const context: StepContext = {
       kernel,

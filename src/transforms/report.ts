@@ -2,6 +2,7 @@
 import type { Table } from '../core/input.ts';
 import type { Step } from '../core/pipeline.ts';
 import { count } from '../core/units.ts';
+import { SUPPLIED } from './supplied.ts';
 import { WATCH_LINES } from './watch.ts';
 
 /** A step of an input's `process`. */
@@ -23,7 +24,7 @@ export interface StepStatus {
 const MANY = 1000;
 
 export function stepStatuses(steps: readonly Step[]): StepStatus[] {
-  const written = steps.filter(({ verb }) => verb !== WATCH_LINES);
+  const written = steps.filter(({ verb }) => verb !== WATCH_LINES && verb !== SUPPLIED);
   return written.map(({ verb, in: came, out, failed, slow, gaveUp }, i) => {
     const odd = { ...(slow > 0 && { slow }), ...(gaveUp > 0 && { gave_up: gaveUp }) };
     return { step: i + 1, verb, in: came, out, failed, ...odd };

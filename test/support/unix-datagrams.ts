@@ -15,13 +15,13 @@ while at < len(data):
 `;
 
 /** Each waits until there is room for it. */
-export async function sendDatagrams(path: string, datagrams: readonly string[]): Promise<void> {
+export async function sendDatagrams(path: string, datagrams: readonly (string | Buffer)[]): Promise<void> {
   const sender = spawn('python3', ['-c', PROGRAM, path], { stdio: ['pipe', 'inherit', 'inherit'] });
   const ended = once(sender, 'exit');
   for (const text of datagrams) {
     const length = Buffer.alloc(4);
     length.writeUInt32LE(Buffer.byteLength(text));
-    sender.stdin.write(Buffer.concat([length, Buffer.from(text)]));
+    sender.stdin.write(Buffer.concat([length, Buffer.from(text as string)]));
   }
   sender.stdin.end();
   const [code] = await ended;

@@ -1,4 +1,5 @@
 /** What must hold between the options of `logs`, and others. */
+import { isDeepStrictEqual } from 'node:util';
 import type { CommonConfig } from '../../config/config.ts';
 import type { Path, Saying } from '../../config/errors.ts';
 import { isPrecaution } from '../../config/glob.ts';
@@ -6,7 +7,7 @@ import { advice, misread } from '../../config/misread.ts';
 import { HASH } from '../../kernel/process/mask-rules.ts';
 import { StepMaker } from '../../transforms/make.ts';
 import { leavesAllOut, mayLeaveOut } from './find/overlap.ts';
-import type { LogConfig } from './options.ts';
+import { ABOUT_FILES, aboutFiles, type LogConfig } from './options.ts';
 
 type Configured = CommonConfig & { logs: LogConfig[] };
 
@@ -19,6 +20,7 @@ export function checkLogs(config: Configured, refuse: Saying, warn: Saying): voi
     if (before !== undefined) refuse(['logs', i, 'name'], `is that of logs[${before}] too: names are unique`);
     seen.set(log.name, i);
     checkLines(log, i, refuse);
+    checkJournal(log, i, refuse);
     checkKey(config.mask_key_file, log.mask, ['logs', i, 'mask'], refuse);
     if (log.encoding === 'raw') checkHeaders(config, i, refuse);
     if (log.encoding === 'raw') checkSteps(log, i, refuse);
@@ -32,6 +34,19 @@ export function checkLogs(config: Configured, refuse: Saying, warn: Saying): voi
     if (fault !== null) refuse(['logs', i, 'process'], `cannot be used: ${fault}`);
   }
   for (const [i, log] of config.logs.entries()) checkExcludes(log, i, refuse, warn);
+}
+
+/** What is about files says nothing of the journal. */
+function checkJournal(log: LogConfig, i: number, refuse: Saying): void {
+  if (!log.journald) return;
+  const defaults = aboutFiles();
+  for (const name of ABOUT_FILES) {
+    if (isDeepStrictEqual(log[name], defaults[name])) continue;
+    refuse(
+      ['logs', i, name],
+      'is about files, and this entry reads the journal: take it out, or make two entries of it',
+    );
+  }
 }
 
 /** A hash of nothing but the secret could be found by trying. */

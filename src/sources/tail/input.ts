@@ -5,12 +5,10 @@
  *   TailSource --elsewhere--> a mount that may hang: the paths that lead there --> Part --> another process
  */
 import { aborted, pause } from '../../core/abort.ts';
-import type { Output, Source, Step } from '../../core/pipeline.ts';
-import { Masking } from '../../lines/masking.ts';
+import type { Output, Step } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
 import type { Mount } from '../../mounts/mountinfo.ts';
 import { isGone } from '../../mounts/places.ts';
-import { type Processing, processingOf } from '../../transforms/process.ts';
 import { Lent } from './apart/lent.ts';
 import type { PartStatus } from './apart/messages.ts';
 import type { Mounts } from './apart/mounts.ts';
@@ -18,9 +16,9 @@ import { Part } from './apart/part.ts';
 import { Roots } from './apart/roots.ts';
 import type { TailContext } from './context.ts';
 import type { FileStatus } from './file/status.ts';
-import { routingOf } from './file/topics.ts';
 import type { LeftOutStatus } from './find/left-out.ts';
-import { LineMetrics, type LineMetricsOptions } from './metrics.ts';
+import type { LogReader } from './reader.ts';
+import { Shaping, type ShapingOptions } from './shaping.ts';
 import { type TailOptions, type TailSource, tailSource } from './tail.ts';
 
 const AGAIN_MS = 1000;
@@ -28,16 +26,10 @@ const LATEST_MS = 30_000;
 /** At the stop a process has so long to say what it still knows. */
 const CLOSE_MS = 1000;
 
-export interface TailInputOptions extends TailOptions {
+export interface TailInputOptions extends TailOptions, ShapingOptions {
   mounts: Mounts;
   /** Names of all inputs that are configured. */
   inputs: readonly string[];
-  /** Null: its steps make none. */
-  metrics: Omit<LineMetricsOptions, 'name' | 'host' | 'labels'> | null;
-  /** So many lines held what a rule of alerts looks for. */
-  watched?: (rule: string, lines: number) => void;
-  /** Of hashes in place of secrets. */
-  mask_key: Buffer | null;
 }
 
 /** What is read on one mount. */
@@ -53,16 +45,15 @@ interface Apart {
 const COUNTED = ['reread_bytes', 'deleted'] as const;
 const OF_ACCOUNT = ['truncated', 'replaced', 'malformed'] as const;
 
-export class TailInput implements Source {
+export class TailInput implements LogReader {
   readonly name: string;
   /** What its lines pass, wherever they are read. */
   readonly steps: readonly Step[];
   readonly #o: TailInputOptions;
+  readonly #shaping: Shaping;
   readonly #local: TailSource;
   readonly #lent: Lent;
   readonly #context: TailContext;
-  readonly #metrics: LineMetrics | null;
-  readonly #masking: Masking | undefined;
   /** By device. */
   readonly #apart = new Map<string, Apart>();
   /** What processes counted that have ended. */
@@ -76,25 +67,18 @@ export class TailInput implements Source {
   readonly #keeping = new Set<Promise<void>>();
 
   constructor(options: TailInputOptions) {
-    const { input, host, tags, partition_by, positions, account, data_dir, kernel } = options;
     this.#o = options;
-    this.name = input.name;
-    this.#masking = Masking.of(input.name, input.masks, kernel, options.mask_key);
-    const processing = this.#processing(options);
-    this.steps = processing?.steps ?? [];
-    const origin = { host, tags, kafka: { partition_by } };
-    const leaving = new Set<never>();
-    const routing = routingOf(input, processing);
-    this.#context = { input, origin, positions, account, data_dir, processing, leaving, routing };
-    const labels = { ...tags, ...input.tags };
-    const tallies = processing?.tallies ?? [];
-    this.#metrics = options.metrics && new LineMetrics(tallies, { ...options.metrics, name: input.name, host, labels });
+    this.name = options.input.name;
+    this.#shaping = new Shaping(options);
+    const { context, masking, processing } = this.#shaping;
+    this.steps = this.#shaping.steps;
+    this.#context = context;
     this.#lent = new Lent(this.#context);
     this.#local = tailSource({
       ...options,
-      masking: this.#masking,
+      masking,
       processing,
-      routing,
+      routing: context.routing,
       mostLines: processing?.fields?.most,
       elsewhere: (path, mount) => this.#elsewhere(path, mount),
     });
@@ -102,8 +86,11 @@ export class TailInput implements Source {
 
   /** Nothing of it is on its way any more. */
   close(): void {
-    this.#context.processing?.close();
-    this.#masking?.close();
+    this.#shaping.close();
+  }
+
+  problems(): string[] {
+    return [];
   }
 
   get lines(): number {
@@ -124,7 +111,7 @@ export class TailInput implements Source {
 
   /** Secrets that were masked, by rule. */
   get masked(): Record<string, number> {
-    const sum = { ...this.#masking?.counts };
+    const sum = { ...this.#shaping.masking?.counts };
     const others = [this.#maskedBefore, ...this.#statuses.map(({ masked }) => masked)];
     for (const masked of others)
       for (const [rule, count] of Object.entries(masked)) sum[rule] = (sum[rule] ?? 0) + count;
@@ -183,19 +170,8 @@ export class TailInput implements Source {
     return all.sort((a, b) => b.lag_bytes - a.lag_bytes).slice(0, count);
   }
 
-  async run(output: Output, stopped: AbortSignal): Promise<void> {
-    if (!this.#metrics) return this.#runLines(output, stopped);
-    const over = new AbortController();
-    const signal = AbortSignal.any([stopped, over.signal]);
-    const metrics = this.#metrics.run(output, signal).finally(() => over.abort(new Error('metrics are not sent')));
-    metrics.catch(() => undefined); // it is looked at below
-    try {
-      await this.#runLines(output, signal);
-    } finally {
-      over.abort(new Error('nothing is read any more'));
-      await metrics;
-      await this.#metrics.end(output);
-    }
+  run(output: Output, stopped: AbortSignal): Promise<void> {
+    return this.#shaping.run(output, stopped, (to, signal) => this.#runLines(to, signal));
   }
 
   async #runLines(output: Output, stopped: AbortSignal): Promise<void> {
@@ -214,15 +190,6 @@ export class TailInput implements Source {
       failure.abort();
       await Promise.all(this.#keeping);
       this.#lent.giveBack();
-    }
-  }
-
-  #processing({ input, kernel, watched }: TailInputOptions): Processing | undefined {
-    try {
-      return processingOf(input.process, kernel, input.topic, undefined, this.#masking, watched);
-    } catch (error) {
-      this.#masking?.close();
-      throw error;
     }
   }
 

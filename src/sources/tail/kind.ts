@@ -6,7 +6,7 @@ import { checkLogs } from './check.ts';
 import type { LineMetricsConfig } from './metrics.ts';
 import { completeLogs, type LogConfig, logsOption } from './options.ts';
 import { figures, lines, notices, rows, type TailStatus, tables } from './report.ts';
-import { type WatchedLines, watchSteps } from './watched.ts';
+import { stepsOf } from './watched.ts';
 
 /** What an input goes by, of itself and of others. */
 export interface LogInput {
@@ -27,7 +27,7 @@ export const logs: InputKind<'logs', LogConfig[], LogInput, TailStatus> = {
   topics: (config) =>
     config.logs.flatMap((input, i) => {
       const { topic, masks } = input;
-      const process = [...watchSteps(config as WatchedLines, input.name), ...input.process];
+      const process = stepsOf(config, input);
       const fields = hasFields(process);
       const routes = routesOf(process).filter((route) => route.topic !== topic);
       const metrics = metricsOf(config, process);
@@ -43,7 +43,7 @@ export const logs: InputKind<'logs', LogConfig[], LogInput, TailStatus> = {
   inputs: (config) =>
     config.logs.map((written) => {
       const { host, tags, mask_key_file, kafka } = config;
-      const process = [...watchSteps(config as WatchedLines, written.name), ...written.process];
+      const process = stepsOf(config, written);
       const input = { ...written, process };
       const metrics = metricsOf(config, input.process);
       const topics: InputTopic[] = topicsOf(input).map((topic) => ({ topic, replayable: true }));
@@ -53,7 +53,7 @@ export const logs: InputKind<'logs', LogConfig[], LogInput, TailStatus> = {
         title: `logs ${input.name}`,
         topics,
         options: { input, host, tags, partition_by: kafka.partition_by, mask_key_file, metrics },
-        about: input.include.join(', '),
+        about: aboutOf(input),
       };
     }),
   brief: ({ logs }) => `log inputs: ${logs.length}`,
@@ -76,6 +76,11 @@ function metricsOf(config: CommonConfig, process: readonly StepConfig[]): LineMe
     statsd: { flush_interval: number; percentiles: number[] };
   };
   return { topic: metrics.topic, interval: statsd.flush_interval, percentiles: statsd.percentiles };
+}
+
+/** What it reads, in words. */
+function aboutOf({ include, journald }: LogConfig): string {
+  return journald ? ['the journal', ...journald.units, ...journald.match].join(', ') : include.join(', ');
 }
 
 /** Its own is the first. */

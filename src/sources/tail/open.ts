@@ -6,11 +6,11 @@ import { readMaskKey, wantsKey } from '../../lines/mask-key.ts';
 import { stepStatuses } from '../../transforms/report.ts';
 import { Mounts } from './apart/mounts.ts';
 import { matching } from './find/selection.ts';
-import type { TailInput } from './input.ts';
 import type { LogInput } from './kind.ts';
 import type { LogConfig } from './options.ts';
 import { fileKeys, generationOf } from './positions/checkpoint.ts';
 import { Positions } from './positions/positions.ts';
+import type { LogReader } from './reader.ts';
 import type { LogStatus } from './report.ts';
 
 type Configured = CommonConfig & { logs: LogConfig[] };
@@ -24,7 +24,6 @@ export async function openLogs(config: Configured, host: InputHost): Promise<Ope
     positions: inTransactions(positions),
     async open({ id, options }) {
       const rest = { positions, data_dir, kernel: host.kernel, account: host.account(id), mounts, inputs };
-      const { TailInput } = await import('./input.ts');
       const { masks } = options.input;
       const mask_key = wantsKey(masks) ? maskKey(options.mask_key_file!) : null;
       const how = options.metrics;
@@ -34,8 +33,12 @@ export async function openLogs(config: Configured, host: InputHost): Promise<Ope
       });
       const watched = (rule: string, lines: number) => host.measured.countLines(rule, lines);
       const metrics = how && { ...how, ...counted(), measured: host.measured };
-      const tail = new TailInput({ ...options, ...rest, mask_key, watched, metrics });
-      return inputOf(tail, rest.account, () => host.leftSince(id));
+      const shaped = { ...options, ...rest, mask_key, watched, metrics };
+      const { journald } = options.input;
+      const reader = journald
+        ? new (await import('./journald/input.ts')).JournalInput(shaped, journald)
+        : new (await import('./input.ts')).TailInput(shaped);
+      return inputOf(reader, rest.account, () => host.leftSince(id));
     },
     configure(config) {
       inputs = namesOf(config as Configured);
@@ -59,11 +62,11 @@ function namesOf({ logs }: Configured): string[] {
   return logs.map(({ name }) => name);
 }
 
-function inputOf(tail: TailInput, account: Account, leftSince: () => number | null): OpenInput {
+function inputOf(tail: LogReader, account: Account, leftSince: () => number | null): OpenInput {
   return {
     run: (output, signal) => tail.run(output, signal),
     close: () => tail.close(),
-    problems: () => [],
+    problems: () => tail.problems(),
     // What it has read is in a batch, which the pipeline counts.
     inFlight: () => 0,
     status(files): LogStatus<unknown> {
@@ -92,7 +95,7 @@ function inputOf(tail: TailInput, account: Account, leftSince: () => number | nu
 }
 
 /** With the lines that are in no file's positions any more, and kept on disk until Kafka has them. */
-function lagWith({ lag_bytes, lag_seconds }: TailInput['lag'], since: number | null) {
+function lagWith({ lag_bytes, lag_seconds }: LogReader['lag'], since: number | null) {
   const left_seconds = since === null ? 0 : (Date.now() - since) / 1000;
   return { lag_bytes, lag_seconds: Math.max(lag_seconds, left_seconds), left_seconds };
 }

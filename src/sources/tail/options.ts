@@ -10,6 +10,8 @@ import {
   required,
   section,
   type Values,
+  valuesOf,
+  variant,
 } from '../../config/option.ts';
 import {
   duration,
@@ -26,8 +28,10 @@ import {
 } from '../../config/types.ts';
 import type { MaskRule } from '../../kernel/process/mask-rules.ts';
 import { processList } from '../../transforms/process.ts';
+import { JOURNAL_FIELDS } from './journald/fields.ts';
+import { journaldOption } from './journald/options.ts';
 
-const logSection = section({
+const logFields = {
   name: optional(
     name('text', 'nginx'),
     'The name in records (event.dataset), status and metrics; unique. Left out, it is taken from the first path. Renaming it re-reads nothing.',
@@ -39,6 +43,7 @@ const logSection = section({
       'Files to read: absolute paths or globs (*, ?, [a-z], {a,b}, and ** for any depth). A symbolic link is followed if its owner is root, the agent, or the owner of what it leads to.',
     ),
   ),
+  journald: journaldOption,
   exclude: option(
     list(excludeGlob('*.gz')),
     [],
@@ -135,14 +140,43 @@ const logSection = section({
     '200000',
     'Files that are followed at once, 1 to 2 KB of memory each; what is beyond is not read before others are gone, which is said and counted (left_out). At most half as many directories are looked into.',
   ),
+};
+
+const logSection = section(logFields);
+/** An entry that reads the journal names no files, and its steps have more than the line. */
+const journalSection = section({
+  ...logFields,
+  include: option(list(glob('')), [], ''),
+  process: option(processList(undefined, undefined, JOURNAL_FIELDS), [], ''),
 });
 
 export const logsOption = calledElsewhere(
   ['inputs', 'input', 'sources', 'files'],
-  option(list(logSection), [], 'The files to tail.'),
+  option(list(variant(logSection, 'journald', journalSection)), [], 'The files to tail, or the journal to read.'),
 );
 
+/** The options that are about files, with their defaults. */
+export const ABOUT_FILES = [
+  'include',
+  'exclude',
+  'format',
+  'encoding_in',
+  'ignore_older',
+  'multiline',
+  'rotate_wait',
+  'hold_deleted',
+  'delete_after',
+  'forget_after',
+  'max_files',
+] as const satisfies readonly (keyof typeof logFields)[];
+
 type RawLog = Values<typeof logSection>;
+
+/** What they are where nobody has set them. */
+export function aboutFiles(): Pick<RawLog, (typeof ABOUT_FILES)[number]> {
+  return valuesOf(journalSection, { journald: {} });
+}
+
 /** `masks`: what is masked for all inputs, too. */
 export type LogConfig = RawLog & { name: string; topic: string; masks: MaskRule[] };
 
@@ -154,7 +188,7 @@ export function completeLogs(
   const names = new Set(raw.map((l) => l.name).filter((n) => n !== undefined));
   return raw.map((l) => ({
     ...l,
-    name: l.name ?? unusedName(l.include[0] ?? 'logs', names),
+    name: l.name ?? unusedName(l.journald ? 'journal' : (l.include[0] ?? 'logs'), names),
     topic: l.topic ?? `${kafka.topic_prefix}.logs`,
     masks: masksWith(mask, l.mask),
   }));

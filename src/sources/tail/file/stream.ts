@@ -204,20 +204,25 @@ export class FileStream implements Stream {
   }
 
   checkpoint(position: number, skipped: number): Checkpoint {
-    const there = this.#at(position);
+    const there = this.at(position);
     if (skipped > 0) there.skipped = { to: position, bytes: skipped };
     return fileCheckpoint(there);
   }
 
   /** Of one of its topics. */
   checkpointIn(topic: string, at: TopicPosition, isOwn: boolean): Checkpoint {
-    const there = this.#at(at.position);
+    const there = this.at(at.position);
     there.topics = new Map(there.topics).set(topic, at);
     return fileCheckpoint(there, isOwn ? undefined : topic);
   }
 
+  /** What is said of it beside its position has changed. */
+  protected describe(): void {
+    this.#context.positions.described(this.generation);
+  }
+
   /** What was known there. */
-  #at(position: number): Generation {
+  protected at(position: number): Generation {
     const there = { ...this.generation, position };
     for (const flying of this.#flying ?? []) {
       if (flying.end > position) break;

@@ -64,7 +64,11 @@ export function together(said: readonly Generation[], known?: Generation): Gener
   const position = Math.max(least, known?.position ?? 0);
   const marked = all.filter(({ markedAt }) => markedAt <= position).sort((a, b) => b.markedAt - a.markedAt)[0];
   const { marker, markedAt } = marked ?? blank(said[0]!);
-  return { ...said[0]!, topics, position, marker, markedAt };
+  const { cursor: _, ...rest } = said[0]!;
+  // That of the journal, where it is one.
+  const cursors = all.flatMap(({ cursor }) => (cursor && cursor.at <= position ? [cursor] : []));
+  const [cursor] = cursors.sort((a, b) => b.at - a.at);
+  return { ...rest, topics, position, marker, markedAt, ...(cursor && { cursor }) };
 }
 
 function prefix({ length, digest }: { length: number; digest: string }) {

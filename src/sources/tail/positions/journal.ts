@@ -12,7 +12,7 @@
  *   topic     u32 crc | u8 5 | u8 0 | u16 text bytes | u32 number | u32 seen | u64 position | u64 skipped | text | zeros up to a unit
  *             (since format 3)
  *
- * The text is JSON: {"id","input","path","base"[,"whole"][,"damaged"][,"carried"][,"cut"][,"skipped"][,"named"][,"real"][,"routed"]};
+ * The text is JSON: {"id","input","path","base"[,"whole"][,"damaged"][,"carried"][,"cut"][,"skipped"][,"named"][,"real"][,"routed"][,"cursor"]};
  * of a topic its name. Where an input's lines go to several topics the position is the lowest of theirs, and each is
  * said by an entry of its own; a file entry without `routed` ends that. Only a journal that has those is of format 3. `number` ties the
  * entries of one file together, within this journal. `seen` is in seconds since the epoch. `born` is 0 in journals that were written before it was
@@ -62,6 +62,16 @@ export interface TopicPosition {
   readonly skipped: number;
 }
 
+/** An entry of the systemd journal, the last one before a position. */
+export interface Cursor {
+  /** Where it ends: at or before the position. */
+  readonly at: number;
+  /** As journalctl writes it; empty: there is no entry before. */
+  readonly text: string;
+  /** What was selected when it was read; null: it may be none of what is. */
+  readonly of: string | null;
+}
+
 /** One file from its creation to its truncation, deletion or replacement, as an input reads it. */
 export interface Generation extends Inode {
   /** In the records; given once, never changes. */
@@ -102,6 +112,8 @@ export interface Generation extends Inode {
   routed?: string;
   /** How far each of those topics is. Never written to: a new one replaces it. */
   topics?: ReadonlyMap<string, TopicPosition>;
+  /** It is no file but the journal of systemd, and goes on behind this entry. */
+  cursor?: Cursor;
   /** It had its name when it was last seen; false where that is not known either. */
   named: boolean;
   /** Where it was under that name, if links led there. */
@@ -175,9 +187,9 @@ export function wholeEntries(g: Generation): Buffer[] {
 }
 
 export function fileEntry(g: Generation): Buffer {
-  const { id, input, path, base, whole, damaged, carried, cut, skipped, real, routed } = g;
+  const { id, input, path, base, whole, damaged, carried, cut, skipped, real, routed, cursor } = g;
   const named = g.named || undefined;
-  const said = { id, input, path, base, whole, damaged, carried, cut, skipped, named, real, routed };
+  const said = { id, input, path, base, whole, damaged, carried, cut, skipped, named, real, routed, cursor };
   const text = Buffer.from(JSON.stringify(said));
   const entry = Buffer.alloc(Math.ceil((TEXT_AT + text.length) / UNIT) * UNIT);
   text.copy(entry, TEXT_AT);
@@ -290,7 +302,7 @@ export function apply(entry: Buffer, files: Map<number, Generation>): void {
     const said = JSON.parse(text) as Pick<
       Generation,
       | ('id' | 'input' | 'path' | 'base' | 'whole' | 'damaged' | 'carried' | 'cut' | 'skipped' | 'named' | 'real')
-      | 'routed'
+      | ('routed' | 'cursor')
     >;
     const file = blank(said);
     const known = files.get(number);

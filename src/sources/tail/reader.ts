@@ -1,0 +1,29 @@
+/** What reads for a `logs` entry, as the status sees it. */
+import type { Source, Step } from '../../core/pipeline.ts';
+import type { FileStatus } from './file/status.ts';
+import type { LeftOutStatus } from './find/left-out.ts';
+
+export interface LogReader extends Source {
+  readonly name: string;
+  readonly steps: readonly Step[];
+  readonly lines: number;
+  readonly bytes: number;
+  readonly files_total: number;
+  readonly watching: 'inotify' | 'polling';
+  /** Files that cannot be read now. */
+  readonly unreadable: number;
+  readonly left_out: LeftOutStatus;
+  /** Patterns that name nothing. */
+  readonly idle: { include: string[]; exclude: string[] };
+  readonly reread_bytes: number;
+  readonly deleted: number;
+  /** Secrets that were masked, by rule. */
+  readonly masked: Record<string, number>;
+  readonly lag: { lag_bytes: number; lag_seconds: number };
+  /** The most behind first, at most so many. */
+  listing(count: number): Iterable<FileStatus>;
+  /** What is wrong, a sentence each. */
+  problems(): string[];
+  /** Nothing of it is on its way any more. */
+  close(): void;
+}
