@@ -79,9 +79,12 @@ function misspelt(name: string): string | null {
 
 let names: Set<string> | null = null;
 
+/** Host metrics, the agent's own and those of spans. */
+const OF_METRICS_INTERVAL = ['system.', 'runnel.', 'traces.span.metrics.'];
+
 /** Host metrics have the interval of metrics, all others that of StatsD; where it is not plain, the shorter. */
 function shortestFor({ metric }: Rule, { metrics, statsd }: Pick<Measuring, 'metrics' | 'statsd'>): number {
-  if (metric.startsWith('system.') || metric.startsWith('runnel.')) return metrics.interval;
+  if (OF_METRICS_INTERVAL.some((prefix) => metric.startsWith(prefix))) return metrics.interval;
   const shortest = Math.min(
     metrics.interval,
     statsd.flush_interval,

@@ -22,6 +22,7 @@ const OTLP = {
   sanitized: 0,
   cut: 0,
   held: 0,
+  slowest: [],
 };
 
 export function statusOf(change: Partial<Status> = {}): Status {

@@ -95,8 +95,9 @@ export class OtlpIntake {
         }
         // The reader has a copy.
         discard?.();
-        await request.accept();
         if (request.bytes > 0) ({ durable } = await to.lane.add(to.stream, this.#tapped(to.stream, request), deadline));
+        // What there was no memory for comes again, and is counted then.
+        await request.accept();
         this.#count(signal, to.account, request);
       } finally {
         request.close();

@@ -2,6 +2,7 @@
 import type { Figures } from '../../core/figures.ts';
 import type { InputRow, Table } from '../../core/input.ts';
 import { count, formatSize } from '../../core/units.ts';
+import type { SlowOperation } from './red/red.ts';
 
 export interface OtlpListenerStatus {
   /** `http://127.0.0.1:4318`, `grpc://127.0.0.1:4317`, `http+unix:///path`. */
@@ -35,6 +36,8 @@ export interface OtlpSaid {
     cut: number;
     /** Requests that wait for room in the local log. */
     held: number;
+    /** Operations with the longest spans of the last window, the slowest first. */
+    slowest: SlowOperation[];
   };
 }
 
@@ -50,6 +53,7 @@ export const NOTHING: OtlpSaid = {
     sanitized: 0,
     cut: 0,
     held: 0,
+    slowest: [],
   },
 };
 
@@ -106,7 +110,7 @@ export function figures({ otlp }: OtlpSaid, to: Figures): void {
 
 export function lines({ otlp }: OtlpSaid): string[] {
   if (otlp.listeners.length === 0) return [];
-  const { spans, data_points, log_records, sampled_away, invalid, held } = otlp;
+  const { spans, data_points, log_records, sampled_away, invalid, held, slowest } = otlp;
   const more = [
     ...(sampled_away > 0 ? [`${sampled_away} sampled away`] : []),
     ...(invalid > 0 ? [`${invalid} invalid`] : []),
@@ -120,7 +124,17 @@ export function lines({ otlp }: OtlpSaid): string[] {
       const bad = refused > 0 ? `, ${refused} refused` : '';
       return `  ${address}: ${count(requests, 'request')}, ${formatSize(bytes)}${bad}${error === null ? '' : `: ${error}`}`;
     }),
+    ...slowest
+      .slice(0, MOST_LINES)
+      .map((slow) => `  slow: ${slow.operation} of ${slow.service}: ${secondsOf(slow)}, trace ${slow.trace_id}`),
   ];
+}
+
+/** Slow operations in the text. */
+const MOST_LINES = 3;
+
+function secondsOf({ seconds }: SlowOperation): string {
+  return `${Number(seconds.toPrecision(3))} s`;
 }
 
 export function rows({ otlp: { listeners } }: OtlpSaid): InputRow[] {
@@ -132,7 +146,7 @@ export function rows({ otlp: { listeners } }: OtlpSaid): InputRow[] {
 }
 
 export function tables({ otlp }: OtlpSaid): Table[] {
-  const { listeners, spans, sampled_away, invalid, held } = otlp;
+  const { listeners, spans, sampled_away, invalid, held, slowest } = otlp;
   if (listeners.length === 0) return [];
   const bad = (n: number) => (n > 0 ? `!${n}` : `${n}`);
   const said = `${count(spans, 'span')}, ${sampled_away} sampled away, ${invalid} invalid, ${held} held`;
@@ -149,5 +163,22 @@ export function tables({ otlp }: OtlpSaid): Table[] {
         l.error === null ? '' : `!${l.error}`,
       ]),
     },
+    ...(slowest.length === 0
+      ? []
+      : [
+          {
+            title: 'Slowest operations of the last window',
+            heads: ['service', 'operation', 'kind', 'longest', 'calls', 'trace'],
+            rows: slowest.map((slow) => [
+              slow.service,
+              slow.operation,
+              slow.kind.replace('SPAN_KIND_', '').toLowerCase(),
+              secondsOf(slow),
+              `${Math.round(slow.calls)}`,
+              slow.trace_id,
+            ]),
+            folded: true,
+          },
+        ]),
   ];
 }

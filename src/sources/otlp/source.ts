@@ -20,6 +20,7 @@ export class OtlpSource implements OpenInput {
   readonly #opened = Promise.withResolvers<void>();
   #intake: OtlpIntake | null = null;
   #listeners: Listeners | null = null;
+  #metrics: SpanMetrics | null = null;
 
   /** `first`: an address that cannot be bound ends the start; later it is tried again. */
   constructor(options: OtlpInput, host: InputHost, first: boolean) {
@@ -37,6 +38,7 @@ export class OtlpSource implements OpenInput {
     try {
       const reader = new OtlpReader({ maxRequest: config.max_request, host, labels: tags, traces });
       metrics = this.#spanMetrics(reader);
+      this.#metrics = metrics;
       const lanes = new Map<Signal, SignalLane>();
       for (const name of config.signals) lanes.set(name, await this.#lane(name));
       this.#intake = new OtlpIntake({ reader, lanes, hold: config.hold, tap: this.#host.tap });
@@ -60,7 +62,8 @@ export class OtlpSource implements OpenInput {
     const { metrics, host, tags } = this.#o;
     const account = this.#host.account('traces.metrics');
     const nextWindowId = () => this.#host.nextWindowId();
-    return reader.spanMetrics({ ...metrics, host, labels: tags, account, nextWindowId });
+    const { measured } = this.#host;
+    return reader.spanMetrics({ ...metrics, host, labels: tags, account, nextWindowId, measured });
   }
 
   async #lane(signal: Signal): Promise<SignalLane> {
@@ -103,6 +106,7 @@ export class OtlpSource implements OpenInput {
       sanitized,
       cut,
       held,
+      slowest: [...(this.#metrics?.slowest ?? [])],
     };
   }
 }

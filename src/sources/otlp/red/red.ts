@@ -20,8 +20,21 @@ const SKETCH_BYTES = 16 << 20;
 /** Kinds of spans that answer others. */
 const SERVER = 2;
 const CONSUMER = 5;
+/** So many operations are said to be the slowest. */
+const MOST_SLOW = 10;
 /** Spans without a series. */
 export const NO_SERIES = 0xffff_ffff;
+
+/** The slowest span of a series in one window. */
+export interface SlowOperation {
+  service: string;
+  operation: string;
+  kind: string;
+  seconds: number;
+  trace_id: string;
+  /** Spans of the series in that window. */
+  calls: number;
+}
 
 /** What one window holds, by series. */
 interface Held {
@@ -42,6 +55,8 @@ export class Red {
   readonly #arena = new Arena(SKETCH_BYTES);
   #open = this.#held();
   #closed = this.#held();
+  /** Of the last window, the slowest first. */
+  slowest: readonly SlowOperation[] = [];
   /** Called when series are gone: what leads to them is to be forgotten. */
   onForget: (() => void) | null = null;
 
@@ -88,6 +103,7 @@ export class Red {
   ): Generator<string> {
     const records = new MetricRecords(origin, window);
     const { calls, sketches, slowest, slowestTrace } = this.#closed;
+    this.slowest = this.#slowOperations();
     for (let number = 0; number < this.#series.size; number++) {
       if (calls[number] === 0) continue;
       const attributes = this.#series.attributes(number)!;
@@ -102,6 +118,24 @@ export class Red {
       yield records.make(DURATION, 'histogram', fields, 's', attributes);
     }
     this.#end();
+  }
+
+  #slowOperations(): SlowOperation[] {
+    const { calls, slowest, slowestTrace } = this.#closed;
+    const some: number[] = [];
+    for (let number = 0; number < this.#series.size; number++) if (calls[number] !== 0) some.push(number);
+    some.sort((a, b) => slowest[b]! - slowest[a]!).splice(MOST_SLOW);
+    return some.map((number) => {
+      const attributes = JSON.parse(`{${this.#series.attributes(number)}}`) as Record<string, string>;
+      return {
+        service: attributes['service.name']!,
+        operation: attributes['span.name']!,
+        kind: attributes['span.kind']!,
+        seconds: slowest[number]!,
+        trace_id: slowestTrace[number]!,
+        calls: calls[number]!,
+      };
+    });
   }
 
   #end(): void {

@@ -9,9 +9,10 @@ import { cutAt, type Span, untilNext, windowAt } from '../../../aggregate/window
 import { pause } from '../../../core/abort.ts';
 import type { Account } from '../../../core/account.ts';
 import type { Stream } from '../../../core/batch.ts';
+import type { Measured } from '../../../core/measured.ts';
 import type { Output } from '../../../core/pipeline.ts';
 import { valueEnvelope } from '../../../records/envelope.ts';
-import type { Red } from './red.ts';
+import type { Red, SlowOperation } from './red.ts';
 
 export interface SpanMetricsOptions {
   topic: string;
@@ -23,7 +24,12 @@ export interface SpanMetricsOptions {
   /** Its unit is the record. */
   account: Account;
   nextWindowId: () => string;
+  /** Who looks at them before they leave. */
+  measured: Measured;
 }
+
+/** What they are called there. */
+const SOURCE = 'traces';
 
 /** The first window is not shorter than this. */
 const SHORTEST_MS = 1000;
@@ -48,19 +54,24 @@ export class SpanMetrics {
     this.#percentiles = percentiles.map((quantile) => [percentileLabel(quantile), quantile]);
   }
 
+  /** Operations with the longest spans of the last window. */
+  get slowest(): readonly SlowOperation[] {
+    return this.#red.slowest;
+  }
+
   /** Until the signal aborts; `end` is for what is left then, when no request comes any more. */
   async run(output: Output, signal: AbortSignal): Promise<void> {
     const { interval } = this.#o;
     this.#began = performance.now();
     let wait = untilNext(Date.now(), interval, Math.min(SHORTEST_MS, interval / 2));
     while (await pause(wait, signal)) {
-      await this.#flush(output, windowAt(Date.now(), this.#sinceLast(), interval), signal);
+      await this.#flush(output, windowAt(Date.now(), this.#sinceLast(), interval), signal, true);
       wait = untilNext(Date.now(), interval, interval / 2);
     }
   }
 
   async end(output: Output): Promise<void> {
-    await this.#flush(output, cutAt(Date.now(), this.#sinceLast()), AbortSignal.timeout(LAST_MS));
+    await this.#flush(output, cutAt(Date.now(), this.#sinceLast()), AbortSignal.timeout(LAST_MS), false);
   }
 
   #sinceLast(): number {
@@ -70,15 +81,18 @@ export class SpanMetrics {
     return elapsed;
   }
 
-  async #flush(output: Output, window: Span, signal: AbortSignal): Promise<void> {
-    const { host, labels, nextWindowId } = this.#o;
+  /** `whole`: it is a window of the interval, and not what is left at the end. */
+  async #flush(output: Output, window: Span, signal: AbortSignal, whole: boolean): Promise<void> {
+    const { host, labels, nextWindowId, measured, interval } = this.#o;
     this.#red.close();
     const origin = { host, dataset: 'traces', labels };
     const documents = this.#red.documents(origin, { ...window, id: nextWindowId() }, this.#percentiles);
     for (let piece = next(documents); piece.length > 0; piece = next(documents)) {
+      if (whole) measured.window(SOURCE, interval, piece, false);
       await this.#send(output, piece, signal);
       await setImmediate();
     }
+    if (whole) measured.window(SOURCE, interval, []);
   }
 
   async #send(output: Output, piece: readonly string[], signal: AbortSignal): Promise<void> {
