@@ -24,7 +24,7 @@ import { Pool } from './core/pool.ts';
 import { Identity } from './data-dir/identity.ts';
 import { type DataDirLock, lockDataDir } from './data-dir/lock.ts';
 import { Delivery } from './delivery/delivery.ts';
-import { openTransactions, positionsTopic, type TransactionsBefore } from './delivery/exactly-once.ts';
+import { openChained, openTransactions, positionsTopic, type TransactionsBefore } from './delivery/exactly-once.ts';
 import { Inputs } from './inputs.ts';
 import { KafkaClient } from './kafka/connect/client.ts';
 import { SavedWindows } from './kafka/send/saved-windows.ts';
@@ -152,6 +152,7 @@ export class Agent {
       measured: this.#measured,
       status: () => buildStatus(this.#parts(), 0),
       durable: (topic) => this.#delivery.durable(topic),
+      durableLog: (topic) => this.#delivery.durableLog(topic),
       tap: this.#tap,
       otherClock: async (signal) => this.#client?.clock(signal) ?? null,
       trouble: (id, message) => this.#trouble(id, message),
@@ -183,6 +184,7 @@ export class Agent {
       windows,
       client: this.#client,
       exactlyOnce: this.#exactlyOnce,
+      chained: (client) => openChained({ ...transactions, client }),
       left: this.#transactionsBefore?.done ?? null,
     });
     this.#pipeline = new Pipeline({

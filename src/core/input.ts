@@ -13,6 +13,7 @@ import type { Account } from './account.ts';
 import type { Stream } from './batch.ts';
 import type { Tell } from './diagnosis.ts';
 import type { DurableLane } from './durable-lane.ts';
+import type { DurableLog } from './durable-log.ts';
 import type { Figures } from './figures.ts';
 import type { Measured } from './measured.ts';
 import type { Output } from './pipeline.ts';
@@ -136,6 +137,8 @@ export interface InputHost {
   isSet(option: string): boolean;
   /** The lane of a topic of its that is durable. */
   durable(topic: string): Promise<DurableLane>;
+  /** The log of a topic of its that is chained. */
+  durableLog(topic: string): Promise<DurableLog>;
   /** For records that are in no batch. */
   readonly tap: RecordTap;
   /** What Kafka's clock says when our monotonic one says `at`, give or take `error`, milliseconds; null: it does not tell. */

@@ -4,8 +4,9 @@
  *
  *   spool, window, dead-letter   records        positions, positions.damaged.*   how far files are settled
  *   cache                        compiled code  lock, agent.json, runnel.sock
+ *   audit                        chains and keys
  */
-export const AGENTS_DIRECTORIES = ['spool', 'window', 'dead-letter', 'cache'];
+export const AGENTS_DIRECTORIES = ['spool', 'window', 'dead-letter', 'cache', 'audit'];
 const FILES = /^(lock|agent\.json|positions|runnel\.sock)($|\.)/;
 
 export function isAgents(name: string): boolean {

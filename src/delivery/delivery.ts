@@ -18,6 +18,7 @@ import type { Accounts } from '../core/account.ts';
 import type { Stream } from '../core/batch.ts';
 import type { Mark, Outlet } from '../core/block.ts';
 import { DurableLane } from '../core/durable-lane.ts';
+import type { DurableLog } from '../core/durable-log.ts';
 import type { InputTopic } from '../core/input.ts';
 import { Lane, type LaneOptions } from '../core/lane.ts';
 import type { Ledgers } from '../core/ledger.ts';
@@ -34,6 +35,7 @@ import { log } from '../log.ts';
 import { compress } from '../records/codecs.ts';
 import { partitionFor } from '../records/murmur2.ts';
 import { type DrainOptions, drain, type SpoolIdentity } from '../spool/drain.ts';
+import { durableLog } from '../spool/durable-log.ts';
 import { durableOutlet } from '../spool/durable-outlet.ts';
 import { SpoolOutlet } from '../spool/outlet.ts';
 import type { SpoolPartition } from '../spool/partition.ts';
@@ -57,6 +59,8 @@ export interface DeliveryParts {
   client: KafkaClient | null;
   /** Null: at least once is enough. */
   exactlyOnce: ExactlyOnce | null;
+  /** Transactions of what is chained, whatever the rest goes by. */
+  chained: (client: KafkaClient) => Promise<ExactlyOnce>;
   /** Resolves when it is known what transactions had committed before; null: there were none. */
   left: Promise<void> | null;
 }
@@ -104,6 +108,8 @@ export class Delivery {
   /** Partitions of spools that are being drained. */
   readonly #drainedFrom = new Set<SpoolPartition>();
   readonly #drains: Promise<void>[] = [];
+  /** Of what is chained, from the first use on. */
+  #chained: { opened: Promise<ExactlyOnce>; transactions: ExactlyOnce | null } | null = null;
   readonly #stop = new AbortController();
 
   constructor(parts: DeliveryParts) {
@@ -240,6 +246,42 @@ export class Delivery {
     return lane;
   }
 
+  /** The log of a topic that is chained. Rejects where its spool cannot be opened. */
+  async durableLog(topic: string): Promise<DurableLog> {
+    const { durable } = this.#p.topics.find((one) => one.topic === topic && one.durable)!;
+    const spool = await this.#p.spool.durable(durable!.group, durable!.max_size);
+    const partition = spool.partition(topic);
+    if (this.#p.client) this.#drain(partition);
+    const packing = () => {
+      const { compression: codec, compression_level: level } = this.#p.config.kafka;
+      return { codec, level };
+    };
+    return durableLog(spool, partition, { packing, hurry: () => this.#chained?.transactions?.hurry() });
+  }
+
+  /** Transactions of what is chained. */
+  #chainedBy(client: KafkaClient): Promise<ExactlyOnce> {
+    if (!this.#chained) {
+      const chained = { opened: this.#p.chained(client), transactions: null as ExactlyOnce | null };
+      this.#chained = chained;
+      chained.opened.then(
+        (transactions) => {
+          chained.transactions = transactions;
+        },
+        () => {
+          // Whoever waits for it says so; the next one tries again.
+          this.#chained = null;
+        },
+      );
+    }
+    return this.#chained.opened;
+  }
+
+  /** All transactions that are in use. */
+  get #transactions(): ExactlyOnce[] {
+    return [this.#p.exactlyOnce, this.#chained?.transactions ?? null].filter((one) => one !== null);
+  }
+
   #lane(
     share: Share,
     topic: string,
@@ -351,13 +393,14 @@ export class Delivery {
     if (this.#drainedFrom.has(spooled)) return;
     this.#drainedFrom.add(spooled);
     const { client, accounts, exactlyOnce } = this.#p;
-    const { topic, name, manyKeys } = spooled;
+    const { topic, name, manyKeys, chained } = spooled;
     const kafka = () => this.#p.config.kafka;
     const backlog = Promise.withResolvers<void>();
-    if (!manyKeys) this.#backlogs.set(topic, backlog.promise);
+    if (!manyKeys && !chained) this.#backlogs.set(topic, backlog.promise);
     const { signal } = this.#stop;
     const earlier = (partition: number) => abortable(Promise.all(this.#windowsBefore(topic, partition)), signal);
     const moveTo = (partition: number) => this.#senderIn(this.#moved, client!, topic, partition);
+    const byTransactions = async () => (chained ? this.#chainedBy(client!) : exactlyOnce!);
     const options: DrainOptions = {
       signal,
       target: async () => ({ partitions: await this.#count(client!, topic), topic: client!.topicIdentity(topic) }),
@@ -374,16 +417,18 @@ export class Delivery {
         return { codec, level, blockBytes: BLOCK_BYTES[codec] };
       },
       exactly:
-        exactlyOnce &&
-        (async (partition) => {
-          await earlier(partition);
-          return exactlyOnce.sender(topic).outlet(partition);
-        }),
+        exactlyOnce || chained
+          ? async (partition) => {
+              await earlier(partition);
+              return (await byTransactions()).sender(topic).outlet(partition);
+            }
+          : null,
       caughtUp: backlog.resolve,
       onForwarded: (weights, refused) => accounts.forward(weights, refused),
     };
+    const ready = async () => (await this.#chainedBy(client!)).sender(topic).ready(signal);
     // What has many keys goes without transactions.
-    const known = manyKeys ? Promise.resolve() : this.known(topic, signal);
+    const known = manyKeys ? Promise.resolve() : chained ? ready() : this.known(topic, signal);
     const draining = known.then(() => drain(spooled, options));
     this.#drains.push(draining);
     draining.catch((error: Error) => {
@@ -420,7 +465,7 @@ export class Delivery {
       const before = sent.get(`${topic}/${partition}`);
       sent.set(`${topic}/${partition}`, { topic, partition, ...(before ? added(before, now) : now) });
     }
-    for (const [topic, sender] of this.#p.exactlyOnce?.senders() ?? []) {
+    for (const [topic, sender] of this.#transactions.flatMap((one) => [...one.senders()])) {
       for (const status of sender.status()) sent.set(`${topic}/${status.partition}`, { topic, ...status });
     }
     for (const topic of this.#asked) {
@@ -440,7 +485,7 @@ export class Delivery {
    * is on its way then is kept, so that it is not sent twice; all else stays where it can be read again.
    */
   async close(deadline: AbortSignal): Promise<void> {
-    this.#p.exactlyOnce?.finish();
+    for (const transactions of this.#transactions) transactions.finish();
     const lanes = [...this.#lanes.values(), ...this.#durable.values()].map((lane) => lane.drain(deadline));
     await Promise.allSettled(lanes);
     // With Kafka away it is safe where it is, and nobody has to wait.
@@ -450,9 +495,13 @@ export class Delivery {
       await Promise.allSettled([...spool, ...earlier]);
     }
     this.#stop.abort();
-    await Promise.allSettled([...this.#senders.map(({ sender }) => sender.stop()), this.#p.exactlyOnce?.stop()]);
+    await Promise.allSettled([
+      ...this.#senders.map(({ sender }) => sender.stop()),
+      ...this.#transactions.map((one) => one.stop()),
+    ]);
     await this.#keep();
     await Promise.allSettled(this.#drains);
+    await this.#chained?.transactions?.close();
   }
 
   /** Where a sender has moved something it is kept by others, of lower partitions; only then is it known what is left. */

@@ -2,8 +2,10 @@
  * Transactions and the rest of the agent: what they had committed comes into data_dir before anything is read or sent,
  * also at the first start without them.
  */
+import { join } from 'node:path';
 import type { CommonConfig } from '../config/config.ts';
 import type { Accounts } from '../core/account.ts';
+import { makeDirectory } from '../core/files.ts';
 import type { InputPositions } from '../core/input.ts';
 import type { Pool } from '../core/pool.ts';
 import type { KafkaClient } from '../kafka/connect/client.ts';
@@ -15,6 +17,8 @@ import type { Spools } from '../spool/spools.ts';
 
 /** A transaction holds at most this many bytes, compressed. */
 const TRANSACTION_BYTES = 8_000_000;
+/** The same of what is chained: it is read back from disk for it. */
+const CHAINED_BYTES = 2_000_000;
 /** How long it is waited for what transactions had committed, beyond their timeout, when there are to be none any more. */
 const LEAVE_MS = 20_000;
 
@@ -85,6 +89,28 @@ function openExactlyOnce(parts: Parts & Identity): Promise<ExactlyOnce> {
   });
 }
 
+/**
+ * Those of what is chained, which goes in transactions whatever the rest goes by: an agent of its own to the positions topic,
+ * so that neither knows of the other's positions.
+ */
+export async function openChained(parts: Omit<Parts, 'positions'> & Identity): Promise<ExactlyOnce> {
+  const { config, client, spool, agentId, superseded } = parts;
+  const dataDir = join(config.data_dir, 'audit');
+  await makeDirectory(dataDir);
+  return ExactlyOnce.open(client, {
+    agentId: `${agentId}-chained`,
+    dataDir,
+    host: config.host,
+    topic: positionsTopic(config),
+    timeout: config.kafka.transaction_timeout,
+    room: { bytes: CHAINED_BYTES, blocks: Number.POSITIVE_INFINITY },
+    lost: false,
+    restore: (committed) => restoreCommitted(committed, { ...parts, positions: [] }, true),
+    sync: () => spool.syncStates(),
+    superseded,
+  });
+}
+
 /** The last process worked with transactions: what it had committed counts, and from then on data_dir alone. */
 export class TransactionsBefore {
   /** Resolves when that is so, or cannot be known. Rejects when the signal aborts. */
@@ -135,11 +161,15 @@ export class TransactionsBefore {
 }
 
 /** What another process of this agent had committed, and data_dir does not have, counts from now on. */
-async function restoreCommitted(committed: Committed, { positions, spool, accounts }: Parts): Promise<void> {
+async function restoreCommitted(
+  committed: Committed,
+  { positions, spool, accounts }: Pick<Parts, 'positions' | 'spool' | 'accounts'>,
+  chained = false,
+): Promise<void> {
   for (const one of positions) await one.restore(committed);
   for (const partition of spool.partitions()) {
     const value = committed.get(`spool/${partition.topic}`);
-    if (!value || partition.manyKeys) continue;
+    if (!value || partition.manyKeys || partition.chained !== chained) continue;
     await partition.forward(String(value.spool), Number(value.acknowledged), (passed) => {
       // The other process has counted them as forwarded.
       for (const [input, items] of passed) accounts.of(input).recovered -= items;

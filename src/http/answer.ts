@@ -1,11 +1,14 @@
 /** What a handler of the server is given, and what it gives back. */
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
 
 export interface HttpRequest {
   method: string;
   path: string;
   query: URLSearchParams;
   headers: IncomingHttpHeaders;
+  /** What it came on. */
+  socket: Socket;
   /** What it carries, inflated. Throws a Refusal when that is more than `max` bytes, or cannot be had. */
   body(max: number): Promise<Buffer>;
   /** The same in the pieces that it came in. */

@@ -64,6 +64,7 @@ export async function exchange(
       ...target(request),
       method: request.method ?? '',
       headers: request.headers,
+      socket,
       async body(max) {
         const pieces = await readBody(request, max, taken);
         connection.enter('work');

@@ -178,12 +178,25 @@ export function receiveInto(fd: number, memory: Buffer, at: number, room: number
   return errno === EAGAIN || errno === EINTR ? null : 0;
 }
 
-/** The process at the other end of a connection over a path, as it is called here; 0: it is not seen from here. */
-export function peerProcess(fd: number): number {
+/** Who is at the other end of a connection over a path, as it was when that was made. */
+export interface PeerCredentials {
+  /** As it is called here; 0: it is not seen from here. */
+  pid: number;
+  uid: number;
+  gid: number;
+}
+
+/** SO_PEERCRED. Null: the kernel does not say. */
+export function peerCredentials(fd: number): PeerCredentials | null {
   const [credentials, length] = [Buffer.alloc(12), Buffer.alloc(4)];
   length.writeUInt32LE(12);
-  needLibc().call(RECEIVING.getsockopt)(fd, SOL_SOCKET, SO_PEERCRED, credentials, length);
-  return credentials.readInt32LE(0);
+  if (needLibc().call(RECEIVING.getsockopt)(fd, SOL_SOCKET, SO_PEERCRED, credentials, length) !== 0) return null;
+  return { pid: credentials.readInt32LE(0), uid: credentials.readUInt32LE(4), gid: credentials.readUInt32LE(8) };
+}
+
+/** The process at the other end; 0: it is not seen from here. */
+export function peerProcess(fd: number): number {
+  return peerCredentials(fd)?.pid ?? 0;
 }
 
 const F_SETFD = 2;

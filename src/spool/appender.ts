@@ -5,11 +5,12 @@
  * behind it. A reader that has come to the end of the files may take that block from memory meanwhile, so Kafka goes on
  * getting what the disk does not take.
  */
+import { open, rm, truncate } from 'node:fs/promises';
 import { pause } from '../core/abort.ts';
 import type { Block } from '../core/block.ts';
 import { makeDirectory, syncDirectory } from '../core/files.ts';
 import { type Segment, segmentAt } from './segment.ts';
-import type { BlockNote, Weights } from './sidecar.ts';
+import { type BlockNote, cutNotes, type Weights } from './sidecar.ts';
 import { blockBytes, SegmentWriter, weightsOf } from './writer.ts';
 
 /** So much is synced before its time: a lane waits for its last five blocks, and would wait for the clock each time. */
@@ -40,6 +41,13 @@ interface Held {
   weights: Weights;
   taken: boolean;
   wake: () => void;
+}
+
+/** How far was written. */
+export interface AppenderMark {
+  readonly segment: Segment | null;
+  readonly size: number;
+  readonly next: number;
 }
 
 const RETRY_MS = 1000;
@@ -108,6 +116,39 @@ export class Appender {
     return { offset, block: held.block, weights: held.weights };
   }
 
+  /** What is written is so far. */
+  mark(): AppenderMark {
+    const segment = this.#segments.at(-1) ?? null;
+    return { segment, size: segment?.size ?? 0, next: this.next };
+  }
+
+  /**
+   * Takes back what was written since the mark. Nobody may have read it, or wait for it. What comes next goes to another
+   * file: where a sync has failed, another one of the same file may say that all is well.
+   */
+  takeBack(mark: AppenderMark): Promise<void> {
+    const done = this.#turn.then(() => this.#takeBack(mark));
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Brings what an earlier process has written to the medium. Rejects where that fails. */
+  async resync(): Promise<void> {
+    const last = this.#segments.at(-1);
+    if (!last || last.sealed) return;
+    for (const path of [last.weights, last.log]) {
+      const file = await open(path, 'r+').catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return null;
+        throw error;
+      });
+      try {
+        await file?.datasync();
+      } finally {
+        await file?.close();
+      }
+    }
+  }
+
   /** Lets go of a segment that is about to be removed; gives back what has its files open. */
   detach(segment: Segment): SegmentWriter | null {
     const writer = this.#writer;
@@ -173,6 +214,30 @@ export class Appender {
     await pause(RETRY_MS, signal ? AbortSignal.any([woken.signal, signal]) : woken.signal);
     this.#held = null;
     return held.taken;
+  }
+
+  async #takeBack({ segment, size, next }: AppenderMark): Promise<void> {
+    await this.#syncing;
+    const writer = this.#writer;
+    this.#writer = null;
+    await writer?.close().catch((error) => this.#o.warn('cannot close a segment', error));
+    this.next = next;
+    const from = segment === null ? 0 : this.#segments.indexOf(segment) + 1;
+    const others = from === 0 && segment !== null ? [] : this.#segments.splice(from);
+    if (segment !== null && segment.size > size) {
+      this.#o.release(segment.size - size);
+      Object.assign(segment, { size, next, sealed: true });
+      // Where that fails readers stop at its end, and the next process may find what was taken back, as it was.
+      const cut = Promise.all([truncate(segment.log, size), cutNotes(segment.weights, next)]);
+      await cut.catch((error) => this.#o.warn('cannot cut off what was taken back', error));
+    }
+    for (const other of others) {
+      this.#o.release(other.size);
+      other.removed = true;
+      for (const path of [other.log, other.weights]) {
+        await rm(path, { force: true }).catch((error) => this.#o.warn('cannot remove what was taken back', error));
+      }
+    }
   }
 
   /** The writer of the segment that takes `bytes` more; marks that segment busy. */

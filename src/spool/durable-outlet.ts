@@ -5,7 +5,7 @@ import type { SpoolPartition } from './partition.ts';
 import type { Spool } from './spool.ts';
 
 /** Headers of batches around what is asked for. */
-const AROUND = 4096;
+export const AROUND = 4096;
 
 export function durableOutlet(spool: Spool, partition: SpoolPartition): DurableOutlet {
   return {

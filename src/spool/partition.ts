@@ -12,7 +12,7 @@
 
 import { unlink } from 'node:fs/promises';
 import { Bell } from '../core/bell.ts';
-import type { Block } from '../core/block.ts';
+import type { Block, Mark } from '../core/block.ts';
 import type { LossReason } from '../core/losses.ts';
 import type { TopicIdentity } from '../core/topic-identity.ts';
 import { log } from '../log.ts';
@@ -24,7 +24,7 @@ import { HandedOut } from './handed.ts';
 import { Losses, type OnDrop, reportLost } from './losses.ts';
 import type { Producers, SpoolProducer } from './producers.ts';
 import { Progress } from './progress.ts';
-import type { Segment, StoredBatch } from './segment.ts';
+import { type Segment, SegmentReader, type StoredBatch } from './segment.ts';
 import { type BlockNote, readNotes, type Weights } from './sidecar.ts';
 import type { Waiting } from './waiting.ts';
 import type { SegmentWriter } from './writer.ts';
@@ -36,6 +36,8 @@ export interface Owner {
   readonly sync: 'always' | number | 'never';
   /** See `SpoolOptions.durable`. */
   readonly durable: boolean;
+  /** See `SpoolOptions.chained`. */
+  readonly chained: boolean;
   readonly segmentBytes: number;
   /** How long what the medium does not give is asked for, milliseconds. */
   readonly patience: number;
@@ -55,6 +57,8 @@ export class SpoolPartition {
   readonly name: string;
   /** Its blocks have records of many keys each. */
   readonly manyKeys: boolean;
+  /** See `SpoolOptions.chained`. */
+  readonly chained: boolean;
   /** What an earlier process left waiting here. */
   readonly recovered: Weights;
   readonly #owner: Owner;
@@ -67,6 +71,12 @@ export class SpoolPartition {
   /** The offset that was to be given next when it was opened. */
   readonly #foundNext: number;
   #readTo: number;
+  /** Where it is chained: what is behind this is not on the medium for certain, and may be taken back. */
+  #committed: number;
+  /** Of blocks behind `#committed`. */
+  readonly #uncommitted: BlockNote[] = [];
+  /** Segments from this offset on stay, also when they are acknowledged. */
+  #keptFrom: number;
   readonly #atHand: AtHand;
   /** Rings when something happened: an append, an acknowledgement, a removal. */
   readonly #bell = new Bell();
@@ -75,7 +85,10 @@ export class SpoolPartition {
   private constructor(topic: string, dir: string, owner: Owner, found: FoundSpool) {
     this.topic = topic;
     this.name = owner.group === null ? topic : `${owner.group}/${topic}`;
-    this.manyKeys = owner.durable;
+    this.manyKeys = owner.durable && !owner.chained;
+    this.chained = owner.chained;
+    this.#committed = found.next;
+    this.#keptFrom = owner.chained ? 0 : Number.POSITIVE_INFINITY;
     this.#owner = owner;
     this.#progress = new Progress(topic, found.state, owner.sync === 'always', () => void this.#persisted());
     this.#segments = found.segments;
@@ -105,6 +118,7 @@ export class SpoolPartition {
       prepare: () => this.#progress.reserve(),
       onWritten: (note) => {
         this.#waiting.add(note.records, note.bytes, note.weights);
+        if (owner.chained) this.#uncommitted.push(note);
         this.#bell.ring();
         owner.written();
       },
@@ -254,6 +268,60 @@ export class SpoolPartition {
     return this.#appender.unsynced;
   }
 
+  /**
+   * Appends these blocks, of a partition that is chained, and resolves with the offset after them when all are on the
+   * medium. Rejects when that fails, or the signal aborts before they are written: none of them is there then. One call at
+   * a time.
+   */
+  async appendAll(blocks: readonly Block[], signal: AbortSignal): Promise<number> {
+    const mark = this.#appender.mark();
+    const appended: Mark[] = [];
+    try {
+      let next = this.nextOffset;
+      for (const block of blocks) {
+        next = await this.#appender.append(block, signal);
+        // From here on the spool counts it.
+        for (const { stream, weight } of block.marks) stream.account.received += weight;
+        appended.push(...block.marks);
+      }
+      await this.#appender.synced(next);
+      this.#committed = next;
+      this.#uncommitted.length = 0;
+      this.#bell.ring();
+      return next;
+    } catch (error) {
+      await this.#appender.takeBack(mark);
+      for (const note of this.#uncommitted.splice(0)) this.#waiting.subtract(note.records, note.bytes, note.weights);
+      for (const { stream, weight } of appended) stream.account.received -= weight;
+      throw error;
+    }
+  }
+
+  /** Where it is chained: everything before this offset is on the medium. */
+  get committed(): number {
+    return this.#committed;
+  }
+
+  /** What its segments hold from `from` on, as far as it can be read. What was found on disk is brought to the medium first. */
+  async *stored(from: number): AsyncGenerator<StoredBatch, void> {
+    await this.#appender.resync();
+    for (const segment of [...this.#segments]) {
+      if (segment.next <= from) continue;
+      const reader = await SegmentReader.open(segment, () => undefined);
+      try {
+        for (let entry = await reader.next(from); entry !== null; entry = await reader.next(from)) yield entry;
+      } finally {
+        await reader.close();
+      }
+    }
+  }
+
+  /** Segments before this offset may go when they are acknowledged. */
+  async keepFrom(offset: number): Promise<void> {
+    this.#keptFrom = offset;
+    await this.#persisted();
+  }
+
   /** Brings what is written to the medium. A failure is reported and tried again at the next call. */
   sync(): Promise<void> {
     return this.#appender.sync();
@@ -272,7 +340,7 @@ export class SpoolPartition {
     this.#readTo = from;
     try {
       while (!signal?.aborted) {
-        const segment = this.#segments.find((s) => s.next > this.#readTo);
+        const segment = this.#readTo < this.#end ? this.#segments.find((s) => s.next > this.#readTo) : undefined;
         if (!segment) {
           this.#atHand.error = null;
           this.#passGone();
@@ -348,7 +416,7 @@ export class SpoolPartition {
 
   /** Removes the segments that are acknowledged to their ends, the last one too. */
   async retire(): Promise<void> {
-    const passed = this.#segments.filter((s) => s.size > 0 && s.next <= this.#progress.persisted);
+    const passed = this.#segments.filter((s) => s.size > 0 && s.next <= this.#needlessTo);
     for (const segment of passed) await this.#remove(segment);
   }
 
@@ -398,9 +466,19 @@ export class SpoolPartition {
   async #persisted(): Promise<void> {
     this.#handed.persisted(this.#progress.persisted);
     this.#bell.ring();
-    for (const segment of this.#segments.filter((s) => s.next <= this.#progress.persisted)) {
+    for (const segment of this.#segments.filter((s) => s.next <= this.#needlessTo)) {
       if (segment !== this.#segments.at(-1) || this.#owner.pressed) await this.#remove(segment);
     }
+  }
+
+  /** Segments that end before it may go. */
+  get #needlessTo(): number {
+    return Math.min(this.#progress.persisted, this.#keptFrom);
+  }
+
+  /** So far it may be read. */
+  get #end(): number {
+    return this.chained ? this.#committed : Number.POSITIVE_INFINITY;
   }
 
   async #remove(segment: Segment): Promise<void> {
@@ -435,7 +513,7 @@ export class SpoolPartition {
 
   /** The reader is at the end: whatever lies between its place and the end was damaged or dropped. */
   #passGone(): void {
-    this.#readTo = Math.max(this.#readTo, this.nextOffset);
+    this.#readTo = Math.max(this.#readTo, Math.min(this.nextOffset, this.#end));
     if (this.#handed.empty && this.#readTo > this.acknowledged) void this.#moveTo(this.#readTo);
   }
 

@@ -165,7 +165,8 @@ export class SegmentReader {
 
   /** The next good batch whose offset is at least `low`; null at the end of what is written. */
   async next(low: number): Promise<StoredBatch | null> {
-    while (this.#at < this.segment.size) {
+    // What was taken back may still lie behind its end.
+    while (this.#at < this.segment.size && this.offset < this.segment.next) {
       const head = await this.#bytes(HEADER_BYTES);
       const header = head && readHeader(head);
       const batch = header && header.count > 0 ? await this.#bytes(header.bytes) : null;

@@ -32,6 +32,11 @@ export interface SpoolOptions {
    * sync that fails is told.
    */
   durable?: boolean;
+  /**
+   * Its records follow from each other: blocks have one key each and go to Kafka in transactions, in order. Several are on
+   * the medium together or are taken back, and nobody reads them before. Needs `durable`.
+   */
+  chained?: boolean;
   /** Where it has a budget of its own: what it is for. */
   group?: string;
   /** Milliseconds; null: what waits does not expire. */
@@ -72,6 +77,7 @@ export class Spool {
       group: options.group ?? null,
       sync: options.sync,
       durable: options.durable ?? false,
+      chained: options.chained ?? false,
       segmentBytes: Math.min(SEGMENT_BYTES, Math.ceil(options.max_size / 8)),
       patience: options.read_patience ?? READ_PATIENCE_MS,
       admit: (bytes) => this.#admit(bytes),

@@ -15,6 +15,8 @@ import { Spool, type SpoolOptions, sum, topicOf } from './spool.ts';
 /** What was left of a kind that is not configured any more waits, however much it is. */
 const UNLIMITED = Number.MAX_SAFE_INTEGER;
 const GROUP = /^[a-z]{1,32}$/;
+/** See `SpoolOptions.chained`. What is found on disk says by its name what it is. */
+const CHAINED: readonly string[] = ['audit'];
 
 export class Spools {
   readonly common: Spool;
@@ -47,7 +49,8 @@ export class Spools {
       found.resize(max_size);
       return found;
     }
-    const options: SpoolOptions = { max_size, when_full: 'block', sync: 'always', durable: true, group };
+    const chained = CHAINED.includes(group);
+    const options: SpoolOptions = { max_size, when_full: 'block', sync: 'always', durable: true, chained, group };
     const spool = await Spool.open(join(this.#dir, group), options, this.#onDrop);
     const other = this.#groups.get(group);
     if (other) {

@@ -46,6 +46,7 @@ test('a drain that begins anew after each gap leaves no senders behind, and what
     windows: await SavedWindows.open(dir, accounts),
     client,
     exactlyOnce: null,
+    chained: () => assert.fail('nothing is chained'),
     left: null,
   });
   await spool.common.partition(TOPIC).emptied(AbortSignal.timeout(10_000));
@@ -82,6 +83,7 @@ test('a topic within another takes its memory from that, where no input asks for
       windows: await SavedWindows.open(dir, accounts),
       client: null,
       exactlyOnce: null,
+      chained: () => assert.fail('nothing is chained'),
       left: null,
     });
     const stream = (topic: string): Stream => {

@@ -25,6 +25,25 @@ const OTLP = {
   slowest: [],
 };
 
+const AUDIT = {
+  listeners: [
+    {
+      address: 'unix:///run/runnel/audit.sock',
+      connections: 1,
+      requests: 5,
+      refused: 1,
+      reasons: { malformed: 1 },
+      error: null,
+    },
+  ],
+  streams: [{ stream: 'orders', id: '0123456789abcdef', sequence: 4, head: 'ab'.repeat(32), sealed_to: 2, waiting: 1 }],
+  topic_errors: [],
+  events: 4,
+  duplicates: 1,
+  seals: 1,
+  held: 0,
+};
+
 export function statusOf(change: Partial<Status> = {}): Status {
   const file = {
     id: '8:1:2',
@@ -55,6 +74,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
     ready: true,
     reasons: [],
     otlp: OTLP,
+    audit: AUDIT,
     config: { path: '/etc/runnel/runnel.yaml', hash: 'abc', loaded_at: '2026-11-22T13:59:48.000Z' },
     process: { rss_bytes: 90_000_000, cpu_seconds: 1.2, data_dir_free_bytes: 5_000_000_000 },
     logs: [

@@ -1,0 +1,330 @@
+/**
+ * The chains of all streams, the ids and producers that are known: what a request becomes, decided on a draft.
+ *
+ *   state (on the medium) + draft (this group) -> decide each request -> sections to write -> written: the draft is the state
+ *                                                                                          '-> failed: it is thrown away
+ *
+ * Groups are decided one after the other. So a number is never given twice, and what comes again meets a first copy that
+ * is on the medium, was thrown away, or is in the same group.
+ */
+
+import { type AuditLink, auditRecord, recordHash, twentyDigits, ZEROS } from '../../audit/record.ts';
+import { randomBytes } from '../../builtin.ts';
+import type { Stream } from '../../core/batch.ts';
+import type { LogSection } from '../../core/durable-log.ts';
+import { MAX_BLOCK_BYTES } from '../../core/pool.ts';
+import { frameRecord } from '../../records/record-batch.ts';
+import type { AuditEvent } from './event.ts';
+import { idKey, type KnownEvent, type RecentIds } from './ids.ts';
+import { AuditRefusal } from './refusal.ts';
+
+/** What of a stream is on the medium. */
+export interface StreamState {
+  readonly name: string;
+  /** 16 hex digits. */
+  readonly id: string;
+  /** Of the last event; 0: none came yet. */
+  sequence: number;
+  /** Its hash. */
+  head: Buffer;
+  sealed: SealedState;
+}
+
+/** How far a stream is sealed. */
+export interface SealedState {
+  to: number;
+  /** When it was sealed last, or began, milliseconds since the epoch. */
+  time: number;
+  /** Hash of the last seal, hex. */
+  previous: string;
+  /** The key of the next one, hex; null: there was none yet. */
+  key: string | null;
+}
+
+export interface ProducerState {
+  epoch: number;
+  /** Number of the last event. */
+  last: number;
+}
+
+/** `Runnel-Producer`: who numbers its events itself. */
+export interface ProducerPosition {
+  id: string;
+  epoch: number;
+  /** Of the first event. */
+  sequence: number;
+}
+
+export interface AuditRequest {
+  stream: string;
+  events: readonly AuditEvent[];
+  /** Lines of the events, of NDJSON. */
+  lines: readonly number[] | null;
+  producer: ProducerPosition | null;
+  /** Who sent it, as it is recorded. */
+  peer: string;
+}
+
+/** What became of a request. `first` and `last` are null where the events are known, and their numbers are not any more. */
+export interface TakenEvents {
+  stream: string;
+  first: number | null;
+  last: number | null;
+  hash: string | null;
+  duplicate: boolean;
+}
+
+export interface ChainsOptions {
+  /** Whose records they are, with the stream's name as key. */
+  streamOf(name: string): Stream;
+  /** A seal of a stream up to its last event, and what of the stream is so then. */
+  seal(state: StreamState, time: string): { value: Buffer; sealed: SealedState };
+  /** So many events have a seal. */
+  sealEvery: number;
+}
+
+const MOST_STREAMS = 1000;
+const MOST_PRODUCERS = 10_000;
+
+interface Draft {
+  streams: Map<string, StreamState>;
+  ids: Map<string, KnownEvent & { key: Buffer }>;
+  producers: Map<string, ProducerState>;
+  sections: Map<string, Section[]>;
+  silent: boolean;
+}
+
+interface Section {
+  count: number;
+  items: number;
+  bytes: number;
+  records: Buffer[];
+}
+
+export class Chains {
+  readonly streams = new Map<string, StreamState>();
+  /** By stream and id. */
+  readonly producers = new Map<string, ProducerState>();
+  readonly ids: RecentIds;
+  readonly #o: ChainsOptions;
+  #draft: Draft = emptyDraft();
+
+  constructor(ids: RecentIds, options: ChainsOptions) {
+    this.ids = ids;
+    this.#o = options;
+  }
+
+  /** What this request becomes, as part of the draft. Throws an AuditRefusal, and then nothing of it is in the draft. */
+  decide(request: AuditRequest, time: string): TakenEvents {
+    const { stream: name, events, producer } = request;
+    const from = producer ? this.#knownOf(request, producer) : 0;
+    const keys = events.map(({ id }) => idKey(name, id));
+    const known = keys.map((key) => this.#known(key));
+    this.#refuseChanged(request, known, from);
+    const fresh = events
+      .keys()
+      .filter((i) => i >= from && known[i] === null)
+      .toArray();
+    if (!producer && fresh.length > 0 && fresh.length < events.length) throw this.#mixed(request, known);
+    if (producer) this.#move(request, producer);
+    // What somebody else has sent is not written once more, so that no record says that the producer is past it.
+    if (producer && from + fresh.length < events.length) this.#draft.silent = true;
+    if (fresh.length === 0) return taken(name, known, true);
+    const state = this.#stream(name);
+    const link = { stream: state.id, time };
+    for (const i of fresh) {
+      const event = events[i]!;
+      const sequence = state.sequence + 1;
+      const hash = recordHash(state.head, { ...link, sequence }, event.bytes);
+      const previous = state.head.toString('hex');
+      const value = auditRecord(event.bytes, { ...link, sequence, previous, hash: hash.toString('hex') });
+      const headers: [string, string][] = [
+        ['stream', name],
+        ['sequence', twentyDigits(sequence)],
+        ['peer', request.peer],
+      ];
+      if (producer) headers.push(['producer', producerHeader({ ...producer, sequence: producer.sequence + i })]);
+      this.#add(name, value, headers, 1);
+      state.sequence = sequence;
+      state.head = hash;
+      const key = keys[i]!;
+      known[i] = { digest: event.digest, sequence, hash };
+      this.#draft.ids.set(key.toString('latin1'), { key, ...known[i] });
+      if (sequence - state.sealed.to >= this.#o.sealEvery) this.seal(name, time);
+    }
+    return taken(name, known, false);
+  }
+
+  /** Seals a stream up to its last event in the draft. */
+  seal(name: string, time: string): void {
+    const state = this.#stream(name);
+    const { value, sealed } = this.#o.seal(state, time);
+    state.sealed = sealed;
+    this.#add(name, value, [['stream', name]], 0);
+  }
+
+  /** A stream as it is with the draft. */
+  stream(name: string): StreamState | null {
+    return this.#draft.streams.get(name) ?? this.streams.get(name) ?? null;
+  }
+
+  /** What is to be written of the draft, in the order of each stream. */
+  sections(): LogSection[] {
+    return [...this.#draft.sections].flatMap(([name, sections]) =>
+      sections.map(({ count, items, records }) => {
+        return { stream: this.#o.streamOf(name), count, items, records: Buffer.concat(records) };
+      }),
+    );
+  }
+
+  /** The draft is on the medium. */
+  commit(): void {
+    const { streams, ids, producers } = this.#draft;
+    for (const [name, state] of streams) this.streams.set(name, state);
+    for (const { key, ...known } of ids.values()) this.ids.add(key, known);
+    for (const [name, state] of producers) this.producers.set(name, state);
+    this.#draft = emptyDraft();
+  }
+
+  /** Nothing of the draft was written. */
+  rollBack(): void {
+    this.#draft = emptyDraft();
+  }
+
+  /** Producers are past events that are not written for them: the log does not say so. */
+  get movesSilently(): boolean {
+    return this.#draft.silent;
+  }
+
+  /** What the log has, at the start. */
+  replay(name: string, link: AuditLink, event: { id: string | null; digest: Buffer }, producer: string | null): void {
+    const hash = Buffer.from(link.hash, 'hex');
+    const now = this.streams.get(name);
+    const state = now?.id === link.stream ? now : newStream(name, link.stream);
+    this.streams.set(name, state);
+    state.sequence = link.sequence;
+    state.head = hash;
+    if (event.id !== null) this.ids.add(idKey(name, event.id), { ...event, sequence: link.sequence, hash });
+    const position = producer === null ? null : readProducer(producer);
+    if (position) this.producers.set(`${name} ${position.id}`, { epoch: position.epoch, last: position.sequence });
+  }
+
+  /** How many of the events the producer has sent before. */
+  #knownOf({ stream, events }: AuditRequest, { id, epoch, sequence }: ProducerPosition): number {
+    const now = this.#draft.producers.get(`${stream} ${id}`) ?? this.producers.get(`${stream} ${id}`);
+    if (now && epoch < now.epoch) {
+      const what = `an older epoch: ${id} is in epoch ${now.epoch}`;
+      throw new AuditRefusal(409, 'epoch', what, { expected: now.last + 1, epoch: now.epoch });
+    }
+    const expected = (now?.last ?? 0) + 1;
+    if (sequence > expected) throw new AuditRefusal(409, 'gap', 'events before these are missing', { expected });
+    if (!now && this.producers.size + this.#draft.producers.size >= MOST_PRODUCERS) {
+      throw new AuditRefusal(
+        429,
+        'producers',
+        `there are ${MOST_PRODUCERS} producers already`,
+        {},
+        { 'Retry-After': '60' },
+      );
+    }
+    return Math.min(events.length, expected - sequence);
+  }
+
+  #move({ stream, events }: AuditRequest, { id, epoch, sequence }: ProducerPosition): void {
+    const key = `${stream} ${id}`;
+    const now = this.#draft.producers.get(key) ?? this.producers.get(key);
+    const last = Math.max(now?.last ?? 0, sequence + events.length - 1);
+    if (now?.epoch !== epoch || now.last !== last) this.#draft.producers.set(key, { epoch, last });
+  }
+
+  #known(key: Buffer): KnownEvent | null {
+    return this.#draft.ids.get(key.toString('latin1')) ?? this.ids.get(key);
+  }
+
+  /** `from`: those before it are known by their numbers. */
+  #refuseChanged(request: AuditRequest, known: readonly (KnownEvent | null)[], from: number): void {
+    const { events } = request;
+    const changed = known.flatMap((one, i) => (one && !one.digest.equals(events[i]!.digest) ? [i] : []));
+    const inside = new Map<string, number>();
+    for (let i = from; i < events.length; i++) {
+      const before = inside.get(events[i]!.id);
+      if (before !== undefined) changed.push(i);
+      inside.set(events[i]!.id, i);
+    }
+    if (changed.length === 0) return;
+    const what = 'the same event.id came with other bytes, or twice in one request';
+    throw new AuditRefusal(409, 'changed', what, placesOf(request, changed));
+  }
+
+  #mixed(request: AuditRequest, known: readonly (KnownEvent | null)[]): AuditRefusal {
+    const lines = known.flatMap((one, i) => (one ? [i] : []));
+    return new AuditRefusal(409, 'mixed', 'some of the events are known, others are not', placesOf(request, lines));
+  }
+
+  #stream(name: string): StreamState {
+    const drafted = this.#draft.streams.get(name);
+    if (drafted) return drafted;
+    const now = this.streams.get(name);
+    if (!now && this.streams.size + this.#draft.streams.size >= MOST_STREAMS) {
+      throw new AuditRefusal(429, 'streams', `there are ${MOST_STREAMS} streams already`, {}, { 'Retry-After': '60' });
+    }
+    const state = now ? { ...now } : newStream(name);
+    this.#draft.streams.set(name, state);
+    return state;
+  }
+
+  #add(name: string, value: Buffer, headers: readonly (readonly [string, string])[], items: number): void {
+    const sections = this.#draft.sections.get(name) ?? [];
+    this.#draft.sections.set(name, sections);
+    let section = sections.at(-1);
+    // With the largest delta it takes no more than this.
+    const size = value.length + headers.reduce((sum, [a, b]) => sum + a.length + b.length + 12, 0) + name.length + 40;
+    if (!section || section.bytes + size > MAX_BLOCK_BYTES) {
+      section = { count: 0, items: 0, bytes: 0, records: [] };
+      sections.push(section);
+    }
+    const record = frameRecord({ offsetDelta: section.count, key: name, value, headers });
+    section.records.push(record);
+    section.count++;
+    section.items += items;
+    section.bytes += record.length;
+  }
+}
+
+export function producerHeader({ id, epoch, sequence }: ProducerPosition): string {
+  return `${id};epoch=${epoch};sequence=${sequence}`;
+}
+
+const PRODUCER = /^([\w.:-]{1,128});\s*epoch=(\d{1,15});\s*sequence=(\d{1,15})$/;
+
+/** Of a header; null: it is none. */
+export function readProducer(text: string): ProducerPosition | null {
+  const found = PRODUCER.exec(text.trim());
+  if (!found) return null;
+  const sequence = Number(found[3]);
+  return sequence < 1 ? null : { id: found[1]!, epoch: Number(found[2]), sequence };
+}
+
+export function newStream(name: string, id: string = randomBytes(8).toString('hex')): StreamState {
+  return {
+    name,
+    id,
+    sequence: 0,
+    head: ZEROS,
+    sealed: { to: 0, time: Date.now(), previous: ZEROS.toString('hex'), key: null },
+  };
+}
+
+function emptyDraft(): Draft {
+  return { streams: new Map(), ids: new Map(), producers: new Map(), sections: new Map(), silent: false };
+}
+
+function taken(stream: string, known: readonly (KnownEvent | null)[], duplicate: boolean): TakenEvents {
+  const last = known.at(-1) ?? null;
+  const [first, hash] = [known[0]?.sequence ?? null, last?.hash.toString('hex') ?? null];
+  return { stream, first, last: last?.sequence ?? null, hash, duplicate };
+}
+
+function placesOf({ lines, events }: AuditRequest, at: readonly number[]): { lines?: number[] } {
+  return lines === null ? {} : { lines: at.map((i) => lines[i] ?? events.length) };
+}

@@ -1,0 +1,143 @@
+/**
+ * Takes requests, and answers them when what they bring is on the medium.
+ *
+ *   room in the local log? -> queue -> a group: all that wait -> decided -> written and synced -> answered
+ *                none: held, then refused                                   '-> failed: taken back, all refused
+ *
+ * One group at a time; there is no timer: while one is synced the next one comes together. So what comes again while its
+ * first copy is being synced is decided after that.
+ */
+
+import { LINK_BYTES } from '../../audit/record.ts';
+import type { DurableLog } from '../../core/durable-log.ts';
+import { log } from '../../log.ts';
+import type { AuditRequest, TakenEvents } from './chain.ts';
+import { tryAgain } from './refusal.ts';
+import type { AuditStore } from './store.ts';
+
+export interface AuditIntakeOptions {
+  log: DurableLog;
+  store: AuditStore;
+  /** What there is no room for waits so long, milliseconds. */
+  hold: number;
+}
+
+interface Job {
+  /** Null: these streams are to be sealed. */
+  request: AuditRequest | null;
+  seal: readonly string[];
+  resolve(taken: TakenEvents | null): void;
+  reject(error: Error): void;
+}
+
+/** Around an event in the local log: link, headers, lengths. */
+const AROUND = LINK_BYTES + 512;
+/** Requests of one group. */
+const MOST_OF_GROUP = 256;
+/** Requests that wait; bodies are bounded by the server's budget besides. */
+const MOST_WAITING = 4096;
+
+export class AuditIntake {
+  readonly #o: AuditIntakeOptions;
+  #queue: Job[] = [];
+  #running: Promise<void> | null = null;
+  #closed = false;
+  /** Requests that wait for room now. */
+  held = 0;
+  /** Events that were taken. */
+  taken = 0;
+  /** Events that had been taken before. */
+  duplicates = 0;
+  /** Why the disk did not take the last group; null: it did. */
+  error: string | null = null;
+
+  constructor(options: AuditIntakeOptions) {
+    this.#o = options;
+  }
+
+  /** Resolves when the request's events are on the medium. Rejects with an AuditRefusal; none of them is there then. */
+  async take(request: AuditRequest): Promise<TakenEvents> {
+    if (this.#closed) throw tryAgain('the agent stops', 5);
+    if (this.#queue.length >= MOST_WAITING) throw tryAgain('too many requests wait');
+    const bytes = request.events.reduce((sum, event) => sum + event.bytes.length + AROUND, 0);
+    const release = this.#o.log.reserveNow(bytes) ?? (await this.#held(bytes));
+    try {
+      const taken = (await this.#put(request, []))!;
+      if (taken.duplicate) this.duplicates += request.events.length;
+      else this.taken += request.events.length;
+      return taken;
+    } finally {
+      release();
+    }
+  }
+
+  /** Resolves when these streams have a seal up to their last event. */
+  async seal(names: readonly string[]): Promise<void> {
+    if (names.length > 0) await this.#put(null, names);
+  }
+
+  /** Takes nothing more; resolves when all that was taken is on the medium. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+  }
+
+  async #held(bytes: number): Promise<() => void> {
+    this.held++;
+    try {
+      // What is acknowledged stays for the chain's sake until its state is written.
+      await this.#o.store.save().catch((error: Error) => log.warnOnce('audit state', `audit: ${error.message}`));
+      return await this.#o.log.reserve(bytes, AbortSignal.timeout(this.#o.hold));
+    } catch {
+      throw tryAgain('the local log is full');
+    } finally {
+      this.held--;
+    }
+  }
+
+  #put(request: AuditRequest | null, seal: readonly string[]): Promise<TakenEvents | null> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ request, seal, resolve, reject });
+      this.#running ??= this.#run().finally(() => {
+        this.#running = null;
+      });
+    });
+  }
+
+  async #run(): Promise<void> {
+    // Who came in the same turn of the loop is in the first group.
+    await new Promise(setImmediate);
+    while (this.#queue.length > 0) await this.#group(this.#queue.splice(0, MOST_OF_GROUP));
+  }
+
+  /** Never rejects. */
+  async #group(jobs: readonly Job[]): Promise<void> {
+    const { log: durable, store, hold } = this.#o;
+    const { chains } = store;
+    const time = new Date().toISOString();
+    const settle: (() => void)[] = [];
+    try {
+      for (const { request, seal, resolve, reject } of jobs) {
+        try {
+          const taken = request && chains.decide(request, time);
+          for (const name of seal) chains.seal(name, time);
+          settle.push(() => resolve(taken));
+        } catch (error) {
+          settle.push(() => reject(error as Error));
+        }
+      }
+      const sections = chains.sections();
+      if (sections.length > 0) await durable.write(sections, AbortSignal.timeout(hold));
+      const { movesSilently } = chains;
+      chains.commit();
+      if (movesSilently) await store.save();
+      this.error = null;
+      for (const one of settle) one();
+    } catch (error) {
+      chains.rollBack();
+      this.error = (error as Error).message;
+      log.warnOnce('audit write', `audit: the disk does not take events: ${this.error}; whoever sends them is told`);
+      for (const { reject } of jobs) reject(tryAgain(`the disk does not take it: ${this.error}`));
+    }
+  }
+}

@@ -1,0 +1,46 @@
+/** `audit` in the table of inputs: what applications send that must be as durable as their own data. */
+import type { CommonConfig } from '../../config/config.ts';
+import type { InputKind, InputTopic } from '../../core/input.ts';
+import { checkAudit } from './check.ts';
+import { type AuditConfig, auditOption, completeAudit } from './options.ts';
+import { type AuditSaid, figures, lines, NOTHING, notices, rows, tables } from './report.ts';
+
+/** What it goes by, of itself and of others. */
+export interface AuditInput {
+  config: AuditConfig;
+  dataDir: string;
+  host: string;
+}
+
+/** Its spool's name, and budget; see spool/spools.ts. */
+const GROUP = 'audit';
+
+export const audit: InputKind<'audit', AuditConfig | undefined, AuditInput, AuditSaid> = {
+  name: 'audit',
+  options: auditOption,
+  complete: (raw, { kafka }) => completeAudit(raw as Parameters<typeof completeAudit>[0], kafka.topic_prefix),
+  check: ({ audit }, refuse) => checkAudit(audit, refuse),
+  topics: (config) => topicsOf(config.audit, config),
+  inputs(config) {
+    const { audit, host, data_dir: dataDir } = config;
+    if (!audit) return [];
+    const options = { config: audit, dataDir, host };
+    return [{ id: 'audit', title: 'audit', topics: topicsOf(audit, config), options, about: audit.listen.join(', ') }];
+  },
+  brief: ({ audit }) => (audit ? `audit: ${audit.listen.join(', ')}` : null),
+  nothing: NOTHING,
+  figures,
+  lines,
+  rows,
+  tables,
+  notices,
+  open: async (_, host) => (await import('./open.ts')).openAudit(host),
+};
+
+function topicsOf(audit: AuditConfig | undefined, config: CommonConfig): (InputTopic & { path: string[] })[] {
+  if (!audit) return [];
+  const durable = { group: GROUP, max_size: audit.spool.max_size };
+  const { topic } = (config as unknown as { metrics: { topic: string } }).metrics;
+  // Its blocks are in no slot of the pool: bodies of requests have a budget of their own.
+  return [{ topic: audit.topic, replayable: false, durable, within: topic, path: ['audit', 'topic'] }];
+}

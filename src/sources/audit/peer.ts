@@ -1,0 +1,62 @@
+/** Who sends: the user of a process on this machine, a certificate, or a token. */
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { hash, timingSafeEqual } from '../../builtin.ts';
+import { datagramsAvailable, type PeerCredentials, peerCredentials } from '../../native/sockets.ts';
+
+export interface AuditPeer {
+  /** On a unix socket; null: elsewhere, or this Node does not tell. */
+  credentials: PeerCredentials | null;
+  /** Name of the token that was sent. */
+  token: string | null;
+  /** Common name of the client's certificate, which one of the configured authorities has signed. */
+  certificate: string | null;
+  /** As it is recorded. */
+  text: string;
+}
+
+/** `tokens`: by their names, sha-256 in hex. */
+export function auditPeer(
+  socket: Socket,
+  authorization: string | undefined,
+  tokens: Readonly<Record<string, string>>,
+): AuditPeer {
+  const tls = 'authorized' in socket ? (socket as TLSSocket) : null;
+  if (!tls) {
+    const credentials = credentialsOf(socket);
+    const text = credentials === null ? 'unix' : `uid=${credentials.uid};gid=${credentials.gid};pid=${credentials.pid}`;
+    return { credentials, token: null, certificate: null, text };
+  }
+  const certificate = tls.authorized ? printable(tls.getPeerCertificate().subject?.CN) : null;
+  const token = tokenOf(authorization, tokens);
+  const known = [certificate !== null && `certificate=${certificate}`, token !== null && `token=${token}`];
+  return { credentials: null, token, certificate, text: known.filter(Boolean).join(';') };
+}
+
+/** Node's handle is not its public API: where it is another one some day, nobody is known by their user. */
+function credentialsOf(socket: Socket): PeerCredentials | null {
+  const before = seen.get(socket);
+  if (before) return before;
+  const { fd } = (socket as unknown as { _handle?: { fd?: number } })._handle ?? {};
+  const found = typeof fd === 'number' && fd >= 0 && datagramsAvailable() ? peerCredentials(fd) : null;
+  if (found) seen.set(socket, found);
+  return found;
+}
+
+/** They do not change while it is open. */
+const seen = new WeakMap<Socket, PeerCredentials>();
+
+/** In a time that does not tell which one is nearly right. */
+function tokenOf(header: string | undefined, tokens: Readonly<Record<string, string>>): string | null {
+  const sent = /^Bearer +(\S+) *$/i.exec(header ?? '')?.[1];
+  if (sent === undefined) return null;
+  const digest = hash('sha256', sent, 'buffer');
+  let found: string | null = null;
+  for (const [name, hex] of Object.entries(tokens)) if (timingSafeEqual(digest, Buffer.from(hex, 'hex'))) found = name;
+  return found;
+}
+
+function printable(name: string | string[] | undefined): string | null {
+  const text = Array.isArray(name) ? name[0] : name;
+  return text === undefined ? null : text.replace(/[^\x20-\x7e]/g, '?').slice(0, 128);
+}

@@ -1,0 +1,192 @@
+/** What applications send to be audited: listens until it is stopped; seals what came. */
+import { join } from 'node:path';
+import { makeSeal, sealHash, sealRecord } from '../../audit/seal.ts';
+import { aborted, pause } from '../../core/abort.ts';
+import type { Stream } from '../../core/batch.ts';
+import { makeDirectory } from '../../core/files.ts';
+import type { InputHost, OpenInput } from '../../core/input.ts';
+import type { Output } from '../../core/pipeline.ts';
+import { log } from '../../log.ts';
+import { valueEnvelope } from '../../records/envelope.ts';
+import type { SealedState, StreamState } from './chain.ts';
+import { auditHandler } from './http.ts';
+import { AuditIntake } from './intake.ts';
+import { SealKeys } from './keys.ts';
+import type { AuditInput } from './kind.ts';
+import { AuditListeners } from './listeners.ts';
+import { type AuditSaid, NOTHING } from './report.ts';
+import { AuditStore } from './store.ts';
+import { StreamsAccess } from './streams-access.ts';
+
+const LOOK_MS = 1000;
+/** What is on the medium is written down as a state so often: a start reads the log from there. */
+const SAVE_MS = 5000;
+
+export class AuditInputSource implements OpenInput {
+  readonly ready: Promise<void>;
+  readonly #o: AuditInput;
+  readonly #host: InputHost;
+  readonly #first: boolean;
+  readonly #opened = Promise.withResolvers<void>();
+  readonly #streams = new Map<string, Stream>();
+  #keys: SealKeys | null = null;
+  #store: AuditStore | null = null;
+  #intake: AuditIntake | null = null;
+  #listeners: AuditListeners | null = null;
+  #seals = 0;
+
+  /** `first`: an address that cannot be bound ends the start; later it is tried again. */
+  constructor(options: AuditInput, host: InputHost, first: boolean) {
+    this.#o = options;
+    this.#host = host;
+    this.#first = first;
+    this.ready = this.#opened.promise;
+    this.ready.catch(() => undefined);
+  }
+
+  async run(_: Output, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#open();
+      await this.#listeners!.bind(!this.#first, signal);
+      this.#opened.resolve();
+    } catch (error) {
+      await this.#listeners?.close();
+      this.#opened.reject(error);
+      throw error;
+    }
+    await Promise.all([this.#sealAgain(signal), this.#saveAgain(signal), aborted(signal)]);
+    await this.#listeners!.close();
+    await this.#end();
+  }
+
+  problems(): string[] {
+    const { error } = this.#intake ?? { error: null };
+    const disk = error === null ? [] : [`audit: the disk does not take events: ${error}`];
+    return [...disk, ...(this.#listeners?.problems() ?? [])];
+  }
+
+  /** What was taken is in the log. */
+  inFlight(): number {
+    return 0;
+  }
+
+  status(): AuditSaid['audit'] {
+    if (!this.#intake) return NOTHING.audit;
+    const { taken: events, duplicates, held } = this.#intake;
+    const listeners = this.#listeners?.status() ?? [];
+    return { listeners, streams: this.#said(), topic_errors: [], events, duplicates, seals: this.#seals, held };
+  }
+
+  async #open(): Promise<void> {
+    const { config, dataDir } = this.#o;
+    const dir = join(dataDir, 'audit');
+    await makeDirectory(dir);
+    const { agentId } = this.#host;
+    this.#keys = await SealKeys.open(dir, agentId);
+    const durable = await this.#host.durableLog(config.topic);
+    this.#store = await AuditStore.open(durable, {
+      dir,
+      agentId,
+      ids: config.ids,
+      sealEvery: config.seal.every,
+      streamOf: (name) => this.#streamOf(name),
+      seal: (state, time) => this.#seal(state, time),
+    });
+    const intake = new AuditIntake({ log: durable, store: this.#store, hold: config.hold });
+    this.#intake = intake;
+    const handler = auditHandler({
+      intake,
+      access: new StreamsAccess(config),
+      durability: config.durability,
+      hold: config.hold,
+      required: config.required_fields,
+      mask: (event) => event,
+      closed: () => null,
+      sent: (signal) => durable.passed(durable.next, signal),
+      streams: () => this.#said(),
+      keys: () => this.#keys!.all,
+    });
+    this.#listeners = new AuditListeners(config, handler);
+  }
+
+  #streamOf(name: string): Stream {
+    let stream = this.#streams.get(name);
+    if (!stream) {
+      const envelope = valueEnvelope(this.#o.host);
+      const account = this.#host.account('audit');
+      const { topic } = this.#o.config;
+      stream = { name: 'audit', topic, key: name, account, replayable: false, envelope: () => envelope };
+      this.#streams.set(name, stream);
+    }
+    return stream;
+  }
+
+  #seal(state: StreamState, time: string): { value: Buffer; sealed: SealedState } {
+    const { sequence, head, id: stream, sealed } = state;
+    const { pair, nextKey: next_key } = this.#keys!.pairFor(sealed.key);
+    const from = sealed.to + 1;
+    const numbers = { stream, from, to: sequence, head: head.toString('hex'), time };
+    const seal = makeSeal({ ...numbers, previous_seal: sealed.previous, next_key }, pair);
+    this.#seals++;
+    const now = { to: sequence, time: Date.parse(time), previous: sealHash(seal), key: next_key };
+    return { value: sealRecord(seal), sealed: now };
+  }
+
+  /** Streams are sealed when their time has come; keys are replaced by others. */
+  async #sealAgain(signal: AbortSignal): Promise<void> {
+    const { interval, rotate } = this.#o.config.seal;
+    const keys = this.#keys!;
+    const { chains } = this.#store!;
+    while (await pause(LOOK_MS, signal)) {
+      try {
+        if (keys.rotating || Date.now() - keys.since >= rotate) await this.#rotate();
+        const now = Date.now();
+        const due = [...chains.streams.values()].filter(({ sealed }) => Math.abs(now - sealed.time) >= interval);
+        await this.#intake!.seal(due.map(({ name }) => name));
+      } catch (error) {
+        log.warnOnce('audit seal', `audit: cannot seal: ${(error as Error).message}; it is tried again`);
+      }
+    }
+  }
+
+  async #rotate(): Promise<void> {
+    const keys = this.#keys!;
+    await keys.begin();
+    const { streams } = this.#store!.chains;
+    // Those that say already what comes next need no other seal for that.
+    const left = [...streams.values()].filter(({ sealed }) => sealed.key !== keys.next);
+    await this.#intake!.seal(left.map(({ name }) => name));
+    await keys.finish();
+  }
+
+  async #saveAgain(signal: AbortSignal): Promise<void> {
+    while (await pause(SAVE_MS, signal)) await this.#save();
+  }
+
+  async #save(): Promise<void> {
+    if (!this.#store?.behind) return;
+    await this.#store.save().catch((error: Error) => {
+      log.warnOnce(
+        'audit state',
+        `audit: cannot store how far the chains are: ${error.message}; the next start reads more`,
+      );
+    });
+  }
+
+  /** What came is sealed before the process ends. */
+  async #end(): Promise<void> {
+    const { streams } = this.#store!.chains;
+    const unsealed = [...streams.values()].filter(({ sequence, sealed }) => sequence > sealed.to);
+    await this.#intake!.seal(unsealed.map(({ name }) => name)).catch((error: Error) => {
+      log.error(`audit: cannot write the last seals: ${error.message}; the next start seals what came`);
+    });
+    await this.#intake!.close();
+    await this.#save();
+  }
+
+  #said(): AuditSaid['audit']['streams'] {
+    return [...(this.#store?.chains.streams.values() ?? [])].map(({ name, id, sequence, head, sealed }) => {
+      return { stream: name, id, sequence, head: head.toString('hex'), sealed_to: sealed.to, waiting: 0 };
+    });
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * What the chains are, on disk: `<data_dir>/audit/state.json`, as of an offset of the local log, and the ids beside it.
+ *
+ *   state.json | up to offset |   +   log | offset ... next |   =   what is on the medium
+ *
+ * The log is synced for each answer, this now and then. What of the log lies behind the offset stays until the next
+ * state is written (`keepFrom`), so a kill loses nothing: at the start it is read again. A state of another agent id is
+ * one that was copied with a machine's image: its streams and keys are not ours.
+ */
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isIntact, readAuditRecord } from '../../audit/record.ts';
+import { readSeal, sealHash } from '../../audit/seal.ts';
+import { hash } from '../../builtin.ts';
+import type { DurableLog } from '../../core/durable-log.ts';
+import { replaceFile } from '../../core/files.ts';
+import { log } from '../../log.ts';
+import { type BatchRecord, records } from '../../records/record-batch.ts';
+import { Chains, type ChainsOptions, type ProducerState, type SealedState } from './chain.ts';
+import { idOf } from './event.ts';
+import { RecentIds, type SavedIds } from './ids.ts';
+
+const FORMAT = 1;
+const NO_IDS: SavedIds = { count: 0, capacity: 1 };
+
+interface StoredState {
+  format: number;
+  agent_id: string;
+  offset: number;
+  ids: SavedIds;
+  streams: { name: string; id: string; sequence: number; head: string; sealed: SealedState }[];
+  producers: ({ key: string } & ProducerState)[];
+}
+
+export interface AuditStoreOptions extends ChainsOptions {
+  dir: string;
+  agentId: string;
+  /** So many ids are known. */
+  ids: number;
+}
+
+export class AuditStore {
+  readonly chains: Chains;
+  readonly #o: AuditStoreOptions;
+  readonly #log: DurableLog;
+  /** The offset that is stored. */
+  #offset = -1;
+  #storing: Promise<void> = Promise.resolve();
+
+  private constructor(chains: Chains, durable: DurableLog, options: AuditStoreOptions) {
+    this.chains = chains;
+    this.#log = durable;
+    this.#o = options;
+  }
+
+  /** What an earlier process has left, or nothing. Rejects with a sentence. */
+  static async open(durable: DurableLog, options: AuditStoreOptions): Promise<AuditStore> {
+    const { dir, agentId, ids: capacity } = options;
+    const path = join(dir, 'state.json');
+    const stored = await readState(path);
+    const ours = stored?.agent_id === agentId;
+    if (stored && !ours) log.warn(`audit: ${path} is of another agent: this one begins streams of its own`);
+    const saved = ours ? stored.ids : NO_IDS;
+    const bytes = ours ? await readFile(idsIn(dir, saved.capacity)).catch(nothing) : Buffer.alloc(0);
+    const chains = new Chains(RecentIds.load(capacity, bytes, saved), options);
+    const store = new AuditStore(chains, durable, options);
+    if (ours) {
+      for (const { head, ...one } of stored.streams) {
+        chains.streams.set(one.name, { ...one, head: Buffer.from(head, 'hex') });
+      }
+      for (const { key, ...producer } of stored.producers) chains.producers.set(key, producer);
+    }
+    // Without a state the log says what there is of one.
+    if (ours || stored === null) await store.#replay(ours ? stored.offset : 0);
+    await store.save();
+    return store;
+  }
+
+  /** Writes down what is on the medium now. Rejects where the disk does not take it; then the log keeps what is newer. */
+  save(): Promise<void> {
+    const saving = this.#storing.catch(() => undefined).then(() => this.#save());
+    this.#storing = saving;
+    return saving;
+  }
+
+  async #save(): Promise<void> {
+    const { chains } = this;
+    const offset = this.#log.next;
+    const { dir, agentId: agent_id } = this.#o;
+    const streams = [...chains.streams.values()].map((one) => ({ ...one, head: one.head.toString('hex') }));
+    const producers = [...chains.producers].map(([key, one]) => ({ key, ...one }));
+    const { capacity } = chains.ids;
+    const ids = await chains.ids.store(idsIn(dir, capacity));
+    const stored: StoredState = { format: FORMAT, agent_id, offset, ids, streams, producers };
+    await replaceFile(join(dir, 'state.json'), [Buffer.from(`${JSON.stringify(stored)}\n`)]);
+    this.#offset = offset;
+    await this.#log.keepFrom(offset);
+    for (const name of await readdir(dir)) {
+      if (/^ids\.\d+$/.test(name) && name !== `ids.${capacity}`) await rm(join(dir, name), { force: true });
+    }
+  }
+
+  /** Something is on the medium that the stored state does not have. */
+  get behind(): boolean {
+    return this.#offset !== this.#log.next;
+  }
+
+  async #replay(from: number): Promise<void> {
+    for await (const block of this.#log.read(from)) {
+      for (const record of records(block.records)) this.#apply(record);
+    }
+  }
+
+  #apply({ key, value, headers }: BatchRecord): void {
+    if (!value || !key) return;
+    const name = key.toString();
+    const seal = readSeal(value);
+    if (seal) {
+      const state = this.chains.streams.get(name);
+      const sealed = { to: seal.to, time: Date.parse(seal.time), previous: sealHash(seal), key: seal.next_key };
+      if (state?.id === seal.stream) state.sealed = sealed;
+      return;
+    }
+    const record = readAuditRecord(value);
+    const before = this.chains.streams.get(name);
+    const follows = before?.id !== record?.stream || before?.head.toString('hex') === record?.previous;
+    if (!record || !isIntact(record) || !follows) {
+      const what = record ? `record ${record.sequence}` : 'a record';
+      log.error(
+        `audit: ${what} of stream ${name} in the local log is not as it was written: runnel audit verify says more`,
+      );
+    }
+    if (!record) return;
+    const digest = hash('sha256', record.client, 'buffer').subarray(0, 16);
+    const producer = headers.find(([header]) => header === 'producer')?.[1].toString() ?? null;
+    this.chains.replay(name, record, { id: idIn(record.client), digest }, producer);
+  }
+}
+
+function idsIn(dir: string, capacity: number): string {
+  return join(dir, `ids.${capacity}`);
+}
+
+function idIn(client: Buffer): string | null {
+  try {
+    return idOf(client);
+  } catch {
+    // It was changed, which was said.
+    return null;
+  }
+}
+
+function nothing(error: NodeJS.ErrnoException): Buffer {
+  if (error.code !== 'ENOENT') throw error;
+  return Buffer.alloc(0);
+}
+
+/** Null: there is none. */
+async function readState(path: string): Promise<StoredState | null> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw new Error(`cannot read ${path}: ${(error as Error).message}`);
+  }
+  let stored: StoredState;
+  try {
+    stored = JSON.parse(text) as StoredState;
+  } catch {
+    log.error(
+      `${path} is damaged: the chains go on from what the local log has; streams that are not in it begin anew`,
+    );
+    return null;
+  }
+  if (stored.format > FORMAT) throw new Error(`${path} was written by a newer runnel (format ${stored.format})`);
+  return stored;
+}

@@ -1,0 +1,56 @@
+/** A partition that is chained, for the input that writes it. */
+import type { Block } from '../core/block.ts';
+import type { DurableLog, LogSection } from '../core/durable-log.ts';
+import { compress, decompress } from '../records/codecs.ts';
+import type { Codec } from '../records/record-batch.ts';
+import { AROUND } from './durable-outlet.ts';
+import type { SpoolPartition } from './partition.ts';
+import type { Spool } from './spool.ts';
+
+export interface DurableLogOptions {
+  packing(): { codec: Codec; level: number };
+  /** Somebody waits for Kafka. */
+  hurry(): void;
+}
+
+/** Smaller ones are written as they are: whoever waits for them would wait for a thread, too. */
+const COMPRESS_FROM = 16 << 10;
+
+export function durableLog(spool: Spool, partition: SpoolPartition, { packing, hurry }: DurableLogOptions): DurableLog {
+  const { topic } = partition;
+
+  async function blockOf({ stream, count, items, records }: LogSection): Promise<Block> {
+    const { codec, level } = packing();
+    const small = codec === 'none' || records.length < COMPRESS_FROM;
+    const packed = small
+      ? { codec: 'none' as const, body: records }
+      : { codec, body: await compress(codec, level, records) };
+    const marks = [{ stream, end: 0, skipped: 0, weight: items, ticket: null }];
+    return { topic, key: stream.key, count, rawBytes: records.length, time: Date.now(), marks, ...packed };
+  }
+
+  return {
+    topic,
+    get next() {
+      return partition.committed;
+    },
+    get acknowledged() {
+      return partition.acknowledged;
+    },
+    reserve: (bytes, signal) => spool.reserve(bytes + AROUND, signal),
+    reserveNow: (bytes) => spool.reserveNow(bytes + AROUND),
+    async write(sections, signal) {
+      return partition.appendAll(await Promise.all(sections.map(blockOf)), signal);
+    },
+    async passed(offset, signal) {
+      if (partition.acknowledged < offset) hurry();
+      await partition.passed(offset, signal);
+    },
+    async *read(from) {
+      for await (const { baseOffset: offset, codec, body } of partition.stored(from)) {
+        yield { offset, records: await decompress(codec, body) };
+      }
+    },
+    keepFrom: (offset) => partition.keepFrom(offset),
+  };
+}
