@@ -6,7 +6,7 @@ _runnel() {
     word=${COMP_WORDS[i]}
     case "$command $word" in
     'run -c' | 'run --config' | 'validate -c' | 'validate --config' | 'diagnose -c' | 'diagnose --config' | 'flare -c' | 'flare --config' | 'flare --admin' | 'flare -o' | 'flare --output' | 'flare --seconds' | 'reload -c' | 'reload --config' | 'reload --admin' | 'status -c' | 'status --config' | 'status --admin' | 'status --files' | 'top -c' | 'top --config' | 'top --admin' | 'top --interval' | 'top --count' | 'tap -c' | 'tap --config' | 'tap --admin' | 'statsd capture -o' | 'statsd capture --output' | 'statsd capture --seconds' | 'statsd capture --max-size' | 'statsd capture -c' | 'statsd capture --config' | 'statsd capture --admin' | 'statsd replay --to' | 'statsd replay --speed' | 'explain statsd --dialect' | 'explain log -c' | 'explain log --config' | 'explain otlp --signal' | 'explain otlp -c' | 'explain otlp --config' | 'test -c' | 'test --config' | 'check -c' | 'check --config' | 'spool ls -c' | 'spool ls --config' | 'spool cat -n' | 'spool cat --lines' | 'spool cat -c' | 'spool cat --config' | 'spool check -c' | 'spool check --config' | 'verify --topic' | 'verify -c' | 'verify --config' | 'verify --brokers' | 'verify --partition' | 'verify --host' | 'verify --id' | 'verify --file' | 'verify --encoding-in' | 'verify --isolation' | 'verify --remember' | 'verify --timeout' | 'audit verify -c' | 'audit verify --config' | 'audit verify --brokers' | 'audit verify --topic' | 'audit verify --file' | 'audit verify --key' | 'audit verify --stream' | 'audit verify --unsealed-for' | 'audit verify --timeout' | 'audit export -c' | 'audit export --config' | 'audit export --brokers' | 'audit export --topic' | 'audit export --file' | 'audit export --stream' | 'audit export --timeout' | 'sink -c' | 'sink --config' | 'logs -c' | 'logs --config' | 'logs --since' | 'logs --until' | 'logs --host' | 'logs --dataset' | 'logs -n' | 'logs --lines' | 'logs --around' | 'logs --sink' | 'topk -c' | 'topk --config' | 'topk --window' | 'topk --at' | 'topk --limit' | 'positions ls -c' | 'positions ls --config' | 'positions set -c' | 'positions set --config' | 'positions forget --id' | 'positions forget -c' | 'positions forget --config' | 'alerts ls -c' | 'alerts ls --config' | 'alerts ls --admin' | 'alerts test -c' | 'alerts test --config' | 'alerts silence --for' | 'alerts silence --why' | 'alerts silence -c' | 'alerts silence --config' | 'alerts silence --admin' | 'alerts unsilence -c' | 'alerts unsilence --config' | 'alerts unsilence --admin' | 'alerts notify -c' | 'alerts notify --config' | 'alerts notify --admin') ((i++)) ;;
-    ' run' | ' validate' | ' diagnose' | ' flare' | ' reload' | ' status' | ' top' | ' tap' | ' statsd' | 'statsd capture' | 'statsd replay' | ' explain' | 'explain statsd' | 'explain log' | 'explain otlp' | ' test' | ' presets' | ' check' | ' spool' | 'spool ls' | 'spool cat' | 'spool check' | ' verify' | ' audit' | 'audit verify' | 'audit export' | ' sink' | ' logs' | ' topk' | ' positions' | 'positions ls' | 'positions set' | 'positions forget' | ' alerts' | 'alerts ls' | 'alerts test' | 'alerts silence' | 'alerts unsilence' | 'alerts notify') command="${command:+$command }$word" ;;
+    ' run' | ' validate' | ' diagnose' | ' flare' | ' migrate' | 'migrate filebeat' | ' reload' | ' status' | ' top' | ' tap' | ' statsd' | 'statsd capture' | 'statsd replay' | ' explain' | 'explain statsd' | 'explain log' | 'explain otlp' | ' test' | ' presets' | ' check' | ' spool' | 'spool ls' | 'spool cat' | 'spool check' | ' verify' | ' audit' | 'audit verify' | 'audit export' | ' sink' | ' logs' | ' topk' | ' positions' | 'positions ls' | 'positions set' | 'positions forget' | ' alerts' | 'alerts ls' | 'alerts test' | 'alerts silence' | 'alerts unsilence' | 'alerts notify') command="${command:+$command }$word" ;;
     esac
   done
   case "$command ${COMP_WORDS[COMP_CWORD - 1]}" in
@@ -101,7 +101,7 @@ _runnel() {
   esac
   case "$command" in
     '')
-      if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-V --version -h --help' -- "$current"); else mapfile -t COMPREPLY < <(compgen -W 'run validate diagnose flare reload status top tap statsd explain test presets check spool verify audit sink logs topk positions alerts' -- "$current"); fi ;;
+      if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-V --version -h --help' -- "$current"); else mapfile -t COMPREPLY < <(compgen -W 'run validate diagnose flare migrate reload status top tap statsd explain test presets check spool verify audit sink logs topk positions alerts' -- "$current"); fi ;;
     'run')
       if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-c --config --default -h --help' -- "$current"); else :; fi ;;
     'validate')
@@ -110,6 +110,10 @@ _runnel() {
       if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-c --config --json -h --help' -- "$current"); else :; fi ;;
     'flare')
       if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-c --config --admin -o --output --seconds --dry-run --json -h --help' -- "$current"); else :; fi ;;
+    'migrate')
+      if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-h --help' -- "$current"); else mapfile -t COMPREPLY < <(compgen -W 'filebeat' -- "$current"); fi ;;
+    'migrate filebeat')
+      if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '--json -h --help' -- "$current"); else mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null; fi ;;
     'reload')
       if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-c --config --admin --json -h --help' -- "$current"); else :; fi ;;
     'status')

@@ -126,6 +126,8 @@ function __runnel_at --description 'Is this the command before the cursor?'
         'validate' \
         'diagnose' \
         'flare' \
+        'migrate' \
+        'migrate filebeat' \
         'reload' \
         'status' \
         'top' \
@@ -179,6 +181,7 @@ complete -c runnel -n '__runnel_at' -a run -d 'run the agent in the foreground'
 complete -c runnel -n '__runnel_at' -a validate -d 'check a configuration: every error as FILE:LINE:COLUMN, exit 2'
 complete -c runnel -n '__runnel_at' -a diagnose -d 'what is wrong here: configuration, Kafka, limits, files, disk, clock, unit, agent; each with the remedy'
 complete -c runnel -n '__runnel_at' -a flare -d 'one file for whoever is asked for help: status, configuration with secrets masked, log, profile; no records'
+complete -c runnel -n '__runnel_at' -a migrate -d 'configurations of other programs as ours'
 complete -c runnel -n '__runnel_at' -a reload -d 'have the running agent read its configuration again; where that is wrong, the old one goes on: exit 2'
 complete -c runnel -n '__runnel_at' -a status -d 'ask the running agent what was read, sent, waiting and lost'
 complete -c runnel -n '__runnel_at' -a top -d 'the status, live: inputs, files, topics, losses; q ends it. top statsd: who sends most'
@@ -215,6 +218,11 @@ complete -c runnel -n '__runnel_at flare' -l seconds -x -d 'how long the profile
 complete -c runnel -n '__runnel_at flare' -l dry-run -d 'list what would be in it, and write nothing'
 complete -c runnel -n '__runnel_at flare' -l json -d 'print what is in it as JSON'
 complete -c runnel -n '__runnel_at flare' -s h -l help -d 'say how it is called'
+complete -c runnel -n '__runnel_at migrate' -a filebeat -d 'what of it cannot be mapped is said on stderr, by name and line: exit 1'
+complete -c runnel -n '__runnel_at migrate' -s h -l help -d 'say how it is called'
+complete -c runnel -n '__runnel_at migrate filebeat' -F
+complete -c runnel -n '__runnel_at migrate filebeat' -l json -d 'print the result, what is not mapped, and notes as JSON'
+complete -c runnel -n '__runnel_at migrate filebeat' -s h -l help -d 'say how it is called'
 complete -c runnel -n '__runnel_at reload' -s c -l config -r -F -d 'find the agent by its configuration (default: /etc/runnel/runnel.yaml)'
 complete -c runnel -n '__runnel_at reload' -l admin -x -d 'find the agent by its socket or address, for example unix:/run/runnel/runnel.sock'
 complete -c runnel -n '__runnel_at reload' -l json -d 'print what has changed as JSON'

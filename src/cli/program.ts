@@ -100,6 +100,17 @@ program
     await finish(flare({ defaultPath: DEFAULT_CONFIG, version, ...options }));
   });
 
+const migrate = program.command('migrate').description('configurations of other programs as ours');
+migrate
+  .command('filebeat')
+  .description('what of it cannot be mapped is said on stderr, by name and line: exit 1')
+  .argument('<file>', 'filebeat.yml')
+  .option('--json', 'print the result, what is not mapped, and notes as JSON')
+  .action(async (file: string, options: { json?: boolean }) => {
+    const { migrateFilebeat } = await import('./migrate.ts');
+    await finish(migrateFilebeat(file, options));
+  });
+
 program
   .command('reload')
   .description('have the running agent read its configuration again; where that is wrong, the old one goes on: exit 2')

@@ -2,12 +2,11 @@
 import * as v from 'valibot';
 import { ConfigError, type Fault, type Path } from './errors.ts';
 import { fit } from './fit.ts';
+import { AS_IT_IS } from './foreign.ts';
 import { optionName, readText } from './load.ts';
 import type { Grammar } from './option.ts';
 import { shapeOf } from './shape.ts';
 import { nodeAt, placeOf, plainValue, readTree, scalarAt, type Tree, typedValue } from './tree.ts';
-
-const AS_IT_IS = { in: (text: string) => ({ text, substituted: false }) };
 
 export interface Document<T> {
   values: T;

@@ -72,11 +72,12 @@ function byKeys({ keys = [] }: Program, there: readonly string[]): string[] | nu
 
 function fault(place: FilePlace, name: string, what: string): Fault {
   const { file, line, column } = place;
+  const migrate = name === 'Filebeat' ? '; runnel migrate filebeat FILE makes one of it' : '';
   const ours = 'kafka: {brokers: [kafka-1:9092]} and logs: [{include: /var/log/*.log}]';
   return {
     file,
     line,
     column,
-    message: `this is a configuration for ${name} (${what}), not for runnel: write ${ours}`,
+    message: `this is a configuration for ${name} (${what}), not for runnel: write ${ours}${migrate}`,
   };
 }

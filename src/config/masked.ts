@@ -5,6 +5,7 @@
 import { dirname } from 'node:path';
 import type { Env } from './config.ts';
 import type { Fault } from './errors.ts';
+import { AS_IT_IS, yamlOf } from './foreign.ts';
 import { filesOf, readText } from './load.ts';
 import type { Fields, Section } from './option.ts';
 import { type Shape, shapeOf } from './shape.ts';
@@ -26,7 +27,6 @@ export interface MaskedConfig {
 export const MASKED = '***';
 /** Shorter ones are in everything. */
 const SHORTEST_SECRET = 4;
-const AS_IT_IS: Substitute = { in: (text) => ({ text, substituted: false }) };
 /** Where a secret comes from is none. */
 const PLACEHOLDER = /^\$\{(?:[A-Za-z_]\w*|file:[^{}:]*)\}$/;
 /** Names of what people keep secret, where it is not where they keep it. */
@@ -48,7 +48,7 @@ export async function maskedConfig(path: string, schema: Section<Fields>, env: E
       continue;
     }
     const shown = new Masking(secrets).of(written, { shape, key: '', secret: false });
-    files.push({ path: file, text: yaml.stringify(shown, { lineWidth: 0 }) });
+    files.push({ path: file, text: await yamlOf(shown) });
     const brought = treeOf(yaml, text, file, substitution);
     if (brought) new Masking(secrets).of(brought, { shape, key: '', secret: false });
   }

@@ -176,7 +176,7 @@ describe('a file for another program', () => {
   const other = (name: string, what: string, place: string, yaml: string) =>
     check(
       yaml,
-      `${place}: this is a configuration for ${name} (${what}), not for runnel: write kafka: {brokers: [kafka-1:9092]} and logs: [{include: /var/log/*.log}]`,
+      `${place}: this is a configuration for ${name} (${what}), not for runnel: write kafka: {brokers: [kafka-1:9092]} and logs: [{include: /var/log/*.log}]${name === 'Filebeat' ? '; runnel migrate filebeat FILE makes one of it' : ''}`,
     );
   other(
     'Vector',
