@@ -373,6 +373,10 @@ export class OtlpKernel {
     return this.#part(this.#resourcesAt + this.resourceNumberOf(item) * RESOURCE_SIZE)!;
   }
 
+  resourceBytesOf(item: number): number {
+    return this.words[(this.#resourcesAt + this.resourceNumberOf(item) * RESOURCE_SIZE) / 4 + 1]!;
+  }
+
   #part(at: number): Buffer | null {
     const [from, bytes] = [this.words[at / 4]!, this.words[at / 4 + 1]!];
     return from === 0 ? null : this.bytes.subarray(from, from + bytes);

@@ -13,6 +13,7 @@ import { free } from '../core/free.ts';
 import { compress, decompress } from '../records/codecs.ts';
 import { murmur2 } from '../records/murmur2.ts';
 import type { Codec } from '../records/record-batch.ts';
+import { sizeOfVarint, writeVarint } from '../records/varint.ts';
 import type { StoredBatch } from './segment.ts';
 
 /** What a block of one partition has at most, packed and not compressed: Kafka's default takes it whatever is in it. */
@@ -156,24 +157,10 @@ function walk(raw: Buffer, count: number, partitions: number): Walked {
 /** A record with another offset delta; gives the place behind it. */
 function frame(out: Buffer, at: number, delta: number, raw: Buffer, from: number, end: number): number {
   const rest = end - from;
-  at = writeVarint(out, at, 2 + sizeOf(delta) + rest);
+  at = writeVarint(out, at, 2 + sizeOfVarint(delta) + rest);
   out[at++] = 0;
   out[at++] = 0;
   at = writeVarint(out, at, delta);
   raw.copy(out, at, from, end);
   return at + rest;
-}
-
-/** Zigzag, of what is not negative and below 2^30. */
-function writeVarint(out: Buffer, at: number, value: number): number {
-  let z = value * 2;
-  for (; z > 0x7f; z >>>= 7) out[at++] = (z & 0x7f) | 0x80;
-  out[at++] = z;
-  return at;
-}
-
-function sizeOf(value: number): number {
-  let size = 1;
-  for (let z = value * 2; z > 0x7f; z >>>= 7) size++;
-  return size;
 }

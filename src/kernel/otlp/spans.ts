@@ -118,6 +118,10 @@ export class OtlpSpans {
     return this.#kernel.resourceNumberOf(i);
   }
 
+  resourceBytes(i: number): number {
+    return this.#kernel.resourceBytesOf(i);
+  }
+
   /** What stands around its scopes: a ResourceSpans without any. */
   resource(i: number): Buffer {
     return this.#kernel.resourceOf(i);
@@ -125,8 +129,22 @@ export class OtlpSpans {
 
   /** The span's message. */
   message(i: number): Buffer {
-    const at = this.#at(i);
-    return this.#kernel.bytes.subarray(this.#words[at + AT]!, this.#words[at + AT]! + this.#words[at + BYTES]!);
+    const at = this.messageAt(i);
+    return this.bytes.subarray(at, at + this.messageBytes(i));
+  }
+
+  /** Where it begins, in `bytes`. */
+  messageAt(i: number): number {
+    return this.#words[this.#at(i) + AT]!;
+  }
+
+  messageBytes(i: number): number {
+    return this.#words[this.#at(i) + BYTES]!;
+  }
+
+  /** All of the kernel's memory. */
+  get bytes(): Buffer {
+    return this.#kernel.bytes;
   }
 
   #at(i: number): number {

@@ -1,7 +1,7 @@
 /** `traces.encoding: json`: a document a span. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attribute, traceBatch } from '../../support/otlp-batches.ts';
+import { attribute, randomOf, traceBatch } from '../../support/otlp-batches.ts';
 import { decodeRequest, encodeRequest } from '../../support/otlp-decoder.ts';
 import { otlpReader, take } from '../../support/otlp-records.ts';
 
@@ -103,4 +103,53 @@ test('names that JavaScript has for itself are names', async () => {
     ['__proto__', 'x'],
     ['constructor', 'y'],
   ]);
+});
+
+const VALUES: object[] = [
+  ...['', 'a', 'quoted "x" \\ / \b\t\n\f\r\u0000\u001f\u007f', 'Zürich 東京 🙂\u2028', 'x'.repeat(300)].map(
+    (stringValue) => ({
+      stringValue,
+    }),
+  ),
+  ...[0, 1, -1, 2 ** 30, 2 ** 31, -(2 ** 31)].map((intValue) => ({ intValue })),
+  ...[2n ** 53n - 1n, 2n ** 53n, -(2n ** 53n), 2n ** 63n - 1n, -(2n ** 63n)].map((value) => ({
+    intValue: String(value),
+  })),
+  ...[0, -0, 0.1, -1e300, 5e-324, 1e21, 123456789012, Number.NaN, Number.POSITIVE_INFINITY].map((doubleValue) => ({
+    doubleValue,
+  })),
+  { boolValue: true },
+  { boolValue: false },
+  { bytesValue: Buffer.from([0, 1, 255]) },
+  { arrayValue: { values: [{ stringValue: 'a' }, { intValue: 7 }, { arrayValue: { values: [] } }, {}] } },
+  { arrayValue: { values: [] } },
+];
+
+test('what is told apart as rare comes out as what is usual does', async () => {
+  const random = randomOf(18);
+  const some = (most: number) => Array.from({ length: Math.floor(random() * most) }, (_, i) => i);
+  const attributes = (most: number) =>
+    some(most).map((i) => ({ key: `k"${i}`, value: VALUES[Math.floor(random() * VALUES.length)]! }));
+  for (let round = 0; round < 400; round++) {
+    const time = String(1_796_000_000_000_000_000n + BigInt(Math.floor(random() * 1e12)) * 1_000_003n);
+    const span = {
+      ...(random() < 0.5 ? { parentSpanId: Buffer.alloc(8, 9) } : {}),
+      name: random() < 0.1 ? '' : `GET "${round}"`,
+      kind: Math.floor(random() * 7),
+      startTimeUnixNano: time,
+      endTimeUnixNano: String(BigInt(time) + BigInt(Math.floor(random() * 1e10))),
+      events: some(4).map(() => ({ timeUnixNano: time, name: 'e', attributes: attributes(4) })),
+      links: some(3).map((i) => ({
+        traceId: Buffer.alloc(16, i + 1),
+        spanId: Buffer.alloc(8, 1),
+        attributes: attributes(3),
+      })),
+      ...(random() < 0.5 ? { status: { code: Math.floor(random() * 4), message: 'm' } } : {}),
+    };
+    const usual = [...attributes(12), { key: 'last', value: VALUES[round % VALUES.length]! }];
+    const { document } = await documentOf({ ...span, attributes: usual });
+    // A name that occurs twice is rare.
+    const { document: rare } = await documentOf({ ...span, attributes: [...usual, usual.at(-1)] });
+    assert.deepEqual(document, rare);
+  }
 });

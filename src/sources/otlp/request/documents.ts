@@ -7,53 +7,72 @@
 import { type DecodedMessage, type DecodedValue, decodeMessage } from '../../../kernel/otlp/decode.ts';
 import { ENUMS } from '../../../kernel/otlp/schema.ts';
 import type { OtlpSpans } from '../../../kernel/otlp/spans.ts';
-import { frameRecord } from '../../../records/record-batch.ts';
+import { frameAt, framedBytes } from '../../../records/frame.ts';
 import type { TracesOptions } from '../options.ts';
+import { LATEST_MS, OUTCOMES, SpanJson } from './span-json.ts';
 
 export interface DocumentOptions {
   host: string;
   labels: Readonly<Record<string, string>>;
   key: TracesOptions['key'];
+  /** As they stand in a record, their number in front. */
+  headers: Buffer;
   /** Bytes of a value at most. */
   longest: number;
 }
 
 type Attributes = Record<string, unknown>;
 
-/** By the number of `status.code`. */
-const OUTCOMES = ['unknown', 'success', 'failure'];
 /** What of a resource stands under `service`, too. */
 const SERVICE = { name: 'service.name', version: 'service.version', instance: 'service.instance.id' } as const;
-/** So many are made at once: it takes some microseconds each. */
+/** So many are made at once: it takes a microsecond or two each. */
 const AT_ONCE = 200;
-/** Beyond that a Date has no time. */
-const LATEST_MS = 8.64e15;
-
 /** What a document takes beside what stands in the span and its resource, and by how much JSON is longer, at most. */
 const AROUND = 1024;
 export const GROWTH = 6;
 
-/** Documents of the spans that go on, in their order. */
+/** A document that was made: in one piece or two. */
+interface Made {
+  key: Buffer;
+  value: readonly Buffer[];
+}
+
+/** Documents of the spans that go on, in their order; of one request after the other. */
 export class SpanDocuments {
+  /** Of the request: documents that were cut. */
   cut = 0;
   readonly #spans: OtlpSpans;
   readonly #o: DocumentOptions;
-  readonly #headers: readonly (readonly [string, string])[];
-  readonly #now = Date.now();
-  #next = 0;
-  #around: { number: number; text: string } | null = null;
+  readonly #json = new SpanJson();
+  /** As they stand in a record, their number in front. */
+  readonly #headers: Buffer;
+  readonly #host: Buffer;
   /** `,"host":...`, and labels where there are some. */
-  readonly #host: string;
+  readonly #hostText: string;
+  #now = 0;
+  #next = 0;
+  #around: { number: number; text: Buffer } | null = null;
   /** Made, and not taken: there was no room. */
-  #waiting: { key: string; value: Buffer } | null = null;
+  #waiting: Made | null = null;
+  #out = Buffer.alloc(0);
 
   constructor(spans: OtlpSpans, options: DocumentOptions) {
     this.#spans = spans;
     this.#o = options;
-    const { host, labels } = options;
+    const { host, labels, headers } = options;
     const labelled = Object.keys(labels).length > 0 ? { labels } : {};
-    this.#host = `,${JSON.stringify({ host: { name: host }, ...labelled }).slice(1, -1)}`;
-    this.#headers = Object.entries({ 'content-type': 'application/json', host, signal: 'traces' });
+    this.#hostText = `,${JSON.stringify({ host: { name: host }, ...labelled }).slice(1, -1)}`;
+    this.#host = Buffer.from(host);
+    this.#headers = headers;
+  }
+
+  /** Of a new request. */
+  begin(): void {
+    this.cut = 0;
+    this.#now = Date.now();
+    this.#next = 0;
+    this.#around = null;
+    this.#waiting = null;
   }
 
   /** Of all of them, at most. */
@@ -61,42 +80,65 @@ export class SpanDocuments {
     const spans = this.#spans;
     let bytes = 0;
     for (let i = 0; i < spans.count; i++) {
-      if (!spans.isDropped(i)) bytes += GROWTH * (spans.message(i).length + spans.resource(i).length) + AROUND;
+      if (!spans.isDropped(i)) bytes += GROWTH * (spans.messageBytes(i) + spans.resourceBytes(i)) + AROUND;
     }
     return bytes;
   }
 
   /** As `OtlpRequest.pack`. */
   pack(delta: number, room: number): { count: number; items: number; bytes: Buffer } | null {
-    const records: Buffer[] = [];
-    let bytes = 0;
-    for (let made = 0; made < AT_ONCE; made++) {
+    let at = 0;
+    let count = 0;
+    for (; count < AT_ONCE; count++) {
       this.#waiting ??= this.#make();
       if (!this.#waiting) break;
-      const record = frameRecord({ ...this.#waiting, offsetDelta: delta + records.length, headers: this.#headers });
-      if (bytes + record.length > room) break;
+      const { key, value } = this.#waiting;
+      const size = framedBytes(key.length, value[0]!.length + (value[1]?.length ?? 0), this.#headers.length);
+      if (at + size > room) break;
+      this.#roomFor(at, at + size);
+      at = frameAt(this.#out, at, { offsetDelta: delta + count, key, value, headers: this.#headers });
       this.#waiting = null;
-      bytes += record.length;
-      records.push(record);
     }
-    if (records.length === 0 && !this.#waiting) return null;
-    return { count: records.length, items: records.length, bytes: Buffer.concat(records) };
+    if (count === 0 && !this.#waiting) return null;
+    return { count, items: count, bytes: this.#out.subarray(0, at) };
   }
 
-  #make(): { key: string; value: Buffer } | null {
+  #roomFor(used: number, bytes: number): void {
+    if (bytes <= this.#out.length) return;
+    const out = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(bytes)));
+    this.#out.copy(out, 0, 0, used);
+    this.#out = out;
+  }
+
+  #make(): Made | null {
     const spans = this.#spans;
     while (this.#next < spans.count && spans.isDropped(this.#next)) this.#next++;
     if (this.#next === spans.count) return null;
     const i = this.#next++;
-    const { key: keyed, host } = this.#o;
-    const key = keyed === 'trace_id' ? spans.traceId(i) : keyed === 'host' ? host : spans.service(i).slice(0, 255);
-    return { key, value: this.#valueOf(i) };
+    return { key: this.#keyOf(i), value: this.#valueOf(i) };
   }
 
-  #valueOf(i: number): Buffer {
+  #keyOf(i: number): Buffer {
+    const { key } = this.#o;
+    if (key === 'host') return this.#host;
+    return Buffer.from(key === 'trace_id' ? this.#spans.traceId(i) : this.#spans.service(i).slice(0, 255));
+  }
+
+  #valueOf(i: number): readonly Buffer[] {
     const { longest } = this.#o;
-    const span = this.#document(i);
+    const spans = this.#spans;
     const around = this.#aroundOf(i);
+    const at = spans.messageAt(i);
+    const known = { kind: spans.kind(i), nanoseconds: spans.nanoseconds(i), now: this.#now };
+    const written = this.#json.write(spans.bytes, at, at + spans.messageBytes(i), known);
+    return written && written.length + around.length <= longest
+      ? [written, around]
+      : [this.#rareOf(i, around, longest)];
+  }
+
+  /** Of a span that is unusual, or becomes longer than a record may be. */
+  #rareOf(i: number, around: Buffer, longest: number): Buffer {
+    const span = this.#document(i);
     let value = Buffer.from(`${JSON.stringify(span).slice(0, -1)}${around}`);
     if (value.length <= longest) return value;
     // What fitted as protobuf may be longer as JSON.
@@ -105,7 +147,7 @@ export class SpanDocuments {
     value = Buffer.from(`${JSON.stringify(span).slice(0, -1)}${around}`);
     for (const smaller of [{ events: [], links: [] }, { span: {} }]) {
       if (value.length <= longest) break;
-      value = Buffer.from(`${JSON.stringify(Object.assign(span, smaller)).slice(0, -1)}${this.#host}}`);
+      value = Buffer.from(`${JSON.stringify(Object.assign(span, smaller)).slice(0, -1)}${this.#hostText}}`);
     }
     return value;
   }
@@ -139,7 +181,7 @@ export class SpanDocuments {
   }
 
   /** The end of the document, which all spans of a resource share; they follow each other. */
-  #aroundOf(i: number): string {
+  #aroundOf(i: number): Buffer {
     const number = this.#spans.resourceNumber(i);
     if (this.#around?.number === number) return this.#around.text;
     const { resource } = decodeMessage('ResourceSpans', this.#spans.resource(i));
@@ -147,7 +189,7 @@ export class SpanDocuments {
     const [name, version, instance] = Object.values(SERVICE).map((key) => attributes[key]);
     const service = { name, version, ...(instance === undefined ? {} : { instance: { id: instance } }) };
     const said = JSON.stringify({ service, resource: { attributes } });
-    this.#around = { number, text: `,${said.slice(1, -1)}${this.#host}}` };
+    this.#around = { number, text: Buffer.from(`,${said.slice(1, -1)}${this.#hostText}}`) };
     return this.#around.text;
   }
 

@@ -41,7 +41,7 @@ export class Framing {
 }
 
 /** With their number before them. */
-function headersOf(headers: Record<string, string>): Buffer {
+export function headersOf(headers: Record<string, string>): Buffer {
   const pairs = Object.entries(headers);
   return Buffer.concat([varint(pairs.length), framedTexts(pairs.flat())]);
 }

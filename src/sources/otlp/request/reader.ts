@@ -16,8 +16,8 @@ import { attributesOfRules } from '../sampling/rules.ts';
 import { Sampler } from '../sampling/sampler.ts';
 import { readState, weightOf } from '../sampling/threshold.ts';
 import { cutItem } from './cut.ts';
-import { type DocumentOptions, GROWTH, SpanDocuments } from './documents.ts';
-import { Framing } from './framing.ts';
+import { GROWTH, SpanDocuments } from './documents.ts';
+import { Framing, headersOf } from './framing.ts';
 import { bitsOfText } from './json.ts';
 import {
   hasTooMany,
@@ -97,7 +97,7 @@ export class OtlpReader {
   readonly #kernel: OtlpKernel;
   readonly #framing: Framing;
   /** Spans are documents; null: they are protobuf. */
-  readonly #documents: DocumentOptions | null;
+  readonly #documents: SpanDocuments | null = null;
   readonly #spans: OtlpSpans;
   readonly #signatures: Signatures | null;
   readonly #sampler: Sampler | null;
@@ -113,8 +113,11 @@ export class OtlpReader {
     this.#kernel = new OtlpKernel(maxRequest, attributes);
     this.#framing = new Framing(host, key);
     const { longest } = this.#framing.of('traces').job;
-    this.#documents = encoding === 'json' ? { host, labels, key, longest } : null;
     this.#spans = new OtlpSpans(this.#kernel);
+    if (encoding === 'json') {
+      const headers = headersOf({ 'content-type': 'application/json', host, signal: 'traces' });
+      this.#documents = new SpanDocuments(this.#spans, { host, labels, key, longest, headers });
+    }
     this.red = metrics.enabled ? new Red(metrics) : null;
     this.#sampler = Sampler.keepsAll(sampling) ? null : new Sampler(sampling, clock);
     const asked = this.red || this.#sampler;
@@ -180,7 +183,8 @@ export class OtlpReader {
     kernel.beginGroups();
     while (!kernel.group(how, SLICE_ITEMS, around)) await setImmediate();
     const { bytes: grouped, items } = kernel.grouped;
-    const documents = signal === 'traces' && this.#documents ? new SpanDocuments(this.#spans, this.#documents) : null;
+    const documents = signal === 'traces' ? this.#documents : null;
+    documents?.begin();
     const bytes = documents ? documents.bytes : grouped;
     const most = MOST_FRAMED * this.#maxRequest * (documents ? GROWTH : 1);
     if (bytes > most) return refused(tooMuch(bytes, most), true, close);
