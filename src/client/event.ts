@@ -9,7 +9,7 @@ export const EVENT_BYTES = 256 * 1024;
 const ID_BYTES = 128;
 const DEPTH = 32;
 const STREAM = /^[a-z0-9._-]{1,64}$/;
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(?:Z|[+-]\d\d:?\d\d)$/;
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,9}(?:Z|[+-]\d\d:\d\d)$/;
 
 /** A document of the Elastic Common Schema. `@timestamp` and `event.id` are added where they are missing. */
 export interface AuditEvent {
@@ -33,10 +33,9 @@ export function writeEvent(event: AuditEvent): WrittenEvent {
     throw new TypeError('event is an object in an audit event: {event: {id, action, outcome}}');
   }
   if ('audit' in event) throw new TypeError('an audit event has no member audit: the agent writes its own');
-  for (const name of ['event.id', 'event.action']) {
-    if (name in event) throw new TypeError(`${name} is written nested in an audit event: {event: {...}}`);
-  }
-  const { id = randomUUID(), action } = event.event ?? {};
+  // Some libraries of ECS write names with dots.
+  const { id: nested, action = event['event.action'] } = event.event ?? {};
+  const id = nested ?? event['event.id'] ?? randomUUID();
   if (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > ID_BYTES) {
     throw new TypeError(`event.id is a text of 1 to ${ID_BYTES} bytes`);
   }
@@ -45,7 +44,9 @@ export function writeEvent(event: AuditEvent): WrittenEvent {
   if (typeof stamp !== 'string' || !TIME.test(stamp) || Number.isNaN(Date.parse(stamp))) {
     throw new TypeError('@timestamp is a Date, or ISO 8601 with milliseconds: 2026-11-30T12:00:00.000Z');
   }
-  const text = JSON.stringify({ ...event, '@timestamp': stamp, event: { ...event.event, id } });
+  const known = nested !== undefined || event['event.id'] !== undefined;
+  const whole = { ...event, '@timestamp': stamp, ...(known ? {} : { event: { ...event.event, id } }) };
+  const text = JSON.stringify(whole);
   const bytes = Buffer.byteLength(text);
   if (bytes > EVENT_BYTES)
     throw new TypeError(`an audit event has at most ${EVENT_BYTES} bytes, and this one ${bytes}`);

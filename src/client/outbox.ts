@@ -89,7 +89,8 @@ export async function inTransaction(
 /** What wakes relays: heard by `LISTEN` on their connection. */
 export const BELL = 'audit_outbox';
 const RING_EVERY_MS = 10;
-const ringing = new WeakSet<object>();
+/** Pools whose bell rings, and whether it was rung again meanwhile. */
+const ringing = new WeakMap<object, { again: boolean }>();
 
 /**
  * After a commit: tells the relays that there is something, instead of letting them find it within half a second. At most
@@ -97,12 +98,18 @@ const ringing = new WeakSet<object>();
  * wrong is no matter: relays look by themselves.
  */
 export function ring(pool: Pick<SqlClient, 'query'>): void {
-  if (ringing.has(pool)) return;
-  ringing.add(pool);
-  setTimeout(() => {
-    ringing.delete(pool);
-    pool.query(`NOTIFY ${BELL}`).catch(() => undefined);
-  }, RING_EVERY_MS);
+  const bell = ringing.get(pool);
+  if (bell) bell.again = true;
+  else {
+    const mine = { again: false };
+    ringing.set(pool, mine);
+    setTimeout(async () => {
+      mine.again = false;
+      await pool.query(`NOTIFY ${BELL}`).catch(() => undefined);
+      ringing.delete(pool);
+      if (mine.again) ring(pool);
+    }, RING_EVERY_MS);
+  }
 }
 
 /** Rows of one batch, in the order of their numbers. */

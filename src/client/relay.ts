@@ -186,12 +186,8 @@ class Relay {
       let pause = pauseBefore(attempt);
       try {
         const answer = await this.#connection.post(body, headers, this.#signal);
-        const { status, body: said, retryAfter_ms } = answer;
-        if (status === 201 && Number(said.last) - Number(said.first) + 1 !== rows.length) {
-          throw new Error(`it took ${said.first} to ${said.last} of ${rows.length} events`);
-        }
-        if (status === 201 || REFUSED.includes(status)) return answer;
-        pause = Math.max(pause, retryAfter_ms);
+        if (answer.status === 201 || REFUSED.includes(answer.status)) return answer;
+        pause = Math.max(pause, answer.retryAfter_ms);
         this.#trouble(`the agent at ${this.#where}: ${describe(answer)}; it is tried again`);
       } catch (error) {
         if (this.#signal.aborted) break;

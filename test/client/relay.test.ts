@@ -157,8 +157,8 @@ suite('the outbox', { skip: noPostgres, timeout: 120_000 }, () => {
     await peer.listen();
     await moved();
     peer.fault = () => 'silent';
-    await insert(names(5, 5));
     const asked = peer.requests.length;
+    await insert(names(5, 5));
     await until('it was asked', () => peer.requests.length > asked);
     assert.deepEqual(await running.stop(), { events: 5, refused: 0 });
     peer.fault = () => null;
