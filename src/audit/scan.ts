@@ -34,18 +34,12 @@ export class RecordScan {
   claimed = '';
   /** Of what the record holds. */
   computed = '';
-  #time = '';
   /** The head of what is hashed, and behind it the client's bytes. */
   #bytes = Buffer.alloc(HASHED_HEAD_BYTES + USUAL_BYTES);
   #streamIn = '';
 
   get intact(): boolean {
     return this.computed === this.claimed;
-  }
-
-  /** ISO 8601, as it stands in the record. */
-  get time(): string {
-    return this.#time;
   }
 
   /** Reads the value in [from, to) of `bytes`; false: it is no record of the audit stream. */
@@ -64,15 +58,15 @@ export class RecordScan {
     if (!DIGITS.test(digits) || !link.endsWith('"}}')) return false;
     if (stream !== this.#streamIn && !HEX.test(stream)) return false;
     // What follows its predecessor has the same text there: it was looked at.
-    if ((previous !== this.claimed && !HEX.test(previous)) || !HEX.test(claimed)) return false;
+    if (previous !== this.claimed && !HEX.test(previous)) return false;
     const sequence = Number(digits);
     if (!Number.isSafeInteger(sequence) || sequence < 1) return false;
     this.stream = stream;
     this.sequence = sequence;
     this.previous = previous;
-    this.claimed = claimed;
-    this.#time = link.substring(TIME_AT, TIME_AT + TIME_BYTES);
     this.computed = this.#hash(bytes, from, at);
+    if (claimed !== this.computed && !HEX.test(claimed)) return false;
+    this.claimed = claimed;
     return true;
   }
 

@@ -247,21 +247,26 @@ class AuditVerification {
     for (const [{ id }, { contestedSeals }] of surveys) {
       if (contestedSeals.length > 0) contested.set(id, contestedSeals);
     }
-    const seen = new Map<string, { count: number; hashes: Set<string>; repeated: number; forked: Seal[] }>();
+    const seen = new Map<
+      string,
+      { count: number; hashes: Set<string>; to: number; repeated: number; forked: Seal[] }
+    >();
     if (contested.size > 0) {
       await this.#o.source.read((entry) => {
         const seal = sealOf(entry);
         const runs = seal && contested.get(seal.stream);
         if (!runs) return;
-        const of = seen.get(seal.stream) ?? { count: 0, hashes: new Set(), repeated: 0, forked: [] };
+        const of = seen.get(seal.stream) ?? { count: 0, hashes: new Set(), to: 0, repeated: 0, forked: [] };
         seen.set(seal.stream, of);
         const hash = sealHash(seal);
         const at = of.count++;
         if (runs.some(({ first, count }) => at >= first && at < first + count)) {
           if (of.hashes.has(hash)) of.repeated++;
-          else of.forked.push(seal);
+          // Behind repeats the stream goes on.
+          else if (seal.from <= of.to) of.forked.push(seal);
         }
         of.hashes.add(hash);
+        of.to = Math.max(of.to, seal.to);
       });
     }
     return (id: string) => ({ repeatedSeals: seen.get(id)?.repeated ?? 0, forkedSeals: seen.get(id)?.forked ?? [] });

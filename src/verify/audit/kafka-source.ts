@@ -21,12 +21,12 @@ export class KafkaSource implements AuditSource {
   }
 
   async read(each: (entry: AuditEntry) => void, between?: () => Promise<void>): Promise<void> {
-    if (!this.#open) await this.#topic.open();
-    this.#open = true;
     const entry = new TableEntry();
-    const total = this.#topic.partitions.reduce((sum, { first, end }) => sum + end - first, 0);
     let before = 0;
     try {
+      if (!this.#open) await this.#topic.open();
+      this.#open = true;
+      const total = this.#topic.partitions.reduce((sum, { first, end }) => sum + end - first, 0);
       for await (const { partition, section } of this.#topic.sections()) {
         const { base, bytes, table, count, from, to } = section;
         entry.partition = partition;

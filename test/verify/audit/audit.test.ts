@@ -176,6 +176,13 @@ test('a backup of the agent that was restored is a fork', async () => {
   assert.match(await found([...first, ...both]), /^forked 16-3\d/);
 });
 
+test('a stream that goes on behind repeats', async () => {
+  const stream = new MadeStream('orders');
+  const first = stream.run(30);
+  assert.equal(await found([...first, ...first.slice(12), ...stream.run(20)]), 'repeated 12-30');
+  assert.equal(await found([...first, ...first.slice(12), ...stream.run(10)]), 'missing 31-50, repeated 12-30');
+});
+
 test('a seal that is gone', async () => {
   const whole = orders();
   assert.equal(await found(whole.toSpliced(21, 1)), 'unsealed 11-20');
