@@ -82,6 +82,11 @@ function __runnel_at --description 'Is this the command before the cursor?'
         'audit export --file' \
         'audit export --stream' \
         'audit export --timeout' \
+        'audit streams -c' \
+        'audit streams --config' \
+        'audit streams --admin' \
+        'audit key -c' \
+        'audit key --config' \
         'sink -c' \
         'sink --config' \
         'logs -c' \
@@ -150,6 +155,8 @@ function __runnel_at --description 'Is this the command before the cursor?'
         'audit' \
         'audit verify' \
         'audit export' \
+        'audit streams' \
+        'audit key' \
         'sink' \
         'logs' \
         'topk' \
@@ -317,6 +324,8 @@ complete -c runnel -n '__runnel_at verify' -l json -d 'print the report as JSON'
 complete -c runnel -n '__runnel_at verify' -s h -l help -d 'say how it is called'
 complete -c runnel -n '__runnel_at audit' -a verify -d 'prove chains, seals and order of audit streams, from Kafka or from an export'
 complete -c runnel -n '__runnel_at audit' -a export -d 'write an audit topic to a file, a line of JSON a record, values byte for byte (base64)'
+complete -c runnel -n '__runnel_at audit' -a streams -d 'the audit streams of an agent that runs: last number, how far sealed, what waits for Kafka'
+complete -c runnel -n '__runnel_at audit' -a key -d 'the public keys that its seals are signed with, oldest first, as `audit verify --key` reads them'
 complete -c runnel -n '__runnel_at audit' -s h -l help -d 'say how it is called'
 complete -c runnel -n '__runnel_at audit verify' -s c -l config -r -F -d 'brokers, TLS, SASL and topic are those of this configuration (default: /etc/runnel/runnel.yaml)'
 complete -c runnel -n '__runnel_at audit verify' -l brokers -x -d 'brokers, separated by commas, in place of a configuration'
@@ -336,6 +345,13 @@ complete -c runnel -n '__runnel_at audit export' -l file -r -F -d 'a new file (d
 complete -c runnel -n '__runnel_at audit export' -l stream -x -d 'only streams of this name'
 complete -c runnel -n '__runnel_at audit export' -l timeout -x -d 'how long Kafka may be silent (default: 30)'
 complete -c runnel -n '__runnel_at audit export' -s h -l help -d 'say how it is called'
+complete -c runnel -n '__runnel_at audit streams' -s c -l config -r -F -d 'the agent\'s configuration (default: /etc/runnel/runnel.yaml)'
+complete -c runnel -n '__runnel_at audit streams' -l admin -x -d 'find the agent by its socket, for example unix:/run/runnel/runnel.sock'
+complete -c runnel -n '__runnel_at audit streams' -l json -d 'print as JSON'
+complete -c runnel -n '__runnel_at audit streams' -s h -l help -d 'say how it is called'
+complete -c runnel -n '__runnel_at audit key' -s c -l config -r -F -d 'the agent\'s configuration (default: /etc/runnel/runnel.yaml)'
+complete -c runnel -n '__runnel_at audit key' -l json -d 'print as JSON (always so)'
+complete -c runnel -n '__runnel_at audit key' -s h -l help -d 'say how it is called'
 complete -c runnel -n '__runnel_at sink' -a 'opensearch topk'
 complete -c runnel -n '__runnel_at sink' -s c -l config -r -F -d 'its configuration, a file of its own (default: /etc/runnel-sink/runnel.yaml)'
 complete -c runnel -n '__runnel_at sink' -l setup -d 'make what it needs, and end; may be repeated'

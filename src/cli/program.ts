@@ -381,6 +381,25 @@ audit
     const { auditExport } = await import('./audit-export.ts');
     await finish(auditExport({ defaultPath: DEFAULT_CONFIG, ...options }));
   });
+audit
+  .command('streams')
+  .description('the audit streams of an agent that runs: last number, how far sealed, what waits for Kafka')
+  .option(CONFIG, ITS_CONFIG)
+  .option('--admin <url>', ITS_SOCKET)
+  .option('--json', 'print as JSON')
+  .action(async (options: { config?: string; admin?: string; json?: boolean }) => {
+    const { auditStreams } = await import('./audit-state.ts');
+    await finish(auditStreams({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
+audit
+  .command('key')
+  .description('the public keys that its seals are signed with, oldest first, as `audit verify --key` reads them')
+  .option(CONFIG, ITS_CONFIG)
+  .option('--json', 'print as JSON (always so)')
+  .action(async (options: { config?: string }) => {
+    const { auditKey } = await import('./audit-state.ts');
+    await finish(auditKey({ defaultPath: DEFAULT_CONFIG, ...options }));
+  });
 
 program
   .command('sink')

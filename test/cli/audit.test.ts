@@ -1,7 +1,7 @@
 /** `runnel audit verify` of exports: exit codes, what is printed. */
 // Slow: starts programs.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -66,6 +66,24 @@ test('nothing that could be judged is undecided', async () => {
   const { code, stdout } = await runnel('audit', 'verify', '--file', file);
   assert.equal(code, 3);
   assert.match(stdout, /no audit record was found/);
+});
+
+test('the keys of an agent, as --key reads them', async () => {
+  const config = join(dir, 'runnel.yaml');
+  writeFileSync(config, `data_dir: ${dir}/data\nkafka: {brokers: []}\n`);
+  const none = await runnel('audit', 'key', '-c', config);
+  assert.equal(none.code, 1);
+  assert.match(none.stderr, /cannot read the keys: ENOENT.*when an agent/);
+  mkdirSync(join(dir, 'data/audit'), { recursive: true });
+  const kept = { key: madeKey(1).key, from: '2026-12-01T07:00:00.000Z', to: null };
+  writeFileSync(join(dir, 'data/audit/keys.json'), JSON.stringify({ format: 1, current: kept.key, keys: [kept] }));
+  const { code, stdout } = await runnel('audit', 'key', '-c', config);
+  assert.equal(code, 0);
+  assert.equal(stdout, `${JSON.stringify({ keys: [kept] })}\n`);
+  const keys = join(dir, 'keys.json');
+  writeFileSync(keys, stdout);
+  writeMade(file, whole);
+  assert.equal((await runnel('audit', 'verify', '--file', file, '--key', keys)).code, 0);
 });
 
 test('wrong usage', async () => {
