@@ -167,7 +167,8 @@ export class Alerting {
     this.#take(this.#engine.tick(now, interval));
     const ended = this.silences.filter(({ until }) => until <= Date.now()).map(({ id }) => id);
     if (ended.length > 0) void this.#endSilences(ended);
-    if (now - this.#looked < interval) return;
+    // Ticks do not come to the millisecond.
+    if (now - this.#looked < interval - TICK_MS / 2) return;
     this.#looked = now;
     this.#saveProgress();
     this.#receivers.forget();

@@ -44,7 +44,8 @@ interface Part {
 interface Source {
   name: string;
   interval: number;
-  closed: number;
+  /** When its last window was; null: none was, and it is waited for since the next tick. */
+  closed: number | null;
   parts: Set<Part>;
   /** By number of the rule. */
   byRule: Part[];
@@ -84,7 +85,7 @@ export class Engine {
 
   /** A source has closed a window, which has these points of names that are wanted. */
   window(source: string, interval: number, now: number, points: Iterable<MetricPoint>): AlertChange[] {
-    const known = this.#source(source, interval, now);
+    const known = this.#source(source, interval);
     known.closed = now;
     for (const part of known.parts) if (part.interval !== interval) retime(part, interval);
     for (const point of points) {
@@ -96,8 +97,10 @@ export class Engine {
   /** To be called now and then, at least once in the shortest interval: sources that bring nothing go on without. */
   tick(now: number, interval: number): AlertChange[] {
     const changes: AlertChange[] = [];
-    for (const { interval: theirs, parts, closed } of this.#sources.values()) {
-      if (now - closed < theirs * LATE) continue;
+    for (const source of this.#sources.values()) {
+      const { interval: theirs, parts } = source;
+      source.closed ??= now;
+      if (now - source.closed < theirs * LATE) continue;
       for (const part of parts) {
         if (part.evaluated !== null && now - part.evaluated < theirs) continue;
         changes.push(...this.#evaluate(part, now));
@@ -136,10 +139,10 @@ export class Engine {
     return found;
   }
 
-  #source(name: string, interval: number, now: number): Source {
+  #source(name: string, interval: number): Source {
     let source = this.#sources.get(name);
     if (!source) {
-      source = { name, interval, closed: now, parts: new Set(), byRule: [] };
+      source = { name, interval, closed: null, parts: new Set(), byRule: [] };
       this.#sources.set(name, source);
     }
     source.interval = interval;
@@ -152,7 +155,7 @@ export class Engine {
     if (!part) {
       part = { rule, source, interval, instances: new Map(), known: new Map(), divisors: new Map(), evaluated: null };
       this.#parts.set(key, part);
-      if (source !== ABSENT_SOURCE) this.#source(source, interval, Number.NEGATIVE_INFINITY).parts.add(part);
+      if (source !== ABSENT_SOURCE) this.#source(source, interval).parts.add(part);
     }
     return part;
   }
@@ -231,12 +234,14 @@ export class Engine {
   #absent(rule: Rule, now: number, interval: number): AlertChange[] {
     const part = this.#part(rule, ABSENT_SOURCE, interval);
     part.interval = interval;
-    const gap = part.evaluated !== null && now - part.evaluated > interval * LONGEST_GAP;
+    const before = part.evaluated;
     const seen = this.#seen.get(rule);
     const instance = this.#instance(part, keyOf({}), {});
     // It begins to be looked for now; one that fires since before a restart goes on until something comes.
     if (seen === undefined) this.#seen.set(rule, instance.progress.state === 'ok' ? now : now - rule.absent);
-    else if (gap) this.#seen.set(rule, Math.min(now, seen + (now - part.evaluated!)));
+    else if (before === null && instance.progress.state === 'ok') this.#seen.set(rule, now);
+    else if (before !== null && now - before > interval * LONGEST_GAP)
+      this.#seen.set(rule, Math.min(now, seen + (now - before)));
     const silent = now - this.#seen.get(rule)!;
     instance.tell(silent >= rule.absent ? 1 : 0, silent / 1000);
     return this.#evaluate(part, now);

@@ -6,7 +6,7 @@ import { appendFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fingerprintOf } from '../../src/alerts/fingerprint.ts';
-import { type AgentConfig, type Home, makeHome, type RunningAgent, runnel } from '../support/agent.ts';
+import { type AgentConfig, type Home, makeHome, runnel } from '../support/agent.ts';
 import { NO_ALERTMANAGER, RunningAlertmanager } from '../support/alertmanager.ts';
 import { type HookServer, startHooks } from '../support/hooks.ts';
 import { freePort } from '../support/ports.ts';
@@ -61,50 +61,6 @@ async function records(
     .filter(Boolean)
     .map((line) => JSON.parse(line));
 }
-
-test('kill -9 at any moment: every change is recorded once or with the same id, and told once or twice', async () => {
-  await using home = await makeHome();
-  await using hooks = await startHooks();
-  const { config, gauge, close } = await setting(home, hooks);
-  const file = await home.configure(config);
-  let agent: RunningAgent | null = null;
-  let value = 60;
-  /** Of what was told since the value changed. */
-  let from = 0;
-  const sending = setInterval(() => gauge(value), 100);
-  try {
-    for (let round = 0; round < 5; round++) {
-      agent = await home.start(config);
-      const want = value > 50 ? 'firing' : 'resolved';
-      await until(`round ${round} is told as ${want}`, () =>
-        toldBy(hooks)
-          .slice(from)
-          .some(({ status }) => status === want),
-      );
-      from = hooks.taken.length;
-      value = value > 50 ? 20 : 60;
-      // Somewhere between the window's end and what follows it.
-      await sleep(200 + 230 * round);
-      await agent.kill9();
-    }
-    agent = await home.start(config);
-    const last = value > 50 ? 'firing' : 'resolved';
-    await until('the last state is told', () => toldBy(hooks).at(-1)?.status === last);
-    await agent.stop();
-  } finally {
-    clearInterval(sending);
-    close();
-  }
-  const all = await records(file);
-  const ids = [...new Set(all.map(({ event }) => event.id))];
-  const actions = ids.map((id) => all.find(({ event }) => event.id === id)!.event.action);
-  // They alternate: nothing is missing between them.
-  for (const [i, action] of actions.entries())
-    assert.equal(action, i % 2 === 0 ? 'firing' : 'resolved', actions.join());
-  const keys = Map.groupBy(hooks.taken, ({ headers }) => headers['idempotency-key']);
-  assert.equal(keys.size, ids.length, `${[...keys.keys()]} for ${ids}`);
-  for (const [key, same] of keys) assert.ok(same.length <= 2, `${key} was told ${same.length} times`);
-});
 
 test('what waits for a receiver survives, and is told when it is there', async () => {
   await using home = await makeHome();

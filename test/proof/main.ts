@@ -1,8 +1,9 @@
 /**
- * What the tests show for some cases, for very many: `npm run proof -- processing`, `checks`, `group`, `sink`. Each proof says what it compared; the first
+ * What the tests show for some cases, for very many: `npm run proof -- processing`, `checks`, `group`, `sink`, `alerts`. Each proof says what it compared; the first
  * difference ends it.
  */
 
+import { proveAlerts } from './alerts.ts';
 import { proveCompared, proveSandboxed } from './checks.ts';
 import { proveGroup } from './group.ts';
 import { proveJson } from './json.ts';
@@ -16,6 +17,7 @@ import { proveTopk } from './topk.ts';
 import { proveDurable, proveOtlp } from './traces.ts';
 
 const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[]>> = {
+  alerts: [() => proveAlerts(100)],
   checks: [() => proveCompared(60), proveSandboxed],
   group: [() => proveGroup(24)],
   sink: [proveSinkKills, proveSinkGroup, proveSinkChaos],

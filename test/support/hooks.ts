@@ -10,11 +10,17 @@ export interface Hooked {
   body: string;
 }
 
+export interface HookAnswer {
+  code: number;
+  headers?: Record<string, string>;
+  body?: string;
+}
+
 export interface HookServer extends AsyncDisposable {
   readonly url: string;
   readonly taken: Hooked[];
   /** For each request; null: it is never answered. Default: 200. */
-  answer: (request: Hooked, index: number) => { code: number; headers?: Record<string, string>; body?: string } | null;
+  answer: (request: Hooked, index: number) => HookAnswer | null | Promise<HookAnswer | null>;
 }
 
 export async function startHooks(): Promise<HookServer> {
@@ -24,10 +30,10 @@ export async function startHooks(): Promise<HookServer> {
     request.setEncoding('utf8').on('data', (text: string) => {
       body += text;
     });
-    request.on('end', () => {
+    request.on('end', async () => {
       const one = { at: performance.now(), path: request.url!, headers: request.headers, body };
       taken.push(one);
-      const said = hooks.answer(one, taken.length - 1);
+      const said = await hooks.answer(one, taken.length - 1);
       if (said) response.writeHead(said.code, said.headers).end(said.body ?? 'ok');
     });
   }).listen(0, '127.0.0.1');
