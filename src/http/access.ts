@@ -14,11 +14,14 @@ export interface Access {
   token?: string;
   /** A certificate that the TLS options' authority signed. */
   certificate?: boolean;
+  /** Browsers ask here whether a page may send (OPTIONS), and have neither then (Fetch, "CORS-preflight fetch"). */
+  preflight?: boolean;
 }
 
 /** What a request says of who sends it. */
 export interface Credentials {
   /** The Host header, or what HTTP/2 has for it. */
+  method: string | undefined;
   host: string | undefined;
   authorization: string | undefined;
   /** Its connection has a certificate that was asked for. */
@@ -27,13 +30,13 @@ export interface Credentials {
 
 /** Throws a Refusal when the request is not to be served. */
 export function authorize(
-  { host, authorization, certified }: Credentials,
-  { names, token, certificate }: Access,
+  { method, host, authorization, certified }: Credentials,
+  { names, token, certificate, preflight }: Access,
 ): void {
   if (names && !isOurs(host, names)) {
     throw new Refusal(421, 'host', `This name is not one of the agent: add it to ${names.option} to use it.`);
   }
-  if (token === undefined && !certificate) return;
+  if ((token === undefined && !certificate) || (preflight && method === 'OPTIONS')) return;
   if (certificate && certified) return;
   if (token !== undefined && isToken(authorization, token)) return;
   const wanted = [certificate && 'a client certificate', token !== undefined && 'a token'].filter(Boolean);

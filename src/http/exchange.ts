@@ -59,7 +59,8 @@ export async function exchange(
   try {
     const { headers, socket } = request;
     const certified = (socket as TLSSocket).authorized;
-    authorize({ host: headers.host, authorization: headers.authorization, certified }, context.access);
+    const { host, authorization } = headers;
+    authorize({ method: request.method, host, authorization, certified }, context.access);
     answer = await context.handler({
       ...target(request),
       method: request.method ?? '',

@@ -39,7 +39,7 @@ export async function serve(
   const taken = new CallShare(server.budget);
   try {
     const host = headers[':authority'] ?? headers.host;
-    authorize({ host, authorization: headers.authorization, certified }, server.access);
+    authorize({ method: 'POST', host, authorization: headers.authorization, certified }, server.access);
     const message = async (max: number) => {
       enter(open, 'message');
       const came = await received(stream, max, taken, () => {

@@ -51,7 +51,13 @@ export function httpHandler({ intake, maxRequest, origins }: HttpIntakeOptions):
       };
       return { ...textAnswer(204, ''), body: '', headers };
     }
-    const answer = await answered(request);
-    return { ...answer, headers: { ...answer.headers, ...cors } };
+    try {
+      const answer = await answered(request);
+      return { ...answer, headers: { ...answer.headers, ...cors } };
+    } catch (error) {
+      // The page is to see why, and whether to come again.
+      if (error instanceof Refusal) Object.assign(error.headers, cors);
+      throw error;
+    }
   };
 }

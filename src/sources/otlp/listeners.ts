@@ -42,12 +42,13 @@ export class Listeners {
         : 'This is gRPC, over HTTP/2. For OTLP over HTTP/1.1 set otlp.http.';
     const token = config.token_file === undefined ? undefined : readFileSync(config.token_file, 'utf8').trim();
     const { tls } = config;
+    const preflight = config.cors_origins.length > 0;
     const common = (address: string) => {
       const where = parseEndpoint(address);
       const near = 'path' in where;
       const names: Access['names'] = near ? null : { listen: address, hosts: config.hosts, option: 'otlp.hosts' };
       const certificate = !near && tls?.client_ca_file !== undefined;
-      const access: Access = { names, certificate, ...(token !== undefined && { token }) };
+      const access: Access = { names, certificate, preflight, ...(token !== undefined && { token }) };
       const { cert_file, key_file, client_ca_file } = tls ?? {};
       const files = {
         cert_file: cert_file!,
