@@ -1,9 +1,10 @@
 /**
- * What the tests show for some cases, for very many: `npm run proof -- processing`, `checks`, `group`, `sink`, `alerts`. Each proof says what it compared; the first
- * difference ends it.
+ * What the tests show for some cases, for very many: `npm run proof -- NAME...`, by the names of PROOFS. Each proof says
+ * what it compared; the first difference ends it.
  */
 
 import { proveAlerts } from './alerts.ts';
+import { proveAudit } from './audit.ts';
 import { proveCompared, proveSandboxed } from './checks.ts';
 import { proveGroup } from './group.ts';
 import { proveJson } from './json.ts';
@@ -18,6 +19,7 @@ import { proveDurable, proveOtlp } from './traces.ts';
 
 const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[]>> = {
   alerts: [() => proveAlerts(100)],
+  audit: [() => proveAudit(200)],
   checks: [() => proveCompared(60), proveSandboxed],
   group: [() => proveGroup(24)],
   sink: [proveSinkKills, proveSinkGroup, proveSinkChaos],

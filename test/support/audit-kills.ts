@@ -1,70 +1,189 @@
-/** An agent that is killed while it takes audit events; then what it answered must be in Kafka, once, in whole chains. */
+/**
+ * The way of an audit event from the transaction of its business to Kafka, with each part killed at any moment: who writes,
+ * who relays, the agent, the database, the broker. In the end business and audit must be the same, each event once.
+ */
 import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeHome } from './agent.ts';
-import { audit, checkedStreams, eventOf, linesOf, NDJSON, startAudit } from './audit-agent.ts';
+import { isIntact, readAuditRecord } from '../../src/audit/record.ts';
+import { schema } from '../../src/client/audit.ts';
+import { makeHome, type RunningAgent, runnel } from './agent.ts';
 import { readCommitted } from './committed.ts';
-import { createTopic } from './kafka.ts';
+import { createTopic, startKafka } from './kafka.ts';
+import { freePort } from './ports.ts';
+import { startPostgres } from './postgres.ts';
+import { eventually } from './until.ts';
 
-const CLIENTS = 8;
+const PROGRAM = new URL('audit-process.ts', import.meta.url).pathname;
+const STREAM = 'orders';
+const TOPIC = 'kills.audit';
+const PATIENCE_MS = 120_000;
+export const VICTIMS = ['writer', 'relay', 'agent', 'database', 'broker'] as const;
+type Victim = (typeof VICTIMS)[number];
 
-/** `pause`: how long each process answers before it is killed, milliseconds. */
-export async function killAudit(
-  brokers: string,
-  prefix: string,
-  rounds: number,
-  pause: (round: number) => number,
-): Promise<{ answered: number; stored: number; repeated: number }> {
-  await createTopic(brokers, `${prefix}.audit`, { partitions: 3 });
-  await using home = await makeHome();
-  const config = { kafka: { brokers: [brokers], topic_prefix: prefix } };
-  const options = { ids: 5000, seal: { every: 50, interval: '1s' } };
-  const answered = new Map<string, number>();
-  let next = 0;
-  let repeated = 0;
-  for (let round = 0; round < rounds; round++) {
-    const { agent, socket } = await startAudit(home, config, options);
-    let over = false;
-    const clients = Array.from({ length: CLIENTS }, async (_, n) => {
-      const stream = `stream-${n % 3}`;
-      const batch = n % 2 === 0 ? 1 : 20;
-      let ids: string[] = [];
-      while (!over) {
-        // Whoever gets no answer sends the same again, to the next process too.
-        if (ids.length === 0) ids = Array.from({ length: batch }, () => `e-${next++}`);
-        const body = batch === 1 ? eventOf(ids[0]!) : linesOf(ids);
-        const type = batch === 1 ? 'application/json' : NDJSON;
-        const answer = await audit(socket, body, { 'runnel-stream': stream, 'content-type': type }).catch(() => null);
-        if (answer === null) continue;
-        assert.equal(answer.code, 201, JSON.stringify(answer.body));
-        if (answer.body.duplicate) repeated++;
-        assert.equal(answer.body.last - answer.body.first, batch - 1);
-        for (const [i, id] of ids.entries()) answered.set(`${stream} ${id}`, answer.body.first + i);
-        // Now and then what was answered comes once more.
-        if (Math.random() < 0.1) continue;
-        ids = [];
-      }
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** What `test/support/audit-process.ts` runs, again and again. */
+class Program {
+  readonly #args: readonly string[];
+  #child: ChildProcess;
+  said = '';
+
+  constructor(...args: string[]) {
+    this.#args = args;
+    this.#child = this.#start();
+  }
+
+  #start(): ChildProcess {
+    const child = spawn(process.execPath, [PROGRAM, ...this.#args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    running.add(child);
+    child.once('exit', () => running.delete(child));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.said = (this.said + text).slice(-50_000);
     });
-    await sleep(pause(round));
-    over = round % 2 === 0;
-    await agent.kill9();
-    over = true;
-    await Promise.all(clients);
+    return child;
   }
-  const { agent } = await startAudit(home, config, options);
-  await agent.until(({ conservation }) => conservation.total.in_flight === 0, 'all is in Kafka');
-  await agent.stop();
-  const records = await readCommitted(brokers, `${prefix}.audit`);
-  const values = records.map(({ value }) => ({ value: Buffer.from(value) }));
-  const stored = new Map<string, number>();
-  for (const { key, value } of records) {
-    const { event, audit: link } = JSON.parse(value);
-    if (link) stored.set(`${key} ${event.id}`, Number(link.sequence));
+
+  start(): void {
+    this.#child = this.#start();
   }
-  const chains = [...checkedStreams(values).values()];
-  assert.equal(chains.length, 3, 'a chain a stream');
-  const events = chains.reduce((sum, { events }) => sum + events.length, 0);
-  assert.equal(stored.size, events, 'each id once');
-  for (const [id, sequence] of answered) assert.equal(stored.get(id), sequence, `${id} is where it was said to be`);
-  return { answered: answered.size, stored: stored.size, repeated };
+
+  /** Its exit code. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.#child;
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill(signal);
+      await once(child, 'exit');
+    }
+    return child.exitCode;
+  }
+}
+
+export interface AuditKilled {
+  kills: Record<Victim, number>;
+  /** Transactions that committed, and events in Kafka. */
+  committed: number;
+  epochs: number;
+  seconds: number;
+}
+
+/** Each round kills one part, or two, `pause(round)` milliseconds after the last; then waits until it is there again. */
+export async function killAudit(rounds: number, pause: (round: number) => number): Promise<AuditKilled> {
+  const began = performance.now();
+  // What was written outlives a process that is killed, synced or not.
+  const [kafka, postgres] = await Promise.all([startKafka(), startPostgres({ settings: { fsync: 'off' } })]);
+  const home = await makeHome();
+  const pool = postgres.pool();
+  const programs: Program[] = [];
+  try {
+    await createTopic(kafka.brokers, TOPIC, { partitions: 3 });
+    await pool.query(schema);
+    await pool.query('CREATE TABLE orders (id uuid PRIMARY KEY)');
+    const socket = home.path('audit.sock');
+    const config = {
+      kafka: { brokers: [kafka.brokers], topic_prefix: 'kills' },
+      admin: { listen: `127.0.0.1:${await freePort()}` },
+      audit: { listen: [`unix://${socket}`], seal: { every: 200, interval: '5s' } },
+    };
+    let agent: RunningAgent = await home.start(config);
+    const writer = new Program('writer', postgres.dir);
+    const relays = [0, 1].map(() => new Program('relay', postgres.dir, socket, STREAM));
+    programs.push(writer, ...relays);
+    const kill: Record<Victim, () => Promise<() => Promise<unknown> | unknown>> = {
+      writer: async () => {
+        await writer.end('SIGKILL');
+        return () => writer.start();
+      },
+      relay: async () => {
+        // One of them is at work; nobody is where it is both.
+        const which = [relays.slice(0, 1), relays.slice(1), relays][randomInt(3)]!;
+        await Promise.all(which.map((one) => one.end('SIGKILL')));
+        return () => {
+          for (const one of which) one.start();
+        };
+      },
+      agent: async () => {
+        await agent.kill9();
+        return async () => {
+          agent = await home.start(config);
+        };
+      },
+      database: async () => {
+        await postgres.kill();
+        return () => postgres.start();
+      },
+      broker: async () => {
+        await kafka.kill();
+        return () => kafka.start();
+      },
+    };
+    const kills = { writer: 0, relay: 0, agent: 0, database: 0, broker: 0 };
+    const committed = async () => Number((await pool.query('SELECT count(*) FROM orders')).rows[0].count);
+    for (let round = 0; round < rounds; round++) {
+      await sleep(pause(round));
+      const first = VICTIMS[round % VICTIMS.length]!;
+      const second = Math.random() < 0.2 ? VICTIMS[randomInt(VICTIMS.length)]! : first;
+      const victims = [...new Set([first, second])];
+      const revive = await Promise.all(victims.map((victim) => kill[victim]()));
+      for (const victim of victims) kills[victim]++;
+      await sleep(Math.random() * 300);
+      await Promise.all(revive.map((again) => again()));
+    }
+    const before = await committed();
+    await eventually('business goes on', async () => (await committed()) > before);
+    assert.equal(await writer.end('SIGTERM'), 0, writer.said);
+    const waiting = async () => Number((await pool.query('SELECT count(*) FROM audit_outbox')).rows[0].count);
+    await eventually('the outbox is empty', async () => (await waiting()) === 0, PATIENCE_MS);
+    for (const one of relays) assert.equal(await one.end('SIGTERM'), 0, one.said);
+    await agent.until(({ conservation }) => conservation.total.in_flight === 0, 'all is in Kafka', PATIENCE_MS);
+    await agent.stop();
+    const orders = (await pool.query('SELECT id FROM orders')).rows.map(({ id }) => String(id));
+    const [{ epoch }] = (await pool.query('SELECT epoch FROM audit_outbox_streams')).rows;
+    compare(
+      orders,
+      (await readCommitted(kafka.brokers, TOPIC)).map(({ value }) => value),
+    );
+    await verified(await home.configure(config), orders.length);
+    const seconds = Math.round((performance.now() - began) / 1000);
+    return { kills, committed: orders.length, epochs: Number(epoch), seconds };
+  } finally {
+    for (const one of programs) await one.end('SIGKILL');
+    await home[Symbol.asyncDispose]();
+    await postgres[Symbol.asyncDispose]();
+    await kafka.stop();
+  }
+}
+
+/** `runnel audit verify` says so, too. */
+async function verified(config: string, events: number): Promise<void> {
+  const { code, stdout, stderr } = await runnel('audit', 'verify', '-c', config, '--json');
+  assert.equal(code, 0, `${stdout}\n${stderr}`);
+  const { streams } = JSON.parse(stdout) as { streams: { stream: string; count: number; findings: object[] }[] };
+  assert.deepEqual(
+    streams.map(({ stream, count, findings }) => ({ stream, count, findings })),
+    [{ stream: STREAM, count: events, findings: [] }],
+  );
+}
+
+/** Each order has its event, once; no event is of an order that was rolled back; the chain is whole. */
+function compare(orders: readonly string[], values: readonly string[]): void {
+  const events = values.filter((value) => !('seal' in JSON.parse(value)));
+  const ids = events.map((value) => JSON.parse(value).event.id as string);
+  const audited = new Set(ids);
+  const business = new Set(orders);
+  const missing = orders.filter((id) => !audited.has(id));
+  const alien = ids.filter((id) => !business.has(id));
+  const differences = { missing, alien, twice: ids.length - audited.size };
+  assert.deepEqual(differences, { missing: [], alien: [], twice: 0 });
+  const records = events.map((value) => readAuditRecord(Buffer.from(value))!);
+  let previous = '0'.repeat(64);
+  for (const [i, record] of records.entries()) {
+    assert.deepEqual([record.sequence, record.previous, isIntact(record)], [i + 1, previous, true], `number ${i + 1}`);
+    previous = record.hash;
+  }
 }
