@@ -224,7 +224,7 @@ function defaultOf({ shape, fallback, required }) {
 function losses() {
   const cell = (text) => text.replaceAll('|', '\\|');
   const rows = Object.entries(LOSSES).map(
-    ([reason, { meaning, remedy = '' }]) => `| \`${reason}\` | ${cell(meaning)} | ${cell(remedy)} |`,
+    ([reason, { meaning, remedy }]) => `| \`${reason}\` | ${cell(meaning)} | ${cell(remedy)} |`,
   );
   const lines = [
     '# What is lost, and why',

@@ -1,10 +1,10 @@
 /**
  * Why something is lost: every reason that the books know (`lost` in the status, `runnel_dropped_total` in the figures),
- * what it means, and where one can do something about it, what. docs/losses.md is made from this.
+ * what it means, and what to do about it. docs/losses.md is made from this.
  */
 export interface Meaning {
   meaning: string;
-  remedy?: string;
+  remedy: string;
 }
 
 export const LOSSES = {
@@ -72,8 +72,12 @@ export const LOSSES = {
   hole: {
     meaning:
       'bytes of a file that nobody wrote, or whose room was given back, or a page of NULs before a line: they are no lines',
+    remedy: 'none where the machine lost its power; else have the writer open the file for appending (O_APPEND)',
   },
-  corrupt: { meaning: 'a compressed file is damaged; what is good of it was read' },
+  corrupt: {
+    meaning: 'a compressed file is damaged; what is good of it was read',
+    remedy: 'look at who compresses it, and at its disk: gzip -t, zstd -t',
+  },
   kernel_drop: {
     meaning: 'the kernel dropped datagrams before they were received; each counts as one, whatever was in it',
     remedy: 'raise statsd.receive_buffer and net.core.rmem_max',
@@ -131,8 +135,14 @@ export const LOSSES = {
     meaning: 'a span over OTLP has no good trace id or span id: 16 and 8 bytes that are not all 0',
     remedy: 'look at who sends it; it was told so (partial_success)',
   },
-  listener_failed: { meaning: 'the thread of StatsD ended, and what it held with it; it is started again' },
-  output_failed: { meaning: 'a window of StatsD could not be handed over' },
+  listener_failed: {
+    meaning: 'the thread of StatsD ended, and what it held with it; it is started again',
+    remedy: 'report it, with runnel flare',
+  },
+  output_failed: {
+    meaning: 'a window of StatsD could not be handed over',
+    remedy: 'look at the log of that time: the disk of data_dir may have been full',
+  },
 } as const satisfies Readonly<Record<string, Meaning>>;
 
 export type LossReason = keyof typeof LOSSES;

@@ -1,4 +1,4 @@
-/** What the README has people type: each command is one, with these options, and its first steps do what they say. */
+/** The first steps of the README do what they say; that its commands are some is in test/docs/pages.test.ts. */
 // Slow: starts programs, and an agent.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
@@ -12,8 +12,6 @@ import { until } from '../support/until.ts';
 const ROOT = dirname(dirname(import.meta.dirname));
 const MAIN = join(ROOT, 'src/main.ts');
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
-/** In a clone and installed. */
-const CALLED = /(?:npm run -s runnel --|(?<![\w/@-])runnel) (?<args>[a-z]+(?: [^`\n#]*)?)/g;
 
 interface Ran {
   code: unknown;
@@ -26,23 +24,6 @@ function runnel(...args: string[]): Promise<Ran> {
   execFile(process.execPath, [MAIN, ...args], (error, out, err) => resolve({ code: error?.code ?? 0, out, err }));
   return promise;
 }
-
-test('each command that the README names is one, and has these options', async () => {
-  const code = [...README.matchAll(/^```sh\n(.*?)^```|`([^`\n]+)`/gms)].map(([, block, inline]) => block ?? inline!);
-  const options = new Map<string, Set<string>>();
-  for (const { groups } of code.flatMap((text) => [...text.matchAll(CALLED)])) {
-    const words = groups!.args!.trim().split(/\s+/);
-    const below = ['spool', 'positions', 'explain'].includes(words[0]!) && words[1] ? 2 : 1;
-    const named = options.getOrInsertComputed(words.slice(0, below).join(' '), () => new Set());
-    for (const word of words.slice(below)) if (/^\[?-/.test(word)) named.add(word.replace(/[[\]]/g, ''));
-  }
-  assert.ok(options.size > 8, [...options.keys()].join(', '));
-  for (const [command, named] of options) {
-    const { code, out } = await runnel(...command.split(' '), '--help');
-    assert.ok(code === 0 && out.startsWith(`Usage: runnel ${command} `), command);
-    for (const option of named) assert.match(out, new RegExp(`^ +(-\\w, )?${option}\\b`, 'm'), `${command} ${option}`);
-  }
-});
 
 test('its steps with a first configuration do what they say', async (t) => {
   const [, steps] = /Run it, in a clone.*?```sh\n(.*?)```/s.exec(README)!;

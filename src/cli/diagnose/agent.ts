@@ -5,6 +5,12 @@ import { LOSSES, type LossReason, type Meaning } from '../../core/losses.ts';
 import type { Config } from '../../options.ts';
 import type { Status } from '../../report/shape.ts';
 
+/** Of an agent of another version. */
+const UNKNOWN: Meaning = {
+  meaning: 'this version does not know the reason',
+  remedy: 'ask with the runnel of that agent',
+};
+
 /** Null: none answers. */
 export async function askAgent(config: Config, installed: boolean): Promise<Status | null> {
   try {
@@ -39,8 +45,9 @@ export function judgeAgent(status: Status | null, hash: string, tell: Tell): voi
     if (error !== null) tell({ level: 'warning', about: 'agent', message: `${path}: ${error}` });
   }
   for (const { input, reason, records, bytes } of lost) {
-    const { meaning, remedy }: Meaning = LOSSES[reason as LossReason] ?? { meaning: reason };
+    const known: Meaning | undefined = LOSSES[reason as LossReason];
+    const { meaning, remedy } = known ?? UNKNOWN;
     const message = `${input} has lost ${records} items, ${bytes} bytes (${reason}): ${meaning}`;
-    tell({ level: 'warning', about: 'agent', message, ...(remedy !== undefined && { remedy }) });
+    tell({ level: 'warning', about: 'agent', message, remedy });
   }
 }

@@ -17,7 +17,7 @@ export class LossesSaid {
     this.#soFar.set(key, count);
     const { meaning, remedy } = meaningOf(reason);
     const lost = `${count} ${count === 1 ? 'sample is' : 'samples are'} lost so far (${reason})`;
-    log.warnOnce(key, `${from}: ${lost}: ${meaning}${remedy ? `: ${remedy}` : ''}`);
+    log.warnOnce(key, `${from}: ${lost}: ${meaning}: ${remedy}`);
     if (example !== undefined) log.debugOnce(`${key} example`, `${from}: ${reason}: ${example}`, EXAMPLE_EVERY_MS);
   }
 }
