@@ -66,6 +66,8 @@ const { output } = await bundle.write({
   sourcemapExcludeSources: true,
 });
 mkdirSync(join(to, 'kernel'), { recursive: true });
+// What is served, not run.
+const page = globSync('report/page/client/*.*', { cwd: src });
 const kernels = globSync('kernel/*.wasm', { cwd: src });
 /** Writes the types of a source, and of what it imports, beside it. */
 function declare(name) {
@@ -98,9 +100,10 @@ async function buildClient() {
 const TYPED = 'checks/custom/define';
 declare(TYPED);
 await buildClient();
-for (const name of kernels) copyFileSync(join(src, name), join(to, name));
+mkdirSync(join(to, 'report/page/client'), { recursive: true });
+for (const name of [...kernels, ...page]) copyFileSync(join(src, name), join(to, name));
 // Last, for the sake of a program that runs meanwhile.
-const made = new Set([...output.map(({ fileName }) => fileName), ...kernels, `${TYPED}.d.ts`]);
+const made = new Set([...output.map(({ fileName }) => fileName), ...kernels, ...page, `${TYPED}.d.ts`]);
 for (const name of globSync('**/*.*', { cwd: to })) {
   if (!made.has(name) && !name.startsWith('client/')) rmSync(join(to, name));
 }

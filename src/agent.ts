@@ -33,6 +33,7 @@ import { POSITIONS_SETTINGS } from './kafka/transactions/positions-topic.ts';
 import { Kernel } from './kernel/kernel.ts';
 import { log, setLog } from './log.ts';
 import { connectionOf, needsRestart, type Reloaded, Reloads, refused, reread } from './reload.ts';
+import { History } from './report/history.ts';
 import { OwnFigures } from './report/own-figures.ts';
 import { books, buildStatus, imbalances, reasonsOf, type StatusParts } from './report/status.ts';
 import { INPUTS } from './sources/all.ts';
@@ -81,13 +82,16 @@ export class Agent {
   #inputs!: Inputs;
   #admin: AdminServer | null = null;
   readonly #figures: OwnFigures;
+  readonly #history: History;
   #audit: NodeJS.Timeout | undefined;
   #healthy = false;
 
   private constructor(options: AgentOptions) {
     this.#o = options;
     this.#now = options;
-    this.#figures = new OwnFigures(() => buildStatus(this.#parts(), 0), options.kinds ?? INPUTS);
+    const status = () => buildStatus(this.#parts(), 0);
+    this.#figures = new OwnFigures(status, options.kinds ?? INPUTS);
+    this.#history = new History(status, options.kinds ?? INPUTS);
     this.#lock = lockDataDir(options.config.data_dir, options.config.lock);
   }
 
@@ -202,6 +206,7 @@ export class Agent {
       healthy: () => this.#healthy,
       reasons: () => reasonsOf(this.#parts()),
       status: (files) => buildStatus(this.#parts(), files),
+      history: this.#history,
       tap: this.#tap,
       reload: () => this.reload(),
       top: (input) => this.#inputs.top(input),
@@ -218,6 +223,7 @@ export class Agent {
     await this.#figures.change(this.#o.config);
     await this.#inputs.start(this.#o.config, { output: this.#pipeline, delivery: this.#delivery });
     this.#healthy = true;
+    this.#history.start();
     this.#audit = setInterval(() => this.#checkBooks(), AUDIT_MS).unref();
     // Before there is anything to send, so that the status says whether Kafka is there. It gives up only when it stops.
     this.#client?.connect(this.#stop.signal).catch(() => undefined);
@@ -323,6 +329,7 @@ export class Agent {
   async stop(): Promise<void> {
     this.#healthy = false;
     clearInterval(this.#audit);
+    this.#history.close();
     const reason = new Error('the agent stops');
     this.#stop.abort(reason);
     const { shutdown_timeout } = this.#now.config;

@@ -76,6 +76,7 @@ const DOORS: Record<string, string[]> = {
   'prom-client': ['report'],
   snappy: ['records'],
   systeminformation: ['checks'],
+  uplot: ['report/page/assets.ts'],
   valibot: ['config'],
   yaml: ['config'],
 };
@@ -87,9 +88,9 @@ interface Import {
   type: boolean;
 }
 
-/** `import ... from 'x'`, `import type ... from 'x'`, `export ... from 'x'`, `import 'x'`, `import('x')`, `require('x')`. */
+/** `import ... from 'x'`, `import type ... from 'x'`, `export ... from 'x'`, `import 'x'`, `import('x')`, `import.meta.resolve('x')`, `require('x')`. */
 const IMPORT =
-  /^(?:import|export)\s+(?<type>type\s)?(?:[\w$*{][^'";()]*\sfrom\s*)?'(?<static>[^']+)'|(?<typeof>\btypeof\s+)?\bimport\(\s*'(?<dynamic>[^']+)'|[rR]equire(?:\(import\.meta\.url\))?\('(?<required>[^']+)'/gm;
+  /^(?:import|export)\s+(?<type>type\s)?(?:[\w$*{][^'";()]*\sfrom\s*)?'(?<static>[^']+)'|(?<typeof>\btypeof\s+)?\bimport\(\s*'(?<dynamic>[^']+)'|\bimport\.meta\.resolve\('(?<resolved>[^']+)'|[rR]equire(?:\(import\.meta\.url\))?\('(?<required>[^']+)'/gm;
 /** `export class X`, `export const x` and the like; not what is only exported again. */
 const DEFINITION = /^export (?:async |abstract )*(?:class|interface|type|function\*?|const|let) +([\w$]+)/gm;
 /** A worker's file is an import too. */
@@ -99,7 +100,7 @@ function importsIn(from: string, text: string): Import[] {
   const code = text.replace(/^\s*\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
   const found: Import[] = [];
   for (const { groups } of code.matchAll(IMPORT)) {
-    const to = groups?.static ?? groups?.dynamic ?? groups?.required;
+    const to = groups?.static ?? groups?.dynamic ?? groups?.resolved ?? groups?.required;
     if (to) found.push({ from, to: resolve(from, to), type: Boolean(groups?.type ?? groups?.typeof) });
   }
   for (const { groups } of code.matchAll(WORKER)) {

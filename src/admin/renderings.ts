@@ -33,6 +33,19 @@ export class Renderings {
   }
 }
 
+/** What `make` gives, or gave for whoever asked in the last so many milliseconds. */
+export function keptFor<T>(ms: number, make: () => Promise<T>): () => Promise<T> {
+  let kept: Promise<T> | null = null;
+  let at = 0;
+  return () => {
+    const now = performance.now();
+    if (kept && now - at < ms) return kept;
+    at = now;
+    kept = make();
+    return kept;
+  };
+}
+
 /** `cost`: milliseconds of work. */
 async function render(make: () => Pieces): Promise<{ pieces: Buffer[]; cost: number }> {
   const pieces: Buffer[] = [];

@@ -4,9 +4,11 @@
  *   GET /health          200 once the listeners are bound and the positions read
  *   GET /ready[?strict]  the same; with `strict` also that everything works, Kafka included
  *   GET /status[?files=N]   the status as JSON, with at most 100 files of each input, or N
- *   GET /tables[?files=N]   its inputs as the page shows them
  *   GET /metrics         Prometheus text
- *   GET /                the page
+ *   GET /                the page, with /page.css, /page.js, /plots.js, /uplot.css, /uplot.js
+ *   GET /view            what it shows, as text and tables
+ *   GET /history         the last fifteen minutes as numbers, for its plots
+ *   GET /names           the metrics that most samples come for: their names alone
  *   GET /tap[?match=P]   records as they leave, as lines of JSON; on the socket only
  *   GET /capture?input=NAME  what comes to it, as it comes; on the socket only
  *   GET /top?input=NAME  who sends most to an input; on the socket only
@@ -30,9 +32,10 @@ import {
 import { splitAddress } from '../http/listen.ts';
 import { type HttpOptions, HttpServer } from '../http/server.ts';
 import { saidLast } from '../log.ts';
+import type { History } from '../report/history.ts';
 import type { HttpStatus, LiveStatus } from '../report/shape.ts';
 import { statusJson } from '../report/status-json.ts';
-import { Renderings } from './renderings.ts';
+import { keptFor, Renderings } from './renderings.ts';
 import type { Tap } from './tap.ts';
 
 /** Files of an input that are listed if nobody says how many. */
@@ -40,6 +43,8 @@ const FILES_LISTED = 100;
 const MAX_PATTERN = 1024;
 /** A command is given up after so long, milliseconds. */
 const COMMAND_MS = 60_000;
+/** Who sends most to StatsD is asked for once in so long, whoever wants to know: counting takes its thread a while. */
+const NAMES_MS = 10_000;
 
 export interface AdminOptions {
   /** `host:port`; port 0 takes a free one. */
@@ -54,6 +59,7 @@ export interface AdminOptions {
   reasons: () => string[];
   /** With at most so many files of each input, the most behind first. */
   status: (files: number) => LiveStatus;
+  history: Pick<History, 'plotted' | 'since'>;
   tap: Tap;
   /** Reads the configuration again; not without it. */
   reload?: () => Promise<{ reloaded: boolean }>;
@@ -93,10 +99,11 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
     return null;
   };
   const renderings = new Renderings();
+  const asked = { ...options, names: keptFor(NAMES_MS, () => named(options)) };
   let { listen, socket } = options;
   const names = { listen, hosts: options.hosts, option: 'admin.hosts' };
   const open = (local: boolean, how: Pick<HttpOptions, 'where' | 'access'>) =>
-    HttpServer.open({ ...how, handler: (request) => answer(request, options, renderings, local) });
+    HttpServer.open({ ...how, handler: (request) => answer(request, asked, renderings, local) });
   const openNear = (listen: string) => open(false, { where: splitAddress(listen), access: { names } });
   const openLocal = async (path: string | null) =>
     path === null ? null : await open(true, { where: { path }, access: { names: null } });
@@ -150,7 +157,7 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
 
 async function answer(
   { method, path, query }: HttpRequest,
-  options: AdminOptions,
+  options: AdminOptions & { names: () => Promise<Answer> },
   renderings: Renderings,
   local: boolean,
 ): Promise<Answer | StreamedAnswer> {
@@ -180,15 +187,17 @@ async function answer(
       const body = await renderings.of(`status ${files}`, () => statusJson(options.status(files)));
       return { code: 200, type: JSON_TYPE, body };
     }
-    case '/tables': {
-      const files = filesIn(query);
-      if (files === null) return textAnswer(400, 'files must be a number.');
-      const { tablesOf: tables } = await import('../report/tables.ts');
-      const body = await renderings.of(`tables ${files}`, () => [
-        JSON.stringify(tables(options.status(files), options.kinds)),
+    case '/view': {
+      const { FILES, viewOf } = await import('../report/page/view.ts');
+      const body = await renderings.of('view', () => [
+        JSON.stringify(viewOf(options.status(FILES), options.history, options.kinds)),
       ]);
       return { code: 200, type: JSON_TYPE, body };
     }
+    case '/history':
+      return jsonAnswer(200, options.history.plotted());
+    case '/names':
+      return options.names();
     case '/metrics': {
       const { metricsText } = await import('../report/metrics.ts');
       const { METRICS_TYPE } = await import('../report/prometheus.ts');
@@ -196,11 +205,6 @@ async function answer(
         yield await metricsText(options.status(0), options.kinds);
       });
       return { code: 200, type: METRICS_TYPE, body };
-    }
-    case '/': {
-      const { PAGE, PAGE_POLICY } = await import('../report/page.ts');
-      const headers = { 'Content-Security-Policy': PAGE_POLICY };
-      return { code: 200, type: 'text/html; charset=utf-8', headers, body: PAGE };
     }
     case '/tap':
       if (!local) return textAnswer(403, 'Records are shown on the unix socket only: runnel tap uses it.');
@@ -231,9 +235,18 @@ async function answer(
     case '/profile':
       if (!local) return textAnswer(403, 'A profile is made on the unix socket only: runnel flare uses it.');
       return profiled(query.get('seconds') ?? '5');
-    default:
-      return textAnswer(404, 'There is /, /health, /ready, /status and /metrics.');
+    default: {
+      const { assetAt } = await import('../report/page/assets.ts');
+      const asset = await assetAt(path);
+      return asset ? { code: 200, ...asset } : textAnswer(404, 'There is /, /health, /ready, /status and /metrics.');
+    }
   }
+}
+
+async function named({ top }: AdminOptions): Promise<Answer> {
+  const { namesTable } = await import('../report/page/names.ts');
+  const table = await namesTable(top);
+  return table === null ? textAnswer(404, 'Nothing is received by statsd.') : jsonAnswer(200, table);
 }
 
 async function commanded(query: URLSearchParams, command: NonNullable<AdminOptions['command']>): Promise<Answer> {

@@ -1,6 +1,7 @@
 /** `alerts` in the status, and how it is shown. */
 import type { Figures } from '../core/figures.ts';
-import type { InputRow, Table } from '../core/input.ts';
+import type { InputRow } from '../core/input.ts';
+import { failure, formatCount, type Table } from '../core/table.ts';
 import { count } from '../core/units.ts';
 import type { MailboxStatus } from './notify/mailbox.ts';
 import type { AlertShown } from './shown.ts';
@@ -95,28 +96,24 @@ export function tables({ alerts: { list, receivers } }: AlertsSaid): Table[] {
   if (list.length > 0) {
     all.push({
       title: 'Alerts',
-      heads: ['State', 'Rule', 'What', 'Value', 'Since'],
+      urgent: true,
+      heads: ['', 'rule', 'what', 'value', 'since'],
       rows: list.map(({ state, rule, summary, value, since, silenced }) => {
-        const bad = state !== 'pending' && !silenced ? '!' : '';
-        return [
-          `${bad}${state}${silenced ? ' (silenced)' : ''}`,
-          rule,
-          summary,
-          value === null ? '' : String(value),
-          since,
-        ];
+        const shown = `${state}${silenced ? ' (silenced)' : ''}`;
+        const bad = state !== 'pending' && !silenced;
+        return [bad ? { bad: shown } : shown, rule, summary, value === null ? '' : String(value), since];
       }),
     });
   }
   if (receivers.length > 0) {
     all.push({
       title: 'Receivers of alerts',
-      heads: ['Name', 'Waiting', 'Told', 'Error'],
+      heads: ['', 'waiting', 'told', ''],
       rows: receivers.map(({ name, waiting, delivered, error }) => [
         name,
-        String(waiting),
-        String(delivered),
-        error === null ? '' : `!${error}`,
+        formatCount(waiting),
+        formatCount(delivered),
+        failure(error),
       ]),
       folded: true,
     });

@@ -17,6 +17,7 @@ import type { DurableLog } from './durable-log.ts';
 import type { Figures } from './figures.ts';
 import type { Measured } from './measured.ts';
 import type { Output } from './pipeline.ts';
+import type { Table } from './table.ts';
 
 export interface InputTopic {
   topic: string;
@@ -50,15 +51,6 @@ export interface InputSpec<One> {
   about: string;
   /** It is there without being configured, and brings nothing then: it is not named at the start. */
   unnamed?: boolean;
-}
-
-/** A table of text that the page shows; a cell that begins with `!` is bad. */
-export interface Table {
-  title: string;
-  heads: readonly string[];
-  rows: readonly (readonly string[])[];
-  /** Seldom looked at: it opens when it is asked for, or when a cell is bad. */
-  folded?: boolean;
 }
 
 /** A line of `runnel top`; null: there is no such number. */

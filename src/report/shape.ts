@@ -19,6 +19,12 @@ export interface TopicStatus {
   possible_duplicates: number;
   /** Records that were cut, because alone they were larger than the topic takes. */
   cut: number;
+  /** Age of its last acknowledgement; null before the first. */
+  last_ack_seconds: number | null;
+  /** Batches that were sent again. */
+  retries: number;
+  /** How long brokers made it wait. */
+  throttled_seconds: number;
   error: string | null;
 }
 
@@ -81,7 +87,13 @@ export interface CommonStatus {
     certificate_days_left: Record<string, number>;
   };
   topics: TopicStatus[];
-  spool: { bytes: number; records: number; oldest_seconds: number };
+  spool: {
+    bytes: number;
+    records: number;
+    oldest_seconds: number;
+    /** How full each is; `group` is null for the one of all that has none of its own. */
+    budgets: { group: string | null; bytes: number; max_size: number }[];
+  };
   lost: LossStatus[];
   conservation: { total: Books; inputs: Record<string, Books> };
   admin: { listeners: HttpStatus[] };

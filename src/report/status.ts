@@ -59,6 +59,7 @@ export function buildStatus(parts: StatusParts, files: number): LiveStatus {
   }
   const reasons = reasonsOf(parts, conservation, topics);
   const acks = topics.map(({ lastAck }) => lastAck).filter((time) => time !== null);
+  const lastAck = acks.length > 0 ? Math.max(...acks) : null;
   const cpu = process.cpuUsage();
   const said = parts.inputs.status(files);
   const notices = INPUTS.flatMap((kind: AnyKind) => kind.notices?.(said) ?? []);
@@ -80,17 +81,23 @@ export function buildStatus(parts: StatusParts, files: number): LiveStatus {
     kafka: {
       cluster: client?.cluster ?? null,
       state: client ? client.state : 'not_configured',
-      last_ack_seconds: acks.length > 0 ? round((performance.now() - Math.max(...acks)) / 1000) : null,
+      last_ack_seconds: ageOf(lastAck),
       retries: sum(topics, ({ retries }) => retries),
       throttled_seconds: sum(topics, ({ throttled_seconds }) => throttled_seconds),
       transactions: parts.exactlyOnce?.status ?? null,
       certificate_days_left: client?.certificateDays ?? {},
     },
-    topics: topics.map(({ topic, partition, records, bytes, in_flight, possible_duplicates, cut, error }) => {
-      const in_local_log = Math.min(in_flight, spooled.get(topic) ?? 0);
-      return { topic, partition, records, bytes, in_flight, in_local_log, possible_duplicates, cut, error };
-    }),
-    spool: { bytes: waiting.bytes, records: waiting.records, oldest_seconds: round(waiting.oldest_seconds) },
+    topics: topics.map(({ lastAck, ...sent }) => ({
+      ...sent,
+      in_local_log: Math.min(sent.in_flight, spooled.get(sent.topic) ?? 0),
+      last_ack_seconds: ageOf(lastAck),
+    })),
+    spool: {
+      bytes: waiting.bytes,
+      records: waiting.records,
+      oldest_seconds: round(waiting.oldest_seconds),
+      budgets: spool.budgets(),
+    },
     lost: losses(parts.accounts),
     conservation,
     admin: { listeners: parts.admin() },
@@ -162,6 +169,11 @@ function freeBytes(dir: string): number {
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {
   return items.reduce((total, item) => total + of(item), 0);
+}
+
+/** Seconds since a time of the monotonic clock. */
+function ageOf(time: number | null): number | null {
+  return time === null ? null : round((performance.now() - time) / 1000);
 }
 
 function round(seconds: number): number {

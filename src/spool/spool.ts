@@ -125,6 +125,11 @@ export class Spool {
     return partition;
   }
 
+  /** Bytes. */
+  get max_size(): number {
+    return this.#options.max_size;
+  }
+
   /** From now on so many bytes; what is beyond it stays. */
   resize(max_size: number): void {
     this.#options.max_size = max_size;

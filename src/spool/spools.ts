@@ -82,6 +82,15 @@ export class Spools {
     };
   }
 
+  /** How full each is: what waits of it, and how much may. `group`: what it is for; null: for all that has none of its own. */
+  budgets(): { group: string | null; bytes: number; max_size: number }[] {
+    const of = (group: string | null, spool: Spool) => {
+      return { group, bytes: spool.waiting().bytes, max_size: spool.max_size };
+    };
+    const groups = [...this.#groups].filter(([, { max_size }]) => max_size !== UNLIMITED);
+    return [of(null, this.common), ...groups.map(([group, spool]) => of(group, spool))];
+  }
+
   errors(): string[] {
     return this.#all().flatMap((spool) => spool.errors());
   }

@@ -1,6 +1,6 @@
 /** What the steps of an input say of themselves in the status, and how that is shown. */
-import type { Table } from '../core/input.ts';
 import type { Step } from '../core/pipeline.ts';
+import { faults, formatCount, type Table } from '../core/table.ts';
 import { count } from '../core/units.ts';
 import { SUPPLIED } from './supplied.ts';
 import { WATCH_LINES } from './watch.ts';
@@ -51,7 +51,7 @@ export function stepNotices(name: string, steps: readonly StepStatus[]): string[
 export function stepTables(name: string, steps: readonly StepStatus[]): Table[] {
   if (steps.length === 0) return [];
   const rows = steps.map(({ step, verb, in: came, out, failed }) => {
-    return [`${step} ${verb}`, `${came}`, `${out}`, `${failed}`];
+    return [`${step} ${verb}`, formatCount(came), formatCount(out), faults(failed)];
   });
   return [{ title: `Steps of ${name}`, heads: ['', 'in', 'out', 'failed'], rows }];
 }

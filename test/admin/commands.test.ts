@@ -13,6 +13,7 @@ import { Account } from '../../src/core/account.ts';
 import { Batch } from '../../src/core/batch.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { valueEnvelope } from '../../src/records/envelope.ts';
+import { History } from '../../src/report/history.ts';
 import { NO_TOP } from '../../src/sources/statsd/top-shape.ts';
 import { statusOf, withFiles } from '../support/status.ts';
 
@@ -46,11 +47,21 @@ async function agent(t: TestContext): Promise<{ config: string; tap: Tap; start(
   writeFileSync(config, `data_dir: ${data}\nadmin: {listen: 127.0.0.1:1}\n`);
   const tap = new Tap();
   const status = (files: number) => withFiles(statusOf(), files);
+  const history = new History(() => statusOf());
   const row = { name: 'http\x1b[31m.requests', samples: 7, series: 2 };
   const told = { ...NO_TOP, seconds: 2.5, series: 3, seen: 2, samples: 7, by_samples: [row], by_series: [row] };
   const tags = [{ key: 'user', values: 2000, approximate: true, series: 2 }];
   const top = (input: string) => (input === 'statsd' ? Promise.resolve({ ...told, tags }) : null);
-  const options = { listen: '127.0.0.1:0', hosts: [], healthy: () => true, reasons: () => [], status, tap, top };
+  const options = {
+    listen: '127.0.0.1:0',
+    hosts: [],
+    healthy: () => true,
+    reasons: () => [],
+    status,
+    tap,
+    top,
+    history,
+  };
   return {
     config,
     tap,

@@ -7,7 +7,9 @@ import { type TestContext, test } from 'node:test';
 import { ask, askFirst, bodyOf, targetOf, targetsOf } from '../../src/admin/client.ts';
 import { type AdminOptions, type AdminServer, startAdmin } from '../../src/admin/server.ts';
 import { Tap } from '../../src/admin/tap.ts';
+import { History } from '../../src/report/history.ts';
 import { renderStatus } from '../../src/report/render.ts';
+import { NO_TOP } from '../../src/sources/statsd/top-shape.ts';
 import { directory } from '../support/directory.ts';
 import { statusOf, withFiles } from '../support/status.ts';
 
@@ -22,6 +24,7 @@ async function admin(
     healthy: () => true,
     reasons: () => [],
     status: (files) => withFiles(statusOf(), files),
+    history: new History(() => statusOf()),
     tap: new Tap(),
     ...change,
   });
@@ -117,12 +120,51 @@ test('metrics are Prometheus text, every loss with its input and reason', async 
   assert.equal(first.body, second.body);
 });
 
-test('the page loads nothing and lets no script run but its own', async (t) => {
+test('the page loads nothing but what is served beside it, and lets no other script run', async (t) => {
   const { get } = await admin(t);
   const { code, body, headers } = await get('/');
   assert.equal(code, 200);
-  assert.doesNotMatch(body, /https?:\/\/|src=|innerHTML/);
-  assert.match(String(headers['content-security-policy']), /default-src 'none'; script-src 'sha256-[^']+';/);
+  assert.match(String(headers['content-security-policy']), /^default-src 'none'; script-src 'self'; style-src 'self';/);
+  assert.doesNotMatch(body, /<script(?![^>]* src=)|<style|\son\w+=|style=/);
+  const loaded = [...body.matchAll(/(?:src|rel="stylesheet" href)="([^"]*)"/g)].map(([, path]) => path!);
+  assert.deepEqual(loaded.toSorted(), ['page.css', 'page.js', 'uplot.css', 'uplot.js']);
+  for (const path of [...loaded, 'plots.js']) {
+    const { code, body, headers } = await get(`/${path}`);
+    assert.equal(code, 200, path);
+    assert.match(String(headers['content-type']), path.endsWith('.js') ? /^text\/javascript/ : /^text\/css/);
+    if (!path.startsWith('uplot'))
+      assert.doesNotMatch(body, /https?:\/\/|innerHTML|outerHTML|insertAdjacentHTML|\beval\b/);
+  }
+  assert.equal((await get('/page.ts')).code, 404);
+  assert.equal((await get('/__proto__')).code, 404);
+});
+
+test('names of metrics are shown to whoever may ask, without their tags, and are counted once in ten seconds', async (t) => {
+  let asked = 0;
+  const row = (name: string) => ({ name, samples: 1234, series: 2 });
+  const { get } = await admin(t, {
+    top: async (input) => {
+      assert.equal(input, 'statsd');
+      asked++;
+      return {
+        ...NO_TOP,
+        seconds: 2,
+        samples: 99,
+        by_samples: [row('a'.repeat(500)), row('hits')],
+        tags: [{ key: 'secret-key', values: 1, approximate: false, series: 1 }],
+        containers: [row('secret-container')],
+      };
+    },
+  });
+  const { body } = await get('/names');
+  assert.equal((await get('/names')).body, body);
+  assert.equal(asked, 1);
+  assert.doesNotMatch(body, /secret/);
+  assert.deepEqual(JSON.parse(body).rows, [
+    [`${'a'.repeat(120)}…`, '1,234', '2'],
+    ['hits', '1,234', '2'],
+  ]);
+  assert.equal((await (await admin(t)).get('/names')).code, 404);
 });
 
 test('a Host header that is not ours is refused', async (t) => {

@@ -11,6 +11,7 @@ import { Account } from '../../src/core/account.ts';
 import { Batch, MULTILINE, type Stream } from '../../src/core/batch.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { type Envelope, jsonEnvelope, rawEnvelope, valueEnvelope } from '../../src/records/envelope.ts';
+import { History } from '../../src/report/history.ts';
 import { statusOf } from '../support/status.ts';
 
 const origin = {
@@ -257,6 +258,7 @@ test('over the socket records arrive live, and a listener that leaves is forgott
     healthy: () => true,
     reasons: () => [],
     status: () => statusOf(),
+    history: new History(() => statusOf()),
     tap,
   };
   const server = await startAdmin(options);

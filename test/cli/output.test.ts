@@ -12,6 +12,7 @@ import { Account } from '../../src/core/account.ts';
 import { Batch } from '../../src/core/batch.ts';
 import { Pool } from '../../src/core/pool.ts';
 import { valueEnvelope } from '../../src/records/envelope.ts';
+import { History } from '../../src/report/history.ts';
 import { directory } from '../support/directory.ts';
 import { block, openSpool, TOPIC } from '../support/spool-blocks.ts';
 import { statusOf } from '../support/status.ts';
@@ -43,7 +44,8 @@ async function atTerminal(...args: string[]): Promise<string> {
 }
 
 function serve(change: Partial<Parameters<typeof startAdmin>[0]>): ReturnType<typeof startAdmin> {
-  const asked = { healthy: () => true, reasons: () => [], status: () => statusOf(), tap: new Tap() };
+  const history = new History(() => statusOf());
+  const asked = { healthy: () => true, reasons: () => [], status: () => statusOf(), history, tap: new Tap() };
   return startAdmin({ listen: '127.0.0.1:0', hosts: [], socket: null, ...asked, ...change });
 }
 

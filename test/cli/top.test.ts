@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type AdminServer, startAdmin } from '../../src/admin/server.ts';
 import { Tap } from '../../src/admin/tap.ts';
+import { History } from '../../src/report/history.ts';
 import type { Status } from '../../src/report/shape.ts';
 import { runnel } from '../support/agent.ts';
 import { statusOf } from '../support/status.ts';
@@ -28,6 +29,7 @@ async function agent(t: TestContext, status: () => Status): Promise<AdminServer>
     healthy: () => true,
     reasons: () => [],
     status,
+    history: new History(status),
     tap: new Tap(),
   });
   t.after(async () => {

@@ -1,144 +1,244 @@
-/** The page, as it is seen: by its colours, and in a browser where there is one. */
+/** The page as people have it: in a real Chromium, from the agent's own server. */
 // Slow: starts a browser.
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { test } from 'node:test';
-import { PAGE } from '../../src/report/page.ts';
-import { tablesOf } from '../../src/report/tables.ts';
-import { statusOf } from '../support/status.ts';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { type AdminServer, startAdmin } from '../../src/admin/server.ts';
+import { Tap } from '../../src/admin/tap.ts';
+import { History } from '../../src/report/history.ts';
+import type { Status } from '../../src/report/shape.ts';
+import { NO_TOP } from '../../src/sources/statsd/top-shape.ts';
+import { type Chromium, type Looks, noChromium, type Page, startChromium } from '../support/chromium.ts';
+import { statusOf, withFiles } from '../support/status.ts';
 
+/** Of text, by WCAG 2 AA. */
 const LEAST = 4.5;
-const STYLE = /<style>([\s\S]*)<\/style>/.exec(PAGE)![1]!;
+const EVIL = '<img src=x onerror="document.title=`owned`"><script>document.title="owned"</script>';
+/** Where pictures go, for who wants to see them. */
+const PICTURES = process.env.RUNNEL_TEST_PICTURES;
+const skip = { skip: noChromium };
 
-/** Of WCAG 2: `#abc` or `#aabbcc`. */
-function luminance(color: string): number {
-  const digits = color.slice(1).replace(/^(.)(.)(.)$/, '$1$1$2$2$3$3');
-  const [r, g, b] = [0, 2, 4].map((at) => {
-    const c = Number.parseInt(digits.slice(at, at + 2), 16) / 255;
-    return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-  }) as [number, number, number];
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-}
-
-function contrast(one: string, other: string): number {
-  const [light, dark] = [luminance(one), luminance(other)].sort((a, b) => b - a) as [number, number];
-  return (light + 0.05) / (dark + 0.05);
-}
-
-test(`text has a contrast of ${LEAST}:1 on its ground, by day and by night`, () => {
-  assert.equal(contrast('#000', '#fff'), 21);
-  const themes = [...STYLE.matchAll(/:root \{([^}]*)\}/g)].map(([, body]) =>
-    Object.fromEntries([...body!.matchAll(/(--\w+): (#\w+);/g)].map(([, name, c]) => [name!, c!])),
-  );
-  assert.equal(themes.length, 2);
-  assert.match(STYLE, /body \{[^}]* color: var\(--text\); background: var\(--ground\);/);
-  const used = [...STYLE.matchAll(/[ {]color: (\S+?);/g)].map(([, color]) => color!);
-  for (const theme of themes) {
-    for (const color of used) {
-      const value = theme[/^var\((--\w+)\)$/.exec(color)?.[1] ?? ''];
-      assert.ok(value, `${color} is a colour of a theme`);
-      const ratio = contrast(value, theme['--ground']!);
-      assert.ok(ratio >= LEAST, `${color}, ${value}: ${ratio.toFixed(2)}:1`);
-    }
-  }
-});
-
-test('the books of an input add up on the page', () => {
-  const columns = /table\('Inputs', \[([^\]]*)\]/.exec(PAGE)![1]!;
-  for (const name of [
-    'received',
-    'recovered',
-    'forwarded',
-    'filtered',
-    'dropped',
-    'on their way',
-    'in the local log',
-  ]) {
-    assert.ok(columns.includes(`'${name}'`), name);
-  }
-});
-
-/**
- * In a frame as wide as a telephone: what is wider than it, which words have a line's end within, what is
- * folded; then, what a reader opened and scrolled, once it is drawn anew.
- */
-const LOOK = `<!doctype html><iframe src="/" width="390" height="844"></iframe><pre></pre><script>
-const frame = document.querySelector('iframe');
-const seen = setInterval(() => {
-  const page = frame.contentDocument;
-  if (!page?.querySelector('table')) return;
-  clearInterval(seen);
-  const broken = [];
-  const walker = page.createTreeWalker(page.getElementById('status'), NodeFilter.SHOW_TEXT);
-  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-    for (const word of node.data.matchAll(/[^\\s\\/-]+/g)) {
-      const range = page.createRange();
-      range.setStart(node, word.index);
-      range.setEnd(node, word.index + word[0].length);
-      if (new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size > 1) broken.push(word[0]);
-    }
-  }
-  const folded = [...page.querySelectorAll('details:not([open]) summary')].map((one) => one.textContent);
-  const { clientWidth, scrollWidth } = page.documentElement;
-  const first = page.querySelector('.wide');
-  first.scrollLeft = 20;
-  page.querySelector('summary').click();
-  const anew = setInterval(() => {
-    const { scrollLeft } = page.querySelector('.wide');
-    if (first.isConnected) return;
-    clearInterval(anew);
-    const open = page.querySelector('details').open;
-    document.querySelector('pre').textContent = JSON.stringify({ clientWidth, scrollWidth, broken, folded, scrollLeft, open });
-  }, 50);
-}, 50);
-</script>`;
-
-const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome'].find(
-  (name) => spawnSync(name, ['--version']).status === 0,
-);
-const FLAGS =
-  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking'.split(' ');
-
-test('on a telephone it is as wide as the screen, with whole words', {
-  skip: CHROMIUM ? false : 'NOT TESTED: there is no Chromium',
-}, async (t) => {
+function busy(): Status {
   const status = statusOf({
-    host: 'a-long-name-of-a-host.in-a-zone.example.com',
-    reasons: ['kafka: no broker answers'],
+    host: `a-long-name-of-a-host.in-a-zone.example.com`,
+    reasons: [`kafka: ${EVIL}`],
+    ready: false,
   });
-  status.logs[0]!.files[0]!.path = '/var/log/pods/kube-system_a-pod-of-some-length-7d4f9/container/0.log';
-  const answers: Record<string, string> = { '/': PAGE, '/look': LOOK };
-  answers['/status?files=0'] = JSON.stringify(status);
-  answers['/tables?files=20'] = JSON.stringify(tablesOf(status));
-  const server = createServer(({ url }, response) => {
-    const text = answers[url!];
-    response.writeHead(text ? 200 : 404, { 'content-type': text?.startsWith('<') ? 'text/html' : 'application/json' });
-    response.end(text);
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const profile = await mkdtemp(join(tmpdir(), 'runnel-page-'));
-  t.after(async () => {
-    server.close();
-    server.closeAllConnections();
-    await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+  const [nginx] = status.logs;
+  nginx!.name = EVIL;
+  nginx!.files[0]!.path = '/var/log/pods/kube-system_a-pod-of-some-length-7d4f9c5b6d-x2x9k/container/0.log';
+  nginx!.files.push({ ...nginx!.files[0]!, path: `/var/log/${EVIL}.log`, error: EVIL });
+  status.checks[0]!.lacks = EVIL;
+  status.topics[0]!.error = EVIL;
+  status.lost.push({ ...status.lost[0]!, reason: EVIL, input: EVIL });
+  status.conservation.inputs[EVIL] = status.conservation.total;
+  return status;
+}
+
+let status = busy();
+let chromium: Chromium;
+let admin: AdminServer;
+
+before(async () => {
+  if (noChromium) return;
+  const clock = { now: 0 };
+  const history = new History(
+    () => status,
+    undefined,
+    () => clock.now,
+  );
+  for (; clock.now < 900_000; clock.now += 5000) {
+    status.conservation.total.received += Math.round(5000 * (1 + Math.sin(clock.now / 60_000)));
+    status.conservation.total.forwarded += 4500;
+    status.process.cpu_seconds += 0.1;
+    history.look();
+  }
+  [chromium, admin] = await Promise.all([
+    startChromium(),
+    startAdmin({
+      listen: '127.0.0.1:0',
+      socket: null,
+      hosts: [],
+      healthy: () => true,
+      reasons: () => [],
+      status: (files) => withFiles(status, files),
+      history,
+      tap: new Tap(),
+      top: async () => ({ ...NO_TOP, by_samples: [{ name: `${EVIL}.hits`, samples: 7, series: 1 }] }),
+    }),
+  ]);
+});
+
+after(async () => {
+  await chromium?.[Symbol.asyncDispose]();
+  await admin?.close();
+});
+
+async function shown(how: Looks = {}): Promise<Page> {
+  const page = await chromium.open(`http://${admin.address}/`, how);
+  await page.until(
+    `document.querySelector('#tables table') && document.querySelectorAll('figure canvas').length === 4`,
+  );
+  return page;
+}
+
+async function picture(page: Page, name: string): Promise<void> {
+  if (PICTURES === undefined) return;
+  await mkdir(PICTURES, { recursive: true });
+  await page.picture(path.join(PICTURES, name));
+}
+
+test('it says all that it should, and nothing goes wrong', skip, async () => {
+  const page = await shown();
+  const text = await page.run<string>('document.body.innerText');
+  for (const said of [
+    /not ready since \d\d:\d\d/,
+    /What to do\n.*kafka: .* since \d\d:\d\d\n+Nothing is lost while there is room/s,
+    /Lines and samples/,
+    /Lag/,
+    /waiting 10 B of 1\.0 GiB/,
+    /CPU 2 %/,
+    /Books\n/,
+    /Files, the worst first/,
+    /Topics\n/,
+    /the kernel dropped datagrams/,
+    /Steps of logs/,
+    /StatsD \(12 series\)/,
+  ]) {
+    assert.match(text, said);
+  }
+  assert.deepEqual(page.errors, []);
+  for (const url of page.requests) assert.ok(url.startsWith(`http://${admin.address}/`) || url === 'data:,', url);
+  await picture(page, 'light.png');
+});
+
+test('plots have lines: pixels of both colours', skip, async () => {
+  const page = await shown();
+  const colors = `(() => {
+    const canvas = document.querySelector('figure canvas');
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    const hex = (i) => '#' + [...data.slice(i, i + 3)].map((n) => n.toString(16).padStart(2, '0')).join('');
+    const seen = {};
+    for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) seen[hex(i)] = (seen[hex(i)] ?? 0) + 1;
+    return seen;
+  })()`;
+  await page.until(`(${colors})['#0b62c4'] > 50`);
+  assert.ok((await page.run<Record<string, number>>(colors))['#b45309']! > 20);
+});
+
+test('what comes from outside is text', skip, async () => {
+  const page = await shown();
+  await page.run(`document.querySelector('#names summary').click()`);
+  await page.until(`document.querySelector('#names td')`);
+  assert.equal(await page.run('document.title'), '! a-long-name-of-a-host.in-a-zone.example.com · runnel');
+  assert.equal(await page.run(`document.querySelectorAll('main img, main script').length`), 0);
+  const text = await page.run<string>('document.body.textContent');
+  assert.ok(text.includes(`/var/log/${EVIL}.log`));
+  assert.ok(text.includes(`${EVIL}.hits`));
+  assert.deepEqual(page.errors, []);
+});
+
+/** Text that is seen, with less contrast than it should have on the ground below it. */
+const FAINT = `(() => {
+  const numbers = (color) => color.match(/[\\d.]+/g).map(Number);
+  const luminance = (color) => {
+    const [r, g, b] = numbers(color).map((n) => n / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const groundOf = (element) => {
+    for (; element; element = element.parentElement) {
+      const color = getComputedStyle(element).backgroundColor;
+      if ((numbers(color)[3] ?? 1) > 0) return color;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  const faint = [];
+  let seen = 0;
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const element = node.parentElement;
+    if (node.data.trim() === '' || !element.checkVisibility() || element.closest('script, noscript')) continue;
+    seen++;
+    const [one, other] = [getComputedStyle(element).color, groundOf(element)].map(luminance).sort((a, b) => b - a);
+    const ratio = (one + 0.05) / (other + 0.05);
+    if (ratio < ${LEAST}) faint.push(node.data + ' ' + ratio.toFixed(2));
+  }
+  return { faint, seen, ground: getComputedStyle(document.body).backgroundColor };
+})()`;
+
+for (const dark of [false, true]) {
+  test(`text has a contrast of ${LEAST}:1 ${dark ? 'by night' : 'by day'}`, skip, async () => {
+    const page = await shown({ dark });
+    await page.run(`for (const one of document.querySelectorAll('details')) one.open = true`);
+    const { faint, seen, ground } = await page.run<{ faint: string[]; seen: number; ground: string }>(FAINT);
+    assert.equal(ground, dark ? 'rgb(16, 20, 24)' : 'rgb(255, 255, 255)');
+    assert.ok(seen > 100, `${seen} texts`);
+    assert.deepEqual(faint, []);
+    await picture(page, dark ? 'dark.png' : 'light-open.png');
   });
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/look`;
-  const args = [...FLAGS, `--user-data-dir=${profile}`, '--virtual-time-budget=5000', '--dump-dom', url];
-  const dom = await new Promise<string>((resolve, reject) => {
-    execFile(CHROMIUM!, args, { timeout: 60_000 }, (error, stdout) => (error ? reject(error) : resolve(stdout)));
-  });
-  const found = /<pre>(\{.*\})<\/pre>/.exec(dom)?.[1];
-  assert.ok(found, dom);
-  const { clientWidth, scrollWidth, broken, folded, scrollLeft, open } = JSON.parse(found.replaceAll('&amp;', '&'));
-  assert.ok(scrollWidth <= clientWidth, `${scrollWidth} is wider than ${clientWidth}`);
-  assert.deepEqual(broken, []);
-  assert.deepEqual(folded, ['Checks']);
-  // Drawn anew: as its reader left it.
-  assert.deepEqual([scrollLeft, open], [20, true]);
+}
+
+test('on a telephone nothing is wider than the screen', skip, async () => {
+  const page = await shown({ width: 390, height: 844, dark: true });
+  await page.run(`for (const one of document.querySelectorAll('details')) one.open = true`);
+  await page.until(`document.querySelector('#names td')`);
+  const wide = `[...document.querySelectorAll('body *')]
+    .filter((one) => one.getBoundingClientRect().right > 391).map((one) => one.outerHTML.slice(0, 200))`;
+  await page.until(`document.querySelector('figure canvas').getBoundingClientRect().right <= 390`);
+  assert.deepEqual(await page.run(wide), []);
+  assert.equal(await page.run('document.documentElement.scrollWidth'), 390);
+  assert.equal(
+    await page.run(`document.querySelectorAll('.wide').values().some((one) => one.scrollWidth > one.clientWidth)`),
+    false,
+  );
+  await picture(page, 'narrow.png');
+});
+
+test('all can be done with keys, and where they are is seen', skip, async () => {
+  const page = await shown();
+  const here = () =>
+    page.run<string>(`document.activeElement.tagName + ' ' + (document.activeElement.textContent ?? '').slice(0, 30)`);
+  const order: string[] = [];
+  for (let i = 0; i < 12; i++) {
+    await page.press('Tab');
+    order.push(await here());
+    assert.equal(await page.run(`getComputedStyle(document.activeElement).outlineStyle`), 'solid', order.at(-1)!);
+    if (order.at(-1)!.startsWith('SUMMARY')) break;
+  }
+  assert.match(order[0]!, /^BUTTON Pause/);
+  assert.deepEqual(order.filter((one) => one.startsWith('FIGURE')).length, 4);
+  assert.match(order.at(-1)!, /^SUMMARY Checks/);
+  await page.press('Enter');
+  await page.until(`document.activeElement.parentElement.open`);
+  // The cursor of a plot.
+  await page.run(`document.querySelector('figure').focus()`);
+  await page.press('Home');
+  await page.until(`/\\d\\d:\\d\\d:\\d\\d/.test(document.querySelector('figcaption .time').textContent)`);
+  const first = await page.run(`document.querySelector('figcaption .time').textContent`);
+  await page.press('End');
+  await page.until(`document.querySelector('figcaption .time').textContent !== ${JSON.stringify(first)}`);
+  await page.press('Escape');
+  await page.until(`document.querySelector('figcaption .time').textContent === ''`);
+});
+
+test('what its reader opened stays open while it goes on; paused it stands still', skip, async () => {
+  const page = await shown();
+  await page.run(`document.querySelector('#tables summary').click()`);
+  status = { ...busy(), version: '2.0.0' };
+  await page.until(`document.body.textContent.includes('2.0.0')`);
+  assert.equal(await page.run(`document.querySelector('#tables details').open`), true);
+  await page.run(`document.querySelector('#pause').click()`);
+  assert.equal(await page.run(`document.querySelector('#pause').getAttribute('aria-pressed')`), 'true');
+  const asked = page.requests.length;
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  assert.equal(page.requests.length, asked);
+});
+
+test('an agent that does not answer is said, and what it said last stays', skip, async () => {
+  const page = await shown();
+  const offline = { offline: true, latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
+  await page.send('Network.emulateNetworkConditions', offline);
+  await page.until(`document.querySelector('#state').textContent === 'the agent does not answer'`);
+  assert.ok(await page.run(`document.querySelector('#tables table') !== null`));
 });

@@ -1,6 +1,7 @@
 /** `audit` in the status, and how it is shown. */
 import type { Figures } from '../../core/figures.ts';
-import type { InputRow, Table } from '../../core/input.ts';
+import type { InputRow } from '../../core/input.ts';
+import { failure, formatCount, type Table } from '../../core/table.ts';
 import { count } from '../../core/units.ts';
 
 export interface AuditStreamStatus {
@@ -115,11 +116,11 @@ export function tables({ audit }: AuditSaid): Table[] {
       heads: ['stream', 'last', 'sealed to', 'waiting', 'head'],
       rows: [
         ...streams.map(({ stream, sequence, sealed_to, waiting, head }) => {
-          return [stream, `${sequence}`, `${sealed_to}`, `${waiting}`, head.slice(0, 16)];
+          return [stream, `${sequence}`, `${sealed_to}`, formatCount(waiting), head.slice(0, 16)];
         }),
-        ...topic_errors.map((error) => [`!${error}`, '', '', '', '']),
+        ...topic_errors.map((error) => [failure(error), '', '', '', '']),
         ...listeners.flatMap(({ address, error }) =>
-          error === null ? [] : [[`!${address}: ${error}`, '', '', '', '']],
+          error === null ? [] : [[failure(`${address}: ${error}`), '', '', '', '']],
         ),
       ],
     },

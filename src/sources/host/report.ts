@@ -1,7 +1,8 @@
 /** `checks` in the status, and how they are shown. */
 import type { CheckStatus } from '../../checks/runner.ts';
 import type { Figures } from '../../core/figures.ts';
-import type { InputRow, Table } from '../../core/input.ts';
+import type { InputRow } from '../../core/input.ts';
+import { failure, faults, formatCount, type Table } from '../../core/table.ts';
 import { count } from '../../core/units.ts';
 
 const STATES = ['ok', 'warning', 'critical', 'unknown'];
@@ -84,11 +85,11 @@ export function tables({ checks }: HostStatus): Table[] {
       heads: ['', 'runs', 'errors', 'skipped', 'last', ''],
       rows: checks.map((c) => [
         c.name,
-        `${c.runs}`,
-        `${c.errors > 0 ? '!' : ''}${c.errors}`,
-        `${c.skipped > 0 ? '!' : ''}${c.skipped}`,
+        formatCount(c.runs),
+        faults(c.errors),
+        faults(c.skipped),
         lastOf(c),
-        c.last_error === null ? (c.lacks ?? '') : `!${c.last_error}`,
+        c.last_error === null ? (c.lacks ?? '') : failure(c.last_error),
       ]),
     },
   ];

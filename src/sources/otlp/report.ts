@@ -1,6 +1,7 @@
 /** `otlp` in the status, and how it is shown. */
 import type { Figures } from '../../core/figures.ts';
-import type { InputRow, Table } from '../../core/input.ts';
+import type { InputRow } from '../../core/input.ts';
+import { failure, faults, formatCount, type Table } from '../../core/table.ts';
 import { count, formatSize } from '../../core/units.ts';
 import type { SlowOperation } from './red/red.ts';
 
@@ -148,7 +149,6 @@ export function rows({ otlp: { listeners } }: OtlpSaid): InputRow[] {
 export function tables({ otlp }: OtlpSaid): Table[] {
   const { listeners, spans, sampled_away, invalid, held, slowest } = otlp;
   if (listeners.length === 0) return [];
-  const bad = (n: number) => (n > 0 ? `!${n}` : `${n}`);
   const said = `${count(spans, 'span')}, ${sampled_away} sampled away, ${invalid} invalid, ${held} held`;
   return [
     {
@@ -156,11 +156,11 @@ export function tables({ otlp }: OtlpSaid): Table[] {
       heads: ['', 'connections', 'requests', 'bytes', 'refused', ''],
       rows: listeners.map((l) => [
         l.address,
-        `${l.connections}`,
-        `${l.requests}`,
+        formatCount(l.connections),
+        formatCount(l.requests),
         formatSize(l.bytes),
-        bad(l.refused),
-        l.error === null ? '' : `!${l.error}`,
+        faults(l.refused),
+        failure(l.error),
       ]),
     },
     ...(slowest.length === 0

@@ -1,6 +1,7 @@
 /** `statsd` in the status, and how it is shown. */
 import type { Figures } from '../../core/figures.ts';
-import type { InputRow, Table } from '../../core/input.ts';
+import type { InputRow } from '../../core/input.ts';
+import { failure, faults, formatCount, type Table } from '../../core/table.ts';
 import { count, formatSize } from '../../core/units.ts';
 import type { ForwardStatus } from './forwards.ts';
 import type { ListenerStatus } from './listener.ts';
@@ -132,18 +133,18 @@ export function rows({ statsd: { listeners } }: StatsdSaid): InputRow[] {
 }
 
 export function tables({ statsd: { listeners, contexts } }: StatsdSaid): Table[] {
-  const bad = (n: number) => (n > 0 ? `!${n}` : `${n}`);
+  if (listeners.length === 0) return [];
   return [
     {
       title: `StatsD (${count(contexts, 'series', 'series')})`,
       heads: ['', 'packets', 'lines', 'rejected', 'kernel drops', ''],
       rows: listeners.map((l) => [
         l.address,
-        `${l.packets}`,
-        `${l.lines}`,
-        bad(l.rejected),
-        bad(l.kernel_drops),
-        l.error === null ? '' : `!${l.error}`,
+        formatCount(l.packets),
+        formatCount(l.lines),
+        faults(l.rejected),
+        faults(l.kernel_drops),
+        failure(l.error),
       ]),
     },
   ];

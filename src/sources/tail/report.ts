@@ -1,6 +1,7 @@
 /** `logs` in the status, and how it is shown. */
 import type { Figures, Sample } from '../../core/figures.ts';
-import type { InputRow, Table } from '../../core/input.ts';
+import type { InputRow } from '../../core/input.ts';
+import { formatCount, type Table } from '../../core/table.ts';
 import { count, formatDuration, formatSize } from '../../core/units.ts';
 import { type StepStatus, stepLines, stepNotices, stepTables } from '../../transforms/report.ts';
 import type { FileStatus } from './file/status.ts';
@@ -242,26 +243,14 @@ export function rows({ logs }: TailStatus): InputRow[] {
 }
 
 export function tables({ logs }: TailStatus): Table[] {
-  return logs.flatMap(({ name, files_total, files, masked, steps }) => [
-    {
-      title: `Logs ${name} (${count(files_total, 'file')})`,
-      heads: ['', 'lines', 'size', 'behind', 'lag', ''],
-      rows: files.map((f) => [
-        f.path,
-        `${f.lines}`,
-        formatSize(f.size),
-        formatSize(f.lag_bytes),
-        formatDuration(f.lag_seconds),
-        f.error === null ? '' : `!${f.error}`,
-      ]),
-    },
-    ...maskedTable(name, masked),
+  return logs.flatMap(({ name, masked, steps }) => [
     ...stepTables(`logs ${name}`, steps),
+    ...maskedTable(name, masked),
   ]);
 }
 
 function maskedTable(name: string, masked: Record<string, number>): Table[] {
-  const rows = Object.entries(masked).map(([rule, n]) => [rule, `${n}`]);
+  const rows = Object.entries(masked).map(([rule, n]) => [rule, formatCount(n)]);
   return rows.length === 0 ? [] : [{ title: `Masked in logs ${name}`, heads: ['', 'secrets'], rows, folded: true }];
 }
 

@@ -14,6 +14,7 @@ import { promisify } from 'node:util';
 import { startAdmin } from '../../../src/admin/server.ts';
 import { Tap } from '../../../src/admin/tap.ts';
 import { closeSocket, datagramsAvailable, openDatagrams } from '../../../src/native/sockets.ts';
+import { History } from '../../../src/report/history.ts';
 import { statsd as kind } from '../../../src/sources/statsd/kind.ts';
 import { FOUR, listenOn, startStatsd } from '../../support/statsd.ts';
 import { statusOf } from '../../support/status.ts';
@@ -108,6 +109,7 @@ test('what was captured is sent again as it came', linux, async (t) => {
     healthy: () => true,
     reasons: () => [],
     status: () => statusOf(),
+    history: new History(() => statusOf()),
     tap: new Tap(),
     capture: (input, sink) => {
       assert.equal(input, 'statsd');
