@@ -110,6 +110,9 @@ suite('the packed package', { timeout: 300_000 }, () => {
       'dist/checks/custom/module-host.js',
       'dist/checks/custom/define.js',
       'dist/checks/custom/define.d.ts',
+      'dist/report/page/client/index.html',
+      'dist/report/page/client/page.css',
+      'dist/report/page/client/plots.js',
       'config/checks/nginx.js',
     ]) {
       assert.ok(paths.includes(path), `${path} is missing`);
@@ -117,7 +120,7 @@ suite('the packed package', { timeout: 300_000 }, () => {
     assert.ok(!paths.some((path) => path.startsWith('dist/client/')), 'the client is a package of its own');
     const stray = paths.filter((path) =>
       path.startsWith('dist/')
-        ? !/\.(js|js\.map|wasm)$|define\.d\.ts$/.test(path)
+        ? !/\.(js|js\.map|wasm)$|define\.d\.ts$|^dist\/report\/page\/client\//.test(path)
         : /\.(ts|test\.js|tgz|log)$/.test(path),
     );
     assert.deepEqual(stray, []);
