@@ -81,6 +81,24 @@ test('options of inputs become options of logs', async () => {
   for (const [options, expected] of cases) assert.deepEqual(await input(...options), expected, options.join(', '));
 });
 
+test('the journal is read in place of files', async () => {
+  const text =
+    'filebeat.inputs:\n- {type: journald, id: j, units: [nginx.service], seek: tail, syslog_identifiers: [sshd], fields: {a: b}}\n';
+  const { config, unmapped } = await migrated(text);
+  assert.deepEqual(unmapped, []);
+  assert.deepEqual(config.logs, [
+    {
+      name: 'j',
+      start_at: 'end',
+      tags: { a: 'b' },
+      journald: { units: ['nginx.service'], match: ['SYSLOG_IDENTIFIER=sshd'] },
+    },
+  ]);
+  const path = join(dir, 'runnel.yaml');
+  writeFileSync(path, await yamlOf(config));
+  await loadConfig(path);
+});
+
 test('processors become steps, and their conditions ours', async () => {
   const steps = async (...processors: string[]) => {
     const { process } = (await input('json.keys_under_root: true', `processors: [${processors.join(', ')}]`)) as {

@@ -59,6 +59,7 @@ export function logInputOf(input: ForeignOptions): MigratedInput | null {
     for (const key of input.keys()) input.tree(key);
     return null;
   }
+  if (type === 'journald') return journal(input);
   if (!['log', 'filestream', 'container', 'docker'].includes(type)) {
     input.unmapped('type', typePlace, `an input of type ${type} is none that reads files`);
     for (const key of input.keys()) input.tree(key);
@@ -88,6 +89,31 @@ export function logInputOf(input: ForeignOptions): MigratedInput | null {
   input.refuse('index', 'is for whoever reads Kafka: sink.opensearch has stream_prefix');
   input.refuse('pipeline', 'is for whoever reads Kafka: steps of process do what ingest pipelines do');
   input.refuse('tags', 'is a list of words; here labels have names and values: tags: {NAME: VALUE}');
+  return { place: input.place, log, fields };
+}
+
+function journal(input: ForeignOptions): MigratedInput {
+  const journald: Written = {};
+  const log: Written = { journald };
+  const id = input.text('id');
+  if (id !== undefined) log.name = id;
+  const units = input.texts('units');
+  if (units.length > 0) journald.units = units;
+  const identifiers = input.texts('syslog_identifiers').map((name) => `SYSLOG_IDENTIFIER=${name}`);
+  const transports = input.texts('transports').map((name) => `_TRANSPORT=${name}`);
+  const match = [...input.map('include_matches').texts('match'), ...identifiers, ...transports];
+  if (match.length > 0) journald.match = match;
+  const seekAt = input.placeOf('seek');
+  const seek = input.text('seek') ?? 'head';
+  if (seek === 'tail') log.start_at = 'end';
+  else if (seek !== 'head')
+    input.unmapped('seek', seekAt, `${seek}: it begins at the beginning, or with start_at: end`);
+  input.refuse('paths', 'a directory of journals is journald.directory: one for an entry of logs');
+  const process: unknown[] = [];
+  const fields = labels(input, log, process);
+  process.push(...processorSteps(input.maps('processors')));
+  if (process.length > 0) log.process = process;
+  input.needless([...ITS_OWN, 'save_remote_hostname', 'parsers'], 'is not needed: entries of the journal are records');
   return { place: input.place, log, fields };
 }
 
