@@ -84,6 +84,7 @@ export interface ChainsOptions {
 }
 
 const MOST_STREAMS = 1000;
+/** That are known: who was forgotten, being the one that sent nothing for longest, is told to begin anew (409). */
 const MOST_PRODUCERS = 10_000;
 
 interface Draft {
@@ -103,7 +104,7 @@ interface Section {
 
 export class Chains {
   readonly streams = new Map<string, StreamState>();
-  /** By stream and id. */
+  /** By stream and id; who has not moved for longest is the first. */
   readonly producers = new Map<string, ProducerState>();
   readonly ids: RecentIds;
   readonly #o: ChainsOptions;
@@ -182,7 +183,7 @@ export class Chains {
     const { streams, ids, producers } = this.#draft;
     for (const [name, state] of streams) this.streams.set(name, state);
     for (const { key, ...known } of ids.values()) this.ids.add(key, known);
-    for (const [name, state] of producers) this.producers.set(name, state);
+    for (const [name, state] of producers) this.#remember(name, state);
     this.#draft = emptyDraft();
   }
 
@@ -206,7 +207,16 @@ export class Chains {
     state.head = hash;
     if (event.id !== null) this.ids.add(idKey(name, event.id), { ...event, sequence: link.sequence, hash });
     const position = producer === null ? null : readProducer(producer);
-    if (position) this.producers.set(`${name} ${position.id}`, { epoch: position.epoch, last: position.sequence });
+    if (position) this.#remember(`${name} ${position.id}`, { epoch: position.epoch, last: position.sequence });
+  }
+
+  /** The last that moved is the last of them. */
+  #remember(key: string, state: ProducerState): void {
+    this.producers.delete(key);
+    this.producers.set(key, state);
+    if (this.producers.size <= MOST_PRODUCERS) return;
+    const [longest] = this.producers.keys();
+    this.producers.delete(longest!);
   }
 
   /** How many of the events the producer has sent before. */
@@ -218,15 +228,6 @@ export class Chains {
     }
     const expected = (now?.last ?? 0) + 1;
     if (sequence > expected) throw new AuditRefusal(409, 'gap', 'events before these are missing', { expected });
-    if (!now && this.producers.size + this.#draft.producers.size >= MOST_PRODUCERS) {
-      throw new AuditRefusal(
-        429,
-        'producers',
-        `there are ${MOST_PRODUCERS} producers already`,
-        {},
-        { 'Retry-After': '60' },
-      );
-    }
     return Math.min(events.length, expected - sequence);
   }
 
