@@ -1,5 +1,6 @@
 /** What the sink does with each answer, on a real OpenSearch: written, refused, blocked, too busy, away. */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { directory } from '../support/directory.ts';
 import { createTopic, freshTopic, noKafka, sharedKafka, withAdmin } from '../support/kafka.ts';
@@ -11,6 +12,7 @@ import {
   makeStreams,
   noOpenSearch,
   sharedOpenSearch,
+  startOpenSearch,
   storedDocuments,
 } from '../support/opensearch.ts';
 import { OpenSearchProxy } from '../support/opensearch-proxy.ts';
@@ -174,6 +176,32 @@ test('an index that takes nothing is waited for, and nothing is dropped', { skip
   await sink.until('all is written', ({ books, reasons }) => books.written === 500 && reasons.length === 0);
 });
 
+test('a cluster that is read-only is waited for; one that is killed has all of it once when it is back', {
+  skip,
+}, async (t) => {
+  // Of its own: others share the cluster.
+  const server = await startOpenSearch();
+  t.after(() => server.stop());
+  const { prefix, start, feedAll } = await lab(t, { partitions: 2 });
+  await makeStreams(server.url, prefix, 2);
+  const block = (value: true | null) =>
+    expectOk(ask(server.url, 'PUT', '/_cluster/settings', { transient: { 'cluster.blocks.read_only': value } }));
+  await block(true);
+  await feedAll(logRecords(0, 8000, 2));
+  const sink = await start({ urls: [server.url] });
+  await sink.until('it is said', ({ reasons }) => reasons.some((reason) => reason.includes('cluster read-only')));
+  await block(null);
+  await sink.until('it is in the midst of it', ({ books }) => books.written > 3000);
+  await server.kill();
+  await sink.until('it is said', ({ reasons }) => reasons.some((reason) => !reason.includes('read-only')));
+  await server.start();
+  for (let i = 1; i <= 2; i++) await expectOk(ask(server.url, 'POST', `/${prefix}-${i}/_rollover`));
+  const done = await sink.until('all is settled', ({ books }) => books.written + books.present === 8000, 120_000);
+  assert.equal(done.books.dead_letter, 0);
+  const { missing, twice } = await compare(server.url, `${prefix}-*`, 8000);
+  assert.deepEqual([missing, twice], [[], 0]);
+});
+
 test('a wrong password is waited for, and said', { skip }, async (t) => {
   const { proxy, start, feedAll } = await lab(t);
   proxy.behave = ({ headers }) => (headers.authorization === 'ApiKey right' ? 'pass' : 401);
@@ -277,6 +305,61 @@ test('a topic that is made anew is read from its beginning, under other ids', { 
   await sink.until('the new one is written, too', ({ books }) => books.written === 600);
   const { missing, twice } = await compare(url, `${prefix}-*`, 600);
   assert.deepEqual([missing, twice], [[], 0]);
+});
+
+test('a topic that is made anew, with more in it than was read, while the sink stands still', { skip }, async (t) => {
+  const { brokers, url, prefix, topic, start, feedAll } = await lab(t);
+  await feedAll(logRecords(0, 300, 1));
+  const sink = await start();
+  await sink.until('all is committed', ({ partitions }) => partitions[0]?.committed === 300);
+  // So that it sees only that its offset is there.
+  sink.child.kill('SIGSTOP');
+  await withAdmin(brokers, (admin) => admin.deleteTopics({ topics: [topic] }));
+  await createTopic(brokers, topic);
+  await feedAll(logRecords(300, 1000, 1));
+  sink.child.kill('SIGCONT');
+  await sink.until('the new one is written, too', ({ books }) => books.written === 1000);
+  const { missing, twice } = await compare(url, `${prefix}-*`, 1000);
+  assert.deepEqual([missing, twice], [[], 0]);
+});
+
+test('after SIGTERM and after kill -9 the next process goes on at once', { skip }, async (t) => {
+  const { start, feedAll } = await lab(t, { partitions: 4 });
+  const session = { session_timeout: '20s' };
+  let sink = await start(session);
+  await sink.until('it has the partitions', ({ partitions }) => partitions.length === 4);
+  for (const end of ['stop', 'kill'] as const) {
+    await sink[end]();
+    const began = performance.now();
+    sink = await start(session);
+    await sink.until('it has the partitions', ({ partitions }) => partitions.length === 4);
+    await feedAll(logRecords(0, 10, 1));
+    await sink.until('it writes', ({ books }) => books.written === 10);
+    const took = performance.now() - began;
+    // Without its place it would be the rest of the session.
+    assert.ok(took < 8000, `${took} ms after ${end}`);
+    t.diagnostic(`${Math.round(took)} ms after ${end}`);
+  }
+});
+
+test('a dead letter that is larger than its topic takes holds nobody up', { skip }, async (t) => {
+  const { brokers, url, prefix, topic, letters, start, feedAll } = await lab(t);
+  await withAdmin(brokers, (admin) =>
+    admin.alterConfigs({
+      validateOnly: false,
+      resources: [{ type: 2, name: topic, configEntries: [{ name: 'max.message.bytes', value: '4000000' }] }],
+    }),
+  );
+  const large = randomBytes(2_000_000).toString('base64');
+  await feedAll([{ value: text(0) }, { value: large }, { value: text(1) }]);
+  const sink = await start();
+  await sink.until('all is settled', ({ books }) => books.read === 3 && books.in_flight === 0, 30_000);
+  const stored = await storedDocuments(url, `${prefix}-*`);
+  assert.deepEqual(stored.map(({ source }) => source.seq).sort(), [0, 1]);
+  const [letter] = await readRecords(brokers, letters);
+  assert.deepEqual([letter!.headers.offset, letter!.headers.flags], ['1', 'truncated']);
+  assert.ok(large.startsWith(letter!.value!.toString()));
+  assert.match(sink.log, /a record is larger than the topic takes, and was cut/);
 });
 
 test('offsets that retention has deleted are counted and said', { skip }, async (t) => {

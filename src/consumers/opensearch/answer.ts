@@ -7,6 +7,7 @@
  *   201                 written
  *   409                 it is there already
  *   403                 the index takes nothing now (a block, as when a disk is full): wait
+ *   400 of the index    it cannot be made (no more shards allowed), or is closed: wait, it is not the document's fault
  *   404, 429, 5xx       not now: again
  *   any other           this document is refused, and will be
  */
@@ -53,10 +54,13 @@ export function readAnswer(body: Buffer, count: number, careful: boolean): 'all'
   return answers.every((answer) => Number.isInteger(answer?.status)) ? (answers as BulkItem[]) : null;
 }
 
-export function outcomeOf(status: number): ItemOutcome {
+/** Of the index, though they come with a status of documents. */
+const OF_INDEX = ['validation_exception', 'index_closed_exception'];
+
+export function outcomeOf({ status, error }: BulkItem): ItemOutcome {
   if (status === 201 || status === 200) return 'written';
   if (status === 409) return 'present';
-  if (status === 403) return 'blocked';
+  if (status === 403 || (status === 400 && OF_INDEX.includes(error?.type ?? ''))) return 'blocked';
   if (status === 401 || status === 404 || status === 429 || status >= 500) return 'again';
   return 'refused';
 }

@@ -1,7 +1,7 @@
 /** One `_bulk` request, and what is known when it is over. */
 import { compress } from '../../records/codecs.ts';
 import { type BulkItem, bulkTarget, readAnswer } from './answer.ts';
-import { type Transport, TransportError } from './transport.ts';
+import { errorIn, parsed, type Transport, TransportError } from './transport.ts';
 
 const TIMEOUT_MS = 60_000;
 const COMPRESSION_LEVEL = 1;
@@ -70,7 +70,12 @@ function read(
   }
   if (status === 413) return { kind: 'too large' };
   if (status === 401) return { kind: 'not written', why: `${says}: check username and password, or api_key` };
-  if (status === 403) return { kind: 'not written', why: `${says}: give the user the right to create in ${stream}` };
+  if (status === 403) {
+    const { type, reason } = errorIn(parsed(body));
+    // A cluster that is read-only is nobody's missing right.
+    const why = type === 'cluster_block_exception' ? reason : `give the user the right to create in ${stream}`;
+    return { kind: 'not written', why: `${says}: ${why}` };
+  }
   if (status === 404) {
     return { kind: 'not written', why: `${says}: ${stream} is not there: runnel sink opensearch --setup makes it` };
   }

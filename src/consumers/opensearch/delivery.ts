@@ -6,7 +6,7 @@
  *   answer                                     what is known        then
  *   200, item 201 or 409                       settled
  *   item 400 and the like                      refused for good     dead letter
- *   item 403                                   not written          wait: a read-only index, as when a disk is full
+ *   item 403, 400 of the index                 not written          wait: a read-only index, as when a disk is full
  *   item 404, 429, 5xx                         not written          again after a pause; 429: fewer at a time
  *   401, 403 of the request, no connection     nothing was written  wait, and say why
  *   413                                        nothing was written  half of it; one alone: dead letter
@@ -177,7 +177,7 @@ export class BulkDelivery {
       this.#count(bulk.settle((item) => (item < count ? 'written' : null)));
       return false;
     }
-    const outcomes = items.map(({ status }) => outcomeOf(status));
+    const outcomes = items.map(outcomeOf);
     const elsewhere = items.find(({ _index }) => _index !== undefined && !_index.startsWith(BACKING));
     if (elsewhere) throw new OrdinaryIndex(elsewhere._index!);
     if (careful) await this.#lookAgain(stream, bulk, outcomes);

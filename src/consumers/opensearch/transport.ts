@@ -232,7 +232,8 @@ function collect(
   response.on('error', (error) => fail('cut', `ended the connection within its answer (${error.message})`));
 }
 
-function parsed(body: Buffer): Json {
+/** Null: it is no JSON. */
+export function parsed(body: Buffer): Json {
   try {
     return JSON.parse(body.toString());
   } catch {
