@@ -1,11 +1,11 @@
 /** `runnel flare`: all that helps whoever is asked for help, in one file, with nothing in it that is secret. */
-import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { arch, hostname, release } from 'node:os';
 import { resolve } from 'node:path';
-import { targetOf, targetsOf } from '../admin/client.ts';
+import { type AgentAddress, targetOf, targetsOf } from '../admin/client.ts';
 import { ConfigError } from '../config/errors.ts';
 import { formatSize } from '../core/units.ts';
-import type { LocatedConfig } from '../options.ts';
+import { configFrom, type LocatedConfig } from '../options.ts';
 import { compress } from '../records/codecs.ts';
 import { findingsOf } from './diagnose.ts';
 import { contentsOf, type Entry } from './flare/contents.ts';
@@ -32,6 +32,17 @@ export async function flare(options: FlareOptions): Promise<number> {
     complain(`runnel: --seconds must be a number from 0 to 60, not ${options.seconds}`);
     return 2;
   }
+  let asked: AgentAddress[] | null = null;
+  try {
+    if (options.admin !== undefined) asked = [targetOf(options.admin)];
+  } catch (error) {
+    complain(`runnel: ${(error as Error).message}`);
+    return 2;
+  }
+  if (named !== undefined && !existsSync(named)) {
+    complain(`runnel: there is no ${named}: name the agent's configuration by -c FILE`);
+    return 2;
+  }
   const time = Date.now();
   // Help is asked for where the configuration is wrong, too.
   let located: LocatedConfig | null = null;
@@ -42,12 +53,11 @@ export async function flare(options: FlareOptions): Promise<number> {
     if (!(error instanceof ConfigError)) throw error;
     wrong = error.message;
   }
-  const asked = options.admin === undefined ? null : [targetOf(options.admin)];
   const installed = named === undefined || named === defaultPath;
   const entries = await contentsOf({
     path: located === null ? (named ?? defaultPath) : located.path,
     dataDir: located?.config.data_dir ?? null,
-    targets: asked ?? (located === null ? [] : targetsOf(located.config, installed)),
+    targets: asked ?? agentsOf(located, installed),
     seconds: dryRun ? 0 : Number(options.seconds),
     diagnosis: async () =>
       located === null
@@ -66,6 +76,12 @@ export async function flare(options: FlareOptions): Promise<number> {
   if (output !== null && size === null) return 1;
   tell(entries, output, size, options.json ?? false);
   return 0;
+}
+
+/** Where the file cannot be used the service may run with what stood there before, at its usual places. */
+function agentsOf(located: LocatedConfig | null, installed: boolean): AgentAddress[] {
+  if (located !== null) return targetsOf(located.config, installed);
+  return installed ? targetsOf(configFrom({}), true) : [];
 }
 
 function nameOf(time: number): string {

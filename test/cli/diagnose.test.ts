@@ -1,6 +1,7 @@
 /** `runnel diagnose`: each thing that is wrong is found, with what to do. */
 // Slow: starts programs, and an agent.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { judgeAgent } from '../../src/cli/diagnose/agent.ts';
@@ -30,7 +31,7 @@ test('a host on which all is well is 0, and says so; JSON has the same', async (
   const { code, stdout, stderr } = await runnel('diagnose', '-c', file);
   assert.deepEqual([code, stderr], [0, ''], stdout);
   assert.match(stdout, /^ok +configuration: .*runnel\.yaml is valid$/m);
-  assert.match(stdout, /^ok +files: logs app: 1 file, all may be read$/m);
+  assert.match(stdout, /^ok +files: logs app: 1 file, all may be read by user \d+$/m);
   assert.match(stdout, new RegExp(`^ok +agent: version \\S+ runs, pid ${agent.pid}$`, 'm'));
   assert.match(stdout, /^ok +data_dir: .* free; the local log may take 1\.0 GiB, and has /m);
   const json = JSON.parse((await runnel('diagnose', '-c', file, '--json')).stdout);
@@ -91,6 +92,25 @@ test('files and a data_dir that this user may not use are named', { skip: !canBi
     stdout,
     new RegExp(`^error +data_dir: \\S+ cannot be written by user ${uid}: it belongs to user ${uid}`, 'm'),
   );
+});
+
+test('of an agent that runs as somebody else its own word counts', {
+  skip: !canBind || process.getuid?.() !== 0,
+}, async () => {
+  await using home = await makeHome();
+  writeFileSync(home.path('a.log'), '', { mode: 0o600 });
+  chmodSync(home.dir, 0o755);
+  const config = { logs: [{ name: 'app', include: home.path('*.log') }] };
+  await home.start(config);
+  chmodSync(home.path('runnel.yaml'), 0o644);
+  const main = new URL('../../src/main.ts', import.meta.url).pathname;
+  const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, main];
+  const { status, stdout } = spawnSync('setpriv', [...nobody, 'diagnose', '-c', home.path('runnel.yaml')], {
+    encoding: 'utf8',
+  });
+  assert.equal(status, 0, stdout);
+  assert.match(stdout, /^warning +files: logs app: 1 of 1 file may not be read by user 65534/m);
+  assert.match(stdout, /^ok +agent: version/m);
 });
 
 test('buffers that the kernel does not grant are said, of listeners that have them', () => {
@@ -169,8 +189,8 @@ test('what the agent has lost is said with its meaning and remedy, and why it is
   const judged = found((tell) => judgeAgent(status as never, 'h', tell));
   assert.deepEqual(judged.slice(0, 3), [
     'ok: version 1 runs, pid 7',
-    'warning: kafka: no broker answers',
-    'warning: /a.log: permission denied',
+    'warning: kafka: no broker answers -> runnel status has the details, docs/operation.md what to do',
+    'warning: /a.log: permission denied -> runnel status has the details, docs/operation.md what to do',
   ]);
   assert.match(
     judged[3]!,

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { type Entry, fitted } from '../../src/cli/flare/contents.ts';
 import { decompress } from '../../src/records/codecs.ts';
 import { makeHome, runnel } from '../support/agent.ts';
 import { freePort } from '../support/ports.ts';
@@ -133,10 +134,29 @@ test('without an agent, and with a wrong configuration, it has what can be had',
   const output = home.path('flare.tar.zst');
   const { code, stdout } = await runnel('flare', '-c', file, '-o', output);
   assert.equal(code, 0);
-  assert.match(stdout, /^status\.json +- +.*no agent answers/m);
+  assert.match(stdout, /^status\.json +- +.*its unix socket is not known: name it by -c FILE or --admin/m);
   const files = await unpacked(output);
   assert.deepEqual([...files.keys()], ['about.json', 'configuration/00-runnel.yaml', 'diagnosis.json']);
   assert.match(files.get('diagnosis.json')!, /unknown key broker in kafka/);
   assert.ok(![...files.values()].join().includes('hunter2'));
   assert.equal((await runnel('flare', '-c', file, '--seconds', 'x')).code, 2);
+  assert.equal((await runnel('flare', '-c', home.path('none.yaml'))).code, 2);
+  assert.equal((await runnel('flare', '-c', file, '--admin', 'x:y:z')).code, 2);
+});
+
+test('it does not grow without bound: what is too large is left out, and why is said', () => {
+  const entry = (name: string, size: number): Entry => ({ name, about: '', bytes: Buffer.alloc(size) });
+  const MiB = 1 << 20;
+  const why = (entries: Entry[]) => fitted(entries).map(({ bytes, why }) => why ?? bytes!.length);
+  assert.deepEqual(why([entry('a', 17 * MiB), entry('b', 1)]), ['it is larger than 16.0 MiB', 1]);
+  const full = 16 * MiB;
+  assert.deepEqual(why([...'abcde'].map((name) => entry(name, full))), [
+    full,
+    full,
+    full,
+    full,
+    'it would be more than 64.0 MiB in all',
+  ]);
+  const many = why(Array.from({ length: 502 }, (_, i) => entry(`${i}`, 1)));
+  assert.deepEqual(many.slice(499), [1, 'there are 500 before it', 'there are 500 before it']);
 });

@@ -11,6 +11,8 @@ const UNKNOWN: Meaning = {
   remedy: 'ask with the runnel of that agent',
 };
 
+const DETAILS = 'runnel status has the details, docs/operation.md what to do';
+
 /** Null: none answers. */
 export async function askAgent(config: Config, installed: boolean): Promise<Status | null> {
   try {
@@ -40,9 +42,9 @@ export function judgeAgent(status: Status | null, hash: string, tell: Tell): voi
     const message = 'runs an older configuration than that on disk';
     tell({ level: 'warning', about: 'agent', message, remedy: 'runnel reload' });
   }
-  for (const reason of reasons) tell({ level: 'warning', about: 'agent', message: reason });
+  for (const message of reasons) tell({ level: 'warning', about: 'agent', message, remedy: DETAILS });
   for (const { path, error } of logs.flatMap(({ files }) => files)) {
-    if (error !== null) tell({ level: 'warning', about: 'agent', message: `${path}: ${error}` });
+    if (error !== null) tell({ level: 'warning', about: 'agent', message: `${path}: ${error}`, remedy: DETAILS });
   }
   for (const { input, reason, records, bytes } of lost) {
     const known: Meaning | undefined = LOSSES[reason as LossReason];

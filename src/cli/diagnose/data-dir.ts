@@ -13,10 +13,11 @@ import { unsafeDataDir } from '../data-dir.ts';
 const LEAST_BYTES = 64 << 20;
 const LEAST_INODES = 1000;
 
-/** `used`: bytes of the local log now; null: not known. */
+/** `used`: bytes of the local log now; null: not known. `asAgent`: what the user that asks may do, the agent may. */
 export async function diagnoseDataDir(
   { data_dir, spool }: Pick<Config, 'data_dir' | 'spool'>,
   used: number | null,
+  asAgent: boolean,
   tell: Tell,
 ): Promise<void> {
   const say = (level: 'ok' | 'warning' | 'error', message: string, remedy?: string) =>
@@ -30,7 +31,7 @@ export async function diagnoseDataDir(
   const unsafe = isUnusedByOthers(data_dir) ? null : unsafeDataDir(data_dir);
   if (unsafe) say('error', `is refused at the start: ${unsafe}`);
   else if (there !== data_dir) say('warning', 'is not there yet: the agent has not run with it', 'start the agent');
-  const refusal = writeRefused(there);
+  const refusal = asAgent ? writeRefused(there) : null;
   if (refusal) say('error', refusal, `chown it to the user of the agent, or run this as that user`);
   const room = await roomOf(there, null);
   if (room === 'silent' || room === 'other') {

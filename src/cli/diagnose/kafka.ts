@@ -7,6 +7,9 @@ import { askKafka, type DeepAnswer } from '../validate-deep.ts';
 
 /** As the alerts runnel-clock-ahead and runnel-clock-behind have it. */
 const CLOCK_OFF_MS = 30_000;
+/** Others say what to do in their sentence. */
+const REACH =
+  "try it from here: nc -vz HOST PORT, with TLS openssl s_client -connect HOST:PORT; then look at the broker's log";
 
 export async function diagnoseKafka(loaded: LocatedConfig, tell: Tell): Promise<void> {
   const answer = await askKafka(loaded);
@@ -16,7 +19,10 @@ export async function diagnoseKafka(loaded: LocatedConfig, tell: Tell): Promise<
     return;
   }
   const { cluster, brokers, topics, findings } = answer;
-  for (const { level, ...fault } of findings) tell({ level, about: 'kafka', message: formatFault(fault) });
+  for (const { level, ...fault } of findings) {
+    const remedy = /cannot be used/.test(fault.message) ? { remedy: REACH } : {};
+    tell({ level, about: 'kafka', message: formatFault(fault), ...remedy });
+  }
   if (cluster === null) return;
   const usable = brokers.filter(({ error }) => error === null).length;
   if (usable === brokers.length) {

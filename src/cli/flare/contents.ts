@@ -32,8 +32,10 @@ export interface Sources {
   about: object;
 }
 
-/** Of a file in it; a larger one is left out, with the reason. */
+/** Of a file in it, of all, and how many: before they are compressed. */
 const MOST_BYTES = 16 << 20;
+const MOST_TOTAL = 64 << 20;
+const MOST_ENTRIES = 500;
 const MOST_NAMES = 1000;
 /** How long the agent may take to answer beside what it was asked to take. */
 const PATIENCE_MS = 10_000;
@@ -51,7 +53,7 @@ export async function contentsOf(sources: Sources): Promise<Entry[]> {
       about: 'versions of runnel, Node and kernel, and when',
       get: () => JSON.stringify(sources.about),
     },
-    ...(masked?.files ?? []).map(({ path, text }, i) => ({
+    ...(masked?.files ?? []).slice(0, MOST_ENTRIES).map(({ path, text }, i) => ({
       name: `configuration/${String(i).padStart(2, '0')}-${basename(path).slice(-60)}`,
       about: `${path}, secrets masked`,
       get: () => text ?? refuse('it cannot be read as YAML'),
@@ -73,7 +75,22 @@ export async function contentsOf(sources: Sources): Promise<Entry[]> {
   ];
   const entries: Entry[] = [];
   for (const { name, about, get } of parts) entries.push(await entryOf(name, about, get, redactor));
-  return entries;
+  return fitted(entries);
+}
+
+/** What is beyond the limits is left out, with the reason. */
+export function fitted(entries: readonly Entry[]): Entry[] {
+  let left = MOST_TOTAL;
+  return entries.map((entry, i) => {
+    const { name, about, bytes } = entry;
+    if (bytes === null) return entry;
+    const without = (why: string) => ({ name, about, bytes: null, why });
+    if (i >= MOST_ENTRIES) return without(`there are ${MOST_ENTRIES} before it`);
+    if (bytes.length > MOST_BYTES) return without(`it is larger than ${formatSize(MOST_BYTES)}`);
+    if (bytes.length > left) return without(`it would be more than ${formatSize(MOST_TOTAL)} in all`);
+    left -= bytes.length;
+    return entry;
+  });
 }
 
 async function entryOf(
@@ -83,15 +100,14 @@ async function entryOf(
   redactor: Redactor,
 ): Promise<Entry> {
   try {
-    const bytes = Buffer.from(redactor.of(await get()));
-    if (bytes.length <= MOST_BYTES) return { name, about, bytes };
-    return { name, about, bytes: null, why: `it is larger than ${formatSize(MOST_BYTES)}` };
+    return { name, about, bytes: Buffer.from(redactor.of(await get())) };
   } catch (error) {
     return { name, about, bytes: null, why: redactor.of((error as Error).message) };
   }
 }
 
 async function got(targets: readonly AgentAddress[], path: string, takes_ms = 0): Promise<string> {
+  if (targets.length === 0) return refuse('its unix socket is not known: name it by -c FILE or --admin unix:/PATH');
   const response = await askFirst(targets, path, 'GET', PATIENCE_MS + takes_ms);
   const body = await bodyOf(response);
   return response.statusCode === 200 ? body : refuse(`the agent answered ${response.statusCode}: ${body.trim()}`);

@@ -33,7 +33,7 @@ export async function diagnoseFiles(
       tell({
         level: 'ok',
         about: 'files',
-        message: `logs ${input.name}: ${some}${count(found, 'file')}, all may be read`,
+        message: `logs ${input.name}: ${some}${count(found, 'file')}, all may be read by user ${process.geteuid?.()}`,
       });
       continue;
     }
