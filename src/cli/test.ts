@@ -2,6 +2,7 @@
 import { ConfigError, nearest } from '../config/errors.ts';
 import { count } from '../core/units.ts';
 import type { Config } from '../options.ts';
+import { JOURNAL } from '../sources/tail/journald/options.ts';
 import type { LogConfig } from '../sources/tail/options.ts';
 import { type Case, loadCases } from './cases.ts';
 import { type ConfigChoice, configFor } from './locate.ts';
@@ -45,7 +46,7 @@ export async function runCases(file: string, choice: ConfigChoice & { json?: boo
 async function run(config: Config, one: Case): Promise<Matched | string> {
   const input = inputFor(config, one);
   if (typeof input === 'string') return input;
-  const path = one.path ?? input.include[0]!;
+  const path = one.path ?? input.include[0] ?? input.journald?.directory ?? JOURNAL;
   const told = await trial(config, input, path, one.lines);
   if (typeof told === 'string') return told;
   return matchOf(

@@ -13,7 +13,7 @@ import { parseListener } from '../../src/config/listener.ts';
 import { directory } from '../support/directory.ts';
 
 test('the built-in default reads the machine from now on and sends nothing away', () => {
-  const config = defaultConfig({ root: true, tryOut: false, env: {} });
+  const config = defaultConfig({ root: true, tryOut: false, env: {}, journal: false });
   assert.equal(config.data_dir, '/var/lib/runnel');
   assert.deepEqual(config.kafka.brokers, []);
   assert.equal(config.logs[0]?.start_at, 'end');

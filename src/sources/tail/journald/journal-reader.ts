@@ -22,11 +22,9 @@ import { newId } from '../file/inode.ts';
 import { blank, type Cursor, type Generation } from '../positions/journal.ts';
 import { type Filled, fillWithEntries, valueIn } from './fill.ts';
 import { Journalctl, lastCursor } from './journalctl.ts';
-import type { JournaldConfig } from './options.ts';
+import { JOURNAL, type JournaldConfig } from './options.ts';
 import { JournalStream } from './stream.ts';
 
-/** The journal of this machine, in records and positions. */
-export const JOURNAL = '/var/log/journal';
 /** For so long a journalctl is kept that nothing is taken from. */
 const HELD_UP_MS = 10_000;
 const LATEST_MS = 30_000;
@@ -163,7 +161,6 @@ export class JournalReader {
     const { at, text: had, of } = this.#place!;
     stream.readAgain(at);
     const child = new Journalctl(journald, had === '' ? null : had, format.longest, this.#name);
-    const how = { most: format.mostLines, fields: stream.fields !== undefined };
     const well = setTimeout(() => {
       if (child.failure === null) this.error = null;
     }, WELL_MS).unref();
@@ -175,11 +172,7 @@ export class JournalReader {
           isFirst = false;
           if (this.#isStillThere(child, had, of === stream.selection)) continue;
         }
-        const batch = await this.#take(output, stream, child, signal);
-        if (!batch) return;
-        batch.from = this.#place!.at;
-        const filled = fillWithEntries(batch, child, how);
-        if (!(await this.#push(output, stream, batch, filled, signal))) return;
+        if (!(await this.#pass(output, stream, child, signal))) return;
       }
       if (child.failure !== null) throw new Unreadable(child.failure);
     } finally {
@@ -213,27 +206,37 @@ export class JournalReader {
     return false;
   }
 
-  /** Null: it is time to stop, or the journalctl was ended, as this took too long. */
-  async #take(output: Output, stream: JournalStream, child: Journalctl, signal: AbortSignal): Promise<Batch | null> {
+  /** A batch of what is there. False: it is time to stop, or to begin anew. */
+  async #pass(output: Output, stream: JournalStream, child: Journalctl, signal: AbortSignal): Promise<boolean> {
     const written = Math.floor(Number(valueIn(child.peek()!, '__REALTIME_TIMESTAMP')) / 1000);
     this.#waiting = { since: performance.now(), written };
     const heldUp = setTimeout(() => child.close(), HELD_UP_MS);
     try {
-      for (;;) {
-        try {
-          const batch = await output.take(stream, signal);
-          if (!child.closed) return batch;
-          output.discard(batch);
-          return null;
-        } catch (error) {
-          if (signal.aborted) return null;
-          if (!(error instanceof Stalled)) throw error;
-          await Promise.race([error.over.catch(() => undefined), aborted(signal)]);
-        }
+      const batch = await this.#take(output, stream, signal);
+      if (!batch) return false;
+      if (child.closed) {
+        output.discard(batch);
+        return false;
       }
+      batch.from = this.#place!.at;
+      const how = { most: this.#o.format.mostLines, fields: stream.fields !== undefined };
+      return await this.#push(output, stream, batch, fillWithEntries(batch, child, how), signal);
     } finally {
       clearTimeout(heldUp);
       this.#waiting = null;
+    }
+  }
+
+  /** Null: it is time to stop. */
+  async #take(output: Output, stream: JournalStream, signal: AbortSignal): Promise<Batch | null> {
+    for (;;) {
+      try {
+        return await output.take(stream, signal);
+      } catch (error) {
+        if (signal.aborted) return null;
+        if (!(error instanceof Stalled)) throw error;
+        await Promise.race([error.over.catch(() => undefined), aborted(signal)]);
+      }
     }
   }
 

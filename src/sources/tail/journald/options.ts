@@ -2,6 +2,9 @@
 import { alternative, leaf, list, option, optional, section, type Values, Wrong } from '../../../config/option.ts';
 import { path } from '../../../config/types.ts';
 
+/** The journal of this machine, in records and positions. */
+export const JOURNAL = '/var/log/journal';
+
 /** As systemd.unit(5) has them. */
 const UNIT = /^[A-Za-z0-9:_.\\@-]{1,255}$/;
 /** As journalctl takes them; what a value may hold besides is not written into a file. */

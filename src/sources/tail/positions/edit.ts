@@ -64,6 +64,8 @@ export class StoredFiles {
   readonly #byDirectory = new Map<string, Map<string, string>>();
 
   find(generation: Generation): StoredFile {
+    // The journal of systemd: only that tells how much there is.
+    if (generation.cursor) return { state: 'there', now: generation.path, size: null, behind: null };
     const now = this.#pathOf(generation);
     const stat = now === null ? undefined : lookUp(now);
     if (now === null || !stat) return { state: 'gone', now: null, size: null, behind: null };
@@ -205,5 +207,5 @@ export function planMove(
 /** Stored positions of the file that `path` leads to now, and those that were found under this name and are gone. */
 export function storedFor(all: readonly Generation[], path: string, finder: StoredFiles): Generation[] {
   const stat = lookUp(path);
-  return all.filter((g) => (finder.find(g).now === null ? g.path === path : stat?.ino === g.inode));
+  return all.filter((g) => (g.cursor || finder.find(g).now === null ? g.path === path : stat?.ino === g.inode));
 }
