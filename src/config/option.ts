@@ -151,12 +151,15 @@ export function section<E extends Fields>(fields: E, write?: string): Section<E>
 }
 
 /**
- * A section, or `other`, one with the same keys, where this one is there: what the first must have need not be there then.
+ * A section, or another one with the same keys where one of these keys is there; of several the first decides. What the
+ * usual one must have need not be there where another one says so.
  */
-export function variant<S extends v.GenericSchema>(usual: S, key: string, other: v.GenericSchema): S {
-  const has = (input: unknown) => (input as Record<string, unknown> | null)?.[key] !== undefined;
-  const either = v.lazy((input) => (has(input) ? other : usual) as never);
-  return v.pipe(either, v.metadata({ variant: { usual, key } })) as unknown as S;
+export function variant<S extends v.GenericSchema>(usual: S, others: Readonly<Record<string, v.GenericSchema>>): S {
+  const keyOf = (input: unknown) => {
+    return Object.keys(others).find((key) => (input as Record<string, unknown> | null)?.[key] !== undefined);
+  };
+  const either = v.lazy((input) => (others[keyOf(input) ?? ''] ?? usual) as never);
+  return v.pipe(either, v.metadata({ variant: { usual, others } })) as unknown as S;
 }
 
 /** What stands beside the one key of a choice, and what a text in its place may be. */

@@ -62,7 +62,7 @@ function kindOf(schema: unknown): Shape {
       return shapeOf(s.wrapped);
     case 'lazy': {
       const { single, off, variant } = v.getMetadata(s) as Any;
-      if (variant) return { ...(shapeOf(variant.usual) as Shape & { kind: 'map' }), unless: variant.key };
+      if (variant) return variantOf(variant);
       if (single) return { kind: 'list', item: shapeOf(single.item), commas: false, single: true, none: false };
       const inner = shapeOf(s.getter({}));
       return inner.kind === 'map' ? { ...inner, orFalse: true, off } : inner;
@@ -95,6 +95,17 @@ function kindOf(schema: unknown): Shape {
       if ('grammar' in v.getMetadata(s)) return { kind: 'grammar', info: (v.getMetadata(s) as Any).grammar };
       return { kind: 'leaf', info: (v.getMetadata(s) as { info: LeafInfo }).info };
   }
+}
+
+/** That of the usual one. What it must have need not be there with a key whose own section has a default for it. */
+function variantOf({ usual, others }: { usual: unknown; others: Record<string, unknown> }): Shape {
+  const shape = shapeOf(usual) as Shape & { kind: 'map' };
+  const needed = [...shape.fields].filter(([, { required }]) => required).map(([key]) => key);
+  const unless = Object.keys(others).find((key) => {
+    const { fields } = shapeOf(others[key]) as Shape & { kind: 'map' };
+    return needed.every((one) => !fields.get(one)?.required);
+  });
+  return unless === undefined ? shape : { ...shape, unless };
 }
 
 /** What may stand at a path, in words; undefined where it leads nowhere. */

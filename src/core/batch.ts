@@ -114,6 +114,8 @@ export interface Stream {
   readonly account: Account;
   /** What goes around each record; built when first needed, may be dropped to save memory. */
   envelope(): Envelope;
+  /** Texts of fields that all its records have, in the order in which the step names them (transforms/supplied.ts). */
+  readonly known?: readonly (string | null)[] | undefined;
   /** What its batches pass on their way, in this order; none: they are packed as they are. */
   readonly steps?: readonly Step[] | undefined;
   /** Its batches have a second slot, for fields. */

@@ -36,8 +36,14 @@ export function partitionKey(config: EnvelopeOptions, path: string): string {
 }
 
 /** `path` is the name that first matched, `id` what the file was called when it was found. */
-export function logEnvelope(file: { input: LineOptions; config: EnvelopeOptions; path: string; id: string }): Envelope {
-  const { input, config, path, id } = file;
+export function logEnvelope(file: {
+  input: LineOptions;
+  config: EnvelopeOptions;
+  path: string;
+  id: string;
+  known?: Readonly<Record<string, string>> | undefined;
+}): Envelope {
+  const { input, config, path, id, known } = file;
   const origin: LogOrigin = {
     host: config.host,
     path,
@@ -45,6 +51,7 @@ export function logEnvelope(file: { input: LineOptions; config: EnvelopeOptions;
     dataset: input.name,
     labels: { ...config.tags, ...input.tags },
     key: partitionKey(config, path),
+    known,
   };
   return input.encoding === 'json' ? jsonEnvelope(origin) : rawEnvelope(origin);
 }

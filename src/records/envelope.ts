@@ -9,7 +9,7 @@ export interface JsonEnvelope {
   readonly key: Buffer;
   /** `","message":"`; the kernel's caller puts `{"@timestamp":"<24 characters>` before it. */
   readonly before: Buffer;
-  /** `","log":{"file":{"path":"...","id":"..."},"offset":` */
+  /** `","log":{"file":{"path":"...","id":"..."},"offset":`; before it what else all records of the stream have. */
   readonly offset: Buffer;
   /** `},"host":{"name":"web-1"},"event":{"dataset":"nginx"},"labels":{"env":"prod"}}` */
   readonly after: Buffer;
@@ -48,6 +48,8 @@ export interface LogOrigin {
   dataset: string;
   labels: Record<string, string>;
   key: string;
+  /** More that all its records have: texts by dotted names. */
+  known?: Readonly<Record<string, string>> | undefined;
 }
 
 export function jsonEnvelope(o: LogOrigin): JsonEnvelope {
@@ -58,7 +60,7 @@ export function jsonEnvelope(o: LogOrigin): JsonEnvelope {
     kind: 'json',
     key: Buffer.from(o.key),
     before: Buffer.from('","message":"'),
-    offset: Buffer.from(`","log":{"file":${file}`),
+    offset: Buffer.from(`"${membersOf(o.known)},"log":{"file":${file}`),
     after: Buffer.from(`},"host":${host},"event":{"dataset":${dataset}}${labels ? `,"labels":${labels}` : ''}}`),
     file: Buffer.from(file),
     dataset,
@@ -68,12 +70,28 @@ export function jsonEnvelope(o: LogOrigin): JsonEnvelope {
 }
 
 export function rawEnvelope(o: LogOrigin): RawEnvelope {
-  const headers = Object.entries({ host: o.host, path: o.path, file: o.id, ...o.labels });
+  const headers = Object.entries({ host: o.host, path: o.path, file: o.id, ...o.known, ...o.labels });
   return { kind: 'raw', key: Buffer.from(o.key), headers: framedTexts(headers.flat()), headerCount: headers.length };
 }
 
 export function valueEnvelope(key: string): ValueEnvelope {
   return { kind: 'value', key: Buffer.from(key) };
+}
+
+/** `,"container":{"id":"..."},"kubernetes":{...}` of dotted names; no name is the beginning of another. */
+function membersOf(known: Readonly<Record<string, string>> = {}): string {
+  const document: Record<string, unknown> = {};
+  for (const [name, text] of Object.entries(known)) {
+    const parts = name.split('.');
+    let at = document;
+    for (const part of parts.slice(0, -1)) {
+      at[part] ??= {};
+      at = at[part] as Record<string, unknown>;
+    }
+    at[parts.at(-1)!] = text;
+  }
+  const members = JSON.stringify(document).slice(1, -1);
+  return members === '' ? '' : `,${members}`;
 }
 
 /** Strings, each with its length before it, as record keys, values and headers carry it (zigzag varint). */

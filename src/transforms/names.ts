@@ -39,7 +39,10 @@ export class FieldNames {
   #step = '';
 
   constructor(refuse: Refuse, known: readonly string[] = []) {
-    for (const name of known) this.#events.push({ kind: 'made', name, by: null });
+    for (const name of known) {
+      if (name.endsWith('.')) this.#events.push({ kind: 'any', prefix: name });
+      else this.#events.push({ kind: 'made', name, by: null });
+    }
     this.#before = known.length === 0 ? 1 : 0;
     this.#refuse = refuse;
   }

@@ -56,7 +56,7 @@ export const parse: Verb<readonly Chosen[]> = {
     const parsers = chosen.map((one) => new Parser(one, context));
     const { on_failure, field } = chosen.at(-1)!.options;
     const resets = chosen[0]!.format.resets === true && chosen.every(({ options }) => options.field === undefined);
-    const error = field === undefined ? null : new ErrorType(context);
+    const error = field === undefined && !program.supplied ? null : new ErrorType(context);
     const route = isTopic(on_failure) ? context.route(on_failure) : null;
     const names = chosen.map(({ format }) => format.name).join(', ');
     return (batch, only) => {

@@ -65,7 +65,7 @@ const WHEN_TEXT =
 /** Those that are put before what is written. */
 const UNWRITTEN: Readonly<Record<string, AnyVerb>> = { [WATCH_LINES]: watch, [SUPPLIED]: supplied };
 
-/** The schema of `process`. `known`: fields that records have before the first step. */
+/** The schema of `process`. `known`: fields that records have before the first step; `a.`: any below a. */
 export function processList(
   verbs: readonly AnyVerb[] = VERBS,
   presets: Readonly<Record<string, Preset>> = PRESETS,

@@ -36,6 +36,8 @@ export class Program implements FieldPlan {
   readonly texts: TextsDoor;
   /** The cell of `message`. */
   readonly message: number;
+  /** Records have fields before the first step: where one cannot be parsed it has those all the same. */
+  supplied = false;
   /** Of the last `pack`. */
   endAt = 0;
   replaced = 0;

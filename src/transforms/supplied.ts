@@ -1,12 +1,15 @@
 /**
- * Fields that an input's source knows of each record beside its line (`batch.supplied`). No verb of `process`: a step of
- * it is put before those that are written, which have these fields then.
+ * Fields that an input's source knows beside the lines, of each record (`batch.supplied`) or of all of a stream
+ * (`stream.known`). No verb of `process`: a step of it is put before those that are written, which have these fields then.
  */
 import assert from 'node:assert';
 import { grammar, optional } from '../config/option.ts';
+import type { Batch, Stream, Supplied } from '../core/batch.ts';
 import type { StepConfig } from './process.ts';
+import type { Program } from './program.ts';
 import type { Verb } from './verb.ts';
 
+const LF = 0x0a;
 export const SUPPLIED = 'supplied';
 /** The time of what the line tells, in place of a name: it becomes the record's `@timestamp`. */
 export const TIME = '@timestamp';
@@ -20,27 +23,49 @@ export const supplied: Verb<readonly string[]> = {
   when: false,
   step(names, { program }) {
     const cells = names.map((name) => (name === TIME ? program.timeCell() : program.cell(name)));
+    program.supplied = true;
     return (batch) => {
       program.rowsOf(batch);
-      const { supplied: known } = batch.part?.whole ?? batch;
-      // Lines of which nothing else is known: those of `runnel test`.
-      if (!known) return;
-      const { source } = batch.slot;
-      const { sources, width } = known;
-      assert(width === cells.length, 'fields that the step does not know of');
-      let at = lowerBound(sources, source[0]!);
-      for (let i = 0; i < batch.count; i++) {
-        while (sources[at] !== source[i]) at++;
-        let word = at * width * 2;
-        for (const cell of cells) {
-          const meta = known.cells[word + 1]!;
-          if (meta !== 0) program.process.setCell(i, cell, known.cells[word]!, meta);
-          word += 2;
-        }
-      }
+      const { supplied: ofEach } = batch.part?.whole ?? batch;
+      if (ofEach) fillRows(program, batch, ofEach, cells);
+      const { known } = batch.stream;
+      if (known) markAll(program, batch.count, known, cells);
     };
   },
 };
+
+function fillRows(program: Program, { slot, count }: Batch, of: Supplied, cells: readonly number[]): void {
+  const { source } = slot;
+  const { sources, width } = of;
+  assert(width === cells.length, 'fields that the step does not know of');
+  let at = lowerBound(sources, source[0]!);
+  for (let i = 0; i < count; i++) {
+    while (sources[at] !== source[i]) at++;
+    let word = at * width * 2;
+    for (const cell of cells) {
+      const meta = of.cells[word + 1]!;
+      if (meta !== 0) program.process.setCell(i, cell, of.cells[word]!, meta);
+      word += 2;
+    }
+  }
+}
+
+/** All records have the same texts, which are written once. */
+function markAll(program: Program, count: number, known: Stream['known'] & {}, cells: readonly number[]): void {
+  const { texts, process } = program;
+  texts.choose(count, null);
+  for (const [i, cell] of cells.entries()) {
+    const text = known[i];
+    if (text === null || text === undefined) continue;
+    const bytes = Buffer.byteLength(text);
+    const at = process.sideTake(bytes + 1);
+    // There is no room beside what is in the batch.
+    if (at === 0) return;
+    process.bytes.write(text, at);
+    process.bytes[at + bytes] = LF;
+    texts.mark(count, cell, { at, bytes });
+  }
+}
 
 /** A step that gives records these fields. */
 export function suppliedStep(names: readonly string[]): StepConfig {

@@ -2,6 +2,7 @@
 import type { Account } from '../../core/account.ts';
 import type { EnvelopeOptions } from '../../lines/envelope.ts';
 import type { Processing } from '../../transforms/process.ts';
+import type { Containers } from './containers/containers.ts';
 import type { FileStream } from './file/stream.ts';
 import type { Routing } from './file/topics.ts';
 import type { LogConfig } from './options.ts';
@@ -17,6 +18,8 @@ export interface TailContext {
   processing: Processing | undefined;
   /** Streams that no tracked file goes on with, and of which something is in flight. */
   leaving: Set<FileStream>;
+  /** What is told of the containers that write its files; undefined: nothing is. */
+  containers?: Containers | undefined;
   /** Null: they go to one topic. Undefined: where they go is known by another process. */
   routing?: Routing | null | undefined;
   /** What is the agent's own in it is not read. */

@@ -79,6 +79,7 @@ export class TailInput implements LogReader {
       masking,
       processing,
       routing: context.routing,
+      containers: context.containers,
       mostLines: processing?.fields?.most,
       elsewhere: (path, mount) => this.#elsewhere(path, mount),
     });

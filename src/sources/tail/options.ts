@@ -28,6 +28,8 @@ import {
 } from '../../config/types.ts';
 import type { MaskRule } from '../../kernel/process/mask-rules.ts';
 import { processList } from '../../transforms/process.ts';
+import { CONTAINER_FIELDS } from './containers/facts.ts';
+import { containerOption } from './containers/options.ts';
 import { JOURNAL_FIELDS } from './journald/fields.ts';
 import { journaldOption } from './journald/options.ts';
 
@@ -60,6 +62,7 @@ const logFields = {
     'plain',
     'How the file wraps its lines: not at all, or as container runtimes do. cri (containerd, CRI-O) and docker (json-file) are unwrapped, their partial lines put together; log.iostream says stdout or stderr. A line that is not of the format is passed as it is, and counted.',
   ),
+  container: containerOption,
   encoding_in: option(
     oneOf('utf-8', 'utf-16le', 'utf-16be', 'latin1'),
     'utf-8',
@@ -149,16 +152,23 @@ const journalSection = section({
   include: option(list(glob('')), [], ''),
   process: option(processList(undefined, undefined, JOURNAL_FIELDS), [], ''),
 });
+/** Steps have what is known of the container, too. */
+const containerSection = section({
+  ...logFields,
+  process: option(processList(undefined, undefined, CONTAINER_FIELDS), [], ''),
+});
+const eitherSection = variant(logSection, { journald: journalSection, container: containerSection });
 
 export const logsOption = calledElsewhere(
   ['inputs', 'input', 'sources', 'files'],
-  option(list(variant(logSection, 'journald', journalSection)), [], 'The files to tail, or the journal to read.'),
+  option(list(eitherSection), [], 'The files to tail, or the journal to read.'),
 );
 
 /** The options that are about files, with their defaults. */
 export const ABOUT_FILES = [
   'include',
   'exclude',
+  'container',
   'format',
   'encoding_in',
   'ignore_older',

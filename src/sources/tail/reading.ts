@@ -106,6 +106,8 @@ export class Reading {
       if (batch.count === 0) return outcome === 'more';
       if (!file.stream.persisted) this.#announce(file);
       await file.persist();
+      const learning = file.stream.learn();
+      if (learning) await learning;
       if (joined && joined.taken > 0) await settleJoined(joined, batch);
       batch.weight = batch.count;
       batch.time = Date.now();

@@ -4,6 +4,7 @@ import type { Output, Step } from '../../core/pipeline.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { Masking } from '../../lines/masking.ts';
 import { type Processing, processingOf } from '../../transforms/process.ts';
+import { Containers } from './containers/containers.ts';
 import type { TailContext } from './context.ts';
 import { routingOf } from './file/topics.ts';
 import { LineMetrics, type LineMetricsOptions } from './metrics.ts';
@@ -41,7 +42,8 @@ export class Shaping {
     const origin = { host, tags, kafka: { partition_by } };
     const leaving = new Set<never>();
     const routing = routingOf(input, processing);
-    this.context = { input, origin, positions, account, data_dir, processing, leaving, routing };
+    const containers = input.container ? new Containers(input.container) : undefined;
+    this.context = { input, origin, positions, account, data_dir, processing, leaving, routing, containers };
     const labels = { ...tags, ...input.tags };
     const tallies = processing?.tallies ?? [];
     this.#metrics = options.metrics && new LineMetrics(tallies, { ...options.metrics, name: input.name, host, labels });

@@ -13,6 +13,7 @@ import { Format } from '../../lines/format.ts';
 import type { Masking } from '../../lines/masking.ts';
 import type { Processing } from '../../transforms/process.ts';
 import { Unpacking } from './compressed/unpacking.ts';
+import type { Containers } from './containers/containers.ts';
 import type { TailContext } from './context.ts';
 import type { TrackedFile } from './file/file.ts';
 import { Rewrites } from './file/rewrites.ts';
@@ -44,6 +45,8 @@ export interface TailOptions extends TrackerOptions {
   account: Account;
   processing?: Processing | undefined;
   routing?: Routing | null | undefined;
+  /** What is told of the containers that write its files. */
+  containers?: Containers | undefined;
   /** What of its lines is masked. */
   masking?: Masking | undefined;
   /** Lines of a batch at most; default: as many as its tables have room for. */
@@ -73,7 +76,8 @@ export class TailSource implements Source {
       options;
     const origin = { host, tags, kafka: { partition_by } };
     const leaving = this.#leaving;
-    const shared = { input, origin, positions, account, data_dir, processing, routing };
+    const { containers } = options;
+    const shared = { input, origin, positions, account, data_dir, processing, routing, containers };
     const context: TailContext = { ...shared, leaving };
     this.#unlooked = new Unlooked(context);
     const { close_after, round } = options;

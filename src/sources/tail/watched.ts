@@ -1,9 +1,10 @@
 /** What lines of an input pass before the steps that are written: fields that are known, and rules of `alerts` that count. */
 import type { CommonConfig } from '../../config/config.ts';
 import type { Condition } from '../../transforms/condition.ts';
-import type { StepConfig } from '../../transforms/process.ts';
+import { hasFields, type StepConfig } from '../../transforms/process.ts';
 import { suppliedStep } from '../../transforms/supplied.ts';
 import { watchStep } from '../../transforms/watch.ts';
+import { namesWith } from './containers/facts.ts';
 import { CELLS } from './journald/fields.ts';
 import type { LogConfig } from './options.ts';
 
@@ -13,9 +14,16 @@ interface WatchedLines {
 }
 
 /** All steps of an input, those that nobody has written first. */
-export function stepsOf(config: CommonConfig, { name, journald, encoding, process }: LogConfig): StepConfig[] {
-  const known = journald && encoding === 'json' ? [suppliedStep(CELLS)] : [];
-  return [...known, ...watchSteps(config as WatchedLines, name), ...process];
+export function stepsOf(config: CommonConfig, input: LogConfig): StepConfig[] {
+  const { name, process } = input;
+  return [...suppliedSteps(input), ...watchSteps(config as WatchedLines, name), ...process];
+}
+
+/** What is known of a container needs no step where records have no fields: it is in what goes around each. */
+function suppliedSteps({ journald, container, encoding, process }: LogConfig): StepConfig[] {
+  if (encoding !== 'json') return [];
+  if (journald) return [suppliedStep(CELLS)];
+  return container && hasFields(process) ? [suppliedStep(namesWith(container.labels))] : [];
 }
 
 /** The steps that count them change nothing. */

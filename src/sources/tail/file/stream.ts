@@ -35,6 +35,7 @@ export class FileStream implements Stream {
   readonly since: bigint;
   readonly #context: TailContext;
   #envelope: Envelope | undefined;
+  #known: readonly (string | null)[] | undefined;
   /** Ends of the batches in flight; none: nothing is kept. */
   #flying: (Mark & { cut: number; sum: number | null })[] | null = null;
   /** Where the last batches began, and half of each where that is much: more of it was read than was copied, then. */
@@ -99,8 +100,24 @@ export class FileStream implements Stream {
 
   envelope(): Envelope {
     const { id, path } = this.generation;
-    this.#envelope ??= logEnvelope({ input: this.#context.input, config: this.#context.origin, path, id });
+    if (!this.#envelope) {
+      const { input, origin, containers } = this.#context;
+      // Where its records have fields these are among them.
+      const known = this.fields ? undefined : containers?.known(path);
+      this.#envelope = logEnvelope({ input, config: origin, path, id, known });
+    }
     return this.#envelope;
+  }
+
+  get known(): readonly (string | null)[] | undefined {
+    if (!this.fields) return undefined;
+    this.#known ??= this.#context.containers?.texts(this.generation.path);
+    return this.#known;
+  }
+
+  /** Resolves when others were asked which container writes it; undefined: there is nothing to wait for. */
+  learn(): Promise<void> | undefined {
+    return this.#envelope || this.#known ? undefined : this.#context.containers?.learn(this.generation.path);
   }
 
   /**
@@ -265,6 +282,7 @@ export class FileStream implements Stream {
     this.#context.positions.moved(g);
     if (!this.#flying) {
       this.#envelope = undefined;
+      this.#known = undefined;
       this.#context.leaving.delete(this);
       if (this.#parts?.isSafe) this.#parts = undefined;
       if (this.#over) this.#forget();

@@ -227,6 +227,8 @@ test('steps have its fields, masks come before them, and topics are theirs to ch
   assert.deepEqual([error!.message, error!.order, error!.log.level], ['broken', 7, 'error']);
   assert.equal(error!.process.name, 'python3');
   assert.equal(secret!.message, 'Authorization: Bearer ****************');
+  // What is no JSON has them, too.
+  assert.deepEqual([secret!.log.level, secret!.process.name, secret!.error.type], ['info', 'python3', 'parse']);
   assert.equal(own!.log.level, 'warn');
   assert.deepEqual([own!.systemd.mine, own!.systemd.transport], [1, 'journal']);
   assert.equal(secret!.log.skipped, 6 + 31);
