@@ -170,6 +170,8 @@ export class Alerting {
     // Ticks do not come to the millisecond.
     if (now - this.#looked < interval - TICK_MS / 2) return;
     this.#looked = now;
+    // What could not be written is, as soon as it can be.
+    if (this.#journal.error !== null) void this.#journal.take({});
     this.#saveProgress();
     this.#receivers.forget();
     this.#receivers.remind();

@@ -1,15 +1,20 @@
 /** Who an alert is: the hash of its labels, the same that Alertmanager shows. */
 
-const OFFSET = 0xcbf29ce484222325n;
-const PRIME = 0x100000001b3n;
-const MASK = (1n << 64n) - 1n;
+/** FNV-1a's offset in two halves; its prime is 2^40 + PRIME. */
+const OFFSET_HIGH = 0xcbf29ce4;
+const OFFSET_LOW = 0x84222325;
+const PRIME = 0x1b3;
+const HALF = 2 ** 32;
 const BETWEEN = 0xff;
 
 /** 64-bit FNV-1a of the sorted labels, each `name 0xff value 0xff`; 16 hex digits. Empty values are no labels. */
 export function fingerprintOf(labels: Readonly<Record<string, string>>): string {
-  let hash = OFFSET;
+  let [high, low] = [OFFSET_HIGH, OFFSET_LOW];
   const add = (byte: number) => {
-    hash = ((hash ^ BigInt(byte)) * PRIME) & MASK;
+    const mixed = (low ^ byte) >>> 0;
+    const product = mixed * PRIME;
+    high = (high * PRIME + Math.floor(product / HALF) + ((mixed << 8) >>> 0)) % HALF;
+    low = product % HALF;
   };
   for (const name of Object.keys(labels).sort()) {
     if (labels[name] === '') continue;
@@ -18,7 +23,7 @@ export function fingerprintOf(labels: Readonly<Record<string, string>>): string 
       add(BETWEEN);
     }
   }
-  return hash.toString(16).padStart(16, '0');
+  return [high, low].map((half) => half.toString(16).padStart(8, '0')).join('');
 }
 
 /** Prometheus's label names: letters, digits and `_`, not beginning with a digit. */

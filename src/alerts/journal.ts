@@ -138,7 +138,7 @@ export class AlertJournal {
       text = await readFile(this.#path, 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-        log.warn(`cannot read ${this.#path}: ${(error as Error).message}: going on without it`);
+        this.#lost(`cannot read ${this.#path}: ${(error as Error).message}: going on without it`);
       return;
     }
     let damaged = 0;
@@ -154,7 +154,13 @@ export class AlertJournal {
         );
       } else this.kept.apply(step);
     }
-    if (damaged > 0) log.warn(`${this.#path}: ${damaged} of ${lines.length} lines are damaged and left out`);
+    if (damaged > 0) this.#lost(`${this.#path}: ${damaged} of ${lines.length} lines are damaged and left out`);
+  }
+
+  /** Numbers were given that are not known any more: none of them may be given again. */
+  #lost(what: string): void {
+    log.warn(what);
+    this.kept.change = Math.max(this.kept.change, Date.now());
   }
 }
 

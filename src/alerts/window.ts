@@ -156,8 +156,11 @@ export class Windows {
 
   /** Over windows `from` to `to` back from the open one. */
   #of(field: number, from: number, to: number): number {
+    const cells = this.#cells;
     let sum = 0;
-    for (let i = from; i < to; i++) sum += this.#cells[this.#place(i) + field]!;
+    // Of all of them the order does not matter.
+    if (to - from === this.#size) for (let at = field; at < cells.length; at += FIELDS) sum += cells[at]!;
+    else for (let i = from; i < to; i++) sum += cells[this.#place(i) + field]!;
     return sum;
   }
 
