@@ -2,7 +2,7 @@
 // Slow: starts agents, and makes certificates
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { request as plain } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { type RequestOptions, request as secure } from 'node:https';
@@ -13,6 +13,7 @@ import { call, frameOf } from './support/grpc-peer.ts';
 import { makeCertificates } from './support/kafka-tls.ts';
 import { post, startOtlp } from './support/otlp-agent.ts';
 import { spansOf, traceRequest } from './support/otlp-spans.ts';
+import { eventually } from './support/until.ts';
 
 const EXPORT = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
 const BODY = traceRequest(spansOf(0, 3));
@@ -63,6 +64,29 @@ test('over TLS only who has a certificate of the authority is served, over both'
   assert.equal(otlp.spans, 9);
   assert.deepEqual([otlp.listeners[0]!.reasons.unauthorized, otlp.listeners[0]!.reasons.tls], [1, 1]);
   assert.deepEqual([otlp.listeners[1]!.reasons.unauthorized, otlp.listeners[1]!.reasons.tls], [1, 1]);
+  await agent.stop();
+});
+
+test('certificates that are renewed are used at once; what is half written is not, and is said', async () => {
+  await using home = await makeHome();
+  await makeCertificates(home.dir);
+  const [cert_file, key_file] = [home.path('server-chain.pem'), home.path('server.key.pem')];
+  copyFileSync(cert_file, key_file);
+  const { agent, http } = await startOtlp(home, {}, { tls: { cert_file, key_file } });
+  const [, port] = http.split(':');
+  const sentBy = (ca: Buffer) => posted(secure, { host: '127.0.0.1', port, ca }).catch(({ code }) => code as string);
+  const former = readFileSync(home.path('ca.pem'));
+  assert.equal(await sentBy(former), 200);
+  writeFileSync(cert_file, '-----BEGIN CERT');
+  await eventually('it is said', async () => {
+    assert.equal(await sentBy(former), 200);
+    return /cannot use .*server-chain\.pem as it is now/.test(agent.stderr);
+  });
+  await makeCertificates(home.dir);
+  copyFileSync(cert_file, key_file);
+  const renewed = readFileSync(home.path('ca.pem'));
+  await eventually('the new one is used', async () => (await sentBy(renewed)) === 200);
+  assert.notEqual(await sentBy(former), 200);
   await agent.stop();
 });
 
