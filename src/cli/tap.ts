@@ -1,10 +1,11 @@
 /** `runnel tap`: prints records as they leave, live, and says on stderr how many the agent did not show. */
 import { createInterface } from 'node:readline';
-import { askFirst, bodyOf } from '../admin/client.ts';
+import { type AgentAddress, askFirst, bodyOf } from '../admin/client.ts';
+import { aborted } from '../core/abort.ts';
 import { complain, lineOf } from './output.ts';
 import { type AgentChoice, silence, targetsFor } from './status.ts';
 
-interface Shown {
+export interface Shown {
   topic: string;
   source: string;
   key: string;
@@ -13,7 +14,7 @@ interface Shown {
 }
 
 /** What the agent says beside the records. */
-type Said = { skipped: number } | { unmatched: Unmatched };
+type TapNotice = { skipped: number } | { unmatched: Unmatched };
 interface Unmatched {
   seconds: number;
   streams: string[];
@@ -24,25 +25,44 @@ interface Unmatched {
 export async function tap(pattern: string | undefined, options: AgentChoice & { json?: boolean }): Promise<number> {
   const targets = (await targetsFor(options))?.filter((t) => 'socketPath' in t || options.admin !== undefined);
   if (!targets) return 2;
-  const query = pattern === undefined ? '' : `?match=${encodeURIComponent(pattern)}`;
   try {
-    const response = await askFirst(targets, `/tap${query}`);
-    if (response.statusCode !== 200) {
-      complain(`runnel: ${(await bodyOf(response)).trim()}`);
-      return 1;
-    }
-    for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
-      const record = JSON.parse(line) as Shown | Said;
-      if ('skipped' in record) {
-        process.stderr.write(`skipped ${record.skipped} records: more than can be shown\n`);
-      } else if ('unmatched' in record) complain(unmatchedText(record.unmatched, pattern));
-      else process.stdout.write(lineOf(options.json ? line : textOf(record)));
+    for await (const { line, said } of tapped(targets, pattern)) {
+      if ('skipped' in said) {
+        process.stderr.write(`skipped ${said.skipped} records: more than can be shown\n`);
+      } else if ('unmatched' in said) complain(unmatchedText(said.unmatched, pattern));
+      else process.stdout.write(lineOf(options.json ? line : valueText(said)));
     }
     process.stderr.write('the agent has stopped\n');
     return 0;
   } catch (error) {
-    complain(`runnel: ${silence(error, options)}`);
+    complain(`runnel: ${error instanceof NotShown ? error.message : silence(error, options)}`);
     return 1;
+  }
+}
+
+/** The agent answers, and shows nothing: it says why. */
+class NotShown extends Error {}
+
+/**
+ * What the agent shows of records that match, until it stops or the signal aborts; throws a sentence when it does not
+ * show any.
+ */
+export async function* tapped(
+  targets: readonly AgentAddress[],
+  pattern: string | undefined,
+  signal?: AbortSignal,
+): AsyncGenerator<{ line: string; said: Shown | TapNotice }> {
+  const query = pattern === undefined ? '' : `?match=${encodeURIComponent(pattern)}`;
+  const response = await askFirst(targets, `/tap${query}`);
+  try {
+    if (response.statusCode !== 200) throw new NotShown((await bodyOf(response)).trim());
+    const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY });
+    if (signal) void aborted(signal).then(() => lines.close());
+    for await (const line of lines) {
+      yield { line, said: JSON.parse(line) as Shown | TapNotice };
+    }
+  } finally {
+    response.destroy();
   }
 }
 
@@ -53,6 +73,6 @@ function unmatchedText({ seconds, streams, others }: Unmatched, pattern: string 
 }
 
 /** The record's value alone. */
-function textOf({ value }: Shown): string {
+export function valueText({ value }: Shown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }

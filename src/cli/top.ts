@@ -1,16 +1,17 @@
 /**
- * `runnel top`: the status, live. At a terminal it takes the alternate screen, follows its size and gives everything
- * back when it ends (q, Ctrl-C, a signal, an error). Elsewhere it prints plain frames, or with `--json` a status a line.
- * An agent that stops answering is waited for.
+ * `runnel top`: the status, live. At a terminal it has a screen (top-screen.ts). Elsewhere it prints plain frames, or with
+ * `--json` a status a line. An agent that stops answering is waited for.
  */
 
 import { type AgentAddress, askFirst, bodyOf } from '../admin/client.ts';
 import { pause } from '../core/abort.ts';
+import { LastMinute } from '../report/last-minute.ts';
 import { printable } from '../report/render.ts';
 import type { Status } from '../report/shape.ts';
-import { frame, type Line } from '../report/top.ts';
+import { frame, inputsIn } from '../report/top.ts';
 import { printJson } from './output.ts';
 import { type AgentChoice, silence, targetsFor } from './status.ts';
+import { TopScreen, type TopView } from './top-screen.ts';
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000 };
 const SHORTEST_MS = 100;
@@ -18,14 +19,6 @@ const SHORTEST_MS = 100;
 const FILES_ASKED = 200;
 /** So many are named where there is no screen to fill. */
 const FILES_PRINTED = 10;
-
-/** The alternate screen, no cursor, no wrapping; and back. */
-const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l';
-const LEAVE = '\x1b[?7h\x1b[?25h\x1b[?1049l';
-const TONES: Record<Line['tone'], string> = { plain: '', head: '\x1b[7m', bad: '\x1b[31m' };
-
-const CTRL_C = '\x03';
-const CTRL_Z = '\x1a';
 
 export interface TopOptions extends AgentChoice {
   interval: string;
@@ -54,7 +47,7 @@ export async function top(options: TopOptions): Promise<number> {
   const end = () => stop.abort();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
   const screen = process.stdout.isTTY && process.env.TERM !== 'dumb' && !options.json;
-  const view = screen ? new TerminalView(end) : new PrintedView(options.json ?? false);
+  const view = screen ? new TopScreen(targets, end) : new PrintedView(options.json ?? false);
   try {
     await watch(
       first,
@@ -69,15 +62,10 @@ export async function top(options: TopOptions): Promise<number> {
   return 0;
 }
 
-interface View {
-  show(now: Status, before: Status | null, notice: string | null): void;
-  close(): void;
-}
-
 async function watch(
   first: Status,
   targets: readonly AgentAddress[],
-  view: View,
+  view: TopView,
   { interval, count }: { interval: number; count: number },
   signal: AbortSignal,
 ): Promise<void> {
@@ -106,8 +94,9 @@ async function ask(targets: readonly AgentAddress[]): Promise<Status> {
   return JSON.parse(body) as Status;
 }
 
-class PrintedView implements View {
+class PrintedView implements TopView {
   readonly #json: boolean;
+  readonly #recent = new LastMinute();
 
   constructor(json: boolean) {
     this.#json = json;
@@ -119,81 +108,13 @@ class PrintedView implements View {
     else {
       const screen = { width: Number.POSITIVE_INFINITY, height: Number.POSITIVE_INFINITY };
       const few = { ...now, logs: now.logs.map((l) => ({ ...l, files: l.files.slice(0, FILES_PRINTED) })) };
-      const lines = frame(few, before, screen).map(({ text }) => `${text}\n`);
+      this.#recent.see(now, inputsIn(now));
+      const lines = frame(few, before, screen, { recent: this.#recent }).map(({ text }) => `${text}\n`);
       process.stdout.write(`${lines.join('')}\n`);
     }
   }
 
   close(): void {}
-}
-
-class TerminalView implements View {
-  readonly #colors = !process.env.NO_COLOR;
-  readonly #quit: () => void;
-  #last: [Status, Status | null, string | null] | null = null;
-  #open = false;
-
-  constructor(quit: () => void) {
-    this.#quit = quit;
-    process.on('exit', this.#leave);
-    process.on('SIGCONT', this.#enter);
-    process.stdout.on('resize', this.#draw);
-    process.stdin.on('data', this.#onKeys);
-    this.#enter();
-  }
-
-  show(now: Status, before: Status | null, notice: string | null): void {
-    this.#last = [now, before, notice];
-    this.#draw();
-  }
-
-  close(): void {
-    process.off('exit', this.#leave);
-    process.off('SIGCONT', this.#enter);
-    process.stdout.off('resize', this.#draw);
-    process.stdin.off('data', this.#onKeys);
-    this.#leave();
-    process.stdin.pause();
-  }
-
-  readonly #enter = (): void => {
-    if (process.stdin.isTTY) {
-      process.stdin.setRawMode(true);
-      process.stdin.resume();
-    }
-    if (!this.#open) process.stdout.write(ENTER);
-    this.#open = true;
-    this.#draw();
-  };
-
-  readonly #leave = (): void => {
-    if (process.stdin.isTTY) process.stdin.setRawMode(false);
-    if (this.#open) process.stdout.write(LEAVE);
-    this.#open = false;
-  };
-
-  readonly #draw = (): void => {
-    if (!this.#last || !this.#open) return;
-    // A terminal that does not know its size says 0.
-    const screen = { width: process.stdout.columns || 80, height: process.stdout.rows || 24 };
-    const [now, before, notice] = this.#last;
-    const lines = frame(now, before, screen, notice).map(({ text, tone }) => {
-      const style = this.#colors ? TONES[tone] : '';
-      // A line is emptied first: behind a full one the cursor stands on its last character.
-      return `\x1b[K${style}${text}${style && '\x1b[0m'}`;
-    });
-    const rest = lines.length < screen.height ? '\r\n\x1b[J' : '';
-    process.stdout.write(`\x1b[H${lines.join('\r\n')}${rest}`);
-  };
-
-  readonly #onKeys = (keys: Buffer): void => {
-    const text = keys.toString('latin1');
-    if (/[qQ]/.test(text) || text.includes(CTRL_C)) this.#quit();
-    else if (text.includes(CTRL_Z)) {
-      this.#leave();
-      process.kill(process.pid, 'SIGSTOP');
-    }
-  };
 }
 
 function milliseconds(text: string): number | null {

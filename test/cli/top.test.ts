@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type AdminServer, startAdmin } from '../../src/admin/server.ts';
 import { Tap } from '../../src/admin/tap.ts';
+import type { Stream } from '../../src/core/batch.ts';
 import { History } from '../../src/report/history.ts';
 import type { Status } from '../../src/report/shape.ts';
 import { runnel } from '../support/agent.ts';
@@ -20,7 +21,7 @@ const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const noScript = spawnSync('script', ['--version']).status !== 0 && 'script (util-linux) is not installed';
 const [ENTER, LEAVE] = ['\x1b[?1049h', '\x1b[?1049l'];
 
-async function agent(t: TestContext, status: () => Status): Promise<AdminServer> {
+async function agent(t: TestContext, status: () => Status, tap = new Tap()): Promise<AdminServer> {
   const dir = mkdtempSync(join(tmpdir(), 'runnel-top-'));
   const server = await startAdmin({
     listen: '127.0.0.1:0',
@@ -30,7 +31,7 @@ async function agent(t: TestContext, status: () => Status): Promise<AdminServer>
     reasons: () => [],
     status,
     history: new History(status),
-    tap: new Tap(),
+    tap,
   });
   t.after(async () => {
     await server.close();
@@ -44,9 +45,9 @@ class Terminal {
   readonly child: ChildProcess;
   text = '';
 
-  constructor(t: TestContext, admin: string) {
+  constructor(t: TestContext, admin: string, { rows = 12, columns = 60 } = {}) {
     const top = `'${process.execPath}' '${MAIN}' top --admin '${admin}' --interval 100ms`;
-    const shell = `stty rows 12 cols 60; tty; stty -g; ${top}; echo "code $?"; stty -g`;
+    const shell = `stty rows ${rows} cols ${columns}; tty; stty -g; ${top}; echo "code $?"; stty -g`;
     this.child = spawn('script', ['-qfec', shell, '/dev/null'], {
       stdio: 'pipe',
       env: { ...process.env, TERM: 'xterm' },
@@ -58,7 +59,7 @@ class Terminal {
   }
 
   async until(so: (text: string) => boolean, what: string): Promise<void> {
-    for (const deadline = Date.now() + 30_000; !so(this.text); await sleep(20)) {
+    for (const deadline = Date.now() + 10_000; !so(this.text); await sleep(20)) {
       assert.ok(Date.now() < deadline, `${what}: ${JSON.stringify(this.text.slice(-2000))}`);
     }
   }
@@ -111,12 +112,12 @@ test('it follows the size of the terminal', { skip: noScript }, async (t) => {
   const terminal = new Terminal(t, `http://${address}`);
   await terminal.until((text) => text.split('\x1b[H').length > 2, 'two frames');
   const tty = /^\/dev\/\S+/m.exec(terminal.text)![0];
-  assert.equal(spawnSync('stty', ['-F', tty, 'rows', '6', 'cols', '31']).status, 0);
+  assert.equal(spawnSync('stty', ['-F', tty, 'rows', '7', 'cols', '31']).status, 0);
   const fits = () => {
     const lines = lastFrame(terminal.text);
-    return lines.length === 6 && lines.every((line) => line.length <= 31) && lines.some((line) => line.length === 31);
+    return lines.length === 7 && lines.every((line) => line.length <= 31) && lines.some((line) => line.length === 31);
   };
-  await terminal.until(fits, 'a frame of 31 by 6');
+  await terminal.until(fits, 'a frame of 31 by 7');
   terminal.child.stdin!.write('q');
   assert.equal(await terminal.ended(), 0);
 });
@@ -137,6 +138,62 @@ test('an agent that stops answering is said, and waited for', { skip: noScript }
     'well again',
   );
   terminal.child.stdin!.write('q');
+  assert.equal(await terminal.ended(), 0);
+});
+
+/** Of the status's first file, offered until it is told to stop. */
+function offering(tap: Tap, source: string): NodeJS.Timeout {
+  const stream = { topic: 'runnel.logs', name: source, account: { input: 'logs.nginx' } } as Stream;
+  return setInterval(() => tap.show(stream, [{ key: 'web-1', value: JSON.stringify(`line of ${source}\x1b[2J`) }]), 50);
+}
+
+test('keys filter, sort and help; Enter shows the lines of a file, q goes back', { skip: noScript }, async (t) => {
+  const tap = new Tap();
+  const paths = statusOf().logs[0]!.files.map(({ path }) => path);
+  const offers = [...paths, `${paths[0]}.1`].map((path) => offering(tap, path));
+  t.after(() => offers.map(clearInterval));
+  const { socket } = await agent(t, () => statusOf({ time: new Date().toISOString() }), tap);
+  const terminal = new Terminal(t, `unix:${socket}`, { rows: 30, columns: 110 });
+  const shows = (what: RegExp) => terminal.until((text) => lastFrame(text).some((line) => what.test(line)), `${what}`);
+  const keys = (text: string) => terminal.child.stdin!.write(text);
+  await shows(/^q end {2}\? help {2}\/ filter {2}s sort \(behind\)/);
+  await shows(/LAST 60 S/);
+  await shows(/^local log 2 records, 10 B of 1\.0 GiB/);
+  keys('?');
+  await shows(/^Enter +show its lines/);
+  keys(' s');
+  await shows(/s sort \(rate\)/);
+  keys('/a.log');
+  await shows(/^\/a\.log_$/);
+  keys('\r');
+  await shows(/\/a\.log {2}Esc all/);
+  assert.ok(!lastFrame(terminal.text).some((line) => line.includes('<script>')));
+  keys('\x1b[B');
+  await shows(/> \/var\/log\/nginx\/a\.log/);
+  const before = terminal.text.length;
+  keys('\r');
+  await terminal.until((text) => text.slice(before).includes('line of /var/log/nginx/a.log\\x1b[2J'), 'its lines');
+  assert.doesNotMatch(terminal.text.slice(before), /line of \/var\/log\/nginx\/(?:a\.log\.1|b|c)/);
+  assert.match(terminal.text.slice(before), /\/var\/log\/nginx\/a\.log: q or Esc goes back/);
+  keys('q');
+  await terminal.until(() => !tap.active, 'nobody listens any more');
+  const frames = terminal.text.split('\x1b[H').length;
+  await terminal.until((text) => text.split('\x1b[H').length > frames + 3, 'frames again');
+  await shows(/> \/var\/log\/nginx\/a\.log/);
+  keys('q');
+  assert.equal(await terminal.ended(), 0);
+});
+
+test('where records are not shown it says so, and goes on', { skip: noScript }, async (t) => {
+  const { address } = await agent(t, () => statusOf({ time: new Date().toISOString() }));
+  const terminal = new Terminal(t, `http://${address}`, { rows: 30, columns: 110 });
+  await terminal.until((text) => text.split('\x1b[H').length > 2, 'two frames');
+  terminal.child.stdin!.write('j\r');
+  await terminal.until((text) => text.includes('Records are shown on the unix socket only'), 'why not');
+  terminal.child.stdin!.write('\x1b');
+  const frames = terminal.text.split('\x1b[H').length;
+  await terminal.until((text) => text.split('\x1b[H').length > frames + 3, 'frames again');
+  terminal.child.stdin!.write('\x03');
   assert.equal(await terminal.ended(), 0);
 });
 

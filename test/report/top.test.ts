@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { columns, fitEnd, fitStart } from '../../src/report/columns.ts';
+import { LastMinute } from '../../src/report/last-minute.ts';
 import type { Status } from '../../src/report/shape.ts';
-import { frame } from '../../src/report/top.ts';
+import { filesIn, frame, inputsIn } from '../../src/report/top.ts';
+import { TopState } from '../../src/report/top-state.ts';
 import { statusOf } from '../support/status.ts';
 
 const WIDE = { width: 160, height: 50 };
@@ -31,7 +33,7 @@ test('a frame fits every screen, and nothing of it is a control character', () =
   const status = busy();
   for (let width = 1; width <= 200; width += 7) {
     for (let height = 1; height <= 60; height += 3) {
-      const lines = frame(status, status, { width, height }, 'no agent answers\r\n');
+      const lines = frame(status, status, { width, height }, { notice: 'no agent answers\r\n', state: new TopState() });
       assert.ok(lines.length <= height, `${lines.length} lines of ${height}`);
       for (const { text } of lines) {
         assert.ok(columns(text) <= width, `${columns(text)} columns of ${width}: ${text}`);
@@ -86,4 +88,93 @@ test('text is cut to columns, not to characters', () => {
   assert.equal(fitStart('日本語', 6), '日本語');
   assert.equal(fitStart('日本語', 2), '…');
   assert.equal(fitEnd('abc', 0), '');
+});
+
+/** A status a second, of an input that reads so many lines in each. */
+function watched(lines: readonly number[], logBytes: readonly number[] = []): { recent: LastMinute; now: Status } {
+  const recent = new LastMinute();
+  const now = statusOf();
+  lines.forEach((n, i) => {
+    now.uptime_seconds = 100 + i;
+    now.logs[0]!.lines += n;
+    now.spool.bytes = logBytes[i] ?? 0;
+    recent.see(now, inputsIn(now));
+  });
+  return { recent, now };
+}
+
+test('a sparkline is the last minute, a bar every five seconds', () => {
+  const { recent } = watched([0, ...Array.from({ length: 65 }, (_, i) => (i < 5 ? 1000 : i < 35 ? 0 : 70))]);
+  // What was before the minute is not in it.
+  assert.equal(recent.sparkline('logs nginx'), '▁▁▁▁▁▁██████');
+  assert.equal(watched([0, 9, 9, 9, 9, 9]).recent.sparkline('logs nginx'), `${' '.repeat(11)}█`);
+  assert.equal(recent.sparkline('another'), ' '.repeat(12));
+  // One that has started again is another one.
+  const again = statusOf({ pid: 2 });
+  recent.see(again, inputsIn(again));
+  assert.equal(recent.sparkline('logs nginx'), ' '.repeat(12));
+});
+
+test('when the local log will be full is told once it is known how it grows', () => {
+  const zeros = Array.from({ length: 11 }, () => 0);
+  assert.equal(watched(zeros, [0, 10, 20]).recent.fullIn(1000), watched(zeros, zeros).recent.fullIn(1000));
+  const growing = zeros.map((_, i) => i * 10);
+  const { recent, now } = watched(zeros, growing);
+  assert.equal(recent.fullIn(1100), 100);
+  assert.equal(watched(zeros, growing.toReversed()).recent.fullIn(1100), null);
+  assert.equal(watched([0, 0], [0, 500]).recent.fullIn(1000), null);
+  now.spool.budgets = [
+    { group: null, bytes: 100, max_size: 1100 },
+    { group: 'otlp', bytes: 5, max_size: 10 },
+    { group: 'audit', bytes: 0, max_size: 10 },
+  ];
+  const text = frame(now, null, WIDE, { recent }).map((line) => line.text);
+  assert.ok(text.includes('local log 2 records, 100 B of 1.1 KiB (9.1 %), full in 1 min 40 s'), text.join('\n'));
+  assert.ok(text.includes('local log of otlp 5 B of 10 B (50.0 %)'));
+  assert.ok(!text.some((line) => line.startsWith('local log of audit')));
+  assert.ok(text.some((line) => line.endsWith('oldest unsent byte 1 min 30 s')));
+});
+
+test('keys choose, sort, filter and help', () => {
+  const status = busy();
+  const state = new TopState();
+  const paths = () => filesIn(status, status, state).map(({ path }) => path);
+  const text = () => frame(status, status, WIDE, { state }).map((line) => line.text);
+  assert.equal(state.press('\x1b[B\x1b[B', paths()), null);
+  assert.equal(state.chosen, paths()[1]);
+  assert.match(text().find((line) => line.includes('> '))!, /291 KiB .*> .*-298/);
+  assert.deepEqual(state.press('\r', paths()), { tap: paths()[1] });
+  // What is chosen is in sight, wherever it is, and stays chosen in another order.
+  state.press('j'.repeat(100), paths());
+  assert.equal(text().filter((line) => line.includes('> ')).length, 1);
+  const { chosen } = state;
+  state.press('sss', paths());
+  assert.equal(state.sort, 'name');
+  assert.deepEqual(paths(), paths().toSorted());
+  assert.equal(state.chosen, chosen);
+  // q is a letter while a text is written.
+  state.press('/-QQ\x7f\x7f28', paths());
+  assert.equal(state.filter, '-28');
+  assert.ok(text().at(-1)!.startsWith('/-28_'));
+  state.press('\r', paths());
+  assert.equal(paths().length, 11);
+  assert.ok(!text().some((line) => /topic|runnel\.logs/.test(line)));
+  // What is not to be seen is not tapped.
+  assert.equal(state.press('\r', paths()), null);
+  state.press('\x1b', paths());
+  assert.equal(paths().length, 300);
+  state.press('?', paths());
+  assert.ok(text().some((line) => /^Enter +show its lines as they leave/.test(line)));
+  assert.equal(state.press('q', paths()), 'quit');
+  state.press('x', paths());
+  assert.match(text()[0]!, /^runnel 1/);
+  assert.equal(state.press('\x1a', paths()), 'suspend');
+  assert.equal(new TopState().press('\r', []), null);
+  new TopState().press('k', []);
+});
+
+test('a text to look for has an end, and nothing in it that a terminal would obey', () => {
+  const state = new TopState();
+  state.press(`/${'a'.repeat(1000)}\x1b[A\x07é`, []);
+  assert.equal(state.filter, 'a'.repeat(200));
 });
