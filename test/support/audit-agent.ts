@@ -47,13 +47,15 @@ export function audit(
         socketPath,
         path,
         method: body === null ? 'GET' : 'POST',
-        headers: { 'content-type': 'application/json', ...headers },
+        // Where it is closed after an early answer, what is still being written breaks.
+        headers: { 'content-type': 'application/json', connection: 'keep-alive', ...headers },
         agent: false,
       },
       (response) => {
         const pieces: Buffer[] = [];
         response.on('data', (piece) => pieces.push(piece));
         response.on('end', () => {
+          asked.destroy();
           const text = Buffer.concat(pieces).toString();
           let parsed: unknown = text;
           try {

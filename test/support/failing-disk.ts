@@ -4,6 +4,7 @@
  *
  *   await home.start(config, { preload: failingDisk(home.dataDir, home.path('bad')) });
  *   await writeFile(home.path('bad'), 'EROFS');
+ *   await writeFile(home.path('bad'), 'EIO datasync truncate');      these calls only
  */
 export function failingDisk(dir: string, flag: string): string {
   return `
@@ -12,13 +13,16 @@ export function failingDisk(dir: string, flag: string): string {
     import { syncBuiltinESMExports } from 'node:module';
     const [dir, flag] = ${JSON.stringify([dir, flag])};
     const { existsSync, readFileSync, readlinkSync } = fs;
-    const code = () => (existsSync(flag) ? readFileSync(flag, 'utf8') : null);
+    const codeOf = (name) => {
+      const [code, ...only] = existsSync(flag) ? readFileSync(flag, 'utf8').split(' ') : [];
+      return code && (only.length === 0 || only.includes(name)) ? code : null;
+    };
     const below = (where) => typeof where === 'number' ? below(readlinkSync('/proc/self/fd/' + where)) : String(where).startsWith(dir);
     const reads = (name, flags) => name.startsWith('open') && (flags === undefined || flags === 'r');
     function spoil(object, name, where, fail) {
       const original = object[name];
       object[name] = function (...args) {
-        const why = code();
+        const why = codeOf(name);
         if (!why || !below(where(this, args)) || reads(name, args[1])) return original.apply(this, args);
         return fail(Object.assign(new Error(why + ': made to fail, ' + name), { code: why }));
       };
@@ -28,7 +32,7 @@ export function failingDisk(dir: string, flag: string): string {
       spoil(Object.getPrototypeOf(file), name, (self) => self.fd, (error) => Promise.reject(error));
     }
     await file.close();
-    for (const name of ['open', 'rename', 'mkdir', 'writeFile', 'unlink', 'rm']) {
+    for (const name of ['open', 'rename', 'mkdir', 'writeFile', 'unlink', 'rm', 'truncate']) {
       spoil(promises, name, (_, args) => args[0], (error) => Promise.reject(error));
     }
     for (const name of ['openSync', 'writeSync', 'fsyncSync', 'ftruncateSync', 'renameSync', 'mkdirSync', 'rmSync']) {

@@ -1,0 +1,70 @@
+/** Audit events on a disk that fails: whoever waits is told, the chain has no hole, and nothing is said twice. */
+// Slow: starts agents
+import assert from 'node:assert/strict';
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { makeHome } from './support/agent.ts';
+import { audit, auditOnDisk, checkedStreams, eventOf, startAudit } from './support/audit-agent.ts';
+import { failingDisk } from './support/failing-disk.ts';
+
+const ORDERS = { 'runnel-stream': 'orders' };
+const CASES = [
+  ['EIO datasync', 'a sync that fails'],
+  ['EIO datasync truncate unlink rm', 'a sync that fails on a disk that cannot be mended'],
+  ['EIO writev', 'a write that fails'],
+  ['ENOSPC', 'a full disk'],
+  ['EROFS', 'a disk that is read-only'],
+] as const;
+
+for (const [fault, what] of CASES) {
+  test(`${what}: all who wait get 503, and the same again is taken once`, async () => {
+    await using home = await makeHome();
+    const bad = home.path('bad');
+    const how = { preload: failingDisk(home.dataDir, bad) };
+    const { agent, socket } = await startAudit(home, {}, { hold: '300ms', seal: { every: 10 } }, how);
+    const send = (id: string, stream = 'orders') => audit(socket, eventOf(id), { 'runnel-stream': stream });
+    const known = await Promise.all(['a-0', 'a-1', 'a-2'].map((id) => send(id)));
+    assert.deepEqual(new Set(known.map(({ code }) => code)), new Set([201]));
+    for (let round = 0; round < 2; round++) {
+      await writeFile(bad, fault);
+      const ids = Array.from({ length: 24 }, (_, i) => `b-${round}-${i}`);
+      const failed = await Promise.all(ids.map((id, i) => send(id, i % 3 === 0 ? 'payroll' : 'orders')));
+      for (const { code, headers, body } of failed) {
+        assert.equal(code, 503, JSON.stringify(body));
+        assert.ok(Number(headers['retry-after']) > 0);
+      }
+      const status = await agent.status();
+      assert.ok(
+        status.reasons.some((reason) => reason.includes('audit')),
+        status.reasons.join('; '),
+      );
+      // What was on the medium before is known, also now.
+      const before = await send('a-1');
+      assert.deepEqual([before.code, before.body.duplicate], [201, true]);
+      await rm(bad);
+      const again = await Promise.all(ids.map((id, i) => send(id, i % 3 === 0 ? 'payroll' : 'orders')));
+      for (const { code, body } of again) assert.deepEqual([code, body.duplicate], [201, false]);
+    }
+    const { audit: said, reasons } = await agent.status();
+    assert.deepEqual(reasons, []);
+    assert.deepEqual(
+      said.streams.map(({ stream, sequence }) => [stream, sequence]),
+      [
+        ['orders', 35],
+        ['payroll', 16],
+      ],
+    );
+    await agent.kill9();
+    const { agent: next, socket: there } = await startAudit(home);
+    const after = await audit(there, eventOf('after'), ORDERS);
+    assert.equal(after.body.first, 36);
+    await next.stop();
+    const chains = [...checkedStreams(await auditOnDisk(home.dataDir)).values()];
+    assert.deepEqual(chains.map(({ ids }) => ids.length).sort(), [16, 36]);
+    assert.equal(new Set(chains.flatMap(({ ids }) => ids)).size, 52);
+    if (fault.includes('datasync')) {
+      const segments = (await readdir(`${home.dataDir}/spool/audit/runnel.audit-0`)).filter((n) => n.endsWith('.log'));
+      assert.ok(segments.length > 1, 'after a sync that failed another file is written');
+    }
+  });
+}
