@@ -158,6 +158,7 @@ export class Agent {
       durable: (topic) => this.#delivery.durable(topic),
       durableLog: (topic) => this.#delivery.durableLog(topic),
       tap: this.#tap,
+      topicFacts: async (topic, settings, signal) => this.#client?.topicFacts(topic, settings, signal) ?? null,
       otherClock: async (signal) => this.#client?.clock(signal) ?? null,
       trouble: (id, message) => this.#trouble(id, message),
     });
@@ -274,10 +275,13 @@ export class Agent {
   }
 
   #newClient(config: CommonConfig): KafkaClient {
-    const topic_settings = { [positionsTopic(config)]: POSITIONS_SETTINGS };
+    const creation = (name: string) => {
+      if (name === positionsTopic(this.#now.config)) return { settings: POSITIONS_SETTINGS };
+      return this.#topics().find((one) => one.topic === name && one.creation)?.creation;
+    };
     // It may ask before there are any.
     const waiting = () => (this.#healthy ? books(this.#parts()).total.in_flight : 0);
-    return new KafkaClient({ ...config.kafka, topic_settings, waiting });
+    return new KafkaClient({ ...config.kafka, creation, waiting });
   }
 
   #supersede(error: Error): void {

@@ -278,8 +278,7 @@ test('of what was refused nothing is in the log', async () => {
   await running.agent.stop();
   const streams = [...checkedStreams(await auditOnDisk(home.dataDir)).values()];
   const ids = streams.flatMap(({ ids }) => ids);
-  for (const id of ['l-1', 'r-0', 'r-4', 'r-8', 'r-9', 'n-0', 'a', 'b', 'deeper'])
-    assert.ok(!ids.includes(id), id);
+  for (const id of ['l-1', 'r-0', 'r-4', 'r-8', 'r-9', 'n-0', 'a', 'b', 'deeper']) assert.ok(!ids.includes(id), id);
   const relayed = ids.filter((id) => id.startsWith('t-'));
   assert.equal(new Set(relayed).size, relayed.length);
 });

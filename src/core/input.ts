@@ -19,8 +19,25 @@ import type { Measured } from './measured.ts';
 import type { Output } from './pipeline.ts';
 import type { Table } from './table.ts';
 
+/** How a topic is created, where not with the brokers' defaults: settings by Kafka's names. */
+export interface TopicCreation {
+  settings: Readonly<Record<string, string>>;
+  replicas?: number;
+  /** Its settings where there are not so many brokers; without them it is not created then. */
+  otherwise?: Readonly<Record<string, string>>;
+}
+
+/** What Kafka says of a topic. */
+export interface TopicSettings {
+  /** The least of any partition. */
+  replicas: number;
+  /** By Kafka's names; null: they may not be asked for. */
+  settings: Readonly<Record<string, string>> | null;
+}
+
 export interface InputTopic {
   topic: string;
+  creation?: TopicCreation;
   /** Its input writes to several, each of which goes on when others do not. */
   several?: boolean;
   /** What is sent there can be read again: it goes straight to Kafka, and begins where that is known to be safe. */
@@ -135,6 +152,8 @@ export interface InputHost {
   readonly tap: RecordTap;
   /** What Kafka's clock says when our monotonic one says `at`, give or take `error`, milliseconds; null: it does not tell. */
   otherClock?(signal: AbortSignal): Promise<{ time: number; at: number; error: number } | null>;
+  /** A topic of its in Kafka, and these of its settings; null: there are no brokers. Rejects where Kafka does not tell in time. */
+  topicFacts?(topic: string, settings: readonly string[], signal: AbortSignal): Promise<TopicSettings | null>;
   /** Who this agent is: random, kept in data_dir. */
   readonly agentId: string;
   /** What the inputs measure, for who looks at it before it leaves. */

@@ -55,7 +55,7 @@ class Lane implements AsyncDisposable {
       client_id: 'test',
       create_topics: true,
       longest_pause: 500,
-      topic_settings: { positions: POSITIONS_SETTINGS },
+      creation: (topic) => (topic === 'positions' ? { settings: POSITIONS_SETTINGS } : undefined),
       ...clientOptions,
     });
   }

@@ -10,6 +10,7 @@
  */
 
 import { abortable, Backoff } from '../../core/abort.ts';
+import type { TopicCreation, TopicSettings } from '../../core/input.ts';
 import type { TopicIdentity } from '../../core/topic-identity.ts';
 import { log } from '../../log.ts';
 import type { TopicLimit } from '../send/size-limit.ts';
@@ -17,6 +18,7 @@ import {
   actionFor,
   BrokerError,
   CLUSTER_AUTHORIZATION_FAILED,
+  INVALID_REPLICATION_FACTOR,
   LinkError,
   TOPIC_AUTHORIZATION_FAILED,
 } from '../wire/errors.ts';
@@ -29,6 +31,7 @@ import {
   type Coordinated,
   coordinatorOf,
   createTopic,
+  describeTopics,
   initProducerId,
   metadata,
   type Producer,
@@ -72,8 +75,8 @@ export interface KafkaClientOptions extends KafkaConnection {
   longest_pause?: number;
   /** Records that are not in Kafka yet, to be said where no broker answers. */
   waiting?: () => number;
-  /** Settings of topics, other than the brokers' defaults, with which they are created. */
-  topic_settings?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** How this topic is created, where not with the brokers' defaults. */
+  creation?: (topic: string) => TopicCreation | undefined;
 }
 
 export class KafkaClient {
@@ -312,12 +315,34 @@ export class KafkaClient {
     await abortable(this.#ask([...topics]), this.#signal(signal));
   }
 
-  /** Creates a topic with the brokers' default partitions and replicas, once. Rejects where that is refused. */
+  /** Creates a topic as it is to be, else with the brokers' defaults, once. Rejects where that is refused. */
   async createTopic(topic: string, signal?: AbortSignal): Promise<void> {
     const s = this.#signal(signal);
     const { controller } = this.#cluster;
     const link = controller ? await this.#links.to(controller, 'admin', s) : await this.#anyLink(s);
-    await createTopic(link, topic, this.#o.topic_settings?.[topic] ?? {});
+    const { settings = {}, replicas = -1, otherwise } = this.#o.creation?.(topic) ?? {};
+    try {
+      await createTopic(link, topic, settings, { replicas });
+    } catch (error) {
+      const few = error instanceof BrokerError && error.code === INVALID_REPLICATION_FACTOR;
+      if (!few || !otherwise) throw error;
+      await createTopic(link, topic, otherwise);
+    }
+  }
+
+  /** A topic that is there, or is made, as it is now: these of its settings, by Kafka's names. Rejects where nobody tells. */
+  async topicFacts(topic: string, settings: readonly string[], signal: AbortSignal): Promise<TopicSettings> {
+    await this.partitions(topic, signal);
+    const s = this.#signal(signal);
+    const link = await this.#anyLink(s);
+    const answer = await abortable(metadata(link, [topic]), s);
+    const parts = answer.topicMetadata[0]?.partitionMetadata ?? [];
+    const replicas = parts.reduce(
+      (least, part) => Math.min(least, part.replicas?.length ?? 0),
+      Number.POSITIVE_INFINITY,
+    );
+    const told = await abortable(describeTopics(link, [topic], settings), s);
+    return { replicas: parts.length === 0 ? 0 : replicas, settings: told.get(topic) ?? null };
   }
 
   /** How large a batch the topic takes, and how it stores it; null where that cannot be learned. */

@@ -39,18 +39,21 @@ export async function initProducerId(link: Link, transactional?: { id: string; t
   throw new BrokerError('cannot get a producer id', answer.errorCode);
 }
 
-/** Creates a topic with the brokers' default partitions and replicas; one that is there is as good. `validate`: would it be? */
+/**
+ * Creates a topic with the brokers' default partitions, and replicas unless they are said; one that is there is as good.
+ * `validate`: would it be?
+ */
 export async function createTopic(
   link: Link,
   topic: string,
   settings: Readonly<Record<string, string>>,
-  { only }: { only?: 'validate' } = {},
+  { only, replicas = -1 }: { only?: 'validate'; replicas?: number } = {},
 ): Promise<void> {
   const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
   const answer = await link.request<{ topicErrors: { errorCode: number; errorMessage: string | null }[] }>(
     'CreateTopics',
     {
-      topics: [{ topic, numPartitions: -1, replicationFactor: -1, configEntries }],
+      topics: [{ topic, numPartitions: -1, replicationFactor: replicas, configEntries }],
       validateOnly: only === 'validate',
       timeout: CREATE_TIMEOUT,
     },

@@ -4,6 +4,7 @@ import type { InputKind, InputTopic } from '../../core/input.ts';
 import { checkAudit } from './check.ts';
 import { type AuditConfig, auditOption, completeAudit } from './options.ts';
 import { type AuditSaid, figures, lines, NOTHING, notices, rows, tables } from './report.ts';
+import { auditTopic } from './topic-settings.ts';
 
 /** What it goes by, of itself and of others. */
 export interface AuditInput {
@@ -42,5 +43,6 @@ function topicsOf(audit: AuditConfig | undefined, config: CommonConfig): (InputT
   const durable = { group: GROUP, max_size: audit.spool.max_size };
   const { topic } = (config as unknown as { metrics: { topic: string } }).metrics;
   // Its blocks are in no slot of the pool: bodies of requests have a budget of their own.
-  return [{ topic: audit.topic, replayable: false, durable, within: topic, path: ['audit', 'topic'] }];
+  const creation = auditTopic(audit);
+  return [{ topic: audit.topic, replayable: false, creation, durable, within: topic, path: ['audit', 'topic'] }];
 }

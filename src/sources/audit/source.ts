@@ -17,6 +17,7 @@ import { AuditListeners } from './listeners.ts';
 import { type AuditSaid, NOTHING } from './report.ts';
 import { AuditStore } from './store.ts';
 import { StreamsAccess } from './streams-access.ts';
+import { TopicCheck } from './topic-check.ts';
 
 const LOOK_MS = 1000;
 /** What is on the medium is written down as a state so often: a start reads the log from there. */
@@ -29,6 +30,7 @@ export class AuditInputSource implements OpenInput {
   readonly #first: boolean;
   readonly #opened = Promise.withResolvers<void>();
   readonly #streams = new Map<string, Stream>();
+  readonly #topic: TopicCheck;
   #keys: SealKeys | null = null;
   #store: AuditStore | null = null;
   #intake: AuditIntake | null = null;
@@ -40,6 +42,7 @@ export class AuditInputSource implements OpenInput {
     this.#o = options;
     this.#host = host;
     this.#first = first;
+    this.#topic = new TopicCheck(options.config, host);
     this.ready = this.#opened.promise;
     this.ready.catch(() => undefined);
   }
@@ -54,7 +57,7 @@ export class AuditInputSource implements OpenInput {
       this.#opened.reject(error);
       throw error;
     }
-    await Promise.all([this.#sealAgain(signal), this.#saveAgain(signal), aborted(signal)]);
+    await Promise.all([this.#topic.run(signal), this.#sealAgain(signal), this.#saveAgain(signal), aborted(signal)]);
     await this.#listeners!.close();
     await this.#end();
   }
@@ -74,7 +77,15 @@ export class AuditInputSource implements OpenInput {
     if (!this.#intake) return NOTHING.audit;
     const { taken: events, duplicates, held } = this.#intake;
     const listeners = this.#listeners?.status() ?? [];
-    return { listeners, streams: this.#said(), topic_errors: [], events, duplicates, seals: this.#seals, held };
+    return {
+      listeners,
+      streams: this.#said(),
+      topic_errors: [...this.#topic.errors],
+      events,
+      duplicates,
+      seals: this.#seals,
+      held,
+    };
   }
 
   async #open(): Promise<void> {
@@ -101,7 +112,7 @@ export class AuditInputSource implements OpenInput {
       hold: config.hold,
       required: config.required_fields,
       mask: (event) => event,
-      closed: () => null,
+      closed: () => this.#topic.closed,
       sent: (signal) => durable.passed(durable.next, signal),
       streams: () => this.#said(),
       keys: () => this.#keys!.all,
