@@ -28,7 +28,7 @@ const GENERAL = {
   mask: option(
     maskList(),
     [],
-    'What is masked of the lines of all inputs under logs before anything else sees them. By name: card (13 to 19 digits with the first digits and the check digit of a card), bearer (what stands behind Bearer and Basic), jwt, cloud_key (of AWS, Google, GitHub, GitLab, Slack, Stripe), private_key, email, iban, password (what is assigned to names that end in password, secret, token, api_key). logs[].mask adds to it.',
+    'What is masked of the lines of all inputs under logs, and of audit events, before anything else sees them. By name: card (13 to 19 digits with the first digits and the check digit of a card), bearer (what stands behind Bearer and Basic), jwt, cloud_key (of AWS, Google, GitHub, GitLab, Slack, Stripe), private_key, email, iban, password (what is assigned to names that end in password, secret, token, api_key). logs[].mask and audit.mask add to it.',
   ),
   mask_key_file: optional(
     path('/etc/runnel/mask.key'),

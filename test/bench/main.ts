@@ -11,6 +11,7 @@ import { noKafka, startKafka } from '../support/kafka.ts';
 import { hasKcat } from '../support/kcat.ts';
 import { writeAccessLog } from './access-log.ts';
 import { buildAgent, packageVersion } from './agent.ts';
+import { auditFigures } from './audit.ts';
 import type { Bench, Case, Figure } from './bench.ts';
 import { progress } from './bench.ts';
 import { checks } from './checks.ts';
@@ -55,6 +56,7 @@ const CASES: Record<string, Case> = {
   'line-writes': lineWrites,
   checks,
   traces: tracesFigures,
+  audit: auditFigures,
   sink,
   topk,
 };

@@ -156,6 +156,16 @@ export class Chains {
     return taken(name, known, false);
   }
 
+  /** All of it is on the medium already: nothing is written for it. */
+  knows({ stream, events, producer }: AuditRequest): boolean {
+    return producer === null && events.every(({ id }) => this.ids.get(idKey(stream, id)) !== null);
+  }
+
+  /** Streams that the draft changes, as they are then. */
+  drafted(): Iterable<StreamState> {
+    return this.#draft.streams.values();
+  }
+
   /** Seals a stream up to its last event in the draft. */
   seal(name: string, time: string): void {
     const state = this.#stream(name);

@@ -1,9 +1,17 @@
 /** What must hold between the options of `audit`. */
 import type { Saying } from '../../config/errors.ts';
+import { HASH } from '../../kernel/process/mask-rules.ts';
 import type { AuditConfig } from './options.ts';
 
-export function checkAudit(audit: AuditConfig | undefined, refuse: Saying): void {
+export function checkAudit(audit: AuditConfig | undefined, mask_key_file: string | undefined, refuse: Saying): void {
   if (!audit) return;
+  const hashed = audit.mask.findIndex((rule) => rule.with === HASH);
+  if (hashed >= 0 && mask_key_file === undefined) {
+    refuse(
+      ['audit', 'mask', hashed, 'with'],
+      'hash needs a key: set mask_key_file, made with: head -c 32 /dev/urandom',
+    );
+  }
   const { listen, tls, tokens, streams } = audit;
   const https = listen.findIndex((address) => address.startsWith('https://'));
   if (https >= 0) {

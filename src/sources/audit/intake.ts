@@ -13,6 +13,7 @@ import type { DurableLog } from '../../core/durable-log.ts';
 import { log } from '../../log.ts';
 import type { AuditRequest, TakenEvents } from './chain.ts';
 import { tryAgain } from './refusal.ts';
+import { SentEvents } from './sent.ts';
 import type { AuditStore } from './store.ts';
 
 export interface AuditIntakeOptions {
@@ -42,6 +43,7 @@ export class AuditIntake {
   #queue: Job[] = [];
   #running: Promise<void> | null = null;
   #closed = false;
+  readonly sent = new SentEvents();
   /** Requests that wait for room now. */
   held = 0;
   /** Events that were taken. */
@@ -60,7 +62,9 @@ export class AuditIntake {
     if (this.#closed) throw tryAgain('the agent stops', 5);
     if (this.#queue.length >= MOST_WAITING) throw tryAgain('too many requests wait');
     const bytes = request.events.reduce((sum, event) => sum + event.bytes.length + AROUND, 0);
-    const release = this.#o.log.reserveNow(bytes) ?? (await this.#held(bytes));
+    // What comes again needs no room.
+    const needs = !this.#o.store.chains.knows(request);
+    const release = needs ? (this.#o.log.reserveNow(bytes) ?? (await this.#held(bytes))) : () => undefined;
     try {
       const taken = (await this.#put(request, []))!;
       if (taken.duplicate) this.duplicates += request.events.length;
@@ -127,7 +131,10 @@ export class AuditIntake {
         }
       }
       const sections = chains.sections();
-      if (sections.length > 0) await durable.write(sections, AbortSignal.timeout(hold));
+      if (sections.length > 0) {
+        const next = await durable.write(sections, AbortSignal.timeout(hold));
+        for (const { name, sequence } of chains.drafted()) this.sent.wrote(name, sequence, next);
+      }
       const { movesSilently } = chains;
       chains.commit();
       if (movesSilently) await store.save();

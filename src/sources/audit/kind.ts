@@ -1,16 +1,21 @@
 /** `audit` in the table of inputs: what applications send that must be as durable as their own data. */
 import type { CommonConfig } from '../../config/config.ts';
+import { masksWith } from '../../config/mask.ts';
 import type { InputKind, InputTopic } from '../../core/input.ts';
+import type { MaskRule } from '../../kernel/process/mask-rules.ts';
 import { checkAudit } from './check.ts';
 import { type AuditConfig, auditOption, completeAudit } from './options.ts';
 import { type AuditSaid, figures, lines, NOTHING, notices, rows, tables } from './report.ts';
-import { auditTopic } from './topic-settings.ts';
+import { auditTopicCreation } from './topic-settings.ts';
 
 /** What it goes by, of itself and of others. */
 export interface AuditInput {
   config: AuditConfig;
   dataDir: string;
   host: string;
+  /** What is masked, for all inputs and here. */
+  masks: MaskRule[];
+  mask_key_file: string | undefined;
 }
 
 /** Its spool's name, and budget; see spool/spools.ts. */
@@ -20,12 +25,12 @@ export const audit: InputKind<'audit', AuditConfig | undefined, AuditInput, Audi
   name: 'audit',
   options: auditOption,
   complete: (raw, { kafka }) => completeAudit(raw as Parameters<typeof completeAudit>[0], kafka.topic_prefix),
-  check: ({ audit }, refuse) => checkAudit(audit, refuse),
+  check: ({ audit, mask_key_file }, refuse) => checkAudit(audit, mask_key_file, refuse),
   topics: (config) => topicsOf(config.audit, config),
   inputs(config) {
-    const { audit, host, data_dir: dataDir } = config;
+    const { audit, host, data_dir: dataDir, mask, mask_key_file } = config;
     if (!audit) return [];
-    const options = { config: audit, dataDir, host };
+    const options = { config: audit, dataDir, host, masks: masksWith(mask, audit.mask), mask_key_file };
     return [{ id: 'audit', title: 'audit', topics: topicsOf(audit, config), options, about: audit.listen.join(', ') }];
   },
   brief: ({ audit }) => (audit ? `audit: ${audit.listen.join(', ')}` : null),
@@ -43,6 +48,6 @@ function topicsOf(audit: AuditConfig | undefined, config: CommonConfig): (InputT
   const durable = { group: GROUP, max_size: audit.spool.max_size };
   const { topic } = (config as unknown as { metrics: { topic: string } }).metrics;
   // Its blocks are in no slot of the pool: bodies of requests have a budget of their own.
-  const creation = auditTopic(audit);
+  const creation = auditTopicCreation(audit);
   return [{ topic: audit.topic, replayable: false, creation, durable, within: topic, path: ['audit', 'topic'] }];
 }

@@ -1,5 +1,6 @@
 /** `audit`: where applications send what must be as durable as their own data. Off until it is in the configuration. */
 
+import { maskList } from '../../config/mask.ts';
 import { dictionary, leaf, list, option, optional, secret, section, type Values, Wrong } from '../../config/option.ts';
 import { duration, integer, name, oneOf, path, size, topic } from '../../config/types.ts';
 import { readAuditAddress } from './listener-address.ts';
@@ -98,6 +99,11 @@ const auditSection = section(
       list(name('host name', 'web-1.example.com')),
       [],
       'Names in the Host header that are served, beside loopback, IP addresses and those of the listeners.',
+    ),
+    mask: option(
+      maskList(),
+      [],
+      'What is masked of events before they are hashed, beside mask for all inputs: a secret must be text, as JSON is to stay JSON.',
     ),
     required_fields: option(
       list(name('field', 'event.action')),

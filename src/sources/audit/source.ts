@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { makeSeal, sealHash, sealRecord } from '../../audit/seal.ts';
 import { aborted, pause } from '../../core/abort.ts';
 import type { Stream } from '../../core/batch.ts';
+import type { DurableLog } from '../../core/durable-log.ts';
 import { makeDirectory } from '../../core/files.ts';
 import type { InputHost, OpenInput } from '../../core/input.ts';
 import type { Output } from '../../core/pipeline.ts';
+import { readMaskKey, wantsKey } from '../../lines/mask-key.ts';
 import { log } from '../../log.ts';
 import { valueEnvelope } from '../../records/envelope.ts';
 import type { SealedState, StreamState } from './chain.ts';
@@ -14,6 +16,7 @@ import { AuditIntake } from './intake.ts';
 import { SealKeys } from './keys.ts';
 import type { AuditInput } from './kind.ts';
 import { AuditListeners } from './listeners.ts';
+import { EventMask } from './mask.ts';
 import { type AuditSaid, NOTHING } from './report.ts';
 import { AuditStore } from './store.ts';
 import { StreamsAccess } from './streams-access.ts';
@@ -33,6 +36,7 @@ export class AuditInputSource implements OpenInput {
   readonly #topic: TopicCheck;
   #keys: SealKeys | null = null;
   #store: AuditStore | null = null;
+  #log: DurableLog | null = null;
   #intake: AuditIntake | null = null;
   #listeners: AuditListeners | null = null;
   #seals = 0;
@@ -89,12 +93,13 @@ export class AuditInputSource implements OpenInput {
   }
 
   async #open(): Promise<void> {
-    const { config, dataDir } = this.#o;
+    const { config, dataDir, masks, mask_key_file } = this.#o;
     const dir = join(dataDir, 'audit');
     await makeDirectory(dir);
     const { agentId } = this.#host;
     this.#keys = await SealKeys.open(dir, agentId);
     const durable = await this.#host.durableLog(config.topic);
+    this.#log = durable;
     this.#store = await AuditStore.open(durable, {
       dir,
       agentId,
@@ -104,14 +109,17 @@ export class AuditInputSource implements OpenInput {
       seal: (state, time) => this.#seal(state, time),
     });
     const intake = new AuditIntake({ log: durable, store: this.#store, hold: config.hold });
+    for (const { name, sequence } of this.#store.chains.streams.values())
+      intake.sent.wrote(name, sequence, durable.next);
     this.#intake = intake;
+    const mask = await EventMask.of(masks, wantsKey(masks) ? maskKeyOf(mask_key_file!) : null);
     const handler = auditHandler({
       intake,
       access: new StreamsAccess(config),
       durability: config.durability,
       hold: config.hold,
       required: config.required_fields,
-      mask: (event) => event,
+      mask: (event) => mask?.mask(event) ?? event,
       closed: () => this.#topic.closed,
       sent: (signal) => durable.passed(durable.next, signal),
       streams: () => this.#said(),
@@ -196,8 +204,19 @@ export class AuditInputSource implements OpenInput {
   }
 
   #said(): AuditSaid['audit']['streams'] {
+    const { next, acknowledged } = this.#log!;
     return [...(this.#store?.chains.streams.values() ?? [])].map(({ name, id, sequence, head, sealed }) => {
-      return { stream: name, id, sequence, head: head.toString('hex'), sealed_to: sealed.to, waiting: 0 };
+      // What an earlier process has left is known of all streams together only.
+      const waiting = Math.min(sequence - this.#intake!.sent.sentTo(name, acknowledged), next - acknowledged);
+      return { stream: name, id, sequence, head: head.toString('hex'), sealed_to: sealed.to, waiting };
     });
+  }
+}
+
+function maskKeyOf(path: string): Buffer {
+  try {
+    return readMaskKey(path);
+  } catch (error) {
+    throw new Error(`mask_key_file: ${(error as Error).message}`);
   }
 }

@@ -16,7 +16,7 @@ export const SETTINGS = {
 } as const;
 
 /** What the topic is created with. */
-export function auditTopic({ require, retention }: AuditConfig): TopicCreation {
+export function auditTopicCreation({ require, retention }: AuditConfig): TopicCreation {
   const otherwise = {
     [SETTINGS.unclean]: 'false',
     [SETTINGS.cleanup]: 'delete',

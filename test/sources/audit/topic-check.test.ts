@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { TopicSettings } from '../../../src/core/input.ts';
 import type { AuditConfig } from '../../../src/sources/audit/options.ts';
 import { TopicCheck, weaknesses } from '../../../src/sources/audit/topic-check.ts';
-import { auditTopic } from '../../../src/sources/audit/topic-settings.ts';
+import { auditTopicCreation } from '../../../src/sources/audit/topic-settings.ts';
 import { until } from '../../support/until.ts';
 
 const DAY = 86_400_000;
@@ -41,7 +41,7 @@ test('what is weak about a topic is said with a remedy, each by itself', () => {
 });
 
 test('a topic is created so that nothing is weak about it', () => {
-  const { settings, replicas } = auditTopic({ require: 'warn', retention: 400 * DAY } as AuditConfig);
+  const { settings, replicas } = auditTopicCreation({ require: 'warn', retention: 400 * DAY } as AuditConfig);
   const created = { replicas: replicas!, settings: { 'max.message.bytes': '1048588', ...settings } };
   assert.deepEqual(weaknesses('t', created, 400 * DAY), []);
 });

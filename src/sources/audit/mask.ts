@@ -1,0 +1,58 @@
+/** `mask` of audit events: what is secret is masked in the bytes that are sent, before they are looked at or hashed. */
+import { Pool, type Slot } from '../../core/pool.ts';
+import { Kernel } from '../../kernel/kernel.ts';
+import { MaskKernel } from '../../kernel/process/mask.ts';
+import type { MaskRule } from '../../kernel/process/mask-rules.ts';
+import { malformed } from './refusal.ts';
+
+/** Before the event, as before lines: the kernel may look behind. */
+const BEFORE = 64;
+const LINE_FEED = 0x0a;
+
+export class EventMask {
+  readonly #slot: Slot;
+  readonly #kernel: MaskKernel;
+
+  private constructor(slot: Slot, kernel: MaskKernel) {
+    this.#slot = slot;
+    this.#kernel = kernel;
+  }
+
+  /** In a memory of its own. Null: nothing is masked. `key`: for `with: hash`. */
+  static async of(rules: readonly MaskRule[], key: Buffer | null): Promise<EventMask | null> {
+    if (rules.length === 0) return null;
+    const pool = new Pool(0);
+    const kernel = new Kernel(pool.memory, pool.arenas);
+    const slot = await pool.take(pool.share('audit'), 'batch');
+    return new EventMask(slot, new MaskKernel(kernel.process, kernel.takeArena(), rules, key));
+  }
+
+  /** The event as it is kept. Throws an AuditRefusal where a secret is no text, so that no JSON would be left. */
+  mask(event: Buffer): Buffer {
+    const { bytes, bytesAt, starts, ends, source, length, flags } = this.#slot;
+    bytes[BEFORE - 1] = LINE_FEED;
+    event.copy(bytes, BEFORE);
+    bytes[BEFORE + event.length] = LINE_FEED;
+    starts[0] = bytesAt + BEFORE;
+    ends[0] = starts[0]! + event.length;
+    source[0] = 0;
+    length[0] = event.length;
+    flags[0] = 0;
+    this.#kernel.mask(this.#slot, 1, 0, false);
+    if (this.#kernel.found.every((found) => found === 0)) return event;
+    const masked = Buffer.from(bytes.subarray(starts[0]! - bytesAt, ends[0]! - bytesAt));
+    if (isJson(event) && !isJson(masked)) {
+      throw malformed('has a secret that is no text, and no JSON when that is masked: send it as text', {});
+    }
+    return masked;
+  }
+}
+
+function isJson(bytes: Buffer): boolean {
+  try {
+    JSON.parse(bytes.toString());
+    return true;
+  } catch {
+    return false;
+  }
+}
