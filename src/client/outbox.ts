@@ -89,8 +89,15 @@ export async function inTransaction(
 /** What wakes relays: heard by `LISTEN` on their connection. */
 export const BELL = 'audit_outbox';
 const RING_EVERY_MS = 10;
-/** Pools whose bell rings, and whether it was rung again meanwhile. */
-const ringing = new WeakMap<object, { again: boolean }>();
+interface Bell {
+  rungAt: number;
+  /** It is about to ring, or ringing. */
+  busy: boolean;
+  /** It was rung meanwhile. */
+  again: boolean;
+}
+
+const bells = new WeakMap<object, Bell>();
 
 /**
  * After a commit: tells the relays that there is something, instead of letting them find it within half a second. At most
@@ -98,18 +105,21 @@ const ringing = new WeakMap<object, { again: boolean }>();
  * wrong is no matter: relays look by themselves.
  */
 export function ring(pool: Pick<SqlClient, 'query'>): void {
-  const bell = ringing.get(pool);
-  if (bell) bell.again = true;
-  else {
-    const mine = { again: false };
-    ringing.set(pool, mine);
-    setTimeout(async () => {
-      mine.again = false;
+  const bell = bells.get(pool) ?? { rungAt: Number.NEGATIVE_INFINITY, busy: false, again: false };
+  bells.set(pool, bell);
+  bell.again = true;
+  if (bell.busy) return;
+  bell.busy = true;
+  setTimeout(
+    async () => {
+      bell.again = false;
+      bell.rungAt = performance.now();
       await pool.query(`NOTIFY ${BELL}`).catch(() => undefined);
-      ringing.delete(pool);
-      if (mine.again) ring(pool);
-    }, RING_EVERY_MS);
-  }
+      bell.busy = false;
+      if (bell.again) ring(pool);
+    },
+    Math.max(0, bell.rungAt + RING_EVERY_MS - performance.now()),
+  );
 }
 
 /** Rows of one batch, in the order of their numbers. */

@@ -348,7 +348,7 @@ suite('the outbox', { skip: noPostgres, timeout: 120_000 }, () => {
     await assert.rejects(relay(pool, { stream: 'shop' }), /one of the two/);
   });
 
-  scenario('a bell is heard at once, and rings once for many commits', async () => {
+  scenario('a bell rings once for many commits', async () => {
     new Running();
     await insert(['first']);
     await moved();
