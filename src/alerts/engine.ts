@@ -20,6 +20,8 @@ const LATE = 1.5;
 /** Instances of a rule, and of all; what is more is one, with the label `overflow`. */
 export const MOST_OF_RULE = 1000;
 export const MOST = 20_000;
+/** Names and series that are kept in mind; beyond, it is begun anew. */
+const MOST_KNOWN = 2 * MOST;
 const OVERFLOW = { overflow: 'true' };
 const ABSENT_SOURCE = '';
 
@@ -36,6 +38,8 @@ interface Part {
   instances: Map<string, Instance>;
   /** By name and series of a point: where it goes; null: it is not of the rule. */
   known: Map<string, Map<string, Instance | null>>;
+  /** Series in it: names and series come from outside, and go. */
+  remembered: number;
   /** Of a ratio: what it is divided by, by key. */
   divisors: Map<string, Divisor>;
   evaluated: number | null;
@@ -133,8 +137,9 @@ export class Engine {
     let found = this.#wanted.get(name);
     if (!found) {
       found = this.#rules.flatMap(({ matches, isDivisor }, i) => (matches(name) || isDivisor(name) ? [i] : []));
-      // Names come from outside: those that nobody wants are not kept beyond some.
-      if (found.length > 0 || this.#wanted.size < MOST) this.#wanted.set(name, found);
+      // Names come from outside, and there is no end of them.
+      if (this.#wanted.size >= MOST_KNOWN) this.#wanted.clear();
+      this.#wanted.set(name, found);
     }
     return found;
   }
@@ -153,7 +158,16 @@ export class Engine {
     const key = `${rule.name}\0${source}`;
     let part = this.#parts.get(key);
     if (!part) {
-      part = { rule, source, interval, instances: new Map(), known: new Map(), divisors: new Map(), evaluated: null };
+      part = {
+        rule,
+        source,
+        interval,
+        instances: new Map(),
+        known: new Map(),
+        remembered: 0,
+        divisors: new Map(),
+        evaluated: null,
+      };
       this.#parts.set(key, part);
       if (source !== ABSENT_SOURCE) this.#source(source, interval).parts.add(part);
     }
@@ -176,7 +190,7 @@ export class Engine {
       return;
     }
     if (!this.#isOf(rule, point)) {
-      if (known && known.size < MOST) known.set(point.series!, null);
+      if (known) remember(part, known, point.series!, null);
       return;
     }
     const attributes = rule.by === null ? point.attributes : chosen(point.attributes, rule.by);
@@ -187,7 +201,7 @@ export class Engine {
     }
     const instance = this.#instance(part, key, attributes);
     // Where it was one too many there may be room later.
-    if (known && known.size < MOST && instance.key === key) known.set(point.series!, instance);
+    if (known && instance.key === key) remember(part, known, point.series!, instance);
     instance.add(point);
   }
 
@@ -273,6 +287,14 @@ function seriesOf({ known }: Part, name: string): Map<string, Instance | null> {
     known.set(name, of);
   }
   return of;
+}
+
+function remember(part: Part, known: Map<string, Instance | null>, series: string, instance: Instance | null): void {
+  if (!known.has(series) && ++part.remembered > MOST_KNOWN) {
+    part.known.clear();
+    part.remembered = 0;
+  }
+  known.set(series, instance);
 }
 
 function chosen(attributes: Readonly<Record<string, string>>, by: readonly string[]): Record<string, string> {

@@ -115,15 +115,26 @@ export class Receivers {
     }
   }
 
-  /** What ended long ago need not be told to an Alertmanager any more. */
+  /** What ended long ago, has ended again since or fires again need not be told to an Alertmanager any more. */
   forget(): void {
-    const before = Date.now() - RESOLVED_MS;
-    const level = this.#all.filter(({ told }) => told instanceof Alertmanager).map(({ config }) => config.name);
     const { journal } = this.#o;
-    const done = [...journal.kept.queued.values()].filter(
-      ({ receiver, at }) => at < before && level.includes(receiver),
-    );
-    if (done.length > 0) void journal.take({ done: done.map(({ id }) => id) }, { sync: false });
+    const before = Date.now() - RESOLVED_MS;
+    const all = [...journal.kept.queued.values()].reverse();
+    const done: number[] = [];
+    const queued: Notification[] = [];
+    for (const { config, told, isFor } of this.#all) {
+      if (!(told instanceof Alertmanager)) continue;
+      const later = new Set<string>();
+      for (const alert of this.#o.firing()) if (isFor(alert)) later.add(alert.fingerprint);
+      for (const one of all) {
+        if (one.receiver !== config.name) continue;
+        const alerts = one.at < before ? [] : one.alerts.filter(({ fingerprint }) => !later.has(fingerprint));
+        for (const { fingerprint } of alerts) later.add(fingerprint);
+        if (alerts.length === 0) done.push(one.id);
+        else if (alerts.length <= one.alerts.length / 2) queued.push({ ...one, alerts });
+      }
+    }
+    if (done.length + queued.length > 0) void journal.take({ done, queued }, { sync: false });
   }
 
   /** Tells a receiver of an alert that is none; null: there is no such receiver. */

@@ -5,6 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Engine } from '../../src/alerts/engine.ts';
 import { readValues, rehearse, type Series } from '../../src/alerts/rehearsal.ts';
 import type { Rule } from '../../src/alerts/rule.ts';
@@ -192,6 +194,31 @@ test('an instance a label set, those of a rule that are too many are one', () =>
   const now = [...engine.notOk()];
   assert.equal(now.length, 1001);
   assert.deepEqual(now.at(-1)!.attributes, { overflow: 'true' });
+});
+
+test('names and series that come once and never again are not kept in mind', () => {
+  const [rule] = rulesOf({ metric: 'http.*', fire: '> 100' });
+  const engine = new Engine([rule!]);
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const used = () => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const round = (window: number) => {
+    const points = Array.from({ length: 500 }, (_, i) => {
+      const name = `http.${window}.${i}.${'x'.repeat(200)}`;
+      const attributes = { path: `/${window}/${i}` };
+      return { name, attributes, series: name, type: 'gauge' as const, value: 1, count: 1, min: 1, max: 1, bins: null };
+    });
+    for (const { name } of points) assert.ok(engine.wants(name));
+    engine.window('s', INTERVAL, window * INTERVAL, points);
+  };
+  for (let window = 0; window < 10; window++) round(window);
+  const before = used();
+  for (let window = 10; window < 400; window++) round(window);
+  // 200,000 names would be a hundred.
+  assert.ok(used() - before < 50e6, `${(used() - before) / 1e6} MB more`);
 });
 
 const promtool = spawnSync('promtool', ['--version']).status === 0;

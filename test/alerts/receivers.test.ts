@@ -16,6 +16,7 @@ import { exec } from '../../src/alerts/notify/exec.ts';
 import { joinedOf, Mailbox } from '../../src/alerts/notify/mailbox.ts';
 import { slack } from '../../src/alerts/notify/slack.ts';
 import { webhook } from '../../src/alerts/notify/webhook.ts';
+import { Receivers } from '../../src/alerts/receivers.ts';
 import { NO_ALERTMANAGER, RunningAlertmanager } from '../support/alertmanager.ts';
 import { type HookServer, startHooks } from '../support/hooks.ts';
 import { freePort } from '../support/ports.ts';
@@ -234,6 +235,31 @@ test('what is joined while a message is on its way is on disk, and everybody’s
     ],
   );
   assert.equal(journal.kept.queued.size, 0);
+});
+
+test('what ends again and again is kept for an Alertmanager once, and not at all while it fires', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'runnel-level-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const journal = await AlertJournal.open(join(dir, 'alerts.journal'));
+  let firing: Alert[] = [];
+  let id = 0;
+  const receivers = await Receivers.open(
+    [{ name: 'am', alertmanager: ['http://127.0.0.1:9'], resend: 60_000, timeout: TIMEOUT, only: {} }],
+    { journal, firing: () => firing, next: () => ++id, host: 'web-1' },
+  );
+  const ended = (fingerprint: string) =>
+    alert(++id, { fingerprint, action: 'resolved', end: Date.now(), begins: false });
+  for (let round = 0; round < 50; round++) {
+    const letters = receivers.letters([ended('aa'), ended('bb'), ended(`c${round % 2}`)], Date.now());
+    await journal.take({ queued: letters.map(({ notification }) => notification) }, { sync: false });
+    receivers.forget();
+  }
+  const kept = () => [...journal.kept.queued.values()].flatMap(({ alerts }) => alerts.map((one) => one.fingerprint));
+  assert.deepEqual(kept().sort(), ['aa', 'bb', 'c0', 'c1']);
+  firing = [alert(++id, { fingerprint: 'c0' })];
+  receivers.forget();
+  assert.deepEqual(kept().sort(), ['aa', 'bb', 'c1']);
+  await journal.close();
 });
 
 test('Slack is told at most once a second, and not before it says', async (t) => {
