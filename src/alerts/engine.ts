@@ -8,6 +8,7 @@
  */
 import { wildcards } from '../config/wildcards.ts';
 import { Divisor } from './divisor.ts';
+import { ValueHistory } from './history.ts';
 import { Instance, type InstanceState } from './instance.ts';
 import type { State } from './machine.ts';
 import type { MetricPoint } from './point.ts';
@@ -20,6 +21,8 @@ const LATE = 1.5;
 /** Instances of a rule, and of all; what is more is one, with the label `overflow`. */
 export const MOST_OF_RULE = 1000;
 export const MOST = 20_000;
+/** Instances whose values of the last hour are kept: as many as the status lists. */
+const MOST_HISTORIES = 1000;
 /** Names and series that are kept in mind; beyond, it is begun anew. */
 const MOST_KNOWN = 2 * MOST;
 const OVERFLOW = { overflow: 'true' };
@@ -65,6 +68,7 @@ export class Engine {
   /** By rule, of `absent`: when it last had a measurement. */
   readonly #seen = new Map<Rule, number>();
   #count = 0;
+  #histories = 0;
 
   constructor(rules: readonly Rule[]) {
     this.#rules = rules.map((rule) => ({
@@ -129,7 +133,7 @@ export class Engine {
     const instance = new Instance(rule, saved.key, saved.attributes, saved.interval, saved.source);
     instance.resume(saved);
     part.instances.set(saved.key, instance);
-    this.#count++;
+    this.#counted(instance);
     return instance;
   }
 
@@ -219,8 +223,15 @@ export class Engine {
     }
     const made = new Instance(rule, key, attributes, interval, source);
     instances.set(key, made);
-    this.#count++;
+    this.#counted(made);
     return made;
+  }
+
+  #counted(instance: Instance): void {
+    this.#count++;
+    if (this.#histories >= MOST_HISTORIES) return;
+    this.#histories++;
+    instance.history = new ValueHistory();
   }
 
   #evaluate(part: Part, now: number): AlertChange[] {
@@ -233,11 +244,13 @@ export class Engine {
     for (const instance of instances.values()) {
       const divisor = rule.of === null ? null : divisorOf(part, instance.key);
       const previous = instance.evaluate(conditions, passed, divisor);
+      if (instance.history) instance.history.add(instance.progress.silent > 0 ? null : instance.value, now);
       if (previous !== null) changes.push({ instance, previous });
       if (instance.isOver) {
         instances.delete(instance.key);
         instance.gone = true;
         this.#count--;
+        if (instance.history) this.#histories--;
       }
     }
     for (const [key, divisor] of divisors) if (divisor.next()) divisors.delete(key);

@@ -1,5 +1,6 @@
 /** One instance of a rule: a label set, what was measured of it, and its state. */
 import type { Divisor } from './divisor.ts';
+import type { ValueHistory } from './history.ts';
 import { type AlertProgress, evaluate, type FiringConditions, START, type State } from './machine.ts';
 import type { Alert } from './notification.ts';
 import type { OneWindow } from './one-window.ts';
@@ -42,6 +43,8 @@ export class Instance {
   since = 0;
   alert: Alert | null = null;
   held = false;
+  /** Its values of the last hour; null: they are not kept. */
+  history: ValueHistory | null = null;
   /** It is in no table any more. */
   gone = false;
   #windows: Windows | OneWindow;

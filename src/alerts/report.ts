@@ -3,6 +3,7 @@ import type { Figures } from '../core/figures.ts';
 import type { InputRow } from '../core/input.ts';
 import { failure, formatCount, type Table } from '../core/table.ts';
 import { count } from '../core/units.ts';
+import { sparkline } from './history.ts';
 import type { MailboxStatus } from './notify/mailbox.ts';
 import type { AlertShown } from './shown.ts';
 import type { Silence } from './silences.ts';
@@ -91,17 +92,22 @@ export function rows(): InputRow[] {
   return [];
 }
 
+function numberOf(value: number | null): string {
+  return value === null ? '' : String(value);
+}
+
 export function tables({ alerts: { list, receivers } }: AlertsSaid): Table[] {
   const all: Table[] = [];
   if (list.length > 0) {
     all.push({
       title: 'Alerts',
       urgent: true,
-      heads: ['', 'rule', 'what', 'value', 'since'],
-      rows: list.map(({ state, rule, summary, value, since, silenced }) => {
+      heads: ['', 'rule', 'what', 'value', 'threshold', 'last hour', 'since'],
+      rows: list.map(({ state, rule, summary, value, threshold, last_hour, since, silenced }) => {
         const shown = `${state}${silenced ? ' (silenced)' : ''}`;
         const bad = state !== 'pending' && !silenced;
-        return [bad ? { bad: shown } : shown, rule, summary, value === null ? '' : String(value), since];
+        const seen = [numberOf(value), numberOf(threshold), sparkline(last_hour, threshold)];
+        return [bad ? { bad: shown } : shown, rule, summary, ...seen, since];
       }),
     });
   }

@@ -9,14 +9,23 @@ export interface AlertShown {
   state: State;
   labels: Readonly<Record<string, string>>;
   value: number | null;
+  /** What it is compared with. */
+  threshold: number | null;
+  /** The latest value of each of the last 60 minutes, oldest first; null: there was none. Since the agent's start. */
+  last_hour: (number | null)[];
   since: string;
   severity: string;
   summary: string;
   silenced: boolean;
 }
 
-export function shownAlert({ rule, progress, value, since }: Instance, alert: Alert, silenced: boolean): AlertShown {
-  const { labels, severity, summary } = alert;
-  const is = { rule: rule.name, state: progress.state, labels, value, since: new Date(since).toISOString() };
+export function shownAlert(
+  { rule, progress, value, since, history }: Instance,
+  alert: Alert,
+  silenced: boolean,
+): AlertShown {
+  const { labels, severity, summary, threshold } = alert;
+  const seen = { value, threshold, last_hour: history?.values ?? [] };
+  const is = { rule: rule.name, state: progress.state, labels, ...seen, since: new Date(since).toISOString() };
   return { ...is, severity, summary, silenced };
 }

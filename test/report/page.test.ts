@@ -72,6 +72,8 @@ test('alerts that are not ok stand before all else, steps after the books, check
       state: 'firing',
       labels: {},
       value: 3,
+      threshold: 2,
+      last_hour: [1, 3],
       since: '2026-11-22T13:59:59.000Z',
       severity: 'warning',
       summary: '<b>behind</b>',
