@@ -55,7 +55,7 @@ const RULES: readonly Builtin[] = [
     clear: '< 0.6',
     for: MINUTE,
     severity: 'warning',
-    summary: 'The local log on {{host}} is {{value}} full',
+    summary: 'The {{log}} on {{host}} is {{value}} full',
   },
   {
     name: 'runnel-check-failing',

@@ -15,8 +15,6 @@ export interface AlertsInput {
   tags: Record<string, string>;
   /** Of `metrics`, milliseconds. */
   interval: number;
-  /** Bytes that the local log may take. */
-  spool: number;
 }
 
 export const alerts: InputKind<'alerts', AlertsConfig, AlertsInput, AlertsSaid> = {
@@ -30,7 +28,7 @@ export const alerts: InputKind<'alerts', AlertsConfig, AlertsInput, AlertsSaid> 
     return configured ? [{ topic, replayable: false, within: metricsOf(config).topic, path: ['alerts', 'topic'] }] : [];
   },
   inputs(config) {
-    const { alerts, host, tags, spool } = config;
+    const { alerts, host, tags } = config;
     if (alerts.rules.length === 0 && !alerts.builtin) return [];
     const topic = alerts.configured ? alerts.topic : null;
     const { interval } = metricsOf(config);
@@ -39,7 +37,7 @@ export const alerts: InputKind<'alerts', AlertsConfig, AlertsInput, AlertsSaid> 
         id: 'alerts',
         title: 'alerts',
         topics: topic === null ? [] : [{ topic, replayable: false }],
-        options: { config: alerts, topic, host, tags, interval, spool: spool.max_size },
+        options: { config: alerts, topic, host, tags, interval },
         about: `${alerts.rules.length} rules`,
         unnamed: !alerts.configured,
       },

@@ -26,10 +26,10 @@ export async function openAlerts(config: CommonConfig, host: InputHost): Promise
   const journal = await AlertJournal.open(join(config.data_dir, 'alerts.journal'));
   return {
     async open({ id, options }): Promise<OpenInput> {
-      const { config, topic, tags, interval, spool } = options;
+      const { config, topic, tags, interval } = options;
       const account = host.account(id);
       const rules = [...config.rules, ...(config.builtin ? builtinRules() : [])];
-      const own = new OwnPoints(spool);
+      const own = new OwnPoints();
       const ownPoints = (): MetricPoint[] => {
         const points = own.of(host.status() as OwnStatus);
         for (const [rule, lines] of host.measured.takeLines()) {

@@ -5,7 +5,7 @@ import { gaugePoint, type MetricPoint } from './point.ts';
 export interface OwnStatus {
   process: { rss_bytes: number };
   kafka: { state: string; certificate_days_left?: Readonly<Record<string, number>> };
-  spool: { bytes: number };
+  spool: { budgets: readonly { group: string | null; bytes: number; max_size: number }[] };
   lost: readonly { input: string; reason: string; records: number; bytes: number }[];
   conservation: { inputs: Readonly<Record<string, Readonly<Record<string, number>>>> };
   logs?: readonly { name: string; lag_seconds: number; left_seconds: number }[];
@@ -18,15 +18,9 @@ const OUT = ['forwarded', 'filtered', 'dropped', 'in_flight'];
 const NO_LIMIT = 2 ** 50;
 
 export class OwnPoints {
-  readonly #spoolSize: number;
   /** By input and reason. */
   readonly #lost = new Map<string, number>();
   #begun = false;
-
-  /** Bytes that the local log may take. */
-  constructor(spoolSize: number) {
-    this.#spoolSize = spoolSize;
-  }
 
   /** Called once an interval. */
   of(status: OwnStatus): MetricPoint[] {
@@ -37,7 +31,10 @@ export class OwnPoints {
     if (kafka.state !== 'not_configured') add('runnel.kafka.unreachable', kafka.state === 'connected' ? 0 : 1);
     for (const [broker, days] of Object.entries(kafka.certificate_days_left ?? {}))
       add('runnel.kafka.certificate.days_left', days, { broker });
-    add('runnel.spool.utilization', spool.bytes / this.#spoolSize);
+    for (const { group, bytes, max_size } of spool.budgets)
+      add('runnel.spool.utilization', bytes / max_size, {
+        log: group === null ? 'local log' : `local log of ${group}`,
+      });
     for (const { name, lag_seconds, left_seconds } of logs)
       add('runnel.lag', Math.max(lag_seconds, left_seconds), { input: name });
     for (const { name, last_error } of checks)
