@@ -53,6 +53,7 @@ test('options of inputs become options of logs', async () => {
     [["prospector.scanner.exclude_files: ['\\.gz$']"], { exclude: ['*.gz'] }],
     [['encoding: utf-16le-bom'], { encoding_in: 'utf-16le' }],
     [['max_bytes: 10000'], { max_line: '10000B' }],
+    [['tags: [nginx, access]', 'fields: {env: prod}'], { tags: { tags: 'nginx,access', env: 'prod' } }],
     [['fields: {env: prod, deep: {er: 1}}'], { tags: { env: 'prod', 'deep.er': '1' } }],
     [
       ['fields: {env: prod}', 'fields_under_root: true', 'json.keys_under_root: true'],

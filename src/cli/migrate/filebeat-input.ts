@@ -88,7 +88,6 @@ export function logInputOf(input: ForeignOptions): MigratedInput | null {
   input.needless(['publisher_pipeline', 'keep_null'], 'is not needed: a record has what a line has');
   input.refuse('index', 'is for whoever reads Kafka: sink.opensearch has stream_prefix');
   input.refuse('pipeline', 'is for whoever reads Kafka: steps of process do what ingest pipelines do');
-  input.refuse('tags', 'is a list of words; here labels have names and values: tags: {NAME: VALUE}');
   return { place: input.place, log, fields };
 }
 
@@ -250,11 +249,21 @@ function labels(input: ForeignOptions, log: Written, process: unknown[]): Record
   const place = input.placeOf('fields');
   const fields = input.flat('fields');
   const root = input.flag('fields_under_root') ?? false;
-  if (Object.keys(fields).length === 0) return fields;
-  if (root) process.push({ add: fields });
-  else {
+  const tags = tagsOf(input);
+  if (root && Object.keys(fields).length > 0) process.push({ add: fields });
+  else if (Object.keys(fields).length > 0) {
     input.note('fields', place, 'are labels: labels.NAME in place of fields.NAME');
-    log.tags = fields;
+    Object.assign(tags, fields);
   }
+  if (Object.keys(tags).length > 0) log.tags = tags;
   return fields;
+}
+
+/** Words without a value; here labels have one. */
+export function tagsOf(from: ForeignOptions): Record<string, string> {
+  const place = from.placeOf('tags');
+  const words = from.texts('tags');
+  if (words.length === 0) return {};
+  from.note('tags', place, 'are one label, labels.tags, with a comma between them');
+  return { tags: words.join(',') };
 }

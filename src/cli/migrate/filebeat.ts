@@ -1,7 +1,7 @@
 /** A configuration of Filebeat as one of runnel's: inputs that read files, processors, output.kafka. */
 import type { FilePlace } from '../../config/errors.ts';
 import type { Tree } from '../../config/tree.ts';
-import { logInputOf } from './filebeat-input.ts';
+import { logInputOf, tagsOf } from './filebeat-input.ts';
 import { kafkaOf } from './filebeat-kafka.ts';
 import { processorSteps } from './filebeat-processors.ts';
 import { durationOf, ForeignOptions, type MigrationReport } from './foreign-options.ts';
@@ -35,10 +35,11 @@ export function fromFilebeat(tree: Tree, report: MigrationReport): Migrated {
   const host = whole.text('name');
   if (host !== undefined) made.host = host;
   const fieldsPlace = whole.placeOf('fields');
-  const tags = whole.flat('fields');
-  if (Object.keys(tags).length > 0) {
+  const fields = whole.flat('fields');
+  const tags = { ...tagsOf(whole), ...fields };
+  if (Object.keys(tags).length > 0) made.tags = tags;
+  if (Object.keys(fields).length > 0) {
     whole.note('fields', fieldsPlace, 'are labels: labels.NAME in place of fields.NAME');
-    made.tags = tags;
     whole.needless(['fields_under_root'], 'is not needed: labels stand under labels');
   }
   const steps = processorSteps(whole.maps('processors'));
@@ -58,7 +59,6 @@ export function fromFilebeat(tree: Tree, report: MigrationReport): Migrated {
   filebeat.refuse('config', 'files of inputs and modules are not followed: migrate each, and put it into conf.d');
   filebeat.refuse('autodiscover', 'has no counterpart: name the paths by globs, new files are found');
   whole.needless(ITS_OWN, 'is not needed');
-  whole.refuse('tags', 'is a list of words; here labels have names and values: tags: {NAME: VALUE}');
   for (const key of OTHERS) whole.refuse(key, 'is about Elasticsearch, which is behind Kafka');
   made.logs = inputs.map(({ log }) => log);
   // What Filebeat does not do, and this agent does where nothing is said of it.
