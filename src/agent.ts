@@ -43,6 +43,8 @@ export interface AgentOptions extends LocatedAs {
   version: string;
   /** Reads the configuration again; throws ConfigError. Without it there is no reload. */
   reread?: () => Promise<LocatedAs>;
+  /** Told when a reload begins, and when it is over. Must not throw. */
+  reloading?: (reloading: boolean) => unknown;
   /** The kinds of inputs; default: those of the table. */
   kinds?: readonly AnyKind[];
 }
@@ -67,7 +69,10 @@ export class Agent {
   readonly #measured = new Measured();
   readonly #stop = new AbortController();
   #loadedAt = new Date();
-  readonly #reloads = new Reloads(() => this.#reload());
+  readonly #reloads = new Reloads(
+    () => this.#reload(),
+    (on) => this.#o.reloading?.(on),
+  );
   readonly #troubles = new Map<string, string>();
   readonly #lock: DataDirLock;
   #spool!: Spools;
@@ -116,6 +121,11 @@ export class Agent {
   /** Reads the configuration again. What has changed is in force when it resolves; any error leaves all as it was. */
   reload(): Promise<Reloaded> {
     return this.#reloads.ask();
+  }
+
+  /** Why it is not ready, each in a sentence. */
+  get reasons(): string[] {
+    return reasonsOf(this.#parts());
   }
 
   /** The configuration that holds now. */
@@ -205,7 +215,7 @@ export class Agent {
       socket: socketPath(config),
       hosts: config.admin.hosts,
       healthy: () => this.#healthy,
-      reasons: () => reasonsOf(this.#parts()),
+      reasons: () => this.reasons,
       status: (files) => buildStatus(this.#parts(), files),
       history: this.#history,
       tap: this.#tap,

@@ -102,12 +102,15 @@ export function connectionOf({ kafka: { brokers, client_id, create_topics, tls, 
 /** One reload after the other: however many ask, one is under way, and one waits that is for all who asked meanwhile. */
 export class Reloads {
   readonly #reload: () => Promise<Reloaded>;
+  readonly #announce: (reloading: boolean) => void;
   #running: Promise<Reloaded> | null = null;
   #next: Promise<Reloaded> | null = null;
   #closed = false;
 
-  constructor(reload: () => Promise<Reloaded>) {
+  /** `announce` is called when one begins, and when it is over. It must not throw. */
+  constructor(reload: () => Promise<Reloaded>, announce: (reloading: boolean) => void = () => undefined) {
     this.#reload = reload;
+    this.#announce = announce;
   }
 
   /** Never rejects. */
@@ -130,8 +133,10 @@ export class Reloads {
   }
 
   #begin(): Promise<Reloaded> {
+    this.#announce(true);
     const reloading = this.#reload().catch((error: Error) => refused({ message: `cannot reload: ${error.message}` }));
     const running = reloading.then(tell).finally(() => {
+      this.#announce(false);
       if (this.#running === running) this.#running = null;
     });
     this.#running = running;

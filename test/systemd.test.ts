@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { systemdStatus } from '../src/cli/systemd.ts';
 import { makeHome } from './support/agent.ts';
 
 const SYSTEMD = join(dirname(import.meta.dirname), 'systemd');
@@ -126,16 +127,50 @@ for (const [kind, nameOf] of [
   ['a path', (dir: string) => join(dir, 'notify')],
   ['an abstract name', () => `@runnel-test-${process.pid}`],
 ] as const) {
-  test(`the agent says to ${kind} when it is ready and when it stops`, { skip: skipReceiver }, async (t) => {
+  test(`the agent says to ${kind} when it is ready, reloads and stops`, { skip: skipReceiver }, async (t) => {
     await using home = await makeHome();
     const name = nameOf(home.dir);
     const { next } = await receiver(t, name);
     const agent = await within({ NOTIFY_SOCKET: name }, () => home.start({}));
     assert.equal(await next(), 'READY=1');
+    assert.equal(await next(), 'STATUS=ready');
+    process.kill(agent.pid, 'SIGHUP');
+    assert.equal(await next(), 'RELOADING=1');
+    // Of the clock that systemd compares it with, in microseconds.
+    const told = Number((await next()).replace('MONOTONIC_USEC=', ''));
+    const behind_s = Number(await readFile('/proc/uptime', 'utf8').then((text) => text.split(' ')[0])) - told / 1e6;
+    assert.ok(Math.abs(behind_s) < 10, String(told));
+    assert.equal(await next(), 'READY=1');
     await agent.stop();
     assert.equal(await next(), 'STOPPING=1');
   });
 }
+
+test('systemd is told what is wrong when that changes', { skip: skipReceiver }, async (t) => {
+  await using home = await makeHome();
+  const name = join(home.dir, 'notify');
+  const { next } = await receiver(t, name);
+  const variables = { NOTIFY_SOCKET: name, WATCHDOG_USEC: '300000' };
+  // Nobody listens at port 1.
+  const agent = await within(variables, () => home.start({ kafka: { brokers: ['127.0.0.1:1'] } }));
+  assert.equal(await next(), 'READY=1');
+  assert.equal(await next(), 'STATUS=kafka: connecting to 127.0.0.1:1');
+  let said = '';
+  while (!said.startsWith('STATUS=')) said = await next();
+  assert.match(said, /^STATUS=kafka: no broker answers: 127\.0\.0\.1:1 refuses connections/);
+  await agent.stop();
+});
+
+test('what is wrong is one line, whatever a stranger has named', () => {
+  const cases: [string[], string][] = [
+    [[], 'ready'],
+    [['one'], 'one'],
+    [['one', 'two', 'three'], 'one; and 2 more: runnel status'],
+    [['a\nMAINPID=1\r\n\0b'], 'a MAINPID=1 b'],
+    [['x'.repeat(1000)], 'x'.repeat(300)],
+  ];
+  for (const [reasons, line] of cases) assert.equal(systemdStatus(reasons), line);
+});
 
 /** SIGUSR2 stops the event loop for good; the process goes on living. */
 const HANGS = `process.on('SIGUSR2', () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));`;
@@ -149,6 +184,7 @@ test('the watchdog is fed while the event loop turns, and not by an agent that h
   const variables = { NOTIFY_SOCKET: name, WATCHDOG_USEC: '300000' };
   const agent = await within(variables, () => home.start({}, { preload: HANGS }));
   assert.equal(await next(), 'READY=1');
+  assert.equal(await next(), 'STATUS=ready');
   for (let i = 0; i < 3; i++) assert.equal(await next(), 'WATCHDOG=1');
   process.kill(agent.pid, 'SIGUSR2');
   // What was on its way may still come.
@@ -166,6 +202,7 @@ test('a watchdog that is set for another process is not fed', { skip: skipReceiv
   const variables = { NOTIFY_SOCKET: name, WATCHDOG_USEC: '60000', WATCHDOG_PID: '1' };
   const agent = await within(variables, () => home.start({}));
   assert.equal(await next(), 'READY=1');
+  assert.equal(await next(), 'STATUS=ready');
   await sleep(200);
   await agent.stop();
   assert.equal(await next(), 'STOPPING=1');

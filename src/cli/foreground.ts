@@ -7,7 +7,6 @@ import { aborted } from '../core/abort.ts';
 import { makeDirectorySync } from '../core/files.ts';
 import { isUnusedByOthers, writableByOthers } from '../data-dir/writable.ts';
 import { log } from '../log.ts';
-import { sdNotify } from '../native/sockets.ts';
 import { endNow } from '../native.ts';
 import { complain } from './output.ts';
 
@@ -60,21 +59,6 @@ export function nameProcess(): void {
     // There is no /proc: then the way that Node has, which takes the room of the command line.
     process.title = 'runnel';
   }
-}
-
-/** Tells systemd that the event loop turns, three times in the time after which it would end a silent process. */
-export function feedWatchdog(): void {
-  const { WATCHDOG_USEC, WATCHDOG_PID } = process.env;
-  const limit_ms = Number(WATCHDOG_USEC ?? 0) / 1000;
-  if (!(limit_ms > 0) || (WATCHDOG_PID !== undefined && Number(WATCHDOG_PID) !== process.pid)) return;
-  const feed = () => {
-    try {
-      sdNotify('WATCHDOG=1');
-    } catch (error) {
-      log.warnOnce('watchdog', `cannot tell systemd that the agent lives: ${(error as Error).message}`);
-    }
-  };
-  setInterval(feed, limit_ms / 3).unref();
 }
 
 /** Before anything in it is believed. Returns why nothing in it can be. */

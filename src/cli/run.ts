@@ -7,24 +7,15 @@ import { aborted } from '../core/abort.ts';
 import { log, setLog } from '../log.ts';
 import { takeInheritedSockets } from '../native/inherited.ts';
 import { adoptOrphans } from '../native/orphans.ts';
-import { sdNotify } from '../native/sockets.ts';
 import { endNow, keepCapabilities } from '../native.ts';
 import type { LocatedConfig } from '../options.ts';
 import { startLine, stopLine } from './announce.ts';
 import { unsafeDataDir } from './data-dir.ts';
-import {
-  fail,
-  feedWatchdog,
-  givenUp,
-  makeDataDir,
-  nameProcess,
-  rememberCompiledCode,
-  runsHere,
-  stopSignal,
-} from './foreground.ts';
+import { fail, givenUp, makeDataDir, nameProcess, rememberCompiledCode, runsHere, stopSignal } from './foreground.ts';
 import { builtIn, locateConfig } from './locate.ts';
 import { fitForMachine } from './machine.ts';
 import { complain } from './output.ts';
+import { announceReady, announceReload, announceStop } from './systemd.ts';
 import { welcome } from './welcome.ts';
 
 export interface RunOptions {
@@ -61,11 +52,14 @@ export async function run(options: RunOptions): Promise<number> {
   takeInheritedSockets();
   keepRights();
   let agent: Agent;
+  let ready = false;
   try {
     const starting = (await import('../agent.ts')).Agent.start({
       ...located,
       version: options.version,
       reread: () => reread(located.path),
+      // The end of a reload says that it is ready: not before it is.
+      reloading: (reloading) => ready && announceReload(reloading),
     });
     agent = await Promise.race([starting, givenUp(stop, located.config.shutdown_timeout)]);
   } catch (error) {
@@ -76,12 +70,12 @@ export async function run(options: RunOptions): Promise<number> {
   }
   if (process.stderr.isTTY && located.config.log.format === 'text') complain(welcome(located, agent.adminAddress));
   else log.info(startLine(options.version, located));
-  sdNotify('READY=1');
+  announceReady(() => agent.reasons);
+  ready = true;
   started.resolve(agent);
-  feedWatchdog();
   const superseded = await Promise.race([aborted(stop), agent.superseded]);
   if (superseded) fail(`ends here: ${superseded.message}`, located);
-  sdNotify('STOPPING=1');
+  announceStop();
   const since = performance.now();
   await agent.stop();
   log.info(stopLine((performance.now() - since) / 1000, agent.waiting, agent.config));

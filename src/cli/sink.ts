@@ -7,21 +7,12 @@ import { ConsumerProcess, hostFor, newClient } from '../consumers/process/proces
 import { aborted } from '../core/abort.ts';
 import { writableByOthers, writableWithin } from '../data-dir/writable.ts';
 import { log, setLog } from '../log.ts';
-import { sdNotify } from '../native/sockets.ts';
 import { endNow } from '../native.ts';
 import { type LocatedConfig, loadConfig } from '../options.ts';
-import {
-  fail,
-  feedWatchdog,
-  givenUp,
-  makeDataDir,
-  nameProcess,
-  rememberCompiledCode,
-  runsHere,
-  stopSignal,
-} from './foreground.ts';
+import { fail, givenUp, makeDataDir, nameProcess, rememberCompiledCode, runsHere, stopSignal } from './foreground.ts';
 import { fitForMachine } from './machine.ts';
 import { complain, print, printJson } from './output.ts';
+import { announceReady, announceStop } from './systemd.ts';
 
 /** The defaults of these differ from the agent's: both may run on one host. */
 const DATA_DIR = '/var/lib/runnel-sink';
@@ -109,11 +100,10 @@ async function run({ kind, located, specs, dataDir }: Chosen, version: string): 
     return 1;
   }
   log.info(startLine({ kind, located, specs, dataDir }, version, consumers));
-  sdNotify('READY=1');
-  feedWatchdog();
+  announceReady(() => consumers.reasons);
   const failed = await Promise.race([aborted(stop), consumers.failed]);
   if (failed) fail(`ends here: ${failed.message}`, located);
-  sdNotify('STOPPING=1');
+  announceStop();
   const since = performance.now();
   await consumers.stop();
   const left = consumers.inFlight;

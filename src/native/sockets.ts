@@ -274,7 +274,7 @@ function scopeOf(zone: string): number {
   return scope;
 }
 
-/** sd_notify(3): `READY=1`, `STOPPING=1`, `WATCHDOG=1`. Does nothing when systemd did not ask for it. */
+/** sd_notify(3): assignments, a line each. Does nothing when systemd did not ask for it. */
 export function sdNotify(text: string): void {
   const path = process.env.NOTIFY_SOCKET;
   if (!path || !datagramsAvailable()) return;

@@ -9,6 +9,7 @@ import { proveCompared, proveSandboxed } from './checks.ts';
 import { proveGroup } from './group.ts';
 import { proveJson } from './json.ts';
 import { proveMask } from './mask.ts';
+import { provePackages } from './packages.ts';
 import { proveRegex, proveRegexBound } from './regex.ts';
 import { proveRoutes } from './routes.ts';
 import { proveSinkChaos, proveSinkGroup, proveSinkKills } from './sink.ts';
@@ -33,6 +34,7 @@ const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[
     () => proveRegexBound(seed(), 10_000),
     () => proveRoutes(30),
   ],
+  packages: [provePackages],
   spans: [() => proveSpans(seed(), 100_000)],
   traces: [() => proveDurable(60), () => proveOtlp(40)],
 };

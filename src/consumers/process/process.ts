@@ -75,6 +75,10 @@ export class ConsumerProcess {
   }
 
   /** `127.0.0.1:8688`; null when it is not served. */
+  get reasons(): string[] {
+    return sinkReasons(this.#parts());
+  }
+
   get adminAddress(): string | null {
     return this.#endpoint?.address ?? null;
   }
@@ -105,7 +109,7 @@ export class ConsumerProcess {
         others: ours ? PORTS : 0,
         kind,
         healthy: () => this.#healthy,
-        reasons: () => sinkReasons(this.#parts()),
+        reasons: () => this.reasons,
         status: () => buildSinkStatus(this.#parts()),
         open: () => this.#consumers.flatMap(({ open }) => open ?? []),
       });
