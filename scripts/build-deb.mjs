@@ -24,6 +24,7 @@ import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { IDENTITY_FORMAT } from '../src/data-dir/identity.ts';
 import { FORMAT as POSITIONS_FORMAT } from '../src/sources/tail/positions/journal.ts';
+import { installPackage, QUIET } from './install-package.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const manifest = JSON.parse(fs.readFileSync(join(root, 'package.json'), 'utf8'));
@@ -40,7 +41,6 @@ const DEPENDS = [
 const PROGRAMS = { from: '/opt/runnel/bin/', to: '/usr/lib/runnel/bin/' };
 const PROGRAM_FILES = ['usr/bin/runnel', 'usr/lib/runnel/bin/node', 'usr/lib/runnel/dist/main.js'];
 const MAINTAINER = 'the authors of runnel <runnel@localhost>';
-const QUIET = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'];
 
 /** Builds it. Returns the path of the file. */
 export function buildDeb({ to = '.', arch = debianArch(), version = manifest.version, fast = false } = {}) {
@@ -68,20 +68,9 @@ function debianArch() {
   return Object.keys(ARCHITECTURES).find((name) => ARCHITECTURES[name] === process.arch) ?? process.arch;
 }
 
-/** What is in the package of npm, with what it uses and its Node, in `at`. */
+/** The package of npm, what it uses, and its Node, in `at`. */
 function installProgram(at, cpu, version) {
-  fs.mkdirSync(at, { recursive: true });
-  const run = (file, args) => execFileSync(file, args, { cwd: at, stdio: ['ignore', 'ignore', 'inherit'] });
-  const { devDependencies: _, devEngines: __, scripts: ___, ...shipped } = { ...manifest, version };
-  fs.writeFileSync(join(at, 'package.json'), `${JSON.stringify(shipped, null, 2)}\n`);
-  fs.copyFileSync(join(root, 'package-lock.json'), join(at, 'package-lock.json'));
-  // With the lock, and not by `npm ci`: that insists on what development needs, and leaves some of it here.
-  run('npm', ['install', '--omit=dev', '--os=linux', `--cpu=${cpu}`, '--libc=glibc', ...QUIET]);
-  for (const name of ['package-lock.json', 'node_modules/.package-lock.json', 'node_modules/.bin']) {
-    fs.rmSync(join(at, name), { recursive: true, force: true });
-  }
-  run(process.execPath, [join(root, 'scripts/build-dist.mjs'), join(at, 'dist')]);
-  for (const name of ['config', 'prometheus']) fs.cpSync(join(root, name), join(at, name), { recursive: true });
+  installPackage(at, cpu, version);
   fs.mkdirSync(join(at, 'bin'));
   fs.symlinkSync('../dist/main.js', join(at, 'bin/runnel'));
   const node = nodeFor(cpu);

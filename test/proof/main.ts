@@ -12,6 +12,7 @@ import { proveMask } from './mask.ts';
 import { provePackages } from './packages.ts';
 import { proveRegex, proveRegexBound } from './regex.ts';
 import { proveRoutes } from './routes.ts';
+import { proveSea } from './sea.ts';
 import { proveSinkChaos, proveSinkGroup, proveSinkKills } from './sink.ts';
 import { proveSpans } from './spans.ts';
 import { proveFormats, proveTimes } from './times.ts';
@@ -34,7 +35,7 @@ const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[
     () => proveRegexBound(seed(), 10_000),
     () => proveRoutes(30),
   ],
-  packages: [provePackages],
+  packages: [provePackages, proveSea],
   spans: [() => proveSpans(seed(), 100_000)],
   traces: [() => proveDurable(60), () => proveOtlp(40)],
 };
