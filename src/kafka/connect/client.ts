@@ -332,7 +332,9 @@ export class KafkaClient {
 
   /** A topic that is there, or is made, as it is now: these of its settings, by Kafka's names. Rejects where nobody tells. */
   async topicFacts(topic: string, settings: readonly string[], signal: AbortSignal): Promise<TopicSettings> {
-    await this.partitions(topic, signal);
+    await this.partitions(topic, signal).catch((error: Error) => {
+      throw new Error(this.topicError(topic)?.detail ?? this.error ?? error.message);
+    });
     const s = this.#signal(signal);
     const link = await this.#anyLink(s);
     const answer = await abortable(metadata(link, [topic]), s);

@@ -1,0 +1,56 @@
+/** Audit events over https: a client certificate or a token says who sends, and which stream that may be. */
+// Slow: starts agents, and makes certificates
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { type RequestOptions, request } from 'node:https';
+import { test } from 'node:test';
+import { makeHome } from './support/agent.ts';
+import { auditOnDisk, eventOf } from './support/audit-agent.ts';
+import { makeCertificates } from './support/kafka-tls.ts';
+import { freePort } from './support/ports.ts';
+
+test('over https a certificate or a token is needed, and names the stream', async () => {
+  await using home = await makeHome();
+  await makeCertificates(home.dir);
+  const tls = {
+    cert_file: home.path('server-chain.pem'),
+    key_file: home.path('server-chain.pem'),
+    client_ca_file: home.path('ca.pem'),
+  };
+  const port = await freePort();
+  const tokens = { payroll: createHash('sha256').update('a-token').digest('hex') };
+  const streams = { payroll: { allow: [{ token: 'payroll' }] }, others: { allow: [{ certificate: 'client' }] } };
+  const agent = await home.start({ audit: { listen: [`https://127.0.0.1:${port}`], tls, tokens, streams } });
+  const ca = readFileSync(home.path('ca.pem'));
+  const own = { ca, cert: readFileSync(home.path('client.pem')), key: readFileSync(home.path('client.key')) };
+  const send = async (id: string, options: RequestOptions, headers: Record<string, string> = {}) => {
+    const body = eventOf(id);
+    const asked = request({
+      ...{ host: '127.0.0.1', port, path: '/v1/audit', method: 'POST', agent: false },
+      headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), ...headers },
+      ...options,
+    });
+    asked.end(body);
+    const [answer] = await once(asked, 'response');
+    let text = '';
+    for await (const piece of answer.setEncoding('utf8')) text += piece;
+    return { code: answer.statusCode as number, body: JSON.parse(text) };
+  };
+  assert.equal((await send('a', { ca })).code, 401);
+  assert.equal((await send('a', { ca }, { authorization: 'Bearer another' })).code, 401);
+  const token = await send('a', { ca }, { authorization: 'Bearer a-token' });
+  assert.deepEqual([token.code, token.body.stream], [201, 'payroll']);
+  const elsewhere = await send('b', { ca }, { authorization: 'Bearer a-token', 'runnel-stream': 'others' });
+  assert.equal(elsewhere.code, 403);
+  // Its own stream is not one of those that may be written.
+  const certificate = await send('c', own);
+  assert.equal(certificate.code, 403, JSON.stringify(certificate.body));
+  const named = /certificate=(\S+)/.exec(certificate.body.error)?.[1];
+  assert.ok(named, certificate.body.error);
+  assert.equal((await send('d', { ca, servername: 'localhost', headers: { host: 'evil.example.com' } })).code, 421);
+  await agent.stop();
+  const [record] = await auditOnDisk(home.dataDir);
+  assert.deepEqual([record!.key, record!.headers.peer], ['payroll', 'token=payroll']);
+});
