@@ -167,6 +167,7 @@ export class Agent {
       status: () => buildStatus(this.#parts(), 0),
       durable: (topic) => this.#delivery.durable(topic),
       durableLog: (topic) => this.#delivery.durableLog(topic),
+      chaining: (topic, to) => this.#delivery.chaining(topic, to),
       tap: this.#tap,
       topicFacts: async (topic, settings, signal) => this.#client?.topicFacts(topic, settings, signal) ?? null,
       otherClock: async (signal) => this.#client?.clock(signal) ?? null,

@@ -131,6 +131,8 @@ export interface Stream {
   skippedAt?(position: number): number;
   /** What is needed to go on from `position`, which is in flight or settled. */
   checkpoint?(position: number, skipped: number): Checkpoint;
+  /** Its records go through the chain of their topic (core/chained.ts): they are replayable, and go to the spool all the same. */
+  readonly chained?: boolean;
   /** True: can be read again (a file), so it goes straight to Kafka. False: it goes to the spool first. */
   readonly replayable: boolean;
   /** True: what was read of it is nowhere any more (the file was truncated, or deleted). */

@@ -11,6 +11,7 @@ import type { Fields, Option, Optional } from '../config/option.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Account } from './account.ts';
 import type { Stream } from './batch.ts';
+import type { Chaining } from './chained.ts';
 import type { Tell } from './diagnosis.ts';
 import type { DurableLane } from './durable-lane.ts';
 import type { DurableLog } from './durable-log.ts';
@@ -148,6 +149,8 @@ export interface InputHost {
   durable(topic: string): Promise<DurableLane>;
   /** The log of a topic of its that is chained. */
   durableLog(topic: string): Promise<DurableLog>;
+  /** Blocks of streams that are chained go there, if they are of this topic; null: they wait. */
+  chaining(topic: string, to: Chaining | null): void;
   /** For records that are in no batch. */
   readonly tap: RecordTap;
   /** What Kafka's clock says when our monotonic one says `at`, give or take `error`, milliseconds; null: it does not tell. */

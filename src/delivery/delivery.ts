@@ -4,6 +4,7 @@
  *   replayable stream, brokers     lane <topic>/<partition> -> Sender -> Kafka
  *   other stream, brokers          lane spool/<topic> -> spool partition -> drain -> Sender -> Kafka
  *   who sends is answered          durable lane -> spool partition of a budget of its own -> drain, as above
+ *   files of an audit stream       lane chained/<topic> -> the input that chains it -> spool partition -> drain, as above
  *   no brokers                     lane spool/<topic> -> spool partition (the local log)
  *
  * With `kafka.delivery: exactly_once` the Sender is the topic's transactional one, for all of its partitions and for the
@@ -17,6 +18,7 @@ import { abortable } from '../core/abort.ts';
 import type { Accounts } from '../core/account.ts';
 import type { Stream } from '../core/batch.ts';
 import type { Mark, Outlet } from '../core/block.ts';
+import { ChainedOutlet, type Chaining } from '../core/chained.ts';
 import { DurableLane } from '../core/durable-lane.ts';
 import type { DurableLog } from '../core/durable-log.ts';
 import type { InputTopic } from '../core/input.ts';
@@ -34,6 +36,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import { log } from '../log.ts';
 import { compress } from '../records/codecs.ts';
 import { partitionFor } from '../records/murmur2.ts';
+import type { Codec } from '../records/record-batch.ts';
 import { type DrainOptions, drain, type SpoolIdentity } from '../spool/drain.ts';
 import { durableLog } from '../spool/durable-log.ts';
 import { durableOutlet } from '../spool/durable-outlet.ts';
@@ -88,6 +91,8 @@ export class Delivery {
   readonly #lanes = new Map<string, Lane>();
   /** By topic: those who sent what is in it are answered. */
   readonly #durable = new Map<string, DurableLane>();
+  /** By topic: of streams that are chained. */
+  readonly #chainedLanes = new Map<string, { lane: Lane; outlet: ChainedOutlet }>();
   /** The partitions of files' lanes. */
   readonly #partitions = new Map<Lane, number>();
   /** Topics that were asked for: one that is not there has no sender yet, and a problem to tell. */
@@ -151,6 +156,7 @@ export class Delivery {
 
   laneOf(stream: Stream): Lane | Promise<Lane> {
     const { client } = this.#p;
+    if (stream.chained) return this.#chainedLane(stream.topic).lane;
     if (!client || !stream.replayable) return this.#spooled(stream.topic);
     const known = client.known(stream.topic);
     const lane = known > 0 && this.#lanes.get(laneName(stream.topic, partitionFor(stream.key, known)));
@@ -160,6 +166,7 @@ export class Delivery {
   /** Whether the lane still is the stream's: the topic may have got more partitions, or there were no brokers before. */
   keeps(stream: Stream, lane: Lane): boolean {
     const { client } = this.#p;
+    if (stream.chained) return true;
     const partition = this.#partitions.get(lane);
     if (partition === undefined) return !client || !stream.replayable;
     const count = client?.known(stream.topic) ?? 0;
@@ -214,6 +221,24 @@ export class Delivery {
       if (this.#p.client) this.#drain(partition);
     }
     return lane;
+  }
+
+  /** Blocks of streams that are chained, of this topic, go there; null: they wait. */
+  chaining(topic: string, to: Chaining | null): void {
+    this.#chainedLane(topic).outlet.chaining = to;
+  }
+
+  #chainedLane(topic: string): { lane: Lane; outlet: ChainedOutlet } {
+    let chained = this.#chainedLanes.get(topic);
+    if (!chained) {
+      const outlet = new ChainedOutlet();
+      const share = this.#p.pool.share(spooledName(this.#withinOf(topic)));
+      const lane = this.#lane(share, topic, outlet, { final: false, mayStall: false, codec: 'none' });
+      chained = { lane, outlet };
+      this.#chainedLanes.set(topic, chained);
+      this.#lanes.set(`chained/${topic}`, lane);
+    }
+    return chained;
   }
 
   /** The lane of a topic that is durable. Rejects where its spool cannot be opened. */
@@ -286,7 +311,7 @@ export class Delivery {
     share: Share,
     topic: string,
     outlet: Outlet,
-    how: Pick<LaneOptions, 'final' | 'mayStall' | 'stallAfter'>,
+    how: Pick<LaneOptions, 'final' | 'mayStall' | 'stallAfter'> & { codec?: Codec },
   ): Lane {
     const { pool, kernel, ledgers } = this.#p;
     const kafka = () => this.#p.config.kafka;
@@ -488,6 +513,7 @@ export class Delivery {
     for (const transactions of this.#transactions) transactions.finish();
     const lanes = [...this.#lanes.values(), ...this.#durable.values()].map((lane) => lane.drain(deadline));
     await Promise.allSettled(lanes);
+    await Promise.allSettled([...this.#chainedLanes.values()].map(({ outlet }) => outlet.finish()));
     // With Kafka away it is safe where it is, and nobody has to wait.
     if (this.#p.client?.state === 'connected') {
       const spool = [...this.#p.spool.partitions()].map((partition) => partition.emptied(deadline));

@@ -11,6 +11,8 @@ export interface LineOptions {
   /** Bytes. */
   max_line: number;
   multiline?: GroupOptions | undefined;
+  /** Longer lines are not cut: they are several records. */
+  audit?: boolean | undefined;
 }
 
 export interface GroupOptions {

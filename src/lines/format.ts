@@ -6,7 +6,7 @@
  * Each step edits the batch's tables. What is not finished stays in the file and is read again: nothing of it is kept.
  */
 import { type Batch, MALFORMED, MULTILINE, TRUNCATED } from '../core/batch.ts';
-import { BEFORE_LINES, MAX_RECORDS, SLOT_CAPACITY } from '../core/pool.ts';
+import { BEFORE_LINES, MAX_RECORDS, SLOT_CAPACITY, type Slot } from '../core/pool.ts';
 import type { Decoding, Kernel } from '../kernel/kernel.ts';
 import type { LineOptions } from './envelope.ts';
 import { Groups } from './groups.ts';
@@ -27,6 +27,9 @@ const WRAPPER_BYTES = 256;
 const SECRET_BYTES = 4096;
 /** What decoded lines leave free, if they can, where secrets may become longer. */
 const GROWTH_BYTES = 256 * 1024;
+
+/** A part of a line that is split: as JSON it is six times as long at most, and still fits into a block. */
+const MOST_PART_BYTES = 128 * 1024;
 
 /** Lines in the tables, before they are shaped. */
 export interface FoundLines {
@@ -69,6 +72,8 @@ export class Format {
   readonly grouping: boolean;
   /** The bytes that are read are changed where they lie. */
   readonly inPlace: boolean;
+  /** Lines that are longer than allowed are several records, flagged as TRUNCATED but for the last. */
+  readonly splits: boolean;
   /** Lines that are named at once. */
   readonly mostLines: number;
   readonly #kernel: Kernel;
@@ -87,7 +92,9 @@ export class Format {
   /** `mostLines`: of a batch, and so its records. */
   constructor(input: LineOptions, kernel: Kernel, mostLines = MAX_RECORDS, masking?: Masking) {
     this.mostLines = mostLines;
-    const { format, encoding_in, multiline, max_line } = input;
+    const { format, encoding_in, multiline } = input;
+    this.splits = input.audit ?? false;
+    const max_line = this.splits ? Math.min(input.max_line, MOST_PART_BYTES) : input.max_line;
     this.#kernel = kernel;
     this.#decoding = encoding_in === 'utf-8' ? null : encoding_in;
     this.#wrap = format === 'plain' ? null : format;
@@ -133,7 +140,27 @@ export class Format {
     }
     const count = this.#kernel.findLines(slot, fromAt, toAt, baseAt, 0, last, this.mostLines);
     const taken = this.#kernel.consumedAt - fromAt;
-    return { count, taken, replaced: 0, stopped: count === this.mostLines };
+    const found = { count, taken, replaced: 0, stopped: count === this.mostLines };
+    return this.splits ? this.#split(slot, found, from, to, base) : found;
+  }
+
+  /** Of lines that are too long the first part is a record; what follows is found when it is read from there. */
+  #split(slot: Slot, found: FoundLines, from: number, to: number, base: number): FoundLines {
+    const { starts, ends, source, length, flags, bytes, bytesAt } = slot;
+    const most = this.#maxLine;
+    let long = 0;
+    while (long < found.count && ends[long]! - starts[long]! <= most) long++;
+    if (long === found.count && (long > 0 || to - from <= most)) return found;
+    if (long > 0) return { ...found, count: long, taken: base + source[long]! - from, stopped: true };
+    let end = from + most;
+    // Not within a character: its later bytes are 10xxxxxx.
+    for (let back = 0; back < 3 && (bytes[end]! & 0xc0) === 0x80; back++) end--;
+    starts[0] = bytesAt + from;
+    ends[0] = bytesAt + end;
+    source[0] = from - base;
+    length[0] = end - from;
+    flags[0] = TRUNCATED;
+    return { count: 1, taken: end - from, replaced: 0, stopped: true };
   }
 
   /** Makes records of the `found` lines; `batch.count` says how many. `end` is where they end, as `source` counts. */
@@ -172,6 +199,7 @@ export class Format {
    */
   finish(batch: Batch, file: KeyState): number {
     const longer = this.#masking?.mask(batch, file) ?? false;
+    if (this.splits) return 0;
     const { count, slot } = batch;
     const maxLine = this.#maxLine;
     // No line is longer than all of them.

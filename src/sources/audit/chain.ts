@@ -74,9 +74,19 @@ export interface TakenEvents {
   duplicate: boolean;
 }
 
+/** A line of a file, as the record that it is: [from, to) are the bytes of the file that it came from. */
+export interface AuditLine {
+  bytes: Buffer;
+  /** The file's id in its records. */
+  file: string;
+  path: string;
+  from: number;
+  to: number;
+}
+
 export interface ChainsOptions {
-  /** Whose records they are, with the stream's name as key. */
-  streamOf(name: string): Stream;
+  /** Whose records they are, with the stream's name as key; in the books of this input. */
+  streamOf(name: string, input: string): Stream;
   /** A seal of a stream up to its last event, and what of the stream is so then. */
   seal(state: StreamState, time: string): { value: Buffer; sealed: SealedState };
   /** So many events have a seal. */
@@ -86,16 +96,21 @@ export interface ChainsOptions {
 const MOST_STREAMS = 1000;
 /** That are known: who was forgotten, being the one that sent nothing for longest, is told to begin anew (409). */
 const MOST_PRODUCERS = 10_000;
+/** Files that were read last: those of earlier ones are not read again. */
+const MOST_FILES = 100_000;
+const INTAKE = 'audit';
 
 interface Draft {
   streams: Map<string, StreamState>;
   ids: Map<string, KnownEvent & { key: Buffer }>;
   producers: Map<string, ProducerState>;
+  files: Map<string, number>;
   sections: Map<string, Section[]>;
   silent: boolean;
 }
 
 interface Section {
+  input: string;
   count: number;
   items: number;
   bytes: number;
@@ -106,6 +121,8 @@ export class Chains {
   readonly streams = new Map<string, StreamState>();
   /** By stream and id; who has not moved for longest is the first. */
   readonly producers = new Map<string, ProducerState>();
+  /** By the id of a file: up to where its lines are in the chain. */
+  readonly files = new Map<string, number>();
   readonly ids: RecentIds;
   readonly #o: ChainsOptions;
   #draft: Draft = emptyDraft();
@@ -131,27 +148,16 @@ export class Chains {
     // What somebody else has sent is not written once more, so that no record says that the producer is past it.
     if (producer && from + fresh.length < events.length) this.#draft.silent = true;
     if (fresh.length === 0) return taken(name, known, true);
-    const state = this.#stream(name);
-    const link = { stream: state.id, time };
     for (const i of fresh) {
       const event = events[i]!;
-      const sequence = state.sequence + 1;
-      const hash = recordHash(state.head, { ...link, sequence }, event.bytes);
-      const previous = state.head.toString('hex');
-      const value = auditRecord(event.bytes, { ...link, sequence, previous, hash: hash.toString('hex') });
-      const headers: [string, string][] = [
-        ['stream', name],
-        ['sequence', twentyDigits(sequence)],
+      const sent = producer && producerHeader({ ...producer, sequence: producer.sequence + i });
+      const { sequence, hash } = this.#link(name, event.bytes, time, INTAKE, [
         ['peer', request.peer],
-      ];
-      if (producer) headers.push(['producer', producerHeader({ ...producer, sequence: producer.sequence + i })]);
-      this.#add(name, value, headers, 1);
-      state.sequence = sequence;
-      state.head = hash;
+        ...(sent ? [['producer', sent] as [string, string]] : []),
+      ]);
       const key = keys[i]!;
       known[i] = { digest: event.digest, sequence, hash };
       this.#draft.ids.set(key.toString('latin1'), { key, ...known[i] });
-      if (sequence - state.sealed.to >= this.#o.sealEvery) this.seal(name, time);
     }
     return taken(name, known, false);
   }
@@ -166,12 +172,46 @@ export class Chains {
     return this.#draft.streams.values();
   }
 
+  /**
+   * Lines of files become part of the draft, but for those that are in the chain: what is read again after a kill is not
+   * chained again. `input`: in whose books they are.
+   */
+  addLines(name: string, lines: readonly AuditLine[], input: string, time: string): void {
+    for (const { bytes, file, path, from, to } of lines) {
+      const before = this.#draft.files.get(file) ?? this.files.get(file) ?? 0;
+      if (to <= before && to > from) continue;
+      this.#link(name, bytes, time, input, [['peer', `file=${path}`]]);
+      this.#draft.files.set(file, Math.max(before, to));
+    }
+  }
+
+  /** The next record of a stream. */
+  #link(
+    name: string,
+    bytes: Buffer,
+    time: string,
+    input: string,
+    more: readonly [string, string][],
+  ): { sequence: number; hash: Buffer } {
+    const state = this.#stream(name);
+    const sequence = state.sequence + 1;
+    const link = { stream: state.id, time, sequence };
+    const hash = recordHash(state.head, link, bytes);
+    const value = auditRecord(bytes, { ...link, previous: state.head.toString('hex'), hash: hash.toString('hex') });
+    const headers: [string, string][] = [['stream', name], ['sequence', twentyDigits(sequence)], ...more];
+    this.#add(name, value, headers, input);
+    state.sequence = sequence;
+    state.head = hash;
+    if (sequence - state.sealed.to >= this.#o.sealEvery) this.seal(name, time);
+    return { sequence, hash };
+  }
+
   /** Seals a stream up to its last event in the draft. */
   seal(name: string, time: string): void {
     const state = this.#stream(name);
     const { value, sealed } = this.#o.seal(state, time);
     state.sealed = sealed;
-    this.#add(name, value, [['stream', name]], 0);
+    this.#add(name, value, [['stream', name]], null);
   }
 
   /** A stream as it is with the draft. */
@@ -182,18 +222,19 @@ export class Chains {
   /** What is to be written of the draft, in the order of each stream. */
   sections(): LogSection[] {
     return [...this.#draft.sections].flatMap(([name, sections]) =>
-      sections.map(({ count, items, records }) => {
-        return { stream: this.#o.streamOf(name), count, items, records: Buffer.concat(records) };
+      sections.map(({ input, count, items, records }) => {
+        return { stream: this.#o.streamOf(name, input), count, items, records: Buffer.concat(records) };
       }),
     );
   }
 
   /** The draft is on the medium. */
   commit(): void {
-    const { streams, ids, producers } = this.#draft;
+    const { streams, ids, producers, files } = this.#draft;
     for (const [name, state] of streams) this.streams.set(name, state);
     for (const { key, ...known } of ids.values()) this.ids.add(key, known);
     for (const [name, state] of producers) this.#remember(name, state);
+    for (const [file, end] of files) this.#fileTo(file, end);
     this.#draft = emptyDraft();
   }
 
@@ -208,14 +249,16 @@ export class Chains {
   }
 
   /** What the log has, at the start. */
-  replay(name: string, link: AuditLink, event: { id: string | null; digest: Buffer }, producer: string | null): void {
+  replay(name: string, link: AuditLink, event: ReplayedEvent, producer: string | null): void {
     const hash = Buffer.from(link.hash, 'hex');
     const now = this.streams.get(name);
     const state = now?.id === link.stream ? now : newStream(name, link.stream);
     this.streams.set(name, state);
     state.sequence = link.sequence;
     state.head = hash;
-    if (event.id !== null) this.ids.add(idKey(name, event.id), { ...event, sequence: link.sequence, hash });
+    const { id, digest, file } = event;
+    if (file) this.#fileTo(file.id, Math.max(file.end, this.files.get(file.id) ?? 0));
+    else if (id !== null) this.ids.add(idKey(name, id), { digest, sequence: link.sequence, hash });
     const position = producer === null ? null : readProducer(producer);
     if (position) this.#remember(`${name} ${position.id}`, { epoch: position.epoch, last: position.sequence });
   }
@@ -227,6 +270,12 @@ export class Chains {
     if (this.producers.size <= MOST_PRODUCERS) return;
     const [longest] = this.producers.keys();
     this.producers.delete(longest!);
+  }
+
+  #fileTo(file: string, end: number): void {
+    this.files.delete(file);
+    this.files.set(file, end);
+    if (this.files.size > MOST_FILES) this.files.delete(this.files.keys().next().value!);
   }
 
   /** How many of the events the producer has sent before. */
@@ -284,22 +333,31 @@ export class Chains {
     return state;
   }
 
-  #add(name: string, value: Buffer, headers: readonly (readonly [string, string])[], items: number): void {
+  /** `input`: in whose books it is; null: it is no item. */
+  #add(name: string, value: Buffer, headers: readonly (readonly [string, string])[], input: string | null): void {
     const sections = this.#draft.sections.get(name) ?? [];
     this.#draft.sections.set(name, sections);
     let section = sections.at(-1);
     // With the largest delta it takes no more than this.
     const size = value.length + headers.reduce((sum, [a, b]) => sum + a.length + b.length + 12, 0) + name.length + 40;
-    if (!section || section.bytes + size > MAX_BLOCK_BYTES) {
-      section = { count: 0, items: 0, bytes: 0, records: [] };
+    const others = input !== null && section?.input !== input;
+    if (!section || others || section.bytes + size > MAX_BLOCK_BYTES) {
+      section = { input: input ?? INTAKE, count: 0, items: 0, bytes: 0, records: [] };
       sections.push(section);
     }
     const record = frameRecord({ offsetDelta: section.count, key: name, value, headers });
     section.records.push(record);
     section.count++;
-    section.items += items;
+    if (input !== null) section.items++;
     section.bytes += record.length;
   }
+}
+
+/** An event that the log has. `file`: it was a line of that file, which ended there. */
+export interface ReplayedEvent {
+  id: string | null;
+  digest: Buffer;
+  file: { id: string; end: number } | null;
 }
 
 export function producerHeader({ id, epoch, sequence }: ProducerPosition): string {
@@ -327,7 +385,14 @@ export function newStream(name: string, id: string = randomBytes(8).toString('he
 }
 
 function emptyDraft(): Draft {
-  return { streams: new Map(), ids: new Map(), producers: new Map(), sections: new Map(), silent: false };
+  return {
+    streams: new Map(),
+    ids: new Map(),
+    producers: new Map(),
+    files: new Map(),
+    sections: new Map(),
+    silent: false,
+  };
 }
 
 function taken(stream: string, known: readonly (KnownEvent | null)[], duplicate: boolean): TakenEvents {

@@ -9,9 +9,11 @@
  */
 
 import { LINK_BYTES } from '../../audit/record.ts';
+import { pause } from '../../core/abort.ts';
+import { ChainingEnds } from '../../core/chained.ts';
 import type { DurableLog } from '../../core/durable-log.ts';
 import { log } from '../../log.ts';
-import type { AuditRequest, TakenEvents } from './chain.ts';
+import type { AuditLine, AuditRequest, Chains, TakenEvents } from './chain.ts';
 import { tryAgain } from './refusal.ts';
 import { SentEvents } from './sent.ts';
 import type { AuditStore } from './store.ts';
@@ -24,10 +26,10 @@ export interface AuditIntakeOptions {
 }
 
 interface Job {
-  /** Null: these streams are to be sealed. */
-  request: AuditRequest | null;
-  seal: readonly string[];
-  resolve(taken: TakenEvents | null): void;
+  /** Makes it part of the draft. */
+  decide(chains: Chains, time: string): void;
+  /** It is on the medium. */
+  resolve(): void;
   reject(error: Error): void;
 }
 
@@ -35,6 +37,8 @@ interface Job {
 const AROUND = LINK_BYTES + 512;
 /** Requests of one group. */
 const MOST_OF_GROUP = 256;
+/** Where the disk does not take lines of files, it is tried again. */
+const RETRY_MS = 1000;
 /** Requests that wait; bodies are bounded by the server's budget besides. */
 const MOST_WAITING = 4096;
 
@@ -42,8 +46,8 @@ export class AuditIntake {
   readonly #o: AuditIntakeOptions;
   #queue: Job[] = [];
   #running: Promise<void> | null = null;
-  #closed = false;
   readonly sent = new SentEvents();
+  readonly #closing = new AbortController();
   /** Requests that wait for room now. */
   held = 0;
   /** Events that were taken. */
@@ -59,14 +63,14 @@ export class AuditIntake {
 
   /** Resolves when the request's events are on the medium. Rejects with an AuditRefusal; none of them is there then. */
   async take(request: AuditRequest): Promise<TakenEvents> {
-    if (this.#closed) throw tryAgain('the agent stops', 5);
+    if (this.#closing.signal.aborted) throw tryAgain('the agent stops', 5);
     if (this.#queue.length >= MOST_WAITING) throw tryAgain('too many requests wait');
     const bytes = request.events.reduce((sum, event) => sum + event.bytes.length + AROUND, 0);
     // What comes again needs no room.
     const needs = !this.#o.store.chains.knows(request);
     const release = needs ? (this.#o.log.reserveNow(bytes) ?? (await this.#held(bytes))) : () => undefined;
     try {
-      const taken = (await this.#put(request, []))!;
+      const taken = await this.#put((chains, time) => chains.decide(request, time));
       if (taken.duplicate) this.duplicates += request.events.length;
       else this.taken += request.events.length;
       return taken;
@@ -77,20 +81,70 @@ export class AuditIntake {
 
   /** Resolves when these streams have a seal up to their last event. */
   async seal(names: readonly string[]): Promise<void> {
-    if (names.length > 0) await this.#put(null, names);
+    if (names.length === 0) return;
+    await this.#put((chains, time) => {
+      for (const name of names) chains.seal(name, time);
+    });
+  }
+
+  /**
+   * Resolves when these lines of files are on the medium, however long it takes: they wait for room, for the disk, and while
+   * `closed` says why nothing is taken. Rejects with ChainingEnds when the intake is closed before.
+   */
+  async takeLines(
+    stream: string,
+    lines: readonly AuditLine[],
+    input: string,
+    closed: () => string | null,
+  ): Promise<void> {
+    const bytes = lines.reduce((sum, line) => sum + line.bytes.length + AROUND, 0);
+    const { signal } = this.#closing;
+    const release = this.#o.log.reserveNow(bytes) ?? (await this.#roomForLines(bytes, signal));
+    try {
+      do {
+        let why = closed();
+        if (why === null) {
+          try {
+            return await this.#put((chains, time) => chains.addLines(stream, lines, input, time));
+          } catch (error) {
+            why = (error as Error).message;
+          }
+        }
+        log.warnOnce(`audit lines ${input}`, `audit: lines of ${input} wait: ${why}`);
+      } while (await pause(RETRY_MS, signal));
+      throw new ChainingEnds('the agent stops');
+    } finally {
+      release();
+    }
+  }
+
+  async #roomForLines(bytes: number, signal: AbortSignal): Promise<() => void> {
+    this.held++;
+    try {
+      await this.#saved();
+      return await this.#o.log.reserve(bytes, signal);
+    } catch {
+      throw new ChainingEnds('the agent stops');
+    } finally {
+      this.held--;
+    }
+  }
+
+  /** What is acknowledged stays for the chain's sake until its state is written. */
+  async #saved(): Promise<void> {
+    await this.#o.store.save().catch((error: Error) => log.warnOnce('audit state', `audit: ${error.message}`));
   }
 
   /** Takes nothing more; resolves when all that was taken is on the medium. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort(new ChainingEnds('the agent stops'));
     await this.#running;
   }
 
   async #held(bytes: number): Promise<() => void> {
     this.held++;
     try {
-      // What is acknowledged stays for the chain's sake until its state is written.
-      await this.#o.store.save().catch((error: Error) => log.warnOnce('audit state', `audit: ${error.message}`));
+      await this.#saved();
       return await this.#o.log.reserve(bytes, AbortSignal.timeout(this.#o.hold));
     } catch {
       throw tryAgain('the local log is full');
@@ -99,9 +153,16 @@ export class AuditIntake {
     }
   }
 
-  #put(request: AuditRequest | null, seal: readonly string[]): Promise<TakenEvents | null> {
+  #put<T>(decide: (chains: Chains, time: string) => T): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ request, seal, resolve, reject });
+      let decided: T;
+      this.#queue.push({
+        decide(chains, time) {
+          decided = decide(chains, time);
+        },
+        resolve: () => resolve(decided),
+        reject,
+      });
       this.#running ??= this.#run().finally(() => {
         this.#running = null;
       });
@@ -121,11 +182,10 @@ export class AuditIntake {
     const time = new Date().toISOString();
     const settle: (() => void)[] = [];
     try {
-      for (const { request, seal, resolve, reject } of jobs) {
+      for (const { decide, resolve, reject } of jobs) {
         try {
-          const taken = request && chains.decide(request, time);
-          for (const name of seal) chains.seal(name, time);
-          settle.push(() => resolve(taken));
+          decide(chains, time);
+          settle.push(resolve);
         } catch (error) {
           settle.push(() => reject(error as Error));
         }

@@ -5,7 +5,7 @@ import { aborted, pause } from '../../core/abort.ts';
 import type { Stream } from '../../core/batch.ts';
 import type { DurableLog } from '../../core/durable-log.ts';
 import { makeDirectory } from '../../core/files.ts';
-import type { InputHost, OpenInput } from '../../core/input.ts';
+import { type InputHost, type OpenInput, Reopened } from '../../core/input.ts';
 import type { Output } from '../../core/pipeline.ts';
 import { readMaskKey, wantsKey } from '../../lines/mask-key.ts';
 import { log } from '../../log.ts';
@@ -15,6 +15,7 @@ import { auditHandler } from './http.ts';
 import { AuditIntake } from './intake.ts';
 import { SealKeys } from './keys.ts';
 import type { AuditInput } from './kind.ts';
+import { AuditedLines } from './lines.ts';
 import { AuditListeners } from './listeners.ts';
 import { EventMask } from './mask.ts';
 import { type AuditSaid, NOTHING } from './report.ts';
@@ -63,7 +64,11 @@ export class AuditInputSource implements OpenInput {
     }
     await Promise.all([this.#topic.run(signal), this.#sealAgain(signal), this.#saveAgain(signal), aborted(signal)]);
     await this.#listeners!.close();
-    await this.#end();
+    // Where the agent stops, what tails have read is on its way still: the end comes when that is taken.
+    const reopened = signal.reason instanceof Reopened;
+    if (reopened) this.#host.chaining(this.#o.config.topic, null);
+    await this.#sealAll();
+    if (reopened) await this.#finish();
   }
 
   problems(): string[] {
@@ -105,7 +110,7 @@ export class AuditInputSource implements OpenInput {
       agentId,
       ids: config.ids,
       sealEvery: config.seal.every,
-      streamOf: (name) => this.#streamOf(name),
+      streamOf: (name, input) => this.#streamOf(name, input),
       seal: (state, time) => this.#seal(state, time),
     });
     const intake = new AuditIntake({ log: durable, store: this.#store, hold: config.hold });
@@ -113,6 +118,13 @@ export class AuditInputSource implements OpenInput {
       intake.sent.wrote(name, sequence, durable.next);
     this.#intake = intake;
     const mask = await EventMask.of(masks, wantsKey(masks) ? maskKeyOf(mask_key_file!) : null);
+    const lines = new AuditedLines({
+      intake,
+      account: (input) => this.#host.account(input),
+      closed: () => this.#topic.closed,
+      finish: () => this.#finish(),
+    });
+    this.#host.chaining(config.topic, lines);
     const handler = auditHandler({
       intake,
       access: new StreamsAccess(config),
@@ -128,14 +140,15 @@ export class AuditInputSource implements OpenInput {
     this.#listeners = new AuditListeners(config, handler);
   }
 
-  #streamOf(name: string): Stream {
-    let stream = this.#streams.get(name);
+  #streamOf(name: string, input: string): Stream {
+    const place = `${input} ${name}`;
+    let stream = this.#streams.get(place);
     if (!stream) {
       const envelope = valueEnvelope(this.#o.host);
-      const account = this.#host.account('audit');
+      const account = this.#host.account(input);
       const { topic } = this.#o.config;
       stream = { name: 'audit', topic, key: name, account, replayable: false, envelope: () => envelope };
-      this.#streams.set(name, stream);
+      this.#streams.set(place, stream);
     }
     return stream;
   }
@@ -193,12 +206,17 @@ export class AuditInputSource implements OpenInput {
   }
 
   /** What came is sealed before the process ends. */
-  async #end(): Promise<void> {
+  async #sealAll(): Promise<void> {
     const { streams } = this.#store!.chains;
     const unsealed = [...streams.values()].filter(({ sequence, sealed }) => sequence > sealed.to);
     await this.#intake!.seal(unsealed.map(({ name }) => name)).catch((error: Error) => {
       log.error(`audit: cannot write the last seals: ${error.message}; the next start seals what came`);
     });
+    await this.#save();
+  }
+
+  async #finish(): Promise<void> {
+    await this.#sealAll();
     await this.#intake!.close();
     await this.#save();
   }

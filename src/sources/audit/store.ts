@@ -19,6 +19,7 @@ import { type BatchRecord, records } from '../../records/record-batch.ts';
 import { Chains, type ChainsOptions, type ProducerState, type SealedState } from './chain.ts';
 import { idOf } from './event.ts';
 import { RecentIds, type SavedIds } from './ids.ts';
+import { linePlace } from './lines.ts';
 
 const FORMAT = 1;
 const NO_IDS: SavedIds = { count: 0, capacity: 1 };
@@ -30,6 +31,8 @@ interface StoredState {
   ids: SavedIds;
   streams: { name: string; id: string; sequence: number; head: string; sealed: SealedState }[];
   producers: ({ key: string } & ProducerState)[];
+  /** Files by their ids, and up to where their lines are in the chain. */
+  files?: [string, number][];
 }
 
 export interface AuditStoreOptions extends ChainsOptions {
@@ -69,6 +72,7 @@ export class AuditStore {
         chains.streams.set(one.name, { ...one, head: Buffer.from(head, 'hex') });
       }
       for (const { key, ...producer } of stored.producers) chains.producers.set(key, producer);
+      for (const [file, end] of stored.files ?? []) chains.files.set(file, end);
     }
     // Without a state the log says what there is of one.
     if (ours || stored === null) await store.#replay(ours ? stored.offset : 0);
@@ -91,7 +95,8 @@ export class AuditStore {
     const producers = [...chains.producers].map(([key, one]) => ({ key, ...one }));
     const { capacity } = chains.ids;
     const ids = await chains.ids.store(idsIn(dir, capacity));
-    const stored: StoredState = { format: FORMAT, agent_id, offset, ids, streams, producers };
+    const files = [...chains.files];
+    const stored: StoredState = { format: FORMAT, agent_id, offset, ids, streams, producers, files };
     await replaceFile(join(dir, 'state.json'), [Buffer.from(`${JSON.stringify(stored)}\n`)]);
     this.#offset = offset;
     await this.#log.keepFrom(offset);
@@ -133,7 +138,9 @@ export class AuditStore {
     if (!record) return;
     const digest = hash('sha256', record.client, 'buffer').subarray(0, 16);
     const producer = headers.find(([header]) => header === 'producer')?.[1].toString() ?? null;
-    this.chains.replay(name, record, { id: idIn(record.client), digest }, producer);
+    const line = headers.some(([header, value]) => header === 'peer' && value.toString().startsWith('file='));
+    const file = line ? fileIn(record.client) : null;
+    this.chains.replay(name, record, { id: idIn(record.client), digest, file }, producer);
   }
 }
 
@@ -144,6 +151,17 @@ function idsIn(dir: string, capacity: number): string {
 function idIn(client: Buffer): string | null {
   try {
     return idOf(client);
+  } catch {
+    // It was changed, which was said.
+    return null;
+  }
+}
+
+/** Of a line of a file. */
+function fileIn(client: Buffer): { id: string; end: number } | null {
+  try {
+    const place = linePlace(client);
+    return place && { id: place.file, end: place.to };
   } catch {
     // It was changed, which was said.
     return null;

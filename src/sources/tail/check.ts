@@ -9,7 +9,8 @@ import { StepMaker } from '../../transforms/make.ts';
 import { leavesAllOut, mayLeaveOut } from './find/overlap.ts';
 import { ABOUT_FILES, aboutFiles, type LogConfig } from './options.ts';
 
-type Configured = CommonConfig & { logs: LogConfig[] };
+/** `audit` is the section of another input. */
+type Configured = CommonConfig & { logs: LogConfig[]; audit?: { topic: string } | undefined };
 
 /** `warn`: of what may be meant so. */
 export function checkLogs(config: Configured, refuse: Saying, warn: Saying): void {
@@ -21,6 +22,7 @@ export function checkLogs(config: Configured, refuse: Saying, warn: Saying): voi
     seen.set(log.name, i);
     checkLines(log, i, refuse);
     checkJournal(log, i, refuse);
+    if (log.audit) checkAudited(config, i, refuse);
     checkKey(config.mask_key_file, log.mask, ['logs', i, 'mask'], refuse);
     if (log.encoding === 'raw') checkHeaders(config, i, refuse);
     if (log.encoding === 'raw') checkSteps(log, i, refuse);
@@ -34,6 +36,26 @@ export function checkLogs(config: Configured, refuse: Saying, warn: Saying): voi
     if (fault !== null) refuse(['logs', i, 'process'], `cannot be used: ${fault}`);
   }
   for (const [i, log] of config.logs.entries()) checkExcludes(log, i, refuse, warn);
+}
+
+/** Whatever could leave something out of an audit stream, or change it, is not for it. */
+function checkAudited({ logs, audit, kafka }: Configured, i: number, refuse: Saying): void {
+  const log = logs[i]!;
+  const not = (name: keyof LogConfig, why: string) => refuse(['logs', i, name], `is not for audit: true: ${why}`);
+  if (!audit) refuse(['logs', i, 'audit'], 'needs the section audit, which chains and seals: add audit: {}');
+  else if (![audit.topic, `${kafka.topic_prefix}.audit`].includes(log.topic)) {
+    not('topic', `its lines go to audit.topic, ${audit.topic}: take it out`);
+  }
+  if (!/^[a-z0-9._-]{1,64}$/.test(log.name)) {
+    not('name', 'it is the name of the stream: give it one, of 1 to 64 of a-z, 0-9, dot, - and _');
+  }
+  if (log.process.length > 0) not('process', 'no line may be left out or changed; mask is allowed');
+  if (log.ignore_older !== null) not('ignore_older', 'no file may be left out');
+  if (log.encoding !== 'json') not('encoding', 'the chain is in the document');
+  if (log.format !== 'plain') not('format', 'only plain files are chained');
+  if (log.encoding_in !== 'utf-8') not('encoding_in', 'only files in UTF-8 are chained');
+  if (log.multiline) not('multiline', 'each line is an event');
+  if (log.journald) not('journald', 'only files are chained');
 }
 
 /** What is about files says nothing of the journal. */

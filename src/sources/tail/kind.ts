@@ -33,7 +33,8 @@ export const logs: InputKind<'logs', LogConfig[], LogInput, TailStatus> = {
       const metrics = metricsOf(config, process);
       const counted = metrics ? [{ topic: metrics.topic, replayable: false, path: ['metrics', 'topic'] }] : [];
       const arenas = Number(needsArena(process)) + Number(isFirstWith(config.logs, masks, i));
-      const own = { topic, replayable: true, fields, arenas, path: ['logs', i, 'topic'] };
+      const chained = input.audit ? chainedIn(config) : {};
+      const own = { topic, replayable: true, fields, arenas, path: ['logs', i, 'topic'], ...chained };
       if (routes.length === 0) return [own, ...counted];
       const others = routes.map(({ topic, entry }) => {
         return { ...own, topic, arenas: 0, several: true, path: ['logs', i, 'process', entry] };
@@ -44,9 +45,10 @@ export const logs: InputKind<'logs', LogConfig[], LogInput, TailStatus> = {
     config.logs.map((written) => {
       const { host, tags, mask_key_file, kafka } = config;
       const process = stepsOf(config, written);
-      const input = { ...written, process };
+      const audited = written.audit ? chainedIn(config) : {};
+      const input = { ...written, process, ...(audited.topic !== undefined && { topic: audited.topic }) };
       const metrics = metricsOf(config, input.process);
-      const topics: InputTopic[] = topicsOf(input).map((topic) => ({ topic, replayable: true }));
+      const topics: InputTopic[] = topicsOf(input).map((topic) => ({ topic, replayable: true, ...audited }));
       if (metrics) topics.push({ topic: metrics.topic, replayable: false });
       return {
         id: `logs.${input.name}`,
@@ -76,6 +78,15 @@ function metricsOf(config: CommonConfig, process: readonly StepConfig[]): LineMe
     statsd: { flush_interval: number; percentiles: number[] };
   };
   return { topic: metrics.topic, interval: statsd.flush_interval, percentiles: statsd.percentiles };
+}
+
+/** Lines of an audit stream go to the spool of audit. */
+function chainedIn(config: CommonConfig): Partial<InputTopic> {
+  const { audit } = config as unknown as { audit?: { topic: string; spool: { max_size: number } } };
+  return {
+    replayable: false,
+    ...(audit && { topic: audit.topic, durable: { group: 'audit', max_size: audit.spool.max_size } }),
+  };
 }
 
 /** What it reads, in words. */

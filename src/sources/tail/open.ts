@@ -38,7 +38,7 @@ export async function openLogs(config: Configured, host: InputHost): Promise<Ope
       const reader = journald
         ? new (await import('./journald/input.ts')).JournalInput(shaped, journald)
         : new (await import('./input.ts')).TailInput(shaped);
-      return inputOf(reader, rest.account, () => host.leftSince(id));
+      return inputOf(reader, rest.account, () => host.leftSince(id), options.input.audit);
     },
     configure(config) {
       inputs = namesOf(config as Configured);
@@ -62,11 +62,11 @@ function namesOf({ logs }: Configured): string[] {
   return logs.map(({ name }) => name);
 }
 
-function inputOf(tail: LogReader, account: Account, leftSince: () => number | null): OpenInput {
+function inputOf(tail: LogReader, account: Account, leftSince: () => number | null, audited: boolean): OpenInput {
   return {
     run: (output, signal) => tail.run(output, signal),
     close: () => tail.close(),
-    problems: () => tail.problems(),
+    problems: () => [...tail.problems(), ...(audited ? missedOf(tail.name, account) : [])],
     // What it has read is in a batch, which the pipeline counts.
     inFlight: () => 0,
     status(files): LogStatus<unknown> {
@@ -92,6 +92,15 @@ function inputOf(tail: LogReader, account: Account, leftSince: () => number | nu
       };
     },
   };
+}
+
+/** An audit stream that lacks something is not as it should be, until somebody has seen to it. */
+function missedOf(name: string, { losses, notFound }: Account): string[] {
+  const bytes = [...losses].map(([reason, loss]) => `${loss.bytes} bytes (${reason})`);
+  const files = notFound > 0 ? [`the end of ${notFound} files that were gone at the start`] : [];
+  const missed = [...bytes, ...files];
+  if (missed.length === 0) return [];
+  return [`logs ${name}: its audit stream lacks ${missed.join(', ')}: see to the rotation, then start the agent anew`];
 }
 
 /** With the lines that are in no file's positions any more, and kept on disk until Kafka has them. */

@@ -25,6 +25,7 @@ import {
   size,
   text,
   topic,
+  yesNo,
 } from '../../config/types.ts';
 import type { MaskRule } from '../../kernel/process/mask-rules.ts';
 import { processList } from '../../transforms/process.ts';
@@ -52,6 +53,11 @@ const logFields = {
     'What include matches and is not read, with all that is below it: names where there is no slash (*.gz, old), paths where it begins with one (/var/log/old; by whatever link they are reached), else ends of paths (old/*.log). Wildcards also stand for a dot at the beginning. Compressed files, whatever their names, are read only where the include itself ends in .gz or .zst; else they are left out, and counted (left_out).',
   ),
   topic: optional(topic(), 'Where the lines go; taken literally. Default: <kafka.topic_prefix>.logs.'),
+  audit: option(
+    yesNo(),
+    false,
+    'Its lines are an audit stream of this name: chained, sealed, and in the topic of audit, which must be configured. Nothing of them is cut, dropped or filtered: longer lines than max_line (at most 128KiB) are several records; when the local log of audit is full reading waits.',
+  ),
   encoding: option(
     oneOf('json', 'raw'),
     'json',
@@ -199,7 +205,7 @@ export function completeLogs(
   return raw.map((l) => ({
     ...l,
     name: l.name ?? unusedName(l.journald ? 'journal' : (l.include[0] ?? 'logs'), names),
-    topic: l.topic ?? `${kafka.topic_prefix}.logs`,
+    topic: l.topic ?? `${kafka.topic_prefix}.${l.audit ? 'audit' : 'logs'}`,
     masks: masksWith(mask, l.mask),
   }));
 }

@@ -41,7 +41,7 @@ export async function fill(
   joined: Join | null,
 ): Promise<Outcome | NoLines> {
   const unfinished = format.shapes ? unfinishedOf(file) : null;
-  if (file.scanned - file.position >= LONG) {
+  if (!format.splits && file.scanned - file.position >= LONG) {
     const outcome = await longLine(file, batch, format, unfinished);
     if (outcome !== 'found') return outcome;
   }

@@ -67,7 +67,9 @@ export class FileStream implements Stream {
     return this.#context.input.topic;
   }
 
+  /** Those that are chained are a stream by the name of their input. */
   get key(): string {
+    if (this.chained) return this.#context.input.name;
     return partitionKey(this.#context.origin, this.generation.path);
   }
 
@@ -92,6 +94,10 @@ export class FileStream implements Stream {
 
   get replayable(): boolean {
     return true;
+  }
+
+  get chained(): boolean {
+    return this.#context.input.audit;
   }
 
   get gone(): boolean {
