@@ -14,6 +14,7 @@ COPY man man
 COPY completion completion
 COPY docs docs
 COPY prometheus prometheus
+COPY dashboards dashboards
 COPY systemd systemd
 COPY src src
 RUN npm pack && npm install --global --prefix /out --omit=dev --ignore-scripts --no-audit --no-fund ./runnel-agent-*.tgz

@@ -2,7 +2,7 @@
  * Writes what is derived from the schema of options: the sample (config/runnel.yaml), the JSON Schema for editors
  * (config/runnel.schema.json), the reference page (config/reference.md) and man/runnel.yaml.5; from the commands
  * man/runnel.8 and the completion of shells; from the reasons of losses their page (docs/losses.md), and from the catalog
- * of metrics theirs (docs/host-metrics.md). `npm run generate`.
+ * of metrics theirs (docs/host-metrics.md); and the dashboard (dashboards/runnel.json). `npm run generate`.
  *
  * In the sample, taking one `#` away from each line that begins with `#` and not with `# ` and one letter uncomments
  * it: documentation of top-level options is `# text`, options are `#key: value`, what is nested is indented behind the #.
@@ -16,6 +16,7 @@ import { optionsOf } from '../src/options.ts';
 import { INPUTS } from '../src/sources/all.ts';
 import { commands } from './commands.mjs';
 import { bash, fish, zsh } from './completion.mjs';
+import { dashboard } from './dashboard.mjs';
 import { hostMetrics } from './host-metrics.mjs';
 import { commandsPage, configurationPage } from './man.mjs';
 
@@ -33,6 +34,7 @@ export function render() {
     'config/reference.md': reference(shape),
     'docs/losses.md': losses(),
     'docs/host-metrics.md': hostMetrics(),
+    'dashboards/runnel.json': dashboard(),
     'man/runnel.8': commandsPage(all),
     'man/runnel.yaml.5': configurationPage(shape, { typeOf, defaultOf }),
     'completion/runnel.bash': bash(all),

@@ -23,5 +23,6 @@ export function installPackage(at, cpu, version = manifest.version) {
   run(process.execPath, [join(root, 'scripts/build-dist.mjs'), join(at, 'dist')]);
   // A package of its own.
   fs.rmSync(join(at, 'dist/client'), { recursive: true });
-  for (const name of ['config', 'prometheus']) fs.cpSync(join(root, name), join(at, name), { recursive: true });
+  for (const name of ['config', 'prometheus', 'dashboards'])
+    fs.cpSync(join(root, name), join(at, name), { recursive: true });
 }

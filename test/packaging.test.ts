@@ -317,6 +317,9 @@ async function collects(node: string, program: string, home: string): Promise<vo
     const metrics = await fetch(`http://127.0.0.1:${admin}/metrics`);
     assert.match(await metrics.text(), /^runnel_/m);
     assert.match(await (await fetch(`http://127.0.0.1:${admin}/`)).text(), /^<!doctype html>/i);
+    for (const part of ['page.css', 'page.js', 'plots.js', 'uplot.css', 'uplot.js', 'view', 'history']) {
+      assert.equal((await fetch(`http://127.0.0.1:${admin}/${part}`)).status, 200, part);
+    }
   } finally {
     agent.kill('SIGTERM');
     await exited;

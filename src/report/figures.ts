@@ -132,6 +132,11 @@ export function figuresOf(s: LiveStatus, kinds: readonly AnyKind[] = INPUTS): Fi
   );
   to.gauge('spool_bytes', 'Size of the local log.', [], [[s.spool.bytes]]);
   to.gauge('spool_records', 'Records in the local log.', [], [[s.spool.records]]);
+  const budgets = (of: 'bytes' | 'max_size'): Sample[] => {
+    return s.spool.budgets.map((budget) => [budget[of], budget.group ?? 'common']);
+  };
+  to.gauge('spool_waiting_bytes', 'What waits in each local log.', ['log'], budgets('bytes'));
+  to.gauge('spool_max_bytes', 'How much each may hold.', ['log'], budgets('max_size'));
   to.gauge('spool_oldest_seconds', 'Age of its oldest record.', [], [[s.spool.oldest_seconds]]);
   return to.all;
 }
