@@ -11,9 +11,10 @@ import type { Diagnosis, Tell } from '../core/diagnosis.ts';
 import { count } from '../core/units.ts';
 import type { LocatedConfig } from '../options.ts';
 import { INPUTS } from '../sources/all.ts';
-import { askAgent, judgeAgent } from './diagnose/agent.ts';
+import { askAgent, isOther, judgeAgent } from './diagnose/agent.ts';
 import { diagnoseDataDir } from './diagnose/data-dir.ts';
 import { diagnoseKafka } from './diagnose/kafka.ts';
+import { diagnoseSecrets } from './diagnose/secrets.ts';
 import { diagnoseUnit } from './diagnose/unit.ts';
 import { type ConfigChoice, locateConfig } from './locate.ts';
 import { machineFaults } from './machine.ts';
@@ -62,11 +63,13 @@ async function lookAt(located: LocatedConfig, { config: named, defaultPath }: Co
   for (const message of warnings) tell({ level: 'warning', about: 'configuration', message });
   if (faults.length + passing.length === 0)
     tell({ level: 'ok', about: 'configuration', message: `${path ?? 'the built-in one'} is valid` });
+  diagnoseSecrets(located, tell);
   // Kafka may take a minute to say nothing; what is near is said in the same order each time.
   const kafka: Diagnosis[] = [];
   const asked = diagnoseKafka(located, (finding) => kafka.push(finding));
   const stop = AbortSignal.timeout(LOOKING_MS);
-  const status = await askAgent(config, named === undefined || named === defaultPath);
+  const answered = await askAgent(config, named === undefined || named === defaultPath);
+  const status = answered !== null && isOther(answered, path) ? null : answered;
   // What one that runs says of itself is better evidence than what somebody else may do.
   const asAgent = status === null || process.geteuid?.() === ownerOf(config.data_dir);
   const tellRights: Tell = (found) =>
@@ -74,9 +77,19 @@ async function lookAt(located: LocatedConfig, { config: named, defaultPath }: Co
   for (const kind of INPUTS) await kind.diagnose?.(config, tellRights, stop);
   await diagnoseDataDir(config, status?.spool.bytes ?? null, asAgent, tell);
   await diagnoseUnit(path, tell);
-  judgeAgent(status, hash, tell);
+  if (status === answered) judgeAgent(status, hash, tell);
+  else tell(otherAgent(answered!.config.path, config.admin.listen));
   await asked;
   kafka.forEach(tell);
+}
+
+function otherAgent(path: string | null, listen: string): Diagnosis {
+  return {
+    level: 'warning',
+    about: 'agent',
+    message: `none answers; at ${listen} there is one with another configuration, ${path ?? 'the built-in one'}`,
+    remedy: 'give one of them another admin.listen, and start this one',
+  };
 }
 
 /** Undefined: it is not there, or may not be looked at. */

@@ -60,6 +60,20 @@ test('what does not work is an error, with its place, and 1', async () => {
   assert.ok(!existsSync(home.dataDir), 'nothing was made');
 });
 
+test('an agent of another configuration at the same address is not taken for this one', async () => {
+  await using home = await makeHome();
+  const listen = `127.0.0.1:${await freePort()}`;
+  await home.start({ admin: { listen } });
+  const other = home.path('other.yaml');
+  writeFileSync(other, `data_dir: ${home.path('other')}\nadmin: {listen: '${listen}'}\nstatsd: {listen: []}\n`);
+  const { code, stdout } = await runnel('diagnose', '-c', other);
+  assert.equal(code, 0);
+  assert.match(
+    told(stdout, home.dir),
+    /^warning +agent: none answers; at \S+ there is one with another configuration, \.\/runnel\.yaml\n +-> /m,
+  );
+});
+
 test('a configuration that cannot be used is 2, as with validate', async () => {
   await using home = await makeHome();
   const file = await home.configure({ kafka: { broker: 'x' } });
@@ -69,6 +83,23 @@ test('a configuration that cannot be used is 2, as with validate', async () => {
   const json = await runnel('diagnose', '-c', file, '--json');
   assert.equal(json.code, 2);
   assert.match(JSON.parse(json.stdout).findings[0].message, /unknown key broker in kafka: did you mean brokers\?$/);
+});
+
+test('a key that everybody may read is named, with its place', async () => {
+  await using home = await makeHome();
+  const [open, kept] = ['open', 'kept'].map((name) => home.path(`${name}.key`));
+  writeFileSync(open!, 'x'.repeat(40));
+  writeFileSync(kept!, 'x'.repeat(40), { mode: 0o600 });
+  chmodSync(open!, 0o644);
+  const config = { mask_key_file: kept, otlp: { token_file: open } };
+  const { stdout } = await runnel('diagnose', '-c', await home.configure(config));
+  const said = told(stdout, home.dir)
+    .split('\n')
+    .filter((line) => line.includes('.key'));
+  assert.deepEqual(said, [
+    'warning  files: ./runnel.yaml: otlp.token_file ./open.key may be read by every user of this machine',
+    '         -> chmod o-rwx ./open.key',
+  ]);
 });
 
 test('files and a data_dir that this user may not use are named', { skip: !canBind }, async () => {
@@ -131,12 +162,15 @@ test('buffers that the kernel does not grant are said, of listeners that have th
 });
 
 test('a clock is off from 30 s on, in words that say which way', () => {
-  const judged = (offset: number, error = 5) => found((tell) => judgeClock({ offset, error }, tell))[0]!;
+  const judged = (offset: number, error = 5) => found((tell) => judgeClock({ offset, error }, null, tell))[0]!;
   assert.equal(judged(-12), "ok: is 12 ms from Kafka's, give or take 5 ms");
   assert.match(judged(45_000), /^warning: is 45\.0 s behind Kafka's: .* -> have the clock kept/);
   assert.match(judged(-3_700_000), /^warning: is 1 h 1 min ahead of Kafka's/);
   assert.match(judged(45_000, 20_000), /^ok/);
-  assert.match(found((tell) => judgeClock(null, tell))[0]!, /^ok: Kafka does not tell its time/);
+  const untold = (kept: boolean | null) => found((tell) => judgeClock(null, kept, tell))[0]!;
+  assert.match(untold(null), /^ok: Kafka does not tell its time/);
+  assert.match(untold(true), /^ok: is kept; Kafka does not tell/);
+  assert.match(untold(false), /^warning: is kept by nothing .* -> timedatectl/);
 });
 
 test('of the unit it is said what systemd knows of it', () => {

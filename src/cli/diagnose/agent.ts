@@ -1,4 +1,5 @@
 /** What the running agent says of itself: what it cannot do, and what it lost. */
+import { isAbsolute, resolve } from 'node:path';
 import { askFirst, bodyOf, targetsOf } from '../../admin/client.ts';
 import type { Tell } from '../../core/diagnosis.ts';
 import { LOSSES, type LossReason, type Meaning } from '../../core/losses.ts';
@@ -23,6 +24,12 @@ export async function askAgent(config: Config, installed: boolean): Promise<Stat
     // Nobody listens there: that is what is said of it.
     return null;
   }
+}
+
+/** Whether an agent of another configuration answered, which has the same address. */
+export function isOther({ config }: Status, path: string | null): boolean {
+  if (config.path === null || path === null) return config.path !== path;
+  return isAbsolute(config.path) && config.path !== resolve(path);
 }
 
 /** `hash`: of the configuration that is asked about. */

@@ -1,7 +1,9 @@
 /** What `validate --deep` finds, and how far the clocks are from each other. */
+import { parseTimex } from '../../checks/clock.ts';
 import { formatFault } from '../../config/errors.ts';
 import type { Tell } from '../../core/diagnosis.ts';
 import { count, formatDuration } from '../../core/units.ts';
+import { clockState } from '../../native.ts';
 import type { LocatedConfig } from '../../options.ts';
 import { askKafka, type DeepAnswer } from '../validate-deep.ts';
 
@@ -29,12 +31,24 @@ export async function diagnoseKafka(loaded: LocatedConfig, tell: Tell): Promise<
     const message = `cluster ${cluster}: ${count(usable, 'broker')} can be used, ${count(topics.length, 'topic')} asked for`;
     tell({ level: 'ok', about: 'kafka', message });
   }
-  judgeClock(answer.clock, tell);
+  const asked = answer.clock === null ? clockState() : null;
+  judgeClock(answer.clock, asked && parseTimex(asked.timex, asked.returned).synchronised, tell);
 }
 
-export function judgeClock(clock: DeepAnswer['clock'], tell: Tell): void {
+/** `kept`: whether the kernel has our clock kept; null: not known, or not asked. */
+export function judgeClock(clock: DeepAnswer['clock'], kept: boolean | null, tell: Tell): void {
+  if (clock === null && kept === false) {
+    const message =
+      'is kept by nothing (no NTP), and Kafka does not tell its time to this agent (Describe on the cluster)';
+    tell({ level: 'warning', about: 'clock', message, remedy: 'timedatectl set-ntp true, or chrony' });
+    return;
+  }
   if (clock === null) {
-    tell({ level: 'ok', about: 'clock', message: 'Kafka does not tell its time to this agent' });
+    tell({
+      level: 'ok',
+      about: 'clock',
+      message: `${kept ? 'is kept; ' : ''}Kafka does not tell its time to this agent`,
+    });
     return;
   }
   const off = Math.abs(clock.offset);
