@@ -151,11 +151,12 @@ class Relay {
 
   /** The agent lost its memory, or the database did: none of these numbers is the agent's, so others are as good. */
   async #renumber(held: Held, answer: AgentAnswer): Promise<Batch | null> {
-    this.#trouble(`the agent does not go by these numbers: ${describe(answer)}; they begin anew`);
-    if (held.renumbered++ > 0) await this.#wakeup.sleep(pauseBefore(held.renumbered));
     held.own = randomUUID();
     const changed = await held.session.query(RENUMBER, [this.#options.stream, held.epoch, held.own]);
-    return changed.length === 0 ? null : this.#numbered(held, held.own);
+    if (changed.length === 0) return null;
+    this.#trouble(`the agent does not go by these numbers: ${describe(answer)}; they begin anew`);
+    if (held.renumbered++ > 0) await this.#wakeup.sleep(pauseBefore(held.renumbered));
+    return this.#numbered(held, held.own);
   }
 
   /** One of the batch is no good: they go one by one, then in growing numbers again, until it is alone. */

@@ -1,6 +1,8 @@
 /** The client and a real agent: what comes again, what is refused, and what either has forgotten. */
 // Slow: starts PostgreSQL and agents.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { test } from 'node:test';
 import type pg from 'pg';
@@ -9,6 +11,7 @@ import { type Home, makeHome, type RunningAgent } from '../support/agent.ts';
 import { noPostgres, startPostgres } from '../support/postgres.ts';
 import { eventually, until } from '../support/until.ts';
 
+const PROGRAM = new URL('../support/audit-process.ts', import.meta.url).pathname;
 const names = (count: number, from = 0) => Array.from({ length: count }, (_, i) => `e-${from + i}`);
 
 interface StreamStatus {
@@ -108,6 +111,38 @@ test('what the agent refuses is set aside; the rest goes on, and it too when the
   await relaying(pool, socket, () => moved(pool));
   assert.equal(await sequence(lenient, 'shop'), 40);
   await lenient.stop();
+});
+
+test('a relay that is stopped loses the stream, and does no harm when it wakes up', { skip: noPostgres }, async () => {
+  await using postgres = await startPostgres();
+  await using home = await makeHome();
+  const pool = postgres.pool();
+  await pool.query(schema);
+  const { agent, socket } = await start(home);
+  const stopped = spawn(process.execPath, [PROGRAM, 'relay', postgres.dir, socket, 'shop'], { stdio: 'ignore' });
+  try {
+    for (const id of names(500)) await inTransaction(pool, { event: { id } });
+    await eventually('it is at work', async () => (await sequence(agent, 'shop')) > 0);
+    stopped.kill('SIGSTOP');
+    await pool.query("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'");
+    await relaying(pool, socket, async () => {
+      for (const id of names(100, 500)) await inTransaction(pool, { event: { id } });
+      await moved(pool);
+      stopped.kill('SIGCONT');
+      for (const id of names(400, 600)) await inTransaction(pool, { event: { id } });
+      await moved(pool);
+    });
+    assert.equal(await sequence(agent, 'shop'), 1000);
+    for (const id of names(100, 1000)) await inTransaction(pool, { event: { id } });
+    await moved(pool);
+    assert.equal(await sequence(agent, 'shop'), 1100);
+    const ended = once(stopped, 'exit');
+    stopped.kill('SIGTERM');
+    assert.deepEqual(await ended, [0, null]);
+  } finally {
+    stopped.kill('SIGKILL');
+  }
+  await agent.stop();
 });
 
 test('an agent whose data are gone gets what was not yet taken, under new numbers', { skip: noPostgres }, async () => {

@@ -53,6 +53,14 @@ class Program {
     this.#child = this.#start();
   }
 
+  freeze(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child.kill('SIGCONT');
+  }
+
   /** Its exit code. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#child;
@@ -94,6 +102,19 @@ export async function killAudit(rounds: number, pause: (round: number) => number
     const writer = new Program('writer', postgres.dir);
     const relays = [0, 1].map(() => new Program('relay', postgres.dir, socket, STREAM));
     programs.push(writer, ...relays);
+    /** One that stands still loses the stream to the other, and wakes up in the middle of what it did. */
+    const stopped = async () => {
+      for (const one of relays) one.freeze();
+      const lost = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'";
+      // The database may be gone, too.
+      await pool.query(lost).catch(() => undefined);
+      const [first, second] = randomInt(2) === 0 ? relays : [...relays].reverse();
+      first!.thaw();
+      return async () => {
+        await sleep(Math.random() * 500);
+        second!.thaw();
+      };
+    };
     const kill: Record<Victim, () => Promise<() => Promise<unknown> | unknown>> = {
       writer: async () => {
         await writer.end('SIGKILL');
@@ -101,7 +122,8 @@ export async function killAudit(rounds: number, pause: (round: number) => number
       },
       relay: async () => {
         // One of them is at work; nobody is where it is both.
-        const which = [relays.slice(0, 1), relays.slice(1), relays][randomInt(3)]!;
+        const which = [relays.slice(0, 1), relays.slice(1), relays, null][randomInt(4)]!;
+        if (which === null) return stopped();
         await Promise.all(which.map((one) => one.end('SIGKILL')));
         return () => {
           for (const one of which) one.start();
