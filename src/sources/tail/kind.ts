@@ -59,7 +59,10 @@ export const logs: InputKind<'logs', LogConfig[], LogInput, TailStatus> = {
       };
     }),
   brief: ({ logs }) => `log inputs: ${logs.length}`,
-  look: async (config, warn, stop) => (await import('./find/unmatched.ts')).warnOfIdle(config, warn, stop),
+  async look(config, warn, stop) {
+    (await import('./journald/look.ts')).warnOfJournals(config, warn);
+    await (await import('./find/unmatched.ts')).warnOfIdle(config, warn, stop);
+  },
   diagnose: async (config, tell, stop) => (await import('./find/diagnose.ts')).diagnoseFiles(config, tell, stop),
   nothing: { logs: [], mounts: [] },
   figures,

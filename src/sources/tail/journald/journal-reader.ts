@@ -21,7 +21,8 @@ import type { TailContext } from '../context.ts';
 import { newId } from '../file/inode.ts';
 import { blank, type Cursor, type Generation } from '../positions/journal.ts';
 import { type Filled, fillWithEntries, valueIn } from './fill.ts';
-import { Journalctl, lastCursor } from './journalctl.ts';
+import { entriesBetween, Gaps } from './gaps.ts';
+import { cursorOf, Journalctl } from './journalctl.ts';
 import { JOURNAL, type JournaldConfig } from './options.ts';
 import { JournalStream } from './stream.ts';
 
@@ -146,12 +147,11 @@ export class JournalReader {
     const generation = blank({ id: newId(), input: this.#name, path: this.path, base: 0 });
     let last: string | null = null;
     if (context.input.start_at === 'end') {
-      last = await lastCursor(journald, signal).catch((error: Error) => {
+      last = await cursorOf('last', journald, signal).catch((error: Error) => {
         throw new Unreadable(error.message);
       });
     }
-    const isOfAll = journald.units.length === 0 && journald.match.length === 0;
-    generation.cursor = { at: 0, text: last ?? '', of: isOfAll ? selection : null };
+    generation.cursor = { at: 0, text: last ?? '', of: this.#isOfAll ? selection : null };
     return generation;
   }
 
@@ -165,19 +165,24 @@ export class JournalReader {
       if (child.failure === null) this.error = null;
     }, WELL_MS).unref();
     let isFirst = had !== '';
+    const gaps = this.#isOfAll ? this.#gapsFor(signal) : null;
     try {
       while (await some(child, signal)) {
         this.error = null;
         if (isFirst) {
           isFirst = false;
-          if (this.#isStillThere(child, had, of === stream.selection)) continue;
+          const isThere = this.#isStillThere(child, had, of === stream.selection);
+          gaps?.begin(isThere ? had : null);
+          if (isThere) continue;
         }
         if (!(await this.#pass(output, stream, child, signal))) return;
+        gaps?.read(stream.lastPassed);
       }
       if (child.failure !== null) throw new Unreadable(child.failure);
     } finally {
       clearTimeout(well);
       child.close();
+      await gaps?.told();
     }
   }
 
@@ -191,19 +196,33 @@ export class JournalReader {
       child.take();
       return true;
     }
-    if (!selected) return false;
-    const { account } = this.#o.context;
     const between = entriesBetween(had, cursor);
-    if (between === 0) return false;
-    const { units, match } = this.#o.journald;
-    const isOfAll = units.length === 0 && match.length === 0;
-    const lost = isOfAll ? (between ?? 0) : 0;
+    if (selected && between !== 0) this.#lose(between);
+    return false;
+  }
+
+  /** Entries were removed before they were read; null: it is not known how many. */
+  #lose(count: number | null): void {
+    const { account } = this.#o.context;
+    const lost = this.#isOfAll ? (count ?? 0) : 0;
     account.received += lost;
     account.drop('vacuumed', lost);
-    const many = between === null ? 'entries' : `${isOfAll ? '' : 'at most '}${between} entries`;
+    const many = count === null ? 'entries' : `${this.#isOfAll ? '' : 'at most '}${count} entries`;
     const remedy = 'let journald keep more (SystemMaxUse=, RuntimeMaxUse=)';
     log.warn(`logs ${this.#name}: journald has removed ${many} before they were read (vacuumed): ${remedy}`);
-    return false;
+  }
+
+  /** No entry is left out. */
+  get #isOfAll(): boolean {
+    const { units, match } = this.#o.journald;
+    return units.length === 0 && match.length === 0;
+  }
+
+  #gapsFor(signal: AbortSignal): Gaps {
+    return new Gaps({
+      firstAt: (cursor) => cursorOf({ at: cursor }, this.#o.journald, signal),
+      removed: (count) => this.#lose(count),
+    });
   }
 
   /** A batch of what is there. False: it is time to stop, or to begin anew. */
@@ -290,16 +309,4 @@ async function some(child: Journalctl, signal: AbortSignal): Promise<boolean> {
   } catch (error) {
     throw new Unreadable((error as Error).message);
   }
-}
-
-/** How many entries journald has numbered between two; null: they are of different series. */
-function entriesBetween(before: string, behind: string): number | null {
-  const [a, b] = [numberOf(before), numberOf(behind)];
-  if (!a || !b || a.series !== b.series || b.number <= a.number) return null;
-  return Number(b.number - a.number - 1n);
-}
-
-function numberOf(cursor: string): { series: string; number: bigint } | null {
-  const found = /(?:^|;)s=([0-9a-f]+);i=([0-9a-f]{1,16})(?:;|$)/.exec(cursor);
-  return found && { series: found[1]!, number: BigInt(`0x${found[2]}`) };
 }

@@ -110,9 +110,18 @@ export class Journalctl {
   }
 }
 
-/** The cursor of the last entry of all; null: there is none yet. Rejects where the journal cannot be read. */
-export async function lastCursor({ directory }: JournaldConfig, stopped: AbortSignal): Promise<string | null> {
-  const child = start(['--lines=1', '--output-fields=_BOOT_ID', ...(directory ? [`--directory=${directory}`] : [])]);
+/**
+ * Of all entries the cursor of the last one, or of the first at or behind a cursor; null: there is none. Rejects where the
+ * journal cannot be read.
+ */
+export async function cursorOf(
+  which: 'last' | { at: string },
+  { directory }: JournaldConfig,
+  stopped: AbortSignal,
+): Promise<string | null> {
+  const where = directory === undefined ? [] : [`--directory=${directory}`];
+  const from = which === 'last' ? [] : [`--cursor=${which.at}`];
+  const child = start(['--lines=1', '--output-fields=_BOOT_ID', ...where, ...from]);
   const parser = new ExportParser(ADDRESSES, 0);
   let said = '';
   child.stderr?.on('data', (chunk: Buffer) => {

@@ -26,6 +26,7 @@ export class JournalStream extends FileStream {
   /** These are on their way, the last up to `end`. */
   passes(entries: Passing, end: number): void {
     this.#passing.push(entries);
+    this.lastPassed = entries.cursors;
     this.sentTo(end, NO_PREFIX);
   }
 
@@ -34,6 +35,9 @@ export class JournalStream extends FileStream {
     super.readAgain(position);
     this.#passing = this.#passing.filter(({ ends }) => ends.at(-1)! <= position);
   }
+
+  /** The cursors of what was passed last. */
+  lastPassed: readonly string[] = [];
 
   /** When the oldest entry was written that is on its way; null: none is. */
   get oldest(): number | null {

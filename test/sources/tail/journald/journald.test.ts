@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { type AgentConfig, type Home, makeHome, runnel } from '../../../support/agent.ts';
 import { type Journald, noJournald, type SentEntry, startJournald } from '../../../support/journald.ts';
+import { eventually } from '../../../support/until.ts';
 
 const skip = noJournald ?? false;
 // biome-ignore lint/suspicious/noExplicitAny: a document as it came
@@ -148,6 +149,42 @@ test('what journald removes before it is read is counted', { skip }, async () =>
   assert.match(second.stderr, /journald has removed \d+ entries before they were read \(vacuumed\): let journald keep/);
 });
 
+test('what came and went while journalctl was behind is counted', { skip }, async () => {
+  await using journald = await startJournald();
+  await using home = await makeHome();
+  const all = reading(journald, {}, { match: [] });
+  const agent = await home.start(all);
+  await journald.send(entries(0, 10));
+  await agent.until((s) => s.logs[0]!.lines >= 12, 'it is read');
+  const [follower] = spawnSync('pgrep', ['-P', `${agent.pid}`, 'journalctl'])
+    .stdout.toString()
+    .split('\n');
+  process.kill(Number(follower), 'SIGSTOP');
+  await journald.send(entries(10, 20));
+  await journald.rotate();
+  await journald.send(entries(20, 60));
+  await journald.rotate();
+  await journald.vacuum();
+  await journald.send(entries(60, 70));
+  process.kill(Number(follower), 'SIGCONT');
+  const { lost } = await agent.until((s) => s.lost.length > 0, 'it is said');
+  await journald.send(entries(70, 80));
+  const last = async () => (await sent(home)).some(({ message }) => message === 'message 79');
+  await eventually('the last ones are read', last);
+  const { conservation } = await agent.status();
+  assert.equal(conservation.total.dropped, lost[0]!.records);
+  await agent.stop();
+  const texts = (await sent(home)).map(({ message }) => message).filter((one) => one.startsWith('message'));
+  const has = new Set(texts);
+  assert.deepEqual([has.size, texts.at(-1)], [texts.length, 'message 79']);
+  const gone = messages(0, 80).filter((text) => !has.has(text));
+  // Those of files that it had open may be read yet.
+  assert.ok(gone.length >= 40, `${gone.length}`);
+  const { reason, records } = lost[0]!;
+  assert.equal(reason, 'vacuumed');
+  assert.ok(records >= gone.length && records <= gone.length + 5, `${records} for ${gone.length}`);
+});
+
 test('where entries are selected it is said that some may be lost, and not how many', { skip }, async () => {
   await using journald = await startJournald();
   await using home = await makeHome();
@@ -279,6 +316,10 @@ test('what is about files is refused, and fields that are not there are', async 
   assert.match((await wrong({ journald: { units: 'a*' } }))[0]!, /units\[0\] has wildcards/);
   assert.match((await wrong({ journald: { match: '--all' } }))[0]!, /match\[0\] must be FIELD=VALUE/);
   assert.match((await wrong({ name: 'x' }))[0]!, /logs\[0\] needs include/);
+  assert.match(
+    (await wrong({ journald: { directory: '/nowhere' } })).join(),
+    /directory names no directory that is there/,
+  );
   const drop = { drop: { 'systemd.unti': 'x' } };
   assert.match((await wrong({ journald: {}, process: [drop] }))[0]!, /did you mean systemd\.unit\?/);
   assert.match((await wrong({ include: '/a', process: [drop] }))[0]!, /no step before this one makes any/);
