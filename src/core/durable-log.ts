@@ -11,7 +11,7 @@ export interface LogSection {
   count: number;
   /** Input items among them. */
   items: number;
-  /** At most MAX_BLOCK_BYTES. */
+  /** At most MAX_BLOCK_BYTES; nobody's any more once it is written. */
   records: Buffer;
 }
 

@@ -165,38 +165,56 @@ export function frameRecord(record: {
   value: Bytes;
   headers?: readonly (readonly [string, Uint8Array | string])[];
 }): Buffer {
-  const parts: Uint8Array[] = [];
-  const integer = (n: number) => parts.push(varint(n));
-  const bytes = (b: Bytes) => {
-    if (b === null) return integer(-1);
-    const data = typeof b === 'string' ? Buffer.from(b) : b;
-    integer(data.length);
-    return parts.push(data);
-  };
-  parts.push(Buffer.of(0));
-  integer(0);
-  integer(record.offsetDelta);
-  bytes(record.key ?? null);
-  bytes(record.value);
-  const headers = record.headers ?? [];
-  integer(headers.length);
-  for (const [name, value] of headers) {
-    bytes(name);
-    bytes(value);
-  }
-  let length = 0;
-  for (const part of parts) length += part.length;
-  return Buffer.concat([varint(length), ...parts]);
+  const { offsetDelta, key = null, value, headers = [] } = record;
+  let length = 2 + varintBytes(offsetDelta) + fieldBytes(key) + fieldBytes(value) + varintBytes(headers.length);
+  for (const [name, content] of headers) length += fieldBytes(name) + fieldBytes(content);
+  const out = Buffer.allocUnsafe(varintBytes(length) + length);
+  let at = writeVarint(out, 0, length);
+  // No attributes, and no timestamp delta.
+  out[at++] = 0;
+  out[at++] = 0;
+  at = writeVarint(out, at, offsetDelta);
+  at = writeField(out, at, key);
+  at = writeField(out, at, value);
+  at = writeVarint(out, at, headers.length);
+  for (const [name, content] of headers) at = writeField(out, writeField(out, at, name), content);
+  return out;
 }
 
-/** `n`, a 32-bit integer, as a zigzag varint. */
-function varint(n: number): Buffer {
+function zigzag(n: number): number {
   assert((n | 0) === n, `${n} is not a 32-bit integer`);
-  let z = ((n << 1) ^ (n >> 31)) >>> 0;
-  const out: number[] = [];
-  for (; z > 0x7f; z >>>= 7) out.push((z & 0x7f) | 0x80);
-  out.push(z);
-  return Buffer.from(out);
+  return ((n << 1) ^ (n >> 31)) >>> 0;
+}
+
+function varintBytes(n: number): number {
+  let bytes = 1;
+  for (let z = zigzag(n); z > 0x7f; z >>>= 7) bytes++;
+  return bytes;
+}
+
+/** `n`, a 32-bit integer, as a zigzag varint; gives the place behind it. */
+function writeVarint(out: Buffer, at: number, n: number): number {
+  let z = zigzag(n);
+  for (; z > 0x7f; z >>>= 7) out[at++] = (z & 0x7f) | 0x80;
+  out[at++] = z;
+  return at;
+}
+
+function bytesOf(field: Bytes): number {
+  return field === null ? -1 : typeof field === 'string' ? Buffer.byteLength(field) : field.length;
+}
+
+function fieldBytes(field: Bytes): number {
+  const bytes = bytesOf(field);
+  return varintBytes(bytes) + Math.max(0, bytes);
+}
+
+function writeField(out: Buffer, at: number, field: Bytes): number {
+  at = writeVarint(out, at, bytesOf(field));
+  if (field === null) return at;
+  if (typeof field === 'string') return at + out.write(field, at);
+  out.set(field, at);
+  return at + field.length;
 }
 
 class Reader {

@@ -24,6 +24,8 @@ export interface AppenderOptions {
    * who waits for it is told.
    */
   durable: boolean;
+  /** See `SpoolOptions.chained`. */
+  chained: boolean;
   segmentBytes: number;
   /** Resolves when `bytes` more may be written, and counts them. */
   admit(bytes: number): Promise<void>;
@@ -257,7 +259,7 @@ export class Appender {
     this.busy = segment;
     await makeDirectory(this.#o.dir);
     await this.#o.prepare();
-    const opened = await SegmentWriter.open(segment);
+    const opened = await SegmentWriter.open(segment, this.#o.chained);
     if (segment !== last) this.#segments.push(segment);
     this.#writer = opened;
     if (this.#o.sync !== 'never') await syncDirectory(this.#o.dir);

@@ -1,6 +1,7 @@
 /** A partition that is chained, for the input that writes it. */
 import type { Block } from '../core/block.ts';
 import type { DurableLog, LogSection } from '../core/durable-log.ts';
+import { free } from '../core/free.ts';
 import { compress, decompress } from '../records/codecs.ts';
 import type { Codec } from '../records/record-batch.ts';
 import { AROUND } from './durable-outlet.ts';
@@ -40,7 +41,14 @@ export function durableLog(spool: Spool, partition: SpoolPartition, { packing, h
     reserve: (bytes, signal) => spool.reserve(bytes + AROUND, signal),
     reserveNow: (bytes) => spool.reserveNow(bytes + AROUND),
     async write(sections, signal) {
-      return partition.appendAll(await Promise.all(sections.map(blockOf)), signal);
+      const blocks = await Promise.all(sections.map(blockOf));
+      try {
+        return await partition.appendAll(blocks, signal);
+      } finally {
+        // Left to the garbage collector, it would go through the whole heap for them every few hundred.
+        for (const { body } of blocks) free(body);
+        for (const [i, { records }] of sections.entries()) if (records !== blocks[i]!.body) free(records);
+      }
     },
     async passed(offset, signal) {
       if (partition.acknowledged < offset) hurry();

@@ -112,6 +112,7 @@ export class SpoolPartition {
       dir,
       sync,
       durable,
+      chained: owner.chained,
       segmentBytes,
       admit: (bytes) => owner.admit(bytes),
       release: (bytes) => owner.release(bytes),

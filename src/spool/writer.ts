@@ -1,7 +1,7 @@
 /**
  * The open end of a spool partition: the segment that is written to, and which of its blocks are synced.
  *
- * A block's note goes into the sidecar first, then header and body into the segment. Both are written at positions that
+ * A block's note goes into the sidecar first, then header and body into the segment; side by side where it is chained. Both are written at positions that
  * move only when all is written, so what a failed write left behind is overwritten by the next try.
  */
 import type { FileHandle } from 'node:fs/promises';
@@ -20,8 +20,11 @@ export class SegmentWriter {
   readonly #log: FileHandle;
   readonly #weights: FileHandle;
   #weightsAt: number;
+  /** Of its blocks each is answered for: what they are is in them, and notes may come to the medium later. */
+  readonly #chained: boolean;
 
-  private constructor(segment: Segment, log: FileHandle, weights: FileHandle, weightsAt: number) {
+  private constructor(segment: Segment, log: FileHandle, weights: FileHandle, weightsAt: number, chained: boolean) {
+    this.#chained = chained;
     this.segment = segment;
     this.#log = log;
     this.#weights = weights;
@@ -31,7 +34,7 @@ export class SegmentWriter {
   }
 
   /** Opens the segment's files, or creates them; what lies behind the last good batch is cut off. */
-  static async open(segment: Segment): Promise<SegmentWriter> {
+  static async open(segment: Segment, chained: boolean): Promise<SegmentWriter> {
     const log = await openOrCreate(segment.log);
     let weights: FileHandle | undefined;
     try {
@@ -40,7 +43,7 @@ export class SegmentWriter {
       const { size } = await weights.stat();
       // A line that was cut short must not swallow the next one.
       await weights.write('\n', size);
-      return new SegmentWriter(segment, log, weights, size + 1);
+      return new SegmentWriter(segment, log, weights, size + 1, chained);
     } catch (error) {
       // Left to the garbage collector, a file that is open would end the process.
       await closeAll(log, weights);
@@ -56,8 +59,12 @@ export class SegmentWriter {
     const header = sealedHeader(body, { baseOffset: BigInt(segment.next), count, codec, time });
     const note: BlockNote = { offset: segment.next, records: count, bytes, time, rawBytes, key, weights };
     const line = Buffer.from(noteLine(note));
-    await writeAll(this.#weights, [line], this.#weightsAt);
-    await writeAll(this.#log, [header, body], segment.size);
+    if (this.#chained) {
+      await both(writeAll(this.#weights, [line], this.#weightsAt), writeAll(this.#log, [header, body], segment.size));
+    } else {
+      await writeAll(this.#weights, [line], this.#weightsAt);
+      await writeAll(this.#log, [header, body], segment.size);
+    }
     this.#weightsAt += line.length;
     if (segment.size === 0) segment.firstTime = time;
     segment.written = performance.now();
@@ -70,7 +77,7 @@ export class SegmentWriter {
   async sync(next: number): Promise<void> {
     const { size } = this.segment;
     // Side by side: who waits to be answered waits for both.
-    await Promise.all([this.#weights.datasync(), this.#log.datasync()]);
+    await Promise.all([this.#chained ? null : this.#weights.datasync(), this.#log.datasync()]);
     this.synced = Math.max(this.synced, next);
     this.#syncedSize = size;
   }
@@ -86,9 +93,16 @@ export class SegmentWriter {
     await this.#weights.truncate(this.#weightsAt);
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    // A power cut may take notes that are not on the medium: then items of blocks are not counted.
+    if (this.#chained) await this.#weights.datasync().catch(() => undefined);
     return closeAll(this.#log, this.#weights);
   }
+}
+
+/** Rejects with the first failure, when both are over: until then their memory is in use. */
+async function both(one: Promise<void>, other: Promise<void>): Promise<void> {
+  for (const result of await Promise.allSettled([one, other])) if (result.status === 'rejected') throw result.reason;
 }
 
 /** Rejects with the first failure, when each was tried. */

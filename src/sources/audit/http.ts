@@ -5,9 +5,10 @@
  *   GET  /v1/audit/streams    how far each stream is
  *   GET  /v1/audit/key        the public keys of seals
  */
+import { free } from '../../core/free.ts';
 import type { Answer, Handler, HttpRequest } from '../../http/answer.ts';
 import { jsonAnswer, Refusal } from '../../http/answer.ts';
-import { type AuditRequest, readProducer } from './chain.ts';
+import { type AuditRequest, readProducer, type TakenEvents } from './chain.ts';
 import { type AuditEvent, eventLines, MOST_OF_REQUEST, MOST_REQUEST_BYTES, readEvent, trimmed } from './event.ts';
 import type { AuditIntake } from './intake.ts';
 import type { KeyValidity } from './keys.ts';
@@ -66,15 +67,23 @@ async function posted(request: HttpRequest, peer: AuditPeer, o: AuditHttpOptions
   const closed = o.closed();
   if (closed !== null) throw tryAgain(closed, 5);
   const body = await request.body(MOST_REQUEST_BYTES);
-  const { events, lines } = several
-    ? eventsIn(body, o)
-    : { events: [readEvent(o.mask(whole(body)), o.required)], lines: null };
-  const stream = streamOf(headers['runnel-stream'], peer, events[0]!);
-  o.access.admit(stream, peer, events.length);
-  const taken = await o.intake.take({ stream, events, lines, producer: producerOf(headers), peer: peer.text });
+  let taken: TakenEvents;
+  try {
+    const { events, lines } = several
+      ? eventsIn(body, o)
+      : { events: [readEvent(o.mask(whole(body)), o.required)], lines: null };
+    const stream = streamOf(headers['runnel-stream'], peer, events[0]!);
+    o.access.admit(stream, peer, events.length);
+    taken = await o.intake.take({ stream, events, lines, producer: producerOf(headers), peer: peer.text });
+  } finally {
+    // What was taken of it is in the log.
+    request.discard();
+    // In several pieces it was put together; else it is gone by now.
+    if (body.length > 0) free(body);
+  }
   if (durability === 'kafka') await sent(o, wait);
-  const { first, last, hash, duplicate } = taken;
-  return { ...jsonAnswer(201, { stream, first, last, hash, durable: durability, duplicate }) };
+  const { stream, first, last, hash, duplicate } = taken;
+  return jsonAnswer(201, { stream, first, last, hash, durable: durability, duplicate });
 }
 
 function whole(body: Buffer): Buffer {
