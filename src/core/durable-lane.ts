@@ -82,6 +82,8 @@ interface OpenBlock {
 /** Smaller ones are not worth it: what sends them makes larger ones of them. */
 const COMPRESS_FROM = 4096;
 const LOOK_MS = 200;
+/** After a longer time without a look the process stood still (a suspend, SIGSTOP). */
+const STOOD_MS = 1000;
 
 export class DurableLane {
   readonly topic: string;
@@ -92,6 +94,7 @@ export class DurableLane {
   #packing: Promise<unknown> | null = null;
   #putting: Promise<void> = Promise.resolve();
   #looking: NodeJS.Timeout | undefined;
+  #looked = 0;
   #idle: (() => void)[] = [];
   #closed = false;
 
@@ -165,7 +168,9 @@ export class DurableLane {
   }
 
   #lookAgain(): void {
-    this.#looking ??= setInterval(() => this.#look(), LOOK_MS).unref();
+    if (this.#looking) return;
+    this.#looked = performance.now();
+    this.#looking = setInterval(() => this.#look(), LOOK_MS).unref();
   }
 
   /** Null: it is done. */
@@ -301,6 +306,10 @@ export class DurableLane {
   /** Those who have waited for long enough are told so. */
   #look(): void {
     const now = performance.now();
+    const stood = now - this.#looked > STOOD_MS;
+    this.#looked = now;
+    // What the disk said meanwhile is heard first: what is there must not be refused, and come again.
+    if (stood) return;
     const blocks = this.#open ? [...this.#sealed, this.#open] : [...this.#sealed];
     for (const { waiters } of blocks) {
       for (const waiter of waiters) {

@@ -138,6 +138,17 @@ test('at the deadline who waits is told so, and what nobody waits for is thrown 
   await assert.rejects(lane.reserve(100, soon()), /the local log of t is full/);
 });
 
+test('after it stood still, what the disk has done meanwhile is answered, though the deadline is over', async () => {
+  const { disk, lane, stream } = held();
+  const { durable } = await lane.add(stream, parcelOf([{ key: 'a' }]), performance.now() + 300);
+  await until('it is written', () => disk.written.length === 1);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+  setTimeout(() => disk.written[0]!.synced.resolve(), 20);
+  await durable;
+  const late = await lane.add(stream, parcelOf([{ key: 'b' }]), performance.now() + 300);
+  await assert.rejects(late.durable, /the disk takes too long/);
+});
+
 test('a real spool gives back what was added, in the order of arrival, after it was told to be safe', async (t) => {
   const dir = directory(t);
   const spools = await openSpools(dir);
