@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { figuresOf } from '../../src/report/figures.ts';
-import { INPUTS } from '../../src/sources/all.ts';
 import { ROOT } from '../support/docs-pages.ts';
+import { statusOf } from '../support/status.ts';
 
 const FILE = join(ROOT, 'prometheus/runnel.rules.yaml');
 const ALERTS = [...readFileSync(FILE, 'utf8').matchAll(/- alert: (\w+)/g)].map(([, name]) => name!);
@@ -22,6 +22,7 @@ const CASES: Record<string, [series: string, labels: Record<string, string>, wel
   RunnelLag: ['runnel_log_lag_seconds', { input: 'app' }, '10x20', '301x20'],
   RunnelDropped: ['runnel_dropped_total', { input: 'app', reason: 'truncated' }, '5x20', '0+1x20'],
   RunnelKernelDrops: ['runnel_statsd_kernel_drops_total', { listener: 'udp' }, '5x20', '0+1x20'],
+  RunnelSpoolFilling: ['runnel_spool_waiting_bytes', { log: 'common' }, '10x20', '900x20'],
   RunnelSpoolOld: ['runnel_spool_oldest_seconds', {}, '10x20', '4000x20'],
   RunnelDiskLow: ['runnel_data_dir_free_bytes', {}, '1000000000x20', '1000x20'],
   RunnelTopicFailing: ['runnel_topic_failing', { topic: 'runnel.logs', partition: '0' }, '0x20', '1x20'],
@@ -48,11 +49,17 @@ test('each rule fires when it should, and only then', { skip }, (t) => {
         Object.entries({ instance: 'web-1', ...all })
           .map(([name, value]) => `${name}="${value}"`)
           .join(',');
+      // What some rules compare it with.
+      const most = { series: `runnel_spool_max_bytes{${of({ log: 'common' })}}`, values: '1000x20' };
       const connected = { series: `runnel_kafka_connected{${of({})}}`, values: '1x20' };
       const one = { series: `${series}{${of(labels)}}`, values: fires ? ill : well };
       return {
         interval: '1m',
-        input_series: alertname === 'RunnelSpoolOld' ? [connected, one] : [one],
+        input_series: [
+          one,
+          ...(alertname === 'RunnelSpoolOld' ? [connected] : []),
+          ...(alertname === 'RunnelSpoolFilling' ? [most] : []),
+        ],
         // How many fire, whatever they say.
         promql_expr_test: [
           {
@@ -72,17 +79,7 @@ test('each rule fires when it should, and only then', { skip }, (t) => {
 });
 
 test('each series is a figure of the agent, with these labels', () => {
-  const nothing = Object.assign({}, ...INPUTS.map((kind) => kind.nothing));
-  const common = {
-    ...{ version: '', ready: true, uptime_seconds: 0, config: { hash: '' }, lost: [], topics: [] },
-    process: { rss_bytes: 0, cpu_seconds: 0, data_dir_free_bytes: 0 },
-    conservation: { total: {}, inputs: {} },
-    kafka: { state: 'connected', cluster: null, transactions: null, certificate_days_left: {}, retries: 0 },
-    admin: { listeners: [] },
-    spool: { bytes: 0, records: 0, oldest_seconds: 0 },
-  };
-  const figures = figuresOf({ ...common, ...nothing } as never);
-  const known = new Map(figures.map(({ name, labels }) => [`runnel_${name}`, labels]));
+  const known = new Map(figuresOf(statusOf()).map(({ name, labels }) => [`runnel_${name}`, labels]));
   for (const [alert, [series, labels]] of Object.entries(CASES)) {
     assert.deepEqual(known.get(series)?.toSorted(), Object.keys(labels).sort(), `${alert}: ${series}`);
   }
