@@ -128,8 +128,14 @@ test('peers that are slow, many, or send a hundred megabytes keep nobody else ou
     Array.from({ length: 1000 }, async (_, i) => {
       const peer = await Peer.of(t, { address: i % 2 === 0 ? http : grpc });
       // A head, or a body, that never ends.
-      if (i % 3 === 0) peer.socket.write('POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Le');
-      if (i % 3 === 1) peer.socket.write('POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\nabc');
+      if (i % 3 === 0)
+        peer.socket.write(
+          'POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\nContent-Le',
+        );
+      if (i % 3 === 1)
+        peer.socket.write(
+          'POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\nContent-Length: 5000000\r\n\r\nabc',
+        );
       return peer;
     }),
   );

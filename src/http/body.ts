@@ -1,32 +1,66 @@
 /**
  * What requests carry. Every byte counts against one budget from its arrival until the answer, and so does every byte
  * that comes out of a compressed one; what is beyond the request's own limit, or for which there is no room, is refused,
- * and the rest of it is read and thrown away.
+ * and the rest of it is read and thrown away. Where there is no room, one that has been arriving for long makes it: many that
+ * send a little now and then would keep all others out.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Transform } from 'node:stream';
 import { createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import { noRoom, Refusal, tooLarge } from './answer.ts';
 import { gunzipped } from './gunzip.ts';
+import { LIMITS } from './limits.ts';
+
+/** A body that is not here as a whole. */
+export interface ArrivingBody {
+  /** When it began, on the monotonic clock, milliseconds. */
+  readonly since: number;
+  /** Gives back what it has, ends its arrival, and is refused. */
+  evict(): void;
+}
 
 /** Bytes that all bodies of a server may take together. */
 export class Budget {
   readonly #bytes: number;
+  readonly #slowMs: number;
+  /** In the order in which they began. */
+  readonly #arriving = new Set<ArrivingBody>();
   #used = 0;
 
-  constructor(bytes: number) {
+  constructor(bytes: number, slowMs = LIMITS.slow_ms) {
     this.#bytes = bytes;
+    this.#slowMs = slowMs;
   }
 
   get used(): number {
     return this.#used;
   }
 
-  /** False, and nothing is taken: there is no room. */
-  take(bytes: number): boolean {
-    if (this.#used + bytes > this.#bytes) return false;
+  /** False, and nothing is taken: there is no room. `by`: who asks is not sent away itself. */
+  take(bytes: number, by: ArrivingBody | null = null): boolean {
+    while (this.#used + bytes > this.#bytes) {
+      const slow = this.#slowest(by);
+      if (!slow) return false;
+      slow.evict();
+      this.end(slow);
+    }
     this.#used += bytes;
     return true;
+  }
+
+  begin(body: ArrivingBody): void {
+    this.#arriving.add(body);
+  }
+
+  /** It is here, or gone. */
+  end(body: ArrivingBody): void {
+    this.#arriving.delete(body);
+  }
+
+  #slowest(by: ArrivingBody | null): ArrivingBody | null {
+    const before = performance.now() - this.#slowMs;
+    for (const body of this.#arriving) if (body !== by) return body.since < before ? body : null;
+    return null;
   }
 
   give(bytes: number): void {
@@ -79,13 +113,23 @@ export function readBody(request: IncomingMessage, max: number, taken: Taken): P
     const pieces: Buffer[] = [];
     let arrived = 0;
     let inflated = 0;
+    const arriving: ArrivingBody = {
+      since: performance.now(),
+      evict: () => {
+        taken.budget.give(taken.bytes);
+        taken.bytes = 0;
+        fail(noRoom());
+      },
+    };
+    taken.budget.begin(arriving);
     const fail = (error: Error) => {
+      taken.budget.end(arriving);
       request.off('data', onData).off('end', onEnd).off('close', onClose).resume();
       inflater?.off('data', keep).destroy();
       reject(error);
     };
     const take = (bytes: number) => {
-      if (!taken.budget.take(bytes)) return false;
+      if (!taken.budget.take(bytes, arriving)) return false;
       taken.bytes += bytes;
       return true;
     };
@@ -112,7 +156,11 @@ export function readBody(request: IncomingMessage, max: number, taken: Taken): P
       if (whole) gunzipped(pieces, max, take).then((body) => resolve([body]), reject);
       else resolve(pieces);
     };
-    const onEnd = () => (inflater ? inflater.end() : done());
+    const onEnd = () => {
+      taken.budget.end(arriving);
+      if (inflater) inflater.end();
+      else done();
+    };
     const onClose = () => {
       if (!request.complete) fail(new Error('the peer went away'));
     };

@@ -13,6 +13,8 @@ export interface Limits {
   sending: number;
   /** Bytes of all bodies, as they came and inflated. */
   bodies: number;
+  /** A body that has been arriving for longer makes room for others, where there is none. */
+  slow_ms: number;
   /** From the start, or the first byte behind the last answer, to the end of the next request's head. */
   head_ms: number;
   /** A connection is kept for a next request. */
@@ -31,6 +33,7 @@ export const LIMITS: Limits = {
   ahead: 2000,
   sending: 32 << 20,
   bodies: 32 << 20,
+  slow_ms: 1000,
   head_ms: 5000,
   keep_ms: 5000,
   still_ms: 10_000,

@@ -77,7 +77,7 @@ export class HttpServer implements Context {
     this.handler = handler;
     this.limits = { ...LIMITS, ...limits };
     this.refusal = refusal ?? plainRefusal;
-    this.budget = budget ?? new Budget(this.limits.bodies);
+    this.budget = budget ?? new Budget(this.limits.bodies, this.limits.slow_ms);
     const listening = { allowHalfOpen: true, noDelay: true };
     this.#listener = createListener(listening, (socket) => this.#accept(socket, tls));
     // Its own timeouts see less than #look does.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { textAnswer } from '../../src/http/answer.ts';
 import type { HttpServer } from '../../src/http/server.ts';
@@ -98,7 +99,7 @@ test('what is no such encoding, or none that is known, is refused', async (t) =>
 });
 
 test('all bodies together have one budget from the first byte on; who goes away gives his part back', async (t) => {
-  const server = await receiver(t, { bodies: 150_000 });
+  const server = await receiver(t, { bodies: 150_000, slow_ms: 60_000 });
   const first = await Peer.of(t, server);
   first.socket.write(head('Content-Length: 90000\r\n'));
   first.socket.write(Buffer.alloc(80_000));
@@ -113,6 +114,27 @@ test('all bodies together have one budget from the first byte on; who goes away 
   await until('its part is given back', () => server.budget.used === 0);
   assert.deepEqual((await post(t, server, Buffer.alloc(90_000))).codes, [200]);
   assert.deepEqual([...server.refused], [['memory', 2]]);
+});
+
+test('bodies that take long make room for others, the oldest first, and no more of them than is needed', async (t) => {
+  const server = await receiver(t, { bodies: 150_000, slow_ms: 50 });
+  const slow: Peer[] = [];
+  for (let i = 0; i < 3; i++) {
+    const peer = await Peer.of(t, server);
+    peer.socket.write(head('Content-Length: 60000\r\n'));
+    peer.socket.write(Buffer.alloc(40_000));
+    await until('it has come', () => server.budget.used === 40_000 * (i + 1));
+    slow.push(peer);
+  }
+  await sleep(60);
+  assert.deepEqual((await post(t, server, Buffer.alloc(50_000))).codes, [200]);
+  assert.deepEqual((await slow[0]!.answers(1)).codes, [503]);
+  assert.equal(server.budget.used, 80_000);
+  // Its own size sends nobody away who is younger than it, nor itself.
+  for (const peer of slow.slice(1)) peer.socket.write(Buffer.alloc(20_000));
+  for (const peer of slow.slice(1)) assert.deepEqual((await peer.answers(1)).codes, [200]);
+  await until('all is given back', () => server.budget.used === 0);
+  assert.deepEqual([...server.refused], [['memory', 1]]);
 });
 
 test('a body that does not come is ended in time, and its part given back', async (t) => {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { timeoutOf } from '../../src/http/grpc/message.ts';
 import { type GrpcOptions, GrpcServer, type Method } from '../../src/http/grpc/server.ts';
@@ -88,6 +90,22 @@ test('a large body is refused while it comes, and only that call ends', async (t
   const { status } = await call(session, ECHO, Buffer.alloc(100 << 20));
   assert.equal(status, 8);
   assert.equal((await call(session, ECHO, frameOf(Buffer.from('a')))).status, 0);
+});
+
+test('a message that takes long makes room for others', async (t) => {
+  const server = await open(t, { limits: { bodies: 100_000, slow_ms: 50 } });
+  const session = sessionTo(t, server.address);
+  const stream = session.request({ ':method': 'POST', ':path': ECHO, 'content-type': 'application/grpc' });
+  stream.on('error', () => undefined);
+  const headers = once(stream, 'response');
+  stream.write(frameOf(Buffer.alloc(90_000)).subarray(0, 80_000));
+  await until('it has come', () => server.budget.used === 80_000);
+  await sleep(60);
+  assert.equal((await call(session, ECHO, frameOf(Buffer.alloc(50_000)))).status, 0);
+  const [slow] = await headers;
+  assert.equal(slow['grpc-status'], '14');
+  stream.close();
+  await until('all is given back', () => server.budget.used === 0);
 });
 
 test('who is to come again is told when', async (t) => {

@@ -7,7 +7,7 @@
  */
 import type { ServerHttp2Stream } from 'node:http2';
 import { noRoom, Refusal, tooLarge } from '../answer.ts';
-import type { Budget } from '../body.ts';
+import type { ArrivingBody, Budget } from '../body.ts';
 import { gunzipped } from '../gunzip.ts';
 import { GrpcError } from './status.ts';
 
@@ -24,13 +24,14 @@ interface MessageReceived {
 export class CallShare {
   readonly #budget: Budget;
   #bytes = 0;
+  #arriving: ArrivingBody | null = null;
 
   constructor(budget: Budget) {
     this.#budget = budget;
   }
 
   take(bytes: number): boolean {
-    if (!this.#budget.take(bytes)) return false;
+    if (!this.#budget.take(bytes, this.#arriving)) return false;
     this.#bytes += bytes;
     return true;
   }
@@ -38,6 +39,22 @@ export class CallShare {
   give(): void {
     this.#budget.give(this.#bytes);
     this.#bytes = 0;
+  }
+
+  /** Its message begins to arrive; `evicted`: others had no room, and it took long. */
+  begin(evicted: () => void): void {
+    const evict = () => {
+      this.give();
+      evicted();
+    };
+    this.#arriving = { since: performance.now(), evict };
+    this.#budget.begin(this.#arriving);
+  }
+
+  /** It is here, or gone. */
+  end(): void {
+    if (this.#arriving) this.#budget.end(this.#arriving);
+    this.#arriving = null;
   }
 }
 
@@ -52,7 +69,9 @@ export function received(
     const pieces: Buffer[] = [];
     let size = 0;
     let length = -1;
+    taken.begin(() => fail(noRoom()));
     const fail = (error: Error) => {
+      taken.end();
       stream.off('data', onData).off('end', onEnd).off('close', onClose).resume();
       reject(error);
     };
@@ -68,6 +87,7 @@ export function received(
       }
     };
     const onEnd = () => {
+      taken.end();
       if (size < PREFIX || size !== PREFIX + length) {
         const what = size === 0 ? 'there is no message' : 'this is not exactly one message';
         return fail(new GrpcError('INVALID_ARGUMENT', 'malformed', what));

@@ -110,7 +110,7 @@ export class GrpcServer {
     this.access = options.access;
     this.methods = options.methods;
     this.limits = { ...LIMITS, ...options.limits };
-    this.budget = options.budget ?? new Budget(this.limits.bodies);
+    this.budget = options.budget ?? new Budget(this.limits.bodies, this.limits.slow_ms);
     const settings = { enablePush: false, initialWindowSize: WINDOW, maxConcurrentStreams: STREAMS };
     this.#h2 = createServer({ settings: { ...settings, maxHeaderListSize: MAX_HEAD }, unknownProtocolTimeout: 1000 });
     this.#h2.on('session', (session) => this.#onSession(session));
