@@ -20,6 +20,10 @@ import { complain, print, printJson } from './output.ts';
 const CODES = { complete: 0, incomplete: 1, undecided: 3 } as const;
 /** So many findings of a stream, and complete streams, are named for people. */
 const NAMED = 10;
+/** What there is where no configuration says it. */
+const SEAL_INTERVAL_MS = 60_000;
+/** So many intervals after the last seal the next one is late. */
+const LATE = 2;
 
 export type AuditVerifyCommand = KafkaChoice & {
   topic?: string;
@@ -27,7 +31,7 @@ export type AuditVerifyCommand = KafkaChoice & {
   key?: string;
   stream?: string;
   anyStart?: boolean;
-  unsealedFor: string;
+  unsealedFor?: string;
   timeout: string;
   json?: boolean;
 };
@@ -40,10 +44,12 @@ export async function auditVerify(command: AuditVerifyCommand): Promise<number> 
   let unsealedFor: number;
   try {
     pinned = command.key === undefined ? [] : keysOf(command.key);
-    unsealedFor = millisecondsOf('--unsealed-for', command.unsealedFor);
-    if (command.file !== undefined) source = exportOf(command.file);
-    else {
+    if (command.file !== undefined) {
+      source = exportOf(command.file);
+      unsealedFor = unsealedIn(command, 0);
+    } else {
       const config = await configOrBrokers(command);
+      unsealedFor = unsealedIn(command, LATE * (config?.audit?.seal.interval ?? SEAL_INTERVAL_MS));
       client = kafkaClient(command, config);
       source = kafkaSource(client, auditTopic(command.topic, config), command);
     }
@@ -104,11 +110,13 @@ function keysOf(path: string): string[] {
   }
 }
 
-function millisecondsOf(name: string, text: string): number {
+/** A stream that goes on waits for its next seal; an export does not go on. */
+function unsealedIn({ unsealedFor: text }: AuditVerifyCommand, usual: number): number {
+  if (text === undefined) return usual;
   try {
     return valuesOf(duration({ min: '0s', max: '365d' }), text) as number;
   } catch (error) {
-    throw new UsageError(`${name} ${(error as Error).message.replaceAll('{}', () => JSON.stringify(text))}`);
+    throw new UsageError(`--unsealed-for ${(error as Error).message.replaceAll('{}', () => JSON.stringify(text))}`);
   }
 }
 

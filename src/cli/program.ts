@@ -357,7 +357,10 @@ audit
   .option('--key <file>', 'public keys to trust, as `runnel audit key` prints them, hex, or PEM')
   .option('--stream <name>', 'only streams of this name, or with this id')
   .option('--any-start', 'a stream may begin later than with number 1: what was before was deleted')
-  .option('--unsealed-for <time>', 'its end may be without a seal for so long after the last one', '0s')
+  .option(
+    '--unsealed-for <time>',
+    'its end may be without a seal for so long after the last one (default: 2 seal.interval; with --file 0s)',
+  )
   .option('--timeout <seconds>', 'how long Kafka may be silent', '30')
   .option('--json', 'print the report as JSON')
   .addHelpText(

@@ -48,6 +48,16 @@ test('what is wrong, for people and for scripts', async () => {
   );
 });
 
+test('an export whose end no seal covers is not complete, a stream that goes on may be', async () => {
+  writeMade(file, whole.slice(0, -1));
+  const strict = await runnel('audit', 'verify', '--file', file);
+  assert.equal(strict.code, 1);
+  assert.match(strict.stdout, /unsealed: 21 to 30/);
+  const { code, stdout } = await runnel('audit', 'verify', '--file', file, '--unsealed-for', '365d');
+  assert.equal(code, 0);
+  assert.match(stdout, /! from 21 on they wait for their seal/);
+});
+
 test('a key that is pinned', async () => {
   writeMade(file, whole);
   const keys = join(dir, 'keys');

@@ -71,6 +71,7 @@ export function judgeStream(
   const add = (kind: FindingKind, from: number, to: number) => found.get(kind)!.add(from, to + 1);
   const { cover, last, sealed } = seen;
   const doubts: string[] = [];
+  const notes: string[] = [];
   const beginsLate = (cover.starts[0] ?? 1) > 1;
   const first = beginsLate && (rules.anyStart || rules.deleted) ? cover.starts[0]! : 1;
   if (beginsLate && rules.deleted && !rules.anyStart) {
@@ -89,8 +90,10 @@ export function judgeStream(
   for (const { from, to } of inclusive(second.repeated)) add('repeated', from, to);
   for (const { from, to } of seen.lostSeals) add('unsealed', from, to);
   for (const gap of sealed.missing(first, last + 1)) {
-    // The end of a stream that goes on waits for its seal.
-    if (gap.to > last && waits(seen, rules)) continue;
+    if (gap.to > last && waits(seen, rules)) {
+      notes.push(`from ${gap.from} on they wait for their seal`);
+      continue;
+    }
     for (const { from, to } of cover.present(gap.from, gap.to)) add('unsealed', from, to - 1);
   }
   const all = ORDER.flatMap((kind) => [...inclusive(found.get(kind)!)].map((range) => ({ kind, ...range })));
@@ -99,7 +102,7 @@ export function judgeStream(
   for (const { from, to, key } of seen.untrusted.slice(0, 3)) {
     faults.push(`seals of ${from} to ${to} are signed by ${key}, to which no pinned key leads`);
   }
-  const notes = second.repeatedSeals > 0 ? [`${second.repeatedSeals} seals came again as they were`] : [];
+  if (second.repeatedSeals > 0) notes.push(`${second.repeatedSeals} seals came again as they were`);
   return {
     stream: name,
     id,

@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { loadConfig } from '../../../src/options.ts';
 import { verifyAudit } from '../../../src/verify/audit/audit.ts';
 import { ExportFile } from '../../../src/verify/audit/export-file.ts';
 import { type MadeRecord, MadeStream, madeKey, writeMade } from '../../support/audit-records.ts';
@@ -33,6 +34,15 @@ function python(...keys: string[]): { status: number | null; stdout: string } {
 test('the verifier is forty lines of code at most', () => {
   const lines = program.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
   assert.ok(lines.length <= 40, `${lines.length} lines`);
+});
+
+test('its configurations are valid', async () => {
+  const blocks = [...TEXT.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text!);
+  assert.ok(blocks.length >= 2);
+  for (const text of blocks) {
+    writeFileSync(join(dir, 'runnel.yaml'), text);
+    await loadConfig(join(dir, 'runnel.yaml'), { env: {} });
+  }
 });
 
 test('it says complete where we do, and finds whatever we find', { skip }, async () => {
