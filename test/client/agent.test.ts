@@ -2,12 +2,16 @@
 // Slow: starts PostgreSQL and agents.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { test } from 'node:test';
 import type pg from 'pg';
 import { type AuditError, emit, inTransaction, relay, schema } from '../../src/client/audit.ts';
 import { type Home, makeHome, type RunningAgent } from '../support/agent.ts';
+import { makeCertificates } from '../support/kafka-tls.ts';
+import { freePort } from '../support/ports.ts';
 import { noPostgres, startPostgres } from '../support/postgres.ts';
 import { eventually, until } from '../support/until.ts';
 
@@ -64,6 +68,30 @@ test('an event that is emitted again is the same one, in the agent after kill -9
   });
   assert.equal((await emit({ event: { action: 'login' } }, { socket, stream: 'logins' })).first, 2);
   await again.stop();
+});
+
+test('events and rows go over https, with a token', { skip: noPostgres }, async () => {
+  await using postgres = await startPostgres();
+  await using home = await makeHome();
+  const pool = postgres.pool();
+  await pool.query(schema);
+  await makeCertificates(home.dir);
+  const [token, port] = ['a-secret', await freePort()];
+  const tokens = { shop: createHash('sha256').update(token).digest('hex') };
+  const own = home.path('server-chain.pem');
+  const tls = { cert_file: own, key_file: own };
+  const agent = await home.start({ audit: { listen: [`https://127.0.0.1:${port}`], tls, tokens } });
+  const address = { url: `https://localhost:${port}`, token, ca: readFileSync(home.path('ca.pem'), 'utf8') };
+  assert.equal((await emit({ event: { action: 'login' } }, address)).stream, 'shop');
+  await assert.rejects(emit({}, { ...address, token: 'another' }), { name: 'AuditError', status: 401 });
+  for (const id of names(30)) await inTransaction(pool, { event: { id } });
+  const stop = new AbortController();
+  const relayed = relay(pool, { ...address, stream: 'orders', signal: stop.signal });
+  await moved(pool);
+  stop.abort();
+  assert.deepEqual(await relayed, { events: 30, refused: 0 });
+  assert.equal(await sequence(agent, 'orders'), 30);
+  await agent.stop();
 });
 
 test('rows that a restored database has once more are not taken twice', { skip: noPostgres }, async () => {
