@@ -12,8 +12,10 @@ import { readMaskKey, wantsKey } from '../lines/mask-key.ts';
 import { Masking } from '../lines/masking.ts';
 import type { Config } from '../options.ts';
 import { records } from '../records/record-batch.ts';
+import { Containers } from '../sources/tail/containers/containers.ts';
 import { Selection } from '../sources/tail/find/selection.ts';
 import type { LogConfig } from '../sources/tail/options.ts';
+import { suppliedSteps } from '../sources/tail/watched.ts';
 import { ENVELOPE } from '../transforms/field.ts';
 import { processingOf } from '../transforms/process.ts';
 import type { VerbStep } from '../transforms/step.ts';
@@ -71,16 +73,20 @@ export async function trial(
   const out = await pool.take(share, 'block');
   const kernel = new Kernel(pool.memory, pool.arenas);
   const masking = Masking.of(input.name, input.masks, kernel, key);
-  const processing = processingOf(input.process, kernel, input.topic, undefined, masking);
+  const unwritten = suppliedSteps(input);
+  const processing = processingOf([...unwritten, ...input.process], kernel, input.topic, undefined, masking);
+  const containers = input.container ? new Containers(input.container) : null;
   const fields = processing?.fields ? await pool.take(share, 'batch') : null;
   const used = slot.bytes.write(text);
-  const envelope = logEnvelope({ input, config, path, id: '<file identity>' });
+  const known = processing?.fields ? undefined : containers?.known(path);
+  const envelope = logEnvelope({ input, config, path, id: '<file identity>', known });
   const stream: Stream = {
     name: path,
     topic: input.topic,
     key: partitionKey(config, path),
     account: new Account(`logs.${input.name}`),
     envelope: () => envelope,
+    known: processing?.fields ? containers?.texts(path) : undefined,
     replayable: true,
   };
   const batch = new Batch(slot, share, stream, fields);
@@ -121,7 +127,9 @@ export async function trial(
     batch.count = 1;
     batch.rows = null;
     batch.routes = null;
-    const steps = (processing?.steps ?? []).map((step, i): ToldStep => {
+    const all = processing?.steps ?? [];
+    for (const step of all.slice(0, unwritten.length)) step.apply(batch);
+    const steps = all.slice(unwritten.length).map((step, i): ToldStep => {
       const result = pass(step, batch);
       const has = batch.count === 0 || input.encoding === 'raw' ? {} : fieldsOf(pack(source).value);
       return { step: i + 1, verb: step.verb, result, fields: has };

@@ -20,7 +20,7 @@ export function stepsOf(config: CommonConfig, input: LogConfig): StepConfig[] {
 }
 
 /** What is known of a container needs no step where records have no fields: it is in what goes around each. */
-function suppliedSteps({ journald, container, encoding, process }: LogConfig): StepConfig[] {
+export function suppliedSteps({ journald, container, encoding, process }: LogConfig): StepConfig[] {
   if (encoding !== 'json') return [];
   if (journald) return [suppliedStep(CELLS)];
   return container && hasFields(process) ? [suppliedStep(namesWith(container.labels))] : [];

@@ -86,8 +86,13 @@ test('paths alone say what they can, without the API', async () => {
   // Of the link's target, too.
   assert.deepEqual(of('linked').kubernetes.pod, { name: 'web-1', uid: UID });
   assert.equal(of('hello').log.iostream, 'stdout');
-  const proof = await runnel('verify', '--topic', 'runnel.logs', '-c', home.path('runnel.yaml'));
-  assert.notEqual(proof.code, 1, proof.stdout + proof.stderr);
+  // What would be made of a line has it, too, with steps and without.
+  for (const process of [[], [{ drop: { 'kubernetes.namespace': 'other' } }]]) {
+    await home.configure({ logs: [{ name: 'app', include, format: 'cri', container: true, process }] });
+    const told = await runnel('explain', 'log', path, CRI('x').trim(), '-c', home.path('runnel.yaml'));
+    const { steps, value } = JSON.parse(told.stdout);
+    assert.deepEqual([steps.length, value.kubernetes], [process.length, kubernetes], told.stderr);
+  }
 });
 
 test('records of files that are no container’s, and of inputs that do not ask, are as before', async () => {
