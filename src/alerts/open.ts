@@ -32,8 +32,12 @@ export async function openAlerts(config: CommonConfig, host: InputHost): Promise
       const own = new OwnPoints();
       const ownPoints = (): MetricPoint[] => {
         const points = own.of(host.status() as OwnStatus);
-        for (const [rule, lines] of host.measured.takeLines()) {
-          points.push({ ...gaugePoint(LINES_METRIC, { [LINES_ATTRIBUTE]: rule }, lines), type: 'sum' });
+        const lines = host.measured.takeLines();
+        // None are a count, too: of a line that does not come any more.
+        for (const { name, log } of rules) {
+          if (log === null) continue;
+          const count = lines.get(name) ?? 0;
+          points.push({ ...gaugePoint(LINES_METRIC, { [LINES_ATTRIBUTE]: name }, count), type: 'sum' });
         }
         return points;
       };

@@ -226,6 +226,23 @@ test('lines are counted after mask and before process; Alertmanager has the fing
   close();
 });
 
+test('a line that does not come fires, also where it never came, and ends when it does', async () => {
+  await using home = await makeHome();
+  await using hooks = await startHooks();
+  const log = home.path('app.log');
+  await writeFile(log, '');
+  const beat = { name: 'beat', log: { input: 'app', match: 'alive' }, value: 'count over 2s', fire: '< 1' };
+  const { config, close } = await setting(home, hooks, { rules: [beat] });
+  const agent = await home.start({ ...config, logs: [{ name: 'app', include: log }] } as AgentConfig);
+  await until('it is told', () => hooks.taken.length === 1);
+  assert.equal(toldBy(hooks)[0]!.status, 'firing');
+  await appendFile(log, 'alive\n');
+  await until('it ends', () => hooks.taken.length === 2);
+  assert.equal(toldBy(hooks)[1]!.status, 'resolved');
+  await agent.stop();
+  close();
+});
+
 test('without alerts in the configuration the agent’s own are in the status, and no record is made', async () => {
   await using home = await makeHome();
   const away = `127.0.0.1:${await freePort()}`;
