@@ -22,7 +22,8 @@ RUN npm pack && npm install --global --prefix /out --omit=dev --ignore-scripts -
 FROM node:26-bookworm-slim
 COPY --from=build /out /usr/local
 # The group adm, 4 on Debian and Ubuntu, may read the host's logs. By number: Kubernetes believes no name to be not root's.
-RUN useradd --uid 10001 --shell /usr/sbin/nologin --groups adm --home-dir /var/lib/runnel --create-home runnel
+RUN useradd --uid 10001 --shell /usr/sbin/nologin --groups adm --home-dir /var/lib/runnel --no-create-home runnel \
+  && install --directory --owner=runnel --group=runnel --mode=0750 /var/lib/runnel
 COPY config/image.yaml /etc/runnel/runnel.yaml
 USER 10001
 VOLUME /var/lib/runnel

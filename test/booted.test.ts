@@ -79,7 +79,8 @@ test('the steps of docs/install.md install it on a booted Debian', { skip: whyNo
   await copyFile(process.execPath, at('usr/local/bin/node'));
   await chmod(at('usr/local/bin/node'), 0o755);
   await mkdir(at('usr/local/lib/node_modules'), { recursive: true });
-  await cp(join(run('npm', ['root', '--global']), 'npm'), at('usr/local/lib/node_modules/npm'), { recursive: true });
+  const npm = dirname(dirname(run('sh', ['-c', 'readlink -f "$(command -v npm)"'])));
+  await cp(npm, at('usr/local/lib/node_modules/npm'), { recursive: true });
   await symlink('../lib/node_modules/npm/bin/npm-cli.js', at('usr/local/bin/npm'));
   await cp(cache, at('root/npm-cache'), { recursive: true });
   await copyFile(join(dir, TGZ), at('root', TGZ));

@@ -7,6 +7,7 @@ import { proveAlerts } from './alerts.ts';
 import { proveAudit } from './audit.ts';
 import { proveCompared, proveSandboxed } from './checks.ts';
 import { proveGroup } from './group.ts';
+import { proveImage } from './image.ts';
 import { proveJson } from './json.ts';
 import { proveMask } from './mask.ts';
 import { provePackages } from './packages.ts';
@@ -35,7 +36,7 @@ const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[
     () => proveRegexBound(seed(), 10_000),
     () => proveRoutes(30),
   ],
-  packages: [provePackages, proveSea],
+  packages: [provePackages, proveSea, proveImage],
   spans: [() => proveSpans(seed(), 100_000)],
   traces: [() => proveDurable(60), () => proveOtlp(40)],
 };

@@ -7,12 +7,12 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 // @ts-expect-error a script, without types
 import { buildDeb } from '../../scripts/build-deb.mjs';
 import type { Status } from '../../src/report/shape.ts';
+import { cannotProve, copyDebian, NSPAWN_ENV, ROOT, run } from './debian.ts';
 
-const ROOT = dirname(dirname(import.meta.dirname));
 const OLDER = '0.0.9';
 const MAX_EXPOSURE = 2.0;
 const { version } = JSON.parse(fs.readFileSync(join(ROOT, 'package.json'), 'utf8'));
@@ -54,28 +54,9 @@ ExecStopPost=-/bin/sh -c 'journalctl --no-pager -u runnel > /root/journal; syste
 WantedBy=multi-user.target
 `;
 
-function run(file: string, args: string[], env = process.env): string {
-  const { status, stdout, stderr, error } = spawnSync(file, args, { cwd: ROOT, env, encoding: 'utf8' });
-  assert.equal(status, 0, `${file} ${args.join(' ')}: ${error ?? ''}${stderr}`);
-  return stdout.trim();
-}
-
-/** A Debian to boot, made once. */
-function debian(): string {
-  if (process.env.RUNNEL_TEST_DEBIAN) return process.env.RUNNEL_TEST_DEBIAN;
-  const at = join(ROOT, 'node_modules/.cache/debian');
-  if (fs.existsSync(join(at, 'complete'))) return at;
-  fs.rmSync(at, { recursive: true, force: true });
-  run('debootstrap', ['--variant=minbase', '--include=systemd-sysv,dbus,libatomic1', 'bookworm', at]);
-  fs.writeFileSync(join(at, 'complete'), '');
-  return at;
-}
-
 export function provePackages(): string {
-  for (const program of ['systemd-nspawn', 'debootstrap', 'dpkg-deb']) {
-    if (spawnSync(program, ['--version']).error) return `packages: NOT PROVEN: there is no ${program}`;
-  }
-  if (process.getuid?.() !== 0) return 'packages: NOT PROVEN: needs root, to boot a container';
+  const why = cannotProve('dpkg-deb');
+  if (why) return `packages: NOT PROVEN: ${why}`;
   const dir = fs.mkdtempSync(join(tmpdir(), 'runnel-packages-'));
   try {
     return boot(dir);
@@ -86,7 +67,7 @@ export function provePackages(): string {
 
 function boot(dir: string): string {
   const root = join(dir, 'root');
-  run('cp', ['-a', '--reflink=auto', debian(), root]);
+  copyDebian(root);
   const at = (...names: string[]) => join(root, 'root', ...names);
   readsLess(buildDeb({ to: dir, fast: true, version: OLDER }), at('old.deb'));
   fs.renameSync(buildDeb({ to: dir, fast: true }), at('new.deb'));
@@ -103,8 +84,7 @@ function boot(dir: string): string {
   fs.symlinkSync('../proof.service', join(wants, 'proof.service'));
 
   const how = ['--boot', '--register=no', '--keep-unit', '--private-network', '--console=pipe', '--directory', root];
-  const env = { ...process.env, SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: '1' };
-  const booted = spawnSync('systemd-nspawn', how, { env, encoding: 'utf8', timeout: 600_000 });
+  const booted = spawnSync('systemd-nspawn', how, { env: NSPAWN_ENV, encoding: 'utf8', timeout: 600_000 });
   const read = (name: string) =>
     fs.existsSync(at(name)) ? fs.readFileSync(at(name), 'utf8').trim() : `there is no ${name}`;
   const all = () => [booted.stdout, booted.stderr, read('said'), read('journal')].join('\n');
@@ -120,13 +100,13 @@ function boot(dir: string): string {
 /** The package of a version that reads no format of today. */
 function readsLess(deb: string, to: string): void {
   const dir = `${deb}.raw`;
-  run('dpkg-deb', ['--raw-extract', deb, dir]);
+  run('dpkg-deb', '--raw-extract', deb, dir);
   const preinst = join(dir, 'DEBIAN/preinst');
   const text = fs.readFileSync(preinst, 'utf8');
   const changed = text.replace(/(agent\.json" "\$format") \d+/, '$1 0');
   assert.notEqual(changed, text);
   fs.writeFileSync(preinst, changed);
-  run('dpkg-deb', ['--root-owner-group', '-Znone', '--build', dir, to]);
+  run('dpkg-deb', '--root-owner-group', '-Znone', '--build', dir, to);
 }
 
 /** What the script has found. */
