@@ -38,6 +38,8 @@ export class History {
   #ready: { is: boolean; since: number } | null = null;
   /** When each reason began that holds, by what it says but for its numbers. */
   #reasons = new Map<string, number>();
+  /** What each input says that is wrong, and when it said so first: most of it is counted, and goes on being said. */
+  #notes = new Map<string, { note: string; at: number }>();
   #timer: NodeJS.Timeout | undefined;
 
   /** `now`: the monotonic clock, milliseconds. */
@@ -99,15 +101,28 @@ export class History {
     return { ...(Object.fromEntries(series) as Record<Series, number[]>), ages, log_room: this.#logRoom };
   }
 
-  /** Seconds since which it is as ready as it is, and since which each reason holds, as far as was seen. */
-  since(status: Pick<LiveStatus, 'ready' | 'reasons'>): { ready: number; reasons: number[] } {
+  /**
+   * Seconds since which it is as ready as it is, and since which each reason holds, and what each input says is wrong
+   * with it, as far as was seen.
+   */
+  since(status: LiveStatus): { ready: number; reasons: number[]; notes: ReadonlyMap<string, number> } {
     const now = this.#now();
     this.#note(status, now);
-    const reasons = status.reasons.map((reason) => (now - this.#reasons.get(keyOf(reason))!) / 1000);
-    return { ready: (now - this.#ready!.since) / 1000, reasons };
+    const ago = (at: number) => (now - at) / 1000;
+    const reasons = status.reasons.map((reason) => ago(this.#reasons.get(keyOf(reason))!));
+    const notes = new Map([...this.#notes].map(([name, { at }]) => [name, ago(at)]));
+    return { ready: ago(this.#ready!.since), reasons, notes };
   }
 
-  #note({ ready, reasons }: Pick<LiveStatus, 'ready' | 'reasons'>, now: number): void {
+  #note(status: LiveStatus, now: number): void {
+    const { ready, reasons } = status;
+    const rows = this.#kinds.flatMap((kind) => kind.rows(status)).filter(({ note }) => note !== '');
+    this.#notes = new Map(
+      rows.map(({ name, note }) => {
+        const before = this.#notes.get(name);
+        return [name, before?.note === note ? before : { note, at: now }];
+      }),
+    );
     if (this.#ready?.is !== ready) this.#ready = { is: ready, since: now };
     this.#reasons = new Map(reasons.map((reason) => [keyOf(reason), this.#reasons.get(keyOf(reason)) ?? now] as const));
   }

@@ -116,9 +116,36 @@ test('what is wrong has a time and a remedy', () => {
   assert.ok(text.includes('the certificate of kafka-1:9092 lasts 3 days | null | Renew it.'));
   assert.ok(!text.join().includes('kafka-2'));
   // Back for a moment: it begins anew.
-  history.since({ ready: true, reasons: [] });
+  history.since({ ...status, ready: true, reasons: [] });
   clock.now = 100_000;
-  assert.deepEqual(history.since(status), { ready: 0, reasons: [0, 0] });
+  const { notes: _, ...anew } = history.since(status);
+  assert.deepEqual(anew, { ready: 0, reasons: [0, 0] });
+});
+
+test('what was counted long ago is nothing to do about now; what fails still is', () => {
+  const clock = { now: 0 };
+  const status = statusOf();
+  const history = new History(
+    () => status,
+    undefined,
+    () => clock.now,
+  );
+  history.look();
+  clock.now = 901_000;
+  status.statsd.listeners[0]!.error = null;
+  const said = () => viewOf(status, history).advice.map(({ text }) => text);
+  assert.deepEqual(
+    said().filter((text) => text.startsWith('statsd')),
+    [],
+  );
+  status.statsd.listeners[0]!.rejected++;
+  assert.ok(said().includes('statsd udp://127.0.0.1:8125: 3 rejected, 4 dropped by the kernel'));
+  status.statsd.listeners[0]!.error = 'address already in use';
+  said();
+  clock.now *= 2;
+  assert.ok(
+    said().includes('statsd udp://127.0.0.1:8125: 3 rejected, 4 dropped by the kernel, address already in use'),
+  );
 });
 
 test('reasons that the agent gives have remedies', () => {

@@ -14,6 +14,9 @@ export interface Advice {
 
 /** A local log that is as full as this will soon lose something, or hold something up. */
 const FULL = 0.8;
+/** What was counted once, and not again for so many seconds, is under Lost, and nothing to do about now. */
+const PAST = 15 * 60;
+const COUNTED = /^\d+ (?:rejected|refused|dropped by the kernel)$|^step \d+: \d+ failed$/;
 /** Days of a certificate. */
 const SOON = 14;
 
@@ -57,7 +60,7 @@ export function adviceOf(status: LiveStatus, kinds: readonly AnyKind[], since: R
     ...status.reasons.map((text, i) => ({ text, remedy: adviceOn(text), since: since.reasons[i] ?? null })),
     ...room(status),
     ...certificates(status),
-    ...inputs(status, kinds),
+    ...inputs(status, kinds, since.notes),
   ];
 }
 
@@ -95,10 +98,11 @@ function certificates({ kafka }: LiveStatus): Advice[] {
   });
 }
 
-function inputs(status: LiveStatus, kinds: readonly AnyKind[]): Advice[] {
-  return kinds
-    .flatMap((kind) => kind.rows(status))
-    .flatMap(({ name, note }) => {
-      return note === '' ? [] : [{ text: `${name}: ${note}`, remedy: adviceOn(note), since: null }];
-    });
+function inputs(status: LiveStatus, kinds: readonly AnyKind[], since: ReadonlyMap<string, number>): Advice[] {
+  const rows = kinds.flatMap((kind) => kind.rows(status));
+  return rows.flatMap(({ name, note }) => {
+    const seconds = since.get(name) ?? 0;
+    const isPast = seconds > PAST && note.split(', ').every((part) => COUNTED.test(part));
+    return note === '' || isPast ? [] : [{ text: `${name}: ${note}`, remedy: adviceOn(note), since: null }];
+  });
 }
