@@ -4,6 +4,9 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { isIntact, readAuditRecord } from '../src/audit/record.ts';
+import { keyPair } from '../src/audit/seal.ts';
+import { HEADER_BYTES, readHeader, sealedHeader } from '../src/records/record-batch.ts';
 import { type Home, makeHome } from './support/agent.ts';
 import { audit, auditOnDisk, checkedStreams, eventOf, linesOf, NDJSON, startAudit } from './support/audit-agent.ts';
 
@@ -71,7 +74,6 @@ test('a rotation that was interrupted is finished by the next process', async ()
   // As after the new key was made, and before any seal named it.
   const path = join(home.dataDir, 'audit/keys.json');
   const stored = JSON.parse(await readFile(path, 'utf8'));
-  const { keyPair } = await import('../src/audit/seal.ts');
   const seed = Buffer.alloc(32, 7);
   const next = keyPair(seed).key;
   await writeFile(join(home.dataDir, 'audit', `${next}.key`), seed, { mode: 0o600 });
@@ -79,8 +81,8 @@ test('a rotation that was interrupted is finished by the next process', async ()
   const { agent, socket } = await startAudit(home, {}, { seal: { every: 1 } });
   for (let i = 0; ; i++) {
     const { keys } = (await audit(socket, null, {}, '/v1/audit/key')).body;
-    if (keys.at(-1).key === next) break;
-    assert.ok(i < 200, 'the next key comes into use');
+    if (keys.at(-1).key === next && (await privateHalves(home)).length === 1) break;
+    assert.ok(i < 200, 'the next key comes into use, and the old private half goes');
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   assert.deepEqual(await privateHalves(home), [`${next}.key`]);
@@ -187,4 +189,40 @@ test('a log that is full holds who sends, then refuses; with more room it goes o
   assert.equal((await audit(again.socket, body(taken), ORDERS)).body.first, taken + 1);
   assert.equal((await audit(again.socket, body(3), ORDERS)).body.duplicate, true);
   await again.agent.stop();
+});
+
+test('a local log that somebody has changed is said at the start, and the chain goes on behind it', async () => {
+  await using home = await makeHome();
+  const first = await startAudit(home);
+  for (const id of ['a', 'b', 'c']) await audit(first.socket, eventOf(id, { amount: 1000 }), ORDERS);
+  await first.agent.kill9();
+  // Before it was written down elsewhere: another amount, with the batch's checksum made anew.
+  const path = join(home.dataDir, 'spool/audit/runnel.audit-0/00000000000000000000.log');
+  const bytes = await readFile(path);
+  const header = readHeader(bytes)!;
+  const body = bytes.subarray(HEADER_BYTES, header.bytes);
+  body.write('9000', body.indexOf('1000'));
+  const { baseOffset, count, codec, time } = header;
+  sealedHeader(body, { baseOffset, count, codec, time }).copy(bytes, 0);
+  await writeFile(path, bytes);
+  const { agent, socket } = await startAudit(home);
+  assert.match(agent.stderr, /record 1 of stream orders in the local log is not as it was written/);
+  assert.equal((await audit(socket, eventOf('d'), ORDERS)).body.first, 4);
+  await agent.stop();
+  const records = (await auditOnDisk(home.dataDir)).flatMap(({ value }) => readAuditRecord(value) ?? []);
+  assert.deepEqual(records.map(isIntact), [false, true, true, true]);
+});
+
+test('a clock that is set back makes no hole', async () => {
+  await using home = await makeHome();
+  const ahead = { preload: 'const now = Date.now; Date.now = () => now() + 7_200_000;' };
+  const first = await startAudit(home, {}, { seal: { every: 2 } }, ahead);
+  for (const id of ['a', 'b', 'c']) assert.equal((await audit(first.socket, eventOf(id), ORDERS)).code, 201);
+  await first.agent.stop();
+  const { agent, socket } = await startAudit(home, {}, { seal: { every: 2 } });
+  for (const id of ['d', 'e']) assert.equal((await audit(socket, eventOf(id), ORDERS)).code, 201);
+  await agent.stop();
+  const [stream] = checkedStreams(await auditOnDisk(home.dataDir)).values();
+  assert.deepEqual(stream!.ids, ['a', 'b', 'c', 'd', 'e']);
+  assert.equal(stream!.seals.at(-1)!.to, 5);
 });

@@ -108,6 +108,7 @@ export async function openChained(parts: Omit<Parts, 'positions'> & Identity): P
     restore: (committed) => restoreCommitted(committed, { ...parts, positions: [] }, true),
     sync: () => spool.syncStates(),
     superseded,
+    whole: true,
   });
 }
 

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { test } from 'node:test';
+import kafkajs from 'kafkajs';
 import { makeHome } from '../support/agent.ts';
 import { audit, checkedStreams, eventOf, startAudit } from '../support/audit-agent.ts';
 import { readCommitted } from '../support/committed.ts';
-import { noKafka, sharedKafka } from '../support/kafka.ts';
+import { createTopic, noKafka, sharedKafka, withAdmin } from '../support/kafka.ts';
 
 const ORDERS = { 'runnel-stream': 'orders' };
 const prefix = () => `audit-${randomBytes(4).toString('hex')}`;
@@ -45,6 +46,37 @@ test('with durability kafka an answer waits for Kafka; without it 503, and the e
   assert.ok(ready);
   assert.ok(!said.topic_errors.some((error) => /retention|cleanup|unclean/.test(error)), said.topic_errors.join('; '));
   await agent.stop();
+});
+
+test('what the topic does not take waits whole: nothing is cut, or set aside', { skip: noKafka }, async () => {
+  await using kafka = await sharedKafka();
+  await using home = await makeHome();
+  const topic_prefix = prefix();
+  const topic = `${topic_prefix}.audit`;
+  await createTopic(kafka.brokers, topic, { 'max.message.bytes': 100_000 });
+  const config = { kafka: { brokers: [kafka.brokers], topic_prefix, compression: 'none' } };
+  const { agent, socket } = await startAudit(home, config);
+  for (const [id, bytes] of [
+    ['a', 10],
+    ['b', 150_000],
+    ['c', 10],
+  ] as const) {
+    assert.equal((await audit(socket, eventOf(id, { filling: 'x'.repeat(bytes) }), ORDERS)).code, 201);
+  }
+  await agent.until(
+    (s) => s.topics.some((t) => t.topic === topic && /MESSAGE_TOO_LARGE/.test(t.error ?? '')),
+    'it is said',
+  );
+  const { audit: said } = await agent.status();
+  assert.ok(said.topic_errors.some((error) => error.includes('max.message.bytes=100000')));
+  const configEntries = [{ name: 'max.message.bytes', value: '1048588' }];
+  const resources = [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configEntries }];
+  await withAdmin(kafka.brokers, (admin) => admin.alterConfigs({ validateOnly: false, resources }));
+  await agent.settled(3);
+  await agent.stop();
+  const records = await readCommitted(kafka.brokers, topic);
+  const [stream] = checkedStreams(records.map(({ value }) => ({ value: Buffer.from(value) }))).values();
+  assert.deepEqual(stream!.ids, ['a', 'b', 'c']);
 });
 
 test('strict takes nothing while the topic is weak', { skip: noKafka }, async () => {

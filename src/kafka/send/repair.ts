@@ -116,12 +116,18 @@ export class Repair<B extends Batch> {
   readonly #topic: string;
   /** Takes what the broker refuses for good; without it that waits. */
   readonly #deadLetters: DeadLetters | undefined;
+  readonly #whole: boolean;
   readonly #limit: SizeLimit;
   readonly #skew = new ClockSkew();
   /** Records that were cut. */
   cut = 0;
 
-  constructor(client: KafkaClient, { topic, deadLetters }: { topic: string; deadLetters?: DeadLetters | undefined }) {
+  /** `whole`: what its records are is proven by their bytes: none is cut, it waits until the topic takes it. */
+  constructor(
+    client: KafkaClient,
+    { topic, deadLetters, whole = false }: { topic: string; deadLetters?: DeadLetters | undefined; whole?: boolean },
+  ) {
+    this.#whole = whole;
     this.#client = client;
     this.#topic = topic;
     this.#deadLetters = deadLetters;
@@ -194,7 +200,7 @@ export class Repair<B extends Batch> {
 
   /** False: it cannot get smaller. */
   #replace(packet: B, smaller: Smaller | null, holder: Holder<B>): boolean {
-    if (!smaller) return false;
+    if (!smaller || (this.#whole && smaller.cut > 0)) return false;
     if (smaller.sections[0]?.cut) this.#warn('cut', this.#topic);
     this.cut += smaller.cut;
     holder.replace(packet, smaller.sections);

@@ -37,6 +37,8 @@ export interface ExactlyOnceOptions {
   sync(): Promise<boolean>;
   /** Another process works under the agent id. */
   superseded(error: Superseded): void;
+  /** Records are proven by their bytes: none is cut, or set aside; what Kafka does not take waits. */
+  whole?: boolean;
   longest_pause?: number;
 }
 
@@ -106,7 +108,7 @@ export class ExactlyOnce {
         timeout: this.#o.timeout,
         positions: this.#positions,
         room: this.#o.room,
-        deadLetters: this.#deadLetters,
+        ...(this.#o.whole ? { whole: true } : { deadLetters: this.#deadLetters }),
         restore: (committed) => this.#restore(committed),
         began: (sender) => this.#unsettled.set(sender, this.#end),
         ended: (sender, next) => {

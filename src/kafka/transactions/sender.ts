@@ -45,8 +45,10 @@ const ABORT_MS = 500;
 export interface TransactionalSenderOptions extends FillingOptions {
   transactionalId: string;
   positions: PositionsTopic;
-  /** Takes what the broker refuses for good. */
-  deadLetters: DeadLetters;
+  /** Takes what the broker refuses for good; without it that waits. */
+  deadLetters?: DeadLetters | undefined;
+  /** No record is ever cut. */
+  whole?: boolean;
   /** Awaited before anything is sent: what other processes of this agent id had committed. */
   restore(committed: Committed): Promise<void>;
   /** A transaction's positions are about to be written, are settled, or never will be. */
@@ -97,8 +99,8 @@ export class TransactionalSender {
     this.#o = options;
     this.#transactions = new Transactions(client, options);
     this.#queue = new TransactionQueue(options.room.bytes);
-    const { topic, positions, deadLetters } = options;
-    this.#repair = new Repair(client, { topic, deadLetters });
+    const { topic, positions, deadLetters, whole = false } = options;
+    this.#repair = new Repair(client, { topic, deadLetters, whole });
     const skew = () => this.#repair.skew;
     this.#writer = new TransactionWriter(client, { topic, positions, transactions: this.#transactions, skew });
     this.#filling = new Filling(this.#queue, this.#repair, this.#writer, options);
