@@ -7,10 +7,22 @@
  * Time is the monotonic clock's, milliseconds; after a gap of more than three intervals nothing is concluded from it.
  */
 import { wildcards } from '../config/wildcards.ts';
-import { Divisor } from './divisor.ts';
 import { ValueHistory } from './history.ts';
 import { Instance, type InstanceState } from './instance.ts';
 import type { State } from './machine.ts';
+import {
+  chosenLabels,
+  divisorOf,
+  labelKey,
+  MOST_INSTANCES,
+  MOST_INSTANCES_OF_RULE,
+  MOST_KNOWN,
+  OVERFLOW_LABELS,
+  type RulePart,
+  rememberSeries,
+  retime,
+  seriesOf,
+} from './part.ts';
 import type { MetricPoint } from './point.ts';
 import { conditionsOf, type Rule } from './rule.ts';
 
@@ -18,14 +30,8 @@ import { conditionsOf, type Rule } from './rule.ts';
 const LONGEST_GAP = 3;
 /** Of an interval: when a window that does not come is closed without it. */
 const LATE = 1.5;
-/** Instances of a rule, and of all; what is more is one, with the label `overflow`. */
-export const MOST_OF_RULE = 1000;
-export const MOST = 20_000;
 /** Instances whose values of the last hour are kept: as many as the status lists. */
 const MOST_HISTORIES = 1000;
-/** Names and series that are kept in mind; beyond, it is begun anew. */
-const MOST_KNOWN = 2 * MOST;
-const OVERFLOW = { overflow: 'true' };
 const ABSENT_SOURCE = '';
 
 export interface AlertChange {
@@ -33,35 +39,20 @@ export interface AlertChange {
   previous: State;
 }
 
-/** What of a rule one source brings. */
-interface Part {
-  rule: Rule;
-  source: string;
-  interval: number;
-  instances: Map<string, Instance>;
-  /** By name and series of a point: where it goes; null: it is not of the rule. */
-  known: Map<string, Map<string, Instance | null>>;
-  /** Series in it: names and series come from outside, and go. */
-  remembered: number;
-  /** Of a ratio: what it is divided by, by key. */
-  divisors: Map<string, Divisor>;
-  evaluated: number | null;
-}
-
 interface Source {
   name: string;
   interval: number;
   /** When its last window was; null: none was, and it is waited for since the next tick. */
   closed: number | null;
-  parts: Set<Part>;
+  parts: Set<RulePart>;
   /** By number of the rule. */
-  byRule: Part[];
+  byRule: RulePart[];
 }
 
 export class Engine {
   readonly #rules: readonly { rule: Rule; matches: (name: string) => boolean; isDivisor: (name: string) => boolean }[];
   readonly #sources = new Map<string, Source>();
-  readonly #parts = new Map<string, Part>();
+  readonly #parts = new Map<string, RulePart>();
   /** By name: the rules that look at it. */
   readonly #wanted = new Map<string, readonly number[]>();
   readonly #matchers = new WeakMap<Rule, readonly (readonly [name: string, matches: (value: string) => boolean])[]>();
@@ -158,7 +149,7 @@ export class Engine {
     return source;
   }
 
-  #part(rule: Rule, source: string, interval: number): Part {
+  #part(rule: Rule, source: string, interval: number): RulePart {
     const key = `${rule.name}\0${source}`;
     let part = this.#parts.get(key);
     if (!part) {
@@ -194,18 +185,18 @@ export class Engine {
       return;
     }
     if (!this.#isOf(rule, point)) {
-      if (known) remember(part, known, point.series!, null);
+      if (known) rememberSeries(part, known, point.series!, null);
       return;
     }
-    const attributes = rule.by === null ? point.attributes : chosen(point.attributes, rule.by);
-    const key = keyOf(attributes);
+    const attributes = rule.by === null ? point.attributes : chosenLabels(point.attributes, rule.by);
+    const key = labelKey(attributes);
     if (rule.of !== null && !matches(point.name)) {
       divisorOf(part, key).add(point);
       return;
     }
     const instance = this.#instance(part, key, attributes);
     // Where it was one too many there may be room later.
-    if (known && instance.key === key) remember(part, known, point.series!, instance);
+    if (known && instance.key === key) rememberSeries(part, known, point.series!, instance);
     instance.add(point);
   }
 
@@ -214,12 +205,12 @@ export class Engine {
     return true;
   }
 
-  #instance(part: Part, key: string, attributes: Readonly<Record<string, string>>): Instance {
+  #instance(part: RulePart, key: string, attributes: Readonly<Record<string, string>>): Instance {
     const { instances, rule, interval, source } = part;
     const had = instances.get(key);
     if (had) return had;
-    if ((instances.size >= MOST_OF_RULE || this.#count >= MOST) && attributes !== OVERFLOW) {
-      return this.#instance(part, keyOf(OVERFLOW), OVERFLOW);
+    if ((instances.size >= MOST_INSTANCES_OF_RULE || this.#count >= MOST_INSTANCES) && attributes !== OVERFLOW_LABELS) {
+      return this.#instance(part, labelKey(OVERFLOW_LABELS), OVERFLOW_LABELS);
     }
     const made = new Instance(rule, key, attributes, interval, source);
     instances.set(key, made);
@@ -234,7 +225,7 @@ export class Engine {
     instance.history = new ValueHistory();
   }
 
-  #evaluate(part: Part, now: number): AlertChange[] {
+  #evaluate(part: RulePart, now: number): AlertChange[] {
     const { rule, interval, instances, divisors, evaluated } = part;
     const since = evaluated === null ? 0 : now - evaluated;
     const passed = since > interval * LONGEST_GAP ? 0 : since;
@@ -263,7 +254,7 @@ export class Engine {
     part.interval = interval;
     const before = part.evaluated;
     const seen = this.#seen.get(rule);
-    const instance = this.#instance(part, keyOf({}), {});
+    const instance = this.#instance(part, labelKey({}), {});
     // It begins to be looked for now; one that fires since before a restart goes on until something comes.
     if (seen === undefined) this.#seen.set(rule, instance.progress.state === 'ok' ? now : now - rule.absent);
     else if (before === null && instance.progress.state === 'ok') this.#seen.set(rule, now);
@@ -273,52 +264,4 @@ export class Engine {
     instance.tell(silent >= rule.absent ? 1 : 0, silent / 1000);
     return this.#evaluate(part, now);
   }
-}
-
-/** The source's interval is another than it was: of windows of the old one nothing is made. */
-function retime(part: Part, interval: number): void {
-  part.interval = interval;
-  part.divisors.clear();
-  for (const instance of part.instances.values()) instance.retime(interval);
-}
-
-/** Of keys that are too many, all together. */
-function divisorOf({ rule, interval, divisors }: Part, key: string): Divisor {
-  const of = divisors.has(key) || divisors.size < MOST_OF_RULE ? key : keyOf(OVERFLOW);
-  let divisor = divisors.get(of);
-  if (!divisor) {
-    divisor = new Divisor(rule, interval);
-    divisors.set(of, divisor);
-  }
-  return divisor;
-}
-
-function seriesOf({ known }: Part, name: string): Map<string, Instance | null> {
-  let of = known.get(name);
-  if (!of) {
-    of = new Map();
-    known.set(name, of);
-  }
-  return of;
-}
-
-function remember(part: Part, known: Map<string, Instance | null>, series: string, instance: Instance | null): void {
-  if (!known.has(series) && ++part.remembered > MOST_KNOWN) {
-    part.known.clear();
-    part.remembered = 0;
-  }
-  known.set(series, instance);
-}
-
-function chosen(attributes: Readonly<Record<string, string>>, by: readonly string[]): Record<string, string> {
-  const some: Record<string, string> = {};
-  for (const name of by) if (attributes[name] !== undefined) some[name] = attributes[name];
-  return some;
-}
-
-/** The same for the same labels, whatever their order. */
-function keyOf(attributes: Readonly<Record<string, string>>): string {
-  let key = '';
-  for (const name of Object.keys(attributes).sort()) key += `${name}\x1f${attributes[name]}\x1e`;
-  return key;
 }
