@@ -43,6 +43,7 @@ const SCRIPT = `
 set -e
 mount --make-rprivate /
 mount --bind "$1/run" /run
+[ -z "$2" ] || mount --bind "$2" /proc/sys/kernel/random/boot_id
 exec ${PROGRAM}
 `;
 
@@ -69,13 +70,17 @@ export class Journald implements AsyncDisposable {
     return join(this.#dir, 'run/log/journal');
   }
 
-  async start(): Promise<void> {
+  /** `boot`: a UUID, in place of that which the machine has given this boot. */
+  async start({ boot }: { boot?: string } = {}): Promise<void> {
     const conf = join(this.#dir, 'run/systemd/journald.conf.d');
     spawnSync('mkdir', ['-p', conf, join(this.#dir, 'run/log/journal'), join(this.#dir, 'run/systemd/journal')]);
     writeFileSync(join(conf, 'test.conf'), `${CONFIGURATION}${this.#lines.join('\n')}\n`);
     const socket = this.#socket('socket');
     rmSync(socket, { force: true });
-    const child = spawn('unshare', ['--mount', 'bash', '-c', SCRIPT, 'journald', this.#dir], { stdio: 'ignore' });
+    const id = boot === undefined ? '' : join(this.#dir, 'boot');
+    if (boot !== undefined) writeFileSync(id, `${boot}\n`);
+    const args = ['--mount', 'bash', '-c', SCRIPT, 'journald', this.#dir, id];
+    const child = spawn('unshare', args, { stdio: 'ignore' });
     running.add(child);
     child.once('exit', () => running.delete(child));
     this.#child = child;

@@ -34,12 +34,13 @@ export class Journalctl {
    * It begins at the entry with this cursor, or with what comes behind where that is not there, or is not selected; null:
    * with the first one there is. `most`: bytes of a message that are kept. `name`: of the input, in messages.
    *
-   * Not with --after-cursor: it passes over an entry in any case, also where that is another one.
+   * Not with --after-cursor: it passes over an entry in any case, also where that is another one. With --merge: without it
+   * what follows has the last boot's entries only, and what was said while the machine went down would be left out.
    */
   constructor(config: JournaldConfig, from: string | null, most: number, name: string) {
     this.#parser = new ExportParser([...ADDRESSES, ...ASKED], most);
     const begin = from === null ? [] : [`--cursor=${from}`];
-    const follow = ['--follow', '--no-tail', `--output-fields=${ASKED.join(',')}`, ...begin];
+    const follow = ['--follow', '--merge', '--no-tail', `--output-fields=${ASKED.join(',')}`, ...begin];
     this.#child = start([...follow, ...selecting(config)]);
     this.#child.stdout?.on('readable', () => this.#wake());
     this.#child.stderr?.on('data', (chunk: Buffer) => {

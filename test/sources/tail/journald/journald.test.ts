@@ -125,6 +125,28 @@ test('a restart goes on behind the last entry, over rotations and kill -9 of jou
   );
 });
 
+test('what was said before the machine was booted again is read, too', { skip }, async () => {
+  await using journald = await startJournald();
+  await using home = await makeHome();
+  await journald.kill('SIGTERM');
+  await journald.start({ boot: '11111111-1111-4111-8111-111111111111' });
+  await journald.send(entries(0, 3));
+  await readLines(home, reading(journald), 3);
+  // While the agent is down already, and the machine is not.
+  await journald.send(entries(3, 5));
+  await journald.kill('SIGTERM');
+  await journald.start({ boot: '22222222-2222-4222-8222-222222222222' });
+  await journald.send(entries(5, 8));
+  await readLines(home, reading(journald), 5);
+  const records = await sent(home);
+  assert.deepEqual(
+    records.map(({ message }) => message),
+    messages(0, 8),
+  );
+  const boots = records.map(({ systemd }) => systemd.boot_id[0]).join('');
+  assert.equal(boots, '11111222');
+});
+
 test('what journald removes before it is read is counted', { skip }, async () => {
   await using journald = await startJournald();
   await using home = await makeHome();
