@@ -8,40 +8,29 @@
  * Where it is missing and can be installed (root, apt-get), it is, once: Debian's chromium-headless-shell.
  */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hasProgram, notInstalled } from './debian.ts';
 
 const PROGRAMS = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'];
 const FLAGS =
   '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --force-device-scale-factor=1';
-const INSTALL = 'apt-get install -y --no-install-recommends chromium-headless-shell fonts-liberation';
+const PACKAGES = 'chromium-headless-shell fonts-liberation';
 const START_MS = 30_000;
 /** Whatever it is asked for it does in so long. */
 const ANSWER_MS = 30_000;
 
 function found(): string | undefined {
-  return PROGRAMS.find((name) => spawnSync('sh', ['-c', `command -v ${name}`]).status === 0);
-}
-
-function whyNot(): string | false {
-  if (found()) return false;
-  const without = `NOT TESTED: there is no Chromium (${INSTALL})`;
-  const apt = spawnSync('sh', ['-c', 'command -v apt-get']).status === 0;
-  if (process.getuid?.() !== 0 || !apt) return without;
-  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  const lock = path.join(tmpdir(), 'runnel-chromium-install.lock');
-  const install = `flock "$1" sh -c 'command -v ${PROGRAMS[0]} || ${INSTALL} || { apt-get update && ${INSTALL}; }'`;
-  spawnSync('sh', ['-c', install, 'sh', lock], { env: environment, timeout: 100_000 });
-  return found() ? false : `${without}, and it cannot be installed here`;
+  return PROGRAMS.find(hasProgram);
 }
 
 /** Why there is no Chromium here, for a test's `skip` option; false when there is. */
-export const noChromium: string | false = whyNot();
+export const noChromium = notInstalled('Chromium', PROGRAMS.map((name) => `command -v ${name}`).join(' || '), PACKAGES);
 
 const running = new Set<ChildProcess>();
 process.on('exit', () => {

@@ -15,15 +15,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { notInstalled } from './debian.ts';
 
 const START_MS = 60_000;
-const PACKAGE = 'postgresql';
-const INSTALL = `apt-get install -y --no-install-recommends ${PACKAGE}`;
 const USER = 'postgres';
 const ROOT = process.getuid?.() === 0;
 
 /** Where its programs are; empty where it is not installed. Debian does not put them into the PATH. */
-let bin = findBin();
+let bin = '';
 /** Why there is no PostgreSQL here, for a test's `skip` option; false when there is. */
 export const noPostgres: string | false = whyNot();
 
@@ -34,17 +33,9 @@ function findBin(): string {
 }
 
 function whyNot(): string | false {
-  if (bin !== '') return false;
-  const without = `NOT TESTED: PostgreSQL is not installed (${INSTALL})`;
-  if (!ROOT || spawnSync('sh', ['-c', 'command -v apt-get']).status !== 0) return without;
-  // Test files that start together wait for each other at the lock. No service is begun: who starts one asks policy-rc.d.
-  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  const there = 'ls /usr/lib/postgresql/*/bin/initdb';
-  const install = `flock "$1" sh -c '${there} || ${INSTALL} || { apt-get update && ${INSTALL}; }'`;
-  const lock = path.join(tmpdir(), 'runnel-postgres-install.lock');
-  spawnSync('sh', ['-c', install, 'sh', lock], { env: environment, timeout: 180_000 });
+  const reason = notInstalled('PostgreSQL', 'ls /usr/lib/postgresql/*/bin/initdb', 'postgresql');
   bin = findBin();
-  return bin === '' ? `${without}, and cannot be installed here` : false;
+  return reason;
 }
 
 /** As whom it runs. */

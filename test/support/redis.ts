@@ -5,7 +5,7 @@
  *
  * Where it is missing and can be installed (root, apt-get), it is, once; nothing of it is started by that.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -14,30 +14,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis as Client } from 'ioredis';
+import { notInstalled } from './debian.ts';
 import { freePort } from './ports.ts';
 
 const PROGRAM = 'redis-server';
 const START_MS = 20_000;
-const INSTALL = 'apt-get install -y --no-install-recommends redis-server';
 
 /** Why there is no Redis here, for a test's `skip` option; false when there is. */
-export const noRedis: string | false = whyNot();
-
-function whyNot(): string | false {
-  if (has(PROGRAM)) return false;
-  const without = `NOT TESTED: ${PROGRAM} is not installed (${INSTALL})`;
-  if (process.getuid?.() !== 0 || !has('apt-get')) return without;
-  // Test files that start together wait for each other at the lock. No service is begun: who starts one asks policy-rc.d.
-  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  const install = `flock "$1" sh -c 'command -v ${PROGRAM} || ${INSTALL} || { apt-get update && ${INSTALL}; }'`;
-  const lock = path.join(tmpdir(), 'runnel-redis-install.lock');
-  spawnSync('sh', ['-c', install, 'sh', lock], { env: environment, timeout: 120_000 });
-  return has(PROGRAM) ? false : `${without}, and cannot be installed here`;
-}
-
-function has(program: string): boolean {
-  return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
-}
+export const noRedis = notInstalled(PROGRAM, `command -v ${PROGRAM}`, PROGRAM);
 
 export interface RedisServerOptions {
   fsync?: 'always' | 'everysec' | 'no';
