@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Home, makeHome, type RunningAgent } from './support/agent.ts';
 import { audit, auditOnDisk, checkedStreams, eventOf, startAudit } from './support/audit-agent.ts';
+import { freePort } from './support/ports.ts';
 
 interface Line {
   message: string;
@@ -127,4 +128,36 @@ test('where the local log is full reading waits; what a rotation cost then ends 
   const status = await agent.until(({ ready }) => !ready, 'it is not ready', 60_000);
   assert.match(status.reasons.join(), /logs auditd: its audit stream lacks \d+ bytes \(rotated_away\)/);
   await agent.kill9();
+});
+
+test('a reload of audit and of the files, while lines come', async () => {
+  await using home = await makeHome();
+  await mkdir(home.path('logs'));
+  const file = home.path('logs/a.log');
+  const admin = { listen: `127.0.0.1:${await freePort()}` };
+  const config = (i: number) => ({
+    admin,
+    logs: [{ name: 'auditd', include: [file], audit: true, tags: { round: String(i) } }],
+    audit: { listen: [`unix://${home.path('audit.sock')}`], hold: `${i + 1}s` },
+  });
+  const agent = await home.start(config(0));
+  const { pid, config: first } = await agent.status();
+  let text = '';
+  let hash = first.hash;
+  for (let i = 1; i <= 3; i++) {
+    await home.configure(config(i));
+    process.kill(pid, 'SIGHUP');
+    for (let k = 0; k < 40; k++) {
+      const part = Array.from({ length: 50 }, (_, n) => `round ${i} line ${k}.${n}\n`).join('');
+      text += part;
+      await appendFile(file, part);
+      await sleep(5);
+    }
+    const { config: now } = await agent.until(({ config }) => config.hash !== hash, 'the new configuration holds');
+    hash = now.hash;
+  }
+  const all = ({ committed }: { committed: number }) => committed === text.length;
+  await agent.until(({ logs }) => logs[0]?.files.some(all) ?? false, 'all is safe');
+  await agent.stop();
+  assert.equal(textOf((await chained(home)).lines), text);
 });
