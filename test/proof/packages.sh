@@ -34,6 +34,7 @@ answer socket runnel status --json
 /root/node /root/traffic.mjs /var/log/proof.log /root/stop > /root/answers/sent &
 traffic=$!
 sleep 2
+logger -t proof in-the-journal
 systemctl restart runnel
 systemctl reload runnel
 answer reloaded systemctl show runnel.service -p ActiveState,NRestarts

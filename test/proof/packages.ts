@@ -140,8 +140,14 @@ function judge(answer: (name: string) => string): string {
     answer(name)
       .split('\n')
       .map((line) => JSON.parse(line));
-  const lines = records('lines').filter(({ message }) => message.startsWith('proof-'));
+  const lines = records('lines').filter(({ message }) => message?.startsWith('proof-'));
   assert.deepEqual([...new Set(lines.map(({ labels }) => labels.secret))], ['s3cret']);
+  // The journal of the machine is read, too, in the sandbox of the unit.
+  const told = records('lines').filter(({ message }) => message === 'in-the-journal');
+  assert.deepEqual(
+    told.map(({ event }) => event.dataset),
+    ['journal'],
+  );
   const numbers = lines.map(({ message }) => Number(message.slice('proof-'.length)));
   assert.deepEqual(
     numbers,
