@@ -10,6 +10,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
@@ -212,6 +213,9 @@ suite('the packed package', { timeout: 300_000 }, () => {
     assert.deepEqual(files, ['LICENSE', 'README.md', 'audit.js', 'package.json', ...types].sort());
     const manifest = JSON.parse(fs.readFileSync(join(client, 'node_modules/@runnel/audit/package.json'), 'utf8'));
     assert.deepEqual([manifest.version, manifest.dependencies], [MANIFEST.version, undefined]);
+    // By its folder too, as it is found without being installed.
+    const { emit } = createRequire(import.meta.url)(join(ROOT, 'dist/client'));
+    assert.equal(typeof emit, 'function');
   });
 
   test('@runnel/audit has types that fit those of pg', async () => {
