@@ -345,9 +345,16 @@ export async function untilStored(brokers: string, topic: string, count: number,
   });
 }
 
-/** The offset after the last record of each partition of `topic`. */
-export async function endOffsets(brokers: string, topic: string): Promise<number[]> {
-  const offsets = await withAdmin(brokers, (admin) => admin.fetchTopicOffsets(topic));
+/** The offset after the last record of each partition of `topic`; a broker that has just started may not lead it yet. */
+export async function endOffsets(brokers: string, topic: string, limitMs = 30_000): Promise<number[]> {
+  const deadline = Date.now() + limitMs;
+  const ask = (): Promise<{ partition: number; high: string }[]> =>
+    withAdmin(brokers, (admin) => admin.fetchTopicOffsets(topic)).catch(async (error) => {
+      if (!error.retriable || Date.now() > deadline) throw error;
+      await sleep(200);
+      return ask();
+    });
+  const offsets = await ask();
   return offsets.sort((a, b) => a.partition - b.partition).map((o) => Number(o.high));
 }
 
