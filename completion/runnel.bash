@@ -5,8 +5,8 @@ _runnel() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     word=${COMP_WORDS[i]}
     case "$command $word" in
-    'run -c' | 'run --config' | 'validate -c' | 'validate --config' | 'diagnose -c' | 'diagnose --config' | 'flare -c' | 'flare --config' | 'flare --admin' | 'flare -o' | 'flare --output' | 'flare --seconds' | 'reload -c' | 'reload --config' | 'reload --admin' | 'status -c' | 'status --config' | 'status --admin' | 'status --files' | 'top -c' | 'top --config' | 'top --admin' | 'top --interval' | 'top --count' | 'tap -c' | 'tap --config' | 'tap --admin' | 'statsd capture -o' | 'statsd capture --output' | 'statsd capture --seconds' | 'statsd capture --max-size' | 'statsd capture -c' | 'statsd capture --config' | 'statsd capture --admin' | 'statsd replay --to' | 'statsd replay --speed' | 'explain statsd --dialect' | 'explain log -c' | 'explain log --config' | 'explain otlp --signal' | 'explain otlp -c' | 'explain otlp --config' | 'test -c' | 'test --config' | 'check -c' | 'check --config' | 'spool ls -c' | 'spool ls --config' | 'spool cat -n' | 'spool cat --lines' | 'spool cat -c' | 'spool cat --config' | 'spool check -c' | 'spool check --config' | 'verify --topic' | 'verify -c' | 'verify --config' | 'verify --brokers' | 'verify --partition' | 'verify --host' | 'verify --id' | 'verify --file' | 'verify --encoding-in' | 'verify --isolation' | 'verify --remember' | 'verify --timeout' | 'audit verify -c' | 'audit verify --config' | 'audit verify --brokers' | 'audit verify --topic' | 'audit verify --file' | 'audit verify --key' | 'audit verify --stream' | 'audit verify --unsealed-for' | 'audit verify --timeout' | 'audit export -c' | 'audit export --config' | 'audit export --brokers' | 'audit export --topic' | 'audit export --file' | 'audit export --stream' | 'audit export --timeout' | 'audit streams -c' | 'audit streams --config' | 'audit streams --admin' | 'audit key -c' | 'audit key --config' | 'sink -c' | 'sink --config' | 'logs -c' | 'logs --config' | 'logs --since' | 'logs --until' | 'logs --host' | 'logs --dataset' | 'logs -n' | 'logs --lines' | 'logs --around' | 'logs --sink' | 'topk -c' | 'topk --config' | 'topk --window' | 'topk --at' | 'topk --limit' | 'positions ls -c' | 'positions ls --config' | 'positions set -c' | 'positions set --config' | 'positions forget --id' | 'positions forget -c' | 'positions forget --config' | 'alerts ls -c' | 'alerts ls --config' | 'alerts ls --admin' | 'alerts test -c' | 'alerts test --config' | 'alerts silence --for' | 'alerts silence --why' | 'alerts silence -c' | 'alerts silence --config' | 'alerts silence --admin' | 'alerts unsilence -c' | 'alerts unsilence --config' | 'alerts unsilence --admin' | 'alerts notify -c' | 'alerts notify --config' | 'alerts notify --admin') ((i++)) ;;
-    ' run' | ' validate' | ' diagnose' | ' flare' | ' migrate' | 'migrate filebeat' | ' reload' | ' status' | ' top' | ' tap' | ' statsd' | 'statsd capture' | 'statsd replay' | ' explain' | 'explain statsd' | 'explain log' | 'explain otlp' | ' test' | ' presets' | ' check' | ' spool' | 'spool ls' | 'spool cat' | 'spool check' | ' verify' | ' audit' | 'audit verify' | 'audit export' | 'audit streams' | 'audit key' | ' sink' | ' logs' | ' topk' | ' positions' | 'positions ls' | 'positions set' | 'positions forget' | ' alerts' | 'alerts ls' | 'alerts test' | 'alerts silence' | 'alerts unsilence' | 'alerts notify') command="${command:+$command }$word" ;;
+    'run -c' | 'run --config' | 'validate -c' | 'validate --config' | 'diagnose -c' | 'diagnose --config' | 'flare -c' | 'flare --config' | 'flare --admin' | 'flare -o' | 'flare --output' | 'flare --seconds' | 'reload -c' | 'reload --config' | 'reload --admin' | 'status -c' | 'status --config' | 'status --admin' | 'status --files' | 'top -c' | 'top --config' | 'top --admin' | 'top --interval' | 'top --count' | 'tap -c' | 'tap --config' | 'tap --admin' | 'statsd capture -o' | 'statsd capture --output' | 'statsd capture --seconds' | 'statsd capture --max-size' | 'statsd capture -c' | 'statsd capture --config' | 'statsd capture --admin' | 'statsd replay --to' | 'statsd replay --speed' | 'explain statsd --dialect' | 'explain log -c' | 'explain log --config' | 'explain otlp --signal' | 'explain otlp -c' | 'explain otlp --config' | 'test -c' | 'test --config' | 'check -c' | 'check --config' | 'spool ls -c' | 'spool ls --config' | 'spool cat -n' | 'spool cat --lines' | 'spool cat -c' | 'spool cat --config' | 'spool check -c' | 'spool check --config' | 'positions ls -c' | 'positions ls --config' | 'positions set -c' | 'positions set --config' | 'positions forget --id' | 'positions forget -c' | 'positions forget --config' | 'verify --topic' | 'verify -c' | 'verify --config' | 'verify --brokers' | 'verify --partition' | 'verify --host' | 'verify --id' | 'verify --file' | 'verify --encoding-in' | 'verify --isolation' | 'verify --remember' | 'verify --timeout' | 'audit verify -c' | 'audit verify --config' | 'audit verify --brokers' | 'audit verify --topic' | 'audit verify --file' | 'audit verify --key' | 'audit verify --stream' | 'audit verify --unsealed-for' | 'audit verify --timeout' | 'audit export -c' | 'audit export --config' | 'audit export --brokers' | 'audit export --topic' | 'audit export --file' | 'audit export --stream' | 'audit export --timeout' | 'audit streams -c' | 'audit streams --config' | 'audit streams --admin' | 'audit key -c' | 'audit key --config' | 'sink -c' | 'sink --config' | 'logs -c' | 'logs --config' | 'logs --since' | 'logs --until' | 'logs --host' | 'logs --dataset' | 'logs -n' | 'logs --lines' | 'logs --around' | 'logs --sink' | 'topk -c' | 'topk --config' | 'topk --window' | 'topk --at' | 'topk --limit' | 'alerts ls -c' | 'alerts ls --config' | 'alerts ls --admin' | 'alerts test -c' | 'alerts test --config' | 'alerts silence --for' | 'alerts silence --why' | 'alerts silence -c' | 'alerts silence --config' | 'alerts silence --admin' | 'alerts unsilence -c' | 'alerts unsilence --config' | 'alerts unsilence --admin' | 'alerts notify -c' | 'alerts notify --config' | 'alerts notify --admin') ((i++)) ;;
+    ' run' | ' validate' | ' diagnose' | ' flare' | ' migrate' | 'migrate filebeat' | ' reload' | ' status' | ' top' | ' tap' | ' statsd' | 'statsd capture' | 'statsd replay' | ' explain' | 'explain statsd' | 'explain log' | 'explain otlp' | ' test' | ' presets' | ' check' | ' spool' | 'spool ls' | 'spool cat' | 'spool check' | ' positions' | 'positions ls' | 'positions set' | 'positions forget' | ' verify' | ' audit' | 'audit verify' | 'audit export' | 'audit streams' | 'audit key' | ' sink' | ' logs' | ' topk' | ' alerts' | 'alerts ls' | 'alerts test' | 'alerts silence' | 'alerts unsilence' | 'alerts notify') command="${command:+$command }$word" ;;
     esac
   done
   case "$command ${COMP_WORDS[COMP_CWORD - 1]}" in
@@ -45,6 +45,10 @@ _runnel() {
     'spool cat -n' | 'spool cat --lines') :; return ;;
     'spool cat -c' | 'spool cat --config') mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null; return ;;
     'spool check -c' | 'spool check --config') mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null; return ;;
+    'positions ls -c' | 'positions ls --config') mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null; return ;;
+    'positions set -c' | 'positions set --config') mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null; return ;;
+    'positions forget --id') :; return ;;
+    'positions forget -c' | 'positions forget --config') mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null; return ;;
     'verify --topic') :; return ;;
     'verify -c' | 'verify --config') mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null; return ;;
     'verify --brokers') :; return ;;
@@ -86,10 +90,6 @@ _runnel() {
     'topk --window') :; return ;;
     'topk --at') :; return ;;
     'topk --limit') :; return ;;
-    'positions ls -c' | 'positions ls --config') mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null; return ;;
-    'positions set -c' | 'positions set --config') mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null; return ;;
-    'positions forget --id') :; return ;;
-    'positions forget -c' | 'positions forget --config') mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null; return ;;
     'alerts ls -c' | 'alerts ls --config') mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null; return ;;
     'alerts ls --admin') :; return ;;
     'alerts test -c' | 'alerts test --config') mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null; return ;;
@@ -104,7 +104,7 @@ _runnel() {
   esac
   case "$command" in
     '')
-      if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-V --version -h --help' -- "$current"); else mapfile -t COMPREPLY < <(compgen -W 'run validate diagnose flare migrate reload status top tap statsd explain test presets check spool verify audit sink logs topk positions alerts' -- "$current"); fi ;;
+      if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-V --version -h --help' -- "$current"); else mapfile -t COMPREPLY < <(compgen -W 'run validate diagnose flare migrate reload status top tap statsd explain test presets check spool positions verify audit sink logs topk alerts' -- "$current"); fi ;;
     'run')
       if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-c --config --default -h --help' -- "$current"); else :; fi ;;
     'validate')
@@ -153,6 +153,14 @@ _runnel() {
       if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-n --lines -c --config --json -h --help' -- "$current"); else :; fi ;;
     'spool check')
       if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-c --config --repair --json -h --help' -- "$current"); else :; fi ;;
+    'positions')
+      if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-h --help' -- "$current"); else mapfile -t COMPREPLY < <(compgen -W 'ls set forget' -- "$current"); fi ;;
+    'positions ls')
+      if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-c --config --json -h --help' -- "$current"); else :; fi ;;
+    'positions set')
+      if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-c --config --yes --json -h --help' -- "$current"); else mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null; fi ;;
+    'positions forget')
+      if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '--id --all-gone -c --config --yes --json -h --help' -- "$current"); else mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null; fi ;;
     'verify')
       if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '--topic -c --config --brokers --from-beginning --until-now --partition --host --id --file --encoding-in --isolation --exactly-once --any-start --remember --timeout --json -h --help' -- "$current"); else :; fi ;;
     'audit')
@@ -171,14 +179,6 @@ _runnel() {
       if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-c --config --since --until --host --dataset -n --lines -f --follow --around --sink --ids --json -h --help' -- "$current"); else :; fi ;;
     'topk')
       if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-c --config --window --at --last --limit --lowest --json -h --help' -- "$current"); else :; fi ;;
-    'positions')
-      if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-h --help' -- "$current"); else mapfile -t COMPREPLY < <(compgen -W 'ls set forget' -- "$current"); fi ;;
-    'positions ls')
-      if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-c --config --json -h --help' -- "$current"); else :; fi ;;
-    'positions set')
-      if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-c --config --yes --json -h --help' -- "$current"); else mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null; fi ;;
-    'positions forget')
-      if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '--id --all-gone -c --config --yes --json -h --help' -- "$current"); else mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null; fi ;;
     'alerts')
       if [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W '-h --help' -- "$current"); else mapfile -t COMPREPLY < <(compgen -W 'ls test silence unsilence notify' -- "$current"); fi ;;
     'alerts ls')

@@ -54,6 +54,13 @@ function __runnel_at --description 'Is this the command before the cursor?'
         'spool cat --config' \
         'spool check -c' \
         'spool check --config' \
+        'positions ls -c' \
+        'positions ls --config' \
+        'positions set -c' \
+        'positions set --config' \
+        'positions forget --id' \
+        'positions forget -c' \
+        'positions forget --config' \
         'verify --topic' \
         'verify -c' \
         'verify --config' \
@@ -104,13 +111,6 @@ function __runnel_at --description 'Is this the command before the cursor?'
         'topk --window' \
         'topk --at' \
         'topk --limit' \
-        'positions ls -c' \
-        'positions ls --config' \
-        'positions set -c' \
-        'positions set --config' \
-        'positions forget --id' \
-        'positions forget -c' \
-        'positions forget --config' \
         'alerts ls -c' \
         'alerts ls --config' \
         'alerts ls --admin' \
@@ -151,6 +151,10 @@ function __runnel_at --description 'Is this the command before the cursor?'
         'spool ls' \
         'spool cat' \
         'spool check' \
+        'positions' \
+        'positions ls' \
+        'positions set' \
+        'positions forget' \
         'verify' \
         'audit' \
         'audit verify' \
@@ -160,10 +164,6 @@ function __runnel_at --description 'Is this the command before the cursor?'
         'sink' \
         'logs' \
         'topk' \
-        'positions' \
-        'positions ls' \
-        'positions set' \
-        'positions forget' \
         'alerts' \
         'alerts ls' \
         'alerts test' \
@@ -199,12 +199,12 @@ complete -c runnel -n '__runnel_at' -a test -d 'run processing cases: do lines b
 complete -c runnel -n '__runnel_at' -a presets -d 'list the presets of process, or print one as steps'
 complete -c runnel -n '__runnel_at' -a check -d 'run one check, built in or of the configuration, and print its metrics'
 complete -c runnel -n '__runnel_at' -a spool -d 'the local log: what waits for Kafka, in Kafka’s own format'
+complete -c runnel -n '__runnel_at' -a positions -d 'how far each file was read and is safe; to look at, and to change while the agent is stopped'
 complete -c runnel -n '__runnel_at' -a verify -d 'prove from the records in Kafka that files arrived completely: gaps, overlaps, duplicates'
 complete -c runnel -n '__runnel_at' -a audit -d 'the audit stream: prove that it is complete and unchanged, and take it out of Kafka'
 complete -c runnel -n '__runnel_at' -a sink -d 'a consumer behind Kafka, in the foreground; any number of processes share the work'
 complete -c runnel -n '__runnel_at' -a logs -d 'find lines in the data streams that sink opensearch fills'
 complete -c runnel -n '__runnel_at' -a topk -d 'the names of a ranking with the largest values of a window, as runnel sink topk keeps them in Redis'
-complete -c runnel -n '__runnel_at' -a positions -d 'how far each file was read and is safe; to look at, and to change while the agent is stopped'
 complete -c runnel -n '__runnel_at' -a alerts -d 'rules and what fires: to look at, to test, to silence'
 complete -c runnel -n '__runnel_at' -s V -l version -d 'output the version number'
 complete -c runnel -n '__runnel_at' -s h -l help -d 'say how it is called'
@@ -305,6 +305,25 @@ complete -c runnel -n '__runnel_at spool check' -s c -l config -r -F -d 'the age
 complete -c runnel -n '__runnel_at spool check' -l repair -d 'take damaged bytes out and keep them in quarantine; the agent must be stopped'
 complete -c runnel -n '__runnel_at spool check' -l json -d 'print as JSON'
 complete -c runnel -n '__runnel_at spool check' -s h -l help -d 'say how it is called'
+complete -c runnel -n '__runnel_at positions' -a ls -d 'each file: position, size now, bytes behind, last seen; changes nothing'
+complete -c runnel -n '__runnel_at positions' -a set -d 'let reading of a file go on somewhere else; says what that costs and asks first'
+complete -c runnel -n '__runnel_at positions' -a forget -d 'forget files: those that are there are read again, as new ones'
+complete -c runnel -n '__runnel_at positions' -s h -l help -d 'say how it is called'
+complete -c runnel -n '__runnel_at positions ls' -s c -l config -r -F -d 'the agent\'s configuration (default: /etc/runnel/runnel.yaml)'
+complete -c runnel -n '__runnel_at positions ls' -l json -d 'print as JSON'
+complete -c runnel -n '__runnel_at positions ls' -s h -l help -d 'say how it is called'
+complete -c runnel -n '__runnel_at positions set' -F
+complete -c runnel -n '__runnel_at positions set' -s c -l config -r -F -d 'the agent\'s configuration (default: /etc/runnel/runnel.yaml)'
+complete -c runnel -n '__runnel_at positions set' -l yes -d 'do not ask'
+complete -c runnel -n '__runnel_at positions set' -l json -d 'print what was changed as JSON'
+complete -c runnel -n '__runnel_at positions set' -s h -l help -d 'say how it is called'
+complete -c runnel -n '__runnel_at positions forget' -F
+complete -c runnel -n '__runnel_at positions forget' -l id -x -d 'by the id in its records'
+complete -c runnel -n '__runnel_at positions forget' -l all-gone -d 'all whose file is gone'
+complete -c runnel -n '__runnel_at positions forget' -s c -l config -r -F -d 'the agent\'s configuration (default: /etc/runnel/runnel.yaml)'
+complete -c runnel -n '__runnel_at positions forget' -l yes -d 'do not ask'
+complete -c runnel -n '__runnel_at positions forget' -l json -d 'print what was forgotten as JSON'
+complete -c runnel -n '__runnel_at positions forget' -s h -l help -d 'say how it is called'
 complete -c runnel -n '__runnel_at verify' -l topic -x -d 'the topic to read, for example runnel.logs'
 complete -c runnel -n '__runnel_at verify' -s c -l config -r -F -d 'brokers, TLS and SASL are those of this configuration (default: /etc/runnel/runnel.yaml)'
 complete -c runnel -n '__runnel_at verify' -l brokers -x -d 'brokers, separated by commas, in place of a configuration'
@@ -379,25 +398,6 @@ complete -c runnel -n '__runnel_at topk' -l limit -x -d 'how many names (default
 complete -c runnel -n '__runnel_at topk' -l lowest -d 'the least values first'
 complete -c runnel -n '__runnel_at topk' -l json -d 'print as JSON'
 complete -c runnel -n '__runnel_at topk' -s h -l help -d 'say how it is called'
-complete -c runnel -n '__runnel_at positions' -a ls -d 'each file: position, size now, bytes behind, last seen; changes nothing'
-complete -c runnel -n '__runnel_at positions' -a set -d 'let reading of a file go on somewhere else; says what that costs and asks first'
-complete -c runnel -n '__runnel_at positions' -a forget -d 'forget files: those that are there are read again, as new ones'
-complete -c runnel -n '__runnel_at positions' -s h -l help -d 'say how it is called'
-complete -c runnel -n '__runnel_at positions ls' -s c -l config -r -F -d 'the agent\'s configuration (default: /etc/runnel/runnel.yaml)'
-complete -c runnel -n '__runnel_at positions ls' -l json -d 'print as JSON'
-complete -c runnel -n '__runnel_at positions ls' -s h -l help -d 'say how it is called'
-complete -c runnel -n '__runnel_at positions set' -F
-complete -c runnel -n '__runnel_at positions set' -s c -l config -r -F -d 'the agent\'s configuration (default: /etc/runnel/runnel.yaml)'
-complete -c runnel -n '__runnel_at positions set' -l yes -d 'do not ask'
-complete -c runnel -n '__runnel_at positions set' -l json -d 'print what was changed as JSON'
-complete -c runnel -n '__runnel_at positions set' -s h -l help -d 'say how it is called'
-complete -c runnel -n '__runnel_at positions forget' -F
-complete -c runnel -n '__runnel_at positions forget' -l id -x -d 'by the id in its records'
-complete -c runnel -n '__runnel_at positions forget' -l all-gone -d 'all whose file is gone'
-complete -c runnel -n '__runnel_at positions forget' -s c -l config -r -F -d 'the agent\'s configuration (default: /etc/runnel/runnel.yaml)'
-complete -c runnel -n '__runnel_at positions forget' -l yes -d 'do not ask'
-complete -c runnel -n '__runnel_at positions forget' -l json -d 'print what was forgotten as JSON'
-complete -c runnel -n '__runnel_at positions forget' -s h -l help -d 'say how it is called'
 complete -c runnel -n '__runnel_at alerts' -a ls -d 'what fires or is about to, since when and why; and silences'
 complete -c runnel -n '__runnel_at alerts' -a test -d 'run rules of the configuration against series in virtual time: exit 1 where they are not as expected'
 complete -c runnel -n '__runnel_at alerts' -a silence -d 'tell nobody of a rule for some time; records are made all the same'

@@ -346,10 +346,17 @@ test('main.ts looks at its Node before anything is loaded', () => {
 
 test('the command line loads a command only when it is asked for', () => {
   const loaded = eager('cli/start.ts');
+  const groups = fs.readdirSync(join(ROOT, 'src/cli/commands')).filter((name) => name !== 'shared.ts');
   assert.deepEqual(
-    [...loaded, ...eager('cli/program.ts')].filter((to) => to.startsWith('.')),
+    [...loaded, ...eager('cli/program.ts')].filter((to) => to.startsWith('.') && !to.startsWith('./commands/')),
     ['../heap.ts', './program.ts', './usage.ts', './usage.ts'],
   );
+  for (const group of groups) {
+    assert.deepEqual(
+      eager(`cli/commands/${group}`).filter((to) => to.startsWith('.')),
+      ['./shared.ts'],
+    );
+  }
   // What V8 is told holds for all that runs.
   assert.equal(loaded[0], '../heap.ts');
 });
