@@ -223,7 +223,7 @@ test('each check is timed by itself: one that takes long makes no other one long
     const end = performance.now() + 60;
     while (performance.now() < end);
   };
-  const slow: Check = () => new Promise((resolve) => setTimeout(resolve, 100));
+  const slow: Check = () => new Promise((resolve) => setTimeout(resolve, 400));
   const quick: Check = async (meter) => meter.gauge('quick', 1, '1');
   const runners = [new CheckRunner('quick', quick), new CheckRunner('slow', slow), new CheckRunner('busy', busy)];
   const points = await runAll(runners, 5000);
@@ -237,7 +237,8 @@ test('each check is timed by itself: one that takes long makes no other one long
     ],
   );
   const [first, second, third] = runners.map(({ status }) => status.last_seconds);
-  assert.ok(first! < 0.05, `${first}`);
-  assert.ok(second! >= 0.09, `${second}`);
-  assert.ok(third! >= 0.06 && third! < 0.1, `${third}`);
+  // What a busy machine takes away from each is less than what the slow one takes.
+  assert.ok(first! < 0.3, `${first}`);
+  assert.ok(second! >= 0.39, `${second}`);
+  assert.ok(third! >= 0.06 && third! < 0.3, `${third}`);
 });
