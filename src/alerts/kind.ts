@@ -38,7 +38,10 @@ export const alerts: InputKind<'alerts', AlertsConfig, AlertsInput, AlertsSaid> 
         title: 'alerts',
         topics: topic === null ? [] : [{ topic, replayable: false }],
         options: { config: alerts, topic, host, tags, interval },
-        about: `${alerts.rules.length} rules`,
+        about: [
+          ...(alerts.rules.length > 0 ? [`${alerts.rules.length} rules`] : []),
+          ...(alerts.builtin ? ['built-in rules on the agent itself'] : []),
+        ].join(', '),
         unnamed: !alerts.configured,
       },
     ];
