@@ -18,18 +18,18 @@ import { Spool } from '../../src/spool/spool.ts';
 import { directory } from '../support/directory.ts';
 import { readAll } from '../support/spool-blocks.ts';
 
-interface Otlp {
+interface Gelf {
   topic: string;
   spans: string[];
   limit: number;
 }
 
-interface OtlpStatus {
+interface GelfStatus {
   gelf: { spans: number };
 }
 
 /** On paper: what it receives stands in its options. */
-const gelf: InputKind<'gelf', Otlp, Otlp, OtlpStatus> = {
+const gelf: InputKind<'gelf', Gelf, Gelf, GelfStatus> = {
   name: 'gelf',
   options: option(
     section({
@@ -40,7 +40,7 @@ const gelf: InputKind<'gelf', Otlp, Otlp, OtlpStatus> = {
     {},
     'What traced applications send.',
   ),
-  complete: (raw) => raw as Otlp,
+  complete: (raw) => raw as Gelf,
   check({ gelf }, refuse) {
     if (gelf.spans.length > gelf.limit) refuse(['gelf', 'spans', gelf.limit], 'is beyond gelf.limit: raise it');
   },
@@ -54,7 +54,7 @@ const gelf: InputKind<'gelf', Otlp, Otlp, OtlpStatus> = {
   figures: (s, to) => to.counter('gelf_spans', 'Spans received.', [], [[s.gelf.spans]]),
   lines: ({ gelf }) => [`gelf: ${gelf.spans} spans`],
   rows: () => [],
-  tables: ({ gelf }) => [{ title: 'OTLP', heads: ['spans'], rows: [[`${gelf.spans}`]] }],
+  tables: ({ gelf }) => [{ title: 'GELF', heads: ['spans'], rows: [[`${gelf.spans}`]] }],
   open: async (_, host) => ({
     async open({ id, options }) {
       const account = host.account(id);
@@ -122,6 +122,10 @@ test('its options are checked, with place and remedy', async (t) => {
 test('its records are in the local log, its status, figures and problems where those of the others are', async (t) => {
   const { dir, path, load } = await configured(t, 'gelf: {spans: [one, two]}\n');
   const agent = await Agent.start({ ...(await load()), path, version: 'test', kinds: KINDS });
+  let stopped: Promise<unknown> | null = null;
+  const stop = () => (stopped ??= agent.stop());
+  // A test that fails must not leave it running.
+  t.after(stop);
   const ask = async (what: string) => (await fetch(`http://${agent.adminAddress}/${what}`)).text();
   let status = JSON.parse(await ask('status'));
   for (const deadline = Date.now() + 10_000; status.spool.records < 2; await sleep(5)) {
@@ -135,8 +139,12 @@ test('its records are in the local log, its status, figures and problems where t
   const figures = (await ask('metrics')).split('\n');
   for (const line of ['runnel_gelf_spans_total 2', 'runnel_in_flight{input="gelf"} 2'])
     assert.ok(figures.includes(line));
-  assert.deepEqual(JSON.parse(await ask('tables')).at(-1), { title: 'OTLP', heads: ['spans'], rows: [['2']] });
-  await agent.stop();
+  const { tables } = JSON.parse(await ask('view')) as { tables: { title: string }[] };
+  assert.deepEqual(
+    tables.find(({ title }) => title === 'GELF'),
+    { title: 'GELF', heads: ['spans'], rows: [['2']] },
+  );
+  await stop();
   const options = { max_size: 1 << 30, when_full: 'block', sync: 1000 } as const;
   const spool = await Spool.open(join(dir, 'data', 'spool'), options, assert.fail);
   assert.deepEqual((await readAll(spool.partition('runnel.traces'))).values, ['{"span":"one"}', '{"span":"two"}']);
