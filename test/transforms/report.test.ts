@@ -18,7 +18,7 @@ test('a step says what came, what it left, and what it could not do', () => {
     '  step 3, keep: 999 lines in, 0 out',
   ]);
   assert.deepEqual(stepNotices('logs shop', steps), ['logs shop: step 2 has dropped all 90,000 lines (drop)']);
-  assert.deepEqual(stepTables('logs shop', steps)[0]!.rows[0], ['1 parse', '90000', '90000', '7']);
+  assert.deepEqual(stepTables('logs shop', steps)[0]!.rows[0], ['1 parse', '90,000', '90,000', { bad: '7' }]);
   assert.deepEqual(stepTables('logs shop', []), []);
 });
 
