@@ -8,7 +8,7 @@
  * is on the medium, was thrown away, or is in the same group.
  */
 
-import { type AuditLink, auditRecord, recordHash, twentyDigits, ZEROS } from '../../audit/record.ts';
+import { type AuditLink, auditRecord, LINK_BYTES, recordHash, twentyDigits, ZEROS } from '../../audit/record.ts';
 import { randomBytes } from '../../builtin.ts';
 import type { Stream } from '../../core/batch.ts';
 import type { LogSection } from '../../core/durable-log.ts';
@@ -99,9 +99,13 @@ const MOST_PRODUCERS = 10_000;
 /** Files that were read last: those of earlier ones are not read again. */
 const MOST_FILES = 100_000;
 const INTAKE = 'audit';
+/** Around an event in a block: its link, its key and headers, the lengths; not less than that, and hardly more. */
+const AROUND_EVENT = LINK_BYTES + 640;
 
 interface Draft {
   streams: Map<string, StreamState>;
+  /** Of them those that are new. */
+  begun: number;
   ids: Map<string, KnownEvent & { key: Buffer }>;
   producers: Map<string, ProducerState>;
   files: Map<string, number>;
@@ -114,6 +118,8 @@ interface Section {
   count: number;
   items: number;
   bytes: number;
+  /** Nothing more goes there. */
+  full: boolean;
   records: Buffer[];
 }
 
@@ -144,10 +150,16 @@ export class Chains {
       .filter((i) => i >= from && known[i] === null)
       .toArray();
     if (!producer && fresh.length > 0 && fresh.length < events.length) throw this.#mixed(request, known);
-    if (producer) this.#move(request, producer);
+    // It may be refused: before anything of the request is in the draft.
+    if (fresh.length > 0) this.#stream(name);
+    const moves = producer !== null && this.#move(request, producer);
     // What somebody else has sent is not written once more, so that no record says that the producer is past it.
-    if (producer && from + fresh.length < events.length) this.#draft.silent = true;
+    if (moves && (fresh.length === 0 || from + fresh.length < events.length)) this.#draft.silent = true;
     if (fresh.length === 0) return taken(name, known, true);
+    this.#keepTogether(
+      name,
+      fresh.reduce((sum, i) => sum + events[i]!.bytes.length + AROUND_EVENT, 0),
+    );
     for (const i of fresh) {
       const event = events[i]!;
       const sent = producer && producerHeader({ ...producer, sequence: producer.sequence + i });
@@ -290,11 +302,14 @@ export class Chains {
     return Math.min(events.length, expected - sequence);
   }
 
-  #move({ stream, events }: AuditRequest, { id, epoch, sequence }: ProducerPosition): void {
+  /** False: it is there already. */
+  #move({ stream, events }: AuditRequest, { id, epoch, sequence }: ProducerPosition): boolean {
     const key = `${stream} ${id}`;
     const now = this.#draft.producers.get(key) ?? this.producers.get(key);
     const last = Math.max(now?.last ?? 0, sequence + events.length - 1);
-    if (now?.epoch !== epoch || now.last !== last) this.#draft.producers.set(key, { epoch, last });
+    if (now?.epoch === epoch && now.last === last) return false;
+    this.#draft.producers.set(key, { epoch, last });
+    return true;
   }
 
   #known(key: Buffer): KnownEvent | null {
@@ -325,12 +340,22 @@ export class Chains {
     const drafted = this.#draft.streams.get(name);
     if (drafted) return drafted;
     const now = this.streams.get(name);
-    if (!now && this.streams.size + this.#draft.streams.size >= MOST_STREAMS) {
+    if (!now && this.streams.size + this.#draft.begun >= MOST_STREAMS) {
       throw new AuditRefusal(429, 'streams', `there are ${MOST_STREAMS} streams already`, {}, { 'Retry-After': '60' });
     }
     const state = now ? { ...now } : newStream(name);
+    if (!now) this.#draft.begun++;
     this.#draft.streams.set(name, state);
     return state;
+  }
+
+  /**
+   * What comes next, of so many bytes, begins a block where it has no room in the last one: a kill leaves blocks whole, or
+   * not at all, so a request that fits into one is never there in part.
+   */
+  #keepTogether(name: string, bytes: number): void {
+    const last = this.#draft.sections.get(name)?.at(-1);
+    if (last) last.full = last.bytes + bytes > MAX_BLOCK_BYTES;
   }
 
   /** `input`: in whose books it is; null: it is no item. */
@@ -341,8 +366,8 @@ export class Chains {
     // With the largest delta it takes no more than this.
     const size = value.length + headers.reduce((sum, [a, b]) => sum + a.length + b.length + 12, 0) + name.length + 40;
     const others = input !== null && section?.input !== input;
-    if (!section || others || section.bytes + size > MAX_BLOCK_BYTES) {
-      section = { input: input ?? INTAKE, count: 0, items: 0, bytes: 0, records: [] };
+    if (!section || others || section.full || section.bytes + size > MAX_BLOCK_BYTES) {
+      section = { input: input ?? INTAKE, count: 0, items: 0, bytes: 0, full: false, records: [] };
       sections.push(section);
     }
     const record = frameRecord({ offsetDelta: section.count, key: name, value, headers });
@@ -387,6 +412,7 @@ export function newStream(name: string, id: string = randomBytes(8).toString('he
 function emptyDraft(): Draft {
   return {
     streams: new Map(),
+    begun: 0,
     ids: new Map(),
     producers: new Map(),
     files: new Map(),

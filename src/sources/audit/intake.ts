@@ -48,6 +48,8 @@ export class AuditIntake {
   #running: Promise<void> | null = null;
   readonly sent = new SentEvents();
   readonly #closing = new AbortController();
+  /** Producers have moved, and neither the log nor the stored state says so: nobody is answered before it does. */
+  #unsaved = false;
   /** Requests that wait for room now. */
   held = 0;
   /** Events that were taken. */
@@ -163,9 +165,7 @@ export class AuditIntake {
         resolve: () => resolve(decided),
         reject,
       });
-      this.#running ??= this.#run().finally(() => {
-        this.#running = null;
-      });
+      this.#running ??= this.#run();
     });
   }
 
@@ -173,6 +173,8 @@ export class AuditIntake {
     // Who came in the same turn of the loop is in the first group.
     await new Promise(setImmediate);
     while (this.#queue.length > 0) await this.#group(this.#queue.splice(0, MOST_OF_GROUP));
+    // In the turn in which nothing waits: who comes as soon as the last one is answered would wait for the next one.
+    this.#running = null;
   }
 
   /** Never rejects. */
@@ -195,9 +197,12 @@ export class AuditIntake {
         const next = await durable.write(sections, AbortSignal.timeout(hold));
         for (const { name, sequence } of chains.drafted()) this.sent.wrote(name, sequence, next);
       }
-      const { movesSilently } = chains;
+      this.#unsaved ||= chains.movesSilently;
       chains.commit();
-      if (movesSilently) await store.save();
+      if (this.#unsaved) {
+        await store.save();
+        this.#unsaved = false;
+      }
       this.error = null;
       for (const one of settle) one();
     } catch (error) {

@@ -1,0 +1,95 @@
+/** What becomes of requests that are refused, or that are decided in one group with others. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MAX_BLOCK_BYTES } from '../../../src/core/pool.ts';
+import { type AuditRequest, Chains, newStream } from '../../../src/sources/audit/chain.ts';
+import { readEvent } from '../../../src/sources/audit/event.ts';
+import { RecentIds } from '../../../src/sources/audit/ids.ts';
+import { AuditIntake } from '../../../src/sources/audit/intake.ts';
+
+const MOST_STREAMS = 1000;
+const TIME = '2026-12-01T07:00:00.000Z';
+
+function makeChains(): Chains {
+  return new Chains(new RecentIds(10_000), {
+    streamOf: (name) => ({ name: 'audit', key: name }) as never,
+    seal: () => assert.fail('nothing is sealed here'),
+    sealEvery: 1e9,
+  });
+}
+
+function request(stream: string, ids: readonly string[], more: Partial<AuditRequest> = {}, text = ''): AuditRequest {
+  const events = ids.map((id) => {
+    return readEvent(Buffer.from(`{"@timestamp":"${TIME}","event":{"id":"${id}"},"text":"${text}"}`), []);
+  });
+  return { stream, events, lines: null, producer: null, peer: 'test', ...more };
+}
+
+test('a producer whose events are refused, as there are too many streams, is not past them', () => {
+  const chains = makeChains();
+  for (let i = 0; i < MOST_STREAMS; i++) chains.streams.set(`s-${i}`, newStream(`s-${i}`));
+  const producer = { id: 'p', epoch: 1, sequence: 1 };
+  const refused = () => chains.decide(request('one-more', ['e-1'], { producer }), TIME);
+  assert.throws(refused, { code: 429 });
+  assert.equal(chains.decide(request('s-1', ['e-1']), TIME).duplicate, false, 'another one of the same group');
+  chains.commit();
+  assert.throws(refused, { code: 429 }, 'it is not a duplicate of what was never written');
+  assert.equal(chains.producers.size, 0);
+});
+
+test('streams that go on in one group do not count as more of them', () => {
+  const chains = makeChains();
+  const names = Array.from({ length: MOST_STREAMS / 2 + 1 }, (_, i) => `s-${i}`);
+  for (const name of names) chains.decide(request(name, ['e-1']), TIME);
+  chains.commit();
+  for (const name of names) chains.decide(request(name, ['e-2']), TIME);
+  assert.equal(chains.decide(request('one-more', ['e-1']), TIME).first, 1);
+});
+
+test('a producer that begins another epoch with what is known moves without a record that says so', () => {
+  const chains = makeChains();
+  const taken = (epoch: number) =>
+    chains.decide(request('s', ['e-1'], { producer: { id: 'p', epoch, sequence: 1 } }), TIME);
+  assert.equal(taken(1).duplicate, false);
+  assert.equal(chains.movesSilently, false);
+  chains.commit();
+  assert.equal(taken(2).duplicate, true);
+  assert.equal(chains.movesSilently, true, 'else the one of the epoch before comes back after a kill');
+  chains.commit();
+  assert.equal(taken(2).duplicate, true);
+  assert.equal(chains.movesSilently, false);
+});
+
+test('a request that fits into a block is in one: a kill leaves blocks whole or not at all', () => {
+  const chains = makeChains();
+  const ids = (from: string) => Array.from({ length: 6 }, (_, i) => `${from}-${i}`);
+  const text = 'x'.repeat(100_000);
+  for (const from of ['a', 'b', 'c']) chains.decide(request('s', ids(from), {}, text), TIME);
+  const sections = chains.sections();
+  assert.deepEqual(
+    sections.map(({ count }) => count),
+    [6, 6, 6],
+  );
+  for (const { records } of sections) assert.ok(records.length <= MAX_BLOCK_BYTES);
+});
+
+test('where a producer has moved and that cannot be stored, the same again is no duplicate yet', async () => {
+  const chains = makeChains();
+  let fails = true;
+  let saved = 0;
+  const save = async () => {
+    if (fails) throw new Error('EIO');
+    saved++;
+  };
+  const log = { next: 0, acknowledged: 0, reserveNow: () => () => undefined, write: async () => 1 };
+  const intake = new AuditIntake({ log: log as never, store: { chains, save } as never, hold: 100 });
+  const sent = (more = {}) => intake.take(request('s', ['e-1'], more));
+  assert.equal((await sent()).duplicate, false);
+  const producer = { id: 'p', epoch: 1, sequence: 1 };
+  for (let i = 0; i < 2; i++) await assert.rejects(sent({ producer }), { code: 503 });
+  fails = false;
+  assert.equal((await sent({ producer })).duplicate, true);
+  assert.equal(saved, 1);
+  assert.equal((await sent({ producer })).duplicate, true);
+  assert.equal(saved, 1, 'it is stored once');
+});
