@@ -44,4 +44,6 @@ export interface DurableLog {
   read(from: number): AsyncIterable<LoggedBlock>;
   /** What is before this offset is not needed any more once Kafka has it. Until this is called all is kept. */
   keepFrom(offset: number): Promise<void>;
+  /** What earlier configurations have written under other topics. */
+  others(): DurableLog[];
 }

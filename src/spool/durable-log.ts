@@ -17,8 +17,9 @@ export interface DurableLogOptions {
 /** Smaller ones are written as they are: whoever waits for them would wait for a thread, too. */
 const COMPRESS_FROM = 16 << 10;
 
-export function durableLog(spool: Spool, partition: SpoolPartition, { packing, hurry }: DurableLogOptions): DurableLog {
+export function durableLog(spool: Spool, partition: SpoolPartition, options: DurableLogOptions): DurableLog {
   const { topic } = partition;
+  const { packing, hurry } = options;
 
   async function blockOf({ stream, count, items, records }: LogSection): Promise<Block> {
     const { codec, level } = packing();
@@ -60,5 +61,9 @@ export function durableLog(spool: Spool, partition: SpoolPartition, { packing, h
       }
     },
     keepFrom: (offset) => partition.keepFrom(offset),
+    others() {
+      const others = [...spool.partitions()].filter((one) => one !== partition);
+      return others.map((one) => durableLog(spool, one, options));
+    },
   };
 }

@@ -27,6 +27,8 @@ const NO_IDS: SavedIds = { count: 0, capacity: 1 };
 interface StoredState {
   format: number;
   agent_id: string;
+  /** Whose log the offset is of; an earlier version did not say it. */
+  topic?: string;
   offset: number;
   ids: SavedIds;
   streams: { name: string; id: string; sequence: number; head: string; sealed: SealedState }[];
@@ -74,9 +76,14 @@ export class AuditStore {
       for (const { key, ...producer } of stored.producers) chains.producers.set(key, producer);
       for (const [file, end] of stored.files ?? []) chains.files.set(file, end);
     }
+    const others = durable.others();
+    // The topic may be another one since.
+    const last = stored?.topic === undefined ? durable : [durable, ...others].find((one) => one.topic === stored.topic);
     // Without a state the log says what there is of one.
-    if (ours || stored === null) await store.#replay(ours ? stored.offset : 0);
+    if (last && (ours || stored === null)) await store.#replay(last, ours ? stored.offset : 0);
     await store.save();
+    // What they had is in the state.
+    for (const one of others) await one.keepFrom(Number.POSITIVE_INFINITY);
     return store;
   }
 
@@ -89,14 +96,14 @@ export class AuditStore {
 
   async #save(): Promise<void> {
     const { chains } = this;
-    const offset = this.#log.next;
+    const { next: offset, topic } = this.#log;
     const { dir, agentId: agent_id } = this.#o;
     const streams = [...chains.streams.values()].map((one) => ({ ...one, head: one.head.toString('hex') }));
     const producers = [...chains.producers].map(([key, one]) => ({ key, ...one }));
     const { capacity } = chains.ids;
     const ids = await chains.ids.store(idsIn(dir, capacity));
     const files = [...chains.files];
-    const stored: StoredState = { format: FORMAT, agent_id, offset, ids, streams, producers, files };
+    const stored: StoredState = { format: FORMAT, agent_id, topic, offset, ids, streams, producers, files };
     await replaceFile(join(dir, 'state.json'), [Buffer.from(`${JSON.stringify(stored)}\n`)]);
     this.#offset = offset;
     await this.#log.keepFrom(offset);
@@ -110,8 +117,8 @@ export class AuditStore {
     return this.#offset !== this.#log.next;
   }
 
-  async #replay(from: number): Promise<void> {
-    for await (const block of this.#log.read(from)) {
+  async #replay(durable: DurableLog, from: number): Promise<void> {
+    for await (const block of durable.read(from)) {
       for (const record of records(block.records)) this.#apply(record);
     }
   }
