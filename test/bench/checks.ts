@@ -1,5 +1,5 @@
 /**
- * What the checks cost: CPU of an interval of all that are on by default, and with 300 processes watched; beside that of
+ * What the checks cost: CPU of an interval of all that are on by default, and with 300 processes watched, and of a scrape; beside that of
  * one scrape of Debian's node_exporter, in the same run on the same machine.
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -10,6 +10,7 @@ import { type Case, type Figure, median, progress } from './bench.ts';
 import { cpuSeconds } from './proc.ts';
 
 const PROGRAM = fileURLToPath(new URL('./checks-cost.ts', import.meta.url));
+const OPENMETRICS = fileURLToPath(new URL('./openmetrics-cost.ts', import.meta.url));
 const EXPORTER = 'prometheus-node-exporter';
 const WATCHED = 300;
 const SCRAPES = 100;
@@ -26,6 +27,12 @@ export const checks: Case = async ({ runs }) => {
   } finally {
     for (const sleeper of sleepers) sleeper.kill('SIGKILL');
   }
+  const scraped = await repeated(runs, openmetricsCost);
+  const series = 'checks: a scrape of 10,000 series of openmetrics';
+  figures.push(
+    { name: `${series}, CPU`, value: median(scraped.map(({ cpu }) => cpu)), unit: 'ms', at_most: 40 },
+    { name: `${series}, longest turn`, value: median(scraped.map(({ turn }) => turn)), unit: 'ms', at_most: 20 },
+  );
   if (spawnSync(EXPORTER, ['--version']).status !== 0)
     progress(`${EXPORTER} is not installed: nothing to compare with`);
   else {
@@ -40,18 +47,21 @@ export const checks: Case = async ({ runs }) => {
   return figures;
 };
 
-async function repeated(runs: number, measure: () => Promise<number>): Promise<number[]> {
-  const costs: number[] = [];
+async function repeated<T>(runs: number, measure: () => Promise<T>): Promise<T[]> {
+  const costs: T[] = [];
   for (let i = 0; i < runs; i++) costs.push(await measure());
   return costs;
 }
 
 /** Milliseconds. */
-async function cost(what: string): Promise<number> {
-  const child = spawn(process.execPath, [PROGRAM, what], { stdio: ['ignore', 'pipe', 'inherit'] });
+const cost = async (what: string) => Number(await saidBy(PROGRAM, what));
+const openmetricsCost = async () => JSON.parse(await saidBy(OPENMETRICS)) as { cpu: number; turn: number };
+
+async function saidBy(...args: string[]): Promise<string> {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   for await (const piece of child.stdout.setEncoding('utf8')) said += piece;
-  return Number(said);
+  return said;
 }
 
 async function scrapeCost(): Promise<number> {
