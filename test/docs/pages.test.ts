@@ -24,6 +24,16 @@ test('each link leads to a page, a file or a heading that is there', () => {
   assert.deepEqual(dead, []);
 });
 
+test('each page for those who use it is in the package', () => {
+  const { files } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { files: string[] };
+  const forContributors = ['docs/ARCHITECTURE.md', 'docs/STYLE.md'];
+  const pages = globSync('docs/*.md', { cwd: ROOT }).filter((path) => !forContributors.includes(path));
+  assert.deepEqual(
+    pages.filter((path) => !files.includes(path)),
+    [],
+  );
+});
+
 test('each test that a page names is one', () => {
   const named = PAGES.flatMap(({ path, text }) =>
     [...text.matchAll(/\]\((\.\.\/test\/[^)]+)\)\s+"([^"]+)"/g)].map(([, file, name]) => ({
