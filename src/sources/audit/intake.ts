@@ -65,13 +65,14 @@ export class AuditIntake {
 
   /** Resolves when the request's events are on the medium. Rejects with an AuditRefusal; none of them is there then. */
   async take(request: AuditRequest): Promise<TakenEvents> {
-    if (this.#closing.signal.aborted) throw tryAgain('the agent stops', 5);
+    this.#refuseAtEnd();
     if (this.#queue.length >= MOST_WAITING) throw tryAgain('too many requests wait');
     const bytes = request.events.reduce((sum, event) => sum + event.bytes.length + AROUND, 0);
     // What comes again needs no room.
     const needs = !this.#o.store.chains.knows(request);
     const release = needs ? (this.#o.log.reserveNow(bytes) ?? (await this.#held(bytes))) : () => undefined;
     try {
+      this.#refuseAtEnd();
       const taken = await this.#put((chains, time) => chains.decide(request, time));
       if (taken.duplicate) this.duplicates += request.events.length;
       else this.taken += request.events.length;
@@ -101,6 +102,7 @@ export class AuditIntake {
   ): Promise<void> {
     const bytes = lines.reduce((sum, line) => sum + line.bytes.length + AROUND, 0);
     const { signal } = this.#closing;
+    signal.throwIfAborted();
     const release = this.#o.log.reserveNow(bytes) ?? (await this.#roomForLines(bytes, signal));
     try {
       do {
@@ -147,16 +149,24 @@ export class AuditIntake {
     this.held++;
     try {
       await this.#saved();
-      return await this.#o.log.reserve(bytes, AbortSignal.timeout(this.#o.hold));
+      const until = AbortSignal.any([AbortSignal.timeout(this.#o.hold), this.#closing.signal]);
+      return await this.#o.log.reserve(bytes, until);
     } catch {
+      this.#refuseAtEnd();
       throw tryAgain('the local log is full');
     } finally {
       this.held--;
     }
   }
 
+  #refuseAtEnd(): void {
+    if (this.#closing.signal.aborted) throw tryAgain('the agent stops', 5);
+  }
+
   #put<T>(decide: (chains: Chains, time: string) => T): Promise<T> {
     return new Promise((resolve, reject) => {
+      // The next one may have gone on with the chains: what is decided here would fork them.
+      this.#closing.signal.throwIfAborted();
       let decided: T;
       this.#queue.push({
         decide(chains, time) {
