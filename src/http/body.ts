@@ -9,6 +9,7 @@ import type { Transform } from 'node:stream';
 import { createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import { noRoom, Refusal, tooLarge } from './answer.ts';
 import { gunzipped } from './gunzip.ts';
+import { HeldBody, passOver } from './held-body.ts';
 import { LIMITS } from './limits.ts';
 
 /** A body that is not here as a whole. */
@@ -78,27 +79,16 @@ export interface Taken {
   budget: Budget;
   /** Bytes that were taken from the budget, and are to be given back. */
   bytes: number;
-  /** What came. */
-  pieces: Buffer[];
+  /** What came, inflated; null: nothing is held. */
+  held: HeldBody | null;
   /** It is wanted. */
   onBegin(): void;
   /** So many bytes came. */
   onBytes(bytes: number): void;
 }
 
-/**
- * Lets go of memory that the socket gave and nobody looks at any more. Left to the garbage collector, every few hundred
- * bodies make it go through the whole heap. Where a piece is not all of what was read at once, the rest may be of another
- * request, and stays.
- */
-export function letGo(pieces: readonly Buffer[]): void {
-  for (const { buffer, length } of pieces) {
-    if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0);
-  }
-}
-
-/** Resolves with the body, inflated, in pieces; rejects with a Refusal. */
-export function readBody(request: IncomingMessage, max: number, taken: Taken): Promise<Buffer[]> {
+/** Resolves with the body, inflated, which is `taken.held`, too; rejects with a Refusal. */
+export function readBody(request: IncomingMessage, max: number, taken: Taken): Promise<HeldBody> {
   const { headers } = request;
   if (Number(headers['content-length'] ?? 0) > max) throw tooLarge(max);
   const encoding = headers['content-encoding']?.toLowerCase() ?? 'identity';
@@ -110,7 +100,7 @@ export function readBody(request: IncomingMessage, max: number, taken: Taken): P
   }
   taken.onBegin();
   return new Promise((resolve, reject) => {
-    const pieces: Buffer[] = [];
+    const held = new HeldBody();
     let arrived = 0;
     let inflated = 0;
     const arriving: ArrivingBody = {
@@ -124,8 +114,10 @@ export function readBody(request: IncomingMessage, max: number, taken: Taken): P
     taken.budget.begin(arriving);
     const fail = (error: Error) => {
       taken.budget.end(arriving);
-      request.off('data', onData).off('end', onEnd).off('close', onClose).resume();
+      request.off('data', onData).off('end', onEnd).off('close', onClose);
+      request.on('data', passOver).resume();
       inflater?.off('data', keep).destroy();
+      held.letGo();
       reject(error);
     };
     const take = (bytes: number) => {
@@ -142,24 +134,30 @@ export function readBody(request: IncomingMessage, max: number, taken: Taken): P
     };
     const keep = (piece: Buffer) => {
       inflated += piece.length;
-      if (hold(piece.length, inflated)) pieces.push(piece);
+      if (hold(piece.length, inflated)) held.add(piece);
     };
     const onData = (piece: Buffer) => {
       taken.onBytes(piece.length);
       arrived += piece.length;
-      if (!hold(piece.length, arrived)) return;
-      if (!inflater) pieces.push(piece);
+      if (!hold(piece.length, arrived)) passOver(piece);
+      else if (!inflater) held.add(piece);
       else if (!inflater.write(piece)) request.pause();
     };
-    const done = () => {
-      taken.pieces = inflater ? [] : [...pieces];
-      if (whole) gunzipped(pieces, max, take).then((body) => resolve([body]), reject);
-      else resolve(pieces);
+    const done = (body: HeldBody) => {
+      taken.held = body;
+      resolve(body);
+    };
+    /** What came compressed is not needed any more. */
+    const unpacked = () => {
+      held.letGo();
+      taken.budget.give(arrived);
+      taken.bytes -= arrived;
     };
     const onEnd = () => {
       taken.budget.end(arriving);
       if (inflater) inflater.end();
-      else done();
+      else if (whole) gunzipped(held.joined(), max, take).finally(unpacked).then(done, reject);
+      else done(held);
     };
     const onClose = () => {
       if (!request.complete) fail(new Error('the peer went away'));
@@ -167,7 +165,7 @@ export function readBody(request: IncomingMessage, max: number, taken: Taken): P
     request.on('data', onData).on('end', onEnd).on('close', onClose);
     inflater
       ?.on('data', keep)
-      .on('end', done)
+      .on('end', () => done(held))
       .on('drain', () => request.resume());
     inflater?.on('error', ({ message }) =>
       fail(new Refusal(400, 'malformed', `The body is not ${encoding}: ${message}.`)),

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { type Access, authorize } from './access.ts';
 import { type Answer, type Handler, Refusal, type StreamedAnswer, textAnswer } from './answer.ts';
-import { type Budget, letGo, readBody, type Taken } from './body.ts';
+import { type Budget, readBody, type Taken } from './body.ts';
 import type { Exchange, HttpConnection } from './connection.ts';
 import type { Limits } from './limits.ts';
 
@@ -44,7 +44,7 @@ export async function exchange(
   const taken: Taken = {
     budget: context.budget,
     bytes: 0,
-    pieces: [],
+    held: null,
     onBegin() {
       connection.enter('body');
       if (continues) response.writeContinue();
@@ -67,16 +67,16 @@ export async function exchange(
       headers: request.headers,
       socket,
       async body(max) {
-        const pieces = await readBody(request, max, taken);
+        const held = await readBody(request, max, taken);
         connection.enter('work');
-        return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+        return held.joined();
       },
       async pieces(max) {
-        const pieces = await readBody(request, max, taken);
+        const held = await readBody(request, max, taken);
         connection.enter('work');
-        return pieces;
+        return held.pieces;
       },
-      discard: () => letGo(taken.pieces.splice(0)),
+      discard: () => taken.held?.letGo(),
     });
   } catch (error) {
     answer = said(request, error as Error, context);

@@ -1,6 +1,7 @@
 /** One call and its answer. */
 import type { IncomingHttpHeaders } from 'node:http2';
 import { authorize } from '../access.ts';
+import type { HeldBody } from '../held-body.ts';
 import { CHECK, SERVING, serviceIn, WATCH } from './health.ts';
 import { asGrpc, CallShare, framed, inflated, MESSAGE_ENCODINGS, received, timeoutOf } from './message.ts';
 import type { GrpcServer, OpenCall } from './server.ts';
@@ -19,6 +20,8 @@ export interface GrpcCall {
   readonly timeout: number | null;
   /** What it sent, inflated, in pieces; of at most `max` bytes. Throws a GrpcError, or a Refusal. */
   message(max: number): Promise<readonly Buffer[]>;
+  /** Nobody looks at the message any more, nor will: its memory is given back at once. */
+  discard(): void;
 }
 
 /** Resolves when it is answered. */
@@ -40,20 +43,24 @@ export async function serve(
   try {
     const host = headers[':authority'] ?? headers.host;
     authorize({ method: 'POST', host, authorization: headers.authorization, certified }, server.access);
+    let held: HeldBody | null = null;
     const message = async (max: number) => {
       enter(open, 'message');
       const came = await received(stream, max, taken, () => {
         open.touched = performance.now();
       });
       enter(open, 'work');
-      for (const { length } of came.pieces) server.bytes += length;
-      return inflated(came, headers['grpc-encoding'] as string | undefined, max, taken);
+      server.bytes += came.bytes;
+      const whole = await inflated(came, headers['grpc-encoding'] as string | undefined, max, taken);
+      held = whole.held;
+      return whole.pieces;
     };
     const path = String(headers[':path']);
     if (path === WATCH) return await watch(server, open, await message(MAX_HEALTH));
     const answer = await answered(server, path, {
       timeout: timeoutOf(headers['grpc-timeout'] as string | undefined),
       message,
+      discard: () => held?.letGo(),
     });
     if (stream.destroyed || stream.closed) return;
     enter(open, 'send');

@@ -9,14 +9,17 @@ import type { ServerHttp2Stream } from 'node:http2';
 import { noRoom, Refusal, tooLarge } from '../answer.ts';
 import type { ArrivingBody, Budget } from '../body.ts';
 import { gunzipped } from '../gunzip.ts';
+import { HeldBody } from '../held-body.ts';
 import { GrpcError } from './status.ts';
 
 const PREFIX = 5;
 export const MESSAGE_ENCODINGS = 'identity,gzip';
 
 interface MessageReceived {
-  /** The message in pieces. */
-  pieces: Buffer[];
+  /** With its prefix. */
+  held: HeldBody;
+  /** Without it. */
+  bytes: number;
   compressed: boolean;
 }
 
@@ -66,13 +69,14 @@ export function received(
   onBytes: () => void,
 ): Promise<MessageReceived> {
   return new Promise((resolve, reject) => {
-    const pieces: Buffer[] = [];
+    const held = new HeldBody();
     let size = 0;
     let length = -1;
     taken.begin(() => fail(noRoom()));
     const fail = (error: Error) => {
       taken.end();
       stream.off('data', onData).off('end', onEnd).off('close', onClose).resume();
+      held.letGo();
       reject(error);
     };
     const onData = (piece: Buffer) => {
@@ -80,9 +84,9 @@ export function received(
       size += piece.length;
       if (size > max + PREFIX) return fail(tooLarge(max));
       if (!taken.take(piece.length)) return fail(noRoom());
-      pieces.push(piece);
+      held.add(piece);
       if (length < 0 && size >= PREFIX) {
-        length = prefixOf(pieces).readUInt32BE(1);
+        length = held.pieces[0]!.readUInt32BE(1);
         if (length > max) fail(tooLarge(max));
       }
     };
@@ -92,20 +96,16 @@ export function received(
         const what = size === 0 ? 'there is no message' : 'this is not exactly one message';
         return fail(new GrpcError('INVALID_ARGUMENT', 'malformed', what));
       }
-      const prefix = prefixOf(pieces);
-      if (prefix[0]! > 1) return fail(new GrpcError('INTERNAL', 'malformed', `${prefix[0]} is no flag of a message`));
-      resolve({ pieces: behindPrefix(pieces), compressed: prefix[0] === 1 });
+      const flag = held.pieces[0]![0]!;
+      if (flag > 1) return fail(new GrpcError('INTERNAL', 'malformed', `${flag} is no flag of a message`));
+      resolve({ held, bytes: length, compressed: flag === 1 });
     };
     const onClose = () => fail(new Error('the peer went away'));
     stream.on('data', onData).on('end', onEnd).on('close', onClose);
   });
 }
 
-function prefixOf(pieces: readonly Buffer[]): Buffer {
-  return pieces[0]!.length >= PREFIX ? pieces[0]! : Buffer.concat(pieces.slice(0, PREFIX));
-}
-
-function behindPrefix(pieces: Buffer[]): Buffer[] {
+function behindPrefix(pieces: readonly Buffer[]): Buffer[] {
   let skip = PREFIX;
   const rest: Buffer[] = [];
   for (const piece of pieces) {
@@ -115,21 +115,32 @@ function behindPrefix(pieces: Buffer[]): Buffer[] {
   return rest;
 }
 
+/** What a call's message is held in: it goes away with it. */
+export interface MessageTaken {
+  readonly pieces: readonly Buffer[];
+  readonly held: HeldBody;
+}
+
 /** The message, inflated where it is compressed by `encoding`, the call's grpc-encoding. */
 export async function inflated(
-  { pieces, compressed }: MessageReceived,
+  { held, compressed }: MessageReceived,
   encoding: string | undefined,
   max: number,
   taken: CallShare,
-): Promise<readonly Buffer[]> {
-  if (!compressed) return pieces;
-  if (encoding === undefined || encoding === 'identity') {
-    throw new GrpcError('INTERNAL', 'encoding', 'the message is compressed, and grpc-encoding does not say how');
+): Promise<MessageTaken> {
+  if (!compressed) return { pieces: behindPrefix(held.pieces), held };
+  try {
+    if (encoding === undefined || encoding === 'identity') {
+      throw new GrpcError('INTERNAL', 'encoding', 'the message is compressed, and grpc-encoding does not say how');
+    }
+    if (encoding !== 'gzip') {
+      throw new GrpcError('UNIMPLEMENTED', 'encoding', `grpc-encoding may be ${MESSAGE_ENCODINGS}, not ${encoding}`);
+    }
+    const body = await gunzipped(held.joined().subarray(PREFIX), max, (bytes) => taken.take(bytes));
+    return { pieces: body.pieces, held: body };
+  } finally {
+    held.letGo();
   }
-  if (encoding !== 'gzip') {
-    throw new GrpcError('UNIMPLEMENTED', 'encoding', `grpc-encoding may be ${MESSAGE_ENCODINGS}, not ${encoding}`);
-  }
-  return [await gunzipped(pieces, max, (bytes) => taken.take(bytes))];
 }
 
 /** A Refusal in gRPC's words. */

@@ -5,7 +5,6 @@
  *   GET  /v1/audit/streams    how far each stream is
  *   GET  /v1/audit/key        the public keys of seals
  */
-import { free } from '../../core/free.ts';
 import type { Answer, Handler, HttpRequest } from '../../http/answer.ts';
 import { jsonAnswer, Refusal } from '../../http/answer.ts';
 import { type AuditRequest, readProducer, type TakenEvents } from './chain.ts';
@@ -78,8 +77,6 @@ async function posted(request: HttpRequest, peer: AuditPeer, o: AuditHttpOptions
   } finally {
     // What was taken of it is in the log.
     request.discard();
-    // In several pieces it was put together; else it is gone by now.
-    if (body.length > 0) free(body);
   }
   if (durability === 'kafka') await sent(o, wait);
   const { stream, first, last, hash, duplicate } = taken;

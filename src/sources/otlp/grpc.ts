@@ -20,11 +20,11 @@ export function grpcMethods(intake: OtlpIntake, maxRequest: number): ReadonlyMap
       const path = `/opentelemetry.proto.collector.${PACKAGES[signal]}.v1.${SERVICES[signal]}/Export`;
       return [
         path,
-        async ({ message, timeout }) => {
+        async ({ message, timeout, discard }) => {
           if (!intake.has(signal)) {
             throw new GrpcError('UNIMPLEMENTED', 'signal', `${signal} are not taken here: see otlp.signals`);
           }
-          return response(await intake.take(signal, 'protobuf', await message(maxRequest), { timeout }));
+          return response(await intake.take(signal, 'protobuf', await message(maxRequest), { timeout, discard }));
         },
       ];
     }),

@@ -111,6 +111,7 @@ export class OtlpIntake {
       const what = `${error.message}: try again`;
       throw new Refusal(503, 'no_room', what, { 'Retry-After': RETRY_AFTER });
     } finally {
+      discard?.();
       release?.();
     }
   }
