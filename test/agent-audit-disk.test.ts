@@ -21,7 +21,7 @@ for (const [fault, what] of CASES) {
     await using home = await makeHome();
     const bad = home.path('bad');
     const how = { preload: failingDisk(home.dataDir, bad) };
-    const { agent, socket } = await startAudit(home, {}, { hold: '300ms', seal: { every: 10 } }, how);
+    const { agent, socket } = await startAudit(home, {}, { hold: '800ms', seal: { every: 10 } }, how);
     const send = (id: string, stream = 'orders') => audit(socket, eventOf(id), { 'runnel-stream': stream });
     const known = await Promise.all(['a-0', 'a-1', 'a-2'].map((id) => send(id)));
     assert.deepEqual(new Set(known.map(({ code }) => code)), new Set([201]));

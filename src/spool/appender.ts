@@ -45,6 +45,9 @@ interface Held {
   wake: () => void;
 }
 
+/** What comes of a disk that has no room, or may not be written to: nothing of it is on the medium. */
+const TAKES_NOTHING = ['ENOSPC', 'EDQUOT', 'EROFS'];
+
 /** How far was written. */
 export interface AppenderMark {
   readonly segment: Segment | null;
@@ -72,6 +75,8 @@ export class Appender {
   #held: Held | null = null;
   #closing = false;
   #closed = false;
+  /** A write that was to be synced with it has failed: what of it is there nobody knows. */
+  #torn: Segment | null = null;
 
   /** New segments are added to `segments`. */
   constructor(segments: Segment[], next: number, options: AppenderOptions) {
@@ -80,9 +85,12 @@ export class Appender {
     this.#o = options;
   }
 
-  /** Resolves, when the block is written, with the offset after it; `signal`: nobody waits for it any more. */
-  append(block: Block, signal?: AbortSignal): Promise<number> {
-    const written = this.#turn.then(() => this.#write(block, signal));
+  /**
+   * Resolves, when the block is written, with the offset after it; `signal`: nobody waits for it any more. `alone`: it is to
+   * be synced at once, with nothing else, so where that can be had it is written so; a disk that fails then rejects it.
+   */
+  append(block: Block, signal?: AbortSignal, alone = false): Promise<number> {
+    const written = this.#turn.then(() => this.#write(block, signal, alone));
     this.#turn = written.catch(() => undefined); // whoever appended is told; the next one has its own luck
     return written;
   }
@@ -172,7 +180,7 @@ export class Appender {
     this.#writer = null;
   }
 
-  async #write(block: Block, signal?: AbortSignal): Promise<number> {
+  async #write(block: Block, signal: AbortSignal | undefined, alone: boolean): Promise<number> {
     if (this.#closed) throw new Error('the spool is closed');
     signal?.throwIfAborted();
     const bytes = blockBytes(block);
@@ -181,12 +189,19 @@ export class Appender {
     for (;;) {
       try {
         const writer = await this.#writerFor(bytes);
-        const note = await writer.write(block, weights);
+        const note =
+          alone && writer.syncsWrites
+            ? await this.#writeSynced(writer, block, weights)
+            : await writer.write(block, weights);
         this.next = writer.segment.next;
         this.error = null;
         this.#o.onWritten(note);
         return this.next;
       } catch (error) {
+        if (this.#torn) {
+          this.#o.release(bytes);
+          throw error;
+        }
         this.error = (error as Error).message;
         this.#o.warn('cannot write; what is collected waits in memory until it can', error);
         if (this.#closing || signal?.aborted) {
@@ -207,6 +222,22 @@ export class Appender {
     }
   }
 
+  async #writeSynced(writer: SegmentWriter, block: Block, weights: Weights): Promise<BlockNote> {
+    try {
+      const note = await writer.write(block, weights, true);
+      this.syncError = null;
+      return note;
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (!TAKES_NOTHING.includes(code!)) {
+        this.#torn = writer.segment;
+        this.syncError = message;
+        this.#o.warn('cannot sync', error);
+      }
+      throw error;
+    }
+  }
+
   /** Keeps the block for a while; true: a reader has taken it. */
   async #hold(block: Block, weights: Weights, signal: AbortSignal | undefined): Promise<boolean> {
     const woken = new AbortController();
@@ -222,11 +253,13 @@ export class Appender {
     await this.#syncing;
     const writer = this.#writer;
     this.#writer = null;
+    const torn = this.#torn;
+    this.#torn = null;
     await writer?.close().catch((error) => this.#o.warn('cannot close a segment', error));
     this.next = next;
     const from = segment === null ? 0 : this.#segments.indexOf(segment) + 1;
     const others = from === 0 && segment !== null ? [] : this.#segments.splice(from);
-    if (segment !== null && segment.size > size) {
+    if (segment !== null && (segment.size > size || segment === torn)) {
       this.#o.release(segment.size - size);
       Object.assign(segment, { size, next, sealed: true });
       // Where that fails readers stop at its end, and the next process may find what was taken back, as it was.

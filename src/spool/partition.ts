@@ -280,7 +280,7 @@ export class SpoolPartition {
     try {
       let next = this.nextOffset;
       for (const block of blocks) {
-        next = await this.#appender.append(block, signal);
+        next = await this.#appender.append(block, signal, blocks.length === 1);
         // From here on the spool counts it.
         for (const { stream, weight } of block.marks) stream.account.received += weight;
         appended.push(...block.marks);

@@ -1,14 +1,16 @@
 /**
  * The open end of a spool partition: the segment that is written to, and which of its blocks are synced.
  *
- * A block's note goes into the sidecar first, then header and body into the segment; side by side where it is chained. Both are written at positions that
- * move only when all is written, so what a failed write left behind is overwritten by the next try.
+ * A block's note goes into the sidecar first, then header and body into the segment; side by side where it is chained, and
+ * there a block that is alone is written and synced by one call. Both are written at positions that move only when all is
+ * written, so what a failed write left behind is overwritten by the next try.
  */
 import type { FileHandle } from 'node:fs/promises';
 import type { Block } from '../core/block.ts';
 import { openOrCreate } from '../core/files.ts';
 import { HEADER_BYTES, sealedHeader } from '../records/record-batch.ts';
 import type { Segment } from './segment.ts';
+import { closeAll, openSynced, writeAll } from './segment-file.ts';
 import { type BlockNote, noteLine, type Weights } from './sidecar.ts';
 
 export class SegmentWriter {
@@ -20,15 +22,18 @@ export class SegmentWriter {
   readonly #log: FileHandle;
   readonly #weights: FileHandle;
   #weightsAt: number;
-  /** Of its blocks each is answered for: what they are is in them, and notes may come to the medium later. */
-  readonly #chained: boolean;
+  /**
+   * The log once more: a write to it is synced with it. Where it is chained; each of its blocks is answered for: what they
+   * are is in them, and notes may come to the medium later.
+   */
+  readonly #syncedLog: FileHandle | null;
 
-  private constructor(segment: Segment, log: FileHandle, weights: FileHandle, weightsAt: number, chained: boolean) {
-    this.#chained = chained;
+  private constructor(segment: Segment, log: FileHandle, weights: FileHandle, at: number, synced: FileHandle | null) {
+    this.#syncedLog = synced;
     this.segment = segment;
     this.#log = log;
     this.#weights = weights;
-    this.#weightsAt = weightsAt;
+    this.#weightsAt = at;
     this.synced = segment.next;
     this.#syncedSize = segment.size;
   }
@@ -43,7 +48,7 @@ export class SegmentWriter {
       const { size } = await weights.stat();
       // A line that was cut short must not swallow the next one.
       await weights.write('\n', size);
-      return new SegmentWriter(segment, log, weights, size + 1, chained);
+      return new SegmentWriter(segment, log, weights, size + 1, chained ? await openSynced(segment.log) : null);
     } catch (error) {
       // Left to the garbage collector, a file that is open would end the process.
       await closeAll(log, weights);
@@ -51,16 +56,22 @@ export class SegmentWriter {
     }
   }
 
-  /** Writes a block at the segment's end. */
-  async write(block: Block, weights: Weights): Promise<BlockNote> {
+  /** Everything written is synced, and a block can be written so that it is, too. */
+  get syncsWrites(): boolean {
+    return this.#syncedLog !== null && this.synced === this.segment.next;
+  }
+
+  /** Writes a block at the segment's end. `synced`: on the medium, too, where `syncsWrites`. */
+  async write(block: Block, weights: Weights, synced = false): Promise<BlockNote> {
     const { segment } = this;
     const { count, body, codec, time, rawBytes, key } = block;
     const bytes = blockBytes(block);
     const header = sealedHeader(body, { baseOffset: BigInt(segment.next), count, codec, time });
     const note: BlockNote = { offset: segment.next, records: count, bytes, time, rawBytes, key, weights };
     const line = Buffer.from(noteLine(note));
-    if (this.#chained) {
-      await both(writeAll(this.#weights, [line], this.#weightsAt), writeAll(this.#log, [header, body], segment.size));
+    if (this.#syncedLog) {
+      const written = writeAll(synced ? this.#syncedLog : this.#log, [header, body], segment.size);
+      await both(written, writeAll(this.#weights, [line], this.#weightsAt));
     } else {
       await writeAll(this.#weights, [line], this.#weightsAt);
       await writeAll(this.#log, [header, body], segment.size);
@@ -70,6 +81,7 @@ export class SegmentWriter {
     segment.written = performance.now();
     segment.size += bytes;
     segment.next += count;
+    if (synced) this.#isSynced(segment.next, segment.size);
     return note;
   }
 
@@ -77,7 +89,11 @@ export class SegmentWriter {
   async sync(next: number): Promise<void> {
     const { size } = this.segment;
     // Side by side: who waits to be answered waits for both.
-    await Promise.all([this.#chained ? null : this.#weights.datasync(), this.#log.datasync()]);
+    await Promise.all([this.#syncedLog ? null : this.#weights.datasync(), this.#log.datasync()]);
+    this.#isSynced(next, size);
+  }
+
+  #isSynced(next: number, size: number): void {
     this.synced = Math.max(this.synced, next);
     this.#syncedSize = size;
   }
@@ -95,23 +111,14 @@ export class SegmentWriter {
 
   async close(): Promise<void> {
     // A power cut may take notes that are not on the medium: then items of blocks are not counted.
-    if (this.#chained) await this.#weights.datasync().catch(() => undefined);
-    return closeAll(this.#log, this.#weights);
+    if (this.#syncedLog) await this.#weights.datasync().catch(() => undefined);
+    return closeAll(this.#log, this.#syncedLog, this.#weights);
   }
 }
 
 /** Rejects with the first failure, when both are over: until then their memory is in use. */
 async function both(one: Promise<void>, other: Promise<void>): Promise<void> {
   for (const result of await Promise.allSettled([one, other])) if (result.status === 'rejected') throw result.reason;
-}
-
-/** Rejects with the first failure, when each was tried. */
-async function closeAll(log: FileHandle, weights: FileHandle | undefined): Promise<void> {
-  try {
-    await log.close();
-  } finally {
-    await weights?.close();
-  }
 }
 
 export function blockBytes(block: Block): number {
@@ -126,19 +133,4 @@ export function weightsOf(block: Block): Weights {
     weights.set(input, (weights.get(input) ?? 0) + weight);
   }
   return weights;
-}
-
-async function writeAll(file: FileHandle, parts: Buffer[], at: number): Promise<void> {
-  let rest = parts;
-  for (;;) {
-    const { bytesWritten } = await file.writev(rest, at);
-    at += bytesWritten;
-    let skip = bytesWritten;
-    rest = rest.flatMap((part) => {
-      const done = Math.min(skip, part.length);
-      skip -= done;
-      return done < part.length ? [part.subarray(done)] : [];
-    });
-    if (rest.length === 0) return;
-  }
 }
