@@ -83,16 +83,17 @@ export async function exchange(
   }
   context.budget.give(taken.bytes);
   if (response.destroyed || response.socket === null) return;
-  if (context.closing) response.setHeader('Connection', 'close');
-  else if (response.shouldKeepAlive)
-    response.setHeader('Keep-Alive', `timeout=${Math.floor(context.limits.keep_ms / 1000)}`);
   if ('begin' in answer) beginStream(connection, request, response, answer, context);
   else await send(connection, request, response, answer, context);
   await closed;
   context.release(connection);
 }
 
+/** What URL would leave as it is. */
+const PLAIN_PATH = /^(?:\/[\w-]+)+$/;
+
 function target({ url = '' }: IncomingMessage): { path: string; query: URLSearchParams } {
+  if (PLAIN_PATH.test(url)) return { path: url, query: new URLSearchParams() };
   if (!URL.canParse(url, 'http://agent')) throw new Refusal(400, 'malformed', 'This is no path.');
   const { pathname: path, searchParams: query } = new URL(url, 'http://agent');
   return { path, query };
@@ -118,10 +119,16 @@ async function send(
 ): Promise<void> {
   const pieces = typeof body === 'string' ? [Buffer.from(body)] : body;
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  response.writeHead(code, { ...HEADERS, 'Content-Type': type, 'Content-Length': length, ...headers });
+  const about = { 'Content-Type': type, 'Content-Length': length, ...headers };
+  response.writeHead(code, { ...kept(response, context), ...HEADERS, ...about });
   connection.enter('send');
   if (method !== 'HEAD') {
     context.hold(connection, pieces);
+    if (pieces.length === 1 && length <= PART) {
+      // Head and text leave in one piece.
+      response.end(typeof body === 'string' ? body : pieces[0]);
+      return;
+    }
     for (const piece of pieces) {
       for (let at = 0; at < piece.length && !response.destroyed; at += PART) {
         await written(response, piece.subarray(at, at + PART));
@@ -130,6 +137,12 @@ async function send(
     }
   }
   response.end();
+}
+
+/** What becomes of the connection. */
+function kept(response: ServerResponse, { closing, limits }: Context): Record<string, string> {
+  if (closing) return { Connection: 'close' };
+  return response.shouldKeepAlive ? { 'Keep-Alive': `timeout=${Math.floor(limits.keep_ms / 1000)}` } : {};
 }
 
 /** Resolves when the part has left, or the peer. */
@@ -148,9 +161,10 @@ function beginStream(
   { method }: IncomingMessage,
   response: ServerResponse,
   { type, begin }: StreamedAnswer,
-  { streams }: Context,
+  context: Context,
 ): void {
-  response.writeHead(200, { ...HEADERS, 'Content-Type': type });
+  const { streams } = context;
+  response.writeHead(200, { ...kept(response, context), ...HEADERS, 'Content-Type': type });
   if (method === 'HEAD') {
     response.end();
     return;
