@@ -36,7 +36,7 @@ for (const [fault, what] of CASES) {
       const status = await agent.status();
       assert.ok(
         status.reasons.some((reason) => reason.includes('audit')),
-        status.reasons.join('; '),
+        `${JSON.stringify(status.reasons)} after ${JSON.stringify(failed.map(({ body }) => body))}`,
       );
       // What was on the medium before is known, also now.
       const before = await send('a-1');

@@ -8,7 +8,15 @@
  * is on the medium, was thrown away, or is in the same group.
  */
 
-import { type AuditLink, auditRecord, LINK_BYTES, recordHash, twentyDigits, ZEROS } from '../../audit/record.ts';
+import {
+  type AuditLink,
+  auditRecord,
+  LINK_BYTES,
+  recordHash,
+  twentyDigits,
+  writeLink,
+  ZEROS,
+} from '../../audit/record.ts';
 import { randomBytes } from '../../builtin.ts';
 import type { Stream } from '../../core/batch.ts';
 import type { LogSection } from '../../core/durable-log.ts';
@@ -132,6 +140,7 @@ export class Chains {
   readonly ids: RecentIds;
   readonly #o: ChainsOptions;
   #draft: Draft = emptyDraft();
+  readonly #scratch = Buffer.allocUnsafeSlow(16 << 10);
 
   constructor(ids: RecentIds, options: ChainsOptions) {
     this.ids = ids;
@@ -139,10 +148,9 @@ export class Chains {
   }
 
   /** What this request becomes, as part of the draft. Throws an AuditRefusal, and then nothing of it is in the draft. */
-  decide(request: AuditRequest, time: string): TakenEvents {
+  decide(request: AuditRequest, time: string, keys = idKeys(request)): TakenEvents {
     const { stream: name, events, producer } = request;
     const from = producer ? this.#knownOf(request, producer) : 0;
-    const keys = events.map(({ id }) => idKey(name, id));
     const known = keys.map((key) => this.#known(key));
     this.#refuseChanged(request, known, from);
     const fresh = events
@@ -175,8 +183,8 @@ export class Chains {
   }
 
   /** All of it is on the medium already: nothing is written for it. */
-  knows({ stream, events, producer }: AuditRequest): boolean {
-    return producer === null && events.every(({ id }) => this.ids.get(idKey(stream, id)) !== null);
+  knows({ producer }: AuditRequest, keys: readonly Buffer[]): boolean {
+    return producer === null && keys.every((key) => this.ids.has(key));
   }
 
   /** Streams that the draft changes, as they are then. */
@@ -209,7 +217,7 @@ export class Chains {
     const sequence = state.sequence + 1;
     const link = { stream: state.id, time, sequence };
     const hash = recordHash(state.head, link, bytes);
-    const value = auditRecord(bytes, { ...link, previous: state.head.toString('hex'), hash: hash.toString('hex') });
+    const value = this.#value(bytes, { ...link, previous: state.head.toString('hex'), hash: hash.toString('hex') });
     const headers: [string, string][] = [['stream', name], ['sequence', twentyDigits(sequence)], ...more];
     this.#add(name, value, headers, input);
     state.sequence = sequence;
@@ -238,6 +246,15 @@ export class Chains {
         return { stream: this.#o.streamOf(name, input), count, items, records: Buffer.concat(records) };
       }),
     );
+  }
+
+  /** A record's value, where the next one is put together, too. */
+  #value(client: Buffer, link: AuditLink): Buffer {
+    const length = client.length - 1 + LINK_BYTES;
+    if (length > this.#scratch.length) return auditRecord(client, link);
+    client.copy(this.#scratch, 0, 0, client.length - 1);
+    writeLink(this.#scratch, client.length - 1, link);
+    return this.#scratch.subarray(0, length);
   }
 
   /** The draft is on the medium. */
@@ -383,6 +400,11 @@ export interface ReplayedEvent {
   id: string | null;
   digest: Buffer;
   file: { id: string; end: number } | null;
+}
+
+/** Under what the ids of a request's events are known. */
+export function idKeys({ stream, events }: AuditRequest): Buffer[] {
+  return events.map(({ id }) => idKey(stream, id));
 }
 
 export function producerHeader({ id, epoch, sequence }: ProducerPosition): string {

@@ -80,6 +80,10 @@ export class RecentIds {
     return ids;
   }
 
+  has(key: Buffer): boolean {
+    return this.#find(key) >= 0;
+  }
+
   get(key: Buffer): KnownEvent | null {
     const slot = this.#find(key);
     if (slot < 0) return null;

@@ -11,9 +11,9 @@
 import { LINK_BYTES } from '../../audit/record.ts';
 import { pause } from '../../core/abort.ts';
 import { ChainingEnds } from '../../core/chained.ts';
-import type { DurableLog } from '../../core/durable-log.ts';
+import type { DurableLog, LogSection } from '../../core/durable-log.ts';
 import { log } from '../../log.ts';
-import type { AuditLine, AuditRequest, Chains, TakenEvents } from './chain.ts';
+import { type AuditLine, type AuditRequest, type Chains, idKeys, type TakenEvents } from './chain.ts';
 import { tryAgain } from './refusal.ts';
 import { SentEvents } from './sent.ts';
 import type { AuditStore } from './store.ts';
@@ -68,12 +68,13 @@ export class AuditIntake {
     this.#refuseAtEnd();
     if (this.#queue.length >= MOST_WAITING) throw tryAgain('too many requests wait');
     const bytes = request.events.reduce((sum, event) => sum + event.bytes.length + AROUND, 0);
+    const keys = idKeys(request);
     // What comes again needs no room.
-    const needs = !this.#o.store.chains.knows(request);
+    const needs = !this.#o.store.chains.knows(request, keys);
     const release = needs ? (this.#o.log.reserveNow(bytes) ?? (await this.#held(bytes))) : () => undefined;
     try {
       this.#refuseAtEnd();
-      const taken = await this.#put((chains, time) => chains.decide(request, time));
+      const taken = await this.#put((chains, time) => chains.decide(request, time, keys));
       if (taken.duplicate) this.duplicates += request.events.length;
       else this.taken += request.events.length;
       return taken;
@@ -187,9 +188,21 @@ export class AuditIntake {
     this.#running = null;
   }
 
+  /** Where the disk does not take it, that is waited for so long. */
+  async #written(durable: DurableLog, sections: readonly LogSection[]): Promise<number> {
+    const late = new AbortController();
+    // AbortSignal.timeout would leave a timer behind for each group, and work for the garbage collector.
+    const timer = setTimeout(() => late.abort(), this.#o.hold);
+    try {
+      return await durable.write(sections, late.signal);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** Never rejects. */
   async #group(jobs: readonly Job[]): Promise<void> {
-    const { log: durable, store, hold } = this.#o;
+    const { log: durable, store } = this.#o;
     const { chains } = store;
     const time = new Date().toISOString();
     const settle: (() => void)[] = [];
@@ -204,7 +217,7 @@ export class AuditIntake {
       }
       const sections = chains.sections();
       if (sections.length > 0) {
-        const next = await durable.write(sections, AbortSignal.timeout(hold));
+        const next = await this.#written(durable, sections);
         for (const { name, sequence } of chains.drafted()) this.sent.wrote(name, sequence, next);
       }
       this.#unsaved ||= chains.movesSilently;
