@@ -1,7 +1,7 @@
 /** `runnel flare`: what helps is in it; secrets and records are not, wherever they were. */
 // Slow: starts programs, and an agent.
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { type Entry, fitted } from '../../src/cli/flare/contents.ts';
 import { decompress } from '../../src/records/codecs.ts';
@@ -142,6 +142,16 @@ test('without an agent, and with a wrong configuration, it has what can be had',
   assert.equal((await runnel('flare', '-c', file, '--seconds', 'x')).code, 2);
   assert.equal((await runnel('flare', '-c', home.path('none.yaml'))).code, 2);
   assert.equal((await runnel('flare', '-c', file, '--admin', 'x:y:z')).code, 2);
+});
+
+test('a configuration may have a name that is longer than one in an archive may be', async () => {
+  await using home = await makeHome();
+  const file = home.path(`${'設定'.repeat(30)}.yaml`);
+  copyFileSync(await home.configure({}), file);
+  const output = home.path('flare.tar.zst');
+  const { code, stderr } = await runnel('flare', '-c', file, '-o', output, '--seconds', '0');
+  assert.equal(code, 0, stderr);
+  assert.ok((await unpacked(output)).has(`configuration/00-${'_'.repeat(55)}.yaml`));
 });
 
 test('it does not grow without bound: what is too large is left out, and why is said', () => {

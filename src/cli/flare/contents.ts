@@ -54,7 +54,9 @@ export async function contentsOf(sources: Sources): Promise<Entry[]> {
       get: () => JSON.stringify(sources.about),
     },
     ...(masked?.files ?? []).slice(0, MOST_ENTRIES).map(({ path, text }, i) => ({
-      name: `configuration/${String(i).padStart(2, '0')}-${basename(path).slice(-60)}`,
+      name: `configuration/${String(i).padStart(2, '0')}-${basename(path)
+        .replace(/[^\w.-]/g, '_')
+        .slice(-60)}`,
       about: `${path}, secrets masked`,
       get: () => text ?? refuse('it cannot be read as YAML'),
     })),

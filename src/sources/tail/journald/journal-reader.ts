@@ -24,6 +24,7 @@ import { type Filled, fillWithEntries, valueIn } from './fill.ts';
 import { entriesBetween, Gaps } from './gaps.ts';
 import { cursorOf, Journalctl } from './journalctl.ts';
 import { JOURNAL, type JournaldConfig } from './options.ts';
+import { watchPlace } from './place.ts';
 import { JournalStream } from './stream.ts';
 
 /** For so long a journalctl is kept that nothing is taken from. */
@@ -164,6 +165,8 @@ export class JournalReader {
     const well = setTimeout(() => {
       if (child.failure === null) this.error = null;
     }, WELL_MS).unref();
+    // What it has open of files that were removed is taken first.
+    const unwatch = watchPlace(this.path, () => child.peek() ?? child.close());
     let isFirst = had !== '';
     const gaps = this.#isOfAll ? this.#gapsFor(signal) : null;
     try {
@@ -181,6 +184,7 @@ export class JournalReader {
       if (child.failure !== null) throw new Unreadable(child.failure);
     } finally {
       clearTimeout(well);
+      unwatch();
       child.close();
       await gaps?.told();
     }

@@ -7,7 +7,7 @@
  * It reads no further than the pipe takes: nothing piles up here. It ends with this process, as its pipe does.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { aborted } from '../../../core/abort.ts';
+import { abortable, aborted } from '../../../core/abort.ts';
 import { log } from '../../../log.ts';
 import { type ExportedEntry, ExportParser } from './export-format.ts';
 import { ASKED } from './fields.ts';
@@ -56,13 +56,12 @@ export class Journalctl {
 
   /** Resolves when an entry is there (true), or when none will come any more. Throws where what comes is no journal's. */
   async some(stopped: AbortSignal): Promise<boolean> {
-    const stop = aborted(stopped);
     while (!stopped.aborted && !this.#closed) {
       if (this.peek()) return true;
       if (this.#ended) return false;
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#wake = resolve;
-      await Promise.race([promise, stop]);
+      await abortable(promise, stopped).catch(() => undefined);
     }
     return false;
   }

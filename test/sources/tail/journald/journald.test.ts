@@ -2,6 +2,7 @@
 // Slow: starts journald and agents.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { test } from 'node:test';
 import { type AgentConfig, type Home, makeHome, runnel } from '../../../support/agent.ts';
 import { type Journald, noJournald, type SentEntry, startJournald } from '../../../support/journald.ts';
@@ -310,6 +311,24 @@ test('without journalctl it is said what to do, and the agent runs', { skip }, a
   assert.match(status.reasons.join(), /logs journal: the journal cannot be read without journalctl/);
   assert.match(status.logs[0]!.files[0]!.error ?? '', /install systemd/);
   await agent.stop();
+});
+
+test('a directory that is removed is said, and another one of its name is read', { skip }, async () => {
+  await using journald = await startJournald();
+  await using home = await makeHome();
+  await journald.send(entries(0, 2));
+  const agent = await home.start(reading(journald));
+  await agent.until((s) => s.logs[0]!.lines === 2, 'it is read');
+  await journald.kill();
+  rmSync(journald.directory, { recursive: true });
+  const status = await agent.until((s) => s.reasons.length > 0, 'it is said');
+  assert.match(status.reasons.join(), /logs journal: journalctl has ended .*No such file/);
+  await journald.start();
+  await journald.send(entries(2, 4));
+  await agent.until((s) => s.logs[0]!.lines === 4 && s.reasons.length === 0, 'the other one is read');
+  await agent.stop();
+  const found = (await sent(home)).map(({ message }) => message);
+  assert.deepEqual(found, messages(0, 4));
 });
 
 test('no journalctl outlives the agent, however that ends', { skip }, async () => {
