@@ -1,84 +1,20 @@
 /** What the sink does with each answer, on a real OpenSearch: written, refused, blocked, too busy, away. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { type TestContext, test } from 'node:test';
-import { directory } from '../support/directory.ts';
-import { createTopic, freshTopic, noKafka, sharedKafka, withAdmin } from '../support/kafka.ts';
+import { test } from 'node:test';
+import { createTopic, noKafka, withAdmin } from '../support/kafka.ts';
 import { readRecords } from '../support/kcat.ts';
-import {
-  ask,
-  expectOk,
-  freshPrefix,
-  makeStreams,
-  noOpenSearch,
-  sharedOpenSearch,
-  startOpenSearch,
-  storedDocuments,
-} from '../support/opensearch.ts';
-import { OpenSearchProxy } from '../support/opensearch-proxy.ts';
-import { compare, type Fed, feed, logDocument, logRecords, SinkProcess, untilConsumed } from '../support/sink.ts';
+import { ask, expectOk, makeStreams, noOpenSearch, startOpenSearch, storedDocuments } from '../support/opensearch.ts';
+import { compare, logDocument, logRecords, untilConsumed } from '../support/sink.ts';
+import { sinkLab } from '../support/sink-lab.ts';
 
 const skip = noKafka || noOpenSearch;
-
-/** A topic, streams, and a server between; `start` runs a sink on them. */
-async function lab(t: TestContext, { partitions = 1, streams = 2, mappings = {} } = {}) {
-  const kafka = await sharedKafka();
-  const opensearch = await sharedOpenSearch();
-  const proxy = await OpenSearchProxy.start(opensearch.url);
-  const prefix = freshPrefix('sink');
-  const topic = await freshTopic(kafka.brokers, 'sink', { partitions });
-  const letters = await freshTopic(kafka.brokers, 'letters');
-  await makeStreams(opensearch.url, prefix, streams, { mappings });
-  const dir = directory(t);
-  const sinks: SinkProcess[] = [];
-  t.after(async () => {
-    for (const sink of sinks) if (sink.isRunning) await sink.kill();
-    await proxy[Symbol.asyncDispose]();
-    await opensearch[Symbol.asyncDispose]();
-    await kafka[Symbol.asyncDispose]();
-  });
-  const { brokers } = kafka;
-  const url = opensearch.url;
-  const config = (options: Record<string, unknown> = {}, more: { slots?: string } = {}) => ({
-    dir,
-    brokers,
-    ...more,
-    sink: {
-      opensearch: {
-        urls: [proxy.url],
-        topics: [topic],
-        group: prefix,
-        stream_prefix: prefix,
-        streams,
-        turn: 500,
-        window: 6000,
-        dead_letter_topic: letters,
-        bulk: { size: '64KiB', linger: '100ms' },
-        template: { install: false },
-        rollover: 'none',
-        ...options,
-      },
-    },
-  });
-  const start = async (options: Record<string, unknown> = {}, more: { slots?: string } = {}) => {
-    const sink = await SinkProcess.start('opensearch', config(options, more));
-    sinks.push(sink);
-    return sink;
-  };
-  const run = async (args: string[], options: Record<string, unknown> = {}) => {
-    const sink = await SinkProcess.start('opensearch', config(options), args);
-    sinks.push(sink);
-    return { code: await sink.ended, said: sink.log };
-  };
-  const feedAll = (records: readonly Fed[]) => feed(brokers, topic, records);
-  return { brokers, url, proxy, prefix, topic, letters, start, run, feedAll };
-}
 
 const text = (seq: number) => JSON.stringify(logDocument(seq));
 
 test('what is refused is a dead letter with its reason, and its neighbours are written', { skip }, async (t) => {
   const mappings = { properties: { message: { type: 'text' }, n: { type: 'integer' } } };
-  const { brokers, url, prefix, topic, letters, start, feedAll } = await lab(t, { mappings });
+  const { brokers, url, prefix, topic, letters, start, feedAll } = await sinkLab(t, { mappings });
   const time = '"@timestamp":"2026-11-30T00:00:00Z"';
   const bad = [
     `{${time},"message":"cut`,
@@ -131,7 +67,7 @@ test('what is refused is a dead letter with its reason, and its neighbours are w
 });
 
 test('lines of a raw topic become documents, with what their headers say', { skip }, async (t) => {
-  const { url, prefix, start, feedAll } = await lab(t);
+  const { url, prefix, start, feedAll } = await sinkLab(t);
   const headers = { host: 'web-1', path: '/var/log/a "b".log', file: 'f00', env: 'prod', offset: '1234', length: '20' };
   const line = 'GET "/é"\t200 \\ {"x"';
   await feedAll([
@@ -166,7 +102,7 @@ test('lines of a raw topic become documents, with what their headers say', { ski
 });
 
 test('an index that takes nothing is waited for, and nothing is dropped', { skip }, async (t) => {
-  const { url, prefix, start, feedAll } = await lab(t, { streams: 1 });
+  const { url, prefix, start, feedAll } = await sinkLab(t, { streams: 1 });
   await expectOk(ask(url, 'PUT', `/${prefix}-1/_settings`, { 'index.blocks.write': true }));
   await feedAll(logRecords(0, 500, 1));
   const sink = await start();
@@ -182,7 +118,7 @@ test('a cluster that is read-only is waited for; one that is killed has all of i
   // Of its own: others share the cluster.
   const server = await startOpenSearch();
   t.after(() => server.stop());
-  const { prefix, start, feedAll } = await lab(t, { partitions: 2 });
+  const { prefix, start, feedAll } = await sinkLab(t, { partitions: 2 });
   await makeStreams(server.url, prefix, 2);
   const block = (value: true | null) =>
     expectOk(ask(server.url, 'PUT', '/_cluster/settings', { transient: { 'cluster.blocks.read_only': value } }));
@@ -203,7 +139,7 @@ test('a cluster that is read-only is waited for; one that is killed has all of i
 });
 
 test('a wrong password is waited for, and said', { skip }, async (t) => {
-  const { proxy, start, feedAll } = await lab(t);
+  const { proxy, start, feedAll } = await sinkLab(t);
   proxy.behave = ({ headers }) => (headers.authorization === 'ApiKey right' ? 'pass' : 401);
   await feedAll(logRecords(0, 100, 1));
   const sink = await start({ api_key: 'right' });
@@ -216,7 +152,7 @@ test('a wrong password is waited for, and said', { skip }, async (t) => {
 });
 
 test('what is too large is halved; what is so alone is a dead letter', { skip }, async (t) => {
-  const { url, prefix, proxy, start, feedAll } = await lab(t);
+  const { url, prefix, proxy, start, feedAll } = await sinkLab(t);
   proxy.behave = ({ stream, body }) => (stream && body.length > 9000 ? 413 : 'pass');
   const large = JSON.stringify({ ...logDocument(50), filler: 'x'.repeat(9000) });
   await feedAll(logRecords(0, 400, 1).map((record, i) => (i === 50 ? { ...record, value: large } : record)));
@@ -231,7 +167,7 @@ test('what is too large is halved; what is so alone is a dead letter', { skip },
 });
 
 test('a server that is too busy gets fewer requests at a time', { skip }, async (t) => {
-  const { url, prefix, proxy, start, feedAll } = await lab(t, { streams: 1 });
+  const { url, prefix, proxy, start, feedAll } = await sinkLab(t, { streams: 1 });
   await feedAll(logRecords(0, 3000, 1));
   let refused = 0;
   proxy.behave = ({ stream }) => (stream && refused++ < 3 ? 429 : 'pass');
@@ -246,7 +182,7 @@ test('a server that is too busy gets fewer requests at a time', { skip }, async 
 test('while the server is away no more is read than the memory holds, and all is written when it is back', {
   skip,
 }, async (t) => {
-  const { brokers, url, prefix, topic, proxy, start, feedAll } = await lab(t, { partitions: 2 });
+  const { brokers, url, prefix, topic, proxy, start, feedAll } = await sinkLab(t, { partitions: 2 });
   let away = true;
   proxy.behave = () => (away ? 'cut before' : 'pass');
   await feedAll(logRecords(0, 30_000, 2));
@@ -266,7 +202,7 @@ test('while the server is away no more is read than the memory holds, and all is
 });
 
 test('streams or turn that are changed twice too soon end it with exit code 2 and the remedy', { skip }, async (t) => {
-  const { proxy, start, feedAll } = await lab(t, { streams: 2 });
+  const { proxy, start, feedAll } = await sinkLab(t, { streams: 2 });
   await feedAll(logRecords(0, 100, 1));
   for (const [turn, written] of [
     [500, 100],
@@ -286,7 +222,7 @@ test('streams or turn that are changed twice too soon end it with exit code 2 an
 });
 
 test('an ordinary index in place of a stream ends it before anything is written', { skip }, async (t) => {
-  const { url, prefix, start, feedAll } = await lab(t, { streams: 1 });
+  const { url, prefix, start, feedAll } = await sinkLab(t, { streams: 1 });
   await expectOk(ask(url, 'PUT', `/${prefix}x-1`));
   await feedAll(logRecords(0, 10, 1));
   const sink = await start({ stream_prefix: `${prefix}x`, streams: 1 });
@@ -295,7 +231,7 @@ test('an ordinary index in place of a stream ends it before anything is written'
 });
 
 test('a topic that is made anew is read from its beginning, under other ids', { skip }, async (t) => {
-  const { brokers, url, prefix, topic, start, feedAll } = await lab(t);
+  const { brokers, url, prefix, topic, start, feedAll } = await sinkLab(t);
   await feedAll(logRecords(0, 300, 1));
   const sink = await start();
   await sink.until('all is written', ({ books }) => books.written === 300);
@@ -308,7 +244,7 @@ test('a topic that is made anew is read from its beginning, under other ids', { 
 });
 
 test('a topic that is made anew, with more in it than was read, while the sink stands still', { skip }, async (t) => {
-  const { brokers, url, prefix, topic, start, feedAll } = await lab(t);
+  const { brokers, url, prefix, topic, start, feedAll } = await sinkLab(t);
   await feedAll(logRecords(0, 300, 1));
   const sink = await start();
   await sink.until('all is committed', ({ partitions }) => partitions[0]?.committed === 300);
@@ -324,7 +260,7 @@ test('a topic that is made anew, with more in it than was read, while the sink s
 });
 
 test('after SIGTERM and after kill -9 the next process goes on at once', { skip }, async (t) => {
-  const { start, feedAll } = await lab(t, { partitions: 4 });
+  const { start, feedAll } = await sinkLab(t, { partitions: 4 });
   const session = { session_timeout: '20s' };
   let sink = await start(session);
   await sink.until('it has the partitions', ({ partitions }) => partitions.length === 4);
@@ -343,7 +279,7 @@ test('after SIGTERM and after kill -9 the next process goes on at once', { skip 
 });
 
 test('a dead letter that is larger than its topic takes holds nobody up', { skip }, async (t) => {
-  const { brokers, url, prefix, topic, letters, start, feedAll } = await lab(t);
+  const { brokers, url, prefix, topic, letters, start, feedAll } = await sinkLab(t);
   await withAdmin(brokers, (admin) =>
     admin.alterConfigs({
       validateOnly: false,
@@ -363,7 +299,7 @@ test('a dead letter that is larger than its topic takes holds nobody up', { skip
 });
 
 test('offsets that retention has deleted are counted and said', { skip }, async (t) => {
-  const { brokers, topic, start, feedAll } = await lab(t);
+  const { brokers, topic, start, feedAll } = await sinkLab(t);
   await feedAll(logRecords(0, 200, 1));
   const first = await start();
   await first.until('all is committed', ({ partitions }) => partitions[0]?.committed === 200);
@@ -383,7 +319,7 @@ test('offsets that retention has deleted are counted and said', { skip }, async 
 });
 
 test('of two processes with one id the older ends, with the sentence', { skip }, async (t) => {
-  const { start } = await lab(t);
+  const { start } = await sinkLab(t);
   const first = await start();
   await first.until('it is a member', ({ partitions }) => partitions.length === 1);
   // Another data_dir, on a host of the same name.
@@ -394,7 +330,7 @@ test('of two processes with one id the older ends, with the sentence', { skip },
 });
 
 test('--check tells what is twice, mends it, and tells what is missing', { skip }, async (t) => {
-  const { url, prefix, start, run, feedAll } = await lab(t, { streams: 1 });
+  const { url, prefix, start, run, feedAll } = await sinkLab(t, { streams: 1 });
   await feedAll([...logRecords(0, 300, 1), { value: null }, { value: 'refused' }, ...logRecords(300, 400, 1)]);
   const sink = await start();
   await sink.until('all is committed', ({ partitions }) => partitions[0]?.committed === 402);

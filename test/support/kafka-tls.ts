@@ -3,10 +3,11 @@
  *
  *   ca.pem                    the authority
  *   server-chain.pem          key and certificate of 127.0.0.1 and localhost, as Kafka wants it in one file
+ *   server-expired.pem        the same key, with a certificate that ended yesterday
  *   client.pem, client.key    a client's, CN=runnel-test
  */
 import { execFile } from 'node:child_process';
-import { appendFile, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
@@ -36,9 +37,16 @@ export async function makeCertificates(dir: string): Promise<void> {
   ] as const) {
     await writeFile(path.join(dir, `${name}.ext`), `${extensions}\n`);
     await openssl('req', ...KEY, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', subject);
-    const authority = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2'];
-    await openssl('x509', '-req', '-in', `${name}.csr`, ...authority, '-extfile', `${name}.ext`, '-out', `${name}.pem`);
+    const certify = (days: number, file: string) => {
+      const authority = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', `${days}`];
+      return openssl('x509', '-req', '-in', `${name}.csr`, ...authority, '-extfile', `${name}.ext`, '-out', file);
+    };
+    await certify(2, `${name}.pem`);
+    if (name === 'server') await certify(-1, 'expired.pem');
   }
-  await rename(path.join(dir, 'server.key'), path.join(dir, 'server-chain.pem'));
-  await appendFile(path.join(dir, 'server-chain.pem'), await readFile(path.join(dir, 'server.pem')));
+  const [key, certificate, expired] = await Promise.all(
+    ['server.key', 'server.pem', 'expired.pem'].map((file) => readFile(path.join(dir, file), 'utf8')),
+  );
+  await writeFile(path.join(dir, 'server-chain.pem'), `${key}${certificate}`);
+  await writeFile(path.join(dir, 'server-expired.pem'), `${key}${expired}`);
 }

@@ -6,14 +6,16 @@
  *   cut before  the connection is ended, and OpenSearch is not asked
  *   cut after   OpenSearch is asked, and the connection is ended in place of the answer
  *   late        the connection is ended, and OpenSearch is asked some time after that
+ *   lost        OpenSearch is asked, and says 503 of each item: its shard's node was lost before it answered
  *   half        of a bulk request the first half is passed on; the other items are answered with 429
  */
 import { once } from 'node:events';
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecure, Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-export type Behaviour = 'pass' | 'cut before' | 'cut after' | 'late' | 'half' | number;
+export type Behaviour = 'pass' | 'cut before' | 'cut after' | 'late' | 'lost' | 'half' | number;
 
 export interface Asked {
   method: string;
@@ -38,22 +40,31 @@ export class OpenSearchProxy {
   /** How often it behaved how, of bulk requests. */
   readonly counts: Record<string, number> = {};
 
-  private constructor(target: string) {
+  private constructor(target: string, pem: Buffer | undefined) {
     this.#target = new URL(target);
-    this.#server = createServer((asking, answer) => {
+    const serve = (asking: IncomingMessage, answer: ServerResponse) => {
       this.#serve(asking, answer).catch(() => asking.socket.destroy());
-    });
+    };
+    this.#server = pem ? createSecure({ key: pem, cert: pem }, serve) : createServer(serve);
   }
 
-  static async start(target: string): Promise<OpenSearchProxy> {
-    const proxy = new OpenSearchProxy(target);
+  /** `pem`: key and certificate, for HTTPS. */
+  static async start(target: string, pem?: Buffer): Promise<OpenSearchProxy> {
+    const proxy = new OpenSearchProxy(target, pem);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    const scheme = this.#server instanceof SecureServer ? 'https' : 'http';
+    return `${scheme}://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Another key and certificate, for connections to come; those that there are it ends. */
+  renew(pem: Buffer): void {
+    (this.#server as SecureServer).setSecureContext({ key: pem, cert: pem });
+    this.#server.closeAllConnections();
   }
 
   /** Resolves when what is late has been passed on. */
@@ -100,7 +111,11 @@ export class OpenSearchProxy {
       const { status, payload } = await this.#forward(asked, body);
       if (stream) await this.answered(asked);
       if (behaviour === 'cut after') cut();
-      else pass(status, payload);
+      else if (behaviour === 'lost') {
+        const error = { type: 'unavailable_shards_exception', reason: 'made up by the test' };
+        const items = JSON.parse(payload.toString()).items.map(() => ({ create: { status: 503, error } }));
+        pass(status, Buffer.from(JSON.stringify({ errors: true, items })));
+      } else pass(status, payload);
     }
   }
 

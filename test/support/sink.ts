@@ -16,6 +16,7 @@ import { storedDocuments } from './opensearch.ts';
 import { freePort } from './ports.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const FAST_CLOCK = new URL('fast-clock.ts', import.meta.url).href;
 
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
@@ -32,6 +33,8 @@ export interface SinkConfig {
   host?: string;
   /** The program: a built one's `main.js`. Default: the sources as they are. */
   main?: string;
+  /** How many times as fast as the machine's its clocks go. */
+  clock?: number;
   /** Of whose slots it takes one: part of data_dir's name; default the host. */
   slots?: string;
 }
@@ -59,7 +62,7 @@ export class SinkProcess {
 
   /** `kind`: what follows `runnel sink`. */
   static async start(kind: string, config: SinkConfig, args: readonly string[] = []): Promise<SinkProcess> {
-    const { dir, brokers, sink, more = {}, host = 'sink-host', slots = host, main = MAIN } = config;
+    const { dir, brokers, sink, more = {}, host = 'sink-host', slots = host, main = MAIN, clock } = config;
     const port = await freePort();
     const dataDir = path.join(dir, `data-${slots}`);
     await mkdir(dataDir, { recursive: true });
@@ -74,8 +77,10 @@ export class SinkProcess {
     };
     // JSON is YAML.
     await writeFile(file, JSON.stringify(all));
-    const child = spawn(process.execPath, [main, 'sink', kind, '-c', file, ...args], {
+    const first = clock === undefined ? [] : ['--import', FAST_CLOCK];
+    const child = spawn(process.execPath, [...first, main, 'sink', kind, '-c', file, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...(clock !== undefined && { RUNNEL_TEST_CLOCK: String(clock) }) },
     });
     return new SinkProcess(child, `http://127.0.0.1:${port}`);
   }

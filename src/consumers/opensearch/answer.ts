@@ -8,7 +8,8 @@
  *   409                 it is there already
  *   403                 the index takes nothing now (a block, as when a disk is full): wait
  *   400 of the index    it cannot be made (no more shards allowed), or is closed: wait, it is not the document's fault
- *   404, 429, 5xx       not now: again
+ *   404, 429            not now: again
+ *   5xx                 no shard that takes it, or its node was lost in the midst of it: nothing is known
  *   any other           this document is refused, and will be
  */
 
@@ -36,8 +37,11 @@ export interface BulkItem {
 
 export type ItemOutcome = 'written' | 'present' | 'blocked' | 'again' | 'refused';
 
+/** How long the server waits for a shard to be there: less than its answer is waited for. */
+const SHARD_WAIT = '30s';
+
 export function bulkTarget(stream: string, careful: boolean): string {
-  return `/${encodeURIComponent(stream)}/_bulk?filter_path=${careful ? CAREFUL : FILTER}`;
+  return `/${encodeURIComponent(stream)}/_bulk?timeout=${SHARD_WAIT}&filter_path=${careful ? CAREFUL : FILTER}`;
 }
 
 /** `all`: each item was written. Null: it is no answer to so many items, so nothing is known. */
@@ -71,6 +75,11 @@ export function refusalReason({ error }: BulkItem): { type: string; reason: stri
   const reason = texts.join(': ').replace(/\s+/g, ' ').slice(0, 500);
   const type = typeof error?.type === 'string' ? error.type : 'refused';
   return { type, reason: reason === '' ? type : `${type}: ${reason}` };
+}
+
+/** Whether it may have been carried out all the same: by a primary whose node was lost before it answered. */
+export function isUnknown({ status }: BulkItem): boolean {
+  return status >= 500;
 }
 
 /** Whether it was too much at once; a block that comes with the same status is not. */

@@ -7,9 +7,10 @@
  *   200, item 201 or 409                       settled
  *   item 400 and the like                      refused for good     dead letter
  *   item 403, 400 of the index                 not written          wait: a read-only index, as when a disk is full
- *   item 404, 429, 5xx                         not written          again after a pause; 429: fewer at a time
+ *   item 404, 429                              not written          again after a pause; 429: fewer at a time
  *   401, 403 of the request, no connection     nothing was written  wait, and say why
  *   413                                        nothing was written  half of it; one alone: dead letter
+ *   item 5xx                                   nothing              as the next
  *   429, 5xx of the request, cut, timeout      nothing              look which are there, then the others again
  *   any other                                  a fault of ours      ends the process
  *
@@ -19,7 +20,7 @@
 import { Backoff, pause } from '../../core/abort.ts';
 import { log } from '../../log.ts';
 import type { ConsumerAccount } from '../account.ts';
-import { type BulkItem, type ItemOutcome, isBusy, outcomeOf, refusalReason } from './answer.ts';
+import { type BulkItem, type ItemOutcome, isBusy, isUnknown, outcomeOf, refusalReason } from './answer.ts';
 import type { Bulk, Settlement } from './bulk.ts';
 import type { BulkRequests } from './bulk-request.ts';
 import type { DeadLetterTopic } from './dead-letter-topic.ts';
@@ -96,6 +97,10 @@ export class BulkDelivery {
     let unknown = false;
     /** Of what was sent and not answered. */
     let sentBefore: readonly string[] = [];
+    const outcomeUnknown = () => {
+      if (!unknown) sentBefore = bulk.ids();
+      unknown = true;
+    };
     /** So many items may be in a request. */
     let most = Number.POSITIVE_INFINITY;
     for (;;) {
@@ -124,13 +129,11 @@ export class BulkDelivery {
         continue;
       }
       if (sent.kind === 'answered') {
-        const pauses = await this.#settle(stream, bulk, sent.items, { careful, count, busy });
-        if (bulk.count === 0 || !pauses) continue;
+        const left = await this.#settle(stream, bulk, sent.items, { careful, count, busy });
+        if (bulk.count === 0 || left === 'none') continue;
+        if (left === 'unknown') outcomeUnknown();
       } else {
-        if (sent.kind === 'unknown') {
-          if (!unknown) sentBefore = bulk.ids();
-          unknown = true;
-        }
+        if (sent.kind === 'unknown') outcomeUnknown();
         this.#say(stream, sent.why);
         if (sent.busy) busy();
       }
@@ -166,16 +169,16 @@ export class BulkDelivery {
     return bulk.anywhere ? this.#o.allStreams : stream;
   }
 
-  /** Counts what is settled, and takes it out. True: what is left needs a pause. */
+  /** Counts what is settled, and takes it out. What is left of it needs a pause. */
   async #settle(
     stream: string,
     bulk: Bulk,
     items: 'all' | BulkItem[],
     { careful, count, busy }: { careful: boolean; count: number; busy: () => void },
-  ): Promise<boolean> {
+  ): Promise<'none' | 'not written' | 'unknown'> {
     if (items === 'all') {
       this.#count(bulk.settle((item) => (item < count ? 'written' : null)));
-      return false;
+      return 'none';
     }
     const outcomes = items.map(outcomeOf);
     const elsewhere = items.find(({ _index }) => _index !== undefined && !_index.startsWith(BACKING));
@@ -192,7 +195,8 @@ export class BulkDelivery {
     }
     if (refused.length > 0) await this.#keepRefused(bulk, refused);
     this.#count(bulk.settle((item) => (item < count ? SETTLED[outcomes[item]!] : null)));
-    return left !== undefined;
+    if (!left) return 'none';
+    return items.some(isUnknown) ? 'unknown' : 'not written';
   }
 
   /** What was created now and is in an older index, too, was there already. */

@@ -4,6 +4,7 @@
  * created then is looked for once more: an id that is in two backing indices by now loses the newer one.
  *
  * Searches see what was refreshed; so each look begins with a refresh. An answer that some shard is missing from is none.
+ * A refresh waits a minute for a primary that is nowhere (red); so a search is asked first, which says that at once.
  */
 import type { Transport } from './transport.ts';
 
@@ -32,14 +33,17 @@ export function lookupBy(transport: Transport, product: 'opensearch' | 'elastics
   async function find(stream: string, ids: readonly string[], signal: AbortSignal): Promise<FoundIds> {
     const found: FoundIds = new Map();
     const path = `/${stream}`;
+    const target = `${path}/_search?allow_partial_search_results=false${preference}`;
+    const none = { size: 0, query: { match_none: {} } };
+    const what = `${stream}: not all of it can be searched`;
+    await transport.json('POST', `${target}&filter_path=_shards.total`, none, { ...options(signal), what });
     const refreshed = await transport.json('POST', `${path}/_refresh`, undefined, options(signal));
     whole(stream, 'refresh', refreshed.body);
     const filter = 'filter_path=timed_out,_shards.total,_shards.failed,hits.hits._id,hits.hits._index';
-    const target = `${path}/_search?allow_partial_search_results=false${preference}&${filter}`;
     for (let i = 0; i < ids.length; i += AT_ONCE) {
       const values = ids.slice(i, i + AT_ONCE);
       const body = { size: MOST_HITS, _source: false, query: { ids: { values } } };
-      const answer = await transport.json('POST', target, body, options(signal));
+      const answer = await transport.json('POST', `${target}&${filter}`, body, options(signal));
       whole(stream, 'search', answer.body);
       for (const { _id, _index } of answer.body.hits?.hits ?? []) {
         const indices = found.get(_id);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isBusy, outcomeOf, readAnswer, refusalReason } from '../../../src/consumers/opensearch/answer.ts';
+import { isBusy, isUnknown, outcomeOf, readAnswer, refusalReason } from '../../../src/consumers/opensearch/answer.ts';
 
 const bytes = (value: unknown) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
 
@@ -33,6 +33,7 @@ test('each status has its outcome', () => {
   const more = { 429: 'again', 500: 'again', 503: 'again', 422: 'refused' };
   for (const [status, outcome] of Object.entries({ ...outcomes, ...more })) {
     assert.equal(outcomeOf({ status: Number(status) }), outcome, status);
+    assert.equal(isUnknown({ status: Number(status) }), Number(status) >= 500, status);
   }
   // As OpenSearch 2.19.1 answers where a stream is gone and no shard may be made.
   const reason = 'Validation Failed: 1: this action would add [1] total shards';
