@@ -30,6 +30,7 @@ import { statsd } from './statsd-figures.ts';
 import { throughput } from './throughput.ts';
 import { topk } from './topk.ts';
 import { tracesFigures } from './traces.ts';
+import { besideFile, tracesFlood } from './traces-load.ts';
 import { verify } from './verify.ts';
 
 const CASES: Record<string, Case> = {
@@ -56,6 +57,8 @@ const CASES: Record<string, Case> = {
   'line-writes': lineWrites,
   checks,
   traces: tracesFigures,
+  'traces-beside': besideFile,
+  'traces-flood': tracesFlood,
   audit: auditFigures,
   sink,
   topk,
