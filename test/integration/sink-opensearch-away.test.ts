@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { directory } from '../support/directory.ts';
-import { noKafka } from '../support/kafka.ts';
+import { noKafka, startKafka } from '../support/kafka.ts';
 import { makeCertificates } from '../support/kafka-tls.ts';
 import { ask, expectOk, noOpenSearch } from '../support/opensearch.ts';
 import { OpenSearchProxy } from '../support/opensearch-proxy.ts';
@@ -106,6 +106,26 @@ test('what a node that was lost may have written is looked for, in older indices
   assert.equal(books.written + books.present, 2000);
   assert.ok(books.present > 0, 'some were there');
   const { missing, twice } = await compare(url, `${prefix}-*`, 2000);
+  assert.deepEqual([missing, twice], [[], 0]);
+});
+
+test('while Kafka is away it waits and says so; then it commits what was on its way, and goes on', {
+  skip,
+}, async (t) => {
+  const kafka = await startKafka();
+  const { brokers, url, prefix, topic, start, feedAll } = await sinkLab(t, { partitions: 2, ownKafka: kafka });
+  await feedAll(logRecords(0, 20_000, 2));
+  const sink = await start();
+  await sink.until('it is in the midst of it', ({ books }) => books.written > 2000);
+  await kafka.kill();
+  const { reasons } = await sink.until('it is said', ({ ready, reasons }) => !ready && reasons.length > 0);
+  assert.ok(reasons.join().includes(brokers), reasons.join());
+  await sink.until('what it has is settled', ({ books }) => books.in_flight === 0);
+  await kafka.start();
+  await untilConsumed(brokers, prefix, topic);
+  const { books } = await sink.until('all is well', ({ reasons }) => reasons.length === 0);
+  assert.equal(books.written + books.present, 20_000);
+  const { missing, twice } = await compare(url, `${prefix}-*`, 20_000);
   assert.deepEqual([missing, twice], [[], 0]);
 });
 

@@ -95,6 +95,33 @@ export async function startOpenSearch(options: OpenSearchOptions = {}): Promise<
   }
 }
 
+/** So many nodes that are one cluster, with small heaps; takes three times as long. */
+export async function startCluster(count: number): Promise<OpenSearch[]> {
+  if (noOpenSearch) throw new Error(noOpenSearch);
+  await fetchOpenSearch();
+  const ports = await freePorts(count);
+  const names = ports.map((_, i) => `n${i + 1}`).join(',');
+  const nodes = await Promise.all(
+    ports.map((port, i) => {
+      const settings = {
+        'node.name': `n${i + 1}`,
+        'transport.port': port,
+        'discovery.type': 'zen',
+        'discovery.seed_hosts': ports.map((port) => `127.0.0.1:${port}`).join(','),
+        'cluster.initial_cluster_manager_nodes': names,
+      };
+      return OpenSearch.place({ heapMb: 320, settings });
+    }),
+  );
+  try {
+    await Promise.all(nodes.map((node) => node.start()));
+    return nodes;
+  } catch (error) {
+    await Promise.all(nodes.map((node) => node.stop()));
+    throw error;
+  }
+}
+
 /** The server at $OPENSEARCH_URL (the test script starts one for the whole run), else one of one's own. */
 export async function sharedOpenSearch(): Promise<{ url: string } & AsyncDisposable> {
   const url = process.env.OPENSEARCH_URL;
@@ -229,16 +256,16 @@ export function freshPrefix(name: string): string {
 }
 
 /**
- * The plainest template for streams `<prefix>-*`, and those streams: one shard without replicas; `mappings` beside it.
+ * The plainest template for streams `<prefix>-*`, and those streams: one shard, without replicas where none are said; `mappings` beside it.
  * A long refresh interval shows what only a refresh makes visible.
  */
 export async function makeStreams(
   url: string,
   prefix: string,
   count: number,
-  { refresh = '60s', mappings = {} }: { refresh?: string; mappings?: object } = {},
+  { refresh = '60s', mappings = {}, replicas = 0 }: { refresh?: string; mappings?: object; replicas?: number } = {},
 ): Promise<void> {
-  const settings = { number_of_shards: 1, number_of_replicas: 0, refresh_interval: refresh };
+  const settings = { number_of_shards: 1, number_of_replicas: replicas, refresh_interval: refresh };
   const template = {
     index_patterns: [`${prefix}-*`],
     data_stream: {},

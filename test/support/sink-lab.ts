@@ -1,7 +1,7 @@
 /** A sink in its surroundings: Kafka with a topic of its own, OpenSearch behind a proxy that misbehaves, and streams. */
 import type { TestContext } from 'node:test';
 import { directory } from './directory.ts';
-import { freshTopic, sharedKafka } from './kafka.ts';
+import { freshTopic, type Kafka, sharedKafka } from './kafka.ts';
 import { freshPrefix, makeStreams, sharedOpenSearch } from './opensearch.ts';
 import { OpenSearchProxy } from './opensearch-proxy.ts';
 import { type Fed, feed, type SinkConfig, SinkProcess } from './sink.ts';
@@ -9,8 +9,11 @@ import { type Fed, feed, type SinkConfig, SinkProcess } from './sink.ts';
 type More = Partial<Pick<SinkConfig, 'slots' | 'clock' | 'brokers'>>;
 
 /** A topic, streams, and a server between; `start` runs a sink on them. */
-export async function sinkLab(t: TestContext, { partitions = 1, streams = 2, mappings = {} } = {}) {
-  const kafka = await sharedKafka();
+export async function sinkLab(
+  t: TestContext,
+  { partitions = 1, streams = 2, mappings = {}, ownKafka = null as Kafka | null } = {},
+) {
+  const kafka = ownKafka ?? (await sharedKafka());
   const opensearch = await sharedOpenSearch();
   const proxy = await OpenSearchProxy.start(opensearch.url);
   const prefix = freshPrefix('sink');
