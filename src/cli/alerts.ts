@@ -5,7 +5,7 @@ import { valuesOf } from '../config/option.ts';
 import { duration } from '../config/types.ts';
 import type { Status } from '../report/shape.ts';
 import { complain, print, printJson } from './output.ts';
-import { type AgentChoice, silence as silent, targetsFor } from './status.ts';
+import { type AgentChoice, silence as silent, statusText, targetsFor } from './status.ts';
 import { table } from './table.ts';
 
 type Choice = AgentChoice & { json?: boolean };
@@ -15,10 +15,7 @@ export async function alertsLs(options: Choice): Promise<number> {
   const targets = await targetsFor(options);
   if (targets === null) return 2;
   try {
-    const response = await askFirst(targets, '/status?files=0');
-    const body = await bodyOf(response);
-    if (response.statusCode !== 200) throw new Error(`the agent answered ${response.statusCode}: ${body.trim()}`);
-    const { list, silences } = (JSON.parse(body) as Status).alerts;
+    const { list, silences } = (JSON.parse(await statusText(targets, 0)) as Status).alerts;
     if (options.json) {
       printJson(`${JSON.stringify(list)}\n`);
       return 0;

@@ -1,10 +1,9 @@
 /** `runnel audit streams` and `runnel audit key`: what an agent says of its audit streams, and of the keys that seal them. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { askFirst, bodyOf } from '../admin/client.ts';
 import { configFor } from './locate.ts';
 import { complain, print, printJson } from './output.ts';
-import { type AgentChoice, silence, targetsFor } from './status.ts';
+import { type AgentChoice, silence, statusText, targetsFor } from './status.ts';
 import { table } from './table.ts';
 
 /** As the agent keeps it in `<data_dir>/audit/keys.json`; more is in it. */
@@ -22,10 +21,7 @@ export async function auditStreams(options: AgentChoice & { json?: boolean }): P
   const targets = await targetsFor(options);
   if (targets === null) return 2;
   try {
-    const response = await askFirst(targets, '/status?files=0');
-    const body = await bodyOf(response);
-    if (response.statusCode !== 200) throw new Error(`the agent answered ${response.statusCode}: ${body.trim()}`);
-    const { audit } = JSON.parse(body) as { audit?: AuditStatus };
+    const { audit } = JSON.parse(await statusText(targets, 0)) as { audit?: AuditStatus };
     if (!audit) {
       complain('runnel: the agent has no audit streams: audit is not in its configuration');
       return 1;

@@ -29,9 +29,7 @@ export async function status(options: AgentChoice & { json?: boolean; files?: st
   if (targets === null) return 2;
   let body: string;
   try {
-    const response = await askFirst(targets, `/status?files=${files}`);
-    body = await bodyOf(response);
-    if (response.statusCode !== 200) throw new Error(`the agent answered ${response.statusCode}: ${body.trim()}`);
+    body = await statusText(targets, files);
   } catch (error) {
     complain(`runnel: ${silence(error, options)}`);
     return 1;
@@ -39,6 +37,14 @@ export async function status(options: AgentChoice & { json?: boolean; files?: st
   if (options.json) printJson(body);
   else print(renderStatus(JSON.parse(body) as Status));
   return 0;
+}
+
+/** The status as JSON, with at most so many files of each input. Rejects where no agent answers, or it has none. */
+export async function statusText(targets: readonly AgentAddress[], files: number | string): Promise<string> {
+  const response = await askFirst(targets, `/status?files=${files}`);
+  const body = await bodyOf(response);
+  if (response.statusCode !== 200) throw new Error(`the agent answered ${response.statusCode}: ${body.trim()}`);
+  return body;
 }
 
 /** That no agent answers, and what to do. */

@@ -3,14 +3,14 @@
  * `--json` a status a line. An agent that stops answering is waited for.
  */
 
-import { type AgentAddress, askFirst, bodyOf } from '../admin/client.ts';
+import type { AgentAddress } from '../admin/client.ts';
 import { pause } from '../core/abort.ts';
 import { LastMinute } from '../report/last-minute.ts';
 import { printable } from '../report/render.ts';
 import type { Status } from '../report/shape.ts';
 import { frame, inputsIn } from '../report/top.ts';
 import { printJson } from './output.ts';
-import { type AgentChoice, silence, targetsFor } from './status.ts';
+import { type AgentChoice, silence, statusText, targetsFor } from './status.ts';
 import { TopScreen, type TopView } from './top-screen.ts';
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000 };
@@ -88,10 +88,7 @@ async function watch(
 }
 
 async function ask(targets: readonly AgentAddress[]): Promise<Status> {
-  const response = await askFirst(targets, `/status?files=${FILES_ASKED}`);
-  const body = await bodyOf(response);
-  if (response.statusCode !== 200) throw new Error(`the agent answered ${response.statusCode}: ${body.trim()}`);
-  return JSON.parse(body) as Status;
+  return JSON.parse(await statusText(targets, FILES_ASKED)) as Status;
 }
 
 class PrintedView implements TopView {
