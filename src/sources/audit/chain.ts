@@ -7,90 +7,15 @@
  * Groups are decided one after the other. So a number is never given twice, and what comes again meets a first copy that
  * is on the medium, was thrown away, or is in the same group.
  */
-
-import {
-  type AuditLink,
-  auditRecord,
-  LINK_BYTES,
-  recordHash,
-  twentyDigits,
-  writeLink,
-  ZEROS,
-} from '../../audit/record.ts';
-import { randomBytes } from '../../builtin.ts';
+import { type AuditLink, auditRecord, LINK_BYTES, recordHash, twentyDigits, writeLink } from '../../audit/record.ts';
 import type { Stream } from '../../core/batch.ts';
 import type { LogSection } from '../../core/durable-log.ts';
-import { MAX_BLOCK_BYTES } from '../../core/pool.ts';
-import { frameRecord } from '../../records/record-batch.ts';
-import type { AuditEvent } from './event.ts';
 import { idKey, type KnownEvent, type RecentIds } from './ids.ts';
+import { AuditProducers, producerHeader, producerKey, readProducer } from './producers.ts';
 import { AuditRefusal } from './refusal.ts';
-
-/** What of a stream is on the medium. */
-export interface StreamState {
-  readonly name: string;
-  /** 16 hex digits. */
-  readonly id: string;
-  /** Of the last event; 0: none came yet. */
-  sequence: number;
-  /** Its hash. */
-  head: Buffer;
-  sealed: SealedState;
-}
-
-/** How far a stream is sealed. */
-export interface SealedState {
-  to: number;
-  /** When it was sealed last, or began, milliseconds since the epoch. */
-  time: number;
-  /** Hash of the last seal, hex. */
-  previous: string;
-  /** The key of the next one, hex; null: there was none yet. */
-  key: string | null;
-}
-
-export interface ProducerState {
-  epoch: number;
-  /** Number of the last event. */
-  last: number;
-}
-
-/** `Runnel-Producer`: who numbers its events itself. */
-export interface ProducerPosition {
-  id: string;
-  epoch: number;
-  /** Of the first event. */
-  sequence: number;
-}
-
-export interface AuditRequest {
-  stream: string;
-  events: readonly AuditEvent[];
-  /** Lines of the events, of NDJSON. */
-  lines: readonly number[] | null;
-  producer: ProducerPosition | null;
-  /** Who sent it, as it is recorded. */
-  peer: string;
-}
-
-/** What became of a request. `first` and `last` are null where the events are known, and their numbers are not any more. */
-export interface TakenEvents {
-  stream: string;
-  first: number | null;
-  last: number | null;
-  hash: string | null;
-  duplicate: boolean;
-}
-
-/** A line of a file, as the record that it is: [from, to) are the bytes of the file that it came from. */
-export interface AuditLine {
-  bytes: Buffer;
-  /** The file's id in its records. */
-  file: string;
-  path: string;
-  from: number;
-  to: number;
-}
+import { type AuditLine, type AuditRequest, idKeys, linesAt, type TakenEvents, takenEvents } from './request.ts';
+import { AROUND_EVENT, INTAKE, Sections } from './sections.ts';
+import { newStream, type SealedState, type StreamState } from './stream-state.ts';
 
 export interface ChainsOptions {
   /** Whose records they are, with the stream's name as key; in the books of this input. */
@@ -102,39 +27,22 @@ export interface ChainsOptions {
 }
 
 const MOST_STREAMS = 1000;
-/** That are known: who was forgotten, being the one that sent nothing for longest, is told to begin anew (409). */
-const MOST_PRODUCERS = 10_000;
 /** Files that were read last: those of earlier ones are not read again. */
 const MOST_FILES = 100_000;
-const INTAKE = 'audit';
-/** Around an event in a block: its link, its key and headers, the lengths; not less than that, and hardly more. */
-const AROUND_EVENT = LINK_BYTES + 640;
 
 interface Draft {
   streams: Map<string, StreamState>;
   /** Of them those that are new. */
   begun: number;
   ids: Map<string, KnownEvent & { key: Buffer }>;
-  producers: Map<string, ProducerState>;
   files: Map<string, number>;
-  sections: Map<string, Section[]>;
+  sections: Sections;
   silent: boolean;
-}
-
-interface Section {
-  input: string;
-  count: number;
-  items: number;
-  bytes: number;
-  /** Nothing more goes there. */
-  full: boolean;
-  records: Buffer[];
 }
 
 export class Chains {
   readonly streams = new Map<string, StreamState>();
-  /** By stream and id; who has not moved for longest is the first. */
-  readonly producers = new Map<string, ProducerState>();
+  readonly producers = new AuditProducers();
   /** By the id of a file: up to where its lines are in the chain. */
   readonly files = new Map<string, number>();
   readonly ids: RecentIds;
@@ -150,7 +58,7 @@ export class Chains {
   /** What this request becomes, as part of the draft. Throws an AuditRefusal, and then nothing of it is in the draft. */
   decide(request: AuditRequest, time: string, keys = idKeys(request)): TakenEvents {
     const { stream: name, events, producer } = request;
-    const from = producer ? this.#knownOf(request, producer) : 0;
+    const from = producer ? this.producers.knownOf(request, producer) : 0;
     const known = keys.map((key) => this.#known(key));
     this.#refuseChanged(request, known, from);
     const fresh = events
@@ -160,11 +68,11 @@ export class Chains {
     if (!producer && fresh.length > 0 && fresh.length < events.length) throw this.#mixed(request, known);
     // It may be refused: before anything of the request is in the draft.
     if (fresh.length > 0) this.#stream(name);
-    const moves = producer !== null && this.#move(request, producer);
+    const moves = producer !== null && this.producers.move(request, producer);
     // What somebody else has sent is not written once more, so that no record says that the producer is past it.
     if (moves && (fresh.length === 0 || from + fresh.length < events.length)) this.#draft.silent = true;
-    if (fresh.length === 0) return taken(name, known, true);
-    this.#keepTogether(
+    if (fresh.length === 0) return takenEvents(name, known, true);
+    this.#draft.sections.keepTogether(
       name,
       fresh.reduce((sum, i) => sum + events[i]!.bytes.length + AROUND_EVENT, 0),
     );
@@ -179,7 +87,7 @@ export class Chains {
       known[i] = { digest: event.digest, sequence, hash };
       this.#draft.ids.set(key.toString('latin1'), { key, ...known[i] });
     }
-    return taken(name, known, false);
+    return takenEvents(name, known, false);
   }
 
   /** All of it is on the medium already: nothing is written for it. */
@@ -219,7 +127,7 @@ export class Chains {
     const hash = recordHash(state.head, link, bytes);
     const value = this.#value(bytes, { ...link, previous: state.head.toString('hex'), hash: hash.toString('hex') });
     const headers: [string, string][] = [['stream', name], ['sequence', twentyDigits(sequence)], ...more];
-    this.#add(name, value, headers, input);
+    this.#draft.sections.add(name, value, headers, input);
     state.sequence = sequence;
     state.head = hash;
     if (sequence - state.sealed.to >= this.#o.sealEvery) this.seal(name, time);
@@ -231,7 +139,7 @@ export class Chains {
     const state = this.#stream(name);
     const { value, sealed } = this.#o.seal(state, time);
     state.sealed = sealed;
-    this.#add(name, value, [['stream', name]], null);
+    this.#draft.sections.add(name, value, [['stream', name]], null);
   }
 
   /** A stream as it is with the draft. */
@@ -241,11 +149,7 @@ export class Chains {
 
   /** What is to be written of the draft, in the order of each stream. */
   sections(): LogSection[] {
-    return [...this.#draft.sections].flatMap(([name, sections]) =>
-      sections.map(({ input, count, items, records }) => {
-        return { stream: this.#o.streamOf(name, input), count, items, records: Buffer.concat(records) };
-      }),
-    );
+    return this.#draft.sections.all(this.#o.streamOf);
   }
 
   /** A record's value, where the next one is put together, too. */
@@ -259,16 +163,17 @@ export class Chains {
 
   /** The draft is on the medium. */
   commit(): void {
-    const { streams, ids, producers, files } = this.#draft;
+    const { streams, ids, files } = this.#draft;
     for (const [name, state] of streams) this.streams.set(name, state);
     for (const { key, ...known } of ids.values()) this.ids.add(key, known);
-    for (const [name, state] of producers) this.#remember(name, state);
+    this.producers.commit();
     for (const [file, end] of files) this.#fileTo(file, end);
     this.#draft = emptyDraft();
   }
 
   /** Nothing of the draft was written. */
   rollBack(): void {
+    this.producers.rollBack();
     this.#draft = emptyDraft();
   }
 
@@ -289,44 +194,14 @@ export class Chains {
     if (file) this.#fileTo(file.id, Math.max(file.end, this.files.get(file.id) ?? 0));
     else if (id !== null) this.ids.add(idKey(name, id), { digest, sequence: link.sequence, hash });
     const position = producer === null ? null : readProducer(producer);
-    if (position) this.#remember(`${name} ${position.id}`, { epoch: position.epoch, last: position.sequence });
-  }
-
-  /** The last that moved is the last of them. */
-  #remember(key: string, state: ProducerState): void {
-    this.producers.delete(key);
-    this.producers.set(key, state);
-    if (this.producers.size <= MOST_PRODUCERS) return;
-    const [longest] = this.producers.keys();
-    this.producers.delete(longest!);
+    if (position)
+      this.producers.remember(producerKey(name, position.id), { epoch: position.epoch, last: position.sequence });
   }
 
   #fileTo(file: string, end: number): void {
     this.files.delete(file);
     this.files.set(file, end);
     if (this.files.size > MOST_FILES) this.files.delete(this.files.keys().next().value!);
-  }
-
-  /** How many of the events the producer has sent before. */
-  #knownOf({ stream, events }: AuditRequest, { id, epoch, sequence }: ProducerPosition): number {
-    const now = this.#draft.producers.get(`${stream} ${id}`) ?? this.producers.get(`${stream} ${id}`);
-    if (now && epoch < now.epoch) {
-      const what = `an older epoch: ${id} is in epoch ${now.epoch}`;
-      throw new AuditRefusal(409, 'epoch', what, { expected: now.last + 1, epoch: now.epoch });
-    }
-    const expected = (now?.last ?? 0) + 1;
-    if (sequence > expected) throw new AuditRefusal(409, 'gap', 'events before these are missing', { expected });
-    return Math.min(events.length, expected - sequence);
-  }
-
-  /** False: it is there already. */
-  #move({ stream, events }: AuditRequest, { id, epoch, sequence }: ProducerPosition): boolean {
-    const key = `${stream} ${id}`;
-    const now = this.#draft.producers.get(key) ?? this.producers.get(key);
-    const last = Math.max(now?.last ?? 0, sequence + events.length - 1);
-    if (now?.epoch === epoch && now.last === last) return false;
-    this.#draft.producers.set(key, { epoch, last });
-    return true;
   }
 
   #known(key: Buffer): KnownEvent | null {
@@ -345,12 +220,12 @@ export class Chains {
     }
     if (changed.length === 0) return;
     const what = 'the same event.id came with other bytes, or twice in one request';
-    throw new AuditRefusal(409, 'changed', what, placesOf(request, changed));
+    throw new AuditRefusal(409, 'changed', what, linesAt(request, changed));
   }
 
   #mixed(request: AuditRequest, known: readonly (KnownEvent | null)[]): AuditRefusal {
     const lines = known.flatMap((one, i) => (one ? [i] : []));
-    return new AuditRefusal(409, 'mixed', 'some of the events are known, others are not', placesOf(request, lines));
+    return new AuditRefusal(409, 'mixed', 'some of the events are known, others are not', linesAt(request, lines));
   }
 
   #stream(name: string): StreamState {
@@ -365,34 +240,6 @@ export class Chains {
     this.#draft.streams.set(name, state);
     return state;
   }
-
-  /**
-   * What comes next, of so many bytes, begins a block where it has no room in the last one: a kill leaves blocks whole, or
-   * not at all, so a request that fits into one is never there in part.
-   */
-  #keepTogether(name: string, bytes: number): void {
-    const last = this.#draft.sections.get(name)?.at(-1);
-    if (last) last.full = last.bytes + bytes > MAX_BLOCK_BYTES;
-  }
-
-  /** `input`: in whose books it is; null: it is no item. */
-  #add(name: string, value: Buffer, headers: readonly (readonly [string, string])[], input: string | null): void {
-    const sections = this.#draft.sections.get(name) ?? [];
-    this.#draft.sections.set(name, sections);
-    let section = sections.at(-1);
-    // With the largest delta it takes no more than this.
-    const size = value.length + headers.reduce((sum, [a, b]) => sum + a.length + b.length + 12, 0) + name.length + 40;
-    const others = input !== null && section?.input !== input;
-    if (!section || others || section.full || section.bytes + size > MAX_BLOCK_BYTES) {
-      section = { input: input ?? INTAKE, count: 0, items: 0, bytes: 0, full: false, records: [] };
-      sections.push(section);
-    }
-    const record = frameRecord({ offsetDelta: section.count, key: name, value, headers });
-    section.records.push(record);
-    section.count++;
-    if (input !== null) section.items++;
-    section.bytes += record.length;
-  }
 }
 
 /** An event that the log has. `file`: it was a line of that file, which ended there. */
@@ -402,53 +249,13 @@ export interface ReplayedEvent {
   file: { id: string; end: number } | null;
 }
 
-/** Under what the ids of a request's events are known. */
-export function idKeys({ stream, events }: AuditRequest): Buffer[] {
-  return events.map(({ id }) => idKey(stream, id));
-}
-
-export function producerHeader({ id, epoch, sequence }: ProducerPosition): string {
-  return `${id};epoch=${epoch};sequence=${sequence}`;
-}
-
-const PRODUCER = /^([\w.:-]{1,128});\s*epoch=(\d{1,15});\s*sequence=(\d{1,15})$/;
-
-/** Of a header; null: it is none. */
-export function readProducer(text: string): ProducerPosition | null {
-  const found = PRODUCER.exec(text.trim());
-  if (!found) return null;
-  const sequence = Number(found[3]);
-  return sequence < 1 ? null : { id: found[1]!, epoch: Number(found[2]), sequence };
-}
-
-export function newStream(name: string, id: string = randomBytes(8).toString('hex')): StreamState {
-  return {
-    name,
-    id,
-    sequence: 0,
-    head: ZEROS,
-    sealed: { to: 0, time: Date.now(), previous: ZEROS.toString('hex'), key: null },
-  };
-}
-
 function emptyDraft(): Draft {
   return {
     streams: new Map(),
     begun: 0,
     ids: new Map(),
-    producers: new Map(),
     files: new Map(),
-    sections: new Map(),
+    sections: new Sections(),
     silent: false,
   };
-}
-
-function taken(stream: string, known: readonly (KnownEvent | null)[], duplicate: boolean): TakenEvents {
-  const last = known.at(-1) ?? null;
-  const [first, hash] = [known[0]?.sequence ?? null, last?.hash.toString('hex') ?? null];
-  return { stream, first, last: last?.sequence ?? null, hash, duplicate };
-}
-
-function placesOf({ lines, events }: AuditRequest, at: readonly number[]): { lines?: number[] } {
-  return lines === null ? {} : { lines: at.map((i) => lines[i] ?? events.length) };
 }

@@ -7,12 +7,13 @@
  */
 import type { Answer, Handler, HttpRequest } from '../../http/answer.ts';
 import { jsonAnswer, Refusal } from '../../http/answer.ts';
-import { type AuditRequest, readProducer, type TakenEvents } from './chain.ts';
 import { type AuditEvent, eventLines, MOST_OF_REQUEST, MOST_REQUEST_BYTES, readEvent, trimmed } from './event.ts';
 import type { AuditIntake } from './intake.ts';
 import type { KeyValidity } from './keys.ts';
 import type { AuditPeer } from './peer.ts';
+import { readProducer } from './producers.ts';
 import { AuditRefusal, malformed, tryAgain } from './refusal.ts';
+import type { AuditRequest, TakenEvents } from './request.ts';
 import type { StreamsAccess } from './streams-access.ts';
 
 export interface AuditHttpOptions {

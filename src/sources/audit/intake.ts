@@ -13,8 +13,9 @@ import { pause } from '../../core/abort.ts';
 import { ChainingEnds } from '../../core/chained.ts';
 import type { DurableLog, LogSection } from '../../core/durable-log.ts';
 import { log } from '../../log.ts';
-import { type AuditLine, type AuditRequest, type Chains, idKeys, type TakenEvents } from './chain.ts';
+import type { Chains } from './chain.ts';
 import { tryAgain } from './refusal.ts';
+import { type AuditLine, type AuditRequest, idKeys, type TakenEvents } from './request.ts';
 import { SentEvents } from './sent.ts';
 import type { AuditStore } from './store.ts';
 

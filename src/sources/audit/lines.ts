@@ -11,8 +11,8 @@ import type { Block } from '../../core/block.ts';
 import type { Chaining } from '../../core/chained.ts';
 import { decompress } from '../../records/codecs.ts';
 import { records } from '../../records/record-batch.ts';
-import type { AuditLine } from './chain.ts';
 import type { AuditIntake } from './intake.ts';
+import type { AuditLine } from './request.ts';
 
 const EVENT = '"event":{';
 const CUT = '"flags":["truncated"]';

@@ -10,7 +10,6 @@ import type { Output } from '../../core/pipeline.ts';
 import { readMaskKey, wantsKey } from '../../lines/mask-key.ts';
 import { log } from '../../log.ts';
 import { valueEnvelope } from '../../records/envelope.ts';
-import type { SealedState, StreamState } from './chain.ts';
 import { auditHandler } from './http.ts';
 import { AuditIntake } from './intake.ts';
 import { SealKeys } from './keys.ts';
@@ -20,6 +19,7 @@ import { AuditListeners } from './listeners.ts';
 import { EventMask } from './mask.ts';
 import { type AuditSaid, NOTHING } from './report.ts';
 import { AuditStore } from './store.ts';
+import type { SealedState, StreamState } from './stream-state.ts';
 import { StreamsAccess } from './streams-access.ts';
 import { TopicCheck } from './topic-check.ts';
 

@@ -16,10 +16,12 @@ import type { DurableLog } from '../../core/durable-log.ts';
 import { replaceFile } from '../../core/files.ts';
 import { log } from '../../log.ts';
 import { type BatchRecord, records } from '../../records/record-batch.ts';
-import { Chains, type ChainsOptions, type ProducerState, type SealedState } from './chain.ts';
+import { Chains, type ChainsOptions } from './chain.ts';
 import { idOf } from './event.ts';
 import { RecentIds, type SavedIds } from './ids.ts';
 import { linePlace } from './lines.ts';
+import type { ProducerState } from './producers.ts';
+import type { SealedState } from './stream-state.ts';
 
 const FORMAT = 1;
 const NO_IDS: SavedIds = { count: 0, capacity: 1 };
@@ -73,7 +75,7 @@ export class AuditStore {
       for (const { head, ...one } of stored.streams) {
         chains.streams.set(one.name, { ...one, head: Buffer.from(head, 'hex') });
       }
-      for (const { key, ...producer } of stored.producers) chains.producers.set(key, producer);
+      for (const { key, ...producer } of stored.producers) chains.producers.remember(key, producer);
       for (const [file, end] of stored.files ?? []) chains.files.set(file, end);
     }
     const others = durable.others();
@@ -99,7 +101,7 @@ export class AuditStore {
     const { next: offset, topic } = this.#log;
     const { dir, agentId: agent_id } = this.#o;
     const streams = [...chains.streams.values()].map((one) => ({ ...one, head: one.head.toString('hex') }));
-    const producers = [...chains.producers].map(([key, one]) => ({ key, ...one }));
+    const producers = [...chains.producers.entries()].map(([key, one]) => ({ key, ...one }));
     const { capacity } = chains.ids;
     const ids = await chains.ids.store(idsIn(dir, capacity));
     const files = [...chains.files];

@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MAX_BLOCK_BYTES } from '../../../src/core/pool.ts';
-import { type AuditRequest, Chains, newStream } from '../../../src/sources/audit/chain.ts';
+import { Chains } from '../../../src/sources/audit/chain.ts';
 import { readEvent } from '../../../src/sources/audit/event.ts';
 import { RecentIds } from '../../../src/sources/audit/ids.ts';
 import { AuditIntake } from '../../../src/sources/audit/intake.ts';
+import type { AuditRequest } from '../../../src/sources/audit/request.ts';
+import { newStream } from '../../../src/sources/audit/stream-state.ts';
 
 const MOST_STREAMS = 1000;
 const TIME = '2026-12-01T07:00:00.000Z';

@@ -1,9 +1,10 @@
 /** How many producers are known, and what becomes of those that are not any more. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type AuditRequest, Chains } from '../../../src/sources/audit/chain.ts';
+import { Chains } from '../../../src/sources/audit/chain.ts';
 import { readEvent } from '../../../src/sources/audit/event.ts';
 import { RecentIds } from '../../../src/sources/audit/ids.ts';
+import type { AuditRequest } from '../../../src/sources/audit/request.ts';
 
 const MOST = 10_000;
 const TIME = '2026-12-01T07:00:00.000Z';

@@ -1,0 +1,62 @@
+/** What a group brings, as it is written to the local log: records of each stream, in its order, cut into blocks. */
+import { LINK_BYTES } from '../../audit/record.ts';
+import type { Stream } from '../../core/batch.ts';
+import type { LogSection } from '../../core/durable-log.ts';
+import { MAX_BLOCK_BYTES } from '../../core/pool.ts';
+import { frameRecord } from '../../records/record-batch.ts';
+
+/** In whose books events are, and seals beside lines, where they have no block of their own. */
+export const INTAKE = 'audit';
+/** Around an event in a block: its link, its key and headers, the lengths; not less than that, and hardly more. */
+export const AROUND_EVENT = LINK_BYTES + 640;
+
+interface Section {
+  input: string;
+  count: number;
+  items: number;
+  bytes: number;
+  /** Nothing more goes there. */
+  full: boolean;
+  records: Buffer[];
+}
+
+export class Sections {
+  readonly #byStream = new Map<string, Section[]>();
+
+  /** In the order of each stream. */
+  all(streamOf: (name: string, input: string) => Stream): LogSection[] {
+    return [...this.#byStream].flatMap(([name, sections]) =>
+      sections.map(({ input, count, items, records }) => {
+        return { stream: streamOf(name, input), count, items, records: Buffer.concat(records) };
+      }),
+    );
+  }
+
+  /**
+   * What comes next, of so many bytes, begins a block where it has no room in the last one: a kill leaves blocks whole, or
+   * not at all, so a request that fits into one is never there in part.
+   */
+  keepTogether(name: string, bytes: number): void {
+    const last = this.#byStream.get(name)?.at(-1);
+    if (last) last.full = last.bytes + bytes > MAX_BLOCK_BYTES;
+  }
+
+  /** `input`: in whose books it is; null: it is no item. */
+  add(name: string, value: Buffer, headers: readonly (readonly [string, string])[], input: string | null): void {
+    const sections = this.#byStream.get(name) ?? [];
+    this.#byStream.set(name, sections);
+    let section = sections.at(-1);
+    // With the largest delta it takes no more than this.
+    const size = value.length + headers.reduce((sum, [a, b]) => sum + a.length + b.length + 12, 0) + name.length + 40;
+    const others = input !== null && section?.input !== input;
+    if (!section || others || section.full || section.bytes + size > MAX_BLOCK_BYTES) {
+      section = { input: input ?? INTAKE, count: 0, items: 0, bytes: 0, full: false, records: [] };
+      sections.push(section);
+    }
+    const record = frameRecord({ offsetDelta: section.count, key: name, value, headers });
+    section.records.push(record);
+    section.count++;
+    if (input !== null) section.items++;
+    section.bytes += record.length;
+  }
+}
