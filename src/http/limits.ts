@@ -6,6 +6,8 @@ export interface Limits {
   peer: number;
   /** Requests of all peers that were sent ahead of the answer to the one before. */
   ahead: number;
+  /** Calls of gRPC that are not answered, of all peers; for one more the connection with most of them goes. */
+  calls: number;
   /**
    * Bytes of all answers that are being sent but the largest, shared ones once; for more the one that stands still for
    * longest goes.
@@ -31,6 +33,7 @@ export const LIMITS: Limits = {
   connections: 256,
   peer: 64,
   ahead: 2000,
+  calls: 2000,
   sending: 32 << 20,
   bodies: 32 << 20,
   slow_ms: 1000,

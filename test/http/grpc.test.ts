@@ -179,6 +179,23 @@ test('who does not get on is ended', async (t) => {
   assert.equal(server.budget.used, 0);
 });
 
+test('there are at most so many calls at a time, and who has many of them goes', async (t) => {
+  const server = await open(t, { limits: { calls: 20 } });
+  const modest = sessionTo(t, server.address);
+  const waiting = [call(modest, ECHO, null)];
+  const greedy = Array.from({ length: 4 }, () => sessionTo(t, server.address));
+  const lost = greedy.map(async (session) => {
+    await Promise.allSettled(Array.from({ length: 15 }, () => call(session, ECHO, null)));
+  });
+  await until('some are gone', () => (server.refused.get('calls') ?? 0) >= 3);
+  await Promise.race(lost);
+  assert.ok(!modest.destroyed);
+  const { status } = await call(modest, ECHO, frameOf(Buffer.from('x')));
+  assert.equal(status, 0);
+  modest.destroy();
+  await Promise.allSettled(waiting);
+});
+
 test('there are at most so many connections, and those that work stay', async (t) => {
   const held = Promise.withResolvers<void>();
   const server = await open(t, { limits: { connections: 10 } }, async ({ message }) => {

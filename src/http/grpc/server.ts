@@ -6,8 +6,8 @@
  *                               else:   is told what is spoken here, in HTTP/1.1
  *
  * An error is Trailers-Only: one HEADERS frame with all of it, as some clients read the status from nowhere else. The
- * limits are those of the other server (limits.ts): connections a peer and in all, bytes of bodies in one budget, and
- * whoever does not get on is ended, looked at every second. A connection without calls is kept, as exporters have one for
+ * limits are those of the other server (limits.ts): connections a peer and in all, calls that wait, bytes of bodies in one
+ * budget, and whoever does not get on is ended, looked at every second. A connection without calls is kept, as exporters have one for
  * as long as they live; where there is no room for one more, the one that has been still for longest makes it.
  */
 import type {
@@ -77,6 +77,7 @@ export interface OpenCall {
 const SAID: Record<string, string> = {
   connections: 'there are too many connections: those that do nothing for longest are closed',
   peer: 'one peer has too many connections: those that do nothing for longest are closed',
+  calls: 'there are too many calls at a time: the connection with most of them is closed',
   timeout: 'a peer did not send its message, or take its answer, in time: its call is ended',
 };
 
@@ -97,6 +98,7 @@ export class GrpcServer {
   readonly #listener: Server;
   readonly #h2: Http2Server;
   readonly #connections = new Set<Connection>();
+  readonly #of = new WeakMap<ServerHttp2Session, Connection>();
   readonly #calls = new Set<OpenCall>();
   #accepting: Connection | null = null;
   #looking: NodeJS.Timeout | undefined;
@@ -227,6 +229,7 @@ export class GrpcServer {
       return;
     }
     connection.session = session;
+    this.#of.set(session, connection);
     connection.touched = performance.now();
     session.setLocalWindowSize(SESSION_WINDOW);
     session.on('error', () => undefined);
@@ -236,8 +239,8 @@ export class GrpcServer {
 
   #onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     stream.on('error', () => undefined);
-    const connection = this.#of(stream);
-    if (!connection) {
+    const connection = stream.session && this.#of.get(stream.session as ServerHttp2Session);
+    if (!connection || !this.#connections.has(connection)) {
       stream.close();
       return;
     }
@@ -252,12 +255,9 @@ export class GrpcServer {
       connection.calls--;
       connection.touched = performance.now();
     });
+    if (this.#calls.size > this.limits.calls) this.#dropBusiest();
+    if (stream.destroyed) return;
     void serve(this, open, headers, (connection.socket as TLSSocket).authorized);
-  }
-
-  #of({ session }: ServerHttp2Stream): Connection | null {
-    for (const connection of this.#connections) if (connection.session === session) return connection;
-    return null;
   }
 
   #forget(connection: Connection): void {
@@ -277,6 +277,15 @@ export class GrpcServer {
     this.refuse(reason);
     this.#destroy(connection);
     this.#forget(connection);
+  }
+
+  /** Each call takes some ten kilobytes before a byte of it has come, and connections may have many. */
+  #dropBusiest(): void {
+    let most: Connection | null = null;
+    for (const connection of this.#connections) if (most === null || connection.calls > most.calls) most = connection;
+    if (!most) return;
+    this.#drop(most, 'calls');
+    for (const call of this.#calls) if (call.connection === most) this.#calls.delete(call);
   }
 
   /** The one of these that did nothing for longest; those with calls are the last. */
