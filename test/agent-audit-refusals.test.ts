@@ -60,11 +60,20 @@ test('what is no event is 400, with field and line', async () => {
     '2026-12-01',
     'now',
     '2026-12-01 07:00:00.000',
+    '2026-02-30T07:00:00.000Z',
+    '2026-12-01T24:00:00.000Z',
   ]) {
     await refused(400, JSON.stringify({ '@timestamp': time, event: { id: 'a' } }), { field: '@timestamp' });
   }
   await refused(400, eventOf('a', { ...user, audit: {} }), { field: 'audit' });
   await refused(400, `{${at},"event":{"id":"a"},"\\u0061udit":1}`, { field: 'audit' });
+  await refused(400, eventOf('a', { ...user, 'audit.sequence': 1 }), { field: 'audit' });
+  await refused(400, `{${at},"event.id":"b","event":{"id":"a"}}`, { field: 'event.id' });
+  for (const half of ['"m":"\\ud800"', '"\\uDFFFk":1', '"m":["\\udc00\\ud800"]']) {
+    await refused(400, `{${at},"event":{"id":"a"},${half}}`, {});
+  }
+  const pair = `{${at},"event":{"id":"pair","action":"a"},"user":{"id":"u"},"m":"\\ud83d\\ude00 \\\\ud800"}`;
+  assert.equal((await audit(running.socket, pair, ORDERS)).code, 201, 'a whole pair is good');
   const deep = `{"event":{"id":"deep","action":"a"},"user":{"id":"u"},${at},"d":${'['.repeat(31)}${']'.repeat(31)}}`;
   assert.equal((await audit(running.socket, deep, ORDERS)).code, 201, 'a depth of 32 is good');
   await refused(400, deep.replace('"d":[', '"d":[[').replace(']}', ']]}').replace('deep', 'deeper'), {});

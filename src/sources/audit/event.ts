@@ -1,6 +1,7 @@
 /**
  * What a client sends, read: a JSON object, whose bytes are what is kept. What other readers of JSON could see otherwise
- * is refused, as the bytes are to mean one thing for ever: keys that are there twice, bytes that are no UTF-8.
+ * is refused, as the bytes are to mean one thing for ever: keys that are there twice, also as `event.id` beside
+ * `{"event":{"id":..}}`, bytes that are no UTF-8, halves of surrogates (I-JSON, RFC 7493), days that no calendar has.
  */
 import { isUtf8 } from 'node:buffer';
 import { hash } from '../../builtin.ts';
@@ -34,16 +35,20 @@ export function readEvent(bytes: Buffer, required: readonly string[], line?: num
   const event = parsed(text, place);
   if (event === null || typeof event !== 'object' || Array.isArray(event)) throw malformed('is no JSON object', place);
   checkKeys(text, place);
+  if (SURROGATE.test(text) && !isWellFormed(event)) throw malformed('has half of a surrogate pair', place);
   const fields = event as Record<string, unknown>;
-  if (Object.hasOwn(fields, 'audit')) {
+  if (Object.keys(fields).some((name) => name === 'audit' || name.startsWith('audit.'))) {
     throw malformed('has a member audit: that is where the chain is', { ...place, field: 'audit' });
   }
   const time = fields['@timestamp'];
-  if (typeof time !== 'string' || !TIME.test(time) || Number.isNaN(Date.parse(time))) {
+  if (typeof time !== 'string' || !isTime(time)) {
     const what = 'needs @timestamp: ISO 8601 with milliseconds, for example 2026-12-01T07:00:00.000Z';
     throw malformed(what, { ...place, field: '@timestamp' });
   }
   const id = fieldOf(fields, 'event.id');
+  if (Object.hasOwn(fields, 'event.id') && id !== fields['event.id']) {
+    throw malformed('has the key "event.id" twice', { ...place, field: 'event.id' });
+  }
   if (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > MOST_ID_BYTES) {
     throw malformed(`needs event.id: text of at most ${MOST_ID_BYTES} bytes`, { ...place, field: 'event.id' });
   }
@@ -81,6 +86,23 @@ function fieldOf(event: Record<string, unknown>, name: string): unknown {
   return at;
 }
 
+/** Date.parse takes the 30th of February for the 2nd of March, and 24:00 for the next day. */
+function isTime(text: string): boolean {
+  if (!TIME.test(text) || Number.isNaN(Date.parse(text))) return false;
+  const local = text.slice(0, 19);
+  const at = Date.parse(`${local}Z`);
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(local);
+}
+
+/** The escape of one half: only then is it looked whether the other one is there. */
+const SURROGATE = /\\u[dD][89a-fA-F]/;
+
+function isWellFormed(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (value === null || typeof value !== 'object') return true;
+  return Object.entries(value).every(([name, one]) => name.isWellFormed() && isWellFormed(one));
+}
+
 function isMissing(value: unknown): boolean {
   return value === undefined || value === null || value === '';
 }
@@ -93,17 +115,21 @@ function checkKeys(text: string, place: AuditPlace): void {
   /** Of the objects that are open; null: an array. */
   const open: (string[] | Set<string> | null)[] = [];
   let keyNext = false;
+  /** The next one from here on; what is behind the last one is not searched again and again. */
+  let backslash = text.indexOf('\\');
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) {
       const from = at + 1;
-      let escaped = false;
       at = text.indexOf('"', from);
       while (isEscaped(text, at, from)) at = text.indexOf('"', at + 1);
       if (!keyNext) continue;
       keyNext = false;
-      escaped = text.indexOf('\\', from) >= 0 && text.slice(from, at).includes('\\');
-      const key = escaped ? (JSON.parse(text.slice(from - 1, at + 1)) as string) : text.slice(from, at);
+      if (backslash >= 0 && backslash < from) backslash = text.indexOf('\\', from);
+      const key =
+        backslash >= from && backslash < at
+          ? (JSON.parse(text.slice(from - 1, at + 1)) as string)
+          : text.slice(from, at);
       addKey(open, key, place);
     } else if (code === 0x7b || code === 0x5b) {
       open.push(code === 0x7b ? [] : null);
