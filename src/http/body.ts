@@ -71,8 +71,9 @@ export class Budget {
 
 const INFLATERS = new Map<string, () => Transform>([
   ['gzip', createGunzip], // in the way of gunzip.ts, where it comes whole
-  ['deflate', createInflate],
-  ['zstd', createZstdDecompress],
+  // What they would pass over behind the end may be the rest of a body that was damaged on its way.
+  ['deflate', () => createInflate({ rejectGarbageAfterEnd: true })],
+  ['zstd', () => createZstdDecompress({ rejectGarbageAfterEnd: true })],
 ]);
 
 export interface Taken {

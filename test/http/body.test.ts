@@ -92,6 +92,14 @@ test('what is no such encoding, or none that is known, is refused', async (t) =>
   await check(Buffer.from('plain'), 'gzip', 400);
   await check(packed.subarray(0, -9), 'gzip', 400);
   await check(packed, 'deflate', 400);
+  // The rest of a body that was damaged on its way must not be missing without a word.
+  for (const [encoding, pack] of Object.entries({ gzip: gzipSync, deflate: deflateSync, zstd: zstdCompressSync })) {
+    await check(Buffer.concat([pack('x'), Buffer.from('garbage')]), encoding, 400);
+  }
+  const zstd = [zstdCompressSync('x'), zstdCompressSync('y')];
+  await check(Buffer.concat(zstd), 'zstd', 200);
+  zstd[1]![0]! ^= 1;
+  await check(Buffer.concat(zstd), 'zstd', 400);
   await check(packed, 'br', 415);
   await check(packed, 'constructor', 415);
   await check(packed, 'gzip, gzip', 415);
