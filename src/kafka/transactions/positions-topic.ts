@@ -97,6 +97,17 @@ class Reading {
   }
 }
 
+/** The last position of each key. */
+type Latest = Map<string, PositionRecord>;
+
+/** Takes in what is in another partition. There is no order between two but that of the clock. */
+function addOlder(latest: Latest, others: Latest): void {
+  for (const [key, found] of others) {
+    const known = latest.get(key);
+    if (!known || known.time < found.time) latest.set(key, found);
+  }
+}
+
 export class PositionsTopic {
   readonly #client: KafkaClient;
   readonly #o: PositionsTopicOptions;
@@ -235,14 +246,15 @@ export class PositionsTopic {
   }
 
   async #catchUp(signal: AbortSignal): Promise<Committed> {
-    const latest = new Map<string, PositionRecord>();
+    const latest: Latest = new Map();
     const own = await this.partition(signal);
     const generation = this.#generation;
     if (this.#reading === null) {
       const from = this.#from;
       const reading = new Reading(from?.offset ?? 0n);
-      if (from === null) await this.#readOthers(own, latest, signal);
+      const before = from === null ? await this.#readOthers(own, signal) : null;
       await this.#read(own, reading, latest, signal);
+      if (before) addOlder(latest, before);
       if (generation !== this.#generation) throw new Error(`${this.topic} became another one while it was read`);
       this.#reading = reading;
       if (from === null && latest.size > 0) {
@@ -254,21 +266,21 @@ export class PositionsTopic {
   }
 
   /** Where nothing is known, the agent's keys may be in another partition: there were fewer of them then. */
-  async #readOthers(own: number, latest: Map<string, PositionRecord>, signal: AbortSignal): Promise<void> {
+  async #readOthers(own: number, signal: AbortSignal): Promise<Latest> {
+    const latest: Latest = new Map();
     const count = await this.#client.partitions(this.topic, signal);
     for (let partition = 0; partition < count; partition++) {
-      if (partition !== own) await this.#read(partition, new Reading(0n), latest, signal);
+      if (partition === own) continue;
+      const there: Latest = new Map();
+      await this.#read(partition, new Reading(0n), there, signal);
+      addOlder(latest, there);
     }
     // An owner before this process is only history; in its own partition the order says who came later.
     this.#foreign = null;
+    return latest;
   }
 
-  async #read(
-    partition: number,
-    reading: Reading,
-    latest: Map<string, PositionRecord>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #read(partition: number, reading: Reading, latest: Latest, signal: AbortSignal): Promise<void> {
     let end: bigint | null = null;
     let empty = 0;
     const take = (found: PositionRecord) => this.#take(found, latest);
@@ -344,7 +356,7 @@ export class PositionsTopic {
     }
   }
 
-  #take(found: PositionRecord, latest: Map<string, PositionRecord>): void {
+  #take(found: PositionRecord, latest: Latest): void {
     const { key, by, value } = found;
     if (key === OWNER) {
       if (by === this.#o.instance) this.#foreign = null;
@@ -352,8 +364,8 @@ export class PositionsTopic {
       return;
     }
     if (by === this.#o.instance) return;
-    const before = latest.get(key);
-    if (!before || before.time <= found.time) latest.set(key, found);
+    // Whoever comes later is later, whatever the clock was set to meanwhile.
+    latest.set(key, found);
   }
 
   /** A transaction of this agent id is open that this process did not begin. */
