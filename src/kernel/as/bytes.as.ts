@@ -57,6 +57,14 @@ export function decimal(out: usize, value: u64, count: usize): usize {
   return end;
 }
 
+/** A number below 10000 as four digits. */
+@inline
+export function fourDigits(out: usize, value: u32): usize {
+  pair(out + 2, value / 100);
+  pair(out + 4, value % 100);
+  return out + 4;
+}
+
 /** Two digits that end at `end`; returns where they begin. */
 @inline
 function pair(end: usize, value: u32): usize {

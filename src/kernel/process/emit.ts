@@ -31,6 +31,8 @@ export const KINDS = {
   open: 9,
   close: 10,
   end: 11,
+  /** What the next `cell` steps write is the same for all records of a call. */
+  same: 12,
 } as const;
 
 /** A step of a template; `text` stands before what the kind writes. */
@@ -60,6 +62,7 @@ interface EmitExports {
 export const MOST_VARIANTS = 240;
 const SLOTS = 1024;
 const STEP_BYTES = 16;
+const HEAD_BYTES = 32;
 /** What a step may write without asking for room, beside its text: a short value in quotes, a time. */
 const FIXED_BYTES: Partial<Record<keyof typeof KINDS, number>> = { value: 34, stamp: 24, read: 24 };
 const GENERAL_BYTES = 48;
@@ -204,13 +207,13 @@ export class FieldsPacker {
 
   #place(steps: readonly TemplateStep[]): number {
     const all = [...steps, { kind: 'end', text: '', cell: 0 } as const];
-    const at = this.#arena.reserve((all.length + 1) * STEP_BYTES);
+    const at = this.#arena.reserve(HEAD_BYTES + all.length * STEP_BYTES);
     const fixed = all.map(({ kind, text }) => Buffer.byteLength(text) + (FIXED_BYTES[kind] ?? 0));
     this.#process.bytes.writeUInt32LE(
       fixed.reduce((sum, bytes) => sum + bytes, 0),
       at,
     );
-    for (const [i, step] of all.entries()) this.#step(at + (i + 1) * STEP_BYTES, step);
+    for (const [i, step] of all.entries()) this.#step(at + HEAD_BYTES + i * STEP_BYTES, step);
     return at;
   }
 

@@ -80,7 +80,16 @@ export function variantOf(items: readonly TemplateItem[], set: bigint): Template
     text = '';
   }
   steps.push({ kind: 'text', text, cell: 0 });
-  return steps;
+  return withSame(steps);
+}
+
+/** What is of the stream and of the batch stands together, at the end. */
+function withSame(steps: readonly TemplateStep[]): TemplateStep[] {
+  const to = steps.findIndex(({ kind }) => kind === 'file');
+  const from = to - (steps[to - 1]?.kind === 'read' ? 1 : 0);
+  const { text } = steps[from]!;
+  const same = { kind: 'same', text, cell: to + 1 - from } as const;
+  return [...steps.slice(0, from), same, { ...steps[from]!, text: '' }, ...steps.slice(from + 1)];
 }
 
 function holds({ any, and, none }: Conditions, set: bigint): boolean {

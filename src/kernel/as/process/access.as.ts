@@ -17,6 +17,8 @@ const COMMON: u32 = 0;
 const TIME_BYTES: usize = 26;
 const HTTP: u32 = 0x50545448;
 const HTTP_SLASH: usize = 5;
+/** `- ` */
+const NOBODY: u16 = 0x202d;
 /** ` "-"` */
 const NONE: u32 = 0x222d2220;
 
@@ -44,10 +46,13 @@ export function access(program: usize, at: usize, to: usize): bool {
   if (end == to || end == at) return false;
   put(ADDRESS, at, end - at, end < first ? JSTR : TEXT);
   at = end + 1;
-  end = find(at, to, BLANK);
-  if (end == to || end == at) return false;
-  putUnlessDash(IDENT, at, end, TEXT);
-  at = end + 1;
+  if (load<u16>(at) == NOBODY && at + 2 < to) at += 2;
+  else {
+    end = find(at, to, BLANK);
+    if (end == to || end == at) return false;
+    put(IDENT, at, end - at, TEXT);
+    at = end + 1;
+  }
   end = find(at, to, BLANK);
   // A user's name may have blanks.
   while (end < to && load<u8>(end, 1) != OPEN) end = find(end + 1, to, BLANK);
@@ -112,6 +117,11 @@ function putUnlessDash(f: u32, at: usize, to: usize, kind: u32): void {
 
 @inline
 function putUnlessNone(f: u32, at: usize, to: usize): bool {
+  if (clean) {
+    // Which it is, is not foreseen.
+    putIf(to - at > 1 || (to > at && load<u8>(at) != DASH), f, at, to - at, JSTR);
+    return true;
+  }
   if (to == at || (to - at == 1 && load<u8>(at) == DASH)) return true;
   return putQuoted(f, at, to);
 }

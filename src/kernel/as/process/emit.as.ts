@@ -1,8 +1,12 @@
 // Packing records with fields: Kafka records as pack.as.ts writes them, whose value is put together after a template.
 //
-// A template is 16 bytes, of which the first four say how much room all but long values takes, and steps of 16 bytes: kind
-// u32, cell u32, address and bytes of a piece of text that stands before. There is one
-// for each set of cells that occurs (a variant): all text between two values is one piece, and nothing is decided a record.
+// A template is a head and steps of 16 bytes: kind u32, cell u32, address and bytes of a piece of text that stands before.
+// There is one for each set of cells that occurs (a variant): all text between two values is one piece, and nothing is
+// decided a record. The head:
+//
+//   0    u32 how much room all but long values takes | u32 address, u32 bytes of what SAME wrote | u32 0
+//   16   u64 which call of packFields that was in | u64 0
+//
 // JavaScript makes it when a set is met first (`missed`). Of more sets than are kept, the rest are written after one template
 // for all: steps of 48 bytes, with conditions on the set behind.
 //
@@ -12,7 +16,7 @@
 // The set of a record whose parse failed is that of no cells; its template is another one.
 //
 // Invariant: a record is written as a whole below `limit`, or not at all; stores reach less than 64 bytes beyond.
-import { copy, decimal, digits, varint, varintBytes } from '../bytes.as';
+import { copy, decimal, digits, fourDigits, varint, varintBytes } from '../bytes.as';
 import { resetReplaced } from '../json.as';
 import { end, flags, length, source, start } from '../tables.as';
 import { PAIRS, bytesOf, cellAt, cellMeta, flagsOf, kindOf, rowAt, width } from './cells.as';
@@ -33,8 +37,13 @@ const LINE: u32 = 8;
 const OPEN: u32 = 9;
 const CLOSE: u32 = 10;
 const END: u32 = 11;
+/** What the next `cell` steps write is the same for all records of a call: once written, it is copied. */
+const SAME: u32 = 12;
 
-const TEMPLATE_HEADER: usize = 16;
+const TEMPLATE_HEAD: usize = 32;
+const SAME_AT: usize = 4;
+const SAME_BYTES: usize = 8;
+const SAME_CALL: usize = 16;
 const UNPARSED: u32 = 0x10;
 const RECORD_FLAGS: u32 = 15;
 const COMMA: u8 = 0x2c;
@@ -66,6 +75,8 @@ export let missed: bool = false;
 
 let position: u64 = 0;
 let before: u64 = 0;
+/** Which call of packFields this is, from 1. */
+let call: u64 = 0;
 
 export function useTemplates(job: usize, generalToo: bool): void {
   variants = load<u32>(job);
@@ -87,7 +98,11 @@ export function useTemplates(job: usize, generalToo: bool): void {
 
 /** Which cells of the record there are: a bit each. */
 export function setOf(i: u32): u64 {
-  const row = rowAt(i);
+  return setIn(rowAt(i));
+}
+
+@inline
+function setIn(row: usize): u64 {
   let set: u64 = 0;
   for (let f: u32 = 0; f < width; f += 16) set |= (<u64>sixteen(row + (<usize>f << 3))) << f;
   // A time may have nothing where others have their meta.
@@ -116,9 +131,8 @@ export function packFields(
   position = <u64>from;
   before = <u64>skipped;
   missed = false;
+  call++;
   resetReplaced();
-  let known: u64 = 0;
-  let template: usize = 0;
   let i = first;
   // Bytes of the two lengths that stand before what they measure: as many as of the record before.
   let guess: usize = 2;
@@ -127,12 +141,8 @@ export function packFields(
     let steps = unparsed;
     let set: u64 = 0;
     if ((bits & UNPARSED) == 0) {
-      set = setOf(i);
-      if (template == 0 || set != known) {
-        template = variantOf(set);
-        known = set;
-      }
-      steps = template;
+      set = setIn(rowAt(i));
+      steps = variantOf(set);
       if (steps == 0 && !isGeneral) {
         missed = true;
         break;
@@ -147,8 +157,10 @@ export function packFields(
     let at = steps ? write(valueAt + guess, i, steps) : writeGeneral(valueAt + guess, i, set);
     if (full) break;
     const needed = varintBytes(<u32>(at - valueAt - guess));
-    at = varint(measure(valueAt, guess, at), 0);
-    out = measure(out, guess, at);
+    const end = varint(measure(valueAt, guess, at), 0);
+    out = measure(out, guess, end);
+    // What is to be copied has moved.
+    if (out != at + 1 && steps) store<u64>(steps, 0, SAME_CALL);
     guess = needed;
     delta++;
   }
@@ -183,7 +195,7 @@ function measure(at: usize, width: usize, end: usize): usize {
 
 function write(at: usize, i: u32, template: usize): usize {
   const row = rowAt(i);
-  for (let step = template + TEMPLATE_HEADER; ; step += 16) {
+  for (let step = template + TEMPLATE_HEAD; ; step += 16) {
     const kind = load<u32>(step);
     at = copyShort(at, load<u32>(step, 8), load<u32>(step, 12));
     if (kind == VALUE) {
@@ -196,10 +208,40 @@ function write(at: usize, i: u32, template: usize): usize {
         continue;
       }
       at = writeValue(at, from, meta);
+    } else if (kind == STAMP) {
+      at = writeIso(at, load<u64>(row + (<usize>load<u32>(step, 4) << 3)));
+      continue;
+    } else if (kind == SAME) {
+      at = load<u64>(template, SAME_CALL) == call ? writeAgain(at, template) : writeSame(at, i, step, template);
+      step += <usize>load<u32>(step, 4) << 4;
+    } else if (kind == NUMBERS) {
+      at = writeNumbers(at, i);
+      continue;
     } else if (kind == END) return at;
     else at = writeOther(at, i, row, kind, load<u32>(step, 4));
     if (full) return at;
   }
+  return at;
+}
+
+@inline
+function writeAgain(at: usize, template: usize): usize {
+  const bytes = <usize>load<u32>(template, SAME_BYTES);
+  return fits(at, bytes) ? copy(at, load<u32>(template, SAME_AT), bytes) : at;
+}
+
+/** What the steps behind `step` write, which is what others of this template take from here. */
+function writeSame(at: usize, i: u32, step: usize, template: usize): usize {
+  const from = at;
+  for (let left = load<u32>(step, 4); left; left--) {
+    step += 16;
+    at = copyShort(at, load<u32>(step, 8), load<u32>(step, 12));
+    at = writeOther(at, i, rowAt(i), load<u32>(step), 0);
+    if (full) return at;
+  }
+  store<u32>(template, <u32>from, SAME_AT);
+  store<u32>(template, <u32>(at - from), SAME_BYTES);
+  store<u64>(template, call, SAME_CALL);
   return at;
 }
 
@@ -263,12 +305,32 @@ function writeRuns(at: usize, row: usize, node: u32): usize {
 }
 /** Behind `"offset":`, as pack.as.ts has it. */
 function writeNumbers(at: usize, i: u32): usize {
-  at = number(at, position + source(i));
+  at = writeAscending(at, position + source(i));
   at = number(piece(at, lengthPiece), length(i));
   const skipped = skippedBefore(i);
   if (skipped > 0) at = number(piece(at, skippedPiece), skipped);
   const bits = flags(i) & RECORD_FLAGS;
   return bits > 0 ? piece(at, flagPieces + (<usize>bits << 3)) : at;
+}
+
+/** Numbers below 10^20 whose last four digits are written anew, the others with the first of as many. */
+let tenThousands: u64 = 0;
+let highDigits: v128 = i64x2.splat(0);
+let highBytes: usize = 0;
+
+@inline
+function writeAscending(at: usize, value: u64): usize {
+  if (value - tenThousands >= 10000 || highBytes == 0) return writeHigh(at, value);
+  v128.store(at, highDigits);
+  return fourDigits(at + highBytes, <u32>(value - tenThousands));
+}
+
+function writeHigh(at: usize, value: u64): usize {
+  const end = number(at, value);
+  highBytes = max(end - at, 4) - 4;
+  highDigits = v128.load(at);
+  tenThousands = value - value % 10000;
+  return end;
 }
 
 @inline

@@ -4,9 +4,11 @@
 const LAST: u64 = 253402300799999;
 export const ISO_BYTES: usize = 24;
 
-/** The minute that was written last, and its text, as long as others are of the same. */
+/** What was written last, and the minute of it: lines that follow one another share most of their time. */
+let last: u64 = 0xffffffffffffffff;
 let minute: u64 = 0xffffffffffffffff;
 let date: v128 = i64x2.splat(0);
+let second: u64 = 0;
 
 /** Whether `writeIso` can write it. */
 @inline
@@ -14,25 +16,34 @@ export function isWritable(ms: u64): bool {
   return ms <= LAST;
 }
 
-/** Writes 24 bytes at `out`, and up to 8 beyond; returns the address behind. */
+/** Writes 24 bytes at `out`; returns the address behind. */
+@inline
 export function writeIso(out: usize, ms: u64): usize {
+  if (ms != last) read(ms, out);
+  v128.store(out, date);
+  store<u64>(out, second, 16);
+  return out + ISO_BYTES;
+}
+
+/** `room`: 16 bytes to write at. */
+function read(ms: u64, room: usize): void {
   const whole = ms / 60000;
   if (whole != minute) {
     minute = whole;
-    writeMinute(out, whole);
-    date = v128.load(out);
+    writeMinute(room, whole);
+    date = v128.load(room);
   }
-  v128.store(out, date);
   const rest = <u32>(ms - whole * 60000);
-  const second = rest / 1000;
-  const thousandths = rest - second * 1000;
+  const seconds = rest / 1000;
+  const thousandths = rest - seconds * 1000;
   const hundreds = thousandths / 100;
-  store<u8>(out + 16, 0x3a);
-  two(out + 17, second);
-  store<u16>(out + 19, <u16>(0x2e | ((0x30 + hundreds) << 8)));
-  two(out + 21, thousandths - hundreds * 100);
-  store<u8>(out + 23, 0x5a);
-  return out + ISO_BYTES;
+  // :SS.mmmZ
+  store<u32>(room, 0x3a | (0x2e << 24));
+  two(room + 1, seconds);
+  store<u32>(room, 0x5a000000 | (0x30 + hundreds), 4);
+  two(room + 5, thousandths - hundreds * 100);
+  second = load<u64>(room);
+  last = ms;
 }
 
 /** Up to the minutes: 16 bytes. Days are counted in years that begin with March, after Hinnant. */
