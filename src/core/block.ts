@@ -40,7 +40,10 @@ export interface Block {
   /** When it was opened, milliseconds since the epoch: base and max timestamp of the batch. */
   readonly time: number;
   readonly marks: readonly Mark[];
-  /** Its last records count together with the next block's first: only with that one does the position move past them. */
+  /**
+   * Its last records count together with the next block's first: only with that one does the position move past them. Where
+   * it is chained, both are on the medium after a kill, or neither.
+   */
   readonly continues?: boolean;
   /** An earlier process may have sent it. */
   readonly sentBefore?: boolean;

@@ -13,6 +13,8 @@ export interface LogSection {
   items: number;
   /** At most MAX_BLOCK_BYTES; nobody's any more once it is written. */
   records: Buffer;
+  /** The next section belongs to it: after a kill both are there, or neither. */
+  continues: boolean;
 }
 
 /** Blocks as they are read back. */

@@ -55,6 +55,17 @@ export interface AppenderMark {
   readonly next: number;
 }
 
+/** How a block is written. */
+export interface Placing {
+  /**
+   * It is to be synced at once, with nothing else, so where that can be had it is written so; a disk that fails then rejects
+   * it.
+   */
+  alone?: boolean;
+  /** Of bytes, in the file that it goes to: others that follow it are to be in the same one. 0: it follows such. */
+  room?: number;
+}
+
 const RETRY_MS = 1000;
 
 export class Appender {
@@ -86,11 +97,10 @@ export class Appender {
   }
 
   /**
-   * Resolves, when the block is written, with the offset after it; `signal`: nobody waits for it any more. `alone`: it is to
-   * be synced at once, with nothing else, so where that can be had it is written so; a disk that fails then rejects it.
+   * Resolves, when the block is written, with the offset after it; `signal`: nobody waits for it any more.
    */
-  append(block: Block, signal?: AbortSignal, alone = false): Promise<number> {
-    const written = this.#turn.then(() => this.#write(block, signal, alone));
+  append(block: Block, signal?: AbortSignal, where: Placing = {}): Promise<number> {
+    const written = this.#turn.then(() => this.#write(block, signal, where));
     this.#turn = written.catch(() => undefined); // whoever appended is told; the next one has its own luck
     return written;
   }
@@ -180,7 +190,7 @@ export class Appender {
     this.#writer = null;
   }
 
-  async #write(block: Block, signal: AbortSignal | undefined, alone: boolean): Promise<number> {
+  async #write(block: Block, signal: AbortSignal | undefined, { alone, room }: Placing): Promise<number> {
     if (this.#closed) throw new Error('the spool is closed');
     signal?.throwIfAborted();
     const bytes = blockBytes(block);
@@ -188,7 +198,7 @@ export class Appender {
     await this.#o.admit(bytes);
     for (;;) {
       try {
-        const writer = await this.#writerFor(bytes);
+        const writer = await this.#writerFor(room ?? bytes);
         const note =
           alone && writer.syncsWrites
             ? await this.#writeSynced(writer, block, weights)
@@ -275,12 +285,12 @@ export class Appender {
     }
   }
 
-  /** The writer of the segment that takes `bytes` more; marks that segment busy. */
+  /** The writer of the segment that has room for `bytes` more; marks that segment busy. */
   async #writerFor(bytes: number): Promise<SegmentWriter> {
     const fits = (segment: Segment) =>
       !segment.sealed &&
       segment.next === this.next &&
-      (segment.size === 0 || segment.size + bytes <= this.#o.segmentBytes);
+      (segment.size === 0 || bytes === 0 || segment.size + bytes <= this.#o.segmentBytes);
     const writer = this.#writer;
     if (writer && fits(writer.segment)) {
       this.busy = writer.segment;

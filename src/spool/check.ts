@@ -147,10 +147,10 @@ async function inspect(segment: Segment): Promise<Inspected> {
 }
 
 /** Behind the last good batch: the beginning of another, or damage. */
-async function endOf({ log: path, size: at }: Segment, size: number): Promise<Flaw> {
+async function endOf({ log: path, size: at, unanswered }: Segment, size: number): Promise<Flaw> {
   const bytes = size - at;
   const header = readHeader((await readWhole(path)).bytes.subarray(at));
-  const cut = bytes < HEADER_BYTES || (header !== null && header.bytes > bytes);
+  const cut = unanswered || bytes < HEADER_BYTES || (header !== null && header.bytes > bytes);
   return { path, kind: cut ? 'torn' : 'damaged', at, bytes, records: null };
 }
 

@@ -21,14 +21,15 @@ export function durableLog(spool: Spool, partition: SpoolPartition, options: Dur
   const { topic } = partition;
   const { packing, hurry } = options;
 
-  async function blockOf({ stream, count, items, records }: LogSection): Promise<Block> {
+  async function blockOf({ stream, count, items, records, continues }: LogSection): Promise<Block> {
     const { codec, level } = packing();
     const small = codec === 'none' || records.length < COMPRESS_FROM;
     const packed = small
       ? { codec: 'none' as const, body: records }
       : { codec, body: await compress(codec, level, records) };
     const marks = [{ stream, end: 0, skipped: 0, weight: items, ticket: null }];
-    return { topic, key: stream.key, count, rawBytes: records.length, time: Date.now(), marks, ...packed };
+    const { key } = stream;
+    return { topic, key, count, rawBytes: records.length, time: Date.now(), marks, continues, ...packed };
   }
 
   return {

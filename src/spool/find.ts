@@ -123,11 +123,15 @@ function beginAnew(state: ReadState): void {
 }
 
 /** Cuts off what lies behind the last good batch of the last segment; its offsets are not given again. */
-export async function mendLast({ log: path, weights, size, next }: Segment, state: ReadState): Promise<Lost[]> {
+export async function mendLast(
+  { log: path, weights, size, next, unanswered }: Segment,
+  state: ReadState,
+): Promise<Lost[]> {
   const notes = await readNotes(weights);
   const torn = (await stat(path)).size - size;
   // Below the floor: it went to Kafka from memory when the disk did not take it.
-  const lost = torn === 0 ? [] : notes.filter((note) => note.offset >= Math.max(next, state.floor));
+  // Who was not answered has it still, and nothing of it was sent.
+  const lost = torn === 0 || unanswered ? [] : notes.filter((note) => note.offset >= Math.max(next, state.floor));
   if (torn > 0) {
     // Were it whole once, and sent, the broker would take what came under its offsets for a repetition.
     for (const { offset, records } of lost) state.floor = Math.max(state.floor, offset + records);
@@ -136,12 +140,13 @@ export async function mendLast({ log: path, weights, size, next }: Segment, stat
       log.warn(`spool: cannot keep the damaged end of ${path}: ${error.message}`);
       return null;
     });
-    log.warn(`spool: ${path}: the last ${torn} bytes are no whole batch; cut off${kept ? `, kept as ${kept}` : ''}`);
+    const what = unanswered ? 'were not written to their end, and nobody was answered' : 'are no whole batch';
+    log.warn(`spool: ${path}: the last ${torn} bytes ${what}; cut off${kept ? `, kept as ${kept}` : ''}`);
     await truncate(path, size);
   }
   // Notes of blocks that never came must not be taken for those of later blocks.
   if (notes.some(({ offset }) => offset >= next)) await cutNotes(weights, next);
-  return torn > 0 ? [{ bytes: torn, notes: lost, reason: 'spool_torn' }] : [];
+  return torn > 0 && !unanswered ? [{ bytes: torn, notes: lost, reason: 'spool_torn' }] : [];
 }
 
 async function count(segment: Segment, acknowledged: number, waiting: Waiting): Promise<void> {

@@ -27,7 +27,7 @@ import { Progress } from './progress.ts';
 import { type Segment, SegmentReader, type StoredBatch } from './segment.ts';
 import { type BlockNote, readNotes, type Weights } from './sidecar.ts';
 import type { Waiting } from './waiting.ts';
-import type { SegmentWriter } from './writer.ts';
+import { blockBytes, type SegmentWriter } from './writer.ts';
 
 /** What a partition needs of the spool that it is part of. */
 export interface Owner {
@@ -271,7 +271,7 @@ export class SpoolPartition {
 
   /**
    * Appends these blocks, of a partition that is chained, and resolves with the offset after them when all are on the
-   * medium. Rejects when that fails, or the signal aborts before they are written: none of them is there then. One call at
+   * medium. After a kill those that continue in the next one are there with it, or not at all. Rejects when that fails, or the signal aborts before they are written: none of them is there then. One call at
    * a time.
    */
   async appendAll(blocks: readonly Block[], signal: AbortSignal): Promise<number> {
@@ -279,8 +279,8 @@ export class SpoolPartition {
     const appended: Mark[] = [];
     try {
       let next = this.nextOffset;
-      for (const block of blocks) {
-        next = await this.#appender.append(block, signal, blocks.length === 1);
+      for (const [i, block] of blocks.entries()) {
+        next = await this.#appender.append(block, signal, { alone: blocks.length === 1, room: roomFor(blocks, i) });
         // From here on the spool counts it.
         for (const { stream, weight } of block.marks) stream.account.received += weight;
         appended.push(...block.marks);
@@ -522,4 +522,12 @@ export class SpoolPartition {
     const reason = error instanceof Error ? `: ${error.message}` : '';
     log.warnOnce(`spool ${this.topic} ${what}`, `spool of ${this.topic}: ${what}${reason}`);
   }
+}
+
+/** What belongs together is in one file: the first of it is where there is room for all, and the others follow it. */
+function roomFor(blocks: readonly Block[], at: number): number {
+  if (blocks[at - 1]?.continues) return 0;
+  let bytes = blockBytes(blocks[at]!);
+  for (let i = at; blocks[i]!.continues && i + 1 < blocks.length; i++) bytes += blockBytes(blocks[i + 1]!);
+  return bytes;
 }

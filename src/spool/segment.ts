@@ -14,6 +14,7 @@ import type { Codec } from '../records/record-batch.ts';
 import { checkCrc, HEADER_BYTES, readHeader } from '../records/record-batch.ts';
 import { readWhole, type Salvage } from './salvage.ts';
 import { type BlockNote, NoteReader, readNotes } from './sidecar.ts';
+import { goesOn, mayBeAnswered } from './together.ts';
 
 export interface Segment {
   readonly base: number;
@@ -29,6 +30,8 @@ export interface Segment {
   written: number;
   /** Nothing is appended to it any more: its end cannot be read. */
   sealed: boolean;
+  /** Batches lie behind its end that nobody was answered for: the rest of what they belong to did not come. */
+  unanswered: boolean;
   /** Its files are gone, or about to be. */
   removed: boolean;
 }
@@ -75,6 +78,7 @@ export function segmentAt(dir: string, base: number): Segment {
     firstTime: Date.now(),
     written: performance.now(),
     sealed: false,
+    unanswered: false,
     removed: false,
   };
 }
@@ -93,8 +97,8 @@ export async function basesIn(dir: string): Promise<number[]> {
 export async function measured(dir: string, base: number, following: number | undefined): Promise<Segment> {
   const segment = segmentAt(dir, base);
   if (following === undefined) {
-    const { end, next, size, lacking } = await scan(segment);
-    if (!lacking) return Object.assign(segment, { size: end, next });
+    const { end, next, size, lacking, unanswered } = await scan(segment);
+    if (!lacking) return Object.assign(segment, { size: end, next, unanswered });
     // What cannot be read now may be later, so it stays: where it ends its notes say.
     const last = (await readNotes(segment.weights)).at(-1);
     const ends = Math.max(next, base + 1, last ? last.offset + last.records : 0);
@@ -115,14 +119,29 @@ export function findBatch(bytes: Buffer, at: number, low: number, high: number):
   return -1;
 }
 
-/** Walks the whole file: where its good batches end, in bytes and as an offset. `lacking`: some of it cannot be read. */
-async function scan(segment: Segment): Promise<{ end: number; next: number; size: number; lacking: boolean }> {
+interface Scanned {
+  /** Where its good batches end, in bytes and as an offset. */
+  end: number;
+  next: number;
+  size: number;
+  /** Some of it cannot be read. */
+  lacking: boolean;
+  unanswered: boolean;
+}
+
+/** Walks the whole file. */
+async function scan(segment: Segment): Promise<Scanned> {
   const { bytes, lacking } = await readWhole(segment.log);
   let next = segment.base;
   let end = 0;
+  /** Where something begins that goes on in the next batch. */
+  let begun: { end: number; next: number } | null = null;
+  let unanswered = false;
   for (let at = 0; at < bytes.length; ) {
     const header = readHeader(bytes, at);
     if (header && header.count > 0 && checkCrc(bytes, at)) {
+      if (!goesOn(header)) begun = null;
+      else begun ??= { end, next };
       at += header.bytes;
       next += header.count;
       end = at;
@@ -130,10 +149,24 @@ async function scan(segment: Segment): Promise<{ end: number; next: number; size
     }
     const found = findBatch(bytes, at + 1, next, next + MAX_GAP);
     if (found < 0) break;
+    unanswered = !isAnswered(bytes, found, next);
+    if (unanswered) break;
     next = Number(bytes.readBigInt64BE(found));
     at = found;
+    begun = null;
   }
-  return { end, next, size: bytes.length, lacking };
+  if (begun) unanswered = true;
+  return { end, next, ...begun, size: bytes.length, lacking, unanswered };
+}
+
+/** Some batch from `from` on, the first of which is there, says that what is missing at this offset was on the medium. */
+function isAnswered(bytes: Buffer, from: number, offset: number): boolean {
+  for (let at = from; at >= 0; at = findBatch(bytes, at, offset, offset + MAX_GAP)) {
+    const header = readHeader(bytes, at)!;
+    if (mayBeAnswered(header, offset)) return true;
+    at += header.bytes;
+  }
+  return false;
 }
 
 /** Reads one segment from its start, also while it grows. */

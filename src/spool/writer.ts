@@ -12,6 +12,7 @@ import { HEADER_BYTES, sealedHeader } from '../records/record-batch.ts';
 import type { Segment } from './segment.ts';
 import { closeAll, openSynced, writeAll } from './segment-file.ts';
 import { type BlockNote, noteLine, type Weights } from './sidecar.ts';
+import { togetherFields } from './together.ts';
 
 export class SegmentWriter {
   readonly segment: Segment;
@@ -66,7 +67,8 @@ export class SegmentWriter {
     const { segment } = this;
     const { count, body, codec, time, rawBytes, key } = block;
     const bytes = blockBytes(block);
-    const header = sealedHeader(body, { baseOffset: BigInt(segment.next), count, codec, time });
+    const together = this.#syncedLog ? togetherFields(this.synced, block.continues ?? false) : {};
+    const header = sealedHeader(body, { baseOffset: BigInt(segment.next), count, codec, time, ...together });
     const note: BlockNote = { offset: segment.next, records: count, bytes, time, rawBytes, key, weights };
     const line = Buffer.from(noteLine(note));
     if (this.#syncedLog) {

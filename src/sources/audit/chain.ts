@@ -72,21 +72,20 @@ export class Chains {
     // What somebody else has sent is not written once more, so that no record says that the producer is past it.
     if (moves && (fresh.length === 0 || from + fresh.length < events.length)) this.#draft.silent = true;
     if (fresh.length === 0) return takenEvents(name, known, true);
-    this.#draft.sections.keepTogether(
-      name,
-      fresh.reduce((sum, i) => sum + events[i]!.bytes.length + AROUND_EVENT, 0),
-    );
-    for (const i of fresh) {
-      const event = events[i]!;
-      const sent = producer && producerHeader({ ...producer, sequence: producer.sequence + i });
-      const { sequence, hash } = this.#link(name, event.bytes, time, INTAKE, [
-        ['peer', request.peer],
-        ...(sent ? [['producer', sent] as [string, string]] : []),
-      ]);
-      const key = keys[i]!;
-      known[i] = { digest: event.digest, sequence, hash };
-      this.#draft.ids.set(key.toString('latin1'), { key, ...known[i] });
-    }
+    const bytes = fresh.reduce((sum, i) => sum + events[i]!.bytes.length + AROUND_EVENT, 0);
+    this.#draft.sections.together(name, bytes, () => {
+      for (const i of fresh) {
+        const event = events[i]!;
+        const sent = producer && producerHeader({ ...producer, sequence: producer.sequence + i });
+        const { sequence, hash } = this.#link(name, event.bytes, time, INTAKE, [
+          ['peer', request.peer],
+          ...(sent ? [['producer', sent] as [string, string]] : []),
+        ]);
+        const key = keys[i]!;
+        known[i] = { digest: event.digest, sequence, hash };
+        this.#draft.ids.set(key.toString('latin1'), { key, ...known[i] });
+      }
+    });
     return takenEvents(name, known, false);
   }
 

@@ -17,6 +17,8 @@ interface Section {
   bytes: number;
   /** Nothing more goes there. */
   full: boolean;
+  /** A request goes on in the next one. */
+  continues: boolean;
   records: Buffer[];
 }
 
@@ -26,19 +28,23 @@ export class Sections {
   /** In the order of each stream. */
   all(streamOf: (name: string, input: string) => Stream): LogSection[] {
     return [...this.#byStream].flatMap(([name, sections]) =>
-      sections.map(({ input, count, items, records }) => {
-        return { stream: streamOf(name, input), count, items, records: Buffer.concat(records) };
+      sections.map(({ input, count, items, records, continues }) => {
+        return { stream: streamOf(name, input), count, items, records: Buffer.concat(records), continues };
       }),
     );
   }
 
   /**
-   * What comes next, of so many bytes, begins a block where it has no room in the last one: a kill leaves blocks whole, or
-   * not at all, so a request that fits into one is never there in part.
+   * What `add` brings, some so many bytes, is one request: after a kill it is there, or nothing of it. It begins a block
+   * where it has no room in the last one; where it takes several, those are written as one.
    */
-  keepTogether(name: string, bytes: number): void {
-    const last = this.#byStream.get(name)?.at(-1);
+  together(name: string, bytes: number, add: () => void): void {
+    const before = this.#byStream.get(name) ?? [];
+    const last = before.at(-1);
     if (last) last.full = last.bytes + bytes > MAX_BLOCK_BYTES;
+    const from = last && !last.full ? before.length - 1 : before.length;
+    add();
+    for (const section of this.#byStream.get(name)?.slice(from, -1) ?? []) section.continues = true;
   }
 
   /** `input`: in whose books it is; null: it is no item. */
@@ -50,7 +56,7 @@ export class Sections {
     const size = value.length + headers.reduce((sum, [a, b]) => sum + a.length + b.length + 12, 0) + name.length + 40;
     const others = input !== null && section?.input !== input;
     if (!section || others || section.full || section.bytes + size > MAX_BLOCK_BYTES) {
-      section = { input: input ?? INTAKE, count: 0, items: 0, bytes: 0, full: false, records: [] };
+      section = { input: input ?? INTAKE, count: 0, items: 0, bytes: 0, full: false, continues: false, records: [] };
       sections.push(section);
     }
     const record = frameRecord({ offsetDelta: section.count, key: name, value, headers });

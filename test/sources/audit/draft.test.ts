@@ -75,6 +75,28 @@ test('a request that fits into a block is in one: a kill leaves blocks whole or 
   for (const { records } of sections) assert.ok(records.length <= MAX_BLOCK_BYTES);
 });
 
+test('a request that takes several blocks begins one, and they are marked as one', () => {
+  const chains = makeChains();
+  const ids = (from: string) => Array.from({ length: 6 }, (_, i) => `${from}-${i}`);
+  const text = 'x'.repeat(200_000);
+  chains.decide(request('s', ['before']), TIME);
+  chains.decide(request('s', ids('a'), {}, text), TIME);
+  chains.decide(request('s', ['behind']), TIME);
+  chains.decide(request('other', ['behind']), TIME);
+  chains.decide(request('s', ids('b'), {}, text), TIME);
+  assert.deepEqual(
+    chains.sections().map(({ stream, count, continues }) => [stream.key, count, continues]),
+    [
+      ['s', 1, false],
+      ['s', 4, true],
+      ['s', 3, false],
+      ['s', 4, true],
+      ['s', 2, false],
+      ['other', 1, false],
+    ],
+  );
+});
+
 test('where a producer has moved and that cannot be stored, the same again is no duplicate yet', async () => {
   const chains = makeChains();
   let fails = true;
