@@ -8,7 +8,7 @@
 import { open, rm, truncate } from 'node:fs/promises';
 import { pause } from '../core/abort.ts';
 import type { Block } from '../core/block.ts';
-import { makeDirectory, syncDirectory } from '../core/files.ts';
+import { makeDirectory, openOrCreate, syncDirectory } from '../core/files.ts';
 import { type Segment, segmentAt } from './segment.ts';
 import { type BlockNote, cutNotes, type Weights } from './sidecar.ts';
 import { blockBytes, SegmentWriter, weightsOf } from './writer.ts';
@@ -88,6 +88,8 @@ export class Appender {
   #closed = false;
   /** A write that was to be synced with it has failed: what of it is there nobody knows. */
   #torn: Segment | null = null;
+  /** Of what was taken back, and could not be removed. */
+  readonly #litter: Segment[] = [];
 
   /** New segments are added to `segments`. */
   constructor(segments: Segment[], next: number, options: AppenderOptions) {
@@ -267,21 +269,44 @@ export class Appender {
     this.#torn = null;
     await writer?.close().catch((error) => this.#o.warn('cannot close a segment', error));
     this.next = next;
-    const from = segment === null ? 0 : this.#segments.indexOf(segment) + 1;
-    const others = from === 0 && segment !== null ? [] : this.#segments.splice(from);
-    if (segment !== null && (segment.size > size || segment === torn)) {
-      this.#o.release(segment.size - size);
-      Object.assign(segment, { size, next, sealed: true });
-      // Where that fails readers stop at its end, and the next process may find what was taken back, as it was.
-      const cut = Promise.all([truncate(segment.log, size), cutNotes(segment.weights, next)]);
-      await cut.catch((error) => this.#o.warn('cannot cut off what was taken back', error));
+    // `segment` may be gone by now, being acknowledged.
+    const begun = this.#segments.filter((one) => one !== segment && one.base >= next);
+    this.#segments.splice(this.#segments.length - begun.length);
+    for (const one of begun) {
+      this.#o.release(one.size);
+      one.removed = true;
     }
-    for (const other of others) {
-      this.#o.release(other.size);
-      other.removed = true;
-      for (const path of [other.log, other.weights]) {
-        await rm(path, { force: true }).catch((error) => this.#o.warn('cannot remove what was taken back', error));
-      }
+    this.#litter.push(...begun);
+    await this.#tidy().catch((error) => this.#o.warn('cannot remove what was taken back', error));
+    if (segment === null || segment.removed) return;
+    const spoilt = segment.size > size || segment === torn;
+    this.#o.release(segment.size - size);
+    Object.assign(segment, { size, next });
+    // A write that has failed may have left something in any case.
+    const cut = await Promise.allSettled([truncate(segment.log, size), cutNotes(segment.weights, next)]);
+    const failed = cut.find((one) => one.status === 'rejected');
+    segment.sealed ||= spoilt || failed !== undefined;
+    if (failed) await this.#endAt(next, failed.reason);
+  }
+
+  /** The file before this offset could not be cut off there: it ends where the next one begins. */
+  async #endAt(next: number, why: unknown): Promise<void> {
+    this.#o.warn('cannot cut off what was taken back', why);
+    try {
+      const { log } = segmentAt(this.#o.dir, next);
+      await (await openOrCreate(log)).close();
+      await syncDirectory(this.#o.dir);
+    } catch (error) {
+      // The next write makes it. Who kills the process before that finds what was taken back as it was written.
+      this.#o.warn('cannot begin another file', error);
+    }
+  }
+
+  /** Files of what was taken back go before anything is written: their names say where others end. */
+  async #tidy(): Promise<void> {
+    for (let left = this.#litter[0]; left; left = this.#litter[0]) {
+      for (const path of [left.log, left.weights]) await rm(path, { force: true });
+      this.#litter.shift();
     }
   }
 
@@ -291,6 +316,7 @@ export class Appender {
       !segment.sealed &&
       segment.next === this.next &&
       (segment.size === 0 || bytes === 0 || segment.size + bytes <= this.#o.segmentBytes);
+    await this.#tidy();
     const writer = this.#writer;
     if (writer && fits(writer.segment)) {
       this.busy = writer.segment;
@@ -312,7 +338,11 @@ export class Appender {
   async #closeWriter(writer: SegmentWriter): Promise<void> {
     this.busy = writer.segment;
     await this.sync();
-    if (this.#o.sync !== 'never' && writer.synced < writer.segment.next) throw new Error('the last sync failed');
+    if (this.#o.sync !== 'never' && writer.synced < writer.segment.next) {
+      // Another sync may say that all is well, and who waits is answered by that.
+      if (this.#o.chained) this.#torn = writer.segment;
+      throw new Error(`the last sync failed: ${this.syncError}`);
+    }
     // A write that failed may have left a part of a block behind the last whole one.
     await writer.cut();
     this.#writer = null;

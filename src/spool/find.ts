@@ -150,7 +150,8 @@ export async function mendLast(
 }
 
 async function count(segment: Segment, acknowledged: number, waiting: Waiting): Promise<void> {
-  const notes = await readNotes(segment.weights);
+  // What was taken back may have left some behind its end.
+  const notes = (await readNotes(segment.weights)).filter(({ offset }) => offset < segment.next);
   const modified = (await stat(segment.log)).mtimeMs;
   segment.firstTime = notes[0]?.time ?? modified;
   // What an earlier process wrote has no other clock than the machine's.

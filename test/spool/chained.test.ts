@@ -1,8 +1,9 @@
 /** A partition that is chained: what is written together is on the medium together, or was never there. */
 import assert from 'node:assert/strict';
-import { readdir, stat } from 'node:fs/promises';
+import promises, { readdir } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
 import { directory } from '../support/directory.ts';
 import { block, openSpool, readAll, streamOf, TOPIC, valuesOf } from '../support/spool-blocks.ts';
@@ -14,6 +15,29 @@ async function stored(partition: SpoolPartition, from = 0): Promise<string[]> {
   const values: string[] = [];
   for await (const entry of partition.stored(from)) values.push(...(await valuesOf(entry)));
   return values;
+}
+
+/** Until it is called these functions of the disk fail, of writes and syncs after the work is done. */
+async function failing(
+  t: TestContext,
+  names: readonly ('datasync' | 'writev' | 'truncate' | 'rm')[],
+): Promise<() => void> {
+  const any = await promises.open(import.meta.filename);
+  const prototype = Object.getPrototypeOf(any);
+  await any.close();
+  const mocks = names.map((name) => {
+    const object = name === 'truncate' || name === 'rm' ? promises : prototype;
+    const original = object[name];
+    return t.mock.method(object, name, async function (this: unknown, ...args: unknown[]) {
+      if (name === 'writev' || name === 'datasync') await original.apply(this, args);
+      throw Object.assign(new Error('EIO'), { code: 'EIO' });
+    });
+  });
+  syncBuiltinESMExports();
+  return () => {
+    for (const { mock } of mocks) mock.restore();
+    syncBuiltinESMExports();
+  };
 }
 
 test('blocks are written together, and what nobody needs any more goes', async (t) => {
@@ -41,12 +65,7 @@ test('what cannot be synced is taken back: nobody reads it, and the same offsets
   const { spool } = await openSpool(dir, CHAINED);
   const partition = spool.partition(TOPIC);
   await partition.appendAll([await block(['a'], { stream })], NEVER);
-  const any = await (await import('node:fs/promises')).open(import.meta.filename);
-  const prototype = Object.getPrototypeOf(any);
-  await any.close();
-  const failing = t.mock.method(prototype, 'datasync', () =>
-    Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' })),
-  );
+  const mended = await failing(t, ['datasync']);
   await assert.rejects(
     partition.appendAll([await block(['b'], { stream }), await block(['c'], { stream })], NEVER),
     /EIO/,
@@ -55,7 +74,7 @@ test('what cannot be synced is taken back: nobody reads it, and the same offsets
   assert.deepEqual((await readAll(partition)).values, ['a']);
   assert.equal(stream.account.received, 1);
   assert.equal(partition.waiting().records, 1);
-  failing.mock.restore();
+  mended();
   await partition.appendAll([await block(['d'], { stream })], NEVER);
   assert.deepEqual(await stored(partition), ['a', 'd']);
   assert.equal(stream.account.received, 2);
@@ -66,37 +85,84 @@ test('what cannot be synced is taken back: nobody reads it, and the same offsets
   await again.spool.close();
 });
 
-test('where it cannot even be cut off, the next file says what holds', async (t) => {
+test('where it cannot even be cut off, the next file says what holds, and the next process sees that', async (t) => {
   const dir = directory(t);
+  const stream = streamOf('audit', 'orders');
   const { spool } = await openSpool(dir, CHAINED);
   const partition = spool.partition(TOPIC);
-  await partition.appendAll([await block(['a'])], NEVER);
-  const first = join(dir, `${TOPIC}-0`, '00000000000000000000.log');
-  const { size } = await stat(first);
-  const fs = await import('node:fs/promises');
-  const any = await fs.open(import.meta.filename);
-  const prototype = Object.getPrototypeOf(any);
-  await any.close();
+  await partition.appendAll([await block(['a'], { stream })], NEVER);
+  const mended = await failing(t, ['writev', 'truncate']);
   // It is written and synced by one call, which fails when it has written.
-  const { writev } = prototype;
-  const failing = t.mock.method(prototype, 'writev', async function (this: unknown, ...args: unknown[]) {
-    await writev.apply(this, args);
-    throw Object.assign(new Error('EIO'), { code: 'EIO' });
-  });
-  await assert.rejects(partition.appendAll([await block(['b'])], NEVER), /EIO/);
-  failing.mock.restore();
+  await assert.rejects(partition.appendAll([await block(['b'], { stream })], NEVER), /EIO/);
+  mended();
   assert.equal(partition.waiting().records, 1);
   assert.deepEqual((await readAll(partition)).values, ['a']);
-  await partition.appendAll([await block(['c'])], NEVER);
+  // As after a kill: nothing is written since.
+  for (let i = 0; i < 2; i++) {
+    const copy = join(directory(t), 'copy');
+    await promises.cp(dir, copy, { recursive: true });
+    const next = await openSpool(copy, CHAINED);
+    assert.deepEqual(await stored(next.spool.partition(TOPIC)), i === 0 ? ['a'] : ['a', 'c']);
+    assert.deepEqual((await readAll(next.spool.partition(TOPIC))).values, i === 0 ? ['a'] : ['a', 'c']);
+    assert.equal(next.spool.waiting().weights.get('audit'), i + 1);
+    assert.equal(next.spool.partition(TOPIC).committed, i + 1);
+    await next.spool.close();
+    if (i === 0) assert.equal(await partition.appendAll([await block(['c'], { stream })], NEVER), 2);
+  }
   await spool.close();
-  assert.equal((await stat(first)).size, size, 'it was cut off');
-  // As if that had failed, too.
-  const file = await fs.open(first, 'a');
-  const whole = await fs.readFile(join(dir, `${TOPIC}-0`, '00000000000000000001.log'));
-  await file.write(whole);
-  await file.close();
+});
+
+test('files that were begun and cannot be removed are, before anything else is written', async (t) => {
+  const dir = directory(t);
+  const { spool } = await openSpool(dir, { ...CHAINED, max_size: 4096 });
+  const partition = spool.partition(TOPIC);
+  const long = (name: string) => block([name.padEnd(300, '.')]);
+  await partition.appendAll([await long('a')], NEVER);
+  const mended = await failing(t, ['datasync', 'rm']);
+  await assert.rejects(partition.appendAll([await long('b'), await long('c'), await long('d')], NEVER), /EIO/);
+  const patience = AbortSignal.timeout(100);
+  await assert.rejects(partition.appendAll([await block(['e', 'f', 'g', 'h'])], patience));
+  mended();
+  await partition.appendAll([await block(['e', 'f', 'g', 'h'])], NEVER);
+  await spool.close();
   const again = await openSpool(dir, CHAINED);
-  assert.deepEqual(await stored(again.spool.partition(TOPIC)), ['a', 'c']);
-  assert.deepEqual((await readAll(again.spool.partition(TOPIC))).values, ['a', 'c']);
+  assert.deepEqual(
+    (await stored(again.spool.partition(TOPIC))).map((value) => value[0]),
+    ['a', 'e', 'f', 'g', 'h'],
+  );
+  await again.spool.close();
+});
+
+test('what was begun is taken back also where the file before it is gone by then', async (t) => {
+  const dir = directory(t);
+  const { spool } = await openSpool(dir, { ...CHAINED, max_size: 4096 });
+  const partition = spool.partition(TOPIC);
+  const long = (name: string) => block([name.padEnd(300, '.')]);
+  await partition.appendAll([await long('a')], NEVER);
+  await partition.keepFrom(Number.POSITIVE_INFINITY);
+  for await (const entry of partition.read(0, { follow: false })) await partition.acknowledge(entry.nextOffset);
+  const any = await promises.open(import.meta.filename);
+  const prototype = Object.getPrototypeOf(any);
+  await any.close();
+  const { datasync } = prototype;
+  // The first file goes, as Kafka has it, while the others are being synced.
+  const mock = t.mock.method(prototype, 'datasync', async function (this: unknown) {
+    await partition.keepFrom(Number.POSITIVE_INFINITY);
+    if ((await readdir(join(dir, `${TOPIC}-0`))).includes('00000000000000000000.log')) return datasync.apply(this);
+    throw Object.assign(new Error('EIO'), { code: 'EIO' });
+  });
+  await assert.rejects(partition.appendAll([await long('b'), await long('c')], NEVER), /EIO/);
+  mock.mock.restore();
+  assert.equal(await partition.appendAll([await long('d')], NEVER), 2);
+  assert.deepEqual(
+    (await readAll(partition, 1)).values.map((value) => value[0]),
+    ['d'],
+  );
+  await spool.close();
+  const again = await openSpool(dir, CHAINED);
+  assert.deepEqual(
+    (await stored(again.spool.partition(TOPIC))).map((value) => value[0]),
+    ['d'],
+  );
   await again.spool.close();
 });
