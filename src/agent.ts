@@ -32,6 +32,7 @@ import type { ExactlyOnce } from './kafka/transactions/exactly-once.ts';
 import { POSITIONS_SETTINGS } from './kafka/transactions/positions-topic.ts';
 import { Kernel } from './kernel/kernel.ts';
 import { log, setLog } from './log.ts';
+import { loadCodec } from './records/codecs.ts';
 import { connectionOf, needsRestart, type Reloaded, Reloads, refused, reread } from './reload.ts';
 import { History } from './report/history.ts';
 import { OwnFigures } from './report/own-figures.ts';
@@ -155,6 +156,7 @@ export class Agent {
     const { bytes, arenas } = bufferMemory(config.buffer_memory, this.#topics());
     const pool = new Pool(bytes, arenas);
     const kernel = new Kernel(pool.memory, pool.arenas);
+    await loadCodec(kafka.compression);
 
     this.#inputs = await Inputs.open(kinds, config, {
       kernel,
@@ -255,6 +257,10 @@ export class Agent {
     if (errors.length > 0) return refused(...errors);
     const changes = (of: (config: CommonConfig) => unknown) => !isDeepStrictEqual(of(before), of(config));
     const changed: string[] = [];
+    if (changes(({ kafka }) => kafka.compression)) {
+      const failed = await loadCodec(config.kafka.compression).catch((error: Error) => error.message);
+      if (failed !== undefined) return refused(says(['kafka', 'compression'], `cannot be used: ${failed}`));
+    }
     if (changes(({ admin }) => admin)) {
       const failed = await this.#admin!.change({ ...config.admin, socket: socketPath(config) });
       if (failed.length > 0) return refused(...failed.map(({ option, error }) => says(['admin', option], error)));

@@ -113,6 +113,8 @@ export class Delivery {
   /** Partitions of spools that are being drained. */
   readonly #drainedFrom = new Set<SpoolPartition>();
   readonly #drains: Promise<void>[] = [];
+  /** Why they ended though the agent goes on, by topic. */
+  readonly #ended = new Map<string, string>();
   /** Of what is chained, from the first use on. */
   #chained: { opened: Promise<ExactlyOnce>; transactions: ExactlyOnce | null } | null = null;
   readonly #stop = new AbortController();
@@ -457,8 +459,15 @@ export class Delivery {
     const draining = known.then(() => drain(spooled, options));
     this.#drains.push(draining);
     draining.catch((error: Error) => {
-      if (!signal.aborted) log.error(`cannot drain the spool of ${topic}: ${error.message}`);
+      if (signal.aborted) return;
+      this.#ended.set(topic, error.message);
+      log.error(`cannot drain the spool of ${topic}: ${error.message}; it is kept: restart the agent`);
     });
+  }
+
+  /** What is wrong until a restart. */
+  problems(): string[] {
+    return [...this.#ended].map(([topic, why]) => `cannot drain the spool of ${topic}: ${why}: restart the agent`);
   }
 
   /** Resolves when all that was pushed to the topic until now is safe, so that nothing of it is read again. */

@@ -9,7 +9,7 @@
  *   zstd    @toondepauw/node-zstd: 3.0-4.4 ms of CPU per MB of log lines, where node:zlib takes 4.4-5.8; to decompress
  *           1.5-1.9, of which 0.2-0.3 on the main thread, where node:zlib takes 2.5-3.2, and 1.0-1.2
  *
- * The native packages are loaded when a codec is first used.
+ * The native packages are loaded when a codec is first used. Where that must not fail later, `loadCodec` does so before.
  */
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
@@ -31,6 +31,13 @@ const waiting: (() => void)[] = [];
 /** zstd's encoders by level: each is only its level, and may run many times at once. */
 const encoders = new Map<number, Encoder>();
 let decoder: Decoder | undefined;
+
+/** Rejects where the codec's package cannot be loaded: as when a process may open no more files. */
+export async function loadCodec(codec: Codec): Promise<void> {
+  if (codec === 'snappy') await import('snappy');
+  else if (codec === 'lz4') await import('lz4-napi');
+  else if (codec === 'zstd') await import('@toondepauw/node-zstd');
+}
 
 /** `level` counts for gzip and zstd; snappy and lz4 have one. Calls beyond two at a time wait, in order. */
 export async function compress(codec: Codec, level: number, data: Uint8Array): Promise<Buffer> {

@@ -3,6 +3,7 @@ import { statfsSync } from 'node:fs';
 import type { CommonConfig } from '../config/config.ts';
 import type { Accounts } from '../core/account.ts';
 import type { AnyKind } from '../core/input.ts';
+import { residentBytes } from '../core/memory.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import { count } from '../core/units.ts';
 import type { Delivery } from '../delivery/delivery.ts';
@@ -42,7 +43,7 @@ export function reasonsOf(parts: StatusParts, conservation = books(parts), topic
     reasons.push(`kafka: ${client.error ?? `connecting to ${config.kafka.brokers.join(', ')}`}${waits}`);
   }
   for (const { topic, error } of topics) if (error) reasons.push(`topic ${topic}: ${error}`);
-  reasons.push(...spool.errors());
+  reasons.push(...parts.delivery.problems(), ...spool.errors());
   reasons.push(...imbalances(conservation));
   return reasons;
 }
@@ -73,7 +74,7 @@ export function buildStatus(parts: StatusParts, files: number): LiveStatus {
     reasons: [...reasons, ...notices],
     config: { path: parts.path, hash: parts.hash, loaded_at: parts.loadedAt.toISOString() },
     process: {
-      rss_bytes: process.memoryUsage.rss(),
+      rss_bytes: residentBytes(),
       cpu_seconds: (cpu.user + cpu.system) / 1e6,
       data_dir_free_bytes: freeBytes(config.data_dir),
     },

@@ -13,13 +13,15 @@ export async function otlpOptions(more: Record<string, unknown> = {}): Promise<R
   return { http: [`127.0.0.1:${await freePort()}`], grpc: [`127.0.0.1:${await freePort()}`], ...more };
 }
 
+/** `how`: as of `Home.start`. */
 export async function startOtlp(
   home: Home,
   config: AgentConfig = {},
   otlp: Record<string, unknown> = {},
+  how: Parameters<Home['start']>[1] = {},
 ): Promise<OtlpAgent> {
   const options = (await otlpOptions(otlp)) as { http: string[]; grpc: string[] };
-  const agent = await home.start({ ...config, otlp: options });
+  const agent = await home.start({ ...config, otlp: options }, how);
   return { agent, http: options.http[0]!, grpc: options.grpc[0]! };
 }
 

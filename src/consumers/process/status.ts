@@ -1,6 +1,7 @@
 /** What a consumer process says of itself: `GET /status`, and the source of /metrics and of the reasons in /ready. */
 import type { LocatedAs } from '../../config/load.ts';
 import { Figures, type Sample } from '../../core/figures.ts';
+import { residentBytes } from '../../core/memory.ts';
 import type { KafkaClient } from '../../kafka/connect/client.ts';
 import type { ClusterStatus } from '../../kafka/connect/cluster.ts';
 import type { ConsumerAccount, SinkBooks } from '../account.ts';
@@ -91,7 +92,7 @@ export function buildSinkStatus(parts: SinkStatusParts): SinkStatus {
     ready: reasons.length === 0,
     reasons,
     config: { path, hash },
-    process: { rss_bytes: process.memoryUsage.rss(), cpu_seconds: (cpu.user + cpu.system) / 1e6 },
+    process: { rss_bytes: residentBytes(), cpu_seconds: (cpu.user + cpu.system) / 1e6 },
     books: consumers.map(booksOf).reduce(sumOf, { ...EMPTY }),
     partitions: consumers.flatMap(({ spec: { group }, open }) =>
       (open?.partitions() ?? []).map((partition) => ({ ...partition, group })),
