@@ -86,7 +86,10 @@ export class Appender {
   #held: Held | null = null;
   #closing = false;
   #closed = false;
-  /** A write that was to be synced with it has failed: what of it is there nobody knows. */
+  /**
+   * Where it is chained: a sync has failed, or a write that was to be synced with it. What of it is there nobody knows, nor
+   * does another sync say it; so all of the group is taken back.
+   */
   #torn: Segment | null = null;
   /** Of what was taken back, and could not be removed. */
   readonly #litter: Segment[] = [];
@@ -108,6 +111,7 @@ export class Appender {
   }
 
   synced(offset: number): Promise<void> {
+    if (this.#torn) return Promise.reject(this.#failedSync());
     if (this.#o.sync === 'never' || offset <= this.#syncedTo) return Promise.resolve();
     const done = new Promise<void>((resolve, reject) => this.#unsynced.push({ next: offset, resolve, reject }));
     if (this.#o.sync === 'always' || (this.#writer?.unsyncedBytes ?? 0) >= SYNC_BYTES) void this.sync();
@@ -195,6 +199,7 @@ export class Appender {
   async #write(block: Block, signal: AbortSignal | undefined, { alone, room }: Placing): Promise<number> {
     if (this.#closed) throw new Error('the spool is closed');
     signal?.throwIfAborted();
+    if (this.#torn) throw this.#failedSync();
     const bytes = blockBytes(block);
     const weights = weightsOf(block);
     await this.#o.admit(bytes);
@@ -339,9 +344,7 @@ export class Appender {
     this.busy = writer.segment;
     await this.sync();
     if (this.#o.sync !== 'never' && writer.synced < writer.segment.next) {
-      // Another sync may say that all is well, and who waits is answered by that.
-      if (this.#o.chained) this.#torn = writer.segment;
-      throw new Error(`the last sync failed: ${this.syncError}`);
+      throw this.#failedSync();
     }
     // A write that failed may have left a part of a block behind the last whole one.
     await writer.cut();
@@ -358,11 +361,17 @@ export class Appender {
     return this.#writer ? this.#writer.synced : this.next;
   }
 
+  #failedSync(): Error {
+    return new Error(`the last sync failed: ${this.syncError}`);
+  }
+
   async #syncOnce(): Promise<void> {
+    const writer = this.#writer;
     try {
-      await this.#writer?.sync(this.next);
+      await writer?.sync(this.next);
       this.syncError = null;
     } catch (error) {
+      if (this.#o.chained && writer) this.#torn = writer.segment;
       this.syncError = (error as Error).message;
       this.#o.warn('cannot sync', error);
       // What a sync could not bring to the medium a later one may pass over, and say that all is well.

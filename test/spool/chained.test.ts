@@ -166,3 +166,32 @@ test('what was begun is taken back also where the file before it is gone by then
   );
   await again.spool.close();
 });
+
+test('what was written while a sync failed is not believed because of a later one', async (t) => {
+  const dir = directory(t);
+  const { spool } = await openSpool(dir, CHAINED);
+  const partition = spool.partition(TOPIC);
+  const any = await promises.open(import.meta.filename);
+  const prototype = Object.getPrototypeOf(any);
+  await any.close();
+  const { writev } = prototype;
+  let mended: (() => void) | null = await failing(t, ['datasync']);
+  // The clock's sync comes between the blocks of a group.
+  const mock = t.mock.method(prototype, 'writev', async function (this: unknown, ...args: unknown[]) {
+    const done = await writev.apply(this, args);
+    if (mended && partition.unsynced) {
+      const mend = mended;
+      mended = null;
+      await partition.sync();
+      mend();
+    }
+    return done;
+  });
+  await assert.rejects(partition.appendAll([await block(['a']), await block(['b'])], NEVER), /EIO/);
+  mock.mock.restore();
+  assert.equal(await partition.appendAll([await block(['c'])], NEVER), 1);
+  await spool.close();
+  const again = await openSpool(dir, CHAINED);
+  assert.deepEqual(await stored(again.spool.partition(TOPIC)), ['c']);
+  await again.spool.close();
+});
