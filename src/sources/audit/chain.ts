@@ -11,7 +11,7 @@ import { type AuditLink, auditRecord, LINK_BYTES, recordHash, twentyDigits, writ
 import type { Stream } from '../../core/batch.ts';
 import type { LogSection } from '../../core/durable-log.ts';
 import { idKey, type KnownEvent, type RecentIds } from './ids.ts';
-import { AuditProducers, producerHeader, producerKey, readProducer } from './producers.ts';
+import { AuditProducers, producerHeader, readProducer } from './producers.ts';
 import { AuditRefusal } from './refusal.ts';
 import { type AuditLine, type AuditRequest, idKeys, linesAt, type TakenEvents, takenEvents } from './request.ts';
 import { AROUND_EVENT, INTAKE, Sections } from './sections.ts';
@@ -68,9 +68,10 @@ export class Chains {
     if (!producer && fresh.length > 0 && fresh.length < events.length) throw this.#mixed(request, known);
     // It may be refused: before anything of the request is in the draft.
     if (fresh.length > 0) this.#stream(name);
-    const moves = producer !== null && this.producers.move(request, producer);
     // What somebody else has sent is not written once more, so that no record says that the producer is past it.
-    if (moves && (fresh.length === 0 || from + fresh.length < events.length)) this.#draft.silent = true;
+    const others = from + fresh.length < events.length;
+    const moves = producer !== null && this.producers.move(request, producer, this.ids, others);
+    if (moves && (fresh.length === 0 || others)) this.#draft.silent = true;
     if (fresh.length === 0) return takenEvents(name, known, true);
     const bytes = fresh.reduce((sum, i) => sum + events[i]!.bytes.length + AROUND_EVENT, 0);
     this.#draft.sections.together(name, bytes, () => {
@@ -193,8 +194,7 @@ export class Chains {
     if (file) this.#fileTo(file.id, Math.max(file.end, this.files.get(file.id) ?? 0));
     else if (id !== null) this.ids.add(idKey(name, id), { digest, sequence: link.sequence, hash });
     const position = producer === null ? null : readProducer(producer);
-    if (position)
-      this.producers.remember(producerKey(name, position.id), { epoch: position.epoch, last: position.sequence });
+    if (position) this.producers.replay(name, position, this.ids);
   }
 
   #fileTo(file: string, end: number): void {
@@ -209,8 +209,12 @@ export class Chains {
 
   /** `from`: those before it are known by their numbers. */
   #refuseChanged(request: AuditRequest, known: readonly (KnownEvent | null)[], from: number): void {
-    const { events } = request;
+    const { events, stream, producer } = request;
     const changed = known.flatMap((one, i) => (one && !one.digest.equals(events[i]!.digest) ? [i] : []));
+    if (producer) {
+      const after = this.producers.idsKnownAfter(stream, producer, this.ids.oldest);
+      for (let i = 0; i < from; i++) if (!known[i] && producer.sequence + i > after) changed.push(i);
+    }
     const inside = new Map<string, number>();
     for (let i = from; i < events.length; i++) {
       const before = inside.get(events[i]!.id);
@@ -218,7 +222,7 @@ export class Chains {
       inside.set(events[i]!.id, i);
     }
     if (changed.length === 0) return;
-    const what = 'the same event.id came with other bytes, or twice in one request';
+    const what = 'the same event.id, or number of a producer, came with another event, or twice in one request';
     throw new AuditRefusal(409, 'changed', what, linesAt(request, changed));
   }
 

@@ -47,6 +47,8 @@ export class RecentIds {
   readonly #mask: number;
   /** Entries before it are in the file. */
   #stored = 0;
+  /** Some of those before it are not known, whatever the capacity. */
+  #lacking = 0;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -60,6 +62,7 @@ export class RecentIds {
   static load(capacity: number, bytes: Buffer, saved: SavedIds): RecentIds {
     const ids = new RecentIds(capacity);
     ids.count = Math.max(0, saved.count - saved.capacity);
+    ids.#lacking = ids.count;
     while (ids.count < saved.count) {
       const at = (ids.count % saved.capacity) * ENTRY_BYTES;
       const entry = bytes.subarray(at, at + ENTRY_BYTES);
@@ -67,6 +70,7 @@ export class RecentIds {
       if (!whole || crc32(entry.subarray(0, CRC_AT)) !== entry.readUInt32BE(CRC_AT)) {
         ids.#forget(ids.count % capacity);
         ids.count++;
+        ids.#lacking = ids.count;
         continue;
       }
       ids.add(entry.subarray(KEY_AT, DIGEST_AT), {
@@ -78,6 +82,11 @@ export class RecentIds {
     // One of another capacity is another file, and all of it is written.
     ids.#stored = capacity === saved.capacity ? saved.count : 0;
     return ids;
+  }
+
+  /** All entries from this one on are known. */
+  get oldest(): number {
+    return Math.max(this.#lacking, this.count - this.capacity);
   }
 
   has(key: Buffer): boolean {

@@ -34,7 +34,8 @@ interface StoredState {
   offset: number;
   ids: SavedIds;
   streams: { name: string; id: string; sequence: number; head: string; sealed: SealedState }[];
-  producers: ({ key: string } & ProducerState)[];
+  /** An earlier version had no marks. */
+  producers: ({ key: string } & Omit<ProducerState, 'marks'> & Partial<ProducerState>)[];
   /** Files by their ids, and up to where their lines are in the chain. */
   files?: [string, number][];
 }
@@ -75,7 +76,7 @@ export class AuditStore {
       for (const { head, ...one } of stored.streams) {
         chains.streams.set(one.name, { ...one, head: Buffer.from(head, 'hex') });
       }
-      for (const { key, ...producer } of stored.producers) chains.producers.remember(key, producer);
+      for (const { key, ...producer } of stored.producers) chains.producers.remember(key, { marks: [], ...producer });
       for (const [file, end] of stored.files ?? []) chains.files.set(file, end);
     }
     const others = durable.others();
