@@ -23,6 +23,20 @@ export type MetricFields = Record<
   number | string | readonly (readonly [number, number])[] | Readonly<Record<string, number | string>>
 >;
 
+/** What is the same of a series in each of its records: the JSON before its value, and behind it. */
+export interface SeriesText {
+  before: string;
+  behind: string;
+}
+
+/** `attributes`: the inner part of a JSON object. */
+export function seriesText(name: string, type: MetricType, unit: string, attributes: string): SeriesText {
+  return {
+    before: [JSON.stringify(name), head(type), ',"value":'].join(''),
+    behind: [foot(unit), attributes].join(''),
+  };
+}
+
 /** Makes the documents of one flush; what all of them share is encoded once. */
 export class MetricRecords {
   readonly #window: string;
@@ -54,19 +68,23 @@ export class MetricRecords {
     return `${this.head(second)}${name}${this.between(type, fields, unit)}${attributes}${this.tail()}`;
   }
 
+  /** The same of one value of a series whose text is known. */
+  single({ before, behind }: SeriesText, value: number): string {
+    return `${this.#window}${before}${number(value)}${behind}${this.tail()}`;
+  }
+
   /** The same in parts, for who has name and attributes as bytes: head, name, between, attributes, tail. */
   head(second?: number): string {
     return second === undefined ? this.#window : during(second * 1000, second * 1000);
   }
 
   between(type: MetricType, fields: MetricFields, unit: string): string {
-    let text = `,"type":"${type}"`;
+    let text = head(type);
     for (const key in fields) {
       const value = fields[key]!;
       text += typeof value === 'number' ? `,"${key}":${number(value)}` : `,"${key}":${JSON.stringify(value)}`;
     }
-    if (unit !== '') text += `,"unit":${JSON.stringify(unit)}`;
-    return `${text},"attributes":{`;
+    return `${text}${foot(unit)}`;
   }
 
   /** Characters of a tail, at most. */
@@ -83,6 +101,9 @@ export class MetricRecords {
     return `${this.#id}-${this.#index++}`;
   }
 }
+
+const head = (type: MetricType) => `,"type":"${type}"`;
+const foot = (unit: string) => `${unit === '' ? '' : `,"unit":${JSON.stringify(unit)}`},"attributes":{`;
 
 function during(start: number, end: number): string {
   const [from, to] = [start, end].map((time) => new Date(time).toISOString());

@@ -128,12 +128,11 @@ export function cgroups(host: HostFiles): Check {
     for (const directory of before) forgetCgroup(host, directory);
   }
 
-  return async (meter) => {
-    // Beside cgroup v1 the second version is mounted for systemd alone, or not at all: no controller is in it.
-    if (!host.has(`${ROOT}/cgroup.controllers`)) return;
+  return (meter) => {
     if (performance.now() - looked > LOOK_AGAIN_MS) {
       looked = performance.now();
-      look(ROOT);
+      // Beside cgroup v1 the second version is mounted for systemd alone, or not at all: no controller is in it.
+      if (host.has(`${ROOT}/cgroup.controllers`)) look(ROOT);
     }
     for (const { directory, prefix, attributes } of places) {
       // One that has ended is found gone at the next look, or here.

@@ -20,5 +20,8 @@ export interface Meter {
   lack(what: string): void;
 }
 
-/** One measurement. It may throw after having reported a part: that part counts. The signal aborts at its deadline. */
-export type Check = (meter: Meter, signal: AbortSignal) => Promise<void>;
+/**
+ * One measurement. It may throw after having reported a part: that part counts. The signal aborts at its deadline. One that
+ * reads only what the kernel has in memory promises nothing: it has ended when it returns, which costs least.
+ */
+export type Check = (meter: Meter, signal: AbortSignal) => void | Promise<void>;

@@ -42,7 +42,7 @@ export function reportClock(meter: Meter, state: ClockState): void {
 
 export function clock(host: HostFiles, _: unknown, ask?: AskOtherClock): Check {
   const kafka = ask ? new KafkaClock(ask) : null;
-  return async (meter, signal) => {
+  return (meter, signal) => {
     const isKnown = kafka?.report(meter, signal) ?? false;
     const asked = clockState();
     if (asked) return reportClock(meter, parseTimex(asked.timex, asked.returned));

@@ -3,7 +3,7 @@ import type { Check } from './check.ts';
 import type { HostFiles } from './files.ts';
 
 export function conntrack(host: HostFiles): Check {
-  return async (meter) => {
+  return (meter) => {
     const count = host.number('/proc/sys/net/netfilter/nf_conntrack_count');
     const limit = host.number('/proc/sys/net/netfilter/nf_conntrack_max');
     meter.gauge('system.linux.conntrack.count', count, '{entry}');

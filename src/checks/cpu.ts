@@ -1,7 +1,7 @@
 /** Time of all processors by mode, context switches and interrupts, from /proc/stat; and of each processor by itself. */
 import type { Attributes, Check, Meter } from './check.ts';
 import type { HostFiles } from './files.ts';
-import { numberAt, share } from './text.ts';
+import { numberAt, numbersAt, share } from './text.ts';
 
 /** What /proc/stat counts in: USER_HZ, which is 100 on every Linux that Node runs on. */
 export const TICKS_PER_SECOND = 100;
@@ -22,8 +22,8 @@ export interface CpuStat {
 /** `cpu  user nice system idle iowait irq softirq steal guest guest_nice`; a guest's time is in user's and nice's too. */
 export function parseCpuStat(text: string): CpuStat {
   if (!text.startsWith('cpu ')) throw new Error('/proc/stat does not begin with the line cpu');
-  const ticks = ticksOf(text.slice(0, text.indexOf('\n')));
-  if (ticks.length < 4) throw new Error('/proc/stat does not begin with the line cpu');
+  const ticks = ticksAt(text, 0);
+  if (ticks === null) throw new Error('/proc/stat does not begin with the line cpu');
   return {
     seconds: timesOf(ticks),
     guest: { user: (ticks[8] ?? 0) / TICKS_PER_SECOND, nice: (ticks[9] ?? 0) / TICKS_PER_SECOND },
@@ -36,35 +36,38 @@ export function parseCpuStat(text: string): CpuStat {
 
 /** Each processor that is online, by its number. */
 export function parseCpus(text: string): { number: number; seconds: CpuTimes }[] {
-  return processorsIn(text).map((line) => ({
-    number: Number.parseInt(line.slice(3), 10),
-    seconds: timesOf(ticksOf(line)),
+  return processorsIn(text).map((at) => ({
+    number: Number.parseInt(text.slice(at + 3, at + 12), 10),
+    seconds: timesOf(ticksAt(text, at) ?? []),
   }));
 }
 
-function processorsIn(text: string): string[] {
-  const lines: string[] = [];
-  for (let at = text.indexOf('\ncpu'); at >= 0; at = text.indexOf('\ncpu', at + 1)) {
-    const end = text.indexOf('\n', at + 1);
-    lines.push(text.slice(at + 1, end < 0 ? text.length : end));
-  }
+/** Where the lines of single processors begin. */
+function processorsIn(text: string): number[] {
+  const lines: number[] = [];
+  for (let at = text.indexOf('\ncpu'); at >= 0; at = text.indexOf('\ncpu', at + 1)) lines.push(at + 1);
   return lines;
 }
 
-function ticksOf(line: string): number[] {
-  return line.trim().split(/\s+/).slice(1).map(Number);
+const row = new Float64Array(10);
+
+/** Of the line that begins there; what older kernels do not count is 0. Null: it has not even the four that all have. */
+function ticksAt(text: string, line: number): ArrayLike<number> | null {
+  row.fill(0);
+  return numbersAt(text, text.indexOf(' ', line), row) < 4 ? null : row;
 }
 
-function timesOf([user, nice, system, idle, iowait, irq, softirq, steal]: readonly number[]): CpuTimes {
-  const seconds = (ticks = 0) => ticks / TICKS_PER_SECOND;
+/** `user nice system idle iowait irq softirq steal` */
+function timesOf(ticks: ArrayLike<number>): CpuTimes {
+  const seconds = (place: number) => (ticks[place] ?? 0) / TICKS_PER_SECOND;
   return {
-    user: seconds(user),
-    nice: seconds(nice),
-    system: seconds(system),
-    idle: seconds(idle),
-    iowait: seconds(iowait),
-    interrupt: seconds((irq ?? 0) + (softirq ?? 0)),
-    steal: seconds(steal),
+    user: seconds(0),
+    nice: seconds(1),
+    system: seconds(2),
+    idle: seconds(3),
+    iowait: seconds(4),
+    interrupt: ((ticks[5] ?? 0) + (ticks[6] ?? 0)) / TICKS_PER_SECOND,
+    steal: seconds(7),
   };
 }
 
@@ -94,12 +97,12 @@ function reportTimes(meter: Meter, times: CpuTimes, processor: Attributes = {}):
 }
 
 export function cpu(host: HostFiles): Check {
-  return async (meter) => reportCpu(meter, parseCpuStat(host.read('/proc/stat')));
+  return (meter) => reportCpu(meter, parseCpuStat(host.read('/proc/stat')));
 }
 
 /** Beside the sum over all, which has no number: who adds up asks for the one or the others. */
 export function cpuPerCore(host: HostFiles): Check {
-  return async (meter) => {
+  return (meter) => {
     for (const { number, seconds } of parseCpus(host.read('/proc/stat'))) {
       reportTimes(meter, seconds, { 'cpu.logical_number': number });
     }
@@ -109,7 +112,7 @@ export function cpuPerCore(host: HostFiles): Check {
 /** kHz of the governor, where there is one; else what /proc/cpuinfo says, in MHz. */
 export function cpuFrequency(host: HostFiles): Check {
   const DIRECTORY = '/sys/devices/system/cpu';
-  return async (meter) => {
+  return (meter) => {
     let found = false;
     const tell = (number: number, hertz: number) => {
       if (!Number.isFinite(hertz)) return;

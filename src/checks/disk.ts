@@ -2,6 +2,7 @@
 import type { Check, Meter } from './check.ts';
 import type { HostFiles } from './files.ts';
 import { WRAPS_AT } from './meter.ts';
+import { linesIn, numbersAt } from './text.ts';
 
 /** /proc/diskstats counts sectors of 512 bytes, whatever the device's own are. */
 const SECTOR_BYTES = 512;
@@ -10,6 +11,9 @@ const IN_MEMORY = /^(z?ram|loop|fd)\d+$/;
 const PATH = /^nvme\d+c\d+n\d+$/;
 /** It prints milliseconds as 32 bits: those of a busy disk begin at 0 again after weeks. */
 const SECONDS_WRAP = WRAPS_AT / 1000;
+/** `major minor name` */
+const NAME = / *\d+ +\d+ +(\S+)/y;
+const row = new Float64Array(17);
 
 export interface DiskStat {
   device: string;
@@ -37,27 +41,27 @@ export interface DiskStat {
 export function parseDiskstats(text: string): DiskStat[] {
   const disks: DiskStat[] = [];
   const names = new Set<string>();
-  for (const line of text.split('\n')) {
-    const field = line.trim().split(/\s+/);
-    if (field.length < 14) continue;
-    names.add(field[2]!);
-    if (IN_MEMORY.test(field[2]!) || PATH.test(field[2]!)) continue;
-    const at = (i: number) => Number(field[i]);
+  for (const [begin] of linesIn(text)) {
+    NAME.lastIndex = begin;
+    const device = NAME.exec(text)?.[1];
+    if (device === undefined || numbersAt(text, NAME.lastIndex, row.fill(Number.NaN)) < 11) continue;
+    names.add(device);
+    if (IN_MEMORY.test(device) || PATH.test(device)) continue;
     disks.push({
-      device: field[2]!,
-      reads: at(3),
-      readsMerged: at(4),
-      bytesRead: at(5) * SECTOR_BYTES,
-      readSeconds: at(6) / 1000,
-      writes: at(7),
-      writesMerged: at(8),
-      bytesWritten: at(9) * SECTOR_BYTES,
-      writeSeconds: at(10) / 1000,
-      pending: at(11),
-      ioSeconds: at(12) / 1000,
-      weightedSeconds: at(13) / 1000,
-      discards: at(14),
-      flushes: at(18),
+      device,
+      reads: row[0]!,
+      readsMerged: row[1]!,
+      bytesRead: row[2]! * SECTOR_BYTES,
+      readSeconds: row[3]! / 1000,
+      writes: row[4]!,
+      writesMerged: row[5]!,
+      bytesWritten: row[6]! * SECTOR_BYTES,
+      writeSeconds: row[7]! / 1000,
+      pending: row[8]!,
+      ioSeconds: row[9]! / 1000,
+      weightedSeconds: row[10]! / 1000,
+      discards: row[11]!,
+      flushes: row[15]!,
     });
   }
   return disks.filter((d) => !names.has(diskOf(d.device)));
@@ -90,5 +94,5 @@ export function reportDisks(meter: Meter, disks: readonly DiskStat[]): void {
 }
 
 export function disk(host: HostFiles): Check {
-  return async (meter) => reportDisks(meter, parseDiskstats(host.read('/proc/diskstats')));
+  return (meter) => reportDisks(meter, parseDiskstats(host.read('/proc/diskstats')));
 }

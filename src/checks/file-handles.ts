@@ -8,7 +8,7 @@ export function parseFileNr(text: string): { count: number; limit: number } {
 }
 
 export function fileHandles(host: HostFiles): Check {
-  return async (meter) => {
+  return (meter) => {
     const { count, limit } = parseFileNr(host.read('/proc/sys/fs/file-nr'));
     meter.gauge('system.linux.file_handle.count', count, '{file}');
     // "No limit" is the largest number of 64 bits, which no double holds.

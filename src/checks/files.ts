@@ -16,6 +16,14 @@ const MOST_OPEN = 2048;
 /** Of a file of the kernel's. */
 const MOST_BYTES = 16 << 20;
 const MOST_SMALL_BYTES = 4 << 20;
+/**
+ * The kernel gives a page, or as many records of a list as fit into one: what is shorter than this was all, unless a single
+ * record may have been too long for the rest of the page.
+ */
+const ALL_BYTES = 1024;
+const LONG_RECORDS = /\/(mountinfo|swaps)$/;
+/** Rounds: what of /proc is not there comes with a module of the kernel, if at all. */
+const LOOK_AGAIN = 6;
 
 let buffer = Buffer.allocUnsafe(64 * 1024);
 
@@ -27,6 +35,9 @@ export class HostFiles {
   readonly #foreign: boolean;
   readonly #open = new Map<string, number>();
   readonly #read = new Map<string, string>();
+  /** Of /proc, until the next look. */
+  readonly #absent = new Set<string>();
+  #rounds = 0;
 
   constructor(root = '/') {
     const given = root === '/' ? (process.env.HOST_ROOT ?? '') : root;
@@ -56,6 +67,7 @@ export class HostFiles {
   /** What was read before is read again. */
   newRound(): void {
     this.#read.clear();
+    if (++this.#rounds % LOOK_AGAIN === 0) this.#absent.clear();
   }
 
   /** The contents of a file as text. Throws what open(2) and read(2) say; a later call tries again. */
@@ -71,13 +83,25 @@ export class HostFiles {
   /** As `read`; undefined where there is no such file, or the kernel has what is behind it switched off. */
   tryRead(path: string): string | undefined {
     // An error costs ten times what the look does.
-    if (!this.#open.has(path) && !this.#read.has(path) && !this.has(path)) return undefined;
+    if (!this.#open.has(path) && !this.#read.has(path) && !this.#isThere(path)) return undefined;
     try {
       return this.read(path);
     } catch (error) {
       if (isAbsent(error)) return undefined;
       throw error;
     }
+  }
+
+  #isThere(path: string): boolean {
+    if (this.#absent.has(path)) return false;
+    const isThere = this.has(path);
+    if (!isThere && path.startsWith('/proc/') && this.#absent.size < MOST_OPEN) this.#absent.add(path);
+    return isThere;
+  }
+
+  /** Of a file that was read: what it is kept open by. */
+  descriptor(path: string): number | undefined {
+    return this.#open.get(path);
   }
 
   /** Of a file that is one record, which a single read gives, and that only one check reads; undefined where it is gone. */
@@ -196,7 +220,7 @@ export class HostFiles {
     const keep = kept !== undefined || this.#open.size < MOST_OPEN;
     if (keep) this.#open.set(path, fd);
     try {
-      return contents(fd);
+      return contents(fd, LONG_RECORDS.test(path) ? 0 : ALL_BYTES);
     } catch (error) {
       if (keep) this.forget(path);
       const { code, message } = error as NodeJS.ErrnoException;
@@ -207,13 +231,14 @@ export class HostFiles {
   }
 }
 
-function contents(fd: number): string {
+/** `all`: a first read of less bytes was all. */
+function contents(fd: number, all: number): string {
   let used = 0;
   for (;;) {
-    // procfs gives a page or a record at a time: only a read of 0 bytes is the end.
+    // Else only a read of 0 bytes is the end.
     const n = readSync(fd, buffer, used, buffer.length - used, used);
-    if (n === 0) return buffer.toString('utf8', 0, used);
     used += n;
+    if (n === 0 || used < all) return buffer.toString('utf8', 0, used);
     if (used < buffer.length) continue;
     if (used >= MOST_BYTES) throw new Error(`more than ${MOST_BYTES} bytes`);
     buffer = Buffer.concat([buffer], buffer.length * 2);

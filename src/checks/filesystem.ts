@@ -5,7 +5,8 @@
 import * as mounts from '../mounts/mountinfo.ts';
 import type { Check, Meter } from './check.ts';
 import type { HostFiles } from './files.ts';
-import { type Room, roomOf } from './room.ts';
+import { HostMounts } from './host-mounts.ts';
+import { type Room, roomAtOnce, roomOf } from './room.ts';
 import { share } from './text.ts';
 
 /** File systems that are no disk's but hold files all the same. */
@@ -50,17 +51,6 @@ export function parseFilesystems(text: string, own = false, remote = false): Mou
     if (!isHidden(one)) found.set(number, mount);
   }
   return [...found.values()];
-}
-
-/** The mounts of the host: as PID 1 sees them where that may be looked at, else as this process does. */
-function mountinfoOf(host: HostFiles): { text: string; own: boolean } {
-  try {
-    return { text: host.read('/proc/1/mountinfo'), own: false };
-  } catch (error) {
-    // Elsewhere there is no other view that is the host's.
-    if (host.isForeign) throw error;
-    return { text: host.read('/proc/self/mountinfo'), own: true };
-  }
 }
 
 function isReal(mount: MountedFilesystem, remote: boolean): boolean {
@@ -113,44 +103,78 @@ export interface FilesystemOptions {
 
 export function filesystem(host: HostFiles, { filesystem: options }: { readonly filesystem?: unknown } = {}): Check {
   const { remote = false } = typeof options === 'object' ? (options as FilesystemOptions) : {};
-  let before = '';
+  const view = new HostMounts(host);
   let mounted: MountedFilesystem[] = [];
   /** Those whose mount point leads to them, as long as nothing is mounted or unmounted. */
   const sure = new Set<MountedFilesystem>();
 
-  /** Null: there are no figures, as with df: another user's mount (EACCES), or gone since it was listed (ENOENT). */
-  async function ask(mount: MountedFilesystem): Promise<Room | 'silent' | null> {
+  /** What is there must be of this number; null: whatever it is. */
+  const numberOf = (mount: MountedFilesystem) => (sure.has(mount) || SUBVOLUMES.has(mount.type) ? null : mount.number);
+
+  /** Of one that answers at once; undefined: that takes asking. Null: there are no figures. */
+  function look(mount: MountedFilesystem): Room | 'silent' | null | undefined {
+    if (!KNOWN_AT_ONCE.has(mount.type)) return undefined;
     try {
-      const number = sure.has(mount) || SUBVOLUMES.has(mount.type) ? null : mount.number;
-      const room = await roomOf(mount.mountpoint, number, host.root, KNOWN_AT_ONCE.has(mount.type));
-      if (room === 'other') return null;
-      if (room !== 'silent') sure.add(mount);
-      return room;
+      const room = roomAtOnce(mount.mountpoint, numberOf(mount), host.root);
+      return room === 'elsewhere' ? undefined : heard(mount, room);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      return code === 'EACCES' || code === 'EPERM' || code === 'ENOENT' ? null : 'silent';
+      return withoutFigures(error);
     }
   }
 
-  return async (meter, signal) => {
-    const silent: string[] = [];
-    const { text, own } = mountinfoOf(host);
-    // It is the same for days.
-    if (text !== before) {
-      before = text;
+  async function ask(mount: MountedFilesystem): Promise<Room | 'silent' | null> {
+    try {
+      return heard(mount, await roomOf(mount.mountpoint, numberOf(mount), host.root));
+    } catch (error) {
+      return withoutFigures(error);
+    }
+  }
+
+  function heard(mount: MountedFilesystem, room: Room | 'silent' | 'other'): Room | 'silent' | null {
+    if (room === 'other') return null;
+    if (room !== 'silent') sure.add(mount);
+    return room;
+  }
+
+  async function askAll(meter: Meter, waiting: readonly MountedFilesystem[], silent: string[], signal: AbortSignal) {
+    for (let i = 0; i < waiting.length && !signal.aborted; i += AT_ONCE) {
+      const some = waiting.slice(i, i + AT_ONCE);
+      for (const [at, room] of (await Promise.all(some.map(ask))).entries()) tell(meter, some[at]!, room, silent);
+    }
+    complain(silent);
+  }
+
+  return (meter, signal) => {
+    const mounts = view.news();
+    if (mounts !== null) {
       // What answers comes before what may not.
-      const all = parseFilesystems(text, own, remote);
+      const all = parseFilesystems(mounts.text, mounts.own, remote);
       mounted = [...all.filter((m) => !REMOTE_TYPES.test(m.type)), ...all.filter((m) => REMOTE_TYPES.test(m.type))];
       sure.clear();
     }
-    for (let i = 0; i < mounted.length && !signal.aborted; i += AT_ONCE) {
-      const some = mounted.slice(i, i + AT_ONCE);
-      for (const [at, room] of (await Promise.all(some.map(ask))).entries()) {
-        const mount = some[at]!;
-        if (room === 'silent') silent.push(mount.mountpoint);
-        else if (room !== null && room.bytes > 0) reportFilesystem(meter, mount, room);
-      }
+    const silent: string[] = [];
+    const waiting: MountedFilesystem[] = [];
+    for (const mount of mounted) {
+      const room = look(mount);
+      if (room === undefined) waiting.push(mount);
+      else tell(meter, mount, room, silent);
     }
-    if (silent.length > 0) throw new Error(`no answer from the file system at ${silent.join(', ')}: left out`);
+    if (waiting.length > 0) return askAll(meter, waiting, silent, signal);
+    complain(silent);
   };
+}
+
+function tell(meter: Meter, mount: MountedFilesystem, room: Room | 'silent' | null, silent: string[]): void {
+  if (room === 'silent') silent.push(mount.mountpoint);
+  else if (room !== null && room.bytes > 0) reportFilesystem(meter, mount, room);
+}
+
+/** As with df there are none of another user's mount (EACCES), nor of one that is gone since it was listed (ENOENT). */
+function withoutFigures(error: unknown): 'silent' | null {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EACCES' || code === 'EPERM' || code === 'ENOENT' ? null : 'silent';
+}
+
+function complain(silent: readonly string[]): void {
+  if (silent.length > 0) throw new Error(`no answer from the file system at ${silent.join(', ')}: left out`);
 }

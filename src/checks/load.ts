@@ -15,5 +15,5 @@ export function reportLoad(meter: Meter, [one, five, fifteen]: readonly number[]
 }
 
 export function load(host: HostFiles): Check {
-  return async (meter) => reportLoad(meter, parseLoadavg(host.read('/proc/loadavg')));
+  return (meter) => reportLoad(meter, parseLoadavg(host.read('/proc/loadavg')));
 }

@@ -26,7 +26,7 @@ const OF_LINUX = [
 
 /** Bytes by a name of /proc/meminfo; of HugePages_* the number of pages; NaN where there is no such line. */
 export function parseMeminfo(text: string): (name: string) => number {
-  return (name) => numberAt(text, `${name}:`) * (name.startsWith('HugePages_') ? 1 : 1024);
+  return (name) => numberAt(text, name) * (name.startsWith('HugePages_') ? 1 : 1024);
 }
 
 export function reportMemory(meter: Meter, of: (name: string) => number): void {
@@ -72,5 +72,5 @@ function reportHugepages(meter: Meter, of: (name: string) => number): void {
 }
 
 export function memory(host: HostFiles): Check {
-  return async (meter) => reportMemory(meter, parseMeminfo(host.read('/proc/meminfo')));
+  return (meter) => reportMemory(meter, parseMeminfo(host.read('/proc/meminfo')));
 }

@@ -2,6 +2,7 @@
  * The meter of one check: collects the points of a run and remembers, for each counter, what it was in the run before.
  * A series that a run does not report is forgotten after it, so memory is bounded by what one run reports.
  */
+import { type SeriesText, seriesText } from '../aggregate/record.ts';
 import { saturated } from '../aggregate/saturated.ts';
 import type { Attributes, Meter } from './check.ts';
 
@@ -12,6 +13,8 @@ export interface Point {
   unit: string;
   /** The inner part of a JSON object: `"cpu.mode":"user"`. */
   attributes: string;
+  /** The same as in a record. */
+  text: SeriesText;
 }
 
 /** A counter of 32 bits. */
@@ -20,20 +23,29 @@ export const WRAPS_AT = 2 ** 32;
 const BELIEVED = 1 / 8;
 const NONE: Attributes = {};
 
+interface Counter {
+  total: number;
+  /** The last of the runs that came to their ends, when it was reported. */
+  run: number;
+}
+
 /** What a call of a run had, as text. */
 interface Written {
   name: string;
   attributes: Attributes;
   /** As in a point. */
-  text: string;
-  /** What a counter is known by. */
-  series: string;
+  inner: string;
+  text: SeriesText;
+  counter: Counter | null;
 }
 
 export class SeriesMeter implements Meter {
   #points: Point[] = [];
-  #before = new Map<string, number>();
-  #now = new Map<string, number>();
+  /** By name and attributes. */
+  readonly #counters = new Map<string, Counter>();
+  /** Of these, those that this run has reported. */
+  #reported = 0;
+  #run = 1;
   #lacks: string[] = [];
   /** By the number of the call in its run: a check says the same things in the same order, so they are written once. */
   readonly #written: Written[] = [];
@@ -41,29 +53,23 @@ export class SeriesMeter implements Meter {
 
   gauge(name: string, value: number, unit: string, attributes = NONE): void {
     if (!Number.isFinite(value)) return;
-    this.#points.push({ name, type: 'gauge', value, unit, attributes: this.#write(name, attributes).text });
+    this.#add('gauge', value, unit, this.#write(name, 'gauge', unit, attributes));
   }
 
   monotonic(name: string, total: number, unit: string, attributes = NONE, wraps?: number): number | undefined {
     if (!Number.isFinite(total)) return undefined;
-    const { text, series } = this.#write(name, attributes);
-    const before = this.#before.get(series);
-    this.#now.set(series, total);
-    if (before === undefined) return undefined;
-    let difference = total - before;
-    if (difference < 0) {
-      if (wraps === undefined || before >= wraps) return undefined;
-      difference += wraps;
-      if (difference > wraps * BELIEVED) return undefined;
-    }
+    const written = this.#write(name, 'sum', unit, attributes);
+    written.counter ??= this.#counterOf(`${name} ${written.inner}`);
+    const difference = this.#increase(written.counter, total, wraps);
+    if (difference === undefined) return undefined;
     const value = exact(difference);
-    this.#points.push({ name, type: 'sum', value, unit, attributes: text });
+    this.#add('sum', value, unit, written);
     return value;
   }
 
   increase(name: string, by: number, unit: string, attributes = NONE): void {
     if (!Number.isFinite(by) || by < 0) return;
-    this.#points.push({ name, type: 'sum', value: exact(by), unit, attributes: this.#write(name, attributes).text });
+    this.#add('sum', exact(by), unit, this.#write(name, 'sum', unit, attributes));
   }
 
   lack(what: string): void {
@@ -85,20 +91,50 @@ export class SeriesMeter implements Meter {
   take(whole: boolean): Point[] {
     const points = this.#points;
     this.#points = [];
-    if (whole) this.#before = this.#now;
-    else for (const [series, total] of this.#now) this.#before.set(series, total);
-    this.#now = new Map();
-    this.#written.length = Math.min(this.#written.length, this.#calls);
+    if (whole) this.#endRun();
     this.#calls = 0;
     return points;
   }
 
-  #write(name: string, attributes: Attributes): Written {
+  #endRun(): void {
+    if (this.#reported < this.#counters.size) {
+      for (const [series, { run }] of this.#counters) if (run < this.#run) this.#counters.delete(series);
+    }
+    this.#written.length = Math.min(this.#written.length, this.#calls);
+    this.#run++;
+    this.#reported = 0;
+  }
+
+  /** Undefined: there is nothing to compare with, or it went down. */
+  #increase(counter: Counter, total: number, wraps: number | undefined): number | undefined {
+    const before = counter.run === 0 ? undefined : counter.total;
+    if (counter.run < this.#run) this.#reported++;
+    counter.run = this.#run;
+    counter.total = total;
+    if (before === undefined) return undefined;
+    const difference = total - before;
+    if (difference >= 0) return difference;
+    if (wraps === undefined || before >= wraps) return undefined;
+    const over = difference + wraps;
+    return over > wraps * BELIEVED ? undefined : over;
+  }
+
+  #counterOf(series: string): Counter {
+    const counter = this.#counters.get(series) ?? { total: 0, run: 0 };
+    this.#counters.set(series, counter);
+    return counter;
+  }
+
+  #add(type: Point['type'], value: number, unit: string, { name, inner, text }: Written): void {
+    this.#points.push({ name, type, value, unit, attributes: inner, text });
+  }
+
+  #write(name: string, type: Point['type'], unit: string, attributes: Attributes): Written {
     const call = this.#calls++;
     const before = this.#written[call];
     if (before?.name === name && areSame(before.attributes, attributes)) return before;
     const text = inner(attributes);
-    const written = { name, attributes, text, series: `${name} ${text}` };
+    const written = { name, attributes, inner: text, text: seriesText(name, type, unit, text), counter: null };
     this.#written[call] = written;
     return written;
   }

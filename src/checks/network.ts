@@ -2,6 +2,7 @@
 import type { Check, Meter } from './check.ts';
 import type { HostFiles } from './files.ts';
 import { WRAPS_AT } from './meter.ts';
+import { linesIn, numbersAt } from './text.ts';
 
 /** Their names are random (Calico's and Cilium's hexadecimal): every container that comes and goes would be new series. */
 const OF_CONTAINERS = /^(veth|cali[\da-f]{11}$|lxc[\da-f]{8,}$|lxc_health$)/;
@@ -22,23 +23,22 @@ export interface InterfaceStat {
 /** Two lines of headings, then `name: bytes packets errs drop fifo frame compressed multicast` and the same of sending. */
 export function parseNetDev(text: string): InterfaceStat[] {
   const interfaces: InterfaceStat[] = [];
-  for (const line of text.split('\n').slice(2)) {
-    // The name ends at the last colon: an alias such as eth0:1 has one of its own.
-    const colon = line.lastIndexOf(':');
-    const name = line.slice(0, colon).trim();
-    if (colon < 0 || OF_CONTAINERS.test(name)) continue;
-    const n = line
-      .slice(colon + 1)
-      .trim()
-      .split(/\s+/)
-      .map(Number);
-    interfaces.push({ name, receive: traffic(n, 0), transmit: traffic(n, 8) });
+  for (const [begin, end] of linesIn(text)) {
+    // The name ends at the last colon: an alias such as eth0:1 has one of its own. The headings have none.
+    const colon = text.lastIndexOf(':', end);
+    if (colon < begin) continue;
+    const name = text.slice(begin, colon).trim();
+    if (OF_CONTAINERS.test(name)) continue;
+    numbersAt(text, colon + 1, row.fill(Number.NaN));
+    interfaces.push({ name, receive: traffic(0), transmit: traffic(8) });
   }
   return interfaces;
 }
 
-function traffic(n: readonly number[], at: number): Traffic {
-  return { bytes: n[at]!, packets: n[at + 1]!, errors: n[at + 2]!, dropped: n[at + 3]! };
+const row = new Float64Array(12);
+
+function traffic(at: number): Traffic {
+  return { bytes: row[at]!, packets: row[at + 1]!, errors: row[at + 2]!, dropped: row[at + 3]! };
 }
 
 export function reportNetwork(meter: Meter, interfaces: readonly InterfaceStat[]): void {
@@ -55,5 +55,5 @@ export function reportNetwork(meter: Meter, interfaces: readonly InterfaceStat[]
 }
 
 export function network(host: HostFiles): Check {
-  return async (meter) => reportNetwork(meter, parseNetDev(host.read(`${host.view}/net/dev`)));
+  return (meter) => reportNetwork(meter, parseNetDev(host.read(`${host.view}/net/dev`)));
 }

@@ -43,6 +43,6 @@ export function reportPaging(meter: Meter, swaps: readonly Swap[], vmstat: strin
 }
 
 export function paging(host: HostFiles): Check {
-  return async (meter) =>
+  return (meter) =>
     reportPaging(meter, parseSwaps(host.tryRead('/proc/swaps') ?? ''), host.tryRead('/proc/vmstat') ?? '');
 }

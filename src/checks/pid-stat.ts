@@ -1,5 +1,5 @@
 /** What /proc says of one process: text to numbers. */
-import { numberAt } from './text.ts';
+import { numberAt, numbersAt } from './text.ts';
 
 export interface PidStat {
   name: string;
@@ -16,38 +16,26 @@ export interface PidStat {
   residentPages: number;
 }
 
-/** Its fields by their numbers in proc_pid_stat(5), which begin with 1. */
-const fields = new Float64Array(25);
+/** Its fields from the fourth on, as proc_pid_stat(5) numbers them. */
+const fields = new Float64Array(21);
+const FIRST = 4;
 
 /** `pid (name) state ppid ...`; a name may hold blanks and brackets. */
 export function parsePidStat(text: string): PidStat {
   const open = text.indexOf('(');
   const close = text.lastIndexOf(')');
-  let at = close + 4;
-  for (let number = 4; number < fields.length; number++) {
-    let value = 0;
-    const begin = at;
-    const MINUS = 45;
-    const isNegative = text.charCodeAt(at) === MINUS;
-    if (isNegative) at++;
-    for (let digit = text.charCodeAt(at) - 48; digit >= 0 && digit <= 9; digit = text.charCodeAt(++at) - 48) {
-      value = value * 10 + digit;
-    }
-    if (at === begin) throw new Error('/proc/PID/stat has too few fields');
-    fields[number] = isNegative ? -value : value;
-    at++;
-  }
+  if (numbersAt(text, close + 4, fields) < fields.length) throw new Error('/proc/PID/stat has too few fields');
   return {
     name: text.slice(open + 1, close),
     state: text.charAt(close + 2),
-    minorFaults: fields[10]!,
-    majorFaults: fields[12]!,
-    userTicks: fields[14]!,
-    systemTicks: fields[15]!,
-    threads: fields[20]!,
-    started: fields[22]!,
-    virtualBytes: fields[23]!,
-    residentPages: fields[24]!,
+    minorFaults: fields[10 - FIRST]!,
+    majorFaults: fields[12 - FIRST]!,
+    userTicks: fields[14 - FIRST]!,
+    systemTicks: fields[15 - FIRST]!,
+    threads: fields[20 - FIRST]!,
+    started: fields[22 - FIRST]!,
+    virtualBytes: fields[23 - FIRST]!,
+    residentPages: fields[24 - FIRST]!,
   };
 }
 

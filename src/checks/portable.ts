@@ -8,7 +8,7 @@ import { reportFilesystem } from './filesystem.ts';
 import { reportLoad } from './load.ts';
 import { reportNetwork } from './network.ts';
 
-const cpu: Check = async (meter) => {
+const cpu: Check = (meter) => {
   const sum: Record<string, number> = { user: 0, nice: 0, system: 0, idle: 0, interrupt: 0 };
   const processors = os.cpus();
   for (const { times } of processors) {
@@ -24,7 +24,7 @@ const cpu: Check = async (meter) => {
   meter.gauge('system.cpu.logical.count', processors.length, '{cpu}');
 };
 
-const memory: Check = async (meter) => {
+const memory: Check = (meter) => {
   const total = os.totalmem();
   const free = os.freemem();
   meter.gauge('system.memory.usage', total - free, 'By', { 'system.memory.state': 'used' });
@@ -33,9 +33,9 @@ const memory: Check = async (meter) => {
   meter.gauge('system.memory.utilization', (total - free) / total, '1', { 'system.memory.state': 'used' });
 };
 
-const load: Check = async (meter) => reportLoad(meter, os.loadavg());
+const load: Check = (meter) => reportLoad(meter, os.loadavg());
 
-const uptime: Check = async (meter) => meter.gauge('system.uptime', os.uptime(), 's');
+const uptime: Check = (meter) => meter.gauge('system.uptime', os.uptime(), 's');
 
 /** Of all disks together: systeminformation does not tell them apart. */
 const disk: Check = async (meter) => {

@@ -74,7 +74,7 @@ function* statesOf(host: HostFiles): Iterable<string> {
 export function processes(host: HostFiles, { processes: options }: { readonly processes?: unknown }): Check {
   const { states = false, match = [] } = typeof options === 'object' ? (options as ProcessOptions) : {};
   const watched = match.length > 0 ? new WatchedProcesses(host, match) : null;
-  return async (meter) => {
+  return (meter) => {
     const stat = parseProcessStat(host.read('/proc/stat'));
     reportProcesses(meter, stat, parseThreads(host.tryRead('/proc/loadavg') ?? ''));
     if (states) reportStates(meter, countStates(statesOf(host)));

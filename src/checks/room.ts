@@ -28,17 +28,11 @@ let threads = 0;
 /**
  * `silent`: it does not answer in time, or did not the last time and still has not. `other`: what is there is not the file
  * system of this number (`major:minor`; null: it is not asked for): the host's mount is not seen from here. `root`: where the
- * host's files are seen. `atOnce`: the kernel has the answer in memory, where a hop to another thread costs ten times as much.
+ * host's files are seen.
  */
-export async function roomOf(
-  mountpoint: string,
-  number: string | null,
-  root = '',
-  atOnce = false,
-): Promise<Room | 'silent' | 'other'> {
+export async function roomOf(mountpoint: string, number: string | null, root = ''): Promise<Room | 'silent' | 'other'> {
   const path = `${root}${mountpoint}`;
   const elsewhere = mountOf(path) !== null;
-  if (atOnce && !elsewhere) return askedNow(path, number);
   if (hung.has(mountpoint) || (!elsewhere && threads >= MAX_HUNG)) return 'silent';
   hung.add(mountpoint);
   const asked = (elsewhere ? askedElsewhere(path, number) : askedHere(path, number)).finally(() =>
@@ -57,7 +51,13 @@ export async function roomOf(
   }
 }
 
-function askedNow(path: string, number: string | null): Room | 'other' {
+/**
+ * The same of one whose answer the kernel has in memory, where a hop to another thread costs ten times as much. `elsewhere`:
+ * the way there leads over a mount that may hang.
+ */
+export function roomAtOnce(mountpoint: string, number: string | null, root = ''): Room | 'elsewhere' | 'other' {
+  const path = `${root}${mountpoint}`;
+  if (mountOf(path) !== null) return 'elsewhere';
   if (number !== null && numberOf(statSync(path).dev) !== number) return 'other';
   const { blocks, bsize, bfree, bavail, files, ffree } = statfsSync(path);
   return room(blocks, bfree, bavail, bsize, files, ffree);

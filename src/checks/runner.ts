@@ -1,5 +1,6 @@
 /** Runs one check again and again: never two runs at a time, each with a deadline, every run counted. */
 import { setImmediate as turn } from 'node:timers/promises';
+import { seriesText } from '../aggregate/record.ts';
 import type { Check } from './check.ts';
 import { type Point, SeriesMeter } from './meter.ts';
 
@@ -21,28 +22,19 @@ export interface CheckStatus {
   not_finite?: number;
 }
 
-/** Of promises, by which one has settled that waited for nothing. */
-const STEPS_AT_ONCE = 8;
-const STEPS_OF_A_RUN = 3 * STEPS_AT_ONCE;
-
 /** `check.status`, as Nagios numbers them. */
 const [OK, WARNING, UNKNOWN] = [0, 1, 3];
 
 /**
- * Runs all, and gives what each found, in their order. One that reads only what the kernel has in memory has ended before
- * the next begins, so that each is timed by itself; what takes longer goes on beside the others.
+ * Runs all, and gives what each found, in their order. One that waits for something may take a turn of the loop before the
+ * next begins, so that each is timed by itself; what takes longer goes on beside the others.
  */
 export async function runAll(runners: readonly CheckRunner[], deadline_ms: number): Promise<Point[]> {
-  const found: Promise<Point[]>[] = [];
+  const found: (Point[] | Promise<Point[]>)[] = [];
   for (const runner of runners) {
-    let ended = false;
-    const run = runner.run(deadline_ms).finally(() => {
-      ended = true;
-    });
+    const run = runner.run(deadline_ms);
     found.push(run);
-    // A turn of the loop costs more than what most of them do.
-    for (let i = 0; i < STEPS_OF_A_RUN && !ended; i++) await null;
-    if (!ended) await Promise.race([run, turn()]);
+    if (run instanceof Promise) await Promise.race([run, turn()]);
   }
   return (await Promise.all(found)).flat();
 }
@@ -51,14 +43,17 @@ export class CheckRunner {
   readonly status: CheckStatus;
   readonly #check: Check;
   readonly #meter = new SeriesMeter();
-  readonly #attributes: string;
+  readonly #duration: Omit<Point, 'value'>;
+  readonly #status: Omit<Point, 'value'>;
   #running = false;
   /** A new one where it was aborted. */
   #aborter = new AbortController();
 
   constructor(name: string, check: Check) {
     this.#check = check;
-    this.#attributes = JSON.stringify({ check: name }).slice(1, -1);
+    const attributes = JSON.stringify({ check: name }).slice(1, -1);
+    this.#duration = gaugeOf('check.duration', 's', attributes);
+    this.#status = gaugeOf('check.status', '1', attributes);
     this.status = { name, runs: 0, errors: 0, skipped: 0, last_seconds: 0, last_error: null, lacks: null };
   }
 
@@ -66,53 +61,65 @@ export class CheckRunner {
    * What one run found, also where it failed half-way or did not end in time, and how it went. Never rejects: `status`
    * says what failed.
    */
-  async run(deadline_ms: number): Promise<Point[]> {
+  run(deadline_ms: number): Point[] | Promise<Point[]> {
     if (this.#running) {
       this.status.skipped++;
-      return [this.#point('check.status', UNKNOWN, '1')];
+      return [{ ...this.#status, value: UNKNOWN }];
     }
-    this.#running = true;
     // What the last run still reported after its deadline.
     this.#meter.take(false);
     this.#meter.lacked();
     const started = performance.now();
-    const aborter = this.#aborter;
-    let timer: NodeJS.Timeout | undefined;
-    const work = (async () => this.#check(this.#meter, aborter.signal))().finally(() => {
-      this.#running = false;
-    });
-    let failure: string | null = null;
     try {
-      // One that reads only what the kernel has in memory ends here: a timer would cost it more than a read.
-      for (let i = 0; i < STEPS_AT_ONCE && this.#running; i++) await null;
-      if (this.#running) {
-        const late = new Promise<never>((_, reject) => {
-          timer = setTimeout(() => reject(new Error(`no end after ${deadline_ms / 1000} s`)), deadline_ms);
-        });
-        await Promise.race([work, late]);
-      } else await work;
+      const work = this.#check(this.#meter, this.#aborter.signal);
+      if (work) return this.#waitedFor(work, started, deadline_ms);
     } catch (error) {
-      failure = error instanceof Error ? error.message : String(error);
-      this.status.errors++;
-      aborter.abort(error);
-      this.#aborter = new AbortController();
-    } finally {
-      clearTimeout(timer);
+      return this.#ended(started, error);
     }
-    // Of a run that goes on after its deadline nothing is awaited; what it still reports is dropped.
-    work.catch(() => undefined);
-    this.status.runs++;
-    this.status.last_seconds = (performance.now() - started) / 1000;
-    this.status.last_error = failure;
-    this.status.lacks = this.#meter.lacked();
-    const went = failure !== null ? UNKNOWN : this.status.lacks !== null ? WARNING : OK;
-    const points = this.#meter.take(failure === null);
-    points.push(this.#point('check.duration', Math.round(this.status.last_seconds * 1e6) / 1e6, 's'));
-    points.push(this.#point('check.status', went, '1'));
-    return points;
+    return this.#ended(started);
   }
 
-  #point(name: string, value: number, unit: string): Point {
-    return { name, type: 'gauge', value, unit, attributes: this.#attributes };
+  async #waitedFor(work: Promise<void>, started: number, deadline_ms: number): Promise<Point[]> {
+    this.#running = true;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no end after ${deadline_ms / 1000} s`)), deadline_ms);
+    });
+    const ended = work.finally(() => {
+      this.#running = false;
+    });
+    try {
+      await Promise.race([ended, late]);
+    } catch (error) {
+      return this.#ended(started, error);
+    } finally {
+      clearTimeout(timer);
+      // Of a run that goes on after its deadline nothing is awaited; what it still reports is dropped.
+      ended.catch(() => undefined);
+    }
+    return this.#ended(started);
   }
+
+  /** `error`: what it threw, if anything. */
+  #ended(started: number, error?: unknown): Point[] {
+    const { status } = this;
+    status.runs++;
+    status.last_seconds = (performance.now() - started) / 1000;
+    status.last_error = error === undefined ? null : error instanceof Error ? error.message : String(error);
+    status.lacks = this.#meter.lacked();
+    if (error !== undefined) {
+      status.errors++;
+      this.#aborter.abort(error);
+      this.#aborter = new AbortController();
+    }
+    const went = error !== undefined ? UNKNOWN : status.lacks !== null ? WARNING : OK;
+    const points = this.#meter.take(error === undefined);
+    points.push({ ...this.#duration, value: Math.round(status.last_seconds * 1e6) / 1e6 });
+    points.push({ ...this.#status, value: went });
+    return points;
+  }
+}
+
+function gaugeOf(name: string, unit: string, attributes: string): Omit<Point, 'value'> {
+  return { name, type: 'gauge', unit, attributes, text: seriesText(name, 'gauge', unit, attributes) };
 }

@@ -4,7 +4,7 @@
  */
 import type { Check, Meter } from './check.ts';
 import { type HostFiles, pageBytes } from './files.ts';
-import { numberAt } from './text.ts';
+import { numberAt, numbersAt } from './text.ts';
 
 /** `TCP: inuse 10 orphan 0 tw 2 alloc 15 mem 3`: the number behind a word of the line with that title; NaN: none is. */
 export function parseSockstat(text: string): (title: string, word: string) => number {
@@ -17,42 +17,48 @@ export function parseSockstat(text: string): (title: string, word: string) => nu
   };
 }
 
+/** A kernel has some ten; what has more is no such file. */
+const MOST_TABLES = 100;
+const MOST_COLUMNS = 512;
+
+interface SnmpTable {
+  /** Its line of names, with the line feed: the same as long as the kernel runs. */
+  head: string;
+  /** Those that are wanted, by their column. */
+  wanted: readonly (readonly [string, number])[];
+}
+
 /** Two lines each, `Tcp: RtoAlgorithm RtoMin ...` and `Tcp: 1 200 ...`: numbers by `Tcp.RtoMin`. */
 export class SnmpTables {
-  /** Where a line's names are, by the line: it is the same as long as the kernel runs. */
-  readonly #names = new Map<string, string[]>();
+  readonly #known: SnmpTable[] = [];
   readonly #wanted: ReadonlySet<string>;
+  readonly #row = new Float64Array(MOST_COLUMNS);
 
   constructor(wanted: Iterable<string>) {
     this.#wanted = new Set(wanted);
   }
 
-  parse(text: string): Map<string, number> {
-    const numbers = new Map<string, number>();
-    const lines = text.split('\n');
-    for (let i = 0; i + 1 < lines.length; i += 2) {
-      const names = this.#namesIn(lines[i]!);
-      if (names === null) continue;
-      const values = lines[i + 1]!.split(' ');
-      for (let at = 1; at < names.length; at++) {
-        const name = names[at]!;
-        if (name !== '' && values[at] !== undefined) numbers.set(name, Number(values[at]));
+  parse(text: string, numbers = new Map<string, number>()): Map<string, number> {
+    let at = 0;
+    for (let feed = text.indexOf('\n'); feed >= 0; feed = text.indexOf('\n', at)) {
+      const { wanted } =
+        this.#known.find(({ head }) => text.startsWith(head, at)) ?? this.#meet(text.slice(at, feed + 1));
+      if (wanted.length > 0) {
+        const count = numbersAt(text, text.indexOf(' ', feed), this.#row);
+        for (const [name, column] of wanted) if (column < count) numbers.set(name, this.#row[column]!);
       }
+      at = text.indexOf('\n', feed + 1) + 1;
+      if (at === 0) break;
     }
     return numbers;
   }
 
-  /** Those that are wanted, at their place; null: none. */
-  #namesIn(line: string): string[] | null {
-    let names = this.#names.get(line);
-    if (names === undefined) {
-      const [title = '', ...words] = line.split(' ');
-      const all = words.map((word) => title.replace(':', '.') + word);
-      names = ['', ...all.map((name) => (this.#wanted.has(name) ? name : ''))];
-      // A kernel has some ten; what grows is no such file.
-      if (this.#names.size < 100) this.#names.set(line, names);
-    }
-    return names.some((name) => name !== '') ? names : null;
+  #meet(head: string): SnmpTable {
+    const [title = '', ...words] = head.trimEnd().split(' ');
+    const names = words.map((word, column) => [title.replace(':', '.') + word, column] as const);
+    const table = { head, wanted: names.filter(([name]) => this.#wanted.has(name)) };
+    if (this.#known.length < MOST_TABLES) this.#known.push(table);
+    return table;
   }
 }
 
@@ -115,7 +121,7 @@ const COUNTERS: readonly Row[] = [
   ),
 ];
 /** Of IPv6, whose counters are apart: `Udp6InDatagrams   12` a line. */
-const WITH_IPV6 = /^Udp\./;
+const OF_IPV6 = COUNTERS.map(([, , counter]) => (counter.startsWith('Udp.') ? counter.replace('.', '6') : null));
 
 export interface SocketStat {
   sockstat: (title: string, word: string) => number;
@@ -146,8 +152,9 @@ export function reportSockets(meter: Meter, stat: SocketStat): void {
     const pages = sockstat(transport.toUpperCase(), 'mem');
     meter.gauge('system.linux.socket.memory', pages * stat.pageBytes, 'By', { 'network.transport': transport });
   }
-  for (const [name, unit, counter, attributes] of COUNTERS) {
-    const more = WITH_IPV6.test(counter) ? numberAt(snmp6, counter.replace('.', '6')) : 0;
+  for (const [i, [name, unit, counter, attributes]] of COUNTERS.entries()) {
+    const six = OF_IPV6[i]!;
+    const more = six === null ? 0 : numberAt(snmp6, six);
     const value = counters.get(counter) ?? Number.NaN;
     meter.monotonic(name, value + (Number.isNaN(more) ? 0 : more), unit, attributes);
   }
@@ -156,15 +163,20 @@ export function reportSockets(meter: Meter, stat: SocketStat): void {
   }
 }
 
+const FILES = ['sockstat', 'sockstat6', 'snmp', 'snmp6', 'netstat', 'udp', 'udp6'] as const;
+type SocketFile = (typeof FILES)[number];
+
 export function sockets(host: HostFiles): Check {
   const tables = new SnmpTables([...COUNTERS.map(([, , counter]) => counter), 'Tcp.CurrEstab']);
   const page = pageBytes();
-  return async (meter) => {
-    const net = (name: string) => host.tryRead(`${host.view}/net/${name}`) ?? '';
+  const directory = `${host.view}/net`;
+  const at = Object.fromEntries(FILES.map((name) => [name, `${directory}/${name}`])) as Record<SocketFile, string>;
+  const net = (name: SocketFile) => host.tryRead(at[name]) ?? '';
+  return (meter) => {
     const sockstat = parseSockstat(`${net('sockstat')}${net('sockstat6')}`);
-    const counters = tables.parse(`${net('snmp')}${net('netstat')}`);
+    const counters = tables.parse(net('netstat'), tables.parse(net('snmp')));
     // The kernel goes through a table of thousands of places for each list, whatever is in it.
-    const listed = (title: string, name: string) => parseUdpQueues(sockstat(title, 'inuse') === 0 ? '' : net(name));
+    const listed = (title: string, name: SocketFile) => parseUdpQueues(sockstat(title, 'inuse') === 0 ? '' : net(name));
     const [four, six] = [listed('UDP', 'udp'), listed('UDP6', 'udp6')];
     const queues = { receive: four.receive + six.receive, transmit: four.transmit + six.transmit };
     reportSockets(meter, { sockstat, counters, snmp6: net('snmp6'), queues, pageBytes: page });

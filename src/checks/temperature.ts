@@ -2,7 +2,7 @@
  * What sensors say, where there are any: /sys/class/hwmon, else the thermal zones. A driver may ask its chip over a slow
  * bus, so they are read by libuv, one after the other: never more than one thread waits.
  */
-import type { Check } from './check.ts';
+import type { Check, Meter } from './check.ts';
 import type { HostFiles } from './files.ts';
 
 const MOST = 64;
@@ -51,20 +51,24 @@ function findSensors(host: HostFiles): Sensor[] {
 export function temperature(host: HostFiles): Check {
   let sensors: Sensor[] = [];
   let looked = Number.NEGATIVE_INFINITY;
-  return async (meter, signal) => {
+  return (meter, signal) => {
     if (performance.now() - looked > LOOK_AGAIN_MS) {
       looked = performance.now();
       sensors = findSensors(host);
     }
-    for (const { path, id, name, location } of sensors) {
-      if (signal.aborted) return;
-      // One that sleeps, or is gone, says so in many ways (EIO, ENXIO, ENODATA, EAGAIN): it has no temperature now.
-      const text = await host.slow(path).catch(() => '');
-      meter.gauge('hw.temperature', parseMillidegrees(text), 'Cel', {
-        'hw.id': id,
-        'hw.name': name,
-        ...(location !== '' && { 'hw.sensor_location': location }),
-      });
-    }
+    if (sensors.length > 0) return askEach(host, sensors, meter, signal);
   };
+}
+
+async function askEach(host: HostFiles, sensors: readonly Sensor[], meter: Meter, signal: AbortSignal): Promise<void> {
+  for (const { path, id, name, location } of sensors) {
+    if (signal.aborted) return;
+    // One that sleeps, or is gone, says so in many ways (EIO, ENXIO, ENODATA, EAGAIN): it has no temperature now.
+    const text = await host.slow(path).catch(() => '');
+    meter.gauge('hw.temperature', parseMillidegrees(text), 'Cel', {
+      'hw.id': id,
+      'hw.name': name,
+      ...(location !== '' && { 'hw.sensor_location': location }),
+    });
+  }
 }

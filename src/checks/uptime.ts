@@ -8,7 +8,7 @@ export function parseUptime(text: string): number {
 }
 
 export function uptime(host: HostFiles): Check {
-  return async (meter) => {
+  return (meter) => {
     meter.gauge('system.uptime', parseUptime(host.read('/proc/uptime')), 's');
     meter.gauge('system.linux.boot_time', numberAt(host.tryRead('/proc/stat') ?? '', 'btime'), 's');
   };

@@ -42,9 +42,10 @@ const SESSIONS = '/run/systemd/sessions';
 export function users(host: HostFiles): Check {
   let changed = '';
   let found: LoggedIn | null = null;
-  return async (meter) => {
+  return (meter) => {
     // What is not there is NaN.
-    const now = `${host.changed(USERS)} ${host.changed(SESSIONS)} ${host.changed(UTMP)}`;
+    const sessions = host.changed(SESSIONS);
+    const now = Number.isNaN(sessions) ? `${host.changed(UTMP)}` : `${sessions} ${host.changed(USERS)}`;
     if (now !== changed) {
       found = look(host);
       changed = now;

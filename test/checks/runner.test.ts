@@ -140,6 +140,30 @@ test('a check that hangs is left at its deadline, skipped while it hangs, and wh
   assert.deepEqual(status, { name: 'hangs', runs: 2, errors: 1, skipped: 1, last_error: null, lacks: null });
 });
 
+test('what a check says at every run is written once', async () => {
+  const runner = new CheckRunner('same', (meter) => {
+    meter.gauge('a', performance.now(), 's', { device: 'x' });
+    meter.monotonic('b', performance.now(), 's', { device: 'x' });
+  });
+  const texts = async () => (await runner.run(1000)).map(({ text }) => text);
+  await texts();
+  const [before, after] = [await texts(), await texts()];
+  assert.equal(after.length, 4);
+  for (const [i, text] of after.entries()) assert.ok(text === before[i]);
+});
+
+test('a series that a run does not report begins anew', () => {
+  const meter = new SeriesMeter();
+  const run = (...names: string[]) => {
+    for (const name of names) meter.monotonic(name, performance.now(), '1');
+    return meter.take(true).map(({ name }) => name);
+  };
+  assert.deepEqual(run('a', 'b', 'c'), []);
+  assert.deepEqual(run('a', 'c'), ['a', 'c']);
+  assert.deepEqual(run('a', 'b', 'c'), ['a', 'c']);
+  assert.deepEqual(run('c', 'b', 'a'), ['c', 'b', 'a']);
+});
+
 test('a check that fails after a part has reported the part', async () => {
   const runner = new CheckRunner('fails', async (meter) => {
     meter.gauge('a', 1, '1');

@@ -90,9 +90,7 @@ export function hostSource(options: HostOptions): HostSource {
       { host, dataset: 'host', labels: tags },
       { ...window, id: options.nextWindowId() },
     );
-    const documents = points.map((p) =>
-      records.make(JSON.stringify(p.name), p.type, { value: p.value }, p.unit, p.attributes),
-    );
+    const documents = points.map(({ text, value }) => records.single(text, value));
     options.measured?.window('host', config.interval, documents);
     await emitReceived(output, stream, documents, new Uint8Array(documents.length).fill(1), signal);
   }
