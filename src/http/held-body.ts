@@ -25,8 +25,11 @@ export class HeldBody {
     if (piece.length >= LARGE && isWhole(piece)) {
       this.#close();
       this.#pieces.push(piece);
-      return;
-    }
+    } else this.copy(piece);
+  }
+
+  /** Of a piece whose memory somebody else gives back. */
+  copy(piece: Buffer): void {
     for (let rest = piece; rest.length > 0; ) {
       const last = this.#open ? this.#pieces.at(-1)! : this.#begin(rest.length);
       const some = rest.subarray(0, last.length - this.#filled);

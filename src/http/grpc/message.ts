@@ -84,7 +84,7 @@ export function received(
       size += piece.length;
       if (size > max + PREFIX) return fail(tooLarge(max));
       if (!taken.take(piece.length)) return fail(noRoom());
-      held.add(piece);
+      held.copy(piece);
       if (length < 0 && size >= PREFIX) {
         length = held.pieces[0]!.readUInt32BE(1);
         if (length > max) fail(tooLarge(max));

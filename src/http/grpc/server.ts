@@ -28,6 +28,7 @@ import { listen, type Where } from '../listen.ts';
 import { type TlsFiles, tlsServer } from '../tls.ts';
 import { type GrpcCall, serve } from './call.ts';
 import { Watchers } from './health.ts';
+import { SessionReads } from './reads.ts';
 
 /** Calls of one connection at a time. */
 const STREAMS = 100;
@@ -59,6 +60,7 @@ interface Connection {
   readonly raw: Socket;
   readonly peer: string | null;
   session: ServerHttp2Session | null;
+  readonly reads: SessionReads;
   calls: number;
   since: number;
   touched: number;
@@ -172,7 +174,8 @@ export class GrpcServer {
     }
     if (this.#connections.size >= this.limits.connections) this.#drop(this.#stillest(() => true)!, 'connections');
     const now = performance.now();
-    const connection: Connection = { socket, raw: socket, peer, session: null, calls: 0, since: now, touched: now };
+    const reads = new SessionReads();
+    const connection = { socket, raw: socket, peer, session: null, reads, calls: 0, since: now, touched: now };
     this.#connections.add(connection);
     this.#looking ??= setInterval(() => this.#look(), this.limits.look_ms).unref();
     socket.on('error', () => undefined);
@@ -248,6 +251,7 @@ export class GrpcServer {
     const now = performance.now();
     const open: OpenCall = { stream, connection, phase: 'work', since: now, touched: now };
     this.#calls.add(open);
+    connection.reads.watch(stream);
     connection.calls++;
     connection.touched = now;
     stream.once('close', () => {
