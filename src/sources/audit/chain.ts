@@ -24,8 +24,13 @@ export interface ChainsOptions {
   seal(state: StreamState, time: string): { value: Buffer; sealed: SealedState };
   /** So many events have a seal. */
   sealEvery: number;
+  /** The configuration names it: it always has room, and is never ended. */
+  named(stream: string): boolean;
+  /** It has made room for another, and begins anew where it comes again. */
+  ended(stream: string): void;
 }
 
+/** Beside those that the configuration names. */
 const MOST_STREAMS = 1000;
 /** Files that were read last: those of earlier ones are not read again. */
 const MOST_FILES = 100_000;
@@ -34,6 +39,8 @@ interface Draft {
   streams: Map<string, StreamState>;
   /** Of them those that are new. */
   begun: number;
+  /** Those that make room for them. */
+  ended: Set<string>;
   ids: Map<string, KnownEvent & { key: Buffer }>;
   files: Map<string, number>;
   sections: Sections;
@@ -41,6 +48,7 @@ interface Draft {
 }
 
 export class Chains {
+  /** By their names; that which had no event for longest is the first. */
   readonly streams = new Map<string, StreamState>();
   readonly producers = new AuditProducers();
   /** By the id of a file: up to where its lines are in the chain. */
@@ -108,6 +116,7 @@ export class Chains {
     for (const { bytes, file, path, from, to } of lines) {
       const before = this.#draft.files.get(file) ?? this.files.get(file) ?? 0;
       if (to <= before && to > from) continue;
+      this.#stream(name, true);
       this.#link(name, bytes, time, input, [['peer', `file=${path}`]]);
       this.#draft.files.set(file, Math.max(before, to));
     }
@@ -134,8 +143,9 @@ export class Chains {
     return { sequence, hash };
   }
 
-  /** Seals a stream up to its last event in the draft. */
+  /** Seals a stream up to its last event in the draft; one that has ended meanwhile is sealed. */
   seal(name: string, time: string): void {
+    if (!this.stream(name)) return;
     const state = this.#stream(name);
     const { value, sealed } = this.#o.seal(state, time);
     state.sealed = sealed;
@@ -163,8 +173,15 @@ export class Chains {
 
   /** The draft is on the medium. */
   commit(): void {
-    const { streams, ids, files } = this.#draft;
-    for (const [name, state] of streams) this.streams.set(name, state);
+    const { streams, ids, files, ended } = this.#draft;
+    for (const [name, state] of streams) {
+      if (state.sequence !== this.streams.get(name)?.sequence) this.streams.delete(name);
+      this.streams.set(name, state);
+    }
+    for (const name of ended) {
+      this.streams.delete(name);
+      this.#o.ended(name);
+    }
     for (const { key, ...known } of ids.values()) this.ids.add(key, known);
     this.producers.commit();
     for (const [file, end] of files) this.#fileTo(file, end);
@@ -187,7 +204,9 @@ export class Chains {
     const hash = Buffer.from(link.hash, 'hex');
     const now = this.streams.get(name);
     const state = now?.id === link.stream ? now : newStream(name, link.stream);
+    this.streams.delete(name);
     this.streams.set(name, state);
+    if (event.file) state.files = true;
     state.sequence = link.sequence;
     state.head = hash;
     const { id, digest, file } = event;
@@ -231,17 +250,35 @@ export class Chains {
     return new AuditRefusal(409, 'mixed', 'some of the events are known, others are not', linesAt(request, lines));
   }
 
-  #stream(name: string): StreamState {
+  /** Of the draft, to be changed. `files`: lines of files go there. */
+  #stream(name: string, files = false): StreamState {
     const drafted = this.#draft.streams.get(name);
     if (drafted) return drafted;
     const now = this.streams.get(name);
-    if (!now && this.streams.size + this.#draft.begun >= MOST_STREAMS) {
-      throw new AuditRefusal(429, 'streams', `there are ${MOST_STREAMS} streams already`, {}, { 'Retry-After': '60' });
+    if (now) this.#draft.ended.delete(name);
+    else {
+      if (!files && !this.#o.named(name)) this.#makeRoom();
+      this.#draft.begun++;
     }
     const state = now ? { ...now } : newStream(name);
-    if (!now) this.#draft.begun++;
+    if (files) state.files = true;
     this.#draft.streams.set(name, state);
     return state;
+  }
+
+  /** For another stream. Whoever may open the socket may begin some: those that are used must not have to wait for them. */
+  #makeRoom(): void {
+    const { begun, ended, streams } = this.#draft;
+    if (this.streams.size + begun - ended.size < MOST_STREAMS) return;
+    for (const { name, sequence, sealed, files } of this.streams.values()) {
+      // What comes after the last seal is proven by the next one.
+      const rests = sequence === sealed.to && !files && !streams.has(name) && !ended.has(name);
+      if (!rests || this.#o.named(name)) continue;
+      ended.add(name);
+      return;
+    }
+    const what = `there are ${MOST_STREAMS} streams, and none of them rests: name those that may be written in audit.streams`;
+    throw new AuditRefusal(429, 'streams', what, {}, { 'Retry-After': '60' });
   }
 }
 
@@ -256,6 +293,7 @@ function emptyDraft(): Draft {
   return {
     streams: new Map(),
     begun: 0,
+    ended: new Set(),
     ids: new Map(),
     files: new Map(),
     sections: new Sections(),

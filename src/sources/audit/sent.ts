@@ -30,6 +30,12 @@ export class SentEvents {
       );
   }
 
+  /** A stream of this name begins anew, if it comes again. */
+  forget(stream: string): void {
+    this.#marks.delete(stream);
+    this.#sent.delete(stream);
+  }
+
   /** Number of the last event that Kafka has; `acknowledged`: it has the log up to there. */
   sentTo(stream: string, acknowledged: number): number {
     const marks = this.#marks.get(stream) ?? [];

@@ -18,6 +18,7 @@ import { AuditedLines } from './lines.ts';
 import { AuditListeners } from './listeners.ts';
 import { EventMask } from './mask.ts';
 import { type AuditSaid, NOTHING } from './report.ts';
+import { INTAKE } from './sections.ts';
 import { AuditStore } from './store.ts';
 import type { SealedState, StreamState } from './stream-state.ts';
 import { StreamsAccess } from './streams-access.ts';
@@ -112,6 +113,8 @@ export class AuditInputSource implements OpenInput {
       sealEvery: config.seal.every,
       streamOf: (name, input) => this.#streamOf(name, input),
       seal: (state, time) => this.#seal(state, time),
+      named: (name) => Object.hasOwn(config.streams, name),
+      ended: (name) => this.#ended(name),
     });
     const intake = new AuditIntake({ log: durable, store: this.#store, hold: config.hold });
     for (const { name, sequence } of this.#store.chains.streams.values())
@@ -151,6 +154,15 @@ export class AuditInputSource implements OpenInput {
       this.#streams.set(place, stream);
     }
     return stream;
+  }
+
+  #ended(name: string): void {
+    this.#streams.delete(`${INTAKE} ${name}`);
+    this.#intake?.sent.forget(name);
+    log.warnOnce(
+      'audit streams',
+      `audit: stream ${name} had no event for longest, and has made room for another: it begins anew when one comes; name the streams that may be written in audit.streams`,
+    );
   }
 
   #seal(state: StreamState, time: string): { value: Buffer; sealed: SealedState } {

@@ -11,6 +11,8 @@ export interface StreamState {
   /** Its hash. */
   head: Buffer;
   sealed: SealedState;
+  /** Lines of files go there: the configuration names it. */
+  files?: boolean;
 }
 
 /** How far a stream is sealed. */

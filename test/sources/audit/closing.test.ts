@@ -15,6 +15,8 @@ function makeIntake(isFull: boolean) {
     streamOf: (name) => ({ name: 'audit', key: name }) as never,
     seal: () => assert.fail('nothing is sealed here'),
     sealEvery: 1e9,
+    named: () => false,
+    ended: () => undefined,
   });
   const room = Promise.withResolvers<() => void>();
   const release = () => undefined;

@@ -12,12 +12,22 @@ import { newStream } from '../../../src/sources/audit/stream-state.ts';
 const MOST_STREAMS = 1000;
 const TIME = '2026-12-01T07:00:00.000Z';
 
-function makeChains(): Chains {
+function makeChains(named: string[] = [], ended: string[] = []): Chains {
   return new Chains(new RecentIds(10_000), {
     streamOf: (name) => ({ name: 'audit', key: name }) as never,
     seal: () => assert.fail('nothing is sealed here'),
     sealEvery: 1e9,
+    named: (stream) => named.includes(stream),
+    ended: (stream) => ended.push(stream),
   });
+}
+
+/** With so many streams; `sealed` up to that number of one event. */
+function fill(chains: Chains, sealed: number, from = 0): void {
+  for (let i = from; i < MOST_STREAMS; i++) {
+    const state = newStream(`s-${i}`);
+    chains.streams.set(state.name, { ...state, sequence: 1, sealed: { ...state.sealed, to: sealed } });
+  }
 }
 
 function request(stream: string, ids: readonly string[], more: Partial<AuditRequest> = {}, text = ''): AuditRequest {
@@ -29,7 +39,7 @@ function request(stream: string, ids: readonly string[], more: Partial<AuditRequ
 
 test('a producer whose events are refused, as there are too many streams, is not past them', () => {
   const chains = makeChains();
-  for (let i = 0; i < MOST_STREAMS; i++) chains.streams.set(`s-${i}`, newStream(`s-${i}`));
+  fill(chains, 0);
   const producer = { id: 'p', epoch: 1, sequence: 1 };
   const refused = () => chains.decide(request('one-more', ['e-1'], { producer }), TIME);
   assert.throws(refused, { code: 429 });
@@ -46,6 +56,57 @@ test('streams that go on in one group do not count as more of them', () => {
   chains.commit();
   for (const name of names) chains.decide(request(name, ['e-2']), TIME);
   assert.equal(chains.decide(request('one-more', ['e-1']), TIME).first, 1);
+});
+
+test('where there are too many streams, that which had no event for longest ends, if all of it is sealed', () => {
+  const ended: string[] = [];
+  const chains = makeChains(['s-0'], ended);
+  fill(chains, 1);
+  const take = (stream: string, id = `${stream}-1`) => chains.decide(request(stream, [id]), TIME);
+  take('s-1');
+  chains.addLines('s-2', [{ bytes: Buffer.from('{}'), file: 'f', path: '/f', from: 0, to: 5 }], 'logs.a', TIME);
+  chains.commit();
+  const { id } = chains.streams.get('s-3')!;
+  // s-0 is named, s-2 is of files, s-1 is not sealed, nor has it rested for longest.
+  for (const name of ['new-1', 'new-2']) assert.equal(take(name).first, 1);
+  assert.deepEqual(ended, [], 'not before it is on the medium');
+  chains.rollBack();
+  take('new-1');
+  assert.equal(take('s-4').first, 2, 'what is used in the same group stays');
+  take('new-2');
+  chains.commit();
+  assert.deepEqual(ended, ['s-3', 's-5']);
+  assert.equal(chains.streams.size, MOST_STREAMS);
+  assert.equal(take('s-3', 'again').first, 1);
+  chains.commit();
+  assert.notEqual(chains.streams.get('s-3')!.id, id);
+  assert.equal(ended.at(-1), 's-6');
+});
+
+test('who ends and is used in the same group goes on', () => {
+  const ended: string[] = [];
+  const chains = makeChains([], ended);
+  fill(chains, 1);
+  chains.decide(request('new', ['e-1']), TIME);
+  assert.equal(chains.decide(request('s-0', ['e-1']), TIME).first, 2);
+  chains.commit();
+  assert.deepEqual(ended, []);
+});
+
+test('streams that the configuration names, and those of files, always have room', () => {
+  const chains = makeChains(['orders']);
+  fill(chains, 0);
+  assert.throws(() => chains.decide(request('others', ['e-1']), TIME), /audit\.streams/);
+  assert.equal(chains.decide(request('orders', ['e-1']), TIME).first, 1);
+  chains.addLines('auditd', [{ bytes: Buffer.from('{}'), file: 'f', path: '/f', from: 0, to: 5 }], 'logs.a', TIME);
+  chains.commit();
+  assert.equal(chains.streams.size, MOST_STREAMS + 2);
+});
+
+test('a stream that has ended is not sealed once more', () => {
+  const chains = makeChains();
+  chains.seal('gone', TIME);
+  assert.deepEqual(chains.sections(), []);
 });
 
 test('a producer that begins another epoch with what is known moves without a record that says so', () => {

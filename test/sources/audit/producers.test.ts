@@ -21,6 +21,8 @@ function makeChains(ids: number) {
     streamOf: () => assert.fail('nothing is written here'),
     seal: () => assert.fail('nothing is sealed here'),
     sealEvery: 1e9,
+    named: () => false,
+    ended: () => undefined,
   });
   const take = (...sent: Parameters<typeof request>) => {
     const taken = chains.decide(request(...sent), TIME);
