@@ -1,4 +1,10 @@
-/** `mask` of audit events: what is secret is masked in the bytes that are sent, before they are looked at or hashed. */
+/**
+ * `mask` of audit events: what is secret is masked in the bytes that are sent, before they are looked at or hashed.
+ *
+ *   event -> without escapes that need not be -> masked -> its texts that have escapes still: each masked as what it means
+ *            nothing found: as it came '--------------^
+ */
+import { isUtf8 } from 'node:buffer';
 import { Pool, type Slot } from '../../core/pool.ts';
 import { Kernel } from '../../kernel/kernel.ts';
 import { MaskKernel } from '../../kernel/process/mask.ts';
@@ -8,6 +14,9 @@ import { malformed } from './refusal.ts';
 /** Before the event, as before lines: the kernel may look behind. */
 const BEFORE = 64;
 const LINE_FEED = 0x0a;
+const BACKSLASH = 0x5c;
+/** A text of JSON, with its quotes. */
+const TEXT = /"(?:[^"\\]|\\.)*"/gs;
 
 export class EventMask {
   readonly #slot: Slot;
@@ -29,23 +38,43 @@ export class EventMask {
 
   /** The event as it is kept. Throws an AuditRefusal where a secret is no text, so that no JSON would be left. */
   mask(event: Buffer): Buffer {
-    const { bytes, bytesAt, starts, ends, source, length, flags } = this.#slot;
-    bytes[BEFORE - 1] = LINE_FEED;
-    event.copy(bytes, BEFORE);
-    bytes[BEFORE + event.length] = LINE_FEED;
-    starts[0] = bytesAt + BEFORE;
-    ends[0] = starts[0]! + event.length;
-    source[0] = 0;
-    length[0] = event.length;
-    flags[0] = 0;
-    this.#kernel.mask(this.#slot, 1, 0, false);
-    if (this.#kernel.found.every((found) => found === 0)) return event;
-    const masked = Buffer.from(bytes.subarray(starts[0]! - bytesAt, ends[0]! - bytesAt));
-    if (isJson(event) && !isJson(masked)) {
+    // A digit may be written as \u0031.
+    const plain = textsOf(event, (text) => text);
+    const masked = this.#masked(plain) ?? event;
+    if (masked !== event && isJson(event) && !isJson(masked)) {
       throw malformed('has a secret that is no text, and no JSON when that is masked: send it as text', {});
     }
-    return masked;
+    // What must have escapes, as line feeds, is in the way of patterns still.
+    return textsOf(masked, (text) => this.#masked(Buffer.from(text))?.toString() ?? null);
   }
+
+  /** Null: there is nothing secret in it. */
+  #masked(text: Buffer): Buffer | null {
+    const { bytes, bytesAt, starts, ends, source, length, flags } = this.#slot;
+    bytes[BEFORE - 1] = LINE_FEED;
+    text.copy(bytes, BEFORE);
+    bytes[BEFORE + text.length] = LINE_FEED;
+    starts[0] = bytesAt + BEFORE;
+    ends[0] = starts[0]! + text.length;
+    source[0] = 0;
+    length[0] = text.length;
+    flags[0] = 0;
+    this.#kernel.mask(this.#slot, 1, 0, false);
+    if (this.#kernel.found.every((found) => found === 0)) return null;
+    return Buffer.from(bytes.subarray(starts[0]! - bytesAt, ends[0]! - bytesAt));
+  }
+}
+
+/** The event with its texts that have escapes as `change` gives them, written again; null: as it came. */
+function textsOf(event: Buffer, change: (text: string) => string | null): Buffer {
+  // What is no JSON is refused later.
+  if (!event.includes(BACKSLASH) || !isUtf8(event) || !isJson(event)) return event;
+  const json = event.toString();
+  const changed = json.replace(TEXT, (written) => {
+    const text = written.includes('\\') ? change(JSON.parse(written) as string) : null;
+    return text === null ? written : JSON.stringify(text);
+  });
+  return changed === json ? event : Buffer.from(changed);
 }
 
 function isJson(bytes: Buffer): boolean {

@@ -1,0 +1,55 @@
+/** What is secret in an event is masked before anything else sees it, however it is written. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { MaskRule } from '../../../src/kernel/process/mask-rules.ts';
+import { EventMask } from '../../../src/sources/audit/mask.ts';
+
+const CARD = '4111111111111111';
+const RULES: MaskRule[] = [
+  { rule: 'card', with: null },
+  { rule: 'bearer', with: '[token]' },
+  { rule: 'private_key', with: null },
+  { rule: 'password', with: null },
+  { rule: 'pattern', pattern: 'pass\\s+(\\w+)', with: null },
+];
+
+async function masked(text: string): Promise<string> {
+  const mask = await EventMask.of(RULES, null);
+  return mask!.mask(Buffer.from(text)).toString();
+}
+
+const escaped = (text: string) => [...text].map((c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
+
+test('as it lies there, and behind escapes', async () => {
+  const check = async (value: string, expected: string) => {
+    const around = (text: string) => `{"a\\n":"\\"b\\"","c":"${text}","d":[1]}`;
+    assert.equal(await masked(around(value)), around(expected));
+  };
+  const stars = '*'.repeat(12);
+  await check(CARD, `${stars}1111`);
+  await check(`4111\\u0031${CARD.slice(5)}`, `${stars}1111`);
+  await check(escaped(CARD), `${stars}1111`);
+  await check(`\\u0034${CARD.slice(1)} and ${escaped(CARD)}`, `${stars}1111 and ${stars}1111`);
+  await check('Authorization: Bearer abcdefgh\\u0069jklmnopqrst', 'Authorization: Bearer [token]');
+  await check('pass\\tsecret', 'pass\\t******');
+  await check('pass\\nsecret', 'pass\\n******');
+  await check('a\\\\u0034b \\ud83d\\ude00', 'a\\\\u0034b \\ud83d\\ude00');
+  await check('password=a\\u0062c; x', 'password=***; x');
+  await check(`\\ud83d\\ude00 ${escaped(CARD)} \\"`, `😀 ${stars}1111 \\"`);
+});
+
+test('what a key says is secret, also where that has escapes', async () => {
+  assert.equal(await masked('{"p\\u0061ssword":"se\\u0063ret\\"x","b":"\\u0062"}'), '{"password":"*********","b":"b"}');
+});
+
+test('keys, too', async () => {
+  assert.equal(await masked(`{"${escaped(CARD)}":1}`), `{"${'*'.repeat(12)}1111":1}`);
+});
+
+test('what has nothing secret in it keeps its bytes, and what is no JSON is left to be refused', async () => {
+  for (const text of ['{"a":"\\u0041\\/b"}', '{"a":"\\', '{"a":"\\x"}', '"', '\\'])
+    assert.equal(await masked(text), text);
+  const mask = await EventMask.of(RULES, null);
+  const broken = Buffer.from('{"a":"\\n\xff"}', 'latin1');
+  assert.deepEqual(mask!.mask(broken), broken, 'no UTF-8');
+});
