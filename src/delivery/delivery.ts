@@ -28,9 +28,7 @@ import { MAX_BLOCK_BYTES, type Pool, type Share } from '../core/pool.ts';
 import type { KafkaClient } from '../kafka/connect/client.ts';
 import { DeadLetters } from '../kafka/send/dead-letter.ts';
 import type { SavedWindows } from '../kafka/send/saved-windows.ts';
-import { Sender, type SenderOptions } from '../kafka/send/sender.ts';
-import { added, NOTHING_SENT, type SenderStatus } from '../kafka/send/status.ts';
-import type { SavedWindow } from '../kafka/send/window-file.ts';
+import { NOTHING_SENT } from '../kafka/send/status.ts';
 import type { ExactlyOnce } from '../kafka/transactions/exactly-once.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { log } from '../log.ts';
@@ -44,6 +42,7 @@ import { SpoolOutlet } from '../spool/outlet.ts';
 import type { SpoolPartition } from '../spool/partition.ts';
 import type { Spools } from '../spool/spools.ts';
 import { Behind } from './behind.ts';
+import { Senders, type TopicSent } from './senders.ts';
 
 /** Packed bytes at which a block is sealed, by codec: measured, in CPU a line. */
 const BLOCK_BYTES = { none: 900_000, gzip: 500_000, snappy: 300_000, lz4: 600_000, zstd: 500_000 } as const;
@@ -66,12 +65,6 @@ export interface DeliveryParts {
   chained: (client: KafkaClient) => Promise<ExactlyOnce>;
   /** Resolves when it is known what transactions had committed before; null: there were none. */
   left: Promise<void> | null;
-}
-
-/** What was sent to a topic and partition. */
-export interface TopicSent extends SenderStatus {
-  topic: string;
-  partition: number;
 }
 
 /** Acknowledged is what a transaction held when that ends: a lane is stalled after as long as several take. */
@@ -97,17 +90,7 @@ export class Delivery {
   readonly #partitions = new Map<Lane, number>();
   /** Topics that were asked for: one that is not there has no sender yet, and a problem to tell. */
   readonly #asked = new Set<string>();
-  readonly #senders: { topic: string; partition: number; sender: Sender }[] = [];
-  /** Those of drains now, by the spool's partition and Kafka's; and what earlier ones have sent, by topic and partition. */
-  readonly #draining = new Map<string, Sender>();
-  readonly #drained = new Map<string, TopicSent>();
-  /** Those to which drains move what waits for partitions that are gone: it is kept in the spool. By topic and partition. */
-  readonly #moved = new Map<string, Sender>();
-  /** Those of files: what they have in flight at the stop is kept. By topic and partition. */
-  readonly #direct = new Map<string, Sender>();
-  /** Windows of the last process that are not acknowledged yet, and the number of partitions that they were made for. */
-  readonly #earlier = new Map<string, { window: SavedWindow; done: Promise<void> }>();
-  readonly #deadLetters: DeadLetters;
+  readonly #senders: Senders;
   /** Resolves when what the spool held of a topic at the start has been acknowledged. */
   readonly #backlogs = new Map<string, Promise<void>>();
   /** Partitions of spools that are being drained. */
@@ -122,8 +105,8 @@ export class Delivery {
   constructor(parts: DeliveryParts) {
     this.#p = parts;
     this.#reserve();
-    this.#deadLetters = new DeadLetters(parts.config.data_dir);
-    for (const window of parts.windows.found) this.#resend(window);
+    this.#senders = new Senders(parts.windows, new DeadLetters(parts.config.data_dir), this.#stop.signal);
+    this.#senders.resend(parts.client);
     for (const [input, items] of parts.spool.recovered()) parts.accounts.of(input).recovered += items;
     if (parts.client) for (const partition of parts.spool.partitions()) this.#drain(partition);
   }
@@ -135,7 +118,7 @@ export class Delivery {
     this.#reserve();
     for (const { durable } of topics) if (durable) void this.#p.spool.durable(durable.group, durable.max_size);
     if (before.client !== null || client === null) return;
-    for (const window of before.windows.found) this.#resend(window);
+    this.#senders.resend(client);
     for (const partition of before.spool.partitions()) this.#drain(partition);
   }
 
@@ -187,7 +170,7 @@ export class Delivery {
     let lane = this.#lanes.get(name);
     if (!lane) {
       const exactly = this.#p.exactlyOnce?.sender(stream.topic).outlet(partition);
-      const sender = exactly ?? this.#senderOf(client, stream.topic, partition);
+      const sender = exactly ?? this.#senders.direct(client, stream.topic, partition);
       const before = this.#before(stream.topic, partition);
       // In a transaction all partitions of a topic wait for each other, and one key is one lane.
       const several = this.#p.topics.some((one) => one.topic === stream.topic && one.several);
@@ -343,76 +326,12 @@ export class Delivery {
     });
   }
 
-  /** The one that carries files' blocks to this partition. */
-  #senderOf(client: KafkaClient, topic: string, partition: number): Sender {
-    return this.#senderIn(this.#direct, client, topic, partition);
-  }
-
-  /** The one of these for this partition; what waits for a partition that is gone goes to others of them. */
-  #senderIn(senders: Map<string, Sender>, client: KafkaClient, topic: string, partition: number): Sender {
-    const name = `${topic}/${partition}`;
-    const moveTo = (partition: number) => this.#senderIn(senders, client, topic, partition);
-    const sender = senders.get(name) ?? this.#sender(client, { topic, partition, moveTo });
-    senders.set(name, sender);
-    return sender;
-  }
-
-  /** Sends what was in flight when the last process was stopped. Without brokers it stays where it is. */
-  #resend(window: SavedWindow): void {
-    const { client, windows } = this.#p;
-    const { topic, partition } = window;
-    const name = `${topic}/${partition}`;
-    if (!client) {
-      log.warn(`${name}: ${window.packets.length} blocks that were in flight at the last stop wait for kafka.brokers`);
-      return;
-    }
-    const done = Promise.withResolvers<void>();
-    this.#earlier.set(name, { window, done: done.promise });
-    windows.resend(window, this.#senderOf(client, topic, partition), this.#stop.signal).then(
-      () => {
-        this.#earlier.delete(name);
-        done.resolve();
-      },
-      () => undefined, // stopped: it is kept again, and what waits for it is read again
-    );
-  }
-
   /** What goes before a partition's fresh lines. */
   #before(topic: string, partition: number): Promise<unknown> | null {
-    const before = this.#windowsBefore(topic, partition);
+    const before = this.#senders.earlier(topic, partition, this.#p.client?.known(topic) ?? 0);
     const backlog = this.#backlogs.get(topic);
     if (backlog) before.push(backlog);
     return before.length > 0 ? Promise.all(before) : null;
-  }
-
-  /** Windows of the last process that may hold something of the partition's keys. */
-  #windowsBefore(topic: string, partition: number): Promise<void>[] {
-    const known = this.#p.client?.known(topic) ?? 0;
-    // With another number of partitions a file's lines may have gone elsewhere until now.
-    const may = ({ window: w }: { window: SavedWindow }) =>
-      w.topic === topic && (w.partition === partition || w.partition >= known || w.partitions !== known);
-    return [...this.#earlier.values()].filter(may).map(({ done }) => done);
-  }
-
-  #sender(client: KafkaClient, options: SenderOptions): Sender {
-    const sender = new Sender(client, { ...options, deadLetters: this.#deadLetters });
-    this.#senders.push({ topic: options.topic, partition: options.partition, sender });
-    return sender;
-  }
-
-  /** The drain has begun anew: what it sent with before has nothing in flight, and is stopped and counted. */
-  #retire(spool: string, topic: string, partition: number): void {
-    const name = `${topic}/${partition}`;
-    const sender = this.#draining.get(`${spool}/${partition}`);
-    if (!sender) return;
-    const { status } = sender;
-    const before = this.#drained.get(name);
-    this.#drained.set(name, { topic, partition, ...(before ? added(before, status) : status), error: null });
-    this.#senders.splice(
-      this.#senders.findIndex((s) => s.sender === sender),
-      1,
-    );
-    void sender.stop();
   }
 
   /** Sends what a partition of a spool holds, oldest first, and goes on as more is written. */
@@ -425,8 +344,9 @@ export class Delivery {
     const backlog = Promise.withResolvers<void>();
     if (!manyKeys && !chained) this.#backlogs.set(topic, backlog.promise);
     const { signal } = this.#stop;
-    const earlier = (partition: number) => abortable(Promise.all(this.#windowsBefore(topic, partition)), signal);
-    const moveTo = (partition: number) => this.#senderIn(this.#moved, client!, topic, partition);
+    const earlier = (partition: number) => {
+      return abortable(Promise.all(this.#senders.earlier(topic, partition, client!.known(topic))), signal);
+    };
     const byTransactions = async () => (chained ? this.#chainedBy(client!) : exactlyOnce!);
     const options: DrainOptions = {
       signal,
@@ -434,10 +354,7 @@ export class Delivery {
       partitions: () => client!.known(topic),
       sender: async (partition: number, identity: SpoolIdentity) => {
         await earlier(partition);
-        this.#retire(name, topic, partition);
-        const sender = this.#sender(client!, { topic, partition, moveTo, ...identity });
-        this.#draining.set(`${name}/${partition}`, sender);
-        return sender;
+        return this.#senders.draining(client!, name, { topic, partition, ...identity });
       },
       packing: () => {
         const { compression: codec, compression_level: level } = kafka();
@@ -493,18 +410,13 @@ export class Delivery {
 
   /** What was sent, by topic and partition: a spool's drain may have had several senders one after the other. */
   topics(): TopicSent[] {
-    const sent = new Map(this.#drained);
-    for (const { topic, partition, sender } of this.#senders) {
-      const now = sender.status;
-      const before = sent.get(`${topic}/${partition}`);
-      sent.set(`${topic}/${partition}`, { topic, partition, ...(before ? added(before, now) : now) });
-    }
+    const sent = this.#senders.sent();
     for (const [topic, sender] of this.#transactions.flatMap((one) => [...one.senders()])) {
       for (const status of sender.status()) sent.set(`${topic}/${status.partition}`, { topic, ...status });
     }
     for (const topic of this.#asked) {
       const problem = this.#p.client?.topicError(topic);
-      if (!problem || this.#senders.some((s) => s.topic === topic)) continue;
+      if (!problem || this.#senders.has(topic)) continue;
       // A sender of transactions says so itself once it has something to send.
       const said = [...sent].find(([, one]) => one.topic === topic);
       if (said?.[1].error) continue;
@@ -526,27 +438,12 @@ export class Delivery {
     // With Kafka away it is safe where it is, and nobody has to wait.
     if (this.#p.client?.state === 'connected') {
       const spool = [...this.#p.spool.partitions()].map((partition) => partition.emptied(deadline));
-      const earlier = [...this.#earlier.values()].map(({ done }) => abortable(done, deadline));
-      await Promise.allSettled([...spool, ...earlier]);
+      await Promise.allSettled([...spool, this.#senders.resent(deadline)]);
     }
     this.#stop.abort();
-    await Promise.allSettled([
-      ...this.#senders.map(({ sender }) => sender.stop()),
-      ...this.#transactions.map((one) => one.stop()),
-    ]);
-    await this.#keep();
+    await Promise.allSettled([this.#senders.stop(), ...this.#transactions.map((one) => one.stop())]);
+    await this.#senders.keep();
     await Promise.allSettled(this.#drains);
     await this.#chained?.transactions?.close();
-  }
-
-  /** Where a sender has moved something it is kept by others, of lower partitions; only then is it known what is left. */
-  async #keep(): Promise<void> {
-    const { windows } = this.#p;
-    const direct = this.#senders.filter(({ topic, partition, sender }) => {
-      return this.#direct.get(`${topic}/${partition}`) === sender;
-    });
-    const moving = direct.filter(({ sender }) => sender.moving).sort((a, b) => a.partition - b.partition);
-    await Promise.all(direct.filter((one) => !moving.includes(one)).map(({ sender }) => windows.keep(sender)));
-    for (const { sender } of moving) await windows.keep(sender);
   }
 }
