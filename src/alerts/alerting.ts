@@ -4,10 +4,12 @@
  *   window -> engine -> changes -> journal, synced -> records of the topic
  *                                                  -> mailboxes, Alertmanager       whom a silence does not keep it from
  */
+import { isDeepStrictEqual } from 'node:util';
 import { aborted } from '../core/abort.ts';
 import type { MetricDocuments } from '../core/measured.ts';
 import { pointsOf } from './documents.ts';
 import { type AlertChange, Engine } from './engine.ts';
+import { heldForAlso, isHeldFor } from './held.ts';
 import type { Instance, InstanceState } from './instance.ts';
 import type { AlertJournal, JournalStep } from './journal.ts';
 import type { State } from './machine.ts';
@@ -16,8 +18,9 @@ import type { Delivered } from './notify/channel.ts';
 import type { MailboxStatus } from './notify/mailbox.ts';
 import type { MetricPoint } from './point.ts';
 import type { ReceiverConfig } from './receiver.ts';
-import { Receivers } from './receivers.ts';
+import { Receivers, type Telling, toAll } from './receivers.ts';
 import { alertRecord } from './record.ts';
+import { resume } from './resume.ts';
 import type { Rule } from './rule.ts';
 import { type AlertShown, shownAlert } from './shown.ts';
 import { isSilenced, type Silence } from './silences.ts';
@@ -57,7 +60,8 @@ export class Alerting {
     const alerting = new Alerting(options);
     alerting.#receivers = await Receivers.open(options.receivers, {
       journal: options.journal,
-      firing: () => alerting.#firing(),
+      firing: (receiver) => alerting.#firing(receiver),
+      isSilenced: (alert) => alerting.#isSilenced(alert, Date.now()),
       next: () => alerting.#next(),
       host: options.origin.host,
     });
@@ -175,6 +179,7 @@ export class Alerting {
     this.#saveProgress();
     this.#receivers.forget();
     this.#receivers.remind();
+    this.#receivers.tellLate();
   }
 
   /** What the engine says: written down, recorded, told. */
@@ -186,7 +191,7 @@ export class Alerting {
       gone: [],
       queued: [],
     };
-    const told: Alert[] = [];
+    const told: Telling[] = [];
     const records: { id: number; document: string }[] = [];
     for (const { instance, previous } of changes) {
       const { state } = instance.progress;
@@ -196,10 +201,13 @@ export class Alerting {
         const alert = this.#alertOf(instance, action, at, this.#next());
         const silenced = this.#isSilenced(alert, at);
         records.push(this.#recordOf(alert, { state, previous, silenced, at }));
-        // What was told is told to have ended, whatever is silenced since.
-        const wasHeld = instance.held;
-        instance.held = action !== 'resolved' && silenced && (instance.alert === null || wasHeld);
-        if (action === 'resolved' ? !wasHeld : !silenced) told.push({ ...alert, begins: instance.alert === null });
+        const { held } = instance;
+        const begins = instance.alert === null;
+        const telling = { ...alert, begins };
+        // Who was told is told that it ended, whatever is silenced since.
+        if (action === 'resolved') told.push({ alert: telling, to: (receiver) => !isHeldFor(held, receiver) });
+        else if (!silenced) told.push({ alert: telling, to: toAll });
+        instance.held = action !== 'resolved' && silenced && (begins || held);
         instance.alert = action === 'resolved' ? null : alert;
       }
       if (state === 'ok') step.gone.push(instance.id);
@@ -210,17 +218,20 @@ export class Alerting {
 
   #tell(
     step: JournalStep & { queued: Notification[] },
-    told: readonly Alert[],
+    told: readonly Telling[],
     records: readonly { id: number; document: string }[],
     at: number,
   ): void {
-    const letters = this.#receivers.letters(told, at);
+    const { known } = this.#receivers;
+    const { letters, done } = this.#receivers.letters(told, at);
     const { record } = this.#o;
     const kept = record
       ? records.map(({ id, document }) => ({ id, receiver: RECORDS, rule: '', at, alerts: [], document }))
       : [];
     step.queued.push(...kept, ...letters.map(({ notification }) => notification));
+    step.done = [...(step.done ?? []), ...done];
     step.change = this.#journal.kept.change;
+    if (!isDeepStrictEqual(known, this.#journal.kept.receivers)) step.receivers = known;
     void this.#journal.take(step).then(() => {
       for (const { id, document } of kept) record?.(id, document);
       this.#receivers.deliver(letters, told);
@@ -231,12 +242,13 @@ export class Alerting {
   async #endSilences(ids: readonly string[]): Promise<void> {
     await this.#journal.take({ ended: ids });
     const at = Date.now();
-    const told: Alert[] = [];
+    const told: Telling[] = [];
     const states: Record<string, InstanceState> = {};
     for (const instance of this.#engine.notOk()) {
-      if (!instance.held || instance.alert === null || this.#isSilenced(instance.alert, at)) continue;
+      const { alert, held } = instance;
+      if (held === false || alert === null || this.#isSilenced(alert, at)) continue;
       instance.held = false;
-      told.push({ ...instance.alert, begins: true });
+      told.push({ alert: { ...alert, begins: true }, to: (receiver) => isHeldFor(held, receiver) });
       states[instance.id] = instance.saved;
     }
     this.#tell({ states, queued: [] }, told, [], at);
@@ -249,49 +261,45 @@ export class Alerting {
     if (Object.keys(states).length > 0) void this.#journal.take({ states }, { sync: false });
   }
 
-  /** Goes on with what was written down; what belongs to no rule any more is resolved. */
+  /** Goes on with what was written down; what belongs to no rule any more is resolved, who is new is told what fires. */
   #resume(): void {
     const { kept } = this.#journal;
     const at = Date.now();
-    const over: { saved: InstanceState; reason: string }[] = [];
-    const anew: Instance[] = [];
-    const gone: string[] = [];
-    for (const [id, saved] of kept.states) {
-      const instance = this.#engine.restore(saved);
-      if (instance === null) {
-        gone.push(id);
-        over.push({ saved, reason: 'rule removed' });
-        continue;
-      }
-      if (saved.alert === null) continue;
-      if (this.#alertOf(instance, 'firing', at, 0).fingerprint === saved.alert.fingerprint) continue;
-      over.push({ saved, reason: 'labels changed' });
-      instance.alert = null;
-      anew.push(instance);
-    }
-    const told: Alert[] = [];
+    const { over, anew, gone, newcomers } = resume(this.#engine, kept.states, {
+      fingerprintOf: (instance) => this.#alertOf(instance, 'firing', at, 0).fingerprint,
+      newFor: (alert) => this.#receivers.newFor(alert).filter((name) => !this.#receivers.isWaiting(name, alert)),
+    });
+    const told: Telling[] = [];
+    const states: Record<string, InstanceState> = {};
     const records: { id: number; document: string }[] = [];
-    for (const { saved, reason } of over) {
-      if (saved.alert === null) continue;
-      const alert: Alert = { ...saved.alert, action: 'resolved', end: at, change: this.#next() };
-      records.push(this.#recordOf(alert, { state: 'ok', previous: saved.state, silenced: saved.held, at, reason }));
-      if (!saved.held) told.push(alert);
+    for (const { alert: was, saved, reason } of over) {
+      const alert: Alert = { ...was, action: 'resolved', end: at, change: this.#next() };
+      const silenced = saved.held === true;
+      records.push(this.#recordOf(alert, { state: 'ok', previous: saved.state, silenced, at, reason }));
+      const strangers = heldForAlso(saved.held, this.#receivers.newFor(was));
+      told.push({ alert, to: (receiver) => !isHeldFor(strangers, receiver) });
+    }
+    for (const { instance, alert, receivers } of newcomers) {
+      if (this.#isSilenced(alert, at)) {
+        instance.held = heldForAlso(instance.held, receivers);
+        states[instance.id] = instance.saved;
+      } else told.push({ alert: { ...alert, begins: true }, to: (receiver) => receivers.includes(receiver) });
     }
     const waiting = [...kept.queued.values()];
     const isOf = ({ receiver }: Notification) => receiver === RECORDS || this.#receivers.has(receiver);
     const done = waiting.filter((one) => !isOf(one)).map(({ id }) => id);
-    if (over.length + gone.length + done.length > 0) this.#tell({ gone, done, queued: [] }, told, records, at);
+    if (over.length + gone.length + done.length + newcomers.length > 0)
+      this.#tell({ states, gone, done, queued: [] }, told, records, at);
     this.#take(anew.map((instance) => ({ instance, previous: 'ok' as const })));
     for (const { id, receiver, document } of waiting) {
       if (receiver === RECORDS && document !== undefined) this.#o.record?.(id, document);
     }
   }
 
-  /** What fires now and may be told. */
-  *#firing(): Generator<Alert> {
-    const now = Date.now();
+  /** What fires now, and is not kept from this receiver since it began. */
+  *#firing(receiver: string): Generator<Alert> {
     for (const { alert, held } of this.#engine.notOk()) {
-      if (alert !== null && !held && !this.#isSilenced(alert, now)) yield alert;
+      if (alert !== null && !isHeldFor(held, receiver)) yield alert;
     }
   }
 

@@ -1,5 +1,6 @@
 /** One instance of a rule: a label set, what was measured of it, and its state. */
 import type { Divisor } from './divisor.ts';
+import type { Held } from './held.ts';
 import type { ValueHistory } from './history.ts';
 import { type AlertProgress, evaluate, type FiringConditions, START, type State } from './machine.ts';
 import type { Alert } from './notification.ts';
@@ -28,7 +29,7 @@ export interface InstanceState {
   /** As it was recorded last, while it is not resolved; null: it was not. */
   alert: Alert | null;
   /** It fires, and a silence kept it from being told. */
-  held: boolean;
+  held: Held;
 }
 
 export class Instance {
@@ -42,7 +43,7 @@ export class Instance {
   value: number | null = null;
   since = 0;
   alert: Alert | null = null;
-  held = false;
+  held: Held = false;
   /** Its values of the last hour; null: they are not kept. */
   history: ValueHistory | null = null;
   /** It is in no table any more. */

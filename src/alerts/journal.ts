@@ -1,7 +1,7 @@
 /**
  * What of alerts survives a restart: `<data_dir>/alerts.journal`, a line for each step, all of it or nothing.
  *
- *   <crc32, 8 hex digits> {"change":12,"states":{ID:state},"gone":[ID],"queued":[...],"done":[...],"silences":{ID:...},"ended":[ID]}
+ *   <crc32, 8 hex digits> {"change":12,"states":{ID:state},"gone":[ID],"queued":[...],"done":[...],"silences":{ID:...},"ended":[ID],"receivers":{NAME:...}}
  *
  * A step is written and synced before anybody is told of it. The file is written anew when most of it is of the past. A line
  * whose checksum does not hold is left out: at the end it is one that a kill cut short, before it is said.
@@ -14,6 +14,7 @@ import { replaceAndKeep } from '../core/files.ts';
 import { log } from '../log.ts';
 import type { InstanceState } from './instance.ts';
 import type { Notification } from './notification.ts';
+import type { KnownReceivers } from './receiver.ts';
 import type { Silence } from './silences.ts';
 
 /** A file that is larger, and has more than twice of what there is, is written anew. */
@@ -30,16 +31,20 @@ export interface JournalStep {
   done?: readonly number[];
   silences?: Record<string, Silence>;
   ended?: readonly string[];
+  /** All that are told from now on. */
+  receivers?: KnownReceivers;
 }
 
-/** All that isBeyond. */
+/** All that is so. */
 export class Kept {
   change = 0;
   readonly states = new Map<string, InstanceState>();
   readonly queued = new Map<number, Notification>();
   readonly silences = new Map<string, Silence>();
+  /** Null: who was told is not known. */
+  receivers: KnownReceivers | null = null;
 
-  apply({ change, states, gone, queued, done, silences, ended }: JournalStep): void {
+  apply({ change, states, gone, queued, done, silences, ended, receivers }: JournalStep): void {
     if (change !== undefined) this.change = Math.max(this.change, change);
     for (const [id, state] of Object.entries(states ?? {})) this.states.set(id, state);
     for (const id of gone ?? []) this.states.delete(id);
@@ -47,6 +52,7 @@ export class Kept {
     for (const id of done ?? []) this.queued.delete(id);
     for (const [id, silence] of Object.entries(silences ?? {})) this.silences.set(id, silence);
     for (const id of ended ?? []) this.silences.delete(id);
+    if (receivers !== undefined) this.receivers = receivers;
   }
 
   get whole(): JournalStep & { format: number } {
@@ -56,6 +62,7 @@ export class Kept {
       states: Object.fromEntries(this.states),
       queued: [...this.queued.values()],
       silences: Object.fromEntries(this.silences),
+      ...(this.receivers !== null && { receivers: this.receivers }),
     };
   }
 }
@@ -82,7 +89,7 @@ export class AlertJournal {
     return journal;
   }
 
-  /** Takes a step; resolves when it is on the medium, or cannot be: then `error` says why, and it isBeyond all the same. */
+  /** Takes a step; resolves when it is on the medium, or cannot be: then `error` says why, and it is so all the same. */
   take(step: JournalStep, { sync = true } = {}): Promise<void> {
     this.kept.apply(step);
     const line = lineOf(step);
@@ -122,7 +129,7 @@ export class AlertJournal {
     }
   }
 
-  /** Writes all that isBeyond. */
+  /** Writes all that is so. */
   async #compact(): Promise<void> {
     const whole = lineOf(this.kept.whole);
     await this.#file?.close();

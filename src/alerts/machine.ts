@@ -77,7 +77,7 @@ function withoutData(progress: AlertProgress, { no_data }: FiringConditions): St
   return progress.state === state ? state : reset(progress, state);
 }
 
-/** The first evaluation at which a condition isBeyond is the moment from which it does. */
+/** The first evaluation at which a condition holds is the moment from which it does. */
 function count(progress: AlertProgress, passed: number): void {
   if (progress.counting) progress.elapsed += passed;
   progress.counting = true;

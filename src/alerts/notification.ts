@@ -27,6 +27,10 @@ export interface Alert {
   change: number;
   /** Nobody was told of it before. */
   begins?: boolean;
+  /** Changes before it that were not told, because it flaps. */
+  untold?: number;
+  /** It was told so often in an hour that its end may be told late. */
+  flapping?: boolean;
 }
 
 /** One message to one receiver. */

@@ -1,4 +1,7 @@
 /** Whom to tell, as it is configured. */
+import { createHash } from '../builtin.ts';
+import { wildcards } from '../config/wildcards.ts';
+
 export type ReceiverKind = 'alertmanager' | 'webhook' | 'slack' | 'email' | 'exec';
 export const RECEIVER_KINDS = ['alertmanager', 'webhook', 'slack', 'email', 'exec'] as const;
 
@@ -61,4 +64,25 @@ export function readReceiver(written: ReceiverConfig, refuse: Refuse): ReceiverC
 
 export function receiverKindOf(receiver: ReceiverConfig): ReceiverKind {
   return RECEIVER_KINDS.find((kind) => receiver[kind] !== undefined)!;
+}
+
+/** Who it was that was told, by name: what is written down. */
+export type KnownReceivers = Readonly<Record<string, { target: string; only: Readonly<Record<string, string>> }>>;
+
+/** `target`: the hash of where it is. */
+export function knownReceiver(receiver: ReceiverConfig): KnownReceivers[string] {
+  const { alertmanager, webhook, slack, email, exec, only } = receiver;
+  const where = JSON.stringify([alertmanager, webhook?.url, slack, email?.url, email?.to, exec]);
+  return { target: createHash('sha256').update(where).digest('hex').slice(0, 16), only };
+}
+
+/** Whether `only` chooses an alert. */
+export function isForOf(
+  only: Readonly<Record<string, string>>,
+): (alert: { rule: string; severity: string; labels: Readonly<Record<string, string>> }) => boolean {
+  const all = Object.entries(only).map(([subject, value]) => [subject, wildcards([value])] as const);
+  return ({ rule, severity, labels }) =>
+    all.every(([subject, fits]) =>
+      fits(subject === 'rule' ? rule : subject === 'severity' ? severity : (labels[subject] ?? '')),
+    );
 }

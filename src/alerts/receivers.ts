@@ -1,12 +1,12 @@
 /** All receivers of a configuration: who is told of which alerts, what waits for whom, who is reminded. */
-import { wildcards } from '../config/wildcards.ts';
 import type { AlertJournal } from './journal.ts';
 import type { Alert, Notification } from './notification.ts';
 import { Alertmanager, RESOLVED_MS } from './notify/alertmanager.ts';
 import { channelOf } from './notify/all.ts';
 import type { Delivered } from './notify/channel.ts';
+import { FlapLimit } from './notify/limit.ts';
 import { Mailbox, type MailboxStatus } from './notify/mailbox.ts';
-import type { ReceiverConfig } from './receiver.ts';
+import { isForOf, type KnownReceivers, knownReceiver, type ReceiverConfig } from './receiver.ts';
 
 interface Receiver {
   config: ReceiverConfig;
@@ -14,29 +14,50 @@ interface Receiver {
   told: Mailbox | Alertmanager;
   /** By fingerprint: when it was told last, on the monotonic clock. */
   reminded: Map<string, number>;
+  limit: FlapLimit;
+}
+
+/** An alert, and which of the receivers that want it are told. */
+export interface Telling {
+  alert: Alert;
+  to(receiver: string): boolean;
+}
+
+export function toAll(): boolean {
+  return true;
 }
 
 /** A message, and who it is for. */
 interface Letter {
   receiver: Receiver;
   notification: Notification;
+  /** It is only written down: it is told later. */
+  waits: boolean;
 }
 
 export interface ReceiversOptions {
   journal: AlertJournal;
-  /** What fires now and is not silenced. */
-  firing(): Iterable<Alert>;
+  /** What fires now, and is not kept from this receiver since it began. */
+  firing(receiver: string): Iterable<Alert>;
+  isSilenced(alert: Alert): boolean;
   /** The next number of a message. */
   next(): number;
   host: string;
+  /** The monotonic clock, for tests. */
+  clock?: () => number;
 }
 
 export class Receivers {
   readonly #o: ReceiversOptions;
   readonly #all: Receiver[] = [];
+  readonly #clock: () => number;
+  /** Those that were told before this start; null: it is not known who. */
+  readonly #before: KnownReceivers | null;
 
   private constructor(options: ReceiversOptions) {
     this.#o = options;
+    this.#clock = options.clock ?? (() => performance.now());
+    this.#before = options.journal.kept.receivers;
   }
 
   static async open(configs: readonly ReceiverConfig[], options: ReceiversOptions): Promise<Receivers> {
@@ -46,11 +67,36 @@ export class Receivers {
   }
 
   get status(): MailboxStatus[] {
-    return this.#all.map(({ told }) => told.status);
+    return this.#all.map(({ told: { status }, limit }) => ({ ...status, merged: status.merged + limit.untold }));
+  }
+
+  /** Who is told from now on, as it is written down. */
+  get known(): KnownReceivers {
+    return Object.fromEntries(this.#all.map(({ config }) => [config.name, knownReceiver(config)]));
+  }
+
+  /** Those that want an alert which was told before they were there. */
+  newFor(alert: Alert): string[] {
+    if (this.#before === null) return [];
+    const isNew = ({ config, isFor }: Receiver) => {
+      const had = this.#before![config.name];
+      const same = had !== undefined && had.target === knownReceiver(config).target;
+      return isFor(alert) && !(same && isForOf(had.only)(alert));
+    };
+    return this.#all.filter(isNew).map(({ config }) => config.name);
   }
 
   has(name: string): boolean {
     return this.#all.some(({ config }) => config.name === name);
+  }
+
+  /** A message of this change waits for it. */
+  isWaiting(name: string, { fingerprint, change }: Alert): boolean {
+    for (const { receiver, alerts } of this.#o.journal.kept.queued.values()) {
+      if (receiver !== name) continue;
+      if (alerts.some((one) => one.fingerprint === fingerprint && one.change === change)) return true;
+    }
+    return false;
   }
 
   /** Until the signal aborts. */
@@ -58,34 +104,62 @@ export class Receivers {
     await Promise.all(this.#all.map(({ told }) => told.run(signal)));
   }
 
-  /** The messages of these changes, one a receiver and rule: to be written down, then delivered. */
-  letters(alerts: readonly Alert[], at: number): Letter[] {
+  /** The messages of these changes, one a receiver and rule: to be written down, then delivered; `done` need not be told. */
+  letters(told: readonly Telling[], at: number): { letters: Letter[]; done: number[] } {
     const letters: Letter[] = [];
+    const done: number[] = [];
     for (const receiver of this.#all) {
       const { name } = receiver.config;
-      for (const [rule, mine] of Map.groupBy(alerts.filter(receiver.isFor), (alert) => alert.rule)) {
+      const wanted = told.filter(({ alert, to }) => to(name) && receiver.isFor(alert)).map(({ alert }) => alert);
+      const put = (rule: string, alerts: readonly Alert[], waits = false) => {
+        const notification = { id: this.#o.next(), receiver: name, rule, at, alerts };
+        if (waits) receiver.limit.wait(notification);
+        letters.push({ receiver, notification, waits });
+      };
+      for (const [rule, mine] of Map.groupBy(wanted, (alert) => alert.rule)) {
         // What fires is told to an Alertmanager as it is; only what ended has to be kept for it.
         const level = receiver.told instanceof Alertmanager;
-        const kept = level ? mine.filter(({ action }) => action === 'resolved') : mine;
-        if (kept.length === 0) continue;
-        letters.push({ receiver, notification: { id: this.#o.next(), receiver: name, rule, at, alerts: kept } });
+        const now = level
+          ? mine.filter(({ action }) => action === 'resolved')
+          : mine.flatMap((alert) => {
+              const { told, overtakes, waits } = receiver.limit.take(alert, this.#clock());
+              if (overtakes !== null) done.push(overtakes);
+              if (waits) put(rule, [alert], true);
+              return told ?? [];
+            });
+        if (now.length > 0) put(rule, now);
       }
     }
-    return letters;
+    return { letters, done };
   }
 
-  deliver(letters: readonly Letter[], alerts: readonly Alert[]): void {
-    for (const { receiver, notification } of letters) {
-      if (receiver.told instanceof Mailbox) receiver.told.put(notification);
+  deliver(letters: readonly Letter[], told: readonly Telling[]): void {
+    for (const { receiver, notification, waits } of letters) {
+      if (receiver.told instanceof Mailbox && !waits) receiver.told.put(notification);
     }
-    const now = performance.now();
-    for (const { fingerprint, action } of alerts) {
-      for (const { reminded } of this.#all) {
-        if (action === 'resolved') reminded.delete(fingerprint);
-        else reminded.set(fingerprint, now);
+    const now = this.#clock();
+    for (const { alert, to } of told) {
+      for (const { config, reminded } of this.#all) {
+        if (alert.action === 'resolved') reminded.delete(alert.fingerprint);
+        else if (to(config.name)) reminded.set(alert.fingerprint, now);
       }
     }
     this.kick();
+  }
+
+  /** Tells what flapped, where there is room for it again. */
+  tellLate(): void {
+    const { journal } = this.#o;
+    for (const { told, limit, config } of this.#all) {
+      if (!(told instanceof Mailbox)) continue;
+      for (const [rule, messages] of Map.groupBy(limit.due(this.#clock()), (one) => one.rule)) {
+        const alerts = messages.flatMap((one) => one.alerts);
+        const notification = { id: this.#o.next(), receiver: config.name, rule, at: Date.now(), alerts };
+        const done = messages.map(({ id }) => id);
+        void journal.take({ change: notification.id, queued: [notification], done });
+        told.put(notification);
+      }
+    }
   }
 
   /** What is so has changed. */
@@ -95,13 +169,13 @@ export class Receivers {
 
   /** Tells again what still fires, who wants to be reminded of it. */
   remind(): void {
-    const now = performance.now();
+    const now = this.#clock();
     for (const receiver of this.#all) {
       const { config, told, reminded } = receiver;
       if (config.remind === undefined || !(told instanceof Mailbox)) continue;
       const due: Alert[] = [];
-      for (const alert of this.#o.firing()) {
-        if (!receiver.isFor(alert)) continue;
+      for (const alert of this.#o.firing(config.name)) {
+        if (!receiver.isFor(alert) || this.#o.isSilenced(alert)) continue;
         const last = reminded.get(alert.fingerprint) ?? now;
         if (now - last >= config.remind) due.push({ ...alert, begins: false });
         reminded.set(alert.fingerprint, now - last >= config.remind ? now : last);
@@ -125,7 +199,7 @@ export class Receivers {
     for (const { config, told, isFor } of this.#all) {
       if (!(told instanceof Alertmanager)) continue;
       const later = new Set<string>();
-      for (const alert of this.#o.firing()) if (isFor(alert)) later.add(alert.fingerprint);
+      for (const alert of this.#o.firing(config.name)) if (isFor(alert)) later.add(alert.fingerprint);
       for (const one of all) {
         if (one.receiver !== config.name) continue;
         const alerts = one.at < before ? [] : one.alerts.filter(({ fingerprint }) => !later.has(fingerprint));
@@ -150,8 +224,7 @@ export class Receivers {
   async #receiver(config: ReceiverConfig): Promise<Receiver> {
     const { name } = config;
     const { journal } = this.#o;
-    const only = Object.entries(config.only).map(([subject, value]) => [subject, wildcards([value])] as const);
-    const isFor = (alert: Alert) => only.every(([subject, fits]) => fits(subjectOf(alert, subject)));
+    const isFor = isForOf(config.only);
     const channel = await channelOf(config);
     const waiting = () => [...journal.kept.queued.values()].filter(({ receiver }) => receiver === name);
     const told = channel
@@ -167,23 +240,18 @@ export class Receivers {
           urls: config.alertmanager!,
           resend: config.resend,
           timeout: config.timeout,
-          alerts: () => this.#levelOf(isFor, waiting()),
+          alerts: () => this.#levelOf(name, isFor, waiting()),
         });
-    return { config, isFor, told, reminded: new Map() };
+    return { config, isFor, told, reminded: new Map(), limit: new FlapLimit() };
   }
 
   /** What fires and is told, and what ended lately and does not fire again. */
-  #levelOf(isFor: (alert: Alert) => boolean, ended: readonly Notification[]): Alert[] {
+  #levelOf(name: string, isFor: (alert: Alert) => boolean, ended: readonly Notification[]): Alert[] {
     const all = new Map<string, Alert>();
     for (const alert of ended.flatMap(({ alerts }) => alerts)) all.set(alert.fingerprint, alert);
-    for (const alert of this.#o.firing()) if (isFor(alert)) all.set(alert.fingerprint, alert);
+    for (const alert of this.#o.firing(name)) if (isFor(alert)) all.set(alert.fingerprint, alert);
     return [...all.values()];
   }
-}
-
-function subjectOf({ rule, severity, labels }: Alert, name: string): string {
-  if (name === 'rule') return rule;
-  return name === 'severity' ? severity : (labels[name] ?? '');
 }
 
 function testAlert(host: string): Alert {

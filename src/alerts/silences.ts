@@ -1,4 +1,4 @@
-/** Silences: while one isBeyond, nobody is told of what it matches. Records are made all the same. */
+/** Silences: while one holds, nobody is told of what it matches. Records are made all the same. */
 import { wildcards } from '../config/wildcards.ts';
 
 export interface Silence {

@@ -42,7 +42,7 @@ export function isSettled({ operator, threshold }: AlertThreshold, atLeast: numb
   return operator === '>=' || operator === '<' ? atLeast >= threshold : atLeast > threshold;
 }
 
-/** What isBeyond where the other does not. */
+/** What holds where the other does not. */
 export function opposite({ operator, threshold }: AlertThreshold): AlertThreshold {
   return { operator: OPPOSITE[operator], threshold };
 }

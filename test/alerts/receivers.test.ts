@@ -16,7 +16,7 @@ import { exec } from '../../src/alerts/notify/exec.ts';
 import { joinedOf, Mailbox } from '../../src/alerts/notify/mailbox.ts';
 import { slack } from '../../src/alerts/notify/slack.ts';
 import { webhook } from '../../src/alerts/notify/webhook.ts';
-import { Receivers } from '../../src/alerts/receivers.ts';
+import { Receivers, toAll } from '../../src/alerts/receivers.ts';
 import { NO_ALERTMANAGER, RunningAlertmanager } from '../support/alertmanager.ts';
 import { type HookServer, startHooks } from '../support/hooks.ts';
 import { freePort } from '../support/ports.ts';
@@ -245,12 +245,13 @@ test('what ends again and again is kept for an Alertmanager once, and not at all
   let id = 0;
   const receivers = await Receivers.open(
     [{ name: 'am', alertmanager: ['http://127.0.0.1:9'], resend: 60_000, timeout: TIMEOUT, only: {} }],
-    { journal, firing: () => firing, next: () => ++id, host: 'web-1' },
+    { journal, firing: () => firing, isSilenced: () => false, next: () => ++id, host: 'web-1' },
   );
   const ended = (fingerprint: string) =>
     alert(++id, { fingerprint, action: 'resolved', end: Date.now(), begins: false });
   for (let round = 0; round < 50; round++) {
-    const letters = receivers.letters([ended('aa'), ended('bb'), ended(`c${round % 2}`)], Date.now());
+    const all = [ended('aa'), ended('bb'), ended(`c${round % 2}`)].map((one) => ({ alert: one, to: toAll }));
+    const { letters } = receivers.letters(all, Date.now());
     await journal.take({ queued: letters.map(({ notification }) => notification) }, { sync: false });
     receivers.forget();
   }
@@ -260,6 +261,67 @@ test('what ends again and again is kept for an Alertmanager once, and not at all
   receivers.forget();
   assert.deepEqual(kept().sort(), ['aa', 'bb', 'c1']);
   await journal.close();
+});
+
+test('what flaps for hours is told ten times an hour, each beginning at once, and what is so in the end', async (t) => {
+  await using hooks = await startHooks();
+  const dir = mkdtempSync(join(tmpdir(), 'runnel-flapping-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const journal = await AlertJournal.open(join(dir, 'alerts.journal'));
+  let now = 0;
+  let id = 0;
+  const hook = { name: 'r', webhook: { url: hooks.url, headers: {} }, resend: 0, timeout: TIMEOUT, only: {} };
+  const receivers = await Receivers.open([hook], {
+    ...{ journal, firing: () => [], isSilenced: () => false, next: () => ++id, host: 'web-1' },
+    clock: () => now,
+  });
+  const stop = new AbortController();
+  const ran = receivers.run(stop.signal);
+  t.after(async () => {
+    stop.abort();
+    await ran;
+    await journal.close();
+  });
+  const at: number[] = [];
+  const all: { status: string; startsAt: string; annotations: Record<string, string> }[] = [];
+  hooks.answer = ({ body }) => {
+    all.push(...JSON.parse(body).alerts);
+    return { code: 200 };
+  };
+  let changes = 0;
+  const change = async (action: 'firing' | 'resolved' | null) => {
+    if (action !== null) {
+      changes++;
+      const one = alert(++id, { action, start: now, end: action === 'resolved' ? now : null, begins: false });
+      const told = [{ alert: one, to: toAll }];
+      const { letters, done } = receivers.letters(told, now);
+      await journal.take({ queued: letters.map(({ notification }) => notification), done }, { sync: false });
+      receivers.deliver(letters, told);
+    }
+    receivers.tellLate();
+    await until('all is told', () => receivers.status[0]!.waiting === 0);
+    while (at.length < all.length) at.push(now);
+    now += 10_000;
+  };
+  const HOURS = 3;
+  for (let i = 0; i < HOURS * 360; i++) await change(i % 2 === 0 ? 'firing' : 'resolved');
+  for (const from of at)
+    assert.ok(at.filter((time) => time >= from && time < from + 3_600_000).length <= 10, String(at));
+  assert.ok(at.length >= HOURS * 9, String(at));
+  // It was told that it fires within moments of its beginning, and never twice the same.
+  for (const [i, { status, startsAt }] of all.entries()) {
+    assert.equal(status, i % 2 === 0 ? 'firing' : 'resolved');
+    if (status === 'firing') assert.equal(Date.parse(startsAt), at[i]);
+  }
+  assert.match(all[8]!.annotations.flapping!, /^it flaps: that it ends may be told an hour late$/);
+  assert.match(all[9]!.annotations.flapping!, /^\d+ changes before it were not told$/);
+  // It stays as it is: in an hour everybody knows.
+  for (let i = 0; i < 360; i++) await change(null);
+  assert.equal(all.at(-1)!.status, 'resolved');
+  assert.equal(at.length + receivers.status[0]!.merged, changes);
+  await change('firing');
+  assert.equal(all.at(-1)!.status, 'firing');
+  assert.equal(journal.kept.queued.size, 0);
 });
 
 test('Slack is told at most once a second, and not before it says', async (t) => {
@@ -277,12 +339,18 @@ test('Slack is told at most once a second, and not before it says', async (t) =>
 
 test('Slack: nothing in a label is markup, or calls anybody', async () => {
   await using hooks = await startHooks();
-  const bad = alert(1, { summary: '<!channel> & <http://x|y>\u0000', labels: { a: '<@U1>' } });
+  const bad = alert(1, {
+    summary: '<!channel> & <http://x|y>\u0000',
+    labels: { a: '<@U1>', b: 'x\r\nresolved: all is well' },
+  });
   assert.deepEqual(await slack(hooks.url, TIMEOUT).tell(message(1, bad), NEVER), { done: true });
-  const { text, attachments } = JSON.parse(hooks.taken[0]!.body);
+  const { text, mrkdwn, attachments } = JSON.parse(hooks.taken[0]!.body);
   assert.equal(text, '[FIRING:1] hot on web-1');
+  assert.equal(mrkdwn, false);
   assert.match(attachments[0].text, /^firing: &lt;!channel&gt; &amp; &lt;http:\/\/x\|y&gt;/);
   assert.doesNotMatch(attachments[0].text, /[<>]/);
+  // A label makes no line of its own.
+  assert.match(attachments[0].text, /\(a=&lt;@U1&gt;, b=x resolved: all is well\)$/);
 });
 
 test('a program: JSON on its input, no shell, killed with what it began at its deadline', async (t) => {
@@ -338,6 +406,7 @@ test('mail: a real server; nothing in a label becomes a header', async (t) => {
   const [head] = mails[0]!.split('\r\n\r\n');
   assert.match(head!, /^Subject: .*FIRING:1/m);
   assert.doesNotMatch(head!, /^Bcc:/im);
+  assert.deepEqual(mails[0]!.match(/^(firing|resolved|X):/gm), ['firing:']);
   assert.match(head!, /^Auto-Submitted: auto-generated$/m);
   refuse = true;
   assert.equal((await channel.tell(message(2, bad), NEVER)).done, 'refused');

@@ -16,10 +16,7 @@ export async function email({ url, from, to }: EmailConfig, timeout: number): Pr
         const sent = transport.sendMail({
           from,
           to: [...to],
-          subject: titleOf(notification)
-            .replace(/[\x00-\x1f\x7f]+/g, ' ')
-            .slice(0, 200)
-            .toWellFormed(),
+          subject: titleOf(notification).slice(0, 200).toWellFormed(),
           text: `${linesOf(alerts, MOST_TOLD).join('\n')}\n`,
           // The same when it is sent again.
           messageId: `<${idempotencyKeyOf(notification)}@${host.replace(/[^a-zA-Z0-9.-]/g, '-') || 'runnel'}>`,

@@ -27,7 +27,7 @@ export function slack(url: string, timeout: number): Channel {
         ts: Math.floor(at / 1000),
         mrkdwn_in: [],
       };
-      const body = JSON.stringify({ text: title, attachments: [attachment] });
+      const body = JSON.stringify({ text: title, mrkdwn: false, attachments: [attachment] });
       return told(url, body, {}, { timeout, signal });
     },
   };

@@ -2,7 +2,7 @@
 import { createHmac } from '../../builtin.ts';
 import type { Alert, Notification } from '../notification.ts';
 import type { WebhookConfig } from '../receiver.ts';
-import { type Channel, statusOf } from './channel.ts';
+import { type Channel, flappingOf, statusOf } from './channel.ts';
 import { told } from './post.ts';
 
 /** What Alertmanager writes for an alert that has not ended. */
@@ -59,11 +59,14 @@ export function messageOf(notification: Notification, receiver: string): object 
   };
 }
 
-export function annotationsOf({ summary, value, threshold, action }: Alert): Record<string, string> {
+export function annotationsOf(alert: Alert): Record<string, string> {
+  const { summary, value, threshold, action } = alert;
+  const flapping = flappingOf(alert);
   return {
     summary,
     ...(value !== null && { value: String(value) }),
     ...(threshold !== null && { threshold: String(threshold) }),
+    ...(flapping.length > 0 && { flapping: flapping.join('; ') }),
     ...(action === 'no_data' && { description: 'Nothing is measured any more.' }),
   };
 }
