@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { aborted } from '../core/abort.ts';
 import type { MetricDocuments } from '../core/measured.ts';
 import { pointsOf } from './documents.ts';
-import { type AlertChange, Engine } from './engine.ts';
+import { Engine } from './engine.ts';
 import { heldForAlso, isHeldFor } from './held.ts';
 import type { Instance, InstanceState } from './instance.ts';
 import type { AlertJournal, JournalStep } from './journal.ts';
@@ -16,6 +16,7 @@ import type { State } from './machine.ts';
 import { type Alert, type AlertAction, type AlertOrigin, alertOf, type Notification } from './notification.ts';
 import type { Delivered } from './notify/channel.ts';
 import type { MailboxStatus } from './notify/mailbox.ts';
+import type { AlertChange } from './part.ts';
 import type { MetricPoint } from './point.ts';
 import type { ReceiverConfig } from './receiver.ts';
 import { Receivers, type Telling, toAll } from './receivers.ts';
@@ -70,16 +71,10 @@ export class Alerting {
   }
 
   /** A source has closed a window, or one piece of it (`last` false). */
-  readonly #pieces = new Map<string, MetricPoint[]>();
   window(source: string, interval: number, documents: MetricDocuments, last = true): void {
-    const points = this.#pieces.get(source) ?? [];
-    points.push(...pointsOf(documents, (name) => this.#engine.wants(name)));
-    if (!last) {
-      this.#pieces.set(source, points);
-      return;
-    }
-    this.#pieces.delete(source);
-    this.points(source, interval, points);
+    const points = pointsOf(documents, (name) => this.#engine.wants(name));
+    if (last) this.points(source, interval, points);
+    else this.#engine.take(source, interval, performance.now(), points);
   }
 
   points(source: string, interval: number, points: readonly MetricPoint[]): void {

@@ -7,37 +7,17 @@
  * Time is the monotonic clock's, milliseconds; after a gap of more than three intervals nothing is concluded from it.
  */
 import { wildcards } from '../config/wildcards.ts';
-import { ValueHistory } from './history.ts';
-import { Instance, type InstanceState } from './instance.ts';
-import type { State } from './machine.ts';
-import {
-  chosenLabels,
-  divisorOf,
-  labelKey,
-  MOST_INSTANCES,
-  MOST_INSTANCES_OF_RULE,
-  MOST_KNOWN,
-  OVERFLOW_LABELS,
-  type RulePart,
-  rememberSeries,
-  retime,
-  seriesOf,
-} from './part.ts';
+import type { Instance, InstanceState } from './instance.ts';
+import { chosenLabels, labelKey, MOST_INSTANCES, MOST_INSTANCES_OF_RULE, OVERFLOW_LABELS } from './instance-labels.ts';
+import { type AlertChange, LONGEST_GAP, MOST_KNOWN, RulePart } from './part.ts';
 import type { MetricPoint } from './point.ts';
-import { conditionsOf, type Rule } from './rule.ts';
+import type { Rule } from './rule.ts';
 
-/** Intervals: from what came after a longer gap nothing is concluded. */
-const LONGEST_GAP = 3;
 /** Of an interval: when a window that does not come is closed without it. */
 const LATE = 1.5;
 /** Instances whose values of the last hour are kept: as many as the status lists. */
 const MOST_HISTORIES = 1000;
 const ABSENT_SOURCE = '';
-
-export interface AlertChange {
-  instance: Instance;
-  previous: State;
-}
 
 interface Source {
   name: string;
@@ -84,12 +64,24 @@ export class Engine {
 
   /** A source has closed a window, which has these points of names that are wanted. */
   window(source: string, interval: number, now: number, points: Iterable<MetricPoint>): AlertChange[] {
+    this.take(source, interval, now, points);
+    return this.close(source, now);
+  }
+
+  /** Points of the window that a source is about to close. */
+  take(source: string, interval: number, now: number, points: Iterable<MetricPoint>): void {
     const known = this.#source(source, interval);
-    known.closed = now;
-    for (const part of known.parts) if (part.interval !== interval) retime(part, interval);
+    for (const part of known.parts) if (part.interval !== interval) part.retime(interval);
     for (const point of points) {
       for (const index of this.#rulesOf(point.name)) this.#add(index, known, point, now);
     }
+  }
+
+  /** A source has closed a window. */
+  close(source: string, now: number): AlertChange[] {
+    const known = this.#sources.get(source);
+    if (!known) return [];
+    known.closed = now;
     return [...known.parts].flatMap((part) => this.#evaluate(part, now));
   }
 
@@ -121,10 +113,8 @@ export class Engine {
     const rule = this.#rules.find(({ rule }) => rule.name === saved.rule && rule.hash === saved.hash)?.rule;
     if (!rule) return null;
     const part = this.#part(rule, saved.source, saved.interval);
-    const instance = new Instance(rule, saved.key, saved.attributes, saved.interval, saved.source);
-    instance.resume(saved);
-    part.instances.set(saved.key, instance);
-    this.#counted(instance);
+    const instance = part.restore(saved);
+    this.#counted(part, instance);
     return instance;
   }
 
@@ -153,16 +143,7 @@ export class Engine {
     const key = `${rule.name}\0${source}`;
     let part = this.#parts.get(key);
     if (!part) {
-      part = {
-        rule,
-        source,
-        interval,
-        instances: new Map(),
-        known: new Map(),
-        remembered: 0,
-        divisors: new Map(),
-        evaluated: null,
-      };
+      part = new RulePart(rule, source, interval);
       this.#parts.set(key, part);
       if (source !== ABSENT_SOURCE) this.#source(source, interval).parts.add(part);
     }
@@ -177,27 +158,27 @@ export class Engine {
     }
     source.byRule[index] ??= this.#part(rule, source.name, source.interval);
     const part = source.byRule[index];
-    const known = point.series === undefined ? null : seriesOf(part, point.name);
+    const known = point.series === undefined ? null : part.seriesOf(point.name);
     const had = known?.get(point.series!);
     if (had === null) return;
-    if (had && !had.gone) {
-      had.add(point);
+    if (had && had.slot >= 0) {
+      part.add(had, point);
       return;
     }
     if (!this.#isOf(rule, point)) {
-      if (known) rememberSeries(part, known, point.series!, null);
+      if (known) part.remember(known, point.series!, null);
       return;
     }
     const attributes = rule.by === null ? point.attributes : chosenLabels(point.attributes, rule.by);
     const key = labelKey(attributes);
     if (rule.of !== null && !matches(point.name)) {
-      divisorOf(part, key).add(point);
+      part.addDivisor(key, point);
       return;
     }
     const instance = this.#instance(part, key, attributes);
     // Where it was one too many there may be room later.
-    if (known && instance.key === key) rememberSeries(part, known, point.series!, instance);
-    instance.add(point);
+    if (known && instance.key === key) part.remember(known, point.series!, instance);
+    part.add(instance, point);
   }
 
   #isOf(rule: Rule, { attributes }: MetricPoint): boolean {
@@ -206,52 +187,35 @@ export class Engine {
   }
 
   #instance(part: RulePart, key: string, attributes: Readonly<Record<string, string>>): Instance {
-    const { instances, rule, interval, source } = part;
+    const { instances } = part;
     const had = instances.get(key);
     if (had) return had;
     if ((instances.size >= MOST_INSTANCES_OF_RULE || this.#count >= MOST_INSTANCES) && attributes !== OVERFLOW_LABELS) {
       return this.#instance(part, labelKey(OVERFLOW_LABELS), OVERFLOW_LABELS);
     }
-    const made = new Instance(rule, key, attributes, interval, source);
-    instances.set(key, made);
-    this.#counted(made);
+    const made = part.instance(key, attributes);
+    this.#counted(part, made);
     return made;
   }
 
-  #counted(instance: Instance): void {
+  #counted(part: RulePart, instance: Instance): void {
     this.#count++;
     if (this.#histories >= MOST_HISTORIES) return;
     this.#histories++;
-    instance.history = new ValueHistory();
+    part.rememberValues(instance);
   }
 
   #evaluate(part: RulePart, now: number): AlertChange[] {
-    const { rule, interval, instances, divisors, evaluated } = part;
-    const since = evaluated === null ? 0 : now - evaluated;
-    const passed = since > interval * LONGEST_GAP ? 0 : since;
-    part.evaluated = now;
-    const conditions = conditionsOf(rule, interval);
-    const changes: AlertChange[] = [];
-    for (const instance of instances.values()) {
-      const divisor = rule.of === null ? null : divisorOf(part, instance.key);
-      const previous = instance.evaluate(conditions, passed, divisor);
-      if (instance.history) instance.history.add(instance.progress.silent > 0 ? null : instance.value, now);
-      if (previous !== null) changes.push({ instance, previous });
-      if (instance.isOver) {
-        instances.delete(instance.key);
-        instance.gone = true;
-        this.#count--;
-        if (instance.history) this.#histories--;
-      }
-    }
-    for (const [key, divisor] of divisors) if (divisor.next()) divisors.delete(key);
-    return changes;
+    return part.evaluate(now, ({ history }) => {
+      this.#count--;
+      if (history) this.#histories--;
+    });
   }
 
   /** One without labels, which is there from the beginning: nothing came for so long. */
   #absent(rule: Rule, now: number, interval: number): AlertChange[] {
     const part = this.#part(rule, ABSENT_SOURCE, interval);
-    part.interval = interval;
+    if (part.interval !== interval) part.retime(interval);
     const before = part.evaluated;
     const seen = this.#seen.get(rule);
     const instance = this.#instance(part, labelKey({}), {});
@@ -261,7 +225,7 @@ export class Engine {
     else if (before !== null && now - before > interval * LONGEST_GAP)
       this.#seen.set(rule, Math.min(now, seen + (now - before)));
     const silent = now - this.#seen.get(rule)!;
-    instance.tell(silent >= rule.absent ? 1 : 0, silent / 1000);
+    part.tell(silent >= rule.absent ? 1 : 0, silent / 1000);
     return this.#evaluate(part, now);
   }
 }

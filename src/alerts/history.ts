@@ -15,6 +15,11 @@ export class ValueHistory {
     if (value !== null) this.#values[this.#minute % MINUTES] = value;
   }
 
+  /** There is none of this minute yet. */
+  isDue(now: number): boolean {
+    return Math.floor(now / MINUTE_MS) !== this.#minute;
+  }
+
   /** Oldest first, the last of this minute; null where there was none. None before the first value. */
   get values(): (number | null)[] {
     if (Number.isNaN(this.#minute)) return [];

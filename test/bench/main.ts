@@ -11,6 +11,7 @@ import { noKafka, startKafka } from '../support/kafka.ts';
 import { hasKcat } from '../support/kcat.ts';
 import { writeAccessLog } from './access-log.ts';
 import { buildAgent, packageVersion } from './agent.ts';
+import { alertFigures } from './alerts.ts';
 import { auditFigures } from './audit.ts';
 import type { Bench, Case, Figure } from './bench.ts';
 import { progress } from './bench.ts';
@@ -56,6 +57,7 @@ const CASES: Record<string, Case> = {
   many,
   'line-writes': lineWrites,
   checks,
+  alerts: alertFigures,
   traces: tracesFigures,
   'traces-beside': besideFile,
   'traces-flood': tracesFlood,

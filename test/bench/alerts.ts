@@ -1,0 +1,150 @@
+/**
+ * What rules cost: `node --expose-gc test/bench/alerts.ts` prints the figures as JSON. A window is taken in, when its points
+ * come, and evaluated, once they are in place; both on the thread that does all else.
+ */
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { keyOf } from '../../src/aggregate/bins.ts';
+import { pointsOf } from '../../src/alerts/documents.ts';
+import { Engine } from '../../src/alerts/engine.ts';
+import type { MetricPoint } from '../../src/alerts/point.ts';
+import type { Rule } from '../../src/alerts/rule.ts';
+import { configFrom } from '../../src/options.ts';
+import { type Figure, median } from './bench.ts';
+
+const RULES = 20;
+const OF_EACH = 1000;
+const INTERVAL = 10_000;
+const WINDOWS = 60;
+const WARM_UP = 40;
+const BINS = 20;
+/** Beyond every value, and below. */
+const NEVER = '> 1e9';
+const ALWAYS = '> -1';
+
+/** `npm run bench -- alerts`. */
+export async function alertFigures(): Promise<Figure[]> {
+  const program = fileURLToPath(import.meta.url);
+  return JSON.parse(execFileSync(process.execPath, ['--expose-gc', program], { encoding: 'utf8' })) as Figure[];
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(JSON.stringify(measured()));
+
+function measured(): Figure[] {
+  const figures: Figure[] = [];
+  const all = `alerts: ${RULES * OF_EACH} instances`;
+  for (const value of ['last', 'avg over 5m', 'max over 5m', 'change over 5m', 'p95 over 5m']) {
+    const { taken, evaluated } = cost(value, NEVER);
+    figures.push({ name: `${all}, ${value}, evaluated`, value: evaluated, unit: 'ms', at_most: 1 });
+    figures.push({ name: `${all}, ${value}, taken in`, value: taken, unit: 'ms' });
+  }
+  for (const value of ['last', 'p95 over 5m'])
+    figures.push({ name: `${all}, ${value}, all fire`, value: cost(value, ALWAYS).evaluated, unit: 'ms' });
+  figures.push({ name: `${all}, records read`, value: reading(), unit: 'ms' });
+  figures.push({ name: 'alerts: 1000 rules that nothing is of', value: without() * 1000, unit: 'us', at_most: 100 });
+  const { well, firing } = memory();
+  figures.push({ name: 'alerts: memory of an instance', value: well, unit: 'B' });
+  figures.push({ name: 'alerts: more of one that is pending', value: firing, unit: 'B', at_most: 100 });
+  return figures;
+}
+
+function rulesOf(count: number, value: string, fire: string, more: object = {}): Rule[] {
+  const rules = Array.from({ length: count }, (_, i) => ({ name: `r${i}`, metric: `m${i}`, value, fire, ...more }));
+  return configFrom({ alerts: { rules } }).alerts.rules;
+}
+
+function points(value: string): MetricPoint[] {
+  const bins = value.startsWith('p')
+    ? new Map(Array.from({ length: BINS }, (_, i) => [keyOf(1 + i / 5), 1 + i]))
+    : null;
+  const samples = (BINS * (BINS + 1)) / 2;
+  return Array.from({ length: RULES * OF_EACH }, (_, n) => {
+    const i = n % OF_EACH;
+    const common = {
+      name: `m${Math.floor(n / OF_EACH)}`,
+      attributes: { path: `/orders/${i}` },
+      series: `"path":"${i}"`,
+    };
+    if (bins) return { ...common, type: 'histogram', value: 600, count: samples, min: 1, max: 5, bins };
+    return { ...common, type: 'gauge', value: i, count: 1, min: i, max: i, bins };
+  });
+}
+
+/** Milliseconds a window, the medians. */
+function cost(value: string, fire: string): { taken: number; evaluated: number } {
+  const engine = new Engine(rulesOf(RULES, value, fire));
+  const all = points(value);
+  const [taken, evaluated]: [number[], number[]] = [[], []];
+  for (let window = 0; window < WARM_UP + WINDOWS; window++) {
+    const now = window * INTERVAL;
+    const began = performance.now();
+    engine.take('s', INTERVAL, now, all);
+    const took = performance.now();
+    engine.close('s', now);
+    if (window < WARM_UP) continue;
+    taken.push(took - began);
+    evaluated.push(performance.now() - took);
+  }
+  return { taken: median(taken), evaluated: median(evaluated) };
+}
+
+/** Points out of the records of a window, milliseconds. */
+function reading(): number {
+  const documents = Array.from({ length: RULES * OF_EACH }, (_, i) =>
+    JSON.stringify({
+      '@timestamp': '2026-11-22T14:00:00.000Z',
+      metric: {
+        ...{ name: `m${i % RULES}`, type: 'gauge', interval: 10, value: i },
+        attributes: { path: `/orders/${i}` },
+      },
+      host: { name: 'web-1' },
+    })
+      .replace('"metric":{', '')
+      .replace('}},"host"', '},"host"'),
+  );
+  const engine = new Engine(rulesOf(RULES, 'last', NEVER));
+  const times: number[] = [];
+  for (let i = 0; i < WINDOWS; i++) {
+    const began = performance.now();
+    if (pointsOf(documents, (name) => engine.wants(name)).length !== documents.length)
+      throw new Error('points are missing');
+    times.push(performance.now() - began);
+  }
+  return median(times);
+}
+
+/** A window of rules that have no instances, milliseconds. */
+function without(): number {
+  const engine = new Engine(rulesOf(1000, 'last', NEVER));
+  const [other] = points('last');
+  const all = Array.from({ length: 100 }, () => ({ ...other!, name: 'other' }));
+  const times: number[] = [];
+  for (let window = 0; window < WARM_UP + WINDOWS; window++) {
+    const began = performance.now();
+    engine.window('s', INTERVAL, window * INTERVAL, all);
+    engine.tick(window * INTERVAL, INTERVAL);
+    if (window >= WARM_UP) times.push(performance.now() - began);
+  }
+  return median(times);
+}
+
+/** Bytes an instance, and what one that is not ok has more. */
+function memory(): { well: number; firing: number } {
+  const used = () => {
+    globalThis.gc!();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
+  };
+  const all = points('last');
+  const of = (fire: string) => {
+    const before = used();
+    const engine = new Engine(rulesOf(RULES, 'last', fire, { for: '1h' }));
+    for (let window = 0; window < 3; window++) engine.window('s', INTERVAL, window * INTERVAL, all);
+    const bytes = (used() - before) / all.length;
+    if (!engine.wants('m0')) throw new Error('it is gone');
+    return bytes;
+  };
+  of(NEVER);
+  const well = of(NEVER);
+  return { well, firing: of(ALWAYS) - well };
+}
