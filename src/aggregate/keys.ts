@@ -5,15 +5,22 @@
  *   slots   number + 1, 0: free          open addressing by hash, at most half full
  *
  * `look` finds a text; where it is not there, `put` keeps the one that was looked for last. What is removed leaves a hole,
- * until holes are half of it.
+ * until holes are half of it. The bytes grow where they are, within addresses that are reserved for them: there is no
+ * copy that waits for the garbage collector.
  */
+import { release } from '../core/free.ts';
+
 const FIRST_BYTES = 4096;
+/** By so many the bytes grow. */
+const STEP_BYTES = 256 * 1024;
+/** Addresses a text, on average: with more the bytes move to others. They cost nothing. */
+const RESERVED_BYTES = 512;
 const FIRST_SLOTS = 64;
 const PRIME = 2 ** 31 - 1;
 
 export class Keys {
-  /** Every key, where `from` and `to` say; another Buffer after each `put` and `tidy`. */
-  bytes = Buffer.from(new ArrayBuffer(FIRST_BYTES));
+  /** Every key, where `from` and `to` say; another Buffer after each `put` and `tidy`, perhaps. */
+  bytes: Buffer;
   /** How many there are. */
   size = 0;
   readonly #starts: Uint32Array;
@@ -32,6 +39,7 @@ export class Keys {
 
   /** For numbers 0 ... `capacity` - 1. */
   constructor(capacity: number) {
+    this.bytes = reserved(FIRST_BYTES, Math.max(STEP_BYTES, capacity * RESERVED_BYTES));
     this.#starts = new Uint32Array(capacity);
     this.#lengths = new Uint32Array(capacity);
     this.#hashes = new Uint32Array(capacity);
@@ -56,7 +64,7 @@ export class Keys {
   /** The text that was looked for last, and not found, has this number from now on. */
   put(number: number): void {
     const room = padded(this.#lookedLength);
-    if (this.#used + room > this.bytes.length) this.#move(Math.max(this.bytes.length * 2, this.#used + room));
+    if (this.#used + room > this.bytes.length) this.#grow(this.#used + room);
     this.#looked.copy(this.bytes, this.#used, 0, room);
     this.#starts[number] = this.#used;
     this.#lengths[number] = this.#lookedLength;
@@ -91,7 +99,7 @@ export class Keys {
     let slots = this.#slots.length;
     while (slots > FIRST_SLOTS && this.size * 8 <= slots) slots /= 2;
     this.#rehash(slots);
-    if (this.#holes * 2 > this.#used) this.#move(Math.max(FIRST_BYTES, (this.#used - this.#holes) * 2));
+    if (this.#holes * 2 > this.#used) this.#move(Math.max(FIRST_BYTES, this.#used - this.#holes));
   }
 
   /** Where it is, or would be. */
@@ -123,6 +131,7 @@ export class Keys {
   }
 
   #rehash(slots: number): void {
+    release(this.#slots);
     this.#slots = new Uint32Array(slots);
     const mask = slots - 1;
     let left = this.size;
@@ -135,17 +144,25 @@ export class Keys {
     }
   }
 
-  /** All keys into other memory, without the holes. */
+  /** To `bytes` or more. */
+  #grow(bytes: number): void {
+    const { buffer } = this.bytes as Buffer<ArrayBuffer>;
+    const length = Math.ceil(bytes / STEP_BYTES) * STEP_BYTES;
+    if (length <= buffer.maxByteLength) buffer.resize(length);
+    else this.#move(length);
+  }
+
+  /** All keys into other memory, without the holes: `bytes` are enough for them. */
   #move(bytes: number): void {
-    // What is not used of it is not taken from the system.
-    const moved = Buffer.from(new ArrayBuffer(bytes));
+    const from = this.bytes;
+    const moved = reserved(bytes, Math.max(bytes * 2, (from.buffer as ArrayBuffer).maxByteLength));
     let at = 0;
     let left = this.size;
     for (let number = 0; left > 0; number++) {
       const length = this.#lengths[number]!;
       if (length === 0) continue;
       const start = this.#starts[number]!;
-      this.bytes.copy(moved, at, start, start + length);
+      from.copy(moved, at, start, start + length);
       this.#starts[number] = at;
       at += padded(length);
       left--;
@@ -153,7 +170,13 @@ export class Keys {
     this.bytes = moved;
     this.#used = at;
     this.#holes = 0;
+    release(from);
   }
+}
+
+/** Its length is always that of its memory, which grows to `most` bytes where it is. */
+function reserved(bytes: number, most: number): Buffer {
+  return Buffer.from(new ArrayBuffer(bytes, { maxByteLength: most }));
 }
 
 function padded(length: number): number {

@@ -56,21 +56,23 @@ export class Sketches {
   coarser = 0;
   readonly #arena: Arena;
   readonly #region: Region;
-  /** By number of series. */
-  readonly #blocks: Int32Array;
+  readonly #series: number;
+  /** By number of series; empty until there is a sketch. */
+  #blocks = new Int32Array(0);
 
   constructor(region: Region, series: number) {
     this.#region = region;
     this.#arena = region.arena;
-    this.#blocks = new Int32Array(series);
+    this.#series = series;
   }
 
   /** False: there is no room for a new sketch. `spare`: it may have the last of the room. */
   add(number: number, value: number, weight: number, spare = false): boolean {
-    let block = this.#blocks[number]!;
+    let block = this.#blocks[number] ?? 0;
     if (block === 0) {
       block = this.#open(spare);
       if (block === 0) return false;
+      if (this.#blocks.length === 0) this.#blocks = new Int32Array(this.#series);
       this.#blocks[number] = block;
     }
     const { words, ints } = this.#arena;
@@ -100,7 +102,7 @@ export class Sketches {
 
   /** Null: nothing was added. Good until the next call of anything here. */
   look(number: number): SketchView | null {
-    const block = this.#blocks[number]!;
+    const block = this.#blocks[number] ?? 0;
     if (block === 0) return null;
     const { words } = this.#arena;
     const f = block * 8;

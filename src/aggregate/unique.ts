@@ -19,23 +19,28 @@ export class Uniques {
   coarser = 0;
   readonly #arena: Arena;
   readonly #region: Region;
-  /** By number of series. */
-  readonly #blocks: Int32Array;
+  readonly #series: number;
+  /** By number of series; empty until there is a set, as `#counts` is. */
+  #blocks = new Int32Array(0);
   /** Hashes that a set has, or -1 - its size class when it is estimated. */
-  readonly #counts: Int32Array;
+  #counts = new Int32Array(0);
 
   constructor(region: Region, series: number) {
     this.#region = region;
     this.#arena = region.arena;
-    this.#blocks = new Int32Array(series);
-    this.#counts = new Int32Array(series);
+    this.#series = series;
   }
 
   /** The member is `bytes` from `from` to `to`. False: no room for a new set. `spare`: it may have the last of the room. */
   add(number: number, bytes: Uint8Array, from: number, to: number, spare = false): boolean {
-    if (this.#blocks[number] === 0) {
-      this.#blocks[number] = this.#region.take(0, spare);
-      if (this.#blocks[number] === 0) return false;
+    if ((this.#blocks[number] ?? 0) === 0) {
+      const block = this.#region.take(0, spare);
+      if (block === 0) return false;
+      if (this.#blocks.length === 0) {
+        this.#blocks = new Int32Array(this.#series);
+        this.#counts = new Int32Array(this.#series);
+      }
+      this.#blocks[number] = block;
     }
     const hash = hashOf(bytes, from, to);
     const count = this.#counts[number]!;

@@ -6,6 +6,7 @@ import { ConfigError, formatFault } from '../config/errors.ts';
 import { aborted } from '../core/abort.ts';
 import { log, setLog } from '../log.ts';
 import { takeInheritedSockets } from '../native/inherited.ts';
+import { giveBack, shareMalloc } from '../native/memory.ts';
 import { adoptOrphans } from '../native/orphans.ts';
 import { endNow, keepCapabilities } from '../native.ts';
 import type { LocatedConfig } from '../options.ts';
@@ -28,6 +29,7 @@ export interface RunOptions {
 /** Resolves with the exit code when the agent has stopped. */
 export async function run(options: RunOptions): Promise<number> {
   if (!runsHere()) return 2;
+  shareMalloc();
   const located = await choose(options);
   if (located === null) return 2;
   setLog(located.config.log);
@@ -73,6 +75,7 @@ export async function run(options: RunOptions): Promise<number> {
   announceReady(() => agent.reasons);
   ready = true;
   started.resolve(agent);
+  giveBack();
   const superseded = await Promise.race([aborted(stop), agent.superseded]);
   if (superseded) fail(`ends here: ${superseded.message}`, located);
   announceStop();

@@ -6,3 +6,8 @@ export function free(bytes: Buffer): void {
   const { buffer } = bytes;
   if (buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength) buffer.transfer(0);
 }
+
+/** The same of a table that has memory of its own, for another one has taken its place. */
+export function release(table: NodeJS.TypedArray): void {
+  (table.buffer as ArrayBuffer).transferToFixedLength(0);
+}

@@ -9,6 +9,7 @@
  * Keys and table are a cache: when either is full, both are emptied, and spellings are learned again.
  */
 import { readFileSync } from 'node:fs';
+import { release } from '../core/free.ts';
 
 /** Why the kernel gave a line back. */
 export const DONE = 0;
@@ -203,5 +204,6 @@ export class StatsdKernel {
     for (let i = 0; i < old.length; i += 4) {
       if (old[i] !== 0) this.#insert(old[i]!, old[i + 1]!, old[i + 2]!, old[i + 3]!);
     }
+    release(old);
   }
 }

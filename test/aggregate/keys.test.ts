@@ -51,3 +51,24 @@ test('what went gives its memory back', () => {
   assert.ok(keys.bytes.length <= 8192, `${keys.bytes.length}`);
   assert.equal(keys.look(`4 10 ${'x'.repeat(50)}`), 10);
 });
+
+test('bytes grow where they are: no copy of them waits to be collected', () => {
+  const keys = new Keys(20_000);
+  const { buffer } = keys.bytes;
+  for (let i = 0; i < 20_000; i++) {
+    keys.look(`${i} ${'x'.repeat(100)}`);
+    keys.put(i);
+  }
+  assert.equal(keys.bytes.buffer, buffer);
+  assert.equal(keys.look(`19999 ${'x'.repeat(100)}`), 19_999);
+});
+
+test('texts that are longer than was reckoned with have room as well', () => {
+  const keys = new Keys(100);
+  const text = (i: number) => `${i} ${'y'.repeat(10_000)}`;
+  for (let i = 0; i < 100; i++) {
+    keys.look(text(i));
+    keys.put(i);
+  }
+  for (let i = 0; i < 100; i++) assert.equal(keys.look(text(i)), i);
+});

@@ -13,6 +13,7 @@ import type { ByteSink } from '../../core/input.ts';
 import type { Measured } from '../../core/measured.ts';
 import type { Output } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
+import { giveBack } from '../../native/memory.ts';
 import { openBell, ring } from '../../native/poll.ts';
 import { closeSocket } from '../../native/sockets.ts';
 import { StatsdBooks } from './books.ts';
@@ -83,6 +84,8 @@ export class AggregatingThread {
   #asked: PromiseWithResolvers<StatsdTop> | null = null;
   #over = false;
   #capturing: ByteSink | null = null;
+  /** A window has been written out to its end: it has run through all that it runs through. */
+  #settledIn = false;
 
   constructor(settings: ThreadSettings) {
     this.#settings = settings;
@@ -189,8 +192,10 @@ export class AggregatingThread {
     const { nextWindowId, listeners, onReady, onRead } = this.#settings;
     if (message.type === 'piece') {
       this.#emitting = this.#emitting.then(() => this.#emit(output, message));
-    } else if (message.type === 'ready') onReady();
-    else if (message.type === 'read') onRead();
+    } else if (message.type === 'ready') {
+      onReady();
+      giveBack();
+    } else if (message.type === 'read') onRead();
     else if (message.type === 'window') this.#say({ type: 'id', id: nextWindowId() });
     else if (message.type === 'captured') this.#captured(message.bytes);
     else if (message.type === 'top') this.#answer(message.top);
@@ -255,6 +260,10 @@ export class AggregatingThread {
       this.#settings.onError(new Error(`statsd: cannot hand over a window: ${(error as Error).message}`));
     }
     this.#say({ type: 'next' });
+    if (piece.last && !this.#settledIn) {
+      this.#settledIn = true;
+      giveBack();
+    }
   }
 
   #say(message: ToThread): void {
