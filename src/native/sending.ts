@@ -20,10 +20,20 @@ export function openSender(place: SocketPlace): number {
   const size = Buffer.alloc(4);
   size.writeInt32LE(SEND_BUFFER);
   c.call('int setsockopt(int, int, int, void *, uint32_t)')(fd, SOL_SOCKET, SO_SNDBUF, size, 4);
-  if (c.call('int connect(int, void *, uint32_t)')(fd, address, address.length) === 0) return fd;
-  const error = systemError(c);
-  closeSocket(fd);
-  throw error;
+  try {
+    connectAgain(fd, place);
+    return fd;
+  } catch (error) {
+    closeSocket(fd);
+    throw error;
+  }
+}
+
+/** From now on it sends to whoever is at this place now. Throws the reason in the system's words. */
+export function connectAgain(fd: number, place: SocketPlace): void {
+  const c = needLibc();
+  const address = socketAddress(place);
+  if (c.call('int connect(int, void *, uint32_t)')(fd, address, address.length) !== 0) throw systemError(c);
 }
 
 /** sendmmsg(2) of stretches of one memory, which must not move. */

@@ -41,5 +41,10 @@ test('what a start has used of the program is given back, and what is needed com
   const after = programKb();
   assert.ok(after < before / 2, `${before} kB, then ${after} kB`);
   // JSON, regular expressions and text of another script run as before.
-  assert.equal(JSON.parse('{"a":"é"}').a.normalize('NFD').replace(/\u0301/u, ''), 'e');
+  assert.equal(
+    JSON.parse('{"a":"é"}')
+      .a.normalize('NFD')
+      .replace(/\u0301/u, ''),
+    'e',
+  );
 });

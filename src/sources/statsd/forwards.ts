@@ -1,10 +1,12 @@
 /** Places that packets are repeated to, as the main thread sees them: it finds their addresses and opens the sockets. */
 import { isIP } from 'node:net';
-import { parseListener } from '../../config/listener.ts';
-import { Backoff } from '../../core/abort.ts';
+import { networkInterfaces } from 'node:os';
+import { type ListenAddress, parseListener } from '../../config/listener.ts';
+import { Backoff, pause } from '../../core/abort.ts';
 import { log } from '../../log.ts';
-import { openSender } from '../../native/sending.ts';
+import { connectAgain, openSender } from '../../native/sending.ts';
 import { closeSocket } from '../../native/sockets.ts';
+import { leadsTo } from './leads-to.ts';
 import type { AggregatingThread } from './thread.ts';
 
 export interface ForwardStatus {
@@ -14,6 +16,9 @@ export interface ForwardStatus {
   lost: number;
   error: string | null;
 }
+
+/** Where packets are lost it is looked this often whether there is another socket by now. */
+const AGAIN_MS = 1000;
 
 interface Target {
   readonly address: string;
@@ -25,9 +30,15 @@ export class Forwards {
   readonly #targets: Target[];
   readonly #thread: AggregatingThread;
   readonly #native: boolean;
+  /** Where it is listened, as it is configured. */
+  readonly #listening: readonly ListenAddress[];
   #threadReady = false;
 
-  constructor(addresses: readonly string[], thread: AggregatingThread, native: boolean) {
+  constructor(
+    addresses: readonly string[],
+    { thread, listen, native }: { thread: AggregatingThread; listen: readonly string[]; native: boolean },
+  ) {
+    this.#listening = listen.map(parseListener);
     this.#targets = addresses.map((address) => ({ address, fd: null, error: null }));
     this.#thread = thread;
     this.#native = native;
@@ -46,7 +57,7 @@ export class Forwards {
     });
   }
 
-  /** Resolves when all are open, or the signal aborts. */
+  /** Until the signal aborts, or nothing is left to be done. */
   async open(signal: AbortSignal): Promise<void> {
     await Promise.all(this.#targets.map((target, i) => this.#open(target, i, signal)));
   }
@@ -72,20 +83,59 @@ export class Forwards {
     const backoff = new Backoff();
     while (!signal.aborted) {
       try {
-        const place = parseListener(target.address);
-        const fd = openSender('path' in place ? place : { host: await found(place.host), port: place.port });
+        const place = await located(parseListener(target.address));
+        if (this.#comesBack(place)) {
+          target.error = `${target.address} is where it listens itself: what comes would come for ever`;
+          log.warn(`statsd: nothing is repeated there: ${target.error}`);
+          return;
+        }
+        const fd = openSender(place);
         target.fd = fd;
         target.error = null;
         if (this.#threadReady) this.#thread.forward(i, fd);
+        if ('path' in place) await this.#stayConnected(target, { i, fd, place, signal });
         return;
       } catch (error) {
-        target.error = `cannot send to ${target.address}: ${(error as Error).message}`;
-        log.warnOnce(`forward ${target.address} open`, `statsd: ${target.error}; it is tried again`);
+        this.#fail(target, error as Error);
       }
       // The signal ends the wait.
       await backoff.wait(signal).catch(() => undefined);
     }
   }
+
+  /** A socket at a path is gone with its server: the next one has the same name, and is another. */
+  async #stayConnected(
+    target: Target,
+    { i, fd, place, signal }: { i: number; fd: number; place: { path: string }; signal: AbortSignal },
+  ): Promise<void> {
+    let before = 0;
+    while (await pause(AGAIN_MS, signal)) {
+      const { lost } = this.#thread.counters.forwarded(i);
+      if (lost === before) continue;
+      before = lost;
+      try {
+        connectAgain(fd, place);
+        target.error = null;
+      } catch (error) {
+        this.#fail(target, error as Error);
+      }
+    }
+  }
+
+  #comesBack(place: ListenAddress): boolean {
+    const mine = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
+    return this.#listening.some((listener) => leadsTo(place, listener, mine));
+  }
+
+  #fail(target: Target, { message }: Error): void {
+    target.error = `cannot send to ${target.address}: ${message}`;
+    log.warnOnce(`forward ${target.address} open`, `statsd: ${target.error}; it is tried again`);
+  }
+}
+
+/** With an IP address where there was a name. */
+async function located(place: ListenAddress): Promise<ListenAddress> {
+  return 'path' in place ? place : { ...place, host: await found(place.host) };
 }
 
 async function found(host: string): Promise<string> {

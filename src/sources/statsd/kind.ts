@@ -2,6 +2,7 @@
 import type { CommonConfig } from '../../config/config.ts';
 import { parseListener } from '../../config/listener.ts';
 import type { InputKind } from '../../core/input.ts';
+import { leadsTo } from './leads-to.ts';
 import { checkNaming } from './naming-options.ts';
 import { type StatsdConfig, statsdOption } from './options.ts';
 import { figures, lines, NOTHING, rows, type StatsdSaid, tables } from './report.ts';
@@ -28,7 +29,7 @@ export const statsd: InputKind<'statsd', StatsdConfig, StatsdInput, StatsdSaid> 
       if (first !== i) refuse(['statsd', 'listen', i], 'is listed twice');
     }
     for (const [i, address] of statsd.forward.entries()) {
-      if (listen.some((entry) => leadsTo(address, entry.address)))
+      if (listen.some((entry) => leadsTo(parseListener(address), parseListener(entry.address))))
         refuse(['statsd', 'forward', i], 'is where it listens itself: what comes would come for ever');
     }
   },
@@ -56,15 +57,6 @@ export const statsd: InputKind<'statsd', StatsdConfig, StatsdInput, StatsdSaid> 
   tables,
   open: async (_, host) => (await import('./open.ts')).openStatsd(host),
 };
-
-/** What is sent to `address` comes to who listens at `listener`. */
-function leadsTo(address: string, listener: string): boolean {
-  if (address === listener) return true;
-  const [to, at] = [parseListener(address), parseListener(listener)];
-  if (to.kind !== 'udp' || at.kind !== 'udp' || to.port !== at.port) return false;
-  const here = ['127.0.0.1', 'localhost', '::1', '0.0.0.0', '::'];
-  return to.host === at.host || (['0.0.0.0', '::'].includes(at.host) && here.includes(to.host));
-}
 
 function addressesOf({ listen }: StatsdConfig): string {
   return listen.map(({ address }) => address).join(', ');

@@ -135,7 +135,11 @@ class Statsd {
       },
       onRead: () => this.#close(),
     });
-    this.#forwards = new Forwards(config.forward, this.#thread, this.#native);
+    this.#forwards = new Forwards(config.forward, {
+      thread: this.#thread,
+      listen: config.listen.map(({ address }) => address),
+      native: this.#native,
+    });
     this.#bindings = new Bindings({
       listeners: this.#listeners,
       thread: this.#thread,

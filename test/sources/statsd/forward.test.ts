@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { appendFileSync, readFileSync, statSync, truncateSync } from 'node:fs';
+import { appendFileSync, readFileSync, statSync, truncateSync, unlinkSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -16,9 +16,10 @@ import { Tap } from '../../../src/admin/tap.ts';
 import { closeSocket, datagramsAvailable, openDatagrams } from '../../../src/native/sockets.ts';
 import { History } from '../../../src/report/history.ts';
 import { statsd as kind } from '../../../src/sources/statsd/kind.ts';
+import { freePorts } from '../../support/ports.ts';
 import { FOUR, listenOn, startStatsd } from '../../support/statsd.ts';
 import { statusOf } from '../../support/status.ts';
-import { until } from '../../support/until.ts';
+import { eventually, until } from '../../support/until.ts';
 
 const linux = { skip: datagramsAvailable() ? false : 'NOT TESTED: libc cannot be called here' };
 const MAIN = new URL('../../../src/main.ts', import.meta.url).pathname;
@@ -91,8 +92,55 @@ test('repeating to where it listens itself is refused', () => {
   assert.equal(check('udp://127.0.0.1:8125', 'udp://127.0.0.1:8125'), true);
   assert.equal(check('udp://0.0.0.0:8125', 'udp://127.0.0.1:8125'), true);
   assert.equal(check('unixgram:///run/a', 'unixgram:///run/a'), true);
+  assert.equal(check('udp://127.0.0.1:8125', 'udp://localhost:8125'), true);
+  assert.equal(check('udp://localhost:8125', 'udp://127.0.0.1:8125'), true);
+  assert.equal(check('udp://127.0.0.1:8125', 'udp://0.0.0.0:8125'), true);
+  assert.equal(check('udp://[::]:8125', 'udp://127.0.0.9:8125'), true);
+  assert.equal(check('udp://[::1]:8125', 'udp://127.0.0.1:8125'), false);
+  assert.equal(check('tcp://127.0.0.1:8125', 'udp://127.0.0.1:8125'), false);
   assert.equal(check('udp://127.0.0.1:8125', 'udp://127.0.0.1:8126'), false);
   assert.equal(check('udp://0.0.0.0:8125', 'udp://10.0.0.1:8125'), false);
+});
+
+test('an address that the machine has is where it listens itself', linux, async (t) => {
+  const mine = Object.values(networkInterfaces())
+    .flatMap((all) => all ?? [])
+    .find(({ family, internal }) => family === 'IPv4' && !internal);
+  if (!mine) return t.skip('NOT TESTED: this machine has no address besides that of the loopback');
+  const [port] = await freePorts(1);
+  const forward = [`udp://${mine.address}:${port}`];
+  const statsd = await startStatsd(t, [`udp://0.0.0.0:${port}`], {}, { forward });
+  await until('it says so', () => statsd.source.status().forward[0]!.error !== null);
+  assert.match(statsd.source.status().forward[0]!.error!, /is where it listens itself/);
+  await statsd.send('hits:1|c');
+  await statsd.received(1);
+  await statsd.end();
+});
+
+test('a server at a path that was started again is sent to again', linux, async (t) => {
+  const path = join(await directory(t), 'other');
+  const open = () => openDatagrams({ path }, { receiveBuffer: 65_536, timeout: 1 });
+  const former = open();
+  const statsd = await startStatsd(t, [FOUR], {}, { forward: [`unixgram://${path}`] });
+  const forwarded = () => statsd.source.status().forward[0]!;
+  await statsd.send('one:1|c');
+  await until('it was repeated', () => forwarded().packets === 1);
+  closeSocket(former.fd);
+  unlinkSync(path);
+  await statsd.send('two:1|c');
+  await until('nobody has it', () => forwarded().lost === 1);
+  await until('it says so', () => forwarded().error !== null);
+  const next = open();
+  t.after(() => closeSocket(next.fd));
+  let sent = 2;
+  await eventually('the next has one', async () => {
+    await statsd.send('more:1|c');
+    sent++;
+    return forwarded().packets > 1;
+  });
+  await until('nothing is wrong', () => forwarded().error === null);
+  await statsd.received(sent);
+  await statsd.end();
 });
 
 test('what was captured is sent again as it came', linux, async (t) => {
