@@ -1,16 +1,19 @@
 /** One request and its answer. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { type Access, authorize } from './access.ts';
 import { type Answer, type Handler, Refusal, type StreamedAnswer, textAnswer } from './answer.ts';
 import { type Budget, readBody, type Taken } from './body.ts';
 import type { Exchange, HttpConnection } from './connection.ts';
+import type { HeldBody } from './held-body.ts';
 import type { Limits } from './limits.ts';
 
 const HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 /** An answer is handed on in such parts: so it is seen whether the peer takes it. */
-const PART = 64 << 10;
+export const PART = 64 << 10;
 
 /** What the server has for its exchanges. */
 export interface Context {
@@ -24,12 +27,69 @@ export interface Context {
   /** This is the last request of its connection. */
   readonly closing: boolean;
   /** How it is said that a request is not served. */
-  readonly refusal: (request: IncomingMessage, why: Refusal) => Answer;
+  readonly refusal: (asked: RequestHead, why: Refusal) => Answer;
   /** Counts a request that is not served. */
   refuse(reason: string): void;
   /** Makes room for what the connection will be sent. */
   hold(connection: HttpConnection, body: readonly Buffer[]): void;
   release(connection: HttpConnection): void;
+}
+
+/** What is asked, however it came. */
+export interface RequestHead {
+  method: string;
+  url: string;
+  headers: IncomingHttpHeaders;
+  socket: Socket;
+  /** The body is. */
+  wanted(): void;
+}
+
+/** What the handler says to it. */
+export async function answerTo(
+  connection: HttpConnection,
+  asked: RequestHead,
+  read: (max: number, taken: Taken) => HeldBody | Promise<HeldBody>,
+  context: Context,
+): Promise<Answer | StreamedAnswer> {
+  const { method, url, headers, socket } = asked;
+  const taken: Taken = {
+    budget: context.budget,
+    bytes: 0,
+    held: null,
+    onBegin() {
+      connection.enter('body');
+      asked.wanted();
+    },
+    onBytes(bytes) {
+      context.bytes += bytes;
+      connection.touch();
+    },
+  };
+  const body = async (max: number) => {
+    const held = await read(max, taken);
+    connection.enter('work');
+    return held;
+  };
+  connection.enter('work');
+  try {
+    const certified = (socket as TLSSocket).authorized;
+    const { host, authorization } = headers;
+    authorize({ method, host, authorization, certified }, context.access);
+    return await context.handler({
+      ...target(url),
+      method,
+      headers,
+      socket,
+      body: async (max) => (await body(max)).joined(),
+      pieces: async (max) => (await body(max)).pieces,
+      discard: () => taken.held?.letGo(),
+    });
+  } catch (error) {
+    return said(asked, error as Error, context);
+  } finally {
+    context.budget.give(taken.bytes);
+  }
 }
 
 /** Resolves when the answer has left, or the peer. */
@@ -41,47 +101,12 @@ export async function exchange(
   const closed = new Promise<void>((resolve) => response.once('close', resolve));
   // The close tells it.
   response.on('error', () => undefined);
-  const taken: Taken = {
-    budget: context.budget,
-    bytes: 0,
-    held: null,
-    onBegin() {
-      connection.enter('body');
-      if (continues) response.writeContinue();
-    },
-    onBytes(bytes) {
-      context.bytes += bytes;
-      connection.touch();
-    },
+  const { method = '', url = '', headers, socket } = request;
+  const wanted = () => {
+    if (continues) response.writeContinue();
   };
-  connection.enter('work');
-  let answer: Answer | StreamedAnswer;
-  try {
-    const { headers, socket } = request;
-    const certified = (socket as TLSSocket).authorized;
-    const { host, authorization } = headers;
-    authorize({ method: request.method, host, authorization, certified }, context.access);
-    answer = await context.handler({
-      ...target(request),
-      method: request.method ?? '',
-      headers: request.headers,
-      socket,
-      async body(max) {
-        const held = await readBody(request, max, taken);
-        connection.enter('work');
-        return held.joined();
-      },
-      async pieces(max) {
-        const held = await readBody(request, max, taken);
-        connection.enter('work');
-        return held.pieces;
-      },
-      discard: () => taken.held?.letGo(),
-    });
-  } catch (error) {
-    answer = said(request, error as Error, context);
-  }
-  context.budget.give(taken.bytes);
+  const read = (max: number, taken: Taken) => readBody(request, max, taken);
+  const answer = await answerTo(connection, { method, url, headers, socket, wanted }, read, context);
   if (response.destroyed || response.socket === null) return;
   if ('begin' in answer) beginStream(connection, request, response, answer, context);
   else await send(connection, request, response, answer, context);
@@ -92,21 +117,21 @@ export async function exchange(
 /** What URL would leave as it is. */
 const PLAIN_PATH = /^(?:\/[\w-]+)+$/;
 
-function target({ url = '' }: IncomingMessage): { path: string; query: URLSearchParams } {
+function target(url: string): { path: string; query: URLSearchParams } {
   if (PLAIN_PATH.test(url)) return { path: url, query: new URLSearchParams() };
   if (!URL.canParse(url, 'http://agent')) throw new Refusal(400, 'malformed', 'This is no path.');
   const { pathname: path, searchParams: query } = new URL(url, 'http://agent');
   return { path, query };
 }
 
-function said(request: IncomingMessage, error: Error, context: Context): Answer {
+function said(asked: RequestHead, error: Error, context: Context): Answer {
   const refusal = error instanceof Refusal ? error : new Refusal(500, 'failed', error.message);
   if (refusal === error) context.refuse(refusal.reason);
-  return context.refusal(request, refusal);
+  return context.refusal(asked, refusal);
 }
 
 /** As text, where a server has no form of its own for it. */
-export function plainRefusal(_: IncomingMessage, error: Refusal): Answer {
+export function plainRefusal(_: RequestHead, error: Refusal): Answer {
   return { ...textAnswer(error.code, error.message), headers: error.headers };
 }
 
@@ -114,13 +139,13 @@ async function send(
   connection: HttpConnection,
   { method }: IncomingMessage,
   response: ServerResponse,
-  { code, type = TEXT_TYPE, headers, body }: Answer,
+  answer: Answer,
   context: Context,
 ): Promise<void> {
+  const { code, body } = answer;
   const pieces = typeof body === 'string' ? [Buffer.from(body)] : body;
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  const about = { 'Content-Type': type, 'Content-Length': length, ...headers };
-  response.writeHead(code, { ...kept(response, context), ...HEADERS, ...about });
+  response.writeHead(code, answerFields(answer, length, response.shouldKeepAlive, context));
   connection.enter('send');
   if (method !== 'HEAD') {
     context.hold(connection, pieces);
@@ -129,20 +154,40 @@ async function send(
       response.end(typeof body === 'string' ? body : pieces[0]);
       return;
     }
-    for (const piece of pieces) {
-      for (let at = 0; at < piece.length && !response.destroyed; at += PART) {
-        await written(response, piece.subarray(at, at + PART));
-        connection.touch();
-      }
-    }
+    await inParts(connection, response, pieces, written);
   }
   response.end();
 }
 
+/** Of an answer of so many bytes. */
+export function answerFields(
+  { type = TEXT_TYPE, headers }: Answer,
+  length: number,
+  keeps: boolean,
+  context: Context,
+): Record<string, string | number> {
+  return { ...kept(keeps, context), ...HEADERS, 'Content-Type': type, 'Content-Length': length, ...headers };
+}
+
 /** What becomes of the connection. */
-function kept(response: ServerResponse, { closing, limits }: Context): Record<string, string> {
+function kept(keeps: boolean, { closing, limits }: Context): Record<string, string> {
   if (closing) return { Connection: 'close' };
-  return response.shouldKeepAlive ? { 'Keep-Alive': `timeout=${Math.floor(limits.keep_ms / 1000)}` } : {};
+  return keeps ? { 'Keep-Alive': `timeout=${Math.floor(limits.keep_ms / 1000)}` } : {};
+}
+
+/** Resolves when all of it has left, or the peer. */
+export async function inParts<S extends Writable>(
+  connection: HttpConnection,
+  to: S,
+  pieces: readonly Buffer[],
+  written: (to: S, part: Buffer) => Promise<void>,
+): Promise<void> {
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.length && !to.destroyed; at += PART) {
+      await written(to, piece.subarray(at, at + PART));
+      connection.touch();
+    }
+  }
 }
 
 /** Resolves when the part has left, or the peer. */
@@ -164,7 +209,7 @@ function beginStream(
   context: Context,
 ): void {
   const { streams } = context;
-  response.writeHead(200, { ...kept(response, context), ...HEADERS, 'Content-Type': type });
+  response.writeHead(200, { ...kept(response.shouldKeepAlive, context), ...HEADERS, 'Content-Type': type });
   if (method === 'HEAD') {
     response.end();
     return;

@@ -19,6 +19,7 @@ import { HttpConnection, peerOf } from './connection.ts';
 import { type Context, exchange, plainRefusal } from './exchange.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import { listen, type Where } from './listen.ts';
+import { servePlainly } from './plain.ts';
 import { type TlsFiles, tlsServer } from './tls.ts';
 
 const MAX_HEAD = 16 << 10;
@@ -172,7 +173,7 @@ export class HttpServer implements Context {
     socket.on('error', () => undefined);
     socket.once('close', () => this.#forget(connection));
     if (tls) tls.emit('connection', socket);
-    else this.#parser.emit('connection', socket);
+    else this.#listen(connection);
   }
 
   /** Behind the TLS socket is one that was accepted: the one with its port. */
@@ -184,10 +185,23 @@ export class HttpServer implements Context {
       connection.socket = socket;
       connection.enter('head');
       this.#of.set(socket, connection);
-      this.#parser.emit('connection', socket);
+      this.#listen(connection);
       return;
     }
     socket.destroy();
+  }
+
+  #listen(connection: HttpConnection): void {
+    servePlainly({
+      connection,
+      context: this,
+      serve: async (exchange, url) => {
+        connection.busy = true;
+        await this.#tried(connection, exchange, url);
+        this.#isServed(connection);
+      },
+      handOn: () => this.#parser.emit('connection', connection.socket),
+    });
   }
 
   #forget(connection: HttpConnection): void {
@@ -248,16 +262,25 @@ export class HttpServer implements Context {
   async #serve(connection: HttpConnection): Promise<void> {
     connection.busy = true;
     for (let next = connection.ahead.shift(); next; next = connection.ahead.shift()) {
+      const begun = next;
       this.#ahead--;
-      this.requests++;
-      try {
-        await exchange(connection, next, this);
-      } catch (error) {
-        // Not the peer's fault, but not worth the agent's life.
-        this.#say('failed', `cannot answer ${next.request.url}: ${(error as Error).message}`);
-        this.#drop(connection, 'failed');
-      }
+      await this.#tried(connection, () => exchange(connection, begun, this), begun.request.url);
     }
+    this.#isServed(connection);
+  }
+
+  async #tried(connection: HttpConnection, exchange: () => Promise<void>, url: string | undefined): Promise<void> {
+    this.requests++;
+    try {
+      await exchange();
+    } catch (error) {
+      // Not the peer's fault, but not worth the agent's life.
+      this.#say('failed', `cannot answer ${url}: ${(error as Error).message}`);
+      this.#drop(connection, 'failed');
+    }
+  }
+
+  #isServed(connection: HttpConnection): void {
     connection.busy = false;
     if (!this.#connections.has(connection)) return;
     if (connection.wrong !== null) connection.refuse(connection.wrong);

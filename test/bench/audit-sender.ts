@@ -47,8 +47,8 @@ let made = 0;
 /** Makes what stands at `at` another event. */
 function renew(bytes: Buffer, at: number): void {
   const number = (made++).toString(16).padStart(8, '0');
-  bytes.latin1Write(`${RUN}${number}`.padEnd(ID.length, '-'), at + ID_AT);
-  bytes.latin1Write(`${number}${RUN}`, at + TRACE_AT);
+  bytes.write(`${RUN}${number}`.padEnd(ID.length, '-'), at + ID_AT, 'latin1');
+  bytes.write(`${number}${RUN}`, at + TRACE_AT, 'latin1');
 }
 
 type Door = (write: (bytes: Buffer) => void, heard: (take: Take) => Promise<void>) => Promise<{ ask: Ask; take: Take }>;
@@ -68,7 +68,7 @@ const toAgent: Door = async (write) => {
       write(request);
     },
     take(piece) {
-      text += piece.latin1Slice(0, piece.length);
+      text += piece.toString('latin1');
       const end = text.indexOf('\r\n\r\n');
       if (end < 0) return false;
       if (!text.startsWith('HTTP/1.1 201 ')) throw new Error(text);
@@ -95,7 +95,7 @@ function int16(...numbers: number[]): Buffer {
 
 /** A statement that was prepared once; it is a transaction, committed when PostgreSQL is ready for the next one. */
 const toPostgres: Door = async (write, heard) => {
-  let rest = Buffer.alloc(0);
+  let rest: Buffer = Buffer.alloc(0);
   const take: Take = (piece) => {
     rest = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
     let ready = false;

@@ -1,6 +1,6 @@
 /** Why an event is not taken, as the client reads it: JSON with what is wrong, and where. */
-import type { IncomingMessage } from 'node:http';
 import { type Answer, jsonAnswer, Refusal } from '../../http/answer.ts';
+import type { RequestHead } from '../../http/exchange.ts';
 
 export interface AuditPlace {
   /** Of NDJSON, from 1. */
@@ -33,7 +33,7 @@ export function tryAgain(why: string, seconds = 1): AuditRefusal {
   return new AuditRefusal(503, 'not_durable', `${why}: send the same again`, {}, { 'Retry-After': String(seconds) });
 }
 
-export function auditRefusal(_: IncomingMessage, error: Refusal): Answer {
+export function auditRefusal(_: RequestHead, error: Refusal): Answer {
   const told = error instanceof AuditRefusal ? error.told : {};
   return { ...jsonAnswer(error.code, { error: error.message, ...told }), headers: error.headers };
 }
