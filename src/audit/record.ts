@@ -19,8 +19,8 @@ export const HASH_BYTES = 32;
 export const STREAM_BYTES = 8;
 /** `2026-12-01T07:00:00.000Z`. */
 export const TIME_BYTES = 24;
-/** Before the first record or seal. */
-export const ZEROS: Buffer = Buffer.alloc(HASH_BYTES);
+/** Before the first record or seal, hex. */
+export const ZEROS = '00'.repeat(HASH_BYTES);
 
 /** A link of the chain. */
 export interface AuditLink {
@@ -64,23 +64,25 @@ export function twentyDigits(n: number): string {
   return String(n).padStart(20, '0');
 }
 
-/** The hash of a record, raw; `client` ends with its brace. */
-export function recordHash(previous: Uint8Array, link: Omit<AuditLink, 'previous' | 'hash'>, client: Buffer): Buffer {
+/** The hash of a record, as `previous` in hex; `client` ends with its brace. */
+export function recordHash(previous: string, link: Omit<AuditLink, 'previous' | 'hash'>, client: Buffer): string {
   const length = HASHED_HEAD_BYTES + client.length;
   const bytes = hashed(length);
   bytes[0] = RECORD;
-  bytes.set(previous, 1);
-  bytes.write(link.stream, 1 + HASH_BYTES, 'hex');
+  bytes.write(previous, 1, HASH_BYTES, 'hex');
+  bytes.write(link.stream, 1 + HASH_BYTES, STREAM_BYTES, 'hex');
   bytes.writeBigUInt64BE(BigInt(link.sequence), 1 + HASH_BYTES + STREAM_BYTES);
   bytes.write(link.time, HASHED_HEAD_BYTES - TIME_BYTES, TIME_BYTES, 'latin1');
   client.copy(bytes, HASHED_HEAD_BYTES);
-  return hash('sha256', bytes.subarray(0, length), 'buffer');
+  return hash('sha256', bytes.subarray(0, length), 'hex');
 }
 
 /** Writes the link behind the client's bytes, over their last brace: `at` is where that stands. */
 export function writeLink(to: Buffer, at: number, { stream, sequence, time, previous, hash }: AuditLink): void {
+  let text = '';
   const values = [stream, twentyDigits(sequence), time, previous, hash];
-  to.write(`${LINK_FIELDS.map(([before], i) => `${before}${values[i]}`).join('')}${END}`, at, LINK_BYTES, 'latin1');
+  for (let i = 0; i < values.length; i++) text += LINK_FIELDS[i]![0] + values[i]!;
+  to.write(text + END, at, LINK_BYTES, 'latin1');
 }
 
 /** A record's value: the client's bytes and their link. */
@@ -107,7 +109,7 @@ export function readAuditRecord(value: Buffer): AuditRecord | null {
 
 /** Its hash is that of its bytes. */
 export function isIntact(record: AuditRecord): boolean {
-  return recordHash(Buffer.from(record.previous, 'hex'), record, record.client).toString('hex') === record.hash;
+  return recordHash(record.previous, record, record.client) === record.hash;
 }
 
 function hashed(length: number): Buffer {

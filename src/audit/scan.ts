@@ -22,7 +22,7 @@ const DIGITS = /^\d{20}$/;
 const HEX = /^[0-9a-f]+$/;
 /** Events are smaller: those are at most 256 KiB. */
 const USUAL_BYTES = 16 << 10;
-const NO_PREVIOUS = ZEROS.toString('hex');
+const NO_PREVIOUS = ZEROS;
 
 export class RecordScan {
   /** The stream's id, 16 hex digits. */

@@ -19,9 +19,9 @@ export class MadeStream {
   readonly name: string;
   readonly id: string;
   sequence = 0;
-  previous: Buffer = ZEROS;
+  previous = ZEROS;
   sealed = 0;
-  sealHash: string = ZEROS.toString('hex');
+  sealHash = ZEROS;
   keyNumber: number;
   #time = Date.parse('2026-12-01T07:00:00.000Z');
 
@@ -48,7 +48,7 @@ export class MadeStream {
     );
     const link = { stream: this.id, sequence: ++this.sequence, time: this.time() };
     const hash = recordHash(this.previous, link, client);
-    const whole = { ...link, previous: this.previous.toString('hex'), hash: hash.toString('hex') };
+    const whole = { ...link, previous: this.previous, hash };
     this.previous = hash;
     const headers = { stream: this.name, sequence: String(this.sequence) };
     return { partition: 0, key: this.name, headers, value: auditRecord(client, whole) };
@@ -61,7 +61,7 @@ export class MadeStream {
       stream: this.id,
       from: this.sealed + 1,
       to: this.sequence,
-      head: this.previous.toString('hex'),
+      head: this.previous,
       previous_seal: this.sealHash,
       next_key: madeKey(next).key,
     };

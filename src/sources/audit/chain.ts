@@ -41,7 +41,7 @@ interface Draft {
   begun: number;
   /** Those that make room for them. */
   ended: Set<string>;
-  ids: Map<string, KnownEvent & { key: Buffer }>;
+  ids: Map<string, KnownEvent>;
   files: Map<string, number>;
   sections: Sections;
   silent: boolean;
@@ -90,16 +90,15 @@ export class Chains {
           ['peer', request.peer],
           ...(sent ? [['producer', sent] as [string, string]] : []),
         ]);
-        const key = keys[i]!;
         known[i] = { digest: event.digest, sequence, hash };
-        this.#draft.ids.set(key.toString('latin1'), { key, ...known[i] });
+        this.#draft.ids.set(keys[i]!, known[i]);
       }
     });
     return takenEvents(name, known, false);
   }
 
   /** All of it is on the medium already: nothing is written for it. */
-  knows({ producer }: AuditRequest, keys: readonly Buffer[]): boolean {
+  knows({ producer }: AuditRequest, keys: readonly string[]): boolean {
     return producer === null && keys.every((key) => this.ids.has(key));
   }
 
@@ -129,12 +128,12 @@ export class Chains {
     time: string,
     input: string,
     more: readonly [string, string][],
-  ): { sequence: number; hash: Buffer } {
+  ): { sequence: number; hash: string } {
     const state = this.#stream(name);
     const sequence = state.sequence + 1;
     const link = { stream: state.id, time, sequence };
     const hash = recordHash(state.head, link, bytes);
-    const value = this.#value(bytes, { ...link, previous: state.head.toString('hex'), hash: hash.toString('hex') });
+    const value = this.#value(bytes, { ...link, previous: state.head, hash });
     const headers: [string, string][] = [['stream', name], ['sequence', twentyDigits(sequence)], ...more];
     this.#draft.sections.add(name, value, headers, input);
     state.sequence = sequence;
@@ -182,7 +181,7 @@ export class Chains {
       this.streams.delete(name);
       this.#o.ended(name);
     }
-    for (const { key, ...known } of ids.values()) this.ids.add(key, known);
+    for (const [key, known] of ids) this.ids.add(key, known);
     this.producers.commit();
     for (const [file, end] of files) this.#fileTo(file, end);
     this.#draft = emptyDraft();
@@ -201,17 +200,16 @@ export class Chains {
 
   /** What the log has, at the start. */
   replay(name: string, link: AuditLink, event: ReplayedEvent, producer: string | null): void {
-    const hash = Buffer.from(link.hash, 'hex');
     const now = this.streams.get(name);
     const state = now?.id === link.stream ? now : newStream(name, link.stream);
     this.streams.delete(name);
     this.streams.set(name, state);
     if (event.file) state.files = true;
     state.sequence = link.sequence;
-    state.head = hash;
+    state.head = link.hash;
     const { id, digest, file } = event;
     if (file) this.#fileTo(file.id, Math.max(file.end, this.files.get(file.id) ?? 0));
-    else if (id !== null) this.ids.add(idKey(name, id), { digest, sequence: link.sequence, hash });
+    else if (id !== null) this.ids.add(idKey(name, id), { digest, sequence: link.sequence, hash: link.hash });
     const position = producer === null ? null : readProducer(producer);
     if (position) this.producers.replay(name, position, this.ids);
   }
@@ -222,14 +220,14 @@ export class Chains {
     if (this.files.size > MOST_FILES) this.files.delete(this.files.keys().next().value!);
   }
 
-  #known(key: Buffer): KnownEvent | null {
-    return this.#draft.ids.get(key.toString('latin1')) ?? this.ids.get(key);
+  #known(key: string): KnownEvent | null {
+    return this.#draft.ids.get(key) ?? this.ids.get(key);
   }
 
   /** `from`: those before it are known by their numbers. */
   #refuseChanged(request: AuditRequest, known: readonly (KnownEvent | null)[], from: number): void {
     const { events, stream, producer } = request;
-    const changed = known.flatMap((one, i) => (one && !one.digest.equals(events[i]!.digest) ? [i] : []));
+    const changed = known.flatMap((one, i) => (one && one.digest !== events[i]!.digest ? [i] : []));
     if (producer) {
       const after = this.producers.idsKnownAfter(stream, producer, this.ids.oldest);
       for (let i = 0; i < from; i++) if (!known[i] && producer.sequence + i > after) changed.push(i);
@@ -285,7 +283,7 @@ export class Chains {
 /** An event that the log has. `file`: it was a line of that file, which ended there. */
 export interface ReplayedEvent {
   id: string | null;
-  digest: Buffer;
+  digest: string;
   file: { id: string; end: number } | null;
 }
 

@@ -12,14 +12,16 @@ export const MOST_REQUEST_BYTES = 1 << 20;
 export const MOST_OF_REQUEST = 1000;
 const MOST_DEPTH = 32;
 const MOST_ID_BYTES = 128;
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,9}(?:Z|[+-]\d\d:\d\d)$/;
+/** But for the days that only some months have. */
+const TIME =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3,9}(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
 
 export interface AuditEvent {
   /** As they came, without white space around them. */
   bytes: Buffer;
   id: string;
-  /** Tells whether another event has the same bytes. */
-  digest: Buffer;
+  /** Tells whether another event has the same bytes: see `digestOf`. */
+  digest: string;
   /** `service.name`, where there is one. */
   service: string | null;
 }
@@ -55,8 +57,17 @@ export function readEvent(bytes: Buffer, required: readonly string[], line?: num
   const missing = required.filter((name) => isMissing(fieldOf(fields, name)));
   if (missing.length > 0) throw new AuditRefusal(422, 'missing', 'fields are missing', { ...place, missing });
   const service = fieldOf(fields, 'service.name');
-  const digest = hash('sha256', bytes, 'buffer').subarray(0, 16);
-  return { bytes, id, digest, service: typeof service === 'string' && service !== '' ? service : null };
+  return {
+    bytes,
+    id,
+    digest: digestOf(bytes),
+    service: typeof service === 'string' && service !== '' ? service : null,
+  };
+}
+
+/** Sha-256, cut short to 16 bytes, a character each: a string is had for a third of what a buffer takes. */
+export function digestOf(bytes: Buffer): string {
+  return hash('sha256', bytes, 'latin1').slice(0, 16);
 }
 
 /** The id of a record that was taken before; null: it has none. */
@@ -86,12 +97,11 @@ function fieldOf(event: Record<string, unknown>, name: string): unknown {
   return at;
 }
 
-/** Date.parse takes the 30th of February for the 2nd of March, and 24:00 for the next day. */
+/** Date.parse takes the 30th of February for the 2nd of March. */
 function isTime(text: string): boolean {
-  if (!TIME.test(text) || Number.isNaN(Date.parse(text))) return false;
-  const local = text.slice(0, 19);
-  const at = Date.parse(`${local}Z`);
-  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(local);
+  if (!TIME.test(text)) return false;
+  const day = text.slice(0, 10);
+  return text.slice(8, 10) <= '28' || new Date(Date.parse(day)).toISOString().startsWith(day);
 }
 
 /** The escape of one half: only then is it looked whether the other one is there. */

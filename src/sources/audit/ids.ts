@@ -15,9 +15,11 @@ import { openOrCreate } from '../../core/files.ts';
 
 /** An event that was taken. */
 export interface KnownEvent {
-  digest: Buffer;
+  /** See `digestOf`. */
+  digest: string;
   sequence: number;
-  hash: Buffer;
+  /** Hex. */
+  hash: string;
 }
 
 /** What of the ids a file holds. */
@@ -29,12 +31,14 @@ export interface SavedIds {
 
 const ENTRY_BYTES = 84;
 const KEY_AT = 16;
+const KEY_BYTES = 16;
 const DIGEST_AT = 32;
 const HASH_AT = 48;
 const CRC_AT = 80;
 
-export function idKey(stream: string, id: string): Buffer {
-  return hash('sha256', `${stream}\0${id}`, 'buffer').subarray(0, 16);
+/** 16 bytes, a character each. */
+export function idKey(stream: string, id: string): string {
+  return hash('sha256', `${stream}\0${id}`, 'latin1').slice(0, 16);
 }
 
 export class RecentIds {
@@ -73,11 +77,7 @@ export class RecentIds {
         ids.#lacking = ids.count;
         continue;
       }
-      ids.add(entry.subarray(KEY_AT, DIGEST_AT), {
-        digest: entry.subarray(DIGEST_AT, HASH_AT),
-        sequence: entry.readDoubleBE(8),
-        hash: entry.subarray(HASH_AT, CRC_AT),
-      });
+      ids.add(entry.toString('latin1', KEY_AT, DIGEST_AT), eventIn(entry));
     }
     // One of another capacity is another file, and all of it is written.
     ids.#stored = capacity === saved.capacity ? saved.count : 0;
@@ -89,31 +89,26 @@ export class RecentIds {
     return Math.max(this.#lacking, this.count - this.capacity);
   }
 
-  has(key: Buffer): boolean {
+  has(key: string): boolean {
     return this.#find(key) >= 0;
   }
 
-  get(key: Buffer): KnownEvent | null {
+  get(key: string): KnownEvent | null {
     const slot = this.#find(key);
     if (slot < 0) return null;
-    const entry = this.#entry(this.#index[slot]! - 1);
-    return {
-      digest: entry.subarray(DIGEST_AT, HASH_AT),
-      sequence: entry.readDoubleBE(8),
-      hash: entry.subarray(HASH_AT, CRC_AT),
-    };
+    return eventIn(this.#entry(this.#index[slot]! - 1));
   }
 
   /** The oldest is forgotten for it. */
-  add(key: Buffer, { digest, sequence, hash: head }: KnownEvent): void {
+  add(key: string, { digest, sequence, hash: head }: KnownEvent): void {
     const place = this.count % this.capacity;
     this.#forget(place);
     const entry = this.#entry(place);
     entry.writeDoubleBE(this.count, 0);
     entry.writeDoubleBE(sequence, 8);
-    key.copy(entry, KEY_AT);
-    digest.copy(entry, DIGEST_AT);
-    head.copy(entry, HASH_AT);
+    entry.write(key, KEY_AT, 'latin1');
+    entry.write(digest, DIGEST_AT, 'latin1');
+    entry.write(head, HASH_AT, 'hex');
     this.count++;
     let slot = this.#home(key);
     while (this.#index[slot] !== 0) slot = (slot + 1) & this.#mask;
@@ -155,29 +150,35 @@ export class RecentIds {
     return this.#ring.subarray(place * ENTRY_BYTES, (place + 1) * ENTRY_BYTES);
   }
 
-  #home(key: Buffer): number {
-    return key.readUInt32BE(0) & this.#mask;
+  #home(key: string): number {
+    const [a, b, c, d] = [key.charCodeAt(0), key.charCodeAt(1), key.charCodeAt(2), key.charCodeAt(3)];
+    return ((a << 24) | (b << 16) | (c << 8) | d) & this.#mask;
+  }
+
+  /** Of the entry in this place. */
+  #homeOf(place: number): number {
+    return this.#ring.readInt32BE(place * ENTRY_BYTES + KEY_AT) & this.#mask;
   }
 
   /** Where in the index it is; -1: nowhere. */
-  #find(key: Buffer): number {
+  #find(key: string): number {
     for (let slot = this.#home(key); this.#index[slot] !== 0; slot = (slot + 1) & this.#mask) {
       const at = (this.#index[slot]! - 1) * ENTRY_BYTES + KEY_AT;
-      if (key.compare(this.#ring, at, at + 16) === 0) return slot;
+      if (this.#ring.toString('latin1', at, at + KEY_BYTES) === key) return slot;
     }
     return -1;
   }
 
   /** Takes what is in this place out of the index; what stands behind it moves up, so that it is found. */
   #forget(place: number): void {
-    let free = this.#home(this.#entry(place).subarray(KEY_AT, DIGEST_AT));
+    let free = this.#homeOf(place);
     while (this.#index[free] !== place + 1) {
       if (this.#index[free] === 0) return;
       free = (free + 1) & this.#mask;
     }
     this.#index[free] = 0;
     for (let slot = (free + 1) & this.#mask; this.#index[slot] !== 0; slot = (slot + 1) & this.#mask) {
-      const home = this.#home(this.#entry(this.#index[slot]! - 1).subarray(KEY_AT, DIGEST_AT));
+      const home = this.#homeOf(this.#index[slot]! - 1);
       // It may stand at `free` if its home is not between the two.
       if (((slot - home) & this.#mask) < ((slot - free) & this.#mask)) continue;
       this.#index[free] = this.#index[slot]!;
@@ -185,4 +186,12 @@ export class RecentIds {
       free = slot;
     }
   }
+}
+
+function eventIn(entry: Buffer): KnownEvent {
+  return {
+    digest: entry.toString('latin1', DIGEST_AT, HASH_AT),
+    sequence: entry.readDoubleBE(8),
+    hash: entry.toString('hex', HASH_AT, CRC_AT),
+  };
 }

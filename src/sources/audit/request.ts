@@ -33,13 +33,13 @@ export interface AuditLine {
 }
 
 /** Under what the ids of a request's events are known. */
-export function idKeys({ stream, events }: AuditRequest): Buffer[] {
+export function idKeys({ stream, events }: AuditRequest): string[] {
   return events.map(({ id }) => idKey(stream, id));
 }
 
 export function takenEvents(stream: string, known: readonly (KnownEvent | null)[], duplicate: boolean): TakenEvents {
   const last = known.at(-1) ?? null;
-  const [first, hash] = [known[0]?.sequence ?? null, last?.hash.toString('hex') ?? null];
+  const [first, hash] = [known[0]?.sequence ?? null, last?.hash ?? null];
   return { stream, first, last: last?.sequence ?? null, hash, duplicate };
 }
 

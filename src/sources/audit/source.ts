@@ -169,7 +169,7 @@ export class AuditInputSource implements OpenInput {
     const { sequence, head, id: stream, sealed } = state;
     const { pair, nextKey: next_key } = this.#keys!.pairFor(sealed.key);
     const from = sealed.to + 1;
-    const numbers = { stream, from, to: sequence, head: head.toString('hex'), time };
+    const numbers = { stream, from, to: sequence, head, time };
     const seal = makeSeal({ ...numbers, previous_seal: sealed.previous, next_key }, pair);
     this.#seals++;
     const now = { to: sequence, time: Date.parse(time), previous: sealHash(seal), key: next_key };
@@ -238,7 +238,7 @@ export class AuditInputSource implements OpenInput {
     return [...(this.#store?.chains.streams.values() ?? [])].map(({ name, id, sequence, head, sealed }) => {
       // What an earlier process has left is known of all streams together only.
       const waiting = Math.min(sequence - this.#intake!.sent.sentTo(name, acknowledged), next - acknowledged);
-      return { stream: name, id, sequence, head: head.toString('hex'), sealed_to: sealed.to, waiting };
+      return { stream: name, id, sequence, head, sealed_to: sealed.to, waiting };
     });
   }
 }

@@ -11,13 +11,12 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isIntact, readAuditRecord } from '../../audit/record.ts';
 import { readSeal, sealHash } from '../../audit/seal.ts';
-import { hash } from '../../builtin.ts';
 import type { DurableLog } from '../../core/durable-log.ts';
 import { replaceFile } from '../../core/files.ts';
 import { log } from '../../log.ts';
 import { type BatchRecord, records } from '../../records/record-batch.ts';
 import { Chains, type ChainsOptions } from './chain.ts';
-import { idOf } from './event.ts';
+import { digestOf, idOf } from './event.ts';
 import { RecentIds, type SavedIds } from './ids.ts';
 import { linePlace } from './lines.ts';
 import type { ProducerState } from './producers.ts';
@@ -73,9 +72,7 @@ export class AuditStore {
     const chains = new Chains(RecentIds.load(capacity, bytes, saved), options);
     const store = new AuditStore(chains, durable, options);
     if (ours) {
-      for (const { head, ...one } of stored.streams) {
-        chains.streams.set(one.name, { ...one, head: Buffer.from(head, 'hex') });
-      }
+      for (const one of stored.streams) chains.streams.set(one.name, one);
       for (const { key, ...producer } of stored.producers) chains.producers.remember(key, { marks: [], ...producer });
       for (const [file, end] of stored.files ?? []) chains.files.set(file, end);
     }
@@ -101,7 +98,7 @@ export class AuditStore {
     const { chains } = this;
     const { next: offset, topic } = this.#log;
     const { dir, agentId: agent_id } = this.#o;
-    const streams = [...chains.streams.values()].map((one) => ({ ...one, head: one.head.toString('hex') }));
+    const streams = [...chains.streams.values()];
     const producers = [...chains.producers.entries()].map(([key, one]) => ({ key, ...one }));
     const { capacity } = chains.ids;
     const ids = await chains.ids.store(idsIn(dir, capacity));
@@ -138,7 +135,7 @@ export class AuditStore {
     }
     const record = readAuditRecord(value);
     const before = this.chains.streams.get(name);
-    const follows = before?.id !== record?.stream || before?.head.toString('hex') === record?.previous;
+    const follows = before?.id !== record?.stream || before?.head === record?.previous;
     if (!record || !isIntact(record) || !follows) {
       const what = record ? `record ${record.sequence}` : 'a record';
       log.error(
@@ -146,7 +143,7 @@ export class AuditStore {
       );
     }
     if (!record) return;
-    const digest = hash('sha256', record.client, 'buffer').subarray(0, 16);
+    const digest = digestOf(record.client);
     const producer = headers.find(([header]) => header === 'producer')?.[1].toString() ?? null;
     const line = headers.some(([header, value]) => header === 'peer' && value.toString().startsWith('file='));
     const file = line ? fileIn(record.client) : null;

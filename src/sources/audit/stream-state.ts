@@ -8,8 +8,8 @@ export interface StreamState {
   readonly id: string;
   /** Of the last event; 0: none came yet. */
   sequence: number;
-  /** Its hash. */
-  head: Buffer;
+  /** Its hash, hex. */
+  head: string;
   sealed: SealedState;
   /** Lines of files go there: the configuration names it. */
   files?: boolean;
@@ -32,6 +32,6 @@ export function newStream(name: string, id: string = randomBytes(8).toString('he
     id,
     sequence: 0,
     head: ZEROS,
-    sealed: { to: 0, time: Date.now(), previous: ZEROS.toString('hex'), key: null },
+    sealed: { to: 0, time: Date.now(), previous: ZEROS, key: null },
   };
 }

@@ -6,7 +6,7 @@ import type { Chain, Run } from './chain.ts';
 import { displaced } from './displaced.ts';
 import type { SealRun, Seals } from './seals.ts';
 
-const NOTHING_BEFORE = ZEROS.toString('hex');
+const NOTHING_BEFORE = ZEROS;
 
 export interface Survey {
   /** Numbers that are there, [from, to). */
