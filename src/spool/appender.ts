@@ -333,7 +333,8 @@ export class Appender {
     this.busy = segment;
     await makeDirectory(this.#o.dir);
     await this.#o.prepare();
-    const opened = await SegmentWriter.open(segment, this.#o.chained);
+    const { chained, segmentBytes } = this.#o;
+    const opened = await SegmentWriter.open(segment, chained ? segmentBytes : null);
     if (segment !== last) this.#segments.push(segment);
     this.#writer = opened;
     if (this.#o.sync !== 'never') await syncDirectory(this.#o.dir);

@@ -15,6 +15,7 @@ import { mendLast, STATE_FILE } from './find.ts';
 import { quarantine } from './quarantine.ts';
 import { ReadState, stateIsWhole } from './read-state.ts';
 import { finishReplacing, isLeftOver, type Replacement, replaceSegment } from './replace.ts';
+import { writtenTo } from './room.ts';
 import { readWhole, Salvage } from './salvage.ts';
 import { basesIn, type Damage, measured, type Segment, SegmentReader, segmentAt } from './segment.ts';
 import { readNotes } from './sidecar.ts';
@@ -142,7 +143,8 @@ async function inspect(segment: Segment): Promise<Inspected> {
   const flaws = damages.map(({ at, bytes, from, to, unreadable }): Flaw => {
     return { path, kind: unreadable ? 'unreadable' : 'damaged', at, bytes, records: to - from };
   });
-  if (size > segment.size) flaws.push(await endOf(segment, size));
+  const written = segment.room ? await writtenTo(path, segment.size) : size;
+  if (written > segment.size) flaws.push(await endOf(segment, written));
   return { segment, records, stretches, flaws };
 }
 

@@ -11,6 +11,7 @@ import { Producers } from './producers.ts';
 import { quarantine } from './quarantine.ts';
 import { ReadState } from './read-state.ts';
 import { finishReplacing } from './replace.ts';
+import { writtenTo } from './room.ts';
 import { isBadMedium } from './salvage.ts';
 import { basesIn, measured, type Segment, segmentAt } from './segment.ts';
 import { type BlockNote, cutNotes, readNotes } from './sidecar.ts';
@@ -124,11 +125,11 @@ function beginAnew(state: ReadState): void {
 
 /** Cuts off what lies behind the last good batch of the last segment; its offsets are not given again. */
 export async function mendLast(
-  { log: path, weights, size, next, unanswered }: Segment,
+  { log: path, weights, size, next, unanswered, room }: Segment,
   state: ReadState,
 ): Promise<Lost[]> {
   const notes = await readNotes(weights);
-  const torn = (await stat(path)).size - size;
+  const torn = (room ? await writtenTo(path, size) : (await stat(path)).size) - size;
   // Below the floor: it went to Kafka from memory when the disk did not take it.
   // Who was not answered has it still, and nothing of it was sent.
   const lost = torn === 0 || unanswered ? [] : notes.filter((note) => note.offset >= Math.max(next, state.floor));

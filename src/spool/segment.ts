@@ -14,7 +14,7 @@ import type { Codec } from '../records/record-batch.ts';
 import { checkCrc, HEADER_BYTES, readHeader } from '../records/record-batch.ts';
 import { readWhole, type Salvage } from './salvage.ts';
 import { type BlockNote, NoteReader, readNotes } from './sidecar.ts';
-import { goesOn, mayBeAnswered } from './together.ts';
+import { goesOn, hasRoom, mayBeAnswered } from './together.ts';
 
 export interface Segment {
   readonly base: number;
@@ -32,6 +32,8 @@ export interface Segment {
   sealed: boolean;
   /** Batches lie behind its end that nobody was answered for: the rest of what they belong to did not come. */
   unanswered: boolean;
+  /** Zeros behind its end are no damage. */
+  room: boolean;
   /** Its files are gone, or about to be. */
   removed: boolean;
 }
@@ -79,6 +81,7 @@ export function segmentAt(dir: string, base: number): Segment {
     written: performance.now(),
     sealed: false,
     unanswered: false,
+    room: false,
     removed: false,
   };
 }
@@ -97,8 +100,8 @@ export async function basesIn(dir: string): Promise<number[]> {
 export async function measured(dir: string, base: number, following: number | undefined): Promise<Segment> {
   const segment = segmentAt(dir, base);
   if (following === undefined) {
-    const { end, next, size, lacking, unanswered } = await scan(segment);
-    if (!lacking) return Object.assign(segment, { size: end, next, unanswered });
+    const { end, next, size, lacking, unanswered, room } = await scan(segment);
+    if (!lacking) return Object.assign(segment, { size: end, next, unanswered, room });
     // What cannot be read now may be later, so it stays: where it ends its notes say.
     const last = (await readNotes(segment.weights)).at(-1);
     const ends = Math.max(next, base + 1, last ? last.offset + last.records : 0);
@@ -127,6 +130,7 @@ interface Scanned {
   /** Some of it cannot be read. */
   lacking: boolean;
   unanswered: boolean;
+  room: boolean;
 }
 
 /** Walks the whole file. */
@@ -137,11 +141,13 @@ async function scan(segment: Segment): Promise<Scanned> {
   /** Where something begins that goes on in the next batch. */
   let begun: { end: number; next: number } | null = null;
   let unanswered = false;
+  let room = false;
   for (let at = 0; at < bytes.length; ) {
     const header = readHeader(bytes, at);
     if (header && header.count > 0 && checkCrc(bytes, at)) {
       if (!goesOn(header)) begun = null;
       else begun ??= { end, next };
+      room = hasRoom(header);
       at += header.bytes;
       next += header.count;
       end = at;
@@ -156,7 +162,7 @@ async function scan(segment: Segment): Promise<Scanned> {
     begun = null;
   }
   if (begun) unanswered = true;
-  return { end, next, ...begun, size: bytes.length, lacking, unanswered };
+  return { end, next, ...begun, size: bytes.length, lacking, unanswered, room };
 }
 
 /** Some batch from `from` on, the first of which is there, says that what is missing at this offset was on the medium. */

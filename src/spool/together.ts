@@ -19,6 +19,11 @@ export function togetherFields(synced: number, goesOn: boolean): Pick<HeaderFiel
   return { producerId: BigInt(synced), sequence: goesOn ? GOES_ON : -1 };
 }
 
+/** It is of a partition that is chained: zeros behind it are room (room.ts). */
+export function hasRoom({ producerId }: BatchHeader): boolean {
+  return producerId >= 0n;
+}
+
 /** The next block belongs to this one. */
 export function goesOn({ producerId, sequence }: BatchHeader): boolean {
   return producerId >= 0n && sequence === GOES_ON;

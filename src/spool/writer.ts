@@ -2,13 +2,14 @@
  * The open end of a spool partition: the segment that is written to, and which of its blocks are synced.
  *
  * A block's note goes into the sidecar first, then header and body into the segment; side by side where it is chained, and
- * there a block that is alone is written and synced by one call. Both are written at positions that move only when all is
- * written, so what a failed write left behind is overwritten by the next try.
+ * there a block that is alone is written and synced by one call, into room that was made before (room.ts). Both are written
+ * at positions that move only when all is written, so what a failed write left behind is overwritten by the next try.
  */
 import type { FileHandle } from 'node:fs/promises';
 import type { Block } from '../core/block.ts';
 import { openOrCreate } from '../core/files.ts';
 import { HEADER_BYTES, sealedHeader } from '../records/record-batch.ts';
+import { FileRoom } from './room.ts';
 import type { Segment } from './segment.ts';
 import { closeAll, openSynced, writeAll } from './segment-file.ts';
 import { type BlockNote, noteLine, type Weights } from './sidecar.ts';
@@ -28,9 +29,12 @@ export class SegmentWriter {
    * are is in them, and notes may come to the medium later.
    */
   readonly #syncedLog: FileHandle | null;
+  readonly #room: FileRoom | null;
 
-  private constructor(segment: Segment, log: FileHandle, weights: FileHandle, at: number, synced: FileHandle | null) {
+  private constructor(segment: Segment, files: Files, at: number) {
+    const { log, weights, synced, room } = files;
     this.#syncedLog = synced;
+    this.#room = room;
     this.segment = segment;
     this.#log = log;
     this.#weights = weights;
@@ -39,20 +43,26 @@ export class SegmentWriter {
     this.#syncedSize = segment.size;
   }
 
-  /** Opens the segment's files, or creates them; what lies behind the last good batch is cut off. */
-  static async open(segment: Segment, chained: boolean): Promise<SegmentWriter> {
+  /**
+   * Opens the segment's files, or creates them; what lies behind the last good batch is cut off. `most`: how large it gets,
+   * of one that is chained.
+   */
+  static async open(segment: Segment, most: number | null): Promise<SegmentWriter> {
     const log = await openOrCreate(segment.log);
     let weights: FileHandle | undefined;
+    let synced: FileHandle | null = null;
     try {
       await log.truncate(segment.size);
       weights = await openOrCreate(segment.weights);
       const { size } = await weights.stat();
       // A line that was cut short must not swallow the next one.
       await weights.write('\n', size);
-      return new SegmentWriter(segment, log, weights, size + 1, chained ? await openSynced(segment.log) : null);
+      if (most !== null) synced = await openSynced(segment.log);
+      const room = most === null ? null : await FileRoom.open(segment.log, segment.size, most);
+      return new SegmentWriter(segment, { log, weights, synced, room }, size + 1);
     } catch (error) {
       // Left to the garbage collector, a file that is open would end the process.
-      await closeAll(log, weights);
+      await closeAll(log, weights, synced);
       throw error;
     }
   }
@@ -72,6 +82,7 @@ export class SegmentWriter {
     const note: BlockNote = { offset: segment.next, records: count, bytes, time, rawBytes, key, weights };
     const line = Buffer.from(noteLine(note));
     if (this.#syncedLog) {
+      await this.#room?.before(segment.size + bytes);
       const written = writeAll(synced ? this.#syncedLog : this.#log, [header, body], segment.size);
       await both(written, writeAll(this.#weights, [line], this.#weightsAt));
     } else {
@@ -83,6 +94,7 @@ export class SegmentWriter {
     segment.written = performance.now();
     segment.size += bytes;
     segment.next += count;
+    this.#room?.after(segment.size);
     if (synced) this.#isSynced(segment.next, segment.size);
     return note;
   }
@@ -114,8 +126,17 @@ export class SegmentWriter {
   async close(): Promise<void> {
     // A power cut may take notes that are not on the medium: then items of blocks are not counted.
     if (this.#syncedLog) await this.#weights.datasync().catch(() => undefined);
-    return closeAll(this.#log, this.#syncedLog, this.#weights);
+    const room = await Promise.allSettled([this.#room?.close(this.segment.size)]);
+    await closeAll(this.#log, this.#syncedLog, this.#weights);
+    if (room[0]!.status === 'rejected') throw room[0]!.reason;
   }
+}
+
+interface Files {
+  log: FileHandle;
+  weights: FileHandle;
+  synced: FileHandle | null;
+  room: FileRoom | null;
 }
 
 /** Rejects with the first failure, when both are over: until then their memory is in use. */
