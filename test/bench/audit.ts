@@ -45,7 +45,10 @@ export async function auditFigures({ main, dir, runs }: Bench): Promise<Figure[]
   const figures: Figure[] = [];
   try {
     await agent.until(({ audit }) => audit.listeners.length === 1 && audit.listeners[0]!.error === null);
+    // Code that was never run is compiled, files begun.
     await send('agent', socket, 4, 1, 10);
+    await send('agent', socket, 4, 1, 1);
+    await send('postgres', postgres.dir, 4, 1);
     for (const { clients, batch, at_least } of LOADS) {
       const [ratios, tails, costs]: [number[], number[], number[]] = [[], [], []];
       for (let i = 0; i < runs; i++) {
