@@ -8,11 +8,13 @@
 import { type Batch, MALFORMED, MULTILINE, TRUNCATED } from '../core/batch.ts';
 import { BEFORE_LINES, MAX_RECORDS, SLOT_CAPACITY, type Slot } from '../core/pool.ts';
 import type { Decoding, Kernel } from '../kernel/kernel.ts';
+import type { MaskKernel } from '../kernel/process/mask.ts';
 import type { LineOptions } from './envelope.ts';
 import { Groups } from './groups.ts';
 import { AROUND_BYTES, type LineEnds, lineEndsOf } from './line-ends.ts';
 import type { KeyState, Masking } from './masking.ts';
 import { Multiline } from './multiline.ts';
+import { partEnd, SECRET_BYTES } from './part-ends.ts';
 import { Parts, type Swallowed } from './partial.ts';
 
 /** Bytes of one read where lines are records; a longer line is read with more. */
@@ -23,8 +25,6 @@ const TIMEOUT_MS = 2000;
 const SLACK = 64;
 /** What a runtime puts before a line, at most. */
 const WRAPPER_BYTES = 256;
-/** Where lines are masked so much more is looked at of one that is cut: a secret where it is cut is known. */
-const SECRET_BYTES = 4096;
 /** What decoded lines leave free, if they can, where secrets may become longer. */
 const GROWTH_BYTES = 256 * 1024;
 
@@ -87,6 +87,8 @@ export class Format {
   /** Bytes behind decoded lines that stay free. */
   readonly #spare: number = 0;
   readonly #masking: Masking | undefined;
+  /** Of lines that are split. */
+  readonly #stars: MaskKernel | undefined;
   readonly #groups = new Groups();
 
   /** `mostLines`: of a batch, and so its records. */
@@ -102,6 +104,8 @@ export class Format {
     this.#parts = this.#wrap ? new Parts(max_line) : null;
     this.#maxLine = max_line;
     this.#masking = masking;
+    this.#stars = this.splits ? masking?.stars : undefined;
+    // A secret where a line is cut, or split, is known.
     this.#longest = max_line + (masking ? SECRET_BYTES : 0);
     this.timeout = multiline?.timeout ?? TIMEOUT_MS;
     this.lineEnds = lineEndsOf(encoding_in);
@@ -141,20 +145,21 @@ export class Format {
     const count = this.#kernel.findLines(slot, fromAt, toAt, baseAt, 0, last, this.mostLines);
     const taken = this.#kernel.consumedAt - fromAt;
     const found = { count, taken, replaced: 0, stopped: count === this.mostLines };
-    return this.splits ? this.#split(slot, found, from, to, base) : found;
+    return this.splits ? this.#split(slot, found, from, to, base, last) : found;
   }
 
   /** Of lines that are too long the first part is a record; what follows is found when it is read from there. */
-  #split(slot: Slot, found: FoundLines, from: number, to: number, base: number): FoundLines {
-    const { starts, ends, source, length, flags, bytes, bytesAt } = slot;
+  #split(slot: Slot, found: FoundLines, from: number, to: number, base: number, last: boolean): FoundLines {
+    const { starts, ends, source, length, flags, bytesAt } = slot;
     const most = this.#maxLine;
     let long = 0;
     while (long < found.count && ends[long]! - starts[long]! <= most) long++;
     if (long === found.count && (long > 0 || to - from <= most)) return found;
     if (long > 0) return { ...found, count: long, taken: base + source[long]! - from, stopped: true };
-    let end = from + most;
-    // Not within a character: its later bytes are 10xxxxxx.
-    for (let back = 0; back < 3 && (bytes[end]! & 0xc0) === 0x80; back++) end--;
+    const lineEnd = found.count > 0 ? ends[0]! - bytesAt : to;
+    // What comes behind may belong to a secret.
+    if (this.#masking && found.count === 0 && !last && to - from < most + SECRET_BYTES) return found;
+    const end = partEnd(this.#stars, slot, from, from + most, lineEnd);
     starts[0] = bytesAt + from;
     ends[0] = bytesAt + end;
     source[0] = from - base;

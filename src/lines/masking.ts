@@ -18,8 +18,9 @@ export interface KeyState {
 
 interface Tables {
   readonly kernel: MaskKernel;
-  readonly arena: ProgramArena;
   users: number;
+  /** Whoever took them needs them no more. */
+  release(): void;
 }
 
 const shared = new WeakMap<Kernel, Map<string, Tables>>();
@@ -30,8 +31,9 @@ export class Masking {
   readonly #name: string;
   readonly #rules: readonly MaskRule[];
   readonly #counts: number[];
+  readonly #kernel: Kernel;
   readonly #tables: Tables;
-  readonly #close: () => void;
+  #stars: Tables | null = null;
 
   /** `name`: of the input. `key`: for `with: hash`. */
   constructor(name: string, rules: readonly MaskRule[], kernel: Kernel, key: Buffer | null) {
@@ -39,27 +41,8 @@ export class Masking {
     this.#rules = rules;
     this.#counts = rules.map(() => 0);
     this.grows = rules.some((rule) => rule.with !== null);
-    const all = shared.get(kernel) ?? new Map<string, Tables>();
-    shared.set(kernel, all);
-    const same = `${JSON.stringify(rules)} ${key?.toString('hex')}`;
-    let tables = all.get(same);
-    if (!tables) {
-      const arena = kernel.takeArena();
-      try {
-        tables = { kernel: new MaskKernel(kernel.process, arena, rules, key), arena, users: 0 };
-      } catch (error) {
-        kernel.giveArena(arena);
-        throw error;
-      }
-      all.set(same, tables);
-    }
-    tables.users++;
-    this.#tables = tables;
-    this.#close = () => {
-      if (--tables.users > 0) return;
-      all.delete(same);
-      kernel.giveArena(tables.arena);
-    };
+    this.#kernel = kernel;
+    this.#tables = tablesOf(kernel, rules, key);
   }
 
   /** Undefined: there is nothing to mask. */
@@ -68,7 +51,16 @@ export class Masking {
   }
 
   close(): void {
-    this.#close();
+    this.#tables.release();
+    this.#stars?.release();
+  }
+
+  /** The same rules with as many `*` in place of what is secret, as it lies there. */
+  get stars(): MaskKernel {
+    if (!this.grows) return this.#tables.kernel;
+    const plain = this.#rules.map((rule) => ({ ...rule, with: null }));
+    this.#stars ??= tablesOf(this.#kernel, plain, null);
+    return this.#stars.kernel;
   }
 
   /** True: records may be longer than they were. */
@@ -107,4 +99,30 @@ export class Masking {
     for (const [i, { rule }] of this.#rules.entries()) counts[rule] = (counts[rule] ?? 0) + this.#counts[i]!;
     return counts;
   }
+}
+
+function tablesOf(kernel: Kernel, rules: readonly MaskRule[], key: Buffer | null): Tables {
+  const all = shared.get(kernel) ?? new Map<string, Tables>();
+  shared.set(kernel, all);
+  const same = `${JSON.stringify(rules)} ${key?.toString('hex')}`;
+  let tables = all.get(same);
+  if (!tables) {
+    const arena = kernel.takeArena();
+    try {
+      const mask = new MaskKernel(kernel.process, arena, rules, key);
+      tables = { kernel: mask, users: 0, release: () => release(all, same, kernel, arena) };
+    } catch (error) {
+      kernel.giveArena(arena);
+      throw error;
+    }
+    all.set(same, tables);
+  }
+  tables.users++;
+  return tables;
+}
+
+function release(all: Map<string, Tables>, same: string, kernel: Kernel, arena: ProgramArena): void {
+  if (--all.get(same)!.users > 0) return;
+  all.delete(same);
+  kernel.giveArena(arena);
 }
