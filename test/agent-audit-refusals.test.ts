@@ -268,8 +268,10 @@ test('two relays at once, and one that was stopped and wakes up: each event once
     }
   };
   await Promise.all([relay('one', 20), relay('two', 20)]);
-  const { streams } = (await running.agent.status()).audit;
-  assert.equal(streams.find(({ stream }) => stream === 'relayed')?.sequence, acknowledged.size);
+  await running.agent.until(
+    ({ audit: { streams } }) => streams.find(({ stream }) => stream === 'relayed')?.sequence === acknowledged.size,
+    'each once',
+  );
 });
 
 test('a client that does not read its answer keeps nobody', async () => {
@@ -309,7 +311,7 @@ test('who may not write a stream is 403, who writes too much 429, who says nothi
   assert.equal((await send('orders', ['a', 'b', 'c', 'd', 'e'])).code, 201);
   const late = await send('orders', ['f', 'g', 'h', 'i', 'j']);
   assert.deepEqual([late.code, late.headers['retry-after']], [429, '1']);
-  const { audit: said } = await agent.status();
+  const { audit: said } = await agent.until(({ audit }) => audit.listeners[0]!.refused === 3, 'three are counted');
   assert.deepEqual(said.listeners[0]!.reasons, { forbidden: 2, rate: 1 });
   await agent.stop();
 });
