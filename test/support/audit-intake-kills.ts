@@ -7,6 +7,8 @@ import { readCommitted } from './committed.ts';
 import { createTopic } from './kafka.ts';
 
 const CLIENTS = 8;
+/** Of one client: its requests take several blocks of the local log. */
+const LARGE = { batch: 900, more: { filling: 'x'.repeat(1000) } };
 
 /** `pause`: how long each process answers before it is killed, milliseconds. */
 export async function killIntake(
@@ -27,12 +29,13 @@ export async function killIntake(
     let over = false;
     const clients = Array.from({ length: CLIENTS }, async (_, n) => {
       const stream = `stream-${n % 3}`;
-      const batch = n % 2 === 0 ? 1 : 20;
+      const large = n === CLIENTS - 1;
+      const batch = large ? LARGE.batch : n % 2 === 0 ? 1 : 20;
       let ids: string[] = [];
       while (!over) {
         // Whoever gets no answer sends the same again, to the next process too.
         if (ids.length === 0) ids = Array.from({ length: batch }, () => `e-${next++}`);
-        const body = batch === 1 ? eventOf(ids[0]!) : linesOf(ids);
+        const body = batch === 1 ? eventOf(ids[0]!) : linesOf(ids, large ? LARGE.more : {});
         const type = batch === 1 ? 'application/json' : NDJSON;
         const answer = await audit(socket, body, { 'runnel-stream': stream, 'content-type': type }).catch(() => null);
         if (answer === null) continue;
