@@ -33,6 +33,7 @@ const AUDIT = {
       requests: 5,
       refused: 1,
       reasons: { malformed: 1 },
+      bytes: 0,
       error: null,
     },
   ],

@@ -2,6 +2,7 @@
 import type { CommonConfig } from '../../config/config.ts';
 import { masksWith } from '../../config/mask.ts';
 import type { InputKind, InputTopic } from '../../core/input.ts';
+import { soleInput } from '../../core/sole-input.ts';
 import type { MaskRule } from '../../kernel/process/mask-rules.ts';
 import { checkAudit } from './check.ts';
 import { type AuditConfig, auditOption, completeAudit } from './options.ts';
@@ -40,7 +41,11 @@ export const audit: InputKind<'audit', AuditConfig | undefined, AuditInput, Audi
   rows,
   tables,
   notices,
-  open: async (_, host) => (await import('./open.ts')).openAudit(host),
+  open: async (_, host) =>
+    soleInput<AuditInput, AuditSaid['audit']>(
+      async (options, first) => new (await import('./source.ts')).AuditInputSource(options, host, first),
+      (said) => (said ? { audit: said } : NOTHING),
+    ),
 };
 
 function topicsOf(audit: AuditConfig | undefined, config: CommonConfig): (InputTopic & { path: string[] })[] {

@@ -3,6 +3,7 @@ import type { Figures } from '../../core/figures.ts';
 import type { InputRow } from '../../core/input.ts';
 import { failure, formatCount, type Table } from '../../core/table.ts';
 import { count } from '../../core/units.ts';
+import type { ServedStatus } from '../../http/listeners.ts';
 
 export interface AuditStreamStatus {
   stream: string;
@@ -18,19 +19,9 @@ export interface AuditStreamStatus {
   waiting: number;
 }
 
-export interface AuditListenerStatus {
-  address: string;
-  connections: number;
-  requests: number;
-  refused: number;
-  /** The same by the reason. */
-  reasons: Record<string, number>;
-  error: string | null;
-}
-
 export interface AuditSaid {
   audit: {
-    listeners: AuditListenerStatus[];
+    listeners: ServedStatus[];
     streams: AuditStreamStatus[];
     /** What is wrong with the topic, a sentence each. */
     topic_errors: string[];

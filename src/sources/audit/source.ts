@@ -7,6 +7,7 @@ import type { DurableLog } from '../../core/durable-log.ts';
 import { makeDirectory } from '../../core/files.ts';
 import { type InputHost, type OpenInput, Reopened } from '../../core/input.ts';
 import type { Output } from '../../core/pipeline.ts';
+import type { Listeners } from '../../http/listeners.ts';
 import { readMaskKey, wantsKey } from '../../lines/mask-key.ts';
 import { log } from '../../log.ts';
 import { valueEnvelope } from '../../records/envelope.ts';
@@ -15,7 +16,7 @@ import { AuditIntake } from './intake.ts';
 import { SealKeys } from './keys.ts';
 import type { AuditInput } from './kind.ts';
 import { AuditedLines } from './lines.ts';
-import { AuditListeners } from './listeners.ts';
+import { auditListeners } from './listeners.ts';
 import { EventMask } from './mask.ts';
 import { type AuditSaid, NOTHING } from './report.ts';
 import { INTAKE } from './sections.ts';
@@ -40,7 +41,7 @@ export class AuditInputSource implements OpenInput {
   #store: AuditStore | null = null;
   #log: DurableLog | null = null;
   #intake: AuditIntake | null = null;
-  #listeners: AuditListeners | null = null;
+  #listeners: Listeners | null = null;
   #seals = 0;
 
   /** `first`: an address that cannot be bound ends the start; later it is tried again. */
@@ -140,7 +141,7 @@ export class AuditInputSource implements OpenInput {
       streams: () => this.#said(),
       keys: () => this.#keys!.all,
     });
-    this.#listeners = new AuditListeners(config, handler);
+    this.#listeners = auditListeners(config, handler);
   }
 
   #streamOf(name: string, input: string): Stream {

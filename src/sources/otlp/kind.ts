@@ -1,6 +1,7 @@
 /** `otlp` and `traces` in the table of inputs: what applications send over OTLP, and what becomes of spans. */
 import type { CommonConfig } from '../../config/config.ts';
 import type { Configured, InputKind, InputTopic } from '../../core/input.ts';
+import { soleInput } from '../../core/sole-input.ts';
 import { checkOptions } from './check.ts';
 import { parseEndpoint } from './endpoint.ts';
 import {
@@ -73,7 +74,11 @@ export const otlp: InputKind<'otlp', OtlpOptions | undefined, OtlpInput, OtlpSai
   lines,
   rows,
   tables,
-  open: async (_, host) => (await import('./open.ts')).openOtlp(host),
+  open: async (_, host) =>
+    soleInput<OtlpInput, OtlpSaid['otlp']>(
+      async (options, first) => new (await import('./source.ts')).OtlpSource(options, host, first),
+      (said) => (said ? { otlp: said } : NOTHING),
+    ),
 };
 
 /** Its options only: spans come in over OTLP. */

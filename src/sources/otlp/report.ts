@@ -3,25 +3,12 @@ import type { Figures } from '../../core/figures.ts';
 import type { InputRow } from '../../core/input.ts';
 import { failure, faults, formatCount, type Table } from '../../core/table.ts';
 import { count, formatSize } from '../../core/units.ts';
+import type { ServedStatus } from '../../http/listeners.ts';
 import type { SlowOperation } from './red/red.ts';
-
-export interface OtlpListenerStatus {
-  /** `http://127.0.0.1:4318`, `grpc://127.0.0.1:4317`, `http+unix:///path`. */
-  address: string;
-  connections: number;
-  requests: number;
-  /** Requests and connections that were not served. */
-  refused: number;
-  /** The same by the reason. */
-  reasons: Record<string, number>;
-  /** Bytes of requests, as they came. */
-  bytes: number;
-  error: string | null;
-}
 
 export interface OtlpSaid {
   otlp: {
-    listeners: OtlpListenerStatus[];
+    listeners: ServedStatus[];
     /** Taken: answered, and on the medium. */
     spans: number;
     data_points: number;
@@ -60,7 +47,7 @@ export const NOTHING: OtlpSaid = {
 
 export function figures({ otlp }: OtlpSaid, to: Figures): void {
   const { listeners } = otlp;
-  const each = (of: (listener: OtlpListenerStatus) => number) =>
+  const each = (of: (listener: ServedStatus) => number) =>
     listeners.map((listener): [number, string] => [of(listener), listener.address]);
   to.counter(
     'otlp_requests',
