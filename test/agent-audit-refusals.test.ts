@@ -123,6 +123,22 @@ test('other content types are 415, other methods and paths 405 and 404', async (
   assert.equal((await audit(running.socket, null, {}, '/v2')).code, 404);
 });
 
+test('a CloudEvent is taken', async () => {
+  const event = {
+    specversion: '1.0',
+    id: 'cloud-1',
+    source: '/shop',
+    type: 'order.paid',
+    time: '2026-12-01T07:00:00Z',
+  };
+  const headers = { ...ORDERS, 'content-type': 'application/cloudevents+json; charset=utf-8' };
+  const taken = await audit(running.socket, JSON.stringify({ ...event, ...user }), headers);
+  assert.equal(taken.code, 201, JSON.stringify(taken.body));
+  const again = await audit(running.socket, JSON.stringify({ ...event, ...user }), headers);
+  assert.deepEqual([again.body.first, again.body.duplicate], [taken.body.first, true]);
+  await refused(400, JSON.stringify({ ...event, ...user, id: undefined }), { field: 'id' }, headers);
+});
+
 test('fields that must be there are named, 422', async () => {
   await refused(422, eventOf('a'), { missing: ['user.id'] });
   await refused(

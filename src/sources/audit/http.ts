@@ -2,11 +2,13 @@
  * Audit over HTTP:
  *
  *   POST /v1/audit            one JSON object, or NDJSON: all of it or nothing      201 when it is durable
+ *                             (a CloudEvent, too)
  *   GET  /v1/audit/streams    how far each stream is
  *   GET  /v1/audit/key        the public keys of seals
  */
 import type { Answer, Handler, HttpRequest } from '../../http/answer.ts';
 import { jsonAnswer, Refusal } from '../../http/answer.ts';
+import { CLOUD_EVENT_TYPE, fromCloudEvent } from './cloud-event.ts';
 import { type AuditEvent, eventLines, MOST_OF_REQUEST, MOST_REQUEST_BYTES, readEvent, trimmed } from './event.ts';
 import type { AuditIntake } from './intake.ts';
 import type { KeyValidity } from './keys.ts';
@@ -33,7 +35,7 @@ export interface AuditHttpOptions {
   keys(): readonly KeyValidity[];
 }
 
-const JSON_TYPES = ['application/json'];
+const JSON_TYPES = ['application/json', CLOUD_EVENT_TYPE];
 const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'];
 const STREAM = /^[a-z0-9._-]{1,64}$/;
 const MOST_WAIT_S = 60;
@@ -61,7 +63,8 @@ async function posted(request: HttpRequest, peer: AuditPeer, o: AuditHttpOptions
   const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   const several = NDJSON_TYPES.includes(type);
   if (!several && !JSON_TYPES.includes(type)) {
-    throw new AuditRefusal(415, 'content_type', 'Content-Type may be application/json or application/x-ndjson');
+    const types = 'application/json, application/x-ndjson or application/cloudevents+json';
+    throw new AuditRefusal(415, 'content_type', `Content-Type may be ${types}`);
   }
   const { durability, wait } = preferred(headers.prefer, o);
   const closed = o.closed();
@@ -71,7 +74,7 @@ async function posted(request: HttpRequest, peer: AuditPeer, o: AuditHttpOptions
   try {
     const { events, lines } = several
       ? eventsIn(body, o)
-      : { events: [readEvent(o.mask(whole(body)), o.required)], lines: null };
+      : { events: [readEvent(o.mask(whole(body, type)), o.required)], lines: null };
     const stream = streamOf(headers['runnel-stream'], peer, events[0]!);
     o.access.admit(stream, peer, events.length);
     taken = await o.intake.take({ stream, events, lines, producer: producerOf(headers), peer: peer.text });
@@ -84,10 +87,10 @@ async function posted(request: HttpRequest, peer: AuditPeer, o: AuditHttpOptions
   return jsonAnswer(201, { stream, first, last, hash, durable: durability, duplicate });
 }
 
-function whole(body: Buffer): Buffer {
+function whole(body: Buffer, type: string): Buffer {
   const bytes = trimmed(body);
   if (bytes.length === 0) throw malformed('is empty', {});
-  return bytes;
+  return type === CLOUD_EVENT_TYPE ? fromCloudEvent(bytes) : bytes;
 }
 
 function eventsIn(body: Buffer, { required, mask }: AuditHttpOptions): { events: AuditEvent[]; lines: number[] } {
