@@ -220,6 +220,8 @@ export class AuditIntake {
       if (sections.length > 0) {
         const next = await this.#written(durable, sections);
         for (const { name, sequence } of chains.drafted()) this.sent.wrote(name, sequence, next);
+        // What is known already, or refused, says nothing of the disk.
+        this.error = null;
       }
       this.#unsaved ||= chains.movesSilently;
       chains.commit();
@@ -227,7 +229,6 @@ export class AuditIntake {
         await store.save();
         this.#unsaved = false;
       }
-      this.error = null;
       for (const one of settle) one();
     } catch (error) {
       chains.rollBack();

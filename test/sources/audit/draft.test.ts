@@ -178,3 +178,23 @@ test('where a producer has moved and that cannot be stored, the same again is no
   assert.equal((await sent({ producer })).duplicate, true);
   assert.equal(saved, 1, 'it is stored once');
 });
+
+test('a disk that does not take events is said until it has taken some', async () => {
+  const chains = makeChains();
+  let fails = false;
+  const write = async () => {
+    if (fails) throw new Error('EIO');
+    return 1;
+  };
+  const log = { next: 0, acknowledged: 0, reserveNow: () => () => undefined, write };
+  const intake = new AuditIntake({ log: log as never, store: { chains } as never, hold: 100 });
+  const send = (id: string) => intake.take(request('s', [id]));
+  await send('e-1');
+  fails = true;
+  await assert.rejects(send('e-2'), { code: 503 });
+  assert.equal((await send('e-1')).duplicate, true);
+  assert.equal(intake.error, 'EIO');
+  fails = false;
+  await send('e-2');
+  assert.equal(intake.error, null);
+});
