@@ -236,7 +236,8 @@ export class AuditInputSource implements OpenInput {
 
   #said(): AuditSaid['audit']['streams'] {
     const { next, acknowledged } = this.#log!;
-    return [...(this.#store?.chains.streams.values() ?? [])].map(({ name, id, sequence, head, sealed }) => {
+    const streams = [...(this.#store?.chains.streams.values() ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return streams.map(({ name, id, sequence, head, sealed }) => {
       // What an earlier process has left is known of all streams together only.
       const waiting = Math.min(sequence - this.#intake!.sent.sentTo(name, acknowledged), next - acknowledged);
       return { stream: name, id, sequence, head, sealed_to: sealed.to, waiting };
