@@ -30,7 +30,7 @@ export interface ChainsOptions {
   ended(stream: string): void;
 }
 
-/** Beside those that the configuration names. */
+/** Those that the configuration names always have room. */
 const MOST_STREAMS = 1000;
 /** Files that were read last: those of earlier ones are not read again. */
 const MOST_FILES = 100_000;
