@@ -6,7 +6,8 @@
  *
  * `partition` and `offset` may be left out. A line that is none of these is a record without a value.
  */
-import { closeSync, createReadStream, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { AuditEntry, AuditSource } from './entry.ts';
 
 const READ_BYTES = 1 << 20;
@@ -15,6 +16,7 @@ const MOST_VALUE_BYTES = 1 << 20;
 const MOST_LINE_BYTES = 2 * MOST_VALUE_BYTES;
 const WRITE_CHARS = 1 << 20;
 const LF = 0x0a;
+const QUOTE = 0x22;
 const VALUE = '"value":"';
 const OURS = /^\{"partition":(\d{1,9}),"offset":(\d{1,15}),/;
 /** Digits and what is around them. */
@@ -35,19 +37,24 @@ export class ExportFile implements AuditSource {
 
   async read(each: (entry: AuditEntry) => void, between?: () => Promise<void>): Promise<void> {
     const entry = new LineEntry();
-    let kept: Buffer = Buffer.alloc(0);
-    for await (const chunk of createReadStream(this.#path, { highWaterMark: READ_BYTES })) {
-      const bytes: Buffer = kept.length === 0 ? chunk : Buffer.concat([kept, chunk]);
+    /** The beginning of a line, and what is read behind it. */
+    const room = Buffer.allocUnsafeSlow(MOST_LINE_BYTES + READ_BYTES);
+    let kept = 0;
+    await using file = await open(this.#path, 'r');
+    for (;;) {
+      const { bytesRead } = await file.read(room, kept, READ_BYTES);
+      if (bytesRead === 0) break;
+      const bytes = room.subarray(0, kept + bytesRead);
       let at = 0;
       for (let end = bytes.indexOf(LF); end >= 0; at = end + 1, end = bytes.indexOf(LF, at)) {
         if (entry.read(bytes, at, end)) each(entry);
       }
-      kept = bytes.subarray(at);
+      room.copyWithin(0, at, bytes.length);
       // What is longer than any line of ours is read over, as a line that is none.
-      if (kept.length > MOST_LINE_BYTES) kept = kept.subarray(0, MOST_LINE_BYTES);
+      kept = Math.min(bytes.length - at, MOST_LINE_BYTES);
       await between?.();
     }
-    if (entry.read(kept, 0, kept.length)) each(entry);
+    if (entry.read(room, 0, kept)) each(entry);
   }
 }
 
@@ -95,7 +102,7 @@ class LineEntry implements AuditEntry {
     this.#from = from;
     const valueAt = source.indexOf(VALUE, from, 'latin1') + VALUE.length;
     // As we write it: the value is the last, and base64 has no quotes.
-    if (valueAt > from + VALUE.length && source.indexOf('"', valueAt) === to - 2 && source[to - 1] === 0x7d) {
+    if (valueAt > from + VALUE.length && source.indexOf(QUOTE, valueAt) === to - 2 && source[to - 1] === 0x7d) {
       const ours = OURS.exec(source.toString('latin1', from, Math.min(from + OURS_BYTES, to)));
       if (ours) {
         this.#valueAt = valueAt - VALUE.length;
