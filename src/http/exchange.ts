@@ -7,7 +7,7 @@ import { type Access, authorize } from './access.ts';
 import { type Answer, type Handler, Refusal, type StreamedAnswer, textAnswer } from './answer.ts';
 import { type Budget, readBody, type Taken } from './body.ts';
 import type { Exchange, HttpConnection } from './connection.ts';
-import type { HeldBody } from './held-body.ts';
+import { type HeldBody, passOver } from './held-body.ts';
 import type { Limits } from './limits.ts';
 
 const HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };
@@ -102,14 +102,16 @@ export async function exchange(
   // The close tells it.
   response.on('error', () => undefined);
   const { method = '', url = '', headers, socket } = request;
+  let told = !continues;
   const wanted = () => {
     if (continues) response.writeContinue();
+    told = true;
   };
   const read = (max: number, taken: Taken) => readBody(request, max, taken);
   const answer = await answerTo(connection, { method, url, headers, socket, wanted }, read, context);
   if (response.destroyed || response.socket === null) return;
   if ('begin' in answer) beginStream(connection, request, response, answer, context);
-  else await send(connection, request, response, answer, context);
+  else await send(connection, { request, response, continues: !told }, answer, context);
   await closed;
   context.release(connection);
 }
@@ -135,10 +137,10 @@ export function plainRefusal(_: RequestHead, error: Refusal): Answer {
   return { ...textAnswer(error.code, error.message), headers: error.headers };
 }
 
+/** `continues`: the peer waits to be told to send its body, and will not be. */
 async function send(
   connection: HttpConnection,
-  { method }: IncomingMessage,
-  response: ServerResponse,
+  { request, response, continues }: Exchange,
   answer: Answer,
   context: Context,
 ): Promise<void> {
@@ -147,15 +149,18 @@ async function send(
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   response.writeHead(code, answerFields(answer, length, response.shouldKeepAlive, context));
   connection.enter('send');
-  if (method !== 'HEAD') {
+  // Closed while the peer is sending, it would be reset, and the peer would never read why.
+  const early = !response.shouldKeepAlive && !request.complete && !continues;
+  if (request.method !== 'HEAD') {
     context.hold(connection, pieces);
-    if (pieces.length === 1 && length <= PART) {
+    if (pieces.length === 1 && length <= PART && !early) {
       // Head and text leave in one piece.
       response.end(typeof body === 'string' ? body : pieces[0]);
       return;
     }
     await inParts(connection, response, pieces, written);
   }
+  if (early) await passed(connection, request);
   response.end();
 }
 
@@ -167,6 +172,19 @@ export function answerFields(
   context: Context,
 ): Record<string, string | number> {
   return { ...kept(keeps, context), ...HEADERS, 'Content-Type': type, 'Content-Length': length, ...headers };
+}
+
+/** Resolves when the rest of the request's body has come, which nobody wants, or the peer is gone. */
+function passed(connection: HttpConnection, request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (request.complete || request.destroyed) return resolve();
+    request.once('end', resolve).once('close', resolve);
+    request.on('data', (piece: Buffer) => {
+      connection.touch();
+      passOver(piece);
+    });
+    request.resume();
+  });
 }
 
 /** What becomes of the connection. */

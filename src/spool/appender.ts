@@ -204,6 +204,7 @@ export class Appender {
     const weights = weightsOf(block);
     await this.#o.admit(bytes);
     for (;;) {
+      let failed: Error;
       try {
         const writer = await this.#writerFor(room ?? bytes);
         const note =
@@ -219,7 +220,8 @@ export class Appender {
           this.#o.release(bytes);
           throw error;
         }
-        this.error = (error as Error).message;
+        failed = error as Error;
+        this.error = failed.message;
         this.#o.warn('cannot write; what is collected waits in memory until it can', error);
         if (this.#closing || signal?.aborted) {
           this.#o.release(bytes);
@@ -234,7 +236,8 @@ export class Appender {
       }
       if (signal?.aborted) {
         this.#o.release(bytes);
-        throw signal.reason;
+        // Whoever is told wants to know what is wrong with the disk, not that we have stopped waiting for it.
+        throw failed;
       }
     }
   }

@@ -84,6 +84,28 @@ test('what is too large is refused, as it comes or inflated, and the connection 
   assert.equal(server.budget.used, 0);
 });
 
+test('who closes behind its request reads why it is refused, though it is still sending it', async (t) => {
+  const server = await receiver(t);
+  const large = Buffer.alloc(MAX + 1);
+  const errors: Error[] = [];
+  for (const more of [`Content-Length: ${large.length}\r\n`, 'Transfer-Encoding: chunked\r\n']) {
+    const peer = await Peer.of(t, server);
+    peer.socket.on('error', (error) => errors.push(error));
+    const body = more.startsWith('T') ? chunked([large, Buffer.from('x')]) : large;
+    peer.socket.write(head(`Connection: close\r\n${more}`));
+    peer.socket.write(body.subarray(0, -6));
+    await peer.answers(1);
+    for (const byte of body.subarray(-6)) await new Promise((resolve) => peer.socket.write(Buffer.of(byte), resolve));
+    await peer.ended();
+    assert.deepEqual([peer.codes, errors], [[413], []]);
+  }
+  const waits = await Peer.of(t, server);
+  waits.socket.write(head(`Connection: close\r\nExpect: 100-continue\r\nContent-Length: ${large.length}\r\n`));
+  await waits.ended();
+  assert.deepEqual(waits.codes, [413]);
+  assert.equal(server.budget.used, 0);
+});
+
 test('what is no such encoding, or none that is known, is refused', async (t) => {
   const server = await receiver(t);
   const packed = gzipSync('x'.repeat(1000));
