@@ -63,6 +63,14 @@ export class AtHand {
     }
   }
 
+  /** There is nothing to read now. A file that was removed takes its room until nobody has it open; true: it was closed. */
+  async leave(): Promise<boolean> {
+    this.error = null;
+    if (!this.#segment?.removed) return false;
+    await this.close();
+    return true;
+  }
+
   async close(): Promise<void> {
     const reader = this.#reader;
     this.error = null;

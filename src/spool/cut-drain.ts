@@ -70,7 +70,7 @@ export class CutDrain {
   ): Promise<IteratorResult<StoredBatch, void> | 'late'> {
     if (!this.#cut || this.#earlier.length > 0) return coming;
     const { promise, resolve } = Promise.withResolvers<'late'>();
-    const timer = setTimeout(resolve, this.#began + LINGER_MS - performance.now(), 'late');
+    const timer = setTimeout(resolve, Math.max(0, this.#began + LINGER_MS - performance.now()), 'late');
     try {
       return await Promise.race([coming, promise]);
     } finally {

@@ -123,7 +123,10 @@ export class SpoolPartition {
         this.#bell.ring();
         owner.written();
       },
-      onHeld: () => this.#bell.ring(),
+      onHeld: () => {
+        this.#bell.ring();
+        void this.#persisted();
+      },
       warn,
     });
   }
@@ -343,7 +346,8 @@ export class SpoolPartition {
       while (!signal?.aborted) {
         const segment = this.#readTo < this.#end ? this.#segments.find((s) => s.next > this.#readTo) : undefined;
         if (!segment) {
-          this.#atHand.error = null;
+          // What happened while a file was closed is looked at, not waited for.
+          if (await this.#atHand.leave()) continue;
           this.#passGone();
           if (!follow) return;
           const entry = await this.#fromMemory();
@@ -467,8 +471,10 @@ export class SpoolPartition {
   async #persisted(): Promise<void> {
     this.#handed.persisted(this.#progress.persisted);
     this.#bell.ring();
+    // The last one is written to, and goes where its room is needed: a full disk may be full of what nobody needs.
+    const pressed = this.#owner.pressed || this.#appender.error !== null;
     for (const segment of this.#segments.filter((s) => s.next <= this.#needlessTo)) {
-      if (segment !== this.#segments.at(-1) || this.#owner.pressed) await this.#remove(segment);
+      if (segment !== this.#segments.at(-1) || (pressed && segment.size > 0)) await this.#remove(segment);
     }
   }
 

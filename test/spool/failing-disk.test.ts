@@ -255,9 +255,9 @@ test('a full disk: what is collected goes on from memory, and to the disk again 
   const dir = directory(t);
   if (!mounted(dir)) return t.skip('needs the right to mount');
   try {
-    await writeFile(join(dir, 'filler'), Buffer.alloc(700_000));
     const { spool, drops } = await openSpool(dir, { sync: 20 });
     const partition = spool.partition(TOPIC);
+    await assert.rejects(writeFile(join(dir, 'filler'), Buffer.alloc(2_000_000)), /ENOSPC/);
     const appending = appendAll(partition, 300);
     while (spool.errors().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     assert.match(spool.errors().join(), /cannot write: ENOSPC/);
@@ -278,6 +278,31 @@ test('a full disk: what is collected goes on from memory, and to the disk again 
     await spool.close();
   } finally {
     spawnSync('umount', [dir]);
+  }
+});
+
+test('a disk that is full of what is acknowledged makes room by itself', async (t) => {
+  for (const durable of [false, true]) {
+    const dir = directory(t);
+    if (!mounted(dir)) return t.skip('needs the right to mount');
+    try {
+      const { spool, drops } = await openSpool(dir, { sync: 20, durable });
+      const partition = spool.partition(TOPIC);
+      const appending = appendAll(partition, 600);
+      while (spool.errors().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      let seen = 0;
+      for await (const entry of partition.read(0)) {
+        seen += (await valuesOf(entry)).length;
+        await partition.acknowledge(entry.nextOffset);
+        if (seen === 600) break;
+      }
+      await appending;
+      await appendAll(partition, 1);
+      assert.deepEqual([spool.errors(), drops], [[], []]);
+      await spool.close();
+    } finally {
+      spawnSync('umount', ['-l', dir]);
+    }
   }
 });
 
