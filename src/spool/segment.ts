@@ -216,7 +216,7 @@ export class SegmentReader {
       const baseOffset = this.offset;
       this.offset += header.count;
       this.#at += header.bytes;
-      const note = await this.#notes.take(baseOffset);
+      const note = await this.#notes.take(baseOffset, this.segment.next);
       if (baseOffset < low) continue;
       return {
         baseOffset,
@@ -280,7 +280,9 @@ export class SegmentReader {
     const bytes = found < 0 ? rest.length : found;
     this.#at += bytes;
     this.offset = found < 0 ? next : Number(rest.readBigInt64BE(found));
-    const notes = (await this.#notes.takeRange(from, this.offset)).filter(({ offset }) => offset >= low);
+    const notes = (await this.#notes.takeRange(from, this.offset, this.segment.next)).filter(
+      ({ offset }) => offset >= low,
+    );
     const unreadable = this.#salvage?.lacks(at, at + bytes) ?? false;
     if (this.offset > low) {
       this.#onDamage({ at, bytes, from: Math.max(from, low), to: this.offset, notes, unreadable });

@@ -54,7 +54,10 @@ export async function cutNotes(path: string, offset: number): Promise<void> {
   }
 }
 
-/** Reads a sidecar alongside its segment, as it grows. */
+/**
+ * Reads a sidecar alongside its segment, as it grows. `written`: the offset behind the last block that is in the segment. What
+ * stands behind may be of a write that has failed, and become another one.
+ */
 export class NoteReader {
   readonly #path: string;
   #file: FileHandle | null = null;
@@ -66,16 +69,16 @@ export class NoteReader {
   }
 
   /** The note of the block at `offset`, if there is one. Forgets it: each is asked for once. */
-  async take(offset: number): Promise<BlockNote | undefined> {
-    if (!this.#notes.has(offset)) await this.#readOn();
+  async take(offset: number, written: number): Promise<BlockNote | undefined> {
+    if (!this.#notes.has(offset)) await this.#readOn(written);
     const note = this.#notes.get(offset);
     this.#notes.delete(offset);
     return note;
   }
 
   /** The notes of blocks in [from, to). */
-  async takeRange(from: number, to: number): Promise<BlockNote[]> {
-    await this.#readOn();
+  async takeRange(from: number, to: number, written: number): Promise<BlockNote[]> {
+    await this.#readOn(written);
     const found = [...this.#notes.values()].filter((note) => note.offset >= from && note.offset < to);
     for (const note of found) this.#notes.delete(note.offset);
     return found;
@@ -86,16 +89,20 @@ export class NoteReader {
     this.#file = null;
   }
 
-  async #readOn(): Promise<void> {
+  async #readOn(written: number): Promise<void> {
     try {
       this.#file ??= await open(this.#path, 'r');
       const { size } = await this.#file.stat();
       if (size <= this.#at) return;
       const want = size - this.#at;
       const { buffer, bytesRead } = await this.#file.read(Buffer.allocUnsafe(want), 0, want, this.#at);
-      const whole = buffer.subarray(0, bytesRead).lastIndexOf(0x0a) + 1;
-      this.#at += whole;
-      for (const note of parseNotes(buffer.toString('utf8', 0, whole))) this.#notes.set(note.offset, note);
+      const read = buffer.subarray(0, bytesRead);
+      for (let at = 0, end = read.indexOf(0x0a); end >= 0; at = end + 1, end = read.indexOf(0x0a, at)) {
+        const note = parseNote(read.toString('utf8', at, end));
+        if (note && note.offset >= written) return;
+        if (note) this.#notes.set(note.offset, note);
+        this.#at += end + 1 - at;
+      }
     } catch (error) {
       unknown(this.#path, error as NodeJS.ErrnoException);
     }
