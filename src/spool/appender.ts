@@ -84,6 +84,7 @@ export class Appender {
   #syncing: Promise<void> | null = null;
   #unsynced: { next: number; resolve: () => void; reject: (error: Error) => void }[] = [];
   #held: Held | null = null;
+  #looking: NodeJS.Timeout | undefined;
   #closing = false;
   #closed = false;
   /**
@@ -187,6 +188,7 @@ export class Appender {
   /** What waits is tried once more; what comes later is refused. */
   async close(): Promise<void> {
     this.#closing = true;
+    clearTimeout(this.#looking);
     this.#held?.wake();
     await this.#turn;
     this.#closed = true;
@@ -232,6 +234,7 @@ export class Appender {
       }
       if (await this.#hold(block, weights, signal)) {
         this.#o.release(bytes);
+        this.#lookLater();
         return this.next;
       }
       if (signal?.aborted) {
@@ -255,6 +258,28 @@ export class Appender {
         this.#o.warn('cannot sync', error);
       }
       throw error;
+    }
+  }
+
+  /** There is no block at hand that is tried again: the next one may be hours away, and until then nobody knows better. */
+  #lookLater(): void {
+    if (this.#closing) return;
+    this.#looking ??= setTimeout(() => {
+      this.#looking = undefined;
+      this.#turn = this.#turn.then(() => this.#look());
+    }, RETRY_MS).unref();
+  }
+
+  async #look(): Promise<void> {
+    if (this.#closing || this.error === null) return;
+    try {
+      await this.#writerFor(1);
+      this.error = null;
+    } catch (error) {
+      this.error = (error as Error).message;
+      this.#lookLater();
+    } finally {
+      this.busy = null;
     }
   }
 

@@ -20,6 +20,7 @@ import { test } from 'node:test';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
 import { directory } from '../support/directory.ts';
 import { block, HERE, openSpool, readAll, streamOf, TOPIC, valuesOf } from '../support/spool-blocks.ts';
+import { until } from '../support/until.ts';
 
 test('an append waits in memory until the disk takes it, and nothing overtakes it', async (t) => {
   const dir = directory(t);
@@ -278,6 +279,30 @@ test('a full disk: what is collected goes on from memory, and to the disk again 
     await spool.close();
   } finally {
     spawnSync('umount', [dir]);
+  }
+});
+
+test('a disk that is not full any more is found so, also where nothing more is collected', async (t) => {
+  const dir = directory(t);
+  if (!mounted(dir)) return t.skip('needs the right to mount');
+  try {
+    const { spool } = await openSpool(dir);
+    const partition = spool.partition(TOPIC);
+    await assert.rejects(writeFile(join(dir, 'filler'), Buffer.alloc(2_000_000)), /ENOSPC/);
+    const appending = appendAll(partition, 1);
+    for await (const { nextOffset } of partition.read(0)) {
+      await partition.acknowledge(nextOffset);
+      break;
+    }
+    await appending;
+    assert.match(spool.errors().join(), /cannot write: ENOSPC/);
+    await rm(join(dir, 'filler'));
+    await until('nothing is wrong', () => spool.errors().length === 0);
+    await appendAll(partition, 1);
+    assert.deepEqual((await readAll(partition, 1)).values.length, 1);
+    await spool.close();
+  } finally {
+    spawnSync('umount', ['-l', dir]);
   }
 });
 
