@@ -6,6 +6,9 @@ import { request } from '../builtin.ts';
 /** Where the service's runtime directory is to somebody who is not the service. */
 const RUNTIME_DIRECTORY = '/run/runnel';
 const ANSWER_MS = 5000;
+/** Between two parts of an answer's body. */
+const BODY_MS = 30_000;
+const HANGS = 'ETIMEDOUT';
 
 interface Placed {
   data_dir: string;
@@ -58,10 +61,25 @@ export function ask(
       asked.setTimeout(0);
       resolve(response);
     });
-    asked.on('timeout', () => asked.destroy(new Error(`no answer in ${timeout / 1000} s`)));
+    asked.on('timeout', () =>
+      asked.destroy(Object.assign(new Error(`no answer in ${timeout / 1000} s`), { code: HANGS })),
+    );
     asked.on('error', reject);
     asked.end();
   });
+}
+
+/** `hangs`: somebody listens, and says nothing. `denied`: who asks may not. */
+export class NoAnswer extends Error {
+  readonly why: 'none' | 'hangs' | 'denied';
+  /** What each target said. */
+  readonly said: string;
+
+  constructor(said: string, codes: readonly string[]) {
+    super(`no agent answers (${said})`);
+    this.said = said;
+    this.why = codes.includes(HANGS) ? 'hangs' : codes.includes('EACCES') ? 'denied' : 'none';
+  }
 }
 
 /** The first of the targets that answers within `timeout` milliseconds. Throws one sentence that says what each said. */
@@ -72,15 +90,17 @@ export async function askFirst(
   timeout = ANSWER_MS,
 ): Promise<IncomingMessage> {
   const said: string[] = [];
+  const codes: string[] = [];
   for (const target of targets) {
     try {
       return await ask(target, path, method, timeout);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
+      codes.push(code ?? '');
       said.push(`${nameOf(target)}: ${SILENT[code ?? ''] ?? message}`);
     }
   }
-  throw new Error(`no agent answers (${said.join('; ')})`);
+  throw new NoAnswer(said.join('; '), codes);
 }
 
 const SILENT: Record<string, string> = {
@@ -91,6 +111,9 @@ const SILENT: Record<string, string> = {
 
 export async function bodyOf(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
+  response.setTimeout(BODY_MS, () =>
+    response.destroy(new Error(`the rest of its answer did not come in ${BODY_MS / 1000} s`)),
+  );
   for await (const chunk of response) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString();
 }

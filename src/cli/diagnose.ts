@@ -6,6 +6,7 @@
  *   limits, files   inotify, buffers, descriptors, who may read   data_dir   safe, writable, room
  */
 import { statSync } from 'node:fs';
+import { NoAnswer, targetsOf } from '../admin/client.ts';
 import { ConfigError, formatFault } from '../config/errors.ts';
 import type { Diagnosis, Tell } from '../core/diagnosis.ts';
 import { count } from '../core/units.ts';
@@ -67,18 +68,19 @@ async function lookAt(located: LocatedConfig, { config: named, defaultPath }: Co
   // Kafka may take a minute to say nothing; what is near is said in the same order each time.
   const kafka: Diagnosis[] = [];
   const asked = diagnoseKafka(located, (finding) => kafka.push(finding));
-  const stop = AbortSignal.timeout(LOOKING_MS);
-  const answered = await askAgent(config, named === undefined || named === defaultPath);
-  const status = answered !== null && isOther(answered, path) ? null : answered;
+  const answered = await askAgent(targetsOf(config, named === undefined || named === defaultPath));
+  const other = answered instanceof NoAnswer || !isOther(answered, path) ? null : answered;
+  const status = answered instanceof NoAnswer || other ? null : answered;
   // What one that runs says of itself is better evidence than what somebody else may do.
   const asAgent = status === null || process.geteuid?.() === ownerOf(config.data_dir);
   const tellRights: Tell = (found) =>
     tell(asAgent || found.about !== 'files' || found.level === 'ok' ? found : { ...found, level: 'warning' });
+  const stop = AbortSignal.timeout(LOOKING_MS);
   for (const kind of INPUTS) await kind.diagnose?.(config, tellRights, stop);
   await diagnoseDataDir(config, status?.spool.bytes ?? null, asAgent, tell);
   await diagnoseUnit(path, tell);
-  if (status === answered) judgeAgent(status, hash, tell);
-  else tell(otherAgent(answered!.config.path, config.admin.listen));
+  if (other) tell(otherAgent(other.config.path, config.admin.listen));
+  else judgeAgent(answered, hash, tell);
   await asked;
   kafka.forEach(tell);
 }

@@ -2,9 +2,13 @@
 // Slow: starts programs, and an agent.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { judgeAgent } from '../../src/cli/diagnose/agent.ts';
+import { NoAnswer } from '../../src/admin/client.ts';
+import { askAgent, judgeAgent } from '../../src/cli/diagnose/agent.ts';
 import { judgeClock } from '../../src/cli/diagnose/kafka.ts';
 import { judgeUnit } from '../../src/cli/diagnose/unit.ts';
 import type { Diagnosis, Tell } from '../../src/core/diagnosis.ts';
@@ -209,6 +213,25 @@ test('of the unit it is said what systemd knows of it', () => {
     /^warning: .*not started at boot -> systemctl enable runnel$/,
   );
   assert.match(judged({ NeedDaemonReload: 'yes' })[1]!, /-> systemctl daemon-reload/);
+});
+
+test('an agent that hangs, or may not be asked, is not taken for one that does not run', async (t) => {
+  const silent = createServer(() => undefined).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  t.after(() => {
+    silent.closeAllConnections();
+    silent.close();
+  });
+  const { port } = silent.address() as AddressInfo;
+  const judged = (answer: NoAnswer) => found((tell) => judgeAgent(answer, 'h', tell)).join();
+  const answer = await askAgent([{ socketPath: '/none.sock' }, { host: '127.0.0.1', port }], 100);
+  assert.ok(answer instanceof NoAnswer);
+  assert.match(
+    judged(answer),
+    /^error: it runs, and does not answer \(\/none\.sock: no such socket; http:\S+: no answer in 0\.1 s\) -> systemctl restart/,
+  );
+  assert.match(judged(new NoAnswer('x', ['ENOENT', 'EACCES'])), /^warning: none may be asked \(x\) -> ask as root/);
+  assert.match(judged(new NoAnswer('x', ['ENOENT', 'ECONNREFUSED'])), /^warning: none answers -> start it/);
 });
 
 test('what the agent has lost is said with its meaning and remedy, and why it is not ready', () => {

@@ -1,9 +1,12 @@
 /** `runnel flare`: what helps is in it; secrets and records are not, wherever they were. */
 // Slow: starts programs, and an agent.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { chmodSync, copyFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { type Entry, fitted } from '../../src/cli/flare/contents.ts';
+import { contentsOf, type Entry, fitted } from '../../src/cli/flare/contents.ts';
 import { decompress } from '../../src/records/codecs.ts';
 import { makeHome, runnel } from '../support/agent.ts';
 import { freePort } from '../support/ports.ts';
@@ -142,6 +145,36 @@ test('without an agent, and with a wrong configuration, it has what can be had',
   assert.equal((await runnel('flare', '-c', file, '--seconds', 'x')).code, 2);
   assert.equal((await runnel('flare', '-c', home.path('none.yaml'))).code, 2);
   assert.equal((await runnel('flare', '-c', file, '--admin', 'x:y:z')).code, 2);
+});
+
+test('an agent that hangs is asked once, and the rest is made without it', async (t) => {
+  let asked = 0;
+  const silent = createServer(() => {
+    asked++;
+  }).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  t.after(() => {
+    silent.closeAllConnections();
+    silent.close();
+  });
+  const { port } = silent.address() as AddressInfo;
+  const targets = [{ host: '127.0.0.1', port }];
+  const diagnosis = async () => '{}';
+  const entries = await contentsOf({
+    path: null,
+    dataDir: null,
+    targets,
+    seconds: 0,
+    diagnosis,
+    about: {},
+    patience: 100,
+  });
+  assert.deepEqual(
+    entries.filter(({ bytes }) => bytes !== null).map(({ name }) => name),
+    ['about.json', 'diagnosis.json'],
+  );
+  assert.match(entries.find(({ name }) => name === 'metrics.txt')!.why!, /no answer in 0\.1 s/);
+  assert.equal(asked, 1);
 });
 
 test('a configuration may have a name that is longer than one in an archive may be', async () => {

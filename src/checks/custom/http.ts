@@ -1,13 +1,14 @@
 /** `http`: what a URL answers, how fast, and for how long its certificate is good. */
 import { CRITICAL, type CustomCheck, FINE, type Verdict } from './custom.ts';
 import type { CustomCheckConfig } from './options.ts';
-import { answerOf, daysOfRefused, failureOf } from './request.ts';
+import { answerOf, daysOfRefused, failureOf, placeOf } from './request.ts';
 
 /** Of the body, where a text is looked for in it. */
 const MOST_BYTES = 1 << 20;
 
 export function httpCheck(config: CustomCheckConfig): CustomCheck {
-  const { url, expect } = config;
+  const { expect } = config;
+  const place = placeOf(config.url!);
   return {
     async run(to, signal): Promise<Verdict> {
       const began = performance.now();
@@ -20,7 +21,7 @@ export function httpCheck(config: CustomCheckConfig): CustomCheck {
         const isOver = (answer as NodeJS.ErrnoException).code === 'CERT_HAS_EXPIRED';
         const days = isOver ? await daysOfRefused(config, signal) : null;
         if (days !== null) to.gauge('tls.certificate.days_left', days, {}, 'd');
-        return { state: CRITICAL, message: `${url}: ${failureOf(answer)}` };
+        return { state: CRITICAL, message: `${place}: ${failureOf(answer)}` };
       }
       const { status, body, certificateDays } = answer;
       to.gauge('http.check.duration', (performance.now() - began) / 1000, {}, 's');
@@ -28,9 +29,9 @@ export function httpCheck(config: CustomCheckConfig): CustomCheck {
       if (certificateDays !== null) to.gauge('tls.certificate.days_left', certificateDays, {}, 'd');
       const wanted = expect?.status ?? [];
       const right = wanted.length > 0 ? wanted.includes(status) : status >= 200 && status < 400;
-      if (!right) return { state: CRITICAL, message: `${url} answers ${status}` };
+      if (!right) return { state: CRITICAL, message: `${place} answers ${status}` };
       if (expect?.body !== undefined && !body.includes(expect.body))
-        return { state: CRITICAL, message: `${url}: the answer does not hold ${JSON.stringify(expect.body)}` };
+        return { state: CRITICAL, message: `${place}: the answer does not hold ${JSON.stringify(expect.body)}` };
       return FINE;
     },
   };

@@ -30,7 +30,8 @@ export async function answerOf(config: CustomCheckConfig, most: number, signal: 
     const { location, ...answer } = await once(url, config, most, signal);
     if (location === null) return answer;
     if (hops === MOST_REDIRECTS) throw new WrongAnswer(`redirects more than ${MOST_REDIRECTS} times`);
-    const next = new URL(location, url);
+    const next = URL.parse(location, url);
+    if (!next) throw new WrongAnswer('redirects to what is no URL');
     if (!/^https?:$/.test(next.protocol)) throw new WrongAnswer(`redirects to ${next.protocol}`);
     url = next;
   }
@@ -78,6 +79,11 @@ async function once(url: URL, config: CustomCheckConfig, most: number, signal: A
     response.destroy();
   }
   return { status, body: Buffer.concat(chunks).toString('utf8', 0, most), cut, certificateDays, location, type };
+}
+
+/** As messages name it: its query may hold a key, and messages leave the host. */
+export function placeOf(url: string): string {
+  return url.replace(/[?#].*$/s, '');
 }
 
 /** Secrets go to the place that is configured only. */

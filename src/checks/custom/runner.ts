@@ -104,7 +104,13 @@ export class CustomRunner {
     const attributes = { check: this.#config.name };
     const message = this.message === null ? {} : { message: this.message.slice(0, 1000) };
     return [
-      { name: 'check.duration', type: 'gauge', fields: { value: seconds }, unit: 's', attributes },
+      {
+        name: 'check.duration',
+        type: 'gauge',
+        fields: { value: Math.round(seconds * 1e6) / 1e6 },
+        unit: 's',
+        attributes,
+      },
       { name: 'check.status', type: 'gauge', fields: { value: this.state, ...message }, unit: '1', attributes },
     ];
   }

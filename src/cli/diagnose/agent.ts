@@ -1,9 +1,8 @@
 /** What the running agent says of itself: what it cannot do, and what it lost. */
 import { isAbsolute, resolve } from 'node:path';
-import { askFirst, bodyOf, targetsOf } from '../../admin/client.ts';
-import type { Tell } from '../../core/diagnosis.ts';
+import { type AgentAddress, askFirst, bodyOf, NoAnswer } from '../../admin/client.ts';
+import type { Diagnosis, Tell } from '../../core/diagnosis.ts';
 import { LOSSES, type LossReason, type Meaning } from '../../core/losses.ts';
-import type { Config } from '../../options.ts';
 import type { Status } from '../../report/shape.ts';
 
 /** Of an agent of another version. */
@@ -12,17 +11,39 @@ const UNKNOWN: Meaning = {
   remedy: 'ask with the runnel of that agent',
 };
 
+const SILENCE: Record<NoAnswer['why'], (answer: NoAnswer) => Diagnosis> = {
+  none: () => ({
+    level: 'warning',
+    about: 'agent',
+    message: 'none answers',
+    remedy: 'start it: runnel run, or systemctl start runnel',
+  }),
+  hangs: ({ said }) => ({
+    level: 'error',
+    about: 'agent',
+    message: `it runs, and does not answer (${said})`,
+    remedy: 'systemctl restart runnel; what it did stands in its journal: runnel flare, journalctl -u runnel',
+  }),
+  denied: ({ said }) => ({
+    level: 'warning',
+    about: 'agent',
+    message: `none may be asked (${said})`,
+    remedy: 'ask as root, or as the user that the agent runs as',
+  }),
+};
+
 const DETAILS = 'runnel status has the details, docs/operation.md what to do';
 
-/** Null: none answers. */
-export async function askAgent(config: Config, installed: boolean): Promise<Status | null> {
+/** Of the agent that answers at one of these, or why none does. `answer_ms`: how long each may take. */
+export async function askAgent(targets: readonly AgentAddress[], answer_ms?: number): Promise<Status | NoAnswer> {
   try {
-    const response = await askFirst(targetsOf(config, installed), '/status?files=20');
+    const response = await askFirst(targets, '/status?files=20', 'GET', answer_ms);
     const body = await bodyOf(response);
-    return response.statusCode === 200 ? (JSON.parse(body) as Status) : null;
-  } catch {
-    // Nobody listens there: that is what is said of it.
-    return null;
+    return response.statusCode === 200
+      ? (JSON.parse(body) as Status)
+      : new NoAnswer(`it answers ${response.statusCode}`, []);
+  } catch (error) {
+    return error instanceof NoAnswer ? error : new NoAnswer((error as Error).message, []);
   }
 }
 
@@ -33,14 +54,9 @@ export function isOther({ config }: Status, path: string | null): boolean {
 }
 
 /** `hash`: of the configuration that is asked about. */
-export function judgeAgent(status: Status | null, hash: string, tell: Tell): void {
-  if (status === null) {
-    tell({
-      level: 'warning',
-      about: 'agent',
-      message: 'none answers',
-      remedy: 'start it: runnel run, or systemctl start runnel',
-    });
+export function judgeAgent(status: Status | NoAnswer, hash: string, tell: Tell): void {
+  if (status instanceof NoAnswer) {
+    tell(SILENCE[status.why](status));
     return;
   }
   const { version, pid, config, reasons, lost, logs } = status;

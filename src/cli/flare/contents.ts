@@ -4,7 +4,7 @@
  */
 import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type AgentAddress, askFirst, bodyOf } from '../../admin/client.ts';
+import { type AgentAddress, askFirst, bodyOf, NoAnswer } from '../../admin/client.ts';
 import { maskedConfig } from '../../config/masked.ts';
 import { formatSize } from '../../core/units.ts';
 import { optionsOf } from '../../options.ts';
@@ -30,6 +30,8 @@ export interface Sources {
   /** What `diagnose` finds, as JSON. */
   diagnosis: () => Promise<string>;
   about: object;
+  /** Milliseconds that the agent may take to answer beside what it was asked to take. */
+  patience?: number;
 }
 
 /** Of a file in it, of all, and how many: before they are compressed. */
@@ -37,7 +39,6 @@ const MOST_BYTES = 16 << 20;
 const MOST_TOTAL = 64 << 20;
 const MOST_ENTRIES = 500;
 const MOST_NAMES = 1000;
-/** How long the agent may take to answer beside what it was asked to take. */
 const PATIENCE_MS = 10_000;
 
 export async function contentsOf(sources: Sources): Promise<Entry[]> {
@@ -45,6 +46,7 @@ export async function contentsOf(sources: Sources): Promise<Entry[]> {
   const masked = sources.path === null ? null : await maskedConfig(sources.path, schema, process.env);
   const redactor = new Redactor(masked?.secrets ?? []);
   const { targets, seconds } = sources;
+  const ask = asker(sources.patience ?? PATIENCE_MS);
   const local = targets.filter((target) => 'socketPath' in target);
   const profile = `/profile?seconds=${seconds}`;
   const parts: { name: string; about: string; get: () => string | Promise<string> }[] = [
@@ -64,14 +66,14 @@ export async function contentsOf(sources: Sources): Promise<Entry[]> {
     {
       name: 'status.json',
       about: 'runnel status --json, a hundred files an input',
-      get: () => got(targets, '/status'),
+      get: () => ask(targets, '/status'),
     },
-    { name: 'metrics.txt', about: 'GET /metrics', get: () => got(targets, '/metrics') },
-    { name: 'log.txt', about: 'what the agent said last, debugging left out', get: () => got(local, '/log') },
+    { name: 'metrics.txt', about: 'GET /metrics', get: () => ask(targets, '/metrics') },
+    { name: 'log.txt', about: 'what the agent said last, debugging left out', get: () => ask(local, '/log') },
     {
       name: 'main.cpuprofile',
       about: seconds > 0 ? `${seconds} s of its main thread, for Chrome's profiler` : 'a profile of its main thread',
-      get: () => (seconds > 0 ? got(local, profile, seconds * 1000) : refuse('is made when the flare is')),
+      get: () => (seconds > 0 ? ask(local, profile, seconds * 1000) : refuse('is made when the flare is')),
     },
     { name: 'data_dir.txt', about: 'names and sizes in data_dir', get: () => listed(sources.dataDir) },
   ];
@@ -108,11 +110,21 @@ async function entryOf(
   }
 }
 
-async function got(targets: readonly AgentAddress[], path: string, takes_ms = 0): Promise<string> {
-  if (targets.length === 0) return refuse('its unix socket is not known: name it by -c FILE or --admin unix:/PATH');
-  const response = await askFirst(targets, path, 'GET', PATIENCE_MS + takes_ms);
-  const body = await bodyOf(response);
-  return response.statusCode === 200 ? body : refuse(`the agent answered ${response.statusCode}: ${body.trim()}`);
+/** One that hangs is asked once: the rest of the flare is not to take minutes. */
+function asker(patience: number) {
+  let hangs: NoAnswer | null = null;
+  return async (targets: readonly AgentAddress[], path: string, takes_ms = 0): Promise<string> => {
+    if (targets.length === 0) return refuse('its unix socket is not known: name it by -c FILE or --admin unix:/PATH');
+    if (hangs) throw hangs;
+    try {
+      const response = await askFirst(targets, path, 'GET', patience + takes_ms);
+      const body = await bodyOf(response);
+      return response.statusCode === 200 ? body : refuse(`the agent answered ${response.statusCode}: ${body.trim()}`);
+    } catch (error) {
+      if (error instanceof NoAnswer && error.why === 'hangs') hangs = error;
+      throw error;
+    }
+  };
 }
 
 function refuse(why: string): never {

@@ -53,6 +53,7 @@ test('http: status, body, redirects, what is no HTTP, what refuses', async (t) =
   const url = await server(t, (request, response) => {
     if (request.url === '/ok') response.end('all ok here');
     else if (request.url === '/round') response.writeHead(302, { location: '/round' }).end();
+    else if (request.url === '/nowhere') response.writeHead(302, { location: 'http://[' }).end();
     else if (request.url === '/to') response.writeHead(301, { location: '/ok' }).end();
     else if (request.url === '/token') response.end(request.headers.authorization);
     else if (request.url === '/slow') response.write('x');
@@ -68,11 +69,13 @@ test('http: status, body, redirects, what is no HTTP, what refuses', async (t) =
     [{ url: `${url}/to` }, 0, null],
     [{ url: `${url}/token`, token_file: token, expect: { body: 'Bearer abc' } }, 0, null],
     [{ url: `${url}/ok`, expect: { body: 'nope' } }, 2, /does not hold "nope"/],
-    [{ url: `${url}/down` }, 2, /answers 503/],
     [{ url: `${url}/down`, expect: { status: 503 } }, 0, null],
     [{ url: `${url}/round` }, 2, /redirects more than 5 times/],
     [{ url: `http://127.0.0.1:${(odd.address() as AddressInfo).port}/` }, 2, /does not speak HTTP/],
-    [{ url: 'http://127.0.0.1:1/' }, 2, /refuses connections/],
+    [{ url: `${url}/nowhere` }, 2, /redirects to what is no URL/],
+    // A key in the query stays here: what is said leaves the host.
+    [{ url: 'http://127.0.0.1:1/a?key=abc' }, 2, /^http:\/\/127\.0\.0\.1:1\/a: refuses connections$/],
+    [{ url: `${url}/down?key=abc` }, 2, /\/down answers 503$/],
   ] as const) {
     const made = await runner(t, { type: 'http', ...check });
     const found = await made.run(DEADLINE);
