@@ -25,6 +25,16 @@ const LONG_RECORDS = /\/(mountinfo|swaps)$/;
 /** Rounds: what of /proc is not there comes with a module of the kernel, if at all. */
 const LOOK_AGAIN = 6;
 
+/** One that is open. */
+interface Kept {
+  fd: number;
+  /** A first read of less bytes is all. */
+  all: number;
+  /** What was read in that round. */
+  text: string;
+  round: number;
+}
+
 let buffer = Buffer.allocUnsafe(64 * 1024);
 
 export class HostFiles {
@@ -33,8 +43,7 @@ export class HostFiles {
   readonly #proc: string;
   /** It is not our own machine's view: what belongs to this process says nothing of the host. */
   readonly #foreign: boolean;
-  readonly #open = new Map<string, number>();
-  readonly #read = new Map<string, string>();
+  readonly #open = new Map<string, Kept>();
   /** Of /proc, until the next look. */
   readonly #absent = new Set<string>();
   #rounds = 0;
@@ -66,24 +75,30 @@ export class HostFiles {
 
   /** What was read before is read again. */
   newRound(): void {
-    this.#read.clear();
     if (++this.#rounds % LOOK_AGAIN === 0) this.#absent.clear();
   }
 
   /** The contents of a file as text. Throws what open(2) and read(2) say; a later call tries again. */
   read(path: string): string {
-    let text = this.#read.get(path);
-    if (text === undefined) {
-      text = this.#again(path);
-      this.#read.set(path, text);
+    const kept = this.#open.get(path) ?? this.#opened(path);
+    if (kept.round === this.#rounds) return kept.text;
+    try {
+      kept.text = contents(kept.fd, kept.all);
+    } catch (error) {
+      this.forget(path);
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw Object.assign(new Error(`cannot read ${path}: ${message}`), { code });
+    } finally {
+      this.#endIfMany(path);
     }
-    return text;
+    kept.round = this.#rounds;
+    return kept.text;
   }
 
   /** As `read`; undefined where there is no such file, or the kernel has what is behind it switched off. */
   tryRead(path: string): string | undefined {
     // An error costs ten times what the look does.
-    if (!this.#open.has(path) && !this.#read.has(path) && !this.#isThere(path)) return undefined;
+    if (!this.#open.has(path) && !this.#isThere(path)) return undefined;
     try {
       return this.read(path);
     } catch (error) {
@@ -101,18 +116,15 @@ export class HostFiles {
 
   /** Of a file that was read: what it is kept open by. */
   descriptor(path: string): number | undefined {
-    return this.#open.get(path);
+    return this.#open.get(path)?.fd;
   }
 
   /** Of a file that is one record, which a single read gives, and that only one check reads; undefined where it is gone. */
   record(path: string): string | undefined {
-    const kept = this.#open.get(path);
     try {
-      const fd = kept ?? openSync(this.path(path), 'r');
-      const keep = kept !== undefined || this.#open.size < MOST_OPEN;
-      if (keep) this.#open.set(path, fd);
-      const n = readSync(fd, buffer, 0, buffer.length, 0);
-      if (!keep) closeSync(fd);
+      const kept = this.#open.get(path) ?? this.#opened(path);
+      const n = readSync(kept.fd, buffer, 0, buffer.length, 0);
+      this.#endIfMany(path);
       return buffer.toString('utf8', 0, n);
     } catch (error) {
       if (!isAbsent(error)) throw error;
@@ -202,36 +214,33 @@ export class HostFiles {
 
   /** It will not be read any more. */
   forget(path: string): void {
-    const fd = this.#open.get(path);
-    if (fd === undefined) return;
+    const kept = this.#open.get(path);
+    if (kept === undefined) return;
     this.#open.delete(path);
-    closeSync(fd);
+    closeSync(kept.fd);
   }
 
   close(): void {
-    for (const fd of this.#open.values()) closeSync(fd);
+    for (const { fd } of this.#open.values()) closeSync(fd);
     this.#open.clear();
-    this.#read.clear();
   }
 
-  #again(path: string): string {
-    const kept = this.#open.get(path);
-    const fd = kept ?? openSync(this.path(path), 'r');
-    const keep = kept !== undefined || this.#open.size < MOST_OPEN;
-    if (keep) this.#open.set(path, fd);
-    try {
-      return contents(fd, LONG_RECORDS.test(path) ? 0 : ALL_BYTES);
-    } catch (error) {
-      if (keep) this.forget(path);
-      const { code, message } = error as NodeJS.ErrnoException;
-      throw Object.assign(new Error(`cannot read ${path}: ${message}`), { code });
-    } finally {
-      if (!keep) closeSync(fd);
-    }
+  #opened(path: string): Kept {
+    const kept = {
+      fd: openSync(this.path(path), 'r'),
+      all: LONG_RECORDS.test(path) ? 0 : ALL_BYTES,
+      text: '',
+      round: -1,
+    };
+    this.#open.set(path, kept);
+    return kept;
+  }
+
+  #endIfMany(path: string): void {
+    if (this.#open.size > MOST_OPEN) this.forget(path);
   }
 }
 
-/** `all`: a first read of less bytes was all. */
 function contents(fd: number, all: number): string {
   let used = 0;
   for (;;) {

@@ -30,13 +30,23 @@ const [OK, WARNING, UNKNOWN] = [0, 1, 3];
  * next begins, so that each is timed by itself; what takes longer goes on beside the others.
  */
 export async function runAll(runners: readonly CheckRunner[], deadline_ms: number): Promise<Point[]> {
-  const found: (Point[] | Promise<Point[]>)[] = [];
-  for (const runner of runners) {
+  const found: Point[][] = [];
+  const waiting: Promise<unknown>[] = [];
+  for (const [i, runner] of runners.entries()) {
     const run = runner.run(deadline_ms);
-    found.push(run);
-    if (run instanceof Promise) await Promise.race([run, turn()]);
+    if (run instanceof Promise) {
+      waiting.push(
+        run.then((points) => {
+          found[i] = points;
+        }),
+      );
+      await Promise.race([run, turn()]);
+    } else found[i] = run;
   }
-  return (await Promise.all(found)).flat();
+  if (waiting.length > 0) await Promise.all(waiting);
+  const points: Point[] = [];
+  for (const some of found) points.push(...some);
+  return points;
 }
 
 export class CheckRunner {

@@ -1,6 +1,7 @@
 /**
  * `node checks-cost.ts default|watched`: prints the milliseconds of CPU that an interval of the checks takes, with the
- * records made of what they find. Rounds lie apart, so that caches are about as cold as they are every ten seconds.
+ * records made of what they find, of an agent that has run for an hour. Rounds lie apart, so that caches are about as cold as
+ * they are every ten seconds.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MetricRecords } from '../../src/aggregate/record.ts';
@@ -9,7 +10,7 @@ import { HostFiles } from '../../src/checks/files.ts';
 import { CheckRunner, runAll } from '../../src/checks/runner.ts';
 
 const ROUNDS = 100;
-const WARM_UP = 60;
+const WARM_UP = 360;
 const APART_MS = 30;
 
 const host = new HostFiles();
