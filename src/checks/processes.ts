@@ -76,8 +76,9 @@ export function processes(host: HostFiles, { processes: options }: { readonly pr
   const watched = match.length > 0 ? new WatchedProcesses(host, match) : null;
   return (meter) => {
     const stat = parseProcessStat(host.read('/proc/stat'));
-    reportProcesses(meter, stat, parseThreads(host.tryRead('/proc/loadavg') ?? ''));
+    const threads = parseThreads(host.tryRead('/proc/loadavg') ?? '');
+    reportProcesses(meter, stat, threads);
     if (states) reportStates(meter, countStates(statesOf(host)));
-    watched?.report(meter, parseUptime(host.read('/proc/uptime')), stat.created);
+    watched?.report(meter, parseUptime(host.read('/proc/uptime')), stat.created, threads);
   };
 }

@@ -24,6 +24,8 @@ import {
 const MOST = 2000;
 /** Runs after which one that stands still is read again: what it uses has not changed, but for memory that was taken from it. */
 const AGAIN = 12;
+/** One that stood still for so many runs is asked at every other one: what it uses then is told a run later, at most. */
+const LONG_STILL = 6;
 /** Runs after which one that is not meant is looked at again: few change what they are when they are that old. */
 const LOOK_AGAIN = 30;
 
@@ -37,6 +39,8 @@ interface Known {
   readonly since: number;
   groups: readonly ProcessMatch[];
   now: Seen | null;
+  /** Runs in a row in which it was found to stand still. */
+  still: number;
   /** Its I/O may not be read. */
   closed: boolean;
 }
@@ -83,6 +87,8 @@ export class WatchedProcesses {
   #run = 0;
   /** How many were ever started when /proc was listed last. */
   #created = Number.NaN;
+  /** How many threads there were then: one less, and none that was started, is one that has ended. */
+  #threads = Number.NaN;
   #hidden = false;
 
   constructor(host: HostFiles, matches: readonly ProcessMatch[]) {
@@ -92,9 +98,12 @@ export class WatchedProcesses {
     this.#page = pageBytes();
   }
 
-  /** `uptime`: seconds since boot; `created`: processes that were ever started, NaN where that is not known. */
-  report(meter: Meter, uptime: number, created: number): void {
-    this.#look(created);
+  /**
+   * `uptime`: seconds since boot; `created`: processes and threads that were ever started, `threads`: that there are; NaN
+   * where that is not known.
+   */
+  report(meter: Meter, uptime: number, created: number, threads: number): void {
+    this.#look(created, threads);
     if (this.#hidden) meter.lack("other users' processes are not seen (/proc is mounted with hidepid)");
     const sums = new Map<string, Sum>();
     for (const match of this.#matches) {
@@ -113,11 +122,13 @@ export class WatchedProcesses {
     for (const sum of sums.values()) reportSum(meter, sum);
   }
 
-  /** Finds out who is new, and who is gone: nobody is new where nothing was started. */
-  #look(created: number): void {
+  /** Finds out who is new, and who is gone: nobody is where nothing was started, and there are as many threads. */
+  #look(created: number, threads: number): void {
     const run = this.#run++;
-    const now = created === this.#created && run % LOOK_AGAIN !== 0 ? this.#known.keys() : this.#listed();
+    const isSame = created === this.#created && threads === this.#threads;
+    const now = isSame && run % LOOK_AGAIN !== 0 ? this.#known.keys() : this.#listed();
     this.#created = created;
+    this.#threads = threads;
     const files = new Map<string, number>();
     if (this.#byUser && run % AGAIN === 0) this.#users = parsePasswd(this.#host.small('/etc/passwd') ?? '');
     for (const pid of now) {
@@ -151,6 +162,7 @@ export class WatchedProcesses {
       since: run,
       groups: [],
       now: null,
+      still: 0,
       closed: false,
     };
     this.#known.set(pid, known);
@@ -216,10 +228,13 @@ export class WatchedProcesses {
   /** What it is and has used; null: it has ended, or its number is another's now, whose turn comes at the next run. */
   #seen(known: Known): Seen | null {
     const { now: before, pid } = known;
+    const turn = this.#run + pid;
+    if (before && known.still >= LONG_STILL && turn % 2 !== 0) return before;
     const ran = this.#host.record(known.schedstat) ?? '';
     // Its one thread has not run since: it is as it was, but for memory that others took from it.
     const stood = ran !== '' && ran === before?.ran && !ran.startsWith('0 ') && before.stat.threads === 1;
-    if (stood && (this.#run + pid) % AGAIN !== 0) return before;
+    known.still = stood ? known.still + 1 : 0;
+    if (stood && turn % AGAIN !== 0) return before;
     const text = this.#host.record(known.stat);
     const stat = text ? parsePidStat(text) : null;
     if (stat === null || (before && before.stat.started !== stat.started)) return null;

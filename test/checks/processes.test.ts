@@ -113,6 +113,45 @@ async function burner(t: TestContext, title: string): Promise<ChildProcess & { b
   return Object.assign(child, { burn });
 }
 
+/** Does nothing until it is told to work, and has one thread. */
+const WAITS = 'while read -r x; do i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo; done';
+
+test('of what has stood still for long nothing is lost, and its end is seen at once', {
+  skip: process.platform !== 'linux',
+}, async (t) => {
+  const title = `waiter-${process.pid}`;
+  const waiter = () => {
+    const child = spawn('/bin/sh', ['-c', WAITS, title], { stdio: ['pipe', 'pipe', 'inherit'] });
+    t.after(() => child.kill('SIGKILL'));
+    return child;
+  };
+  // Those of either kind of number: each is asked at every other run.
+  const waiters = [waiter(), waiter()];
+  while (new Set(waiters.map(({ pid }) => pid! % 2)).size < 2) waiters.push(waiter());
+  const match = [{ name: 'waiters', cmdline: `*${title}` }];
+  const host = new HostFiles();
+  t.after(() => host.close());
+  const runner = new CheckRunner('processes', processes(host, { processes: { match } }));
+  const run = async () => {
+    host.newRound();
+    const points = await runner.run(10_000);
+    return (name: string, more = '') => points.find((p) => p.name === name && p.attributes.includes(more))?.value ?? 0;
+  };
+  for (let i = 0; i < 9; i++) assert.equal((await run())('process.count'), waiters.length);
+  for (const { stdin, stdout } of waiters) {
+    stdin.write('x\n');
+    await once(stdout, 'data');
+  }
+  const seconds = [await run(), await run()].map((value) => value('process.cpu.time', '"user"'));
+  assert.ok(seconds[0]! + seconds[1]! >= 0.03 * waiters.length, `${seconds}`);
+  for (let i = 0; i < 9; i++) await run();
+  for (const child of waiters) {
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+  assert.equal((await run())('process.count'), 0);
+});
+
 test('of processes that are named the sum is told: with those that began and without those that ended', {
   skip: process.platform !== 'linux',
 }, async (t) => {
