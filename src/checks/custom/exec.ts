@@ -10,6 +10,7 @@ import { goesFirst } from '../../native/processes.ts';
 import { type CheckState, type CustomCheck, UNKNOWN, type Verdict } from './custom.ts';
 import type { CustomCheckConfig } from './options.ts';
 import { readOutput } from './output.ts';
+import { needRunnable } from './runnable.ts';
 
 const MOST_BYTES = 8 << 20;
 /** Of what it complains. */
@@ -36,6 +37,7 @@ export function execCheck(config: CustomCheckConfig): CustomCheck {
 
 async function output([program, ...args]: readonly string[], signal: AbortSignal) {
   signal.throwIfAborted();
+  needRunnable(program!);
   const { NOTIFY_SOCKET: _, WATCHDOG_USEC: __, LISTEN_FDS: ___, ...env } = process.env;
   adoptOrphans();
   const { mark, env: marked } = newMark();

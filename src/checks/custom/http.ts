@@ -1,14 +1,14 @@
 /** `http`: what a URL answers, how fast, and for how long its certificate is good. */
 import { CRITICAL, type CustomCheck, FINE, type Verdict } from './custom.ts';
 import type { CustomCheckConfig } from './options.ts';
-import { answerOf, daysOfRefused, failureOf, placeOf } from './request.ts';
+import { answerOf, daysOfRefused, failureOf, withoutQuery } from './request.ts';
 
 /** Of the body, where a text is looked for in it. */
 const MOST_BYTES = 1 << 20;
 
 export function httpCheck(config: CustomCheckConfig): CustomCheck {
   const { expect } = config;
-  const place = placeOf(config.url!);
+  const place = withoutQuery(config.url!);
   return {
     async run(to, signal): Promise<Verdict> {
       const began = performance.now();

@@ -12,6 +12,7 @@ import type { CustomCheck, Verdict } from './custom.ts';
 import { isRan, type ModuleRan, type RunModule } from './module-messages.ts';
 import { observe } from './observations.ts';
 import type { CustomCheckConfig } from './options.ts';
+import { needRunnable } from './runnable.ts';
 import { isStripping } from './stripping.ts';
 
 const PROGRAM = new URL(import.meta.url.endsWith('.ts') ? './module-host.ts' : './module-host.js', import.meta.url);
@@ -143,6 +144,7 @@ export function moduleCheck(config: CustomCheckConfig): CustomCheck {
   return {
     async run(to, signal, deadline_ms): Promise<Verdict> {
       if (/\.[cm]?ts$/.test(path!) && !isStripping()) throw new Error(`${path}: TypeScript needs Node 22.18 or newer`);
+      needRunnable(path!);
       const ran = await modules.run({ path: path!, options, most }, signal, deadline_ms);
       const histograms = observe(to);
       for (const [how, name, value, attributes, unit] of ran.measurements) {

@@ -5,7 +5,7 @@ import { CRITICAL, type CustomCheck, FINE, type Verdict } from './custom.ts';
 import { readExposition } from './exposition.ts';
 import { KnownSeriesList } from './known-series.ts';
 import type { CustomCheckConfig } from './options.ts';
-import { answerOf, failureOf, placeOf, WrongAnswer } from './request.ts';
+import { answerOf, failureOf, WrongAnswer, withoutQuery } from './request.ts';
 
 const MOST_BYTES = 16 << 20;
 
@@ -41,7 +41,7 @@ export function openmetricsCheck(config: CustomCheckConfig): CustomCheck {
         if (signal.aborted) throw signal.reason;
         to.discard();
         to.fact('up', 0);
-        return { state: CRITICAL, message: `${placeOf(url!)}: ${failureOf(error)}` };
+        return { state: CRITICAL, message: `${withoutQuery(url!)}: ${failureOf(error)}` };
       }
     },
   };

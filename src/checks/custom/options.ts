@@ -15,9 +15,8 @@ import {
   type Values,
 } from '../../config/option.ts';
 import { duration, integer, name, oneOf, path, size, text, url, yesNo } from '../../config/types.ts';
-import { writableByOthers } from '../../data-dir/writable.ts';
-import { statSync } from '../../mounts/fs.ts';
 import { OUTPUTS } from './output.ts';
+import { faultOfFile } from './runnable.ts';
 
 export const TYPES = ['tcp', 'exec', 'module', 'openmetrics', 'http', 'dns', 'textfile'] as const;
 type Type = (typeof TYPES)[number];
@@ -107,10 +106,15 @@ const EXAMPLES: Partial<Record<keyof CustomCheckConfig, string>> = {
   query: 'db.internal',
 };
 
-type Refuse = (path: readonly (string | number)[], message: string) => void;
+type Say = (path: readonly (string | number)[], message: string) => void;
 
-/** `isSet`: the file says it. Places are within the list. */
-export function checkCustom(checks: readonly CustomCheckConfig[], taken: readonly string[], refuse: Refuse): void {
+/** Places are within the list. What is not there now is no reason for the agent not to run: its check says it until it is. */
+export function checkCustom(
+  checks: readonly CustomCheckConfig[],
+  taken: readonly string[],
+  refuse: Say,
+  warn: Say,
+): void {
   for (const [i, check] of checks.entries()) {
     const { name, type } = check;
     const { needs, takes } = OF[type];
@@ -125,6 +129,8 @@ export function checkCustom(checks: readonly CustomCheckConfig[], taken: readonl
     }
     const wrong = faultOf(check);
     if (wrong) refuse([i, wrong[0]], wrong[1]);
+    const [key, fault] = wrong ? [] : faultOfRunnable(check);
+    if (key && fault) (fault.passing ? warn : refuse)([i, key], fault.message);
   }
 }
 
@@ -134,9 +140,7 @@ function faultOf(check: CustomCheckConfig): [keyof CustomCheckConfig, string] | 
     const [program] = command;
     if (!program) return ['command', 'is empty: it begins with a program'];
     if (!program.startsWith('/')) return ['command', `begins with ${program}: write the whole path of the program`];
-    return faultOfFile('command', program);
   }
-  if (type === 'module' && path) return faultOfFile('path', path);
   if (type === 'tcp' && address && !/^(?:\[[\da-fA-F:.]+\]|[^:\s]+):\d{1,5}$/.test(address))
     return ['address', 'must be host:port, for example 127.0.0.1:5432'];
   if (type === 'tcp' && address && !isPort(Number(/\d+$/.exec(address)![0])))
@@ -148,6 +152,15 @@ function faultOf(check: CustomCheckConfig): [keyof CustomCheckConfig, string] | 
   return null;
 }
 
+function faultOfRunnable({
+  type,
+  command,
+  path,
+}: CustomCheckConfig): [] | ['command' | 'path', ReturnType<typeof faultOfFile>] {
+  if (type === 'exec' && command) return ['command', faultOfFile(command[0]!)];
+  return type === 'module' && path ? ['path', faultOfFile(path)] : [];
+}
+
 function isPort(port: number): boolean {
   return port >= 1 && port <= 65_535;
 }
@@ -155,13 +168,6 @@ function isPort(port: number): boolean {
 function isServer(server: string): boolean {
   const found = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(server);
   return found ? isIP(found[1] ?? found[2]!) > 0 && isPort(Number(found[3])) : isIP(server) > 0;
-}
-
-/** What is run has the rights of the agent: nobody else may say what it is. */
-function faultOfFile(key: 'command' | 'path', file: string): [keyof CustomCheckConfig, string] | null {
-  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return [key, `${file}: there is no such file`];
-  const wrong = writableByOthers(file);
-  return wrong === null ? null : [key, `${wrong}: it runs with the rights of the agent`];
 }
 
 /** Scalars come as text: what reads as another is that. */

@@ -82,7 +82,7 @@ async function once(url: URL, config: CustomCheckConfig, most: number, signal: A
 }
 
 /** As messages name it: its query may hold a key, and messages leave the host. */
-export function placeOf(url: string): string {
+export function withoutQuery(url: string): string {
   return url.replace(/[?#].*$/s, '');
 }
 

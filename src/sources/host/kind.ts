@@ -20,8 +20,10 @@ export const metrics: InputKind<'metrics', MetricsConfig, HostInput, HostStatus>
   name: 'metrics',
   options: metricsOption,
   complete: (raw, { kafka }) => completeMetrics(raw as Parameters<typeof completeMetrics>[0], kafka.topic_prefix),
-  check({ metrics: { checks } }, refuse) {
-    checkCustom(checks, ['host', ...BUILT_IN], (path, message) => refuse(['metrics', 'checks', ...path], message));
+  check({ metrics: { checks } }, refuse, warn) {
+    const below = (say: typeof warn) => (path: readonly (string | number)[], message: string) =>
+      say(['metrics', 'checks', ...path], message);
+    checkCustom(checks, ['host', ...BUILT_IN], below(refuse), below(warn));
   },
   topics(config) {
     const { topic } = config.metrics;

@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createHttps } from 'node:https';
 import { type AddressInfo, createServer as createTcp } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { loadConfig } from '../../../src/options.ts';
 import { addressOf, folder, named, runner, server } from '../../support/custom-checks.ts';
 import { freePort } from '../../support/ports.ts';
 
@@ -274,17 +275,41 @@ test('after failures it is asked more seldom, and at once when it is right again
   assert.equal(check.status.runs + check.status.skipped, 40);
 });
 
-test('what the configuration must not say is refused, with its place', async (t) => {
+test('a program or module that is not there is a warning, and is run when it has come; not while others may write it', async (t) => {
   const dir = await folder(t);
+  for (const [type, name, text] of [
+    ['exec', 'queue.sh', '#!/bin/sh\necho "[]"\n'],
+    ['module', 'queue.js', 'export default { run() {} };\n'],
+  ] as const) {
+    const file = join(dir, name);
+    const named = type === 'exec' ? { command: [file], parse: 'json' } : { path: file };
+    const config = join(dir, `${name}.yaml`);
+    writeFileSync(config, JSON.stringify({ metrics: { checks: [{ name: 'x', type, ...named }] } }));
+    assert.match((await loadConfig(config)).warnings.join(), /checks\[0\]\.\w+ \S+: there is no such file/);
+    const check = await runner(t, { type, ...named });
+    const said = async () => {
+      await check.run(DEADLINE);
+      return check.status.last_error;
+    };
+    assert.equal(await said(), `${file}: there is no such file`);
+    writeFileSync(file, text);
+    chmodSync(file, 0o755);
+    assert.equal(await said(), null);
+    if (process.getuid?.() !== 0) continue;
+    chmodSync(file, 0o757);
+    assert.match((await said())!, /may be written by everybody: chmod go-w \S+: it runs with the rights of the agent$/);
+    await assert.rejects(loadConfig(config), /may be written by everybody/);
+  }
+});
+
+test('what the configuration must not say is refused, with its place', async (t) => {
   for (const [check, said] of [
     [{ type: 'tcp' }, /checks\[0\] needs address, for example address: 127\.0\.0\.1:5432/],
     [{ type: 'tcp', address: 'x' }, /must be host:port/],
     [{ type: 'exec', command: ['ls'], parse: 'json' }, /begins with ls: write the whole path/],
-    [{ type: 'exec', command: ['/nope'], parse: 'json' }, /\/nope: there is no such file/],
     [{ type: 'http', url: 'http://x/', allow: 'a' }, /allow is nothing for http: it takes url/],
     [{ type: 'htpp' }, /did you mean http\?/],
     [{ type: 'tcp', address: 'a:1', name: 'cpu' }, /cpu is the name of a built-in check/],
-    [{ type: 'module', path: join(dir, 'none.js') }, /there is no such file/],
   ] as const) {
     await assert.rejects(runner(t, check), said, JSON.stringify(check));
   }
