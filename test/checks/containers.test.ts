@@ -1,6 +1,9 @@
 /** Containers by their cgroups' paths, their names by what runtimes keep; units of systemd; sensors; the clock. */
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseCpuMax, parseIoStat } from '../../src/checks/cgroup-stat.ts';
@@ -13,6 +16,7 @@ import { CheckRunner } from '../../src/checks/runner.ts';
 import { parseUnits, reportUnits } from '../../src/checks/systemd.ts';
 import { parseMillidegrees } from '../../src/checks/temperature.ts';
 import { CONTAINERS, MACHINES, machine } from '../support/machines.ts';
+import { until } from '../support/until.ts';
 
 test('a container is known by the path of its cgroup', () => {
   const id = 'f'.repeat(64);
@@ -105,6 +109,60 @@ test('a container that ends ends cleanly, one that has begun is seen at the next
   for (const name of ['cpu.stat', 'memory.current']) host.forget(`${directory}/${name}`);
   await ids();
   assert.deepEqual(await ids(), []);
+});
+
+/** A root in which the kernel's own cgroups (v2) are seen; null: they may not be mounted here. */
+function mountCgroups() {
+  const root = mkdtempSync(join(tmpdir(), 'runnel-cgroups-'));
+  const place = join(root, 'sys/fs/cgroup');
+  mkdirSync(place, { recursive: true });
+  const isMounted = spawnSync('mount', ['-t', 'cgroup2', 'none', place], { stdio: 'ignore' }).status === 0;
+  const remove = () => {
+    if (isMounted) execFileSync('umount', [place]);
+    // Nothing of the kernel's is below it any more, else this fails.
+    for (const dir of ['sys/fs/cgroup', 'sys/fs', 'sys', '']) rmdirSync(join(root, dir));
+  };
+  if (isMounted) return { root, place, [Symbol.dispose]: remove };
+  remove();
+  return null;
+}
+
+test('the cgroups of this kernel: what a container has used, and its end while its files are open', async (t) => {
+  using mounted = mountCgroups();
+  if (mounted === null) return t.skip('cgroups may not be mounted here');
+  const slice = join(mounted.place, `runnel-${process.pid}.slice`);
+  const scope = join(slice, `docker-${CONTAINERS.docker}.scope`);
+  mkdirSync(scope, { recursive: true });
+  const work = 'while read -r x; do i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo; done';
+  const child = spawn('/bin/sh', ['-c', work], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const host = new HostFiles(mounted.root);
+  const end = async () => {
+    child.kill('SIGKILL');
+    await until('it is empty', () => readFileSync(join(scope, 'cgroup.procs'), 'latin1') === '');
+    rmdirSync(scope);
+    rmdirSync(slice);
+  };
+  try {
+    writeFileSync(join(scope, 'cgroup.procs'), String(child.pid));
+    const runner = new CheckRunner('cgroups', cgroups(host));
+    const seconds = async () => {
+      host.newRound();
+      const points = (await runner.run(5000)).filter((p) => p.name === 'container.cpu.time');
+      assert.equal(runner.status.last_error, null);
+      return points.filter((p) => p.attributes.includes(CONTAINERS.docker)).map(({ value }) => value);
+    };
+    await seconds();
+    child.stdin.write('x\n');
+    await once(child.stdout, 'data');
+    const [user, system] = await seconds();
+    assert.ok(user! + system! > 0.01, `${user} ${system}`);
+    await end();
+    assert.deepEqual(await seconds(), []);
+    assert.deepEqual(await seconds(), []);
+  } finally {
+    host.close();
+    if (existsSync(scope)) await end();
+  }
 });
 
 test('units of systemd', () => {
