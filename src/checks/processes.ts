@@ -8,7 +8,7 @@ import type { ProcessMatch } from './match-process.ts';
 import { parsePidStat } from './pid-stat.ts';
 import { numberAt } from './text.ts';
 import { parseUptime } from './uptime.ts';
-import { WatchedProcesses } from './watched.ts';
+import { areHidden, HIDDEN, pidsIn, WatchedProcesses } from './watched.ts';
 
 export interface ProcessOptions {
   readonly states?: boolean;
@@ -61,12 +61,10 @@ export function countStates(letters: Iterable<string>): Record<string, number> {
   return counts;
 }
 
-function* statesOf(host: HostFiles): Iterable<string> {
-  for (const name of host.list('/proc/')) {
-    const first = name.charCodeAt(0);
-    if (first < 48 || first > 57) continue;
+function* statesOf(host: HostFiles, pids: Iterable<number>): Iterable<string> {
+  for (const pid of pids) {
     // One that has ended meanwhile is none.
-    const text = host.once(`/proc/${name}/stat`);
+    const text = host.once(`/proc/${pid}/stat`);
     if (text) yield parsePidStat(text).state;
   }
 }
@@ -78,7 +76,11 @@ export function processes(host: HostFiles, { processes: options }: { readonly pr
     const stat = parseProcessStat(host.read('/proc/stat'));
     const threads = parseThreads(host.tryRead('/proc/loadavg') ?? '');
     reportProcesses(meter, stat, threads);
-    if (states) reportStates(meter, countStates(statesOf(host)));
+    if (states) {
+      const pids = pidsIn(host);
+      if (areHidden(pids)) meter.lack(HIDDEN);
+      reportStates(meter, countStates(statesOf(host, pids)));
+    }
     watched?.report(meter, parseUptime(host.read('/proc/uptime')), stat.created, threads);
   };
 }

@@ -77,6 +77,20 @@ interface Sum {
   oldest: number;
 }
 
+export const HIDDEN = "other users' processes are not seen (/proc is mounted with hidepid)";
+
+export function pidsIn(host: HostFiles): Set<number> {
+  const pids = new Set<number>();
+  for (const name of host.list('/proc/')) {
+    const first = name.charCodeAt(0);
+    if (first >= 48 && first <= 57) pids.add(Number(name));
+  }
+  return pids;
+}
+
+/** Those of others are: PID 1 is there always. */
+export const areHidden = (pids: ReadonlySet<number>) => !pids.has(1);
+
 export class WatchedProcesses {
   readonly #host: HostFiles;
   readonly #matches: readonly ProcessMatch[];
@@ -104,7 +118,7 @@ export class WatchedProcesses {
    */
   report(meter: Meter, uptime: number, created: number, threads: number): void {
     this.#look(created, threads);
-    if (this.#hidden) meter.lack("other users' processes are not seen (/proc is mounted with hidepid)");
+    if (this.#hidden) meter.lack(HIDDEN);
     const sums = new Map<string, Sum>();
     for (const match of this.#matches) {
       if (!match.per_process) sums.set(match.name, emptySum({ 'process.group': match.name }));
@@ -141,12 +155,8 @@ export class WatchedProcesses {
   }
 
   #listed(): Set<number> {
-    const now = new Set<number>();
-    for (const name of this.#host.list('/proc/')) {
-      const first = name.charCodeAt(0);
-      if (first >= 48 && first <= 57) now.add(Number(name));
-    }
-    this.#hidden = !now.has(1);
+    const now = pidsIn(this.#host);
+    this.#hidden = areHidden(now);
     for (const known of this.#known.values()) if (!now.has(known.pid)) this.#forget(known);
     return now;
   }

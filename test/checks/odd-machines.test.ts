@@ -69,6 +69,13 @@ test("where other users' processes are hidden, that is said", async (t) => {
   rmSync(join(root, '/proc/1'), { recursive: true });
   assert.deepEqual(named(await run(), 'process.count'), [0]);
   assert.match(status.lacks ?? '', /hidepid/);
+  // Nor is a count of their states what it seems.
+  const states = await checkOf(t, 'processes', LINUX, { processes: { states: true } });
+  await states.run();
+  assert.equal(states.status.lacks, null);
+  rmSync(join(states.root, '/proc/1'), { recursive: true });
+  await states.run();
+  assert.match(states.status.lacks ?? '', /hidepid/);
 });
 
 test('a file system that an error makes read-only is seen, though nobody mounts anything', async (t) => {
