@@ -33,7 +33,7 @@ export interface OtlpChoice extends ConfigChoice {
 }
 
 /**
- * Prints `{"signal","content","error","received","invalid","filtered","sanitized","cut","records"}`; each record has topic,
+ * Prints `{"signal","content","error","received","invalid","filtered","sanitized","cut","split","records"}`; each record has topic,
  * key, headers, and its value, decoded. Exit 1 where it would be refused.
  */
 export async function explainOtlp(file: string, { signal, ...choice }: OtlpChoice): Promise<number> {

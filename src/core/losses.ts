@@ -132,7 +132,8 @@ export const LOSSES = {
     remedy: 'raise it, or send fewer series',
   },
   invalid: {
-    meaning: 'a span over OTLP has no good trace id or span id: 16 and 8 bytes that are not all 0',
+    meaning:
+      'a span over OTLP has no good trace id or span id (16 and 8 bytes that are not all 0), or a data point is larger than a record',
     remedy: 'look at who sends it; it was told so (partial_success)',
   },
   listener_failed: {

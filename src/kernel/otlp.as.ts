@@ -2,7 +2,7 @@
 // configured. otlp.ts is its door. As in kernel.as.ts nothing here allocates or can fail.
 export { beginWalk, useSchema, walk, walkedTo, wrong } from './as/otlp/walk.as';
 export { clearTables, items, resources, scopes, useTables } from './as/otlp/tables.as';
-export { invalid, received, requestBytes } from './as/otlp/items.as';
+export { addItem, invalid, received, requestBytes } from './as/otlp/items.as';
 export { clearMended, mended, mendText } from './as/otlp/text.as';
 export { useSecrets } from './as/otlp/hash.as';
 export { answer, askedAt, askedBytes, askedField, askedRow, askedScalar, beginJson, convert, jsonAt, jsonOut, jsonWrong, useJson } from './as/otlp/json.as';

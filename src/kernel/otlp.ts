@@ -81,6 +81,7 @@ interface Exports {
   group(how: number, steps: number, around: number): number;
   findLong(first: number, longest: number): number;
   aroundItem(item: number): number;
+  addItem(like: number, at: number, bytes: number, weight: number): number;
   beginFrames(keyed: number, ...rest: (number | boolean)[]): void;
   frame(out: number, limit: number, delta: number): number;
   framedAll(): number;
@@ -139,6 +140,8 @@ export class OtlpKernel {
   readonly #scratchAt: number;
   readonly #partsAt: number;
   readonly #exports: Exports;
+  /** The end of what was added to a request. */
+  #addedTo = 0;
   readonly #signed: readonly string[];
 
   /** For requests of so many bytes; `attributes` are parts of a span's signature. */
@@ -246,6 +249,7 @@ export class OtlpKernel {
     const e = this.#exports;
     e.clearTables();
     e.clearMended();
+    this.#addedTo = this.textAt;
     e.beginWalk(this.requestAt, this.requestAt + bytes, messageRow(message));
   }
 
@@ -319,11 +323,29 @@ export class OtlpKernel {
     this.words[(this.itemsAt + item * ITEM_SIZE) / 4 + 1] = bytes;
   }
 
-  /** It is in no group; gives what it weighs. */
-  leaveOut(item: number): number {
-    const word = (this.itemsAt + item * ITEM_SIZE) / 4;
-    this.words[word + 15]! |= DROPPED;
-    return this.words[word + 8]!;
+  /** What it weighs from now on. */
+  weigh(item: number, weight: number): void {
+    this.words[(this.itemsAt + item * ITEM_SIZE) / 4 + 8] = weight;
+  }
+
+  /** One more that stands beside this one; false: there is no room for it. Its bytes are kept where JSON stood. */
+  addItem(like: number, bytes: Uint8Array, weight: number): boolean {
+    const at = this.#addedTo;
+    if (at + bytes.length > this.textAt + this.maxRequest) return false;
+    if (!this.#exports.addItem(like, at, bytes.length, weight)) return false;
+    this.bytes.set(bytes, at);
+    this.#addedTo = at + bytes.length;
+    return true;
+  }
+
+  /** It is in no group. */
+  leaveOut(item: number): void {
+    this.words[(this.itemsAt + item * ITEM_SIZE) / 4 + 15]! |= DROPPED;
+  }
+
+  /** The points of a metric; 1 for a log record. */
+  weightOf(item: number): number {
+    return this.words[(this.itemsAt + item * ITEM_SIZE) / 4 + 8]!;
   }
 
   #placeOf(item: number): [at: number, bytes: number] {

@@ -25,7 +25,7 @@ test('says what records a request becomes', (t) => {
   const { told, status } = explained(t, gzipSync(encodeRequest('traces', traceBatch(7))));
   assert.equal(status, 0);
   const { records, ...rest } = told;
-  const counts = { received: 7, invalid: 0, filtered: 0, sanitized: 0, cut: 0 };
+  const counts = { received: 7, invalid: 0, filtered: 0, sanitized: 0, cut: 0, split: 0 };
   assert.deepEqual(rest, { signal: 'traces', content: 'protobuf', error: null, ...counts });
   assert.equal(records.length, 2);
   const [{ topic, key, headers, value }] = records;

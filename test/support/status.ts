@@ -21,6 +21,7 @@ const OTLP = {
   invalid: 1,
   sanitized: 0,
   cut: 0,
+  split: 0,
   held: 0,
   slowest: [],
 };

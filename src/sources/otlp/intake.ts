@@ -51,6 +51,7 @@ export class OtlpIntake {
   invalid = 0;
   sanitized = 0;
   cut = 0;
+  split = 0;
   /** Requests that wait for room now. */
   held = 0;
 
@@ -127,13 +128,14 @@ export class OtlpIntake {
 
   /** What goes into the books beside what the lane counts: it is there whether the answer arrives or not. */
   #count(signal: Signal, account: Account, { counts }: OtlpRequest): void {
-    const { invalid, filtered, filteredBy, sanitized, cut } = counts;
+    const { invalid, filtered, filteredBy, sanitized, cut, split } = counts;
     account.received += invalid + filtered;
     account.filtered += filtered;
     if (invalid > 0) account.drop('invalid', invalid);
     this.invalid += invalid;
     this.sanitized += sanitized;
     this.cut += cut;
+    this.split += split;
     if (signal !== 'traces') return;
     this.sampledAway += filtered;
     for (const [rule, spans] of filteredBy) this.sampled.set(rule, (this.sampled.get(rule) ?? 0) + spans);

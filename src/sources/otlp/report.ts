@@ -22,6 +22,8 @@ export interface OtlpSaid {
     sanitized: number;
     /** Spans and log records that were larger than a record may be. */
     cut: number;
+    /** Metrics that were, and became several. */
+    split: number;
     /** Requests that wait for room in the local log. */
     held: number;
     /** Operations with the longest spans of the last window, the slowest first. */
@@ -40,6 +42,7 @@ export const NOTHING: OtlpSaid = {
     invalid: 0,
     sanitized: 0,
     cut: 0,
+    split: 0,
     held: 0,
     slowest: [],
   },
@@ -93,6 +96,7 @@ export function figures({ otlp }: OtlpSaid, to: Figures): void {
   );
   to.counter('otlp_sanitized', 'Bytes of text that were no UTF-8, and became a question mark.', [], [[otlp.sanitized]]);
   to.counter('otlp_cut', 'Spans and log records that were cut, as they were too large.', [], [[otlp.cut]]);
+  to.counter('otlp_split', 'Metrics that became several, as they were too large.', [], [[otlp.split]]);
   to.gauge('otlp_held', 'Requests that wait for room in the local log.', [], [[otlp.held]]);
 }
 

@@ -95,7 +95,7 @@ export class OtlpSource implements OpenInput {
   status(): OtlpSaid['otlp'] {
     const intake = this.#intake;
     if (!intake) return NOTHING.otlp;
-    const { taken, sampled, sampledAway, invalid, sanitized, cut, held } = intake;
+    const { taken, sampled, sampledAway, invalid, sanitized, cut, split, held } = intake;
     return {
       listeners: this.#listeners?.status() ?? [],
       spans: taken.traces,
@@ -106,6 +106,7 @@ export class OtlpSource implements OpenInput {
       invalid,
       sanitized,
       cut,
+      split,
       held,
       slowest: [...(this.#metrics?.slowest ?? [])],
     };

@@ -50,6 +50,7 @@ test('each trace is a record: its id is the key, no span is lost, none is there 
     filteredBy: new Map(),
     sanitized: 0,
     cut: 0,
+    split: 0,
   });
 });
 

@@ -1,6 +1,6 @@
 // What the walk notes of the messages that it passes: items, and what stands around them. Ids of a wrong length end a
 // decoder that reads them into arrays (the Collector's): an item that has one is left out, and counted.
-import { NONE, items, itemsMost, newItem, newResource, newScope, requestArena, resource, resourceArena, scope, scopeArena } from './tables.as';
+import { ITEM, NONE, item, items, itemsMost, newItem, newResource, newScope, requestArena, resource, resourceArena, scope, scopeArena } from './tables.as';
 import { copy } from '../bytes.as';
 import { readVarint, value } from './wire.as';
 
@@ -256,6 +256,17 @@ function note(began: usize, to: usize): usize {
   store<u32>(entry, NONE, 12);
   store<u64>(entry, 0, 56);
   return entry;
+}
+
+/** One more that is like this one, but for where it stands and what it weighs. False: there is no room for one more. */
+export function addItem(like: u32, at: usize, bytes: u32, weight: u32): bool {
+  if (items == itemsMost) return false;
+  const entry = newItem();
+  memory.copy(entry, item(like), ITEM);
+  store<u32>(entry, <u32>at);
+  store<u32>(entry, bytes, 4);
+  store<u64>(entry, <u64>weight, 32);
+  return true;
 }
 
 /** What field [from, to) holds, behind its tag and its length. */

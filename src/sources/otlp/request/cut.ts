@@ -52,7 +52,7 @@ export async function cutItem(of: 'traces' | 'logs', bytes: Uint8Array, room: nu
 }
 
 /** All fields; null: they are too many to choose among. */
-function firstFields(bytes: Uint8Array): WireField[] | null {
+export function firstFields(bytes: Uint8Array): WireField[] | null {
   const fields: WireField[] = [];
   for (let at = 0; at < bytes.length; ) {
     if (fields.length === MOST_FIELDS) return null;

@@ -15,8 +15,8 @@ import { SpanMetrics, type SpanMetricsOptions } from '../red/span-metrics.ts';
 import { attributesOfRules } from '../sampling/rules.ts';
 import { Sampler } from '../sampling/sampler.ts';
 import { readState, weightOf } from '../sampling/threshold.ts';
-import { cutItem } from './cut.ts';
 import { GROWTH, SpanDocuments } from './documents.ts';
+import { FITS, fitItems } from './fit.ts';
 import { Framing, headersOf } from './framing.ts';
 import { bitsOfText } from './json.ts';
 import {
@@ -26,7 +26,6 @@ import {
   NO_VALUE,
   tooMany,
   tooMuch,
-  tooWide,
   whyNoJson,
   whyWrong,
 } from './reasons.ts';
@@ -57,6 +56,8 @@ export interface RequestCounts {
   sanitized: number;
   /** Cut to fit into a record. */
   cut: number;
+  /** Metrics that became several, each with some of its points. */
+  split: number;
 }
 
 export interface OtlpRequest {
@@ -87,8 +88,6 @@ const SLICE_ITEMS = 20_000;
 /** What takes JavaScript microseconds: spans that are like none before, numbers that are written in a rare way. */
 const SLICE_SPANS = 2000;
 const SLICE_ASKED = 1000;
-/** Of a record, for what stands in a scope. */
-const LEAST_ROOM = 64 * 1024;
 /** A request becomes at most so many times as many bytes as it may have. */
 const MOST_FRAMED = 4;
 
@@ -178,7 +177,7 @@ export class OtlpReader {
     const weights = signal === 'traces' ? await this.#judge(filteredBy) : NO_WEIGHTS;
     const { job, how, around } = this.#framing.of(signal);
     const large = size > job.longest;
-    const { wide, cut, left } = large ? await this.#fit(signal, job.longest) : FITS;
+    const { wide, cut, split, left } = large ? await fitItems(kernel, signal, job.longest) : FITS;
     if (wide) return refused(wide, true, close);
     kernel.beginGroups();
     while (!kernel.group(how, SLICE_ITEMS, around)) await setImmediate();
@@ -197,6 +196,7 @@ export class OtlpReader {
       filteredBy,
       sanitized: sanitized + mended,
       cut,
+      split,
     };
     return {
       error: null,
@@ -264,26 +264,6 @@ export class OtlpReader {
     }
   }
 
-  /** Items that are larger than a record are cut; metrics are left out. */
-  async #fit(signal: Signal, longest: number): Promise<typeof FITS> {
-    const kernel = this.#kernel;
-    let [cut, left] = [0, 0];
-    for (let i = kernel.findLong(0, longest); i < kernel.items; i = kernel.findLong(i + 1, longest)) {
-      const room = longest - kernel.aroundItem(i);
-      if (room < LEAST_ROOM) return { wide: tooWide(longest - room, longest - LEAST_ROOM), cut, left };
-      if (signal === 'metrics') left += kernel.leaveOut(i);
-      else {
-        const item = kernel.itemAt(i);
-        const shorter = await cutItem(signal, item, room);
-        item.set(shorter);
-        kernel.shorten(i, shorter.length);
-        cut++;
-      }
-      await setImmediate();
-    }
-    return { wide: null, cut, left };
-  }
-
   #wrong(signal: Signal, close: () => void): OtlpRequest {
     const { reason, at } = this.#kernel.wrong;
     if (hasTooMany(reason)) return refused(tooMany(this.#kernel.most, signal), true, close);
@@ -307,14 +287,23 @@ function sum(counts: ReadonlyMap<string, number>): number {
   return counts.values().reduce((all, one) => all + one, 0);
 }
 
-const FITS: { wide: string | null; cut: number; left: number } = { wide: null, cut: 0, left: 0 };
-
 function leftOut(invalid: number, large: number): string {
   const ids = invalid > 0 ? [`${invalid} left out: ids must have 16 and 8 bytes, and not be zero`] : [];
-  return [...ids, ...(large > 0 ? [`${large} left out: their metrics are larger than a record`] : [])].join('; ');
+  return [
+    ...ids,
+    ...(large > 0 ? [`${large} left out: they are larger than a record, or their metric is without them`] : []),
+  ].join('; ');
 }
 
-const NOTHING: RequestCounts = { received: 0, invalid: 0, filtered: 0, filteredBy: new Map(), sanitized: 0, cut: 0 };
+const NOTHING: RequestCounts = {
+  received: 0,
+  invalid: 0,
+  filtered: 0,
+  filteredBy: new Map(),
+  sanitized: 0,
+  cut: 0,
+  split: 0,
+};
 
 function refused(error: string, tooLarge: boolean, close: () => void): OtlpRequest {
   const rest = { counts: NOTHING, message: '', bytes: 0, accept: async () => undefined, pack: () => null };
