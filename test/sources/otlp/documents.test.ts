@@ -67,6 +67,20 @@ test('a root has no parent; a time that is none is the time of arrival', async (
   assert.deepEqual([document.parent, document.event.outcome, document.span.name], [undefined, 'unknown', '']);
 });
 
+test('a clock that is years off is what it says, and no duration', async () => {
+  for (const [start, end, time] of [
+    [1n, 1_796_000_000_000_000_000n, null],
+    [10n ** 15n, 1_796_000_000_000_000_000n, '1970-01-12T13:46:40.000Z'],
+    [7_258_118_400_000_000_000n, 1_796_000_000_000_000_000n, '2200-01-01T00:00:00.000Z'],
+    [2n ** 64n - 1n, 2n ** 64n - 1n, '2554-07-21T23:34:33.709Z'],
+  ] as const) {
+    const { document } = await documentOf({ startTimeUnixNano: String(start), endTimeUnixNano: String(end) });
+    if (time === null) assert.ok(Date.parse(document['@timestamp']) > 1.7e12);
+    else assert.equal(document['@timestamp'], time);
+    assert.equal(document.event.duration, 0);
+  }
+});
+
 test('every span is a document, whatever room blocks have', async () => {
   const body = encodeRequest('traces', traceBatch(700));
   const ids = decodeRequest('traces', body).resourceSpans[0].scopeSpans.flatMap(

@@ -101,6 +101,28 @@ test('the counts are those of the spans, by service, operation, kind and status'
   assert.deepEqual(flush(reader), []);
 });
 
+test('clocks that are years off make no durations of years', async () => {
+  const reader = small();
+  const year = 366n * 86_400n * 1_000_000_000n;
+  const between = (start: bigint, end: bigint) =>
+    span({ startTimeUnixNano: String(start), endTimeUnixNano: String(end) });
+  const spans = [
+    between(0n, START),
+    between(1n, START),
+    between(START - year - 1n, START),
+    between(START, START - 1n),
+    between(START, 2n ** 64n - 1n),
+    between(START, 0n),
+  ];
+  const { counts } = await take(reader, 'traces', traces([...spans, span({ ms: 100 })]));
+  assert.deepEqual([counts.received, counts.invalid], [7, 0]);
+  const [calls, { count, max, sum }] = flush(reader);
+  assert.deepEqual([calls.value, count, max, sum], [7, 7, 0.1, 0.1]);
+  // As far as that may be right.
+  await take(reader, 'traces', traces([between(START - year, START)]));
+  assert.equal(flush(reader)[1].max, 366 * 86_400);
+});
+
 test('a request that is not accepted does not count', async () => {
   const reader = small();
   const request = await reader.read('traces', 'protobuf', traces([span()]));

@@ -17,6 +17,8 @@ const FIELD_STRING: u32 = 10;
 const SERVICE: u64 = 0x2e65636976726573;
 const DOT_NAME: u32 = 0x656d616e;
 const SERVICE_NAME_BYTES: u32 = 12;
+/** Nanoseconds. */
+const YEAR: u64 = 366 * 86_400 * 1_000_000_000;
 
 /** What there was of items: those with wrong ids, too. Of metrics: their points. */
 export let received: u32 = 0;
@@ -205,7 +207,7 @@ export function endSpan(began: usize, to: usize): bool {
   const entry = note(began, to);
   if (entry == 0) return false;
   v128.store(entry, v128.load(traceIdAt), 16);
-  store<u64>(entry, ended > started ? ended - started : 0, 32);
+  store<u64>(entry, lasted(), 32);
   store<u32>(entry, <u32>nameAt, 40);
   store<u32>(entry, nameBytes, 44);
   store<u8>(entry, <u8>kindIs, 48);
@@ -213,6 +215,11 @@ export function endSpan(began: usize, to: usize): bool {
   store<u16>(entry, <u16>min<u32>(stateBytes, 0xffff), 50);
   store<u32>(entry, <u32>stateAt, 52);
   return true;
+}
+
+/** Of a span without a start, or whose clock was years off at one of its ends, nobody knows: 0. */
+function lasted(): u64 {
+  return started > 0 && ended > started && ended - started <= YEAR ? ended - started : 0;
 }
 
 export function endMetric(began: usize, to: usize): bool {
