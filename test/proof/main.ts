@@ -6,6 +6,7 @@
 import { proveAlerts } from './alerts.ts';
 import { proveAudit } from './audit.ts';
 import { proveCompared, proveSandboxed } from './checks.ts';
+import { proveCollector } from './collector.ts';
 import { proveGroup } from './group.ts';
 import { proveImage } from './image.ts';
 import { proveJson } from './json.ts';
@@ -25,6 +26,7 @@ const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[
   audit: [() => proveAudit(200)],
   checks: [() => proveCompared(60), proveSandboxed],
   group: [() => proveGroup(24)],
+  collector: [() => proveCollector(seed(), 3000)],
   sink: [proveSinkKills, proveSinkGroup, proveSinkChaos],
   topk: [() => proveTopk(10, 200_000)],
   processing: [

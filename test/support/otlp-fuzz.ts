@@ -68,7 +68,7 @@ function sourcesOf(random: Random): { signal: Signal; bytes: Buffer }[] {
   return [...made.filter(({ bytes }) => bytes.length > 0 && bytes.length < 20_000), ...usual];
 }
 
-function mutated(source: Buffer, random: Random): Buffer {
+export function mutated(source: Buffer, random: Random): Buffer {
   const bytes = Buffer.from(source);
   for (let n = 1 + random(4); n > 0; n--) {
     const at = random(bytes.length);
