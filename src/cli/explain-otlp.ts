@@ -53,8 +53,9 @@ export async function explainOtlp(file: string, { signal, ...choice }: OtlpChoic
   }
   const content: RequestContent = /^\s*\{/.test(body.toString('latin1', 0, 64)) ? 'json' : 'protobuf';
   const reader = new OtlpReader({ maxRequest: otlp.max_request, host: config.host, labels: config.tags, traces });
+  const named = signal ?? (content === 'json' ? signalNamed(body) : undefined);
   let told: Explained | undefined;
-  for (const one of signal ? [signal] : SIGNALS) {
+  for (const one of named ? [named] : SIGNALS) {
     const explained = await explain(reader, one, content, body, topics[one]);
     if (!told || (told.error !== null && explained.error === null)) told = explained;
     if (explained.error === null && explained.received > explained.invalid) {
@@ -100,6 +101,12 @@ function shown(signal: Signal, topic: string, { key, value, headers }: BatchReco
   const isJson = texts['content-type'] === 'application/json';
   const decoded = isJson ? JSON.parse(value!.toString()) : decodeMessage(REQUESTS[signal], value!);
   return { topic, key: key?.toString() ?? null, headers: texts, value: decoded };
+}
+
+/** JSON says what it is: what one signal does not know may be right for all others. */
+function signalNamed(text: Buffer): Signal | undefined {
+  const [, name] = /"resource_?(spans|metrics|logs)"/i.exec(text.toString('latin1')) ?? [];
+  return name?.toLowerCase() === 'spans' ? 'traces' : (name?.toLowerCase() as Signal | undefined);
 }
 
 /** What was captured may be as it was sent. */

@@ -46,4 +46,8 @@ test('says why it would be refused, and exits with 1', (t) => {
   const { told, status } = explained(t, Buffer.from('\x0a\x05hi'), '--signal', 'traces');
   assert.equal(status, 1);
   assert.match(told.error, /^cannot decode the traces: the field at byte 0 is cut off/);
+  // JSON that is wrong for what it is would be right for what it is not.
+  const json = explained(t, Buffer.from('{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":12}]}]}]}'));
+  assert.equal(json.status, 1);
+  assert.match(json.told.error, /^cannot decode the traces: what stands before byte 54 of the JSON/);
 });

@@ -118,12 +118,17 @@ export function lines({ otlp }: OtlpSaid): string[] {
     }),
     ...slowest
       .slice(0, MOST_LINES)
-      .map((slow) => `  slow: ${slow.operation} of ${slow.service}: ${secondsOf(slow)}, trace ${slow.trace_id}`),
+      .map((slow) => `  slow: ${nameOf(slow)}: ${secondsOf(slow)}, trace ${slow.trace_id}`),
   ];
 }
 
 /** Slow operations in the text. */
 const MOST_LINES = 3;
+
+/** Not all say of what service they are. */
+function nameOf({ operation, service }: SlowOperation): string {
+  return service === '' ? operation : `${operation} of ${service}`;
+}
 
 function secondsOf({ seconds }: SlowOperation): string {
   return `${Number(seconds.toPrecision(3))} s`;
