@@ -139,8 +139,18 @@ function meant(name: string, known: readonly string[]): string | null {
   return (
     has((part) => part === last) ??
     has((part) => part.split('_').includes(last)) ??
+    has((part) => isShortFor(last, part)) ??
     nearest(name, known) ??
-    has((part) => nearest(last, [part]) !== null) ??
+    // In a short word two letters make another one.
+    (last.length > 4 ? has((part) => nearest(last, [part]) !== null) : null) ??
     null
   );
+}
+
+/** As `msg` is for message: its letters, in their order, from the first. */
+function isShortFor(word: string, part: string): boolean {
+  if (word.length < 2 || word.length >= part.length || word[0] !== part[0]) return false;
+  let at = 0;
+  for (const letter of part) if (letter === word[at]) at++;
+  return at === word.length;
 }

@@ -20,6 +20,8 @@ function saidOf(name: string, ...before: ((names: FieldNames) => void)[]): strin
 
 test('a field is known where a step makes it', () => {
   const combined = (names: FieldNames) => names.make(COMBINED, 'combined');
+  const syslog = (names: FieldNames) =>
+    names.make(['log.syslog.priority', 'log.syslog.facility.name', 'log.level', 'message'], 'syslog');
   const json = (names: FieldNames) => names.makeAny();
   const rename = (old: string, next: string) => (names: FieldNames) => names.rename(old, next, old);
   const remove = (prefix: string) => (names: FieldNames) => names.remove((one) => one.startsWith(prefix));
@@ -32,6 +34,9 @@ test('a field is known where a step makes it', () => {
     ['method', [combined], 'is not there: combined has no method, did you mean http.request.method?'],
     ['url.orignal', [combined], 'is not there: combined has no url.orignal, did you mean url.original?'],
     ['tenant', [combined], 'is not there: combined has no tenant'],
+    ['msg', [syslog], 'is not there: syslog has no msg, did you mean message?'],
+    ['lvl', [syslog], 'is not there: syslog has no lvl, did you mean log.level?'],
+    ['time', [syslog], 'is not there: syslog has no time'],
     ['anything.at.all', [json], null],
     ['anything', [app], 'is not there: no step before this one makes it, did you mean app.anything?'],
     ['app.anything', [app], null],

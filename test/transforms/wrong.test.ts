@@ -182,6 +182,14 @@ test('what each verb needs is said', async () => {
     ),
     json("{route: ''}", "13 [1].route must be 1 to 249 letters, digits, '.', '_' or '-', not \"\""),
     json('{rename: {}}', '14 [1].rename is empty: write for example {msg: message}'),
+    json(
+      '{rename: {b: c, a: b}}',
+      '24 [1].rename.a comes to b, and b is renamed beside it: which comes first? Make two steps',
+    ),
+    json(
+      '{rename: {a: b.x, b: c}}',
+      '18 [1].rename.a comes to b.x, and b is renamed beside it: which comes first? Make two steps',
+    ),
     json('{rename: {a: host.name}}', `18 [1].rename.a is of the envelope (host), ${ENVELOPE}`),
     json('{remove: []}', '14 [1].remove is an empty list: leave the step out'),
     json('{add: {a: [1]}}', '15 [1].add.a must be a text'),
