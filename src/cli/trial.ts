@@ -92,9 +92,9 @@ export async function trial(
   const batch = new Batch(slot, share, stream, fields);
   const format = new Format({ ...input, encoding_in: 'utf-8' }, kernel, processing?.fields?.most, masking);
   const found = format.find(batch, 0, used, 0, true);
-  format.shape(batch, found, used, 'silent', new Uint8Array(4));
+  await format.shape(batch, found, used, 'silent', new Uint8Array(4));
   batch.end = used;
-  format.finish(batch, { openKey: 0 });
+  await format.finish(batch, { openKey: 0 });
   const rows = Array.from({ length: batch.count }, (_, i) => rowOf(slot, i));
   /** By topic, where its last record ends. */
   const ends = new Map<string, number>();

@@ -11,6 +11,7 @@
 import type { Batch } from './batch.ts';
 import type { Step } from './pipeline.ts';
 import { moveRecords, sliceOf } from './slice.ts';
+import { SliceSize, TURN_MS } from './slices.ts';
 
 /** How often the steps were passed, until it is known whether that counts. */
 export interface Passed {
@@ -20,18 +21,9 @@ export interface Passed {
   count(on: boolean): void;
 }
 
-/** Records of a slice, and bytes: with the worst of lines and patterns it takes some milliseconds. */
-const [LEAST_RECORDS, MOST_RECORDS] = [32, 256];
-const SLICE_BYTES = 64 * 1024;
-/** What a slice should take: one that takes less may be larger, one that takes more is followed by smaller ones. */
-const [QUICK_MS, SLOW_MS] = [0.5, 3];
-/** So long at once nobody else has a turn, milliseconds. */
-const TURN_MS = 5;
-
 const COUNTS = ['in', 'out', 'failed', 'slow', 'gaveUp'] as const;
 
-/** How many records a slice has, by steps. */
-const sizes = new WeakMap<readonly Step[], number>();
+const sizes = new WeakMap<readonly Step[], SliceSize>();
 
 /** It is a promise only where it takes long. */
 export function runSteps(batch: Batch, steps: readonly Step[]): Passed | Promise<Passed> {
@@ -46,6 +38,7 @@ class Run {
   /** What each step counted of it. */
   readonly #counts: Record<(typeof COUNTS)[number], number>[];
   readonly #settle: ((on: boolean) => void)[] = [];
+  readonly #size: SliceSize;
   /** Records that have passed, and those that are left of them. */
   #done = 0;
   #kept = 0;
@@ -54,6 +47,8 @@ class Run {
     this.#batch = batch;
     this.#steps = steps;
     this.#before = batch.count;
+    this.#size = sizes.get(steps) ?? new SliceSize();
+    sizes.set(steps, this.#size);
     this.#counts = steps.map(() => ({ in: 0, out: 0, failed: 0, slow: 0, gaveUp: 0 }));
   }
 
@@ -69,18 +64,14 @@ class Run {
     let at = began;
     while (this.#done < this.#before) {
       if (at - began > TURN_MS) return false;
-      const size = sizes.get(this.#steps) ?? LEAST_RECORDS;
-      const records = this.#next(size);
+      const records = this.#size.of(this.#batch.slot, this.#done, this.#before);
       if (records === this.#before) {
         this.#pass(this.#batch);
         this.#done = records;
       } else this.#passSlice(records);
       const now = performance.now();
-      const ms = now - at;
+      this.#size.took(records, now - at);
       at = now;
-      // One of fewer records, as their bytes were enough, says nothing of more of them.
-      if (ms > SLOW_MS) sizes.set(this.#steps, Math.max(LEAST_RECORDS, size >> 1));
-      else if (ms < QUICK_MS && records >= size) sizes.set(this.#steps, Math.min(MOST_RECORDS, size << 1));
     }
     return true;
   }
@@ -96,15 +87,6 @@ class Run {
       }
     };
     return { filtered, count };
-  }
-
-  /** Records that come next: so many at most, and one at least. */
-  #next(size: number): number {
-    const { starts, ends } = this.#batch.slot;
-    const first = this.#done;
-    let records = Math.min(size, this.#before - first);
-    while (records > 1 && ends[first + records - 1]! - starts[first]! > SLICE_BYTES) records >>= 1;
-    return records;
   }
 
   #passSlice(records: number): void {

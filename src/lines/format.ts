@@ -168,8 +168,17 @@ export class Format {
     return { count: 1, taken: end - from, replaced: 0, stopped: true };
   }
 
-  /** Makes records of the `found` lines; `batch.count` says how many. `end` is where they end, as `source` counts. */
-  shape(batch: Batch, found: FoundLines, end: number, closing: Closing, swallowed: Swallowed): Shaped {
+  /**
+   * Makes records of the `found` lines; `batch.count` says how many. `end` is where they end, as `source` counts. It is a
+   * promise only where it takes long.
+   */
+  shape(
+    batch: Batch,
+    found: FoundLines,
+    end: number,
+    closing: Closing,
+    swallowed: Swallowed,
+  ): Shaped | Promise<Shaped> {
     const { source, length, flags } = batch.slot;
     const groups = this.#groups;
     let { count } = found;
@@ -184,26 +193,35 @@ export class Format {
       parts = this.#parts;
       count = groups.apply(batch, this.#kernel, settled, 'nothing');
     }
-    if (this.#multiline) {
-      this.#multiline.group(batch, count, groups);
+    const whole = () => {
+      parts?.taken(taken, swallowed);
+      // What was swallowed behind the last record belongs to it.
+      if (count > 0) length[count - 1] = taken - source[count - 1]!;
+      batch.count = count;
+      return { taken, strangers, open: taken < end };
+    };
+    if (!this.#multiline) return whole();
+    const grouped = () => {
       if (closing !== 'no') groups.open.fill(-1);
       const settled = groups.settled(flags, count);
       if (settled < count) taken = source[settled]!;
       count = groups.apply(batch, this.#kernel, settled, 'lf');
-    }
-    parts?.taken(taken, swallowed);
-    // What was swallowed behind the last record belongs to it.
-    if (count > 0) length[count - 1] = taken - source[count - 1]!;
-    batch.count = count;
-    return { taken, strangers, open: taken < end };
+      return whole();
+    };
+    const grouping = this.#multiline.group(batch, count, groups);
+    return grouping ? grouping.then(grouped) : grouped();
   }
 
   /**
    * The last of it, when the bytes as they were read are of no use any more: masks records, and cuts those that are one line
-   * and longer than allowed; returns how many are cut.
+   * and longer than allowed; returns how many are cut. It is a promise only where it takes long.
    */
-  finish(batch: Batch, file: KeyState): number {
+  finish(batch: Batch, file: KeyState): number | Promise<number> {
     const longer = this.#masking?.mask(batch, file) ?? false;
+    return typeof longer === 'boolean' ? this.#cut(batch, longer) : longer.then((is) => this.#cut(batch, is));
+  }
+
+  #cut(batch: Batch, longer: boolean): number {
     if (this.splits) return 0;
     const { count, slot } = batch;
     const maxLine = this.#maxLine;

@@ -2,10 +2,12 @@
  * `mask` of one input: what of its lines is secret is masked where they lie, as soon as they are records, so that nothing
  * else sees it. Inputs with the same rules share their tables.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { Batch } from '../core/batch.ts';
+import { TURN_MS } from '../core/slices.ts';
 import type { ProgramArena } from '../kernel/arena.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { MaskKernel } from '../kernel/process/mask.ts';
+import { type Masked, MaskKernel } from '../kernel/process/mask.ts';
 import type { MaskRule } from '../kernel/process/mask-rules.ts';
 import type { ProcessKernel } from '../kernel/process.ts';
 import { log } from '../log.ts';
@@ -63,34 +65,42 @@ export class Masking {
     return this.#stars.kernel;
   }
 
-  /** True: records may be longer than they were. */
-  mask({ slot, count, from, end, stream }: Batch, file: KeyState): boolean {
-    const { kernel } = this.#tables;
+  /** True: records may be longer than they were. It is a promise only where it takes long. */
+  mask(batch: Batch, file: KeyState): boolean | Promise<boolean> {
+    const { slot, count, from } = batch;
     const openKey = from === 0 ? 0 : file.openKey;
-    const moved = kernel.mask(slot, count, openKey ?? 0, openKey === null);
-    file.openKey = kernel.openKey;
+    const pass = this.#tables.kernel.mask(slot, count, openKey ?? 0, openKey === null);
+    const masked = turnOf(pass);
+    if (masked) return this.#take(masked, batch, file);
+    return atRest(pass).then((all) => this.#take(all, batch, file));
+  }
+
+  #take(masked: Masked, { end, stream }: Batch, file: KeyState): boolean {
+    file.openKey = masked.openKey;
     const counted = stream.parts !== undefined && end <= stream.parts.counted;
-    if (!counted) for (const [i, found] of kernel.found.entries()) this.#counts[i]! += found;
-    if (kernel.noRoom) {
+    if (!counted) this.#count(masked.found);
+    if (masked.noRoom) {
       log.warnOnce(
         `mask room ${this.#name}`,
         `mask of ${this.#name}: what takes the place of secrets has no room beside so many of them: some have * instead; write shorter texts in with`,
       );
     }
-    if (kernel.tooLong > 0) {
+    if (masked.tooLong > 0) {
       log.warnOnce(
         `mask steps ${this.#name}`,
         `mask of ${this.#name}: a pattern takes too many steps on some lines: they are masked as a whole; write it so that it repeats less`,
       );
     }
-    return moved;
+    return masked.longer;
   }
 
   /** The same of fields of the rows in use that hide secrets behind escapes of JSON. */
   maskCells(process: ProcessKernel, count: number): void {
-    const { kernel } = this.#tables;
-    kernel.maskCells(process.cells, count);
-    for (const [i, found] of kernel.found.entries()) this.#counts[i]! += found;
+    this.#count(this.#tables.kernel.maskCells(process.cells, count));
+  }
+
+  #count(found: Uint32Array): void {
+    for (const [i, secrets] of found.entries()) this.#counts[i]! += secrets;
   }
 
   /** Secrets that were masked, by rule; all patterns are one. */
@@ -125,4 +135,22 @@ function release(all: Map<string, Tables>, same: string, kernel: Kernel, arena: 
   if (--all.get(same)!.users > 0) return;
   all.delete(same);
   kernel.giveArena(arena);
+}
+
+/** Goes on for some milliseconds; null: it is not done then. */
+function turnOf(pass: Generator<void, Masked>): Masked | null {
+  const began = performance.now();
+  for (;;) {
+    const { done, value } = pass.next();
+    if (done) return value;
+    if (performance.now() - began > TURN_MS) return null;
+  }
+}
+
+async function atRest(pass: Generator<void, Masked>): Promise<Masked> {
+  for (;;) {
+    await setImmediate();
+    const masked = turnOf(pass);
+    if (masked) return masked;
+  }
 }

@@ -8,7 +8,7 @@
  * part ends before it. Both are done with `*`, which keep their places, and the bytes are put back.
  */
 import type { Slot } from '../core/pool.ts';
-import type { MaskKernel } from '../kernel/process/mask.ts';
+import { atOnce, type MaskKernel } from '../kernel/process/mask.ts';
 
 /** Secrets that are longer may be split. */
 export const SECRET_BYTES = 4096;
@@ -45,19 +45,18 @@ function firstSplit(kernel: MaskKernel, slot: Slot, from: number, at: number, to
   const { bytes } = slot;
   const before = Buffer.from(bytes.subarray(from - 1, to + 1));
   const restore = () => void before.copy(bytes, from - 1);
-  const whole = masked(kernel, slot, from, to);
+  const whole = masked(kernel, slot, from, to).text;
   restore();
   const first = masked(kernel, slot, from, at);
-  const { openKey } = kernel;
   restore();
-  const second = masked(kernel, slot, at, to, openKey);
+  const second = masked(kernel, slot, at, to, first.openKey);
   restore();
-  const parts = Buffer.concat([first, second]);
+  const parts = Buffer.concat([first.text, second.text]);
   for (let i = 0; i < whole.length; i++) if (whole[i] !== parts[i]) return from + i;
   return null;
 }
 
-function masked(kernel: MaskKernel, slot: Slot, from: number, to: number, openKey = 0): Buffer {
+function masked(kernel: MaskKernel, slot: Slot, from: number, to: number, left = 0): { text: Buffer; openKey: number } {
   const { bytes, bytesAt, starts, ends, source, length, flags } = slot;
   bytes[from - 1] = LINE_FEED;
   bytes[to] = LINE_FEED;
@@ -66,8 +65,8 @@ function masked(kernel: MaskKernel, slot: Slot, from: number, to: number, openKe
   source[0] = 0;
   length[0] = to - from;
   flags[0] = 0;
-  kernel.mask(slot, 1, openKey, false);
-  return Buffer.from(bytes.subarray(from, to));
+  const { openKey } = atOnce(kernel.mask(slot, 1, left, false));
+  return { text: Buffer.from(bytes.subarray(from, to)), openKey };
 }
 
 /** Later bytes of a character are 10xxxxxx. */

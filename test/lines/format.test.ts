@@ -96,7 +96,7 @@ const LINES: LineOptions = {
   max_line: 100_000,
 };
 
-function run(input: Partial<LineOptions>, text: string): string[] {
+async function run(input: Partial<LineOptions>, text: string): Promise<string[]> {
   const format = new Format({ ...LINES, ...input }, kernel);
   const bytes = Buffer.from(text);
   const swallowed = new Uint8Array(4);
@@ -108,7 +108,7 @@ function run(input: Partial<LineOptions>, text: string): string[] {
     const got = bytes.copy(slot.bytes, 64, position, size);
     const found = format.find(batch, 64, 64 + got, 64, false);
     if (found.count === 0) continue;
-    const shaped = format.shape(batch, found, found.taken, size === bytes.length ? 'silent' : 'no', swallowed);
+    const shaped = await format.shape(batch, found, found.taken, size === bytes.length ? 'silent' : 'no', swallowed);
     let end = 0;
     for (let i = 0; i < batch.count; i++) {
       const [from, to] = [slot.starts[i]! - slot.bytesAt, slot.ends[i]! - slot.bytesAt];
@@ -133,7 +133,7 @@ const RULES: Pick<Rules, 'start' | 'continue' | 'end'>[] = [
   { start: '#', continue: undefined, end: '^;' },
 ];
 
-test('records are those of the twin: every rule, one stream and two, parts, line ends, growing files', () => {
+test('records are those of the twin: every rule, one stream and two, parts, line ends, growing files', async () => {
   for (let round = 0; round < 600; round++) {
     const cri = below(2) === 0;
     const rules =
@@ -147,7 +147,7 @@ test('records are those of the twin: every rule, one stream and two, parts, line
     });
     const text = lines.map((line) => written(line, cri, ending)).join('');
     assert.deepEqual(
-      run({ format: cri ? 'cri' : 'plain', ...(rules ? { multiline: rules } : {}) }, text),
+      await run({ format: cri ? 'cri' : 'plain', ...(rules ? { multiline: rules } : {}) }, text),
       twin(lines, rules),
       JSON.stringify({ rules, lines }),
     );

@@ -23,7 +23,7 @@ function formatWith(rules: readonly MaskRule[]): Format {
 }
 
 /** The records of the text, masked; each is read from where the one before ended. */
-function parts(format: Format, text: string, last = false): string[] {
+async function parts(format: Format, text: string, last = false): Promise<string[]> {
   const bytes = Buffer.from(text);
   const records: string[] = [];
   const file = { openKey: 0 as number | null };
@@ -33,9 +33,9 @@ function parts(format: Format, text: string, last = false): string[] {
     const batch = { slot, from: position, end: position, count: 0, stream: {} } as unknown as Batch;
     const found = format.find(batch, BEFORE, BEFORE + got, BEFORE, last);
     if (found.count === 0) break;
-    const { taken } = format.shape(batch, found, found.taken, 'no', NOTHING);
+    const { taken } = await format.shape(batch, found, found.taken, 'no', NOTHING);
     assert.ok(found.taken > 0 && taken === found.taken);
-    format.finish(batch, file);
+    await format.finish(batch, file);
     for (let i = 0; i < batch.count; i++) {
       records.push(slot.bytes.toString('utf8', slot.starts[i]! - slot.bytesAt, slot.ends[i]! - slot.bytesAt));
     }
@@ -52,13 +52,13 @@ const RULES: MaskRule[] = [
   { rule: 'pattern', pattern: 'order-(\\d+)-of', with: null },
 ];
 
-function check(rules: MaskRule[], before: string, secret: string, masked: string): void {
+async function check(rules: MaskRule[], before: string, secret: string, masked: string): Promise<void> {
   const format = formatWith(rules);
   for (let at = MAX_LINE - secret.length - 12; at < MAX_LINE + 12; at++) {
     const filled = before.repeat(Math.floor((at - 1) / Buffer.byteLength(before)));
     const line = (text: string) =>
       `${filled.padEnd(at - 1 - (Buffer.byteLength(filled) - filled.length), '.')} ${text} ${'y '.repeat(900)}`;
-    const found = parts(format, `${line(secret)}\nnext\n`);
+    const found = await parts(format, `${line(secret)}\nnext\n`);
     assert.equal(found.slice(0, -1).join(''), line(masked), `at ${at}`);
     assert.equal(found.at(-1), 'next');
     for (const part of found) assert.ok(Buffer.byteLength(part) <= MAX_LINE);
@@ -66,29 +66,29 @@ function check(rules: MaskRule[], before: string, secret: string, masked: string
   }
 }
 
-test('a secret where a line is split is masked as a whole, wherever it lies', () => {
-  check(RULES, 'x ', CARD, '**** **** **** 1111');
-  check(RULES, 'é', CARD, '**** **** **** 1111');
-  check(RULES, 'x', 'Bearer abcdefghijklmnopqrstuvwxyz', `Bearer ${'*'.repeat(26)}`);
-  check(RULES, 'x', 'password=hush-hush', 'password=*********');
-  check(RULES, 'x', 'order-123456-of', 'order-******-of');
+test('a secret where a line is split is masked as a whole, wherever it lies', async () => {
+  await check(RULES, 'x ', CARD, '**** **** **** 1111');
+  await check(RULES, 'é', CARD, '**** **** **** 1111');
+  await check(RULES, 'x', 'Bearer abcdefghijklmnopqrstuvwxyz', `Bearer ${'*'.repeat(26)}`);
+  await check(RULES, 'x', 'password=hush-hush', 'password=*********');
+  await check(RULES, 'x', 'order-123456-of', 'order-******-of');
 });
 
-test('texts in place of secrets', () => {
-  check([{ rule: 'card', with: '[card]' }], 'x ', CARD, '[card]');
+test('texts in place of secrets', async () => {
+  await check([{ rule: 'card', with: '[card]' }], 'x ', CARD, '[card]');
 });
 
-test('what comes behind the end of a part is waited for, but for that of a file that has ended', () => {
+test('what comes behind the end of a part is waited for, but for that of a file that has ended', async () => {
   const format = formatWith(RULES);
   const text = `${'x '.repeat(496)}4111 1111 1111`;
-  assert.deepEqual(parts(format, text), []);
-  const found = parts(format, text, true);
+  assert.deepEqual(await parts(format, text), []);
+  const found = await parts(format, text, true);
   assert.equal(found.join(''), text);
   assert.ok(found.length > 1);
 });
 
-test('a pattern that matches anything does not keep a line from being split', () => {
+test('a pattern that matches anything does not keep a line from being split', async () => {
   const format = formatWith([{ rule: 'pattern', pattern: 'x.*y', with: null }]);
-  const found = parts(format, `x${'z'.repeat(9000)}y\n`);
+  const found = await parts(format, `x${'z'.repeat(9000)}y\n`);
   assert.equal(found.join('').length, 9002);
 });

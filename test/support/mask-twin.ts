@@ -5,7 +5,7 @@
 
 import { Pool, type Slot } from '../../src/core/pool.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
-import { MaskKernel } from '../../src/kernel/process/mask.ts';
+import { atOnce, MaskKernel } from '../../src/kernel/process/mask.ts';
 import { MASK_RULES, type MaskRule } from '../../src/kernel/process/mask-rules.ts';
 
 type Found = [from: number, to: number];
@@ -197,7 +197,7 @@ export class MaskLab {
     let best = Number.POSITIVE_INFINITY;
     for (let round = 0; round < rounds; round++) {
       const before = performance.now();
-      masks.mask(slot, count, 0, false);
+      atOnce(masks.mask(slot, count, 0, false));
       best = Math.min(best, performance.now() - before);
     }
     this.#kernel.giveArena(arena);
@@ -212,7 +212,7 @@ export class MaskLab {
     const count = this.#kernel.findLines(slot, bytesAt, bytesAt + used, bytesAt, 0);
     const arena = this.#kernel.takeArena();
     const masks = new MaskKernel(this.#kernel.process, arena, rules, key);
-    masks.mask(slot, count, 0, false);
+    atOnce(masks.mask(slot, count, 0, false));
     this.#kernel.giveArena(arena);
     return Array.from({ length: count }, (_, i) => {
       const [from, to] = [starts[i]! - bytesAt, ends[i]! - bytesAt];

@@ -4,6 +4,7 @@
  */
 import { createHmac } from '../../builtin.ts';
 import { MASK_BYTES, SLOT_CAPACITY, type Slot, WORK_BYTES } from '../../core/pool.ts';
+import { SliceSize } from '../../core/slices.ts';
 import type { ProgramArena } from '../arena.ts';
 import type { ProcessKernel } from '../process.ts';
 import { ibanLengths } from './iban.ts';
@@ -62,15 +63,29 @@ export interface CellRows {
   sideTake(bytes: number): number;
 }
 
-export class MaskKernel {
-  /** Of the last call: secrets that were found, by rule as they are configured. */
+/** What was masked of some records. */
+export interface Masked {
+  /** Secrets that were found, by rule as they are configured. */
   readonly found: Uint32Array;
   /** Bytes that a private key which has begun may still have. */
-  openKey = 0;
+  openKey: number;
+  /** Some may be longer than they were. */
+  longer: boolean;
   /** There was no room for longer texts, and what they were for was overwritten. */
-  noRoom = false;
+  noRoom: boolean;
   /** Records that took too many steps: they are masked as a whole. */
-  tooLong = 0;
+  tooLong: number;
+}
+
+/** What a pass gives, with nothing else in between. */
+export function atOnce(pass: Generator<void, Masked>): Masked {
+  for (;;) {
+    const { done, value } = pass.next();
+    if (done) return value;
+  }
+}
+
+export class MaskKernel {
   readonly #kernel: ProcessKernel;
   readonly #exports: MaskExports;
   readonly #bytes: Buffer;
@@ -82,11 +97,12 @@ export class MaskKernel {
   readonly #patterns: { program: number; groups: number; rule: number }[] = [];
   readonly #ruleNumbers: number[] = [];
   readonly #key: Buffer | null;
+  /** Of those known by name, and of each pattern. */
+  readonly #sizes: readonly SliceSize[];
 
   constructor(kernel: ProcessKernel, arena: ProgramArena, rules: readonly MaskRule[], key: Buffer | null) {
     this.#kernel = kernel;
     this.#exports = kernel.exports<MaskExports>();
-    this.found = new Uint32Array(rules.length);
     this.#bytes = kernel.bytes;
     this.#words = kernel.words;
     this.#workAt = kernel.bytes.byteLength - WORK_BYTES - MASK_BYTES;
@@ -111,53 +127,55 @@ export class MaskKernel {
       const pattern = new Pattern(rule.pattern, { search: true, captures: 'all' });
       this.#patterns.push({ program: pattern.place(arena), groups: pattern.groups.length, rule: number });
     }
+    this.#sizes = Array.from({ length: 1 + this.#patterns.length }, () => new SliceSize());
   }
 
   /**
-   * Masks the slot's first `count` records. `unknown`: they are from somewhere in a file, and may begin within a private
-   * key; else `openKey` is as it was left behind the records before. True: some may be longer than they were.
+   * Masks the slot's first `count` records, some at a time; in between others may be masked. `unknown`: they are from
+   * somewhere in a file, and may begin within a private key; else `openKey` is as it was left behind the records before.
    */
-  mask(slot: Slot, count: number, openKey: number, unknown: boolean): boolean {
+  *mask(slot: Slot, count: number, openKey: number, unknown: boolean): Generator<void, Masked> {
     const e = this.#exports;
+    const masked: Masked = { found: this.#noneFound(), openKey: 0, longer: false, noRoom: false, tooLong: 0 };
     const limit = slot.bytesAt + SLOT_CAPACITY - SLACK;
-    const spansAt = this.#workAt;
-    let moved = false;
-    this.noRoom = false;
-    this.tooLong = 0;
-    this.#kernel.useSlot(slot);
-    const move = () => {
-      const found = e.maskSpans.value;
-      if (found === 0) return;
-      moved = true;
-      this.#makeTexts(found);
-      if (!e.moveRecords(count, limit)) this.noRoom = true;
-      e.useMask(this.#jobAt, spansAt);
-    };
-    e.useMask(this.#jobAt, spansAt);
+    const passes = this.#patterns.map(({ program, groups, rule }) => (from: number, to: number) => {
+      const next = e.maskMatches(program, groups, rule, from, to, this.#workAt + FOUND_AT, MOST_FOUND);
+      masked.tooLong += e.tooLong.value;
+      return next;
+    });
+    passes.unshift((from, to) => e.maskRecords(from, to));
     e.useKey(this.#keys ? openKey : 0, this.#keys && unknown);
-    if (this.#named) {
-      for (let next = 0; next < count; ) {
-        next = e.maskRecords(next, count);
-        move();
+    masked.openKey = e.openKey.value >>> 0;
+    for (const [i, pass] of passes.entries()) {
+      const size = this.#sizes[i]!;
+      for (let next = i === 0 && !this.#named ? count : 0; next < count; ) {
+        const began = performance.now();
+        const first = next;
+        this.#kernel.useSlot(slot);
+        e.useMask(this.#jobAt, this.#workAt);
+        e.useKey(masked.openKey, false);
+        next = pass(first, first + size.of(slot, first, count));
+        masked.openKey = e.openKey.value >>> 0;
+        const spans = e.maskSpans.value;
+        if (spans > 0) {
+          masked.longer = true;
+          this.#makeTexts(spans);
+          if (!e.moveRecords(count, limit)) masked.noRoom = true;
+        }
+        this.#count(masked.found);
+        size.took(next - first, performance.now() - began);
+        yield;
       }
     }
-    for (const { program, groups, rule } of this.#patterns) {
-      for (let next = 0; next < count; ) {
-        next = e.maskMatches(program, groups, rule, next, count, spansAt + FOUND_AT, MOST_FOUND);
-        this.tooLong += e.tooLong.value;
-        move();
-      }
-    }
-    this.openKey = e.openKey.value >>> 0;
-    this.#count();
-    return moved;
+    return masked;
   }
 
   /**
    * Masks the fields of `count` rows in use that hide a secret behind escapes of JSON: they become the text that they
-   * stand for.
+   * stand for. Gives what was found, by rule.
    */
-  maskCells(rows: CellRows, count: number): void {
+  maskCells(rows: CellRows, count: number): Uint32Array {
+    const found = this.#noneFound();
     const e = this.#exports;
     for (let next = 0; ; next++) {
       next = e.escapedCell(next, count) >>> 0;
@@ -174,7 +192,8 @@ export class MaskKernel {
       const masked = this.#maskOne(from, to, rows);
       if (masked) rows.setText(next, masked.from, masked.to - masked.from);
     }
-    this.#count();
+    this.#count(found);
+    return found;
   }
 
   /** Null: nothing is secret in it. */
@@ -260,11 +279,15 @@ export class MaskKernel {
     return `${HASH_BEFORE}${createHmac('sha256', this.#key!).update(secret).digest('hex').slice(0, 16)}`;
   }
 
+  #noneFound(): Uint32Array {
+    return new Uint32Array(this.#ruleNumbers.length);
+  }
+
   /** Takes what the kernel has counted. */
-  #count(): void {
+  #count(found: Uint32Array): void {
     for (const [i, number] of this.#ruleNumbers.entries()) {
       const at = this.#countAt(number);
-      this.found[i] = this.#words[at]!;
+      found[i]! += this.#words[at]!;
       this.#words[at] = 0;
     }
   }

@@ -7,7 +7,7 @@
 import { isUtf8 } from 'node:buffer';
 import { Pool, type Slot } from '../../core/pool.ts';
 import { Kernel } from '../../kernel/kernel.ts';
-import { MaskKernel } from '../../kernel/process/mask.ts';
+import { atOnce, MaskKernel } from '../../kernel/process/mask.ts';
 import type { MaskRule } from '../../kernel/process/mask-rules.ts';
 import { malformed } from './refusal.ts';
 
@@ -59,8 +59,8 @@ export class EventMask {
     source[0] = 0;
     length[0] = text.length;
     flags[0] = 0;
-    this.#kernel.mask(this.#slot, 1, 0, false);
-    if (this.#kernel.found.every((found) => found === 0)) return null;
+    const { found } = atOnce(this.#kernel.mask(this.#slot, 1, 0, false));
+    if (found.every((secrets) => secrets === 0)) return null;
     return Buffer.from(bytes.subarray(starts[0]! - bytesAt, ends[0]! - bytesAt));
   }
 }

@@ -119,7 +119,7 @@ export class Reading {
       else tellHole(file, batch);
       account.received += batch.count;
       // Marks are made of the bytes as they were read; nobody sees those from here on.
-      const cut = format.finish(batch, file);
+      const cut = await format.finish(batch, file);
       file.truncated += cut;
       account.truncated += cut;
       return outcome === 'more';

@@ -9,7 +9,9 @@
  * The beginning of a line waits in the file until the line is complete. A long one is not read again at each write: only
  * what follows `scanned` is, until its end is there. So a line of any length needs no more memory than `max_line`.
  */
+import assert from 'node:assert';
 import { type Batch, HELD, TRUNCATED } from '../../../core/batch.ts';
+import { free } from '../../../core/free.ts';
 import { SLOT_CAPACITY } from '../../../core/pool.ts';
 import type { Closing, Format, FoundLines, Shaped } from '../../../lines/format.ts';
 import { log } from '../../../log.ts';
@@ -25,8 +27,6 @@ import type { Unfinished } from './unfinished.ts';
 
 /** The bytes as they were read, where they are changed in place: the marker is made of them. */
 let asRead: Buffer | undefined;
-/** What joined lines changed of it is undone where they are not taken. */
-const swallowedBefore = new Uint8Array(4);
 /** Where lines are records, none is swallowed. */
 const NONE = new Uint8Array(4);
 
@@ -94,8 +94,18 @@ export async function fill(
     if (atEnd && silent && closing === 'no') closing = 'silent';
     if (format.inPlace) keepAsRead(bytes, got);
     const end = skipped + found.taken;
-    if (heard > 0) swallowedBefore.set(swallowed);
-    const shaped = format.shape(batch, found, end, closing, swallowed);
+    /** What is changed of it is undone where lines are not taken. */
+    const swallowedBefore = Uint8Array.from(swallowed);
+    const shaping = format.shape(batch, found, end, closing, swallowed);
+    let shaped: Shaped;
+    let kept: Buffer | null = null;
+    if (shaping instanceof Promise) {
+      // Meanwhile others are read.
+      if (format.inPlace) kept = Buffer.from(asRead!.subarray(0, got));
+      const { position } = file;
+      shaped = await shaping;
+      assert(file.position === position, 'a file begins anew while it is read');
+    } else shaped = shaping;
     if (heard > 0 && shaped.taken >= skipped + available) {
       if (!takeJoined(batch, skipped + available, shaped, joined!)) {
         // It is too entangled with lines of the other file, or none of its own is there: it ends with this one.
@@ -123,11 +133,12 @@ export async function fill(
       continue;
     }
     const used = shaped.taken - skipped;
-    const raw = format.inPlace ? asRead! : bytes;
+    const raw = kept ?? (format.inPlace ? asRead! : bytes);
     const to = before + used;
     take(file, batch, shaped, digest(raw.subarray(Math.max(0, to - MARKER_BYTES), to)), unfinished);
     batch.used = format.shapes ? format.readBytes : to;
     addToSum(file, raw, before, to);
+    if (kept) free(kept);
     count(file, batch, found, shaped);
     if (shaped.open && atEnd) unfinished?.wait(available - used);
     // A NUL may be the beginning of a hole.
@@ -212,7 +223,7 @@ async function longLine(
   const skipped = unfinished ? file.position - unfinished.chained : 0;
   const found = format.find(batch, before, got, before - skipped, true);
   const taken = skipped + end - file.position;
-  const shaped = format.shape(batch, found, taken, 'silent', unfinished ? unfinished.swallowed : NONE);
+  const shaped = await format.shape(batch, found, taken, 'silent', unfinished ? unfinished.swallowed : NONE);
   batch.slot.flags[0] = batch.slot.flags[0]! | TRUNCATED;
   take(file, batch, shaped, after, unfinished);
   batch.used = format.shapes ? format.readBytes : got;

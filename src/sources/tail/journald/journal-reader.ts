@@ -279,7 +279,7 @@ export class JournalReader {
     stream.passes(passing, end);
     this.#place = { at: end, text: passing.cursors.at(-1)!, of: stream.selection };
     account.received += count;
-    const cut = Math.max(format.finish(batch, this.#keys), keptInPart);
+    const cut = Math.max(await format.finish(batch, this.#keys), keptInPart);
     this.#count(count, bytes, cut);
     try {
       await output.push(batch);
