@@ -87,9 +87,8 @@ function appTwin(text: string, words: boolean): Values | null {
   if (name.length >= 128 || name === '' || sign === undefined || (!words && name.includes(' '))) return null;
   const rest = text.slice(name.length);
   if (sign === ':') {
-    const [, app, version] = /^([^ ]*)(?: (\d[\d.-]*))?$/.exec(name) ?? [];
-    if (app === undefined || (version === undefined && name.includes(' '))) return null;
-    return { app, message: rest.slice(1).replace(/^ /, '') };
+    if (!/^[^ ]*(?: \d[\d.-]*)?$/.test(name)) return null;
+    return { app: name, message: rest.slice(1).replace(/^ /, '') };
   }
   const pid = /^\[([^\]]{0,127})\]/.exec(rest);
   if (!pid || (name.includes(' ') && (!/^\[\d/.test(rest) || name.endsWith(' ')))) return null;

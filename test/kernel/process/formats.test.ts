@@ -112,7 +112,7 @@ test('syslog: what programs and files write', () => {
   check('Sep 21 14:13:20 web-1 syslogd 1.4.1: restart.', {
     '@timestamp': sep,
     host: 'web-1',
-    app: 'syslogd',
+    app: 'syslogd 1.4.1',
     message: 'restart.',
   });
   check('Sep 21 14:13:20 web-1 last message repeated 2 times', {

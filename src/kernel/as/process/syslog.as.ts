@@ -135,7 +135,7 @@ function app(at: usize, to: usize, words: bool): usize {
     } else if (c == OPEN || (c == COLON && (end + 1 == to || load<u8>(end, 1) == BLANK))) break;
   }
   if (end >= last || end == at) return 0;
-  let name = end;
+  const name = end;
   if (load<u8>(end) == OPEN) {
     const pid = end + 1;
     const before = load<u8>(end - 1);
@@ -153,10 +153,7 @@ function app(at: usize, to: usize, words: bool): usize {
     }
     if (end >= to || load<u8>(end) != COLON) return 0;
     put(PID, pid, pidEnd - pid, TEXT);
-  } else if (blank != 0) {
-    if (!isVersion(blank + 1, end)) return 0;
-    name = blank;
-  }
+  } else if (blank != 0 && !isVersion(blank + 1, end)) return 0;
   put(APP, at, name - at, TEXT);
   at = end + 1;
   return at < to && load<u8>(at) == BLANK ? at + 1 : at;
