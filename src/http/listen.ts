@@ -2,6 +2,7 @@
 import { existsSync, lstatSync, unlinkSync } from 'node:fs';
 import { type AddressInfo, connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
+import { needHere } from '../mounts/fs.ts';
 
 export type Where = { host: string; port: number } | { path: string };
 
@@ -17,6 +18,7 @@ export function splitAddress(address: string): { host: string; port: number } {
 export async function listen(server: Server, where: Where): Promise<string> {
   try {
     if ('path' in where) {
+      needHere(where.path, 'name');
       await removeStale(where.path);
       await bindSocket(server, where.path);
       return where.path;

@@ -34,6 +34,15 @@ export function judgePlace(path: string, to: To = 'file'): void {
   if (mount) throw new Elsewhere(path, mount);
 }
 
+/** The same of what this process needs for itself and has in no other place: what is to be done is said. */
+export function needHere(path: string, to: To = 'file'): void {
+  const mount = foreignMountOf(path, to);
+  if (!mount) return;
+  throw new Error(
+    `${path} is on a file system that may hang (${mount.type} at ${mount.mountpoint}): name one on a file system of this machine`,
+  );
+}
+
 /** A process that is there to wait does so with its main thread: by that it is seen to hang. */
 export const read = ((fd: number, into: Buffer, at: number, length: number, position: number, done: Done) => {
   if (!mayWait()) return fs.read(fd, into, at, length, position, done);

@@ -6,6 +6,7 @@ import { GrpcServer } from '../../http/grpc/server.ts';
 import type { Limits } from '../../http/limits.ts';
 import { Listeners, tlsFiles } from '../../http/listeners.ts';
 import { HttpServer } from '../../http/server.ts';
+import { needHere } from '../../mounts/fs.ts';
 import { refusal } from './answers.ts';
 import { parseEndpoint } from './endpoint.ts';
 import { grpcMethods } from './grpc.ts';
@@ -26,7 +27,7 @@ export function otlpListeners(config: OtlpOptions, intake: OtlpIntake): Listener
     config.http.length > 0
       ? `This is gRPC, over HTTP/2. OTLP over HTTP/1.1 is at ${config.http.join(', ')}.`
       : 'This is gRPC, over HTTP/2. For OTLP over HTTP/1.1 set otlp.http.';
-  const token = config.token_file === undefined ? undefined : readFileSync(config.token_file, 'utf8').trim();
+  const token = config.token_file === undefined ? undefined : tokenIn(config.token_file);
   const { tls } = config;
   const preflight = config.cors_origins.length > 0;
   const common = (address: string) => {
@@ -47,4 +48,14 @@ export function otlpListeners(config: OtlpOptions, intake: OtlpIntake): Listener
       return { address: named('grpc', at), open: () => GrpcServer.open({ ...common(at), methods, elsewhere }) };
     }),
   ]);
+}
+
+/** Throws a sentence. */
+function tokenIn(file: string): string {
+  try {
+    needHere(file);
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new Error(`cannot start otlp: cannot read the token of otlp.token_file: ${(error as Error).message}`);
+  }
 }

@@ -4,6 +4,7 @@ import { networkInterfaces } from 'node:os';
 import { type ListenAddress, parseListener } from '../../config/listener.ts';
 import { Backoff, pause } from '../../core/abort.ts';
 import { log } from '../../log.ts';
+import { needHere } from '../../mounts/fs.ts';
 import { connectAgain, openSender } from '../../native/sending.ts';
 import { closeSocket } from '../../native/sockets.ts';
 import { leadsTo } from './leads-to.ts';
@@ -114,6 +115,7 @@ export class Forwards {
       if (lost === before) continue;
       before = lost;
       try {
+        needHere(place.path);
         connectAgain(fd, place);
         target.error = null;
       } catch (error) {
@@ -133,9 +135,11 @@ export class Forwards {
   }
 }
 
-/** With an IP address where there was a name. */
+/** With an IP address where there was a name. Throws where asking there may hang. */
 async function located(place: ListenAddress): Promise<ListenAddress> {
-  return 'path' in place ? place : { ...place, host: await found(place.host) };
+  if ('host' in place) return { ...place, host: await found(place.host) };
+  needHere(place.path);
+  return place;
 }
 
 async function found(host: string): Promise<string> {

@@ -5,8 +5,9 @@
  * A path is taken over from a socket that nobody answers at, never from anything else; anybody may send to it, as Datadog's
  * agent has it: who may reach it is what its directory says.
  */
-import { chmodSync, lstatSync, statSync, unlinkSync } from 'node:fs';
+import { chmodSync, unlinkSync } from 'node:fs';
 import { log } from '../../../log.ts';
+import { lstatSync, needHere } from '../../../mounts/fs.ts';
 import { inheritedAt } from '../../../native/inherited.ts';
 import {
   answersAt,
@@ -51,7 +52,7 @@ export class ListenSocket {
     this.port = socket.port;
     this.receiveBuffer = reception === 'datagrams' ? socket.receiveBuffer : null;
     this.#path = path;
-    this.#inode = path === null ? null : statSync(path).ino;
+    this.#inode = path === null ? null : lstatSync(path).ino;
   }
 
   /** The one that systemd has bound there, or a new one. Throws the reason in the system's words. */
@@ -68,7 +69,10 @@ export class ListenSocket {
       return new ListenSocket({ fd: inherited, port, receiveBuffer: granted }, reception, null);
     }
     const path = 'path' in place ? place.path : null;
-    if (path !== null) makeWay(path, reception);
+    if (path !== null) {
+      needHere(path, 'name');
+      makeWay(path, reception);
+    }
     const socket = reception === 'datagrams' ? openDatagrams(place, options) : openListener(place);
     try {
       if (path !== null) chmodSync(path, MODE);
@@ -100,7 +104,12 @@ export class ListenSocket {
 }
 
 function inodeOf(path: string): number | null {
-  return lstatSync(path, { throwIfNoEntry: false })?.ino ?? null;
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.ino ?? null;
+  } catch {
+    // Something else is mounted there now, or its directory is closed to the agent: nobody comes to it by this name.
+    return null;
+  }
 }
 
 /** What a process has left that was killed is removed. */
