@@ -18,6 +18,7 @@ const TURN_BYTES = 1 << 20;
 /** Where there is no descriptor or memory for a connection it waits for so long before it is tried again. */
 const NO_ROOM_MS = 250;
 const LF = 10;
+const NOTHING = Buffer.alloc(0);
 
 /** What is done with what comes. */
 export interface Taking {
@@ -54,8 +55,9 @@ interface Connection {
   readonly fd: number;
   readonly origin: SampleOrigin | null;
   framing: 'unknown' | 'lines' | 'messages';
-  /** The beginning of a line or message. */
+  /** The beginning of a line or message: the first `held` bytes. */
   rest: Buffer;
+  held: number;
   /** The end of a line that is too long is to come. */
   skipping: boolean;
   heard: number;
@@ -153,8 +155,8 @@ export class Streams {
       this.#open[this.#open.indexOf(0)] = fd + 1;
       const origin = from.origin ? this.#origins.of(peerProcess(fd)) : null;
       const framing = from.local ? 'unknown' : 'lines';
-      const rest = Buffer.alloc(0);
-      const opened: Connection = { from, fd, origin, framing, rest, skipping: false, heard: performance.now() };
+      const [rest, heard] = [NOTHING, performance.now()];
+      const opened: Connection = { from, fd, origin, framing, rest, held: 0, skipping: false, heard };
       this.#connections = [...this.#connections, opened];
       this.#taking.opened(from.listener);
     }
@@ -174,21 +176,47 @@ export class Streams {
 
   /** Bytes; 1 when it has ended. */
   #read(connection: Connection): number {
-    const { rest, fd } = connection;
-    rest.copy(this.#memory, this.#at);
-    const got = receiveInto(fd, this.#memory, this.#at + rest.length, PIECE);
+    const { fd, held } = connection;
+    // Behind the place for what was left, which comes there only if something is whole now.
+    const at = this.#at + held;
+    const got = receiveInto(fd, this.#memory, at, PIECE);
     if (got === null) return 0;
     if (got === 0) {
       this.#end(connection);
       return 1;
     }
     connection.heard = performance.now();
-    const end = this.#at + rest.length + got;
-    const from = this.#take(connection, end);
+    if (this.#isPart(connection, at, got)) {
+      this.#hold(connection, at, got);
+      return got;
+    }
+    connection.rest.copy(this.#memory, this.#at, 0, held);
+    const from = this.#take(connection, at + got);
+    connection.held = 0;
     if (from === null) this.#end(connection);
-    else connection.rest = Buffer.from(this.#memory.subarray(from, end));
+    else this.#hold(connection, from, at + got - from);
     this.#taking.taken(connection.from.listener);
     return got;
+  }
+
+  /** Nothing is whole with these bytes, and nothing too long. */
+  #isPart({ framing, rest, held, skipping }: Connection, at: number, got: number): boolean {
+    if (framing === 'messages') return held >= PREFIX && held + got < PREFIX + rest.readUInt32LE();
+    if (framing === 'unknown' || skipping || held + got >= LONGEST_MESSAGE) return false;
+    return !this.#memory.subarray(at, at + got).includes(LF);
+  }
+
+  /** Puts `length` bytes to what is held. One that brings them singly costs no copy of all for each of them. */
+  #hold(connection: Connection, at: number, length: number): void {
+    const { rest, held } = connection;
+    if (held + length === 0) connection.rest = NOTHING;
+    else if (held + length > rest.length) {
+      const room = Math.min(PREFIX + LONGEST_MESSAGE, (held + length) * 2);
+      connection.rest = Buffer.allocUnsafeSlow(room);
+      rest.copy(connection.rest, 0, 0, held);
+    }
+    this.#memory.copy(connection.rest, held, at, at + length);
+    connection.held = held + length;
   }
 
   /** Takes what is whole before `end`; returns where the rest begins, null when nothing more can be understood. */
@@ -245,11 +273,11 @@ export class Streams {
 
   /** A last line that nothing ends is a line. */
   #end(connection: Connection): void {
-    const { rest, framing, skipping, from, fd } = connection;
-    if (rest.length > 0 && framing !== 'messages' && !skipping) {
-      rest.copy(this.#memory, this.#at);
-      this.#give(connection, this.#at, rest.length);
-    } else if (rest.length > 0 && !skipping) this.#taking.tooLong(from.listener);
+    const { rest, held, framing, skipping, from, fd } = connection;
+    if (held > 0 && framing !== 'messages' && !skipping) {
+      rest.copy(this.#memory, this.#at, 0, held);
+      this.#give(connection, this.#at, held);
+    } else if (held > 0 && !skipping) this.#taking.tooLong(from.listener);
     this.#taking.taken(from.listener);
     closeSocket(fd);
     this.#open[this.#open.indexOf(fd + 1)] = 0;
