@@ -31,7 +31,7 @@ export async function replayStatsd(path: string, { to, speed }: { to: string; sp
     complain(`runnel: --to ${to}: ${(error as Error).message}`);
     return 2;
   }
-  const sent = { packets: 0, lost: 0, leftOut: 0 };
+  const sent = { packets: 0, lost: 0, leftOut: 0, cut: false };
   try {
     await send(path, fd, factor, sent);
   } catch (error) {
@@ -42,7 +42,8 @@ export async function replayStatsd(path: string, { to, speed }: { to: string; sp
   }
   const lost = sent.lost > 0 ? `, ${sent.lost} could not be sent: does anybody listen there?` : '';
   const left = sent.leftOut > 0 ? `; ${sent.leftOut} were left out when it was captured` : '';
-  complain(`${sent.packets} packets were sent to ${to}${lost}${left}`);
+  const cut = sent.cut ? '; the file ends within a packet, which was not sent' : '';
+  complain(`${sent.packets} packets were sent to ${to}${lost}${left}${cut}`);
   return sent.lost > 0 ? 1 : 0;
 }
 
@@ -50,7 +51,7 @@ async function send(
   path: string,
   fd: number,
   factor: number,
-  sent: { packets: number; lost: number; leftOut: number },
+  sent: { packets: number; lost: number; leftOut: number; cut: boolean },
 ): Promise<void> {
   const memory = Buffer.from(new SharedArrayBuffer(ROOM));
   const forwarder = new Forwarder(memory, 1, true, true);
@@ -70,6 +71,7 @@ async function send(
       const { kind, bytes, microseconds } = read.record;
       at = read.next;
       if (kind === LEFT_OUT) {
+        if (bytes.length !== 4) throw new Error('is damaged: what was left out is not said');
         sent.leftOut += bytes.readUInt32LE(0);
         continue;
       }
@@ -87,6 +89,7 @@ async function send(
     at = 0;
   }
   if (at < 0) throw new Error('was not made by runnel statsd capture');
+  sent.cut = rest.length > 0;
   sent.packets = forwarder.targets[0]!.packets;
   sent.lost = forwarder.targets[0]!.lost;
 }

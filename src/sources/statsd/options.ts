@@ -49,7 +49,7 @@ const statsdSection = section(
     max_contexts: option(
       integer(1, 2_000_000),
       '100000',
-      'Series that may live in a window; the samples of more are added to one series a name, marked runnel.overflow. About 840 bytes each.',
+      'Series that may live in a window; the samples of more are added to one series a name, marked runnel.overflow. About 400 bytes each, beside some 40 MB for all.',
     ),
     max_contexts_per_name: option(
       integer(1, 2_000_000),
