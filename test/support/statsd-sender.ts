@@ -1,4 +1,7 @@
-/** `statsd-sender.ts FOLDER TIMES`: sends so many samples to each of unixgram and unixstream in the folder. */
+/**
+ * `statsd-sender.ts FOLDER TIMES`: sends so many samples to each of unixgram and unixstream in the folder, and stays until
+ * its input ends: which container it is in can be told as long as it lives.
+ */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { sendDatagrams } from './unix-datagrams.ts';
@@ -9,3 +12,4 @@ const stream = connect(`${folder}/unixstream`);
 await once(stream, 'connect');
 stream.end('stream:1|c\n'.repeat(times));
 await once(stream, 'close');
+for await (const _ of process.stdin);

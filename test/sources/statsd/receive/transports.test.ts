@@ -184,8 +184,9 @@ test('with origin a sample says which container has sent it; the same series of 
   if (!groups) return t.skip('NOT TESTED: no cgroup can be made here');
   const send = (group: string, times: number) =>
     run('sh', ['-c', `echo $$ > ${group}/cgroup.procs && exec ${process.execPath} ${SENDER} ${folder} ${times}`]);
-  await Promise.all([send(groups[0]!, 40), send(groups[1]!, 7)]);
+  const senders = [send(groups[0]!, 40), send(groups[1]!, 7)];
   await statsd.received(2 * 47);
+  for (const { end } of senders) await end();
   const ended = (await statsd.end()).map(({ record }) => [
     record.name,
     record.attributes['container.id'],
@@ -228,11 +229,19 @@ test('a container is found in the names that runtimes give cgroups', () => {
 
 const SENDER = join(import.meta.dirname, '../../../support/statsd-sender.ts');
 
-function run(program: string, args: string[]): Promise<void> {
-  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'] });
-  return new Promise((done, failed) =>
-    child.once('error', failed).once('exit', (code) => (code === 0 ? done() : failed(new Error(`exit code ${code}`)))),
-  );
+/** Lives until `end`, which ends its input. */
+function run(program: string, args: string[]): { end: () => Promise<void> } {
+  const child = spawn(program, args, { stdio: ['pipe', 'inherit', 'inherit'] });
+  const ended = new Promise<void>((done, failed) => {
+    child.once('error', failed);
+    child.once('exit', (code) => (code === 0 ? done() : failed(new Error(`exit code ${code}`))));
+  });
+  return {
+    end: () => {
+      child.stdin.end();
+      return ended;
+    },
+  };
 }
 
 /** Groups as a runtime names them; null where none can be made. */
