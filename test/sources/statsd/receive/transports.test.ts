@@ -122,6 +122,46 @@ test('what is too long is counted, and hurts nobody else', linux, async (t) => {
   assert.deepEqual(sums(await statsd.end()), { after: 1 });
 });
 
+test('a message that is too long is one, also where its length came in pieces', linux, async (t) => {
+  const path = join(await directory(t), 's');
+  const statsd = await startStatsd(t, [`unixstream://${path}`]);
+  const framed = await client(path);
+  framed.write(Buffer.concat([message('b:1|c'), Buffer.from([0, 0])]));
+  await statsd.received(1);
+  const closed = closedBy(framed);
+  framed.write(Buffer.from([16, 0, 1]));
+  await closed;
+  await statsd.received(2);
+  assert.deepEqual(sums(await statsd.end()), { b: 1 });
+  assert.equal(statsd.account.losses.get('malformed:length')?.records, 1);
+});
+
+test('a line of nearly the longest that comes in many pieces is one, and so is the message', linux, async (t) => {
+  const path = join(await directory(t), 's');
+  const statsd = await startStatsd(t, [`unixstream://${path}`], {}, { max_length: 100_000 });
+  const [lines, framed] = [await client(path), await client(path)];
+  const long = (name: string) => `${name}:1|c|#tag:${'x'.repeat(60_000)}`;
+  for (const [socket, bytes] of [
+    [lines, Buffer.from(`${long('line')}\nline:2|c\n`)],
+    [framed, Buffer.concat([message(long('message')), message('message:2|c')])],
+  ] as const) {
+    for (let at = 0; at < bytes.length; at += 997) {
+      socket.write(bytes.subarray(at, at + 997));
+      if (at % 4985 === 0) await sleep(1);
+    }
+  }
+  await statsd.received(4);
+  lines.destroy();
+  framed.destroy();
+  const ended = (await statsd.end()).map(({ record }) => [record.name, record.attributes.tag?.length, record.value]);
+  assert.deepEqual(ended.sort(), [
+    ['line', undefined, 2],
+    ['line', 60_000, 1],
+    ['message', undefined, 2],
+    ['message', 60_000, 1],
+  ]);
+});
+
 test('connections have a limit, and those over TCP that bring nothing an end', linux, async (t) => {
   const path = join(await directory(t), 's');
   const config = { max_connections: 4, idle_timeout: 300 };
