@@ -197,16 +197,16 @@ export class Alerting {
         const silenced = this.#isSilenced(alert, at);
         records.push(this.#recordOf(alert, { state, previous, silenced, at }));
         const { held } = instance;
-        const begins = instance.alert === null;
+        const begins = instance.recorded === null;
         const telling = { ...alert, begins };
         // Who was told is told that it ended, whatever is silenced since.
         if (action === 'resolved') told.push({ alert: telling, to: (receiver) => !isHeldFor(held, receiver) });
         else if (!silenced) told.push({ alert: telling, to: toAll });
         instance.held = action !== 'resolved' && silenced && (begins || held);
-        instance.alert = action === 'resolved' ? null : alert;
+        instance.recorded = action === 'resolved' ? null : { action, start: alert.start, change: alert.change };
       }
       if (state === 'ok') step.gone.push(instance.id);
-      else step.states[instance.id] = instance.saved;
+      else step.states[instance.id] = this.#saved(instance);
     }
     this.#tell(step, told, records, at);
   }
@@ -240,11 +240,12 @@ export class Alerting {
     const told: Telling[] = [];
     const states: Record<string, InstanceState> = {};
     for (const instance of this.#engine.notOk()) {
-      const { alert, held } = instance;
-      if (held === false || alert === null || this.#isSilenced(alert, at)) continue;
+      const { held } = instance;
+      const alert = held === false ? null : this.#recordedOf(instance);
+      if (alert === null || this.#isSilenced(alert, at)) continue;
       instance.held = false;
       told.push({ alert: { ...alert, begins: true }, to: (receiver) => isHeldFor(held, receiver) });
-      states[instance.id] = instance.saved;
+      states[instance.id] = this.#saved(instance);
     }
     this.#tell({ states, queued: [] }, told, [], at);
   }
@@ -252,7 +253,8 @@ export class Alerting {
   /** How far conditions that hold have come: not worth a sync. */
   #saveProgress(): void {
     const states: Record<string, InstanceState> = {};
-    for (const instance of this.#engine.notOk()) if (instance.progress.counting) states[instance.id] = instance.saved;
+    for (const instance of this.#engine.notOk())
+      if (instance.progress.counting) states[instance.id] = this.#saved(instance);
     if (Object.keys(states).length > 0) void this.#journal.take({ states }, { sync: false });
   }
 
@@ -260,6 +262,7 @@ export class Alerting {
   #resume(): void {
     const { kept } = this.#journal;
     const at = Date.now();
+    this.#journal.recall();
     const { over, anew, gone, newcomers } = resume(this.#engine, kept.states, {
       fingerprintOf: (instance) => this.#alertOf(instance, 'firing', at, 0).fingerprint,
       newFor: (alert) => this.#receivers.newFor(alert).filter((name) => !this.#receivers.isWaiting(name, alert)),
@@ -277,12 +280,13 @@ export class Alerting {
     for (const { instance, alert, receivers } of newcomers) {
       if (this.#isSilenced(alert, at)) {
         instance.held = heldForAlso(instance.held, receivers);
-        states[instance.id] = instance.saved;
+        states[instance.id] = this.#saved(instance);
       } else told.push({ alert: { ...alert, begins: true }, to: (receiver) => receivers.includes(receiver) });
     }
     const waiting = [...kept.queued.values()];
     const isOf = ({ receiver }: Notification) => receiver === RECORDS || this.#receivers.has(receiver);
     const done = waiting.filter((one) => !isOf(one)).map(({ id }) => id);
+    this.#journal.follow(() => this.#states());
     if (over.length + gone.length + done.length + newcomers.length > 0)
       this.#tell({ states, gone, done, queued: [] }, told, records, at);
     this.#take(anew.map((instance) => ({ instance, previous: 'ok' as const })));
@@ -291,15 +295,31 @@ export class Alerting {
     }
   }
 
+  *#states(): Generator<readonly [id: string, InstanceState]> {
+    for (const instance of this.#engine.notOk()) yield [instance.id, this.#saved(instance)];
+  }
+
   /** What fires now, and is not kept from this receiver since it began. */
   *#firing(receiver: string): Generator<Alert> {
-    for (const { alert, held } of this.#engine.notOk()) {
-      if (alert !== null && !isHeldFor(held, receiver)) yield alert;
+    for (const instance of this.#engine.notOk()) {
+      if (isHeldFor(instance.held, receiver)) continue;
+      const alert = this.#recordedOf(instance);
+      if (alert !== null) yield alert;
     }
   }
 
+  /** As it was recorded last, with what it is now; null: it was not. */
+  #recordedOf(instance: Instance): Alert | null {
+    const { recorded } = instance;
+    return recorded && alertOf(instance, { ...recorded, at: recorded.start }, this.#o.origin);
+  }
+
+  #saved(instance: Instance): InstanceState {
+    return instance.saved(this.#recordedOf(instance));
+  }
+
   #alertOf(instance: Instance, action: AlertAction, at: number, change: number): Alert {
-    const start = instance.alert?.start ?? at;
+    const start = instance.recorded?.start ?? at;
     return alertOf(instance, { action, start, change, at }, this.#o.origin);
   }
 
@@ -317,8 +337,8 @@ export class Alerting {
 }
 
 /** Null: nobody is to know. */
-function actionOf(state: State, { alert }: Instance): AlertAction | null {
+function actionOf(state: State, { recorded }: Instance): AlertAction | null {
   if (state === 'firing') return 'firing';
   if (state === 'no_data') return 'no_data';
-  return state === 'ok' && alert !== null ? 'resolved' : null;
+  return state === 'ok' && recorded !== null ? 'resolved' : null;
 }

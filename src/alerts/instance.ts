@@ -2,7 +2,7 @@
 import type { Held } from './held.ts';
 import type { ValueHistory } from './history.ts';
 import { type AlertProgress, START, type State } from './machine.ts';
-import type { Alert } from './notification.ts';
+import type { Alert, AlertAction } from './notification.ts';
 import type { Rule } from './rule.ts';
 
 /** What is written down of one that is not ok. Wall times in milliseconds since the epoch. */
@@ -26,6 +26,13 @@ export interface InstanceState {
   held: Held;
 }
 
+/** As it was recorded last: of the rest the instance knows itself. */
+export interface Recorded {
+  action: AlertAction;
+  start: number;
+  change: number;
+}
+
 /** What one source brings of a rule. */
 export interface InstanceOf {
   readonly rule: Rule;
@@ -44,7 +51,8 @@ export class Instance {
   /** What was compared last, as it is shown; null: nothing. */
   value: number | null = null;
   since = 0;
-  alert: Alert | null = null;
+  /** While it is not resolved; null: it was not recorded. */
+  recorded: Recorded | null = null;
   held: Held = false;
   /** Its values of the last hour; null: they are not kept. */
   history: ValueHistory | null = null;
@@ -65,8 +73,9 @@ export class Instance {
     return `${this.rule.name}\0${this.of.source}\0${this.key}`;
   }
 
-  get saved(): InstanceState {
-    const { of, key, attributes, since, value, alert, held } = this;
+  /** `alert`: as it was recorded last. */
+  saved(alert: Alert | null): InstanceState {
+    const { of, key, attributes, since, value, held } = this;
     const { rule, source, interval } = of;
     const names = { rule: rule.name, hash: rule.hash, source, interval, key, attributes };
     return { ...names, ...this.progress, since, value, alert, held };
@@ -74,6 +83,7 @@ export class Instance {
 
   resume({ state, elapsed, counting, silent, since, value, alert, held }: InstanceState): void {
     this.progress = { state, elapsed, counting, silent };
-    Object.assign(this, { since, value, alert, held });
+    const recorded = alert && { action: alert.action, start: alert.start, change: alert.change };
+    Object.assign(this, { since, value, recorded, held });
   }
 }

@@ -41,13 +41,17 @@ export class Kept {
   readonly states = new Map<string, InstanceState>();
   readonly queued = new Map<number, Notification>();
   readonly silences = new Map<string, Silence>();
+  /** Where the states are, in place of `states`; null: there. */
+  live: (() => Iterable<readonly [id: string, InstanceState]>) | null = null;
   /** Null: who was told is not known. */
   receivers: KnownReceivers | null = null;
 
   apply({ change, states, gone, queued, done, silences, ended, receivers }: JournalStep): void {
     if (change !== undefined) this.change = Math.max(this.change, change);
-    for (const [id, state] of Object.entries(states ?? {})) this.states.set(id, state);
-    for (const id of gone ?? []) this.states.delete(id);
+    if (this.live === null) {
+      for (const [id, state] of Object.entries(states ?? {})) this.states.set(id, state);
+      for (const id of gone ?? []) this.states.delete(id);
+    }
     for (const one of queued ?? []) this.queued.set(one.id, one);
     for (const id of done ?? []) this.queued.delete(id);
     for (const [id, silence] of Object.entries(silences ?? {})) this.silences.set(id, silence);
@@ -59,7 +63,7 @@ export class Kept {
     return {
       format: FORMAT,
       change: this.change,
-      states: Object.fromEntries(this.states),
+      states: Object.fromEntries(this.live?.() ?? this.states),
       queued: [...this.queued.values()],
       silences: Object.fromEntries(this.silences),
       ...(this.receivers !== null && { receivers: this.receivers }),
@@ -95,6 +99,20 @@ export class AlertJournal {
     const line = lineOf(step);
     this.#writing = this.#writing.then(() => this.#write(line, sync));
     return this.#writing;
+  }
+
+  /** From now on the states are these, wherever all is written: they are not held twice. */
+  follow(states: () => Iterable<readonly [id: string, InstanceState]>): void {
+    this.kept.states.clear();
+    this.kept.live = states;
+  }
+
+  /** The states are in `kept` again, for who goes on with them. */
+  recall(): void {
+    const { live, states } = this.kept;
+    if (live === null) return;
+    this.kept.live = null;
+    for (const [id, state] of live()) states.set(id, state);
   }
 
   /** Resolves when all that was taken is on the medium, or cannot be. */

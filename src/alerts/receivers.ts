@@ -193,7 +193,9 @@ export class Receivers {
   forget(): void {
     const { journal } = this.#o;
     const before = Date.now() - RESOLVED_MS;
-    const all = [...journal.kept.queued.values()].reverse();
+    const levels = this.#all.filter(({ told }) => told instanceof Alertmanager).map(({ config }) => config.name);
+    const all = [...journal.kept.queued.values()].filter(({ receiver }) => levels.includes(receiver)).reverse();
+    if (all.length === 0) return;
     const done: number[] = [];
     const queued: Notification[] = [];
     for (const { config, told, isFor } of this.#all) {

@@ -110,7 +110,7 @@ function isMet({ state, labels }: Expectation, found: readonly Failure['found'][
 /** As a restart of the agent: what is written down goes on, nothing else. */
 function restarted(rules: readonly Rule[], engine: Engine): Engine {
   const next = new Engine(rules);
-  for (const instance of engine.notOk() as Iterable<Instance>) next.restore(instance.saved);
+  for (const instance of engine.notOk() as Iterable<Instance>) next.restore(instance.saved(null));
   return next;
 }
 

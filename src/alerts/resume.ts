@@ -28,7 +28,7 @@ export function resume(
       if (alert !== null) resumed.over.push({ alert, saved, reason: 'rule removed' });
     } else if (alert !== null && fingerprintOf(instance) !== alert.fingerprint) {
       resumed.over.push({ alert, saved, reason: 'labels changed' });
-      instance.alert = null;
+      instance.recorded = null;
       resumed.anew.push(instance);
     } else if (alert !== null && saved.held !== true) {
       const receivers = newFor(alert);

@@ -151,7 +151,7 @@ test('a source with another interval than before a restart: times are those that
   const before = new Engine([rule!]);
   before.window('s', INTERVAL, 0, [point(2)]);
   const engine = new Engine([rule!]);
-  for (const instance of before.notOk()) engine.restore(instance.saved);
+  for (const instance of before.notOk()) engine.restore(instance.saved(null));
   const after = [0, 60_000, 120_000, 180_000, 240_000].map((now) => {
     engine.window('s', 60_000, now, [point(0)]);
     return [...engine.notOk()].length;
