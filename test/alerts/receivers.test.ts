@@ -373,6 +373,20 @@ test('a program: JSON on its input, no shell, killed with what it began at its d
   assert.deepEqual(late, { done: 'refused', error: '/bin/sh did not end in 0.3 s and was killed' });
   assert.ok(performance.now() - began < 5000);
   assert.ok(!existsSync(`${out}.late`));
+  // One that starts a daemon is not waited for; what else it leaves is ended at the deadline.
+  const pids = (name: string) => Number(readFileSync(`${out}.${name}`, 'utf8'));
+  const lives = (pid: number) =>
+    existsSync(`/proc/${pid}`) && !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  const daemon = `setsid sh -c 'echo $$ > ${out}.daemon; exec sleep 60' & sh -c 'echo $$ > ${out}.fork; exec sleep 60' & sleep 0.2`;
+  const before = performance.now();
+  assert.deepEqual(await exec(['/bin/sh', '-c', daemon], 'r', 3000).tell(message(1, wild), NEVER), { done: true });
+  assert.ok(performance.now() - before < 3000 && lives(pids('fork')));
+  await until('what it left is ended', () => !lives(pids('fork')));
+  assert.ok(lives(pids('daemon')));
+  process.kill(pids('daemon'), 'SIGKILL');
+  // One that ends badly says so, whatever it leaves.
+  const bad = await exec(['/bin/sh', '-c', 'sleep 20 & echo no; exit 2'], 'r', 500).tell(message(1, wild), NEVER);
+  assert.deepEqual(bad, { done: 'refused', error: '/bin/sh ended with 2: no' });
   const none = await exec(['/no/such/program'], 'r', TIMEOUT).tell(message(1, wild), NEVER);
   assert.match((none as { error: string }).error, /^cannot run \/no\/such\/program: /);
 });

@@ -1,4 +1,7 @@
-/** Runs a program: JSON on its standard input, no shell, one at a time, killed with all it began at its deadline. */
+/**
+ * Runs a program: JSON on its standard input, no shell, one at a time, killed with all it began at its deadline: what it left
+ * running when it ended before, too. A daemon has a session of its own, and goes on.
+ */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { abortable } from '../../core/abort.ts';
@@ -8,6 +11,8 @@ import { messageOf } from './webhook.ts';
 
 /** What is kept of what it says. */
 const LONGEST = 4096;
+/** After its end so long more of its output is waited for, milliseconds. */
+const LINGER_MS = 200;
 const PASSED = ['PATH', 'HOME', 'LANG', 'TZ'];
 
 export function exec([program, ...args]: readonly string[], name: string, timeout: number): Channel {
@@ -18,6 +23,7 @@ export function exec([program, ...args]: readonly string[], name: string, timeou
         stdio: ['pipe', 'pipe', 'pipe'],
         env: environment(notification),
       });
+      const began = performance.now();
       const said: string[] = [];
       let length = 0;
       for (const stream of [child.stdout, child.stderr]) {
@@ -26,11 +32,17 @@ export function exec([program, ...args]: readonly string[], name: string, timeou
           length += text.length;
         });
       }
+      const closed = once(child, 'close');
+      closed.catch(() => undefined);
       // It need not read what it is told.
       child.stdin.on('error', () => undefined).end(JSON.stringify(messageOf(notification, name)));
       const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
       try {
-        const [code, by] = await abortable(once(child, 'close'), limit);
+        const [code, by] = await abortable(once(child, 'exit'), limit);
+        // What it began and left behind may hold its output open, and need not end: it is the program that says how it went.
+        await abortable(closed, AbortSignal.any([limit, AbortSignal.timeout(LINGER_MS)])).catch(() => undefined);
+        for (const stream of [child.stdout, child.stderr]) stream.destroy();
+        if (isAlive(child)) setTimeout(() => killAll(child), began + timeout - performance.now()).unref();
         if (code === 0) return { done: true };
         const words = said
           .join('')
@@ -48,6 +60,15 @@ export function exec([program, ...args]: readonly string[], name: string, timeou
       }
     },
   };
+}
+
+/** Something of its group is there. */
+function isAlive({ pid }: ChildProcessWithoutNullStreams): boolean {
+  try {
+    return pid !== undefined && process.kill(-pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 /** With all that it began, as far as that has not left its group. */
