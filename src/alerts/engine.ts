@@ -73,6 +73,8 @@ export class Engine {
     const known = this.#source(source, interval);
     for (const part of known.parts) if (part.interval !== interval) part.retime(interval);
     for (const point of points) {
+      // What is no number is no point: of a sum with it nothing would be known.
+      if (Number.isNaN(point.value)) continue;
       for (const index of this.#rulesOf(point.name)) this.#add(index, known, point, now);
     }
   }

@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { keyOf } from '../../src/aggregate/bins.ts';
 import { Engine } from '../../src/alerts/engine.ts';
+import { gaugePoint } from '../../src/alerts/point.ts';
 import { readValues, rehearse, type Series } from '../../src/alerts/rehearsal.ts';
 import type { Rule } from '../../src/alerts/rule.ts';
 import { configFrom } from '../../src/options.ts';
@@ -157,6 +159,65 @@ test('a source with another interval than before a restart: times are those that
     return [...engine.notOk()].length;
   });
   assert.deepEqual(after, [1, 1, 0, 0, 0]);
+});
+
+test('the status of a check; percentiles of what several windows and series have together', () => {
+  const check = (fire: string, more = {}) =>
+    states({ metric: undefined, check: 'nginx', fire, ...more }, [
+      series('0 1 2 3 0', { metric: 'check.status', attributes: { check: 'nginx' } }),
+      series('3x5', { metric: 'check.status', attributes: { check: 'other' } }),
+    ]);
+  assert.equal(check('warning'), 'offfo');
+  assert.equal(check('critical'), 'ooffo');
+  assert.equal(check('error'), 'ooofo');
+  assert.equal(check('critical', { for: '10s' }), 'oopfo');
+  const [rule] = rulesOf({ metric: 'm', by: 'route', value: 'p90 over 30s', fire: '> 90' });
+  const engine = new Engine([rule!]);
+  // Of 100 samples nine, then eleven, are above.
+  const histogram = (route: string, pod: string, samples: number[]) => {
+    const bins = new Map<number, number>();
+    for (const sample of samples) bins.set(keyOf(sample), (bins.get(keyOf(sample)) ?? 0) + 1);
+    const [min, max] = [Math.min(...samples), Math.max(...samples)];
+    const sum = samples.reduce((a, b) => a + b, 0);
+    const attributes = { route, pod };
+    return { name: 'm', attributes, type: 'histogram' as const, value: sum, count: samples.length, min, max, bins };
+  };
+  const window = (at: number, slow: number) => {
+    const samples = [...new Array(25 - slow).fill(10), ...new Array(slow).fill(100)];
+    engine.window('s', INTERVAL, at * INTERVAL, [histogram('/a', 'x', samples), histogram('/a', 'y', samples)]);
+    return [...engine.notOk()].map(({ value, attributes }) => [attributes.route, Math.round(value!)]);
+  };
+  assert.deepEqual(window(0, 2), []);
+  assert.deepEqual(window(1, 2), []);
+  assert.deepEqual(window(2, 4), [['/a', 100]]);
+  assert.deepEqual(window(3, 2), [['/a', 100]]);
+  assert.deepEqual(window(4, 0), []);
+});
+
+test('what is no number is nothing: it begins and ends no alert, and leaves nothing behind', () => {
+  for (const value of ['last', 'avg over 20s', 'max over 20s']) {
+    for (const [fire, good, bad] of [
+      ['> 50', 1, 60],
+      ['!= 1', 1, 60],
+    ] as const) {
+      const [rule] = rulesOf({ metric: 'm', value, fire });
+      const engine = new Engine([rule!]);
+      const at = (window: number, one: number) => {
+        engine.window('s', INTERVAL, window * INTERVAL, [gaugePoint('m', {}, one)]);
+        return [...engine.notOk()].map(({ progress }) => progress.state).join();
+      };
+      const what = `${value} ${fire}`;
+      assert.equal(at(0, good), '', what);
+      assert.equal(at(1, Number.NaN), '', what);
+      assert.equal(at(2, bad), 'firing', what);
+      at(3, bad);
+      at(4, bad);
+      assert.equal(at(5, Number.NaN), 'firing', what);
+      at(6, good);
+      at(7, good);
+      assert.equal(at(8, good), '', what);
+    }
+  }
 });
 
 test('from a gap nothing is concluded', () => {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -135,6 +136,70 @@ test('one that hangs, or is not there, holds up nobody else and is tried again',
   const nobody = webhook({ url: `http://127.0.0.1:${await freePort()}`, headers: {} }, 'r', TIMEOUT);
   const told = await nobody.tell(message(1, alert(1)), NEVER);
   assert.match(String((told as { error: string }).error), /ECONNREFUSED/);
+});
+
+test('one that closes, or breaks off its answer, is tried again', async (t) => {
+  await using hooks = await startHooks();
+  let closes = 2;
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    // Half an answer, then none at all.
+    if (closes === 2) socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nok'));
+    else if (closes === 1) socket.destroy();
+    else {
+      const next = connect(Number(new URL(hooks.url).port), '127.0.0.1');
+      socket.pipe(next).pipe(socket);
+      next.on('error', () => undefined);
+    }
+    closes--;
+  }).listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  await until('it listens', () => server.listening);
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { box, done } = mailbox(t, webhook({ url, headers: {} }, 'r', TIMEOUT), [message(1, alert(1))]);
+  await until('it is told', () => done.length === 1);
+  assert.equal(box.status.delivered, 1);
+  assert.equal(hooks.taken.length, 1);
+});
+
+test('what still fires is told again, as often as that is wanted, and nothing that is silenced', async (t) => {
+  await using hooks = await startHooks();
+  const dir = mkdtempSync(join(tmpdir(), 'runnel-remind-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const journal = await AlertJournal.open(join(dir, 'alerts.journal'));
+  let [now, id, silenced] = [0, 0, false];
+  let firing = [alert(1), alert(2, { fingerprint: 'bb', severity: 'info' })];
+  const hook = { name: 'r', webhook: { url: hooks.url, headers: {} }, resend: 0, timeout: TIMEOUT };
+  const receivers = await Receivers.open([{ ...hook, only: { severity: 'critical' }, remind: 3_600_000 }], {
+    ...{ journal, firing: () => firing, isSilenced: () => silenced, next: () => ++id, host: 'web-1' },
+    clock: () => now,
+  });
+  const stop = new AbortController();
+  const ran = receivers.run(stop.signal);
+  t.after(async () => {
+    stop.abort();
+    await ran;
+    await journal.close();
+  });
+  const told = firing.map((one) => ({ alert: one, to: toAll }));
+  receivers.deliver(receivers.letters(told, now).letters, told);
+  const minutes = async (n: number) => {
+    for (let i = 0; i < n; i++) {
+      now += 60_000;
+      receivers.remind();
+      await until('all is told', () => receivers.status[0]!.waiting === 0);
+    }
+    return hooks.taken.map(({ body }) => JSON.parse(body).alerts.length);
+  };
+  assert.deepEqual(await minutes(59), [1]);
+  assert.deepEqual(await minutes(61), [1, 1, 1]);
+  silenced = true;
+  assert.deepEqual(await minutes(180), [1, 1, 1]);
+  firing = [];
+  silenced = false;
+  assert.deepEqual(await minutes(180), [1, 1, 1]);
+  await journal.written();
+  assert.equal(journal.kept.queued.size, 0);
 });
 
 test('joined: the latest of each alert, one message a rule; what began and ended meanwhile is none', () => {
