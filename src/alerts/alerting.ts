@@ -128,6 +128,10 @@ export class Alerting {
     return this.#o.rules.length;
   }
 
+  get ruleNames(): string[] {
+    return this.#o.rules.map(({ name }) => name);
+  }
+
   get silences(): Silence[] {
     return [...this.#journal.kept.silences.values()];
   }

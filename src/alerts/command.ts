@@ -1,7 +1,10 @@
 /** What `runnel alerts` asks the running agent to do. */
+import { nearest } from '../config/errors.ts';
+import { wildcards } from '../config/wildcards.ts';
 import type { Alerting } from './alerting.ts';
 
 const LONGEST_WHY = 500;
+const MOST_SILENCES = 1000;
 const LONGEST_MS = 365 * 86_400_000;
 
 /** Null: there is no such command. Throws a sentence. */
@@ -23,6 +26,13 @@ async function silence(
 ): Promise<object> {
   if (typeof rule !== 'string' || rule === '' || typeof ms !== 'number' || !(ms > 0 && ms <= LONGEST_MS)) {
     throw new Error('a silence needs a rule and a time of at most a year');
+  }
+  if (!alerting.ruleNames.some(wildcards([rule]))) {
+    const near = nearest(rule, alerting.ruleNames);
+    throw new Error(`there is no rule ${rule}${near ? `: did you mean ${near}?` : ''} (* stands for any text)`);
+  }
+  if (alerting.silences.length >= MOST_SILENCES) {
+    throw new Error(`there are ${MOST_SILENCES} silences already: end some with \`runnel alerts unsilence ID\``);
   }
   const all = Object.entries(labels ?? {}).map(([label, value]) => [label, String(value)]);
   const since = Date.now();

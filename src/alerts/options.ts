@@ -72,7 +72,11 @@ const rule = made(
       name('check', 'nginx'),
       "A check's status: one of metrics.checks, or a service check that StatsD brings.",
     ),
-    where: option(dictionary(text('text, * for any text', '/var*')), {}, 'Only series with these attributes.'),
+    where: option(
+      dictionary(text('text, * for any text'), '{system.filesystem.mountpoint: /var*}'),
+      {},
+      'Only series with these attributes.',
+    ),
     by: optional(
       listOrOne(name('attribute', 'system.filesystem.mountpoint')),
       'An instance for each value of these attributes. Default: all attributes.',
@@ -114,13 +118,13 @@ const rule = made(
       text('text', '{{mountpoint}} is {{value}} full'),
       'One sentence. {{value}}, {{threshold}}, {{host}} and labels by their name or its last part.',
     ),
-    labels: option(dictionary(text('text', 'ops')), {}, 'More labels.'),
+    labels: option(dictionary(text(), '{team: ops}'), {}, 'More labels.'),
   }),
   readRule,
 );
 
 const only = option(
-  dictionary(text('text, * for any text', 'critical')),
+  dictionary(text('text, * for any text'), '{severity: critical}'),
   {},
   'Only alerts with these: rule, severity, or a label. Default: all.',
 );

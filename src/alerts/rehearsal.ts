@@ -10,6 +10,7 @@
  *
  * MetricPoint i lies at i x interval; `_` is none, `0.5x6` six times the same.
  */
+import { keyOf } from '../aggregate/bins.ts';
 import { Engine } from './engine.ts';
 import type { Instance } from './instance.ts';
 import type { State } from './machine.ts';
@@ -20,7 +21,7 @@ import { labelsOf } from './words.ts';
 export interface Series {
   metric: string;
   attributes: Readonly<Record<string, string>>;
-  type: 'gauge' | 'sum';
+  type: 'gauge' | 'sum' | 'histogram';
   /** Null: no point. */
   values: readonly (number | null)[];
 }
@@ -99,7 +100,9 @@ const MOST_VALUES = 1_000_000;
 
 function pointAt({ metric, attributes, type, values }: Series, i: number): MetricPoint[] {
   const value = values[i];
-  return value == null ? [] : [{ ...gaugePoint(metric, attributes, value), type }];
+  // Of a histogram each is a sample.
+  const bins = value != null && type === 'histogram' ? new Map([[keyOf(value), 1]]) : null;
+  return value == null ? [] : [{ ...gaugePoint(metric, attributes, value), type, bins }];
 }
 
 function isMet({ state, labels }: Expectation, found: readonly Failure['found'][number][]): boolean {

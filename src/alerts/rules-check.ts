@@ -35,6 +35,7 @@ export function checkRules(config: CommonConfig, refuse: Saying): void {
       const near = misspelt(metric);
       if (near !== null) refuse([...at, key], `is ${metric}, which no check yields: did you mean ${near}?`);
     }
+    checkAttributes(rule, (key, message) => refuse([...at, ...key], message));
     if (log && !logs.some(({ name }) => name === log.input)) {
       const near = nearest(
         log.input,
@@ -78,6 +79,21 @@ function misspelt(name: string): string | null {
 }
 
 let names: Set<string> | null = null;
+
+/** A series without the attribute is none that `where` wants, and all series are one instance of `by`. */
+function checkAttributes({ metric, where, by }: Rule, refuse: (key: Path, message: string) => void): void {
+  if (!metric.startsWith('system.')) return;
+  const all = new Set(catalog().flatMap(({ name, attributes }) => (name === metric ? attributes : [])));
+  // No metric of a check, or one without any: StatsD may bring it, too.
+  if (all.size === 0) return;
+  const known = [...all];
+  const wrong = (attribute: string) => {
+    const near = nearest(attribute, known);
+    return `${metric} has no ${attribute}: ${near ? `did you mean ${near}?` : `it has ${known.join(', ')}`}`;
+  };
+  for (const attribute of Object.keys(where)) if (!all.has(attribute)) refuse(['where', attribute], wrong(attribute));
+  for (const [i, attribute] of (by ?? []).entries()) if (!all.has(attribute)) refuse(['by', i], wrong(attribute));
+}
 
 /** Host metrics, the agent's own and those of spans. */
 const OF_METRICS_INTERVAL = ['system.', 'runnel.', 'traces.span.metrics.'];

@@ -24,7 +24,11 @@ const schema = listOrOne(
           metric: optional(text('metric name'), 'What it is called.'),
           lines: optional(text('rule'), 'Or the lines that the rule of this name counts.'),
           attributes: option(dictionary(text()), {}, 'Its attributes.'),
-          type: option(oneOf('gauge', 'sum'), 'gauge', 'sum: what was counted in each interval.'),
+          type: option(
+            oneOf('gauge', 'sum', 'histogram'),
+            'gauge',
+            'sum: what was counted in each interval; histogram: a sample each.',
+          ),
           values: required(values, 'One a point, `_` none, `0.5x6` six times.'),
         }),
       ),

@@ -160,6 +160,9 @@ test('silence and unsilence: nobody is told, records are made; what still fires 
     toldBy(hooks)[1]!.alerts.map(({ labels }) => labels.room),
     ['a'],
   );
+  const typo = await runnel('alerts', 'silence', 'hat', '--for', '1h', '-c', file);
+  assert.equal(typo.code, 1);
+  assert.match(typo.stderr, /there is no rule hat: did you mean hot\?/);
   const told = await runnel('alerts', 'notify', 'hook', '-c', file);
   assert.equal(told.stdout, 'hook was told\n');
   const nobody = await runnel('alerts', 'notify', 'nope', '-c', file);

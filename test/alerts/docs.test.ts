@@ -27,6 +27,14 @@ test('its configurations are right, and its cases pass', async (t) => {
   writeFileSync(join(dir, 'cases.yaml'), cases!);
   const passed = await runnel('alerts', 'test', join(dir, 'cases.yaml'), '-c', config);
   assert.equal(passed.code, 0, passed.stdout + passed.stderr);
+  // Percentiles are of samples.
+  writeFileSync(config, `${MORE}${twenty}`);
+  const samples = `series: [{metric: http.request.duration, type: histogram, attributes: {route: /a}, values: "100x20 600x70"}]
+expect: [{at: 200s, rule: slow, state: ok}, {at: 250s, rule: slow, state: pending}, {at: 800s, rule: slow, state: firing}]`;
+  writeFileSync(join(dir, 'samples.yaml'), samples);
+  const slow = await runnel('alerts', 'test', join(dir, 'samples.yaml'), '-c', config);
+  assert.equal(slow.code, 0, slow.stdout + slow.stderr);
+  writeFileSync(config, first!);
   writeFileSync(join(dir, 'cases.yaml'), cases!.replace('150s', '100s'));
   const failed = await runnel('alerts', 'test', join(dir, 'cases.yaml'), '-c', config, '--json');
   assert.equal(failed.code, 1);
@@ -80,6 +88,14 @@ test('what cannot be is refused, with what would be right', async (t) => {
     [
       { metric: 'system.filesystem.utilisation', fire: '> 0.9' },
       /^\.metric is system\.filesystem\.utilisation, which no check yields: did you mean system\.filesystem\.utilization\?$/,
+    ],
+    [
+      { metric: 'system.filesystem.utilization', where: { 'system.filesystem.mountpont': '/' }, fire: '> 0.9' },
+      /^\.where\S* system\.filesystem\.utilization has no system\.filesystem\.mountpont: did you mean system\.filesystem\.mountpoint\?$/,
+    ],
+    [
+      { metric: 'system.paging.operations', by: ['pod'], fire: '> 0.9' },
+      /^\.by\[0\] system\.paging\.operations has no pod: it has system\.paging\.direction, system\.paging\.fault\.type$/,
     ],
     [{ log: { input: 'nginx', match: 'x' }, fire: '> 0' }, /^\.log\.input is nginx, and there is none under logs$/],
     [
