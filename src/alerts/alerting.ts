@@ -7,7 +7,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { aborted } from '../core/abort.ts';
 import type { MetricDocuments } from '../core/measured.ts';
-import { pointsOf } from './documents.ts';
+import { PointReader } from './documents.ts';
 import { Engine } from './engine.ts';
 import { heldForAlso, isHeldFor } from './held.ts';
 import type { Instance, InstanceState } from './instance.ts';
@@ -48,6 +48,7 @@ export class Alerting {
   readonly #engine: Engine;
   readonly #journal: AlertJournal;
   #receivers!: Receivers;
+  readonly #reader = new PointReader();
   #looked = 0;
 
   private constructor(options: AlertingOptions) {
@@ -72,7 +73,7 @@ export class Alerting {
 
   /** A source has closed a window, or one piece of it (`last` false). */
   window(source: string, interval: number, documents: MetricDocuments, last = true): void {
-    const points = pointsOf(documents, (name) => this.#engine.wants(name));
+    const points = this.#reader.points(documents, (name) => this.#engine.wants(name));
     if (last) this.points(source, interval, points);
     else this.#engine.take(source, interval, performance.now(), points);
   }

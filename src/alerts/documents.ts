@@ -21,31 +21,58 @@ interface MetricDocument {
   attributes: Record<string, string | number | string[]>;
 }
 
-/** The points of those records whose name is wanted. What has a time of its own is in no window. */
-export function pointsOf(documents: MetricDocuments, wants: (name: string) => boolean): MetricPoint[] {
-  const points: MetricPoint[] = [];
-  const take = (document: string) => {
-    const metric = JSON.parse(document) as MetricDocument;
-    if (!wants(metric.name) || metric.interval === 0) return;
-    const point = pointOf(metric);
-    if (point) points.push({ ...point, series: seriesIn(document) });
-  };
-  if ('bytes' in documents) {
-    const { bytes, ends, count } = documents;
-    const all = Buffer.from(bytes.buffer, bytes.byteOffset, count === 0 ? 0 : ends[count - 1]!);
-    // A character a byte: places are those of the bytes.
-    const text = all.toString('latin1');
-    for (let i = 0, from = 0; i < count; from = ends[i++]!) {
-      if (mayBeWanted(text, from, wants)) take(all.toString('utf8', from, ends[i]!));
-    }
-  } else for (const document of documents) if (mayBeWanted(document, 0, wants)) take(document);
-  return points;
+/** Series whose attributes are kept in mind; beyond, it is begun anew. */
+const MOST_SERIES = 40_000;
+
+interface KnownSeries {
+  series: string;
+  attributes: Readonly<Record<string, string>>;
 }
 
-/** Attributes are written in one order, whenever they are sent. */
-function seriesIn(document: string): string {
-  const from = document.indexOf(ATTRIBUTES);
-  return document.slice(from, document.indexOf(BEHIND, from));
+export class PointReader {
+  /** By the text of their attributes, which are written in one order whenever they are sent. */
+  readonly #known = new Map<string, KnownSeries>();
+
+  /** The points of those records whose name is wanted. What has a time of its own is in no window. */
+  points(documents: MetricDocuments, wants: (name: string) => boolean): MetricPoint[] {
+    const points: MetricPoint[] = [];
+    const take = (document: string) => {
+      const point = this.#point(document, wants);
+      if (point) points.push(point);
+    };
+    if ('bytes' in documents) {
+      const { bytes, ends, count } = documents;
+      const all = Buffer.from(bytes.buffer, bytes.byteOffset, count === 0 ? 0 : ends[count - 1]!);
+      // A character a byte: places are those of the bytes.
+      const text = all.toString('latin1');
+      for (let i = 0, from = 0; i < count; from = ends[i++]!) {
+        if (mayBeWanted(text, from, wants)) take(all.toString('utf8', from, ends[i]!));
+      }
+    } else for (const document of documents) if (mayBeWanted(document, 0, wants)) take(document);
+    return points;
+  }
+
+  /** What stands behind the attributes is not read, nor are they, where they are known. */
+  #point(document: string, wants: (name: string) => boolean): MetricPoint | null {
+    const at = document.indexOf(ATTRIBUTES);
+    const behind = document.indexOf(BEHIND, at);
+    let known = this.#known.get(document.slice(at, behind));
+    const metric = JSON.parse(`${document.slice(0, known ? at - 1 : behind + 1)}}`) as MetricDocument;
+    if (!wants(metric.name) || metric.interval === 0) return null;
+    known ??= this.#remember(document.slice(at, behind), metric.attributes);
+    return pointOf(metric, known);
+  }
+
+  #remember(text: string, attributes: MetricDocument['attributes']): KnownSeries {
+    const texts: Record<string, string> = {};
+    for (const key in attributes) texts[key] = [attributes[key]!].flat().join(',');
+    // A copy: a part of a document would keep all of it.
+    const series = Buffer.from(text).toString();
+    const known = { series, attributes: texts };
+    if (this.#known.size >= MOST_SERIES) this.#known.clear();
+    this.#known.set(series, known);
+    return known;
+  }
 }
 
 /** The first name is the metric's: only times and a number stand before it. */
@@ -56,10 +83,11 @@ function mayBeWanted(text: string, from: number, wants: (name: string) => boolea
   return /[^\x20-\x5b\x5d-\x7e]/.test(name) || wants(name);
 }
 
-function pointOf({ name, type, value, count, sum, min, max, sketch, attributes }: MetricDocument): MetricPoint | null {
-  const texts: Record<string, string> = {};
-  for (const key in attributes) texts[key] = [attributes[key]!].flat().join(',');
-  const common = { name, type, attributes: texts };
+function pointOf(
+  { name, type, value, count, sum, min, max, sketch }: MetricDocument,
+  known: KnownSeries,
+): MetricPoint | null {
+  const common = { name, type, attributes: known.attributes, series: known.series };
   if (type === 'histogram') {
     if (typeof sum !== 'number' || count === undefined || count === 0) return null;
     const bins = sketch === undefined ? null : readBins(Buffer.from(sketch, 'base64'));

@@ -8,8 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { keyOf } from '../../src/aggregate/bins.ts';
+import { MetricRecords } from '../../src/aggregate/record.ts';
 import { Alerting } from '../../src/alerts/alerting.ts';
-import { pointsOf } from '../../src/alerts/documents.ts';
+import { PointReader } from '../../src/alerts/documents.ts';
 import { Engine } from '../../src/alerts/engine.ts';
 import { AlertJournal } from '../../src/alerts/journal.ts';
 import type { MetricPoint } from '../../src/alerts/point.ts';
@@ -96,23 +97,19 @@ function cost(value: string, fire: string): { taken: number; evaluated: number }
 
 /** Points out of the records of a window, milliseconds. */
 function reading(): number {
+  const records = new MetricRecords(
+    { host: 'web-1', dataset: 'statsd', labels: {} },
+    { start: 0, end: 10_000, id: 'a-1' },
+  );
   const documents = Array.from({ length: RULES * OF_EACH }, (_, i) =>
-    JSON.stringify({
-      '@timestamp': '2026-11-22T14:00:00.000Z',
-      metric: {
-        ...{ name: `m${i % RULES}`, type: 'gauge', interval: 10, value: i },
-        attributes: { path: `/orders/${i}` },
-      },
-      host: { name: 'web-1' },
-    })
-      .replace('"metric":{', '')
-      .replace('}},"host"', '},"host"'),
+    records.make(`"m${i % RULES}"`, 'gauge', { value: i }, '', `"path":"/orders/${i}"`),
   );
   const engine = new Engine(rulesOf(RULES, 'last', NEVER));
+  const reader = new PointReader();
   const times: number[] = [];
   for (let i = 0; i < WINDOWS; i++) {
     const began = performance.now();
-    if (pointsOf(documents, (name) => engine.wants(name)).length !== documents.length)
+    if (reader.points(documents, (name) => engine.wants(name)).length !== documents.length)
       throw new Error('points are missing');
     times.push(performance.now() - began);
   }
