@@ -2,12 +2,13 @@
  * A sum, least or greatest over the last cells of many instances at once, a column of numbers each: nothing is taken off
  * again, so nothing is left of a large number that has gone, and an evaluation is three numbers an instance.
  *
- *   cells   | 3 | 5 | 2 | 4 |      of one instance; it turns when the cell of its number (slot % size) closes:
+ *   cells   | 3 | 5 | 2 | 4 |      of one instance; it turns when the cell of its block's number closes:
  *   turned  |14 |11 | 6 | 4 |      each is joined with those behind it up to there
  *
  *   of all = turned[oldest] + those closed since it turned + the open one
  *
- * A cell is a row with a place for each slot. Each evaluation turns as many instances as there are by cells: always as much work.
+ * A cell is a row with a place for each slot. Slots turn in blocks, which lie together, and each block in its turn: no evaluation
+ * has much more to do than another.
  */
 export type Joining = 'sum' | 'min' | 'max';
 
@@ -16,6 +17,9 @@ const NOTHING: Record<Joining, number> = {
   min: Number.POSITIVE_INFINITY,
   max: Number.NEGATIVE_INFINITY,
 };
+
+/** Slots of a block. */
+const BLOCK = 32;
 
 export class SlidingColumn {
   readonly #joining: Joining;
@@ -76,7 +80,9 @@ export class SlidingColumn {
     const [at, closed, joining] = [this.#at, this.#closed, this.#joining];
     join(joining, to, this.#cells, ((at + 1) % size) * this.#room, closed, count);
     // Of those that turn now all are closed since.
-    for (let slot = at; slot < count; slot += size) to[slot] = closed[slot]!;
+    for (let from = at * BLOCK; from < count; from += size * BLOCK) {
+      to.set(closed.subarray(from, Math.min(from + BLOCK, count)), from);
+    }
     join(joining, to, to, 0, this.open, count);
   }
 
@@ -86,7 +92,9 @@ export class SlidingColumn {
     if (this.#size === 1) return open;
     const [at, size, joining] = [this.#at, this.#size, this.#joining];
     const since = joinedOf(joining, this.#closed[slot]!, open);
-    return slot % size === at ? since : joinedOf(joining, this.#cells[((at + 1) % size) * this.#room + slot]!, since);
+    return Math.floor(slot / BLOCK) % size === at
+      ? since
+      : joinedOf(joining, this.#cells[((at + 1) % size) * this.#room + slot]!, since);
   }
 
   /** Closes the open cell of the slots below `count`. */
@@ -102,21 +110,24 @@ export class SlidingColumn {
     if (size > 1) {
       cells.set(open.subarray(0, count), at * room);
       join(this.#joining, closed, closed, 0, open, count);
-      for (let slot = at; slot < count; slot += size) this.#turn(slot);
+      for (let from = at * BLOCK; from < count; from += size * BLOCK) this.#turn(from, Math.min(from + BLOCK, count));
       this.#at = (at + 1) % size;
     }
     open.fill(this.#nothing, 0, count);
   }
 
-  #turn(slot: number): void {
+  #turn(from: number, to: number): void {
     const [size, room, cells] = [this.#size, this.#room, this.#cells];
-    let joined = cells[this.#at * room + slot]!;
-    for (let back = 1; back < size - 1; back++) {
-      const place = ((this.#at - back + size) % size) * room + slot;
-      joined = joinedOf(this.#joining, joined, cells[place]!);
-      cells[place] = joined;
+    const cell = (back: number) => {
+      const row = ((this.#at - back + size) % size) * room;
+      return cells.subarray(row + from, row + to);
+    };
+    for (let back = 1, behind = cell(0); back < size - 1; back++) {
+      const own = cell(back);
+      join(this.#joining, own, own, 0, behind, to - from);
+      behind = own;
     }
-    this.#closed[slot] = this.#nothing;
+    this.#closed.fill(this.#nothing, from, to);
   }
 }
 

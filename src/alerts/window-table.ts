@@ -6,7 +6,8 @@
  *
  * Of a long time a cell is several windows.
  */
-import { BinCells, firstAbove, rankOf } from './bin-cells.ts';
+import { keyOf } from '../aggregate/bins.ts';
+import { BinCells, rankOf } from './bin-cells.ts';
 import { straightLine } from './forecast.ts';
 import type { MetricPoint } from './point.ts';
 import type { Rule } from './rule.ts';
@@ -36,7 +37,7 @@ export class WindowTable {
   points = new Uint32Array(FIRST_ROOM);
   ages = new Uint32Array(FIRST_ROOM);
   seen = new Uint32Array(FIRST_ROOM);
-  /** As it is compared; NaN: nothing is known. Of a percentile only on which side of `fire` it is. */
+  /** As it is compared; NaN: nothing is known. Of a percentile only whether it may be beyond `fire`: `exact` says. */
   values = new Float64Array(FIRST_ROOM);
   readonly #sum: SlidingColumn | null;
   readonly #count: SlidingColumn | null;
@@ -67,8 +68,8 @@ export class WindowTable {
       of.includes(reduction) ? new SlidingColumn(joining, cells, FIRST_ROOM) : null;
     this.#sum = column('sum', 'last', 'avg', 'sum', 'change');
     this.#count = column('sum', 'last', 'avg', 'change');
-    this.#low = column('min', 'min', 'quantile');
-    this.#high = column('max', 'max', 'quantile');
+    this.#low = column('min', 'min');
+    this.#high = column('max', 'max');
     this.#counted = column('sum', 'count', 'rate');
     this.#weight = column('sum', 'quantile');
     this.#above = column('sum', 'quantile');
@@ -76,8 +77,9 @@ export class WindowTable {
       (one) => one !== null,
     );
     this.#bins = reduction === 'quantile' ? new BinCells(cells) : null;
-    const { operator, threshold } = rule.fire;
-    this.#firstAbove = this.#bins ? firstAbove(threshold, operator === '>=' || operator === '<') : 0;
+    // A value in the bin of the threshold may be on either side of it.
+    const bin = keyOf(rule.fire.threshold);
+    this.#firstAbove = rule.fire.operator.startsWith('<') ? bin + 1 : bin;
     this.#past = new Float64Array(this.#keepsPast ? this.#size * FIRST_ROOM : 0);
   }
 
@@ -109,15 +111,15 @@ export class WindowTable {
     if (this.#low) this.#low.open[slot] = Math.min(this.#low.open[slot]!, min);
     if (this.#high) this.#high.open[slot] = Math.max(this.#high.open[slot]!, max);
     if (this.#counted) this.#counted.open[slot]! += type === 'sum' ? value : type === 'histogram' ? count : 1;
-    if (!this.#bins || bins === null) return;
+    if (!this.#bins) return;
     let [weight, above] = [0, 0];
-    for (const [key, one] of bins) {
+    for (const [key, one] of bins ?? []) {
       weight += one;
       if (key >= this.#firstAbove) above += one;
     }
     this.#weight!.open[slot]! += weight;
     this.#above!.open[slot]! += above;
-    this.#bins.add(slot, bins);
+    this.#bins.add(slot, { min, max, bins });
   }
 
   /** The values of the slots below `count`. */
@@ -147,8 +149,7 @@ export class WindowTable {
     const value = this.values[slot]!;
     if (Number.isNaN(value)) return null;
     if (!this.#bins) return value;
-    const is = this.#bins.quantile(slot, this.#rule.value.quantile);
-    return is === null ? null : Math.min(this.#high!.of(slot), Math.max(this.#low!.of(slot), is));
+    return this.#bins.quantile(slot, this.#rule.value.quantile);
   }
 
   /** Milliseconds until the value is `reaches`, as straightLine says; of a forecast. After `evaluate`. */
@@ -214,23 +215,18 @@ export class WindowTable {
     }
   }
 
-  /** On which side of the threshold a percentile is: infinite, above or below. */
+  /** Whether a percentile may be beyond the threshold: infinite, above or below. */
   #sides(count: number): void {
     const { values } = this;
-    const { value, fire } = this.#rule;
-    const also = fire.operator === '>=' || fire.operator === '<';
-    const isAbove = (one: number) => one > fire.threshold || (also && one === fire.threshold);
-    const [low, high, weight, above] = this.#scratches;
-    this.#low!.all(low, count);
-    this.#high!.all(high, count);
+    const { quantile } = this.#rule.value;
+    const [weight, above] = this.#scratches;
     this.#weight!.all(weight, count);
     this.#above!.all(above, count);
     for (let slot = 0; slot < count; slot++) {
       const total = weight[slot]!;
       if (!(total > 0)) values[slot] = Number.NaN;
       else {
-        const middle = total - above[slot]! <= rankOf(value.quantile, total);
-        const is = isAbove(low[slot]!) || (middle && isAbove(high[slot]!));
+        const is = total - above[slot]! <= rankOf(quantile, total);
         values[slot] = is ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
       }
     }
@@ -262,7 +258,6 @@ export class WindowTable {
 }
 
 /** What an evaluation needs for a moment. */
-function scratches(room: number): [Float64Array, Float64Array, Float64Array, Float64Array] {
-  const made = () => new Float64Array(room);
-  return [made(), made(), made(), made()];
+function scratches(room: number): [Float64Array, Float64Array] {
+  return [new Float64Array(room), new Float64Array(room)];
 }
