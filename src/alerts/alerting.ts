@@ -13,7 +13,7 @@ import { heldForAlso, isHeldFor } from './held.ts';
 import type { Instance, InstanceState } from './instance.ts';
 import type { AlertJournal, JournalStep } from './journal.ts';
 import type { State } from './machine.ts';
-import { type Alert, type AlertAction, type AlertOrigin, alertOf, type Notification } from './notification.ts';
+import type { Alert, AlertAction, AlertOrigin, Notification } from './notification.ts';
 import type { Delivered } from './notify/channel.ts';
 import type { MailboxStatus } from './notify/mailbox.ts';
 import type { AlertChange } from './part.ts';
@@ -23,8 +23,8 @@ import { Receivers, type Telling, toAll } from './receivers.ts';
 import { alertRecord } from './record.ts';
 import { resume } from './resume.ts';
 import type { Rule } from './rule.ts';
-import { type AlertShown, shownAlert } from './shown.ts';
-import { isSilenced, type Silence } from './silences.ts';
+import type { Silence } from './silences.ts';
+import { AlertView } from './view.ts';
 
 /** Of the topic, among those that are told. */
 export const RECORDS = '';
@@ -47,6 +47,7 @@ export class Alerting {
   readonly #o: AlertingOptions;
   readonly #engine: Engine;
   readonly #journal: AlertJournal;
+  readonly #view: AlertView;
   #receivers!: Receivers;
   readonly #reader = new PointReader();
   #looked = 0;
@@ -55,6 +56,7 @@ export class Alerting {
     this.#o = options;
     this.#journal = options.journal;
     this.#engine = new Engine(options.rules);
+    this.#view = new AlertView(this.#engine, options.journal.kept, options.origin);
   }
 
   /** Goes on from where the journal is. */
@@ -62,8 +64,8 @@ export class Alerting {
     const alerting = new Alerting(options);
     alerting.#receivers = await Receivers.open(options.receivers, {
       journal: options.journal,
-      firing: (receiver) => alerting.#firing(receiver),
-      isSilenced: (alert) => alerting.#isSilenced(alert, Date.now()),
+      firing: (receiver) => alerting.#view.firing(receiver),
+      isSilenced: (alert) => alerting.#view.isSilenced(alert, Date.now()),
       next: () => alerting.#next(),
       host: options.origin.host,
     });
@@ -102,23 +104,9 @@ export class Alerting {
     await this.#journal.written();
   }
 
-  /** How many are in each state that is not ok. */
-  get counts(): Record<Exclude<State, 'ok'>, number> {
-    const counts = { pending: 0, firing: 0, no_data: 0 };
-    for (const { progress } of this.#engine.notOk()) if (progress.state !== 'ok') counts[progress.state]++;
-    return counts;
-  }
-
-  /** At most so many of those that are not ok, what fires before what is about to. */
-  shown(most: number): AlertShown[] {
-    const now = Date.now();
-    const all = [...this.#engine.notOk()];
-    const pending = all.filter(({ progress }) => progress.state === 'pending');
-    const told = all.filter(({ progress }) => progress.state !== 'pending');
-    return [...told, ...pending].slice(0, most).map((instance) => {
-      const alert = this.#alertOf(instance, 'firing', now, 0);
-      return shownAlert(instance, alert, this.#isSilenced(alert, now));
-    });
+  /** What is so. */
+  get view(): AlertView {
+    return this.#view;
   }
 
   get receivers(): MailboxStatus[] {
@@ -198,8 +186,8 @@ export class Alerting {
       instance.since = at;
       const action = actionOf(state, instance);
       if (action !== null) {
-        const alert = this.#alertOf(instance, action, at, this.#next());
-        const silenced = this.#isSilenced(alert, at);
+        const alert = this.#view.alertOf(instance, action, at, this.#next());
+        const silenced = this.#view.isSilenced(alert, at);
         records.push(this.#recordOf(alert, { state, previous, silenced, at }));
         const { held } = instance;
         const begins = instance.recorded === null;
@@ -211,7 +199,7 @@ export class Alerting {
         instance.recorded = action === 'resolved' ? null : { action, start: alert.start, change: alert.change };
       }
       if (state === 'ok') step.gone.push(instance.id);
-      else step.states[instance.id] = this.#saved(instance);
+      else step.states[instance.id] = this.#view.saved(instance);
     }
     this.#tell(step, told, records, at);
   }
@@ -246,11 +234,11 @@ export class Alerting {
     const states: Record<string, InstanceState> = {};
     for (const instance of this.#engine.notOk()) {
       const { held } = instance;
-      const alert = held === false ? null : this.#recordedOf(instance);
-      if (alert === null || this.#isSilenced(alert, at)) continue;
+      const alert = held === false ? null : this.#view.recordedOf(instance);
+      if (alert === null || this.#view.isSilenced(alert, at)) continue;
       instance.held = false;
       told.push({ alert: { ...alert, begins: true }, to: (receiver) => isHeldFor(held, receiver) });
-      states[instance.id] = this.#saved(instance);
+      states[instance.id] = this.#view.saved(instance);
     }
     this.#tell({ states, queued: [] }, told, [], at);
   }
@@ -259,7 +247,7 @@ export class Alerting {
   #saveProgress(): void {
     const states: Record<string, InstanceState> = {};
     for (const instance of this.#engine.notOk())
-      if (instance.progress.counting) states[instance.id] = this.#saved(instance);
+      if (instance.progress.counting) states[instance.id] = this.#view.saved(instance);
     if (Object.keys(states).length > 0) void this.#journal.take({ states }, { sync: false });
   }
 
@@ -269,7 +257,7 @@ export class Alerting {
     const at = Date.now();
     this.#journal.recall();
     const { over, anew, gone, newcomers } = resume(this.#engine, kept.states, {
-      fingerprintOf: (instance) => this.#alertOf(instance, 'firing', at, 0).fingerprint,
+      fingerprintOf: (instance) => this.#view.alertOf(instance, 'firing', at, 0).fingerprint,
       newFor: (alert) => this.#receivers.newFor(alert).filter((name) => !this.#receivers.isWaiting(name, alert)),
     });
     const told: Telling[] = [];
@@ -283,15 +271,15 @@ export class Alerting {
       told.push({ alert, to: (receiver) => !isHeldFor(strangers, receiver) });
     }
     for (const { instance, alert, receivers } of newcomers) {
-      if (this.#isSilenced(alert, at)) {
+      if (this.#view.isSilenced(alert, at)) {
         instance.held = heldForAlso(instance.held, receivers);
-        states[instance.id] = this.#saved(instance);
+        states[instance.id] = this.#view.saved(instance);
       } else told.push({ alert: { ...alert, begins: true }, to: (receiver) => receivers.includes(receiver) });
     }
     const waiting = [...kept.queued.values()];
     const isOf = ({ receiver }: Notification) => receiver === RECORDS || this.#receivers.has(receiver);
     const done = waiting.filter((one) => !isOf(one)).map(({ id }) => id);
-    this.#journal.follow(() => this.#states());
+    this.#journal.follow(() => this.#view.states());
     if (over.length + gone.length + done.length + newcomers.length > 0)
       this.#tell({ states, gone, done, queued: [] }, told, records, at);
     this.#take(anew.map((instance) => ({ instance, previous: 'ok' as const })));
@@ -300,40 +288,8 @@ export class Alerting {
     }
   }
 
-  *#states(): Generator<readonly [id: string, InstanceState]> {
-    for (const instance of this.#engine.notOk()) yield [instance.id, this.#saved(instance)];
-  }
-
-  /** What fires now, and is not kept from this receiver since it began. */
-  *#firing(receiver: string): Generator<Alert> {
-    for (const instance of this.#engine.notOk()) {
-      if (isHeldFor(instance.held, receiver)) continue;
-      const alert = this.#recordedOf(instance);
-      if (alert !== null) yield alert;
-    }
-  }
-
-  /** As it was recorded last, with what it is now; null: it was not. */
-  #recordedOf(instance: Instance): Alert | null {
-    const { recorded } = instance;
-    return recorded && alertOf(instance, { ...recorded, at: recorded.start }, this.#o.origin);
-  }
-
-  #saved(instance: Instance): InstanceState {
-    return instance.saved(this.#recordedOf(instance));
-  }
-
-  #alertOf(instance: Instance, action: AlertAction, at: number, change: number): Alert {
-    const start = instance.recorded?.start ?? at;
-    return alertOf(instance, { action, start, change, at }, this.#o.origin);
-  }
-
   #recordOf(alert: Alert, told: { state: State; previous: State; silenced: boolean; at: number; reason?: string }) {
     return { id: this.#next(), document: alertRecord({ alert, ...told }, this.#o.agentId) };
-  }
-
-  #isSilenced(alert: Pick<Alert, 'rule' | 'labels'>, now: number): boolean {
-    return isSilenced(this.#journal.kept.silences.values(), alert, now);
   }
 
   #next(): number {

@@ -105,9 +105,7 @@ export class Engine {
 
   /** All that are not ok. */
   *notOk(): Iterable<Instance> {
-    for (const { instances } of this.#parts.values()) {
-      for (const instance of instances.values()) if (instance.progress.state !== 'ok') yield instance;
-    }
+    for (const part of this.#parts.values()) yield* part.notOk();
   }
 
   /** Goes on from where an instance was; false: its rule is gone, or another one. */

@@ -88,7 +88,7 @@ export async function openAlerts(config: CommonConfig, host: InputHost): Promise
 }
 
 function statusOf(alerting: Alerting): AlertsSaid {
-  const { counts, receivers, rules, silences } = alerting;
-  const list = alerting.shown(MOST_SHOWN);
-  return { alerts: { ...counts, rules, receivers, list, silences } };
+  const { view, receivers, rules, silences } = alerting;
+  const list = view.shown(MOST_SHOWN);
+  return { alerts: { ...view.counts, rules, receivers, list, silences } };
 }

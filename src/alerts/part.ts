@@ -100,6 +100,15 @@ export class RulePart {
     return made;
   }
 
+  /** Those that are not ok. */
+  *notOk(): Generator<Instance> {
+    for (let slot = 0; slot < this.#slots.length; slot++) {
+      if (this.#states[slot] !== WATCHED) continue;
+      const instance = this.#slots[slot]!;
+      if (instance.progress.state !== 'ok') yield instance;
+    }
+  }
+
   restore(saved: InstanceState): Instance {
     const instance = this.instances.get(saved.key) ?? this.instance(saved.key, saved.attributes);
     instance.resume(saved);
