@@ -107,7 +107,7 @@ export class WindowTable {
     const first = this.points[slot]!++ === 0;
     if (this.#sum) this.#sum.open[slot]! += value;
     // Of counters what a window has is one; of others what a sample has.
-    if (this.#count) this.#count.open[slot]! += type === 'histogram' ? count : type === 'gauge' || first ? 1 : 0;
+    if (this.#count) this.#count.open[slot]! += type === 'histogram' ? count : type !== 'sum' || first ? 1 : 0;
     if (this.#low) this.#low.open[slot] = Math.min(this.#low.open[slot]!, min);
     if (this.#high) this.#high.open[slot] = Math.max(this.#high.open[slot]!, max);
     if (this.#counted) this.#counted.open[slot]! += type === 'sum' ? value : type === 'histogram' ? count : 1;

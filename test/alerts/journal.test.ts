@@ -6,8 +6,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { Alerting } from '../../src/alerts/alerting.ts';
 import { fingerprintOf } from '../../src/alerts/fingerprint.ts';
 import { AlertJournal } from '../../src/alerts/journal.ts';
+import { gaugePoint } from '../../src/alerts/point.ts';
+import { configFrom } from '../../src/options.ts';
 import { type AgentConfig, makeHome } from '../support/agent.ts';
 import { failingDisk } from '../support/failing-disk.ts';
 import { startHooks } from '../support/hooks.ts';
@@ -68,6 +71,46 @@ test('a damaged line is left out, the others hold, and no number is given again'
   const cut = await AlertJournal.open(path);
   assert.equal(cut.kept.change, 3);
   await cut.close();
+});
+
+test('a reload goes on with what fires and who was told; written anew, all of it is on disk', async (t) => {
+  const path = fresh(t);
+  const journal = await AlertJournal.open(path);
+  const { rules } = configFrom({
+    alerts: { rules: [{ name: 'hot', metric: 'temp', by: 'room', fire: '> 50' }] },
+  }).alerts;
+  const receiver = (name: string) => {
+    const webhook = { url: `http://127.0.0.1:9/${name}`, headers: {} };
+    return { name, webhook, resend: 0, timeout: 1000, only: {} };
+  };
+  const open = (...names: string[]) =>
+    Alerting.open({
+      ...{ rules, journal, interval: 1000, agentId: 'a', record: null },
+      receivers: names.map(receiver),
+      origin: { host: 'web-1', tags: {} },
+    });
+  const waiting = () => [...journal.kept.queued.values()].map((one) => `${one.receiver} ${one.alerts.length}`).sort();
+  const first = await open('old');
+  first.points('s', 1000, [gaugePoint('temp', { room: 'a' }, 60), gaugePoint('temp', { room: 'b' }, 70)]);
+  await journal.written();
+  assert.deepEqual(waiting(), ['old 2']);
+  const second = await open('old', 'new');
+  assert.equal(second.view.counts.firing, 2);
+  await journal.written();
+  assert.deepEqual(waiting(), ['new 2', 'old 2']);
+  // As often as it takes to be written anew.
+  const why = 'x'.repeat(10_000);
+  for (let i = 0; i < 150; i++) await journal.take({ silences: { 1: { ...silence('1')[1]!, why } } }, { sync: false });
+  assert.ok(readFileSync(path).length < 800_000);
+  second.points('s', 1000, [gaugePoint('temp', { room: 'a' }, 20), gaugePoint('temp', { room: 'b' }, 70)]);
+  await journal.close();
+  const again = await AlertJournal.open(path);
+  assert.deepEqual(
+    [...again.kept.states.values()].map(({ attributes, alert }) => [attributes.room, alert?.value]),
+    [['b', 70]],
+  );
+  assert.deepEqual(Object.keys(again.kept.receivers!), ['old', 'new']);
+  await again.close();
 });
 
 test('on a disk that takes nothing it fires and is told, that is said, and all is written when it can be', async () => {

@@ -89,7 +89,7 @@ function plain(rule: Rule, windows: readonly MetricPoint[][], interval: number):
   }
 }
 
-for (const type of ['gauge', 'sum', 'histogram'] as const) {
+for (const type of ['gauge', 'set', 'sum', 'histogram'] as const) {
   test(`${type}: as of each window looked at one by one`, () => {
     const kinds = [
       'last',
