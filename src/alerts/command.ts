@@ -2,6 +2,7 @@
 import { nearest } from '../config/errors.ts';
 import { wildcards } from '../config/wildcards.ts';
 import type { Alerting } from './alerting.ts';
+import { oneLine } from './notify/channel.ts';
 
 const LONGEST_WHY = 500;
 const MOST_SILENCES = 1000;
@@ -36,7 +37,7 @@ async function silence(
   }
   const all = Object.entries(labels ?? {}).map(([label, value]) => [label, String(value)]);
   const since = Date.now();
-  const text = String(why ?? '')
+  const text = oneLine(String(why ?? ''))
     .slice(0, LONGEST_WHY)
     .toWellFormed();
   return alerting.silence({ rule, labels: Object.fromEntries(all), why: text, since, until: since + ms });

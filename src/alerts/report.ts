@@ -75,9 +75,10 @@ export function lines({ alerts: { list, firing, no_data, receivers, silences } }
   return [
     '',
     `alerts: ${firing + no_data} firing`,
-    ...shown.map(
-      ({ state, summary, since, silenced }) => `  ${state} since ${since}${silenced ? ', silenced' : ''}: ${summary}`,
-    ),
+    ...shown.map(({ state, summary, labels, since, silenced }) => {
+      const of = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+      return `  ${state} since ${since}${silenced ? ', silenced' : ''}: ${summary}${of.length > 0 ? ` (${of.join(', ')})` : ''}`;
+    }),
     ...failing.map(
       ({ name, waiting, error }) =>
         `  ${name}: ${count(waiting, 'message')} waiting${error === null ? '' : `: ${error}`}`,

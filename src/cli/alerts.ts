@@ -22,26 +22,30 @@ export async function alertsLs(options: Choice): Promise<number> {
     }
     if (list.length === 0) print('nothing fires\n');
     else {
-      const rows = list.map(({ state, severity, rule, summary, since, silenced }) => [
+      const rows = list.map(({ state, severity, rule, summary, labels, since, silenced }) => [
         silenced ? `${state} (silenced)` : state,
         severity,
         rule,
         since,
         summary,
+        pairs(labels).join(' '),
       ]);
-      print(table(['STATE', 'SEVERITY', 'RULE', 'SINCE', 'SUMMARY'], rows));
+      print(table(['STATE', 'SEVERITY', 'RULE', 'SINCE', 'SUMMARY', 'LABELS'], rows));
     }
     for (const { id, rule, labels, until, why } of silences) {
-      const of = Object.entries(labels)
-        .map(([name, value]) => ` ${name}=${value}`)
-        .join('');
-      print(`silence ${id}: ${rule}${of} until ${new Date(until).toISOString()}${why === '' ? '' : `: ${why}`}\n`);
+      print(
+        `silence ${id}: ${[rule, ...pairs(labels)].join(' ')} until ${new Date(until).toISOString()}${why === '' ? '' : `: ${why}`}\n`,
+      );
     }
     return 0;
   } catch (error) {
     complain(`runnel: ${silent(error, options)}`);
     return 1;
   }
+}
+
+function pairs(labels: Readonly<Record<string, string>>): string[] {
+  return Object.entries(labels).map(([name, value]) => `${name}=${value}`);
 }
 
 export async function alertsSilence(

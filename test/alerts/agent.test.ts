@@ -153,6 +153,8 @@ test('silence and unsilence: nobody is told, records are made; what still fires 
       { rule: 'hot', state: 'firing', labels: { env: 'test', room: 'b' }, value: 60, silenced: false },
     ],
   );
+  const seen = (await runnel('alerts', 'ls', '-c', file)).stdout;
+  assert.match(seen, /^firing \(silenced\) +critical +hot +\S+ +a has 60 +env=test room=a$/m);
   const ended = await runnel('alerts', 'unsilence', id, '-c', file);
   assert.equal(ended.code, 0, ended.stderr);
   await until('it is told now', () => hooks.taken.length === 2);
@@ -253,7 +255,8 @@ test('a receiver that is new is told what fires already, where a silence does no
   await until('it has ended', () => roomsAt('/').includes('b resolved'));
   gauge(60, 'd');
   await until('one more is told', () => roomsAt('/new').includes('d firing'));
-  await second.kill9();
+  await second.until((s) => s.alerts.receivers.every(({ waiting }) => waiting === 0), 'all is told');
+  await second.stop();
   // Another address, and more of what there is; the third is the same.
   const changed = [
     { name: 'hook', webhook: { url: `${hooks.url}/moved` } },
