@@ -69,6 +69,24 @@ test('lines are events of a stream; long ones are not cut', async () => {
   assert.ok(lines.every(({ message }) => message === undefined || Buffer.byteLength(message) <= 1000));
 });
 
+test('what is secret in a line is masked, also behind escapes of a line that is JSON', async () => {
+  await using home = await makeHome();
+  const { agent } = await start(home, { mask: ['card', { pattern: 'key\\s(\\w+)' }] });
+  const card = '4111111111111111';
+  const escaped = `\\u0034${card.slice(1)}`;
+  await writeFile(
+    home.path('logs/a.log'),
+    [card, `{"a":"${escaped}"}`, '{"a":"key\\tsecret","b":"\\u00e9"}', '{"a":"\\u00e9"}', `"${escaped}`, ''].join('\n'),
+  );
+  await linesIn(agent, 5);
+  await agent.stop();
+  const masked = `${'*'.repeat(12)}1111`;
+  assert.deepEqual(
+    (await chained(home)).lines.map(({ message }) => message),
+    [masked, `{"a":"${masked}"}`, '{"a":"key\\t******","b":"\\u00e9"}', '{"a":"\\u00e9"}', `"${escaped}`],
+  );
+});
+
 test('a line of a megabyte that is still being written', async () => {
   await using home = await makeHome();
   const { agent } = await start(home);

@@ -16,6 +16,8 @@ export interface AuditInput {
   host: string;
   /** What is masked, for all inputs and here. */
   masks: MaskRule[];
+  /** Of lines of files, by the input. */
+  fileMasks: Record<string, MaskRule[]>;
   mask_key_file: string | undefined;
 }
 
@@ -31,7 +33,10 @@ export const audit: InputKind<'audit', AuditConfig | undefined, AuditInput, Audi
   inputs(config) {
     const { audit, host, data_dir: dataDir, mask, mask_key_file } = config;
     if (!audit) return [];
-    const options = { config: audit, dataDir, host, masks: masksWith(mask, audit.mask), mask_key_file };
+    const { logs } = config as unknown as { logs: { name: string; audit: boolean; masks: MaskRule[] }[] };
+    const audited = logs.filter((one) => one.audit);
+    const fileMasks = Object.fromEntries(audited.map(({ name, masks }) => [`logs.${name}`, masks]));
+    const options = { config: audit, dataDir, host, masks: masksWith(mask, audit.mask), fileMasks, mask_key_file };
     return [{ id: 'audit', title: 'audit', topics: topicsOf(audit, config), options, about: audit.listen.join(', ') }];
   },
   brief: ({ audit }) => (audit ? `audit: ${audit.listen.join(', ')}` : null),

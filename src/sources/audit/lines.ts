@@ -12,8 +12,11 @@ import type { Chaining } from '../../core/chained.ts';
 import { decompress } from '../../records/codecs.ts';
 import { records } from '../../records/record-batch.ts';
 import type { AuditIntake } from './intake.ts';
+import type { EventMask } from './mask.ts';
 import type { AuditLine } from './request.ts';
 
+const MESSAGE_AT = '"message":'.length;
+const MESSAGE = /"message":("(?:[^"\\]|\\.)*")/s;
 const EVENT = '"event":{';
 const CUT = '"flags":["truncated"]';
 /** The line goes on in the next record. */
@@ -22,6 +25,8 @@ const PART = '"flags":["part"]';
 export interface AuditedLinesOptions {
   intake: AuditIntake;
   account(input: string): Account;
+  /** What is masked of an input's lines; null: nothing. */
+  maskOf(input: string): EventMask | null;
   /** Why nothing is taken now; null: it is. */
   closed(): string | null;
   finish(): Promise<void>;
@@ -35,16 +40,17 @@ export class AuditedLines implements Chaining {
   }
 
   async take(block: Block): Promise<void> {
-    const { intake, account, closed } = this.#o;
+    const { intake, account, closed, maskOf } = this.#o;
+    // Of one key, so of one input.
+    const { input } = block.marks[0]!.stream.account;
+    const mask = maskOf(input);
     const body = await decompress(block.codec, block.body);
     const lines: AuditLine[] = [];
     for (const { value } of records(body)) {
       const place = value && linePlace(value);
       if (!place) throw new Error(`a record for the audit stream ${block.key} is no line of a file`);
-      lines.push({ ...place, bytes: eventOf(value, place) });
+      lines.push({ ...place, bytes: eventOf((mask && maskedBehind(value, mask)) ?? value, place) });
     }
-    // Of one key, so of one input.
-    const { input } = block.marks[0]!.stream.account;
     await intake.takeLines(block.key!, lines, input, closed);
     // They were received when they were read, and once more when they were written; those that were known only once.
     account(input).received -= lines.length;
@@ -65,6 +71,22 @@ export function linePlace(record: Buffer): Omit<AuditLine, 'bytes'> | null {
   if (typeof id !== 'string' || typeof path !== 'string') return null;
   if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length)) return null;
   return { file: id, path, from: offset as number, to: (offset as number) + (length as number) };
+}
+
+/**
+ * The record of a line that is JSON without what is secret behind the escapes of that, which nothing else reads; null: there
+ * is nothing.
+ */
+function maskedBehind(record: Buffer, mask: EventMask): Buffer | null {
+  // A backslash of the line.
+  if (!record.includes('\\\\')) return null;
+  const text = record.toString();
+  // It stands before everything that could look like it.
+  const written = MESSAGE.exec(text);
+  const masked = written && mask.maskLine(Buffer.from(JSON.parse(written[1]!) as string));
+  if (!masked) return null;
+  const at = written.index + MESSAGE_AT;
+  return Buffer.from(text.slice(0, at) + JSON.stringify(masked.toString()) + text.slice(at + written[1]!.length));
 }
 
 /** The record as it is chained. What is looked for stands behind the line, where no text can hold it: quotes are escaped. */

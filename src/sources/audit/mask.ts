@@ -48,6 +48,13 @@ export class EventMask {
     return textsOf(masked, (text) => this.#masked(Buffer.from(text))?.toString() ?? null);
   }
 
+  /** A line of a file that is JSON, and was masked as it lies there: what is secret behind its escapes. Null: nothing is. */
+  maskLine(line: Buffer): Buffer | null {
+    const masked = this.#masked(textsOf(line, (text) => text)) ?? line;
+    const all = textsOf(masked, (text) => this.#masked(Buffer.from(text))?.toString() ?? null);
+    return all === line ? null : all;
+  }
+
   /** Null: there is nothing secret in it. */
   #masked(text: Buffer): Buffer | null {
     const { bytes, bytesAt, starts, ends, source, length, flags } = this.#slot;

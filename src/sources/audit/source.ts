@@ -8,6 +8,7 @@ import { makeDirectory } from '../../core/files.ts';
 import { type InputHost, type OpenInput, Reopened } from '../../core/input.ts';
 import type { Output } from '../../core/pipeline.ts';
 import type { Listeners } from '../../http/listeners.ts';
+import type { MaskRule } from '../../kernel/process/mask-rules.ts';
 import { readMaskKey, wantsKey } from '../../lines/mask-key.ts';
 import { log } from '../../log.ts';
 import { valueEnvelope } from '../../records/envelope.ts';
@@ -36,6 +37,7 @@ export class AuditInputSource implements OpenInput {
   readonly #first: boolean;
   readonly #opened = Promise.withResolvers<void>();
   readonly #streams = new Map<string, Stream>();
+  readonly #masks = new Map<string, EventMask | null>();
   readonly #topic: TopicCheck;
   #keys: SealKeys | null = null;
   #store: AuditStore | null = null;
@@ -100,7 +102,7 @@ export class AuditInputSource implements OpenInput {
   }
 
   async #open(): Promise<void> {
-    const { config, dataDir, masks, mask_key_file } = this.#o;
+    const { config, dataDir, masks, fileMasks } = this.#o;
     const dir = join(dataDir, 'audit');
     await makeDirectory(dir);
     const { agentId } = this.#host;
@@ -121,10 +123,13 @@ export class AuditInputSource implements OpenInput {
     for (const { name, sequence } of this.#store.chains.streams.values())
       intake.sent.wrote(name, sequence, durable.next);
     this.#intake = intake;
-    const mask = await EventMask.of(masks, wantsKey(masks) ? maskKeyOf(mask_key_file!) : null);
+    const mask = await this.#maskOf(masks);
+    const lineMasks = new Map<string, EventMask | null>();
+    for (const [input, rules] of Object.entries(fileMasks)) lineMasks.set(input, await this.#maskOf(rules));
     const lines = new AuditedLines({
       intake,
       account: (input) => this.#host.account(input),
+      maskOf: (input) => lineMasks.get(input) ?? null,
       closed: () => this.#topic.closed,
       finish: () => this.#finish(),
     });
@@ -142,6 +147,15 @@ export class AuditInputSource implements OpenInput {
       keys: () => this.#keys!.all,
     });
     this.#listeners = auditListeners(config, handler);
+  }
+
+  /** One for the same rules: each has a memory of its own. */
+  async #maskOf(rules: readonly MaskRule[]): Promise<EventMask | null> {
+    const same = JSON.stringify(rules);
+    const key = wantsKey(rules) ? maskKeyOf(this.#o.mask_key_file!) : null;
+    const mask = this.#masks.get(same) ?? (await EventMask.of(rules, key));
+    this.#masks.set(same, mask);
+    return mask;
   }
 
   #streamOf(name: string, input: string): Stream {
