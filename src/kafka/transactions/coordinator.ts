@@ -12,6 +12,9 @@
  *
  * Each call goes on until the coordinator has answered: connections may break and coordinators move. Asked twice, each has
  * the effect of once. What the coordinator refuses for good rejects with a BrokerError.
+ *
+ * With one exception: an `end` that got no answer may still be on its way when the next one was answered, and would end the
+ * transaction after that in the middle. Only a higher epoch keeps it out, so after such an end comes an `init`.
  */
 import { abortable, Backoff, pause } from '../../core/abort.ts';
 import { sameCluster } from '../../core/topic-identity.ts';
@@ -47,6 +50,8 @@ export class Transactions {
   #coordinator: Link | null = null;
   /** Why what is asked has not been answered yet. */
   problem: string | null = null;
+  /** Requests that were sent, as far as is known, and not answered. */
+  #unanswered = 0;
 
   constructor(client: KafkaClient, options: TransactionsOptions) {
     this.#client = client;
@@ -99,12 +104,14 @@ export class Transactions {
 
   /**
    * Commits or aborts. Resolves when that is decided and will be so, whatever happens; what consumers see follows within
-   * milliseconds.
+   * milliseconds. True: it was asked before without an answer, and that may arrive later than what comes next of this producer.
    */
-  async end(producer: TransactionalProducer, commit: boolean, signal: AbortSignal): Promise<void> {
+  async end(producer: TransactionalProducer, commit: boolean, signal: AbortSignal): Promise<boolean> {
     const body = { ...this.#as(producer), transactionResult: commit };
     const what = `cannot ${commit ? 'commit' : 'abort'} a transaction of ${this.id}`;
+    const before = this.#unanswered;
     await this.#ask<{ errorCode: number }>('EndTxn', body, signal, ({ errorCode }) => [what, errorCode], producer);
+    return this.#unanswered > before;
   }
 
   #as({ producerId, epoch }: TransactionalProducer) {
@@ -150,7 +157,8 @@ export class Transactions {
               continue;
             }
             if (!COORDINATOR_CODES.has(error.code) || actionFor(error.code) === 'denied') throw error;
-          } else if (!(error instanceof LinkError)) throw error;
+          } else if (error instanceof LinkError) this.#unanswered++;
+          else throw error;
           this.#coordinator = null;
           waits(error);
           log.debug(`kafka: ${api} as ${this.id}: ${error.message}`);

@@ -264,9 +264,10 @@ export class TransactionalSender {
     }
     const watch = positions.watch(ends.base);
     this.#ending = watch;
-    await this.#transactions.end(producer, true, stop);
+    const askedBefore = await this.#transactions.end(producer, true, stop);
     this.#ending = null;
     positions.unwatch(watch);
+    if (askedBefore) this.#producer = null;
     this.#settle(ends.next);
   }
 
