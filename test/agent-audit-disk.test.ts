@@ -1,7 +1,9 @@
 /** Audit events on a disk that fails: whoever waits is told, the chain has no hole, and nothing is said twice. */
 // Slow: starts agents
 import assert from 'node:assert/strict';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { makeHome } from './support/agent.ts';
 import { audit, auditOnDisk, checkedStreams, eventOf, startAudit } from './support/audit-agent.ts';
@@ -64,3 +66,33 @@ for (const [fault, what] of CASES) {
     }
   });
 }
+
+test('an agent starts on a full disk, and takes events when there is room', async (t) => {
+  await using home = await makeHome();
+  await mkdir(home.dataDir);
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'none', home.dataDir]);
+  if (status !== 0) return t.skip('needs the right to mount');
+  using _ = { [Symbol.dispose]: () => void spawnSync('umount', ['-l', home.dataDir]) };
+  const first = await startAudit(home);
+  for (const id of ['a-1', 'a-2']) assert.equal((await audit(first.socket, eventOf(id), ORDERS)).code, 201);
+  const filler = `${home.dataDir}/filler`;
+  await assert.rejects(writeFile(filler, Buffer.alloc(9 << 20)), /ENOSPC/);
+  await first.agent.kill9();
+  const { agent, socket } = await startAudit(home, {}, { hold: '300ms' });
+  assert.deepEqual((await audit(socket, eventOf('a-2'), ORDERS)).body.first, 2, 'what it had is known');
+  const taken = ['a-1', 'a-2'];
+  // Room was made behind the end of the log: that is used first.
+  for (let id = 'b-0'; ; id = `b-${taken.length}`) {
+    const { code } = await audit(socket, eventOf(id, { pad: randomBytes(90_000).toString('hex') }), ORDERS);
+    if (code === 503) break;
+    taken.push(id);
+  }
+  await rm(filler);
+  assert.equal((await audit(socket, eventOf('after'), ORDERS)).body.first, taken.push('after'));
+  await agent.stop();
+  const chains = [...checkedStreams(await auditOnDisk(home.dataDir)).values()];
+  assert.deepEqual(
+    chains.map(({ ids }) => ids),
+    [taken],
+  );
+});

@@ -53,6 +53,8 @@ export class AuditStore {
   /** The offset that is stored. */
   #offset = -1;
   #storing: Promise<void> = Promise.resolve();
+  /** Logs of topics that were written before. */
+  #others: DurableLog[] = [];
 
   private constructor(chains: Chains, durable: DurableLog, options: AuditStoreOptions) {
     this.chains = chains;
@@ -81,9 +83,13 @@ export class AuditStore {
     const last = stored?.topic === undefined ? durable : [durable, ...others].find((one) => one.topic === stored.topic);
     // Without a state the log says what there is of one.
     if (last && (ours || stored === null)) await store.#replay(last, ours ? stored.offset : 0);
-    await store.save();
-    // What they had is in the state.
-    for (const one of others) await one.keepFrom(Number.POSITIVE_INFINITY);
+    store.#others = others;
+    // What the log has the next start reads again, of the same topic: a disk that is full keeps nobody from starting.
+    const again = last === durable && (ours || stored === null);
+    await store.save().catch((error: Error) => {
+      if (!again) throw error;
+      log.warn(`audit: cannot store how far the chains are: ${error.message}; it is tried again`);
+    });
     return store;
   }
 
@@ -107,6 +113,8 @@ export class AuditStore {
     await replaceFile(join(dir, 'state.json'), [Buffer.from(`${JSON.stringify(stored)}\n`)]);
     this.#offset = offset;
     await this.#log.keepFrom(offset);
+    // What they had is in the state.
+    for (const one of this.#others.splice(0)) await one.keepFrom(Number.POSITIVE_INFINITY);
     for (const name of await readdir(dir)) {
       if (/^ids\.\d+$/.test(name) && name !== `ids.${capacity}`) await rm(join(dir, name), { force: true });
     }
