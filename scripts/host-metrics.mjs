@@ -25,7 +25,7 @@ const NOTES = {
   network: "The host's ends of containers' cables (`veth...`) are left out.",
   sockets: 'Sums that the kernel keeps, of IPv4 and IPv6 together. `in_use` includes sockets that listen.',
   processes:
-    '`processes: {match: [{name: nginx, user: www-data}]}` names processes, by `process`, `cmdline`, `cgroup` (globs), `user`, `pidfile`; `process.*` is their sum, or of each with `per_process: true`. I/O of other users takes CAP_SYS_PTRACE. `processes: {states: true}` counts all by state.',
+    '`processes: {match: [{name: nginx, user: www-data}]}` names processes, by `process`, `cmdline`, `cgroup` (globs), `user`, `pidfile`; `process.*` is their sum, or of each with `per_process: true`. I/O of other users takes CAP_SYS_PTRACE. What one uses that has slept for six intervals is told an interval later, at most. `processes: {states: true}` counts all by state.',
   clock:
     "By adjtimex(2). Where that may not be called, as under the agent's own unit, systemd-timesyncd's mark only. `system.time.kafka_offset` is how far Kafka's clock is ahead of ours (Kafka 3.3 or later with KRaft; it takes the right to Describe the cluster), asked every ten minutes, and `..._error` how sure that is.",
   cgroups:
