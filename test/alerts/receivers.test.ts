@@ -533,7 +533,9 @@ test('Alertmanager is told what is so: after SIGTERM and kill -9, with a clock a
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     await server.end(signal);
     await until('it is said', () => told.status.error !== null);
+    assert.equal(told.status.waiting, 1);
     await server.run();
+    await until('it has it', () => told.status.waiting === 0);
     await has(1);
   }
   const before = hooks.taken.length;

@@ -48,8 +48,7 @@ export class Alertmanager {
   get status(): MailboxStatus {
     const failing = this.#peers.filter(({ error }) => error !== null);
     const error = failing.length === 0 ? null : failing.map((peer) => peer.error).join('; ');
-    const waiting =
-      this.#peers.filter((peer) => peer.isBehind).length === this.#peers.length ? this.#o.alerts().length : 0;
+    const waiting = this.#peers.every((peer) => peer.isBehind) ? Math.max(...this.#peers.map((peer) => peer.tried)) : 0;
     const delivered = this.#peers.reduce((sum, peer) => sum + peer.delivered, 0);
     return { name: this.#o.name, waiting, error, delivered, dropped: 0, merged: 0 };
   }
@@ -76,6 +75,8 @@ class Peer {
   #skew: number | null = null;
   error: string | null = null;
   delivered = 0;
+  /** Alerts that it was told last, or was to be: to make them anew takes long where there are many. */
+  tried = 0;
 
   constructor(url: string, options: AlertmanagerOptions) {
     this.#url = url.replace(/\/+$/, '') + PATH;
@@ -119,8 +120,9 @@ class Peer {
 
   async #tell(signal: AbortSignal): Promise<boolean> {
     try {
-      if (this.#skew === null) await this.#post([], signal);
       const alerts = this.#o.alerts();
+      this.tried = alerts.length;
+      if (this.#skew === null) await this.#post([], signal);
       if (alerts.length > 0)
         await this.#post(
           alerts.map((alert) => this.#written(alert)),
