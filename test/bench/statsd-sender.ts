@@ -61,9 +61,13 @@ while (sent < total) {
   if (sent + BURST > due && due < total) Atomics.wait(sleeper, 0, 0, 0.5);
   else {
     const at = (sent % DATAGRAMS) & ~(BURST - 1);
-    sent += sendmmsg(fd, headers.subarray(at * 64, (at + BURST) * 64), Math.min(BURST, total - sent), 0) as number;
+    const went = sendmmsg(fd, headers.subarray(at * 64, (at + BURST) * 64), Math.min(BURST, total - sent), 0) as number;
+    if (went < 0) throw new Error(`cannot send: errno ${koffi.errno()}`);
+    sent += went;
   }
 }
+// What the headers lead to is kept until here: else it would be collected while it is sent.
+if (all.length !== offset) throw new Error('what was sent is not what there was');
 process.stdout.write(
   JSON.stringify({ sent, lines: sent * LINES, seconds: (performance.now() - began) / 1000, cpu: process.cpuUsage() }),
 );
