@@ -81,7 +81,10 @@ function configOf(brokers: string, prefix: string, port: number): string {
   const pipeline = { receivers: ['kafka'], exporters: ['otlp_http'] };
   return stringify({
     receivers,
-    exporters: { otlp_http: { endpoint: `http://127.0.0.1:${port}`, compression: 'none' } },
+    // With a queue of its own it leaves out what comes while that is full.
+    exporters: {
+      otlp_http: { endpoint: `http://127.0.0.1:${port}`, compression: 'none', sending_queue: { enabled: false } },
+    },
     service: {
       telemetry: { metrics: { level: 'none' } },
       pipelines: Object.fromEntries(SIGNALS.map((signal) => [signal, pipeline])),
