@@ -143,7 +143,7 @@ export class Delivery {
     const { client } = this.#p;
     if (stream.chained) return this.#chainedLane(stream.topic).lane;
     if (!client || !stream.replayable) return this.#spooled(stream.topic);
-    const known = client.known(stream.topic);
+    const known = client.topics.known(stream.topic);
     const lane = known > 0 && this.#lanes.get(laneName(stream.topic, partitionFor(stream.key, known)));
     return lane || this.#straight(client, stream);
   }
@@ -154,7 +154,7 @@ export class Delivery {
     if (stream.chained) return true;
     const partition = this.#partitions.get(lane);
     if (partition === undefined) return !client || !stream.replayable;
-    const count = client?.known(stream.topic) ?? 0;
+    const count = client?.topics.known(stream.topic) ?? 0;
     return count === 0 || partitionFor(stream.key, count) === partition;
   }
 
@@ -328,7 +328,7 @@ export class Delivery {
 
   /** What goes before a partition's fresh lines. */
   #before(topic: string, partition: number): Promise<unknown> | null {
-    const before = this.#senders.earlier(topic, partition, this.#p.client?.known(topic) ?? 0);
+    const before = this.#senders.earlier(topic, partition, this.#p.client?.topics.known(topic) ?? 0);
     const backlog = this.#backlogs.get(topic);
     if (backlog) before.push(backlog);
     return before.length > 0 ? Promise.all(before) : null;
@@ -345,13 +345,13 @@ export class Delivery {
     if (!manyKeys && !chained) this.#backlogs.set(topic, backlog.promise);
     const { signal } = this.#stop;
     const earlier = (partition: number) => {
-      return abortable(Promise.all(this.#senders.earlier(topic, partition, client!.known(topic))), signal);
+      return abortable(Promise.all(this.#senders.earlier(topic, partition, client!.topics.known(topic))), signal);
     };
     const byTransactions = async () => (chained ? this.#chainedBy(client!) : exactlyOnce!);
     const options: DrainOptions = {
       signal,
       target: async () => ({ partitions: await this.#count(client!, topic), topic: client!.topicIdentity(topic) }),
-      partitions: () => client!.known(topic),
+      partitions: () => client!.topics.known(topic),
       sender: async (partition: number, identity: SpoolIdentity) => {
         await earlier(partition);
         return this.#senders.draining(client!, name, { topic, partition, ...identity });
@@ -415,7 +415,7 @@ export class Delivery {
       for (const status of sender.status()) sent.set(`${topic}/${status.partition}`, { topic, ...status });
     }
     for (const topic of this.#asked) {
-      const problem = this.#p.client?.topicError(topic);
+      const problem = this.#p.client?.topics.error(topic);
       if (!problem || this.#senders.has(topic)) continue;
       // A sender of transactions says so itself once it has something to send.
       const said = [...sent].find(([, one]) => one.topic === topic);

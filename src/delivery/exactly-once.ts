@@ -138,7 +138,7 @@ export class TransactionsBefore {
     if (this.#over) return null;
     const what = 'not known yet what was committed with transactions: files are not read, the local log is not sent';
     if (!this.#until) return `${what}, until Kafka is reached and says it`;
-    const why = this.#client.topicError(positionsTopic(this.#config))?.detail ?? this.#client.error;
+    const why = this.#client.topics.error(positionsTopic(this.#config))?.detail ?? this.#client.error;
     return `${what}, until Kafka says it, ${this.#until.toISOString()} at most${why ? `: ${why}` : ''}`;
   }
 
@@ -151,7 +151,7 @@ export class TransactionsBefore {
       await this.#exactlyOnce.leave(AbortSignal.any([signal, AbortSignal.timeout(limit)]));
     } catch (error) {
       signal.throwIfAborted();
-      const why = this.#client.topicError(positionsTopic(this.#config))?.detail ?? (error as Error).message;
+      const why = this.#client.topics.error(positionsTopic(this.#config))?.detail ?? (error as Error).message;
       log.warn(`cannot learn what was committed with transactions: ${why}; what the last one held may come twice`);
       await ownInSnapshot(data_dir, { set: 'all' }).catch((error: Error) => {
         // Thrown, it would end every input until the next start.

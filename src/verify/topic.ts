@@ -76,7 +76,7 @@ export class TopicReading {
     const { client, topic } = this.#o;
     const { signal } = this.#silence;
     const missing = setInterval(() => {
-      const problem = client.topicError(topic)?.problem;
+      const problem = client.topics.error(topic)?.problem;
       if (problem === 'topic_missing') this.#silence.abort(new UnreadableError(`there is no topic ${topic}`));
       if (problem === 'topic_forbidden') this.#silence.abort(new UnreadableError(`no right to read topic ${topic}`));
     }, ASK_MS);
@@ -92,7 +92,7 @@ export class TopicReading {
     const { client, topic, timeout } = this.#o;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      const why = client.topicError(topic)?.detail ?? client.error ?? 'the brokers do not answer';
+      const why = client.topics.error(topic)?.detail ?? client.error ?? 'the brokers do not answer';
       this.#silence.abort(new UnreadableError(`cannot read topic ${topic} within ${timeout / 1000} s: ${why}`));
     }, timeout);
     try {

@@ -18,7 +18,7 @@ test('inputs do not end where Kafka does not say what was committed and the disk
     throw new Error('no broker answers');
   };
   const config = { data_dir: dataDir, kafka: { topic_prefix: 'runnel', transaction_timeout: 1000 } } as CommonConfig;
-  const client = { connect: async () => undefined, topicError: () => null } as unknown as KafkaClient;
+  const client = { connect: async () => undefined, topics: { error: () => null } } as unknown as KafkaClient;
   const leaving = new TransactionsBefore(
     { leave } as unknown as ExactlyOnce,
     { config, client },
@@ -32,7 +32,11 @@ test('inputs do not end where Kafka does not say what was committed and the disk
 test('it says what is waited for, and until when once Kafka is reached', async () => {
   const [reached, said] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const config = { kafka: { topic_prefix: 'runnel', transaction_timeout: 1000 } } as CommonConfig;
-  const client = { connect: () => reached.promise, topicError: () => null, error: null } as unknown as KafkaClient;
+  const client = {
+    connect: () => reached.promise,
+    topics: { error: () => null },
+    error: null,
+  } as unknown as KafkaClient;
   const exactlyOnce = { leave: () => said.promise } as unknown as ExactlyOnce;
   const leaving = new TransactionsBefore(exactlyOnce, { config, client }, new AbortController().signal);
   assert.match(leaving.reason ?? '', /^not known yet .*, until Kafka is reached and says it$/);

@@ -240,7 +240,7 @@ test('a topic that is made anew is said, lost and assigned with its other id, fr
       if (made) break;
     }
   });
-  client.invalidate(topic);
+  client.topics.invalidate(topic);
   // More than the old one had: its place would lie within.
   for (let i = 0; i < 8; i++) await sendValues(client, topic, 0, [`new${i}`]);
   await until('all of the new one is read', () => reader.seen.length >= 13, 40_000);

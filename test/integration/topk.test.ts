@@ -123,7 +123,7 @@ test('a topic that is made anew is counted from its beginning', { skip }, async 
   await countedIs(made, 2000, process);
   await withAdmin(kafka.brokers, (admin) => admin.deleteTopics({ topics: [made.topic] }));
   await createTopic(kafka.brokers, made.topic, { partitions: 4 });
-  client.invalidate(made.topic);
+  client.topics.invalidate(made.topic);
   for (let p = 0; p < 4; p++) await sendValues(client, made.topic, p, values(300));
   await countedIs(made, 1200, process);
   const { stdout } = await runnel('topk', 'records', '-c', made.config, '--window', '1d', '--json');

@@ -53,7 +53,7 @@ async function send(
     if (errorCode === 0) break;
     // The leader of a new topic may not know yet that it is.
     assert.ok([3, 6].includes(errorCode) && Date.now() < deadline, `error ${errorCode}`);
-    client.invalidate(topic);
+    client.topics.invalidate(topic);
   }
   return (how.from ?? 0) + Buffer.byteLength(text);
 }

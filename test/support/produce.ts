@@ -24,6 +24,6 @@ export async function sendValues(
     if (answer.errorCode === 0) return Number(answer.baseOffset);
     // The leader of a new topic may not know yet that it is; one that is started anew is away.
     assert.ok([3, 6, 7].includes(answer.errorCode) && Date.now() < deadline, `error ${answer.errorCode}`);
-    client.invalidate(topic);
+    client.topics.invalidate(topic);
   }
 }

@@ -21,7 +21,7 @@ const partition = spool.partition(topic);
 const draining = drain(partition, {
   signal: stop.signal,
   target: async () => ({ partitions: await client.partitions(topic, stop.signal), topic: client.topicIdentity(topic) }),
-  partitions: () => client.known(topic),
+  partitions: () => client.topics.known(topic),
   sender: (partition, numbers) => {
     const sender = new Sender(client, { topic, partition, ...numbers });
     senders.push(sender);

@@ -103,7 +103,7 @@ export class DeadLetterTopic {
   get problem(): string | null {
     if (this.waiting === 0 || performance.now() - this.#since < 5000) return null;
     const client = this.#writer();
-    const error = client.topicError(this.topic)?.detail ?? client.error;
+    const error = client.topics.error(this.topic)?.detail ?? client.error;
     const errors = [...this.#senders.values()].map(({ status }) => status.error);
     const why = error ?? errors.find((said) => said !== null) ?? 'Kafka has not acknowledged them';
     return `${this.waiting} dead letters wait for topic ${this.topic}, and their partitions with them: ${why}`;

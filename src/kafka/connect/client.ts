@@ -31,15 +31,16 @@ import {
   type Coordinated,
   coordinatorOf,
   createTopic,
-  describeTopics,
   initProducerId,
   metadata,
   type Producer,
   topicLimit,
+  topicSettings,
 } from './requests.ts';
 import type { TlsConfig } from './security.ts';
 import type { SaslConfig } from './tokens.ts';
-import { PartitionGone, Topic, TopicError, type TopicProblem } from './topic.ts';
+import { PartitionGone, type Topic, TopicError } from './topic.ts';
+import { Topics } from './topics.ts';
 
 const REQUEST_TIMEOUT = 30_000;
 const CONNECT_TIMEOUT = 10_000;
@@ -82,7 +83,7 @@ export interface KafkaClientOptions extends KafkaConnection {
 export class KafkaClient {
   #o: KafkaClientOptions;
   #bootstrap: Address[];
-  readonly #topics = new Map<string, Topic>();
+  readonly topics: Topics;
   readonly #closing = new AbortController();
   #links: Links;
   /** Ends the connections, open or being made, that go by options which hold no more. */
@@ -96,6 +97,7 @@ export class KafkaClient {
 
   constructor(options: KafkaClientOptions) {
     this.#o = options;
+    this.topics = new Topics(options);
     this.#presence = new Presence(options.brokers, options.quiet ?? false, options.waiting ?? (() => 0));
     this.#cluster = new Cluster(options.quiet ?? false);
     this.#bootstrap = options.brokers.map(parseAddress);
@@ -108,7 +110,7 @@ export class KafkaClient {
     this.#bootstrap = options.brokers.map(parseAddress);
     this.#cluster.forget();
     this.#certificates.clear();
-    for (const topic of this.#topics.values()) topic.stale = true;
+    this.topics.invalidateAll();
     const [before, links] = [this.#links, this.#changing];
     this.#changing = new AbortController();
     this.#links = this.#newLinks();
@@ -164,46 +166,12 @@ export class KafkaClient {
 
   /** Which topic it is that has this name now, as far as is known. */
   topicIdentity(topic: string): TopicIdentity & { cluster: string | null } {
-    return { cluster: this.#cluster.id, topicId: this.#topics.get(topic)?.id ?? null };
+    return { cluster: this.#cluster.id, topicId: this.topics.get(topic)?.id ?? null };
   }
 
   /** Aborts when a broker answers after an outage: who waits for Kafka need not wait for its own next attempt. */
   get back(): AbortSignal {
     return this.#presence.back;
-  }
-
-  /** How many partitions the topic has, as far as is known now; 0: not at all. */
-  known(topic: string): number {
-    return this.#topics.get(topic)?.partitions ?? 0;
-  }
-
-  /** Whether the topic has always had as many partitions, as far as was seen. */
-  steady(topic: string): boolean {
-    return this.#topics.get(topic)?.changed === false;
-  }
-
-  /** The id of the topic in which this partition was last seen; null: not known. */
-  idWith(topic: string, partition: number): string | null {
-    return this.#topics.get(topic)?.idWith(partition) ?? null;
-  }
-
-  /** An earlier process knew this partition, of the topic with this id. */
-  had(topic: string, partition: number, id: string | null): void {
-    this.#named(topic).had(partition, id);
-  }
-
-  /** Whether the partition was there and is no more. */
-  gone(topic: string, partition: number): boolean {
-    return Boolean(this.#topics.get(topic)?.gone(partition, this.#o.gone_after));
-  }
-
-  /** What stands in the way of the topic, or of this partition of it; null: nothing that is known. */
-  topicError(topic: string, partition = 0): { problem: TopicProblem; detail: string } | null {
-    const t = this.#topics.get(topic);
-    if (!t) return null;
-    if (t.problem !== null) return t.problem === 'topic_unknown' ? null : { problem: t.problem, detail: t.detail };
-    const detail = this.gone(topic, partition) ? null : t.missing(partition);
-    return detail === null ? null : { problem: 'partition_missing', detail };
   }
 
   /** Resolves when some broker answers. */
@@ -219,7 +187,7 @@ export class KafkaClient {
   partitions(topic: string, signal?: AbortSignal): Promise<number> {
     return this.#until(this.#signal(signal), async (signal) => {
       // What is known already is good enough while Kafka is away.
-      const known = this.#topics.get(topic)?.partitions;
+      const known = this.topics.known(topic);
       if (known) return known;
       const t = await this.#topic(topic, signal);
       if (t.partitions === 0) throw new TopicError(t);
@@ -234,7 +202,7 @@ export class KafkaClient {
       if (t.problem !== null) throw new TopicError(t);
       const missing = t.missing(partition);
       if (missing !== null) {
-        const gone = t.gone(partition, this.#o.gone_after);
+        const gone = this.topics.gone(topic, partition);
         if (gone) throw new PartitionGone(t, partition, gone.sure);
         // Its other partitions are as good as before.
         t.stale = true;
@@ -255,12 +223,6 @@ export class KafkaClient {
         throw new TopicError(t);
       }
     });
-  }
-
-  /** What is known of the topic's leaders is no longer true. */
-  invalidate(topic: string): void {
-    const t = this.#topics.get(topic);
-    if (t) t.stale = true;
   }
 
   /** Sends one sealed batch to the partition's leader. Rejects with a LinkError when the connection fails on the way. */
@@ -311,7 +273,7 @@ export class KafkaClient {
 
   /** Asks once for these topics: afterwards `known` and `topicIdentity` say what is so now. Rejects where no broker answers. */
   async refresh(topics: readonly string[], signal?: AbortSignal): Promise<void> {
-    for (const topic of topics) this.#named(topic);
+    for (const topic of topics) this.topics.named(topic);
     await abortable(this.#ask([...topics]), this.#signal(signal));
   }
 
@@ -333,18 +295,10 @@ export class KafkaClient {
   /** A topic that is there, or is made, as it is now: these of its settings, by Kafka's names. Rejects where nobody tells. */
   async topicFacts(topic: string, settings: readonly string[], signal: AbortSignal): Promise<TopicSettings> {
     await this.partitions(topic, signal).catch((error: Error) => {
-      throw new Error(this.topicError(topic)?.detail ?? this.error ?? error.message);
+      throw new Error(this.topics.error(topic)?.detail ?? this.error ?? error.message);
     });
     const s = this.#signal(signal);
-    const link = await this.#anyLink(s);
-    const answer = await abortable(metadata(link, [topic]), s);
-    const parts = answer.topicMetadata[0]?.partitionMetadata ?? [];
-    const replicas = parts.reduce(
-      (least, part) => Math.min(least, part.replicas?.length ?? 0),
-      Number.POSITIVE_INFINITY,
-    );
-    const told = await abortable(describeTopics(link, [topic], settings), s);
-    return { replicas: parts.length === 0 ? 0 : replicas, settings: told.get(topic) ?? null };
+    return await abortable(topicSettings(await this.#anyLink(s), topic, settings), s);
   }
 
   /** How large a batch the topic takes, and how it stores it; null where that cannot be learned. */
@@ -406,18 +360,9 @@ export class KafkaClient {
     }
   }
 
-  #named(name: string): Topic {
-    let topic = this.#topics.get(name);
-    if (!topic) {
-      topic = new Topic(name, this.#o.quiet);
-      this.#topics.set(name, topic);
-    }
-    return topic;
-  }
-
   /** The topic's state, asked for when it is not known, stale, or was not good. */
   async #topic(name: string, signal: AbortSignal): Promise<Topic> {
-    const topic = this.#named(name);
+    const topic = this.topics.named(name);
     if (topic.stale || topic.problem !== null) {
       // Lanes of one topic ask together.
       topic.asking ??= this.#ask([name]).finally(() => {
@@ -438,7 +383,7 @@ export class KafkaClient {
     this.#presence.answered();
     this.#age();
     for (const said of answer.topicMetadata) {
-      const topic = this.#topics.get(said.topic);
+      const topic = this.topics.get(said.topic);
       if (topic && !topic.learn(said)) await this.#missing(topic);
     }
   }
@@ -468,7 +413,7 @@ export class KafkaClient {
   #age(): void {
     clearTimeout(this.#aging);
     this.#aging = setTimeout(() => {
-      this.#ask([...this.#topics.keys()]).catch((error: Error) => {
+      this.#ask(this.topics.names).catch((error: Error) => {
         if (this.#closing.signal.aborted) return;
         log.debug(`kafka: cannot refresh metadata: ${error.message}`);
         this.#age();
@@ -486,7 +431,7 @@ export class KafkaClient {
   /** Where it leads to another cluster than the others, nothing that is known holds, and all begins anew. */
   #opened({ address, cluster }: Link): void {
     if (!this.#cluster.recognize(address, cluster)) return;
-    for (const topic of this.#topics.values()) topic.stale = true;
+    this.topics.invalidateAll();
     this.#links.end(ELSEWHERE);
     throw new Error(ELSEWHERE);
   }
@@ -495,7 +440,7 @@ export class KafkaClient {
   #lost(error: Error): void {
     if (this.#closing.signal.aborted) return;
     log.debug(`kafka: ${error.message}`);
-    for (const topic of this.#topics.values()) topic.stale = true;
+    this.topics.invalidateAll();
     this.connect().catch(() => undefined);
   }
 }

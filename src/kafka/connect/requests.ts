@@ -1,4 +1,5 @@
 /** The small requests that a producer needs, each on a link that is given: asked, decoded, refused with a BrokerError. */
+import type { TopicSettings } from '../../core/input.ts';
 import { CODECS } from '../../records/record-batch.ts';
 import type { TopicLimit } from '../send/size-limit.ts';
 import { actionFor, BrokerError } from '../wire/errors.ts';
@@ -89,6 +90,14 @@ export async function describeTopics(
       }),
     );
   return new Map(told.map((resource) => [resource.resourceName, entries(resource)]));
+}
+
+/** The least number of replicas that a partition of the topic has (0: it has none), and these settings of it. */
+export async function topicSettings(link: Link, topic: string, settings: readonly string[]): Promise<TopicSettings> {
+  const answer = await metadata(link, [topic]);
+  const replicas = (answer.topicMetadata[0]?.partitionMetadata ?? []).map((part) => part.replicas?.length ?? 0);
+  const told = await describeTopics(link, [topic], settings);
+  return { replicas: replicas.length === 0 ? 0 : Math.min(...replicas), settings: told.get(topic) ?? null };
 }
 
 /** How large a batch the topic takes, and how it stores it; null where that cannot be learned. */

@@ -91,7 +91,7 @@ export class Fetcher {
         // A right is missing, say: it may be given.
         lane.problem = (error as Error).message;
         await lane.backoff.wait(signal, client.back);
-        client.invalidate(topic);
+        client.topics.invalidate(topic);
         continue;
       }
       const now = client.topicIdentity(topic).topicId;
@@ -194,7 +194,7 @@ export class Fetcher {
       );
       return;
     }
-    this.#o.client.invalidate(topic);
+    this.#o.client.topics.invalidate(topic);
     this.#leave(loop, [lane], new BrokerError(`cannot read ${topic}/${partition}`, errorCode).message);
   }
 

@@ -96,7 +96,7 @@ export class Holdings {
   async says(signal: AbortSignal): Promise<MemberSays> {
     const { client, topics } = this.#o;
     await this.#refresh(signal);
-    this.#told = Object.fromEntries(topics.map((topic) => [topic, client.known(topic)]));
+    this.#told = Object.fromEntries(topics.map((topic) => [topic, client.topics.known(topic)]));
     const owned: Record<string, number[]> = {};
     for (const { topic, partition } of this.#partitions.values()) {
       const of = owned[topic] ?? [];
@@ -165,7 +165,7 @@ export class Holdings {
       if (topicId !== null && partition.topicId !== null && topicId !== partition.topicId) await this.#renew(partition);
     }
     this.#hearEnds().catch((error: Error) => log.debug(`cannot learn the ends of partitions: ${error.message}`));
-    return topics.some((topic) => client.known(topic) !== (this.#told[topic] ?? 0));
+    return topics.some((topic) => client.topics.known(topic) !== (this.#told[topic] ?? 0));
   }
 
   async #refresh(signal: AbortSignal): Promise<void> {
@@ -180,8 +180,8 @@ export class Holdings {
   async #take(places: readonly TopicPartition[], signal: AbortSignal): Promise<boolean> {
     if (places.length === 0) return true;
     const { client, handler, failed } = this.#o;
-    if (places.some(({ topic }) => client.known(topic) === 0)) await this.#refresh(signal);
-    const seen = places.filter(({ topic }) => client.known(topic) > 0);
+    if (places.some(({ topic }) => client.topics.known(topic) === 0)) await this.#refresh(signal);
+    const seen = places.filter(({ topic }) => client.topics.known(topic) > 0);
     const generation = this.#generation;
     const committed = await this.#o.offsets(seen, signal);
     if (generation !== this.#generation || this.#closing.signal.aborted) return true;

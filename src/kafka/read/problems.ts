@@ -20,11 +20,11 @@ export function problemsOf(o: {
     found.push(`no heartbeat reaches the group's coordinator for ${Math.round(silent / 1000)} s: nothing is read on`);
   }
   for (const topic of topics) {
-    const error = client.topicError(topic);
+    const error = client.topics.error(topic);
     if (error) found.push(error.detail);
   }
   const own = o.partitions.flatMap(({ topic, partition, problem }) => {
-    const topicsOwn = client.topicError(topic);
+    const topicsOwn = client.topics.error(topic);
     if (problem === null || topicsOwn) return [];
     const where = `${topic}/${partition}`;
     return [problem.includes(where) ? problem : `${where}: ${problem}`];

@@ -23,7 +23,7 @@ export function fetchFrom(client: KafkaClient, job: FetchOne, signal: AbortSigna
     const link = await client.leader(job.topic, job.partition, signal, 'fetch');
     const answer = await abortable(fetchOne(link, job), signal);
     if (passes(answer.errorCode)) {
-      client.invalidate(job.topic);
+      client.topics.invalidate(job.topic);
       throw new BrokerError(`cannot read ${job.topic}/${job.partition}`, answer.errorCode);
     }
     return answer;
@@ -43,7 +43,7 @@ export function offsetOf(
     const link = await client.leader(topic, partition, signal, 'admin');
     const { errorCode, offset } = await abortable(listOffset(link, topic, partition, which, isolation), signal);
     if (errorCode === 0) return Number(offset);
-    client.invalidate(topic);
+    client.topics.invalidate(topic);
     throw new BrokerError(`cannot learn the offsets of ${topic}/${partition}`, errorCode);
   }, signal);
 }

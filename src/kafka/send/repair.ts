@@ -157,7 +157,7 @@ export class Repair<B extends Batch> {
   /** What no batch can be mended for: a right that is missing, a leader elsewhere. */
   blame(remedy: Remedy, why: string): void {
     if (remedy === 'permit') this.#warn('permit', why);
-    if (remedy === 'permit' || remedy === 'refresh') this.#client.invalidate(this.#topic);
+    if (remedy === 'permit' || remedy === 'refresh') this.#client.topics.invalidate(this.#topic);
   }
 
   /**

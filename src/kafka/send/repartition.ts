@@ -17,9 +17,9 @@ export interface Piece extends RecordsSection {
  * `before`; 0: not known, or not over as many all the time.
  */
 export function spreadOver(client: KafkaClient, topic: string, before: number | null): number {
-  const known = client.known(topic);
+  const known = client.topics.known(topic);
   if (known === 0) return before ?? 0;
-  return (before ?? known) === known && client.steady(topic) ? known : 0;
+  return (before ?? known) === known && client.topics.steady(topic) ? known : 0;
 }
 
 /** Pieces with the same records, one for each partition, in ascending order of the partitions. */

@@ -105,7 +105,7 @@ export class Sender implements Outlet {
   /** Before any put: what an earlier process sent and got no acknowledgement of, under the numbers that it has. */
   resend(window: SavedWindow, settled: SettledEarlier): void {
     const { topic, partition } = this.#o;
-    if (window.topicId !== null) this.#client.had(topic, partition, window.topicId);
+    if (window.topicId !== null) this.#client.topics.had(topic, partition, window.topicId);
     this.#spreadBefore = window.partitions;
     this.#window.restore(window.packets, settled);
     this.#numbers.resume(window);
@@ -141,7 +141,7 @@ export class Sender implements Outlet {
 
   get status(): SenderStatus {
     const pending = this.#window.pending > 0;
-    const topic = pending ? this.#client.topicError(this.#o.topic, this.#o.partition) : null;
+    const topic = pending ? this.#client.topics.error(this.#o.topic, this.#o.partition) : null;
     const waiting = pending ? this.#client.error : null;
     return {
       records: this.#window.records,
@@ -201,11 +201,11 @@ export class Sender implements Outlet {
     this.#repair.moves(this.#o.partition, message);
     this.#numbers.leave(sure);
     this.#error = null;
-    const partitions = this.#client.known(topic);
+    const partitions = this.#client.topics.known(topic);
     while (!signal.aborted) {
       const packet = this.#window.packets.find(({ acknowledged, away }) => !acknowledged && !away);
       // Over others only when all of this has arrived: else what is newer could stand before it.
-      if (packet && this.#client.known(topic) === partitions) await this.#handOver(packet, partitions);
+      if (packet && this.#client.topics.known(topic) === partitions) await this.#handOver(packet, partitions);
       else if (this.#window.moving) await this.#bell.heard(signal);
       else return;
     }
@@ -268,7 +268,7 @@ export class Sender implements Outlet {
       (error: Error) => {
         this.#inFlight--;
         packet.unsure = true;
-        this.#client.invalidate(topic);
+        this.#client.topics.invalidate(topic);
         this.#fail(error);
         this.#bell.ring();
       },

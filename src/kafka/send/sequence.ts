@@ -96,7 +96,7 @@ export class Numbers {
   /** What the packets' numbers are of, and since when nobody has heard of them. */
   get sentTo(): TopicIdentity & { saved: number } {
     const { topic, partition } = this.#o;
-    const now = { cluster: this.#client.clusterId, topicId: this.#client.idWith(topic, partition) };
+    const now = { cluster: this.#client.clusterId, topicId: this.#client.topics.idWith(topic, partition) };
     const { cluster, topicId } = this.#of ?? now;
     return { cluster, topicId: topicId ?? now.topicId, saved: this.#saved ?? Date.now() };
   }

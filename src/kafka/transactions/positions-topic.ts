@@ -240,7 +240,7 @@ export class PositionsTopic {
     const link = await this.#client.leader(this.topic, partition, signal);
     const answer = await abortable(this.#client.produceOn(link, this.topic, partition, { header, body }), signal);
     if (answer.errorCode !== 0) {
-      this.#client.invalidate(this.topic);
+      this.#client.topics.invalidate(this.topic);
       throw new BrokerError(`${this.topic}: cannot write`, answer.errorCode, answer.message);
     }
   }
@@ -305,7 +305,7 @@ export class PositionsTopic {
         continue;
       }
       if (answer.errorCode !== 0) {
-        this.#client.invalidate(this.topic);
+        this.#client.topics.invalidate(this.topic);
         throw new BrokerError(`${this.topic}: cannot read`, answer.errorCode);
       }
       end ??= BigInt(answer.highWatermark);

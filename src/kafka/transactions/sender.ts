@@ -165,7 +165,7 @@ export class TransactionalSender {
     const { topic, positions } = this.#o;
     const { first } = this.#queue;
     const problem = busy
-      ? (this.#client.topicError(topic, first?.partition) ?? this.#client.topicError(positions.topic))
+      ? (this.#client.topics.error(topic, first?.partition) ?? this.#client.topics.error(positions.topic))
       : null;
     const waiting = this.#isReady ? null : 'it is not known yet what was committed: files are not read until it is';
     const away = this.#transactions.problem ?? this.#error ?? (busy ? this.#client.error : null);
@@ -274,9 +274,9 @@ export class TransactionalSender {
   /** What is for partitions that are gone goes where its keys belong now. No transaction is open: nothing of it is there. */
   #move(): Promise<void> {
     const { topic } = this.#o;
-    const partitions = this.#client.known(topic);
+    const partitions = this.#client.topics.known(topic);
     const gone = (partition: number) => {
-      if (!this.#client.gone(topic, partition)) return false;
+      if (!this.#client.topics.gone(topic, partition)) return false;
       this.#repair.moves(partition, `topic ${topic} has ${partitions} partitions, partition ${partition} is gone`);
       return true;
     };

@@ -95,7 +95,7 @@ export class TransactionWriter {
         open.returned(key, link, errorCode === 0 ? null : new Refused(key, entry, packet, time, errorCode, message));
       },
       (error: Error) => {
-        this.#client.invalidate(topic);
+        this.#client.topics.invalidate(topic);
         open.returned(key, link, error);
       },
     );

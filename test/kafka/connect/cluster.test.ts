@@ -142,7 +142,7 @@ test('a spool goes on under new producers, and remembers of which cluster they a
   const draining = drain(partition, {
     signal: stop.signal,
     target: async () => ({ partitions: await client.partitions(TOPIC), topic: client.topicIdentity(TOPIC) }),
-    partitions: () => client.known(TOPIC),
+    partitions: () => client.topics.known(TOPIC),
     sender: (partition, numbers) => {
       senders.push(new Sender(client, { topic: TOPIC, partition, longest_pause: 20, ...numbers }));
       return senders.at(-1)!;

@@ -100,12 +100,12 @@ test('when it is there again, what is newer goes to it after all that was moved 
   await run.put(0);
   await run.sender.drained(AbortSignal.timeout(10_000));
   run.broker.partitions = 1;
-  run.client.invalidate(TOPIC);
+  run.client.topics.invalidate(TOPIC);
   await run.put(1);
   await until('another partition gets some', () => run.broker.seen.some(({ partition }) => partition === 0));
   run.broker.partitions = 3;
-  run.client.invalidate(TOPIC);
-  await until('there are three partitions', () => run.client.known(TOPIC) === 3);
+  run.client.topics.invalidate(TOPIC);
+  await until('there are three partitions', () => run.client.topics.known(TOPIC) === 3);
   await run.put(2);
   await sleep(100);
   assert.equal(run.broker.seen.filter(({ partition }) => partition === 2).length, 1);

@@ -51,7 +51,7 @@ test('a broker that says nothing holds up no stop', async () => {
   broker.initAnswers = false;
   const { client, sender, stop } = connect(broker);
   const { settled } = await put(sender, 1);
-  await until('the topic is known', () => client.known(TOPIC) > 0);
+  await until('the topic is known', () => client.topics.known(TOPIC) > 0);
   await sleep(50);
   const began = performance.now();
   await stop();
