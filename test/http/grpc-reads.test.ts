@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { SessionReads } from '../../src/http/grpc/reads.ts';
+import { passBy, SessionReads } from '../../src/http/grpc/reads.ts';
 import { HeldBody } from '../../src/http/held-body.ts';
 import { until } from '../support/until.ts';
 
@@ -62,6 +62,30 @@ test('what was read is given back while more of it comes, and what was copied is
   await until('all bodies are here', () => ended === 8);
   for (const [path, body] of Object.entries(bodies)) assert.ok(held.get(path)!.joined().equals(body), path);
   assert.ok(memory.size > 50, `${memory.size} reads`);
+  assert.ok(most < 12, `${most} of them at a time`);
+});
+
+test('what nobody wants is given back while more of it comes', async (t) => {
+  const bodies = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`/${i}`, bytes(2_000_000, i)]));
+  const memory = new Set<ArrayBufferLike>();
+  let ended = 0;
+  let most = 0;
+  await send(t, bodies, (stream) => {
+    const { push } = stream;
+    stream.push = (piece: Buffer | null) => {
+      if (piece !== null) memory.add(piece.buffer);
+      const kept = [...memory].filter((one) => one instanceof ArrayBuffer && !one.detached);
+      most = Math.max(most, kept.length);
+      return push.call(stream, piece);
+    };
+    passBy(stream);
+    stream.on('end', () => {
+      ended++;
+      stream.respond({ ':status': 200 }, { endStream: true });
+    });
+  });
+  await until('all bodies are over', () => ended === 8);
+  assert.ok(memory.size > 100, `${memory.size} reads`);
   assert.ok(most < 12, `${most} of them at a time`);
 });
 

@@ -4,6 +4,7 @@ import { authorize } from '../access.ts';
 import type { HeldBody } from '../held-body.ts';
 import { CHECK, SERVING, serviceIn, WATCH } from './health.ts';
 import { asGrpc, CallShare, framed, inflated, MESSAGE_ENCODINGS, received, timeoutOf } from './message.ts';
+import { passBy } from './reads.ts';
 import type { GrpcServer, OpenCall } from './server.ts';
 import { CODES, GrpcError, percentEncoded, statusMessage } from './status.ts';
 
@@ -127,7 +128,7 @@ function fail(server: GrpcServer, open: OpenCall, { code, reason, message, retry
 
 /** It is answered: what else it sends is not wanted. Not at once, or it would not get its answer. */
 function finish({ stream }: OpenCall): void {
-  stream.resume();
+  passBy(stream);
   if (!stream.readableEnded) setTimeout(() => stream.close(NO_ERROR), LEAVE_MS).unref();
 }
 

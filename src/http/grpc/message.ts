@@ -10,6 +10,7 @@ import { noRoom, Refusal, tooLarge } from '../answer.ts';
 import type { ArrivingBody, Budget } from '../body.ts';
 import { gunzipped } from '../gunzip.ts';
 import { HeldBody } from '../held-body.ts';
+import { passBy } from './reads.ts';
 import { GrpcError } from './status.ts';
 
 const PREFIX = 5;
@@ -75,7 +76,8 @@ export function received(
     taken.begin(() => fail(noRoom()));
     const fail = (error: Error) => {
       taken.end();
-      stream.off('data', onData).off('end', onEnd).off('close', onClose).resume();
+      stream.off('data', onData).off('end', onEnd).off('close', onClose);
+      passBy(stream);
       held.letGo();
       reject(error);
     };

@@ -49,3 +49,8 @@ export class SessionReads {
     this.#read.length = 0;
   }
 }
+
+/** What else comes on the stream is thrown away at once: resumed without a listener it stays for a turn, and all reads with it. */
+export function passBy(stream: ServerHttp2Stream): void {
+  if (stream.listenerCount('data') === 0) stream.on('data', () => undefined);
+}
