@@ -41,7 +41,7 @@ async function check(t: TestContext, before: Inputs, had: Inputs, after: Inputs,
   for (const name of Object.keys(after)) {
     got[name] = FILES.filter((path) => has(name, path)).flatMap((path, i) => {
       const inode = BigInt(1 + FILES.indexOf(path));
-      const [generation] = second.free(name, inode);
+      const [generation] = second.unclaimed.of(name, inode);
       if (generation) second.use(generation, name);
       return generation ? [generation.id] : [`${i} none`];
     });

@@ -35,7 +35,7 @@ export class Lent {
       this.#generations.delete(generation);
       positions.giveBack(generation);
     }
-    for (const generation of positions.free(input.name)) if (mountOf(generation.path)) this.add(generation);
+    for (const generation of positions.unclaimed.of(input.name)) if (mountOf(generation.path)) this.add(generation);
   }
 
   /** Nobody reads elsewhere any more. */

@@ -136,7 +136,7 @@ export function packedWith(
       const verdict = g.position < TELLING ? 'short' : await compare(fd, format, g);
       if (verdict === 'over') return { path, fd: null };
       // Meanwhile another file may have been found that goes on with it.
-      if (verdict !== 'more' || !context.positions.isFree(g, context.input.name)) return null;
+      if (verdict !== 'more' || !context.positions.unclaimed.has(g, context.input.name)) return null;
       context.positions.moveTo(g, inodeOf(stat));
       g.head = headOf(fd);
       log.info(`${g.path} was compressed meanwhile: reading on in ${path}`);
@@ -251,7 +251,7 @@ export class RotatedCopies {
   #sourcesIn(dir: string, path: string): Sources {
     const { names, context } = this.#o;
     const open = [...names.beside(path), ...names.nameless].filter((other) => isOpenIn(other, dir));
-    const free = context.positions.freeIn(context.input.name, dir);
+    const free = context.positions.unclaimed.in(context.input.name, dir);
     return {
       made: performance.now(),
       open: new ByHead(open, ({ stream }) => stream.generation),
@@ -273,7 +273,9 @@ export class RotatedCopies {
       const format = compression(held.path)!;
       const first = await firstOf(fd, format);
       const open = sources.open.alike(first, held.path);
-      const free = sources.free.alike(first, held.path).filter((g) => context.positions.isFree(g, context.input.name));
+      const free = sources.free
+        .alike(first, held.path)
+        .filter((g) => context.positions.unclaimed.has(g, context.input.name));
       // One that was let go meanwhile is among those that are free, at the next look.
       if (!open.every((other) => names.files.has(other))) return false;
       if (open.length + free.length === 0) return true;
@@ -298,7 +300,7 @@ export class RotatedCopies {
       for (const g of free.sort((a, b) => b.position - a.position)) {
         const verdict = await compare(fd, format, g);
         if (verdict !== 'more' && verdict !== 'over') continue;
-        if (!context.positions.isFree(g, context.input.name)) return false;
+        if (!context.positions.unclaimed.has(g, context.input.name)) return false;
         context.positions.moveTo(g, file);
         g.head = headOf(fd);
         file.resume(g);

@@ -128,7 +128,7 @@ export class JournalReader {
     const { positions, input } = context;
     const { units, match } = journald;
     const selection = crc32(JSON.stringify([units, match, this.path])).toString(16);
-    const known = positions.free(input.name).find((g) => g.cursor !== undefined && g.path === this.path);
+    const known = positions.unclaimed.of(input.name).find((g) => g.cursor !== undefined && g.path === this.path);
     const generation = known ?? (await this.#first(selection, signal));
     if (known) positions.use(known, input.name);
     else {

@@ -15,8 +15,8 @@ import { Selection } from '../find/selection.ts';
 import { homesOf } from '../find/symlinks.ts';
 import type { LogConfig } from '../options.ts';
 import { newGeneration } from '../positions/generation.ts';
-import { FORMAT, type Generation, journalFormat, readJournal, UNIT } from './journal.ts';
-import { type Positions, STARTED } from './positions.ts';
+import { FORMAT, type Generation, journalFormat, readJournal, STARTED, UNIT } from './journal.ts';
+import type { Positions } from './positions.ts';
 import { endsLine, headOf, lastLineStart, markerAt, recognise } from './recognise.ts';
 
 /** What is stored, read without changing anything: also beside a running agent. Null: nothing was stored there yet. */
@@ -155,7 +155,7 @@ export function planMove(
       }
       const within = to > 0 && !endsLine(fd, to, ends) ? lastLineStart(fd, to, ends) : null;
       const marker = markerAt(fd, to);
-      const free = positions.free(input.name, stat.ino).filter((g) => !claimed.has(g));
+      const free = positions.unclaimed.of(input.name, stat.ino).filter((g) => !claimed.has(g));
       const known = compression(path) ? free[0] : recognise(fd, stat, free);
       const generation = known ?? newGeneration(input.name, path, inodeOf(stat), to);
       if (known) claimed.add(known);

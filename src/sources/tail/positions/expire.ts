@@ -12,7 +12,7 @@ import type { Generation } from './journal.ts';
 /** `patient`: the agent has run for an hour. */
 export function forgetIfGone(context: TailContext, g: Generation, patient: boolean): void {
   const { positions, input } = context;
-  if (!positions.isFree(g, input.name)) return;
+  if (!positions.unclaimed.has(g, input.name)) return;
   const fate = whereIs(g);
   if (fate === 'there') positions.keep(g);
   if (fate === 'there' || (fate === 'unknown' && !patient)) return;
@@ -22,7 +22,7 @@ export function forgetIfGone(context: TailContext, g: Generation, patient: boole
 /** Whoever may rename files may have any number of them remembered. */
 export function forgetBeyond(context: TailContext, g: Generation): void {
   const { positions, input } = context;
-  if (!positions.isFree(g, input.name)) return;
+  if (!positions.unclaimed.has(g, input.name)) return;
   const why = `input ${input.name} remembers ${input.max_files} files that are gone, and forgets the oldest`;
   log.warnOnce(`remembered ${input.name}`, `${why}: should they appear again, they are read again`);
   forget(context, g, 'is forgotten, as too many files are gone');

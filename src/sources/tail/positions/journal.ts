@@ -120,6 +120,9 @@ export interface Generation extends Inode {
   real?: string;
 }
 
+/** The path under which an input's first start is kept: no file is called like this. */
+export const STARTED = '';
+
 /** A generation about which nothing but its name is known. */
 export function blank({ id, input, path, base }: Pick<Generation, 'id' | 'input' | 'path' | 'base'>): Generation {
   const { device, inode, born } = NO_INODE;

@@ -6,7 +6,6 @@
  * Written, not synced: what a power cut takes is read and sent again. Where the disk is full, what is marked stays
  * marked and is written when there is room. The journal is rewritten, synced and renamed when most of it is history.
  */
-import { dirname } from 'node:path';
 import { log } from '../../../log.ts';
 import type { Inode } from '../file/inode.ts';
 import { ByInode } from './by-inode.ts';
@@ -15,24 +14,21 @@ import { Gone } from './gone.ts';
 import {
   blank,
   FORMAT,
-  forgetEntry,
   formatFor,
   type Generation,
   header,
   now,
-  positionEntry,
+  STARTED,
   type Sum,
-  sizeEntry,
   timeAt,
-  topicEntries,
   wholeEntries,
 } from './journal.ts';
 import { JournalFile } from './journal-file.ts';
+import { type Matches, Unclaimed } from './unclaimed.ts';
+import { entriesFor, isStored, type Marked, NONE_MARKED, Unwritten } from './unwritten.ts';
 
 const RETRY_MS = 1000;
 const COMPACT_BYTES = 1 << 20;
-/** The path under which an input's first start is kept: no file is called like this. */
-export const STARTED = '';
 
 /** Where they are kept. */
 export type Journal = Pick<
@@ -40,33 +36,19 @@ export type Journal = Pick<
   'path' | 'size' | 'stale' | 'format' | 'lost' | 'append' | 'replace' | 'sync' | 'close'
 >;
 
-/** True if the input names this path. */
-export type Matches = (input: string, path: string) => boolean;
-
-const always: Matches = () => true;
-
 export class Positions {
   readonly #journal: Journal;
   readonly #stored = new ByInode<Generation>();
   readonly #started = new Set<string>();
-  #inputs: ReadonlySet<string> = new Set();
-  #matches: Matches = always;
-  /** Generations that their input does not name any more. */
-  readonly #strays = new Set<Generation>();
-  /** Generations that no tracked file stands for now. */
-  readonly #free = new Set<Generation>();
+  /** Those that no tracked file stands for now. */
+  readonly unclaimed = new Unclaimed(this.#stored);
   readonly #gone = new Gone();
   /** Those that another process looks after. */
   readonly #lent = new Set<Generation>();
   #next = 1;
-  readonly #created = new Set<Generation>();
-  /** Those that were created and are being written. */
-  #storing: readonly Generation[] = [];
-  readonly #moved = new Set<Generation>();
-  /** Those of which a topic's position has moved. */
-  readonly #placed = new Set<Generation>();
-  readonly #sized = new Set<Generation>();
-  readonly #forgotten = new Set<number>();
+  readonly #marked = new Unwritten();
+  /** What is being written. */
+  #storing: Marked = NONE_MARKED;
   #writing: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
   #failed = false;
@@ -88,7 +70,11 @@ export class Positions {
    * merged or changed, and is another's that names it. Throws where a newer version wrote it, or the directory cannot
    * be used.
    */
-  static async open(dataDir: string, inputs: readonly string[] = [], matches: Matches = always): Promise<Positions> {
+  static async open(
+    dataDir: string,
+    inputs: readonly string[] = [],
+    matches: Matches = () => true,
+  ): Promise<Positions> {
     const { journal, files } = await JournalFile.open(dataDir);
     const positions = Positions.over(journal, files, inputs, matches);
     if (journal.stale) await positions.#flush();
@@ -114,10 +100,7 @@ export class Positions {
 
   /** From now on these inputs are configured, and name these files. */
   configure(inputs: readonly string[], matches: Matches): void {
-    this.#inputs = new Set(inputs);
-    this.#matches = matches;
-    this.#strays.clear();
-    for (const generation of this.#free) this.#judge(generation);
+    this.unclaimed.configure(inputs, matches);
   }
 
   /** True: the journal was not there, or damaged. */
@@ -146,73 +129,34 @@ export class Positions {
     return [...this.#stored].filter((g) => g.path !== STARTED);
   }
 
-  /** Stored generations of the input that no tracked file stands for; its own and the latest seen first. */
-  free(input: string, inode?: bigint): Generation[] {
-    const all = inode === undefined ? [...this.#free] : this.#stored.of(inode);
-    const found = all.filter((g) => this.isFree(g, input));
-    return found.sort((a, b) => Number(b.input === input) - Number(a.input === input) || b.seen - a.seen);
-  }
-
-  /** The same, in no order. */
-  *known(input: string): Iterable<Generation> {
-    for (const g of this.#free) if (this.isFree(g, input)) yield g;
-  }
-
-  /** Those of them that were found in this directory, in no order. */
-  freeIn(input: string, dir: string): Generation[] {
-    return [...this.#free].filter((g) => g.path.startsWith(dir) && dirname(g.path) === dir && this.isFree(g, input));
-  }
-
-  /** True if there is any such generation. */
-  hasFree(input: string): boolean {
-    return this.#free.values().some((g) => this.isFree(g, input));
-  }
-
-  /** True if no tracked file stands for it now, and one of the input may. */
-  isFree(g: Generation, input: string): boolean {
-    return (g.input === input || this.#orphan(g, input)) && g.path !== STARTED && this.#free.has(g);
-  }
-
-  /** Its input is not configured any more, while this one is; or does not name it any more, while this one does. */
-  #orphan(g: Generation, input: string): boolean {
-    if (!this.#inputs.has(input)) return false;
-    return !this.#inputs.has(g.input) || (this.#strays.has(g) && this.#matches(input, g.path));
-  }
-
-  #judge(g: Generation): void {
-    // Alone, an input has nobody to give it to.
-    if (this.#inputs.size < 2 || g.path === STARTED || !this.#inputs.has(g.input)) return;
-    if (!this.#matches(g.input, g.path)) this.#strays.add(g);
-  }
-
   /** A tracked file of the input stands for it now. */
   use(generation: Generation, input = generation.input): void {
     if (generation.input !== input) {
       generation.input = input;
-      this.#strays.delete(generation);
+      this.unclaimed.settle(generation);
       // Its file entry is written anew, under the same number.
-      this.#created.add(generation);
+      this.#marked.created.add(generation);
       this.#schedule();
     }
-    this.#free.delete(generation);
+    this.unclaimed.delete(generation);
     generation.seen = now();
   }
 
   /** Another source may take it. */
   unuse(generation: Generation): void {
-    if (isStored(generation) && !this.#lent.has(generation)) this.#free.add(generation);
+    if (isStored(generation) && !this.#lent.has(generation)) this.unclaimed.add(generation);
     generation.seen = now();
   }
 
   /** Another process looks after its file: it is nobody's to take here. */
   lend(generation: Generation): void {
-    this.#free.delete(generation);
+    this.unclaimed.delete(generation);
     this.#lent.add(generation);
   }
 
   /** None does any more. */
   giveBack(generation: Generation): void {
-    if (this.#lent.delete(generation) && isStored(generation)) this.#free.add(generation);
+    if (this.#lent.delete(generation) && isStored(generation)) this.unclaimed.add(generation);
   }
 
   /** Its file has no name any more: it is kept for `forget_after`. */
@@ -234,28 +178,28 @@ export class Positions {
   /** A file that was not known. Its inode does not change from now on. */
   create(generation: Generation): void {
     this.#add(generation, this.#next);
-    this.#created.add(generation);
+    this.#marked.created.add(generation);
     this.#schedule();
   }
 
   /** What its file entry says has changed. */
   described(generation: Generation): void {
     if (!isStored(generation)) return;
-    this.#created.add(generation);
+    this.#marked.created.add(generation);
     this.#schedule();
   }
 
   /** Its position, or what identifies it, has changed. */
   moved(generation: Generation): void {
     if (!isStored(generation)) return;
-    this.#moved.add(generation);
+    this.#marked.moved.add(generation);
     this.#schedule();
   }
 
   /** How far its topics are has changed. */
   placed(generation: Generation): void {
     if (!isStored(generation)) return;
-    this.#placed.add(generation);
+    this.#marked.placed.add(generation);
     this.#schedule();
   }
 
@@ -265,7 +209,7 @@ export class Positions {
     const known = Math.max(generation.size, size) > generation.position;
     generation.size = size;
     if (!known) return;
-    this.#sized.add(generation);
+    this.#marked.sized.add(generation);
     this.#schedule();
   }
 
@@ -273,7 +217,7 @@ export class Positions {
   summed(generation: Generation, sum: Sum): void {
     if (sum.length !== generation.markedAt || !isStored(generation)) return;
     generation.sum = sum;
-    this.#sized.add(generation);
+    this.#marked.sized.add(generation);
     this.#schedule();
   }
 
@@ -282,38 +226,13 @@ export class Positions {
     const { number } = generation;
     this.#stored.remove(generation);
     generation.number = 0;
-    this.#free.delete(generation);
-    this.#strays.delete(generation);
+    this.unclaimed.delete(generation);
+    this.unclaimed.settle(generation);
     this.#gone.delete(generation);
     this.#lent.delete(generation);
-    this.#moved.delete(generation);
-    this.#placed.delete(generation);
-    this.#sized.delete(generation);
-    this.#created.delete(generation);
-    // Also where it was not written yet: it may have been, and have changed its name since.
-    this.#forgotten.add(number);
+    this.#marked.forget(generation, number);
     if (generation.position !== generation.base) this.onForget?.(generation);
     this.#schedule();
-  }
-
-  /**
-   * The input's files, and those of inputs that are not configured any more, that no tracked file stands for and of which
-   * nothing was seen for so long, milliseconds.
-   */
-  olderThan(input: string, age: number): Generation[] {
-    const limit = now() - age / 1000;
-    return [...this.#free].filter((g) => this.isFree(g, input) && g.seen < limit);
-  }
-
-  /** So many generations no tracked file stands for, of all inputs. */
-  get idle(): number {
-    return this.#free.size;
-  }
-
-  /** Those of the input beyond so many, the ones that have been for longest. */
-  beyond(input: string, most: number): Generation[] {
-    const all = [...this.known(input)];
-    return all.slice(0, Math.max(0, all.length - most));
   }
 
   /** Nothing was seen of it now, but it is known to be there, or may be. */
@@ -324,14 +243,14 @@ export class Positions {
 
   /** Resolves when the generation is in the journal, or could not be written; undefined: nothing to wait for. */
   stored(generation: Generation): Promise<void> | undefined {
-    if (this.#storing.includes(generation)) return this.#writing ?? undefined;
-    return this.#created.has(generation) && !this.#failed ? this.written() : undefined;
+    if (this.#storing.created.includes(generation)) return this.#writing ?? undefined;
+    return this.#marked.created.has(generation) && !this.#failed ? this.written() : undefined;
   }
 
   /** Resolves when all that was said until now is in the journal, or could not be written (then it is said again). */
   async written(): Promise<void> {
     while (this.#writing) await this.#writing;
-    if (this.#unwritten) await this.#flush();
+    if (this.#behind) await this.#flush();
   }
 
   /** Brings all that was said until now to the medium; false: that failed. */
@@ -356,10 +275,10 @@ export class Positions {
       const generation = said.some(({ topics }) => topics) ? together(said, known) : said[0]!;
       if (!known) {
         this.create(generation);
-        this.#judge(generation);
+        this.unclaimed.judge(generation);
         continue;
       }
-      if (!this.#free.has(known)) continue;
+      if (!this.unclaimed.includes(known)) continue;
       this.#stored.remove(known);
       const { input, number, sum, ages } = known;
       Object.assign(known, generation, { input, number, sum, ages, seen: now() });
@@ -369,12 +288,8 @@ export class Positions {
     }
   }
 
-  get #unwritten(): boolean {
-    return this.#journal.stale || this.#changes.some(({ size }) => size > 0);
-  }
-
-  get #changes(): Set<unknown>[] {
-    return [this.#created, this.#placed, this.#moved, this.#sized, this.#forgotten];
+  get #behind(): boolean {
+    return this.#journal.stale || this.#marked.any;
   }
 
   async close(): Promise<void> {
@@ -389,7 +304,7 @@ export class Positions {
   #add(generation: Generation, number: number): void {
     generation.number = number;
     this.#next = Math.max(this.#next, number + 1);
-    this.#free.add(generation);
+    this.unclaimed.add(generation);
     this.#stored.add(generation);
     if (generation.path === STARTED) this.#started.add(generation.input);
     else this.#note(generation);
@@ -408,7 +323,7 @@ export class Positions {
   #flush(): Promise<void> {
     this.#writing ??= this.#write().finally(() => {
       this.#writing = null;
-      if (!this.#failed && this.#unwritten) this.#schedule();
+      if (!this.#failed && this.#behind) this.#schedule();
     });
     return this.#writing;
   }
@@ -417,41 +332,25 @@ export class Positions {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#closed) return;
-    const created = [...this.#created];
-    this.#storing = created;
-    const placed = [...this.#placed];
-    const moved = [...this.#moved];
-    const sized = [...this.#sized];
-    const forgotten = [...this.#forgotten];
-    for (const set of this.#changes) set.clear();
-    const entries = created.filter(isStored).flatMap(wholeEntries);
-    for (const g of placed) if (isStored(g)) entries.push(...topicEntries(g));
+    const marked = this.#marked.take();
+    this.#storing = marked;
     const time = now();
-    for (const g of moved) {
-      if (!this.#free.has(g) && !this.#lent.has(g)) g.seen = time;
-      if (isStored(g)) entries.push(positionEntry(g));
-    }
-    for (const g of sized) if (isStored(g)) entries.push(sizeEntry(g));
-    for (const number of forgotten) entries.push(forgetEntry(number, now()));
+    for (const g of marked.moved) if (!this.unclaimed.includes(g) && !this.#lent.has(g)) g.seen = time;
     try {
       const { stale, size, format } = this.#journal;
-      const older = [...created, ...placed].some((g) => g.topics) && format !== FORMAT;
+      const older = [...marked.created, ...marked.placed].some((g) => g.topics) && format !== FORMAT;
       if (stale || older || (size > COMPACT_BYTES && size > this.#stored.size * 1024)) await this.#compact();
-      else await this.#journal.append(Buffer.concat(entries));
+      else await this.#journal.append(Buffer.concat(entriesFor(marked)));
       if (this.#failed) log.info('positions are stored again');
       this.#failed = false;
     } catch (error) {
-      for (const g of created) if (isStored(g)) this.#created.add(g);
-      for (const g of placed) if (isStored(g)) this.#placed.add(g);
-      for (const g of moved) if (isStored(g)) this.#moved.add(g);
-      for (const g of sized) if (isStored(g)) this.#sized.add(g);
-      for (const number of forgotten) this.#forgotten.add(number);
+      this.#marked.putBack(marked);
       this.#failed = true;
       const cost = 'reading and sending go on; a restart now would send lines again';
       log.warnOnce(`positions ${this.#journal.path}`, `cannot store positions: ${(error as Error).message}: ${cost}`);
       this.#timer = setTimeout(() => void this.#flush(), RETRY_MS);
     } finally {
-      this.#storing = [];
+      this.#storing = NONE_MARKED;
     }
   }
 
@@ -459,13 +358,9 @@ export class Positions {
   async #compact(): Promise<void> {
     const entries = [header(formatFor(this.#stored))];
     for (const g of this.#stored) {
-      if (!this.#free.has(g) && !this.#lent.has(g)) g.seen = now();
+      if (!this.unclaimed.includes(g) && !this.#lent.has(g)) g.seen = now();
       entries.push(...wholeEntries(g));
     }
     await this.#journal.replace(Buffer.concat(entries));
   }
-}
-
-function isStored({ number }: Generation): boolean {
-  return number > 0;
 }

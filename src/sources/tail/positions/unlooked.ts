@@ -36,7 +36,7 @@ export class Unlooked {
     this.#bytes = 0;
     this.#since = null;
     let asked = 0;
-    for (const g of positions.known(input.name)) {
+    for (const g of positions.unclaimed.each(input.name)) {
       const { ages, position } = g;
       const found = ++asked <= MOST ? sizeOf(g) : null;
       const size = found?.size ?? g.size;

@@ -67,14 +67,14 @@ export class Upkeep {
   #moreThanAllowed(): Iterator<Generation> {
     const { input, positions } = this.#context;
     const { name, max_files } = input;
-    if (positions.idle <= max_files) return [].values();
-    const all = positions.beyond(name, max_files);
+    if (positions.unclaimed.size <= max_files) return [].values();
+    const all = positions.unclaimed.beyond(name, max_files);
     // With some to spare, so that the next ones do not have all counted again.
-    return (all.length > 0 ? positions.beyond(name, Math.floor(max_files * 0.9)) : all).values();
+    return (all.length > 0 ? positions.unclaimed.beyond(name, Math.floor(max_files * 0.9)) : all).values();
   }
 
   #olderThanAllowed(): Iterator<Generation> {
     const { input, positions } = this.#context;
-    return (input.forget_after === null ? [] : positions.olderThan(input.name, input.forget_after)).values();
+    return (input.forget_after === null ? [] : positions.unclaimed.olderThan(input.name, input.forget_after)).values();
   }
 }

@@ -32,7 +32,7 @@ export interface Admitted {
  */
 export function takeUp(context: TailContext, path: string, stat: BigIntStats): Admitted | null {
   if (compression(path)) return null;
-  const [generation, other] = context.positions.free(context.input.name, stat.ino);
+  const [generation, other] = context.positions.unclaimed.of(context.input.name, stat.ino);
   if (!generation || other) return null;
   const { device, born, position, markedAt, marker, size } = generation;
   if (
@@ -75,7 +75,7 @@ export function admit(context: TailContext, path: string, as: 'new' | 'existing'
   const { fd, stat } = opened;
   const format = compression(path);
   try {
-    const free = context.positions.free(context.input.name, stat.ino);
+    const free = context.positions.unclaimed.of(context.input.name, stat.ino);
     const stored = format ? knownPacked(fd, stat, free) : recognise(fd, stat, free);
     if (!stored && !as) {
       closeSync(fd);
@@ -139,7 +139,7 @@ function isOlder(stat: BigIntStats, { stream, size, position }: TrackedFile): bo
 
 /** True: it was read as far under an id of its own. */
 export function isKnown({ positions, input }: TailContext, fd: number, stat: BigIntStats, position: number): boolean {
-  const stored = recognise(fd, stat, positions.free(input.name, stat.ino));
+  const stored = recognise(fd, stat, positions.unclaimed.of(input.name, stat.ino));
   return stored !== undefined && stored.position >= position;
 }
 

@@ -126,7 +126,7 @@ async function open(context: TailContext, { g, now }: Candidates, path: string, 
     if (!opened) return null;
     const { stat } = opened;
     fd = opened.fd;
-    const free = positions.free(input.name, stat.ino);
+    const free = positions.unclaimed.of(input.name, stat.ino);
     const known = stat.ino !== seen.ino || (format ? knownPacked(fd, stat, free) : recognise(fd, stat, free));
     const isCopy = async () =>
       format ? await holdsPacked(fd!, format, g) : holds(path, g) || isCopyOf(g.path, now, fd!, Number(stat.size));

@@ -62,7 +62,7 @@ export async function* recover(context: TailContext, options: RecoverOptions): A
   const pace = new Pace();
   const byHome = new Map<string, { dirs: string[]; generations: Generation[] }>();
   const home = new Set<string>();
-  for (const g of context.positions.free(context.input.name)) {
+  for (const g of context.positions.unclaimed.of(context.input.name)) {
     if (pace.due) await pace.rest();
     if (!options.names(g.path)) continue;
     const there = atHome(g);
@@ -236,7 +236,7 @@ async function packed(
 
 /** No tracked file goes on with it. */
 function isFree({ positions, input }: TailContext, g: Generation): boolean {
-  return positions.isFree(g, input.name);
+  return positions.unclaimed.has(g, input.name);
 }
 
 /** It is found, read to its end, and nobody writes to it any more. */

@@ -175,9 +175,9 @@ export class Tracker implements Polling {
   /** Finds what is there, and reads on in what was renamed or copied while the agent was down. */
   async start(): Promise<void> {
     const { input, positions } = this.#context;
-    if (positions.hasFree(input.name)) {
+    if (positions.unclaimed.any(input.name)) {
       this.#newFiles.unknown = new Set();
-      this.#succession.expect(positions.known(input.name));
+      this.#succession.expect(positions.unclaimed.each(input.name));
     }
     await this.#discovery.scan();
     await this.#looks.all();

@@ -59,10 +59,10 @@ test('what is restored is in the journal: a position that is known moves, a file
 
   const again = await Positions.open(dir, ['app']);
   assert.equal(again.lost, false);
-  const found = again.free('app').map(({ id, position, inode }) => `${id} ${position} ${inode}`);
+  const found = again.unclaimed.of('app').map(({ id, position, inode }) => `${id} ${position} ${inode}`);
   assert.deepEqual(found.sort(), ['in use 500 8', 'known 7100 9', 'new 7100 10']);
-  assert.equal(again.free('app', 7n).length, 0);
-  assert.equal(again.free('app', 9n).length, 1);
+  assert.equal(again.unclaimed.of('app', 7n).length, 0);
+  assert.equal(again.unclaimed.of('app', 9n).length, 1);
   await again.close();
 });
 

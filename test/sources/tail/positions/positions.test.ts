@@ -128,7 +128,7 @@ test('a damaged journal: the last good positions count, and it never is a crash'
     bad[at] = bad[at]! ^ 0x55;
     writeFileSync(path, bad);
     const positions = await Positions.open(bench.data);
-    lengths.push(positions.free('test').length);
+    lengths.push(positions.unclaimed.of('test').length);
     await positions.close();
   }
   assert.ok(lengths.every((n) => n <= 2) && lengths.some((n) => n === 1 || n === 2));
@@ -241,9 +241,9 @@ test('long gone files are forgotten while the agent runs, not what is unreadable
   const input = { name: 'test', forget_after: 500_000 } as TailContext['input'];
   const context = { input, positions, account: bench.account } as TailContext;
   const forgetOld = (patient: boolean) => {
-    for (const g of positions.olderThan('test', 500_000)) forgetIfGone(context, g, patient);
+    for (const g of positions.unclaimed.olderThan('test', 500_000)) forgetIfGone(context, g, patient);
   };
-  const left = () => positions.free('test').map((g) => g.id);
+  const left = () => positions.unclaimed.of('test').map((g) => g.id);
   forgetOld(false);
   assert.deepEqual(left().sort(), ['away/file', 'there']);
   assert.equal(bench.account.losses.get('vanished')!.bytes, 5);
@@ -275,7 +275,7 @@ test('the journal does not grow without limit', async (t) => {
   assert.ok(statSync(join(bench.data, 'positions')).size <= 1.1 * 1024 * 1024);
   const again = await Positions.open(bench.data);
   assert.deepEqual(
-    again.free('test').map((g) => g.position),
+    again.unclaimed.of('test').map((g) => g.position),
     [18_000],
   );
   await again.close();
@@ -291,7 +291,7 @@ test('what is long gone is forgotten, not what is in use', async (t) => {
     if (id !== 'young') generation.seen -= 1000;
   }
   assert.deepEqual(
-    positions.olderThan('test', 500_000).map((g) => g.id),
+    positions.unclaimed.olderThan('test', 500_000).map((g) => g.id),
     ['gone'],
   );
   await positions.close();
@@ -321,7 +321,7 @@ test('of files that come and go without end, so many positions are kept as there
   const comeAndGo = (number: number) => {
     const generation = blank({ id: String(number), input: 'test', path: `/${number}.log`, base: 0 });
     positions.create({ ...generation, inode: BigInt(number) });
-    const [known] = positions.free('test', BigInt(number));
+    const [known] = positions.unclaimed.of('test', BigInt(number));
     positions.use(known!);
     positions.moveTo(known!, NO_INODE);
     positions.release(known!);
@@ -345,7 +345,7 @@ test('what is long gone of an input that is not configured any more is forgotten
     generation.seen -= 1000;
   }
   assert.deepEqual(
-    positions.olderThan('test', 500_000).map(({ id }) => id),
+    positions.unclaimed.olderThan('test', 500_000).map(({ id }) => id),
     ['test', 'removed'],
   );
   await positions.close();
@@ -358,12 +358,12 @@ test('what is forgotten right after it was given to another input stays forgotte
   first.create(generation);
   await first.close();
   const second = await Positions.open(bench.data, ['new']);
-  const [stored] = second.free('new');
+  const [stored] = second.unclaimed.of('new');
   second.use(stored!, 'new');
   second.forget(stored!);
   await second.close();
   const third = await Positions.open(bench.data, ['new']);
-  assert.deepEqual(third.free('new'), []);
+  assert.deepEqual(third.unclaimed.of('new'), []);
   await third.close();
 });
 

@@ -28,7 +28,7 @@ test('a file that is read and acknowledged is deleted and forgotten; its name ca
     await until('it is deleted', () => readdirSync(bench.logs).length === 0);
     await until('it is let go', () => bench.source.files_total === 0);
     assert.equal(bench.source.deleted, i);
-    assert.deepEqual(bench.positions.free('test'), []);
+    assert.deepEqual(bench.positions.unclaimed.of('test'), []);
   }
   assert.deepEqual(out.texts(), ['1', '2', '3']);
 });

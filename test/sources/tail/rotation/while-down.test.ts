@@ -253,7 +253,7 @@ test('a size is kept with the position, through a rewrite of the journal too', a
   writeFileSync(path, Buffer.concat([...entries, sizeEntry({ ...g, size: 20 })]));
   truncateSync(path, statSync(path).size);
   const positions = await Positions.open(bench.data, ['test']);
-  const [again] = positions.free('test');
+  const [again] = positions.unclaimed.of('test');
   assert.deepEqual([again!.position, again!.size], [6, 20]);
   await positions.close();
 });
