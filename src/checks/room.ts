@@ -24,6 +24,8 @@ export interface Room {
 /** Mount points whose last call has not come back, and how many of these hold a thread. */
 const hung = new Set<string>();
 let threads = 0;
+/** Of those that hold one: they are asked one after the other, so that of many that hang no third one does. */
+let turn: Promise<void> = Promise.resolve();
 
 /**
  * `silent`: it does not answer in time, or did not the last time and still has not. `other`: what is there is not the file
@@ -32,12 +34,23 @@ let threads = 0;
  */
 export async function roomOf(mountpoint: string, number: string | null, root = ''): Promise<Room | 'silent' | 'other'> {
   const path = `${root}${mountpoint}`;
-  const elsewhere = mountOf(path) !== null;
-  if (hung.has(mountpoint) || (!elsewhere && threads >= MAX_HUNG)) return 'silent';
+  if (mountOf(path) !== null) return answerOf(mountpoint, () => askedElsewhere(path, number));
+  const before = turn;
+  const { promise, resolve: end } = Promise.withResolvers<void>();
+  turn = promise;
+  await before;
+  try {
+    return threads >= MAX_HUNG ? 'silent' : await answerOf(mountpoint, () => askedHere(path, number));
+  } finally {
+    end();
+  }
+}
+
+/** In time. */
+async function answerOf(mountpoint: string, ask: () => Promise<Room | 'other'>): Promise<Room | 'silent' | 'other'> {
+  if (hung.has(mountpoint)) return 'silent';
   hung.add(mountpoint);
-  const asked = (elsewhere ? askedElsewhere(path, number) : askedHere(path, number)).finally(() =>
-    hung.delete(mountpoint),
-  );
+  const asked = ask().finally(() => hung.delete(mountpoint));
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<'silent'>((resolve) => {
     timer = setTimeout(resolve, DEADLINE_MS, 'silent');
