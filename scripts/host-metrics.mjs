@@ -11,7 +11,8 @@ from 0 to 1, where the Datadog Agent has percent; sizes are bytes.
 
 Each check is switched by its name under \`metrics.host\`, and \`runnel check NAME\` runs it once. What a machine does not have is not
 there: no file of zeros. What may not be asked (a sandbox, a container) is named by \`runnel status\`, and the check's
-\`check.status\` is 1. With \`metrics.host_root: /host\` a container measures its host, where that is mounted there:
+\`check.status\` is 1; so it is where there is too much: of interfaces, disks and file systems the first thousand are measured.
+A byte of a name that is no UTF-8 is written as \`\\xff\`. With \`metrics.host_root: /host\` a container measures its host, where that is mounted there:
 \`docker run --pid host --network host -v /:/host:ro,rslave ...\`.
 
 The last two columns are for people who move: what the Datadog Agent and Prometheus' node_exporter call the same.

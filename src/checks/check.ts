@@ -25,3 +25,13 @@ export interface Meter {
  * reads only what the kernel has in memory promises nothing: it has ended when it returns, which costs least.
  */
 export type Check = (meter: Meter, signal: AbortSignal) => void | Promise<void>;
+
+/** Of one kind (interfaces, disks, mounts) that are measured: each is some series. */
+export const MOST_DEVICES = 1000;
+
+/** The first `most` of them; that there are more is said. */
+export function upToMost<T>(all: readonly T[], most: number, what: string, meter: Meter): readonly T[] {
+  if (all.length <= most) return all;
+  meter.lack(`${all.length - most} ${what} beyond the first ${most} are left out`);
+  return all.slice(0, most);
+}

@@ -1,5 +1,5 @@
 /** What block devices did, from /proc/diskstats. Memory-backed devices and partitions of a listed disk are left out. */
-import type { Check, Meter } from './check.ts';
+import { type Check, type Meter, MOST_DEVICES, upToMost } from './check.ts';
 import type { HostFiles } from './files.ts';
 import { WRAPS_AT } from './meter.ts';
 import { linesIn, numbersAt } from './text.ts';
@@ -73,7 +73,7 @@ function diskOf(device: string): string {
 }
 
 export function reportDisks(meter: Meter, disks: readonly DiskStat[]): void {
-  for (const d of disks) {
+  for (const d of upToMost(disks, MOST_DEVICES, 'disks', meter)) {
     const device = { 'system.device': d.device };
     const read = { ...device, 'disk.io.direction': 'read' };
     const write = { ...device, 'disk.io.direction': 'write' };

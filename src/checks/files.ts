@@ -247,11 +247,25 @@ function contents(fd: number, all: number): string {
     // Else only a read of 0 bytes is the end.
     const n = readSync(fd, buffer, used, buffer.length - used, used);
     used += n;
-    if (n === 0 || used < all) return buffer.toString('utf8', 0, used);
+    if (n === 0 || used < all) return kernelText(buffer.subarray(0, used));
     if (used < buffer.length) continue;
     if (used >= MOST_BYTES) throw new Error(`more than ${MOST_BYTES} bytes`);
     buffer = Buffer.concat([buffer], buffer.length * 2);
   }
+}
+
+/** The characters of UTF-8, in bytes; what is none of them is taken by the group, a byte at a time. */
+const CHARACTERS =
+  /[\0-\x7f]+|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|\xed[\x80-\x9f][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}|([\x80-\xff])/g;
+
+/** A byte that belongs to no character of UTF-8 is `\xff`: names that differ in such a byte alone are two. */
+export function kernelText(bytes: Buffer): string {
+  const text = bytes.toString('utf8');
+  if (!text.includes('\ufffd')) return text;
+  const marked = bytes
+    .toString('latin1')
+    .replace(CHARACTERS, (all, stray?: string) => (stray ? `\\x${stray.charCodeAt(0).toString(16)}` : all));
+  return Buffer.from(marked, 'latin1').toString('utf8');
 }
 
 /** No such file, process, or device; or it is switched off (/proc/pressure: EOPNOTSUPP). */

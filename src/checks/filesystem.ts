@@ -3,7 +3,7 @@
  * where they are asked for: each takes a process that asks (room.ts), as it may not answer for hours.
  */
 import * as mounts from '../mounts/mountinfo.ts';
-import type { Check, Meter } from './check.ts';
+import { type Check, type Meter, MOST_DEVICES, upToMost } from './check.ts';
 import type { HostFiles } from './files.ts';
 import { HostMounts } from './host-mounts.ts';
 import { type Room, roomAtOnce, roomOf } from './room.ts';
@@ -24,6 +24,9 @@ const KNOWN_AT_ONCE = new Set(['tmpfs', 'ext2', 'ext3', 'ext4']);
 
 /** Files there have the number of their subvolume. */
 const SUBVOLUMES = new Set(['btrfs', 'bcachefs']);
+
+/** As a byte that belongs to no character is read (files.ts). */
+const STRAY = /\\x[89a-f][\da-f]/;
 
 export interface MountedFilesystem {
   device: string;
@@ -154,7 +157,7 @@ export function filesystem(host: HostFiles, { filesystem: options }: { readonly 
     }
     const silent: string[] = [];
     const waiting: MountedFilesystem[] = [];
-    for (const mount of mounted) {
+    for (const mount of upToMost(mounted, MOST_DEVICES, 'file systems', meter)) {
       const room = look(mount);
       if (room === undefined) waiting.push(mount);
       else tell(meter, mount, room, silent);
@@ -167,6 +170,9 @@ export function filesystem(host: HostFiles, { filesystem: options }: { readonly 
 function tell(meter: Meter, mount: MountedFilesystem, room: Room | 'silent' | null, silent: string[]): void {
   if (room === 'silent') silent.push(mount.mountpoint);
   else if (room !== null && room.bytes > 0) reportFilesystem(meter, mount, room);
+  else if (room === null && STRAY.test(mount.mountpoint)) {
+    meter.lack(`the file system at ${mount.mountpoint} is left out: its path is no UTF-8`);
+  }
 }
 
 /** As with df there are none of another user's mount (EACCES), nor of one that is gone since it was listed (ENOENT). */

@@ -1,5 +1,5 @@
 /** What network interfaces did, from /proc/net/dev. The host's ends of containers' cables (veth...) are left out. */
-import type { Check, Meter } from './check.ts';
+import { type Check, type Meter, MOST_DEVICES, upToMost } from './check.ts';
 import type { HostFiles } from './files.ts';
 import { WRAPS_AT } from './meter.ts';
 import { linesIn, numbersAt } from './text.ts';
@@ -27,7 +27,7 @@ export function parseNetDev(text: string): InterfaceStat[] {
     // The name ends at the last colon: an alias such as eth0:1 has one of its own. The headings have none.
     const colon = text.lastIndexOf(':', end);
     if (colon < begin) continue;
-    const name = text.slice(begin, colon).trim();
+    const name = text.slice(begin, colon).replace(/^ +/, '');
     if (OF_CONTAINERS.test(name)) continue;
     numbersAt(text, colon + 1, row.fill(Number.NaN));
     interfaces.push({ name, receive: traffic(0), transmit: traffic(8) });
@@ -42,7 +42,7 @@ function traffic(at: number): Traffic {
 }
 
 export function reportNetwork(meter: Meter, interfaces: readonly InterfaceStat[]): void {
-  for (const i of interfaces) {
+  for (const i of upToMost(interfaces, MOST_DEVICES, 'interfaces', meter)) {
     // Some drivers count in 32 bits.
     for (const direction of ['receive', 'transmit'] as const) {
       const attributes = { 'network.interface.name': i.name, 'network.io.direction': direction };

@@ -1,6 +1,6 @@
 /** Units of systemd that are named: whether they are active, how often they were started again, since when they run. */
 import { execFile } from 'node:child_process';
-import type { Check, Meter } from './check.ts';
+import { type Check, type Meter, upToMost } from './check.ts';
 import type { HostFiles } from './files.ts';
 
 /** Of a name such as `nginx.service`; a glob stands for the units that are loaded. */
@@ -45,7 +45,7 @@ export function parseUnits(text: string): UnitState[] {
 
 /** `uptime`: seconds since the boot. */
 export function reportUnits(meter: Meter, units: readonly UnitState[], uptime: number): void {
-  for (const { id, loaded, state, restarts, since } of units.slice(0, MOST_UNITS)) {
+  for (const { id, loaded, state, restarts, since } of upToMost(units, MOST_UNITS, 'units', meter)) {
     const unit = { 'systemd.unit.name': id };
     if (!loaded) meter.lack(`there is no unit ${id}`);
     for (const one of STATES) {
@@ -54,7 +54,6 @@ export function reportUnits(meter: Meter, units: readonly UnitState[], uptime: n
     meter.monotonic('systemd.unit.restarts', restarts, '{restart}', unit);
     if (state === 'active') meter.gauge('systemd.unit.uptime', Math.round((uptime - since) * 1000) / 1000, 's', unit);
   }
-  if (units.length > MOST_UNITS) meter.lack(`${units.length - MOST_UNITS} units beyond ${MOST_UNITS} are left out`);
 }
 
 /** Whether there is anything to ask systemctl for. */

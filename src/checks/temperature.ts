@@ -2,10 +2,10 @@
  * What sensors say, where there are any: /sys/class/hwmon, else the thermal zones. A driver may ask its chip over a slow
  * bus, so they are read by libuv, one after the other: never more than one thread waits.
  */
-import type { Check, Meter } from './check.ts';
+import { type Check, type Meter, upToMost } from './check.ts';
 import type { HostFiles } from './files.ts';
 
-const MOST = 64;
+const MOST_SENSORS = 256;
 /** Sensors come and go with modules and devices. */
 const LOOK_AGAIN_MS = 60_000;
 
@@ -39,13 +39,13 @@ function findSensors(host: HostFiles): Sensor[] {
       });
     }
   }
-  if (found.length > 0) return found.slice(0, MOST);
+  if (found.length > 0) return found;
   const ZONES = '/sys/class/thermal';
   for (const zone of host.list(ZONES).sort()) {
     if (!zone.startsWith('thermal_zone')) continue;
     found.push({ path: `${ZONES}/${zone}/temp`, id: zone, name: line(`${ZONES}/${zone}/type`) || zone, location: '' });
   }
-  return found.slice(0, MOST);
+  return found;
 }
 
 export function temperature(host: HostFiles): Check {
@@ -61,7 +61,7 @@ export function temperature(host: HostFiles): Check {
 }
 
 async function askEach(host: HostFiles, sensors: readonly Sensor[], meter: Meter, signal: AbortSignal): Promise<void> {
-  for (const { path, id, name, location } of sensors) {
+  for (const { path, id, name, location } of upToMost(sensors, MOST_SENSORS, 'sensors', meter)) {
     if (signal.aborted) return;
     // One that sleeps, or is gone, says so in many ways (EIO, ENXIO, ENODATA, EAGAIN): it has no temperature now.
     const text = await host.slow(path).catch(() => '');

@@ -76,17 +76,23 @@ export function mayHang(mounts: readonly Mount[]): Mount[] {
 /** True of a mount to which no path leads: another one was mounted over it, or over a directory above it, later. */
 export function hiddenAmong(mounts: readonly Mount[]): (mount: Mount) => boolean {
   const byId = new Map(mounts.map((mount) => [mount.id, mount]));
+  const turns = new Map(mounts.map((mount, turn) => [mount, turn]));
+  const byPlace = Map.groupBy(mounts, ({ mountpoint }) => mountpoint);
   const liesOn = (mount: Mount, other: Mount): boolean => {
     let at: Mount | undefined = mount;
     for (let steps = 0; at && at !== other && steps < mounts.length; steps++) at = byId.get(at.parent);
     return at === other;
   };
+  const covers = (other: Mount, mount: Mount) => turns.get(other)! > turns.get(mount)! && !liesOn(mount, other);
   return (mount) =>
-    mounts.slice(mounts.indexOf(mount) + 1).some((other) => covers(other, mount) && !liesOn(mount, other));
+    upFrom(mount.mountpoint).some((place) => byPlace.get(place)?.some((other) => covers(other, mount)) ?? false);
 }
 
-function covers(mount: Mount, { mountpoint }: Mount): boolean {
-  return mount.mountpoint === '/' || isWithin(mountpoint, mount);
+/** The path, and the directories above it. */
+function upFrom(path: string): string[] {
+  const places = path === '/' ? [] : [path];
+  for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) places.push(path.slice(0, at));
+  return [...places, '/'];
 }
 
 export function isWithin(path: string, { mountpoint }: Mount): boolean {
