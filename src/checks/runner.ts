@@ -9,6 +9,9 @@ export interface CheckStatus {
   name: string;
   runs: number;
   errors: number;
+  /** Runs that came to their ends and found something wrong, or did without a part; and those that found it critical. */
+  warnings: number;
+  criticals: number;
   skipped: number;
   last_seconds: number;
   last_error: string | null;
@@ -20,6 +23,11 @@ export interface CheckStatus {
   /** What was beyond max_series, there twice or too long, and values that are no numbers: they were left out. */
   truncated?: number;
   not_finite?: number;
+}
+
+export function newStatus(name: string): CheckStatus {
+  const counts = { runs: 0, errors: 0, warnings: 0, criticals: 0, skipped: 0 };
+  return { name, ...counts, last_seconds: 0, last_error: null, lacks: null };
 }
 
 /** `check.status`, as Nagios numbers them. */
@@ -64,7 +72,7 @@ export class CheckRunner {
     const attributes = JSON.stringify({ check: name }).slice(1, -1);
     this.#duration = gaugeOf('check.duration', 's', attributes);
     this.#status = gaugeOf('check.status', '1', attributes);
-    this.status = { name, runs: 0, errors: 0, skipped: 0, last_seconds: 0, last_error: null, lacks: null };
+    this.status = newStatus(name);
   }
 
   /**
@@ -123,6 +131,7 @@ export class CheckRunner {
       this.#aborter = new AbortController();
     }
     const went = error !== undefined ? UNKNOWN : status.lacks !== null ? WARNING : OK;
+    if (went === WARNING) status.warnings++;
     const points = this.#meter.take(error === undefined);
     points.push({ ...this.#duration, value: Math.round(status.last_seconds * 1e6) / 1e6 });
     points.push({ ...this.#status, value: went });

@@ -147,7 +147,19 @@ export function statusOf(change: Partial<Status> = {}): Status {
       list: [],
       silences: [],
     },
-    checks: [{ name: 'cpu', runs: 3, errors: 0, skipped: 0, last_seconds: 0.0002, last_error: null, lacks: null }],
+    checks: [
+      {
+        name: 'cpu',
+        runs: 3,
+        errors: 0,
+        warnings: 0,
+        criticals: 0,
+        skipped: 0,
+        last_seconds: 0.0002,
+        last_error: null,
+        lacks: null,
+      },
+    ],
     kafka: {
       cluster: { id: 'kraft-1', changes: 0, before: null, since: null },
       state: 'connected',

@@ -3,10 +3,10 @@
  * it is asked more seldom: from the fifth on at every second interval, then every fourth, at most every eighth.
  */
 import { abortable } from '../../core/abort.ts';
-import type { CheckStatus } from '../runner.ts';
+import { type CheckStatus, newStatus } from '../runner.ts';
 import { openCustom } from './all.ts';
 import { Collector, type Found } from './collector.ts';
-import { type CheckState, type CustomCheck, UNKNOWN, type Verdict } from './custom.ts';
+import { type CheckState, CRITICAL, type CustomCheck, UNKNOWN, type Verdict, WARNING } from './custom.ts';
 import type { CustomCheckConfig } from './options.ts';
 
 const PATIENCE = 5;
@@ -30,7 +30,7 @@ export class CustomRunner {
   constructor(config: CustomCheckConfig) {
     this.#config = config;
     this.#collector = new Collector(config.max_series);
-    this.status = { name: config.name, runs: 0, errors: 0, skipped: 0, last_seconds: 0, last_error: null, lacks: null };
+    this.status = newStatus(config.name);
   }
 
   /** What one run found, with its state and how long it took. Never rejects; null: it was left out. */
@@ -90,6 +90,8 @@ export class CustomRunner {
     this.status.last_seconds = seconds;
     this.status.last_error = failure;
     this.state = verdict.state;
+    if (verdict.state === WARNING) this.status.warnings++;
+    if (verdict.state === CRITICAL) this.status.criticals++;
     this.message = failure ?? verdict.message;
     this.status.state = this.state;
     this.status.message = this.message;

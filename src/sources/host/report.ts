@@ -25,6 +25,18 @@ export function figures(s: HostStatus, to: Figures): void {
     s.checks.map((c) => [c.errors, c.name]),
   );
   to.counter(
+    'check_warnings',
+    'Runs of a check that found something wrong, or did without a part that may not be asked.',
+    ['check'],
+    s.checks.map((c) => [c.warnings, c.name]),
+  );
+  to.counter(
+    'check_criticals',
+    'Runs of a check that found something critical.',
+    ['check'],
+    s.checks.map((c) => [c.criticals, c.name]),
+  );
+  to.counter(
     'check_skipped',
     'Runs that were left out because the one before had not ended.',
     ['check'],
