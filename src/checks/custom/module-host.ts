@@ -3,10 +3,11 @@
  * without a bound, ends it and not the agent. A module is loaded once, and kept.
  */
 import { registerHooks } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { endWithParent } from '../../native.ts';
 import type { CheckDefinition } from './define.ts';
-import type { Measurement, ModuleRan, RunModule } from './module-messages.ts';
+import { faultOf } from './module-fault.ts';
+import { type Measurement, type ModuleRan, monotonic, type RunModule } from './module-messages.ts';
 
 const DEFINE = new URL(import.meta.url.endsWith('.ts') ? './define.ts' : './define.js', import.meta.url);
 
@@ -16,6 +17,10 @@ const exit = process.exit.bind(process);
 
 /** The modules that were asked for. */
 const checks = new Set<string>();
+/** How often they could not be loaded. */
+const failures = new Map<string, number>();
+/** What was loaded last, of them and of what they import. */
+let last: string | null = null;
 
 registerHooks({
   resolve(specifier, context, next) {
@@ -24,6 +29,10 @@ registerHooks({
     const found = next(specifier, context);
     // What the configuration names has `export default`, whatever package it lies in.
     return checks.has(found.url) ? { ...found, format: ownFormat(found.url) } : found;
+  },
+  load(url, context, next) {
+    last = url;
+    return next(url, context);
   },
 });
 endWithParent();
@@ -45,8 +54,7 @@ async function run({ id, path, options, most, until }: RunModule): Promise<Modul
       else ran.measurements.push([how, String(name), Number(value), texts(attributes), String(unit)]);
     };
   try {
-    checks.add(pathToFileURL(path).href);
-    const { default: check } = (await import(pathToFileURL(path).href)) as { default?: CheckDefinition };
+    const { default: check } = await load(path);
     if (typeof check?.run !== 'function') throw new Error(`${path} has no default export of defineCheck({ run })`);
     await check.run({
       gauge: take('gauge'),
@@ -58,29 +66,35 @@ async function run({ id, path, options, most, until }: RunModule): Promise<Modul
         ran.message = message === undefined ? null : String(message).slice(0, 1000);
       },
       options,
-      signal: AbortSignal.timeout(Math.max(1, Math.round(until - Date.now()))),
+      signal: AbortSignal.timeout(Math.max(1, until - monotonic())),
     });
   } catch (error) {
-    ran.error = said(error, path);
+    ran.error = await faultOf(error, path, last);
   }
   return ran;
 }
 
+/** What threw while it was loaded would do so for ever: it is loaded anew for the next run, under another URL. */
+async function load(path: string): Promise<{ default?: CheckDefinition }> {
+  const plain = pathToFileURL(path).href;
+  const failed = failures.get(plain) ?? 0;
+  const url = failed === 0 ? plain : `${plain}?${failed}`;
+  checks.add(url);
+  try {
+    return await import(url);
+  } catch (error) {
+    failures.set(plain, failed + 1);
+    checks.delete(url);
+    throw error;
+  }
+}
+
 function ownFormat(url: string): 'module' | 'module-typescript' | 'commonjs' {
-  if (/\.c[jt]s$/.test(url)) return 'commonjs';
-  return /\.m?ts$/.test(url) ? 'module-typescript' : 'module';
+  const { pathname } = new URL(url);
+  if (/\.c[jt]s$/.test(pathname)) return 'commonjs';
+  return /\.m?ts$/.test(pathname) ? 'module-typescript' : 'module';
 }
 
 function texts(attributes: Record<string, unknown>): Record<string, string> {
   return Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, String(value)]));
-}
-
-/** `file:line: what`, where the stack knows. */
-function said(error: unknown, path: string): string {
-  if (!(error instanceof Error)) return `${path}: throws ${String(error)}`;
-  const stack = error.stack ?? '';
-  const url = pathToFileURL(path).href;
-  const place = stack.split('\n').find((line) => line.includes(url) || line.includes(path));
-  const line = place && /:(\d+)(?::\d+)?\)?$/.exec(place.trim())?.[1];
-  return `${line === undefined ? path : `${place!.includes(url) ? fileURLToPath(url) : path}:${line}`}: ${error.message}`;
 }

@@ -6,8 +6,13 @@ export interface RunModule {
   options: Record<string, unknown>;
   /** Measurements that are taken of a run. */
   most: number;
-  /** When its signal aborts, milliseconds since the epoch: the process may have to be started first. */
+  /** When its signal aborts, by `monotonic`: the process may have to be started first. */
   until: number;
+}
+
+/** Milliseconds of the clock that nobody sets, the same in all processes of a machine. */
+export function monotonic(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n);
 }
 
 export type Measurement = [

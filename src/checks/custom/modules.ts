@@ -9,7 +9,7 @@ import { endGroup, guardGroup } from '../../native/groups.ts';
 import { adoptOrphans, endMarked, newMark } from '../../native/orphans.ts';
 import { goesFirst, memoryOf } from '../../native/processes.ts';
 import type { CustomCheck, Verdict } from './custom.ts';
-import { isRan, type ModuleRan, type RunModule } from './module-messages.ts';
+import { isRan, type ModuleRan, monotonic, type RunModule } from './module-messages.ts';
 import { observe } from './observations.ts';
 import type { CustomCheckConfig } from './options.ts';
 import { needRunnable } from './runnable.ts';
@@ -43,7 +43,7 @@ class ModuleProcess {
 
   /** Where another one ended the process it is asked once more, by itself: so the fault stays with whose it is. */
   async run(order: Omit<RunModule, 'id' | 'until'>, signal: AbortSignal, deadline_ms: number): Promise<ModuleRan> {
-    const until = Date.now() + deadline_ms * OWN_TIME;
+    const until = monotonic() + Math.round(deadline_ms * OWN_TIME);
     const ask = () => this.#ask({ ...order, until }, signal);
     try {
       return await ask();

@@ -240,7 +240,18 @@ test('module: TypeScript, own options, kept between runs; throws, does not compi
       DEADLINE,
     ],
     ['compile.ts', 'const x = ;\nexport default 1', /compile\.ts:1: Expression expected/, DEADLINE],
+    ['compile.js', 'export const x = 1;\nconst y = ;\n', /compile\.js:2: Unexpected token ';'/, DEADLINE],
+    ['twice.js', 'let x;\n\nlet x;\nexport default 1', /twice\.js:3: Identifier 'x' has already/, DEADLINE],
+    ['compile.cjs', 'const x = 1;\nconst y = ;\n', /compile\.cjs:2: Unexpected token ';'/, DEADLINE],
+    ['imports.js', "import './compile.js';\nexport default 1", /\/compile\.js:2: Unexpected token ';'/, DEADLINE],
+    [
+      'asks.js',
+      "\nimport 'nobody-has-it';\nexport default 1",
+      /asks\.js: Cannot find package 'nobody-has-it'/,
+      DEADLINE,
+    ],
     ['none.js', 'export const x = 1', /none\.js has no default export of defineCheck/, DEADLINE],
+    ['wants.js', "\nimport { no } from './none.js';\nexport default no", /wants\.js:2: .*'no'/, DEADLINE],
     ['never.js', `${head}export default defineCheck({ run: () => new Promise(() => {}) })`, /no end after/, 500],
     ['loop.js', `${head}export default defineCheck({ run() { for (;;); } })`, /no end after/, 500],
     [
@@ -261,6 +272,12 @@ test('module: TypeScript, own options, kept between runs; throws, does not compi
     assert.match(wrong.status.last_error ?? '', said, name);
     assert.equal(wrong.state, 3);
   }
+  // What could not be loaded is loaded anew.
+  const late = await runner(t, { type: 'module', path: file('late.js', "throw new Error('not yet');") });
+  await late.run(10_000);
+  assert.match(late.status.last_error ?? '', /late\.js:1: not yet/);
+  file('late.js', "export default { run({ gauge }) { gauge('a', 7); } }");
+  assert.deepEqual(named(await late.run(DEADLINE)), [['a', 7]]);
   // The process is another by now, and the first check goes on in it.
   assert.equal(named(await check.run(10_000))[0]![1], 3);
 });

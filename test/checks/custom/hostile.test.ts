@@ -206,6 +206,17 @@ test('openmetrics: up says so whatever is wrong, half an answer is none, and no 
   assert.equal(check.status.truncated, 2);
 });
 
+test('openmetrics: of a million series those beyond the limit are left out, and counted', async (t) => {
+  const [many, most] = [1_000_000, 1000];
+  const text = Array.from({ length: many }, (_, i) => `n${i} 1\n`).join('');
+  const url = await server(t, (_, response) => response.end(text));
+  const check = await runner(t, { type: 'openmetrics', url, max_series: most });
+  // However busy the machine is.
+  const found = named(await check.run(60_000));
+  assert.deepEqual(found.at(-1), ['up', 1]);
+  assert.deepEqual([found.length - 1, check.status.truncated], [most, many - most]);
+});
+
 test('http: what is sent goes to the place that is configured only; no body is waited for where none is looked at', async (t) => {
   const seen: string[] = [];
   const other = await server(t, async (request, response) => {
