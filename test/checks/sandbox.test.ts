@@ -44,6 +44,7 @@ test('within the sandbox of the unit every check says what it can, and what it l
   assert.match(went.processes!.lacks ?? '', /CAP_SYS_PTRACE/);
   const lacking = Object.keys(went).filter((name) => went[name]!.lacks !== null);
   assert.deepEqual(lacking, ['processes', 'clock']);
+  assert.ok(['exec', 'module', 'openmetrics', 'http', 'tcp', 'textfile'].every((name) => went[name]));
   for (const name of ['cpu', 'memory', 'disk', 'filesystem', 'network', 'sockets', 'processes', 'paging']) {
     // Beside how it went.
     assert.ok(went[name]!.points > 2, `${name} says nothing`);

@@ -4,14 +4,13 @@
  * a root that is there (as test/booted.test.ts has it).
  */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 // @ts-expect-error a script, without types
 import { buildDeb } from '../../scripts/build-deb.mjs';
 import type { Status } from '../../src/report/shape.ts';
-import { cannotProve, copyDebian, NSPAWN_ENV, ROOT, run } from './debian.ts';
+import { bootDebian, cannotProve, ROOT, run } from './debian.ts';
 
 const OLDER = '0.0.9';
 const MAX_EXPOSURE = 2.0;
@@ -44,16 +43,6 @@ ExecStart=/usr/lib/runnel/bin/node --import /root/hang.mjs /usr/lib/runnel/bin/r
 `;
 const HANGS = `process.on('SIGUSR2', () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));`;
 
-const UNIT = `[Service]
-Type=oneshot
-WorkingDirectory=/root
-Environment=HOME=/root
-ExecStart=-/bin/sh -xc '. /root/packages.sh > /root/said 2>&1; echo done > /root/done'
-ExecStopPost=-/bin/sh -c 'journalctl --no-pager -u runnel > /root/journal; systemctl exit'
-[Install]
-WantedBy=multi-user.target
-`;
-
 export function provePackages(): string {
   const why = cannotProve('dpkg-deb');
   if (why) return `packages: NOT PROVEN: ${why}`;
@@ -66,29 +55,20 @@ export function provePackages(): string {
 }
 
 function boot(dir: string): string {
-  const root = join(dir, 'root');
-  copyDebian(root);
-  const at = (...names: string[]) => join(root, 'root', ...names);
-  readsLess(buildDeb({ to: dir, fast: true, version: OLDER }), at('old.deb'));
-  fs.renameSync(buildDeb({ to: dir, fast: true }), at('new.deb'));
-  fs.copyFileSync(process.execPath, at('node'));
-  fs.chmodSync(at('node'), 0o755);
-  fs.copyFileSync(join(import.meta.dirname, 'packages.sh'), at('packages.sh'));
-  fs.writeFileSync(at('traffic.mjs'), TRAFFIC);
-  fs.writeFileSync(at('hang.conf'), HANG);
-  // Where the unit lets the agent read.
-  fs.writeFileSync(at('hang.mjs'), HANGS);
-  fs.writeFileSync(join(root, 'etc/systemd/system/proof.service'), UNIT);
-  const wants = join(root, 'etc/systemd/system/multi-user.target.wants');
-  fs.mkdirSync(wants, { recursive: true });
-  fs.symlinkSync('../proof.service', join(wants, 'proof.service'));
-
-  const how = ['--boot', '--register=no', '--keep-unit', '--private-network', '--console=pipe', '--directory', root];
-  const booted = spawnSync('systemd-nspawn', how, { env: NSPAWN_ENV, encoding: 'utf8', timeout: 600_000 });
-  const read = (name: string) =>
-    fs.existsSync(at(name)) ? fs.readFileSync(at(name), 'utf8').trim() : `there is no ${name}`;
-  const all = () => [booted.stdout, booted.stderr, read('said'), read('journal')].join('\n');
-  assert.equal(read('done'), 'done', all());
+  const { read, all } = bootDebian({
+    dir,
+    script: fs.readFileSync(join(import.meta.dirname, 'packages.sh'), 'utf8'),
+    prepare(at) {
+      readsLess(buildDeb({ to: dir, fast: true, version: OLDER }), at('old.deb'));
+      fs.renameSync(buildDeb({ to: dir, fast: true }), at('new.deb'));
+      fs.copyFileSync(process.execPath, at('node'));
+      fs.chmodSync(at('node'), 0o755);
+      fs.writeFileSync(at('traffic.mjs'), TRAFFIC);
+      fs.writeFileSync(at('hang.conf'), HANG);
+      // Where the unit lets the agent read.
+      fs.writeFileSync(at('hang.mjs'), HANGS);
+    },
+  });
   try {
     return judge((name) => read(join('answers', name)));
   } catch (error) {

@@ -1,9 +1,18 @@
 /**
- * `node sandboxed.ts [real]`: runs every check twice, takes an inventory, and prints how each went. Without `real` it first
- * puts on itself what systemd puts on the agent: system calls that answer EPERM.
+ * `node sandboxed.ts [real]`: runs every check twice, and one of each type of the configuration, takes an inventory, and
+ * prints how each went. Without `real` it first puts on itself what systemd puts on the agent: system calls that answer EPERM.
  */
 
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { availableChecks, isOn } from '../../src/checks/all.ts';
+import type { CustomCheckConfig } from '../../src/checks/custom/options.ts';
+import { CustomRunner } from '../../src/checks/custom/runner.ts';
 import { HostFiles } from '../../src/checks/files.ts';
 import { takeInventory } from '../../src/checks/inventory.ts';
 import { CheckRunner } from '../../src/checks/runner.ts';
@@ -63,6 +72,42 @@ function deny(numbers: readonly number[]): void {
   if (seccomp(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program) !== 0) throw new Error('seccomp is refused here');
 }
 
+/** Those of the configuration, each of its type; what they find critical is an error, too. */
+async function runCustom() {
+  const server = createServer(({ url }, response) => response.end(url === '/nginx' ? NGINX : 'a 1\n')).listen(
+    0,
+    '127.0.0.1',
+  );
+  await once(server, 'listening');
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `http://${address}/`;
+  const dir = await mkdtemp(join(tmpdir(), 'runnel-sandboxed-'));
+  writeFileSync(join(dir, 'a.prom'), 'a 1\n');
+  const config = join(import.meta.dirname, '../../config/checks/nginx.js');
+  const checks = [
+    { type: 'exec', command: ['/bin/sh', '-c', 'echo "OK|a=1"'], parse: 'nagios' },
+    { type: 'module', path: config, options: { url: `${url}nginx` } },
+    { type: 'openmetrics', url },
+    { type: 'http', url },
+    { type: 'tcp', address },
+    { type: 'textfile', path: join(dir, '*.prom') },
+  ];
+  const found: [string, { points: number; error: string | null; lacks: null }][] = [];
+  for (const check of checks) {
+    const common = { name: check.type, timeout: 10_000, max_series: 100, tags: {}, expect: { status: [] } };
+    const runner = new CustomRunner({ ...common, ...check } as unknown as CustomCheckConfig);
+    const { length = 0 } = (await runner.run(10_000)) ?? [];
+    found.push([check.type, { points: length, error: runner.state === 0 ? null : runner.message, lacks: null }]);
+    await runner.close();
+  }
+  server.close();
+  await rm(dir, { recursive: true });
+  return found;
+}
+
+/** As its stub_status has it. */
+const NGINX = 'Active connections: 1 \nserver accepts handled requests\n 3 3 5 \nReading: 0 Writing: 1 Waiting: 0 \n';
+
 if (process.argv[2] !== 'real') deny(Object.values(DENIED[process.arch as keyof typeof DENIED]));
 const settings = {
   cpu_per_core: true,
@@ -79,5 +124,6 @@ for (const [name, check] of await availableChecks(host, settings)) {
   const { length } = await runner.run(10_000);
   went[name] = { points: length, error: runner.status.last_error, lacks: runner.status.lacks };
 }
+for (const [name, { error, lacks, points }] of await runCustom()) went[name] = { points, error, lacks };
 const inventory = await takeInventory(new AbortController().signal);
 process.stdout.write(JSON.stringify({ uid: process.getuid!(), went, kernel: inventory.os.kernel }));
