@@ -67,7 +67,7 @@ while (sent < total) {
   }
 }
 // What the headers lead to is kept until here: else it would be collected while it is sent.
-if (all.length !== offset) throw new Error('what was sent is not what there was');
+if (all.length !== offset || vectors.length !== DATAGRAMS * 16) throw new Error('what was sent is not what there was');
 process.stdout.write(
   JSON.stringify({ sent, lines: sent * LINES, seconds: (performance.now() - began) / 1000, cpu: process.cpuUsage() }),
 );
