@@ -2,7 +2,7 @@
  * Texts by number, and the number of a text: as bytes in one stretch of memory, for there are many, and they stay.
  *
  *   bytes   key | key | hole | key ...   UTF-8; each begins at a multiple of 4
- *   slots   number + 1, 0: free          open addressing by hash, at most half full
+ *   slots   number + 1, 0: free          open addressing by hash, at most MOST_TAKEN of them are taken
  *
  * `look` finds a text; where it is not there, `put` keeps the one that was looked for last. What is removed leaves a hole,
  * until holes are half of it. The bytes grow where they are, within addresses that are reserved for them: there is no
@@ -16,6 +16,7 @@ const STEP_BYTES = 256 * 1024;
 /** Addresses a text, on average: with more the bytes move to others. They cost nothing. */
 const RESERVED_BYTES = 512;
 const FIRST_SLOTS = 64;
+const MOST_TAKEN = 0.8;
 const PRIME = 2 ** 31 - 1;
 
 export class Keys {
@@ -71,7 +72,7 @@ export class Keys {
     this.#hashes[number] = this.#lookedHash;
     this.#used += room;
     this.size++;
-    if (this.size * 2 > this.#slots.length) this.#rehash(this.#slots.length * 2);
+    if (this.size > this.#slots.length * MOST_TAKEN) this.#rehash(this.#slots.length * 2);
     else this.#slots[this.#slotOf(this.#lookedHash)] = number + 1;
   }
 

@@ -5,8 +5,9 @@
  *   \__/                         \__/               \__/    these three are the spelling
  *
  * A spelling leads by a hash table (open addressing, linear probing) to the number of its series:
- *   slot, 16 bytes: hash u32 (0: free) | address of the key u32 | name length u16, tags length u16 | kind << 28 + series
- *   key: name, padded to 8 bytes, then tags; 8 bytes before it: the origin, as the same spelling from another is another
+ *   slot, 16 bytes: fingerprint u64 (its low half 0: free) | name length u16, tags length u16 | kind << 28 + series
+ * The fingerprint is of name, tags and origin, as the same spelling from another is another. The spelling itself is not
+ * kept: of two with the same lengths and kind, whoever chooses them, both halves of it are the same once in 2^60.
  * counters  sums[series] += value / rate        gauges  sums[series] = value        all  samples[series] += 1
  * histograms and timers go to the list of entries (series, value, weight), which JavaScript drains into sketches.
  * Set members, and counters and gauges with a time of their own, are given back with the number of their series.
@@ -32,6 +33,8 @@ const SET: u32 = 4;
 const MAX_VALUES: u32 = 512;
 /** Name and tags together; longer spellings are never known. */
 const LONGEST_SPELLING: u32 = 4096;
+/** Of one half: as many as the longest spelling has with its name padded, and the number. */
+const SECRETS: u32 = LONGEST_SPELLING + 16;
 
 /** Exact in f64: dividing by one of them rounds once, as reading the number digit by digit exactly would. */
 const POWERS: StaticArray<f64> = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
@@ -40,9 +43,10 @@ let table: usize = 0;
 /** The last slot, and where in a hash the number of the first one to look at begins. */
 let mask: u32 = 0;
 let shift: u32 = 0;
-/** LONGEST_SPELLING + 16 random bytes, and a random odd number. */
+/** Random bytes for each half of a fingerprint, and a random odd number. */
 let secrets: usize = 0;
-let multiplier: u64 = 0;
+let lowMultiplier: u64 = 0;
+let highMultiplier: u64 = 0;
 let origin: u32 = 0;
 let signedGauges = true;
 let entrySeries: usize = 0;
@@ -66,7 +70,8 @@ export function configure(resultAt: usize, valuesAt: usize, seriesAt: usize, val
   entryWeight = weightAt;
   entryLimit = limit;
   secrets = secretsAt;
-  multiplier = load<u64>(secretsAt + LONGEST_SPELLING + 8) | 1;
+  lowMultiplier = load<u64>(secretsAt + SECRETS - 8) | 1;
+  highMultiplier = load<u64>(secretsAt + 2 * SECRETS - 8) | 1;
 }
 
 export function setTable(tableAt: usize, slots: u32): void {
@@ -86,30 +91,34 @@ export function clearEntries(): void {
 }
 
 @inline
-function term(word: u64, secret: u64): u64 {
-  return <u64>(<u32>word + <u32>secret) * <u64>(<u32>(word >> 32) + <u32>(secret >> 32));
+function term(word: u64, secret: usize): u64 {
+  const key = load<u64>(secret);
+  return <u64>(<u32>word + <u32>key) * <u64>(<u32>(word >> 32) + <u32>(key >> 32));
 }
 
 /**
- * NH, of UMAC (RFC 4418, 5.2): whatever names somebody chooses, two collide once in 2^32 while he does not know the secrets
- * (8 bytes each from `secret` on). No step waits for the one before.
+ * NH, of UMAC (RFC 4418, 5.2), twice, with secrets of their own: whatever names somebody chooses, a pair collides in one of
+ * them once in 2^32 while he does not know the secrets (8 bytes each from `secret` on). No step waits for the one before.
  */
+let low: u64 = 0;
+let high: u64 = 0;
 @inline
-function sum(start: u64, at: usize, length: u32, secret: usize): u64 {
-  let h = start;
+function sum(at: usize, length: u32, secret: usize): void {
+  let first: u64 = 0;
+  let second: u64 = 0;
   let i: u32 = 0;
-  for (; i + 8 <= length; i += 8) h += term(load<u64>(at + i), load<u64>(secret + i));
-  if (i < length) h += term(load<u64>(at + i) & (((<u64>1) << ((length - i) << 3)) - 1), load<u64>(secret + i));
-  return h;
-}
-
-@inline
-function same(a: usize, b: usize, length: u32): bool {
-  let i: u32 = 0;
-  for (; i + 16 <= length; i += 16) if (v128.any_true(v128.xor(v128.load(a + i), v128.load(b + i)))) return false;
-  for (; i + 8 <= length; i += 8) if (load<u64>(a + i) != load<u64>(b + i)) return false;
-  if (i < length) return ((load<u64>(a + i) ^ load<u64>(b + i)) & (((<u64>1) << ((length - i) << 3)) - 1)) == 0;
-  return true;
+  for (; i + 8 <= length; i += 8) {
+    const word = load<u64>(at + i);
+    first += term(word, secret + i);
+    second += term(word, secret + SECRETS + i);
+  }
+  if (i < length) {
+    const word = load<u64>(at + i) & (((<u64>1) << ((length - i) << 3)) - 1);
+    first += term(word, secret + i);
+    second += term(word, secret + SECRETS + i);
+  }
+  low += first;
+  high += second;
 }
 
 /** The address after the number at `at`; `at` itself when it is none that can be read exactly here. In `parsed`: the number. */
@@ -284,33 +293,31 @@ export function accumulate(from: usize, to: usize, sums: usize, samplesAt: usize
 
     // The spelling.
     const nameLength = <u32>(firstColon - line);
-    const padded = (nameLength + 7) & ~7;
-    let hash: u32 = 1;
     const lengths = nameLength | (tagsLength << 16);
+    let print: u64 = 0;
     let series: u32 = u32.MAX_VALUE;
     const short = nameLength + tagsLength <= LONGEST_SPELLING;
     if (short) {
-      const start = sum(<u64>kind + (<u64>origin << 8), line, nameLength, secrets);
-      // Multiply-shift: the first bits of the product are as good.
-      hash = <u32>((sum(start, tagsAt, tagsLength, secrets + padded) * multiplier) >> 32) | 1;
+      low = <u64>kind + (<u64>origin << 8);
+      high = low;
+      sum(line, nameLength, secrets);
+      sum(tagsAt, tagsLength, secrets + ((nameLength + 7) & ~7));
+      // Multiply-shift: the first bits of a product are as good.
+      print = ((low * lowMultiplier) >> 32) | 1 | ((high * highMultiplier) & 0xffffffff00000000);
     }
-    for (let k = hash >> shift; short; k = (k + 1) & mask) {
+    for (let k = <u32>print >> shift; short; k = (k + 1) & mask) {
       const slot = table + ((<usize>k) << 4);
-      const found = load<u32>(slot);
-      if (found == 0) break;
-      if (found != hash || load<u32>(slot, 8) != lengths) continue;
+      const found = load<u64>(slot);
+      if (<u32>found == 0) break;
       const target = load<u32>(slot, 12);
-      const key = <usize>load<u32>(slot, 4);
-      if (target >> 28 != kind || load<u32>(key - 8) != origin || !same(key, line, nameLength) || !same(key + padded, tagsAt, tagsLength)) continue;
+      if (found != print || load<u32>(slot, 8) != lengths || target >> 28 != kind) continue;
       series = target & 0x0fffffff;
       break;
     }
     if (series == u32.MAX_VALUE) {
       stop(UNKNOWN, next, lines, samples);
-      store<u32>(result, hash, 20);
-      store<u32>(result, nameLength, 24);
-      store<u32>(result, <u32>tagsAt, 28);
-      store<u32>(result, tagsLength, 32);
+      store<u64>(result, print, 24);
+      store<u32>(result, lengths, 32);
       store<u32>(result, kind, 36);
       return line;
     }

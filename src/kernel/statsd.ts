@@ -2,11 +2,11 @@
  * The StatsD kernel and its memory. It belongs to one worker; the size follows from the most series it may hold, and
  * pages that are not used cost nothing.
  *
- *   page 0         | arena     | columns, twice | entries | table of spellings | keys
- *   result, values | datagrams | sums, samples  |         |                    |
+ *   page 0         | arena     | columns, twice | entries | table of spellings
+ *   result, values | datagrams | sums, samples  |         |
  *
  * Columns come twice: while one pair is written out, the next window is counted in the other.
- * Keys and table are a cache: when either is full, both are emptied, and spellings are learned again.
+ * The table is a cache: when it is full it is emptied, and spellings are learned again.
  */
 import { readFileSync } from 'node:fs';
 import { release } from '../core/free.ts';
@@ -32,16 +32,14 @@ const RESULT_AT = 32_768;
 const VALUES_AT = 40_960;
 /** Random bytes for hashes, so that nobody can choose names that collide. */
 const SECRETS_AT = 49_152;
-const SECRETS = 4096 + 16;
+const SECRETS = 2 * (4096 + 16);
 const MAX_VALUES = 512;
 const ARENA_AT = 65_536;
 const FIRST_SLOTS = 4096;
-/** Longer spellings are not kept: a few of them would take the place of all others. */
-const LONGEST_SPELLING = 4096;
-/** Bytes of keys that a spelling may take on average before the cache counts as full. */
-const KEY_BYTES = 128;
-/** Before each key, so that it begins at a multiple of eight. */
-const ORIGIN_BYTES = 8;
+/** Of the slots so many may be taken: then one that is known is found in the third, on average. */
+const MOST_TAKEN = 0.8;
+/** A series may come in so many spellings, on average, before the cache counts as full. */
+const SPELLINGS = 2;
 const PAGE = 65_536;
 
 interface Exports {
@@ -73,20 +71,16 @@ export class StatsdKernel {
   readonly entrySeries: Uint32Array;
   readonly entryValue: Float64Array;
   readonly entryWeight: Float64Array;
-  /** why, end of line, lines, samples, entries; UNKNOWN: hash, name length, tags at, tags length, kind; MEMBER: series, from, to; TIMED: series, values. */
+  /** why, end of line, lines, samples, entries; UNKNOWN, from the sixth on: fingerprint, lengths, kind; MEMBER: series, from, to; TIMED: series, values. */
   readonly result: Uint32Array;
   /** TIMED: the line's values. */
   readonly values: Float64Array;
-  #origin = 0;
   readonly #exports: Exports;
   readonly #words: Uint32Array;
   readonly #tableAt: number;
   readonly #maxSlots: number;
-  readonly #keysAt: number;
-  readonly #keysEnd: number;
   #slots: number;
   #spellings = 0;
-  #keyAt: number;
 
   /**
    * For series 0 ... `series` - 1, and `counted` more whose samples are only counted; the first `arenaBytes` after page 0
@@ -105,10 +99,8 @@ export class StatsdKernel {
     const seriesAt = reserve(MAX_ENTRIES * 4);
     const valueAt = reserve(MAX_ENTRIES * 8);
     const weightAt = reserve(MAX_ENTRIES * 8);
-    this.#maxSlots = Math.max(FIRST_SLOTS, 2 ** Math.ceil(Math.log2(series * 4)));
+    this.#maxSlots = Math.max(FIRST_SLOTS, 2 ** Math.ceil(Math.log2((series * SPELLINGS) / MOST_TAKEN)));
     this.#tableAt = reserve(this.#maxSlots * 16);
-    this.#keysAt = reserve((this.#maxSlots / 2) * KEY_BYTES + PAGE * 2);
-    this.#keysEnd = at;
     const pages = Math.ceil(at / PAGE) + 1;
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     const buffer = this.memory.buffer;
@@ -130,7 +122,6 @@ export class StatsdKernel {
     for (let at = SECRETS_AT; at < SECRETS_AT + SECRETS; at += 4) this.#words[at / 4] = Math.random() * 2 ** 32;
     this.#exports.configure(RESULT_AT, VALUES_AT, seriesAt, valueAt, weightAt, MAX_ENTRIES, series, SECRETS_AT);
     this.#slots = FIRST_SLOTS;
-    this.#keyAt = this.#keysAt;
     this.#exports.setTable(this.#tableAt, this.#slots);
   }
 
@@ -141,7 +132,6 @@ export class StatsdKernel {
 
   /** Spellings of another origin are others: from now on it is this one. `steps`: gauges with a sign are given back. */
   comesFrom(origin: number, steps: boolean): void {
-    this.#origin = origin;
     this.#exports.comesFrom(origin, steps);
   }
 
@@ -160,20 +150,13 @@ export class StatsdKernel {
     this.#exports.clearEntries();
   }
 
-  /** After UNKNOWN: the spelling of the line at `line` leads to `series` from now on. False: it is too long to be kept. */
-  learn(line: number, series: number): boolean {
-    const [, , , , , hash, nameLength, tagsAt, tagsLength, kind] = this.result as unknown as number[];
-    if (nameLength! + tagsLength! > LONGEST_SPELLING) return false;
-    const padded = (nameLength! + 7) & ~7;
-    const size = (ORIGIN_BYTES + padded + tagsLength! + 8 + 7) & ~7;
-    if (this.#spellings >= this.#maxSlots / 2 || this.#keyAt + size + 16 > this.#keysEnd) this.forget();
-    else if (this.#spellings >= this.#slots / 2) this.#grow();
-    const key = this.#keyAt + ORIGIN_BYTES;
-    this.bytes.writeUInt32LE(this.#origin, this.#keyAt);
-    this.bytes.copyWithin(key, line, line + nameLength!);
-    this.bytes.copyWithin(key + padded, tagsAt!, tagsAt! + tagsLength!);
-    this.#insert(hash!, key, nameLength! | (tagsLength! << 16), ((kind! << 28) | series) >>> 0);
-    this.#keyAt += size;
+  /** After UNKNOWN: the spelling of that line leads to `series` from now on. False: it is too long to be known. */
+  learn(series: number): boolean {
+    const [, , , , , , low, high, lengths, kind] = this.result as unknown as number[];
+    if (low === 0) return false;
+    if (this.#spellings >= this.#maxSlots * MOST_TAKEN) this.forget();
+    else if (this.#spellings >= this.#slots * MOST_TAKEN) this.#grow();
+    this.#insert(low!, high!, lengths!, ((kind! << 28) | series) >>> 0);
     this.#spellings++;
     return true;
   }
@@ -181,16 +164,15 @@ export class StatsdKernel {
   /** Every spelling is unknown again. */
   forget(): void {
     this.bytes.fill(0, this.#tableAt, this.#tableAt + this.#slots * 16);
-    this.#keyAt = this.#keysAt;
     this.#spellings = 0;
   }
 
-  #insert(hash: number, key: number, lengths: number, target: number): void {
-    let slot = hash >>> (Math.clz32(this.#slots) + 1);
+  #insert(low: number, high: number, lengths: number, target: number): void {
+    let slot = low >>> (Math.clz32(this.#slots) + 1);
     const base = this.#tableAt / 4;
     while (this.#words[base + slot * 4] !== 0) slot = (slot + 1) & (this.#slots - 1);
-    this.#words[base + slot * 4] = hash;
-    this.#words[base + slot * 4 + 1] = key;
+    this.#words[base + slot * 4] = low;
+    this.#words[base + slot * 4 + 1] = high;
     this.#words[base + slot * 4 + 2] = lengths;
     this.#words[base + slot * 4 + 3] = target;
   }

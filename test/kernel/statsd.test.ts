@@ -112,7 +112,7 @@ function byKernel(kernel: StatsdKernel, lines: Buffer): Figures & { rejected: nu
       assert.equal(parsed.kind, 'metric', `the kernel takes ${line}, the grammar does not`);
       if (parsed.kind !== 'metric') continue;
       if (!names.includes(key(parsed))) names.push(key(parsed));
-      kernel.learn(p, names.indexOf(key(parsed)));
+      kernel.learn(names.indexOf(key(parsed)));
       continue;
     }
     if (why === TIMED) {
@@ -224,9 +224,38 @@ test('more spellings than the table has room for are learned again', () => {
     const length = kernel.bytes.write(`name.of.a.metric.${i}:1|c|#env:prod`, kernel.arenaAt);
     let at = kernel.accumulate(kernel.arenaAt, kernel.arenaAt + length, columns);
     assert.equal(kernel.result[0], UNKNOWN);
-    kernel.learn(at, i % 100);
+    kernel.learn(i % 100);
     at = kernel.accumulate(at, kernel.arenaAt + length, columns);
     assert.equal(at, kernel.arenaAt + length);
   }
   assert.deepEqual([...columns.sums.subarray(0, 100)], Array(100).fill(100));
+});
+
+test('spellings that differ in anything lead each to a series of its own', () => {
+  const kernel = new StatsdKernel(10_000, 0, 65_536);
+  const columns = kernel.columns[0];
+  const lines = ['a:1|c|#b', 'a\0:1|c|#b', 'a:1|c|#b\0', 'a:1|g|#b', 'a:1|c', 'ab:1|c', 'b:1|c|#a', '\0a:1|c|#b'];
+  // So many that the table has grown, and is almost full.
+  for (let i = 0; i < 2500; i++) lines.push(`name.of.a.metric.${i}:1|c|#env:prod`);
+  const origins = [0, 1, 2 ** 24 - 1];
+  const each = (take: (at: number, end: number, series: number, line: string) => void) => {
+    for (const [n, origin] of origins.entries()) {
+      kernel.comesFrom(origin, false);
+      for (const [i, line] of lines.entries()) {
+        const end = kernel.arenaAt + kernel.bytes.write(line, kernel.arenaAt);
+        take(kernel.accumulate(kernel.arenaAt, end, columns), end, n * lines.length + i, line);
+      }
+    }
+  };
+  each((at, _, series, line) => {
+    assert.equal(at, kernel.arenaAt, `${JSON.stringify(line)} is taken for another`);
+    assert.equal(kernel.result[0], UNKNOWN);
+    kernel.learn(series);
+  });
+  each((at, end) => assert.equal(at, end));
+  each((at, end) => assert.equal(at, end));
+  assert.deepEqual(
+    [...columns.samples.subarray(0, origins.length * lines.length + 1)].join(''),
+    `${'2'.repeat(origins.length * lines.length)}0`,
+  );
 });
