@@ -31,17 +31,15 @@ import type { SavedWindows } from '../kafka/send/saved-windows.ts';
 import { NOTHING_SENT } from '../kafka/send/status.ts';
 import type { ExactlyOnce } from '../kafka/transactions/exactly-once.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { log } from '../log.ts';
 import { compress } from '../records/codecs.ts';
 import { partitionFor } from '../records/murmur2.ts';
 import type { Codec } from '../records/record-batch.ts';
-import { type DrainOptions, drain, type SpoolIdentity } from '../spool/drain.ts';
 import { durableLog } from '../spool/durable-log.ts';
 import { durableOutlet } from '../spool/durable-outlet.ts';
 import { SpoolOutlet } from '../spool/outlet.ts';
-import type { SpoolPartition } from '../spool/partition.ts';
 import type { Spools } from '../spool/spools.ts';
 import { Behind } from './behind.ts';
+import { Drains } from './drains.ts';
 import { Senders, type TopicSent } from './senders.ts';
 
 /** Packed bytes at which a block is sealed, by codec: measured, in CPU a line. */
@@ -91,13 +89,7 @@ export class Delivery {
   /** Topics that were asked for: one that is not there has no sender yet, and a problem to tell. */
   readonly #asked = new Set<string>();
   readonly #senders: Senders;
-  /** Resolves when what the spool held of a topic at the start has been acknowledged. */
-  readonly #backlogs = new Map<string, Promise<void>>();
-  /** Partitions of spools that are being drained. */
-  readonly #drainedFrom = new Set<SpoolPartition>();
-  readonly #drains: Promise<void>[] = [];
-  /** Why they ended though the agent goes on, by topic. */
-  readonly #ended = new Map<string, string>();
+  readonly #drains: Drains;
   /** Of what is chained, from the first use on. */
   #chained: { opened: Promise<ExactlyOnce>; transactions: ExactlyOnce | null } | null = null;
   readonly #stop = new AbortController();
@@ -106,9 +98,22 @@ export class Delivery {
     this.#p = parts;
     this.#reserve();
     this.#senders = new Senders(parts.windows, new DeadLetters(parts.config.data_dir), this.#stop.signal);
+    this.#drains = new Drains({
+      signal: this.#stop.signal,
+      senders: this.#senders,
+      packing: () => {
+        const { compression: codec, compression_level: level } = this.#p.config.kafka;
+        return { codec, level, blockBytes: BLOCK_BYTES[codec] };
+      },
+      count: (client, topic) => this.#count(client, topic),
+      ready: (topic) => this.known(topic, this.#stop.signal),
+      exactlyOnce: parts.exactlyOnce,
+      chained: (client) => this.#chainedBy(client),
+      onForwarded: (weights, refused) => this.#p.accounts.forward(weights, refused),
+    });
     this.#senders.resend(parts.client);
     for (const [input, items] of parts.spool.recovered()) parts.accounts.of(input).recovered += items;
-    if (parts.client) for (const partition of parts.spool.partitions()) this.#drain(partition);
+    if (parts.client) for (const partition of parts.spool.partitions()) this.#drains.begin(parts.client, partition);
   }
 
   /** From now on this holds; what is on its way goes on. `client`: there were no brokers until now. */
@@ -119,7 +124,7 @@ export class Delivery {
     for (const { durable } of topics) if (durable) void this.#p.spool.durable(durable.group, durable.max_size);
     if (before.client !== null || client === null) return;
     this.#senders.resend(client);
-    for (const partition of before.spool.partitions()) this.#drain(partition);
+    for (const partition of before.spool.partitions()) this.#drains.begin(client, partition);
   }
 
   /** Every lane's minimum is set aside before its first record comes. */
@@ -203,7 +208,7 @@ export class Delivery {
       const share = this.#p.pool.share(spooledName(this.#withinOf(topic)));
       lane = this.#lane(share, topic, outlet, { final: false, mayStall: false });
       this.#lanes.set(name, lane);
-      if (this.#p.client) this.#drain(partition);
+      if (this.#p.client) this.#drains.begin(this.#p.client, partition);
     }
     return lane;
   }
@@ -252,7 +257,7 @@ export class Delivery {
       },
     });
     this.#durable.set(topic, lane);
-    if (this.#p.client) this.#drain(partition);
+    if (this.#p.client) this.#drains.begin(this.#p.client, partition);
     return lane;
   }
 
@@ -261,7 +266,7 @@ export class Delivery {
     const { durable } = this.#p.topics.find((one) => one.topic === topic && one.durable)!;
     const spool = await this.#p.spool.durable(durable!.group, durable!.max_size);
     const partition = spool.partition(topic);
-    if (this.#p.client) this.#drain(partition);
+    if (this.#p.client) this.#drains.begin(this.#p.client, partition);
     const packing = () => {
       const { compression: codec, compression_level: level } = this.#p.config.kafka;
       return { codec, level };
@@ -329,62 +334,14 @@ export class Delivery {
   /** What goes before a partition's fresh lines. */
   #before(topic: string, partition: number): Promise<unknown> | null {
     const before = this.#senders.earlier(topic, partition, this.#p.client?.topics.known(topic) ?? 0);
-    const backlog = this.#backlogs.get(topic);
+    const backlog = this.#drains.backlog(topic);
     if (backlog) before.push(backlog);
     return before.length > 0 ? Promise.all(before) : null;
   }
 
-  /** Sends what a partition of a spool holds, oldest first, and goes on as more is written. */
-  #drain(spooled: SpoolPartition): void {
-    if (this.#drainedFrom.has(spooled)) return;
-    this.#drainedFrom.add(spooled);
-    const { client, accounts, exactlyOnce } = this.#p;
-    const { topic, name, manyKeys, chained } = spooled;
-    const kafka = () => this.#p.config.kafka;
-    const backlog = Promise.withResolvers<void>();
-    if (!manyKeys && !chained) this.#backlogs.set(topic, backlog.promise);
-    const { signal } = this.#stop;
-    const earlier = (partition: number) => {
-      return abortable(Promise.all(this.#senders.earlier(topic, partition, client!.topics.known(topic))), signal);
-    };
-    const byTransactions = async () => (chained ? this.#chainedBy(client!) : exactlyOnce!);
-    const options: DrainOptions = {
-      signal,
-      target: async () => ({ partitions: await this.#count(client!, topic), topic: client!.topicIdentity(topic) }),
-      partitions: () => client!.topics.known(topic),
-      sender: async (partition: number, identity: SpoolIdentity) => {
-        await earlier(partition);
-        return this.#senders.draining(client!, name, { topic, partition, ...identity });
-      },
-      packing: () => {
-        const { compression: codec, compression_level: level } = kafka();
-        return { codec, level, blockBytes: BLOCK_BYTES[codec] };
-      },
-      exactly:
-        exactlyOnce || chained
-          ? async (partition) => {
-              await earlier(partition);
-              return (await byTransactions()).sender(topic).outlet(partition);
-            }
-          : null,
-      caughtUp: backlog.resolve,
-      onForwarded: (weights, refused) => accounts.forward(weights, refused),
-    };
-    const ready = async () => (await this.#chainedBy(client!)).sender(topic).ready(signal);
-    // What has many keys goes without transactions.
-    const known = manyKeys ? Promise.resolve() : chained ? ready() : this.known(topic, signal);
-    const draining = known.then(() => drain(spooled, options));
-    this.#drains.push(draining);
-    draining.catch((error: Error) => {
-      if (signal.aborted) return;
-      this.#ended.set(topic, error.message);
-      log.error(`cannot drain the spool of ${topic}: ${error.message}; it is kept: restart the agent`);
-    });
-  }
-
   /** What is wrong until a restart. */
   problems(): string[] {
-    return [...this.#ended].map(([topic, why]) => `cannot drain the spool of ${topic}: ${why}: restart the agent`);
+    return this.#drains.problems();
   }
 
   /** Resolves when all that was pushed to the topic until now is safe, so that nothing of it is read again. */
@@ -443,7 +400,7 @@ export class Delivery {
     this.#stop.abort();
     await Promise.allSettled([this.#senders.stop(), ...this.#transactions.map((one) => one.stop())]);
     await this.#senders.keep();
-    await Promise.allSettled(this.#drains);
+    await this.#drains.ended();
     await this.#chained?.transactions?.close();
   }
 }
