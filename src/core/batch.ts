@@ -86,6 +86,8 @@ export interface FieldPlan {
   readonly most: number;
   /** Tables and rows of the batch are in use; rows that it does not have yet hold its lines alone. */
   rowsOf(batch: Batch): void;
+  /** The batch has rows: at place i comes that of record `order[i]`. Each is there once. */
+  arrange(batch: Batch, order: Uint16Array): void;
   /** As `Kernel.pack`, with the fields. */
   pack(batch: Batch, first: number, count: number, job: PackJob): number;
   /** The value that a record has, as text; null: it is too large to be shown. */

@@ -7,11 +7,14 @@
  * Read again, what begins before a topic's position is left out: it is there. What a topic has none of is skipped bytes
  * for it, so that all topics explain all bytes.
  */
-import { Batch, type Rows, rowsAt, type StreamPart } from './batch.ts';
+import { Batch, type StreamPart } from './batch.ts';
 import type { Ledgers } from './ledger.ts';
 import { MAX_RECORDS } from './pool.ts';
 
-const order = new Uint32Array(MAX_RECORDS);
+/** Of each record the part that it is for. */
+const partOf = new Uint8Array(MAX_RECORDS);
+/** Of each place the record that comes there. */
+const order = new Uint16Array(MAX_RECORDS);
 const tables = [new Uint32Array(MAX_RECORDS), new Uint8Array(MAX_RECORDS)] as const;
 
 export interface Divided {
@@ -35,7 +38,7 @@ export function divide(batch: Batch, parts: readonly StreamPart[]): Divided {
     const route = routes ? routes[i]! : 0;
     lastOf = from + source[i]! < parts[route]!.taken ? known : route;
     counts[lastOf]!++;
-    order[i] = lastOf;
+    partOf[i] = lastOf;
   }
   const isLast = count > 0 && from + source[count - 1]! + length[count - 1]! === end;
   if (!counts.includes(count)) arrange(batch, counts);
@@ -59,35 +62,21 @@ export function divide(batch: Batch, parts: readonly StreamPart[]): Divided {
   return { batches, without, known: counts[known]!, last };
 }
 
-/** Brings the records of each part together. `order` has the part of each record. */
-function arrange({ slot, count, rows }: Batch, counts: Uint32Array): void {
+/** Brings the records of each part together. */
+function arrange(batch: Batch, counts: Uint32Array): void {
+  const { slot, count, rows, stream } = batch;
   const next = new Uint32Array(counts.length);
   for (let i = 1; i < counts.length; i++) next[i] = next[i - 1]! + counts[i - 1]!;
-  for (let i = 0; i < count; i++) order[i] = next[order[i]!]!++;
+  for (let i = 0; i < count; i++) order[next[partOf[i]!]!++] = i;
   const [wide, narrow] = tables;
   for (const table of [slot.starts, slot.ends, slot.source, slot.length]) move(table, wide, count);
   move(slot.flags, narrow, count);
-  if (rows) moveRows(rows, count);
-}
-
-/** What rows are copied to: as much as the largest batch has had. */
-let copied = new Uint32Array(0);
-
-function moveRows(rows: Rows, count: number): void {
-  const words = rows.width * 2;
-  const all = new Uint32Array(rows.slot.bytes.buffer, rowsAt(rows), count * words);
-  if (copied.length < all.length) copied = new Uint32Array(all.length);
-  copied.set(all);
-  // Word by word: an array for each row would cost more than what is in it.
-  for (let i = 0, from = 0; i < count; i++) {
-    const to = order[i]! * words;
-    for (let word = 0; word < words; word++) all[to + word] = copied[from++]!;
-  }
+  if (rows) stream.fields!.arrange(batch, order.subarray(0, count));
 }
 
 function move(table: Uint32Array | Uint8Array, copy: Uint32Array | Uint8Array, count: number): void {
   copy.set(table.subarray(0, count));
-  for (let i = 0; i < count; i++) table[order[i]!] = copy[i]!;
+  for (let i = 0; i < count; i++) table[i] = copy[order[i]!]!;
 }
 
 /** What was filtered before the batch, or went elsewhere, and what was at its end. */

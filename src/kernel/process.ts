@@ -6,6 +6,7 @@ import assert from 'node:assert';
 import { readFileSync } from 'node:fs';
 import { type Rows, rowsAt } from '../core/batch.ts';
 import { MAX_RECORDS, type Slot } from '../core/pool.ts';
+import type { ProgramArena } from './arena.ts';
 
 /** Rows take so much of their slot at most; the rest is for side bytes: all lines of a batch have room there. */
 const ROWS_BYTES = 640 * 1024;
@@ -22,6 +23,7 @@ interface RowExports {
   useRows(at: number, limit: number, cells: number, ...rows: (number | boolean)[]): void;
   clearRows(first: number, records: number): void;
   sideTake(bytes: number): number;
+  arrangeRows(order: number, count: number, spare: number): void;
 }
 
 /** The kind of a cell whose value is text as it is. */
@@ -36,6 +38,11 @@ export interface Cell {
   bytes: number;
   kind: number;
   flags: number;
+}
+
+/** Two bytes a row; what is behind them is aligned. */
+function orderBytes(rows: number): number {
+  return Math.ceil(rows / 8) * 16;
 }
 
 let compiled: WebAssembly.Module | undefined;
@@ -78,6 +85,18 @@ export class ProcessKernel {
 
   clearRows(first: number, count: number): void {
     this.#rows.clearRows(first, count);
+  }
+
+  /** Room for the order of so many rows of so many cells, and for one of them. */
+  reserveOrder(arena: ProgramArena, rows: number, width: number): number {
+    return arena.reserve(orderBytes(rows) + width * 8);
+  }
+
+  /** At place i comes the row `order[i]` of those in use. `at`: what was reserved for so many at least. */
+  arrangeRows(order: Uint16Array, at: number): void {
+    assert(at > 0, 'no room for the order of rows');
+    new Uint16Array(this.bytes.buffer, at, order.length).set(order);
+    this.#rows.arrangeRows(at, order.length, at + orderBytes(order.length));
   }
 
   /** The address of so many side bytes of the batch whose rows are in use; 0: there is no room. */

@@ -56,6 +56,8 @@ export class Program implements FieldPlan {
   readonly #own = new Set<string>();
   #tree!: FieldTree;
   #more = { from: 0, to: 0 };
+  /** Where the order of rows goes; 0: they are never arranged. */
+  #orderAt = 0;
   #packer!: FieldsPacker;
   #jsonTables: JsonTables | undefined;
   #shownAt = 0;
@@ -120,8 +122,8 @@ export class Program implements FieldPlan {
     this.#sealing.push(task);
   }
 
-  /** All steps are made. */
-  seal(): void {
+  /** All steps are made. `divided`: records go to several topics. */
+  seal(divided: boolean): void {
     assert(this.#width === 0, 'sealed twice');
     const reserve = () => this.#reserve();
     this.#completeAlike();
@@ -134,6 +136,7 @@ export class Program implements FieldPlan {
     while (this.#passing.size > 0 && this.#more.to < this.#more.from + named) this.#more.to = reserve() + 1;
     this.#width = this.#next + (this.#next % 2);
     this.#most = mostRows(this.#width);
+    if (divided) this.#orderAt = this.process.reserveOrder(this.arena, this.#most, this.#width);
     this.#shownAt = this.arena.reserve(SHOWN_BYTES);
     this.#packer = new FieldsPacker(this.process, this.arena, this.#more);
     for (const task of this.#sealing) task();
@@ -186,6 +189,11 @@ export class Program implements FieldPlan {
     this.texts.stop(batch.count);
     if (init) this.texts.fresh(batch.count, this.message);
     return true;
+  }
+
+  arrange(batch: Batch, order: Uint16Array): void {
+    this.rowsOf(batch);
+    this.process.arrangeRows(order, this.#orderAt);
   }
 
   /** So many characters of the records' were none, and became U+FFFD. */

@@ -4,27 +4,17 @@ import type { ProcessKernel } from '../process.ts';
 import { Marks } from './edits.ts';
 
 /** In the order in which the kernel numbers them; `a` and `b` are cells, or nodes where it is about runs. */
-const KINDS = [
-  'move',
-  'copy',
-  'clear',
-  'set',
-  'default',
-  'clear_runs',
-  'move_runs',
-  'lower',
-  'number',
-  'unless',
-  'end',
-] as const;
+const KINDS = ['move', 'copy', 'clear', 'set', 'default', 'move_runs', 'lower', 'number', 'unless', 'end'] as const;
 
 export type Edit =
   | { kind: 'move' | 'copy' | 'move_runs'; a: number; b: number }
-  | { kind: 'clear' | 'clear_runs' | 'lower' | 'number'; a: number }
+  | { kind: 'lower' | 'number'; a: number }
+  /** Cells, and runs of nodes that are not their first. */
+  | { kind: 'clear'; cells: readonly number[]; nodes: readonly number[] }
   /** The cell has this text, `default`: where it has nothing. */
   | { kind: 'set' | 'default'; a: number; text: string }
   /** The `skip` edits behind are for records that have one of these cells. */
-  | { kind: 'unless'; cells: bigint; skip: number };
+  | { kind: 'unless'; anyOf: bigint; skip: number };
 
 interface MoveExports {
   editRows(program: number, count: number, only: number, moreFrom: number, moreTo: number): void;
@@ -41,7 +31,8 @@ export class EditsDoor {
   readonly #marks: Marks;
   readonly #more: { from: number; to: number };
 
-  constructor(process: ProcessKernel, arena: ProgramArena, more: { from: number; to: number }, edits: readonly Edit[]) {
+  constructor(process: ProcessKernel, arena: ProgramArena, more: { from: number; to: number }, all: readonly Edit[]) {
+    const edits = joined(all);
     this.#exports = process.exports<MoveExports>();
     this.#marks = new Marks(arena);
     this.#more = more;
@@ -65,11 +56,47 @@ export class EditsDoor {
       address = arena.place(bytes);
       b = (bytes.length | (JSTR << 24) | ((inside.includes('\\') ? ESCAPED : 0) << 28)) >>> 0;
     }
+    let a = 'a' in edit ? edit.a : 0;
     if (edit.kind === 'unless') {
       address = arena.reserve(8);
-      arena.bytes.writeBigUInt64LE(edit.cells, address);
+      arena.bytes.writeBigUInt64LE(edit.anyOf, address);
       b = edit.skip;
     }
-    arena.words(at, 4).set([KINDS.indexOf(edit.kind), 'a' in edit ? edit.a : 0, b, address]);
+    if (edit.kind === 'clear') {
+      const { cells, nodes } = edit;
+      address = arena.place(Uint8Array.from([...bitsOf(nodes), ...cells]));
+      a = cells.length;
+      b = nodes.length;
+    }
+    arena.words(at, 4).set([KINDS.indexOf(edit.kind), a, b, address]);
   }
+}
+
+/** What is emptied one after the other is emptied at once. */
+function joined(edits: readonly Edit[]): Edit[] {
+  const all: Edit[] = [];
+  for (let i = 0; i < edits.length; i++) {
+    const edit = edits[i]!;
+    const last = all.at(-1);
+    if (edit.kind === 'unless') {
+      const inner = joined(edits.slice(i + 1, i + 1 + edit.skip));
+      // What stands behind is for all records: it is not joined with what is for some.
+      all.push({ ...edit, skip: inner.length }, ...inner, ...joined(edits.slice(i + 1 + edit.skip)));
+      return all;
+    }
+    if (edit.kind === 'clear' && last?.kind === 'clear') {
+      all[all.length - 1] = {
+        kind: 'clear',
+        cells: [...last.cells, ...edit.cells],
+        nodes: [...last.nodes, ...edit.nodes],
+      };
+    } else all.push(edit);
+  }
+  return all;
+}
+
+function bitsOf(nodes: readonly number[]): Uint8Array {
+  const bits = new Uint8Array(16);
+  for (const node of nodes) bits[node >> 3]! |= 1 << (node & 7);
+  return bits;
 }

@@ -139,20 +139,17 @@ function clear(nodes: readonly FieldNode[]): Edit[] {
 }
 
 function clearLeaf({ leaf }: FieldNode): Edit[] {
-  return leaf === null ? [] : [{ kind: 'clear', a: leaf }];
+  return leaf === null ? [] : [{ kind: 'clear', cells: [leaf], nodes: [] }];
 }
 
 function clearRest({ rest, number }: FieldNode): Edit[] {
   if (rest === null) return [];
-  return [
-    { kind: 'clear', a: rest },
-    { kind: 'clear_runs', a: number },
-  ];
+  return [{ kind: 'clear', cells: [rest], nodes: [number] }];
 }
 
 /** Edits for records that have one of the cells. */
 function unless(cells: bigint, edits: readonly Edit[]): Edit[] {
-  return [{ kind: 'unless', cells, skip: edits.length }, ...edits];
+  return [{ kind: 'unless', anyOf: cells, skip: edits.length }, ...edits];
 }
 
 function pair(a: number | null, b: number | null): [number, number][] {

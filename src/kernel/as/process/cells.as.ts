@@ -32,6 +32,8 @@ export const ESCAPED: u32 = 1;
 export const FAILED: u32 = 0x10;
 
 const HEADER: usize = 64;
+/** More rows there never are. */
+const DONE: u32 = 0xffff;
 
 /** Cells of a row. */
 export let width: u32 = 0;
@@ -65,6 +67,33 @@ export function rowAt(i: u32): usize {
 export function clearRow(row: usize): void {
   const end = row + (<usize>width << 3);
   for (let at = row; at < end; at += 16) v128.store(at, i64x2.splat(0));
+}
+
+/**
+ * At place i comes the row that the u16 at `order + 2 * i` names: one row after the other along each circle, the first of
+ * which waits at `spare`. What is done is marked in the order.
+ */
+export function arrangeRows(order: usize, records: u32, spare: usize): void {
+  for (let first: u32 = 0; first < records; first++) {
+    let from = <u32>load<u16>(order + (<usize>first << 1));
+    if (from == first || from == DONE) continue;
+    copyRow(spare, rowAt(first));
+    let to = first;
+    while (from != first) {
+      copyRow(rowAt(to), rowAt(from));
+      store<u16>(order + (<usize>to << 1), <u16>DONE);
+      to = from;
+      from = load<u16>(order + (<usize>to << 1));
+    }
+    copyRow(rowAt(to), spare);
+    store<u16>(order + (<usize>to << 1), <u16>DONE);
+  }
+}
+
+@inline
+function copyRow(to: usize, from: usize): void {
+  const end = from + (<usize>width << 3);
+  for (; from < end; from += 16, to += 16) v128.store(to, v128.load(from));
 }
 
 @inline

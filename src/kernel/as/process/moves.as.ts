@@ -12,22 +12,22 @@ import { textAt, textEnd, textOf } from './cell-text.as';
 const MOVE: u32 = 0;
 /** The same, and a stays as it is. */
 const COPY: u32 = 1;
+/** So many cells, a, whose numbers are the bytes behind the 16 at `address`; and, b not 0, runs that are not the first of
+ *  their node, of the nodes that those 16 have bits of. */
 const CLEAR: u32 = 2;
 /** A constant: its address, and its meta in b. */
 const SET: u32 = 3;
 /** The same where there is nothing. */
 const DEFAULT: u32 = 4;
-/** Runs of node a that are not its first are emptied. */
-const CLEAR_RUNS: u32 = 5;
-/** They are of node b from now on. */
-const MOVE_RUNS: u32 = 6;
+/** Runs of node a that are not its first are of node b from now on. */
+const MOVE_RUNS: u32 = 5;
 /** Letters of ASCII become small ones. */
-const LOWER: u32 = 7;
+const LOWER: u32 = 6;
 /** Text that is a number as JSON has it becomes one. */
-const NUMBER: u32 = 8;
+const NUMBER: u32 = 7;
 /** Goes on behind so many entries, b, where none of the cells is there that the u64 at `address` has bits of. */
-const UNLESS: u32 = 9;
-const END: u32 = 10;
+const UNLESS: u32 = 8;
+const END: u32 = 9;
 
 /** Values that had no room to be changed: they stay as they were. */
 export let editsFailed: u32 = 0;
@@ -45,11 +45,13 @@ export function editRows(program: usize, count: u32, only: usize, moreFrom: u32,
       if (kind == MOVE || kind == COPY) {
         if (cellMeta(row, a) != 0) store<u64>(row + (<usize>b << 3), load<u64>(row + (<usize>a << 3)));
         if (kind == MOVE) clearCell(row, a);
-      } else if (kind == CLEAR) clearCell(row, a);
-      else if (kind == SET || (kind == DEFAULT && cellMeta(row, a) == 0)) {
+      } else if (kind == CLEAR) {
+        for (let k: usize = 0; k < a; k++) clearCell(row, load<u8>(address + k, 16));
+        if (b) clearRuns(row, load<u64>(address), load<u64>(address, 8), moreFrom, moreTo);
+      } else if (kind == SET || (kind == DEFAULT && cellMeta(row, a) == 0)) {
         store<u32>(row + (<usize>a << 3), <u32>address);
         store<u32>(row + (<usize>a << 3), b, 4);
-      } else if (kind == CLEAR_RUNS || kind == MOVE_RUNS) runs(row, kind, a, b, moreFrom, moreTo);
+      } else if (kind == MOVE_RUNS) moveRuns(row, a, b, moreFrom, moreTo);
       else if (kind == LOWER) lower(row, a);
       else if (kind == NUMBER) number(row, a);
       else if (kind == UNLESS && !hasAny(row, load<u64>(address))) at += <usize>b << 4;
@@ -62,12 +64,21 @@ function hasAny(row: usize, cells: u64): bool {
   return false;
 }
 
-function runs(row: usize, kind: u32, a: u32, b: u32, moreFrom: u32, moreTo: u32): void {
+function moveRuns(row: usize, a: u32, b: u32, moreFrom: u32, moreTo: u32): void {
   for (let f = moreFrom; f < moreTo; f++) {
     const meta = cellMeta(row, f);
     if (meta == 0 || meta >> 25 != a) continue;
-    if (kind == CLEAR_RUNS) clearCell(row, f);
-    else store<u32>(row + (<usize>f << 3), (meta & 0x1ffffff) | (b << 25), 4);
+    store<u32>(row + (<usize>f << 3), (meta & 0x1ffffff) | (b << 25), 4);
+  }
+}
+
+/** Nodes by bits: 0 to 63, and the others. */
+function clearRuns(row: usize, low: u64, high: u64, moreFrom: u32, moreTo: u32): void {
+  for (let f = moreFrom; f < moreTo; f++) {
+    const meta = cellMeta(row, f);
+    if (meta == 0) continue;
+    const node = meta >> 25;
+    if (((node < 64 ? low : high) >> (node & 63)) & 1) clearCell(row, f);
   }
 }
 
