@@ -85,35 +85,30 @@ export class Slot {
   readonly length: Uint32Array;
   readonly flags: Uint8Array;
 
-  constructor(memory: ArrayBufferLike, at: number) {
+  /** `first`: the record that its tables begin with. `bytes`: of one that has them. */
+  constructor(memory: ArrayBufferLike, at: number, first = 0, bytes?: Buffer) {
     const table = MAX_RECORDS * 4;
+    const records = MAX_RECORDS - first;
     this.at = at;
     this.limit = at + SLOT_BYTES - OVERRUN;
-    this.startsAt = at;
-    this.endsAt = at + table;
-    this.sourceAt = at + 2 * table;
-    this.lengthAt = at + 3 * table;
-    this.flagsAt = at + 4 * table;
+    this.startsAt = at + first * 4;
+    this.endsAt = at + table + first * 4;
+    this.sourceAt = at + 2 * table + first * 4;
+    this.lengthAt = at + 3 * table + first * 4;
+    this.flagsAt = at + 4 * table + first;
     this.bytesAt = at + TABLE_BYTES;
-    this.bytes = Buffer.from(memory, this.bytesAt, SLOT_CAPACITY);
-    this.starts = new Uint32Array(memory, this.startsAt, MAX_RECORDS);
-    this.ends = new Uint32Array(memory, this.endsAt, MAX_RECORDS);
-    this.source = new Uint32Array(memory, this.sourceAt, MAX_RECORDS);
-    this.length = new Uint32Array(memory, this.lengthAt, MAX_RECORDS);
-    this.flags = new Uint8Array(memory, this.flagsAt, MAX_RECORDS);
+    this.bytes = bytes ?? Buffer.from(memory, this.bytesAt, SLOT_CAPACITY);
+    this.starts = new Uint32Array(memory, this.startsAt, records);
+    this.ends = new Uint32Array(memory, this.endsAt, records);
+    this.source = new Uint32Array(memory, this.sourceAt, records);
+    this.length = new Uint32Array(memory, this.lengthAt, records);
+    this.flags = new Uint8Array(memory, this.flagsAt, records);
   }
 
-  /** The same bytes, whose first record is that with this number. */
+  /** The same bytes, whose first record is that with this number; of a slot that begins with its first one. */
   behind(first: number): Slot {
-    const tables = { startsAt: 0, endsAt: 0, sourceAt: 0, lengthAt: 0, flagsAt: this.flagsAt + first };
-    for (const name of ['startsAt', 'endsAt', 'sourceAt', 'lengthAt'] as const) tables[name] = this[name] + 4 * first;
-    return Object.assign(Object.create(Slot.prototype) as Slot, this, tables, {
-      starts: this.starts.subarray(first),
-      ends: this.ends.subarray(first),
-      source: this.source.subarray(first),
-      length: this.length.subarray(first),
-      flags: this.flags.subarray(first),
-    });
+    assert(this.startsAt === this.at, 'tables behind others');
+    return new Slot(this.bytes.buffer, this.at, first, this.bytes);
   }
 }
 

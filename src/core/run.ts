@@ -21,7 +21,7 @@ export interface Passed {
   count(on: boolean): void;
 }
 
-const COUNTS = ['in', 'out', 'failed', 'slow', 'gaveUp'] as const;
+type Counts = Pick<Step, 'in' | 'out' | 'failed' | 'slow' | 'gaveUp'>;
 
 const sizes = new WeakMap<readonly Step[], SliceSize>();
 
@@ -36,7 +36,7 @@ class Run {
   readonly #steps: readonly Step[];
   readonly #before: number;
   /** What each step counted of it. */
-  readonly #counts: Record<(typeof COUNTS)[number], number>[];
+  readonly #counts: Counts[];
   readonly #settle: ((on: boolean) => void)[] = [];
   readonly #size: SliceSize;
   /** Records that have passed, and those that are left of them. */
@@ -58,8 +58,19 @@ class Run {
     return this.passed();
   }
 
-  /** True: all of the batch has passed. */
+  /** True: all of the batch has passed. Nobody else passes the steps meanwhile. */
   turn(): boolean {
+    for (const [i, step] of this.#steps.entries()) add(this.#counts[i]!, step, -1);
+    const isOver = this.#slices();
+    for (const [i, step] of this.#steps.entries()) {
+      add(this.#counts[i]!, step, 1);
+      const settle = step.counted?.();
+      if (settle) this.#settle.push(settle);
+    }
+    return isOver;
+  }
+
+  #slices(): boolean {
     const began = performance.now();
     let at = began;
     while (this.#done < this.#before) {
@@ -81,10 +92,7 @@ class Run {
     const count = (on: boolean) => {
       for (const settle of this.#settle) settle(on);
       if (on) return;
-      for (const [i, step] of this.#steps.entries()) {
-        const counts = this.#counts[i]!;
-        for (const what of COUNTS) step[what] -= counts[what];
-      }
+      for (const [i, step] of this.#steps.entries()) add(step, this.#counts[i]!, -1);
     };
     return { filtered, count };
   }
@@ -113,16 +121,20 @@ class Run {
 
   /** All steps, one after the other. */
   #pass(batch: Batch): void {
-    for (const [i, step] of this.#steps.entries()) {
+    for (const step of this.#steps) {
       if (batch.count === 0) return;
-      const counts = this.#counts[i]!;
-      for (const what of COUNTS) counts[what] -= step[what];
       step.in += batch.count;
       step.apply(batch);
       step.out += batch.count;
-      for (const what of COUNTS) counts[what] += step[what];
-      const settle = step.counted?.();
-      if (settle) this.#settle.push(settle);
     }
   }
+}
+
+/** `to` becomes itself and `sign` times the other. */
+function add(to: Counts, other: Readonly<Counts>, sign: 1 | -1): void {
+  to.in += sign * other.in;
+  to.out += sign * other.out;
+  to.failed += sign * other.failed;
+  to.slow += sign * other.slow;
+  to.gaveUp += sign * other.gaveUp;
 }

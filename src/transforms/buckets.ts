@@ -22,14 +22,14 @@ export class Buckets {
     this.#others = { left: limit, at: 0 };
   }
 
-  /** False: there were too many. `now` in milliseconds, never less than before. */
-  take(key: string, now: number): boolean {
+  /** How many of so many it gives. `now` in milliseconds, never less than before. */
+  take(key: string, wanted: number, now: number): number {
     const bucket = this.#buckets.get(key) ?? this.#add(key, now);
     bucket.left = Math.min(this.#limit, bucket.left + ((now - bucket.at) * this.#limit) / 1000);
     bucket.at = now;
-    if (bucket.left < 1) return false;
-    bucket.left--;
-    return true;
+    const taken = Math.min(wanted, Math.floor(bucket.left));
+    bucket.left -= taken;
+    return taken;
   }
 
   get keys(): number {

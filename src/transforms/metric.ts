@@ -10,9 +10,9 @@
 import type { Tally, TallyKind } from '../aggregate/tally.ts';
 import { grammar, optional, Wrong, WrongAt } from '../config/option.ts';
 import { type Batch, UNPARSED } from '../core/batch.ts';
+import type { ProcessKernel } from '../kernel/process.ts';
 import { fieldName } from './field.ts';
-import type { Program } from './program.ts';
-import { cellKeyOf, textOf } from './values.ts';
+import { keyAt, textAt, wordOf } from './values.ts';
 import type { StepContext, Verb } from './verb.ts';
 import { textOption, textsOption, writtenOptions } from './written.ts';
 
@@ -91,17 +91,21 @@ function overFields(
   add: (series: Series, value: number, lines: number) => void,
 ) {
   const { program } = context;
-  const known = new KnownSeries();
+  const { process } = program;
   const cell = field === null ? null : program.cell(field);
-  const cells = by.map((name) => program.cell(name));
+  const known = new KnownSeries(
+    process,
+    by.map((name) => program.cell(name)),
+  );
   return (batch: Batch, only: Uint8Array | null) => {
     program.rowsOf(batch);
+    const { flags } = batch.slot;
     let failed = 0;
-    for (let i = 0; i < batch.count; i++) {
-      if ((only && !only[i]) || batch.slot.flags[i]! & UNPARSED) continue;
+    for (let i = 0, row = wordOf(batch, 0, 0); i < batch.count; i++, row += program.width * 2) {
+      if ((only && !only[i]) || flags[i]! & UNPARSED) continue;
       let value = 1;
       if (cell !== null) {
-        const text = textOf(program, batch, i, cell);
+        const text = textAt(process, row + cell * 2);
         if (text === null) continue;
         value = text.trim() === '' ? Number.NaN : Number(text);
         if (!Number.isFinite(value)) {
@@ -109,7 +113,7 @@ function overFields(
           continue;
         }
       }
-      add(known.of(program, batch, i, cells), value, 1);
+      add(known.of(row), value, 1);
     }
     if (failed > 0) context.failed(failed);
   };
@@ -146,25 +150,32 @@ type Branch = Map<number | string | null, Branch | Series>;
 
 /** Series by what the cells hold, a map a cell: so a line whose values are known costs no text. */
 class KnownSeries {
+  readonly #process: ProcessKernel;
+  /** Words from a row's beginning to each cell. */
+  readonly #cells: readonly number[];
   /** Where there are no cells. */
   readonly #all: Series = { key: '', values: [], counted: null };
   #root: Branch = new Map();
   #count = 0;
 
-  of(program: Program, batch: Batch, i: number, cells: readonly number[]): Series {
-    let branch = this.#root;
-    for (const [c, cell] of cells.entries()) {
-      const key = cellKeyOf(program, batch, i, cell);
-      const next = branch.get(key);
-      if (next === undefined) return this.#add(program, batch, i, cells);
-      if (c === cells.length - 1) return next as Series;
-      branch = next as Branch;
-    }
-    return this.#all;
+  constructor(process: ProcessKernel, cells: readonly number[]) {
+    this.#process = process;
+    this.#cells = cells.map((cell) => cell * 2);
   }
 
-  #add(program: Program, batch: Batch, i: number, cells: readonly number[]): Series {
-    const values = cells.map((cell) => textOf(program, batch, i, cell));
+  /** Of the row at this word. */
+  of(row: number): Series {
+    let found: Branch | Series = this.#cells.length === 0 ? this.#all : this.#root;
+    for (const cell of this.#cells) {
+      const next: Branch | Series | undefined = (found as Branch).get(keyAt(this.#process, row + cell));
+      if (next === undefined) return this.#add(row);
+      found = next;
+    }
+    return found as Series;
+  }
+
+  #add(row: number): Series {
+    const values = this.#cells.map((cell) => textAt(this.#process, row + cell));
     const series = { key: JSON.stringify(values), values, counted: null };
     if (series.key.length > LONGEST_KNOWN) return series;
     if (this.#count++ === MOST_KNOWN) {
@@ -172,9 +183,9 @@ class KnownSeries {
       this.#count = 1;
     }
     let branch = this.#root;
-    for (const [c, cell] of cells.entries()) {
-      const key = cellKeyOf(program, batch, i, cell);
-      if (c === cells.length - 1) branch.set(key, series);
+    for (const [c, cell] of this.#cells.entries()) {
+      const key = keyAt(this.#process, row + cell);
+      if (c === this.#cells.length - 1) branch.set(key, series);
       else {
         if (!branch.has(key)) branch.set(key, new Map());
         branch = branch.get(key) as Branch;

@@ -83,17 +83,26 @@ function byRate(rate: number, by: string | null, context: StepContext): Choose {
 
 function byLimit({ limit, by }: SampleOptions, context: StepContext): Choose {
   const buckets = new Buckets(limit);
+  if (by === null) return ({ count }, only, found) => takeFirst(buckets, count, only, found);
   const text = valuesOf(by, context);
   return (batch, only, found) => {
     const now = performance.now();
     const { flags } = batch.slot;
     text.prepare(batch);
     for (let i = 0; i < batch.count; i++) {
-      if (only && !only[i]) continue;
-      if (by !== null && flags[i]! & UNPARSED) continue;
-      found[i] = Number(buckets.take(shortened(text.of(batch, i) ?? ''), now));
+      if ((only && !only[i]) || flags[i]! & UNPARSED) continue;
+      found[i] = buckets.take(shortened(text.of(batch, i) ?? ''), 1, now);
     }
   };
+}
+
+/** All have one bucket. */
+function takeFirst(buckets: Buckets, count: number, only: Uint8Array | null, found: Uint8Array): void {
+  let wanted = count;
+  if (only) for (let i = 0; i < count; i++) wanted -= 1 - only[i]!;
+  let left = buckets.take('', wanted, performance.now());
+  if (left === wanted) return;
+  for (let i = 0; i < count; i++) if (!only || only[i]) found[i] = Number(left-- > 0);
 }
 
 /** The values of the field of records; null: they have none, or no field is asked for. */

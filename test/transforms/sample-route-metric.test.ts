@@ -104,7 +104,7 @@ test('a limit is so many a second of each key, and the keys are bounded', () => 
   const buckets = new Buckets(10);
   const taken = (key: string, now: number) => {
     let count = 0;
-    while (buckets.take(key, now)) count++;
+    while (buckets.take(key, 1, now)) count++;
     return count;
   };
   assert.equal(taken('a', 0), 10);
@@ -112,7 +112,7 @@ test('a limit is so many a second of each key, and the keys are bounded', () => 
   assert.equal(taken('b', 0), 10);
   assert.equal(taken('a', 500), 5);
   assert.equal(taken('a', 100_000), 10, 'what was not used is not kept');
-  for (let i = 0; i < 50_000; i++) buckets.take(`k${i}`, 100_000);
+  for (let i = 0; i < 50_000; i++) buckets.take(`k${i}`, 1, 100_000);
   assert.ok(buckets.keys <= 10_000);
   assert.equal(taken('one more', 100_000), 0, 'those beyond share one');
   assert.equal(taken('one more', 102_000), 10, 'who is not asked for any more goes');

@@ -6,11 +6,22 @@ import { unescape } from '../container.as';
 /** None is left. */
 const NONE: u32 = 0xffffffff;
 
+/** Of two cells, the words that are their metas; and in those the kind, and the flag. */
+const METAS: v128 = i32x4(0, -1, 0, -1);
+const KIND_AND_FLAG: v128 = i32x4.splat((15 << 24) | (ESCAPED << 28));
+const ESCAPED_STRING: v128 = i32x4.splat((JSTR << 24) | (ESCAPED << 28));
+
 /** The first cell that has such an escape, of `count` rows, from cell `next` of all on: its number, or NONE. */
 export function escapedCell(next: u32, count: u32): u32 {
   const all = count * width;
   const row = rowAt(0);
   for (; next < all; next++) {
+    // Rows begin at 16 bytes and have an even number of cells: most pairs hold none.
+    for (; (next & 1) == 0 && next < all; next += 2) {
+      const pair = v128.load(row + (<usize>next << 3));
+      if (v128.any_true(v128.and(i32x4.eq(v128.and(pair, KIND_AND_FLAG), ESCAPED_STRING), METAS))) break;
+    }
+    if (next >= all) return NONE;
     const meta = cellMeta(row, next);
     if (kindOf(meta) != JSTR || !(flagsOf(meta) & ESCAPED)) continue;
     const at = cellAt(row, next);
