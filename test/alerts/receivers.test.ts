@@ -1,7 +1,9 @@
 // Slow: waits for a real Alertmanager, and for pauses between attempts.
 /** What receivers are told: by real servers, that hang, refuse, redirect, and are started again. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -19,6 +21,7 @@ import { slack } from '../../src/alerts/notify/slack.ts';
 import { webhook } from '../../src/alerts/notify/webhook.ts';
 import { Receivers, toAll } from '../../src/alerts/receivers.ts';
 import { NO_ALERTMANAGER, RunningAlertmanager } from '../support/alertmanager.ts';
+import { directory } from '../support/directory.ts';
 import { type HookServer, startHooks } from '../support/hooks.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
@@ -454,6 +457,34 @@ test('a program: JSON on its input, no shell, killed with what it began at its d
   assert.deepEqual(bad, { done: 'refused', error: '/bin/sh ended with 2: no' });
   const none = await exec(['/no/such/program'], 'r', TIMEOUT).tell(message(1, wild), NEVER);
   assert.match((none as { error: string }).error, /^cannot run \/no\/such\/program: /);
+});
+
+test('exec: what it runs ends with the agent, however that ends, but for a daemon', async (t) => {
+  const dir = directory(t);
+  const [began, daemon] = [join(dir, 'began'), join(dir, 'daemon')];
+  const script = `setsid sh -c 'echo $$ > ${daemon}; exec sleep 600' & sleep 600 & echo $$ $! > ${began}.new; mv ${began}.new ${began}; wait`;
+  const program = `
+    const { exec } = await import(${JSON.stringify(join(import.meta.dirname, '../../src/alerts/notify/exec.ts'))});
+    const told = exec(['/bin/sh', '-c', ${JSON.stringify(script)}], 'r', 600000).tell(${JSON.stringify(message(1, alert(1)))}, new AbortController().signal);
+    console.log('begun');
+    await told;
+  `;
+  const agent = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const lives = (pid: number) =>
+    existsSync(`/proc/${pid}`) && !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  const all: number[] = [];
+  t.after(() => {
+    for (const pid of [agent.pid!, ...all].filter(lives)) process.kill(pid, 'SIGKILL');
+  });
+  await once(agent.stdout, 'data');
+  await until('all has begun', () => existsSync(began) && existsSync(daemon) && readFileSync(daemon, 'utf8') !== '');
+  for (const file of [daemon, began]) all.push(...readFileSync(file, 'utf8').trim().split(' ').map(Number));
+  agent.kill('SIGKILL');
+  const [apart, ...others] = all;
+  await until('none is left', () => !others.some(lives));
+  assert.ok(others.length === 2 && lives(apart!));
 });
 
 test('mail: a real server; nothing in a label becomes a header', async (t) => {

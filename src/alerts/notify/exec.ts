@@ -1,10 +1,12 @@
 /**
  * Runs a program: JSON on its standard input, no shell, one at a time, killed with all it began at its deadline: what it left
- * running when it ended before, too. A daemon has a session of its own, and goes on.
+ * running when it ended before, too. A daemon has a session of its own, and goes on; of the rest nothing outlives the agent,
+ * which tells it again after its next start.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { abortable } from '../../core/abort.ts';
+import { endGroup, guardGroup } from '../../native/groups.ts';
 import type { Notification } from '../notification.ts';
 import { type Channel, statusOf } from './channel.ts';
 import { messageOf } from './webhook.ts';
@@ -23,6 +25,7 @@ export function exec([program, ...args]: readonly string[], name: string, timeou
         stdio: ['pipe', 'pipe', 'pipe'],
         env: environment(notification),
       });
+      guardGroup(child.pid);
       const began = performance.now();
       const said: string[] = [];
       let length = 0;
@@ -42,7 +45,8 @@ export function exec([program, ...args]: readonly string[], name: string, timeou
         // What it began and left behind may hold its output open, and need not end: it is the program that says how it went.
         await abortable(closed, AbortSignal.any([limit, AbortSignal.timeout(LINGER_MS)])).catch(() => undefined);
         for (const stream of [child.stdout, child.stderr]) stream.destroy();
-        if (isAlive(child)) setTimeout(() => killAll(child), began + timeout - performance.now()).unref();
+        const rest = isAlive(child) ? began + timeout - performance.now() : 0;
+        setTimeout(() => endGroup(child.pid), rest).unref();
         if (code === 0) return { done: true };
         const words = said
           .join('')
@@ -73,13 +77,7 @@ function isAlive({ pid }: ChildProcessWithoutNullStreams): boolean {
 
 /** With all that it began, as far as that has not left its group. */
 function killAll(child: ChildProcessWithoutNullStreams): void {
-  if (child.pid !== undefined) {
-    try {
-      process.kill(-child.pid, 'SIGKILL');
-    } catch {
-      // It has ended.
-    }
-  }
+  endGroup(child.pid);
   // What has left its group may hold them open.
   for (const stream of [child.stdout, child.stderr]) stream.destroy();
 }
