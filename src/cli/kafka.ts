@@ -30,7 +30,11 @@ export async function configOrBrokers(choice: KafkaChoice): Promise<Config | nul
 /** Throws a UsageError where there are no brokers. */
 export function kafkaClient(choice: KafkaChoice, config: Config | null): KafkaClient {
   const brokers = choice.brokers?.split(',').filter(Boolean) ?? config?.kafka.brokers ?? [];
-  if (brokers.length === 0) throw new UsageError('no brokers: name some with --brokers, or a configuration with -c');
+  if (brokers.length === 0) {
+    throw new UsageError(
+      `no Kafka to read: ${config === null ? '--brokers names none' : 'kafka.brokers of the configuration names none; --brokers does'}`,
+    );
+  }
   return new KafkaClient({
     brokers,
     client_id: config?.kafka.client_id ?? 'runnel-verify',
