@@ -131,8 +131,12 @@ function makeOne(dir: string, mode: number): 'made' | 'there' | 'nowhere' {
     return 'made';
   } catch (error) {
     if (statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return 'there';
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && dirname(dir) !== dir) return 'nowhere';
-    throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && dirname(dir) !== dir) return 'nowhere';
+    const file = { EEXIST: dir, ENOTDIR: `what lies above ${dir}` }[code ?? ''];
+    throw file === undefined
+      ? error
+      : Object.assign(new Error(`${file} is a file, and should be a directory`), { code });
   }
 }
 

@@ -70,6 +70,14 @@ test('a file that was moved and a directory that was made are in directories tha
   assert.deepEqual(moved, ['rename /a/one /a/b/one', 'sync /a/b', 'sync /a']);
 });
 
+test('where a file is in the way of a directory, that is said', async (t) => {
+  const file = join(directory(t), 'a');
+  writeFileSync(file, '');
+  const said = async (dir: string) => makeDirectory(dir).catch(({ message }: Error) => message);
+  assert.equal(await said(file), `${file} is a file, and should be a directory`);
+  assert.equal(await said(`${file}/b/c`), `what lies above ${file}/b/c is a file, and should be a directory`);
+});
+
 test('what stays open is the new file', async (t) => {
   const path = join(directory(t), 'a');
   const file = await replaceAndKeep(path, [Buffer.from('one ')]);
@@ -93,5 +101,5 @@ test('where a file cannot be replaced, the old one stays and nothing beside it',
 
 test('a directory that cannot hold any is refused, and ends nobody', async () => {
   await assert.rejects(makeDirectory('/proc/runnel/x'), /no directory can be made in \/proc/);
-  await assert.rejects(makeDirectory('/proc/version/x'), /ENOTDIR/);
+  await assert.rejects(makeDirectory('/proc/version/x'), /lies above \/proc\/version\/x is a file/);
 });
