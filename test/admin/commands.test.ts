@@ -247,6 +247,26 @@ test('explain log goes by the same patterns as the agent, exclude too', async (t
   assert.equal((await explain('/a/.hidden/a.log')).code, 1);
 });
 
+test('check --list has the built-in checks and those of the configuration, with their intervals', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'runnel-cli-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const config = join(directory, 'runnel.yaml');
+  const checks = '[{name: db, type: tcp, address: "a:1"}, {name: site, type: http, url: "http://a/", interval: 1m}]';
+  writeFileSync(config, `metrics: {interval: 20s, checks: ${checks}}\n`);
+  const list = await runnel('check', '--list', '-c', config, '--json');
+  assert.equal(list.code, 0, list.err);
+  const listed = JSON.parse(list.out) as { name: string; type: string; interval: number }[];
+  const cpu = listed.find(({ name }) => name === 'cpu');
+  assert.deepEqual(cpu, { name: 'cpu', type: 'built in', interval: 20 });
+  assert.deepEqual(listed.slice(-2), [
+    { name: 'db', type: 'tcp', interval: 20 },
+    { name: 'site', type: 'http', interval: 60 },
+  ]);
+  const text = await runnel('check', '--list', '-c', config);
+  assert.match(text.out, /^cpu +built in +every 20 s$/m);
+  assert.match(text.out, /^site +http +every 60 s$/m);
+});
+
 test('check prints metrics as records, or one a line; counters as their increase in a second', async () => {
   const json = await runnel('check', 'cpu', '--once', '--json');
   assert.equal(json.code, 0, json.err);

@@ -1,5 +1,6 @@
 /** Machines that are not as one thinks: what is gone, unreadable, added, or too much is no reason for the rest to fail. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -105,4 +106,25 @@ test('with host_root the network is that of PID 1 there, not of this process', a
   const points = await run({ '/proc/1/net/dev': line(12) });
   assert.deepEqual(named(points, 'system.network.io'), [7, 7]);
   assert.ok(points.every((p) => p.attributes.includes('eth9')));
+});
+
+/** A /proc of its own, in which others' processes are not there to nobody; and the checks as nobody runs them. */
+const HIDING = `mount -t proc -o hidepid=invisible proc /proc; exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"`;
+const hiding = (...command: string[]) =>
+  spawnSync('unshare', ['--mount', '--propagation', 'private', 'sh', '-ec', HIDING, 'sh', ...command], {
+    encoding: 'utf8',
+  });
+const noHiding =
+  process.platform === 'linux' && process.getuid?.() === 0 && hiding('true').status === 0
+    ? false
+    : 'NOT TESTED: needs root, unshare and setpriv';
+
+test('where /proc is really mounted so, each check says what it can', { skip: noHiding }, () => {
+  const program = join(import.meta.dirname, '../support/sandboxed.ts');
+  const { stdout, stderr } = hiding(process.execPath, program);
+  assert.equal(stderr, '');
+  const { went } = JSON.parse(stdout) as { went: Record<string, { error: string | null; lacks: string | null }> };
+  const failed = Object.entries(went).filter(([, { error }]) => error !== null);
+  assert.deepEqual(failed, []);
+  assert.match(went.processes!.lacks ?? '', /hidepid/);
 });

@@ -141,7 +141,7 @@ function say(name: string, { status }: CustomRunner): void {
     log.warnOnce(`check ${name} numbers`, `check ${name}: ${not_finite} values were left out: they are no numbers`);
 }
 
-/** The same each time, and another for each check and host. */
-function spreadOf(host: string, name: string, interval: number): number {
+/** Milliseconds: the same each time, and other ones for each check and host. */
+export function spreadOf(host: string, name: string, interval: number): number {
   return (crc32(`${host}\0${name}`) / 2 ** 32) * Math.min(interval * SPREAD, MOST_SPREAD_MS);
 }

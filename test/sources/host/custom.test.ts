@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { CustomCheckConfig } from '../../../src/checks/custom/options.ts';
 import { Account } from '../../../src/core/account.ts';
-import { customSource } from '../../../src/sources/host/custom.ts';
+import { customSource, spreadOf } from '../../../src/sources/host/custom.ts';
 import { folder } from '../../support/custom-checks.ts';
 import { recordsOf, TestOutput } from '../../support/output.ts';
 
@@ -64,4 +64,18 @@ test('a run that lasts as long as its interval takes the next one with it, which
   const { windows, status } = await windowsOf('sleep 60', 2);
   assert.deepEqual([status.runs, status.errors, status.skipped], [2, 2, 1]);
   assert.equal(windows[1]![0]!.interval, 2);
+});
+
+test('checks begin spread over the first tenth of the interval, each host in its own way', () => {
+  const names = Array.from({ length: 100 }, (_, i) => `check-${i}`);
+  const spreads = (host: string, interval: number) => names.map((name) => spreadOf(host, name, interval));
+  const some = spreads('web-1', 10_000);
+  assert.deepEqual(spreads('web-1', 10_000), some);
+  assert.notDeepEqual(spreads('web-2', 10_000), some);
+  assert.ok(some.every((ms) => ms >= 0 && ms < 1000));
+  // None of ten equal parts is without, and none has a third.
+  const parts = Map.groupBy(some, (ms) => Math.floor(ms / 100));
+  assert.ok(parts.size === 10 && [...parts.values()].every(({ length }) => length < 33));
+  assert.ok(spreads('web-1', 1000).every((ms) => ms < 100));
+  assert.ok(spreads('web-1', 3_600_000).every((ms) => ms < 1000));
 });
