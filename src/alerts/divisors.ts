@@ -5,71 +5,113 @@ import type { Rule } from './rule.ts';
 import { WindowTable } from './window-table.ts';
 
 const OVERFLOW = labelKey(OVERFLOW_LABELS);
+const NOWHERE = -1;
 
 export class Divisors {
   readonly #rule: Rule;
+  /** Which instance has this key, by its slot; undefined: none. */
+  readonly #instanceOf: (key: string) => number | undefined;
   #table: WindowTable;
   readonly #slots = new Map<string, number>();
+  /** By slot; null: it is free. */
+  readonly #keys: (string | null)[] = [];
   readonly #free: number[] = [];
   #most = 0;
   /** By slot: it is a counter. */
   readonly #isSum: boolean[] = [];
+  /** By slot of an instance: the slot of what it is divided by. */
+  #of = new Int32Array(0);
 
-  constructor(rule: Rule, interval: number) {
+  constructor(rule: Rule, interval: number, instanceOf: (key: string) => number | undefined) {
     this.#rule = rule;
+    this.#instanceOf = instanceOf;
     this.#table = new WindowTable(rule, interval);
   }
 
   retime(interval: number): void {
     this.#table = new WindowTable(this.#rule, interval);
     this.#slots.clear();
-    this.#free.length = this.#most = 0;
+    this.#of.fill(NOWHERE);
+    this.#keys.length = this.#free.length = this.#most = 0;
+  }
+
+  /** An instance has this slot now. */
+  instance(slot: number, key: string): void {
+    if (slot >= this.#of.length) {
+      const of = new Int32Array(Math.max(slot + 1, this.#of.length * 2)).fill(NOWHERE);
+      of.set(this.#of);
+      this.#of = of;
+    }
+    this.#of[slot] = this.#slots.get(key) ?? NOWHERE;
   }
 
   add(key: string, point: MetricPoint): void {
-    const slot = this.#slotOf(key) ?? this.#new(this.#slots.size < MOST_INSTANCES_OF_RULE ? key : OVERFLOW);
+    const slot = this.#slots.get(key) ?? (this.#isFull ? (this.#overflow ?? this.#new(OVERFLOW)) : this.#new(key));
     this.#isSum[slot] = point.type === 'sum';
     this.#table.add(slot, point);
   }
 
-  evaluate(): void {
-    this.#table.evaluate(this.#most);
+  /**
+   * Divides the values of the slots of instances below `count`; NaN: it is not known, or what it is divided by is too small to
+   * say anything. What was not counted while that was is none.
+   */
+  divide(values: Float64Array, count: number): void {
+    const [table, of, isSum, { min }] = [this.#table, this.#of, this.#isSum, this.#rule];
+    table.evaluate(this.#most);
+    const { values: by, points } = table;
+    const overflow = (this.#isFull ? this.#overflow : null) ?? NOWHERE;
+    for (let slot = 0; slot < count; slot++) {
+      const at = of[slot] === NOWHERE ? overflow : of[slot]!;
+      const divisor = at === NOWHERE ? Number.NaN : by[at]!;
+      const value = values[slot]!;
+      if (!(divisor >= min) || divisor === 0) values[slot] = Number.NaN;
+      else if (Number.isNaN(value)) values[slot] = isSum[at] && points[at]! > 0 ? 0 : Number.NaN;
+      else values[slot] = value / divisor;
+    }
   }
 
   /** It counts, and did so in the open window: then what is divided and was not counted is none. */
-  counts(key: string): boolean {
-    const slot = this.#slotOf(key);
-    return slot !== undefined && this.#isSum[slot]! && this.#table.points[slot]! > 0;
-  }
-
-  /** Null: it is not known, or what it is divided by is too small to say anything. */
-  ratio(key: string, value: number | null): number | null {
-    const slot = this.#slotOf(key);
-    const by = slot === undefined ? null : this.#table.exact(slot);
-    if (by === null || by < this.#rule.min || by === 0) return null;
-    return value === null ? (this.counts(key) ? 0 : null) : value / by;
+  counts(slot: number): boolean {
+    const at = this.#of[slot] === NOWHERE && this.#isFull ? this.#overflow : this.#of[slot];
+    return at !== undefined && at !== NOWHERE && this.#isSum[at]! && this.#table.points[at]! > 0;
   }
 
   /** Closes the window; forgets those of which nothing is known any more. */
   next(): void {
     const table = this.#table;
     table.next(this.#most);
-    for (const [key, slot] of this.#slots) {
-      if (table.ages[slot]! < table.lasts) continue;
+    const { ages, lasts } = table;
+    for (let slot = 0; slot < this.#most; slot++) {
+      if (ages[slot]! < lasts) continue;
+      const key = this.#keys[slot]!;
+      if (key === null) continue;
+      this.#keys[slot] = null;
       this.#slots.delete(key);
       this.#free.push(slot);
+      this.#tell(key, NOWHERE);
     }
   }
 
   /** Keys that are too many are one. */
-  #slotOf(key: string): number | undefined {
-    return this.#slots.get(key) ?? (this.#slots.size < MOST_INSTANCES_OF_RULE ? undefined : this.#slots.get(OVERFLOW));
+  get #isFull(): boolean {
+    return this.#slots.size >= MOST_INSTANCES_OF_RULE;
+  }
+
+  get #overflow(): number | undefined {
+    return this.#slots.get(OVERFLOW);
   }
 
   #new(key: string): number {
     const slot = this.#free.pop() ?? this.#most++;
     this.#table.clear(slot);
     this.#slots.set(key, slot);
+    this.#keys[slot] = key;
+    this.#tell(key, slot);
     return slot;
+  }
+
+  #tell(key: string, slot: number): void {
+    const instance = this.#instanceOf(key);
+    if (instance !== undefined) this.#of[instance] = slot;
   }
 }

@@ -9,9 +9,10 @@
 import { wildcards } from '../config/wildcards.ts';
 import type { Instance, InstanceState } from './instance.ts';
 import { chosenLabels, labelKey, MOST_INSTANCES, MOST_INSTANCES_OF_RULE, OVERFLOW_LABELS } from './instance-labels.ts';
-import { type AlertChange, LONGEST_GAP, MOST_KNOWN, RulePart } from './part.ts';
+import { type AlertChange, LONGEST_GAP, RulePart } from './part.ts';
 import type { MetricPoint } from './point.ts';
 import type { Rule } from './rule.ts';
+import { MOST_KNOWN } from './series-places.ts';
 
 /** Of an interval: when a window that does not come is closed without it. */
 const LATE = 1.5;
@@ -158,26 +159,31 @@ export class Engine {
     }
     source.byRule[index] ??= this.#part(rule, source.name, source.interval);
     const part = source.byRule[index];
-    const known = point.series === undefined ? null : part.seriesOf(point.name);
+    const known = point.series === undefined ? null : part.series.of(point.name);
     const had = known?.get(point.series!);
     if (had === null) return;
+    if (typeof had === 'string') {
+      part.addDivisor(had, point);
+      return;
+    }
     if (had && had.slot >= 0) {
       part.add(had, point);
       return;
     }
     if (!this.#isOf(rule, point)) {
-      if (known) part.remember(known, point.series!, null);
+      if (known) part.series.remember(known, point.series!, null);
       return;
     }
     const attributes = rule.by === null ? point.attributes : chosenLabels(point.attributes, rule.by);
     const key = labelKey(attributes);
     if (rule.of !== null && !matches(point.name)) {
+      if (known) part.series.remember(known, point.series!, key);
       part.addDivisor(key, point);
       return;
     }
     const instance = this.#instance(part, key, attributes);
     // Where it was one too many there may be room later.
-    if (known && instance.key === key) part.remember(known, point.series!, instance);
+    if (known && instance.key === key) part.series.remember(known, point.series!, instance);
     part.add(instance, point);
   }
 

@@ -12,7 +12,7 @@ export class ValueHistory {
   /** `now`: on the monotonic clock, milliseconds, never less than before. */
   add(value: number | null, now: number): void {
     this.#turnTo(Math.floor(now / MINUTE_MS));
-    if (value !== null) this.#values[this.#minute % MINUTES] = value;
+    if (value !== null && Number.isFinite(value)) this.#values[this.#minute % MINUTES] = value;
   }
 
   /** There is none of this minute yet. */

@@ -7,18 +7,19 @@
 import { Divisors } from './divisors.ts';
 import { ValueHistory } from './history.ts';
 import { Instance, type InstanceState } from './instance.ts';
-import { MOST_INSTANCES } from './instance-labels.ts';
 import { evaluate, type FiringConditions, START, type State } from './machine.ts';
 import type { MetricPoint } from './point.ts';
 import { conditionsOf, type Rule } from './rule.ts';
+import { SeriesPlaces } from './series-places.ts';
 import { isBeyond, isSettled } from './threshold.ts';
 import { countsNothing } from './value.ts';
 import { WindowTable, windowsOf } from './window-table.ts';
 
-/** Names and series that are kept in mind; beyond, it is begun anew. */
-export const MOST_KNOWN = 2 * MOST_INSTANCES;
 /** Intervals: from what came after a longer gap nothing is concluded. */
 export const LONGEST_GAP = 3;
+
+/** Numbers that an evaluation goes through for values that are only shown. */
+const MOST_SHOWN_CELLS = 300;
 
 const FREE = 0;
 /** It is as START is. */
@@ -45,16 +46,16 @@ export class RulePart {
   readonly #slots: (Instance | null)[] = [];
   #states = new Uint8Array(8);
   readonly #free: number[] = [];
-  /** By name and series of a point: where it goes; null: it is not of the rule. */
-  readonly #known = new Map<string, Map<string, Instance | null>>();
-  /** Series in it: names and series come from outside, and go. */
-  #remembered = 0;
-  /** What is compared is not in the table as it is. */
-  readonly #closely: boolean;
+  readonly series = new SeriesPlaces();
+  /** What is compared is told, not measured. */
+  readonly #isTold: boolean;
   /** Those whose values of the last hour are kept. */
   readonly #remembering = new Set<Instance>();
   /** The last known value, by slot; where it is shown when points do not come. */
   #shown: Float64Array | null = null;
+  /** How many more percentiles an evaluation may make for them to be shown, and of which slot the next one is. */
+  #exacts = 0;
+  #nextExact = 0;
   /** A value that was told, in place of what is in the table. */
   #told: { compared: number; shown: number } | null = null;
 
@@ -64,10 +65,9 @@ export class RulePart {
     this.#interval = interval;
     this.#table = new WindowTable(rule, interval);
     this.#conditions = conditionsOf(rule, interval);
-    this.#divisors = rule.of === null ? null : new Divisors(rule, interval);
+    this.#divisors = rule.of === null ? null : new Divisors(rule, interval, (key) => this.instances.get(key)?.slot);
     if (rule.no_data === 'alert') this.#shown = new Float64Array(this.#states.length);
-    const sided = rule.value.reduction !== 'quantile' || !['==', '!='].includes(rule.fire.operator);
-    this.#closely = rule.of !== null || rule.forecast !== null || rule.kind === 'absent' || !sided;
+    this.#isTold = rule.kind === 'absent';
   }
 
   get interval(): number {
@@ -94,9 +94,10 @@ export class RulePart {
       if (this.#shown) this.#shown = widened(this.#shown);
     }
     if (this.#shown) this.#shown[slot] = Number.NaN;
-    this.#states[slot] = this.#closely ? WATCHED : WELL;
+    this.#states[slot] = this.#isTold ? WATCHED : WELL;
     this.#table.clear(slot);
     this.instances.set(key, made);
+    this.#divisors?.instance(slot, key);
     return made;
   }
 
@@ -135,24 +136,6 @@ export class RulePart {
     this.#told = { compared, shown };
   }
 
-  /** Where a series goes; null: it is not of the rule. */
-  seriesOf(name: string): Map<string, Instance | null> {
-    let of = this.#known.get(name);
-    if (!of) {
-      of = new Map();
-      this.#known.set(name, of);
-    }
-    return of;
-  }
-
-  remember(known: Map<string, Instance | null>, series: string, instance: Instance | null): void {
-    if (!known.has(series) && ++this.#remembered > MOST_KNOWN) {
-      this.#known.clear();
-      this.#remembered = 0;
-    }
-    known.set(series, instance);
-  }
-
   /** Closes the window. `gone` is told which instances are in it no more. */
   evaluate(now: number, gone: (instance: Instance) => void): AlertChange[] {
     const { rule } = this;
@@ -164,12 +147,13 @@ export class RulePart {
     const table = this.#table;
     const count = this.#slots.length;
     table.evaluate(count);
-    this.#divisors?.evaluate();
     const { values, points, ages } = table;
+    this.#divisors?.divide(values, count);
     const states = this.#states;
     const last = table.lasts - 1;
     // What is not measured is told then.
     const shown = this.#shown;
+    this.#exacts = Math.max(1, Math.floor(MOST_SHOWN_CELLS / table.exactCells));
     for (let slot = 0; slot < count; slot++) {
       const state = states[slot]!;
       if (state === FREE) continue;
@@ -187,6 +171,7 @@ export class RulePart {
       if (previous !== null) changes.push({ instance: this.#slots[slot]!, previous });
       if (this.#isOver(slot)) gone(this.#remove(slot));
     }
+    if (this.#exacts > 0) this.#nextExact = 0;
     this.#rememberValues(now);
     table.next(count);
     this.#divisors?.next();
@@ -200,17 +185,19 @@ export class RulePart {
     if (instance.progress === START) this.#wake(instance);
     const { progress } = instance;
     const previous = progress.state;
-    const compared = this.#compared(instance);
+    const side = this.#told === null ? this.#table.side(slot, previous === 'firing' ? 'clear' : 'fire') : Number.NaN;
+    const compared = Number.isNaN(side) ? this.#compared(instance) : side;
     // What was not counted is none.
     const fresh =
       this.#told !== null ||
       this.#table.points[slot]! > 0 ||
       countsNothing(this.rule.value) ||
-      this.#divisors?.counts(instance.key) === true;
+      this.#divisors?.counts(slot) === true;
     const state = evaluate(progress, compared, fresh, passed, this.#conditions);
+    if (!Number.isNaN(side) && (state !== previous || this.#isInTurn(slot))) this.#compared(instance);
     const isWell = state === 'ok' && (this.rule.no_data !== 'alert' || progress.silent === 0);
     if (isWell) instance.progress = START;
-    this.#states[slot] = isWell && !this.#closely ? WELL : WATCHED;
+    this.#states[slot] = isWell && !this.#isTold ? WELL : WATCHED;
     return state === previous ? null : previous;
   }
 
@@ -225,32 +212,42 @@ export class RulePart {
   #rememberValues(now: number): void {
     const { rule } = this;
     const table = this.#table;
-    for (const { slot, progress, value, history } of this.#remembering) {
+    for (const instance of this.#remembering) {
+      const { slot, value } = instance;
+      const history = instance.history!;
       if (slot < 0) continue;
-      if (this.#told || this.#closely) history!.add(progress.silent > 0 ? null : value, now);
-      else if (table.points[slot]! === 0 && !countsNothing(rule.value)) history!.add(null, now);
-      // A percentile takes longer than to see on which side it is.
-      else if (rule.value.reduction !== 'quantile' || history!.isDue(now)) history!.add(table.exact(slot), now);
+      if (this.#isTold) history.add(value, now);
+      else if (table.points[slot]! === 0 && !countsNothing(rule.value) && !this.#divisors) history.add(null, now);
+      else if (table.exactCells === 0) history.add(table.exact(slot), now);
+      else if (this.#states[slot] === WATCHED) history.add(value, now);
+      else if (this.#exacts > 0 && history.isDue(now)) {
+        this.#exacts--;
+        history.add(table.exact(slot), now);
+        // Next time it is the others' turn.
+        this.#remembering.delete(instance);
+        this.#remembering.add(instance);
+      }
     }
+  }
+
+  /** Whether what is shown of a percentile is made now. */
+  #isInTurn(slot: number): boolean {
+    if (this.#exacts === 0 || slot < this.#nextExact) return false;
+    this.#exacts--;
+    this.#nextExact = slot + 1;
+    return true;
   }
 
   /** What is compared; null: nothing is known. */
   #compared(instance: Instance): number | null {
-    const { rule } = this;
     if (this.#told) {
       instance.value = this.#told.shown;
       return this.#told.compared;
     }
-    if (rule.forecast) {
-      const left = this.#table.until(instance.slot, rule.forecast.reaches);
-      if (left === null) return null;
-      instance.value = Number.isFinite(left) ? left / 1000 : null;
-      return left <= rule.forecast.within ? 1 : 0;
-    }
-    let value = this.#table.exact(instance.slot);
-    if (this.#divisors) value = this.#divisors.ratio(instance.key, value);
-    else if (value !== null && !this.#isKnown(instance, value)) return null;
-    if (value !== null) instance.value = value;
+    const value = this.#table.exact(instance.slot);
+    if (value === null || (!this.#divisors && !this.#isKnown(instance, value))) return null;
+    // Nobody is told of what never comes.
+    instance.value = Number.isFinite(value) ? value : null;
     return value;
   }
 

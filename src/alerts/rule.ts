@@ -139,9 +139,10 @@ const NO_DATA_WINDOWS = 3;
 
 function fireOf({ fire, check, forecast }: WrittenRule, kind: Rule['kind'], refuse: Refuse): AlertThreshold {
   const never: AlertThreshold = { operator: '>', threshold: Number.POSITIVE_INFINITY };
-  // Of these the value is 1 where it is so.
+  // The value is 1 where it is so.
   if (kind === 'absent') return { operator: '>', threshold: 0 };
-  if (kind === 'forecast') return forecast ? { operator: '>', threshold: 0 } : never;
+  // In so many seconds it is there.
+  if (forecast) return { operator: '<=', threshold: forecast.within / 1000 };
   if (fire === undefined) {
     if (check !== undefined) return { operator: '>=', threshold: CHECK_LEVELS.warning };
     refuse([], "needs fire, for example fire: '> 0.9', or absent or forecast");

@@ -6,12 +6,12 @@
  *
  * Of a long time a cell is several windows.
  */
-import { keyOf } from '../aggregate/bins.ts';
-import { BinCells, rankOf } from './bin-cells.ts';
-import { straightLine } from './forecast.ts';
+import { BinCells } from './bin-cells.ts';
+import { Forecasts } from './forecast.ts';
 import type { MetricPoint } from './point.ts';
+import { QuantileSides } from './quantile-sides.ts';
 import type { Rule } from './rule.ts';
-import { SlidingColumn } from './sliding.ts';
+import { type Joining, SlidingColumn } from './sliding.ts';
 
 /** A long time is told in so many steps. */
 const MOST_CELLS = 120;
@@ -44,19 +44,20 @@ export class WindowTable {
   readonly #low: SlidingColumn | null;
   readonly #high: SlidingColumn | null;
   readonly #counted: SlidingColumn | null;
-  /** Of percentiles: the weight of all, and of what is above the threshold. */
+  /** Of percentiles the weight of all, and where they are. */
   readonly #weight: SlidingColumn | null;
-  readonly #above: SlidingColumn | null;
+  readonly #sides: { fire: QuantileSides; clear: QuantileSides } | null;
   readonly #columns: readonly SlidingColumn[];
   readonly #bins: BinCells | null;
-  readonly #firstAbove: number;
+  readonly #forecasts: Forecasts | null;
   /** By cell: values of the time before, which are compared with; a row each. */
   #past: Float64Array;
   #latest = new Float64Array(FIRST_ROOM);
-  #scratches = scratches(FIRST_ROOM);
+  /** What an evaluation needs for a moment. */
+  #scratch = new Float64Array(FIRST_ROOM);
 
   constructor(rule: Rule, interval: number) {
-    const { reduction } = rule.value;
+    const { reduction, quantile } = rule.value;
     this.#rule = rule;
     this.#interval = interval;
     this.#windows = windowsOf(rule, interval);
@@ -64,23 +65,31 @@ export class WindowTable {
     this.#size = Math.ceil(this.#windows / this.#each);
     // What is last is of one window; what is forecast, of the values of each cell.
     const cells = reduction === 'last' || rule.forecast ? 1 : this.#size;
-    const column = (joining: 'sum' | 'min' | 'max', ...of: (typeof reduction)[]) =>
-      of.includes(reduction) ? new SlidingColumn(joining, cells, FIRST_ROOM) : null;
+    const columns: SlidingColumn[] = [];
+    const made = (joining: Joining) => {
+      const column = new SlidingColumn(joining, cells, FIRST_ROOM);
+      columns.push(column);
+      return column;
+    };
+    const column = (joining: Joining, ...of: (typeof reduction)[]) => (of.includes(reduction) ? made(joining) : null);
     this.#sum = column('sum', 'last', 'avg', 'sum', 'change');
     this.#count = column('sum', 'last', 'avg', 'change');
     this.#low = column('min', 'min');
     this.#high = column('max', 'max');
     this.#counted = column('sum', 'count', 'rate');
     this.#weight = column('sum', 'quantile');
-    this.#above = column('sum', 'quantile');
-    this.#columns = [this.#sum, this.#count, this.#low, this.#high, this.#counted, this.#weight, this.#above].filter(
-      (one) => one !== null,
-    );
     this.#bins = reduction === 'quantile' ? new BinCells(cells) : null;
-    // A value in the bin of the threshold may be on either side of it.
-    const bin = keyOf(rule.fire.threshold);
-    this.#firstAbove = rule.fire.operator.startsWith('<') ? bin + 1 : bin;
-    this.#past = new Float64Array(this.#keepsPast ? this.#size * FIRST_ROOM : 0);
+    this.#sides = null;
+    // Of a ratio, or what is compared for equality, no side says enough.
+    if (this.#bins && rule.of === null && /[<>]/.test(rule.fire.operator)) {
+      const side = (threshold: number) => new QuantileSides(threshold, quantile, () => made('sum'));
+      const fire = side(rule.fire.threshold);
+      this.#sides = { fire, clear: rule.clear.threshold === rule.fire.threshold ? fire : side(rule.clear.threshold) };
+    }
+    this.#columns = columns;
+    this.#forecasts =
+      rule.forecast && new Forecasts(this.#size, this.#each * interval, rule.forecast.reaches, FIRST_ROOM);
+    this.#past = new Float64Array(reduction === 'change' ? this.#size * FIRST_ROOM : 0);
   }
 
   get room(): number {
@@ -97,6 +106,7 @@ export class WindowTable {
     while (slot >= this.#room) this.#grow();
     for (const column of this.#columns) column.clear(slot);
     this.#bins?.clear(slot);
+    this.#forecasts?.clear(slot);
     this.points[slot] = this.ages[slot] = this.seen[slot] = 0;
     this.values[slot] = this.#latest[slot] = Number.NaN;
     for (let at = slot; at < this.#past.length; at += this.#room) this.#past[at] = Number.NaN;
@@ -105,20 +115,20 @@ export class WindowTable {
   /** Into the window that is open. */
   add(slot: number, { type, value, count, min, max, bins }: MetricPoint): void {
     const first = this.points[slot]!++ === 0;
-    if (this.#sum) this.#sum.open[slot]! += value;
+    this.#sum?.put(slot, value);
     // Of counters what a window has is one; of others what a sample has.
-    if (this.#count) this.#count.open[slot]! += type === 'histogram' ? count : type !== 'sum' || first ? 1 : 0;
-    if (this.#low) this.#low.open[slot] = Math.min(this.#low.open[slot]!, min);
-    if (this.#high) this.#high.open[slot] = Math.max(this.#high.open[slot]!, max);
-    if (this.#counted) this.#counted.open[slot]! += type === 'sum' ? value : type === 'histogram' ? count : 1;
+    this.#count?.put(slot, type === 'histogram' ? count : type !== 'sum' || first ? 1 : 0);
+    this.#low?.put(slot, min);
+    this.#high?.put(slot, max);
+    this.#counted?.put(slot, type === 'sum' ? value : type === 'histogram' ? count : 1);
     if (!this.#bins) return;
-    let [weight, above] = [0, 0];
-    for (const [key, one] of bins ?? []) {
-      weight += one;
-      if (key >= this.#firstAbove) above += one;
+    if (bins) {
+      let weight = 0;
+      for (const one of bins.values()) weight += one;
+      this.#weight!.put(slot, weight);
+      this.#sides?.fire.add(slot, bins);
+      if (this.#sides && this.#sides.clear !== this.#sides.fire) this.#sides.clear.add(slot, bins);
     }
-    this.#weight!.open[slot]! += weight;
-    this.#above!.open[slot]! += above;
     this.#bins.add(slot, { min, max, bins });
   }
 
@@ -126,8 +136,10 @@ export class WindowTable {
   evaluate(count: number): void {
     const { values, ages, points } = this;
     const { reduction } = this.#rule.value;
-    if (this.#rule.forecast) this.#ofCell(values, count);
-    else if (reduction === 'last') {
+    if (this.#forecasts) {
+      this.#ofCell(this.#latest, count);
+      this.#forecasts.all(this.#latest, values, count);
+    } else if (reduction === 'last') {
       this.#ofCell(values, count);
       for (let slot = 0; slot < count; slot++) {
         if (points[slot]! > 0) this.#latest[slot] = values[slot]!;
@@ -139,26 +151,26 @@ export class WindowTable {
       this.#counted!.all(values, count);
       const seconds = (((this.#size - 1) * this.#each + this.#inCell + 1) * this.#interval) / 1000;
       for (let slot = 0; slot < count; slot++) values[slot]! /= seconds;
-    } else if (reduction === 'quantile') this.#sides(count);
+    } else if (reduction === 'quantile') this.#quantiles(count);
     else this.#ofCell(values, count);
-    if (reduction === 'change' && !this.#rule.forecast) this.#change(count);
+    if (reduction === 'change') this.#change(count);
   }
 
-  /** What is shown, and compared where it is looked at closely; null: nothing is known. After `evaluate`. */
+  /** What is shown; null: nothing is known. After `evaluate`. */
   exact(slot: number): number | null {
     const value = this.values[slot]!;
     if (Number.isNaN(value)) return null;
-    if (!this.#bins) return value;
-    return this.#bins.quantile(slot, this.#rule.value.quantile);
+    return this.#sides ? this.#bins!.quantile(slot, this.#rule.value.quantile) : value;
   }
 
-  /** Milliseconds until the value is `reaches`, as straightLine says; of a forecast. After `evaluate`. */
-  until(slot: number, reaches: number): number | null {
-    const [past, room, size, at] = [this.#past, this.#room, this.#size, this.#at];
-    const values = new Float64Array(size);
-    for (let back = 1; back < size; back++) values[back] = past[((at - back + size) % size) * room + slot]!;
-    values[0] = this.values[slot]!;
-    return straightLine(values, this.#each * this.#interval, reaches);
+  /** How many numbers `exact` goes through, about; 0: it is there. */
+  get exactCells(): number {
+    return this.#sides ? this.#size : 0;
+  }
+
+  /** On which side of `fire` or `clear` it is, where that is seen without `exact`, as an infinite number; else NaN. */
+  side(slot: number, of: 'fire' | 'clear'): number {
+    return this.#sides ? this.#sides[of].of(slot, this.#weight!.of(slot)) : Number.NaN;
   }
 
   /** Closes the open window of the slots below `count`. */
@@ -174,17 +186,13 @@ export class WindowTable {
     if (full) this.#inCell = 0;
     // What is last is so of a window, whatever a cell is.
     if (!full && this.#rule.value.reduction !== 'last') return;
-    if (full && this.#keepsPast) {
-      if (this.#rule.forecast) this.#past.set(this.values.subarray(0, count), this.#at * this.#room);
-      else this.#past.set(this.#latest.subarray(0, count), this.#at * this.#room);
-    }
+    if (full && this.#past.length > 0) this.#past.set(this.#latest.subarray(0, count), this.#at * this.#room);
     if (full) this.#at = (this.#at + 1) % this.#size;
-    if (full || !this.#rule.forecast) for (const column of this.#columns) column.next(count);
-    if (full) this.#bins?.next();
-  }
-
-  get #keepsPast(): boolean {
-    return this.#rule.forecast !== null || this.#rule.value.reduction === 'change';
+    if (full || !this.#forecasts) for (const column of this.#columns) column.next(count);
+    if (full) {
+      this.#bins?.next();
+      this.#forecasts?.next(this.#latest, count);
+    }
   }
 
   /** avg, min or max of the cells that the columns have, into `to`. */
@@ -196,7 +204,7 @@ export class WindowTable {
       for (let slot = 0; slot < count; slot++) if (!Number.isFinite(to[slot]!)) to[slot] = Number.NaN;
       return;
     }
-    const [counts] = this.#scratches;
+    const counts = this.#scratch;
     this.#sum!.all(to, count);
     this.#count!.all(counts, count);
     // 0 / 0: nothing is known.
@@ -215,20 +223,15 @@ export class WindowTable {
     }
   }
 
-  /** Whether a percentile may be beyond the threshold: infinite, above or below. */
-  #sides(count: number): void {
+  #quantiles(count: number): void {
     const { values } = this;
-    const { quantile } = this.#rule.value;
-    const [weight, above] = this.#scratches;
-    this.#weight!.all(weight, count);
-    this.#above!.all(above, count);
-    for (let slot = 0; slot < count; slot++) {
-      const total = weight[slot]!;
-      if (!(total > 0)) values[slot] = Number.NaN;
-      else {
-        const is = total - above[slot]! <= rankOf(quantile, total);
-        values[slot] = is ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
-      }
+    const { value, fire } = this.#rule;
+    const weights = this.#scratch;
+    if (this.#sides) {
+      this.#weight!.all(weights, count);
+      this.#sides.fire.all(fire.operator.startsWith('>'), weights, values, count);
+    } else {
+      for (let slot = 0; slot < count; slot++) values[slot] = this.#bins!.quantile(slot, value.quantile) ?? Number.NaN;
     }
   }
 
@@ -245,9 +248,10 @@ export class WindowTable {
       return made;
     };
     for (const column of this.#columns) column.grow(to);
+    this.#forecasts?.grow(to);
     [this.points, this.ages, this.seen] = [longer(this.points), longer(this.ages), longer(this.seen)];
     [this.values, this.#latest] = [wider(this.values), wider(this.#latest)];
-    this.#scratches = scratches(to);
+    this.#scratch = new Float64Array(to);
     const past = new Float64Array((this.#past.length / from) * to);
     for (let cell = 0; cell * from < this.#past.length; cell++) {
       past.set(this.#past.subarray(cell * from, (cell + 1) * from), cell * to);
@@ -255,9 +259,4 @@ export class WindowTable {
     this.#past = past;
     this.#room = to;
   }
-}
-
-/** What an evaluation needs for a moment. */
-function scratches(room: number): [Float64Array, Float64Array] {
-  return [new Float64Array(room), new Float64Array(room)];
 }

@@ -52,9 +52,7 @@ export function alertSummary(instance: Instance, host: string): string {
 
 /** What a value is compared with, for people. */
 export function shownThreshold(rule: Rule): number | null {
-  if (rule.kind === 'absent') return rule.absent / 1000;
-  if (rule.forecast) return rule.forecast.within / 1000;
-  return rule.fire.threshold;
+  return rule.kind === 'absent' ? rule.absent / 1000 : rule.fire.threshold;
 }
 
 function byLastPart(labels: Readonly<Record<string, string>>, name: string): string | undefined {

@@ -13,6 +13,7 @@ import { gaugePoint } from '../../src/alerts/point.ts';
 import { readValues, rehearse, type Series } from '../../src/alerts/rehearsal.ts';
 import type { Rule } from '../../src/alerts/rule.ts';
 import { configFrom } from '../../src/options.ts';
+import { randomOf } from '../support/random.ts';
 
 const INTERVAL = 10_000;
 
@@ -128,6 +129,43 @@ test('a ratio is of the same time above and below; what was not counted while th
   assert.equal(states({ ...ratio, value: 'last' }, [a('10 10 _ _'), b('100x4')]), 'ffoo');
   const gauges = [series('10 10 _ _', { metric: 'a' }), series('100x4', { metric: 'b' })];
   assert.equal(states({ ...ratio, value: 'last' }, gauges), 'ffff');
+});
+
+test('ratios of series that come and go, above and below: as each window looked at one by one', () => {
+  const over = 3;
+  const [rule] = rulesOf({ metric: 'a', of: 'b', min: 5, value: `sum over ${over * 10}s`, fire: '> 0.5' });
+  const engine = new Engine([rule!]);
+  const random = randomOf(3);
+  const keys = Array.from({ length: 40 }, (_, i) => `/${i}`);
+  const counted: Record<'a' | 'b', Map<string, number>[]> = { a: [], b: [] };
+  const firing = new Set<string>();
+  let [changes, before] = [0, ''];
+  for (let window = 0; window < 400; window++) {
+    // A third of them at a time.
+    const there = keys.filter((_, i) => (i + Math.floor(window / 20)) % 3 === 0);
+    const points = [];
+    for (const name of ['b', 'a'] as const) {
+      const all = new Map<string, number>();
+      for (const path of there) if (random() < 0.5) all.set(path, Math.floor(random() * (name === 'a' ? 8 : 12)));
+      counted[name].push(all);
+      for (const [path, value] of all)
+        points.push({ ...gaugePoint(name, { path }, value), type: 'sum' as const, series: path });
+    }
+    engine.window('s', INTERVAL, window * INTERVAL, points);
+    for (const key of keys) {
+      const [a, b] = (['a', 'b'] as const).map((name) =>
+        counted[name].slice(-over).reduce((sum, one) => sum + (one.get(key) ?? 0), 0),
+      ) as [number, number];
+      if (b < 5) continue;
+      if (a / b > 0.5) firing.add(key);
+      else firing.delete(key);
+    }
+    const is = [...engine.notOk()].map(({ attributes }) => attributes.path!).sort();
+    assert.deepEqual(is, [...firing].sort(), `window ${window}`);
+    if (is.join() !== before) changes++;
+    before = is.join();
+  }
+  assert.ok(changes > 100, String(changes));
 });
 
 test('what was counted before anybody looked is not known: nothing ends or begins for it', () => {
@@ -289,11 +327,7 @@ test('fires and ends when Prometheus would: for, keep_firing_for', { skip: SKIP 
   const dir = mkdtempSync(join(tmpdir(), 'runnel-promtool-'));
   t.after(() => rmSync(dir, { recursive: true }));
   // Values that cross the threshold at random, the same each time.
-  let seed = 7;
-  const random = () => {
-    seed = (seed * 1103515245 + 12345) % 2 ** 31;
-    return seed / 2 ** 31;
-  };
+  const random = randomOf(7);
   for (const [wait, keep] of [
     ['0s', '0s'],
     ['30s', '0s'],

@@ -7,17 +7,9 @@ import type { Rule } from '../../src/alerts/rule.ts';
 import { isBeyond } from '../../src/alerts/threshold.ts';
 import { WindowTable, windowsOf } from '../../src/alerts/window-table.ts';
 import { configFrom } from '../../src/options.ts';
+import { randomOf } from '../support/random.ts';
 
 const INTERVAL = 10_000;
-
-/** The same numbers each time. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state * 1103515245 + 12345) % 2 ** 31;
-    return state / 2 ** 31;
-  };
-}
 
 function ruleOf(value: string, fire = '> 50'): Rule {
   return configFrom({ alerts: { rules: [{ name: 'r', metric: 'm', value, fire }] } }).alerts.rules[0]!;
@@ -108,7 +100,8 @@ for (const type of ['gauge', 'set', 'sum', 'histogram'] as const) {
     for (const value of values) {
       for (const fire of /^p95.* (70|300)s/.test(value) ? ['> 50', '>= 50', '< 50', '<= 50'] : ['> 50']) {
         const rule = ruleOf(value, fire);
-        const next = random(values.indexOf(value) + 1);
+        const sided = { yes: 0, no: 0 };
+        const next = randomOf(values.indexOf(value) + 1);
         const table = new WindowTable(rule, INTERVAL);
         // Some are there from the beginning, some come later, some go and their place is another's.
         const told: (MetricPoint[][] | null)[] = [];
@@ -139,6 +132,12 @@ for (const type of ['gauge', 'set', 'sum', 'histogram'] as const) {
             if (expected === null) assert.ok(Number.isNaN(compared));
             // A percentile that is not is seen not to be, but near the threshold.
             else if (value.startsWith('p')) {
+              const side = table.side(slot, 'fire');
+              assert.ok(
+                Number.isNaN(side) || isBeyond(rule.fire, side) === isBeyond(rule.fire, is!),
+                `${value} ${side}`,
+              );
+              sided[Number.isNaN(side) ? 'no' : 'yes']++;
               assert.ok(isBeyond(rule.fire, compared) || !isBeyond(rule.fire, is!), `${value} ${fire}`);
               const near = Math.abs(is! / 50 - 1) < 0.02;
               assert.ok(near || isBeyond(rule.fire, compared) === isBeyond(rule.fire, is!), `${value} ${fire} ${is}`);
@@ -146,6 +145,8 @@ for (const type of ['gauge', 'set', 'sum', 'histogram'] as const) {
           }
           table.next(told.length);
         }
+        // Nearly always the weights say it.
+        if (/^p95.* 300s/.test(value)) assert.ok(sided.yes > 20 * sided.no && sided.no > 0, JSON.stringify(sided));
       }
     }
   });

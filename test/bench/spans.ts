@@ -2,9 +2,10 @@
 
 import { decodeMessage } from '../../src/kernel/otlp/decode.ts';
 import type { OtlpReader } from '../../src/sources/otlp/request/reader.ts';
-import { randomOf, traceBatch } from '../support/otlp-batches.ts';
+import { traceBatch } from '../support/otlp-batches.ts';
 import { encodeRequest } from '../support/otlp-decoder.ts';
 import { otlpReader } from '../support/otlp-records.ts';
+import { randomOf } from '../support/random.ts';
 import type { Bench, Figure } from './bench.ts';
 
 const SPANS = 1_000_000;

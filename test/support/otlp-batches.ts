@@ -1,5 +1,6 @@
 /** Spans as services send them: 15 attributes of a resource, 3 scopes, 6 spans a trace, 4 to 9 attributes a span. */
 import { randomBytes } from 'node:crypto';
+import { randomOf } from './random.ts';
 
 type Value = string | number;
 
@@ -34,14 +35,6 @@ const SCOPES = [
 const ROUTES = ['/cart/{id}', '/orders', '/orders/{id}', '/login', '/products', '/products/{id}', '/search', '/health'];
 const PER_TRACE = 6;
 const BEGAN = 1_796_000_000_000_000_000n;
-
-/** A generator of numbers below 1 that gives the same ones for a seed. */
-export function randomOf(seed: number): () => number {
-  return () => {
-    seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
-    return seed / 0x80000000;
-  };
-}
 
 /** An ExportTraceServiceRequest, as `encodeRequest` takes it. */
 export function traceBatch(spans: number, random = randomOf(7), bytes: (n: number) => Buffer = randomBytes): object {

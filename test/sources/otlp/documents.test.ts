@@ -1,9 +1,10 @@
 /** `traces.encoding: json`: a document a span. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attribute, randomOf, traceBatch } from '../../support/otlp-batches.ts';
+import { attribute, traceBatch } from '../../support/otlp-batches.ts';
 import { decodeRequest, encodeRequest } from '../../support/otlp-decoder.ts';
 import { otlpReader, take } from '../../support/otlp-records.ts';
+import { randomOf } from '../../support/random.ts';
 
 const reader = otlpReader({ encoding: 'json', labels: { env: 'prod' } });
 const traceId = '5b8efff798038103d269b633813fc60c';
