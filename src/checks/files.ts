@@ -273,15 +273,3 @@ function isAbsent(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOENT' || code === 'ESRCH' || code === 'ENODEV' || code === 'EOPNOTSUPP' || code === 'ENOTDIR';
 }
-
-const AUXV = '/proc/self/auxv';
-const AUXV_PAGE_SIZE = 6n;
-
-/** Of this kernel's pages, whichever files are looked at: from the auxiliary vector, pairs of 64 bits, kind and value. */
-export function pageBytes(): number {
-  const auxv = existsSync(AUXV) ? readFileSync(AUXV) : Buffer.alloc(0);
-  for (let at = 0; at + 16 <= auxv.length; at += 16) {
-    if (auxv.readBigUInt64LE(at) === AUXV_PAGE_SIZE) return Number(auxv.readBigUInt64LE(at + 8));
-  }
-  return 4096;
-}

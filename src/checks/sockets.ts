@@ -2,8 +2,9 @@
  * Sockets by state, and what TCP and UDP lost, from /proc/net/{sockstat,sockstat6,snmp,snmp6,netstat,udp,udp6}: sums that
  * the kernel keeps. No connection is looked at one by one; UDP's sockets are, for the bytes that wait in them.
  */
+import { pageBytes } from '../native/processes.ts';
 import type { Check, Meter } from './check.ts';
-import { type HostFiles, pageBytes } from './files.ts';
+import type { HostFiles } from './files.ts';
 import { numberAt, numbersAt } from './text.ts';
 
 /** `TCP: inuse 10 orphan 0 tw 2 alloc 15 mem 3`: the number behind a word of the line with that title; NaN: none is. */

@@ -6,9 +6,11 @@
  *   group   the sum over its processes: CPU, faults and I/O as increases (what a process used that ended since the last
  *           run is in none), memory, threads and descriptors as they are, the age of the oldest
  */
+
+import { pageBytes } from '../native/processes.ts';
 import type { Attributes, Meter } from './check.ts';
 import { TICKS_PER_SECOND } from './cpu.ts';
-import { type HostFiles, pageBytes } from './files.ts';
+import type { HostFiles } from './files.ts';
 import { type Candidate, meansProcess, type ProcessMatch } from './match-process.ts';
 import {
   type PidStat,

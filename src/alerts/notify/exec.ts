@@ -7,6 +7,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { abortable } from '../../core/abort.ts';
 import { endGroup, guardGroup } from '../../native/groups.ts';
+import { startFault } from '../../native/processes.ts';
 import type { Notification } from '../notification.ts';
 import { type Channel, statusOf } from './channel.ts';
 import { messageOf } from './webhook.ts';
@@ -59,7 +60,7 @@ export function exec([program, ...args]: readonly string[], name: string, timeou
         if (signal.aborted) throw error;
         const what = limit.aborted
           ? `${program} did not end in ${timeout / 1000} s and was killed`
-          : `cannot run ${program}: ${(error as Error).message}`;
+          : `cannot run ${startFault(program!, error as Error)}`;
         return { done: 'refused', error: what };
       }
     },

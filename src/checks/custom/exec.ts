@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { aborted } from '../../core/abort.ts';
 import { endGroup, guardGroup } from '../../native/groups.ts';
 import { adoptOrphans, endMarked, newMark } from '../../native/orphans.ts';
-import { goesFirst } from '../../native/processes.ts';
+import { goesFirst, startFault } from '../../native/processes.ts';
 import { type CheckState, type CustomCheck, UNKNOWN, type Verdict } from './custom.ts';
 import type { CustomCheckConfig } from './options.ts';
 import { readOutput } from './output.ts';
@@ -59,9 +59,7 @@ function heard(child: ChildProcess, program: string, signal: AbortSignal) {
   let said = '';
   return new Promise<{ code: number; out: string; said: string }>((resolve, reject) => {
     aborted(signal).then(() => reject(signal.reason));
-    child.once('error', (error: NodeJS.ErrnoException) =>
-      reject(new Error(error.code === 'ENOENT' ? `${program}: there is no such program` : error.message)),
-    );
+    child.once('error', (error) => reject(new Error(startFault(program, error))));
     child.once('spawn', () => goesFirst(child.pid));
     guardGroup(child.pid);
     const weigh = (chunk: Buffer) => {

@@ -50,6 +50,23 @@ test('exec: what floods, hangs, forks, dies or is not there is one error, and no
   assert.equal(readFileSync(mark, 'utf8'), before, 'a child goes on');
 });
 
+test('exec: why a program cannot be started is said, with what to do', async (t) => {
+  const dir = await folder(t);
+  const run = async (name: string, text: string, mode: number) => {
+    const file = join(dir, name);
+    writeFileSync(file, text);
+    chmodSync(file, mode);
+    const check = await runner(t, { type: 'exec', command: [file], parse: 'json' });
+    await check.run(DEADLINE);
+    return check.status.last_error!.replace(`${dir}/`, '');
+  };
+  assert.equal(
+    await run('lost', '#!/usr/bin/nobody-has-it\n', 0o755),
+    'lost: what its first line names (#!) is not there',
+  );
+  assert.match(await run('plain', '#!/bin/sh\n', 0o644), /^plain: user \d+ may not run it: chmod \+x, unless/);
+});
+
 test('http: status, body, redirects, what is no HTTP, what refuses', async (t) => {
   const url = await server(t, (request, response) => {
     if (request.url === '/ok') response.end('all ok here');
