@@ -300,6 +300,7 @@ export class Appender {
     this.#writer = null;
     const torn = this.#torn;
     this.#torn = null;
+    for (const offset of segment?.noted.keys() ?? []) if (offset >= next) segment!.noted.delete(offset);
     await writer?.close().catch((error) => this.#o.warn('cannot close a segment', error));
     this.next = next;
     // `segment` may be gone by now, being acknowledged.

@@ -7,6 +7,7 @@
 import { readdir, stat, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { log } from '../log.ts';
+import { completeNotes } from './lazy-notes.ts';
 import { Producers } from './producers.ts';
 import { quarantine } from './quarantine.ts';
 import { ReadState } from './read-state.ts';
@@ -124,10 +125,8 @@ function beginAnew(state: ReadState): void {
 }
 
 /** Cuts off what lies behind the last good batch of the last segment; its offsets are not given again. */
-export async function mendLast(
-  { log: path, weights, size, next, unanswered, room }: Segment,
-  state: ReadState,
-): Promise<Lost[]> {
+export async function mendLast(segment: Segment, state: ReadState): Promise<Lost[]> {
+  const { log: path, weights, size, next, unanswered, room } = segment;
   const notes = await readNotes(weights);
   const torn = (room ? await writtenTo(path, size) : (await stat(path)).size) - size;
   // Below the floor: it went to Kafka from memory when the disk did not take it.
@@ -147,6 +146,7 @@ export async function mendLast(
   }
   // Notes of blocks that never came must not be taken for those of later blocks.
   if (notes.some(({ offset }) => offset >= next)) await cutNotes(weights, next);
+  if (room) await completeNotes(segment);
   return torn > 0 && !unanswered ? [{ bytes: torn, notes: lost, reason: 'spool_torn' }] : [];
 }
 

@@ -404,6 +404,7 @@ export class SpoolPartition {
     if (segment.removed) return;
     const { acknowledged } = this;
     const writer = this.#detach(segment);
+    await writer?.note().catch((error) => this.#warn('cannot write notes', error));
     const waits = ({ offset }: BlockNote) => offset >= acknowledged && offset < segment.next;
     const notes = (await readNotes(segment.weights)).filter(waits);
     const known = notes.reduce((sum, note) => sum + note.bytes, 0);

@@ -36,6 +36,8 @@ export interface Segment {
   room: boolean;
   /** Its files are gone, or about to be. */
   removed: boolean;
+  /** Notes of its blocks that are not in the sidecar yet, by their offsets: see lazy-notes.ts. */
+  readonly noted: Map<number, BlockNote>;
 }
 
 /** A batch as it is read back. */
@@ -83,6 +85,7 @@ export function segmentAt(dir: string, base: number): Segment {
     unanswered: false,
     room: false,
     removed: false,
+    noted: new Map(),
   };
 }
 
@@ -216,7 +219,7 @@ export class SegmentReader {
       const baseOffset = this.offset;
       this.offset += header.count;
       this.#at += header.bytes;
-      const note = await this.#notes.take(baseOffset, this.segment.next);
+      const note = this.segment.noted.get(baseOffset) ?? (await this.#notes.take(baseOffset, this.segment.next));
       if (baseOffset < low) continue;
       return {
         baseOffset,
@@ -280,7 +283,9 @@ export class SegmentReader {
     const bytes = found < 0 ? rest.length : found;
     this.#at += bytes;
     this.offset = found < 0 ? next : Number(rest.readBigInt64BE(found));
-    const notes = (await this.#notes.takeRange(from, this.offset, this.segment.next)).filter(
+    const kept = [...this.segment.noted.values()].filter(({ offset }) => offset >= from && offset < this.offset);
+    const written = await this.#notes.takeRange(from, this.offset, this.segment.next);
+    const notes = [...new Map([...written, ...kept].map((note) => [note.offset, note])).values()].filter(
       ({ offset }) => offset >= low,
     );
     const unreadable = this.#salvage?.lacks(at, at + bytes) ?? false;

@@ -5,6 +5,7 @@
  *
  *   producerId     everything before this offset was on the medium when the block was written; -1: nothing is said
  *   baseSequence   1: the next block belongs to it; else it is the last, or the only one
+ *   producerEpoch  so many of its records are no input items; -1: nothing is said
  *
  * Who waited for a block was answered when all of what it belongs to was on the medium, and everything before that. So a
  * beginning without its end was never answered, nor was a block that follows a damaged one and says that that was not on
@@ -14,9 +15,21 @@ import type { BatchHeader, HeaderFields } from '../records/record-batch.ts';
 
 const GOES_ON = 1;
 
-/** `synced`: everything before this offset is on the medium. */
-export function togetherFields(synced: number, goesOn: boolean): Pick<HeaderFields, 'producerId' | 'sequence'> {
-  return { producerId: BigInt(synced), sequence: goesOn ? GOES_ON : -1 };
+const MOST_OTHERS = 0x7fff;
+
+/** `synced`: everything before this offset is on the medium. `others`: records that are no input items. */
+export function togetherFields(
+  synced: number,
+  goesOn: boolean,
+  others: number,
+): Pick<HeaderFields, 'producerId' | 'epoch' | 'sequence'> {
+  const epoch = others >= 0 && others <= MOST_OTHERS ? others : -1;
+  return { producerId: BigInt(synced), epoch, sequence: goesOn ? GOES_ON : -1 };
+}
+
+/** Input items in the block; null: it does not say. */
+export function itemsIn({ producerId, epoch, count }: BatchHeader): number | null {
+  return producerId >= 0n && epoch >= 0 ? count - epoch : null;
 }
 
 /** It is of a partition that is chained: zeros behind it are room (room.ts). */

@@ -1,14 +1,15 @@
 /**
  * The open end of a spool partition: the segment that is written to, and which of its blocks are synced.
  *
- * A block's note goes into the sidecar first, then header and body into the segment; side by side where it is chained, and
- * there a block that is alone is written and synced by one call, into room that was made before (room.ts). Both are written
- * at positions that move only when all is written, so what a failed write left behind is overwritten by the next try.
+ * A block's note goes into the sidecar first, then header and body into the segment. Where it is chained a block that is alone
+ * is written and synced by one call, into room that was made before (room.ts), and most notes come later (lazy-notes.ts). All
+ * is written at positions that move only when all is written, so what a failed write left behind is overwritten by the next try.
  */
 import type { FileHandle } from 'node:fs/promises';
 import type { Block } from '../core/block.ts';
 import { openOrCreate } from '../core/files.ts';
 import { HEADER_BYTES, sealedHeader } from '../records/record-batch.ts';
+import { LazyNotes } from './lazy-notes.ts';
 import { FileRoom } from './room.ts';
 import type { Segment } from './segment.ts';
 import { closeAll, openSynced, writeAll } from './segment-file.ts';
@@ -24,6 +25,7 @@ export class SegmentWriter {
   readonly #log: FileHandle;
   readonly #weights: FileHandle;
   #weightsAt: number;
+  readonly #notes: LazyNotes | null;
   /**
    * The log once more: a write to it is synced with it. Where it is chained; each of its blocks is answered for: what they
    * are is in them, and notes may come to the medium later.
@@ -39,6 +41,7 @@ export class SegmentWriter {
     this.#log = log;
     this.#weights = weights;
     this.#weightsAt = at;
+    this.#notes = synced ? new LazyNotes(segment, weights, at) : null;
     this.synced = segment.next;
     this.#syncedSize = segment.size;
   }
@@ -77,19 +80,15 @@ export class SegmentWriter {
     const { segment } = this;
     const { count, body, codec, time, rawBytes, key } = block;
     const bytes = blockBytes(block);
-    const together = this.#syncedLog ? togetherFields(this.synced, block.continues ?? false) : {};
-    const header = sealedHeader(body, { baseOffset: BigInt(segment.next), count, codec, time, ...together });
     const note: BlockNote = { offset: segment.next, records: count, bytes, time, rawBytes, key, weights };
-    const line = Buffer.from(noteLine(note));
-    if (this.#syncedLog) {
-      await this.#room?.before(segment.size + bytes);
-      const written = writeAll(synced ? this.#syncedLog : this.#log, [header, body], segment.size);
-      await both(written, writeAll(this.#weights, [line], this.#weightsAt));
-    } else {
+    if (this.#notes) await this.#writeChained(block, note, this.#notes, synced);
+    else {
+      const line = Buffer.from(noteLine(note));
+      const header = sealedHeader(body, { baseOffset: BigInt(segment.next), count, codec, time });
       await writeAll(this.#weights, [line], this.#weightsAt);
       await writeAll(this.#log, [header, body], segment.size);
+      this.#weightsAt += line.length;
     }
-    this.#weightsAt += line.length;
     if (segment.size === 0) segment.firstTime = time;
     segment.written = performance.now();
     segment.size += bytes;
@@ -97,6 +96,29 @@ export class SegmentWriter {
     this.#room?.after(segment.size);
     if (synced) this.#isSynced(segment.next, segment.size);
     return note;
+  }
+
+  async #writeChained(block: Block, note: BlockNote, notes: LazyNotes, synced: boolean): Promise<void> {
+    const { next, size } = this.segment;
+    const { count, body, codec, time, continues = false } = block;
+    const others = note.weights.values().reduce((left, items) => left - items, count);
+    const together = togetherFields(this.synced, continues, others);
+    const header = sealedHeader(body, { baseOffset: BigInt(next), count, codec, time, ...together });
+    const made = this.#room?.before(size + note.bytes) ?? null;
+    if (made) await made;
+    const written = writeAll(synced ? this.#syncedLog! : this.#log, [header, body], size);
+    const beside = notes.beside(note);
+    if (beside === null) {
+      await written;
+      notes.keep(note);
+      return;
+    }
+    try {
+      await both(written, beside);
+    } catch (error) {
+      notes.takeBack(note);
+      throw error;
+    }
   }
 
   /** Brings everything to the medium; `next` is the offset that everything so far lies before. */
@@ -120,12 +142,20 @@ export class SegmentWriter {
   /** Takes away what a failed write has left behind. */
   async cut(): Promise<void> {
     await this.#log.truncate(this.segment.size);
-    await this.#weights.truncate(this.#weightsAt);
+    await (this.#notes?.cut() ?? this.#weights.truncate(this.#weightsAt));
+  }
+
+  /** Resolves when all notes are in the sidecar. */
+  async note(): Promise<void> {
+    await this.#notes?.write();
   }
 
   async close(): Promise<void> {
-    // A power cut may take notes that are not on the medium: then items of blocks are not counted.
-    if (this.#syncedLog) await this.#weights.datasync().catch(() => undefined);
+    // A power cut may take notes that are not on the medium, as a disk that fails does: then items of blocks are not counted.
+    if (this.#notes) {
+      const noted = this.note().then(() => this.#weights.datasync());
+      await noted.catch(() => undefined);
+    }
     const room = await Promise.allSettled([this.#room?.close(this.segment.size)]);
     await closeAll(this.#log, this.#syncedLog, this.#weights);
     if (room[0]!.status === 'rejected') throw room[0]!.reason;
