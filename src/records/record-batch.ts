@@ -166,19 +166,44 @@ export function frameRecord(record: {
   headers?: readonly (readonly [string, Uint8Array | string])[];
 }): Buffer {
   const { offsetDelta, key = null, value, headers = [] } = record;
-  let length = 2 + varintBytes(offsetDelta) + fieldBytes(key) + fieldBytes(value) + varintBytes(headers.length);
+  const fields = { offsetDelta, key, valueBytes: bytesOf(value), headers: encodedHeaders(headers) };
+  const { bytes, valueAt } = frameAround(fields);
+  if (typeof value === 'string') bytes.write(value, valueAt);
+  else if (value !== null) bytes.set(value, valueAt);
+  return bytes;
+}
+
+/** Headers as they stand in a record, their number in front. */
+export function encodedHeaders(headers: readonly (readonly [string, Uint8Array | string])[]): Buffer {
+  if (headers.length === 0) return NO_HEADERS;
+  let length = varintBytes(headers.length);
   for (const [name, content] of headers) length += fieldBytes(name) + fieldBytes(content);
-  const out = Buffer.allocUnsafe(varintBytes(length) + length);
-  let at = writeVarint(out, 0, length);
-  // No attributes, and no timestamp delta.
-  out[at++] = 0;
-  out[at++] = 0;
-  at = writeVarint(out, at, offsetDelta);
-  at = writeField(out, at, key);
-  at = writeField(out, at, value);
-  at = writeVarint(out, at, headers.length);
+  const out = Buffer.allocUnsafe(length);
+  let at = writeVarint(out, 0, headers.length);
   for (const [name, content] of headers) at = writeField(out, writeField(out, at, name), content);
   return out;
+}
+
+const NO_HEADERS = Buffer.of(0);
+
+/** A record but for its value, of which the caller writes so many bytes at `valueAt`; -1: it is null. */
+export function frameAround(record: { offsetDelta: number; key: Bytes; valueBytes: number; headers: Uint8Array }): {
+  bytes: Buffer;
+  valueAt: number;
+} {
+  const { offsetDelta, key, valueBytes, headers } = record;
+  const value = varintBytes(valueBytes) + Math.max(0, valueBytes);
+  const length = 2 + varintBytes(offsetDelta) + fieldBytes(key) + value + headers.length;
+  const bytes = Buffer.allocUnsafe(varintBytes(length) + length);
+  let at = writeVarint(bytes, 0, length);
+  // No attributes, and no timestamp delta.
+  bytes[at++] = 0;
+  bytes[at++] = 0;
+  at = writeVarint(bytes, at, offsetDelta);
+  at = writeField(bytes, at, key);
+  const valueAt = writeVarint(bytes, at, valueBytes);
+  bytes.set(headers, valueAt + Math.max(0, valueBytes));
+  return { bytes, valueAt };
 }
 
 function zigzag(n: number): number {

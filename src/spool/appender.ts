@@ -350,7 +350,7 @@ export class Appender {
       !segment.sealed &&
       segment.next === this.next &&
       (segment.size === 0 || bytes === 0 || segment.size + bytes <= this.#o.segmentBytes);
-    await this.#tidy();
+    if (this.#litter.length > 0) await this.#tidy();
     const writer = this.#writer;
     if (writer && fits(writer.segment)) {
       this.busy = writer.segment;

@@ -21,15 +21,23 @@ export function durableLog(spool: Spool, partition: SpoolPartition, options: Dur
   const { topic } = partition;
   const { packing, hurry } = options;
 
-  async function blockOf({ stream, count, items, records, continues }: LogSection): Promise<Block> {
+  function packed(sections: readonly LogSection[]): Block[] | Promise<Block[]> {
     const { codec, level } = packing();
-    const small = codec === 'none' || records.length < COMPRESS_FROM;
-    const packed = small
-      ? { codec: 'none' as const, body: records }
-      : { codec, body: await compress(codec, level, records) };
+    const isSmall = ({ records }: LogSection) => codec === 'none' || records.length < COMPRESS_FROM;
+    // Most are, and whoever waits for them would wait for turns of promises, too.
+    if (sections.every(isSmall)) return sections.map((section) => blockOf(section, 'none', section.records));
+    return Promise.all(
+      sections.map(async (section) => {
+        if (isSmall(section)) return blockOf(section, 'none', section.records);
+        return blockOf(section, codec, await compress(codec, level, section.records));
+      }),
+    );
+  }
+
+  function blockOf({ stream, count, items, records, continues }: LogSection, codec: Codec, body: Buffer): Block {
     const marks = [{ stream, end: 0, skipped: 0, weight: items, ticket: null }];
     const { key } = stream;
-    return { topic, key, count, rawBytes: records.length, time: Date.now(), marks, continues, ...packed };
+    return { topic, key, count, rawBytes: records.length, time: Date.now(), marks, continues, codec, body };
   }
 
   return {
@@ -43,7 +51,8 @@ export function durableLog(spool: Spool, partition: SpoolPartition, options: Dur
     reserve: (bytes, signal) => spool.reserve(bytes + AROUND, signal),
     reserveNow: (bytes) => spool.reserveNow(bytes + AROUND),
     async write(sections, signal) {
-      const blocks = await Promise.all(sections.map(blockOf));
+      const begun = packed(sections);
+      const blocks = Array.isArray(begun) ? begun : await begun;
       try {
         return await partition.appendAll(blocks, signal);
       } finally {

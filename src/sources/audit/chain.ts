@@ -7,11 +7,13 @@
  * Groups are decided one after the other. So a number is never given twice, and what comes again meets a first copy that
  * is on the medium, was thrown away, or is in the same group.
  */
-import { type AuditLink, auditRecord, LINK_BYTES, recordHash, twentyDigits, writeLink } from '../../audit/record.ts';
+import { type AuditLink, LINK_BYTES, recordHash, writeLink } from '../../audit/record.ts';
 import type { Stream } from '../../core/batch.ts';
 import type { LogSection } from '../../core/durable-log.ts';
+import { encodedHeaders } from '../../records/record-batch.ts';
 import { idKey, type KnownEvent, type RecentIds } from './ids.ts';
-import { AuditProducers, producerHeader, readProducer } from './producers.ts';
+import { AuditProducers, type ProducerPosition, producerHeader, readProducer } from './producers.ts';
+import { RecordHeaders } from './record-headers.ts';
 import { AuditRefusal } from './refusal.ts';
 import { type AuditLine, type AuditRequest, idKeys, linesAt, type TakenEvents, takenEvents } from './request.ts';
 import { AROUND_EVENT, INTAKE, Sections } from './sections.ts';
@@ -56,7 +58,6 @@ export class Chains {
   readonly ids: RecentIds;
   readonly #o: ChainsOptions;
   #draft: Draft = emptyDraft();
-  readonly #scratch = Buffer.allocUnsafeSlow(16 << 10);
 
   constructor(ids: RecentIds, options: ChainsOptions) {
     this.ids = ids;
@@ -68,11 +69,9 @@ export class Chains {
     const { stream: name, events, producer } = request;
     const from = producer ? this.producers.knownOf(request, producer) : 0;
     const known = keys.map((key) => this.#known(key));
-    this.#refuseChanged(request, known, from);
-    const fresh = events
-      .keys()
-      .filter((i) => i >= from && known[i] === null)
-      .toArray();
+    this.#refuseChanged(request, known, from, keys);
+    const fresh: number[] = [];
+    for (let i = from; i < events.length; i++) if (known[i] === null) fresh.push(i);
     if (!producer && fresh.length > 0 && fresh.length < events.length) throw this.#mixed(request, known);
     // It may be refused: before anything of the request is in the draft.
     if (fresh.length > 0) this.#stream(name);
@@ -83,13 +82,12 @@ export class Chains {
     if (fresh.length === 0) return takenEvents(name, known, true);
     const bytes = fresh.reduce((sum, i) => sum + events[i]!.bytes.length + AROUND_EVENT, 0);
     this.#draft.sections.together(name, bytes, () => {
+      const state = this.#stream(name);
+      const alike = producer ? null : new RecordHeaders(name, request.peer);
       for (const i of fresh) {
         const event = events[i]!;
-        const sent = producer && producerHeader({ ...producer, sequence: producer.sequence + i });
-        const { sequence, hash } = this.#link(name, event.bytes, time, INTAKE, [
-          ['peer', request.peer],
-          ...(sent ? [['producer', sent] as [string, string]] : []),
-        ]);
+        const headers = alike ?? new RecordHeaders(name, request.peer, producerOf(producer!, i));
+        const { sequence, hash } = this.#link(state, event.bytes, time, INTAKE, headers);
         known[i] = { digest: event.digest, sequence, hash };
         this.#draft.ids.set(keys[i]!, known[i]);
       }
@@ -115,31 +113,33 @@ export class Chains {
     for (const { bytes, file, path, from, to } of lines) {
       const before = this.#draft.files.get(file) ?? this.files.get(file) ?? 0;
       if (to <= before && to > from) continue;
-      this.#stream(name, true);
-      this.#link(name, bytes, time, input, [['peer', `file=${path}`]]);
+      const state = this.#stream(name, true);
+      this.#link(state, bytes, time, input, new RecordHeaders(name, `file=${path}`));
       this.#draft.files.set(file, Math.max(before, to));
     }
   }
 
   /** The next record of a stream. */
   #link(
-    name: string,
+    state: StreamState,
     bytes: Buffer,
     time: string,
     input: string,
-    more: readonly [string, string][],
+    headers: RecordHeaders,
   ): { sequence: number; hash: string } {
-    const state = this.#stream(name);
+    const { id: stream, name, head: previous } = state;
     const sequence = state.sequence + 1;
-    const link = { stream: state.id, time, sequence };
-    const hash = recordHash(state.head, link, bytes);
-    const value = this.#value(bytes, { ...link, previous: state.head, hash });
-    const headers: [string, string][] = [['stream', name], ['sequence', twentyDigits(sequence)], ...more];
-    this.#draft.sections.add(name, value, headers, input);
+    const link: AuditLink = { stream, sequence, time, previous, hash: '' };
+    link.hash = recordHash(previous, link, bytes);
+    const last = bytes.length - 1;
+    this.#draft.sections.add(name, last + LINK_BYTES, headers.of(sequence), input, (record, at) => {
+      bytes.copy(record, at, 0, last);
+      writeLink(record, at + last, link);
+    });
     state.sequence = sequence;
-    state.head = hash;
+    state.head = link.hash;
     if (sequence - state.sealed.to >= this.#o.sealEvery) this.seal(name, time);
-    return { sequence, hash };
+    return { sequence, hash: link.hash };
   }
 
   /** Seals a stream up to its last event in the draft; one that has ended meanwhile is sealed. */
@@ -148,7 +148,9 @@ export class Chains {
     const state = this.#stream(name);
     const { value, sealed } = this.#o.seal(state, time);
     state.sealed = sealed;
-    this.#draft.sections.add(name, value, [['stream', name]], null);
+    this.#draft.sections.add(name, value.length, encodedHeaders([['stream', name]]), null, (record, at) => {
+      value.copy(record, at);
+    });
   }
 
   /** A stream as it is with the draft. */
@@ -159,15 +161,6 @@ export class Chains {
   /** What is to be written of the draft, in the order of each stream. */
   sections(): LogSection[] {
     return this.#draft.sections.all(this.#o.streamOf);
-  }
-
-  /** A record's value, where the next one is put together, too. */
-  #value(client: Buffer, link: AuditLink): Buffer {
-    const length = client.length - 1 + LINK_BYTES;
-    if (length > this.#scratch.length) return auditRecord(client, link);
-    client.copy(this.#scratch, 0, 0, client.length - 1);
-    writeLink(this.#scratch, client.length - 1, link);
-    return this.#scratch.subarray(0, length);
   }
 
   /** The draft is on the medium. */
@@ -225,8 +218,16 @@ export class Chains {
   }
 
   /** `from`: those before it are known by their numbers. */
-  #refuseChanged(request: AuditRequest, known: readonly (KnownEvent | null)[], from: number): void {
+  #refuseChanged(
+    request: AuditRequest,
+    known: readonly (KnownEvent | null)[],
+    from: number,
+    keys: readonly string[],
+  ): void {
     const { events, stream, producer } = request;
+    // Most are new, and each of another id.
+    const distinct = keys.length === 1 || new Set(keys).size === keys.length;
+    if (distinct && !producer && known.every((one) => one === null)) return;
     const changed = known.flatMap((one, i) => (one && one.digest !== events[i]!.digest ? [i] : []));
     if (producer) {
       const after = this.producers.idsKnownAfter(stream, producer, this.ids.oldest);
@@ -278,6 +279,11 @@ export class Chains {
     const what = `there are ${MOST_STREAMS} streams, and none of them rests: name those that may be written in audit.streams`;
     throw new AuditRefusal(429, 'streams', what, {}, { 'Retry-After': '60' });
   }
+}
+
+/** Of its event `i`, as it is recorded. */
+function producerOf(position: ProducerPosition, i: number): string {
+  return producerHeader({ ...position, sequence: position.sequence + i });
 }
 
 /** An event that the log has. `file`: it was a line of that file, which ended there. */

@@ -6,6 +6,7 @@
  *   GET  /v1/audit/streams    how far each stream is
  *   GET  /v1/audit/key        the public keys of seals
  */
+import { isUtf8 } from 'node:buffer';
 import type { Answer, Handler, HttpRequest } from '../../http/answer.ts';
 import { jsonAnswer, Refusal } from '../../http/answer.ts';
 import { CLOUD_EVENT_TYPE, fromCloudEvent } from './cloud-event.ts';
@@ -99,10 +100,12 @@ function eventsIn(body: Buffer, { required, mask }: AuditHttpOptions): { events:
   if (lines.length > MOST_OF_REQUEST) {
     throw new AuditRefusal(413, 'too_large', `a request may have at most ${MOST_OF_REQUEST} events`);
   }
-  return {
-    events: lines.map(({ bytes, line }) => readEvent(mask(bytes), required, line)),
-    lines: lines.map(({ line }) => line),
-  };
+  const utf8 = isUtf8(body);
+  const events = lines.map(({ bytes, line }) => {
+    const masked = mask(bytes);
+    return readEvent(masked, required, line, masked === bytes ? utf8 || isUtf8(bytes) : isUtf8(masked));
+  });
+  return { events, lines: lines.map(({ line }) => line) };
 }
 
 /** `Runnel-Stream`, else who sends, else what the event says, else the user. */

@@ -47,6 +47,8 @@ export class AuditIntake {
   readonly #o: AuditIntakeOptions;
   #queue: Job[] = [];
   #running: Promise<void> | null = null;
+  /** Requests of the last group. */
+  #together = 1;
   readonly sent = new SentEvents();
   readonly #closing = new AbortController();
   /** Producers have moved, and neither the log nor the stored state says so: nobody is answered before it does. */
@@ -182,9 +184,14 @@ export class AuditIntake {
   }
 
   async #run(): Promise<void> {
-    // Who came in the same turn of the loop is in the first group.
-    await new Promise(setImmediate);
-    while (this.#queue.length > 0) await this.#group(this.#queue.splice(0, MOST_OF_GROUP));
+    // Who came in the same turn of the loop is in the first group; where one came alone lately nobody is waited for.
+    if (this.#together > 1) await new Promise(setImmediate);
+    while (this.#queue.length > 0) {
+      const jobs = this.#queue;
+      this.#queue = jobs.length > MOST_OF_GROUP ? jobs.splice(MOST_OF_GROUP) : [];
+      this.#together = jobs.length;
+      await this.#group(jobs);
+    }
     // In the turn in which nothing waits: who comes as soon as the last one is answered would wait for the next one.
     this.#running = null;
   }

@@ -3,7 +3,7 @@ import { LINK_BYTES } from '../../audit/record.ts';
 import type { Stream } from '../../core/batch.ts';
 import type { LogSection } from '../../core/durable-log.ts';
 import { MAX_BLOCK_BYTES } from '../../core/pool.ts';
-import { frameRecord } from '../../records/record-batch.ts';
+import { frameAround } from '../../records/record-batch.ts';
 
 /** In whose books events are, and seals beside lines, where they have no block of their own. */
 export const INTAKE = 'audit';
@@ -47,22 +47,35 @@ export class Sections {
     for (const section of this.#byStream.get(name)?.slice(from, -1) ?? []) section.continues = true;
   }
 
-  /** `input`: in whose books it is; null: it is no item. */
-  add(name: string, value: Buffer, headers: readonly (readonly [string, string])[], input: string | null): void {
-    const sections = this.#byStream.get(name) ?? [];
-    this.#byStream.set(name, sections);
+  /**
+   * A record whose value has so many bytes, which `write` writes at the place that it is told. `input`: in whose books it is;
+   * null: it is no item.
+   */
+  add(
+    name: string,
+    valueBytes: number,
+    headers: Buffer,
+    input: string | null,
+    write: (record: Buffer, at: number) => void,
+  ): void {
+    let sections = this.#byStream.get(name);
+    if (!sections) {
+      sections = [];
+      this.#byStream.set(name, sections);
+    }
     let section = sections.at(-1);
     // With the largest delta it takes no more than this.
-    const size = value.length + headers.reduce((sum, [a, b]) => sum + a.length + b.length + 12, 0) + name.length + 40;
+    const size = valueBytes + headers.length + name.length + 40;
     const others = input !== null && section?.input !== input;
     if (!section || others || section.full || section.bytes + size > MAX_BLOCK_BYTES) {
       section = { input: input ?? INTAKE, count: 0, items: 0, bytes: 0, full: false, continues: false, records: [] };
       sections.push(section);
     }
-    const record = frameRecord({ offsetDelta: section.count, key: name, value, headers });
-    section.records.push(record);
+    const { bytes, valueAt } = frameAround({ offsetDelta: section.count, key: name, valueBytes, headers });
+    write(bytes, valueAt);
+    section.records.push(bytes);
     section.count++;
     if (input !== null) section.items++;
-    section.bytes += record.length;
+    section.bytes += bytes.length;
   }
 }
