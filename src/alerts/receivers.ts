@@ -6,6 +6,7 @@ import { channelOf } from './notify/all.ts';
 import type { Delivered } from './notify/channel.ts';
 import { FlapLimit } from './notify/limit.ts';
 import { Mailbox, type MailboxStatus } from './notify/mailbox.ts';
+import { RuleLimit } from './notify/rule-limit.ts';
 import { isForOf, type KnownReceivers, knownReceiver, type ReceiverConfig } from './receiver.ts';
 
 interface Receiver {
@@ -15,6 +16,7 @@ interface Receiver {
   /** By fingerprint: when it was told last, on the monotonic clock. */
   reminded: Map<string, number>;
   limit: FlapLimit;
+  rules: RuleLimit;
 }
 
 /** An alert, and which of the receivers that want it are told. */
@@ -67,7 +69,10 @@ export class Receivers {
   }
 
   get status(): MailboxStatus[] {
-    return this.#all.map(({ told: { status }, limit }) => ({ ...status, merged: status.merged + limit.untold }));
+    return this.#all.map(({ told: { status }, limit, rules }) => ({
+      ...status,
+      merged: status.merged + limit.untold + rules.merged,
+    }));
   }
 
   /** Who is told from now on, as it is written down. */
@@ -111,11 +116,13 @@ export class Receivers {
     for (const receiver of this.#all) {
       const { name } = receiver.config;
       const wanted = told.filter(({ alert, to }) => to(name) && receiver.isFor(alert)).map(({ alert }) => alert);
-      const put = (rule: string, alerts: readonly Alert[], waits = false) => {
-        const notification = { id: this.#o.next(), receiver: name, rule, at, alerts };
-        if (waits) receiver.limit.wait(notification);
-        letters.push({ receiver, notification, waits });
-      };
+      const made = (rule: string, alerts: readonly Alert[]) => ({
+        id: this.#o.next(),
+        receiver: name,
+        rule,
+        at,
+        alerts,
+      });
       for (const [rule, mine] of Map.groupBy(wanted, (alert) => alert.rule)) {
         // What fires is told to an Alertmanager as it is; only what ended has to be kept for it.
         const level = receiver.told instanceof Alertmanager;
@@ -124,10 +131,21 @@ export class Receivers {
           : mine.flatMap((alert) => {
               const { told, overtakes, waits } = receiver.limit.take(alert, this.#clock());
               if (overtakes !== null) done.push(overtakes);
-              if (waits) put(rule, [alert], true);
+              if (waits) {
+                const notification = made(rule, [alert]);
+                receiver.limit.wait(notification);
+                letters.push({ receiver, notification, waits });
+              }
               return told ?? [];
             });
-        if (now.length > 0) put(rule, now);
+        if (now.length === 0) continue;
+        if (level) letters.push({ receiver, notification: made(rule, now), waits: false });
+        else {
+          const limited = receiver.rules.take(made(rule, now), this.#clock());
+          done.push(...limited.done);
+          if (limited.notification)
+            letters.push({ receiver, notification: limited.notification, waits: limited.waits });
+        }
       }
     }
     return { letters, done };
@@ -147,18 +165,21 @@ export class Receivers {
     this.kick();
   }
 
-  /** Tells what flapped, where there is room for it again. */
+  /** Tells what flapped, and of rules of which there was much to tell, where there is room for it again. */
   tellLate(): void {
     const { journal } = this.#o;
-    for (const { told, limit, config } of this.#all) {
+    for (const { told, limit, rules, config } of this.#all) {
       if (!(told instanceof Mailbox)) continue;
-      for (const [rule, messages] of Map.groupBy(limit.due(this.#clock()), (one) => one.rule)) {
+      const now = this.#clock();
+      for (const [rule, messages] of Map.groupBy(limit.due(now), (one) => one.rule)) {
         const alerts = messages.flatMap((one) => one.alerts);
-        const notification = { id: this.#o.next(), receiver: config.name, rule, at: Date.now(), alerts };
-        const done = messages.map(({ id }) => id);
-        void journal.take({ change: notification.id, queued: [notification], done });
-        told.put(notification);
+        const made = { id: this.#o.next(), receiver: config.name, rule, at: Date.now(), alerts };
+        const { notification, waits, done } = rules.take(made, now);
+        const all = [...messages.map(({ id }) => id), ...done];
+        void journal.take({ change: made.id, queued: notification ? [notification] : [], done: all });
+        if (notification && !waits) told.put(notification);
       }
+      for (const notification of rules.due(now)) told.put(notification);
     }
   }
 
@@ -244,7 +265,7 @@ export class Receivers {
           timeout: config.timeout,
           alerts: () => this.#levelOf(name, isFor, waiting()),
         });
-    return { config, isFor, told, reminded: new Map(), limit: new FlapLimit() };
+    return { config, isFor, told, reminded: new Map(), limit: new FlapLimit(), rules: new RuleLimit() };
   }
 
   /** What fires and is told, and what ended lately and does not fire again. */

@@ -17,13 +17,16 @@ import { Alertmanager } from '../../src/alerts/notify/alertmanager.ts';
 import { email } from '../../src/alerts/notify/email.ts';
 import { exec } from '../../src/alerts/notify/exec.ts';
 import { joinedOf, Mailbox } from '../../src/alerts/notify/mailbox.ts';
+import { AT_ONCE, PAUSE_MS } from '../../src/alerts/notify/rule-limit.ts';
 import { slack } from '../../src/alerts/notify/slack.ts';
 import { webhook } from '../../src/alerts/notify/webhook.ts';
-import { Receivers, toAll } from '../../src/alerts/receivers.ts';
+import type { ReceiverConfig } from '../../src/alerts/receiver.ts';
+import { Receivers, type ReceiversOptions, toAll } from '../../src/alerts/receivers.ts';
 import { NO_ALERTMANAGER, RunningAlertmanager } from '../support/alertmanager.ts';
 import { directory } from '../support/directory.ts';
 import { type HookServer, startHooks } from '../support/hooks.ts';
 import { freePort } from '../support/ports.ts';
+import { randomOf } from '../support/random.ts';
 import { until } from '../support/until.ts';
 
 const NEVER = new AbortController().signal;
@@ -77,6 +80,38 @@ function mailbox(
     await ran;
   });
   return { box, done };
+}
+
+/** One receiver, that is told by a clock of its own. */
+async function telling(
+  t: TestContext,
+  config: Partial<ReceiverConfig>,
+  { firing = () => [], isSilenced = () => false }: Partial<Pick<ReceiversOptions, 'firing' | 'isSilenced'>> = {},
+) {
+  const dir = mkdtempSync(join(tmpdir(), 'runnel-receivers-'));
+  const journal = await AlertJournal.open(join(dir, 'alerts.journal'));
+  const clock = { now: 0 };
+  let id = 0;
+  const next = () => ++id;
+  const receivers = await Receivers.open([{ name: 'r', resend: 60_000, timeout: TIMEOUT, only: {}, ...config }], {
+    ...{ journal, firing, isSilenced, next, host: 'web-1' },
+    clock: () => clock.now,
+  });
+  const stop = new AbortController();
+  const ran = receivers.run(stop.signal);
+  t.after(async () => {
+    stop.abort();
+    await ran;
+    await journal.close();
+    rmSync(dir, { recursive: true });
+  });
+  const tell = async (...alerts: Alert[]) => {
+    const told = alerts.map((one) => ({ alert: one, to: toAll }));
+    const { letters, done } = receivers.letters(told, Date.now());
+    await journal.take({ queued: letters.map(({ notification }) => notification), done }, { sync: false });
+    receivers.deliver(letters, told);
+  };
+  return { receivers, journal, clock, next, tell };
 }
 
 test('a webhook: Alertmanager’s shape, signed, the same key when it is sent again, in order', async (t) => {
@@ -167,28 +202,17 @@ test('one that closes, or breaks off its answer, is tried again', async (t) => {
 
 test('what still fires is told again, as often as that is wanted, and nothing that is silenced', async (t) => {
   await using hooks = await startHooks();
-  const dir = mkdtempSync(join(tmpdir(), 'runnel-remind-'));
-  t.after(() => rmSync(dir, { recursive: true }));
-  const journal = await AlertJournal.open(join(dir, 'alerts.journal'));
-  let [now, id, silenced] = [0, 0, false];
+  let silenced = false;
   let firing = [alert(1), alert(2, { fingerprint: 'bb', severity: 'info' })];
-  const hook = { name: 'r', webhook: { url: hooks.url, headers: {} }, resend: 0, timeout: TIMEOUT };
-  const receivers = await Receivers.open([{ ...hook, only: { severity: 'critical' }, remind: 3_600_000 }], {
-    ...{ journal, firing: () => firing, isSilenced: () => silenced, next: () => ++id, host: 'web-1' },
-    clock: () => now,
-  });
-  const stop = new AbortController();
-  const ran = receivers.run(stop.signal);
-  t.after(async () => {
-    stop.abort();
-    await ran;
-    await journal.close();
-  });
-  const told = firing.map((one) => ({ alert: one, to: toAll }));
-  receivers.deliver(receivers.letters(told, now).letters, told);
+  const { receivers, journal, clock, tell } = await telling(
+    t,
+    { webhook: { url: hooks.url, headers: {} }, only: { severity: 'critical' }, remind: 3_600_000 },
+    { firing: () => firing, isSilenced: () => silenced },
+  );
+  await tell(...firing);
   const minutes = async (n: number) => {
     for (let i = 0; i < n; i++) {
-      now += 60_000;
+      clock.now += 60_000;
       receivers.remind();
       await until('all is told', () => receivers.status[0]!.waiting === 0);
     }
@@ -306,50 +330,25 @@ test('what is joined while a message is on its way is on disk, and everybody’s
 });
 
 test('what ends again and again is kept for an Alertmanager once, and not at all while it fires', async (t) => {
-  const dir = mkdtempSync(join(tmpdir(), 'runnel-level-'));
-  t.after(() => rmSync(dir, { recursive: true }));
-  const journal = await AlertJournal.open(join(dir, 'alerts.journal'));
   let firing: Alert[] = [];
-  let id = 0;
-  const receivers = await Receivers.open(
-    [{ name: 'am', alertmanager: ['http://127.0.0.1:9'], resend: 60_000, timeout: TIMEOUT, only: {} }],
-    { journal, firing: () => firing, isSilenced: () => false, next: () => ++id, host: 'web-1' },
-  );
+  const alertmanager = [`http://127.0.0.1:${await freePort()}`];
+  const { receivers, journal, next, tell } = await telling(t, { alertmanager }, { firing: () => firing });
   const ended = (fingerprint: string) =>
-    alert(++id, { fingerprint, action: 'resolved', end: Date.now(), begins: false });
+    alert(next(), { fingerprint, action: 'resolved', end: Date.now(), begins: false });
   for (let round = 0; round < 50; round++) {
-    const all = [ended('aa'), ended('bb'), ended(`c${round % 2}`)].map((one) => ({ alert: one, to: toAll }));
-    const { letters } = receivers.letters(all, Date.now());
-    await journal.take({ queued: letters.map(({ notification }) => notification) }, { sync: false });
+    await tell(ended('aa'), ended('bb'), ended(`c${round % 2}`));
     receivers.forget();
   }
   const kept = () => [...journal.kept.queued.values()].flatMap(({ alerts }) => alerts.map((one) => one.fingerprint));
   assert.deepEqual(kept().sort(), ['aa', 'bb', 'c0', 'c1']);
-  firing = [alert(++id, { fingerprint: 'c0' })];
+  firing = [alert(next(), { fingerprint: 'c0' })];
   receivers.forget();
   assert.deepEqual(kept().sort(), ['aa', 'bb', 'c1']);
-  await journal.close();
 });
 
 test('what flaps for hours is told ten times an hour, each beginning at once, and what is so in the end', async (t) => {
   await using hooks = await startHooks();
-  const dir = mkdtempSync(join(tmpdir(), 'runnel-flapping-'));
-  t.after(() => rmSync(dir, { recursive: true }));
-  const journal = await AlertJournal.open(join(dir, 'alerts.journal'));
-  let now = 0;
-  let id = 0;
-  const hook = { name: 'r', webhook: { url: hooks.url, headers: {} }, resend: 0, timeout: TIMEOUT, only: {} };
-  const receivers = await Receivers.open([hook], {
-    ...{ journal, firing: () => [], isSilenced: () => false, next: () => ++id, host: 'web-1' },
-    clock: () => now,
-  });
-  const stop = new AbortController();
-  const ran = receivers.run(stop.signal);
-  t.after(async () => {
-    stop.abort();
-    await ran;
-    await journal.close();
-  });
+  const { receivers, journal, clock, next, tell } = await telling(t, { webhook: { url: hooks.url, headers: {} } });
   const at: number[] = [];
   const all: { status: string; startsAt: string; annotations: Record<string, string> }[] = [];
   hooks.answer = ({ body }) => {
@@ -358,18 +357,15 @@ test('what flaps for hours is told ten times an hour, each beginning at once, an
   };
   let changes = 0;
   const change = async (action: 'firing' | 'resolved' | null) => {
+    const { now } = clock;
     if (action !== null) {
       changes++;
-      const one = alert(++id, { action, start: now, end: action === 'resolved' ? now : null, begins: false });
-      const told = [{ alert: one, to: toAll }];
-      const { letters, done } = receivers.letters(told, now);
-      await journal.take({ queued: letters.map(({ notification }) => notification), done }, { sync: false });
-      receivers.deliver(letters, told);
+      await tell(alert(next(), { action, start: now, end: action === 'resolved' ? now : null, begins: false }));
     }
     receivers.tellLate();
     await until('all is told', () => receivers.status[0]!.waiting === 0);
     while (at.length < all.length) at.push(now);
-    now += 10_000;
+    clock.now += 10_000;
   };
   const HOURS = 3;
   for (let i = 0; i < HOURS * 360; i++) await change(i % 2 === 0 ? 'firing' : 'resolved');
@@ -390,6 +386,57 @@ test('what flaps for hours is told ten times an hour, each beginning at once, an
   await change('firing');
   assert.equal(all.at(-1)!.status, 'firing');
   assert.equal(journal.kept.queued.size, 0);
+});
+
+test('many of a rule that flap are told in few messages, and in the end each as it is', async (t) => {
+  await using hooks = await startHooks();
+  const { receivers, journal, clock, next, tell } = await telling(t, { webhook: { url: hooks.url, headers: {} } });
+  const random = randomOf(11);
+  const state = new Map<string, Alert['action']>();
+  const told = new Map<string, string>();
+  const at: number[] = [];
+  let rules: string[] = [];
+  hooks.answer = ({ body }) => {
+    const { alerts, groupLabels } = JSON.parse(body);
+    rules.push(groupLabels.alertname);
+    if (groupLabels.alertname === 'hot') at.push(clock.now);
+    for (const { fingerprint, status } of alerts) told.set(fingerprint, status);
+    return { code: 200 };
+  };
+  const window = async (...changes: Alert[]) => {
+    await tell(...changes);
+    receivers.tellLate();
+    await until('all is told', () => receivers.status[0]!.waiting === 0);
+    clock.now += 10_000;
+  };
+  // Each for a minute or so, a thousand of them, for two hours.
+  for (let i = 0; i < 720; i++) {
+    const changes: Alert[] = [];
+    for (let n = 0; n < 1000; n++) {
+      if (random() > 0.01) continue;
+      const fingerprint = `a${n}`;
+      const begins = state.get(fingerprint) !== 'firing';
+      state.set(fingerprint, begins ? 'firing' : 'resolved');
+      const more = begins ? { begins } : { begins, action: 'resolved' as const, end: Date.now() };
+      changes.push(alert(next(), { fingerprint, ...more }));
+    }
+    await window(...changes);
+  }
+  for (const from of at) {
+    const hour = at.filter((time) => time >= from && time < from + 3_600_000).length;
+    assert.ok(hour <= AT_ONCE + 3_600_000 / PAUSE_MS, String(hour));
+  }
+  // Another rule is told at once all the same.
+  rules = [];
+  await window(alert(next(), { rule: 'cold', fingerprint: 'cc' }));
+  assert.ok(rules.includes('cold'));
+  // When it is calm everybody knows what is so; who never was told of it need not know that it ended.
+  for (let i = 0; i < 400; i++) await window();
+  for (const [fingerprint, action] of state) {
+    assert.equal(told.get(fingerprint) ?? 'resolved', action, fingerprint);
+  }
+  assert.equal(journal.kept.queued.size, 0);
+  assert.ok(receivers.status[0]!.merged > 1000);
 });
 
 test('Slack is told at most once a second, and not before it says', async (t) => {
