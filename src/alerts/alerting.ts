@@ -182,7 +182,7 @@ export class Alerting {
     const told: Telling[] = [];
     const records: { id: number; document: string }[] = [];
     for (const { instance, previous } of changes) {
-      const { state } = instance.progress;
+      const { state } = instance;
       instance.since = at;
       const action = actionOf(state, instance);
       if (action !== null) {

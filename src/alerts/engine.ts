@@ -226,8 +226,8 @@ export class Engine {
     const seen = this.#seen.get(rule);
     const instance = this.#instance(part, labelKey({}), {});
     // It begins to be looked for now; one that fires since before a restart goes on until something comes.
-    if (seen === undefined) this.#seen.set(rule, instance.progress.state === 'ok' ? now : now - rule.absent);
-    else if (before === null && instance.progress.state === 'ok') this.#seen.set(rule, now);
+    if (seen === undefined) this.#seen.set(rule, instance.state === 'ok' ? now : now - rule.absent);
+    else if (before === null && instance.state === 'ok') this.#seen.set(rule, now);
     else if (before !== null && now - before > interval * LONGEST_GAP)
       this.#seen.set(rule, Math.min(now, seen + (now - before)));
     const silent = now - this.#seen.get(rule)!;

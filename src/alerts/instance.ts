@@ -1,8 +1,9 @@
 /** One instance of a rule: a label set, and its state. What was measured of it is in the table of its part, by slot. */
 import type { Held } from './held.ts';
 import type { ValueHistory } from './history.ts';
+import type { InstanceColumns, Recorded } from './instance-columns.ts';
 import { type AlertProgress, START, type State } from './machine.ts';
-import type { Alert, AlertAction } from './notification.ts';
+import type { Alert } from './notification.ts';
 import type { Rule } from './rule.ts';
 
 /** What is written down of one that is not ok. Wall times in milliseconds since the epoch. */
@@ -26,33 +27,20 @@ export interface InstanceState {
   held: Held;
 }
 
-/** As it was recorded last: of the rest the instance knows itself. */
-export interface Recorded {
-  action: AlertAction;
-  start: number;
-  change: number;
-}
-
 /** What one source brings of a rule. */
 export interface InstanceOf {
   readonly rule: Rule;
   readonly source: string;
   readonly interval: number;
+  readonly columns: InstanceColumns;
 }
 
 export class Instance {
   readonly of: InstanceOf;
   readonly key: string;
   readonly attributes: Readonly<Record<string, string>>;
-  /** In the table; -1: it is in none any more. */
+  /** In the tables; -1: it is in none any more. */
   slot: number;
-  /** Its own while it is not START. */
-  progress: AlertProgress = START;
-  /** What was compared last, as it is shown; null: nothing. */
-  value: number | null = null;
-  since = 0;
-  /** While it is not resolved; null: it was not recorded. */
-  recorded: Recorded | null = null;
   held: Held = false;
   /** Its values of the last hour; null: they are not kept. */
   history: ValueHistory | null = null;
@@ -62,6 +50,40 @@ export class Instance {
     this.key = key;
     this.attributes = attributes;
     this.slot = slot;
+  }
+
+  get state(): State {
+    return this.of.columns.state(this.slot);
+  }
+
+  get progress(): AlertProgress {
+    return this.of.columns.load(this.slot, { ...START });
+  }
+
+  /** What was compared last, as it is shown; null: nothing. */
+  get value(): number | null {
+    return this.of.columns.value(this.slot);
+  }
+
+  set value(value: number | null) {
+    this.of.columns.setValue(this.slot, value);
+  }
+
+  get since(): number {
+    return this.of.columns.since[this.slot]!;
+  }
+
+  set since(at: number) {
+    this.of.columns.since[this.slot] = at;
+  }
+
+  /** While it is not resolved; null: it was not recorded. */
+  get recorded(): Recorded | null {
+    return this.of.columns.recorded(this.slot);
+  }
+
+  set recorded(recorded: Recorded | null) {
+    this.of.columns.setRecorded(this.slot, recorded);
   }
 
   get rule(): Rule {
@@ -82,7 +104,7 @@ export class Instance {
   }
 
   resume({ state, elapsed, counting, silent, since, value, alert, held }: InstanceState): void {
-    this.progress = { state, elapsed, counting, silent };
+    this.of.columns.store(this.slot, { state, elapsed, counting, silent });
     const recorded = alert && { action: alert.action, start: alert.start, change: alert.change };
     Object.assign(this, { since, value, recorded, held });
   }

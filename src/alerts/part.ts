@@ -7,7 +7,8 @@
 import { Divisors } from './divisors.ts';
 import { ValueHistory } from './history.ts';
 import { Instance, type InstanceState } from './instance.ts';
-import { evaluate, type FiringConditions, START, type State } from './machine.ts';
+import { InstanceColumns } from './instance-columns.ts';
+import { type AlertProgress, evaluate, type FiringConditions, START, type State } from './machine.ts';
 import type { MetricPoint } from './point.ts';
 import { conditionsOf, type Rule } from './rule.ts';
 import { SeriesPlaces } from './series-places.ts';
@@ -20,6 +21,8 @@ export const LONGEST_GAP = 3;
 
 /** Numbers that an evaluation goes through for values that are only shown. */
 const MOST_SHOWN_CELLS = 300;
+
+const FIRST_ROOM = 8;
 
 const FREE = 0;
 /** It is as START is. */
@@ -44,7 +47,10 @@ export class RulePart {
   readonly #divisors: Divisors | null;
   /** By slot. */
   readonly #slots: (Instance | null)[] = [];
-  #states = new Uint8Array(8);
+  #states = new Uint8Array(FIRST_ROOM);
+  readonly columns = new InstanceColumns(FIRST_ROOM);
+  /** Of the one that is looked at. */
+  readonly #progress: AlertProgress = { ...START };
   readonly #free: number[] = [];
   readonly series = new SeriesPlaces();
   /** What is compared is told, not measured. */
@@ -91,11 +97,13 @@ export class RulePart {
       const states = new Uint8Array(this.#states.length * 2);
       states.set(this.#states);
       this.#states = states;
+      this.columns.grow(states.length);
       if (this.#shown) this.#shown = widened(this.#shown);
     }
     if (this.#shown) this.#shown[slot] = Number.NaN;
     this.#states[slot] = this.#isTold ? WATCHED : WELL;
     this.#table.clear(slot);
+    this.columns.clear(slot);
     this.instances.set(key, made);
     this.#divisors?.instance(slot, key);
     return made;
@@ -105,8 +113,7 @@ export class RulePart {
   *notOk(): Generator<Instance> {
     for (let slot = 0; slot < this.#slots.length; slot++) {
       if (this.#states[slot] !== WATCHED) continue;
-      const instance = this.#slots[slot]!;
-      if (instance.progress.state !== 'ok') yield instance;
+      if (!this.columns.isOk(slot)) yield this.#slots[slot]!;
     }
   }
 
@@ -168,8 +175,9 @@ export class RulePart {
         continue;
       }
       const previous = this.#look(slot, passed);
+      // What has changed is told first.
       if (previous !== null) changes.push({ instance: this.#slots[slot]!, previous });
-      if (this.#isOver(slot)) gone(this.#remove(slot));
+      else if (this.#isOver(slot)) gone(this.#remove(slot));
     }
     if (this.#exacts > 0) this.#nextExact = 0;
     this.#rememberValues(now);
@@ -182,8 +190,8 @@ export class RulePart {
   /** Gives the state before where that has changed. */
   #look(slot: number, passed: number): State | null {
     const instance = this.#slots[slot]!;
-    if (instance.progress === START) this.#wake(instance);
-    const { progress } = instance;
+    const progress = this.columns.load(slot, this.#progress);
+    if (this.#states[slot] === WELL) progress.silent = this.#wake(instance);
     const previous = progress.state;
     const side = this.#told === null ? this.#table.side(slot, previous === 'firing' ? 'clear' : 'fire') : Number.NaN;
     const compared = Number.isNaN(side) ? this.#compared(instance) : side;
@@ -196,17 +204,17 @@ export class RulePart {
     const state = evaluate(progress, compared, fresh, passed, this.#conditions);
     if (!Number.isNaN(side) && (state !== previous || this.#isInTurn(slot))) this.#compared(instance);
     const isWell = state === 'ok' && (this.rule.no_data !== 'alert' || progress.silent === 0);
-    if (isWell) instance.progress = START;
+    if (isWell) this.columns.reset(slot);
+    else this.columns.store(slot, progress);
     this.#states[slot] = isWell && !this.#isTold ? WELL : WATCHED;
     return state === previous ? null : previous;
   }
 
-  /** It was well, and need not be now: since when there was no point, and what it was then. */
-  #wake(instance: Instance): void {
-    const silent = this.#table.ages[instance.slot]! * this.#interval;
-    instance.progress = { ...START, silent };
+  /** It was well, and need not be now: what it was then. Gives since when there was no point, milliseconds. */
+  #wake(instance: Instance): number {
     const last = this.#shown?.[instance.slot] ?? Number.NaN;
     if (Number.isFinite(last)) instance.value = last;
+    return this.#table.ages[instance.slot]! * this.#interval;
   }
 
   #rememberValues(now: number): void {
@@ -252,16 +260,16 @@ export class RulePart {
   }
 
   /** What was counted before it was looked at is not known: so far it is so much at least. */
-  #isKnown({ slot, progress }: Instance, value: number): boolean {
+  #isKnown({ slot }: Instance, value: number): boolean {
     const { rule } = this;
     if (!countsNothing(rule.value) || this.#table.seen[slot]! + 1 >= windowsOf(rule, this.#interval)) return true;
-    return isSettled(progress.state === 'firing' ? rule.clear : rule.fire, value);
+    return isSettled(this.#progress.state === 'firing' ? rule.clear : rule.fire, value);
   }
 
   /** Nothing is known of it any more, and nothing is to be told. */
   #isOver(slot: number): boolean {
     const { points, ages, lasts } = this.#table;
-    if (this.rule.kind === 'absent' || this.#slots[slot]!.progress.state !== 'ok') return false;
+    if (this.rule.kind === 'absent' || !this.columns.isOk(slot)) return false;
     if (points[slot]! > 0 || ages[slot]! + 1 < lasts) return false;
     return this.rule.no_data !== 'alert' || countsNothing(this.rule.value);
   }

@@ -73,7 +73,7 @@ export function rehearse(rules: readonly Rule[], { interval, series, restart_at,
     for (const expected of expect.filter(({ at }) => at >= now && at < now + interval)) {
       const found = [...engine.notOk()]
         .filter(({ rule }) => rule.name === expected.rule)
-        .map((instance) => ({ state: instance.progress.state, labels: labelsOf(instance) }));
+        .map((instance) => ({ state: instance.state, labels: labelsOf(instance) }));
       if (!isMet(expected, found)) failures.push({ expected, found });
     }
   }

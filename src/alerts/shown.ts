@@ -20,12 +20,12 @@ export interface AlertShown {
 }
 
 export function shownAlert(
-  { rule, progress, value, since, history }: Instance,
+  { rule, state, value, since, history }: Instance,
   alert: Alert,
   silenced: boolean,
 ): AlertShown {
   const { labels, severity, summary, threshold } = alert;
   const seen = { value, threshold, last_hour: history?.values ?? [] };
-  const is = { rule: rule.name, state: progress.state, labels, ...seen, since: new Date(since).toISOString() };
+  const is = { rule: rule.name, state, labels, ...seen, since: new Date(since).toISOString() };
   return { ...is, severity, summary, silenced };
 }

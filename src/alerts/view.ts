@@ -22,7 +22,7 @@ export class AlertView {
   /** How many are in each state that is not ok. */
   get counts(): Record<Exclude<State, 'ok'>, number> {
     const counts = { pending: 0, firing: 0, no_data: 0 };
-    for (const { progress } of this.#engine.notOk()) if (progress.state !== 'ok') counts[progress.state]++;
+    for (const { state } of this.#engine.notOk()) if (state !== 'ok') counts[state]++;
     return counts;
   }
 
@@ -30,8 +30,8 @@ export class AlertView {
   shown(most: number): AlertShown[] {
     const now = Date.now();
     const all = [...this.#engine.notOk()];
-    const pending = all.filter(({ progress }) => progress.state === 'pending');
-    const told = all.filter(({ progress }) => progress.state !== 'pending');
+    const pending = all.filter(({ state }) => state === 'pending');
+    const told = all.filter(({ state }) => state !== 'pending');
     return [...told, ...pending].slice(0, most).map((instance) => {
       const alert = this.alertOf(instance, 'firing', now, 0);
       return shownAlert(instance, alert, this.isSilenced(alert, now));
