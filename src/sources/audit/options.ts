@@ -67,7 +67,10 @@ const auditSection = section(
           allow: option(
             list(
               section({
-                uid: optional(name('user', 'shop'), 'A user of this machine, by name or number.'),
+                uid: optional(
+                  name('user', 'shop'),
+                  'A user, by name or number: one of this machine, or one that getent(1) knows (LDAP, SSSD).',
+                ),
                 token: optional(secret(name('token', 'shop')), 'Who sends this token, by its name in audit.tokens.'),
                 certificate: optional(name('common name', 'shop'), "The common name of a client's certificate."),
               }),

@@ -9,7 +9,7 @@ export interface AuditPeer {
   credentials: PeerCredentials | null;
   /** Name of the token that was sent. */
   token: string | null;
-  /** Common name of the client's certificate, which one of the configured authorities has signed. */
+  /** Common name of the client's certificate, as it stands there; one of the configured authorities has signed it. */
   certificate: string | null;
   /** As it is recorded. */
   text: string;
@@ -27,10 +27,23 @@ export function auditPeer(
     const text = credentials === null ? 'unix' : `uid=${credentials.uid};gid=${credentials.gid};pid=${credentials.pid}`;
     return { credentials, token: null, certificate: null, text };
   }
-  const certificate = tls.authorized ? printable(tls.getPeerCertificate().subject?.CN) : null;
+  const certificate = tls.authorized ? firstOf(tls.getPeerCertificate().subject?.CN) : null;
   const token = tokenOf(authorization, tokens);
-  const known = [certificate !== null && `certificate=${certificate}`, token !== null && `token=${token}`];
-  return { credentials: null, token, certificate, text: known.filter(Boolean).join(';') };
+  return { credentials: null, token, certificate, text: peerText(certificate, token) };
+}
+
+/** Names as they are recorded: whoever has a certificate made with a semicolon in it is not two. */
+export function peerText(certificate: string | null, token: string | null): string {
+  const known = [
+    certificate !== null && `certificate=${escaped(certificate)}`,
+    token !== null && `token=${escaped(token)}`,
+  ];
+  return known.filter(Boolean).join(';');
+}
+
+/** What is no printable ASCII, semicolons and percent signs as %XX of UTF-8. */
+function escaped(name: string): string {
+  return name.toWellFormed().replace(/[^\x20-\x7e]|[;%]/gu, encodeURIComponent);
 }
 
 /** Node's handle is not its public API: where it is another one some day, nobody is known by their user. */
@@ -56,7 +69,6 @@ function tokenOf(header: string | undefined, tokens: Readonly<Record<string, str
   return found;
 }
 
-function printable(name: string | string[] | undefined): string | null {
-  const text = Array.isArray(name) ? name[0] : name;
-  return text === undefined ? null : text.replace(/[^\x20-\x7e]/g, '?').slice(0, 128);
+function firstOf(name: string | string[] | undefined): string | null {
+  return (Array.isArray(name) ? name[0] : name) ?? null;
 }

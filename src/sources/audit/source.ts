@@ -136,7 +136,7 @@ export class AuditInputSource implements OpenInput {
     this.#host.chaining(config.topic, lines);
     const handler = auditHandler({
       intake,
-      access: new StreamsAccess(config),
+      access: await StreamsAccess.of(config),
       durability: config.durability,
       hold: config.hold,
       required: config.required_fields,

@@ -1,9 +1,9 @@
 /** Who may write which stream, and how much. Without `audit.streams` whoever may open the socket may write any. */
-import { readFileSync } from 'node:fs';
 import type { HttpRequest } from '../../http/answer.ts';
 import type { AuditConfig } from './options.ts';
 import { type AuditPeer, auditPeer } from './peer.ts';
 import { AuditRefusal } from './refusal.ts';
+import { Users } from './users.ts';
 
 interface Rated {
   /** Events a second. */
@@ -15,12 +15,22 @@ interface Rated {
 export class StreamsAccess {
   readonly #o: AuditConfig;
   readonly #rates = new Map<string, Rated>();
+  readonly #users: Users;
 
-  constructor(options: AuditConfig) {
+  private constructor(options: AuditConfig) {
     this.#o = options;
+    const allowed = Object.values(options.streams).flatMap(({ allow }) => allow);
+    this.#users = new Users(allowed.flatMap(({ uid }) => (uid === undefined ? [] : [uid])));
     for (const [name, { rate }] of Object.entries(options.streams)) {
       if (rate !== undefined) this.#rates.set(name, { rate, tokens: rate, at: performance.now() });
     }
+  }
+
+  /** Resolves when the users that it names were looked for. */
+  static async of(options: AuditConfig): Promise<StreamsAccess> {
+    const access = new StreamsAccess(options);
+    await access.#users.look();
+    return access;
   }
 
   /** Throws an AuditRefusal where nobody knows who it is. */
@@ -41,7 +51,8 @@ export class StreamsAccess {
     const { streams } = this.#o;
     if (Object.keys(streams).length === 0) return;
     const allow = Object.hasOwn(streams, stream) ? streams[stream]!.allow : [];
-    if (!allow.some((one) => matches(one, peer))) {
+    if (!allow.some((one) => this.#matches(one, peer))) {
+      this.#users.lookAgain();
       throw new AuditRefusal(
         403,
         'forbidden',
@@ -50,6 +61,12 @@ export class StreamsAccess {
     }
     const rated = this.#rates.get(stream);
     if (rated) this.#take(stream, rated, events);
+  }
+
+  #matches({ uid, token, certificate }: Allowed, peer: AuditPeer): boolean {
+    if (token !== undefined) return peer.token === token;
+    if (certificate !== undefined) return peer.certificate === certificate;
+    return uid !== undefined && peer.credentials !== null && this.#users.idOf(uid) === peer.credentials.uid;
   }
 
   #take(stream: string, rated: Rated, events: number): void {
@@ -68,23 +85,3 @@ export class StreamsAccess {
 }
 
 type Allowed = AuditConfig['streams'][string]['allow'][number];
-
-function matches({ uid, token, certificate }: Allowed, peer: AuditPeer): boolean {
-  if (token !== undefined) return peer.token === token;
-  if (certificate !== undefined) return peer.certificate === certificate;
-  if (uid === undefined || !peer.credentials) return false;
-  return /^\d+$/.test(uid) ? Number(uid) === peer.credentials.uid : userOf(uid) === peer.credentials.uid;
-}
-
-/** Names do not change under a running agent: they are looked up at first use. */
-const users = new Map<string, number>();
-
-function userOf(name: string): number | null {
-  if (users.size === 0) {
-    for (const line of readFileSync('/etc/passwd', 'utf8').split('\n')) {
-      const [user, , uid] = line.split(':');
-      if (user && uid) users.set(user, Number(uid));
-    }
-  }
-  return users.get(name) ?? null;
-}
