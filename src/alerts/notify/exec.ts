@@ -3,49 +3,52 @@
  * running when it ended before, too. A daemon has a session of its own, and goes on; of the rest nothing outlives the agent,
  * which tells it again after its next start.
  */
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { abortable } from '../../core/abort.ts';
 import { endGroup, guardGroup } from '../../native/groups.ts';
 import { startFault } from '../../native/processes.ts';
 import type { Notification } from '../notification.ts';
-import { type Channel, statusOf } from './channel.ts';
+import { type Channel, type Delivered, statusOf } from './channel.ts';
 import { messageOf } from './webhook.ts';
 
 /** What is kept of what it says. */
 const LONGEST = 4096;
 /** After its end so long more of its output is waited for, milliseconds. */
 const LINGER_MS = 200;
+/** What the machine, or the agent, had too little of: it may have it later. */
+const SHORT = ['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'];
 const PASSED = ['PATH', 'HOME', 'LANG', 'TZ'];
 
 export function exec([program, ...args]: readonly string[], name: string, timeout: number): Channel {
   return {
     async tell(notification, signal) {
-      const child = spawn(program!, args, {
-        detached: true,
-        stdio: ['pipe', 'pipe', 'pipe'],
-        env: environment(notification),
-      });
+      let child: ChildProcess;
+      try {
+        child = spawn(program!, args, { detached: true, stdio: 'pipe', env: environment(notification) });
+      } catch (error) {
+        return notRun(program!, error as Error);
+      }
+      const closed = once(child, 'close');
+      closed.catch(() => undefined);
       guardGroup(child.pid);
       const began = performance.now();
       const said: string[] = [];
       let length = 0;
-      for (const stream of [child.stdout, child.stderr]) {
+      for (const stream of outputsOf(child)) {
         stream.setEncoding('utf8').on('data', (text: string) => {
           if (length < LONGEST) said.push(text);
           length += text.length;
         });
       }
-      const closed = once(child, 'close');
-      closed.catch(() => undefined);
       // It need not read what it is told.
-      child.stdin.on('error', () => undefined).end(JSON.stringify(messageOf(notification, name)));
+      child.stdin?.on('error', () => undefined).end(JSON.stringify(messageOf(notification, name)));
       const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
       try {
         const [code, by] = await abortable(once(child, 'exit'), limit);
         // What it began and left behind may hold its output open, and need not end: it is the program that says how it went.
         await abortable(closed, AbortSignal.any([limit, AbortSignal.timeout(LINGER_MS)])).catch(() => undefined);
-        for (const stream of [child.stdout, child.stderr]) stream.destroy();
+        for (const stream of outputsOf(child)) stream.destroy();
         const rest = isAlive(child) ? began + timeout - performance.now() : 0;
         setTimeout(() => endGroup(child.pid), rest).unref();
         if (code === 0) return { done: true };
@@ -58,17 +61,20 @@ export function exec([program, ...args]: readonly string[], name: string, timeou
       } catch (error) {
         killAll(child);
         if (signal.aborted) throw error;
-        const what = limit.aborted
-          ? `${program} did not end in ${timeout / 1000} s and was killed`
-          : `cannot run ${startFault(program!, error as Error)}`;
-        return { done: 'refused', error: what };
+        if (!limit.aborted) return notRun(program!, error as Error);
+        return { done: 'refused', error: `${program} did not end in ${timeout / 1000} s and was killed` };
       }
     },
   };
 }
 
+function notRun(program: string, fault: NodeJS.ErrnoException): Delivered {
+  const error = `cannot run ${startFault(program, fault)}`;
+  return SHORT.includes(fault.code ?? '') ? { done: false, error } : { done: 'refused', error };
+}
+
 /** Something of its group is there. */
-function isAlive({ pid }: ChildProcessWithoutNullStreams): boolean {
+function isAlive({ pid }: ChildProcess): boolean {
   try {
     return pid !== undefined && process.kill(-pid, 0);
   } catch {
@@ -77,10 +83,15 @@ function isAlive({ pid }: ChildProcessWithoutNullStreams): boolean {
 }
 
 /** With all that it began, as far as that has not left its group. */
-function killAll(child: ChildProcessWithoutNullStreams): void {
+function killAll(child: ChildProcess): void {
   endGroup(child.pid);
   // What has left its group may hold them open.
-  for (const stream of [child.stdout, child.stderr]) stream.destroy();
+  for (const stream of outputsOf(child)) stream.destroy();
+}
+
+/** There are none where no descriptor was left. */
+function outputsOf({ stdout, stderr }: ChildProcess) {
+  return [stdout, stderr].filter((stream) => stream !== null && stream !== undefined);
 }
 
 function environment(notification: Notification): NodeJS.ProcessEnv {

@@ -68,7 +68,8 @@ class ModuleProcess {
         this.#end('the process of the modules was ended: another check had not ended in time');
     };
     aborted(signal).then(late);
-    child.send({ ...order, id } satisfies RunModule, (error) => {
+    // One that could not be started has no way to it: `error` says why.
+    child.send?.({ ...order, id } satisfies RunModule, (error) => {
       if (error) ran.reject(error);
     });
     return ran.promise.finally(() => this.#waiting.delete(id));
