@@ -148,19 +148,26 @@ function fitEntries(
 
 /** Within what has a grammar of its own there are no defaults. `key`: the last one above it. */
 function isWhole(tree: Tree, name: string, key: string | undefined, info: LeafInfo, faults: Fault[]): boolean {
-  const told = faults.length;
-  const refuse = (message: string) => faults.push({ ...tree.place, message: `${name} ${message}` });
-  if (tree.kind === 'empty' && !info.nulls) refuse(`is empty${info.empty ? `: ${info.empty}` : ''}`);
-  else if (tree.kind === 'scalar' && tree.odd && info.numbers?.(key)) {
-    refuse(
+  const refuse = (message: string) => {
+    faults.push({ ...tree.place, message: `${name} ${message}` });
+    return false;
+  };
+  if (tree.kind === 'empty') {
+    // It may be what a fault that was told already has left.
+    if (isFaulty(tree, faults)) return false;
+    return info.nulls || refuse(`is empty${info.empty ? `: ${info.empty}` : ''}`);
+  }
+  if (tree.kind === 'scalar') {
+    if (!tree.odd || !info.numbers?.(key)) return true;
+    return refuse(
       `is a number that is compared as it is written, and YAML reads ${tree.text.slice(0, 80)} as another: quote it`,
     );
-  } else if (tree.kind === 'list') {
-    for (const [i, item] of tree.items.entries()) isWhole(item, `${name}[${i}]`, key, info, faults);
-  } else if (tree.kind === 'map') {
-    for (const [inner, { value }] of tree.entries) isWhole(value, `${name}.${inner}`, inner, info, faults);
   }
-  return faults.length === told;
+  const parts =
+    tree.kind === 'list'
+      ? tree.items.map((item, i) => isWhole(item, `${name}[${i}]`, key, info, faults))
+      : [...tree.entries].map(([inner, { value }]) => isWhole(value, `${name}.${inner}`, inner, info, faults));
+  return parts.every((is) => is);
 }
 
 function isEmpty(tree: Tree): boolean {

@@ -262,6 +262,20 @@ describe('what is too much', () => {
     assert.match(fault!, /^runnel\.yaml:1:\d+: is nested too deep$/);
     assert.deepEqual(more, []);
   });
+  for (const [what, open, end] of [
+    ['not', '{not: ', '}'],
+    ['any', '[', ']'],
+    ['a test of not', '{line: {not: ', '}}'],
+  ] as const) {
+    test(`conditions: ${what}`, async () => {
+      for (const depth of [30, 60]) {
+        const condition = deep(open, end, depth).replace(`${open}${end}`, `${open}{line: {contains: a}}${end}`);
+        const [fault, ...more] = await faults(`logs: [{include: /a, process: [{drop: ${condition}}]}]`);
+        assert.match(fault!, /^runnel\.yaml:1:\d+: is nested too deep/);
+        assert.deepEqual(more, []);
+      }
+    });
+  }
   check('groups of a pattern', `logs: [{include: /a, multiline: {start: '${deep('(', ')', 30_000)}'}}]`, [
     'runnel.yaml:1:41: logs[0].multiline.start has groups within groups, more than 100 deep',
   ]);
