@@ -84,6 +84,81 @@ test('who looks on sees what is masked, and nothing else', async (t) => {
   await agent.stop();
 });
 
+test('what cannot be parsed goes to its dead letters masked, and nothing that is said of it shows a secret', async (t) => {
+  await using home = await makeHome();
+  mkdirSync(home.path('logs'));
+  const log = home.path('logs', 'a.log');
+  writeFileSync(log, '');
+  const config = {
+    kafka: { compression: 'none' },
+    log: { level: 'debug' },
+    mask: ['card', 'email'],
+    logs: [
+      {
+        name: 'a',
+        include: [log],
+        process: [
+          { parse: { json: { on_failure: 'dead' } } },
+          { parse: { regex: { pattern: '^(?<name>\\d+)$', field: 'mail', on_failure: 'dead.fields' } } },
+          { time: 'card' },
+          { set: { mail: { number: true } } },
+          { metric: { name: 'mails', sum: 'mail', by: ['card'] } },
+        ],
+      },
+    ],
+  };
+  const agent = await home.start(config);
+  const taps = ['dead', 'dead.fields'].map((topic) => spawnAgent(['tap', topic, '-c', home.path('runnel.yaml')]));
+  t.after(() => {
+    for (const tap of taps) tap.kill();
+  });
+  const seen = taps.map((tap) => {
+    const texts: string[] = [];
+    tap.stdout!.setEncoding('utf8').on('data', (text: string) => texts.push(text));
+    return () => texts.join('');
+  });
+  // JSON whose field is not of the pattern; no JSON; JSON that is cut behind the secret.
+  await until('the lines are shown', () => {
+    appendFileSync(log, `${SECRETS}{"mail":"${MAIL}","card":"${CARD}\n`);
+    return PLAIN_MASKED.test(seen[0]!()) && /"mail":"\*{5}@example\.com"/.test(seen[1]!());
+  });
+  await agent.until((status) => status.logs[0]?.lag_bytes === 0, 'all is read');
+  const said = [
+    ...seen.map((text) => text()),
+    ...(await Promise.all(
+      ['status', 'metrics', 'status?files=10', ''].map((path) => textOf(`${agent.admin}/${path}`)),
+    )),
+    (await runnel('status', '-c', home.path('runnel.yaml'))).stdout,
+  ];
+  await agent.stop();
+  for (const topic of ['dead', 'dead.fields', 'runnel.logs', 'runnel.metrics']) {
+    said.push((await runnel('spool', 'cat', topic, '-c', home.path('runnel.yaml'))).stdout);
+  }
+  const dead = said.at(-4)!;
+  assert.match(dead, PLAIN_MASKED);
+  assert.match(dead, /\\"mail\\":\\"\*{5}@example\.com\\",\\"card\\":\\"\*{12}1111/);
+  assert.match(said.at(-3)!, /"mail":"\*{5}@example\.com"/);
+  assert.match(agent.stderr, /has lines that are not json: they go to dead/);
+  const file = home.path('case.yaml');
+  writeFileSync(file, JSON.stringify([{ input: 'a', path: log, lines: SECRETS.trim().split('\n'), expect: [] }]));
+  for (const args of [
+    ['explain', 'log', log, `plain ${MAIL} ${CARD}`],
+    ['test', file],
+  ]) {
+    const { stdout, stderr } = await runnel(...args, '-c', home.path('runnel.yaml'));
+    said.push(stdout + stderr);
+    assert.match(said.at(-1)!, /\*{12}1111/, args.join(' '));
+  }
+  for (const text of [...said, agent.stderr]) assert.doesNotMatch(text, /4111111111111111|alice/);
+  for (const path of filesUnder(home.path('data'))) {
+    for (const secret of [CARD, MAIL]) assert.equal(readFileSync(path).indexOf(secret), -1, `${secret} is in ${path}`);
+  }
+});
+
+async function textOf(url: string): Promise<string> {
+  return await (await fetch(url)).text();
+}
+
 test('a process that reads a mount masks what it reads, too', withFuse, async () => {
   await using home = await makeHome();
   await using space = await Namespace.make();
