@@ -17,17 +17,30 @@ export function escapedCell(next: u32, count: u32): u32 {
   const row = rowAt(0);
   for (; next < all; next++) {
     // Rows begin at 16 bytes and have an even number of cells: most pairs hold none.
-    for (; (next & 1) == 0 && next < all; next += 2) {
-      const pair = v128.load(row + (<usize>next << 3));
-      if (v128.any_true(v128.and(i32x4.eq(v128.and(pair, KIND_AND_FLAG), ESCAPED_STRING), METAS))) break;
-    }
-    if (next >= all) return NONE;
+    if ((next & 1) == 0) next = pairFrom(row, next, all);
+    if (next == all) return NONE;
     const meta = cellMeta(row, next);
     if (kindOf(meta) != JSTR || !(flagsOf(meta) & ESCAPED)) continue;
     const at = cellAt(row, next);
     if (hides(at, at + bytesOf(meta))) return next;
   }
   return NONE;
+}
+
+/** The first pair of cells from `next` on, before `all`, one of which is a string with escapes. */
+function pairFrom(row: usize, next: u32, all: u32): u32 {
+  for (; next + 8 <= all; next += 8) {
+    const at = row + (<usize>next << 3);
+    const four = v128.or(v128.or(escapes(at), escapes(at + 16)), v128.or(escapes(at + 32), escapes(at + 48)));
+    if (v128.any_true(v128.and(four, METAS))) break;
+  }
+  while (next < all && !v128.any_true(v128.and(escapes(row + (<usize>next << 3)), METAS))) next += 2;
+  return next;
+}
+
+@inline
+function escapes(at: usize): v128 {
+  return i32x4.eq(v128.and(v128.load(at), KIND_AND_FLAG), ESCAPED_STRING);
 }
 
 function hides(at: usize, to: usize): bool {
