@@ -10,8 +10,9 @@
  * Who may hold a slot: a batch that a source fills, and a lane's open block (until it is compressed; without
  * compression until it is acknowledged). Both count into the share of their topic. A batch of an input whose `process`
  * has fields holds a second one for them; it gets both at once, so no two wait for each other's. A share holds at most
- * `limit` slots, and batches leave the last two of them to blocks, so a full share always can finish a block. A slot is
- * given only while what remains covers the unfilled minimums of all other shares: a topic that is stuck starves nobody.
+ * `limit` slots, and batches leave the last two of them to blocks, and two of its minimum: so a share that is full, or has
+ * its minimum and no more, always can finish a block. A slot is given only while what remains covers the unfilled minimums
+ * of all other shares: a topic that is stuck starves nobody.
  *
  * An input with fields has an arena besides, for its program (kernel/arena.ts): they lie before the slots, and are none.
  *
@@ -349,10 +350,11 @@ export class Pool {
     if (slots + count > this.limit) return false;
     if (use === 'batch' && batches + count > this.limit - 2) return false;
     const { whole } = share;
-    if (whole.slots + count <= whole.minimum && this.#free.length >= count) return true;
-    let reserved = 0;
+    const more = { slots: whole.slots + count, batches: whole.batches + (use === 'batch' ? count : 0) };
+    let reserved = unfilled(whole.minimum, more);
+    if (reserved === unfilled(whole.minimum, whole) - count && this.#free.length >= count) return true;
     for (const other of this.#shares.values()) {
-      if (other !== whole && other.reserved) reserved += Math.max(0, other.minimum - other.slots);
+      if (other !== whole && other.reserved) reserved += unfilled(other.minimum, other);
     }
     return this.#free.length >= reserved + count;
   }
@@ -381,6 +383,11 @@ export class Pool {
       }
     }
   }
+}
+
+/** Slots of its minimum that a share has not: batches that have more than leaves two of those to blocks count for none. */
+function unfilled(minimum: number, { slots, batches }: Pick<Held, 'slots' | 'batches'>): number {
+  return Math.max(0, minimum - (slots - batches) - Math.min(batches, minimum - 2));
 }
 
 /** Whether what one has the other has not: of a stalled part others take nothing away. */

@@ -60,6 +60,30 @@ test('batches leave the last two slots of a share to blocks', async () => {
   assert.equal(await settled(pool.take(share, 'block')), true);
 });
 
+test('where shares have their minimum and no more, batches leave two of that to blocks', async () => {
+  for (const fields of [false, true]) {
+    const pool = new Pool(Pool.minimumFor({ plain: fields ? 0 : 8, fields: fields ? 6 : 0, arenas: 0 }));
+    const names = Array.from({ length: fields ? 6 : 8 }, (_, i) => `${i}`);
+    pool.reserve(names.map((name) => ({ name, fields })));
+    const shares = names.map((name) => pool.share(name));
+    const batches = shares.flatMap((share) => {
+      return Array.from({ length: 5 }, () => pool.takeAll(share, 'batch', fields ? 2 : 1));
+    });
+    const given = await Promise.all(batches.map(settled));
+    assert.equal(given.filter((is) => is).length, shares.length, 'one batch each');
+    for (const share of shares) {
+      for (const block of [pool.take(share, 'block'), pool.take(share, 'block')]) assert.ok(await settled(block));
+    }
+  }
+});
+
+test('batches of many busy topics never take what their blocks need', async () => {
+  const pool = new Pool(32 * MiB);
+  const shares = Array.from({ length: 6 }, (_, i) => pool.share(`${i}`));
+  for (let round = 0; round < 5; round++) for (const share of shares) pool.take(share, 'batch');
+  for (const share of shares) assert.ok(await settled(pool.take(share, 'block')), share.name);
+});
+
 test('who waits for a slot gets it when one comes back, blocks before batches', async () => {
   const pool = new Pool(32 * MiB);
   const share = pool.share('a');
@@ -96,7 +120,7 @@ test('a share with fields can count on one slot more', async () => {
     pool.reserve(['a', 'b', 'c'].map((name) => ({ name, fields: fields && name === 'c' })));
     const given = Array.from({ length: 4 }, () => pool.take(pool.share('a'), 'block'));
     assert.equal(await settled(given[3]!), !fields);
-    assert.equal(await settled(pool.takeAll(pool.share('c'), 'batch', 2)), true);
+    assert.equal(await settled(pool.takeAll(pool.share('c'), 'batch', fields ? 2 : 1)), true);
   }
 });
 
