@@ -71,7 +71,8 @@ export function recordHash(previous: string, link: Omit<AuditLink, 'previous' | 
   bytes[0] = RECORD;
   bytes.write(previous, 1, HASH_BYTES, 'hex');
   bytes.write(link.stream, 1 + HASH_BYTES, STREAM_BYTES, 'hex');
-  bytes.writeBigUInt64BE(BigInt(link.sequence), 1 + HASH_BYTES + STREAM_BYTES);
+  bytes.writeUInt32BE(Math.floor(link.sequence / 2 ** 32), 1 + HASH_BYTES + STREAM_BYTES);
+  bytes.writeUInt32BE(link.sequence % 2 ** 32, 1 + HASH_BYTES + STREAM_BYTES + 4);
   bytes.write(link.time, HASHED_HEAD_BYTES - TIME_BYTES, TIME_BYTES, 'latin1');
   client.copy(bytes, HASHED_HEAD_BYTES);
   return hash('sha256', bytes.subarray(0, length), 'hex');

@@ -116,11 +116,13 @@ export async function exchange(
   context.release(connection);
 }
 
+/** Nobody changes what was asked. */
+const NO_QUERY = new URLSearchParams();
 /** What URL would leave as it is. */
 const PLAIN_PATH = /^(?:\/[\w-]+)+$/;
 
 function target(url: string): { path: string; query: URLSearchParams } {
-  if (PLAIN_PATH.test(url)) return { path: url, query: new URLSearchParams() };
+  if (PLAIN_PATH.test(url)) return { path: url, query: NO_QUERY };
   if (!URL.canParse(url, 'http://agent')) throw new Refusal(400, 'malformed', 'This is no path.');
   const { pathname: path, searchParams: query } = new URL(url, 'http://agent');
   return { path, query };

@@ -30,8 +30,8 @@ export interface PlainOptions {
 
 export function servePlainly({ connection, context, serve, handOn }: PlainOptions): void {
   const { socket } = connection;
-  /** The same head comes again and again. */
-  let text = '';
+  /** The same head comes again and again: its bytes, and what they say. */
+  let bytes = Buffer.alloc(0);
   let head: PlainHead | null = null;
   /** What came before the answer was out. */
   let early: Buffer | null = null;
@@ -64,12 +64,13 @@ export function servePlainly({ connection, context, serve, handOn }: PlainOption
   };
 
   function headOf(piece: Buffer): PlainHead | null {
-    const end = piece.indexOf(HEAD_END);
-    if (end < 0 || end > MOST_HEAD) return null;
-    const now = piece.toString('latin1', 0, end + 2);
-    if (now !== text) {
-      text = now;
-      head = readPlainHead(now);
+    const { length } = bytes;
+    const again = length > 0 && piece.length >= length && bytes.compare(piece, 0, length) === 0;
+    if (!again) {
+      const end = piece.indexOf(HEAD_END);
+      if (end < 0 || end > MOST_HEAD) return null;
+      bytes = Buffer.from(piece.subarray(0, end + HEAD_END.length));
+      head = readPlainHead(bytes.toString('latin1', 0, end + 2));
     }
     return head !== null && head.length + head.body === piece.length ? head : null;
   }
@@ -110,20 +111,59 @@ function heldBody(piece: Buffer, at: number, max: number, taken: Taken): HeldBod
 /** Resolves when the answer has left, or the peer. */
 async function send(connection: HttpConnection, answer: Answer, context: Context): Promise<void> {
   const { socket } = connection;
-  const { code, body } = answer;
+  const { body } = answer;
   const pieces = typeof body === 'string' ? [Buffer.from(body)] : body;
   const size = pieces.reduce((sum, { length }) => sum + length, 0);
-  const { closing } = context;
-  const fields = answerFields(answer, size, !closing, context);
-  let head = `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'unknown'}\r\n`;
-  for (const name in fields) head += `${name}: ${fields[name]}\r\n`;
-  head += closing ? `Date: ${now()}\r\n\r\n` : `Date: ${now()}\r\nConnection: keep-alive\r\n\r\n`;
+  const head = headOf(answer, size, context);
   connection.enter('send');
   context.hold(connection, pieces);
-  if (size <= PART) return written(socket, Buffer.concat([Buffer.from(head, 'latin1'), ...pieces]));
+  if (size <= PART) return written(socket, together(head, pieces, size));
   socket.write(head, 'latin1');
   await inParts(connection, socket, pieces, written);
 }
+
+function together(head: string, pieces: readonly Buffer[], size: number): Buffer {
+  const bytes = Buffer.allocUnsafe(head.length + size);
+  let at = bytes.write(head, 'latin1');
+  for (const piece of pieces) at += piece.copy(bytes, at);
+  return bytes;
+}
+
+/** Of an answer of so many bytes. */
+function headOf(answer: Answer, size: number, context: Context): string {
+  const { code, type, headers } = answer;
+  const { closing, limits } = context;
+  const date = now();
+  // Most say the same but for their length, within a second.
+  const alike = headers === undefined && !closing;
+  if (
+    alike &&
+    last.code === code &&
+    last.type === type &&
+    last.date === date &&
+    last.size === size &&
+    last.of === limits
+  ) {
+    return last.head;
+  }
+  const fields = answerFields(answer, size, !closing, context);
+  let head = `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'unknown'}\r\n`;
+  for (const name in fields) head += `${name}: ${fields[name]}\r\n`;
+  head += closing ? `Date: ${date}\r\n\r\n` : `Date: ${date}\r\nConnection: keep-alive\r\n\r\n`;
+  if (alike) last = { code, type, date, size, of: limits, head };
+  return head;
+}
+
+interface Head {
+  code: number;
+  type: string | undefined;
+  date: string;
+  size: number;
+  of: unknown;
+  head: string;
+}
+
+let last: Head = { code: 0, type: '', date: '', size: 0, of: null, head: '' };
 
 /** Resolves when the part has left, or the peer. */
 function written(socket: Writable, part: Buffer): Promise<void> {

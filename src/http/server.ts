@@ -68,8 +68,9 @@ export class HttpServer implements Context {
   readonly #connections = new Set<HttpConnection>();
   /** By what requests come on. */
   readonly #of = new WeakMap<Socket, HttpConnection>();
-  /** Answers on their way: their size, and to how many connections each is. */
+  /** Answers on their way: their size, and to how many connections each is; and the size of all of them. */
   readonly #sending = new Map<readonly Buffer[], { bytes: number; to: number }>();
+  #sendingBytes = 0;
   #ahead = 0;
   #looking: NodeJS.Timeout | undefined;
 
@@ -117,7 +118,9 @@ export class HttpServer implements Context {
       held.to++;
       return;
     }
-    this.#sending.set(body, { bytes: body.reduce((sum, { length }) => sum + length, 0), to: 1 });
+    const bytes = body.reduce((sum, { length }) => sum + length, 0);
+    this.#sending.set(body, { bytes, to: 1 });
+    this.#sendingBytes += bytes;
     while (this.#heldBytes() > this.limits.sending) {
       const slowest = this.#stillest((c) => c !== connection && c.sending !== null);
       if (!slowest) return;
@@ -130,18 +133,17 @@ export class HttpServer implements Context {
     if (body === null) return;
     connection.sending = null;
     const held = this.#sending.get(body)!;
-    if (--held.to === 0) this.#sending.delete(body);
+    if (--held.to > 0) return;
+    this.#sending.delete(body);
+    this.#sendingBytes -= held.bytes;
   }
 
   /** Of all answers on their way but the largest: one has to be possible, however large it is. */
   #heldBytes(): number {
-    let sum = 0;
+    if (this.#sendingBytes <= this.limits.sending) return 0;
     let largest = 0;
-    for (const { bytes } of this.#sending.values()) {
-      sum += bytes;
-      largest = Math.max(largest, bytes);
-    }
-    return sum - largest;
+    for (const { bytes } of this.#sending.values()) largest = Math.max(largest, bytes);
+    return this.#sendingBytes - largest;
   }
 
   /** Listens no more; what is being answered is answered, within a time, then nobody is waited for. */

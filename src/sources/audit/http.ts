@@ -138,7 +138,8 @@ function preferred(
   { durability, hold }: AuditHttpOptions,
 ): { durability: 'spool' | 'kafka'; wait: number } {
   const said = { durability, wait: hold };
-  for (const part of String(header ?? '').split(',')) {
+  if (header === undefined) return said;
+  for (const part of String(header).split(',')) {
     const [, name, value] = /^\s*([\w-]+)\s*=\s*"?([\w-]+)"?/.exec(part) ?? [];
     if (name?.toLowerCase() === 'durability' && (value === 'kafka' || value === 'spool')) said.durability = value;
     if (name?.toLowerCase() === 'wait' && /^\d{1,4}$/.test(value!))

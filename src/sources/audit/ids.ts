@@ -110,7 +110,7 @@ export class RecentIds {
     entry.write(digest, DIGEST_AT, 'latin1');
     entry.write(head, HASH_AT, 'hex');
     this.count++;
-    let slot = this.#home(key);
+    let slot = wordOf(key) & this.#mask;
     while (this.#index[slot] !== 0) slot = (slot + 1) & this.#mask;
     this.#index[slot] = place + 1;
   }
@@ -150,11 +150,6 @@ export class RecentIds {
     return this.#ring.subarray(place * ENTRY_BYTES, (place + 1) * ENTRY_BYTES);
   }
 
-  #home(key: string): number {
-    const [a, b, c, d] = [key.charCodeAt(0), key.charCodeAt(1), key.charCodeAt(2), key.charCodeAt(3)];
-    return ((a << 24) | (b << 16) | (c << 8) | d) & this.#mask;
-  }
-
   /** Of the entry in this place. */
   #homeOf(place: number): number {
     return this.#ring.readInt32BE(place * ENTRY_BYTES + KEY_AT) & this.#mask;
@@ -162,8 +157,10 @@ export class RecentIds {
 
   /** Where in the index it is; -1: nowhere. */
   #find(key: string): number {
-    for (let slot = this.#home(key); this.#index[slot] !== 0; slot = (slot + 1) & this.#mask) {
+    const word = wordOf(key);
+    for (let slot = word & this.#mask; this.#index[slot] !== 0; slot = (slot + 1) & this.#mask) {
       const at = (this.#index[slot]! - 1) * ENTRY_BYTES + KEY_AT;
+      if (this.#ring.readInt32BE(at) !== word) continue;
       if (this.#ring.toString('latin1', at, at + KEY_BYTES) === key) return slot;
     }
     return -1;
@@ -186,6 +183,11 @@ export class RecentIds {
       free = slot;
     }
   }
+}
+
+/** The first of a key: where in the index it is looked for. */
+function wordOf(key: string): number {
+  return (key.charCodeAt(0) << 24) | (key.charCodeAt(1) << 16) | (key.charCodeAt(2) << 8) | key.charCodeAt(3);
 }
 
 function eventIn(entry: Buffer): KnownEvent {

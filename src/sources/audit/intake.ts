@@ -51,6 +51,10 @@ export class AuditIntake {
   #together = 1;
   readonly sent = new SentEvents();
   readonly #closing = new AbortController();
+  /** The disk does not take the group at hand in time. One for all groups: each of its own would be garbage. */
+  #late = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #writing = false;
   /** Producers have moved, and neither the log nor the stored state says so: nobody is answered before it does. */
   #unsaved = false;
   /** Requests that wait for room now. */
@@ -198,13 +202,16 @@ export class AuditIntake {
 
   /** Where the disk does not take it, that is waited for so long. */
   async #written(durable: DurableLog, sections: readonly LogSection[]): Promise<number> {
-    const late = new AbortController();
-    // AbortSignal.timeout would leave a timer behind for each group, and work for the garbage collector.
-    const timer = setTimeout(() => late.abort(), this.#o.hold);
+    if (this.#late.signal.aborted) this.#late = new AbortController();
+    this.#timer ??= setTimeout(() => {
+      if (this.#writing) this.#late.abort();
+    }, this.#o.hold).unref();
+    this.#timer.refresh();
+    this.#writing = true;
     try {
-      return await durable.write(sections, late.signal);
+      return await durable.write(sections, this.#late.signal);
     } finally {
-      clearTimeout(timer);
+      this.#writing = false;
     }
   }
 

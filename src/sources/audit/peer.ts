@@ -22,11 +22,7 @@ export function auditPeer(
   tokens: Readonly<Record<string, string>>,
 ): AuditPeer {
   const tls = 'authorized' in socket ? (socket as TLSSocket) : null;
-  if (!tls) {
-    const credentials = credentialsOf(socket);
-    const text = credentials === null ? 'unix' : `uid=${credentials.uid};gid=${credentials.gid};pid=${credentials.pid}`;
-    return { credentials, token: null, certificate: null, text };
-  }
+  if (!tls) return local.get(socket) ?? localPeer(socket);
   const certificate = tls.authorized ? firstOf(tls.getPeerCertificate().subject?.CN) : null;
   const token = tokenOf(authorization, tokens);
   return { credentials: null, token, certificate, text: peerText(certificate, token) };
@@ -46,18 +42,22 @@ function escaped(name: string): string {
   return name.toWellFormed().replace(/[^\x20-\x7e]|[;%]/gu, encodeURIComponent);
 }
 
-/** Node's handle is not its public API: where it is another one some day, nobody is known by their user. */
-function credentialsOf(socket: Socket): PeerCredentials | null {
-  const before = seen.get(socket);
-  if (before) return before;
-  const { fd } = (socket as unknown as { _handle?: { fd?: number } })._handle ?? {};
-  const found = typeof fd === 'number' && fd >= 0 && datagramsAvailable() ? peerCredentials(fd) : null;
-  if (found) seen.set(socket, found);
-  return found;
+/** They do not change while it is open. */
+const local = new WeakMap<Socket, AuditPeer>();
+
+function localPeer(socket: Socket): AuditPeer {
+  const credentials = credentialsOf(socket);
+  const text = credentials === null ? 'unix' : `uid=${credentials.uid};gid=${credentials.gid};pid=${credentials.pid}`;
+  const peer: AuditPeer = { credentials, token: null, certificate: null, text };
+  if (credentials) local.set(socket, peer);
+  return peer;
 }
 
-/** They do not change while it is open. */
-const seen = new WeakMap<Socket, PeerCredentials>();
+/** Node's handle is not its public API: where it is another one some day, nobody is known by their user. */
+function credentialsOf(socket: Socket): PeerCredentials | null {
+  const { fd } = (socket as unknown as { _handle?: { fd?: number } })._handle ?? {};
+  return typeof fd === 'number' && fd >= 0 && datagramsAvailable() ? peerCredentials(fd) : null;
+}
 
 /** In a time that does not tell which one is nearly right. */
 function tokenOf(header: string | undefined, tokens: Readonly<Record<string, string>>): string | null {
