@@ -20,6 +20,7 @@ const OPTIONS = [
   '--use abort=',
   '--enable simd',
   '--enable threads',
+  '--enable relaxed-simd',
   '--importMemory',
   '--noExportMemory',
   '--sharedMemory',

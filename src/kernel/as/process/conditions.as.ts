@@ -1,6 +1,6 @@
 // For which records a test of a cell holds: a byte each at `out`, 1 or 0. It holds for none whose cell is absent.
 import { cellMeta, rowAt } from './cells.as';
-import { compare, take, UNORDERED } from './decimal.as';
+import { compare, fewDigits, take, UNORDERED } from './decimal.as';
 import { regexTest } from './regex-lines.as';
 import { hasAtEdge, holds } from '../search.as';
 import { textAt, textEnd, textOf } from './cell-text.as';
@@ -33,9 +33,13 @@ export function cellIsThere(f: u32, count: u32, out: usize): void {
 /** The cell is a number that is less (bit 1), equal (bit 2) or more (bit 4) than the one that memory [from, to) is. */
 export function cellCompares(f: u32, orders: u32, from: usize, to: usize, count: u32, out: usize): void {
   take(from, to);
+  const other = fewDigits(from, to);
   for (let i: u32 = 0; i < count; i++) {
     let order = UNORDERED;
-    if (textOf(rowAt(i), f)) order = compare(textAt, textEnd);
+    if (textOf(rowAt(i), f)) {
+      const number = other < 0 ? -1 : fewDigits(textAt, textEnd);
+      order = number < 0 ? compare(textAt, textEnd) : i32(number > other) - i32(number < other);
+    }
     store<u8>(out + i, u8(order != UNORDERED && (orders & (1 << <u32>(order + 1))) != 0));
   }
 }

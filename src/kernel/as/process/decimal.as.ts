@@ -25,6 +25,18 @@ let otherExponent: i32 = 0;
 let otherAt: usize = 0;
 let otherEnd: usize = 0;
 
+/** The number that memory [from, to) is where it is nothing but at most nine digits; -1: it is something else. */
+export function fewDigits(from: usize, to: usize): i32 {
+  if (from == to || to - from > 9) return -1;
+  let number: u32 = 0;
+  for (let at = from; at < to; at++) {
+    const digit = <u32>load<u8>(at) - ZERO;
+    if (digit > 9) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
+}
+
 /** Memory [from, to), a number, is what others are compared with. */
 export function take(from: usize, to: usize): void {
   read(from, to);

@@ -84,8 +84,8 @@ function thirteen(bits: u32): u32 {
 
 @inline
 function halves(low: v128, high: v128, bytes: v128): v128 {
-  const byLow = i8x16.swizzle(low, v128.and(bytes, i8x16.splat(15)));
-  return v128.and(byLow, i8x16.swizzle(high, i8x16.shr_u(bytes, 4)));
+  const byLow = i8x16.relaxed_swizzle(low, v128.and(bytes, i8x16.splat(15)));
+  return v128.and(byLow, i8x16.relaxed_swizzle(high, i8x16.shr_u(bytes, 4)));
 }
 
 /** What begins at this place is masked; returns the address behind it, or 0. */

@@ -4,7 +4,7 @@
 //
 // They are done in order, for each record that the step is for.
 import { flags } from '../tables.as';
-import { FAILED, JSTR, RAW, TEXT, cellMeta, clearCell, kindOf, rowAt, setCell, sideTake } from './cells.as';
+import { FAILED, JSTR, RAW, TEXT, bytesOf, cellAt, cellMeta, clearCell, flagsOf, kindOf, rowAt, setCell, sideTake } from './cells.as';
 import { jsonNumberEnd } from './json-text.as';
 import { textAt, textEnd, textOf } from './cell-text.as';
 
@@ -83,12 +83,24 @@ function clearRuns(row: usize, low: u64, high: u64, moreFrom: u32, moreTo: u32):
 }
 
 function lower(row: usize, f: u32): void {
-  if (!take(row, f)) return;
+  // Where nothing is to be changed it stays.
+  if (isLower(row, f) || !take(row, f)) return;
   for (let k: usize = 0; k < takenBytes; k++) {
     const byte = <u32>load<u8>(taken + k);
     store<u8>(taken + k, <u8>(byte - 0x41 < 26 ? byte + 32 : byte));
   }
   setCell(row, f, taken, <u32>takenBytes, TEXT);
+}
+
+/** A text as it is, without capitals. False: it may be one all the same. */
+function isLower(row: usize, f: u32): bool {
+  const meta = cellMeta(row, f);
+  const kind = kindOf(meta);
+  if ((kind != TEXT && kind != JSTR) || flagsOf(meta) != 0) return false;
+  const from = cellAt(row, f);
+  const to = from + bytesOf(meta);
+  for (let at = from; at < to; at++) if (<u32>load<u8>(at) - 0x41 < 26) return false;
+  return true;
 }
 
 function number(row: usize, f: u32): void {
