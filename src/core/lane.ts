@@ -129,6 +129,10 @@ export class Lane {
     const { pool, share } = this.#o;
     if (!this.mayStall) return pool.takeAll(share, use, count, signal);
     if (this.#stalled) return null;
+    signal?.throwIfAborted();
+    // A signal of two others costs more than all else here.
+    const now = pool.takeNow(share, use, count);
+    if (now) return now;
     const cancel = new AbortController();
     const taking = pool.takeAll(share, use, count, signal ? AbortSignal.any([signal, cancel.signal]) : cancel.signal);
     const slots = await this.unlessStalled(taking);

@@ -274,9 +274,8 @@ export class Pool {
   /** As `take`, so many at once. */
   takeAll(share: Share, use: Use, count: number, signal?: AbortSignal): Promise<Slot[]> {
     signal?.throwIfAborted();
-    // Who wants two would never have them if others, who want one, went before.
-    const waits = this.#waiters.some((waiter) => waiter.use === use && waiter.count > 1 && rivals(waiter.share, share));
-    if (!waits && this.#mayTake(share, use, count)) return Promise.resolve(this.#give(share, use, count));
+    const now = this.takeNow(share, use, count);
+    if (now) return Promise.resolve(now);
     return new Promise((resolve, reject) => {
       const waiter: Waiter = { share, use, count, resolve, reject };
       const abort = () => {
@@ -290,6 +289,13 @@ export class Pool {
       };
       this.#waiters.push(waiter);
     });
+  }
+
+  /** Null: they have to be waited for. */
+  takeNow(share: Share, use: Use, count: number): Slot[] | null {
+    // Who wants two would never have them if others, who want one, went before.
+    const waits = this.#waiters.some((waiter) => waiter.use === use && waiter.count > 1 && rivals(waiter.share, share));
+    return !waits && this.#mayTake(share, use, count) ? this.#give(share, use, count) : null;
   }
 
   give(share: Share, use: Use, slot: Slot): void {
