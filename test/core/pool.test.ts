@@ -124,6 +124,17 @@ test('a share with fields can count on one slot more', async () => {
   }
 });
 
+test('an input with fields needs at most 2 MiB more than another', () => {
+  const memory = (fields: number) => {
+    const demand = { plain: 6 - fields, fields, arenas: fields };
+    return new Pool(Pool.minimumFor(demand), demand.arenas).memory.buffer.byteLength;
+  };
+  for (const fields of [1, 2, 6]) {
+    const more = (memory(fields) - memory(0)) / fields;
+    assert.ok(more > MiB && more <= 2 * MiB, `${fields}: ${more}`);
+  }
+});
+
 test('a wait for a slot ends when its signal aborts', async () => {
   const pool = new Pool(16 * MiB);
   const share = pool.share('a');
