@@ -5,6 +5,7 @@ import type { TLSSocket } from 'node:tls';
 import { request } from '../../builtin.ts';
 import { abortable } from '../../core/abort.ts';
 import { readTextSync } from '../../mounts/fs.ts';
+import { lookupName } from './names.ts';
 import type { CustomCheckConfig } from './options.ts';
 
 const MOST_REDIRECTS = 5;
@@ -44,6 +45,7 @@ async function once(url: URL, config: CustomCheckConfig, most: number, signal: A
     headers: headersFor(url, config),
     signal,
     agent: false,
+    lookup: lookupName,
     ...(config.socket !== undefined && { socketPath: config.socket }),
     ...tlsOf(config),
   });
@@ -122,7 +124,8 @@ export async function daysOfRefused(config: CustomCheckConfig, signal: AbortSign
   const { hostname, port } = new URL(config.url!);
   const host = hostname.replace(/^\[|\]$/g, '');
   const servername = config.tls?.server_name ?? (isIP(host) ? undefined : host);
-  const to = config.socket === undefined ? { host, port: Number(port || 443) } : { path: config.socket };
+  const to =
+    config.socket === undefined ? { host, port: Number(port || 443), lookup: lookupName } : { path: config.socket };
   // Nothing is sent over it.
   const socket = connect({ ...to, ...(servername && { servername }), rejectUnauthorized: false });
   try {

@@ -1,6 +1,7 @@
 /** `tcp`: whether somebody takes connections there, and how long that takes. */
 import { connect } from 'node:net';
 import { CRITICAL, type CustomCheck, FINE, type Verdict } from './custom.ts';
+import { lookupName } from './names.ts';
 import type { CustomCheckConfig } from './options.ts';
 import { failureOf } from './request.ts';
 
@@ -10,7 +11,7 @@ export function tcpCheck({ address }: CustomCheckConfig): CustomCheck {
   return {
     async run(to, signal): Promise<Verdict> {
       const began = performance.now();
-      const socket = connect({ host, port, signal });
+      const socket = connect({ host, port, signal, lookup: lookupName });
       try {
         await new Promise<void>((connected, failed) => socket.once('connect', connected).once('error', failed));
       } catch (error) {

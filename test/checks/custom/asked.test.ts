@@ -1,6 +1,6 @@
 /** What is asked over a unix socket, by TLS, with a token, and name servers. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -10,6 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
+import { pathToFileURL } from 'node:url';
 import { addressOf, folder, named, runner } from '../../support/custom-checks.ts';
 
 const DEADLINE = 10_000;
@@ -132,4 +133,44 @@ test('dns: a name with addresses of either kind is fine, one without is critical
     assert.deepEqual(names, state === 0 ? ['dns.check.duration'] : []);
     if (said) assert.match(check.message!, said);
   }
+});
+
+/** A network of its own, with these name servers. */
+const DEAF = 'ip link set lo up; mount --bind "$0" /etc/resolv.conf; exec "$@"';
+const deaf = (file: string, ...command: string[]) =>
+  spawnSync('unshare', ['--net', '--mount', '--propagation', 'private', 'sh', '-ec', DEAF, file, ...command], {
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+
+/** Six checks, again and again, of names for which nobody answers; then how many of these are being asked for. */
+const PROGRAM = `
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { lookup } from 'node:dns/promises';
+const { CustomRunner } = await import(${JSON.stringify(pathToFileURL(join(import.meta.dirname, '../../../src/checks/custom/runner.ts')))});
+const server = createSocket('udp4').bind(53, '127.0.0.1');
+await once(server, 'listening');
+const common = { name: 'x', tags: {}, timeout: 200, max_series: 10, expect: { status: [] } };
+const checks = [1, 2, 3, 4, 5, 6].map((i) => {
+  const type = i % 2 ? 'tcp' : 'http';
+  return new CustomRunner({ ...common, type, address: \`dead\${i}.internal:80\`, url: \`http://dead\${i}.internal/\` });
+});
+for (let i = 0; i < 6; i++) await Promise.all(checks.map((check) => check.run(200)));
+const asking = process.getActiveResourcesInfo().filter((one) => one.includes('GetAddrInfo')).length;
+const [{ address }] = await lookup('localhost', { all: true, family: 4 });
+process.stdout.write(JSON.stringify({ asking, address, errors: checks.map(({ status }) => status.errors) }));
+// An exit waits for what is being asked.
+process.kill(process.pid, 'SIGKILL');
+`;
+
+test('names for which nobody answers are asked for one at a time, and hold up no others', async (t) => {
+  const file = join(await folder(t), 'resolv.conf');
+  writeFileSync(file, 'nameserver 127.0.0.1\n');
+  if (deaf(file, 'true').status !== 0) return t.skip('NOT TESTED: needs root, unshare and ip');
+  const { stdout, stderr } = deaf(file, process.execPath, '--input-type=module', '-e', PROGRAM);
+  assert.equal(stderr, '');
+  const { asking, address, errors } = JSON.parse(stdout) as { asking: number; address: string; errors: number[] };
+  assert.deepEqual([asking, address], [1, '127.0.0.1']);
+  assert.ok(errors.every((count) => count > 1));
 });
