@@ -114,6 +114,39 @@ for (const delivery of ['at_least_once', 'exactly_once'] as const) {
   });
 }
 
+test('with so many topics that each has just its minimum of memory, files go on beside each other', {
+  skip,
+}, async () => {
+  await using home = await makeHome();
+  mkdirSync(home.path('logs'));
+  const prefix = `routes-minimum-${process.pid}-${Date.now()}`;
+  const topicOf = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`${i}`, `${prefix}-${i}`]));
+  const topics = [`${prefix}-main`, ...Object.values(topicOf)];
+  await withAdmin(kafka.brokers, (admin) =>
+    admin.createTopics({ topics: topics.map((topic) => ({ topic, numPartitions: 1 })) }),
+  );
+  const [files, lines] = [4, 6000];
+  const text = Array.from({ length: lines }, (_, n) => `{"n":${n},"to":"${n % 50}","pad":"${'x'.repeat(n % 120)}"}\n`);
+  for (let i = 0; i < files; i++) writeFileSync(home.path('logs', `${i}.log`), text.join(''));
+  const agent = await home.start({
+    kafka: { brokers: kafka.brokers, linger: '5ms', topic_prefix: prefix },
+    logs: [
+      {
+        name: 'app',
+        include: home.path('logs', '*.log'),
+        topic: topics[0]!,
+        process: [{ parse: 'json' }, { route: { by: 'to', topics: topicOf } }],
+      },
+    ],
+  });
+  await agent.settled(files * lines);
+  await agent.stop();
+  for (const [i, topic] of topics.entries()) {
+    const count = (await committedValues(kafka.brokers, topic)).length;
+    assert.equal(count, files * lines * (i === 0 ? 38 / 50 : 1 / 50), topic);
+  }
+});
+
 for (const delivery of ['at_least_once', 'exactly_once'] as const) {
   test(`a topic that is not there holds up the files that have lines for it, until it is: ${delivery}`, {
     skip,
