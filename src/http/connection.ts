@@ -41,14 +41,15 @@ export class HttpConnection {
   #kept = false;
   /** When it was seen that the next head has begun. */
   #spoke: number | null = null;
-  readonly #raw: Socket;
+  /** As it was accepted. */
+  readonly raw: Socket;
   #since = this.touched;
   /** Bytes that had come when the phase began. */
   #read = 0;
 
   constructor(socket: Socket, peer: string | null, phase: Phase) {
     this.phase = phase;
-    this.#raw = socket;
+    this.raw = socket;
     this.socket = socket;
     this.peer = peer;
   }
@@ -57,7 +58,7 @@ export class HttpConnection {
     this.phase = phase;
     this.touched = performance.now();
     this.#since = this.touched;
-    this.#read = this.#raw.bytesRead;
+    this.#read = this.raw.bytesRead;
     this.#spoke = null;
     if (phase === 'work') this.#kept = true;
   }
@@ -68,7 +69,7 @@ export class HttpConnection {
 
   /** It sent something in this phase. */
   get spoke(): boolean {
-    return this.#raw.bytesRead > this.#read;
+    return this.raw.bytesRead > this.#read;
   }
 
   /** It had its time. */
@@ -92,7 +93,7 @@ export class HttpConnection {
 
   destroy(): void {
     this.socket.destroy();
-    this.#raw.destroy();
+    this.raw.destroy();
   }
 }
 

@@ -20,6 +20,7 @@ import { type Context, exchange, plainRefusal } from './exchange.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import { listen, type Where } from './listen.ts';
 import { servePlainly } from './plain.ts';
+import { ReadTurns } from './read-turns.ts';
 import { type TlsFiles, tlsServer } from './tls.ts';
 
 const MAX_HEAD = 16 << 10;
@@ -34,6 +35,8 @@ export interface HttpOptions {
   limits?: Partial<Limits>;
   /** Shared with other servers; default: one of its own, of `limits.bodies`. */
   budget?: Budget;
+  /** Shared with other servers, too. */
+  turns?: ReadTurns;
   /** How it is said that a request is not served; default: as text. */
   refusal?: Context['refusal'];
 }
@@ -63,6 +66,7 @@ export class HttpServer implements Context {
   readonly limits: Limits;
   readonly refusal: Context['refusal'];
   closing = false;
+  readonly #turns: ReadTurns;
   readonly #listener: Server;
   readonly #parser: Parser;
   readonly #connections = new Set<HttpConnection>();
@@ -74,12 +78,13 @@ export class HttpServer implements Context {
   #ahead = 0;
   #looking: NodeJS.Timeout | undefined;
 
-  private constructor({ access, handler, limits, budget, refusal }: HttpOptions, tls: TlsServer | null) {
+  private constructor({ access, handler, limits, budget, turns, refusal }: HttpOptions, tls: TlsServer | null) {
     this.access = access;
     this.handler = handler;
     this.limits = { ...LIMITS, ...limits };
     this.refusal = refusal ?? plainRefusal;
     this.budget = budget ?? new Budget(this.limits.bodies, this.limits.slow_ms);
+    this.#turns = turns ?? new ReadTurns();
     const listening = { allowHalfOpen: true, noDelay: true };
     this.#listener = createListener(listening, (socket) => this.#accept(socket, tls));
     // Its own timeouts see less than #look does.
@@ -170,6 +175,7 @@ export class HttpServer implements Context {
     const connection = new HttpConnection(socket, peer, tls ? 'shake' : 'head');
     this.#connections.add(connection);
     this.#of.set(socket, connection);
+    this.#turns.add(socket);
     this.#looking ??= setInterval(() => this.#look(), this.limits.look_ms).unref();
     // What went wrong shows in what does not come: the close is enough to know.
     socket.on('error', () => undefined);
@@ -236,6 +242,7 @@ export class HttpServer implements Context {
     for (const connection of this.#connections) {
       if (connection.phase === 'stream' && connection.socket.writableLength === 0) connection.touch();
       if (!connection.isOverdue(now, this.limits)) continue;
+      if (this.#turns.isLate(connection.raw, now - this.limits.head_ms)) continue;
       const { phase } = connection;
       // A connection that is kept for a next request, and gets none, is nobody's fault.
       if (phase === 'last' || (phase === 'head' && !connection.spoke)) connection.destroy();
@@ -273,6 +280,7 @@ export class HttpServer implements Context {
 
   async #tried(connection: HttpConnection, exchange: () => Promise<void>, url: string | undefined): Promise<void> {
     this.requests++;
+    this.#turns.begin(connection.raw);
     try {
       await exchange();
     } catch (error) {

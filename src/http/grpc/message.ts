@@ -93,6 +93,7 @@ export function received(
       }
     };
     const onEnd = () => {
+      if (stream.aborted) return onClose();
       taken.end();
       if (size < PREFIX || size !== PREFIX + length) {
         const what = size === 0 ? 'there is no message' : 'this is not exactly one message';

@@ -25,13 +25,14 @@ import { Budget } from '../body.ts';
 import { peerOf } from '../connection.ts';
 import { LIMITS, type Limits } from '../limits.ts';
 import { listen, type Where } from '../listen.ts';
+import { ReadTurns } from '../read-turns.ts';
 import { type TlsFiles, tlsServer } from '../tls.ts';
 import { type GrpcCall, serve } from './call.ts';
 import { Watchers } from './health.ts';
 import { SessionReads } from './reads.ts';
 
 /** Calls of one connection at a time. */
-const STREAMS = 100;
+const STREAMS = 16;
 const WINDOW = 1 << 20;
 const SESSION_WINDOW = 4 << 20;
 const MAX_HEAD = 16 << 10;
@@ -53,6 +54,8 @@ export interface GrpcOptions {
   limits?: Partial<Limits>;
   /** Shared with other servers; default: one of its own, of `limits.bodies`. */
   budget?: Budget;
+  /** Shared with other servers, too. */
+  turns?: ReadTurns;
 }
 
 interface Connection {
@@ -97,6 +100,7 @@ export class GrpcServer {
   readonly watchers = new Watchers();
   closing = false;
   readonly #o: GrpcOptions;
+  readonly #turns: ReadTurns;
   readonly #listener: Server;
   readonly #h2: Http2Server;
   readonly #connections = new Set<Connection>();
@@ -115,6 +119,7 @@ export class GrpcServer {
     this.methods = options.methods;
     this.limits = { ...LIMITS, ...options.limits };
     this.budget = options.budget ?? new Budget(this.limits.bodies, this.limits.slow_ms);
+    this.#turns = options.turns ?? new ReadTurns();
     const settings = { enablePush: false, initialWindowSize: WINDOW, maxConcurrentStreams: STREAMS };
     this.#h2 = createServer({ settings: { ...settings, maxHeaderListSize: MAX_HEAD }, unknownProtocolTimeout: 1000 });
     this.#h2.on('session', (session) => this.#onSession(session));
@@ -177,6 +182,7 @@ export class GrpcServer {
     const reads = new SessionReads();
     const connection = { socket, raw: socket, peer, session: null, reads, calls: 0, since: now, touched: now };
     this.#connections.add(connection);
+    this.#turns.add(socket);
     this.#looking ??= setInterval(() => this.#look(), this.limits.look_ms).unref();
     socket.on('error', () => undefined);
     socket.once('close', () => this.#forget(connection));
@@ -248,6 +254,7 @@ export class GrpcServer {
       return;
     }
     this.requests++;
+    this.#turns.begin(connection.raw);
     const now = performance.now();
     const open: OpenCall = { stream, connection, phase: 'work', since: now, touched: now };
     this.#calls.add(open);
@@ -307,8 +314,9 @@ export class GrpcServer {
   #look(): void {
     const now = performance.now();
     const { head_ms, still_ms, whole_ms } = this.limits;
-    for (const { stream, phase, since, touched } of this.#calls) {
+    for (const { stream, connection, phase, since, touched } of this.#calls) {
       if (phase === 'work' || (now - touched < still_ms && now - since < whole_ms)) continue;
+      if (this.#turns.isLate(connection.raw, now - still_ms)) continue;
       this.refuse('timeout');
       stream.close(CANCEL);
     }

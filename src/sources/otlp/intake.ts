@@ -19,6 +19,8 @@ import { shown } from './shown.ts';
 
 /** When to come again, seconds. Most clients wait longer. */
 const RETRY_AFTER = '1';
+/** Requests that wait to be read; where there are more no others begin. */
+const MOST_QUEUED = 64;
 
 export interface SignalLane {
   readonly lane: DurableLane;
@@ -57,6 +59,11 @@ export class OtlpIntake {
 
   constructor(options: OtlpIntakeOptions) {
     this.#o = options;
+  }
+
+  /** More requests wait to be read than should. */
+  get isBusy(): boolean {
+    return this.#o.reader.queued >= MOST_QUEUED;
   }
 
   /** Whether this signal is taken. */

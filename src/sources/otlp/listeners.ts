@@ -5,6 +5,7 @@ import { Budget } from '../../http/body.ts';
 import { GrpcServer } from '../../http/grpc/server.ts';
 import type { Limits } from '../../http/limits.ts';
 import { Listeners, tlsFiles } from '../../http/listeners.ts';
+import { ReadTurns } from '../../http/read-turns.ts';
 import { HttpServer } from '../../http/server.ts';
 import { needHere } from '../../mounts/fs.ts';
 import { refusal } from './answers.ts';
@@ -21,6 +22,7 @@ const BUDGET_BYTES = 24 << 20;
 
 export function otlpListeners(config: OtlpOptions, intake: OtlpIntake): Listeners {
   const budget = new Budget(Math.max(BUDGET_BYTES, 3 * config.max_request));
+  const turns = new ReadTurns(() => intake.isBusy);
   const handler = httpHandler({ intake, maxRequest: config.max_request, origins: config.cors_origins });
   const methods = grpcMethods(intake, config.max_request);
   const elsewhere =
@@ -36,7 +38,7 @@ export function otlpListeners(config: OtlpOptions, intake: OtlpIntake): Listener
     const names: Access['names'] = near ? null : { listen: address, hosts: config.hosts, option: 'otlp.hosts' };
     const certificate = !near && tls?.client_ca_file !== undefined;
     const access: Access = { names, certificate, preflight, ...(token !== undefined && { token }) };
-    return { where, access, budget, limits: LIMITS, ...(tls && !near && { tls: tlsFiles(tls) }) };
+    return { where, access, budget, turns, limits: LIMITS, ...(tls && !near && { tls: tlsFiles(tls) }) };
   };
   const named = (scheme: string, address: string) =>
     address.startsWith('unix://') ? `${scheme}+${address}` : `${scheme}://${address}`;

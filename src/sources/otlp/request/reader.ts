@@ -88,6 +88,8 @@ const SLICE_ITEMS = 20_000;
 /** What takes JavaScript microseconds: spans that are like none before, numbers that are written in a rare way. */
 const SLICE_SPANS = 2000;
 const SLICE_ASKED = 1000;
+/** Requests that are read one behind the other, milliseconds: the event loop has its turn then. */
+const SLICE_MS = 4;
 /** A request becomes at most so many times as many bytes as it may have. */
 const MOST_FRAMED = 4;
 
@@ -104,6 +106,10 @@ export class OtlpReader {
   readonly red: Red | null;
   /** Resolves when the request before is closed. */
   #free: Promise<void> = Promise.resolve();
+  /** When the event loop had its turn last, as far as is known here. */
+  #turned = 0;
+  /** Requests that wait for the one before. */
+  queued = 0;
 
   constructor({ maxRequest, host, traces, labels = {}, clock = () => performance.now() }: ReaderOptions) {
     const { key, encoding, metrics, sampling } = traces;
@@ -138,7 +144,13 @@ export class OtlpReader {
     const before = this.#free;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#free = promise;
+    this.queued++;
     await before;
+    this.queued--;
+    if (performance.now() - this.#turned > SLICE_MS) {
+      await setImmediate();
+      this.#turned = performance.now();
+    }
     try {
       stop?.throwIfAborted();
       return await this.#read(signal, content, body instanceof Uint8Array ? [body] : body, resolve);
