@@ -15,7 +15,7 @@ const LONG_MS = 4;
 /** Who begins so much at most while it is read sends little. */
 const LITTLE = 3;
 /** Connections that are read again in a turn, at most: as many as turns of late had the time for. */
-const MOST_WOKEN = 32;
+const MOST_WOKEN = 8;
 /** Of those with much so many times fewer. */
 const FEWER = 4;
 
@@ -43,7 +43,7 @@ export class ReadTurns {
   /** What was begun waits for more than it should: nothing is woken. */
   readonly #isBusy: () => boolean;
   #turn = 0;
-  #most = MOST_WOKEN;
+  #most = 1;
   /** In this turn. */
   #rested = false;
   /** When this turn began its first; negative: nothing was. */

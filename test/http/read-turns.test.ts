@@ -58,7 +58,7 @@ test('what many have sent at once is begun over many turns, all of it', async (t
   for (let i = 0; i < 60; i++) say(i);
   await until('all are served', () => begun.length === 60);
   const most = Math.max(...begun.map((at) => begun.filter((other) => other === at).length));
-  assert.ok(most <= 2, `${most} in one turn`);
+  assert.ok(most <= 8, `${most} in one turn`);
 });
 
 test('who sends little does not wait for all that others have sent', async (t) => {
@@ -76,7 +76,7 @@ test('who sends little does not wait for all that others have sent', async (t) =
   const before = order.length;
   say(60);
   await until('it is served, too', () => order.includes(60));
-  assert.ok(order.indexOf(60) - before < 30, `${order.indexOf(60) - before} others were before it`);
+  assert.ok(order.indexOf(60) - before < 15, `${order.indexOf(60) - before} others were before it`);
 });
 
 test('nothing more is begun while what was waits for long', async (t) => {
