@@ -115,7 +115,7 @@ test('each option that a page names is one', () => {
 
 /** Members of records, of the status and books, and patterns of tap, that begin as a section of the configuration does. */
 const OTHERS =
-  /^(host\.name|log\.(file|offset|length|skipped|flags|iostream|level|syslog|logger)\b.*|traces\.span\.metrics\b.*|statsd\.clients|logs\.(nginx|errors|app|web|shop|k8s|acme|globex)|otlp\.(traces|metrics|logs)|kafka\.(throttled_seconds|state|cluster)|alerts\.(firing|pending)|spool\.bytes|audit\.(stream|sequence|time|previous|hash)|sink\..*)$/;
+  /^(host\.name|log\.(file|offset|length|skipped|flags|iostream|level|syslog|logger)\b.*|traces\.span\.metrics\b.*|statsd\.clients|logs\.(nginx|errors|app|web|shop|k8s|acme|globex)|otlp\.(traces|metrics|logs)|datadog\.agent\..*|kafka\.(throttled_seconds|state|cluster)|alerts\.(firing|pending)|spool\.bytes|audit\.(stream|sequence|time|previous|hash)|sink\..*)$/;
 
 test('each figure that a page or the rules for Prometheus name is one', () => {
   const sources = globSync('src/**/*.ts', { cwd: ROOT }).filter((path) => !path.includes('kernel/'));

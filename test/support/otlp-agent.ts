@@ -1,6 +1,11 @@
 /** An agent that takes OTLP, and requests to it. */
+import assert from 'node:assert/strict';
+import { decompress } from '../../src/records/codecs.ts';
+import { records } from '../../src/records/record-batch.ts';
 import type { AgentConfig, Home, RunningAgent } from './agent.ts';
+import { spansIn } from './otlp-spans.ts';
 import { freePort } from './ports.ts';
+import { openSpools } from './spool-blocks.ts';
 
 export interface OtlpAgent {
   agent: RunningAgent;
@@ -36,11 +41,32 @@ export async function post(
   body: Buffer | string,
   headers: Record<string, string> = {},
   path = '/v1/traces',
+  method = 'POST',
 ): Promise<Posted> {
   const answer = await fetch(`http://${address}${path}`, {
-    method: 'POST',
+    method,
     headers: { 'content-type': 'application/x-protobuf', ...headers },
     body: typeof body === 'string' ? body : new Uint8Array(body),
   });
   return { code: answer.status, body: Buffer.from(await answer.arrayBuffer()), headers: answer.headers };
+}
+
+/** Spans in the local log, by id; the records' keys are their trace ids. */
+export async function spansOnDisk(dataDir: string): Promise<string[]> {
+  const spools = await openSpools(`${dataDir}/spool`);
+  const found: string[] = [];
+  for (const partition of spools.partitions()) {
+    // At a stop there are metrics of the spans, too.
+    if (partition.topic !== 'runnel.traces') continue;
+    for await (const entry of partition.read(0, { follow: false })) {
+      for (const { key, value } of records(await decompress(entry.codec, entry.body))) {
+        for (const { traceId, spanId } of spansIn(value!)) {
+          assert.equal(String(key), traceId);
+          found.push(spanId);
+        }
+      }
+    }
+  }
+  await spools.close();
+  return found;
 }

@@ -21,19 +21,23 @@ export interface Client {
   env: Record<string, string>;
 }
 
-/** Where the agent takes OTLP. */
+/** Where the agent takes OTLP, and what Datadog's tracers send. */
 export interface Addresses {
   http: string;
   grpc: string;
+  datadog: string;
 }
 
 interface Kind {
   language: string;
   command: readonly string[];
+  /** Of OTLP. */
   protocols: readonly string[];
   /** Default: both, none and gzip. */
   compressions?: readonly string[];
   env?: Record<string, string>;
+  /** Versions of Datadog's own protocol. */
+  datadog?: readonly string[];
 }
 
 const DATADOG = {
@@ -77,7 +81,14 @@ function datadogNode(): Kind | string {
   const had = nodePackages('dd-trace-6.21.0', ['dd-trace@6.21.0']);
   if ('missing' in had) return had.missing;
   const command = [process.execPath, `${SUPPORT}ddtrace-client.mjs`, had.folder];
-  return { language: 'dd-trace node', command, protocols: [HTTP], compressions: ['none'], env: DATADOG };
+  return {
+    language: 'dd-trace node',
+    command,
+    protocols: [HTTP],
+    compressions: ['none'],
+    env: DATADOG,
+    datadog: ['v0.4'],
+  };
 }
 
 function datadogPython(): Kind | string {
@@ -85,7 +96,14 @@ function datadogPython(): Kind | string {
   if ('missing' in had) return had.missing;
   const env = { ...DATADOG, PYTHONPATH: had.folder };
   const command = ['python3', `${SUPPORT}ddtrace-client.py`];
-  return { language: 'dd-trace python', command, protocols: [HTTP], compressions: ['none'], env };
+  return {
+    language: 'dd-trace python',
+    command,
+    protocols: [HTTP],
+    compressions: ['none'],
+    env,
+    datadog: ['v0.4', 'v0.5'],
+  };
 }
 
 /** Those that can be had, each in all of its ways; and why others cannot. Downloads what is not there. */
@@ -96,7 +114,17 @@ export async function otlpClients(at: Addresses, traces: number): Promise<{ clie
   return { missing, clients: had.flatMap((kind) => waysOf(kind, at, traces)) };
 }
 
-function waysOf({ language, command, protocols, compressions, env }: Kind, at: Addresses, traces: number): Client[] {
+function waysOf(kind: Kind, at: Addresses, traces: number): Client[] {
+  const { language, command, datadog = [], env } = kind;
+  const native = datadog.map((version) => ({
+    name: `${language} ${version}`,
+    command: [...command, String(traces)],
+    env: { ...env, DD_TRACE_AGENT_URL: `http://${at.datadog}`, DD_TRACE_API_VERSION: version },
+  }));
+  return [...overOtlp(kind, at, traces), ...native];
+}
+
+function overOtlp({ language, command, protocols, compressions, env }: Kind, at: Addresses, traces: number): Client[] {
   return protocols.flatMap((protocol) =>
     (compressions ?? ['none', 'gzip']).map((compression) => ({
       name: `${language} ${protocol} ${compression}`,

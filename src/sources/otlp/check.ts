@@ -8,13 +8,16 @@ const MOST_ATTRIBUTES = 4;
 /** Rules are bits of a number. */
 const MOST_RULES = 30;
 
-/** `otlp` is undefined where nothing listens. */
+/** `otlp` is undefined where nothing listens; `datadog`: addresses for Datadog's tracers. */
 export function checkOptions(
   otlp: OtlpOptions | undefined,
   { metrics, sampling }: TracesOptions,
+  datadog: readonly string[],
   refuse: Saying,
 ): void {
-  if (otlp) checkOtlp(otlp, refuse);
+  if (otlp) checkOtlp(otlp, datadog, refuse);
+  else if (datadog.length > 0)
+    refuse(['datadog'], 'needs otlp beside it: what becomes of spans is said there; add otlp: {}');
   const { attributes } = metrics;
   if (attributes.length > MOST_ATTRIBUTES)
     refuse(['traces', 'metrics', 'attributes', MOST_ATTRIBUTES], `is one too many: at most ${MOST_ATTRIBUTES}`);
@@ -26,14 +29,19 @@ export function checkOptions(
   checkSampling(sampling, (path, message) => refuse(['traces', 'sampling', ...path], message));
 }
 
-function checkOtlp({ http, grpc, tls, signals }: OtlpOptions, refuse: Saying): void {
-  if (http.length === 0 && grpc.length === 0)
-    refuse(['otlp'], 'listens nowhere: name an address for http or grpc, or leave otlp out');
+function checkOtlp({ http, grpc, tls, signals }: OtlpOptions, datadog: readonly string[], refuse: Saying): void {
+  const all = { 'otlp.http': http, 'otlp.grpc': grpc, 'datadog.listen': datadog };
+  const listed = Object.entries(all).flatMap(([name, addresses]) =>
+    addresses.map((address, i) => ({ address, path: [...name.split('.'), i] })),
+  );
+  if (listed.length === 0) refuse(['otlp'], 'listens nowhere: name an address for http or grpc, or leave otlp out');
   if (signals.length === 0) refuse(['otlp', 'signals'], 'is empty: leave otlp out');
-  for (const [i, address] of [...http, ...grpc].entries()) {
-    const path = i < http.length ? ['otlp', 'http', i] : ['otlp', 'grpc', i - http.length];
-    if ([...http, ...grpc].indexOf(address) < i) refuse(path, 'is listed twice');
+  const seen = new Set<string>();
+  for (const { address, path } of listed) {
+    if (seen.has(address)) refuse(path, 'is listed twice');
+    seen.add(address);
   }
+  if (datadog.length > 0 && !signals.includes('traces')) refuse(['datadog'], 'needs traces in otlp.signals');
   if (tls && tls.cert_file === undefined) refuse(['otlp', 'tls'], 'needs cert_file and key_file');
   else if (tls && tls.key_file === undefined) refuse(['otlp', 'tls', 'cert_file'], 'needs otlp.tls.key_file beside it');
 }

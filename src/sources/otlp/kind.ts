@@ -6,6 +6,8 @@ import { checkOptions } from './check.ts';
 import { parseEndpoint } from './endpoint.ts';
 import {
   completeTraces,
+  type DatadogOptions,
+  datadogOption,
   type OtlpOptions,
   otlpOption,
   type Signal,
@@ -18,6 +20,8 @@ import { figures, lines, NOTHING, type OtlpSaid, rows, tables } from './report.t
 /** What it goes by, of itself and of others. */
 export interface OtlpInput {
   config: OtlpOptions;
+  /** Where Datadog's tracers send. */
+  datadog: readonly string[];
   traces: TracesOptions;
   topics: Readonly<Record<Signal, string>>;
   /** Of metrics of spans. */
@@ -32,6 +36,7 @@ const GROUP = 'otlp';
 /** With the sections of others that it goes by. */
 type WithTraces = CommonConfig & {
   traces: TracesOptions;
+  datadog?: DatadogOptions | undefined;
   metrics: { topic: string; interval: number };
   statsd: { percentiles: readonly number[] };
 };
@@ -39,15 +44,18 @@ type WithTraces = CommonConfig & {
 export const otlp: InputKind<'otlp', OtlpOptions | undefined, OtlpInput, OtlpSaid> = {
   name: 'otlp',
   options: otlpOption,
+  beside: { datadog: datadogOption },
   complete: (raw) => raw as OtlpOptions | undefined,
   check(config, refuse, warn) {
     const { otlp } = config;
-    checkOptions(otlp, tracesIn(config), refuse);
+    const datadog = datadogIn(config);
+    checkOptions(otlp, tracesIn(config), datadog, refuse);
     if (!otlp || otlp.token_file !== undefined || otlp.tls !== undefined) return;
-    for (const name of ['http', 'grpc'] as const) {
-      for (const [i, address] of otlp[name].entries()) {
+    const all = { 'otlp.http': otlp.http, 'otlp.grpc': otlp.grpc, 'datadog.listen': datadog };
+    for (const [name, addresses] of Object.entries(all)) {
+      for (const [i, address] of addresses.entries()) {
         if (isNear(address)) continue;
-        warn(['otlp', name, i], 'listens beyond this machine for anybody: set otlp.tls or otlp.token_file');
+        warn([...name.split('.'), i], 'listens beyond this machine for anybody: set otlp.tls or otlp.token_file');
       }
     }
   },
@@ -59,16 +67,21 @@ export const otlp: InputKind<'otlp', OtlpOptions | undefined, OtlpInput, OtlpSai
     const topics = { traces: traces.topic, ...topicsOf(options, config.kafka.topic_prefix) };
     const input = {
       config: options,
+      datadog: datadogIn(config),
       traces,
       topics,
       metrics: { topic: metrics.topic, interval: metrics.interval, percentiles: statsd.percentiles },
       host,
       tags,
     };
-    const about = [...options.http.map((at) => `http ${at}`), ...options.grpc.map((at) => `grpc ${at}`)].join(', ');
+    const all = { http: options.http, grpc: options.grpc, datadog: input.datadog };
+    const about = Object.entries(all)
+      .flatMap(([name, addresses]) => addresses.map((at) => `${name} ${at}`))
+      .join(', ');
     return [{ id: 'otlp', title: 'otlp', topics: durableTopics(options, config), options: input, about }];
   },
-  brief: ({ otlp }) => (otlp ? `OTLP: ${[...otlp.http, ...otlp.grpc].join(', ')}` : null),
+  brief: (config) =>
+    config.otlp ? `OTLP: ${[...config.otlp.http, ...config.otlp.grpc, ...datadogIn(config)].join(', ')}` : null,
   nothing: NOTHING,
   figures,
   lines,
@@ -104,6 +117,11 @@ export const traces: InputKind<'traces', TracesOptions, never, object> = {
 
 function tracesIn(config: CommonConfig): TracesOptions {
   return (config as WithTraces).traces;
+}
+
+/** Where Datadog's tracers send. */
+function datadogIn(config: CommonConfig): readonly string[] {
+  return (config as WithTraces).datadog?.listen ?? [];
 }
 
 function durableTopics(options: OtlpOptions, config: CommonConfig): (InputTopic & { path: string[] })[] {

@@ -20,11 +20,19 @@ const LIMITS: Partial<Limits> = { connections: 1024, keep_ms: 120_000 };
 /** All requests that are on their way: of bytes, as they came and inflated. */
 const BUDGET_BYTES = 24 << 20;
 
-export function otlpListeners(config: OtlpOptions, intake: OtlpIntake): Listeners {
+/** `datadog`: addresses where Datadog's tracers send. */
+export async function otlpListeners(
+  config: OtlpOptions,
+  datadog: readonly string[],
+  intake: OtlpIntake,
+): Promise<Listeners> {
   const budget = new Budget(Math.max(BUDGET_BYTES, 3 * config.max_request));
   const turns = new ReadTurns(() => intake.isBusy);
   const handler = httpHandler({ intake, maxRequest: config.max_request, origins: config.cors_origins });
   const methods = grpcMethods(intake, config.max_request);
+  const maxRequest = config.max_request;
+  const tracers =
+    datadog.length > 0 ? (await import('./datadog/http.ts')).datadogHandler({ intake, maxRequest, budget }) : null;
   const elsewhere =
     config.http.length > 0
       ? `This is gRPC, over HTTP/2. OTLP over HTTP/1.1 is at ${config.http.join(', ')}.`
@@ -48,6 +56,9 @@ export function otlpListeners(config: OtlpOptions, intake: OtlpIntake): Listener
     }),
     ...config.grpc.map((at) => {
       return { address: named('grpc', at), open: () => GrpcServer.open({ ...common(at), methods, elsewhere }) };
+    }),
+    ...datadog.map((at) => {
+      return { address: named('datadog', at), open: () => HttpServer.open({ ...common(at), handler: tracers! }) };
     }),
   ]);
 }

@@ -128,6 +128,23 @@ const tracesSection = section({
 
 export const tracesOption = option(tracesSection, {}, 'What becomes of spans that came over OTLP.');
 
+const datadogSection = section(
+  {
+    listen: option(
+      listOrNone(endpoint(8126, '127.0.0.1:8126')),
+      ['127.0.0.1:8126'],
+      'Where: host:port or unix:///path. What otlp says of TLS, tokens, hosts, sizes and room holds here, too.',
+    ),
+  },
+  'datadog: {} for its default, 127.0.0.1:8126',
+);
+
+export const datadogOption = optional(
+  datadogSection,
+  "Spans of Datadog's tracers, as they send them to an agent of Datadog (v0.4, v0.5): they become OTLP. Needs otlp.",
+);
+
+export type DatadogOptions = Values<typeof datadogSection>;
 export type OtlpOptions = Values<typeof otlpSection>;
 type RawTraces = Values<typeof tracesSection>;
 export type TracesOptions = Omit<RawTraces, 'topic'> & { topic: string };

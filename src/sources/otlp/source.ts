@@ -33,7 +33,7 @@ export class OtlpSource implements OpenInput {
   }
 
   async run(output: Output, signal: AbortSignal): Promise<void> {
-    const { config, host, tags, traces } = this.#o;
+    const { config, datadog, host, tags, traces } = this.#o;
     let listeners: Listeners;
     let metrics: SpanMetrics | null;
     try {
@@ -43,7 +43,7 @@ export class OtlpSource implements OpenInput {
       const lanes = new Map<Signal, SignalLane>();
       for (const name of config.signals) lanes.set(name, await this.#lane(name));
       this.#intake = new OtlpIntake({ reader, lanes, hold: config.hold, tap: this.#host.tap });
-      listeners = otlpListeners(config, this.#intake);
+      listeners = await otlpListeners(config, datadog, this.#intake);
       this.#listeners = listeners;
       await listeners.bind(!this.#first, signal);
       this.#opened.resolve();

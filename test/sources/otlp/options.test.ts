@@ -11,6 +11,8 @@ import { checkOptions } from '../../../src/sources/otlp/check.ts';
 import { type Endpoint, parseEndpoint } from '../../../src/sources/otlp/endpoint.ts';
 import {
   completeTraces,
+  type DatadogOptions,
+  datadogOption,
   type OtlpOptions,
   otlpOption,
   type TracesOptions,
@@ -19,16 +21,16 @@ import {
 } from '../../../src/sources/otlp/options.ts';
 import { directory } from '../../support/directory.ts';
 
-type Sections = { otlp: OtlpOptions | undefined; traces: TracesOptions };
+type Sections = { otlp: OtlpOptions | undefined; traces: TracesOptions; datadog: DatadogOptions | undefined };
 
 const kind = {
   name: 'otlp',
   options: otlpOption,
-  beside: { traces: tracesOption },
+  beside: { traces: tracesOption, datadog: datadogOption },
   complete: (raw: unknown) => raw,
-  check: (config: unknown, refuse: Parameters<typeof checkOptions>[2]) => {
-    const { otlp, traces } = config as Sections;
-    checkOptions(otlp, completeTraces(traces, 'runnel'), refuse);
+  check: (config: unknown, refuse: Parameters<typeof checkOptions>[3]) => {
+    const { otlp, traces, datadog } = config as Sections;
+    checkOptions(otlp, completeTraces(traces, 'runnel'), datadog?.listen ?? [], refuse);
   },
   topics: () => [],
 } as unknown as InputKind<'otlp', unknown, unknown, object>;
@@ -125,6 +127,9 @@ describe('what is wrong is said where it stands', () => {
   );
   check('otlp: {http: [h:1, h:1]}\n', '1:20: otlp.http[1] is listed twice');
   check('otlp: {http: h:1, grpc: h:1}\n', '1:25: otlp.grpc[0] is listed twice');
+  check('otlp: {http: h:1}\ndatadog: {listen: [h:2, h:1]}\n', '2:25: datadog.listen[1] is listed twice');
+  check('datadog: {}\n', '1:10: datadog needs otlp beside it: what becomes of spans is said there; add otlp: {}');
+  check('otlp: {signals: [logs]}\ndatadog: {}\n', '2:10: datadog needs traces in otlp.signals');
   check('otlp: {http: unix:otlp.sock}\n', '1:14: otlp.http[0] must be host:port, not "unix:otlp.sock"');
   check('otlp: {http: 4318}\n', '1:14: otlp.http[0] is a port without a host: write 127.0.0.1:4318');
   check('otlp: {tls: {cert_file: /c.pem}}\n', '1:25: otlp.tls.cert_file needs otlp.tls.key_file beside it');
