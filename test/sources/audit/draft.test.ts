@@ -8,6 +8,7 @@ import { RecentIds } from '../../../src/sources/audit/ids.ts';
 import { AuditIntake } from '../../../src/sources/audit/intake.ts';
 import type { AuditRequest } from '../../../src/sources/audit/request.ts';
 import { newStream } from '../../../src/sources/audit/stream-state.ts';
+import { until } from '../../support/until.ts';
 
 const MOST_STREAMS = 1000;
 const TIME = '2026-12-01T07:00:00.000Z';
@@ -197,4 +198,52 @@ test('a disk that does not take events is said until it has taken some', async (
   fails = false;
   await send('e-2');
   assert.equal(intake.error, null);
+});
+
+/** An intake whose writes end when they are told to, by turns. */
+function heldIntake(hold = 60_000) {
+  const writes: { resolve: () => void; reject: (error: Error) => void; signal: AbortSignal }[] = [];
+  const write = (_: unknown, signal: AbortSignal) =>
+    new Promise<number>((resolve, reject) => {
+      writes.push({ resolve: () => resolve(1), reject, signal });
+      signal.addEventListener('abort', () => reject(new Error('too slow')));
+    });
+  const log = { next: 0, acknowledged: 0, reserveNow: () => () => undefined, write };
+  const intake = new AuditIntake({ log: log as never, store: { chains: makeChains() } as never, hold });
+  return { intake, writes };
+}
+
+test('a repeat whose first copy is not synced yet waits for that, and takes its place where it fails', async () => {
+  const { intake, writes } = heldIntake();
+  const answers: string[] = [];
+  const send = (what: string) =>
+    intake.take(request('s', ['e-1'])).then(
+      ({ duplicate, first }) => answers.push(`${what}: ${first} ${duplicate}`),
+      ({ code }) => answers.push(`${what}: ${code}`),
+    );
+  const first = send('first');
+  const second = send('second');
+  for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+  assert.deepEqual(answers, [], 'neither is on the medium');
+  writes[0]!.reject(new Error('EIO'));
+  await first;
+  assert.deepEqual(answers, ['first: 503']);
+  await until('the second one is written', () => writes.length === 2);
+  const third = send('third');
+  for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+  assert.deepEqual(answers, ['first: 503']);
+  writes[1]!.resolve();
+  await Promise.all([second, third]);
+  assert.deepEqual(answers.slice(1), ['second: 1 false', 'third: 1 true']);
+  assert.equal(writes.length, 2, 'nothing is written for a repeat');
+});
+
+test('each group has as long for the disk, also behind one that took too long', async () => {
+  const { intake, writes } = heldIntake(20);
+  for (const id of ['e-1', 'e-2']) await assert.rejects(intake.take(request('s', [id])), { code: 503 });
+  const taken = intake.take(request('s', ['e-3']));
+  await until('it is written', () => writes.length === 3);
+  assert.equal(writes[2]!.signal.aborted, false);
+  writes[2]!.resolve();
+  assert.equal((await taken).first, 1);
 });
