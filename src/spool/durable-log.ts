@@ -15,7 +15,7 @@ export interface DurableLogOptions {
 }
 
 /** Smaller ones are written as they are: whoever waits for them would wait for a thread, too. */
-const COMPRESS_FROM = 16 << 10;
+const COMPRESS_FROM = 64 << 10;
 
 export function durableLog(spool: Spool, partition: SpoolPartition, options: DurableLogOptions): DurableLog {
   const { topic } = partition;
