@@ -18,9 +18,12 @@ const WRITE_CHARS = 1 << 20;
 const LF = 0x0a;
 const QUOTE = 0x22;
 const VALUE = '"value":"';
-const OURS = /^\{"partition":(\d{1,9}),"offset":(\d{1,15}),/;
-/** Digits and what is around them. */
-const OURS_BYTES = 50;
+/** As we write it: these, each with digits and a comma behind it. */
+const PARTITION = Buffer.from('{"partition":');
+const OFFSET = Buffer.from('"offset":');
+const COMMA = 0x2c;
+/** Of a number that is exact. */
+const MOST_DIGITS = 15;
 
 export class ExportFile implements AuditSource {
   readonly name: string;
@@ -103,17 +106,28 @@ class LineEntry implements AuditEntry {
     const valueAt = source.indexOf(VALUE, from, 'latin1') + VALUE.length;
     // As we write it: the value is the last, and base64 has no quotes.
     if (valueAt > from + VALUE.length && source.indexOf(QUOTE, valueAt) === to - 2 && source[to - 1] === 0x7d) {
-      const ours = OURS.exec(source.toString('latin1', from, Math.min(from + OURS_BYTES, to)));
-      if (ours) {
+      if (this.#numbers(source, from)) {
         this.#valueAt = valueAt - VALUE.length;
         this.#set(source.toString('latin1', valueAt, to - 2));
-        this.partition = Number(ours[1]);
-        this.offset = Number(ours[2]);
         return true;
       }
     }
     this.#parse(source.toString('utf8', from, to));
     return true;
+  }
+
+  /** Reads partition and offset; false: they do not stand there as we write them. */
+  #numbers(source: Buffer, from: number): boolean {
+    let at = behind(source, from, PARTITION);
+    if (at === 0) return false;
+    const comma = behindDigits(source, at);
+    if (source[comma] !== COMMA) return false;
+    this.partition = numberIn(source, at, comma);
+    at = behind(source, comma + 1, OFFSET);
+    if (at === 0) return false;
+    const end = behindDigits(source, at);
+    this.offset = numberIn(source, at, end);
+    return source[end] === COMMA && comma > from + PARTITION.length && end > at;
   }
 
   #parse(line: string): void {
@@ -134,6 +148,24 @@ class LineEntry implements AuditEntry {
     this.#parsed ??= objectOf(`${this.#source.toString('utf8', this.#from, this.#valueAt)}"value":null}`);
     return this.#parsed;
   }
+}
+
+/** Behind the text that stands there; 0: it does not. */
+function behind(source: Buffer, from: number, text: Buffer): number {
+  for (let i = 0; i < text.length; i++) if (source[from + i] !== text[i]) return 0;
+  return from + text.length;
+}
+
+function behindDigits(source: Buffer, from: number): number {
+  let at = from;
+  while (at - from < MOST_DIGITS && source[at]! >= 0x30 && source[at]! <= 0x39) at++;
+  return at;
+}
+
+function numberIn(source: Buffer, from: number, to: number): number {
+  let n = 0;
+  for (let i = from; i < to; i++) n = n * 10 + source[i]! - 0x30;
+  return n;
 }
 
 function objectOf(line: string): Parsed {
