@@ -25,11 +25,11 @@ export function execCheck(config: CustomCheckConfig): CustomCheck {
     async run(to, signal): Promise<Verdict> {
       const { code, out, said } = await output(command, signal);
       if (format === 'nagios') {
-        const message = await readOutput(format, out, config.name, to);
+        const message = await readOutput(format, out, config.name, to, signal);
         return { state: code <= UNKNOWN ? (code as CheckState) : UNKNOWN, message };
       }
       if (code !== 0) throw new Error(`${command[0]} ended with exit code ${code}${said === '' ? '' : `: ${said}`}`);
-      await readOutput(format, out, config.name, to);
+      await readOutput(format, out, config.name, to, signal);
       return { state: 0, message: null };
     },
   };

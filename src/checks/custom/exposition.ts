@@ -6,9 +6,9 @@
  *
  * Exemplars and timestamps are passed over. A line that is neither ends the reading: half an answer is none.
  */
-import { setImmediate } from 'node:timers/promises';
 import type { Collector, HistogramTotals } from './collector.ts';
 import { histogramOf, type KnownHistogram, type KnownSeries, KnownSeriesList } from './known-series.ts';
+import { Steps } from './steps.ts';
 
 type Type = 'counter' | 'gauge' | 'histogram' | 'summary' | 'untyped';
 
@@ -47,10 +47,6 @@ interface Reading {
   rules: ExpositionRules;
 }
 
-/** It is read for so long in one go, and the clock is looked at after so many lines. */
-const SLICE_MS = 4;
-const LINES = 64;
-
 /**
  * Throws where the text is none. What is long is read in pieces, and others go on between them. `known`: the series of the
  * last time, where it is read again and again.
@@ -64,16 +60,14 @@ export async function readExposition(
 ): Promise<void> {
   const reading: Reading = { types: new Map(), histograms: new Map(), to, rules };
   known.begin();
+  const steps = new Steps(signal);
   let number = 0;
-  let until = performance.now() + SLICE_MS;
   for (let at = 0; at < text.length; ) {
     let end = text.indexOf('\n', at);
     if (end < 0) end = text.length;
-    if (++number % LINES === 0 && performance.now() > until) {
-      await setImmediate();
-      signal?.throwIfAborted();
-      until = performance.now() + SLICE_MS;
-    }
+    number++;
+    const pause = steps.step();
+    if (pause) await pause;
     const from = at;
     at = end + 1;
     if (text.charCodeAt(from) === 35) {

@@ -2,6 +2,7 @@
 import type { Collector, SeriesLabels } from './collector.ts';
 import { readExposition } from './exposition.ts';
 import { readStatsd } from './statsd-lines.ts';
+import { Steps } from './steps.ts';
 
 export const OUTPUTS = ['nagios', 'prometheus', 'influx', 'statsd', 'json'] as const;
 export type OutputFormat = (typeof OUTPUTS)[number];
@@ -12,12 +13,14 @@ export async function readOutput(
   text: string,
   name: string,
   to: Collector,
+  signal?: AbortSignal,
 ): Promise<string | null> {
-  if (format === 'nagios') return readNagios(text, name, to);
-  if (format === 'prometheus') await readExposition(text, to, { nameOf: (metric) => metric });
-  else if (format === 'influx') readInflux(text, to);
-  else if (format === 'statsd') readStatsd(text, to);
-  else readJson(text, to);
+  const steps = new Steps(signal);
+  if (format === 'nagios') return readNagios(text, name, to, steps);
+  if (format === 'prometheus') await readExposition(text, to, { nameOf: (metric) => metric }, signal);
+  else if (format === 'influx') await readInflux(text, to, steps);
+  else if (format === 'statsd') await readStatsd(text, to, steps);
+  else await readJson(text, to, steps);
   return null;
 }
 
@@ -38,11 +41,13 @@ const UNITS: Record<string, [unit: string, factor: number]> = {
  * Monitoring Plugins' guidelines: `TEXT | 'label'=value[unit];warn;crit;min;max ...`, the text and more of it on further
  * lines. A unit of `c` is a counter. `U` is a value that is not known.
  */
-function readNagios(text: string, name: string, to: Collector): string {
+async function readNagios(text: string, name: string, to: Collector, steps: Steps): Promise<string> {
   const [first = '', ...rest] = text.split('\n');
   const [said = '', ...data] = first.split('|');
   const later = rest.join('\n').split('|')[1] ?? '';
   for (const { label, value, unit: written } of perfdata(`${data.join('|')} ${later}`)) {
+    const pause = steps.step();
+    if (pause) await pause;
     const [unit, factor] = Object.hasOwn(UNITS, written) ? UNITS[written]! : [written || '1', 1];
     const metric = `${name}.${label}`;
     if (written === 'c') to.total(metric, value, {}, unit);
@@ -77,8 +82,10 @@ function* perfdata(text: string): Iterable<{ label: string; value: number; unit:
 }
 
 /** InfluxDB's line protocol: `measurement,tag=a field=1,other=2i 1465839830100400200`. Text fields are passed over. */
-function readInflux(text: string, to: Collector): void {
+async function readInflux(text: string, to: Collector, steps: Steps): Promise<void> {
   for (const [i, line] of text.split('\n').entries()) {
+    const pause = steps.step();
+    if (pause) await pause;
     if (line.trim() === '' || line.startsWith('#')) continue;
     const [head, fields] = splitOutside(line.trim(), ' ');
     const [measurement, ...tags] = splitOutside(head ?? '', ',');
@@ -90,6 +97,8 @@ function readInflux(text: string, to: Collector): void {
       if (key && value !== undefined) labels[unescaped(key)] = unescaped(value);
     }
     for (const field of splitOutside(fields, ',')) {
+      const rest = steps.step();
+      if (rest) await rest;
       const [key, value = ''] = splitOutside(field, '=');
       const number = influxNumber(value);
       if (key && number !== null) to.gauge(`${unescaped(measurement)}.${unescaped(key)}`, number, labels);
@@ -132,7 +141,7 @@ interface JsonMetric {
 }
 
 /** `[{"name","type":"gauge|count","value","unit","attributes"}]` */
-function readJson(text: string, to: Collector): void {
+async function readJson(text: string, to: Collector, steps: Steps): Promise<void> {
   let list: unknown;
   try {
     list = JSON.parse(text);
@@ -143,6 +152,8 @@ function readJson(text: string, to: Collector): void {
   }
   if (!Array.isArray(list)) throw new Error('is no array: [{"name":"queue.size","type":"gauge","value":3}]');
   for (const [i, metric] of list.entries()) {
+    const pause = steps.step();
+    if (pause) await pause;
     const wrong = faultOf(metric as JsonMetric);
     if (wrong !== null) throw new Error(`element ${i} ${wrong}`);
     const { name, type = 'gauge', value, unit, attributes = {} } = metric as JsonMetric;

@@ -1,9 +1,12 @@
 /** StatsD's lines as a program prints them: counters are of this run, gauges what is so now; timings are their average. */
 import { parseLine } from '../../sources/statsd/parse.ts';
 import type { Collector } from './collector.ts';
+import type { Steps } from './steps.ts';
 
-export function readStatsd(text: string, to: Collector): void {
+export async function readStatsd(text: string, to: Collector, steps: Steps): Promise<void> {
   for (const [i, line] of text.split('\n').entries()) {
+    const pause = steps.step();
+    if (pause) await pause;
     if (line.trim() === '') continue;
     for (const said of parseLine(Buffer.from(line))) {
       if (said.kind === 'rejected') throw new Error(`line ${i + 1}: ${said.detail}`);

@@ -1,6 +1,7 @@
 /** What programs print: each format by a table of what it says, and of what is none. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { Collector } from '../../../src/checks/custom/collector.ts';
 import { readExposition } from '../../../src/checks/custom/exposition.ts';
 import { type OutputFormat, readOutput } from '../../../src/checks/custom/output.ts';
@@ -161,5 +162,31 @@ test('series beyond the limit are left out, and counted; nothing of an earlier r
     for (let i = 0; i < 25; i++) to.total(`n${run}`, i, { i: String(i) });
     assert.equal(to.truncated, 15);
     assert.deepEqual(to.take(), []);
+  }
+});
+
+test('while much is read others have their turns, and what is given up is read no further', async () => {
+  const many = <T>(count: number, of: (i: number) => T) => Array.from({ length: count }, (_, i) => of(i));
+  const texts: Record<OutputFormat, string> = {
+    nagios: `OK|${many(200_000, (i) => `l${i}=1;2;3`).join(' ')}`,
+    prometheus: many(100_000, (i) => `m${i}{a="b"} 1`).join('\n'),
+    influx: `m ${many(200_000, (i) => `f${i}=1`).join(',')}\n${many(50_000, (i) => `m${i},h=a v=1`).join('\n')}`,
+    statsd: many(100_000, (i) => `m${i}:1|c`).join('\n'),
+    json: JSON.stringify(many(200_000, (i) => ({ name: `m${i}`, value: 1 }))),
+  };
+  for (const [format, text] of Object.entries(texts) as [OutputFormat, string][]) {
+    const to = new Collector(1000);
+    to.begin();
+    let turns = 0;
+    let reading = true;
+    const others = (async () => {
+      for (; reading; turns++) await setImmediate();
+    })();
+    await readOutput(format, text, 'raid', to);
+    reading = false;
+    await others;
+    assert.ok(turns > 3, `${format}: ${turns}`);
+    const given = AbortSignal.abort(new Error('given up'));
+    await assert.rejects(readOutput(format, text, 'raid', to, given), /given up/, format);
   }
 });
