@@ -1,6 +1,7 @@
 /** POSTs a body; what it is answered is told in full, redirects are not followed. */
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { request } from '../../builtin.ts';
+import { lookupName } from '../../core/names.ts';
 import type { Delivered } from './channel.ts';
 
 /** What of an answer is read. */
@@ -47,7 +48,7 @@ export async function post(
     'Content-Length': bytes.length,
   };
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
-  const options: RequestOptions = { method: 'POST', headers: all, signal: limit, agent: false };
+  const options: RequestOptions = { method: 'POST', headers: all, signal: limit, agent: false, lookup: lookupName };
   try {
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       send(address, options, resolve).on('error', reject).end(bytes);

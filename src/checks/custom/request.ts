@@ -4,8 +4,8 @@ import { isIP } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { request } from '../../builtin.ts';
 import { abortable } from '../../core/abort.ts';
+import { lookupName } from '../../core/names.ts';
 import { readTextSync } from '../../mounts/fs.ts';
-import { lookupName } from './names.ts';
 import type { CustomCheckConfig } from './options.ts';
 
 const MOST_REDIRECTS = 5;

@@ -1,7 +1,7 @@
 /** `tcp`: whether somebody takes connections there, and how long that takes. */
 import { connect } from 'node:net';
+import { lookupName } from '../../core/names.ts';
 import { CRITICAL, type CustomCheck, FINE, type Verdict } from './custom.ts';
-import { lookupName } from './names.ts';
 import type { CustomCheckConfig } from './options.ts';
 import { failureOf } from './request.ts';
 

@@ -1,8 +1,8 @@
 /**
- * Addresses of the names that checks ask. getaddrinfo(3) holds one of the two threads that libuv has for it, for half a
- * minute where no server answers, and cannot be given up: what is asked again and again meanwhile would wait without end,
- * and so would the names of brokers. So nobody asks for a name that is being asked, and of names that are not known to be
- * answered soon one is asked at a time:
+ * Addresses of the names that checks, and receivers of alerts, ask again and again. getaddrinfo(3) holds one of the two
+ * threads that libuv has for it, for half a minute where no server answers, and cannot be given up: what is asked meanwhile
+ * would wait without end, and so would the names of brokers. So nobody asks for a name that is being asked, and of names
+ * that are not known to be answered soon one is asked at a time:
  *
  *   answered soon the last time  ---> at once
  *   else                         ---> when its turn comes
