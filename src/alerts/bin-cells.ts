@@ -10,6 +10,7 @@
 import { middleOf } from '../aggregate/bins.ts';
 import { release } from '../core/free.ts';
 import type { MetricPoint } from './point.ts';
+import { widened } from './widened.ts';
 
 /** Keys are from -KEYS to KEYS. */
 const KEYS = 1 << 17;
@@ -158,9 +159,7 @@ class Cell {
     let { length } = this.keys;
     if (needed <= length) return;
     while (length < needed) length *= 2;
-    const [keys, weights] = [new Int32Array(length), new Float64Array(length)];
-    keys.set(this.keys);
-    weights.set(this.weights);
+    const [keys, weights] = [widened(this.keys, length), widened(this.weights, length)];
     release(this.keys);
     release(this.weights);
     this.keys = keys;
@@ -168,9 +167,8 @@ class Cell {
   }
 
   #widen(slots: number): void {
-    const heads = new Int32Array(Math.max(slots, this.heads.length * 2)).fill(NONE);
-    heads.set(this.heads);
-    this.heads = heads;
+    const { length } = this.heads;
+    this.heads = widened(this.heads, Math.max(slots, length * 2)).fill(NONE, length);
   }
 }
 

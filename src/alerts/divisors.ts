@@ -2,6 +2,7 @@
 import { labelKey, MOST_INSTANCES_OF_RULE, OVERFLOW_LABELS } from './instance-labels.ts';
 import type { MetricPoint } from './point.ts';
 import type { Rule } from './rule.ts';
+import { widened } from './widened.ts';
 import { WindowTable } from './window-table.ts';
 
 const OVERFLOW = labelKey(OVERFLOW_LABELS);
@@ -38,9 +39,8 @@ export class Divisors {
   /** An instance has this slot now. */
   instance(slot: number, key: string): void {
     if (slot >= this.#of.length) {
-      const of = new Int32Array(Math.max(slot + 1, this.#of.length * 2)).fill(NOWHERE);
-      of.set(this.#of);
-      this.#of = of;
+      const { length } = this.#of;
+      this.#of = widened(this.#of, Math.max(slot + 1, length * 2)).fill(NOWHERE, length);
     }
     this.#of[slot] = this.#slots.get(key) ?? NOWHERE;
   }

@@ -6,6 +6,8 @@
  *   values  | y | y |NaN| y |      NaN: nothing was measured
  */
 
+import { widened } from './widened.ts';
+
 /** Of a line through fewer nothing is concluded. */
 const LEAST_CELLS = 6;
 /** A sum that is so much smaller than what it was made of is summed anew. */
@@ -48,11 +50,7 @@ export class Forecasts {
     }
     this.#values = values;
     this.#room = room;
-    const longer = (old: Float64Array) => {
-      const made = new Float64Array(room);
-      made.set(old);
-      return made;
-    };
+    const longer = (old: Float64Array) => widened(old, room);
     [this.#n, this.#x, this.#xx] = [longer(this.#n), longer(this.#x), longer(this.#xx)];
     [this.#y, this.#xy, this.#most] = [longer(this.#y), longer(this.#xy), longer(this.#most)];
   }

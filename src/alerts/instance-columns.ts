@@ -3,6 +3,7 @@
  */
 import type { AlertProgress, State } from './machine.ts';
 import type { AlertAction } from './notification.ts';
+import { widened } from './widened.ts';
 
 const STATES: readonly State[] = ['ok', 'pending', 'firing', 'no_data'];
 const ACTIONS: readonly (AlertAction | null)[] = [null, 'firing', 'resolved', 'no_data'];
@@ -38,16 +39,8 @@ export class InstanceColumns {
   }
 
   grow(room: number): void {
-    const bytes = (old: Uint8Array) => {
-      const made = new Uint8Array(room);
-      made.set(old);
-      return made;
-    };
-    const numbers = (old: Float64Array) => {
-      const made = new Float64Array(room);
-      made.set(old);
-      return made;
-    };
+    const bytes = (old: Uint8Array) => widened(old, room);
+    const numbers = (old: Float64Array) => widened(old, room);
     [this.#state, this.#counting, this.#action] = [bytes(this.#state), bytes(this.#counting), bytes(this.#action)];
     [this.#elapsed, this.#silent, this.#start] = [numbers(this.#elapsed), numbers(this.#silent), numbers(this.#start)];
     [this.#change, this.#value, this.since] = [numbers(this.#change), numbers(this.#value), numbers(this.since)];
@@ -55,15 +48,10 @@ export class InstanceColumns {
 
   /** It is new, and nothing is known of it. */
   clear(slot: number): void {
-    this.reset(slot);
-    this.#action[slot] = this.since[slot] = 0;
-    this.#value[slot] = Number.NaN;
-  }
-
-  /** It is well. */
-  reset(slot: number): void {
     this.#state[slot] = OK;
-    this.#counting[slot] = this.#elapsed[slot] = this.#silent[slot] = 0;
+    this.#counting[slot] = this.#action[slot] = 0;
+    this.#elapsed[slot] = this.#silent[slot] = this.since[slot] = 0;
+    this.#value[slot] = Number.NaN;
   }
 
   state(slot: number): State {

@@ -14,6 +14,7 @@ import { conditionsOf, type Rule } from './rule.ts';
 import { SeriesPlaces } from './series-places.ts';
 import { isBeyond, isSettled } from './threshold.ts';
 import { countsNothing } from './value.ts';
+import { widened } from './widened.ts';
 import { WindowTable, windowsOf } from './window-table.ts';
 
 /** Intervals: from what came after a longer gap nothing is concluded. */
@@ -29,6 +30,8 @@ const FREE = 0;
 const WELL = 1;
 /** It is looked at closely each time. */
 const WATCHED = 2;
+/** It fires, and there is nothing else about it. */
+const FIRES = 3;
 
 export interface AlertChange {
   instance: Instance;
@@ -94,11 +97,10 @@ export class RulePart {
     const made = new Instance(this, key, attributes, slot);
     this.#slots[slot] = made;
     if (slot >= this.#states.length) {
-      const states = new Uint8Array(this.#states.length * 2);
-      states.set(this.#states);
-      this.#states = states;
-      this.columns.grow(states.length);
-      if (this.#shown) this.#shown = widened(this.#shown);
+      const room = 2 * this.#states.length;
+      this.#states = widened(this.#states, room);
+      this.columns.grow(room);
+      if (this.#shown) this.#shown = widened(this.#shown, room);
     }
     if (this.#shown) this.#shown[slot] = Number.NaN;
     this.#states[slot] = this.#isTold ? WATCHED : WELL;
@@ -112,7 +114,7 @@ export class RulePart {
   /** Those that are not ok. */
   *notOk(): Generator<Instance> {
     for (let slot = 0; slot < this.#slots.length; slot++) {
-      if (this.#states[slot] !== WATCHED) continue;
+      if (this.#states[slot]! < WATCHED) continue;
       if (!this.columns.isOk(slot)) yield this.#slots[slot]!;
     }
   }
@@ -146,7 +148,7 @@ export class RulePart {
   /** Closes the window. `gone` is told which instances are in it no more. */
   evaluate(now: number, gone: (instance: Instance) => void): AlertChange[] {
     const { rule } = this;
-    const { fire } = rule;
+    const { fire, clear } = rule;
     const since = this.evaluated === null ? 0 : now - this.evaluated;
     const passed = since > this.#interval * LONGEST_GAP ? 0 : since;
     this.evaluated = now;
@@ -174,6 +176,10 @@ export class RulePart {
         if (shown !== null && !Number.isNaN(value)) shown[slot] = value;
         continue;
       }
+      if (state === FIRES && points[slot]! > 0 && !Number.isNaN(value) && !isBeyond(clear, value)) {
+        this.columns.setValue(slot, value);
+        continue;
+      }
       const previous = this.#look(slot, passed);
       // What has changed is told first.
       if (previous !== null) changes.push({ instance: this.#slots[slot]!, previous });
@@ -189,12 +195,11 @@ export class RulePart {
 
   /** Gives the state before where that has changed. */
   #look(slot: number, passed: number): State | null {
-    const instance = this.#slots[slot]!;
     const progress = this.columns.load(slot, this.#progress);
-    if (this.#states[slot] === WELL) progress.silent = this.#wake(instance);
+    if (this.#states[slot] === WELL) Object.assign(progress, START, { silent: this.#wake(slot) });
     const previous = progress.state;
     const side = this.#told === null ? this.#table.side(slot, previous === 'firing' ? 'clear' : 'fire') : Number.NaN;
-    const compared = Number.isNaN(side) ? this.#compared(instance) : side;
+    const compared = Number.isNaN(side) ? this.#compared(slot) : side;
     // What was not counted is none.
     const fresh =
       this.#told !== null ||
@@ -202,19 +207,26 @@ export class RulePart {
       countsNothing(this.rule.value) ||
       this.#divisors?.counts(slot) === true;
     const state = evaluate(progress, compared, fresh, passed, this.#conditions);
-    if (!Number.isNaN(side) && (state !== previous || this.#isInTurn(slot))) this.#compared(instance);
-    const isWell = state === 'ok' && (this.rule.no_data !== 'alert' || progress.silent === 0);
-    if (isWell) this.columns.reset(slot);
-    else this.columns.store(slot, progress);
-    this.#states[slot] = isWell && !this.#isTold ? WELL : WATCHED;
+    if (!Number.isNaN(side) && (state !== previous || this.#isInTurn(slot))) this.#compared(slot);
+    this.columns.store(slot, progress);
+    this.#states[slot] = this.#isTold ? WATCHED : this.#standing(compared);
     return state === previous ? null : previous;
   }
 
+  /** How the one that was looked at is gone on with. */
+  #standing(compared: number | null): number {
+    const { state, elapsed, counting, silent } = this.#progress;
+    if (state === 'ok' && (this.rule.no_data !== 'alert' || silent === 0)) return WELL;
+    if (state !== 'firing' || compared === null || counting || elapsed + silent > 0) return WATCHED;
+    // Percentiles are shown in turn.
+    return this.#table.exactCells === 0 ? FIRES : WATCHED;
+  }
+
   /** It was well, and need not be now: what it was then. Gives since when there was no point, milliseconds. */
-  #wake(instance: Instance): number {
-    const last = this.#shown?.[instance.slot] ?? Number.NaN;
-    if (Number.isFinite(last)) instance.value = last;
-    return this.#table.ages[instance.slot]! * this.#interval;
+  #wake(slot: number): number {
+    const last = this.#shown?.[slot] ?? Number.NaN;
+    if (Number.isFinite(last)) this.columns.setValue(slot, last);
+    return this.#table.ages[slot]! * this.#interval;
   }
 
   #rememberValues(now: number): void {
@@ -247,20 +259,20 @@ export class RulePart {
   }
 
   /** What is compared; null: nothing is known. */
-  #compared(instance: Instance): number | null {
+  #compared(slot: number): number | null {
     if (this.#told) {
-      instance.value = this.#told.shown;
+      this.columns.setValue(slot, this.#told.shown);
       return this.#told.compared;
     }
-    const value = this.#table.exact(instance.slot);
-    if (value === null || (!this.#divisors && !this.#isKnown(instance, value))) return null;
+    const value = this.#table.exact(slot);
+    if (value === null || (!this.#divisors && !this.#isKnown(slot, value))) return null;
     // Nobody is told of what never comes.
-    instance.value = Number.isFinite(value) ? value : null;
+    this.columns.setValue(slot, Number.isFinite(value) ? value : null);
     return value;
   }
 
   /** What was counted before it was looked at is not known: so far it is so much at least. */
-  #isKnown({ slot }: Instance, value: number): boolean {
+  #isKnown(slot: number, value: number): boolean {
     const { rule } = this;
     if (!countsNothing(rule.value) || this.#table.seen[slot]! + 1 >= windowsOf(rule, this.#interval)) return true;
     return isSettled(this.#progress.state === 'firing' ? rule.clear : rule.fire, value);
@@ -285,10 +297,4 @@ export class RulePart {
     instance.slot = -1;
     return instance;
   }
-}
-
-function widened(numbers: Float64Array): Float64Array {
-  const wider = new Float64Array(numbers.length * 2);
-  wider.set(numbers);
-  return wider;
 }

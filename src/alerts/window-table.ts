@@ -12,6 +12,7 @@ import type { MetricPoint } from './point.ts';
 import { QuantileSides } from './quantile-sides.ts';
 import type { Rule } from './rule.ts';
 import { type Joining, SlidingColumn } from './sliding.ts';
+import { widened } from './widened.ts';
 
 /** A long time is told in so many steps. */
 const MOST_CELLS = 120;
@@ -237,16 +238,8 @@ export class WindowTable {
 
   #grow(): void {
     const [from, to] = [this.#room, this.#room * 2];
-    const wider = (old: Float64Array) => {
-      const made = new Float64Array(to);
-      made.set(old);
-      return made;
-    };
-    const longer = (old: Uint32Array) => {
-      const made = new Uint32Array(to);
-      made.set(old);
-      return made;
-    };
+    const wider = (old: Float64Array<ArrayBuffer>) => widened(old, to);
+    const longer = (old: Uint32Array<ArrayBuffer>) => widened(old, to);
     for (const column of this.#columns) column.grow(to);
     this.#forecasts?.grow(to);
     [this.points, this.ages, this.seen] = [longer(this.points), longer(this.ages), longer(this.seen)];

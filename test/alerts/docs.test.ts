@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { builtinRules } from '../../src/alerts/builtin.ts';
+import { linesSeries, readValues, rehearse, type Series } from '../../src/alerts/rehearsal.ts';
 import { ConfigError } from '../../src/config/errors.ts';
 import { loadConfig } from '../../src/options.ts';
 import { runnel } from '../support/agent.ts';
@@ -41,6 +42,59 @@ expect: [{at: 200s, rule: slow, state: ok}, {at: 250s, rule: slow, state: pendin
   const [{ ok, failures }] = JSON.parse(failed.stdout);
   assert.equal(ok, false);
   assert.deepEqual([failures[0].at, failures[0].rule, failures[0].found[0].state], ['100s', 'disk-full', 'pending']);
+});
+
+/** By rule: what is measured when all is well, and then, until it fires. */
+const FIRED: Record<string, Partial<Series> & { well: string; ill: string }> = {
+  'cpu-busy': { attributes: { 'cpu.mode': 'idle' }, well: '0.9x60', ill: '0.01x120' },
+  'load-high': { well: '1x60', ill: '17x65' },
+  'memory-low': { attributes: { 'system.memory.state': 'used' }, well: '0.5x60', ill: '0.96x35' },
+  swapping: { type: 'sum', well: '0x60', ill: '20000x30' },
+  'disk-full': { attributes: { 'system.filesystem.mountpoint': '/var' }, well: '0.86x60', ill: '0.91x15' },
+  'disk-full-today': { well: '0.5x2200', ill: Array.from({ length: 1500 }, (_, i) => 0.5 + i / 10_000).join(' ') },
+  'disk-slow': { attributes: { 'system.device': 'sda' }, type: 'sum', well: '1x60', ill: '9.9x45' },
+  'network-errors': { type: 'sum', well: '1x60', ill: '10x30' },
+  rebooted: { well: '9999x60', ill: '10' },
+  'clock-unkept': { well: '1x60', ill: '0x185' },
+  'out-of-memory': { ...linesSeries('out-of-memory'), well: '0x60', ill: '1' },
+  'disk-errors': { ...linesSeries('disk-errors'), well: '0x60', ill: '1' },
+  'logins-failing': { ...linesSeries('logins-failing'), well: '1x60', ill: '60' },
+  'log-silent': { type: 'sum', well: '5x60', ill: '_x65' },
+  'errors-many': { type: 'sum', well: '1x60', ill: '60x30' },
+  slow: { attributes: { route: '/a' }, type: 'histogram', well: '100x60', ill: '600x70' },
+  'traffic-fell': { type: 'sum', well: '100x150', ill: '10x70' },
+  'queue-grows': { attributes: { queue: 'mail' }, well: '10x60', ill: '2000x60' },
+  'certificate-ends': { well: '30x60', ill: '13' },
+  'shop-down': { attributes: { check: 'shop' }, well: '0x60', ill: '2x5' },
+};
+
+test('each of its twenty rules fires when it should, and not before', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'runnel-alerting-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  writeFileSync(join(dir, 'runnel.yaml'), `${MORE}${YAML[2]}`);
+  const { rules } = (await loadConfig(join(dir, 'runnel.yaml'))).config.alerts;
+  assert.deepEqual(
+    rules.map(({ name }) => name),
+    Object.keys(FIRED),
+  );
+  const interval = 10_000;
+  for (const rule of rules) {
+    const { well, ill, ...more } = FIRED[rule.name]!;
+    const series = (metric: string, values: string): Series => {
+      const read = readValues(values);
+      assert.ok(typeof read !== 'string', String(read));
+      return { metric, attributes: {}, type: 'gauge', ...more, values: read };
+    };
+    const all = series(rule.metric, `${well} ${ill}`);
+    const steady = series(rule.metric, well).values.length;
+    const of = rule.of === null ? [] : [series(rule.of, '100x500')];
+    const expect = ([steady - 1, all.values.length - 1] as const).map((i, nth) => ({
+      ...{ at: i * interval, rule: rule.name, labels: {} },
+      state: nth === 0 ? ('ok' as const) : ('firing' as const),
+    }));
+    const missed = rehearse([rule], { interval, series: [all, ...of], restart_at: [], expect });
+    assert.deepEqual(missed, [], rule.name);
+  }
 });
 
 test('it lists the rules that are built in', () => {

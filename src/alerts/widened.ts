@@ -1,0 +1,8 @@
+type Numbers = Float64Array | Uint32Array | Int32Array | Uint8Array;
+
+/** The same numbers with room for more; what is new is 0. */
+export function widened<Kind extends Numbers>(old: Kind, room: number): Kind {
+  const made = new (old.constructor as new (length: number) => Kind)(room);
+  made.set(old);
+  return made;
+}
