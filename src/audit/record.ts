@@ -59,10 +59,17 @@ const LINK =
 /** What is hashed is put together here: longer ones are rare. */
 let scratch: Buffer = Buffer.allocUnsafe(16 << 10);
 
-/** The number as it stands in records: 20 digits. */
+/** The number as it stands in records: 20 digits. A record has it twice. */
 export function twentyDigits(n: number): string {
-  return String(n).padStart(20, '0');
+  if (n !== lastNumber) {
+    lastDigits = String(n).padStart(20, '0');
+    lastNumber = n;
+  }
+  return lastDigits;
 }
+
+let lastNumber = 0;
+let lastDigits = '0'.repeat(20);
 
 /** The hash of a record, as `previous` in hex; `client` ends with its brace. */
 export function recordHash(previous: string, link: Omit<AuditLink, 'previous' | 'hash'>, client: Buffer): string {

@@ -14,7 +14,7 @@ import {
   ZEROS,
 } from './record.ts';
 
-const [OPEN, BRACE] = [0x7b, 0x7d] as const;
+const [QUOTE, OPEN, BRACE] = [0x22, 0x7b, 0x7d] as const;
 /** Where the fields of a link lie, and the text before each. */
 const AT = LINK_FIELDS.map(([before], i) => ({
   before,
@@ -80,7 +80,9 @@ export class RecordScan {
     return (
       next.compare(bytes, at, at + TIME_AT, 0, TIME_AT) === 0 &&
       next.compare(bytes, at + TIME_AT + TIME_BYTES, at + HASH_AT, TIME_AT + TIME_BYTES, HASH_AT) === 0 &&
-      next.compare(bytes, at + END_AT, at + LINK_BYTES, END_AT, LINK_BYTES) === 0
+      bytes[at + END_AT] === QUOTE &&
+      bytes[at + END_AT + 1] === BRACE &&
+      bytes[at + END_AT + 2] === BRACE
     );
   }
 

@@ -214,7 +214,8 @@ export class Chains {
   }
 
   #known(key: string): KnownEvent | null {
-    return this.#draft.ids.get(key) ?? this.ids.get(key);
+    const { ids } = this.#draft;
+    return (ids.size > 0 ? ids.get(key) : undefined) ?? this.ids.get(key);
   }
 
   /** `from`: those before it are known by their numbers. */
