@@ -12,7 +12,8 @@
  * has fields holds a second one for them; it gets both at once, so no two wait for each other's. A share holds at most
  * `limit` slots, and batches leave the last two of them to blocks, and two of its minimum: so a share that is full, or has
  * its minimum and no more, always can finish a block. A slot is given only while what remains covers the unfilled minimums
- * of all other shares: a topic that is stuck starves nobody.
+ * of all other shares: a topic that is stuck starves nobody. Where a reload has brought topics whose minimums are more than
+ * there is, batches leave two slots to the blocks of all.
  *
  * An input with fields has an arena besides, for its program (kernel/arena.ts): they lie before the slots, and are none.
  *
@@ -355,6 +356,8 @@ export class Pool {
     const { slots, batches } = share.against();
     if (slots + count > this.limit) return false;
     if (use === 'batch' && batches + count > this.limit - 2) return false;
+    // A reload may have made the minimums more than there is.
+    if (use === 'batch' && this.#free.length < count + 2) return false;
     const { whole } = share;
     const more = { slots: whole.slots + count, batches: whole.batches + (use === 'batch' ? count : 0) };
     let reserved = unfilled(whole.minimum, more);

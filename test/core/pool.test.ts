@@ -84,6 +84,24 @@ test('batches of many busy topics never take what their blocks need', async () =
   for (const share of shares) assert.ok(await settled(pool.take(share, 'block')), share.name);
 });
 
+test('of more minimums than there is room for batches leave something to blocks', async () => {
+  for (const size of [16, 17, 18, 32]) {
+    for (const fields of [false, true]) {
+      const pool = new Pool(size * MiB);
+      const shares = Array.from({ length: 24 }, (_, i) => pool.share(`${i}`));
+      pool.reserve(shares.map(({ name }) => ({ name, fields })));
+      for (const share of shares) pool.takeAll(share, 'batch', fields ? 2 : 1);
+      const busy = shares.filter(({ batches }) => batches > 0);
+      assert.ok(busy.length > 1);
+      for (const share of busy) {
+        const block = pool.take(share, 'block');
+        assert.ok(await settled(block), `${share.name} can pack what it has`);
+        pool.give(share, 'block', await block);
+      }
+    }
+  }
+});
+
 test('who waits for a slot gets it when one comes back, blocks before batches', async () => {
   const pool = new Pool(32 * MiB);
   const share = pool.share('a');
