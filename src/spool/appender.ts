@@ -9,6 +9,7 @@ import { open, rm, truncate } from 'node:fs/promises';
 import { pause } from '../core/abort.ts';
 import type { Block } from '../core/block.ts';
 import { makeDirectory, openOrCreate, syncDirectory } from '../core/files.ts';
+import { writeKept } from './lazy-notes.ts';
 import { type Segment, segmentAt } from './segment.ts';
 import { type BlockNote, cutNotes, type Weights } from './sidecar.ts';
 import { blockBytes, SegmentWriter, weightsOf } from './writer.ts';
@@ -196,6 +197,7 @@ export class Appender {
     // What it holds is synced, or it was said that it is not.
     await this.#writer?.close().catch((error) => this.#o.warn('cannot close a segment', error));
     this.#writer = null;
+    await writeKept(this.#segments.at(-1)).catch((error) => this.#o.warn('cannot write notes', error));
   }
 
   async #write(block: Block, signal: AbortSignal | undefined, { alone, room }: Placing): Promise<number> {
@@ -359,6 +361,7 @@ export class Appender {
     if (writer) await this.#closeWriter(writer);
     const last = this.#segments.at(-1);
     const segment = last && fits(last) ? last : segmentAt(this.#o.dir, this.next);
+    if (segment !== last) await writeKept(last);
     this.busy = segment;
     await makeDirectory(this.#o.dir);
     await this.#o.prepare();
@@ -372,6 +375,7 @@ export class Appender {
 
   async #closeWriter(writer: SegmentWriter): Promise<void> {
     this.busy = writer.segment;
+    await writer.note();
     await this.sync();
     if (this.#o.sync !== 'never' && writer.synced < writer.segment.next) {
       throw this.#failedSync();

@@ -107,17 +107,27 @@ function inputsOf({ weights }: BlockNote): string {
 export async function completeNotes(segment: Segment): Promise<void> {
   try {
     const lacking = await lackingNotes(segment);
-    if (lacking.length === 0) return;
-    const file = await openOrCreate(segment.weights);
-    try {
-      // Behind a line that was cut short.
-      await file.write(`\n${lacking.map(noteLine).join('')}`, (await file.stat()).size);
-    } finally {
-      await file.close();
-    }
+    if (lacking.length > 0) await append(segment, lacking);
   } catch (error) {
     const { message } = error as Error;
     log.warn(`spool: cannot complete ${segment.weights}: ${message}; items of its last blocks are not counted`);
+  }
+}
+
+/** Writes the notes that are kept of a segment that is not written to any more: its file was closed by a disk that failed. */
+export async function writeKept(segment: Segment | undefined): Promise<void> {
+  if (!segment || segment.removed || segment.noted.size === 0) return;
+  await append(segment, [...segment.noted.values()]);
+  segment.noted.clear();
+}
+
+async function append({ weights }: Segment, notes: readonly BlockNote[]): Promise<void> {
+  const file = await openOrCreate(weights);
+  try {
+    // Behind a line that was cut short.
+    await writeAll(file, [Buffer.from(`\n${notes.map(noteLine).join('')}`)], (await file.stat()).size);
+  } finally {
+    await file.close();
   }
 }
 

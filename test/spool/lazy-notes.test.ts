@@ -1,6 +1,6 @@
 /** Notes of a chained partition, which come to the sidecar after their blocks. */
 import assert from 'node:assert/strict';
-import { cp, readdir, readFile, truncate } from 'node:fs/promises';
+import { cp, open, readdir, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { directory } from '../support/directory.ts';
@@ -84,4 +84,29 @@ test('notes come to the sidecar by themselves when there are many', async (t) =>
   assert.ok((await linesIn(dir)) > 100);
   await spool.close();
   assert.equal(await linesIn(dir), 200);
+});
+
+test('where the disk does not take kept notes the next file is not begun without them', async (t) => {
+  const dir = directory(t);
+  const { spool } = await openSpool(dir, { ...CHAINED, max_size: 8 * 1024 });
+  const partition = spool.partition(TOPIC);
+  const stream = streamOf('audit', 'orders');
+  const put = async (value: string, signal = NEVER) =>
+    partition.appendAll([await block([value.padEnd(400, '.')], { stream })], signal);
+  for (const value of ['a', 'b']) await put(value);
+  const any = await open(import.meta.filename);
+  const prototype = Object.getPrototypeOf(any);
+  await any.close();
+  const original = prototype.writev;
+  const { mock } = t.mock.method(prototype, 'writev', async function (this: unknown, parts: Buffer[], at: number) {
+    if (parts[0]![0] === 0x5b) throw Object.assign(new Error('EIO'), { code: 'EIO' });
+    return original.call(this, parts, at);
+  });
+  await assert.rejects(put('c', AbortSignal.timeout(50)), /EIO/);
+  mock.restore();
+  await put('c');
+  await spool.close();
+  const again = await openSpool(dir, CHAINED);
+  assert.equal(again.spool.waiting().weights.get('audit'), 3);
+  await again.spool.close();
 });
