@@ -2,6 +2,7 @@
  * What Node does not have of files and processes, called in libc. Numbers and layouts are those of 64-bit Linux (x64 and
  * arm64 agree); flock works on macOS too.
  */
+import { flushCompileCache } from 'node:module';
 import { getSystemErrorMessage } from 'node:util';
 import { loadLibc, needLibc, systemError } from './native/libc.ts';
 
@@ -44,6 +45,16 @@ function seek(fd: number, from: number, whence: number): number | null {
 /** _exit(2): ends the process at once. Node's own exit waits for file calls that hang. */
 export function endNow(code: number): never {
   loadLibc()?.call('void _exit(int)')(code);
+  process.exit(code);
+}
+
+/** As `process.exit`, which waits for lookups too: for a name for which nobody answers that takes half a minute, or minutes. */
+export function leave(code: number): never {
+  if (process.getActiveResourcesInfo().includes('GetAddrInfoReqWrap')) {
+    process.emit('exit', code);
+    flushCompileCache();
+    endNow(code);
+  }
   process.exit(code);
 }
 

@@ -8,7 +8,7 @@ import { log, setLog } from '../log.ts';
 import { takeInheritedSockets } from '../native/inherited.ts';
 import { giveBack, shareMalloc } from '../native/memory.ts';
 import { adoptOrphans } from '../native/orphans.ts';
-import { endNow, keepCapabilities } from '../native.ts';
+import { endNow, keepCapabilities, leave } from '../native.ts';
 import type { LocatedConfig } from '../options.ts';
 import { startLine, stopLine } from './announce.ts';
 import { unsafeDataDir } from './data-dir.ts';
@@ -83,7 +83,7 @@ export async function run(options: RunOptions): Promise<number> {
   await agent.stop();
   log.info(stopLine((performance.now() - since) / 1000, agent.waiting, agent.config));
   // What still holds the event loop (a connection attempt that cannot be cancelled) has nothing to lose any more.
-  process.exit(superseded ? 1 : 0);
+  leave(superseded ? 1 : 0);
 }
 
 async function choose(options: RunOptions): Promise<LocatedConfig | null> {

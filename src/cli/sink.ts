@@ -7,7 +7,7 @@ import { ConsumerProcess, hostFor, newClient } from '../consumers/process/proces
 import { aborted } from '../core/abort.ts';
 import { writableByOthers, writableWithin } from '../data-dir/writable.ts';
 import { log, setLog } from '../log.ts';
-import { endNow } from '../native.ts';
+import { endNow, leave } from '../native.ts';
 import { type LocatedConfig, loadConfig } from '../options.ts';
 import { fail, givenUp, makeDataDir, nameProcess, rememberCompiledCode, runsHere, stopSignal } from './foreground.ts';
 import { fitForMachine } from './machine.ts';
@@ -111,7 +111,7 @@ async function run({ kind, located, specs, dataDir }: Chosen, version: string): 
     left === 0 ? 'all that was read is settled' : `${left} records were not settled in time: they are read again`;
   log.info(`stopped after ${((performance.now() - since) / 1000).toFixed(1)} s: ${rest}`);
   // What still holds the event loop (a connection attempt that cannot be cancelled) has nothing to lose any more.
-  process.exit(failed instanceof SettingsRefused ? 2 : failed ? 1 : 0);
+  leave(failed instanceof SettingsRefused ? 2 : failed ? 1 : 0);
 }
 
 function startLine(

@@ -1,6 +1,6 @@
 /** What is asked over a unix socket, by TLS, with a token, and name servers. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -12,6 +12,7 @@ import { type TestContext, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { pathToFileURL } from 'node:url';
 import { addressOf, folder, named, runner } from '../../support/custom-checks.ts';
+import { runDeaf } from '../../support/deaf.ts';
 
 const DEADLINE = 10_000;
 
@@ -135,22 +136,10 @@ test('dns: a name with addresses of either kind is fine, one without is critical
   }
 });
 
-/** A network of its own, with these name servers. */
-const DEAF = 'ip link set lo up; mount --bind "$0" /etc/resolv.conf; exec "$@"';
-const deaf = (file: string, ...command: string[]) =>
-  spawnSync('unshare', ['--net', '--mount', '--propagation', 'private', 'sh', '-ec', DEAF, file, ...command], {
-    encoding: 'utf8',
-    timeout: 20_000,
-  });
-
 /** Six checks, again and again, of names for which nobody answers; then how many of these are being asked for. */
 const PROGRAM = `
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
-import { lookup } from 'node:dns/promises';
+const { lookup } = await import('node:dns/promises');
 const { CustomRunner } = await import(${JSON.stringify(pathToFileURL(join(import.meta.dirname, '../../../src/checks/custom/runner.ts')))});
-const server = createSocket('udp4').bind(53, '127.0.0.1');
-await once(server, 'listening');
 const common = { name: 'x', tags: {}, timeout: 200, max_series: 10, expect: { status: [] } };
 const checks = [1, 2, 3, 4, 5, 6].map((i) => {
   const type = i % 2 ? 'tcp' : 'http';
@@ -164,11 +153,10 @@ process.stdout.write(JSON.stringify({ asking, address, errors: checks.map(({ sta
 process.kill(process.pid, 'SIGKILL');
 `;
 
-test('names for which nobody answers are asked for one at a time, and hold up no others', async (t) => {
-  const file = join(await folder(t), 'resolv.conf');
-  writeFileSync(file, 'nameserver 127.0.0.1\n');
-  if (deaf(file, 'true').status !== 0) return t.skip('NOT TESTED: needs root, unshare and ip');
-  const { stdout, stderr } = deaf(file, process.execPath, '--input-type=module', '-e', PROGRAM);
+test('names for which nobody answers are asked for one at a time, and hold up no others', (t) => {
+  const ran = runDeaf(t, PROGRAM);
+  if (!ran) return t.skip('NOT TESTED: needs root, unshare and ip');
+  const { stdout, stderr } = ran;
   assert.equal(stderr, '');
   const { asking, address, errors } = JSON.parse(stdout) as { asking: number; address: string; errors: number[] };
   assert.deepEqual([asking, address], [1, '127.0.0.1']);
