@@ -80,8 +80,9 @@ export class Alerting {
     else this.#engine.take(source, interval, performance.now(), points);
   }
 
-  points(source: string, interval: number, points: readonly MetricPoint[]): void {
-    this.#take(this.#engine.window(source, interval, performance.now(), points));
+  /** `unread`: names of rules of which more may have come than these. */
+  points(source: string, interval: number, points: readonly MetricPoint[], unread?: ReadonlySet<string>): void {
+    this.#take(this.#engine.window(source, interval, performance.now(), points, unread));
   }
 
   /** The record of this number is safe. */

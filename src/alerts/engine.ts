@@ -19,6 +19,7 @@ const LATE = 1.5;
 /** Instances whose values of the last hour are kept: as many as the status lists. */
 const MOST_HISTORIES = 1000;
 const ABSENT_SOURCE = '';
+const NONE: ReadonlySet<string> = new Set();
 
 interface Source {
   name: string;
@@ -63,10 +64,19 @@ export class Engine {
     return this.#rulesOf(name).length > 0;
   }
 
-  /** A source has closed a window, which has these points of names that are wanted. */
-  window(source: string, interval: number, now: number, points: Iterable<MetricPoint>): AlertChange[] {
+  /**
+   * A source has closed a window, which has these points of names that are wanted. `unread`: names of rules of which more may
+   * have come than these.
+   */
+  window(
+    source: string,
+    interval: number,
+    now: number,
+    points: Iterable<MetricPoint>,
+    unread?: ReadonlySet<string>,
+  ): AlertChange[] {
     this.take(source, interval, now, points);
-    return this.close(source, now);
+    return this.close(source, now, unread);
   }
 
   /** Points of the window that a source is about to close. */
@@ -81,10 +91,11 @@ export class Engine {
   }
 
   /** A source has closed a window. */
-  close(source: string, now: number): AlertChange[] {
+  close(source: string, now: number, unread: ReadonlySet<string> = NONE): AlertChange[] {
     const known = this.#sources.get(source);
     if (!known) return [];
     known.closed = now;
+    for (const part of known.parts) part.isUnread = unread.has(part.rule.name);
     return [...known.parts].flatMap((part) => this.#evaluate(part, now));
   }
 

@@ -12,7 +12,7 @@ import { OwnPoints, type OwnStatus } from './own.ts';
 import { gaugePoint, type MetricPoint } from './point.ts';
 import { Recorder } from './recorder.ts';
 import type { AlertsSaid } from './report.ts';
-import { LINES_ATTRIBUTE, LINES_METRIC } from './rule.ts';
+import { LINES_ATTRIBUTE, LINES_METRIC, type Rule } from './rule.ts';
 
 /** Its own source among those that bring points. */
 const OWN = 'runnel';
@@ -21,6 +21,8 @@ const OWN = 'runnel';
 const MOST_SHOWN = 1000;
 /** At the stop the output has so long to take what was not recorded yet, milliseconds. */
 const LAST_MS = 1000;
+/** Lines that are older, and on their way, may be lines that nobody has counted. */
+const LATE_S = 1;
 
 export async function openAlerts(config: CommonConfig, host: InputHost): Promise<OpenKind<AlertsInput>> {
   const journal = await AlertJournal.open(join(config.data_dir, 'alerts.journal'));
@@ -30,8 +32,9 @@ export async function openAlerts(config: CommonConfig, host: InputHost): Promise
       const account = host.account(id);
       const rules = [...config.rules, ...(config.builtin ? builtinRules() : [])];
       const own = new OwnPoints();
-      const ownPoints = (): MetricPoint[] => {
-        const points = own.of(host.status() as OwnStatus);
+      const look = (to: Alerting) => {
+        const status = host.status() as OwnStatus;
+        const points: MetricPoint[] = own.of(status);
         const lines = host.measured.takeLines();
         // None are a count, too: of a line that does not come any more.
         for (const { name, log } of rules) {
@@ -39,7 +42,7 @@ export async function openAlerts(config: CommonConfig, host: InputHost): Promise
           const count = lines.get(name) ?? 0;
           points.push({ ...gaugePoint(LINES_METRIC, { [LINES_ATTRIBUTE]: name }, count), type: 'sum' });
         }
-        return points;
+        to.points(OWN, interval, points, unread(rules, status));
       };
       const envelope = valueEnvelope(options.host);
       const stream = {
@@ -65,7 +68,7 @@ export async function openAlerts(config: CommonConfig, host: InputHost): Promise
       return {
         async run(output, signal) {
           host.measured.observer = open;
-          const every = setInterval(() => open.points(OWN, interval, ownPoints()), interval);
+          const every = setInterval(() => look(open), interval);
           try {
             await Promise.all([open.run(signal), recorder?.run(output, signal)]);
           } finally {
@@ -85,6 +88,12 @@ export async function openAlerts(config: CommonConfig, host: InputHost): Promise
     status: ([said]) => (said ?? {}) as object,
     close: () => journal.close(),
   };
+}
+
+/** Names of rules that count lines of which some are not read: while Kafka is away they wait where they are. */
+function unread(rules: readonly Rule[], { logs = [] }: OwnStatus): Set<string> {
+  const late = new Set(logs.filter(({ lag_seconds }) => lag_seconds > LATE_S).map(({ name }) => name));
+  return new Set(rules.filter(({ log }) => log !== null && late.has(log.input)).map(({ name }) => name));
 }
 
 function statusOf(alerting: Alerting): AlertsSaid {

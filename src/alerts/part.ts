@@ -42,6 +42,8 @@ export class RulePart {
   readonly rule: Rule;
   readonly source: string;
   readonly instances = new Map<string, Instance>();
+  /** More may have come than what is in the windows. */
+  isUnread = false;
   /** When it was last, on the monotonic clock. */
   evaluated: number | null = null;
   #interval: number;
@@ -271,11 +273,12 @@ export class RulePart {
     return value;
   }
 
-  /** What was counted before it was looked at is not known: so far it is so much at least. */
+  /** What was counted before it was looked at, or is not read yet, is not known: so far it is so much at least. */
   #isKnown(slot: number, value: number): boolean {
     const { rule } = this;
-    if (!countsNothing(rule.value) || this.#table.seen[slot]! + 1 >= windowsOf(rule, this.#interval)) return true;
-    return isSettled(this.#progress.state === 'firing' ? rule.clear : rule.fire, value);
+    const counts = countsNothing(rule.value);
+    if (!this.isUnread && (!counts || this.#table.seen[slot]! + 1 >= windowsOf(rule, this.#interval))) return true;
+    return counts && isSettled(this.#progress.state === 'firing' ? rule.clear : rule.fire, value);
   }
 
   /** Nothing is known of it any more, and nothing is to be told. */

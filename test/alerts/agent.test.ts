@@ -346,6 +346,30 @@ test('a line that does not come fires, also where it never came, and ends when i
   close();
 });
 
+test('while Kafka is away lines wait where they are: none of them is missed', async () => {
+  await using home = await makeHome();
+  await using hooks = await startHooks();
+  const log = home.path('app.log');
+  await writeFile(log, 'alive\n');
+  const rules = [
+    { name: 'beat', log: { input: 'app', match: 'alive' }, value: 'count over 2s', fire: '< 1' },
+    { name: 'hot', metric: 'temp', fire: '> 50' },
+  ];
+  const { config, gauge, close } = await setting(home, hooks, { rules });
+  const away = { brokers: [`127.0.0.1:${await freePort()}`] };
+  const agent = await home.start({ ...config, kafka: away, logs: [{ name: 'app', include: log }] } as AgentConfig);
+  // Long enough for it to have been missed.
+  await agent.until((s) => s.logs[0]!.lag_seconds > 6, 'it is not read');
+  gauge(60, 'a');
+  await until('another one is told', () => hooks.taken.length > 0);
+  assert.deepEqual(
+    toldBy(hooks).map(({ alerts }) => alerts[0]!.labels.alertname),
+    ['hot'],
+  );
+  await agent.stop();
+  close();
+});
+
 test('without alerts in the configuration the agent’s own are in the status, and no record is made', async () => {
   await using home = await makeHome();
   const away = `127.0.0.1:${await freePort()}`;

@@ -183,6 +183,36 @@ test('what was counted before anybody looked is not known: nothing ends or begin
   );
 });
 
+test('what is not read yet may be more: nothing ends or begins because it is missing', () => {
+  const run = (fire: string, windows: [count: number, isUnread: boolean][], value = 'count') => {
+    const [rule] = rulesOf({ log: { input: 'app', match: 'x' }, value, fire });
+    const engine = new Engine([rule!]);
+    const point = (count: number) => ({ ...gaugePoint(rule!.metric, { ...rule!.where }, count), type: 'sum' as const });
+    return windows
+      .map(([count, isUnread], i) => {
+        engine.window('own', INTERVAL, i * INTERVAL, [point(count)], new Set(isUnread ? ['r0'] : []));
+        return [...engine.notOk()].map(({ state }) => state[0]).join() || 'o';
+      })
+      .join('');
+  };
+  const away = [1, 0, 0, 3, 0, 0].map((count, i): [number, boolean] => [count, i > 0 && i < 4]);
+  assert.equal(run('< 1', away), 'ooooff');
+  assert.equal(run('> 2', away), 'ooofoo');
+  const fires = [0, 0, 0, 1, 0].map((count, i): [number, boolean] => [count, i > 0 && i < 4]);
+  // That it has come is known.
+  assert.equal(run('< 1', fires), 'fffof');
+  const ends = [5, 0, 0, 0, 0].map((count, i): [number, boolean] => [count, i > 0 && i < 3]);
+  assert.equal(run('> 2', ends), 'fffoo');
+  assert.equal(
+    run(
+      '< -50',
+      [4, 4, 0, 0, 0].map((count, i) => [count, i > 1 && i < 4]),
+      'change over 10s',
+    ),
+    'ooooo',
+  );
+});
+
 test('a source with another interval than before a restart: times are those that pass', () => {
   const [rule] = rulesOf({ metric: 'm', fire: '> 1', value: 'avg over 2m', keep: '2m' });
   const point = (value: number) => ({
