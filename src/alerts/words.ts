@@ -34,7 +34,7 @@ export function prometheusLabels(
 export function alertSummary(instance: Instance, host: string): string {
   const { rule, value } = instance;
   const labels = labelsOf(instance);
-  const text = rule.summary ?? `${rule.name}${value === null ? '' : ': {{value}}'}`;
+  const text = rule.summary ?? `${rule.name}${value === null ? '' : usualText(rule)}`;
   const said: Record<string, string> = {
     value: shortest(value),
     threshold: shortest(shownThreshold(rule)),
@@ -48,6 +48,12 @@ export function alertSummary(instance: Instance, host: string): string {
       : (byLastPart(labels, name) ?? (Object.hasOwn(said, name) ? said[name]! : ''));
     return found.length > LONGEST ? `${found.slice(0, LONGEST).toWellFormed()}…` : found;
   });
+}
+
+/** What is said of a value where a rule has no summary. */
+function usualText({ kind, forecast }: Rule): string {
+  if (kind === 'absent') return ': nothing for {{value}} s';
+  return forecast ? `: ${forecast.reaches} in {{value}} s, as it goes` : ': {{value}}';
 }
 
 /** What a value is compared with, for people. */

@@ -12,6 +12,7 @@ import { Engine } from '../../src/alerts/engine.ts';
 import { gaugePoint } from '../../src/alerts/point.ts';
 import { readValues, rehearse, type Series } from '../../src/alerts/rehearsal.ts';
 import type { Rule } from '../../src/alerts/rule.ts';
+import { alertSummary } from '../../src/alerts/words.ts';
 import { configFrom } from '../../src/options.ts';
 import { randomOf } from '../support/random.ts';
 
@@ -110,6 +111,25 @@ test('a counter that begins anew, a ratio, a forecast', () => {
   assert.match(states({ forecast: { reaches: 0, within: '2m' }, value: 'last over 5m' }, [falling]), /^o{7,10}f+$/);
   const steady = series('0.99x20');
   assert.match(states({ forecast: { reaches: 1, within: '4h' }, value: 'last over 5m' }, [steady]), /^o+$/);
+});
+
+test('what is said of a rule that says nothing itself', () => {
+  const said = (rule: Record<string, unknown>, values: string) => {
+    const rules = rulesOf({ metric: 'm', ...rule });
+    const engine = new Engine(rules);
+    for (const [i, value] of series(values).values.entries()) {
+      engine.window('s', INTERVAL, i * INTERVAL, value === null ? [] : [gaugePoint('m', {}, value)]);
+      engine.tick(i * INTERVAL, INTERVAL);
+    }
+    return [...engine.notOk()].map((instance) => alertSummary(instance, 'web-1')).join();
+  };
+  assert.equal(said({ fire: '> 1' }, '1.23456789'), 'r0: 1.23457');
+  assert.equal(said({ absent: '30s' }, '1 _ _ _ _'), 'r0: nothing for 40 s');
+  const rising = Array.from({ length: 10 }, (_, i) => i).join(' ');
+  assert.equal(
+    said({ forecast: { reaches: 20, within: '1h' }, value: 'last over 5m' }, rising),
+    'r0: 20 in 110 s, as it goes',
+  );
 });
 
 test('a restart goes on where it was; the time between does not count', () => {
