@@ -26,7 +26,7 @@ export function fingerprintOf(labels: Readonly<Record<string, string>>): string 
   return [high, low].map((half) => half.toString(16).padStart(8, '0')).join('');
 }
 
-/** Prometheus's label names: letters, digits and `_`, not beginning with a digit. */
+/** Prometheus's label names: letters, digits and `_`, not beginning with a digit, and at least one of them. */
 export function labelName(name: string): string {
-  return name.replace(/[^a-zA-Z0-9_]/g, '_').replace(/^(?=\d)/, '_');
+  return name.replace(/[^a-zA-Z0-9_]/g, '_').replace(/^(?=\d|$)/, '_');
 }

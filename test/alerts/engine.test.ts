@@ -345,6 +345,30 @@ test('an instance a label set, those of a rule that are too many are one', () =>
   assert.deepEqual(now.at(-1)!.attributes, { overflow: 'true' });
 });
 
+test('of all rules together there are so many instances and no more; when some have gone there is room for others', () => {
+  const rules = rulesOf(...Array.from({ length: 22 }, (_, i) => ({ metric: `m${i}`, fire: '> 1', no_data: 'ok' })));
+  const engine = new Engine(rules);
+  let now = 0;
+  const window = (...of: number[]) => {
+    const points = of.flatMap((rule) =>
+      Array.from({ length: rule < 20 ? 1000 : 500 }, (_, i) => gaugePoint(`m${rule}`, { i: String(i) }, 2)),
+    );
+    now += INTERVAL;
+    engine.window('s', INTERVAL, now, points);
+    const all = [...engine.notOk()];
+    return [
+      all.length,
+      all
+        .filter(({ attributes }) => attributes.overflow === 'true')
+        .map(({ rule }) => rule.name)
+        .join(),
+    ];
+  };
+  assert.deepEqual(window(...rules.keys()), [20_002, 'r20,r21']);
+  for (let i = 0; i < 6; i++) window(20, 21);
+  assert.deepEqual(window(20, 21), [1000, '']);
+});
+
 test('names and series that come once and never again are not kept in mind', () => {
   const [rule] = rulesOf({ metric: 'http.*', fire: '> 100' });
   const engine = new Engine([rule!]);

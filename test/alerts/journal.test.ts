@@ -7,9 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Alerting } from '../../src/alerts/alerting.ts';
+import { Engine } from '../../src/alerts/engine.ts';
 import { fingerprintOf } from '../../src/alerts/fingerprint.ts';
 import { AlertJournal } from '../../src/alerts/journal.ts';
 import { gaugePoint } from '../../src/alerts/point.ts';
+import { prometheusLabels } from '../../src/alerts/words.ts';
 import { configFrom } from '../../src/options.ts';
 import { type AgentConfig, makeHome } from '../support/agent.ts';
 import { failingDisk } from '../support/failing-disk.ts';
@@ -50,6 +52,19 @@ test('a fingerprint is the 64-bit FNV-1a of the sorted labels', () => {
     const kept = Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== ''));
     assert.equal(fingerprintOf(labels), wide(kept));
   }
+});
+
+test('labels as Alertmanager takes them: other characters are _, the same name gets a number, empty ones are none', () => {
+  const [rule] = configFrom({ alerts: { rules: [{ name: 'r', metric: 'm', fire: '> 1', labels: { team: 'ops' } }] } })
+    .alerts.rules;
+  const attributes = { 'a.b': '1', a_b: '2', 'a-b': '3', '9x': '4', '': '5', ü: '6', instance: '7', none: '' };
+  const engine = new Engine([rule!]);
+  engine.window('s', 1000, 0, [gaugePoint('m', attributes, 2)]);
+  const [instance] = engine.notOk();
+  assert.deepEqual(prometheusLabels(instance!, 'web-1', { 'cloud.zone': 'z' }), {
+    ...{ alertname: 'r', instance: 'web-1', severity: 'warning', cloud_zone: 'z', team: 'ops' },
+    ...{ a_b: '3', a_b_2: '1', a_b_3: '2', _9x: '4', _: '5', __2: '6', instance_2: '7' },
+  });
 });
 
 test('a damaged line is left out, the others hold, and no number is given again', async (t) => {

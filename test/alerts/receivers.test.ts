@@ -329,6 +329,20 @@ test('what is joined while a message is on its way is on disk, and everybody’s
   assert.equal(journal.kept.queued.size, 0);
 });
 
+test('of what waits there is a bound: the oldest is given up, counted and said, and written down as done', async (t) => {
+  const gone = webhook({ url: `http://127.0.0.1:${await freePort()}`, headers: {} }, 'r', TIMEOUT);
+  const { box, done } = mailbox(t, gone);
+  const many = (id: number) =>
+    message(
+      id,
+      ...Array.from({ length: 1000 }, (_, i) => alert(id * 1000 + i, { rule: `r${id}`, fingerprint: `${id} ${i}` })),
+    );
+  for (let id = 1; id <= 15; id++) box.put(many(id));
+  // The first may be on its way.
+  assert.deepEqual(done, [2, 3, 4, 5, 6]);
+  assert.deepEqual([box.status.waiting, box.status.dropped, box.status.error], [10, 5, 'too many wait']);
+});
+
 test('what ends again and again is kept for an Alertmanager once, and not at all while it fires', async (t) => {
   let firing: Alert[] = [];
   const alertmanager = [`http://127.0.0.1:${await freePort()}`];

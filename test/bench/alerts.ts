@@ -3,10 +3,11 @@
  * come, and evaluated, once they are in place; both on the thread that does all else: its CPU time.
  */
 import { execFileSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { keyOf } from '../../src/aggregate/bins.ts';
 import { MetricRecords } from '../../src/aggregate/record.ts';
@@ -17,6 +18,10 @@ import { AlertJournal } from '../../src/alerts/journal.ts';
 import type { MetricPoint } from '../../src/alerts/point.ts';
 import type { Rule } from '../../src/alerts/rule.ts';
 import { configFrom } from '../../src/options.ts';
+import { type AgentConfig, makeHome } from '../support/agent.ts';
+import { startHooks } from '../support/hooks.ts';
+import { freePort } from '../support/ports.ts';
+import { until } from '../support/until.ts';
 import { type Figure, median } from './bench.ts';
 
 const RULES = 20;
@@ -26,6 +31,8 @@ const WINDOWS = 150;
 const MANY = 2000;
 const WARM_UP = 35;
 const BINS = 20;
+/** Fewer than what one rule is told of at once. */
+const VALUES = 15;
 /** Beyond every value, and below. */
 const NEVER = '> 1e9';
 const ALWAYS = '> -1';
@@ -73,7 +80,41 @@ async function measured(): Promise<Figure[]> {
   figures.push({ name: 'alerts: memory of an instance', value: well, unit: 'B' });
   figures.push({ name: 'alerts: more of one that is pending', value: pending, unit: 'B', at_most: 100 });
   figures.push({ name: 'alerts: more of one that fires', value: firing, unit: 'B', at_most: 100 });
+  figures.push({
+    name: 'alerts: from a value to the webhook, windows of 1 s',
+    value: await told(),
+    unit: 'ms',
+    at_most: 2000,
+  });
   return figures;
+}
+
+/** The longest of some, milliseconds: what an interval is, and more. */
+async function told(): Promise<number> {
+  await using home = await makeHome();
+  await using hooks = await startHooks();
+  const port = await freePort();
+  const agent = await home.start({
+    metrics: { interval: '1s' },
+    statsd: { listen: [`udp://127.0.0.1:${port}`], flush_interval: '1s' },
+    alerts: {
+      rules: [{ name: 'hot', metric: 'temp', fire: '> 50' }],
+      builtin: false,
+      receivers: [{ name: 'hook', webhook: { url: hooks.url } }],
+    },
+  } as unknown as AgentConfig);
+  const socket = createSocket('udp4');
+  let longest = 0;
+  for (let i = 0; i < VALUES; i++) {
+    await setTimeout(Math.random() * 1000);
+    const sent = performance.now();
+    socket.send(`temp:60|g|#room:${i}`, port, '127.0.0.1');
+    await until('it is told', () => hooks.taken.length > i);
+    longest = Math.max(longest, hooks.taken[i]!.at - sent);
+  }
+  socket.close();
+  await agent.stop();
+  return longest;
 }
 
 /** Of this thread, milliseconds. */
