@@ -61,13 +61,7 @@ export function auditHandler(o: AuditHttpOptions): Handler {
 async function posted(request: HttpRequest, peer: AuditPeer, o: AuditHttpOptions): Promise<Answer> {
   const { method, headers } = request;
   if (method !== 'POST') throw new Refusal(405, 'method', 'only POST', { Allow: 'POST' });
-  const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
-  const several = NDJSON_TYPES.includes(type);
-  if (!several && !JSON_TYPES.includes(type)) {
-    const types = 'application/json, application/x-ndjson or application/cloudevents+json';
-    throw new AuditRefusal(415, 'content_type', `Content-Type may be ${types}`);
-  }
-  const { durability, wait } = preferred(headers.prefer, o);
+  const { type, several, durability, wait } = askedBy(headers, o);
   const closed = o.closed();
   if (closed !== null) throw tryAgain(closed, 5);
   const body = await request.body(MOST_REQUEST_BYTES);
@@ -86,6 +80,33 @@ async function posted(request: HttpRequest, peer: AuditPeer, o: AuditHttpOptions
   if (durability === 'kafka') await sent(o, wait);
   const { stream, first, last, hash, duplicate } = taken;
   return jsonAnswer(201, { stream, first, last, hash, durable: durability, duplicate });
+}
+
+interface Asked {
+  /** Content-Type, without what else it says. */
+  type: string;
+  /** NDJSON. */
+  several: boolean;
+  durability: 'spool' | 'kafka';
+  /** For Kafka, milliseconds. */
+  wait: number;
+}
+
+/** Of headers that come again, as they are: those that http/plain-head.ts has read. */
+const asked = new WeakMap<HttpRequest['headers'], { by: AuditHttpOptions; asked: Asked }>();
+
+function askedBy(headers: HttpRequest['headers'], o: AuditHttpOptions): Asked {
+  const before = asked.get(headers);
+  if (before?.by === o) return before.asked;
+  const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  const several = NDJSON_TYPES.includes(type);
+  if (!several && !JSON_TYPES.includes(type)) {
+    const types = 'application/json, application/x-ndjson or application/cloudevents+json';
+    throw new AuditRefusal(415, 'content_type', `Content-Type may be ${types}`);
+  }
+  const now: Asked = { type, several, ...preferred(headers.prefer, o) };
+  if (Object.isFrozen(headers)) asked.set(headers, { by: o, asked: now });
+  return now;
 }
 
 function whole(body: Buffer, type: string): Buffer {

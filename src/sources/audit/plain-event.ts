@@ -99,7 +99,7 @@ function member(what: number, from: number, to: number, depth: number): boolean 
     if (is(EVENT_NAME!, from, to)) return bytes[at] === OPEN && value(EVENT, depth);
     if (is(SERVICE_NAME!, from, to)) return value(SERVICE, depth);
     // Names with dots may be what others are, nested.
-    for (let i = from; i < to; i++) if (bytes[i] === DOT) return false;
+    if (hasDot(bytes, from, to)) return false;
     if (is(AUDIT_NAME!, from, to)) return false;
     if (!is(TIMESTAMP_NAME!, from, to)) return value(OTHER, depth);
     timed = time(at + 1);
@@ -163,6 +163,11 @@ function behindItself(of: Uint8Array, from: number, to: number): number {
   return i;
 }
 
+function hasDot(of: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (of[i] === DOT) return true;
+  return false;
+}
+
 function text(): boolean {
   at++;
   for (;;) {
@@ -211,7 +216,7 @@ function word(of: string): boolean {
 /** What stands behind white space. */
 function space(): number {
   let code = bytes[at]!;
-  while (code === SPACE || code === 0x0a || code === 0x0d || code === 0x09) code = bytes[++at]!;
+  while (code <= SPACE && (code === SPACE || code === 0x0a || code === 0x0d || code === 0x09)) code = bytes[++at]!;
   return code;
 }
 
@@ -230,8 +235,10 @@ function isThere(first: number, from: number, to: number): boolean {
 }
 
 function is(name: Buffer, from: number, to: number): boolean {
-  if (name.length !== to - from) return false;
-  for (let i = 0; i < name.length; i++) if (name[i] !== bytes[from + i]) return false;
+  const of = bytes;
+  const { length } = name;
+  if (length !== to - from) return false;
+  for (let i = 0; i < length; i++) if (name[i] !== of[from + i]) return false;
   return true;
 }
 
