@@ -9,8 +9,9 @@ import { aborted, Backoff, pause } from '../../core/abort.ts';
 import { log } from '../../log.ts';
 import type { SocketPlace } from '../../native/sockets.ts';
 import type { Listener } from './listener.ts';
-import type { HandedSocket, HeardDatagram } from './protocol.ts';
+import type { HandedSocket } from './protocol.ts';
 import { Ear } from './receive/ear.ts';
+import { Heard } from './receive/heard.ts';
 import type { KeptSockets } from './receive/kept.ts';
 import type { ListenSocket } from './receive/socket.ts';
 import type { AggregatingThread } from './thread.ts';
@@ -36,7 +37,7 @@ export class Bindings {
   /** Of those of them that the thread has not got. */
   readonly #quiet = new Map<number, Ear | null>();
   /** What has come on them, in its order. */
-  #kept: HeardDatagram[] = [];
+  readonly #kept = new Heard();
   readonly #heard = Promise.withResolvers<void>();
   /** It takes sockets. */
   #threadReady = false;
@@ -83,7 +84,7 @@ export class Bindings {
   /** True when something has come on one of them, or one can be heard by the thread only; false when the signal aborts before that. */
   async hears(signal: AbortSignal): Promise<boolean> {
     await Promise.race([this.#heard.promise, aborted(signal)]);
-    const needed = () => this.#kept.length > 0 || [...this.#quiet.values()].includes(null);
+    const needed = () => this.#kept.size > 0 || [...this.#quiet.values()].includes(null);
     // What came just before is told in the next turn of the loop.
     for (let turns = 0; !needed() && turns < 2; turns++) await turn();
     return needed();
@@ -98,8 +99,7 @@ export class Bindings {
       return { listener: i, fd: this.#sockets.get(i)!.fd, reception, local, origin };
     });
     this.#quiet.clear();
-    this.#o.thread.take(sockets, this.#kept);
-    this.#kept = [];
+    this.#o.thread.take(sockets, this.#kept.takeAll());
   }
 
   /** Ends the thread when a path leads to another socket, or to none: the next life binds it. Resolves with the reason. */
@@ -148,7 +148,7 @@ export class Bindings {
   #listenQuietly(i: number, socket: ListenSocket, place: SocketPlace, room: number): Promise<Ear> {
     const type = 'host' in place && isIPv6(place.host) ? 'udp6' : 'udp4';
     return Ear.on(socket, type, room, (datagram) => {
-      this.#kept.push({ listener: i, datagram });
+      this.#kept.keep(i, datagram);
       this.#heard.resolve();
     });
   }

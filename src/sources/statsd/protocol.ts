@@ -95,7 +95,7 @@ export type FromThread =
 
 export type ToThread =
   /** These sockets are the thread's now; the datagrams came before what is in them, in this order. */
-  | { type: 'take'; sockets: HandedSocket[]; datagrams: HeardDatagram[] }
+  | { type: 'take'; sockets: HandedSocket[]; datagrams: HeardDatagrams[] }
   | { type: 'bind'; place: BindPlace }
   | { type: 'id'; id: string }
   | { type: 'next' }
@@ -107,8 +107,10 @@ export type ToThread =
   /** STOP is set. */
   | { type: 'stop' };
 
-/** A datagram that came before there was a thread. */
-export interface HeardDatagram {
+/** Datagrams that came before there was a thread, one after the other: each ends where `ends` says. */
+export interface HeardDatagrams {
   listener: number;
-  datagram: Uint8Array;
+  /** Memory of its own. */
+  bytes: Uint8Array<ArrayBuffer>;
+  ends: number[];
 }

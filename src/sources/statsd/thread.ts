@@ -28,7 +28,7 @@ import {
   controlsFor,
   type FromThread,
   type HandedSocket,
-  type HeardDatagram,
+  type HeardDatagrams,
   MESSAGES,
   STOP,
   type ThreadOptions,
@@ -169,8 +169,12 @@ export class AggregatingThread {
   }
 
   /** Its listeners' sockets, and what came before what is in them. */
-  take(sockets: HandedSocket[], datagrams: HeardDatagram[]): void {
-    this.#say({ type: 'take', sockets, datagrams });
+  take(sockets: HandedSocket[], datagrams: HeardDatagrams[]): void {
+    // Not copies: there may be as much as a socket holds.
+    this.#say(
+      { type: 'take', sockets, datagrams },
+      datagrams.map(({ bytes }) => bytes.buffer),
+    );
   }
 
   /** It binds a socket of its own, for a listener. */
@@ -266,8 +270,8 @@ export class AggregatingThread {
     }
   }
 
-  #say(message: ToThread): void {
-    this.#worker?.postMessage(message);
+  #say(message: ToThread, handed: readonly ArrayBuffer[] = []): void {
+    this.#worker?.postMessage(message, handed);
     Atomics.add(this.#control, MESSAGES, 1);
     Atomics.notify(this.#control, MESSAGES);
     this.#ring();

@@ -7,6 +7,7 @@
 import type { Socket } from 'node:dgram';
 import { setPriority } from 'node:os';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { release } from '../../core/free.ts';
 import { prepareToReceive } from '../../native/libc.ts';
 import { Aggregator } from './aggregator.ts';
 import { Capture } from './capture.ts';
@@ -184,7 +185,10 @@ function end(): void {
 function hear(message: ToThread): void {
   given ||= message.type === 'take' || message.type === 'bind';
   if (message.type === 'take') {
-    for (const { listener, datagram } of message.datagrams) takeOne(listener, datagram);
+    for (const { listener, bytes, ends } of message.datagrams) {
+      for (const [i, end] of ends.entries()) takeOne(listener, bytes.subarray(ends[i - 1] ?? 0, end));
+      release(bytes);
+    }
     for (const socket of message.sockets) receiveFrom(socket);
   } else if (message.type === 'bind') bind(message.place);
   else if (message.type === 'forward') forwarder.targets[message.target]!.fd = message.fd;

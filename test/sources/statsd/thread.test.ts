@@ -5,8 +5,9 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Worker } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { datagramsAvailable } from '../../../src/native/sockets.ts';
+import type { HeardDatagrams } from '../../../src/sources/statsd/protocol.ts';
 import { FOUR, startStatsd } from '../../support/statsd.ts';
 
 /** The next thread that is started. */
@@ -147,3 +148,22 @@ for (const native of datagramsAvailable() ? [true, false] : [false]) {
     );
   });
 }
+
+test('what came before the thread was there is handed to it, not copied', {
+  skip: !datagramsAvailable(),
+}, async (t) => {
+  const came: Uint8Array[] = [];
+  const post = Worker.prototype.postMessage;
+  t.after(() => {
+    Worker.prototype.postMessage = post;
+  });
+  Worker.prototype.postMessage = function (message, ...rest: []) {
+    if (message.type === 'take') came.push(...message.datagrams.map(({ bytes }: HeardDatagrams) => bytes));
+    post.call(this, message, ...rest);
+  };
+  const statsd = await startStatsd(t, [FOUR]);
+  for (let i = 0; i < 10; i++) statsd.send('hits:1|c');
+  await statsd.received(10);
+  assert.ok(came.length > 0);
+  assert.deepEqual(new Set(came.map(({ byteLength }) => byteLength)), new Set([0]));
+});
