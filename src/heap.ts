@@ -23,3 +23,5 @@ setFlagsFromString('--semi-space-growth-factor=1');
 setFlagsFromString('--heap-growing-percent=12');
 /** The engine that needs linear time, for patterns that would take another one long (config/backtracking.ts). */
 setFlagsFromString('--enable-experimental-regexp-engine');
+/** So that it can be collected when what left much in it is over (native/memory.ts). */
+setFlagsFromString('--expose-gc');

@@ -13,7 +13,7 @@ import type { ByteSink } from '../../core/input.ts';
 import type { Measured } from '../../core/measured.ts';
 import type { Output } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
-import { giveBack } from '../../native/memory.ts';
+import { giveBack, giveBackFor, shrinkHeap } from '../../native/memory.ts';
 import { openBell, ring } from '../../native/poll.ts';
 import { closeSocket } from '../../native/sockets.ts';
 import { StatsdBooks } from './books.ts';
@@ -63,6 +63,10 @@ export interface ThreadSettings {
   onRead: () => void;
 }
 
+/** A new thread runs through much of Node until it has written out its first window, or for so long. */
+const MOST_SETTLING_MS = 30_000;
+/** After so many pieces of windows what they have run through is given back. */
+const PIECES = 16;
 /** Bytes that were captured and did not leave yet. */
 const MOST_WAITING = 1 << 20;
 
@@ -84,8 +88,7 @@ export class AggregatingThread {
   #asked: PromiseWithResolvers<StatsdTop> | null = null;
   #over = false;
   #capturing: ByteSink | null = null;
-  /** A window has been written out to its end: it has run through all that it runs through. */
-  #settledIn = false;
+  #pieces = 0;
 
   constructor(settings: ThreadSettings) {
     this.#settings = settings;
@@ -138,6 +141,9 @@ export class AggregatingThread {
       control: this.#control.buffer as SharedArrayBuffer,
       counters: this.counters.memory,
     };
+    // Before it needs its own: what the start of the agent has left.
+    shrinkHeap();
+    giveBackFor(Math.min(rest.interval * 2, MOST_SETTLING_MS));
     const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
     // Documents are gone as soon as they are made: a small young generation keeps the thread small.
     const limits = { maxYoungGenerationSizeMb: 4 };
@@ -198,7 +204,6 @@ export class AggregatingThread {
       this.#emitting = this.#emitting.then(() => this.#emit(output, message));
     } else if (message.type === 'ready') {
       onReady();
-      giveBack();
     } else if (message.type === 'read') onRead();
     else if (message.type === 'window') this.#say({ type: 'id', id: nextWindowId() });
     else if (message.type === 'captured') this.#captured(message.bytes);
@@ -264,10 +269,7 @@ export class AggregatingThread {
       this.#settings.onError(new Error(`statsd: cannot hand over a window: ${(error as Error).message}`));
     }
     this.#say({ type: 'next' });
-    if (piece.last && !this.#settledIn) {
-      this.#settledIn = true;
-      giveBack();
-    }
+    if (++this.#pieces % PIECES === 0) giveBack();
   }
 
   #say(message: ToThread, handed: readonly ArrayBuffer[] = []): void {
