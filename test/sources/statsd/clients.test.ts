@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -178,3 +179,37 @@ test(
     );
   },
 );
+
+test('packets that datadog-go 5.8 has sent', linux, async (t) => {
+  const path = join(await directory(t), 's');
+  const statsd = await startStatsd(t, [`unixgram://${path}`]);
+  const second = Math.floor(Date.now() / 1000) - 60;
+  // Captured at a Unix socket, as Go quotes them: client-side aggregation, timestamps, the container and external data.
+  const captured = readFileSync(new URL('./datadog-go.txt', import.meta.url), 'utf8')
+    .trim()
+    .split('\n');
+  const packets = captured.map((line) => (JSON.parse(line) as string).replaceAll('|T1700000000', `|T${second}`));
+  await sendDatagrams(path, packets);
+  await statsd.received(21);
+  const ended = await statsd.end();
+  const prod = { env: 'prod' };
+  const version = { env: 'prod', version: '1.2' };
+  assert.deepEqual(brief(ended), [
+    ['gauge', 'check.status', { a: 'b', check: 'db', env: 'prod', host: 'db-1' }, 1],
+    ['gauge', 'queue.size', prod, -7.25],
+    ['gauge', 'queue.size', prod, 3],
+    ['histogram', 'latency', prod, [3, 3.25, 1e6]],
+    ['histogram', 'sampled', prod, [10, 0, 7]],
+    ['histogram', 'sizes', prod, [3, 3.25, 1e6]],
+    ['histogram', 'wait', prod, [2, 12.5, 13.5]],
+    ['set', 'users', prod, 2],
+    ['sum', 'page.views', version, 1233],
+    ['sum', 'page.views', version, 6],
+  ]);
+  const event = ended.find(({ topic }) => topic === 'runnel.events')!.record;
+  assert.deepEqual(
+    [event.title, event.message, event.tags],
+    ['déploiement', 'web\nis done', { a: 'b', env: 'prod', host: 'web-1' }],
+  );
+  assert.equal(statsd.source.status().listeners[0]!.rejected, 0);
+});
