@@ -12,6 +12,7 @@ import type { CustomCheck, Verdict } from './custom.ts';
 import { isRan, type ModuleRan, monotonic, type RunModule } from './module-messages.ts';
 import { observe } from './observations.ts';
 import type { CustomCheckConfig } from './options.ts';
+import { wellFormed } from './output.ts';
 import { needRunnable } from './runnable.ts';
 import { isStripping } from './stripping.ts';
 
@@ -148,7 +149,9 @@ export function moduleCheck(config: CustomCheckConfig): CustomCheck {
       needRunnable(path!);
       const ran = await modules.run({ path: path!, options, most }, signal, deadline_ms);
       const histograms = observe(to);
-      for (const [how, name, value, attributes, unit] of ran.measurements) {
+      for (const [how, said, value, texts, measure] of ran.measurements) {
+        const entries = Object.entries(texts).map(([key, text]) => [wellFormed(key), wellFormed(text)]);
+        const [name, unit, attributes] = [wellFormed(said), wellFormed(measure), Object.fromEntries(entries)];
         if (how === 'histogram') histograms.add(name, value, attributes, unit);
         else to[how](name, value, attributes, unit);
       }

@@ -157,9 +157,14 @@ async function readJson(text: string, to: Collector, steps: Steps): Promise<void
     const wrong = faultOf(metric as JsonMetric);
     if (wrong !== null) throw new Error(`element ${i} ${wrong}`);
     const { name, type = 'gauge', value, unit, attributes = {} } = metric as JsonMetric;
-    const labels = Object.fromEntries(Object.entries(attributes).map(([key, text]) => [key, String(text)]));
-    to[type](name, value, labels, unit);
+    const entries = Object.entries(attributes).map(([key, text]) => [wellFormed(key), wellFormed(text)]);
+    to[type](wellFormed(name), value, Object.fromEntries(entries), unit === undefined ? unit : wellFormed(unit));
   }
+}
+
+/** Half of a surrogate pair is no character: what reads records may refuse it. */
+export function wellFormed(text: unknown): string {
+  return String(text).toWellFormed();
 }
 
 function faultOf(metric: JsonMetric): string | null {

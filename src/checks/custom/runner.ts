@@ -104,7 +104,7 @@ export class CustomRunner {
 
   #own(seconds: number): Found[] {
     const attributes = { check: this.#config.name };
-    const message = this.message === null ? {} : { message: this.message.slice(0, 1000) };
+    const message = this.message === null ? {} : { message: this.message.slice(0, 1000).toWellFormed() };
     return [
       {
         name: 'check.duration',

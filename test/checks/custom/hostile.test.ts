@@ -120,10 +120,16 @@ test('modules: own messages, changed functions, packages, CommonJS, what is left
       'loose.js',
       "export default { run({ gauge }) { Promise.reject(new Error('x')); setTimeout(() => { throw 1 }); gauge('a', 7); } }",
     ],
+    [
+      'half.js',
+      "export default { run({ gauge, status }) { gauge('a', 7, { '\\ud800': '\\udc00' }); status(0, '\\ud800'); } }",
+    ],
     ['timers.js', "export default { run({ gauge }) { setInterval(() => {}, 1); gauge('a', 7); } }"],
   ] as const) {
     const check = await made(name, text);
-    assert.deepEqual(named(await check.run(DEADLINE)), [['a', 7]], `${name}: ${check.message}`);
+    const found = await check.run(DEADLINE);
+    assert.deepEqual(named(found), [['a', 7]], `${name}: ${check.message}`);
+    assert.doesNotMatch(JSON.stringify(found), /\\ud[89a-f]/);
   }
   const never = await made('await.js', 'await new Promise(() => {}); export default { run() {} }');
   await never.run(500);

@@ -63,6 +63,11 @@ test('statsd and json', async () => {
     ['q', 3, 'By', { n: '1' }],
     ['c', 2, '1', {}],
   ]);
+  // Half of a surrogate pair.
+  assert.deepEqual(
+    await read('json', '[{"name":"a\\ud800","value":1,"attributes":{"b\\udc00":"\\ud83d\\ude00\\ud800"}}]'),
+    [['a\ufffd', 1, '1', { 'b\ufffd': '😀\ufffd' }]],
+  );
   for (const [text, wrong] of [
     ['{}', /is no array/],
     ['[1]', /element 0 is no object/],
