@@ -31,7 +31,7 @@ import { statsd } from './statsd-figures.ts';
 import { throughput } from './throughput.ts';
 import { topk } from './topk.ts';
 import { tracesFigures } from './traces.ts';
-import { besideFile, tracesFlood } from './traces-load.ts';
+import { besideFile, tracesFlood, tracesStorm } from './traces-load.ts';
 import { verify } from './verify.ts';
 
 const CASES: Record<string, Case> = {
@@ -61,6 +61,7 @@ const CASES: Record<string, Case> = {
   traces: tracesFigures,
   'traces-beside': besideFile,
   'traces-flood': tracesFlood,
+  'traces-storm': tracesStorm,
   audit: auditFigures,
   sink,
   topk,

@@ -7,8 +7,9 @@
  *   plain   bodies of spans        gzip    the same, compressed
  *   slow    all of a body but its end, which comes late           bytes   a body in chunks of one byte
  *   grpc    bodies of spans, ten calls at a time on each connection
+ *   storm   the same, a hundred calls at once on each connection, once
  */
-import { connect as connectHttp2 } from 'node:http2';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -20,6 +21,7 @@ const [connections, seconds, bytes] = numbers.map(Number) as [number, number, nu
 const [host, port] = address.split(':') as [string, string];
 const PATH = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
 const CALLS = 10;
+const STORM_CALLS = 100;
 const SESSION_MB = 1000;
 const SLOW_MS = 1500;
 const answers: Record<string, number> = {};
@@ -85,6 +87,17 @@ async function overHttp(): Promise<void> {
   }
 }
 
+let open = 0;
+const allOpen = Promise.withResolvers<void>();
+
+/** Resolves when all connections are there. */
+async function opened(session: ClientHttp2Session): Promise<void> {
+  session.once('remoteSettings', () => {
+    if (++open === connections) allOpen.resolve();
+  });
+  await allOpen.promise;
+}
+
 async function overGrpc(): Promise<void> {
   const head = Buffer.alloc(5);
   head.writeUInt32BE(body.length, 1);
@@ -92,6 +105,7 @@ async function overGrpc(): Promise<void> {
   // Of Node's client: with more queued than that it takes no answers.
   const session = connectHttp2(`http://${address}`, { maxSessionMemory: SESSION_MB });
   session.on('error', () => undefined);
+  if (kind === 'storm') await opened(session);
   const call = () =>
     new Promise<void>((resolve) => {
       const headers = { ':method': 'POST', ':path': PATH, 'content-type': 'application/grpc', te: 'trailers' };
@@ -110,6 +124,11 @@ async function overGrpc(): Promise<void> {
       });
       stream.resume().end(message);
     });
+  if (kind === 'storm') {
+    await Promise.all(Array.from({ length: STORM_CALLS }, call));
+    session.destroy();
+    return;
+  }
   const callers = Array.from({ length: CALLS }, async () => {
     while (performance.now() < end && !session.destroyed) {
       await call();
@@ -124,6 +143,8 @@ const late = setTimeout(
   () => process.stdout.write(JSON.stringify(answers), () => process.exit(0)),
   (seconds + 3) * 1000,
 );
-await Promise.all(Array.from({ length: connections }, () => (kind === 'grpc' ? overGrpc() : overHttp())));
+await Promise.all(
+  Array.from({ length: connections }, () => (kind === 'grpc' || kind === 'storm' ? overGrpc() : overHttp())),
+);
 clearTimeout(late);
 process.stdout.write(JSON.stringify(answers), () => process.exit(0));

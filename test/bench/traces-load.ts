@@ -31,6 +31,10 @@ const FLOODS = {
   grpc: ['16', '5', '7000000'],
 };
 
+/** At most so long; small bodies. */
+const STORM = ['1000', '60', '2000'];
+const STORM_CALLS = 100_000;
+
 interface Intake {
   agent: AgentProcess;
   http: string;
@@ -105,4 +109,30 @@ export async function tracesFlood(bench: Bench): Promise<Figure[]> {
     }
   }
   return figures;
+}
+
+/** A thousand connections, each with a hundred calls at once: all are answered, and nothing else is held up. */
+export async function tracesStorm(bench: Bench): Promise<Figure[]> {
+  const out = join(bench.dir, 'storm-loop-delay');
+  const preload = new URL('./loop-delay.mjs', import.meta.url);
+  preload.searchParams.set('out', out);
+  const node = ['--import', preload.href];
+  const { agent, grpc } = await start(bench, { brokers: null, topic: 'bench-storm', include: null, node });
+  try {
+    await run(process.execPath, [FLOOD, 'grpc', grpc, '1', '1', '20000']);
+    const idle = agent.memory().now;
+    const { stdout } = await run(process.execPath, [FLOOD, 'storm', grpc, ...STORM]);
+    const { peak } = agent.memory();
+    progress(`  storm: ${idle.toFixed(0)} -> ${peak.toFixed(0)} MB, answered ${stdout}`);
+    const answered = (JSON.parse(stdout) as Record<string, number>)['0'] ?? 0;
+    await agent.stop();
+    const loop = Number(readFileSync(out));
+    return [
+      { name: 'traces, storm, not answered', value: STORM_CALLS - answered, unit: 'calls', at_most: 0 },
+      { name: 'traces, storm, event loop, p99', value: loop, unit: 'ms', at_most: 20 },
+      { name: 'traces, storm, memory', value: peak - idle, unit: 'MB', at_most: MOST_GROWTH },
+    ];
+  } finally {
+    await agent.stop();
+  }
 }
