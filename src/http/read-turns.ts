@@ -11,7 +11,7 @@
 import type { Socket } from 'node:net';
 
 /** From what is begun first in a turn. */
-const LONG_MS = 4;
+const LONG_MS = 2;
 /** Who begins so much at most while it is read sends little. */
 const LITTLE = 3;
 /** Connections that are read again in a turn, at most: as many as turns of late had the time for. */

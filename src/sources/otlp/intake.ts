@@ -20,7 +20,7 @@ import { shown } from './shown.ts';
 /** When to come again, seconds. Most clients wait longer. */
 const RETRY_AFTER = '1';
 /** Requests that wait to be read; where there are more no others begin. */
-const MOST_QUEUED = 64;
+const MOST_QUEUED = 32;
 
 export interface SignalLane {
   readonly lane: DurableLane;

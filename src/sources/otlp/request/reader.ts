@@ -89,7 +89,7 @@ const SLICE_ITEMS = 20_000;
 const SLICE_SPANS = 2000;
 const SLICE_ASKED = 1000;
 /** Requests that are read one behind the other, milliseconds: the event loop has its turn then. */
-const SLICE_MS = 4;
+const SLICE_MS = 3;
 /** A request becomes at most so many times as many bytes as it may have. */
 const MOST_FRAMED = 4;
 
