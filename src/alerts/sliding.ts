@@ -10,6 +10,8 @@
  * A cell is a row with a place for each slot. Slots turn in blocks, which lie together, and each block in its turn: no evaluation
  * has much more to do than another.
  */
+import { widened } from './widened.ts';
+
 export type Joining = 'sum' | 'min' | 'max';
 
 const NOTHING: Record<Joining, number> = {
@@ -30,8 +32,11 @@ export class SlidingColumn {
   #since: Float64Array;
   /** Rows by cell; none where there is but the open one. */
   #cells: Float64Array;
-  /** The open cell. */
+  /** The open cell, and how many were closed. */
   #at = 0;
+  #closed = 0;
+  /** By block: how many were closed when something came last. */
+  #touched: Int32Array<ArrayBuffer>;
 
   constructor(joining: Joining, size: number, room: number) {
     this.#joining = joining;
@@ -39,6 +44,7 @@ export class SlidingColumn {
     this.#size = size;
     this.#room = room;
     this.#since = new Float64Array(room).fill(this.#nothing);
+    this.#touched = new Int32Array(Math.ceil(room / BLOCK)).fill(-size);
     this.#cells = new Float64Array(size === 1 ? 0 : room * size).fill(this.#nothing);
   }
 
@@ -49,6 +55,8 @@ export class SlidingColumn {
     for (let from = 0, to = 0; from < this.#cells.length; from += this.#room, to += room) {
       cells.set(this.#cells.subarray(from, from + this.#room), to);
     }
+    const { length } = this.#touched;
+    this.#touched = widened(this.#touched, Math.ceil(room / BLOCK)).fill(-this.#size, length);
     this.#since = since;
     this.#cells = cells;
     this.#room = room;
@@ -63,9 +71,11 @@ export class SlidingColumn {
   /** Into the open cell. */
   put(slot: number, value: number): void {
     const [joining, since] = [this.#joining, this.#since];
+    if (value === this.#nothing) return;
     since[slot] = joined(joining, since[slot]!, value);
     if (this.#size === 1) return;
     const at = this.#at * this.#room + slot;
+    this.#touched[Math.floor(slot / BLOCK)] = this.#closed;
     this.#cells[at] = joined(joining, this.#cells[at]!, value);
   }
 
@@ -101,8 +111,13 @@ export class SlidingColumn {
       this.#since.fill(this.#nothing, 0, count);
       return;
     }
-    for (let from = at * BLOCK; from < count; from += size * BLOCK) this.#turn(from, Math.min(from + BLOCK, count));
+    for (let block = at; block * BLOCK < count; block += size) {
+      // Where nothing came there is nothing to turn.
+      if (this.#closed - this.#touched[block]! >= size) continue;
+      this.#turn(block * BLOCK, Math.min((block + 1) * BLOCK, count));
+    }
     this.#at = (at + 1) % size;
+    this.#closed++;
     const open = this.#at * room;
     this.#cells.fill(this.#nothing, open, open + count);
   }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { keyOf, middleOf } from '../../src/aggregate/bins.ts';
-import type { MetricPoint } from '../../src/alerts/point.ts';
+import { gaugePoint, type MetricPoint } from '../../src/alerts/point.ts';
 import type { Rule } from '../../src/alerts/rule.ts';
 import { isBeyond } from '../../src/alerts/threshold.ts';
 import { WindowTable, windowsOf } from '../../src/alerts/window-table.ts';
@@ -163,6 +163,24 @@ test('of a large number that has gone nothing is left', () => {
     table.evaluate(1);
     if (value === 1 && table.seen[0] === 3) assert.equal(table.values[0], 3);
     table.next(1);
+  }
+});
+
+test('what comes seldom, or after a long time of nothing, is in its windows and in no others', () => {
+  const size = 5;
+  for (let gap = 1; gap <= 3 * size; gap++) {
+    const rule = ruleOf(`sum over ${size * 10}s`);
+    const table = new WindowTable(rule, INTERVAL);
+    table.clear(0);
+    const came: number[] = [];
+    for (let window = 0; window < 100; window++) {
+      came.push(window % gap === 0 ? window + 1 : 0);
+      if (window % gap === 0) table.add(0, gaugePoint('m', {}, window + 1));
+      table.evaluate(1);
+      const expected = came.slice(-size).reduce((sum, one) => sum + one, 0);
+      assert.equal(table.values[0], expected, `every ${gap}, window ${window}`);
+      table.next(1);
+    }
   }
 });
 

@@ -27,7 +27,7 @@ import { type Figure, median } from './bench.ts';
 const RULES = 20;
 const OF_EACH = 1000;
 const INTERVAL = 10_000;
-const WINDOWS = 150;
+const WINDOWS = 400;
 const MANY = 2000;
 const WARM_UP = 35;
 const BINS = 20;
