@@ -21,6 +21,8 @@ import { shown } from './shown.ts';
 const RETRY_AFTER = '1';
 /** Requests that wait to be read; where there are more no others begin. */
 const MOST_QUEUED = 32;
+/** The same of all that wait for memory or the disk, but not for room. */
+const MOST_WAITING = 512;
 
 export interface SignalLane {
   readonly lane: DurableLane;
@@ -56,14 +58,16 @@ export class OtlpIntake {
   split = 0;
   /** Requests that wait for room now. */
   held = 0;
+  /** Requests that are not answered. */
+  #taking = 0;
 
   constructor(options: OtlpIntakeOptions) {
     this.#o = options;
   }
 
-  /** More requests wait to be read than should. */
+  /** More requests wait than should: others had better not begin. */
   get isBusy(): boolean {
-    return this.#o.reader.queued >= MOST_QUEUED;
+    return this.#o.reader.queued >= MOST_QUEUED || this.#taking - this.held >= MOST_WAITING;
   }
 
   /** Whether this signal is taken. */
@@ -85,6 +89,7 @@ export class OtlpIntake {
     // Who has waited for half of its time may still try elsewhere.
     const deadline = performance.now() + Math.min(hold, timeout === null ? hold : timeout / 2);
     let release: (() => void) | null = null;
+    this.#taking++;
     try {
       await to.lane.begin(deadline);
       let request = await reader.read(signal, content, body);
@@ -119,6 +124,7 @@ export class OtlpIntake {
       const what = `${error.message}: try again`;
       throw new Refusal(503, 'no_room', what, { 'Retry-After': RETRY_AFTER });
     } finally {
+      this.#taking--;
       discard?.();
       release?.();
     }
