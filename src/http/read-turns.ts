@@ -12,6 +12,8 @@ import type { Socket } from 'node:net';
 
 /** From what is begun first in a turn. */
 const LONG_MS = 2;
+/** How often it is looked whether what was begun goes on. */
+const BUSY_MS = 1;
 /** Who begins so much at most while it is read sends little. */
 const LITTLE = 3;
 /** Connections that are read again in a turn, at most: as many as turns of late had the time for. */
@@ -109,11 +111,15 @@ export class ReadTurns {
     this.#turn++;
     this.#most = this.#rested ? Math.max(1, this.#most >> 1) : Math.min(MOST_WOKEN, this.#most * 2);
     this.#rested = false;
-    if (!this.#isBusy()) {
+    const isBusy = this.#isBusy();
+    if (!isBusy) {
       this.#wake(this.#little, this.#most);
       this.#wake(this.#much, Math.ceil(this.#most / FEWER));
     }
-    if (this.#resting > 0) setImmediate(() => this.#next());
+    if (this.#resting === 0) return;
+    // What it waits for may be the disk: no turns for their own sake.
+    if (isBusy) setTimeout(() => this.#next(), BUSY_MS);
+    else setImmediate(() => this.#next());
   }
 
   #wake(queue: Set<Peer>, most: number): void {

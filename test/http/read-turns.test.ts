@@ -84,7 +84,11 @@ test('nothing more is begun while what was waits for long', async (t) => {
   t.after(() => {
     busy = false;
   });
-  const turns = new ReadTurns(() => busy);
+  let asked = 0;
+  const turns = new ReadTurns(() => {
+    asked++;
+    return busy;
+  });
   let begun = 0;
   const turn = countTurns(t);
   const say = await peers(t, 10, turns, (_, socket) => {
@@ -94,8 +98,11 @@ test('nothing more is begun while what was waits for long', async (t) => {
   for (let i = 0; i < 10; i++) say(i);
   await until('one is begun', () => begun > 0);
   const at = turn.now;
-  await until('turns have gone by', () => turn.now > at + 50);
+  const before = asked;
+  await until('turns have gone by', () => turn.now > at + 5000);
   assert.equal(begun, 1);
+  // It makes no turns of its own meanwhile.
+  assert.ok(asked - before < (turn.now - at) / 2, `${asked - before} of ${turn.now - at}`);
   busy = false;
   await until('all are served', () => begun === 10);
 });
