@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { datagramsAvailable } from '../../../src/native/sockets.ts';
 import { FOUR, SIX, startStatsd } from '../../support/statsd.ts';
+import { until } from '../../support/until.ts';
 
 for (const native of datagramsAvailable() ? [true, false] : [false]) {
   const by = native ? 'recvmmsg' : 'node:dgram';
@@ -48,6 +49,8 @@ for (const native of datagramsAvailable() ? [true, false] : [false]) {
     await statsd.send('hits:1|c\nbroken\nworse', 0);
     await statsd.send('hits:1|c', 1);
     await statsd.received(4);
+    // Of samples it is known before the lines are that they stood in.
+    await until('all lines are counted', () => statsd.source.status().listeners.every(({ lines }) => lines > 0));
     const [one, two] = statsd.source.status().listeners;
     assert.deepEqual([one!.packets, one!.lines, one!.bytes, one!.rejected], [1, 3, 21, 2]);
     assert.deepEqual([two!.packets, two!.lines, two!.bytes, two!.rejected], [1, 1, 8, 0]);
