@@ -23,7 +23,7 @@ for (const reception of ['datagrams', 'connections']) {
   try { ListenSocket.open({ path: far + '/s' }, reception, { receiveBuffer: 65536, credentials: false }); } catch (error) { say(error); }
 }
 await listen(createServer(), { path: far + '/s' }).catch(say);
-try { otlpListeners({ http: [], grpc: [], cors_origins: [], token_file: far + '/s' }, {}); } catch (error) { say(error); }
+await otlpListeners({ http: [], grpc: [], datadog: [], cors_origins: [], token_file: far + '/s' }, {}).catch(say);
 const forwards = new Forwards(['unixgram://' + far + '/s'], { thread: { counters: { forwarded: () => ({ packets: 0, lost: 0 }) } }, listen: [], native: true });
 const abort = new AbortController();
 const opening = forwards.open(abort.signal);
