@@ -24,14 +24,14 @@ interface MetricDocument {
 /** Series whose attributes are kept in mind; beyond, it is begun anew. */
 const MOST_SERIES = 40_000;
 
-interface SeriesPlaces {
+interface KnownSeries {
   series: string;
   attributes: Readonly<Record<string, string>>;
 }
 
 export class PointReader {
   /** By the text of their attributes, which are written in one order whenever they are sent. */
-  readonly #known = new Map<string, SeriesPlaces>();
+  readonly #known = new Map<string, KnownSeries>();
 
   /** The points of those records whose name is wanted. What has a time of its own is in no window. */
   points(documents: MetricDocuments, wants: (name: string) => boolean): MetricPoint[] {
@@ -63,7 +63,7 @@ export class PointReader {
     return pointOf(metric, known);
   }
 
-  #remember(text: string, attributes: MetricDocument['attributes']): SeriesPlaces {
+  #remember(text: string, attributes: MetricDocument['attributes']): KnownSeries {
     const texts: Record<string, string> = {};
     for (const key in attributes) texts[key] = [attributes[key]!].flat().join(',');
     // A copy: a part of a document would keep all of it.
@@ -85,7 +85,7 @@ function mayBeWanted(text: string, from: number, wants: (name: string) => boolea
 
 function pointOf(
   { name, type, value, count, sum, min, max, sketch }: MetricDocument,
-  known: SeriesPlaces,
+  known: KnownSeries,
 ): MetricPoint | null {
   const common = { name, type, attributes: known.attributes, series: known.series };
   if (type === 'histogram') {
