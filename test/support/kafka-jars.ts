@@ -58,7 +58,9 @@ export async function keepClasses(file: string): Promise<void> {
 
 /** Runs one of Kafka's command line programs to its end. */
 export async function runJava(mainClass: string, ...args: string[]): Promise<{ stdout: string; stderr: string }> {
-  return run('java', await javaArguments(mainClass, args), { maxBuffer: 1 << 28 });
+  // Else it prints in the locale's, which may know ASCII alone.
+  const utf8 = ['-Dstdout.encoding=UTF-8', '-Dfile.encoding=UTF-8'];
+  return run('java', [...utf8, ...(await javaArguments(mainClass, args))], { maxBuffer: 1 << 28 });
 }
 
 export async function ensureJars(): Promise<void> {
