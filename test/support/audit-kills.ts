@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isIntact, readAuditRecord } from '../../src/audit/record.ts';
 import { schema } from '../../src/client/audit.ts';
 import { makeHome, type RunningAgent, runnel } from './agent.ts';
-import { readCommitted } from './committed.ts';
+import { type CommittedRecord, type Marker, readCommitted } from './committed.ts';
 import { createTopic, startKafka } from './kafka.ts';
 import { freePort } from './ports.ts';
 import { startPostgres } from './postgres.ts';
@@ -166,10 +166,8 @@ export async function killAudit(rounds: number, pause: (round: number) => number
     await agent.stop();
     const orders = (await pool.query('SELECT id FROM orders')).rows.map(({ id }) => String(id));
     const [{ epoch }] = (await pool.query('SELECT epoch FROM audit_outbox_streams')).rows;
-    compare(
-      orders,
-      (await readCommitted(kafka.brokers, TOPIC)).map(({ value }) => value),
-    );
+    const markers: Marker[] = [];
+    compare(orders, await readCommitted(kafka.brokers, TOPIC, undefined, markers), markers);
     await verified(await home.configure(config), orders.length);
     const seconds = Math.round((performance.now() - began) / 1000);
     return { kills, committed: orders.length, epochs: Number(epoch), seconds };
@@ -193,8 +191,8 @@ async function verified(config: string, events: number): Promise<void> {
 }
 
 /** Each order has its event, once; no event is of an order that was rolled back; the chain is whole. */
-function compare(orders: readonly string[], values: readonly string[]): void {
-  const events = values.filter((value) => !('seal' in JSON.parse(value)));
+function compare(orders: readonly string[], found: readonly CommittedRecord[], markers: readonly Marker[]): void {
+  const events = found.map(({ value }) => value).filter((value) => !('seal' in JSON.parse(value)));
   const ids = events.map((value) => JSON.parse(value).event.id as string);
   const audited = new Set(ids);
   const business = new Set(orders);
@@ -204,10 +202,33 @@ function compare(orders: readonly string[], values: readonly string[]): void {
   // Of events that are there twice: the same record again, or another one.
   const repeated = events.length - new Set(events).size;
   const differences = { missing, alien, twice: ids.length - audited.size, repeated };
-  assert.deepEqual(differences, { missing: [], alien: [], twice: 0, repeated: 0 });
+  const none = { missing: [], alien: [], twice: 0, repeated: 0 };
+  assert.deepEqual(differences, none, `${JSON.stringify(differences)}\n${placesOfRepeats(found, markers)}`);
   let previous = '0'.repeat(64);
   for (const [i, record] of records.entries()) {
     assert.deepEqual([record.sequence, record.previous, isIntact(record)], [i + 1, previous, true], `number ${i + 1}`);
     previous = record.hash;
   }
+}
+
+/** Where records lie that are there again, and how the transactions around them ended: what a rare fault leaves to be seen. */
+function placesOfRepeats(found: readonly CommittedRecord[], markers: readonly Marker[]): string {
+  const first = new Map<string, CommittedRecord>();
+  const lines: string[] = [];
+  let near: [number, number] = [Number.POSITIVE_INFINITY, 0];
+  for (const record of found) {
+    const before = first.get(record.value);
+    if (!before) {
+      first.set(record.value, record);
+      continue;
+    }
+    const { partition, offset, producer } = record;
+    lines.push(`${before.partition}: ${before.offset} of ${before.producer}, ${partition}: ${offset} of ${producer}`);
+    near = [Math.min(near[0], before.offset), Math.max(near[1], offset)];
+  }
+  const ends = markers.filter(({ offset }) => offset > near[0] - 1000 && offset < near[1] + 1000);
+  const said = ends.map(({ partition, offset, producer, isCommit }) => {
+    return `${partition}: ${offset} ${isCommit ? 'commits' : 'aborts'} ${producer}`;
+  });
+  return [...lines, ...said].join('\n');
 }

@@ -12,6 +12,17 @@ export interface CommittedRecord {
   key: string | null;
   value: string;
   headers: Record<string, string>;
+  /** Whose it is, `id/epoch`. */
+  producer: string;
+}
+
+/** The end of a transaction in a partition. */
+export interface Marker {
+  partition: number;
+  offset: number;
+  /** `id/epoch`. */
+  producer: string;
+  isCommit: boolean;
 }
 
 interface Message {
@@ -20,7 +31,7 @@ interface Message {
   value: Buffer | null;
   headers: Record<string, Buffer>;
   isControlRecord: boolean;
-  batchContext: { producerId: string; inTransaction: boolean };
+  batchContext: { producerId: string; producerEpoch: number; inTransaction: boolean };
 }
 
 interface Fetched {
@@ -45,16 +56,21 @@ const READ_COMMITTED = 1;
 
 /**
  * All that is committed, by partition and offset. Waits until no transaction is open any more: one of an agent that was
- * killed ends with its timeout.
+ * killed ends with its timeout. The ends of transactions go into `markers`.
  */
-export async function readCommitted(brokers: string, topic: string, limitMs = 60_000): Promise<CommittedRecord[]> {
+export async function readCommitted(
+  brokers: string,
+  topic: string,
+  limitMs = 60_000,
+  markers: Marker[] = [],
+): Promise<CommittedRecord[]> {
   const client = new KafkaClient({ brokers: brokers.split(','), client_id: 'test', create_topics: false });
   const signal = AbortSignal.timeout(limitMs);
   try {
     const records: CommittedRecord[] = [];
     const count = await client.partitions(topic, signal);
     for (let partition = 0; partition < count; partition++)
-      await readPartition(client, topic, partition, records, signal);
+      await readPartition(client, topic, partition, { records, markers }, signal);
     return records;
   } finally {
     client.close();
@@ -65,7 +81,7 @@ async function readPartition(
   client: KafkaClient,
   topic: string,
   partition: number,
-  records: CommittedRecord[],
+  { records, markers }: { records: CommittedRecord[]; markers: Marker[] },
   signal: AbortSignal,
 ): Promise<void> {
   for (let offset = 0n, end = -1n; end < 0n || offset < end; ) {
@@ -92,13 +108,16 @@ async function readPartition(
     const aborting = new Set<string>();
     for (const message of messages) {
       const at = BigInt(message.offset);
-      const { producerId, inTransaction } = message.batchContext;
+      const { producerId, producerEpoch, inTransaction } = message.batchContext;
+      const producer = `${producerId}/${producerEpoch}`;
       while (aborted[0] && BigInt(aborted[0].firstOffset) <= at) aborting.add(aborted.shift()!.producerId);
-      if (message.isControlRecord) aborting.delete(producerId);
-      else if (at >= offset && !(inTransaction && aborting.has(producerId))) {
+      if (message.isControlRecord) {
+        aborting.delete(producerId);
+        markers.push({ partition, offset: Number(at), producer, isCommit: message.key?.readInt16BE(2) === 1 });
+      } else if (at >= offset && !(inTransaction && aborting.has(producerId))) {
         const headers = Object.entries(message.headers).map(([name, value]) => [name, String(value)]);
         const [key, value] = [message.key && String(message.key), String(message.value ?? '')];
-        records.push({ partition, offset: Number(at), key, value, headers: Object.fromEntries(headers) });
+        records.push({ partition, offset: Number(at), key, value, headers: Object.fromEntries(headers), producer });
       }
     }
     const last = messages.at(-1);
