@@ -1,20 +1,11 @@
 /**
  * Records of the audit stream, read and hashed in place: for those who read many. What `record.ts` does for one record at a
- * time costs three times as much, most of it for objects.
+ * time costs three times as much, most of it for objects; where records follow each other, kernel/chain.ts is faster.
  */
 import { hash } from '../builtin.ts';
-import {
-  HASH_BYTES,
-  HASHED_HEAD_BYTES,
-  LINK_BYTES,
-  LINK_FIELDS,
-  STREAM_BYTES,
-  TIME_BYTES,
-  writeLink,
-  ZEROS,
-} from './record.ts';
+import { HASH_BYTES, HASHED_HEAD_BYTES, LINK_BYTES, LINK_FIELDS, STREAM_BYTES, TIME_BYTES, ZEROS } from './record.ts';
 
-const [QUOTE, OPEN, BRACE] = [0x22, 0x7b, 0x7d] as const;
+const [OPEN, BRACE] = [0x7b, 0x7d] as const;
 /** Where the fields of a link lie, and the text before each. */
 const AT = LINK_FIELDS.map(([before], i) => ({
   before,
@@ -27,7 +18,6 @@ const [STREAM_AT, SEQUENCE_AT, TIME_AT, PREVIOUS_AT, HASH_AT] = AT.map(({ from }
   number,
   number,
 ];
-const END_AT = HASH_AT + 2 * HASH_BYTES;
 const DIGITS = /^\d{20}$/;
 const HEX = /^[0-9a-f]+$/;
 /** Events are smaller: those are at most 256 KiB. */
@@ -47,9 +37,6 @@ export class RecordScan {
   /** The head of what is hashed, and behind it the client's bytes. */
   #bytes = Buffer.alloc(HASHED_HEAD_BYTES + USUAL_BYTES);
   #streamIn = '';
-  /** What the link of the record that follows is, and of which stream; '': not known. */
-  readonly #next = Buffer.alloc(LINK_BYTES);
-  #nextOf = '';
 
   get intact(): boolean {
     return this.computed === this.claimed;
@@ -59,55 +46,6 @@ export class RecordScan {
   read(bytes: Buffer, from: number, to: number): boolean {
     const at = to - LINK_BYTES;
     if (at <= from || bytes[from] !== OPEN) return false;
-    if (!this.#follows(bytes, at)) return this.#readAny(bytes, from, at);
-    const claimed = bytes.toString('latin1', at + HASH_AT, at + HASH_AT + 2 * HASH_BYTES);
-    this.sequence++;
-    this.previous = this.claimed;
-    this.computed = this.#hash(bytes, from, at);
-    if (claimed !== this.computed && !HEX.test(claimed)) {
-      this.#nextOf = '';
-      return false;
-    }
-    this.claimed = claimed;
-    this.#expect();
-    return true;
-  }
-
-  /** It is the next one of the stream, as most are: its link is known, but for the time and its hash. */
-  #follows(bytes: Buffer, at: number): boolean {
-    if (this.#nextOf === '') return false;
-    const next = this.#next;
-    return (
-      next.compare(bytes, at, at + TIME_AT, 0, TIME_AT) === 0 &&
-      next.compare(bytes, at + TIME_AT + TIME_BYTES, at + HASH_AT, TIME_AT + TIME_BYTES, HASH_AT) === 0 &&
-      bytes[at + END_AT] === QUOTE &&
-      bytes[at + END_AT + 1] === BRACE &&
-      bytes[at + END_AT + 2] === BRACE
-    );
-  }
-
-  /** What the link of the next record is. */
-  #expect(): void {
-    const { stream, sequence, claimed } = this;
-    if (this.#nextOf !== stream || sequence % 10 === 9) {
-      const hash = '0'.repeat(2 * HASH_BYTES);
-      writeLink(this.#next, 0, {
-        stream,
-        sequence: sequence + 1,
-        time: ' '.repeat(TIME_BYTES),
-        previous: claimed,
-        hash,
-      });
-    } else {
-      this.#next[SEQUENCE_AT + 19]!++;
-      this.#next.write(claimed, PREVIOUS_AT, 'latin1');
-    }
-    this.#nextOf = Number.isSafeInteger(sequence + 1) ? stream : '';
-  }
-
-  #readAny(bytes: Buffer, from: number, at: number): boolean {
-    const to = at + LINK_BYTES;
-    this.#nextOf = '';
     const link = bytes.toString('latin1', at, to);
     for (let i = 0; i < AT.length; i++) {
       const { before, from: fieldAt } = AT[i]!;
@@ -129,7 +67,6 @@ export class RecordScan {
     this.computed = this.#hash(bytes, from, at);
     if (claimed !== this.computed && !HEX.test(claimed)) return false;
     this.claimed = claimed;
-    this.#expect();
     return true;
   }
 

@@ -114,8 +114,19 @@ export function isSigned(seal: Seal): boolean {
   return verify(null, signedBytes(seal), publicKey(seal.key), Buffer.from(seal.signature, 'hex'));
 }
 
-/** Of 32 raw bytes in hex. */
+/** Of 32 raw bytes in hex. Seals that follow each other have the same. */
 export function publicKey(hex: string): KeyObject {
+  if (hex !== lastHex) {
+    lastKey = keyOf(hex);
+    lastHex = hex;
+  }
+  return lastKey!;
+}
+
+let lastHex = '';
+let lastKey: KeyObject | null = null;
+
+function keyOf(hex: string): KeyObject {
   const key = Buffer.concat([PUBLIC_PREFIX, Buffer.from(hex, 'hex')]);
   return createPublicKey({ key, format: 'der', type: 'spki' });
 }

@@ -1,4 +1,4 @@
-/** Records that are read one after the other: what follows is read faster, and said to be the same. */
+/** Records that are read one after the other: what was read before changes nothing. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { auditRecord, recordHash, ZEROS } from '../../src/audit/record.ts';

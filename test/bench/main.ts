@@ -13,6 +13,7 @@ import { writeAccessLog } from './access-log.ts';
 import { buildAgent, packageVersion } from './agent.ts';
 import { alertFigures } from './alerts.ts';
 import { auditFigures } from './audit.ts';
+import { auditVerify } from './audit-verify.ts';
 import type { Bench, Case, Figure } from './bench.ts';
 import { progress } from './bench.ts';
 import { checks } from './checks.ts';
@@ -63,6 +64,7 @@ const CASES: Record<string, Case> = {
   'traces-flood': tracesFlood,
   'traces-storm': tracesStorm,
   audit: auditFigures,
+  'audit-verify': auditVerify,
   sink,
   topk,
 };

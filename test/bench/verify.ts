@@ -13,6 +13,7 @@ import { cpuSeconds, memoryMb } from './proc.ts';
 
 const LOOK_MS = 20;
 const LIMIT_MS = 600_000;
+const VERIFY = ['verify', '--json', '--exactly-once'];
 
 interface Run {
   rate: number;
@@ -37,7 +38,7 @@ export async function verify(bench: Bench): Promise<Figure[]> {
     ] as const) {
       const done: Run[] = [];
       for (let run = 1; run <= runs; run++) {
-        done.push(await runVerify(main, ['--brokers', kafka.brokers, '--topic', topic, ...more], lines));
+        done.push(await runVerify(main, [...VERIFY, '--brokers', kafka.brokers, '--topic', topic, ...more], lines));
         progress(`${name} ${run}/${runs}: ${(done.at(-1)!.rate / 1000).toFixed(0)} k records/s`);
       }
       const rates = done.map(({ rate }) => rate / 1000);
@@ -53,8 +54,9 @@ export async function verify(bench: Bench): Promise<Figure[]> {
   return figures;
 }
 
-async function runVerify(main: string, args: readonly string[], lines: number): Promise<Run> {
-  const child = spawn(process.execPath, [main, 'verify', '--json', '--exactly-once', ...args], {
+/** CPU seconds are those of all of the process. */
+export async function runVerify(main: string, args: readonly string[], lines: number): Promise<Run> {
+  const child = spawn(process.execPath, [main, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let out = '';

@@ -83,7 +83,10 @@ export class MadeStream {
   }
 }
 
+/** As `audit export` does. */
 export function writeMade(path: string, records: readonly MadeRecord[]): void {
-  const lines = records.map(({ value, ...others }) => JSON.stringify({ ...others, value: value.toString('base64') }));
+  const lines = records.map(({ partition, key, headers, value }, offset) =>
+    JSON.stringify({ partition, offset, key, headers, value: value.toString('base64') }),
+  );
   writeFileSync(path, lines.map((line) => `${line}\n`).join(''));
 }

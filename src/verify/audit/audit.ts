@@ -16,6 +16,8 @@ import type { Result } from '../verdict.ts';
 import { Chain } from './chain.ts';
 import { type Question, SecondLook } from './contested.ts';
 import type { AuditEntry, AuditSource } from './entry.ts';
+import { EXPORT_ROOM_BYTES } from './export-file.ts';
+import { Following } from './following.ts';
 import { type SealRun, Seals } from './seals.ts';
 import { inclusive, type Survey, survey } from './survey.ts';
 import { TrustedKeys } from './trusted-keys.ts';
@@ -75,7 +77,9 @@ class AuditVerification {
   readonly #named = new Map<string, Stream[]>();
   readonly #keys = new TrustedKeys();
   readonly #scan = new RecordScan();
+  readonly #following = new Following(EXPORT_ROOM_BYTES);
   #last: Stream | null = null;
+  /** That were looked at alone. */
   #records = 0;
   #foreign = 0;
   #firstForeign = '';
@@ -89,7 +93,7 @@ class AuditVerification {
     const reasons: string[] = [];
     const streams: AuditStreamReport[] = [];
     try {
-      await this.#o.source.read((entry) => this.#first(entry));
+      await this.#o.source.read((entry) => this.#first(entry), { following: this.#following });
       streams.push(...(await this.#judge()));
       if (streams.length === 0) {
         const which = this.#o.stream === null ? '' : ` of stream ${this.#o.stream}`;
@@ -113,7 +117,7 @@ class AuditVerification {
       of: this.#o.source.name,
       result,
       reasons,
-      records: this.#records,
+      records: this.#records + this.#following.records,
       foreign: this.#foreign,
       pinned: this.#o.pinned.length > 0,
       first_keys: this.#keys.first,
@@ -129,12 +133,17 @@ class AuditVerification {
     if (this.#records % COUNTED_EVERY === 0) this.#look();
     const { bytes, value, valueEnd } = entry;
     if (this.#scan.read(bytes, value, valueEnd)) {
-      this.#streamOf(this.#scan, entry).chain.take(this.#scan, entry.partition);
+      const { chain } = this.#streamOf(this.#scan, entry);
+      chain.take(this.#scan, entry.partition);
+      this.#following.behind(this.#scan, chain, entry.partition);
       return;
     }
     const seal = sealOf(entry);
     if (seal) this.#seal(seal, entry);
-    else this.#unknown(entry);
+    else {
+      this.#following.forget();
+      this.#unknown(entry);
+    }
   }
 
   #streamOf(scan: RecordScan, entry: AuditEntry): Stream {

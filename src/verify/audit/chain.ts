@@ -5,6 +5,7 @@
  *
  *   records  1 2 3 4 | 6 7 | 5 | 8 ...       runs  [1 4] [6 7] [5 5] [8 ...
  */
+import { HASH_BYTES } from '../../audit/record.ts';
 import type { RecordScan } from '../../audit/scan.ts';
 import { Ranges } from '../ranges.ts';
 
@@ -25,6 +26,7 @@ export interface Run {
 
 /** Hashes of so many records before the last one are kept: a seal comes shortly behind what it seals. */
 const KEPT = 256;
+const HASH_DIGITS = 2 * HASH_BYTES;
 
 export class Chain {
   readonly runs: Run[] = [];
@@ -70,6 +72,21 @@ export class Chain {
     if (intact && this.last!.stray) this.last!.stray = false;
     this.#computed = intact ? '' : scan.computed;
     this.#hashes[number % KEPT] = scan.claimed;
+  }
+
+  /** So many records that follow the last one, all intact: their hashes, 64 digits each. */
+  follow(count: number, hashes: string): void {
+    const last = this.last!;
+    this.records += count;
+    const first = last.to + 1;
+    last.to += count;
+    for (let i = Math.max(0, count - KEPT); i < count; i++) {
+      this.#hashes[(first + i) % KEPT] = hashes.substring(i * HASH_DIGITS, (i + 1) * HASH_DIGITS);
+    }
+    last.hash = this.#hashes[last.to % KEPT]!;
+    last.lastChanged = false;
+    last.stray = false;
+    this.#computed = '';
   }
 
   /** A record of which nothing but the number is known. */

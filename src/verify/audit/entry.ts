@@ -1,4 +1,5 @@
 /** Records as they come from Kafka or from an export: one object that is used again for each. */
+import type { Following } from './following.ts';
 
 export interface AuditEntry {
   readonly partition: number;
@@ -21,7 +22,11 @@ export interface AuditSource {
   /** Its beginning is not there any more. Known when it was read. */
   readonly deleted: boolean;
   /**
-   * Hands out all records in order, the same each time; `between` some of them it waits for. Throws UnreadableError.
+   * Hands out all records in order, the same each time, but those that `following` takes; `between` some of them it waits
+   * for. Throws UnreadableError.
    */
-  read(each: (entry: AuditEntry) => void, between?: () => Promise<void>): Promise<void>;
+  read(
+    each: (entry: AuditEntry) => void,
+    more?: { between?: () => Promise<void>; following?: Following },
+  ): Promise<void>;
 }

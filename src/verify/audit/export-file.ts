@@ -14,6 +14,8 @@ const READ_BYTES = 1 << 20;
 /** Of a value: events are at most 256 KiB. A longer line than that makes is none of ours. */
 const MOST_VALUE_BYTES = 1 << 20;
 const MOST_LINE_BYTES = 2 * MOST_VALUE_BYTES;
+/** What lines are read into. */
+export const EXPORT_ROOM_BYTES = MOST_LINE_BYTES + READ_BYTES;
 const WRITE_CHARS = 1 << 20;
 const LF = 0x0a;
 const QUOTE = 0x22;
@@ -38,10 +40,10 @@ export class ExportFile implements AuditSource {
     this.name = path;
   }
 
-  async read(each: (entry: AuditEntry) => void, between?: () => Promise<void>): Promise<void> {
+  async read(...[each, { between, following } = {}]: Parameters<AuditSource['read']>): Promise<void> {
     const entry = new LineEntry();
     /** The beginning of a line, and what is read behind it. */
-    const room = Buffer.allocUnsafeSlow(MOST_LINE_BYTES + READ_BYTES);
+    const room = following?.text ?? Buffer.allocUnsafeSlow(EXPORT_ROOM_BYTES);
     let kept = 0;
     await using file = await open(this.#path, 'r');
     for (;;) {
@@ -49,8 +51,16 @@ export class ExportFile implements AuditSource {
       if (bytesRead === 0) break;
       const bytes = room.subarray(0, kept + bytesRead);
       let at = 0;
-      for (let end = bytes.indexOf(LF); end >= 0; at = end + 1, end = bytes.indexOf(LF, at)) {
+      for (;;) {
+        const lines = following?.lines(at, bytes.length) ?? 0;
+        if (lines > 0) {
+          at = following!.lineEnd;
+          entry.line += lines;
+        }
+        const end = bytes.indexOf(LF, at);
+        if (end < 0) break;
         if (entry.read(bytes, at, end)) each(entry);
+        at = end + 1;
       }
       room.copyWithin(0, at, bytes.length);
       // What is longer than any line of ours is read over, as a line that is none.
@@ -75,7 +85,8 @@ class LineEntry implements AuditEntry {
   offset = 0;
   readonly value = 0;
   valueEnd = 0;
-  #line = 0;
+  /** How many were read. */
+  line = 0;
   #source: Buffer = Buffer.alloc(0);
   #from = 0;
   /** Where what is not its value ends. */
@@ -83,7 +94,7 @@ class LineEntry implements AuditEntry {
   #parsed: Parsed | null = null;
 
   get place(): string {
-    return `line ${this.#line}`;
+    return `line ${this.line}`;
   }
 
   get key(): string {
@@ -98,7 +109,7 @@ class LineEntry implements AuditEntry {
 
   /** The line in [from, to); false: it is empty. */
   read(source: Buffer, from: number, to: number): boolean {
-    this.#line++;
+    this.line++;
     if (from === to) return false;
     this.#parsed = null;
     this.#source = source;
@@ -196,9 +207,10 @@ export async function writeExport(
     count++;
     text += lineOfRecord(entry);
   };
-  await source.read(take, async () => {
+  const between = async () => {
     if (text.length >= WRITE_CHARS) await write();
-  });
+  };
+  await source.read(take, { between });
   await write();
   return count;
 }

@@ -20,7 +20,7 @@ export class KafkaSource implements AuditSource {
     return this.#topic.partitions.some(({ first }) => first > 0) || this.#topic.readers.some((r) => r.deleted > 0);
   }
 
-  async read(each: (entry: AuditEntry) => void, between?: () => Promise<void>): Promise<void> {
+  async read(...[each, { between, following } = {}]: Parameters<AuditSource['read']>): Promise<void> {
     const entry = new TableEntry();
     let before = 0;
     try {
@@ -32,12 +32,16 @@ export class KafkaSource implements AuditSource {
         entry.partition = partition;
         entry.bytes = bytes;
         entry.table = table;
-        for (let row = 0; row < count; row++) {
+        let end = count;
+        while (end > 0 && table[(end - 1) * COLUMNS + OFFSET]! > to) end--;
+        for (let row = 0; row < end; row++) {
+          const delta = table[row * COLUMNS + OFFSET]!;
+          if (delta < from) continue;
+          if (following) row += following.rows(partition, bytes, table, row, end);
+          if (row === end) break;
           const at = row * COLUMNS;
-          const delta = table[at + OFFSET]!;
-          if (delta < from || delta > to) continue;
           entry.row = row;
-          entry.offset = base + delta;
+          entry.offset = base + table[at + OFFSET]!;
           entry.value = table[at + VALUE]!;
           entry.valueEnd = table[at + VALUE_END]!;
           each(entry);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { twentyDigits } from '../../../src/audit/record.ts';
 import { type AuditReport, verifyAudit } from '../../../src/verify/audit/audit.ts';
+import type { AuditSource } from '../../../src/verify/audit/entry.ts';
 import { ExportFile } from '../../../src/verify/audit/export-file.ts';
 import { type MadeRecord, MadeStream, madeKey, writeMade } from '../../support/audit-records.ts';
 
@@ -47,6 +48,12 @@ const flip = (record: MadeRecord, at: number): MadeRecord => {
   value[at < 0 ? value.length + at : at]! ^= 1;
   return { ...record, value };
 };
+
+/** The same export, each record looked at alone. */
+function aloneIn(path: string): AuditSource {
+  const file = new ExportFile(path);
+  return { name: file.name, deleted: false, read: (each) => file.read(each) };
+}
 
 test('a stream that is complete is complete', async () => {
   writeMade(path, orders());
@@ -271,4 +278,18 @@ test('a file that is cut short, holds other things, or nothing', async () => {
   assert.match(other.reasons.join(), /^3 records are neither .*line 34/);
   writeFileSync(path, '');
   assert.equal((await verifyFile()).result, 'undecided');
+});
+
+test('bytes that were changed are found, and the same is said where each record is looked at alone', async () => {
+  const records = [...orders(20), ...new MadeStream('payments', { id: 'fedcba9876543210' }).run(12)];
+  const how = { pinned: [], stream: null, anyStart: false, unsealedFor: 0 };
+  const said = async (source: AuditSource) => ({ ...(await verifyAudit({ source, ...how })), seconds: 0 });
+  for (const at of [7, 30]) {
+    for (let byte = at % 4; byte < records[at]!.value.length; byte += 4) {
+      writeMade(path, records.with(at, flip(records[at]!, byte)));
+      const report = await said(new ExportFile(path));
+      assert.notEqual(report.result, 'complete', `byte ${byte} of record ${at}`);
+      assert.deepEqual(report, await said(aloneIn(path)), `byte ${byte} of record ${at}`);
+    }
+  }
 });

@@ -1,0 +1,119 @@
+/**
+ * Records of one audit stream that follow each other, read many at a time: laid out by WebAssembly, hashed one after the
+ * other, compared together. What does not follow, or is not what its hash says, is left to `RecordScan`, which reads any.
+ *
+ *   page 0           | laid   | text
+ *   link, tables     | records, laid to be hashed | the caller's: a stretch of a section, lines of an export
+ */
+import { readFileSync } from 'node:fs';
+import { HASH_BYTES, TIME_BYTES, writeLink, ZEROS } from '../audit/record.ts';
+import { hash } from '../builtin.ts';
+import { COLUMNS, VALUE, VALUE_END } from '../records/record-table.ts';
+
+/** Records at once: what they take stays in the processor's cache. */
+const MOST = 64;
+/** After one that did not follow. */
+const LEAST = 4;
+const HASH_DIGITS = 2 * HASH_BYTES;
+const LINK_AT = 2048;
+const RAW_AT = 3072;
+const ROWS_AT = 4096;
+const LAID_AT = 8192;
+const CLAIMED_AT = 12_288;
+const COMPUTED_AT = 16_384;
+const OUT_AT = 65_536;
+const OUT_BYTES = 1 << 20;
+/** Copies and decoded digits may reach beyond. */
+const SLACK = 4096;
+const TEXT_AT = OUT_AT + OUT_BYTES + SLACK;
+const PAGE = 65_536;
+const NO_TIME = ' '.repeat(TIME_BYTES);
+
+interface Exports {
+  useChain(linkAt: number, raw: number, outAt: number, outTo: number, laidAt: number, claimedAt: number): void;
+  expectNumber(next: number): void;
+  layRows(table: number, base: number, count: number): number;
+  layLines(from: number, to: number, partition: number, count: number): number;
+  intact(computed: number, count: number): number;
+}
+
+let compiled: WebAssembly.Module | undefined;
+
+export class ChainKernel {
+  /** The caller's. */
+  readonly text: Buffer;
+  /** Of the records that were read last, one behind the other, 64 hex digits each. */
+  hashes = '';
+  /** Behind the last line that was read, in `text`. */
+  lineEnd = 0;
+  readonly #bytes: Buffer;
+  readonly #words: Int32Array;
+  readonly #exports: Exports;
+  #expecting = false;
+  #most = LEAST;
+
+  constructor(textBytes: number) {
+    const pages = Math.ceil((TEXT_AT + textBytes + SLACK) / PAGE);
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    this.#bytes = Buffer.from(memory.buffer);
+    this.#words = new Int32Array(memory.buffer);
+    this.text = this.#bytes.subarray(TEXT_AT, TEXT_AT + textBytes);
+    compiled ??= new WebAssembly.Module(readFileSync(new URL('./chain.wasm', import.meta.url)));
+    this.#exports = new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as Exports;
+    this.#exports.useChain(LINK_AT, RAW_AT, OUT_AT, OUT_AT + OUT_BYTES, LAID_AT, CLAIMED_AT);
+  }
+
+  /** The next record is to be the one behind this one. */
+  expect(stream: string, sequence: number, previous: string): void {
+    this.#expecting = Number.isSafeInteger(sequence + MOST);
+    if (!this.#expecting) return;
+    writeLink(this.#bytes, LINK_AT, { stream, sequence: sequence + 1, time: NO_TIME, previous, hash: ZEROS });
+    this.#exports.expectNumber(sequence + 1);
+  }
+
+  /** Nothing follows until one is expected. */
+  forget(): void {
+    this.#expecting = false;
+  }
+
+  /** How many of the rows [row, end) of a section follow and are what their hashes say: see `hashes`. */
+  rows(bytes: Buffer, table: Int32Array, row: number, end: number): number {
+    if (!this.#expecting) return 0;
+    const first = row * COLUMNS;
+    const from = table[first + VALUE]!;
+    let count = Math.min(end - row, this.#most);
+    // Those that have no value end them.
+    while (count > 0 && table[first + (count - 1) * COLUMNS + VALUE_END]! - from > this.text.length) count >>>= 1;
+    if (from < 0 || count === 0) return 0;
+    const to = table[first + (count - 1) * COLUMNS + VALUE_END]!;
+    if (to < 0) return 0;
+    this.text.set(bytes.subarray(from, to));
+    this.#words.set(table.subarray(first, first + count * COLUMNS), ROWS_AT / 4);
+    return this.#hashed(this.#exports.layRows(ROWS_AT, TEXT_AT - from, count), count);
+  }
+
+  /** How many of the lines of an export in `text`, [from, to), are of this partition, follow, and are what their hashes say. */
+  lines(from: number, to: number, partition: number): number {
+    if (!this.#expecting) return 0;
+    const count = this.#most;
+    const found = this.#hashed(this.#exports.layLines(TEXT_AT + from, TEXT_AT + to, partition, count), count);
+    this.lineEnd = found === 0 ? from : this.#words[(LAID_AT >> 2) + (found - 1) * 4 + 2]! - TEXT_AT;
+    return found;
+  }
+
+  #hashed(laid: number, asked: number): number {
+    let text = '';
+    for (let i = 0, at = LAID_AT >> 2; i < laid; i++, at += 4) {
+      const from = this.#words[at]!;
+      text += hash('sha256', this.#bytes.subarray(from, from + this.#words[at + 1]!), 'hex');
+    }
+    this.#bytes.write(text, COMPUTED_AT, 'latin1');
+    const found = this.#exports.intact(COMPUTED_AT, laid);
+    this.hashes = found === laid ? text : text.slice(0, found * HASH_DIGITS);
+    // What is laid and not taken was in vain: where many do not follow, few are laid.
+    if (found < asked) this.#most = Math.max(LEAST, Math.min(MOST, 2 * found));
+    else if (asked === this.#most) this.#most = Math.min(MOST, 2 * asked);
+    if (found < laid) this.#expecting = false;
+    return found;
+  }
+}
