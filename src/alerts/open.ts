@@ -90,9 +90,10 @@ export async function openAlerts(config: CommonConfig, host: InputHost): Promise
   };
 }
 
-/** Names of rules that count lines of which some are not read: while Kafka is away they wait where they are. */
+/** Names of rules that count lines of which some are seen by nobody: while Kafka is away they wait where they are. */
 function unread(rules: readonly Rule[], { logs = [] }: OwnStatus): Set<string> {
-  const late = new Set(logs.filter(({ lag_seconds }) => lag_seconds > LATE_S).map(({ name }) => name));
+  const isLate = ({ lag_seconds, ahead }: (typeof logs)[number]) => lag_seconds > LATE_S && !ahead?.current;
+  const late = new Set(logs.filter(isLate).map(({ name }) => name));
   return new Set(rules.filter(({ log }) => log !== null && late.has(log.input)).map(({ name }) => name));
 }
 

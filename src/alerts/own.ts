@@ -8,7 +8,7 @@ export interface OwnStatus {
   spool: { budgets: readonly { group: string | null; bytes: number; max_size: number }[] };
   lost: readonly { input: string; reason: string; records: number; bytes: number }[];
   conservation: { inputs: Readonly<Record<string, Readonly<Record<string, number>>>> };
-  logs?: readonly { name: string; lag_seconds: number; left_seconds: number }[];
+  logs?: readonly { name: string; lag_seconds: number; left_seconds: number; ahead?: { current: boolean } }[];
   checks?: readonly { name: string; last_error: string | null }[];
   mounts?: readonly { mountpoint: string; hanging: string | null }[];
 }

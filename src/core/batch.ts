@@ -104,6 +104,16 @@ export function routesIn(batch: Batch): Uint8Array {
   return batch.routes;
 }
 
+/** How far rules of `alerts` have counted the records of a stream. */
+export interface Watched {
+  /** Those that begin before it are counted. */
+  to: number;
+  /** Some pass the rules at the moment, and count when that is over. */
+  passing: boolean;
+  /** The last that was counted ends here, as nothing more came for long enough: it does when it is sent, too; 0: it may go on. */
+  edge: number;
+}
+
 /** Where records come from and where they go; shared by all batches of one file, so it costs nothing per line. */
 export interface Stream {
   /** For people: a path, `statsd`, `host`. */
@@ -116,6 +126,8 @@ export interface Stream {
   readonly account: Account;
   /** What goes around each record; built when first needed, may be dropped to save memory. */
   envelope(): Envelope;
+  /** Where rules may have counted its records before they are sent. */
+  readonly watched?: Watched | undefined;
   /** Texts of fields that all its records have, in the order in which the step names them (transforms/supplied.ts). */
   readonly known?: readonly (string | null)[] | undefined;
   /** What its batches pass on their way, in this order; none: they are packed as they are. */

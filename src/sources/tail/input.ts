@@ -160,6 +160,11 @@ export class TailInput implements LogReader {
     return { lag_bytes, lag_seconds };
   }
 
+  /** Of what is read here. */
+  get ahead(): TailSource['ahead'] {
+    return this.#local.ahead;
+  }
+
   /** The most behind first, at most so many. */
   listing(count: number): Iterable<FileStatus> {
     if (this.#apart.size === 0) return this.#local.listing(count);

@@ -4,6 +4,8 @@ import type { Account } from '../../core/account.ts';
 import type { InputHost, InputPositions, OpenInput, OpenKind } from '../../core/input.ts';
 import { readMaskKey, wantsKey } from '../../lines/mask-key.ts';
 import { stepStatuses } from '../../transforms/report.ts';
+import type { AheadLinesOptions } from './ahead/lines.ts';
+import type { AheadRoom } from './ahead/room.ts';
 import { Mounts } from './apart/mounts.ts';
 import { matching } from './find/selection.ts';
 import type { LogInput } from './kind.ts';
@@ -12,6 +14,8 @@ import { fileKeys, generationOf } from './positions/checkpoint.ts';
 import { Positions } from './positions/positions.ts';
 import type { LogReader } from './reader.ts';
 import type { LogStatus } from './report.ts';
+import type { TailOptions } from './tail.ts';
+import { isWatched } from './watched.ts';
 
 type Configured = CommonConfig & { logs: LogConfig[] };
 
@@ -20,6 +24,14 @@ export async function openLogs(config: Configured, host: InputHost): Promise<Ope
   let inputs = namesOf(config);
   const positions = await Positions.open(data_dir, inputs, matching(config.logs));
   const mounts = new Mounts();
+  let room: AheadRoom | null = null;
+  /** Nothing of it is loaded, or in memory, where no rules count lines. */
+  const aheadOf = async (of: Omit<AheadLinesOptions, 'room' | 'mostLines'>): Promise<TailOptions['ahead']> => {
+    if (!isWatched(of.input)) return undefined;
+    const { Ahead } = await import('./ahead/ahead.ts');
+    room ??= new (await import('./ahead/room.ts')).AheadRoom();
+    return (files, mostLines) => new Ahead({ ...of, ...files, mostLines, room: room! });
+  };
   return {
     positions: inTransactions(positions),
     async open({ id, options }) {
@@ -37,7 +49,7 @@ export async function openLogs(config: Configured, host: InputHost): Promise<Ope
       const { journald } = options.input;
       const reader = journald
         ? new (await import('./journald/input.ts')).JournalInput(shaped, journald)
-        : new (await import('./input.ts')).TailInput(shaped);
+        : new (await import('./input.ts')).TailInput({ ...shaped, ahead: await aheadOf(shaped) });
       return inputOf(reader, rest.account, () => host.leftSince(id), options.input.audit);
     },
     configure(config) {
@@ -88,6 +100,7 @@ function inputOf(tail: LogReader, account: Account, leftSince: () => number | nu
         masked: tail.masked,
         steps: stepStatuses(tail.steps),
         ...lagWith(tail.lag, leftSince()),
+        ...(tail.ahead && { ahead: { current: tail.ahead.isCurrent, skipped_bytes: tail.ahead.skipped_bytes } }),
         files: tail.listing(files),
       };
     },

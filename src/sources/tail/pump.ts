@@ -23,6 +23,8 @@ import type { Turns } from './turns.ts';
 const STEP_MS = 5;
 /** The output is away when it takes nothing of what waits for so long. */
 const AWAY_MS = 1000;
+/** The output has not taken for so long what it was asked to: it may be away. */
+const STALL_MS = 500;
 /** At the stop the output has so long to take what could not be read later. */
 const LAST_MS = 500;
 
@@ -43,6 +45,8 @@ export interface PumpOptions {
   rewrites: Rewrites;
   unpacking: Unpacking;
   reading: Reading;
+  /** Resolves when nobody counts lines of the file that are not sent; undefined: nobody does. */
+  counting: (file: TrackedFile) => Promise<unknown> | undefined;
 }
 
 export class Pump {
@@ -57,6 +61,12 @@ export class Pump {
   readonly #returning = new Map<TrackedFile, { place: ReadPlace; stream: Stream }>();
   /** By `performance.now()`: when the output took something, or gave memory for it. */
   #moved = performance.now();
+  /** The same: when it was asked last for memory, or to take something. */
+  #asked = performance.now();
+  /** Batches that were read, and of which no step has seen anything. */
+  readonly #unpushed: Filled[] = [];
+  /** It is asked to take one. */
+  #pushing = false;
 
   constructor(options: PumpOptions) {
     this.#o = options;
@@ -70,6 +80,24 @@ export class Pump {
   /** What there is of the file is not read for now, however long it may take. */
   isHeldUp(file: TrackedFile): boolean {
     return this.isAway || this.#aside.has(file);
+  }
+
+  /** It is not read on for now, as nothing that is read is taken. */
+  isStalled(file: TrackedFile): boolean {
+    // It is read at this moment.
+    if (file.busy && file !== this.#taking) return false;
+    if (this.#aside.has(file)) return true;
+    return this.#isAsking && performance.now() - Math.max(this.#moved, this.#asked) > STALL_MS;
+  }
+
+  /** From here on it was read, and no step has seen anything of that; null: they have seen all that was read. */
+  unseen(file: TrackedFile): ReadPlace | null {
+    const read = this.#unpushed.find((one) => one.file === file && one.returns === file.returns);
+    return read?.batch.stream === file.stream ? read.place : null;
+  }
+
+  get #isAsking(): boolean {
+    return this.#pushing || this.#taking !== null;
   }
 
   /** It is this file's turn, or will be, and there is no memory for what it holds. */
@@ -92,8 +120,11 @@ export class Pump {
       next.catch(() => undefined);
       // The next read is under way before packing begins, if there is memory for it.
       for (let i = 0; i < 8; i++) await undefined;
+      const counting = this.#o.counting(filled.file);
+      if (counting) await counting;
+      this.#unpushed.shift();
       try {
-        if (filled.returns === filled.file.returns) await output.push(filled.batch);
+        if (filled.returns === filled.file.returns) await this.#push(output, filled.batch);
         else this.#drop(output, filled);
       } catch (error) {
         if (!(error instanceof NotTaken)) {
@@ -105,6 +136,16 @@ export class Pump {
       }
       this.#moved = performance.now();
       filled = await next;
+    }
+  }
+
+  async #push(output: Output, batch: Batch): Promise<void> {
+    this.#asked = performance.now();
+    this.#pushing = true;
+    try {
+      await output.push(batch);
+    } finally {
+      this.#pushing = false;
     }
   }
 
@@ -204,6 +245,7 @@ export class Pump {
       let batch: Batch;
       try {
         this.#taking = file;
+        this.#asked = performance.now();
         batch = await output.take(file.stream, signal);
         this.#taking = null;
       } catch (error) {
@@ -237,7 +279,10 @@ export class Pump {
         continue;
       }
       if (more || file.again) this.#o.turns.ready(file);
-      if (batch.count > 0) return filled;
+      if (batch.count > 0) {
+        this.#unpushed.push(filled);
+        return filled;
+      }
       output.discard(batch);
     }
   }

@@ -20,6 +20,8 @@ export interface LogReader extends Source {
   /** Secrets that were masked, by rule. */
   readonly masked: Record<string, number>;
   readonly lag: { lag_bytes: number; lag_seconds: number };
+  /** What rules of alerts see of lines that are not sent; null: nobody looks at those. */
+  readonly ahead: { isCurrent: boolean; skipped_bytes: number } | null;
   /** The most behind first, at most so many. */
   listing(count: number): Iterable<FileStatus>;
   /** What is wrong, a sentence each. */

@@ -2,6 +2,7 @@
  * Every file is looked at once in ten seconds, whatever is told of it: those with a name a share at each tick, those
  * without one and the compressed ones as often as there is time for. What is quiet is closed, or let go.
  */
+import type { Ahead } from './ahead/ahead.ts';
 import type { Unpacking } from './compressed/unpacking.ts';
 import { descriptors } from './file/descriptors.ts';
 import type { TrackedFile } from './file/file.ts';
@@ -19,6 +20,7 @@ export interface RegularOptions {
   turns: Turns;
   unpacking: Unpacking;
   pump: Pump;
+  ahead: Ahead | undefined;
   rotate_wait: number;
   close_after: number | undefined;
   round: number | undefined;
@@ -56,6 +58,7 @@ export class Regular {
       else this.#turn = null;
     }
     this.#o.pump.tick();
+    this.#o.ahead?.tick();
     this.#o.tracker.tick(now);
     if (Math.floor(this.#tick / this.#round) > rounds) this.#o.tracker.again();
   }

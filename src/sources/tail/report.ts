@@ -39,6 +39,8 @@ export interface LogStatus<Files = FileStatus[]> {
   lag_seconds: number;
   /** Age of the oldest line that the process before left on its way, and Kafka has not; 0: there is none. */
   left_seconds: number;
+  /** Where rules of alerts count lines: whether they have seen all that is there, and bytes that they never saw. */
+  ahead?: { current: boolean; skipped_bytes: number };
   /** The most behind first; `GET /status?files=N` lists the first N. */
   files: Files;
 }

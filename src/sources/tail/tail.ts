@@ -12,6 +12,7 @@ import type { Kernel } from '../../kernel/kernel.ts';
 import { Format } from '../../lines/format.ts';
 import type { Masking } from '../../lines/masking.ts';
 import type { Processing } from '../../transforms/process.ts';
+import type { Ahead, AheadFiles } from './ahead/ahead.ts';
 import { Unpacking } from './compressed/unpacking.ts';
 import type { Containers } from './containers/containers.ts';
 import type { TailContext } from './context.ts';
@@ -49,6 +50,8 @@ export interface TailOptions extends TrackerOptions {
   containers?: Containers | undefined;
   /** What of its lines is masked. */
   masking?: Masking | undefined;
+  /** Looks at what cannot be sent yet; without it nobody does. */
+  ahead?: ((files: AheadFiles, mostLines: number | undefined) => Ahead) | undefined;
   /** Lines of a batch at most; default: as many as its tables have room for. */
   mostLines?: number | undefined;
   /** A file that was not written for so long is closed, milliseconds; default: five minutes. */
@@ -67,6 +70,7 @@ export class TailSource implements Source {
   readonly #tracker: Tracker;
   readonly #reading: Reading;
   readonly #pump: Pump;
+  readonly #ahead: Ahead | undefined;
   readonly #regular: Regular;
   readonly #leaving = new Set<FileStream>();
   readonly #unlooked: Unlooked;
@@ -88,13 +92,16 @@ export class TailSource implements Source {
     const tracker = new Tracker(context, turns, { ...options, away: () => this.#pump.isAway });
     const unpacking = new Unpacking(context, tracker, turns);
     const reading = new Reading({ account, format, tracker, turns, rewrites });
-    const pump = new Pump({ account, tracker, turns, rewrites, unpacking, reading });
+    const counting = (file: TrackedFile) => this.#ahead?.counting(file);
+    const pump = new Pump({ account, tracker, turns, rewrites, unpacking, reading, counting });
+    const ahead = options.ahead?.({ context, tracker, pump }, mostLines);
     const { rotate_wait } = input;
-    this.#regular = new Regular({ tracker, turns, unpacking, pump, rotate_wait, close_after, round });
+    this.#regular = new Regular({ tracker, turns, unpacking, pump, ahead, rotate_wait, close_after, round });
     this.#turns = turns;
     this.#tracker = tracker;
     this.#reading = reading;
     this.#pump = pump;
+    this.#ahead = ahead;
   }
 
   #makeTurns({ rotate_wait }: LogConfig, format: Format, rewrites: Rewrites): Turns {
@@ -169,6 +176,11 @@ export class TailSource implements Source {
     return { lag_bytes: lag.lag_bytes + bytes, lag_seconds: Math.max(lag.lag_seconds, age / 1000) };
   }
 
+  /** What rules of alerts have not seen; null: nobody looks at what is not sent. */
+  get ahead(): Pick<Ahead, 'isCurrent' | 'skipped_bytes'> | null {
+    return this.#ahead ?? null;
+  }
+
   /** The most behind first, at most so many, made one by one. */
   listing(count: number): Iterable<FileStatus> {
     return mostBehind(this.#tracker, this.#leaving, count, (file) => this.#pump.shortage(file));
@@ -199,11 +211,13 @@ export class TailSource implements Source {
       await this.#tracker.start();
       started?.();
       await pumping;
+      await this.#ahead?.close();
       await this.#pump.lastWords(output);
     } finally {
       this.#turns.stop();
       failure.abort();
       await pumping.catch(() => undefined);
+      await this.#ahead?.close();
       signal.removeEventListener('abort', stop);
       await this.#tracker.close();
     }

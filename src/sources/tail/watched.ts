@@ -3,7 +3,7 @@ import type { CommonConfig } from '../../config/config.ts';
 import type { Condition } from '../../transforms/condition.ts';
 import { hasFields, type StepConfig } from '../../transforms/process.ts';
 import { suppliedStep } from '../../transforms/supplied.ts';
-import { watchStep } from '../../transforms/watch.ts';
+import { WATCH_LINES, watchStep } from '../../transforms/watch.ts';
 import { namesWith } from './containers/facts.ts';
 import { CELLS } from './journald/fields.ts';
 import type { LogConfig } from './options.ts';
@@ -17,6 +17,11 @@ interface WatchedLines {
 export function stepsOf(config: CommonConfig, input: LogConfig): StepConfig[] {
   const { name, process } = input;
   return [...suppliedSteps(input), ...watchSteps(config as WatchedLines, name), ...process];
+}
+
+/** Whether rules count its lines. */
+export function isWatched({ process }: LogConfig): boolean {
+  return process.some(({ verb }) => verb === WATCH_LINES);
 }
 
 /** What is known of a container needs no step where records have no fields: it is in what goes around each. */

@@ -75,7 +75,7 @@ export class Descriptors {
       if (done) {
         this.#oldest = this.#open.values();
         wrapped = true;
-      } else if (file.busy || file.reading || file.path === null || file.packed?.active) continue;
+      } else if (file.busy || file.reading || file.lookedAhead || file.path === null || file.packed?.active) continue;
       else if (file.size > file.position) {
         // What comes from the beginning is older than what came before it.
         if (unread === null || wrapped) unread = file;

@@ -50,6 +50,8 @@ export class TrackedFile extends FileState implements Queued {
   again = false;
   /** Its descriptor is in use: it must not be closed. */
   reading = false;
+  /** The same, for who looks at what is not sent yet. */
+  lookedAhead = false;
   /** How often it was read. */
   reads = 0;
   queued: Queued['queued'] = null;

@@ -5,7 +5,7 @@
  *   0       committed      position of the file
  */
 import type { Account } from '../../../core/account.ts';
-import type { Batch, FieldPlan, Stream } from '../../../core/batch.ts';
+import type { Batch, FieldPlan, Stream, Watched } from '../../../core/batch.ts';
 import type { Checkpoint } from '../../../core/block.ts';
 import type { Step } from '../../../core/pipeline.ts';
 import { logEnvelope, partitionKey } from '../../../lines/envelope.ts';
@@ -49,6 +49,7 @@ export class FileStream implements Stream {
     this.generation = generation;
     this.persisted = persisted;
     this.since = since;
+    if (generation.watched) generation.watched.passing = false;
     const { routing, input, positions } = context;
     if (routing === undefined || generation.routed === routing?.sum) return;
     setRouting(generation, routing, input.topic);
@@ -75,6 +76,11 @@ export class FileStream implements Stream {
 
   get account(): Account {
     return this.#context.account;
+  }
+
+  get watched(): Watched {
+    this.generation.watched ??= { to: 0, passing: false, edge: 0 };
+    return this.generation.watched;
   }
 
   get steps(): readonly Step[] | undefined {
@@ -160,7 +166,10 @@ export class FileStream implements Stream {
     return this.#flying === null;
   }
 
-  /** Where the first record behind `position` begins that some topics have, and others have not: none is made over it. */
+  /**
+   * Where the first record behind `position` begins that some topics have, and others have not, or behind which lines that
+   * rules have counted ended: none is made over it.
+   */
   edgeBehind(position: number): number {
     let edge = Number.POSITIVE_INFINITY;
     const consider = (at: number) => {
@@ -169,6 +178,7 @@ export class FileStream implements Stream {
     for (const at of this.generation.topics?.values() ?? []) consider(at.position);
     for (const { taken } of this.#parts?.all ?? []) consider(taken);
     consider(this.#parts?.counted ?? 0);
+    consider(this.generation.watched?.edge ?? 0);
     return edge;
   }
 

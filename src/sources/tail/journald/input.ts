@@ -19,6 +19,7 @@ export class JournalInput implements LogReader {
   readonly left_out = NONE;
   readonly idle = { include: [], exclude: [] };
   readonly reread_bytes = 0;
+  readonly ahead = null;
   readonly deleted = 0;
   readonly #shaping: Shaping;
   readonly #journal: JournalReader;

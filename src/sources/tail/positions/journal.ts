@@ -28,6 +28,7 @@
  * what it said is lost, what was said before it counts.
  */
 import { crc32 } from 'node:zlib';
+import type { Watched } from '../../../core/batch.ts';
 import { type Inode, NO_INODE, NO_PREFIX, type Prefix, sharedDevice } from '../file/inode.ts';
 import { Ages } from './ages.ts';
 
@@ -114,6 +115,8 @@ export interface Generation extends Inode {
   topics?: ReadonlyMap<string, TopicPosition>;
   /** It is no file but the journal of systemd, and goes on behind this entry. */
   cursor?: Cursor;
+  /** How far rules of alerts have counted its lines, in this process. */
+  watched?: Watched;
   /** It had its name when it was last seen; false where that is not known either. */
   named: boolean;
   /** Where it was under that name, if links led there. */
