@@ -5,8 +5,8 @@
 import type { Slot } from './pool.ts';
 
 /** Records of a slice, and bytes. Which of them take long is not known at first. */
-const [FIRST_RECORDS, MOST_RECORDS] = [32, 256];
-const MOST_BYTES = 64 * 1024;
+const [FIRST_RECORDS, MOST_RECORDS] = [32, 512];
+const MOST_BYTES = 128 * 1024;
 /** What a slice should take: one that takes less may be larger, one that takes more is followed by smaller ones. */
 const [QUICK_MS, SLOW_MS] = [0.5, 3];
 /** So long at once nobody else has a turn, milliseconds. */

@@ -14,6 +14,7 @@ export { parseTexts } from './as/process/formats.as';
 export { levels, spread, times } from './as/process/edits.as';
 export { cellCompares, cellHolds, cellIsThere, cellMatches } from './as/process/conditions.as';
 export { chooseRecords, countRecords, failRecords, fieldTexts, freshRows, markRecords, stopTexts, useTexts } from './as/process/texts.as';
+export { noteHiding, takeHiding } from './as/process/json-text.as';
 export { walkJson, jsonFailed, jsonReplaced, jsonSlow } from './as/process/json-walk.as';
 export { fieldsEnd, missed, packFields, setOf, useTemplates } from './as/process/emit.as';
 export { replaced as fieldsReplaced } from './as/json.as';

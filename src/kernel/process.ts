@@ -23,6 +23,7 @@ interface RowExports {
   useRows(at: number, limit: number, cells: number, ...rows: (number | boolean)[]): void;
   clearRows(first: number, records: number): void;
   sideTake(bytes: number): number;
+  noteHiding(): void;
   arrangeRows(order: number, count: number, spare: number): void;
 }
 
@@ -102,6 +103,11 @@ export class ProcessKernel {
   /** The address of so many side bytes of the batch whose rows are in use; 0: there is no room. */
   sideTake(bytes: number): number {
     return this.#rows.sideTake(bytes) >>> 0;
+  }
+
+  /** A string was put into a cell that hides what it says behind escapes of JSON. */
+  noteHiding(): void {
+    this.#rows.noteHiding();
   }
 
   textAt(at: number, bytes: number): string {

@@ -1,57 +1,100 @@
-/** The tables by which as/process/mask.as.ts finds places where a secret may begin. */
+/**
+ * The tables by which as/process/mask.as.ts finds places where a secret may begin: three bytes in a row, by halves, a bit
+ * for each list of words (as needles.ts).
+ *
+ * A list takes all that its words' halves make together, which is more than they are: so those share one that are alike, or
+ * are seldom found together in the text of logs.
+ */
 
-/** Words that a secret may begin with, or has near its beginning; `fold`: in any case. As many lists as there are bits. */
-const WORDS: readonly { words: readonly string[]; fold?: true; of: (wanted: Set<string>) => boolean }[] = [
-  { words: ['eyJ'], of: (wanted) => wanted.has('jwt') },
-  { words: ['k_l', 'ya2', 'git'], of: (wanted) => wanted.has('cloud_key') },
-  { words: ['AKI', 'ASI', 'AIz'], of: (wanted) => wanted.has('cloud_key') },
-  { words: ['BEG'], of: (wanted) => wanted.has('private_key') },
-  { words: ['ghp', 'gho', 'ghu', 'ghs', 'ghr', 'glp', 'xox'], of: (wanted) => wanted.has('cloud_key') },
-  { words: ['rer', 'sic'], fold: true, of: (wanted) => wanted.has('bearer') },
-  { words: ['ssw', 'ssp', 'pwd'], fold: true, of: (wanted) => wanted.has('password') },
-  { words: ['ecr', 'oke', 'api'], fold: true, of: (wanted) => wanted.has('password') },
-  { words: ['%40'], of: (wanted) => wanted.has('email') },
+/** Words that a secret may begin with, or has near its beginning; `fold`: in any case. */
+const WORDS: readonly { words: readonly string[]; fold?: true; rule: string }[] = [
+  { words: ['eyJ'], rule: 'jwt' },
+  {
+    words: ['k_l', 'ya2', 'git', 'AKI', 'ASI', 'AIz', 'ghp', 'gho', 'ghu', 'ghs', 'ghr', 'glp', 'xox'],
+    rule: 'cloud_key',
+  },
+  { words: ['BEG'], rule: 'private_key' },
+  { words: ['rer', 'sic'], fold: true, rule: 'bearer' },
+  { words: ['ssw', 'ssp', 'pwd', 'ecr', 'oke', 'api'], fold: true, rule: 'password' },
+  { words: ['%40'], rule: 'email' },
 ];
-/** Which of the eight bits each list has. */
-const BITS = [0, 0, 1, 1, 2, 3, 4, 5, 0];
-const EMAIL_BIT = 6;
-const IBAN_BIT = 7;
+const BITS = 8;
+/** How often bytes are found in logs, roughly, the first most often. */
+const COMMON = 'e"0t12a3o5ir:n4s 6c7d8l9,pmuhgfb_.-/v{}ykEATIwRSOqxzj';
 
-/** Three bytes at a place, by halves: a bit a list of words (as needles.ts). */
+/** Of a place in a list: the halves that its bytes have, a bit each. */
+interface Halves {
+  low: number;
+  high: number;
+}
+
+type List = readonly [Halves, Halves, Halves];
+
+/** Bytes at three places: each word's in a list of its own. */
+function listOf(word: string, fold: boolean): List {
+  return [0, 1, 2].map((place) => {
+    const byte = word.charCodeAt(place);
+    return { low: 1 << (byte & 15), high: (1 << (byte >> 4)) | (fold ? 1 << ((byte ^ 0x20) >> 4) : 0) };
+  }) as unknown as List;
+}
+
+function together(a: List, b: List): List {
+  return a.map(({ low, high }, i) => ({ low: low | b[i]!.low, high: high | b[i]!.high })) as unknown as List;
+}
+
+/** How often a list takes three bytes of logs, roughly. */
+function falseHits(list: List): number {
+  return list.reduce((product, { low, high }) => {
+    let sum = 0.02;
+    for (let i = 0; i < COMMON.length; i++) {
+      const byte = COMMON.charCodeAt(i);
+      if ((low >> (byte & 15)) & (high >> (byte >> 4)) & 1) sum += 1 / (i + 4);
+    }
+    return product * sum;
+  }, 1);
+}
+
+/** At most so many lists: the two that cost least together become one, again and again. */
+function listsOf(lists: List[], most: number): List[] {
+  while (lists.length > most) {
+    let best = { cost: Number.POSITIVE_INFINITY, i: 0, k: 0 };
+    for (let i = 0; i < lists.length; i++) {
+      for (let k = i + 1; k < lists.length; k++) {
+        const [a, b] = [lists[i]!, lists[k]!];
+        const cost = falseHits(together(a, b)) - falseHits(a) - falseHits(b);
+        if (cost < best.cost) best = { cost, i, k };
+      }
+    }
+    const { i, k } = best;
+    lists[i] = together(lists[i]!, lists[k]!);
+    lists.splice(k, 1);
+  }
+  return lists;
+}
+
+const ANY = 0xffff;
+/** `@`, and two capitals and a digit. */
+const EMAIL: List = [
+  { low: 1, high: 1 << 4 },
+  { low: ANY, high: ANY },
+  { low: ANY, high: ANY },
+];
+const CAPITAL = { low: ANY, high: (1 << 4) | (1 << 5) };
+const IBAN: List = [CAPITAL, CAPITAL, { low: ANY, high: 1 << 3 }];
+
 export function placeMaskTables(bytes: Buffer, at: number, wanted: Set<string>): void {
-  const set = (place: number, half: 'low' | 'high', value: number, bit: number) => {
-    const index = at + place * 32 + (half === 'low' ? 0 : 16) + value;
-    bytes[index] = bytes[index]! | (1 << bit);
-  };
-  const any = (place: number, half: 'low' | 'high', bit: number) => {
-    for (let value = 0; value < 16; value++) set(place, half, value, bit);
-  };
-  for (const [i, { words, fold, of }] of WORDS.entries()) {
-    if (!of(wanted)) continue;
-    for (const word of words) {
-      for (let place = 0; place < 3; place++) {
-        for (const byte of fold ? [word.charCodeAt(place), word.charCodeAt(place) ^ 0x20] : [word.charCodeAt(place)]) {
-          set(place, 'low', byte & 15, BITS[i]!);
-          set(place, 'high', byte >> 4, BITS[i]!);
+  const own = [...(wanted.has('email') ? [EMAIL] : []), ...(wanted.has('iban') ? [IBAN] : [])];
+  const words = WORDS.filter(({ rule }) => wanted.has(rule)).flatMap(({ words, fold = false }) => {
+    return words.map((word) => listOf(word, fold));
+  });
+  for (const [bit, list] of [...own, ...listsOf(words, BITS - own.length)].entries()) {
+    for (const [place, halves] of list.entries()) {
+      for (const [half, values] of [halves.low, halves.high].entries()) {
+        for (let value = 0; value < 16; value++) {
+          const index = at + place * 32 + half * 16 + value;
+          if ((values >> value) & 1) bytes[index] = bytes[index]! | (1 << bit);
         }
       }
     }
-  }
-  if (wanted.has('email')) {
-    set(0, 'low', 0, EMAIL_BIT);
-    set(0, 'high', 4, EMAIL_BIT);
-    for (const place of [1, 2]) for (const half of ['low', 'high'] as const) any(place, half, EMAIL_BIT);
-  }
-  if (wanted.has('iban')) {
-    // Two capitals and a digit.
-    for (const place of [0, 1, 2]) any(place, 'low', IBAN_BIT);
-    for (const [place, high] of [
-      [0, 4],
-      [0, 5],
-      [1, 4],
-      [1, 5],
-      [2, 3],
-    ] as const)
-      set(place, 'high', high, IBAN_BIT);
   }
 }

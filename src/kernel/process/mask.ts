@@ -45,6 +45,7 @@ interface MaskExports {
   maskText(from: number, to: number): void;
   /** The arguments of `maskMatchesIn` in as/process/mask-patterns.as.ts. */
   maskMatchesIn(program: number, groups: number, rule: number, ...rest: number[]): void;
+  takeHiding(): number;
   escapedCell(next: number, count: number): number;
   cellText(cell: number, out: number): number;
   moveRecords(count: number, limit: number): number;
@@ -172,11 +173,12 @@ export class MaskKernel {
 
   /**
    * Masks the fields of `count` rows in use that hide a secret behind escapes of JSON: they become the text that they
-   * stand for. Gives what was found, by rule.
+   * stand for. Nothing is looked at where no text of JSON was walked that has such escapes since the last time. Gives what was found, by rule.
    */
   maskCells(rows: CellRows, count: number): Uint32Array {
     const found = this.#noneFound();
     const e = this.#exports;
+    if (!e.takeHiding()) return found;
     for (let next = 0; ; next++) {
       next = e.escapedCell(next, count) >>> 0;
       if (next === NONE) break;

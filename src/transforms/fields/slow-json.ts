@@ -129,7 +129,11 @@ export class SlowJson {
     const cells: [cell: number, kind: number, flags: number, text: string][] = [];
     for (const [cell, value] of this.#cells) {
       if (value[0] !== '"') cells.push([cell, RAW, 0, value]);
-      else cells.push([cell, JSTR, value.includes('\\') ? ESCAPED : 0, value.slice(1, -1)]);
+      else {
+        const escaped = value.includes('\\');
+        if (escaped) process.noteHiding();
+        cells.push([cell, JSTR, escaped ? ESCAPED : 0, value.slice(1, -1)]);
+      }
     }
     for (const [node, { texts, nest }] of this.#rests) {
       cells.push([node.rest!, RAW, 0, texts.size > 0 ? [...texts.values()].join() : inside(nest)]);

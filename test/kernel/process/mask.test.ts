@@ -130,6 +130,37 @@ test('random lines of secrets, and what is nearly one, are masked as the twin ma
   }
 });
 
+test('a secret is found at each place of a line, whatever else is wanted', () => {
+  const secrets: [rule: string, before: string, secret: string, masked: string][] = [
+    ['card', ' ', '4111111111111111', '************1111'],
+    ['bearer', ' Bearer ', 'abc', '***'],
+    ['bearer', ' basic ', 'dXNlcjpwYXNz', stars('dXNlcjpwYXNz')],
+    ['jwt', ' ', JWT, stars(JWT)],
+    ['email', ' ', 'a@b.cc', '*@b.cc'],
+    ['iban', ' ', 'DE89370400440532013000', '*'.repeat(22)],
+    ['password', ' pwd=', 'x', '*'],
+    ['password', ' api_key=', 'x', '*'],
+    ['private_key', ' ', '-----BEGIN PRIVATE KEY-----x-----END PRIVATE KEY-----', '*'.repeat(53)],
+    ...['AKIAIOSFODNN7EXAMPLE', `AIza${'x'.repeat(35)}`, `ghp_${'x'.repeat(36)}`, `gho_${'x'.repeat(36)}`].map(cloud),
+    ...[`glpat-${'x'.repeat(20)}`, `github_pat_${'x'.repeat(30)}`, `xoxb-${'x'.repeat(20)}`].map(cloud),
+    ...[`ya29.${'x'.repeat(30)}`, `sk_live_${'x'.repeat(24)}`, `rk_live_${'x'.repeat(24)}`].map(cloud),
+  ];
+  for (const [name, before, secret, masked] of secrets) {
+    const alone = ALL_RULES.filter(({ rule }) => rule === name);
+    const others = ALL_RULES.filter(({ rule }) => rule === name || rule === 'email' || rule === 'bearer');
+    for (const rules of [alone, others, ALL_RULES]) {
+      const pads = Array.from({ length: 40 }, (_, i) => '-'.repeat(i));
+      const lines = pads.map((pad) => `${pad}${before}${secret}`);
+      const wanted = pads.map((pad) => `${pad}${before}${masked}`);
+      assert.deepEqual(lab.mask(rules, lines, null, secret), wanted, `${name} ${secret}`);
+    }
+  }
+
+  function cloud(secret: string): [string, string, string, string] {
+    return ['cloud_key', ' ', secret, stars(secret)];
+  }
+});
+
 test('random hex ids and times are no secrets', () => {
   const random = unit(7);
   const hex = () => Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join('');

@@ -22,6 +22,8 @@ export let tooDeep: bool = false;
 export let lone: bool = false;
 /** A string that was walked since `noEscapes` has backslashes. */
 export let escaped: bool = false;
+/** One that was walked since that was asked last has escapes that may hide what it says: `\u0040` is `@`, `\/` is `/`. */
+let hiding: bool = false;
 
 let spill: usize = 0;
 let textFrom: usize = 0;
@@ -44,6 +46,18 @@ export function beginText(from: usize): void {
 @inline
 export function noEscapes(): void {
   escaped = false;
+}
+
+/** Somebody else walked a string that hides what it says. */
+export function noteHiding(): void {
+  hiding = true;
+}
+
+/** Whether a string hides what it says of those that were walked since this was asked last. */
+export function takeHiding(): bool {
+  const was = hiding;
+  hiding = false;
+  return was;
 }
 
 @inline
@@ -115,6 +129,7 @@ function asciiAt(at: usize): usize {
 
 function escapeEnd(at: usize, to: usize): usize {
   const letter = <u32>load<u8>(at + 1);
+  if (letter == 0x75 || letter == 0x2f) hiding = true;
   if (letter == 0x75) {
     const code = at + 6 <= to ? hex4(at + 2) : -1;
     if (code < 0) return 0;
