@@ -229,6 +229,18 @@ class Running {
     for (const { topic, replayable } of this.spec.topics) if (replayable) await delivery.passed(topic);
   }
 
+  /** Resolves when it is known where it goes on. */
+  async #known({ delivery }: Destination, signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const foreseeing = this.input?.foresee?.(AbortSignal.any([signal, over.signal]));
+    try {
+      for (const { topic, replayable } of this.spec.topics) if (replayable) await delivery.known(topic, signal);
+    } finally {
+      over.abort(new Error('it is known where it goes on'));
+      await foreseeing;
+    }
+  }
+
   async #open(after: Promise<void>, signal: AbortSignal): Promise<void> {
     const waits = setTimeout(() => {
       this.#trouble = `${this.spec.title} has changed, and is opened when what was sent of it before is safe`;
@@ -250,7 +262,7 @@ class Running {
     while (!signal.aborted) {
       const began = performance.now();
       try {
-        for (const { topic, replayable } of spec.topics) if (replayable) await to.delivery.known(topic, signal);
+        await this.#known(to, signal);
         return await this.input!.run(to.output, signal);
       } catch (error) {
         if (signal.aborted) return;

@@ -215,6 +215,8 @@ export interface ByteSink {
 export interface OpenInput {
   /** Resolves when it is open to what comes; rejects when it cannot be. Without it: it always is. */
   readonly ready?: Promise<void>;
+  /** Before it runs, until the signal aborts: it is not known yet where it goes on. */
+  foresee?(signal: AbortSignal): Promise<void>;
   /** Brings data in until the signal aborts; resolves when all it took has been pushed. */
   run(output: Output, signal: AbortSignal): Promise<void>;
   /** It has ended, and nothing of it is on its way any more: what it holds of the agent's is given back. */

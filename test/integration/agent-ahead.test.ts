@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { ask } from '../../src/admin/client.ts';
 import { type AgentConfig, makeHome, type RunningAgent } from '../support/agent.ts';
 import { startHooks } from '../support/hooks.ts';
 import { createTopic, endOffsets, noKafka, type ProxiedKafka, sharedKafkaBehindProxy } from '../support/kafka.ts';
+import { freePort } from '../support/ports.ts';
 import { eventually, until } from '../support/until.ts';
 
 const skip = noKafka;
@@ -24,6 +27,7 @@ const PAD = 'p'.repeat(90);
 const OTHER = 'ahead-errors';
 const VARIANTS: [name: string, kafka: Record<string, unknown>, input: Record<string, unknown>, topics: string[]][] = [
   ['at least once', {}, {}, []],
+  ['exactly once', { delivery: 'exactly_once' }, {}, []],
   ['with steps', {}, { mask: [{ pattern: 'key=(\\w+)' }], process: [{ drop: { line: { contains: 'noise' } } }] }, []],
   ['to several topics', {}, { process: [{ route: OTHER, when: { line: { contains: 'error' } } }] }, [OTHER]],
   ['by file', { partition_by: 'file' }, {}, []],
@@ -114,3 +118,44 @@ for (const [name, how, more, others] of VARIANTS) {
       );
   });
 }
+
+test('a rule that comes while Kafka is away: what was counted does not count again, nor for the new one', {
+  skip,
+}, async () => {
+  await using home = await makeHome();
+  const topic = 'ahead-reload';
+  await createTopic(kafka.brokers, topic);
+  const path = home.path('app.log');
+  const listen = `127.0.0.1:${await freePort()}`;
+  const rule = (name: string) => ({ name, log: { input: 'app', match: 'x' }, value: 'count over 100s', fire: '> 0' });
+  const config = (...rules: string[]): AgentConfig => ({
+    kafka: { brokers: kafka.proxied, topic_prefix: topic, linger: '5ms' },
+    logs: [{ name: 'app', include: home.path('*.log'), topic }],
+    metrics: { interval: '1s' },
+    admin: { listen },
+    alerts: { rules: rules.map(rule), builtin: false },
+  });
+  const values = async () => {
+    const { list } = (await agent.status()).alerts;
+    return Object.fromEntries(list.map(({ rule, value }) => [rule, value]));
+  };
+  const counted = (what: Record<string, number>) =>
+    eventually(JSON.stringify(what), async () => isDeepStrictEqual(await values(), what));
+  writeFileSync(path, '');
+  const agent = await home.start(config('a'));
+  kafka.proxy.refuse();
+  // The first ones are on their way, and those behind them beyond the memory.
+  appendFileSync(path, `x${PAD}\n`.repeat(MANY));
+  await counted({ a: MANY });
+  await home.configure(config('a', 'b'));
+  await ask({ socketPath: `${home.dataDir}/runnel.sock` }, '/reload', 'POST');
+  appendFileSync(path, 'x\n'.repeat(3));
+  kafka.proxy.heal();
+  await agent.until((s) => s.logs[0]!.lag_bytes === 0, 'all is sent', 60_000);
+  // Windows begin anew with the rules.
+  await counted({ a: 3, b: 3 });
+  await sleep(2000);
+  assert.deepEqual(await values(), { a: 3, b: 3 });
+  await agent.stop();
+  assert.deepEqual(await endOffsets(kafka.brokers, topic), [MANY + 3]);
+});

@@ -9,6 +9,7 @@ import type { Output, Step } from '../../core/pipeline.ts';
 import { log } from '../../log.ts';
 import type { Mount } from '../../mounts/mountinfo.ts';
 import { isGone } from '../../mounts/places.ts';
+import type { Foresight } from './ahead/foresight.ts';
 import { Lent } from './apart/lent.ts';
 import type { PartStatus } from './apart/messages.ts';
 import type { Mounts } from './apart/mounts.ts';
@@ -28,6 +29,7 @@ const CLOSE_MS = 1000;
 
 export interface TailInputOptions extends TailOptions, ShapingOptions {
   mounts: Mounts;
+  foresight?: Foresight | undefined;
   /** Names of all inputs that are configured. */
   inputs: readonly string[];
 }
@@ -162,7 +164,12 @@ export class TailInput implements LogReader {
 
   /** Of what is read here. */
   get ahead(): TailSource['ahead'] {
-    return this.#local.ahead;
+    return this.#o.foresight?.ahead ?? this.#local.ahead;
+  }
+
+  /** Until the signal aborts it is not known where files are read on: rules see what is there. */
+  async foresee(signal: AbortSignal): Promise<void> {
+    await this.#o.foresight?.look({ ...this.#o, mostLines: this.#shaping.processing?.fields?.most }, signal);
   }
 
   /** The most behind first, at most so many. */

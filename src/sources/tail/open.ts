@@ -22,15 +22,18 @@ type Configured = CommonConfig & { logs: LogConfig[] };
 export async function openLogs(config: Configured, host: InputHost): Promise<OpenKind<LogInput>> {
   const { data_dir } = config;
   let inputs = namesOf(config);
-  const positions = await Positions.open(data_dir, inputs, matching(config.logs));
+  let matches = matching(config.logs);
+  const positions = await Positions.open(data_dir, inputs, matches);
   const mounts = new Mounts();
   let room: AheadRoom | null = null;
   /** Nothing of it is loaded, or in memory, where no rules count lines. */
-  const aheadOf = async (of: Omit<AheadLinesOptions, 'room' | 'mostLines'>): Promise<TailOptions['ahead']> => {
-    if (!isWatched(of.input)) return undefined;
+  const aheadOf = async (of: Omit<AheadLinesOptions, 'room' | 'mostLines'>) => {
+    if (!isWatched(of.input)) return {};
     const { Ahead } = await import('./ahead/ahead.ts');
+    const { Foresight } = await import('./ahead/foresight.ts');
     room ??= new (await import('./ahead/room.ts')).AheadRoom();
-    return (files, mostLines) => new Ahead({ ...of, ...files, mostLines, room: room! });
+    const ahead: TailOptions['ahead'] = (files, mostLines) => new Ahead({ ...of, ...files, mostLines, room: room! });
+    return { ahead, foresight: new Foresight(inputs, matches) };
   };
   return {
     positions: inTransactions(positions),
@@ -49,12 +52,13 @@ export async function openLogs(config: Configured, host: InputHost): Promise<Ope
       const { journald } = options.input;
       const reader = journald
         ? new (await import('./journald/input.ts')).JournalInput(shaped, journald)
-        : new (await import('./input.ts')).TailInput({ ...shaped, ahead: await aheadOf(shaped) });
+        : new (await import('./input.ts')).TailInput({ ...shaped, ...(await aheadOf(shaped)) });
       return inputOf(reader, rest.account, () => host.leftSince(id), options.input.audit);
     },
     configure(config) {
       inputs = namesOf(config as Configured);
-      positions.configure(inputs, matching((config as Configured).logs));
+      matches = matching((config as Configured).logs);
+      positions.configure(inputs, matches);
     },
     problems: () => mounts.troubles,
     status: (logs) => ({ logs, mounts: mounts.status() }),
@@ -76,6 +80,7 @@ function namesOf({ logs }: Configured): string[] {
 
 function inputOf(tail: LogReader, account: Account, leftSince: () => number | null, audited: boolean): OpenInput {
   return {
+    foresee: async (signal) => tail.foresee?.(signal),
     run: (output, signal) => tail.run(output, signal),
     close: () => tail.close(),
     problems: () => [...tail.problems(), ...(audited ? missedOf(tail.name, account) : [])],

@@ -26,6 +26,8 @@ export interface LogReader extends Source {
   listing(count: number): Iterable<FileStatus>;
   /** What is wrong, a sentence each. */
   problems(): string[];
+  /** Until the signal aborts it is not known where reading goes on: what rules of alerts count is looked at meanwhile. */
+  foresee?(signal: AbortSignal): Promise<void>;
   /** Nothing of it is on its way any more. */
   close(): void;
 }

@@ -5,6 +5,7 @@
 import type { Account } from '../../core/account.ts';
 import type { Batch } from '../../core/batch.ts';
 import type { Format } from '../../lines/format.ts';
+import type { Foresight } from './ahead/foresight.ts';
 import { cannotRead } from './compressed/unpacking.ts';
 import { descriptors } from './file/descriptors.ts';
 import type { TrackedFile } from './file/file.ts';
@@ -29,6 +30,7 @@ export interface ReadingOptions {
   tracker: Tracker;
   turns: Turns;
   rewrites: Rewrites;
+  foresight: Pick<Foresight, 'take'> | undefined;
 }
 
 export class Reading {
@@ -46,6 +48,7 @@ export class Reading {
     if (!this.#o.tracker.files.has(file)) return false;
     try {
       if (descriptors.open(file)) {
+        this.#o.foresight?.take(file);
         if (file.packed && file.path !== null && this.#o.tracker.untracked.get(file.path)) this.#readable(file);
         return true;
       }

@@ -13,6 +13,7 @@ import { Format } from '../../lines/format.ts';
 import type { Masking } from '../../lines/masking.ts';
 import type { Processing } from '../../transforms/process.ts';
 import type { Ahead, AheadFiles } from './ahead/ahead.ts';
+import type { Foresight } from './ahead/foresight.ts';
 import { Unpacking } from './compressed/unpacking.ts';
 import type { Containers } from './containers/containers.ts';
 import type { TailContext } from './context.ts';
@@ -52,6 +53,8 @@ export interface TailOptions extends TrackerOptions {
   masking?: Masking | undefined;
   /** Looks at what cannot be sent yet; without it nobody does. */
   ahead?: ((files: AheadFiles, mostLines: number | undefined) => Ahead) | undefined;
+  /** What was looked at before it was known where files are read. */
+  foresight?: Pick<Foresight, 'take'> | undefined;
   /** Lines of a batch at most; default: as many as its tables have room for. */
   mostLines?: number | undefined;
   /** A file that was not written for so long is closed, milliseconds; default: five minutes. */
@@ -91,7 +94,7 @@ export class TailSource implements Source {
     const turns = this.#makeTurns(input, format, rewrites);
     const tracker = new Tracker(context, turns, { ...options, away: () => this.#pump.isAway });
     const unpacking = new Unpacking(context, tracker, turns);
-    const reading = new Reading({ account, format, tracker, turns, rewrites });
+    const reading = new Reading({ account, format, tracker, turns, rewrites, foresight: options.foresight });
     const counting = (file: TrackedFile) => this.#ahead?.counting(file);
     const pump = new Pump({ account, tracker, turns, rewrites, unpacking, reading, counting });
     const ahead = options.ahead?.({ context, tracker, pump }, mostLines);
@@ -177,7 +180,7 @@ export class TailSource implements Source {
   }
 
   /** What rules of alerts have not seen; null: nobody looks at what is not sent. */
-  get ahead(): Pick<Ahead, 'isCurrent' | 'skipped_bytes'> | null {
+  get ahead(): Pick<Ahead, 'isCurrent' | 'skipped_bytes' | 'places'> | null {
     return this.#ahead ?? null;
   }
 

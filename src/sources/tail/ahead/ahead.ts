@@ -18,6 +18,7 @@ import { log } from '../../../log.ts';
 import type { TailContext } from '../context.ts';
 import { descriptors } from '../file/descriptors.ts';
 import type { TrackedFile } from '../file/file.ts';
+import type { Prefix } from '../file/inode.ts';
 import { fill } from '../file/read.ts';
 import type { ReadPlace } from '../file/state.ts';
 import type { FileStream } from '../file/stream.ts';
@@ -89,6 +90,16 @@ export class Ahead {
       .finally(() => {
         this.#looking = null;
       });
+  }
+
+  /** Files, and how far each was looked at. */
+  *places(): Iterable<{ file: TrackedFile; to: number; edge: number; marker: Prefix }> {
+    for (const file of this.#o.tracker.files) {
+      const place = this.#places.get(file.stream);
+      if (!place) continue;
+      const { position: to, marker } = place;
+      yield { file, to, edge: file.stream.watched.edge, marker };
+    }
   }
 
   async close(): Promise<void> {
