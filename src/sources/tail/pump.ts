@@ -268,7 +268,7 @@ export class Pump {
       if (!file.packed) file.flush = this.#mayFlush(file);
       file.use(true);
       const { place, returns } = file;
-      const counting = this.#o.reading.counting(file);
+      const counting = this.#o.reading.counting();
       const more = await this.#o.reading.fill(file, batch, !asked);
       file.use(false);
       file.endTurn();

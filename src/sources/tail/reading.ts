@@ -19,7 +19,7 @@ import type { Turns } from './turns.ts';
 /** So many files that wait for their first turn get their place in the journal with one write. */
 const TOGETHER = 256;
 
-const COUNTED = ['lines', 'bytes', 'cut', 'truncated', 'replaced', 'malformed'] as const;
+const COUNTED = ['lines', 'bytes', 'truncated', 'replaced', 'malformed'] as const;
 
 /** What a read counted. */
 export type Counted = Record<(typeof COUNTED)[number], number>;
@@ -37,6 +37,8 @@ export class Reading {
   lines = 0;
   bytes = 0;
   readonly #o: ReadingOptions;
+  /** What was taken back of these, so that what is counted meanwhile is told from it. */
+  readonly #uncounted: Counted = { lines: 0, bytes: 0, truncated: 0, replaced: 0, malformed: 0 };
 
   constructor(options: ReadingOptions) {
     this.#o = options;
@@ -137,11 +139,11 @@ export class Reading {
     }
   }
 
-  /** What is counted from now on until it is asked: of what is read again. */
-  counting(file: TrackedFile): () => Counted {
-    const before = this.#counts(file);
+  /** What is counted from now on until it is asked, also where some of before is taken back meanwhile. */
+  counting(): () => Counted {
+    const before = this.#counts();
     return () => {
-      const now = this.#counts(file);
+      const now = this.#counts();
       for (const name of COUNTED) now[name] -= before[name];
       return now;
     };
@@ -153,13 +155,17 @@ export class Reading {
     file.count(-counted.lines);
     this.lines -= counted.lines;
     this.bytes -= counted.bytes;
-    file.truncated -= counted.cut;
+    file.truncated -= counted.truncated;
     for (const name of ['truncated', 'replaced', 'malformed'] as const) account[name] -= counted[name];
+    for (const name of COUNTED) this.#uncounted[name] += counted[name];
   }
 
-  #counts(file: TrackedFile): Counted {
+  /** With what was taken back of them. */
+  #counts(): Counted {
     const { truncated, replaced, malformed } = this.#o.account;
-    return { lines: this.lines, bytes: this.bytes, cut: file.truncated, truncated, replaced, malformed };
+    const all = { lines: this.lines, bytes: this.bytes, truncated, replaced, malformed };
+    for (const name of COUNTED) all[name] += this.#uncounted[name];
+    return all;
   }
 
   /** The output is away: this file and those that come next will wait. */
