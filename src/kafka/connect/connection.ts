@@ -16,6 +16,13 @@ import {
   DESCRIBE_QUORUM_VERSION,
   describeQuorumRequest,
 } from '../wire/describe-quorum.ts';
+import {
+  DESCRIBE_TRANSACTIONS,
+  DESCRIBE_TRANSACTIONS_VERSION,
+  describedTransaction,
+  describeTransactionsRequest,
+  type TransactionState,
+} from '../wire/describe-transactions.ts';
 import { LinkError } from '../wire/errors.ts';
 import {
   FETCH,
@@ -258,6 +265,21 @@ export class Link {
       clusterTimeIn,
     );
     return answer.time;
+  }
+
+  /** What the broker, its coordinator, has of the last transaction under this id; null where it is too old to tell. Rejects only when the link fails. */
+  async describeTransaction(id: string): Promise<TransactionState | null> {
+    if ((this.#broker.versions?.[DESCRIBE_TRANSACTIONS]?.minVersion ?? 1) > DESCRIBE_TRANSACTIONS_VERSION) return null;
+    const answer = await this.#exchange(
+      {
+        apiKey: DESCRIBE_TRANSACTIONS,
+        apiName: 'DescribeTransactions',
+        apiVersion: DESCRIBE_TRANSACTIONS_VERSION,
+      },
+      (correlationId, clientId) => [describeTransactionsRequest({ correlationId, clientId, id })],
+      describedTransaction,
+    );
+    return answer.described;
   }
 
   /** Sends a request that is encoded here, and waits for its answer. */

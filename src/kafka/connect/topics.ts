@@ -41,6 +41,13 @@ export class Topics {
     return this.#topics.get(topic)?.partitions ?? 0;
   }
 
+  /** Its partitions that have a leader, as far as is known now. */
+  led(topic: string): number[] {
+    return [...(this.#topics.get(topic)?.leaders ?? [])]
+      .filter(([, node]) => node >= 0)
+      .map(([partition]) => partition);
+  }
+
   /** Whether the topic has always had as many partitions, as far as was seen. */
   steady(topic: string): boolean {
     return this.#topics.get(topic)?.changed === false;

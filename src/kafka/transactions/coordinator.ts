@@ -22,7 +22,15 @@ import { log } from '../../log.ts';
 import type { KafkaClient, Producer } from '../connect/client.ts';
 import type { Link } from '../connect/connection.ts';
 import type { Api } from '../connect/kafkajs.ts';
-import { actionFor, BrokerError, CONCURRENT_TRANSACTIONS, LinkError, OPERATION_NOT_ATTEMPTED } from '../wire/errors.ts';
+import type { TransactionState } from '../wire/describe-transactions.ts';
+import {
+  actionFor,
+  BrokerError,
+  CONCURRENT_TRANSACTIONS,
+  LinkError,
+  OPERATION_NOT_ATTEMPTED,
+  TRANSACTIONAL_ID_NOT_FOUND,
+} from '../wire/errors.ts';
 
 export interface TopicPartition {
   topic: string;
@@ -52,6 +60,8 @@ export class Transactions {
   problem: string | null = null;
   /** Requests that were sent, as far as is known, and not answered. */
   #unanswered = 0;
+  /** How often the coordinator was lost: a connection broke, or it moved. */
+  interruptions = 0;
 
   constructor(client: KafkaClient, options: TransactionsOptions) {
     this.#client = client;
@@ -62,15 +72,27 @@ export class Transactions {
     return this.#o.transactionalId;
   }
 
+  /** What the coordinator has of the last transaction; null: nothing, or it does not tell. */
+  async describe(signal: AbortSignal): Promise<TransactionState | null> {
+    const answer = await this.#ask(
+      { name: 'DescribeTransactions', send: (link) => link.describeTransaction(this.id) },
+      signal,
+      (described) => {
+        const code = described?.errorCode ?? 0;
+        return ['cannot see its last transaction', code === TRANSACTIONAL_ID_NOT_FOUND ? 0 : code];
+      },
+    );
+    return answer?.errorCode === 0 ? answer : null;
+  }
+
   /** Ends what is open under this id, and gives the producer that may begin anew. */
   async init(signal: AbortSignal): Promise<TransactionalProducer> {
     const body = { transactionalId: this.id, transactionTimeout: this.#o.timeout };
-    const answer = await this.#ask<{ errorCode: number; producerId: string; producerEpoch: number }>(
-      'InitProducerId',
-      body,
-      signal,
-      (answer) => [`cannot begin transactions as ${this.id}`, answer.errorCode],
-    );
+    type Answer = { errorCode: number; producerId: string; producerEpoch: number };
+    const answer = await this.#ask(request<Answer>('InitProducerId', body), signal, ({ errorCode }) => [
+      `cannot begin transactions as ${this.id}`,
+      errorCode,
+    ]);
     const { cluster } = this.#coordinator!;
     return { producerId: BigInt(answer.producerId), epoch: answer.producerEpoch, cluster };
   }
@@ -86,9 +108,8 @@ export class Transactions {
       partitions: partitions.filter((p) => p.topic === topic).map(({ partition }) => partition),
     }));
     type Answer = { errors: { topic: string; partitionErrors: { errorCode: number }[] }[] };
-    await this.#ask<Answer>(
-      'AddPartitionsToTxn',
-      { ...this.#as(producer), topics },
+    await this.#ask(
+      request<Answer>('AddPartitionsToTxn', { ...this.#as(producer), topics }),
       signal,
       ({ errors }) => {
         const refused = errors.flatMap(({ topic, partitionErrors }) =>
@@ -110,7 +131,8 @@ export class Transactions {
     const body = { ...this.#as(producer), transactionResult: commit };
     const what = `cannot ${commit ? 'commit' : 'abort'} a transaction of ${this.id}`;
     const before = this.#unanswered;
-    await this.#ask<{ errorCode: number }>('EndTxn', body, signal, ({ errorCode }) => [what, errorCode], producer);
+    const asked = request<{ errorCode: number }>('EndTxn', body);
+    await this.#ask(asked, signal, ({ errorCode }) => [what, errorCode], producer);
     return this.#unanswered > before;
   }
 
@@ -119,8 +141,7 @@ export class Transactions {
   }
 
   async #ask<T>(
-    api: Api,
-    body: object,
+    { name, send }: Asked<T>,
     signal: AbortSignal,
     problem: (answer: T) => readonly [what: string, code: number],
     producer?: TransactionalProducer,
@@ -139,12 +160,13 @@ export class Transactions {
         signal.throwIfAborted();
         try {
           if (!this.#coordinator || this.#coordinator.error || this.#coordinator.expiring) {
+            if (this.#coordinator?.error) this.interruptions++;
             this.#coordinator = await this.#client.coordinator(this.id, signal, waits);
           }
           if (producer && !sameCluster(producer.cluster, this.#coordinator.cluster)) {
             throw new Error(`${this.id}: its coordinator is of another cluster than its transaction`);
           }
-          const answer = await abortable(this.#coordinator.request<T>(api, body), signal);
+          const answer = await abortable(send(this.#coordinator), signal);
           const [what, code] = problem(answer);
           if (code === 0) return answer;
           throw new BrokerError(what, code);
@@ -160,8 +182,9 @@ export class Transactions {
           } else if (error instanceof LinkError) this.#unanswered++;
           else throw error;
           this.#coordinator = null;
+          this.interruptions++;
           waits(error);
-          log.debug(`kafka: ${api} as ${this.id}: ${error.message}`);
+          log.debug(`kafka: ${name} as ${this.id}: ${error.message}`);
         }
         await backoff.wait(signal);
       }
@@ -169,6 +192,16 @@ export class Transactions {
       this.problem = null;
     }
   }
+}
+
+interface Asked<T> {
+  name: string;
+  send: (link: Link) => Promise<T>;
+}
+
+/** One of kafkajs's requests. */
+function request<T>(name: Api, body: object): Asked<T> {
+  return { name, send: (link) => link.request<T>(name, body) };
 }
 
 /** The coordinator is elsewhere, or not ready yet. */

@@ -4,7 +4,7 @@ import type { Block, Settled } from '../../core/block.ts';
 import type { Link } from '../connect/connection.ts';
 import type { RecordsSection } from '../send/split.ts';
 import { BrokerError } from '../wire/errors.ts';
-import type { TransactionalProducer } from './coordinator.ts';
+import type { TopicPartition, TransactionalProducer } from './coordinator.ts';
 
 /** What is in flight when a transaction fails is waited for this long, milliseconds; then its connections are ended. */
 const SETTLE_MS = 1000;
@@ -53,7 +53,8 @@ export class Refused extends BrokerError {
 export class Open {
   readonly began = performance.now();
   readonly producer: TransactionalProducer;
-  readonly partitions = new Set<string>();
+  /** By topic and partition. */
+  readonly partitions = new Map<string, TopicPartition>();
   /** By partition. */
   readonly leaders = new Map<string, Link>();
   readonly #late = new AbortController();

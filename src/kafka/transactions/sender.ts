@@ -31,7 +31,9 @@ import { Repair, remedyFor } from '../send/repair.ts';
 import type { SenderStatus } from '../send/status.ts';
 import { actionFor, BrokerError } from '../wire/errors.ts';
 import { type TransactionalProducer, Transactions } from './coordinator.ts';
+import { Epochs } from './epochs.ts';
 import { Filling, type FillingOptions } from './filling.ts';
+import { Hanging } from './hanging.ts';
 import { Open, type OpenPacket, Refused } from './open.ts';
 import { type Committed, type PositionsTopic, Superseded, type Watch } from './positions-topic.ts';
 import { TransactionQueue } from './queue.ts';
@@ -41,6 +43,9 @@ import { TransactionWriter } from './writer.ts';
 const LATE = 0.8;
 /** At a stop an open transaction is aborted, so that it hides nothing from consumers; it may take this long, milliseconds. */
 const ABORT_MS = 500;
+
+/** Without anything to send for so long it is asked whether the last transaction is complete, milliseconds. */
+const REST_MS = 1000;
 
 export interface TransactionalSenderOptions extends FillingOptions {
   transactionalId: string;
@@ -74,6 +79,8 @@ export class TransactionalSender {
   readonly #client: KafkaClient;
   readonly #o: TransactionalSenderOptions;
   readonly #transactions: Transactions;
+  readonly #hanging: Hanging;
+  readonly #epochs: Epochs;
   readonly #stop = new AbortController();
   readonly #backoff: Backoff;
   readonly #ready = Promise.withResolvers<void>();
@@ -83,7 +90,6 @@ export class TransactionalSender {
   readonly #writer: TransactionWriter;
   readonly #repair: Repair<OpenPacket>;
   readonly #filling: Filling;
-  #producer: TransactionalProducer | null = null;
   #open: Open | null = null;
   /** A commit was asked for, and its answer is not known: the transaction's positions. */
   #ending: Watch | null = null;
@@ -98,11 +104,14 @@ export class TransactionalSender {
     this.#client = client;
     this.#o = options;
     this.#transactions = new Transactions(client, options);
+    this.#hanging = new Hanging(client, this.#transactions);
     this.#queue = new TransactionQueue(options.room.bytes);
     const { topic, positions, deadLetters, whole = false } = options;
     this.#repair = new Repair(client, { topic, deadLetters, whole });
     const skew = () => this.#repair.skew;
-    this.#writer = new TransactionWriter(client, { topic, positions, transactions: this.#transactions, skew });
+    const [transactions, hanging] = [this.#transactions, this.#hanging];
+    this.#epochs = new Epochs(client, { topic, positions, transactions, hanging });
+    this.#writer = new TransactionWriter(client, { topic, positions, transactions, hanging, skew });
     this.#filling = new Filling(this.#queue, this.#repair, this.#writer, options);
     this.#backoff = new Backoff(options.longest_pause);
     this.#ready.promise.catch(() => undefined);
@@ -148,6 +157,8 @@ export class TransactionalSender {
     this.#filling.bell.ring();
     await this.#running;
     if (!this.#open || this.#open.partitions.size === 0 || this.#ending !== null) return;
+    // An abort might be taken for that of the one before.
+    if (this.#hanging.isOpen) return;
     if (this.#client.state !== 'connected') return;
     await this.#transactions.end(this.#open.producer, false, AbortSignal.timeout(ABORT_MS)).catch((error: Error) => {
       log.debug(`${this.#o.topic}: cannot abort the open transaction: ${error.message}; it times out`);
@@ -192,18 +203,17 @@ export class TransactionalSender {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        if (this.#producer && !sameCluster(this.#producer.cluster, this.#client.clusterId)) this.#producer = null;
-        this.#producer ??= await this.#begin();
+        const producer = this.#epochs.current ?? (await this.#begin());
         const { first } = this.#queue;
         if (!first) {
-          await this.#filling.bell.heard(signal);
+          await this.#rest(producer);
           continue;
         }
         await this.#move();
         // Before a transaction is open: it would run out while a leader is away.
         for (const { partition } of first.packets) await this.#client.leader(this.#o.topic, partition, signal);
         await this.#client.leader(this.#o.positions.topic, await this.#o.positions.partition(signal), signal);
-        await this.#transact(this.#producer);
+        await this.#transact(producer);
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof Superseded) {
@@ -216,13 +226,23 @@ export class TransactionalSender {
     }
   }
 
+  /** Waits for something to send. */
+  async #rest(producer: TransactionalProducer): Promise<void> {
+    const { signal } = this.#stop;
+    const hanging = this.#hanging;
+    await this.#filling.bell.heard(signal, hanging.isOpen ? REST_MS : undefined);
+    if (this.#queue.first || !hanging.isOpen) return;
+    if (!hanging.isDoubtful) await hanging.confirm(signal);
+    else if (await hanging.mend(producer, signal)) this.#epochs.discard();
+  }
+
   /** A producer that may send, and with it the certainty about all that came before. */
   async #begin(): Promise<TransactionalProducer> {
     const { signal } = this.#stop;
     const { positions } = this.#o;
     await positions.recognize(signal);
     await positions.claim(signal);
-    const producer = await this.#transactions.init(signal);
+    const producer = await this.#epochs.next(signal);
     if (!sameCluster(producer.cluster, positions.identity?.cluster ?? null)) {
       throw new Error('the brokers are of different clusters');
     }
@@ -239,6 +259,7 @@ export class TransactionalSender {
       this.#error = null;
       this.#ready.resolve();
     }
+    this.#epochs.begin(producer);
     return producer;
   }
 
@@ -264,10 +285,13 @@ export class TransactionalSender {
     }
     const watch = positions.watch(ends.base);
     this.#ending = watch;
+    this.#hanging.ends({ isCommit: true, partitions: [...open.partitions.values()] }, open.leaders.values());
+    this.#epochs.isUnclear = true;
     const askedBefore = await this.#transactions.end(producer, true, stop);
+    this.#epochs.isUnclear = false;
     this.#ending = null;
     positions.unwatch(watch);
-    if (askedBefore) this.#producer = null;
+    if (askedBefore) this.#epochs.discard();
     this.#settle(ends.next);
   }
 
@@ -304,12 +328,18 @@ export class TransactionalSender {
 
   async #failed(error: Error): Promise<void> {
     this.#say(error);
-    this.#producer = null;
+    this.#epochs.discard();
     if (error instanceof BrokerError && actionFor(error.code) === 'identity' && this.#isReady) {
       this.#fenced++;
       log.warnOnce(`fenced ${this.#o.topic}`, `${error.message}; finding out why, then sending again`);
     }
-    if (this.#open && this.#ending === null) this.#aborted();
+    if (this.#open && this.#ending === null) {
+      const { partitions, leaders } = this.#open;
+      if (partitions.size > 0 && !this.#hanging.isOpen) {
+        this.#hanging.ends({ isCommit: false, partitions: [...partitions.values()] }, leaders.values());
+      }
+      this.#aborted();
+    }
     if (!(await this.#amended(error))) await this.#pause();
   }
 

@@ -6,7 +6,8 @@ import { sameCluster } from '../../core/topic-identity.ts';
 import { sealedHeader, WINDOW } from '../../records/record-batch.ts';
 import type { KafkaClient } from '../connect/client.ts';
 import { sequenceAfter } from '../send/window.ts';
-import type { Transactions } from './coordinator.ts';
+import type { TopicPartition, Transactions } from './coordinator.ts';
+import type { Hanging } from './hanging.ts';
 import { type Open, type OpenBlock, type OpenPacket, Refused } from './open.ts';
 import type { PositionsTopic } from './positions-topic.ts';
 
@@ -14,6 +15,7 @@ export interface WriterOptions {
   topic: string;
   positions: PositionsTopic;
   transactions: Transactions;
+  hanging: Hanging;
   /** What to add to our time so that the broker takes it. */
   skew(): number;
 }
@@ -103,14 +105,17 @@ export class TransactionWriter {
 
   /** The first partition opens the transaction, and brings that of the positions with it. */
   async #add(open: Open, topic: string, partition: number, key: string): Promise<void> {
-    const { positions } = this.#o;
-    const added = new Map([[key, { topic, partition }]]);
-    if (open.partitions.size === 0) {
-      const own = await positions.partition(open.signal);
+    const { positions, transactions, hanging } = this.#o;
+    const { producer, signal } = open;
+    const first = open.partitions.size === 0;
+    const added = new Map<string, TopicPartition>([[key, { topic, partition }]]);
+    if (first) {
+      const own = await positions.partition(signal);
       added.set(`${positions.topic}-${own}`, { topic: positions.topic, partition: own });
     }
     // Asked for is as good as opened: the answer may get lost.
-    for (const key of added.keys()) open.partitions.add(key);
-    await this.#o.transactions.add(open.producer, [...added.values()], open.signal);
+    for (const [key, one] of added) open.partitions.set(key, one);
+    if (first) await hanging.open(producer, [...added.values()], signal);
+    else await transactions.add(producer, [...added.values()], signal);
   }
 }

@@ -109,6 +109,7 @@ export const MEMBER_ID_REQUIRED = 79;
 export const FENCED_INSTANCE_ID = 82;
 export const CONCURRENT_TRANSACTIONS = 51;
 export const OPERATION_NOT_ATTEMPTED = 55;
+export const TRANSACTIONAL_ID_NOT_FOUND = 105;
 
 export function errorName(code: number): string {
   return CODES[code]?.[0] ?? `error code ${code}`;

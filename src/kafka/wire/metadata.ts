@@ -103,7 +103,8 @@ export function metadataAnswer(payload: Buffer): Metadata & { throttleTime: numb
 
 const NO_TAGS = Buffer.of(0);
 
-function uvarint(n: number): Buffer {
+/** Of lengths in the flexible encoding. */
+export function uvarint(n: number): Buffer {
   const out: number[] = [];
   let rest = n;
   for (; rest > 0x7f; rest >>>= 7) out.push((rest & 0x7f) | 0x80);
