@@ -7,12 +7,12 @@ const SEED = 0x9747b28c;
 const M = 0x5bd1e995;
 const R = 24;
 
-/** murmur2 of `key`, as a signed 32-bit integer. */
-export function murmur2(key: Uint8Array): number {
-  const length = key.length;
-  const tail = length & ~3;
+/** murmur2 of the bytes [from, to) of `key`, as a signed 32-bit integer. */
+export function murmur2(key: Uint8Array, from = 0, to = key.length): number {
+  const length = to - from;
+  const tail = from + (length & ~3);
   let h = SEED ^ length;
-  for (let i = 0; i < tail; i += 4) {
+  for (let i = from; i < tail; i += 4) {
     let k = key[i]! | (key[i + 1]! << 8) | (key[i + 2]! << 16) | (key[i + 3]! << 24);
     k = Math.imul(k, M);
     k ^= k >>> R;

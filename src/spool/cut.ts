@@ -98,7 +98,7 @@ export class Cut {
     return this.#total >= CUT_BYTES || this.#records >= CUT_RECORDS;
   }
 
-  /** Its blocks, by ascending partition. Once: what they are made of is let go of. */
+  /** Its blocks, by ascending partition. Once: what they are made of is let go of, bodies of `entries` with it. */
   async parts(codec: Codec, level: number): Promise<CutPart[]> {
     const outs = new Map<number, { out: Buffer; at: number; count: number }>();
     for (let p = 0; p < this.partitions; p++) {
@@ -110,7 +110,11 @@ export class Cut {
         to.at = frame(to.out, to.at, to.count++, raw, from[i]!, end[i]!);
       }
     }
-    for (const [i, { raw }] of this.#walked.entries()) if (raw !== this.entries[i]!.body) free(raw);
+    for (const [i, { raw }] of this.#walked.entries()) {
+      const { body } = this.entries[i]!;
+      if (raw !== body) free(raw);
+      free(body);
+    }
     return Promise.all(
       [...outs].map(async ([partition, { out, at, count }]) => {
         const body = await compress(codec, level, out.subarray(0, at));
@@ -126,32 +130,41 @@ function walk(raw: Buffer, count: number, partitions: number): Walked {
   const partition = new Int32Array(count);
   const from = new Uint32Array(count);
   const end = new Uint32Array(count);
-  let at = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = raw[at++];
-      if (byte === undefined) break;
-      value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return (value >>> 1) ^ -(value & 1);
-    }
-    throw new RangeError(`a record at byte ${at} is malformed`);
-  };
-  for (let i = 0; i < count; i++) {
-    const length = varint();
-    end[i] = at + length;
-    if (length < 4 || end[i]! > raw.length) throw new RangeError(`a record at byte ${at} is cut short`);
-    // Attributes and timestamp delta, which are 0.
-    at += 2;
-    varint();
+  for (let i = 0, at = 0; i < count; i++) {
+    const length = varintIn(raw, at);
+    at = pastVarint(raw, at);
+    const ends = at + length;
+    if (length < 4 || ends > raw.length) throw new RangeError(`a record at byte ${at} is cut short`);
+    end[i] = ends;
+    // Attributes and timestamp delta, which are 0, and the offset delta.
+    at = pastVarint(raw, at + 2);
     from[i] = at;
-    const key = varint();
-    if (key > end[i]! - at) throw new RangeError(`a key at byte ${at} is cut short`);
-    const hash = murmur2(key > 0 ? raw.subarray(at, at + key) : raw.subarray(at, at));
+    const keyBytes = varintIn(raw, at);
+    at = pastVarint(raw, at);
+    if (keyBytes > ends - at) throw new RangeError(`a key at byte ${at} is cut short`);
+    const hash = murmur2(raw, at, at + Math.max(0, keyBytes));
     partition[i] = (hash & 0x7fffffff) % partitions;
-    at = end[i]!;
+    at = ends;
   }
   return { raw, partition, from, end };
+}
+
+/** A zigzag number of at most 32 bits that stands there. */
+function varintIn(raw: Buffer, at: number): number {
+  let value = 0;
+  for (let shift = 0; shift < 35; shift += 7) {
+    const byte = raw[at++];
+    if (byte === undefined) break;
+    value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return (value >>> 1) ^ -(value & 1);
+  }
+  throw new RangeError(`a record at byte ${at} is malformed`);
+}
+
+function pastVarint(raw: Buffer, at: number): number {
+  let past = at;
+  while (raw[past]! >= 0x80) past++;
+  return past + 1;
 }
 
 /** A record with another offset delta; gives the place behind it. */

@@ -10,10 +10,11 @@
  */
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { copyApart } from '../core/free.ts';
 import type { Codec } from '../records/record-batch.ts';
 import { checkCrc, HEADER_BYTES, readHeader } from '../records/record-batch.ts';
 import { readWhole, type Salvage } from './salvage.ts';
-import { type BlockNote, NoteReader, readNotes } from './sidecar.ts';
+import { type BlockNote, FreshNotes, NoteReader, readNotes } from './sidecar.ts';
 import { goesOn, hasRoom, mayBeAnswered } from './together.ts';
 
 export interface Segment {
@@ -38,6 +39,8 @@ export interface Segment {
   removed: boolean;
   /** Notes of its blocks that are not in the sidecar yet, by their offsets: see lazy-notes.ts. */
   readonly noted: Map<number, BlockNote>;
+  /** Notes of the last blocks, which are in the sidecar: who reads along has them from here. */
+  readonly fresh: FreshNotes;
 }
 
 /** A batch as it is read back. */
@@ -67,6 +70,7 @@ export interface Damage {
 }
 
 const CHUNK = 256 * 1024;
+const EMPTY = Buffer.alloc(0);
 const NAME = /^(\d{20})\.log$/;
 /** No damage swallows more offsets than this: a batch that claims more has a damaged offset itself. */
 const MAX_GAP = 100_000_000;
@@ -86,6 +90,7 @@ export function segmentAt(dir: string, base: number): Segment {
     room: false,
     removed: false,
     noted: new Map(),
+    fresh: new FreshNotes(),
   };
 }
 
@@ -185,8 +190,10 @@ export class SegmentReader {
   readonly #notes: NoteReader;
   readonly #onDamage: (damage: Damage) => void;
   readonly #salvage: Salvage | undefined;
-  #chunk: Buffer = Buffer.alloc(0);
+  /** What was read last, at the beginning of memory that is used again. */
+  #chunk: Buffer = EMPTY;
   #chunkAt = 0;
+  #room: Buffer = EMPTY;
   #at = 0;
   /** The offset of the next batch. */
   offset: number;
@@ -219,12 +226,14 @@ export class SegmentReader {
       const baseOffset = this.offset;
       this.offset += header.count;
       this.#at += header.bytes;
-      const note = this.segment.noted.get(baseOffset) ?? (await this.#notes.take(baseOffset, this.segment.next));
+      const { noted, fresh, next } = this.segment;
+      const note = noted.get(baseOffset) ?? fresh.take(baseOffset) ?? (await this.#notes.take(baseOffset, next));
       if (baseOffset < low) continue;
       return {
         baseOffset,
         nextOffset: this.offset,
-        body: batch.subarray(HEADER_BYTES),
+        // It is on its way when the next one is read.
+        body: copyApart(batch.subarray(HEADER_BYTES)),
         count: header.count,
         codec: header.codec,
         time: header.time,
@@ -244,16 +253,17 @@ export class SegmentReader {
     }
   }
 
-  /** `length` bytes from where the reader stands; null where the segment has fewer. */
+  /** `length` bytes from where the reader stands, good until the next call; null where the segment has fewer. */
   async #bytes(length: number): Promise<Buffer | null> {
     const end = this.#at + length;
     if (end > this.segment.size) return null;
     if (this.#at < this.#chunkAt || end > this.#chunkAt + this.#chunk.length) {
-      // A new buffer each time: what was read before is still on its way.
       const want = Math.max(length, Math.min(CHUNK, this.segment.size - this.#at));
-      const buffer = Buffer.allocUnsafe(want);
-      const bytesRead = await this.#read(buffer);
-      this.#chunk = buffer.subarray(0, bytesRead);
+      if (want > this.#room.length) this.#room = Buffer.allocUnsafeSlow(Math.max(want, 2 * this.#room.length));
+      // Nothing of it is there if this fails.
+      this.#chunk = EMPTY;
+      const bytesRead = await this.#read(this.#room.subarray(0, want));
+      this.#chunk = this.#room.subarray(0, bytesRead);
       this.#chunkAt = this.#at;
       if (bytesRead < length) return null;
     }

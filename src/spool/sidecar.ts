@@ -11,6 +11,8 @@
 import { type FileHandle, open, readFile, truncate } from 'node:fs/promises';
 import { log } from '../log.ts';
 
+const MOST_FRESH = 16;
+
 /** Input items by input, as the accounts name them. */
 export type Weights = ReadonlyMap<string, number>;
 
@@ -68,9 +70,12 @@ export class NoteReader {
     this.#path = path;
   }
 
-  /** The note of the block at `offset`, if there is one. Forgets it: each is asked for once. */
+  /** The note of the block at `offset`, if there is one. Forgets it and those before it: each is asked for once, in order. */
   async take(offset: number, written: number): Promise<BlockNote | undefined> {
-    if (!this.#notes.has(offset)) await this.#readOn(written);
+    if (!this.#notes.has(offset)) {
+      this.#notes.clear();
+      await this.#readOn(offset, written);
+    }
     const note = this.#notes.get(offset);
     this.#notes.delete(offset);
     return note;
@@ -78,7 +83,7 @@ export class NoteReader {
 
   /** The notes of blocks in [from, to). */
   async takeRange(from: number, to: number, written: number): Promise<BlockNote[]> {
-    await this.#readOn(written);
+    await this.#readOn(from, written);
     const found = [...this.#notes.values()].filter((note) => note.offset >= from && note.offset < to);
     for (const note of found) this.#notes.delete(note.offset);
     return found;
@@ -89,7 +94,8 @@ export class NoteReader {
     this.#file = null;
   }
 
-  async #readOn(written: number): Promise<void> {
+  /** Notes of blocks before `from` are passed over. */
+  async #readOn(from: number, written: number): Promise<void> {
     try {
       this.#file ??= await open(this.#path, 'r');
       const { size } = await this.#file.stat();
@@ -100,12 +106,29 @@ export class NoteReader {
       for (let at = 0, end = read.indexOf(0x0a); end >= 0; at = end + 1, end = read.indexOf(0x0a, at)) {
         const note = parseNote(read.toString('utf8', at, end));
         if (note && note.offset >= written) return;
-        if (note) this.#notes.set(note.offset, note);
+        if (note && note.offset >= from) this.#notes.set(note.offset, note);
         this.#at += end + 1 - at;
       }
     } catch (error) {
       unknown(this.#path, error as NodeJS.ErrnoException);
     }
+  }
+}
+
+/** Notes of the blocks of a segment that were written last, as many as a reader may be behind that reads along. */
+export class FreshNotes {
+  readonly #notes = new Map<number, BlockNote>();
+
+  add(note: BlockNote): void {
+    this.#notes.set(note.offset, note);
+    if (this.#notes.size > MOST_FRESH) this.#notes.delete(this.#notes.keys().next().value!);
+  }
+
+  /** Forgets it. */
+  take(offset: number): BlockNote | undefined {
+    const note = this.#notes.get(offset);
+    this.#notes.delete(offset);
+    return note;
   }
 }
 

@@ -88,6 +88,7 @@ export class SegmentWriter {
       await writeAll(this.#weights, [line], this.#weightsAt);
       await writeAll(this.#log, [header, body], segment.size);
       this.#weightsAt += line.length;
+      segment.fresh.add(note);
     }
     if (segment.size === 0) segment.firstTime = time;
     segment.written = performance.now();

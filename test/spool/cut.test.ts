@@ -154,6 +154,21 @@ test('a cut has a block for each partition, with its records in the order of arr
   await spools.close();
 });
 
+test('what a cut is made of is let go of when its blocks are made', async (t) => {
+  const spools = await openSpools(directory(t));
+  const spool = await spools.durable('otlp', 64 << 20);
+  const partition = spool.partition(TOPIC);
+  for (let n = 0; n < 3; n++) await partition.append(blockOf(n * 40, keysOf(n * 40, 40), 500));
+  const { entries } = await readAll(partition);
+  const sizes = () => entries.map(({ body }) => body.length);
+  assert.ok(sizes().every((size) => size > 20_000));
+  const cut = new Cut(4, 500_000);
+  for (const entry of entries) assert.equal(await cut.add(entry, false), true);
+  await cut.parts('zstd', 1);
+  assert.deepEqual(sizes(), [0, 0, 0]);
+  await spools.close();
+});
+
 test('a partition gets at most one block of a cut, of a size that it takes', async (t) => {
   const { spools, partition } = await filled(directory(t), 5);
   const { entries } = await readAll(partition);

@@ -355,6 +355,11 @@ export class Link {
     return this.#drain.promise;
   }
 
+  /** All that was given to it is written. */
+  get flushed(): boolean {
+    return this.#connection.socket.writableLength === 0;
+  }
+
   /** kafkajs asks for it when there is a connection already. */
   readonly #socket: SocketFactory = ({ host, onConnect }) => {
     const { tls: options } = this.#o;

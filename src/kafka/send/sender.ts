@@ -24,6 +24,7 @@
 import { abortable, Backoff } from '../../core/abort.ts';
 import { Bell } from '../../core/bell.ts';
 import type { Block, Outlet, Settled } from '../../core/block.ts';
+import { free } from '../../core/free.ts';
 import { log } from '../../log.ts';
 import { readHeader } from '../../records/record-batch.ts';
 import type { KafkaClient } from '../connect/client.ts';
@@ -264,7 +265,7 @@ export class Sender implements Outlet {
     if (packet.tries++ > 0) this.#retries++;
     this.#inFlight++;
     this.#client.produceOn(link, topic, partition, { header, body: packet.body }).then(
-      (answer) => this.#answered(packet, answer),
+      (answer) => this.#answered(link, packet, answer),
       (error: Error) => {
         this.#inFlight--;
         packet.unsure = true;
@@ -275,11 +276,11 @@ export class Sender implements Outlet {
     );
   }
 
-  #answered(packet: Packet, answer: ProduceAnswer): void {
+  #answered(link: Link, packet: Packet, answer: ProduceAnswer): void {
     this.#inFlight--;
     this.#throttled += answer.throttleTime;
     if (this.#stop.signal.aborted) return;
-    if (answer.errorCode === 0 || actionFor(answer.errorCode) === 'done') this.#acknowledged(packet);
+    if (answer.errorCode === 0 || actionFor(answer.errorCode) === 'done') this.#acknowledged(link, packet);
     else {
       packet.answer = answer;
       packet.unsure ||= mayBeWritten(answer.errorCode);
@@ -288,7 +289,7 @@ export class Sender implements Outlet {
     this.#bell.ring();
   }
 
-  #acknowledged(packet: Packet): void {
+  #acknowledged(link: Link, packet: Packet): void {
     this.#lastAck = performance.now();
     this.#backoff.reset();
     if (!this.#failed) {
@@ -296,6 +297,8 @@ export class Sender implements Outlet {
       this.#numbers.confirm();
     }
     this.#sent -= this.#window.acknowledge(packet);
+    // It was given to no other connection, and this one has written it.
+    if (packet.tries === 1 && link.flushed) free(packet.body);
   }
 
   /** Nothing more is sent until what is in flight has come back. */

@@ -61,6 +61,35 @@ const exact = ({ broker, sent }: { broker: FakeBroker; sent: string[] }) => asse
 
 test('what is sent arrives once and in order', () => run(60, () => null, {}, exact));
 
+test('what the broker has is let go of, but not what another connection may still be sending', async () => {
+  await using broker = await FakeBroker.start(({ number }) => (number === 1 ? 'lose' : null));
+  const client = new KafkaClient({
+    brokers: [broker.address],
+    client_id: 'test',
+    create_topics: false,
+    request_timeout: 500,
+    longest_pause: 20,
+  });
+  const sender = new Sender(client, { topic: TOPIC, partition: 0, longest_pause: 20 });
+  try {
+    const held: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const block = await makeBlock(TOPIC, ['x'.repeat(20_000)]);
+      const body = Buffer.from(new Uint8Array(block.body).buffer);
+      await sender.put({ ...block, body }, () => undefined);
+      await sender.drained(AbortSignal.timeout(10_000));
+      held.push(body.length);
+    }
+    assert.equal(held[0], 0);
+    assert.ok(held[1]! > 20_000, 'it was sent twice');
+    assert.equal(held[2], 0);
+    assert.deepEqual(broker.stored, Array(3).fill('x'.repeat(20_000)));
+  } finally {
+    await sender.stop();
+    client.close();
+  }
+});
+
 test('a lost acknowledgement makes no duplicate', () =>
   run(
     40,
