@@ -14,7 +14,7 @@ const TYPE = { 'content-type': 'application/msgpack' };
 test('what tracers of Datadog send is answered when it is on disk, and refused as they understand it', async () => {
   await using home = await makeHome();
   const address = `127.0.0.1:${await freePort()}`;
-  const { agent } = await startOtlp(home, { datadog: { listen: address } }, { max_request: '64KiB' });
+  const { agent } = await startOtlp(home, { datadog: { listen: address } }, { max_request: '256KiB' });
   const wanted: string[] = [];
   let next = 1n;
   const chunks = (count: number, meta: Record<string, string> = {}) =>
@@ -52,15 +52,20 @@ test('what tracers of Datadog send is answered when it is on disk, and refused a
   assert.match(await check(400, packed(maps(chunks(1))).subarray(0, -5)), /no v0\.4 of traces: it ends in the middle/);
   await check(415, packed(maps(chunks(1))), { headers: { 'content-type': 'application/x-protobuf' } });
   await check(405, packed(maps(chunks(1))), { method: 'DELETE' });
-  await check(413, packed(maps(chunks(1, { a: 'x'.repeat(70_000) }))));
+  await check(413, packed(maps(chunks(1, { a: 'x'.repeat(270_000) }))));
   // As OTLP it is larger: a text of a table stands where it is used.
-  const repeated = [chunks(30, { a: 'x'.repeat(5000) }).flat()];
+  const repeated = [chunks(60, { a: 'x'.repeat(5000) }).flat()];
   assert.match(await check(413, packed(tabled(repeated)), { path: '/v0.5/traces' }), /As OTLP .* otlp\.max_request/);
   const { lost, otlp: after } = await agent.until(
     ({ otlp }) => otlp.listeners.find((one) => one.address === named)?.refused === 5,
     'what is refused is counted',
   );
   assert.deepEqual([after.spans, lost], [good.length, []]);
+  // What is left out of one is said.
+  const wide = Object.fromEntries(Array.from({ length: 10_001 }, (_, i) => [`${i}`, '']));
+  await check(200, packed(maps([...chunks(1, wide), ...chunks(1)])));
+  good.push(...wanted.slice(-2));
+  await agent.until(({ otlp }) => otlp.cut === 1 && otlp.spans === good.length, 'what was cut is counted');
   await agent.kill9();
   assert.deepEqual((await spansOnDisk(home.dataDir)).sort(), good.sort());
 });

@@ -20,7 +20,7 @@ export interface OtlpSaid {
     invalid: number;
     /** Bytes of text that were no UTF-8, and became `?`. */
     sanitized: number;
-    /** Spans and log records that were larger than a record may be. */
+    /** Spans and log records that were larger than a record may be, or had more parts than a span may. */
     cut: number;
     /** Metrics that were, and became several. */
     split: number;

@@ -12,7 +12,8 @@ import { randomOf } from '../../support/random.ts';
 const MOST = 1 << 20;
 const NOTHING = Buffer.alloc(0);
 async function converted(version: DatadogVersion, body: Packable, most = MOST): Promise<Decoded> {
-  return decodeRequest('traces', await new DatadogSpans(most).convert(version, packed(body), NOTHING));
+  const { otlp } = await new DatadogSpans(most).convert(version, packed(body), NOTHING);
+  return decodeRequest('traces', otlp);
 }
 
 const attributesOf = (list: Decoded[] = []): Record<string, unknown> =>
@@ -114,6 +115,13 @@ test('spans of one service behind each other have one resource, and sizes of any
   }
 });
 
+const LISTED = [
+  { type: 0, string_value: 'x' },
+  { type: 1, bool_value: true },
+  { type: 2, int_value: -3 },
+  { type: 3, double_value: 0.25 },
+];
+
 test('events and links have their fields', async () => {
   const event = {
     time_unix_nano: new U64(START),
@@ -123,7 +131,8 @@ test('events and links have their fields', async () => {
       yes: { type: 1, bool_value: true },
       count: { type: 2, int_value: -7 },
       share: { type: 3, double_value: 0.5 },
-      list: { type: 4, array_value: { values: [{ type: 0, string_value: 'x' }] } },
+      list: { type: 4, array_value: { values: LISTED } },
+      odd: { type: 9, other_value: 1 },
     },
   };
   const link = { trace_id: new U64(7n), trace_id_high: new U64(9n), span_id: new U64(3n), attributes: { why: 'so' } };
@@ -140,9 +149,12 @@ test('events and links have their fields', async () => {
     ],
   ]);
   const [found] = request.resourceSpans[0].scopeSpans[0].spans;
-  const [{ name, timeUnixNano, attributes }] = found.events;
+  const [{ name, timeUnixNano, attributes, droppedAttributesCount }] = found.events;
   assert.deepEqual([name, String(timeUnixNano)], ['exception', String(START)]);
-  assert.deepEqual(attributesOf(attributes), { text: 'a', yes: true, count: '-7', share: 0.5 });
+  const { list, ...single } = attributesOf(attributes) as Record<string, Decoded>;
+  assert.deepEqual(single, { text: 'a', yes: true, count: '-7', share: 0.5 });
+  assert.deepEqual(list!.values.flatMap(Object.values), ['x', true, '-3', 0.25]);
+  assert.equal(droppedAttributesCount, 1, 'a kind of value that is not known');
   assert.deepEqual([found.links[0].traceId, found.links[0].spanId].map(hex), [
     '00000000000000090000000000000007',
     '0000000000000003',
@@ -180,12 +192,58 @@ test('what is none is refused with where, and never read beyond its end', async 
     /1000000 texts, and at most 262144/,
   );
   await check('v0.5', Buffer.from([0x92, 0xdd, 0, 3, 0, 0]), /196608 texts/);
-  const wide = Object.fromEntries(Array.from({ length: 10_001 }, (_, i) => [`k${i}`, '']));
-  await check('v0.4', maps([[made({ meta: wide })]]), /more than 10000 attributes/);
-  await check('v0.4', [[{ unheard: new Array(200_000).fill(0) }]], /too much of what is not known/);
   // A megabyte that is named a thousand times.
   const bomb = Array.from({ length: 1000 }, (_, i) => made({ span: BigInt(i), meta: { a: 'x'.repeat(900_000) } }));
   await check('v0.5', tabled([bomb]), TooLong);
+});
+
+test('of a span that has too much the rest is left out, counted and marked, and all others are whole', async () => {
+  const wide = Object.fromEntries(Array.from({ length: 10_005 }, (_, i) => [`k${i}`, 'v']));
+  const [[other]] = maps([[made({ span: 2n })]]) as [[Record<string, Packable>]];
+  const check = async (version: DatadogVersion, body: Packable, counts: number[], attributes: number) => {
+    const { otlp, cut } = await new DatadogSpans(MOST).convert(version, packed(body), NOTHING);
+    const [first, second] = decodeRequest('traces', otlp).resourceSpans[0].scopeSpans[0].spans;
+    const { droppedAttributesCount, droppedEventsCount, droppedLinksCount } = first;
+    assert.deepEqual([droppedAttributesCount ?? 0, droppedEventsCount ?? 0, droppedLinksCount ?? 0], counts);
+    assert.equal(attributesOf(first.attributes)['runnel.truncated'], true);
+    assert.equal(first.attributes.length, attributes);
+    assert.equal(cut, 1);
+    assert.equal(hex(second.spanId), '0000000000000002');
+    assert.equal(attributesOf(second.attributes)['runnel.truncated'], undefined);
+  };
+  // Beside them name, type and the mark.
+  const spans = [made({ meta: wide, metrics: { one: 1 } }), made({ span: 2n })];
+  await check('v0.4', maps([spans]), [5, 0, 0], 10_004);
+  await check('v0.5', tabled([spans]), [5, 0, 0], 10_004);
+  const [[first]] = maps([[made({})]]) as [[Record<string, Packable>]];
+  const events = Array.from({ length: 30_000 }, () => ({ name: 'e', time_unix_nano: 1 }));
+  const links = Array.from({ length: 30_000 }, () => ({ trace_id: 1, span_id: 1 }));
+  await check('v0.4', [[{ ...first!, span_events: events, span_links: links }, other!]], [0, 30_000, 30_000], 3);
+  // What is not known is passed over, however much it is.
+  const { otlp, cut } = await new DatadogSpans(MOST).convert(
+    'v0.4',
+    packed([[{ unheard: new Array(1_000_000).fill(0), ...first! }, other!]]),
+    NOTHING,
+  );
+  assert.equal(decodeRequest('traces', otlp).resourceSpans[0].scopeSpans[0].spans.length, 2);
+  assert.equal(cut, 0);
+});
+
+test('a span that is large holds the event loop for some milliseconds at most', async () => {
+  // One span, whose only field is a list.
+  const head = Buffer.concat([Buffer.of(0x91, 0x91, 0x81), packed('unheard'), Buffer.of(0xdd, 0, 0, 0, 0)]);
+  head.writeUInt32BE(7_000_000, head.length - 4);
+  const body = Buffer.concat([head, Buffer.alloc(7_000_000)]);
+  let turns = 0;
+  let over = false;
+  const count = () => {
+    turns++;
+    if (!over) setImmediate(count);
+  };
+  setImmediate(count);
+  await new DatadogSpans(MOST).convert('v0.4', body, NOTHING);
+  over = true;
+  assert.ok(turns > 50, `${turns} turns`);
 });
 
 test('what was changed anywhere is refused, or becomes what can be decoded', async () => {
@@ -205,7 +263,7 @@ test('what was changed anywhere is refused, or becomes what can be decoded', asy
     taken++;
     // Bytes that are no UTF-8 are mended later on.
     try {
-      decodeRequest('traces', request);
+      decodeRequest('traces', request.otlp);
     } catch (error) {
       assert.match(String(error), /utf-?8|encoded data was not valid/i);
     }

@@ -45,7 +45,10 @@ export interface DatadogHandlerOptions {
 export function datadogHandler({ intake, maxRequest, budget }: DatadogHandlerOptions): Handler {
   const spans = new DatadogSpans(maxRequest);
 
-  async function converted(version: DatadogVersion, { headers, body, discard }: HttpRequest): Promise<Buffer> {
+  async function converted(
+    version: DatadogVersion,
+    { headers, body, discard }: HttpRequest,
+  ): ReturnType<DatadogSpans['convert']> {
     const came = await body(maxRequest);
     try {
       return await spans.convert(version, came, resourceOf(headers));
@@ -72,7 +75,7 @@ export function datadogHandler({ intake, maxRequest, budget }: DatadogHandlerOpt
     if (!intake.has('traces')) throw new Refusal(404, 'signal', 'traces are not taken here: see otlp.signals.');
     if (headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() !== TYPE)
       throw new Refusal(415, 'content_type', `Content-Type must be ${TYPE}.`);
-    const otlp = await converted(version, request);
+    const { otlp, cut } = await converted(version, request);
     const { length } = otlp;
     const held = new HeldBody();
     held.own(otlp, length);
@@ -83,6 +86,7 @@ export function datadogHandler({ intake, maxRequest, budget }: DatadogHandlerOpt
     }
     try {
       await intake.take('traces', 'protobuf', held.pieces, { discard });
+      intake.cut += cut;
     } finally {
       budget.give(length);
     }

@@ -70,6 +70,19 @@ export class MessageBytes {
     this.#varint(value);
   }
 
+  /** Of 64 bits. */
+  whole(field: number, high: number, low: number): void {
+    this.#room(12);
+    this.#varint(field << 3);
+    this.#varint64(high, low);
+  }
+
+  real(field: number, value: number): void {
+    this.#room(10);
+    this.#varint((field << 3) | 1);
+    this.#at = this.#out.writeDoubleLE(value, this.#at);
+  }
+
   fixed64(field: number, high: number, low: number): void {
     this.#room(10);
     this.#varint((field << 3) | 1);

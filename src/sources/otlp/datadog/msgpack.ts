@@ -6,8 +6,6 @@
 /** A sentence. */
 export class NoMsgpack extends Error {}
 
-/** Things in what is passed over. */
-const MOST_SKIPPED = 100_000;
 const HALF = 0x1_0000_0000;
 
 export class MsgpackReader {
@@ -21,6 +19,8 @@ export class MsgpackReader {
   low = 0;
   /** The same number where it is no whole one; null: it is. */
   real: number | null = null;
+  /** Things that were passed over, in all. */
+  passed = 0;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
@@ -100,11 +100,16 @@ export class MsgpackReader {
     return this.#byte() === 0xc3;
   }
 
-  /** Passes over whatever is next. */
+  /** Passes over whatever is next, which is a part of what was passed over before. */
   skip(): void {
+    this.pass(1, Number.POSITIVE_INFINITY);
+  }
+
+  /** Passes over so many things, but at most over `most`, with all that is in them; gives how many are left. */
+  pass(things: number, most: number): number {
+    let left = things;
     let passed = 0;
-    for (let left = 1; left > 0; left--) {
-      if (++passed > MOST_SKIPPED) throw new NoMsgpack(`there is too much of what is not known before byte ${this.at}`);
+    for (; left > 0 && passed < most; left--, passed++) {
       const head = this.#byte();
       if (head <= 0x7f || head >= 0xe0 || head === 0xc0 || head === 0xc2 || head === 0xc3) continue;
       if (head <= 0x8f) left += 2 * (head & 15);
@@ -121,6 +126,8 @@ export class MsgpackReader {
       else if (head <= 0xdd) left += this.#uint(head === 0xdc ? 2 : 4);
       else left += 2 * this.#uint(head === 0xde ? 2 : 4);
     }
+    this.passed += passed;
+    return left;
   }
 
   #byte(): number {

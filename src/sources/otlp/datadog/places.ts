@@ -12,10 +12,19 @@ export type DatadogVersion = 'v0.4' | 'v0.5';
 
 /** Of a table. */
 const MOST_TEXTS = 262_144;
-/** Of a span: attributes, links and events, and attributes of those. */
-const MOST_THINGS = 10_000;
+/** Of a span: attributes of each kind. What is beyond is left out. */
+const MOST_ATTRIBUTES = 10_000;
+/** Of a span: things in its events, and in its links. Where there are more all of them are left out. */
+const MOST_PARTS = 100_000;
+/** Things that are passed over at once: a millisecond. */
+const SLICE_THINGS = 100_000;
 /** Elements of a span of v0.5. */
-const ELEMENTS = 12;
+const ELEMENTS_OF = [
+  ...(['service', 'name', 'resource'] as const),
+  ...(['trace', 'span', 'parent', 'start', 'duration'] as const),
+  ...(['error', 'meta', 'metrics', 'type'] as const),
+] as const;
+const ELEMENTS = ELEMENTS_OF.length;
 /** Of names of fields. */
 const LONGEST_NAME = 20;
 export const NONE: Readonly<TextAt> = { from: 0, length: 0 };
@@ -54,6 +63,30 @@ export class SpanPlaces {
   links = -1;
   events = -1;
   looked = new Map<LookedAt, TextAt>();
+  /** How many of them are left out. */
+  readonly left = { attributes: 0, events: 0, links: 0 };
+}
+
+/** What is passed over until it is known where it ends. */
+type Part = 'meta' | 'metrics' | 'struct' | 'links' | 'events';
+const PARTS: Readonly<Record<string, Part>> = {
+  meta: 'meta',
+  metrics: 'metrics',
+  meta_struct: 'struct',
+  span_links: 'links',
+  span_events: 'events',
+};
+
+/** A span that is being read. */
+interface Reading {
+  readonly found: SpanPlaces;
+  /** Fields of it that were read, of so many. */
+  field: number;
+  readonly fields: number;
+  /** What is passed over: things that are left of it; which part it is, or none that is known; what was passed over before it. */
+  left: number;
+  part: Part | null;
+  before: number;
 }
 
 export class SpanReader {
@@ -62,6 +95,7 @@ export class SpanReader {
   readonly #version: DatadogVersion;
   /** Places and lengths of the texts of v0.5; null: they stand where they are used. */
   readonly #texts: Uint32Array | null;
+  #reading: Reading | null = null;
 
   constructor(version: DatadogVersion, body: Buffer) {
     this.bytes = body;
@@ -71,15 +105,36 @@ export class SpanReader {
     this.#texts = version === 'v0.5' ? this.#table() : null;
   }
 
-  /** The next one; what is asked of it may be read before the one behind it. */
-  next(): SpanPlaces {
-    const found = new SpanPlaces();
-    if (this.#version === 'v0.5') this.#readElements(found);
-    else this.#readFields(found);
+  /**
+   * The next one; what is asked of it may be read before the one behind it. Null: it has much, and is to be asked for once
+   * more in another turn.
+   */
+  next(): SpanPlaces | null {
+    this.#reading ??= this.#begin();
+    const reading = this.#reading;
+    for (let things = SLICE_THINGS; reading.left > 0 || reading.field < reading.fields; ) {
+      if (things <= 0) return null;
+      const { passed } = this.reader;
+      if (reading.left > 0) this.#passOn(reading, things);
+      else if (this.#version === 'v0.5') this.#readElement(reading.found, reading.field++);
+      else {
+        reading.field++;
+        this.#readField(reading.found);
+      }
+      things -= 1 + this.reader.passed - passed;
+    }
+    this.#reading = null;
     const { at } = this.reader;
-    this.#look(found);
+    this.#look(reading.found);
     this.reader.at = at;
-    return found;
+    return reading.found;
+  }
+
+  #begin(): Reading {
+    const { reader } = this;
+    if (this.#version === 'v0.5') need(reader.array() === ELEMENTS, reader, `the ${ELEMENTS} elements of a span`);
+    const fields = this.#version === 'v0.5' ? ELEMENTS : reader.map();
+    return { found: new SpanPlaces(), field: 0, fields, left: 0, part: null, before: 0 };
   }
 
   /** It was all. */
@@ -102,44 +157,43 @@ export class SpanReader {
     return texts;
   }
 
-  #readElements(found: SpanPlaces): void {
-    const reader = this.reader;
-    need(reader.array() === ELEMENTS, reader, `the ${ELEMENTS} elements of a span`);
-    for (const name of ['service', 'name', 'resource'] as const) found[name] = this.text();
-    for (const name of ['trace', 'span', 'parent', 'start', 'duration'] as const) found[name] = this.whole();
-    found.isError = isNot0(this.whole());
-    found.meta = this.#pass();
-    found.metrics = this.#pass();
-    found.type = this.text();
+  #readElement(found: SpanPlaces, element: number): void {
+    const name = ELEMENTS_OF[element]!;
+    if (name === 'meta' || name === 'metrics') found[name] = this.#pass(name);
+    else if (name === 'error') found.isError = isNot0(this.whole());
+    else if (name === 'service' || name === 'name' || name === 'resource' || name === 'type') found[name] = this.text();
+    else found[name] = this.whole();
   }
 
-  #readFields(found: SpanPlaces): void {
-    const reader = this.reader;
-    let fields = reader.map();
-    if (fields > MOST_THINGS) throw tooMany();
-    for (; fields > 0; fields--) {
-      reader.text();
-      const name =
-        reader.length > LONGEST_NAME ? '' : reader.bytes.toString('latin1', reader.from, reader.from + reader.length);
-      if (name === 'service' || name === 'name' || name === 'resource' || name === 'type') found[name] = this.text();
-      else if (name === 'trace_id') found.trace = this.whole();
-      else if (name === 'span_id') found.span = this.whole();
-      else if (name === 'parent_id') found.parent = this.whole();
-      else if (name === 'start' || name === 'duration') found[name] = this.whole();
-      else if (name === 'error') found.isError = isNot0(this.whole());
-      else if (name === 'meta' || name === 'metrics') found[name] = this.#pass();
-      else if (name === 'meta_struct') found.struct = this.#pass();
-      else if (name === 'span_links') found.links = this.#pass();
-      else if (name === 'span_events') found.events = this.#pass();
-      else reader.skip();
-    }
+  #readField(found: SpanPlaces): void {
+    const name = this.name();
+    const part = PARTS[name];
+    if (name === 'service' || name === 'name' || name === 'resource' || name === 'type') found[name] = this.text();
+    else if (name === 'trace_id') found.trace = this.whole();
+    else if (name === 'span_id') found.span = this.whole();
+    else if (name === 'parent_id') found.parent = this.whole();
+    else if (name === 'start' || name === 'duration') found[name] = this.whole();
+    else if (name === 'error') found.isError = isNot0(this.whole());
+    else if (part !== undefined) found[part] = this.#pass(part);
+    else this.#pass(null);
   }
 
-  /** Where it begins. */
-  #pass(): number {
+  /** What stands here is passed over; gives where it begins. */
+  #pass(part: Part | null): number {
+    Object.assign(this.#reading!, { left: 1, part, before: this.reader.passed });
+    return this.reader.at;
+  }
+
+  #passOn(reading: Reading, most: number): void {
+    const { found, part, before } = reading;
+    reading.left = this.reader.pass(reading.left, most);
+    if (reading.left > 0 || (part !== 'links' && part !== 'events')) return;
+    if (this.reader.passed - before <= MOST_PARTS) return;
+    // There is no room for them in a turn.
     const { at } = this.reader;
-    this.reader.skip();
-    return at;
+    found.left[part] = this.items(found[part]);
+    this.reader.at = at;
+    found[part] = -1;
   }
 
   text(): TextAt {
@@ -164,13 +218,18 @@ export class SpanReader {
   pairs(at: number): number {
     if (at < 0) return 0;
     this.reader.at = at;
-    const count = this.reader.map();
-    if (count > MOST_THINGS) throw tooMany();
-    return count;
+    return this.reader.map();
+  }
+
+  /** The same of a span's attributes, but those that are left out. */
+  attributes({ left }: SpanPlaces, at: number): number {
+    const pairs = this.pairs(at);
+    left.attributes += Math.max(0, pairs - MOST_ATTRIBUTES);
+    return Math.min(pairs, MOST_ATTRIBUTES);
   }
 
   #look(found: SpanPlaces): void {
-    for (let pairs = this.pairs(found.meta); pairs > 0; pairs--) {
+    for (let pairs = Math.min(this.pairs(found.meta), MOST_ATTRIBUTES); pairs > 0; pairs--) {
       const name = this.looked(this.text());
       const value = this.text();
       if (name) found.looked.set(name, value);
@@ -187,9 +246,7 @@ export class SpanReader {
   items(at: number): number {
     if (at < 0) return 0;
     this.reader.at = at;
-    const count = this.reader.array();
-    if (count > MOST_THINGS) throw tooMany();
-    return count;
+    return this.reader.array();
   }
 
   /** Of a field. */
@@ -206,8 +263,4 @@ export function isNot0({ high, low }: Half): boolean {
 
 function need(so: boolean, { at }: MsgpackReader, what: string): void {
   if (!so) throw new NoMsgpack(`before byte ${at} there is not ${what}`);
-}
-
-function tooMany(): NoMsgpack {
-  return new NoMsgpack(`a span has more than ${MOST_THINGS} attributes, events or links`);
 }

@@ -33,13 +33,18 @@ const SPAN_LENGTH_BYTES = 2;
 const AROUND_LENGTH_BYTES = 3;
 
 /** Names of what is written beside what came. */
-const NAMES = Buffer.from('service.nameservice.versiondeployment.environment.nameoperation.namespan.type');
+const NAMES = Buffer.from(
+  'service.nameservice.versiondeployment.environment.nameoperation.namespan.typerunnel.truncated',
+);
 const nameAt = (name: string): TextAt => ({ from: NAMES.indexOf(name), length: name.length });
 const SERVICE = nameAt('service.name');
 const VERSION = nameAt('service.version');
 const ENVIRONMENT = nameAt('deployment.environment.name');
 const OPERATION = nameAt('operation.name');
 const TYPE = nameAt('span.type');
+const TRUNCATED = nameAt('runnel.truncated');
+/** dropped_attributes_count, dropped_events_count, dropped_links_count */
+const DROPPED = [10, 12, 14] as const;
 
 export class DatadogSpans {
   readonly #out: MessageBytes;
@@ -51,25 +56,29 @@ export class DatadogSpans {
   /** What the resource that is being written is of; null: none is. */
   #within: { texts: TextAt[]; resource: number; scope: number } | null = null;
 
+  /** Spans of the request of which something is left out. */
+  #cut = 0;
+
   /** `most`: bytes of a request. */
   constructor(most: number) {
     this.#out = new MessageBytes(most);
   }
 
   /**
-   * In memory of its own. `resource`: fields of a Resource that all of them have. Rejects with a NoMsgpack where it is not
+   * In memory of its own; `cut`: spans of which something is left out. `resource`: fields of a Resource that all of them have. Rejects with a NoMsgpack where it is not
    * what it should be, with a TooLong where it becomes more than a request may have.
    */
-  async convert(version: DatadogVersion, body: Buffer, resource: Buffer): Promise<Buffer> {
+  async convert(version: DatadogVersion, body: Buffer, resource: Buffer): Promise<{ otlp: Buffer; cut: number }> {
     const before = this.#free;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#free = promise;
     await before;
     try {
       await this.#request(new SpanReader(version, body), resource);
-      return this.#out.copy();
+      return { otlp: this.#out.copy(), cut: this.#cut };
     } finally {
       this.#within = null;
+      this.#cut = 0;
       this.#out.clear();
       resolve();
     }
@@ -82,7 +91,8 @@ export class DatadogSpans {
       this.#upper = { high: 0, low: 0 };
       this.#environment = NONE;
       for (let spans = reader.array(); spans > 0; spans--) {
-        const found = from.next();
+        let found = from.next();
+        for (; found === null; found = from.next()) await setImmediate();
         const { at } = reader;
         this.#enter(from, found, resource);
         this.#write(from, found);
@@ -140,6 +150,7 @@ export class DatadogSpans {
     this.#attributes(from, found);
     writeEvents(from, found.events, out);
     writeLinks(from, found.links, out);
+    this.#leaveOut(found);
     if (found.isError) {
       const status = out.open(15, 1);
       const message = looked.get('error.message') ?? looked.get('error.msg');
@@ -150,22 +161,32 @@ export class DatadogSpans {
     out.close(begun, SPAN_LENGTH_BYTES);
   }
 
-  #attributes(from: SpanReader, { meta, metrics, struct }: SpanPlaces): void {
+  /** As OpenTelemetry counts it, and marked as what is cut elsewhere (request/cut.ts). */
+  #leaveOut({ left }: SpanPlaces): void {
+    const out = this.#out;
+    const counts = [left.attributes, left.events, left.links];
+    if (counts.every((count) => count === 0)) return;
+    for (const [i, count] of counts.entries()) if (count > 0) out.number(DROPPED[i]!, count);
+    out.boolAttribute(9, NAMES, TRUNCATED, true);
+    this.#cut++;
+  }
+
+  #attributes(from: SpanReader, found: SpanPlaces): void {
     const out = this.#out;
     const { reader, bytes } = from;
-    for (let pairs = from.pairs(meta); pairs > 0; pairs--) {
+    for (let pairs = from.attributes(found, found.meta); pairs > 0; pairs--) {
       const key = from.text();
       const value = from.text();
       const looked = from.looked(key);
       if (looked === null || !ELSEWHERE.includes(looked)) out.textAttribute(9, bytes, key, bytes, value);
     }
-    for (let pairs = from.pairs(metrics); pairs > 0; pairs--) {
+    for (let pairs = from.attributes(found, found.metrics); pairs > 0; pairs--) {
       const key = from.text();
       reader.number();
       if (reader.real === null) out.wholeAttribute(9, bytes, key, reader.high, reader.low);
       else out.realAttribute(9, bytes, key, reader.real);
     }
-    for (let pairs = from.pairs(struct); pairs > 0; pairs--) {
+    for (let pairs = from.attributes(found, found.struct); pairs > 0; pairs--) {
       const key = from.text();
       out.textAttribute(9, bytes, key, bytes, from.text(), 7);
     }
