@@ -21,7 +21,10 @@ const MOST_WOKEN = 8;
 /** Of those with much so many times fewer. */
 const FEWER = 4;
 
-/** What node reads a socket with, whoever has its bytes: HTTP/2 takes them past the socket. */
+/**
+ * What node reads a socket with, whoever has its bytes. It is not documented, and there is nothing that is: `pause()` of a
+ * socket that HTTP/2 has taken stops nothing, and of one of HTTP/1 it is undone by whoever reads a body.
+ */
 interface Handle {
   reading?: boolean;
   readStart(): void;
