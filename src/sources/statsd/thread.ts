@@ -66,7 +66,7 @@ export interface ThreadSettings {
 /** A new thread runs through much of Node until it has written out its first window, or for so long. */
 const MOST_SETTLING_MS = 30_000;
 /** After so many pieces of windows what they have run through is given back. */
-const PIECES = 16;
+const PIECES = 4;
 /** Bytes that were captured and did not leave yet. */
 const MOST_WAITING = 1 << 20;
 

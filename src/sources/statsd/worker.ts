@@ -9,6 +9,7 @@ import { setPriority } from 'node:os';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { release } from '../../core/free.ts';
 import { prepareToReceive } from '../../native/libc.ts';
+import { shrinkHeap } from '../../native/memory.ts';
 import { Aggregator } from './aggregator.ts';
 import { Capture } from './capture.ts';
 import { Counting } from './counting.ts';
@@ -272,4 +273,6 @@ port.on('message', (message: ToThread) => {
 });
 // What calls libc is loaded before anything is taken: a thread that has counted something is whole.
 if (options.bell !== null) prepareToReceive();
+// What its own start has left goes before anything is kept.
+shrinkHeap();
 post({ type: 'ready' });
