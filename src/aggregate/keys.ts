@@ -33,6 +33,7 @@ export class Keys {
   #slots = new Uint32Array(FIRST_SLOTS);
   /** The text that was looked for last, and zeros up to a multiple of 4. */
   #looked = Buffer.from(new ArrayBuffer(4096));
+  #lookedWords = new Uint16Array(this.#looked.buffer);
   #lookedLength = 0;
   #lookedHash = 0;
   /** Another one in every process, so that nobody can choose texts that collide; below 2^21, for products below 2^52. */
@@ -48,9 +49,12 @@ export class Keys {
 
   /** The number of a text that is not empty; -1: it has none. */
   look(text: string): number {
-    if (text.length * 3 + 4 > this.#looked.length) this.#looked = Buffer.from(new ArrayBuffer(text.length * 6 + 8));
+    if (text.length * 3 + 4 > this.#looked.length) {
+      this.#looked = Buffer.from(new ArrayBuffer(text.length * 6 + 8));
+      this.#lookedWords = new Uint16Array(this.#looked.buffer);
+    }
     const length = this.#looked.write(text);
-    this.#looked.fill(0, length, padded(length));
+    for (let i = length; i < padded(length); i++) this.#looked[i] = 0;
     this.#lookedLength = length;
     this.#lookedHash = this.#hash();
     const number = this.#slots[this.#slotOf(this.#lookedHash)]!;
@@ -121,10 +125,11 @@ export class Keys {
 
   /** A polynomial over the field of 2^31 - 1, at a secret place: two texts of n characters collide once in 2^21 / n. */
   #hash(): number {
-    const words = new Uint16Array(this.#looked.buffer, 0, padded(this.#lookedLength) / 2);
+    const words = this.#lookedWords;
+    const count = padded(this.#lookedLength) / 2;
     const secret = this.#secret;
     let h = this.#lookedLength;
-    for (let i = 0; i < words.length; i++) {
+    for (let i = 0; i < count; i++) {
       const next = h * secret + words[i]!;
       h = next - Math.floor(next / PRIME) * PRIME;
     }

@@ -25,6 +25,15 @@ test('a series is its kind, name and attributes, whatever their order', () => {
   assert.equal(table.attributes(number), '"a":"","k":["v","w"]');
 });
 
+test('names and attributes are JSON, whatever stands in them', () => {
+  const table = new SeriesTable(seriesLimits(100), new Arena(1 << 20));
+  for (const text of ['', 'a.b', 'é😀', '"', '\\', '\0', '\n', '\x1f', ' ', '\x7f', '\ud800', 'a\udc00b', '\u2028']) {
+    const number = table.number(0, text, [[text, text]]);
+    const [name, attributes] = [table.name(number), table.attributes(number)];
+    assert.deepEqual([name, attributes], [JSON.stringify(text), `${JSON.stringify(text)}:${JSON.stringify(text)}`]);
+  }
+});
+
 test('past the limit there is one overflow series a name, and past those nothing', () => {
   const table = new SeriesTable(seriesLimits(2), new Arena(1 << 20));
   table.number(0, 'a', [['u', '1']]);

@@ -85,15 +85,22 @@ export function parseLine(bytes: Buffer, manner: Manner = DOGSTATSD): Parsed[] {
 
 /** A line each; most are what they are. Null: too many, each with long tags, to be taken while datagrams wait. */
 function unpacked(text: string): string[] | null {
-  const [head, type, ...fields] = text.split('|');
-  const isPacked = (field: string) => field.startsWith(':') || (field.startsWith('@') && field.includes(':'));
-  if (!head || !(type?.includes(':') || fields.some(isPacked))) return [text];
-  const colon = head.indexOf(':');
+  const bar = text.indexOf('|');
   const hash = text.indexOf('|#');
+  // Most have no colon behind the type but in tags, and those stand last.
+  const more = bar <= 0 ? -1 : text.indexOf(':', bar);
+  if (more < 0 || (hash >= 0 && hash < more && !text.includes('|', hash + 1))) return [text];
+  if (!isPacked(text.split('|'))) return [text];
+  const colon = text.slice(0, bar).indexOf(':');
   const [packed, tags] = hash < 0 ? [text, ''] : [text.slice(0, hash), text.slice(hash)];
   const parts = packed.slice(colon + 1).split(':');
   if (parts.length * (colon + tags.length) > MOST_UNPACKED) return null;
   return parts.filter((part) => part !== '').map((part) => `${text.slice(0, colon)}:${part}${tags}`);
+}
+
+function isPacked([, type = '', ...fields]: string[]): boolean {
+  if (type.includes(':')) return true;
+  return fields.some((field) => field.startsWith(':') || (field.startsWith('@') && field.includes(':')));
 }
 
 function parseMetric(text: string, { dialect, nameTags }: Manner): Metric | Rejected {

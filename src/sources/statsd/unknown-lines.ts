@@ -73,7 +73,7 @@ export class UnknownLines {
     const named = naming.apply({ name: metric.name, tags });
     const left = typeof named === 'number';
     const number = left ? series.capacity + named : series.number(KINDS[metric.type], named.name, named.tags);
-    if (learn && (metric.name.includes('\ufffd') || tags.some((tag) => tag.join().includes('\ufffd')))) this.replaced++;
+    if (learn && isReplaced(metric.name, tags)) this.replaced++;
     if (number >= 0 && !left) clients.look(metric.name, number);
     if (number >= 0 && learn && kernel.learn(number)) return false;
     this.unknownFields += metric.unknownFields;
@@ -97,4 +97,11 @@ export class UnknownLines {
     const { from } = this;
     return from ? [...tags.filter(([key]) => key !== CONTAINER), [CONTAINER, from.container]] : tags;
   }
+}
+
+/** Something of it was not UTF-8. */
+function isReplaced(name: string, tags: readonly Tag[]): boolean {
+  if (name.includes('\ufffd')) return true;
+  for (const [key, value] of tags) if (key.includes('\ufffd') || value.includes('\ufffd')) return true;
+  return false;
 }
