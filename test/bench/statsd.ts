@@ -24,7 +24,7 @@ const source = statsdSource({
   config: {
     listen: listenOn(path === null ? 'udp://127.0.0.1:0' : `unixgram://${path}`),
     ...DEFAULTS,
-    receive_buffer: 8 << 20,
+    receive_buffer: 16 << 20,
     flush_interval: 2000,
     percentiles: [0.5, 0.95, 0.99],
     max_contexts: 100_000,

@@ -17,7 +17,7 @@ const statsdSection = section(
     ),
     receive_buffer: option(
       size({ min: '64KiB', max: '1GiB' }),
-      '8MiB',
+      '16MiB',
       'What the kernel may hold of datagrams that were not read yet (SO_RCVBUF, forced where the agent may).',
     ),
     max_connections: option(

@@ -13,7 +13,7 @@ import type { Aggregator } from './aggregator.ts';
 import { PIECE_RECORDS } from './flush.ts';
 import type { FromThread, ToThread } from './protocol.ts';
 
-/** The socket waits meanwhile: its buffer of 8 MiB holds 50 ms of a million lines a second. */
+/** The socket waits meanwhile: its buffer of 16 MiB holds 100 ms of a million lines a second. */
 const PIECE_MS = 5;
 
 export class TimeWindows {
