@@ -40,7 +40,8 @@ export interface AuditRecord extends AuditLink {
   client: Buffer;
 }
 
-const BRACE = 0x7d;
+const [BRACE, ZERO] = [0x7d, 0x30];
+const NUMBER_DIGITS = 20;
 const RECORD = 0x00;
 /** Before the client's bytes, in what is hashed. */
 export const HASHED_HEAD_BYTES = 1 + HASH_BYTES + STREAM_BYTES + 8 + TIME_BYTES;
@@ -56,41 +57,67 @@ const END = '"}}';
 const LINK =
   /^,"audit":\{"stream":"([0-9a-f]{16})","sequence":"(\d{20})","time":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)","previous":"([0-9a-f]{64})","hash":"([0-9a-f]{64})"\}\}$/;
 
-/** What is hashed is put together here: longer ones are rare. */
-let scratch: Buffer = Buffer.allocUnsafe(16 << 10);
+/** What is hashed is put together here: longer ones are rare. Stream and time are most often those of the one before. */
+let scratch: Buffer = Buffer.alloc(16 << 10);
+let hashedStream = '';
+let hashedTime = '';
 
-/** The number as it stands in records: 20 digits. A record has it twice. */
+/** The number as it stands in records: 20 digits. */
 export function twentyDigits(n: number): string {
-  if (n !== lastNumber) {
-    lastDigits = String(n).padStart(20, '0');
-    lastNumber = n;
-  }
-  return lastDigits;
+  return String(n).padStart(NUMBER_DIGITS, '0');
 }
 
-let lastNumber = 0;
-let lastDigits = '0'.repeat(20);
+/** The same, written at `at`. */
+export function writeTwentyDigits(to: Uint8Array, at: number, n: number): void {
+  let rest = n;
+  for (let i = at + NUMBER_DIGITS - 1; i >= at; i--) {
+    const tens = Math.floor(rest / 10);
+    to[i] = ZERO + (rest - 10 * tens);
+    rest = tens;
+  }
+}
 
 /** The hash of a record, as `previous` in hex; `client` ends with its brace. */
 export function recordHash(previous: string, link: Omit<AuditLink, 'previous' | 'hash'>, client: Buffer): string {
   const length = HASHED_HEAD_BYTES + client.length;
   const bytes = hashed(length);
+  if (link.stream !== hashedStream) bytes.write(link.stream, 1 + HASH_BYTES, STREAM_BYTES, 'hex');
+  if (link.time !== hashedTime) bytes.write(link.time, HASHED_HEAD_BYTES - TIME_BYTES, TIME_BYTES, 'latin1');
+  // Of one that is not kept nothing is known the next time.
+  const kept = bytes === scratch;
+  hashedStream = kept ? link.stream : '';
+  hashedTime = kept ? link.time : '';
   bytes[0] = RECORD;
   bytes.write(previous, 1, HASH_BYTES, 'hex');
-  bytes.write(link.stream, 1 + HASH_BYTES, STREAM_BYTES, 'hex');
   bytes.writeUInt32BE(Math.floor(link.sequence / 2 ** 32), 1 + HASH_BYTES + STREAM_BYTES);
   bytes.writeUInt32BE(link.sequence % 2 ** 32, 1 + HASH_BYTES + STREAM_BYTES + 4);
-  bytes.write(link.time, HASHED_HEAD_BYTES - TIME_BYTES, TIME_BYTES, 'latin1');
   client.copy(bytes, HASHED_HEAD_BYTES);
   return hash('sha256', bytes.subarray(0, length), 'hex');
 }
 
+/** The link that was written last: most that follow are of the same stream and time. */
+const written = Buffer.alloc(LINK_BYTES);
+let writtenStream = '';
+let writtenTime = '';
+
+/** Where in a link the value of each field begins. */
+export const LINK_AT = LINK_FIELDS.map((_, i) =>
+  LINK_FIELDS.slice(0, i + 1).reduce((at, [before], j) => at + before.length + (j < i ? LINK_FIELDS[j]![1] : 0), 0),
+) as [stream: number, sequence: number, time: number, previous: number, hash: number];
+for (const [i, [before]] of LINK_FIELDS.entries()) written.write(before, LINK_AT[i]! - before.length, 'latin1');
+written.write(END, LINK_BYTES - END.length, 'latin1');
+
 /** Writes the link behind the client's bytes, over their last brace: `at` is where that stands. */
 export function writeLink(to: Buffer, at: number, { stream, sequence, time, previous, hash }: AuditLink): void {
-  let text = '';
-  const values = [stream, twentyDigits(sequence), time, previous, hash];
-  for (let i = 0; i < values.length; i++) text += LINK_FIELDS[i]![0] + values[i]!;
-  to.write(text + END, at, LINK_BYTES, 'latin1');
+  const [streamAt, sequenceAt, timeAt, previousAt, hashAt] = LINK_AT;
+  if (stream !== writtenStream) written.write(stream, streamAt, 'latin1');
+  if (time !== writtenTime) written.write(time, timeAt, 'latin1');
+  writtenStream = stream;
+  writtenTime = time;
+  writeTwentyDigits(written, sequenceAt, sequence);
+  written.write(previous, previousAt, 'latin1');
+  written.write(hash, hashAt, 'latin1');
+  written.copy(to, at);
 }
 
 /** A record's value: the client's bytes and their link. */
@@ -122,7 +149,9 @@ export function isIntact(record: AuditRecord): boolean {
 
 function hashed(length: number): Buffer {
   if (length <= scratch.length) return scratch;
-  const grown = Buffer.allocUnsafe(length);
+  hashedStream = '';
+  hashedTime = '';
+  const grown = Buffer.alloc(length);
   // The largest event is 256 KiB: what is larger is read from elsewhere, and not kept.
   if (length <= 512 << 10) scratch = grown;
   return grown;

@@ -3,21 +3,19 @@
  * time costs three times as much, most of it for objects; where records follow each other, kernel/chain.ts is faster.
  */
 import { hash } from '../builtin.ts';
-import { HASH_BYTES, HASHED_HEAD_BYTES, LINK_BYTES, LINK_FIELDS, STREAM_BYTES, TIME_BYTES, ZEROS } from './record.ts';
+import {
+  HASH_BYTES,
+  HASHED_HEAD_BYTES,
+  LINK_AT,
+  LINK_BYTES,
+  LINK_FIELDS,
+  STREAM_BYTES,
+  TIME_BYTES,
+  ZEROS,
+} from './record.ts';
 
 const [OPEN, BRACE] = [0x7b, 0x7d] as const;
-/** Where the fields of a link lie, and the text before each. */
-const AT = LINK_FIELDS.map(([before], i) => ({
-  before,
-  from: LINK_FIELDS.slice(0, i + 1).reduce((sum, [name], j) => sum + name.length + (j < i ? LINK_FIELDS[j]![1] : 0), 0),
-}));
-const [STREAM_AT, SEQUENCE_AT, TIME_AT, PREVIOUS_AT, HASH_AT] = AT.map(({ from }) => from) as [
-  number,
-  number,
-  number,
-  number,
-  number,
-];
+const [STREAM_AT, SEQUENCE_AT, TIME_AT, PREVIOUS_AT, HASH_AT] = LINK_AT;
 const DIGITS = /^\d{20}$/;
 const HEX = /^[0-9a-f]+$/;
 /** Events are smaller: those are at most 256 KiB. */
@@ -47,9 +45,9 @@ export class RecordScan {
     const at = to - LINK_BYTES;
     if (at <= from || bytes[from] !== OPEN) return false;
     const link = bytes.toString('latin1', at, to);
-    for (let i = 0; i < AT.length; i++) {
-      const { before, from: fieldAt } = AT[i]!;
-      if (!link.startsWith(before, fieldAt - before.length)) return false;
+    for (let i = 0; i < LINK_FIELDS.length; i++) {
+      const [before] = LINK_FIELDS[i]!;
+      if (!link.startsWith(before, LINK_AT[i]! - before.length)) return false;
     }
     const digits = link.substring(SEQUENCE_AT, SEQUENCE_AT + 20);
     const stream = link.substring(STREAM_AT, STREAM_AT + 2 * STREAM_BYTES);

@@ -166,8 +166,11 @@ export function frameRecord(record: {
   headers?: readonly (readonly [string, Uint8Array | string])[];
 }): Buffer {
   const { offsetDelta, key = null, value, headers = [] } = record;
-  const fields = { offsetDelta, key, valueBytes: bytesOf(value), headers: encodedHeaders(headers) };
-  const { bytes, valueAt } = frameAround(fields);
+  const keyBytes = typeof key === 'string' ? Buffer.from(key) : key;
+  const around = { offsetDelta, key: keyBytes, valueBytes: bytesOf(value), headers: encodedHeaders(headers) };
+  const length = bytesBehindLength(around);
+  const bytes = Buffer.allocUnsafe(varintBytes(length) + length);
+  const valueAt = frameAround(bytes, 0, around);
   if (typeof value === 'string') bytes.write(value, valueAt);
   else if (value !== null) bytes.set(value, valueAt);
   return bytes;
@@ -186,24 +189,35 @@ export function encodedHeaders(headers: readonly (readonly [string, Uint8Array |
 
 const NO_HEADERS = Buffer.of(0);
 
-/** A record but for its value, of which the caller writes so many bytes at `valueAt`; -1: it is null. */
-export function frameAround(record: { offsetDelta: number; key: Bytes; valueBytes: number; headers: Uint8Array }): {
-  bytes: Buffer;
-  valueAt: number;
-} {
+/** A record but for its value, which has so many bytes; -1: it is null. */
+export interface RecordAround {
+  offsetDelta: number;
+  key: Uint8Array | null;
+  valueBytes: number;
+  headers: Uint8Array;
+}
+
+/** Writes it at `at`, where it has room; gives the place of the value, which the caller writes. */
+export function frameAround(to: Uint8Array, at: number, record: RecordAround): number {
   const { offsetDelta, key, valueBytes, headers } = record;
-  const value = varintBytes(valueBytes) + Math.max(0, valueBytes);
-  const length = 2 + varintBytes(offsetDelta) + fieldBytes(key) + value + headers.length;
-  const bytes = Buffer.allocUnsafe(varintBytes(length) + length);
-  let at = writeVarint(bytes, 0, length);
+  at = writeVarint(to, at, bytesBehindLength(record));
   // No attributes, and no timestamp delta.
-  bytes[at++] = 0;
-  bytes[at++] = 0;
-  at = writeVarint(bytes, at, offsetDelta);
-  at = writeField(bytes, at, key);
-  const valueAt = writeVarint(bytes, at, valueBytes);
-  bytes.set(headers, valueAt + Math.max(0, valueBytes));
-  return { bytes, valueAt };
+  to[at++] = 0;
+  to[at++] = 0;
+  at = writeVarint(to, at, offsetDelta);
+  at = writeVarint(to, at, key === null ? -1 : key.length);
+  if (key !== null) {
+    to.set(key, at);
+    at += key.length;
+  }
+  const valueAt = writeVarint(to, at, valueBytes);
+  to.set(headers, valueAt + Math.max(0, valueBytes));
+  return valueAt;
+}
+
+function bytesBehindLength({ offsetDelta, key, valueBytes, headers }: RecordAround): number {
+  const value = varintBytes(valueBytes) + Math.max(0, valueBytes);
+  return 2 + varintBytes(offsetDelta) + fieldBytes(key) + value + headers.length;
 }
 
 function zigzag(n: number): number {
@@ -218,7 +232,7 @@ function varintBytes(n: number): number {
 }
 
 /** `n`, a 32-bit integer, as a zigzag varint; gives the place behind it. */
-function writeVarint(out: Buffer, at: number, n: number): number {
+function writeVarint(out: Uint8Array, at: number, n: number): number {
   let z = zigzag(n);
   for (; z > 0x7f; z >>>= 7) out[at++] = (z & 0x7f) | 0x80;
   out[at++] = z;

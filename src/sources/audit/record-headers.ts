@@ -1,5 +1,5 @@
 /** Headers of a stream's records from one sender, encoded once: only the number differs. */
-import { twentyDigits } from '../../audit/record.ts';
+import { twentyDigits, writeTwentyDigits } from '../../audit/record.ts';
 import { encodedHeaders } from '../../records/record-batch.ts';
 
 const DIGITS = 20;
@@ -26,7 +26,7 @@ export class RecordHeaders {
 
   /** Those of the record of this number; the next call writes over them. */
   of(sequence: number): Buffer {
-    this.#bytes.write(twentyDigits(sequence), this.#sequenceAt, 'latin1');
+    writeTwentyDigits(this.#bytes, this.#sequenceAt, sequence);
     return this.#bytes;
   }
 }

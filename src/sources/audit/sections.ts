@@ -3,6 +3,7 @@ import { LINK_BYTES } from '../../audit/record.ts';
 import type { Stream } from '../../core/batch.ts';
 import type { LogSection } from '../../core/durable-log.ts';
 import { MAX_BLOCK_BYTES } from '../../core/pool.ts';
+import { framedBytes } from '../../records/frame.ts';
 import { frameAround } from '../../records/record-batch.ts';
 
 /** In whose books events are, and seals beside lines, where they have no block of their own. */
@@ -19,17 +20,25 @@ interface Section {
   full: boolean;
   /** A request goes on in the next one. */
   continues: boolean;
-  records: Buffer[];
+  /** Records, [0, bytes). */
+  records: Buffer;
+}
+
+interface OfStream {
+  key: Buffer;
+  sections: Section[];
 }
 
 export class Sections {
-  readonly #byStream = new Map<string, Section[]>();
+  readonly #byStream = new Map<string, OfStream>();
+  /** What the request at hand takes at most. */
+  #coming = 0;
 
   /** In the order of each stream. */
   all(streamOf: (name: string, input: string) => Stream): LogSection[] {
-    return [...this.#byStream].flatMap(([name, sections]) =>
-      sections.map(({ input, count, items, records, continues }) => {
-        return { stream: streamOf(name, input), count, items, records: Buffer.concat(records), continues };
+    return [...this.#byStream].flatMap(([name, { sections }]) =>
+      sections.map(({ input, count, items, records, bytes, continues }) => {
+        return { stream: streamOf(name, input), count, items, records: records.subarray(0, bytes), continues };
       }),
     );
   }
@@ -39,12 +48,14 @@ export class Sections {
    * where it has no room in the last one; where it takes several, those are written as one.
    */
   together(name: string, bytes: number, add: () => void): void {
-    const before = this.#byStream.get(name) ?? [];
-    const last = before.at(-1);
+    const { sections } = this.#of(name);
+    const last = sections.at(-1);
     if (last) last.full = last.bytes + bytes > MAX_BLOCK_BYTES;
-    const from = last && !last.full ? before.length - 1 : before.length;
+    const from = last && !last.full ? sections.length - 1 : sections.length;
+    this.#coming = bytes;
     add();
-    for (const section of this.#byStream.get(name)?.slice(from, -1) ?? []) section.continues = true;
+    this.#coming = 0;
+    for (let i = from; i < sections.length - 1; i++) sections[i]!.continues = true;
   }
 
   /**
@@ -58,24 +69,38 @@ export class Sections {
     input: string | null,
     write: (record: Buffer, at: number) => void,
   ): void {
-    let sections = this.#byStream.get(name);
-    if (!sections) {
-      sections = [];
-      this.#byStream.set(name, sections);
-    }
+    const { key, sections } = this.#of(name);
     let section = sections.at(-1);
-    // With the largest delta it takes no more than this.
-    const size = valueBytes + headers.length + name.length + 40;
+    const size = framedBytes(key.length, valueBytes, headers.length);
     const others = input !== null && section?.input !== input;
     if (!section || others || section.full || section.bytes + size > MAX_BLOCK_BYTES) {
-      section = { input: input ?? INTAKE, count: 0, items: 0, bytes: 0, full: false, continues: false, records: [] };
+      const records = Buffer.allocUnsafe(Math.min(MAX_BLOCK_BYTES, Math.max(size, this.#coming)));
+      section = { input: input ?? INTAKE, count: 0, items: 0, bytes: 0, full: false, continues: false, records };
       sections.push(section);
     }
-    const { bytes, valueAt } = frameAround({ offsetDelta: section.count, key: name, valueBytes, headers });
-    write(bytes, valueAt);
-    section.records.push(bytes);
+    const around = { offsetDelta: section.count, key, valueBytes, headers };
+    const least = Math.min(MAX_BLOCK_BYTES, section.bytes + Math.max(size, this.#coming));
+    if (section.bytes + size > section.records.length) section.records = grown(section, least);
+    const valueAt = frameAround(section.records, section.bytes, around);
+    write(section.records, valueAt);
     section.count++;
     if (input !== null) section.items++;
-    section.bytes += bytes.length;
+    section.bytes = valueAt + valueBytes + headers.length;
   }
+
+  #of(name: string): OfStream {
+    let of = this.#byStream.get(name);
+    if (!of) {
+      of = { key: Buffer.from(name), sections: [] };
+      this.#byStream.set(name, of);
+    }
+    return of;
+  }
+}
+
+/** Room for so many bytes at least; twice as much as before, so that many records are not copied many times. */
+function grown({ records, bytes }: Section, least: number): Buffer {
+  const room = Buffer.allocUnsafe(Math.max(least, Math.min(MAX_BLOCK_BYTES, 2 * records.length)));
+  records.copy(room, 0, 0, bytes);
+  return room;
 }
