@@ -1,6 +1,7 @@
 /** Metric records into batches and on into the pipeline. */
 import assert from 'node:assert';
 import type { Stream } from '../core/batch.ts';
+import { copyInto } from '../core/copy.ts';
 import type { Output } from '../core/pipeline.ts';
 import { MAX_RECORDS, SLOT_CAPACITY } from '../core/pool.ts';
 
@@ -101,7 +102,7 @@ export async function emitPacked(output: Output, stream: Stream, records: Packed
       batch.count++;
       batch.weight += weights[i]!;
     }
-    batch.slot.bytes.set(bytes.subarray(from, from + batch.used));
+    copyInto(batch.slot.bytes, 0, bytes.subarray(from, from + batch.used));
     batch.time = Date.now();
     await output.push(batch);
   }

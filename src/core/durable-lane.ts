@@ -17,6 +17,7 @@ import type { Codec } from '../records/record-batch.ts';
 import { abortable } from './abort.ts';
 import type { Stream } from './batch.ts';
 import type { Block, Mark } from './block.ts';
+import { copyInto } from './copy.ts';
 import { free } from './free.ts';
 import type { Compress } from './lane.ts';
 import { MAX_BLOCK_BYTES, type Pool, type Share, type Slot } from './pool.ts';
@@ -202,7 +203,7 @@ export class DurableLane {
       const { count, items, bytes } = packed.count > 0 || open.count > 0 ? packed : parcel.pack(0, MAX_BLOCK_BYTES)!;
       if (count === 0) return false;
       if (open.count === 0) open.time = Date.now();
-      open.slot.bytes.set(bytes, used);
+      copyInto(open.slot.bytes, used, bytes);
       open.at += bytes.length;
       open.count += count;
       stream.account.received += items;

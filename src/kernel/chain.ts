@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { HASH_BYTES, TIME_BYTES, writeLink, ZEROS } from '../audit/record.ts';
 import { hash } from '../builtin.ts';
+import { copyInto } from '../core/copy.ts';
 import { COLUMNS, VALUE, VALUE_END } from '../records/record-table.ts';
 
 /** Records at once: what they take stays in the processor's cache. */
@@ -87,7 +88,7 @@ export class ChainKernel {
     if (from < 0 || count === 0) return 0;
     const to = table[first + (count - 1) * COLUMNS + VALUE_END]!;
     if (to < 0) return 0;
-    this.text.set(bytes.subarray(from, to));
+    copyInto(this.text, 0, bytes.subarray(from, to));
     this.#words.set(table.subarray(first, first + count * COLUMNS), ROWS_AT / 4);
     return this.#hashed(this.#exports.layRows(ROWS_AT, TEXT_AT - from, count), count);
   }

@@ -7,6 +7,7 @@
 import type { Socket } from 'node:dgram';
 import { setPriority } from 'node:os';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { copyInto } from '../../core/copy.ts';
 import { release } from '../../core/free.ts';
 import { prepareToReceive } from '../../native/libc.ts';
 import { shrinkHeap } from '../../native/memory.ts';
@@ -138,7 +139,7 @@ function tooLong(listener: number): void {
 /** A datagram that libuv has read. */
 function takeOne(listener: number, datagram: Uint8Array): void {
   tick();
-  bytes.set(datagram, arenaAt);
+  copyInto(bytes, arenaAt, datagram);
   take(listener, arenaAt, datagram.length);
   forwarder.flush();
   report(listener);

@@ -6,6 +6,7 @@
  * What takes long is done in slices, between which the event loop has its turn.
  */
 import { setImmediate } from 'node:timers/promises';
+import { copyInto } from '../../../core/copy.ts';
 import { REQUESTS } from '../../../kernel/otlp/schema.ts';
 import { OtlpSpans } from '../../../kernel/otlp/spans.ts';
 import { OtlpKernel, WALK_ASK, WALK_DONE, WALK_MORE } from '../../../kernel/otlp.ts';
@@ -170,7 +171,7 @@ export class OtlpReader {
     let at = content === 'json' ? kernel.textAt : kernel.requestAt;
     const from = at;
     for (const piece of body) {
-      kernel.bytes.set(piece, at);
+      copyInto(kernel.bytes, at, piece);
       at += piece.length;
     }
     let size = at - from;

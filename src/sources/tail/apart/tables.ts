@@ -1,5 +1,6 @@
 /** A batch on its way from one pool to another: what its tables name, and the tables. */
 import type { Batch } from '../../../core/batch.ts';
+import { copyInto } from '../../../core/copy.ts';
 import type { Sent } from './messages.ts';
 
 const TABLES = ['starts', 'ends', 'source', 'length'] as const;
@@ -22,7 +23,7 @@ export function packed({ slot, count }: Batch): Pick<Sent, 'bytes' | 'tables'> {
 
 export function unpack({ bytes, tables, count }: Pick<Sent, 'bytes' | 'tables' | 'count'>, batch: Batch): void {
   const { slot } = batch;
-  slot.bytes.set(bytes);
+  copyInto(slot.bytes, 0, bytes);
   let at = 0;
   for (const name of TABLES) {
     const base = name === 'starts' || name === 'ends' ? slot.bytesAt : 0;
