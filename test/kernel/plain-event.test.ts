@@ -1,8 +1,8 @@
 /** Events that leave nothing to interpret are read by one look; whatever is taken so, reading with care takes, too. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readCarefully, readEvent } from '../../src/sources/audit/event.ts';
 import { plainEvent } from '../../src/kernel/plain-event.ts';
+import { readCarefully, readEvent } from '../../src/sources/audit/event.ts';
 import { eventOf } from '../support/audit-agent.ts';
 
 type Random = (below: number) => number;
@@ -92,6 +92,14 @@ test('whatever is found plain is taken when it is read with care, as the same ev
   }
   // Neither is all, so both are compared.
   assert.ok(plain > 3000 && plain < taken, `${plain} of ${taken}`);
+});
+
+test('what an event before it has left behind its end is none of it', () => {
+  const whole = Buffer.from(eventOf('1', { service: { name: 'shop' }, a: [1.5e3, true, false, null, '\u0001'] }));
+  for (let end = 0; end < whole.length; end++) {
+    assert.notEqual(plainEvent(whole), null);
+    assert.equal(plainEvent(whole.subarray(0, end)), null, `its first ${end} bytes`);
+  }
 });
 
 const deep = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;

@@ -5,7 +5,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { hash } from '../../builtin.ts';
-import { plainEvent } from './plain-event.ts';
+import { plainEvent } from '../../kernel/plain-event.ts';
 import { type AuditPlace, AuditRefusal, malformed } from './refusal.ts';
 
 export const MOST_EVENT_BYTES = 256 << 10;
@@ -192,10 +192,8 @@ function addKey(open: (string[] | Set<string> | null)[], key: string, place: Aud
 
 const isSpace = (byte: number | undefined) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
-/** Without white space around it. */
-export function trimmed(bytes: Buffer): Buffer {
-  let from = 0;
-  let to = bytes.length;
+/** What is in [from, to), without white space around it. */
+export function trimmed(bytes: Buffer, from = 0, to = bytes.length): Buffer {
   while (from < to && isSpace(bytes[from])) from++;
   while (to > from && isSpace(bytes[to - 1])) to--;
   return bytes.subarray(from, to);
@@ -206,7 +204,7 @@ export function eventLines(body: Buffer): { bytes: Buffer; line: number }[] {
   const found: { bytes: Buffer; line: number }[] = [];
   for (let at = 0, line = 1; at < body.length; line++) {
     const end = body.indexOf(0x0a, at);
-    const bytes = trimmed(body.subarray(at, end < 0 ? body.length : end));
+    const bytes = trimmed(body, at, end < 0 ? body.length : end);
     if (bytes.length > 0) found.push({ bytes, line });
     at = end < 0 ? body.length : end + 1;
   }
