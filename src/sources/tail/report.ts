@@ -133,6 +133,12 @@ export function figures(s: TailStatus, to: Figures): void {
     ['input', 'step'],
     s.logs.flatMap((l) => l.steps.map((of): Sample => [of.gave_up ?? 0, `logs.${l.name}`, of.step])),
   );
+  to.counter(
+    'log_unseen_bytes',
+    'Bytes that rules of alerts never saw: too many came while Kafka was away.',
+    ['input'],
+    s.logs.flatMap(({ ahead, name }): Sample[] => (ahead ? [[ahead.skipped_bytes, name]] : [])),
+  );
   to.gauge(
     'log_files',
     'Files that are followed.',
@@ -196,6 +202,7 @@ export function lines({ logs }: TailStatus, local: boolean): string[] {
       `logs ${input.name}: ${count(input.lines, 'line')}, ${formatSize(input.bytes)}, ${count(input.files_total, 'file')}${waiting}${before}${unreadable}${leftOut}${replaced}${malformed}${polled}`,
       ...maskedLine(input.masked),
       ...stepLines(input.steps),
+      ...unseenLine(input),
       ...input.files.map((file) => lineOf(file, done)),
       ...notRead(input),
       ...(hidden > 0 ? [`  and ${count(hidden, 'file')} less behind`] : []),
@@ -215,6 +222,11 @@ function lineOf(f: FileStatus, done: string): string {
 function maskedLine(masked: Record<string, number>): string[] {
   const rules = Object.entries(masked).map(([rule, n]) => `${n} ${rule}`);
   return rules.length === 0 ? [] : [`  masked: ${rules.join(', ')}`];
+}
+
+function unseenLine({ ahead }: LogStatus): string[] {
+  if (!ahead || ahead.skipped_bytes === 0) return [];
+  return [`  rules of alerts never saw ${formatSize(ahead.skipped_bytes)}: too much came while Kafka was away`];
 }
 
 /** What is left out, and patterns that name nothing. */

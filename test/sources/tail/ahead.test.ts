@@ -36,7 +36,11 @@ interface Watching {
 }
 
 /** A rule counts the lines with an x. */
-async function watching(t: TestContext, values: TailValues = {}, blocked = true): Promise<Watching> {
+async function watching(
+  t: TestContext,
+  values: TailValues = {},
+  { blocked = true, most_behind }: { blocked?: boolean; most_behind?: number } = {},
+): Promise<Watching> {
   const bench = new Bench(t);
   let counted = 0;
   const watched = (_: string, lines: number) => {
@@ -53,7 +57,8 @@ async function watching(t: TestContext, values: TailValues = {}, blocked = true)
   await bench.start({}, false, {
     input,
     processing,
-    ahead: (files, mostLines) => new Ahead({ ...files, mostLines, input, room, mask_key: MASK_KEY, watched }),
+    ahead: (files, mostLines) =>
+      new Ahead({ ...files, mostLines, input, room, mask_key: MASK_KEY, watched, ...(most_behind && { most_behind }) }),
   });
   const isCurrent = () => bench.source.ahead!.isCurrent;
   return {
@@ -68,7 +73,7 @@ async function watching(t: TestContext, values: TailValues = {}, blocked = true)
     },
     async back(lines) {
       unblock();
-      await out.count(lines);
+      await until(`${lines} lines came`, () => out.lines.length >= lines);
       assert.equal(out.lines.length, lines);
     },
     block() {
@@ -104,7 +109,7 @@ const LOTS = 30_000;
 const lots = (from: number) => numbered(from, from + LOTS).replaceAll('7\n', '7 x\n');
 
 test('more than batches hold: those that were read already, and of which the output has taken nothing, count too', async (t) => {
-  const w = await watching(t, {}, false);
+  const w = await watching(t, {}, { blocked: false });
   const path = w.bench.path('a.log');
   writeFileSync(path, 'x\n');
   await w.out.count(1);
@@ -223,7 +228,7 @@ test('lines of containers, of other encodings, and masked ones count as what is 
 test('whatever happens in between, each line counts once', async (t) => {
   const next = randomOf(19);
   const random = (below: number) => Math.floor(next() * below);
-  const w = await watching(t, {}, false);
+  const w = await watching(t, {}, { blocked: false });
   let [written, lines, rotations] = [0, 0, 0];
   const path = w.bench.path('a.log');
   let isAway = false;
@@ -247,4 +252,17 @@ test('whatever happens in between, each line counts once', async (t) => {
   if (isAway) await w.back(lines);
   else await w.out.count(lines);
   assert.equal(w.counted(), lines);
+});
+
+test('of more than can be looked at only the end is: the rest never counts, and is said in bytes', async (t) => {
+  const w = await watching(t, {}, { most_behind: 400_000 });
+  const path = w.bench.path('a.log');
+  writeFileSync(path, 'x\n'.repeat(100_000));
+  await w.until(100_000);
+  assert.equal(w.bench.source.ahead!.skipped_bytes, 0);
+  appendFileSync(path, 'x\n'.repeat(250_000));
+  await w.until(150_000);
+  assert.equal(w.bench.source.ahead!.skipped_bytes, 400_000);
+  await w.back(350_000);
+  assert.equal(w.counted(), 150_000);
 });

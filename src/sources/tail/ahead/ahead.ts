@@ -29,9 +29,8 @@ import { AheadLines, type AheadLinesOptions } from './lines.ts';
 import type { AheadRoom } from './room.ts';
 import { type AheadPlace, aheadPlaceOf, endedInSilence, shadowOf, skipTo } from './shadow.ts';
 
-/** Of a file of which more is not looked at, only the last of it is: it grows faster than it can be looked at. */
+/** Of a file of which more bytes are not looked at only the last quarter of them is: it grows faster than can be looked at. */
 const MOST_BEHIND = 256 << 20;
-const KEPT_BEHIND = 64 << 20;
 /** So many batches of a file, then others have their turn. */
 const BATCHES = 8;
 
@@ -42,7 +41,7 @@ export interface AheadFiles {
   pump: Pick<Pump, 'isStalled' | 'unseen'>;
 }
 
-export type AheadOptions = AheadLinesOptions & AheadFiles & { room: AheadRoom };
+export type AheadOptions = AheadLinesOptions & AheadFiles & { room: AheadRoom; most_behind?: number };
 
 export class Ahead {
   readonly #o: AheadOptions;
@@ -219,9 +218,10 @@ export class Ahead {
     const unseen = this.#o.pump.unseen(file) ?? file.place;
     const known = this.#places.get(stream);
     const place = known && known.position >= unseen.position ? known : unseen;
-    if (size - place.position <= MOST_BEHIND) return place;
-    const { unitBytes } = this.#lines!.format.lineEnds;
-    const position = size - KEPT_BEHIND - ((size - KEPT_BEHIND) % unitBytes);
+    const most = this.#o.most_behind ?? MOST_BEHIND;
+    if (size - place.position <= most) return place;
+    const { lineEnds } = this.#lines!.format;
+    const position = lineEnds.aligned(size - most / 4);
     this.skipped_bytes += position - place.position;
     stream.watched.to = Math.max(stream.watched.to, position);
     stream.watched.edge = 0;
