@@ -2,9 +2,11 @@
 /** Alerts of a running agent: fired while Kafka is away, told and recorded over kill -9, silenced, by the commands. */
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
-import { appendFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parse } from 'yaml';
 import { fingerprintOf } from '../../src/alerts/fingerprint.ts';
 import { type AgentConfig, type Home, makeHome, runnel } from '../support/agent.ts';
 import { NO_ALERTMANAGER, RunningAlertmanager } from '../support/alertmanager.ts';
@@ -369,6 +371,35 @@ test('while Kafka is away lines that come are not missed, and those that do not 
     toldBy(hooks).map(({ status }) => status),
     ['firing', 'resolved'],
   );
+  await agent.stop();
+  close();
+});
+
+test('rules on lines of the documentation arrive at an Alertmanager while Kafka refuses', {
+  skip: NO_ALERTMANAGER,
+}, async () => {
+  await using home = await makeHome();
+  await using hooks = await startHooks();
+  await using server = await RunningAlertmanager.start(hooks.url);
+  const text = await readFile(join(import.meta.dirname, '../../docs/alerting.md'), 'utf8');
+  const twenty = parse([...text.matchAll(/```yaml\n(.*?)```/gs)].at(-1)![1]!) as { alerts: { rules: object[] } };
+  const rules = twenty.alerts.rules.filter((rule) => 'log' in rule);
+  assert.equal(rules.length, 3);
+  const receivers = [{ name: 'am', alertmanager: server.url, resend: '1s' }];
+  const { config, close } = await setting(home, hooks, { rules, receivers });
+  const logs = ['kernel', 'auth'].map((name) => ({ name, include: home.path(`${name}.log`) }));
+  for (const { include } of logs) await writeFile(include, '');
+  const away = { brokers: [`127.0.0.1:${await freePort()}`] };
+  const agent = await home.start({ ...config, kafka: away, logs, shutdown_timeout: '1s' } as AgentConfig);
+  await appendFile(home.path('kernel.log'), 'Out of memory: Killed process 1\nEXT4-fs error (device sda1)\n');
+  await appendFile(home.path('auth.log'), 'Failed password for root\n'.repeat(51));
+  await eventually('they are there', async () => (await server.alerts()).length === 3);
+  assert.deepEqual((await server.alerts()).map(({ labels }) => labels.alertname).sort(), [
+    'disk-errors',
+    'logins-failing',
+    'out-of-memory',
+  ]);
+  assert.equal((await agent.status()).logs[0]!.lines, 0);
   await agent.stop();
   close();
 });

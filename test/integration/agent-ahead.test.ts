@@ -7,7 +7,15 @@ import { isDeepStrictEqual } from 'node:util';
 import { ask } from '../../src/admin/client.ts';
 import { type AgentConfig, makeHome, type RunningAgent } from '../support/agent.ts';
 import { startHooks } from '../support/hooks.ts';
-import { createTopic, endOffsets, noKafka, type ProxiedKafka, sharedKafkaBehindProxy } from '../support/kafka.ts';
+import { noJournald, startJournald } from '../support/journald.ts';
+import {
+  createTopic,
+  endOffsets,
+  noKafka,
+  type ProxiedKafka,
+  sharedKafkaBehindProxy,
+  untilStored,
+} from '../support/kafka.ts';
 import { freePort } from '../support/ports.ts';
 import { eventually, until } from '../support/until.ts';
 
@@ -158,4 +166,45 @@ test('a rule that comes while Kafka is away: what was counted does not count aga
   assert.deepEqual(await values(), { a: 3, b: 3 });
   await agent.stop();
   assert.deepEqual(await endOffsets(kafka.brokers, topic), [MANY + 3]);
+});
+
+test('the same of the journal of systemd', { skip: skip || noJournald }, async () => {
+  await using home = await makeHome();
+  await using journald = await startJournald();
+  const topic = 'ahead-journal';
+  await createTopic(kafka.brokers, topic);
+  const [message, many] = [`failed ${PAD.repeat(100)}`, 8000];
+  const rule = { name: 'seen', log: { input: 'kernel', match: 'failed' }, value: 'count over 100s', fire: '> 0' };
+  let sent = 0;
+  const send = async (count: number) => {
+    await journald.send(Array.from({ length: count }, () => ({ MESSAGE: message })));
+    sent += count;
+  };
+  const counted = () =>
+    eventually(`${sent} are counted`, async () => (await agent.status()).alerts.list[0]?.value === sent, 30_000);
+  kafka.proxy.refuse();
+  const agent = await home.start({
+    kafka: { brokers: kafka.proxied, topic_prefix: topic, linger: '5ms' },
+    logs: [{ name: 'kernel', journald: { directory: journald.directory }, topic }],
+    metrics: { interval: '1s' },
+    alerts: { rules: [rule], builtin: false },
+  });
+  await send(3);
+  await counted();
+  await send(2);
+  await counted();
+  kafka.proxy.heal();
+  await untilStored(kafka.brokers, topic, sent);
+  await send(1);
+  await counted();
+  kafka.proxy.refuse();
+  await send(many);
+  await counted();
+  kafka.proxy.heal();
+  await untilStored(kafka.brokers, topic, sent);
+  await send(1);
+  await counted();
+  await sleep(2000);
+  await counted();
+  await agent.stop();
 });

@@ -8,6 +8,7 @@ import type { AheadLinesOptions } from './ahead/lines.ts';
 import type { AheadRoom } from './ahead/room.ts';
 import { Mounts } from './apart/mounts.ts';
 import { matching } from './find/selection.ts';
+import type { JournalAheadOptions } from './journald/ahead.ts';
 import type { LogInput } from './kind.ts';
 import type { LogConfig } from './options.ts';
 import { fileKeys, generationOf } from './positions/checkpoint.ts';
@@ -27,13 +28,22 @@ export async function openLogs(config: Configured, host: InputHost): Promise<Ope
   const mounts = new Mounts();
   let room: AheadRoom | null = null;
   /** Nothing of it is loaded, or in memory, where no rules count lines. */
+  const roomOf = async () => {
+    room ??= new (await import('./ahead/room.ts')).AheadRoom();
+    return room;
+  };
   const aheadOf = async (of: Omit<AheadLinesOptions, 'room' | 'mostLines'>) => {
     if (!isWatched(of.input)) return {};
     const { Ahead } = await import('./ahead/ahead.ts');
     const { Foresight } = await import('./ahead/foresight.ts');
-    room ??= new (await import('./ahead/room.ts')).AheadRoom();
-    const ahead: TailOptions['ahead'] = (files, mostLines) => new Ahead({ ...of, ...files, mostLines, room: room! });
+    const room = await roomOf();
+    const ahead: TailOptions['ahead'] = (files, mostLines) => new Ahead({ ...of, ...files, mostLines, room });
     return { ahead, foresight: new Foresight(inputs, matches) };
+  };
+  const journalAheadOf = async (of: Omit<JournalAheadOptions, 'room'>) => {
+    if (!isWatched(of.input)) return undefined;
+    const { JournalAhead } = await import('./journald/ahead.ts');
+    return new JournalAhead({ ...of, room: await roomOf() });
   };
   return {
     positions: inTransactions(positions),
@@ -51,7 +61,11 @@ export async function openLogs(config: Configured, host: InputHost): Promise<Ope
       const shaped = { ...options, ...rest, mask_key, watched, metrics };
       const { journald } = options.input;
       const reader = journald
-        ? new (await import('./journald/input.ts')).JournalInput(shaped, journald)
+        ? new (await import('./journald/input.ts')).JournalInput(
+            shaped,
+            journald,
+            await journalAheadOf({ ...shaped, journald }),
+          )
         : new (await import('./input.ts')).TailInput({ ...shaped, ...(await aheadOf(shaped)) });
       return inputOf(reader, rest.account, () => host.leftSince(id), options.input.audit);
     },

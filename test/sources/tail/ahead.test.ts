@@ -17,8 +17,12 @@ import { until } from '../../support/until.ts';
 
 /** What is pushed passes its steps, as in the pipeline. */
 class Stepped extends Collected {
+  /** Set: what has passed its steps waits for it. */
+  packing: Promise<void> | null = null;
+
   override async push(batch: Batch): Promise<void> {
     if (batch.stream.steps) (await runSteps(batch, batch.stream.steps)).count(true);
+    await this.packing;
     await super.push(batch);
   }
 }
@@ -265,4 +269,22 @@ test('of more than can be looked at only the end is: the rest never counts, and 
   assert.equal(w.bench.source.ahead!.skipped_bytes, 400_000);
   await w.back(350_000);
   assert.equal(w.counted(), 150_000);
+});
+
+test('what was read and waits behind what is packed counts, and once', async (t) => {
+  const w = await watching(t, {}, { blocked: false });
+  const path = w.bench.path('a.log');
+  const { promise, resolve } = Promise.withResolvers<void>();
+  w.out.packing = promise;
+  try {
+    writeFileSync(path, lots(0));
+    await w.until(LOTS / 10);
+    appendFileSync(path, 'x\n');
+    await w.until(1 + LOTS / 10);
+  } finally {
+    w.out.packing = null;
+    resolve();
+  }
+  await w.back(1 + LOTS);
+  assert.equal(w.counted(), 1 + LOTS / 10);
 });

@@ -5,6 +5,7 @@ import type { FileStatus, WaitStatus } from '../file/status.ts';
 import type { LeftOutStatus } from '../find/left-out.ts';
 import type { LogReader } from '../reader.ts';
 import { Shaping, type ShapingOptions } from '../shaping.ts';
+import type { JournalAhead } from './ahead.ts';
 import { JournalReader } from './journal-reader.ts';
 import type { JournaldConfig } from './options.ts';
 
@@ -19,18 +20,19 @@ export class JournalInput implements LogReader {
   readonly left_out = NONE;
   readonly idle = { include: [], exclude: [] };
   readonly reread_bytes = 0;
-  readonly ahead = null;
   readonly deleted = 0;
   readonly #shaping: Shaping;
   readonly #journal: JournalReader;
+  readonly #ahead: JournalAhead | undefined;
 
-  constructor(options: ShapingOptions, journald: JournaldConfig) {
+  constructor(options: ShapingOptions, journald: JournaldConfig, ahead?: JournalAhead) {
     const { input, kernel } = options;
     this.name = input.name;
     this.#shaping = new Shaping(options);
     const { context, masking, processing } = this.#shaping;
     const format = new Format(input, kernel, processing?.fields?.most, masking);
-    this.#journal = new JournalReader({ context, journald, format });
+    this.#journal = new JournalReader({ context, journald, format, ahead });
+    this.#ahead = ahead;
   }
 
   get steps(): readonly Step[] {
@@ -51,6 +53,10 @@ export class JournalInput implements LogReader {
 
   get masked(): Record<string, number> {
     return { ...this.#shaping.masking?.counts };
+  }
+
+  get ahead(): { isCurrent: boolean; skipped_bytes: number } | null {
+    return this.#ahead ? { isCurrent: this.#ahead.isCurrent, skipped_bytes: 0 } : null;
   }
 
   get lag(): { lag_bytes: number; lag_seconds: number } {
@@ -75,6 +81,7 @@ export class JournalInput implements LogReader {
 
   close(): void {
     this.#journal.close();
+    this.#ahead?.close();
     this.#shaping.close();
   }
 

@@ -20,6 +20,7 @@ import { log } from '../../../log.ts';
 import type { TailContext } from '../context.ts';
 import { newId } from '../file/inode.ts';
 import { blank, type Cursor, type Generation } from '../positions/journal.ts';
+import type { JournalAhead } from './ahead.ts';
 import { type Filled, fillWithEntries, valueIn } from './fill.ts';
 import { entriesBetween, Gaps } from './gaps.ts';
 import { cursorOf, Journalctl } from './journalctl.ts';
@@ -39,6 +40,8 @@ export interface JournalReaderOptions {
   context: TailContext;
   journald: JournaldConfig;
   format: Format;
+  /** Looks at what cannot be sent yet; without it nobody does. */
+  ahead?: JournalAhead | undefined;
 }
 
 export class JournalReader {
@@ -254,7 +257,7 @@ export class JournalReader {
   async #take(output: Output, stream: JournalStream, signal: AbortSignal): Promise<Batch | null> {
     for (;;) {
       try {
-        return await output.take(stream, signal);
+        return await this.#waitFor(output.take(stream, signal), stream);
       } catch (error) {
         if (signal.aborted) return null;
         if (!(error instanceof Stalled)) throw error;
@@ -282,7 +285,7 @@ export class JournalReader {
     const cut = Math.max(await format.finish(batch, this.#keys), keptInPart);
     this.#count(count, bytes, cut);
     try {
-      await output.push(batch);
+      await this.#waitFor(output.push(batch), stream);
       return true;
     } catch (error) {
       if (!(error instanceof NotTaken)) {
@@ -294,6 +297,11 @@ export class JournalReader {
       await Promise.race([error.over.catch(() => undefined), aborted(signal)]);
       return false;
     }
+  }
+
+  /** For what takes as long as the output is away. */
+  #waitFor<T>(waiting: Promise<T>, stream: JournalStream): Promise<T> {
+    return this.#o.ahead?.during(waiting, stream, this.#place!) ?? waiting;
   }
 
   #count(lines: number, bytes: number, cut: number): void {
