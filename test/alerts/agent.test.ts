@@ -404,6 +404,35 @@ test('rules on lines of the documentation arrive at an Alertmanager while Kafka 
   close();
 });
 
+test('a rule on a check of the configuration fires by its status, and ends with it', async () => {
+  await using home = await makeHome();
+  await using hooks = await startHooks();
+  const status = home.path('status');
+  await writeFile(status, '0');
+  const rules = [{ name: 'raid-down', check: 'raid', fire: 'critical', severity: 'critical' }];
+  const { config, close } = await setting(home, hooks, { rules });
+  const checks = [{ name: 'raid', type: 'exec', command: ['/bin/sh', '-c', `exit $(cat ${status})`], parse: 'nagios' }];
+  const agent = await home.start({ ...config, metrics: { interval: '1s', checks } } as AgentConfig);
+  await agent.until((s) => s.checks.some(({ name, runs }) => name === 'raid' && runs > 1), 'it has run');
+  assert.deepEqual(hooks.taken, []);
+  await writeFile(status, '1');
+  await sleep(2500);
+  assert.deepEqual(hooks.taken, []);
+  await writeFile(status, '2');
+  await until('it fires', () => hooks.taken.length === 1);
+  await writeFile(status, '0');
+  await until('it ends', () => hooks.taken.length === 2);
+  assert.deepEqual(
+    toldBy(hooks).map(({ status, alerts }) => [status, alerts[0]!.labels.alertname]),
+    [
+      ['firing', 'raid-down'],
+      ['resolved', 'raid-down'],
+    ],
+  );
+  await agent.stop();
+  close();
+});
+
 test('without alerts in the configuration the agent’s own are in the status, and no record is made', async () => {
   await using home = await makeHome();
   const away = `127.0.0.1:${await freePort()}`;
