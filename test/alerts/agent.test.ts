@@ -2,6 +2,7 @@
 /** Alerts of a running agent: fired while Kafka is away, told and recorded over kill -9, silenced, by the commands. */
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
+import { existsSync } from 'node:fs';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -400,6 +401,47 @@ test('rules on lines of the documentation arrive at an Alertmanager while Kafka 
     'out-of-memory',
   ]);
   assert.equal((await agent.status()).logs[0]!.lines, 0);
+  await agent.stop();
+  close();
+});
+
+const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
+
+test('the clock is set by an hour, both ways: what fires goes on, and ends when it should', {
+  skip: existsSync(FAKETIME) ? false : `NOT TESTED: ${FAKETIME} is not installed (apt-get install faketime)`,
+}, async () => {
+  await using home = await makeHome();
+  await using hooks = await startHooks();
+  const clock = home.path('clock');
+  const set = (offset: string) => writeFile(clock, offset);
+  await set('+0s');
+  const rule = { ...TEMP, for: '2s', keep: '2s' };
+  const { config, gauge, close } = await setting(home, hooks, { rules: [rule], builtin: false });
+  const clocks = [`FAKETIME_TIMESTAMP_FILE=${clock}`, 'FAKETIME_NO_CACHE=1', 'FAKETIME_DONT_FAKE_MONOTONIC=1'];
+  const agent = await home.start(config, { through: ['env', `LD_PRELOAD=${FAKETIME}`, ...clocks] });
+  const here = async () => Math.round((Date.parse((await agent.status()).time) - Date.now()) / 60_000);
+  const hot = setInterval(() => gauge(60), 200);
+  await until('it fires', () => hooks.taken.length === 1);
+  for (const [offset, minutes] of [
+    ['+1h', 60],
+    ['-1h', -60],
+  ] as const) {
+    await set(offset);
+    await eventually(`the clock is ${offset}`, async () => (await here()) === minutes);
+    await sleep(4000);
+    const { firing, pending } = (await agent.status()).alerts;
+    assert.deepEqual([firing, pending, hooks.taken.length], [1, 0, 1]);
+  }
+  clearInterval(hot);
+  const cool = setInterval(() => gauge(20), 200);
+  const since = performance.now();
+  await until('it ends', () => hooks.taken.length === 2);
+  assert.ok(performance.now() - since > 1500, 'not before keep is over');
+  clearInterval(cool);
+  assert.deepEqual(
+    toldBy(hooks).map(({ status }) => status),
+    ['firing', 'resolved'],
+  );
   await agent.stop();
   close();
 });
