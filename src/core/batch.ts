@@ -59,6 +59,8 @@ export interface Rows {
   /** Rows of others before and behind them: of records that go to other topics. */
   readonly first: number;
   readonly behind: number;
+  /** Which row each record has says the order behind all rows; false: they have them one after the other. */
+  readonly ordered: boolean;
 }
 
 /** What a slot of fields begins with. */
@@ -86,7 +88,7 @@ export interface FieldPlan {
   readonly most: number;
   /** Tables and rows of the batch are in use; rows that it does not have yet hold its lines alone. */
   rowsOf(batch: Batch): void;
-  /** The batch has rows: at place i comes that of record `order[i]`. Each is there once. */
+  /** Record i has the row `order[i]` from now on. Each is there once; they are only packed after that. */
   arrange(batch: Batch, order: Uint16Array): void;
   /** As `Kernel.pack`, with the fields. */
   pack(batch: Batch, first: number, count: number, job: PackJob): number;

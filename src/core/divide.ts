@@ -29,19 +29,22 @@ export interface Divided {
 }
 
 export function divide(batch: Batch, parts: readonly StreamPart[]): Divided {
-  const { slot, count, from, end, routes, rows } = batch;
+  const { slot, count, from, end, routes } = batch;
   const { source, length } = slot;
   const counts = new Uint32Array(parts.length + 1);
   const known = parts.length;
   let lastOf = known;
+  // Mostly it is read for the first time.
+  const isNew = parts.every(({ taken }) => taken <= from);
   for (let i = 0; i < count; i++) {
-    const route = routes ? routes[i]! : 0;
-    lastOf = from + source[i]! < parts[route]!.taken ? known : route;
+    lastOf = routes ? routes[i]! : 0;
+    if (!isNew && from + source[i]! < parts[lastOf]!.taken) lastOf = known;
     counts[lastOf]!++;
     partOf[i] = lastOf;
   }
   const isLast = count > 0 && from + source[count - 1]! + length[count - 1]! === end;
   if (!counts.includes(count)) arrange(batch, counts);
+  const { rows } = batch;
   const batches: Batch[] = [];
   const without: StreamPart[] = [];
   let first = 0;

@@ -1,7 +1,7 @@
 // The loops of `process` over the pool, as WebAssembly exports: a module of its own, loaded where an input needs it.
 // process.ts is their door. As in kernel.as.ts nothing here allocates or can fail.
 export { useSlot } from './as/tables.as';
-export { arrangeRows, clearRows, sideTake, useRows } from './as/process/cells.as';
+export { clearRows, sideTake, useRows } from './as/process/cells.as';
 export { useMemo } from './as/process/regex-memo.as';
 export { useStack } from './as/process/regex-stack.as';
 export { forgetGaveUp, gaveUp } from './as/process/regex.as';

@@ -24,7 +24,6 @@ interface RowExports {
   clearRows(first: number, records: number): void;
   sideTake(bytes: number): number;
   noteHiding(): void;
-  arrangeRows(order: number, count: number, spare: number): void;
 }
 
 /** The kind of a cell whose value is text as it is. */
@@ -39,11 +38,6 @@ export interface Cell {
   bytes: number;
   kind: number;
   flags: number;
-}
-
-/** Two bytes a row; what is behind them is aligned. */
-function orderBytes(rows: number): number {
-  return Math.ceil(rows / 8) * 16;
 }
 
 let compiled: WebAssembly.Module | undefined;
@@ -77,9 +71,10 @@ export class ProcessKernel {
   }
 
   /** Rows and side bytes of a batch of so many records are in use. `fresh`: it has none yet. */
-  useRows({ slot, width, most, first, behind }: Rows, count: number, fresh: boolean): void {
-    assert(first + count + behind <= most, 'more records than there are rows');
-    this.#rows.useRows(slot.at, slot.limit, width, first, count + behind, fresh);
+  useRows({ slot, width, most, first, behind, ordered }: Rows, count: number, fresh: boolean): void {
+    const all = first + count + behind;
+    assert(all <= most, 'more records than there are rows');
+    this.#rows.useRows(slot.at, slot.limit, width, first, all, fresh, ordered);
     this.#rowsAt = rowsAt({ slot, width, first });
     this.#width = width;
   }
@@ -88,16 +83,9 @@ export class ProcessKernel {
     this.#rows.clearRows(first, count);
   }
 
-  /** Room for the order of so many rows of so many cells, and for one of them. */
-  reserveOrder(arena: ProgramArena, rows: number, width: number): number {
-    return arena.reserve(orderBytes(rows) + width * 8);
-  }
-
-  /** At place i comes the row `order[i]` of those in use. `at`: what was reserved for so many at least. */
-  arrangeRows(order: Uint16Array, at: number): void {
-    assert(at > 0, 'no room for the order of rows');
-    new Uint16Array(this.bytes.buffer, at, order.length).set(order);
-    this.#rows.arrangeRows(at, order.length, at + orderBytes(order.length));
+  /** Record i has the row `order[i]`. `rows`: those of all records. */
+  placeOrder({ slot, width }: Rows, order: Uint16Array): void {
+    new Uint16Array(this.bytes.buffer, rowsAt({ slot, width, first: order.length }), order.length).set(order);
   }
 
   /** The address of so many side bytes of the batch whose rows are in use; 0: there is no room. */

@@ -242,7 +242,7 @@ export function processingOf(
   };
   try {
     const steps = process.map(make);
-    program?.seal(topics.length > 1);
+    program?.seal();
     return { steps, topics, tallies, fields: program, close };
   } catch (error) {
     close();

@@ -56,8 +56,6 @@ export class Program implements FieldPlan {
   readonly #own = new Set<string>();
   #tree!: FieldTree;
   #more = { from: 0, to: 0 };
-  /** Where the order of rows goes; 0: they are never arranged. */
-  #orderAt = 0;
   #packer!: FieldsPacker;
   #jsonTables: JsonTables | undefined;
   #shownAt = 0;
@@ -122,8 +120,8 @@ export class Program implements FieldPlan {
     this.#sealing.push(task);
   }
 
-  /** All steps are made. `divided`: records go to several topics. */
-  seal(divided: boolean): void {
+  /** All steps are made. */
+  seal(): void {
     assert(this.#width === 0, 'sealed twice');
     const reserve = () => this.#reserve();
     this.#completeAlike();
@@ -136,7 +134,6 @@ export class Program implements FieldPlan {
     while (this.#passing.size > 0 && this.#more.to < this.#more.from + named) this.#more.to = reserve() + 1;
     this.#width = this.#next + (this.#next % 2);
     this.#most = mostRows(this.#width);
-    if (divided) this.#orderAt = this.process.reserveOrder(this.arena, this.#most, this.#width);
     this.#shownAt = this.arena.reserve(SHOWN_BYTES);
     this.#packer = new FieldsPacker(this.process, this.arena, this.#more);
     for (const task of this.#sealing) task();
@@ -180,7 +177,7 @@ export class Program implements FieldPlan {
     const fresh = batch.rows === null;
     const { whole, first } = batch.part ?? { whole: batch, first: 0 };
     const isFirst = whole.rows === null;
-    const rows = { slot: batch.fields, width: this.#width, most: this.#most };
+    const rows = { slot: batch.fields, width: this.#width, most: this.#most, ordered: false };
     whole.rows ??= { ...rows, first: 0, behind: 0 };
     batch.rows ??= { ...rows, first, behind: whole.count - first - batch.count };
     this.process.useSlot(batch.slot);
@@ -193,7 +190,8 @@ export class Program implements FieldPlan {
 
   arrange(batch: Batch, order: Uint16Array): void {
     this.rowsOf(batch);
-    this.process.arrangeRows(order, this.#orderAt);
+    batch.rows = { ...batch.rows!, ordered: true };
+    this.process.placeOrder(batch.rows, order);
   }
 
   /** So many characters of the records' were none, and became U+FFFD. */

@@ -1,14 +1,15 @@
 // Rows of cells: the fields of a batch's records, a row each, in a slot of their own beside the batch's.
 //
-//   slot of fields   | side u32 | ...  | row 0 | row 1 | ...        free        ... | side bytes |
-//                    header, 64 bytes  rows                                  side ->
+//   slot of fields   | side u32 | ...  | row 0 | row 1 | ... | order |      free      ... | side bytes |
+//                    header, 64 bytes  rows                                         side ->
 //
 //   row     `width` cells of 8 bytes, an even number; which field has which cell is the program's (transforms/program.ts)
 //   cell    u32 address | u32 meta: bytes (24 bits), kind << 24 (4 bits), flags << 28 (4 bits); meta 0: absent
 //
+// Rows are not moved when their records go to several topics: which row each has then says the order, a u16 a record.
 // Addresses are of the pool's memory: a value lies in the line, among the side bytes, or in the program's arena.
 // Invariant: a line feed stands behind every record's text and every side text that is scanned, so a scan stops there.
-// The side grows down from the slot's end; it never reaches the rows of the records that there are.
+// The side grows down from the slot's end; it never reaches the rows of the records that there are, nor their order.
 
 /** Bytes as they are: escaped when they are written. */
 export const TEXT: u32 = 1;
@@ -32,24 +33,27 @@ export const ESCAPED: u32 = 1;
 export const FAILED: u32 = 0x10;
 
 const HEADER: usize = 64;
-/** More rows there never are. */
-const DONE: u32 = 0xffff;
-
 /** Cells of a row. */
 export let width: u32 = 0;
 let slot: usize = 0;
 let rows: usize = 0;
-let count: u32 = 0;
+/** Where the side ends at the latest. */
+let sideEnd: usize = 0;
+/** Of which row of the slot each record has, from the first on; 0: they have them one after the other. */
+let order: usize = 0;
 
 /**
- * The slot of fields in use, with so many records behind the first; `limit` is its end. `fresh`: of a batch that has no
- * rows yet.
+ * The slot of fields in use, from record `first` on, of `records`; `limit` is its end. `fresh`: of a batch that has no rows
+ * yet. `ordered`: each has the row that the order behind all rows says.
  */
-export function useRows(at: usize, limit: usize, cells: u32, first: u32, records: u32, fresh: bool): void {
+export function useRows(at: usize, limit: usize, cells: u32, first: u32, records: u32, fresh: bool, ordered: bool): void {
   slot = at;
   width = cells;
-  rows = at + HEADER + ((<usize>first * width) << 3);
-  count = records;
+  const rowsFrom = at + HEADER;
+  const rowsTo = rowsFrom + ((<usize>records * width) << 3);
+  rows = rowsFrom + ((<usize>first * width) << 3);
+  order = ordered ? rowsTo + (<usize>first << 1) : 0;
+  sideEnd = rowsTo + (<usize>records << 1);
   if (fresh) store<u32>(slot, <u32>limit);
 }
 
@@ -69,31 +73,10 @@ export function clearRow(row: usize): void {
   for (let at = row; at < end; at += 16) v128.store(at, i64x2.splat(0));
 }
 
-/**
- * At place i comes the row that the u16 at `order + 2 * i` names: one row after the other along each circle, the first of
- * which waits at `spare`. What is done is marked in the order.
- */
-export function arrangeRows(order: usize, records: u32, spare: usize): void {
-  for (let first: u32 = 0; first < records; first++) {
-    let from = <u32>load<u16>(order + (<usize>first << 1));
-    if (from == first || from == DONE) continue;
-    copyRow(spare, rowAt(first));
-    let to = first;
-    while (from != first) {
-      copyRow(rowAt(to), rowAt(from));
-      store<u16>(order + (<usize>to << 1), <u16>DONE);
-      to = from;
-      from = load<u16>(order + (<usize>to << 1));
-    }
-    copyRow(rowAt(to), spare);
-    store<u16>(order + (<usize>to << 1), <u16>DONE);
-  }
-}
-
+/** The row of record i where records may have an order. */
 @inline
-function copyRow(to: usize, from: usize): void {
-  const end = from + (<usize>width << 3);
-  for (; from < end; from += 16, to += 16) v128.store(to, v128.load(from));
+export function orderedRow(i: u32): usize {
+  return order ? slot + HEADER + ((<usize>load<u16>(order + (<usize>i << 1)) * width) << 3) : rowAt(i);
 }
 
 @inline
@@ -140,7 +123,7 @@ export function sideTake(bytes: usize): usize {
   const need = bytes + 16;
   if (need > top) return 0;
   const at = (top - need) & ~15;
-  if (at < rowAt(count)) return 0;
+  if (at < sideEnd) return 0;
   store<u32>(slot, <u32>at);
   return at;
 }

@@ -19,7 +19,7 @@
 import { copy, decimal, digits, fourDigits, varint, varintBytes } from '../bytes.as';
 import { resetReplaced } from '../json.as';
 import { end, flags, length, source, start } from '../tables.as';
-import { PAIRS, bytesOf, cellAt, cellMeta, flagsOf, kindOf, rowAt, width } from './cells.as';
+import { PAIRS, bytesOf, cellAt, cellMeta, flagsOf, kindOf, orderedRow, width } from './cells.as';
 import { RESERVE, beginRecord, copyShort, fits, full, writeCell, writePairs, writeRun, writeShort, writeText, writeValue } from './emit-values.as';
 import { ISO_BYTES, writeIso } from './iso.as';
 
@@ -98,7 +98,7 @@ export function useTemplates(job: usize, generalToo: bool): void {
 
 /** Which cells of the record there are: a bit each. */
 export function setOf(i: u32): u64 {
-  return setIn(rowAt(i));
+  return setIn(orderedRow(i));
 }
 
 @inline
@@ -141,7 +141,7 @@ export function packFields(
     let steps = unparsed;
     let set: u64 = 0;
     if ((bits & UNPARSED) == 0) {
-      set = setIn(rowAt(i));
+      set = setIn(orderedRow(i));
       steps = variantOf(set);
       if (steps == 0 && !isGeneral) {
         missed = true;
@@ -194,7 +194,7 @@ function measure(at: usize, width: usize, end: usize): usize {
 }
 
 function write(at: usize, i: u32, template: usize): usize {
-  const row = rowAt(i);
+  const row = orderedRow(i);
   for (let step = template + TEMPLATE_HEAD; ; step += 16) {
     const kind = load<u32>(step);
     at = copyShort(at, load<u32>(step, 8), load<u32>(step, 12));
@@ -236,7 +236,7 @@ function writeSame(at: usize, i: u32, step: usize, template: usize): usize {
   for (let left = load<u32>(step, 4); left; left--) {
     step += 16;
     at = copyShort(at, load<u32>(step, 8), load<u32>(step, 12));
-    at = writeOther(at, i, rowAt(i), load<u32>(step), 0);
+    at = writeOther(at, i, orderedRow(i), load<u32>(step), 0);
     if (full) return at;
   }
   store<u32>(template, <u32>from, SAME_AT);
@@ -246,7 +246,7 @@ function writeSame(at: usize, i: u32, step: usize, template: usize): usize {
 }
 
 function writeGeneral(at: usize, i: u32, set: u64): usize {
-  const row = rowAt(i);
+  const row = orderedRow(i);
   let opened: usize = 0;
   for (let step = general; ; step += 48) {
     const kind = load<u32>(step);
