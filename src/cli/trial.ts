@@ -55,12 +55,16 @@ export function inputOf(config: Config, path: string): LogConfig | string {
 const MOST_BYTES = SLOT_CAPACITY / 2;
 const MOST_LINES = 1000;
 
-/** `lines` of the file, in UTF-8 whatever `encoding_in` says. A text: they are too much. */
+/**
+ * `lines` of the file, in UTF-8 whatever `encoding_in` says. A text: they are too much. `read`: what is made of a document;
+ * by default its numbers are JavaScript's.
+ */
 export async function trial(
   config: Config,
   input: LogConfig,
   path: string,
   lines: readonly string[],
+  read: (document: string) => Record<string, unknown> = JSON.parse,
 ): Promise<TrialRecord[] | string> {
   const key = keyOf(config, input);
   if (typeof key === 'string') return key;
@@ -116,7 +120,7 @@ export async function trial(
     const { endAt } = processing?.fields ?? kernel;
     const [record] = records(Buffer.from(out.bytes.subarray(0, endAt - outAt)));
     const value = record!.value?.toString() ?? '';
-    if (input.encoding === 'json') return { value: JSON.parse(value) };
+    if (input.encoding === 'json') return { value: read(value) };
     return { value, headers: headersOf(record!.headers) };
   };
   batch.time = Date.now();
@@ -131,7 +135,8 @@ export async function trial(
     for (const step of all.slice(0, unwritten.length)) step.apply(batch);
     const steps = all.slice(unwritten.length).map((step, i): ToldStep => {
       const result = pass(step, batch);
-      const has = batch.count === 0 || input.encoding === 'raw' ? {} : fieldsOf(pack(source).value);
+      const has =
+        batch.count === 0 || input.encoding === 'raw' ? {} : fieldsOf(pack(source).value as Record<string, unknown>);
       return { step: i + 1, verb: step.verb, result, fields: has };
     });
     const topic = topicOf();

@@ -204,6 +204,16 @@ test('explain log unwraps and joins what the input would', async (t) => {
   assert.deepEqual([next.message, next.log.offset], ['next', trace.log.length]);
 });
 
+test('explain log prints numbers as the line has them', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'runnel-cli-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const config = join(directory, 'runnel.yaml');
+  writeFileSync(config, 'logs: [{name: a, include: /a/*.log, process: [{parse: json}]}]\n');
+  const numbers = '"a":1.0,"b":1e3,"c":12345678901234567890,"d":[-0]';
+  const { out } = await runnel('explain', 'log', '-c', config, '/a/a.log', `{${numbers}}`);
+  assert.equal(out.split(numbers).length, 3, out);
+});
+
 test('explain log cuts what is longer than max_line, and marks it, as the agent does', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'runnel-cli-'));
   t.after(() => rmSync(directory, { recursive: true }));
