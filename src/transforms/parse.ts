@@ -58,7 +58,7 @@ export const parse: Verb<readonly Chosen[]> = {
     const resets = chosen[0]!.format.resets === true && chosen.every(({ options }) => options.field === undefined);
     const error = field === undefined && !program.supplied ? null : new ErrorType(context);
     const route = isTopic(on_failure) ? context.route(on_failure) : null;
-    const names = chosen.map(({ format }) => format.name).join(', ');
+    const names = [...new Set(chosen.map(({ format }) => format.name))].join(', ');
     return (batch, only) => {
       const { texts } = program;
       const { count } = batch;
