@@ -7,11 +7,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PRESETS } from '../../src/transforms/presets/all.ts';
 import { processed } from '../support/processed.ts';
+import { said } from '../support/tail.ts';
 
 // Local time is that of the machine.
 process.env.TZ = 'UTC';
 
 const CREATED = '2026-11-22T14:00:00.123Z';
+
+test('what a line is none of is said once for each format', async () => {
+  const [line] = await said(async () => {
+    processed(['java'], ['no such line']);
+  });
+  assert.match(line!, /a\.log has lines that are not regex: they go out as they are/);
+});
 
 test('what servers write is taken apart', () => {
   const check = (preset: string, line: string, time: string, wanted: object) => {
