@@ -6,11 +6,11 @@
  * are seldom found together in the text of logs.
  */
 
-/** Words that a secret may begin with, or has near its beginning; `fold`: in any case. */
+/** Words that a secret may begin with, or has near its beginning; `fold`: in any case. `?` is any small letter. */
 const WORDS: readonly { words: readonly string[]; fold?: true; rule: string }[] = [
   { words: ['eyJ'], rule: 'jwt' },
   {
-    words: ['k_l', 'ya2', 'git', 'AKI', 'ASI', 'AIz', 'ghp', 'gho', 'ghu', 'ghs', 'ghr', 'glp', 'xox'],
+    words: ['k_l', 'ya2', 'git', 'AKI', 'ASI', 'AIz', 'gh?', 'glp', 'xox'],
     rule: 'cloud_key',
   },
   { words: ['BEG'], rule: 'private_key' },
@@ -19,6 +19,8 @@ const WORDS: readonly { words: readonly string[]; fold?: true; rule: string }[] 
   { words: ['%40'], rule: 'email' },
 ];
 const BITS = 8;
+/** All halves of a byte that there are. */
+const ANY = 0xffff;
 /** How often bytes are found in logs, roughly, the first most often. */
 const COMMON = 'e"0t12a3o5ir:n4s 6c7d8l9,pmuhgfb_.-/v{}ykEATIwRSOqxzj';
 
@@ -34,6 +36,7 @@ type List = readonly [Halves, Halves, Halves];
 function listOf(word: string, fold: boolean): List {
   return [0, 1, 2].map((place) => {
     const byte = word.charCodeAt(place);
+    if (word[place] === '?') return { low: ANY, high: (1 << 6) | (1 << 7) };
     return { low: 1 << (byte & 15), high: (1 << (byte >> 4)) | (fold ? 1 << ((byte ^ 0x20) >> 4) : 0) };
   }) as unknown as List;
 }
@@ -72,7 +75,6 @@ function listsOf(lists: List[], most: number): List[] {
   return lists;
 }
 
-const ANY = 0xffff;
 /** `@`, and two capitals and a digit. */
 const EMAIL: List = [
   { low: 1, high: 1 << 4 },

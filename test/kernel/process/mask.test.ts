@@ -141,7 +141,7 @@ test('a secret is found at each place of a line, whatever else is wanted', () =>
     ['password', ' pwd=', 'x', '*'],
     ['password', ' api_key=', 'x', '*'],
     ['private_key', ' ', '-----BEGIN PRIVATE KEY-----x-----END PRIVATE KEY-----', '*'.repeat(53)],
-    ...['AKIAIOSFODNN7EXAMPLE', `AIza${'x'.repeat(35)}`, `ghp_${'x'.repeat(36)}`, `gho_${'x'.repeat(36)}`].map(cloud),
+    ...['AKIAIOSFODNN7EXAMPLE', `AIza${'x'.repeat(35)}`, `ghp_${'x'.repeat(36)}`, `gha_${'x'.repeat(36)}`].map(cloud),
     ...[`glpat-${'x'.repeat(20)}`, `github_pat_${'x'.repeat(30)}`, `xoxb-${'x'.repeat(20)}`].map(cloud),
     ...[`ya29.${'x'.repeat(30)}`, `sk_live_${'x'.repeat(24)}`, `rk_live_${'x'.repeat(24)}`].map(cloud),
   ];
