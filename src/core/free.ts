@@ -6,7 +6,8 @@ const APART_BYTES = 4096;
  */
 export function free(bytes: Buffer): void {
   const { buffer } = bytes;
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength) buffer.transfer(0);
+  if (!(buffer instanceof ArrayBuffer) || buffer.detached) return;
+  if (buffer.byteLength === bytes.byteLength) buffer.transfer(0);
 }
 
 /** A copy that can be given back, where it is large enough for that to be worth it. */

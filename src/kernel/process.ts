@@ -6,7 +6,6 @@ import assert from 'node:assert';
 import { readFileSync } from 'node:fs';
 import { type Rows, rowsAt } from '../core/batch.ts';
 import { MAX_RECORDS, type Slot } from '../core/pool.ts';
-import type { ProgramArena } from './arena.ts';
 
 /** Rows take so much of their slot at most; the rest is for side bytes: all lines of a batch have room there. */
 const ROWS_BYTES = 640 * 1024;
