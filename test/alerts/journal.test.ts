@@ -13,7 +13,8 @@ import { AlertJournal } from '../../src/alerts/journal.ts';
 import { gaugePoint } from '../../src/alerts/point.ts';
 import { prometheusLabels } from '../../src/alerts/words.ts';
 import { configFrom } from '../../src/options.ts';
-import { type AgentConfig, makeHome } from '../support/agent.ts';
+import { makeHome } from '../support/agent.ts';
+import { alertingAgent } from '../support/alerting-agent.ts';
 import { failingDisk } from '../support/failing-disk.ts';
 import { startHooks } from '../support/hooks.ts';
 import { freePort } from '../support/ports.ts';
@@ -132,15 +133,7 @@ test('on a disk that takes nothing it fires and is told, that is said, and all i
   await using home = await makeHome();
   await using hooks = await startHooks();
   const port = await freePort();
-  const config = {
-    metrics: { interval: '1s' },
-    statsd: { listen: [`udp://127.0.0.1:${port}`], flush_interval: '1s' },
-    alerts: {
-      rules: [{ name: 'hot', metric: 'temp', fire: '> 50' }],
-      builtin: false,
-      receivers: [{ name: 'hook', webhook: { url: hooks.url } }],
-    },
-  } as unknown as AgentConfig;
+  const config = alertingAgent(port, hooks.url);
   const full = home.path('full');
   const agent = await home.start(config, { preload: failingDisk(home.dataDir, full) });
   const socket = createSocket('udp4');

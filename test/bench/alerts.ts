@@ -18,7 +18,8 @@ import { AlertJournal } from '../../src/alerts/journal.ts';
 import type { MetricPoint } from '../../src/alerts/point.ts';
 import type { Rule } from '../../src/alerts/rule.ts';
 import { configFrom } from '../../src/options.ts';
-import { type AgentConfig, makeHome } from '../support/agent.ts';
+import { makeHome } from '../support/agent.ts';
+import { alertingAgent } from '../support/alerting-agent.ts';
 import { startHooks } from '../support/hooks.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
@@ -94,15 +95,7 @@ async function told(): Promise<number> {
   await using home = await makeHome();
   await using hooks = await startHooks();
   const port = await freePort();
-  const agent = await home.start({
-    metrics: { interval: '1s' },
-    statsd: { listen: [`udp://127.0.0.1:${port}`], flush_interval: '1s' },
-    alerts: {
-      rules: [{ name: 'hot', metric: 'temp', fire: '> 50' }],
-      builtin: false,
-      receivers: [{ name: 'hook', webhook: { url: hooks.url } }],
-    },
-  } as unknown as AgentConfig);
+  const agent = await home.start(alertingAgent(port, hooks.url));
   const socket = createSocket('udp4');
   let longest = 0;
   for (let i = 0; i < VALUES; i++) {

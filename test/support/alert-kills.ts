@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type AgentConfig, makeHome } from './agent.ts';
+import { makeHome } from './agent.ts';
+import { alertingAgent } from './alerting-agent.ts';
 import { startHooks } from './hooks.ts';
 import { createTopic } from './kafka.ts';
 import { readRecords } from './kcat.ts';
@@ -57,10 +58,8 @@ export async function killAlerts(
   const port = await freePort();
   const config = {
     kafka: { brokers: [brokers], topic_prefix },
-    metrics: { interval: '1s' },
-    statsd: { listen: [`udp://127.0.0.1:${port}`], flush_interval: '1s' },
-    alerts: { rules: RULES, builtin: false, receivers: [{ name: 'hook', webhook: { url: hooks.url } }] },
-  } as unknown as AgentConfig;
+    ...alertingAgent(port, hooks.url, RULES),
+  };
   const toldOf = (rule: string) =>
     hooks.taken
       .map(({ body }) => JSON.parse(body) as { status: string; groupLabels: { alertname: string } })
