@@ -203,12 +203,23 @@ function compare(orders: readonly string[], found: readonly CommittedRecord[], m
   const repeated = events.length - new Set(events).size;
   const differences = { missing, alien, twice: ids.length - audited.size, repeated };
   const none = { missing: [], alien: [], twice: 0, repeated: 0 };
-  assert.deepEqual(differences, none, `${JSON.stringify(differences)}\n${placesOfRepeats(found, markers)}`);
+  const places = `missing numbers: ${gapsIn(records.map(({ sequence }) => sequence))}\n${placesOfRepeats(found, markers)}`;
+  assert.deepEqual(differences, none, `${JSON.stringify(differences)}\n${places}`);
   let previous = '0'.repeat(64);
   for (const [i, record] of records.entries()) {
     assert.deepEqual([record.sequence, record.previous, isIntact(record)], [i + 1, previous, true], `number ${i + 1}`);
     previous = record.hash;
   }
+}
+
+/** Which numbers of the chain are not there: what a whole transaction held, if Kafka has lost it. */
+function gapsIn(sequences: readonly number[]): string {
+  const sorted = sequences.toSorted((a, b) => a - b);
+  const gaps = sorted.flatMap((next, i) => {
+    const expected = (sorted[i - 1] ?? 0) + 1;
+    return next > expected ? [`${expected} to ${next - 1}`] : [];
+  });
+  return gaps.join(', ') || 'none';
 }
 
 /** Where records lie that are there again, and how the transactions around them ended: what a rare fault leaves to be seen. */
