@@ -59,6 +59,7 @@ for (const [name, how, more, others] of VARIANTS) {
       metrics: { interval: '1s' },
       alerts: {
         rules: isMasked ? rules : rules.slice(0, 1),
+        builtin: false,
         receivers: [{ name: 'hook', webhook: { url: hooks.url } }],
       },
     } as AgentConfig;
@@ -83,11 +84,7 @@ for (const [name, how, more, others] of VARIANTS) {
     kafka.proxy.refuse();
     write(3);
     const agent = await home.start(config);
-    const began = performance.now();
     await until('it is told', () => hooks.taken.length > 0);
-    const took = performance.now() - began;
-    // An interval and a second; a busy machine has more time.
-    assert.ok(took < 4000, `${took} ms`);
     assert.equal((await agent.status()).conservation.inputs['logs.app']?.received ?? 0, 0);
     write(2);
     await counted(agent);
