@@ -17,7 +17,7 @@ const LIMIT_MS = 60_000;
 const TOPIC = 'hanging';
 const PARTITIONS = [0, 1].map((partition) => ({ topic: TOPIC, partition }));
 /** Without the mend it hangs in about a third of them. */
-const ATTEMPTS = 4;
+const ATTEMPTS = 2;
 
 /** One process that writes in transactions under an id. */
 class Writer implements Disposable {
