@@ -112,7 +112,7 @@ export class Hanging {
       log.debug(`kafka: ${this.#transactions.id}: its last ${isCommit ? 'commit' : 'abort'} is written once more`);
       try {
         await this.#transactions.add(producer, partitions, signal);
-        askedTwice = await this.#transactions.end(producer, isCommit, signal);
+        if (await this.#transactions.end(producer, isCommit, signal)) askedTwice = true;
       } catch (error) {
         if (error instanceof BrokerError && error.code === UNKNOWN_TOPIC_OR_PARTITION) this.#last = null;
         else this.#doubt({ isCommit, partitions });
