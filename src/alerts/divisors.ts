@@ -4,6 +4,7 @@ import type { MetricPoint } from './point.ts';
 import type { Rule } from './rule.ts';
 import { widened } from './widened.ts';
 import { WindowTable } from './window-table.ts';
+import { workColumn } from './work-columns.ts';
 
 const OVERFLOW = labelKey(OVERFLOW_LABELS);
 const NOWHERE = -1;
@@ -19,7 +20,7 @@ export class Divisors {
   readonly #free: number[] = [];
   #most = 0;
   /** By slot: it is a counter. */
-  readonly #isSum: boolean[] = [];
+  #isSum = new Uint8Array(0);
   /** By slot of an instance: the slot of what it is divided by. */
   #of = new Int32Array(0);
 
@@ -47,7 +48,7 @@ export class Divisors {
 
   add(key: string, point: MetricPoint): void {
     const slot = this.#slots.get(key) ?? (this.#isFull ? (this.#overflow ?? this.#new(OVERFLOW)) : this.#new(key));
-    this.#isSum[slot] = point.type === 'sum';
+    this.#isSum[slot] = point.type === 'sum' ? 1 : 0;
     this.#table.add(slot, point);
   }
 
@@ -57,15 +58,15 @@ export class Divisors {
    */
   divide(values: Float64Array, count: number): void {
     const [table, of, isSum, { min }] = [this.#table, this.#of, this.#isSum, this.#rule];
-    table.evaluate(this.#most);
-    const { values: by, points } = table;
+    const by = workColumn('divisors', this.#most);
+    table.evaluate(this.#most, by);
     const overflow = (this.#isFull ? this.#overflow : null) ?? NOWHERE;
     for (let slot = 0; slot < count; slot++) {
       const at = of[slot] === NOWHERE ? overflow : of[slot]!;
       const divisor = at === NOWHERE ? Number.NaN : by[at]!;
       const value = values[slot]!;
       if (!(divisor >= min) || divisor === 0) values[slot] = Number.NaN;
-      else if (Number.isNaN(value)) values[slot] = isSum[at] && points[at]! > 0 ? 0 : Number.NaN;
+      else if (Number.isNaN(value)) values[slot] = isSum[at] && table.hasPoint(at) ? 0 : Number.NaN;
       else values[slot] = value / divisor;
     }
   }
@@ -73,16 +74,17 @@ export class Divisors {
   /** It counts, and did so in the open window: then what is divided and was not counted is none. */
   counts(slot: number): boolean {
     const at = this.#of[slot] === NOWHERE && this.#isFull ? this.#overflow : this.#of[slot];
-    return at !== undefined && at !== NOWHERE && this.#isSum[at]! && this.#table.points[at]! > 0;
+    return at !== undefined && at !== NOWHERE && this.#isSum[at] === 1 && this.#table.hasPoint(at);
   }
 
   /** Closes the window; forgets those of which nothing is known any more. */
   next(): void {
     const table = this.#table;
     table.next(this.#most);
-    const { ages, lasts } = table;
+    const { pointAt } = table;
+    const oldest = table.open - table.lasts;
     for (let slot = 0; slot < this.#most; slot++) {
-      if (ages[slot]! < lasts) continue;
+      if (pointAt[slot]! >= oldest) continue;
       const key = this.#keys[slot]!;
       if (key === null) continue;
       this.#keys[slot] = null;
@@ -104,6 +106,7 @@ export class Divisors {
   #new(key: string): number {
     const slot = this.#free.pop() ?? this.#most++;
     this.#table.clear(slot);
+    if (slot >= this.#isSum.length) this.#isSum = widened(this.#isSum, this.#table.room);
     this.#slots.set(key, slot);
     this.#keys[slot] = key;
     this.#tell(key, slot);

@@ -8,7 +8,7 @@
 
 import { widened } from './widened.ts';
 
-/** Of a line through fewer nothing is concluded. */
+/** Of a line through fewer nothing is concluded. Of at most 255 cells the sums below are whole numbers that fit. */
 const LEAST_CELLS = 6;
 /** A sum that is so much smaller than what it was made of is summed anew. */
 const CANCELS = 1e-6;
@@ -24,13 +24,14 @@ export class Forecasts {
   /** Rows by cell; the open one has none yet in its place. */
   #values: Float64Array;
   #at = 0;
-  /** Of the closed cells that are known, by slot: how many, their `back`, its square, values, `back` times value, the greatest. */
-  #n: Float64Array;
-  #x: Float64Array;
-  #xx: Float64Array;
-  #y: Float64Array;
-  #xy: Float64Array;
-  #most: Float64Array;
+  /** Of the closed cells that are known, by slot: how many, the sums of their `back` and of its squares. */
+  #n: Uint8Array;
+  #x: Uint16Array;
+  #xx: Uint32Array;
+  /** Side by side: the sums of values, and of `back` times value. */
+  #sums: Float64Array;
+  /** The greatest of the values that are in them, about. */
+  #most: Float32Array;
 
   /** `apart`: milliseconds. */
   constructor(size: number, apart: number, reaches: number, room: number) {
@@ -39,8 +40,8 @@ export class Forecasts {
     this.#reaches = reaches;
     this.#room = room;
     this.#values = new Float64Array(room * size).fill(Number.NaN);
-    [this.#n, this.#x, this.#xx] = [new Float64Array(room), new Float64Array(room), new Float64Array(room)];
-    [this.#y, this.#xy, this.#most] = [new Float64Array(room), new Float64Array(room), new Float64Array(room)];
+    [this.#n, this.#x, this.#xx] = [new Uint8Array(room), new Uint16Array(room), new Uint32Array(room)];
+    [this.#sums, this.#most] = [new Float64Array(2 * room), new Float32Array(room)];
   }
 
   grow(room: number): void {
@@ -50,9 +51,8 @@ export class Forecasts {
     }
     this.#values = values;
     this.#room = room;
-    const longer = (old: Float64Array) => widened(old, room);
-    [this.#n, this.#x, this.#xx] = [longer(this.#n), longer(this.#x), longer(this.#xx)];
-    [this.#y, this.#xy, this.#most] = [longer(this.#y), longer(this.#xy), longer(this.#most)];
+    [this.#n, this.#x, this.#xx] = [widened(this.#n, room), widened(this.#x, room), widened(this.#xx, room)];
+    [this.#sums, this.#most] = [widened(this.#sums, 2 * room), widened(this.#most, room)];
   }
 
   clear(slot: number): void {
@@ -65,48 +65,59 @@ export class Forecasts {
    * infinite: not as it goes; NaN: there is not enough to tell.
    */
   all(open: Float64Array, to: Float64Array, count: number): void {
-    const [n, x, xx, y, xy, most] = [this.#n, this.#x, this.#xx, this.#y, this.#xy, this.#most];
+    const [n, x, xx, sums, most] = [this.#n, this.#x, this.#xx, this.#sums, this.#most];
     const [apart, reaches] = [this.#apart, this.#reaches];
     for (let slot = 0; slot < count; slot++) {
       // Also where it is no number any more.
-      if (!(most[slot]! * CANCELS <= Math.abs(y[slot]!))) this.#sum(slot, slot + 1);
+      if (!(most[slot]! * CANCELS <= Math.abs(sums[2 * slot]!))) this.#sum(slot, slot + 1);
       const now = open[slot]!;
       const isKnown = !Number.isNaN(now);
       const points = isKnown ? n[slot]! + 1 : n[slot]!;
-      const sum = isKnown ? y[slot]! + now : y[slot]!;
-      to[slot] = cellsUntil(reaches, points, x[slot]!, xx[slot]!, sum, xy[slot]!) * apart;
+      const sum = isKnown ? sums[2 * slot]! + now : sums[2 * slot]!;
+      to[slot] = cellsUntil(reaches, points, x[slot]!, xx[slot]!, sum, sums[2 * slot + 1]!) * apart;
     }
   }
 
   /** Closes the open cell of the slots below `count`, in which these are the values. */
   next(values: Float64Array, count: number): void {
     const [size, room, past] = [this.#size, this.#room, this.#values];
-    const [n, x, xx, y, xy, most] = [this.#n, this.#x, this.#xx, this.#y, this.#xy, this.#most];
+    const [n, x, xx, sums, most] = [this.#n, this.#x, this.#xx, this.#sums, this.#most];
     const farthest = size - 1;
     const leaving = ((this.#at + 1) % size) * room;
     const row = this.#at * room;
     for (let slot = 0; slot < count; slot++) {
       const old = past[leaving + slot]!;
+      let points = n[slot]!;
+      let backs = x[slot]!;
+      let squares = xx[slot]!;
+      let y = sums[2 * slot]!;
+      let xy = sums[2 * slot + 1]!;
       if (farthest > 0 && !Number.isNaN(old)) {
-        n[slot]!--;
-        x[slot]! -= farthest;
-        xx[slot]! -= farthest * farthest;
-        y[slot]! -= old;
-        xy[slot]! -= farthest * old;
+        points--;
+        backs -= farthest;
+        squares -= farthest * farthest;
+        y -= old;
+        xy -= farthest * old;
       }
       // All are one further back.
-      xx[slot]! += 2 * x[slot]! + n[slot]!;
-      x[slot]! += n[slot]!;
-      xy[slot]! += y[slot]!;
+      squares += 2 * backs + points;
+      backs += points;
+      xy += y;
       const now = values[slot]!;
       past[row + slot] = now;
-      if (farthest === 0 || Number.isNaN(now)) continue;
-      n[slot]!++;
-      x[slot]!++;
-      xx[slot]!++;
-      y[slot]! += now;
-      xy[slot]! += now;
-      if (Math.abs(now) > most[slot]!) most[slot] = Math.abs(now);
+      if (farthest > 0 && !Number.isNaN(now)) {
+        points++;
+        backs++;
+        squares++;
+        y += now;
+        xy += now;
+        if (Math.abs(now) > most[slot]!) most[slot] = Math.abs(now);
+      }
+      n[slot] = points;
+      x[slot] = backs;
+      xx[slot] = squares;
+      sums[2 * slot] = y;
+      sums[2 * slot + 1] = xy;
     }
     this.#at = (this.#at + 1) % size;
     for (let from = this.#at * BLOCK; from < count; from += size * BLOCK) {
@@ -117,8 +128,9 @@ export class Forecasts {
   /** Anew, of the slots from `from` to before `to`. */
   #sum(from: number, to: number): void {
     const [size, room, at, past] = [this.#size, this.#room, this.#at, this.#values];
-    for (const sums of [this.#n, this.#x, this.#xx, this.#y, this.#xy, this.#most]) sums.fill(0, from, to);
-    const [n, x, xx, y, xy, most] = [this.#n, this.#x, this.#xx, this.#y, this.#xy, this.#most];
+    const [n, x, xx, sums, most] = [this.#n, this.#x, this.#xx, this.#sums, this.#most];
+    for (const column of [n, x, xx, most]) column.fill(0, from, to);
+    sums.fill(0, 2 * from, 2 * to);
     for (let back = 1; back < size; back++) {
       const row = ((at - back + size) % size) * room;
       for (let slot = from; slot < to; slot++) {
@@ -127,19 +139,25 @@ export class Forecasts {
         n[slot]!++;
         x[slot]! += back;
         xx[slot]! += back * back;
-        y[slot]! += value;
-        xy[slot]! += back * value;
+        sums[2 * slot]! += value;
+        sums[2 * slot + 1]! += back * value;
         if (Math.abs(value) > most[slot]!) most[slot] = Math.abs(value);
       }
     }
   }
 }
 
-/** Cells until a straight line through `n` values is there; `x` are how far back they are. */
+/**
+ * Cells until a straight line through `n` values is there; `x` are how far back they are. What is divided by is one number:
+ *
+ *   slope = rise / spread     now = (y + slope * x) / n     cells = (reaches - now) / slope
+ */
 function cellsUntil(reaches: number, n: number, x: number, xx: number, y: number, xy: number): number {
   if (n < LEAST_CELLS) return Number.NaN;
-  const slope = (x * y - n * xy) / (n * xx - x * x);
-  const now = (y + slope * x) / n;
-  if (now === reaches || (now > reaches && slope > 0)) return 0;
-  return slope === 0 || (reaches - now) / slope < 0 ? Number.POSITIVE_INFINITY : (reaches - now) / slope;
+  const rise = x * y - n * xy;
+  const spread = n * xx - x * x;
+  const missing = spread * (reaches * n - y) - rise * x;
+  if (missing === 0 || (missing < 0 && rise > 0)) return 0;
+  const cells = missing / (n * rise);
+  return rise === 0 || cells < 0 ? Number.POSITIVE_INFINITY : cells;
 }

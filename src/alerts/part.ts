@@ -16,6 +16,7 @@ import { isBeyond, isSettled } from './threshold.ts';
 import { countsNothing } from './value.ts';
 import { widened } from './widened.ts';
 import { WindowTable, windowsOf } from './window-table.ts';
+import { workColumn } from './work-columns.ts';
 
 /** Intervals: from what came after a longer gap nothing is concluded. */
 export const LONGEST_GAP = 3;
@@ -157,13 +158,14 @@ export class RulePart {
     const changes: AlertChange[] = [];
     const table = this.#table;
     const count = this.#slots.length;
-    table.evaluate(count);
-    const { values, points, ages } = table;
+    const values = workColumn('values', count);
+    table.evaluate(count, values);
+    const { open, pointAt } = table;
     this.#divisors?.divide(values, count);
     const states = this.#states;
-    const last = table.lasts - 1;
-    // What is not measured is told then.
     const shown = this.#shown;
+    // What is not measured is told then.
+    const oldest = shown === null ? open - table.lasts + 1 : open;
     this.#exacts = Math.max(1, Math.floor(MOST_SHOWN_CELLS / table.exactCells));
     for (let slot = 0; slot < count; slot++) {
       const state = states[slot]!;
@@ -171,14 +173,14 @@ export class RulePart {
       const value = values[slot]!;
       if (
         state === WELL &&
-        (points[slot]! > 0 || (shown === null && ages[slot]! < last)) &&
+        pointAt[slot]! >= oldest &&
         // Not known: NaN.
         (Number.isNaN(value) || !isBeyond(fire, value))
       ) {
         if (shown !== null && !Number.isNaN(value)) shown[slot] = value;
         continue;
       }
-      if (state === FIRES && points[slot]! > 0 && !Number.isNaN(value) && !isBeyond(clear, value)) {
+      if (state === FIRES && pointAt[slot] === open && !Number.isNaN(value) && !isBeyond(clear, value)) {
         this.columns.setValue(slot, value);
         continue;
       }
@@ -205,7 +207,7 @@ export class RulePart {
     // What was not counted is none.
     const fresh =
       this.#told !== null ||
-      this.#table.points[slot]! > 0 ||
+      this.#table.hasPoint(slot) ||
       countsNothing(this.rule.value) ||
       this.#divisors?.counts(slot) === true;
     const state = evaluate(progress, compared, fresh, passed, this.#conditions);
@@ -228,7 +230,7 @@ export class RulePart {
   #wake(slot: number): number {
     const last = this.#shown?.[slot] ?? Number.NaN;
     if (Number.isFinite(last)) this.columns.setValue(slot, last);
-    return this.#table.ages[slot]! * this.#interval;
+    return this.#table.age(slot) * this.#interval;
   }
 
   #rememberValues(now: number): void {
@@ -239,7 +241,7 @@ export class RulePart {
       const history = instance.history!;
       if (slot < 0) continue;
       if (this.#isTold) history.add(value, now);
-      else if (table.points[slot]! === 0 && !countsNothing(rule.value) && !this.#divisors) history.add(null, now);
+      else if (!table.hasPoint(slot) && !countsNothing(rule.value) && !this.#divisors) history.add(null, now);
       else if (table.exactCells === 0) history.add(table.exact(slot), now);
       else if (this.#states[slot] === WATCHED) history.add(value, now);
       else if (this.#exacts > 0 && history.isDue(now)) {
@@ -277,15 +279,15 @@ export class RulePart {
   #isKnown(slot: number, value: number): boolean {
     const { rule } = this;
     const counts = countsNothing(rule.value);
-    if (!this.isUnread && (!counts || this.#table.seen[slot]! + 1 >= windowsOf(rule, this.#interval))) return true;
+    if (!this.isUnread && (!counts || this.#table.seen(slot) >= windowsOf(rule, this.#interval))) return true;
     return counts && isSettled(this.#progress.state === 'firing' ? rule.clear : rule.fire, value);
   }
 
   /** Nothing is known of it any more, and nothing is to be told. */
   #isOver(slot: number): boolean {
-    const { points, ages, lasts } = this.#table;
+    const { open, pointAt, lasts } = this.#table;
     if (this.rule.kind === 'absent' || !this.columns.isOk(slot)) return false;
-    if (points[slot]! > 0 || ages[slot]! + 1 < lasts) return false;
+    if (open - pointAt[slot]! < lasts) return false;
     return this.rule.no_data !== 'alert' || countsNothing(this.rule.value);
   }
 

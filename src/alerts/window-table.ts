@@ -8,11 +8,13 @@
  */
 import { BinCells } from './bin-cells.ts';
 import { Forecasts } from './forecast.ts';
+import { LatestCells } from './latest.ts';
 import type { MetricPoint } from './point.ts';
 import { QuantileSides } from './quantile-sides.ts';
 import type { Rule } from './rule.ts';
 import { type Joining, SlidingColumn } from './sliding.ts';
 import { widened } from './widened.ts';
+import { workColumn } from './work-columns.ts';
 
 /** A long time is told in so many steps. */
 const MOST_CELLS = 120;
@@ -34,12 +36,16 @@ export class WindowTable {
   /** The open cell, of `#past`. */
   #at = 0;
   #room = FIRST_ROOM;
-  /** How many points the open window has; since how many windows there was none; how many were closed, to the most that count. */
-  points = new Uint32Array(FIRST_ROOM);
-  ages = new Uint32Array(FIRST_ROOM);
-  seen = new Uint32Array(FIRST_ROOM);
-  /** As it is compared; NaN: nothing is known. Of a percentile only whether it may be beyond `fire`: `exact` says. */
-  values = new Float64Array(FIRST_ROOM);
+  /** The number of the window that is open; windows are counted. */
+  open = 0;
+  /** By slot, in which window the latest point was; of what is new, the one before it came. */
+  pointAt = new Int32Array(FIRST_ROOM);
+  /** By slot, in which window it came. */
+  #bornAt = new Int32Array(FIRST_ROOM);
+  /** As it was evaluated last. */
+  #values = workColumn('values', 0);
+  /** Of what is last, or forecast. */
+  readonly #latest: LatestCells | null;
   readonly #sum: SlidingColumn | null;
   readonly #count: SlidingColumn | null;
   readonly #low: SlidingColumn | null;
@@ -53,9 +59,6 @@ export class WindowTable {
   readonly #forecasts: Forecasts | null;
   /** By cell: values of the time before, which are compared with; a row each. */
   #past: Float64Array;
-  #latest = new Float64Array(FIRST_ROOM);
-  /** What an evaluation needs for a moment. */
-  #scratch = new Float64Array(FIRST_ROOM);
 
   constructor(rule: Rule, interval: number) {
     const { reduction, quantile } = rule.value;
@@ -64,8 +67,8 @@ export class WindowTable {
     this.#windows = windowsOf(rule, interval);
     this.#each = Math.ceil(this.#windows / MOST_CELLS);
     this.#size = Math.ceil(this.#windows / this.#each);
-    // What is last is of one window; what is forecast, of the values of each cell.
-    const cells = reduction === 'last' || rule.forecast ? 1 : this.#size;
+    // What is forecast is so of the values of each cell.
+    const cells = rule.forecast ? 1 : this.#size;
     const columns: SlidingColumn[] = [];
     const made = (joining: Joining) => {
       const column = new SlidingColumn(joining, cells, FIRST_ROOM);
@@ -73,8 +76,10 @@ export class WindowTable {
       return column;
     };
     const column = (joining: Joining, ...of: (typeof reduction)[]) => (of.includes(reduction) ? made(joining) : null);
-    this.#sum = column('sum', 'last', 'avg', 'sum', 'change');
-    this.#count = column('sum', 'last', 'avg', 'change');
+    const isLatest = reduction === 'last' || (rule.forecast !== null && reduction === 'avg');
+    this.#latest = isLatest ? new LatestCells(FIRST_ROOM) : null;
+    this.#sum = isLatest ? null : column('sum', 'avg', 'sum', 'change');
+    this.#count = isLatest ? null : column('sum', 'avg', 'change');
     this.#low = column('min', 'min');
     this.#high = column('max', 'max');
     this.#counted = column('sum', 'count', 'rate');
@@ -107,18 +112,37 @@ export class WindowTable {
     while (slot >= this.#room) this.#grow();
     for (const column of this.#columns) column.clear(slot);
     this.#bins?.clear(slot);
+    this.#latest?.clear(slot);
     this.#forecasts?.clear(slot);
-    this.points[slot] = this.ages[slot] = this.seen[slot] = 0;
-    this.values[slot] = this.#latest[slot] = Number.NaN;
+    this.pointAt[slot] = this.open - 1;
+    this.#bornAt[slot] = this.open;
     for (let at = slot; at < this.#past.length; at += this.#room) this.#past[at] = Number.NaN;
+  }
+
+  /** Whether the open window has a point. */
+  hasPoint(slot: number): boolean {
+    return this.pointAt[slot] === this.open;
+  }
+
+  /** How many windows were closed since one had a point. */
+  age(slot: number): number {
+    return Math.max(0, this.open - 1 - this.pointAt[slot]!);
+  }
+
+  /** How many windows it was there for, the open one included. */
+  seen(slot: number): number {
+    return this.open - this.#bornAt[slot]! + 1;
   }
 
   /** Into the window that is open. */
   add(slot: number, { type, value, count, min, max, bins }: MetricPoint): void {
-    const first = this.points[slot]!++ === 0;
-    this.#sum?.put(slot, value);
+    const before = this.pointAt[slot]!;
+    this.pointAt[slot] = this.open;
     // Of counters what a window has is one; of others what a sample has.
-    this.#count?.put(slot, type === 'histogram' ? count : type !== 'sum' || first ? 1 : 0);
+    const weight = type === 'histogram' ? count : type !== 'sum' || before !== this.open ? 1 : 0;
+    this.#latest?.put(slot, value, weight, before < this.#cellFrom);
+    this.#sum?.put(slot, value);
+    this.#count?.put(slot, weight);
     this.#low?.put(slot, min);
     this.#high?.put(slot, max);
     this.#counted?.put(slot, type === 'sum' ? value : type === 'histogram' ? count : 1);
@@ -133,33 +157,31 @@ export class WindowTable {
     this.#bins.add(slot, { min, max, bins });
   }
 
-  /** The values of the slots below `count`. */
-  evaluate(count: number): void {
-    const { values, ages, points } = this;
+  /**
+   * The values of the slots below `count`, into `to`, as they are compared; NaN: nothing is known. Of a percentile only whether
+   * it may be beyond `fire`: `exact` says.
+   */
+  evaluate(count: number, to: Float64Array): void {
+    this.#values = to;
     const { reduction } = this.#rule.value;
     if (this.#forecasts) {
-      this.#ofCell(this.#latest, count);
-      this.#forecasts.all(this.#latest, values, count);
-    } else if (reduction === 'last') {
-      this.#ofCell(values, count);
-      for (let slot = 0; slot < count; slot++) {
-        if (points[slot]! > 0) this.#latest[slot] = values[slot]!;
-        else if (ages[slot]! + 1 < this.#windows) values[slot] = this.#latest[slot]!;
-      }
-    } else if (reduction === 'sum') this.#sum!.all(values, count);
-    else if (reduction === 'count') this.#counted!.all(values, count);
+      const closing = workColumn('closing', count);
+      this.#ofCell(closing, count);
+      this.#forecasts.all(closing, to, count);
+    } else if (reduction === 'sum') this.#sum!.all(to, count);
+    else if (reduction === 'count') this.#counted!.all(to, count);
     else if (reduction === 'rate') {
-      this.#counted!.all(values, count);
+      this.#counted!.all(to, count);
       const seconds = (((this.#size - 1) * this.#each + this.#inCell + 1) * this.#interval) / 1000;
-      for (let slot = 0; slot < count; slot++) values[slot]! /= seconds;
-    } else if (reduction === 'quantile') this.#quantiles(count);
-    else this.#ofCell(values, count);
-    if (reduction === 'change') this.#change(count);
+      for (let slot = 0; slot < count; slot++) to[slot]! /= seconds;
+    } else if (reduction === 'quantile') this.#quantiles(to, count);
+    else this.#ofCell(to, count);
+    if (reduction === 'change') this.#change(to, count);
   }
 
   /** What is shown; null: nothing is known. After `evaluate`. */
   exact(slot: number): number | null {
-    const value = this.values[slot]!;
+    const value = this.#values[slot]!;
     if (Number.isNaN(value)) return null;
     return this.#sides ? this.#bins!.quantile(slot, this.#rule.value.quantile) : value;
   }
@@ -174,77 +196,73 @@ export class WindowTable {
     return this.#sides ? this.#sides[of].of(slot, this.#weight!.of(slot)) : Number.NaN;
   }
 
-  /** Closes the open window of the slots below `count`. */
+  /** Closes the open window of the slots below `count`; after `evaluate`. */
   next(count: number): void {
-    const { points, ages, seen } = this;
-    const windows = this.#windows;
-    for (let slot = 0; slot < count; slot++) {
-      ages[slot] = points[slot]! > 0 ? 0 : ages[slot]! + 1;
-      if (seen[slot]! < windows) seen[slot]!++;
-    }
-    points.fill(0, 0, count);
-    const full = ++this.#inCell >= this.#each;
-    if (full) this.#inCell = 0;
-    // What is last is so of a window, whatever a cell is.
-    if (!full && this.#rule.value.reduction !== 'last') return;
-    if (full && this.#past.length > 0) this.#past.set(this.#latest.subarray(0, count), this.#at * this.#room);
-    if (full) this.#at = (this.#at + 1) % this.#size;
-    if (full || !this.#forecasts) for (const column of this.#columns) column.next(count);
-    if (full) {
-      this.#bins?.next();
-      this.#forecasts?.next(this.#latest, count);
-    }
+    this.open++;
+    if (++this.#inCell < this.#each) return;
+    this.#inCell = 0;
+    const closing = workColumn('closing', count);
+    if (this.#past.length > 0) this.#past.set(closing.subarray(0, count), this.#at * this.#room);
+    this.#at = (this.#at + 1) % this.#size;
+    for (const column of this.#columns) column.next(count);
+    this.#bins?.next();
+    this.#forecasts?.next(closing, count);
   }
 
-  /** avg, min or max of the cells that the columns have, into `to`. */
+  /** The window with which what counts as the latest cell begins. */
+  get #cellFrom(): number {
+    return this.#forecasts ? this.open - this.#inCell : this.open;
+  }
+
+  /** avg, min or max of the cells that the columns have, or what is last, into `to`. */
   #ofCell(to: Float64Array, count: number): void {
     const { reduction } = this.#rule.value;
-    if (reduction === 'min' || reduction === 'max') {
+    if (this.#latest) {
+      const from = this.#forecasts ? this.#cellFrom : this.open - this.#windows + 1;
+      this.#latest.all(to, count, this.pointAt, from);
+    } else if (reduction === 'min' || reduction === 'max') {
       (this.#low ?? this.#high)!.all(to, count);
       // Nothing is the least of nothing.
       for (let slot = 0; slot < count; slot++) if (!Number.isFinite(to[slot]!)) to[slot] = Number.NaN;
-      return;
+    } else {
+      const weights = workColumn('weights', count);
+      this.#sum!.all(to, count);
+      this.#count!.all(weights, count);
+      // 0 / 0: nothing is known.
+      for (let slot = 0; slot < count; slot++) to[slot]! /= weights[slot]!;
     }
-    const counts = this.#scratch;
-    this.#sum!.all(to, count);
-    this.#count!.all(counts, count);
-    // 0 / 0: nothing is known.
-    for (let slot = 0; slot < count; slot++) to[slot]! /= counts[slot]!;
   }
 
   /** Percent, of the average against that of as long before. */
-  #change(count: number): void {
-    const { values } = this;
+  #change(to: Float64Array, count: number): void {
+    const closing = workColumn('closing', count);
+    const past = this.#past;
     const row = this.#at * this.#room;
     for (let slot = 0; slot < count; slot++) {
-      const now = values[slot]!;
-      const before = this.#past[row + slot]!;
-      this.#latest[slot] = now;
-      values[slot] = before === 0 ? Number.NaN : ((now - before) / Math.abs(before)) * 100;
+      const now = to[slot]!;
+      const before = past[row + slot]!;
+      closing[slot] = now;
+      to[slot] = before === 0 ? Number.NaN : ((now - before) / Math.abs(before)) * 100;
     }
   }
 
-  #quantiles(count: number): void {
-    const { values } = this;
+  #quantiles(to: Float64Array, count: number): void {
     const { value, fire } = this.#rule;
-    const weights = this.#scratch;
     if (this.#sides) {
+      const weights = workColumn('weights', count);
       this.#weight!.all(weights, count);
-      this.#sides.fire.all(fire.operator.startsWith('>'), weights, values, count);
+      this.#sides.fire.all(fire.operator.startsWith('>'), weights, to, count);
     } else {
-      for (let slot = 0; slot < count; slot++) values[slot] = this.#bins!.quantile(slot, value.quantile) ?? Number.NaN;
+      for (let slot = 0; slot < count; slot++) to[slot] = this.#bins!.quantile(slot, value.quantile) ?? Number.NaN;
     }
   }
 
   #grow(): void {
     const [from, to] = [this.#room, this.#room * 2];
-    const wider = (old: Float64Array<ArrayBuffer>) => widened(old, to);
-    const longer = (old: Uint32Array<ArrayBuffer>) => widened(old, to);
     for (const column of this.#columns) column.grow(to);
     this.#forecasts?.grow(to);
-    [this.points, this.ages, this.seen] = [longer(this.points), longer(this.ages), longer(this.seen)];
-    [this.values, this.#latest] = [wider(this.values), wider(this.#latest)];
-    this.#scratch = new Float64Array(to);
+    this.#latest?.grow(to);
+    [this.pointAt, this.#bornAt] = [widened(this.pointAt, to), widened(this.#bornAt, to)];
     const past = new Float64Array((this.#past.length / from) * to);
     for (let cell = 0; cell * from < this.#past.length; cell++) {
       past.set(this.#past.subarray(cell * from, (cell + 1) * from), cell * to);
