@@ -20,8 +20,11 @@ const NOTHING: Record<Joining, number> = {
   max: Number.NEGATIVE_INFINITY,
 };
 
-/** Slots of a block. */
-const BLOCK = 32;
+/** Slots of a block: what lies together of a row is long enough to be read at the memory's speed. */
+const BLOCK = 128;
+
+/** Columns that were made: each turns its first block at another time. */
+let made = 0;
 
 export class SlidingColumn {
   readonly #joining: Joining;
@@ -33,7 +36,7 @@ export class SlidingColumn {
   /** Rows by cell; none where there is but the open one. */
   #cells: Float64Array;
   /** The open cell, and how many were closed. */
-  #at = 0;
+  #at: number;
   #closed = 0;
   /** By block: how many were closed when something came last. */
   #touched: Int32Array<ArrayBuffer>;
@@ -44,6 +47,7 @@ export class SlidingColumn {
     this.#size = size;
     this.#room = room;
     this.#since = new Float64Array(room).fill(this.#nothing);
+    this.#at = made++ % size;
     this.#touched = new Int32Array(Math.ceil(room / BLOCK)).fill(-size);
     this.#cells = new Float64Array(size === 1 ? 0 : room * size).fill(this.#nothing);
   }
