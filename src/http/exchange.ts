@@ -7,7 +7,7 @@ import { type Access, authorize } from './access.ts';
 import { type Answer, type Handler, Refusal, type StreamedAnswer, textAnswer } from './answer.ts';
 import { type Budget, readBody, type Taken } from './body.ts';
 import type { Exchange, HttpConnection } from './connection.ts';
-import { type HeldBody, passOver } from './held-body.ts';
+import { HeldBody, passOver } from './held-body.ts';
 import type { Limits } from './limits.ts';
 
 const HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };
@@ -66,10 +66,14 @@ export async function answerTo(
       connection.touch();
     },
   };
-  const body = async (max: number) => {
-    const held = await read(max, taken);
+  const here = (body: HeldBody) => {
     connection.enter('work');
-    return held;
+    return body;
+  };
+  /** What is here already is not waited for. */
+  const body = (max: number) => {
+    const held = read(max, taken);
+    return held instanceof HeldBody ? here(held) : held.then(here);
   };
   connection.enter('work');
   try {

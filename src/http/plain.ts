@@ -16,6 +16,8 @@ import { HeldBody } from './held-body.ts';
 import { type PlainHead, readPlainHead } from './plain-head.ts';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
+/** What is written behind something leaves when that has. */
+const NOTHING = Buffer.alloc(0);
 /** Of a head; a longer one is node:http's. */
 const MOST_HEAD = 2048;
 
@@ -91,7 +93,9 @@ async function exchangePlainly(
   if (socket.destroyed) return;
   // Only what is asked for with GET goes on.
   if ('begin' in answer) throw new Error('an answer without an end goes to GET alone');
-  await send(connection, answer, context);
+  const sending = send(connection, answer, context);
+  if (sending === null) return;
+  await sending;
   context.release(connection);
 }
 
@@ -108,18 +112,23 @@ function heldBody(piece: Buffer, at: number, max: number, taken: Taken): HeldBod
   return held;
 }
 
-/** Resolves when the answer has left, or the peer. */
-async function send(connection: HttpConnection, answer: Answer, context: Context): Promise<void> {
+/** Resolves when the answer has left, or the peer. Null: it has, which is how most do that are small. */
+function send(connection: HttpConnection, answer: Answer, context: Context): Promise<void> | null {
   const { socket } = connection;
   const { body } = answer;
-  const pieces = typeof body === 'string' ? [Buffer.from(body)] : body;
-  const size = pieces.reduce((sum, { length }) => sum + length, 0);
+  const size = typeof body === 'string' ? Buffer.byteLength(body) : body.reduce((sum, { length }) => sum + length, 0);
   const head = headOf(answer, size, context);
   connection.enter('send');
+  const whole = () => (typeof body === 'string' ? [Buffer.from(body)] : body);
+  if (size <= PART) {
+    const leaving = left(connection, typeof body === 'string' ? head + body : together(head, body, size));
+    if (leaving !== null) context.hold(connection, whole());
+    return leaving;
+  }
+  const pieces = whole();
   context.hold(connection, pieces);
-  if (size <= PART) return written(socket, together(head, pieces, size));
   socket.write(head, 'latin1');
-  await inParts(connection, socket, pieces, written);
+  return inParts(connection, socket, pieces, written);
 }
 
 function together(head: string, pieces: readonly Buffer[], size: number): Buffer {
@@ -127,6 +136,13 @@ function together(head: string, pieces: readonly Buffer[], size: number): Buffer
   let at = bytes.write(head, 'latin1');
   for (const piece of pieces) at += piece.copy(bytes, at);
   return bytes;
+}
+
+/** As `written`; null: it has left at once. Nothing that TLS has to encrypt does. */
+function left({ socket, raw }: HttpConnection, bytes: string | Buffer): Promise<void> | null {
+  if (socket !== raw) return written(socket, bytes);
+  socket.write(bytes);
+  return socket.writableLength === 0 ? null : written(socket, NOTHING);
 }
 
 /** Of an answer of so many bytes. */
@@ -166,7 +182,7 @@ interface Head {
 let last: Head = { code: 0, type: '', date: '', size: 0, of: null, head: '' };
 
 /** Resolves when the part has left, or the peer. */
-function written(socket: Writable, part: Buffer): Promise<void> {
+function written(socket: Writable, part: string | Buffer): Promise<void> {
   return new Promise((resolve) => {
     socket.write(part, () => resolve());
   });

@@ -203,11 +203,7 @@ export class HttpServer implements Context {
     servePlainly({
       connection,
       context: this,
-      serve: async (exchange, url) => {
-        connection.busy = true;
-        await this.#tried(connection, exchange, url);
-        this.#isServed(connection);
-      },
+      serve: (exchange, url) => this.#tried(connection, exchange, url).then(() => this.#isServed(connection)),
       handOn: () => this.#parser.emit('connection', connection.socket),
     });
   }
@@ -269,7 +265,6 @@ export class HttpServer implements Context {
 
   /** One after the other. */
   async #serve(connection: HttpConnection): Promise<void> {
-    connection.busy = true;
     for (let next = connection.ahead.shift(); next; next = connection.ahead.shift()) {
       const begun = next;
       this.#ahead--;
@@ -279,6 +274,7 @@ export class HttpServer implements Context {
   }
 
   async #tried(connection: HttpConnection, exchange: () => Promise<void>, url: string | undefined): Promise<void> {
+    connection.busy = true;
     this.requests++;
     this.#turns.begin(connection.raw);
     try {

@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { Refusal, textAnswer } from '../../src/http/answer.ts';
 import { readPlainHead } from '../../src/http/plain-head.ts';
 import type { HttpServer } from '../../src/http/server.ts';
-import { Peer, serve } from '../support/http-peer.ts';
+import { Peer, QUICK, serve } from '../support/http-peer.ts';
 import { until } from '../support/until.ts';
 
 /** Answers with what it was asked; `plain` has the paths of those that node:http, which marks its sockets, did not read. */
@@ -133,6 +133,21 @@ test('a peer that has said all that it has to say gets its answer; one that is g
   await until('it is closed', () => ended.closed);
   assert.match(ended.text, /^HTTP\/1\.1 200 OK\r\n.*\r\n\r\nyes\n$/s);
   assert.equal(server.budget.used, 0);
+});
+
+test('answers leave at once as long as the peer takes them, then the last one is waited for', async (t) => {
+  const some = 'x'.repeat(60_000);
+  const server = await serve(t, () => textAnswer(200, some), { limits: QUICK });
+  const peer = await Peer.of(t, server, false);
+  const most = 1000;
+  for (let i = 0; i < most && !peer.closed && server.refused.size === 0; i++) {
+    peer.socket.write(post('/a', 'a'));
+    await until('it is begun, or the one before is not over', () => server.requests > i || server.refused.size > 0);
+  }
+  assert.ok(server.requests > 1);
+  assert.ok(server.requests < most, 'what nobody takes is held without end');
+  assert.deepEqual([...server.refused], [['timeout', 1]]);
+  await until('nothing of it is held', () => server.connections === 0);
 });
 
 test('a body for which there is no room is refused, and what was held is given back', async (t) => {

@@ -42,7 +42,7 @@ const STREAM = /^[a-z0-9._-]{1,64}$/;
 const MOST_WAIT_S = 60;
 
 export function auditHandler(o: AuditHttpOptions): Handler {
-  return async (request) => {
+  return (request) => {
     const peer = o.access.peer(request);
     if (request.path === '/v1/audit') return posted(request, peer, o);
     const shown = {
