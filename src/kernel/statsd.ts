@@ -150,16 +150,13 @@ export class StatsdKernel {
     this.#exports.clearEntries();
   }
 
-  /** After UNKNOWN: the spelling of that line leads to `series` from now on. False: it is too long to be known. */
-  learn(series: number): boolean {
+  /** After UNKNOWN: the spelling of that line leads to `series` from now on. */
+  learn(series: number): void {
     const { result } = this;
-    const low = result[6]!;
-    if (low === 0) return false;
     if (this.#spellings >= this.#maxSlots * MOST_TAKEN) this.forget();
     else if (this.#spellings >= this.#slots * MOST_TAKEN) this.#grow();
-    this.#insert(low, result[7]!, result[8]!, ((result[9]! << 28) | series) >>> 0);
+    this.#insert(result[6]!, result[7]!, result[8]!, ((result[9]! << 28) | series) >>> 0);
     this.#spellings++;
-    return true;
   }
 
   /** Every spelling is unknown again. */

@@ -75,7 +75,10 @@ export class UnknownLines {
     const number = left ? series.capacity + named : series.number(KINDS[metric.type], named.name, named.tags);
     if (learn && isReplaced(metric.name, tags)) this.replaced++;
     if (number >= 0 && !left) clients.look(metric.name, number);
-    if (number >= 0 && learn && kernel.learn(number)) return false;
+    if (number >= 0 && learn) {
+      kernel.learn(number);
+      return false;
+    }
     this.unknownFields += metric.unknownFields;
     if (left) intake.leaveOut(number, samples);
     else if (number >= 0) intake.add(number, metric, from);
