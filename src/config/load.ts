@@ -117,6 +117,7 @@ function interpret<C extends CommonConfig>(
   warnings: string[],
 ): C | null {
   const values = plainValue(tree);
+  const unfit = faults.map(({ message }) => message);
   let result = v.safeParse(schema, values);
   for (const issue of result.issues ?? []) {
     const keys = (issue.path ?? []).map((item) => item.key as string | number | CharacterKey);
@@ -124,6 +125,12 @@ function interpret<C extends CommonConfig>(
     const within = keys.find((key) => typeof key === 'object')?.character;
     // What is missing or has the wrong form was said when the tree was fitted.
     if (issue.kind === 'schema') continue;
+    // What did not fit was left out: that the whole lacks it would mislead.
+    const isOfRest = path.length > 0 && unfit.some((message) => message.startsWith(`${optionName(path)}.`));
+    if (isOfRest) {
+      remove(values, path);
+      continue;
+    }
     const place = (within !== undefined && scalarAt(tree, path)?.placeOf(within)) || placeOf(tree, path);
     faults.push({ ...place, message: `${optionName(path)} ${complaint(issue.message, tree, shape, path)}` });
     remove(values, path);

@@ -44,6 +44,11 @@ describe('what is a list or a map, and how it is written', () => {
     'logs: [{include: /a, process: {drop: {line: {is: b}}}}]',
     '1:31: logs[0].process is a list: write process: [{drop: {line: {contains: kube-probe}}}]',
   );
+  // And not that a receiver needs one of its kinds, too.
+  check(
+    'alerts: {receivers: [{name: a, exec: {command: [/b]}}]}',
+    '1:38: alerts.receivers[0].exec is a list: write exec: [/usr/local/bin/restart-nginx]',
+  );
 });
 
 describe('keys by their names elsewhere', () => {
