@@ -17,6 +17,7 @@ import type { Block, Mark, Outlet } from './block.ts';
 import { free } from './free.ts';
 import type { Ledgers, Ticket } from './ledger.ts';
 import { MAX_BLOCK_BYTES, type Pool, type Share, type Slot } from './pool.ts';
+import { STALL_MS, Stall } from './stall.ts';
 
 export type Compress = (codec: Codec, level: number, data: Uint8Array) => Promise<Buffer>;
 
@@ -78,15 +79,11 @@ interface Tickets {
   packed: number;
 }
 
-/** Without an acknowledgement for so long, while one is waited for, a lane is stalled. */
-export const STALL_MS = 1000;
-
 export class Lane {
   readonly topic: string;
   readonly outlet: Outlet;
   readonly share: Share;
-  /** False: it is not stalled, however long it takes. */
-  readonly mayStall: boolean;
+  readonly stall: Stall;
   readonly #o: LaneOptions;
   #open: OpenBlock | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -94,48 +91,29 @@ export class Lane {
   /** Appends run one after the other: each may wait for a slot. */
   #appending: Promise<void> = Promise.resolve();
   #putting: Promise<void> = Promise.resolve();
-  #watch: NodeJS.Timeout | undefined;
-  #stalled: PromiseWithResolvers<void> | null = null;
-  /** Who waits for something that a stalled lane does not give. */
-  readonly #onStall = new Set<() => void>();
 
   constructor(options: LaneOptions) {
     assert(options.blockBytes <= MAX_BLOCK_BYTES, 'a block would be larger than Kafka takes');
     this.topic = options.topic;
     this.outlet = options.outlet;
     this.share = options.share;
-    this.mayStall = options.mayStall;
     this.#o = options;
-  }
-
-  /** Resolves when it goes on; null: it is not stalled. */
-  get stalled(): Promise<void> | null {
-    return this.#stalled?.promise ?? null;
-  }
-
-  /** Resolves with the work; to null as soon as the lane is stalled. */
-  unlessStalled<T>(work: Promise<T>): Promise<T | null> {
-    if (!this.mayStall) return work;
-    if (this.#stalled) return Promise.resolve(null);
-    const { promise, resolve, reject } = Promise.withResolvers<T | null>();
-    const stalled = () => resolve(null);
-    this.#onStall.add(stalled);
-    work.then(resolve, reject).finally(() => this.#onStall.delete(stalled));
-    return promise;
+    const { mayStall, stallAfter = STALL_MS, pool, share } = options;
+    this.stall = new Stall(mayStall, stallAfter, (stalled) => pool.stall(share, stalled));
   }
 
   /** So many slots of its share; null as soon as the lane is stalled. */
   async slotsUnlessStalled(use: 'batch' | 'block', count: number, signal?: AbortSignal): Promise<Slot[] | null> {
     const { pool, share } = this.#o;
-    if (!this.mayStall) return pool.takeAll(share, use, count, signal);
-    if (this.#stalled) return null;
+    if (!this.stall.possible) return pool.takeAll(share, use, count, signal);
+    if (this.stall.over) return null;
     signal?.throwIfAborted();
     // A signal of two others costs more than all else here.
     const now = pool.takeNow(share, use, count);
     if (now) return now;
     const cancel = new AbortController();
     const taking = pool.takeAll(share, use, count, signal ? AbortSignal.any([signal, cancel.signal]) : cancel.signal);
-    const slots = await this.unlessStalled(taking);
+    const slots = await this.stall.unless(taking);
     if (slots) return slots;
     // It may have come in the same moment.
     taking.then(
@@ -148,28 +126,6 @@ export class Lane {
     return null;
   }
 
-  /** Something was acknowledged, or is waited for from now on. */
-  #moved(): void {
-    if (!this.mayStall) return;
-    clearTimeout(this.#watch);
-    this.#watch = undefined;
-    if (this.#stalled) {
-      this.#o.pool.stall(this.share, false);
-      this.#stalled.resolve();
-      this.#stalled = null;
-    }
-    if (this.#unsettled.length > 0) {
-      this.#watch = setTimeout(() => this.#stall(), this.#o.stallAfter ?? STALL_MS).unref();
-    }
-  }
-
-  #stall(): void {
-    this.#stalled = Promise.withResolvers();
-    this.#o.pool.stall(this.share, true);
-    for (const stalled of this.#onStall) stalled();
-    this.#onStall.clear();
-  }
-
   /** Packs the batch's records. Resolves when all are packed; `batch.weight` falls to 0 meanwhile. */
   async append(batch: Batch): Promise<void> {
     await this.#queue(batch, false);
@@ -177,7 +133,7 @@ export class Lane {
 
   /** The same as far as it goes while the lane is not stalled: gives up to where the stream is packed. */
   appendUnlessStalled(batch: Batch): Promise<number> {
-    return this.#queue(batch, this.mayStall);
+    return this.#queue(batch, this.stall.possible);
   }
 
   #queue(batch: Batch, mayLeave: boolean): Promise<number> {
@@ -192,7 +148,7 @@ export class Lane {
     };
     const before = this.#appending;
     // It may be that what is before it waits, and may not leave.
-    const turn = mayLeave ? this.unlessStalled(before.then(() => true)) : before;
+    const turn = mayLeave ? this.stall.unless(before.then(() => true)) : before;
     const appended = turn.then(async (comes) => {
       if (comes !== null && (await this.#append(batch, tickets, mayLeave))) return end;
       const { own, packed } = tickets;
@@ -334,7 +290,7 @@ export class Lane {
     const records = Buffer.from(pool.memory.buffer, open.slot.bytesAt, open.at - open.slot.bytesAt);
     const entry = unsettled(open.marks);
     this.#unsettled.push(entry);
-    if (this.#unsettled.length === 1) this.#moved();
+    if (this.#unsettled.length === 1) this.stall.moved(true);
     // Without compression the slot itself goes out, and is held until it is safe.
     const packed: Promise<{ codec: Codec; body: Buffer }> =
       codec === 'none'
@@ -398,7 +354,7 @@ export class Lane {
         if (ticket) this.#o.ledgers.settle(stream, ticket, end, skipped);
       }
       for (const resolve of waiting) resolve();
-      this.#moved();
+      this.stall.moved(this.#unsettled.length > 0);
     }
   }
 

@@ -97,7 +97,7 @@ export class Pipeline implements Output {
     signal?.throwIfAborted();
     if (stream.parts) return this.#routed.take(stream, stream.parts.all, signal);
     const had = this.#lanes.get(stream);
-    if (had?.stalled) throw new Stalled(stream, had.stalled);
+    if (had?.stall.over) throw new Stalled(stream, had.stall.over);
     if (had && this.#o.keeps?.(stream, had) === false) await abortable(this.#leave(stream, had), signal);
     // It may be long in coming: no broker has been reached yet.
     const lane = this.#lanes.get(stream) ?? (await abortable(this.#o.laneOf(stream), signal));
@@ -115,17 +115,17 @@ export class Pipeline implements Output {
     if (failed) throw failed;
     const { pool } = this.#o;
     const count = stream.fields ? 2 : 1;
-    if (!lane.mayStall) return pool.takeAll(lane.share, 'batch', count, signal);
+    if (!lane.stall.possible) return pool.takeAll(lane.share, 'batch', count, signal);
     const slots = await lane.slotsUnlessStalled('batch', count, signal);
     if (slots) return slots;
-    throw new Stalled(stream, lane.stalled ?? Promise.resolve());
+    throw new Stalled(stream, lane.stall.over ?? Promise.resolve());
   }
 
   async push(batch: Batch): Promise<void> {
     if (batch.stream.parts) return this.#routed.push(batch, batch.stream.parts);
     const lane = this.#lanes.get(batch.stream)!;
     const packed = this.#pack(batch, lane);
-    if (!lane.mayStall) return packed;
+    if (!lane.stall.possible) return packed;
     let waited = true;
     packed.catch((error: Error) => {
       if (waited) return;
@@ -133,7 +133,7 @@ export class Pipeline implements Output {
       batch.stream.account.received -= batch.weight;
       this.#failed.set(batch.stream.account, error);
     });
-    await lane.unlessStalled(packed);
+    await lane.stall.unless(packed);
     waited = false;
   }
 

@@ -13,9 +13,10 @@ import { abortable, pause } from './abort.ts';
 import type { Account } from './account.ts';
 import { Batch, type Stream, type StreamPart, type StreamParts } from './batch.ts';
 import { type Divided, divide, skippedIn } from './divide.ts';
-import { type Lane, STALL_MS } from './lane.ts';
+import type { Lane } from './lane.ts';
 import type { PipelineOptions } from './pipeline.ts';
 import { type Passed, runSteps } from './run.ts';
+import { STALL_MS } from './stall.ts';
 import { NotTaken, Stalled } from './stalled.ts';
 
 /** What lanes a topic has is not known yet. By `performance.now()`, since when. */
@@ -55,7 +56,7 @@ export class Routed {
       for (const part of parts) {
         const lane = this.#laneOf(part);
         if (lane instanceof Promise) coming.push(lane);
-        else if (lane.stalled) stalls.push(new Stalled(part, lane.stalled));
+        else if (lane.stall.over) stalls.push(new Stalled(part, lane.stall.over));
         else {
           const slots = await lane.slotsUnlessStalled('batch', stream.fields ? 2 : 1, signal);
           if (!slots) break;
@@ -112,7 +113,7 @@ export class Routed {
         if (!wait) await this.#soon(part, lane);
         lane = await lane;
       }
-      if (lane.stalled && !wait) throw new NotTaken(part, lane.stalled);
+      if (lane.stall.over && !wait) throw new NotTaken(part, lane.stall.over);
       lanes.push(lane);
     }
     return lanes;
@@ -179,7 +180,7 @@ export class Routed {
       try {
         if (also) await lanes[i]!.append(one);
         else part.taken = await lanes[i]!.appendUnlessStalled(one);
-        return part.taken < end ? new NotTaken(part, lanes[i]!.stalled ?? Promise.resolve()) : null;
+        return part.taken < end ? new NotTaken(part, lanes[i]!.stall.over ?? Promise.resolve()) : null;
       } finally {
         // What was not packed is read again, and received then.
         part.account.received -= one.weight;
@@ -200,7 +201,7 @@ export class Routed {
       this.#late.delete(stream);
       this.#discard(batch);
     });
-    await Promise.race([packed, ...lanes.map((lane) => lane.unlessStalled(packed))]);
+    await Promise.race([packed, ...lanes.map((lane) => lane.stall.unless(packed))]);
     if (isPacked) return;
     this.#late.set(stream, new Stalled(stream, packed));
     packed.catch((error: Error) => this.#failed.set(stream.account, error));
