@@ -9,28 +9,21 @@
  * it is there.
  */
 
-import { abortable, Backoff } from '../../core/abort.ts';
+import { abortable } from '../../core/abort.ts';
 import type { TopicCreation, TopicSettings } from '../../core/input.ts';
 import type { TopicIdentity } from '../../core/topic-identity.ts';
 import { log } from '../../log.ts';
 import type { TopicLimit } from '../send/size-limit.ts';
-import {
-  actionFor,
-  BrokerError,
-  CLUSTER_AUTHORIZATION_FAILED,
-  INVALID_REPLICATION_FACTOR,
-  LinkError,
-  TOPIC_AUTHORIZATION_FAILED,
-} from '../wire/errors.ts';
 import type { ProduceAnswer } from '../wire/produce.ts';
+import { untilDone } from './attempts.ts';
 import { Cluster, type ClusterStatus } from './cluster.ts';
 import type { Link } from './connection.ts';
 import { type Address, Links, type Purpose, parseAddress, shuffled } from './connections.ts';
+import { makeMissing, makeTopic } from './creation.ts';
 import { Presence } from './presence.ts';
 import {
   type Coordinated,
   coordinatorOf,
-  createTopic,
   initProducerId,
   metadata,
   type Producer,
@@ -282,14 +275,7 @@ export class KafkaClient {
     const s = this.#signal(signal);
     const { controller } = this.#cluster;
     const link = controller ? await this.#links.to(controller, 'admin', s) : await this.#anyLink(s);
-    const { settings = {}, replicas = -1, otherwise } = this.#o.creation?.(topic) ?? {};
-    try {
-      await createTopic(link, topic, settings, { replicas });
-    } catch (error) {
-      const few = error instanceof BrokerError && error.code === INVALID_REPLICATION_FACTOR;
-      if (!few || !otherwise) throw error;
-      await createTopic(link, topic, otherwise);
-    }
+    await makeTopic(link, topic, this.#o.creation?.(topic));
   }
 
   /** A topic that is there, or is made, as it is now: these of its settings, by Kafka's names. Rejects where nobody tells. */
@@ -328,36 +314,17 @@ export class KafkaClient {
     return signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
   }
 
-  /** Tries until it works; `waits` hears why it does not. What a broker refuses for good (a missing right) is thrown. */
-  async #until<T>(
+  #until<T>(
     signal: AbortSignal,
     attempt: (signal: AbortSignal) => Promise<T>,
     waits?: (error: Error) => void,
   ): Promise<T> {
-    const backoff = new Backoff(this.#o.longest_pause);
-    let away = false;
-    for (;;) {
-      signal.throwIfAborted();
-      const changing = this.#changing.signal;
-      try {
-        // A broker that says nothing must not hold up a stop.
-        return await abortable(attempt(signal), signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        // It was asked where nobody is to be asked any more.
-        if (changing.aborted) continue;
-        if (error instanceof PartitionGone) throw error;
-        if (error instanceof BrokerError && actionFor(error.code) === 'denied') throw error;
-        waits?.(error as Error);
-        // Kafka is back and the topic not there yet (just created, say): the long pauses were for the outage.
-        if (away && error instanceof TopicError) backoff.reset();
-        away = error instanceof LinkError;
-        if (error instanceof LinkError) this.#presence.broken(error);
-        else if (!(error instanceof TopicError)) this.#presence.trouble(error as Error);
-        log.debug(`kafka: ${(error as Error).message}`);
-      }
-      await backoff.wait(signal, this.back);
-    }
+    const how = {
+      presence: this.#presence,
+      changing: () => this.#changing.signal,
+      longestPause: this.#o.longest_pause,
+    };
+    return untilDone(how, signal, attempt, waits);
   }
 
   /** The topic's state, asked for when it is not known, stale, or was not good. */
@@ -382,30 +349,10 @@ export class KafkaClient {
     this.#cluster.learn(answer);
     this.#presence.answered();
     this.#age();
+    const make = this.#o.create_topics ? (topic: string) => this.createTopic(topic) : null;
     for (const said of answer.topicMetadata) {
       const topic = this.topics.get(said.topic);
-      if (topic && !topic.learn(said)) await this.#missing(topic);
-    }
-  }
-
-  async #missing(topic: Topic): Promise<void> {
-    if (!this.#o.create_topics) {
-      topic.fail('topic_missing', `topic ${topic.name} does not exist, and kafka.create_topics is false: create it`);
-      return;
-    }
-    try {
-      await this.createTopic(topic.name);
-      log.info(`created topic ${topic.name}`);
-      topic.problem = 'topic_unknown';
-    } catch (error) {
-      if (!(error instanceof BrokerError)) throw error;
-      const denied = error.code === TOPIC_AUTHORIZATION_FAILED || error.code === CLUSTER_AUTHORIZATION_FAILED;
-      topic.fail(
-        'topic_missing',
-        denied
-          ? `topic ${topic.name} does not exist, and may not be created: create it, or give Create on it`
-          : error.message,
-      );
+      if (topic && !topic.learn(said)) await makeMissing(topic, make && (() => make(topic.name)));
     }
   }
 
