@@ -28,8 +28,8 @@ export interface AppenderOptions {
   /** See `SpoolOptions.chained`. */
   chained: boolean;
   segmentBytes: number;
-  /** Resolves when `bytes` more may be written, and counts them. */
-  admit(bytes: number): Promise<void>;
+  /** Counts `bytes` more. Resolves when they may be written; null: they may be now. */
+  admit(bytes: number): Promise<void> | null;
   release(bytes: number): void;
   /** Called before the first block is written. */
   prepare(): Promise<void>;
@@ -206,15 +206,15 @@ export class Appender {
     if (this.#torn) throw this.#failedSync();
     const bytes = blockBytes(block);
     const weights = weightsOf(block);
-    await this.#o.admit(bytes);
+    const admitted = this.#o.admit(bytes);
+    if (admitted !== null) await admitted;
     for (;;) {
       let failed: Error;
       try {
-        const writer = await this.#writerFor(room ?? bytes);
-        const note =
-          alone && writer.syncsWrites
-            ? await this.#writeSynced(writer, block, weights)
-            : await writer.write(block, weights);
+        const writer = this.#writerNow(room ?? bytes) ?? (await this.#writerFor(room ?? bytes));
+        const note = await (alone && writer.syncsWrites
+          ? this.#writeSynced(writer, block, weights)
+          : writer.write(block, weights));
         this.next = writer.segment.next;
         this.error = null;
         this.#o.onWritten(note);
@@ -346,21 +346,28 @@ export class Appender {
     }
   }
 
+  /** The writer that is open has room for `bytes` more; marks its segment busy. Null: another one has to be opened. */
+  #writerNow(bytes: number): SegmentWriter | null {
+    const writer = this.#writer;
+    if (this.#litter.length > 0 || !writer || !this.#fits(writer.segment, bytes)) return null;
+    this.busy = writer.segment;
+    return writer;
+  }
+
+  #fits(segment: Segment, bytes: number): boolean {
+    if (segment.sealed || segment.next !== this.next) return false;
+    return segment.size === 0 || bytes === 0 || segment.size + bytes <= this.#o.segmentBytes;
+  }
+
   /** The writer of the segment that has room for `bytes` more; marks that segment busy. */
   async #writerFor(bytes: number): Promise<SegmentWriter> {
-    const fits = (segment: Segment) =>
-      !segment.sealed &&
-      segment.next === this.next &&
-      (segment.size === 0 || bytes === 0 || segment.size + bytes <= this.#o.segmentBytes);
     if (this.#litter.length > 0) await this.#tidy();
+    const now = this.#writerNow(bytes);
+    if (now) return now;
     const writer = this.#writer;
-    if (writer && fits(writer.segment)) {
-      this.busy = writer.segment;
-      return writer;
-    }
     if (writer) await this.#closeWriter(writer);
     const last = this.#segments.at(-1);
-    const segment = last && fits(last) ? last : segmentAt(this.#o.dir, this.next);
+    const segment = last && this.#fits(last, bytes) ? last : segmentAt(this.#o.dir, this.next);
     if (segment !== last) await writeKept(last);
     this.busy = segment;
     await makeDirectory(this.#o.dir);

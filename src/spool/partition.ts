@@ -41,8 +41,8 @@ export interface Owner {
   readonly segmentBytes: number;
   /** How long what the medium does not give is asked for, milliseconds. */
   readonly patience: number;
-  /** Resolves when `bytes` more may be written, and counts them. */
-  admit(bytes: number): Promise<void>;
+  /** Counts `bytes` more. Resolves when they may be written; null: they may be now. */
+  admit(bytes: number): Promise<void> | null;
   release(bytes: number): void;
   /** A block was written, and is not synced yet. */
   written(): void;

@@ -251,14 +251,19 @@ export class Spool {
     expire();
   }
 
-  async #admit(bytes: number): Promise<void> {
-    if (this.#bytes + bytes > this.#options.max_size) await this.#makeRoom(bytes);
+  #admit(bytes: number): Promise<void> | null {
+    // Of one that is durable room for it was set aside.
+    if (!this.#options.durable && this.#bytes + bytes > this.#options.max_size) return this.#admitLater(bytes);
+    this.#bytes += bytes;
+    return null;
+  }
+
+  async #admitLater(bytes: number): Promise<void> {
+    await this.#makeRoom(bytes);
     this.#bytes += bytes;
   }
 
   async #makeRoom(bytes: number): Promise<void> {
-    // Room for it was set aside.
-    if (this.#options.durable) return;
     const fits = () => this.#bytes + bytes <= this.#options.max_size;
     await this.#retire();
     while (!fits()) {

@@ -99,27 +99,26 @@ export class SegmentWriter {
     return note;
   }
 
-  async #writeChained(block: Block, note: BlockNote, notes: LazyNotes, synced: boolean): Promise<void> {
+  /** Resolves when it is written, and its note with it, or kept. */
+  #writeChained(block: Block, note: BlockNote, notes: LazyNotes, synced: boolean): Promise<void> {
+    const made = this.#room?.before(this.segment.size + note.bytes) ?? null;
+    const write = () => this.#writeNow(block, note, notes, synced);
+    return made === null ? write() : made.then(write);
+  }
+
+  #writeNow(block: Block, note: BlockNote, notes: LazyNotes, synced: boolean): Promise<void> {
     const { next, size } = this.segment;
     const { count, body, codec, time, continues = false } = block;
     const others = note.weights.values().reduce((left, items) => left - items, count);
     const together = togetherFields(this.synced, continues, others);
     const header = sealedHeader(body, { baseOffset: BigInt(next), count, codec, time, ...together });
-    const made = this.#room?.before(size + note.bytes) ?? null;
-    if (made) await made;
     const written = writeAll(synced ? this.#syncedLog! : this.#log, [header, body], size);
     const beside = notes.beside(note);
-    if (beside === null) {
-      await written;
-      notes.keep(note);
-      return;
-    }
-    try {
-      await both(written, beside);
-    } catch (error) {
+    if (beside === null) return written.then(() => notes.keep(note));
+    return both(written, beside).catch((error) => {
       notes.takeBack(note);
       throw error;
-    }
+    });
   }
 
   /** Brings everything to the medium; `next` is the offset that everything so far lies before. */

@@ -5,6 +5,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
+import { aroundWrites } from '../support/around-writes.ts';
 import { directory } from '../support/directory.ts';
 import { block, openSpool, readAll, streamOf, TOPIC, valuesOf } from '../support/spool-blocks.ts';
 
@@ -17,6 +18,8 @@ async function stored(partition: SpoolPartition, from = 0): Promise<string[]> {
   return values;
 }
 
+const EIO = () => Object.assign(new Error('EIO'), { code: 'EIO' });
+
 /** Until it is called these functions of the disk fail, of writes and syncs after the work is done. */
 async function failing(
   t: TestContext,
@@ -25,17 +28,24 @@ async function failing(
   const any = await promises.open(import.meta.filename);
   const prototype = Object.getPrototypeOf(any);
   await any.close();
-  const mocks = names.map((name) => {
-    const object = name === 'truncate' || name === 'rm' ? promises : prototype;
+  const mended = names.map((name) => {
+    if (name === 'writev') {
+      return aroundWrites(t, async (_, write) => {
+        await write();
+        throw EIO();
+      });
+    }
+    const object = name === 'datasync' ? prototype : promises;
     const original = object[name];
-    return t.mock.method(object, name, async function (this: unknown, ...args: unknown[]) {
-      if (name === 'writev' || name === 'datasync') await original.apply(this, args);
-      throw Object.assign(new Error('EIO'), { code: 'EIO' });
+    const { mock } = t.mock.method(object, name, async function (this: unknown, ...args: unknown[]) {
+      if (name === 'datasync') await original.apply(this, args);
+      throw EIO();
     });
+    return () => mock.restore();
   });
   syncBuiltinESMExports();
   return () => {
-    for (const { mock } of mocks) mock.restore();
+    for (const mend of mended) mend();
     syncBuiltinESMExports();
   };
 }
@@ -149,7 +159,7 @@ test('what was begun is taken back also where the file before it is gone by then
   const mock = t.mock.method(prototype, 'datasync', async function (this: unknown) {
     await partition.keepFrom(Number.POSITIVE_INFINITY);
     if ((await readdir(join(dir, `${TOPIC}-0`))).includes('00000000000000000000.log')) return datasync.apply(this);
-    throw Object.assign(new Error('EIO'), { code: 'EIO' });
+    throw EIO();
   });
   await assert.rejects(partition.appendAll([await long('b'), await long('c')], NEVER), /EIO/);
   mock.mock.restore();
@@ -171,14 +181,10 @@ test('what was written while a sync failed is not believed because of a later on
   const dir = directory(t);
   const { spool } = await openSpool(dir, CHAINED);
   const partition = spool.partition(TOPIC);
-  const any = await promises.open(import.meta.filename);
-  const prototype = Object.getPrototypeOf(any);
-  await any.close();
-  const { writev } = prototype;
   let mended: (() => void) | null = await failing(t, ['datasync']);
   // The clock's sync comes between the blocks of a group.
-  const mock = t.mock.method(prototype, 'writev', async function (this: unknown, ...args: unknown[]) {
-    const done = await writev.apply(this, args);
+  const restore = aroundWrites(t, async (_, write) => {
+    const done = await write();
     if (mended && partition.unsynced) {
       const mend = mended;
       mended = null;
@@ -188,7 +194,7 @@ test('what was written while a sync failed is not believed because of a later on
     return done;
   });
   await assert.rejects(partition.appendAll([await block(['a']), await block(['b'])], NEVER), /EIO/);
-  mock.mock.restore();
+  restore();
   assert.equal(await partition.appendAll([await block(['c'])], NEVER), 1);
   await spool.close();
   const again = await openSpool(dir, CHAINED);

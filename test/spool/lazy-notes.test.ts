@@ -1,8 +1,9 @@
 /** Notes of a chained partition, which come to the sidecar after their blocks. */
 import assert from 'node:assert/strict';
-import { cp, open, readdir, readFile, truncate } from 'node:fs/promises';
+import { cp, readdir, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { aroundWrites } from '../support/around-writes.ts';
 import { directory } from '../support/directory.ts';
 import { block, openSpool, streamOf, TOPIC } from '../support/spool-blocks.ts';
 
@@ -94,16 +95,12 @@ test('where the disk does not take kept notes the next file is not begun without
   const put = async (value: string, signal = NEVER) =>
     partition.appendAll([await block([value.padEnd(400, '.')], { stream })], signal);
   for (const value of ['a', 'b']) await put(value);
-  const any = await open(import.meta.filename);
-  const prototype = Object.getPrototypeOf(any);
-  await any.close();
-  const original = prototype.writev;
-  const { mock } = t.mock.method(prototype, 'writev', async function (this: unknown, parts: Buffer[], at: number) {
+  const restore = aroundWrites(t, async (parts, write) => {
     if (parts[0]![0] === 0x5b) throw Object.assign(new Error('EIO'), { code: 'EIO' });
-    return original.call(this, parts, at);
+    return write();
   });
   await assert.rejects(put('c', AbortSignal.timeout(50)), /EIO/);
-  mock.restore();
+  restore();
   await put('c');
   await spool.close();
   const again = await openSpool(dir, CHAINED);

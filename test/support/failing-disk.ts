@@ -20,24 +20,27 @@ export function failingDisk(dir: string, flag: string): string {
       return code && (only.length === 0 || only.includes(name)) ? code : null;
     };
     const below = (where) => typeof where === 'number' ? below(readlinkSync('/proc/self/fd/' + where)) : String(where).startsWith(dir);
-    const syncs = (name, where) =>
-      name === 'writev' && (parseInt(/flags:\\s*(\\d+)/.exec(readFileSync('/proc/self/fdinfo/' + where, 'utf8'))[1], 8) & constants.O_DSYNC) !== 0;
+    const syncs = (fd) =>
+      (parseInt(/flags:\\s*(\\d+)/.exec(readFileSync('/proc/self/fdinfo/' + fd, 'utf8'))[1], 8) & constants.O_DSYNC) !== 0;
     const reads = (name, flags) => name.startsWith('open') && (flags === undefined || flags === 'r');
+    const failed = (why, name) => Object.assign(new Error(why + ': made to fail, ' + name), { code: why });
     function spoil(object, name, where, fail) {
       const original = object[name];
       object[name] = function (...args) {
         const why = codeOf(name);
-        const unsynced = !why && codeOf('datasync');
-        if (unsynced && below(where(this, args)) && syncs(name, where(this, args))) {
-          const error = Object.assign(new Error(unsynced + ': made to fail, ' + name), { code: unsynced });
-          return original.apply(this, args).then(() => fail(error));
-        }
         if (!why || !below(where(this, args)) || reads(name, args[1])) return original.apply(this, args);
-        return fail(Object.assign(new Error(why + ': made to fail, ' + name), { code: why }));
+        return fail(failed(why, name));
       };
     }
+    const { writev } = fs;
+    fs.writev = (fd, parts, at, told) => {
+      const why = below(fd) ? codeOf('writev') : null;
+      const unsynced = below(fd) && !why && syncs(fd) ? codeOf('datasync') : null;
+      if (why) process.nextTick(told, failed(why, 'writev'));
+      else writev(fd, parts, at, unsynced ? () => told(failed(unsynced, 'writev')) : told);
+    };
     const file = await promises.open(process.execPath);
-    for (const name of ['write', 'writev', 'writeFile', 'datasync', 'sync', 'truncate']) {
+    for (const name of ['write', 'writeFile', 'datasync', 'sync', 'truncate']) {
       spoil(Object.getPrototypeOf(file), name, (self) => self.fd, (error) => Promise.reject(error));
     }
     await file.close();
