@@ -36,6 +36,8 @@ export interface ChainsOptions {
 const MOST_STREAMS = 1000;
 /** Files that were read last: those of earlier ones are not read again. */
 const MOST_FILES = 100_000;
+/** Whose headers are kept. */
+const MOST_PEERS = 256;
 
 interface Draft {
   streams: Map<string, StreamState>;
@@ -57,6 +59,7 @@ export class Chains {
   readonly files = new Map<string, number>();
   readonly ids: RecentIds;
   readonly #o: ChainsOptions;
+  readonly #headers = new Map<string, RecordHeaders>();
   #draft: Draft = emptyDraft();
 
   constructor(ids: RecentIds, options: ChainsOptions) {
@@ -83,7 +86,7 @@ export class Chains {
     const bytes = fresh.reduce((sum, i) => sum + events[i]!.bytes.length + AROUND_EVENT, 0);
     this.#draft.sections.together(name, bytes, () => {
       const state = this.#stream(name);
-      const alike = producer ? null : new RecordHeaders(name, request.peer);
+      const alike = producer ? null : this.#headersOf(name, request.peer);
       for (const i of fresh) {
         const event = events[i]!;
         const headers = alike ?? new RecordHeaders(name, request.peer, producerOf(producer!, i));
@@ -93,6 +96,16 @@ export class Chains {
       }
     });
     return takenEvents(name, known, false);
+  }
+
+  /** Of records of this stream from this peer, as they were made for its last request. */
+  #headersOf(stream: string, peer: string): RecordHeaders {
+    const last = this.#headers.get(peer);
+    if (last?.stream === stream) return last;
+    if (this.#headers.size >= MOST_PEERS) this.#headers.clear();
+    const headers = new RecordHeaders(stream, peer);
+    this.#headers.set(peer, headers);
+    return headers;
   }
 
   /** All of it is on the medium already: nothing is written for it. */

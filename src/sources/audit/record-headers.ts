@@ -5,10 +5,12 @@ import { encodedHeaders } from '../../records/record-batch.ts';
 const DIGITS = 20;
 
 export class RecordHeaders {
+  readonly stream: string;
   readonly #bytes: Buffer;
   readonly #sequenceAt: number;
 
   constructor(stream: string, peer: string, producer: string | null = null) {
+    this.stream = stream;
     const before: [string, string][] = [
       ['stream', stream],
       ['sequence', twentyDigits(0)],

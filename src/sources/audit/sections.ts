@@ -36,11 +36,14 @@ export class Sections {
 
   /** In the order of each stream. */
   all(streamOf: (name: string, input: string) => Stream): LogSection[] {
-    return [...this.#byStream].flatMap(([name, { sections }]) =>
-      sections.map(({ input, count, items, records, bytes, continues }) => {
-        return { stream: streamOf(name, input), count, items, records: records.subarray(0, bytes), continues };
-      }),
-    );
+    const all: LogSection[] = [];
+    for (const [name, { sections }] of this.#byStream) {
+      for (const { input, count, items, records, bytes, continues } of sections) {
+        const stream = streamOf(name, input);
+        all.push({ stream, count, items, records: records.subarray(0, bytes), continues });
+      }
+    }
+    return all;
   }
 
   /**
