@@ -56,9 +56,10 @@ export interface Rows {
   readonly width: number;
   /** So many rows there may be. */
   readonly most: number;
-  /** Rows of others before and behind them: of records that go to other topics. */
+  /** Rows before them, of others: records that go to other topics, or that have passed the steps. */
   readonly first: number;
-  readonly behind: number;
+  /** Rows of the batch as it was filled, those of records that come later, too: nothing else is put there. */
+  readonly all: number;
   /** Which row each record has says the order behind all rows; false: they have them one after the other. */
   readonly ordered: boolean;
 }

@@ -52,7 +52,7 @@ export function divide(batch: Batch, parts: readonly StreamPart[]): Divided {
   for (const [i, part] of parts.entries()) {
     if (counts[i]! > 0) {
       const one = new Batch(first === 0 ? slot : slot.behind(first), batch.share, part, batch.fields);
-      if (rows) one.rows = { ...rows, first, behind: count - first - counts[i]! };
+      if (rows) one.rows = { ...rows, first };
       const { used, time } = batch;
       const start = Math.max(from, part.taken);
       Object.assign(one, { from: start, end, used, time, count: counts[i], weight: counts[i] });

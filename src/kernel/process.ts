@@ -69,9 +69,8 @@ export class ProcessKernel {
     this.#rows.useSlot(startsAt, endsAt, sourceAt, lengthAt, flagsAt);
   }
 
-  /** Rows and side bytes of a batch of so many records are in use. `fresh`: it has none yet. */
-  useRows({ slot, width, most, first, behind, ordered }: Rows, count: number, fresh: boolean): void {
-    const all = first + count + behind;
+  /** Rows and side bytes of a batch are in use. `fresh`: it has none yet. */
+  useRows({ slot, width, most, first, all, ordered }: Rows, fresh: boolean): void {
     assert(all <= most, 'more records than there are rows');
     this.#rows.useRows(slot.at, slot.limit, width, first, all, fresh, ordered);
     this.#rowsAt = rowsAt({ slot, width, first });
@@ -83,8 +82,8 @@ export class ProcessKernel {
   }
 
   /** Record i has the row `order[i]`. `rows`: those of all records. */
-  placeOrder({ slot, width }: Rows, order: Uint16Array): void {
-    new Uint16Array(this.bytes.buffer, rowsAt({ slot, width, first: order.length }), order.length).set(order);
+  placeOrder({ slot, width, all }: Rows, order: Uint16Array): void {
+    new Uint16Array(this.bytes.buffer, rowsAt({ slot, width, first: all }), order.length).set(order);
   }
 
   /** The address of so many side bytes of the batch whose rows are in use; 0: there is no room. */

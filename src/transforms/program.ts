@@ -177,11 +177,12 @@ export class Program implements FieldPlan {
     const fresh = batch.rows === null;
     const { whole, first } = batch.part ?? { whole: batch, first: 0 };
     const isFirst = whole.rows === null;
-    const rows = { slot: batch.fields, width: this.#width, most: this.#most, ordered: false };
-    whole.rows ??= { ...rows, first: 0, behind: 0 };
-    batch.rows ??= { ...rows, first, behind: whole.count - first - batch.count };
+    const all = whole.count;
+    const rows = { slot: batch.fields, width: this.#width, most: this.#most, all, ordered: false };
+    whole.rows ??= { ...rows, first: 0 };
+    batch.rows ??= { ...rows, first };
     this.process.useSlot(batch.slot);
-    this.process.useRows(batch.rows, batch.count, isFirst);
+    this.process.useRows(batch.rows, isFirst);
     if (!fresh) return false;
     this.texts.stop(batch.count);
     if (init) this.texts.fresh(batch.count, this.message);

@@ -25,10 +25,10 @@ export const set: Verb<readonly [string, SetOptions][]> = {
       names.make([name]);
     }
   },
-  step(fields, { program }) {
+  step(fields, { program, failed }) {
     const edits = new FieldEdits(program);
     for (const [name, options] of fields) edits.set(name, options);
-    return (batch, only) => edits.apply(batch, only);
+    return (batch, only) => failed(edits.apply(batch, only));
   },
 };
 

@@ -10,7 +10,7 @@ const pool = new Pool(16 << 20);
 export const kernel = new Kernel(pool.memory, pool.arenas);
 const [slot, fields] = await pool.takeAll(pool.share('test'), 'batch', 2);
 const WIDTH = 64;
-const rows = { slot: fields!, width: WIDTH, most: mostRows(WIDTH), first: 0, behind: 0, ordered: false };
+const rows = { slot: fields!, width: WIDTH, most: mostRows(WIDTH), first: 0, all: 1, ordered: false };
 export const row = rowsAt(rows);
 export const process = kernel.process;
 export const clock = process.exports<TimeExports>();
@@ -24,7 +24,7 @@ export function place(line: string | Buffer, behind = '\nSep 21 14:13:20 "12]:<=
   const end = at + (typeof line === 'string' ? bytes.write(line, at, 'utf8') : line.copy(bytes, at));
   bytes.write(behind, end, 'latin1');
   process.useSlot(slot!);
-  process.useRows(rows, 1, true);
+  process.useRows(rows, true);
   process.clearRows(0, 1);
   slot!.starts[0] = at;
   slot!.ends[0] = end;

@@ -97,3 +97,23 @@ test('while lines are hard on a pattern others have their turn, and what gives u
   assert.deepEqual(stepLines(stepStatuses(hard.steps)), ['  step 1, drop: 4000 lines in, 4000 out, 4000 gave up']);
   hard.close();
 });
+
+test('what has no room beside the rows stays as it was, and takes none of rows that come later', async () => {
+  const names = Array.from({ length: 20 }, (_, k) => `f${k}`);
+  const lines = Array.from({ length: 2000 }, (_, i) => {
+    const fields = names.map((name, k) => [name, String.fromCharCode(0x41 + ((i + k) % 26))]);
+    return JSON.stringify({ k: i % 5 ? 'a' : 'b', ...Object.fromEntries(fields) });
+  });
+  const lower = { set: Object.fromEntries(names.map((name) => [name, { lower: 'true' }])) };
+  const steps = made([{ parse: 'json' }, { drop: { k: 'b' } }, lower]);
+  const { texts } = await runSliced(steps, lines);
+  const { failed, in: came } = steps.steps[2]!;
+  assert.ok(failed > 0 && failed < came, `${failed} of ${came} have not enough room`);
+  const kept = lines.filter((_, i) => i % 5 > 0).map((line) => JSON.parse(line));
+  assert.equal(texts.length, kept.length);
+  for (const [i, text] of texts.entries()) {
+    const record = JSON.parse(text);
+    for (const name of names) assert.equal(record[name]?.toLowerCase(), kept[i][name].toLowerCase(), `${name} of ${i}`);
+  }
+  steps.close();
+});

@@ -41,7 +41,7 @@ export class EditsDoor {
     arena.bytes.writeUInt32LE(KINDS.indexOf('end'), this.#programAt + edits.length * ENTRY_BYTES);
   }
 
-  /** Of the rows in use; gives how many values could not be changed. */
+  /** Of the rows in use; gives how many of them have values that had no room to be changed. */
   apply(count: number, only: Uint8Array | null): number {
     const { from, to } = this.#more;
     this.#exports.editRows(this.#programAt, count, this.#marks.place(only), from, to);

@@ -39,11 +39,12 @@ export class FieldEdits {
     });
   }
 
-  /** `only`: a byte a record, 1 where the step is for it. */
-  apply(batch: Batch, only: Uint8Array | null): void {
+  /** `only`: a byte a record, 1 where the step is for it. Gives how many have values that stay, as there is no room. */
+  apply(batch: Batch, only: Uint8Array | null): number {
     this.#program.rowsOf(batch);
-    this.#door.apply(batch.count, only);
+    const failed = this.#door.apply(batch.count, only);
     this.#prune?.apply(batch.count, only);
+    return failed;
   }
 
   rename(old: string, next: string): void {

@@ -10,7 +10,7 @@ import { mostRows } from '../../../src/kernel/process.ts';
 const pool = new Pool(16 << 20);
 const kernel = new Kernel(pool.memory, pool.arenas);
 const [slot, fields] = await pool.takeAll(pool.share('test'), 'batch', 2);
-const rows = { slot: fields!, width: 4, most: mostRows(4), first: 0, behind: 0, ordered: false };
+const rows = { slot: fields!, width: 4, most: mostRows(4), first: 0, all: 1, ordered: false };
 const arena = kernel.takeArena();
 const tests = new CellTests(kernel.process, arena);
 const CELL = 3;
@@ -25,7 +25,7 @@ interface Cell {
 
 /** A row a cell; null: it is absent. */
 function place(cells: readonly (Cell | null)[]): void {
-  kernel.process.useRows(rows, cells.length, true);
+  kernel.process.useRows({ ...rows, all: cells.length }, true);
   kernel.process.clearRows(0, cells.length);
   let at = slot!.bytesAt;
   for (const [i, cell] of cells.entries()) {

@@ -12,10 +12,10 @@ const [slot, fields] = await pool.takeAll(pool.share('test'), 'batch', 2);
 
 /** The slot's first `count` records get a text each, and rows whose cells say which they are. */
 function fill(count: number, width: number): Rows {
-  const rows: Rows = { slot: fields!, width, most: mostRows(width), first: 0, behind: 0, ordered: false };
+  const rows: Rows = { slot: fields!, width, most: mostRows(width), first: 0, all: count, ordered: false };
   slot!.bytes.write('x\n'.repeat(count));
   kernel.findLines(slot!, slot!.bytesAt, slot!.bytesAt + count * 2, slot!.bytesAt, 0);
-  kernel.process.useRows(rows, count, true);
+  kernel.process.useRows(rows, true);
   kernel.process.clearRows(0, count);
   const words = kernel.process.words.subarray(rowsAt(rows) / 4, rowsAt(rows) / 4 + count * width * 2);
   for (let i = 0; i < words.length; i++) {
@@ -63,8 +63,7 @@ test('side bytes never reach the rows, and all lines of a slot have room there',
   }
   assert.throws(() =>
     kernel.process.useRows(
-      { slot: fields!, width: 64, most: mostRows(64), first: 0, behind: 0, ordered: false },
-      mostRows(64) + 1,
+      { slot: fields!, width: 64, most: mostRows(64), first: 0, all: mostRows(64) + 1, ordered: false },
       true,
     ),
   );

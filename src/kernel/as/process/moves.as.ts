@@ -29,14 +29,17 @@ const NUMBER: u32 = 7;
 const UNLESS: u32 = 8;
 const END: u32 = 9;
 
-/** Values that had no room to be changed: they stay as they were. */
+/** Records with values that had no room to be changed: those stay as they were. */
 export let editsFailed: u32 = 0;
+/** The record has one. */
+let stays: bool = false;
 
 export function editRows(program: usize, count: u32, only: usize, moreFrom: u32, moreTo: u32): void {
   editsFailed = 0;
   for (let i: u32 = 0; i < count; i++) {
     if (flags(i) & FAILED || (only != 0 && load<u8>(only + i) == 0)) continue;
     const row = rowAt(i);
+    stays = false;
     for (let at = program; load<u32>(at) != END; at += 16) {
       const kind = load<u32>(at);
       const a = load<u32>(at, 4);
@@ -56,6 +59,7 @@ export function editRows(program: usize, count: u32, only: usize, moreFrom: u32,
       else if (kind == NUMBER) number(row, a);
       else if (kind == UNLESS && !hasAny(row, load<u64>(address))) at += <usize>b << 4;
     }
+    editsFailed += u32(stays);
   }
 }
 
@@ -118,7 +122,7 @@ function take(row: usize, f: u32): bool {
   takenBytes = textEnd - textAt;
   taken = sideTake(takenBytes + 1);
   if (taken == 0) {
-    editsFailed++;
+    stays = true;
     return false;
   }
   // What was unescaped may lie where it goes.
