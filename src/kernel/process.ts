@@ -47,6 +47,8 @@ export class ProcessKernel {
   readonly words: Uint32Array;
   readonly #exports: Record<string, unknown>;
   readonly #rows: RowExports;
+  /** Null: the tables in use are not those of their batch. */
+  #inUse: Rows | null = null;
   /** Of the rows in use. */
   #rowsAt = 0;
   #width = 0;
@@ -66,15 +68,25 @@ export class ProcessKernel {
 
   /** The tables of this slot are in use. */
   useSlot({ startsAt, endsAt, sourceAt, lengthAt, flagsAt }: Slot): void {
+    this.#inUse = null;
     this.#rows.useSlot(startsAt, endsAt, sourceAt, lengthAt, flagsAt);
   }
 
   /** Rows and side bytes of a batch are in use. `fresh`: it has none yet. */
   useRows({ slot, width, most, first, all, ordered }: Rows, fresh: boolean): void {
+    this.#inUse = null;
     assert(all <= most, 'more records than there are rows');
     this.#rows.useRows(slot.at, slot.limit, width, first, all, fresh, ordered);
     this.#rowsAt = rowsAt({ slot, width, first });
     this.#width = width;
+  }
+
+  /** Tables and rows of this batch are in use, until others are. */
+  useBatch(slot: Slot, rows: Rows, fresh: boolean): void {
+    if (rows === this.#inUse) return;
+    this.useSlot(slot);
+    this.useRows(rows, fresh);
+    this.#inUse = rows;
   }
 
   clearRows(first: number, count: number): void {

@@ -173,17 +173,18 @@ export class Program implements FieldPlan {
    * asks sees to that in each row. True: it was the first time.
    */
   rowsOf(batch: Batch, init = true): boolean {
+    if (batch.rows) {
+      this.process.useBatch(batch.slot, batch.rows, false);
+      return false;
+    }
     assert(batch.fields && this.#width > 0, 'a batch without fields');
-    const fresh = batch.rows === null;
     const { whole, first } = batch.part ?? { whole: batch, first: 0 };
     const isFirst = whole.rows === null;
     const all = whole.count;
     const rows = { slot: batch.fields, width: this.#width, most: this.#most, all, ordered: false };
     whole.rows ??= { ...rows, first: 0 };
     batch.rows ??= { ...rows, first };
-    this.process.useSlot(batch.slot);
-    this.process.useRows(batch.rows, isFirst);
-    if (!fresh) return false;
+    this.process.useBatch(batch.slot, batch.rows, isFirst);
     this.texts.stop(batch.count);
     if (init) this.texts.fresh(batch.count, this.message);
     return true;
