@@ -7,6 +7,7 @@
  * series: past the limit samples still count, in one series a name with the attribute `runnel.overflow`. What a key has
  * beyond KEY_BYTES is charged to the budget of sketches and sets; without room there it is past the limit as well.
  */
+import type { PlainKey } from '../kernel/statsd.ts';
 import type { Arena } from './arena.ts';
 import { Keys } from './keys.ts';
 
@@ -72,7 +73,21 @@ export class SeriesTable {
     )
       return this.#overflowOf(kind, nameJson);
     const known = this.#keys.look(String(kind) + nameJson + keyOf(tags));
-    if (known >= 0) return known;
+    return known >= 0 ? known : this.#new(kind, nameJson);
+  }
+
+  /** The same as `number`, without a text for each part of it. */
+  numberOf({ bytes, from, length, nameLength, tags, longest }: PlainKey): number {
+    const name = () => bytes.toString('latin1', from + 1, from + 1 + nameLength);
+    const kind = bytes[from]! - 48;
+    if (longest > this.#limits.length || tags > this.#limits.tags)
+      return this.#overflowOf(kind, quoted(JSON.parse(name()).slice(0, this.#limits.length)));
+    const known = this.#keys.lookFor(bytes, from, length);
+    return known >= 0 ? known : this.#new(kind, name());
+  }
+
+  /** The key that was looked for last. */
+  #new(kind: number, nameJson: string): number {
     const beyond = Math.max(0, this.#keys.lookedLength - KEY_BYTES);
     if (this.live - this.#overflows < this.limit && this.#hasRoom(nameJson) && this.#budget.charge(beyond)) {
       if (this.#limits.perName < this.limit) this.#ofName.set(nameJson, (this.#ofName.get(nameJson) ?? 0) + 1);
@@ -158,7 +173,7 @@ export class SeriesTable {
     return gone;
   }
 
-  /** The key that was looked for last. */
+  /** As in `#new`. */
   #add(nameJson: string): number {
     const number = this.#free.pop() ?? this.size++;
     this.#keys.put(number);

@@ -16,6 +16,8 @@
  * 15 digits, events, malformed lines, new spellings) stops the loop and is given to parse.ts.
  */
 
+import { longestText, seriesKey, tagCount } from './as/series-key.as';
+
 /** Why accumulate stopped; the line is at the address it returned. */
 const DONE: u32 = 0;
 const UNKNOWN: u32 = 1;
@@ -58,12 +60,17 @@ let entryLimit: u32 = 0;
 let entries: u32 = 0;
 /** Of series from this number on samples are counted, and nothing else. */
 let countedFrom: u32 = 0;
-/** Ten u32 for JavaScript, see the `store`s in `stop`. */
+/** u32 for JavaScript, see the `store`s. */
 let result: usize = 0;
 /** MAX_VALUES f64: the values of one line; behind them, for TIMED, its weight and its time. */
 let values: usize = 0;
+/** The key of a series whose spelling is new; before it the tags, while it is made. */
+let keyAt: usize = 0;
+let keyTags: usize = 0;
 
-export function configure(resultAt: usize, valuesAt: usize, seriesAt: usize, valueAt: usize, weightAt: usize, limit: u32, series: u32, secretsAt: usize): void {
+export function configure(resultAt: usize, valuesAt: usize, seriesAt: usize, valueAt: usize, weightAt: usize, limit: u32, series: u32, secretsAt: usize, tags: usize, key: usize): void {
+  keyTags = tags;
+  keyAt = key;
   countedFrom = series;
   result = resultAt;
   values = valuesAt;
@@ -388,6 +395,12 @@ export function accumulate(from: usize, to: usize, sums: usize, samplesAt: usize
       store<u64>(result, print, 24);
       store<u32>(result, lengths, 32);
       store<u32>(result, kind, 36);
+      // What has a time of its own may not be taken at all.
+      const keyEnd = second == 0 ? seriesKey(kind, line, nameEnd, tagsAt, tagsAt + tagsLength, keyTags, keyAt) : 0;
+      store<u32>(result, keyEnd ? <u32>(keyEnd - keyAt) : 0, 40);
+      store<u32>(result, <u32>(nameEnd - line) + 2, 44);
+      store<u32>(result, tagCount, 48);
+      store<u32>(result, longestText, 52);
       return line;
     }
 

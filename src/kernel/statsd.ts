@@ -33,6 +33,9 @@ const VALUES_AT = 40_960;
 /** Random bytes for hashes, so that nobody can choose names that collide. */
 const SECRETS_AT = 49_152;
 const SECRETS = 2 * (4096 + 16);
+/** 64 tags, and the key that they are part of: a spelling, and quotes and what stands between them. */
+const TAGS_AT = 45_568;
+const KEY_AT = 57_856;
 const MAX_VALUES = 512;
 const ARENA_AT = 65_536;
 const FIRST_SLOTS = 4096;
@@ -59,6 +62,18 @@ export interface Columns {
   readonly samples: Float64Array;
 }
 
+/** The key of a series as bytes, ASCII, of which nothing is escaped. */
+export interface PlainKey {
+  bytes: Buffer;
+  from: number;
+  length: number;
+  /** With its quotes. */
+  nameLength: number;
+  tags: number;
+  /** Bytes of the name, or of the key or the value of a tag. */
+  longest: number;
+}
+
 let compiled: WebAssembly.Module | undefined;
 
 export class StatsdKernel {
@@ -71,7 +86,7 @@ export class StatsdKernel {
   readonly entrySeries: Uint32Array;
   readonly entryValue: Float64Array;
   readonly entryWeight: Float64Array;
-  /** why, end of line, lines, samples, entries; UNKNOWN, from the sixth on: fingerprint, lengths, kind; MEMBER: series, from, to; TIMED: series, values. */
+  /** why, end of line, lines, samples, entries; MEMBER: series, from, to; TIMED: series, values; UNKNOWN, from the seventh on: fingerprint, lengths, kind, those of `newKey`. */
   readonly result: Uint32Array;
   /** TIMED: the line's values. */
   readonly values: Float64Array;
@@ -114,13 +129,24 @@ export class StatsdKernel {
     this.entrySeries = new Uint32Array(buffer, seriesAt, MAX_ENTRIES);
     this.entryValue = new Float64Array(buffer, valueAt, MAX_ENTRIES);
     this.entryWeight = new Float64Array(buffer, weightAt, MAX_ENTRIES);
-    this.result = new Uint32Array(buffer, RESULT_AT, 10);
+    this.result = new Uint32Array(buffer, RESULT_AT, 14);
     this.values = new Float64Array(buffer, VALUES_AT, MAX_VALUES + 2);
     compiled ??= new WebAssembly.Module(readFileSync(new URL('./statsd.wasm', import.meta.url)));
     const instance = new WebAssembly.Instance(compiled, { env: { memory: this.memory } });
     this.#exports = instance.exports as unknown as Exports;
     for (let at = SECRETS_AT; at < SECRETS_AT + SECRETS; at += 4) this.#words[at / 4] = Math.random() * 2 ** 32;
-    this.#exports.configure(RESULT_AT, VALUES_AT, seriesAt, valueAt, weightAt, MAX_ENTRIES, series, SECRETS_AT);
+    this.#exports.configure(
+      RESULT_AT,
+      VALUES_AT,
+      seriesAt,
+      valueAt,
+      weightAt,
+      MAX_ENTRIES,
+      series,
+      SECRETS_AT,
+      TAGS_AT,
+      KEY_AT,
+    );
     this.#slots = FIRST_SLOTS;
     this.#exports.setTable(this.#tableAt, this.#slots);
   }
@@ -148,6 +174,14 @@ export class StatsdKernel {
   clearEntries(): void {
     this.result[4] = 0;
     this.#exports.clearEntries();
+  }
+
+  /** After UNKNOWN: the key of its series, where the spelling is so ordinary that it needs no grammar. */
+  get newKey(): PlainKey | null {
+    const { result, bytes } = this;
+    if (result[10] === 0) return null;
+    const [length, nameLength, tags, longest] = [result[10]!, result[11]!, result[12]!, result[13]!];
+    return { bytes, from: KEY_AT, length, nameLength, tags, longest };
   }
 
   /** After UNKNOWN: the spelling of that line leads to `series` from now on. */

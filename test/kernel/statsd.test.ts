@@ -1,6 +1,8 @@
 /** The kernel's path and the grammar's, on the same lines, must come to the same figures. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Arena } from '../../src/aggregate/arena.ts';
+import { attributesOf, SeriesTable } from '../../src/aggregate/series.ts';
 import { HISTOGRAM, MEMBER, ODD, SET, StatsdKernel, TIMED, UNKNOWN } from '../../src/kernel/statsd.ts';
 import { type Metric, type Parsed, parseLine } from '../../src/sources/statsd/parse.ts';
 
@@ -228,6 +230,32 @@ function sortedFigures(figures: Figures & { rejected: number }) {
     rejected,
   };
 }
+
+test('a new series is called by the kernel what the grammar calls it, past limits too', () => {
+  const next = random(7);
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)]!;
+  const kernel = new StatsdKernel(1000, 0, 65_536);
+  const series = new SeriesTable({ series: 60, perName: 40, tags: 4, length: 16 }, new Arena(1 << 20));
+  const names = ['a', 'http.requests', 'né', 'a"b', 'a\\b', 'datadog.x', '_x', 'data', 'a\x7fb', 'name.of.17.bytes.'];
+  const tags = ['a', 'a:', 'a.b:1', 'a-b:1', 'ab:c:d', 'env:prod', '', ':v', '#k:v', 'dd.internal.x:1', 'ddx:1', 'dd'];
+  tags.push('host:h', 'host', 'hosts:h', 'k:ü', 'k:"', 'z:1', 'y:2', 'x:0123456789abcdef', 'x:0123456789abcdefg');
+  let plain = 0;
+  for (let round = 0; round < 5000; round++) {
+    const sent = Array.from({ length: Math.floor(next() * 6) }, () => pick(tags)).join(',');
+    const line = `${pick(names)}:1|${pick(['c', 'g', 'h', 'ms', 's'])}${pick([`|#${sent}`, `|#${sent}`, '', '|T1656581400'])}`;
+    const end = kernel.arenaAt + kernel.bytes.write(line, kernel.arenaAt);
+    kernel.accumulate(kernel.arenaAt, end, kernel.columns[0]);
+    const plainKey = kernel.result[0] === UNKNOWN ? kernel.newKey : null;
+    if (plainKey === null) continue;
+    plain++;
+    const number = series.numberOf(plainKey);
+    const [parsed] = parseLine(Buffer.from(line)) as [Metric];
+    assert.equal(parsed.host, undefined, line);
+    assert.equal(number, series.number(KIND[parsed.type], parsed.name, parsed.tags), line);
+    if (!series.isOverflow(number)) assert.deepEqual(attributesOf(series, number), parsed.tags.toSorted(), line);
+  }
+  assert.ok(plain > 500 && series.live > 60, `${plain} ${series.live}`);
+});
 
 test('more spellings than the table has room for are learned again', () => {
   const kernel = new StatsdKernel(100, 0, 65_536);

@@ -16,7 +16,8 @@ export class Naming {
   readonly #o: NamingConfig;
   readonly #mappings: Mapper[];
   readonly #normalize: (named: Named) => Named;
-  readonly #nothing: boolean;
+  /** Everything is called as it was sent. */
+  readonly isNone: boolean;
 
   constructor(options: NamingConfig) {
     this.#o = options;
@@ -25,12 +26,12 @@ export class Naming {
     this.#normalize = NORMALIZE[options.normalize];
     const { prefix, mappings, allow, deny, drop_tags, normalize } = options;
     const lists = [mappings, allow, deny, drop_tags];
-    this.#nothing = prefix === '' && normalize === 'none' && lists.every((list) => list.length === 0);
+    this.isNone = prefix === '' && normalize === 'none' && lists.every((list) => list.length === 0);
   }
 
   /** A number is that of the rule which leaves it out. */
   apply(sent: Named): Named | number {
-    if (this.#nothing) return sent;
+    if (this.isNone) return sent;
     const { prefix, drop_tags, allow, deny } = this.#o;
     const mapped = this.#mapped(sent);
     const { name, tags } = this.#normalize({ ...mapped, name: prefix + mapped.name });

@@ -43,6 +43,7 @@ export class UnknownLines {
    * takes it. `learn`: it may be.
    */
   take(from: number, next: number, learn: boolean): boolean {
+    if (learn && this.#learnsAtOnce()) return false;
     const { bytes } = this.#o.kernel;
     const { intake, origin } = this.#o;
     const end = bytes[next - 1] === 10 ? next - 1 : next;
@@ -59,6 +60,17 @@ export class UnknownLines {
       } else this.#takeCheck(parsed, line);
     }
     return true;
+  }
+
+  /** Most spellings are so that they are the series' name themselves. */
+  #learnsAtOnce(): boolean {
+    const { kernel, series, naming } = this.#o;
+    const { dialect, nameTags } = this.manner;
+    if (this.from !== null || dialect !== 'dogstatsd' || nameTags.length > 0 || !naming.isNone) return false;
+    const key = kernel.newKey;
+    const number = key === null ? -1 : series.numberOf(key);
+    if (number >= 0) kernel.learn(number);
+    return number >= 0;
   }
 
   #takeMetric(metric: Metric, line: Buffer, from: number, learn: boolean): boolean {
