@@ -10,12 +10,14 @@ import { promisify } from 'node:util';
 import { freshTopic } from '../support/kafka.ts';
 import { writeAccessLog } from './access-log.ts';
 import { AgentProcess } from './agent.ts';
-import type { Bench, Figure } from './bench.ts';
+import { type Bench, type Figure, progress } from './bench.ts';
+import { startEtsy } from './statsd-etsy.ts';
 
 interface Measured {
   received: number;
   lost: number;
   core: number;
+  us_a_line: number;
 }
 
 const SECONDS = '5';
@@ -37,7 +39,7 @@ export async function statsd(bench: Bench): Promise<Figure[]> {
       { name, value: took, unit: 'cores', at_most: core },
     );
   }
-  return [...figures, ...(await manyContexts(bench)), ...(await besideTail(bench))];
+  return [...figures, ...(await manyContexts(bench)), ...(await besideTail(bench)), ...(await besideEtsy(bench))];
 }
 
 /** The agent as it is published, with all that it does besides; its memory before is that of one without StatsD's thread. */
@@ -74,6 +76,34 @@ async function measure(rate: number, series: number, kind: string, perPacket = 1
   const args = [bench, String(rate), SECONDS, String(series), kind, String(perPacket), over];
   const { stdout } = await run(process.execPath, args);
   return JSON.parse(stdout) as Measured;
+}
+
+/** The same lines for both, at a rate that etsy's takes as well. */
+async function besideEtsy({ dir }: Bench): Promise<Figure[]> {
+  const etsy = await startEtsy(dir);
+  if (typeof etsy === 'string') {
+    progress(`without etsy's statsd: ${etsy}`);
+    return [];
+  }
+  await using _ = etsy;
+  const sender = new URL('./statsd-sender.ts', import.meta.url).pathname;
+  const send = async (seconds: number) => {
+    const { stdout } = await run(process.execPath, [sender, String(etsy.port), '100000', String(seconds), '1000']);
+    await etsy.flushed();
+    return (JSON.parse(stdout) as { lines: number }).lines;
+  };
+  await send(2);
+  const before = { lines: etsy.received(), cpu: etsy.cpu() };
+  const sent = await send(Number(SECONDS));
+  const lines = etsy.received() - before.lines;
+  const etsys = ((etsy.cpu() - before.cpu) / lines) * 1e6;
+  const ours = await measure(100_000, 1000, 'c');
+  const name = 'statsd, 0.1 M lines/s';
+  return [
+    { name: `${name}: CPU a line, that of etsy's by ours`, value: etsys / ours.us_a_line, unit: 'x', at_least: 1 },
+    { name: `${name}, etsy's`, value: sent - lines, unit: 'lines lost' },
+    { name, value: ours.lost, unit: 'lines lost', at_most: 0 },
+  ];
 }
 
 /** 300 k lines/s while a file is read from its beginning. */
