@@ -17,6 +17,7 @@ import { proveRoutes } from './routes.ts';
 import { proveSea } from './sea.ts';
 import { proveSinkChaos, proveSinkGroup, proveSinkKills } from './sink.ts';
 import { proveSpans } from './spans.ts';
+import { proveStatsdRestarts } from './statsd.ts';
 import { proveFormats, proveTimes } from './times.ts';
 import { proveTopk } from './topk.ts';
 import { proveDurable, proveOtlp } from './traces.ts';
@@ -40,6 +41,7 @@ const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[
   ],
   packages: [provePackages, proveSea, proveImage],
   spans: [() => proveSpans(seed(), 100_000)],
+  statsd: [proveStatsdRestarts],
   traces: [() => proveDurable(60), () => proveOtlp(40)],
 };
 
