@@ -16,6 +16,7 @@ import type net from 'node:net';
 import { log } from '../../log.ts';
 import { FETCH } from '../wire/fetch.ts';
 import { METADATA } from '../wire/metadata.ts';
+import { GatheredAnswer, LARGE_ANSWER } from './gather.ts';
 
 export interface Logger {
   namespace(): Logger;
@@ -60,7 +61,10 @@ export interface Connection {
   readonly clientId: string;
   readonly requestQueue: RequestQueue;
   socket: net.Socket;
+  /** Of the next answer, what has come of it and how much that is. The length in front counts. */
   bytesNeeded: number;
+  chunks: Buffer[];
+  bytesBuffered: number;
   connectionStatus: string;
   isConnected(): boolean;
   /** Of the SASL session, in milliseconds; a Long, 0 when it does not end. */
@@ -292,13 +296,29 @@ function mendQueue(queue: RequestQueue): void {
 /** What answers on the port may be anything. */
 function mendConnection(connection: Connection): void {
   const processData = connection.processData;
+  const gathered = new WeakMap<Connection, GatheredAnswer>();
+  /** Gives what of the bytes is not of a large answer. */
+  function gather(to: Connection, data: Buffer): Buffer {
+    const answer = gathered.get(to);
+    if (!answer) return data;
+    const rest = answer.add(data);
+    if (!answer.isWhole) return rest;
+    gathered.delete(to);
+    processData.call(to, answer.bytes);
+    return rest;
+  }
   connection.processData = function read(this: Connection, data: Buffer) {
     try {
       if (isAlert(data) && this.requestQueue.inflight.size === 1) throw new TypeError(ONLY_TLS);
-      processData.call(this, data);
+      const rest = gather(this, data);
+      if (rest.length > 0) processData.call(this, rest);
       const asked = this.requestQueue.inflight.values().next().value;
       if (this.bytesNeeded > LENGTH_BYTES + mostBytes(asked?.entry.apiKey))
         throw new RangeError('an answer is too long');
+      if (this.bytesNeeded > LARGE_ANSWER && !gathered.has(this)) {
+        gathered.set(this, new GatheredAnswer(this.bytesNeeded, this.chunks.splice(0)));
+        this.bytesBuffered = 0;
+      }
     } catch (error) {
       // What kafkajs says of it (null, outside of bounds) helps nobody.
       this.socket.destroy(new Error((error as Error).message === ONLY_TLS ? ONLY_TLS : NO_KAFKA));

@@ -6,6 +6,7 @@
  */
 
 import type { KafkaClient } from '../connect/client.ts';
+import { letGoOfAnswer } from '../connect/gather.ts';
 import { errorName, OFFSET_OUT_OF_RANGE } from '../wire/errors.ts';
 import type { FetchedPartition, Isolation } from '../wire/fetch.ts';
 import { type FetchedBatch, splitBatches, UnreadableError, unreadable } from './batches.ts';
@@ -70,10 +71,15 @@ export class PartitionReader {
       this.#count(batches, from);
       at = batches.at(-1)?.next ?? from;
       fetching = at < end ? this.#fetch(at) : null;
-      for (const batch of batches) {
-        if (batch.hidden || batch.header.count === 0) continue;
+      const wanted = batches.filter(({ hidden, header }) => !hidden && header.count > 0);
+      let unopened = wanted.length;
+      const opened = () => {
+        // What is not compressed is handed out as a part of the answer.
+        if (--unopened === 0 && wanted.every(({ header }) => header.codec !== 'none')) letGoOfAnswer(answer.batches);
+      };
+      for (const batch of wanted) {
         const opening = openBatch(batch, this.#o, this.#tables);
-        opening.catch(() => undefined); // thrown where it is awaited
+        opening.then(opened, opened); // what is wrong is thrown where it is awaited
         open.push(opening);
         if (open.length >= AHEAD) yield* this.#section(await open.shift()!);
       }
