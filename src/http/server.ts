@@ -21,6 +21,7 @@ import { LIMITS, type Limits } from './limits.ts';
 import { listen, type Where } from './listen.ts';
 import { servePlainly } from './plain.ts';
 import { ReadTurns } from './read-turns.ts';
+import { makeRoom, stillestOf } from './stillest.ts';
 import { type TlsFiles, tlsServer } from './tls.ts';
 
 const MAX_HEAD = 16 << 10;
@@ -127,7 +128,7 @@ export class HttpServer implements Context {
     this.#sending.set(body, { bytes, to: 1 });
     this.#sendingBytes += bytes;
     while (this.#heldBytes() > this.limits.sending) {
-      const slowest = this.#stillest((c) => c !== connection && c.sending !== null);
+      const slowest = stillestOf(this.#connections, isStiller, (c) => c !== connection && c.sending !== null);
       if (!slowest) return;
       this.#drop(slowest, 'sending');
     }
@@ -166,12 +167,7 @@ export class HttpServer implements Context {
 
   #accept(socket: Socket, tls: TlsServer | null): void {
     const peer = peerOf(socket);
-    if (peer !== null) {
-      let others = 0;
-      for (const connection of this.#connections) if (connection.peer === peer) others++;
-      if (others >= this.limits.peer) this.#drop(this.#stillest((c) => c.peer === peer)!, 'peer');
-    }
-    if (this.#connections.size >= this.limits.connections) this.#drop(this.#stillest(() => true)!, 'connections');
+    makeRoom(this.#connections, peer, this.limits, isStiller, (one, reason) => this.#drop(one, reason));
     const connection = new HttpConnection(socket, peer, tls ? 'shake' : 'head');
     this.#connections.add(connection);
     this.#of.set(socket, connection);
@@ -216,15 +212,6 @@ export class HttpServer implements Context {
     if (this.#connections.size > 0) return;
     clearInterval(this.#looking);
     this.#looking = undefined;
-  }
-
-  /** The one of these that did nothing for longest; those that wait for us are the last. */
-  #stillest(which: (connection: HttpConnection) => boolean): HttpConnection | null {
-    let found: HttpConnection | null = null;
-    for (const connection of this.#connections) {
-      if (which(connection) && (found === null || isStiller(connection, found))) found = connection;
-    }
-    return found;
   }
 
   #drop(connection: HttpConnection, reason: string): void {
@@ -313,6 +300,7 @@ export class HttpServer implements Context {
   }
 }
 
+/** Those that wait for us are the last. */
 function isStiller(one: HttpConnection, other: HttpConnection): boolean {
   if ((one.phase === 'work') !== (other.phase === 'work')) return other.phase === 'work';
   return one.touched < other.touched;

@@ -26,6 +26,7 @@ import { peerOf } from '../connection.ts';
 import { LIMITS, type Limits } from '../limits.ts';
 import { listen, type Where } from '../listen.ts';
 import { ReadTurns } from '../read-turns.ts';
+import { makeRoom } from '../stillest.ts';
 import { type TlsFiles, tlsServer } from '../tls.ts';
 import { type GrpcCall, serve } from './call.ts';
 import { Watchers } from './health.ts';
@@ -172,12 +173,7 @@ export class GrpcServer {
 
   #accept(socket: Socket, tls: TlsServer | null): void {
     const peer = peerOf(socket);
-    if (peer !== null) {
-      let others = 0;
-      for (const connection of this.#connections) if (connection.peer === peer) others++;
-      if (others >= this.limits.peer) this.#drop(this.#stillest((c) => c.peer === peer)!, 'peer');
-    }
-    if (this.#connections.size >= this.limits.connections) this.#drop(this.#stillest(() => true)!, 'connections');
+    makeRoom(this.#connections, peer, this.limits, isStiller, (one, reason) => this.#drop(one, reason));
     const now = performance.now();
     const reads = new SessionReads();
     const connection = { socket, raw: socket, peer, session: null, reads, calls: 0, since: now, touched: now };
@@ -299,18 +295,6 @@ export class GrpcServer {
     for (const call of this.#calls) if (call.connection === most) this.#calls.delete(call);
   }
 
-  /** The one of these that did nothing for longest; those with calls are the last. */
-  #stillest(which: (connection: Connection) => boolean): Connection | null {
-    let found: Connection | null = null;
-    for (const connection of this.#connections) {
-      if (!which(connection)) continue;
-      const idle = connection.calls === 0;
-      const foundIdle = found?.calls === 0;
-      if (found === null || (idle !== foundIdle ? idle : connection.touched < found.touched)) found = connection;
-    }
-    return found;
-  }
-
   #look(): void {
     const now = performance.now();
     const { head_ms, still_ms, whole_ms } = this.limits;
@@ -325,4 +309,11 @@ export class GrpcServer {
       if (connection.session === null && now - connection.since >= head_ms) this.#drop(connection, 'timeout');
     }
   }
+}
+
+/** Those with calls are the last. */
+function isStiller(one: Connection, other: Connection): boolean {
+  const idle = one.calls === 0;
+  if (idle !== (other.calls === 0)) return idle;
+  return one.touched < other.touched;
 }
