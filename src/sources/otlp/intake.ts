@@ -22,7 +22,7 @@ const RETRY_AFTER = '1';
 /** Requests that wait to be read; where there are more no others begin. */
 const MOST_QUEUED = 32;
 /** The same of all that wait for memory or the disk, but not for room. */
-const MOST_WAITING = 512;
+const MOST_WAITING = 128;
 
 export interface SignalLane {
   readonly lane: DurableLane;
