@@ -21,6 +21,8 @@ interface Measured {
 }
 
 const SECONDS = '5';
+/** As where systemd has booted, or systemd/60-runnel.conf is: in a network of its own, for root only. */
+const LONG_QUEUE = ['unshare', '-n', 'sh', '-c', 'echo 512 > /proc/sys/net/unix/max_dgram_qlen && exec "$@"', 'sh'];
 const run = promisify(execFile);
 
 export async function statsd(bench: Bench): Promise<Figure[]> {
@@ -74,7 +76,9 @@ async function manyContexts({ main, dir }: Bench): Promise<Figure[]> {
 async function measure(rate: number, series: number, kind: string, perPacket = 15, over = 'udp'): Promise<Measured> {
   const bench = new URL('./statsd.ts', import.meta.url).pathname;
   const args = [bench, String(rate), SECONDS, String(series), kind, String(perPacket), over];
-  const { stdout } = await run(process.execPath, args);
+  const before = over === 'unixgram' && process.getuid?.() === 0 ? LONG_QUEUE : [];
+  const [program, ...rest] = [...before, process.execPath, ...args];
+  const { stdout } = await run(program!, rest);
   return JSON.parse(stdout) as Measured;
 }
 
