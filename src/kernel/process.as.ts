@@ -20,6 +20,7 @@ export { fieldsEnd, missed, packFields, setOf, useTemplates } from './as/process
 export { replaced as fieldsReplaced } from './as/json.as';
 export { pruneRows } from './as/process/prune.as';
 export { editRows, editsFailed } from './as/process/moves.as';
+export { countGroups } from './as/process/groups.as';
 export { cellText, escapedCell } from './as/process/mask-cells.as';
 export { maskRecords, maskText } from './as/process/mask.as';
 export { open as openKey, useKey } from './as/process/mask-keys.as';

@@ -10,6 +10,7 @@
 import type { Tally, TallyKind } from '../aggregate/tally.ts';
 import { grammar, optional, Wrong, WrongAt } from '../config/option.ts';
 import { type Batch, UNPARSED } from '../core/batch.ts';
+import { GroupCounts } from '../kernel/process/groups.ts';
 import type { ProcessKernel } from '../kernel/process.ts';
 import { fieldName } from './field.ts';
 import { keyAt, textAt, wordOf } from './values.ts';
@@ -93,16 +94,21 @@ function overFields(
   const { program } = context;
   const { process } = program;
   const cell = field === null ? null : program.cell(field);
-  const known = new KnownSeries(
-    process,
-    by.map((name) => program.cell(name)),
-  );
+  const cells = by.map((name) => program.cell(name));
+  const known = new KnownSeries(process, cells);
+  // Where each line counts one, most are counted together.
+  const groups = cell === null ? new GroupCounts(process, program.arena, cells) : null;
   return (batch: Batch, only: Uint8Array | null) => {
     program.rowsOf(batch);
     const { flags } = batch.slot;
+    const rowWords = program.width * 2;
+    const firstRow = wordOf(batch, 0, 0);
+    const alone = groups ? groups.left.subarray(0, batch.count) : only;
+    groups?.count(batch.count, only, (lines, first) => add(known.of(firstRow + first * rowWords), lines, lines));
+    if (groups && !alone!.includes(1)) return;
     let failed = 0;
-    for (let i = 0, row = wordOf(batch, 0, 0); i < batch.count; i++, row += program.width * 2) {
-      if ((only && !only[i]) || flags[i]! & UNPARSED) continue;
+    for (let i = 0, row = firstRow; i < batch.count; i++, row += rowWords) {
+      if ((alone && !alone[i]) || flags[i]! & UNPARSED) continue;
       let value = 1;
       if (cell !== null) {
         const text = textAt(process, row + cell * 2);

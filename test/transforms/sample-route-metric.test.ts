@@ -204,6 +204,61 @@ test('metric counts lines, adds up fields and makes histograms of them, by label
   assert.deepEqual(told(made), [], 'a batch that is refused counts for nothing');
 });
 
+test('lines of any labels are counted as if each were looked at alone', () => {
+  const labels = [
+    undefined,
+    '',
+    'a',
+    'GET',
+    'sevenxx',
+    'eight888',
+    'Ж',
+    'a"b',
+    'x'.repeat(40),
+    200,
+    -1.5,
+    true,
+    null,
+    'true',
+  ];
+  let state = 3;
+  const one = () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return labels[Math.floor((state / 2 ** 32) * labels.length)];
+  };
+  const records = Array.from({ length: 4000 }, (_, i) => ({
+    k: one(),
+    m: one(),
+    n: i % 300,
+    o: i % 7 ? 'y' : undefined,
+  }));
+  const bys = [['k'], ['k', 'm'], ['m', 'k', 'o'], ['n'], ['n', 'k']];
+  const steps = bys.map((by, i) => ({ metric: { name: `m${i}`, count: 'true', by, max_series: '10000' } }));
+  const some = { metric: { name: 'some', count: 'true', by: ['k'] }, when: { o: 'y' } };
+  const made = processing({ parse: 'json' }, ...steps, some);
+  const expected = new Map<string, number>();
+  const count = (name: string, by: string[], record: Record<string, unknown>) => {
+    const attributes = by.flatMap((key) => (record[key] === undefined ? [] : [[key, String(record[key])]]));
+    const series = JSON.stringify([name, attributes.sort()]);
+    expected.set(series, (expected.get(series) ?? 0) + 1);
+  };
+  for (const record of records) {
+    for (const [i, by] of bys.entries()) count(`m${i}`, by, record);
+    if (record.o === 'y') count('some', ['k'], record);
+  }
+  for (let i = 0; i < records.length; i += 500) {
+    pass(
+      made,
+      records.slice(i, i + 500).map((record) => JSON.stringify(record)),
+    );
+  }
+  const found = new Map<string, number>();
+  for (const { name, attributes, value } of told(made) as { name: string; attributes: object; value: number }[]) {
+    found.set(JSON.stringify([name, Object.entries(attributes).sort()]), value);
+  }
+  assert.deepEqual(new Map([...found].sort()), new Map([...expected].sort()));
+});
+
 test('beyond max_series a metric’s lines count in one series', () => {
   const made = processing({ parse: 'json' }, { metric: { name: 'n', count: 'true', by: ['k'], max_series: '3' } });
   pass(
