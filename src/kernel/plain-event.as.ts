@@ -3,6 +3,8 @@
 //
 // Behind the event stand zeros, which are of no JSON: so nothing is looked at beyond them, and the end need not be looked
 // for at each byte.
+import { isDate } from './as/process/calendar.as';
+import { four, two } from './as/process/scan.as';
 
 const MOST_DEPTH: u32 = 32;
 const MOST_ID_BYTES: usize = 128;
@@ -276,7 +278,7 @@ function isName(from: usize): bool {
   return load<u32>(from) == 0x656d616e;
 }
 
-/** A time of the usual form, with its quotes, on a day that each year has. */
+/** A time of the usual form, with its quotes. */
 function time(from: usize): bool {
   if (load<u8>(from - 1) != QUOTE || load<u8>(from + TIME_BYTES) != QUOTE) return false;
   for (let i: usize = 0; i < TIME_BYTES - 1; i++) {
@@ -286,19 +288,6 @@ function time(from: usize): bool {
     if (shape == ZERO ? code < ZERO || code > NINE : code != shape) return false;
   }
   if (load<u8>(from + TIME_BYTES - 1) != 0x5a) return false;
-  const month = two(from + 5);
-  const day = two(from + 8);
-  if (month < 1 || month > 12 || day < 1 || day > daysOf(month)) return false;
+  if (!isDate(four(from), two(from + 5), two(from + 8))) return false;
   return two(from + 11) < 24 && two(from + 14) < 60 && two(from + 17) < 60;
-}
-
-/** In any year. */
-@inline
-function daysOf(month: u32): u32 {
-  return month == 2 ? 28 : month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
-}
-
-@inline
-function two(from: usize): u32 {
-  return (load<u8>(from) - ZERO) * 10 + load<u8>(from, 1) - ZERO;
 }
