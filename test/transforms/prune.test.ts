@@ -10,7 +10,21 @@ function below(limit: number): number {
   return Math.floor((state / 2 ** 32) * limit);
 }
 
-const NAMES = ['a', 'b', 'debug', 'token', 'x_token', 'ab', 'a.b', 'secret', '日本', 'known', 'deep'];
+const NAMES = [
+  'a',
+  'b',
+  'debug',
+  'token',
+  'x_token',
+  'ab',
+  'a.b',
+  'secret',
+  '日本',
+  'known',
+  'deep',
+  'log.ab',
+  'event.b',
+];
 const VALUES = ['1', '"x"', 'null', '[1,{"a":2}]', '"\\"}"', '{}', '{ }', '-1.50e3', '"ü"', 'true'];
 
 function object(depth: number): string {

@@ -16,6 +16,7 @@ const EXACT: u32 = 0;
 const BELOW: u32 = 1;
 const NODE: usize = 12;
 const UNQUOTED: u32 = 1;
+const QUOTE: u8 = 0x22;
 const DOT: u8 = 0x2e;
 const COMMA: u8 = 0x2c;
 const OBJECT: u8 = 0x7b;
@@ -165,15 +166,19 @@ function within(from: usize, nameEnd: usize, value: usize, end: usize, full: usi
   if (last == inside) return out;
   if (comma) store<u8>(out, COMMA);
   memory.copy(out + comma, from, name);
+  store<u8>(out + comma, QUOTE);
   store<u16>(inside - 2, 0x7b3a);
   store<u8>(last, END);
   return last + 1;
 }
 
+/** Before a name that was written dotted (`log.level`) there is its dot in place of the quote. */
 @inline
 function take(from: usize, end: usize, out: usize, comma: usize): usize {
   if (comma) store<u8>(out, COMMA);
-  return copy(out + comma, from, end - from);
+  const taken = copy(out + comma, from, end - from);
+  store<u8>(out + comma, QUOTE);
+  return taken;
 }
 
 /** An object with something in it. */
