@@ -1,7 +1,7 @@
 /** `parse: {json: {field: ...}}`: JSON within a field, whose members come to those that there are. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { made, processed, run } from '../../support/processed.ts';
+import { brief, made, processed, run } from '../../support/processed.ts';
 
 const PROCESS = [{ parse: 'json' }, { parse: { json: { field: 'log' } } }];
 const becomes = (line: object | string, record: object, process: object[] = PROCESS) =>
@@ -41,6 +41,15 @@ test('what is no JSON stays, and is marked where nothing else is', () => {
       [4, 4, 2],
     ],
   );
+  all.close();
+});
+
+test('a line without the field has nothing of those that have it, however they are parsed', () => {
+  const all = made(PROCESS);
+  run(all, ['{"log":"{\\"b\\":1}"}', '{"log":"{\\"c\\":2}"}']);
+  // JavaScript sees to the second.
+  const { texts } = run(all, ['{"a":1}', '{"a":2,"log":"{\\"a\\":3}"}']);
+  assert.deepEqual(texts.map(brief), [{ a: 1, error: { type: 'parse' } }, { a: 3 }]);
   all.close();
 });
 

@@ -6,6 +6,8 @@ import { end, flags, setFlags, start } from '../tables.as';
 
 const LF: u8 = 10;
 const UNPARSED: u32 = 0x10;
+/** Of a record at `todo`: it has no text there, and nobody is to look for one. Parsers have 2 and 3 for themselves. */
+const WITHOUT: u8 = 4;
 
 let starts: usize = 0;
 let ends: usize = 0;
@@ -56,7 +58,7 @@ export function chooseRecords(count: u32, only: usize, todo: usize): u32 {
 
 /**
  * The texts of field `f` of the records at `todo` go to the tables at `startsAt` and `endsAt`. A record without it, or
- * whose value is no text, or for which there is no room is marked with 3 instead; returns how many there are of those.
+ * whose value is no text, or for which there is no room is marked WITHOUT instead; returns how many there are of those.
  */
 export function fieldTexts(count: u32, f: u32, todo: usize, startsAt: usize, endsAt: usize): u32 {
   let without: u32 = 0;
@@ -68,7 +70,7 @@ export function fieldTexts(count: u32, f: u32, todo: usize, startsAt: usize, end
     const bytes = <usize>bytesOf(meta);
     const side = kind == JSTR || kind == TEXT ? sideTake(bytes + 1) : 0;
     if (side == 0) {
-      store<u8>(todo + i, 3);
+      store<u8>(todo + i, WITHOUT);
       without++;
       continue;
     }
