@@ -32,10 +32,15 @@ export class ProgramArena {
     return this.#next - this.at;
   }
 
+  /** Whether there is room for so much: for all of these, each reserved alone. */
+  hasRoom(each: readonly number[]): boolean {
+    return each.reduce((sum, bytes) => sum + taken(bytes), this.#next) <= this.#limit;
+  }
+
   /** The address of so many bytes, all 0. Throws a sentence when there is no room. */
   reserve(bytes: number): number {
     const at = this.#next;
-    const next = at + Math.ceil(bytes / STEP) * STEP + STEP;
+    const next = at + taken(bytes);
     if (next > this.#limit) {
       const [need, have] = [bytes, this.#limit - at].map((size) => Math.ceil(size / 1024));
       throw new Error(
@@ -58,6 +63,10 @@ export class ProgramArena {
   words(at: number, count: number): Uint32Array {
     return new Uint32Array(this.#memory.buffer, at, count);
   }
+}
+
+function taken(bytes: number): number {
+  return Math.ceil(bytes / STEP) * STEP + STEP;
 }
 
 /** All arenas of a pool. */

@@ -105,6 +105,7 @@ class Parser {
     const { program } = context;
     this.#ofPath = options.field === PATH;
     this.#field = options.field === undefined || this.#ofPath ? null : program.cell(options.field);
+    if (options.field !== undefined) program.texts.needOwn();
     this.#context = {
       kernel: context.kernel,
       program,

@@ -28,6 +28,8 @@ const [LEAST_RUNS, MOST_RUNS] = [8, 16];
 /** A record that is shown is at most so large; what is written may reach so much beyond. */
 const SHOWN_BYTES = 32 * 1024;
 const SLACK = 64;
+/** The template for all sets of cells, and that for what is not parsed: of 64 cells with long names, and many labels. */
+const TEMPLATES_BYTES = 32 * 1024;
 
 export class Program implements FieldPlan {
   readonly process: ProcessKernel;
@@ -137,6 +139,8 @@ export class Program implements FieldPlan {
     this.#shownAt = this.arena.reserve(SHOWN_BYTES);
     this.#packer = new FieldsPacker(this.process, this.arena, this.#more);
     for (const task of this.#sealing) task();
+    // What is made with the first batch has room, too: better that is said now.
+    if (!this.arena.hasRoom([TEMPLATES_BYTES])) this.arena.reserve(TEMPLATES_BYTES);
   }
 
   /** The fields as objects, once it is sealed. */

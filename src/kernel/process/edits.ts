@@ -8,19 +8,23 @@ export interface EditExports extends TimeExports {
   levels(table: number, count: number, from: number, to: number, only: number): number;
 }
 
+/** By arena. What is placed is read by the call of the kernel that follows: so all steps of a program share the place. */
+const places = new WeakMap<ProgramArena, number>();
+
 /** A byte a record where the kernel sees it. */
 export class Marks {
   readonly #arena: ProgramArena;
-  #at = 0;
+  readonly #at: number;
 
   constructor(arena: ProgramArena) {
     this.#arena = arena;
+    this.#at = places.get(arena) ?? arena.reserve(MAX_RECORDS);
+    places.set(arena, this.#at);
   }
 
   /** The address; 0: it is for all. */
   place(only: Uint8Array | null): number {
     if (only === null) return 0;
-    this.#at ||= this.#arena.reserve(MAX_RECORDS);
     this.#arena.bytes.set(only, this.#at);
     return this.#at;
   }

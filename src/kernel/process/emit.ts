@@ -139,9 +139,11 @@ export class FieldsPacker {
     this.#job[UNPARSED] = this.#place(unparsed);
   }
 
-  /** False: there are so many that from now on others are written after the template for all. */
+  /** False: there are so many, or so long ones, that from now on others are written after the template for all. */
   addVariant(set: bigint, steps: readonly TemplateStep[]): boolean {
-    if (this.#variants === MOST_VARIANTS) {
+    const texts = steps.map(({ text }) => Buffer.byteLength(text));
+    const room = [HEAD_BYTES + (steps.length + 1) * STEP_BYTES, ...texts];
+    if (this.#variants === MOST_VARIANTS || !this.#arena.hasRoom(room)) {
       this.#generalToo = true;
       return false;
     }

@@ -1,4 +1,5 @@
 /** What is parsed of each record (as/process/texts.as.ts): its line, or a field. */
+import assert from 'node:assert';
 import { MAX_RECORDS, type Slot } from '../../core/pool.ts';
 import type { ProgramArena } from '../arena.ts';
 import type { ProcessKernel } from '../process.ts';
@@ -34,6 +35,11 @@ export class TextsDoor {
     this.todo = arena.bytes.subarray(this.todoAt, this.todoAt + MAX_RECORDS);
     this.#onlyAt = arena.reserve(MAX_RECORDS);
     this.#only = arena.bytes.subarray(this.#onlyAt, this.#onlyAt + MAX_RECORDS);
+  }
+
+  /** What is parsed will be something else than records, too: so there are tables for it before the first batch. */
+  needOwn(): void {
+    this.#own ??= [this.#table(), this.#table()];
   }
 
   /** A byte that scans stop at is behind the records. */
@@ -83,7 +89,7 @@ export class TextsDoor {
   }
 
   #useOwn(): { starts: Uint32Array; ends: Uint32Array } {
-    this.#own ??= [this.#table(), this.#table()];
+    assert(this.#own, 'needOwn was not called');
     const [starts, ends] = this.#own;
     this.#tables = this.#own;
     this.#exports.useTexts(starts.byteOffset, ends.byteOffset);
