@@ -12,8 +12,11 @@ import { widened } from './widened.ts';
 const LEAST_CELLS = 6;
 /** A sum that is so much smaller than what it was made of is summed anew. */
 const CANCELS = 1e-6;
-/** Slots that are summed anew together. */
-const BLOCK = 32;
+/** Slots that are summed anew together: what lies together of a row is long enough to be read at the memory's speed. */
+const BLOCK = 128;
+
+/** How many there are: each sums its first block anew at another time. */
+let made = 0;
 
 export class Forecasts {
   readonly #size: number;
@@ -23,7 +26,7 @@ export class Forecasts {
   #room: number;
   /** Rows by cell; the open one has none yet in its place. */
   #values: Float64Array;
-  #at = 0;
+  #at: number;
   /** Of the closed cells that are known, by slot: how many, the sums of their `back` and of its squares. */
   #n: Uint8Array;
   #x: Uint16Array;
@@ -39,6 +42,7 @@ export class Forecasts {
     this.#apart = apart / 1000;
     this.#reaches = reaches;
     this.#room = room;
+    this.#at = made++ % size;
     this.#values = new Float64Array(room * size).fill(Number.NaN);
     [this.#n, this.#x, this.#xx] = [new Uint8Array(room), new Uint16Array(room), new Uint32Array(room)];
     [this.#sums, this.#most] = [new Float64Array(2 * room), new Float32Array(room)];
