@@ -9,8 +9,11 @@ export interface HttpRequest {
   headers: IncomingHttpHeaders;
   /** What it came on. */
   socket: Socket;
-  /** What it carries, inflated. Throws a Refusal when that is more than `max` bytes, or cannot be had. */
-  body(max: number): Promise<Buffer>;
+  /**
+   * What it carries, inflated; at once where that is here already. Throws a Refusal when that is more than `max` bytes, or
+   * cannot be had.
+   */
+  body(max: number): Buffer | Promise<Buffer>;
   /** The same in the pieces that it came in. */
   pieces(max: number): Promise<readonly Buffer[]>;
   /** Nobody looks at its body any more, nor will: its memory is given back at once. */

@@ -85,7 +85,10 @@ export async function answerTo(
       method,
       headers,
       socket,
-      body: async (max) => (await body(max)).joined(),
+      body(max) {
+        const held = body(max);
+        return held instanceof HeldBody ? held.joined() : held.then((whole) => whole.joined());
+      },
       pieces: async (max) => (await body(max)).pieces,
       discard: () => taken.held?.letGo(),
     });

@@ -81,7 +81,9 @@ export class Appender {
   readonly #o: AppenderOptions;
   readonly #segments: Segment[];
   #writer: SegmentWriter | null = null;
-  #turn: Promise<unknown> = Promise.resolve();
+  #turn: Promise<void> = Promise.resolve();
+  /** Pieces of work that are being done, or wait for their turn. */
+  #working = 0;
   #syncing: Promise<void> | null = null;
   #unsynced: { next: number; resolve: () => void; reject: (error: Error) => void }[] = [];
   #held: Held | null = null;
@@ -107,9 +109,17 @@ export class Appender {
    * Resolves, when the block is written, with the offset after it; `signal`: nobody waits for it any more.
    */
   append(block: Block, signal?: AbortSignal, where: Placing = {}): Promise<number> {
-    const written = this.#turn.then(() => this.#write(block, signal, where));
-    this.#turn = written.catch(() => undefined); // whoever appended is told; the next one has its own luck
-    return written;
+    return this.#inTurn(() => this.#write(block, signal, where));
+  }
+
+  /** One after the other; at once where nothing is before it. Whoever asked is told; the next one has its own luck. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#working++ === 0 ? work() : this.#turn.then(work);
+    const over = () => {
+      this.#working--;
+    };
+    this.#turn = done.then(over, over);
+    return done;
   }
 
   synced(offset: number): Promise<void> {
@@ -155,9 +165,7 @@ export class Appender {
    * file: where a sync has failed, another one of the same file may say that all is well.
    */
   takeBack(mark: AppenderMark): Promise<void> {
-    const done = this.#turn.then(() => this.#takeBack(mark));
-    this.#turn = done.catch(() => undefined);
-    return done;
+    return this.#inTurn(() => this.#takeBack(mark));
   }
 
   /** Brings what an earlier process has written to the medium. Rejects where that fails. */
@@ -268,7 +276,7 @@ export class Appender {
     if (this.#closing) return;
     this.#looking ??= setTimeout(() => {
       this.#looking = undefined;
-      this.#turn = this.#turn.then(() => this.#look());
+      void this.#inTurn(() => this.#look());
     }, RETRY_MS).unref();
   }
 

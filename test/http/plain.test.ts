@@ -150,9 +150,18 @@ test('answers leave at once as long as the peer takes them, then the last one is
   await until('nothing of it is held', () => server.connections === 0);
 });
 
+test('a body that has come with its head is there at once', async (t) => {
+  const server = await serve(t, async ({ body }) => {
+    const came = body(100);
+    return textAnswer(200, came instanceof Promise ? `later ${await came}` : `now ${came}`);
+  });
+  assert.match(await said(t, server, post('/a', 'b'), true), /now b\n$/);
+  assert.match(await said(t, server, post('/a', 'b'), false), /later b\n$/);
+});
+
 test('a body for which there is no room is refused, and what was held is given back', async (t) => {
   const gate = Promise.withResolvers<void>();
-  const handler = async ({ body }: { body(max: number): Promise<Buffer> }) => {
+  const handler = async ({ body }: { body(max: number): Buffer | Promise<Buffer> }) => {
     const bytes = await body(100);
     await gate.promise;
     return textAnswer(200, `${bytes.length}`);

@@ -177,6 +177,26 @@ test('what was begun is taken back also where the file before it is gone by then
   await again.spool.close();
 });
 
+test('a block is on its way to the disk at once, where nothing is before it; what is behind it waits', async (t) => {
+  const { spool } = await openSpool(directory(t), CHAINED);
+  const partition = spool.partition(TOPIC);
+  const stream = streamOf('audit', 'orders');
+  // Behind the first one room is made, for which the second one waits.
+  for (const value of ['0', '1']) await partition.appendAll([await block([value], { stream })], NEVER);
+  const [b, c] = [await block(['b'], { stream }), await block(['c'], { stream })];
+  let begun = 0;
+  const restore = aroundWrites(t, (_, write) => {
+    begun++;
+    return write();
+  });
+  const both = [partition.append(b), partition.append(c)];
+  assert.equal(begun, 1);
+  assert.deepEqual(await Promise.all(both), [3, 4]);
+  assert.equal(begun, 2);
+  restore();
+  await spool.close();
+});
+
 test('what was written while a sync failed is not believed because of a later one', async (t) => {
   const dir = directory(t);
   const { spool } = await openSpool(dir, CHAINED);

@@ -64,7 +64,9 @@ async function posted(request: HttpRequest, peer: AuditPeer, o: AuditHttpOptions
   const { type, several, durability, wait } = askedBy(headers, o);
   const closed = o.closed();
   if (closed !== null) throw tryAgain(closed, 5);
-  const body = await request.body(MOST_REQUEST_BYTES);
+  const coming = request.body(MOST_REQUEST_BYTES);
+  // What is here is taken in the same turn: what else there is to be done comes while the disk writes.
+  const body = coming instanceof Promise ? await coming : coming;
   let taken: TakenEvents;
   try {
     const { events, lines } = several
