@@ -10,6 +10,7 @@ import { choice, listOrOne, made, optional, valuesOf } from '../config/option.ts
 import { type Batch, routesIn } from '../core/batch.ts';
 import { select } from '../core/select.ts';
 import { log } from '../log.ts';
+import { BatchText } from './batch-text.ts';
 import { FORMATS } from './parse/all.ts';
 import type { AnyFormat, CommonOptions, ParseContext } from './parse/format.ts';
 import { ParseOnce } from './parse/once.ts';
@@ -100,6 +101,7 @@ class Parser {
   readonly #ofPath: boolean;
   readonly #parse: ReturnType<AnyFormat['make']>;
   #once: ParseOnce | undefined;
+  readonly #path = new BatchText();
 
   constructor({ format, options }: Chosen, context: ParseContext | Parameters<typeof parse.step>[1]) {
     const { program } = context;
@@ -127,12 +129,9 @@ class Parser {
     const { count, slot, stream } = batch;
     if (this.#field !== null) texts.useField(count, this.#field);
     else if (this.#ofPath) {
-      const path = Buffer.from(stream.name);
-      const at = process.sideTake(path.length + 1);
-      if (at === 0) return;
-      path.copy(process.bytes, at);
-      process.bytes[at + path.length] = 10;
-      texts.useOne(count, at, path.length);
+      const path = this.#path.of(batch, process, stream.name);
+      if (path === null) return;
+      texts.useOne(count, path.at, path.bytes);
       this.#once ??= new ParseOnce(this.#context.program);
       this.#once.parse(count, () => this.#parse(batch, false));
       return;

@@ -5,11 +5,11 @@
 import assert from 'node:assert';
 import { grammar, optional } from '../config/option.ts';
 import type { Batch, Stream, Supplied } from '../core/batch.ts';
+import { BatchText } from './batch-text.ts';
 import type { StepConfig } from './process.ts';
 import type { Program } from './program.ts';
 import type { Verb } from './verb.ts';
 
-const LF = 0x0a;
 export const SUPPLIED = 'supplied';
 /** The time of what the line tells, in place of a name: it becomes the record's `@timestamp`. */
 export const TIME = '@timestamp';
@@ -23,13 +23,14 @@ export const supplied: Verb<readonly string[]> = {
   when: false,
   step(names, { program }) {
     const cells = names.map((name) => (name === TIME ? program.timeCell() : program.cell(name)));
+    const placed = cells.map((cell) => ({ cell, text: new BatchText() }));
     program.supplied = true;
     return (batch) => {
       program.rowsOf(batch);
       const { supplied: ofEach } = batch.part?.whole ?? batch;
       if (ofEach) fillRows(program, batch, ofEach, cells);
       const { known } = batch.stream;
-      if (known) markAll(program, batch.count, known, cells);
+      if (known) markAll(program, batch, known, placed);
     };
   },
 };
@@ -50,20 +51,21 @@ function fillRows(program: Program, { slot, count }: Batch, of: Supplied, cells:
   }
 }
 
-/** All records have the same texts, which are written once. */
-function markAll(program: Program, count: number, known: Stream['known'] & {}, cells: readonly number[]): void {
-  const { texts, process } = program;
-  texts.choose(count, null);
-  for (const [i, cell] of cells.entries()) {
-    const text = known[i];
-    if (text === null || text === undefined) continue;
-    const bytes = Buffer.byteLength(text);
-    const at = process.sideTake(bytes + 1);
+/** All records have the same texts. */
+function markAll(
+  { texts, process }: Program,
+  batch: Batch,
+  known: Stream['known'] & {},
+  placed: readonly { cell: number; text: BatchText }[],
+): void {
+  texts.choose(batch.count, null);
+  for (const [i, { cell, text }] of placed.entries()) {
+    const one = known[i];
+    if (one === null || one === undefined) continue;
+    const at = text.of(batch, process, one);
     // There is no room beside what is in the batch.
-    if (at === 0) return;
-    process.bytes.write(text, at);
-    process.bytes[at + bytes] = LF;
-    texts.mark(count, cell, { at, bytes });
+    if (at === null) return;
+    texts.mark(batch.count, cell, at);
   }
 }
 

@@ -98,13 +98,33 @@ test('while lines are hard on a pattern others have their turn, and what gives u
   hard.close();
 });
 
+/** With what takes much room beside the rows. */
+const LOWER = Array.from({ length: 20 }, (_, k) => `f${k}`);
+const lower = { set: Object.fromEntries(LOWER.map((name) => [name, { lower: 'true' }])) };
+
+test('fields of the path are those of all lines, however little room is left', async () => {
+  const steps = made([
+    { parse: 'json' },
+    { parse: { regex: { pattern: '/(?<app.name>[^/]+)\\.log$', field: 'log.file.path', search: 'true' } } },
+    lower,
+  ]);
+  const line = JSON.stringify(Object.fromEntries(LOWER.map((name) => [name, 'X'])));
+  const { texts } = await runSliced(
+    steps,
+    Array.from({ length: 1800 }, () => line),
+  );
+  assert.ok(steps.steps[2]!.failed > 0, 'there is not enough room for all');
+  assert.equal(steps.steps[1]!.failed, 0);
+  for (const text of texts) assert.deepEqual(JSON.parse(text).app, { name: 'a' });
+  steps.close();
+});
+
 test('what has no room beside the rows stays as it was, and takes none of rows that come later', async () => {
-  const names = Array.from({ length: 20 }, (_, k) => `f${k}`);
+  const names = LOWER;
   const lines = Array.from({ length: 2000 }, (_, i) => {
     const fields = names.map((name, k) => [name, String.fromCharCode(0x41 + ((i + k) % 26))]);
     return JSON.stringify({ k: i % 5 ? 'a' : 'b', ...Object.fromEntries(fields) });
   });
-  const lower = { set: Object.fromEntries(names.map((name) => [name, { lower: 'true' }])) };
   const steps = made([{ parse: 'json' }, { drop: { k: 'b' } }, lower]);
   const { texts } = await runSliced(steps, lines);
   const { failed, in: came } = steps.steps[2]!;
