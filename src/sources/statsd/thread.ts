@@ -149,6 +149,8 @@ export class AggregatingThread {
     const limits = { maxYoungGenerationSizeMb: 4 };
     const worker = new Worker(new URL(file, import.meta.url), { workerData, resourceLimits: limits });
     this.#worker = worker;
+    // Who captures may have come first, and wants the first packet, too.
+    if (this.#capturing) this.#say({ type: 'capture', on: true });
     let done = false;
     let why = '';
     worker.on('message', (message: FromThread) => {

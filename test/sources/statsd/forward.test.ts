@@ -9,6 +9,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { startAdmin } from '../../../src/admin/server.ts';
@@ -140,6 +141,21 @@ test('a server at a path that was started again is sent to again', linux, async 
   });
   await until('nothing is wrong', () => forwarded().error === null);
   await statsd.received(sent);
+  await statsd.end();
+});
+
+test('a capture that begins before anything has come has the first packet', linux, async (t) => {
+  const statsd = await startStatsd(t, [FOUR]);
+  let captured = '';
+  const sink = new Writable({
+    write(bytes: Buffer, _, done) {
+      captured += bytes.toString('latin1');
+      done();
+    },
+  });
+  assert.ok(statsd.source.capture(sink));
+  await statsd.send('first:1|c');
+  await until('it is captured', () => captured.includes('first:1|c'));
   await statsd.end();
 });
 
