@@ -12,6 +12,7 @@ import { proveImage } from './image.ts';
 import { proveJson } from './json.ts';
 import { proveMask } from './mask.ts';
 import { provePackages } from './packages.ts';
+import { provePrograms } from './programs.ts';
 import { proveRegex, proveRegexBound } from './regex.ts';
 import { proveRoutes } from './routes.ts';
 import { proveSea } from './sea.ts';
@@ -35,6 +36,7 @@ const PROOFS: Readonly<Record<string, readonly (() => string | Promise<string>)[
     proveTimes,
     () => proveFormats(100_000, seed()),
     () => proveMask(seed(), 300_000),
+    () => provePrograms(seed(), 500),
     () => proveRegex(seed()),
     () => proveRegexBound(seed(), 10_000),
     () => proveRoutes(30),

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { Processing } from '../../src/transforms/process.ts';
 import { stepLines, stepStatuses } from '../../src/transforms/report.ts';
 import { made, run, runSliced } from '../support/processed.ts';
+import { compareProgram, RandomPrograms } from '../support/programs.ts';
 
 let state = 7;
 function below(limit: number): number {
@@ -136,4 +137,11 @@ test('what has no room beside the rows stays as it was, and takes none of rows t
     for (const name of names) assert.equal(record[name]?.toLowerCase(), kept[i][name].toLowerCase(), `${name} of ${i}`);
   }
   steps.close();
+});
+
+test('random programs over random lines: batches and single lines come to the same', async () => {
+  const random = new RandomPrograms(11);
+  let records = 0;
+  for (let i = 0; i < 20; i++) records += await compareProgram(random.program(), random.lines(1500));
+  assert.ok(records > 5000, `${records} records`);
 });
