@@ -6,17 +6,13 @@
  *   values  | y | y |NaN| y |      NaN: nothing was measured
  */
 
+import { BLOCK, firstCell } from './blocks.ts';
 import { widened } from './widened.ts';
 
 /** Of a line through fewer nothing is concluded. Of at most 255 cells the sums below are whole numbers that fit. */
 const LEAST_CELLS = 6;
 /** A sum that is so much smaller than what it was made of is summed anew. */
 const CANCELS = 1e-6;
-/** Slots that are summed anew together: what lies together of a row is long enough to be read at the memory's speed. */
-const BLOCK = 128;
-
-/** How many there are: each sums its first block anew at another time. */
-let made = 0;
 
 export class Forecasts {
   readonly #size: number;
@@ -42,7 +38,7 @@ export class Forecasts {
     this.#apart = apart / 1000;
     this.#reaches = reaches;
     this.#room = room;
-    this.#at = made++ % size;
+    this.#at = firstCell(size);
     this.#values = new Float64Array(room * size).fill(Number.NaN);
     [this.#n, this.#x, this.#xx] = [new Uint8Array(room), new Uint16Array(room), new Uint32Array(room)];
     [this.#sums, this.#most] = [new Float64Array(2 * room), new Float32Array(room)];

@@ -10,6 +10,7 @@
  * A cell is a row with a place for each slot. Slots turn in blocks, which lie together, and each block in its turn: no evaluation
  * has much more to do than another.
  */
+import { BLOCK, firstCell } from './blocks.ts';
 import { widened } from './widened.ts';
 
 export type Joining = 'sum' | 'min' | 'max';
@@ -19,12 +20,6 @@ const NOTHING: Record<Joining, number> = {
   min: Number.POSITIVE_INFINITY,
   max: Number.NEGATIVE_INFINITY,
 };
-
-/** Slots of a block: what lies together of a row is long enough to be read at the memory's speed. */
-const BLOCK = 128;
-
-/** Columns that were made: each turns its first block at another time. */
-let made = 0;
 
 export class SlidingColumn {
   readonly #joining: Joining;
@@ -47,7 +42,7 @@ export class SlidingColumn {
     this.#size = size;
     this.#room = room;
     this.#since = new Float64Array(room).fill(this.#nothing);
-    this.#at = made++ % size;
+    this.#at = firstCell(size);
     this.#touched = new Int32Array(Math.ceil(room / BLOCK)).fill(-size);
     this.#cells = new Float64Array(size === 1 ? 0 : room * size).fill(this.#nothing);
   }
