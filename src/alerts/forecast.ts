@@ -65,15 +65,16 @@ export class Forecasts {
    * infinite: not as it goes; NaN: there is not enough to tell.
    */
   all(open: Float64Array, to: Float64Array, count: number): void {
-    const [n, x, xx, sums, most] = [this.#n, this.#x, this.#xx, this.#sums, this.#most];
+    const [n, x, xx, sums] = [this.#n, this.#x, this.#xx, this.#sums];
     const [apart, reaches] = [this.#apart, this.#reaches];
     for (let slot = 0; slot < count; slot++) {
-      // Also where it is no number any more.
-      if (!(most[slot]! * CANCELS <= Math.abs(sums[2 * slot]!))) this.#sum(slot, slot + 1);
       const now = open[slot]!;
-      const isKnown = !Number.isNaN(now);
-      const points = isKnown ? n[slot]! + 1 : n[slot]!;
-      const sum = isKnown ? sums[2 * slot]! + now : sums[2 * slot]!;
+      let points = n[slot]!;
+      let sum = sums[2 * slot]!;
+      if (!Number.isNaN(now)) {
+        points++;
+        sum += now;
+      }
       to[slot] = cellsUntil(reaches, points, x[slot]!, xx[slot]!, sum, sums[2 * slot + 1]!) * apart;
     }
   }
@@ -85,6 +86,7 @@ export class Forecasts {
     const farthest = size - 1;
     const leaving = ((this.#at + 1) % size) * room;
     const row = this.#at * room;
+    const cancelled: number[] = [];
     for (let slot = 0; slot < count; slot++) {
       const old = past[leaving + slot]!;
       let points = n[slot]!;
@@ -118,11 +120,14 @@ export class Forecasts {
       xx[slot] = squares;
       sums[2 * slot] = y;
       sums[2 * slot + 1] = xy;
+      // Also where it is no number any more.
+      if (!(most[slot]! * CANCELS <= Math.abs(y))) cancelled.push(slot);
     }
     this.#at = (this.#at + 1) % size;
     for (let from = this.#at * BLOCK; from < count; from += size * BLOCK) {
       this.#sum(from, Math.min(from + BLOCK, count));
     }
+    for (const slot of cancelled) this.#sum(slot, slot + 1);
   }
 
   /** Anew, of the slots from `from` to before `to`. */
