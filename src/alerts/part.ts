@@ -12,7 +12,7 @@ import { type AlertProgress, evaluate, type FiringConditions, START, type State 
 import type { MetricPoint } from './point.ts';
 import { conditionsOf, type Rule } from './rule.ts';
 import { SeriesPlaces } from './series-places.ts';
-import { isBeyond, isSettled } from './threshold.ts';
+import { isBeyond, isSettled, sideOf } from './threshold.ts';
 import { countsNothing } from './value.ts';
 import { widened } from './widened.ts';
 import { WindowTable, windowsOf } from './window-table.ts';
@@ -166,6 +166,8 @@ export class RulePart {
     const shown = this.#shown;
     // What is not measured is told then.
     const oldest = shown === null ? open - table.lasts + 1 : open;
+    const side = sideOf(fire);
+    const limit = side * fire.threshold;
     this.#exacts = Math.max(1, Math.floor(MOST_SHOWN_CELLS / table.exactCells));
     for (let slot = 0; slot < count; slot++) {
       const state = states[slot]!;
@@ -174,8 +176,8 @@ export class RulePart {
       if (
         state === WELL &&
         pointAt[slot]! >= oldest &&
-        // Not known: NaN.
-        (Number.isNaN(value) || !isBeyond(fire, value))
+        // Nearly always that much is enough. Not known: NaN.
+        (side * value < limit || Number.isNaN(value) || !isBeyond(fire, value))
       ) {
         if (shown !== null && !Number.isNaN(value)) shown[slot] = value;
         continue;

@@ -37,6 +37,11 @@ export function isBeyond({ operator, threshold }: AlertThreshold, value: number)
   }
 }
 
+/** 1: beyond is what is greater, -1: what is less; 0: neither. A value times this that is below the threshold's is not beyond. */
+export function sideOf({ operator }: AlertThreshold): -1 | 0 | 1 {
+  return operator.startsWith('>') ? 1 : operator.startsWith('<') ? -1 : 0;
+}
+
 /** Whether it is known already what a value that may only grow will be. */
 export function isSettled({ operator, threshold }: AlertThreshold, atLeast: number): boolean {
   return operator === '>=' || operator === '<' ? atLeast >= threshold : atLeast > threshold;
@@ -53,8 +58,7 @@ export function writtenComparison({ operator, threshold }: AlertThreshold): stri
 
 /** Why `clear` cannot end what `fire` begins; null: it can. */
 export function wrongClear(fire: AlertThreshold, clear: AlertThreshold): string | null {
-  const side = (operator: Operator) => (operator.startsWith('>') ? 1 : operator.startsWith('<') ? -1 : 0);
-  const [up, down] = [side(fire.operator), side(clear.operator)];
+  const [up, down] = [sideOf(fire), sideOf(clear)];
   if (up === 0) return `has no other side: fire is '${writtenComparison(fire)}', leave clear out`;
   const right = up > 0 ? '<' : '>';
   if (down !== -up)
