@@ -15,6 +15,9 @@ export interface Bench {
   files: number;
 }
 
+/** Whether a figure of one of these names is asked for. */
+export type Wanted = (...names: readonly string[]) => boolean;
+
 /** One measured figure, and what it should be. */
 export interface Figure {
   name: string;
@@ -27,7 +30,10 @@ export interface Figure {
   runs?: number[];
 }
 
-export type Case = (bench: Bench) => Promise<Figure[]>;
+export type Figures = Promise<Figure[]> | AsyncIterable<Figure>;
+export type Case = (bench: Bench, wanted: Wanted) => Figures;
+/** One that measures in this process: it needs no agent and no Kafka. */
+export type OwnCase = (wanted: Wanted) => Figures;
 
 export function median(values: readonly number[]): number {
   return quantile(values, 0.5);

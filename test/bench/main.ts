@@ -1,7 +1,11 @@
 /**
- * The benchmark: `npm run bench -- [NAME ...] [--only NAME] [--lines N] [--files N] [--runs N] [--idle SECONDS]`.
- * Starts a Kafka of its own, builds the agent as it is published, measures, prints one table beside the targets, and keeps it in bench-results/.
+ * The benchmark: `npm run bench -- [NAME ...] [--only NAME] [--row TEXT ...] [--lines N] [--files N] [--runs N] [--idle SECONDS]`.
+ * Starts a Kafka of its own, builds the agent as it is published, measures, prints each figure beside its target, and keeps all in bench-results/.
  * `throughput`, `consume` and `sink` need kcat, which they are compared with. What else runs on the machine shows in the figures.
+ *
+ * `--row`: only figures whose names have one of the texts: `processing --row 'agent: pino'`, `processing-kernel --row zap`,
+ * `patterns --row nine`. Of `processing` and what it is made of, others are not measured at all; what measures in this
+ * process (`processing-kernel`, `patterns`, `mask`) needs no Kafka and takes seconds.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -14,7 +18,7 @@ import { buildAgent, packageVersion } from './agent.ts';
 import { alertFigures } from './alerts.ts';
 import { auditFigures } from './audit.ts';
 import { auditVerify } from './audit-verify.ts';
-import type { Bench, Case, Figure } from './bench.ts';
+import type { Bench, Case, Figure, Figures, OwnCase, Wanted } from './bench.ts';
 import { progress } from './bench.ts';
 import { checks } from './checks.ts';
 import { consume } from './consume.ts';
@@ -24,6 +28,7 @@ import { cri, multiline } from './formats.ts';
 import { maskFigures } from './mask.ts';
 import { patternFigures } from './patterns.ts';
 import { processing } from './processing.ts';
+import { kernelFigures } from './processing-kernel.ts';
 import { idle, latency, start } from './quiet.ts';
 import { away, recovery } from './recovery.ts';
 import { sink } from './sink.ts';
@@ -35,12 +40,15 @@ import { tracesFigures } from './traces.ts';
 import { besideFile, tracesFlood, tracesStorm } from './traces-load.ts';
 import { verify } from './verify.ts';
 
+const OWN: Record<string, OwnCase> = {
+  'processing-kernel': kernelFigures,
+  patterns: patternFigures,
+  mask: maskFigures,
+};
 const CASES: Record<string, Case> = {
   throughput,
   multiline,
   cri,
-  patterns: patternFigures,
-  mask: maskFigures,
   processing,
   spans: spanFigures,
   start,
@@ -73,6 +81,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     only: { type: 'string', multiple: true },
+    row: { type: 'string', multiple: true },
     lines: { type: 'string', default: '2000000' },
     files: { type: 'string', default: '100000' },
     runs: { type: 'string', default: '3' },
@@ -80,35 +89,48 @@ const { values, positionals } = parseArgs({
   },
 });
 const named = [...(values.only ?? []), ...positionals];
-const chosen = named.length > 0 ? named : Object.keys(CASES);
+const all = [...Object.keys(OWN), ...Object.keys(CASES)];
+const chosen = named.length > 0 ? named : all;
 for (const name of chosen) {
-  if (!CASES[name]) throw new Error(`there is no ${name}; --only takes ${Object.keys(CASES).join(', ')}`);
+  if (!all.includes(name)) throw new Error(`there is no ${name}; --only takes ${all.join(', ')}`);
 }
-if (noKafka) throw new Error(noKafka);
-if (!hasKcat && chosen.some((name) => ['throughput', 'consume', 'sink'].includes(name)))
-  throw new Error('kcat is not installed');
-
-const dir = mkdtempSync(join(tmpdir(), 'runnel-bench-'));
-process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
-
+const wanted: Wanted = (...names) =>
+  names.some((name) => !values.row || values.row.some((text) => name.includes(text)));
 const lines = Number(values.lines);
-const main = buildAgent(dir);
-if (chosen.some((name) => ['throughput', 'recovery', 'exactly-once'].includes(name)))
-  writeAccessLog(join(dir, 'access.log'), lines);
 const figures: Figure[] = [];
-const kafka = await startKafka({ heapMb: 512, properties: { 'log.segment.delete.delay.ms': 1000 } });
-try {
-  const [runs, idleSeconds, size] = [values.runs, values.idle, values.files].map(Number) as [number, number, number];
-  const bench: Bench = { kafka, main, dir, lines, runs, idleSeconds, files: size };
-  for (const name of chosen) {
-    progress(`${name} ...`);
-    figures.push(...(await CASES[name]!(bench)));
-  }
-} finally {
-  await kafka.stop();
-}
-for (const figure of figures) process.stdout.write(`${row(figure)}\n`);
+const cases = chosen.filter((name) => CASES[name]);
+for (const name of chosen.filter((name) => OWN[name])) await measure(name, OWN[name]!(wanted));
+if (cases.length > 0) await measureCases();
 save();
+
+async function measureCases(): Promise<void> {
+  if (noKafka) throw new Error(noKafka);
+  if (!hasKcat && cases.some((name) => ['throughput', 'consume', 'sink'].includes(name)))
+    throw new Error('kcat is not installed');
+  const dir = mkdtempSync(join(tmpdir(), 'runnel-bench-'));
+  process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
+  const main = buildAgent(dir);
+  if (cases.some((name) => ['throughput', 'recovery', 'exactly-once'].includes(name)))
+    writeAccessLog(join(dir, 'access.log'), lines);
+  const kafka = await startKafka({ heapMb: 512, properties: { 'log.segment.delete.delay.ms': 1000 } });
+  try {
+    const [runs, idleSeconds, files] = [values.runs, values.idle, values.files].map(Number) as [number, number, number];
+    const bench: Bench = { kafka, main, dir, lines, runs, idleSeconds, files };
+    for (const name of cases) await measure(name, CASES[name]!(bench, wanted));
+  } finally {
+    await kafka.stop();
+  }
+}
+
+/** Prints each figure as soon as it is measured: a run that is cut off has said what it found. */
+async function measure(name: string, measured: Figures): Promise<void> {
+  progress(`${name} ...`);
+  for await (const figure of await measured) {
+    if (!wanted(figure.name)) continue;
+    figures.push(figure);
+    process.stdout.write(`${row(figure)}\n`);
+  }
+}
 
 function row({ name, value, unit, at_most, at_least }: Figure): string {
   const target = at_most !== undefined ? `at most ${at_most}` : at_least !== undefined ? `at least ${at_least}` : '';

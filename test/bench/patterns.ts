@@ -9,7 +9,7 @@ import { Pattern } from '../../src/kernel/process/regex.ts';
 import { expandGrok } from '../../src/transforms/grok/expand.ts';
 import { regexBench } from '../support/regex-fuzz.ts';
 import { writeAccessLog } from './access-log.ts';
-import type { Figure } from './bench.ts';
+import type { Figure, Wanted } from './bench.ts';
 
 const LINES = 5000;
 const ROUNDS = 40;
@@ -18,20 +18,23 @@ const NINE =
 const COMBINED = expandGrok('%{COMBINEDAPACHELOG}').source;
 const WORDS = 'healthz|readyz|kube-probe|ELB-HealthChecker|favicon\\.ico|robots\\.txt';
 
-export async function patternFigures(): Promise<Figure[]> {
+export async function* patternFigures(wanted: Wanted): AsyncGenerator<Figure> {
   const { pool, kernel, regex, room } = regexBench();
   const slot = await pool.take(pool.share('bench'), 'batch');
   const lines = accessLines();
   const used = slot.bytes.write(`${lines.join('\n')}\n`);
   const count = kernel.findLines(slot, slot.bytesAt, slot.bytesAt + used, slot.bytesAt, 0);
   kernel.process.useSlot(slot);
-  const figures: Figure[] = [];
-  const measure = (name: string, source: string, search: boolean, at_most?: number) => {
+  function* measure(name: string, source: string, search: boolean, at_most?: number): Generator<Figure> {
+    const [kernelName, v8Name] = [`${name}: kernel`, `${name}: V8`];
+    if (!wanted(kernelName, v8Name)) return;
     const pattern = new Pattern(source, { search, captures: 'named' });
     room.clear();
     const program = pattern.place(room);
     const out = room.reserve(count);
     const ours = best(count, () => regex.testLines(program, count, out));
+    yield { name: kernelName, value: ours, unit: 'us/line', ...(at_most !== undefined && { at_most }) };
+    if (!wanted(v8Name)) return;
     const re = new RegExp(source, search ? '' : 'y');
     const v8 = best(count, () => {
       for (let i = 0; i < count; i++) {
@@ -39,14 +42,12 @@ export async function patternFigures(): Promise<Figure[]> {
         re.exec(slot.bytes.toString('latin1', slot.starts[i]! - slot.bytesAt, slot.ends[i]! - slot.bytesAt));
       }
     });
-    figures.push({ name: `${name}: kernel`, value: ours, unit: 'us/line', ...(at_most !== undefined && { at_most }) });
-    figures.push({ name: `${name}: V8`, value: v8, unit: 'us/line' });
-  };
-  measure('regex, nine groups', NINE, false, 0.25);
-  measure('regex, six words, no hit, searched', WORDS, true);
-  measure('grok COMBINEDAPACHELOG', COMBINED, false);
-  measure('grok, no match, searched', `${COMBINED} took %{x}`.replace('%{x}', '(?<x>\\d+)'), true);
-  return figures;
+    yield { name: v8Name, value: v8, unit: 'us/line' };
+  }
+  yield* measure('regex, nine groups', NINE, false, 0.25);
+  yield* measure('regex, six words, no hit, searched', WORDS, true);
+  yield* measure('grok COMBINEDAPACHELOG', COMBINED, false);
+  yield* measure('grok, no match, searched', `${COMBINED} took %{x}`.replace('%{x}', '(?<x>\\d+)'), true);
 }
 
 function best(count: number, run: () => void): number {

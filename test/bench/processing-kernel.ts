@@ -1,6 +1,6 @@
 /**
  * What `process` costs a line beside packing it plain, reading the file included, in one thread and without compression:
- * `node test/bench/processing-kernel.ts [lines]`. CPU time in us a line, the best of some rounds; and the ratio to plain.
+ * CPU time in us a line, the best of some rounds; and the ratio to plain.
  */
 import { closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,9 +13,13 @@ import { READ_BYTES } from '../../src/lines/format.ts';
 import { configFrom } from '../../src/options.ts';
 import { jsonEnvelope } from '../../src/records/envelope.ts';
 import { type Processing, processingOf } from '../../src/transforms/process.ts';
+import type { Figure, Wanted } from './bench.ts';
 import { STEPS, WRITERS, type Writer, writeLines } from './written-lines.ts';
 
+const LINES = 200_000;
 const ROUNDS = 12;
+/** Times the plain line. */
+const MOST: Record<Writer, number> = { pino: 2, zap: 2, logback: 2, combined: 1.7 };
 const pool = new Pool(32 << 20);
 const kernel = new Kernel(pool.memory, pool.arenas);
 const share = pool.share('bench');
@@ -76,42 +80,41 @@ function cost(file: number, processing: Processing | null): number {
   return (user + system) / lines;
 }
 
-export interface Cost {
-  writer: Writer;
-  /** It is only parsed. */
-  parsed: boolean;
-  plain: number;
-  processed: number;
-}
-
-/** Of each kind of lines, parsed, and with more steps. */
-export function* costs(folder: string, lines: number): Generator<Cost> {
-  for (const writer of WRITERS) {
-    const path = join(folder, `${writer}.log`);
-    writeLines(path, writer, lines);
-    const file = openSync(path, 'r');
-    const [parse, ...others] = STEPS[writer];
-    for (const steps of others.length > 0 ? [[parse], [parse, ...others]] : [[parse]]) {
-      const processing = made(steps);
-      const all = Array.from({ length: ROUNDS }, () => [cost(file, null), cost(file, processing)] as const);
-      const [plain, processed] = [0, 1].map((i) => Math.min(...all.map((round) => round[i]!)));
-      processing.close();
-      yield { writer, parsed: steps.length === 1, plain: plain!, processed: processed! };
-    }
-    closeSync(file);
-    rmSync(path);
-  }
-}
-
-if (import.meta.main) {
+/** `npm run bench -- processing-kernel`: each kind of lines, parsed, and with more steps. */
+export async function* kernelFigures(wanted: Wanted): AsyncGenerator<Figure> {
   const folder = mkdtempSync(join(tmpdir(), 'runnel-bench-'));
   try {
-    for (const { writer, parsed, plain, processed } of costs(folder, Number(process.argv[2] ?? 200_000))) {
-      const name = `${writer}, ${parsed ? 'parsed' : 'and time, level, rename'}`;
-      const ratio = (processed / plain).toFixed(2);
-      console.log(`${name.padEnd(32)} plain ${plain.toFixed(3)}  ${processed.toFixed(3)} us a line  ${ratio}x`);
+    for (const writer of WRITERS) {
+      const [parse, ...others] = STEPS[writer];
+      const name = `kernel: ${writer}, parsed`;
+      if (wanted(...namesOf(name))) yield* figuresOf(name, folder, writer, [parse], MOST[writer]);
+      if (others.length === 0) continue;
+      const all = `kernel: ${writer}, all steps`;
+      if (wanted(...namesOf(all))) yield* figuresOf(all, folder, writer, STEPS[writer]);
     }
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+const namesOf = (name: string) => [name, `${name} / plain`] as const;
+
+function* figuresOf(
+  name: string,
+  folder: string,
+  writer: Writer,
+  steps: object[],
+  at_most?: number,
+): Generator<Figure> {
+  const path = join(folder, `${writer}.log`);
+  writeLines(path, writer, LINES);
+  const file = openSync(path, 'r');
+  const processing = made(steps);
+  const all = Array.from({ length: ROUNDS }, () => [cost(file, null), cost(file, processing)] as const);
+  const [plain, processed] = [0, 1].map((i) => Math.min(...all.map((round) => round[i]!))) as [number, number];
+  processing.close();
+  closeSync(file);
+  const [cpu, ratio] = namesOf(name);
+  yield { name: cpu, value: processed, unit: 'us/line' };
+  yield { name: ratio, value: processed / plain, unit: '', ...(at_most !== undefined && { at_most }) };
 }

@@ -4,20 +4,18 @@
  */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Bench, type Figure, median, progress } from './bench.ts';
+import { type Bench, type Figure, median, progress, type Wanted } from './bench.ts';
 import { maskFigures } from './mask.ts';
 import { patternFigures } from './patterns.ts';
-import { costs } from './processing-kernel.ts';
+import { kernelFigures } from './processing-kernel.ts';
 import { loopDelay, runAgent } from './throughput.ts';
 import { STEPS, WRITERS, type Writer, writeLines } from './written-lines.ts';
 
-/** Lines of the kernel's files. */
-const KERNEL_LINES = 200_000;
 /** Times the plain line. */
-const IN_KERNEL: Record<Writer, number> = { pino: 2, zap: 2, logback: 2, combined: 1.7 };
-const IN_AGENT: Record<Writer, number> = { pino: 1.2, zap: 1.2, logback: 1.2, combined: 1.3 };
+const MOST: Record<Writer, number> = { pino: 1.2, zap: 1.2, logback: 1.2, combined: 1.3 };
 
 /** Each verb once, and some of what is masked; no line is left out, so that each is in Kafka. */
+const EVERY_VERB = 'agent: zap, every verb';
 const everyVerb = (routed: string) => ({
   mask: ['card', 'bearer', 'jwt', 'cloud_key', 'email'],
   process: [
@@ -40,43 +38,46 @@ const everyVerb = (routed: string) => ({
 /** Lines on which the pattern takes as long as it may: so many that the start is less than a hundredth of the time. */
 const HOSTILE = { line: 'ab'.repeat(60), lines: 250_000, process: [{ drop: { line: { matches: '(?:.*a){8}$' } } }] };
 
-export async function processing(bench: Bench): Promise<Figure[]> {
-  const figures: Figure[] = [];
-  for (const { writer, parsed, plain, processed } of costs(bench.dir, KERNEL_LINES)) {
-    const name = `kernel: ${writer}, ${parsed ? 'parsed' : 'all steps'}`;
-    figures.push({ name, value: processed, unit: 'us/line' });
-    const ratio = { name: `${name} / plain`, value: processed / plain, unit: '' };
-    figures.push(parsed ? { ...ratio, at_most: IN_KERNEL[writer] } : ratio);
-  }
-  for (const writer of WRITERS) figures.push(...(await agents(bench, writer)));
-  figures.push(await everyVerbOf(bench), await hostile(bench));
-  return [...figures, ...(await patternFigures()), ...(await maskFigures())];
+export async function* processing(bench: Bench, wanted: Wanted): AsyncGenerator<Figure> {
+  yield* kernelFigures(wanted);
+  for (const writer of WRITERS) yield* agents(bench, writer, wanted);
+  if (wanted(EVERY_VERB)) yield await everyVerbOf(bench);
+  if (wanted('event loop delay under hostile lines, p99')) yield await hostile(bench);
+  yield* patternFigures(wanted);
+  yield* maskFigures(wanted);
 }
 
 /** CPU seconds of a million lines: plain, parsed, and with all steps. */
-async function agents(bench: Bench, writer: Writer): Promise<Figure[]> {
+async function* agents(bench: Bench, writer: Writer, wanted: Wanted): AsyncGenerator<Figure> {
   const file = join(bench.dir, `${writer}.log`);
-  writeLines(file, writer, bench.lines);
   const [parse, ...others] = STEPS[writer];
-  const cases: Record<string, object[]> = { plain: [], parsed: [parse] };
-  if (others.length > 0) cases['all steps'] = [parse, ...others];
-  const runs = new Map(Object.keys(cases).map((name) => [name, [] as number[]]));
+  const processed: Record<string, object[]> = { parsed: [parse] };
+  if (others.length > 0) processed['all steps'] = STEPS[writer];
+  const nameOf = (what: string) => `agent: ${writer}, ${what}`;
+  const cases: Record<string, object[]> = { plain: [] };
+  for (const [what, process] of Object.entries(processed)) {
+    if (wanted(nameOf(what), nameOf(`${what} / plain`))) cases[what] = process;
+  }
+  if (Object.keys(cases).length === 1 && !wanted(nameOf('plain'))) return;
+  writeLines(file, writer, bench.lines);
+  const runs = new Map(Object.keys(cases).map((what) => [what, [] as number[]]));
   for (let run = 1; run <= bench.runs; run++) {
-    for (const [name, process] of Object.entries(cases)) {
+    for (const [what, process] of Object.entries(cases)) {
       const job = { file, lines: bench.lines, encoding: 'json', codec: 'zstd', options: { process } } as const;
       const { cpu } = await runAgent(bench, job);
-      runs.get(name)!.push(cpu / (bench.lines / 1e6));
-      progress(`${writer} ${run}/${bench.runs}: ${name} ${runs.get(name)!.at(-1)!.toFixed(2)} CPU-s a million lines`);
+      runs.get(what)!.push(cpu / (bench.lines / 1e6));
+      progress(`${writer} ${run}/${bench.runs}: ${what} ${runs.get(what)!.at(-1)!.toFixed(2)} CPU-s a million lines`);
     }
   }
   rmSync(file);
-  return [...runs].flatMap(([name, all]): Figure[] => {
+  for (const [what, all] of runs) {
     const value = median(all);
-    const cost = { name: `agent: ${writer}, ${name}`, value, unit: 'CPU-s/M lines', runs: all };
-    if (name === 'plain') return [cost];
-    const ratio = { name: `agent: ${writer}, ${name} / plain`, value: value / median(runs.get('plain')!), unit: '' };
-    return name === 'parsed' ? [cost, { ...ratio, at_most: IN_AGENT[writer] }] : [{ ...cost, at_most: 2 }, ratio];
-  });
+    const cost = { name: nameOf(what), value, unit: 'CPU-s/M lines', runs: all };
+    const ratio = { name: nameOf(`${what} / plain`), value: value / median(runs.get('plain')!), unit: '' };
+    if (what === 'plain') yield cost;
+    else if (what === 'parsed') yield* [cost, { ...ratio, at_most: MOST[writer] }];
+    else yield* [{ ...cost, at_most: 2 }, ratio];
+  }
 }
 
 async function everyVerbOf(bench: Bench): Promise<Figure> {
@@ -89,7 +90,7 @@ async function everyVerbOf(bench: Bench): Promise<Figure> {
     progress(`zap ${run}/${bench.runs}: every verb ${runs.at(-1)!.toFixed(2)} CPU-s a million lines`);
   }
   rmSync(file);
-  return { name: 'agent: zap, every verb', value: median(runs), unit: 'CPU-s/M lines', runs, at_most: 2 };
+  return { name: EVERY_VERB, value: median(runs), unit: 'CPU-s/M lines', runs, at_most: 2 };
 }
 
 async function hostile(bench: Bench): Promise<Figure> {
