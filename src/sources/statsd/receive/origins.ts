@@ -12,8 +12,11 @@ const KNOWN_MS = 10_000;
 /** What a stranger may make us remember. */
 const MOST_PROCESSES = 4096;
 const MOST_CONTAINERS = 16_384;
-/** docker-<id>.scope, cri-containerd-<id>.scope, crio-<id>.scope, /docker/<id>, /kubepods/.../<id>; <task>-<number> on Fargate. */
-const CONTAINER = /([0-9a-f]{64}|[0-9a-f]{32}-\d{1,20})(?:\.scope)?$/;
+/**
+ * docker-<id>.scope, cri-containerd-<id>.scope, crio-<id>.scope, libpod-<id>.scope, /docker/<id>, /kubepods/.../<id>;
+ * <task>-<number> on Fargate, <guid of four> in Garden.
+ */
+const CONTAINER = /(?:^|[-:])([0-9a-f]{64}|[0-9a-f]{32}-\d{1,20}|[0-9a-f]{8}(?:-[0-9a-f]{4}){4})(?:\.scope)?$/;
 
 export class Origins {
   readonly #processes = new Map<number, { origin: SampleOrigin | null; until: number }>();
@@ -51,11 +54,16 @@ export class Origins {
   }
 }
 
-/** `text`: /proc/PID/cgroup, of version 1 or 2. */
+/**
+ * `text`: /proc/PID/cgroup, of version 1 or 2. The innermost one: a node of a cluster may be a container itself. Below a
+ * container's own cgroup may be others: crun's `container`, `init.scope` and the services of a systemd within.
+ */
 export function containerIn(text: string): string | null {
   for (const line of text.split('\n')) {
-    const found = CONTAINER.exec(line);
-    if (found) return found[1]!;
+    for (const name of line.split('/').reverse()) {
+      const found = CONTAINER.exec(name);
+      if (found) return found[1]!;
+    }
   }
   return null;
 }

@@ -260,6 +260,12 @@ test('a container is found in the names that runtimes give cgroups', () => {
     [`0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-${id}.scope`, id],
     [`1:name=systemd:/kubepods/burstable/pod0-1-2/crio-${id}`, id],
     [`0::/ecs/0123456789abcdef0123456789abcdef-1234567890`, '0123456789abcdef0123456789abcdef-1234567890'],
+    [`0::/machine.slice/libpod-${id}.scope/container`, id],
+    [`9:name=systemd:/libpod_parent/libpod-${id}`, id],
+    [`0::/system.slice/docker-${id}.scope/system.slice/app.service`, id],
+    [`0::/docker/${'f'.repeat(64)}/kubelet/kubepods/burstable/pod0-1-2/${id}/init.scope`, id],
+    ['4:memory:/system.slice/garden/01234567-89ab-cdef-0123-4567', '01234567-89ab-cdef-0123-4567'],
+    ['0::/kubepods/burstable/pod01234567-89ab-cdef-0123-456789abcdef', null],
     ['0::/user.slice/user-1000.slice', null],
     ['', null],
   ] as const) {
