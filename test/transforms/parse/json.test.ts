@@ -1,7 +1,7 @@
 /** `parse: json`: what lines become. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { made, processed, run } from '../../support/processed.ts';
+import { brief, made, processed, run } from '../../support/processed.ts';
 
 const one = (line: string | Buffer, step: unknown = 'json') => processed([{ parse: step }], [line])[0];
 const becomes = (line: string, record: object, step?: unknown) => assert.deepEqual(one(line, step), record, line);
@@ -26,6 +26,30 @@ test('numbers and texts keep their bytes', () => {
   const [text] = run(steps, [line]).texts as [string];
   steps.close();
   assert.ok(text.includes(line.slice(1, -1)), text);
+});
+
+test('what a line has in common with the first one is all that it has of it', () => {
+  const steps = made([{ parse: 'json' }, { drop: { pid: 'none', 'in.id': 'none' } }]);
+  const lines = [
+    '{"pid":4711,"host":"web-1","tags":["a"],"in":{"id":1,"of":"x"},"ok":true}',
+    '{"pid":47112,"host":"web-12","tags":["a","b"],"in":{"id":10,"of":"xy"},"ok":true}',
+    '{"pid":4711.5,"host":"web-1","tags":["a"],"in":{"id":1e3,"of":"x"},"ok":false}',
+    '{"pid":4711 ,"host" :"web-1", "tags":["a"]\t,"in":{ "id":1 ,"of":"x" },"ok":true }',
+    '{"pid":"4711","host":null,"tags":[],"in":{"id":{"a":1},"of":{}},"ok":{"a":2}}',
+    '{"pid":4711,"host":"web-\\u0031","tags":["a"],"in":{"id":1,"of":"x"},"ok":true}',
+    '{"pid":4711,"host":"web-1","tags":["a"],"in":{"id":1,"of":"x"},"ok":true,"more":1}',
+    '{"pid":4711}',
+  ];
+  const wrong = ['{"pid":4711', '{"pid":4711,"host":"web-1', '{"pid":4711a}', '{"pid":4711,"host":"web-1"x}'];
+  for (const joined of [lines, lines.toReversed(), lines.flatMap((line) => [line, line])]) {
+    const { texts } = run(steps, [...joined, ...wrong]);
+    for (const [i, line] of joined.entries()) {
+      const { host, ...members } = JSON.parse(line);
+      assert.deepEqual(brief(texts[i]!), { ...members, ...(host !== undefined && { conflict: { host } }) }, line);
+    }
+    for (const text of texts.slice(joined.length)) assert.deepEqual(brief(text).error, { type: 'parse' }, text);
+  }
+  steps.close();
 });
 
 test('what has the name of something of the envelope stands under conflict, and what is beside that is merged', () => {

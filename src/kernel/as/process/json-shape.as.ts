@@ -2,7 +2,10 @@
 // them, too, there is no hash to be made, nothing to be looked for, no equal name; and where a value begins does not wait for
 // where its name ends.
 //
-// Entries of 64 bytes: the name and its quote, 32 bytes; then words, as below. SHAPE_END in place of a node ends a shape.
+// Some values are the same in line after line, too: the host, the program, its version. Those that the first line of a call
+// has are kept beside the names, and need not be read again until one differs, for the rest of the call.
+//
+// Entries of 64 bytes: 32 of the name, quote, colon and value; then words, as below. SHAPE_END in place of a node ends a shape.
 import { unescape } from '../container.as';
 import { ONCE, IS_CELL, IS_NODE, IS_SLOW, LEFT_OUT, counts, find, firstWord, gatheredOf, hashOf, mayBeGathered, note, setSlow } from './json-names.as';
 import { nestsDots } from './json-runs.as';
@@ -16,8 +19,9 @@ const NODE: usize = 44;
 /** Of what follows the dot of a gathered name. */
 const TAIL_HASH: usize = 48;
 export const WITHIN: usize = 52;
-const MASK_LOW: usize = 56;
-const MASK_HIGH: usize = 60;
+/** A bit for each byte up to the colon, and for each up to the one behind the value; 0: the value is not kept. */
+const NAME_BITS: usize = 56;
+const VALUE_BITS: usize = 60;
 const SHAPE_END: u32 = 0xffffffff;
 const SHAPE_MOST: usize = 64;
 /** In place of a node: how deep within an object that no step names. Deeper ones are walked without a shape. */
@@ -33,6 +37,10 @@ let root: u32 = 0;
 /** The entry that the next name is compared with, and the one where the next one is kept; 0: it is not. */
 export let shape: usize = 0;
 export let record: usize = 0;
+/** Values are kept. */
+export let keeping: bool = false;
+/** Which of the 32 bytes that were compared last are those of the shape. */
+let alike: u32 = 0;
 /** Some names have backslashes. */
 export let oddNames: bool = false;
 
@@ -43,9 +51,10 @@ export function useShapes(at: usize, room: usize, node: u32): void {
 }
 
 @inline
-export function beginShape(how: u32): void {
+export function beginShape(how: u32, isFirst: bool): void {
   shape = how == ONCE ? shapes : 0;
   record = 0;
+  keeping = isFirst;
   oddNames = false;
 }
 
@@ -61,22 +70,34 @@ export function closeShape(forget: bool): void {
 export function nextOfShape(key: usize, node: u32): usize {
   const entry = shape;
   if (entry == 0) return 0;
-  if (isShape(entry, key, node)) {
-    shape += SHAPE;
+  const low = <u32>i8x16.bitmask(i8x16.eq(v128.load(key), v128.load(entry)));
+  alike = low | (<u32>i8x16.bitmask(i8x16.eq(v128.load(key + 16), v128.load(entry, 16))) << 16);
+  const name = load<u32>(entry, NAME_BITS);
+  if ((alike & name) == name && load<u32>(entry, NODE) == node) {
+    shape = entry + SHAPE;
     return entry;
   }
   leaveShape();
   return 0;
 }
 
-/** Whether the name at `key` is that of the shape's entry. */
+/** Behind the value of the name at `key`, whose entry was just found, if it is the one that is kept; else 0. */
 @inline
-function isShape(entry: usize, key: usize, node: u32): bool {
-  if (load<u32>(entry, NODE) != node) return false;
-  const low = load<u32>(entry, MASK_LOW);
-  const high = load<u32>(entry, MASK_HIGH);
-  if ((<u32>i8x16.bitmask(i8x16.eq(v128.load(key), v128.load(entry))) & low) != low) return false;
-  return high == 0 || (<u32>i8x16.bitmask(i8x16.eq(v128.load(key + 16), v128.load(entry, 16))) & high) == high;
+export function keptEnd(entry: usize, key: usize, to: usize): usize {
+  const bits = load<u32>(entry, VALUE_BITS);
+  if (bits == 0) return 0;
+  const end = key + popcnt(bits) - 1;
+  if ((alike & bits) == bits && end <= to) return end;
+  store<u32>(entry, 0, VALUE_BITS);
+  return 0;
+}
+
+/** Keeps the value of the name at `key`, that ends at `end`, if it is short; one without backslashes, that was read. */
+export function keepValue(entry: usize, key: usize, end: usize): void {
+  if (end - key > 31) return;
+  v128.store(entry, v128.load(key));
+  v128.store(entry, v128.load(key + 16), 16);
+  store<u32>(entry, <u32>(((<u64>1) << (end - key + 1)) - 1), VALUE_BITS);
 }
 
 /** The line has another name here: those before it are seen, and the shape goes on with it. */
@@ -87,6 +108,7 @@ export function leaveShape(): void {
     if (load<u32>(entry, WITHIN)) note(load<u32>(entry, TAIL_HASH));
   }
   record = shape;
+  keeping = true;
   shape = 0;
 }
 
@@ -139,7 +161,7 @@ export function newName(key: usize, to: usize, node: u32): usize {
 
 /** The shape goes on with the name at `key`. */
 export function keepName(key: usize, bytes: u32, node: u32): void {
-  if (bytes > 31 || record == shapes + SHAPE * (SHAPE_MOST - 1)) {
+  if (bytes > 30 || load<u8>(key + bytes + 1) != 0x3a || record == shapes + SHAPE * (SHAPE_MOST - 1)) {
     endShape();
     return;
   }
@@ -147,9 +169,8 @@ export function keepName(key: usize, bytes: u32, node: u32): void {
   v128.store(record, v128.load(key, 16), 16);
   store<u32>(record, bytes, BYTES);
   store<u32>(record, node, NODE);
-  const bits = <u32>(((<u64>1) << (bytes + 1)) - 1);
-  store<u32>(record, bits & 0xffff, MASK_LOW);
-  store<u32>(record, bits >> 16, MASK_HIGH);
+  store<u32>(record, <u32>(((<u64>1) << (bytes + 2)) - 1), NAME_BITS);
+  store<u32>(record, 0, VALUE_BITS);
   record += SHAPE;
 }
 

@@ -18,12 +18,14 @@
 import { ESCAPED, JSTR, RAW, TEXT, cellMeta, clearRow, rowAt, setCell } from './cells.as';
 import { IS_CELL, IS_NODE, LAST, LEFT_OUT, ONCE, PLACES, beginNames, equal, mode, setEqual, setSlow, slow, useNames } from './json-names.as';
 import { UNQUOTED, beginRuns, keep, merge, seeNames, useRuns } from './json-runs.as';
-import { BYTES, DEEPEST, KNOWN, PASSED, WITHIN, beginShape, closeShape, keepName, leaveShape, newName, nextOfShape, oddNames, record, useShapes } from './json-shape.as';
+import { BYTES, DEEPEST, KNOWN, PASSED, WITHIN, beginShape, closeShape, keepName, keepValue, keeping, keptEnd, leaveShape, newName, nextOfShape, oddNames, record, useShapes } from './json-shape.as';
 import { beginText, blank, escaped, lone, noEscapes, replaceLone, stringEnd, tooDeep, useSpill, valueEnd } from './json-text.as';
 import { textEnd, textStart } from './texts.as';
 
 /** No cell. */
 const NONE: u32 = 0xff;
+/** `,"` */
+const COMMA_QUOTE: u16 = 0x222c;
 /** Names with backslashes are written without behind the row that is made of a text. */
 const UNESCAPED: usize = 512;
 
@@ -53,6 +55,7 @@ export function walkJson(count: u32, todo: usize, job: usize, fresh: bool, inste
   jsonFailed = 0;
   jsonSlow = 0;
   jsonReplaced = 0;
+  let isFirst = true;
   for (let i: u32 = 0; i < count; i++) {
     if (load<u8>(todo + i) != 1) continue;
     const from = textStart(i);
@@ -60,12 +63,13 @@ export function walkJson(count: u32, todo: usize, job: usize, fresh: bool, inste
     const row = fresh ? rowAt(i) : scratch;
     clearRow(row);
     among = fresh ? 0 : rowAt(i);
-    let is = isObject(from, to, row, ONCE);
+    let is = isObject(from, to, row, ONCE, isFirst);
+    if (is) isFirst = false;
     closeShape(!is || slow || equal);
     if (is && equal && !slow) {
-      isObject(from, to, row, PLACES);
+      isObject(from, to, row, PLACES, false);
       clearRow(row);
-      is = isObject(from, to, row, LAST);
+      is = isObject(from, to, row, LAST, false);
     }
     if (is && lone && !slow) {
       // What is kept stays as it was.
@@ -91,11 +95,11 @@ export function walkJson(count: u32, todo: usize, job: usize, fresh: bool, inste
   }
 }
 
-function isObject(from: usize, to: usize, row: usize, how: u32): bool {
+function isObject(from: usize, to: usize, row: usize, how: u32, isFirst: bool): bool {
   beginText(from);
   beginNames(how);
   beginRuns();
-  beginShape(how);
+  beginShape(how, isFirst);
   let at = blank(from, to);
   if (at >= to || load<u8>(at) != 0x7b) return false;
   if (among) {
@@ -120,15 +124,17 @@ function members(at: usize, to: usize, row: usize, node: u32): usize {
     if (load<u8>(at) != 0x22) return 0;
     const key = at + 1;
     let entry = nextOfShape(key, node);
-    if (entry == 0) {
+    let end: usize = 0;
+    if (entry) {
+      at = key + load<u32>(entry, BYTES) + 2;
+      end = keptEnd(entry, key, to);
+    } else {
       entry = newName(key, to, node);
       if (entry == 0) return 0;
+      at = colonEnd(key + load<u32>(entry, BYTES) + 1, to);
+      if (at == 0) return 0;
     }
     const known = load<u32>(entry, KNOWN);
-    at = key + load<u32>(entry, BYTES) + 1;
-    if (load<u8>(at) != 0x3a) at = blank(at, to);
-    if (load<u8>(at) != 0x3a) return 0;
-    at++;
     if (load<u8>(at) <= 0x20) at = blank(at, to);
     const value = at;
     if (known == LEFT_OUT) {
@@ -136,14 +142,14 @@ function members(at: usize, to: usize, row: usize, node: u32): usize {
       run = 0;
       at = valueEnd(value, to);
       if (at == 0) return 0;
-    } else if (known & IS_NODE && isFull(value, to)) {
+    } else if (known & IS_NODE && end == 0 && isFull(value, to)) {
       if (run) keep(row, node, run, runEnd, 0);
       run = 0;
       at = members(value + 1, to, row, known >> 24);
       if (at == 0) return 0;
     } else {
       noEscapes();
-      at = isFull(value, to) ? passed(value + 1, to, PASSED) : valueEnd(value, to);
+      at = end ? end : isFull(value, to) ? passed(value + 1, to, PASSED) : readValue(value, to, entry, key);
       if (at == 0) return 0;
       if (known & IS_CELL) {
         if (run) keep(row, node, run, runEnd, 0);
@@ -164,6 +170,10 @@ function members(at: usize, to: usize, row: usize, node: u32): usize {
         }
       }
     }
+    if (load<u16>(at) == COMMA_QUOTE) {
+      at++;
+      continue;
+    }
     if (load<u8>(at) <= 0x20) at = blank(at, to);
     if (at >= to) return 0;
     const next = <u32>load<u8>(at++);
@@ -181,19 +191,29 @@ function passed(at: usize, to: usize, depth: u32): usize {
   for (;;) {
     if (load<u8>(at) != 0x22) return 0;
     const key = at + 1;
-    const entry = nextOfShape(key, depth);
-    if (entry) at = key + load<u32>(entry, BYTES) + 1;
-    else {
-      at = stringEnd(key, to) + 1;
-      if (at == 1) return 0;
-      if (record) keepName(key, <u32>(at - 1 - key), depth);
+    let entry = nextOfShape(key, depth);
+    let end: usize = 0;
+    if (entry) {
+      at = key + load<u32>(entry, BYTES) + 2;
+      end = keptEnd(entry, key, to);
+    } else {
+      const keyEnd = stringEnd(key, to);
+      if (keyEnd == 0) return 0;
+      entry = record;
+      if (entry) keepName(key, <u32>(keyEnd - key), depth);
+      at = colonEnd(keyEnd + 1, to);
+      if (at == 0) return 0;
     }
-    if (load<u8>(at) != 0x3a) at = blank(at, to);
-    if (load<u8>(at) != 0x3a) return 0;
-    at++;
-    if (load<u8>(at) <= 0x20) at = blank(at, to);
-    at = isFull(at, to) && depth < DEEPEST ? passed(at + 1, to, depth + 1) : valueEnd(at, to);
-    if (at == 0) return 0;
+    if (end) at = end;
+    else {
+      if (load<u8>(at) <= 0x20) at = blank(at, to);
+      at = isFull(at, to) && depth < DEEPEST ? passed(at + 1, to, depth + 1) : readValue(at, to, entry, key);
+      if (at == 0) return 0;
+    }
+    if (load<u16>(at) == COMMA_QUOTE) {
+      at++;
+      continue;
+    }
     if (load<u8>(at) <= 0x20) at = blank(at, to);
     if (at >= to) return 0;
     const next = <u32>load<u8>(at++);
@@ -202,6 +222,20 @@ function passed(at: usize, to: usize, depth: u32): usize {
     if (load<u8>(at) <= 0x20) at = blank(at, to);
   }
   return 0;
+}
+
+/** Behind the value at `at`, which is kept with its name when this is a line for that; 0: there is none. */
+@inline
+function readValue(at: usize, to: usize, entry: usize, key: usize): usize {
+  const end = valueEnd(at, to);
+  if (keeping && entry && end && !escaped) keepValue(entry, key, end);
+  return end;
+}
+
+/** Behind the colon, and blanks before it; 0: there is none. */
+function colonEnd(at: usize, to: usize): usize {
+  at = blank(at, to);
+  return load<u8>(at) == 0x3a ? at + 1 : 0;
 }
 
 /** Whether there is an object at `at`, and something in it. */
