@@ -8,6 +8,7 @@ export const {
   createHmac,
   createPrivateKey,
   createPublicKey,
+  getFips,
   hash,
   randomBytes,
   sign,

@@ -2,7 +2,7 @@
 // format): from Kafka's sections, or from the lines of an export. chain.ts is its door.
 //
 //   record   client's bytes without their last brace | link, 259 bytes
-//   laid     0 | previous, 32 | stream, 8 | number, 8 | time, 24 | client's bytes | }
+//   laid     0 | previous, 32 | stream, 8 | number, 8 | time, 24 | client's bytes | } | padding of sha-256 (FIPS 180-4)
 //
 // A record follows where its link is the expected one, but for its time and its own hash; the hash that it claims is what
 // the next one has to name. Whether that is its hash is known when it is hashed. What is not as expected in any byte ends
@@ -19,6 +19,11 @@ const PREVIOUS_AT: usize = 118;
 const HASH_AT: usize = 192;
 const END_AT: usize = 256;
 const HASH_DIGITS: usize = 64;
+/** What sha-256 takes at a time, and what its padding adds at least. */
+const BLOCK: usize = 64;
+const PADDING: usize = 9;
+/** Bytes from one state to the next: of each, the first eight words are the hash. */
+const STATE: usize = 128;
 /** Before the client's bytes, in what is hashed, and where in it the parts lie. */
 const HEAD: usize = 73;
 const HEAD_STREAM: usize = 33;
@@ -55,14 +60,18 @@ let link: usize = 0;
 let previous: usize = 0;
 let stream: usize = 0;
 let number: u64 = 0;
-/** Records are laid in [out, outEnd); of each, its address and length (u32), and the hash that it claims, as text. */
+/**
+ * Records are laid in [out, outEnd). Of each there is a row of u32 (address, length, where its source lies, length with
+ * the padding), the hash that it claims, as text, and a state.
+ */
 let out: usize = 0;
 let outEnd: usize = 0;
 let laid: usize = 0;
 let claimed: usize = 0;
+let states: usize = 0;
 
 /** `raw`: 40 bytes for what of the link is hashed. */
-export function useChain(linkAt: usize, raw: usize, outAt: usize, outTo: usize, laidAt: usize, claimedAt: usize): void {
+export function useChain(linkAt: usize, raw: usize, outAt: usize, outTo: usize, laidAt: usize, claimedAt: usize, statesAt: usize): void {
   link = linkAt;
   previous = raw;
   stream = raw + 32;
@@ -70,6 +79,7 @@ export function useChain(linkAt: usize, raw: usize, outAt: usize, outTo: usize, 
   outEnd = outTo;
   laid = laidAt;
   claimed = claimedAt;
+  states = statesAt;
 }
 
 /** The next record has this number, and the link that stands as text now. */
@@ -116,15 +126,28 @@ export function layLines(from: usize, to: usize, partition: u32, count: u32): u3
   return count;
 }
 
-/** How many of the first `count` hashes that were claimed are those at `computed`. */
-export function intact(computed: usize, count: u32): u32 {
+/** How many of the first `count` records have the hash that they claim, as their states say. */
+export function intact(count: u32): u32 {
   for (let i: u32 = 0; i < count; i++) {
-    const at = <usize>i * HASH_DIGITS;
-    for (let j = at; j < at + HASH_DIGITS; j += 16) {
-      if (!same(computed + j, claimed + j)) return i;
-    }
+    const state = states + <usize>i * STATE;
+    const text = claimed + <usize>i * HASH_DIGITS;
+    if (!digitsAre(v128.load(state), text) || !digitsAre(v128.load(state, 16), text + 32)) return i;
   }
   return count;
+}
+
+/** Whether four words, the high byte of each first, are these 32 digits. */
+@inline
+function digitsAre(words: v128, text: usize): bool {
+  const digits = i8x16(0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66);
+  const bytes = i8x16.shuffle(words, words, 3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12);
+  const high = i8x16.relaxed_swizzle(digits, i8x16.shr_u(bytes, 4));
+  const low = i8x16.relaxed_swizzle(digits, v128.and(bytes, i8x16.splat(15)));
+  const first = i8x16.shuffle(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const second = i8x16.shuffle(high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  return (
+    i8x16.all_true(i8x16.eq(first, v128.load(text))) && i8x16.all_true(i8x16.eq(second, v128.load(text, 16)))
+  );
 }
 
 /** Writes what is before and behind the client's bytes; returns where the next one goes. `source`: kept beside it. */
@@ -144,11 +167,32 @@ function lay(i: u32, at: usize, client: usize, linkAt: usize, source: usize): us
   count();
   store<u8>(at + HEAD + client, <u8>BRACE);
   const length = HEAD + client + 1;
+  const padded = pad(at, length);
+  begin(states + <usize>i * STATE);
   const row = laid + (<usize>i << 4);
   store<u32>(row, <u32>at);
   store<u32>(row, <u32>length, 4);
   store<u32>(row, <u32>source, 8);
-  return (at + length + 31) & ~15;
+  store<u32>(row, <u32>padded, 12);
+  return at + padded;
+}
+
+/** Pads what is hashed, the `length` bytes at `at`; returns how many it are then. Writes up to 16 bytes beyond. */
+@inline
+function pad(at: usize, length: usize): usize {
+  const padded = (length + PADDING + BLOCK - 1) & ~(BLOCK - 1);
+  const end = at + padded;
+  for (let to = at + length; to < end; to += 16) v128.store(to, i64x2(0, 0));
+  store<u8>(at + length, 0x80);
+  store<u64>(end - 8, bswap<u64>(<u64>length << 3));
+  return padded;
+}
+
+/** The state before the first block. */
+@inline
+function begin(state: usize): void {
+  v128.store(state, i32x4(0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a));
+  v128.store(state, i32x4(0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19), 16);
 }
 
 @inline

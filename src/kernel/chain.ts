@@ -7,8 +7,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { HASH_BYTES, TIME_BYTES, writeLink, ZEROS } from '../audit/record.ts';
-import { hash } from '../builtin.ts';
+import { getFips, hash } from '../builtin.ts';
 import { copyInto } from '../core/copy.ts';
+import { type HashBlocks, sha256Blocks } from '../native/sha256.ts';
 import { COLUMNS, VALUE, VALUE_END } from '../records/record-table.ts';
 
 /** Records at once: what they take stays in the processor's cache. */
@@ -21,7 +22,8 @@ const RAW_AT = 3072;
 const ROWS_AT = 4096;
 const LAID_AT = 8192;
 const CLAIMED_AT = 12_288;
-const COMPUTED_AT = 16_384;
+const STATES_AT = 16_384;
+const STATE_BYTES = 128;
 const OUT_AT = 65_536;
 const OUT_BYTES = 1 << 20;
 /** Copies and decoded digits may reach beyond. */
@@ -31,11 +33,19 @@ const PAGE = 65_536;
 const NO_TIME = ' '.repeat(TIME_BYTES);
 
 interface Exports {
-  useChain(linkAt: number, raw: number, outAt: number, outTo: number, laidAt: number, claimedAt: number): void;
+  useChain(
+    linkAt: number,
+    raw: number,
+    outAt: number,
+    outTo: number,
+    laidAt: number,
+    claimedAt: number,
+    statesAt: number,
+  ): void;
   expectNumber(next: number): void;
   layRows(table: number, base: number, count: number): number;
   layLines(from: number, to: number, partition: number, count: number): number;
-  intact(computed: number, count: number): number;
+  intact(count: number): number;
 }
 
 let compiled: WebAssembly.Module | undefined;
@@ -52,8 +62,13 @@ export class ChainKernel {
   readonly #exports: Exports;
   #expecting = false;
   #most = LEAST;
+  /** Undefined: it was not asked for. */
+  #blocks: HashBlocks | null | undefined;
+  readonly #blocksOf: typeof sha256Blocks;
 
-  constructor(textBytes: number) {
+  /** `blocksOf` may say that each is to be hashed by `crypto.hash`. */
+  constructor(textBytes: number, blocksOf = sha256Blocks) {
+    this.#blocksOf = blocksOf;
     const pages = Math.ceil((TEXT_AT + textBytes + SLACK) / PAGE);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     this.#bytes = Buffer.from(memory.buffer);
@@ -61,7 +76,7 @@ export class ChainKernel {
     this.text = this.#bytes.subarray(TEXT_AT, TEXT_AT + textBytes);
     compiled ??= new WebAssembly.Module(readFileSync(new URL('./chain.wasm', import.meta.url)));
     this.#exports = new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as Exports;
-    this.#exports.useChain(LINK_AT, RAW_AT, OUT_AT, OUT_AT + OUT_BYTES, LAID_AT, CLAIMED_AT);
+    this.#exports.useChain(LINK_AT, RAW_AT, OUT_AT, OUT_AT + OUT_BYTES, LAID_AT, CLAIMED_AT, STATES_AT);
   }
 
   /** The next record is to be the one behind this one. */
@@ -103,18 +118,34 @@ export class ChainKernel {
   }
 
   #hashed(laid: number, asked: number): number {
-    let text = '';
-    for (let i = 0, at = LAID_AT >> 2; i < laid; i++, at += 4) {
-      const from = this.#words[at]!;
-      text += hash('sha256', this.#bytes.subarray(from, from + this.#words[at + 1]!), 'hex');
+    // What native code costs to load pays for many.
+    if (this.#blocks === undefined && laid === MOST) {
+      this.#blocks = getFips() === 0 ? this.#blocksOf(this.#bytes) : null;
     }
-    this.#bytes.write(text, COMPUTED_AT, 'latin1');
-    const found = this.#exports.intact(COMPUTED_AT, laid);
-    this.hashes = found === laid ? text : text.slice(0, found * HASH_DIGITS);
+    const found = this.#blocks ? this.#intactBlocks(laid, this.#blocks) : this.#intact(laid);
+    this.hashes = this.#bytes.toString('latin1', CLAIMED_AT, CLAIMED_AT + found * HASH_DIGITS);
     // What is laid and not taken was in vain: where many do not follow, few are laid.
     if (found < asked) this.#most = Math.max(LEAST, Math.min(MOST, 2 * found));
     else if (asked === this.#most) this.#most = Math.min(MOST, 2 * asked);
     if (found < laid) this.#expecting = false;
     return found;
+  }
+
+  /** How many of those that are laid are what they claim. */
+  #intactBlocks(laid: number, blocks: HashBlocks): number {
+    const words = this.#words;
+    for (let i = 0, at = LAID_AT >> 2, state = STATES_AT; i < laid; i++, at += 4, state += STATE_BYTES) {
+      blocks(state, words[at]!, words[at + 3]!);
+    }
+    return this.#exports.intact(laid);
+  }
+
+  #intact(laid: number): number {
+    for (let i = 0, at = LAID_AT >> 2, claimed = CLAIMED_AT; i < laid; i++, at += 4, claimed += HASH_DIGITS) {
+      const from = this.#words[at]!;
+      const computed = hash('sha256', this.#bytes.subarray(from, from + this.#words[at + 1]!), 'hex');
+      if (computed !== this.#bytes.toString('latin1', claimed, claimed + HASH_DIGITS)) return i;
+    }
+    return laid;
   }
 }

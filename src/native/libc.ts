@@ -12,6 +12,8 @@ export interface Libc {
   address(view: ArrayBufferView): bigint;
   /** A function of libc by its prototype. */
   call(prototype: string): Call;
+  /** One that the program itself exports; null: it does not. */
+  own(prototype: string): Call | null;
 }
 
 let libc: Libc | null | undefined;
@@ -33,6 +35,14 @@ export function loadLibc(): Libc | null {
           calls.set(prototype, call);
         }
         return call;
+      },
+      own(prototype) {
+        try {
+          return koffi.load(null).func(prototype) as unknown as Call;
+        } catch {
+          // It was built without: callers have another way.
+          return null;
+        }
       },
     };
   } catch {
