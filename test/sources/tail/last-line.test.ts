@@ -5,6 +5,7 @@
 // Slow: files have to be silent for as long as options say.
 import assert from 'node:assert/strict';
 import { appendFileSync, closeSync, openSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import type { TailContext } from '../../../src/sources/tail/context.ts';
@@ -76,6 +77,24 @@ test('a file that has its name keeps the line waiting, and gets it back by being
   appendFileSync(bench.path('a.log'), 'half\n');
   await out.count(2);
   assert.deepEqual(out.texts(), ['1', 'half and half']);
+});
+
+test('a file that was renamed and begins anew does so under the name that it has, and keeps its last line', async (t) => {
+  const bench = new Bench(t);
+  writeFileSync(bench.path('a.log.1'), 'old\n');
+  const out = await bench.start({ ...rotated(bench), rotate_wait: 300 });
+  await out.count(1);
+  renameSync(bench.path('a.log.1'), bench.path('a.log'));
+  appendFileSync(bench.path('a.log'), 'back\n');
+  await out.count(2);
+  writeFileSync(bench.path('a.log'), 'new\nhalf');
+  await out.count(3);
+  await setTimeout(1200);
+  appendFileSync(bench.path('a.log'), ' and half\n');
+  await out.count(4);
+  assert.deepEqual(out.texts(), ['old', 'back', 'new', 'half and half']);
+  const names = out.lines.map(({ path }) => basename(path));
+  assert.deepEqual(names, ['a.log.1', 'a.log.1', 'a.log', 'a.log']);
 });
 
 test('a quiet file is not closed while it has a last line, which comes as soon as it is deleted', async (t) => {

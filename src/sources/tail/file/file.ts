@@ -202,12 +202,13 @@ export class TrackedFile extends FileState implements Queued {
     this.packed?.restart();
   }
 
-  /** It goes on in the same place. */
+  /** It goes on in the same place, and begins anew under the name that it has there now. */
   #successor(base: number): Generation {
-    const { path, named, real } = this.stream.generation;
+    const { path: first, named, real } = this.stream.generation;
+    const path = this.path ?? first;
     const generation = newGeneration(this.#context.input.name, path, this, base);
-    generation.named = named;
-    if (real !== undefined) generation.real = real;
+    generation.named = named || this.path !== null;
+    if (real !== undefined && real !== path) generation.real = real;
     return generation;
   }
 
