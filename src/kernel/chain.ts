@@ -92,7 +92,7 @@ export class ChainKernel {
     this.#expecting = false;
   }
 
-  /** How many of the rows [row, end) of a section follow and are what their hashes say: see `hashes`. */
+  /** How many of the rows [row, end) of a section, which may lie in `text`, follow and are what their hashes say: see `hashes`. */
   rows(bytes: Buffer, table: Int32Array, row: number, end: number): number {
     if (!this.#expecting) return 0;
     const first = row * COLUMNS;
@@ -103,9 +103,10 @@ export class ChainKernel {
     if (from < 0 || count === 0) return 0;
     const to = table[first + (count - 1) * COLUMNS + VALUE_END]!;
     if (to < 0) return 0;
-    copyInto(this.text, 0, bytes.subarray(from, to));
+    const isHere = bytes.buffer === this.text.buffer;
+    if (!isHere) copyInto(this.text, 0, bytes.subarray(from, to));
     this.#words.set(table.subarray(first, first + count * COLUMNS), ROWS_AT / 4);
-    return this.#hashed(this.#exports.layRows(ROWS_AT, TEXT_AT - from, count), count);
+    return this.#hashed(this.#exports.layRows(ROWS_AT, isHere ? bytes.byteOffset : TEXT_AT - from, count), count);
   }
 
   /** How many of the lines of an export in `text`, [from, to), are of this partition, follow, and are what their hashes say. */

@@ -54,12 +54,12 @@ export class TopicReading {
     }
   }
 
-  /** All its batches, one partition after the other; each is good until the next one is asked for. */
-  async *sections(): AsyncGenerator<{ partition: number; section: FetchedSection }, void> {
+  /** All its batches, one partition after the other; each is good until the next one is asked for. `room`: see PartitionOptions. */
+  async *sections(room: Buffer | null = null): AsyncGenerator<{ partition: number; section: FetchedSection }, void> {
     const { client, topic, isolation } = this.#o;
     this.readers.length = 0;
     for (const { partition, first, end } of this.partitions) {
-      const where = { client, topic, partition, isolation, first, end, signal: this.#silence.signal };
+      const where = { client, topic, partition, isolation, first, end, signal: this.#silence.signal, room };
       const reader = new PartitionReader(where);
       this.readers.push(reader);
       const sections = reader.sections();

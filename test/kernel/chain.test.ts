@@ -1,6 +1,7 @@
 /** Records that follow each other, read many at once: beside `RecordScan`, which reads any. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { auditRecord, readAuditRecord, recordHash } from '../../src/audit/record.ts';
 import { RecordScan } from '../../src/audit/scan.ts';
 import { ChainKernel } from '../../src/kernel/chain.ts';
 import { sha256Blocks } from '../../src/native/sha256.ts';
@@ -67,8 +68,10 @@ function linesOf(values: readonly Buffer[]): Buffer {
 }
 
 /** How many follow the first value, however many calls it takes; all their hashes. */
-function rowsBehind(kernel: ChainKernel, values: readonly Buffer[]): { found: number; hashes: string } {
-  const { bytes, table } = section(values);
+function rowsBehind(kernel: ChainKernel, values: readonly Buffer[], within = false): { found: number; hashes: string } {
+  let { bytes, table } = section(values);
+  // Sections may lie in the kernel's memory already.
+  if (within) bytes = kernel.text.subarray(0, bytes.copy(kernel.text));
   let [row, hashes] = [1, ''];
   for (let found = -1; found !== 0; row += found) {
     found = kernel.rows(bytes, table, row, values.length);
@@ -98,6 +101,8 @@ for (const from of [1, 99_999_990, Number.MAX_SAFE_INTEGER - 300]) {
       behind(kernel, values[0]!);
       assert.deepEqual(rowsBehind(kernel, values), whole);
       behind(kernel, values[0]!);
+      assert.deepEqual(rowsBehind(kernel, values, true), whole);
+      behind(kernel, values[0]!);
       assert.deepEqual(linesBehind(kernel, linesOf(values)), whole);
     });
   }
@@ -120,12 +125,24 @@ for (const [way, blocksOf] of WAYS) {
       bytes[bit >> 3]! ^= 1 << (bit & 7);
       const changed = values.with(CHANGED, bytes);
       behind(kernel, values[0]!);
-      assert.equal(rowsBehind(kernel, changed).found, CHANGED - 1, `bit ${bit}, from Kafka`);
+      assert.equal(rowsBehind(kernel, changed, bit % 2 === 0).found, CHANGED - 1, `bit ${bit}, from Kafka`);
       behind(kernel, values[0]!);
       assert.equal(linesBehind(kernel, linesOf(changed)).found, CHANGED - 1, `bit ${bit}, of an export`);
     }
   });
 }
+
+test('what is no object follows nothing, whatever its hash', () => {
+  const kernel = new ChainKernel(1 << 20);
+  const values = made(1, RECORDS);
+  const { client, ...link } = readAuditRecord(values[CHANGED]!)!;
+  client[0] = 0x5b;
+  const forged = values.with(CHANGED, auditRecord(client, { ...link, hash: recordHash(link.previous, link, client) }));
+  behind(kernel, values[0]!);
+  assert.equal(rowsBehind(kernel, forged).found, CHANGED - 1);
+  behind(kernel, values[0]!);
+  assert.equal(linesBehind(kernel, linesOf(forged)).found, CHANGED - 1);
+});
 
 test('where any byte of a line was changed, none is taken that is not what it was', () => {
   const kernel = new ChainKernel(1 << 20);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import lz4 from 'lz4-napi';
 import snappy from 'snappy';
-import { compress, decompress } from '../../src/records/codecs.ts';
+import { compress, decompress, decompressInto } from '../../src/records/codecs.ts';
 import { inflatedAtMost, MOST_INFLATED } from '../../src/records/inflated.ts';
 import { CODECS } from '../../src/records/record-batch.ts';
 
@@ -34,6 +34,28 @@ for (const codec of CODECS) {
     for (const [i, block] of blocks.entries()) assert.ok(unpacked[i]!.equals(block), `block ${i}`);
   });
 }
+
+test('zstd is read into memory that is there; what does not fit, is none, or is of another codec is left alone', async () => {
+  const packed = await compress('zstd', 1, text);
+  for (const memory of [new ArrayBuffer(text.length + 100), new SharedArrayBuffer(text.length + 100)]) {
+    const room = Buffer.from(memory, 7, text.length);
+    const bytes = decompressInto('zstd', packed, room);
+    assert.ok(bytes?.equals(text));
+    assert.equal(bytes?.byteOffset, 7);
+    assert.deepEqual([...new Uint8Array(memory, 7 + text.length)], new Array(93).fill(0));
+    // Of a size that its frame does not say, and two frames.
+    const half = text.subarray(0, text.length >> 1);
+    const frames = [zstdCompressSync(half), zstdCompressSync(text.subarray(half.length))];
+    assert.ok(decompressInto('zstd', Buffer.concat(frames), room)?.equals(text));
+    assert.equal(decompressInto('zstd', await compress('zstd', 1, Buffer.alloc(0)), room)?.length, 0);
+    assert.equal(decompressInto('zstd', packed, room.subarray(1)), null);
+    assert.equal(decompressInto('zstd', packed.subarray(0, -1), room), null);
+    assert.equal(decompressInto('zstd', text, room), null);
+    for (const codec of CODECS) {
+      if (codec !== 'zstd') assert.equal(decompressInto(codec, await compress(codec, 1, half), room), null, codec);
+    }
+  }
+});
 
 test('snappy in the xerial framing is read', async () => {
   const half = text.length >> 1;

@@ -1,6 +1,6 @@
 /** Batches decompressed and walked through, into tables that are used again. */
 import { free } from '../../core/free.ts';
-import { decompress } from '../../records/codecs.ts';
+import { decompress, decompressInto } from '../../records/codecs.ts';
 import { inflatedAtMost, MOST_INFLATED } from '../../records/inflated.ts';
 import { COLUMNS, fillTable, mayHold } from '../../records/record-table.ts';
 import { type FetchedBatch, unreadable } from './batches.ts';
@@ -48,17 +48,18 @@ export function discard({ bytes, table }: OpenedBatch, tables: Tables): void {
   free(bytes);
 }
 
-/** Throws UnreadableError where the batch is not what it claims to be. */
+/** Throws UnreadableError where the batch is not what it claims to be. `room`: what it may become is put there, if it can be. */
 export async function openBatch(
   batch: FetchedBatch,
   where: { topic: string; partition: number },
   tables: Tables,
+  room: Buffer | null = null,
 ): Promise<OpenedBatch> {
   const { header, baseOffset: base } = batch;
   const { count, codec, appended } = header;
   let bytes: Buffer;
   try {
-    bytes = await decompress(codec, batch.body);
+    bytes = (room && decompressInto(codec, batch.body, room)) ?? (await decompress(codec, batch.body));
   } catch (error) {
     throw unreadable(where, base, `cannot be decompressed (${codec}): ${(error as Error).message}`);
   }

@@ -37,6 +37,8 @@ export interface PartitionOptions {
   first: number;
   end: number;
   signal: AbortSignal;
+  /** What one batch at a time is decompressed into, by this thread, where that takes the least CPU time. Null: several are, beside it. */
+  room?: Buffer | null;
 }
 
 type Fetched = Pick<FetchedPartition, 'asked' | 'aborted' | 'batches'>;
@@ -58,7 +60,8 @@ export class PartitionReader {
 
   /** Throws UnreadableError where a batch is damaged or does not come. */
   async *sections(): AsyncGenerator<FetchedSection, void> {
-    const { first, end } = this.#o;
+    const { first, end, room = null } = this.#o;
+    const ahead = room ? 1 : AHEAD;
     let at = first;
     let fetching = at < end ? this.#fetch(at) : null;
     const open: Promise<OpenedBatch>[] = [];
@@ -78,10 +81,10 @@ export class PartitionReader {
         if (--unopened === 0 && wanted.every(({ header }) => header.codec !== 'none')) letGoOfAnswer(answer.batches);
       };
       for (const batch of wanted) {
-        const opening = openBatch(batch, this.#o, this.#tables);
+        const opening = openBatch(batch, this.#o, this.#tables, room);
         opening.then(opened, opened); // what is wrong is thrown where it is awaited
         open.push(opening);
-        if (open.length >= AHEAD) yield* this.#section(await open.shift()!);
+        if (open.length >= ahead) yield* this.#section(await open.shift()!);
       }
     }
     for (const next of open) yield* this.#section(await next);

@@ -18,7 +18,7 @@ export class Following {
     this.#kernel = new ChainKernel(textBytes);
   }
 
-  /** Where lines of an export are read to. */
+  /** Where lines of an export are read to, and batches decompressed. */
   get text(): Buffer {
     return this.#kernel.text;
   }

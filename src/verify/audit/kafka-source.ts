@@ -27,24 +27,26 @@ export class KafkaSource implements AuditSource {
       if (!this.#open) await this.#topic.open();
       this.#open = true;
       const total = this.#topic.partitions.reduce((sum, { first, end }) => sum + end - first, 0);
-      for await (const { partition, section } of this.#topic.sections()) {
+      for await (const { partition, section } of this.#topic.sections(following?.text)) {
         const { base, bytes, table, count, from, to } = section;
         entry.partition = partition;
         entry.bytes = bytes;
         entry.table = table;
         let end = count;
         while (end > 0 && table[(end - 1) * COLUMNS + OFFSET]! > to) end--;
-        for (let row = 0; row < end; row++) {
-          const delta = table[row * COLUMNS + OFFSET]!;
-          if (delta < from) continue;
-          if (following) row += following.rows(partition, bytes, table, row, end);
-          if (row === end) break;
+        let row = 0;
+        while (row < end && table[row * COLUMNS + OFFSET]! < from) row++;
+        while (row < end) {
+          const followed = following?.rows(partition, bytes, table, row, end) ?? 0;
+          row += followed;
+          if (followed > 0) continue;
           const at = row * COLUMNS;
           entry.row = row;
           entry.offset = base + table[at + OFFSET]!;
           entry.value = table[at + VALUE]!;
           entry.valueEnd = table[at + VALUE_END]!;
           each(entry);
+          row++;
         }
         await between?.();
         before += count;
