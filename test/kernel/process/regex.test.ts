@@ -52,6 +52,18 @@ test('groups are those of ECMAScript', () => {
   groups('(?<=^|,)([^,]*)(?=,|$)', 'a,b', ['a', 'a']);
 });
 
+test('a group that is a run is one instruction', () => {
+  const opsOf = (source: string) => new Pattern(source, { captures: 'named' }).plan.nodes.map(({ op }) => op);
+  assert.deepEqual(opsOf('(?<a>\\S+) \\[(?<b>[^\\]]*)\\]'), ['span', 'text', 'span', 'text', 'match']);
+  assert.deepEqual(opsOf('(?<a>\\S+|-) x').slice(0, 2), ['save', 'split']);
+  const captured = (source: string, line: string, ...groups: (string | null)[]) =>
+    assert.deepEqual(run(source, line)?.slice(1) ?? null, groups.length > 0 ? groups : null, source);
+  captured('^(\\S+) (\\d*)([^x]*)x(y+)$', '漢é aßxyy', '漢é', '', 'aß', 'yy');
+  captured('^(\\S+) x', ' x');
+  captured('^(?:(a+)-|(\\w+)-)+$', 'aa-bb-', null, 'bb');
+  captured('^(?:(\\d+)\\.)?(\\d+)x', '12x', null, '12');
+});
+
 test('names of groups may have dots, and signs of which no name is made elsewhere', () => {
   const { groups } = new Pattern('(?<http.request.method>\\w+) \\[(?<a>[(?<x.y>]*)(?<@timestamp>.)(?<user.id>.)', {
     captures: 'named',

@@ -1,11 +1,11 @@
 // The instructions of a regular expression's program, as kernel/process/regex/place.ts writes them: eight words each.
 //
-//   op | next | other | set, or text | second set | least, slot, bytes of text | number of the choice | most, last slot
+//   op | next | other | set, or text | second set | least, slot, bytes of text | number of the choice, group | most, last slot
 //
 //   MATCH    it has matched
 //   TEXT     these bytes, at most 16
 //   CLASS    a character of the set
-//   SPAN     a run of the set: what follows cannot begin with one
+//   SPAN     a run of the set: what follows cannot begin with one; `group`, from 1: it is all that this group captures
 //   BRANCH   next where the set begins, else other
 //   SPLIT    next, and if that fails other; the sets tell how each may begin
 //   SAVE     the place, in a slot
@@ -20,6 +20,7 @@ export const SET: usize = 12;
 export const SECOND: usize = 16;
 export const LEAST: usize = 20;
 export const CHOICE: usize = 24;
+export const GROUP: usize = 24;
 export const MOST: usize = 28;
 
 export const MATCH: u32 = 0;

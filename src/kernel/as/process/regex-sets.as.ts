@@ -98,30 +98,36 @@ export function before(at: usize, from: usize): usize {
   return p;
 }
 
-/** A bit for each of 16 bytes: whether the tables have it. */
+/** A bit for each of 16 bytes that the tables do not have. */
 @inline
-function hits(set: usize, bytes: v128): u32 {
+function others(set: usize, bytes: v128): u32 {
   const low = v128.and(bytes, i8x16.splat(15));
   const high = i8x16.shr_u(bytes, 4);
   const bits = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0);
-  let found = v128.and(i8x16.swizzle(v128.load(set), low), i8x16.swizzle(bits, high));
+  let found = v128.and(i8x16.relaxed_swizzle(v128.load(set), low), i8x16.relaxed_swizzle(bits, high));
   if (i8x16.bitmask(bytes)) {
     const beyond = i8x16(0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, -128);
-    found = v128.or(found, v128.and(i8x16.swizzle(v128.load(set, 16), low), i8x16.swizzle(beyond, high)));
+    found = v128.or(found, v128.and(i8x16.relaxed_swizzle(v128.load(set, 16), low), i8x16.relaxed_swizzle(beyond, high)));
   }
-  return <u32>i8x16.bitmask(i8x16.ne(found, i8x16.splat(0)));
+  return <u32>i8x16.bitmask(i8x16.eq(found, i8x16.splat(0)));
+}
+
+/** One for each that they have. */
+@inline
+function hits(set: usize, bytes: v128): u32 {
+  return others(set, bytes) ^ 0xffff;
 }
 
 /** Where the run of characters of the set that begins at `at` ends. */
 @inline
 export function runEnd(set: usize, at: usize, to: usize): usize {
   while (at < to) {
-    const others = hits(set, v128.load(at)) ^ 0xffff;
-    if (!others) {
+    const ends = others(set, v128.load(at));
+    if (!ends) {
       at += 16;
       continue;
     }
-    at += ctz(others);
+    at += ctz(ends);
     if (at >= to) break;
     const known = <u32>load<u8>(set + FLAGS + load<u8>(at));
     if (!(known & 4)) return at;

@@ -45,7 +45,7 @@ export function walkOf(i: u32): usize {
 
 @inline
 export function clearSlots(count: u32): void {
-  for (let i: u32 = 0; i < count; i++) store<u32>(slots + (<usize>i << 2), 0);
+  for (let i: u32 = 0; i < count; i += 4) v128.store(slots + (<usize>i << 2), i64x2.splat(0));
   kept = false;
 }
 

@@ -2,7 +2,7 @@
 // none, since the first byte of what may follow tells. Runs of a class are scanned sixteen bytes at a time. A line that
 // takes too many steps counts as one that does not match.
 import {
-  AHEAD, BEGIN, BEHIND, BRANCH, CHOICE, CLASS, CLEAR, END, GREEDY, LAZY, LEAST, MATCH, MOST, NEXT, OTHER, SAVE, SECOND, SET,
+  AHEAD, BEGIN, BEHIND, BRANCH, CHOICE, CLASS, CLEAR, END, GREEDY, GROUP, LAZY, LEAST, MATCH, MOST, NEXT, OTHER, SAVE, SECOND, SET,
   SPAN, SPLIT, TEXT, WORD,
 } from './regex-code.as';
 import { beginMemo, endMemo, fresh, memoFull } from './regex-memo.as';
@@ -96,7 +96,7 @@ function matchAt(from: usize, to: usize): bool {
   let pc = code;
   let at = from;
   for (;;) {
-    if (++steps + walked > budget || top > stackLimit || memoFull) {
+    if (++steps + walked > budget || top > stackLimit) {
       over = true;
       return false;
     }
@@ -121,15 +121,12 @@ function matchAt(from: usize, to: usize): bool {
         continue;
       }
       case SPAN: {
-        if (!begins(load<u32>(pc, SET), at, to)) {
-          if (load<u32>(pc, LEAST)) break;
-          pc = load<u32>(pc, NEXT);
-          continue;
-        }
         const most = <usize>load<u32>(pc, MOST);
         const end = runEnd(load<u32>(pc, SET), at, most && most < to - at ? at + most : to);
         steps += <u32>(end - at) >> A_STEP;
         if (end - at < load<u32>(pc, LEAST)) break;
+        const group = load<u32>(pc, GROUP);
+        if (group) top = setSlot(setSlot(top, 2 * group - 2, at), 2 * group - 1, end);
         at = end;
         pc = load<u32>(pc, NEXT);
         continue;
@@ -236,6 +233,10 @@ function matchAt(from: usize, to: usize): bool {
     // Back to the newest choice that has another way.
     steps += A_TURN_BACK;
     for (;;) {
+      if (memoFull) {
+        over = true;
+        return false;
+      }
       if (top == stack) return false;
       top -= ENTRY;
       const kind = takeOff(top);

@@ -111,8 +111,11 @@ class Writer {
       case 'CapturingGroup': {
         const number = this.#numbers.get(node);
         if (number === undefined) return this.#alternatives(node.alternatives, next);
-        const inner = this.#alternatives(node.alternatives, this.#save(number * 2 + 1, next));
-        return this.#save(number * 2, inner);
+        const end = this.#save(number * 2 + 1, next);
+        const inner = this.#alternatives(node.alternatives, end);
+        return inner.op === 'span' && inner.next === end
+          ? this.#graph.node('span', { ...inner, next, group: number + 1 })
+          : this.#save(number * 2, inner);
       }
       case 'Quantifier':
         return this.#repeated(node, next);
@@ -224,7 +227,11 @@ class Writer {
     }
     if (!endless) return null;
     const least = set.plain ? min : 0;
-    if (single) return some(min - least, graph.node('span', { next, set, least, first: all(least) }));
+    if (single) {
+      // One character more is one byte more, whatever it is.
+      const one = Math.min(min, 1);
+      return some(min - one, graph.node('span', { next, set, least: one, first: all(one) }));
+    }
     const second = this.#graph.firstSet(next.first);
     if (!greedy) return some(min, graph.node('lazy', { next, set, second, first: all(0) }));
     return some(min - least, graph.node('greedy', { next, set, second, least, first: all(least) }));

@@ -36,6 +36,8 @@ export interface PatternNode {
   text: readonly number[];
   least: number;
   most: number;
+  /** A span that is all of a captured group: its number, from 1; 0: it is not. */
+  group: number;
   /** With what it may go on. */
   first: First;
   /** It matches whatever follows. */
@@ -96,6 +98,7 @@ interface Made {
   text?: readonly number[];
   least?: number;
   most?: number;
+  group?: number;
   first: First;
   always?: boolean;
 }
@@ -126,8 +129,8 @@ export class PatternGraph {
 
   /** The node that is like this, or a new one. */
   node(op: keyof typeof OPS, made: Made): PatternNode {
-    const { next, other, set, second, text, least, most } = made;
-    const key = [op, next?.id, other?.id, set?.key, second?.key, text, least, most].join('|');
+    const { next, other, set, second, text, least, most, group } = made;
+    const key = [op, next?.id, other?.id, set?.key, second?.key, text, least, most, group].join('|');
     const known = this.#known.get(key);
     if (++this.#count > this.#limit) this.#tooMany();
     if (known) return known;
@@ -138,8 +141,9 @@ export class PatternGraph {
 
   /** A node of its own: what comes next may be told later. */
   own(op: keyof typeof OPS, made: Made): PatternNode {
-    const { next = null, other = null, set = null, second = null, text = [], least = 0, most = 0, first } = made;
+    const { next = null, other = null, set = null, second = null, text = [], first, always = false } = made;
+    const { least = 0, most = 0, group = 0 } = made;
     const id = ++this.#count;
-    return { op, id, next, other, set, second, text, least, most, first, always: made.always ?? false };
+    return { op, id, next, other, set, second, text, least, most, group, first, always };
   }
 }

@@ -114,7 +114,7 @@ export function placeProgram({ nodes, choices, slots, anchored, literals }: Patt
       from = room.reserve(TEXT_BYTES);
       room.bytes.set(text, from);
     }
-    const number = CHOICES.includes(op) ? choice++ : 0;
+    const number = CHOICES.includes(op) ? choice++ : node.group;
     const to = (of: PatternNode | null) => (of ? addresses.get(of)! : 0);
     const most = op === 'greedy' ? walk++ : node.most;
     const amount = op === 'text' ? text.length : least;
