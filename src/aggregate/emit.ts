@@ -46,7 +46,7 @@ export async function emit(
 
 /**
  * The same of records that count as received when they are handed over: until then nobody counts them. What could not be
- * before the signal aborts is lost, and counted as that.
+ * before the signal aborts is lost, and counted as that: false.
  */
 export async function emitReceived(
   output: Output,
@@ -54,7 +54,7 @@ export async function emitReceived(
   records: readonly string[],
   weights: ArrayLike<number>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const { account } = stream;
   let pushed = 0;
   const counted: Output = {
@@ -68,12 +68,14 @@ export async function emitReceived(
   };
   try {
     await emit(counted, stream, records, weights, signal);
+    return true;
   } catch (error) {
     let lost = -pushed;
     for (let i = 0; i < records.length; i++) lost += weights[i]!;
     account.received += lost;
     if (lost > 0) account.drop('shutdown', lost);
     if (!signal.aborted) throw error;
+    return false;
   }
 }
 

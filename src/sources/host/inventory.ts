@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { emit } from '../../aggregate/emit.ts';
+import { emitReceived } from '../../aggregate/emit.ts';
 import { type Inventory, inventoryRecord, takeInventory } from '../../checks/inventory.ts';
 import { pause } from '../../core/abort.ts';
 import type { Account } from '../../core/account.ts';
@@ -59,14 +59,7 @@ export async function sendInventories(options: InventoryOptions, output: Output,
     }
     const from = { host, labels: tags, id: `${options.nextWindowId()}-0` };
     const record = inventoryRecord(inventory, before, Date.now(), from);
-    account.received++;
-    try {
-      await emit(output, stream, [record], [1], signal);
-    } catch (error) {
-      account.drop('shutdown', 1);
-      if (!signal.aborted) throw error;
-      return;
-    }
+    if (!(await emitReceived(output, stream, [record], [1], signal))) return;
     before = inventory;
     // Where it cannot be written, what changed is told once more after the next start.
     await replaceFile(path, [Buffer.from(JSON.stringify(inventory))]).catch((error) =>

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { changesBetween, type Inventory, inventoryRecord, takeInventory } from '../../../src/checks/inventory.ts';
 import { countApk, countDpkg } from '../../../src/checks/packages.ts';
 import { Account } from '../../../src/core/account.ts';
+import type { Output } from '../../../src/core/pipeline.ts';
 import { sendInventories } from '../../../src/sources/host/inventory.ts';
 import { directory } from '../../support/directory.ts';
 import { recordsOf, TestOutput } from '../../support/output.ts';
@@ -96,4 +97,21 @@ test('the inventory is an event, with what changed since the last, over a restar
   );
   assert.equal(account.received, 2);
   assert.equal(account.forwarded, 2);
+});
+
+test('an inventory that waits for room is in the books when it has it', async (t) => {
+  const account = new Account('host');
+  const options = { topic: 'runnel.events', host: 'web-1', tags: {}, data_dir: directory(t), account, first_ms: 1 };
+  const aborter = new AbortController();
+  const noRoom: Output = {
+    take(_, signal) {
+      assert.equal(account.received, 0);
+      queueMicrotask(() => aborter.abort());
+      return new Promise((_, reject) => signal!.addEventListener('abort', () => reject(signal!.reason)));
+    },
+    push: () => assert.fail('it has no room'),
+    discard: () => assert.fail('it has no room'),
+  };
+  await sendInventories({ ...options, nextWindowId: () => 'agent-0' }, noRoom, aborter.signal);
+  assert.deepEqual([account.received, account.losses.get('shutdown')?.records], [1, 1]);
 });
