@@ -6,9 +6,10 @@
  * getting what the disk does not take.
  */
 import { open, rm, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
 import { pause } from '../core/abort.ts';
 import type { Block } from '../core/block.ts';
-import { makeDirectory, openOrCreate, syncDirectory } from '../core/files.ts';
+import { makeDirectory, openOrCreate, syncDirectory, writeSynced } from '../core/files.ts';
 import { writeKept } from './lazy-notes.ts';
 import { type Segment, segmentAt } from './segment.ts';
 import { type BlockNote, cutNotes, type Weights } from './sidecar.ts';
@@ -68,6 +69,8 @@ export interface Placing {
 }
 
 const RETRY_MS = 1000;
+/** What is written to see whether the disk takes anything. */
+const PROBE = Buffer.alloc(64 << 10);
 
 export class Appender {
   /** The offset of the next block. */
@@ -237,6 +240,7 @@ export class Appender {
         this.#o.warn('cannot write; what is collected waits in memory until it can', error);
         if (this.#closing || signal?.aborted) {
           this.#o.release(bytes);
+          this.#lookLater();
           throw error;
         }
       } finally {
@@ -249,6 +253,7 @@ export class Appender {
       }
       if (signal?.aborted) {
         this.#o.release(bytes);
+        this.#lookLater();
         // Whoever is told wants to know what is wrong with the disk, not that we have stopped waiting for it.
         throw failed;
       }
@@ -282,14 +287,16 @@ export class Appender {
 
   async #look(): Promise<void> {
     if (this.#closing || this.error === null) return;
+    const probe = join(this.#o.dir, 'probe');
     try {
-      await this.#writerFor(1);
+      await makeDirectory(this.#o.dir);
+      await (await writeSynced(probe, [PROBE])).close();
       this.error = null;
     } catch (error) {
       this.error = (error as Error).message;
       this.#lookLater();
     } finally {
-      this.busy = null;
+      await rm(probe, { force: true }).catch((error) => this.#o.warn('cannot remove what was tried', error));
     }
   }
 

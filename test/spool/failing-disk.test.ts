@@ -17,6 +17,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { SpoolPartition } from '../../src/spool/partition.ts';
 import { directory } from '../support/directory.ts';
 import { block, HERE, openSpool, readAll, streamOf, TOPIC, valuesOf } from '../support/spool-blocks.ts';
@@ -303,6 +304,30 @@ test('a disk that is not full any more is found so, also where nothing more is c
     await until('nothing is wrong', () => spool.errors().length === 0);
     await appendAll(partition, 1);
     assert.deepEqual((await readAll(partition, 1)).values.length, 1);
+    await spool.close();
+  } finally {
+    spawnSync('umount', ['-l', dir]);
+  }
+});
+
+test('a disk that is not full any more is found so, also where nobody waits for it', async (t) => {
+  const dir = directory(t);
+  if (!mounted(dir)) return t.skip('needs the right to mount');
+  try {
+    const { spool } = await openSpool(dir, { durable: true, when_full: 'block' });
+    const partition = spool.partition(TOPIC);
+    await appendAll(partition, 1);
+    await assert.rejects(writeFile(join(dir, 'filler'), Buffer.alloc(2_000_000)), /ENOSPC/);
+    for (const waits of [AbortSignal.timeout(10), AbortSignal.timeout(1500)]) {
+      await assert.rejects(partition.append(await block(['late'.padEnd(20_000)]), 'synced', waits), /ENOSPC/);
+    }
+    await pause(1500);
+    assert.match(spool.errors().join(), /cannot write: ENOSPC/);
+    await rm(join(dir, 'filler'));
+    await until('nothing is wrong', () => spool.errors().length === 0);
+    assert.ok(!(await readdir(join(dir, `${TOPIC}-0`))).includes('probe'));
+    await appendAll(partition, 1);
+    assert.equal((await readAll(partition)).values.length, 2);
     await spool.close();
   } finally {
     spawnSync('umount', ['-l', dir]);
