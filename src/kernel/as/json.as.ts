@@ -3,6 +3,7 @@
 // Controls below 0x20 (escaped) and bytes from 0x80 on (checked to be UTF-8) stop the copying.
 //
 // What is not UTF-8 becomes U+FFFD, one for each maximal subpart, as the WHATWG Encoding Standard decodes.
+import { othersAmong, quotesAmong } from './signs.as';
 import { isUtf8, sequence } from './utf8.as';
 
 const QUOTE = 0x22;
@@ -35,7 +36,7 @@ function fillSpreads(): void {
 
 @inline
 function spread(halfAndBackslashes: v128, pattern: u32): v128 {
-  return i8x16.swizzle(halfAndBackslashes, v128.load(SPREAD_AT + (<usize>pattern << 4)));
+  return i8x16.relaxed_swizzle(halfAndBackslashes, v128.load(SPREAD_AT + (<usize>pattern << 4)));
 }
 
 /** Writes memory [from, to) at `out`; returns the address behind. Writes up to 32 bytes beyond. */
@@ -128,8 +129,7 @@ export function fitting(from: usize, to: usize, room: usize): usize {
 /** A bit for each byte that is a control or beyond ASCII. */
 @inline
 function otherBits(bytes: v128): u32 {
-  // Signed, so that one comparison finds both.
-  return i8x16.bitmask(i8x16.lt_s(bytes, i8x16.splat(<i8>SPACE)));
+  return i8x16.bitmask(othersAmong(bytes));
 }
 
 @inline
@@ -140,8 +140,7 @@ function controlBits(bytes: v128): u32 {
 /** A bit for each byte that is `"` or `\`. */
 @inline
 function quoteBits(bytes: v128): u32 {
-  const backslash = i8x16.splat(<i8>BACKSLASH);
-  return i8x16.bitmask(v128.or(i8x16.eq(bytes, i8x16.splat(<i8>QUOTE)), i8x16.eq(bytes, backslash)));
+  return i8x16.bitmask(quotesAmong(bytes));
 }
 
 /** The letter of a short escape, or 0. */

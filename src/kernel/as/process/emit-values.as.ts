@@ -1,6 +1,7 @@
 // Values of fields, as they are written in a record of JSON: whole, or not at all where there is no room.
 import { copy, decimal, digits } from '../bytes.as';
 import { escape, fitting } from '../json.as';
+import { oddBits } from '../signs.as';
 import { JSTR, RAW, TEXT, TRUE, UINT, bytesOf, cellAt, cellMeta, kindOf } from './cells.as';
 import { UNQUOTED } from './json-runs.as';
 
@@ -113,14 +114,6 @@ export function writeShort(at: usize, from: usize, meta: u32): usize {
 function hasOdd(from: usize, left: usize): bool {
   const odd = oddBits(from) | (oddBits(from + 16) << 16);
   return odd != 0 && (left >= BLOCK || (odd & ((1 << <u32>left) - 1)) != 0);
-}
-
-/** A bit for each of 16 bytes that may not stand in a string as it is. */
-@inline
-function oddBits(at: usize): u32 {
-  const bytes = v128.load(at);
-  const quotes = v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c)));
-  return <u32>i8x16.bitmask(v128.or(quotes, i8x16.lt_s(bytes, i8x16.splat(0x20))));
 }
 
 @inline

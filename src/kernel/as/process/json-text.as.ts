@@ -10,6 +10,7 @@
 // Invariant: a byte below 0x20 stands behind the text, so no scan goes beyond it.
 import { isUtf8 } from '../utf8.as';
 import { hex4 } from '../container.as';
+import { digitCount, oddBits } from '../signs.as';
 
 const QUOTE: u32 = 0x22;
 const BACKSLASH: u32 = 0x5c;
@@ -69,15 +70,6 @@ export function blank(at: usize, to: usize): usize {
 @inline
 function isBlank(byte: u32): bool {
   return byte == 0x20 || byte == 10 || byte == 13 || byte == 9;
-}
-
-/** A bit for each of the 16 bytes that does not just belong to a string. */
-@inline
-function oddBits(at: usize): u32 {
-  const bytes = v128.load(at);
-  const quotes = v128.or(i8x16.eq(bytes, i8x16.splat(<i8>QUOTE)), i8x16.eq(bytes, i8x16.splat(<i8>BACKSLASH)));
-  // Signed: controls, and what is beyond ASCII.
-  return <u32>i8x16.bitmask(v128.or(quotes, i8x16.lt_s(bytes, i8x16.splat(0x20))));
 }
 
 /** The quote that ends the string whose inside begins at `at`. */
@@ -166,13 +158,6 @@ export function replaceLone(at: usize, to: usize): u32 {
 @inline
 function isDigit(at: usize): bool {
   return <u32>load<u8>(at) - 0x30 < 10;
-}
-
-/** How many digits there are, 16 at most. */
-@inline
-function digitCount(at: usize): u32 {
-  const others = i8x16.gt_u(i8x16.sub(v128.load(at), i8x16.splat(0x30)), i8x16.splat(9));
-  return ctz(<u32>i8x16.bitmask(others) | 0x10000);
 }
 
 @inline
