@@ -19,7 +19,7 @@ import { compression } from '../compressed/archive.ts';
 import { packedWith } from '../compressed/rotated-copies.ts';
 import type { TailContext } from '../context.ts';
 import type { TrackedFile } from '../file/file.ts';
-import { birthOf, bornApart, type Inode, inodeKey, inodeOf, lookUp, siblings } from '../file/inode.ts';
+import { birthOf, bornApart, type Inode, inodeKey, inodeOf, inodeText, lookUp, siblings } from '../file/inode.ts';
 import type { NearbyFile } from '../find/nearby.ts';
 import { homesOf } from '../find/symlinks.ts';
 import { Pace, sortInSteps } from '../pace.ts';
@@ -89,7 +89,7 @@ export async function* recover(context: TailContext, options: RecoverOptions): A
       if (before.includes(undefined)) break;
       const all = await besideThem(dirs, pace);
       const beside = await search(context, missing, all, home, options, pace);
-      const between = await filesBetween(context, beside.rotated, all, options, pace);
+      const between = await filesBetween(context, beside.rotated, all, beyond(options, beside.found), pace);
       for (const g of beside.over) settle(context, g);
       yield* beside.found.sort((a, b) => a.file.modified - b.file.modified);
       yield* between;
@@ -98,7 +98,7 @@ export async function* recover(context: TailContext, options: RecoverOptions): A
       const asked = missing.filter((g) => missed.matters(g));
       const { rotated, near } = await lookNearby(dirs, asked);
       const elsewhere = await search(context, asked, rotated, home, options, pace);
-      const others = await filesBetween(context, elsewhere.rotated, near, options, pace);
+      const others = await filesBetween(context, elsewhere.rotated, near, beyond(options, elsewhere.found), pace);
       for (const g of elsewhere.over) settle(context, g);
       yield* elsewhere.found;
       yield* others;
@@ -206,6 +206,12 @@ async function search(
     }
   }
   return { found, over, left: missing, rotated };
+}
+
+/** Those that were found are as good as tracked: an earlier start may have read one of them as between others, too. */
+function beyond(options: RecoverOptions, found: readonly Recovered[]): RecoverOptions {
+  const theirs = new Set(found.map(({ file }) => file.key));
+  return { ...options, tracked: (inode) => theirs.has(inodeText(inode)) || options.tracked(inode) };
 }
 
 /** Where a generation goes on; null: it is there, and nothing more in it. */

@@ -13,8 +13,10 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { UNIT } from '../../../../src/sources/tail/positions/journal.ts';
 import { Bench, type Collected } from '../../../support/tail.ts';
 import { until } from '../../../support/until.ts';
 
@@ -146,6 +148,38 @@ test('stopped before any of it was settled: the next start reads it, once', asyn
   assert.deepEqual(told(out), ['1', '2', '3']);
   await assertNothingMore(bench, input);
 });
+
+test('killed before it was stored that the known one lost its name: what was read between is so once', async (t) => {
+  const { bench, input, id } = await known(t);
+  for (let i = 1; i <= 2; i++) {
+    await later(bench);
+    ROTATIONS['by numbers']!(bench, i);
+    writeFileSync(bench.path('a.log'), `${i}\n`);
+  }
+  let out = await bench.start(input);
+  out.settling = false;
+  await out.count(2);
+  await bench.stop();
+  assert.ok(spoil(join(bench.data, 'positions'), (text) => text.includes(id) && !text.includes('"named"')) > 0);
+  out = await bench.start(input);
+  await out.count(2);
+  assert.deepEqual(told(out), ['1', '2']);
+  await assertNothingMore(bench, input);
+});
+
+/** Entries of the journal of which nothing is there, as if they had never been written; how many. */
+function spoil(path: string, which: (text: string) => boolean): number {
+  const bytes = readFileSync(path);
+  let spoilt = 0;
+  for (let at = UNIT; at < bytes.length; at += UNIT) {
+    const end = bytes.indexOf(0, at + 16);
+    if (bytes[at + 4] !== 1 || !which(bytes.toString('latin1', at + 16, end))) continue;
+    bytes.fill(0, at, at + UNIT);
+    spoilt++;
+  }
+  writeFileSync(path, bytes);
+  return spoilt;
+}
 
 const KEPT: Record<string, (bench: Bench) => void> = {
   'was there before, of a similar name': (bench) => {
