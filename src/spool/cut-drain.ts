@@ -1,7 +1,8 @@
 /**
  * Sends what a partition of many keys holds, as cuts (cut.ts): each collects for half a second, or until it is large
  * enough. Where a cut ends is written down before anything of it is sent, and the acknowledged position stands on the end of
- * one; so after a kill the cuts that may have been sent are made again as they were.
+ * one; so after a kill the cuts that may have been sent are made again as they were. What comes behind them goes out under
+ * other producers (drain.ts says why).
  *
  *   | acknowledged | cut | cut | cut |   not cut yet
  *                  '- at most five: of what a partition was sent a broker remembers five blocks
@@ -24,6 +25,8 @@ export class CutDrain {
   readonly #shipments: Shipments;
   /** Ends of cuts that an earlier process may have sent, ascending: they are made again as they were. */
   #earlier: readonly number[];
+  /** The producers are those of an earlier process: nothing but its cuts may go out under them. */
+  #inherited: boolean;
   /** Ends of those that were sent, ascending. */
   #sent: number[] = [];
   #cut: Cut | null = null;
@@ -36,6 +39,7 @@ export class CutDrain {
     this.#o = { ...options, exactly: null };
     this.#shipments = new Shipments(partition, this.#o);
     this.#earlier = [...partition.producers.cuts];
+    this.#inherited = this.#shipments.continues;
   }
 
   async run(): Promise<void> {
@@ -79,7 +83,7 @@ export class CutDrain {
   }
 
   async #take(entry: StoredBatch): Promise<void> {
-    if (this.#earlier.length === 0 && this.#shipments.outdated) await this.#startOver();
+    if (this.#earlier.length === 0 && (this.#inherited || this.#shipments.outdated)) await this.#startOver();
     const partitions = await this.#shipments.spreadOver();
     // It may be another topic than what was sent before was for.
     if (!this.#partition.producers.cuts.includes(this.#earlier[0] ?? 0)) this.#earlier = [];
@@ -110,6 +114,7 @@ export class CutDrain {
     if (this.#earlier.length === 0) await this.#send();
     await this.#shipments.startOver();
     this.#earlier = [];
+    this.#inherited = false;
   }
 
   async #send(): Promise<void> {

@@ -3,8 +3,10 @@
  *
  * Each block goes to the partition of its key in Kafka, under a producer for that partition which the spool remembers
  * together with the acknowledged position (producers.ts). So after kill -9 the same blocks go out under the same numbers,
- * and the brokers know again what they have. Four things end that, and all producers begin anew, with nothing in flight:
+ * and the brokers know again what they have. Five things end that, and all producers begin anew, with nothing in flight:
  *
+ *   - what an earlier process has left is sent: where data_dir was put back from a backup, what was sent since has the
+ *     numbers that come next, and a broker takes what is new there for what it has
  *   - a gap in the offsets (a segment that was dropped or damaged): what was in it may have been sent
  *   - more partitions: keys are spread in another way
  *   - at the start: another topic or cluster than they are of (later that is the sender's to notice)
@@ -85,12 +87,16 @@ class Drain {
   readonly #shipments: Shipments;
   /** So many of the next blocks may be at a broker already, sent by an earlier process. */
   #earlier: number;
+  /** What is before this offset an earlier process has left: only that may go out under its numbers. */
+  #left: number;
 
   constructor(partition: SpoolPartition, options: DrainOptions) {
     this.#partition = partition;
     this.#o = options;
     this.#shipments = new Shipments(partition, options);
-    this.#earlier = this.#shipments.continues ? WINDOW : 0;
+    const { continues } = this.#shipments;
+    this.#earlier = continues ? WINDOW : 0;
+    this.#left = continues ? partition.nextOffset : Number.POSITIVE_INFINITY;
   }
 
   async run(): Promise<void> {
@@ -99,10 +105,11 @@ class Drain {
     let expected = this.#partition.acknowledged;
     for await (const entry of this.#partition.read(expected, { signal })) {
       const block = await this.#blockOf(entry);
-      const gap = entry.baseOffset !== expected;
-      if (gap || this.#partition.producersAreUnsafe || (this.#earlier <= 0 && shipments.outdated)) {
+      const ends = entry.baseOffset !== expected || entry.baseOffset >= this.#left;
+      if (ends || this.#partition.producersAreUnsafe || (this.#earlier <= 0 && shipments.outdated)) {
         await shipments.startOver();
         this.#earlier = 0;
+        this.#left = Number.POSITIVE_INFINITY;
       }
       const partition = partitionFor(block.key ?? '', await shipments.spreadOver());
       if (!shipments.continues) this.#earlier = 0;

@@ -1,5 +1,7 @@
 /** Cuts by partition, and what is sent again after a kill. */
 import assert from 'node:assert/strict';
+import { cpSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Block, Outlet } from '../../src/core/block.ts';
 import { decompress } from '../../src/records/codecs.ts';
@@ -232,6 +234,30 @@ test('killed at any moment, what was sent goes out again in the same blocks unde
   assert.ok(broker.repeated > 10, `${broker.repeated} blocks were sent again`);
   assert.deepEqual(broker.values().sort(), expected.toSorted());
   for (const spools of opened) await spools.close();
+});
+
+test('where data_dir is put back from a backup, what is new is not taken for what was sent since', async (t) => {
+  const [dir, backup] = [directory(t), join(directory(t), 'backup')];
+  const broker = new Broker();
+  const life = async (first: number) => {
+    const spools = await openSpools(dir);
+    const partition = (await spools.durable('otlp', 64 << 20)).partition(TOPIC);
+    const d = draining(partition, broker, { partitions: 1 });
+    await partition.append(blockOf(first, ['key 1', 'key 2'], 20));
+    await until('it is acknowledged', () => partition.acknowledged === partition.nextOffset);
+    await d.stop();
+    await spools.close();
+  };
+  await life(100);
+  cpSync(dir, backup, { recursive: true });
+  await life(200);
+  rmSync(dir, { recursive: true });
+  cpSync(backup, dir, { recursive: true });
+  await life(300);
+  assert.deepEqual(
+    broker.values(),
+    [100, 200, 300].flatMap((first) => [`key 1 ${first}`, `key 2 ${first + 1}`]),
+  );
 });
 
 test('with more partitions what was cut and not sent is cut anew, and a key stays together from there on', async (t) => {

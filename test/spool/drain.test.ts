@@ -145,6 +145,38 @@ test('after a kill the same blocks go out under the same numbers', async (t) => 
   await killed.close();
 });
 
+test('only what an earlier process left goes out under its numbers: a backup may have been put back', async (t) => {
+  const dir = directory(t);
+  const { spool: stopped } = await openSpool(dir);
+  for (const value of ['a', 'b']) await stopped.partition(TOPIC).append(await block([value]));
+  const first = draining(stopped.partition(TOPIC));
+  const sender = await first.sender(0);
+  await sender.numbers.onIdentity({ ...HERE, producerId: 77n, epoch: 1 }, 0);
+  await sender.has(2);
+  sender.settle(1);
+  await first.stop();
+  await stopped.close();
+
+  const { spool } = await openSpool(dir);
+  const partition = spool.partition(TOPIC);
+  const second = draining(partition);
+  const left = await second.sender(0);
+  assert.deepEqual(left.numbers.identity, { ...HERE, producerId: 77n, epoch: 1, sequence: 1 });
+  await left.has(1);
+  await partition.append(await block(['new']));
+  // Nothing of the old ones may be in flight then.
+  await new Promise(setImmediate);
+  assert.equal(second.senders.length, 1);
+  left.settle(1);
+  const fresh = await second.sender(1);
+  assert.equal(fresh.numbers.identity, undefined);
+  await fresh.has(1);
+  assert.deepEqual(await valuesOf(fresh.blocks[0]!.block), ['new']);
+  assert.equal(left.blocks.length, 1);
+  await second.stop();
+  await spool.close();
+});
+
 test('a gap in the offsets begins a new identity', async (t) => {
   const { spool } = await openSpool(directory(t), { max_size: 80_000 });
   const partition = spool.partition(TOPIC);
