@@ -1,5 +1,5 @@
 // Values of fields, as they are written in a record of JSON: whole, or not at all where there is no room.
-import { copy, decimal, digits } from '../bytes.as';
+import { decimal, digits } from '../bytes.as';
 import { escape, fitting } from '../json.as';
 import { oddBits } from '../signs.as';
 import { JSTR, RAW, TEXT, TRUE, UINT, bytesOf, cellAt, cellMeta, kindOf } from './cells.as';
@@ -25,13 +25,18 @@ export function beginRecord(to: usize): void {
   full = false;
 }
 
-/** As `copy`, where 32 bytes mostly are enough: without a loop, then, whose end nobody foresees. */
+/** As `copy`, where 32 bytes mostly are enough: without a loop, then, whose end nobody foresees. Up to 31 bytes beyond. */
 @inline
 export function copyShort(out: usize, from: usize, bytes: usize): usize {
-  v128.store(out, v128.load(from));
-  v128.store(out, v128.load(from, 16), 16);
-  for (let i: usize = 32; i < bytes; i += 16) v128.store(out + i, v128.load(from + i));
-  return out + bytes;
+  const end = out + bytes;
+  for (;;) {
+    v128.store(out, v128.load(from));
+    v128.store(out, v128.load(from, 16), 16);
+    out += 32;
+    if (out >= end) return end;
+    from += 32;
+  }
+  return end;
 }
 
 /** Whether so many bytes more have room. Where not, all that is written from here on is of no account. */
@@ -120,7 +125,7 @@ function hasOdd(from: usize, left: usize): bool {
 export function writeRun(at: usize, from: usize, bytes: usize, bits: u32): usize {
   if (!fits(at, bytes + 1)) return at;
   store<u8>(at, QUOTE);
-  return copy(at + usize(bits & UNQUOTED), from, bytes);
+  return copyShort(at + usize(bits & UNQUOTED), from, bytes);
 }
 
 export function writePairs(at: usize, entry: usize, count: u32): usize {

@@ -227,7 +227,7 @@ function write(at: usize, i: u32, template: usize): usize {
 @inline
 function writeAgain(at: usize, template: usize): usize {
   const bytes = <usize>load<u32>(template, SAME_BYTES);
-  return fits(at, bytes) ? copy(at, load<u32>(template, SAME_AT), bytes) : at;
+  return fits(at, bytes) ? copyShort(at, load<u32>(template, SAME_AT), bytes) : at;
 }
 
 /** What the steps behind `step` write, which is what others of this template take from here. */
